@@ -1,0 +1,186 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Configuration } from '@vmarea/core';
+import * as v from 'valibot';
+import { appRoot } from './app-root.js';
+import { UsageError } from './errors.js';
+import { unknown } from './options.js';
+
+/** What was found: the configurations, in the order of their packages, and what could not be used. */
+export interface Installed {
+  readonly configurations: readonly Configuration[];
+  /** One sentence for each package or configuration that is left out. */
+  readonly warnings: readonly string[];
+}
+
+/** The keyword by which a package says that it brings page-table formats. */
+const KEYWORD = 'vmarea-format';
+
+const functionOf = v.custom<(...args: never[]) => unknown>((value) => typeof value === 'function');
+const shift = v.pipe(v.number(), v.integer(), v.minValue(12), v.maxValue(63));
+const address = v.pipe(v.bigint(), v.minValue(0n), v.maxValue(1n << 64n));
+const leafShifts = v.pipe(v.array(shift), v.minLength(1));
+
+/** As much of a configuration as this app touches. The rest is the engine's to check. */
+const configurationSchema = v.looseObject({
+  name: v.pipe(v.string(), v.regex(/^[\w.+-]+$/, 'is no plain word')),
+  title: v.string(),
+  format: v.looseObject({
+    name: v.string(),
+    pageShift: v.pipe(shift, v.maxValue(30)),
+    paBits: v.pipe(v.number(), v.integer(), v.maxValue(64)),
+    levels: v.pipe(
+      v.array(v.looseObject({ name: v.string(), shift, bits: v.pipe(v.number(), v.integer()) })),
+      v.minLength(1),
+      v.maxLength(5),
+    ),
+    encode: functionOf,
+  }),
+  linux: v.looseObject({
+    name: v.string(),
+    window: v.looseObject({ start: address, end: address }),
+    guardBytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
+    ioremapMaxOrder: shift,
+    leaves: v.looseObject({ vmalloc: leafShifts, vmap: leafShifts, ioremap: leafShifts }),
+    protections: v.looseObject({ PAGE_KERNEL: v.looseObject({}), IOREMAP: v.looseObject({}) }),
+  }),
+});
+
+/**
+ * Every configuration of every installed package with the keyword `vmarea-format` among the dependencies of
+ * this app and of the package.json in a folder.
+ *
+ * A package that cannot be used becomes a warning: it must not keep the others from being measured.
+ *
+ * @param folder - usually the current one; it needs no package.json.
+ */
+export async function installedFormats(folder: string): Promise<Installed> {
+  const configurations = new Map<string, Configuration>();
+  const warnings: string[] = [];
+  const seen = new Set<string>();
+  for (const from of [appRoot(), folder]) {
+    for (const name of dependencyNames(from)) {
+      if (seen.has(name)) continue;
+      const found = findPackage(name, from);
+      if (found === null) continue;
+      seen.add(name);
+      try {
+        for (const one of await load(name, found)) {
+          const known = configurations.get(one.name);
+          if (known === undefined) configurations.set(one.name, one);
+          else
+            warnings.push(
+              `${name}: a configuration named ${one.name} is there already; the second one is left out`,
+            );
+        }
+      } catch (error) {
+        warnings.push(`${name} is left out: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  }
+  return { configurations: [...configurations.values()], warnings };
+}
+
+/**
+ * The configurations that a `--format` option names, in its order; all when there is no option.
+ *
+ * @throws UsageError for a name that is not installed, and when nothing is installed.
+ */
+export function choose(installed: Installed, names: string | undefined): readonly Configuration[] {
+  const all = installed.configurations;
+  if (all.length === 0) {
+    throw new UsageError(`no page-table format is installed: no dependency has the keyword ${KEYWORD}`);
+  }
+  if (names === undefined) return all;
+  const known = all.map((one) => one.name);
+  const wanted = new Set(names.split(',').map((name) => name.trim()));
+  return [...wanted].map((name) => {
+    const one = all.find((configuration) => configuration.name === name);
+    if (one !== undefined) return one;
+    throw new UsageError(`${unknown('format', name, known).message}\nInstalled: ${known.join(', ')}`);
+  });
+}
+
+interface Manifest {
+  readonly keywords?: unknown;
+  readonly dependencies?: object;
+  readonly devDependencies?: object;
+  readonly optionalDependencies?: object;
+  readonly peerDependencies?: object;
+}
+
+interface FoundPackage {
+  readonly folder: string;
+  /** The package.json from which it was found. */
+  readonly parent: string;
+}
+
+function readManifest(folder: string): Manifest | null {
+  try {
+    const manifest: unknown = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    return typeof manifest === 'object' && manifest !== null ? manifest : null;
+  } catch {
+    return null;
+  }
+}
+
+function dependencyNames(folder: string): string[] {
+  const manifest = readManifest(folder) ?? {};
+  const groups = [
+    manifest.dependencies,
+    manifest.optionalDependencies,
+    manifest.peerDependencies,
+    manifest.devDependencies,
+  ];
+  return [...new Set(groups.flatMap((group) => Object.keys(group ?? {})))];
+}
+
+/** The folder of an installed package with the keyword, looked up the way Node does. */
+function findPackage(name: string, from: string): FoundPackage | null {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name);
+    const keywords = readManifest(candidate)?.keywords;
+    if (Array.isArray(keywords)) {
+      return keywords.includes(KEYWORD) ? { folder: realpathSync(candidate), parent: from } : null;
+    }
+    if (folder === dirname(folder)) return null;
+  }
+}
+
+async function load(name: string, found: FoundPackage): Promise<Configuration[]> {
+  const own = found.parent === appRoot();
+  const module = (await import(own ? name : entryOf(name, found))) as { configurations?: unknown };
+  const list = v.safeParse(v.array(v.unknown()), module.configurations);
+  if (!list.success) throw new Error('it does not export a list named configurations');
+  return list.output.map((one, i) => {
+    const parsed = v.safeParse(configurationSchema, one);
+    if (parsed.success) return one as Configuration;
+    const issue = parsed.issues[0];
+    throw new Error(`configurations[${i}].${v.getDotPath(issue) ?? ''}: ${issue.message}`);
+  });
+}
+
+/** The module that a package offers to `import`, as a URL: its `exports` first, then what `require` would take. */
+function entryOf(name: string, found: FoundPackage): string {
+  const exported = (readManifest(found.folder) as { exports?: unknown } | null)?.exports;
+  const main = exported instanceof Object && '.' in exported ? exported['.'] : exported;
+  const target = importTarget(main);
+  const path =
+    target === null
+      ? createRequire(join(found.parent, 'package.json')).resolve(name)
+      : join(found.folder, target);
+  return pathToFileURL(path).href;
+}
+
+function importTarget(entry: unknown): string | null {
+  if (typeof entry === 'string') return entry;
+  if (typeof entry !== 'object' || entry === null) return null;
+  for (const [condition, value] of Object.entries(entry)) {
+    if (!['import', 'node', 'module-sync', 'default'].includes(condition)) continue;
+    const target = importTarget(value);
+    if (target !== null) return target;
+  }
+  return null;
+}

@@ -1,0 +1,125 @@
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { appFile } from '../app-root.js';
+import { UsageError } from '../errors.js';
+import { printable } from './vmallocinfo.js';
+
+/** A text to parse and what to call it. */
+export interface InputText {
+  /** Path, or `standard input`. */
+  readonly file: string;
+  /** What it is, for people. */
+  readonly title: string;
+  readonly text: string;
+}
+
+/** Upper bound of a text: far beyond what a kernel prints, small enough for one string. */
+const LARGEST = 256 * 1024 * 1024;
+
+/**
+ * Reads the input of a run: a file, `-` for standard input, or the bundled one. Gzip is recognised by its
+ * first two bytes wherever it comes from.
+ *
+ * @throws UsageError saying why it cannot be read.
+ */
+export async function readInput(path: string | undefined, stdin: AsyncIterable<unknown>): Promise<InputText> {
+  if (path === undefined) return bundled();
+  const fromStdin = path === '-';
+  const file = fromStdin ? 'standard input' : path;
+  const bytes = fromStdin ? await readAll(stdin) : await readFrom(path);
+  return { file, title: file, text: decode(await unpacked(bytes, file), file) };
+}
+
+/** The input that comes with the app; which one it is stands beside it. */
+async function bundled(): Promise<InputText> {
+  const { file, title } = JSON.parse(await readFile(appFile('data/default-input.json'), 'utf8')) as {
+    file: string;
+    title: string;
+  };
+  return { file, title, text: await readFile(appFile(`data/${file}`), 'utf8') };
+}
+
+async function readFrom(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new UsageError(`cannot read ${printable(path)}: ${reason(error, path)}`, { cause: error });
+  }
+}
+
+function reason(error: unknown, path: string): string {
+  const code = (error as NodeJS.ErrnoException).code;
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'there is no such file';
+    case 'EISDIR':
+      return 'it is a directory; name a file';
+    case 'EACCES':
+    case 'EPERM':
+      return path.endsWith('/vmallocinfo')
+        ? `the kernel shows it to root alone; try: sudo cat ${path} | vmarea-bench layout --vmallocinfo -`
+        : 'permission denied';
+    case 'ERR_FS_FILE_TOO_LARGE':
+      return tooLarge();
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function tooLarge(): string {
+  return `it is larger than ${LARGEST / 1024 / 1024} MiB`;
+}
+
+async function readAll(stdin: AsyncIterable<unknown>): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of stdin) {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk as Uint8Array);
+      length += bytes.length;
+      if (length > LARGEST) throw new Error(tooLarge());
+      chunks.push(bytes);
+    }
+  } catch (error) {
+    throw new UsageError(`cannot read standard input: ${reason(error, '-')}`, { cause: error });
+  }
+  return Buffer.concat(chunks);
+}
+
+async function unpacked(bytes: Uint8Array, file: string): Promise<Uint8Array> {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return await promisify(gunzip)(bytes, { maxOutputLength: LARGEST });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const why = code === 'ERR_BUFFER_TOO_LARGE' ? `unpacked, ${tooLarge()}` : (error as Error).message;
+    throw new UsageError(`cannot unpack the gzip data of ${printable(file)}: ${why}`, { cause: error });
+  }
+}
+
+/** The text of the bytes; anything that is no text, or nothing at all, is refused. */
+function decode(bytes: Uint8Array, file: string): string {
+  if (bytes.length > LARGEST) throw new UsageError(`cannot read ${printable(file)}: ${tooLarge()}`);
+  const nul = bytes.indexOf(0);
+  if (nul >= 0) throw noText(file, `byte ${nul} is 0x00`);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw noText(file, 'it is not UTF-8');
+  }
+  if (text.trim() === '') {
+    throw new UsageError(
+      `${printable(file)} is ${bytes.length === 0 ? 'empty' : 'blank'}; expected the lines of /proc/vmallocinfo`,
+    );
+  }
+  return text;
+}
+
+function noText(file: string, why: string): UsageError {
+  return new UsageError(
+    `${printable(file)} is not a text file (${why}); expected the lines of /proc/vmallocinfo, plain or gzip`,
+  );
+}

@@ -1,0 +1,189 @@
+import { UsageError } from '../errors.js';
+import type { VmallocLine } from './vmallocinfo.js';
+
+/** What an area is, in the words of /proc/vmallocinfo; `per-cpu` and `other` are told apart by what is missing. */
+export const KINDS = [
+  'vmalloc',
+  'vmap',
+  'ioremap',
+  'sparse',
+  'dma-coherent',
+  'vm_map_ram',
+  'per-cpu',
+  'other',
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** What is mapped in an area. */
+export type Content =
+  | { readonly type: 'frames'; readonly bytes: number }
+  | { readonly type: 'range'; readonly physical: bigint; readonly bytes: number }
+  | { readonly type: 'nothing' };
+
+/** One area to rebuild: sizes in bytes, nothing of the source's page size or architecture. */
+export interface AreaRequest {
+  readonly line: number;
+  readonly kind: Kind;
+  /** Bytes without the guard. */
+  readonly bytes: number;
+  /** Whether Linux puts a guard behind it. */
+  readonly guard: boolean;
+  readonly content: Content;
+  /** True when areas of this kind may be mapped, but the line does not tell what is. */
+  readonly unknownContent: boolean;
+}
+
+/** How the page size of the source kernel was found. */
+export type PageSizeSource = 'option' | 'lines' | 'default';
+
+/** A whole input, ready to be rebuilt anywhere. */
+export interface Workload {
+  readonly lines: number;
+  readonly pageBytes: number;
+  readonly pageBytesFrom: PageSizeSource;
+  /** Pages of the guard that the source kernel puts behind an area. */
+  readonly guardPages: number;
+  readonly requests: readonly AreaRequest[];
+  /** `unpurged vm_area` lines: freed already, nothing to rebuild. */
+  readonly unpurged: number;
+  /** Lines whose addresses do not span their size. */
+  readonly hashed: number;
+  /** How often each unknown word occurs. */
+  readonly unknownWords: ReadonlyMap<string, number>;
+}
+
+/** Page sizes that Linux uses on 64-bit machines, and the guards that its versions put behind an area. */
+const PAGE_SIZES = [4096, 16384, 65536];
+const GUARD_PAGES = [1, 17, 0];
+/** The per-cpu allocator's areas are the only ones that Linux reserves in groups, without a guard. */
+const PER_CPU_CALLER = 'pcpu_get_vm_areas';
+
+/**
+ * Turns the lines of a source kernel into areas to rebuild.
+ *
+ * @param file - name for errors.
+ * @param pageBytes - the source's page size; inferred from the lines with `pages=` when absent.
+ * @throws UsageError when a line contradicts the page size.
+ */
+export function workload(lines: readonly VmallocLine[], file: string, pageBytes?: number): Workload {
+  const found = inferPageSize(lines, pageBytes === undefined ? PAGE_SIZES : [pageBytes]);
+  const source = {
+    file,
+    pageBytes: pageBytes ?? found?.pageBytes ?? 4096,
+    guardPages: found?.guardPages ?? 1,
+  };
+  const unknownWords = new Map<string, number>();
+  const requests: AreaRequest[] = [];
+  lines.forEach((line, i) => {
+    for (const word of line.unknown) unknownWords.set(word, (unknownWords.get(word) ?? 0) + 1);
+    if (line.type !== 'unpurged') requests.push(request(line, lines[i + 1], source));
+  });
+  return {
+    lines: lines.length,
+    pageBytes: source.pageBytes,
+    pageBytesFrom: pageBytes !== undefined ? 'option' : found !== null ? 'lines' : 'default',
+    guardPages: source.guardPages,
+    requests,
+    unpurged: lines.length - requests.length,
+    hashed: lines.filter((line) => line.hashed).length,
+    unknownWords,
+  };
+}
+
+/**
+ * The page size and guard that explain most lines: `size = (pages + guard) × page size`.
+ *
+ * A tie goes to the earlier candidate; `null` when no line tells.
+ */
+function inferPageSize(
+  lines: readonly VmallocLine[],
+  pageSizes: readonly number[],
+): { pageBytes: number; guardPages: number } | null {
+  let best: { pageBytes: number; guardPages: number } | null = null;
+  let most = 0;
+  for (const guardPages of GUARD_PAGES) {
+    for (const pageBytes of pageSizes) {
+      const votes = lines.filter(
+        (line) => line.pages !== null && line.size === (line.pages + guardPages) * pageBytes,
+      ).length;
+      if (votes > most) {
+        most = votes;
+        best = { pageBytes, guardPages };
+      }
+    }
+  }
+  return best;
+}
+
+interface Source {
+  readonly file: string;
+  readonly pageBytes: number;
+  readonly guardPages: number;
+}
+
+function request(line: VmallocLine, next: VmallocLine | undefined, source: Source): AreaRequest {
+  const kind = kindOf(line);
+  const mapped = mappedBytes(line, source);
+  const guard = hasGuard(line, kind, mapped, next);
+  const bytes = guard ? Math.max(line.size - source.guardPages * source.pageBytes, mapped ?? 0) : line.size;
+  if (bytes % source.pageBytes !== 0 || bytes <= 0) {
+    throw new UsageError(
+      `${source.file}:${line.line}: size ${line.size} is no whole number of pages of ${source.pageBytes} bytes and a guard; ` +
+        'pass --page-size with the page size of the kernel that wrote the file',
+    );
+  }
+  const content = contentOf(line, kind, bytes, mapped);
+  return {
+    line: line.line,
+    kind,
+    bytes,
+    guard,
+    content,
+    unknownContent: content.type === 'nothing' && kind !== 'sparse',
+  };
+}
+
+function kindOf(line: VmallocLine): Kind {
+  if (line.type === 'vm_map_ram') return 'vm_map_ram';
+  if (line.caller === PER_CPU_CALLER) return 'per-cpu';
+  const order: readonly Kind[] = ['sparse', 'ioremap', 'vmalloc', 'vmap', 'dma-coherent'];
+  return order.find((kind) => (line.words as ReadonlySet<string>).has(kind)) ?? 'other';
+}
+
+/** Bytes of the pages that the line counts, or `null` when it counts none. */
+function mappedBytes(line: VmallocLine, source: Source): number | null {
+  if (line.pages === null) return null;
+  const bytes = line.pages * source.pageBytes;
+  if (bytes > line.size) {
+    throw new UsageError(
+      `${source.file}:${line.line}: pages=${line.pages} of ${source.pageBytes} bytes do not fit into the size ${line.size}; ` +
+        'pass --page-size with the page size of the kernel that wrote the file',
+    );
+  }
+  return bytes;
+}
+
+/**
+ * Whether the size counts a guard. Kernel image segments have none but for the last: they are told by the
+ * next line, whose physical address continues theirs without a gap.
+ */
+function hasGuard(
+  line: VmallocLine,
+  kind: Kind,
+  mapped: number | null,
+  next: VmallocLine | undefined,
+): boolean {
+  if (kind === 'per-cpu' || kind === 'vm_map_ram') return false;
+  if (mapped === line.size) return false;
+  const continues = kind === 'vmap' && line.phys !== null && next?.phys === line.phys + BigInt(line.size);
+  return !continues;
+}
+
+function contentOf(line: VmallocLine, kind: Kind, bytes: number, mapped: number | null): Content {
+  if (kind === 'sparse') return { type: 'nothing' };
+  if (line.phys !== null) return { type: 'range', physical: line.phys, bytes };
+  if (mapped !== null) return mapped === 0 ? { type: 'nothing' } : { type: 'frames', bytes: mapped };
+  // Linux counts no pages for these two, yet maps them from end to end.
+  if (kind === 'vmap' || kind === 'dma-coherent') return { type: 'frames', bytes };
+  return { type: 'nothing' };
+}

@@ -1,0 +1,151 @@
+import type { ArgsDef } from 'citty';
+import type { Console } from '../console.js';
+import { UsageError } from '../errors.js';
+import { choose, installedFormats } from '../formats.js';
+import { readInput } from '../input/read-input.js';
+import { parseVmallocinfo } from '../input/vmallocinfo.js';
+import { KINDS, type Workload, workload } from '../input/workload.js';
+import { thisMachine } from '../machine.js';
+import { plural } from '../numbers.js';
+import { SEED, wholeNumber } from '../options.js';
+import { progress } from '../progress.js';
+import { type LeafPolicy, type Plan, plan } from './plan.js';
+import { rebuild, warmUpRounds } from './rebuild.js';
+import { layoutReport } from './report.js';
+import type { LayoutInput, LayoutResult, LayoutRow } from './result.js';
+
+/** The options of `vmarea-bench layout`. */
+export const layoutArguments = {
+  vmallocinfo: {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'A /proc/vmallocinfo, plain or gzip; - is standard input (the bundled guest when absent)',
+  },
+  'page-size': {
+    type: 'string',
+    valueHint: 'BYTES',
+    description: 'Page size of the kernel that wrote the file (found from its lines when absent)',
+  },
+  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (all when absent)' },
+  leaves: {
+    type: 'string',
+    valueHint: 'base|huge|both',
+    description: 'Leaf policies to compare (both when absent)',
+  },
+  repeat: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Measured rounds per row, 1 to 1000 (11 when absent)',
+  },
+  seed: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Seed of frames and sampled addresses (1 when absent)',
+  },
+  json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
+} as const satisfies ArgsDef;
+
+/** Values as the command line gives them. */
+export type LayoutArguments = {
+  readonly [K in Exclude<keyof typeof layoutArguments, 'json'>]?: string | undefined;
+} & {
+  readonly json?: boolean | undefined;
+};
+
+/** Runs `vmarea-bench layout` and writes its result. */
+export async function runLayout(args: LayoutArguments, io: Console): Promise<void> {
+  const repeat = wholeNumber('repeat', args.repeat, { min: 1, max: 1000, fallback: 11 });
+  const seed = wholeNumber('seed', args.seed, SEED);
+  const policies = leafPolicies(args.leaves);
+  const pageSize = pageSizeOption(args['page-size']);
+  const installed = await installedFormats(io.cwd);
+  const configurations = choose(installed, args.format);
+
+  const input = await readInput(args.vmallocinfo, io.stdin);
+  const work = workload(parseVmallocinfo(input.text, input.file), input.file, pageSize);
+  const plans = configurations.flatMap((configuration) =>
+    policies.map((policy) => plan(work.requests, configuration, policy)),
+  );
+
+  const rows: LayoutRow[] = [];
+  const bar = progress(
+    io.stderr,
+    plans.reduce((sum, one) => sum + warmUpRounds(one) + repeat, 0),
+  );
+  try {
+    for (const one of plans) {
+      const what = `${one.configuration.name}, ${one.leafPolicy} leaves`;
+      rows.push(await rebuild(one, { seed, repeat, step: () => bar.step(what) }));
+    }
+  } finally {
+    bar.end();
+  }
+
+  const result: LayoutResult = {
+    command: 'layout',
+    schema: 1,
+    machine: thisMachine(),
+    input: describe(work, input.file, input.title),
+    seed,
+    repeat,
+    rows,
+    warnings: [...installed.warnings, ...plans.flatMap(planWarnings)],
+  };
+  io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : layoutReport(result, io));
+}
+
+function leafPolicies(value: string | undefined): readonly LeafPolicy[] {
+  if (value === undefined || value === 'both') return ['base', 'huge'];
+  if (value === 'base' || value === 'huge') return [value];
+  throw new UsageError(`--leaves must be base, huge or both, not '${value}'`);
+}
+
+function pageSizeOption(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const bytes = wholeNumber('page-size', value, { min: 4096, max: 65536, fallback: 4096 });
+  if (!Number.isInteger(Math.log2(bytes))) {
+    throw new UsageError(`--page-size must be a power of two, such as 4096, 16384 or 65536, not ${bytes}`);
+  }
+  return bytes;
+}
+
+function describe(work: Workload, file: string, title: string): LayoutInput {
+  const areas = Object.fromEntries(
+    KINDS.map(
+      (kind) => [kind, work.requests.filter((request) => request.kind === kind).length] as const,
+    ).filter(([, number]) => number > 0),
+  );
+  return {
+    file,
+    title,
+    lines: work.lines,
+    pageBytes: work.pageBytes,
+    pageBytesFrom: work.pageBytesFrom,
+    guardPages: work.guardPages,
+    areas,
+    unpurged: work.unpurged,
+    hashedLines: work.hashed,
+    unknownWords: Object.fromEntries(work.unknownWords),
+  };
+}
+
+function planWarnings({ configuration, leafPolicy, doesNotFit, unreachable }: Plan): string[] {
+  const who = `${configuration.name}, ${leafPolicy} leaves`;
+  const lines = (requests: Plan['doesNotFit']): string => {
+    const shown = requests.slice(0, 5).map((request) => request.line);
+    return `line ${shown.join(', ')}${requests.length > shown.length ? ', …' : ''}`;
+  };
+  const warnings: string[] = [];
+  if (doesNotFit.length > 0) {
+    warnings.push(
+      `${who}: no room in the vmalloc window for ${plural(doesNotFit.length, 'area')} (${lines(doesNotFit)})`,
+    );
+  }
+  if (unreachable.length > 0) {
+    warnings.push(
+      `${who}: ${plural(unreachable.length, 'area')} left empty, the physical addresses exceed ` +
+        `${configuration.format.paBits} bits (${lines(unreachable)})`,
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,111 @@
+import { FrameAllocator, type FrameStats } from '@vmarea/core';
+import { CheckError, UsageError } from '../errors.js';
+import type { Mapping, Plan } from './plan.js';
+import type { FrameBalance } from './result.js';
+
+/** Alignment of a pool's first frame: every block of the allocator is then aligned. */
+const POOL_ALIGN = 2 ** 18;
+/** Most frames that one allocator holds. */
+const POOL_LIMIT = 2 ** 30;
+
+/** The frames that a plan maps, taken from two allocators without bytes: scattered single frames, and aligned blocks. */
+export class FramePools {
+  private readonly singles: Watched;
+  private readonly blocks: Watched;
+  private readonly held: { readonly list: Uint32Array; readonly mapping: Mapping }[] = [];
+
+  constructor(plan: Plan, seed: number) {
+    const { pageShift } = plan.configuration.format;
+    let singles = 0;
+    let inBlocks = 0;
+    let largest = 0;
+    for (const { mapping } of plan.areas) {
+      if (mapping?.source.type !== 'frames') continue;
+      const { chunks, order } = mapping.source;
+      inBlocks += chunks * 2 ** order;
+      singles += mapping.pages - chunks * 2 ** order;
+      if (chunks > 0) largest = Math.max(largest, order);
+    }
+    // Twice the need, so that the last frame is scattered as much as the first.
+    this.singles = watched(POOL_ALIGN, Math.max(1, 2 * singles), pageShift, seed);
+    const block = 2 ** largest;
+    const afterSingles = POOL_ALIGN * (1 + Math.ceil(Math.max(1, 2 * singles) / POOL_ALIGN));
+    this.blocks = watched(afterSingles, (Math.ceil(inBlocks / block) + 1) * block, pageShift, undefined);
+  }
+
+  /** Frames for a mapping that takes its frames from here, one per page. */
+  take(mapping: Mapping): Uint32Array {
+    if (mapping.source.type !== 'frames') throw new Error('the mapping brings its own frames');
+    const { chunks, order } = mapping.source;
+    const list = new Uint32Array(mapping.pages);
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const first = this.blocks.allocator.allocate(order);
+      for (let i = 0; i < 2 ** order; i++) list[chunk * 2 ** order + i] = first + i;
+    }
+    const rest = chunks * 2 ** order;
+    list.set(this.singles.allocator.allocateMany(mapping.pages - rest), rest);
+    this.held.push({ list, mapping });
+    return list;
+  }
+
+  /** Gives every frame back and proves it. */
+  release(): FrameBalance {
+    const peak = this.singles.allocator.stats().allocated + this.blocks.allocator.stats().allocated;
+    for (const { list, mapping } of this.held.splice(0)) {
+      if (mapping.source.type !== 'frames') continue;
+      const { chunks, order } = mapping.source;
+      for (let chunk = 0; chunk < chunks; chunk++) {
+        this.blocks.allocator.free(list[chunk * 2 ** order] as number, order);
+      }
+      this.singles.allocator.freeMany(list.subarray(chunks * 2 ** order));
+    }
+    const a = proveAllReturned('mapped frames', this.singles.before, this.singles.allocator.stats());
+    const b = proveAllReturned('mapped blocks', this.blocks.before, this.blocks.allocator.stats());
+    return { before: a.before + b.before, peak, after: a.after + b.after };
+  }
+}
+
+/** An allocator and what it looked like when it was new. */
+interface Watched {
+  readonly allocator: FrameAllocator;
+  readonly before: FrameStats;
+}
+
+function watched(first: number, frames: number, pageShift: number, scatter: number | undefined): Watched {
+  if (frames > POOL_LIMIT || first + frames > 2 ** 32) {
+    throw new UsageError('the input maps more frames than this tool can rebuild (2^30)');
+  }
+  const allocator = new FrameAllocator(null, {
+    pageShift,
+    first,
+    frames,
+    ...(scatter === undefined ? {} : { scatter }),
+  });
+  return { allocator, before: allocator.stats() };
+}
+
+/**
+ * Compares an allocator with what it was before a run: the counts, and that all free blocks have grown
+ * together again.
+ *
+ * @throws CheckError with the numbers when anything is missing.
+ */
+export function proveAllReturned(
+  what: string,
+  before: FrameStats,
+  after: FrameStats,
+): { before: number; after: number } {
+  if (before.allocated !== after.allocated || before.free !== after.free) {
+    throw new CheckError(
+      `${what} leaked: ${before.allocated} allocated before the run, ${after.allocated} after it; ` +
+        `${before.free} free before, ${after.free} after`,
+    );
+  }
+  if (before.freeBlocks.join() !== after.freeBlocks.join()) {
+    throw new CheckError(
+      `${what} came back in pieces: free blocks by order ${before.freeBlocks.join(' ')} before the run, ` +
+        `${after.freeBlocks.join(' ')} after it`,
+    );
+  }
+  return { before: before.allocated, after: after.allocated };
+}

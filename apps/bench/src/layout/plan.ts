@@ -1,0 +1,199 @@
+import {
+  type Area,
+  AreaMap,
+  type Configuration,
+  type PageTableFormat,
+  type Protection,
+  VmError,
+} from '@vmarea/core';
+import type { AreaRequest, Kind } from '../input/workload.js';
+import { rootFrames } from '../root-frames.js';
+
+/** `base`: base pages alone. `huge`: larger leaves where Linux's policy has them and alignment allows. */
+export type LeafPolicy = 'base' | 'huge';
+
+/** Where the frames of an area come from. */
+export type Source =
+  /** Adjacent frames, as a device has them. */
+  | { readonly type: 'range'; readonly physical: bigint; readonly firstFrame: number }
+  /** `chunks` aligned blocks of `2 ** order` frames, the rest single frames from anywhere. */
+  | { readonly type: 'frames'; readonly order: number; readonly chunks: number };
+
+/** What is mapped at the start of an area. */
+export interface Mapping {
+  /** Base pages of the target. */
+  readonly pages: number;
+  readonly maxLeafShift: number;
+  readonly protection: Protection;
+  readonly source: Source;
+}
+
+/** An area with its place. */
+export interface PlannedArea {
+  readonly request: AreaRequest;
+  readonly area: Area;
+  readonly mapping: Mapping | null;
+}
+
+/** All areas of an input, placed for one configuration and leaf policy. No page table is touched yet. */
+export interface Plan {
+  readonly configuration: Configuration;
+  readonly leafPolicy: LeafPolicy;
+  readonly areas: readonly PlannedArea[];
+  /** Areas for which the vmalloc window has no room. */
+  readonly doesNotFit: readonly AreaRequest[];
+  /** Areas that are placed but not mapped: their physical range exceeds the format's physical addresses. */
+  readonly unreachable: readonly AreaRequest[];
+  /** Mapped base pages in all. */
+  readonly pages: number;
+  /** Frames that tables take when every leaf is a base page; larger leaves need no more. */
+  readonly tableFrames: number;
+}
+
+/** Largest block of the frame allocator, in orders. */
+const MAX_ORDER = 18;
+
+/**
+ * Places every area in the policy's vmalloc window, in the order of the input, and decides how it is mapped.
+ */
+export function plan(
+  requests: readonly AreaRequest[],
+  configuration: Configuration,
+  leafPolicy: LeafPolicy,
+): Plan {
+  const { format, linux } = configuration;
+  const map = new AreaMap({ ...linux.window, pageShift: format.pageShift });
+  const areas: PlannedArea[] = [];
+  const doesNotFit: AreaRequest[] = [];
+  const unreachable: AreaRequest[] = [];
+  for (const request of requests) {
+    const mapping = mappingOf(request, configuration, leafPolicy);
+    if (mapping === 'unreachable') unreachable.push(request);
+    const usable = mapping === 'unreachable' ? null : mapping;
+    const bytes = Math.max(
+      roundUp(request.bytes, 2 ** format.pageShift),
+      (usable?.pages ?? 0) * 2 ** format.pageShift,
+    );
+    const area = reserve(
+      map,
+      bytes,
+      request,
+      alignmentOf(request.kind, bytes, usable, configuration),
+      linux.guardBytes,
+    );
+    if (area === null) doesNotFit.push(request);
+    else areas.push({ request, area, mapping: usable });
+  }
+  return {
+    configuration,
+    leafPolicy,
+    areas,
+    doesNotFit,
+    unreachable: unreachable.filter((request) => !doesNotFit.includes(request)),
+    pages: areas.reduce((sum, { mapping }) => sum + (mapping?.pages ?? 0), 0),
+    tableFrames: tableFrames(format, areas),
+  };
+}
+
+function reserve(
+  map: AreaMap,
+  bytes: number,
+  request: AreaRequest,
+  align: bigint,
+  guardBytes: number,
+): Area | null {
+  try {
+    return map.reserve(bytes, { align, guardBytes: request.guard ? guardBytes : 0 });
+  } catch (error) {
+    if (error instanceof VmError && error.code === 'ENOMEM') return null;
+    throw error;
+  }
+}
+
+function mappingOf(
+  request: AreaRequest,
+  { format, linux }: Configuration,
+  leafPolicy: LeafPolicy,
+): Mapping | 'unreachable' | null {
+  const { content, kind } = request;
+  if (content.type === 'nothing') return null;
+  const { pageShift } = format;
+  const pageBytes = 2 ** pageShift;
+  const cap = (shifts: readonly number[]): number =>
+    leafPolicy === 'base' ? pageShift : Math.max(pageShift, ...shifts);
+  const protection = kind === 'ioremap' ? linux.protections.IOREMAP : linux.protections.PAGE_KERNEL;
+
+  if (content.type === 'range') {
+    // As ioremap does: the pages that the physical range touches.
+    const offset = Number(content.physical % BigInt(pageBytes));
+    const physical = content.physical - BigInt(offset);
+    const bytes = roundUp(offset + content.bytes, pageBytes);
+    if (physical + BigInt(bytes) > 1n << BigInt(format.paBits)) return 'unreachable';
+    const firstFrame = Number(physical >> BigInt(pageShift));
+    const source: Source = { type: 'range', physical, firstFrame };
+    return { pages: bytes / pageBytes, maxLeafShift: cap(linux.leaves.ioremap), protection, source };
+  }
+
+  const pages = Math.ceil(content.bytes / pageBytes);
+  if (kind === 'vmap' || kind === 'dma-coherent') {
+    const source: Source = { type: 'frames', order: 0, chunks: 0 };
+    return { pages, maxLeafShift: cap(linux.leaves.vmap), protection, source };
+  }
+  const leaf =
+    leafPolicy === 'base' ? pageShift : largestLeaf(linux.leaves.vmalloc, pageShift, content.bytes);
+  const order = leaf - pageShift;
+  const chunks = order === 0 ? 0 : Math.floor(pages / 2 ** order);
+  return { pages, maxLeafShift: leaf, protection, source: { type: 'frames', order, chunks } };
+}
+
+/** The largest leaf that the bytes fill at least once; the base page when there is none. */
+function largestLeaf(shifts: readonly number[], pageShift: number, bytes: number): number {
+  return Math.max(
+    pageShift,
+    ...shifts.filter((shift) => 2 ** shift <= bytes && shift - pageShift <= MAX_ORDER),
+  );
+}
+
+/** Linux aligns an ioremap area to its own size, up to a limit, and a huge vmalloc area to its leaf. */
+function alignmentOf(
+  kind: Kind,
+  bytes: number,
+  mapping: Mapping | null,
+  { format, linux }: Configuration,
+): bigint {
+  const { pageShift } = format;
+  if (kind === 'ioremap') {
+    const natural = Math.ceil(Math.log2(bytes));
+    return 1n << BigInt(Math.min(Math.max(natural, pageShift), linux.ioremapMaxOrder));
+  }
+  const order = mapping?.source.type === 'frames' ? mapping.source.order : 0;
+  return 1n << BigInt(pageShift + order);
+}
+
+/** Counts the tables of every level: one for each different prefix of the mapped addresses. */
+function tableFrames(format: PageTableFormat, areas: readonly PlannedArea[]): number {
+  const pageShift = BigInt(format.pageShift);
+  const mapped = areas
+    .flatMap(({ area, mapping }) =>
+      mapping === null
+        ? []
+        : [{ first: area.address, last: area.address + (BigInt(mapping.pages) << pageShift) - 1n }],
+    )
+    .sort((a, b) => (a.first < b.first ? -1 : 1));
+  let tables = rootFrames(format);
+  for (const level of format.levels.slice(0, -1)) {
+    const shift = BigInt(level.shift);
+    let previous = -1n;
+    for (const { first, last } of mapped) {
+      const from = first >> shift;
+      const to = last >> shift;
+      tables += Number(to - from) + (from === previous ? 0 : 1);
+      previous = to;
+    }
+  }
+  return tables;
+}
+
+function roundUp(bytes: number, unit: number): number {
+  return Math.ceil(bytes / unit) * unit;
+}

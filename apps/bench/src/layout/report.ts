@@ -1,0 +1,133 @@
+import { type Console, coloursFor, widthOf } from '../console.js';
+import { printable } from '../input/vmallocinfo.js';
+import { machineLine } from '../machine.js';
+import { count, decimal, pageSizeName, plural } from '../numbers.js';
+import { type Column, textTable, widthOfText, wrap } from '../text-table.js';
+import type { LayoutInput, LayoutResult, LayoutRow } from './result.js';
+
+type Columns = readonly Column<LayoutRow>[];
+
+const name: Column<LayoutRow> = { head: 'format', align: 'left', cell: (row) => row.configuration };
+const policy: Column<LayoutRow> = { head: 'policy', align: 'left', cell: (row) => row.leafPolicy };
+
+const space: Columns = [
+  { head: 'areas', align: 'right', cell: (row) => count(row.areas.placed) },
+  { head: 'MiB', align: 'right', cell: (row) => decimal(row.mapped.bytes / 2 ** 20, 1) },
+  { head: 'leaves by size', align: 'left', cell: leaves },
+  { head: 'tables', align: 'right', cell: (row) => count(row.tables.frames) },
+  { head: 'KiB', align: 'right', cell: (row) => count(row.tables.bytes / 1024) },
+  { head: 'B/MiB', align: 'right', cell: (row) => decimal(row.tables.bytesPerMappedMiB, 0) },
+];
+
+const time: Columns = [
+  { head: 'entries/walk', align: 'right', cell: entries },
+  { head: 'ns/page', align: 'right', cell: (row) => decimal(row.map?.median, 2) },
+  { head: 'ns/walk', align: 'right', cell: (row) => decimal(row.walk.ns?.median, 1) },
+];
+
+const LEGEND: readonly (readonly [string, string])[] = [
+  ['policy', 'base: base pages only; huge: larger leaves where Linux and alignment allow them'],
+  ['MiB', 'mapped memory, at real size rounded up to the format’s pages'],
+  ['tables, KiB', 'page-table frames with the root, and their bytes; B/MiB: bytes per mapped MiB'],
+  ['entries/walk', 'entries that a walk reads, mean and most, over random mapped pages'],
+  ['ns/page', 'time to map, per base page (median); ns/walk: time to translate one address'],
+];
+
+/** The result as a text for people, fitted to the width of standard output. */
+export function layoutReport(result: LayoutResult, io: Pick<Console, 'stdout' | 'env'>): string {
+  const colours = coloursFor(io.stdout, io.env);
+  const width = widthOf(io.stdout, io.env);
+  const out: string[] = [];
+  const paragraph = (text: string, indent = ''): number => out.push(wrap(text, width, indent));
+
+  paragraph(colours.bold(`What the vm areas of ${printable(result.input.title)} cost in each format`));
+  paragraph(inputLine(result.input), '  ');
+  for (const note of inputNotes(result.input)) paragraph(colours.yellow(note), '  ');
+  paragraph(`Machine: ${machineLine(result.machine)}`, '  ');
+  out.push('');
+  out.push(...tables(result.rows, width).flatMap((table) => [table, '']));
+  for (const [what, meaning] of LEGEND) paragraph(`${colours.dim(what)}  ${meaning}`, '    ');
+  out.push('');
+  paragraph(colours.green(proof(result)), '  ');
+  for (const note of rowNotes(result.rows)) paragraph(note, '  ');
+  for (const warning of result.warnings) paragraph(colours.yellow(`Warning: ${printable(warning)}`), '  ');
+  return `${out.join('\n')}\n`;
+}
+
+/** One table when the width allows, else two: what it takes, and how long. */
+function tables(rows: readonly LayoutRow[], width: number): string[] {
+  const whole = textTable([name, policy, ...space, ...time], rows);
+  if (widthOfText(whole) <= width) return [whole];
+  return [textTable([name, policy, ...space], rows), textTable([name, policy, ...time], rows)];
+}
+
+function leaves(row: LayoutRow): string {
+  return row.leaves.map((leaf) => `${count(leaf.count)}×${pageSizeName(leaf.bytes)}`).join(' ') || '–';
+}
+
+function entries({ walk }: LayoutRow): string {
+  return walk.entriesMean === null ? '–' : `${decimal(walk.entriesMean, 2)} / ${walk.entriesMax}`;
+}
+
+function inputLine(input: LayoutInput): string {
+  const kinds = Object.entries(input.areas);
+  const total = kinds.reduce((sum, [, number]) => sum + number, 0);
+  const found = {
+    option: 'as given',
+    lines: 'found from its lines',
+    default: 'assumed: no line tells',
+  }[input.pageBytesFrom];
+  const list = kinds.map(([kind, number]) => `${count(number)} ${kind}`).join(', ');
+  return (
+    `Input: ${printable(input.file)}, ${plural(input.lines, 'line')}: ${plural(total, 'area')}` +
+    `${total === 0 ? '' : ` (${list})`}; source pages of ${pageSizeName(input.pageBytes)} (${found})`
+  );
+}
+
+function inputNotes(input: LayoutInput): string[] {
+  const notes: string[] = [];
+  if (input.hashedLines > 0) {
+    notes.push(
+      `The kernel hid the addresses of ${plural(input.hashedLines, 'line')}; sizes and kinds are all that is needed.`,
+    );
+  }
+  if (input.unpurged > 0)
+    notes.push(`Passed over: ${plural(input.unpurged, 'area')} freed already (unpurged).`);
+  const words = Object.entries(input.unknownWords);
+  if (words.length > 0) {
+    const list = words.map(([word, number]) => `${printable(word.slice(0, 40))} (${count(number)})`);
+    const shown = list.slice(0, 10).join(', ');
+    notes.push(
+      `Words this tool does not know: ${shown}${list.length > 10 ? `, and ${list.length - 10} more` : ''}.`,
+    );
+  }
+  return notes;
+}
+
+/** What the run has proved about frames and translations. */
+function proof({ rows }: LayoutResult): string {
+  const sum = (pick: (row: LayoutRow) => number): number => rows.reduce((total, row) => total + pick(row), 0);
+  const balance = (of: keyof LayoutRow['leakCheck'], what: string): string => {
+    const taken = sum(({ leakCheck }) => leakCheck[of].peak - leakCheck[of].before);
+    const leaked = sum(({ leakCheck }) => leakCheck[of].after - leakCheck[of].before);
+    return `${count(taken - leaked)} of ${count(taken)} ${what} came back`;
+  };
+  return (
+    `Torn down: ${balance('tables', 'table frames')}, ${balance('frames', 'mapped frames')}. ` +
+    `${count(sum((row) => row.checkedTranslations))} translations checked, none wrong.`
+  );
+}
+
+function rowNotes(rows: readonly LayoutRow[]): string[] {
+  const [first] = rows;
+  if (first === undefined) return [];
+  const notes: string[] = [];
+  const { sparse, unknownContent } = first.areas;
+  if (sparse > 0) notes.push(`Reserved and left empty: ${plural(sparse, 'sparse area')}.`);
+  if (unknownContent > 0) {
+    notes.push(
+      `Reserved and left empty, the input does not tell what is in them: ${plural(unknownContent, 'area')}.`,
+    );
+  }
+  return notes;
+}

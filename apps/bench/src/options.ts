@@ -1,0 +1,76 @@
+import type { ArgsDef } from 'citty';
+import { UsageError } from './errors.js';
+import { printable } from './input/vmallocinfo.js';
+import { nearest } from './suggest.js';
+
+/**
+ * Checks a subcommand's arguments against its definition, which citty itself takes loosely, and writes every
+ * option as `--name=value`, so that values such as `-` and `-5` arrive unchanged.
+ *
+ * @throws UsageError for an unknown option, a missing or surplus value, or a stray argument.
+ */
+export function strictArguments(rawArgs: readonly string[], definition: ArgsDef): string[] {
+  const names = Object.keys(definition);
+  const result: string[] = [];
+  for (let i = 0; i < rawArgs.length; i++) {
+    const argument = rawArgs[i] as string;
+    if (!argument.startsWith('--') || argument === '--') {
+      throw new UsageError(`unexpected argument '${printable(argument)}'; options start with --`);
+    }
+    const equals = argument.indexOf('=');
+    const name = argument.slice(2, equals < 0 ? undefined : equals);
+    const option = Object.hasOwn(definition, name) ? definition[name] : undefined;
+    if (option === undefined)
+      throw unknown(
+        'option',
+        `--${name}`,
+        names.map((n) => `--${n}`),
+      );
+    if (option.type === 'boolean') {
+      if (equals >= 0) throw new UsageError(`--${name} takes no value`);
+      result.push(argument);
+    } else {
+      const value = equals >= 0 ? argument.slice(equals + 1) : rawArgs[++i];
+      if (value === undefined || value === '' || value.startsWith('--')) {
+        throw new UsageError(`--${name} needs a value: --${name} ${option.valueHint ?? 'VALUE'}`);
+      }
+      result.push(`--${name}=${value}`);
+    }
+  }
+  return result;
+}
+
+/** The error for a name that is not among the known ones, with the nearest of them. */
+export function unknown(what: string, name: string, known: readonly string[]): UsageError {
+  const near = nearest(name, known);
+  return new UsageError(
+    `unknown ${what} '${printable(name)}'\n` +
+      (near === undefined ? `Known: ${known.join(', ')}` : `Did you mean ${near}?`),
+  );
+}
+
+/** Bounds of a number on the command line. */
+export interface Bounds {
+  readonly min: number;
+  readonly max: number;
+  readonly fallback: number;
+}
+
+/**
+ * The value of a numeric option.
+ *
+ * @throws UsageError when it is no whole number within the bounds.
+ */
+export function wholeNumber(name: string, value: string | undefined, bounds: Bounds): number {
+  if (value === undefined) return bounds.fallback;
+  const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= bounds.min && number <= bounds.max)) {
+    throw new UsageError(
+      `--${name} must be a whole number from ${bounds.min} to ${bounds.max}, not '${printable(value)}'`,
+    );
+  }
+  return number;
+}
+
+/** Seeds are 32-bit. */
+export const SEED: Bounds = { min: 0, max: 2 ** 32 - 1, fallback: 1 };

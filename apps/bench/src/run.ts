@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
+import { VmError } from '@vmarea/core';
+import { type ArgsDef, type CommandDef, defineCommand, parseArgs, renderUsage } from 'citty';
+import { appFile } from './app-root.js';
+import { type Console, coloursFor, type Sink } from './console.js';
+import { EXIT_INTERNAL, EXIT_OK, ExitError, UsageError } from './errors.js';
+import { type LayoutArguments, layoutArguments, runLayout } from './layout/command.js';
+import { strictArguments, unknown } from './options.js';
+import { runSpeed, type SpeedArguments, speedArguments } from './speed/command.js';
+
+const version = (JSON.parse(readFileSync(appFile('package.json'), 'utf8')) as { version: string }).version;
+
+const layout = defineCommand({
+  meta: {
+    name: 'layout',
+    description: 'Rebuild the vm areas of a real kernel in every format and show what they cost',
+  },
+  args: layoutArguments as ArgsDef,
+});
+
+const speed = defineCommand({
+  meta: { name: 'speed', description: 'Time map, translate and unmap on the same work in every format' },
+  args: speedArguments as ArgsDef,
+});
+
+const main = defineCommand({
+  meta: { name: 'vmarea-bench', version, description: 'Compare page-table formats on real input' },
+  subCommands: { layout, speed },
+});
+
+/** The subcommands: their definition, and what runs them with checked arguments. */
+const COMMANDS: Readonly<
+  Record<
+    string,
+    { readonly command: CommandDef; readonly run: (rawArgs: string[], io: Console) => Promise<void> }
+  >
+> = {
+  layout: {
+    command: layout,
+    run: (rawArgs, io) => runLayout(parseArgs(rawArgs, layoutArguments) as LayoutArguments, io),
+  },
+  speed: {
+    command: speed,
+    run: (rawArgs, io) => runSpeed(parseArgs(rawArgs, speedArguments) as SpeedArguments, io),
+  },
+};
+
+/**
+ * Runs the command line and returns its exit code. Results go to standard output, everything else to standard
+ * error; nothing is thrown.
+ *
+ * @param rawArgs - the arguments behind the command's name.
+ */
+export async function run(rawArgs: readonly string[], io: Console): Promise<number> {
+  try {
+    await dispatch(rawArgs, io);
+    return EXIT_OK;
+  } catch (error) {
+    const red = coloursFor(io.stderr, io.env).red;
+    if (error instanceof ExitError) {
+      io.stderr.write(`${red('vmarea-bench:')} ${error.message}\n`);
+      return error.exitCode;
+    }
+    const what =
+      error instanceof VmError || !(error instanceof Error) ? String(error) : (error.stack ?? error.message);
+    io.stderr.write(`${red('vmarea-bench: internal error:')} ${what}\n`);
+    return EXIT_INTERNAL;
+  }
+}
+
+async function dispatch(rawArgs: readonly string[], io: Console): Promise<void> {
+  const [first, ...rest] = rawArgs;
+  if (first === undefined || isHelp(first)) return help(io, main);
+  if (first === '--version' || first === '-v') {
+    io.stdout.write(`${version}\n`);
+    return;
+  }
+  const names = Object.keys(COMMANDS);
+  const chosen = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
+  if (chosen === undefined) {
+    if (first.startsWith('-')) {
+      throw new UsageError(
+        `${unknown('option', first, ['--help', '--version']).message}\nCommands: ${names.join(', ')}`,
+      );
+    }
+    throw unknown('command', first, names);
+  }
+  if (rest.some(isHelp)) return help(io, chosen.command, main);
+  await chosen.run(strictArguments(rest, chosen.command.args as ArgsDef), io);
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h';
+}
+
+async function help(
+  io: { stdout: Sink; env: Console['env'] },
+  command: CommandDef,
+  parent?: CommandDef,
+): Promise<void> {
+  const usage = await renderUsage(command, parent);
+  const coloured = coloursFor(io.stdout, io.env).isColorSupported;
+  io.stdout.write(`${coloured ? usage : stripVTControlCharacters(usage)}\n`);
+}

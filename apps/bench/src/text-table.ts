@@ -1,0 +1,63 @@
+import { stripVTControlCharacters } from 'node:util';
+import Table from 'cli-table3';
+
+/** A column of a table: its head and how its cells stand. */
+export interface Column<Row> {
+  readonly head: string;
+  readonly align: 'left' | 'right';
+  readonly cell: (row: Row) => string;
+}
+
+/** A plain table without frame: two spaces between columns, a line under the head. */
+export function textTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const none = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+    left: '',
+    'left-mid': '',
+    mid: '',
+    'mid-mid': '',
+    right: '',
+    'right-mid': '',
+    middle: '  ',
+  };
+  const table = new Table({
+    chars: none,
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+    head: columns.map((column) => column.head),
+    colAligns: columns.map((column) => column.align),
+  });
+  for (const row of rows) table.push(columns.map((column) => column.cell(row)));
+  const [head = '', ...body] = table.toString().split('\n');
+  const width = Math.max(...[head, ...body].map((line) => stripVTControlCharacters(line).length));
+  return [head, '─'.repeat(width), ...body].map((line) => line.trimEnd()).join('\n');
+}
+
+/** The widest line of a text, as a terminal shows it. */
+export function widthOfText(text: string): number {
+  return Math.max(...text.split('\n').map((line) => stripVTControlCharacters(line).length));
+}
+
+/** Breaks a paragraph at spaces; further lines start with `indent`. */
+export function wrap(text: string, width: number, indent = ''): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (
+      line !== '' &&
+      stripVTControlCharacters(line).length + 1 + stripVTControlCharacters(word).length > width
+    ) {
+      lines.push(line);
+      line = indent + word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line].join('\n');
+}

@@ -1,0 +1,35 @@
+import { Readable } from 'node:stream';
+import type { Console } from '../../src/console.js';
+import { run } from '../../src/run.js';
+
+/** What a run wrote and how it ended. */
+export interface Captured {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Surroundings of a run in a test. */
+export interface Surroundings {
+  readonly stdin?: string | Uint8Array;
+  readonly columns?: number;
+  readonly tty?: boolean;
+  readonly env?: Console['env'];
+  readonly cwd?: string;
+}
+
+/** Runs the app's command line with its streams in memory. */
+export async function capture(args: readonly string[], surroundings: Surroundings = {}): Promise<Captured> {
+  let out = '';
+  let err = '';
+  const { stdin = '', columns, tty = false, env = {}, cwd = '/' } = surroundings;
+  const sink = { isTTY: tty, ...(columns === undefined ? {} : { columns }) };
+  const code = await run(args, {
+    stdin: Readable.from([Buffer.from(stdin)]),
+    stdout: { ...sink, write: (text) => (out += text) },
+    stderr: { ...sink, write: (text) => (err += text) },
+    env,
+    cwd,
+  });
+  return { code, out, err };
+}

@@ -1,0 +1,64 @@
+/**
+ * Linux error names that vmarea uses. The spelling is that of `include/uapi/asm-generic/errno-base.h`.
+ *
+ * - `EINVAL`: the call makes no sense: misaligned, empty, unknown frame, wrong order, destroyed object.
+ * - `ERANGE`: the addresses lie outside the range that the object covers.
+ * - `ENOMEM`: no frame (or no free address range) is left.
+ * - `EBUSY`: the slot or the frame is in use.
+ * - `EFAULT`: no bytes behind a physical address, or nothing mapped where something must be.
+ * - `EPERM`: the memory is read-only.
+ */
+export type VmErrorCode = 'EINVAL' | 'ERANGE' | 'ENOMEM' | 'EBUSY' | 'EFAULT' | 'EPERM';
+
+/** Where an error happened; every member is optional and is printed in the message when given. */
+export interface VmErrorDetails {
+  /** Virtual or physical address in bytes that the error is about. */
+  readonly address?: bigint;
+  /** What the caller can do about it: one clause, no final stop. */
+  readonly advice?: string;
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error that vmarea throws on purpose.
+ *
+ * A call that throws it left everything as it was before the call.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   table.map(0x1001n, [7], PAGE_KERNEL);
+ * } catch (error) {
+ *   if (error instanceof VmError && error.code === 'EINVAL') console.error(error.message);
+ *   // EINVAL at 0x0000000000001001: the address is not a multiple of the page size 0x1000
+ * }
+ * ```
+ */
+export class VmError extends Error {
+  override readonly name = 'VmError';
+  /** Linux's name of the error. */
+  readonly code: VmErrorCode;
+  /** Virtual or physical address in bytes that the error is about, when there is one. */
+  readonly address: bigint | undefined;
+
+  constructor(code: VmErrorCode, what: string, details: VmErrorDetails = {}) {
+    const where = details.address === undefined ? '' : ` at ${hex(details.address)}`;
+    const advice = details.advice === undefined ? '' : `; ${details.advice}`;
+    super(
+      `${code}${where}: ${what}${advice}`,
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
+    this.code = code;
+    this.address = details.address;
+  }
+}
+
+/**
+ * Prints an address the way the kernel's `%016lx` does: `0x` and 16 digits.
+ *
+ * @param address - any integer; only its low 64 bits are printed.
+ */
+export function hex(address: bigint): string {
+  return `0x${BigInt.asUintN(64, address).toString(16).padStart(16, '0')}`;
+}

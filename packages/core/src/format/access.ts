@@ -1,0 +1,31 @@
+/** One memory access, as the MMU sees it. */
+export interface Access {
+  /** What is done. An atomic read-modify-write is a `write`. */
+  readonly kind: 'read' | 'write' | 'execute';
+  /** True for user mode (x86-64 CPL 3, arm64 EL0, riscv64 U). */
+  readonly user: boolean;
+}
+
+/**
+ * Processor modes that change what a translation allows: x86-64 CR0.WP, SMEP, SMAP, PKRU; arm64 WXN,
+ * E0PD, PAN, HPD, TBI; riscv64 SUM, MXR. Each format declares its own members and their defaults.
+ */
+export type Controls = object;
+
+/** What one privilege may do with a page. */
+export interface Allowed {
+  /** Loads. */
+  readonly read: boolean;
+  /** Stores. */
+  readonly write: boolean;
+  /** Instruction fetches. */
+  readonly execute: boolean;
+}
+
+/** The effective permissions of a translation, over all levels and under given controls. */
+export interface Permissions {
+  /** Supervisor mode (x86-64 CPL 0–2, arm64 EL1, riscv64 S). */
+  readonly kernel: Allowed;
+  /** User mode. */
+  readonly user: Allowed;
+}

@@ -1,0 +1,31 @@
+import { matches, type Words } from '../words.js';
+import type { EntryKind, Level, Match, Rule, Shape } from './entry.js';
+
+/** The first rule of a shape that an entry breaks, or `null`. */
+export function brokenRule(shape: Shape, entry: Words): Rule | null {
+  for (const rule of shape.rules) {
+    if (rule.when !== undefined && !matches(entry, rule.when)) continue;
+    if (matches(entry, rule) !== (rule.must === 'equal')) return rule;
+  }
+  return null;
+}
+
+/** The shape that a present entry has at a level, its rules not yet asked; `null` for neither table nor leaf. */
+export function shapeOf(level: Level, entry: Words): Shape | null {
+  if (level.table !== null && matches(entry, level.table.match)) return level.table;
+  if (level.leaf !== null && matches(entry, level.leaf.match)) return level.leaf;
+  return null;
+}
+
+/**
+ * What the MMU makes of an entry at a level.
+ *
+ * @param present - the format's `present`.
+ */
+export function classify(present: Match, level: Level, entry: Words): EntryKind {
+  if ((entry.lo | entry.hi) === 0) return 'none';
+  if (!matches(entry, present)) return 'absent';
+  const shape = shapeOf(level, entry);
+  if (shape === null || brokenRule(shape, entry) !== null) return 'reserved';
+  return shape === level.table ? 'table' : 'leaf';
+}

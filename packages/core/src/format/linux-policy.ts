@@ -1,0 +1,62 @@
+import type { PageTableFormat } from './page-table-format.js';
+import type { Protection } from './protection.js';
+
+/** The kernel protections that every architecture of Linux names. */
+export interface LinuxProtections {
+  /** Read and write, no execution: vmalloc, vmap. */
+  readonly PAGE_KERNEL: Protection;
+  /** Read only. */
+  readonly PAGE_KERNEL_RO: Protection;
+  /** Read and execute. */
+  readonly PAGE_KERNEL_ROX: Protection;
+  /** Read, write and execute. */
+  readonly PAGE_KERNEL_EXEC: Protection;
+  /** What plain `ioremap` uses. */
+  readonly IOREMAP: Protection;
+  /** What `ioremap_wc` uses (`pgprot_writecombine`). */
+  readonly IOREMAP_WC: Protection;
+}
+
+/** Leaf sizes (log2 bytes, base page first) that a mapping call of Linux may use. */
+export interface LinuxLeaves {
+  /** `vmalloc_huge` and `kvmalloc` (`VM_ALLOW_HUGE_VMAP`). Plain `vmalloc` uses base pages. */
+  readonly vmalloc: readonly number[];
+  /** `vmap` of page arrays. */
+  readonly vmap: readonly number[];
+  /** `ioremap` of physical ranges. */
+  readonly ioremap: readonly number[];
+}
+
+/** Linux's choices for one architecture and configuration, beside what the manual allows. */
+export interface LinuxPolicy {
+  /** For people: architecture and options, e.g. `Linux x86-64, PTI`. */
+  readonly name: string;
+  /**
+   * The vmalloc window in bytes, as requests carry it: an area must satisfy `start <= address` and
+   * `address + size <= end`.
+   */
+  readonly window: { readonly start: bigint; readonly end: bigint };
+  /** Bytes kept unmapped after an area. */
+  readonly guardBytes: number;
+  /** log2 of the largest alignment that a `VM_IOREMAP` area gets. */
+  readonly ioremapMaxOrder: number;
+  /** Which leaf sizes each mapping call may use. */
+  readonly leaves: LinuxLeaves;
+  /** Named protections, with this kernel's exact bits. */
+  readonly protections: LinuxProtections;
+}
+
+/**
+ * A format with a Linux policy, ready to be run: what a backend package lists as its `configurations`, and
+ * what tools that compare architectures go through.
+ */
+export interface Configuration {
+  /** Unique short name: `x86-64`, `arm64-16k-47`. */
+  readonly name: string;
+  /** One line for people. */
+  readonly title: string;
+  /** The manual. */
+  readonly format: PageTableFormat;
+  /** Linux's policy. */
+  readonly linux: LinuxPolicy;
+}

@@ -1,0 +1,201 @@
+import type { Words } from '../words.js';
+import { type AddressCodec, compileAddress } from './address-codec.js';
+import { brokenRule } from './classify.js';
+import type { Level, Rule, Shape } from './entry.js';
+import type { PageTableFormat } from './page-table-format.js';
+import { validateFormat } from './validate.js';
+
+/** A match on both words of an entry, with every unconditional `equal` rule merged into it. */
+export interface FastMatch {
+  readonly maskLo: number;
+  readonly maskHi: number;
+  readonly valueLo: number;
+  readonly valueHi: number;
+  /** The rules that could not be merged, as a shape; `null` when the match says it all. */
+  readonly rest: Shape | null;
+}
+
+/**
+ * The slot number in an address of two words, in one form for every shift:
+ * `((lo >>> loShift) & loMask) | (((hi << hiLeft) >>> hiRight) & hiMask)`.
+ */
+export interface SlotField {
+  readonly loShift: number;
+  readonly loMask: number;
+  readonly hiLeft: number;
+  readonly hiRight: number;
+  readonly hiMask: number;
+}
+
+/** Slot of an address in a table of a level. */
+export function slotOf(level: LevelPlan, vaHi: number, vaLo: number): number {
+  const { loShift, loMask, hiLeft, hiRight, hiMask } = level.slot;
+  return ((vaLo >>> loShift) & loMask) | (((vaHi << hiLeft) >>> hiRight) & hiMask);
+}
+
+/** One level, as numbers for loops. */
+export interface LevelPlan {
+  /** Index: 0 is the root. */
+  readonly index: number;
+  /** The level it was made from. */
+  readonly level: Level;
+  /** log2 of the bytes that an entry covers. */
+  readonly shift: number;
+  /** Number of entries. */
+  readonly entries: number;
+  /** Base pages that an entry covers: exact as a number, up to 2^45. */
+  readonly pages: number;
+  /** Where an address's slot number stands in the two words of the address. */
+  readonly slot: SlotField;
+  /** Entries that point to a table; a match that nothing meets at the last level. */
+  readonly table: FastMatch;
+  /** Entries that map; a match that nothing meets where no leaf is allowed. */
+  readonly leaf: FastMatch;
+  /** Entry bits of a leaf's address: those of the fields at or above `shift`. */
+  readonly leafAddressLo: number;
+  readonly leafAddressHi: number;
+  /** Bits of a pfn below this level's leaf size, low and high word: 0 at the last level. */
+  readonly insideLow: number;
+  readonly insideHigh: number;
+  /** Bits that mark a NAPOT leaf (0 and 0 where there is none), and its pages - 1. */
+  readonly napotLo: number;
+  readonly napotHi: number;
+  readonly napotInside: number;
+}
+
+/** A format, checked and turned into numbers for loops. One per format object, made on first use. */
+export interface Plan {
+  readonly format: PageTableFormat;
+  readonly pageShift: number;
+  /** 32-bit words in a table page. */
+  readonly pageWords: number;
+  /** Frames at or above this number do not fit into `paBits`. */
+  readonly pfnLimit: number;
+  /** Base pages that the root covers: a power of two up to 2^52. */
+  readonly pages: number;
+  readonly address: AddressCodec;
+  readonly levels: readonly LevelPlan[];
+  /** Index of the last level. */
+  readonly last: number;
+  /** log2 of the adjacent frames that the root table needs. */
+  readonly rootOrder: number;
+}
+
+const plans = new WeakMap<PageTableFormat, Plan>();
+
+/**
+ * The plan of a format.
+ *
+ * @throws VmError `EINVAL` when the format contradicts itself; the message names the member.
+ */
+export function planOf(format: PageTableFormat): Plan {
+  let plan = plans.get(format);
+  if (plan === undefined) {
+    plan = compile(format);
+    plans.set(format, plan);
+  }
+  return plan;
+}
+
+function compile(format: PageTableFormat): Plan {
+  validateFormat(format);
+  const { pageShift } = format;
+  const address = compileAddress(format.address, pageShift);
+  const root = format.levels[0] as Level;
+  return Object.freeze({
+    format,
+    pageShift,
+    pageWords: 2 ** (pageShift - 2),
+    pfnLimit: 2 ** (format.paBits - pageShift),
+    pages: 2 ** (format.range.bits - pageShift),
+    address,
+    levels: Object.freeze(format.levels.map((_, index) => compileLevel(format, index))),
+    last: format.levels.length - 1,
+    rootOrder: Math.max(0, root.bits + 3 - pageShift),
+  });
+}
+
+function compileLevel(format: PageTableFormat, index: number): LevelPlan {
+  const level = format.levels[index] as Level;
+  const pageBits = level.shift - format.pageShift;
+  const leafAddress = leafAddressMask(format, level.shift);
+  const napot = level.run?.style === 'napot' ? level.run : null;
+  return Object.freeze({
+    index,
+    level,
+    shift: level.shift,
+    entries: 2 ** level.bits,
+    pages: 2 ** pageBits,
+    slot: slotField(level),
+    table: fastMatch(level.table),
+    leaf: fastMatch(level.leaf),
+    leafAddressLo: leafAddress.lo,
+    leafAddressHi: leafAddress.hi,
+    insideLow: lowMask(pageBits),
+    insideHigh: lowMask(pageBits - 32),
+    napotLo: napot?.set.lo ?? 0,
+    napotHi: napot?.set.hi ?? 0,
+    napotInside: napot === null ? 0 : napot.entries - 1,
+  });
+}
+
+function slotField(level: Level): SlotField {
+  const { shift, bits } = level;
+  const mask = 2 ** bits - 1;
+  if (shift >= 32) return { loShift: 0, loMask: 0, hiLeft: 0, hiRight: shift - 32, hiMask: mask };
+  const loMask = 2 ** Math.min(32 - shift, bits) - 1;
+  return { loShift: shift, loMask, hiLeft: 32 - shift, hiRight: 0, hiMask: mask & ~loMask };
+}
+
+/** A 32-bit mask of `count` low bits; any count. */
+function lowMask(count: number): number {
+  if (count <= 0) return 0;
+  return count >= 32 ? -1 : (1 << count) - 1;
+}
+
+/** The entry bits that hold physical address bits at or above `shift`. */
+function leafAddressMask(format: PageTableFormat, shift: number): Words {
+  let lo = 0;
+  let hi = 0;
+  for (const field of format.address) {
+    for (let i = Math.max(0, shift - field.paBit); i < field.width; i++) {
+      const bit = field.entryBit + i;
+      if (bit < 32) lo |= 1 << bit;
+      else hi |= 1 << (bit - 32);
+    }
+  }
+  return { lo, hi };
+}
+
+/** Matches no entry: the value has a bit outside the mask. */
+const NEVER: FastMatch = Object.freeze({ maskLo: 0, maskHi: 0, valueLo: 1, valueHi: 0, rest: null });
+
+function fastMatch(shape: Shape | null): FastMatch {
+  if (shape === null) return NEVER;
+  let { lo: maskLo, hi: maskHi } = shape.match.mask;
+  let { lo: valueLo, hi: valueHi } = shape.match.value;
+  const rest: Rule[] = [];
+  for (const rule of shape.rules) {
+    if (rule.must === 'equal' && rule.when === undefined) {
+      maskLo |= rule.mask.lo;
+      maskHi |= rule.mask.hi;
+      valueLo |= rule.value.lo;
+      valueHi |= rule.value.hi;
+    } else {
+      rest.push(rule);
+    }
+  }
+  return Object.freeze({
+    maskLo,
+    maskHi,
+    valueLo,
+    valueHi,
+    rest: rest.length === 0 ? null : Object.freeze({ match: shape.match, rules: rest }),
+  });
+}
+
+/** True when an entry meets a match and all its rules. */
+export function meets(match: FastMatch, lo: number, hi: number): boolean {
+  if ((((lo & match.maskLo) ^ match.valueLo) | ((hi & match.maskHi) ^ match.valueHi)) !== 0) return false;
+  return match.rest === null || brokenRule(match.rest, { lo, hi }) === null;
+}

@@ -1,0 +1,78 @@
+/**
+ * Memory types by the use Linux makes of them; a format maps each to its own encoding and refuses
+ * those it cannot say.
+ *
+ * | type | x86-64 (Linux's PAT) | arm64 (Linux's MAIR) | riscv64 (Svpbmt) |
+ * | --- | --- | --- | --- |
+ * | `normal` | WB | Normal | PMA |
+ * | `tagged` | | Normal-Tagged | |
+ * | `write-combining` | WC | Normal-NC | NC |
+ * | `write-through` | WT | Normal WT, when MAIR has it | |
+ * | `write-protected` | WP | | |
+ * | `device` (default of ioremap) | UC- | Device-nGnRE | IO |
+ * | `uncached` (`pgprot_noncached`) | UC | Device-nGnRnE | |
+ */
+export type MemoryType =
+  | 'normal'
+  | 'tagged'
+  | 'write-combining'
+  | 'write-through'
+  | 'write-protected'
+  | 'device'
+  | 'uncached';
+
+/**
+ * What a leaf allows and how its memory behaves, in terms that every format shares.
+ *
+ * Formats turn it into bits with `encode` and back with `decode`; what only one architecture knows
+ * travels in `extra`, so that `decode` loses nothing.
+ */
+export interface Protection {
+  /** Loads are allowed. x86-64 cannot forbid them. */
+  readonly read: boolean;
+  /** Stores are allowed. */
+  readonly write: boolean;
+  /** Instructions may be fetched, by the side that owns the page (`user`). */
+  readonly execute: boolean;
+  /** The page belongs to user mode. */
+  readonly user: boolean;
+  /** The translation is the same in every address space (x86-64 G, arm64 nG clear, riscv64 G). */
+  readonly global: boolean;
+  /** The memory type. */
+  readonly memory: MemoryType;
+  /** The accessed bit (x86-64 A, arm64 AF, riscv64 A) as it is first written. */
+  readonly accessed: boolean;
+  /** The dirty bit as it is first written. */
+  readonly dirty: boolean;
+  /**
+   * Bits of this format's leaf entry beyond the ones above (software bits, x86-64 protection key and
+   * encryption bit, arm64 GP), in place in the 64-bit entry. 0n is none.
+   */
+  readonly extra: bigint;
+}
+
+/**
+ * Completes a protection: readable, kernel-only, normal memory, accessed, and dirty when writable, as
+ * Linux writes its kernel mappings.
+ *
+ * @param fields - what differs from the defaults.
+ * @example
+ * ```ts
+ * const text = protection({ execute: true, global: true });
+ * const registers = protection({ write: true, memory: 'device' });
+ * ```
+ */
+export function protection(fields: Partial<Protection> = {}): Protection {
+  return Object.freeze({
+    read: true,
+    write: false,
+    execute: false,
+    user: false,
+    global: false,
+    memory: 'normal',
+    accessed: true,
+    dirty: fields.write ?? false,
+    extra: 0n,
+    ...fields,
+  });
+}

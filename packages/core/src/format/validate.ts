@@ -1,0 +1,105 @@
+import { VmError } from '../errors.js';
+import { type Words, words } from '../words.js';
+import type { Level, Match, Shape } from './entry.js';
+import type { PageTableFormat } from './page-table-format.js';
+
+/** log2 of the bytes of an entry. */
+const ENTRY_SHIFT = 3;
+/** A root of more than 16 pages is no known architecture's (LoongArch and arm64 stage 2 stop there). */
+const MAX_ROOT_PAGES_SHIFT = 4;
+
+/**
+ * Checks that a format does not contradict itself, so that the engine need not ask again.
+ *
+ * @throws VmError `EINVAL` naming the member and what is wrong with it.
+ */
+export function validateFormat(format: PageTableFormat): void {
+  const { pageShift, paBits, range, levels } = format;
+  const bad = (member: string, why: string): VmError =>
+    new VmError('EINVAL', `format ${format.name}: ${member} ${why}`);
+
+  if (!Number.isInteger(pageShift) || pageShift < 12 || pageShift > 16) {
+    throw bad('pageShift', `is ${pageShift}, expected 12 to 16`);
+  }
+  if (!Number.isInteger(paBits) || paBits <= pageShift || paBits > 56) {
+    throw bad('paBits', `is ${paBits}, expected ${pageShift + 1} to 56`);
+  }
+  if (levels.length < 1 || levels.length > 5) throw bad('levels', `are ${levels.length}, expected 1 to 5`);
+
+  let shift = pageShift;
+  for (let index = levels.length - 1; index >= 0; index--) {
+    const level = levels[index] as Level;
+    const member = `levels[${index}] (${level.name})`;
+    if (level.shift !== shift) throw bad(member, `has shift ${level.shift}, expected ${shift}`);
+    const full = pageShift - ENTRY_SHIFT;
+    if (index > 0 && level.bits !== full) throw bad(member, `has ${level.bits} index bits, expected ${full}`);
+    if (level.bits < 1 || level.bits > full + MAX_ROOT_PAGES_SHIFT) {
+      throw bad(member, `has ${level.bits} index bits, expected 1 to ${full + MAX_ROOT_PAGES_SHIFT}`);
+    }
+    const isLast = index === levels.length - 1;
+    if (isLast !== (level.table === null)) throw bad(member, 'must have table entries unless it is the last');
+    if (isLast && level.leaf === null) throw bad(member, 'is the last and has no leaf');
+    for (const shape of [level.table, level.leaf]) {
+      if (shape !== null && !isSound(shape, format.present)) {
+        throw bad(
+          member,
+          'has a match or rule whose value lies outside its mask, or a match that is not present',
+        );
+      }
+    }
+    if (level.run !== null && !(level.leaf !== null && isPowerOfTwo(level.run.entries))) {
+      throw bad(member, 'has a run without a leaf, or whose entries are not a power of two');
+    }
+    shift += level.bits;
+  }
+  if (range.bits !== shift || range.bits > 63) {
+    throw bad('range.bits', `is ${range.bits}, but the levels and pageShift translate ${shift}`);
+  }
+  if (range.upper === 'sign' && range.bits < 33)
+    throw bad('range', 'of sign-extended addresses is under 33 bits');
+  checkAddress(format, bad);
+}
+
+/** Every frame below `paBits` must be sayable, and no table entry bit may sit in the address. */
+function checkAddress(format: PageTableFormat, bad: (member: string, why: string) => VmError): void {
+  let entryBits = 0n;
+  let paCovered = 0n;
+  for (const { entryBit, paBit, width } of format.address) {
+    const ones = (1n << BigInt(width)) - 1n;
+    entryBits |= ones << BigInt(entryBit);
+    paCovered |= ones << BigInt(paBit);
+  }
+  for (let bit = format.pageShift; bit < format.paBits; bit++) {
+    if (((paCovered >> BigInt(bit)) & 1n) === 0n) {
+      throw bad('address', `has no field for bit ${bit} of the physical address`);
+    }
+  }
+  const address = words(entryBits);
+  if (((format.tableEntry.lo & address.lo) | (format.tableEntry.hi & address.hi)) !== 0) {
+    throw bad('tableEntry', 'has a bit inside the address');
+  }
+}
+
+function isSound(shape: Shape, present: Match): boolean {
+  if (!isInside(shape.match.value, shape.match.mask)) return false;
+  if (!isInside(present.value, present.mask)) return false;
+  // A shape must imply that the entry is present, else the engine and the MMU could read it differently.
+  const { mask, value } = shape.match;
+  if (((present.mask.lo & ~mask.lo) | (present.mask.hi & ~mask.hi)) !== 0) return false;
+  if (
+    (((value.lo & present.mask.lo) ^ present.value.lo) |
+      ((value.hi & present.mask.hi) ^ present.value.hi)) !==
+    0
+  ) {
+    return false;
+  }
+  return shape.rules.every((rule) => isInside(rule.value, rule.mask));
+}
+
+function isInside(value: Words, mask: Words): boolean {
+  return ((value.lo & ~mask.lo) | (value.hi & ~mask.hi)) === 0;
+}
+
+function isPowerOfTwo(n: number): boolean {
+  return Number.isInteger(n) && n > 1 && (n & (n - 1)) === 0;
+}

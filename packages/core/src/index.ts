@@ -1,0 +1,31 @@
+export { type Area, AreaMap, type AreaMapOptions, type ReserveOptions } from './area/area-map.js';
+export { hex, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
+export type { Access, Allowed, Controls, Permissions } from './format/access.js';
+export { brokenRule, classify } from './format/classify.js';
+export type { AddressField, EntryKind, Level, Match, Rule, Run, Shape } from './format/entry.js';
+export type { Fault, FaultCode, FaultKind } from './format/fault.js';
+export type { Configuration, LinuxLeaves, LinuxPolicy, LinuxProtections } from './format/linux-policy.js';
+export type { PageTableFormat, VirtualRange } from './format/page-table-format.js';
+export { type MemoryType, type Protection, protection } from './format/protection.js';
+export { validateFormat } from './format/validate.js';
+export type {
+  Bank,
+  BankOptions,
+  BankPlacement,
+  BankSource,
+  CreatedBank,
+  GivenBank,
+  SparseImage,
+} from './memory/bank.js';
+export { FrameAllocator, type FrameAllocatorOptions } from './memory/frame-allocator.js';
+export type { FrameStats } from './memory/frame-stats.js';
+export { PhysicalMemory } from './memory/physical-memory.js';
+export type { WebAssemblyMemoryLike } from './memory/web-assembly.js';
+export type { Counters } from './table/counters.js';
+export type { FlushSink } from './table/flush.js';
+export type { FrameList } from './table/frame-source.js';
+export type { LeafRun } from './table/leaves.js';
+export type { OpenOptions, PageTableOptions } from './table/open.js';
+export { type MapOptions, PageTable, type UnmapOptions } from './table/page-table.js';
+export type { Walk, WalkLeaf, WalkStep } from './table/walk.js';
+export { joinWords, mask, matches, or, toBigint, type Words, words, ZERO } from './words.js';

@@ -1,0 +1,125 @@
+import { VmError } from '../errors.js';
+import type { WebAssemblyMemoryLike } from './web-assembly.js';
+
+/**
+ * Width of the physical addresses that memory and allocators accept, in bits.
+ *
+ * It is the widest that x86-64 (Intel SDM volume 3A, chapter "Paging", MAXPHYADDR) and arm64 (Arm ARM,
+ * FEAT_LPA and FEAT_LPA2) translate to. riscv64's entries could name 56 bits (privileged specification,
+ * 44-bit PPN); frames above 2^52 have no bytes here.
+ */
+export const PHYSICAL_ADDRESS_BITS: number = 52;
+
+/** Bank bases and lengths are multiples of this: the smallest frame of every format. */
+export const BANK_ALIGNMENT: number = 4096;
+
+/** Bytes at physical addresses, as `PhysicalMemory` gives them out. */
+export interface Bank {
+  /** Physical address of its first byte; a multiple of 4096. */
+  readonly base: bigint;
+  /** Length in bytes, a multiple of 4096. Of an image: all its frames together, without the gaps between them. */
+  readonly bytes: number;
+  /** False for an image; then nothing may be stored through `words` either. */
+  readonly writable: boolean;
+  /** True: the byte at `base + n` is byte `n` of `words`. False: a sparse set of frames, see `wordOf`. */
+  readonly linear: boolean;
+  /**
+   * All bytes of the bank as 32-bit words, little-endian.
+   *
+   * Take it afresh after anything that may grow a WebAssembly.Memory: growth empties older views.
+   *
+   * @throws VmError `EFAULT` when the buffer was transferred away or shrunk.
+   */
+  readonly words: Int32Array;
+  /**
+   * Where a frame begins in `words`.
+   *
+   * @param pfn - frame number.
+   * @param pageShift - log2 of the frame size in bytes: 12, 14 or 16; not checked, this is the fast path.
+   * @returns the index of its first word; -1 when the frame is not wholly inside the bank.
+   */
+  wordOf(pfn: number, pageShift: number): number;
+}
+
+/** A bank of new zero bytes. */
+export interface CreatedBank {
+  /** Length in bytes: a multiple of 4096, at least 4096. */
+  readonly bytes: number;
+  /** Physical address of the first byte: a multiple of 4096. 0n when absent. */
+  readonly base?: bigint;
+  /** True: a SharedArrayBuffer, for several workers. */
+  readonly shared?: boolean;
+}
+
+/** How bytes that exist already become a bank. */
+export interface BankPlacement {
+  /** Physical address of the first byte: a multiple of 4096. 0n when absent. */
+  readonly base?: bigint;
+  /** Where the bank begins in the source, in bytes: a multiple of 8 (64-bit atomics need it). 0 when absent. */
+  readonly byteOffset?: number;
+  /** Length in bytes: a multiple of 4096. All up to the end of the source when absent. */
+  readonly bytes?: number;
+  /** False: a read-only image. True when absent. */
+  readonly writable?: boolean;
+}
+
+/** What a bank can lie over. */
+export type BankSource = ArrayBuffer | SharedArrayBuffer | WebAssemblyMemoryLike;
+
+/** A bank over bytes that exist already. */
+export interface GivenBank extends BankPlacement {
+  /** Where the bytes are. */
+  readonly source: BankSource;
+}
+
+/** A read-only image of single frames, as a dump holds them. */
+export interface SparseImage {
+  /** log2 of the frame size in bytes: 12, 14 or 16. */
+  readonly pageShift: number;
+  /** Physical address of each frame, a multiple of the frame size; in any order, none twice. */
+  readonly addresses: BigUint64Array | readonly bigint[];
+  /** The frames one after another: frame `i` is `bytes[i << pageShift ..]`. Used in place when aligned to 8 bytes. */
+  readonly bytes: Uint8Array;
+}
+
+/** One bank of `PhysicalMemory.of`. */
+export type BankOptions = CreatedBank | GivenBank | SparseImage;
+
+/** What `PhysicalMemory` needs of a bank beyond its public face. Addresses are numbers: exact up to 2^53. */
+export interface ByteBank extends Bank {
+  /** Physical address of the first byte. */
+  readonly start: number;
+  /** Physical address after the last byte; of an image: after its highest frame. */
+  readonly end: number;
+  /** Byte offset of an address in `words`; -1 when the bank has no byte there. */
+  offsetOf(address: number): number;
+  /** Number of bytes from an address on that follow each other in `words` too; 0 when there is none. */
+  adjacent(address: number): number;
+  /** Unsigned 32-bit word at a byte offset. */
+  read32(offset: number): number;
+  /** Unsigned 64-bit word at a byte offset. */
+  read64(offset: number): bigint;
+  /** Stores 32 bits at a byte offset. */
+  write32(offset: number, value: number): void;
+  /** Stores 64 bits at a byte offset. */
+  write64(offset: number, value: bigint): void;
+}
+
+/** True for the base page sizes that formats have: 4, 16 and 64 KiB. */
+export function isPageShift(pageShift: unknown): pageShift is 12 | 14 | 16 {
+  return pageShift === 12 || pageShift === 14 || pageShift === 16;
+}
+
+/** Refuses what is no base page size, with `EINVAL`. */
+export function checkPageShift(pageShift: unknown): void {
+  if (!isPageShift(pageShift)) {
+    throw new VmError('EINVAL', `pageShift must be 12, 14 or 16, not ${String(pageShift)}`);
+  }
+}
+
+/** Refuses what is no integer of 0 or more, with `EINVAL`. */
+export function checkCount(value: unknown, name: string): asserts value is number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) {
+    throw new VmError('EINVAL', `${name} must be an integer of 0 or more, not ${String(value)}`);
+  }
+}

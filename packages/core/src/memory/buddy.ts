@@ -1,0 +1,133 @@
+import { type Bitmap, lowestBit } from './bitmap.js';
+import { MAX_ORDER, Word } from './frame-layout.js';
+import type { FrameState } from './frame-state.js';
+
+// The buddy algorithm on a state: which blocks are free, splitting, coalescing. Nothing is checked here. Blocks
+// are named by the index of their first frame.
+//
+// The free blocks of an order are a bitmap and no list: the lowest one is found as fast, a buddy is looked up
+// by one bit, frames need no links (8 bytes each), and the state depends only on which blocks are free, not on
+// the order of the calls.
+
+/** Frees a range for the first time: cut into the largest aligned blocks. It must not touch free frames. */
+export function addRange(state: FrameState, index: number, frames: number): void {
+  const end = index + frames;
+  while (index < end) {
+    const aligned = index === 0 ? MAX_ORDER : lowestBit(index);
+    const order = Math.min(aligned, 31 - Math.clz32(end - index), state.topOrder);
+    insert(state, index, order);
+    index += 1 << order;
+  }
+  (state.words[Word.free] as number) += frames;
+}
+
+/**
+ * Allocates the lowest block of the smallest order that has one.
+ *
+ * @returns its index; -1, and nothing has changed, when no block is large enough.
+ */
+export function takeLowest(state: FrameState, order: number): number {
+  const orders = (state.words[Word.orders] as number) & (-1 << order);
+  if (orders === 0) return -1;
+  const k = lowestBit(orders);
+  const index = freeOf(state, k).first() << k;
+  return takePart(state, index, k, index, order);
+}
+
+/**
+ * Allocates single frames, the same ones as `takeLowest` one after another; so many must be free.
+ *
+ * A block that is used up whole is not split on the way: 4 ns per frame instead of 40
+ * (262,144 frames of 512 GiB).
+ */
+export function takeMany(state: FrameState, pfns: Float64Array): void {
+  const { words, heads, lead, origin } = state;
+  const count = pfns.length;
+  for (let done = 0; done < count; ) {
+    const k = lowestBit(words[Word.orders] as number);
+    const index = freeOf(state, k).first() << k;
+    remove(state, index, k);
+    if (1 << k > count - done) {
+      insert(state, index, k - 1);
+      insert(state, index + (1 << (k - 1)), k - 1);
+    } else {
+      heads.fill(1, index - lead, index - lead + (1 << k));
+      for (let i = 0; i < 1 << k; i++) pfns[done++] = origin + index + i;
+    }
+  }
+  (words[Word.free] as number) -= count;
+}
+
+/**
+ * Allocates a part of a free block: the part of the wanted order that holds a frame.
+ *
+ * @param index - the free block.
+ * @param k - its order.
+ * @param towards - a frame inside it.
+ * @param order - the order wanted, at most `k`.
+ * @returns the index of the part.
+ */
+export function takePart(
+  state: FrameState,
+  index: number,
+  k: number,
+  towards: number,
+  order: number,
+): number {
+  remove(state, index, k);
+  while (k > order) {
+    k--;
+    const half = 1 << k;
+    if ((towards & half) === 0) {
+      insert(state, index + half, k);
+    } else {
+      insert(state, index, k);
+      index += half;
+    }
+  }
+  state.heads[index - state.lead] = order + 1;
+  (state.words[Word.free] as number) -= 1 << order;
+  return index;
+}
+
+/** Frees an allocated block and joins it with its buddy as long as that is free. */
+export function giveBack(state: FrameState, index: number, order: number): void {
+  state.heads[index - state.lead] = 0;
+  (state.words[Word.free] as number) += 1 << order;
+  let k = order;
+  while (k < state.topOrder && freeOf(state, k).has((index >>> k) ^ 1)) {
+    remove(state, index ^ (1 << k), k);
+    index &= ~(1 << k);
+    k++;
+  }
+  insert(state, index, k);
+}
+
+/** The order of the free block that holds a frame; -1 when the frame is not free. */
+export function freeOrderAt(state: FrameState, index: number): number {
+  for (let order = 0; order <= state.topOrder; order++) {
+    if (freeOf(state, order).has(index >>> order)) return order;
+  }
+  return -1;
+}
+
+/** The free blocks of an order, by index >> order. */
+export function freeOf(state: FrameState, order: number): Bitmap {
+  return state.free[order] as Bitmap;
+}
+
+function insert(state: FrameState, index: number, order: number): void {
+  const { words } = state;
+  freeOf(state, order).add(index >>> order);
+  const count = words[Word.freeBlocks + order] as number;
+  words[Word.freeBlocks + order] = count + 1;
+  if (count === 0) (words[Word.orders] as number) |= 1 << order;
+}
+
+function remove(state: FrameState, index: number, order: number): void {
+  const { words } = state;
+  freeOf(state, order).remove(index >>> order);
+  const count = (words[Word.freeBlocks + order] as number) - 1;
+  words[Word.freeBlocks + order] = count;
+  if (count === 0) (words[Word.orders] as number) &= ~(1 << order);
+}

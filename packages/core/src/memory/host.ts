@@ -1,0 +1,58 @@
+import { VmError } from '../errors.js';
+
+const HOST_IS_LITTLE_ENDIAN: boolean = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+/**
+ * Refuses a big-endian host: page-table entries are little-endian, and typed arrays use the host's byte order.
+ *
+ * @param little - the host's byte order; given by tests only.
+ * @throws VmError `EINVAL`.
+ */
+export function requireLittleEndian(little: boolean = HOST_IS_LITTLE_ENDIAN): void {
+  if (!little) {
+    throw new VmError('EINVAL', 'this host is big-endian, page tables here are little-endian bytes', {
+      advice: 'run on a little-endian machine',
+    });
+  }
+}
+
+/**
+ * Says what a value is by its brand, which holds for objects of other realms (frames, `vm` contexts) too,
+ * where `instanceof` fails.
+ */
+export function isBuffer(value: unknown): value is ArrayBuffer | SharedArrayBuffer {
+  return tag(value) === '[object ArrayBuffer]' || isShared(value);
+}
+
+/** True for a SharedArrayBuffer of any realm. */
+export function isShared(value: unknown): value is SharedArrayBuffer {
+  return tag(value) === '[object SharedArrayBuffer]';
+}
+
+function tag(value: unknown): string {
+  return Object.prototype.toString.call(value);
+}
+
+/**
+ * Makes a buffer of zeros.
+ *
+ * Hosts take large buffers from the operating system as untouched zero pages: nothing is resident before it
+ * is written.
+ *
+ * @param bytes - its length.
+ * @param shared - true: a SharedArrayBuffer.
+ * @param purpose - what it is for, for the message.
+ * @throws VmError `EINVAL` when the host has no SharedArrayBuffer, `ENOMEM` when it has not enough memory.
+ */
+export function makeBuffer(bytes: number, shared: boolean, purpose: string): ArrayBuffer | SharedArrayBuffer {
+  if (shared && typeof SharedArrayBuffer === 'undefined') {
+    throw new VmError('EINVAL', 'this host has no SharedArrayBuffer', {
+      advice: 'serve the page cross-origin isolated or leave out shared',
+    });
+  }
+  try {
+    return shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+  } catch (cause) {
+    throw new VmError('ENOMEM', `the host cannot give ${bytes} bytes for ${purpose}`, { cause });
+  }
+}

@@ -1,0 +1,184 @@
+import { VmError } from '../errors.js';
+import {
+  BANK_ALIGNMENT,
+  type BankSource,
+  type ByteBank,
+  type CreatedBank,
+  checkCount,
+  type GivenBank,
+  PHYSICAL_ADDRESS_BITS,
+} from './bank.js';
+import { isBuffer, isShared, makeBuffer } from './host.js';
+
+/** A bank whose bytes follow each other as their physical addresses do. */
+export class LinearBank implements ByteBank {
+  readonly base: bigint;
+  readonly bytes: number;
+  readonly writable: boolean;
+  readonly linear: boolean = true;
+  readonly start: number;
+  readonly end: number;
+  readonly #source: BankSource;
+  readonly #byteOffset: number;
+  readonly #shared: boolean;
+  /** `start` counted in words: below 2^50, so the arithmetic in doubles is exact. */
+  readonly #firstWord: number;
+  readonly #wordCount: number;
+  #words: Int32Array;
+  #quads: BigUint64Array;
+
+  private constructor(
+    source: BankSource,
+    base: bigint,
+    byteOffset: number,
+    bytes: number,
+    writable: boolean,
+  ) {
+    this.base = base;
+    this.bytes = bytes;
+    this.writable = writable;
+    this.start = Number(base);
+    this.end = this.start + bytes;
+    this.#source = source;
+    this.#byteOffset = byteOffset;
+    this.#shared = isShared(bufferOf(source));
+    this.#firstWord = this.start / 4;
+    this.#wordCount = bytes / 4;
+    this.#words = new Int32Array(bufferOf(source), byteOffset, bytes / 4);
+    this.#quads = new BigUint64Array(bufferOf(source), byteOffset, bytes / 8);
+  }
+
+  /** A bank of new zero bytes; see `PhysicalMemory.create`. */
+  static create(o: CreatedBank): LinearBank {
+    const { base = 0n, bytes, shared = false } = o;
+    checkPlace(base, bytes);
+    return new LinearBank(makeBuffer(bytes, shared, 'a bank'), base, 0, bytes, true);
+  }
+
+  /** A bank over given bytes; see `PhysicalMemory.over`. */
+  static over(o: GivenBank): LinearBank {
+    const { source, base = 0n, byteOffset = 0, writable = true } = o;
+    checkSource(source);
+    checkCount(byteOffset, 'byteOffset');
+    if (byteOffset % 8 !== 0) throw new VmError('EINVAL', `byteOffset ${byteOffset} is not a multiple of 8`);
+    const { byteLength } = bufferOf(source);
+    const { bytes = Math.max(0, byteLength - byteOffset) } = o;
+    checkPlace(base, bytes);
+    if (byteOffset + bytes > byteLength) {
+      throw new VmError(
+        'EINVAL',
+        `a bank of ${bytes} bytes from byte ${byteOffset} on does not fit into a source of ${byteLength} bytes`,
+      );
+    }
+    return new LinearBank(source, base, byteOffset, bytes, writable);
+  }
+
+  get words(): Int32Array {
+    // Growth of a WebAssembly.Memory, a transfer and a shrink below the bank's end all make the length of an
+    // old view 0. Asking that costs nothing; asking a WebAssembly.Memory for its buffer is a call into the host.
+    const words = this.#words;
+    return words.length === 0 ? this.#refresh() : words;
+  }
+
+  wordOf(pfn: number, pageShift: number): number {
+    const frameWords = 1 << (pageShift - 2);
+    const word = pfn * frameWords - this.#firstWord;
+    // Written so that NaN fails it. A fraction cannot name a frame.
+    return word >= 0 && word <= this.#wordCount - frameWords && Number.isInteger(pfn) ? word : -1;
+  }
+
+  offsetOf(address: number): number {
+    return address >= this.start && address < this.end ? address - this.start : -1;
+  }
+
+  adjacent(address: number): number {
+    return this.offsetOf(address) < 0 ? 0 : this.end - address;
+  }
+
+  // On shared memory every access is one atomic: two plain 32-bit halves can be read torn.
+  read32(offset: number): number {
+    const { words } = this;
+    return (this.#shared ? Atomics.load(words, offset / 4) : (words[offset / 4] as number)) >>> 0;
+  }
+
+  read64(offset: number): bigint {
+    const quads = this.#freshQuads();
+    return this.#shared ? Atomics.load(quads, offset / 8) : (quads[offset / 8] as bigint);
+  }
+
+  write32(offset: number, value: number): void {
+    const { words } = this;
+    if (this.#shared) Atomics.store(words, offset / 4, value);
+    else words[offset / 4] = value;
+  }
+
+  write64(offset: number, value: bigint): void {
+    const quads = this.#freshQuads();
+    if (this.#shared) Atomics.store(quads, offset / 8, value);
+    else quads[offset / 8] = value;
+  }
+
+  #freshQuads(): BigUint64Array {
+    if (this.#quads.length === 0) this.#refresh();
+    return this.#quads;
+  }
+
+  #refresh(): Int32Array {
+    try {
+      const buffer = bufferOf(this.#source);
+      this.#quads = new BigUint64Array(buffer, this.#byteOffset, this.bytes / 8);
+      this.#words = new Int32Array(buffer, this.#byteOffset, this.bytes / 4);
+      return this.#words;
+    } catch (cause) {
+      throw new VmError('EFAULT', 'the buffer of this bank was transferred away or shrunk', {
+        address: this.base,
+        cause,
+      });
+    }
+  }
+}
+
+function bufferOf(source: BankSource): ArrayBuffer | SharedArrayBuffer {
+  return isBuffer(source) ? source : source.buffer;
+}
+
+function checkSource(source: unknown): void {
+  if (isBuffer(source)) return;
+  if (ArrayBuffer.isView(source)) {
+    // It has a `buffer` too, but its bytes are only a part of it.
+    throw new VmError('EINVAL', 'a typed array is not a source for a bank', {
+      advice: 'give its buffer, with byteOffset and bytes',
+    });
+  }
+  const inner = (source as { readonly buffer?: unknown } | null | undefined)?.buffer;
+  if (!isBuffer(inner)) {
+    throw new VmError(
+      'EINVAL',
+      'a bank lies over an ArrayBuffer, a SharedArrayBuffer or a WebAssembly.Memory',
+    );
+  }
+}
+
+function checkPlace(base: unknown, bytes: unknown): void {
+  if (typeof base !== 'bigint' || base < 0n || base % BigInt(BANK_ALIGNMENT) !== 0n) {
+    throw new VmError(
+      'EINVAL',
+      `the base of a bank must be a bigint, a multiple of ${BANK_ALIGNMENT} and not negative; it is ${String(base)}`,
+    );
+  }
+  if (!Number.isSafeInteger(bytes) || (bytes as number) <= 0 || (bytes as number) % BANK_ALIGNMENT !== 0) {
+    throw new VmError(
+      'EINVAL',
+      `the length of a bank must be a positive multiple of ${BANK_ALIGNMENT} bytes; it is ${String(bytes)}`,
+    );
+  }
+  if (base + BigInt(bytes as number) > 1n << BigInt(PHYSICAL_ADDRESS_BITS)) {
+    throw new VmError(
+      'EINVAL',
+      `a bank of ${String(bytes)} bytes here ends beyond 2^${PHYSICAL_ADDRESS_BITS}`,
+      {
+        address: base,
+      },
+    );
+  }
+}

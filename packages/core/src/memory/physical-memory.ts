@@ -1,0 +1,305 @@
+import { hex, VmError } from '../errors.js';
+import {
+  type Bank,
+  type BankOptions,
+  type BankPlacement,
+  type BankSource,
+  type ByteBank,
+  type CreatedBank,
+  checkCount,
+  checkPageShift,
+  type SparseImage,
+} from './bank.js';
+import { requireLittleEndian } from './host.js';
+import { LinearBank } from './linear-bank.js';
+import { lastAtOrBelow, readOnly, SparseBank } from './sparse-bank.js';
+
+/**
+ * Physical memory: one or more banks of real bytes, each at a physical base. Page tables live in it.
+ *
+ * Frames that are only mapped need no bytes; so a memory of some megabytes serves an address space that maps
+ * terabytes. Addresses are bytes as `bigint`, words are little-endian.
+ *
+ * @example
+ * ```ts
+ * const ram = PhysicalMemory.create({ bytes: 64 * 2 ** 20, base: 0x8000_0000n });
+ * ram.write64(0x8000_1000n, 0x8000_0000_0000_0163n);
+ * ram.read32(0x8000_1004n); // 0x80000000
+ *
+ * const guest = PhysicalMemory.over(new WebAssembly.Memory({ initial: 1024 }), { byteOffset: 65536 });
+ * ```
+ */
+export class PhysicalMemory {
+  /** The banks, ascending by base. */
+  readonly banks: readonly Bank[];
+  readonly #banks: readonly ByteBank[];
+  /** The banks' first addresses, for the search. */
+  readonly #starts: Float64Array;
+
+  private constructor(banks: ByteBank[]) {
+    requireLittleEndian();
+    if (banks.length === 0) throw new VmError('EINVAL', 'a memory needs at least one bank');
+    banks.sort((a, b) => a.start - b.start);
+    for (let i = 1; i < banks.length; i++) {
+      const before = banks[i - 1] as ByteBank;
+      const bank = banks[i] as ByteBank;
+      if (bank.start < before.end) {
+        throw new VmError('EINVAL', `banks overlap: ${span(before)} and ${span(bank)}`, {
+          address: bank.base,
+        });
+      }
+    }
+    this.#banks = Object.freeze(banks);
+    this.#starts = Float64Array.from(banks, (bank) => bank.start);
+    this.banks = this.#banks;
+  }
+
+  /**
+   * A memory of new zero bytes.
+   *
+   * @param o - its place; `shared` for use by several workers.
+   * @throws VmError `EINVAL` for a bad place, `ENOMEM` when the host has not enough memory.
+   */
+  static create(o: CreatedBank): PhysicalMemory {
+    return new PhysicalMemory([LinearBank.create(o)]);
+  }
+
+  /**
+   * A memory over bytes that exist already: an emulator's guest RAM, or a dump (`writable: false`).
+   *
+   * A WebAssembly.Memory may grow later; the bank keeps its length and follows the new buffer.
+   *
+   * @param source - where the bytes are.
+   * @param o - which of them, and at which physical address. All of them from 0n on when absent.
+   * @throws VmError `EINVAL` for a bad place or one that does not fit into the source.
+   */
+  static over(source: BankSource, o: BankPlacement = {}): PhysicalMemory {
+    return new PhysicalMemory([LinearBank.over({ ...o, source })]);
+  }
+
+  /**
+   * A memory of several banks.
+   *
+   * @param banks - in any order. None may overlap another; an image takes all from its lowest to its highest frame.
+   * @throws VmError `EINVAL` for a bad bank or two that overlap, `ENOMEM` when the host has not enough memory.
+   * @example
+   * ```ts
+   * const memory = PhysicalMemory.of([
+   *   { bytes: 2 ** 20, base: 0n },
+   *   { source: guest, base: 0x1_0000_0000n },
+   * ]);
+   * ```
+   */
+  static of(banks: readonly BankOptions[]): PhysicalMemory {
+    if (!Array.isArray(banks)) throw new VmError('EINVAL', 'the banks must be an array');
+    return new PhysicalMemory(banks.map(open));
+  }
+
+  /**
+   * A read-only image of single frames, as a memory dump holds them.
+   *
+   * @param o - frame size, where each frame was, and the frames.
+   * @throws VmError `EINVAL` for a bad address, one that is there twice, or bytes of another length.
+   */
+  static sparse(o: SparseImage): PhysicalMemory {
+    return new PhysicalMemory([new SparseBank(o)]);
+  }
+
+  /**
+   * The bank that holds a frame.
+   *
+   * @param pfn - frame number.
+   * @param pageShift - log2 of the frame size in bytes: 12, 14 or 16.
+   * @returns `null` when no bank holds all of the frame.
+   * @throws VmError `EINVAL` for what is no frame number or no page size.
+   */
+  bankOf(pfn: number, pageShift: number): Bank | null {
+    return this.locate(pfn, pageShift)?.bank ?? null;
+  }
+
+  /**
+   * Where a frame's bytes are.
+   *
+   * @param pfn - frame number.
+   * @param pageShift - log2 of the frame size in bytes: 12 (when absent), 14 or 16.
+   * @returns the bank and the index of the frame's first word in `bank.words`; `null` when no bank holds all of
+   * the frame.
+   * @throws VmError `EINVAL` for what is no frame number or no page size.
+   */
+  locate(pfn: number, pageShift: number = 12): { bank: Bank; word: number } | null {
+    checkPageShift(pageShift);
+    checkCount(pfn, 'pfn');
+    const bank = this.#banks[lastAtOrBelow(this.#starts, pfn * 2 ** pageShift)];
+    const word = bank === undefined ? -1 : bank.wordOf(pfn, pageShift);
+    return bank === undefined || word < 0 ? null : { bank, word };
+  }
+
+  /**
+   * Reads 32 bits.
+   *
+   * @param pa - physical address in bytes, a multiple of 4.
+   * @returns the word, unsigned.
+   * @throws VmError `EINVAL` for a misaligned address, `EFAULT` where there are no bytes.
+   */
+  read32(pa: bigint): number {
+    const address = checkedAddress(pa, 4);
+    const bank = this.#bankAt(address, pa);
+    return bank.read32(bank.offsetOf(address));
+  }
+
+  /**
+   * Reads 64 bits; on shared memory as one atomic.
+   *
+   * @param pa - physical address in bytes, a multiple of 8.
+   * @returns the word, unsigned.
+   * @throws VmError `EINVAL` for a misaligned address, `EFAULT` where there are no bytes.
+   */
+  read64(pa: bigint): bigint {
+    const address = checkedAddress(pa, 8);
+    const bank = this.#bankAt(address, pa);
+    return bank.read64(bank.offsetOf(address));
+  }
+
+  /**
+   * Writes 32 bits.
+   *
+   * @param pa - physical address in bytes, a multiple of 4.
+   * @param value - signed or unsigned: -2^31 to 2^32 - 1.
+   * @throws VmError `EINVAL` for a misaligned address or a value that is no 32-bit integer, `EFAULT` where there
+   * are no bytes, `EPERM` in an image.
+   */
+  write32(pa: bigint, value: number): void {
+    const address = checkedAddress(pa, 4);
+    if (!Number.isInteger(value) || value < -0x8000_0000 || value > 0xffff_ffff) {
+      throw new VmError('EINVAL', `the value must be a 32-bit integer, not ${String(value)}`, {
+        address: pa,
+      });
+    }
+    const bank = this.#writableBankAt(address, pa);
+    bank.write32(bank.offsetOf(address), value);
+  }
+
+  /**
+   * Writes 64 bits; on shared memory as one atomic.
+   *
+   * @param pa - physical address in bytes, a multiple of 8.
+   * @param value - signed or unsigned: -2^63 to 2^64 - 1.
+   * @throws VmError `EINVAL` for a misaligned address or a value that is no 64-bit integer, `EFAULT` where there
+   * are no bytes, `EPERM` in an image.
+   */
+  write64(pa: bigint, value: bigint): void {
+    const address = checkedAddress(pa, 8);
+    if (typeof value !== 'bigint' || value < -(1n << 63n) || value >= 1n << 64n) {
+      throw new VmError('EINVAL', `the value must be a 64-bit bigint, not ${String(value)}`, { address: pa });
+    }
+    const bank = this.#writableBankAt(address, pa);
+    bank.write64(bank.offsetOf(address), BigInt.asUintN(64, value));
+  }
+
+  /**
+   * The bytes of a range: a view of the bank itself. Only where an image keeps the frames of the range apart is
+   * it a copy. Do not write into the bytes of a bank that is not writable: JavaScript has no read-only views.
+   *
+   * @param pa - physical address in bytes of the first.
+   * @param length - number of bytes, 1 or more.
+   * @throws VmError `EFAULT` with the first address that has no bytes, `EINVAL` for an empty range or one over
+   * two banks.
+   */
+  bytesAt(pa: bigint, length: number): Uint8Array {
+    const address = checkedAddress(pa, 1);
+    checkCount(length, 'length');
+    if (length === 0) throw new VmError('EINVAL', 'the range is empty', { address: pa });
+    const bank = this.#bankAt(address, pa);
+    const first = bank.adjacent(address);
+    if (length <= first) return view(bank, address, length);
+    // The whole range is looked at before anything is copied: a length beyond all memory costs nothing.
+    for (let done = first; done < length; done += bank.adjacent(address + done)) {
+      if (bank.adjacent(address + done) === 0)
+        throw this.#noBytes(address + done, BigInt(address + done), bank);
+    }
+    const copy = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const part = Math.min(bank.adjacent(address + done), length - done);
+      copy.set(view(bank, address + done, part), done);
+      done += part;
+    }
+    return copy;
+  }
+
+  #bankAt(address: number, pa: bigint): ByteBank {
+    const bank = this.#banks[lastAtOrBelow(this.#starts, address)];
+    if (bank === undefined || bank.offsetOf(address) < 0) throw this.#noBytes(address, pa);
+    return bank;
+  }
+
+  #writableBankAt(address: number, pa: bigint): ByteBank {
+    const bank = this.#bankAt(address, pa);
+    if (!bank.writable) throw readOnly(pa);
+    return bank;
+  }
+
+  /** @param from - the bank that a range came from: it may be another that has bytes here. */
+  #noBytes(address: number, pa: bigint, from: ByteBank | null = null): VmError {
+    const bank = this.#banks[lastAtOrBelow(this.#starts, address)];
+    if (from !== null && bank !== undefined && bank.offsetOf(address) >= 0) {
+      return new VmError('EINVAL', 'the range goes on in another bank, a view cannot', {
+        address: pa,
+        advice: 'ask for each part by itself',
+      });
+    }
+    return new VmError(
+      'EFAULT',
+      `no bytes behind this physical address; there are ${this.#ranges(address)}`,
+      {
+        address: pa,
+      },
+    );
+  }
+
+  /** For messages: the banks around an address. */
+  #ranges(address: number): string {
+    const shown = 4;
+    const first = Math.max(0, Math.min(lastAtOrBelow(this.#starts, address) - 1, this.#banks.length - shown));
+    const text = this.#banks
+      .slice(first, first + shown)
+      .map(span)
+      .join(', ');
+    const others = this.#banks.length - shown;
+    return others > 0 ? `${text} and ${others} more banks` : text;
+  }
+}
+
+function open(o: BankOptions): ByteBank {
+  if (typeof o !== 'object' || o === null)
+    throw new VmError('EINVAL', `a bank must be an object, not ${String(o)}`);
+  if ('addresses' in o) return new SparseBank(o);
+  return 'source' in o ? LinearBank.over(o) : LinearBank.create(o);
+}
+
+function view(bank: ByteBank, address: number, length: number): Uint8Array {
+  const { words } = bank;
+  return new Uint8Array(words.buffer, words.byteOffset + bank.offsetOf(address), length);
+}
+
+/** For messages: first and last address of a bank. */
+function span(bank: ByteBank): string {
+  const range = `${hex(bank.base)}-${hex(BigInt(bank.end) - 1n)}`;
+  return bank.linear ? range : `${range} (an image with ${bank.bytes} bytes)`;
+}
+
+function checkedAddress(pa: unknown, size: number): number {
+  if (typeof pa !== 'bigint') throw new VmError('EINVAL', `a physical address is a bigint, not ${typeof pa}`);
+  if (pa < 0n || pa >= 1n << 64n) {
+    throw new VmError('EINVAL', `a physical address is unsigned and has 64 bits at most; this is ${pa}`);
+  }
+  if (pa % BigInt(size) !== 0n) {
+    throw new VmError(
+      'EINVAL',
+      `an access of ${size * 8} bits needs an address that is a multiple of ${size}`,
+      {
+        address: pa,
+      },
+    );
+  }
+  return Number(pa);
+}

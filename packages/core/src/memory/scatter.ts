@@ -1,0 +1,53 @@
+import { lowestBit } from './bitmap.js';
+import { freeOf, freeOrderAt, takePart } from './buddy.js';
+import { Word } from './frame-layout.js';
+import type { FrameState } from './frame-state.js';
+
+/**
+ * Allocates a block at a pseudo-random place: draws a frame, takes the free block that holds it or else the next one
+ * after it, from the end back to the start, and splits towards the frame.
+ *
+ * 0.1 µs in 1 GiB of 4 KiB frames, 0.4 µs in 512 GiB, where every level it splits is a line outside the cache; asking
+ * the orders from the largest down, whose bitmaps are small, did not change that.
+ *
+ * @returns its index; -1, and nothing has changed, when no block is large enough.
+ */
+export function takeScattered(state: FrameState, order: number): number {
+  const orders = (state.words[Word.orders] as number) & (-1 << order);
+  if (orders === 0) return -1;
+  const drawn = state.lead + Math.floor((nextRandom(state) / 2 ** 32) * state.frames);
+  const holding = freeOrderAt(state, drawn);
+  if (holding >= order) return takePart(state, (drawn >>> holding) << holding, holding, drawn, order);
+  const next = nextBlock(state, orders, drawn);
+  const { index, k } = next ?? (nextBlock(state, orders, 0) as Block);
+  return takePart(state, index, k, index, order);
+}
+
+interface Block {
+  readonly index: number;
+  readonly k: number;
+}
+
+/** The free block of one of some orders that begins first at or after an index. */
+function nextBlock(state: FrameState, orders: number, index: number): Block | null {
+  let best: Block | null = null;
+  for (let rest = orders; rest !== 0; rest &= rest - 1) {
+    const k = lowestBit(rest);
+    // Rounded up: a block that begins before the index does not count.
+    const at = freeOf(state, k).from((index + (1 << k) - 1) >>> k);
+    if (at >= 0 && (best === null || at << k < best.index)) best = { index: at << k, k };
+  }
+  return best;
+}
+
+/** The next 32 random bits (splitmix32: a Weyl sequence through the finisher of MurmurHash3); the state is one word. */
+function nextRandom(state: FrameState): number {
+  const { words } = state;
+  const seed = ((words[Word.random] as number) + 0x9e3779b9) | 0;
+  words[Word.random] = seed;
+  let z = seed ^ (seed >>> 16);
+  z = Math.imul(z, 0x85ebca6b);
+  z ^= z >>> 13;
+  z = Math.imul(z, 0xc2b2ae35);
+  return (z ^ (z >>> 16)) >>> 0;
+}

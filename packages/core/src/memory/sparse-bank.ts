@@ -1,0 +1,168 @@
+import { VmError } from '../errors.js';
+import { type ByteBank, checkPageShift, PHYSICAL_ADDRESS_BITS, type SparseImage } from './bank.js';
+
+/**
+ * A read-only image of single frames.
+ *
+ * Frames that follow each other both in address and in the image are one *run*; a look-up is a binary search
+ * over the runs, three numbers each, no object per frame.
+ */
+export class SparseBank implements ByteBank {
+  readonly base: bigint;
+  readonly bytes: number;
+  readonly writable: boolean = false;
+  readonly linear: boolean = false;
+  readonly start: number;
+  readonly end: number;
+  readonly words: Int32Array;
+  readonly #quads: BigUint64Array;
+  /** Per run: physical address of its first byte, ascending. */
+  readonly #starts: Float64Array;
+  /** Per run: physical address after its last byte. */
+  readonly #ends: Float64Array;
+  /** Per run: where it begins in the image, in bytes. */
+  readonly #offsets: Float64Array;
+
+  constructor(image: SparseImage) {
+    const { pageShift, bytes } = image;
+    checkPageShift(pageShift);
+    checkBytes(image);
+    const size = 2 ** pageShift;
+    const addresses = checkedAddresses(image, size);
+    const slots = ascending(addresses);
+
+    const starts: number[] = [];
+    const ends: number[] = [];
+    const offsets: number[] = [];
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i] as number;
+      const address = addresses[slot] as number;
+      const last = starts.length - 1;
+      const end = ends[last];
+      if (end !== undefined && address < end) {
+        throw new VmError('EINVAL', 'the image has this frame twice', { address: BigInt(address) });
+      }
+      const follows =
+        end === address && (offsets[last] as number) + end - (starts[last] as number) === slot * size;
+      if (follows) {
+        ends[last] = address + size;
+      } else {
+        starts.push(address);
+        ends.push(address + size);
+        offsets.push(slot * size);
+      }
+    }
+    this.#starts = Float64Array.from(starts);
+    this.#ends = Float64Array.from(ends);
+    this.#offsets = Float64Array.from(offsets);
+    this.start = starts[0] as number;
+    this.end = ends[ends.length - 1] as number;
+    this.base = BigInt(this.start);
+    this.bytes = bytes.length;
+
+    // Files are often read into slices that begin anywhere; those are copied once.
+    const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+    this.words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+    this.#quads = new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
+  }
+
+  wordOf(pfn: number, pageShift: number): number {
+    const size = 2 ** pageShift;
+    const address = pfn * size;
+    const run = Number.isInteger(pfn) ? this.#runOf(address) : -1;
+    if (run < 0 || (this.#ends[run] as number) - address < size) return -1;
+    return (address - (this.#starts[run] as number) + (this.#offsets[run] as number)) / 4;
+  }
+
+  offsetOf(address: number): number {
+    const run = this.#runOf(address);
+    return run < 0 ? -1 : address - (this.#starts[run] as number) + (this.#offsets[run] as number);
+  }
+
+  adjacent(address: number): number {
+    const run = this.#runOf(address);
+    return run < 0 ? 0 : (this.#ends[run] as number) - address;
+  }
+
+  read32(offset: number): number {
+    return (this.words[offset / 4] as number) >>> 0;
+  }
+
+  read64(offset: number): bigint {
+    return this.#quads[offset / 8] as bigint;
+  }
+
+  write32(): void {
+    throw readOnly(this.base);
+  }
+
+  write64(): void {
+    throw readOnly(this.base);
+  }
+
+  /** The run that holds an address; -1 when there is none. */
+  #runOf(address: number): number {
+    const run = lastAtOrBelow(this.#starts, address);
+    return run >= 0 && address < (this.#ends[run] as number) ? run : -1;
+  }
+}
+
+/** Index of the last of ascending values that is not above `value`; -1 when all are. */
+export function lastAtOrBelow(values: Float64Array, value: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((values[middle] as number) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** The error of a store into an image. */
+export function readOnly(address: bigint): VmError {
+  return new VmError('EPERM', 'this memory is a read-only image', { address });
+}
+
+function checkBytes(image: SparseImage): void {
+  const { addresses, bytes, pageShift } = image;
+  if (Object.prototype.toString.call(bytes) !== '[object Uint8Array]') {
+    throw new VmError('EINVAL', 'the bytes of an image must be a Uint8Array');
+  }
+  if (
+    !Array.isArray(addresses) &&
+    !(Object.prototype.toString.call(addresses) === '[object BigUint64Array]')
+  ) {
+    throw new VmError('EINVAL', 'the addresses of an image must be a BigUint64Array or an array of bigint');
+  }
+  if (addresses.length === 0) throw new VmError('EINVAL', 'an image needs at least one frame');
+  const expected = addresses.length * 2 ** pageShift;
+  if (bytes.length !== expected) {
+    throw new VmError(
+      'EINVAL',
+      `${addresses.length} frames of ${2 ** pageShift} bytes need ${expected} bytes, not ${bytes.length}`,
+    );
+  }
+}
+
+/** The addresses as numbers: a copy, so that nothing the caller does later moves a frame. */
+function checkedAddresses(image: SparseImage, size: number): Float64Array {
+  const limit = 1n << BigInt(PHYSICAL_ADDRESS_BITS);
+  return Float64Array.from(image.addresses, (address: unknown, i) => {
+    if (typeof address !== 'bigint' || address < 0n || address >= limit || address % BigInt(size) !== 0n) {
+      throw new VmError(
+        'EINVAL',
+        `the address of frame ${i} must be a multiple of ${size} below 2^${PHYSICAL_ADDRESS_BITS}; it is ${String(address)}`,
+      );
+    }
+    return Number(address);
+  });
+}
+
+/** The frames' places in the image in the order of their addresses. */
+function ascending(addresses: Float64Array): Uint32Array {
+  const slots = Uint32Array.from(addresses.keys());
+  const sorted = addresses.every((address, i) => i === 0 || (addresses[i - 1] as number) < address);
+  if (!sorted) slots.sort((a, b) => (addresses[a] as number) - (addresses[b] as number));
+  return slots;
+}

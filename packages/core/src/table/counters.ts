@@ -1,0 +1,31 @@
+/**
+ * Exact work of a table's calls, in place of time: the same call on the same tables always counts the same.
+ *
+ * `translate` and `translateWords` are not counted: a counter would cost more than their checks.
+ */
+export interface Counters {
+  /** Tables entered by a walk: once per table and call, however many of its entries are used. */
+  tablesRead: number;
+  /** 64-bit entries loaded. */
+  entriesRead: number;
+  /** 64-bit entries stored. Zeroing a new table is not counted. */
+  entriesWritten: number;
+  /** Frames taken from the allocator for tables, a root of several frames as one. */
+  tablesAllocated: number;
+  /** Tables given back to the allocator. */
+  tablesFreed: number;
+  /** Calls of the flush sink (counted without a sink, too). */
+  flushes: number;
+}
+
+/** Counters that all stand at 0. */
+export function newCounters(): Counters {
+  return {
+    tablesRead: 0,
+    entriesRead: 0,
+    entriesWritten: 0,
+    tablesAllocated: 0,
+    tablesFreed: 0,
+    flushes: 0,
+  };
+}

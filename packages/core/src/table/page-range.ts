@@ -1,0 +1,124 @@
+import { VmError } from '../errors.js';
+import type { PageTableFormat } from '../format/page-table-format.js';
+
+const TOP = 1n << 64n;
+
+/** A range of virtual addresses in base pages, counted from the start of the root's range. */
+export interface PageRange {
+  /** Index of the first page: the address bits that the tables translate, without the page offset. */
+  readonly first: number;
+  /** Number of pages, at least 1. */
+  readonly pages: number;
+}
+
+/**
+ * Checks an address range to its last byte.
+ *
+ * @param va - first address in bytes, 0 to 2^64 - 1, as the processor holds it (sign-extended where canonical).
+ * @param bytes - length in bytes.
+ * @throws VmError `EINVAL` when the range is empty, negative or not page-aligned; `ERANGE` when it wraps, leaves
+ *   the addresses that the format translates, or crosses the hole between the canonical halves.
+ */
+export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | number): PageRange {
+  const length = asBytes(bytes, va);
+  const { pageShift } = format;
+  requireAddress(va);
+  const page = 1n << BigInt(pageShift);
+  if ((va & (page - 1n)) !== 0n) {
+    throw new VmError('EINVAL', `the address is not a multiple of the page size 0x${page.toString(16)}`, {
+      address: va,
+    });
+  }
+  if ((length & (page - 1n)) !== 0n) {
+    throw new VmError(
+      'EINVAL',
+      `${length} bytes are not a multiple of the page size 0x${page.toString(16)}`,
+      {
+        address: va,
+      },
+    );
+  }
+  const lastByte = va + length - 1n;
+  if (lastByte >= TOP)
+    throw new VmError('ERANGE', `${length} bytes run past the end of the 64-bit addresses`, { address: va });
+  if (!isTranslated(format, va)) throw outside(format, va);
+  if (!isTranslated(format, lastByte)) throw outside(format, lastByte);
+  if (
+    va >> BigInt(format.range.bits - 1) !== lastByte >> BigInt(format.range.bits - 1) &&
+    format.range.upper === 'sign'
+  ) {
+    throw new VmError('ERANGE', `${length} bytes cross the hole between the canonical halves`, {
+      address: va,
+    });
+  }
+  return { first: pageIndex(format, va), pages: Number(length >> BigInt(pageShift)) };
+}
+
+/**
+ * Checks that a value is an address at all.
+ *
+ * @throws VmError `EINVAL` when it is no bigint, `ERANGE` when it is not an unsigned 64-bit value.
+ */
+export function requireAddress(va: bigint): void {
+  if (typeof va !== 'bigint') throw new VmError('EINVAL', `the address is a ${typeof va}, expected a bigint`);
+  if (va < 0n || va >= TOP) {
+    throw new VmError('ERANGE', `the address ${va} is outside 64 bits`, {
+      advice: 'pass it as an unsigned 64-bit value, as in BigInt.asUintN(64, address)',
+    });
+  }
+}
+
+function asBytes(bytes: bigint | number, va: bigint): bigint {
+  if (typeof bytes === 'number' && !Number.isSafeInteger(bytes)) {
+    throw new VmError('EINVAL', `the length ${bytes} is not an integer of bytes`);
+  }
+  if (typeof bytes !== 'bigint' && typeof bytes !== 'number') {
+    throw new VmError('EINVAL', `the length is a ${typeof bytes}, expected a bigint or a number of bytes`);
+  }
+  const length = BigInt(bytes);
+  if (length <= 0n) {
+    throw new VmError(
+      'EINVAL',
+      `the length of ${length} bytes is empty`,
+      typeof va === 'bigint' ? { address: va } : {},
+    );
+  }
+  return length;
+}
+
+function outside(format: PageTableFormat, address: bigint): VmError {
+  const { bits, upper } = format.range;
+  const rule = { zeros: 'all be 0', ones: 'all be 1', sign: `equal bit ${bits - 1}` }[upper];
+  return new VmError('ERANGE', `the address is not one that ${format.name} translates`, {
+    address,
+    advice: `bits 63 to ${bits} must ${rule}`,
+  });
+}
+
+/**
+ * True when a root of this format translates the address (canonical, or in the root's half).
+ *
+ * @param va - unsigned 64-bit.
+ */
+export function isTranslated(format: PageTableFormat, va: bigint): boolean {
+  const { bits, upper } = format.range;
+  const above = va >> BigInt(bits);
+  const ones = (1n << BigInt(64 - bits)) - 1n;
+  if (upper === 'zeros') return above === 0n;
+  if (upper === 'ones') return above === ones;
+  return above === (((va >> BigInt(bits - 1)) & 1n) === 0n ? 0n : ones);
+}
+
+/** The page of an address that the format translates, counted from the start of the root's range. */
+export function pageIndex(format: PageTableFormat, va: bigint): number {
+  return Number((va & ((1n << BigInt(format.range.bits)) - 1n)) >> BigInt(format.pageShift));
+}
+
+/** The address of a page index: the inverse of `pageIndex`, upper bits filled in. */
+export function addressOf(format: PageTableFormat, page: number): bigint {
+  const { bits, upper } = format.range;
+  const low = BigInt(page) << BigInt(format.pageShift);
+  if (upper === 'zeros') return low;
+  if (upper === 'ones') return low | (TOP - (1n << BigInt(bits)));
+  return BigInt.asUintN(64, BigInt.asIntN(bits, low));
+}

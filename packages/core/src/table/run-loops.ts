@@ -1,0 +1,104 @@
+import { type AddressCodec, addressHi, addressLo } from '../format/address-codec.js';
+
+/*
+ * The inner loops: runs of entries in typed arrays. Each does one thing, takes only numbers and typed arrays,
+ * and allocates nothing. `at` is the index of the first entry's low word; an entry is two words.
+ */
+
+/** Index of the first entry of a run that is not 0; -1 when all are. */
+export function firstOccupied(table: Int32Array, at: number, count: number): number {
+  const end = at + 2 * count;
+  for (let i = at; i < end; i += 2) {
+    if (((table[i] as number) | (table[i + 1] as number)) !== 0) return (i - at) / 2;
+  }
+  return -1;
+}
+
+/** Number of entries of a run that are not 0. */
+export function countLive(table: Int32Array, at: number, count: number): number {
+  const end = at + 2 * count;
+  let live = 0;
+  for (let i = at; i < end; i += 2) {
+    if (((table[i] as number) | (table[i + 1] as number)) !== 0) live++;
+  }
+  return live;
+}
+
+/** Writes a run of leaves whose frames are below 2^32. */
+export function writeScattered32(
+  table: Int32Array,
+  at: number,
+  count: number,
+  pfns: Uint32Array,
+  from: number,
+  flagsLo: number,
+  flagsHi: number,
+  codec: AddressCodec,
+): void {
+  const left = codec.lowRotate;
+  const right = 32 - left;
+  const maskLo = codec.lowLo;
+  const maskHi = codec.lowHi;
+  for (let i = at, p = from, end = from + count; p < end; i += 2, p++) {
+    const pfn = pfns[p] as number;
+    const turned = (pfn << left) | (pfn >>> right);
+    table[i] = flagsLo | (turned & maskLo);
+    table[i + 1] = flagsHi | (turned & maskHi);
+  }
+}
+
+/** Writes a run of leaves with frames of any size. */
+export function writeScattered64(
+  table: Int32Array,
+  at: number,
+  count: number,
+  pfns: Float64Array,
+  from: number,
+  flagsLo: number,
+  flagsHi: number,
+  codec: AddressCodec,
+): void {
+  for (let i = at, p = from, end = from + count; p < end; i += 2, p++) {
+    const pfn = pfns[p] as number;
+    const low = pfn | 0;
+    const high = (pfn / 4294967296) | 0;
+    table[i] = flagsLo | addressLo(codec, low, high);
+    table[i + 1] = flagsHi | addressHi(codec, low, high);
+  }
+}
+
+/** Writes a run of leaves over adjacent frames, `step` base pages each. */
+export function writeLinear(
+  table: Int32Array,
+  at: number,
+  count: number,
+  pfn: number,
+  step: number,
+  flagsLo: number,
+  flagsHi: number,
+  codec: AddressCodec,
+): void {
+  let i = at;
+  let next = pfn;
+  let left = count;
+  while (left > 0) {
+    // Within one piece bits 32 and up of the pfn stay the same, so the loop steps a 32-bit word.
+    const high = Math.floor(next / 4294967296);
+    const fitting = Math.ceil(((high + 1) * 4294967296 - next) / step);
+    const piece = Math.min(left, fitting);
+    const lo = flagsLo | addressLo(codec, 0, high);
+    const hi = flagsHi | addressHi(codec, 0, high);
+    const rotate = codec.lowRotate;
+    const maskLo = codec.lowLo;
+    const maskHi = codec.lowHi;
+    let low = next | 0;
+    for (const end = i + 2 * piece; i < end; i += 2) {
+      const turned = (low << rotate) | (low >>> (32 - rotate));
+      table[i] = lo | (turned & maskLo);
+      table[i + 1] = hi | (turned & maskHi);
+      low = (low + step) | 0;
+    }
+    next += piece * step;
+    left -= piece;
+  }
+}

@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+import { PhysicalMemory } from '../../src/memory/physical-memory.js';
+import { code, refusal, wrong } from './support.js';
+
+/** Frames of 4 KiB, frame `i` filled with `i + 1`. */
+function frames(count: number, size = 4096): Uint8Array {
+  return Uint8Array.from({ length: count * size }, (_, i) => Math.floor(i / size) + 1);
+}
+
+describe('sparse images', () => {
+  const addresses = [0x9000n, 0x3000n, 0x4000n, 0x5000n, 0x8000n];
+  const image = PhysicalMemory.sparse({ pageShift: 12, addresses, bytes: frames(5) });
+
+  test('every frame is at its address, in any order', () => {
+    addresses.forEach((pa, i) => {
+      expect(image.read32(pa)).toBe(0x0101_0101 * (i + 1));
+      expect(image.read64(pa + 0xff8n)).toBe(0x0101_0101_0101_0101n * BigInt(i + 1));
+      expect(image.locate(Number(pa >> 12n))?.word).toBe(i * 1024);
+    });
+    expect(image.banks[0]).toMatchObject({ base: 0x3000n, bytes: 5 * 4096, writable: false, linear: false });
+    expect(image.banks[0]?.words).toHaveLength(5 * 1024);
+  });
+
+  test.each([0n, 0x2ff8n, 0x6000n, 0x7ff8n, 0xa000n])('no bytes at %s', (pa) => {
+    expect(refusal(() => image.read64(pa))).toMatchObject({ code: 'EFAULT', address: pa });
+    expect(image.locate(Number(pa >> 12n))).toBeNull();
+  });
+
+  test('it cannot be written', () => {
+    expect(refusal(() => image.write32(0x3004n, 1))).toMatchObject({ code: 'EPERM', address: 0x3004n });
+    expect(code(() => image.write64(0x3000n, 1n))).toBe('EPERM');
+    expect(code(() => image.write64(0x6000n, 1n))).toBe('EFAULT');
+  });
+
+  test('bytes of frames that stand together are a view, others a copy', () => {
+    const view = image.bytesAt(0x3ffen, 0x1004);
+    expect(view.buffer).toBe(image.banks[0]?.words.buffer);
+    expect([view[0], view[2], view[0x1001], view[0x1002]]).toEqual([2, 3, 3, 4]);
+    const copy = image.bytesAt(0x8ffen, 4);
+    expect(copy.buffer).not.toBe(image.banks[0]?.words.buffer);
+    expect([...copy]).toEqual([5, 5, 1, 1]);
+    expect(refusal(() => image.bytesAt(0x3000n, 0x3001))).toMatchObject({ code: 'EFAULT', address: 0x6000n });
+    expect(refusal(() => image.bytesAt(0x8000n, 2 ** 52))).toMatchObject({
+      code: 'EFAULT',
+      address: 0xa000n,
+    });
+  });
+
+  test('larger frames are found where the smaller ones stand together', () => {
+    const run = PhysicalMemory.sparse({
+      pageShift: 12,
+      addresses: [0x1000n, 0x4000n, 0x5000n, 0x6000n, 0x7000n, 0x8000n],
+      bytes: frames(6),
+    });
+    expect(run.locate(1, 14)?.word).toBe(1024);
+    expect(run.locate(2, 14)).toBeNull();
+    expect(run.locate(0, 14)).toBeNull();
+    expect(image.locate(2, 14)).toBeNull();
+  });
+
+  test('frames of 64 KiB', () => {
+    const large = PhysicalMemory.sparse({
+      pageShift: 16,
+      addresses: BigUint64Array.of(0x50000n, 0x10000n),
+      bytes: frames(2, 65536),
+    });
+    expect(large.locate(5, 16)?.word).toBe(0);
+    expect(large.locate(0x1f)?.word).toBe(16384 + 15 * 1024);
+    expect(large.read32(0x1fffcn)).toBe(0x0202_0202);
+  });
+
+  test('bytes that begin anywhere', () => {
+    const all = new Uint8Array(4096 + 16);
+    const bytes = all.subarray(3, 3 + 4096).fill(7);
+    const odd = PhysicalMemory.sparse({ pageShift: 12, addresses: [0n], bytes });
+    expect(odd.read32(0xffcn)).toBe(0x0707_0707);
+    expect(odd.read64(0n)).toBe(0x0707_0707_0707_0707n);
+  });
+
+  test('the caller may reuse the addresses', () => {
+    const list = BigUint64Array.of(0x1000n, 0x3000n);
+    const memory = PhysicalMemory.sparse({ pageShift: 12, addresses: list, bytes: frames(2) });
+    list.fill(0n);
+    expect(memory.read32(0x3000n)).toBe(0x0202_0202);
+  });
+
+  test('beside a writable bank', () => {
+    const memory = PhysicalMemory.of([
+      { bytes: 4096, base: 0x10000n },
+      { pageShift: 12, addresses, bytes: frames(5) },
+    ]);
+    memory.write32(0x10000n, 3);
+    expect(memory.read32(0x9000n)).toBe(0x0101_0101);
+    expect(memory.banks.map((bank) => bank.linear)).toEqual([false, true]);
+    expect(refusal(() => memory.read32(0xa000n)).message).toContain('image');
+    expect(
+      code(() =>
+        PhysicalMemory.of([
+          { bytes: 4096, base: 0x6000n },
+          { pageShift: 12, addresses, bytes: frames(5) },
+        ]),
+      ),
+    ).toBe('EINVAL');
+  });
+
+  test('a frame that is there twice', () => {
+    for (const twice of [
+      [0x1000n, 0x1000n],
+      [0x2000n, 0x1000n, 0x2000n],
+    ]) {
+      const error = refusal(() =>
+        PhysicalMemory.sparse({ pageShift: 12, addresses: twice, bytes: frames(twice.length) }),
+      );
+      expect(error).toMatchObject({ code: 'EINVAL', address: twice[0] });
+    }
+  });
+
+  test.each([
+    ['no frame', { addresses: [], bytes: new Uint8Array(0) }],
+    ['too few bytes', { bytes: frames(1).subarray(8) }],
+    ['too many bytes', { bytes: frames(2) }],
+    ['bytes of another type', { bytes: new Uint16Array(2048) }],
+    ['a misaligned address', { addresses: [0x1800n] }],
+    ['an address for another page size', { pageShift: 14, bytes: frames(4) }],
+    ['a negative address', { addresses: [-4096n] }],
+    ['an address beyond 2^52', { addresses: [1n << 52n] }],
+    ['an address that is no bigint', { addresses: [4096] }],
+    ['addresses of another type', { addresses: new Uint32Array(1) }],
+    ['a page shift', { pageShift: 13, bytes: frames(2) }],
+  ])('refuses %s', (_, o) => {
+    const good = { pageShift: 12, addresses: [0x1000n], bytes: frames(1) };
+    PhysicalMemory.sparse(good);
+    expect(code(() => PhysicalMemory.sparse(wrong({ ...good, ...o })))).toBe('EINVAL');
+  });
+});

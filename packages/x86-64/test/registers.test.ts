@@ -1,0 +1,132 @@
+import { loadGuest } from '@vmarea/fixtures';
+import { describe, expect, test } from 'vitest';
+import { RESET_PAT, type X8664Registers, x8664FromRegisters } from '../src/index.js';
+import { hex, kindOf, PMD, PTE, PUD } from './support.js';
+
+const LINUX = { cr0: 0x80050033, cr3: 0x1000, cr4: 0x750ef0, efer: 0xd01 } as const;
+
+describe('the state of a processor', () => {
+  test('of the recorded guest', () => {
+    const { registers } = loadGuest('linux-6.12-x86-64').machine;
+    const { cr0, cr3, cr4, efer } = registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>;
+    const state = x8664FromRegisters({ cr0, cr3, cr4, efer });
+    // Stopped in user mode under page-table isolation: CR3 is the user half, one page above the process's root.
+    expect(hex(state.root)).toBe('0x0000000144219000');
+    expect(state.pcid).toBeNull();
+    expect(state.rootMemory).toBe('normal');
+    expect(state.controls).toEqual({
+      wp: true,
+      pge: true,
+      smep: true,
+      smap: true,
+      ac: false,
+      pke: true,
+      pkru: 0,
+      pks: false,
+      pkrs: 0,
+    });
+    expect(state.format.name).toBe('x86-64');
+    expect(kindOf(state.format, PTE, 0x8000000000001163n)).toBe('leaf');
+  });
+
+  test.each([
+    ['wp', { cr0: 0x80040033 }],
+    ['pge', { cr4: LINUX.cr4 & ~(1 << 7) }],
+    ['smep', { cr4: LINUX.cr4 & ~(1 << 20) }],
+    ['smap', { cr4: LINUX.cr4 & ~(1 << 21) }],
+    ['pke', { cr4: LINUX.cr4 & ~(1 << 22) }],
+  ] as const)('clears %s, and nothing else', (name, change) => {
+    const all = x8664FromRegisters(LINUX).controls;
+    expect(x8664FromRegisters({ ...LINUX, ...change }).controls).toEqual({ ...all, [name]: false });
+  });
+
+  test('reads AC, PKS and the rights of keys', () => {
+    const { controls } = x8664FromRegisters({
+      ...LINUX,
+      cr4: LINUX.cr4 | (1 << 24),
+      rflags: 0x40246,
+      pkru: 0x55555554n,
+      pkrs: 0xfffffff0,
+    });
+    expect(controls).toMatchObject({ ac: true, pks: true, pkru: 0x55555554, pkrs: 0xfffffff0 });
+    expect(x8664FromRegisters({ ...LINUX, rflags: 0x246 }).controls.ac).toBe(false);
+  });
+
+  test('EFER.NXE decides whether bit 63 is reserved', () => {
+    const { format } = x8664FromRegisters({ ...LINUX, efer: 0x501 });
+    expect(kindOf(format, PTE, 0x8000000000001163n)).toBe('reserved');
+    expect(kindOf(format, PTE, 0x1163n)).toBe('leaf');
+  });
+
+  test('passes the options of the format on', () => {
+    const { format } = x8664FromRegisters({
+      ...LINUX,
+      paBits: 40,
+      page1g: false,
+      encryptionBit: 47,
+      pat: RESET_PAT,
+    });
+    expect(format.paBits).toBe(40);
+    expect(kindOf(format, PTE, 0x0000800000001163n)).toBe('leaf');
+    expect(kindOf(format, PTE, 0x0000010000001163n)).toBe('reserved');
+    expect(kindOf(format, PUD, 0x1e3n)).toBe('reserved');
+    expect(kindOf(format, PMD, 0x1e3n)).toBe('leaf');
+    expect(format.memoryTypes).toEqual(['normal', 'write-through', 'device', 'uncached']);
+  });
+});
+
+describe('CR3', () => {
+  test('without PCIDE its PWT and PCD type the root', () => {
+    const memory = (cr3: bigint) => x8664FromRegisters({ ...LINUX, cr3 }).rootMemory;
+    expect(memory(0x1000n)).toBe('normal');
+    expect(memory(0x1008n)).toBe('write-combining');
+    expect(memory(0x1010n)).toBe('device');
+    expect(memory(0x1018n)).toBe('uncached');
+    expect(x8664FromRegisters({ ...LINUX, cr3: 0x1018n })).toMatchObject({ root: 0x1000n, pcid: null });
+  });
+
+  test('with PCIDE its low 12 bits are the PCID', () => {
+    const state = x8664FromRegisters({ ...LINUX, cr4: LINUX.cr4 | (1 << 17), cr3: 0x144219819n });
+    expect(state).toMatchObject({ root: 0x144219000n, pcid: 0x819, rootMemory: 'normal' });
+  });
+
+  test('its linear-address-masking bits are no address', () => {
+    expect(x8664FromRegisters({ ...LINUX, cr3: 0x6000000000001000n }).root).toBe(0x1000n);
+  });
+
+  test('its encryption bit is no address', () => {
+    const state = x8664FromRegisters({ ...LINUX, encryptionBit: 47, cr3: 0x0000800000001000n });
+    expect(state.root).toBe(0x1000n);
+  });
+
+  test.each([
+    [0x0010000000001000n, 52],
+    [0x1000000000001000n, 52],
+    [0x8000000000001000n, 52],
+    [0x0000010000001000n, 40],
+  ])('%s is refused with %i address bits', (cr3, paBits) => {
+    expect(() => x8664FromRegisters({ ...LINUX, cr3, paBits })).toThrow(
+      `CR3 ${hex(cr3)} has bits set beyond`,
+    );
+  });
+});
+
+describe('another mode of paging is refused, naming register and bit', () => {
+  test.each([
+    [{ cr0: 0x80050032 }, 'CR0.PE (bit 0) is clear'],
+    [{ cr0: 0x00050033 }, 'CR0.PG (bit 31) is clear'],
+    [{ cr4: 0x750ed0 }, 'CR4.PAE (bit 5) is clear'],
+    [{ efer: 0xc01 }, 'EFER.LME (bit 8) is clear'],
+    [{ efer: 0x901 }, 'EFER.LMA (bit 10) is clear'],
+    [{ cr4: 0x751ef0 }, 'CR4.LA57 (bit 12) is set; 5-level tables are another format: use the package'],
+    [{ cr0: 0.5 }, 'cr0 is 0.5, which is no exact integer; pass a bigint'],
+    [{ cr3: 2 ** 60 }, 'which is no exact integer'],
+    [{ cr4: -1 }, 'cr4 is no unsigned 64-bit value'],
+    [{ efer: 1n << 64n }, 'efer is no unsigned 64-bit value'],
+    [{ pkru: 1n << 32n }, 'pkru 0x0000000100000000 is wider than its 32 bits'],
+  ] as [Partial<X8664Registers>, string][])('%o', (change, message) => {
+    const read = () => x8664FromRegisters({ ...LINUX, ...change });
+    expect(read).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    expect(read).toThrow(message);
+  });
+});

@@ -1,0 +1,21 @@
+// node tools/test-totals.mjs REPORT STATUS
+// Prints "N passed, N failed" from vitest's JSON report as the last line. Fails when STATUS (the exit code
+// of `npm test`) is not 0, when a test failed or when no test ran.
+import { existsSync, readFileSync } from 'node:fs';
+
+const [reportFile = '', status = '1'] = process.argv.slice(2);
+const report = existsSync(reportFile) ? JSON.parse(readFileSync(reportFile, 'utf8')) : null;
+const passed = report?.numPassedTests ?? 0;
+const failed = report?.numFailedTests ?? 0;
+
+/** @type {string[]} */
+const problems = [];
+if (status !== '0') problems.push(`npm test exited with ${status}`);
+if (!report) problems.push(`there is no test report at ${reportFile}`);
+else if (!report.success) problems.push('the test run was not successful');
+if (failed > 0) problems.push(`${failed} tests failed`);
+if (passed + failed === 0) problems.push('no test ran');
+
+for (const problem of problems) console.log(`FAILED: ${problem}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = problems.length > 0 ? 1 : 0;

@@ -1,0 +1,43 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+
+/** Every package and app is one test project, named like its npm package. */
+function packageProjects(): TestProjectConfiguration[] {
+  return ['packages', 'apps'].flatMap((group) =>
+    readdirSync(`${root}${group}`)
+      .map((folder) => `${root}${group}/${folder}`)
+      .filter((folder) => existsSync(`${folder}/package.json`))
+      .map((folder) => ({
+        extends: true as const,
+        root: folder,
+        test: {
+          name: JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')).name as string,
+          include: ['test/**/*.test.ts'],
+        },
+      })),
+  );
+}
+
+export default defineConfig({
+  // Tests run against the sources of every package: nothing has to be built first.
+  resolve: { conditions: ['@vmarea/source', 'module', 'node', 'development|production'] },
+  ssr: { resolve: { conditions: ['@vmarea/source', 'module', 'node', 'development|production'] } },
+  test: {
+    reporters: ['default', 'json'],
+    outputFile: { json: 'reports/vitest.json' },
+    projects: [
+      ...packageProjects(),
+      {
+        // Tests of the repository as a whole, such as the examples in its documents.
+        extends: true,
+        resolve: {
+          alias: [{ find: /^@vmarea\/([^/]+)$/, replacement: `${root}packages/$1/src/index.ts` }],
+        },
+        test: { name: 'repository', include: ['test/**/*.test.ts'] },
+      },
+    ],
+  },
+});
