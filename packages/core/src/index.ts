@@ -18,6 +18,7 @@ export type {
   SparseImage,
 } from './memory/bank.js';
 export { FrameAllocator, type FrameAllocatorOptions } from './memory/frame-allocator.js';
+export type { FrameRange } from './memory/frame-state.js';
 export type { FrameStats } from './memory/frame-stats.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
 export type { WebAssemblyMemoryLike } from './memory/web-assembly.js';

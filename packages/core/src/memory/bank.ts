@@ -17,7 +17,9 @@ export const BANK_ALIGNMENT: number = 4096;
 export interface Bank {
   /** Physical address of its first byte; a multiple of 4096. */
   readonly base: bigint;
-  /** Length in bytes, a multiple of 4096. Of an image: all its frames together, without the gaps between them. */
+  /**
+   * Length in bytes, a multiple of 4096. Of an image: all its frames together, without the gaps between them.
+   */
   readonly bytes: number;
   /** False for an image; then nothing may be stored through `words` either. */
   readonly writable: boolean;
@@ -55,7 +57,9 @@ export interface CreatedBank {
 export interface BankPlacement {
   /** Physical address of the first byte: a multiple of 4096. 0n when absent. */
   readonly base?: bigint;
-  /** Where the bank begins in the source, in bytes: a multiple of 8 (64-bit atomics need it). 0 when absent. */
+  /**
+   * Where the bank begins in the source, in bytes: a multiple of 8 (64-bit atomics need it). 0 when absent.
+   */
   readonly byteOffset?: number;
   /** Length in bytes: a multiple of 4096. All up to the end of the source when absent. */
   readonly bytes?: number;
@@ -78,7 +82,10 @@ export interface SparseImage {
   readonly pageShift: number;
   /** Physical address of each frame, a multiple of the frame size; in any order, none twice. */
   readonly addresses: BigUint64Array | readonly bigint[];
-  /** The frames one after another: frame `i` is `bytes[i << pageShift ..]`. Used in place when aligned to 8 bytes. */
+  /**
+   * The frames one after another: frame `i` is `bytes[i << pageShift ..]`. Used in place when aligned to 8
+   * bytes.
+   */
   readonly bytes: Uint8Array;
 }
 
@@ -99,9 +106,9 @@ export interface ByteBank extends Bank {
   read32(offset: number): number;
   /** Unsigned 64-bit word at a byte offset. */
   read64(offset: number): bigint;
-  /** Stores 32 bits at a byte offset. */
+  /** Stores the low 32 bits at a byte offset. */
   write32(offset: number, value: number): void;
-  /** Stores 64 bits at a byte offset. */
+  /** Stores the low 64 bits at a byte offset. */
   write64(offset: number, value: bigint): void;
 }
 

@@ -1,9 +1,10 @@
 /**
- * A set of small integers: one bit each, and above the bits a tree of summaries, 32 to one, so that the lowest
- * member, or the lowest from a number on, is found in a step per level (6 for 2^27 bits) however empty it is.
+ * A set of small integers: one bit each, and above the bits a tree of summaries, 32 to one, so that the
+ * lowest member, or the lowest from a number on, is found in a step per level (6 for 2^27 bits) however empty
+ * it is.
  *
- * It lies in words that are given and keeps nothing outside of them; words of zeros are the empty set. A summary
- * bit is set exactly when the word below it is not 0.
+ * It lies in words that are given and keeps nothing outside of them; words of zeros are the empty set. A
+ * summary bit is set exactly when the word below it is not 0.
  */
 export class Bitmap {
   readonly #words: Int32Array;

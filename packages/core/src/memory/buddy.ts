@@ -2,12 +2,12 @@ import { type Bitmap, lowestBit } from './bitmap.js';
 import { MAX_ORDER, Word } from './frame-layout.js';
 import type { FrameState } from './frame-state.js';
 
-// The buddy algorithm on a state: which blocks are free, splitting, coalescing. Nothing is checked here. Blocks
-// are named by the index of their first frame.
+// The buddy algorithm on a state: which blocks are free, splitting, coalescing. Nothing is checked here.
+// Blocks are named by the index of their first frame.
 //
 // The free blocks of an order are a bitmap and no list: the lowest one is found as fast, a buddy is looked up
-// by one bit, frames need no links (8 bytes each), and the state depends only on which blocks are free, not on
-// the order of the calls.
+// by one bit, frames need no links (8 bytes each), and the state depends only on which blocks are free, not
+// on the order of the calls.
 
 /** Frees a range for the first time: cut into the largest aligned blocks. It must not touch free frames. */
 export function addRange(state: FrameState, index: number, frames: number): void {
@@ -37,7 +37,7 @@ export function takeLowest(state: FrameState, order: number): number {
 /**
  * Allocates single frames, the same ones as `takeLowest` one after another; so many must be free.
  *
- * A block that is used up whole is not split on the way: 4 ns per frame instead of 40
+ * A block that is used up whole is not split on the way: about 5 ns per frame instead of 60
  * (262,144 frames of 512 GiB).
  */
 export function takeMany(state: FrameState, pfns: Float64Array): void {
@@ -95,9 +95,9 @@ export function giveBack(state: FrameState, index: number, order: number): void 
   state.heads[index - state.lead] = 0;
   (state.words[Word.free] as number) += 1 << order;
   let k = order;
+  // The joined block holds the index; that it may begin below it does not matter, `index >> k` names it.
   while (k < state.topOrder && freeOf(state, k).has((index >>> k) ^ 1)) {
     remove(state, index ^ (1 << k), k);
-    index &= ~(1 << k);
     k++;
   }
   insert(state, index, k);
@@ -119,9 +119,8 @@ export function freeOf(state: FrameState, order: number): Bitmap {
 function insert(state: FrameState, index: number, order: number): void {
   const { words } = state;
   freeOf(state, order).add(index >>> order);
-  const count = words[Word.freeBlocks + order] as number;
-  words[Word.freeBlocks + order] = count + 1;
-  if (count === 0) (words[Word.orders] as number) |= 1 << order;
+  (words[Word.freeBlocks + order] as number) += 1;
+  (words[Word.orders] as number) |= 1 << order;
 }
 
 function remove(state: FrameState, index: number, order: number): void {

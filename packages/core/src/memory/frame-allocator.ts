@@ -19,7 +19,10 @@ export interface FrameAllocatorOptions {
   readonly frames?: number;
   /** Frames that are never given out; inside the range, they may overlap. */
   readonly reserved?: readonly FrameRange[];
-  /** Seed, 0 to 2^32 - 1: blocks come from pseudo-random places, the same for the same seed. Lowest first when absent. */
+  /**
+   * Seed, 0 to 2^32 - 1: blocks come from pseudo-random places, the same for the same seed. Lowest first when
+   * absent.
+   */
   readonly scatter?: number;
   /** True: the state lies in a SharedArrayBuffer, for `attach` in another worker. */
   readonly shared?: boolean;
@@ -35,8 +38,9 @@ const NAMED = 0xff;
  * `scatter` it is the lowest free block of the smallest order that has one, so equal calls give equal frames.
  * Allocating and freeing take O(log n) steps. Frames need no bytes behind them.
  *
- * A call that is refused changes nothing. All state is in `state`, one buffer. Several workers may attach to it, but
- * **their calls are not ordered yet**: only one may be inside a call at a time, and the callers see to that.
+ * A call that is refused changes nothing. All state is in `state`, one buffer. Several workers may attach to
+ * it, but **their calls are not ordered yet**: only one may be inside a call at a time, and the callers see
+ * to that.
  *
  * @example
  * ```ts
@@ -64,11 +68,11 @@ export class FrameAllocator {
   /**
    * An allocator with all frames free, except the reserved ones.
    *
-   * @param memory - the bytes of the frames; every frame that is not reserved must lie in a writable bank. `null`
-   * for frames without bytes; then `first` and `frames` must be given.
+   * @param memory - the bytes of the frames; every frame that is not reserved must lie in a writable bank.
+   * `null` for frames without bytes; then `first` and `frames` must be given.
    * @param o - the range and how to choose from it.
-   * @throws VmError `EINVAL` for a bad option, `ERANGE` for a reserved range that is not inside, `EFAULT` for a
-   * frame that the memory has no bytes for, `EPERM` when they are read-only, `ENOMEM` when the host has not
+   * @throws VmError `EINVAL` for a bad option, `ERANGE` for a reserved range that is not inside, `EFAULT` for
+   * a frame that the memory has no bytes for, `EPERM` when they are read-only, `ENOMEM` when the host has not
    * enough memory for the state.
    */
   constructor(memory: PhysicalMemory | null, o: FrameAllocatorOptions = {}) {
@@ -143,8 +147,8 @@ export class FrameAllocator {
    *
    * @param pfn - its first frame number, as `allocate` returned it.
    * @param order - the order it was allocated with; 0 when absent.
-   * @throws VmError `EINVAL` when the frame is free already, reserved, inside a block or of another order; `ERANGE`
-   * when it is not of this allocator. The message says which, and the order it was allocated with.
+   * @throws VmError `EINVAL` when the frame is free already, reserved, inside a block or of another order;
+   * `ERANGE` when it is not of this allocator. The message says which, and the order it was allocated with.
    */
   free(pfn: number, order: number = 0): void {
     checkOrder(order);

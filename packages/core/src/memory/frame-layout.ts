@@ -12,8 +12,9 @@ export const MAX_FRAMES: number = 2 ** 30;
 /**
  * The 32-bit words at the start of the state.
  *
- * After them: the reserved ranges (word pairs: distance of the first frame from `first`, length), one bitmap of free
- * blocks per order, one byte per frame (0, or 1 + the order of the allocated block that begins there).
+ * After them: the reserved ranges (word pairs: distance of the first frame from `first`, length), one bitmap
+ * of free blocks per order, one byte per frame (0, or 1 + the order of the allocated block that begins
+ * there).
  */
 export const Word = {
   magic: 0,

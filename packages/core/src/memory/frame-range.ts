@@ -6,8 +6,8 @@ import type { PhysicalMemory } from './physical-memory.js';
 /**
  * The frames of a bank: of the first one, or from a given frame to the end of the bank that holds it.
  *
- * @throws VmError `EPERM` when it is an image, `EFAULT` when no bank holds the given frame, `EINVAL` when the bank
- * holds no whole frame.
+ * @throws VmError `EPERM` when it is an image, `EFAULT` when no bank holds the given frame, `EINVAL` when the
+ * bank holds no whole frame.
  */
 export function rangeOfBank(memory: PhysicalMemory, pageShift: number, from: number | undefined): FrameRange {
   const bank = from === undefined ? memory.banks[0] : memory.bankOf(from, pageShift);

@@ -23,11 +23,11 @@ interface FrameStateOptions {
 }
 
 /**
- * The state of an allocator: typed arrays over one buffer. Fields of this object are only views and numbers that
- * follow from the header, so any number of workers can have one over the same buffer.
+ * The state of an allocator: typed arrays over one buffer. Fields of this object are only views and numbers
+ * that follow from the header, so any number of workers can have one over the same buffer.
  *
- * Inside, a frame is an *index*: its distance from `origin`, the last multiple of the largest possible block at or
- * below the first frame. So indexes are aligned as frame numbers are.
+ * Inside, a frame is an *index*: its distance from `origin`, the last multiple of the largest possible block
+ * at or below the first frame. So indexes are aligned as frame numbers are.
  */
 export class FrameState {
   readonly buffer: ArrayBufferLike;

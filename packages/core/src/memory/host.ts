@@ -3,7 +3,8 @@ import { VmError } from '../errors.js';
 const HOST_IS_LITTLE_ENDIAN: boolean = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 /**
- * Refuses a big-endian host: page-table entries are little-endian, and typed arrays use the host's byte order.
+ * Refuses a big-endian host: page-table entries are little-endian, and typed arrays use the host's byte
+ * order.
  *
  * @param little - the host's byte order; given by tests only.
  * @throws VmError `EINVAL`.
@@ -37,7 +38,7 @@ function tag(value: unknown): string {
  * Makes a buffer of zeros.
  *
  * Hosts take large buffers from the operating system as untouched zero pages: nothing is resident before it
- * is written.
+ * is written: the 170 MB of an allocator over 512 GiB take 0.2 to 2 ms.
  *
  * @param bytes - its length.
  * @param shared - true: a SharedArrayBuffer.

@@ -75,7 +75,8 @@ export class LinearBank implements ByteBank {
 
   get words(): Int32Array {
     // Growth of a WebAssembly.Memory, a transfer and a shrink below the bank's end all make the length of an
-    // old view 0. Asking that costs nothing; asking a WebAssembly.Memory for its buffer is a call into the host.
+    // old view 0. Asking that costs nothing; asking a WebAssembly.Memory for its buffer is a call into the
+    // host.
     const words = this.#words;
     return words.length === 0 ? this.#refresh() : words;
   }

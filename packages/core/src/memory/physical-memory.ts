@@ -80,8 +80,10 @@ export class PhysicalMemory {
   /**
    * A memory of several banks.
    *
-   * @param banks - in any order. None may overlap another; an image takes all from its lowest to its highest frame.
-   * @throws VmError `EINVAL` for a bad bank or two that overlap, `ENOMEM` when the host has not enough memory.
+   * @param banks - in any order. None may overlap another; an image takes all from its lowest to its highest
+   * frame.
+   * @throws VmError `EINVAL` for a bad bank or two that overlap, `ENOMEM` when the host has not enough
+   * memory.
    * @example
    * ```ts
    * const memory = PhysicalMemory.of([
@@ -122,8 +124,8 @@ export class PhysicalMemory {
    *
    * @param pfn - frame number.
    * @param pageShift - log2 of the frame size in bytes: 12 (when absent), 14 or 16.
-   * @returns the bank and the index of the frame's first word in `bank.words`; `null` when no bank holds all of
-   * the frame.
+   * @returns the bank and the index of the frame's first word in `bank.words`; `null` when no bank holds all
+   * of the frame.
    * @throws VmError `EINVAL` for what is no frame number or no page size.
    */
   locate(pfn: number, pageShift: number = 12): { bank: Bank; word: number } | null {
@@ -165,8 +167,8 @@ export class PhysicalMemory {
    *
    * @param pa - physical address in bytes, a multiple of 4.
    * @param value - signed or unsigned: -2^31 to 2^32 - 1.
-   * @throws VmError `EINVAL` for a misaligned address or a value that is no 32-bit integer, `EFAULT` where there
-   * are no bytes, `EPERM` in an image.
+   * @throws VmError `EINVAL` for a misaligned address or a value that is no 32-bit integer, `EFAULT` where
+   * there are no bytes, `EPERM` in an image.
    */
   write32(pa: bigint, value: number): void {
     const address = checkedAddress(pa, 4);
@@ -184,8 +186,8 @@ export class PhysicalMemory {
    *
    * @param pa - physical address in bytes, a multiple of 8.
    * @param value - signed or unsigned: -2^63 to 2^64 - 1.
-   * @throws VmError `EINVAL` for a misaligned address or a value that is no 64-bit integer, `EFAULT` where there
-   * are no bytes, `EPERM` in an image.
+   * @throws VmError `EINVAL` for a misaligned address or a value that is no 64-bit integer, `EFAULT` where
+   * there are no bytes, `EPERM` in an image.
    */
   write64(pa: bigint, value: bigint): void {
     const address = checkedAddress(pa, 8);
@@ -193,17 +195,18 @@ export class PhysicalMemory {
       throw new VmError('EINVAL', `the value must be a 64-bit bigint, not ${String(value)}`, { address: pa });
     }
     const bank = this.#writableBankAt(address, pa);
-    bank.write64(bank.offsetOf(address), BigInt.asUintN(64, value));
+    bank.write64(bank.offsetOf(address), value);
   }
 
   /**
-   * The bytes of a range: a view of the bank itself. Only where an image keeps the frames of the range apart is
-   * it a copy. Do not write into the bytes of a bank that is not writable: JavaScript has no read-only views.
+   * The bytes of a range: a view of the bank itself. Only where an image keeps the frames of the range apart
+   * is it a copy. Do not write into the bytes of a bank that is not writable: JavaScript has no read-only
+   * views.
    *
    * @param pa - physical address in bytes of the first.
    * @param length - number of bytes, 1 or more.
-   * @throws VmError `EFAULT` with the first address that has no bytes, `EINVAL` for an empty range or one over
-   * two banks.
+   * @throws VmError `EFAULT` with the first address that has no bytes, `EINVAL` for an empty range or one
+   * over two banks.
    */
   bytesAt(pa: bigint, length: number): Uint8Array {
     const address = checkedAddress(pa, 1);

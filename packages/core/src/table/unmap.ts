@@ -21,7 +21,7 @@ interface UnmapCall {
 /**
  * Clears the entries of a range; holes are passed over.
  *
- * One flush covers the hull of what was cleared; none is made when nothing was.
+ * One flush covers the hull of the runs that had mappings; none is made when nothing was mapped.
  *
  * @param reclaim - also unlink and free the tables of the engine that this call empties.
  * @throws VmError `EINVAL` when an end of the range lies inside a block; nothing is then changed.

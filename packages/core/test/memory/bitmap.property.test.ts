@@ -42,3 +42,14 @@ test('a bitmap is the set of numbers that was put in', () => {
     ),
   );
 });
+
+test.each([1, 31, 32, 33, 64, 1024, 1025])('a full bitmap of %i has no member beyond', (size) => {
+  const bitmap = new Bitmap(new Int32Array(Bitmap.wordsFor(size)).fill(-1), 0, size);
+  expect([bitmap.has(size - 1), bitmap.has(size), bitmap.has(size + 32), bitmap.has(-1)]).toEqual([
+    true,
+    false,
+    false,
+    false,
+  ]);
+  expect([bitmap.from(size), bitmap.from(size + 100)]).toEqual([-1, -1]);
+});

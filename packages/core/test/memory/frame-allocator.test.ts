@@ -261,6 +261,15 @@ describe('scatter', () => {
     expect(neighbours.length).toBeLessThan(10);
   });
 
+  test('the first frame of fresh allocators is anywhere', () => {
+    const firsts = Array.from({ length: 200 }, (_, scatter) =>
+      new FrameAllocator(null, { first: 0, frames: 1024, scatter }).allocate(),
+    );
+    // 200 draws of 1024 hit 182 different ones on average.
+    expect(new Set(firsts).size).toBeGreaterThan(160);
+    expect(firsts.filter((pfn) => pfn % 2 === 1).length).toBeGreaterThan(70);
+  });
+
   test('blocks too, until nothing is left', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 256, scatter: 0 });
     const blocks = Array.from({ length: 32 }, () => frames.allocate(3));

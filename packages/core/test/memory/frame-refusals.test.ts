@@ -76,6 +76,17 @@ describe('a free that is refused says why and changes nothing', () => {
     expect(refused(frames, () => frames.free(0x24, 2)).message).toContain('double free');
   });
 
+  test.each([1, 2, 3, 6])('every frame inside a block of order %i', (order) => {
+    const frames = new FrameAllocator(null, { first: 3, frames: 200 });
+    const block = frames.allocate(order);
+    for (let pfn = block + 1; pfn < block + 2 ** order; pfn++) {
+      const { message } = refused(frames, () => frames.free(pfn));
+      expect(message).toContain(
+        `inside the block that was allocated at 0x${block.toString(16)} with order ${order}`,
+      );
+    }
+  });
+
   test('the message has the address of the frame', () => {
     const frames = new FrameAllocator(null, { pageShift: 16, first: 2, frames: 4 });
     expect(refusal(() => frames.free(3)).address).toBe(0x30000n);

@@ -42,6 +42,8 @@ describe('bytes and words', () => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
     memory.bytesAt(16n, 4).set([1, 2, 3, 4]);
     expect(memory.read32(16n)).toBe(0x0403_0201);
+    memory.bytesAt(0n, 4096).fill(9);
+    expect(memory.read32(0xffcn)).toBe(0x0909_0909);
   });
 
   test('shared memory holds the same bytes', () => {

@@ -27,7 +27,10 @@ export function wrong<T>(value: unknown): T {
   return value as T;
 }
 
-/** A real WebAssembly.Memory; sizes are in pages of 64 KiB. The library that is compiled against has no type for it. */
+/**
+ * A real WebAssembly.Memory; sizes are in pages of 64 KiB. The library that is compiled against has no type
+ * for it.
+ */
 export function webAssemblyMemory(o: {
   initial: number;
   maximum?: number;

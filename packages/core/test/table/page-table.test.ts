@@ -1,0 +1,417 @@
+import type { PageTableFormat } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, VmError } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../formats/arm64.js';
+import { riscv64 } from '../formats/riscv64.js';
+import { fingerprint, machine } from '../support/machine.js';
+
+const WRITE = protection({ write: true, global: true });
+const MiB = 1024 * 1024;
+const arm = arm64({ granule: 4, vaBits: 48 });
+const BASE = 0xffff000000000000n;
+
+function code(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof VmError) return error.message;
+    throw error;
+  }
+  return 'none';
+}
+
+describe('ranges, to the last byte', () => {
+  const { table } = machine(arm);
+  const sv39 = machine(riscv64(3)).table;
+  const low = machine(arm64({ granule: 4, vaBits: 48, half: 'ttbr0' })).table;
+
+  it('takes the last page of the addresses, and not one byte more', () => {
+    const top = 0xfffffffffffff000n;
+    table.map(top, [5], WRITE);
+    expect(table.translate(0xffffffffffffffffn)).toBe(0x5fffn);
+    expect(code(() => table.map(top, [6, 7], WRITE))).toMatch(
+      /^ERANGE at 0xfffffffffffff000: 8192 bytes run past/,
+    );
+    expect(code(() => table.unmap(top, 8192))).toMatch(/^ERANGE/);
+    table.unmap(top, 4096);
+    expect(table.translate(top)).toBeNull();
+  });
+
+  it('names the rule that an address breaks', () => {
+    expect(code(() => table.map(0xfffeffff_fffff000n, [1], WRITE))).toMatch(
+      /^ERANGE .*bits 63 to 48 must all be 1$/,
+    );
+    expect(code(() => low.map(0x1000000000000n, [1], WRITE))).toMatch(
+      /^ERANGE .*bits 63 to 48 must all be 0$/,
+    );
+    expect(code(() => sv39.map(0x4000000000n, [1], WRITE))).toMatch(
+      /^ERANGE .*bits 63 to 39 must equal bit 38$/,
+    );
+  });
+
+  it('refuses a range that ends outside, or crosses the hole between the halves', () => {
+    expect(code(() => low.map(0xfffffffff000n, [1, 2], WRITE))).toMatch(/^ERANGE at 0x0001000000000fff/);
+    expect(code(() => sv39.mapRange(0x3ffffff000n, 0n, 0x2000n, WRITE))).toMatch(
+      /^ERANGE at 0x0000004000000fff/,
+    );
+    const across = 0xffffffc000000000n - 0x3ffffff000n + 0x1000n;
+    expect(code(() => sv39.unmap(0x3ffffff000n, across))).toMatch(/^ERANGE .*cross the hole/);
+    low.map(0xfffffffff000n, [1], WRITE);
+    sv39.map(0x3ffffff000n, [2], WRITE);
+    sv39.map(0xffffffc000000000n, [3], WRITE);
+    expect([...sv39.leaves()].map((run) => [run.va, run.pfn, run.count])).toEqual([
+      [0x3ffffff000n, 2, 1],
+      [0xffffffc000000000n, 3, 1],
+    ]);
+  });
+
+  it.each([
+    [
+      'a misaligned address',
+      BASE + 1n,
+      4096,
+      'EINVAL at 0xffff000000000001: the address is not a multiple of the page size 0x1000',
+    ],
+    [
+      'a misaligned length',
+      BASE,
+      4097,
+      'EINVAL at 0xffff000000000000: 4097 bytes are not a multiple of the page size 0x1000',
+    ],
+    ['an empty range', BASE, 0, 'EINVAL at 0xffff000000000000: the length of 0 bytes is empty'],
+    ['a negative length', BASE, -4096, 'EINVAL at 0xffff000000000000: the length of -4096 bytes is empty'],
+    ['a fraction', BASE, 0.5, 'EINVAL: the length 0.5 is not an integer of bytes'],
+    [
+      'a negative address',
+      -4096n,
+      4096,
+      'ERANGE: the address -4096 is outside 64 bits; pass it as an unsigned 64-bit value, as in BigInt.asUintN(64, address)',
+    ],
+    [
+      '2^64',
+      1n << 64n,
+      4096,
+      'ERANGE: the address 18446744073709551616 is outside 64 bits; pass it as an unsigned 64-bit value, as in BigInt.asUintN(64, address)',
+    ],
+  ])('refuses %s', (_what, va, bytes, message) => {
+    expect(code(() => table.unmap(va, bytes))).toBe(message);
+    expect(code(() => table.mapRange(va, 0n, bytes, WRITE))).toBe(message);
+  });
+
+  it('refuses values of another type', () => {
+    expect(code(() => table.map(4096 as unknown as bigint, [1], WRITE))).toBe(
+      'EINVAL: the address is a number, expected a bigint',
+    );
+    expect(code(() => table.translate('x' as unknown as bigint))).toBe(
+      'EINVAL: the address is a string, expected a bigint',
+    );
+    expect(code(() => table.map(BASE, 'ab' as unknown as number[], WRITE))).toMatch(
+      /^EINVAL: the frames are not an array/,
+    );
+    expect(code(() => table.map(BASE, [1], WRITE, { maxLeafShift: 2.5 }))).toMatch(
+      /^EINVAL: maxLeafShift is 2.5/,
+    );
+  });
+});
+
+describe('frames', () => {
+  const { table, memory, frames } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
+  const limit = 2 ** 28;
+
+  it.each([
+    [
+      'beyond the physical addresses',
+      [0, limit],
+      "EINVAL: frame 0x10000000 of page 1 is not a frame number; this format's frames are integers from 0 to 0xfffffff",
+    ],
+    ['negative', [-1], 'EINVAL: frame -1 of page 0'],
+    ['a fraction', [1.5], 'EINVAL: frame 1.5 of page 0'],
+    ['NaN', [Number.NaN], 'EINVAL: frame NaN of page 0'],
+    ['a string', ['7' as unknown as number], 'EINVAL: frame 7 of page 0'],
+    ['a hole', new Array<number>(2).fill(1, 0, 1), 'EINVAL: frame undefined of page 1'],
+    ['typed and too large', Uint32Array.of(1, 2, limit), 'EINVAL: frame 0x10000000 of page 2'],
+    ['a typed fraction', Float64Array.of(1, 2.5), 'EINVAL: frame 2.5 of page 1'],
+  ])('%s are refused and nothing is written', (_what, list, message) => {
+    const before = fingerprint({ memory, frames });
+    expect(code(() => table.map(BASE, list, WRITE))).toContain(message);
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+
+  it('are refused as a physical range that reaches the limit', () => {
+    const end = BigInt(limit) << 12n;
+    expect(code(() => table.mapRange(BASE, end - 4096n, 8192, WRITE))).toMatch(
+      /^EINVAL: frame 0x10000000 of page 1/,
+    );
+    expect(code(() => table.mapRange(BASE, end, 4096, WRITE))).toMatch(/does not fit 40 bits/);
+    expect(code(() => table.mapRange(BASE, 1n, 4096, WRITE))).toMatch(/^EINVAL at 0x0000000000000001/);
+    table.mapRange(BASE, end - 4096n, 4096, WRITE);
+    expect(table.translate(BASE)).toBe(end - 4096n);
+    table.unmap(BASE, 4096);
+  });
+
+  it('above 2^32 reach every bit of a 52-bit address', () => {
+    for (const format of [
+      arm64({ granule: 4, vaBits: 52, large: true }),
+      arm64({ granule: 64, vaBits: 52, large: true }),
+    ]) {
+      const { table: large } = machine(format);
+      const top = 2 ** (52 - format.pageShift) - 1;
+      const va = 0xfff0000000000000n;
+      large.map(va, [top, 1, 2 ** 32 + 5 < top ? 2 ** 32 + 5 : 9], WRITE);
+      expect(large.translate(va)).toBe(BigInt(top) << BigInt(format.pageShift));
+      // A linear range that crosses frame 2^32, where the entry's two words change together.
+      if (format.pageShift === 12) {
+        const pa = (2n ** 32n - 3n) << 12n;
+        large.mapRange(va + 0x200000n, pa, 6 * 4096, WRITE);
+        for (let i = 0n; i < 6n; i++)
+          expect(large.translate(va + 0x200000n + i * 4096n)).toBe(pa + i * 4096n);
+      }
+    }
+  });
+});
+
+describe('work counters', () => {
+  it('count a map, an unmap and a walk exactly', () => {
+    const { table, frames } = machine(arm);
+    table.resetCounters();
+    table.mapRange(BASE, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
+    // PGD, PUD, PMD and two PTE tables; entries read: one slot each in PGD and PUD, two in PMD, none in new PTE tables.
+    expect(table.counters).toEqual({
+      tablesRead: 5,
+      entriesRead: 4,
+      entriesWritten: 1024 + 4,
+      tablesAllocated: 4,
+      tablesFreed: 0,
+      flushes: 0,
+    });
+    table.resetCounters();
+    table.unmap(BASE, 4 * MiB);
+    // Both PTE tables are cleared whole: their live counts say how much that is. Two more visits look at the range's end.
+    expect(table.counters).toMatchObject({
+      entriesWritten: 1024,
+      tablesAllocated: 0,
+      tablesFreed: 0,
+      flushes: 1,
+    });
+    expect(table.counters.tablesRead).toBeLessThanOrEqual(5 + 6);
+    expect(table.counters.entriesRead).toBeLessThanOrEqual(4 + 6);
+    table.resetCounters();
+    table.walk(BASE);
+    expect(table.counters).toMatchObject({ tablesRead: 4, entriesRead: 4, entriesWritten: 0 });
+    expect(frames.stats().allocated).toBe(5);
+  });
+
+  it('show one walk per table, not per page: the same tables for 1 page as for 512', () => {
+    const one = machine(arm).table;
+    const many = machine(arm).table;
+    one.resetCounters();
+    many.resetCounters();
+    one.map(BASE, [1], WRITE);
+    many.map(
+      BASE,
+      Uint32Array.from({ length: 512 }, (_, i) => 2 * i),
+      WRITE,
+    );
+    expect(many.counters.tablesRead).toBe(one.counters.tablesRead);
+    expect(many.counters.entriesRead).toBe(one.counters.entriesRead);
+    expect(many.counters.entriesWritten - one.counters.entriesWritten).toBe(511);
+  });
+});
+
+describe('larger leaves', () => {
+  it('are as large as address, frames and cap allow', () => {
+    const shifts = (format: PageTableFormat, va: bigint, pa: bigint, bytes: number, cap?: number): string => {
+      const { table } = machine(format, 128);
+      table.mapRange(va, pa, bytes, WRITE, cap === undefined ? {} : { maxLeafShift: cap });
+      return [...table.leaves()].map((run) => `${run.count}x${run.leafShift}`).join(' ');
+    };
+    const GiB = 1024 * MiB;
+    expect(shifts(arm, BASE, 0n, GiB)).toBe('1x30');
+    expect(shifts(arm, BASE, 0n, GiB, 21)).toBe('512x21');
+    expect(shifts(arm, BASE, 0n, GiB, 29)).toBe('512x21');
+    expect(shifts(arm, BASE, 0x1000n, 4 * MiB)).toBe('1024x12');
+    expect(shifts(arm, BASE + 0x1000n, 0x1000n, 4 * MiB)).toBe('511x12 1x21 1x12');
+    expect(shifts(arm, BASE, BigInt(2 * MiB), GiB + 2 * MiB)).toBe('513x21');
+    expect(shifts(arm64({ granule: 16, vaBits: 47 }), 0xffff800000000000n, 0n, 64 * MiB)).toBe('2x25');
+    expect(shifts(arm64({ granule: 64, vaBits: 48 }), BASE, 0n, 512 * MiB)).toBe('1x29');
+    expect(shifts(riscv64(3), 0n, 0n, 3 * GiB)).toBe('3x30');
+  });
+
+  it('come from scattered frames that happen to be adjacent and aligned', () => {
+    const { table } = machine(arm);
+    const list = Uint32Array.from({ length: 1024 }, (_, i) => 0x400 + i);
+    list[1023] = 0x9999;
+    table.map(BASE, list, WRITE);
+    expect([...table.leaves()].map((run) => `${run.count}x${run.leafShift}`)).toEqual([
+      '1x21',
+      '511x12',
+      '1x12',
+    ]);
+  });
+
+  it('replace an empty left-over table: break, flush, make, and the frame goes back', () => {
+    const { table, frames, flushes, memory } = machine(arm);
+    table.map(BASE, [1], WRITE);
+    table.unmap(BASE, 4096);
+    flushes.length = 0;
+    const { allocated } = frames.stats();
+    table.mapRange(BASE, 0n, 2 * MiB, WRITE);
+    expect([...table.leaves()].map((run) => run.leafShift)).toEqual([21]);
+    expect(frames.stats().allocated).toBe(allocated - 1);
+    expect(flushes).toHaveLength(1);
+    expect(flushes[0]).toMatchObject({ va: BASE, bytes: BigInt(2 * MiB) });
+    expect(flushes[0]?.tablesFreed).toHaveLength(1);
+    expect(memory.banks).toHaveLength(1);
+    // A whole empty subtree goes the same way.
+    table.unmap(BASE, 2 * MiB);
+    table.map(BASE + BigInt(4 * MiB), [3], WRITE);
+    table.unmap(BASE + BigInt(4 * MiB), 4096);
+    table.mapRange(BASE, 0n, 1024 * MiB, WRITE);
+    expect([...table.leaves()].map((run) => run.leafShift)).toEqual([30]);
+    expect(frames.stats().allocated).toBe(2);
+  });
+
+  it('put the entry back when a replaced table belongs to a call that fails', () => {
+    const { table, frames, memory } = machine(arm);
+    table.map(BASE, [1], WRITE);
+    table.unmap(BASE, 4096);
+    table.map(BASE + BigInt(2 * MiB), [2], WRITE);
+    const before = fingerprint({ memory, frames });
+    expect(code(() => table.mapRange(BASE, 0n, 4 * MiB, WRITE, { maxLeafShift: 21 }))).toMatch(
+      /^EBUSY at 0xffff000000200000/,
+    );
+    expect(fingerprint({ memory, frames })).toBe(before);
+    table.map(BASE, [9], WRITE);
+    expect(table.translate(BASE)).toBe(0x9000n);
+  });
+
+  it('give way to base pages where a left-over table maps something else', () => {
+    const { table } = machine(arm);
+    table.map(BASE + BigInt(MiB), [1], WRITE);
+    table.unmap(BASE + BigInt(MiB), 4096);
+    table.map(BASE + BigInt(MiB), [1], WRITE);
+    expect(code(() => table.mapRange(BASE, 0n, 2 * MiB, WRITE))).toBe(
+      'EBUSY at 0xffff000000100000: the PTE slot holds a leaf entry 0x0068000000001703; unmap the range first',
+    );
+  });
+
+  it('are never unmapped in part', () => {
+    const { table, memory, frames, flushes } = machine(arm);
+    table.mapRange(BASE, 0n, 4 * MiB, WRITE);
+    const before = fingerprint({ memory, frames });
+    const part =
+      /^EINVAL at 0xffff0000002.*: the range ends inside a PMD entry of 0x200000 bytes; name all of it: it starts at 0xffff000000200000$/;
+    expect(code(() => table.unmap(BASE, 2 * MiB + 4096))).toMatch(part);
+    expect(code(() => table.unmap(BASE + BigInt(2 * MiB + 4096), 4096))).toMatch(part);
+    expect(fingerprint({ memory, frames })).toBe(before);
+    expect(flushes).toHaveLength(0);
+    table.unmap(BASE + BigInt(2 * MiB), 2 * MiB);
+    expect([...table.leaves()]).toMatchObject([{ va: BASE, count: 1 }]);
+    expect(flushes).toEqual([
+      { va: BASE + BigInt(2 * MiB), bytes: BigInt(2 * MiB), leafShift: 21, tablesFreed: [] },
+    ]);
+  });
+});
+
+describe('unmap', () => {
+  it('flushes the part of the range that had mappings once, and nothing when there was nothing', () => {
+    const { table, flushes } = machine(arm);
+    table.map(BASE + 0x5000n, [1], WRITE);
+    table.map(BASE + 0x9000n, [2], WRITE);
+    // The second table of the range has no mapping: the flush ends where the first one does.
+    table.unmap(BASE, 3 * MiB);
+    table.unmap(BASE, 3 * MiB);
+    expect(flushes).toEqual([{ va: BASE, bytes: BigInt(2 * MiB), leafShift: 12, tablesFreed: [] }]);
+  });
+
+  it('frees emptied tables when asked, after the flush that names them', () => {
+    const during: number[] = [];
+    const frames = { current: null as FrameAllocator | null };
+    const { table, frames: allocator } = machine(arm, 64, 0n, {
+      flush: (_va, _bytes, _leafShift, freed) => {
+        during.push(freed.length, frames.current?.stats().allocated ?? -1);
+      },
+    });
+    frames.current = allocator;
+    table.mapRange(BASE, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
+    table.unmap(BASE, 4 * MiB, { reclaim: true });
+    // PUD, PMD and two PTE tables, all still held while the sink runs.
+    expect(during).toEqual([4, 5]);
+    expect(allocator.stats().allocated).toBe(1);
+    expect(table.counters.tablesFreed).toBe(4);
+    table.map(BASE, [4], WRITE);
+    expect(table.translate(BASE)).toBe(0x4000n);
+  });
+
+  it('keeps tables that still map something', () => {
+    const { table, frames } = machine(arm);
+    table.map(BASE, [1, 2], WRITE);
+    table.unmap(BASE, 4096, { reclaim: true });
+    expect(frames.stats().allocated).toBe(4);
+    expect(table.translate(BASE + 4096n)).toBe(0x2000n);
+  });
+});
+
+describe('destroy', () => {
+  it('gives every table back after one flush that names them, and ends the object', () => {
+    const { table, frames, flushes } = machine(arm);
+    table.mapRange(BASE, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
+    table.map(0xfffffffffffff000n, [1], WRITE);
+    table.destroy();
+    expect(frames.stats().allocated).toBe(0);
+    expect(flushes).toHaveLength(1);
+    expect(flushes[0]?.tablesFreed).toHaveLength(8);
+    for (const call of [
+      () => table.map(BASE, [1], WRITE),
+      () => table.translate(BASE),
+      () => table.translateWords(0, 0),
+      () => table.walk(BASE),
+      () => table.leaves(),
+      () => table.destroy(),
+    ]) {
+      expect(code(call)).toBe('EINVAL: this page table was destroyed');
+    }
+  });
+
+  it('gives a root of several frames back whole', () => {
+    // A root of 8192 entries over 4K pages: 16 adjacent frames.
+    const sv39 = riscv64(3);
+    const [root, ...rest] = sv39.levels;
+    if (root === undefined) throw new Error('no root');
+    const wide: PageTableFormat = {
+      ...sv39,
+      name: 'wide-root',
+      range: { bits: 43, upper: 'zeros' },
+      levels: [{ ...root, bits: 13 }, ...rest],
+    };
+    const { table, frames } = machine(wide);
+    expect(frames.stats().allocated).toBe(16);
+    const last = (1n << 43n) - 4096n;
+    table.map(last, [3], WRITE);
+    expect(table.translate(last)).toBe(0x3000n);
+    expect(table.walk(last).steps[0]?.index).toBe(8191);
+    table.destroy();
+    expect(frames.stats().allocated).toBe(0);
+  });
+});
+
+describe('construction', () => {
+  const memory = PhysicalMemory.create({ bytes: MiB });
+
+  it('refuses parts that do not fit together', () => {
+    const frames = new FrameAllocator(memory);
+    const coarse = new FrameAllocator(memory, { pageShift: 16 });
+    const unbacked = new FrameAllocator(null, { first: 0x1000, frames: 16 });
+    expect(code(() => new PageTable({ format: arm, memory, frames: coarse }))).toMatch(
+      /^EINVAL: the allocator has pages of 65536 bytes, arm64-4k-48 of 4096; make one with pageShift 12$/,
+    );
+    expect(code(() => new PageTable({ format: arm, memory, frames: unbacked }))).toMatch(
+      /^EINVAL: frames 0x1000 to 0x100f do not all have bytes in one writable bank/,
+    );
+    const none = new FrameAllocator(memory, { reserved: [{ pfn: 0, frames: 256 }] });
+    expect(code(() => new PageTable({ format: arm, memory, frames: none }))).toMatch(
+      /^ENOMEM: no frame for a PGD table/,
+    );
+    expect(new PageTable({ format: arm, memory, frames }).root).toBe(0n);
+  });
+});
