@@ -9,7 +9,7 @@ export interface Sink {
 
 /** The surroundings of a run. Everything that the app reads or writes besides files goes through here. */
 export interface Console {
-  readonly stdin: AsyncIterable<unknown>;
+  readonly stdin: AsyncIterable<unknown> & { readonly isTTY?: boolean };
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;

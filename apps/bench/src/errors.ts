@@ -3,7 +3,7 @@ export const EXIT_OK = 0;
 /** Exit code when a check of the results failed or something unforeseen happened: not the caller's fault. */
 export const EXIT_INTERNAL = 1;
 /** Exit code for a command line or an input that cannot be used. */
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 
 /** An error that ends the run with a message and an exit code, without a stack trace. */
 export abstract class ExitError extends Error {

@@ -2,7 +2,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Configuration } from '@vmarea/core';
+import { type Configuration, validateFormat } from '@vmarea/core';
 import * as v from 'valibot';
 import { appRoot } from './app-root.js';
 import { UsageError } from './errors.js';
@@ -156,7 +156,10 @@ async function load(name: string, found: FoundPackage): Promise<Configuration[]>
   if (!list.success) throw new Error('it does not export a list named configurations');
   return list.output.map((one, i) => {
     const parsed = v.safeParse(configurationSchema, one);
-    if (parsed.success) return one as Configuration;
+    if (parsed.success) {
+      validateFormat((one as Configuration).format);
+      return one as Configuration;
+    }
     const issue = parsed.issues[0];
     throw new Error(`configurations[${i}].${v.getDotPath(issue) ?? ''}: ${issue.message}`);
   });

@@ -39,8 +39,22 @@ export function textTable<Row>(columns: readonly Column<Row>[], rows: readonly R
   return [head, '─'.repeat(width), ...body].map((line) => line.trimEnd()).join('\n');
 }
 
+/**
+ * One table when the width allows, else one for each group of columns; the key columns stand in all of them.
+ */
+export function fittedTables<Row>(
+  keys: readonly Column<Row>[],
+  groups: readonly (readonly Column<Row>[])[],
+  rows: readonly Row[],
+  width: number,
+): string[] {
+  const whole = textTable([...keys, ...groups.flat()], rows);
+  if (widthOfText(whole) <= width) return [whole];
+  return groups.map((group) => textTable([...keys, ...group], rows));
+}
+
 /** The widest line of a text, as a terminal shows it. */
-export function widthOfText(text: string): number {
+function widthOfText(text: string): number {
   return Math.max(...text.split('\n').map((line) => stripVTControlCharacters(line).length));
 }
 

@@ -23,6 +23,11 @@ export class LeafCodec {
   /** Bits that `extra` may have beside the caching bits. */
   readonly #extra: bigint;
 
+  /**
+   * @param types - memory type of each PAT index.
+   * @param nxe - EFER.NXE.
+   * @param encrypted - the encryption bit as a mask, 0n for none.
+   */
   constructor(levels: readonly Level[], types: readonly MemoryType[], nxe: boolean, encrypted: bigint) {
     this.#levels = levels;
     this.#types = types;
@@ -117,7 +122,11 @@ export class LeafCodec {
   }
 }
 
-/** A 4 KiB leaf's bits as a larger leaf has them: PAT at 12, PS set. Linux's `protval_4k_2_large`. */
+/**
+ * A 4 KiB leaf's bits as a larger leaf has them: PAT at 12, PS set. Linux's `protval_4k_2_large`.
+ *
+ * Address bit 12, which only a leaf that is not aligned to the larger size has, gives way to PAT.
+ */
 function toLarge(bits: bigint): bigint {
   const pat = (bits & PAT) === 0n ? 0n : PAT_LARGE;
   return (bits & ~(PAT | PAT_LARGE)) | pat | PS;

@@ -42,8 +42,9 @@ export interface X8664Controls {
 /**
  * The modes in which a current Linux runs its kernel: WP, PGE, SMEP, SMAP and PKE on, PKS off.
  *
- * PKRU is `init_pkru_value` of `arch/x86/kernel/fpu` and `arch/x86/mm/pkeys.c`: access refused for every key
- * but 0, which is what a process starts with.
+ * PKRU is what a process starts with: access refused for every key but 0.
+ *
+ * Source of PKRU: Linux, `init_pkru_value` in `arch/x86/mm/pkeys.c`.
  */
 export const X8664_CONTROLS: X8664Controls = Object.freeze({
   wp: true,

@@ -1,9 +1,31 @@
-import { protection } from '@vmarea/core';
+import { protection, validateFormat } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
-import { type X8664Options, x8664 } from '../src/index.js';
+import { X86_BITS, type X8664Options, x86Format, x8664 } from '../src/index.js';
 import { hex, kindOf, PGD, PMD, PTE, PUD } from './support.js';
 
 const format = x8664();
+
+test('the bits of an entry are where the manual has them', () => {
+  const bits = Object.fromEntries(Object.entries(X86_BITS).map(([name, value]) => [name, hex(value)]));
+  expect(bits).toEqual({
+    P: '0x0000000000000001',
+    RW: '0x0000000000000002',
+    US: '0x0000000000000004',
+    PWT: '0x0000000000000008',
+    PCD: '0x0000000000000010',
+    A: '0x0000000000000020',
+    D: '0x0000000000000040',
+    PS: '0x0000000000000080',
+    PAT: '0x0000000000000080',
+    G: '0x0000000000000100',
+    SOFTWARE: '0x0000000000000e00',
+    PAT_LARGE: '0x0000000000001000',
+    ADDRESS: '0x000ffffffffff000',
+    SOFTWARE_HIGH: '0x07f0000000000000',
+    PKEY: '0x7800000000000000',
+    NX: '0x8000000000000000',
+  });
+});
 
 describe('geometry', () => {
   test('four levels of nine bits over 4 KiB pages, 48-bit canonical addresses', () => {
@@ -137,5 +159,35 @@ describe('options', () => {
   ] as [X8664Options, string][])('%o is refused', (options, message) => {
     expect(() => x8664(options)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     expect(() => x8664(options)).toThrow(message);
+  });
+});
+
+describe('another number of levels', () => {
+  const five = x86Format({ name: 'five', levels: ['PGD', 'P4D', 'PUD', 'PMD', 'PTE'] }, { vendor: 'amd' });
+
+  test('only adds a level on top and widens the canonical range', () => {
+    expect(five.name).toBe('five');
+    expect(five.range).toEqual({ bits: 57, upper: 'sign' });
+    expect(five.levels.map(({ name, shift }) => [name, shift])).toEqual([
+      ['PGD', 48],
+      ['P4D', 39],
+      ['PUD', 30],
+      ['PMD', 21],
+      ['PTE', 12],
+    ]);
+    expect(five.levels.slice(1)).toEqual(
+      x8664({ vendor: 'amd' }).levels.map((level, i) => (i === 0 ? { ...level, name: 'P4D' } : level)),
+    );
+    expect(validateFormat(five)).toBeUndefined();
+  });
+
+  test('neither of the two upper levels has leaves, and AMD reserves bit 8 in both', () => {
+    for (const level of [0, 1]) {
+      expect(kindOf(five, level, 0x1067n)).toBe('table');
+      expect(kindOf(five, level, 0x10e7n)).toBe('reserved');
+      expect(kindOf(five, level, 0x1167n)).toBe('reserved');
+      expect(() => five.encode(protection(), level)).toThrow(`level ${level} has no leaves`);
+    }
+    expect(hex(five.encode(protection({ write: true, global: true }), 4))).toBe('0x8000000000000163');
   });
 });

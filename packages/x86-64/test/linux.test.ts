@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { configurations, KERNPG_TABLE, type X8664Protections, x8664, x8664Linux } from '../src/index.js';
+import {
+  configurations,
+  KERNPG_TABLE,
+  type X8664Protections,
+  x86LinuxPolicy,
+  x8664,
+  x8664Linux,
+} from '../src/index.js';
 import { hex, PMD, PTE, PUD } from './support.js';
 
 type Bits = Record<keyof X8664Protections, string>;
@@ -108,6 +115,16 @@ describe('the policy', () => {
     expect(end - start).toBe(32n * 2n ** 40n - 1n);
     const given = { start: 0xffffc90000000000n, end: 0xffffd0ffffffffffn };
     expect(x8664Linux({ window: given }).window).toEqual(given);
+  });
+
+  test('another layout differs in name and window only', () => {
+    const other = x86LinuxPolicy({
+      name: 'other',
+      vmallocStart: 0xffa0000000000000n,
+      vmallocBytes: 12800n << 40n,
+    });
+    expect(hex(other.window.end)).toBe('0xffd1ffffffffffff');
+    expect({ ...other, name: policy.name, window: policy.window }).toEqual(policy);
   });
 
   test('guard, alignment and leaves', () => {

@@ -195,7 +195,33 @@ describe('the level of a refusal', () => {
     ['SMAP: all levels together', [open, open, open, open], { kind: 'read', user: false }, 3],
     ['SMEP: all levels together', [open, open, open, open], { kind: 'execute', user: false }, 3],
     ['key 1', [open, open, open, open | (1n << 59n)], { kind: 'read', user: true }, 3],
-  ] as [string, bigint[], Access, number][])('%s', (_, entries, access, level) => {
-    expect(format.check(pathOf(...entries), access, X8664_CONTROLS)?.level).toBe(level);
+    [
+      'SMAP alone where WP=0 lets a clear R/W through',
+      [open, open, 0x065n, open],
+      { kind: 'write', user: false },
+      3,
+      { wp: false },
+    ],
+    ['SMAP and R/W clear in the PMD', [open, open, 0x065n, open], { kind: 'write', user: false }, 2],
+  ] as [string, bigint[], Access, number, Partial<X8664Controls>?][])(
+    '%s',
+    (_, entries, access, level, change) => {
+      const controls = { ...X8664_CONTROLS, ...change };
+      expect(format.check(pathOf(...entries), access, controls)).toMatchObject({ level });
+    },
+  );
+});
+
+test('a walk without controls is that of a current Linux kernel', () => {
+  expect(format.controls).toEqual({
+    wp: true,
+    pge: true,
+    smep: true,
+    smap: true,
+    ac: false,
+    pke: true,
+    pkru: 0x55555554,
+    pks: false,
+    pkrs: 0,
   });
 });

@@ -225,6 +225,7 @@ describe('relevel', () => {
     ['2 MiB without PAT to 4 KiB', PMD, PTE, 0x80000000002001fbn, 0x800000000020017bn],
     ['4 KiB with PAT to 2 MiB', PTE, PMD, 0x80000000002001fbn, 0x80000000002011fbn],
     ['4 KiB without PAT to 1 GiB', PTE, PUD, 0x8000000040000163n, 0x80000000400001e3n],
+    ['an unaligned 4 KiB leaf, whose bit 12 is no PAT', PTE, PMD, 0x1163n, 0x1e3n],
     ['1 GiB to 2 MiB', PUD, PMD, 0x80000000400011e3n, 0x80000000400011e3n],
     ['4 KiB to 4 KiB', PTE, PTE, 0x80000000002011fbn, 0x80000000002011fbn],
     ['key and software bits', PMD, PTE, 0xfff0000000200fe3n, 0xfff0000000200f63n],

@@ -1,6 +1,12 @@
 import { loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
-import { RESET_PAT, type X8664Registers, x8664FromRegisters } from '../src/index.js';
+import {
+  RESET_PAT,
+  type X8664Registers,
+  x86Format,
+  x86FromRegisters,
+  x8664FromRegisters,
+} from '../src/index.js';
 import { hex, kindOf, PMD, PTE, PUD } from './support.js';
 
 const LINUX = { cr0: 0x80050033, cr3: 0x1000, cr4: 0x750ef0, efer: 0xd01 } as const;
@@ -129,4 +135,17 @@ describe('another mode of paging is refused, naming register and bit', () => {
     expect(read).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     expect(read).toThrow(message);
   });
+});
+
+test('a mode with LA57 wants what this one refuses', () => {
+  const mode = {
+    la57: true,
+    otherwise: 'use x8664FromRegisters',
+    format: () => x86Format({ name: 'five', levels: ['PGD', 'P4D', 'PUD', 'PMD', 'PTE'] }),
+  };
+  expect(x86FromRegisters({ ...LINUX, cr4: 0x751ef0 }, mode)).toMatchObject({
+    root: 0x1000n,
+    format: { name: 'five' },
+  });
+  expect(() => x86FromRegisters(LINUX, mode)).toThrow('CR4.LA57 (bit 12) is clear; use x8664FromRegisters');
 });

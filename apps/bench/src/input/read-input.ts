@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -26,8 +27,8 @@ const LARGEST = 256 * 1024 * 1024;
 export async function readInput(path: string | undefined, stdin: AsyncIterable<unknown>): Promise<InputText> {
   if (path === undefined) return bundled();
   const fromStdin = path === '-';
-  const file = fromStdin ? 'standard input' : path;
-  const bytes = fromStdin ? await readAll(stdin) : await readFrom(path);
+  const file = fromStdin ? 'standard input' : printable(path);
+  const bytes = await readAll(fromStdin ? stdin : createReadStream(path), file);
   return { file, title: file, text: decode(await unpacked(bytes, file), file) };
 }
 
@@ -40,15 +41,8 @@ async function bundled(): Promise<InputText> {
   return { file, title, text: await readFile(appFile(`data/${file}`), 'utf8') };
 }
 
-async function readFrom(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new UsageError(`cannot read ${printable(path)}: ${reason(error, path)}`, { cause: error });
-  }
-}
-
-function reason(error: unknown, path: string): string {
+/** Why a file cannot be read, in words. */
+function reason(error: unknown, file: string): string {
   const code = (error as NodeJS.ErrnoException).code;
   switch (code) {
     case 'ENOENT':
@@ -58,11 +52,9 @@ function reason(error: unknown, path: string): string {
       return 'it is a directory; name a file';
     case 'EACCES':
     case 'EPERM':
-      return path.endsWith('/vmallocinfo')
-        ? `the kernel shows it to root alone; try: sudo cat ${path} | vmarea-bench layout --vmallocinfo -`
+      return file.endsWith('/vmallocinfo')
+        ? `the kernel shows it to root alone; try: sudo cat ${file} | vmarea-bench layout --vmallocinfo -`
         : 'permission denied';
-    case 'ERR_FS_FILE_TOO_LARGE':
-      return tooLarge();
     default:
       return error instanceof Error ? error.message : String(error);
   }
@@ -72,18 +64,19 @@ function tooLarge(): string {
   return `it is larger than ${LARGEST / 1024 / 1024} MiB`;
 }
 
-async function readAll(stdin: AsyncIterable<unknown>): Promise<Uint8Array> {
+/** All bytes of a stream, as far as they are not too many: a device file may have no end. */
+async function readAll(stream: AsyncIterable<unknown>, file: string): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of stdin) {
+    for await (const chunk of stream) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk as Uint8Array);
       length += bytes.length;
       if (length > LARGEST) throw new Error(tooLarge());
       chunks.push(bytes);
     }
   } catch (error) {
-    throw new UsageError(`cannot read standard input: ${reason(error, '-')}`, { cause: error });
+    throw new UsageError(`cannot read ${file}: ${reason(error, file)}`, { cause: error });
   }
   return Buffer.concat(chunks);
 }
@@ -95,13 +88,12 @@ async function unpacked(bytes: Uint8Array, file: string): Promise<Uint8Array> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     const why = code === 'ERR_BUFFER_TOO_LARGE' ? `unpacked, ${tooLarge()}` : (error as Error).message;
-    throw new UsageError(`cannot unpack the gzip data of ${printable(file)}: ${why}`, { cause: error });
+    throw new UsageError(`cannot unpack the gzip data of ${file}: ${why}`, { cause: error });
   }
 }
 
 /** The text of the bytes; anything that is no text, or nothing at all, is refused. */
 function decode(bytes: Uint8Array, file: string): string {
-  if (bytes.length > LARGEST) throw new UsageError(`cannot read ${printable(file)}: ${tooLarge()}`);
   const nul = bytes.indexOf(0);
   if (nul >= 0) throw noText(file, `byte ${nul} is 0x00`);
   let text: string;
@@ -112,7 +104,7 @@ function decode(bytes: Uint8Array, file: string): string {
   }
   if (text.trim() === '') {
     throw new UsageError(
-      `${printable(file)} is ${bytes.length === 0 ? 'empty' : 'blank'}; expected the lines of /proc/vmallocinfo`,
+      `${file} is ${bytes.length === 0 ? 'empty' : 'blank'}; expected the lines of /proc/vmallocinfo`,
     );
   }
   return text;
@@ -120,6 +112,6 @@ function decode(bytes: Uint8Array, file: string): string {
 
 function noText(file: string, why: string): UsageError {
   return new UsageError(
-    `${printable(file)} is not a text file (${why}); expected the lines of /proc/vmallocinfo, plain or gzip`,
+    `${file} is not a text file (${why}); expected the lines of /proc/vmallocinfo, plain or gzip`,
   );
 }

@@ -124,11 +124,12 @@ interface Source {
 function request(line: VmallocLine, next: VmallocLine | undefined, source: Source): AreaRequest {
   const kind = kindOf(line);
   const mapped = mappedBytes(line, source);
-  const guard = hasGuard(line, kind, mapped, next);
-  const bytes = guard ? Math.max(line.size - source.guardPages * source.pageBytes, mapped ?? 0) : line.size;
-  if (bytes % source.pageBytes !== 0 || bytes <= 0) {
+  const guardBytes = source.guardPages * source.pageBytes;
+  const guard = line.size > guardBytes && hasGuard(line, kind, mapped, next);
+  const bytes = guard ? Math.max(line.size - guardBytes, mapped ?? 0) : line.size;
+  if (bytes % source.pageBytes !== 0) {
     throw new UsageError(
-      `${source.file}:${line.line}: size ${line.size} is no whole number of pages of ${source.pageBytes} bytes and a guard; ` +
+      `${source.file}:${line.line}: size ${line.size} is no multiple of the page size ${source.pageBytes}; ` +
         'pass --page-size with the page size of the kernel that wrote the file',
     );
   }

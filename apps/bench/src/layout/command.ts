@@ -61,6 +61,9 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
   const installed = await installedFormats(io.cwd);
   const configurations = choose(installed, args.format);
 
+  if (args.vmallocinfo === '-' && io.stdin.isTTY === true) {
+    io.stderr.write('Reading /proc/vmallocinfo from standard input; end it with Ctrl-D.\n');
+  }
   const input = await readInput(args.vmallocinfo, io.stdin);
   const work = workload(parseVmallocinfo(input.text, input.file), input.file, pageSize);
   const plans = configurations.flatMap((configuration) =>

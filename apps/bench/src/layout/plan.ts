@@ -13,7 +13,7 @@ import { rootFrames } from '../root-frames.js';
 export type LeafPolicy = 'base' | 'huge';
 
 /** Where the frames of an area come from. */
-export type Source =
+type Source =
   /** Adjacent frames, as a device has them. */
   | { readonly type: 'range'; readonly physical: bigint; readonly firstFrame: number }
   /** `chunks` aligned blocks of `2 ** order` frames, the rest single frames from anywhere. */
@@ -29,7 +29,7 @@ export interface Mapping {
 }
 
 /** An area with its place. */
-export interface PlannedArea {
+interface PlannedArea {
   readonly request: AreaRequest;
   readonly area: Area;
   readonly mapping: Mapping | null;

@@ -61,7 +61,7 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
     const table = new PageTable({ format, memory, frames: tables });
     table.resetCounters();
     const mapping = timed(() => mapAll(table, jobs));
-    if (round === options.repeat) seen = inspect(table, plan, jobs, sample, tables.stats().allocated);
+    seen ??= inspect(table, plan, jobs, sample, tables.stats().allocated);
     const walking = timed(() => checkSample(table, sample));
     if (round > 0 && plan.pages > 0) {
       nsPerPage.push(mapping / plan.pages);
@@ -100,7 +100,10 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
     map: spread(nsPerPage),
     walk: { addresses: sample.frame.length, entriesMean, entriesMax, ns: spread(nsPerWalk) },
     checkedTranslations: 2 * mapped + sample.frame.length,
-    leakCheck: { tables: { ...balance, peak: tableFrames }, frames: pools.release() },
+    leakCheck: {
+      tables: { before: balance.before, peak: tableFrames, after: balance.after },
+      frames: pools.release(),
+    },
   };
 }
 

@@ -2,7 +2,7 @@ import { type Console, coloursFor, widthOf } from '../console.js';
 import { printable } from '../input/vmallocinfo.js';
 import { machineLine } from '../machine.js';
 import { count, decimal, pageSizeName, plural } from '../numbers.js';
-import { type Column, textTable, widthOfText, wrap } from '../text-table.js';
+import { type Column, fittedTables, wrap } from '../text-table.js';
 import type { LayoutInput, LayoutResult, LayoutRow } from './result.js';
 
 type Columns = readonly Column<LayoutRow>[];
@@ -45,20 +45,14 @@ export function layoutReport(result: LayoutResult, io: Pick<Console, 'stdout' | 
   for (const note of inputNotes(result.input)) paragraph(colours.yellow(note), '  ');
   paragraph(`Machine: ${machineLine(result.machine)}`, '  ');
   out.push('');
-  out.push(...tables(result.rows, width).flatMap((table) => [table, '']));
+  const tables = fittedTables([name, policy], [space, time], result.rows, width);
+  out.push(...tables.flatMap((table) => [table, '']));
   for (const [what, meaning] of LEGEND) paragraph(`${colours.dim(what)}  ${meaning}`, '    ');
   out.push('');
   paragraph(colours.green(proof(result)), '  ');
   for (const note of rowNotes(result.rows)) paragraph(note, '  ');
   for (const warning of result.warnings) paragraph(colours.yellow(`Warning: ${printable(warning)}`), '  ');
   return `${out.join('\n')}\n`;
-}
-
-/** One table when the width allows, else two: what it takes, and how long. */
-function tables(rows: readonly LayoutRow[], width: number): string[] {
-  const whole = textTable([name, policy, ...space, ...time], rows);
-  if (widthOfText(whole) <= width) return [whole];
-  return [textTable([name, policy, ...space], rows), textTable([name, policy, ...time], rows)];
 }
 
 function leaves(row: LayoutRow): string {
@@ -110,10 +104,10 @@ function proof({ rows }: LayoutResult): string {
   const balance = (of: keyof LayoutRow['leakCheck'], what: string): string => {
     const taken = sum(({ leakCheck }) => leakCheck[of].peak - leakCheck[of].before);
     const leaked = sum(({ leakCheck }) => leakCheck[of].after - leakCheck[of].before);
-    return `${count(taken - leaked)} of ${count(taken)} ${what} came back`;
+    return `${count(taken - leaked)} of ${count(taken)} ${what}`;
   };
   return (
-    `Torn down: ${balance('tables', 'table frames')}, ${balance('frames', 'mapped frames')}. ` +
+    `Torn down: ${balance('tables', 'table frames')} and ${balance('frames', 'mapped frames')} came back. ` +
     `${count(sum((row) => row.checkedTranslations))} translations checked, none wrong.`
   );
 }

@@ -3,7 +3,7 @@ import { printable } from '../input/vmallocinfo.js';
 import { machineLine } from '../machine.js';
 import { count, decimal, pageSizeName } from '../numbers.js';
 import type { Spread } from '../spread.js';
-import { type Column, textTable, wrap } from '../text-table.js';
+import { type Column, fittedTables, wrap } from '../text-table.js';
 import type { SpeedResult, SpeedRow, Timed } from './result.js';
 
 /** One line of the table: an operation of a configuration. */
@@ -17,14 +17,20 @@ interface Line {
 const workOf = (pick: (work: Timed['work']) => number) => (line: Line) =>
   line.work === null ? '–' : count(pick(line.work));
 
-const COLUMNS: readonly Column<Line>[] = [
+const KEYS: readonly Column<Line>[] = [
   { head: 'format', align: 'left', cell: ({ row }) => row.configuration },
   { head: 'page', align: 'right', cell: ({ row }) => pageSizeName(row.pageBytes) },
   { head: 'operation', align: 'left', cell: ({ operation }) => operation },
+];
+
+const TIMES: readonly Column<Line>[] = [
   { head: 'ns', align: 'right', cell: ({ ns }) => decimal(ns.median, 2) },
   { head: 'min', align: 'right', cell: ({ ns }) => decimal(ns.min, 2) },
   { head: 'max', align: 'right', cell: ({ ns }) => decimal(ns.max, 2) },
   { head: 'MAD', align: 'right', cell: ({ ns }) => decimal(ns.mad, 2) },
+];
+
+const WORK: readonly Column<Line>[] = [
   { head: 'read', align: 'right', cell: workOf((work) => work.tablesRead) },
   { head: 'written', align: 'right', cell: workOf((work) => work.entriesWritten) },
   { head: 'tables', align: 'right', cell: workOf((work) => work.tablesAllocated) },
@@ -44,8 +50,7 @@ export function speedReport(result: SpeedResult, io: Pick<Console, 'stdout' | 'e
     wrap(colours.bold(`${count(result.pages)} scattered base pages: map, translate at random, unmap`), width),
     wrap(`Machine: ${machineLine(result.machine)}`, width, '  '),
     '',
-    textTable(COLUMNS, lines),
-    '',
+    ...fittedTables(KEYS, [TIMES, WORK], lines, width).flatMap((table) => [table, '']),
     wrap(
       `${colours.dim('ns')}  per page or translation: median of ${result.repeat} rounds after ${result.warmUp} to warm up`,
       width,

@@ -9,13 +9,14 @@ import { readInput } from '../../src/input/read-input.js';
 import { textOf, X86_GUEST } from '../support/files.js';
 
 const { denied } = vi.hoisted(() => ({ denied: new Set<string>() }));
-vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof import('node:fs/promises')>();
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>();
   return {
     ...real,
-    readFile: async (path: string, ...rest: []) => {
-      if (denied.has(path)) throw Object.assign(new Error('denied'), { code: 'EACCES' });
-      return real.readFile(path, ...rest);
+    createReadStream: (path: string) => {
+      const stream = real.createReadStream(denied.has(path) ? '/' : path);
+      if (denied.has(path)) stream.destroy(Object.assign(new Error('denied'), { code: 'EACCES' }));
+      return stream;
     },
   };
 });
@@ -112,6 +113,10 @@ describe('readInput', () => {
     );
     expect(await messageOf('-', broken)).toBe('cannot read standard input: the pipe broke');
     expect(await messageOf('-', Readable.from([]))).toMatch(/^standard input is empty/);
+  });
+
+  it('refuses a file without end', async () => {
+    expect(await messageOf('/dev/zero')).toBe('cannot read /dev/zero: it is larger than 256 MiB');
   });
 
   it('refuses what unpacks without end', async () => {

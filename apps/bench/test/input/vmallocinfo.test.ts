@@ -95,6 +95,11 @@ describe('one line', () => {
       ' 0xffffffffc0a0b0c1 vmalloc',
       { caller: '0xffffffffc0a0b0c1', words: ['vmalloc'] },
     ],
+    [
+      'a second caller',
+      ' foo+0x1/0x2 bar+0x1/0x2 vmap',
+      { caller: 'foo', words: ['vmap'], unknown: ['bar+0x1/0x2'] },
+    ],
     ['no caller', ' pages=1 vmalloc', { pages: 1, words: ['vmalloc'] }],
     ['nothing more', '', {}],
     ['trailing spaces', '   ', {}],
@@ -168,11 +173,11 @@ describe('malformed lines name file, line, column and what was expected', () => 
     ['0x1000-0x2000 99999999999999999999', 'f:1:15: expected a size that is a positive multiple'],
     [
       `${RANGE} a+0x1/0x2 pages=many vmalloc`,
-      "f:1:58: expected pages= and a decimal number, found 'pages=many vmalloc'",
+      "f:1:57: expected pages= and a decimal number, found 'pages=many vmalloc'",
     ],
-    [`${RANGE} a+0x1/0x2 phys=fed00000`, 'f:1:58: expected phys=0x and up to 16 hex digits'],
-    [`${RANGE} a+0x1/0x2 N0=x`, 'f:1:58: expected the pages of one memory node'],
-    [`${RANGE} a+0x1/0x2 [open`, "f:1:58: expected a module name that ends in ']', found '[open'"],
+    [`${RANGE} a+0x1/0x2 phys=fed00000`, 'f:1:57: expected phys=0x and up to 16 hex digits'],
+    [`${RANGE} a+0x1/0x2 N0=x`, 'f:1:57: expected the pages of one memory node'],
+    [`${RANGE} a+0x1/0x2 [open`, "f:1:57: expected a module name that ends in ']', found '[open'"],
     [`${RANGE} a+0x1/0x2 vmap\n\n  ${RANGE}`, 'f:3:1: expected the first address'],
     [`${RANGE}\r\n0x1\r\n`, 'f:2:4: expected'],
   ])('%j', (text, message) => {

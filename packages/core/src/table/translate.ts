@@ -1,5 +1,5 @@
 import { addressHi, addressLo, pfnHigh, pfnLow, pfnOf, rotateRight } from '../format/address-codec.js';
-import { type LevelPlan, meets, type Plan, slotOf } from '../format/plan.js';
+import { type FastMatch, type LevelPlan, meets, type Plan, slotOf } from '../format/plan.js';
 import type { Bank } from '../memory/bank.js';
 import { isTable, type TableContext } from './context.js';
 
@@ -17,195 +17,254 @@ export interface Translator {
 export function makeTranslator(context: TableContext): Translator {
   const { plan, memory, root } = context;
   const [bank] = memory.banks;
-  const isFlat =
-    memory.banks.length === 1 &&
-    bank !== undefined &&
-    bank.linear &&
-    hasOneHighWord(bank, plan) &&
-    plan.levels.every((level, index) => wordOfSlot(level, plan.levels.length - index) >= 0);
+  const isFlat = memory.banks.length === 1 && bank !== undefined && FlatWalk.fits(plan, bank);
   return isFlat ? new FlatWalk(plan, bank, root.word) : new LookupWalk(context);
 }
 
-/** True when bits 32 and up of the pfn are the same for all frames of the bank: they are then one constant. */
-function hasOneHighWord(bank: Bank, plan: Plan): boolean {
-  const shift = BigInt(plan.pageShift) + 32n;
-  return bank.base >> shift === (bank.base + BigInt(bank.bytes) - 1n) >> shift;
+/** Tells whether the bits above a range are as the format demands. */
+function isInRange(range: RangeTest, vaHi: number, vaLo: number): boolean {
+  const above = vaHi >> range.aboveShift;
+  if (above !== range.zeros && above !== range.ones) return false;
+  return range.lowBits === 32 || vaLo >> range.lowBits === above;
 }
 
-/** Tells whether the bits above a range are as the format demands. */
-class RangeTest {
-  readonly #shift: number;
-  readonly #zeros: number;
-  readonly #ones: number;
+interface RangeTest {
+  /** Bits of the high word that belong to the range; a sign-extended range has its top bit repeated above. */
+  readonly aboveShift: number;
+  /** The two values that the bits above may have, as signed words. */
+  readonly zeros: number;
+  readonly ones: number;
   /** Bits of the low word that are inside a range of less than 2^32 bytes; 32 in larger ones. */
-  readonly #lowBits: number;
+  readonly lowBits: number;
+}
 
-  constructor(plan: Plan) {
-    const { bits, upper } = plan.format.range;
-    // A sign-extended range has its top bit repeated above.
-    const inside = upper === 'sign' ? bits - 1 : bits;
-    this.#shift = Math.max(0, inside - 32);
-    this.#zeros = upper === 'ones' ? -1 : 0;
-    this.#ones = upper === 'zeros' ? 0 : -1;
-    this.#lowBits = Math.min(32, inside);
-  }
+function rangeTest(plan: Plan): RangeTest {
+  const { bits, upper } = plan.format.range;
+  const inside = upper === 'sign' ? bits - 1 : bits;
+  return {
+    aboveShift: Math.max(0, inside - 32),
+    zeros: upper === 'ones' ? -1 : 0,
+    ones: upper === 'zeros' ? 0 : -1,
+    lowBits: Math.min(32, inside),
+  };
+}
 
-  holds(vaHi: number, vaLo: number): boolean {
-    const above = vaHi >> this.#shift;
-    if (above !== this.#zeros && above !== this.#ones) return false;
-    return this.#lowBits === 32 || vaLo >> this.#lowBits === above;
-  }
+/** First frame of a bank, and log2 of the frames of the smallest aligned window around it. */
+function windowOf(plan: Plan, bank: Bank): { first: number; frameBits: number } {
+  const first = Number(bank.base >> BigInt(plan.pageShift));
+  const last = first + Math.max(1, Math.floor(bank.bytes / 2 ** plan.pageShift)) - 1;
+  let frameBits = 0;
+  while (Math.floor(first / 2 ** frameBits) !== Math.floor(last / 2 ** frameBits)) frameBits++;
+  return { first, frameBits };
 }
 
 /**
- * The walk unrolled by depth, for tables in one linear bank.
+ * The walk unrolled by depth, for tables in one linear bank and a format whose tables look alike at all levels, as
+ * those of x86-64, arm64 and riscv64 do.
  *
  * A level that is not there is skipped by a branch which always goes the same way. Type bits, must-be-zero bits and
- * the high bits of the table's address are one masked compare; an entry that fails it (larger leaf, hole, fault)
- * ends in `finish`. Three choices that count, ns per random walk of 4 levels on one machine:
+ * the address bits outside the bank's window are one masked compare; an entry that fails it (larger leaf, hole,
+ * fault) ends in `finish`. The window is the smallest aligned power of two of frames around the bank: entry bits
+ * inside it, rotated, are the index of the table's first word. Slots come from one of three words of the address (bits
+ * 63..32, 47..16, 31..0), so that each is a shift and a mask.
  *
- * - a class and not a closure, since V8 inlines a method for every table, but a closure only for the first: 41 → 13;
- * - all numbers in one Int32Array, since a number in an object's field is checked and untagged at each use: 29 → 9;
- * - a slot from one of three words of the address (bits 63..32, 47..16, 31..0), so that it is a shift and a mask.
+ * What counted, as multiples of a walk with x86-64's constants written into it (262,144 random pages, Node 20):
  *
- * Layout of `#numbers`: 0 root word, 1 pfn of the bank's first frame (low word), 2 frames of the bank, 3 depth,
- * 4 log2 of words per page, 5 lowRotate, 6 lowLo, 7 lowHi, 8 highLo, 9 highHi, 10 and 11 whether steps 3 and 4 use
- * bits 63..32; from 12 on six for each step: shift, slot mask, maskLo, maskHi, valueLo, valueHi. Steps count from the
- * last level up.
+ * - a class and not a closure, since V8 inlines a method for every table, but a closure only for the first: 8 → 6.3;
+ * - number fields that are `declare`d and first written with `| 0`: a field that starts as undefined, or with a result
+ *   of `**` or Math.floor, is checked and converted at each use: 6.3 → 4.8;
+ * - all of them in this one object, as each further object is a load and a check of its class: 4.8 → 3.9.
  */
-class FlatWalk implements Translator {
+class FlatWalk implements Translator, RangeTest {
+  declare readonly aboveShift: number;
+  declare readonly zeros: number;
+  declare readonly ones: number;
+  declare readonly lowBits: number;
+  /** Address bits of the range in the two words; what stands above them was judged by the range test. */
+  declare readonly keepHi: number;
+  declare readonly keepLo: number;
+
+  /** Steps count from the last level up: 1 is the last, 5 a fifth level. */
+  declare readonly depth: number;
+  declare readonly rootWord: number;
+  /** All slots of a table that fills a page. */
+  declare readonly slots: number;
+  /** Shift of each step's slot in its word of the address; steps 3 and 4 use the word from bit 16 or 32. */
+  declare readonly shift1: number;
+  declare readonly shift2: number;
+  declare readonly shift3: number;
+  declare readonly shift4: number;
+  declare readonly shift5: number;
+  declare readonly from3: number;
+  declare readonly from4: number;
+
+  /** "Is a table inside the window." */
+  declare readonly tableMaskLo: number;
+  declare readonly tableMaskHi: number;
+  declare readonly tableValueLo: number;
+  declare readonly tableValueHi: number;
+  /** "Is a plain page": a leaf of the last level without further rules that is not part of a NAPOT run. */
+  declare readonly pageMaskLo: number;
+  declare readonly pageMaskHi: number;
+  declare readonly pageValueLo: number;
+  declare readonly pageValueHi: number;
+
+  /** Entry bits of a frame inside the window, and their rotation to a word index. */
+  declare readonly insideLo: number;
+  declare readonly insideHi: number;
+  declare readonly rotate: number;
+  /** Words from the start of the window to the bank, and of the bank. */
+  declare readonly offset: number;
+  declare readonly limit: number;
+
+  /** The address codec's fields. */
+  declare readonly lowLo: number;
+  declare readonly lowHi: number;
+  declare readonly highLo: number;
+  declare readonly highHi: number;
+  declare readonly lowRotate: number;
+
   readonly #plan: Plan;
   readonly #bank: Bank;
-  readonly #range: RangeTest;
-  readonly #numbers: Int32Array;
 
   constructor(plan: Plan, bank: Bank, rootWord: number) {
-    const { last, pageShift, address } = plan;
-    const first = Number(bank.base >> BigInt(pageShift));
-    const frames = Math.floor(bank.bytes / 2 ** pageShift);
-    const { lowRotate, lowLo, lowHi, highLo, highHi } = address;
+    const { levels, last, pageShift, address } = plan;
+    const { bits } = plan.format.range;
+    const range = rangeTest(plan);
+    this.aboveShift = range.aboveShift | 0;
+    this.zeros = range.zeros | 0;
+    this.ones = range.ones | 0;
+    this.lowBits = range.lowBits | 0;
+    this.keepHi = bits > 32 ? (2 ** (bits - 32) - 1) | 0 : 0;
+    this.keepLo = bits >= 32 ? -1 : (2 ** bits - 1) | 0;
+
+    const from = (step: number): number => {
+      const level = levels[last + 1 - step];
+      return level === undefined ? 0 : wordOfSlot(level, step);
+    };
+    const shift = (step: number): number => (levels[last + 1 - step]?.shift ?? 0) - from(step);
+    this.depth = (last + 1) | 0;
+    this.rootWord = rootWord | 0;
+    this.slots = (2 ** (pageShift - 3) - 1) | 0;
+    this.shift1 = shift(1) | 0;
+    this.shift2 = shift(2) | 0;
+    this.shift3 = shift(3) | 0;
+    this.shift4 = shift(4) | 0;
+    this.shift5 = shift(5) | 0;
+    this.from3 = from(3) | 0;
+    this.from4 = from(4) | 0;
+
+    const { first, frameBits } = windowOf(plan, bank);
+    const wordShift = pageShift - 2;
+    const high = Math.floor(first / 4294967296);
+    this.insideLo = addressLo(address, 2 ** frameBits - 1, 0) | 0;
+    this.insideHi = addressHi(address, 2 ** frameBits - 1, 0) | 0;
+    this.rotate = (address.lowRotate - wordShift) & 31;
+    this.offset = ((first % 2 ** frameBits) * 2 ** wordShift) | 0;
+    this.limit = (Math.floor(bank.bytes / 2 ** pageShift) * 2 ** wordShift) | 0;
+
+    const { table } = levels[0] as LevelPlan;
+    const aboveLo = (address.lowLo | address.highLo) & ~this.insideLo;
+    const aboveHi = (address.lowHi | address.highHi) & ~this.insideHi;
+    this.tableMaskLo = table.maskLo | aboveLo;
+    this.tableMaskHi = table.maskHi | aboveHi;
+    this.tableValueLo = table.valueLo | (addressLo(address, first | 0, high) & aboveLo);
+    this.tableValueHi = table.valueHi | (addressHi(address, first | 0, high) & aboveHi);
+
+    const { leaf, napotLo, napotHi } = levels[last] as LevelPlan;
+    // Nothing meets a value outside its mask: pages with rules that a mask cannot say all go to `finish`.
+    this.pageMaskLo = leaf.rest === null ? leaf.maskLo | napotLo : 0;
+    this.pageMaskHi = leaf.rest === null ? leaf.maskHi | napotHi : 0;
+    this.pageValueLo = leaf.rest === null ? leaf.valueLo | 0 : 1;
+    this.pageValueHi = leaf.valueHi | 0;
+
+    this.lowLo = address.lowLo | 0;
+    this.lowHi = address.lowHi | 0;
+    this.highLo = address.highLo | 0;
+    this.highHi = address.highHi | 0;
+    this.lowRotate = address.lowRotate | 0;
     this.#plan = plan;
     this.#bank = bank;
-    this.#range = new RangeTest(plan);
-    this.#numbers = new Int32Array(12 + 6 * 5);
-    this.#numbers.set([
-      rootWord,
-      first | 0,
-      frames,
-      last + 1,
-      pageShift - 2,
-      lowRotate,
-      lowLo,
-      lowHi,
-      highLo,
-      highHi,
-    ]);
-    for (let step = 1; step <= last + 1; step++) {
-      const level = plan.levels[last + 1 - step] as LevelPlan;
-      const from = wordOfSlot(level, step);
-      const test = step === 1 ? pageTest(level) : tableTest(plan, level, Math.floor(first / 4294967296));
-      if (step === 3 || step === 4) this.#numbers[7 + step] = from === 32 ? 1 : 0;
-      const numbers = [
-        level.shift - from,
-        level.entries - 1,
-        test.maskLo,
-        test.maskHi,
-        test.valueLo,
-        test.valueHi,
-      ];
-      this.#numbers.set(numbers, 12 + 6 * (step - 1));
-    }
+  }
+
+  /** True when this walk can serve the root. */
+  static fits(plan: Plan, bank: Bank): boolean {
+    const { levels, last, pageShift } = plan;
+    const [root] = levels as [LevelPlan];
+    return (
+      bank.linear &&
+      // A word's index has 32 bits in the window, and 31 in the bank: 8 GiB.
+      bank.bytes < 2 ** 33 &&
+      windowOf(plan, bank).frameBits + pageShift - 2 <= 32 &&
+      root.entries <= 2 ** (pageShift - 3) &&
+      levels.every((level) => wordOfSlot(level, last + 1 - level.index) >= 0) &&
+      levels.every((level) => level.index === last || isSameMatch(level.table, root.table))
+    );
   }
 
   translate(high: number, low: number): number {
-    const vaHi = high | 0;
-    const vaLo = low | 0;
-    if (!this.#range.holds(vaHi, vaLo)) return -1;
+    if (!isInRange(this, high, low)) return -1;
     const words = this.#bank.words;
-    const n = this.#numbers;
-    const base = n[1] as number;
-    const frames = n[2] as number;
-    const depth = n[3] as number;
-    const wordShift = n[4] as number;
-    const lowRotate = n[5] as number;
-    const lowLo = n[6] as number;
-    const lowHi = n[7] as number;
+    const { slots, depth, tableMaskLo, tableMaskHi, tableValueLo, tableValueHi } = this;
+    const { insideLo, insideHi, rotate, offset, limit } = this;
+    const vaHi = high & this.keepHi;
+    const vaLo = low & this.keepLo;
     const middle = (vaHi << 16) | (vaLo >>> 16);
-    const upper3 = n[10] === 0 ? middle : vaHi;
-    const upper4 = n[11] === 0 ? middle : vaHi;
-    let table = n[0] as number;
+    let table = this.rootWord;
     let at: number;
     let lo: number;
     let hi: number;
-    let frame: number;
 
     if (depth > 4) {
-      at = (table + (((vaHi >>> (n[36] as number)) & (n[37] as number)) << 1)) | 0;
+      at = (table + (((vaHi >>> this.shift5) & slots) << 1)) | 0;
       lo = words[at] as number;
-      hi = words[at + 1] as number;
-      if (
-        (((lo & (n[38] as number)) ^ (n[40] as number)) | ((hi & (n[39] as number)) ^ (n[41] as number))) !==
-        0
-      ) {
+      hi = words[at | 1] as number;
+      if ((((lo & tableMaskLo) ^ tableValueLo) | ((hi & tableMaskHi) ^ tableValueHi)) !== 0) {
         return finish(this.#plan, depth - 5, lo, hi, vaHi, vaLo);
       }
-      frame = (rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) - base) | 0;
-      if (frame >>> 0 >= frames) return -1;
-      table = frame << wordShift;
+      table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
+      if (table >>> 0 >= limit) return -1;
     }
     if (depth > 3) {
-      at = (table + (((upper4 >>> (n[30] as number)) & (n[31] as number)) << 1)) | 0;
+      const upper = this.from4 === 16 ? middle : vaHi;
+      at = (table + (((upper >>> this.shift4) & slots) << 1)) | 0;
       lo = words[at] as number;
-      hi = words[at + 1] as number;
-      if (
-        (((lo & (n[32] as number)) ^ (n[34] as number)) | ((hi & (n[33] as number)) ^ (n[35] as number))) !==
-        0
-      ) {
+      hi = words[at | 1] as number;
+      if ((((lo & tableMaskLo) ^ tableValueLo) | ((hi & tableMaskHi) ^ tableValueHi)) !== 0) {
         return finish(this.#plan, depth - 4, lo, hi, vaHi, vaLo);
       }
-      frame = (rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) - base) | 0;
-      if (frame >>> 0 >= frames) return -1;
-      table = frame << wordShift;
+      table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
+      if (table >>> 0 >= limit) return -1;
     }
     if (depth > 2) {
-      at = (table + (((upper3 >>> (n[24] as number)) & (n[25] as number)) << 1)) | 0;
+      const upper = this.from3 === 16 ? middle : vaHi;
+      at = (table + (((upper >>> this.shift3) & slots) << 1)) | 0;
       lo = words[at] as number;
-      hi = words[at + 1] as number;
-      if (
-        (((lo & (n[26] as number)) ^ (n[28] as number)) | ((hi & (n[27] as number)) ^ (n[29] as number))) !==
-        0
-      ) {
+      hi = words[at | 1] as number;
+      if ((((lo & tableMaskLo) ^ tableValueLo) | ((hi & tableMaskHi) ^ tableValueHi)) !== 0) {
         return finish(this.#plan, depth - 3, lo, hi, vaHi, vaLo);
       }
-      frame = (rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) - base) | 0;
-      if (frame >>> 0 >= frames) return -1;
-      table = frame << wordShift;
+      table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
+      if (table >>> 0 >= limit) return -1;
     }
     if (depth > 1) {
-      at = (table + (((middle >>> (n[18] as number)) & (n[19] as number)) << 1)) | 0;
+      at = (table + (((middle >>> this.shift2) & slots) << 1)) | 0;
       lo = words[at] as number;
-      hi = words[at + 1] as number;
-      if (
-        (((lo & (n[20] as number)) ^ (n[22] as number)) | ((hi & (n[21] as number)) ^ (n[23] as number))) !==
-        0
-      ) {
+      hi = words[at | 1] as number;
+      if ((((lo & tableMaskLo) ^ tableValueLo) | ((hi & tableMaskHi) ^ tableValueHi)) !== 0) {
         return finish(this.#plan, depth - 2, lo, hi, vaHi, vaLo);
       }
-      frame = (rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) - base) | 0;
-      if (frame >>> 0 >= frames) return -1;
-      table = frame << wordShift;
+      table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
+      if (table >>> 0 >= limit) return -1;
     }
-    at = (table + (((vaLo >>> (n[12] as number)) & (n[13] as number)) << 1)) | 0;
+    at = (table + (((vaLo >>> this.shift1) & slots) << 1)) | 0;
     lo = words[at] as number;
-    hi = words[at + 1] as number;
-    if (
-      (((lo & (n[14] as number)) ^ (n[16] as number)) | ((hi & (n[15] as number)) ^ (n[17] as number))) !==
-      0
-    ) {
+    hi = words[at | 1] as number;
+    if ((((lo & this.pageMaskLo) ^ this.pageValueLo) | ((hi & this.pageMaskHi) ^ this.pageValueHi)) !== 0) {
       return finish(this.#plan, depth - 1, lo, hi, vaHi, vaLo);
     }
-    frame = rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) >>> 0;
-    if (((lo & (n[8] as number)) | (hi & (n[9] as number))) === 0) return frame;
+    const frame = rotateRight((lo & this.lowLo) | (hi & this.lowHi), this.lowRotate) >>> 0;
+    if (((lo & this.highLo) | (hi & this.highHi)) === 0) return frame;
     return pfnHigh(this.#plan.address, lo, hi) * 4294967296 + frame;
   }
 }
@@ -218,32 +277,15 @@ function wordOfSlot({ shift, entries }: LevelPlan, step: number): number {
   return step > 2 && shift >= 32 ? 32 : -1;
 }
 
-interface MaskedCompare {
-  readonly maskLo: number;
-  readonly maskHi: number;
-  readonly valueLo: number;
-  readonly valueHi: number;
-}
-
-/** "Is a table, and bits 32 and up of its frame are those of the bank" as one masked compare. */
-function tableTest({ address }: Plan, { table }: LevelPlan, high: number): MaskedCompare {
-  return {
-    maskLo: table.maskLo | address.highLo,
-    maskHi: table.maskHi | address.highHi,
-    valueLo: table.valueLo | addressLo(address, 0, high),
-    valueHi: table.valueHi | addressHi(address, 0, high),
-  };
-}
-
-/** "Is a plain page" as one masked compare; nothing meets it where pages have rules that a mask cannot say. */
-function pageTest({ leaf, napotLo, napotHi }: LevelPlan): MaskedCompare {
-  if (leaf.rest !== null) return { maskLo: 0, maskHi: 0, valueLo: 1, valueHi: 0 };
-  return {
-    maskLo: leaf.maskLo | napotLo,
-    maskHi: leaf.maskHi | napotHi,
-    valueLo: leaf.valueLo,
-    valueHi: leaf.valueHi,
-  };
+function isSameMatch(a: FastMatch, b: FastMatch): boolean {
+  return (
+    a.rest === null &&
+    b.rest === null &&
+    a.maskLo === b.maskLo &&
+    a.maskHi === b.maskHi &&
+    a.valueLo === b.valueLo &&
+    a.valueHi === b.valueHi
+  );
 }
 
 /** The end of a walk: the entry is a leaf, or there is no translation. */
@@ -286,11 +328,11 @@ class LookupWalk implements Translator {
 
   constructor(context: TableContext) {
     this.#context = context;
-    this.#range = new RangeTest(context.plan);
+    this.#range = rangeTest(context.plan);
   }
 
   translate(vaHi: number, vaLo: number): number {
-    if (!this.#range.holds(vaHi, vaLo)) return -1;
+    if (!isInRange(this.#range, vaHi, vaLo)) return -1;
     const { plan, memory, root } = this.#context;
     let bank: Bank | null = root.bank;
     let word = root.word;

@@ -1,0 +1,222 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { PageTable } from '@vmarea/core';
+import * as v from 'valibot';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { capture } from '../support/capture.js';
+import { ARM64_4K_GUEST, pathOf, textOf } from '../support/files.js';
+import { layoutShape } from '../support/shapes.js';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const quick = ['layout', '--repeat', '1'];
+const folder = mkdtempSync(join(tmpdir(), 'vmarea-bench-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function json(args: readonly string[], stdin?: string | Uint8Array) {
+  const { code, out, err } = await capture(
+    [...quick, '--json', ...args],
+    stdin === undefined ? {} : { stdin },
+  );
+  expect(err).toBe('');
+  expect(code).toBe(0);
+  return v.parse(layoutShape, JSON.parse(out));
+}
+
+describe('layout --json', () => {
+  it('has the documented shape and nothing else on standard output', async () => {
+    const result = await json([]);
+    expect(result.input.areas).toEqual({ vmalloc: 154, vmap: 1, ioremap: 6, sparse: 1, 'per-cpu': 1 });
+    expect(result.rows.map((row) => row.leafPolicy)).toEqual(
+      result.rows.map((_, i) => (i % 2 === 0 ? 'base' : 'huge')),
+    );
+    expect(result.warnings).toEqual([]);
+    expect(result.repeat).toBe(1);
+    expect(result.seed).toBe(1);
+  });
+
+  it('reads a file, a gzip file and standard input alike', async () => {
+    const text = textOf(ARM64_4K_GUEST);
+    const zipped = join(folder, 'guest.gz');
+    writeFileSync(zipped, gzipSync(text));
+    const exact = (result: v.InferOutput<typeof layoutShape>) =>
+      result.rows.map(({ map: _map, walk: _walk, ...rest }) => rest);
+    const plain = await json(['--vmallocinfo', pathOf(ARM64_4K_GUEST)]);
+    expect(plain.input).toMatchObject({ lines: 76, unpurged: 5, hashedLines: 0, pageBytes: 4096 });
+    expect(exact(await json([`--vmallocinfo=${zipped}`]))).toEqual(exact(plain));
+    expect(exact(await json(['--vmallocinfo', '-'], text))).toEqual(exact(plain));
+    expect(exact(await json(['--vmallocinfo', '-'], gzipSync(text)))).toEqual(exact(plain));
+  });
+
+  it('hidden addresses change nothing but their count', async () => {
+    const text = textOf(ARM64_4K_GUEST);
+    const zeros = text.replace(/0x[0-9a-f]{16}-0x[0-9a-f]{16}/g, '0x0000000000000000-0x0000000000000000');
+    let salt = 0;
+    const hashed = text.replace(
+      /0x[0-9a-f]{16}(?=[- ] *\d*0x| +\d)/g,
+      () => `0x00000000${(Math.imul(++salt, 0x9e3779b1) >>> 0).toString(16).padStart(8, '0')}`,
+    );
+    const plain = await json(['--vmallocinfo', '-'], text);
+    for (const hidden of [zeros, hashed]) {
+      expect(hidden).not.toBe(text);
+      const result = await json(['--vmallocinfo', '-'], hidden);
+      expect(result.input).toEqual({ ...plain.input, hashedLines: 76 });
+      expect(result.rows.map(({ leaves, tables }) => ({ leaves, tables }))).toEqual(
+        plain.rows.map(({ leaves, tables }) => ({ leaves, tables })),
+      );
+    }
+  });
+
+  it('takes one leaf policy, a page size and a seed', async () => {
+    const line = '0x0-0x0 131072 a+0x1/0x2 vmap shiny\n';
+    const result = await json(
+      ['--leaves', 'huge', '--page-size', '65536', '--seed', '7', '--vmallocinfo', '-'],
+      line,
+    );
+    expect(new Set(result.rows.map((row) => row.leafPolicy))).toEqual(new Set(['huge']));
+    expect(result.input).toMatchObject({
+      pageBytes: 65536,
+      pageBytesFrom: 'option',
+      unknownWords: { shiny: 1 },
+    });
+    expect(result.rows.map((row) => row.mapped.bytes)).toEqual(result.rows.map(() => 65536));
+    expect(result.seed).toBe(7);
+  });
+
+  it('counts and names what does not fit', async () => {
+    const huge = '0x0-0x0 4503599627370496 a+0x1/0x2 sparse\n';
+    const far = '0x0-0x0 8192 a+0x1/0x2 phys=0xfffffffffffff000 ioremap\n';
+    const result = await json(['--leaves', 'base', '--vmallocinfo', '-'], huge + far);
+    expect(result.rows.map((row) => row.areas)).toEqual(
+      result.rows.map(() => ({
+        placed: 1,
+        mapped: 0,
+        sparse: 0,
+        unknownContent: 0,
+        unreachable: 1,
+        doesNotFit: 1,
+      })),
+    );
+    expect(result.warnings).toHaveLength(2 * result.rows.length);
+    expect(result.warnings[0]).toMatch(/base leaves: no room in the vmalloc window for 1 area \(line 1\)$/);
+    expect(result.warnings[1]).toMatch(
+      /base leaves: 1 area left empty, the physical addresses exceed \d+ bits \(line 2\)$/,
+    );
+  });
+});
+
+describe('layout as text', () => {
+  it('says what the input is, what the columns mean and that nothing leaked', async () => {
+    const { code, out, err } = await capture(quick);
+    expect(code).toBe(0);
+    expect(err).toBe('');
+    const flat = out.replace(/\s+/g, ' ');
+    expect(flat).toContain('163 lines: 163 areas (154 vmalloc, 1 vmap, 6 ioremap, 1 sparse, 1 per-cpu)');
+    expect(flat).toContain('source pages of 4K (found from its lines)');
+    expect(flat).toMatch(
+      /format policy areas MiB leaves by size tables KiB B\/MiB entries\/walk ns\/page ns\/walk/,
+    );
+    expect(flat).toMatch(/x86-64 base 163 271\.1 69,395×4K 140 560 2,115 4\.00 \/ 4/);
+    expect(flat).toMatch(/x86-64 huge 163 271\.1 2,323×4K 131×2M 8 32 121 3\.0\d \/ 4/);
+    expect(flat).toContain('huge: larger leaves where Linux and alignment allow them');
+    const torn =
+      /Torn down: ([\d,]+) of ([\d,]+) table frames and ([\d,]+) of ([\d,]+) mapped frames came back\./.exec(
+        flat,
+      );
+    expect(torn?.[1]).toBe(torn?.[2]);
+    expect(torn?.[3]).toBe(torn?.[4]);
+    expect(flat).toContain('1 sparse area.');
+    expect(out).not.toContain('\u001b');
+  });
+
+  it('keeps to 80 columns', async () => {
+    const { out } = await capture([...quick, '--vmallocinfo', pathOf(ARM64_4K_GUEST)], {
+      columns: 80,
+      tty: true,
+    });
+    const long = out
+      .split('\n')
+      .filter((line) => stripVTControlCharacters(line).length > 80 && !line.includes('/'));
+    expect(long).toEqual([]);
+    expect(out.match(/^format +policy/gm)).toHaveLength(2);
+  });
+
+  it('has colours on a terminal, unless NO_COLOR says otherwise', async () => {
+    expect((await capture(quick, { tty: true })).out).toContain('\u001b[1m');
+    expect((await capture(quick, { tty: true, env: { NO_COLOR: '1' } })).out).not.toContain('\u001b');
+    expect((await capture(quick, { tty: true, env: { TERM: 'dumb' } })).out).not.toContain('\u001b');
+  });
+
+  it('reports unknown words, hidden addresses and freed areas, without obeying them', async () => {
+    const stdin =
+      '0x0-0x0 8192 a+0x1/0x2 pages=1 vmalloc sh\u001bny\n0x0-0x0 8192 unpurged vm_area\n0x0-0x0 8192 a+0x1/0x2 sparse\n';
+    const { out } = await capture([...quick, '--vmallocinfo', '-'], { stdin });
+    expect(out).toContain('The kernel hid the addresses of 3 lines');
+    expect(out).toContain('Passed over: 1 area freed already');
+    expect(out).toContain('Words this tool does not know: sh\\u{1b}ny (1).');
+  });
+
+  it('has a row of dashes for an input that maps nothing', async () => {
+    const { code, out } = await capture([...quick, '--vmallocinfo', '-'], {
+      stdin: '0x0-0x0 8192 a+0x1/0x2 sparse\n',
+    });
+    expect(code).toBe(0);
+    expect(out).toMatch(/base +1 +0\.0 +– +1 +\d+ +– +– +– +–$/m);
+  });
+});
+
+describe('layout refuses with exit code 2 and no stack trace', () => {
+  it.each([
+    [['--repeat', '0'], "--repeat must be a whole number from 1 to 1000, not '0'"],
+    [['--repeat', '1.5'], "not '1.5'"],
+    [['--repeat', '-3'], "not '-3'"],
+    [['--seed', 'abc'], "--seed must be a whole number from 0 to 4294967295, not 'abc'"],
+    [['--seed', '4294967296'], "not '4294967296'"],
+    [['--page-size', '5000'], '--page-size must be a power of two'],
+    [['--page-size', '1024'], '--page-size must be a whole number from 4096 to 65536'],
+    [['--leaves', 'all'], "--leaves must be base, huge or both, not 'all'"],
+    [['--format', 'x86-65'], "unknown format 'x86-65'\nDid you mean x86-64?\nInstalled: "],
+    [['--format', 'x86-64,'], "unknown format ''"],
+    [['--vmallocinfo', '/nowhere'], 'cannot read /nowhere: there is no such file'],
+    [['--vmallocinfo'], '--vmallocinfo needs a value: --vmallocinfo FILE'],
+    [['--vmallocinfo='], '--vmallocinfo needs a value'],
+    [['--json=yes'], '--json takes no value'],
+    [['--no-json'], "unknown option '--no-json'\nDid you mean --json?"],
+    [['--formt', 'x'], "unknown option '--formt'\nDid you mean --format?"],
+    [['file.txt'], "unexpected argument 'file.txt'"],
+    [['-j'], "unexpected argument '-j'"],
+    [['--constructor', 'x'], "unknown option '--constructor'"],
+  ])('%j', async (args, message) => {
+    const { code, out, err } = await capture(['layout', ...args]);
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toMatch(/^vmarea-bench: /);
+    expect(err).toContain(message);
+    expect(err).not.toMatch(/\n {4}at /);
+  });
+
+  it('a malformed input names file, line and column', async () => {
+    const { code, err } = await capture(['layout', '--vmallocinfo', '-'], {
+      stdin: '0x0-0x0 8192 vmap\n0x0-0x0 x\n',
+    });
+    expect(code).toBe(2);
+    expect(err).toBe(
+      "vmarea-bench: standard input:2:9: expected the size in bytes: a decimal number, found 'x'\n",
+    );
+  });
+});
+
+it('a wrong translation ends with exit code 1 and nothing on standard output', async () => {
+  vi.spyOn(PageTable.prototype, 'translate').mockReturnValue(0n);
+  const { code, out, err } = await capture(quick);
+  expect(code).toBe(1);
+  expect(out).toBe('');
+  expect(err).toMatch(
+    /^vmarea-bench: .*was mapped to frame 0x.* and translates to physical address 0x0000000000000000\n$/,
+  );
+});

@@ -1,0 +1,87 @@
+import * as v from 'valibot';
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const text = v.pipe(v.string(), v.minLength(1));
+const ns = v.strictObject({ median: v.number(), min: v.number(), max: v.number(), mad: v.number() });
+const work = v.strictObject({ tablesRead: count, entriesWritten: count, tablesAllocated: count });
+const machine = v.strictObject({ cpu: text, cores: count, node: text, platform: text });
+const balance = v.strictObject({ before: count, peak: count, after: count });
+
+/** The shape of `layout --json`, with no key more and none less than the README documents. */
+export const layoutShape = v.strictObject({
+  command: v.literal('layout'),
+  schema: v.literal(1),
+  machine,
+  input: v.strictObject({
+    file: text,
+    title: text,
+    lines: count,
+    pageBytes: count,
+    pageBytesFrom: v.picklist(['option', 'lines', 'default']),
+    guardPages: count,
+    areas: v.record(
+      v.picklist(['vmalloc', 'vmap', 'ioremap', 'sparse', 'dma-coherent', 'vm_map_ram', 'per-cpu', 'other']),
+      count,
+    ),
+    unpurged: count,
+    hashedLines: count,
+    unknownWords: v.record(v.string(), count),
+  }),
+  seed: count,
+  repeat: count,
+  rows: v.array(
+    v.strictObject({
+      configuration: text,
+      title: text,
+      linux: text,
+      leafPolicy: v.picklist(['base', 'huge']),
+      pageBytes: count,
+      areas: v.strictObject({
+        placed: count,
+        mapped: count,
+        sparse: count,
+        unknownContent: count,
+        unreachable: count,
+        doesNotFit: count,
+      }),
+      mapped: v.strictObject({ bytes: count, pages: count }),
+      leaves: v.array(v.strictObject({ bytes: count, count })),
+      tables: v.strictObject({ frames: count, bytes: count, bytesPerMappedMiB: v.nullable(v.number()) }),
+      work,
+      map: v.nullable(ns),
+      walk: v.strictObject({
+        addresses: count,
+        entriesMean: v.nullable(v.number()),
+        entriesMax: v.nullable(count),
+        ns: v.nullable(ns),
+      }),
+      checkedTranslations: count,
+      leakCheck: v.strictObject({ tables: balance, frames: balance }),
+    }),
+  ),
+  warnings: v.array(text),
+});
+
+/** The shape of `speed --json`. */
+export const speedShape = v.strictObject({
+  command: v.literal('speed'),
+  schema: v.literal(1),
+  machine,
+  pages: count,
+  seed: count,
+  repeat: count,
+  warmUp: count,
+  rows: v.array(
+    v.strictObject({
+      configuration: text,
+      title: text,
+      pageBytes: count,
+      levels: count,
+      map: v.strictObject({ ns, work }),
+      translate: v.strictObject({ ns }),
+      unmap: v.strictObject({ ns, work }),
+      checksum: count,
+    }),
+  ),
+  warnings: v.array(text),
+});

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { widthOf } from '../src/console.js';
+import { count, decimal, pageSizeName, plural } from '../src/numbers.js';
+import { progress } from '../src/progress.js';
+import { random } from '../src/random.js';
+import { spread } from '../src/spread.js';
+import { nearest } from '../src/suggest.js';
+import { fittedTables, textTable, wrap } from '../src/text-table.js';
+
+describe('texts', () => {
+  it('numbers', () => {
+    expect([
+      count(262144),
+      plural(1, 'area'),
+      plural(2, 'area'),
+      decimal(1234.567, 1),
+      decimal(null, 1),
+    ]).toEqual(['262,144', '1 area', '2 areas', '1,234.6', '–']);
+    expect([1, 4096, 16384, 65536, 2 ** 21, 2 ** 30, 2 ** 39, 2 ** 42].map(pageSizeName)).toEqual([
+      '1',
+      '4K',
+      '16K',
+      '64K',
+      '2M',
+      '1G',
+      '512G',
+      '4T',
+    ]);
+  });
+
+  it('tables align their columns', () => {
+    const text = textTable(
+      [
+        { head: 'name', align: 'left', cell: ([name]) => name },
+        { head: 'n', align: 'right', cell: ([, n]) => n },
+      ],
+      [
+        ['a', '1'],
+        ['longer', '22'],
+      ] as const,
+    );
+    expect(text).toBe('name     n\n──────────\na        1\nlonger  22');
+  });
+
+  it('tables split where they are too wide', () => {
+    const column = (head: string) =>
+      ({ head, align: 'left', cell: () => `\u001b[1m${head}\u001b[22m` }) as const;
+    const tables = (width: number) =>
+      fittedTables([column('k')], [[column('a'), column('b')], [column('c')]], [0], width);
+    expect(tables(10).map((table) => table.split('\n')[0])).toEqual(['k  a  b  c']);
+    expect(tables(9).map((table) => table.split('\n')[0])).toEqual(['k  a  b', 'k  c']);
+  });
+
+  it('paragraphs break at spaces', () => {
+    expect(wrap('aa bb cc dd', 5, ' ')).toBe('aa bb\n cc\n dd');
+    expect(wrap('a-word-that-is-too-long b', 5)).toBe('a-word-that-is-too-long\nb');
+  });
+
+  it('width: the terminal’s, then COLUMNS, then a wide page', () => {
+    const write = () => {};
+    expect(widthOf({ write, isTTY: true, columns: 90 }, { COLUMNS: '70' })).toBe(90);
+    expect(widthOf({ write, columns: 90 }, { COLUMNS: '70' })).toBe(70);
+    expect(widthOf({ write }, { COLUMNS: 'wide' })).toBe(120);
+    expect(widthOf({ write, isTTY: true, columns: 0 }, {})).toBe(120);
+  });
+
+  it('the nearest name', () => {
+    expect(nearest('spede', ['layout', 'speed'])).toBe('speed');
+    expect(nearest('SPEED', ['layout', 'speed'])).toBe('speed');
+    expect(nearest('banana', ['layout', 'speed'])).toBeUndefined();
+  });
+});
+
+describe('numbers that are drawn and measured', () => {
+  it('random: within bounds, all of them, the same for the same seed', () => {
+    for (const seed of [0, 1, 0x9e3779b9, 2 ** 32 - 1]) {
+      const a = random(seed);
+      const b = random(seed);
+      const drawn = Array.from({ length: 2000 }, () => a.next(10));
+      expect(drawn).toEqual(Array.from({ length: 2000 }, () => b.next(10)));
+      expect([...new Set(drawn)].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    }
+    const wide = random(3);
+    expect(Array.from({ length: 100 }, () => wide.next(2 ** 53)).every(Number.isSafeInteger)).toBe(true);
+  });
+
+  it('spread', () => {
+    expect(spread([3, 1, 2, 100])).toEqual({ median: 2.5, min: 1, max: 100, mad: 1 });
+    expect(spread([])).toBeNull();
+  });
+});
+
+describe('progress', () => {
+  async function shown(isTTY: boolean, ms: number): Promise<string> {
+    let text = '';
+    const real = performance.now;
+    let now = 0;
+    performance.now = () => now;
+    try {
+      const bar = progress({ write: (more) => (text += more), isTTY, columns: 60 }, 4);
+      for (let i = 0; i < 4; i++) {
+        now += ms;
+        await bar.step(`part ${i + 1}`);
+      }
+      bar.end();
+    } finally {
+      performance.now = real;
+    }
+    return text;
+  }
+
+  it('is quiet when it is quick', async () => {
+    expect(await shown(true, 50)).toBe('');
+    expect(await shown(false, 400)).toBe('');
+  });
+
+  it('is a bar on a terminal, and goes away', async () => {
+    const steps = (await shown(true, 500)).split('\r\u001b[2K');
+    expect(steps).toEqual([
+      '',
+      '██████░░░░░░░░░░░░░░░░░░ 25% part 1',
+      '████████████░░░░░░░░░░░░ 50% part 2',
+      '██████████████████░░░░░░ 75% part 3',
+      '████████████████████████ 100% part 4',
+      '',
+    ]);
+  });
+
+  it('is a line now and then elsewhere', async () => {
+    expect(await shown(false, 2500)).toBe('25% part 1\n75% part 3\n');
+  });
+});
