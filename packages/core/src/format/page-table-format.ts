@@ -58,6 +58,7 @@ export interface PageTableFormat<C extends Controls = Controls> {
   /**
    * The bits of a leaf at `level` that grants `protection`, without the address.
    *
+   * @param level - one that has leaves; the engine calls this, `decode`, `owned` and `relevel` for no other.
    * @throws VmError `EINVAL` when the format cannot say it: the message names the member and what is possible.
    */
   encode(protection: Protection, level: number): Words;
@@ -72,8 +73,8 @@ export interface PageTableFormat<C extends Controls = Controls> {
   owned(level: number): Words;
 
   /**
-   * A leaf's bits moved from one level to another, address untouched: x86-64 moves PAT between bits 7 and 12
-   * and sets PS, arm64 swaps the type bits. For split and collapse.
+   * A leaf's bits moved from one level to another: x86-64 moves PAT between bits 7 and 12 and sets PS, arm64 swaps the
+   * type bits. For split and collapse. The address stays; it is a multiple of the larger of the two sizes.
    */
   relevel(leaf: Words, from: number, to: number): Words;
 
@@ -92,6 +93,10 @@ export interface PageTableFormat<C extends Controls = Controls> {
   /** The entry after the MMU has used it for an access: accessed and, for a write to a leaf, dirty bits. */
   touch(entry: Words, kind: 'table' | 'leaf', access: Access): Words;
 
-  /** The architecture's number for a fault. */
+  /**
+   * The architecture's number for a fault.
+   *
+   * @throws VmError `EINVAL` for a kind that the architecture never raises.
+   */
   faultCode(fault: Fault, access: Access, controls: C): FaultCode;
 }

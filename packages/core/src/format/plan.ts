@@ -19,7 +19,7 @@ export interface FastMatch {
  * The slot number in an address of two words, in one form for every shift:
  * `((lo >>> loShift) & loMask) | (((hi << hiLeft) >>> hiRight) & hiMask)`.
  */
-export interface SlotField {
+interface SlotField {
   readonly loShift: number;
   readonly loMask: number;
   readonly hiLeft: number;

@@ -45,8 +45,9 @@ export interface Protection {
   /** The dirty bit as it is first written. */
   readonly dirty: boolean;
   /**
-   * Bits of this format's leaf entry beyond the ones above (software bits, x86-64 protection key and
-   * encryption bit, arm64 GP), in place in the 64-bit entry. 0n is none.
+   * Bits of this format's leaf beyond the ones above (software bits, x86-64 protection key and encryption bit, arm64
+   * GP), where they stand in a leaf of the last level. A format that moves a bit in larger leaves moves it itself.
+   * 0n is none.
    */
   readonly extra: bigint;
 }

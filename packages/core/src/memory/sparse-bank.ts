@@ -60,8 +60,9 @@ export class SparseBank implements ByteBank {
     this.base = BigInt(this.start);
     this.bytes = bytes.length;
 
-    // Files are often read into slices that begin anywhere; those are copied once.
-    const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+    // Files are often read into slices that begin anywhere; those are copied once. Not with `slice`: a Node Buffer's
+    // gives a view.
+    const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
     this.words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
     this.#quads = new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
   }

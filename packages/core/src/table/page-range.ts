@@ -110,7 +110,7 @@ export function isTranslated(format: PageTableFormat, va: bigint): boolean {
 }
 
 /** The page of an address that the format translates, counted from the start of the root's range. */
-export function pageIndex(format: PageTableFormat, va: bigint): number {
+function pageIndex(format: PageTableFormat, va: bigint): number {
   return Number((va & ((1n << BigInt(format.range.bits)) - 1n)) >> BigInt(format.pageShift));
 }
 

@@ -3,7 +3,7 @@ import type { FlushSink, PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory } from '@vmarea/core';
 
 /** One flush as a sink saw it. */
-export interface Flush {
+interface Flush {
   va: bigint;
   bytes: bigint;
   leafShift: number;
