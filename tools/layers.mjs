@@ -1,8 +1,9 @@
-// Layer rules that `turbo boundaries` cannot see:
+// Layer rules that `turbo boundaries` cannot see, checked by dependency-cruiser:
 // - which folder ("room") of packages/core/src may import which other;
 // - the sources of a package import only what its `dependencies` name, never a devDependency;
-// - no import cycle inside a package (turbo refuses cycles of packages).
+// - no import cycle inside a package. (A cycle of packages stops turbo.)
 import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
 
@@ -20,29 +21,29 @@ const rooms = {
   vmap: { all: ['memory', 'format', 'table', 'area', 'space'] },
 };
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const core = '^packages/core/src/';
-const anyOf = (/** @type {string[]} */ names) => `(${names.join('|')})/`;
+/** Most cycles that are printed: one wrong import may close dozens. */
+const CYCLES_SHOWN = 5;
 
-const roomRules = Object.entries(rooms).flatMap(([name, { all, types = [] }]) => [
-  {
-    name: `${name} may import ${[...all, ...types.map((type) => `types of ${type}`)].join(', ') || 'no room'}`,
-    from: { path: `${core}${name}/` },
-    to: { path: `${core}[^/]+/`, pathNot: core + anyOf([name, ...all, ...types]) },
-  },
-  {
-    name: `${name} may import types only from ${types.join(', ')}`,
-    from: { path: `${core}${name}/` },
-    to: { path: core + anyOf(types), dependencyTypesNot: ['type-only', 'type-import'] },
-  },
-]);
+const core = '^packages/core/src/';
+const inRooms = (/** @type {string[]} */ names) => `${core}(${names.join('|')})/`;
 
 /** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
 const forbidden = [
-  ...roomRules.filter(({ to }) => !to.path.endsWith('()/')),
+  ...Object.entries(rooms).flatMap(([name, { all, types = [] }]) => [
+    {
+      name: `${name} may not import this room`,
+      from: { path: inRooms([name]) },
+      to: { path: `${core}[^/]+/`, pathNot: inRooms([name, ...all, ...types]) },
+    },
+    ...types.map((type) => ({
+      name: `${name} may import types only from ${type}`,
+      from: { path: inRooms([name]) },
+      to: { path: inRooms([type]), dependencyTypesNot: /** @type {const} */ (['type-only', 'type-import']) },
+    })),
+  ]),
   {
     name: 'unknown room: say in tools/layers.mjs what it may import',
-    from: { path: `${core}[^/]+/`, pathNot: core + anyOf(Object.keys(rooms)) },
+    from: { path: `${core}[^/]+/`, pathNot: inRooms(Object.keys(rooms)) },
     to: {},
   },
   {
@@ -51,47 +52,62 @@ const forbidden = [
     to: { path: `${core}[^/]+/` },
   },
   { name: 'nothing inside core imports its index', from: { path: core }, to: { path: `${core}index\\.ts$` } },
+  { name: 'not found', from: {}, to: { couldNotResolve: true } },
   {
     name: "not one of the package's dependencies",
-    from: { path: '/src/' },
-    to: { dependencyTypesNot: ['local', 'core', 'npm'] },
+    from: { path: '^(packages|apps)/[^/]+/src/' },
+    // The compiler refuses modules of Node (`core`) where they have no place.
+    to: { couldNotResolve: false, dependencyTypesNot: ['local', 'npm', 'core'] },
   },
-  { name: 'not found', from: {}, to: { couldNotResolve: true } },
   { name: 'import cycle', from: {}, to: { circular: true } },
 ];
 
-const sources = ['packages', 'apps'].flatMap((group) =>
-  readdirSync(`${root}${group}`)
-    .map((folder) => `${group}/${folder}/src`)
-    .filter((folder) => existsSync(root + folder)),
-);
-const { output } = await cruise(
-  sources,
-  {
-    baseDir: root,
-    doNotFollow: { path: 'node_modules' },
-    exclude: { path: [] },
-    validate: true,
-    ruleSet: { forbidden: forbidden.map((rule) => ({ ...rule, severity: 'error' })) },
-    tsPreCompilationDeps: true,
-    // A workspace package stays under node_modules, where its kind of dependency can be told.
-    preserveSymlinks: true,
-    enhancedResolveOptions: {
-      exportsFields: ['exports'],
-      conditionNames: ['@vmarea/source', 'import', 'node', 'default'],
-      extensions: ['.ts', '.mjs', '.cjs', '.js', '.json'],
-    },
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folders = ['packages', 'apps']
+  .flatMap((group) => readdirSync(join(root, group)).map((name) => `${group}/${name}/src`))
+  .filter((folder) => existsSync(join(root, folder)));
+
+const { output } = await cruise(folders, {
+  baseDir: root,
+  validate: true,
+  ruleSet: { forbidden: forbidden.map((rule) => ({ ...rule, severity: 'error' })) },
+  doNotFollow: { path: 'node_modules' },
+  // Types too. A package of this repository keeps its path under node_modules: that is where
+  // dependency-cruiser can tell a dependency from a devDependency.
+  tsPreCompilationDeps: true,
+  preserveSymlinks: true,
+  enhancedResolveOptions: {
+    exportsFields: ['exports'],
+    conditionNames: ['@vmarea/source', 'import', 'node', 'default'],
+    extensions: ['.ts', '.mjs', '.cjs', '.js', '.json'],
   },
-);
+});
 if (typeof output === 'string') throw new Error(output);
 
-for (const { from, to, rule, cycle } of output.summary.violations) {
-  const path = cycle?.map(({ name }) => name).join(' -> ') ?? to;
-  console.error(`${from} -> ${path}: ${rule.name}`);
+const { violations } = output.summary;
+const cycles = violations.filter(({ cycle }) => cycle !== undefined);
+const problems = violations
+  .filter(({ cycle }) => cycle === undefined)
+  .map(({ from, to, rule }) => `${from} imports ${to}: ${rule.name}`);
+for (const { from, cycle = [] } of cycles.slice(0, CYCLES_SHOWN)) {
+  problems.push(`import cycle: ${[from, ...cycle.map(({ name }) => name)].join(' -> ')}`);
 }
-// Without a TypeScript that it can use, dependency-cruiser passes over every file in silence.
-const unseen = sources.filter((folder) => !output.modules.some(({ source }) => source.startsWith(`${folder}/`)));
-for (const folder of unseen) console.error(`${folder}: no source file was read`);
-const problems = output.summary.violations.length + unseen.length;
-console.log(`layers: ${output.modules.filter(({ source }) => sources.some((f) => source.startsWith(`${f}/`))).length} source files checked, ${problems} problems`);
-process.exitCode = problems > 0 || sources.length === 0 ? 1 : 0;
+if (cycles.length > CYCLES_SHOWN) problems.push(`and ${cycles.length - CYCLES_SHOWN} more import cycles`);
+
+// Where it finds no TypeScript that it can use, dependency-cruiser passes over the files in silence.
+const read = new Set(output.modules.map(({ source }) => source));
+const files = folders.flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `${folder}/${file.replaceAll('\\', '/')}`),
+);
+const unread = files.filter((file) => !read.has(file));
+if (files.length === 0) problems.push('there is no source file');
+if (unread.length > 0) problems.push(`${unread.length} source files were not read, ${unread[0]} first`);
+
+for (const problem of problems) console.error(problem);
+console.log(
+  `layers: ${files.length - unread.length} source files checked, ` +
+    (problems.length === 0 ? 'no problem' : 'with the problems above'),
+);
+process.exitCode = problems.length > 0 ? 1 : 0;

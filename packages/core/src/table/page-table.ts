@@ -11,7 +11,8 @@ import { type LeafRun, leafRuns } from './leaves.js';
 import { mapPages } from './map.js';
 import { makeContext, type OpenOptions, type PageTableOptions } from './open.js';
 import { pageRange, requireAddress } from './page-range.js';
-import { makeTranslator, type Translator } from './translate.js';
+import { makeTranslator } from './translate.js';
+import type { Translator } from './translator.js';
 import { unmapPages } from './unmap.js';
 import { rootAddress, type Walk, walkAddress } from './walk.js';
 

@@ -28,14 +28,14 @@ export class TableRecords {
     this.#frames = frames.frames;
   }
 
-  static readonly #byAllocator = new WeakMap<FrameAllocator, TableRecords>();
+  static readonly #byState = new WeakMap<ArrayBufferLike, TableRecords>();
 
-  /** The records of an allocator: one for all the page tables that take their tables from it. */
+  /** The records of an allocator: one for all the page tables that take their tables from its state. */
   static of(frames: FrameAllocator): TableRecords {
-    let records = TableRecords.#byAllocator.get(frames);
+    let records = TableRecords.#byState.get(frames.state);
     if (records === undefined) {
       records = new TableRecords(frames);
-      TableRecords.#byAllocator.set(frames, records);
+      TableRecords.#byState.set(frames.state, records);
     }
     return records;
   }

@@ -8,7 +8,7 @@ import type { Bank } from '../memory/bank.js';
 import { joinWords, matches, type Words } from '../words.js';
 import { childPfn, type TableContext } from './context.js';
 import { isTranslated, requireAddress } from './page-range.js';
-import { leafFrame } from './translate.js';
+import { leafFrame } from './walk-end.js';
 
 /** One entry that a walk read. */
 export interface WalkStep {

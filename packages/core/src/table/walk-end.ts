@@ -1,0 +1,70 @@
+import { pfnHigh, pfnLow } from '../format/address-codec.js';
+import { type LevelPlan, meets, type Plan } from '../format/plan.js';
+
+/** Tells whether the bits above a range are as the format demands. */
+export function isInRange(range: RangeTest, vaHi: number, vaLo: number): boolean {
+  const above = vaHi >> range.aboveShift;
+  if (above !== range.zeros && above !== range.ones) return false;
+  return range.lowBits === 32 || vaLo >> range.lowBits === above;
+}
+
+export interface RangeTest {
+  /** Bits of the high word that belong to the range; a sign-extended range has its top bit repeated above. */
+  readonly aboveShift: number;
+  /** The two values that the bits above may have, as signed words. */
+  readonly zeros: number;
+  readonly ones: number;
+  /** Bits of the low word that are inside a range of less than 2^32 bytes; 32 in larger ones. */
+  readonly lowBits: number;
+}
+
+export function rangeTest(plan: Plan): RangeTest {
+  const { bits, upper } = plan.format.range;
+  const inside = upper === 'sign' ? bits - 1 : bits;
+  return {
+    aboveShift: Math.max(0, inside - 32),
+    zeros: upper === 'ones' ? -1 : 0,
+    ones: upper === 'zeros' ? 0 : -1,
+    lowBits: Math.min(32, inside),
+  };
+}
+
+/** The end of a walk: the entry is a leaf, or there is no translation. */
+export function finish(
+  plan: Plan,
+  index: number,
+  lo: number,
+  hi: number,
+  vaHi: number,
+  vaLo: number,
+): number {
+  const level = plan.levels[index] as LevelPlan;
+  const { leaf } = level;
+  if ((((lo & leaf.maskLo) ^ leaf.valueLo) | ((hi & leaf.maskHi) ^ leaf.valueHi)) !== 0) return -1;
+  if (leaf.rest !== null && !meets(leaf, lo, hi)) return -1;
+  return leafFrame(plan, level, lo, hi, vaHi, vaLo);
+}
+
+/** The base page that a leaf maps an address to: the leaf's frame plus the address bits inside the leaf. */
+export function leafFrame(
+  plan: Plan,
+  level: LevelPlan,
+  lo: number,
+  hi: number,
+  vaHi: number,
+  vaLo: number,
+): number {
+  const { address, pageShift } = plan;
+  const { insideLow, insideHigh } = level;
+  let low = pfnLow(address, lo, hi);
+  let high = pfnHigh(address, lo, hi);
+  const pageLow = (vaLo >>> pageShift) | (vaHi << (32 - pageShift));
+  if (insideLow !== 0) {
+    low = (low & ~insideLow) | (pageLow & insideLow);
+    high = (high & ~insideHigh) | ((vaHi >>> pageShift) & insideHigh);
+  }
+  if (((lo & level.napotLo) | (hi & level.napotHi)) !== 0) {
+    low = (low & ~level.napotInside) | (pageLow & level.napotInside);
+  }
+  return high * 4294967296 + (low >>> 0);
+}
