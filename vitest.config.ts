@@ -26,6 +26,8 @@ export default defineConfig({
   resolve: { conditions: ['@vmarea/source', 'module', 'node', 'development|production'] },
   ssr: { resolve: { conditions: ['@vmarea/source', 'module', 'node', 'development|production'] } },
   test: {
+    // Property tests take seconds on a busy machine; a hang still ends.
+    testTimeout: 30_000,
     reporters: ['default', 'json'],
     outputFile: { json: 'reports/vitest.json' },
     projects: [

@@ -25,6 +25,8 @@ const rooms = {
 const CYCLES_SHOWN = 5;
 
 const core = '^packages/core/src/';
+/** @type {import('dependency-cruiser').DependencyType[]} */
+const asTypes = ['type-only', 'type-import'];
 const inRooms = (/** @type {string[]} */ names) => `${core}(${names.join('|')})/`;
 
 /** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
@@ -38,7 +40,7 @@ const forbidden = [
     ...types.map((type) => ({
       name: `${name} may import types only from ${type}`,
       from: { path: inRooms([name]) },
-      to: { path: inRooms([type]), dependencyTypesNot: /** @type {const} */ (['type-only', 'type-import']) },
+      to: { path: inRooms([type]), dependencyTypesNot: asTypes },
     })),
   ]),
   {

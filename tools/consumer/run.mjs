@@ -1,6 +1,6 @@
-// What somebody who installs the published packages gets: packs every published package, installs the
-// tarballs in an empty project outside the repository, and uses them there in every supported way.
-// Prints one line per check and fails when one fails. The packages must have been built.
+// What somebody who installs the published packages gets: packs every published package and app, installs
+// the tarballs in an empty project outside the repository, and uses them there in every supported way.
+// Prints one line per check and fails when one fails. Everything must have been built.
 //
 // The programs in ./programs are what is run. Each exports `run(): string` and throws when something is wrong.
 // They see the packages only: no Node, no DOM.
@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import * as esbuild from 'esbuild';
 
 const execute = promisify(execFile);
@@ -41,18 +42,35 @@ console.log(failures === 0 ? 'consumer: all checks passed' : `consumer: ${failur
 process.exitCode = failures === 0 ? 0 : 1;
 
 async function main() {
-  const packages = publishedPackages();
-  const installed = await check(`pack and install ${packages.map(({ name }) => name).join(', ')}`, () =>
-    install(packages),
-  );
-  if (!installed) return;
-  const programs = writePrograms(packages.map(({ name }) => name));
+  const packages = published('packages');
+  const apps = published('apps');
+  const names = packages.map(({ name }) => name);
+  /** @type {Map<string, string>} */
+  const tarballs = new Map();
+  const ready =
+    (await check(`pack ${[...packages, ...apps].length} tarballs`, () =>
+      pack([...packages, ...apps], tarballs),
+    )) &&
+    // Offline: the packages need each other, and nothing else in the world.
+    (await check(`install ${names.join(', ')}`, () => install(names, tarballs, '--offline')));
+  if (!ready) return;
+  const programs = writePrograms(names);
 
   for (const name of programs) {
     await check(`${name}: import in Node`, () => node(`${name}.mjs`));
     await check(`${name}: require in Node`, () => node(`${name}.cjs`));
     await check(`${name}: import in a worker thread`, () => worker(`./${name}.mjs`));
-    await check(`${name}: bundled for the browser, run in a worker thread`, () => bundle(name));
+    await check(`${name}: bundled for the browser, run in a worker thread`, async () => {
+      const { file, size } = await bundle(name);
+      return `${await worker(`./${basename(file)}`)}; ${size}`;
+    });
+  }
+  for (const name of names) {
+    const all = [...new Set(['@vmarea/core', name])];
+    await check(`size in the browser of ${all.join(' + ')}, all exports`, async () => {
+      write('all.ts', all.map((one) => `export * from '${one}';`).join('\n'));
+      return (await bundle('all')).size;
+    });
   }
   for (const compiler of compilers) {
     for (const resolution of ['node16', 'bundler']) {
@@ -60,6 +78,18 @@ async function main() {
         typecheck(compiler.file, resolution, programs),
       );
     }
+  }
+
+  const appNames = apps.map(({ name }) => name);
+  // What the apps need from others comes from the registry, or from npm's cache when it is there.
+  if (
+    await check(`install ${appNames.join(', ')}`, () =>
+      install([...names, ...appNames], tarballs, '--prefer-offline'),
+    )
+  ) {
+    await check('vmarea-bench --help', benchHelp);
+    await check('vmarea-bench layout --json', benchLayout);
+    await check('vmarea-bench with an input that is not there', benchBadInput);
   }
 }
 
@@ -83,36 +113,96 @@ async function check(title, body) {
   }
 }
 
-/** Every package under packages/ that is not private. */
-function publishedPackages() {
-  return readdirSync(join(root, 'packages'))
-    .map((folder) => join(root, 'packages', folder))
+/**
+ * Every package of a folder that is not private.
+ * @param {string} group
+ * @returns {{ name: string, folder: string }[]}
+ */
+function published(group) {
+  return readdirSync(join(root, group))
+    .map((folder) => join(root, group, folder))
     .map((folder) => ({ folder, ...JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) }))
     .filter((manifest) => !manifest.private);
 }
 
 /**
- * The tarballs depend on each other by version; since the project has each of those versions, npm looks for
- * none of them in a registry.
  * @param {{ name: string, folder: string }[]} packages
+ * @param {Map<string, string>} tarballs - takes the file name of each package's tarball.
  */
-async function install(packages) {
-  /** @type {Record<string, string>} */
-  const dependencies = {};
+async function pack(packages, tarballs) {
   for (const { name, folder } of packages) {
     if (!existsSync(join(folder, 'dist'))) {
       throw new Error(`${name} is not built: name it under //#consumer in turbo.jsonc, or run npm run build`);
     }
-    const { stdout } = await execute('pnpm', ['pack', '--json', '--pack-destination', project], {
-      cwd: folder,
-    });
-    dependencies[name] = `file:${basename(JSON.parse(stdout).filename)}`;
   }
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { stdout } = await execute(
+    'npx',
+    ['--yes', '--prefer-offline', packageManager, '--recursive']
+      .concat(packages.map(({ name }) => `--filter=${name}`))
+      .concat('pack', '--json', '--pack-destination', project),
+    { cwd: root, maxBuffer: 2 ** 26 },
+  );
+  for (const { name, filename } of JSON.parse(stdout)) tarballs.set(name, basename(filename));
+  return [...tarballs.values()].join(', ');
+}
+
+/**
+ * The tarballs depend on each other by version; since the project has each of those versions, npm looks for
+ * none of them in a registry.
+ * @param {string[]} names
+ * @param {Map<string, string>} tarballs
+ * @param {'--offline' | '--prefer-offline'} network
+ */
+async function install(names, tarballs, network) {
+  const dependencies = Object.fromEntries(names.map((name) => [name, `file:${tarballs.get(name)}`]));
   write('package.json', JSON.stringify({ private: true, dependencies }));
-  await execute('npm', ['install', '--offline', '--no-audit', '--no-fund', '--ignore-scripts'], {
-    cwd: project,
-  });
+  await execute('npm', ['install', network, '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: project });
   return '';
+}
+
+/**
+ * Runs the installed command.
+ * @param {string[]} args
+ */
+async function bench(args) {
+  return execute(join(project, 'node_modules/.bin/vmarea-bench'), args, { cwd: project, maxBuffer: 2 ** 26 });
+}
+
+async function benchHelp() {
+  const { stdout } = await bench(['--help']);
+  for (const word of ['USAGE', 'layout', 'speed']) {
+    if (!stdout.includes(word)) throw new Error(`the help does not say ${word}:\n${stdout}`);
+  }
+  return '';
+}
+
+async function benchLayout() {
+  const { stdout } = await bench(['layout', '--json', '--repeat', '1']);
+  const { rows, warnings } = JSON.parse(stdout);
+  if (rows.length === 0) throw new Error('it has no row');
+  if (warnings.length > 0) throw new Error(`it warns: ${warnings.join('; ')}`);
+  for (const { configuration, leafPolicy, mapped, leakCheck } of rows) {
+    const row = `${configuration}, ${leafPolicy}`;
+    if (!(mapped.pages > 0)) throw new Error(`${row}: nothing was mapped`);
+    for (const what of ['tables', 'frames']) {
+      const { before, peak, after } = leakCheck[what];
+      if (before !== after || !(peak > before)) {
+        throw new Error(`${row}: ${what} before ${before}, at most ${peak}, after ${after}`);
+      }
+    }
+  }
+  return `${rows.length} rows, no frame leaked`;
+}
+
+async function benchBadInput() {
+  const { code, stdout, stderr } = await bench(['layout', '--vmallocinfo', 'nosuchfile']).catch(
+    (error) => error,
+  );
+  if (code !== 2 || stdout !== '' || !stderr.includes('nosuchfile')) {
+    throw new Error(`exit code ${code}, standard output '${stdout}', standard error '${stderr}'`);
+  }
+  return stderr.trim();
 }
 
 /**
@@ -192,11 +282,11 @@ async function worker(moduleFile) {
  * @param {string} name
  */
 async function bundle(name) {
-  const outfile = join(project, `${name}.browser.mjs`);
+  const file = join(project, `${name}.browser.mjs`);
   await esbuild.build({
     absWorkingDir: project,
     entryPoints: [`${name}.ts`],
-    outfile,
+    outfile: file,
     bundle: true,
     minify: true,
     format: 'esm',
@@ -204,8 +294,8 @@ async function bundle(name) {
     target: 'es2023',
     logLevel: 'silent',
   });
-  const bytes = readFileSync(outfile).byteLength;
-  return `${await worker(`./${basename(outfile)}`)}; ${(bytes / 1024).toFixed(1)} KiB`;
+  const code = readFileSync(file);
+  return { file, size: `${code.byteLength} bytes minified, ${gzipSync(code).byteLength} bytes gzip` };
 }
 
 /**

@@ -99,7 +99,8 @@ export function choose(installed: Installed, names: string | undefined): readonl
   return [...wanted].map((name) => {
     const one = all.find((configuration) => configuration.name === name);
     if (one !== undefined) return one;
-    throw new UsageError(`${unknown('format', name, known).message}\nInstalled: ${known.join(', ')}`);
+    if (name === '') throw new UsageError(`--format has an empty name; installed: ${known.join(', ')}`);
+    throw unknown('format', name, known, 'Installed');
   });
 }
 

@@ -15,7 +15,10 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
   for (let i = 0; i < rawArgs.length; i++) {
     const argument = rawArgs[i] as string;
     if (!argument.startsWith('--') || argument === '--') {
-      throw new UsageError(`unexpected argument '${printable(argument)}'; options start with --`);
+      const file = names.find((name) => definition[name]?.valueHint === 'FILE');
+      const hint =
+        file === undefined || argument.startsWith('-') ? '' : `, a file is given with --${file} FILE`;
+      throw new UsageError(`unexpected argument '${printable(argument)}'; options start with --${hint}`);
     }
     const equals = argument.indexOf('=');
     const name = argument.slice(2, equals < 0 ? undefined : equals);
@@ -40,12 +43,16 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
   return result;
 }
 
-/** The error for a name that is not among the known ones, with the nearest of them. */
-export function unknown(what: string, name: string, known: readonly string[]): UsageError {
+/**
+ * The error for a name that is not among the known ones, with the nearest of them, or with all.
+ *
+ * @param heading - what the known ones are.
+ */
+export function unknown(what: string, name: string, known: readonly string[], heading = 'Known'): UsageError {
   const near = nearest(name, known);
   return new UsageError(
     `unknown ${what} '${printable(name)}'\n` +
-      (near === undefined ? `Known: ${known.join(', ')}` : `Did you mean ${near}?`),
+      (near === undefined ? `${heading}: ${known.join(', ')}` : `Did you mean ${near}?`),
   );
 }
 

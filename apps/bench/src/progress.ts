@@ -1,57 +1,76 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Sink } from './console.js';
+import { SingleBar } from 'cli-progress';
+import type { Console } from './console.js';
 
 /** Tells a person that a long run is alive, on standard error. */
 export interface Progress {
-  /** One more step is done; `what` names the next. Lets signals and timers through. */
+  /** A step begins, all before it are done; `what` names it. Lets signals and timers through. */
   step(what: string): Promise<void>;
   /** Takes the bar away. */
   end(): void;
 }
 
 /** Milliseconds of silence: short runs print nothing at all. */
-const QUIET_TTY = 400;
+const QUIET_BAR = 400;
 const QUIET_LINES = 2000;
-/** Milliseconds between two updates of a bar, and between two plain lines. */
-const EVERY_TTY = 100;
-const EVERY_LINES = 5000;
-const BAR = 24;
+/** Milliseconds between two plain lines. */
+const EVERY_LINE = 5000;
 
 /**
  * A bar on a terminal, a plain line every few seconds elsewhere.
  *
- * It draws by itself: prompt libraries put standard input into raw mode, which a run that reads its input
- * from there, or is stopped with Ctrl-C, must not do.
+ * The bar changes no setting of the terminal (the cursor stays, lines wrap) and listens to no signal: Ctrl-C
+ * ends the process at once and leaves nothing to restore. Standard input is not touched.
  *
  * @param steps - how many calls of `step` make the whole.
  */
-export function progress(sink: Sink, steps: number): Progress {
-  const tty = sink.isTTY === true;
-  let next = performance.now() + (tty ? QUIET_TTY : QUIET_LINES);
-  let done = 0;
-  let drawn = false;
+export function progress({ stderr, env }: Pick<Console, 'stderr' | 'env'>, steps: number): Progress {
+  const start = performance.now();
+  const show = stderr.isTTY === true && env.TERM !== 'dumb' ? bar : lines;
+  const shown = show(stderr, steps);
+  let begun = 0;
   return {
     async step(what) {
-      done++;
-      const now = performance.now();
-      if (now >= next) {
-        next = now + (tty ? EVERY_TTY : EVERY_LINES);
-        const percent = Math.floor((100 * Math.min(done, steps)) / Math.max(steps, 1));
-        if (tty) {
-          const full = Math.floor((BAR * percent) / 100);
-          const room = (sink.columns ?? 80) - BAR - 8;
-          const text = what.length > room ? what.slice(0, Math.max(room, 0)) : what;
-          sink.write(`\r\u001b[2K${'█'.repeat(full)}${'░'.repeat(BAR - full)} ${percent}% ${text}`);
-          drawn = true;
-        } else {
-          sink.write(`${percent}% ${what}\n`);
-        }
-      }
+      shown.update(begun++, what, performance.now() - start);
       await setImmediate();
     },
-    end() {
-      if (drawn) sink.write('\r\u001b[2K');
-      drawn = false;
+    end: () => shown.stop(),
+  };
+}
+
+interface Shown {
+  update(done: number, what: string, elapsed: number): void;
+  stop(): void;
+}
+
+function bar(stream: Console['stderr'], steps: number): Shown {
+  const drawn = new SingleBar({
+    // The library asks for a whole stream and uses what a sink has.
+    stream: stream as unknown as NodeJS.WritableStream,
+    format: '{bar} {percentage}% {what}',
+    barsize: 24,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    linewrap: true,
+    clearOnComplete: true,
+  });
+  return {
+    update(done, what, elapsed) {
+      if (drawn.isActive) drawn.update(done, { what });
+      else if (elapsed >= QUIET_BAR) drawn.start(steps, done, { what });
     },
+    stop: () => drawn.stop(),
+  };
+}
+
+function lines(stream: Console['stderr'], steps: number): Shown {
+  let next = QUIET_LINES;
+  return {
+    update(done, what, elapsed) {
+      if (elapsed < next) return;
+      next = elapsed + EVERY_LINE;
+      stream.write(`${Math.floor((100 * done) / steps)}% ${what}\n`);
+    },
+    stop() {},
   };
 }

@@ -71,7 +71,7 @@ export async function run(rawArgs: readonly string[], io: Console): Promise<numb
 
 async function dispatch(rawArgs: readonly string[], io: Console): Promise<void> {
   const [first, ...rest] = rawArgs;
-  if (first === undefined || isHelp(first)) return help(io, main);
+  if (first === undefined || isHelp(first) || first === 'help') return help(io, main);
   if (first === '--version' || first === '-v') {
     io.stdout.write(`${version}\n`);
     return;

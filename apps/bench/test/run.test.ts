@@ -3,7 +3,7 @@ import { run } from '../src/run.js';
 import { capture } from './support/capture.js';
 
 describe('the command line', () => {
-  it.each([[[]], [['--help']], [['-h']]])('%j shows the commands', async (args) => {
+  it.each([[[]], [['--help']], [['-h']], [['help']]])('%j shows the commands', async (args) => {
     const { code, out, err } = await capture(args);
     expect(code).toBe(0);
     expect(err).toBe('');

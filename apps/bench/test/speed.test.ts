@@ -50,14 +50,19 @@ describe('speed', () => {
   });
 
   it('prints a table, the machine and the checksum', async () => {
-    const { code, out } = await capture(quick, { columns: 80, tty: true, env: { NO_COLOR: '1' } });
+    const { code, out } = await capture(quick, { columns: 100, tty: true, env: { NO_COLOR: '1' } });
     expect(code).toBe(0);
     expect(out).toContain('3,000 scattered base pages');
     expect(out).toMatch(/^Machine: .*Node v/m);
     expect(out).toMatch(/^format +page +operation +ns +min +max +MAD +read +written +tables$/m);
-    expect(out).toMatch(/^x86-64 +4K +map +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +9 +3,008 +8$/m);
+    expect(out).toMatch(/^x86-64 +4K +map +[\d.,]+ +[\d.,]+ +[\d.,]+ +[\d.,]+ +9 +3,008 +8$/m);
     expect(out).toMatch(/Seed 1\. Checksum of the translations: 0x[0-9a-f]{8}\./);
-    expect(out.split('\n').filter((line) => line.length > 80 && !line.includes('Machine'))).toEqual([]);
+    expect(out.split('\n').filter((line) => line.length > 100 && !line.includes('Machine'))).toEqual([]);
+  });
+
+  it('says when the pages are too few to tell', async () => {
+    expect((await capture([...quick, '--pages', '3'])).out).toContain('With so few pages');
+    expect((await capture(quick)).out).not.toContain('With so few pages');
   });
 
   it('splits the table on a narrow terminal', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { widthOf } from '../src/console.js';
 import { count, decimal, pageSizeName, plural } from '../src/numbers.js';
 import { progress } from '../src/progress.js';
@@ -67,6 +67,7 @@ describe('texts', () => {
   it('the nearest name', () => {
     expect(nearest('spede', ['layout', 'speed'])).toBe('speed');
     expect(nearest('SPEED', ['layout', 'speed'])).toBe('speed');
+    expect(nearest('arm46', ['X86-64', 'ARM64'])).toBe('ARM64');
     expect(nearest('banana', ['layout', 'speed'])).toBeUndefined();
   });
 });
@@ -91,21 +92,20 @@ describe('numbers that are drawn and measured', () => {
 });
 
 describe('progress', () => {
-  async function shown(isTTY: boolean, ms: number): Promise<string> {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** What four steps show that take `ms` each. */
+  async function shown(isTTY: boolean, ms: number, env: Record<string, string> = {}): Promise<string> {
+    vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
     let text = '';
-    const real = performance.now;
-    let now = 0;
-    performance.now = () => now;
-    try {
-      const bar = progress({ write: (more) => (text += more), isTTY, columns: 60 }, 4);
-      for (let i = 0; i < 4; i++) {
-        now += ms;
-        await bar.step(`part ${i + 1}`);
-      }
-      bar.end();
-    } finally {
-      performance.now = real;
+    const bar = progress({ stderr: { write: (more) => (text += more), isTTY, columns: 40 }, env }, 4);
+    for (let i = 0; i < 4; i++) {
+      await bar.step(`part ${i + 1}`);
+      vi.advanceTimersByTime(ms);
     }
+    bar.end();
     return text;
   }
 
@@ -115,18 +115,28 @@ describe('progress', () => {
   });
 
   it('is a bar on a terminal, and goes away', async () => {
-    const steps = (await shown(true, 500)).split('\r\u001b[2K');
-    expect(steps).toEqual([
-      '',
-      '██████░░░░░░░░░░░░░░░░░░ 25% part 1',
-      '████████████░░░░░░░░░░░░ 50% part 2',
-      '██████████████████░░░░░░ 75% part 3',
-      '████████████████████████ 100% part 4',
-      '',
+    const text = await shown(true, 500);
+    expect(text.split('\u001b').flatMap((part) => part.match(/█.*/) ?? [])).toEqual([
+      '██████░░░░░░░░░░░░░░░░░░ 25% part 2',
+      '████████████░░░░░░░░░░░░ 50% part 3',
+      '██████████████████░░░░░░ 75% part 4',
     ]);
+    expect(text.endsWith('\u001b[1G\u001b[2K')).toBe(true);
+    expect(text).not.toContain('\n');
   });
 
-  it('is a line now and then elsewhere', async () => {
-    expect(await shown(false, 2500)).toBe('25% part 1\n75% part 3\n');
+  it('leaves the terminal’s cursor, wrapping and colours alone', async () => {
+    const sequences = (await shown(true, 500)).split('\u001b').slice(1);
+    for (const sequence of sequences) {
+      // Not: hide the cursor, stop wrapping, a colour.
+      expect(sequence).not.toMatch(/^\[\?25l|^\[\?7l|^\[[\d;]*m/);
+    }
+  });
+
+  it.each([
+    ['no terminal', false, {}],
+    ['a terminal that cannot move its cursor', true, { TERM: 'dumb' }],
+  ] as const)('is a line now and then on %s', async (_, isTTY, env) => {
+    expect(await shown(isTTY, 2500, env)).toBe('25% part 2\n75% part 4\n');
   });
 });

@@ -71,6 +71,10 @@ export function workload(lines: readonly VmallocLine[], file: string, pageBytes?
     file,
     pageBytes: pageBytes ?? found?.pageBytes ?? 4096,
     guardPages: found?.guardPages ?? 1,
+    hint:
+      pageBytes === undefined
+        ? 'pass --page-size with the page size of the kernel that wrote the file'
+        : `--page-size ${pageBytes} cannot be the page size of the kernel that wrote the file`,
   };
   const unknownWords = new Map<string, number>();
   const requests: AreaRequest[] = [];
@@ -119,6 +123,8 @@ interface Source {
   readonly file: string;
   readonly pageBytes: number;
   readonly guardPages: number;
+  /** What to say about a line that contradicts the page size. */
+  readonly hint: string;
 }
 
 function request(line: VmallocLine, next: VmallocLine | undefined, source: Source): AreaRequest {
@@ -129,8 +135,7 @@ function request(line: VmallocLine, next: VmallocLine | undefined, source: Sourc
   const bytes = guard ? Math.max(line.size - guardBytes, mapped ?? 0) : line.size;
   if (bytes % source.pageBytes !== 0) {
     throw new UsageError(
-      `${source.file}:${line.line}: size ${line.size} is no multiple of the page size ${source.pageBytes}; ` +
-        'pass --page-size with the page size of the kernel that wrote the file',
+      `${source.file}:${line.line}: size ${line.size} is no multiple of the page size ${source.pageBytes}; ${source.hint}`,
     );
   }
   const content = contentOf(line, kind, bytes, mapped);
@@ -158,7 +163,7 @@ function mappedBytes(line: VmallocLine, source: Source): number | null {
   if (bytes > line.size) {
     throw new UsageError(
       `${source.file}:${line.line}: pages=${line.pages} of ${source.pageBytes} bytes do not fit into the size ${line.size}; ` +
-        'pass --page-size with the page size of the kernel that wrote the file',
+        source.hint,
     );
   }
   return bytes;

@@ -3,7 +3,7 @@ import type { Console } from '../console.js';
 import { UsageError } from '../errors.js';
 import { choose, installedFormats } from '../formats.js';
 import { readInput } from '../input/read-input.js';
-import { parseVmallocinfo } from '../input/vmallocinfo.js';
+import { parseVmallocinfo, printable } from '../input/vmallocinfo.js';
 import { KINDS, type Workload, workload } from '../input/workload.js';
 import { thisMachine } from '../machine.js';
 import { plural } from '../numbers.js';
@@ -72,7 +72,7 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
 
   const rows: LayoutRow[] = [];
   const bar = progress(
-    io.stderr,
+    io,
     plans.reduce((sum, one) => sum + warmUpRounds(one) + repeat, 0),
   );
   try {
@@ -100,14 +100,16 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
 function leafPolicies(value: string | undefined): readonly LeafPolicy[] {
   if (value === undefined || value === 'both') return ['base', 'huge'];
   if (value === 'base' || value === 'huge') return [value];
-  throw new UsageError(`--leaves must be base, huge or both, not '${value}'`);
+  throw new UsageError(`--leaves must be base, huge or both, not '${printable(value)}'`);
 }
 
 function pageSizeOption(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
-  const bytes = wholeNumber('page-size', value, { min: 4096, max: 65536, fallback: 4096 });
-  if (!Number.isInteger(Math.log2(bytes))) {
-    throw new UsageError(`--page-size must be a power of two, such as 4096, 16384 or 65536, not ${bytes}`);
+  const bytes = /^\d{4,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(bytes >= 4096 && bytes <= 65536 && Number.isInteger(Math.log2(bytes)))) {
+    throw new UsageError(
+      `--page-size must be a power of two from 4096 to 65536, in bytes, not '${printable(value)}'`,
+    );
   }
   return bytes;
 }

@@ -22,9 +22,12 @@ export interface RebuildOptions {
 const SAMPLES = 32768;
 const WALKS = 4096;
 
-/** Rounds that are not counted: the first ones run code that is not compiled yet. A large plan compiles it at once. */
+/** Pages that have to be mapped before anything is counted: the first ones run code that is not compiled yet. */
+const WARM_UP_PAGES = 2 ** 19;
+
+/** Rounds that are not counted: one for a large plan, many for a small one. */
 export function warmUpRounds(plan: Plan): number {
-  return plan.pages > 2 ** 22 ? 1 : 3;
+  return Math.min(Math.max(Math.ceil(WARM_UP_PAGES / Math.max(plan.pages, 1)), 1), 100);
 }
 
 /** A mapped area, ready to be handed to the page table again and again. */

@@ -44,7 +44,7 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
   );
 
   const rounds = new Map<Subject, Round[]>(subjects.map((one) => [one, []]));
-  const bar = progress(io.stderr, subjects.length * (WARM_UP + repeat));
+  const bar = progress(io, subjects.length * (WARM_UP + repeat));
   try {
     // Round by round through all formats: what slows the machine for a while slows them alike.
     for (let i = 0; i < WARM_UP + repeat; i++) {

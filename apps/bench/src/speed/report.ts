@@ -36,6 +36,10 @@ const WORK: readonly Column<Line>[] = [
   { head: 'tables', align: 'right', cell: workOf((work) => work.tablesAllocated) },
 ];
 
+/** With fewer pages, what a call costs by itself outweighs what its pages cost. */
+const FEW_PAGES = 1024;
+const FEW_PAGES_NOTE = 'With so few pages the times are mostly those of the calls, not of the pages.';
+
 /** The result as a text for people. */
 export function speedReport(result: SpeedResult, io: Pick<Console, 'stdout' | 'env'>): string {
   const colours = coloursFor(io.stdout, io.env);
@@ -66,6 +70,7 @@ export function speedReport(result: SpeedResult, io: Pick<Console, 'stdout' | 'e
       width,
       '    ',
     ),
+    ...(result.pages < FEW_PAGES ? ['', wrap(colours.yellow(FEW_PAGES_NOTE), width, '  ')] : []),
     '',
     wrap(`Seed ${result.seed}. Checksum of the translations: ${checksums.join(', ')}.`, width, '  '),
     ...result.warnings.map((warning) => wrap(colours.yellow(`Warning: ${printable(warning)}`), width, '  ')),

@@ -113,7 +113,7 @@ describe('page size and guard of the source', () => {
 
   it('a contradiction names the line and the way out', () => {
     expect(() => of(lines('8192 pages=1 vmalloc', '4096 vmap'), 65536)).toThrow(
-      'f:1: pages=1 of 65536 bytes do not fit into the size 8192; pass --page-size',
+      'f:1: pages=1 of 65536 bytes do not fit into the size 8192; --page-size 65536 cannot be',
     );
     expect(() => of(lines('32768 pages=1 vmalloc', '20480 vmap'))).toThrow(/^f:2: size 20480 .*--page-size/);
   });

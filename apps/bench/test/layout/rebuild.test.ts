@@ -6,7 +6,7 @@ import { parseVmallocinfo } from '../../src/input/vmallocinfo.js';
 import { type AreaRequest, workload } from '../../src/input/workload.js';
 import { proveAllReturned } from '../../src/layout/frames.js';
 import { type LeafPolicy, type Plan, plan } from '../../src/layout/plan.js';
-import { rebuild } from '../../src/layout/rebuild.js';
+import { rebuild, warmUpRounds } from '../../src/layout/rebuild.js';
 import { ARM64_16K_GUEST, textOf, X86_GUEST } from '../support/files.js';
 import { wide } from '../support/wide.js';
 
@@ -150,6 +150,11 @@ describe('another page size on both sides', () => {
     expect(row.tables.frames).toBe(3);
   });
 
+  it('warms up with about as many pages whatever the input', () => {
+    const rounds = (pages: number) => warmUpRounds({ ...plan([], wide, 'base'), pages });
+    expect([0, 1, 2 ** 13, 2 ** 17, 2 ** 20, 2 ** 30].map(rounds)).toEqual([100, 100, 64, 4, 1, 1]);
+  });
+
   it('nothing mapped at all', async () => {
     const request: AreaRequest = {
       line: 1,
@@ -184,8 +189,8 @@ describe('another page size on both sides', () => {
 });
 
 describe('the checks see what they are for', () => {
-  const run = async (policy: LeafPolicy = 'base') =>
-    rebuild(plan(requestsOf(ARM64_16K_GUEST), wide, policy), options);
+  const planned = (policy: LeafPolicy) => plan(requestsOf(ARM64_16K_GUEST), wide, policy);
+  const run = async (policy: LeafPolicy = 'base') => rebuild(planned(policy), options);
   const real = {
     destroy: PageTable.prototype.destroy,
     translate: PageTable.prototype.translate,
@@ -199,9 +204,9 @@ describe('the checks see what they are for', () => {
     vi.spyOn(PageTable.prototype, 'destroy').mockImplementation(() => {});
     // The tables of the rounds before are still there: memory for them runs out, or they are missed in the end.
     await expect(run()).rejects.toThrow(/ENOMEM/);
-    let calls = 0;
+    let left = warmUpRounds(planned('base'));
     vi.spyOn(PageTable.prototype, 'destroy').mockImplementation(function (this: PageTable) {
-      if (++calls < 4) real.destroy.call(this);
+      if (left-- > 0) real.destroy.call(this);
     });
     await expect(run()).rejects.toThrow(
       /^frames of page tables leaked: 0 allocated before the run, [1-9]\d* after it/,
