@@ -43,7 +43,7 @@ export function validateFormat(format: PageTableFormat): void {
       if (shape !== null && !isSound(shape, format.present)) {
         throw bad(
           member,
-          'has a match or rule whose value lies outside its mask, or a match that is not present',
+          'has a match or rule whose value lies outside its mask, or a match that 0 meets or that is not present',
         );
       }
     }
@@ -82,6 +82,8 @@ function checkAddress(format: PageTableFormat, bad: (member: string, why: string
 
 function isSound(shape: Shape, present: Match): boolean {
   if (!isInside(shape.match.value, shape.match.mask)) return false;
+  // 0 is an empty slot, in every format.
+  if ((shape.match.value.lo | shape.match.value.hi) === 0) return false;
   if (!isInside(present.value, present.mask)) return false;
   // A shape must imply that the entry is present, else the engine and the MMU could read it differently.
   const { mask, value } = shape.match;

@@ -2,7 +2,7 @@ import { addressHi, addressLo, pfnHigh, rotateRight } from '../format/address-co
 import type { FastMatch, LevelPlan, Plan } from '../format/plan.js';
 import type { Bank } from '../memory/bank.js';
 import type { Translator } from './translator.js';
-import { finish, isInRange, type RangeTest, rangeTest } from './walk-end.js';
+import { finish, rangeTest } from './walk-end.js';
 
 /** First frame of a bank, and log2 of the frames of the smallest aligned window around it. */
 function windowOf(plan: Plan, bank: Bank): { first: number; frameBits: number } {
@@ -20,7 +20,8 @@ function windowOf(plan: Plan, bank: Bank): { first: number; frameBits: number } 
  * A level that is not there is skipped by a branch which always goes the same way. Type bits, must-be-zero bits and
  * the address bits outside the bank's window are one masked compare; an entry that fails it (larger leaf, hole,
  * fault) ends in `finish`. The window is the smallest aligned power of two of frames around the bank: entry bits
- * inside it, rotated, are the index of the table's first word. Slots come from one of three words of the address (bits
+ * inside it, rotated, are the index of the table's first word. A table in the window but outside the bank is read as
+ * undefined, which the operators take for an entry of 0. Slots come from one of three words of the address (bits
  * 63..32, 47..16, 31..0), so that each is a shift and a mask.
  *
  * What counted, as multiples of a walk with x86-64's constants written into it (262,144 random pages, Node 20):
@@ -28,30 +29,29 @@ function windowOf(plan: Plan, bank: Bank): { first: number; frameBits: number } 
  * - a class and not a closure, since V8 inlines a method for every table, but a closure only for the first: 8 → 6.3;
  * - number fields that are `declare`d and first written with `| 0`: a field that starts as undefined, or with a result
  *   of `**` or Math.floor, is checked and converted at each use: 6.3 → 4.8;
- * - all of them in this one object, as each further object is a load and a check of its class: 4.8 → 3.9.
+ * - all of them in this one object, as each further object is a load and a check of its class: 4.8 → 3.9;
+ * - no test of a table's place but the typed array's own, and slots without a choice of words: 3.9 → 3.6.
  */
-export class FlatWalk implements Translator, RangeTest {
+export class FlatWalk implements Translator {
+  /** The bits above the range are right when `((vaHi >> aboveShift) + aboveBias) >>> 0` is at most `aboveSpan`. */
   declare readonly aboveShift: number;
-  declare readonly zeros: number;
-  declare readonly ones: number;
-  declare readonly lowBits: number;
-  /** Address bits of the range in the two words; what stands above them was judged by the range test. */
+  declare readonly aboveBias: number;
+  declare readonly aboveSpan: number;
+  /** Bits of the high word that belong to the range. */
   declare readonly keepHi: number;
-  declare readonly keepLo: number;
 
   /** Steps count from the last level up: 1 is the last, 5 a fifth level. */
   declare readonly depth: number;
   declare readonly rootWord: number;
   /** All slots of a table that fills a page. */
   declare readonly slots: number;
-  /** Shift of each step's slot in its word of the address; steps 3 and 4 use the word from bit 16 or 32. */
+  /** Shift of each step's slot in its word of the address; step 3 uses the word from bit 16 or 32. */
   declare readonly shift1: number;
   declare readonly shift2: number;
   declare readonly shift3: number;
   declare readonly shift4: number;
   declare readonly shift5: number;
   declare readonly from3: number;
-  declare readonly from4: number;
 
   /** "Is a table inside the window." */
   declare readonly tableMaskLo: number;
@@ -68,9 +68,8 @@ export class FlatWalk implements Translator, RangeTest {
   declare readonly insideLo: number;
   declare readonly insideHi: number;
   declare readonly rotate: number;
-  /** Words from the start of the window to the bank, and of the bank. */
+  /** Words from the start of the window to the bank. */
   declare readonly offset: number;
-  declare readonly limit: number;
 
   /** The address codec's fields. */
   declare readonly lowLo: number;
@@ -85,13 +84,11 @@ export class FlatWalk implements Translator, RangeTest {
   constructor(plan: Plan, bank: Bank, rootWord: number) {
     const { levels, last, pageShift, address } = plan;
     const { bits } = plan.format.range;
-    const range = rangeTest(plan);
-    this.aboveShift = range.aboveShift | 0;
-    this.zeros = range.zeros | 0;
-    this.ones = range.ones | 0;
-    this.lowBits = range.lowBits | 0;
-    this.keepHi = bits > 32 ? (2 ** (bits - 32) - 1) | 0 : 0;
-    this.keepLo = bits >= 32 ? -1 : (2 ** bits - 1) | 0;
+    const { aboveShift, zeros, ones } = rangeTest(plan);
+    this.aboveShift = aboveShift | 0;
+    this.aboveBias = -Math.min(zeros, ones) | 0;
+    this.aboveSpan = Math.abs(zeros - ones) | 0;
+    this.keepHi = (2 ** (bits - 32) - 1) | 0;
 
     const from = (step: number): number => {
       const level = levels[last + 1 - step];
@@ -107,7 +104,6 @@ export class FlatWalk implements Translator, RangeTest {
     this.shift4 = shift(4) | 0;
     this.shift5 = shift(5) | 0;
     this.from3 = from(3) | 0;
-    this.from4 = from(4) | 0;
 
     const { first, frameBits } = windowOf(plan, bank);
     const wordShift = pageShift - 2;
@@ -116,7 +112,6 @@ export class FlatWalk implements Translator, RangeTest {
     this.insideHi = addressHi(address, 2 ** frameBits - 1, 0) | 0;
     this.rotate = (address.lowRotate - wordShift) & 31;
     this.offset = ((first % 2 ** frameBits) * 2 ** wordShift) | 0;
-    this.limit = (Math.floor(bank.bytes / 2 ** pageShift) * 2 ** wordShift) | 0;
 
     const { table } = levels[0] as LevelPlan;
     const aboveLo = (address.lowLo | address.highLo) & ~this.insideLo;
@@ -144,10 +139,11 @@ export class FlatWalk implements Translator, RangeTest {
 
   /** True when this walk can serve the root. */
   static fits(plan: Plan, bank: Bank): boolean {
-    const { levels, last, pageShift } = plan;
+    const { levels, last, pageShift, format } = plan;
     const [root] = levels as [LevelPlan];
     return (
       bank.linear &&
+      format.range.bits >= 32 &&
       // A word's index has 32 bits in the window, and 31 in the bank: 8 GiB.
       bank.bytes < 2 ** 33 &&
       windowOf(plan, bank).frameBits + pageShift - 2 <= 32 &&
@@ -158,12 +154,12 @@ export class FlatWalk implements Translator, RangeTest {
   }
 
   translate(high: number, low: number): number {
-    if (!isInRange(this, high, low)) return -1;
+    if (((high >> this.aboveShift) + this.aboveBias) >>> 0 > this.aboveSpan) return -1;
     const words = this.#bank.words;
     const { slots, depth, tableMaskLo, tableMaskHi, tableValueLo, tableValueHi } = this;
-    const { insideLo, insideHi, rotate, offset, limit } = this;
+    const { insideLo, insideHi, rotate, offset } = this;
     const vaHi = high & this.keepHi;
-    const vaLo = low & this.keepLo;
+    const vaLo = low | 0;
     const middle = (vaHi << 16) | (vaLo >>> 16);
     let table = this.rootWord;
     let at: number;
@@ -178,18 +174,15 @@ export class FlatWalk implements Translator, RangeTest {
         return finish(this.#plan, depth - 5, lo, hi, vaHi, vaLo);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
-      if (table >>> 0 >= limit) return -1;
     }
     if (depth > 3) {
-      const upper = this.from4 === 16 ? middle : vaHi;
-      at = (table + (((upper >>> this.shift4) & slots) << 1)) | 0;
+      at = (table + (((vaHi >>> this.shift4) & slots) << 1)) | 0;
       lo = words[at] as number;
       hi = words[at | 1] as number;
       if ((((lo & tableMaskLo) ^ tableValueLo) | ((hi & tableMaskHi) ^ tableValueHi)) !== 0) {
         return finish(this.#plan, depth - 4, lo, hi, vaHi, vaLo);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
-      if (table >>> 0 >= limit) return -1;
     }
     if (depth > 2) {
       const upper = this.from3 === 16 ? middle : vaHi;
@@ -200,7 +193,6 @@ export class FlatWalk implements Translator, RangeTest {
         return finish(this.#plan, depth - 3, lo, hi, vaHi, vaLo);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
-      if (table >>> 0 >= limit) return -1;
     }
     if (depth > 1) {
       at = (table + (((middle >>> this.shift2) & slots) << 1)) | 0;
@@ -210,7 +202,6 @@ export class FlatWalk implements Translator, RangeTest {
         return finish(this.#plan, depth - 2, lo, hi, vaHi, vaLo);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
-      if (table >>> 0 >= limit) return -1;
     }
     at = (table + (((vaLo >>> this.shift1) & slots) << 1)) | 0;
     lo = words[at] as number;
@@ -224,12 +215,12 @@ export class FlatWalk implements Translator, RangeTest {
   }
 }
 
-/** First address bit of the word that the unrolled walk takes a step's slot from; -1 when none of them holds it. */
+/** First address bit of the word that the unrolled walk takes a step's slot from; -1 when that one does not hold it. */
 function wordOfSlot({ shift, entries }: LevelPlan, step: number): number {
   const end = shift + Math.log2(entries);
   if (step === 1) return end <= 32 ? 0 : -1;
-  if (step < 5 && shift >= 16 && end <= 48) return 16;
-  return step > 2 && shift >= 32 ? 32 : -1;
+  if (step > 2 && shift >= 32) return 32;
+  return step < 4 && shift >= 16 && end <= 48 ? 16 : -1;
 }
 
 function isSameMatch(a: FastMatch, b: FastMatch): boolean {

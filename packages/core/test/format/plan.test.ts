@@ -119,7 +119,7 @@ describe('a format that contradicts itself', () => {
       'whose value lies outside its mask',
     ],
     [
-      'a match that is not present',
+      'or that is not present',
       {
         levels: [
           { ...root, table: { match: { mask: words(2n), value: words(2n) }, rules: [] } },
@@ -128,7 +128,7 @@ describe('a format that contradicts itself', () => {
           pte,
         ],
       },
-      'a match that is not present',
+      'or that is not present',
     ],
     [
       'a run of three',
