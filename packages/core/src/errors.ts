@@ -12,7 +12,7 @@ export type VmErrorCode = 'EINVAL' | 'ERANGE' | 'ENOMEM' | 'EBUSY' | 'EFAULT' | 
 
 /** Where an error happened; every member is optional and is printed in the message when given. */
 export interface VmErrorDetails {
-  /** Virtual or physical address in bytes that the error is about. */
+  /** Address in bytes that the error is about: physical from memory, allocator and root, else virtual. */
   readonly address?: bigint;
   /** What the caller can do about it: one clause, no final stop. */
   readonly advice?: string;

@@ -99,7 +99,7 @@ export function x86Format(geometry: X86Geometry, options: X8664Options = {}): Pa
     controls: X8664_CONTROLS,
     encode: (wanted, level) => codec.encode(wanted, level),
     decode: (leaf, level) => codec.decode(leaf, level),
-    owned: (level) => codec.owned(level),
+    change: (leaf, wanted, level) => codec.change(leaf, wanted, level),
     relevel: (leaf, from, to) => codec.relevel(leaf, from, to),
     // SDM vol. 3A, Paging, "Details of TLB Use": software must not change the page size and the frame or rights in
     // one write. The engine never does, and a change of one of them needs an invalidation but no break.
@@ -107,10 +107,10 @@ export function x86Format(geometry: X86Geometry, options: X8664Options = {}): Pa
     permissions: permissionsOf,
     check: checkAccess,
     // SDM vol. 3A, Paging, "Accessed and Dirty Flags": A at every level, D in the entry that maps.
-    touch: (entry, kind, access) => ({
-      lo: entry.lo | (kind === 'leaf' && access.kind === 'write' ? ACCESSED | DIRTY : ACCESSED),
-      hi: entry.hi,
-    }),
+    touch: (entry, _level, kind, access) => {
+      const lo = entry.lo | (kind === 'leaf' && access.kind === 'write' ? ACCESSED | DIRTY : ACCESSED);
+      return lo === entry.lo ? entry : { lo, hi: entry.hi };
+    },
     faultCode: (fault, access, controls) => faultCodeOf(fault, access, controls, nxe),
   });
 }

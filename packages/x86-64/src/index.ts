@@ -10,7 +10,6 @@ import { x8664Linux } from './linux.js';
 export { X86_BITS } from './bits.js';
 export { type X86Geometry, type X8664Options, x86Format, x8664 } from './format.js';
 export {
-  KERNPG_TABLE,
   type X86Layout,
   type X8664LinuxOptions,
   type X8664LinuxPolicy,

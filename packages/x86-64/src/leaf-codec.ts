@@ -79,9 +79,13 @@ export class LeafCodec {
     });
   }
 
-  owned(level: number): Words {
-    const bits = P | RW | US | CACHING | G | PKEY | NX;
-    return words(this.#isLarge(level) ? bits | PS | PAT_LARGE : bits);
+  change(leaf: Words, wanted: Protection, level: number): Words {
+    const owned = P | RW | US | CACHING | G | PKEY | NX | (this.#isLarge(level) ? PS | PAT_LARGE : 0n);
+    const before = toBigint(leaf);
+    const after = (before & ~owned) | (toBigint(this.encode(wanted, level)) & owned);
+    // Linux clears D together with RW (pte_wrprotect, set_memory_ro): D alone would make a shadow-stack page.
+    const losesWrite = (before & RW) !== 0n && (after & RW) === 0n;
+    return words(losesWrite ? after & ~D : after);
   }
 
   relevel(leaf: Words, from: number, to: number): Words {

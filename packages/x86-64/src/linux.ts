@@ -52,16 +52,6 @@ export interface X86Layout {
   readonly vmallocBytes: bigint;
 }
 
-/**
- * The bits of an entry that points to a kernel-only table: P, RW, A, D (0x063).
- *
- * Linux uses it for tables of the direct map and early boot; the tables of vmalloc get `_PAGE_TABLE` (0x067), which
- * is the format's `tableEntry`.
- *
- * Source: `arch/x86/include/asm/pgtable_types.h`.
- */
-export const KERNPG_TABLE = 0x063n;
-
 const TiB = 1n << 40n;
 
 /**

@@ -1,12 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  configurations,
-  KERNPG_TABLE,
-  type X8664Protections,
-  x86LinuxPolicy,
-  x8664,
-  x8664Linux,
-} from '../src/index.js';
+import { configurations, type X8664Protections, x86LinuxPolicy, x8664, x8664Linux } from '../src/index.js';
 import { hex, PMD, PTE, PUD } from './support.js';
 
 type Bits = Record<keyof X8664Protections, string>;
@@ -94,11 +87,6 @@ describe('named protections', () => {
       expect(hex(format.encode(IOREMAP, level))).toBe('0x80000000000001f3');
       expect(hex(format.encode(IOREMAP_WT, level))).toBe('0x80000000000011fb');
     }
-  });
-
-  test('_KERNPG_TABLE is _PAGE_TABLE without US', () => {
-    expect(hex(KERNPG_TABLE)).toBe('0x0000000000000063');
-    expect(hex(x8664().tableEntry)).toBe('0x0000000000000067');
   });
 });
 

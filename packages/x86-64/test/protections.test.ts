@@ -1,7 +1,7 @@
 import { type MemoryType, type Protection, protection, toBigint, words } from '@vmarea/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LINUX_PAT, memoryTypesOf, RESET_PAT, x8664 } from '../src/index.js';
+import { LINUX_PAT, memoryTypesOf, RESET_PAT, x8664, x8664Linux } from '../src/index.js';
 import { hex, kindOf, PGD, PMD, PTE, PUD } from './support.js';
 
 const format = x8664();
@@ -191,31 +191,62 @@ describe('decode', () => {
   });
 });
 
-describe('owned', () => {
-  test.each([
-    ['PTE', PTE, '0xf80000000000019f'],
-    ['PMD', PMD, '0xf80000000000119f'],
-    ['PUD', PUD, '0xf80000000000119f'],
-  ])('%s: not A, D, software bits or address', (_, level, bits) => {
-    expect(hex(format.owned(level))).toBe(bits);
+describe('change', () => {
+  const none = protection({ accessed: false });
+  const all = protection({
+    write: true,
+    execute: true,
+    user: true,
+    global: true,
+    accessed: false,
+    dirty: false,
   });
 
-  test('replacing the owned bits gives the new protection and keeps the rest', () => {
+  test.each([
+    // From a leaf without any bit but P, and from one with every bit: what differs is what a protection owns.
+    ['PTE', PTE, 0x1n, '0xf80000000000019f'],
+    ['PMD', PMD, 0x81n, '0xf80000000000119f'],
+    ['PUD', PUD, 0x81n, '0xf80000000000119f'],
+  ])('%s: never A, D upwards, software bits or address', (_, level, empty, owned) => {
+    const ones = (1n << 64n) - 1n;
+    const keyed = { ...all, extra: 0x7800000000000000n, memory: 'uncached' as const };
+    const raised = toBigint(format.change(words(empty), keyed, level));
+    const lowered = toBigint(format.change(words(ones), none, level));
+    const unowned = ones & ~BigInt(owned);
+    expect(hex(raised & unowned)).toBe(hex(empty & unowned));
+    // Lowering everything takes RW, and D with it.
+    expect(hex(lowered & unowned)).toBe(hex(unowned & ~0x40n));
+  });
+
+  test('gives the new protection and keeps the rest', () => {
     for (const [level, before] of [
       [PTE, 0xfff8000012345fffn],
       [PMD, 0xfff8000012201fffn],
     ] as const) {
-      const owned = toBigint(format.owned(level));
-      const wanted = toBigint(format.encode(protection({ memory: 'uncached', accessed: false }), level));
-      const after = format.decode(words((before & ~owned) | (wanted & owned)), level);
-      expect(after).toEqual(
-        protection({ memory: 'uncached', accessed: true, dirty: true, extra: before & 0x07f0000000000e00n }),
+      const wanted = protection({ write: true, memory: 'uncached', accessed: false, dirty: false });
+      expect(format.decode(format.change(words(before), wanted, level), level)).toEqual(
+        protection({
+          write: true,
+          memory: 'uncached',
+          accessed: true,
+          dirty: true,
+          extra: before & 0x07f0000000000e00n,
+        }),
       );
     }
   });
 
-  test('the PGD has no leaf to own', () => {
-    expect(() => format.owned(PGD)).toThrow('level 0 has no leaves');
+  test('drops D where RW goes, as Linux does, and only there', () => {
+    const { PAGE_KERNEL, PAGE_KERNEL_RO } = x8664Linux().protections;
+    const changed = (before: bigint, wanted: Protection) =>
+      hex(toBigint(format.change(words(before), wanted, PTE)));
+    expect(changed(0x8000000000005163n, PAGE_KERNEL_RO)).toBe('0x8000000000005121');
+    expect(changed(0x8000000000005161n, PAGE_KERNEL_RO)).toBe('0x8000000000005161');
+    expect(changed(0x8000000000005121n, PAGE_KERNEL)).toBe('0x8000000000005123');
+  });
+
+  test('the PGD has no leaf to change', () => {
+    expect(() => format.change(words(1n), none, PGD)).toThrow('level 0 has no leaves');
   });
 });
 
@@ -252,7 +283,17 @@ describe('touch', () => {
     ['a leaf fetched from', 'leaf', 'execute', 0x1003n, 0x1023n],
     ['a leaf written', 'leaf', 'write', 0x8000000000001003n, 0x8000000000001063n],
   ] as const)('%s', (_, kind, access, before, after) => {
-    expect(hex(format.touch(words(before), kind, { kind: access, user: false }))).toBe(hex(after));
+    expect(
+      hex(
+        format.touch(
+          words(before),
+          kind === 'leaf' ? PTE : PMD,
+          kind,
+          { kind: access, user: false },
+          format.controls,
+        ),
+      ),
+    ).toBe(hex(after));
   });
 });
 

@@ -25,7 +25,10 @@ export type FaultKind =
 export interface Fault {
   /** The reason. */
   readonly kind: FaultKind;
-  /** Index into `format.levels` (root is 0) of the entry that faulted; 0 for `address`. */
+  /**
+   * Index into `format.levels` (root is 0) of the entry that faulted; 0 for `address`; for `external` that of the
+   * table which has no bytes.
+   */
   readonly level: number;
 }
 

@@ -17,7 +17,7 @@ export interface LinuxProtections {
   readonly IOREMAP_WC: Protection;
 }
 
-/** Leaf sizes (log2 bytes, base page first) that a mapping call of Linux may use. */
+/** Sizes of leaves and of runs (log2 bytes, base page first) that a mapping call of Linux may use. */
 export interface LinuxLeaves {
   /** `vmalloc_huge` and `kvmalloc` (`VM_ALLOW_HUGE_VMAP`). Plain `vmalloc` uses base pages. */
   readonly vmalloc: readonly number[];

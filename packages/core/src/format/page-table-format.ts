@@ -58,29 +58,41 @@ export interface PageTableFormat<C extends Controls = Controls> {
   /**
    * The bits of a leaf at `level` that grants `protection`, without the address.
    *
-   * @param level - one that has leaves; the engine calls this, `decode`, `owned` and `relevel` for no other.
+   * It never marks a run: `run.set` is the engine's, and `extra` must not hold it.
+   *
+   * @param level - one that has leaves; the engine calls this, `decode`, `change` and `relevel` for no other.
    * @throws VmError `EINVAL` when the format cannot say it: the message names the member and what is possible.
    */
   encode(protection: Protection, level: number): Words;
 
-  /** The protection that a leaf at `level` carries by itself; `encode(decode(w))` gives `w` without its address. */
+  /**
+   * The protection that a leaf at `level` carries by itself: `encode(decode(w))` gives `w` without its address and
+   * without the mark of a run.
+   */
   decode(leaf: Words, level: number): Protection;
 
   /**
-   * The bits of a leaf at `level` that a change of protection replaces. All others (address, accessed and
-   * dirty, software bits) survive it.
+   * A leaf after a change of its protection: what `encode` says, in the bits that a protection owns.
+   *
+   * The address, the mark of a run (`run.set`), software bits and other `extra` survive, and so do accessed and dirty,
+   * the way the architecture keeps them: x86-64 drops D where write permission goes (D without RW is a shadow stack),
+   * arm64 keeps DBM and AP[2] consistent. The engine calls it once for each different entry of a range, not per entry.
+   *
+   * @throws VmError `EINVAL` as `encode`.
    */
-  owned(level: number): Words;
+  change(leaf: Words, protection: Protection, level: number): Words;
 
   /**
    * A leaf's bits moved from one level to another: x86-64 moves PAT between bits 7 and 12 and sets PS, arm64 swaps the
-   * type bits. For split and collapse. The address stays; it is a multiple of the larger of the two sizes.
+   * type bits. For split and collapse. The address stays; it is a multiple of the larger of the two sizes. The mark of
+   * a run goes.
    */
   relevel(leaf: Words, from: number, to: number): Words;
 
   /**
-   * True when going from one valid entry to another needs the entry to be invalid in between (break-before-make).
-   * The engine never changes the size of a mapping and its other attributes in one write.
+   * True when going from one valid entry to another needs the entry to be invalid in between (break-before-make):
+   * invalid, flush, write. The two may be of different kinds (block and table) and differ in the mark of a run. The
+   * engine never changes the size of a mapping and its other attributes in one write.
    */
   needsBreak(before: Words, after: Words, level: number): boolean;
 
@@ -90,8 +102,14 @@ export interface PageTableFormat<C extends Controls = Controls> {
   /** The fault of an access to a page that is mapped, or `null` when it is allowed. */
   check(path: readonly Words[], access: Access, controls: C): Fault | null;
 
-  /** The entry after the MMU has used it for an access: accessed and, for a write to a leaf, dirty bits. */
-  touch(entry: Words, kind: 'table' | 'leaf', access: Access): Words;
+  /**
+   * The entry after the MMU has used it for an allowed access: accessed and, for a write to a leaf, dirty bits, where
+   * hardware sets them under these controls.
+   *
+   * @param level - of the entry; a leaf when `kind` says so.
+   * @returns the same object when nothing changes.
+   */
+  touch(entry: Words, level: number, kind: 'table' | 'leaf', access: Access, controls: C): Words;
 
   /**
    * The architecture's number for a fault.

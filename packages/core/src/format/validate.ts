@@ -1,5 +1,7 @@
 import { VmError } from '../errors.js';
-import { type Words, words } from '../words.js';
+import { matches, type Words, words } from '../words.js';
+import { compileAddress } from './address-codec.js';
+import { brokenRule } from './classify.js';
 import type { Level, Match, Shape } from './entry.js';
 import type { PageTableFormat } from './page-table-format.js';
 
@@ -18,8 +20,8 @@ export function validateFormat(format: PageTableFormat): void {
   const bad = (member: string, why: string): VmError =>
     new VmError('EINVAL', `format ${format.name}: ${member} ${why}`);
 
-  if (!Number.isInteger(pageShift) || pageShift < 12 || pageShift > 16) {
-    throw bad('pageShift', `is ${pageShift}, expected 12 to 16`);
+  if (pageShift !== 12 && pageShift !== 14 && pageShift !== 16) {
+    throw bad('pageShift', `is ${pageShift}, expected 12, 14 or 16`);
   }
   if (!Number.isInteger(paBits) || paBits <= pageShift || paBits > 56) {
     throw bad('paBits', `is ${paBits}, expected ${pageShift + 1} to 56`);
@@ -50,6 +52,11 @@ export function validateFormat(format: PageTableFormat): void {
     if (level.run !== null && !(level.leaf !== null && isPowerOfTwo(level.run.entries))) {
       throw bad(member, 'has a run without a leaf, or whose entries are not a power of two');
     }
+    if (level.run !== null && level.run.entries > 2 ** level.bits)
+      throw bad(member, 'has a run larger than its table');
+    if (level.table !== null && !isShaped(level.table, format.tableEntry)) {
+      throw bad('tableEntry', `is no table at ${member}`);
+    }
     shift += level.bits;
   }
   if (range.bits !== shift || range.bits > 63) {
@@ -57,11 +64,18 @@ export function validateFormat(format: PageTableFormat): void {
   }
   if (range.upper === 'sign' && range.bits < 33)
     throw bad('range', 'of sign-extended addresses is under 33 bits');
+  if (!['zeros', 'ones', 'sign'].includes(range.upper)) throw bad('range.upper', `is ${String(range.upper)}`);
   checkAddress(format, bad);
+}
+
+/** True when an entry has a shape and breaks none of its rules. */
+function isShaped(shape: Shape, entry: Words): boolean {
+  return matches(entry, shape.match) && brokenRule(shape, entry) === null;
 }
 
 /** Every frame below `paBits` must be sayable, and no table entry bit may sit in the address. */
 function checkAddress(format: PageTableFormat, bad: (member: string, why: string) => VmError): void {
+  compileAddress(format.address, format.pageShift);
   let entryBits = 0n;
   let paCovered = 0n;
   for (const { entryBit, paBit, width } of format.address) {
@@ -84,7 +98,7 @@ function isSound(shape: Shape, present: Match): boolean {
   if (!isInside(shape.match.value, shape.match.mask)) return false;
   // 0 is an empty slot, in every format.
   if ((shape.match.value.lo | shape.match.value.hi) === 0) return false;
-  if (!isInside(present.value, present.mask)) return false;
+  if (!isInside(present.value, present.mask) || (present.mask.lo | present.mask.hi) === 0) return false;
   // A shape must imply that the entry is present, else the engine and the MMU could read it differently.
   const { mask, value } = shape.match;
   if (((present.mask.lo & ~mask.lo) | (present.mask.hi & ~mask.hi)) !== 0) return false;

@@ -61,6 +61,8 @@ export class FrameAllocator {
   readonly first: number;
   /** Number of frames, reserved ones included. */
   readonly frames: number;
+  /** The memory in which every frame that is not reserved has bytes; `null` for frames without bytes, or attached. */
+  readonly memory: PhysicalMemory | null;
   /** All state of the allocator, for `attach`. About 1.3 bytes per frame, resident only where it was used. */
   readonly state: ArrayBufferLike;
   readonly #state: FrameState;
@@ -81,6 +83,7 @@ export class FrameAllocator {
     this.pageShift = this.#state.pageShift;
     this.first = this.#state.first;
     this.frames = this.#state.frames;
+    this.memory = memory;
     this.state = this.#state.buffer;
   }
 

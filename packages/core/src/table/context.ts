@@ -7,7 +7,16 @@ import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { type Counters, newCounters } from './counters.js';
 import type { FlushSink } from './flush.js';
 import { addressOf } from './page-range.js';
+import { firstOccupied } from './run-loops.js';
 import { TableRecords } from './table-records.js';
+
+/** One table: its frame and where its entries stand. */
+export interface TablePlace {
+  readonly pfn: number;
+  readonly bank: Bank;
+  /** Index in `bank.words` of the first entry's low word. */
+  readonly word: number;
+}
 
 const NO_PLACE: TablePlace = Object.freeze({ pfn: -1, bank: null as unknown as Bank, word: -1 });
 
@@ -24,26 +33,24 @@ export class TableContext {
   readonly frames: FrameAllocator | null;
   /** `null` exactly when `frames` is. */
   readonly records: TableRecords | null;
+  /** Who made a table, in `records`: only tables with this number are ever freed. */
+  readonly owner: number;
   readonly sink: FlushSink | null;
   readonly counters: Counters = newCounters();
   /** Set once, right after construction: making a root needs the rest of the context. */
   root: TablePlace = NO_PLACE;
+  /** True while a call changes the tables: its flush sink must not start another. */
+  isChanging = false;
+  isDestroyed = false;
 
   constructor(plan: Plan, memory: PhysicalMemory, frames: FrameAllocator | null, sink: FlushSink | null) {
     this.plan = plan;
     this.memory = memory;
     this.frames = frames;
     this.records = frames === null ? null : TableRecords.of(frames);
+    this.owner = this.records?.newOwner() ?? 0;
     this.sink = sink;
   }
-}
-
-/** One table: its frame and where its entries stand. */
-export interface TablePlace {
-  readonly pfn: number;
-  readonly bank: Bank;
-  /** Index in `bank.words` of the first entry's low word. */
-  readonly word: number;
 }
 
 /** True when an entry of a level points to a table. */
@@ -70,13 +77,31 @@ export function childPfn(context: TableContext, lo: number, hi: number): number 
 export function bankOfTable(context: TableContext, pfn: number, page: number): Bank {
   const bank = context.memory.bankOf(pfn, context.plan.pageShift);
   if (bank === null) {
-    const { format, pageShift } = context.plan;
-    const pa = (BigInt(pfn) << BigInt(pageShift)).toString(16);
-    throw new VmError('EFAULT', `the table at physical 0x${pa} has no bytes`, {
-      address: addressOf(format, page),
+    throw new VmError('EFAULT', `the table at ${physical(context, pfn)} has no bytes`, {
+      address: addressOf(context.plan.format, page),
     });
   }
   return bank;
+}
+
+/**
+ * The bank that holds a table that is about to be changed.
+ *
+ * @throws VmError `EFAULT` when the memory has no bytes there, `EPERM` when they are read-only.
+ */
+export function writableBankOfTable(context: TableContext, pfn: number, page: number): Bank {
+  const bank = bankOfTable(context, pfn, page);
+  if (!bank.writable) {
+    throw new VmError('EPERM', `the table at ${physical(context, pfn)} is in read-only memory`, {
+      address: addressOf(context.plan.format, page),
+    });
+  }
+  return bank;
+}
+
+/** A frame's physical address for messages. */
+function physical(context: TableContext, pfn: number): string {
+  return `physical 0x${(BigInt(pfn) << BigInt(context.plan.pageShift)).toString(16)}`;
 }
 
 /**
@@ -91,22 +116,35 @@ export function newTable(context: TableContext, level: number, order: number): n
   const pfn = frames.tryAllocate(order);
   if (pfn < 0) {
     throw new VmError('ENOMEM', `no frame for a ${plan.levels[level]?.level.name} table`, {
-      advice: 'give the allocator more frames with bytes, or unmap and reclaim',
+      advice: 'give the allocator more frames with bytes, or unmap with `reclaim`',
     });
   }
   const bank = bankOfTable(context, pfn, 0);
   const word = bank.wordOf(pfn, plan.pageShift);
   bank.words.fill(0, word, word + plan.pageWords * 2 ** order);
-  records.enter(pfn, level);
+  records.enter(pfn, level, context.owner);
   counters.tablesAllocated++;
   return pfn;
 }
 
-/** Gives a table's frame back. The caller has flushed. */
-export function freeTable(context: TableContext, pfn: number, order: number): void {
-  context.records?.leave(pfn);
-  context.frames?.free(pfn, order);
-  context.counters.tablesFreed++;
+/** Gives the frames of tables back, all of them or, when one cannot be freed, none. The caller has flushed. */
+export function freeTables(context: TableContext, pfns: readonly number[]): void {
+  if (pfns.length === 0) return;
+  context.frames?.freeMany(pfns);
+  for (const pfn of pfns) context.records?.leave(pfn);
+  context.counters.tablesFreed += pfns.length;
+}
+
+/** True when this page table made the table, for this level, and every entry of it is 0. */
+export function isOwnAndEmpty(context: TableContext, pfn: number, level: number, page: number): boolean {
+  const { records, owner, plan, counters } = context;
+  const record = records?.find(pfn) ?? -1;
+  if (records === null || !records.isOwn(record, owner, level) || records.live(record) > 0) return false;
+  const { entries } = plan.levels[level] as LevelPlan;
+  const bank = bankOfTable(context, pfn, page);
+  const live = firstOccupied(bank.words, bank.wordOf(pfn, plan.pageShift), entries);
+  counters.entriesRead += live < 0 ? entries : live + 1;
+  return live < 0;
 }
 
 /** Writes an entry that points to a table. */
@@ -120,7 +158,7 @@ export function writeTableEntry(context: TableContext, words: Int32Array, at: nu
 }
 
 /**
- * Flushes a range of pages through the sink.
+ * Flushes a range of pages through the sink: in two calls where it crosses the hole between canonical halves.
  *
  * @param first - page index.
  * @param pages - number of pages.
@@ -133,6 +171,12 @@ export function flush(
   tablesFreed: readonly number[],
 ): void {
   const { format, pageShift } = context.plan;
+  const half = context.plan.pages / 2;
+  if (format.range.upper === 'sign' && first < half && first + pages > half) {
+    flush(context, first, half - first, leafShift, tablesFreed);
+    flush(context, half, first + pages - half, leafShift, tablesFreed);
+    return;
+  }
   context.counters.flushes++;
   context.sink?.flush(addressOf(format, first), BigInt(pages) << BigInt(pageShift), leafShift, tablesFreed);
 }

@@ -14,7 +14,7 @@ export interface Counters {
   tablesAllocated: number;
   /** Tables given back to the allocator. */
   tablesFreed: number;
-  /** Calls of the flush sink (counted without a sink, too). */
+  /** Calls of the flush sink (counted without a sink, too); two for a range around the canonical hole. */
   flushes: number;
 }
 

@@ -1,29 +1,61 @@
 import { VmError } from '../errors.js';
-import { flush, freeTable, readOnly, type TableContext } from './context.js';
-import { visitTables } from './visit.js';
+import type { LevelPlan } from '../format/plan.js';
+import { bankOfTable, childPfn, flush, freeTables, isTable, readOnly, type TableContext } from './context.js';
 
 /**
- * Gives every table of a root back to the allocator, after one flush that names them all.
+ * Gives every table that this page table made back to the allocator, after a flush that names them all.
  *
- * @throws VmError `EINVAL` when the root or a table below it was not made by the engine; nothing is then changed.
+ * Tables that others made and linked into this tree (a kernel half that processes share) are left alone, and so is
+ * what is below them.
+ *
+ * @throws VmError `EINVAL` when the root is not its own, or when the allocator does not hold one of the frames;
+ *   nothing is then changed.
  */
 export function destroyTables(context: TableContext): void {
-  const { plan, records, root } = context;
+  const { plan, records, root, owner } = context;
   if (records === null) throw readOnly();
-  const tables: number[] = [];
-  visitTables(context, { first: 0, pages: plan.pages }, (pfn) => {
-    if (records.find(pfn) < 0) {
-      const pa = (BigInt(pfn) << BigInt(plan.pageShift)).toString(16);
-      throw new VmError(
-        'EINVAL',
-        `the table at physical 0x${pa} was not made by this allocator's page tables`,
-        {
-          advice: 'tables that were opened stay with their owner: unmap what you mapped instead',
-        },
-      );
-    }
-    tables.push(pfn);
-  });
-  flush(context, 0, plan.pages, plan.pageShift, tables);
-  for (const pfn of tables) freeTable(context, pfn, pfn === root.pfn ? plan.rootOrder : 0);
+  if (!records.isOwn(records.find(root.pfn), owner, 0)) {
+    throw new VmError('EINVAL', 'the root was not made by this page table', {
+      advice: 'an opened root stays with its owner: unmap what you mapped, with `reclaim`',
+    });
+  }
+  const tables = new Set<number>();
+  collect(context, 0, root.pfn, 0, tables);
+  flush(context, 0, plan.pages, plan.pageShift, [root.pfn, ...tables]);
+  if (plan.rootOrder === 0) {
+    freeTables(context, [root.pfn, ...tables]);
+  } else {
+    freeTables(context, [...tables]);
+    context.frames?.free(root.pfn, plan.rootOrder);
+    records.leave(root.pfn);
+    context.counters.tablesFreed++;
+  }
+  context.isDestroyed = true;
+}
+
+/** Adds the own tables below a table. A table met again (a self-map, two entries with one table) counts once. */
+function collect(
+  context: TableContext,
+  levelIndex: number,
+  pfn: number,
+  page: number,
+  tables: Set<number>,
+): void {
+  const { plan, counters, records, owner } = context;
+  if (levelIndex === plan.last || records === null) return;
+  const level = plan.levels[levelIndex] as LevelPlan;
+  const bank = bankOfTable(context, pfn, page);
+  const word = bank.wordOf(pfn, plan.pageShift);
+  const { words } = bank;
+  counters.tablesRead++;
+  counters.entriesRead += level.entries;
+  for (let slot = 0; slot < level.entries; slot++) {
+    const lo = words[word + 2 * slot] as number;
+    const hi = words[word + 2 * slot + 1] as number;
+    if ((lo | hi) === 0 || !isTable(level, lo, hi)) continue;
+    const child = childPfn(context, lo, hi);
+    if (tables.has(child) || !records.isOwn(records.find(child), owner, levelIndex + 1)) continue;
+    tables.add(child);
+    collect(context, levelIndex + 1, child, page + slot * level.pages, tables);
+  }
 }

@@ -2,25 +2,28 @@ import type { LevelPlan } from '../format/plan.js';
 import { bankOfTable, childPfn, isTable, type TableContext } from './context.js';
 
 /**
- * The tables of a subtree, when the engine made all of them and they map nothing.
+ * The tables of a subtree, when this page table made all of them and they map nothing.
+ *
+ * Every entry is looked at: live counts do not know of other writers.
  *
  * @param level - index of the level of the subtree's top table.
  * @param page - index of the first page that the subtree translates.
- * @returns the pfns, top first; `null` when an entry that is no table, or a foreign table, was found.
+ * @returns the pfns, top first; `null` when an entry that is no table, a foreign table or a table met twice was
+ *   found.
  */
 export function collectEmptyTables(
   context: TableContext,
   level: number,
   pfn: number,
   page: number,
-  into: number[] = [],
-): number[] | null {
-  const { plan, records, counters } = context;
+  into: Set<number> = new Set(),
+): Set<number> | null {
+  const { plan, records, counters, owner } = context;
   const record = records?.find(pfn) ?? -1;
-  if (records === null || record < 0) return null;
-  into.push(pfn);
-  if (records.live(record) === 0) return into;
-  if (level === plan.last) return null;
+  if (records === null || !records.isOwn(record, owner, level) || into.has(pfn)) return null;
+  // The count refuses a table that is in use without a scan.
+  if (level === plan.last && records.live(record) > 0) return null;
+  into.add(pfn);
   const here = plan.levels[level] as LevelPlan;
   const bank = bankOfTable(context, pfn, page);
   const { words } = bank;
@@ -32,14 +35,8 @@ export function collectEmptyTables(
     counters.entriesRead++;
     if ((lo | hi) === 0) continue;
     if (!isTable(here, lo, hi)) return null;
-    const found = collectEmptyTables(
-      context,
-      level + 1,
-      childPfn(context, lo, hi),
-      page + slot * here.pages,
-      into,
-    );
-    if (found === null) return null;
+    const child = childPfn(context, lo, hi);
+    if (collectEmptyTables(context, level + 1, child, page + slot * here.pages, into) === null) return null;
   }
   return into;
 }

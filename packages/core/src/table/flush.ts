@@ -3,6 +3,9 @@
  *
  * The engine calls it synchronously, after the entries were changed and before a freed table's frame goes back
  * to the allocator. When it returns, no translation of the range may be served from a cache.
+ *
+ * It must not change the table that calls it: that is refused with `EBUSY`. It should not throw: an error of its own
+ * ends the call, which then leaves the tables as they were; one during the roll-back of a failing call is dropped.
  */
 export interface FlushSink {
   /**

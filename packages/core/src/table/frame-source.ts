@@ -34,11 +34,6 @@ export function scatteredSource(frames: FrameList, limit: number): FrameSource {
     }
     return { narrow: null, wide: frames, start: 0 };
   }
-  if (!Array.isArray(frames)) {
-    throw new VmError('EINVAL', 'the frames are not an array', {
-      advice: 'pass a Uint32Array, a Float64Array or an array of numbers',
-    });
-  }
   // A plain array is copied: its elements may be anything, and may change while they are read.
   const copy = new Float64Array(frames.length);
   for (let i = 0; i < copy.length; i++) {

@@ -1,5 +1,7 @@
+import { VmError } from '../errors.js';
 import { pfnOf } from '../format/address-codec.js';
 import type { LevelPlan } from '../format/plan.js';
+import type { Bank } from '../memory/bank.js';
 import { joinWords } from '../words.js';
 import { bankOfTable, childPfn, isLeaf, isTable, type TableContext } from './context.js';
 import { addressOf, type PageRange } from './page-range.js';
@@ -34,7 +36,7 @@ interface OpenRun {
 
 /** A table on the way down, and how far it has been read. */
 interface Frame {
-  readonly words: Int32Array;
+  readonly bank: Bank;
   readonly word: number;
   /** Index of the first page that the table translates. */
   readonly page: number;
@@ -54,10 +56,11 @@ export function* leafRuns(context: TableContext, range: PageRange): Generator<Le
   const end = range.first + range.pages;
   const middle = plan.format.range.upper === 'sign' ? plan.pages / 2 : -1;
   let open: OpenRun | null = null;
-  const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root.bank.words, root.word, 0, range.first)];
+  const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root.bank, root.word, 0, range.first)];
   counters.tablesRead++;
 
   while (stack.length > 0) {
+    if (context.isDestroyed) throw new VmError('EINVAL', 'this page table was destroyed');
     const level = plan.levels[stack.length - 1] as LevelPlan;
     const top = stack[stack.length - 1] as Frame;
     const { slot } = top;
@@ -68,14 +71,16 @@ export function* leafRuns(context: TableContext, range: PageRange): Generator<Le
     }
     top.slot++;
     counters.entriesRead++;
-    const lo = top.words[top.word + 2 * slot] as number;
-    const hi = top.words[top.word + 2 * slot + 1] as number;
+    // Taken afresh: between two runs the caller may have made a WebAssembly.Memory grow.
+    const { words } = top.bank;
+    const lo = words[top.word + 2 * slot] as number;
+    const hi = words[top.word + 2 * slot + 1] as number;
     if ((lo | hi) === 0) continue;
     if (isTable(level, lo, hi)) {
       const child = childPfn(context, lo, hi);
       const bank = bankOfTable(context, child, page);
       const below = plan.levels[level.index + 1] as LevelPlan;
-      stack.push(enter(below, bank.words, bank.wordOf(child, plan.pageShift), page, range.first));
+      stack.push(enter(below, bank, bank.wordOf(child, plan.pageShift), page, range.first));
       counters.tablesRead++;
       continue;
     }
@@ -101,8 +106,8 @@ export function* leafRuns(context: TableContext, range: PageRange): Generator<Le
   if (open !== null) yield close(context, open);
 }
 
-function enter(level: LevelPlan, words: Int32Array, word: number, page: number, first: number): Frame {
-  return { words, word, page, slot: Math.max(0, Math.floor((first - page) / level.pages)) };
+function enter(level: LevelPlan, bank: Bank, word: number, page: number, first: number): Frame {
+  return { bank, word, page, slot: Math.max(0, Math.floor((first - page) / level.pages)) };
 }
 
 /** First frame of a leaf: bits below its size do not count; a NAPOT leaf's low bits come from its slot. */

@@ -1,15 +1,17 @@
 import { hex, VmError } from '../errors.js';
 import { classify } from '../format/classify.js';
-import type { LevelPlan } from '../format/plan.js';
+import { type LevelPlan, meets } from '../format/plan.js';
 import type { Protection } from '../format/protection.js';
+import type { Bank } from '../memory/bank.js';
+import { joinWords, toBigint } from '../words.js';
 import {
-  bankOfTable,
   childPfn,
   flush,
-  freeTable,
+  freeTables,
   isTable,
   newTable,
   type TableContext,
+  writableBankOfTable,
   writeTableEntry,
 } from './context.js';
 import { collectEmptyTables } from './empty-tables.js';
@@ -22,12 +24,15 @@ import { UndoLog } from './undo-log.js';
 interface MapCall {
   readonly context: TableContext;
   readonly source: FrameSource;
+  readonly protection: Protection;
+  /** Cap on the leaf size, log2 bytes. */
+  readonly maxLeafShift: number;
   /** First page of the call, counted from the start of the root's range. */
   readonly first: number;
-  /** Leaf bits by level, as words; a level that may not hold a leaf has `mayLeaf` 0. */
+  /** Leaf bits by level, as words, once they have been asked for. */
   readonly flagsLo: Int32Array;
   readonly flagsHi: Int32Array;
-  readonly mayLeaf: Uint8Array;
+  readonly hasFlags: Uint8Array;
   readonly log: UndoLog;
   /** Tables that a larger leaf replaced: freed when the call has succeeded. */
   readonly replaced: number[];
@@ -37,7 +42,8 @@ interface MapCall {
  * Maps pages to frames: one visit per table, the largest leaves that address, frames and cap allow.
  *
  * @param maxLeafShift - cap on the leaf size, log2 bytes; at least the page size is always used.
- * @throws VmError `EBUSY` for an occupied slot, `ENOMEM`, `EFAULT`; the tables are then as before.
+ * @throws VmError `EBUSY` for an occupied slot, `ENOMEM`, `EFAULT`, `EPERM`, `EINVAL` for a protection that the
+ *   format cannot say; the tables are then as before.
  */
 export function mapPages(
   context: TableContext,
@@ -46,40 +52,56 @@ export function mapPages(
   protection: Protection,
   maxLeafShift: number,
 ): void {
-  const { plan } = context;
+  const { root, plan } = context;
   const levels = plan.levels.length;
   const call: MapCall = {
     context,
     source,
+    protection,
+    maxLeafShift,
     first: range.first,
     flagsLo: new Int32Array(levels),
     flagsHi: new Int32Array(levels),
-    mayLeaf: new Uint8Array(levels),
+    hasFlags: new Uint8Array(levels),
     log: new UndoLog(),
     replaced: [],
   };
-  for (const level of plan.levels) {
-    const isLast = level.index === plan.last;
-    const mayLeaf = level.level.leaf !== null && level.shift <= maxLeafShift && level.pages <= range.pages;
-    if (!isLast && !mayLeaf) continue;
-    const flags = plan.format.encode(protection, level.index);
-    call.mayLeaf[level.index] = 1;
-    call.flagsLo[level.index] = flags.lo;
-    call.flagsHi[level.index] = flags.hi;
-  }
-  const { root } = context;
+  // A protection that cannot be said is refused before a table is made.
+  needFlags(call, plan.levels[plan.last] as LevelPlan);
   try {
-    mapTable(call, 0, root.bank.words, root.word, root.pfn, range.first, 0, range.pages);
+    mapTable(call, 0, root.bank, root.word, root.pfn, false, range.first, 0, range.pages);
   } catch (error) {
     call.log.rollBack(context, range.first, range.pages);
     throw error;
   }
-  for (const pfn of call.replaced) freeTable(context, pfn, 0);
+  freeTables(context, call.replaced);
+}
+
+/** Asks the format for a level's leaf bits, once per call: a call without blocks never asks for theirs. */
+function needFlags(call: MapCall, level: LevelPlan): void {
+  const { index } = level;
+  if (call.hasFlags[index] === 1) return;
+  const { format } = call.context.plan;
+  const flags = format.encode(call.protection, index);
+  const inAddress = (flags.lo & level.leafAddressLo) | (flags.hi & level.leafAddressHi);
+  if (inAddress !== 0 || !meets(level.leaf, flags.lo, flags.hi)) {
+    throw new VmError(
+      'EINVAL',
+      `${format.name} encodes the protection as ${hex(toBigint(flags))}, no ${level.level.name} leaf`,
+      {
+        advice: 'look at `extra`: it must hold no address bits and no bits that the format reserves',
+      },
+    );
+  }
+  call.flagsLo[index] = flags.lo;
+  call.flagsHi[index] = flags.hi;
+  call.hasFlags[index] = 1;
 }
 
 /**
  * Maps a part of one table.
  *
+ * @param isNew - the call made this table: it is empty.
  * @param offset - first page, counted from the first page that this table translates.
  * @param done - pages of the call that are mapped already.
  * @param pages - pages to map here.
@@ -87,9 +109,10 @@ export function mapPages(
 function mapTable(
   call: MapCall,
   levelIndex: number,
-  words: Int32Array,
+  bank: Bank,
   word: number,
   pfn: number,
+  isNew: boolean,
   offset: number,
   done: number,
   pages: number,
@@ -99,19 +122,19 @@ function mapTable(
   const level = plan.levels[levelIndex] as LevelPlan;
   counters.tablesRead++;
   if (levelIndex === plan.last) {
-    mapLastTable(call, level, words, word + 2 * offset, pfn, done, pages);
+    mapLastTable(call, level, bank, word + 2 * offset, pfn, isNew, done, pages);
     return;
   }
+  const mayBlock = level.level.leaf !== null && level.shift <= call.maxLeafShift;
   let slot = Math.floor(offset / level.pages);
   let inside = offset - slot * level.pages;
   let at = done;
   for (let left = pages; left > 0; slot++, inside = 0) {
     const here = Math.min(level.pages - inside, left);
     const entry = word + 2 * slot;
-    if (call.mayLeaf[levelIndex] === 0 || here !== level.pages || !isBlock(call.source, at, here)) {
-      descend(call, level, words, entry, pfn, inside, at, here);
-    } else if (!writeBlock(call, level, words, entry, pfn, at)) {
-      descend(call, level, words, entry, pfn, inside, at, here);
+    const isWhole = mayBlock && here === level.pages && isBlock(call.source, at, here);
+    if (!isWhole || !writeBlock(call, level, bank, entry, pfn, at)) {
+      descend(call, level, bank, entry, pfn, inside, at, here);
     }
     at += here;
     left -= here;
@@ -122,24 +145,25 @@ function mapTable(
 function mapLastTable(
   call: MapCall,
   level: LevelPlan,
-  words: Int32Array,
+  bank: Bank,
   at: number,
   pfn: number,
+  isNew: boolean,
   done: number,
   pages: number,
 ): void {
   const { context, source } = call;
   const { plan, counters, records } = context;
-  const record = records?.find(pfn) ?? -1;
-  // A table that is known to be empty needs no search.
-  if (record < 0 || records?.live(record) !== 0) {
+  const { words } = bank;
+  if (!isNew) {
     const busy = firstOccupied(words, at, pages);
     counters.entriesRead += busy < 0 ? pages : busy + 1;
     if (busy >= 0) throw occupied(call, level, words, at + 2 * busy, done + busy);
   }
   const flagsLo = call.flagsLo[level.index] as number;
   const flagsHi = call.flagsHi[level.index] as number;
-  call.log.note(words, at, pages, 0, 0, record, pages, -1);
+  const record = records?.find(pfn) ?? -1;
+  call.log.noteRun(bank, at, pages, record);
   if (source.narrow !== null) {
     writeScattered32(words, at, pages, source.narrow, done, flagsLo, flagsHi, plan.address);
   } else if (source.wide !== null) {
@@ -155,7 +179,7 @@ function mapLastTable(
 function descend(
   call: MapCall,
   level: LevelPlan,
-  words: Int32Array,
+  bank: Bank,
   entry: number,
   pfn: number,
   inside: number,
@@ -163,14 +187,16 @@ function descend(
   pages: number,
 ): void {
   const { context } = call;
+  const { words } = bank;
   const lo = words[entry] as number;
   const hi = words[entry + 1] as number;
+  const isNew = (lo | hi) === 0;
   context.counters.entriesRead++;
   let child: number;
-  if ((lo | hi) === 0) {
+  if (isNew) {
     child = newTable(context, level.index + 1, 0);
     const record = context.records?.find(pfn) ?? -1;
-    call.log.note(words, entry, 1, 0, 0, record, 1, child);
+    call.log.noteEntry(bank, entry, 0, 0, record, 1, child);
     writeTableEntry(context, words, entry, child);
     context.records?.add(record, 1);
   } else if (isTable(level, lo, hi)) {
@@ -178,50 +204,52 @@ function descend(
   } else {
     throw occupied(call, level, words, entry, at);
   }
-  const bank = bankOfTable(context, child, call.first + at);
-  const word = bank.wordOf(child, context.plan.pageShift);
-  mapTable(call, level.index + 1, bank.words, word, child, inside, at, pages);
+  const below = writableBankOfTable(context, child, call.first + at);
+  const word = below.wordOf(child, context.plan.pageShift);
+  mapTable(call, level.index + 1, below, word, child, isNew, inside, at, pages);
 }
 
 /**
  * Writes a block into a slot.
  *
- * A left-over table is replaced when the engine made it and it maps nothing: break, flush, make.
+ * A left-over table is replaced when this page table made it and it maps nothing: break, flush, make.
  *
  * @returns false when a table with mappings is in the way: the pages go into it.
  */
 function writeBlock(
   call: MapCall,
   level: LevelPlan,
-  words: Int32Array,
+  bank: Bank,
   entry: number,
   pfn: number,
   at: number,
 ): boolean {
   const { context, source } = call;
   const { plan, counters, records } = context;
-  const lo = words[entry] as number;
-  const hi = words[entry + 1] as number;
+  const lo = bank.words[entry] as number;
+  const hi = bank.words[entry + 1] as number;
   const record = records?.find(pfn) ?? -1;
   counters.entriesRead++;
+  needFlags(call, level);
   if ((lo | hi) === 0) {
-    call.log.note(words, entry, 1, 0, 0, record, 1, -1);
+    call.log.noteEntry(bank, entry, 0, 0, record, 1, -1);
     records?.add(record, 1);
   } else if (isTable(level, lo, hi)) {
     const empty = collectEmptyTables(context, level.index + 1, childPfn(context, lo, hi), call.first + at);
     if (empty === null) return false;
-    call.log.note(words, entry, 1, lo, hi, record, 0, -1);
-    words[entry] = 0;
-    words[entry + 1] = 0;
+    call.log.noteEntry(bank, entry, lo, hi, record, 0, -1);
+    bank.words[entry] = 0;
+    bank.words[entry + 1] = 0;
     counters.entriesWritten++;
-    flush(context, call.first + at, level.pages, plan.pageShift, empty);
+    flush(context, call.first + at, level.pages, plan.pageShift, [...empty]);
     call.replaced.push(...empty);
   } else {
-    throw occupied(call, level, words, entry, at);
+    throw occupied(call, level, bank.words, entry, at);
   }
   const flagsLo = call.flagsLo[level.index] as number;
   const flagsHi = call.flagsHi[level.index] as number;
-  writeLinear(words, entry, 1, frameAt(source, at), level.pages, flagsLo, flagsHi, plan.address);
+  // The words are taken again: the sink may have made a WebAssembly.Memory grow.
+  writeLinear(bank.words, entry, 1, frameAt(source, at), level.pages, flagsLo, flagsHi, plan.address);
   counters.entriesWritten++;
   return true;
 }
@@ -232,9 +260,12 @@ function occupied(call: MapCall, level: LevelPlan, words: Int32Array, entry: num
   const hi = words[entry + 1] as number;
   const kind = classify(plan.format.present, level.level, { lo, hi });
   const article = kind === 'absent' ? 'an' : 'a';
-  const raw = hex((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0));
-  return new VmError('EBUSY', `the ${level.level.name} slot holds ${article} ${kind} entry ${raw}`, {
-    address: addressOf(plan.format, call.first + at),
-    advice: 'unmap the range first',
-  });
+  return new VmError(
+    'EBUSY',
+    `the ${level.level.name} slot holds ${article} ${kind} entry ${hex(joinWords(lo, hi))}`,
+    {
+      address: addressOf(plan.format, call.first + at),
+      advice: 'unmap the range first',
+    },
+  );
 }

@@ -7,7 +7,7 @@ import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { bankOfTable, newTable, TableContext, type TablePlace } from './context.js';
 import type { FlushSink } from './flush.js';
 
-/** What a page table is made of. */
+/** What a page table is made of. Calls on tables in one memory come from one thread at a time. */
 export interface PageTableOptions<C extends Controls = Controls> {
   /** The page-table format. */
   readonly format: PageTableFormat<C>;
@@ -41,6 +41,9 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C> | O
   const plan = planOf(options.format as PageTableFormat);
   const { memory } = options;
   const frames = options.frames ?? null;
+  if (frames === null && !('root' in options)) {
+    throw new VmError('EINVAL', 'a page table needs `frames` for its tables, or the `root` of existing ones');
+  }
   if (frames !== null) checkFrames(plan, memory, frames);
   const context = new TableContext(plan, memory, frames, options.sink ?? null);
   context.root = 'root' in options ? openRoot(plan, memory, options.root) : newRoot(context);
@@ -65,7 +68,9 @@ function checkFrames(plan: Plan, memory: PhysicalMemory, frames: FrameAllocator)
   }
   const last = frames.first + frames.frames - 1;
   const bank = memory.bankOf(frames.first, plan.pageShift);
-  if (bank === null || bank.wordOf(last, plan.pageShift) < 0 || !bank.linear || !bank.writable) {
+  // An allocator that was made over this memory has checked its frames one by one, holes left out.
+  const isChecked = frames.memory === memory;
+  if (!isChecked && (bank === null || bank.wordOf(last, plan.pageShift) < 0 || !bank.writable)) {
     throw new VmError(
       'EINVAL',
       `frames 0x${frames.first.toString(16)} to 0x${last.toString(16)} do not all have bytes in one writable bank`,
@@ -82,8 +87,11 @@ function checkFrames(plan: Plan, memory: PhysicalMemory, frames: FrameAllocator)
 
 function openRoot(plan: Plan, memory: PhysicalMemory, root: bigint): TablePlace {
   const { pageShift } = plan;
-  if (typeof root !== 'bigint' || root < 0n) {
-    throw new VmError('EINVAL', `the root ${String(root)} is not a physical address`);
+  if (typeof root !== 'bigint' || root < 0n || root >> BigInt(plan.format.paBits) !== 0n) {
+    throw new VmError(
+      'EINVAL',
+      `the root ${String(root)} is not a physical address of ${plan.format.paBits} bits`,
+    );
   }
   const bytes = Math.max(MIN_ROOT_BYTES, (plan.levels[0] as LevelPlan).entries * 8);
   if (root % BigInt(bytes) !== 0n) {

@@ -51,7 +51,6 @@ export class PageTable<C extends Controls = Controls> {
   readonly format: PageTableFormat<C>;
   readonly #context: TableContext;
   readonly #translator: Translator;
-  #isDestroyed = false;
 
   /**
    * Makes an empty root, or opens the one that `root` names.
@@ -114,11 +113,12 @@ export class PageTable<C extends Controls = Controls> {
    * ```
    */
   map(va: bigint, frames: FrameList, protection: Protection, options: MapOptions = {}): void {
-    const context = this.#writable();
-    const { plan } = context;
-    const source = scatteredSource(frames, plan.pfnLimit);
-    const range = pageRange(plan.format, va, frames.length * 2 ** plan.pageShift);
-    mapPages(context, range, source, protection, leafCap(options));
+    this.#change((context) => {
+      const { plan } = context;
+      const range = pageRange(plan.format, va, frameCount(frames) * 2 ** plan.pageShift);
+      const source = scatteredSource(frames, plan.pfnLimit);
+      mapPages(context, range, source, checkProtection(protection), leafCap(options));
+    });
   }
 
   /**
@@ -141,11 +141,12 @@ export class PageTable<C extends Controls = Controls> {
     protection: Protection,
     options: MapOptions = {},
   ): void {
-    const context = this.#writable();
-    const { plan } = context;
-    const range = pageRange(plan.format, va, bytes);
-    const source = linearSource(physicalPage(plan, pa), range.pages, plan.pfnLimit);
-    mapPages(context, range, source, protection, leafCap(options));
+    this.#change((context) => {
+      const { plan } = context;
+      const range = pageRange(plan.format, va, bytes);
+      const source = linearSource(physicalPage(plan, pa), range.pages, plan.pfnLimit);
+      mapPages(context, range, source, checkProtection(protection), leafCap(options));
+    });
   }
 
   /**
@@ -156,8 +157,9 @@ export class PageTable<C extends Controls = Controls> {
    * @throws VmError `EINVAL` when an end lies inside a leaf larger than a page; `ERANGE`, `EFAULT`, `EPERM` as `map`.
    */
   unmap(va: bigint, bytes: bigint | number, options: UnmapOptions = {}): void {
-    const context = this.#writable();
-    unmapPages(context, pageRange(context.plan.format, va, bytes), options.reclaim ?? false);
+    this.#change((context) => {
+      unmapPages(context, pageRange(context.plan.format, va, bytes), options.reclaim ?? false);
+    });
   }
 
   /**
@@ -194,7 +196,7 @@ export class PageTable<C extends Controls = Controls> {
    * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no translation.
    */
   translateWords(vaHi: number, vaLo: number): number {
-    if (this.#isDestroyed) throw destroyed();
+    if (this.#context.isDestroyed) throw destroyed();
     return this.#translator.translate(vaHi, vaLo);
   }
 
@@ -204,41 +206,70 @@ export class PageTable<C extends Controls = Controls> {
    * A leaf that only partly lies in the range is listed whole. Do not change the table while iterating.
    *
    * @param va - first address in bytes; default: everything that the root translates.
-   * @param bytes - length in bytes; required with `va`.
+   * @param bytes - length in bytes; given with `va`, and only then.
    * @throws VmError `EFAULT`, while iterating, when an entry points to a table that has no bytes.
    */
   leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun> {
     const context = this.#live();
     const { plan } = context;
-    if (va === undefined) return leafRuns(context, { first: 0, pages: plan.pages });
-    return leafRuns(context, pageRange(plan.format, va, bytes ?? 0));
+    if (va === undefined && bytes === undefined) return leafRuns(context, { first: 0, pages: plan.pages });
+    return leafRuns(context, pageRange(plan.format, va as bigint, bytes as bigint));
   }
 
   /**
-   * Flushes everything and gives all tables, the root included, back to the allocator. The object is unusable
-   * afterwards. Mapped frames stay with their owner.
+   * Flushes everything and gives all tables that this object made, the root included, back to the allocator. The
+   * object is unusable afterwards. Mapped frames, and tables that others made and linked in, stay with their owner.
    *
-   * @throws VmError `EINVAL` when a table was not made by the engine (opened tables); `EPERM` when read-only.
+   * @throws VmError `EINVAL` when the root was opened and not made here, or when a table's frame was freed by somebody
+   *   else; `EPERM` when read-only. Nothing is then changed.
    */
   destroy(): void {
-    destroyTables(this.#live());
-    this.#isDestroyed = true;
+    this.#change(destroyTables);
   }
 
   #live(): TableContext {
-    if (this.#isDestroyed) throw destroyed();
+    if (this.#context.isDestroyed) throw destroyed();
     return this.#context;
   }
 
-  #writable(): TableContext {
+  /** Runs a call that changes the tables; one that comes from within another's flush sink is refused. */
+  #change(call: (context: TableContext) => void): void {
     const context = this.#live();
     if (context.frames === null || !context.root.bank.writable) throw readOnly();
-    return context;
+    if (context.isChanging) {
+      throw new VmError('EBUSY', 'this page table is in the middle of a change', {
+        advice: 'a flush sink must not change the table that called it',
+      });
+    }
+    context.isChanging = true;
+    try {
+      call(context);
+    } finally {
+      context.isChanging = false;
+    }
   }
 }
 
 function destroyed(): VmError {
   return new VmError('EINVAL', 'this page table was destroyed');
+}
+
+/** Number of pages that a list of frames has, before its elements are looked at. */
+function frameCount(frames: FrameList): number {
+  if (frames instanceof Uint32Array || frames instanceof Float64Array || Array.isArray(frames))
+    return frames.length;
+  throw new VmError('EINVAL', 'the frames are not an array', {
+    advice: 'pass a Uint32Array, a Float64Array or an array of numbers',
+  });
+}
+
+function checkProtection(protection: Protection): Protection {
+  if (typeof protection !== 'object' || protection === null || typeof protection.extra !== 'bigint') {
+    throw new VmError('EINVAL', 'the protection is not complete', {
+      advice: 'make it with protection({ … }) or take a named one of a Linux policy',
+    });
+  }
+  return protection;
 }
 
 function leafCap(options: MapOptions): number {

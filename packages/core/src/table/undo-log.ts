@@ -1,12 +1,15 @@
-import { flush, freeTable, type TableContext } from './context.js';
+import type { Bank } from '../memory/bank.js';
+import { flush, freeTables, type TableContext } from './context.js';
 
-/** One change of a call: a run of entries that were all `lo`, `hi` before. */
+/** One change of a call: a run of entries that were all `lo`, `hi` before, or what `saved` holds. */
 interface Change {
-  readonly words: Int32Array;
+  readonly bank: Bank;
   readonly at: number;
   readonly count: number;
   readonly lo: number;
   readonly hi: number;
+  /** The entries' words before the change, where they were not all alike; `null` otherwise. */
+  readonly saved: Int32Array | null;
   /** Record of the table that holds the entries; -1 when it is not counted. */
   readonly record: number;
   /** By how much the table's live entries grew. */
@@ -19,43 +22,68 @@ interface Change {
  * What one call changed, so that a failing call can leave everything as it was.
  *
  * One change covers a run of entries, so the log of a large map is as long as its tables are many: mapping
- * 262,144 pages logs 515 changes.
+ * 262,144 pages logs 515 changes. Banks are kept and not their words: a WebAssembly.Memory may grow in the call.
  */
 export class UndoLog {
   readonly #changes: Change[] = [];
 
-  /** Notes a run of entries before it is written. */
-  note(
-    words: Int32Array,
+  /** Notes a run of entries that are all 0 before they are written. */
+  noteRun(bank: Bank, at: number, count: number, record: number): void {
+    this.#changes.push({ bank, at, count, lo: 0, hi: 0, saved: null, record, grew: count, made: -1 });
+  }
+
+  /** Notes one entry before it is written. */
+  noteEntry(
+    bank: Bank,
     at: number,
-    count: number,
     lo: number,
     hi: number,
     record: number,
     grew: number,
     made: number,
   ): void {
-    this.#changes.push({ words, at, count, lo, hi, record, grew, made });
+    this.#changes.push({ bank, at, count: 1, lo, hi, saved: null, record, grew, made });
+  }
+
+  /** Notes a run of entries before they are cleared. */
+  noteClear(bank: Bank, at: number, count: number, record: number, live: number): void {
+    const saved = bank.words.slice(at, at + 2 * count);
+    this.#changes.push({ bank, at, count, lo: 0, hi: 0, saved, record, grew: -live, made: -1 });
+  }
+
+  /** Puts all entries and live counts back, last first. */
+  restore(context: TableContext): void {
+    for (let i = this.#changes.length - 1; i >= 0; i--) {
+      const { bank, at, count, lo, hi, saved, record, grew } = this.#changes[i] as Change;
+      const { words } = bank;
+      if (saved !== null) {
+        words.set(saved, at);
+      } else {
+        for (let entry = at; entry < at + 2 * count; entry += 2) {
+          words[entry] = lo;
+          words[entry + 1] = hi;
+        }
+      }
+      context.counters.entriesWritten += count;
+      context.records?.add(record, -grew);
+    }
   }
 
   /**
-   * Takes all changes back, last first, flushes the range, and frees the tables that the call made.
+   * Takes a failed map back: restores, flushes the range, and frees the tables that the call made.
    *
-   * The flush comes before the frames go back: a cached upper level may still name them.
+   * The flush comes before the frames go back: a cached upper level may still name them. They go back even when the
+   * sink throws; the error that the caller sees is the one that made the map fail.
    */
   rollBack(context: TableContext, first: number, pages: number): void {
-    const made: number[] = [];
-    for (let i = this.#changes.length - 1; i >= 0; i--) {
-      const change = this.#changes[i] as Change;
-      for (let at = change.at, end = change.at + 2 * change.count; at < end; at += 2) {
-        change.words[at] = change.lo;
-        change.words[at + 1] = change.hi;
-      }
-      context.counters.entriesWritten += change.count;
-      context.records?.add(change.record, -change.grew);
-      if (change.made >= 0) made.push(change.made);
+    if (this.#changes.length === 0) return;
+    this.restore(context);
+    const made = this.#changes.map((change) => change.made).filter((pfn) => pfn >= 0);
+    try {
+      flush(context, first, pages, context.plan.pageShift, made);
+    } catch {
+      // A sink must not throw (see FlushSink); the first error is the one worth telling.
     }
-    if (this.#changes.length > 0) flush(context, first, pages, context.plan.pageShift, made);
-    for (const pfn of made) freeTable(context, pfn, 0);
+    freeTables(context, made);
   }
 }

@@ -1,119 +1,122 @@
 import { hex, VmError } from '../errors.js';
 import type { LevelPlan } from '../format/plan.js';
-import { bankOfTable, childPfn, flush, freeTable, isTable, type TableContext } from './context.js';
+import type { Bank } from '../memory/bank.js';
+import {
+  childPfn,
+  flush,
+  freeTables,
+  isOwnAndEmpty,
+  isTable,
+  type TableContext,
+  writableBankOfTable,
+} from './context.js';
 import { addressOf, type PageRange } from './page-range.js';
 import { countLive } from './run-loops.js';
-import { visitTables } from './visit.js';
+import { UndoLog } from './undo-log.js';
 
-/** What one call of `unmap` gathers. */
-interface UnmapCall {
+/** Adjacent entries of one table that are going to be cleared. */
+interface Span {
+  readonly level: LevelPlan;
+  readonly bank: Bank;
+  readonly at: number;
+  readonly count: number;
+  readonly record: number;
+  /** First page that the entries translate. */
+  readonly page: number;
+}
+
+/** A table below the root that the range reaches into, and the entry that points to it. */
+interface Link {
+  readonly pfn: number;
+  readonly level: number;
+  readonly parent: Bank;
+  readonly at: number;
+  readonly parentRecord: number;
+  /** The part of the range inside it. */
+  readonly page: number;
+  readonly pages: number;
+}
+
+/** What the walk of one call finds. */
+interface Findings {
   readonly context: TableContext;
-  readonly reclaim: boolean;
-  /** Hull of the pages whose entries were cleared; empty while `from` is above `to`. */
+  readonly first: number;
+  readonly end: number;
+  readonly spans: Span[];
+  readonly links: Link[];
+}
+
+/** What the flush of one call has to cover: the hull of what was cleared, empty while `to` is below 0. */
+interface Hull {
   from: number;
   to: number;
   /** log2 of the smallest leaf that was cleared. */
   leafShift: number;
-  /** Tables that were emptied and unlinked. */
-  readonly freed: number[];
 }
 
 /**
  * Clears the entries of a range; holes are passed over.
  *
- * One flush covers the hull of the runs that had mappings; none is made when nothing was mapped.
+ * The walk finds what to clear and refuses what it must before anything is changed. One flush covers the hull of the
+ * runs that had mappings; none is made when nothing was mapped. When the sink throws, the entries are put back.
  *
- * @param reclaim - also unlink and free the tables of the engine that this call empties.
- * @throws VmError `EINVAL` when an end of the range lies inside a block; nothing is then changed.
+ * @param reclaim - also unlink and free the tables of this page table that are then empty.
+ * @throws VmError `EINVAL` when an end of the range lies inside a block or run; `EFAULT`, `EPERM` for a table
+ *   without bytes or in read-only memory. Nothing is then changed.
  */
 export function unmapPages(context: TableContext, range: PageRange, reclaim: boolean): void {
-  if (context.records === null || context.records.find(context.root.pfn) < 0) requireBytes(context, range);
-  refuseInsideBlock(context, range.first);
-  refuseInsideBlock(context, range.first + range.pages);
-  const call: UnmapCall = {
-    context,
-    reclaim,
-    from: Number.POSITIVE_INFINITY,
-    to: -1,
-    leafShift: 64,
-    freed: [],
-  };
   const { root } = context;
-  unmapTable(call, 0, root.bank.words, root.word, root.pfn, range.first, range.first, range.pages);
-  if (call.to < 0) return;
-  flush(context, call.from, call.to - call.from, call.leafShift, call.freed);
-  for (const pfn of call.freed) freeTable(context, pfn, 0);
-}
+  const end = range.first + range.pages;
+  const findings: Findings = { context, first: range.first, end, spans: [], links: [] };
+  find(findings, 0, root.bank, root.word, root.pfn, range.first, range.first, range.pages);
 
-/**
- * Visits every table of a range, so that a table without bytes is met before anything is changed.
- *
- * Only tables that the engine did not make can point outside the memory.
- */
-function requireBytes(context: TableContext, range: PageRange): void {
-  visitTables(context, range, () => {});
-}
-
-/**
- * Refuses a boundary that cuts an entry above the last level which is not a table.
- *
- * @param page - the boundary: the page right after it is the first one on its upper side.
- */
-function refuseInsideBlock(context: TableContext, page: number): void {
-  const { plan, counters } = context;
-  if (page === plan.pages) return;
-  let { bank, word } = context.root;
-  let offset = page;
-  for (const level of plan.levels) {
-    const slot = Math.floor(offset / level.pages);
-    const inside = offset - slot * level.pages;
-    if (inside === 0) return;
-    const lo = bank.words[word + 2 * slot] as number;
-    const hi = bank.words[word + 2 * slot + 1] as number;
-    counters.tablesRead++;
-    counters.entriesRead++;
-    if ((lo | hi) === 0) return;
-    if (!isTable(level, lo, hi)) {
-      const start = page - inside;
-      throw new VmError(
-        'EINVAL',
-        `the range ends inside a ${level.level.name} entry of 0x${(2n ** BigInt(level.shift)).toString(16)} bytes`,
-        {
-          address: addressOf(plan.format, page),
-          advice: `name all of it: it starts at ${hex(addressOf(plan.format, start))}`,
-        },
-      );
+  const hull: Hull = { from: Number.POSITIVE_INFINITY, to: -1, leafShift: 64 };
+  // Without a sink nothing can fail from here on, and the old entries need not be kept.
+  const log = context.sink === null ? null : new UndoLog();
+  for (const span of findings.spans) clear(context, span, log, hull);
+  const emptied = new Set<number>();
+  if (reclaim) {
+    // Found top down, so the last ones are at the bottom.
+    for (let i = findings.links.length - 1; i >= 0; i--) {
+      unlinkEmpty(context, findings.links[i] as Link, log, hull, emptied);
     }
-    const child = childPfn(context, lo, hi);
-    bank = bankOfTable(context, child, page);
-    word = bank.wordOf(child, plan.pageShift);
-    offset = inside;
   }
+  if (hull.to < 0) return;
+  try {
+    flush(context, hull.from, hull.to - hull.from, hull.leafShift, [...emptied]);
+  } catch (error) {
+    log?.restore(context);
+    throw error;
+  }
+  freeTables(context, [...emptied]);
 }
 
 /**
- * Clears a part of one table.
+ * Finds the entries of a part of one table.
  *
  * @param offset - first page, counted from the first page that this table translates.
  * @param page - the same page, counted from the start of the root's range.
  */
-function unmapTable(
-  call: UnmapCall,
+function find(
+  findings: Findings,
   levelIndex: number,
-  words: Int32Array,
+  bank: Bank,
   word: number,
   pfn: number,
   offset: number,
   page: number,
   pages: number,
 ): void {
-  const { context } = call;
+  const { context, spans, links } = findings;
   const { plan, counters, records } = context;
   const level = plan.levels[levelIndex] as LevelPlan;
+  const { words } = bank;
   const record = records?.find(pfn) ?? -1;
   counters.tablesRead++;
   if (levelIndex === plan.last) {
-    clearRun(call, level, words, word + 2 * offset, record, page, pages);
+    const at = word + 2 * offset;
+    if (level.level.run !== null) refuseInsideRun(findings, level, words, at, page, pages);
+    spans.push({ level, bank, at, count: pages, record, page });
     return;
   }
   let slot = Math.floor(offset / level.pages);
@@ -128,12 +131,21 @@ function unmapTable(
     if ((lo | hi) !== 0) {
       if (isTable(level, lo, hi)) {
         const child = childPfn(context, lo, hi);
-        const bank = bankOfTable(context, child, at);
-        const childWord = bank.wordOf(child, plan.pageShift);
-        unmapTable(call, levelIndex + 1, bank.words, childWord, child, inside, at, here);
-        if (call.reclaim) unlinkEmpty(call, words, entry, record, child, at, here);
+        const below = writableBankOfTable(context, child, at);
+        links.push({
+          pfn: child,
+          level: levelIndex + 1,
+          parent: bank,
+          at: entry,
+          parentRecord: record,
+          page: at,
+          pages: here,
+        });
+        find(findings, levelIndex + 1, below, below.wordOf(child, plan.pageShift), child, inside, at, here);
       } else {
-        clearRun(call, level, words, entry, record, at, here);
+        if (here !== level.pages) throw insideOf(findings, level, at - inside, level.pages);
+        if (level.level.run !== null) refuseInsideRun(findings, level, words, entry, at, here);
+        spans.push({ level, bank, at: entry, count: 1, record, page: at });
       }
     }
     at += here;
@@ -141,53 +153,78 @@ function unmapTable(
   }
 }
 
-/** Clears adjacent entries that cover `pages` pages from `page` on. */
-function clearRun(
-  call: UnmapCall,
+/** Refuses a range whose end is inside a run of leaves that share a contiguous hint. */
+function refuseInsideRun(
+  findings: Findings,
   level: LevelPlan,
   words: Int32Array,
   at: number,
-  record: number,
   page: number,
   pages: number,
 ): void {
-  const { counters, records } = call.context;
-  const count = pages / level.pages;
-  let live: number;
-  if (record >= 0 && count === level.entries) {
-    live = records?.live(record) ?? 0;
-  } else {
-    live = countLive(words, at, count);
-    counters.entriesRead += count;
+  const { run } = level.level;
+  if (run === null) return;
+  const runPages = run.entries * level.pages;
+  const isMarked = (entry: number): boolean =>
+    (((words[entry] as number) & run.set.lo) ^ run.set.lo) === 0 &&
+    (((words[entry + 1] as number) & run.set.hi) ^ run.set.hi) === 0;
+  const end = page + pages;
+  const last = at + 2 * (pages / level.pages - 1);
+  if (page === findings.first && page % runPages !== 0 && isMarked(at)) {
+    throw insideOf(findings, level, page - (page % runPages), runPages);
   }
+  if (end === findings.end && end % runPages !== 0 && isMarked(last)) {
+    throw insideOf(findings, level, end - (end % runPages), runPages);
+  }
+}
+
+/** The error of a range that cuts a larger leaf or a run which starts at page `start`. */
+function insideOf(findings: Findings, level: LevelPlan, start: number, pages: number): VmError {
+  const { format, pageShift } = findings.context.plan;
+  const cut = findings.first > start ? findings.first : findings.end;
+  const size = (BigInt(pages) << BigInt(pageShift)).toString(16);
+  const what = pages === level.pages ? `a ${level.level.name} entry` : `a run of ${level.level.name} entries`;
+  return new VmError('EINVAL', `the range ends inside ${what} of 0x${size} bytes`, {
+    address: addressOf(format, cut),
+    advice: `name all of it: it starts at ${hex(addressOf(format, start))}`,
+  });
+}
+
+function clear(context: TableContext, span: Span, log: UndoLog | null, hull: Hull): void {
+  const { level, bank, at, count, record, page } = span;
+  const { counters, records } = context;
+  const live = countLive(bank.words, at, count);
+  counters.entriesRead += count;
   if (live === 0) return;
-  words.fill(0, at, at + 2 * count);
+  log?.noteClear(bank, at, count, record, live);
+  bank.words.fill(0, at, at + 2 * count);
   counters.entriesWritten += live;
   records?.add(record, -live);
-  call.from = Math.min(call.from, page);
-  call.to = Math.max(call.to, page + pages);
-  call.leafShift = Math.min(call.leafShift, level.shift);
+  widen(hull, page, count * level.pages, level.shift);
 }
 
 /** Takes an emptied table out of its parent. */
 function unlinkEmpty(
-  call: UnmapCall,
-  words: Int32Array,
-  entry: number,
-  parent: number,
-  child: number,
-  page: number,
-  pages: number,
+  context: TableContext,
+  link: Link,
+  log: UndoLog | null,
+  hull: Hull,
+  emptied: Set<number>,
 ): void {
-  const { counters, records, plan } = call.context;
-  const record = records?.find(child) ?? -1;
-  if (records === null || record < 0 || records.live(record) !== 0) return;
-  words[entry] = 0;
-  words[entry + 1] = 0;
-  counters.entriesWritten++;
-  records.add(parent, -1);
-  call.freed.push(child);
-  call.from = Math.min(call.from, page);
-  call.to = Math.max(call.to, page + pages);
-  call.leafShift = Math.min(call.leafShift, plan.pageShift);
+  const { pfn, level, parent, at, parentRecord, page, pages } = link;
+  if (emptied.has(pfn) || !isOwnAndEmpty(context, pfn, level, page)) return;
+  const { words } = parent;
+  log?.noteEntry(parent, at, words[at] as number, words[at + 1] as number, parentRecord, -1, -1);
+  words[at] = 0;
+  words[at + 1] = 0;
+  context.counters.entriesWritten++;
+  context.records?.add(parentRecord, -1);
+  emptied.add(pfn);
+  widen(hull, page, pages, context.plan.pageShift);
+}
+
+function widen(hull: Hull, page: number, pages: number, leafShift: number): void {
+  hull.from = Math.min(hull.from, page);
+  hull.to = Math.max(hull.to, page + pages);
+  hull.leafShift = Math.min(hull.leafShift, leafShift);
 }

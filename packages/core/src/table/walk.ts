@@ -32,8 +32,10 @@ export interface WalkStep {
 export interface WalkLeaf {
   /** Index into `format.levels`. */
   readonly level: number;
-  /** log2 of the leaf's size in bytes. */
+  /** log2 of the size that the leaf's level covers, in bytes. */
   readonly leafShift: number;
+  /** log2 of the bytes of the run that the leaf is part of, by its contiguous or NAPOT mark; `null` for none. */
+  readonly runShift: number | null;
   /** Physical address of the leaf's first byte. */
   readonly pa: bigint;
   /** Its first frame, in base pages. */
@@ -148,13 +150,10 @@ function found(
 ): Walk {
   const { format, pageShift } = plan;
   const entry = path[path.length - 1] as Words;
-  const isNapot =
-    level.level.run?.style === 'napot' &&
-    matches(entry, { mask: level.level.run.set, value: level.level.run.set });
-  const runShift = isNapot ? Math.log2(level.level.run?.entries ?? 1) : 0;
-  const leafShift = level.shift + runShift;
   const pfn = leafFrame(plan, level, entry.lo, entry.hi, vaHi, vaLo);
-  const size = 1n << BigInt(leafShift);
+  const { run } = level.level;
+  const isInRun = run !== null && matches(entry, { mask: run.set, value: run.set });
+  const size = 1n << BigInt(level.shift);
   const page = BigInt(pfn) << BigInt(pageShift);
   const fault = access === undefined ? null : format.check(path, access, controls);
   return {
@@ -162,7 +161,8 @@ function found(
     steps,
     leaf: {
       level: level.index,
-      leafShift,
+      leafShift: level.shift,
+      runShift: isInRun ? level.shift + Math.log2(run.entries) : null,
       pa: page - (page % size),
       pfn: Number((page - (page % size)) >> BigInt(pageShift)),
       protection: format.decode(entry, level.index),

@@ -9,7 +9,7 @@ import type {
   Shape,
   Words,
 } from '@vmarea/core';
-import { mask, matches, or, protection, toBigint, VmError, words, ZERO } from '@vmarea/core';
+import { mask, matches, protection, toBigint, VmError, words, ZERO } from '@vmarea/core';
 
 /**
  * arm64 stage 1, written down as data to prove that the contract can say it (Arm ARM, D8.3: descriptor
@@ -137,12 +137,19 @@ export function arm64(options: Arm64Shape): PageTableFormat {
         memory: TYPES[Number((entry >> 2n) & 7n)] ?? 'normal',
         accessed: (entry & AF) !== 0n,
         dirty: write && (entry & AP_READ_ONLY) === 0n,
-        extra: entry & ~(PORTABLE | AF | share | fieldMask),
+        extra: entry & ~(PORTABLE | AF | CONT | share | fieldMask),
       });
     },
-    owned: (level) => or(words(PORTABLE), words(typeBits(level))),
+    change(leaf, wanted, level) {
+      const owned = PORTABLE & ~(DBM | AP_READ_ONLY);
+      const before = toBigint(leaf);
+      const wasDirty = (before & DBM) !== 0n && (before & AP_READ_ONLY) === 0n;
+      const rights = (wanted.write ? DBM : 0n) | (wanted.write && wasDirty ? 0n : AP_READ_ONLY);
+      const kept = before & ~(owned | DBM | AP_READ_ONLY);
+      return words(kept | (toBigint(this.encode(wanted, level)) & owned) | rights);
+    },
     relevel(leaf, _from, to) {
-      return words((toBigint(leaf) & ~0b11n) | typeBits(to));
+      return words((toBigint(leaf) & ~(0b11n | CONT)) | typeBits(to));
     },
     needsBreak: (before, after) => before.lo !== after.lo || before.hi !== after.hi,
     permissions(path): Permissions {
@@ -172,9 +179,10 @@ export function arm64(options: Arm64Shape): PageTableFormat {
       const allowed = this.permissions(path, controls)[access.user ? 'user' : 'kernel'];
       return allowed[access.kind] ? null : { kind: 'permission', level: path.length - 1 };
     },
-    touch: (entry, kind) => (kind === 'leaf' ? or(entry, words(AF)) : entry),
+    // As with FEAT_HAFDBS switched off: hardware sets nothing.
+    touch: (entry) => entry,
     faultCode(fault) {
-      const base = {
+      const kinds = {
         'address-size': 0,
         'not-present': 4,
         reserved: 4,
@@ -182,8 +190,11 @@ export function arm64(options: Arm64Shape): PageTableFormat {
         'access-flag': 8,
         permission: 12,
       };
-      const armLevel = 3 - (levels.length - 1 - fault.level);
-      return { name: 'FSC', code: (base[fault.kind as keyof typeof base] ?? 0x14) + armLevel };
+      const kind = kinds[fault.kind as keyof typeof kinds] ?? 0x14;
+      // Levels count up to 3 at the last; an address outside the range is a fault of level 0, wherever walks begin.
+      const armLevel = fault.kind === 'address' ? 0 : 3 - (levels.length - 1 - fault.level);
+      const below = { 0: 0x29, 4: 0x2b, 20: 0x13 }[kind];
+      return { name: 'FSC', code: armLevel < 0 && below !== undefined ? below : kind + armLevel };
     },
   };
 }

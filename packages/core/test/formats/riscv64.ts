@@ -1,5 +1,5 @@
 import type { Level, Match, PageTableFormat, Permissions, Protection, Rule, Words } from '@vmarea/core';
-import { mask, or, protection, toBigint, VmError, words, ZERO } from '@vmarea/core';
+import { mask, protection, toBigint, VmError, words, ZERO } from '@vmarea/core';
 
 /**
  * riscv64 Sv39, Sv48 and Sv57 with Svnapot and Svpbmt, written down as data to prove that the contract can
@@ -68,7 +68,7 @@ export function riscv64(depth: 3 | 4 | 5): PageTableFormat {
   const portable = V | R | W | X | U | G | PBMT;
   const field = mask(10, 53);
 
-  return {
+  const format: PageTableFormat = {
     name: `riscv64-sv${12 + 9 * depth}`,
     pageShift: 12,
     paBits: 56,
@@ -104,11 +104,12 @@ export function riscv64(depth: 3 | 4 | 5): PageTableFormat {
         accessed: (e & A) !== 0n,
         dirty: (e & D) !== 0n,
         memory: TYPES[Number((e >> 61n) & 3n)] ?? 'normal',
-        extra: e & ~(portable | A | D | field),
+        extra: e & ~(portable | A | D | N | field),
       });
     },
-    owned: () => words(portable),
-    relevel: (leaf) => leaf,
+    change: (leaf, wanted, level) =>
+      words((toBigint(leaf) & ~portable) | (toBigint(format.encode(wanted, level)) & portable)),
+    relevel: (leaf) => words(toBigint(leaf) & ~N),
     needsBreak: () => false,
     permissions(path): Permissions {
       const e = toBigint(path[path.length - 1] as Words);
@@ -124,11 +125,16 @@ export function riscv64(depth: 3 | 4 | 5): PageTableFormat {
       const wanted = access.kind === 'write' ? A | D : A;
       return (e & wanted) === wanted ? null : { kind: 'access-flag', level };
     },
-    touch: (entry, kind, access) =>
-      kind === 'leaf' ? or(entry, words(access.kind === 'write' ? A | D : A)) : entry,
-    faultCode: (_fault, access) => ({
+    // Svade: hardware sets nothing.
+    touch: (entry) => entry,
+    // Page faults; access faults where a table has no bytes.
+    faultCode: ({ kind }, access) => ({
       name: 'scause',
-      code: { execute: 12, read: 13, write: 15 }[access.kind],
+      code:
+        kind === 'external'
+          ? { execute: 1, read: 5, write: 7 }[access.kind]
+          : { execute: 12, read: 13, write: 15 }[access.kind],
     }),
   };
+  return format;
 }
