@@ -34,7 +34,10 @@ export interface X8664Options {
    * address nor reserved: table entries carry it, leaves say it in `extra`.
    */
   readonly encryptionBit?: number;
-  /** Whose manual. `amd` reserves bit 8 in the PGD (and P4D), which Intel ignores. Default `intel`. */
+  /**
+   * Whose manual. `amd` reserves bit 8 in the PGD (and P4D), which Intel ignores; since its levels then differ,
+   * `translateWords` takes a slower walk. Default `intel`.
+   */
   readonly vendor?: 'intel' | 'amd';
 }
 

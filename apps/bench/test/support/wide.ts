@@ -36,7 +36,7 @@ export const wide: Configuration = {
     controls: {},
     encode: (_, depth) => words(depth === 2 ? 3n : 1n),
     decode: () => protection(),
-    owned: () => words(3n),
+    change: (leaf) => leaf,
     relevel: (leaf) => leaf,
     needsBreak: () => false,
     permissions: () => {
