@@ -11,9 +11,14 @@ import type { MemoryType, Protection } from './protection.js';
  * root for both halves (`sign`).
  */
 export interface VirtualRange {
-  /** Bits of an address that the tables translate: the sum of the level bits and `pageShift`. */
+  /** Bits of an address that the tables translate: the sum of the level bits and `pageShift`; at most 63. */
   readonly bits: number;
-  /** What all bits above must be: 0, 1, or copies of bit `bits - 1` (canonical addresses). */
+  /**
+   * What all bits above must be: 0, 1, or copies of bit `bits - 1` (canonical addresses).
+   *
+   * Source: SDM vol. 1, "Canonical Addressing"; Arm ARM D8.2, input address ranges of TTBR0_EL1 and TTBR1_EL1; RISC-V
+   * privileged specification, Sv39: bits 63–39 must equal bit 38.
+   */
   readonly upper: 'zeros' | 'ones' | 'sign';
 }
 
@@ -33,24 +38,48 @@ export interface VirtualRange {
 export interface PageTableFormat<C extends Controls = Controls> {
   /** Name for people and for `--format`: `x86-64`, `arm64-16k-47`. */
   readonly name: string;
-  /** log2 of the base page in bytes: 12, 14 or 16. A table fills one base page. */
+  /**
+   * log2 of the base page in bytes: 12, 14 or 16. A table fills one base page, the root perhaps less or more.
+   *
+   * Source: SDM vol. 3A, Paging (4 KiB); Arm ARM D8.2, translation granules; RISC-V privileged specification, PAGESIZE.
+   */
   readonly pageShift: number;
-  /** Width of a physical address in bits; frames at or above `2 ** (paBits - pageShift)` are refused. */
+  /**
+   * Width of a physical address in bits, up to 56; frames at or above `2 ** (paBits - pageShift)` are refused.
+   *
+   * Source: CPUID MAXPHYADDR (SDM vol. 3A, Paging); TCR_EL1.IPS and ID_AA64MMFR0_EL1.PARange; RISC-V: 56.
+   */
   readonly paBits: number;
   /** Which virtual addresses a root translates. */
   readonly range: VirtualRange;
-  /** Entries that match are looked at by the MMU; others that are not 0 are `absent`. */
+  /**
+   * Entries that match are looked at by the MMU; others that are not 0 are `absent`. Bit 0 in every known format: x86-64
+   * P, arm64 valid, riscv64 V.
+   */
   readonly present: Match;
-  /** Root first; one to five. Each level's shift is the sum of the bits below it and `pageShift`. */
+  /**
+   * Root first; one to five. Each level's shift is the sum of the bits below it and `pageShift`.
+   *
+   * Source: SDM vol. 3A, Paging, 4-level and 5-level; Arm ARM D8.2.6 to D8.2.8, levels −1 to 3 per granule, and D8.3, which
+   * levels hold blocks; RISC-V Sv39 to Sv57, leaves at every level.
+   */
   readonly levels: readonly Level[];
   /**
    * Where the physical address stands in an entry, at every level. A leaf above the last level uses only the
-   * bits at or above its size.
+   * bits at or above its size. Entry bits 31..0 of the pfn must be one field; higher ones may stand elsewhere.
+   *
+   * Source: SDM vol. 3A, figure of the paging-structure entries (51:12); Arm ARM D8.3 (47:n; 49:n with 9:8 when DS = 1; 15:12
+   * with the 64K granule and 52 bits); RISC-V PTE, PPN at 53:10.
    */
   readonly address: readonly AddressField[];
-  /** What an entry that points to a table carries beside the address (x86-64 Linux: 0x067). */
+  /**
+   * What an entry that points to a table carries beside the address, at every level. It must be a table there.
+   *
+   * Source: Linux, `_PAGE_TABLE` 0x067 (arch/x86/include/asm/pgtable_types.h); `PMD_TYPE_TABLE | PMD_TABLE_AF |
+   * PMD_TABLE_UXN` 0x1000000000000403 (arch/arm64/include/asm/pgtable-hwdef.h).
+   */
   readonly tableEntry: Words;
-  /** The memory types that `encode` can say. */
+  /** The memory types that `encode` can say; `decode` gives no others. */
   readonly memoryTypes: readonly MemoryType[];
   /** The controls a walk uses when none are given: a current kernel's. */
   readonly controls: C;
@@ -96,10 +125,19 @@ export interface PageTableFormat<C extends Controls = Controls> {
    */
   needsBreak(before: Words, after: Words, level: number): boolean;
 
-  /** What the translation allows, over all levels. */
+  /**
+   * What the translation allows, over all levels: what tables forbid (x86-64 R/W, U/S, NX; arm64 APTable, PXNTable,
+   * UXNTable), a leaf cannot allow.
+   *
+   * @param path - complete, its last entry a leaf that breaks no rule.
+   */
   permissions(path: readonly Words[], controls: C): Permissions;
 
-  /** The fault of an access to a page that is mapped, or `null` when it is allowed. */
+  /**
+   * The fault of an access to a page that is mapped, or `null` when it is allowed.
+   *
+   * @param path - as for `permissions`; entries that break a rule have faulted before.
+   */
   check(path: readonly Words[], access: Access, controls: C): Fault | null;
 
   /**
