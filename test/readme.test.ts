@@ -9,6 +9,10 @@ const examples = {
   '../README.md': { file: './examples/root.ts', run: () => import('./examples/root.js') },
   '../packages/core/README.md': { file: './examples/core.ts', run: () => import('./examples/core.js') },
   '../packages/x86-64/README.md': { file: './examples/x86-64.ts', run: () => import('./examples/x86-64.js') },
+  '../packages/x86-64-la57/README.md': {
+    file: './examples/x86-64-la57.ts',
+    run: () => import('./examples/x86-64-la57.js'),
+  },
 };
 
 describe.each(Object.entries(examples))('the example in %s', (readme, { file, run }) => {

@@ -1,0 +1,86 @@
+import {
+  FrameAllocator,
+  hex,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  toBigint,
+  VmError,
+  validateFormat,
+} from '@vmarea/core';
+import { x8664, x8664Linux } from '@vmarea/x86-64';
+import { describe, expect, test } from 'vitest';
+import { configurations, x8664La57, x8664La57FromRegisters, x8664La57Linux } from '../src/index.js';
+
+const format = x8664La57({ paBits: 46 });
+const four = x8664({ paBits: 46 });
+
+describe('the format', () => {
+  test('is that of 4 levels with one more on top', () => {
+    validateFormat(format);
+    expect(format.levels.slice(2)).toEqual(four.levels.slice(1));
+    // The P4D is the old PGD: tables only, PS reserved. The PGD looks the same, 9 bits higher.
+    const [pgd, p4d] = format.levels;
+    expect(p4d).toEqual({ ...four.levels[0], name: 'P4D' });
+    expect(pgd).toEqual({ ...p4d, name: 'PGD', shift: 48 });
+    expect(format.range).toEqual({ bits: 57, upper: 'sign' });
+  });
+
+  test('encodes as 4 levels do', () => {
+    for (const [name, named] of Object.entries(x8664La57Linux().protections)) {
+      for (const level of [2, 3, 4]) {
+        expect(toBigint(format.encode(named, level)), name).toBe(toBigint(four.encode(named, level - 1)));
+      }
+    }
+  });
+
+  test.each([
+    [0x00ffffffffffffffn, null],
+    [0x0100000000000000n, 'address'],
+    [0xfeffffffffffffffn, 'address'],
+    [0xff00000000000000n, null],
+    [0xffffffffffffffffn, null],
+  ])('canonical at %s', (va, fault) => {
+    const memory = PhysicalMemory.create({ bytes: 0x10000 });
+    const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
+    expect(table.walk(va).fault?.kind).toBe(fault ?? 'not-present');
+    const page = va & ~0xfffn;
+    if (fault !== null) expect(() => table.map(page, [7], protection())).toThrow(VmError);
+    else {
+      table.map(page, [7], protection());
+      expect(table.translate(va)).toBe(0x7000n | (va & 0xfffn));
+      expect(table.walk(va).steps.map(({ name }) => name)).toEqual(['PGD', 'P4D', 'PUD', 'PMD', 'PTE']);
+    }
+  });
+});
+
+describe('Linux', () => {
+  test('has its window at __VMALLOC_BASE_L5, and it ends a byte early', () => {
+    const { window, leaves, protections } = x8664La57Linux();
+    expect(hex(window.start)).toBe('0xffa0000000000000');
+    expect(hex(window.end)).toBe('0xffd1ffffffffffff');
+    expect(leaves).toEqual(x8664Linux().leaves);
+    expect(protections).toEqual(x8664Linux().protections);
+  });
+
+  test('is one configuration', () => {
+    expect(configurations.map(({ name }) => name)).toEqual(['x86-64-la57']);
+  });
+});
+
+describe('registers', () => {
+  const linux = { cr0: 0x80050033, cr3: 0x144219000, cr4: 0x751ef0, efer: 0xd01 };
+
+  test('with LA57 select it', () => {
+    const state = x8664La57FromRegisters(linux);
+    expect(state.format.name).toBe('x86-64-la57');
+    expect(state.root).toBe(0x144219000n);
+    expect(state.controls).toMatchObject({ wp: true, smep: true, smap: true });
+  });
+
+  test('without it are refused', () => {
+    expect(() => x8664La57FromRegisters({ ...linux, cr4: 0x750ef0 })).toThrow(
+      'CR4.LA57 (bit 12) is clear; 4-level tables are another format: use x8664FromRegisters of @vmarea/x86-64',
+    );
+  });
+});
