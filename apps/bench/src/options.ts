@@ -17,7 +17,9 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
     if (!argument.startsWith('--') || argument === '--') {
       const file = names.find((name) => definition[name]?.valueHint === 'FILE');
       const hint =
-        file === undefined || argument.startsWith('-') ? '' : `, a file is given with --${file} FILE`;
+        file === undefined || argument.startsWith('-')
+          ? ''
+          : `, a file is given with --${file} FILE, another command stands in place of this one`;
       throw new UsageError(`unexpected argument '${printable(argument)}'; options start with --${hint}`);
     }
     const equals = argument.indexOf('=');

@@ -164,7 +164,7 @@ test('one address bit less, and the root of the guest is out of reach', () => {
       0xffffffffb9200000n,
     );
   expect(walk(33).fault).toBeNull();
-  expect(() => walk(32)).toThrow('is not a physical address of 32 bits');
+  expect(() => walk(32)).toThrow('does not fit 32 address bits');
 });
 
 function nameOf(found: Protection, named: Record<string, Protection>): string {

@@ -92,10 +92,7 @@ describe('layout --json', () => {
     // 4 PiB are more than a window of 32 TiB.
     const huge = '0x0-0x0 4503599627370496 a+0x1/0x2 sparse\n';
     const far = '0x0-0x0 8192 a+0x1/0x2 phys=0xfffffffffffff000 ioremap\n';
-    const result = await json(
-      ['--format', 'x86-64', '--leaves', 'base', '--vmallocinfo', '-'],
-      huge + far,
-    );
+    const result = await json(['--format', 'x86-64', '--leaves', 'base', '--vmallocinfo', '-'], huge + far);
     expect(result.rows.map((row) => row.areas)).toEqual(
       result.rows.map(() => ({
         placed: 1,
@@ -189,7 +186,7 @@ describe('layout refuses with exit code 2 and no stack trace', () => {
     [['--format', 'x86-64,'], '--format has an empty name; installed: '],
     [
       ['saved.txt'],
-      "unexpected argument 'saved.txt'; options start with --, a file is given with --vmallocinfo FILE",
+      "unexpected argument 'saved.txt'; options start with --, a file is given with --vmallocinfo FILE, another command stands in place of this one",
     ],
     [['--leaves', 'all'], "--leaves must be base, huge or both, not 'all'"],
     [['--format', 'x86-65'], "unknown format 'x86-65'\nDid you mean x86-64?\n"],

@@ -112,6 +112,9 @@ export class AreaMap {
     const guardBytes = options.guardBytes ?? 0;
     const total = pages + this.#pages(guardBytes, 'guard');
     const align = options.align ?? this.#pageBytes;
+    if (typeof align !== 'bigint') {
+      throw new VmError('EINVAL', `the alignment is a ${typeof align}, expected a bigint of bytes`);
+    }
     if (align < this.#pageBytes || (align & (align - 1n)) !== 0n) {
       throw new VmError(
         'EINVAL',
@@ -180,6 +183,9 @@ export class AreaMap {
 
   /** A length in pages. */
   #pages(bytes: number | bigint, what: string): number {
+    if (typeof bytes !== 'number' && typeof bytes !== 'bigint') {
+      throw new VmError('EINVAL', `the ${what} is a ${typeof bytes}, expected a number or bigint of bytes`);
+    }
     if (typeof bytes === 'number' && !Number.isSafeInteger(bytes)) {
       throw new VmError('EINVAL', `${what} ${bytes} is not a whole number of bytes`);
     }

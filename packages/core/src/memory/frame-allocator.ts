@@ -113,6 +113,16 @@ export class FrameAllocator {
   }
 
   /**
+   * True when a block of this order starts at this frame and is allocated. Changes nothing.
+   *
+   * @param pfn - any number.
+   * @param order - log2 of its frames: 0 (when absent) to 18.
+   */
+  isAllocated(pfn: number, order: number = 0): boolean {
+    return headOf(this.#state, pfn) === order + 1;
+  }
+
+  /**
    * Allocates a block, or returns -1 when no block is large enough.
    *
    * @param order - log2 of its frames: 0 (when absent) to 18.

@@ -107,22 +107,50 @@ function physical(context: TableContext, pfn: number): string {
 /**
  * Takes a frame for a new table, zeroes it and starts its record.
  *
+ * A table belongs to the owner of the table above it: whoever destroys a tree frees all that engines put into it. Below
+ * a table that no engine made, it belongs to this page table.
+ *
+ * @param parent - record of the table above; -1 for a root, or where there is none.
  * @param order - log2 of the adjacent frames; above 0 only for a large root.
- * @throws VmError `ENOMEM` when the allocator has none; `EPERM` when the table is only read.
+ * @param page - index of the first page that the table translates, for the message.
+ * @throws VmError `ENOMEM` when the allocator has none; `EPERM` when the table is only read; `EINVAL` when a large root
+ *   does not get adjacent bytes.
  */
-export function newTable(context: TableContext, level: number, order: number): number {
+export function newTable(
+  context: TableContext,
+  level: number,
+  parent: number,
+  order: number,
+  page: number,
+): number {
   const { frames, records, plan, counters } = context;
   if (frames === null || records === null) throw readOnly();
   const pfn = frames.tryAllocate(order);
   if (pfn < 0) {
     throw new VmError('ENOMEM', `no frame for a ${plan.levels[level]?.level.name} table`, {
+      ...(parent < 0 ? {} : { address: addressOf(plan.format, page) }),
       advice: 'give the allocator more frames with bytes, or unmap with `reclaim`',
     });
   }
-  const bank = bankOfTable(context, pfn, 0);
-  const word = bank.wordOf(pfn, plan.pageShift);
+  const bank = context.memory.bankOf(pfn, plan.pageShift);
+  const word = bank?.wordOf(pfn, plan.pageShift) ?? -1;
+  const beyond = 2 ** order - 1;
+  if (
+    bank === null ||
+    !bank.writable ||
+    bank.wordOf(pfn + beyond, plan.pageShift) !== word + beyond * plan.pageWords
+  ) {
+    frames.free(pfn, order);
+    throw new VmError(
+      'EINVAL',
+      `the frames at ${physical(context, pfn)} have no adjacent bytes that can be written`,
+      {
+        advice: 'give the allocator frames of one bank',
+      },
+    );
+  }
   bank.words.fill(0, word, word + plan.pageWords * 2 ** order);
-  records.enter(pfn, level, context.owner);
+  records.enter(pfn, level, parent < 0 ? context.owner : records.ownerOf(parent));
   counters.tablesAllocated++;
   return pfn;
 }
@@ -135,7 +163,12 @@ export function freeTables(context: TableContext, pfns: readonly number[]): void
   context.counters.tablesFreed += pfns.length;
 }
 
-/** True when this page table made the table, for this level, and every entry of it is 0. */
+/**
+ * True when this page table made the table, for this level, and every entry of it is 0.
+ *
+ * A count above 0 is believed without a scan: entries that somebody else cleared only keep a table from being
+ * reclaimed.
+ */
 export function isOwnAndEmpty(context: TableContext, pfn: number, level: number, page: number): boolean {
   const { records, owner, plan, counters } = context;
   const record = records?.find(pfn) ?? -1;

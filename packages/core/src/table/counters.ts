@@ -1,5 +1,6 @@
 /**
- * Exact work of a table's calls, in place of time: the same call on the same tables always counts the same.
+ * Exact work of a table's calls, in place of time: the same call on the same tables always counts the same. What others
+ * wrote into the tables may be counted as if it were the engine's.
  *
  * `translate` and `translateWords` are not counted: a counter would cost more than their checks.
  */

@@ -21,16 +21,23 @@ export function destroyTables(context: TableContext): void {
   }
   const tables = new Set<number>();
   collect(context, 0, root.pfn, 0, tables);
-  flush(context, 0, plan.pages, plan.pageShift, [root.pfn, ...tables]);
-  if (plan.rootOrder === 0) {
-    freeTables(context, [root.pfn, ...tables]);
-  } else {
-    freeTables(context, [...tables]);
-    context.frames?.free(root.pfn, plan.rootOrder);
-    records.leave(root.pfn);
-    context.counters.tablesFreed++;
+  if (context.frames?.isAllocated(root.pfn, plan.rootOrder) !== true) throw freedByOthers(root.pfn);
+  for (const pfn of tables) {
+    if (!context.frames.isAllocated(pfn, 0)) throw freedByOthers(pfn);
   }
+  flush(context, 0, plan.pages, plan.pageShift, [root.pfn, ...tables]);
+  freeTables(context, [...tables]);
+  context.frames.free(root.pfn, plan.rootOrder);
+  records.leave(root.pfn);
+  context.counters.tablesFreed++;
   context.isDestroyed = true;
+}
+
+function freedByOthers(pfn: number): VmError {
+  return new VmError(
+    'EINVAL',
+    `the table in frame 0x${pfn.toString(16)} was freed behind this page table's back`,
+  );
 }
 
 /** Adds the own tables below a table. A table met again (a self-map, two entries with one table) counts once. */

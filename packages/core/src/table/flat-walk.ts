@@ -145,7 +145,6 @@ export class FlatWalk implements Translator {
       bank.linear &&
       format.range.bits >= 32 &&
       bank.base % BigInt(2 ** pageShift) === 0n &&
-      mayHoldTables(plan, bank) &&
       // A word's index has 32 bits in the window, and 31 in the bank: 8 GiB.
       bank.bytes < 2 ** 33 &&
       windowOf(plan, bank).frameBits + pageShift - 2 <= 32 &&
@@ -223,16 +222,6 @@ function wordOfSlot({ shift, entries }: LevelPlan, step: number): number {
   if (step === 1) return end <= 32 ? 0 : -1;
   if (step > 2 && shift >= 32) return 32;
   return step < 4 && shift >= 16 && end <= 48 ? 16 : -1;
-}
-
-/** False when the address of every frame of the bank has a bit that a table entry must not have. */
-function mayHoldTables({ address, levels, pageShift }: Plan, bank: Bank): boolean {
-  const { table } = levels[0] as LevelPlan;
-  const first = Number(bank.base >> BigInt(pageShift));
-  const high = Math.floor(first / 4294967296);
-  const lo = addressLo(address, first | 0, high);
-  const hi = addressHi(address, first | 0, high);
-  return ((lo & table.maskLo & ~table.valueLo) | (hi & table.maskHi & ~table.valueHi)) === 0;
 }
 
 function isSameMatch(a: FastMatch, b: FastMatch): boolean {

@@ -52,7 +52,13 @@ export function scatteredSource(frames: FrameList, limit: number): FrameSource {
  * @throws VmError `EINVAL` when the range does not fit below `limit`.
  */
 export function linearSource(start: number, pages: number, limit: number): FrameSource {
-  if (start + pages > limit) throw badFrame(start + pages - 1, pages - 1, limit);
+  if (start + pages > limit) {
+    throw new VmError(
+      'EINVAL',
+      `the physical range of frames 0x${start.toString(16)} to 0x${(start + pages - 1).toString(16)} is too high`,
+      { advice: `this format's frames end at 0x${(limit - 1).toString(16)}` },
+    );
+  }
   return { narrow: null, wide: null, start };
 }
 

@@ -35,7 +35,7 @@ interface MapCall {
   readonly hasFlags: Uint8Array;
   readonly log: UndoLog;
   /** Tables that a larger leaf replaced: freed when the call has succeeded. */
-  readonly replaced: number[];
+  readonly replaced: Set<number>;
 }
 
 /**
@@ -64,17 +64,17 @@ export function mapPages(
     flagsHi: new Int32Array(levels),
     hasFlags: new Uint8Array(levels),
     log: new UndoLog(),
-    replaced: [],
+    replaced: new Set(),
   };
   // A protection that cannot be said is refused before a table is made.
   needFlags(call, plan.levels[plan.last] as LevelPlan);
   try {
     mapTable(call, 0, root.bank, root.word, root.pfn, false, range.first, 0, range.pages);
+    freeTables(context, [...call.replaced]);
   } catch (error) {
     call.log.rollBack(context, range.first, range.pages);
     throw error;
   }
-  freeTables(context, call.replaced);
 }
 
 /** Asks the format for a level's leaf bits, once per call: a call without blocks never asks for theirs. */
@@ -194,8 +194,8 @@ function descend(
   context.counters.entriesRead++;
   let child: number;
   if (isNew) {
-    child = newTable(context, level.index + 1, 0);
     const record = context.records?.find(pfn) ?? -1;
+    child = newTable(context, level.index + 1, record, 0, call.first + at);
     call.log.noteEntry(bank, entry, 0, 0, record, 1, child);
     writeTableEntry(context, words, entry, child);
     context.records?.add(record, 1);
@@ -242,7 +242,7 @@ function writeBlock(
     bank.words[entry + 1] = 0;
     counters.entriesWritten++;
     flush(context, call.first + at, level.pages, plan.pageShift, [...empty]);
-    call.replaced.push(...empty);
+    for (const table of empty) call.replaced.add(table);
   } else {
     throw occupied(call, level, bank.words, entry, at);
   }

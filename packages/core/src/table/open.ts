@@ -2,8 +2,8 @@ import { VmError } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { type LevelPlan, type Plan, planOf } from '../format/plan.js';
-import type { FrameAllocator } from '../memory/frame-allocator.js';
-import type { PhysicalMemory } from '../memory/physical-memory.js';
+import { FrameAllocator } from '../memory/frame-allocator.js';
+import { PhysicalMemory } from '../memory/physical-memory.js';
 import { bankOfTable, newTable, TableContext, type TablePlace } from './context.js';
 import type { FlushSink } from './flush.js';
 
@@ -38,11 +38,21 @@ const MIN_ROOT_BYTES = 64;
 
 /** Makes the context of a new root, or of one that exists. */
 export function makeContext<C extends Controls>(options: PageTableOptions<C> | OpenOptions<C>): TableContext {
+  if (!(options?.memory instanceof PhysicalMemory) || typeof options.format !== 'object') {
+    throw new VmError('EINVAL', 'a page table needs `format` and `memory`', {
+      advice: 'memory is a PhysicalMemory: PhysicalMemory.over(buffer) makes one',
+    });
+  }
   const plan = planOf(options.format as PageTableFormat);
   const { memory } = options;
   const frames = options.frames ?? null;
   if (frames === null && !('root' in options)) {
     throw new VmError('EINVAL', 'a page table needs `frames` for its tables, or the `root` of existing ones');
+  }
+  if (frames !== null && !(frames instanceof FrameAllocator)) {
+    throw new VmError('EINVAL', '`frames` is no FrameAllocator', {
+      advice: 'new FrameAllocator(memory) makes one',
+    });
   }
   if (frames !== null) checkFrames(plan, memory, frames);
   const context = new TableContext(plan, memory, frames, options.sink ?? null);
@@ -52,7 +62,7 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C> | O
 
 function newRoot(context: TableContext): TablePlace {
   const { plan } = context;
-  const pfn = newTable(context, 0, plan.rootOrder);
+  const pfn = newTable(context, 0, -1, plan.rootOrder, 0);
   const bank = bankOfTable(context, pfn, 0);
   return { pfn, bank, word: bank.wordOf(pfn, plan.pageShift) };
 }
@@ -87,10 +97,12 @@ function checkFrames(plan: Plan, memory: PhysicalMemory, frames: FrameAllocator)
 
 function openRoot(plan: Plan, memory: PhysicalMemory, root: bigint): TablePlace {
   const { pageShift } = plan;
-  if (typeof root !== 'bigint' || root < 0n || root >> BigInt(plan.format.paBits) !== 0n) {
+  if (typeof root !== 'bigint')
+    throw new VmError('EINVAL', `the root is a ${typeof root}, expected a bigint`);
+  if (root < 0n || root >> BigInt(plan.format.paBits) !== 0n) {
     throw new VmError(
       'EINVAL',
-      `the root ${String(root)} is not a physical address of ${plan.format.paBits} bits`,
+      `the root ${root < 0n ? root : `0x${root.toString(16)}`} does not fit ${plan.format.paBits} address bits`,
     );
   }
   const bytes = Math.max(MIN_ROOT_BYTES, (plan.levels[0] as LevelPlan).entries * 8);

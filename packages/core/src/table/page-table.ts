@@ -27,7 +27,10 @@ export interface MapOptions {
 
 /** Choices of one unmapping call. */
 export interface UnmapOptions {
-  /** Also free the tables that the call empties. Default false: tables stay, as in Linux, until `destroy`. */
+  /**
+   * Also free the tables in the range that are then empty. Default false: tables stay, as in Linux, until `destroy`.
+   * Not while other roots link to them: a table goes with its maker's call, whoever else points to it.
+   */
   readonly reclaim?: boolean;
 }
 
@@ -78,6 +81,12 @@ export class PageTable<C extends Controls = Controls> {
    * ```
    */
   static open<C extends Controls>(options: OpenOptions<C>): PageTable<C> {
+    if (typeof options?.root !== 'bigint') {
+      throw new VmError(
+        'EINVAL',
+        `the root is a ${typeof options?.root}, expected a bigint: its physical address`,
+      );
+    }
     return new PageTable(options);
   }
 
@@ -158,7 +167,7 @@ export class PageTable<C extends Controls = Controls> {
    */
   unmap(va: bigint, bytes: bigint | number, options: UnmapOptions = {}): void {
     this.#change((context) => {
-      unmapPages(context, pageRange(context.plan.format, va, bytes), options.reclaim ?? false);
+      unmapPages(context, pageRange(context.plan.format, va, bytes), options?.reclaim ?? false);
     });
   }
 
@@ -168,9 +177,10 @@ export class PageTable<C extends Controls = Controls> {
    * @param va - any unsigned 64-bit address; one without translation is a fault in the result, not an error.
    * @param access - when given, the fault also says whether it is refused.
    * @param controls - processor modes that differ from `format.controls`.
-   * @throws VmError `ERANGE` when `va` is not an unsigned 64-bit bigint.
+   * @throws VmError `ERANGE` or `EINVAL` when `va` is not an unsigned 64-bit bigint; `EINVAL` when `access` is none.
    */
   walk(va: bigint, access?: Access, controls?: Partial<C>): Walk {
+    if (access !== undefined) checkAccess(access);
     return walkAddress(this.#live(), va, access, { ...this.format.controls, ...controls });
   }
 
@@ -256,11 +266,22 @@ function destroyed(): VmError {
 
 /** Number of pages that a list of frames has, before its elements are looked at. */
 function frameCount(frames: FrameList): number {
-  if (frames instanceof Uint32Array || frames instanceof Float64Array || Array.isArray(frames))
+  if (frames instanceof Uint32Array || frames instanceof Float64Array || Array.isArray(frames)) {
+    if (frames.length === 0) throw new VmError('EINVAL', 'the list of frames is empty');
     return frames.length;
+  }
   throw new VmError('EINVAL', 'the frames are not an array', {
     advice: 'pass a Uint32Array, a Float64Array or an array of numbers',
   });
+}
+
+/** A misspelt access must not look allowed. */
+function checkAccess(access: Access): void {
+  if (!['read', 'write', 'execute'].includes(access?.kind) || typeof access.user !== 'boolean') {
+    throw new VmError('EINVAL', 'the access is not one', {
+      advice: "pass { kind: 'read' | 'write' | 'execute', user: boolean }",
+    });
+  }
 }
 
 function checkProtection(protection: Protection): Protection {
@@ -273,7 +294,7 @@ function checkProtection(protection: Protection): Protection {
 }
 
 function leafCap(options: MapOptions): number {
-  const cap = options.maxLeafShift ?? 64;
+  const cap = options?.maxLeafShift ?? 64;
   if (!Number.isInteger(cap)) {
     throw new VmError('EINVAL', `maxLeafShift is ${cap}`, {
       advice: 'give log2 of bytes, such as 21 for 2 MiB',
@@ -284,8 +305,14 @@ function leafCap(options: MapOptions): number {
 
 function physicalPage(plan: Plan, pa: bigint): number {
   const { pageShift, format } = plan;
-  if (typeof pa !== 'bigint' || pa < 0n || pa >> BigInt(format.paBits) !== 0n) {
-    throw new VmError('EINVAL', `the physical address ${String(pa)} does not fit ${format.paBits} bits`);
+  if (typeof pa !== 'bigint') {
+    throw new VmError('EINVAL', `the physical address is a ${typeof pa}, expected a bigint`);
+  }
+  if (pa < 0n || pa >> BigInt(format.paBits) !== 0n) {
+    throw new VmError(
+      'EINVAL',
+      `the physical address 0x${pa.toString(16)} does not fit ${format.paBits} bits`,
+    );
   }
   if ((pa & ((1n << BigInt(pageShift)) - 1n)) !== 0n) {
     throw new VmError('EINVAL', `the physical address is not a multiple of the page size`, { address: pa });

@@ -12,7 +12,7 @@ const OWNER = 2;
 
 /**
  * What the engine keeps of each table that it made, by frame: its level, its number of entries that are not 0, and
- * which `PageTable` made it.
+ * which `PageTable` owns it.
  *
  * All of it is one buffer of typed words, shared when the allocator's state is shared: another worker needs no object
  * of this one. Live counts are a hint that a table may be empty: whoever else writes into the memory (a simulated
@@ -61,7 +61,12 @@ export class TableRecords {
     return this.#words[at + LEVEL] === 0 ? -1 : at;
   }
 
-  /** True when this owner made the table, for this level: it is then in the tree where it was put. */
+  /** Who owns a table. */
+  ownerOf(handle: number): number {
+    return this.#words[handle + OWNER] as number;
+  }
+
+  /** True when the table is this owner's, for this level: it is then in the tree where it was put. */
   isOwn(handle: number, owner: number, level: number): boolean {
     return handle >= 0 && this.#words[handle + OWNER] === owner && this.#words[handle + LEVEL] === level + 1;
   }

@@ -21,8 +21,9 @@ interface Change {
 /**
  * What one call changed, so that a failing call can leave everything as it was.
  *
- * One change covers a run of entries, so the log of a large map is as long as its tables are many: mapping
- * 262,144 pages logs 515 changes. Banks are kept and not their words: a WebAssembly.Memory may grow in the call.
+ * One change covers a run of entries, so the log of a large map is as long as its tables are many: mapping 262,144 pages
+ * logs 1,026 changes (512 runs and 514 links). Banks are kept and not their words: a WebAssembly.Memory may grow in the
+ * call.
  */
 export class UndoLog {
   readonly #changes: Change[] = [];

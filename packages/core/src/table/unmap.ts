@@ -1,10 +1,12 @@
 import { hex, VmError } from '../errors.js';
 import type { LevelPlan } from '../format/plan.js';
 import type { Bank } from '../memory/bank.js';
+import { matches } from '../words.js';
 import {
   childPfn,
   flush,
   freeTables,
+  isLeaf,
   isOwnAndEmpty,
   isTable,
   type TableContext,
@@ -71,8 +73,8 @@ export function unmapPages(context: TableContext, range: PageRange, reclaim: boo
   find(findings, 0, root.bank, root.word, root.pfn, range.first, range.first, range.pages);
 
   const hull: Hull = { from: Number.POSITIVE_INFINITY, to: -1, leafShift: 64 };
-  // Without a sink nothing can fail from here on, and the old entries need not be kept.
-  const log = context.sink === null ? null : new UndoLog();
+  // Without a sink and without tables to free nothing can fail from here on: the old entries need not be kept.
+  const log = context.sink === null && !reclaim ? null : new UndoLog();
   for (const span of findings.spans) clear(context, span, log, hull);
   const emptied = new Set<number>();
   if (reclaim) {
@@ -84,11 +86,11 @@ export function unmapPages(context: TableContext, range: PageRange, reclaim: boo
   if (hull.to < 0) return;
   try {
     flush(context, hull.from, hull.to - hull.from, hull.leafShift, [...emptied]);
+    freeTables(context, [...emptied]);
   } catch (error) {
     log?.restore(context);
     throw error;
   }
-  freeTables(context, [...emptied]);
 }
 
 /**
@@ -165,9 +167,11 @@ function refuseInsideRun(
   const { run } = level.level;
   if (run === null) return;
   const runPages = run.entries * level.pages;
-  const isMarked = (entry: number): boolean =>
-    (((words[entry] as number) & run.set.lo) ^ run.set.lo) === 0 &&
-    (((words[entry + 1] as number) & run.set.hi) ^ run.set.hi) === 0;
+  const isMarked = (entry: number): boolean => {
+    const lo = words[entry] as number;
+    const hi = words[entry + 1] as number;
+    return matches({ lo, hi }, { mask: run.set, value: run.set }) && isLeaf(level, lo, hi);
+  };
   const end = page + pages;
   const last = at + 2 * (pages / level.pages - 1);
   if (page === findings.first && page % runPages !== 0 && isMarked(at)) {
@@ -193,7 +197,7 @@ function insideOf(findings: Findings, level: LevelPlan, start: number, pages: nu
 function clear(context: TableContext, span: Span, log: UndoLog | null, hull: Hull): void {
   const { level, bank, at, count, record, page } = span;
   const { counters, records } = context;
-  // A whole table is cleared by its count, without a look: 0.4 ns a page instead of 1. A count of 0 is not believed.
+  // A whole table is cleared by its count, without a look: 0.4 ns a page instead of 1. Only a count of 0 needs proof.
   const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
   const live = counted > 0 ? counted : countLive(bank.words, at, count);
   if (counted <= 0) counters.entriesRead += count;
@@ -214,7 +218,8 @@ function unlinkEmpty(
   emptied: Set<number>,
 ): void {
   const { pfn, level, parent, at, parentRecord, page, pages } = link;
-  if (emptied.has(pfn) || !isOwnAndEmpty(context, pfn, level, page)) return;
+  // A table that two entries name is unlinked from both.
+  if (!emptied.has(pfn) && !isOwnAndEmpty(context, pfn, level, page)) return;
   const { words } = parent;
   log?.noteEntry(parent, at, words[at] as number, words[at + 1] as number, parentRecord, -1, -1);
   words[at] = 0;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FlushSink, PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory } from '@vmarea/core';
+import { TableRecords } from '../../src/table/table-records.js';
 
 /** One flush as a sink saw it. */
 interface Flush {
@@ -10,7 +11,7 @@ interface Flush {
   tablesFreed: number[];
 }
 
-/** Memory, frames and an empty table of one format; `tableFrames` bounds the tables. */
+/** Memory, frames and an empty table of one format; `tableFrames` bounds the tables. A `sink` is called after the recorder. */
 export function machine(format: PageTableFormat, tableFrames = 64, base = 0n, sink?: FlushSink) {
   const pageBytes = 2 ** format.pageShift;
   const memory = PhysicalMemory.create({ bytes: tableFrames * pageBytes, base });
@@ -19,24 +20,31 @@ export function machine(format: PageTableFormat, tableFrames = 64, base = 0n, si
   const recorder: FlushSink = {
     flush: (va, bytes, leafShift, tablesFreed) => {
       flushes.push({ va, bytes, leafShift, tablesFreed: [...tablesFreed] });
+      sink?.flush(va, bytes, leafShift, tablesFreed);
     },
   };
-  const table = new PageTable({ format, memory, frames, sink: sink ?? recorder });
+  const table = new PageTable({ format, memory, frames, sink: recorder });
   return { format, memory, frames, table, flushes, pageBytes };
 }
 
+/** The frames of an allocator that are given out or reserved. */
+export function takenFrames(frames: FrameAllocator): Set<number> {
+  const taken = new Set<number>();
+  for (let i = 0; i < frames.frames; i++) taken.add(frames.first + i);
+  const copy = FrameAllocator.attach(frames.state.slice(0));
+  for (let pfn = copy.tryAllocate(); pfn >= 0; pfn = copy.tryAllocate()) taken.delete(pfn);
+  return taken;
+}
+
 /**
- * Everything that a refused call must leave alone, as one string: the allocator's state and the bytes of all
- * allocated frames. Free frames do not count: a table that was made and given back leaves its bytes there.
+ * Everything that a refused call must leave alone, as one string: the allocator's state, the engine's records of
+ * tables, and the bytes of all frames that are given out. Free frames do not count: a table that was made and given
+ * back leaves its bytes there.
  */
 export function fingerprint({ memory, frames }: { memory: PhysicalMemory; frames: FrameAllocator }): string {
-  const state = new Uint8Array(frames.state);
-  const free = new Set<number>();
-  const copy = FrameAllocator.attach(state.slice().buffer);
-  for (let pfn = copy.tryAllocate(); pfn >= 0; pfn = copy.tryAllocate()) free.add(pfn);
-  const hash = createHash('sha256').update(state);
-  for (let pfn = frames.first; pfn < frames.first + frames.frames; pfn++) {
-    if (free.has(pfn)) continue;
+  const hash = createHash('sha256').update(new Uint8Array(frames.state));
+  hash.update(new Uint8Array(TableRecords.of(frames).state));
+  for (const pfn of takenFrames(frames)) {
     hash.update(memory.bytesAt(BigInt(pfn) << BigInt(frames.pageShift), 2 ** frames.pageShift));
   }
   return hash.digest('hex');

@@ -1,4 +1,4 @@
-import type { FlushSink } from '@vmarea/core';
+import type { FlushSink, PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, VmError } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { formats } from '../formats/index.js';
@@ -16,43 +16,70 @@ class Failing extends FrameAllocator {
   }
 }
 
+/** log2 of the root's frames. */
+function rootOrder(format: PageTableFormat): number {
+  return Math.max(0, (format.levels[0]?.bits ?? 0) + 3 - format.pageShift);
+}
+
 describe.each(formats.map((format) => [format.name, format] as const))('%s', (_name, format) => {
+  const pageBytes = 2 ** format.pageShift;
+  const last = format.levels.length - 1;
+  const lastTable = format.levels[last - 1];
+  /** One whole table of the last level, and three pages of the next; three pages where the root is the last level. */
+  const pages = lastTable === undefined ? 3 : 2 ** (lastTable.shift - format.pageShift) + 3;
+  const start = firstAddress(format);
+  const count = (table: PageTable): number => [...table.leaves()].reduce((sum, run) => sum + run.count, 0);
+
   it('leaves everything as it was, whichever allocation fails', () => {
-    const pageBytes = 2 ** format.pageShift;
     const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
     const frames = new Failing(memory, { pageShift: format.pageShift });
     const table = new PageTable({ format, memory, frames });
-    const lastTable = format.levels[format.levels.length - 2];
-    const pages = lastTable === undefined ? 3 : 2 ** (lastTable.shift - format.pageShift) + 3;
-    const start = firstAddress(format);
-    // Something is there already, beside the range.
-    table.map(start, [1], WRITE);
-    const va = start + BigInt(pageBytes);
-    const map = () => table.mapRange(va, 0n, pages * pageBytes, WRITE, { maxLeafShift: format.pageShift });
-    if (pages + 1 > 2 ** (format.range.bits - format.pageShift)) return;
-    let failures = 0;
-    for (let allowed = 0; ; allowed++) {
+    const empty = fingerprint({ memory, frames });
+    // A table for each level below the root, and the second one of the last level.
+    const needed = last === 0 ? 0 : last + 1;
+    for (let allowed = 0; allowed < needed; allowed++) {
       frames.left = allowed;
-      const before = fingerprint({ memory, frames });
-      try {
-        map();
-        break;
-      } catch (error) {
-        expect((error as VmError).code).toBe('ENOMEM');
-        failures++;
-        expect(fingerprint({ memory, frames })).toBe(before);
-        expect(table.translate(va)).toBeNull();
-        expect([...table.leaves()].reduce((sum, run) => sum + run.count, 0)).toBe(1);
-      }
+      const call = () =>
+        table.mapRange(start, 0n, pages * pageBytes, WRITE, { maxLeafShift: format.pageShift });
+      expect(call).toThrow(/^ENOMEM.*: no frame for a /);
+      expect(frames.left, 'the allocations before the one that fails').toBe(0);
+      expect(fingerprint({ memory, frames })).toBe(empty);
+      expect(table.translate(start)).toBeNull();
+      expect(count(table)).toBe(0);
     }
-    // The range reaches one page beyond the first table of the last level: one new table, unless the root is it.
-    expect(failures).toBe(format.levels.length === 1 ? 0 : 1);
-    frames.left = Number.POSITIVE_INFINITY;
-    expect([...table.leaves()].reduce((sum, run) => sum + run.count, 0)).toBe(pages + 1);
+    frames.left = needed;
+    table.mapRange(start, 0n, pages * pageBytes, WRITE, { maxLeafShift: format.pageShift });
+    expect(frames.left).toBe(0);
+    expect(count(table)).toBe(pages);
   });
 
+  const block = format.levels[last - 1];
+  it.skipIf((block?.leaf ?? null) === null)(
+    'puts a replaced table back when a later allocation fails',
+    () => {
+      const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
+      const frames = new Failing(memory, { pageShift: format.pageShift });
+      const table = new PageTable({ format, memory, frames });
+      table.map(start, [1], WRITE);
+      table.unmap(start, pageBytes);
+      const before = fingerprint({ memory, frames });
+      // The left-over table gives way to a block; the pages behind it need a table of their own.
+      const call = () => table.mapRange(start, 0n, pages * pageBytes, WRITE);
+      frames.left = 0;
+      expect(call).toThrow(/^ENOMEM.*: no frame for a /);
+      expect(fingerprint({ memory, frames })).toBe(before);
+      frames.left = 1;
+      call();
+      expect([...table.leaves()].map((run) => [run.leafShift, run.count])).toEqual([
+        [block?.shift, 1],
+        [format.pageShift, 3],
+      ]);
+      // One table went, one came.
+      expect(frames.stats().allocated).toBe(2 ** rootOrder(format) + last);
+    },
+  );
+
   it('takes a map back that meets an occupied slot at its end, and flushes', () => {
-    const pageBytes = 2 ** format.pageShift;
     const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
     const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
     const flushed: { va: bigint; bytes: bigint; freed: number; allocated: number }[] = [];
@@ -62,10 +89,6 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
       },
     };
     const table = new PageTable({ format, memory, frames, sink });
-    const start = firstAddress(format);
-    const lastTable = format.levels[format.levels.length - 2];
-    const pages = lastTable === undefined ? 3 : 2 ** (lastTable.shift - format.pageShift) + 3;
-    if (pages + 1 > 2 ** (format.range.bits - format.pageShift)) return;
     const busy = start + BigInt((pages - 1) * pageBytes);
     table.map(busy, [7], WRITE);
     const before = fingerprint({ memory, frames });

@@ -2,6 +2,7 @@ import type { PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, VmError } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
+import { wideRoot } from '../formats/index.js';
 import { riscv64 } from '../formats/riscv64.js';
 import { fingerprint, machine } from '../support/machine.js';
 
@@ -139,9 +140,7 @@ describe('frames', () => {
 
   it('are refused as a physical range that reaches the limit', () => {
     const end = BigInt(limit) << 12n;
-    expect(code(() => table.mapRange(BASE, end - 4096n, 8192, WRITE))).toMatch(
-      /^EINVAL: frame 0x10000000 of page 1/,
-    );
+    expect(code(() => table.mapRange(BASE, end - 4096n, 8192, WRITE))).toMatch(/^EINVAL: .*0x10000000/);
     expect(code(() => table.mapRange(BASE, end, 4096, WRITE))).toMatch(/does not fit 40 bits/);
     expect(code(() => table.mapRange(BASE, 1n, 4096, WRITE))).toMatch(/^EINVAL at 0x0000000000000001/);
     table.mapRange(BASE, end - 4096n, 4096, WRITE);
@@ -374,17 +373,7 @@ describe('destroy', () => {
   });
 
   it('gives a root of several frames back whole', () => {
-    // A root of 8192 entries over 4K pages: 16 adjacent frames.
-    const sv39 = riscv64(3);
-    const [root, ...rest] = sv39.levels;
-    if (root === undefined) throw new Error('no root');
-    const wide: PageTableFormat = {
-      ...sv39,
-      name: 'wide-root',
-      range: { bits: 43, upper: 'zeros' },
-      levels: [{ ...root, bits: 13 }, ...rest],
-    };
-    const { table, frames } = machine(wide);
+    const { table, frames } = machine(wideRoot());
     expect(frames.stats().allocated).toBe(16);
     const last = (1n << 43n) - 4096n;
     table.map(last, [3], WRITE);
@@ -410,7 +399,7 @@ describe('construction', () => {
     );
     const none = new FrameAllocator(memory, { reserved: [{ pfn: 0, frames: 256 }] });
     expect(code(() => new PageTable({ format: arm, memory, frames: none }))).toMatch(
-      /^ENOMEM: no frame for a PGD table/,
+      /^ENOMEM.*: no frame for a PGD table/,
     );
     expect(new PageTable({ format: arm, memory, frames }).root).toBe(0n);
   });

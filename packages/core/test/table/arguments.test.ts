@@ -1,0 +1,186 @@
+import type { PageTableFormat, PageTableOptions, Protection } from '@vmarea/core';
+import { FrameAllocator, or, PageTable, PhysicalMemory, protection, VmError, words } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../formats/arm64.js';
+import { riscv64 } from '../formats/riscv64.js';
+import { fingerprint, machine } from '../support/machine.js';
+import { thrown } from '../support/thrown.js';
+
+const WRITE = protection({ write: true, global: true });
+const MiB = 1024 * 1024;
+const arm = arm64({ granule: 4, vaBits: 48 });
+const BASE = 0xffff000000000000n;
+
+describe('a protection that only pages can have', () => {
+  const asked: number[] = [];
+  const pagesOnly: PageTableFormat = {
+    ...arm,
+    name: 'pages-only',
+    encode: (wanted, level) => {
+      asked.push(level);
+      if (level < 3) throw new VmError('EINVAL', 'no block can say this');
+      return arm.encode(wanted, level);
+    },
+  };
+
+  it('is fine in a call that makes no block', () => {
+    const { table } = machine(pagesOnly);
+    const scattered = Uint32Array.from({ length: 1024 }, (_, i) => 2 * i);
+    asked.length = 0;
+    table.map(BASE, scattered, WRITE);
+    table.mapRange(BASE + BigInt(8 * MiB), 0n, 4 * MiB, WRITE, { maxLeafShift: 20 });
+    table.mapRange(BASE + BigInt(16 * MiB), 0x1000n, 4 * MiB, WRITE);
+    expect([...table.leaves()].reduce((sum, run) => sum + run.count, 0)).toBe(3072);
+    // Once a call, not once an entry.
+    expect(asked).toEqual([3, 3, 3]);
+  });
+
+  it('is refused when a block is due, and what was written before goes', () => {
+    const { table, memory, frames } = machine(pagesOnly);
+    const before = fingerprint({ memory, frames });
+    const call = () => table.mapRange(BASE + 0x1ff000n, 0x1ff000n, 4 * MiB, WRITE);
+    expect(thrown(call)).toBe('EINVAL: no block can say this');
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+
+  it('of any level is asked for once a call', () => {
+    const levels: number[] = [];
+    const { table } = machine({
+      ...arm,
+      name: 'counting',
+      encode: (wanted, level) => {
+        levels.push(level);
+        return arm.encode(wanted, level);
+      },
+    });
+    table.mapRange(BASE + 0x1ff000n, 0x1ff000n, 2048 * MiB + 8192, WRITE);
+    expect([...new Set(levels)].sort()).toEqual([1, 2, 3]);
+    expect(levels).toHaveLength(3);
+  });
+});
+
+describe('a protection that a format encodes wrongly', () => {
+  const refused = (extra: bigint, format = arm, va = BASE): void => {
+    const { table, memory, frames } = machine(format);
+    const before = fingerprint({ memory, frames });
+    const wanted = { ...WRITE, extra };
+    for (const call of [
+      () => table.map(va, [0x10], wanted),
+      () => table.mapRange(va, 0n, 4 * MiB, wanted),
+      () => table.mapRange(va, 0n, 4 * MiB, wanted, { maxLeafShift: 12 }),
+    ]) {
+      expect(thrown(call)).toMatch(
+        /^EINVAL: .* encodes the protection as 0x[0-9a-f]{16}, no PTE leaf; look at `extra`/,
+      );
+    }
+    expect(fingerprint({ memory, frames })).toBe(before);
+  };
+
+  it('is refused for each address bit', () => {
+    for (const bit of [12n, 31n, 32n, 47n]) refused(1n << bit);
+    refused(1n << 10n, riscv64(3), 0n);
+    refused(1n << 53n, riscv64(3), 0n);
+  });
+
+  it('is refused for bits that make it no leaf', () => {
+    // Reserved by riscv64, and a run of another size than the format knows.
+    refused(1n << 54n, riscv64(3), 0n);
+    refused(1n << 63n, riscv64(3), 0n);
+    // Above the physical addresses.
+    refused(1n << 45n, arm64({ granule: 4, vaBits: 48, paBits: 40 }));
+  });
+
+  it('is refused at the level of a block', () => {
+    const shifted: PageTableFormat = {
+      ...arm,
+      name: 'wrong-block',
+      encode: (wanted, level) =>
+        level === 2 ? or(arm.encode(wanted, level), words(1n << 21n)) : arm.encode(wanted, level),
+    };
+    const { table, memory, frames } = machine(shifted);
+    table.map(BASE, [1], WRITE);
+    const before = fingerprint({ memory, frames });
+    expect(thrown(() => table.mapRange(BASE + BigInt(2 * MiB), 0n, 2 * MiB, WRITE))).toMatch(
+      /^EINVAL: wrong-block encodes the protection as .*, no PMD leaf; look at `extra`/,
+    );
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+
+  it('says nothing about address bits below the size of a block', () => {
+    // arm64's GP and nT stand there; this format has a software bit at 16 in blocks.
+    const low: PageTableFormat = {
+      ...arm,
+      name: 'low-bits',
+      encode: (wanted, level) =>
+        level === 2 ? or(arm.encode(wanted, level), words(1n << 16n)) : arm.encode(wanted, level),
+    };
+    const { table } = machine(low);
+    table.mapRange(BASE, 0x40000000n, 2 * MiB, WRITE);
+    expect(table.translate(BASE + 0x12345n)).toBe(0x40012345n);
+    expect([...table.leaves()]).toMatchObject([{ pfn: 0x40000, leafShift: 21 }]);
+    expect(([...table.leaves()][0]?.flags ?? 0n) & (1n << 16n)).toBe(1n << 16n);
+  });
+});
+
+describe('what is no argument', () => {
+  it.each([
+    ['undefined', undefined],
+    ['null', null],
+    ['a number', 3],
+    ['without `extra`', { ...WRITE, extra: undefined }],
+    ['with a number for `extra`', { ...WRITE, extra: 0 }],
+    ['some fields', { write: true }],
+  ])('as a protection: %s', (_what, wanted) => {
+    const { table, memory, frames } = machine(arm);
+    const before = fingerprint({ memory, frames });
+    const message = /^EINVAL: the protection is not complete; make it with protection\(/;
+    expect(thrown(() => table.map(BASE, [1], wanted as unknown as Protection))).toMatch(message);
+    expect(thrown(() => table.mapRange(BASE, 0n, 4096, wanted as unknown as Protection))).toMatch(message);
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+
+  it('a new table without frames', () => {
+    const memory = PhysicalMemory.create({ bytes: MiB });
+    expect(thrown(() => new PageTable({ format: arm, memory } as unknown as PageTableOptions))).toMatch(
+      /^EINVAL: a page table needs `frames` for its tables, or the `root` of existing ones$/,
+    );
+  });
+
+  it('half of a range of leaves', () => {
+    const { table } = machine(arm);
+    expect(thrown(() => table.leaves(undefined, 4096))).toBe(
+      'EINVAL: the address is a undefined, expected a bigint',
+    );
+    expect(thrown(() => table.leaves(BASE))).toBe(
+      'EINVAL: the length is a undefined, expected a bigint or a number of bytes',
+    );
+    expect(thrown(() => table.leaves(BASE, 0))).toMatch(/^EINVAL .*empty$/);
+    expect(thrown(() => table.leaves(0n, 4096))).toMatch(/^ERANGE/);
+  });
+
+  it('frames and addresses that are both wrong: the range is named', () => {
+    const { table } = machine(arm);
+    expect(thrown(() => table.map(0n, [-1], WRITE))).toMatch(/^ERANGE/);
+    expect(thrown(() => table.mapRange(0n, 1n, 4096, WRITE))).toMatch(/^ERANGE/);
+    expect(thrown(() => table.mapRange(BASE + 1n, -1n, 4096, WRITE))).toMatch(
+      /^EINVAL at 0xffff000000000001/,
+    );
+    expect(thrown(() => table.map(BASE, [-1], undefined as unknown as Protection))).toMatch(
+      /^EINVAL: frame -1/,
+    );
+  });
+
+  it('an allocator of another memory without bytes for its last frame', () => {
+    const memory = PhysicalMemory.create({ bytes: 0x10000 });
+    const fitting = new FrameAllocator(null, { first: 4, frames: 12 });
+    const tooLong = new FrameAllocator(null, { first: 4, frames: 13 });
+    expect(thrown(() => new PageTable({ format: arm, memory, frames: fitting }))).toBe('none');
+    expect(thrown(() => new PageTable({ format: arm, memory, frames: tooLong }))).toMatch(
+      /^EINVAL: frames 0x4 to 0x10 do not all have bytes in one writable bank/,
+    );
+    const readOnly = PhysicalMemory.over(new ArrayBuffer(0x10000), { writable: false });
+    expect(thrown(() => new PageTable({ format: arm, memory: readOnly, frames: fitting }))).toMatch(
+      /^EINVAL: frames 0x4 to 0xf do not all have bytes in one writable bank/,
+    );
+  });
+});
