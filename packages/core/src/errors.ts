@@ -55,6 +55,17 @@ export class VmError extends Error {
 }
 
 /**
+ * Shows a value that a caller passed by mistake, so that its type can be seen: `4096n`, `'4096'`, `4096`.
+ *
+ * @internal
+ */
+export function shown(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'string') return `'${value}'`;
+  return String(value);
+}
+
+/**
  * Prints an address the way the kernel's `%016lx` does: `0x` and 16 digits.
  *
  * @param address - any integer; only its low 64 bits are printed.

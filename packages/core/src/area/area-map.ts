@@ -75,6 +75,9 @@ export class AreaMap {
     if (!Number.isInteger(pageShift) || pageShift < SMALLEST_PAGE_SHIFT || pageShift > 30) {
       throw new VmError('EINVAL', `page shift ${pageShift} is not a whole number from 12 to 30`);
     }
+    if (typeof start !== 'bigint' || typeof end !== 'bigint') {
+      throw new VmError('EINVAL', 'the start and end of the window are bigints of bytes');
+    }
     this.#pageShift = pageShift;
     this.#pageBytes = 1n << BigInt(pageShift);
     this.#window = `${hex(start)} .. ${hex(end)}`;
@@ -113,7 +116,7 @@ export class AreaMap {
     const total = pages + this.#pages(guardBytes, 'guard');
     const align = options.align ?? this.#pageBytes;
     if (typeof align !== 'bigint') {
-      throw new VmError('EINVAL', `the alignment is a ${typeof align}, expected a bigint of bytes`);
+      throw new VmError('EINVAL', `the alignment has type ${typeof align}, expected bigint of bytes`);
     }
     if (align < this.#pageBytes || (align & (align - 1n)) !== 0n) {
       throw new VmError(
@@ -184,7 +187,10 @@ export class AreaMap {
   /** A length in pages. */
   #pages(bytes: number | bigint, what: string): number {
     if (typeof bytes !== 'number' && typeof bytes !== 'bigint') {
-      throw new VmError('EINVAL', `the ${what} is a ${typeof bytes}, expected a number or bigint of bytes`);
+      throw new VmError(
+        'EINVAL',
+        `the ${what} has type ${typeof bytes}, expected number or bigint, of bytes`,
+      );
     }
     if (typeof bytes === 'number' && !Number.isSafeInteger(bytes)) {
       throw new VmError('EINVAL', `${what} ${bytes} is not a whole number of bytes`);

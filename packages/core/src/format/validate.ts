@@ -1,4 +1,4 @@
-import { VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
 import { matches, type Words, words } from '../words.js';
 import { compileAddress } from './address-codec.js';
 import { brokenRule } from './classify.js';
@@ -64,7 +64,7 @@ export function validateFormat(format: PageTableFormat): void {
   }
   if (range.upper === 'sign' && range.bits < 33)
     throw bad('range', 'of sign-extended addresses is under 33 bits');
-  if (!['zeros', 'ones', 'sign'].includes(range.upper)) throw bad('range.upper', `is ${String(range.upper)}`);
+  if (!['zeros', 'ones', 'sign'].includes(range.upper)) throw bad('range.upper', `is ${shown(range.upper)}`);
   checkAddress(format, bad);
 }
 

@@ -1,4 +1,4 @@
-import { VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
 import type { WebAssemblyMemoryLike } from './web-assembly.js';
 
 /**
@@ -120,13 +120,13 @@ export function isPageShift(pageShift: unknown): pageShift is 12 | 14 | 16 {
 /** Refuses what is no base page size, with `EINVAL`. */
 export function checkPageShift(pageShift: unknown): void {
   if (!isPageShift(pageShift)) {
-    throw new VmError('EINVAL', `pageShift must be 12, 14 or 16, not ${String(pageShift)}`);
+    throw new VmError('EINVAL', `pageShift must be 12, 14 or 16, not ${shown(pageShift)}`);
   }
 }
 
 /** Refuses what is no integer of 0 or more, with `EINVAL`. */
 export function checkCount(value: unknown, name: string): asserts value is number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) {
-    throw new VmError('EINVAL', `${name} must be an integer of 0 or more, not ${String(value)}`);
+    throw new VmError('EINVAL', `${name} must be an integer of 0 or more, not ${shown(value)}`);
   }
 }

@@ -1,4 +1,4 @@
-import { VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
 import { checkCount, checkPageShift, PHYSICAL_ADDRESS_BITS } from './bank.js';
 import { addRange, giveBack, takeLowest, takeMany } from './buddy.js';
 import { checkOrder, noFrames, whyNotFree } from './frame-errors.js';
@@ -6,7 +6,7 @@ import { MAX_FRAMES, Word } from './frame-layout.js';
 import { checkBytes, freeRanges, mergeReserved, rangeOfBank } from './frame-range.js';
 import { type FrameRange, FrameState } from './frame-state.js';
 import { type FrameStats, statsOf } from './frame-stats.js';
-import type { PhysicalMemory } from './physical-memory.js';
+import { PhysicalMemory } from './physical-memory.js';
 import { takeScattered } from './scatter.js';
 
 /** How a `FrameAllocator` is made. */
@@ -78,6 +78,11 @@ export class FrameAllocator {
    * enough memory for the state.
    */
   constructor(memory: PhysicalMemory | null, o: FrameAllocatorOptions = {}) {
+    if (memory !== null && !(memory instanceof PhysicalMemory)) {
+      throw new VmError('EINVAL', `the memory is no PhysicalMemory: ${typeof memory}`, {
+        advice: 'PhysicalMemory.over(buffer) makes one; null is for frames without bytes',
+      });
+    }
     // `attach` comes through here with a state that was checked already.
     this.#state = o instanceof FrameState ? o : create(memory, o);
     this.pageShift = this.#state.pageShift;
@@ -206,7 +211,7 @@ function create(memory: PhysicalMemory | null, o: FrameAllocatorOptions): FrameS
   const { pageShift = 12, reserved = [], scatter = null, shared = false } = o;
   checkPageShift(pageShift);
   if (scatter !== null && (!Number.isInteger(scatter) || scatter < 0 || scatter >= 2 ** 32)) {
-    throw new VmError('EINVAL', `scatter must be an integer of 0 to 2^32 - 1, not ${String(scatter)}`);
+    throw new VmError('EINVAL', `scatter must be an integer of 0 to 2^32 - 1, not ${shown(scatter)}`);
   }
   const { pfn: first, frames } = rangeOf(memory, pageShift, o);
   const merged = mergeReserved(reserved, { pfn: first, frames }, pageShift);

@@ -1,4 +1,4 @@
-import { VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
 import { freeOrderAt } from './buddy.js';
 import { MAX_ORDER, Word } from './frame-layout.js';
 import type { FrameState } from './frame-state.js';
@@ -6,7 +6,7 @@ import type { FrameState } from './frame-state.js';
 /** Refuses what is no order, with `EINVAL`. */
 export function checkOrder(order: unknown): void {
   if (!Number.isInteger(order) || (order as number) < 0 || (order as number) > MAX_ORDER) {
-    throw new VmError('EINVAL', `an order is an integer of 0 to ${MAX_ORDER}, not ${String(order)}`);
+    throw new VmError('EINVAL', `an order is an integer of 0 to ${MAX_ORDER}, not ${shown(order)}`);
   }
 }
 
@@ -21,7 +21,7 @@ export function noFrames(state: FrameState, wanted: string): VmError {
 /** Says why a block cannot be freed; called when it is known that it cannot. */
 export function whyNotFree(state: FrameState, pfn: unknown, order: number): VmError {
   if (!Number.isSafeInteger(pfn) || (pfn as number) < 0) {
-    return new VmError('EINVAL', `a frame number is an integer of 0 or more, not ${String(pfn)}`);
+    return new VmError('EINVAL', `a frame number is an integer of 0 or more, not ${shown(pfn)}`);
   }
   const frame = pfn as number;
   const details = { address: BigInt(frame) << BigInt(state.pageShift) };

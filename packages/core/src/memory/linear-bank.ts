@@ -1,4 +1,4 @@
-import { VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
 import {
   BANK_ALIGNMENT,
   type BankSource,
@@ -164,19 +164,19 @@ function checkPlace(base: unknown, bytes: unknown): void {
   if (typeof base !== 'bigint' || base < 0n || base % BigInt(BANK_ALIGNMENT) !== 0n) {
     throw new VmError(
       'EINVAL',
-      `the base of a bank must be a bigint, a multiple of ${BANK_ALIGNMENT} and not negative; it is ${String(base)}`,
+      `the base of a bank must be a bigint, a multiple of ${BANK_ALIGNMENT} and not negative; it is ${shown(base)}`,
     );
   }
   if (!Number.isSafeInteger(bytes) || (bytes as number) <= 0 || (bytes as number) % BANK_ALIGNMENT !== 0) {
     throw new VmError(
       'EINVAL',
-      `the length of a bank must be a positive multiple of ${BANK_ALIGNMENT} bytes; it is ${String(bytes)}`,
+      `the length of a bank must be a positive number, a multiple of ${BANK_ALIGNMENT} bytes; it is ${shown(bytes)}`,
     );
   }
   if (base + BigInt(bytes as number) > 1n << BigInt(PHYSICAL_ADDRESS_BITS)) {
     throw new VmError(
       'EINVAL',
-      `a bank of ${String(bytes)} bytes here ends beyond 2^${PHYSICAL_ADDRESS_BITS}`,
+      `a bank of ${shown(bytes)} bytes here ends beyond 2^${PHYSICAL_ADDRESS_BITS}`,
       {
         address: base,
       },

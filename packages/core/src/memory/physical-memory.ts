@@ -1,4 +1,4 @@
-import { hex, VmError } from '../errors.js';
+import { hex, shown, VmError } from '../errors.js';
 import {
   type Bank,
   type BankOptions,
@@ -173,7 +173,7 @@ export class PhysicalMemory {
   write32(pa: bigint, value: number): void {
     const address = checkedAddress(pa, 4);
     if (!Number.isInteger(value) || value < -0x8000_0000 || value > 0xffff_ffff) {
-      throw new VmError('EINVAL', `the value must be a 32-bit integer, not ${String(value)}`, {
+      throw new VmError('EINVAL', `the value must be a 32-bit integer, not ${shown(value)}`, {
         address: pa,
       });
     }
@@ -192,7 +192,7 @@ export class PhysicalMemory {
   write64(pa: bigint, value: bigint): void {
     const address = checkedAddress(pa, 8);
     if (typeof value !== 'bigint' || value < -(1n << 63n) || value >= 1n << 64n) {
-      throw new VmError('EINVAL', `the value must be a 64-bit bigint, not ${String(value)}`, { address: pa });
+      throw new VmError('EINVAL', `the value must be a 64-bit bigint, not ${shown(value)}`, { address: pa });
     }
     const bank = this.#writableBankAt(address, pa);
     bank.write64(bank.offsetOf(address), value);
@@ -274,7 +274,7 @@ export class PhysicalMemory {
 
 function open(o: BankOptions): ByteBank {
   if (typeof o !== 'object' || o === null)
-    throw new VmError('EINVAL', `a bank must be an object, not ${String(o)}`);
+    throw new VmError('EINVAL', `a bank must be an object, not ${shown(o)}`);
   if ('addresses' in o) return new SparseBank(o);
   return 'source' in o ? LinearBank.over(o) : LinearBank.create(o);
 }

@@ -1,4 +1,4 @@
-import { VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
 
 /** Frame numbers (pfns) to map, one per base page, in order. A `Uint32Array` is the fast form. */
 export type FrameList = readonly number[] | Uint32Array | Float64Array;
@@ -88,9 +88,9 @@ function isFrame(pfn: unknown, limit: number): pfn is number {
 }
 
 function badFrame(pfn: unknown, index: number, limit: number): VmError {
-  const shown =
-    typeof pfn === 'number' && Number.isInteger(pfn) && pfn >= 0 ? `0x${pfn.toString(16)}` : String(pfn);
-  return new VmError('EINVAL', `frame ${shown} of page ${index} is not a frame number`, {
+  const frame =
+    typeof pfn === 'number' && Number.isInteger(pfn) && pfn >= 0 ? `0x${pfn.toString(16)}` : shown(pfn);
+  return new VmError('EINVAL', `frame ${frame} of page ${index} is not a frame number`, {
     advice: `this format's frames are integers from 0 to 0x${(limit - 1).toString(16)}`,
   });
 }

@@ -60,7 +60,8 @@ export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | n
  * @throws VmError `EINVAL` when it is no bigint, `ERANGE` when it is not an unsigned 64-bit value.
  */
 export function requireAddress(va: bigint): void {
-  if (typeof va !== 'bigint') throw new VmError('EINVAL', `the address is a ${typeof va}, expected a bigint`);
+  if (typeof va !== 'bigint')
+    throw new VmError('EINVAL', `the address has type ${typeof va}, expected bigint`);
   if (va < 0n || va >= TOP) {
     throw new VmError('ERANGE', `the address ${va} is outside 64 bits`, {
       advice: 'pass it as an unsigned 64-bit value, as in BigInt.asUintN(64, address)',
@@ -73,7 +74,7 @@ function asBytes(bytes: bigint | number, va: bigint): bigint {
     throw new VmError('EINVAL', `the length ${bytes} is not an integer of bytes`);
   }
   if (typeof bytes !== 'bigint' && typeof bytes !== 'number') {
-    throw new VmError('EINVAL', `the length is a ${typeof bytes}, expected a bigint or a number of bytes`);
+    throw new VmError('EINVAL', `the length has type ${typeof bytes}, expected bigint or number, of bytes`);
   }
   const length = BigInt(bytes);
   if (length <= 0n) {

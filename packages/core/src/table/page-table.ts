@@ -62,8 +62,8 @@ export class PageTable<C extends Controls = Controls> {
    *   frame for the root, `EFAULT` when the root to be opened has no bytes.
    */
   constructor(options: PageTableOptions<C> | OpenOptions<C>) {
-    this.format = options.format;
     this.#context = makeContext(options);
+    this.format = options.format;
     this.#translator = makeTranslator(this.#context);
   }
 
@@ -84,7 +84,7 @@ export class PageTable<C extends Controls = Controls> {
     if (typeof options?.root !== 'bigint') {
       throw new VmError(
         'EINVAL',
-        `the root is a ${typeof options?.root}, expected a bigint: its physical address`,
+        `the root has type ${typeof options?.root}, expected bigint: its physical address`,
       );
     }
     return new PageTable(options);
@@ -306,7 +306,7 @@ function leafCap(options: MapOptions): number {
 function physicalPage(plan: Plan, pa: bigint): number {
   const { pageShift, format } = plan;
   if (typeof pa !== 'bigint') {
-    throw new VmError('EINVAL', `the physical address is a ${typeof pa}, expected a bigint`);
+    throw new VmError('EINVAL', `the physical address has type ${typeof pa}, expected bigint`);
   }
   if (pa < 0n || pa >> BigInt(format.paBits) !== 0n) {
     throw new VmError(

@@ -52,7 +52,7 @@ describe('a format is refused', () => {
       { levels: [root, pud, pmd, { ...pte, leaf: null, run: null }] },
       'levels[3] (PTE) is the last and has no leaf',
     ],
-    ['with addresses of no half', { range: { bits: 48, upper: 'both' as 'sign' } }, 'range.upper is both'],
+    ['with addresses of no half', { range: { bits: 48, upper: 'both' as 'sign' } }, "range.upper is 'both'"],
     [
       'with a wrong number of address bits',
       { range: { bits: 49, upper: 'ones' } },

@@ -1,5 +1,14 @@
 import type { PageTableFormat, PageTableOptions, Protection } from '@vmarea/core';
-import { FrameAllocator, or, PageTable, PhysicalMemory, protection, VmError, words } from '@vmarea/core';
+import {
+  AreaMap,
+  FrameAllocator,
+  or,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  VmError,
+  words,
+} from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
@@ -149,10 +158,10 @@ describe('what is no argument', () => {
   it('half of a range of leaves', () => {
     const { table } = machine(arm);
     expect(thrown(() => table.leaves(undefined, 4096))).toBe(
-      'EINVAL: the address is a undefined, expected a bigint',
+      'EINVAL: the address has type undefined, expected bigint',
     );
     expect(thrown(() => table.leaves(BASE))).toBe(
-      'EINVAL: the length is a undefined, expected a bigint or a number of bytes',
+      'EINVAL: the length has type undefined, expected bigint or number, of bytes',
     );
     expect(thrown(() => table.leaves(BASE, 0))).toMatch(/^EINVAL .*empty$/);
     expect(thrown(() => table.leaves(0n, 4096))).toMatch(/^ERANGE/);
@@ -182,5 +191,47 @@ describe('what is no argument', () => {
     expect(thrown(() => new PageTable({ format: arm, memory: readOnly, frames: fitting }))).toMatch(
       /^EINVAL: frames 0x4 to 0xf do not all have bytes in one writable bank/,
     );
+  });
+
+  it('an access that is none: it must not look allowed', () => {
+    const { table } = machine(arm);
+    table.map(BASE, [1], protection());
+    const walk = (access: unknown) =>
+      thrown(() => table.walk(BASE, access as { kind: 'read'; user: boolean }));
+    expect(table.walk(BASE, { kind: 'write', user: false }).fault?.kind).toBe('permission');
+    for (const wrong of ['write', { kind: 'Write', user: false }, { kind: 'write' }, null, {}]) {
+      expect(walk(wrong)).toMatch(/^EINVAL: the access is not one/);
+    }
+  });
+
+  it('things of another kind than the ones asked for', () => {
+    const memory = PhysicalMemory.create({ bytes: 0x10000 });
+    const frames = new FrameAllocator(memory);
+    const make = (options: unknown) => thrown(() => new PageTable(options as PageTableOptions));
+    expect(make(undefined)).toMatch(/^EINVAL: a page table needs `format` and `memory`/);
+    expect(make({ format: arm, memory: new ArrayBuffer(8), frames })).toMatch(/^EINVAL: a page table needs/);
+    expect(make({ format: arm, memory, frames: {} })).toMatch(/^EINVAL: `frames` is no FrameAllocator/);
+    const open = (options: unknown) =>
+      thrown(() => PageTable.open(options as { format: typeof arm; memory: typeof memory; root: bigint }));
+    expect(open({ format: arm, memory, frames })).toMatch(/^EINVAL: the root has type undefined/);
+    expect(open({ format: arm, memory, root: 4096 })).toMatch(/^EINVAL: the root has type number/);
+    expect(frames.stats().allocated).toBe(0);
+    expect(thrown(() => new FrameAllocator(5 as unknown as PhysicalMemory))).toMatch(
+      /^EINVAL: the memory is no PhysicalMemory/,
+    );
+    expect(thrown(() => PhysicalMemory.create({ bytes: 4096n as unknown as number }))).toMatch(
+      /it is 4096n$/,
+    );
+    expect(
+      thrown(() => new AreaMap({ start: 0 as unknown as bigint, end: 1n << 20n, pageShift: 12 })),
+    ).toMatch(/^EINVAL: the start and end/);
+    const areas = new AreaMap({ start: 0n, end: 1n << 20n, pageShift: 12 });
+    expect(thrown(() => areas.reserve(4096, { align: 4096 as unknown as bigint }))).toMatch(
+      /^EINVAL: the alignment has type number/,
+    );
+    expect(thrown(() => areas.reserve('4096' as unknown as number))).toMatch(
+      /^EINVAL: the size has type string/,
+    );
+    expect(areas.count).toBe(0);
   });
 });

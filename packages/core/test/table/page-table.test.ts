@@ -101,10 +101,10 @@ describe('ranges, to the last byte', () => {
 
   it('refuses values of another type', () => {
     expect(code(() => table.map(4096 as unknown as bigint, [1], WRITE))).toBe(
-      'EINVAL: the address is a number, expected a bigint',
+      'EINVAL: the address has type number, expected bigint',
     );
     expect(code(() => table.translate('x' as unknown as bigint))).toBe(
-      'EINVAL: the address is a string, expected a bigint',
+      'EINVAL: the address has type string, expected bigint',
     );
     expect(code(() => table.map(BASE, 'ab' as unknown as number[], WRITE))).toMatch(
       /^EINVAL: the frames are not an array/,
@@ -128,7 +128,7 @@ describe('frames', () => {
     ['negative', [-1], 'EINVAL: frame -1 of page 0'],
     ['a fraction', [1.5], 'EINVAL: frame 1.5 of page 0'],
     ['NaN', [Number.NaN], 'EINVAL: frame NaN of page 0'],
-    ['a string', ['7' as unknown as number], 'EINVAL: frame 7 of page 0'],
+    ['a string', ['7' as unknown as number], "EINVAL: frame '7' of page 0"],
     ['a hole', new Array<number>(2).fill(1, 0, 1), 'EINVAL: frame undefined of page 1'],
     ['typed and too large', Uint32Array.of(1, 2, limit), 'EINVAL: frame 0x10000000 of page 2'],
     ['a typed fraction', Float64Array.of(1, 2.5), 'EINVAL: frame 2.5 of page 1'],
