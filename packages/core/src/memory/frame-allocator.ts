@@ -6,7 +6,7 @@ import { MAX_FRAMES, Word } from './frame-layout.js';
 import { checkBytes, freeRanges, mergeReserved, rangeOfBank } from './frame-range.js';
 import { type FrameRange, FrameState } from './frame-state.js';
 import { type FrameStats, statsOf } from './frame-stats.js';
-import { PhysicalMemory } from './physical-memory.js';
+import type { PhysicalMemory } from './physical-memory.js';
 import { takeScattered } from './scatter.js';
 
 /** How a `FrameAllocator` is made. */
@@ -78,7 +78,7 @@ export class FrameAllocator {
    * enough memory for the state.
    */
   constructor(memory: PhysicalMemory | null, o: FrameAllocatorOptions = {}) {
-    if (memory !== null && !(memory instanceof PhysicalMemory)) {
+    if (memory !== null && typeof memory?.bankOf !== 'function') {
       throw new VmError('EINVAL', `the memory is no PhysicalMemory: ${typeof memory}`, {
         advice: 'PhysicalMemory.over(buffer) makes one; null is for frames without bytes',
       });

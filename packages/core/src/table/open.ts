@@ -2,8 +2,8 @@ import { VmError } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { type LevelPlan, type Plan, planOf } from '../format/plan.js';
-import { FrameAllocator } from '../memory/frame-allocator.js';
-import { PhysicalMemory } from '../memory/physical-memory.js';
+import type { FrameAllocator } from '../memory/frame-allocator.js';
+import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { bankOfTable, newTable, TableContext, type TablePlace } from './context.js';
 import type { FlushSink } from './flush.js';
 
@@ -38,7 +38,8 @@ const MIN_ROOT_BYTES = 64;
 
 /** Makes the context of a new root, or of one that exists. */
 export function makeContext<C extends Controls>(options: PageTableOptions<C> | OpenOptions<C>): TableContext {
-  if (!(options?.memory instanceof PhysicalMemory) || typeof options.format !== 'object') {
+  // By what they can do, not by class: the ES and the CommonJS build of this package each have their own.
+  if (typeof options?.memory?.bankOf !== 'function' || typeof options.format !== 'object') {
     throw new VmError('EINVAL', 'a page table needs `format` and `memory`', {
       advice: 'memory is a PhysicalMemory: PhysicalMemory.over(buffer) makes one',
     });
@@ -49,7 +50,7 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C> | O
   if (frames === null && !('root' in options)) {
     throw new VmError('EINVAL', 'a page table needs `frames` for its tables, or the `root` of existing ones');
   }
-  if (frames !== null && !(frames instanceof FrameAllocator)) {
+  if (frames !== null && typeof frames.tryAllocate !== 'function') {
     throw new VmError('EINVAL', '`frames` is no FrameAllocator', {
       advice: 'new FrameAllocator(memory) makes one',
     });
