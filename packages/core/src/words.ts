@@ -36,7 +36,12 @@ export function toBigint(w: Words): bigint {
   return joinWords(w.lo, w.hi);
 }
 
-/** A mask of the bits `low` to `high`, both included: `mask(12, 51)` is x86-64's frame field. */
+/**
+ * A mask of the bits `low` to `high`, both included: `mask(12, 51)` is x86-64's frame field.
+ *
+ * @param low - bit number, 0 or more.
+ * @param high - bit number, at least `low`; 63 for the top bit of an entry.
+ */
 export function mask(low: number, high: number): bigint {
   return ((1n << BigInt(high - low + 1)) - 1n) << BigInt(low);
 }

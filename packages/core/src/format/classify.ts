@@ -1,5 +1,10 @@
 import { matches, type Words } from '../words.js';
-import type { EntryKind, Level, Match, Rule, Shape } from './entry.js';
+import type { EntryKind, Level, Match, Rule, Run, Shape } from './entry.js';
+
+/** True when a leaf carries the mark of a run. */
+export function isInRun(run: Run, leaf: Words): boolean {
+  return matches(leaf, { mask: run.set, value: run.set });
+}
 
 /** The first rule of a shape that an entry breaks, or `null`. */
 export function brokenRule(shape: Shape, entry: Words): Rule | null {

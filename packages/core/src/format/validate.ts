@@ -1,7 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import { matches, type Words, words } from '../words.js';
 import { compileAddress } from './address-codec.js';
-import { brokenRule } from './classify.js';
+import { classify } from './classify.js';
 import type { Level, Match, Shape } from './entry.js';
 import type { PageTableFormat } from './page-table-format.js';
 
@@ -54,7 +54,7 @@ export function validateFormat(format: PageTableFormat): void {
     }
     if (level.run !== null && level.run.entries > 2 ** level.bits)
       throw bad(member, 'has a run larger than its table');
-    if (level.table !== null && !isShaped(level.table, format.tableEntry)) {
+    if (level.table !== null && classify(format.present, level, format.tableEntry) !== 'table') {
       throw bad('tableEntry', `is no table at ${member}`);
     }
     shift += level.bits;
@@ -66,11 +66,6 @@ export function validateFormat(format: PageTableFormat): void {
     throw bad('range', 'of sign-extended addresses is under 33 bits');
   if (!['zeros', 'ones', 'sign'].includes(range.upper)) throw bad('range.upper', `is ${shown(range.upper)}`);
   checkAddress(format, bad);
-}
-
-/** True when an entry has a shape and breaks none of its rules. */
-function isShaped(shape: Shape, entry: Words): boolean {
-  return matches(entry, shape.match) && brokenRule(shape, entry) === null;
 }
 
 /** Every frame below `paBits` must be sayable, and no table entry bit may sit in the address. */
@@ -101,14 +96,7 @@ function isSound(shape: Shape, present: Match): boolean {
   if (!isInside(present.value, present.mask) || (present.mask.lo | present.mask.hi) === 0) return false;
   // A shape must imply that the entry is present, else the engine and the MMU could read it differently.
   const { mask, value } = shape.match;
-  if (((present.mask.lo & ~mask.lo) | (present.mask.hi & ~mask.hi)) !== 0) return false;
-  if (
-    (((value.lo & present.mask.lo) ^ present.value.lo) |
-      ((value.hi & present.mask.hi) ^ present.value.hi)) !==
-    0
-  ) {
-    return false;
-  }
+  if (!isInside(present.mask, mask) || !matches(value, present)) return false;
   return shape.rules.every((rule) => isInside(rule.value, rule.mask));
 }
 

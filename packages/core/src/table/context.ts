@@ -33,7 +33,7 @@ export class TableContext {
   readonly frames: FrameAllocator | null;
   /** `null` exactly when `frames` is. */
   readonly records: TableRecords | null;
-  /** Who made a table, in `records`: only tables with this number are ever freed. */
+  /** Whose a table is, in `records`: only tables with this number are ever freed. */
   readonly owner: number;
   readonly sink: FlushSink | null;
   readonly counters: Counters = newCounters();
@@ -212,6 +212,11 @@ export function flush(
   }
   context.counters.flushes++;
   context.sink?.flush(addressOf(format, first), BigInt(pages) << BigInt(pageShift), leafShift, tablesFreed);
+}
+
+/** The error of any call on a table that was destroyed. */
+export function destroyed(): VmError {
+  return new VmError('EINVAL', 'this page table was destroyed');
 }
 
 /** The error of a change to a table that can only be read. */

@@ -1,9 +1,8 @@
-import { VmError } from '../errors.js';
 import { pfnOf } from '../format/address-codec.js';
 import type { LevelPlan } from '../format/plan.js';
 import type { Bank } from '../memory/bank.js';
 import { joinWords } from '../words.js';
-import { bankOfTable, childPfn, isLeaf, isTable, type TableContext } from './context.js';
+import { bankOfTable, childPfn, destroyed, isLeaf, isTable, type TableContext } from './context.js';
 import { addressOf, type PageRange } from './page-range.js';
 
 /** Adjacent leaves of one size whose addresses and frames both step by it and whose flags are equal. */
@@ -60,7 +59,7 @@ export function* leafRuns(context: TableContext, range: PageRange): Generator<Le
   counters.tablesRead++;
 
   while (stack.length > 0) {
-    if (context.isDestroyed) throw new VmError('EINVAL', 'this page table was destroyed');
+    if (context.isDestroyed) throw destroyed();
     const level = plan.levels[stack.length - 1] as LevelPlan;
     const top = stack[stack.length - 1] as Frame;
     const { slot } = top;

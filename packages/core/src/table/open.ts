@@ -99,7 +99,7 @@ function checkFrames(plan: Plan, memory: PhysicalMemory, frames: FrameAllocator)
 function openRoot(plan: Plan, memory: PhysicalMemory, root: bigint): TablePlace {
   const { pageShift } = plan;
   if (typeof root !== 'bigint')
-    throw new VmError('EINVAL', `the root has type ${typeof root}, expected bigint`);
+    throw new VmError('EINVAL', `the root has type ${typeof root}, expected bigint: its physical address`);
   if (root < 0n || root >> BigInt(plan.format.paBits) !== 0n) {
     throw new VmError(
       'EINVAL',

@@ -3,7 +3,8 @@ import type { Access, Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import type { Plan } from '../format/plan.js';
 import type { Protection } from '../format/protection.js';
-import { readOnly, type TableContext } from './context.js';
+import { words } from '../words.js';
+import { destroyed, readOnly, type TableContext } from './context.js';
 import { type Counters, newCounters } from './counters.js';
 import { destroyTables } from './destroy.js';
 import { type FrameList, linearSource, scatteredSource } from './frame-source.js';
@@ -29,7 +30,7 @@ export interface MapOptions {
 export interface UnmapOptions {
   /**
    * Also free the tables in the range that are then empty. Default false: tables stay, as in Linux, until `destroy`.
-   * Not while other roots link to them: a table goes with its maker's call, whoever else points to it.
+   * Not while other roots link to them: a table goes with its owner's call, whoever else points to it.
    */
   readonly reclaim?: boolean;
 }
@@ -70,8 +71,8 @@ export class PageTable<C extends Controls = Controls> {
   /**
    * Opens tables that exist: in an image, in a guest's memory, or made elsewhere.
    *
-   * Without `frames` they are only read. With `frames`, calls may change entries and add tables; tables that were
-   * there before are never freed.
+   * Without `frames` they are only read. With `frames`, calls may change entries and add tables. Tables that were there
+   * before are never freed; added ones belong to the owner of the table above them, when it comes from this allocator.
    *
    * @throws VmError `EFAULT` when the root has no bytes, `EINVAL` when it is not aligned to its size.
    * @example
@@ -81,13 +82,8 @@ export class PageTable<C extends Controls = Controls> {
    * ```
    */
   static open<C extends Controls>(options: OpenOptions<C>): PageTable<C> {
-    if (typeof options?.root !== 'bigint') {
-      throw new VmError(
-        'EINVAL',
-        `the root has type ${typeof options?.root}, expected bigint: its physical address`,
-      );
-    }
-    return new PageTable(options);
+    // A missing root stays missing: the constructor would make a new one.
+    return new PageTable({ ...options, root: options?.root });
   }
 
   /** Physical address of the root table in bytes: what goes into CR3, TTBR or satp. */
@@ -193,7 +189,8 @@ export class PageTable<C extends Controls = Controls> {
   translate(va: bigint): bigint | null {
     const { plan } = this.#live();
     requireAddress(va);
-    const pfn = this.#translator.translate(Number(va >> 32n) | 0, Number(va & 0xffffffffn) | 0);
+    const { hi, lo } = words(va);
+    const pfn = this.#translator.translate(hi, lo);
     if (pfn < 0) return null;
     return (BigInt(pfn) << BigInt(plan.pageShift)) | (va & ((1n << BigInt(plan.pageShift)) - 1n));
   }
@@ -227,8 +224,8 @@ export class PageTable<C extends Controls = Controls> {
   }
 
   /**
-   * Flushes everything and gives all tables that this object made, the root included, back to the allocator. The
-   * object is unusable afterwards. Mapped frames, and tables that others made and linked in, stay with their owner.
+   * Flushes everything and gives all tables that this object owns, the root included, back to the allocator. The object
+   * is unusable afterwards. Mapped frames, and tables of others that were linked in, stay with their owner.
    *
    * @throws VmError `EINVAL` when the root was opened and not made here, or when a table's frame was freed by somebody
    *   else; `EPERM` when read-only. Nothing is then changed.
@@ -258,10 +255,6 @@ export class PageTable<C extends Controls = Controls> {
       context.isChanging = false;
     }
   }
-}
-
-function destroyed(): VmError {
-  return new VmError('EINVAL', 'this page table was destroyed');
 }
 
 /** Number of pages that a list of frames has, before its elements are looked at. */

@@ -1,7 +1,7 @@
 import { hex, VmError } from '../errors.js';
+import { isInRun } from '../format/classify.js';
 import type { LevelPlan } from '../format/plan.js';
 import type { Bank } from '../memory/bank.js';
-import { matches } from '../words.js';
 import {
   childPfn,
   flush,
@@ -170,7 +170,7 @@ function refuseInsideRun(
   const isMarked = (entry: number): boolean => {
     const lo = words[entry] as number;
     const hi = words[entry + 1] as number;
-    return matches({ lo, hi }, { mask: run.set, value: run.set }) && isLeaf(level, lo, hi);
+    return isInRun(run, { lo, hi }) && isLeaf(level, lo, hi);
   };
   const end = page + pages;
   const last = at + 2 * (pages / level.pages - 1);

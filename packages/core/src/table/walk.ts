@@ -1,11 +1,11 @@
 import type { Access, Controls, Permissions } from '../format/access.js';
-import { brokenRule, classify, shapeOf } from '../format/classify.js';
+import { brokenRule, classify, isInRun, shapeOf } from '../format/classify.js';
 import type { EntryKind, Level } from '../format/entry.js';
 import type { Fault, FaultCode } from '../format/fault.js';
 import { type LevelPlan, type Plan, slotOf } from '../format/plan.js';
 import type { Protection } from '../format/protection.js';
 import type { Bank } from '../memory/bank.js';
-import { joinWords, matches, type Words } from '../words.js';
+import { joinWords, type Words, words } from '../words.js';
 import { childPfn, type TableContext } from './context.js';
 import { isTranslated, requireAddress } from './page-range.js';
 import { leafFrame } from './walk-end.js';
@@ -93,8 +93,7 @@ export function walkAddress(
   });
   if (!isTranslated(format, va)) return failed({ kind: 'address', level: 0 });
 
-  const vaHi = Number(va >> 32n) | 0;
-  const vaLo = Number(va & 0xffffffffn) | 0;
+  const { hi: vaHi, lo: vaLo } = words(va);
   let table: { bank: Bank; word: number; pa: bigint } = { ...context.root, pa: rootAddress(context) };
   for (const level of plan.levels) {
     const index = slotOf(level, vaHi, vaLo);
@@ -152,7 +151,6 @@ function found(
   const entry = path[path.length - 1] as Words;
   const pfn = leafFrame(plan, level, entry.lo, entry.hi, vaHi, vaLo);
   const { run } = level.level;
-  const isInRun = run !== null && matches(entry, { mask: run.set, value: run.set });
   const size = 1n << BigInt(level.shift);
   const page = BigInt(pfn) << BigInt(pageShift);
   const fault = access === undefined ? null : format.check(path, access, controls);
@@ -162,7 +160,7 @@ function found(
     leaf: {
       level: level.index,
       leafShift: level.shift,
-      runShift: isInRun ? level.shift + Math.log2(run.entries) : null,
+      runShift: run !== null && isInRun(run, entry) ? level.shift + Math.log2(run.entries) : null,
       pa: page - (page % size),
       pfn: Number((page - (page % size)) >> BigInt(pageShift)),
       protection: format.decode(entry, level.index),

@@ -1,19 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Area, AreaMap } from '../../src/area/area-map.js';
-import { VmError } from '../../src/errors.js';
+import { thrown } from '../support/thrown.js';
 
 const PAGE = 0x1000n;
-
-function codeOf(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof VmError) return error.message;
-    throw error;
-  }
-  return 'no error';
-}
 
 describe('AreaMap', () => {
   it('takes the lowest fit and keeps the guard inside the interval', () => {
@@ -54,7 +44,7 @@ describe('AreaMap', () => {
     const map = new AreaMap({ start: 0xffffe8ffffffc000n, end: 0xffffe8ffffffffffn, pageShift: 12 });
     expect(map.freeBytes).toBe(0x3000n);
     expect(map.reserve(0x3000).address).toBe(0xffffe8ffffffc000n);
-    expect(codeOf(() => map.reserve(0x1000))).toMatch(/^ENOMEM/);
+    expect(thrown(() => map.reserve(0x1000))).toMatch(/^ENOMEM/);
   });
 
   it('rounds a ragged start up and reaches the last page of the address space', () => {
@@ -68,7 +58,7 @@ describe('AreaMap', () => {
     const map = new AreaMap({ start: 0xffff800080000000n, end: 0xffff800090000000n, pageShift: 16 });
     expect(map.reserve(0x10000, { guardBytes: 0x10000 }).address).toBe(0xffff800080000000n);
     expect(map.reserve(0x10000).address).toBe(0xffff800080020000n);
-    expect(codeOf(() => map.reserve(0x1000))).toBe(
+    expect(thrown(() => map.reserve(0x1000))).toBe(
       'EINVAL: size 4096 is not a multiple of the page size 0x0000000000010000',
     );
   });
@@ -107,7 +97,7 @@ describe('AreaMap', () => {
     ['guard does not fit', () => small().reserve(0x4000, { guardBytes: 0x1000 }), /^ENOMEM.*guard of 4096/],
     ['nothing aligned', () => small().reserve(0x1000, { align: 0x10000n }), /^ENOMEM.*aligned to 0x0+10000/],
   ])('refuses: %s', (_, action, message) => {
-    expect(codeOf(action)).toMatch(message);
+    expect(thrown(action)).toMatch(message);
   });
 
   function small(): AreaMap {
@@ -119,13 +109,13 @@ describe('AreaMap', () => {
     const area = map.reserve(0x1000);
     const other = small();
     const twin = other.reserve(0x1000);
-    expect(codeOf(() => map.free(twin))).toMatch(/^EINVAL at 0x0000000000008000: the area is not live/);
-    expect(codeOf(() => map.free({ ...area }))).toMatch(/^EINVAL/);
+    expect(thrown(() => map.free(twin))).toMatch(/^EINVAL at 0x0000000000008000: the area is not live/);
+    expect(thrown(() => map.free({ ...area }))).toMatch(/^EINVAL/);
     map.free(area);
-    expect(codeOf(() => map.free(area))).toMatch(/^EINVAL/);
+    expect(thrown(() => map.free(area))).toMatch(/^EINVAL/);
     const again = map.reserve(0x1000);
     expect(again.address).toBe(area.address);
-    expect(codeOf(() => map.free(area))).toMatch(/^EINVAL/);
+    expect(thrown(() => map.free(area))).toMatch(/^EINVAL/);
     expect(map.count).toBe(1);
   });
 
@@ -169,7 +159,7 @@ describe('AreaMap', () => {
                 guardBytes: one.guard * 0x1000,
               });
             if (expected < 0) {
-              expect(codeOf(ask)).toMatch(/^ENOMEM/);
+              expect(thrown(ask)).toMatch(/^ENOMEM/);
             } else {
               const area = ask();
               expect(area.address).toBe(base + BigInt(expected) * PAGE);

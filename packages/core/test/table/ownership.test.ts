@@ -173,7 +173,8 @@ describe('a table that was freed by somebody else', () => {
     return made;
   }
 
-  it('belongs to the page table that took the frame next', () => {
+  /** The first table's last table, which counts two entries, freed and taken by a second page table. */
+  function takenOver() {
     const { table: first, memory, frames } = machine(arm);
     first.map(BASE, [1, 2], WRITE);
     const pfn = pfnOf(stepAt(first, BASE, 3));
@@ -182,6 +183,11 @@ describe('a table that was freed by somebody else', () => {
     frames.free(pfn);
     second.map(BASE + BigInt(2 * MiB), [4], WRITE);
     expect(pfnOf(stepAt(second, BASE + BigInt(2 * MiB), 3))).toBe(pfn);
+    return { first, second, frames, pfn };
+  }
+
+  it('belongs to the page table that took the frame next', () => {
+    const { first, second, frames, pfn } = takenOver();
     // The count of the former table is gone: empty, it is reclaimed by its new owner, and by nobody else.
     first.unmap(BASE, 2 * MiB, { reclaim: true });
     expect(takenFrames(frames)).toContain(pfn);
@@ -191,14 +197,7 @@ describe('a table that was freed by somebody else', () => {
   });
 
   it('that counted entries starts anew', () => {
-    const { table: first, memory, frames } = machine(arm);
-    first.map(BASE, [1, 2], WRITE);
-    const pfn = pfnOf(stepAt(first, BASE, 3));
-    const second = new PageTable({ format: arm, memory, frames });
-    second.map(BASE, [3], WRITE);
-    frames.free(pfn);
-    second.map(BASE + BigInt(2 * MiB), [4], WRITE);
-    expect(pfnOf(stepAt(second, BASE + BigInt(2 * MiB), 3))).toBe(pfn);
+    const { second, frames, pfn } = takenOver();
     second.unmap(BASE + BigInt(2 * MiB), 4096, { reclaim: true });
     expect(takenFrames(frames)).not.toContain(pfn);
   });
