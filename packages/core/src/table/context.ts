@@ -4,10 +4,10 @@ import { type LevelPlan, meets, type Plan } from '../format/plan.js';
 import type { Bank } from '../memory/bank.js';
 import type { FrameAllocator } from '../memory/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
+import { firstOccupied } from './change/run-loops.js';
 import { type Counters, newCounters } from './counters.js';
 import type { FlushSink } from './flush.js';
 import { addressOf } from './page-range.js';
-import { firstOccupied } from './run-loops.js';
 import { TableRecords } from './table-records.js';
 
 /** One table: its frame and where its entries stand. */

@@ -4,18 +4,18 @@ import type { PageTableFormat } from '../format/page-table-format.js';
 import type { Plan } from '../format/plan.js';
 import type { Protection } from '../format/protection.js';
 import { words } from '../words.js';
+import { destroyTables } from './change/destroy.js';
+import { type FrameList, linearSource, scatteredSource } from './change/frame-source.js';
+import { mapPages } from './change/map.js';
+import { unmapPages } from './change/unmap.js';
 import { destroyed, readOnly, type TableContext } from './context.js';
 import { type Counters, newCounters } from './counters.js';
-import { destroyTables } from './destroy.js';
-import { type FrameList, linearSource, scatteredSource } from './frame-source.js';
-import { type LeafRun, leafRuns } from './leaves.js';
-import { mapPages } from './map.js';
 import { makeContext, type OpenOptions, type PageTableOptions } from './open.js';
 import { pageRange, requireAddress } from './page-range.js';
-import { makeTranslator } from './translate.js';
-import type { Translator } from './translator.js';
-import { unmapPages } from './unmap.js';
-import { rootAddress, type Walk, walkAddress } from './walk.js';
+import { type LeafRun, leafRuns } from './read/leaves.js';
+import { makeTranslator } from './read/translate.js';
+import type { Translator } from './read/translator.js';
+import { rootAddress, type Walk, walkAddress } from './read/walk.js';
 
 /** Choices of one mapping call. */
 export interface MapOptions {

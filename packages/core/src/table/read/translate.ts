@@ -1,7 +1,7 @@
-import { pfnOf } from '../format/address-codec.js';
-import { slotOf } from '../format/plan.js';
-import type { Bank } from '../memory/bank.js';
-import { isTable, type TableContext } from './context.js';
+import { pfnOf } from '../../format/address-codec.js';
+import { slotOf } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
+import { isTable, type TableContext } from '../context.js';
 import { FlatWalk } from './flat-walk.js';
 import type { Translator } from './translator.js';
 import { finish, isInRange, type RangeTest, rangeTest } from './walk-end.js';

@@ -1,4 +1,4 @@
-import { shown, VmError } from '../errors.js';
+import { shown, VmError } from '../../errors.js';
 
 /** Frame numbers (pfns) to map, one per base page, in order. A `Uint32Array` is the fast form. */
 export type FrameList = readonly number[] | Uint32Array | Float64Array;

@@ -1,9 +1,9 @@
-import { pfnOf } from '../format/address-codec.js';
-import type { LevelPlan } from '../format/plan.js';
-import type { Bank } from '../memory/bank.js';
-import { joinWords } from '../words.js';
-import { bankOfTable, childPfn, destroyed, isLeaf, isTable, type TableContext } from './context.js';
-import { addressOf, type PageRange } from './page-range.js';
+import { pfnOf } from '../../format/address-codec.js';
+import type { LevelPlan } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
+import { joinWords } from '../../words.js';
+import { bankOfTable, childPfn, destroyed, isLeaf, isTable, type TableContext } from '../context.js';
+import { addressOf, type PageRange } from '../page-range.js';
 
 /** Adjacent leaves of one size whose addresses and frames both step by it and whose flags are equal. */
 export interface LeafRun {

@@ -1,5 +1,5 @@
-import type { LevelPlan } from '../format/plan.js';
-import { bankOfTable, childPfn, isTable, type TableContext } from './context.js';
+import type { LevelPlan } from '../../format/plan.js';
+import { bankOfTable, childPfn, isTable, type TableContext } from '../context.js';
 
 /**
  * The tables of a subtree, when this page table made all of them and they map nothing.

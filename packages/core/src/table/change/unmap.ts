@@ -1,7 +1,7 @@
-import { hex, VmError } from '../errors.js';
-import { isInRun } from '../format/classify.js';
-import type { LevelPlan } from '../format/plan.js';
-import type { Bank } from '../memory/bank.js';
+import { hex, VmError } from '../../errors.js';
+import { isInRun } from '../../format/classify.js';
+import type { LevelPlan } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
 import {
   childPfn,
   flush,
@@ -11,8 +11,8 @@ import {
   isTable,
   type TableContext,
   writableBankOfTable,
-} from './context.js';
-import { addressOf, type PageRange } from './page-range.js';
+} from '../context.js';
+import { addressOf, type PageRange } from '../page-range.js';
 import { countLive } from './run-loops.js';
 import { UndoLog } from './undo-log.js';
 

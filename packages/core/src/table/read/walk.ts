@@ -1,13 +1,13 @@
-import type { Access, Controls, Permissions } from '../format/access.js';
-import { brokenRule, classify, isInRun, shapeOf } from '../format/classify.js';
-import type { EntryKind, Level } from '../format/entry.js';
-import type { Fault, FaultCode } from '../format/fault.js';
-import { type LevelPlan, type Plan, slotOf } from '../format/plan.js';
-import type { Protection } from '../format/protection.js';
-import type { Bank } from '../memory/bank.js';
-import { joinWords, type Words, words } from '../words.js';
-import { childPfn, type TableContext } from './context.js';
-import { isTranslated, requireAddress } from './page-range.js';
+import type { Access, Controls, Permissions } from '../../format/access.js';
+import { brokenRule, classify, isInRun, shapeOf } from '../../format/classify.js';
+import type { EntryKind, Level } from '../../format/entry.js';
+import type { Fault, FaultCode } from '../../format/fault.js';
+import { type LevelPlan, type Plan, slotOf } from '../../format/plan.js';
+import type { Protection } from '../../format/protection.js';
+import type { Bank } from '../../memory/bank.js';
+import { joinWords, type Words, words } from '../../words.js';
+import { childPfn, type TableContext } from '../context.js';
+import { isTranslated, requireAddress } from '../page-range.js';
 import { leafFrame } from './walk-end.js';
 
 /** One entry that a walk read. */

@@ -1,5 +1,5 @@
-import { pfnHigh, pfnLow } from '../format/address-codec.js';
-import { type LevelPlan, meets, type Plan } from '../format/plan.js';
+import { pfnHigh, pfnLow } from '../../format/address-codec.js';
+import { type LevelPlan, meets, type Plan } from '../../format/plan.js';
 
 /** Tells whether the bits above a range are as the format demands. */
 export function isInRange(range: RangeTest, vaHi: number, vaLo: number): boolean {

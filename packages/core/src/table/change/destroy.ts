@@ -1,6 +1,14 @@
-import { VmError } from '../errors.js';
-import type { LevelPlan } from '../format/plan.js';
-import { bankOfTable, childPfn, flush, freeTables, isTable, readOnly, type TableContext } from './context.js';
+import { VmError } from '../../errors.js';
+import type { LevelPlan } from '../../format/plan.js';
+import {
+  bankOfTable,
+  childPfn,
+  flush,
+  freeTables,
+  isTable,
+  readOnly,
+  type TableContext,
+} from '../context.js';
 
 /**
  * Gives every table that this page table made back to the allocator, after a flush that names them all.

@@ -1,5 +1,5 @@
-import type { Bank } from '../memory/bank.js';
-import { flush, freeTables, type TableContext } from './context.js';
+import type { Bank } from '../../memory/bank.js';
+import { flush, freeTables, type TableContext } from '../context.js';
 
 /** One change of a call: a run of entries that were all `lo`, `hi` before, or what `saved` holds. */
 interface Change {

@@ -1,9 +1,9 @@
-import { hex, VmError } from '../errors.js';
-import { classify } from '../format/classify.js';
-import { type LevelPlan, meets } from '../format/plan.js';
-import type { Protection } from '../format/protection.js';
-import type { Bank } from '../memory/bank.js';
-import { joinWords, toBigint } from '../words.js';
+import { hex, VmError } from '../../errors.js';
+import { classify } from '../../format/classify.js';
+import { type LevelPlan, meets } from '../../format/plan.js';
+import type { Protection } from '../../format/protection.js';
+import type { Bank } from '../../memory/bank.js';
+import { joinWords, toBigint } from '../../words.js';
 import {
   childPfn,
   flush,
@@ -13,10 +13,10 @@ import {
   type TableContext,
   writableBankOfTable,
   writeTableEntry,
-} from './context.js';
+} from '../context.js';
+import { addressOf, type PageRange } from '../page-range.js';
 import { collectEmptyTables } from './empty-tables.js';
 import { type FrameSource, frameAt, isBlock } from './frame-source.js';
-import { addressOf, type PageRange } from './page-range.js';
 import { firstOccupied, writeLinear, writeScattered32, writeScattered64 } from './run-loops.js';
 import { UndoLog } from './undo-log.js';
 

@@ -1,4 +1,4 @@
-import { type AddressCodec, addressHi, addressLo } from '../format/address-codec.js';
+import { type AddressCodec, addressHi, addressLo } from '../../format/address-codec.js';
 
 /*
  * The inner loops: runs of entries in typed arrays. Each does one thing, takes only numbers and typed arrays,
