@@ -4,26 +4,49 @@ import { describe, expect, test, vi } from 'vitest';
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 
-/** Where each README's example stands as a program, and how to run it. */
-const examples = {
-  '../README.md': { file: './examples/root.ts', run: () => import('./examples/root.js') },
-  '../packages/core/README.md': { file: './examples/core.ts', run: () => import('./examples/core.js') },
-  '../packages/x86-64/README.md': { file: './examples/x86-64.ts', run: () => import('./examples/x86-64.js') },
-  '../packages/x86-64-la57/README.md': {
+/** Where each README's examples stand as programs, in their order, and how to run them. */
+const examples = [
+  { readme: '../README.md', file: './examples/root.ts', run: () => import('./examples/root.js') },
+  {
+    readme: '../packages/core/README.md',
+    file: './examples/core.ts',
+    run: () => import('./examples/core.js'),
+  },
+  {
+    readme: '../packages/core/README.md',
+    file: './examples/core-change.ts',
+    run: () => import('./examples/core-change.js'),
+  },
+  {
+    readme: '../packages/x86-64/README.md',
+    file: './examples/x86-64.ts',
+    run: () => import('./examples/x86-64.js'),
+  },
+  {
+    readme: '../packages/x86-64-la57/README.md',
     file: './examples/x86-64-la57.ts',
     run: () => import('./examples/x86-64-la57.js'),
   },
-};
+];
 
-describe.each(Object.entries(examples))('the example in %s', (readme, { file, run }) => {
+/** What a program's comments say that it prints: after a call of `console.log`, or in the lines below it. */
+function promisedBy(program: string): string[] {
+  const calls = program.matchAll(/^ *console\.log\(.*\);(?: \/\/ (.*)|((?:\n\/\/ .*)+))$/gm);
+  return [...calls].map(([, beside, below]) => beside ?? `${below?.replaceAll('\n// ', '\n').slice(1)}\n`);
+}
+
+describe.each(examples)('the example $file in $readme', ({ readme, file, run }) => {
   const example = read(file);
+  const place = examples.filter((other) => other.readme === readme).findIndex((other) => other.file === file);
 
   test('is the program that runs here', () => {
-    expect(/^```ts\n(.*?)^```$/ms.exec(read(readme))?.[1]).toBe(example);
+    const blocks = [...read(readme).matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1]);
+    expect(blocks[place]).toBe(example);
+    expect(blocks).toHaveLength(examples.filter((other) => other.readme === readme).length);
   });
 
   test('prints what its comments say', async () => {
-    const promised = [...example.matchAll(/^ *console\.log\(.*\); \/\/ (.*)$/gm)].map((match) => match[1]);
+    const promised = promisedBy(example);
     expect(promised.length).toBe(example.match(/console\.log/g)?.length);
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     await run();

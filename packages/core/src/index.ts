@@ -23,10 +23,25 @@ export type { FrameStats } from './memory/frame-stats.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
 export type { WebAssemblyMemoryLike } from './memory/web-assembly.js';
 export type { FrameList } from './table/change/frame-source.js';
+export type { Slot, SlotVisitor } from './table/change/slot.js';
 export type { Counters } from './table/counters.js';
 export type { FlushSink } from './table/flush.js';
+export type { FlushBatch } from './table/flush-batch.js';
 export type { OpenOptions, PageTableOptions } from './table/open.js';
-export { type MapOptions, PageTable, type UnmapOptions } from './table/page-table.js';
+export type {
+  ApplyOptions,
+  CollapseOptions,
+  CutOptions,
+  FlushOptions,
+  MapOptions,
+  PrepareOptions,
+  SplitOptions,
+  UnmapOptions,
+} from './table/options.js';
+export { PageTable } from './table/page-table.js';
+export type { Difference, DifferenceSide, DiffOptions } from './table/read/diff.js';
+export type { DumpOptions } from './table/read/dump.js';
 export type { LeafRun } from './table/read/leaves.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/read/walk.js';
+export type { Snapshot } from './table/snapshot.js';
 export { joinWords, mask, matches, or, toBigint, type Words, words, ZERO } from './words.js';

@@ -31,8 +31,20 @@ export function run(): string {
   );
   const walked = table.walk(scattered).steps.map(({ name }) => name);
 
-  table.unmap(scattered, pages * 4096);
-  table.unmap(range, 4 << 20);
+  // One page of a block, and back.
+  const start = table.snapshot();
+  table.protect(range, 4096, { write: false });
+  expect('a page of a block', table.walk(range).leaf?.leafShift, 12);
+  expect('its neighbour', table.walk(range + 4096n).leaf?.protection.write, true);
+  table.protect(range, 4096, { write: true });
+  expect('collapse', table.collapse(range, 4 << 20), 1);
+  expect('dump', table.dump().split('\n').at(-2)?.includes('2 x 2M'), true);
+  table.restore(start);
+
+  const batch = table.batch();
+  table.unmap(scattered, pages * 4096, { batch });
+  table.unmap(range, 4 << 20, { batch });
+  batch.done();
   expect('after unmap', table.translate(scattered), null);
   table.destroy();
   far.freeMany(frames);

@@ -1,9 +1,9 @@
 import { matches, type Words } from '../words.js';
 import type { EntryKind, Level, Match, Rule, Run, Shape } from './entry.js';
 
-/** True when a leaf carries the mark of a run. */
-export function isInRun(run: Run, leaf: Words): boolean {
-  return matches(leaf, { mask: run.set, value: run.set });
+/** True when a leaf, given as two words, carries the mark of a run. */
+export function isInRun({ set }: Run, lo: number, hi: number): boolean {
+  return (lo & set.lo) === set.lo && (hi & set.hi) === set.hi;
 }
 
 /** The first rule of a shape that an entry breaks, or `null`. */

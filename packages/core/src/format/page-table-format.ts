@@ -58,7 +58,8 @@ export interface PageTableFormat<C extends Controls = Controls> {
    */
   readonly present: Match;
   /**
-   * Root first; one to five. Each level's shift is the sum of the bits below it and `pageShift`.
+   * Root first; one to five. Each level's shift is the sum of the bits below it and `pageShift`. Below a level with leaves
+   * every level has them.
    *
    * Source: SDM vol. 3A, Paging, 4-level and 5-level; Arm ARM D8.2.6 to D8.2.8, levels −1 to 3 per granule, and D8.3, which
    * levels hold blocks; RISC-V Sv39 to Sv57, leaves at every level.
@@ -105,7 +106,8 @@ export interface PageTableFormat<C extends Controls = Controls> {
    *
    * The address, the mark of a run (`run.set`), software bits and other `extra` survive, and so do accessed and dirty,
    * the way the architecture keeps them: x86-64 drops D where write permission goes (D without RW is a shadow stack),
-   * arm64 keeps DBM and AP[2] consistent. The engine calls it once for each different entry of a range, not per entry.
+   * arm64 keeps DBM and AP[2] consistent. The engine passes the leaf without its address, once for each different one of a
+   * range, not per entry.
    *
    * @throws VmError `EINVAL` as `encode`.
    */
@@ -113,15 +115,17 @@ export interface PageTableFormat<C extends Controls = Controls> {
 
   /**
    * A leaf's bits moved from one level to another: x86-64 moves PAT between bits 7 and 12 and sets PS, arm64 swaps the
-   * type bits. For split and collapse. The address stays; it is a multiple of the larger of the two sizes. The mark of
-   * a run goes.
+   * type bits. For split and collapse. The engine passes the leaf without its address and puts the address in afterwards.
+   * The mark of a run goes; that is all that happens where the two levels are the same.
    */
   relevel(leaf: Words, from: number, to: number): Words;
 
   /**
    * True when going from one valid entry to another needs the entry to be invalid in between (break-before-make):
    * invalid, flush, write. The two may be of different kinds (block and table) and differ in the mark of a run. The
-   * engine never changes the size of a mapping and its other attributes in one write.
+   * engine never changes the size of a mapping and its other attributes in one write without a break. It asks once
+   * for each different change of flags, and remembers the answer for entries that keep their addresses: the answer must
+   * not depend on which address that is.
    */
   needsBreak(before: Words, after: Words, level: number): boolean;
 

@@ -41,6 +41,10 @@ export function validateFormat(format: PageTableFormat): void {
     const isLast = index === levels.length - 1;
     if (isLast !== (level.table === null)) throw bad(member, 'must have table entries unless it is the last');
     if (isLast && level.leaf === null) throw bad(member, 'is the last and has no leaf');
+    // A block is split into leaves of the next level.
+    if (level.leaf === null && index > 0 && levels[index - 1]?.leaf !== null) {
+      throw bad(member, `has no leaf, but ${levels[index - 1]?.name} above it has`);
+    }
     for (const shape of [level.table, level.leaf]) {
       if (shape !== null && !isSound(shape, format.present)) {
         throw bad(

@@ -7,7 +7,7 @@ import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { firstOccupied } from './change/run-loops.js';
 import { type Counters, newCounters } from './counters.js';
 import type { FlushSink } from './flush.js';
-import { addressOf } from './page-range.js';
+import { addressOf, type PageRange } from './page-range.js';
 import { TableRecords } from './table-records.js';
 
 /** One table: its frame and where its entries stand. */
@@ -16,6 +16,12 @@ export interface TablePlace {
   readonly bank: Bank;
   /** Index in `bank.words` of the first entry's low word. */
   readonly word: number;
+}
+
+/** Something that owes a flush: a batch. */
+export interface OwesFlush {
+  /** True when a flush is owed for a page of the range. */
+  touches(range: PageRange): boolean;
 }
 
 const NO_PLACE: TablePlace = Object.freeze({ pfn: -1, bank: null as unknown as Bank, word: -1 });
@@ -39,8 +45,10 @@ export class TableContext {
   readonly counters: Counters = newCounters();
   /** Set once, right after construction: making a root needs the rest of the context. */
   root: TablePlace = NO_PLACE;
-  /** True while a call changes the tables: its flush sink must not start another. */
+  /** True while a call changes the tables: its flush sink or callback must not start another. */
   isChanging = false;
+  /** Batches that owe a flush. */
+  readonly owed: Set<OwesFlush> = new Set();
   isDestroyed = false;
 
   constructor(plan: Plan, memory: PhysicalMemory, frames: FrameAllocator | null, sink: FlushSink | null) {
@@ -50,6 +58,7 @@ export class TableContext {
     this.records = frames === null ? null : TableRecords.of(frames);
     this.owner = this.records?.newOwner() ?? 0;
     this.sink = sink;
+    this.records?.watch(this);
   }
 }
 
@@ -180,14 +189,13 @@ export function isOwnAndEmpty(context: TableContext, pfn: number, level: number,
   return live < 0;
 }
 
-/** Writes an entry that points to a table. */
+/** Writes an entry that points to a table; the caller counts it. */
 export function writeTableEntry(context: TableContext, words: Int32Array, at: number, pfn: number): void {
   const { address, format } = context.plan;
   const low = pfn | 0;
   const high = Math.floor(pfn / 4294967296);
   words[at] = format.tableEntry.lo | addressLo(address, low, high);
   words[at + 1] = format.tableEntry.hi | addressHi(address, low, high);
-  context.counters.entriesWritten++;
 }
 
 /**
@@ -212,6 +220,37 @@ export function flush(
   }
   context.counters.flushes++;
   context.sink?.flush(addressOf(format, first), BigInt(pages) << BigInt(pageShift), leafShift, tablesFreed);
+}
+
+/** True when the MMU looks at an entry at all. */
+export function isPresent(context: TableContext, lo: number, hi: number): boolean {
+  const { mask, value } = context.plan.format.present;
+  return (((lo & mask.lo) ^ value.lo) | ((hi & mask.hi) ^ value.hi)) === 0;
+}
+
+/**
+ * Refuses to make a page valid for which a flush is owed: what was taken away there could still be served.
+ *
+ * @throws VmError `EBUSY` while a batch owes a flush for a page of the range.
+ */
+export function refuseOwed(context: TableContext, range: PageRange): void {
+  if (context.owed.size === 0) return;
+  for (const batch of context.owed) {
+    if (batch.touches(range)) {
+      throw new VmError('EBUSY', 'a batch owes a flush for this range', {
+        address: addressOf(context.plan.format, range.first),
+        advice: 'call done() of the batch first',
+      });
+    }
+  }
+}
+
+/** The error of a table whose frame the allocator does not hold any more. */
+export function freedByOthers(pfn: number): VmError {
+  return new VmError(
+    'EINVAL',
+    `the table in frame 0x${pfn.toString(16)} was freed behind this page table's back`,
+  );
 }
 
 /** The error of any call on a table that was destroyed. */

@@ -1,39 +1,53 @@
 import { VmError } from '../errors.js';
 import type { Access, Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
-import type { Plan } from '../format/plan.js';
 import type { Protection } from '../format/protection.js';
 import { words } from '../words.js';
+import {
+  batchOf,
+  checkAccess,
+  checkProtection,
+  checkVisitor,
+  frameCount,
+  leafCap,
+  leafShiftOf,
+  physicalPage,
+  protectionFields,
+  rangeOf,
+} from './arguments.js';
+import { applyPages } from './change/apply.js';
+import { collapsePages } from './change/collapse.js';
 import { destroyTables } from './change/destroy.js';
 import { type FrameList, linearSource, scatteredSource } from './change/frame-source.js';
 import { mapPages } from './change/map.js';
+import { countTables, prepareTables } from './change/prepare.js';
+import { protectPages } from './change/protect.js';
+import { reclaimTables } from './change/reclaim.js';
+import type { SlotVisitor } from './change/slot.js';
+import { splitPages } from './change/split.js';
 import { unmapPages } from './change/unmap.js';
 import { destroyed, readOnly, type TableContext } from './context.js';
 import { type Counters, newCounters } from './counters.js';
+import { type FlushBatch, OwedFlushes } from './flush-batch.js';
 import { makeContext, type OpenOptions, type PageTableOptions } from './open.js';
+import type {
+  ApplyOptions,
+  CollapseOptions,
+  CutOptions,
+  FlushOptions,
+  MapOptions,
+  PrepareOptions,
+  SplitOptions,
+  UnmapOptions,
+} from './options.js';
 import { pageRange, requireAddress } from './page-range.js';
+import { type Difference, type DiffOptions, diffTables } from './read/diff.js';
+import { type DumpOptions, dumpTables } from './read/dump.js';
 import { type LeafRun, leafRuns } from './read/leaves.js';
 import { makeTranslator } from './read/translate.js';
 import type { Translator } from './read/translator.js';
 import { rootAddress, type Walk, walkAddress } from './read/walk.js';
-
-/** Choices of one mapping call. */
-export interface MapOptions {
-  /**
-   * Cap on the leaf size, log2 bytes. The largest leaf that address, frames and this cap allow is used; it is
-   * never an error. Default: no cap.
-   */
-  readonly maxLeafShift?: number;
-}
-
-/** Choices of one unmapping call. */
-export interface UnmapOptions {
-  /**
-   * Also free the tables in the range that are then empty. Default false: tables stay, as in Linux, until `destroy`.
-   * Not while other roots link to them: a table goes with its owner's call, whoever else points to it.
-   */
-  readonly reclaim?: boolean;
-}
+import { gone, restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.js';
 
 /**
  * One root and the tables below it: real entries in real memory, in the format's exact bits.
@@ -157,14 +171,197 @@ export class PageTable<C extends Controls = Controls> {
   /**
    * Removes the mappings of a range; holes are fine. One flush covers what was removed.
    *
+   * A block or run that the range covers only in part is split: nothing outside the range goes.
+   *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
-   * @throws VmError `EINVAL` when an end lies inside a leaf larger than a page; `ERANGE`, `EFAULT`, `EPERM` as `map`.
+   * @throws VmError `EINVAL` when `split` is false and an end lies inside a leaf larger than a page; `ENOMEM` no frame
+   *   for the table of a split; `ERANGE`, `EFAULT`, `EPERM` as `map`; what the sink throws.
    */
   unmap(va: bigint, bytes: bigint | number, options: UnmapOptions = {}): void {
     this.#change((context) => {
-      unmapPages(context, pageRange(context.plan.format, va, bytes), options?.reclaim ?? false);
+      const range = pageRange(context.plan.format, va, bytes);
+      unmapPages(
+        context,
+        range,
+        options?.reclaim ?? false,
+        options?.split ?? true,
+        batchOf(context, options),
+      );
     });
+  }
+
+  /**
+   * Changes the protection of what is mapped in a range; holes, and entries that the MMU ignores, are passed over.
+   *
+   * Software bits, accessed and dirty survive as the format says (`PageTableFormat.change`). One flush covers what
+   * changed; none is made when nothing did.
+   *
+   * @param va - first address in bytes, a multiple of the page size.
+   * @param bytes - length in bytes, a multiple of the page size.
+   * @param fields - the members that change; the others stay as each leaf has them. A complete `Protection` sets all.
+   * @throws VmError as `unmap`; `EINVAL` for a protection that the format cannot say.
+   * @example
+   * ```ts
+   * table.protect(text, 2n << 20n, { write: false, execute: true });
+   * ```
+   */
+  protect(va: bigint, bytes: bigint | number, fields: Partial<Protection>, options: CutOptions = {}): void {
+    this.#change((context) => {
+      const range = pageRange(context.plan.format, va, bytes);
+      const batch = batchOf(context, options);
+      protectPages(context, range, protectionFields(fields), options?.split ?? true, batch);
+    });
+  }
+
+  /**
+   * Splits the leaves of a range into smaller ones that translate the same. What is outside the range stays as large as
+   * it can: one page of a 1 GiB block leaves 511 leaves of 2 MiB and 512 of 4 KiB.
+   *
+   * @param va - first address in bytes, a multiple of the page size.
+   * @param bytes - length in bytes, a multiple of the page size.
+   * @throws VmError `EINVAL` when `leafShift` is no leaf size of the format; `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as
+   *   `map`; what the sink throws.
+   */
+  split(va: bigint, bytes: bigint | number, options: SplitOptions = {}): void {
+    this.#change((context) => {
+      const range = pageRange(context.plan.format, va, bytes);
+      splitPages(context, range, leafShiftOf(context.plan, options), batchOf(context, options));
+    });
+  }
+
+  /**
+   * Makes blocks of full tables in the range wherever all their leaves are adjacent and aligned and have equal
+   * attributes, up to the largest size possible, and frees the tables.
+   *
+   * Accessed and dirty need not agree: the block has what any of its leaves had. A block that would reach beyond the
+   * range is not made, nor one in place of a table that this page table does not own.
+   *
+   * @param va - first address in bytes, a multiple of the page size.
+   * @param bytes - length in bytes, a multiple of the page size.
+   * @returns the number of blocks made: 0 when none could be.
+   * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when `maxLeafShift` is no integer; what the sink throws.
+   * @example
+   * ```ts
+   * const made = table.collapse(0xffffc90000200000n, 2n << 20n) === 1;
+   * ```
+   */
+  collapse(va: bigint, bytes: bigint | number, options: CollapseOptions = {}): number {
+    return this.#change((context) => {
+      const range = pageRange(context.plan.format, va, bytes);
+      return collapsePages(context, range, leafCap(options), batchOf(context, options));
+    });
+  }
+
+  /**
+   * Makes the tables that a later `map` of the range needs, so that it allocates nothing and cannot fail for want of
+   * memory, whatever the frames. Slots that are in use are passed over.
+   *
+   * The promise ends where a call takes prepared tables away: `reclaim`, `unmap` with `reclaim`, `collapse`, or a `map` that
+   * puts a larger leaf in an empty table's place (cap it with `maxLeafShift` to keep the tables).
+   *
+   * @param va - first address in bytes, a multiple of the page size.
+   * @param bytes - length in bytes, a multiple of the page size.
+   * @returns the number of tables made.
+   * @throws VmError `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when `leafShift` is no leaf size of the
+   *   format; `EBUSY` while a batch owes a flush for the range.
+   */
+  prepare(va: bigint, bytes: bigint | number, options: PrepareOptions = {}): number {
+    return this.#change((context) => {
+      const range = pageRange(context.plan.format, va, bytes);
+      return prepareTables(context, range, leafShiftOf(context.plan, options));
+    });
+  }
+
+  /**
+   * Counts the tables that `prepare` would make: frames that a `map` with leaves of this size has to find.
+   *
+   * It reads; nothing is changed. The count is exact: for `map` too, when it uses leaves of this size, and an upper
+   * bound when it finds larger ones.
+   *
+   * @param va - first address in bytes, a multiple of the page size.
+   * @param bytes - length in bytes, a multiple of the page size.
+   * @throws VmError `ERANGE`, `EFAULT` as `map`; `EINVAL` when `leafShift` is no leaf size of the format.
+   */
+  tablesNeeded(va: bigint, bytes: bigint | number, options: PrepareOptions = {}): number {
+    const context = this.#live();
+    return countTables(
+      context,
+      pageRange(context.plan.format, va, bytes),
+      leafShiftOf(context.plan, options),
+    );
+  }
+
+  /**
+   * Calls back with every page's entry of a range, empty ones too; missing tables are made on the way, as in Linux's
+   * `apply_to_page_range`.
+   *
+   * The callback may set the entry. When it throws, or the call fails, everything is as it was. When it returns something
+   * else than `undefined` the call ends there, keeps what was set, and returns that.
+   *
+   * @param va - first address in bytes, a multiple of the page size.
+   * @param bytes - length in bytes, a multiple of the page size.
+   * @returns what the callback returned, or `undefined` when it has seen every entry.
+   * @throws VmError `EINVAL` for a block, unless `blocks` says otherwise; `EBUSY` for an entry above the last level that is
+   *   neither table nor block; `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as `map`; what the callback or the sink throws.
+   * @example
+   * ```ts
+   * table.applyToRange(shadow, 1n << 20n, (slot) => {
+   *   if (slot.entry === 0n) slot.setLeaf(frames.allocate(), PAGE_KERNEL);
+   * });
+   * ```
+   */
+  applyToRange<T = undefined>(
+    va: bigint,
+    bytes: bigint | number,
+    visit: SlotVisitor<T>,
+    options: ApplyOptions = {},
+  ): T | undefined {
+    return this.#apply(va, bytes, visit, true, options);
+  }
+
+  /**
+   * Calls back with every entry of a range that is not empty; makes no table, as Linux's
+   * `apply_to_existing_page_range`. Otherwise as `applyToRange`.
+   *
+   * @param va - first address in bytes, a multiple of the page size.
+   * @param bytes - length in bytes, a multiple of the page size.
+   * @returns what the callback returned, or `undefined` when it has seen every entry.
+   * @throws VmError as `applyToRange`; `ENOMEM` only for a split.
+   */
+  applyToExisting<T = undefined>(
+    va: bigint,
+    bytes: bigint | number,
+    visit: SlotVisitor<T>,
+    options: ApplyOptions = {},
+  ): T | undefined {
+    return this.#apply(va, bytes, visit, false, options);
+  }
+
+  /**
+   * Frees the tables in a range that hold nothing, after one flush that names them.
+   *
+   * A table that only partly lies in the range goes too when all of it is empty. Not while other roots link to it.
+   *
+   * @param va - first address in bytes, a multiple of the page size; default: everything.
+   * @param bytes - length in bytes; given with `va`, and only then.
+   * @returns the number of tables freed.
+   * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when a table's frame was freed by somebody else; what
+   *   the sink throws.
+   */
+  reclaim(va?: bigint, bytes?: bigint | number, options: FlushOptions = {}): number {
+    return this.#change((context) =>
+      reclaimTables(context, rangeOf(context.plan, va, bytes), batchOf(context, options)),
+    );
+  }
+
+  /**
+   * Makes a batch, which calls may leave their flush to: `table.unmap(va, bytes, { batch })`.
+   *
+   * @throws VmError `EINVAL` when the table was destroyed.
+   */
+  batch(): FlushBatch {
+    return new OwedFlushes(this.#live());
   }
 
   /**
@@ -218,9 +415,71 @@ export class PageTable<C extends Controls = Controls> {
    */
   leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun> {
     const context = this.#live();
-    const { plan } = context;
-    if (va === undefined && bytes === undefined) return leafRuns(context, { first: 0, pages: plan.pages });
-    return leafRuns(context, pageRange(plan.format, va as bigint, bytes as bigint));
+    return leafRuns(context, rangeOf(context.plan, va, bytes));
+  }
+
+  /**
+   * Shows what is mapped as text: one line for each run of leaves, in one form for all formats, like the kernel's ptdump.
+   *
+   * The rights are the effective ones over all levels. A table without bytes, as a memory dump may lack one, is a line.
+   *
+   * @throws VmError `ERANGE`, `EINVAL` for a range or an option that makes no sense.
+   * @example
+   * ```ts
+   * table.dump();
+   * // x86-64, root 0x0000000000000000
+   * // 0xffffc90000000000-0xffffc90000002fff       12K  PTE       3 x 4K    rw- k gad  normal           0x0000000001234000
+   * table.dump({ tables: true, levels: 2 }); // as a tree: the root's table, and those it points to
+   * ```
+   */
+  dump(options: DumpOptions<C> = {}): string {
+    const context = this.#live();
+    return dumpTables(context, rangeOf(context.plan, options?.va, options?.bytes), options ?? {});
+  }
+
+  /**
+   * Compares what this table (here) and another (there) translate, in address order; the formats may differ.
+   *
+   * Do not change either while iterating.
+   *
+   * @param other - the other table.
+   * @throws VmError `ERANGE`, `EINVAL` for a range that makes no sense; `EFAULT`, while iterating, when a table has no bytes.
+   */
+  diff<D extends Controls>(other: PageTable<D>, options: DiffOptions = {}): IterableIterator<Difference> {
+    this.#live();
+    return diffTables(this, other, options ?? {});
+  }
+
+  /**
+   * Keeps the bytes of the memory, the state of its allocators and the engine's records as they are now.
+   *
+   * @throws VmError `EBUSY` while a batch of a page table in this memory owes a flush, or from within the sink or callback
+   *   of one; `EFAULT` when bytes of the memory went away; `EPERM` when the table is read-only.
+   */
+  snapshot(): Snapshot {
+    return this.#change(takeSnapshot);
+  }
+
+  /**
+   * Puts memory, allocators and records back as they were. It may be done any number of times, and in any order.
+   *
+   * All page tables in the memory go back together. Each that there is flushes everything through its own sink, which
+   * hears of the tables that its addresses lose. One that was made or opened since the snapshot is then gone: its calls
+   * throw `EINVAL`. One that was destroyed since is there again. Both hold until another snapshot is restored. Page
+   * tables without `frames` only read: they stay, and are not flushed.
+   *
+   * @throws VmError `EINVAL` when the snapshot is of another memory or allocator, does not hold this page table, or has
+   *   banks whose bytes went away; `EBUSY` as `snapshot`, and when a sink takes or gives back frames; `EPERM` when the
+   *   table is read-only; what a sink throws. Nothing is then changed.
+   * @example
+   * ```ts
+   * const before = table.snapshot();
+   * table.unmap(0xffffc90000000000n, 0x2000n);
+   * table.restore(before); // mapped again
+   * ```
+   */
+  restore(snapshot: Snapshot): void {
+    this.#change((context) => restoreSnapshot(context, snapshot), true);
   }
 
   /**
@@ -228,87 +487,47 @@ export class PageTable<C extends Controls = Controls> {
    * is unusable afterwards. Mapped frames, and tables of others that were linked in, stay with their owner.
    *
    * @throws VmError `EINVAL` when the root was opened and not made here, or when a table's frame was freed by somebody
-   *   else; `EPERM` when read-only. Nothing is then changed.
+   *   else; `EBUSY` while a batch owes a flush; `EPERM` when read-only. Nothing is then changed.
    */
   destroy(): void {
     this.#change(destroyTables);
   }
 
   #live(): TableContext {
-    if (this.#context.isDestroyed) throw destroyed();
-    return this.#context;
+    const context = this.#context;
+    if (context.isDestroyed) throw context.records?.isGone(context.owner) ? gone() : destroyed();
+    return context;
   }
 
-  /** Runs a call that changes the tables; one that comes from within another's flush sink is refused. */
-  #change(call: (context: TableContext) => void): void {
-    const context = this.#live();
+  #apply<T>(
+    va: bigint,
+    bytes: bigint | number,
+    visit: SlotVisitor<T>,
+    makesTables: boolean,
+    options: ApplyOptions,
+  ): T | undefined {
+    return this.#change((context) => {
+      const range = pageRange(context.plan.format, va, bytes);
+      const blocks = options?.blocks ?? 'refuse';
+      checkVisitor(visit, blocks);
+      return applyPages(context, range, visit, makesTables, blocks, batchOf(context, options));
+    });
+  }
+
+  /** Runs a call that changes the tables; one that comes from within another's sink or callback is refused. */
+  #change<R>(call: (context: TableContext) => R, mayBeGone = false): R {
+    const context = mayBeGone ? this.#context : this.#live();
     if (context.frames === null || !context.root.bank.writable) throw readOnly();
     if (context.isChanging) {
       throw new VmError('EBUSY', 'this page table is in the middle of a change', {
-        advice: 'a flush sink must not change the table that called it',
+        advice: 'a flush sink or callback must not change the table that called it',
       });
     }
     context.isChanging = true;
     try {
-      call(context);
+      return call(context);
     } finally {
       context.isChanging = false;
     }
   }
-}
-
-/** Number of pages that a list of frames has, before its elements are looked at. */
-function frameCount(frames: FrameList): number {
-  if (frames instanceof Uint32Array || frames instanceof Float64Array || Array.isArray(frames)) {
-    if (frames.length === 0) throw new VmError('EINVAL', 'the list of frames is empty');
-    return frames.length;
-  }
-  throw new VmError('EINVAL', 'the frames are not an array', {
-    advice: 'pass a Uint32Array, a Float64Array or an array of numbers',
-  });
-}
-
-/** A misspelt access must not look allowed. */
-function checkAccess(access: Access): void {
-  if (!['read', 'write', 'execute'].includes(access?.kind) || typeof access.user !== 'boolean') {
-    throw new VmError('EINVAL', 'the access is not one', {
-      advice: "pass { kind: 'read' | 'write' | 'execute', user: boolean }",
-    });
-  }
-}
-
-function checkProtection(protection: Protection): Protection {
-  if (typeof protection !== 'object' || protection === null || typeof protection.extra !== 'bigint') {
-    throw new VmError('EINVAL', 'the protection is not complete', {
-      advice: 'make it with protection({ … }) or take a named one of a Linux policy',
-    });
-  }
-  return protection;
-}
-
-function leafCap(options: MapOptions): number {
-  const cap = options?.maxLeafShift ?? 64;
-  if (!Number.isInteger(cap)) {
-    throw new VmError('EINVAL', `maxLeafShift is ${cap}`, {
-      advice: 'give log2 of bytes, such as 21 for 2 MiB',
-    });
-  }
-  return cap;
-}
-
-function physicalPage(plan: Plan, pa: bigint): number {
-  const { pageShift, format } = plan;
-  if (typeof pa !== 'bigint') {
-    throw new VmError('EINVAL', `the physical address has type ${typeof pa}, expected bigint`);
-  }
-  if (pa < 0n || pa >> BigInt(format.paBits) !== 0n) {
-    throw new VmError(
-      'EINVAL',
-      `the physical address 0x${pa.toString(16)} does not fit ${format.paBits} bits`,
-    );
-  }
-  if ((pa & ((1n << BigInt(pageShift)) - 1n)) !== 0n) {
-    throw new VmError('EINVAL', `the physical address is not a multiple of the page size`, { address: pa });
-  }
-  return Number(pa >> BigInt(pageShift));
 }

@@ -1,3 +1,4 @@
+import { CompactCopy } from '../memory/compact-copy.js';
 import type { FrameAllocator } from '../memory/frame-allocator.js';
 import { isShared } from '../memory/host.js';
 
@@ -9,6 +10,27 @@ const STRIDE = 4;
 const LEVEL = 0;
 const LIVE = 1;
 const OWNER = 2;
+/** Page tables on watch before the first look for those that nobody holds any more. */
+const FIRST_PRUNE = 64;
+
+/** What the records know of a page table: they tell it when it goes and when it comes back. */
+interface Watched {
+  readonly owner: number;
+  readonly memory: object;
+  isChanging: boolean;
+  isDestroyed: boolean;
+}
+
+/** The records of one allocator and the state of the allocator, as they were at one moment. */
+export interface RecordsCopy {
+  readonly state: CompactCopy;
+  readonly frames: CompactCopy;
+  /** Owners from here on came later. */
+  readonly nextOwner: number;
+  readonly gone: readonly number[];
+  /** Owners that were destroyed, of those that were on watch. */
+  readonly destroyed: ReadonlySet<number>;
+}
 
 /**
  * What the engine keeps of each table that it made, by frame: its level, its number of entries that are not 0, and
@@ -21,11 +43,23 @@ const OWNER = 2;
 export class TableRecords {
   /** A header of four 32-bit words, then four for each frame of the allocator. */
   readonly state: ArrayBufferLike;
+  /** The state of the allocator. */
+  readonly frameState: ArrayBufferLike;
+  /** Batches of this thread that owe a flush: what they hold is neither in a tree nor free. */
+  batches = 0;
   readonly #words: Int32Array;
   readonly #first: number;
   readonly #frames: number;
+  /** By owner; weak, so that a page table which was dropped without `destroy` can be collected. */
+  readonly #watched = new Map<number, WeakRef<Watched>>();
+  #pruneAt = FIRST_PRUNE;
+  /** Owners that were made in a course of events that a restore took back: pairs of first and after the last. */
+  #gone: readonly number[] = [];
+  /** Memories that know of these records. */
+  readonly #memories = new WeakSet<object>();
 
   private constructor(frames: FrameAllocator) {
+    this.frameState = frames.state;
     const bytes = (HEADER + frames.frames * STRIDE) * 4;
     this.state = isShared(frames.state) ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
     this.#words = new Int32Array(this.state);
@@ -35,6 +69,15 @@ export class TableRecords {
   }
 
   static readonly #byState = new WeakMap<ArrayBufferLike, TableRecords>();
+
+  /** Records by memory; weak, so that an allocator which was dropped can be collected. */
+  static readonly #byMemory = new WeakMap<object, WeakRef<TableRecords>[]>();
+
+  /** The records of every allocator that page tables in a memory take their tables from. */
+  static over(memory: object): TableRecords[] {
+    const list = TableRecords.#byMemory.get(memory) ?? [];
+    return list.map((one) => one.deref()).filter((one) => one !== undefined);
+  }
 
   /** The records of an allocator: one for all the page tables that take their tables from its state. */
   static of(frames: FrameAllocator): TableRecords {
@@ -94,4 +137,75 @@ export class TableRecords {
   add(handle: number, entries: number): void {
     if (handle >= 0) this.#words[handle + LIVE] = (this.#words[handle + LIVE] as number) + entries;
   }
+
+  /** Keeps an eye on a page table, so that `restore` can tell it whether it is still there. Again is no harm. */
+  watch(table: Watched): void {
+    if (this.#watched.has(table.owner)) return;
+    if (this.#watched.size >= this.#pruneAt) {
+      for (const [owner, one] of this.#watched) if (one.deref() === undefined) this.#watched.delete(owner);
+      this.#pruneAt = Math.max(FIRST_PRUNE, 2 * this.#watched.size);
+    }
+    this.#watched.set(table.owner, new WeakRef(table));
+    if (this.isGone(table.owner)) table.isDestroyed = true;
+    if (this.#memories.has(table.memory)) return;
+    this.#memories.add(table.memory);
+    const others = TableRecords.over(table.memory).map((one) => new WeakRef(one));
+    TableRecords.#byMemory.set(table.memory, [...others, new WeakRef<TableRecords>(this)]);
+  }
+
+  /** The page tables on watch that somebody still holds, by age. */
+  watched(): Watched[] {
+    const tables = [...this.#watched.values()].map((one) => one.deref()).filter((one) => one !== undefined);
+    return tables.sort((a, b) => a.owner - b.owner);
+  }
+
+  /** True when a restore took the page table away: it was made after the snapshot. */
+  isGone(owner: number): boolean {
+    return isWithin(this.#gone, owner);
+  }
+
+  /** Copies the records, the allocator's state, and which page tables there are. */
+  copy(): RecordsCopy {
+    return {
+      state: CompactCopy.of(this.#words),
+      frames: CompactCopy.of(new Int32Array(this.frameState)),
+      nextOwner: this.#words[NEXT_OWNER] as number,
+      gone: this.#gone,
+      destroyed: new Set(this.watched().flatMap((table) => (table.isDestroyed ? [table.owner] : []))),
+    };
+  }
+
+  /**
+   * Puts a copy back, and tells each page table on watch whether it is there. Owners' numbers do not go back: a new
+   * page table must not get the number, and so the tables, of one that vanished.
+   *
+   * @param copy - `null` when no page table used the allocator yet: then all are gone, what they took stays taken.
+   */
+  restore(copy: RecordsCopy | null): void {
+    const next = this.#words[NEXT_OWNER] as number;
+    copy?.state.restore(this.#words, null);
+    copy?.frames.restore(new Int32Array(this.frameState), null);
+    this.#words[NEXT_OWNER] = next;
+    const gone = [...(copy?.gone ?? [])];
+    const later = copy?.nextOwner ?? 0;
+    if (gone.at(-1) === later) gone[gone.length - 1] = next;
+    else if (later < next) gone.push(later, next);
+    this.#gone = gone;
+    for (const table of this.watched()) {
+      table.isDestroyed = this.isGone(table.owner) || copy?.destroyed.has(table.owner) === true;
+    }
+  }
+}
+
+/** True when a copy holds a page table: it was made before, and not yet destroyed. */
+export function holdsOwner(copy: RecordsCopy, owner: number): boolean {
+  return owner < copy.nextOwner && !isWithin(copy.gone, owner) && !copy.destroyed.has(owner);
+}
+
+/** True when a number lies in one of the ranges. */
+function isWithin(ranges: readonly number[], value: number): boolean {
+  for (let i = 0; i < ranges.length; i += 2) {
+    if (value >= (ranges[i] as number) && value < (ranges[i + 1] as number)) return true;
+  }
+  return false;
 }

@@ -107,6 +107,11 @@ describe('a format is refused', () => {
       'tableEntry is no table at levels[0] (PGD)',
     ],
     [
+      'with larger leaves than it could split',
+      { levels: [root, pud, { ...pmd, leaf: null, run: null }, pte] },
+      'levels[2] (PMD) has no leaf, but PUD above it has',
+    ],
+    [
       'with a run larger than its table',
       { levels: [root, pud, pmd, { ...pte, run: run(1024) }] },
       'levels[3] (PTE) has a run larger than its table',

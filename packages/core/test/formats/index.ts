@@ -1,5 +1,5 @@
 import type { PageTableFormat } from '@vmarea/core';
-import { arm64 } from './arm64.js';
+import { type Arm64Shape, arm64 } from './arm64.js';
 import { riscv64 } from './riscv64.js';
 
 /**
@@ -18,22 +18,78 @@ export function wideRoot(): PageTableFormat {
   };
 }
 
+/**
+ * What a test that shares nothing with the format objects has to know of one: the parameters of the architecture.
+ *
+ * `vaBits` and `depth` say the same for riscv64, where each level has 9 bits, unless the root is wider.
+ */
+export interface FormatShape {
+  readonly architecture: 'arm64' | 'riscv64';
+  /** Base page in KiB. */
+  readonly granule: 4 | 16 | 64;
+  /** Bits of an address that the tables translate. */
+  readonly vaBits: number;
+  /** Output addresses of 52 bits (LPA, LPA2). */
+  readonly large: boolean;
+  /** Levels, the root included. */
+  readonly depth: number;
+  /** What the bits above `vaBits` are. */
+  readonly upper: 'zeros' | 'ones' | 'sign';
+}
+
+/** A format, and what it is made from. */
+export interface ShapedFormat {
+  readonly format: PageTableFormat;
+  readonly shape: FormatShape;
+}
+
+function shapedArm64(options: Arm64Shape): ShapedFormat {
+  const { granule, vaBits, large = false, half = 'ttbr1' } = options;
+  const bitsPerLevel = { 4: 9, 16: 11, 64: 13 }[granule];
+  const depth = Math.ceil((vaBits - bitsPerLevel - 3) / bitsPerLevel);
+  const upper = half === 'ttbr0' ? 'zeros' : 'ones';
+  return {
+    format: arm64(options),
+    shape: { architecture: 'arm64', granule, vaBits, large, depth, upper },
+  };
+}
+
+function shapedRiscv64(depth: 3 | 4 | 5): ShapedFormat {
+  return {
+    format: riscv64(depth),
+    shape: {
+      architecture: 'riscv64',
+      granule: 4,
+      vaBits: 12 + 9 * depth,
+      large: false,
+      depth,
+      upper: 'sign',
+    },
+  };
+}
+
 /** Every shape the contract has to carry: granules, depths 1 to 5, small roots, 52-bit addresses, both halves, a root of several frames. */
-export const formats: readonly PageTableFormat[] = [
-  arm64({ granule: 4, vaBits: 48 }),
-  arm64({ granule: 4, vaBits: 39, half: 'ttbr0' }),
-  arm64({ granule: 4, vaBits: 52, large: true }),
-  arm64({ granule: 4, vaBits: 16, half: 'ttbr0' }),
-  arm64({ granule: 4, vaBits: 25 }),
-  arm64({ granule: 16, vaBits: 47 }),
-  arm64({ granule: 16, vaBits: 36, half: 'ttbr0' }),
-  arm64({ granule: 16, vaBits: 48 }),
-  arm64({ granule: 16, vaBits: 52, large: true }),
-  arm64({ granule: 64, vaBits: 42 }),
-  arm64({ granule: 64, vaBits: 48, half: 'ttbr0' }),
-  arm64({ granule: 64, vaBits: 52, large: true }),
-  riscv64(3),
-  riscv64(4),
-  riscv64(5),
-  wideRoot(),
+export const shapedFormats: readonly ShapedFormat[] = [
+  shapedArm64({ granule: 4, vaBits: 48 }),
+  shapedArm64({ granule: 4, vaBits: 39, half: 'ttbr0' }),
+  shapedArm64({ granule: 4, vaBits: 52, large: true }),
+  shapedArm64({ granule: 4, vaBits: 16, half: 'ttbr0' }),
+  shapedArm64({ granule: 4, vaBits: 25 }),
+  shapedArm64({ granule: 16, vaBits: 47 }),
+  shapedArm64({ granule: 16, vaBits: 36, half: 'ttbr0' }),
+  shapedArm64({ granule: 16, vaBits: 48 }),
+  shapedArm64({ granule: 16, vaBits: 52, large: true }),
+  shapedArm64({ granule: 64, vaBits: 42 }),
+  shapedArm64({ granule: 64, vaBits: 48, half: 'ttbr0' }),
+  shapedArm64({ granule: 64, vaBits: 52, large: true }),
+  shapedRiscv64(3),
+  shapedRiscv64(4),
+  shapedRiscv64(5),
+  {
+    format: wideRoot(),
+    shape: { ...shapedRiscv64(3).shape, vaBits: 43, upper: 'zeros' },
+  },
 ];
+
+/** The formats alone. */
+export const formats: readonly PageTableFormat[] = shapedFormats.map(({ format }) => format);

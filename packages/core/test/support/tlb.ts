@@ -1,15 +1,21 @@
-import type { FlushSink, PageTableFormat, PhysicalMemory } from '@vmarea/core';
-import { FrameAllocator, hex } from '@vmarea/core';
+import type { FlushSink, PageTableFormat, PhysicalMemory, Protection } from '@vmarea/core';
+import { FrameAllocator, hex, words } from '@vmarea/core';
 import { expect } from 'vitest';
-import { walkBytes } from './bytes-walk.js';
+import { type ByteWalk, walkBytes } from './bytes-walk.js';
 
-/** A cached translation: the leaf that holds an address, and the frame of the page that was asked for. */
+/** A cached translation: the leaf that holds an address, and the page that was asked for. */
 interface Cached {
+  page: bigint;
+  /** Of the page that was asked for. */
   pa: bigint;
+  protection: Protection;
   /** First address and length of the leaf. */
   start: bigint;
   bytes: bigint;
 }
+
+/** Addresses for which a flush is still owed: what was cached may be stale there. */
+export type OwedRanges = readonly { readonly va: bigint; readonly bytes: bigint }[];
 
 /**
  * A TLB that keeps what it has seen until a flush takes it away, and takes away no more than it must: of a range it
@@ -17,9 +23,16 @@ interface Cached {
  */
 export class Tlb implements FlushSink {
   readonly #format: PageTableFormat;
-  readonly #cached = new Map<bigint, Cached>();
+  /** By page: what was found at different times, as long as no flush took it away. */
+  readonly #cached = new Map<bigint, Cached[]>();
   /** Tables that flushes have named since `named` was emptied. */
   readonly named = new Set<number>();
+  /**
+   * True: it walks again inside the flush, right after dropping, every page that it was ever asked for. A processor may
+   * walk at any moment, so what stands in the tables at that moment must be safe to keep.
+   */
+  refills = false;
+  readonly #asked = new Set<bigint>();
   memory!: PhysicalMemory;
   frames!: FrameAllocator;
   root!: bigint;
@@ -42,29 +55,64 @@ export class Tlb implements FlushSink {
     this.#refuseFreeFrames(tablesFreed);
     for (const pfn of tablesFreed) this.named.add(pfn);
     const stride = 1n << BigInt(leafShift);
-    for (const [page, { start, bytes: length }] of this.#cached) {
-      if (start >= va + bytes || start + length <= va) continue;
-      // The first address of the stride that is not below the leaf.
-      const visited = start <= va ? va : va + ((start - va + stride - 1n) / stride) * stride;
-      if (visited < start + length && visited < va + bytes) this.#cached.delete(page);
+    for (const [page, all] of this.#cached) {
+      const kept = all.filter(({ start, bytes: length }) => {
+        if (start >= va + bytes || start + length <= va) return true;
+        // The first address of the stride that is not below the leaf.
+        const visited = start <= va ? va : va + ((start - va + stride - 1n) / stride) * stride;
+        return visited >= start + length || visited >= va + bytes;
+      });
+      if (kept.length === 0) this.#cached.delete(page);
+      else if (kept.length < all.length) this.#cached.set(page, kept);
+    }
+    if (this.refills) this.walkAgain();
+  }
+
+  /** Every translation that is still cached is what the tables say now, unless a flush is owed for its page. */
+  expectFresh(owed: OwedRanges = []): void {
+    for (const [page, all] of this.#cached) {
+      if (owed.some(({ va, bytes }) => page >= va && page < va + bytes)) continue;
+      const found = walkBytes(this.#format, this.memory, this.root, page);
+      const now = found === null ? null : this.#seenBy(found);
+      for (const { pa, protection } of all) {
+        // A plain comparison first: there are thousands.
+        if (found?.pa === pa && now !== null && isSame(now, protection)) continue;
+        expect(found?.pa, `cached ${hex(page)}`).toBe(pa);
+        expect(now, `cached ${hex(page)}`).toEqual(protection);
+      }
     }
   }
 
-  /** Every translation that is still cached is what the tables say now. */
-  expectFresh(): void {
-    for (const [page, { pa }] of this.#cached) {
-      expect(walkBytes(this.#format, this.memory, this.root, page)?.pa, `cached ${hex(page)}`).toBe(pa);
-    }
-  }
-
-  /** Looks pages up and keeps what was found. */
+  /** Looks pages up and keeps what was found, beside what is kept of them already. */
   fill(pages: Iterable<bigint>): void {
     for (const page of pages) {
+      if (this.refills) this.#asked.add(page);
       const found = walkBytes(this.#format, this.memory, this.root, page);
       if (found === null) continue;
       const bytes = 1n << BigInt(this.#format.levels[found.level]?.shift ?? 0);
-      this.#cached.set(page, { pa: found.pa, start: page - (page % bytes), bytes });
+      const protection = this.#seenBy(found);
+      const start = page - (page % bytes);
+      const all = this.#cached.get(page) ?? [];
+      const isKnown = all.some((one) => {
+        return one.pa === found.pa && one.bytes === bytes && isSame(one.protection, protection);
+      });
+      if (!isKnown) this.#cached.set(page, [...all, { page, pa: found.pa, protection, start, bytes }]);
     }
+  }
+
+  /** Looks up every page again that it was ever asked for, as a processor may at any moment. */
+  walkAgain(): void {
+    this.fill(this.#asked);
+  }
+
+  /** Forgets everything: the test has changed the tables by itself and flushed. */
+  clear(): void {
+    this.#cached.clear();
+  }
+
+  /** What a TLB keeps of a leaf: software's bits mean nothing to it. */
+  #seenBy({ entry, level }: ByteWalk): Protection {
+    return { ...this.#format.decode(words(entry), level), extra: 0n };
   }
 
   #isTranslated(va: bigint): boolean {
@@ -84,4 +132,8 @@ export class Tlb implements FlushSink {
     for (const pfn of tables)
       copy.free(pfn, BigInt(pfn) << BigInt(frames.pageShift) === root ? rootOrder : 0);
   }
+}
+
+function isSame(a: Protection, b: Protection): boolean {
+  return (Object.keys(a) as (keyof Protection)[]).every((member) => a[member] === b[member]);
 }

@@ -133,7 +133,7 @@ describe('unmap of a part of a leaf', () => {
     table.mapRange(BASE + BigInt(2 * MiB), 0n, 2 * MiB, WRITE);
     const before = fingerprint({ memory, frames });
     const refused = (from: number, bytes: number, at: string) => {
-      expect(thrown(() => table.unmap(BASE + BigInt(from), bytes))).toBe(
+      expect(thrown(() => table.unmap(BASE + BigInt(from), bytes, { split: false }))).toBe(
         `EINVAL at 0xffff000000${at}: the range ends inside a PMD entry of 0x200000 bytes; name all of it: it starts at 0xffff000000200000`,
       );
     };
@@ -168,7 +168,7 @@ describe('unmap of a part of a leaf', () => {
     const part = (from: number, pages: number, cut: number) => {
       const at = (va + BigInt(cut * 4096)).toString(16).padStart(16, '0');
       const start = (va + 0x10000n).toString(16).padStart(16, '0');
-      expect(thrown(() => table.unmap(va + BigInt(from * 4096), pages * 4096))).toBe(
+      expect(thrown(() => table.unmap(va + BigInt(from * 4096), pages * 4096, { split: false }))).toBe(
         `EINVAL at 0x${at}: the range ends inside a run of PTE entries of 0x10000 bytes; name all of it: it starts at 0x${start}`,
       );
     };
@@ -203,9 +203,9 @@ describe('unmap of a part of a leaf', () => {
     const before = fingerprint({ memory, frames });
     const message =
       /: the range ends inside a run of PMD entries of 0x2000000 bytes; name all of it: it starts at 0xffff000002000000$/;
-    expect(thrown(() => table.unmap(BASE + BigInt(34 * MiB), 2 * MiB))).toMatch(message);
-    expect(thrown(() => table.unmap(BASE, 34 * MiB))).toMatch(message);
-    expect(thrown(() => table.unmap(BASE + BigInt(62 * MiB), 2 * MiB))).toMatch(message);
+    expect(thrown(() => table.unmap(BASE + BigInt(34 * MiB), 2 * MiB, { split: false }))).toMatch(message);
+    expect(thrown(() => table.unmap(BASE, 34 * MiB, { split: false }))).toMatch(message);
+    expect(thrown(() => table.unmap(BASE + BigInt(62 * MiB), 2 * MiB, { split: false }))).toMatch(message);
     expect(fingerprint({ memory, frames })).toBe(before);
     table.unmap(BASE + BigInt(30 * MiB), 34 * MiB);
     expect([...table.leaves()]).toMatchObject([{ va: BASE, count: 15 }]);

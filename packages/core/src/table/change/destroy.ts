@@ -4,6 +4,7 @@ import {
   bankOfTable,
   childPfn,
   flush,
+  freedByOthers,
   freeTables,
   isTable,
   readOnly,
@@ -22,6 +23,11 @@ import {
 export function destroyTables(context: TableContext): void {
   const { plan, records, root, owner } = context;
   if (records === null) throw readOnly();
+  if (context.owed.size > 0) {
+    throw new VmError('EBUSY', 'a batch of this page table owes a flush', {
+      advice: 'call its done() first',
+    });
+  }
   if (!records.isOwn(records.find(root.pfn), owner, 0)) {
     throw new VmError('EINVAL', 'the root was not made by this page table', {
       advice: 'an opened root stays with its owner: unmap what you mapped, with `reclaim`',
@@ -39,13 +45,6 @@ export function destroyTables(context: TableContext): void {
   records.leave(root.pfn);
   context.counters.tablesFreed++;
   context.isDestroyed = true;
-}
-
-function freedByOthers(pfn: number): VmError {
-  return new VmError(
-    'EINVAL',
-    `the table in frame 0x${pfn.toString(16)} was freed behind this page table's back`,
-  );
 }
 
 /** Adds the own tables below a table. A table met again (a self-map, two entries with one table) counts once. */

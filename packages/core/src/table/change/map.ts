@@ -1,24 +1,16 @@
 import { hex, VmError } from '../../errors.js';
 import { classify } from '../../format/classify.js';
-import { type LevelPlan, meets } from '../../format/plan.js';
+import type { LevelPlan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import type { Bank } from '../../memory/bank.js';
-import { joinWords, toBigint } from '../../words.js';
-import {
-  childPfn,
-  flush,
-  freeTables,
-  isTable,
-  newTable,
-  type TableContext,
-  writableBankOfTable,
-  writeTableEntry,
-} from '../context.js';
+import { joinWords } from '../../words.js';
+import { childPfn, isTable, refuseOwed, type TableContext, writableBankOfTable } from '../context.js';
 import { addressOf, type PageRange } from '../page-range.js';
+import { type ChangeSet, changing } from './change-set.js';
 import { collectEmptyTables } from './empty-tables.js';
 import { type FrameSource, frameAt, isBlock } from './frame-source.js';
+import { leafFlags } from './leaf-flags.js';
 import { firstOccupied, writeLinear, writeScattered32, writeScattered64 } from './run-loops.js';
-import { UndoLog } from './undo-log.js';
 
 /** What one call of `map` carries down the levels. */
 interface MapCall {
@@ -33,9 +25,7 @@ interface MapCall {
   readonly flagsLo: Int32Array;
   readonly flagsHi: Int32Array;
   readonly hasFlags: Uint8Array;
-  readonly log: UndoLog;
-  /** Tables that a larger leaf replaced: freed when the call has succeeded. */
-  readonly replaced: Set<number>;
+  readonly changes: ChangeSet;
 }
 
 /**
@@ -54,45 +44,30 @@ export function mapPages(
 ): void {
   const { root, plan } = context;
   const levels = plan.levels.length;
-  const call: MapCall = {
-    context,
-    source,
-    protection,
-    maxLeafShift,
-    first: range.first,
-    flagsLo: new Int32Array(levels),
-    flagsHi: new Int32Array(levels),
-    hasFlags: new Uint8Array(levels),
-    log: new UndoLog(),
-    replaced: new Set(),
-  };
-  // A protection that cannot be said is refused before a table is made.
-  needFlags(call, plan.levels[plan.last] as LevelPlan);
-  try {
+  refuseOwed(context, range);
+  changing(context, range, null, (changes) => {
+    const call: MapCall = {
+      context,
+      source,
+      protection,
+      maxLeafShift,
+      first: range.first,
+      flagsLo: new Int32Array(levels),
+      flagsHi: new Int32Array(levels),
+      hasFlags: new Uint8Array(levels),
+      changes,
+    };
+    // A protection that cannot be said is refused before a table is made.
+    needFlags(call, plan.levels[plan.last] as LevelPlan);
     mapTable(call, 0, root.bank, root.word, root.pfn, false, range.first, 0, range.pages);
-    freeTables(context, [...call.replaced]);
-  } catch (error) {
-    call.log.rollBack(context, range.first, range.pages);
-    throw error;
-  }
+  });
 }
 
 /** Asks the format for a level's leaf bits, once per call: a call without blocks never asks for theirs. */
 function needFlags(call: MapCall, level: LevelPlan): void {
   const { index } = level;
   if (call.hasFlags[index] === 1) return;
-  const { format } = call.context.plan;
-  const flags = format.encode(call.protection, index);
-  const inAddress = (flags.lo & level.leafAddressLo) | (flags.hi & level.leafAddressHi);
-  if (inAddress !== 0 || !meets(level.leaf, flags.lo, flags.hi)) {
-    throw new VmError(
-      'EINVAL',
-      `${format.name} encodes the protection as ${hex(toBigint(flags))}, no ${level.level.name} leaf`,
-      {
-        advice: 'look at `extra`: it must hold no address bits and no bits that the format reserves',
-      },
-    );
-  }
+  const flags = leafFlags(call.context.plan, call.protection, level);
   call.flagsLo[index] = flags.lo;
   call.flagsHi[index] = flags.hi;
   call.hasFlags[index] = 1;
@@ -163,7 +138,7 @@ function mapLastTable(
   const flagsLo = call.flagsLo[level.index] as number;
   const flagsHi = call.flagsHi[level.index] as number;
   const record = records?.find(pfn) ?? -1;
-  call.log.noteRun(bank, at, pages, record);
+  call.changes.noteRun(bank, at, pages, record);
   if (source.narrow !== null) {
     writeScattered32(words, at, pages, source.narrow, done, flagsLo, flagsHi, plan.address);
   } else if (source.wide !== null) {
@@ -195,10 +170,7 @@ function descend(
   let child: number;
   if (isNew) {
     const record = context.records?.find(pfn) ?? -1;
-    child = newTable(context, level.index + 1, record, 0, call.first + at);
-    call.log.noteEntry(bank, entry, 0, 0, record, 1, child);
-    writeTableEntry(context, words, entry, child);
-    context.records?.add(record, 1);
+    child = call.changes.linkTable(level, bank, entry, record, call.first + at);
   } else if (isTable(level, lo, hi)) {
     child = childPfn(context, lo, hi);
   } else {
@@ -212,7 +184,7 @@ function descend(
 /**
  * Writes a block into a slot.
  *
- * A left-over table is replaced when this page table made it and it maps nothing: break, flush, make.
+ * A left-over table is replaced when this page table made it and it maps nothing.
  *
  * @returns false when a table with mappings is in the way: the pages go into it.
  */
@@ -224,33 +196,32 @@ function writeBlock(
   pfn: number,
   at: number,
 ): boolean {
-  const { context, source } = call;
+  const { context, source, changes } = call;
   const { plan, counters, records } = context;
   const lo = bank.words[entry] as number;
   const hi = bank.words[entry + 1] as number;
   const record = records?.find(pfn) ?? -1;
   counters.entriesRead++;
   needFlags(call, level);
-  if ((lo | hi) === 0) {
-    call.log.noteEntry(bank, entry, 0, 0, record, 1, -1);
-    records?.add(record, 1);
-  } else if (isTable(level, lo, hi)) {
-    const empty = collectEmptyTables(context, level.index + 1, childPfn(context, lo, hi), call.first + at);
-    if (empty === null) return false;
-    call.log.noteEntry(bank, entry, lo, hi, record, 0, -1);
-    bank.words[entry] = 0;
-    bank.words[entry + 1] = 0;
-    counters.entriesWritten++;
-    flush(context, call.first + at, level.pages, plan.pageShift, [...empty]);
-    for (const table of empty) call.replaced.add(table);
-  } else {
-    throw occupied(call, level, bank.words, entry, at);
-  }
   const flagsLo = call.flagsLo[level.index] as number;
   const flagsHi = call.flagsHi[level.index] as number;
-  // The words are taken again: the sink may have made a WebAssembly.Memory grow.
-  writeLinear(bank.words, entry, 1, frameAt(source, at), level.pages, flagsLo, flagsHi, plan.address);
-  counters.entriesWritten++;
+  const frame = frameAt(source, at);
+  if ((lo | hi) === 0) {
+    changes.noteRun(bank, entry, 1, record);
+    records?.add(record, 1);
+    writeLinear(bank.words, entry, 1, frame, level.pages, flagsLo, flagsHi, plan.address);
+    counters.entriesWritten++;
+    return true;
+  }
+  if (!isTable(level, lo, hi)) throw occupied(call, level, bank.words, entry, at);
+  const page = call.first + at;
+  const empty = collectEmptyTables(context, level.index + 1, childPfn(context, lo, hi), page);
+  if (empty === null) return false;
+  const block = new Int32Array(2);
+  writeLinear(block, 0, 1, frame, level.pages, flagsLo, flagsHi, plan.address);
+  changes.rewrite({ level, bank, at: entry, count: 1, record, page }, block);
+  changes.widen(page, level.pages, plan.pageShift);
+  for (const table of empty) changes.free(table);
   return true;
 }
 

@@ -1,9 +1,10 @@
-import { pfnOf } from '../../format/address-codec.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { joinWords } from '../../words.js';
 import { bankOfTable, childPfn, destroyed, isLeaf, isTable, type TableContext } from '../context.js';
+import { leafStart } from '../leaf-start.js';
 import { addressOf, type PageRange } from '../page-range.js';
+import type { EffectiveRights, Rights, TablePath } from './rights.js';
 
 /** Adjacent leaves of one size whose addresses and frames both step by it and whose flags are equal. */
 export interface LeafRun {
@@ -23,6 +24,26 @@ export interface LeafRun {
   readonly flags: bigint;
 }
 
+/** A run of leaves for which all levels together allow the same. */
+export interface EffectiveRun extends LeafRun {
+  readonly rights: Rights;
+}
+
+/** An entry that points to a table without bytes. */
+export interface MissingTable {
+  /** Tells it from a run. */
+  readonly rights: null;
+  /** Level of the table. */
+  readonly level: number;
+  /** Index of the first page that it translates. */
+  readonly page: number;
+  /** Slot of its entry in the table above. */
+  readonly slot: number;
+  readonly pfn: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
 /** A run that may still grow. */
 interface OpenRun {
   readonly level: LevelPlan;
@@ -30,6 +51,9 @@ interface OpenRun {
   readonly pfn: number;
   readonly flagsLo: number;
   readonly flagsHi: number;
+  readonly rights: Rights | null;
+  /** Where the last leaf stood. */
+  path: TablePath | null;
   count: number;
 }
 
@@ -39,6 +63,8 @@ interface Frame {
   readonly word: number;
   /** Index of the first page that the table translates. */
   readonly page: number;
+  /** `null` when nobody asked for rights. */
+  readonly path: TablePath | null;
   slot: number;
 }
 
@@ -50,12 +76,35 @@ interface Frame {
  *
  * @throws VmError `EFAULT`, while iterating, when a table has no bytes.
  */
-export function* leafRuns(context: TableContext, range: PageRange): Generator<LeafRun, void, undefined> {
+export function leafRuns(context: TableContext, range: PageRange): Generator<LeafRun, void, undefined> {
+  return runs(context, range, null) as Generator<LeafRun, void, undefined>;
+}
+
+/**
+ * Lists the leaves of a range as `leafRuns` does, but a run ends where all levels together allow something else, and a
+ * table without bytes is an item of the list.
+ *
+ * The format is asked once for each different leaf below each different path of table entries.
+ */
+export function effectiveRuns(
+  context: TableContext,
+  range: PageRange,
+  rights: EffectiveRights,
+): Generator<EffectiveRun | MissingTable, void, undefined> {
+  return runs(context, range, rights) as Generator<EffectiveRun | MissingTable, void, undefined>;
+}
+
+function* runs(
+  context: TableContext,
+  range: PageRange,
+  rights: EffectiveRights | null,
+): Generator<LeafRun | EffectiveRun | MissingTable, void, undefined> {
   const { plan, counters, root } = context;
   const end = range.first + range.pages;
   const middle = plan.format.range.upper === 'sign' ? plan.pages / 2 : -1;
   let open: OpenRun | null = null;
-  const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root.bank, root.word, 0, range.first)];
+  const rootPath = rights === null ? null : rights.root;
+  const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root.bank, root.word, 0, rootPath, range.first)];
   counters.tablesRead++;
 
   while (stack.length > 0) {
@@ -77,16 +126,23 @@ export function* leafRuns(context: TableContext, range: PageRange): Generator<Le
     if ((lo | hi) === 0) continue;
     if (isTable(level, lo, hi)) {
       const child = childPfn(context, lo, hi);
+      if (rights !== null && context.memory.bankOf(child, plan.pageShift) === null) {
+        if (open !== null) yield close(context, open);
+        open = null;
+        yield { rights: null, level: level.index + 1, page, slot, pfn: child, lo, hi };
+        continue;
+      }
       const bank = bankOfTable(context, child, page);
       const below = plan.levels[level.index + 1] as LevelPlan;
-      stack.push(enter(below, bank, bank.wordOf(child, plan.pageShift), page, range.first));
+      const path = top.path === null ? null : top.path.enter(lo, hi);
+      stack.push(enter(below, bank, bank.wordOf(child, plan.pageShift), page, path, range.first));
       counters.tablesRead++;
       continue;
     }
     if (!isLeaf(level, lo, hi)) continue;
     const flagsLo = lo & ~level.leafAddressLo;
     const flagsHi = hi & ~level.leafAddressHi;
-    const pfn = leafStart(context, level, lo, hi, slot);
+    const pfn = leafStart(plan, level, lo, hi, slot);
     if (
       open !== null &&
       open.level === level &&
@@ -94,32 +150,47 @@ export function* leafRuns(context: TableContext, range: PageRange): Generator<Le
       open.flagsHi === flagsHi &&
       page === open.page + open.count * level.pages &&
       pfn === open.pfn + open.count * level.pages &&
-      page !== middle
+      page !== middle &&
+      (top.path === open.path || isAllowedAlike(rights, open, top.path, lo, hi))
     ) {
       open.count++;
       continue;
     }
     if (open !== null) yield close(context, open);
-    open = { level, page, pfn, flagsLo, flagsHi, count: 1 };
+    const path: TablePath | null = top.path;
+    const allowed: Rights | null = rights === null || path === null ? null : rights.of(path, level, lo, hi);
+    open = { level, page, pfn, flagsLo, flagsHi, rights: allowed, path, count: 1 };
   }
   if (open !== null) yield close(context, open);
 }
 
-function enter(level: LevelPlan, bank: Bank, word: number, page: number, first: number): Frame {
-  return { bank, word, page, slot: Math.max(0, Math.floor((first - page) / level.pages)) };
+/** Looks at the path once per table: the run goes on from there. */
+function isAllowedAlike(
+  rights: EffectiveRights | null,
+  run: OpenRun,
+  path: TablePath | null,
+  lo: number,
+  hi: number,
+): boolean {
+  if (rights === null || path === null || rights.of(path, run.level, lo, hi) !== run.rights) return false;
+  run.path = path;
+  return true;
 }
 
-/** First frame of a leaf: bits below its size do not count; a NAPOT leaf's low bits come from its slot. */
-function leafStart(context: TableContext, level: LevelPlan, lo: number, hi: number, slot: number): number {
-  const pfn = pfnOf(context.plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi);
-  if (((lo & level.napotLo) | (hi & level.napotHi)) === 0) return pfn;
-  const inside = level.napotInside + 1;
-  return pfn - (pfn % inside) + (slot % inside);
+function enter(
+  level: LevelPlan,
+  bank: Bank,
+  word: number,
+  page: number,
+  path: TablePath | null,
+  first: number,
+): Frame {
+  return { bank, word, page, path, slot: Math.max(0, Math.floor((first - page) / level.pages)) };
 }
 
 function close(context: TableContext, run: OpenRun): LeafRun {
   const { format, pageShift } = context.plan;
-  return {
+  const leaves = {
     va: addressOf(format, run.page),
     count: run.count,
     leafShift: run.level.shift,
@@ -128,4 +199,5 @@ function close(context: TableContext, run: OpenRun): LeafRun {
     pa: BigInt(run.pfn) << BigInt(pageShift),
     flags: joinWords(run.flagsLo, run.flagsHi),
   };
+  return run.rights === null ? leaves : Object.assign(leaves, { rights: run.rights });
 }

@@ -1,0 +1,126 @@
+import { shown, VmError } from '../errors.js';
+import type { Access } from '../format/access.js';
+import type { Plan } from '../format/plan.js';
+import { type Protection, protection } from '../format/protection.js';
+import type { FrameList } from './change/frame-source.js';
+import type { TableContext } from './context.js';
+import { OwedFlushes } from './flush-batch.js';
+import type { CollapseOptions, FlushOptions, MapOptions, PrepareOptions } from './options.js';
+import { type PageRange, pageRange } from './page-range.js';
+
+/** Number of pages that a list of frames has, before its elements are looked at. */
+export function frameCount(frames: FrameList): number {
+  if (frames instanceof Uint32Array || frames instanceof Float64Array || Array.isArray(frames)) {
+    if (frames.length === 0) throw new VmError('EINVAL', 'the list of frames is empty');
+    return frames.length;
+  }
+  throw new VmError('EINVAL', 'the frames are not an array', {
+    advice: 'pass a Uint32Array, a Float64Array or an array of numbers',
+  });
+}
+
+/** A misspelt access must not look allowed. */
+export function checkAccess(access: Access): void {
+  if (!['read', 'write', 'execute'].includes(access?.kind) || typeof access.user !== 'boolean') {
+    throw new VmError('EINVAL', 'the access is not one', {
+      advice: "pass { kind: 'read' | 'write' | 'execute', user: boolean }",
+    });
+  }
+}
+
+export function checkProtection(protection: Protection): Protection {
+  if (typeof protection !== 'object' || protection === null || typeof protection.extra !== 'bigint') {
+    throw new VmError('EINVAL', 'the protection is not complete', {
+      advice: 'make it with protection({ … }) or take a named one of a Linux policy',
+    });
+  }
+  return protection;
+}
+
+/** The members of a protection that a call changes. */
+export function protectionFields(fields: Partial<Protection>): Partial<Protection> {
+  if (typeof fields !== 'object' || fields === null) {
+    throw new VmError('EINVAL', `the protection is ${shown(fields)}`, {
+      advice: 'pass the members that change, such as { write: false }',
+    });
+  }
+  const known = protection();
+  for (const [member, value] of Object.entries(fields)) {
+    const expected = known[member as keyof Protection];
+    if (expected === undefined || typeof value !== typeof expected) {
+      throw new VmError('EINVAL', `the protection has ${member}: ${shown(value)}`, {
+        advice: `its members are ${Object.keys(known).join(', ')}`,
+      });
+    }
+  }
+  return fields;
+}
+
+/** A range that may be left out: then it is everything that the root translates. */
+export function rangeOf(plan: Plan, va: bigint | undefined, bytes: bigint | number | undefined): PageRange {
+  if (va === undefined && bytes === undefined) return { first: 0, pages: plan.pages };
+  return pageRange(plan.format, va as bigint, bytes as bigint);
+}
+
+/** The batch that a call leaves its flush to; `null` for a flush at once. */
+export function batchOf(context: TableContext, options: FlushOptions): OwedFlushes | null {
+  const batch = options?.batch;
+  if (batch === undefined) return null;
+  if (!(batch instanceof OwedFlushes) || !batch.isOf(context)) {
+    throw new VmError('EINVAL', '`batch` is no batch of this page table', {
+      advice: 'make it with its batch()',
+    });
+  }
+  return batch;
+}
+
+/** A leaf size of the format, as log2 bytes; the base page by default. */
+export function leafShiftOf(plan: Plan, options: PrepareOptions): number {
+  const shift = options?.leafShift ?? plan.pageShift;
+  const sizes = plan.levels.filter((level) => level.level.leaf !== null).map((level) => level.shift);
+  if (!sizes.includes(shift)) {
+    throw new VmError('EINVAL', `leafShift is ${shown(shift)}, no leaf size of ${plan.format.name}`, {
+      advice: `it has ${sizes.reverse().join(', ')}`,
+    });
+  }
+  return shift;
+}
+
+export function leafCap(options: MapOptions | CollapseOptions): number {
+  const cap = options?.maxLeafShift ?? 64;
+  if (!Number.isInteger(cap)) {
+    throw new VmError('EINVAL', `maxLeafShift is ${cap}`, {
+      advice: 'give log2 of bytes, such as 21 for 2 MiB',
+    });
+  }
+  return cap;
+}
+
+export function physicalPage(plan: Plan, pa: bigint): number {
+  const { pageShift, format } = plan;
+  if (typeof pa !== 'bigint') {
+    throw new VmError('EINVAL', `the physical address has type ${typeof pa}, expected bigint`);
+  }
+  if (pa < 0n || pa >> BigInt(format.paBits) !== 0n) {
+    throw new VmError(
+      'EINVAL',
+      `the physical address 0x${pa.toString(16)} does not fit ${format.paBits} bits`,
+    );
+  }
+  if ((pa & ((1n << BigInt(pageShift)) - 1n)) !== 0n) {
+    throw new VmError('EINVAL', `the physical address is not a multiple of the page size`, { address: pa });
+  }
+  return Number(pa >> BigInt(pageShift));
+}
+
+/** What to do with blocks, and the callback. */
+export function checkVisitor(visit: unknown, blocks: unknown): void {
+  if (typeof visit !== 'function') {
+    throw new VmError('EINVAL', `the callback is ${shown(visit)}`, { advice: 'pass (slot) => { … }' });
+  }
+  if (blocks !== 'refuse' && blocks !== 'visit' && blocks !== 'split') {
+    throw new VmError('EINVAL', `blocks is ${shown(blocks)}`, {
+      advice: "pass 'refuse', 'visit' or 'split'",
+    });
+  }
+}

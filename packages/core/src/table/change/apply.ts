@@ -1,0 +1,199 @@
+import { VmError } from '../../errors.js';
+import { classify } from '../../format/classify.js';
+import type { LevelPlan } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
+import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
+import type { OwedFlushes } from '../flush-batch.js';
+import { addressOf, type PageRange } from '../page-range.js';
+import { type ChangeSet, changing, type Span } from './change-set.js';
+import { applyCut, type Cutter } from './cut.js';
+import { partAtRuns } from './runs.js';
+import { EntrySlot, type SlotVisitor } from './slot.js';
+
+/**
+ * Calls back with the entries of a range, one visit per table.
+ *
+ * @param makesTables - missing tables are made and empty entries are visited; else both are passed over.
+ * @param blocks - what to do with a leaf above the last level.
+ * @returns what the callback returned, when it stopped the call.
+ */
+export function applyPages<T>(
+  context: TableContext,
+  range: PageRange,
+  visit: SlotVisitor<T>,
+  makesTables: boolean,
+  blocks: 'refuse' | 'visit' | 'split',
+  batch: OwedFlushes | null,
+): T | undefined {
+  const { root } = context;
+  return changing(context, range, batch, (changes) => {
+    const applier = new Applier(context, changes, range, visit, makesTables, blocks);
+    applier.visitTable(0, root.bank, root.pfn, root.word, range.first, range.first, range.pages);
+    return applier.result;
+  });
+}
+
+class Applier<T> {
+  result: T | undefined = undefined;
+  readonly #context: TableContext;
+  readonly #changes: ChangeSet;
+  readonly #range: PageRange;
+  readonly #visit: SlotVisitor<T>;
+  readonly #makesTables: boolean;
+  readonly #blocks: 'refuse' | 'visit' | 'split';
+  readonly #slot: EntrySlot;
+  readonly #cutter: Cutter;
+
+  constructor(
+    context: TableContext,
+    changes: ChangeSet,
+    range: PageRange,
+    visit: SlotVisitor<T>,
+    makesTables: boolean,
+    blocks: 'refuse' | 'visit' | 'split',
+  ) {
+    this.#context = context;
+    this.#changes = changes;
+    this.#range = range;
+    this.#visit = visit;
+    this.#makesTables = makesTables;
+    this.#blocks = blocks;
+    this.#slot = new EntrySlot(context, range);
+    this.#cutter = {
+      context,
+      changes,
+      maxShift: context.plan.pageShift,
+      transform: (words, at, count, level, page) => {
+        this.#visitEntries(words, at, count, level, page);
+        this.#slot.write(words, at);
+      },
+    };
+  }
+
+  /**
+   * Visits a part of one table.
+   *
+   * @param offset - first page, counted from the first page that this table translates.
+   * @param page - the same page, counted from the start of the root's range.
+   */
+  visitTable(
+    levelIndex: number,
+    bank: Bank,
+    pfn: number,
+    word: number,
+    offset: number,
+    page: number,
+    pages: number,
+  ): void {
+    const { plan, counters, records } = this.#context;
+    const level = plan.levels[levelIndex] as LevelPlan;
+    const record = records?.find(pfn) ?? -1;
+    counters.tablesRead++;
+    if (levelIndex === plan.last) {
+      const at = word + 2 * offset;
+      this.#visitSpan({ level, bank, at, count: pages, record, page }, offset);
+      return;
+    }
+    let slot = Math.floor(offset / level.pages);
+    let inside = offset - slot * level.pages;
+    let at = page;
+    for (let left = pages; left > 0 && this.result === undefined; slot++, inside = 0) {
+      const here = Math.min(level.pages - inside, left);
+      const entry = word + 2 * slot;
+      // Taken afresh: the callback may have made a WebAssembly.Memory grow.
+      const lo = bank.words[entry] as number;
+      const hi = bank.words[entry + 1] as number;
+      counters.entriesRead++;
+      const isEmpty = (lo | hi) === 0;
+      if (isEmpty ? this.#makesTables : isTable(level, lo, hi)) {
+        const child = isEmpty
+          ? this.#changes.linkTable(level, bank, entry, record, at)
+          : childPfn(this.#context, lo, hi);
+        const below = writableBankOfTable(this.#context, child, at);
+        this.visitTable(levelIndex + 1, below, child, below.wordOf(child, plan.pageShift), inside, at, here);
+      } else if (!isEmpty) {
+        const whole: Span = { level, bank, at: entry, count: 1, record, page: at - inside };
+        this.#visitBlock(whole, slot, at, here);
+      }
+      at += here;
+      left -= here;
+    }
+  }
+
+  /** Visits entries of the last level. */
+  #visitSpan(span: Span, slot: number): void {
+    const { plan } = this.#context;
+    if (this.#blocks !== 'split') {
+      this.#visitInPlace(span);
+      return;
+    }
+    partAtRuns(span, slot, this.#range, plan.pageShift, {
+      span: (part) => this.#visitInPlace(part),
+      cut: (group, from, to) => {
+        if (this.result === undefined) applyCut(this.#cutter, { ...group, from, to });
+      },
+    });
+  }
+
+  #visitInPlace(span: Span): void {
+    const { level, bank, at, count, page } = span;
+    if (this.result !== undefined) return;
+    this.#context.counters.entriesRead += count;
+    this.#visitEntries(bank.words, at, count, level, page, bank);
+    if (!this.#slot.isSet) return;
+    // Read again: what the callback changed behind the slot's back stays.
+    const after = bank.words.slice(at, at + 2 * count);
+    this.#slot.write(after, 0);
+    this.#changes.rewrite(span, after);
+  }
+
+  /** Visits a leaf above the last level, or refuses it. */
+  #visitBlock(entry: Span, slot: number, from: number, pages: number): void {
+    const { plan } = this.#context;
+    const { level, bank, at } = entry;
+    const lo = bank.words[at] as number;
+    const hi = bank.words[at + 1] as number;
+    const address = addressOf(plan.format, from);
+    if (!isLeaf(level, lo, hi)) {
+      const kind = classify(plan.format.present, level.level, { lo, hi });
+      throw new VmError('EBUSY', `the ${level.level.name} slot holds an entry of the kind ${kind}`, {
+        address,
+        advice: 'it stands where a table is needed: clear it first',
+      });
+    }
+    if (this.#blocks === 'refuse') {
+      throw new VmError('EINVAL', `a ${level.level.name} leaf of ${2 ** level.shift} bytes maps this`, {
+        address,
+        advice: "ask for the block itself with blocks: 'visit', or for its pages with blocks: 'split'",
+      });
+    }
+    if (this.#blocks === 'visit') {
+      this.#slot.isPartial = pages < level.pages;
+      this.#visitInPlace(entry);
+      this.#slot.isPartial = false;
+      return;
+    }
+    partAtRuns(entry, slot, this.#range, plan.pageShift, {
+      span: (block) => applyCut(this.#cutter, { ...block, from, to: from + pages }),
+      cut: (group) => applyCut(this.#cutter, { ...group, from, to: from + pages }),
+    });
+  }
+
+  /** Calls back with a run of entries; what it sets is kept in the slot. */
+  #visitEntries(
+    words: Int32Array,
+    at: number,
+    count: number,
+    level: LevelPlan,
+    page: number,
+    bank: Bank | null = null,
+  ): void {
+    const slot = this.#slot;
+    slot.begin(words, at, level, page);
+    for (let i = 0; i < count && this.result === undefined; i++) {
+      if (bank !== null) slot.words = bank.words;
+      if (slot.move(i) || this.#makesTables) this.result = this.#visit(slot);
+    }
+    slot.end();
+  }
+}

@@ -1,0 +1,340 @@
+import type { LevelPlan } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
+import {
+  flush,
+  freedByOthers,
+  freeTables,
+  isPresent,
+  newTable,
+  refuseOwed,
+  type TableContext,
+  writeTableEntry,
+} from '../context.js';
+import type { OwedFlushes } from '../flush-batch.js';
+import type { PageRange } from '../page-range.js';
+import { BreakTest } from './break-test.js';
+import { countLive } from './run-loops.js';
+
+/** Adjacent entries of one table. */
+export interface Span {
+  readonly level: LevelPlan;
+  readonly bank: Bank;
+  /** Index of the first entry's low word in `bank.words`. */
+  readonly at: number;
+  /** Number of entries. */
+  readonly count: number;
+  /** Record of the table; -1 when it is not counted. */
+  readonly record: number;
+  /** First page that the entries translate, counted from the start of the root's range. */
+  readonly page: number;
+}
+
+/** A table below the root that a range reaches into, and the entry that points to it. */
+export interface Link {
+  readonly pfn: number;
+  readonly level: number;
+  readonly bank: Bank;
+  /** Where the entry that points to it stands. */
+  readonly parent: Bank;
+  readonly at: number;
+  readonly parentRecord: number;
+  /** The part of the range inside it. */
+  readonly page: number;
+  readonly pages: number;
+}
+
+/** One change of a call. */
+interface Change {
+  readonly bank: Bank;
+  readonly at: number;
+  readonly count: number;
+  /** The entries' words before the change; `null` when all were 0. */
+  readonly saved: Int32Array | null;
+  /** Record of the table that holds the entries; -1 when it is not counted. */
+  readonly record: number;
+  /** By how much the table's live entries grew. */
+  readonly grew: number;
+}
+
+/** A run with entries that are invalid until the flush has been made. */
+interface Broken {
+  readonly bank: Bank;
+  readonly at: number;
+  /** The run's words until then: 0 where an entry is broken. */
+  readonly during: Int32Array;
+  readonly after: Int32Array;
+}
+
+/**
+ * What one call changes, in the order that the architecture demands, so that a failing call leaves everything as it was.
+ *
+ * The way of a call: entries are written, or made invalid where the format demands a break; then `commit` flushes the
+ * hull of what was taken away, once; then the broken entries get their new values; then the frames of the tables that
+ * went are given back. `rollBack` undoes all of it up to the flush.
+ *
+ * One change covers a run of entries, so it is as long as a call's tables are many: mapping 262,144 pages notes 1,026
+ * changes (512 runs and 514 links). Banks are kept and not their words: a WebAssembly.Memory may grow in the call.
+ */
+export class ChangeSet {
+  readonly #context: TableContext;
+  readonly #changes: Change[] = [];
+  readonly #broken: Broken[] = [];
+  /** Tables that the call made. */
+  readonly #made: number[] = [];
+  /** Tables that the call took out of the tree. */
+  readonly #gone = new Set<number>();
+  /** The pages to be flushed, empty while `#to` is below 0, and log2 of the smallest leaf among them. */
+  #from = Number.POSITIVE_INFINITY;
+  #to = -1;
+  #leafShift = 64;
+
+  constructor(context: TableContext) {
+    this.#context = context;
+  }
+
+  /** Makes a table, which goes back when the call fails. */
+  makeTable(level: number, parentRecord: number, page: number): number {
+    const pfn = newTable(this.#context, level, parentRecord, 0, page);
+    this.#made.push(pfn);
+    return pfn;
+  }
+
+  /** Makes a table and links it into an empty slot. */
+  linkTable(level: LevelPlan, bank: Bank, at: number, record: number, page: number): number {
+    const context = this.#context;
+    refuseOwed(context, { first: page, pages: 1 });
+    const pfn = this.makeTable(level.index + 1, record, page);
+    this.noteRun(bank, at, 1, record);
+    writeTableEntry(context, bank.words, at, pfn);
+    context.counters.entriesWritten++;
+    context.records?.add(record, 1);
+    return pfn;
+  }
+
+  /** Notes a run of entries that are all 0 before they are written. */
+  noteRun(bank: Bank, at: number, count: number, record: number): void {
+    this.#changes.push({ bank, at, count, saved: null, record, grew: count });
+  }
+
+  /**
+   * Clears a run of entries.
+   *
+   * @param keepsOld - false when nothing can fail from here on: the old entries need not be kept.
+   */
+  clear(span: Span, keepsOld: boolean): void {
+    const { level, bank, at, count, record, page } = span;
+    const { counters, records } = this.#context;
+    // A whole table is cleared by its count, without a look: 0.4 ns a page instead of 1. Only a count of 0 needs proof.
+    const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
+    const live = counted > 0 ? counted : countLive(bank.words, at, count);
+    if (counted <= 0) counters.entriesRead += count;
+    if (live === 0) return;
+    const { words } = bank;
+    if (keepsOld) {
+      const saved = words.slice(at, at + 2 * count);
+      this.#changes.push({ bank, at, count, saved, record, grew: -live });
+    }
+    words.fill(0, at, at + 2 * count);
+    counters.entriesWritten += live;
+    records?.add(record, -live);
+    this.widen(page, count * level.pages, level.shift);
+  }
+
+  /**
+   * Gives a run of entries new words; those that stay the same are not written.
+   *
+   * Entries that the MMU did not look at before become valid at once. An entry that must be broken first is made
+   * invalid, and gets its words after the flush.
+   *
+   * @param after - two words for each entry; it belongs to the change set from now on.
+   * @throws VmError `EBUSY` when an entry would become valid for which a batch owes a flush.
+   */
+  rewrite(span: Span, after: Int32Array): void {
+    const { level, bank, at, count, record, page } = span;
+    const context = this.#context;
+    const { words } = bank;
+    const { mask, value } = context.plan.format.present;
+    const saved = words.slice(at, at + 2 * count);
+    const test = new BreakTest(context, level);
+    let during: Int32Array | null = null;
+    let first = -1;
+    let last = -1;
+    let written = 0;
+    let grew = 0;
+    for (let i = 0; i < 2 * count; i += 2) {
+      const lo = saved[i] as number;
+      const hi = saved[i | 1] as number;
+      const newLo = after[i] as number;
+      const newHi = after[i | 1] as number;
+      if (((lo ^ newLo) | (hi ^ newHi)) === 0) continue;
+      written++;
+      if ((lo | hi) === 0) grew++;
+      else if ((newLo | newHi) === 0) grew--;
+      if ((((lo & mask.lo) ^ value.lo) | ((hi & mask.hi) ^ value.hi)) !== 0) {
+        if (context.owed.size > 0)
+          refuseOwed(context, { first: page + (i / 2) * level.pages, pages: level.pages });
+        continue;
+      }
+      if (first < 0) first = i;
+      last = i;
+      if (test.isNeeded(lo, hi, newLo, newHi)) {
+        during ??= after.slice();
+        during[i] = 0;
+        during[i | 1] = 0;
+      }
+    }
+    if (written === 0) return;
+    this.#changes.push({ bank, at, count, saved, record, grew });
+    words.set(during ?? after, at);
+    context.counters.entriesWritten += written;
+    context.records?.add(record, grew);
+    if (first >= 0)
+      this.widen(page + (first / 2) * level.pages, ((last - first) / 2 + 1) * level.pages, level.shift);
+    if (during !== null) this.#broken.push({ bank, at, during, after });
+  }
+
+  /** True when giving a run of entries new words needs a break for one of them. */
+  needsBreak(span: Span, after: Int32Array): boolean {
+    const { level, bank, at, count } = span;
+    const { words } = bank;
+    const test = new BreakTest(this.#context, level);
+    for (let i = 0; i < 2 * count; i += 2) {
+      const lo = words[at + i] as number;
+      const hi = words[at + i + 1] as number;
+      const newLo = after[i] as number;
+      const newHi = after[i + 1] as number;
+      if (lo === newLo && hi === newHi) continue;
+      if (isPresent(this.#context, lo, hi) && test.isNeeded(lo, hi, newLo, newHi)) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Takes an empty table out of its parent.
+   *
+   * Only the part of the call's range that it translates has to be flushed: the flush names the table, and any address
+   * in it is enough to find the walks that were cached.
+   */
+  unlink({ pfn, parent, at, parentRecord, page, pages }: Link): void {
+    const { words } = parent;
+    const saved = words.slice(at, at + 2);
+    // Met a second time, through another link to its parent.
+    if (((saved[0] as number) | (saved[1] as number)) === 0) return;
+    this.free(pfn);
+    this.#changes.push({ bank: parent, at, count: 1, saved, record: parentRecord, grew: -1 });
+    words.fill(0, at, at + 2);
+    this.#context.counters.entriesWritten++;
+    this.#context.records?.add(parentRecord, -1);
+    this.widen(page, pages, this.#context.plan.pageShift);
+  }
+
+  /**
+   * Notes that a table is out of the tree: its frame goes back after the flush.
+   *
+   * @throws VmError `EINVAL` when the allocator does not hold it any more.
+   */
+  free(pfn: number): void {
+    if (this.#context.frames?.isAllocated(pfn) !== true) throw freedByOthers(pfn);
+    this.#gone.add(pfn);
+  }
+
+  /** True when the table is out of the tree already. */
+  isGone(pfn: number): boolean {
+    return this.#gone.has(pfn);
+  }
+
+  /** True when one of a table's entries is invalid until the flush has been made. */
+  holdsBroken(bank: Bank, word: number, entries: number): boolean {
+    const end = word + 2 * entries;
+    return this.#broken.some((run) => run.bank === bank && run.at >= word && run.at < end);
+  }
+
+  /** Widens what the flush has to cover. */
+  widen(page: number, pages: number, leafShift: number): void {
+    this.#from = Math.min(this.#from, page);
+    this.#to = Math.max(this.#to, page + pages);
+    this.#leafShift = Math.min(this.#leafShift, leafShift);
+  }
+
+  /**
+   * Ends the call: flush, make, free; or leaves the flush to a batch, when nothing was broken.
+   *
+   * @throws what the sink throws; `rollBack` is then due.
+   */
+  commit(batch: OwedFlushes | null): void {
+    const context = this.#context;
+    const gone = [...this.#gone];
+    if (this.#to >= 0) {
+      if (batch !== null && this.#broken.length === 0) {
+        batch.owe(this.#from, this.#to, this.#leafShift, gone);
+        return;
+      }
+      flush(context, this.#from, this.#to - this.#from, this.#leafShift, gone);
+    }
+    for (const run of this.#broken) this.#make(run);
+    freeTables(context, gone);
+  }
+
+  /**
+   * Takes a failed call back: restores entries and live counts, last first, flushes, and frees the tables it made.
+   *
+   * The flush comes before the frames go back: a cached upper level may still name them. They go back even when the
+   * sink throws; the error that the caller sees is the one that made the call fail.
+   *
+   * @param range - of the call; what was changed beyond it is flushed too.
+   */
+  rollBack(range: PageRange): void {
+    const context = this.#context;
+    if (this.#changes.length > 0) {
+      for (let i = this.#changes.length - 1; i >= 0; i--) this.#restore(this.#changes[i] as Change);
+      this.widen(range.first, range.pages, context.plan.pageShift);
+      try {
+        flush(context, this.#from, this.#to - this.#from, this.#leafShift, this.#made);
+      } catch {
+        // A sink must not throw (see FlushSink); the first error is the one worth telling.
+      }
+    }
+    freeTables(context, this.#made);
+  }
+
+  /** Gives broken entries their words; whatever else was written in the meantime stays. */
+  #make({ bank, at, during, after }: Broken): void {
+    const { words } = bank;
+    let written = 0;
+    for (let i = 0; i < after.length; i += 2) {
+      const lo = after[i] as number;
+      const hi = after[i | 1] as number;
+      if (((during[i] as number) | (during[i | 1] as number)) !== 0 || (lo | hi) === 0) continue;
+      words[at + i] = lo;
+      words[at + i + 1] = hi;
+      written++;
+    }
+    this.#context.counters.entriesWritten += written;
+  }
+
+  #restore({ bank, at, count, saved, record, grew }: Change): void {
+    const { words } = bank;
+    if (saved === null) words.fill(0, at, at + 2 * count);
+    else words.set(saved, at);
+    this.#context.counters.entriesWritten += count;
+    this.#context.records?.add(record, -grew);
+  }
+}
+
+/** Runs one call: what it changes is committed, or taken back when it throws. */
+export function changing<R>(
+  context: TableContext,
+  range: PageRange,
+  batch: OwedFlushes | null,
+  call: (changes: ChangeSet) => R,
+): R {
+  const changes = new ChangeSet(context);
+  try {
+    const result = call(changes);
+    changes.commit(batch);
+    return result;
+  } catch (error) {
+    changes.rollBack(range);
+    throw error;
+  }
+}

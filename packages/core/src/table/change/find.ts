@@ -1,0 +1,205 @@
+import { hex, VmError } from '../../errors.js';
+import type { LevelPlan } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
+import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
+import { addressOf, type PageRange } from '../page-range.js';
+import type { Link, Span } from './change-set.js';
+import { hasMark, partAtRuns } from './runs.js';
+
+/** A block, or a run of leaves with a contiguous hint, that has to become smaller leaves before it is changed. */
+export interface Cut extends Span {
+  /** The pages of it that the call is about: from, and up to but not with. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What one visit to the tables of a range finds, each list in address order. */
+export interface Findings {
+  /** Entries that lie in the range whole. Above the last level all of them are leaves or otherwise not empty. */
+  readonly spans: readonly Span[];
+  readonly cuts: readonly Cut[];
+  /** Entries above the last level that would have to be cut but are no leaves: nobody knows what they stand for. */
+  readonly opaque: readonly Cut[];
+  /** Tables, each before those below it. */
+  readonly links: readonly Link[];
+}
+
+/**
+ * What becomes of a leaf, or run, that the range covers only in part: it is cut, it is refused, or it does not matter
+ * where the range ends.
+ */
+export type Ends = 'cut' | 'refuse' | 'keep';
+
+/**
+ * Finds the entries of a range, one visit per table, before anything is changed.
+ *
+ * @param maxShift - leaves and runs of more than this, log2 bytes, are cut even where the range covers them whole.
+ * @throws VmError `EINVAL` when an end of the range lies inside a block or run that must not be cut; `EFAULT`, `EPERM` for
+ *   a table without bytes or in read-only memory.
+ */
+export function findEntries(context: TableContext, range: PageRange, maxShift: number, ends: Ends): Findings {
+  const finder = new Finder(context, range, maxShift, ends);
+  const { root } = context;
+  finder.visit(0, root.bank, root.word, root.pfn, range.first, range.first, range.pages);
+  return finder;
+}
+
+class Finder implements Findings {
+  readonly spans: Span[] = [];
+  readonly cuts: Cut[] = [];
+  readonly opaque: Cut[] = [];
+  readonly links: Link[] = [];
+  readonly #context: TableContext;
+  readonly #range: PageRange;
+  readonly #maxShift: number;
+  readonly #ends: Ends;
+  readonly #parts = {
+    span: (span: Span): void => void this.spans.push(span),
+    cut: (group: Span, from: number, to: number): void => this.#pushCut(group, from, to),
+  };
+
+  constructor(context: TableContext, range: PageRange, maxShift: number, ends: Ends) {
+    this.#context = context;
+    this.#range = range;
+    this.#maxShift = maxShift;
+    this.#ends = ends;
+  }
+
+  /**
+   * Finds the entries of a part of one table.
+   *
+   * @param offset - first page, counted from the first page that this table translates.
+   * @param page - the same page, counted from the start of the root's range.
+   */
+  visit(
+    levelIndex: number,
+    bank: Bank,
+    word: number,
+    pfn: number,
+    offset: number,
+    page: number,
+    pages: number,
+  ): void {
+    const { plan, counters, records } = this.#context;
+    const level = plan.levels[levelIndex] as LevelPlan;
+    const record = records?.find(pfn) ?? -1;
+    counters.tablesRead++;
+    if (levelIndex === plan.last) {
+      const at = word + 2 * offset;
+      const span: Span = { level, bank, at, count: pages, record, page };
+      this.#add(span, offset);
+      return;
+    }
+    const { words } = bank;
+    let slot = Math.floor(offset / level.pages);
+    let inside = offset - slot * level.pages;
+    let at = page;
+    /** Slots from here on end their walks, lie in the range whole, and are not yet added. */
+    let open = slot;
+    const add = (to: number, endPage: number): void => {
+      if (to === open) return;
+      const count = to - open;
+      const span: Span = {
+        level,
+        bank,
+        at: word + 2 * open,
+        count,
+        record,
+        page: endPage - count * level.pages,
+      };
+      this.#add(span, open);
+    };
+    for (let left = pages; left > 0; slot++, inside = 0) {
+      const here = Math.min(level.pages - inside, left);
+      const entry = word + 2 * slot;
+      const lo = words[entry] as number;
+      const hi = words[entry + 1] as number;
+      counters.entriesRead++;
+      // A leaf, or something that is neither empty nor a table.
+      const isEnd = (lo | hi) !== 0 && !isTable(level, lo, hi);
+      if (!isEnd || here !== level.pages || level.shift > this.#maxShift) {
+        add(slot, at);
+        open = slot + 1;
+        if (isEnd) {
+          this.#addCut({ level, bank, at: entry, count: 1, record, page: at - inside }, slot, at, at + here);
+        } else if ((lo | hi) !== 0) {
+          const child = childPfn(this.#context, lo, hi);
+          const below = writableBankOfTable(this.#context, child, at);
+          this.links.push({
+            pfn: child,
+            level: levelIndex + 1,
+            bank: below,
+            parent: bank,
+            at: entry,
+            parentRecord: record,
+            page: at,
+            pages: here,
+          });
+          const childWord = below.wordOf(child, plan.pageShift);
+          this.visit(levelIndex + 1, below, childWord, child, inside, at, here);
+        }
+      }
+      at += here;
+      left -= here;
+    }
+    add(slot, at);
+  }
+
+  /** Adds entries that lie in the range whole; runs that must not stay whole are cut. */
+  #add(span: Span, slot: number): void {
+    partAtRuns(span, slot, this.#ends === 'keep' ? null : this.#range, this.#maxShift, this.#parts);
+  }
+
+  /** Adds an entry above the last level that the range covers only in part, or that is too large. */
+  #addCut(entry: Span, slot: number, from: number, to: number): void {
+    const { level, bank, at, page } = entry;
+    const { run } = level.level;
+    if (this.#ends === 'keep' && level.shift <= this.#maxShift) return;
+    if (!isLeaf(level, bank.words[at] as number, bank.words[at + 1] as number)) {
+      if (this.#ends === 'refuse') throw this.#inside(level, page, level.pages);
+      this.opaque.push({ ...entry, from, to });
+    } else if (run !== null && hasMark(level, bank, at, 1)) {
+      const before = slot % run.entries;
+      const start = page - before * level.pages;
+      this.#pushCut({ ...entry, at: at - 2 * before, count: run.entries, page: start }, from, to);
+    } else {
+      this.#pushCut(entry, from, to);
+    }
+  }
+
+  /** Adds a cut; another part of the same run widens the one before. */
+  #pushCut(group: Span, from: number, to: number): void {
+    if (this.#ends === 'refuse') throw this.#inside(group.level, group.page, group.count * group.level.pages);
+    const last = this.cuts[this.cuts.length - 1];
+    if (last !== undefined && last.bank === group.bank && last.at === group.at) {
+      this.cuts[this.cuts.length - 1] = { ...last, to };
+    } else {
+      this.cuts.push({ ...group, from, to });
+    }
+  }
+
+  /** The error of a range that cuts a larger leaf or a run which starts at page `start`. */
+  #inside(level: LevelPlan, start: number, pages: number): VmError {
+    const { format } = this.#context.plan;
+    const { first, pages: named } = this.#range;
+    const cut = first > start ? first : first + named;
+    return insideOf(this.#context, level, start, pages, addressOf(format, cut));
+  }
+}
+
+/** The error of an address that lies inside a larger leaf or a run, which starts at page `start`. */
+export function insideOf(
+  context: TableContext,
+  level: LevelPlan,
+  start: number,
+  pages: number,
+  address: bigint,
+): VmError {
+  const { format, pageShift } = context.plan;
+  const size = (BigInt(pages) << BigInt(pageShift)).toString(16);
+  const what = pages === level.pages ? `a ${level.level.name} entry` : `a run of ${level.level.name} entries`;
+  return new VmError('EINVAL', `the range ends inside ${what} of 0x${size} bytes`, {
+    address,
+    advice: `name all of it: it starts at ${hex(addressOf(format, start))}`,
+  });
+}

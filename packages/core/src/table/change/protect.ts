@@ -1,0 +1,128 @@
+import { hex, VmError } from '../../errors.js';
+import type { LevelPlan } from '../../format/plan.js';
+import type { Protection } from '../../format/protection.js';
+import { joinWords, toBigint, type Words } from '../../words.js';
+import { isLeaf, type TableContext } from '../context.js';
+import type { OwedFlushes } from '../flush-batch.js';
+import type { PageRange } from '../page-range.js';
+import { changing } from './change-set.js';
+import { applyCut } from './cut.js';
+import { type Cut, findEntries } from './find.js';
+import { checkFlags } from './leaf-flags.js';
+
+/**
+ * Changes the protection of the leaves of a range; everything else is passed over.
+ *
+ * A block or run is cut only when the part in the range really changes.
+ *
+ * @param fields - what changes.
+ * @param mayCut - whether a block or run that the range covers only in part is made smaller; else it is refused.
+ * @throws VmError `EINVAL` for a protection that the format cannot say, or an end inside a leaf that must not be cut;
+ *   `ENOMEM` for a cut.
+ */
+export function protectPages(
+  context: TableContext,
+  range: PageRange,
+  fields: Partial<Protection>,
+  mayCut: boolean,
+  batch: OwedFlushes | null,
+): void {
+  const { format } = context.plan;
+  const { memory } = fields;
+  // Refused even where nothing is mapped that could show it.
+  if (memory !== undefined && !format.memoryTypes.includes(memory)) {
+    throw new VmError('EINVAL', `${format.name} has no memory type ${memory}`, {
+      advice: `it has ${format.memoryTypes.join(', ')}`,
+    });
+  }
+  const found = findEntries(context, range, 64, mayCut ? 'cut' : 'refuse');
+  const protect = new Protect(context, fields);
+  changing(context, range, batch, (changes) => {
+    const transform = protect.apply.bind(protect);
+    const cutter = { context, changes, maxShift: 64, transform };
+    for (const cut of found.cuts) if (changesCut(protect, cut)) applyCut(cutter, cut);
+    for (const span of found.spans) {
+      const { bank, at, count, level } = span;
+      const after = bank.words.slice(at, at + 2 * count);
+      context.counters.entriesRead += count;
+      if (protect.apply(after, 0, count, level)) changes.rewrite(span, after);
+    }
+  });
+}
+
+/** True when the part of a cut that the call is about changes. */
+function changesCut(protect: Protect, { level, bank, at, count, page, from, to }: Cut): boolean {
+  const words = bank.words.slice(at, at + 2 * count);
+  const first = Math.floor((from - page) / level.pages);
+  return protect.apply(words, 2 * first, Math.ceil((to - page) / level.pages) - first, level);
+}
+
+/** One change of protection, asked of the format once for each different entry, not per entry. */
+class Protect {
+  readonly #context: TableContext;
+  readonly #fields: Partial<Protection>;
+  /** Flags that were asked for: level, before, after; by the entry without its address. */
+  readonly #known: { level: LevelPlan; lo: number; hi: number; newLo: number; newHi: number }[] = [];
+
+  constructor(context: TableContext, fields: Partial<Protection>) {
+    this.#context = context;
+    this.#fields = fields;
+  }
+
+  /**
+   * Changes the leaves among entries in place.
+   *
+   * @returns true when one of them is different now.
+   */
+  apply(words: Int32Array, at: number, count: number, level: LevelPlan): boolean {
+    const { leafAddressLo, leafAddressHi, napotLo, napotHi } = level;
+    const context = this.#context;
+    // The flags of the entry before and what became of them; no entry has them at first.
+    let flagsLo = 0;
+    let flagsHi = 0;
+    let newLo = 0;
+    let newHi = 0;
+    let isSame = true;
+    for (let i = at, end = at + 2 * count; i < end; i += 2) {
+      const lo = words[i] as number;
+      const hi = words[i + 1] as number;
+      if ((lo | hi) === 0) continue;
+      const addressLo = lo & leafAddressLo;
+      const addressHi = hi & leafAddressHi;
+      if (((lo ^ addressLo ^ flagsLo) | (hi ^ addressHi ^ flagsHi) | (lo & napotLo) | (hi & napotHi)) !== 0) {
+        if (!isLeaf(level, lo, hi)) continue;
+        flagsLo = lo ^ addressLo;
+        flagsHi = hi ^ addressHi;
+        const known = this.#change(context, level, lo, hi, flagsLo, flagsHi);
+        newLo = known.newLo;
+        newHi = known.newHi;
+        if (newLo !== flagsLo || newHi !== flagsHi) isSame = false;
+      }
+      words[i] = newLo | addressLo;
+      words[i + 1] = newHi | addressHi;
+    }
+    return !isSame;
+  }
+
+  #change(
+    context: TableContext,
+    level: LevelPlan,
+    lo: number,
+    hi: number,
+    flagsLo: number,
+    flagsHi: number,
+  ): { newLo: number; newHi: number } {
+    for (const known of this.#known) {
+      if (known.level === level && known.lo === flagsLo && known.hi === flagsHi) return known;
+    }
+    const { format } = context.plan;
+    const before: Words = { lo: flagsLo, hi: flagsHi };
+    const wanted = { ...format.decode(before, level.index), ...this.#fields };
+    const after = format.change(before, wanted, level.index);
+    const what = `changes ${hex(joinWords(flagsLo, flagsHi))} to ${hex(toBigint(after))}`;
+    checkFlags(context.plan, level, after, lo & level.leafAddressLo, hi & level.leafAddressHi, what);
+    const known = { level, lo: flagsLo, hi: flagsHi, newLo: after.lo, newHi: after.hi };
+    this.#known.push(known);
+    return known;
+  }
+}

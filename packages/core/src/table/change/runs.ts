@@ -1,0 +1,79 @@
+import { isInRun } from '../../format/classify.js';
+import type { LevelPlan } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
+import { isLeaf } from '../context.js';
+import type { PageRange } from '../page-range.js';
+import type { Span } from './change-set.js';
+
+/** Takes the parts of a span, in order. */
+interface RunParts {
+  /** Entries that may be changed as they are. */
+  span(span: Span): void;
+  /**
+   * A run that must not stay whole.
+   *
+   * @param group - all of it.
+   * @param from - first page of the part in the span.
+   * @param to - the page after it.
+   */
+  cut(group: Span, from: number, to: number): void;
+}
+
+/** True when one of the entries is a leaf that carries the mark of a run. */
+export function hasMark(level: LevelPlan, bank: Bank, at: number, count: number): boolean {
+  const { run } = level.level;
+  if (run === null) return false;
+  const { words } = bank;
+  for (let entry = at; entry < at + 2 * count; entry += 2) {
+    const lo = words[entry] as number;
+    const hi = words[entry + 1] as number;
+    if (isInRun(run, lo, hi) && isLeaf(level, lo, hi)) return true;
+  }
+  return false;
+}
+
+/**
+ * Parts a span of leaves at the runs that a call must not leave whole: those that reach beyond its range, and those that
+ * are larger than it wants.
+ *
+ * @param slot - of the span's first entry in its table.
+ * @param range - of the whole call; `null` when runs may reach beyond it.
+ * @param maxShift - log2 of the largest run, in bytes, that may stay.
+ */
+export function partAtRuns(
+  span: Span,
+  slot: number,
+  range: PageRange | null,
+  maxShift: number,
+  parts: RunParts,
+): void {
+  const { level, bank, at, count, page } = span;
+  const { run } = level.level;
+  if (run === null) {
+    parts.span(span);
+    return;
+  }
+  const isOversize = level.shift + Math.log2(run.entries) > maxShift;
+  let open = 0;
+  const close = (to: number): void => {
+    if (to === open) return;
+    parts.span({ ...span, at: at + 2 * open, count: to - open, page: page + open * level.pages });
+  };
+  for (let i = 0, next = 0; i < count; i = next) {
+    const start = i - ((slot + i) % run.entries);
+    next = Math.min(count, start + run.entries);
+    const startPage = page + start * level.pages;
+    const isInside = range === null || isWithin(range, startPage, run.entries * level.pages);
+    if (isInside && !isOversize) continue;
+    if (!hasMark(level, bank, at + 2 * i, next - i)) continue;
+    close(i);
+    open = next;
+    const group: Span = { ...span, at: at + 2 * start, count: run.entries, page: startPage };
+    parts.cut(group, page + i * level.pages, page + next * level.pages);
+  }
+  close(count);
+}
+
+function isWithin(range: PageRange, first: number, pages: number): boolean {
+  return first >= range.first && first + pages <= range.first + range.pages;
+}

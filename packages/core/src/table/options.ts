@@ -1,0 +1,67 @@
+import type { FlushBatch } from './flush-batch.js';
+
+/** Choices of one mapping call. */
+export interface MapOptions {
+  /**
+   * Cap on the leaf size, log2 bytes. The largest leaf that address, frames and this cap allow is used; it is
+   * never an error. Default: no cap.
+   */
+  readonly maxLeafShift?: number;
+}
+
+/** Choices of every call that takes translations away. */
+export interface FlushOptions {
+  /**
+   * Adds the call's flush to this batch and leaves it to `batch.done()`. Where the architecture demands a flush in the
+   * middle (break-before-make) the call still makes it at once. Default: the sink is called before the call returns.
+   */
+  readonly batch?: FlushBatch;
+}
+
+/** Choices of a call whose range may end inside a leaf larger than a page. */
+export interface CutOptions extends FlushOptions {
+  /**
+   * Whether a block or run that the range covers only in part is split: into leaves of the next size, and on, so that
+   * the pieces outside the range stay as large as they can. `false`: the call is refused with `EINVAL`. Default true.
+   */
+  readonly split?: boolean;
+}
+
+/** Choices of one unmapping call. */
+export interface UnmapOptions extends CutOptions {
+  /**
+   * Also free the tables in the range that are then empty. Default false: tables stay, as in Linux, until `reclaim` or
+   * `destroy`. Not while other roots link to them: a table goes with its owner's call, whoever else points to it.
+   */
+  readonly reclaim?: boolean;
+}
+
+/** Choices of one call that makes leaves smaller. */
+export interface SplitOptions extends FlushOptions {
+  /** log2 bytes of the largest leaf that may remain: a leaf size of the format. Default: the base page. */
+  readonly leafShift?: number;
+}
+
+/** Choices of one call that makes leaves larger. */
+export interface CollapseOptions extends FlushOptions {
+  /** Cap on the leaf size, log2 bytes. Default: no cap. */
+  readonly maxLeafShift?: number;
+}
+
+/** Choices of a call that makes, or counts, tables in advance. */
+export interface PrepareOptions {
+  /** log2 bytes of the leaves that are going to be mapped: a leaf size of the format. Default: the base page. */
+  readonly leafShift?: number;
+}
+
+/** Choices of one call that visits entries. */
+export interface ApplyOptions extends FlushOptions {
+  /**
+   * What to do with a leaf larger than a page.
+   *
+   * - `refuse`: throw `EINVAL`, as Linux does. The default.
+   * - `visit`: call back with the entry of the block itself. One that the range covers only in part cannot be set.
+   * - `split`: split it into pages first, and call back with each of those in the range.
+   */
+  readonly blocks?: 'refuse' | 'visit' | 'split';
+}

@@ -1,0 +1,238 @@
+import { VmError } from '../errors.js';
+import type { Bank } from '../memory/bank.js';
+import { CompactCopy } from '../memory/compact-copy.js';
+import { FrameAllocator } from '../memory/frame-allocator.js';
+import type { PhysicalMemory } from '../memory/physical-memory.js';
+import { childPfn, flush, isTable, readOnly, type TableContext, type TablePlace } from './context.js';
+import { holdsOwner, type RecordsCopy, TableRecords } from './table-records.js';
+
+/**
+ * The bytes of a memory, the state of its allocators, and what the engine keeps of its tables, at one moment.
+ *
+ * `PageTable.snapshot` makes one. It never changes, can be restored any number of times and in any order, and belongs to
+ * the memory and the allocators it was made of; it is no file format. Also kept: which page tables there were.
+ *
+ * Not kept: read-only banks, allocators that no page table of the memory took tables from by then (page tables over one
+ * that came later are gone after a restore, and what they took stays taken), counters, and the caller's own objects.
+ */
+export interface Snapshot {
+  /** Bytes that the snapshot takes: pages of zeros are not kept. */
+  readonly bytes: number;
+}
+
+/** The one implementation of `Snapshot`. */
+class TakenSnapshot implements Snapshot {
+  readonly bytes: number;
+  readonly #memory: PhysicalMemory;
+  readonly #banks: ReadonlyMap<Bank, CompactCopy>;
+  readonly #records: ReadonlyMap<TableRecords, RecordsCopy>;
+
+  constructor(memory: PhysicalMemory) {
+    const records = TableRecords.over(memory).map((one) => [one, one.copy()] as const);
+    const banks = writableBanks(memory).map((bank) => [bank, CompactCopy.of(bank.words)] as const);
+    this.#memory = memory;
+    this.#banks = new Map(banks);
+    this.#records = new Map(records);
+    const copies = [...this.#banks.values(), ...records.flatMap(([, { state, frames }]) => [state, frames])];
+    this.bytes = copies.reduce((sum, copy) => sum + copy.bytes, 0);
+    Object.freeze(this);
+  }
+
+  static is(value: unknown): value is TakenSnapshot {
+    return typeof value === 'object' && value !== null && #memory in value;
+  }
+
+  isOf(memory: PhysicalMemory): boolean {
+    return this.#memory === memory;
+  }
+
+  /** What is kept of an allocator and its page tables; `null` when none had used it. */
+  of(records: TableRecords): RecordsCopy | null {
+    return this.#records.get(records) ?? null;
+  }
+
+  /** Refuses a memory whose bytes went away. */
+  requireBanks(): void {
+    const banks = writableBanks(this.#memory);
+    let cause: unknown;
+    try {
+      const isSame = (bank: Bank): boolean => this.#banks.get(bank)?.length === bank.words.length;
+      if (banks.length === this.#banks.size && banks.every(isSame)) return;
+    } catch (error) {
+      cause = error;
+    }
+    throw new VmError('EINVAL', 'the memory has not the banks that the snapshot was made of', { cause });
+  }
+
+  /** Makes the bytes what they were; returns what takes that back. */
+  restoreBytes(): () => void {
+    const written: { bank: Bank; at: number; old: Int32Array }[] = [];
+    for (const [bank, copy] of this.#banks) {
+      copy.restore(bank.words, (at, old) => written.push({ bank, at, old }));
+    }
+    return () => {
+      for (const { bank, at, old } of written) bank.words.set(old, at);
+    };
+  }
+}
+
+/**
+ * Takes a snapshot.
+ *
+ * @throws VmError `EBUSY` while a batch owes a flush, or another page table of the memory is in the middle of a change.
+ */
+export function takeSnapshot(context: TableContext): Snapshot {
+  if (context.records === null) throw readOnly();
+  requireIdle(context);
+  return new TakenSnapshot(context.memory);
+}
+
+/**
+ * Puts a snapshot back: the bytes; then every page table that there is now flushes all it translates, naming the tables
+ * that its addresses lose; then the allocators, the records, and which page tables there are.
+ *
+ * The sinks come before the allocators, since no freed table's frame may go back before its flush.
+ *
+ * @throws VmError `EINVAL` for a snapshot of something else, or one that does not hold this page table; `EBUSY` while a
+ *   batch owes a flush, in the middle of another change, or when a sink took or gave back frames; what a sink throws.
+ *   Nothing is then changed.
+ */
+export function restoreSnapshot(context: TableContext, snapshot: Snapshot): void {
+  const { memory, records, owner } = context;
+  if (records === null) throw readOnly();
+  if (!TakenSnapshot.is(snapshot)) {
+    throw new VmError('EINVAL', `the snapshot is none but of type ${typeof snapshot}`, {
+      advice: 'pass what snapshot() of a page table in the same memory returned',
+    });
+  }
+  const copy = snapshot.of(records);
+  if (!snapshot.isOf(memory) || copy === null) {
+    throw new VmError('EINVAL', 'the snapshot is of another memory or another allocator');
+  }
+  requireIdle(context);
+  if (!holdsOwner(copy, owner)) {
+    throw new VmError('EINVAL', 'this page table was made after the snapshot, or destroyed before it', {
+      advice: 'restore it through a page table that the snapshot holds',
+    });
+  }
+  snapshot.requireBanks();
+  const all = TableRecords.over(memory);
+  const tables = all.flatMap(tablesOf);
+  const stale = tables.filter((one) => !one.isDestroyed || one === context);
+  const links = stale.map(linksOf);
+  const free = all.map(freeFrames);
+  for (const one of tables) one.isChanging = true;
+  const undo = snapshot.restoreBytes();
+  try {
+    const losses = stale.map((one, i) => lossesOf(one, links[i] as Link[], snapshot));
+    for (const [i, one] of stale.entries()) {
+      flush(one, 0, one.plan.pages, one.plan.pageShift, losses[i] as number[]);
+    }
+    if (all.some((one, i) => freeFrames(one) !== free[i])) {
+      throw new VmError('EBUSY', 'a flush sink took or gave back frames during the restore');
+    }
+  } catch (error) {
+    undo();
+    throw error;
+  } finally {
+    for (const one of tables) one.isChanging = one === context;
+  }
+  for (const one of all) one.restore(snapshot.of(one));
+}
+
+/** The error of a call on a page table that a restore took away. */
+export function gone(): VmError {
+  return new VmError('EINVAL', 'this page table was made after the snapshot that was restored', {
+    advice: 'make or open a new one',
+  });
+}
+
+/** Refuses while tables are neither in a tree nor free, or half of a change is done. */
+function requireIdle(context: TableContext): void {
+  for (const records of TableRecords.over(context.memory)) {
+    if (records.batches > 0) {
+      throw new VmError('EBUSY', 'a batch of a page table in this memory owes a flush', {
+        advice: 'call its done() first',
+      });
+    }
+    if (tablesOf(records).some((one) => one !== context && one.isChanging)) {
+      throw new VmError('EBUSY', 'another page table in this memory is in the middle of a change', {
+        advice: 'take and restore snapshots outside of flush sinks and callbacks',
+      });
+    }
+  }
+}
+
+/** Only contexts are put on watch. */
+function tablesOf(records: TableRecords): TableContext[] {
+  return records.watched() as TableContext[];
+}
+
+function freeFrames(records: TableRecords): number {
+  return FrameAllocator.attach(records.frameState).stats().free;
+}
+
+function writableBanks(memory: PhysicalMemory): Bank[] {
+  return memory.banks.filter((bank) => bank.writable && bank.linear);
+}
+
+/** An entry that points to a table. */
+interface Link {
+  /** Level and frame of the table that holds the entry. */
+  readonly level: number;
+  readonly parent: number;
+  readonly bank: Bank;
+  readonly at: number;
+  readonly lo: number;
+  readonly hi: number;
+  readonly child: number;
+}
+
+/**
+ * Every entry of a tree that points to a table, upper levels first; none for a tree that is gone or has no sink.
+ *
+ * A table is read once for each level it stands at, however many entries name it: self-maps end.
+ */
+function linksOf(context: TableContext): Link[] {
+  const { plan, root, memory, sink, isDestroyed } = context;
+  const links: Link[] = [];
+  if (sink === null || isDestroyed) return links;
+  let tables: Map<number, TablePlace> = new Map([[root.pfn, root]]);
+  for (const level of plan.levels.slice(0, plan.last)) {
+    const below = new Map<number, TablePlace>();
+    for (const { pfn, bank, word } of tables.values()) {
+      const { words } = bank;
+      for (let at = word; at < word + 2 * level.entries; at += 2) {
+        const lo = words[at] as number;
+        const hi = words[at + 1] as number;
+        if ((lo | hi) === 0 || !isTable(level, lo, hi)) continue;
+        const child = childPfn(context, lo, hi);
+        links.push({ level: level.index, parent: pfn, bank, at, lo, hi, child });
+        const place = below.has(child) ? null : memory.locate(child, plan.pageShift);
+        if (place !== null) below.set(child, { pfn: child, ...place });
+      }
+    }
+    tables = below;
+  }
+  return links;
+}
+
+/**
+ * The tables that the addresses of a root have lost: those whose entry is another now, and all below them. A root
+ * that is gone loses itself and everything.
+ *
+ * Who owns a table does not tell: one that was freed and made again for another address is on record both times,
+ * yet a walk cache that keeps it would serve it at the wrong place.
+ */
+function lossesOf(context: TableContext, links: readonly Link[], snapshot: TakenSnapshot): number[] {
+  const { root, records, owner } = context;
+  const copy = records === null ? null : snapshot.of(records);
+  const lost = context.plan.levels.map(() => new Set<number>());
+  if (!context.isDestroyed && (copy === null || !holdsOwner(copy, owner))) lost[0]?.add(root.pfn);
+  for (const { level, parent, bank, at, lo, hi, child } of links) {
+    const { words } = bank;
+    if (words[at] === lo && words[at + 1] === hi && lost[level]?.has(parent) !== true) continue;
+    lost[level + 1]?.add(child);
+  }
+  return [...new Set(lost.flatMap((pfns) => [...pfns]))];
+}

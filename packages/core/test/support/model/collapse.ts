@@ -1,0 +1,38 @@
+import type { Model } from './model.js';
+
+/** Makes blocks of full tables that lie in the range whole, from the bottom up; returns how many there are in the end. */
+export function collapseInto(model: Model, first: number, end: number, maxLeafShift: number): number {
+  const made = new Set<number>();
+  for (let index = model.geometry.last; index > 0; index--) {
+    const { mayMap, shift } = model.level(index - 1);
+    if (!mayMap || shift > maxLeafShift) continue;
+    const { tablePages } = model.level(index);
+    for (const start of model.tablesOf(index)) {
+      if (start < first || start + tablePages > end || !collapseTable(model, index, start)) continue;
+      // Blocks that went into this one are not there any more.
+      for (const page of made) if (page >= start && page < start + tablePages) made.delete(page);
+      made.add(start);
+    }
+  }
+  return made.size;
+}
+
+/** Makes one block of a table; false when its leaves do not say the same. */
+function collapseTable(model: Model, index: number, start: number): boolean {
+  const { tablePages, pages } = model.level(index);
+  if (model.live(index, start) !== tablePages / pages) return false;
+  const pfn = model.entries.get(start)?.pfn ?? -1;
+  if (pfn < 0 || pfn % tablePages !== 0) return false;
+  const { bits: rules } = model;
+  let bits: bigint | null = null;
+  for (let inside = 0; inside < tablePages; inside += pages) {
+    const entry = model.entries.get(start + inside);
+    if (entry?.level !== index || entry.pfn !== pfn + inside) return false;
+    if (bits !== null && rules.withoutUse(bits) !== rules.withoutUse(entry.bits)) return false;
+    bits = bits === null ? entry.bits : rules.merge(bits, entry.bits);
+  }
+  for (let inside = 0; inside < tablePages; inside += pages) model.remove(start + inside);
+  model.removeTable(index, start);
+  model.put(start, { level: index - 1, pfn, bits: bits as bigint, isMarked: false });
+  return true;
+}

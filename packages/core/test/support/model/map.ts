@@ -1,0 +1,47 @@
+import type { Model } from './model.js';
+
+/** The frames of a mapping call. */
+export interface ModelFrames {
+  /** The frame of the call's n-th page. */
+  at(index: number): number;
+  /** True when `pages` frames from the n-th on are adjacent and aligned to their number. */
+  isBlock(index: number, pages: number): boolean;
+}
+
+/** Maps pages with the largest leaves that address, frames and cap allow; every slot is empty. */
+export function mapInto(
+  model: Model,
+  first: number,
+  pages: number,
+  frames: ModelFrames,
+  bits: bigint,
+  maxLeafShift: number,
+): void {
+  const fill = (index: number, from: number, to: number): void => {
+    const level = model.level(index);
+    for (let page = from - (from % level.pages); page < to; page += level.pages) {
+      const isWhole = page >= from && page + level.pages <= to;
+      const mayMap = level.mayMap && (level.shift <= maxLeafShift || index === model.geometry.last);
+      if (isWhole && mayMap && frames.isBlock(page - first, level.pages)) {
+        dropTables(model, index + 1, page);
+        model.put(page, { level: index, pfn: frames.at(page - first), bits, isMarked: false });
+        continue;
+      }
+      if (!model.hasTable(index + 1, page)) model.addTable(index + 1, page);
+      fill(index + 1, Math.max(page, from), Math.min(page + level.pages, to));
+    }
+  };
+  fill(0, first, first + pages);
+}
+
+/** Takes out the left-over tables that a larger leaf replaces; nothing is mapped through them. */
+function dropTables(model: Model, level: number, page: number): void {
+  if (level > model.geometry.last || !model.hasTable(level, page)) return;
+  const { tablePages } = model.level(level);
+  for (let below = model.geometry.last; below > level; below--) {
+    for (const start of model.tablesOf(below)) {
+      if (start >= page && start < page + tablePages) model.removeTable(below, start);
+    }
+  }
+  model.removeTable(level, page);
+}

@@ -1,0 +1,137 @@
+import { hex, VmError } from '@vmarea/core';
+import { expect } from 'vitest';
+import { fingerprint, takenFrames } from '../machine.js';
+import { addressOfPage } from '../manual-walk/geometry.js';
+import { type Seen, Thrown } from './apply.js';
+import { type Call, isRaw, type TableCall } from './call.js';
+import { expectFlushes } from './flush-laws.js';
+import { judge, samplePages } from './judge.js';
+import type { Model } from './model.js';
+import { perform, type SlotSeen } from './perform.js';
+import { type Prediction, predict } from './predict.js';
+import { writeRaw } from './raw.js';
+import { allOf, isOwed, type World } from './world.js';
+
+/** Leaves whose translations a TLB is asked for after each step. */
+const CACHED_LEAVES = 24;
+
+/** What came of a call: what it returned, or why it was refused. */
+export interface Outcome {
+  readonly refusal: string | null;
+  readonly result: unknown;
+}
+
+/** Runs a call and says what came of it; errors that are nobody's pass through. */
+export function outcomeOf(call: () => unknown, expected: readonly unknown[] = []): Outcome {
+  try {
+    return { refusal: null, result: call() };
+  } catch (error) {
+    if (error instanceof Thrown) return { refusal: 'thrown', result: undefined };
+    if (expected.includes(error)) return { refusal: 'expected', result: undefined };
+    if (error instanceof VmError) return { refusal: error.code, result: undefined };
+    throw error;
+  }
+}
+
+/** Everything that a refused call must leave alone: memory, allocator, records, and what the batches owe. */
+export function stateOf(world: World): string {
+  const owed = world.batches.map(({ isPending, ranges, tables }) => [
+    isPending,
+    tables,
+    ...ranges.map(({ va, bytes }) => `${hex(va)}+${bytes}`),
+  ]);
+  return `${fingerprint(world)} ${JSON.stringify(owed)}`;
+}
+
+/** What the model says of a call in this world. */
+export function predictIn(world: World, call: TableCall): Prediction {
+  world.model.frames = world.frames.stats().free;
+  return predict(world.model, call, (first, pages) => isOwed(world, first, pages));
+}
+
+/** Makes a call on a world, and judges what came of it. */
+export function step(world: World, call: Call): void {
+  if (isRaw(call)) {
+    writeRaw(world.model, world.memory, allOf(world), call);
+    // Whoever writes entries by himself flushes by himself.
+    world.tlb.clear();
+    world.watch.clear();
+  } else {
+    make(world, call);
+  }
+  judge(world);
+  world.tlb.fill(samplePages(world, CACHED_LEAVES).map((page) => addressOfPage(world.geometry, page)));
+}
+
+function make(world: World, call: TableCall): void {
+  const expected = predictIn(world, call);
+  const before = expected.refusal === null ? null : stateOf(world);
+  const takenBefore = takenFrames(world.frames);
+  const flushesBefore = world.flushes.length;
+  world.tlb.named.clear();
+  const seen: SlotSeen[] = [];
+  const outcome = outcomeOf(() => perform({ ...stageOf(world), onVisit: (slot) => seen.push(slot) }, call));
+  if (!(outcome.refusal === 'ENOMEM' && mayRunOut(world, call, expected))) {
+    expect(outcome.refusal, 'the call').toBe(expected.refusal);
+  }
+  const taken = takenFrames(world.frames);
+  const freed = [...takenBefore].filter((pfn) => !taken.has(pfn));
+  expect(
+    freed.filter((pfn) => !world.tlb.named.has(pfn)),
+    'frames freed that no flush named',
+  ).toEqual([]);
+  world.watch.keep(taken);
+  if (outcome.refusal !== null) {
+    expect(stateOf(world), 'what a refused call leaves').toBe(before);
+    return;
+  }
+  expect(outcome.result, 'what the call returns').toEqual(expected.result);
+  expectSeen(world, call, expected.seen, seen);
+  expectFlushes(world, call, expected.after, world.flushes.length - flushesBefore);
+  world.model = expected.after;
+}
+
+/** What `perform` needs of a world. */
+export function stageOf({ table, geometry, batches, model }: World): Parameters<typeof perform>[0] {
+  return { table, geometry, batches, bits: model.bits };
+}
+
+/** True when a call that is wrong in another way too may meet the lack of frames first. */
+function mayRunOut({ model, frames, geometry }: World, call: TableCall, { refusal }: Prediction): boolean {
+  if (refusal === null || !('pages' in call)) return false;
+  const smallest = (model.geometry.levels[geometry.last]?.tablePages ?? 1) as number;
+  return frames.stats().free < Math.ceil(call.pages / smallest) + 2 * geometry.levels.length;
+}
+
+/** Callbacks see every entry of the model, in order, with its place. */
+function expectSeen(
+  world: World,
+  call: TableCall,
+  expected: readonly Seen[],
+  seen: readonly SlotSeen[],
+): void {
+  expect(seen.length, 'callbacks').toBe(expected.length);
+  const { geometry, manual } = world;
+  expected.forEach(({ page, level, entry }, i) => {
+    const { va, leafShift, ...slot } = seen[i] as SlotSeen;
+    const at = `callback ${i} at ${hex(va)}`;
+    const { pages, shift, bits } = (world.model as Model).level(level);
+    const first = 'first' in call ? call.first : 0;
+    if (va !== addressOfPage(geometry, page) || slot.page !== page - first || leafShift !== shift) {
+      expect({ va, page: slot.page, leafShift }, at).toEqual({
+        va: addressOfPage(geometry, page),
+        page: page - first,
+        leafShift: shift,
+      });
+    }
+    const read = manual.read(slot.entry, level, (page / pages) % 2 ** bits);
+    const says = read.kind === 'leaf' ? read.bits : read.kind === 'absent' ? read.entry : null;
+    if (slot.level !== level || slot.pfn !== (entry?.pfn ?? -1) || says !== (entry?.bits ?? null)) {
+      expect({ level: slot.level, pfn: slot.pfn, bits: says }, at).toEqual({
+        level,
+        pfn: entry?.pfn ?? -1,
+        bits: entry?.bits ?? null,
+      });
+    }
+  });
+}

@@ -1,0 +1,86 @@
+import type { FlushBatch, FlushSink } from '@vmarea/core';
+import type { ShapedFormat } from '../../formats/index.js';
+import { BreakWatch } from '../break-watch.js';
+import { machine } from '../machine.js';
+import type { Manual } from '../manual-walk/descriptor.js';
+import { type Enumeration, enumerate } from '../manual-walk/enumerate.js';
+import { type Geometry, geometryOf } from '../manual-walk/geometry.js';
+import { manualOf, type Read64 } from '../manual-walk/walk.js';
+import { Tlb } from '../tlb.js';
+import { Model } from './model.js';
+
+/** Frames for tables, by granule: large tables take longer to read. */
+const FRAMES: Record<number, number> = { 4: 160, 16: 72, 64: 48 };
+
+/** A page table, the model of it, and the caches that hang on it. */
+export interface World extends ReturnType<typeof machine> {
+  readonly geometry: Geometry;
+  readonly manual: Manual;
+  readonly read64: Read64;
+  readonly tlb: Tlb;
+  readonly watch: BreakWatch;
+  readonly batches: readonly FlushBatch[];
+  /** The model after the calls so far. */
+  model: Model;
+  /** Called at every flush, before the caches forget anything; it may throw. */
+  onFlush: () => void;
+}
+
+/** Makes an empty table of a format with everything that judges it. */
+export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0): World {
+  const geometry = geometryOf(shape);
+  const manual = manualOf(geometry);
+  const tlb = new Tlb(format);
+  tlb.refills = true;
+  const watch = new BreakWatch(format, geometry);
+  const state = { onFlush: () => {} };
+  const sink: FlushSink = {
+    flush(va, bytes, leafShift, tablesFreed) {
+      state.onFlush();
+      tlb.flush(va, bytes, leafShift, tablesFreed);
+      watch.flush(va, bytes);
+    },
+  };
+  const frames = FRAMES[shape.granule] as number;
+  const highest = geometry.frameLimit - frames;
+  const base = BigInt(Math.min(baseFrame, highest)) << BigInt(geometry.pageShift);
+  const made = machine(format, frames, base, sink);
+  const read64 = reader(made.memory.bytesAt(base, frames * made.pageBytes), base);
+  Object.assign(tlb, { memory: made.memory, frames: made.frames, root: made.table.root });
+  const enumerateNow = (): Enumeration => enumerate(read64, made.table.root, geometry, manual);
+  Object.assign(watch, { memory: made.memory, reachable: () => enumerateNow().tables });
+  const batches = [made.table.batch(), made.table.batch()];
+  const model = new Model(geometry);
+  return Object.assign(state, made, { geometry, manual, read64, tlb, watch, batches, model });
+}
+
+/** Reads words of the bytes of all tables; far quicker than `memory.read64`. */
+function reader(bytes: Uint8Array, base: bigint): Read64 {
+  const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8);
+  return (pa) => {
+    const word = words[Number(pa - base) / 8];
+    if (word === undefined) throw new Error(`nothing at physical 0x${pa.toString(16)}`);
+    return word;
+  };
+}
+
+/** All that stands in a world's tables. */
+export function allOf({ read64, table, geometry, manual }: World): Enumeration {
+  return enumerate(read64, table.root, geometry, manual);
+}
+
+/** True when a batch of the world owes a flush for a page of a range. */
+export function isOwed({ batches, geometry }: World, first: number, pages: number): boolean {
+  return owedPages(batches, geometry).some(([from, to]) => from < first + pages && to > first);
+}
+
+function owedPages(batches: readonly FlushBatch[], geometry: Geometry): [number, number][] {
+  const mask = (1n << BigInt(geometry.shape.vaBits)) - 1n;
+  const shift = BigInt(geometry.pageShift);
+  return batches.flatMap(({ ranges }) =>
+    ranges.map(({ va, bytes }): [number, number] => {
+      const from = Number((va & mask) >> shift);
+      return [from, from + Number(bytes >> shift)];
+    }),
+  );
+}
