@@ -54,6 +54,27 @@ describe('the format', () => {
   });
 });
 
+test('every operation leaves the entries that 4 levels have', () => {
+  const run = (of: typeof format) => {
+    const memory = PhysicalMemory.create({ bytes: 1 << 20 });
+    const table = new PageTable({ format: of, memory, frames: new FrameAllocator(memory) });
+    const va = 0xffffc90000000000n;
+    table.mapRange(va, 0x40000000n, 1 << 30, protection({ write: true, memory: 'write-through' }));
+    table.protect(va + 0x201000n, 8192, { write: false });
+    table.unmap(va + 0x3ff00000n, 1 << 20);
+    const cut = [...table.leaves()];
+    table.protect(va, 1 << 30, { write: true, memory: 'normal' });
+    expect(table.collapse(va, 1 << 30)).toBe(1);
+    return [...cut, ...table.leaves()].map(({ level, ...leaf }) => ({
+      ...leaf,
+      fromLast: of.levels.length - level,
+    }));
+  };
+  const five = run(format);
+  expect(five).toEqual(run(four));
+  expect(five).toHaveLength(8);
+});
+
 describe('Linux', () => {
   test('has its window at __VMALLOC_BASE_L5, and it ends a byte early', () => {
     const { window, leaves, protections } = x8664La57Linux();
