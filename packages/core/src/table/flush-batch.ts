@@ -6,7 +6,8 @@ import { addressOf, type PageRange } from './page-range.js';
  * Flushes that calls have left for later, and the tables that wait for them.
  *
  * It must be used: until `done` is called the sink may still serve what was taken away, the freed tables stay
- * allocated, mapping into the ranges is refused with `EBUSY`, and so are `destroy`, `snapshot` and `restore`.
+ * allocated, mapping into the ranges, or where a waiting table translated, is refused with `EBUSY`, and so are `destroy`,
+ * `snapshot` and `restore`.
  *
  * @example
  * ```ts
@@ -44,6 +45,8 @@ export class OwedFlushes implements FlushBatch {
   readonly #tables = new Set<number>();
   /** Ascending, none touching the next. */
   #owed: OwedRange[] = [];
+  /** What the waiting tables translated: a walk that was cached may still lead into them. */
+  #unlinked: PageRange[] = [];
 
   constructor(context: TableContext) {
     this.#context = context;
@@ -83,6 +86,7 @@ export class OwedFlushes implements FlushBatch {
       context.isChanging = false;
     }
     this.#owed = [];
+    this.#unlinked = [];
     this.#tables.clear();
     context.owed.delete(this);
     if (context.records !== null) context.records.batches--;
@@ -93,16 +97,30 @@ export class OwedFlushes implements FlushBatch {
     return this.#context === context;
   }
 
-  /** True when a flush is owed for a page of the range. */
+  /** True when a flush is owed for a page of the range, or for a table that translated one. */
   touches(range: PageRange): boolean {
     const end = range.first + range.pages;
-    return this.#owed.some(({ from, to }) => from < end && to > range.first);
+    return (
+      this.#owed.some(({ from, to }) => from < end && to > range.first) ||
+      this.#unlinked.some(({ first, pages }) => first < end && first + pages > range.first)
+    );
   }
 
-  /** Adds what one call leaves for later. */
-  owe(from: number, to: number, leafShift: number, tables: readonly number[]): void {
+  /**
+   * Adds what one call leaves for later.
+   *
+   * @param unlinked - what the tables translated that are out of the tree.
+   */
+  owe(
+    from: number,
+    to: number,
+    leafShift: number,
+    tables: readonly number[],
+    unlinked: readonly PageRange[],
+  ): void {
     const { owed, records } = this.#context;
     for (const pfn of tables) this.#tables.add(pfn);
+    this.#unlinked.push(...unlinked);
     if (!owed.has(this) && records !== null) records.batches++;
     owed.add(this);
     const merged: OwedRange = { from, to, leafShift };

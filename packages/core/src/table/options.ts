@@ -22,7 +22,8 @@ export interface FlushOptions {
 export interface CutOptions extends FlushOptions {
   /**
    * Whether a block or run that the range covers only in part is split: into leaves of the next size, and on, so that
-   * the pieces outside the range stay as large as they can. `false`: the call is refused with `EINVAL`. Default true.
+   * the pieces outside the range stay as large as they can. `false`: the call is refused with `EINVAL`, whether or not it
+   * would change anything there. Default true.
    */
   readonly split?: boolean;
 }
@@ -57,7 +58,8 @@ export interface PrepareOptions {
 /** Choices of one call that visits entries. */
 export interface ApplyOptions extends FlushOptions {
   /**
-   * What to do with a leaf larger than a page.
+   * What to do with a leaf larger than a page. The leaves of a run of pages are pages: they are visited, and can be set
+   * only with `split`, which takes the mark from the whole run first.
    *
    * - `refuse`: throw `EINVAL`, as Linux does. The default.
    * - `visit`: call back with the entry of the block itself. One that the range covers only in part cannot be set.

@@ -199,7 +199,8 @@ export class PageTable<C extends Controls = Controls> {
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
-   * @param fields - the members that change; the others stay as each leaf has them. A complete `Protection` sets all.
+   * @param fields - the members that change; the others stay as each leaf has them. `accessed`, `dirty` and what `extra`
+   *   holds are no protection: `PageTableFormat.change` says what becomes of them.
    * @throws VmError as `unmap`; `EINVAL` for a protection that the format cannot say.
    * @example
    * ```ts
@@ -255,7 +256,8 @@ export class PageTable<C extends Controls = Controls> {
 
   /**
    * Makes the tables that a later `map` of the range needs, so that it allocates nothing and cannot fail for want of
-   * memory, whatever the frames. Slots that are in use are passed over.
+   * memory: whatever the frames, or, with a larger `leafShift`, when it maps whole leaves of that size. Slots that are in
+   * use are passed over.
    *
    * The promise ends where a call takes prepared tables away: `reclaim`, `unmap` with `reclaim`, `collapse`, or a `map` that
    * puts a larger leaf in an empty table's place (cap it with `maxLeafShift` to keep the tables).
@@ -276,8 +278,8 @@ export class PageTable<C extends Controls = Controls> {
   /**
    * Counts the tables that `prepare` would make: frames that a `map` with leaves of this size has to find.
    *
-   * It reads; nothing is changed. The count is exact: for `map` too, when it uses leaves of this size, and an upper
-   * bound when it finds larger ones.
+   * It reads; nothing is changed. The count is exact for a `map` that uses leaves of this size alone; one that finds
+   * larger ones needs fewer.
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
@@ -303,7 +305,8 @@ export class PageTable<C extends Controls = Controls> {
    * @param bytes - length in bytes, a multiple of the page size.
    * @returns what the callback returned, or `undefined` when it has seen every entry.
    * @throws VmError `EINVAL` for a block, unless `blocks` says otherwise; `EBUSY` for an entry above the last level that is
-   *   neither table nor block; `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as `map`; what the callback or the sink throws.
+   *   neither table nor block, or one that would become valid while a batch owes its flush; `ENOMEM`, `ERANGE`, `EFAULT`,
+   *   `EPERM` as `map`; what the callback or the sink throws.
    * @example
    * ```ts
    * table.applyToRange(shadow, 1n << 20n, (slot) => {

@@ -141,3 +141,50 @@ describe('a batch', () => {
     batch.done();
   });
 });
+
+describe('what a batch owes', () => {
+  it('is the smallest stride of what it merged', () => {
+    const { table, flushes } = machine(riscv);
+    table.mapRange(0x4000_0000n, 0n, 2 * MiB, WRITE);
+    table.map(0x4020_0000n, [5], WRITE);
+    const batch = table.batch();
+    table.unmap(0x4020_0000n, 4096, { batch });
+    table.unmap(0x4000_0000n, 2 * MiB, { batch });
+    batch.done();
+    expect(flushes).toEqual([{ va: 0x4000_0000n, bytes: 0x20_1000n, leafShift: 12, tablesFreed: [] }]);
+  });
+
+  it('keeps every slot free from which a waiting table was taken', () => {
+    const { table, memory } = machine(arm);
+    const base = 0xffff000000000000n;
+    const call = (batch: ReturnType<typeof table.batch>, reclaims: boolean) => {
+      table.map(base, [7], WRITE);
+      table.unmap(base, 4096, reclaims ? { batch } : { batch, reclaim: true });
+      if (reclaims) table.reclaim(base, 4096, { batch });
+      const root = memory.read64(table.root);
+      // Another page, but the same tables: a walk that was cached would lead into those that wait.
+      expect(thrown(() => table.map(base + 0x5000n, [9], WRITE))).toMatch(
+        /^EBUSY at 0xffff000000005000: a batch owes/,
+      );
+      expect(memory.read64(table.root)).toBe(root);
+      table.map(base + (1n << 39n), [9], WRITE);
+      table.unmap(base + (1n << 39n), 4096, { reclaim: true });
+      batch.done();
+      table.map(base + 0x5000n, [9], WRITE);
+      table.unmap(base + 0x5000n, 4096, { reclaim: true });
+    };
+    call(table.batch(), false);
+    call(table.batch(), true);
+  });
+
+  it('stands in the way of nothing that stays invalid', () => {
+    const { table } = machine(riscv);
+    table.map(0n, [7], WRITE);
+    const batch = table.batch();
+    table.applyToRange(0n, 4096, (slot) => slot.set(0x1000, 0), { batch });
+    expect(batch.isPending).toBe(true);
+    table.applyToRange(0n, 4096, (slot) => slot.set(0, 0), { batch });
+    batch.done();
+    expect(sizes(table)).toEqual([]);
+  });
+});

@@ -44,7 +44,7 @@ function run(shaped: ShapedFormat, list: readonly Draft[], base: number): void {
 describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, index] as const))(
   '%s',
   (_name, shaped, index) => {
-    it('does what the model does', { timeout: 60_000 * RUNS }, () => {
+    it('does what the model does', { timeout: 180_000 * RUNS }, () => {
       fc.assert(
         fc.property(drafts(20), fc.constantFrom(...BASES), (list, base) => run(shaped, list, base)),
         { numRuns: RUNS * (shaped.shape.granule === 4 ? 40 : 15), seed: 20261203 + index, unbiased: true },

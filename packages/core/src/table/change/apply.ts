@@ -7,7 +7,7 @@ import type { OwedFlushes } from '../flush-batch.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import { type ChangeSet, changing, type Span } from './change-set.js';
 import { applyCut, type Cutter } from './cut.js';
-import { partAtRuns } from './runs.js';
+import { hasMark, partAtRuns, runAround } from './runs.js';
 import { EntrySlot, type SlotVisitor } from './slot.js';
 
 /**
@@ -94,11 +94,12 @@ class Applier<T> {
       this.#visitSpan({ level, bank, at, count: pages, record, page }, offset);
       return;
     }
-    let slot = Math.floor(offset / level.pages);
-    let inside = offset - slot * level.pages;
-    let at = page;
-    for (let left = pages; left > 0 && this.result === undefined; slot++, inside = 0) {
-      const here = Math.min(level.pages - inside, left);
+    let step = 0;
+    for (let done = 0; done < pages && this.result === undefined; done += step) {
+      const slot = Math.floor((offset + done) / level.pages);
+      const inside = offset + done - slot * level.pages;
+      const at = page + done;
+      step = Math.min(level.pages - inside, pages - done);
       const entry = word + 2 * slot;
       // Taken afresh: the callback may have made a WebAssembly.Memory grow.
       const lo = bank.words[entry] as number;
@@ -110,13 +111,11 @@ class Applier<T> {
           ? this.#changes.linkTable(level, bank, entry, record, at)
           : childPfn(this.#context, lo, hi);
         const below = writableBankOfTable(this.#context, child, at);
-        this.visitTable(levelIndex + 1, below, child, below.wordOf(child, plan.pageShift), inside, at, here);
+        this.visitTable(levelIndex + 1, below, child, below.wordOf(child, plan.pageShift), inside, at, step);
       } else if (!isEmpty) {
-        const whole: Span = { level, bank, at: entry, count: 1, record, page: at - inside };
-        this.#visitBlock(whole, slot, at, here);
+        const block: Span = { level, bank, at: entry, count: 1, record, page: at - inside };
+        step = this.#visitBlock(block, slot, at, step, pages - done);
       }
-      at += here;
-      left -= here;
     }
   }
 
@@ -147,12 +146,19 @@ class Applier<T> {
     this.#changes.rewrite(span, after);
   }
 
-  /** Visits a leaf above the last level, or refuses it. */
-  #visitBlock(entry: Span, slot: number, from: number, pages: number): void {
+  /**
+   * Visits a leaf above the last level, or refuses it.
+   *
+   * @param pages - of the range, inside it.
+   * @param left - pages of the range from `from` on, in this table.
+   * @returns how many pages were visited: of a run that is split, all that the range has.
+   */
+  #visitBlock(entry: Span, slot: number, from: number, pages: number, left: number): number {
     const { plan } = this.#context;
     const { level, bank, at } = entry;
-    const lo = bank.words[at] as number;
-    const hi = bank.words[at + 1] as number;
+    const { words } = bank;
+    const lo = words[at] as number;
+    const hi = words[at + 1] as number;
     const address = addressOf(plan.format, from);
     if (!isLeaf(level, lo, hi)) {
       const kind = classify(plan.format.present, level.level, { lo, hi });
@@ -171,12 +177,18 @@ class Applier<T> {
       this.#slot.isPartial = pages < level.pages;
       this.#visitInPlace(entry);
       this.#slot.isPartial = false;
-      return;
+      return pages;
     }
-    partAtRuns(entry, slot, this.#range, plan.pageShift, {
-      span: (block) => applyCut(this.#cutter, { ...block, from, to: from + pages }),
-      cut: (group) => applyCut(this.#cutter, { ...group, from, to: from + pages }),
-    });
+    // The blocks of a run are broken together, and then no longer there to be met one by one.
+    const group = hasMark(level, bank, at, 1) ? runAround(entry, slot) : entry;
+    let to = entry.page + level.pages;
+    for (let next = at + 2; next < group.at + 2 * group.count; next += 2) {
+      if (!isLeaf(level, words[next] as number, words[next + 1] as number)) break;
+      to += level.pages;
+    }
+    to = Math.min(to, from + left);
+    applyCut(this.#cutter, { ...group, from, to });
+    return to - from;
   }
 
   /** Calls back with a run of entries; what it sets is kept in the slot. */

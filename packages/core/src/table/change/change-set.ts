@@ -83,6 +83,8 @@ export class ChangeSet {
   readonly #made: number[] = [];
   /** Tables that the call took out of the tree. */
   readonly #gone = new Set<number>();
+  /** What the tables translated that were taken out. */
+  readonly #unlinked: PageRange[] = [];
   /** The pages to be flushed, empty while `#to` is below 0, and log2 of the smallest leaf among them. */
   #from = Number.POSITIVE_INFINITY;
   #to = -1;
@@ -171,8 +173,9 @@ export class ChangeSet {
       if ((lo | hi) === 0) grew++;
       else if ((newLo | newHi) === 0) grew--;
       if ((((lo & mask.lo) ^ value.lo) | ((hi & mask.hi) ^ value.hi)) !== 0) {
-        if (context.owed.size > 0)
+        if (context.owed.size > 0 && isPresent(context, newLo, newHi)) {
           refuseOwed(context, { first: page + (i / 2) * level.pages, pages: level.pages });
+        }
         continue;
       }
       if (first < 0) first = i;
@@ -215,7 +218,8 @@ export class ChangeSet {
    * Only the part of the call's range that it translates has to be flushed: the flush names the table, and any address
    * in it is enough to find the walks that were cached.
    */
-  unlink({ pfn, parent, at, parentRecord, page, pages }: Link): void {
+  unlink({ pfn, level, parent, at, parentRecord, page, pages }: Link): void {
+    const { plan } = this.#context;
     const { words } = parent;
     const saved = words.slice(at, at + 2);
     // Met a second time, through another link to its parent.
@@ -225,7 +229,9 @@ export class ChangeSet {
     words.fill(0, at, at + 2);
     this.#context.counters.entriesWritten++;
     this.#context.records?.add(parentRecord, -1);
-    this.widen(page, pages, this.#context.plan.pageShift);
+    this.widen(page, pages, plan.pageShift);
+    const above = (plan.levels[level - 1] as LevelPlan).pages;
+    this.#unlinked.push({ first: page - (page % above), pages: above });
   }
 
   /**
@@ -266,7 +272,7 @@ export class ChangeSet {
     const gone = [...this.#gone];
     if (this.#to >= 0) {
       if (batch !== null && this.#broken.length === 0) {
-        batch.owe(this.#from, this.#to, this.#leafShift, gone);
+        batch.owe(this.#from, this.#to, this.#leafShift, gone, this.#unlinked);
         return;
       }
       flush(context, this.#from, this.#to - this.#from, this.#leafShift, gone);

@@ -4,7 +4,7 @@ import type { Bank } from '../../memory/bank.js';
 import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import type { Link, Span } from './change-set.js';
-import { hasMark, partAtRuns } from './runs.js';
+import { hasMark, partAtRuns, runAround } from './runs.js';
 
 /** A block, or a run of leaves with a contiguous hint, that has to become smaller leaves before it is changed. */
 export interface Cut extends Span {
@@ -154,16 +154,14 @@ class Finder implements Findings {
   #addCut(entry: Span, slot: number, from: number, to: number): void {
     const { level, bank, at, page } = entry;
     const { run } = level.level;
-    if (this.#ends === 'keep' && level.shift <= this.#maxShift) return;
+    const isRun = run !== null && hasMark(level, bank, at, 1);
+    const shift = level.shift + (isRun ? Math.log2(run.entries) : 0);
+    if (this.#ends === 'keep' && shift <= this.#maxShift) return;
     if (!isLeaf(level, bank.words[at] as number, bank.words[at + 1] as number)) {
       if (this.#ends === 'refuse') throw this.#inside(level, page, level.pages);
       this.opaque.push({ ...entry, from, to });
-    } else if (run !== null && hasMark(level, bank, at, 1)) {
-      const before = slot % run.entries;
-      const start = page - before * level.pages;
-      this.#pushCut({ ...entry, at: at - 2 * before, count: run.entries, page: start }, from, to);
     } else {
-      this.#pushCut(entry, from, to);
+      this.#pushCut(isRun ? runAround(entry, slot) : entry, from, to);
     }
   }
 

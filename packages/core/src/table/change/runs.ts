@@ -1,7 +1,7 @@
 import { isInRun } from '../../format/classify.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
-import { isLeaf } from '../context.js';
+import { isLeaf, isTable } from '../context.js';
 import type { PageRange } from '../page-range.js';
 import type { Span } from './change-set.js';
 
@@ -30,6 +30,32 @@ export function hasMark(level: LevelPlan, bank: Bank, at: number, count: number)
     if (isInRun(run, lo, hi) && isLeaf(level, lo, hi)) return true;
   }
   return false;
+}
+
+/**
+ * The entries of a run that are changed together with some of them.
+ *
+ * Above the last level it ends at an empty entry or a table, as no sound run has: what is beyond may be met, and changed,
+ * for itself.
+ *
+ * @param part - adjacent entries of one aligned run.
+ * @param slot - of the first in its table.
+ */
+export function runAround(part: Span, slot: number): Span {
+  const { level, bank, at, count, page } = part;
+  const entries = level.level.run?.entries ?? 1;
+  const { words } = bank;
+  const isApart = (entry: number): boolean => {
+    const lo = words[entry] as number;
+    const hi = words[entry + 1] as number;
+    return level.level.table !== null && ((lo | hi) === 0 || isTable(level, lo, hi));
+  };
+  const room = slot % entries;
+  let before = 0;
+  while (before < room && !isApart(at - 2 * (before + 1))) before++;
+  let end = count;
+  while (room + end < entries && !isApart(at + 2 * end)) end++;
+  return { ...part, at: at - 2 * before, count: before + end, page: page - before * level.pages };
 }
 
 /**
@@ -68,8 +94,8 @@ export function partAtRuns(
     if (!hasMark(level, bank, at + 2 * i, next - i)) continue;
     close(i);
     open = next;
-    const group: Span = { ...span, at: at + 2 * start, count: run.entries, page: startPage };
-    parts.cut(group, page + i * level.pages, page + next * level.pages);
+    const part: Span = { ...span, at: at + 2 * i, count: next - i, page: page + i * level.pages };
+    parts.cut(runAround(part, slot + i), part.page, page + next * level.pages);
   }
   close(count);
 }

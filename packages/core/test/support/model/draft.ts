@@ -55,7 +55,7 @@ const OPERATIONS: readonly { weight: number; op: Operation }[] = [
   { weight: 2, op: 'applyToRange' },
   { weight: 2, op: 'applyToExisting' },
   { weight: 2, op: 'reclaim' },
-  { weight: 2, op: 'done' },
+  { weight: 1, op: 'done' },
   { weight: 4, op: 'mark' },
   { weight: 1, op: 'software' },
   { weight: 2, op: 'use' },
@@ -74,7 +74,7 @@ function draftOf(op: fc.Arbitrary<Operation>): fc.Arbitrary<Draft> {
     protection: fc.nat(15),
     cap: fc.nat(7),
     choice: fc.nat(15),
-    batch: fc.nat(5),
+    batch: fc.nat(7),
     actions: fc.array(fc.nat(31), { minLength: 1, maxLength: 8, size: 'max' }),
   });
 }
@@ -83,13 +83,15 @@ const anyDraft = draftOf(
   fc.oneof(...OPERATIONS.map(({ weight, op }) => ({ weight, arbitrary: fc.constant(op) }))),
 );
 const mapDraft = draftOf(fc.constantFrom(...MAPS));
+const markDraft = draftOf(fc.constant('mark'));
 
-/** Drafts for one table: it begins with something mapped, or most calls would be about nothing. */
+/** Drafts for one table: it begins with something mapped, and perhaps runs, or most calls would be about nothing. */
 export function drafts(maxLength: number): fc.Arbitrary<Draft[]> {
   return fc
     .tuple(
       fc.array(mapDraft, { minLength: 1, maxLength: 4, size: 'max' }),
+      fc.array(markDraft, { maxLength: 2, size: 'max' }),
       fc.array(anyDraft, { minLength: 1, maxLength, size: 'max' }),
     )
-    .map(([first, rest]) => [...first, ...rest]);
+    .map((parts) => parts.flat());
 }

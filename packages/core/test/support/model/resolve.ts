@@ -9,6 +9,9 @@ import { alignedRange, rangeOf } from './resolve-range.js';
 /** Pages beyond which a range may only be mapped by leaves larger than a page. */
 const MANY_PAGES = 17_000;
 
+/** The batches of two that calls are left to, most often the first, so that what it owes has to be merged; -1 for none. */
+const BATCHES: readonly number[] = [0, 0, 0, 1, -1, -1, -1, -1];
+
 const PROTECTIONS: readonly Partial<Protection>[] = [
   { write: true, global: true },
   { execute: true },
@@ -37,8 +40,8 @@ const CHANGES: readonly Partial<Protection>[] = [
 /** The call that a draft means in a model; `null` when there is nothing that it could be about. */
 export function resolve(model: Model, draft: Draft): Call | null {
   const { op } = draft;
-  const batch = draft.batch < 2 ? draft.batch : -1;
-  if (op === 'done') return { op, batch: draft.batch & 1 };
+  const batch = BATCHES[draft.batch] as number;
+  if (op === 'done') return { op, batch: Math.max(0, batch) };
   if (op === 'mark' || op === 'software' || op === 'use' || op === 'hide')
     return resolveRaw(model, draft, op);
   if (op === 'mapRun' || op === 'mapUnit') return mapAligned(model, draft);

@@ -10,7 +10,7 @@ import type { Model } from './model.js';
 import { perform, type SlotSeen } from './perform.js';
 import { type Prediction, predict } from './predict.js';
 import { writeRaw } from './raw.js';
-import { allOf, isOwed, type World } from './world.js';
+import { allOf, isOwed, noteWaiting, type World } from './world.js';
 
 /** Leaves whose translations a TLB is asked for after each step. */
 const CACHED_LEAVES = 24;
@@ -68,6 +68,7 @@ function make(world: World, call: TableCall): void {
   const before = expected.refusal === null ? null : stateOf(world);
   const takenBefore = takenFrames(world.frames);
   const flushesBefore = world.flushes.length;
+  const heldBefore = world.batches.map(({ tables }) => tables);
   world.tlb.named.clear();
   const seen: SlotSeen[] = [];
   const outcome = outcomeOf(() => perform({ ...stageOf(world), onVisit: (slot) => seen.push(slot) }, call));
@@ -88,6 +89,9 @@ function make(world: World, call: TableCall): void {
   expect(outcome.result, 'what the call returns').toEqual(expected.result);
   expectSeen(world, call, expected.seen, seen);
   expectFlushes(world, call, expected.after, world.flushes.length - flushesBefore);
+  if ('batch' in call && call.batch >= 0) {
+    noteWaiting(world, expected.after, call.batch, heldBefore[call.batch] as number);
+  }
   world.model = expected.after;
 }
 

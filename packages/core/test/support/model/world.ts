@@ -20,6 +20,8 @@ export interface World extends ReturnType<typeof machine> {
   readonly tlb: Tlb;
   readonly watch: BreakWatch;
   readonly batches: readonly FlushBatch[];
+  /** By batch: what the tables translated that wait in it, as first page and the page after the last. */
+  readonly waiting: [number, number][][];
   /** The model after the calls so far. */
   model: Model;
   /** Called at every flush, before the caches forget anything; it may throw. */
@@ -51,7 +53,8 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0): World 
   Object.assign(watch, { memory: made.memory, reachable: () => enumerateNow().tables });
   const batches = [made.table.batch(), made.table.batch()];
   const model = new Model(geometry);
-  return Object.assign(state, made, { geometry, manual, read64, tlb, watch, batches, model });
+  const waiting: [number, number][][] = [[], []];
+  return Object.assign(state, made, { geometry, manual, read64, tlb, watch, batches, waiting, model });
 }
 
 /** Reads words of the bytes of all tables; far quicker than `memory.read64`. */
@@ -69,9 +72,28 @@ export function allOf({ read64, table, geometry, manual }: World): Enumeration {
   return enumerate(read64, table.root, geometry, manual);
 }
 
-/** True when a batch of the world owes a flush for a page of a range. */
-export function isOwed({ batches, geometry }: World, first: number, pages: number): boolean {
-  return owedPages(batches, geometry).some(([from, to]) => from < first + pages && to > first);
+/** True when a batch of the world owes a flush for a page of a range, or holds a table that translated one. */
+export function isOwed({ batches, geometry, waiting }: World, first: number, pages: number): boolean {
+  const owed = [...owedPages(batches, geometry), ...waiting.flat()];
+  return owed.some(([from, to]) => from < first + pages && to > first);
+}
+
+/**
+ * Notes which tables a call has put into a batch, or that the batch has let all of them go.
+ *
+ * @param held - how many tables the batch held before: a call that must break flushes at once and adds none.
+ */
+export function noteWaiting(world: World, after: Model, batch: number, held: number): void {
+  const { batches, geometry, model, waiting } = world;
+  const { isPending, tables } = batches[batch] as FlushBatch;
+  if (!isPending) waiting[batch] = [];
+  if (!isPending || tables === held) return;
+  for (let index = 1; index <= geometry.last; index++) {
+    const { tablePages } = model.level(index);
+    for (const start of model.tablesOf(index)) {
+      if (!after.hasTable(index, start)) waiting[batch]?.push([start, start + tablePages]);
+    }
+  }
 }
 
 function owedPages(batches: readonly FlushBatch[], geometry: Geometry): [number, number][] {
