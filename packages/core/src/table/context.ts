@@ -58,7 +58,6 @@ export class TableContext {
     this.records = frames === null ? null : TableRecords.of(frames);
     this.owner = this.records?.newOwner() ?? 0;
     this.sink = sink;
-    this.records?.watch(this);
   }
 }
 

@@ -2,7 +2,8 @@
  * Exact work of a table's calls, in place of time: the same call on the same tables always counts the same. What others
  * wrote into the tables may be counted as if it were the engine's.
  *
- * `translate` and `translateWords` are not counted: a counter would cost more than their checks.
+ * `translate` and `translateWords` are not counted: a counter would cost more than their checks. `snapshot` and `restore`
+ * count their flushes alone.
  */
 export interface Counters {
   /** Tables entered by a walk: once per table and call, however many of its entries are used. */

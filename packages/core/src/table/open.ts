@@ -58,6 +58,8 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C> | O
   if (frames !== null) checkFrames(plan, memory, frames);
   const context = new TableContext(plan, memory, frames, options.sink ?? null);
   context.root = 'root' in options ? openRoot(plan, memory, options.root) : newRoot(context);
+  // Not before it has a root: one that gets none is no page table, and nobody's restore may meet it.
+  context.records?.watch(context);
   return context;
 }
 

@@ -175,8 +175,13 @@ export class PageTable<C extends Controls = Controls> {
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
-   * @throws VmError `EINVAL` when `split` is false and an end lies inside a leaf larger than a page; `ENOMEM` no frame
-   *   for the table of a split; `ERANGE`, `EFAULT`, `EPERM` as `map`; what the sink throws.
+   * @throws VmError `EINVAL` when an end lies inside a leaf larger than a page and `split` is false, or inside an entry
+   *   above the last level that is no leaf and cannot be split; `ENOMEM` no frame for the table of a split; `ERANGE`,
+   *   `EFAULT`, `EPERM` as `map`; what the sink throws.
+   * @example
+   * ```ts
+   * table.unmap(0xffffc90000000000n, 3 * 4096, { reclaim: true });
+   * ```
    */
   unmap(va: bigint, bytes: bigint | number, options: UnmapOptions = {}): void {
     this.#change((context) => {
@@ -223,6 +228,10 @@ export class PageTable<C extends Controls = Controls> {
    * @param bytes - length in bytes, a multiple of the page size.
    * @throws VmError `EINVAL` when `leafShift` is no leaf size of the format; `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as
    *   `map`; what the sink throws.
+   * @example
+   * ```ts
+   * table.split(0xffffc90000201000n, 4096); // the block around it is 512 pages now
+   * ```
    */
   split(va: bigint, bytes: bigint | number, options: SplitOptions = {}): void {
     this.#change((context) => {
@@ -362,6 +371,13 @@ export class PageTable<C extends Controls = Controls> {
    * Makes a batch, which calls may leave their flush to: `table.unmap(va, bytes, { batch })`.
    *
    * @throws VmError `EINVAL` when the table was destroyed.
+   * @example
+   * ```ts
+   * const batch = table.batch();
+   * table.unmap(0xffffc90000000000n, 4096, { batch });
+   * table.unmap(0xffffc90000001000n, 4096, { batch });
+   * batch.done(); // one flush
+   * ```
    */
   batch(): FlushBatch {
     return new OwedFlushes(this.#live());
@@ -374,6 +390,11 @@ export class PageTable<C extends Controls = Controls> {
    * @param access - when given, the fault also says whether it is refused.
    * @param controls - processor modes that differ from `format.controls`.
    * @throws VmError `ERANGE` or `EINVAL` when `va` is not an unsigned 64-bit bigint; `EINVAL` when `access` is none.
+   * @example
+   * ```ts
+   * const { steps, leaf, fault } = table.walk(0xffffc90000001008n, { kind: 'write', user: false });
+   * console.log(steps.map((step) => `${step.name} ${hex(step.entry)}`), leaf?.leafShift, fault?.code);
+   * ```
    */
   walk(va: bigint, access?: Access, controls?: Partial<C>): Walk {
     if (access !== undefined) checkAccess(access);
@@ -401,9 +422,14 @@ export class PageTable<C extends Controls = Controls> {
    * @param vaHi - bits 63..32, signed or unsigned.
    * @param vaLo - bits 31..0, signed or unsigned.
    * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no translation.
+   * @throws VmError `EINVAL` when the table was destroyed.
+   * @example
+   * ```ts
+   * table.translateWords(0xffffc900, 0x00001008); // 0x99
+   * ```
    */
   translateWords(vaHi: number, vaLo: number): number {
-    if (this.#context.isDestroyed) throw destroyed();
+    if (this.#context.isDestroyed) this.#live();
     return this.#translator.translate(vaHi, vaLo);
   }
 
@@ -415,6 +441,10 @@ export class PageTable<C extends Controls = Controls> {
    * @param va - first address in bytes; default: everything that the root translates.
    * @param bytes - length in bytes; given with `va`, and only then.
    * @throws VmError `EFAULT`, while iterating, when an entry points to a table that has no bytes.
+   * @example
+   * ```ts
+   * for (const { va, count, leafShift, pa } of table.leaves()) console.log(hex(va), count, 2 ** leafShift, hex(pa));
+   * ```
    */
   leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun> {
     const context = this.#live();
@@ -443,10 +473,16 @@ export class PageTable<C extends Controls = Controls> {
   /**
    * Compares what this table (here) and another (there) translate, in address order; the formats may differ.
    *
-   * Do not change either while iterating.
+   * Leaf sizes do not count: a block is what its pages are. Protections are those of the leaves; what the tables above
+   * forbid is not compared, `dump` shows it. Do not change either table while iterating.
    *
    * @param other - the other table.
-   * @throws VmError `ERANGE`, `EINVAL` for a range that makes no sense; `EFAULT`, while iterating, when a table has no bytes.
+   * @throws VmError `ERANGE`, `EINVAL` for a range or an option that makes no sense, or when `other` is no page table or
+   *   was destroyed; `EFAULT`, while iterating, when a table has no bytes.
+   * @example
+   * ```ts
+   * for (const { kind, va, bytes } of before.diff(after)) console.log(kind, hex(va), bytes);
+   * ```
    */
   diff<D extends Controls>(other: PageTable<D>, options: DiffOptions = {}): IterableIterator<Difference> {
     this.#live();

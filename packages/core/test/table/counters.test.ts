@@ -148,6 +148,57 @@ const cases: readonly Case[] = [
     // The PMD table's 512 slots are looked at.
     arm: work(5, 2 + 512 + 1024, 0),
   },
+  {
+    what: 'map of a list of 1024 scattered frames',
+    before: () => {},
+    call: (table) =>
+      table.map(
+        BASE,
+        Uint32Array.from({ length: 1024 }, (_, i) => 7 * i),
+        WRITE,
+      ),
+    arm: work(5, 4, 1024 + 4, 4),
+  },
+  {
+    what: 'map of a block over an empty table',
+    before: (table) => void table.prepare(BASE, 4096),
+    call: (table) => table.mapRange(BASE, 0n, 2 * MiB, WRITE),
+    // The left-over table is looked at whole; its entry is broken, and made a block.
+    arm: work(4, 3 + 512, 2, 0, 1, 1),
+  },
+  {
+    what: 'reclaim of four empty tables',
+    before: (table) => void table.prepare(BASE, 4 * MiB),
+    call: (table) => void table.reclaim(BASE, 4 * MiB),
+    arm: work(5, 4 + 4 * 512, 4, 0, 4, 1),
+  },
+  {
+    what: 'unmap into a batch, and its end',
+    before: pages,
+    call: (table) => {
+      const batch = table.batch();
+      table.unmap(BASE, 2 * MiB, { batch });
+      table.unmap(BASE + BigInt(2 * MiB), 2 * MiB, { batch });
+      batch.done();
+    },
+    arm: work(4 + 4, 3 + 3, 1024, 0, 0, 1),
+  },
+  {
+    what: 'applyToRange that splits a block and clears one page',
+    before: blocks,
+    call: (table) =>
+      table.applyToRange(BASE, 8192, (slot) => (slot.page === 0 ? slot.set(0, 0) : undefined), {
+        blocks: 'split',
+      }),
+    arm: work(3, 3, 512 + 1 + 2, 1, 0, 1),
+  },
+  {
+    what: 'map that meets an occupied slot at its end, and takes all back',
+    before: (table) => table.map(BASE + BigInt(4 * MiB - 4096), [1], WRITE),
+    call: (table) => expect(() => table.mapRange(BASE, 0n, 4 * MiB, WRITE, SMALL)).toThrow('EBUSY'),
+    // 512 pages and a link, written and taken back; the second table is read up to its last entry.
+    arm: work(5, 4 + 512, 2 * 513, 1, 1, 1),
+  },
 ];
 
 describe('the work of a call', () => {
@@ -157,6 +208,15 @@ describe('the work of a call', () => {
     table.resetCounters();
     call(table);
     expect(table.counters).toEqual(arm);
+  });
+
+  it('of destroy reads every table above the last level, and frees all', () => {
+    const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
+    pages(table);
+    table.resetCounters();
+    const { counters } = table;
+    table.destroy();
+    expect(counters).toEqual(work(3, 3 * 512, 0, 0, 5, 1));
   });
 
   it('is less where no break is needed', () => {

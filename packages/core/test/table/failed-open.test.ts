@@ -1,0 +1,35 @@
+import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { expect, it } from 'vitest';
+import { arm64 } from '../formats/arm64.js';
+import { machine } from '../support/machine.js';
+import { thrown } from '../support/thrown.js';
+
+const format = arm64({ granule: 4, vaBits: 48 });
+const BASE = 0xffff000000000000n;
+
+it('a page table that was never made does not stand in the way of a restore', () => {
+  const { table, memory, frames } = machine(format, 4);
+  let flushes = 0;
+  const sink = { flush: () => void flushes++ };
+  const fail = () => {
+    expect(thrown(() => PageTable.open({ format, memory, frames, root: 1n << 40n, sink }))).toMatch(
+      /^EFAULT/,
+    );
+    const taken = Array.from({ length: frames.stats().free }, () => frames.allocate());
+    expect(thrown(() => new PageTable({ format, memory, frames, sink }))).toMatch(/^ENOMEM/);
+    frames.freeMany(taken);
+  };
+  fail();
+  const snapshot = table.snapshot();
+  fail();
+  table.map(BASE, [1], protection());
+  table.restore(snapshot);
+  expect(table.translate(BASE)).toBeNull();
+  expect(flushes).toBe(0);
+});
+
+it('nor does one over frames without bytes', () => {
+  const memory = PhysicalMemory.create({ bytes: 1 << 16 });
+  const frames = new FrameAllocator(null, { first: 1 << 20, frames: 8 });
+  expect(thrown(() => new PageTable({ format, memory, frames }))).toMatch(/^EINVAL/);
+});
