@@ -12,9 +12,9 @@ const before = table.snapshot();
 table.protect(va + 0x1000n, 4 * 4096, { write: false });
 console.log(table.dump());
 // x86-64, root 0x0000000000000000
-// 0xffffc90000000000-0xffffc90000000fff        4K  PTE       1 x 4K    rw- k gad  normal           0x0000000040000000
-// 0xffffc90000001000-0xffffc90000004fff       16K  PTE       4 x 4K    r-- k ga-  normal           0x0000000040001000
-// 0xffffc90000005000-0xffffc900001fffff     2028K  PTE     507 x 4K    rw- k gad  normal           0x0000000040005000
+// 0xffffc90000000000-0xffffc90000000fff          4K  PTE         1 x 4K    rw- k gad  normal           0x0000000040000000
+// 0xffffc90000001000-0xffffc90000004fff         16K  PTE         4 x 4K    r-- k ga-  normal           0x0000000040001000
+// 0xffffc90000005000-0xffffc900001fffff       2028K  PTE       507 x 4K    rw- k gad  normal           0x0000000040005000
 
 // Made writable again the pages are one, and dirty where they were; a block takes the table's place.
 table.protect(va, 2 << 20, { write: true });

@@ -187,49 +187,57 @@ test('controls change the letters', () => {
   expect(table.dump({ ...readOnly, controls: { wp: false } }).split('\n')[1]).toContain('rw- k');
 });
 
+test('a control that x86-64 has not is refused, with those that it has', () => {
+  const members = Object.keys(format.controls).join(', ');
+  expect(members).toMatch(/^wp, |, wp\b/);
+  expect(() => openRoot('swapper').dump({ controls: { wpp: false } as never })).toThrow(
+    `EINVAL: controls has wpp, which the format has not; its members are ${members}`,
+  );
+});
+
 test('the first 40 lines of a process', () => {
   const first = openRoot('process').dump().split('\n').slice(0, 40).join('\n');
   expect(first).toMatchInlineSnapshot(`
     "x86-64, root 0x0000000144218000
-    0x0000000000400000-0x0000000000400fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142ac4000
-    0x0000000000401000-0x0000000000496fff      600K  PTE     150 x 4K    r-- u -a-  normal           0x0000000142ac5000
-    0x0000000000497000-0x00000000004c1fff      172K  PTE      43 x 4K    r-- u -a-  normal           0x0000000142b5b000
-    0x00000000004c2000-0x00000000004c2fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142d9a000  extra 0x400000000000800
-    0x00000000004c3000-0x00000000004c3fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142da0000  extra 0x400000000000800
-    0x00000000004c4000-0x00000000004c4fff        4K  PTE       1 x 4K    rw- u -ad  normal           0x0000000142e77000  extra 0x800
-    0x00000000004c5000-0x00000000004c5fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142d93000  extra 0x400000000000800
-    0x00000000004c6000-0x00000000004c6fff        4K  PTE       1 x 4K    rw- u -ad  normal           0x0000000142e76000  extra 0x800
-    0x00000000004d6000-0x00000000004d6fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142d89000  extra 0x400000000000800
-    0x00000000004d7000-0x00000000004d7fff        4K  PTE       1 x 4K    rw- u -ad  normal           0x0000000142e79000  extra 0x800
-    0x00000000004db000-0x00000000004dbfff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142d92000  extra 0x400000000000800
-    0x00000000004dc000-0x00000000004dcfff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142db1000  extra 0x400000000000800
-    0x0000000012b33000-0x0000000012b33fff        4K  PTE       1 x 4K    rw- u -ad  normal           0x0000000142db0000  extra 0x800
-    0x0000000012b34000-0x0000000012b34fff        4K  PTE       1 x 4K    rw- u -ad  normal           0x0000000142e78000  extra 0x800
-    0x0000000012b35000-0x0000000012b35fff        4K  PTE       1 x 4K    rw- u -ad  normal           0x0000000142e74000  extra 0x800
-    0x0000000100000000-0x000000010000ffff       64K  PTE      16 x 4K    r-- u -a-  normal           0x0000000142db6000  extra 0x400000000000800
-    0x0000000100100000-0x0000000100107fff       32K  PTE       8 x 4K    r-- u -a-  normal           0x0000000142dc6000  extra 0x400000000000800
-    0x0000000100300000-0x0000000100303fff       16K  PTE       4 x 4K    r-- u -a-  normal           0x0000000142dd6000  extra 0x400000000000800
-    0x0000000100400000-0x0000000100403fff       16K  PTE       4 x 4K    r-- u -a-  normal           0x0000000142dda000  extra 0x400000000000800
-    0x0000000100500000-0x0000000100500fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
-    0x0000000100503000-0x0000000100503fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
-    0x0000000100506000-0x0000000100506fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
-    0x0000000100509000-0x0000000100509fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
-    0x000000010050c000-0x000000010050cfff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
-    0x000000010050f000-0x000000010050ffff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
-    0x0000000101000000-0x0000000101000fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142dde000  extra 0x400000000000800
-    0x0000000101025000-0x0000000101025fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142ddf000  extra 0x400000000000800
-    0x000000010104a000-0x000000010104afff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de0000  extra 0x400000000000800
-    0x000000010106f000-0x000000010106ffff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de1000  extra 0x400000000000800
-    0x0000000101094000-0x0000000101094fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de2000  extra 0x400000000000800
-    0x00000001010b9000-0x00000001010b9fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de3000  extra 0x400000000000800
-    0x00000001010de000-0x00000001010defff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de4000  extra 0x400000000000800
-    0x0000000101103000-0x0000000101103fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de5000  extra 0x400000000000800
-    0x0000000101128000-0x0000000101128fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de6000  extra 0x400000000000800
-    0x000000010114d000-0x000000010114dfff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de7000  extra 0x400000000000800
-    0x0000000101172000-0x0000000101172fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de8000  extra 0x400000000000800
-    0x0000000101197000-0x0000000101197fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142de9000  extra 0x400000000000800
-    0x00000001011bc000-0x00000001011bcfff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142dea000  extra 0x400000000000800
-    0x00000001011e1000-0x00000001011e1fff        4K  PTE       1 x 4K    r-- u -a-  normal           0x0000000142deb000  extra 0x400000000000800"
+    0x0000000000400000-0x0000000000400fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142ac4000
+    0x0000000000401000-0x0000000000496fff        600K  PTE       150 x 4K    r-- u -a-  normal           0x0000000142ac5000
+    0x0000000000497000-0x00000000004c1fff        172K  PTE        43 x 4K    r-- u -a-  normal           0x0000000142b5b000
+    0x00000000004c2000-0x00000000004c2fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142d9a000  extra 0x400000000000800
+    0x00000000004c3000-0x00000000004c3fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142da0000  extra 0x400000000000800
+    0x00000000004c4000-0x00000000004c4fff          4K  PTE         1 x 4K    rw- u -ad  normal           0x0000000142e77000  extra 0x800
+    0x00000000004c5000-0x00000000004c5fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142d93000  extra 0x400000000000800
+    0x00000000004c6000-0x00000000004c6fff          4K  PTE         1 x 4K    rw- u -ad  normal           0x0000000142e76000  extra 0x800
+    0x00000000004d6000-0x00000000004d6fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142d89000  extra 0x400000000000800
+    0x00000000004d7000-0x00000000004d7fff          4K  PTE         1 x 4K    rw- u -ad  normal           0x0000000142e79000  extra 0x800
+    0x00000000004db000-0x00000000004dbfff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142d92000  extra 0x400000000000800
+    0x00000000004dc000-0x00000000004dcfff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142db1000  extra 0x400000000000800
+    0x0000000012b33000-0x0000000012b33fff          4K  PTE         1 x 4K    rw- u -ad  normal           0x0000000142db0000  extra 0x800
+    0x0000000012b34000-0x0000000012b34fff          4K  PTE         1 x 4K    rw- u -ad  normal           0x0000000142e78000  extra 0x800
+    0x0000000012b35000-0x0000000012b35fff          4K  PTE         1 x 4K    rw- u -ad  normal           0x0000000142e74000  extra 0x800
+    0x0000000100000000-0x000000010000ffff         64K  PTE        16 x 4K    r-- u -a-  normal           0x0000000142db6000  extra 0x400000000000800
+    0x0000000100100000-0x0000000100107fff         32K  PTE         8 x 4K    r-- u -a-  normal           0x0000000142dc6000  extra 0x400000000000800
+    0x0000000100300000-0x0000000100303fff         16K  PTE         4 x 4K    r-- u -a-  normal           0x0000000142dd6000  extra 0x400000000000800
+    0x0000000100400000-0x0000000100403fff         16K  PTE         4 x 4K    r-- u -a-  normal           0x0000000142dda000  extra 0x400000000000800
+    0x0000000100500000-0x0000000100500fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
+    0x0000000100503000-0x0000000100503fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
+    0x0000000100506000-0x0000000100506fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
+    0x0000000100509000-0x0000000100509fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
+    0x000000010050c000-0x000000010050cfff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
+    0x000000010050f000-0x000000010050ffff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000148738000  extra 0x200
+    0x0000000101000000-0x0000000101000fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142dde000  extra 0x400000000000800
+    0x0000000101025000-0x0000000101025fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142ddf000  extra 0x400000000000800
+    0x000000010104a000-0x000000010104afff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de0000  extra 0x400000000000800
+    0x000000010106f000-0x000000010106ffff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de1000  extra 0x400000000000800
+    0x0000000101094000-0x0000000101094fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de2000  extra 0x400000000000800
+    0x00000001010b9000-0x00000001010b9fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de3000  extra 0x400000000000800
+    0x00000001010de000-0x00000001010defff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de4000  extra 0x400000000000800
+    0x0000000101103000-0x0000000101103fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de5000  extra 0x400000000000800
+    0x0000000101128000-0x0000000101128fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de6000  extra 0x400000000000800
+    0x000000010114d000-0x000000010114dfff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de7000  extra 0x400000000000800
+    0x0000000101172000-0x0000000101172fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de8000  extra 0x400000000000800
+    0x0000000101197000-0x0000000101197fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142de9000  extra 0x400000000000800
+    0x00000001011bc000-0x00000001011bcfff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142dea000  extra 0x400000000000800
+    0x00000001011e1000-0x00000001011e1fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142deb000  extra 0x400000000000800"
   `);
 });
 

@@ -111,6 +111,16 @@ export function pfnOf(codec: AddressCodec, lo: number, hi: number): number {
   return pfnHigh(codec, lo, hi) * 4294967296 + (pfnLow(codec, lo, hi) >>> 0);
 }
 
+/** Bits 31..0 of the address of a pfn, as an entry has them. */
+export function entryLo(codec: AddressCodec, pfn: number): number {
+  return addressLo(codec, pfn | 0, Math.floor(pfn / 4294967296));
+}
+
+/** Bits 63..32 of the address of a pfn, as an entry has them. */
+export function entryHi(codec: AddressCodec, pfn: number): number {
+  return addressHi(codec, pfn | 0, Math.floor(pfn / 4294967296));
+}
+
 /** The entry's `lo` bits of a pfn. */
 export function addressLo(codec: AddressCodec, low: number, high: number): number {
   return (

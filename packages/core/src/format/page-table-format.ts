@@ -26,8 +26,8 @@ export interface VirtualRange {
  * The contract that a page-table format implements: the architecture manual as data, and small pure
  * functions for what is no data.
  *
- * The engine reads the data once, when a `PageTable` is made, and calls the functions once per call
- * and level, never per entry. A format object is immutable and holds no state. Entries are 64-bit,
+ * The engine reads the data once, when a `PageTable` is made, and calls the functions where it meets something new (a
+ * call, a level, other flags than before), never for each entry of a uniform range. A format object is immutable and holds no state. Entries are 64-bit,
  * little-endian.
  *
  * A `level` is an index into `levels`: 0 is the root. A *path* lists the entries a walk went through, root
@@ -123,9 +123,9 @@ export interface PageTableFormat<C extends Controls = Controls> {
   /**
    * True when going from one valid entry to another needs the entry to be invalid in between (break-before-make):
    * invalid, flush, write. The two may be of different kinds (block and table) and differ in the mark of a run. The
-   * engine never changes the size of a mapping and its other attributes in one write without a break. It asks once
-   * for each different change of flags, and remembers the answer for entries that keep their addresses: the answer must
-   * not depend on which address that is.
+   * engine never changes the size of a mapping and its other attributes in one write without a break. It
+   * remembers the answer for entries that change alike and keep their addresses: it must not depend on which address
+   * that is.
    */
   needsBreak(before: Words, after: Words, level: number): boolean;
 

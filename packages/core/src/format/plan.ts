@@ -1,4 +1,4 @@
-import type { Words } from '../words.js';
+import { matches, type Words } from '../words.js';
 import { type AddressCodec, compileAddress } from './address-codec.js';
 import { brokenRule } from './classify.js';
 import type { Level, Rule, Shape } from './entry.js';
@@ -192,6 +192,28 @@ function fastMatch(shape: Shape | null): FastMatch {
     valueHi,
     rest: rest.length === 0 ? null : Object.freeze({ match: shape.match, rules: rest }),
   });
+}
+
+/**
+ * True when the unconditional rules of a level's leaves hold for an entry: all that is left to ask of one whose flags
+ * `isToldByFlags` has approved.
+ */
+export function matchesAddress({ leaf }: LevelPlan, lo: number, hi: number): boolean {
+  return (((lo & leaf.maskLo) ^ leaf.valueLo) | ((hi & leaf.maskHi) ^ leaf.valueHi)) === 0;
+}
+
+/**
+ * True when no other rule that holds for a leaf looks at its address: then every entry with its flags that
+ * `matchesAddress` is a leaf too. riscv64's rule about a NAPOT leaf's low frame bits is one that does look.
+ */
+export function isToldByFlags(level: LevelPlan, lo: number, hi: number): boolean {
+  const { leafAddressLo, leafAddressHi } = level;
+  const rules = level.leaf.rest?.rules ?? [];
+  return !rules.some(
+    ({ mask, when }) =>
+      ((mask.lo & leafAddressLo) | (mask.hi & leafAddressHi)) !== 0 &&
+      (when === undefined || matches({ lo, hi }, when)),
+  );
 }
 
 /** True when an entry meets a match and all its rules. */

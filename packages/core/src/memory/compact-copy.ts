@@ -4,6 +4,9 @@ const PAGE_WORDS = 1024;
 /** Hears of a page before it is overwritten: the index of its first word, and a copy of what it holds. */
 type BeforeWrite = (at: number, old: Int32Array) => void;
 
+/** A page that differs: its first word and the one after its last; `from` is its index in what is kept, -1 for zeros. */
+type PageVisitor = (at: number, end: number, from: number) => boolean;
+
 /**
  * A copy of words that keeps no page of zeros: 64 MiB of which 2 MiB are in use cost 2 MiB.
  *
@@ -50,6 +53,11 @@ export class CompactCopy {
     return this.#kept.byteLength + this.#runs.length * 8;
   }
 
+  /** True when words, as many as were copied, are what they were. */
+  matches(words: Int32Array): boolean {
+    return this.#visit(words, () => false);
+  }
+
   /**
    * Makes words what they were. Only pages that differ are written: untouched zeros stay without memory of the host.
    *
@@ -57,6 +65,16 @@ export class CompactCopy {
    * @param before - called for each page that differs; `null` when nobody wants to know.
    */
   restore(words: Int32Array, before: BeforeWrite | null): void {
+    this.#visit(words, (at, end, from) => {
+      before?.(at, words.slice(at, end));
+      if (from < 0) words.fill(0, at, end);
+      else words.set(this.#kept.subarray(from, from + end - at), at);
+      return true;
+    });
+  }
+
+  /** Visits each page that differs, until one returns false; then so does this. */
+  #visit(words: Int32Array, visit: PageVisitor): boolean {
     const runs = this.#runs;
     const kept = this.#kept;
     let run = 0;
@@ -65,17 +83,13 @@ export class CompactCopy {
       const end = Math.min(at + PAGE_WORDS, this.length);
       if (run < runs.length && at >= (runs[run + 1] as number)) run += 2;
       if (run === runs.length || at < (runs[run] as number)) {
-        if (isZero(words, at, end)) continue;
-        before?.(at, words.slice(at, end));
-        words.fill(0, at, end);
+        if (!isZero(words, at, end) && !visit(at, end, -1)) return false;
         continue;
       }
-      if (!isEqual(words, at, end, kept, from)) {
-        before?.(at, words.slice(at, end));
-        words.set(kept.subarray(from, from + end - at), at);
-      }
+      if (!isEqual(words, at, end, kept, from) && !visit(at, end, from)) return false;
       from += end - at;
     }
+    return true;
   }
 }
 

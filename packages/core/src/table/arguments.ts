@@ -5,7 +5,7 @@ import { type Protection, protection } from '../format/protection.js';
 import type { FrameList } from './change/frame-source.js';
 import type { TableContext } from './context.js';
 import { OwedFlushes } from './flush-batch.js';
-import type { CollapseOptions, FlushOptions, MapOptions, PrepareOptions } from './options.js';
+import type { CollapseOptions, FlushOptions, MapOptions, PrepareOptions, SplitOptions } from './options.js';
 import { type PageRange, pageRange } from './page-range.js';
 
 /** Number of pages that a list of frames has, before its elements are looked at. */
@@ -46,14 +46,37 @@ export function protectionFields(fields: Partial<Protection>): Partial<Protectio
   }
   const known = protection();
   for (const [member, value] of Object.entries(fields)) {
-    const expected = known[member as keyof Protection];
-    if (expected === undefined || typeof value !== typeof expected) {
+    const isKnown = Object.hasOwn(known, member);
+    if (!isKnown || typeof value !== typeof known[member as keyof Protection]) {
       throw new VmError('EINVAL', `the protection has ${member}: ${shown(value)}`, {
         advice: `its members are ${Object.keys(known).join(', ')}`,
       });
     }
+    if (!isComplete(fields) && ['accessed', 'dirty', 'extra'].includes(member)) {
+      throw new VmError('EINVAL', `${member} is no protection`, {
+        advice: 'a change of protection keeps it; set entries with applyToExisting',
+      });
+    }
   }
   return fields;
+}
+
+/** True when no member is missing. */
+export function isComplete(fields: Partial<Protection>): fields is Protection {
+  return Object.keys(protection()).every((member) => Object.hasOwn(fields, member));
+}
+
+/** A choice between yes and no. */
+export function flagOf<K extends string>(
+  options: { readonly [key in K]?: boolean },
+  member: K,
+  byDefault: boolean,
+): boolean {
+  const value: unknown = options?.[member] ?? byDefault;
+  if (typeof value !== 'boolean') {
+    throw new VmError('EINVAL', `${member} is ${shown(value)}`, { advice: 'pass true or false' });
+  }
+  return value;
 }
 
 /** A range that may be left out: then it is everything that the root translates. */
@@ -75,7 +98,7 @@ export function batchOf(context: TableContext, options: FlushOptions): OwedFlush
 }
 
 /** A leaf size of the format, as log2 bytes; the base page by default. */
-export function leafShiftOf(plan: Plan, options: PrepareOptions): number {
+export function leafShiftOf(plan: Plan, options: PrepareOptions | SplitOptions): number {
   const shift = options?.leafShift ?? plan.pageShift;
   const sizes = plan.levels.filter((level) => level.level.leaf !== null).map((level) => level.shift);
   if (!sizes.includes(shift)) {
@@ -89,7 +112,7 @@ export function leafShiftOf(plan: Plan, options: PrepareOptions): number {
 export function leafCap(options: MapOptions | CollapseOptions): number {
   const cap = options?.maxLeafShift ?? 64;
   if (!Number.isInteger(cap)) {
-    throw new VmError('EINVAL', `maxLeafShift is ${cap}`, {
+    throw new VmError('EINVAL', `maxLeafShift is ${shown(cap)}`, {
       advice: 'give log2 of bytes, such as 21 for 2 MiB',
     });
   }

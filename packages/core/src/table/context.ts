@@ -1,5 +1,5 @@
 import { VmError } from '../errors.js';
-import { addressHi, addressLo, pfnOf } from '../format/address-codec.js';
+import { entryHi, entryLo, pfnOf } from '../format/address-codec.js';
 import { type LevelPlan, meets, type Plan } from '../format/plan.js';
 import type { Bank } from '../memory/bank.js';
 import type { FrameAllocator } from '../memory/frame-allocator.js';
@@ -39,7 +39,7 @@ export class TableContext {
   readonly frames: FrameAllocator | null;
   /** `null` exactly when `frames` is. */
   readonly records: TableRecords | null;
-  /** Whose a table is, in `records`: only tables with this number are ever freed. */
+  /** Whose a table is, in `records`: of the tables that are in the tree, only those with this number are ever freed. */
   readonly owner: number;
   readonly sink: FlushSink | null;
   readonly counters: Counters = newCounters();
@@ -172,6 +172,20 @@ export function freeTables(context: TableContext, pfns: readonly number[]): void
 }
 
 /**
+ * Gives the frames of tables back after their flush, whatever a sink has done to them.
+ *
+ * @throws VmError `EINVAL` when somebody else freed one of them meanwhile; the others are free.
+ */
+export function freeHeldTables(context: TableContext, pfns: readonly number[]): void {
+  const held = pfns.filter((pfn) => context.frames?.isAllocated(pfn) === true);
+  freeTables(context, held);
+  if (held.length === pfns.length) return;
+  const lost = pfns.filter((pfn) => !held.includes(pfn));
+  for (const pfn of lost) context.records?.leave(pfn);
+  throw freedByOthers(lost[0] as number);
+}
+
+/**
  * True when this page table made the table, for this level, and every entry of it is 0.
  *
  * A count above 0 is believed without a scan: entries that somebody else cleared only keep a table from being
@@ -191,10 +205,8 @@ export function isOwnAndEmpty(context: TableContext, pfn: number, level: number,
 /** Writes an entry that points to a table; the caller counts it. */
 export function writeTableEntry(context: TableContext, words: Int32Array, at: number, pfn: number): void {
   const { address, format } = context.plan;
-  const low = pfn | 0;
-  const high = Math.floor(pfn / 4294967296);
-  words[at] = format.tableEntry.lo | addressLo(address, low, high);
-  words[at + 1] = format.tableEntry.hi | addressHi(address, low, high);
+  words[at] = format.tableEntry.lo | entryLo(address, pfn);
+  words[at + 1] = format.tableEntry.hi | entryHi(address, pfn);
 }
 
 /**

@@ -8,7 +8,7 @@
 export interface Counters {
   /** Tables entered by a walk: once per table and call, however many of its entries are used. */
   tablesRead: number;
-  /** 64-bit entries loaded. */
+  /** 64-bit entries that a call had to look at, each once however often it does. */
   entriesRead: number;
   /** 64-bit entries stored. Zeroing a new table is not counted. */
   entriesWritten: number;

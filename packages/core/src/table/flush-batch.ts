@@ -1,9 +1,12 @@
 import { VmError } from '../errors.js';
-import { flush, freeTables, type TableContext } from './context.js';
+import { flush, freeHeldTables, type TableContext } from './context.js';
+import { OwedRanges } from './owed-ranges.js';
 import { addressOf, type PageRange } from './page-range.js';
 
 /**
  * Flushes that calls have left for later, and the tables that wait for them.
+ *
+ * It knows of one page table: others that share its tables must not map there either, before `done`.
  *
  * It must be used: until `done` is called the sink may still serve what was taken away, the freed tables stay
  * allocated, mapping into the ranges, or where a waiting table translated, is refused with `EBUSY`, and so are `destroy`,
@@ -27,38 +30,36 @@ export interface FlushBatch {
    * Flushes what is owed, and gives the tables' frames back. The batch is then empty and can be used again.
    *
    * When the sink throws, everything stays owed and `done` can be called again.
+   *
+   * @throws VmError `EBUSY` from within a flush sink or callback; `EINVAL` when somebody else has freed the frame of a table
+   *   that waited: all others are free then, and nothing is owed; what the sink throws.
    */
   done(): void;
-}
-
-/** Pages that a flush is owed for. */
-interface OwedRange {
-  from: number;
-  to: number;
-  /** log2 of the smallest leaf that was taken away. */
-  leafShift: number;
 }
 
 /** The one implementation of `FlushBatch`. */
 export class OwedFlushes implements FlushBatch {
   readonly #context: TableContext;
   readonly #tables = new Set<number>();
-  /** Ascending, none touching the next. */
-  #owed: OwedRange[] = [];
+  readonly #owed: OwedRanges;
   /** What the waiting tables translated: a walk that was cached may still lead into them. */
-  #unlinked: PageRange[] = [];
+  readonly #unlinked: OwedRanges;
 
   constructor(context: TableContext) {
+    const { format, pages } = context.plan;
+    const middle = format.range.upper === 'sign' ? pages / 2 : -1;
     this.#context = context;
+    this.#owed = new OwedRanges(middle);
+    this.#unlinked = new OwedRanges(middle);
   }
 
   get isPending(): boolean {
-    return this.#owed.length > 0;
+    return this.#owed.list.length > 0;
   }
 
   get ranges(): readonly { va: bigint; bytes: bigint }[] {
     const { format, pageShift } = this.#context.plan;
-    return this.#owed.map(({ from, to }) => ({
+    return this.#owed.list.map(({ from, to }) => ({
       va: addressOf(format, from),
       bytes: BigInt(to - from) << BigInt(pageShift),
     }));
@@ -80,16 +81,18 @@ export class OwedFlushes implements FlushBatch {
     context.isChanging = true;
     try {
       // Each range names all the tables: which of them a walk cache reaches through it is not kept.
-      for (const { from, to, leafShift } of this.#owed) flush(context, from, to - from, leafShift, tables);
-      freeTables(context, tables);
+      for (const { from, to, leafShift } of this.#owed.list) {
+        flush(context, from, to - from, leafShift, tables);
+      }
     } finally {
       context.isChanging = false;
     }
-    this.#owed = [];
-    this.#unlinked = [];
+    this.#owed.clear();
+    this.#unlinked.clear();
     this.#tables.clear();
     context.owed.delete(this);
     if (context.records !== null) context.records.batches--;
+    freeHeldTables(context, tables);
   }
 
   /** True when the batch was made by this table. */
@@ -98,12 +101,8 @@ export class OwedFlushes implements FlushBatch {
   }
 
   /** True when a flush is owed for a page of the range, or for a table that translated one. */
-  touches(range: PageRange): boolean {
-    const end = range.first + range.pages;
-    return (
-      this.#owed.some(({ from, to }) => from < end && to > range.first) ||
-      this.#unlinked.some(({ first, pages }) => first < end && first + pages > range.first)
-    );
+  touches({ first, pages }: PageRange): boolean {
+    return this.#owed.touches(first, first + pages) || this.#unlinked.touches(first, first + pages);
   }
 
   /**
@@ -120,20 +119,9 @@ export class OwedFlushes implements FlushBatch {
   ): void {
     const { owed, records } = this.#context;
     for (const pfn of tables) this.#tables.add(pfn);
-    this.#unlinked.push(...unlinked);
+    for (const { first, pages } of unlinked) this.#unlinked.add(first, first + pages, leafShift);
+    this.#owed.add(from, to, leafShift);
     if (!owed.has(this) && records !== null) records.batches++;
     owed.add(this);
-    const merged: OwedRange = { from, to, leafShift };
-    const apart: OwedRange[] = [];
-    for (const range of this.#owed) {
-      if (range.to < from || range.from > to) {
-        apart.push(range);
-        continue;
-      }
-      merged.from = Math.min(merged.from, range.from);
-      merged.to = Math.max(merged.to, range.to);
-      merged.leafShift = Math.min(merged.leafShift, range.leafShift);
-    }
-    this.#owed = [...apart, merged].sort((a, b) => a.from - b.from);
   }
 }

@@ -15,7 +15,7 @@ export interface FlushSink {
    * @param bytes - length in bytes; one call may cover more than was changed, never less.
    * @param leafShift - log2 of the smallest leaf that was removed or changed: the stride that is enough.
    * @param tablesFreed - pfns of the tables that the range lost: cached upper levels must go too. Empty when
-   *   only leaves changed. Valid during the call.
+   *   only leaves changed. Their frames are still allocated, but for those of a restore that failed. Valid during the call.
    */
   flush(va: bigint, bytes: bigint, leafShift: number, tablesFreed: readonly number[]): void;
 }

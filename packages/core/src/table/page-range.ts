@@ -110,6 +110,21 @@ export function isTranslated(format: PageTableFormat, va: bigint): boolean {
   return above === (((va >> BigInt(bits - 1)) & 1n) === 0n ? 0n : ones);
 }
 
+/** Addresses in bytes, the end not included: it may be 2^64. */
+export interface Span {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** The addresses that a root translates: one range, or the two halves around the hole. */
+export function spansOf(format: PageTableFormat): Span[] {
+  const { bits, upper } = format.range;
+  const half = 2 ** (bits - 1 - format.pageShift);
+  const starts = upper === 'sign' ? [0, half] : [0];
+  const size = (1n << BigInt(bits)) / BigInt(starts.length);
+  return starts.map((page) => addressOf(format, page)).map((start) => ({ start, end: start + size }));
+}
+
 /** The page of an address that the format translates, counted from the start of the root's range. */
 function pageIndex(format: PageTableFormat, va: bigint): number {
   return Number((va & ((1n << BigInt(format.range.bits)) - 1n)) >> BigInt(format.pageShift));

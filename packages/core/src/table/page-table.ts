@@ -8,6 +8,7 @@ import {
   checkAccess,
   checkProtection,
   checkVisitor,
+  flagOf,
   frameCount,
   leafCap,
   leafShiftOf,
@@ -125,7 +126,8 @@ export class PageTable<C extends Controls = Controls> {
    * @param frames - pfns in base pages of the format, one per page; they need no bytes behind them.
    * @param protection - what the pages allow.
    * @throws VmError `EINVAL` misaligned, empty, or a frame that does not fit `paBits`; `ERANGE` outside the addresses
-   *   that the format translates; `EBUSY` a slot is occupied; `ENOMEM` no frame for a table; `EPERM` read-only.
+   *   that the format translates; `EBUSY` a slot is occupied, or a batch owes a flush for the range; `ENOMEM` no frame for a
+   *   table; `EFAULT` a table has no bytes; `EPERM` read-only.
    * @example
    * ```ts
    * table.map(0xffffc90000000000n, Uint32Array.of(0x1234, 0x99, 0x7001), PAGE_KERNEL);
@@ -186,13 +188,8 @@ export class PageTable<C extends Controls = Controls> {
   unmap(va: bigint, bytes: bigint | number, options: UnmapOptions = {}): void {
     this.#change((context) => {
       const range = pageRange(context.plan.format, va, bytes);
-      unmapPages(
-        context,
-        range,
-        options?.reclaim ?? false,
-        options?.split ?? true,
-        batchOf(context, options),
-      );
+      const batch = batchOf(context, options);
+      unmapPages(context, range, flagOf(options, 'reclaim', false), flagOf(options, 'split', true), batch);
     });
   }
 
@@ -204,8 +201,8 @@ export class PageTable<C extends Controls = Controls> {
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
-   * @param fields - the members that change; the others stay as each leaf has them. `accessed`, `dirty` and what `extra`
-   *   holds are no protection: `PageTableFormat.change` says what becomes of them.
+   * @param fields - the members that change; the others stay as each leaf has them. `accessed`, `dirty` and `extra` are no
+   *   protection: they can be given only as parts of a complete one, and `PageTableFormat.change` says what becomes of them.
    * @throws VmError as `unmap`; `EINVAL` for a protection that the format cannot say.
    * @example
    * ```ts
@@ -216,7 +213,7 @@ export class PageTable<C extends Controls = Controls> {
     this.#change((context) => {
       const range = pageRange(context.plan.format, va, bytes);
       const batch = batchOf(context, options);
-      protectPages(context, range, protectionFields(fields), options?.split ?? true, batch);
+      protectPages(context, range, protectionFields(fields), flagOf(options, 'split', true), batch);
     });
   }
 
@@ -492,8 +489,8 @@ export class PageTable<C extends Controls = Controls> {
   /**
    * Keeps the bytes of the memory, the state of its allocators and the engine's records as they are now.
    *
-   * @throws VmError `EBUSY` while a batch of a page table in this memory owes a flush, or from within the sink or callback
-   *   of one; `EFAULT` when bytes of the memory went away; `EPERM` when the table is read-only.
+   * @throws VmError `EINVAL` when a page table in another memory takes its tables from the same allocator; `EBUSY` while a
+   *   batch of a page table in this memory owes a flush, or from within the sink or callback of one; `EFAULT` when bytes of the memory went away; `EPERM` when the table is read-only.
    */
   snapshot(): Snapshot {
     return this.#change(takeSnapshot);
@@ -502,14 +499,17 @@ export class PageTable<C extends Controls = Controls> {
   /**
    * Puts memory, allocators and records back as they were. It may be done any number of times, and in any order.
    *
-   * All page tables in the memory go back together. Each that there is flushes everything through its own sink, which
-   * hears of the tables that its addresses lose. One that was made or opened since the snapshot is then gone: its calls
-   * throw `EINVAL`. One that was destroyed since is there again. Both hold until another snapshot is restored. Page
-   * tables without `frames` only read: they stay, and are not flushed.
+   * All page tables in the memory go back together. One that was made or opened since the snapshot is then gone: its calls
+   * throw `EINVAL`. One that was destroyed since is there again. Both hold until another snapshot is restored. Page tables
+   * without `frames` only read: they stay, and are not flushed.
+   *
+   * Every page table that there is when `restore` is called flushes everything through its own sink, which hears of the
+   * tables that its addresses lose; one that was destroyed was flushed when it went. When a sink throws, all are flushed
+   * once more after the bytes are back.
    *
    * @throws VmError `EINVAL` when the snapshot is of another memory or allocator, does not hold this page table, or has
-   *   banks whose bytes went away; `EBUSY` as `snapshot`, and when a sink takes or gives back frames; `EPERM` when the
-   *   table is read-only; what a sink throws. Nothing is then changed.
+   *   banks whose bytes went away, and as `snapshot`; `EBUSY` as `snapshot`, and when a sink takes or gives back frames;
+   *   `EPERM` when the table is read-only; what a sink throws. Nothing is then changed.
    * @example
    * ```ts
    * const before = table.snapshot();

@@ -1,9 +1,8 @@
 import { VmError } from '../errors.js';
 import type { Bank } from '../memory/bank.js';
 import { CompactCopy } from '../memory/compact-copy.js';
-import { FrameAllocator } from '../memory/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
-import { childPfn, flush, isTable, readOnly, type TableContext, type TablePlace } from './context.js';
+import { childPfn, flush, isTable, readOnly, TableContext, type TablePlace } from './context.js';
 import { holdsOwner, type RecordsCopy, TableRecords } from './table-records.js';
 
 /**
@@ -64,26 +63,31 @@ class TakenSnapshot implements Snapshot {
     throw new VmError('EINVAL', 'the memory has not the banks that the snapshot was made of', { cause });
   }
 
-  /** Makes the bytes what they were; returns what takes that back. */
-  restoreBytes(): () => void {
-    const written: { bank: Bank; at: number; old: Int32Array }[] = [];
+  /** Makes the bytes what they were, and notes what each page that differs held. */
+  restoreBytes(replaced: Replaced[]): void {
     for (const [bank, copy] of this.#banks) {
-      copy.restore(bank.words, (at, old) => written.push({ bank, at, old }));
+      copy.restore(bank.words, (at, old) => replaced.push({ bank, at, old }));
     }
-    return () => {
-      for (const { bank, at, old } of written) bank.words.set(old, at);
-    };
   }
+}
+
+/** Words that a restore wrote over. */
+interface Replaced {
+  readonly bank: Bank;
+  readonly at: number;
+  readonly old: Int32Array;
 }
 
 /**
  * Takes a snapshot.
  *
- * @throws VmError `EBUSY` while a batch owes a flush, or another page table of the memory is in the middle of a change.
+ * @throws VmError `EBUSY` while a batch owes a flush, or another page table of the memory is in the middle of a change;
+ *   `EINVAL` when a page table in another memory takes its tables from the same allocator.
  */
 export function takeSnapshot(context: TableContext): Snapshot {
   if (context.records === null) throw readOnly();
   requireIdle(context);
+  requireOneMemory(context);
   return new TakenSnapshot(context.memory);
 }
 
@@ -91,11 +95,16 @@ export function takeSnapshot(context: TableContext): Snapshot {
  * Puts a snapshot back: the bytes; then every page table that there is now flushes all it translates, naming the tables
  * that its addresses lose; then the allocators, the records, and which page tables there are.
  *
- * The sinks come before the allocators, since no freed table's frame may go back before its flush.
+ * The sinks come before the allocators, since no freed table's frame may go back before its flush. A page table that
+ * comes back is not flushed: it was when it was destroyed, or when a restore took it away.
  *
- * @throws VmError `EINVAL` for a snapshot of something else, or one that does not hold this page table; `EBUSY` while a
- *   batch owes a flush, in the middle of another change, or when a sink took or gave back frames; what a sink throws.
- *   Nothing is then changed.
+ * When a sink throws, the bytes go back to what they were, and all these page tables are flushed again: what walked
+ * meanwhile met the snapshot's entries. That flush names the snapshot's tables that the addresses lose, whose frames may
+ * be free; its errors are dropped.
+ *
+ * @throws VmError `EINVAL` for a snapshot of something else, or one that does not hold this page table, and when a page
+ *   table in another memory takes its tables from the same allocator; `EBUSY` while a batch owes a flush, in the
+ *   middle of another change, or when a sink took or gave back frames; what a sink throws. Nothing is then changed.
  */
 export function restoreSnapshot(context: TableContext, snapshot: Snapshot): void {
   const { memory, records, owner } = context;
@@ -110,6 +119,7 @@ export function restoreSnapshot(context: TableContext, snapshot: Snapshot): void
     throw new VmError('EINVAL', 'the snapshot is of another memory or another allocator');
   }
   requireIdle(context);
+  requireOneMemory(context);
   if (!holdsOwner(copy, owner)) {
     throw new VmError('EINVAL', 'this page table was made after the snapshot, or destroyed before it', {
       advice: 'restore it through a page table that the snapshot holds',
@@ -118,26 +128,46 @@ export function restoreSnapshot(context: TableContext, snapshot: Snapshot): void
   snapshot.requireBanks();
   const all = TableRecords.over(memory);
   const tables = all.flatMap(tablesOf);
-  const stale = tables.filter((one) => !one.isDestroyed || one === context);
-  const links = stale.map(linksOf);
-  const free = all.map(freeFrames);
+  const alive = tables.filter((one) => !one.isDestroyed);
+  const links = alive.map(linksOf);
+  const states = all.map((one) => CompactCopy.of(stateOf(one)));
+  const replaced: Replaced[] = [];
   for (const one of tables) one.isChanging = true;
-  const undo = snapshot.restoreBytes();
   try {
-    const losses = stale.map((one, i) => lossesOf(one, links[i] as Link[], snapshot));
-    for (const [i, one] of stale.entries()) {
+    snapshot.restoreBytes(replaced);
+    const losses = alive.map((one, i) => lossesOf(one, links[i] as Link[], !isHeld(one, snapshot)));
+    for (const [i, one] of alive.entries()) {
       flush(one, 0, one.plan.pages, one.plan.pageShift, losses[i] as number[]);
     }
-    if (all.some((one, i) => freeFrames(one) !== free[i])) {
+    if (!all.every((one, i) => states[i]?.matches(stateOf(one)))) {
       throw new VmError('EBUSY', 'a flush sink took or gave back frames during the restore');
     }
   } catch (error) {
-    undo();
+    takeBack(alive, replaced);
     throw error;
   } finally {
     for (const one of tables) one.isChanging = one === context;
   }
   for (const one of all) one.restore(snapshot.of(one));
+}
+
+/** Puts the bytes of a restore that failed back, and flushes: walks may have met the snapshot's tables meanwhile. */
+function takeBack(tables: readonly TableContext[], replaced: readonly Replaced[]): void {
+  const links = tables.map(linksOf);
+  for (const { bank, at, old } of replaced) bank.words.set(old, at);
+  const losses = tables.map((one, i) => lossesOf(one, links[i] as Link[], false));
+  for (const [i, one] of tables.entries()) {
+    const { pages, pageShift, format } = one.plan;
+    // The halves around a hole one by one: a sink that throws at the first is called for the second all the same.
+    const part = format.range.upper === 'sign' ? pages / 2 : pages;
+    for (let first = 0; first < pages; first += part) {
+      try {
+        flush(one, first, part, pageShift, losses[i] as number[]);
+      } catch {
+        // A sink must not throw (see FlushSink); the first error is the one worth telling.
+      }
+    }
+  }
 }
 
 /** The error of a call on a page table that a restore took away. */
@@ -163,13 +193,33 @@ function requireIdle(context: TableContext): void {
   }
 }
 
-/** Only contexts are put on watch. */
-function tablesOf(records: TableRecords): TableContext[] {
-  return records.watched() as TableContext[];
+/**
+ * Refuses where an allocator's frames are tables in two memories: the records of all would go back, but the bytes of one
+ * memory alone.
+ */
+function requireOneMemory({ memory }: TableContext): void {
+  const tables = TableRecords.over(memory).flatMap(tablesOf);
+  if (tables.some((one) => one.memory !== memory && !one.isDestroyed)) {
+    throw new VmError('EINVAL', 'a page table in another memory takes its tables from the same allocator', {
+      advice: 'give each memory an allocator of its own',
+    });
+  }
 }
 
-function freeFrames(records: TableRecords): number {
-  return FrameAllocator.attach(records.frameState).stats().free;
+/** The page tables on watch that somebody still holds, by age. */
+function tablesOf(records: TableRecords): TableContext[] {
+  return records.watched().filter((one) => one instanceof TableContext);
+}
+
+/** True when a page table is there again, or still, after a restore. */
+function isHeld({ records, owner }: TableContext, snapshot: TakenSnapshot): boolean {
+  const copy = records === null ? null : snapshot.of(records);
+  return copy !== null && holdsOwner(copy, owner);
+}
+
+/** The words of an allocator's state. */
+function stateOf({ frameState }: TableRecords): Int32Array {
+  return new Int32Array(frameState);
 }
 
 function writableBanks(memory: PhysicalMemory): Bank[] {
@@ -189,14 +239,14 @@ interface Link {
 }
 
 /**
- * Every entry of a tree that points to a table, upper levels first; none for a tree that is gone or has no sink.
+ * Every entry of a tree that points to a table, upper levels first; none where there is no sink to hear of them.
  *
  * A table is read once for each level it stands at, however many entries name it: self-maps end.
  */
 function linksOf(context: TableContext): Link[] {
-  const { plan, root, memory, sink, isDestroyed } = context;
+  const { plan, root, memory, sink } = context;
   const links: Link[] = [];
-  if (sink === null || isDestroyed) return links;
+  if (sink === null) return links;
   let tables: Map<number, TablePlace> = new Map([[root.pfn, root]]);
   for (const level of plan.levels.slice(0, plan.last)) {
     const below = new Map<number, TablePlace>();
@@ -218,17 +268,17 @@ function linksOf(context: TableContext): Link[] {
 }
 
 /**
- * The tables that the addresses of a root have lost: those whose entry is another now, and all below them. A root
- * that is gone loses itself and everything.
+ * The tables that the addresses of a root have lost: those whose entry is another now, and all below them. A root that
+ * goes loses itself and everything.
  *
  * Who owns a table does not tell: one that was freed and made again for another address is on record both times,
  * yet a walk cache that keeps it would serve it at the wrong place.
+ *
+ * @param links - of the tree as it was.
  */
-function lossesOf(context: TableContext, links: readonly Link[], snapshot: TakenSnapshot): number[] {
-  const { root, records, owner } = context;
-  const copy = records === null ? null : snapshot.of(records);
-  const lost = context.plan.levels.map(() => new Set<number>());
-  if (!context.isDestroyed && (copy === null || !holdsOwner(copy, owner))) lost[0]?.add(root.pfn);
+function lossesOf({ plan, root }: TableContext, links: readonly Link[], losesRoot: boolean): number[] {
+  const lost = plan.levels.map(() => new Set<number>());
+  if (losesRoot) lost[0]?.add(root.pfn);
   for (const { level, parent, bank, at, lo, hi, child } of links) {
     const { words } = bank;
     if (words[at] === lo && words[at + 1] === hi && lost[level]?.has(parent) !== true) continue;

@@ -5,8 +5,8 @@ import { isShared } from '../memory/host.js';
 /** Words before the first record: the next owner's number, and three in reserve. */
 const HEADER = 4;
 const NEXT_OWNER = 0;
-/** Words kept per frame: level + 1 (0: no table of the engine), live entries, owner, lock. */
-const STRIDE = 4;
+/** Words kept per frame: level + 1 (0: no table of the engine), live entries, owner. */
+const STRIDE = 3;
 const LEVEL = 0;
 const LIVE = 1;
 const OWNER = 2;
@@ -14,10 +14,9 @@ const OWNER = 2;
 const FIRST_PRUNE = 64;
 
 /** What the records know of a page table: they tell it when it goes and when it comes back. */
-interface Watched {
+export interface Watched {
   readonly owner: number;
   readonly memory: object;
-  isChanging: boolean;
   isDestroyed: boolean;
 }
 
@@ -28,7 +27,7 @@ export interface RecordsCopy {
   /** Owners from here on came later. */
   readonly nextOwner: number;
   readonly gone: readonly number[];
-  /** Owners that were destroyed, of those that were on watch. */
+  /** Owners that were destroyed or gone, of those that were on watch. */
   readonly destroyed: ReadonlySet<number>;
 }
 
@@ -41,7 +40,7 @@ export interface RecordsCopy {
  * guest, another allocator's page table) is not counted, so a scan confirms before anything is lost.
  */
 export class TableRecords {
-  /** A header of four 32-bit words, then four for each frame of the allocator. */
+  /** A header of four 32-bit words, then three for each frame of the allocator. */
   readonly state: ArrayBufferLike;
   /** The state of the allocator. */
   readonly frameState: ArrayBufferLike;
@@ -138,15 +137,13 @@ export class TableRecords {
     if (handle >= 0) this.#words[handle + LIVE] = (this.#words[handle + LIVE] as number) + entries;
   }
 
-  /** Keeps an eye on a page table, so that `restore` can tell it whether it is still there. Again is no harm. */
+  /** Keeps an eye on a page table, once it has its root, so that `restore` can tell it whether it is still there. */
   watch(table: Watched): void {
-    if (this.#watched.has(table.owner)) return;
     if (this.#watched.size >= this.#pruneAt) {
       for (const [owner, one] of this.#watched) if (one.deref() === undefined) this.#watched.delete(owner);
       this.#pruneAt = Math.max(FIRST_PRUNE, 2 * this.#watched.size);
     }
     this.#watched.set(table.owner, new WeakRef(table));
-    if (this.isGone(table.owner)) table.isDestroyed = true;
     if (this.#memories.has(table.memory)) return;
     this.#memories.add(table.memory);
     const others = TableRecords.over(table.memory).map((one) => new WeakRef(one));
@@ -192,14 +189,14 @@ export class TableRecords {
     else if (later < next) gone.push(later, next);
     this.#gone = gone;
     for (const table of this.watched()) {
-      table.isDestroyed = this.isGone(table.owner) || copy?.destroyed.has(table.owner) === true;
+      table.isDestroyed = copy === null || !holdsOwner(copy, table.owner);
     }
   }
 }
 
-/** True when a copy holds a page table: it was made before, and not yet destroyed. */
+/** True when a copy holds a page table that is on watch: it was made before, and not yet destroyed or gone. */
 export function holdsOwner(copy: RecordsCopy, owner: number): boolean {
-  return owner < copy.nextOwner && !isWithin(copy.gone, owner) && !copy.destroyed.has(owner);
+  return owner < copy.nextOwner && !copy.destroyed.has(owner);
 }
 
 /** True when a number lies in one of the ranges. */

@@ -1,6 +1,7 @@
 import type { PageTableFormat } from '@vmarea/core';
 import { type Arm64Shape, arm64 } from './arm64.js';
 import { riscv64 } from './riscv64.js';
+import { x86 } from './x86.js';
 
 /**
  * A root of 8192 entries, 16 adjacent frames. RISC-V's widest root is 4 pages (Sv39x4); LoongArch's and arm64's
@@ -21,15 +22,15 @@ export function wideRoot(): PageTableFormat {
 /**
  * What a test that shares nothing with the format objects has to know of one: the parameters of the architecture.
  *
- * `vaBits` and `depth` say the same for riscv64, where each level has 9 bits, unless the root is wider.
+ * `vaBits` and `depth` say the same where each level has 9 bits (riscv64, x86-64), unless the root is wider.
  */
 export interface FormatShape {
-  readonly architecture: 'arm64' | 'riscv64';
+  readonly architecture: 'arm64' | 'riscv64' | 'x86-64';
   /** Base page in KiB. */
   readonly granule: 4 | 16 | 64;
   /** Bits of an address that the tables translate. */
   readonly vaBits: number;
-  /** Output addresses of 52 bits (LPA, LPA2). */
+  /** Output addresses of 52 bits (LPA, LPA2); x86-64 without has 46. */
   readonly large: boolean;
   /** Levels, the root included. */
   readonly depth: number;
@@ -68,6 +69,13 @@ function shapedRiscv64(depth: 3 | 4 | 5): ShapedFormat {
   };
 }
 
+function shapedX86(depth: 4 | 5, large: boolean): ShapedFormat {
+  return {
+    format: x86(depth, large ? 52 : 46),
+    shape: { architecture: 'x86-64', granule: 4, vaBits: 12 + 9 * depth, large, depth, upper: 'sign' },
+  };
+}
+
 /** Every shape the contract has to carry: granules, depths 1 to 5, small roots, 52-bit addresses, both halves, a root of several frames. */
 export const shapedFormats: readonly ShapedFormat[] = [
   shapedArm64({ granule: 4, vaBits: 48 }),
@@ -89,6 +97,8 @@ export const shapedFormats: readonly ShapedFormat[] = [
     format: wideRoot(),
     shape: { ...shapedRiscv64(3).shape, vaBits: 43, upper: 'zeros' },
   },
+  shapedX86(4, true),
+  shapedX86(5, false),
 ];
 
 /** The formats alone. */

@@ -1,5 +1,5 @@
 import type { FlushSink, PageTableFormat, PhysicalMemory, Words } from '@vmarea/core';
-import { hex, matches, toBigint } from '@vmarea/core';
+import { hex, toBigint } from '@vmarea/core';
 import { expect } from 'vitest';
 import type { FoundTable } from './manual-walk/enumerate.js';
 import { addressOfPage, type Geometry, type ManualLevel } from './manual-walk/geometry.js';
@@ -25,7 +25,7 @@ export class BreakWatch implements FlushSink {
   readonly #geometry: Geometry;
   readonly #tables = new Map<number, Watched>();
   memory!: PhysicalMemory;
-  /** The tables as they can be reached now. */
+  /** Finds the tables as they can be reached at a flush. */
   reachable!: () => readonly FoundTable[];
 
   constructor(format: PageTableFormat, geometry: Geometry) {
@@ -34,7 +34,7 @@ export class BreakWatch implements FlushSink {
   }
 
   flush(va: bigint, bytes: bigint): void {
-    this.look({ va, bytes });
+    this.look(this.reachable(), { va, bytes });
   }
 
   /** Forgets a table that went, and what it knew of the others: the test has changed entries by itself. */
@@ -45,10 +45,10 @@ export class BreakWatch implements FlushSink {
   /**
    * Looks at all entries.
    *
+   * @param reachable - the tables as they can be reached now.
    * @param flushed - addresses that caches forget at this moment; absent between calls.
    */
-  look(flushed?: { readonly va: bigint; readonly bytes: bigint }): void {
-    const reachable = this.reachable();
+  look(reachable: readonly FoundTable[], flushed?: { readonly va: bigint; readonly bytes: bigint }): void {
     for (const { pfn, level, page } of reachable) {
       let watched = this.#tables.get(pfn);
       if (watched === undefined || watched.level !== level || watched.page !== page) {
@@ -72,6 +72,7 @@ export class BreakWatch implements FlushSink {
     if (place === null) throw new Error(`the table in frame 0x${pfn.toString(16)} has no bytes`);
     const { words } = place.bank;
     const { pages } = this.#geometry.levels[level] as ManualLevel;
+    const { mask, value } = this.#format.present;
     for (let slot = 0; slot < broken.length; slot++) {
       const lo = words[place.word + 2 * slot] as number;
       const hi = words[place.word + 2 * slot + 1] as number;
@@ -82,7 +83,7 @@ export class BreakWatch implements FlushSink {
         continue;
       }
       const first = page + slot * pages;
-      if (!matches({ lo, hi }, this.#format.present)) {
+      if ((((lo & mask.lo) ^ value.lo) | ((hi & mask.hi) ^ value.hi)) !== 0) {
         if (flushed !== undefined && this.#holds(flushed, first, pages)) broken[slot] = 1;
         continue;
       }

@@ -9,8 +9,17 @@ export interface ByteWalk {
   entry: bigint;
 }
 
-const isMatch = (entry: bigint, match: Match): boolean =>
-  (entry & toBigint(match.mask)) === toBigint(match.value);
+/** Mask and value of each match that was met, as bigint. */
+const known = new WeakMap<Match, { mask: bigint; value: bigint }>();
+
+function isMatch(entry: bigint, match: Match): boolean {
+  let found = known.get(match);
+  if (found === undefined) {
+    found = { mask: toBigint(match.mask), value: toBigint(match.value) };
+    known.set(match, found);
+  }
+  return (entry & found.mask) === found.value;
+}
 
 const isKept = (entry: bigint, rule: Rule): boolean =>
   rule.when !== undefined && !isMatch(entry, rule.when)

@@ -1,9 +1,9 @@
 import type { PageTable, PhysicalMemory, WalkStep } from '@vmarea/core';
 
-/** The last entry that a walk of an address reads. */
-export function entryAt(table: PageTable, va: bigint): WalkStep {
-  const step = table.walk(va).steps.at(-1);
-  if (step === undefined) throw new Error('the address is outside the range');
+/** The entry that a walk of an address reads at a level; the last one when none is given. */
+export function entryAt(table: PageTable, va: bigint, level = -1): WalkStep {
+  const step = table.walk(va).steps.at(level);
+  if (step === undefined) throw new Error('no such entry is read');
   return step;
 }
 

@@ -14,6 +14,9 @@ interface Cached {
   bytes: bigint;
 }
 
+/** Pages that are looked up again at every flush. */
+const MOST_ASKED = 128;
+
 /** Addresses for which a flush is still owed: what was cached may be stale there. */
 export type OwedRanges = readonly { readonly va: bigint; readonly bytes: bigint }[];
 
@@ -32,13 +35,19 @@ export class Tlb implements FlushSink {
    * walk at any moment, so what stands in the tables at that moment must be safe to keep.
    */
   refills = false;
+  /** The ones asked for last, oldest first; never more than `MOST_ASKED`. */
   readonly #asked = new Set<bigint>();
+  /** By level and entry without its address: what was decoded before. */
+  readonly #decoded: Map<bigint, Protection>[] = [];
+  /** By level: where the address of a leaf stands; of a block only what lies above its size. */
+  readonly #fields: readonly bigint[];
   memory!: PhysicalMemory;
   frames!: FrameAllocator;
   root!: bigint;
 
   constructor(format: PageTableFormat) {
     this.#format = format;
+    this.#fields = format.levels.map(({ shift }) => addressMask(format, shift));
   }
 
   flush(va: bigint, bytes: bigint, leafShift: number, tablesFreed: readonly number[]): void {
@@ -86,7 +95,7 @@ export class Tlb implements FlushSink {
   /** Looks pages up and keeps what was found, beside what is kept of them already. */
   fill(pages: Iterable<bigint>): void {
     for (const page of pages) {
-      if (this.refills) this.#asked.add(page);
+      if (this.refills) this.#ask(page);
       const found = walkBytes(this.#format, this.memory, this.root, page);
       if (found === null) continue;
       const bytes = 1n << BigInt(this.#format.levels[found.level]?.shift ?? 0);
@@ -102,7 +111,7 @@ export class Tlb implements FlushSink {
 
   /** Looks up every page again that it was ever asked for, as a processor may at any moment. */
   walkAgain(): void {
-    this.fill(this.#asked);
+    this.fill([...this.#asked]);
   }
 
   /** Forgets everything: the test has changed the tables by itself and flushed. */
@@ -112,7 +121,24 @@ export class Tlb implements FlushSink {
 
   /** What a TLB keeps of a leaf: software's bits mean nothing to it. */
   #seenBy({ entry, level }: ByteWalk): Protection {
-    return { ...this.#format.decode(words(entry), level), extra: 0n };
+    const flags = entry & ~(this.#fields[level] as bigint);
+    const known = this.#decoded[level] ?? new Map<bigint, Protection>();
+    this.#decoded[level] = known;
+    let seen = known.get(flags);
+    if (seen === undefined) {
+      seen = { ...this.#format.decode(words(entry), level), extra: 0n };
+      known.set(flags, seen);
+    }
+    return seen;
+  }
+
+  #ask(page: bigint): void {
+    this.#asked.delete(page);
+    this.#asked.add(page);
+    for (const oldest of this.#asked) {
+      if (this.#asked.size <= MOST_ASKED) break;
+      this.#asked.delete(oldest);
+    }
   }
 
   #isTranslated(va: bigint): boolean {
@@ -125,6 +151,7 @@ export class Tlb implements FlushSink {
 
   /** A frame that goes back only after the flush can still be freed here: tried on a copy of the allocator. */
   #refuseFreeFrames(tables: readonly number[]): void {
+    if (tables.length === 0) return;
     const { frames, root } = this;
     const copy = FrameAllocator.attach(frames.state.slice(0));
     const rootBytes = 8 * 2 ** (this.#format.levels[0]?.bits ?? 0);
@@ -134,6 +161,14 @@ export class Tlb implements FlushSink {
   }
 }
 
+function addressMask({ address }: PageTableFormat, leafShift: number): bigint {
+  let bits = 0n;
+  for (const { entryBit, paBit, width } of address) {
+    for (let i = 0; i < width; i++) if (paBit + i >= leafShift) bits |= 1n << BigInt(entryBit + i);
+  }
+  return bits;
+}
+
 function isSame(a: Protection, b: Protection): boolean {
-  return (Object.keys(a) as (keyof Protection)[]).every((member) => a[member] === b[member]);
+  return a === b || (Object.keys(a) as (keyof Protection)[]).every((member) => a[member] === b[member]);
 }

@@ -50,7 +50,7 @@ const calls = fc.array(
 
 /** A bit of `extra` that every format of a family has for software. */
 function softwareBit({ name }: PageTableFormat): bigint {
-  return name.startsWith('arm64') ? 1n << 55n : 1n << 8n;
+  return name.startsWith('arm64') ? 1n << 55n : 1n << 9n;
 }
 
 function protectionsOf(format: PageTableFormat): Protection[] {

@@ -1,5 +1,5 @@
-import type { Difference, DiffOptions, PageTable } from '@vmarea/core';
-import { hex, protection } from '@vmarea/core';
+import type { Difference, DiffOptions, PageTable, PageTableFormat, Protection } from '@vmarea/core';
+import { hex, protection, words } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
@@ -216,4 +216,43 @@ it('refuses what is no table or no choice before anything is asked for', () => {
   );
   there.destroy();
   expect(thrown(() => here.diff(there))).toBe('EINVAL: this page table was destroyed');
+});
+
+describe('one member of the protection', () => {
+  const format = riscv64(3);
+
+  /** What a table maps, told with one member changed. */
+  function told(table: PageTable, member: keyof Protection, value: unknown): PageTable {
+    const decode: PageTableFormat['decode'] = (leaf, level) => ({
+      ...format.decode(leaf, level),
+      [member]: value,
+    });
+    const leaves: PageTable['leaves'] = (va, bytes) => table.leaves(va, bytes);
+    return { format: { ...format, decode }, leaves } as PageTable;
+  }
+
+  it.each([
+    ['read', false],
+    ['write', false],
+    ['execute', true],
+    ['user', true],
+    ['global', false],
+    ['memory', 'device'],
+    ['extra', 1n],
+  ] as const)('%s is a difference by itself', (member, value) => {
+    const { table } = machine(format);
+    table.map(0x1000n, [7, 8], KERNEL);
+    expect(format.decode(words([...table.leaves()][0]?.flags ?? 0n), 2)[member]).not.toBe(value);
+    const other = told(table, member, value);
+    expect(diff(table, other)).toEqual(['protection 0x0000000000001000+0x2000 0x7000/12 0x7000/12']);
+    expect(diff(table, told(table, member, KERNEL[member]))).toEqual([]);
+  });
+
+  it.each(['accessed', 'dirty'] as const)('%s is one when asked', (member) => {
+    const { table } = machine(format);
+    table.map(0x1000n, [7, 8], KERNEL);
+    const other = told(table, member, false);
+    expect(diff(table, other)).toEqual([]);
+    expect(diff(table, other, { touched: true })).toHaveLength(1);
+  });
 });

@@ -7,7 +7,8 @@ import type { OwedFlushes } from '../flush-batch.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import { type ChangeSet, changing, type Span } from './change-set.js';
 import { applyCut, type Cutter } from './cut.js';
-import { hasMark, partAtRuns, runAround } from './runs.js';
+import { linkedTwice } from './find.js';
+import { partAtRuns, wholeOf } from './runs.js';
 import { EntrySlot, type SlotVisitor } from './slot.js';
 
 /**
@@ -41,6 +42,7 @@ class Applier<T> {
   readonly #visit: SlotVisitor<T>;
   readonly #makesTables: boolean;
   readonly #blocks: 'refuse' | 'visit' | 'split';
+  readonly #met = new Set<number>();
   readonly #slot: EntrySlot;
   readonly #cutter: Cutter;
 
@@ -89,6 +91,9 @@ class Applier<T> {
     const level = plan.levels[levelIndex] as LevelPlan;
     const record = records?.find(pfn) ?? -1;
     counters.tablesRead++;
+    // What was set through the first link may be broken, and would look empty.
+    if (this.#met.has(pfn)) throw linkedTwice(this.#context, page);
+    this.#met.add(pfn);
     if (levelIndex === plan.last) {
       const at = word + 2 * offset;
       this.#visitSpan({ level, bank, at, count: pages, record, page }, offset);
@@ -137,7 +142,6 @@ class Applier<T> {
   #visitInPlace(span: Span): void {
     const { level, bank, at, count, page } = span;
     if (this.result !== undefined) return;
-    this.#context.counters.entriesRead += count;
     this.#visitEntries(bank.words, at, count, level, page, bank);
     if (!this.#slot.isSet) return;
     // Read again: what the callback changed behind the slot's back stays.
@@ -180,7 +184,7 @@ class Applier<T> {
       return pages;
     }
     // The blocks of a run are broken together, and then no longer there to be met one by one.
-    const group = hasMark(level, bank, at, 1) ? runAround(entry, slot) : entry;
+    const group = wholeOf(entry, slot);
     let to = entry.page + level.pages;
     for (let next = at + 2; next < group.at + 2 * group.count; next += 2) {
       if (!isLeaf(level, words[next] as number, words[next + 1] as number)) break;
@@ -202,10 +206,15 @@ class Applier<T> {
   ): void {
     const slot = this.#slot;
     slot.begin(words, at, level, page);
-    for (let i = 0; i < count && this.result === undefined; i++) {
-      if (bank !== null) slot.words = bank.words;
-      if (slot.move(i) || this.#makesTables) this.result = this.#visit(slot);
+    let visited = 0;
+    try {
+      for (; visited < count && this.result === undefined; visited++) {
+        if (bank !== null) slot.words = bank.words;
+        if (slot.move(visited) || this.#makesTables) this.result = this.#visit(slot);
+      }
+    } finally {
+      slot.end();
     }
-    slot.end();
+    if (bank !== null) this.#context.counters.entriesRead += visited;
   }
 }

@@ -3,6 +3,7 @@ import type { Bank } from '../../memory/bank.js';
 import {
   flush,
   freedByOthers,
+  freeHeldTables,
   freeTables,
   isPresent,
   newTable,
@@ -89,6 +90,8 @@ export class ChangeSet {
   #from = Number.POSITIVE_INFINITY;
   #to = -1;
   #leafShift = 64;
+  /** True when all is written and flushed. */
+  #isMade = false;
 
   constructor(context: TableContext) {
     this.#context = context;
@@ -278,7 +281,8 @@ export class ChangeSet {
       flush(context, this.#from, this.#to - this.#from, this.#leafShift, gone);
     }
     for (const run of this.#broken) this.#make(run);
-    freeTables(context, gone);
+    this.#isMade = true;
+    freeHeldTables(context, gone);
   }
 
   /**
@@ -291,6 +295,8 @@ export class ChangeSet {
    */
   rollBack(range: PageRange): void {
     const context = this.#context;
+    // Only a sink that frees what it is told of comes here with a call that is done.
+    if (this.#isMade) return;
     if (this.#changes.length > 0) {
       for (let i = this.#changes.length - 1; i >= 0; i--) this.#restore(this.#changes[i] as Change);
       this.widen(range.first, range.pages, context.plan.pageShift);

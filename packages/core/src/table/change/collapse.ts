@@ -1,5 +1,5 @@
-import { addressHi, addressLo } from '../../format/address-codec.js';
-import { type LevelPlan, meets } from '../../format/plan.js';
+import { entryHi, entryLo } from '../../format/address-codec.js';
+import { isToldByFlags, type LevelPlan, matchesAddress, meets } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import type { Words } from '../../words.js';
 import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
@@ -100,7 +100,7 @@ class Collapser {
         const child = childPfn(this.#context, lo, hi);
         const below = writableBankOfTable(this.#context, child, start);
         const whole = this.visit(levelIndex + 1, below, child, below.wordOf(child, plan.pageShift), start);
-        if (whole === null) {
+        if (whole === null || this.#isRestricted(level, lo, hi, whole)) {
           one = null;
           continue;
         }
@@ -114,6 +114,26 @@ class Collapser {
     const whole = one?.whole() ?? null;
     if (whole === null) this.#edits.push(...noted);
     return whole;
+  }
+
+  /**
+   * True when the entry that points to a table forbids what its leaves allow: the block in its place would not.
+   *
+   * @param level - of the entry.
+   */
+  #isRestricted(level: LevelPlan, lo: number, hi: number, whole: Whole): boolean {
+    const { format, levels, last } = this.#context.plan;
+    // A table's address has the bits that a page's has, whatever the level.
+    const { leafAddressLo, leafAddressHi } = levels[last] as LevelPlan;
+    const entry = { lo: lo & ~leafAddressLo, hi: hi & ~leafAddressHi };
+    if (entry.lo === format.tableEntry.lo && entry.hi === format.tableEntry.hi) return false;
+    const above = Array.from({ length: level.index }, () => format.tableEntry);
+    const leaf = format.relevel(whole.flags, level.index, level.index + 1);
+    const now = format.permissions([...above, { lo, hi }, leaf], format.controls);
+    const then = format.permissions([...above, whole.flags], format.controls);
+    return (['kernel', 'user'] as const).some((side) =>
+      (['read', 'write', 'execute'] as const).some((kind) => now[side][kind] !== then[side][kind]),
+    );
   }
 
   /** The leaves of a table of the last level. */
@@ -149,6 +169,7 @@ class Union {
   readonly #above: LevelPlan;
   /** Merged flags, and those of the last entry, which need not be merged again. */
   #flags: Words | null = null;
+  #hasLast = false;
   #lastLo = 0;
   #lastHi = 0;
   #first = 0;
@@ -168,12 +189,11 @@ class Union {
     const flagsLo = lo & ~level.leafAddressLo;
     const flagsHi = hi & ~level.leafAddressHi;
     const pfn = leafStart(this.#context.plan, level, lo, hi, slot);
-    if (this.#flags !== null && flagsLo === this.#lastLo && flagsHi === this.#lastHi) {
-      // Flags that were a leaf's are a leaf's again; a NAPOT mark has its rule about the address.
-      if (((lo & level.napotLo) | (hi & level.napotHi)) !== 0 && !isLeaf(level, lo, hi)) return false;
-      return this.#addFrame(pfn);
+    if (this.#hasLast && flagsLo === this.#lastLo && flagsHi === this.#lastHi) {
+      return matchesAddress(level, lo, hi) && this.#addFrame(pfn);
     }
     if (!isLeaf(level, lo, hi)) return false;
+    this.#hasLast = isToldByFlags(level, lo, hi);
     this.#lastLo = flagsLo;
     this.#lastHi = flagsHi;
     // As a leaf without the mark of a run.
@@ -222,7 +242,5 @@ class Union {
 /** The words of a block. */
 function blockOf(context: TableContext, { pfn, flags }: Whole): Int32Array {
   const { address } = context.plan;
-  const low = pfn | 0;
-  const high = Math.floor(pfn / 4294967296);
-  return Int32Array.of(flags.lo | addressLo(address, low, high), flags.hi | addressHi(address, low, high));
+  return Int32Array.of(flags.lo | entryLo(address, pfn), flags.hi | entryHi(address, pfn));
 }

@@ -1,4 +1,4 @@
-import { addressHi, addressLo, pfnOf } from '../../format/address-codec.js';
+import { entryHi, entryLo, pfnOf } from '../../format/address-codec.js';
 import type { LevelPlan } from '../../format/plan.js';
 import { isLeaf, isTable, type TableContext, writableBankOfTable, writeTableEntry } from '../context.js';
 import { leafStart } from '../leaf-start.js';
@@ -157,8 +157,6 @@ function unmark(
   const flags = { lo: lo & ~level.leafAddressLo, hi: hi & ~level.leafAddressHi };
   const plain = format.relevel(flags, level.index, level.index);
   const pfn = leafStart(context.plan, level, lo, hi, slot);
-  const low = pfn | 0;
-  const high = Math.floor(pfn / 4294967296);
-  words[at] = plain.lo | addressLo(address, low, high);
-  words[at + 1] = plain.hi | addressHi(address, low, high);
+  words[at] = plain.lo | entryLo(address, pfn);
+  words[at + 1] = plain.hi | entryHi(address, pfn);
 }

@@ -4,7 +4,7 @@ import type { Bank } from '../../memory/bank.js';
 import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import type { Link, Span } from './change-set.js';
-import { hasMark, partAtRuns, runAround } from './runs.js';
+import { partAtRuns, wholeOf } from './runs.js';
 
 /** A block, or a run of leaves with a contiguous hint, that has to become smaller leaves before it is changed. */
 export interface Cut extends Span {
@@ -22,6 +22,8 @@ export interface Findings {
   readonly opaque: readonly Cut[];
   /** Tables, each before those below it. */
   readonly links: readonly Link[];
+  /** Parts of the range that tables translate which stand in it twice. */
+  readonly aliases: readonly PageRange[];
 }
 
 /**
@@ -41,6 +43,8 @@ export function findEntries(context: TableContext, range: PageRange, maxShift: n
   const finder = new Finder(context, range, maxShift, ends);
   const { root } = context;
   finder.visit(0, root.bank, root.word, root.pfn, range.first, range.first, range.pages);
+  const [alias] = finder.aliases;
+  if (alias !== undefined && finder.cuts.length > 0) throw linkedTwice(context, alias.first);
   return finder;
 }
 
@@ -49,6 +53,8 @@ class Finder implements Findings {
   readonly cuts: Cut[] = [];
   readonly opaque: Cut[] = [];
   readonly links: Link[] = [];
+  readonly aliases: PageRange[] = [];
+  readonly #met = new Set<number>();
   readonly #context: TableContext;
   readonly #range: PageRange;
   readonly #maxShift: number;
@@ -84,6 +90,8 @@ class Finder implements Findings {
     const level = plan.levels[levelIndex] as LevelPlan;
     const record = records?.find(pfn) ?? -1;
     counters.tablesRead++;
+    if (this.#met.has(pfn)) this.aliases.push({ first: page, pages });
+    this.#met.add(pfn);
     if (levelIndex === plan.last) {
       const at = word + 2 * offset;
       const span: Span = { level, bank, at, count: pages, record, page };
@@ -152,24 +160,24 @@ class Finder implements Findings {
 
   /** Adds an entry above the last level that the range covers only in part, or that is too large. */
   #addCut(entry: Span, slot: number, from: number, to: number): void {
-    const { level, bank, at, page } = entry;
-    const { run } = level.level;
-    const isRun = run !== null && hasMark(level, bank, at, 1);
-    const shift = level.shift + (isRun ? Math.log2(run.entries) : 0);
+    const { level, bank, at } = entry;
+    const group = wholeOf(entry, slot);
+    const shift = level.shift + (group === entry ? 0 : Math.log2(level.level.run?.entries ?? 1));
     if (this.#ends === 'keep' && shift <= this.#maxShift) return;
-    if (!isLeaf(level, bank.words[at] as number, bank.words[at + 1] as number)) {
-      if (this.#ends === 'refuse') throw this.#inside(level, page, level.pages);
-      this.opaque.push({ ...entry, from, to });
-    } else {
-      this.#pushCut(isRun ? runAround(entry, slot) : entry, from, to);
-    }
+    if (isLeaf(level, bank.words[at] as number, bank.words[at + 1] as number)) this.#pushCut(group, from, to);
+    else this.opaque.push({ ...entry, from, to });
   }
 
   /** Adds a cut; another part of the same run widens the one before. */
   #pushCut(group: Span, from: number, to: number): void {
     if (this.#ends === 'refuse') throw this.#inside(group.level, group.page, group.count * group.level.pages);
     const last = this.cuts[this.cuts.length - 1];
-    if (last !== undefined && last.bank === group.bank && last.at === group.at) {
+    if (
+      last !== undefined &&
+      last.bank === group.bank &&
+      last.at === group.at &&
+      last.count === group.count
+    ) {
       this.cuts[this.cuts.length - 1] = { ...last, to };
     } else {
       this.cuts.push({ ...group, from, to });
@@ -183,6 +191,14 @@ class Finder implements Findings {
     const cut = first > start ? first : first + named;
     return insideOf(this.#context, level, start, pages, addressOf(format, cut));
   }
+}
+
+/** The error of a call that meets a table through two links, and would have to change its entries' kinds. */
+export function linkedTwice(context: TableContext, page: number): VmError {
+  return new VmError('EINVAL', 'a table that translates this was met in the range before', {
+    address: addressOf(context.plan.format, page),
+    advice: 'it is linked twice: name a range that meets it once',
+  });
 }
 
 /** The error of an address that lies inside a larger leaf or a run, which starts at page `start`. */

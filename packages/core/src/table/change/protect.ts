@@ -1,14 +1,15 @@
 import { hex, VmError } from '../../errors.js';
-import type { LevelPlan } from '../../format/plan.js';
+import { isToldByFlags, type LevelPlan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import { joinWords, toBigint, type Words } from '../../words.js';
+import { isComplete } from '../arguments.js';
 import { isLeaf, type TableContext } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
 import type { PageRange } from '../page-range.js';
 import { changing } from './change-set.js';
 import { applyCut } from './cut.js';
 import { type Cut, findEntries } from './find.js';
-import { checkFlags } from './leaf-flags.js';
+import { checkFlags, leafFlags } from './leaf-flags.js';
 
 /**
  * Changes the protection of the leaves of a range; everything else is passed over.
@@ -35,6 +36,9 @@ export function protectPages(
       advice: `it has ${format.memoryTypes.join(', ')}`,
     });
   }
+  // So is a complete protection that no leaf can have.
+  if (isComplete(fields))
+    leafFlags(context.plan, fields, context.plan.levels[context.plan.last] as LevelPlan);
   const found = findEntries(context, range, 64, mayCut ? 'cut' : 'refuse');
   const protect = new Protect(context, fields);
   changing(context, range, batch, (changes) => {
@@ -47,6 +51,7 @@ export function protectPages(
       context.counters.entriesRead += count;
       if (protect.apply(after, 0, count, level)) changes.rewrite(span, after);
     }
+    for (const { first, pages } of found.aliases) changes.widen(first, pages, context.plan.pageShift);
   });
 }
 
@@ -75,22 +80,27 @@ class Protect {
    * @returns true when one of them is different now.
    */
   apply(words: Int32Array, at: number, count: number, level: LevelPlan): boolean {
-    const { leafAddressLo, leafAddressHi, napotLo, napotHi } = level;
+    const { leafAddressLo, leafAddressHi } = level;
+    const { maskLo, maskHi, valueLo, valueHi } = level.leaf;
     const context = this.#context;
-    // The flags of the entry before and what became of them; no entry has them at first.
+    // The flags of the entry before and what became of them; no leaf has them at first.
     let flagsLo = 0;
     let flagsHi = 0;
     let newLo = 0;
     let newHi = 0;
     let isSame = true;
+    let isTold = false;
     for (let i = at, end = at + 2 * count; i < end; i += 2) {
       const lo = words[i] as number;
       const hi = words[i + 1] as number;
       if ((lo | hi) === 0) continue;
       const addressLo = lo & leafAddressLo;
       const addressHi = hi & leafAddressHi;
-      if (((lo ^ addressLo ^ flagsLo) | (hi ^ addressHi ^ flagsHi) | (lo & napotLo) | (hi & napotHi)) !== 0) {
+      // The match holds the unconditional rules, some of which are about the address.
+      if ((((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi)) !== 0) continue;
+      if (((lo ^ addressLo ^ flagsLo) | (hi ^ addressHi ^ flagsHi) | (isTold ? 0 : 1)) !== 0) {
         if (!isLeaf(level, lo, hi)) continue;
+        isTold = isToldByFlags(level, lo, hi);
         flagsLo = lo ^ addressLo;
         flagsHi = hi ^ addressHi;
         const known = this.#change(context, level, lo, hi, flagsLo, flagsHi);

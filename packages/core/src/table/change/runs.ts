@@ -1,6 +1,4 @@
 import { isInRun } from '../../format/classify.js';
-import type { LevelPlan } from '../../format/plan.js';
-import type { Bank } from '../../memory/bank.js';
 import { isLeaf, isTable } from '../context.js';
 import type { PageRange } from '../page-range.js';
 import type { Span } from './change-set.js';
@@ -20,7 +18,7 @@ interface RunParts {
 }
 
 /** True when one of the entries is a leaf that carries the mark of a run. */
-export function hasMark(level: LevelPlan, bank: Bank, at: number, count: number): boolean {
+function hasMark({ level, bank, at, count }: Span): boolean {
   const { run } = level.level;
   if (run === null) return false;
   const { words } = bank;
@@ -41,7 +39,7 @@ export function hasMark(level: LevelPlan, bank: Bank, at: number, count: number)
  * @param part - adjacent entries of one aligned run.
  * @param slot - of the first in its table.
  */
-export function runAround(part: Span, slot: number): Span {
+function runAround(part: Span, slot: number): Span {
   const { level, bank, at, count, page } = part;
   const entries = level.level.run?.entries ?? 1;
   const { words } = bank;
@@ -56,6 +54,13 @@ export function runAround(part: Span, slot: number): Span {
   let end = count;
   while (room + end < entries && !isApart(at + 2 * end)) end++;
   return { ...part, at: at - 2 * before, count: before + end, page: page - before * level.pages };
+}
+
+/** What has to change with a block: the run that it is in, when a leaf of that carries a mark, or the block alone. */
+export function wholeOf(block: Span, slot: number): Span {
+  if (block.level.level.run === null) return block;
+  const group = runAround(block, slot);
+  return hasMark(group) ? group : block;
 }
 
 /**
@@ -73,7 +78,7 @@ export function partAtRuns(
   maxShift: number,
   parts: RunParts,
 ): void {
-  const { level, bank, at, count, page } = span;
+  const { level, at, count, page } = span;
   const { run } = level.level;
   if (run === null) {
     parts.span(span);
@@ -91,11 +96,12 @@ export function partAtRuns(
     const startPage = page + start * level.pages;
     const isInside = range === null || isWithin(range, startPage, run.entries * level.pages);
     if (isInside && !isOversize) continue;
-    if (!hasMark(level, bank, at + 2 * i, next - i)) continue;
+    const part: Span = { ...span, at: at + 2 * i, count: next - i, page: page + i * level.pages };
+    const group = runAround(part, slot + i);
+    if (!hasMark(group)) continue;
     close(i);
     open = next;
-    const part: Span = { ...span, at: at + 2 * i, count: next - i, page: page + i * level.pages };
-    parts.cut(runAround(part, slot + i), part.page, page + next * level.pages);
+    parts.cut(group, part.page, page + next * level.pages);
   }
   close(count);
 }

@@ -1,10 +1,11 @@
 import { hex, shown, VmError } from '../../errors.js';
-import { addressHi, addressLo } from '../../format/address-codec.js';
+import { entryHi, entryLo } from '../../format/address-codec.js';
 import { isInRun } from '../../format/classify.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import { joinWords, type Words, ZERO } from '../../words.js';
-import { isLeaf, isPresent, type TableContext } from '../context.js';
+import { checkProtection } from '../arguments.js';
+import { isLeaf, isPresent, isTable, type TableContext } from '../context.js';
 import { leafStart } from '../leaf-start.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import { leafFlags } from './leaf-flags.js';
@@ -155,6 +156,12 @@ export class EntrySlot implements Slot {
   set(lo: number, hi: number): void {
     const level = this.#level;
     const { run } = level.level;
+    if (!isWord(lo) || !isWord(hi)) {
+      throw this.#refused(
+        `cannot become the words ${shown(lo)} and ${shown(hi)}`,
+        'give bits 31..0 and 63..32, each as a signed or unsigned 32-bit integer',
+      );
+    }
     const newLo = lo | 0;
     const newHi = hi | 0;
     if (!this.#isOpen) throw this.#refused('was kept after its callback', 'set it while it is visited');
@@ -169,7 +176,7 @@ export class EntrySlot implements Slot {
     }
     if (isPresent(this.#context, newLo, newHi)) {
       const isRun = run !== null && isInRun(run, newLo, newHi);
-      if (isRun || !isLeaf(level, newLo, newHi)) {
+      if (isRun || isTable(level, newLo, newHi) || !isLeaf(level, newLo, newHi)) {
         throw this.#refused(
           `cannot become ${hex(joinWords(newLo, newHi))}`,
           `it may be 0, a ${level.level.name} leaf outside of runs, or an entry that the MMU ignores`,
@@ -191,16 +198,12 @@ export class EntrySlot implements Slot {
       );
     }
     if (protection !== this.#protection || level !== this.#flagsLevel) {
-      this.#flags = leafFlags(plan, protection, level);
-      this.#protection = protection;
+      this.#flags = leafFlags(plan, checkProtection(protection), level);
+      // One that may change meanwhile is asked for each time.
+      this.#protection = Object.isFrozen(protection) ? protection : null;
       this.#flagsLevel = level;
     }
-    const low = pfn | 0;
-    const high = Math.floor(pfn / 4294967296);
-    this.set(
-      this.#flags.lo | addressLo(plan.address, low, high),
-      this.#flags.hi | addressHi(plan.address, low, high),
-    );
+    this.set(this.#flags.lo | entryLo(plan.address, pfn), this.#flags.hi | entryHi(plan.address, pfn));
   }
 
   #keep(lo: number, hi: number): void {
@@ -219,4 +222,9 @@ export class EntrySlot implements Slot {
   #refused(why: string, advice: string): VmError {
     return new VmError('EINVAL', `the ${this.#level.level.name} entry ${why}`, { address: this.va, advice });
   }
+}
+
+/** True for a 32-bit integer, signed or unsigned. */
+function isWord(word: unknown): word is number {
+  return Number.isInteger(word) && (word as number) >= -(2 ** 31) && (word as number) < 2 ** 32;
 }

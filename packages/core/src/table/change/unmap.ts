@@ -11,8 +11,8 @@ const clearAll: Transform = (words, at, count) => {
 };
 
 /**
- * Clears the entries of a range; holes are passed over. One flush covers the hull of what was mapped; none is made when
- * nothing was.
+ * Clears the entries of a range; holes are passed over. One flush covers the hull of what was not empty; none is made when
+ * all was.
  *
  * @param reclaim - also free the tables of this page table that are then empty.
  * @param mayCut - whether a block or run that the range covers only in part is made smaller; else it is refused.
@@ -38,6 +38,8 @@ export function unmapPages(
     const cutter = { context, changes, maxShift: 64, transform: clearAll };
     for (const cut of found.cuts) applyCut(cutter, cut);
     for (const span of found.spans) changes.clear(span, keepsOld);
+    // Its entries were cleared through the other link, but this one was served too.
+    for (const { first, pages } of found.aliases) changes.widen(first, pages, context.plan.pageShift);
     if (reclaim) unlinkEmptyTables(context, changes, found.links);
   });
 }

@@ -2,7 +2,8 @@ import { shown, VmError } from '../../errors.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
 import { words } from '../../words.js';
-import { pageRange } from '../page-range.js';
+import { pageRange, type Span, spansOf } from '../page-range.js';
+import { requireFlag } from './choices.js';
 import type { LeafRun } from './leaves.js';
 
 /** Choices of one comparison. */
@@ -60,12 +61,6 @@ interface Leaves {
   leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun>;
 }
 
-/** Addresses, the end not included: it may be 2^64. */
-interface Span {
-  readonly start: bigint;
-  readonly end: bigint;
-}
-
 /** What one side says about a range: linear, under one protection. */
 interface Piece extends Span, DifferenceSide {}
 
@@ -102,8 +97,9 @@ export function diffTables(here: Leaves, there: Leaves, options: DiffOptions): I
   if (typeof there?.leaves !== 'function' || typeof there.format !== 'object') {
     throw new VmError('EINVAL', `the other table is ${shown(there)}`, { advice: 'pass a PageTable' });
   }
-  const touched = flag('touched', options.touched) ?? false;
-  const extra = flag('extra', options.extra) ?? here.format.name === there.format.name;
+  const { touched = false, extra = here.format.name === there.format.name } = options;
+  requireFlag('touched', touched);
+  requireFlag('extra', extra);
   const limit = limitOf(here.format, there.format, options);
   return differences(pieces(here, limit), pieces(there, limit), { touched, extra });
 }
@@ -240,15 +236,6 @@ function leavesAround(table: Leaves, { start, end }: Span): IterableIterator<Lea
   return table.leaves(first, ((end + inside) & ~inside) - first);
 }
 
-/** The addresses that a root translates: one range, or two halves. */
-function spansOf({ range: { bits, upper } }: PageTableFormat): Span[] {
-  const size = 1n << BigInt(upper === 'sign' ? bits - 1 : bits);
-  const low = { start: 0n, end: size };
-  const high = { start: TOP - size, end: TOP };
-  if (upper === 'sign') return [low, high];
-  return upper === 'ones' ? [high] : [low];
-}
-
 /** The range of a call; `null` for everything. One that either format accepts will do: the other may have none of it. */
 function limitOf(here: PageTableFormat, there: PageTableFormat, options: DiffOptions): Span | null {
   const { va, bytes } = options;
@@ -264,13 +251,6 @@ function limitOf(here: PageTableFormat, there: PageTableFormat, options: DiffOpt
   }
   const start = va as bigint;
   return { start, end: start + BigInt(bytes as bigint) };
-}
-
-function flag(member: string, value: boolean | undefined): boolean | undefined {
-  if (value !== undefined && typeof value !== 'boolean') {
-    throw new VmError('EINVAL', `${member} is ${shown(value)}`, { advice: 'pass true or false' });
-  }
-  return value;
 }
 
 function min(a: bigint, b: bigint): bigint {

@@ -4,20 +4,19 @@ import type { LevelPlan, Plan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import { joinWords, type Words, words } from '../../words.js';
 import { addressOf } from '../page-range.js';
-import type { EffectiveRun, MissingTable } from './leaves.js';
+import type { EffectiveRun, EntryRun, MissingTable } from './leaves.js';
 import type { Rights } from './rights.js';
 
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
+/** Nine digits and a unit. */
+const SIZE_WIDTH = 10;
+const COUNT_WIDTH = 8;
 
 /** Adjacent entries of one table that map nothing and have the same bits. */
-export interface DeadEntries {
+export interface DeadEntries extends EntryRun {
   readonly kind: 'absent' | 'reserved';
-  readonly level: LevelPlan;
-  /** Index of the first page that they cover. */
-  readonly page: number;
   readonly lo: number;
   readonly hi: number;
-  count: number;
 }
 
 /** What a leaf's line says of its flags: equal for many runs. */
@@ -32,6 +31,8 @@ interface Attributes {
  * Writes the lines of a dump.
  *
  * A column's width hangs on the format alone, never on what is listed: one more mapping is one more line for `diff`.
+ * Only a run of 10^8 leaves or more, or of a size that takes 10^9 KiB or more to say exactly, is wider than its columns:
+ * that shifts the rest of its own line.
  */
 export class DumpText {
   readonly #plan: Plan;
@@ -88,11 +89,11 @@ export class DumpText {
     const pages = count * level.pages;
     const last = va + BigInt(pages * 2 ** this.#plan.pageShift) - 1n;
     const leaf = humanSize(2 ** level.shift).padEnd(4);
-    return `${this.#span(va, last, pages, level)}  ${String(count).padStart(6)} x ${leaf}`;
+    return `${this.#span(va, last, pages, level)}  ${String(count).padStart(COUNT_WIDTH)} x ${leaf}`;
   }
 
   #span(first: bigint, last: bigint, pages: number, level: LevelPlan): string {
-    const size = humanSize(pages * 2 ** this.#plan.pageShift).padStart(8);
+    const size = humanSize(pages * 2 ** this.#plan.pageShift).padStart(SIZE_WIDTH);
     return `${hex(first)}-${hex(last)}  ${size}  ${level.level.name.padEnd(this.#levelWidth)}`;
   }
 
@@ -146,22 +147,40 @@ function humanSize(bytes: number): string {
   return `${size}${UNITS[unit]}`;
 }
 
-/** The line in place of what was left out of a list. */
-export function leftOut({ runs, bytes, missing }: LeftOut): string {
-  const tables = missing === 0 ? '' : `, and ${missing} tables without bytes`;
-  return `... ${runs} runs, ${humanSize(bytes)}${tables} not shown`;
+/** A size in the largest unit that is not above it, rounded to one decimal: `36K`, `1.2G`, `2T`. */
+function roundedSize(bytes: number): string {
+  let unit = 0;
+  let size = bytes;
+  // As rounded: 1023.96K are 1M.
+  for (; unit + 1 < UNITS.length && Math.round(size * 10) >= 10240; unit++) size /= 1024;
+  return `${Math.round(size * 10) / 10}${UNITS[unit]}`;
 }
 
 /** What was left out of a list. */
 export interface LeftOut {
   runs: number;
-  /** Of address space. */
+  tables: number;
+  /** Of address space, that of the tables included. */
   bytes: number;
-  /** Tables without bytes. */
-  missing: number;
 }
 
-/** How many runs are shown before and after the line for the others, in a list that is longer than `lines`. */
+/**
+ * The line in place of what was left out of a list: `... 9 runs and 1 table, 1.5G not shown`. The size is rounded.
+ *
+ * @param what - said after the tables, such as ` without bytes`.
+ */
+export function leftOut({ runs, tables, bytes }: LeftOut, what: string): string {
+  const counts = [];
+  if (runs > 0) counts.push(counted(runs, 'run'));
+  if (tables > 0) counts.push(`${counted(tables, 'table')}${what}`);
+  return `... ${counts.join(' and ')}, ${roundedSize(bytes)} not shown`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** How many items are shown before and after the line for the others, in a list that is longer than `lines`. */
 export function endsOf(lines: number): { readonly head: number; readonly tail: number } {
   return { head: Math.ceil((lines - 1) / 2), tail: Math.floor((lines - 1) / 2) };
 }

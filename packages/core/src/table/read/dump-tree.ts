@@ -2,11 +2,11 @@ import { hex } from '../../errors.js';
 import { classify } from '../../format/classify.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
-import { joinWords } from '../../words.js';
 import { childPfn, isLeaf, isTable, type TableContext } from '../context.js';
 import { leafStart } from '../leaf-start.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import { type DeadEntries, type DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
+import { isNext, isNextLeaf, leafRun, type OpenRun } from './leaves.js';
 import type { EffectiveRights, Rights, TablePath } from './rights.js';
 import { rootAddress } from './walk.js';
 
@@ -21,6 +21,9 @@ interface Tree {
   readonly out: string[];
 }
 
+/** Where each table was listed, whole: page by frame, for each path to it. */
+type Listed = Map<TablePath, Map<number, number>>;
+
 /** A table whose contents are to be listed. */
 interface Place {
   readonly level: LevelPlan;
@@ -31,16 +34,9 @@ interface Place {
   readonly path: TablePath;
 }
 
-interface LeafEntries {
+interface LeafEntries extends OpenRun {
   readonly kind: 'leaf';
-  readonly level: LevelPlan;
-  readonly page: number;
-  readonly pfn: number;
-  /** The flags of all. */
-  readonly lo: number;
-  readonly hi: number;
   readonly rights: Rights;
-  count: number;
 }
 
 interface TableEntry {
@@ -60,39 +56,38 @@ export function dumpTree(tree: Tree): void {
   const place: Place = { level, bank: root.bank, word: root.word, page: 0, path: tree.rights.root };
   tree.out.push(tree.text.rootTable(rootAddress(tree.context), inUse(tree.context, place)));
   counters.tablesRead++;
-  listEntries(tree, place);
+  listEntries(tree, new Map(), place);
 }
 
 /** The contents of a table, as lines that are indented by its depth. */
-function listEntries(tree: Tree, place: Place): void {
+function listEntries(tree: Tree, listed: Listed, place: Place): void {
+  const { lines, out, text, context } = tree;
   const items = itemsOf(tree, place);
   const indent = '  '.repeat(place.level.index + 1);
-  const runs = items.reduce((count, { kind }) => (kind === 'table' ? count : count + 1), 0);
-  const isWhole = runs <= tree.lines;
-  const { head, tail } = isWhole ? { head: runs, tail: 0 } : endsOf(tree.lines);
-  const left: LeftOut = { runs: 0, bytes: 0, missing: 0 };
-  let leftOutAt = -1;
-  let met = 0;
-  for (const item of items) {
-    if (item.kind === 'table') {
-      listTable(tree, place, item, indent);
-      continue;
-    }
-    if (met < head || met >= runs - tail) {
-      tree.out.push(indent + lineOf(tree, item));
-    } else {
-      if (leftOutAt < 0) leftOutAt = tree.out.push('') - 1;
-      left.runs++;
-      left.bytes += item.count * 2 ** place.level.shift;
-    }
-    met++;
+  const list = (item: Item): void => {
+    if (item.kind === 'table') listTable(tree, listed, place, item, indent);
+    else if (item.kind !== 'leaf') out.push(indent + text.dead(item));
+    else out.push(indent + text.leaves(Object.assign(leafRun(context.plan, item), { rights: item.rights })));
+  };
+  if (items.length <= lines) {
+    for (const item of items) list(item);
+    return;
   }
-  // Tables among those left out are listed: what is missing is known only now.
-  if (leftOutAt >= 0) tree.out[leftOutAt] = indent + leftOut(left);
+  const { head, tail } = endsOf(lines);
+  const after = items.length - tail;
+  for (const item of items.slice(0, head)) list(item);
+  out.push(indent + leftOut(sumOf(items.slice(head, after), place.level, context.plan.pageShift), ''));
+  for (const item of items.slice(after)) list(item);
+}
+
+function sumOf(items: readonly Item[], level: LevelPlan, pageShift: number): LeftOut {
+  const tables = items.filter(({ kind }) => kind === 'table').length;
+  const entries = items.reduce((sum, item) => sum + (item.kind === 'table' ? 1 : item.count), 0);
+  return { runs: items.length - tables, tables, bytes: entries * level.pages * 2 ** pageShift };
 }
 
 /** The line of a table, and what it holds. */
-function listTable(tree: Tree, above: Place, entry: TableEntry, indent: string): void {
+function listTable(tree: Tree, listed: Listed, above: Place, entry: TableEntry, indent: string): void {
   const { context, range, text, out } = tree;
   const { plan, memory, counters } = context;
   const { lo, hi, page, slot } = entry;
@@ -107,8 +102,9 @@ function listTable(tree: Tree, above: Place, entry: TableEntry, indent: string):
   counters.tablesRead++;
   const word = bank.wordOf(pfn, plan.pageShift);
   const place: Place = { level, bank, word, page, path: above.path.enter(lo, hi) };
-  const { listed } = place.path;
-  const earlier = listed.get(pfn);
+  const places = listed.get(place.path) ?? new Map<number, number>();
+  listed.set(place.path, places);
+  const earlier = places.get(pfn);
   const isWhole = page >= range.first && page + above.level.pages <= range.first + range.pages;
   const isListed = level.index < tree.levels;
   const state = inUse(context, place);
@@ -116,9 +112,9 @@ function listTable(tree: Tree, above: Place, entry: TableEntry, indent: string):
     out.push(`${indent}${text.table(table, state)}, listed at ${hex(addressOf(plan.format, earlier))}`);
     return;
   }
-  if (isWhole) listed.set(pfn, page);
+  if (isWhole) places.set(pfn, page);
   out.push(indent + text.table(table, state));
-  if (isListed) listEntries(tree, place);
+  if (isListed) listEntries(tree, listed, place);
 }
 
 /** What a table holds in the range, in slot order, with adjacent entries as runs. */
@@ -126,7 +122,6 @@ function itemsOf({ context, range, rights }: Tree, place: Place): Item[] {
   const { level, bank, word, page: start, path } = place;
   const { plan } = context;
   const { words } = bank;
-  const middle = plan.format.range.upper === 'sign' ? plan.pages / 2 : -1;
   const first = Math.max(0, Math.floor((range.first - start) / level.pages));
   const end = Math.min(level.entries, Math.ceil((range.first + range.pages - start) / level.pages));
   const items: Item[] = [];
@@ -135,50 +130,25 @@ function itemsOf({ context, range, rights }: Tree, place: Place): Item[] {
     const hi = words[word + 2 * slot + 1] as number;
     if ((lo | hi) === 0) continue;
     const page = start + slot * level.pages;
+    const last = items[items.length - 1];
     if (isTable(level, lo, hi)) {
       items.push({ kind: 'table', page, slot, lo, hi });
-      continue;
-    }
-    const last = items[items.length - 1];
-    const isNext = last !== undefined && last.kind !== 'table' && page !== middle;
-    const run = isNext && page === last.page + last.count * level.pages ? last : null;
-    if (!isLeaf(level, lo, hi)) {
+    } else if (!isLeaf(level, lo, hi)) {
       const kind = classify(plan.format.present, level.level, { lo, hi }) as DeadEntries['kind'];
-      if (run?.kind === kind && run.lo === lo && run.hi === hi) run.count++;
+      if (last?.kind === kind && last.lo === lo && last.hi === hi && isNext(plan, last, page)) last.count++;
       else items.push({ kind, level, page, lo, hi, count: 1 });
-      continue;
+    } else {
+      const flagsLo = lo & ~level.leafAddressLo;
+      const flagsHi = hi & ~level.leafAddressHi;
+      const pfn = leafStart(plan, level, lo, hi, slot);
+      if (last?.kind === 'leaf' && isNextLeaf(plan, last, level, page, pfn, flagsLo, flagsHi)) last.count++;
+      else {
+        const allowed = rights.of(path, level, lo, hi);
+        items.push({ kind: 'leaf', level, page, pfn, flagsLo, flagsHi, rights: allowed, count: 1 });
+      }
     }
-    const flagsLo = lo & ~level.leafAddressLo;
-    const flagsHi = hi & ~level.leafAddressHi;
-    const pfn = leafStart(plan, level, lo, hi, slot);
-    if (
-      run?.kind === 'leaf' &&
-      run.lo === flagsLo &&
-      run.hi === flagsHi &&
-      pfn === run.pfn + run.count * level.pages
-    ) {
-      run.count++;
-      continue;
-    }
-    const allowed = rights.of(path, level, lo, hi);
-    items.push({ kind: 'leaf', level, page, pfn, lo: flagsLo, hi: flagsHi, rights: allowed, count: 1 });
   }
   return items;
-}
-
-function lineOf({ context, text }: Tree, item: LeafEntries | DeadEntries): string {
-  if (item.kind !== 'leaf') return text.dead(item);
-  const { format, pageShift } = context.plan;
-  return text.leaves({
-    va: addressOf(format, item.page),
-    count: item.count,
-    leafShift: item.level.shift,
-    level: item.level.index,
-    pfn: item.pfn,
-    pa: BigInt(item.pfn) << BigInt(pageShift),
-    flags: joinWords(item.lo, item.hi),
-    rights: item.rights,
-  });
 }
 
 /** Counts the entries of a whole table that are not 0. */

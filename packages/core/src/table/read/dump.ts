@@ -3,6 +3,7 @@ import type { Controls } from '../../format/access.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { TableContext } from '../context.js';
 import type { PageRange } from '../page-range.js';
+import { requireFlag } from './choices.js';
 import { DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
 import { dumpTree } from './dump-tree.js';
 import { type EffectiveRun, effectiveRuns, type MissingTable } from './leaves.js';
@@ -23,8 +24,9 @@ export interface DumpOptions<C extends Controls = Controls> {
    */
   readonly levels?: number;
   /**
-   * At most so many lines, 1 or more, for the runs of a list; the middle of a longer one is one line that says what is
-   * missing. In the tree, each table is a list. Default: no limit.
+   * At most so many lines, 1 or more, for a list; the middle of a longer one is one line that says how many runs and
+   * tables are missing, and how much of the address space in all, rounded to one decimal. In the tree, what a table
+   * holds is a list, of runs and of tables with what is below them. Default: no limit.
    */
   readonly lines?: number;
   /** Processor modes that differ from `format.controls`, for the effective rights. */
@@ -39,7 +41,7 @@ export interface DumpOptions<C extends Controls = Controls> {
  *
  * ```text
  * x86-64, root 0x0000000144218000
- * 0xffffc90000000000-0xffffc90000098fff      612K  PTE     153 x 4K    rw- k gad  normal           0x0000000001234000
+ * 0xffffc90000000000-0xffffc90000098fff        612K  PTE       153 x 4K    rw- k gad  normal           0x0000000001234000
  * ```
  *
  * - first and last address, size, level, number and size of the leaves;
@@ -61,8 +63,8 @@ export interface DumpOptions<C extends Controls = Controls> {
  * @throws VmError `EINVAL` for an option that makes no sense.
  */
 export function dumpTables(context: TableContext, range: PageRange, options: DumpOptions): string {
-  checkOptions(options);
   const { plan } = context;
+  checkOptions(options, plan.format.controls);
   const text = new DumpText(plan);
   const rights = new EffectiveRights(plan, { ...plan.format.controls, ...options.controls });
   const out = [text.title(rootAddress(context))];
@@ -90,7 +92,7 @@ function dumpRuns(
   const { head, tail } = endsOf(lines);
   // The last of the list, as a ring: what falls out of it is left out.
   const kept: Item[] = [];
-  const left: LeftOut = { runs: 0, bytes: 0, missing: 0 };
+  const left: LeftOut = { runs: 0, tables: 0, bytes: 0 };
   let met = 0;
   for (const item of effectiveRuns(context, range, rights)) {
     if (met < head) out.push(line(item));
@@ -108,14 +110,14 @@ function dumpRuns(
   const first = isLeftOut ? later - tail : 0;
   if (isLeftOut) {
     leave(context, left, kept[(first - 1) % (lines - head)] as Item);
-    out.push(leftOut(left));
+    out.push(leftOut(left, ' without bytes'));
   }
   for (let i = first; i < later; i++) out.push(line(kept[i % (lines - head)] as Item));
 }
 
 function leave(context: TableContext, left: LeftOut, item: Item): void {
   if (item.rights === null) {
-    left.missing++;
+    left.tables++;
     const level = context.plan.levels[item.level] as LevelPlan;
     left.bytes += level.pages * level.entries * 2 ** context.plan.pageShift;
   } else {
@@ -124,11 +126,8 @@ function leave(context: TableContext, left: LeftOut, item: Item): void {
   }
 }
 
-function checkOptions(options: DumpOptions): void {
-  const { tables, levels, lines, controls } = options;
-  if (tables !== undefined && typeof tables !== 'boolean') {
-    throw new VmError('EINVAL', `tables is ${shown(tables)}`, { advice: 'pass true or false' });
-  }
+function checkOptions({ tables, levels, lines, controls }: DumpOptions, known: Controls): void {
+  requireFlag('tables', tables);
   checkNumber('levels', levels, 'pass the number of levels to show, 1 or more');
   checkNumber('lines', lines, 'pass the number of lines for each list, 1 or more');
   if (levels !== undefined && tables !== true) {
@@ -139,6 +138,13 @@ function checkOptions(options: DumpOptions): void {
   if (controls !== undefined && (typeof controls !== 'object' || controls === null)) {
     throw new VmError('EINVAL', `controls is ${shown(controls)}`, {
       advice: 'pass an object with the members that differ from format.controls',
+    });
+  }
+  const stranger = Object.keys(controls ?? {}).find((member) => !Object.hasOwn(known, member));
+  if (stranger !== undefined) {
+    const members = Object.keys(known).join(', ');
+    throw new VmError('EINVAL', `controls has ${stranger}, which the format has not`, {
+      advice: members === '' ? 'it has no controls' : `its members are ${members}`,
     });
   }
 }

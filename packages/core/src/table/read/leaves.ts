@@ -1,4 +1,4 @@
-import type { LevelPlan } from '../../format/plan.js';
+import type { LevelPlan, Plan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { joinWords } from '../../words.js';
 import { bankOfTable, childPfn, destroyed, isLeaf, isTable, type TableContext } from '../context.js';
@@ -44,17 +44,28 @@ export interface MissingTable {
   readonly hi: number;
 }
 
-/** A run that may still grow. */
-interface OpenRun {
+/** Adjacent entries of one level that may still be joined by the next. */
+export interface EntryRun {
   readonly level: LevelPlan;
+  /** Index of the first page that they cover. */
   readonly page: number;
+  count: number;
+}
+
+/** A run of leaves, in plain numbers. */
+export interface OpenRun extends EntryRun {
+  /** First frame, in base pages. */
   readonly pfn: number;
+  /** What the entries say beside the address. */
   readonly flagsLo: number;
   readonly flagsHi: number;
+}
+
+/** A run whose rights are known. */
+interface JudgedRun extends OpenRun {
   readonly rights: Rights | null;
   /** Where the last leaf stood. */
   path: TablePath | null;
-  count: number;
 }
 
 /** A table on the way down, and how far it has been read. */
@@ -101,8 +112,7 @@ function* runs(
 ): Generator<LeafRun | EffectiveRun | MissingTable, void, undefined> {
   const { plan, counters, root } = context;
   const end = range.first + range.pages;
-  const middle = plan.format.range.upper === 'sign' ? plan.pages / 2 : -1;
-  let open: OpenRun | null = null;
+  let open: JudgedRun | null = null;
   const rootPath = rights === null ? null : rights.root;
   const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root.bank, root.word, 0, rootPath, range.first)];
   counters.tablesRead++;
@@ -145,12 +155,7 @@ function* runs(
     const pfn = leafStart(plan, level, lo, hi, slot);
     if (
       open !== null &&
-      open.level === level &&
-      open.flagsLo === flagsLo &&
-      open.flagsHi === flagsHi &&
-      page === open.page + open.count * level.pages &&
-      pfn === open.pfn + open.count * level.pages &&
-      page !== middle &&
+      isNextLeaf(plan, open, level, page, pfn, flagsLo, flagsHi) &&
       (top.path === open.path || isAllowedAlike(rights, open, top.path, lo, hi))
     ) {
       open.count++;
@@ -167,7 +172,7 @@ function* runs(
 /** Looks at the path once per table: the run goes on from there. */
 function isAllowedAlike(
   rights: EffectiveRights | null,
-  run: OpenRun,
+  run: JudgedRun,
   path: TablePath | null,
   lo: number,
   hi: number,
@@ -188,16 +193,47 @@ function enter(
   return { bank, word, page, path, slot: Math.max(0, Math.floor((first - page) / level.pages)) };
 }
 
-function close(context: TableContext, run: OpenRun): LeafRun {
-  const { format, pageShift } = context.plan;
-  const leaves = {
-    va: addressOf(format, run.page),
-    count: run.count,
-    leafShift: run.level.shift,
-    level: run.level.index,
-    pfn: run.pfn,
-    pa: BigInt(run.pfn) << BigInt(pageShift),
-    flags: joinWords(run.flagsLo, run.flagsHi),
-  };
+function close({ plan }: TableContext, run: JudgedRun): LeafRun {
+  const leaves = leafRun(plan, run);
   return run.rights === null ? leaves : Object.assign(leaves, { rights: run.rights });
+}
+
+/** True when a page is the next after a run, and no hole lies between: two halves of a range adjoin by index alone. */
+export function isNext({ format, pages }: Plan, { level, page, count }: EntryRun, at: number): boolean {
+  return at === page + count * level.pages && (2 * at !== pages || format.range.upper !== 'sign');
+}
+
+/** True when a leaf is one more of a run. */
+export function isNextLeaf(
+  plan: Plan,
+  run: OpenRun,
+  level: LevelPlan,
+  page: number,
+  pfn: number,
+  flagsLo: number,
+  flagsHi: number,
+): boolean {
+  return (
+    run.level === level &&
+    run.flagsLo === flagsLo &&
+    run.flagsHi === flagsHi &&
+    pfn === run.pfn + run.count * run.level.pages &&
+    isNext(plan, run, page)
+  );
+}
+
+/** What is told of a run. */
+export function leafRun(
+  { format, pageShift }: Plan,
+  { level, page, pfn, flagsLo, flagsHi, count }: OpenRun,
+): LeafRun {
+  return {
+    va: addressOf(format, page),
+    count,
+    leafShift: level.shift,
+    level: level.index,
+    pfn,
+    pa: BigInt(pfn) << BigInt(pageShift),
+    flags: joinWords(flagsLo, flagsHi),
+  };
 }

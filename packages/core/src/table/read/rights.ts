@@ -47,8 +47,6 @@ class WordsMap<T> {
 export class TablePath {
   /** Root first; the first entries that were met with these flags. */
   readonly entries: readonly Words[];
-  /** Where each table that a reader has listed below this path was, by its frame. */
-  readonly listed: Map<number, number> = new Map();
   readonly #address: AddressCodec;
   readonly #below = new WordsMap<TablePath>();
   readonly #rights = new WordsMap<Rights>();

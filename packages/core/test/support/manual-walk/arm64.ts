@@ -67,6 +67,7 @@ export function arm64Manual({ shape, levels, last }: Geometry): Manual {
         bits: entry & ~(address | CONTIGUOUS | 3n),
       };
     },
+    withoutAddress: (entry, level) => entry & ~(leafMask[level] as bigint),
     attributes(bits): Attributes {
       const user = (bits & AP1_UNPRIVILEGED) !== 0n;
       const write = (bits & DIRTY_MODIFIER) !== 0n;

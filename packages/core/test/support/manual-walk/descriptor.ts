@@ -22,7 +22,7 @@ export interface Attributes {
   readonly global: boolean;
   readonly accessed: boolean;
   readonly dirty: boolean;
-  /** Number of the memory type: AttrIndx, or PBMT. */
+  /** Number of the memory type: AttrIndx, PBMT, or the PAT index. */
   readonly memory: number;
   /** What is left. */
   readonly software: bigint;
@@ -35,6 +35,8 @@ export interface Manual {
    * @param slot - of the descriptor in its table: a NAPOT leaf's low frame bits come from there.
    */
   read(entry: bigint, level: number, slot: number): Descriptor;
+  /** A leaf's 64 bits at its level without its address, the mark kept; low frame bits that belong to a mark are address. */
+  withoutAddress(entry: bigint, level: number): bigint;
   attributes(bits: bigint): Attributes;
 }
 

@@ -1,6 +1,5 @@
 import type { Manual } from './descriptor.js';
 import type { Geometry, ManualLevel } from './geometry.js';
-import type { Read64 } from './walk.js';
 
 /** An entry that is neither empty nor a table, where it stands. */
 export interface FoundEntry {
@@ -36,42 +35,102 @@ export interface Enumeration {
   readonly tables: readonly FoundTable[];
 }
 
-/** Reads every entry of every table that the root reaches, so that nothing can be mapped unseen. */
-export function enumerate(read64: Read64, root: bigint, geometry: Geometry, manual: Manual): Enumeration {
-  const entries: FoundEntry[] = [];
-  const tables: FoundTable[] = [];
-  const frame = (pa: bigint): number => Number(pa >> BigInt(geometry.pageShift));
-  const visit = (table: bigint, index: number, first: number): void => {
-    const { bits: slotBits, pages } = geometry.levels[index] as ManualLevel;
-    const here = { pfn: frame(table), level: index, page: first, live: 0 };
+/** The bytes that hold the tables. */
+export interface TableBytes {
+  /** Little-endian, two for each entry. */
+  readonly words: Int32Array;
+  /** Physical address of the first one. */
+  readonly base: bigint;
+}
+
+/** An entry as it was read before, at this place in a table of this level. */
+interface Known {
+  readonly lo: number;
+  readonly hi: number;
+  readonly page: number;
+  readonly level: number;
+  readonly found: FoundEntry | { readonly kind: 'table'; readonly pa: bigint };
+}
+
+/**
+ * Reads every entry of every table that a root reaches, so that nothing can be mapped unseen.
+ *
+ * All words are read each time. What the manual says of a word is remembered by place, level and value, and asked again as
+ * soon as one of them differs: most entries of full tables are as they were at the last call.
+ */
+export class Enumerator {
+  readonly #bytes: TableBytes;
+  readonly #geometry: Geometry;
+  readonly #manual: Manual;
+  /** By table, as an index into the words; then by slot. */
+  readonly #known = new Map<number, (Known | undefined)[]>();
+
+  constructor(bytes: TableBytes, geometry: Geometry, manual: Manual) {
+    this.#bytes = bytes;
+    this.#geometry = geometry;
+    this.#manual = manual;
+  }
+
+  read(root: bigint): Enumeration {
+    const entries: FoundEntry[] = [];
+    const tables: FoundTable[] = [];
+    this.#visit(root, 0, 0, entries, tables);
+    return { entries, tables };
+  }
+
+  #visit(table: bigint, level: number, first: number, entries: FoundEntry[], tables: FoundTable[]): void {
+    const { words, base } = this.#bytes;
+    const { bits, pages } = this.#geometry.levels[level] as ManualLevel;
+    const here = { pfn: this.#frame(table), level, page: first, live: 0 };
     tables.push(here);
-    for (let slot = 0, at = table; slot < 2 ** slotBits; slot++, at += 8n) {
-      const entry = read64(at);
-      if (entry === 0n) continue;
+    const start = Number(table - base) / 4;
+    const slots = 2 ** bits;
+    if (!(start >= 0 && start + 2 * slots <= words.length)) {
+      throw new Error(`no table at physical 0x${table.toString(16)}`);
+    }
+    let known = this.#known.get(start);
+    if (known === undefined) {
+      known = new Array<Known | undefined>(slots);
+      this.#known.set(start, known);
+    }
+    for (let slot = 0, at = start; slot < slots; slot++, at += 2) {
+      const lo = words[at] as number;
+      const hi = words[at + 1] as number;
+      if ((lo | hi) === 0) continue;
       here.live++;
       const page = first + slot * pages;
-      const found = manual.read(entry, index, slot);
-      if (found.kind === 'none') continue;
-      if (found.kind === 'table') visit(found.pa, index + 1, page);
-      else if (found.kind === 'leaf') {
-        const { bits, isMarked } = found;
-        entries.push({ page, level: index, at, kind: 'leaf', entry, pfn: frame(found.pa), bits, isMarked });
-      } else {
-        entries.push({
-          page,
-          level: index,
-          at,
-          kind: found.kind,
-          entry,
-          pfn: -1,
-          bits: entry,
-          isMarked: false,
-        });
+      let now = known[slot];
+      if (now?.lo !== lo || now.hi !== hi || now.page !== page || now.level !== level) {
+        const found = this.#ask(lo, hi, level, slot, page, table + 8n * BigInt(slot));
+        now = { lo, hi, page, level, found };
+        known[slot] = now;
       }
+      const { found } = now;
+      if (found.kind === 'table') this.#visit(found.pa, level + 1, page, entries, tables);
+      else entries.push(found);
     }
-  };
-  visit(root, 0, 0);
-  return { entries, tables };
+  }
+
+  #ask(lo: number, hi: number, level: number, slot: number, page: number, at: bigint): Known['found'] {
+    const entry = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
+    const read = this.#manual.read(entry, level, slot);
+    switch (read.kind) {
+      case 'none':
+        throw new Error('an entry that is not 0 is not empty');
+      case 'table':
+        return { kind: 'table', pa: read.pa };
+      case 'leaf': {
+        const { bits, isMarked } = read;
+        return { page, level, at, kind: 'leaf', entry, pfn: this.#frame(read.pa), bits, isMarked };
+      }
+      default:
+        return { page, level, at, kind: read.kind, entry, pfn: -1, bits: entry, isMarked: false };
+    }
+  }
+
+  #frame(pa: bigint): number {
+    return Number(pa >> BigInt(this.#geometry.pageShift));
+  }
 }
 
 /**

@@ -70,11 +70,16 @@ export function geometryOf(shape: FormatShape): Geometry {
       bits,
       pages: 2 ** (shift - pageShift),
       tablePages: 2 ** (shift - pageShift + bits),
-      mayMap: architecture === 'riscv64' || isLast || armLevel >= firstBlock,
-      run: architecture === 'arm64' ? contiguous : isLast ? NAPOT_PAGES : 0,
+      mayMap: {
+        arm64: isLast || armLevel >= firstBlock,
+        riscv64: true,
+        // SDM vol. 3A, Paging: 4 KiB, 2 MiB and 1 GiB.
+        'x86-64': shift <= 30,
+      }[architecture],
+      run: { arm64: contiguous, riscv64: isLast ? NAPOT_PAGES : 0, 'x86-64': 0 }[architecture],
     });
   }
-  const paBits = architecture === 'riscv64' ? 56 : large ? 52 : 48;
+  const paBits = { arm64: large ? 52 : 48, riscv64: 56, 'x86-64': large ? 52 : 46 }[architecture];
   return {
     shape,
     pageShift,

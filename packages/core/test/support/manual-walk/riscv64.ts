@@ -51,6 +51,7 @@ export function riscv64Manual({ levels, last }: Geometry): Manual {
         bits: entry & ~(FRAME | NAPOT | VALID),
       };
     },
+    withoutAddress: (entry, _level) => entry & ~FRAME,
     attributes(bits): Attributes {
       return {
         read: (bits & READ) !== 0n,

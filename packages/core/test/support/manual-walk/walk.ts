@@ -3,6 +3,7 @@ import { arm64Manual } from './arm64.js';
 import type { Attributes, Manual } from './descriptor.js';
 import { type Geometry, geometryOf } from './geometry.js';
 import { riscv64Manual } from './riscv64.js';
+import { x86Manual } from './x86.js';
 
 /** Reads 64 bits at a physical address. */
 export type Read64 = (pa: bigint) => bigint;
@@ -23,7 +24,14 @@ export interface ManualWalk {
 
 /** The manual that a format follows. */
 export function manualOf(geometry: Geometry): Manual {
-  return geometry.shape.architecture === 'arm64' ? arm64Manual(geometry) : riscv64Manual(geometry);
+  switch (geometry.shape.architecture) {
+    case 'arm64':
+      return arm64Manual(geometry);
+    case 'riscv64':
+      return riscv64Manual(geometry);
+    case 'x86-64':
+      return x86Manual(geometry);
+  }
 }
 
 const known = new WeakMap<FormatShape, { geometry: Geometry; manual: Manual }>();

@@ -1,5 +1,5 @@
 import type { Protection } from '@vmarea/core';
-import { cutAtEnds, splitTo } from './cut.js';
+import { cutAtEnds, runAround, splitTo } from './cut.js';
 import type { Model, ModelEntry } from './model.js';
 import { Refused } from './refused.js';
 
@@ -74,8 +74,10 @@ export function applyTo(model: Model, plan: ApplyPlan, seen: Seen[]): number | n
           show(page, index);
           continue;
         }
-        cutAtEnds(model, start, upTo);
-        splitTo(model, start, upTo, model.geometry.pageShift);
+        // The blocks of a run go together, as far as the range reaches.
+        const cutTo = entry.isMarked ? Math.min(end, runAround(model, page, entry)[1]) : upTo;
+        cutAtEnds(model, start, cutTo);
+        splitTo(model, start, cutTo, model.geometry.pageShift);
       } else if (!model.hasTable(index + 1, page)) {
         if (!plan.makesTables) continue;
         if (plan.isOwed(start, upTo - start)) throw new Refused('EBUSY');
@@ -100,6 +102,7 @@ function act(
   if (action.do === 'nothing' || action.do === 'stop') return;
   const before = model.entries.get(page);
   if (action.do === 'software' && (before?.pfn ?? -1) < 0) return;
+  if (action.do === 'spoil' && model.bits.noLeaf(level === model.geometry.last) === null) return;
   if (isPartial || before?.isMarked || action.do === 'spoil') throw new Refused('EINVAL');
   if (action.do === 'same') return;
   if (action.do === 'leaf' && (before?.pfn ?? -1) < 0 && plan.isOwed(page, model.level(level).pages)) {

@@ -1,7 +1,7 @@
 import type { Model, ModelEntry } from './model.js';
 
 /** First page and the page after the run that a marked leaf belongs to. */
-function runAround(model: Model, page: number, { level }: ModelEntry): [number, number] {
+export function runAround(model: Model, page: number, { level }: ModelEntry): [number, number] {
   const { run, pages } = model.level(level);
   const start = page - (page % (run * pages));
   return [start, start + run * pages];
@@ -43,7 +43,7 @@ export function cutsLeaf(model: Model, first: number, end: number): boolean {
     const [start, stop] = entry.isMarked
       ? runAround(model, page, entry)
       : [page, page + model.pagesOf(entry)];
-    return start < first || stop > end;
+    return entry.pfn >= 0 && (start < first || stop > end);
   });
 }
 

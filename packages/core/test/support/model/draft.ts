@@ -35,6 +35,8 @@ export interface Draft {
   readonly cap: number;
   readonly choice: number;
   readonly batch: number;
+  /** What follows right after the call, on the same range. */
+  readonly follow: number;
   readonly actions: readonly number[];
 }
 
@@ -75,6 +77,7 @@ function draftOf(op: fc.Arbitrary<Operation>): fc.Arbitrary<Draft> {
     cap: fc.nat(7),
     choice: fc.nat(15),
     batch: fc.nat(7),
+    follow: fc.nat(11),
     actions: fc.array(fc.nat(31), { minLength: 1, maxLength: 8, size: 'max' }),
   });
 }

@@ -1,21 +1,15 @@
 import { expect } from 'vitest';
-import type { Action } from './apply.js';
+import { Thrown } from './apply.js';
+import type { Begun } from './begun.js';
 import type { TableCall } from './call.js';
-import { copyWorld, putBack } from './copy.js';
 import { judge } from './judge.js';
-import { perform } from './perform.js';
-import { outcomeOf, predictIn, stageOf, stateOf, step } from './step.js';
-import type { World } from './world.js';
+import { perform, type SlotSeen } from './perform.js';
+import { expectUnchanged } from './state.js';
+import { begin, finish, outcomeOf, settle, stageOf } from './step.js';
+import { allOf, type World } from './world.js';
 
 /** Where a call can fail that is right by itself. */
 type Fault = 'allocation' | 'sink' | 'callback';
-
-/** Which allocation, flush or callback fails, from 1 on. */
-const WHICH: Record<Fault, readonly number[]> = {
-  allocation: [1, 2, 3, 4, 5, 6, 7],
-  sink: [1, 2, 3],
-  callback: [1, 2, 3, 4, 30, 520],
-};
 
 /** What each fault looks like to the caller. */
 const REFUSAL: Record<Fault, string> = { allocation: 'ENOMEM', sink: 'expected', callback: 'thrown' };
@@ -26,85 +20,90 @@ const BROKEN_SINK = new Error('the sink is broken');
 /** Failures that were met, by operation and fault. */
 export type Tally = Map<string, number>;
 
-/** Makes the n-th allocation or flush fail from now on; the function that is returned ends that and says whether it did. */
-function arm(world: World, fault: Fault, which: number): () => boolean {
+/** With more chances to fail than this not all are taken: the first 12, some of the others, and the last. */
+const ALL = 24;
+
+/** Of the others every 13th, or about so many. */
+const OTHERS = 40;
+
+/**
+ * Makes a call fail at the n-th allocation, flush or callback, counted together, and all later allocations with it.
+ *
+ * @returns what failed; `null` when the call had fewer, and has gone through.
+ */
+function attempt(
+  world: World,
+  call: TableCall,
+  which: number,
+): { fault: Fault | null; outcome: ReturnType<typeof outcomeOf>; seen: SlotSeen[] } {
   let left = which;
-  const { frames } = world;
-  if (fault === 'allocation') {
-    const allocate = frames.tryAllocate.bind(frames);
-    frames.tryAllocate = (order) => (--left <= 0 ? -1 : allocate(order));
-  }
-  if (fault === 'sink') {
-    world.onFlush = () => {
-      if (--left !== 0) return;
-      // The harshest way to fail: it has forgotten nothing, and has just walked what stands there now.
-      world.tlb.walkAgain();
-      world.watch.look();
-      throw BROKEN_SINK;
-    };
-  }
-  return () => {
-    Reflect.deleteProperty(frames, 'tryAllocate');
-    world.onFlush = () => {};
-    return left <= 0;
+  let fault: Fault | null = null;
+  const isHit = (kind: Fault): boolean => {
+    if (fault !== null || --left !== 0) return false;
+    fault = kind;
+    return true;
   };
-}
-
-/** The call, with a callback that throws at its n-th visit. */
-function throwing(call: TableCall, which: number): TableCall {
-  if (call.op !== 'applyToRange' && call.op !== 'applyToExisting') return call;
-  const last = call.actions.length - 1;
-  const before = Array.from({ length: which - 1 }, (_, i) => call.actions[Math.min(i, last)] as Action);
-  return { ...call, actions: [...before, { do: 'throw' }] };
-}
-
-/** Makes a call that is going to fail once; true when it did. Then all is as before. */
-function failOnce(world: World, call: TableCall, fault: Fault, which: number): boolean {
-  world.tlb.walkAgain();
-  const before = stateOf(world);
-  const disarm = arm(world, fault, which);
-  const made = fault === 'callback' ? throwing(call, which) : call;
-  const outcome = outcomeOf(() => perform(stageOf(world), made), [BROKEN_SINK]);
-  const wasMet = disarm();
-  const hasFailed = fault === 'callback' ? outcome.refusal !== null : wasMet;
-  if (!hasFailed) {
-    expect(outcome.refusal, `${call.op} without the failure`).toBe(null);
-    return false;
+  world.onAllocate = () => !isHit('allocation') && fault !== 'allocation';
+  world.onFlush = () => {
+    if (!isHit('sink')) return;
+    // The harshest way to fail: it has forgotten nothing, and has just walked what stands there now.
+    world.tlb.walkAgain();
+    world.watch.look(allOf(world).tables);
+    throw BROKEN_SINK;
+  };
+  const seen: SlotSeen[] = [];
+  const onVisit = (slot: SlotSeen): void => {
+    if (isHit('callback')) throw new Thrown();
+    seen.push(slot);
+  };
+  try {
+    const outcome = outcomeOf(() => perform({ ...stageOf(world), onVisit }, call), [BROKEN_SINK]);
+    return { fault, outcome, seen };
+  } finally {
+    world.onAllocate = () => true;
+    world.onFlush = () => {};
   }
-  expect(outcome.refusal, `${call.op}, ${fault} ${which}`).toBe(REFUSAL[fault]);
-  expect(stateOf(world), `after ${call.op}, ${fault} ${which}`).toBe(before);
-  judge(world);
-  return true;
 }
 
-/** Lets a call fail in every way that it can, each time from the same state, and then go through. */
-export function injectInto(world: World, call: TableCall, tally: Tally): void {
-  if (call.op === 'done') injectIntoDone(world, call, tally);
-  else if (predictIn(world, call).refusal === null) {
-    const copy = copyWorld(world);
-    for (const fault of ['allocation', 'sink', 'callback'] as const) {
-      if (fault === 'callback' && call.op !== 'applyToRange' && call.op !== 'applyToExisting') continue;
-      for (const which of WHICH[fault]) {
-        if (!failOnce(world, call, fault, which)) {
-          putBack(world, copy);
-          break;
-        }
-        count(tally, call, fault);
-      }
+/** How often a call can fail, about: what the model says of its callbacks and tables, and a flush. */
+function chances({ expected, owed }: Begun, world: World, call: TableCall): number {
+  if (call.op === 'done') return owed[call.batch] ?? 0;
+  const isDeferred = 'batch' in call && call.batch >= 0;
+  return expected.seen.length + world.model.frames - expected.after.frames + (isDeferred ? 0 : 1);
+}
+
+/**
+ * Lets a call fail in every way that it can, each time from the same state, until it goes through.
+ *
+ * @param family - under which name failures are counted.
+ */
+export function injectInto(world: World, call: TableCall, tally: Tally, family: string): void {
+  const begun = begin(world, call);
+  const isPending = begun.owed.some((ranges) => ranges > 0);
+  const most = begun.expected.refusal === null ? chances(begun, world, call) : 0;
+  for (let which = 1; ; which++) {
+    const stride = Math.max(13, Math.ceil(most / OTHERS));
+    const isTaken = most <= ALL || which <= 12 || (which - 12) % stride === 0 || which >= most - 1;
+    if (!isTaken) continue;
+    const flushes = world.flushes.length;
+    world.tlb.named.clear();
+    world.tlb.walkAgain();
+    const { fault, outcome, seen } = attempt(world, call, which);
+    if (fault === null || begun.expected.refusal !== null) {
+      // A call that is wrong by itself is refused for that, or for what it met before.
+      const isMet = fault !== null && outcome.refusal === REFUSAL[fault];
+      if (isMet) expectUnchanged(world, begun.before, `after ${call.op}, ${fault} ${which}`);
+      else settle(world, call, { ...begun, flushes }, outcome, seen);
+      break;
     }
+    const what = `${call.op}, ${fault} ${which}`;
+    expect(outcome.refusal, what).toBe(REFUSAL[fault]);
+    expectUnchanged(world, begun.before, `after ${what}`);
+    judge(world);
+    for (const name of [`${call.op}: ${fault}`, ...(isPending ? [`pending: ${fault}`] : [])]) {
+      tally.set(`${family} ${name}`, (tally.get(`${family} ${name}`) ?? 0) + 1);
+    }
+    if (which > most + 64) throw new Error(`${call.op} never goes through`);
   }
-  step(world, call);
-}
-
-/** What is owed stays owed when the sink fails. */
-function injectIntoDone(world: World, call: TableCall, tally: Tally): void {
-  for (const which of WHICH.sink) {
-    if (!failOnce(world, call, 'sink', which)) return;
-    count(tally, call, 'sink');
-  }
-}
-
-function count(tally: Tally, { op }: TableCall, fault: Fault): void {
-  const name = `${op}: ${fault}`;
-  tally.set(name, (tally.get(name) ?? 0) + 1);
+  finish(world);
 }

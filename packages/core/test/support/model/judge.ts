@@ -4,7 +4,7 @@ import { TableRecords } from '../../../src/table/table-records.js';
 import { takenFrames } from '../machine.js';
 import type { Attributes } from '../manual-walk/descriptor.js';
 import { brokenRuns, type Enumeration } from '../manual-walk/enumerate.js';
-import { addressOfPage } from '../manual-walk/geometry.js';
+import { addressOfPage, type ManualLevel } from '../manual-walk/geometry.js';
 import { manualWalk } from '../manual-walk/walk.js';
 import { key } from './model.js';
 import { allOf, type World } from './world.js';
@@ -16,9 +16,10 @@ export function judge(world: World): void {
   expectTables(world, found);
   expectFrames(world, found);
   const owed = world.batches.flatMap(({ ranges }) => ranges);
-  world.watch.look();
+  world.watch.look(found.tables);
   world.tlb.expectFresh(owed);
   expectReads(world);
+  expectLeaves(world, found);
 }
 
 /** Every entry of the tables is one of the model's, and the other way round. */
@@ -54,17 +55,20 @@ function expectTables({ frames, model }: World, found: Enumeration): void {
   const records = TableRecords.of(frames);
   const tables = new Map(found.tables.map((table) => [key(table.level, table.page), table]));
   expect(tables.size, 'tables that are reached twice').toBe(found.tables.length);
-  expect([...tables.keys()].sort()).toEqual([...model.tables.keys()].sort());
+  const isSame =
+    tables.size === model.tables.size &&
+    [...tables].every(([name, { pfn, live }]) => {
+      const record = records.find(pfn);
+      return model.tables.get(name) === live && record >= 0 && records.live(record) === live;
+    });
+  if (isSame) return;
   const counts = [...tables].map(([name, { pfn, live }]) => {
     const record = records.find(pfn);
     return { name, live, onRecord: record >= 0 ? records.live(record) : 'none' };
   });
-  expect(counts).toEqual(
-    [...tables.keys()].map((name) => {
-      const live = model.tables.get(name);
-      return { name, live, onRecord: live };
-    }),
-  );
+  const expected = [...model.tables].map(([name, live]) => ({ name, live, onRecord: live }));
+  const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+  expect(counts.sort(byName)).toEqual(expected.sort(byName));
 }
 
 /** Every frame that is allocated is a table that a walk reaches, or one that a batch holds; no other is on record. */
@@ -88,31 +92,96 @@ function expectFrames({ frames, geometry, batches, table }: World, found: Enumer
   expect(stale, 'records of free frames').toEqual([]);
 }
 
-/** A few pages, as the table itself tells them. */
+/** A few pages, as the table itself tells them in every way it can, by a byte in the middle of them. */
 function expectReads(world: World): void {
-  const { geometry, model, table, read64 } = world;
-  const told: object[] = [];
-  const expected: object[] = [];
+  const { geometry, model, table, read64, manual } = world;
+  const shift = BigInt(geometry.pageShift);
+  const inside = 5n;
   for (const page of samplePages(world, 8)) {
     const va = addressOfPage(geometry, page);
     const found = manualWalk(read64, table.root, va, geometry.shape);
-    const { leaf } = table.walk(va);
+    const walk = table.walk(va + inside);
     const [start, entry] = model.at(page) ?? [page, null];
     const isMapped = entry !== null && entry.pfn >= 0;
-    const pa = isMapped ? BigInt(entry.pfn + page - start) << BigInt(geometry.pageShift) : null;
-    expected.push({ va, pa, byBytes: pa, isRun: entry?.isMarked ?? false, rights: rightsOf(found) });
-    const rights = leaf === null ? null : rightsOf({ attributes: leaf.protection });
-    const isRun = leaf !== null && leaf.runShift !== null;
-    told.push({ va, pa: table.translate(va), byBytes: found?.pa ?? null, isRun, rights });
+    const pfn = isMapped ? entry.pfn + page - start : -1;
+    const pa = isMapped ? BigInt(pfn) << shift : null;
+    const level = isMapped ? model.level(entry.level) : null;
+    const rights = found === null ? null : rightsOf(found.attributes);
+    const expected = {
+      pa,
+      byBytes: pa,
+      words: pfn,
+      byWalk: pa,
+      fault: isMapped ? null : 'not-present',
+      leaf: isMapped ? [entry.level, level?.shift, entry.pfn, entry.bits, entry.isMarked] : null,
+      rights,
+    };
+    const { leaf } = walk;
+    const translated = table.translate(va + inside);
+    const told = {
+      pa: translated === null ? null : translated - inside,
+      byBytes: found?.pa ?? null,
+      words: table.translateWords(Number(va >> 32n), Number(va & 0xffff_ffffn)),
+      byWalk: walk.pa === null ? null : walk.pa - inside,
+      fault: walk.fault?.kind ?? null,
+      // Every member of the protection, by the bits that the second writing-down makes of them.
+      leaf:
+        leaf === null
+          ? null
+          : [
+              leaf.level,
+              leaf.leafShift,
+              leaf.pfn,
+              model.bits.encode(leaf.protection),
+              leaf.runShift !== null,
+            ],
+      rights: leaf === null ? null : rightsOf(leaf.protection),
+    };
+    // A plain comparison first: `toEqual` is slow.
+    if (JSON.stringify(told, asText) !== JSON.stringify(expected, asText))
+      expect(told, hex(va)).toEqual(expected);
+    if (found !== null && leaf !== null) {
+      const memory = manual.attributes(model.bits.encode(leaf.protection)).memory;
+      if (memory !== found.attributes.memory) expect.fail(`memory type ${memory} at ${hex(va)}`);
+    }
   }
-  expect(told).toEqual(expected);
 }
+
+/** `leaves` lists what the bytes hold: every leaf once, in order, in runs as long as they can be. */
+function expectLeaves({ geometry, manual, table }: World, found: Enumeration): void {
+  const leaves = found.entries.filter(({ kind }) => kind === 'leaf');
+  let next = 0;
+  let last = null as { va: bigint; pfn: number; level: number; flags: bigint } | null;
+  for (const { va, count, leafShift, level, pfn, pa, flags } of table.leaves()) {
+    const { pages, shift } = geometry.levels[level] as ManualLevel;
+    const first = leaves[next];
+    const start = first === undefined ? null : addressOfPage(geometry, first.page);
+    const isPlaced = va === start && leafShift === shift && pa === BigInt(pfn) << BigInt(geometry.pageShift);
+    if (!isPlaced || count <= 0) {
+      const told = { va, leafShift, pa, count };
+      expect.fail(`leaves() tells ${JSON.stringify(told, asText)} where the next leaf is at ${start}`);
+    }
+    for (let i = 0; i < count; i++, next++) {
+      const leaf = leaves[next];
+      const isSame =
+        leaf?.level === level &&
+        leaf.page === (first?.page ?? -1) + i * pages &&
+        leaf.pfn === pfn + i * pages &&
+        manual.withoutAddress(leaf.entry, level) === flags;
+      if (!isSame) expect.fail(`leaves() at ${hex(va)}: leaf ${i} of ${count} is not what the bytes say`);
+    }
+    const joins = last?.level === level && last.flags === flags && last.va === va && last.pfn === pfn;
+    if (joins) expect.fail(`leaves() at ${hex(va)} goes on where the run before ended`);
+    last = { va: va + (BigInt(count) << BigInt(shift)), pfn: pfn + count * pages, level, flags };
+  }
+  expect(next, 'leaves that were listed').toBe(leaves.length);
+}
+
+const asText = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? hex(value) : value);
 
 type Rights = Omit<Attributes, 'memory' | 'software'>;
 
-function rightsOf(found: { readonly attributes: Rights } | null): Rights | null {
-  if (found === null) return null;
-  const { read, write, execute, user, global, accessed, dirty } = found.attributes;
+function rightsOf({ read, write, execute, user, global, accessed, dirty }: Rights): Rights {
   return { read, write, execute, user, global, accessed, dirty };
 }
 

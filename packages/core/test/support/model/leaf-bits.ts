@@ -21,6 +21,6 @@ export interface LeafBits {
   mark(entry: bigint): bigint;
   /** An entry that the MMU ignores. */
   readonly absent: bigint;
-  /** A present entry that is no leaf: at the last level, or above it. */
-  noLeaf(isLast: boolean): bigint;
+  /** A present entry that is no leaf: at the last level, or above it; `null` where there is none. */
+  noLeaf(isLast: boolean): bigint | null;
 }

@@ -1,4 +1,5 @@
 import type { Model } from './model.js';
+import { Refused } from './refused.js';
 
 /** The frames of a mapping call. */
 export interface ModelFrames {
@@ -8,7 +9,11 @@ export interface ModelFrames {
   isBlock(index: number, pages: number): boolean;
 }
 
-/** Maps pages with the largest leaves that address, frames and cap allow; every slot is empty. */
+/**
+ * Maps pages with the largest leaves that address, frames and cap allow, in address order.
+ *
+ * @throws Refused `EBUSY` at the first slot that is taken; before it tables may have run out.
+ */
 export function mapInto(
   model: Model,
   first: number,
@@ -23,10 +28,12 @@ export function mapInto(
       const isWhole = page >= from && page + level.pages <= to;
       const mayMap = level.mayMap && (level.shift <= maxLeafShift || index === model.geometry.last);
       if (isWhole && mayMap && frames.isBlock(page - first, level.pages)) {
+        if (model.entries.has(page)) throw new Refused('EBUSY');
         dropTables(model, index + 1, page);
         model.put(page, { level: index, pfn: frames.at(page - first), bits, isMarked: false });
         continue;
       }
+      if (model.entries.get(page)?.level === index) throw new Refused('EBUSY');
       if (!model.hasTable(index + 1, page)) model.addTable(index + 1, page);
       fill(index + 1, Math.max(page, from), Math.min(page + level.pages, to));
     }

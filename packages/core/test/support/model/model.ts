@@ -2,6 +2,7 @@ import type { Geometry, ManualLevel } from '../manual-walk/geometry.js';
 import { arm64Bits } from './arm64-bits.js';
 import type { LeafBits } from './leaf-bits.js';
 import { riscv64Bits } from './riscv64-bits.js';
+import { x86Bits } from './x86-bits.js';
 
 /** What the model keeps of an entry that is not empty and no table. */
 export interface ModelEntry {
@@ -31,7 +32,7 @@ export class Model {
 
   constructor(geometry: Geometry) {
     this.geometry = geometry;
-    this.bits = geometry.shape.architecture === 'arm64' ? arm64Bits(geometry) : riscv64Bits();
+    this.bits = bitsOf(geometry);
     this.tables.set(key(0, 0), 0);
   }
 
@@ -130,6 +131,17 @@ export class Model {
     const live = this.tables.get(name);
     if (live === undefined) throw new Error(`the model has no table ${name}`);
     this.tables.set(name, live + by);
+  }
+}
+
+function bitsOf(geometry: Geometry): LeafBits {
+  switch (geometry.shape.architecture) {
+    case 'arm64':
+      return arm64Bits(geometry);
+    case 'riscv64':
+      return riscv64Bits();
+    case 'x86-64':
+      return x86Bits(geometry);
   }
 }
 

@@ -61,7 +61,10 @@ function change(
     case 'map': {
       const frames = framesOf(call.frames, call.pages);
       if (highestFrame(call.frames, call.pages) >= geometry.frameLimit) throw new Refused('EINVAL');
-      if (isOwed(first, call.pages) || model.within(first, end).length > 0) throw new Refused('EBUSY');
+      if (isOwed(first, call.pages)) throw new Refused('EBUSY');
+      // Page by page it is exact which comes first, the slot that is taken or the table that is missing.
+      const isExact = call.maxLeafShift === geometry.pageShift;
+      if (!isExact && model.within(first, end).length > 0) throw new Refused('EBUSY');
       return mapInto(model, first, call.pages, frames, model.bits.encode(call.protection), call.maxLeafShift);
     }
     case 'unmap':
@@ -73,6 +76,7 @@ function change(
       if (call.reclaim) reclaimTables(model, first, end);
       return undefined;
     case 'protect':
+      // What the MMU ignores stays as it is, whole.
       if (!call.split && cutsLeaf(model, first, end)) throw new Refused('EINVAL');
       return protect(model, first, end, call.fields);
     case 'split':

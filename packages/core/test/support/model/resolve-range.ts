@@ -6,6 +6,9 @@ import type { Model } from './model.js';
 /** Visits of a callback, and pages that a list of frames names, are never more. */
 const MOST_PAGES = 17_000;
 
+/** Pages that tables are prepared for, or counted, are never more: the model does it one by one. */
+const MOST_PREPARED = 300_000;
+
 /** Anchors below this are places. */
 const PLACES = 8;
 
@@ -19,7 +22,7 @@ function places({ geometry }: Model): number[] {
 
 /** The level whose leaf size a draft is about; most often the one above the last. */
 function unitLevel({ levels, last }: Geometry, cap: number): number {
-  const above = cap === 7 ? 3 : cap === 6 ? 2 : 1;
+  const above = cap === 7 || cap === 5 ? 4 : cap === 6 ? 2 : 1;
   for (let level = Math.max(0, last - above); level < last; level++) if (levels[level]?.mayMap) return level;
   return last;
 }
@@ -66,11 +69,15 @@ export function rangeOf(model: Model, draft: Draft): CallRange | null {
   const pages = Math.max(1, sizes[size] as number);
   const isAligned = size >= 4 && (offset > -2 || pages > MOST_PAGES);
   const first = isAligned ? base - (((base % unit) + unit) % unit) : base + offset;
-  const isVisit = draft.op === 'applyToRange' || draft.op === 'applyToExisting';
-  const range = { first, pages: isVisit ? Math.min(pages, MOST_PAGES) : pages };
+  const range = { first, pages: Math.min(pages, mostPages(draft)) };
   // Beside a sign-extended range are the addresses of its other end.
   if (geometry.shape.upper === 'sign' && (first < 0 || first >= geometry.pages)) return null;
   return range;
+}
+
+function mostPages({ op }: Draft): number {
+  if (op === 'applyToRange' || op === 'applyToExisting') return MOST_PAGES;
+  return op === 'prepare' || op === 'tablesNeeded' ? MOST_PREPARED : Number.POSITIVE_INFINITY;
 }
 
 /**

@@ -1,8 +1,9 @@
 import { hex, VmError } from '@vmarea/core';
 import { expect } from 'vitest';
-import { fingerprint, takenFrames } from '../machine.js';
+import { takenFrames } from '../machine.js';
 import { addressOfPage } from '../manual-walk/geometry.js';
 import { type Seen, Thrown } from './apply.js';
+import type { Begun, Outcome } from './begun.js';
 import { type Call, isRaw, type TableCall } from './call.js';
 import { expectFlushes } from './flush-laws.js';
 import { judge, samplePages } from './judge.js';
@@ -10,16 +11,12 @@ import type { Model } from './model.js';
 import { perform, type SlotSeen } from './perform.js';
 import { type Prediction, predict } from './predict.js';
 import { writeRaw } from './raw.js';
+import { reachedBy } from './reached.js';
+import { expectFreeUntouched, expectUnchanged, stateOf } from './state.js';
 import { allOf, isOwed, noteWaiting, type World } from './world.js';
 
 /** Leaves whose translations a TLB is asked for after each step. */
 const CACHED_LEAVES = 24;
-
-/** What came of a call: what it returned, or why it was refused. */
-export interface Outcome {
-  readonly refusal: string | null;
-  readonly result: unknown;
-}
 
 /** Runs a call and says what came of it; errors that are nobody's pass through. */
 export function outcomeOf(call: () => unknown, expected: readonly unknown[] = []): Outcome {
@@ -33,18 +30,8 @@ export function outcomeOf(call: () => unknown, expected: readonly unknown[] = []
   }
 }
 
-/** Everything that a refused call must leave alone: memory, allocator, records, and what the batches owe. */
-export function stateOf(world: World): string {
-  const owed = world.batches.map(({ isPending, ranges, tables }) => [
-    isPending,
-    tables,
-    ...ranges.map(({ va, bytes }) => `${hex(va)}+${bytes}`),
-  ]);
-  return `${fingerprint(world)} ${JSON.stringify(owed)}`;
-}
-
 /** What the model says of a call in this world. */
-export function predictIn(world: World, call: TableCall): Prediction {
+function predictIn(world: World, call: TableCall): Prediction {
   world.model.frames = world.frames.stats().free;
   return predict(world.model, call, (first, pages) => isOwed(world, first, pages));
 }
@@ -59,38 +46,66 @@ export function step(world: World, call: Call): void {
   } else {
     make(world, call);
   }
+  finish(world);
+}
+
+/** Judges a world after a call, and lets the caches walk. */
+export function finish(world: World): void {
   judge(world);
   world.tlb.fill(samplePages(world, CACHED_LEAVES).map((page) => addressOfPage(world.geometry, page)));
 }
 
 function make(world: World, call: TableCall): void {
-  const expected = predictIn(world, call);
-  const before = expected.refusal === null ? null : stateOf(world);
-  const takenBefore = takenFrames(world.frames);
-  const flushesBefore = world.flushes.length;
-  const heldBefore = world.batches.map(({ tables }) => tables);
-  world.tlb.named.clear();
+  const begun = begin(world, call);
   const seen: SlotSeen[] = [];
   const outcome = outcomeOf(() => perform({ ...stageOf(world), onVisit: (slot) => seen.push(slot) }, call));
+  settle(world, call, begun, outcome, seen);
+}
+
+/** Looks at what is there before a call. */
+export function begin(world: World, call: TableCall): Begun {
+  const { batches, flushes } = world;
+  world.tlb.named.clear();
+  return {
+    expected: predictIn(world, call),
+    before: stateOf(world),
+    flushes: flushes.length,
+    held: batches.map(({ tables }) => tables),
+    owed: batches.map(({ ranges }) => ranges.length),
+    isOwed: 'first' in call && isOwed(world, call.first, call.pages),
+  };
+}
+
+/** Judges what came of a call, and takes it over into the model. */
+export function settle(
+  world: World,
+  call: TableCall,
+  begun: Begun,
+  outcome: Outcome,
+  seen: readonly SlotSeen[],
+): void {
+  const { expected, before } = begun;
   if (!(outcome.refusal === 'ENOMEM' && mayRunOut(world, call, expected))) {
     expect(outcome.refusal, 'the call').toBe(expected.refusal);
   }
   const taken = takenFrames(world.frames);
-  const freed = [...takenBefore].filter((pfn) => !taken.has(pfn));
+  const freed = [...before.taken].filter((pfn) => !taken.has(pfn));
   expect(
     freed.filter((pfn) => !world.tlb.named.has(pfn)),
     'frames freed that no flush named',
   ).toEqual([]);
   world.watch.keep(taken);
+  for (const what of reachedBy(world, call, begun, outcome)) world.onReached(what);
   if (outcome.refusal !== null) {
-    expect(stateOf(world), 'what a refused call leaves').toBe(before);
+    expectUnchanged(world, before, 'what a refused call leaves');
     return;
   }
+  expectFreeUntouched(world, before, taken);
   expect(outcome.result, 'what the call returns').toEqual(expected.result);
   expectSeen(world, call, expected.seen, seen);
-  expectFlushes(world, call, expected.after, world.flushes.length - flushesBefore);
+  expectFlushes(world, call, begun, world.flushes.length - begun.flushes);
   if ('batch' in call && call.batch >= 0) {
-    noteWaiting(world, expected.after, call.batch, heldBefore[call.batch] as number);
+    noteWaiting(world, expected.after, call.batch, begun.held[call.batch] as number);
   }
   world.model = expected.after;
 }
@@ -102,7 +117,9 @@ export function stageOf({ table, geometry, batches, model }: World): Parameters<
 
 /** True when a call that is wrong in another way too may meet the lack of frames first. */
 function mayRunOut({ model, frames, geometry }: World, call: TableCall, { refusal }: Prediction): boolean {
-  if (refusal === null || !('pages' in call)) return false;
+  if (refusal === null || refusal === 'ERANGE' || !('pages' in call)) return false;
+  // Page by page it is said exactly what is met first.
+  if (call.op === 'map' && call.maxLeafShift === geometry.pageShift) return false;
   const smallest = (model.geometry.levels[geometry.last]?.tablePages ?? 1) as number;
   return frames.stats().free < Math.ceil(call.pages / smallest) + 2 * geometry.levels.length;
 }

@@ -3,7 +3,7 @@ import type { ShapedFormat } from '../../formats/index.js';
 import { BreakWatch } from '../break-watch.js';
 import { machine } from '../machine.js';
 import type { Manual } from '../manual-walk/descriptor.js';
-import { type Enumeration, enumerate } from '../manual-walk/enumerate.js';
+import { type Enumeration, Enumerator } from '../manual-walk/enumerate.js';
 import { type Geometry, geometryOf } from '../manual-walk/geometry.js';
 import { manualOf, type Read64 } from '../manual-walk/walk.js';
 import { Tlb } from '../tlb.js';
@@ -17,6 +17,7 @@ export interface World extends ReturnType<typeof machine> {
   readonly geometry: Geometry;
   readonly manual: Manual;
   readonly read64: Read64;
+  readonly enumerator: Enumerator;
   readonly tlb: Tlb;
   readonly watch: BreakWatch;
   readonly batches: readonly FlushBatch[];
@@ -26,16 +27,26 @@ export interface World extends ReturnType<typeof machine> {
   model: Model;
   /** Called at every flush, before the caches forget anything; it may throw. */
   onFlush: () => void;
+  /** Called before a frame is given out; `false` makes that fail. */
+  onAllocate: () => boolean;
+  /** Frames that were given out since it was emptied. */
+  readonly given: Set<number>;
+  /** Told of what calls have reached that a test must reach. */
+  onReached: (what: string) => void;
 }
 
-/** Makes an empty table of a format with everything that judges it. */
-export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0): World {
+/**
+ * Makes an empty table of a format with everything that judges it.
+ *
+ * @param spare - frames for tables beside the root; enough for everything by default.
+ */
+export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?: number): World {
   const geometry = geometryOf(shape);
   const manual = manualOf(geometry);
   const tlb = new Tlb(format);
   tlb.refills = true;
   const watch = new BreakWatch(format, geometry);
-  const state = { onFlush: () => {} };
+  const state = { onFlush: () => {}, onAllocate: () => true, onReached: (_: string) => {} };
   const sink: FlushSink = {
     flush(va, bytes, leafShift, tablesFreed) {
       state.onFlush();
@@ -43,18 +54,32 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0): World 
       watch.flush(va, bytes);
     },
   };
-  const frames = FRAMES[shape.granule] as number;
+  const rootBytes = 8 * 2 ** (geometry.levels[0]?.bits ?? 0);
+  const rootFrames = Math.max(1, rootBytes / 2 ** geometry.pageShift);
+  const frames = spare === undefined ? (FRAMES[shape.granule] as number) : rootFrames + spare;
   const highest = geometry.frameLimit - frames;
-  const base = BigInt(Math.min(baseFrame, highest)) << BigInt(geometry.pageShift);
+  // With hardly any frames a root of several has to be where it may stand.
+  const first = spare === undefined ? baseFrame : baseFrame - (baseFrame % rootFrames);
+  const base = BigInt(Math.min(first, highest)) << BigInt(geometry.pageShift);
   const made = machine(format, frames, base, sink);
-  const read64 = reader(made.memory.bytesAt(base, frames * made.pageBytes), base);
+  const given = new Set<number>();
+  const allocate = made.frames.tryAllocate.bind(made.frames);
+  made.frames.tryAllocate = (order = 0) => {
+    const pfn = state.onAllocate() ? allocate(order) : -1;
+    if (pfn >= 0) for (let i = 0; i < 2 ** order; i++) given.add(pfn + i);
+    return pfn;
+  };
+  const bytes = made.memory.bytesAt(base, frames * made.pageBytes);
+  const read64 = reader(bytes, base);
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  const enumerator = new Enumerator({ words, base }, geometry, manual);
   Object.assign(tlb, { memory: made.memory, frames: made.frames, root: made.table.root });
-  const enumerateNow = (): Enumeration => enumerate(read64, made.table.root, geometry, manual);
-  Object.assign(watch, { memory: made.memory, reachable: () => enumerateNow().tables });
+  Object.assign(watch, { memory: made.memory, reachable: () => enumerator.read(made.table.root).tables });
   const batches = [made.table.batch(), made.table.batch()];
   const model = new Model(geometry);
   const waiting: [number, number][][] = [[], []];
-  return Object.assign(state, made, { geometry, manual, read64, tlb, watch, batches, waiting, model });
+  const judges = { geometry, manual, read64, enumerator, tlb, watch };
+  return Object.assign(state, made, judges, { batches, waiting, model, given });
 }
 
 /** Reads words of the bytes of all tables; far quicker than `memory.read64`. */
@@ -68,8 +93,8 @@ function reader(bytes: Uint8Array, base: bigint): Read64 {
 }
 
 /** All that stands in a world's tables. */
-export function allOf({ read64, table, geometry, manual }: World): Enumeration {
-  return enumerate(read64, table.root, geometry, manual);
+export function allOf({ enumerator, table }: World): Enumeration {
+  return enumerator.read(table.root);
 }
 
 /** True when a batch of the world owes a flush for a page of a range, or holds a table that translated one. */

@@ -1,0 +1,63 @@
+import type { Protection } from '@vmarea/core';
+import { ones } from '../manual-walk/descriptor.js';
+import type { Geometry } from '../manual-walk/geometry.js';
+import type { LeafBits } from './leaf-bits.js';
+
+const WRITE = 2n;
+const USER = 4n;
+const ACCESSED = 32n;
+const DIRTY = 64n;
+const GLOBAL = 256n;
+const NO_EXECUTE = ones(63, 63);
+/** PWT, PCD and PAT of an entry that maps 4 KiB, by type: the lowest index of Linux's PAT that has it. */
+const TYPES: readonly (readonly [Protection['memory'], bigint])[] = [
+  ['normal', 0n],
+  ['write-combining', 8n],
+  ['device', 16n],
+  ['uncached', 24n],
+  ['write-protected', 128n + 8n],
+  ['write-through', 128n + 24n],
+];
+const CACHING = 128n + 24n;
+/** The bits that a protection decides. */
+const OWNED = WRITE | USER | GLOBAL | NO_EXECUTE | CACHING;
+
+function rights(p: Omit<Protection, 'extra' | 'accessed' | 'dirty'>): bigint {
+  let bits = (TYPES.find(([type]) => type === p.memory) as (typeof TYPES)[number])[1];
+  if (p.write) bits |= WRITE;
+  if (p.user) bits |= USER;
+  if (p.global) bits |= GLOBAL;
+  if (!p.execute) bits |= NO_EXECUTE;
+  return bits;
+}
+
+/** x86-64: everything readable; dirty goes with the right to write, since the two apart are a shadow stack. */
+export function x86Bits({ shape }: Geometry): LeafBits {
+  return {
+    encode: (p) => rights(p) | (p.accessed ? ACCESSED : 0n) | (p.dirty ? DIRTY : 0n) | p.extra,
+    protect(bits, fields) {
+      const after = {
+        read: true,
+        write: (bits & WRITE) !== 0n,
+        execute: (bits & NO_EXECUTE) === 0n,
+        user: (bits & USER) !== 0n,
+        global: (bits & GLOBAL) !== 0n,
+        memory: (TYPES.find(([, caching]) => caching === (bits & CACHING)) as (typeof TYPES)[number])[0],
+        ...fields,
+      };
+      if (!after.read) return null;
+      const isSealed = (bits & WRITE) !== 0n && !after.write;
+      return ((bits & ~OWNED) | rights(after)) & ~(isSealed ? DIRTY : 0n);
+    },
+    withoutUse: (bits) => bits & ~(ACCESSED | DIRTY),
+    merge: (a, b) => a | (b & (ACCESSED | DIRTY)),
+    use: (bits, accessed, dirty) =>
+      (bits & ~(ACCESSED | DIRTY)) | (accessed ? ACCESSED : 0n) | (dirty ? DIRTY : 0n),
+    // 11:9 and 58:52 are ignored, 62:59 too without protection keys.
+    software: [9, 10, 11, 52, 55, 58, 59, 62].map((bit) => ones(bit, bit)),
+    mark: (entry) => entry,
+    absent: 0x1234_5678_9abc_def0n,
+    // With 52 bits of address every present entry of the last level is a leaf; with fewer some are reserved.
+    noLeaf: (isLast) => (!isLast ? 0x1_0003n : shape.large ? null : ones(51, 51) | 1n),
+  };
+}

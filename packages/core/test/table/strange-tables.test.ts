@@ -1,0 +1,252 @@
+import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../formats/arm64.js';
+import { riscv64 } from '../formats/riscv64.js';
+import { entryAt, sizes } from '../support/entries.js';
+import { fingerprint, machine } from '../support/machine.js';
+import { thrown } from '../support/thrown.js';
+
+/* Tables that no call of the engine made: odd marks, restrictions in table entries, tables linked twice. */
+
+const WRITE = protection({ write: true, global: true, execute: true });
+const MiB = 1024 * 1024;
+const GiB = 1024 * MiB;
+const arm = arm64({ granule: 4, vaBits: 48 });
+const low = arm64({ granule: 4, vaBits: 39, half: 'ttbr0' });
+const riscv = riscv64(3);
+const BASE = 0xffff000000000000n;
+const CONT = 1n << 52n;
+
+describe('collapse', () => {
+  it('keeps a table whose entry forbids what its leaves allow', () => {
+    for (const bits of [1n << 59n, 1n << 62n]) {
+      const { table, memory } = machine(arm);
+      table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
+      const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
+      memory.write64(pmd.address, pmd.entry | bits);
+      const before = table.walk(BASE).permissions;
+      expect(table.collapse(BASE, 2 * MiB)).toBe(0);
+      expect(table.walk(BASE).permissions).toEqual(before);
+      memory.write64(pmd.address, pmd.entry);
+      expect(table.collapse(BASE, 2 * MiB)).toBe(1);
+    }
+  });
+
+  it('knows its own tables, which forbid what Linux makes all of them forbid', () => {
+    // arm64's table entries carry UXNTable: no page below may be executed by user mode, block or not.
+    const { table } = machine(arm);
+    table.mapRange(BASE, 0n, 2 * MiB, protection({ user: true, execute: true }), { maxLeafShift: 12 });
+    expect(table.collapse(BASE, 2 * MiB)).toBe(1);
+  });
+
+  it('never takes an entry that the MMU ignores for a leaf', () => {
+    const { table, memory } = machine(riscv);
+    table.mapRange(0n, 0n, GiB, WRITE);
+    table.split(0n, 4096);
+    const { address, entry } = entryAt(table, BigInt(2 * MiB));
+    memory.write64(address, entry & ~0x3ffn);
+    expect(table.collapse(0n, GiB)).toBe(1);
+    expect(table.translate(BigInt(2 * MiB))).toBeNull();
+    expect(sizes(table)).toEqual([
+      [0n, 21, 1],
+      [BigInt(4 * MiB), 21, 510],
+    ]);
+  });
+});
+
+describe('a run whose marks are not whole', () => {
+  function marked(unmarked: readonly number[]) {
+    const made = machine(low);
+    made.table.mapRange(0n, 0x4000_0000n, 32 * MiB, WRITE, { maxLeafShift: 21 });
+    for (let block = 0; block < 16; block++) {
+      const { address, entry } = entryAt(made.table, BigInt(block * 2 * MiB));
+      if (!unmarked.includes(block)) made.memory.write64(address, entry | CONT);
+    }
+    return made;
+  }
+
+  it.each([[[0]], [[1]], [[0, 1]], [[5]]])('loses what is named, and nothing else (%j)', (unmarked) => {
+    const { table } = marked(unmarked);
+    table.unmap(BigInt(MiB), 3 * MiB);
+    for (let at = 0; at < 32; at++) {
+      const here = table.translate(BigInt(at * MiB));
+      expect(here, `${at} MiB`).toBe(at >= 1 && at < 4 ? null : BigInt(0x4000_0000 + at * MiB));
+    }
+  });
+
+  it('is split to its end', () => {
+    const { table } = marked([1]);
+    table.split(0n, 8 * MiB);
+    expect(sizes(table).map(([, shift, count]) => [shift, count])).toEqual([
+      [12, 2048],
+      [21, 12],
+    ]);
+  });
+});
+
+describe('protect', () => {
+  it('passes over a reserved entry, whatever stands before it', () => {
+    const { table, memory } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
+    table.map(BASE, [1, 2, 3], WRITE);
+    const { address, entry } = entryAt(table, BASE + 0x1000n);
+    memory.write64(address, entry | (1n << 45n));
+    table.protect(BASE, 3 * 4096, { write: false });
+    expect(memory.read64(address)).toBe(entry | (1n << 45n));
+    expect(table.walk(BASE + 0x2000n).leaf?.protection.write).toBe(false);
+  });
+
+  it('refuses a complete protection that no leaf has, and members that are none', () => {
+    const { table } = machine(riscv);
+    const call = (fields: object) => thrown(() => table.protect(0n, 4096, fields));
+    expect(call(protection({ read: false, write: true }))).toBe(
+      'EINVAL: write without read is a reserved encoding',
+    );
+    expect(call({ dirty: false })).toMatch(
+      /^EINVAL: dirty is no protection; a change of protection keeps it/,
+    );
+    expect(call({ toString: () => '' })).toMatch(/^EINVAL: the protection has toString/);
+    expect(thrown(() => table.protect(0n, 4096, {}, { split: 'no' as never }))).toMatch(
+      /^EINVAL: split is 'no'/,
+    );
+    expect(thrown(() => table.unmap(0n, 4096, { reclaim: 0 as never }))).toMatch(/^EINVAL: reclaim is 0/);
+  });
+});
+
+describe('a slot', () => {
+  it('takes only words, and only whole protections', () => {
+    const { table, memory, frames } = machine(riscv);
+    table.map(0n, [7], WRITE);
+    const before = fingerprint({ memory, frames });
+    for (const word of [undefined, null, Number.NaN, 'x', 2 ** 40, 0.5]) {
+      const call = () => table.applyToRange(0n, 4096, (slot) => slot.set(word as number, 0));
+      expect(thrown(call), String(word)).toMatch(
+        /^EINVAL at 0x0000000000000000: the PTE entry cannot become the words/,
+      );
+    }
+    for (const rights of [undefined, null, {}]) {
+      expect(thrown(() => table.applyToRange(0n, 4096, (slot) => slot.setLeaf(1, rights as never)))).toMatch(
+        /^EINVAL/,
+      );
+    }
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+
+  it('sees what a protection says now', () => {
+    const { table } = machine(riscv);
+    const rights = { ...WRITE };
+    table.applyToRange(0n, 8192, (slot) => {
+      rights.write = slot.page === 0;
+      slot.setLeaf(slot.page, rights);
+    });
+    expect([0n, 4096n].map((va) => table.walk(va).leaf?.protection.write)).toEqual([true, false]);
+  });
+
+  it('takes no table, where tables and leaves look alike', () => {
+    const [root, pmd, pte] = riscv.levels;
+    if (root?.leaf == null || pmd?.leaf == null || pte == null)
+      throw new Error('riscv64 has leaves everywhere');
+    const lax = { ...pmd.leaf, rules: [] };
+    const format = { ...riscv, levels: [root, { ...pmd, leaf: lax }, pte] };
+    const memory = PhysicalMemory.create({ bytes: 1 << 18 });
+    const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
+    table.mapRange(0n, 0n, 2 * MiB, WRITE);
+    const call = () => table.applyToRange(0n, 2 * MiB, (slot) => slot.set(1, 0), { blocks: 'visit' });
+    expect(thrown(call)).toMatch(/cannot become 0x0000000000000001/);
+  });
+
+  it('that was kept from a callback that threw cannot be set', () => {
+    const { table } = machine(riscv);
+    let kept: { set(lo: number, hi: number): void } | undefined;
+    const call = () =>
+      table.applyToRange(0n, 4096, (slot) => {
+        kept = slot;
+        throw new Error('broken');
+      });
+    expect(call).toThrow('broken');
+    expect(thrown(() => kept?.set(0, 0))).toMatch(/kept after its callback/);
+  });
+});
+
+describe('a table that is linked twice', () => {
+  function linked() {
+    const made = machine(riscv);
+    const { table, memory } = made;
+    table.map(0n, [7, 8], WRITE);
+    const pmd = table.walk(0n).steps[1] as { address: bigint; entry: bigint };
+    memory.write64(pmd.address + 8n, pmd.entry);
+    return made;
+  }
+
+  it('is flushed in both places', () => {
+    const { table, flushes } = linked();
+    table.protect(0n, 4 * MiB, { write: false });
+    table.unmap(0n, 4 * MiB);
+    expect(flushes.map(({ va, bytes }) => [va, bytes])).toEqual([
+      [0n, BigInt(4 * MiB)],
+      [0n, BigInt(4 * MiB)],
+    ]);
+  });
+
+  it('is not split, nor shown, through both links at once', () => {
+    const { table, memory, frames } = linked();
+    table.mapRange(BigInt(GiB), 0n, 2 * MiB, WRITE);
+    const before = fingerprint({ memory, frames });
+    const twice = /^EINVAL at 0x0000000000200000: a table that translates this was met in the range before/;
+    expect(thrown(() => table.unmap(0n, GiB + MiB))).toMatch(twice);
+    expect(thrown(() => table.applyToExisting(0n, 4 * MiB, () => undefined))).toMatch(twice);
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+});
+
+describe('a frame that somebody else frees', () => {
+  it('while it waits in a batch: done tells, and is done', () => {
+    const { table, frames } = machine(riscv);
+    table.map(0n, [7], WRITE);
+    const pte = table.walk(0n).steps[2]?.table as bigint;
+    const batch = table.batch();
+    table.unmap(0n, 4096, { batch, reclaim: true });
+    frames.free(Number(pte >> 12n));
+    expect(thrown(() => batch.done())).toMatch(/^EINVAL: the table in frame 0x[0-9a-f]+ was freed behind/);
+    expect(batch.isPending).toBe(false);
+    expect(frames.stats().allocated).toBe(1);
+    table.destroy();
+  });
+
+  it('in the sink: the call is done, and says so', () => {
+    const made: ReturnType<typeof machine> = machine(riscv, 64, 0n, {
+      flush: (_va, _bytes, _leafShift, tables) => {
+        if (tables[0] !== undefined) made.frames.free(tables[0]);
+      },
+    });
+    made.table.map(0n, [7], WRITE);
+    expect(thrown(() => made.table.unmap(0n, 4096, { reclaim: true }))).toMatch(/was freed behind/);
+    expect(made.table.walk(0n).steps).toHaveLength(1);
+    expect(made.frames.stats().allocated).toBe(1);
+  });
+});
+
+it('a batch keeps its ranges on one side of the canonical hole, and takes 20,000 of them in no time', () => {
+  const { table, flushes } = machine(riscv, 256);
+  const middle = 1n << 38n;
+  const upper = (1n << 64n) - middle;
+  table.map(middle - 4096n, [1], WRITE);
+  table.map(upper, [2], WRITE);
+  const batch = table.batch();
+  table.unmap(upper, 4096, { batch });
+  table.unmap(middle - 4096n, 4096, { batch });
+  expect(batch.ranges).toEqual([
+    { va: middle - 4096n, bytes: 4096n },
+    { va: upper, bytes: 4096n },
+  ]);
+  batch.done();
+  expect(flushes).toHaveLength(2);
+  table.mapRange(0n, 0n, 40_000 * 4096, WRITE, { maxLeafShift: 12 });
+  // Every other page, from both ends in turn.
+  for (let i = 0; i < 20_000; i++) {
+    const page = i % 2 === 0 ? i : 40_000 - i - 1;
+    table.unmap(BigInt(page * 4096), 4096, { batch });
+  }
+  expect(batch.ranges).toHaveLength(20_000);
+  expect(thrown(() => table.map(0n, [1], WRITE))).toMatch(/^EBUSY/);
+  batch.done();
+});
