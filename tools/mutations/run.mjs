@@ -51,15 +51,24 @@ for (const group of ['packages', 'apps']) {
  * @returns {string | null} the name of the first test that fails.
  */
 function firstFailureOf(which) {
+  const output = join(copy, 'report.json');
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const chosen = ['run', '--project', '@vmarea/core', '--bail', '1', '--reporter', 'json'];
-  const { status, stdout } = spawnSync(process.execPath, [vitest, ...chosen, ...which], {
+  const chosen = [
+    'run',
+    '--project',
+    '@vmarea/core',
+    '--bail',
+    '1',
+    '--reporter',
+    'json',
+    `--outputFile=${output}`,
+  ];
+  const { status } = spawnSync(process.execPath, [vitest, ...chosen, ...which], {
     cwd: copy,
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
+    stdio: 'ignore',
   });
   if (status === 0) return null;
-  const report = JSON.parse(stdout.slice(stdout.indexOf('{"numTotal')));
+  const report = JSON.parse(readFileSync(output, 'utf8'));
   for (const file of report.testResults) {
     const failed = file.assertionResults.find(
       (/** @type {{ status: string, fullName: string }} */ test) => test.status === 'failed',

@@ -208,6 +208,30 @@ describe('applyToRange', () => {
   });
 });
 
+describe('different changes of equal entries', () => {
+  it('are broken one by one: what one needs says nothing of the next', () => {
+    // As arm64 has it: another memory type needs a break, other rights do not.
+    const memoryType = 7 << 2;
+    const format = {
+      ...arm,
+      needsBreak: (before: { lo: number }, after: { lo: number }) =>
+        ((before.lo ^ after.lo) & memoryType) !== 0,
+    };
+    const atFlush: boolean[] = [];
+    const made: ReturnType<typeof machine> = machine(format, 64, 0n, {
+      flush: () =>
+        atFlush.push(...[0n, 1n, 2n, 3n].map((page) => made.table.translate(BASE + page * 4096n) !== null)),
+    });
+    const { table } = made;
+    table.map(BASE, [1, 2, 3, 4], WRITE);
+    table.applyToExisting(BASE, 4 * 4096, (slot) =>
+      slot.setLeaf(slot.pfn, protection({ global: true, memory: slot.page % 2 === 0 ? 'normal' : 'device' })),
+    );
+    expect(atFlush).toEqual([true, false, true, false]);
+    expect([...table.leaves()].map((run) => run.count)).toEqual([1, 1, 1, 1]);
+  });
+});
+
 describe('applyToExisting', () => {
   it('passes over empty entries and missing tables, and makes none', () => {
     const { table, frames, flushes } = machine(arm);
