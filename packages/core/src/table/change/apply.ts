@@ -5,11 +5,12 @@ import type { Bank } from '../../memory/bank.js';
 import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
 import { addressOf, type PageRange } from '../page-range.js';
-import { type ChangeSet, changing, type Span } from './change-set.js';
+import { type ChangeSet, changing } from './change-set.js';
 import { applyCut, type Cutter } from './cut.js';
 import { linkedTwice } from './find.js';
 import { partAtRuns, wholeOf } from './runs.js';
 import { EntrySlot, type SlotVisitor } from './slot.js';
+import type { Span } from './span.js';
 
 /**
  * Calls back with the entries of a range, one visit per table.

@@ -5,7 +5,6 @@ import {
   freedByOthers,
   freeHeldTables,
   freeTables,
-  isPresent,
   newTable,
   refuseOwed,
   type TableContext,
@@ -13,36 +12,9 @@ import {
 } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
 import type { PageRange } from '../page-range.js';
-import { BreakTest } from './break-test.js';
+import { compare } from './compare.js';
 import { countLive } from './run-loops.js';
-
-/** Adjacent entries of one table. */
-export interface Span {
-  readonly level: LevelPlan;
-  readonly bank: Bank;
-  /** Index of the first entry's low word in `bank.words`. */
-  readonly at: number;
-  /** Number of entries. */
-  readonly count: number;
-  /** Record of the table; -1 when it is not counted. */
-  readonly record: number;
-  /** First page that the entries translate, counted from the start of the root's range. */
-  readonly page: number;
-}
-
-/** A table below the root that a range reaches into, and the entry that points to it. */
-export interface Link {
-  readonly pfn: number;
-  readonly level: number;
-  readonly bank: Bank;
-  /** Where the entry that points to it stands. */
-  readonly parent: Bank;
-  readonly at: number;
-  readonly parentRecord: number;
-  /** The part of the range inside it. */
-  readonly page: number;
-  readonly pages: number;
-}
+import type { Link, Span } from './span.js';
 
 /** One change of a call. */
 interface Change {
@@ -158,61 +130,15 @@ export class ChangeSet {
     const { level, bank, at, count, record, page } = span;
     const context = this.#context;
     const { words } = bank;
-    const { mask, value } = context.plan.format.present;
     const saved = words.slice(at, at + 2 * count);
-    const test = new BreakTest(context, level);
-    let during: Int32Array | null = null;
-    let first = -1;
-    let last = -1;
-    let written = 0;
-    let grew = 0;
-    for (let i = 0; i < 2 * count; i += 2) {
-      const lo = saved[i] as number;
-      const hi = saved[i | 1] as number;
-      const newLo = after[i] as number;
-      const newHi = after[i | 1] as number;
-      if (((lo ^ newLo) | (hi ^ newHi)) === 0) continue;
-      written++;
-      if ((lo | hi) === 0) grew++;
-      else if ((newLo | newHi) === 0) grew--;
-      if ((((lo & mask.lo) ^ value.lo) | ((hi & mask.hi) ^ value.hi)) !== 0) {
-        if (context.owed.size > 0 && isPresent(context, newLo, newHi)) {
-          refuseOwed(context, { first: page + (i / 2) * level.pages, pages: level.pages });
-        }
-        continue;
-      }
-      if (first < 0) first = i;
-      last = i;
-      if (test.isNeeded(lo, hi, newLo, newHi)) {
-        during ??= after.slice();
-        during[i] = 0;
-        during[i | 1] = 0;
-      }
-    }
+    const { written, grew, during, first, end } = compare(context, span, saved, after);
     if (written === 0) return;
     this.#changes.push({ bank, at, count, saved, record, grew });
     words.set(during ?? after, at);
     context.counters.entriesWritten += written;
     context.records?.add(record, grew);
-    if (first >= 0)
-      this.widen(page + (first / 2) * level.pages, ((last - first) / 2 + 1) * level.pages, level.shift);
+    if (end > 0) this.widen(page + first * level.pages, (end - first) * level.pages, level.shift);
     if (during !== null) this.#broken.push({ bank, at, during, after });
-  }
-
-  /** True when giving a run of entries new words needs a break for one of them. */
-  needsBreak(span: Span, after: Int32Array): boolean {
-    const { level, bank, at, count } = span;
-    const { words } = bank;
-    const test = new BreakTest(this.#context, level);
-    for (let i = 0; i < 2 * count; i += 2) {
-      const lo = words[at + i] as number;
-      const hi = words[at + i + 1] as number;
-      const newLo = after[i] as number;
-      const newHi = after[i + 1] as number;
-      if (lo === newLo && hi === newHi) continue;
-      if (isPresent(this.#context, lo, hi) && test.isNeeded(lo, hi, newLo, newHi)) return true;
-    }
-    return false;
   }
 
   /**

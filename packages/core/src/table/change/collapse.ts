@@ -6,8 +6,9 @@ import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } fro
 import type { OwedFlushes } from '../flush-batch.js';
 import { leafStart } from '../leaf-start.js';
 import type { PageRange } from '../page-range.js';
-import { changing, type Span } from './change-set.js';
+import { changing } from './change-set.js';
 import { mergeFlags } from './merge-flags.js';
+import type { Span } from './span.js';
 
 /** What a table says when all its leaves together are one: a leaf of the level above. */
 interface Whole {

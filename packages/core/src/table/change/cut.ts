@@ -2,9 +2,11 @@ import { entryHi, entryLo, pfnOf } from '../../format/address-codec.js';
 import type { LevelPlan } from '../../format/plan.js';
 import { isLeaf, isTable, type TableContext, writableBankOfTable, writeTableEntry } from '../context.js';
 import { leafStart } from '../leaf-start.js';
-import type { ChangeSet, Span } from './change-set.js';
+import type { ChangeSet } from './change-set.js';
+import { compare } from './compare.js';
 import type { Cut } from './find.js';
 import { writeLinear } from './run-loops.js';
+import type { Span } from './span.js';
 
 /**
  * Changes entries in place.
@@ -40,7 +42,8 @@ export interface Cutter {
 export function applyCut(cutter: Cutter, cut: Cut): void {
   const { context, changes, maxShift, transform } = cutter;
   const { level, bank, at, count, page, from, to } = cut;
-  const same = bank.words.slice(at, at + 2 * count);
+  const before = bank.words.slice(at, at + 2 * count);
+  const same = before.slice();
   const lower: { child: number; from: number; to: number; page: number }[] = [];
   for (let i = 0; i < count; i++) {
     const lo = same[2 * i] as number;
@@ -58,7 +61,7 @@ export function applyCut(cutter: Cutter, cut: Cut): void {
       unmark(context, level, same, 2 * i, i, lo, hi);
     }
   }
-  const breaks = changes.needsBreak(cut, same);
+  const breaks = compare(context, cut, before, same).during !== null;
   const after = same.slice();
   if (!breaks) changes.rewrite(cut, same);
   for (const { child, ...part } of lower) cutPieces(cutter, level.index + 1, child, part);

@@ -3,8 +3,8 @@ import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
 import { addressOf, type PageRange } from '../page-range.js';
-import type { Link, Span } from './change-set.js';
 import { partAtRuns, wholeOf } from './runs.js';
+import type { Link, Span } from './span.js';
 
 /** A block, or a run of leaves with a contiguous hint, that has to become smaller leaves before it is changed. */
 export interface Cut extends Span {

@@ -2,8 +2,9 @@ import type { LevelPlan } from '../../format/plan.js';
 import { isOwnAndEmpty, type TableContext } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
 import type { PageRange } from '../page-range.js';
-import { type ChangeSet, changing, type Link } from './change-set.js';
+import { type ChangeSet, changing } from './change-set.js';
 import { findEntries } from './find.js';
+import type { Link } from './span.js';
 
 /**
  * Frees the tables of this page table in a range that are empty.

@@ -1,7 +1,7 @@
 import { isInRun } from '../../format/classify.js';
 import { isLeaf, isTable } from '../context.js';
 import type { PageRange } from '../page-range.js';
-import type { Span } from './change-set.js';
+import type { Span } from './span.js';
 
 /** Takes the parts of a span, in order. */
 interface RunParts {
