@@ -177,6 +177,23 @@ describe('a change that needs a break', () => {
     expect(arm.decode(words(made.memory.read64(slot)), 3).write).toBe(false);
   });
 
+  it('is no change of size and of rights in one write, where none is needed', () => {
+    const { table, memory } = machine(riscv64(3));
+    table.mapRange(0x200000n, 0n, 2 * MiB, WRITE);
+    const slot = entryAt(table, 0x200000n).address;
+    const words = memory.banks[0]?.words as Int32Array;
+    const written: bigint[] = [];
+    // What stands in the block's slot whenever a run of entries is written: the block, then a table, to the end.
+    words.set = function (this: Int32Array, ...run: Parameters<Int32Array['set']>) {
+      written.push(memory.read64(slot) & 0xfn);
+      Int32Array.prototype.set.apply(this, run);
+    };
+    table.protect(0x201000n, 4096, { write: false });
+    // The block gives way to a table of the same; then one of its pages changes.
+    expect(written).toEqual([0x7n, 0x1n]);
+    expect(table.walk(0x201000n).leaf?.protection.write).toBe(false);
+  });
+
   it('leaves the entry valid all the time where no break is needed', () => {
     const seen: bigint[] = [];
     const made = machine(riscv64(3), 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
