@@ -2,7 +2,7 @@ import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/c
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
-import { entryAt, sizes } from '../support/entries.js';
+import { entryAt, markRun, sizes } from '../support/entries.js';
 import { fingerprint, machine } from '../support/machine.js';
 import { thrown } from '../support/thrown.js';
 
@@ -54,6 +54,22 @@ describe('collapse', () => {
   });
 });
 
+describe('a NAPOT leaf of a size that riscv64 reserves', () => {
+  it('is no leaf to collapse, though the one before it has equal flags', () => {
+    const made = machine(riscv);
+    const { table, memory } = made;
+    table.mapRange(0x200000n, 0x40000000n, 2 * MiB, WRITE, { maxLeafShift: 12 });
+    for (let i = 0; i < 32; i++) markRun(made, 0x200000n + BigInt(i * 65536), 16, 1n << 63n);
+    const { address, entry } = entryAt(table, 0x209000n);
+    // PPN[3:0] is 4 in place of 8.
+    memory.write64(address, entry ^ (12n << 10n));
+    expect(table.translate(0x209000n)).toBeNull();
+    expect(table.collapse(0x200000n, 2 * MiB)).toBe(0);
+    memory.write64(address, entry);
+    expect(table.collapse(0x200000n, 2 * MiB)).toBe(1);
+  });
+});
+
 describe('a run whose marks are not whole', () => {
   function marked(unmarked: readonly number[]) {
     const made = machine(low);
@@ -72,6 +88,16 @@ describe('a run whose marks are not whole', () => {
       const here = table.translate(BigInt(at * MiB));
       expect(here, `${at} MiB`).toBe(at >= 1 && at < 4 ? null : BigInt(0x4000_0000 + at * MiB));
     }
+  });
+
+  it('has no mark left when a part of it changed, though that had none', () => {
+    const { table } = marked([0]);
+    table.protect(0n, 2 * MiB, { write: false });
+    expect([1, 8, 15].map((block) => entryAt(table, BigInt(block * 2 * MiB)).entry & CONT)).toEqual([
+      0n,
+      0n,
+      0n,
+    ]);
   });
 
   it('is split to its end', () => {
