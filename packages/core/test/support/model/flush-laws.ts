@@ -60,8 +60,9 @@ export function expectFlushes(
   const isDeferred = 'batch' in call && call.batch >= 0;
   const why = `flushes of ${call.op} that took ${leaves} leaves and ${tables} tables`;
   if (leaves + tables === 0) {
-    // Nothing that a cache could hold has changed.
-    expect(flushes, why).toBe(0);
+    // Nothing that a cache could hold has changed; unmap does not look at what it clears.
+    if (ignored > 0 && call.op === 'unmap') expect([0, 1], why).toContain(flushes);
+    else expect(flushes, why).toBe(0);
     return;
   }
   const { shape, pages } = world.geometry;
