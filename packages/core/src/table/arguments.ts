@@ -3,6 +3,7 @@ import type { Access } from '../format/access.js';
 import type { Plan } from '../format/plan.js';
 import { type Protection, protection } from '../format/protection.js';
 import type { FrameList } from './change/frame-source.js';
+import { requireFlag } from './choices.js';
 import type { TableContext } from './context.js';
 import { OwedFlushes } from './flush-batch.js';
 import type { CollapseOptions, FlushOptions, MapOptions, PrepareOptions, SplitOptions } from './options.js';
@@ -28,6 +29,7 @@ export function checkAccess(access: Access): void {
   }
 }
 
+/** Refuses a protection that was not completed: a missing member must not look like a right that is not given. */
 export function checkProtection(protection: Protection): Protection {
   if (typeof protection !== 'object' || protection === null || typeof protection.extra !== 'bigint') {
     throw new VmError('EINVAL', 'the protection is not complete', {
@@ -45,6 +47,7 @@ export function protectionFields(fields: Partial<Protection>): Partial<Protectio
     });
   }
   const known = protection();
+  const isWhole = isComplete(fields);
   for (const [member, value] of Object.entries(fields)) {
     const isKnown = Object.hasOwn(known, member);
     if (!isKnown || typeof value !== typeof known[member as keyof Protection]) {
@@ -52,7 +55,7 @@ export function protectionFields(fields: Partial<Protection>): Partial<Protectio
         advice: `its members are ${Object.keys(known).join(', ')}`,
       });
     }
-    if (!isComplete(fields) && ['accessed', 'dirty', 'extra'].includes(member)) {
+    if (!isWhole && ['accessed', 'dirty', 'extra'].includes(member)) {
       throw new VmError('EINVAL', `${member} is no protection`, {
         advice: 'a change of protection keeps it; set entries with applyToExisting',
       });
@@ -72,10 +75,8 @@ export function flagOf<K extends string>(
   member: K,
   byDefault: boolean,
 ): boolean {
-  const value: unknown = options?.[member] ?? byDefault;
-  if (typeof value !== 'boolean') {
-    throw new VmError('EINVAL', `${member} is ${shown(value)}`, { advice: 'pass true or false' });
-  }
+  const value = options?.[member] ?? byDefault;
+  requireFlag(member, value);
   return value;
 }
 
@@ -109,6 +110,7 @@ export function leafShiftOf(plan: Plan, options: PrepareOptions | SplitOptions):
   return shift;
 }
 
+/** The cap on the leaf size, as log2 bytes; none by default. */
 export function leafCap(options: MapOptions | CollapseOptions): number {
   const cap = options?.maxLeafShift ?? 64;
   if (!Number.isInteger(cap)) {
@@ -119,6 +121,7 @@ export function leafCap(options: MapOptions | CollapseOptions): number {
   return cap;
 }
 
+/** The frame of a physical address. */
 export function physicalPage(plan: Plan, pa: bigint): number {
   const { pageShift, format } = plan;
   if (typeof pa !== 'bigint') {

@@ -2,8 +2,8 @@ import { shown, VmError } from '../../errors.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
 import { words } from '../../words.js';
+import { requireFlag } from '../choices.js';
 import { pageRange, type Span, spansOf } from '../page-range.js';
-import { requireFlag } from './choices.js';
 import type { LeafRun } from './leaves.js';
 
 /** Choices of one comparison. */

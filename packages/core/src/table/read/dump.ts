@@ -1,9 +1,9 @@
 import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { LevelPlan } from '../../format/plan.js';
+import { requireFlag } from '../choices.js';
 import type { TableContext } from '../context.js';
 import type { PageRange } from '../page-range.js';
-import { requireFlag } from './choices.js';
 import { DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
 import { dumpTree } from './dump-tree.js';
 import { type EffectiveRun, effectiveRuns, type MissingTable } from './leaves.js';

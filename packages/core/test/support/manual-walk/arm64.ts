@@ -9,15 +9,15 @@ import type { Geometry } from './geometry.js';
  */
 
 const CONTIGUOUS = ones(52, 52);
-const AP1_UNPRIVILEGED = ones(6, 6);
-const AP2_READ_ONLY = ones(7, 7);
+export const AP1_UNPRIVILEGED = ones(6, 6);
+export const AP2_READ_ONLY = ones(7, 7);
 const SHAREABILITY = ones(9, 8);
-const ACCESS_FLAG = ones(10, 10);
-const NOT_GLOBAL = ones(11, 11);
-const DIRTY_MODIFIER = ones(51, 51);
-const PRIVILEGED_XN = ones(53, 53);
-const UNPRIVILEGED_XN = ones(54, 54);
-const ATTR_INDEX = ones(4, 2);
+export const ACCESS_FLAG = ones(10, 10);
+export const NOT_GLOBAL = ones(11, 11);
+export const DIRTY_MODIFIER = ones(51, 51);
+export const PRIVILEGED_XN = ones(53, 53);
+export const UNPRIVILEGED_XN = ones(54, 54);
+export const ATTR_INDEX = ones(4, 2);
 
 /** Moves the bits of a descriptor to their places in the output address, by granule and size. */
 function outputAddress(

@@ -7,13 +7,13 @@ import type { Geometry } from './geometry.js';
  */
 
 const VALID = 1n;
-const READ = 2n;
-const WRITE = 4n;
-const EXECUTE = 8n;
-const USER = 16n;
-const GLOBAL = 32n;
-const ACCESSED = 64n;
-const DIRTY = 128n;
+export const READ = 2n;
+export const WRITE = 4n;
+export const EXECUTE = 8n;
+export const USER = 16n;
+export const GLOBAL = 32n;
+export const ACCESSED = 64n;
+export const DIRTY = 128n;
 const SOFTWARE = ones(9, 8);
 const FRAME = ones(53, 10);
 const RESERVED = ones(60, 54);

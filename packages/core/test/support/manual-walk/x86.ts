@@ -7,18 +7,18 @@ import type { Geometry } from './geometry.js';
  */
 
 const PRESENT = ones(0, 0);
-const WRITABLE = ones(1, 1);
-const USER = ones(2, 2);
-const WRITE_THROUGH = ones(3, 3);
-const CACHE_DISABLE = ones(4, 4);
-const ACCESSED = ones(5, 5);
-const DIRTY = ones(6, 6);
+export const WRITABLE = ones(1, 1);
+export const USER = ones(2, 2);
+export const WRITE_THROUGH = ones(3, 3);
+export const CACHE_DISABLE = ones(4, 4);
+export const ACCESSED = ones(5, 5);
+export const DIRTY = ones(6, 6);
 /** Page size; in an entry that maps 4 KiB the high bit of the PAT index. */
-const BIT_7 = ones(7, 7);
-const GLOBAL = ones(8, 8);
+export const BIT_7 = ones(7, 7);
+export const GLOBAL = ones(8, 8);
 /** The high bit of the PAT index in an entry that maps more. */
 const BIT_12 = ones(12, 12);
-const EXECUTE_DISABLE = ones(63, 63);
+export const EXECUTE_DISABLE = ones(63, 63);
 /** Ignored (11:9, 58:52), or the protection key, which is ignored with CR4.PKE and CR4.PKS clear. */
 const SOFTWARE = ones(11, 9) | ones(62, 52);
 

@@ -1,14 +1,8 @@
 import type { Protection } from '@vmarea/core';
 import { ones } from '../manual-walk/descriptor.js';
+import { ACCESSED, DIRTY, EXECUTE, GLOBAL, READ, USER, WRITE } from '../manual-walk/riscv64.js';
 import type { LeafBits } from './leaf-bits.js';
 
-const READ = 2n;
-const WRITE = 4n;
-const EXECUTE = 8n;
-const USER = 16n;
-const GLOBAL = 32n;
-const ACCESSED = 64n;
-const DIRTY = 128n;
 /** In the order of the PBMT values. */
 const TYPES = ['normal', 'write-combining', 'device'];
 /** The bits that a protection decides. */

@@ -1,14 +1,19 @@
 import type { Protection } from '@vmarea/core';
 import { ones } from '../manual-walk/descriptor.js';
 import type { Geometry } from '../manual-walk/geometry.js';
+import {
+  ACCESSED,
+  BIT_7,
+  CACHE_DISABLE,
+  DIRTY,
+  EXECUTE_DISABLE,
+  GLOBAL,
+  USER,
+  WRITABLE,
+  WRITE_THROUGH,
+} from '../manual-walk/x86.js';
 import type { LeafBits } from './leaf-bits.js';
 
-const WRITE = 2n;
-const USER = 4n;
-const ACCESSED = 32n;
-const DIRTY = 64n;
-const GLOBAL = 256n;
-const NO_EXECUTE = ones(63, 63);
 /** PWT, PCD and PAT of an entry that maps 4 KiB, by type: the lowest index of Linux's PAT that has it. */
 const TYPES: readonly (readonly [Protection['memory'], bigint])[] = [
   ['normal', 0n],
@@ -18,16 +23,16 @@ const TYPES: readonly (readonly [Protection['memory'], bigint])[] = [
   ['write-protected', 128n + 8n],
   ['write-through', 128n + 24n],
 ];
-const CACHING = 128n + 24n;
+const CACHING = BIT_7 | CACHE_DISABLE | WRITE_THROUGH;
 /** The bits that a protection decides. */
-const OWNED = WRITE | USER | GLOBAL | NO_EXECUTE | CACHING;
+const OWNED = WRITABLE | USER | GLOBAL | EXECUTE_DISABLE | CACHING;
 
 function rights(p: Omit<Protection, 'extra' | 'accessed' | 'dirty'>): bigint {
   let bits = (TYPES.find(([type]) => type === p.memory) as (typeof TYPES)[number])[1];
-  if (p.write) bits |= WRITE;
+  if (p.write) bits |= WRITABLE;
   if (p.user) bits |= USER;
   if (p.global) bits |= GLOBAL;
-  if (!p.execute) bits |= NO_EXECUTE;
+  if (!p.execute) bits |= EXECUTE_DISABLE;
   return bits;
 }
 
@@ -38,15 +43,15 @@ export function x86Bits({ shape }: Geometry): LeafBits {
     protect(bits, fields) {
       const after = {
         read: true,
-        write: (bits & WRITE) !== 0n,
-        execute: (bits & NO_EXECUTE) === 0n,
+        write: (bits & WRITABLE) !== 0n,
+        execute: (bits & EXECUTE_DISABLE) === 0n,
         user: (bits & USER) !== 0n,
         global: (bits & GLOBAL) !== 0n,
         memory: (TYPES.find(([, caching]) => caching === (bits & CACHING)) as (typeof TYPES)[number])[0],
         ...fields,
       };
       if (!after.read) return null;
-      const isSealed = (bits & WRITE) !== 0n && !after.write;
+      const isSealed = (bits & WRITABLE) !== 0n && !after.write;
       return ((bits & ~OWNED) | rights(after)) & ~(isSealed ? DIRTY : 0n);
     },
     withoutUse: (bits) => bits & ~(ACCESSED | DIRTY),

@@ -1,4 +1,4 @@
-import { shown, VmError } from '../../errors.js';
+import { shown, VmError } from '../errors.js';
 
 /**
  * Checks a choice that is true or false; absent is allowed.
