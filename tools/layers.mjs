@@ -13,9 +13,10 @@ import { cruise } from 'dependency-cruiser';
  * @type {Record<string, { all: string[], types?: string[] }>}
  */
 const rooms = {
-  memory: { all: [] },
+  kernel: { all: [] },
+  memory: { all: ['kernel'] },
   format: { all: [] },
-  table: { all: ['memory', 'format'] },
+  table: { all: ['kernel', 'memory', 'format'] },
   area: { all: [], types: ['memory', 'format', 'table'] },
   space: { all: ['memory', 'format', 'table', 'area'] },
   vmap: { all: ['memory', 'format', 'table', 'area', 'space'] },

@@ -1,3 +1,4 @@
+export type { AddressCodec } from './address-codec.js';
 export { type Area, AreaMap, type AreaMapOptions, type ReserveOptions } from './area/area-map.js';
 export { hex, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';
@@ -8,6 +9,7 @@ export type { Configuration, LinuxLeaves, LinuxPolicy, LinuxProtections } from '
 export type { PageTableFormat, VirtualRange } from './format/page-table-format.js';
 export { type MemoryType, type Protection, protection } from './format/protection.js';
 export { validateFormat } from './format/validate.js';
+export type { FrameSource, RunKernels } from './kernel/run-kernels.js';
 export type {
   Bank,
   BankOptions,
@@ -39,6 +41,7 @@ export type {
   UnmapOptions,
 } from './table/options.js';
 export { PageTable } from './table/page-table.js';
+export type { TranslationCursor } from './table/read/cursor.js';
 export type { Difference, DifferenceSide, DiffOptions } from './table/read/diff.js';
 export type { DumpOptions } from './table/read/dump.js';
 export type { LeafRun } from './table/read/leaves.js';

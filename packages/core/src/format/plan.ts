@@ -1,6 +1,7 @@
+import type { AddressCodec } from '../address-codec.js';
 import { matches, type Words } from '../words.js';
-import { type AddressCodec, compileAddress } from './address-codec.js';
 import { brokenRule } from './classify.js';
+import { compileAddress } from './compile-address.js';
 import type { Level, Rule, Shape } from './entry.js';
 import type { PageTableFormat } from './page-table-format.js';
 import { validateFormat } from './validate.js';

@@ -1,7 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import { matches, type Words, words } from '../words.js';
-import { compileAddress } from './address-codec.js';
 import { classify } from './classify.js';
+import { compileAddress } from './compile-address.js';
 import type { Level, Match, Shape } from './entry.js';
 import type { PageTableFormat } from './page-table-format.js';
 

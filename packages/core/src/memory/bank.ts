@@ -1,4 +1,5 @@
 import { shown, VmError } from '../errors.js';
+import type { RunKernels } from '../kernel/run-kernels.js';
 import type { WebAssemblyMemoryLike } from './web-assembly.js';
 
 /**
@@ -33,6 +34,8 @@ export interface Bank {
    * @throws VmError `EFAULT` when the buffer was transferred away or shrunk.
    */
   readonly words: Int32Array;
+  /** Loops over runs of entries in `words`, as fast as this memory allows. */
+  readonly kernels: RunKernels;
   /**
    * Where a frame begins in `words`.
    *
@@ -51,6 +54,11 @@ export interface CreatedBank {
   readonly base?: bigint;
   /** True: a SharedArrayBuffer, for several workers. */
   readonly shared?: boolean;
+  /**
+   * False: an ArrayBuffer or SharedArrayBuffer, and loops in JavaScript. True when absent: a WebAssembly.Memory and loops in
+   * WebAssembly, where the host has them and up to 4 GiB less 64 KiB.
+   */
+  readonly webAssembly?: boolean;
 }
 
 /** How bytes that exist already become a bank. */

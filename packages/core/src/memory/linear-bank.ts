@@ -1,4 +1,6 @@
 import { shown, VmError } from '../errors.js';
+import { ArrayKernels } from '../kernel/array-kernels.js';
+import type { RunKernels } from '../kernel/run-kernels.js';
 import {
   BANK_ALIGNMENT,
   type BankSource,
@@ -18,6 +20,7 @@ export class LinearBank implements ByteBank {
   readonly linear: boolean = true;
   readonly start: number;
   readonly end: number;
+  readonly kernels: RunKernels;
   readonly #source: BankSource;
   readonly #byteOffset: number;
   readonly #shared: boolean;
@@ -46,6 +49,7 @@ export class LinearBank implements ByteBank {
     this.#wordCount = bytes / 4;
     this.#words = new Int32Array(bufferOf(source), byteOffset, bytes / 4);
     this.#quads = new BigUint64Array(bufferOf(source), byteOffset, bytes / 8);
+    this.kernels = new ArrayKernels(this, this.#shared);
   }
 
   /** A bank of new zero bytes; see `PhysicalMemory.create`. */

@@ -1,10 +1,9 @@
+import { entryHi, entryLo, pfnOf } from '../address-codec.js';
 import { VmError } from '../errors.js';
-import { entryHi, entryLo, pfnOf } from '../format/address-codec.js';
 import { type LevelPlan, meets, type Plan } from '../format/plan.js';
 import type { Bank } from '../memory/bank.js';
 import type { FrameAllocator } from '../memory/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
-import { firstOccupied } from './change/run-loops.js';
 import { type Counters, newCounters } from './counters.js';
 import type { FlushSink } from './flush.js';
 import { addressOf, type PageRange } from './page-range.js';
@@ -197,7 +196,7 @@ export function isOwnAndEmpty(context: TableContext, pfn: number, level: number,
   if (records === null || !records.isOwn(record, owner, level) || records.live(record) > 0) return false;
   const { entries } = plan.levels[level] as LevelPlan;
   const bank = bankOfTable(context, pfn, page);
-  const live = firstOccupied(bank.words, bank.wordOf(pfn, plan.pageShift), entries);
+  const live = bank.kernels.firstLive(bank.wordOf(pfn, plan.pageShift), entries);
   counters.entriesRead += live < 0 ? entries : live + 1;
   return live < 0;
 }

@@ -1,4 +1,4 @@
-import { pfnOf } from '../format/address-codec.js';
+import { pfnOf } from '../address-codec.js';
 import type { LevelPlan, Plan } from '../format/plan.js';
 
 /**

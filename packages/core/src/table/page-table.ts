@@ -2,7 +2,7 @@ import { VmError } from '../errors.js';
 import type { Access, Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import type { Protection } from '../format/protection.js';
-import { words } from '../words.js';
+import { joinWords, words } from '../words.js';
 import {
   batchOf,
   checkAccess,
@@ -42,6 +42,7 @@ import type {
   UnmapOptions,
 } from './options.js';
 import { pageRange, requireAddress } from './page-range.js';
+import type { TranslationCursor } from './read/cursor.js';
 import { type Difference, type DiffOptions, diffTables } from './read/diff.js';
 import { type DumpOptions, dumpTables } from './read/dump.js';
 import { type LeafRun, leafRuns } from './read/leaves.js';
@@ -191,6 +192,39 @@ export class PageTable<C extends Controls = Controls> {
       const batch = batchOf(context, options);
       unmapPages(context, range, flagOf(options, 'reclaim', false), flagOf(options, 'split', true), batch);
     });
+  }
+
+  /**
+   * Maps one page, given as two 32-bit words of its address: the fast path, without bigint and without arrays.
+   *
+   * @param vaHi - bits 63..32 of the address, signed or unsigned.
+   * @param vaLo - bits 31..0, a multiple of the page size.
+   * @param pfn - frame in base pages; it needs no bytes behind it.
+   * @param protection - what the page allows.
+   * @throws VmError as `map`.
+   * @example
+   * ```ts
+   * table.mapWords(0xffffc900, 0x00001000, 0x99, PAGE_KERNEL);
+   * ```
+   */
+  mapWords(vaHi: number, vaLo: number, pfn: number, protection: Protection): void {
+    this.map(joinWords(vaHi, vaLo), [pfn], protection);
+  }
+
+  /**
+   * Removes the mapping of one page, given as two 32-bit words of its address, with a flush when there was one.
+   *
+   * A block or run around the page is split.
+   *
+   * @param vaHi - bits 63..32 of the address, signed or unsigned.
+   * @param vaLo - bits 31..0, a multiple of the page size.
+   * @returns the frame that was mapped, in base pages; -1 when none was.
+   * @throws VmError as `unmap`.
+   */
+  unmapWords(vaHi: number, vaLo: number): number {
+    const pfn = this.translateWords(vaHi, vaLo);
+    this.unmap(joinWords(vaHi, vaLo), 2 ** this.#context.plan.pageShift);
+    return pfn;
   }
 
   /**
@@ -428,6 +462,42 @@ export class PageTable<C extends Controls = Controls> {
   translateWords(vaHi: number, vaLo: number): number {
     if (this.#context.isDestroyed) this.#live();
     return this.#translator.translate(vaHi, vaLo);
+  }
+
+  /**
+   * Translates many addresses.
+   *
+   * @param addresses - virtual addresses in bytes.
+   * @param frames - takes the frame of each address in base pages, also inside a larger leaf; -1 where there is no
+   *   translation. At least as long as `addresses`.
+   * @param leafShifts - takes log2 bytes of the leaf; 0 where there is no translation.
+   * @returns how many addresses are translated.
+   * @throws VmError `EINVAL` for arrays of another type, or that are too short, or when the table was destroyed.
+   * @example
+   * ```ts
+   * const frames = new Float64Array(2);
+   * table.translateMany(BigUint64Array.of(0xffffc90000000000n, 0xffffc90000001008n), frames); // 2
+   * ```
+   */
+  translateMany(addresses: BigUint64Array, frames: Float64Array, leafShifts?: Uint8Array): number {
+    let found = 0;
+    for (let i = 0; i < addresses.length; i++) {
+      const { leaf, pa } = this.walk(addresses[i] as bigint);
+      frames[i] = leaf === null ? -1 : Number((pa as bigint) >> BigInt(this.#context.plan.pageShift));
+      if (leafShifts !== undefined) leafShifts[i] = leaf === null ? 0 : leaf.leafShift;
+      if (leaf !== null) found++;
+    }
+    return found;
+  }
+
+  /**
+   * Makes a cursor, which translates addresses near to each other faster than `translateWords`.
+   *
+   * @throws VmError `EINVAL` when the table was destroyed.
+   */
+  cursor(): TranslationCursor {
+    this.#live();
+    return { translateWords: (hi, lo) => this.translateWords(hi, lo), reset() {} };
   }
 
   /**

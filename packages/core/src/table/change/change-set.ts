@@ -13,7 +13,6 @@ import {
 import type { OwedFlushes } from '../flush-batch.js';
 import type { PageRange } from '../page-range.js';
 import { compare } from './compare.js';
-import { countLive } from './run-loops.js';
 import type { Link, Span } from './span.js';
 
 /** One change of a call. */
@@ -103,7 +102,7 @@ export class ChangeSet {
     const { counters, records } = this.#context;
     // A whole table is cleared by its count, without a look: 0.4 ns a page instead of 1. Only a count of 0 needs proof.
     const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
-    const live = counted > 0 ? counted : countLive(bank.words, at, count);
+    const live = counted > 0 ? counted : bank.kernels.countLive(at, count);
     if (counted <= 0) counters.entriesRead += count;
     if (live === 0) return;
     const { words } = bank;

@@ -1,4 +1,4 @@
-import { entryHi, entryLo } from '../../format/address-codec.js';
+import { entryHi, entryLo } from '../../address-codec.js';
 import { isToldByFlags, type LevelPlan, matchesAddress, meets } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import type { Words } from '../../words.js';

@@ -1,11 +1,11 @@
-import { entryHi, entryLo, pfnOf } from '../../format/address-codec.js';
+import { entryHi, entryLo, pfnOf } from '../../address-codec.js';
 import type { LevelPlan } from '../../format/plan.js';
+import { writeLinear } from '../../kernel/write-loops.js';
 import { isLeaf, isTable, type TableContext, writableBankOfTable, writeTableEntry } from '../context.js';
 import { leafStart } from '../leaf-start.js';
 import type { ChangeSet } from './change-set.js';
 import { compare } from './compare.js';
 import type { Cut } from './find.js';
-import { writeLinear } from './run-loops.js';
 import type { Span } from './span.js';
 
 /**

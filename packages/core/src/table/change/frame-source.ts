@@ -1,17 +1,8 @@
 import { shown, VmError } from '../../errors.js';
+import type { FrameSource } from '../../kernel/run-kernels.js';
 
 /** Frame numbers (pfns) to map, one per base page, in order. A `Uint32Array` is the fast form. */
 export type FrameList = readonly number[] | Uint32Array | Float64Array;
-
-/** Checked frames in one of three shapes, for monomorphic loops. */
-export interface FrameSource {
-  /** Frames below 2^32; `null` for another shape. */
-  readonly narrow: Uint32Array | null;
-  /** Frames of any size; `null` for another shape. */
-  readonly wide: Float64Array | null;
-  /** First frame of a linear range, where both arrays are `null`. */
-  readonly start: number;
-}
 
 /**
  * Checks a list of frames.
@@ -87,7 +78,8 @@ function isFrame(pfn: unknown, limit: number): pfn is number {
   return typeof pfn === 'number' && pfn >= 0 && pfn < limit && Math.floor(pfn) === pfn;
 }
 
-function badFrame(pfn: unknown, index: number, limit: number): VmError {
+/** The error of an element that is no frame number of the format. */
+export function badFrame(pfn: unknown, index: number, limit: number): VmError {
   const frame =
     typeof pfn === 'number' && Number.isInteger(pfn) && pfn >= 0 ? `0x${pfn.toString(16)}` : shown(pfn);
   return new VmError('EINVAL', `frame ${frame} of page ${index} is not a frame number`, {

@@ -2,15 +2,16 @@ import { hex, VmError } from '../../errors.js';
 import { classify } from '../../format/classify.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
+import { type FrameSource, WRITTEN } from '../../kernel/run-kernels.js';
+import { writeLinear } from '../../kernel/write-loops.js';
 import type { Bank } from '../../memory/bank.js';
 import { joinWords } from '../../words.js';
 import { childPfn, isTable, refuseOwed, type TableContext, writableBankOfTable } from '../context.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import { type ChangeSet, changing } from './change-set.js';
 import { collectEmptyTables } from './empty-tables.js';
-import { type FrameSource, frameAt, isBlock } from './frame-source.js';
+import { badFrame, frameAt, isBlock } from './frame-source.js';
 import { leafFlags } from './leaf-flags.js';
-import { firstOccupied, writeLinear, writeScattered32, writeScattered64 } from './run-loops.js';
 
 /** What one call of `map` carries down the levels. */
 interface MapCall {
@@ -129,23 +130,19 @@ function mapLastTable(
 ): void {
   const { context, source } = call;
   const { plan, counters, records } = context;
-  const { words } = bank;
-  if (!isNew) {
-    const busy = firstOccupied(words, at, pages);
-    counters.entriesRead += busy < 0 ? pages : busy + 1;
-    if (busy >= 0) throw occupied(call, level, words, at + 2 * busy, done + busy);
-  }
   const flagsLo = call.flagsLo[level.index] as number;
   const flagsHi = call.flagsHi[level.index] as number;
+  const isLinear = source.narrow === null && source.wide === null;
+  const { kernels } = bank;
+  const result = isLinear
+    ? kernels.writeLinear(at, pages, source.start + done, 1, flagsLo, flagsHi, plan.address, isNew)
+    : kernels.writeFrames(at, pages, source, done, flagsLo, flagsHi, plan.address, plan.pfnLimit, isNew);
+  if (!isNew) counters.entriesRead += result < 0 ? pages : result + 1;
+  if (result >= 0) throw occupied(call, level, bank.words, at + 2 * result, done + result);
+  if (result !== WRITTEN)
+    throw badFrame(frameAt(source, done - 2 - result), done - 2 - result, plan.pfnLimit);
   const record = records?.find(pfn) ?? -1;
   call.changes.noteRun(bank, at, pages, record);
-  if (source.narrow !== null) {
-    writeScattered32(words, at, pages, source.narrow, done, flagsLo, flagsHi, plan.address);
-  } else if (source.wide !== null) {
-    writeScattered64(words, at, pages, source.wide, done, flagsLo, flagsHi, plan.address);
-  } else {
-    writeLinear(words, at, pages, source.start + done, 1, flagsLo, flagsHi, plan.address);
-  }
   counters.entriesWritten += pages;
   records?.add(record, pages);
 }

@@ -1,5 +1,5 @@
+import { entryHi, entryLo } from '../../address-codec.js';
 import { hex, shown, VmError } from '../../errors.js';
-import { entryHi, entryLo } from '../../format/address-codec.js';
 import { isInRun } from '../../format/classify.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';

@@ -1,4 +1,4 @@
-import { addressHi, addressLo, pfnHigh, rotateRight } from '../../format/address-codec.js';
+import { addressHi, addressLo, pfnHigh, rotateRight } from '../../address-codec.js';
 import type { FastMatch, LevelPlan, Plan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import type { Translator } from './translator.js';

@@ -1,5 +1,5 @@
+import type { AddressCodec } from '../../address-codec.js';
 import type { Allowed, Controls } from '../../format/access.js';
-import type { AddressCodec } from '../../format/address-codec.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { LevelPlan, Plan } from '../../format/plan.js';
 import type { Words } from '../../words.js';

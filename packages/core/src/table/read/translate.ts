@@ -1,4 +1,4 @@
-import { pfnOf } from '../../format/address-codec.js';
+import { pfnOf } from '../../address-codec.js';
 import { slotOf } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { isTable, type TableContext } from '../context.js';

@@ -1,4 +1,4 @@
-import { pfnHigh, pfnLow } from '../../format/address-codec.js';
+import { pfnHigh, pfnLow } from '../../address-codec.js';
 import { type LevelPlan, meets, type Plan } from '../../format/plan.js';
 
 /** Tells whether the bits above a range are as the format demands. */

@@ -1,31 +1,9 @@
-import { type AddressCodec, addressHi, addressLo } from '../../format/address-codec.js';
+import { type AddressCodec, addressHi, addressLo } from '../address-codec.js';
 
-/*
- * The inner loops: runs of entries in typed arrays. Each does one thing, takes only numbers and typed arrays,
- * and allocates nothing. `at` is the index of the first entry's low word; an entry is two words.
- */
-
-/** Index of the first entry of a run that is not 0; -1 when all are. */
-export function firstOccupied(table: Int32Array, at: number, count: number): number {
-  const end = at + 2 * count;
-  for (let i = at; i < end; i += 2) {
-    if (((table[i] as number) | (table[i + 1] as number)) !== 0) return (i - at) / 2;
-  }
-  return -1;
-}
-
-/** Number of entries of a run that are not 0. */
-export function countLive(table: Int32Array, at: number, count: number): number {
-  const end = at + 2 * count;
-  let live = 0;
-  for (let i = at; i < end; i += 2) {
-    if (((table[i] as number) | (table[i + 1] as number)) !== 0) live++;
-  }
-  return live;
-}
+// Loops that write leaves into a typed array. Each does one thing and allocates nothing.
 
 /** Writes a run of leaves whose frames are below 2^32. */
-export function writeScattered32(
+export function writeNarrow(
   table: Int32Array,
   at: number,
   count: number,
@@ -52,7 +30,7 @@ export function writeScattered32(
 }
 
 /** Writes a run of leaves with frames of any size. */
-export function writeScattered64(
+export function writeWide(
   table: Int32Array,
   at: number,
   count: number,
