@@ -75,6 +75,12 @@ export function childPfn(context: TableContext, lo: number, hi: number): number 
   return pfnOf(context.plan.address, lo, hi);
 }
 
+/** The bank that holds a frame: the root's is asked before the memory searches all of them. */
+function bankOf({ root, memory, plan }: TableContext, pfn: number): Bank | null {
+  if (root.pfn >= 0 && root.bank.wordOf(pfn, plan.pageShift) >= 0) return root.bank;
+  return memory.bankOf(pfn, plan.pageShift);
+}
+
 /**
  * The bank that holds a table.
  *
@@ -82,7 +88,7 @@ export function childPfn(context: TableContext, lo: number, hi: number): number 
  * @throws VmError `EFAULT` when the memory has no bytes there.
  */
 export function bankOfTable(context: TableContext, pfn: number, page: number): Bank {
-  const bank = context.memory.bankOf(pfn, context.plan.pageShift);
+  const bank = bankOf(context, pfn);
   if (bank === null) {
     throw new VmError('EFAULT', `the table at ${physical(context, pfn)} has no bytes`, {
       address: addressOf(context.plan.format, page),
@@ -120,6 +126,7 @@ function physical(context: TableContext, pfn: number): string {
  * @param parent - record of the table above; -1 for a root, or where there is none.
  * @param order - log2 of the adjacent frames; above 0 only for a large root.
  * @param page - index of the first page that the table translates, for the message.
+ * @param isFilled - every entry is going to be written before anybody can see the table: it is not zeroed.
  * @throws VmError `ENOMEM` when the allocator has none; `EPERM` when the table is only read; `EINVAL` when a large root
  *   does not get adjacent bytes.
  */
@@ -129,6 +136,7 @@ export function newTable(
   parent: number,
   order: number,
   page: number,
+  isFilled: boolean = false,
 ): number {
   const { frames, records, plan, counters } = context;
   if (frames === null || records === null) throw readOnly();
@@ -139,13 +147,13 @@ export function newTable(
       advice: 'give the allocator more frames with bytes, or unmap with `reclaim`',
     });
   }
-  const bank = context.memory.bankOf(pfn, plan.pageShift);
+  const bank = bankOf(context, pfn);
   const word = bank?.wordOf(pfn, plan.pageShift) ?? -1;
   const beyond = 2 ** order - 1;
   if (
     bank === null ||
     !bank.writable ||
-    bank.wordOf(pfn + beyond, plan.pageShift) !== word + beyond * plan.pageWords
+    (beyond > 0 && bank.wordOf(pfn + beyond, plan.pageShift) !== word + beyond * plan.pageWords)
   ) {
     frames.free(pfn, order);
     throw new VmError(
@@ -156,7 +164,7 @@ export function newTable(
       },
     );
   }
-  bank.words.fill(0, word, word + plan.pageWords * 2 ** order);
+  if (!isFilled) bank.words.fill(0, word, word + plan.pageWords * 2 ** order);
   records.enter(pfn, level, parent < 0 ? context.owner : records.ownerOf(parent));
   counters.tablesAllocated++;
   return pfn;

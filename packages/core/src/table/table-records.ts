@@ -54,6 +54,9 @@ export class TableRecords {
   #pruneAt = FIRST_PRUNE;
   /** Owners that were made in a course of events that a restore took back: pairs of first and after the last. */
   #gone: readonly number[] = [];
+  /** By frame: number of the last look through a range that met its table. Not part of the state: it is one thread's. */
+  #met: Uint32Array | null = null;
+  #looks = 0;
   /** Memories that know of these records. */
   readonly #memories = new WeakSet<object>();
 
@@ -101,6 +104,24 @@ export class TableRecords {
     if (index < 0 || index >= this.#frames) return -1;
     const at = HEADER + index * STRIDE;
     return this.#words[at + LEVEL] === 0 ? -1 : at;
+  }
+
+  /** Starts a look through a range that must know which tables it has met; returns its number. */
+  startLook(): number {
+    this.#looks = (this.#looks + 1) >>> 0;
+    // After 2^32 looks, marks of the first ones must not be taken for this one's.
+    if (this.#looks === 0) this.#met?.fill(0);
+    return this.#looks || this.startLook();
+  }
+
+  /** Marks a frame as met by a look: false when it was before, `null` for a frame that is not of the allocator. */
+  meet(pfn: number, look: number): boolean | null {
+    const index = pfn - this.#first;
+    if (!(index >= 0 && index < this.#frames)) return null;
+    this.#met ??= new Uint32Array(this.#frames);
+    if (this.#met[index] === look) return false;
+    this.#met[index] = look;
+    return true;
   }
 
   /** Who owns a table. */

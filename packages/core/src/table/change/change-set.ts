@@ -14,19 +14,7 @@ import type { OwedFlushes } from '../flush-batch.js';
 import type { PageRange } from '../page-range.js';
 import { compare } from './compare.js';
 import type { Link, Span } from './span.js';
-
-/** One change of a call. */
-interface Change {
-  readonly bank: Bank;
-  readonly at: number;
-  readonly count: number;
-  /** The entries' words before the change; `null` when all were 0. */
-  readonly saved: Int32Array | null;
-  /** Record of the table that holds the entries; -1 when it is not counted. */
-  readonly record: number;
-  /** By how much the table's live entries grew. */
-  readonly grew: number;
-}
+import { UndoLog } from './undo-log.js';
 
 /** A run with entries that are invalid until the flush has been made. */
 interface Broken {
@@ -44,12 +32,11 @@ interface Broken {
  * hull of what was taken away, once; then the broken entries get their new values; then the frames of the tables that
  * went are given back. `rollBack` undoes all of it up to the flush.
  *
- * One change covers a run of entries, so it is as long as a call's tables are many: mapping 262,144 pages notes 1,026
- * changes (512 runs and 514 links). Banks are kept and not their words: a WebAssembly.Memory may grow in the call.
+ * Entries of a table that the call made are not noted: the table goes back whole.
  */
 export class ChangeSet {
   readonly #context: TableContext;
-  readonly #changes: Change[] = [];
+  readonly #log = new UndoLog();
   readonly #broken: Broken[] = [];
   /** Tables that the call made. */
   readonly #made: number[] = [];
@@ -68,28 +55,42 @@ export class ChangeSet {
     this.#context = context;
   }
 
-  /** Makes a table, which goes back when the call fails. */
-  makeTable(level: number, parentRecord: number, page: number): number {
-    const pfn = newTable(this.#context, level, parentRecord, 0, page);
+  /**
+   * Makes a table, which goes back when the call fails.
+   *
+   * @param isFilled - the call writes every entry before it links the table: it need not be zeroed.
+   */
+  makeTable(level: number, parentRecord: number, page: number, isFilled: boolean = false): number {
+    const pfn = newTable(this.#context, level, parentRecord, 0, page, isFilled);
     this.#made.push(pfn);
     return pfn;
   }
 
   /** Makes a table and links it into an empty slot. */
   linkTable(level: LevelPlan, bank: Bank, at: number, record: number, page: number): number {
-    const context = this.#context;
-    refuseOwed(context, { first: page, pages: 1 });
+    this.checkOwed(page);
     const pfn = this.makeTable(level.index + 1, record, page);
-    this.noteRun(bank, at, 1, record);
-    writeTableEntry(context, bank.words, at, pfn);
-    context.counters.entriesWritten++;
-    context.records?.add(record, 1);
+    this.noteEmpty(bank, at, 1, record);
+    this.writeLink(bank, at, record, pfn);
     return pfn;
   }
 
-  /** Notes a run of entries that are all 0 before they are written. */
-  noteRun(bank: Bank, at: number, count: number, record: number): void {
-    this.#changes.push({ bank, at, count, saved: null, record, grew: count });
+  /** Refuses to link a table for a page for which a flush is owed. */
+  checkOwed(page: number): void {
+    if (this.#context.owed.size > 0) refuseOwed(this.#context, { first: page, pages: 1 });
+  }
+
+  /** Links a table into an empty slot that was noted, or whose table the call made. */
+  writeLink(bank: Bank, at: number, record: number, pfn: number): void {
+    const { counters, records } = this.#context;
+    writeTableEntry(this.#context, bank.words, at, pfn);
+    counters.entriesWritten++;
+    records?.add(record, 1);
+  }
+
+  /** Notes a run of entries that are all 0 before they are written, in a table that the call did not make. */
+  noteEmpty(bank: Bank, at: number, count: number, record: number): void {
+    this.#log.noteEmpty(bank, at, count, record);
   }
 
   /**
@@ -100,17 +101,18 @@ export class ChangeSet {
   clear(span: Span, keepsOld: boolean): void {
     const { level, bank, at, count, record, page } = span;
     const { counters, records } = this.#context;
-    // A whole table is cleared by its count, without a look: 0.4 ns a page instead of 1. Only a count of 0 needs proof.
+    const saved = keepsOld ? this.#log.copyOf(bank.words, at, count) : null;
+    // A whole table is cleared by its count, without a look. Only a count of 0 needs proof.
     const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
-    const live = counted > 0 ? counted : bank.kernels.countLive(at, count);
-    if (counted <= 0) counters.entriesRead += count;
-    if (live === 0) return;
-    const { words } = bank;
-    if (keepsOld) {
-      const saved = words.slice(at, at + 2 * count);
-      this.#changes.push({ bank, at, count, saved, record, grew: -live });
+    let live = counted;
+    if (counted > 0) {
+      bank.words.fill(0, at, at + 2 * count);
+    } else {
+      live = bank.kernels.clear(at, count);
+      counters.entriesRead += count;
     }
-    words.fill(0, at, at + 2 * count);
+    if (live === 0) return;
+    if (saved !== null) this.#log.noteWords(bank, at, count, record, -live, saved);
     counters.entriesWritten += live;
     records?.add(record, -live);
     this.widen(page, count * level.pages, level.shift);
@@ -129,10 +131,10 @@ export class ChangeSet {
     const { level, bank, at, count, record, page } = span;
     const context = this.#context;
     const { words } = bank;
-    const saved = words.slice(at, at + 2 * count);
+    const saved = this.#log.copyOf(words, at, count);
     const { written, grew, during, first, end } = compare(context, span, saved, after);
     if (written === 0) return;
-    this.#changes.push({ bank, at, count, saved, record, grew });
+    this.#log.noteWords(bank, at, count, record, grew, saved);
     words.set(during ?? after, at);
     context.counters.entriesWritten += written;
     context.records?.add(record, grew);
@@ -149,11 +151,11 @@ export class ChangeSet {
   unlink({ pfn, level, parent, at, parentRecord, page, pages }: Link): void {
     const { plan } = this.#context;
     const { words } = parent;
-    const saved = words.slice(at, at + 2);
+    const saved = this.#log.copyOf(words, at, 1);
     // Met a second time, through another link to its parent.
     if (((saved[0] as number) | (saved[1] as number)) === 0) return;
     this.free(pfn);
-    this.#changes.push({ bank: parent, at, count: 1, saved, record: parentRecord, grew: -1 });
+    this.#log.noteWords(parent, at, 1, parentRecord, -1, saved);
     words.fill(0, at, at + 2);
     this.#context.counters.entriesWritten++;
     this.#context.records?.add(parentRecord, -1);
@@ -222,8 +224,8 @@ export class ChangeSet {
     const context = this.#context;
     // Only a sink that frees what it is told of comes here with a call that is done.
     if (this.#isMade) return;
-    if (this.#changes.length > 0) {
-      for (let i = this.#changes.length - 1; i >= 0; i--) this.#restore(this.#changes[i] as Change);
+    if (!this.#log.isEmpty) {
+      context.counters.entriesWritten += this.#log.restore(context.records);
       this.widen(range.first, range.pages, context.plan.pageShift);
       try {
         flush(context, this.#from, this.#to - this.#from, this.#leafShift, this.#made);
@@ -247,14 +249,6 @@ export class ChangeSet {
       written++;
     }
     this.#context.counters.entriesWritten += written;
-  }
-
-  #restore({ bank, at, count, saved, record, grew }: Change): void {
-    const { words } = bank;
-    if (saved === null) words.fill(0, at, at + 2 * count);
-    else words.set(saved, at);
-    this.#context.counters.entriesWritten += count;
-    this.#context.records?.add(record, -grew);
   }
 }
 

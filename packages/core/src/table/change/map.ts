@@ -1,16 +1,16 @@
+import { entryHi, entryLo } from '../../address-codec.js';
 import { hex, VmError } from '../../errors.js';
 import { classify } from '../../format/classify.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import { type FrameSource, WRITTEN } from '../../kernel/run-kernels.js';
-import { writeLinear } from '../../kernel/write-loops.js';
 import type { Bank } from '../../memory/bank.js';
 import { joinWords } from '../../words.js';
 import { childPfn, isTable, refuseOwed, type TableContext, writableBankOfTable } from '../context.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import { type ChangeSet, changing } from './change-set.js';
 import { collectEmptyTables } from './empty-tables.js';
-import { badFrame, frameAt, isBlock } from './frame-source.js';
+import { badFrame, frameAt, isBlock, isLinear } from './frame-source.js';
 import { leafFlags } from './leaf-flags.js';
 
 /** What one call of `map` carries down the levels. */
@@ -105,13 +105,16 @@ function mapTable(
   let slot = Math.floor(offset / level.pages);
   let inside = offset - slot * level.pages;
   let at = done;
-  for (let left = pages; left > 0; slot++, inside = 0) {
-    const here = Math.min(level.pages - inside, left);
+  for (let left = pages; left > 0; inside = 0) {
+    let here = Math.min(level.pages - inside, left);
     const entry = word + 2 * slot;
     const isWhole = mayBlock && here === level.pages && isBlock(call.source, at, here);
-    if (!isWhole || !writeBlock(call, level, bank, entry, pfn, at)) {
-      descend(call, level, bank, entry, pfn, inside, at, here);
-    }
+    // What follows an aligned block of a linear range are more of them.
+    const wanted = isLinear(call.source) ? Math.floor(left / level.pages) : 1;
+    const blocks = isWhole ? writeBlocks(call, level, bank, entry, pfn, isNew, at, wanted) : 0;
+    if (blocks === 0) descend(call, level, bank, entry, pfn, isNew, inside, at, here);
+    else here = blocks * level.pages;
+    slot += Math.max(1, blocks);
     at += here;
     left -= here;
   }
@@ -132,9 +135,8 @@ function mapLastTable(
   const { plan, counters, records } = context;
   const flagsLo = call.flagsLo[level.index] as number;
   const flagsHi = call.flagsHi[level.index] as number;
-  const isLinear = source.narrow === null && source.wide === null;
   const { kernels } = bank;
-  const result = isLinear
+  const result = isLinear(source)
     ? kernels.writeLinear(at, pages, source.start + done, 1, flagsLo, flagsHi, plan.address, isNew)
     : kernels.writeFrames(at, pages, source, done, flagsLo, flagsHi, plan.address, plan.pfnLimit, isNew);
   if (!isNew) counters.entriesRead += result < 0 ? pages : result + 1;
@@ -142,84 +144,102 @@ function mapLastTable(
   if (result !== WRITTEN)
     throw badFrame(frameAt(source, done - 2 - result), done - 2 - result, plan.pfnLimit);
   const record = records?.find(pfn) ?? -1;
-  call.changes.noteRun(bank, at, pages, record);
+  if (!isNew) call.changes.noteEmpty(bank, at, pages, record);
   counters.entriesWritten += pages;
   records?.add(record, pages);
 }
 
-/** Continues in the table below a slot, which is made when the slot is empty. */
+/**
+ * Continues in the table below a slot, which is made when the slot is empty.
+ *
+ * A new table is linked when it is written: nobody ever sees it half done, and one that is filled need not be zeroed first.
+ */
 function descend(
   call: MapCall,
   level: LevelPlan,
   bank: Bank,
   entry: number,
   pfn: number,
+  isNew: boolean,
   inside: number,
   at: number,
   pages: number,
 ): void {
-  const { context } = call;
+  const { context, changes } = call;
+  const { plan, counters, records } = context;
   const { words } = bank;
   const lo = words[entry] as number;
   const hi = words[entry + 1] as number;
-  const isNew = (lo | hi) === 0;
-  context.counters.entriesRead++;
-  let child: number;
-  if (isNew) {
-    const record = context.records?.find(pfn) ?? -1;
-    child = call.changes.linkTable(level, bank, entry, record, call.first + at);
-  } else if (isTable(level, lo, hi)) {
-    child = childPfn(context, lo, hi);
-  } else {
-    throw occupied(call, level, words, entry, at);
+  const page = call.first + at;
+  const below = level.index + 1;
+  counters.entriesRead++;
+  if ((lo | hi) !== 0) {
+    if (!isTable(level, lo, hi)) throw occupied(call, level, words, entry, at);
+    const child = childPfn(context, lo, hi);
+    const childBank = writableBankOfTable(context, child, page);
+    const word = childBank.wordOf(child, plan.pageShift);
+    mapTable(call, below, childBank, word, child, false, inside, at, pages);
+    return;
   }
-  const below = writableBankOfTable(context, child, call.first + at);
-  const word = below.wordOf(child, context.plan.pageShift);
-  mapTable(call, level.index + 1, below, word, child, isNew, inside, at, pages);
+  const record = records?.find(pfn) ?? -1;
+  changes.checkOwed(page);
+  const child = changes.makeTable(below, record, page, below === plan.last && pages === level.pages);
+  const childBank = writableBankOfTable(context, child, page);
+  mapTable(call, below, childBank, childBank.wordOf(child, plan.pageShift), child, true, inside, at, pages);
+  if (!isNew) changes.noteEmpty(bank, entry, 1, record);
+  changes.writeLink(bank, entry, record, child);
 }
 
 /**
- * Writes a block into a slot.
+ * Writes blocks over adjacent frames into the slots from one on, as many as are empty.
  *
- * A left-over table is replaced when this page table made it and it maps nothing.
+ * A left-over table in the first slot is replaced when this page table made it and it maps nothing.
  *
- * @returns false when a table with mappings is in the way: the pages go into it.
+ * @param wanted - slots that are to take a block.
+ * @returns the number of blocks: 0 when a table with mappings is in the way: the pages go into it.
  */
-function writeBlock(
+function writeBlocks(
   call: MapCall,
   level: LevelPlan,
   bank: Bank,
   entry: number,
   pfn: number,
+  isNew: boolean,
   at: number,
-): boolean {
+  wanted: number,
+): number {
   const { context, source, changes } = call;
   const { plan, counters, records } = context;
-  const lo = bank.words[entry] as number;
-  const hi = bank.words[entry + 1] as number;
+  const { kernels } = bank;
   const record = records?.find(pfn) ?? -1;
-  counters.entriesRead++;
   needFlags(call, level);
   const flagsLo = call.flagsLo[level.index] as number;
   const flagsHi = call.flagsHi[level.index] as number;
   const frame = frameAt(source, at);
-  if ((lo | hi) === 0) {
-    changes.noteRun(bank, entry, 1, record);
-    records?.add(record, 1);
-    writeLinear(bank.words, entry, 1, frame, level.pages, flagsLo, flagsHi, plan.address);
-    counters.entriesWritten++;
-    return true;
+  const occupant = isNew ? -1 : kernels.firstLive(entry, wanted);
+  const blocks = occupant < 0 ? wanted : occupant;
+  if (blocks > 0) {
+    if (!isNew) changes.noteEmpty(bank, entry, blocks, record);
+    records?.add(record, blocks);
+    kernels.writeLinear(entry, blocks, frame, level.pages, flagsLo, flagsHi, plan.address, true);
+    counters.entriesRead += blocks;
+    counters.entriesWritten += blocks;
+    return blocks;
   }
+  const lo = bank.words[entry] as number;
+  const hi = bank.words[entry + 1] as number;
+  counters.entriesRead++;
   if (!isTable(level, lo, hi)) throw occupied(call, level, bank.words, entry, at);
   const page = call.first + at;
   const empty = collectEmptyTables(context, level.index + 1, childPfn(context, lo, hi), page);
-  if (empty === null) return false;
+  if (empty === null) return 0;
   const block = new Int32Array(2);
-  writeLinear(block, 0, 1, frame, level.pages, flagsLo, flagsHi, plan.address);
+  block[0] = flagsLo | entryLo(plan.address, frame);
+  block[1] = flagsHi | entryHi(plan.address, frame);
   changes.rewrite({ level, bank, at: entry, count: 1, record, page }, block);
   changes.widen(page, level.pages, plan.pageShift);
   for (const table of empty) changes.free(table);
-  return true;
+  return 1;
 }
 
 function occupied(call: MapCall, level: LevelPlan, words: Int32Array, entry: number, at: number): VmError {

@@ -12,7 +12,7 @@ import type { Link } from './span.js';
  * @returns the number of tables that are out of the tree.
  */
 export function reclaimTables(context: TableContext, range: PageRange, batch: OwedFlushes | null): number {
-  const { links } = findEntries(context, range, 64, 'keep');
+  const { links } = findEntries(context, range, 64, 'keep', true);
   return changing(context, range, batch, (changes) => unlinkEmptyTables(context, changes, links));
 }
 

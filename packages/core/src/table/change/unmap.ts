@@ -26,7 +26,7 @@ export function unmapPages(
   mayCut: boolean,
   batch: OwedFlushes | null,
 ): void {
-  const found = findEntries(context, range, 64, mayCut ? 'cut' : 'refuse');
+  const found = findEntries(context, range, 64, mayCut ? 'cut' : 'refuse', reclaim);
   const [opaque] = found.opaque;
   if (opaque !== undefined) {
     const cut = addressOf(context.plan.format, opaque.from > opaque.page ? opaque.from : opaque.to);

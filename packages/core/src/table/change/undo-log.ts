@@ -1,0 +1,108 @@
+import type { Bank } from '../../memory/bank.js';
+import type { TableRecords } from '../table-records.js';
+
+/** Numbers of a change: `at`, `count`, the table's record, by how much its live entries grew, and what was before. */
+const STRIDE = 5;
+/** What was before: all entries were 0. Others: 0 and up an index in `#saved`, -2 and down one in `#flags`. */
+const EMPTY = -1;
+/** Words that saved runs share one buffer for: allocating one for each costs more than the copy. */
+const CHUNK_WORDS = 16384;
+
+/**
+ * What one call changed, run by run, so that all of it can be put back.
+ *
+ * Numbers in arrays instead of an object for each change: a call that maps 256 GiB makes 131,072 tables, and objects that live
+ * until its end are copied by the garbage collector again and again.
+ */
+export class UndoLog {
+  /** Banks and not their words: a WebAssembly.Memory may grow in the call. */
+  readonly #banks: Bank[] = [];
+  readonly #numbers: number[] = [];
+  readonly #saved: Int32Array[] = [];
+  /** Mask and value, two words each. */
+  readonly #flags: number[] = [];
+  #chunk: Int32Array | null = null;
+  #used = 0;
+
+  get isEmpty(): boolean {
+    return this.#banks.length === 0;
+  }
+
+  /** Notes a run of entries that are all 0 before they are written. */
+  noteEmpty(bank: Bank, at: number, count: number, record: number): void {
+    this.#banks.push(bank);
+    this.#numbers.push(at, count, record, count, EMPTY);
+  }
+
+  /**
+   * Notes a run of entries with their words before the change.
+   *
+   * @param record - of the table that holds the entries; -1 when it is not counted.
+   * @param grew - by how much the table's live entries grew.
+   */
+  noteWords(bank: Bank, at: number, count: number, record: number, grew: number, saved: Int32Array): void {
+    this.#banks.push(bank);
+    this.#numbers.push(at, count, record, grew, this.#saved.push(saved) - 1);
+  }
+
+  /** Notes a run of which all entries that are not 0 had the value under the mask, and only that is going to change. */
+  noteFlags(
+    bank: Bank,
+    at: number,
+    count: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): void {
+    this.#banks.push(bank);
+    this.#numbers.push(at, count, -1, 0, -2 - this.#flags.length);
+    this.#flags.push(maskLo, maskHi, valueLo, valueHi);
+  }
+
+  /** A copy of a run's words as they are now, for `noteWords`. */
+  copyOf(words: Int32Array, at: number, count: number): Int32Array {
+    const length = 2 * count;
+    if (length > CHUNK_WORDS / 2) return words.slice(at, at + length);
+    if (this.#chunk === null || this.#used + length > CHUNK_WORDS) {
+      this.#chunk = new Int32Array(CHUNK_WORDS);
+      this.#used = 0;
+    }
+    const copy = this.#chunk.subarray(this.#used, this.#used + length);
+    copy.set(words.subarray(at, at + length));
+    this.#used += length;
+    return copy;
+  }
+
+  /**
+   * Puts everything back, last change first.
+   *
+   * @returns the number of entries that were written.
+   */
+  restore(records: TableRecords | null): number {
+    const numbers = this.#numbers;
+    let written = 0;
+    for (let i = this.#banks.length - 1; i >= 0; i--) {
+      const { words, kernels } = this.#banks[i] as Bank;
+      const at = numbers[STRIDE * i] as number;
+      const count = numbers[STRIDE * i + 1] as number;
+      const before = numbers[STRIDE * i + 4] as number;
+      if (before === EMPTY) {
+        words.fill(0, at, at + 2 * count);
+      } else if (before >= 0) {
+        words.set(this.#saved[before] as Int32Array, at);
+      } else {
+        const [maskLo, maskHi, valueLo, valueHi] = this.#flags.slice(-2 - before) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        kernels.change(at, count, maskLo, maskHi, valueLo, valueHi);
+      }
+      written += count;
+      records?.add(numbers[STRIDE * i + 2] as number, -(numbers[STRIDE * i + 3] as number));
+    }
+    return written;
+  }
+}
