@@ -1,0 +1,261 @@
+/* What is timed, what is done before and after it, and what is folded into the checksum: as in src/speed/workloads. */
+#define _POSIX_C_SOURCE 200809L
+#include "workloads.h"
+
+#include "inputs.h"
+
+#include <time.h>
+
+#define BASE UINT64_C(0xffffc90000000000)
+
+enum { CHUNK = 4096 };
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void must(int error)
+{
+	if (error)
+		fail("a call was refused");
+}
+
+/* All translations of the range in order, frames and leaf sizes; `found` of them must be there. */
+static uint32_t fold_range(struct bench *b, size_t step, size_t found)
+{
+	static uint64_t vas[CHUNK];
+	static double pfns[CHUNK];
+	static uint8_t shifts[CHUNK];
+	uint32_t sum = 0;
+
+	for (size_t at = 0, n; at < b->pages; at += n * step) {
+		n = (b->pages - at + step - 1) / step;
+		if (n > CHUNK)
+			n = CHUNK;
+		for (size_t i = 0; i < n; i++)
+			vas[i] = BASE + ((uint64_t)(at + i * step) << PAGE_SHIFT);
+		found -= translate_many(&b->pt, vas, n, pfns, shifts);
+		for (size_t i = 0; i < n; i++)
+			sum = fold(fold(sum, (uint32_t)(int64_t)pfns[i]), shifts[i]);
+	}
+	if (found != 0)
+		fail("another number of pages is mapped");
+	return sum;
+}
+
+static void map_all(struct bench *b)
+{
+	must(map_frames(&b->pt, BASE, b->pfns, b->pages, PAGE_KERNEL));
+}
+
+static void open_empty(struct bench *b)
+{
+	(void)b;
+}
+
+static void open_prepared(struct bench *b)
+{
+	must(root_new(&b->pt));
+	must(prepare(&b->pt, BASE, b->pages));
+}
+
+static void open_mapped(struct bench *b)
+{
+	must(root_new(&b->pt));
+	map_all(b);
+}
+
+static uint32_t map_fresh(struct bench *b)
+{
+	must(root_new(&b->pt));
+	uint64_t start = now();
+	map_all(b);
+	b->ns = now() - start;
+	uint32_t sum = fold_range(b, 1, b->pages);
+
+	tables_destroy(&b->pt);
+	return sum;
+}
+
+static uint32_t map_existing(struct bench *b)
+{
+	uint64_t start = now();
+	map_all(b);
+	b->ns = now() - start;
+	uint32_t sum = fold_range(b, 1, b->pages);
+
+	must(unmap_range(&b->pt, BASE, b->pages));
+	return sum;
+}
+
+static uint32_t map_adjacent(struct bench *b, unsigned shift)
+{
+	must(root_new(&b->pt));
+	uint64_t start = now();
+	must(map_linear(&b->pt, BASE, UINT64_C(1) << 18, b->pages, PAGE_KERNEL, shift));
+	b->ns = now() - start;
+	uint32_t sum = fold_range(b, (size_t)1 << (shift - PAGE_SHIFT), b->units);
+
+	tables_destroy(&b->pt);
+	return sum;
+}
+
+static uint32_t map_pages(struct bench *b)
+{
+	return map_adjacent(b, PAGE_SHIFT);
+}
+
+static uint32_t map_2m(struct bench *b)
+{
+	return map_adjacent(b, PMD_SHIFT);
+}
+
+static uint32_t map_1g(struct bench *b)
+{
+	return map_adjacent(b, PUD_SHIFT);
+}
+
+static uint32_t unmap_all(struct bench *b)
+{
+	map_all(b);
+	uint64_t start = now();
+	must(unmap_range(&b->pt, BASE, b->pages));
+	b->ns = now() - start;
+	return fold_range(b, 1, 0);
+}
+
+static uint32_t translate_each(struct bench *b)
+{
+	uint32_t sum = 0;
+	uint64_t start = now();
+
+	for (size_t i = 0; i < b->units; i++)
+		sum = fold(sum, (uint32_t)translate(&b->pt, b->vas[i]));
+	b->ns = now() - start;
+	return sum;
+}
+
+static uint32_t translate_by_cursor(struct bench *b)
+{
+	struct cursor cursor = { .pt = &b->pt, .region = UINT64_MAX };
+	uint32_t sum = 0;
+	uint64_t start = now();
+
+	for (size_t i = 0; i < b->units; i++)
+		sum = fold(sum, (uint32_t)translate_near(&cursor, b->vas[i]));
+	b->ns = now() - start;
+	return sum;
+}
+
+static uint32_t translate_batch(struct bench *b)
+{
+	uint32_t sum = 0;
+	uint64_t start = now();
+	size_t found = translate_many(&b->pt, b->vas, b->units, b->out_pfns, b->out_shifts);
+
+	b->ns = now() - start;
+	if (found != b->units)
+		fail("a page is missing");
+	for (size_t i = 0; i < b->units; i++)
+		sum = fold(fold(sum, (uint32_t)(int64_t)b->out_pfns[i]), b->out_shifts[i]);
+	return sum;
+}
+
+static void map_singly(struct bench *b)
+{
+	for (size_t i = 0; i < b->units; i++)
+		must(map_page(&b->pt, b->vas[i], b->pfns[i], PAGE_KERNEL));
+}
+
+static void open_singles(struct bench *b)
+{
+	must(root_new(&b->pt));
+	map_singly(b);
+}
+
+static uint32_t map_singles(struct bench *b)
+{
+	uint64_t start = now();
+	map_singly(b);
+	b->ns = now() - start;
+	uint32_t sum = fold_range(b, 1, b->units);
+
+	must(unmap_range(&b->pt, BASE, b->pages));
+	return sum;
+}
+
+static uint32_t map_singles_fresh(struct bench *b)
+{
+	must(root_new(&b->pt));
+	uint64_t start = now();
+	map_singly(b);
+	b->ns = now() - start;
+	uint32_t sum = fold_range(b, 1, b->units);
+
+	tables_destroy(&b->pt);
+	return sum;
+}
+
+static uint32_t unmap_singles(struct bench *b)
+{
+	uint32_t sum = 0;
+
+	map_singly(b);
+	uint64_t start = now();
+	for (size_t i = 0; i < b->units; i++)
+		sum = fold(sum, (uint32_t)unmap_page(&b->pt, b->vas[i]));
+	b->ns = now() - start;
+	return fold(sum, fold_range(b, 1, 0));
+}
+
+/* Frames and whether they can be written. */
+static uint32_t fold_rights(struct bench *b, uint32_t sum)
+{
+	for (size_t i = 0; i < b->pages; i++) {
+		uint64_t entry = leaf_entry(&b->pt, BASE + ((uint64_t)i << PAGE_SHIFT));
+
+		sum = fold(fold(sum, (uint32_t)frame_of(entry)), (entry & RW) != 0);
+	}
+	return sum;
+}
+
+/* Read-only and back: a round changes every entry twice. */
+static uint32_t protect_twice(struct bench *b)
+{
+	uint64_t start = now();
+	must(protect_range(&b->pt, BASE, b->pages, RW | D, 0));
+	b->ns = now() - start;
+	uint32_t sum = fold_rights(b, 0);
+
+	start = now();
+	must(protect_range(&b->pt, BASE, b->pages, 0, RW));
+	b->ns += now() - start;
+	return fold_rights(b, sum);
+}
+
+const struct workload WORKLOADS[] = {
+	{ "W1.fresh", 1, 1, PAGE_SHIFT, 1, 1, open_empty, map_fresh },
+	{ "W1.existing", 1, 1, PAGE_SHIFT, 1, 1, open_prepared, map_existing },
+	{ "W1L", 1, 1, PAGE_SHIFT, 1, 1, open_empty, map_pages },
+	{ "W2.2M", 1, 1, PMD_SHIFT, 1, 1, open_empty, map_2m },
+	{ "W2.1G", 1, 8, PUD_SHIFT, 1, 1, open_empty, map_1g },
+	{ "W3", 1, 1, PAGE_SHIFT, 1, 1, open_prepared, unmap_all },
+	{ "W4.random", 1, 1, PAGE_SHIFT, 1, 1, open_mapped, translate_each },
+	{ "W4.sequential", 1, 1, PAGE_SHIFT, 1, 1, open_mapped, translate_each },
+	{ "W4.cursor", 1, 1, PAGE_SHIFT, 1, 1, open_mapped, translate_by_cursor },
+	{ "W4.batch", 1, 1, PAGE_SHIFT, 1, 1, open_mapped, translate_batch },
+	{ "W4.batch-sequential", 1, 1, PAGE_SHIFT, 1, 1, open_mapped, translate_batch },
+	{ "W5.map-prepared", 1, 4, PAGE_SHIFT, 1, 16, open_prepared, map_singles },
+	{ "W5.map-fresh", 1, 4, PAGE_SHIFT, 1, 16, open_empty, map_singles_fresh },
+	{ "W5.translate", 1, 4, PAGE_SHIFT, 1, 16, open_singles, translate_each },
+	{ "W5.unmap", 1, 4, PAGE_SHIFT, 1, 16, open_prepared, unmap_singles },
+	{ "W6", 1, 1, PAGE_SHIFT, 2, 1, open_mapped, protect_twice },
+	{ "W8.1G", 1, 1, PAGE_SHIFT, 1, 1, open_empty, map_fresh },
+	{ "W8.16G", 16, 1, PAGE_SHIFT, 1, 1, open_empty, map_fresh },
+	{ "W8.256G", 256, 1, PAGE_SHIFT, 1, 1, open_empty, map_fresh },
+};
+const size_t WORKLOAD_COUNT = sizeof(WORKLOADS) / sizeof(WORKLOADS[0]);

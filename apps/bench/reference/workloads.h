@@ -1,0 +1,36 @@
+/* The workloads that the speed command knows, done by the page tables of this folder. */
+#ifndef WORKLOADS_H
+#define WORKLOADS_H
+
+#include "pagetable.h"
+
+/* A workload at work: its sizes, its inputs, its tables. */
+struct bench {
+	struct page_tables pt;
+	size_t units; /* pages, leaves or translations of one round */
+	size_t pages; /* base pages of the range */
+	uint32_t seed;
+	uint32_t *pfns;
+	uint64_t *vas;
+	double *out_pfns;
+	uint8_t *out_shifts;
+	uint64_t ns; /* of the current round */
+};
+
+struct workload {
+	const char *id;
+	size_t multiply, divide; /* units for the pages of the command line */
+	unsigned leaf_shift;
+	size_t calls; /* timed calls over all units in one round */
+	size_t spread; /* base pages of the range for each unit, beside the leaf's own size */
+	void (*open)(struct bench *b);
+	uint32_t (*round)(struct bench *b); /* sets ns, returns the checksum */
+};
+
+extern const struct workload WORKLOADS[];
+extern const size_t WORKLOAD_COUNT;
+
+/* Ends the run with a message: a result is wrong or something is missing. */
+_Noreturn void fail(const char *what);
+
+#endif
