@@ -2,7 +2,7 @@ import type { AddressCodec } from '../address-codec.js';
 import { atomicCas64, atomicLoad64, atomicStore64 } from './atomic64.js';
 import { type FrameSource, type RunKernels, WRITTEN } from './run-kernels.js';
 import { walkMany } from './walk-many.js';
-import { writeLinear, writeNarrow, writeWide } from './write-loops.js';
+import { firstUnfit, writeLinear, writeNarrow, writeWide } from './write-loops.js';
 
 /** The words of a bank, taken afresh for each call: a WebAssembly.Memory may have grown since the last. */
 export interface EntryWords {
@@ -11,7 +11,6 @@ export interface EntryWords {
 
 /** The kernels as loops over a bank's typed array: for memories and hosts without WebAssembly, and for short runs. */
 export class ArrayKernels implements RunKernels {
-  readonly kind: 'array' | 'wasm' = 'array';
   high: number = 0;
   protected readonly bank: EntryWords;
   readonly #isShared: boolean;
@@ -20,6 +19,10 @@ export class ArrayKernels implements RunKernels {
   constructor(bank: EntryWords, isShared: boolean) {
     this.bank = bank;
     this.#isShared = isShared;
+  }
+
+  get kind(): 'array' | 'wasm' {
+    return 'array';
   }
 
   writeFrames(
@@ -40,12 +43,12 @@ export class ArrayKernels implements RunKernels {
     }
     if (narrow !== null) {
       if (limit < 4294967296) {
-        const bad = firstFrom(narrow, from, count, limit);
+        const bad = firstUnfit(narrow, from, count, limit);
         if (bad >= 0) return -2 - bad;
       }
       writeNarrow(words, at, count, narrow, from, flagsLo, flagsHi, codec);
     } else if (wide !== null) {
-      const bad = firstFrom(wide, from, count, limit);
+      const bad = firstUnfit(wide, from, count, limit);
       if (bad >= 0) return -2 - bad;
       writeWide(words, at, count, wide, from, flagsLo, flagsHi, codec);
     }
@@ -196,14 +199,4 @@ function countLive(table: Int32Array, at: number, count: number): number {
     if (((table[i] as number) | (table[i + 1] as number)) !== 0) live++;
   }
   return live;
-}
-
-/** Index, from `from` on, of the first frame that is not below a limit; -1 for none. */
-function firstFrom(pfns: Uint32Array | Float64Array, from: number, count: number, limit: number): number {
-  for (let i = 0; i < count; i++) {
-    const pfn = pfns[from + i] as number;
-    // Written so that NaN fails: the array may be another thread's too.
-    if (!(pfn >= 0 && pfn < limit)) return i;
-  }
-  return -1;
 }

@@ -2,6 +2,21 @@ import { type AddressCodec, addressHi, addressLo } from '../address-codec.js';
 
 // Loops that write leaves into a typed array. Each does one thing and allocates nothing.
 
+/** Index, from `from` on, of the first frame that is not below a limit; -1 for none. */
+export function firstUnfit(
+  pfns: Uint32Array | Float64Array,
+  from: number,
+  count: number,
+  limit: number,
+): number {
+  for (let i = 0; i < count; i++) {
+    const pfn = pfns[from + i] as number;
+    // Written so that NaN fails: the array may be another thread's too.
+    if (!(pfn >= 0 && pfn < limit)) return i;
+  }
+  return -1;
+}
+
 /** Writes a run of leaves whose frames are below 2^32. */
 export function writeNarrow(
   table: Int32Array,

@@ -52,11 +52,12 @@ export interface CreatedBank {
   readonly bytes: number;
   /** Physical address of the first byte: a multiple of 4096. 0n when absent. */
   readonly base?: bigint;
-  /** True: a SharedArrayBuffer, for several workers. */
+  /** True: its buffer is a SharedArrayBuffer, for several workers. */
   readonly shared?: boolean;
   /**
    * False: an ArrayBuffer or SharedArrayBuffer, and loops in JavaScript. True when absent: a WebAssembly.Memory and loops in
-   * WebAssembly, where the host has them and up to 4 GiB less 64 KiB.
+   * WebAssembly, where the host has them and up to 4 GiB less 64 KiB. Then the bank is not all of its buffer, and the
+   * buffer cannot be transferred.
    */
   readonly webAssembly?: boolean;
 }

@@ -1,6 +1,8 @@
 import { shown, VmError } from '../errors.js';
 import { ArrayKernels } from '../kernel/array-kernels.js';
 import type { RunKernels } from '../kernel/run-kernels.js';
+import { SCRATCH_BYTES } from '../kernel/scratch.js';
+import { WasmKernels } from '../kernel/wasm-kernels.js';
 import {
   BANK_ALIGNMENT,
   type BankSource,
@@ -11,6 +13,7 @@ import {
   PHYSICAL_ADDRESS_BITS,
 } from './bank.js';
 import { isBuffer, isShared, makeBuffer } from './host.js';
+import { makeMemory } from './web-assembly.js';
 
 /** A bank whose bytes follow each other as their physical addresses do. */
 export class LinearBank implements ByteBank {
@@ -36,6 +39,7 @@ export class LinearBank implements ByteBank {
     byteOffset: number,
     bytes: number,
     writable: boolean,
+    hasScratch: boolean,
   ) {
     this.base = base;
     this.bytes = bytes;
@@ -49,14 +53,19 @@ export class LinearBank implements ByteBank {
     this.#wordCount = bytes / 4;
     this.#words = new Int32Array(bufferOf(source), byteOffset, bytes / 4);
     this.#quads = new BigUint64Array(bufferOf(source), byteOffset, bytes / 8);
-    this.kernels = new ArrayKernels(this, this.#shared);
+    this.kernels = isBuffer(source)
+      ? new ArrayKernels(this, this.#shared)
+      : new WasmKernels(this, { memory: source, isShared: this.#shared, byteOffset, hasScratch });
   }
 
   /** A bank of new zero bytes; see `PhysicalMemory.create`. */
   static create(o: CreatedBank): LinearBank {
-    const { base = 0n, bytes, shared = false } = o;
+    const { base = 0n, bytes, shared = false, webAssembly = true } = o;
     checkPlace(base, bytes);
-    return new LinearBank(makeBuffer(bytes, shared, 'a bank'), base, 0, bytes, true);
+    const memory = webAssembly ? makeMemory(SCRATCH_BYTES + bytes, shared) : null;
+    return memory === null
+      ? new LinearBank(makeBuffer(bytes, shared, 'a bank'), base, 0, bytes, true, false)
+      : new LinearBank(memory, base, SCRATCH_BYTES, bytes, true, true);
   }
 
   /** A bank over given bytes; see `PhysicalMemory.over`. */
@@ -74,7 +83,7 @@ export class LinearBank implements ByteBank {
         `a bank of ${bytes} bytes from byte ${byteOffset} on does not fit into a source of ${byteLength} bytes`,
       );
     }
-    return new LinearBank(source, base, byteOffset, bytes, writable);
+    return new LinearBank(source, base, byteOffset, bytes, writable, false);
   }
 
   get words(): Int32Array {

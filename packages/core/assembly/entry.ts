@@ -1,0 +1,18 @@
+// An entry is 64 bits. The feature of atomics is on in the binary for shared memory alone: there each entry is read and
+// written as one atomic, since a plain SIMD or bulk access may be seen half done. The compiler drops the other branch.
+
+/** Reads an entry. */
+export function read(p: usize): u64 {
+  return ASC_FEATURE_THREADS ? atomic.load<u64>(p) : load<u64>(p);
+}
+
+/** Writes an entry. */
+export function write(p: usize, entry: u64): void {
+  if (ASC_FEATURE_THREADS) atomic.store<u64>(p, entry);
+  else store<u64>(p, entry);
+}
+
+/** The 64-bit value of two words. */
+export function join(lo: u32, hi: u32): u64 {
+  return ((hi as u64) << 32) | (lo as u64);
+}

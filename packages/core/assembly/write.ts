@@ -1,0 +1,131 @@
+import { join, write } from './entry';
+import { firstLive } from './scan';
+
+// Loops that write leaves. Address fields are parameters, as `address-codec.ts` describes them: nothing here knows an
+// architecture. All is looked at before anything is written; -1 says that all was.
+
+/** Writes a run of leaves whose frames are below 2^32, four at a time. */
+export function writeNarrow(
+  p: usize,
+  count: u32,
+  frames: usize,
+  rotate: u32,
+  maskLo: u32,
+  maskHi: u32,
+  flagsLo: u32,
+  flagsHi: u32,
+  highest: u32,
+  isNew: bool,
+): i32 {
+  if (!isNew) {
+    const occupied = firstLive(p, count);
+    if (occupied >= 0) return occupied;
+  }
+  if (highest !== u32.MAX_VALUE) {
+    for (let i: u32 = 0; i < count; i++) {
+      if (load<u32>(frames + (i << 2)) > highest) return -2 - i;
+    }
+  }
+  const mask = join(maskLo, maskHi);
+  const flags = join(flagsLo, flagsHi);
+  let i: u32 = 0;
+  if (!ASC_FEATURE_THREADS) {
+    const masks = i64x2.splat(mask);
+    const flagses = i64x2.splat(flags);
+    for (const blocks = count & ~3; i < blocks; i += 4) {
+      writeFour(p + (i << 3), v128.load(frames + (i << 2)), rotate, masks, flagses);
+    }
+  }
+  for (; i < count; i++) {
+    const turned = rotl<u32>(load<u32>(frames + (i << 2)), rotate);
+    write(p + (i << 3), (join(turned, turned) & mask) | flags);
+  }
+  return -1;
+}
+
+/** Writes a run of leaves with frames of any size. */
+export function writeWide(
+  p: usize,
+  count: u32,
+  frames: usize,
+  lowRotate: u32,
+  lowLo: u32,
+  lowHi: u32,
+  highLoRotate: u32,
+  highLo: u32,
+  highHiRotate: u32,
+  highHi: u32,
+  flagsLo: u32,
+  flagsHi: u32,
+  limit: f64,
+  isNew: bool,
+): i32 {
+  if (!isNew) {
+    const occupied = firstLive(p, count);
+    if (occupied >= 0) return occupied;
+  }
+  for (let i: u32 = 0; i < count; i++) {
+    const frame = load<f64>(frames + (i << 3));
+    // Written so that NaN fails.
+    if (!(frame >= 0 && frame < limit)) return -2 - i;
+  }
+  const low64 = join(lowLo, lowHi);
+  const flags = join(flagsLo, flagsHi);
+  for (let i: u32 = 0; i < count; i++) {
+    const frame = load<f64>(frames + (i << 3)) as i64;
+    const turned = rotl<u32>(frame as u32, lowRotate);
+    const high = (frame >> 32) as u32;
+    const above = join(rotl<u32>(high, highLoRotate) & highLo, rotl<u32>(high, highHiRotate) & highHi);
+    write(p + (i << 3), (join(turned, turned) & low64) | above | flags);
+  }
+  return -1;
+}
+
+/**
+ * Writes a run of leaves over adjacent frames, `step` apart, that agree in bits 32 and up: `flagsLo` and `flagsHi` hold
+ * these.
+ */
+export function writeLinear(
+  p: usize,
+  count: u32,
+  low: u32,
+  step: u32,
+  rotate: u32,
+  maskLo: u32,
+  maskHi: u32,
+  flagsLo: u32,
+  flagsHi: u32,
+  isNew: bool,
+): i32 {
+  if (!isNew) {
+    const occupied = firstLive(p, count);
+    if (occupied >= 0) return occupied;
+  }
+  const mask = join(maskLo, maskHi);
+  const flags = join(flagsLo, flagsHi);
+  let i: u32 = 0;
+  if (!ASC_FEATURE_THREADS) {
+    const masks = i64x2.splat(mask);
+    const flagses = i64x2.splat(flags);
+    const steps = i32x4.splat(4 * step);
+    let frames = i32x4.add(i32x4.splat(low), i32x4.mul(i32x4.splat(step), i32x4(0, 1, 2, 3)));
+    for (const blocks = count & ~3; i < blocks; i += 4) {
+      writeFour(p + (i << 3), frames, rotate, masks, flagses);
+      frames = i32x4.add(frames, steps);
+    }
+  }
+  for (; i < count; i++) {
+    const turned = rotl<u32>(low + i * step, rotate);
+    write(p + (i << 3), (join(turned, turned) & mask) | flags);
+  }
+  return -1;
+}
+
+/** Each frame, rotated, goes to both halves of its entry; the mask says which bits stand in which. */
+function writeFour(q: usize, frames: v128, rotate: u32, masks: v128, flags: v128): void {
+  const turned = v128.or(i32x4.shl(frames, rotate), i32x4.shr_u(frames, 32 - rotate));
+  const first = v128.shuffle<u32>(turned, turned, 0, 0, 1, 1);
+  const second = v128.shuffle<u32>(turned, turned, 2, 2, 3, 3);
+  v128.store(q, v128.or(v128.and(first, masks), flags));
+  v128.store(q, v128.or(v128.and(second, masks), flags), 16);
+}

@@ -1,0 +1,93 @@
+import type { FrameSource } from './run-kernels.js';
+import { PLAN_WORDS } from './walk-layout.js';
+import type { KernelExports } from './wasm-exports.js';
+import type { MemoryObject } from './wasm-host.js';
+
+/** Bytes of a scratch page: one page of WebAssembly. It is the first of its memory, before the bank. */
+export const SCRATCH_BYTES: number = 65536;
+
+/** For a walk the page holds the plan, then addresses, frames and shifts of as many walks as fit: 17 bytes each. */
+const ADDRESSES = 512;
+const WALKS = 3776;
+const FRAMES = ADDRESSES + 8 * WALKS;
+const SHIFTS = FRAMES + 8 * WALKS;
+
+/**
+ * The page through which arrays get into WebAssembly and out again. For one thread alone, that which made the memory.
+ *
+ * Such a memory cannot grow (its maximum is its size), so views of it stay good.
+ */
+export class Scratch {
+  readonly #narrow: Uint32Array;
+  readonly #wide: Float64Array;
+  readonly #plan: Int32Array;
+  readonly #addresses: Uint32Array;
+  readonly #frames: Float64Array;
+  readonly #shifts: Uint8Array;
+  /** The frames that the page holds: those of this source from `#from` up to `#to`. */
+  #source: FrameSource | null = null;
+  #from: number = 0;
+  #to: number = 0;
+
+  constructor(memory: MemoryObject) {
+    const { buffer } = memory;
+    this.#narrow = new Uint32Array(buffer, 0, SCRATCH_BYTES / 4);
+    this.#wide = new Float64Array(buffer, 0, SCRATCH_BYTES / 8);
+    this.#plan = new Int32Array(buffer, 0, PLAN_WORDS);
+    this.#addresses = new Uint32Array(buffer, ADDRESSES, 2 * WALKS);
+    this.#frames = new Float64Array(buffer, FRAMES, WALKS);
+    this.#shifts = new Uint8Array(buffer, SHIFTS, WALKS);
+  }
+
+  /** How many frames of a source the page can hold. */
+  capacity(source: FrameSource): number {
+    return SCRATCH_BYTES / (source.narrow === null ? 8 : 4);
+  }
+
+  /**
+   * Brings frames into the page, with as many of those that follow as it holds: a call that maps 262,144 pages copies 16
+   * pieces, not 512.
+   *
+   * @param count - at most the capacity.
+   * @returns the byte address of the first.
+   */
+  stage(source: FrameSource, from: number, count: number): number {
+    const { narrow, wide } = source;
+    if (source !== this.#source || from < this.#from || from + count > this.#to) {
+      this.#source = source;
+      this.#from = from;
+      if (narrow !== null) {
+        this.#to = Math.min(from + SCRATCH_BYTES / 4, narrow.length);
+        this.#narrow.set(narrow.subarray(from, this.#to));
+      } else if (wide !== null) {
+        this.#to = Math.min(from + SCRATCH_BYTES / 8, wide.length);
+        this.#wide.set(wide.subarray(from, this.#to));
+      }
+    }
+    return (from - this.#from) * (narrow === null ? 8 : 4);
+  }
+
+  /** Walks many addresses; see `RunKernels.walkMany`. */
+  walkMany(
+    wasm: KernelExports,
+    bank: number,
+    plan: Int32Array,
+    addresses: Uint32Array,
+    from: number,
+    count: number,
+    frames: Float64Array,
+    leafShifts: Uint8Array | null,
+  ): number {
+    this.#source = null;
+    this.#plan.set(plan);
+    let unknown = 0;
+    for (let i = from, end = from + count; i < end; i += WALKS) {
+      const piece = Math.min(end - i, WALKS);
+      this.#addresses.set(addresses.subarray(2 * i, 2 * (i + piece)));
+      unknown += wasm.walkMany(0, bank, ADDRESSES, piece, FRAMES, SHIFTS);
+      frames.set(piece === WALKS ? this.#frames : this.#frames.subarray(0, piece), i);
+      leafShifts?.set(piece === WALKS ? this.#shifts : this.#shifts.subarray(0, piece), i);
+    }
+    return unknown;
+  }
+}

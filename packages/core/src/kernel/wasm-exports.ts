@@ -1,0 +1,78 @@
+/**
+ * What the binaries export, from the sources in `assembly/`. Addresses are in bytes, all numbers are 32-bit integers where
+ * nothing else is said; WebAssembly takes them signed or unsigned.
+ */
+export interface KernelExports {
+  writeNarrow(
+    p: number,
+    count: number,
+    frames: number,
+    rotate: number,
+    maskLo: number,
+    maskHi: number,
+    flagsLo: number,
+    flagsHi: number,
+    highest: number,
+    isNew: number,
+  ): number;
+  /** `limit` is a double. */
+  writeWide(
+    p: number,
+    count: number,
+    frames: number,
+    lowRotate: number,
+    lowLo: number,
+    lowHi: number,
+    highLoRotate: number,
+    highLo: number,
+    highHiRotate: number,
+    highHi: number,
+    flagsLo: number,
+    flagsHi: number,
+    limit: number,
+    isNew: number,
+  ): number;
+  writeLinear(
+    p: number,
+    count: number,
+    low: number,
+    step: number,
+    rotate: number,
+    maskLo: number,
+    maskHi: number,
+    flagsLo: number,
+    flagsHi: number,
+    isNew: number,
+  ): number;
+  clear(p: number, count: number): number;
+  firstLive(p: number, count: number): number;
+  lastLive(p: number, count: number): number;
+  countLive(p: number, count: number): number;
+  matching(
+    p: number,
+    count: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): number;
+  change(p: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): void;
+  copy(to: number, from: number, count: number): void;
+  firstDifference(a: number, b: number, count: number): number;
+  walkMany(
+    plan: number,
+    bank: number,
+    addresses: number,
+    count: number,
+    frames: number,
+    shifts: number,
+  ): number;
+}
+
+/** What the binary for shared memory exports besides. */
+export interface SharedKernelExports extends KernelExports {
+  load64(p: number): number;
+  high(): number;
+  store64(p: number, lo: number, hi: number): void;
+  cas64(p: number, expectedLo: number, expectedHi: number, lo: number, hi: number): number;
+}

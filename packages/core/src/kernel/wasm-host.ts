@@ -1,0 +1,22 @@
+/** A `WebAssembly.Memory`, as far as kernels care. */
+export interface MemoryObject {
+  /** All its bytes, as they are now. */
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  /** Adds pages of 64 KiB; returns the former number of pages. */
+  grow(delta: number): number;
+}
+
+/** The part of the global `WebAssembly` that vmarea uses. Core names no DOM or Node type, so it is written down here. */
+export interface WebAssemblyHost {
+  readonly Memory: new (o: { initial: number; maximum: number; shared: boolean }) => MemoryObject;
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (
+    module: object,
+    imports: { readonly env: { readonly memory: MemoryObject } },
+  ) => { readonly exports: object };
+}
+
+/** WebAssembly, as it is now; `null` where there is none. */
+export function webAssemblyHost(): WebAssemblyHost | null {
+  return (globalThis as { readonly WebAssembly?: WebAssemblyHost }).WebAssembly ?? null;
+}
