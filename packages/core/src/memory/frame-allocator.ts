@@ -148,9 +148,21 @@ export class FrameAllocator {
    * @throws VmError `ENOMEM` when fewer are free, `EINVAL` for what is no count.
    */
   allocateMany(count: number): Float64Array {
+    const pfns = this.tryAllocateMany(count);
+    if (pfns === null) throw noFrames(this.#state, `${count} frames`);
+    return pfns;
+  }
+
+  /**
+   * Allocates single frames as `allocateMany` does, or returns `null` when fewer are free.
+   *
+   * @param count - how many, 0 or more.
+   * @throws VmError `EINVAL` for what is no count.
+   */
+  tryAllocateMany(count: number): Float64Array | null {
     checkCount(count, 'count');
     const state = this.#state;
-    if (count > (state.words[Word.free] as number)) throw noFrames(state, `${count} frames`);
+    if (count > (state.words[Word.free] as number)) return null;
     const pfns = new Float64Array(count);
     if (state.scattered) {
       for (let i = 0; i < count; i++) pfns[i] = state.origin + takeScattered(state, 0);

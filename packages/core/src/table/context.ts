@@ -170,6 +170,35 @@ export function newTable(
   return pfn;
 }
 
+/**
+ * Takes frames for several new tables of one parent and starts their records. They are not zeroed.
+ *
+ * @param parent - record of the table above; -1 where there is none.
+ * @returns their frames, those that so many calls of `newTable` take; `null`, and nothing is done, when there are not
+ *   enough, or when one has no bytes that can be written.
+ */
+export function newTables(
+  context: TableContext,
+  level: number,
+  parent: number,
+  count: number,
+): Float64Array | null {
+  const { frames, records, counters } = context;
+  const pfns = frames?.tryAllocateMany(count) ?? null;
+  if (frames === null || records === null || pfns === null) return null;
+  const owner = parent < 0 ? context.owner : records.ownerOf(parent);
+  for (const pfn of pfns) {
+    if (bankOf(context, pfn)?.writable !== true) {
+      for (const one of pfns) if (records.find(one) >= 0) records.leave(one);
+      frames.freeMany(pfns);
+      return null;
+    }
+    records.enter(pfn, level, owner);
+  }
+  counters.tablesAllocated += count;
+  return pfns;
+}
+
 /** Gives the frames of tables back, all of them or, when one cannot be freed, none. The caller has flushed. */
 export function freeTables(context: TableContext, pfns: readonly number[]): void {
   if (pfns.length === 0) return;

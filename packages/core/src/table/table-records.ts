@@ -5,8 +5,8 @@ import { isShared } from '../memory/host.js';
 /** Words before the first record: the next owner's number, and three in reserve. */
 const HEADER = 4;
 const NEXT_OWNER = 0;
-/** Words kept per frame: level + 1 (0: no table of the engine), live entries, owner. */
-const STRIDE = 3;
+/** Words kept per frame, from handle to handle: level + 1 (0: no table of the engine), live entries, owner. */
+export const RECORD_WORDS = 3;
 const LEVEL = 0;
 const LIVE = 1;
 const OWNER = 2;
@@ -62,7 +62,7 @@ export class TableRecords {
 
   private constructor(frames: FrameAllocator) {
     this.frameState = frames.state;
-    const bytes = (HEADER + frames.frames * STRIDE) * 4;
+    const bytes = (HEADER + frames.frames * RECORD_WORDS) * 4;
     this.state = isShared(frames.state) ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
     this.#words = new Int32Array(this.state);
     this.#words[NEXT_OWNER] = 1;
@@ -102,7 +102,7 @@ export class TableRecords {
   find(pfn: number): number {
     const index = pfn - this.#first;
     if (index < 0 || index >= this.#frames) return -1;
-    const at = HEADER + index * STRIDE;
+    const at = HEADER + index * RECORD_WORDS;
     return this.#words[at + LEVEL] === 0 ? -1 : at;
   }
 
@@ -136,7 +136,7 @@ export class TableRecords {
 
   /** Starts the record of a new, empty table. */
   enter(pfn: number, level: number, owner: number): void {
-    const at = HEADER + (pfn - this.#first) * STRIDE;
+    const at = HEADER + (pfn - this.#first) * RECORD_WORDS;
     this.#words[at + LEVEL] = level + 1;
     this.#words[at + LIVE] = 0;
     this.#words[at + OWNER] = owner;
@@ -144,8 +144,8 @@ export class TableRecords {
 
   /** Ends the record of a table. */
   leave(pfn: number): void {
-    const at = HEADER + (pfn - this.#first) * STRIDE;
-    this.#words.fill(0, at, at + STRIDE);
+    const at = HEADER + (pfn - this.#first) * RECORD_WORDS;
+    this.#words.fill(0, at, at + RECORD_WORDS);
   }
 
   /** Counted entries of the table that are not 0; 0 or less when it may be empty. */
@@ -153,9 +153,32 @@ export class TableRecords {
     return this.#words[handle + LIVE] as number;
   }
 
+  /**
+   * Sets the live entries of tables in adjacent frames to 0.
+   *
+   * @returns how many they were; 0, and nothing is changed, when one of the tables may be empty.
+   */
+  takeLive(handle: number, tables: number): number {
+    const words = this.#words;
+    let live = 0;
+    for (let at = handle + LIVE, i = 0; i < tables; i++, at += RECORD_WORDS) {
+      const one = words[at] as number;
+      if (one <= 0) return 0;
+      live += one;
+    }
+    for (let at = handle + LIVE, i = 0; i < tables; i++, at += RECORD_WORDS) words[at] = 0;
+    return live;
+  }
+
   /** Adds to the live entries. A handle of -1 is ignored: foreign tables are not counted. */
   add(handle: number, entries: number): void {
     if (handle >= 0) this.#words[handle + LIVE] = (this.#words[handle + LIVE] as number) + entries;
+  }
+
+  /** Adds to the live entries of each of some tables in adjacent frames. A handle of -1 is ignored. */
+  addEach(handle: number, tables: number, entries: number): void {
+    if (handle < 0) return;
+    for (let i = 0; i < tables; i++) this.add(handle + i * RECORD_WORDS, entries);
   }
 
   /** Keeps an eye on a page table, once it has its root, so that `restore` can tell it whether it is still there. */

@@ -6,6 +6,7 @@ import {
   freeHeldTables,
   freeTables,
   newTable,
+  newTables,
   refuseOwed,
   type TableContext,
   writeTableEntry,
@@ -13,7 +14,7 @@ import {
 import type { OwedFlushes } from '../flush-batch.js';
 import type { PageRange } from '../page-range.js';
 import { compare } from './compare.js';
-import type { Link, Span } from './span.js';
+import { type Link, partOf, type Span } from './span.js';
 import { UndoLog } from './undo-log.js';
 
 /** A run with entries that are invalid until the flush has been made. */
@@ -88,9 +89,35 @@ export class ChangeSet {
     records?.add(record, 1);
   }
 
-  /** Notes a run of entries that are all 0 before they are written, in a table that the call did not make. */
-  noteEmpty(bank: Bank, at: number, count: number, record: number): void {
-    this.#log.noteEmpty(bank, at, count, record);
+  /**
+   * Makes several tables that the call fills before it links them: they are not zeroed.
+   *
+   * @returns their frames; `null`, and nothing is done, when there are not enough.
+   */
+  makeTables(level: number, parentRecord: number, count: number): Float64Array | null {
+    const made = newTables(this.#context, level, parentRecord, count);
+    if (made !== null) for (const pfn of made) this.#made.push(pfn);
+    return made;
+  }
+
+  /** Links tables into adjacent empty slots that were noted, or whose table the call made. */
+  writeLinks(bank: Bank, at: number, record: number, made: Float64Array): void {
+    const { plan, counters, records } = this.#context;
+    const { tableEntry } = plan.format;
+    const source = { narrow: null, wide: made, start: 0 };
+    const { lo, hi } = tableEntry;
+    bank.kernels.writeFrames(at, made.length, source, 0, lo, hi, plan.address, plan.pfnLimit, true);
+    counters.entriesWritten += made.length;
+    records?.add(record, made.length);
+  }
+
+  /**
+   * Notes a run of entries that are all 0 before they are written, in tables that the call did not make.
+   *
+   * @param tables - how many tables that follow each other the entries fill; 1 for one, or a part of one.
+   */
+  noteEmpty(bank: Bank, at: number, count: number, record: number, tables: number = 1): void {
+    this.#log.noteEmpty(bank, at, count, record, tables);
   }
 
   /**
@@ -101,6 +128,12 @@ export class ChangeSet {
   clear(span: Span, keepsOld: boolean): void {
     const { level, bank, at, count, record, page } = span;
     const { counters, records } = this.#context;
+    const tables = count / level.entries;
+    if (tables > 1) {
+      if (!keepsOld && this.#clearCounted(span, tables)) return;
+      for (let i = 0; i < tables; i++) this.clear(partOf(span, i * level.entries, level.entries), keepsOld);
+      return;
+    }
     const saved = keepsOld ? this.#log.copyOf(bank.words, at, count) : null;
     // A whole table is cleared by its count, without a look. Only a count of 0 needs proof.
     const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
@@ -116,6 +149,17 @@ export class ChangeSet {
     counters.entriesWritten += live;
     records?.add(record, -live);
     this.widen(page, count * level.pages, level.shift);
+  }
+
+  /** Clears whole tables that follow each other at once, when all of them are counted as in use. */
+  #clearCounted({ level, bank, at, count, record, page }: Span, tables: number): boolean {
+    const { counters, records } = this.#context;
+    const live = records === null || record < 0 ? 0 : records.takeLive(record, tables);
+    if (live === 0) return false;
+    bank.words.fill(0, at, at + 2 * count);
+    counters.entriesWritten += live;
+    this.widen(page, count * level.pages, level.shift);
+    return true;
   }
 
   /**
@@ -140,6 +184,25 @@ export class ChangeSet {
     context.records?.add(record, grew);
     if (end > 0) this.widen(page + first * level.pages, (end - first) * level.pages, level.shift);
     if (during !== null) this.#broken.push({ bank, at, during, after });
+  }
+
+  /**
+   * Gives all leaves of a run, which have equal flags, other flags; the change needs no break.
+   *
+   * Only the bits that change are noted, no entry is copied.
+   */
+  changeFlags(span: Span, lo: number, hi: number, newLo: number, newHi: number): void {
+    const { level, bank, at, count, page } = span;
+    const { kernels } = bank;
+    const maskLo = lo ^ newLo;
+    const maskHi = hi ^ newHi;
+    const live = kernels.countLive(at, count);
+    this.#log.noteFlags(bank, at, count, maskLo, maskHi, lo & maskLo, hi & maskHi);
+    kernels.change(at, count, maskLo, maskHi, newLo & maskLo, newHi & maskHi);
+    this.#context.counters.entriesWritten += live;
+    const first = live === count ? 0 : kernels.firstLive(at, count);
+    const last = live === count ? count - 1 : kernels.lastLive(at, count);
+    this.widen(page + first * level.pages, (last - first + 1) * level.pages, level.shift);
   }
 
   /**

@@ -3,6 +3,7 @@ import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
 import { addressOf, type PageRange } from '../page-range.js';
+import { RECORD_WORDS } from '../table-records.js';
 import { partAtRuns, wholeOf } from './runs.js';
 import type { Link, Span } from './span.js';
 
@@ -55,8 +56,11 @@ export function findEntries(
   return finder;
 }
 
+/** A span that tables which follow are still added to. */
+type Growing = { -readonly [K in keyof Span]: Span[K] };
+
 class Finder implements Findings {
-  readonly spans: Span[] = [];
+  readonly spans: Growing[] = [];
   readonly cuts: Cut[] = [];
   readonly opaque: Cut[] = [];
   readonly links: Link[] = [];
@@ -69,7 +73,7 @@ class Finder implements Findings {
   readonly #maxShift: number;
   readonly #ends: Ends;
   readonly #parts = {
-    span: (span: Span): void => void this.spans.push(span),
+    span: (span: Span): void => this.#pushSpan(span),
     cut: (group: Span, from: number, to: number): void => this.#pushCut(group, from, to),
   };
 
@@ -165,6 +169,27 @@ class Finder implements Findings {
       left -= here;
     }
     add(slot, at);
+  }
+
+  /**
+   * Adds a span. Whole tables of the last level that follow each other in memory as they do in the range, as tables do that
+   * one call made, are one: what is done to it costs as much as its entries, and nothing for each table.
+   */
+  #pushSpan(span: Span): void {
+    const { level, bank, at, count, record, page } = span;
+    const last = this.spans[this.spans.length - 1];
+    const isNext =
+      last !== undefined &&
+      level.level.table === null &&
+      last.level === level &&
+      count === level.entries &&
+      last.count % count === 0 &&
+      last.bank === bank &&
+      last.at + 2 * last.count === at &&
+      last.page + last.count === page &&
+      (last.record < 0 ? record < 0 : last.record + (last.count / count) * RECORD_WORDS === record);
+    if (isNext) last.count += count;
+    else this.spans.push({ level, bank, at, count, record, page });
   }
 
   /** Marks a table as met: false when it was before. By frame, as a set of numbers costs 40 ns a table. */

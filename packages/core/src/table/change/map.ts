@@ -1,33 +1,16 @@
 import { entryHi, entryLo } from '../../address-codec.js';
-import { hex, VmError } from '../../errors.js';
-import { classify } from '../../format/classify.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
-import { type FrameSource, WRITTEN } from '../../kernel/run-kernels.js';
+import type { FrameSource } from '../../kernel/run-kernels.js';
 import type { Bank } from '../../memory/bank.js';
-import { joinWords } from '../../words.js';
 import { childPfn, isTable, refuseOwed, type TableContext, writableBankOfTable } from '../context.js';
-import { addressOf, type PageRange } from '../page-range.js';
-import { type ChangeSet, changing } from './change-set.js';
+import type { PageRange } from '../page-range.js';
+import { changing } from './change-set.js';
 import { collectEmptyTables } from './empty-tables.js';
-import { badFrame, frameAt, isBlock, isLinear } from './frame-source.js';
-import { leafFlags } from './leaf-flags.js';
-
-/** What one call of `map` carries down the levels. */
-interface MapCall {
-  readonly context: TableContext;
-  readonly source: FrameSource;
-  readonly protection: Protection;
-  /** Cap on the leaf size, log2 bytes. */
-  readonly maxLeafShift: number;
-  /** First page of the call, counted from the start of the root's range. */
-  readonly first: number;
-  /** Leaf bits by level, as words, once they have been asked for. */
-  readonly flagsLo: Int32Array;
-  readonly flagsHi: Int32Array;
-  readonly hasFlags: Uint8Array;
-  readonly changes: ChangeSet;
-}
+import { frameAt, isBlock, isLinear } from './frame-source.js';
+import { type MapCall, needFlags, occupied } from './map-call.js';
+import { mapTables } from './map-tables.js';
+import { writePages } from './write-pages.js';
 
 /**
  * Maps pages to frames: one visit per table, the largest leaves that address, frames and cap allow.
@@ -64,16 +47,6 @@ export function mapPages(
   });
 }
 
-/** Asks the format for a level's leaf bits, once per call: a call without blocks never asks for theirs. */
-function needFlags(call: MapCall, level: LevelPlan): void {
-  const { index } = level;
-  if (call.hasFlags[index] === 1) return;
-  const flags = leafFlags(call.context.plan, call.protection, level);
-  call.flagsLo[index] = flags.lo;
-  call.flagsHi[index] = flags.hi;
-  call.hasFlags[index] = 1;
-}
-
 /**
  * Maps a part of one table.
  *
@@ -93,60 +66,34 @@ function mapTable(
   done: number,
   pages: number,
 ): void {
-  const { context } = call;
-  const { plan, counters } = context;
+  const { plan, counters, records } = call.context;
   const level = plan.levels[levelIndex] as LevelPlan;
-  counters.tablesRead++;
   if (levelIndex === plan.last) {
-    mapLastTable(call, level, bank, word + 2 * offset, pfn, isNew, done, pages);
+    writePages(call, level, bank, word + 2 * offset, records?.find(pfn) ?? -1, 1, isNew, done, pages);
     return;
   }
+  counters.tablesRead++;
   const mayBlock = level.level.leaf !== null && level.shift <= call.maxLeafShift;
   let slot = Math.floor(offset / level.pages);
   let inside = offset - slot * level.pages;
   let at = done;
   for (let left = pages; left > 0; inside = 0) {
     let here = Math.min(level.pages - inside, left);
+    let slots = 0;
     const entry = word + 2 * slot;
-    const isWhole = mayBlock && here === level.pages && isBlock(call.source, at, here);
-    // What follows an aligned block of a linear range are more of them.
-    const wanted = isLinear(call.source) ? Math.floor(left / level.pages) : 1;
-    const blocks = isWhole ? writeBlocks(call, level, bank, entry, pfn, isNew, at, wanted) : 0;
-    if (blocks === 0) descend(call, level, bank, entry, pfn, isNew, inside, at, here);
-    else here = blocks * level.pages;
-    slot += Math.max(1, blocks);
+    if (mayBlock && here === level.pages && isBlock(call.source, at, here)) {
+      // What follows an aligned block of a linear range are more of them.
+      const wanted = isLinear(call.source) ? Math.floor(left / here) : 1;
+      slots = writeBlocks(call, level, bank, entry, pfn, isNew, at, wanted);
+    } else if (here === level.pages && levelIndex + 1 === plan.last) {
+      slots = mapTables(call, level, bank, entry, pfn, isNew, mayBlock, at, left);
+    }
+    if (slots === 0) descend(call, level, bank, entry, pfn, isNew, inside, at, here);
+    else here = slots * level.pages;
+    slot += Math.max(1, slots);
     at += here;
     left -= here;
   }
-}
-
-/** Writes a run of base pages, in a table of the last level. */
-function mapLastTable(
-  call: MapCall,
-  level: LevelPlan,
-  bank: Bank,
-  at: number,
-  pfn: number,
-  isNew: boolean,
-  done: number,
-  pages: number,
-): void {
-  const { context, source } = call;
-  const { plan, counters, records } = context;
-  const flagsLo = call.flagsLo[level.index] as number;
-  const flagsHi = call.flagsHi[level.index] as number;
-  const { kernels } = bank;
-  const result = isLinear(source)
-    ? kernels.writeLinear(at, pages, source.start + done, 1, flagsLo, flagsHi, plan.address, isNew)
-    : kernels.writeFrames(at, pages, source, done, flagsLo, flagsHi, plan.address, plan.pfnLimit, isNew);
-  if (!isNew) counters.entriesRead += result < 0 ? pages : result + 1;
-  if (result >= 0) throw occupied(call, level, bank.words, at + 2 * result, done + result);
-  if (result !== WRITTEN)
-    throw badFrame(frameAt(source, done - 2 - result), done - 2 - result, plan.pfnLimit);
-  const record = records?.find(pfn) ?? -1;
-  if (!isNew) call.changes.noteEmpty(bank, at, pages, record);
-  counters.entriesWritten += pages;
-  records?.add(record, pages);
 }
 
 /**
@@ -240,20 +187,4 @@ function writeBlocks(
   changes.widen(page, level.pages, plan.pageShift);
   for (const table of empty) changes.free(table);
   return 1;
-}
-
-function occupied(call: MapCall, level: LevelPlan, words: Int32Array, entry: number, at: number): VmError {
-  const { plan } = call.context;
-  const lo = words[entry] as number;
-  const hi = words[entry + 1] as number;
-  const kind = classify(plan.format.present, level.level, { lo, hi });
-  const article = kind === 'absent' ? 'an' : 'a';
-  return new VmError(
-    'EBUSY',
-    `the ${level.level.name} slot holds ${article} ${kind} entry ${hex(joinWords(lo, hi))}`,
-    {
-      address: addressOf(plan.format, call.first + at),
-      advice: 'unmap the range first',
-    },
-  );
 }

@@ -6,10 +6,14 @@ import { isComplete } from '../arguments.js';
 import { isLeaf, type TableContext } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
 import type { PageRange } from '../page-range.js';
-import { changing } from './change-set.js';
+import { type ChangeSet, changing } from './change-set.js';
 import { applyCut } from './cut.js';
 import { type Cut, findEntries } from './find.js';
 import { checkFlags, leafFlags } from './leaf-flags.js';
+import { partOf, type Span } from './span.js';
+
+/** Runs of equal leaves below this cost more by themselves than entry by entry. */
+const SHORT = 16;
 
 /**
  * Changes the protection of the leaves of a range; everything else is passed over.
@@ -46,10 +50,8 @@ export function protectPages(
     const cutter = { context, changes, maxShift: 64, transform };
     for (const cut of found.cuts) if (changesCut(protect, cut)) applyCut(cutter, cut);
     for (const span of found.spans) {
-      const { bank, at, count, level } = span;
-      const after = bank.words.slice(at, at + 2 * count);
-      context.counters.entriesRead += count;
-      if (protect.apply(after, 0, count, level)) changes.rewrite(span, after);
+      context.counters.entriesRead += span.count;
+      protect.change(changes, span);
     }
     for (const { first, pages } of found.aliases) changes.widen(first, pages, context.plan.pageShift);
   });
@@ -72,6 +74,58 @@ class Protect {
   constructor(context: TableContext, fields: Partial<Protection>) {
     this.#context = context;
     this.#fields = fields;
+  }
+
+  /** Changes the leaves of a span: runs with equal flags by a kernel, everything else entry by entry. */
+  change(changes: ChangeSet, span: Span): void {
+    const { level, bank, at, count } = span;
+    let done = 0;
+    while (done < count) {
+      const equal = this.#changeEqual(changes, partOf(span, done, count - done));
+      done += equal;
+      if (equal >= SHORT || done === count) continue;
+      // Leaves that differ one by one, in accessed and dirty bits say: the rest of the table entry by entry.
+      const rest = Math.min(count - done, level.entries - (done % level.entries));
+      const part = partOf(span, done, rest);
+      const after = bank.words.slice(at + 2 * done, at + 2 * (done + rest));
+      if (this.apply(after, 0, rest, level)) changes.rewrite(part, after);
+      done += rest;
+    }
+  }
+
+  /**
+   * Changes the leaves that a span starts with, as far as their flags are equal, and passes over empty entries.
+   *
+   * @returns the number of entries that are dealt with; 0 when the first leaf's change needs a break, or a look at each entry.
+   */
+  #changeEqual(changes: ChangeSet, span: Span): number {
+    const { level, bank, at, count } = span;
+    const { kernels, words } = bank;
+    const empty = kernels.firstLive(at, count);
+    if (empty < 0) return count;
+    const lo = words[at + 2 * empty] as number;
+    const hi = words[at + 2 * empty + 1] as number;
+    if (!isLeaf(level, lo, hi) || !isToldByFlags(level, lo, hi)) return 0;
+    const { leafAddressLo, leafAddressHi, leaf } = level;
+    const flagsLo = lo & ~leafAddressLo;
+    const flagsHi = hi & ~leafAddressHi;
+    const { newLo, newHi } = this.#change(this.#context, level, lo, hi, flagsLo, flagsHi);
+    const isSame = newLo === flagsLo && newHi === flagsHi;
+    if (!isSame) {
+      const before = { lo: flagsLo, hi: flagsHi };
+      if (this.#context.plan.format.needsBreak(before, { lo: newLo, hi: newHi }, level.index)) return 0;
+    }
+    // Equal flags, and what the rules of a leaf demand of its address.
+    const equal = kernels.matching(
+      at + 2 * empty,
+      count - empty,
+      ~leafAddressLo | leaf.maskLo,
+      ~leafAddressHi | leaf.maskHi,
+      flagsLo | (leaf.valueLo & leafAddressLo),
+      flagsHi | (leaf.valueHi & leafAddressHi),
+    );
+    if (!isSame) changes.changeFlags(partOf(span, empty, equal), flagsLo, flagsHi, newLo, newHi);
+    return empty + equal;
   }
 
   /**

@@ -1,8 +1,11 @@
 import type { Bank } from '../../memory/bank.js';
 import type { TableRecords } from '../table-records.js';
 
-/** Numbers of a change: `at`, `count`, the table's record, by how much its live entries grew, and what was before. */
-const STRIDE = 5;
+/**
+ * Numbers of a change: `at`, `count`, the table's record, by how much its live entries grew, what was before, and the
+ * number of tables.
+ */
+const STRIDE = 6;
 /** What was before: all entries were 0. Others: 0 and up an index in `#saved`, -2 and down one in `#flags`. */
 const EMPTY = -1;
 /** Words that saved runs share one buffer for: allocating one for each costs more than the copy. */
@@ -28,10 +31,14 @@ export class UndoLog {
     return this.#banks.length === 0;
   }
 
-  /** Notes a run of entries that are all 0 before they are written. */
-  noteEmpty(bank: Bank, at: number, count: number, record: number): void {
+  /**
+   * Notes a run of entries that are all 0 before they are written.
+   *
+   * @param tables - how many tables that follow each other the entries fill; 1 for one, or a part of one.
+   */
+  noteEmpty(bank: Bank, at: number, count: number, record: number, tables: number): void {
     this.#banks.push(bank);
-    this.#numbers.push(at, count, record, count, EMPTY);
+    this.#numbers.push(at, count, record, count / tables, EMPTY, tables);
   }
 
   /**
@@ -42,7 +49,7 @@ export class UndoLog {
    */
   noteWords(bank: Bank, at: number, count: number, record: number, grew: number, saved: Int32Array): void {
     this.#banks.push(bank);
-    this.#numbers.push(at, count, record, grew, this.#saved.push(saved) - 1);
+    this.#numbers.push(at, count, record, grew, this.#saved.push(saved) - 1, 1);
   }
 
   /** Notes a run of which all entries that are not 0 had the value under the mask, and only that is going to change. */
@@ -56,7 +63,7 @@ export class UndoLog {
     valueHi: number,
   ): void {
     this.#banks.push(bank);
-    this.#numbers.push(at, count, -1, 0, -2 - this.#flags.length);
+    this.#numbers.push(at, count, -1, 0, -2 - this.#flags.length, 1);
     this.#flags.push(maskLo, maskHi, valueLo, valueHi);
   }
 
@@ -92,16 +99,17 @@ export class UndoLog {
       } else if (before >= 0) {
         words.set(this.#saved[before] as Int32Array, at);
       } else {
-        const [maskLo, maskHi, valueLo, valueHi] = this.#flags.slice(-2 - before) as [
-          number,
-          number,
-          number,
-          number,
-        ];
+        const first = -2 - before;
+        const [maskLo = 0, maskHi = 0, valueLo = 0, valueHi = 0] = this.#flags.slice(first, first + 4);
         kernels.change(at, count, maskLo, maskHi, valueLo, valueHi);
       }
       written += count;
-      records?.add(numbers[STRIDE * i + 2] as number, -(numbers[STRIDE * i + 3] as number));
+      const [record = -1, grew = 0, tables = 1] = [
+        numbers[STRIDE * i + 2],
+        numbers[STRIDE * i + 3],
+        numbers[STRIDE * i + 5],
+      ];
+      records?.addEach(record, tables, -grew);
     }
     return written;
   }

@@ -79,7 +79,7 @@ export class FlatWalk implements Translator {
   declare readonly lowRotate: number;
 
   readonly #plan: Plan;
-  readonly #bank: Bank;
+  readonly bank: Bank;
 
   constructor(plan: Plan, bank: Bank, rootWord: number) {
     const { levels, last, pageShift, address } = plan;
@@ -134,7 +134,7 @@ export class FlatWalk implements Translator {
     this.highHi = address.highHi | 0;
     this.lowRotate = address.lowRotate | 0;
     this.#plan = plan;
-    this.#bank = bank;
+    this.bank = bank;
   }
 
   /** True when this walk can serve the root. */
@@ -154,9 +154,13 @@ export class FlatWalk implements Translator {
     );
   }
 
-  translate(high: number, low: number): number {
-    if (((high >> this.aboveShift) + this.aboveBias) >>> 0 > this.aboveSpan) return -1;
-    const words = this.#bank.words;
+  /**
+   * The word index of the last level's entry for an address, whatever it holds; -1 when the walk does not come so far: then
+   * `missLevel` and `missAt` tell where it ended.
+   */
+  entryOf(high: number, low: number): number {
+    if (((high >> this.aboveShift) + this.aboveBias) >>> 0 > this.aboveSpan) return this.#miss(-1, 0);
+    const words = this.bank.words;
     const { slots, depth, tableMaskLo, tableMaskHi, tableValueLo, tableValueHi } = this;
     const { insideLo, insideHi, rotate, offset } = this;
     const vaHi = high & this.keepHi;
@@ -172,7 +176,7 @@ export class FlatWalk implements Translator {
       lo = words[at] as number;
       hi = words[at | 1] as number;
       if ((((lo & tableMaskLo) ^ tableValueLo) | ((hi & tableMaskHi) ^ tableValueHi)) !== 0) {
-        return finish(this.#plan, depth - 5, lo, hi, vaHi, vaLo);
+        return this.#miss(depth - 5, at);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
     }
@@ -181,17 +185,16 @@ export class FlatWalk implements Translator {
       lo = words[at] as number;
       hi = words[at | 1] as number;
       if ((((lo & tableMaskLo) ^ tableValueLo) | ((hi & tableMaskHi) ^ tableValueHi)) !== 0) {
-        return finish(this.#plan, depth - 4, lo, hi, vaHi, vaLo);
+        return this.#miss(depth - 4, at);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
     }
     if (depth > 2) {
-      const upper = this.from3 === 16 ? middle : vaHi;
-      at = (table + (((upper >>> this.shift3) & slots) << 1)) | 0;
+      at = (table + ((((this.from3 === 16 ? middle : vaHi) >>> this.shift3) & slots) << 1)) | 0;
       lo = words[at] as number;
       hi = words[at | 1] as number;
       if ((((lo & tableMaskLo) ^ tableValueLo) | ((hi & tableMaskHi) ^ tableValueHi)) !== 0) {
-        return finish(this.#plan, depth - 3, lo, hi, vaHi, vaLo);
+        return this.#miss(depth - 3, at);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
     }
@@ -200,19 +203,48 @@ export class FlatWalk implements Translator {
       lo = words[at] as number;
       hi = words[at | 1] as number;
       if ((((lo & tableMaskLo) ^ tableValueLo) | ((hi & tableMaskHi) ^ tableValueHi)) !== 0) {
-        return finish(this.#plan, depth - 2, lo, hi, vaHi, vaLo);
+        return this.#miss(depth - 2, at);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
     }
-    at = (table + (((vaLo >>> this.shift1) & slots) << 1)) | 0;
-    lo = words[at] as number;
-    hi = words[at | 1] as number;
+    return (table + (((vaLo >>> this.shift1) & slots) << 1)) | 0;
+  }
+
+  /** The frame of the page that the last level's entry at a word index maps; -1 when it maps none. */
+  frameAt(at: number, high: number, low: number): number {
+    const words = this.bank.words;
+    const lo = words[at] as number;
+    const hi = words[at | 1] as number;
     if ((((lo & this.pageMaskLo) ^ this.pageValueLo) | ((hi & this.pageMaskHi) ^ this.pageValueHi)) !== 0) {
-      return finish(this.#plan, depth - 1, lo, hi, vaHi, vaLo);
+      return finish(this.#plan, this.depth - 1, lo, hi, high & this.keepHi, low | 0);
     }
     const frame = rotateRight((lo & this.lowLo) | (hi & this.lowHi), this.lowRotate) >>> 0;
     if (((lo & this.highLo) | (hi & this.highHi)) === 0) return frame;
     return pfnHigh(this.#plan.address, lo, hi) * 4294967296 + frame;
+  }
+
+  translate(high: number, low: number): number {
+    const at = this.entryOf(high, low);
+    return at < 0 ? this.#end(high, low) : this.frameAt(at, high, low);
+  }
+
+  /** Where the last walk ended before the last level: its level, -1 outside the range; and the entry's word index. */
+  missLevel: number = -1;
+  missAt: number = 0;
+
+  #miss(level: number, at: number): number {
+    this.missLevel = level;
+    this.missAt = at;
+    return -1;
+  }
+
+  /** What a walk that ended early translates to. */
+  #end(high: number, low: number): number {
+    if (this.missLevel < 0) return -1;
+    const words = this.bank.words;
+    const lo = words[this.missAt] as number;
+    const hi = words[this.missAt | 1] as number;
+    return finish(this.#plan, this.missLevel, lo, hi, high & this.keepHi, low | 0);
   }
 }
 

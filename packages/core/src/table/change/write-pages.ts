@@ -1,0 +1,43 @@
+import type { LevelPlan } from '../../format/plan.js';
+import { WRITTEN } from '../../kernel/run-kernels.js';
+import type { Bank } from '../../memory/bank.js';
+import { badFrame, frameAt, isLinear } from './frame-source.js';
+import { type MapCall, occupied } from './map-call.js';
+
+/**
+ * Writes base pages into a table of the last level, or into several that follow each other in memory.
+ *
+ * @param at - index of the first entry's low word.
+ * @param record - of the table, the first of several; -1 when they are not counted.
+ * @param tables - how many tables; more than one are written whole.
+ * @param isNew - the call made them: they are empty, whatever they hold.
+ * @param done - pages of the call that are mapped already.
+ */
+export function writePages(
+  call: MapCall,
+  level: LevelPlan,
+  bank: Bank,
+  at: number,
+  record: number,
+  tables: number,
+  isNew: boolean,
+  done: number,
+  pages: number,
+): void {
+  const { context, source } = call;
+  const { plan, counters, records } = context;
+  const { kernels } = bank;
+  const flagsLo = call.flagsLo[level.index] as number;
+  const flagsHi = call.flagsHi[level.index] as number;
+  counters.tablesRead += tables;
+  const result = isLinear(source)
+    ? kernels.writeLinear(at, pages, source.start + done, 1, flagsLo, flagsHi, plan.address, isNew)
+    : kernels.writeFrames(at, pages, source, done, flagsLo, flagsHi, plan.address, plan.pfnLimit, isNew);
+  if (!isNew) counters.entriesRead += result < 0 ? pages : result + 1;
+  if (result >= 0) throw occupied(call, level, bank.words, at + 2 * result, done + result);
+  if (result !== WRITTEN)
+    throw badFrame(frameAt(source, done - 2 - result), done - 2 - result, plan.pfnLimit);
+  if (!isNew) call.changes.noteEmpty(bank, at, pages, record, tables);
+  counters.entriesWritten += pages;
+  records?.addEach(record, tables, pages / tables);
+}
