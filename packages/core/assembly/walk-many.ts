@@ -59,13 +59,13 @@ export function walkMany(
   const keyMask = ~(((upperSlots as u64) << upperShift) | (((1 as u64) << upperShift) - 1));
 
   let unknown: u32 = 0;
-  let table: usize = root;
-  let key = ~load<u64>(addresses);
+  let table = NO_TABLE;
+  let key: u64 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const va = load<u64>(addresses + (i << 3));
     const frameAt = frames + (i << 3);
     const shiftAt = shifts + i;
-    if (((va ^ key) & keyMask) !== 0) {
+    if (((va ^ key) & keyMask) !== 0 || table === NO_TABLE) {
       if (!isInRange(plan, va)) {
         store<f64>(frameAt, -1);
         store<u8>(shiftAt, 0);
