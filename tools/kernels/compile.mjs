@@ -13,8 +13,9 @@ const common = [
   ...['-O3', '--converge', '--noAssert', '--runtime', 'stub'],
   ...['--importMemory', '--noExportMemory', '--initialMemory', '0'],
   ...['--enable', 'simd'],
-  // "Exchange of v128 values": between the files of this module alone.
-  ...['--disableWarning', '112'],
+  // "Exchange of v128 values": between the files of this module alone. "usize to i32 will require a cast": with 64-bit
+  // addresses, which the kernels will not have.
+  ...['--disableWarning', '112', '--disableWarning', '201'],
 ];
 
 /** The feature of threads makes each access of an entry one atomic: see assembly/entry.ts. */

@@ -1,34 +1,39 @@
+import { PLAN } from '../src/kernel/scratch-layout';
 import { ABOVE_BIAS, ABOVE_SHIFT, ABOVE_SPAN, DEPTH, LEVELS, STRIDE } from '../src/kernel/walk-layout';
 
-// How the fields of a walk plan are read. A plan is the address of its words, a level the address of its own.
+// How the fields of the walk plan in the scratch page are read. A level is the address of its words.
 
-/** A word of a plan or of a level. */
-export function word(at: usize, index: usize): u32 {
-  return load<u32>(at + (index << 2));
+const LEVEL_BYTES: usize = STRIDE << 2;
+/** The first level. */
+export const FIRST_LEVEL: usize = PLAN + (LEVELS << 2);
+
+/** A word of the plan. */
+export function field(index: usize): u32 {
+  return load<u32>(PLAN + (index << 2));
 }
 
-/** Two adjacent words of a plan or of a level, low word first. */
+/** A word of a level. */
+export function word(level: usize, index: usize): u32 {
+  return load<u32>(level + (index << 2));
+}
+
+/** Two adjacent words of a level or of the plan, low word first. */
 export function pair(at: usize, index: usize): u64 {
   return load<u64>(at + (index << 2));
 }
 
 /** The level after a level. */
 export function below(level: usize): usize {
-  return level + (STRIDE << 2);
-}
-
-/** The first level. */
-export function firstLevel(plan: usize): usize {
-  return plan + (LEVELS << 2);
+  return level + LEVEL_BYTES;
 }
 
 /** What follows the last level. */
-export function endOfLevels(plan: usize): usize {
-  return firstLevel(plan) + word(plan, DEPTH) * (STRIDE << 2);
+export function endOfLevels(): usize {
+  return FIRST_LEVEL + field(DEPTH) * LEVEL_BYTES;
 }
 
 /** True when the range has the address. */
-export function isInRange(plan: usize, va: u64): bool {
-  const above = ((va >> 32) as i32) >> (word(plan, ABOVE_SHIFT) as i32);
-  return ((above + word(plan, ABOVE_BIAS)) as u32) <= word(plan, ABOVE_SPAN);
+export function isInRange(va: u64): bool {
+  const above = ((va >> 32) as i32) >> (field(ABOVE_SHIFT) as i32);
+  return (above as u32) + field(ABOVE_BIAS) <= field(ABOVE_SPAN);
 }

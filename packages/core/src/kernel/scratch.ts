@@ -1,16 +1,8 @@
 import type { FrameSource } from './run-kernels.js';
+import { ADDRESSES, PLAN, SCRATCH_BYTES, SHIFTS, WALKS } from './scratch-layout.js';
 import { PLAN_WORDS } from './walk-layout.js';
 import type { KernelExports } from './wasm-exports.js';
 import type { MemoryObject } from './wasm-host.js';
-
-/** Bytes of a scratch page: one page of WebAssembly. It is the first of its memory, before the bank. */
-export const SCRATCH_BYTES: number = 65536;
-
-/** For a walk the page holds the plan, then addresses, frames and shifts of as many walks as fit: 17 bytes each. */
-const ADDRESSES = 512;
-const WALKS = 3776;
-const FRAMES = ADDRESSES + 8 * WALKS;
-const SHIFTS = FRAMES + 8 * WALKS;
 
 /**
  * The page through which arrays get into WebAssembly and out again. For one thread alone, that which made the memory.
@@ -33,9 +25,9 @@ export class Scratch {
     const { buffer } = memory;
     this.#narrow = new Uint32Array(buffer, 0, SCRATCH_BYTES / 4);
     this.#wide = new Float64Array(buffer, 0, SCRATCH_BYTES / 8);
-    this.#plan = new Int32Array(buffer, 0, PLAN_WORDS);
+    this.#plan = new Int32Array(buffer, PLAN, PLAN_WORDS);
     this.#addresses = new Uint32Array(buffer, ADDRESSES, 2 * WALKS);
-    this.#frames = new Float64Array(buffer, FRAMES, WALKS);
+    this.#frames = new Float64Array(buffer, ADDRESSES, WALKS);
     this.#shifts = new Uint8Array(buffer, SHIFTS, WALKS);
   }
 
@@ -70,7 +62,6 @@ export class Scratch {
   /** Walks many addresses; see `RunKernels.walkMany`. */
   walkMany(
     wasm: KernelExports,
-    bank: number,
     plan: Int32Array,
     addresses: Uint32Array,
     from: number,
@@ -84,7 +75,7 @@ export class Scratch {
     for (let i = from, end = from + count; i < end; i += WALKS) {
       const piece = Math.min(end - i, WALKS);
       this.#addresses.set(addresses.subarray(2 * i, 2 * (i + piece)));
-      unknown += wasm.walkMany(0, bank, ADDRESSES, piece, FRAMES, SHIFTS);
+      unknown += wasm.walkMany(piece, i === from ? 1 : 0);
       frames.set(piece === WALKS ? this.#frames : this.#frames.subarray(0, piece), i);
       leafShifts?.set(piece === WALKS ? this.#shifts : this.#shifts.subarray(0, piece), i);
     }

@@ -59,14 +59,8 @@ export interface KernelExports {
   change(p: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): void;
   copy(to: number, from: number, count: number): void;
   firstDifference(a: number, b: number, count: number): number;
-  walkMany(
-    plan: number,
-    bank: number,
-    addresses: number,
-    count: number,
-    frames: number,
-    shifts: number,
-  ): number;
+  /** On what lies in the scratch page. */
+  walkMany(count: number, isFirst: number): number;
 }
 
 /** What the binary for shared memory exports besides. */

@@ -233,7 +233,7 @@ export class WasmKernels extends ArrayKernels {
     const scratch = this.#scratch;
     return wasm === null || scratch === null
       ? super.walkMany(plan, addresses, from, count, frames, leafShifts)
-      : scratch.walkMany(wasm, this.#base, plan, addresses, from, count, frames, leafShifts);
+      : scratch.walkMany(wasm, plan, addresses, from, count, frames, leafShifts);
   }
 
   /** Scattered frames on shared memory without a scratch page: one atomic each. */

@@ -1,7 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import { ArrayKernels } from '../kernel/array-kernels.js';
 import type { RunKernels } from '../kernel/run-kernels.js';
-import { SCRATCH_BYTES } from '../kernel/scratch.js';
+import { SCRATCH_BYTES } from '../kernel/scratch-layout.js';
 import { WasmKernels } from '../kernel/wasm-kernels.js';
 import {
   BANK_ALIGNMENT,

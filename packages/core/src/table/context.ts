@@ -46,6 +46,8 @@ export class TableContext {
   root: TablePlace = NO_PLACE;
   /** True while a call changes the tables: its flush sink or callback must not start another. */
   isChanging = false;
+  /** Counts the calls that may have changed which tables there are: what was read of upper levels before holds no longer. */
+  generation = 0;
   /** Batches that owe a flush. */
   readonly owed: Set<OwesFlush> = new Set();
   isDestroyed = false;

@@ -42,11 +42,12 @@ import type {
   UnmapOptions,
 } from './options.js';
 import { pageRange, requireAddress } from './page-range.js';
-import type { TranslationCursor } from './read/cursor.js';
+import { makeCursor, type TranslationCursor } from './read/cursor.js';
 import { type Difference, type DiffOptions, diffTables } from './read/diff.js';
 import { type DumpOptions, dumpTables } from './read/dump.js';
 import { type LeafRun, leafRuns } from './read/leaves.js';
 import { makeTranslator } from './read/translate.js';
+import { checkMany, ManyWalks } from './read/translate-many.js';
 import type { Translator } from './read/translator.js';
 import { rootAddress, type Walk, walkAddress } from './read/walk.js';
 import { gone, restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.js';
@@ -71,6 +72,7 @@ export class PageTable<C extends Controls = Controls> {
   readonly format: PageTableFormat<C>;
   readonly #context: TableContext;
   readonly #translator: Translator;
+  #many: ManyWalks | null = null;
 
   /**
    * Makes an empty root, or opens the one that `root` names.
@@ -471,23 +473,18 @@ export class PageTable<C extends Controls = Controls> {
    * @param frames - takes the frame of each address in base pages, also inside a larger leaf; -1 where there is no
    *   translation. At least as long as `addresses`.
    * @param leafShifts - takes log2 bytes of the leaf; 0 where there is no translation.
-   * @returns how many addresses are translated.
    * @throws VmError `EINVAL` for arrays of another type, or that are too short, or when the table was destroyed.
    * @example
    * ```ts
    * const frames = new Float64Array(2);
-   * table.translateMany(BigUint64Array.of(0xffffc90000000000n, 0xffffc90000001008n), frames); // 2
+   * table.translateMany(BigUint64Array.of(0xffffc90000000000n, 0xffffc90000001008n), frames); // frames[1] is 0x99
    * ```
    */
-  translateMany(addresses: BigUint64Array, frames: Float64Array, leafShifts?: Uint8Array): number {
-    let found = 0;
-    for (let i = 0; i < addresses.length; i++) {
-      const { leaf, pa } = this.walk(addresses[i] as bigint);
-      frames[i] = leaf === null ? -1 : Number((pa as bigint) >> BigInt(this.#context.plan.pageShift));
-      if (leafShifts !== undefined) leafShifts[i] = leaf === null ? 0 : leaf.leafShift;
-      if (leaf !== null) found++;
-    }
-    return found;
+  translateMany(addresses: BigUint64Array, frames: Float64Array, leafShifts?: Uint8Array): void {
+    const context = this.#live();
+    checkMany(addresses, frames, leafShifts);
+    this.#many ??= new ManyWalks(context);
+    this.#many.translate(addresses, frames, leafShifts ?? null);
   }
 
   /**
@@ -496,8 +493,7 @@ export class PageTable<C extends Controls = Controls> {
    * @throws VmError `EINVAL` when the table was destroyed.
    */
   cursor(): TranslationCursor {
-    this.#live();
-    return { translateWords: (hi, lo) => this.translateWords(hi, lo), reset() {} };
+    return makeCursor(this.#live(), this.#translator, () => void this.#live());
   }
 
   /**
@@ -633,6 +629,7 @@ export class PageTable<C extends Controls = Controls> {
       });
     }
     context.isChanging = true;
+    context.generation++;
     try {
       return call(context);
     } finally {

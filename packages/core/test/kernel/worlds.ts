@@ -1,6 +1,6 @@
 import { ArrayKernels } from '../../src/kernel/array-kernels.js';
 import type { RunKernels } from '../../src/kernel/run-kernels.js';
-import { SCRATCH_BYTES } from '../../src/kernel/scratch.js';
+import { SCRATCH_BYTES } from '../../src/kernel/scratch-layout.js';
 import { WasmKernels } from '../../src/kernel/wasm-kernels.js';
 import { webAssemblyMemory } from '../memory/support.js';
 import { Random } from './random.js';

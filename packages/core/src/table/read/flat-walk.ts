@@ -1,17 +1,9 @@
-import { addressHi, addressLo, pfnHigh, rotateRight } from '../../address-codec.js';
+import { pfnHigh, rotateRight } from '../../address-codec.js';
 import type { FastMatch, LevelPlan, Plan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import type { Translator } from './translator.js';
 import { finish, rangeTest } from './walk-end.js';
-
-/** First frame of a bank, and log2 of the frames of the smallest aligned window around it. */
-function windowOf(plan: Plan, bank: Bank): { first: number; frameBits: number } {
-  const first = Number(bank.base >> BigInt(plan.pageShift));
-  const last = first + Math.max(1, Math.floor(bank.bytes / 2 ** plan.pageShift)) - 1;
-  let frameBits = 0;
-  while (Math.floor(first / 2 ** frameBits) !== Math.floor(last / 2 ** frameBits)) frameBits++;
-  return { first, frameBits };
-}
+import { isWalkable, tableWindow } from './walk-plan.js';
 
 /**
  * The walk unrolled by depth, for tables in one linear bank and a format whose tables look alike at all levels, as
@@ -105,21 +97,17 @@ export class FlatWalk implements Translator {
     this.shift5 = shift(5) | 0;
     this.from3 = from(3) | 0;
 
-    const { first, frameBits } = windowOf(plan, bank);
-    const wordShift = pageShift - 2;
-    const high = Math.floor(first / 4294967296);
-    this.insideLo = addressLo(address, 2 ** frameBits - 1, 0) | 0;
-    this.insideHi = addressHi(address, 2 ** frameBits - 1, 0) | 0;
-    this.rotate = (address.lowRotate - wordShift) & 31;
-    this.offset = ((first % 2 ** frameBits) * 2 ** wordShift) | 0;
+    const window = tableWindow(plan, bank);
+    this.insideLo = window.insideLo | 0;
+    this.insideHi = window.insideHi | 0;
+    this.rotate = window.rotate | 0;
+    this.offset = window.offset | 0;
 
     const { table } = levels[0] as LevelPlan;
-    const aboveLo = (address.lowLo | address.highLo) & ~this.insideLo;
-    const aboveHi = (address.lowHi | address.highHi) & ~this.insideHi;
-    this.tableMaskLo = table.maskLo | aboveLo;
-    this.tableMaskHi = table.maskHi | aboveHi;
-    this.tableValueLo = table.valueLo | (addressLo(address, first | 0, high) & aboveLo);
-    this.tableValueHi = table.valueHi | (addressHi(address, first | 0, high) & aboveHi);
+    this.tableMaskLo = table.maskLo | window.aboveLo;
+    this.tableMaskHi = table.maskHi | window.aboveHi;
+    this.tableValueLo = table.valueLo | window.valueLo;
+    this.tableValueHi = table.valueHi | window.valueHi;
 
     const { leaf, napotLo, napotHi } = levels[last] as LevelPlan;
     // Nothing meets a value outside its mask: pages with rules that a mask cannot say all go to `finish`.
@@ -139,15 +127,10 @@ export class FlatWalk implements Translator {
 
   /** True when this walk can serve the root. */
   static fits(plan: Plan, bank: Bank): boolean {
-    const { levels, last, pageShift, format } = plan;
+    const { levels, last, pageShift } = plan;
     const [root] = levels as [LevelPlan];
     return (
-      bank.linear &&
-      format.range.bits >= 32 &&
-      bank.base % BigInt(2 ** pageShift) === 0n &&
-      // A word's index has 32 bits in the window, and 31 in the bank: 8 GiB.
-      bank.bytes < 2 ** 33 &&
-      windowOf(plan, bank).frameBits + pageShift - 2 <= 32 &&
+      isWalkable(plan, bank) &&
       root.entries <= 2 ** (pageShift - 3) &&
       levels.every((level) => wordOfSlot(level, last + 1 - level.index) >= 0) &&
       levels.every((level) => level.index === last || isSameMatch(level.table, root.table))
