@@ -1,5 +1,6 @@
-import { VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
+import { joinWords } from '../words.js';
 
 const TOP = 1n << 64n;
 
@@ -67,6 +68,22 @@ export function requireAddress(va: bigint): void {
       advice: 'pass it as an unsigned 64-bit value, as in BigInt.asUintN(64, address)',
     });
   }
+}
+
+/**
+ * The address of two 32-bit words.
+ *
+ * @throws VmError `EINVAL` when one is no 32-bit integer: cut short it would name another page.
+ */
+export function addressOfWords(vaHi: number, vaLo: number): bigint {
+  for (const word of [vaHi, vaLo]) {
+    if ((word | 0) !== word && word >>> 0 !== word) {
+      throw new VmError('EINVAL', `${shown(word)} is no 32-bit word of an address`, {
+        advice: 'pass bits 63..32 and bits 31..0, each as an integer',
+      });
+    }
+  }
+  return joinWords(vaHi, vaLo);
 }
 
 function asBytes(bytes: bigint | number, va: bigint): bigint {

@@ -2,7 +2,7 @@ import { VmError } from '../errors.js';
 import type { Access, Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import type { Protection } from '../format/protection.js';
-import { joinWords, words } from '../words.js';
+import { words } from '../words.js';
 import {
   batchOf,
   checkAccess,
@@ -24,6 +24,7 @@ import { mapPages } from './change/map.js';
 import { countTables, prepareTables } from './change/prepare.js';
 import { protectPages } from './change/protect.js';
 import { reclaimTables } from './change/reclaim.js';
+import { GENERAL, makeSinglePages, type SinglePages } from './change/single-page.js';
 import type { SlotVisitor } from './change/slot.js';
 import { splitPages } from './change/split.js';
 import { unmapPages } from './change/unmap.js';
@@ -41,7 +42,7 @@ import type {
   SplitOptions,
   UnmapOptions,
 } from './options.js';
-import { pageRange, requireAddress } from './page-range.js';
+import { addressOfWords, pageRange, requireAddress } from './page-range.js';
 import { makeCursor, type TranslationCursor } from './read/cursor.js';
 import { type Difference, type DiffOptions, diffTables } from './read/diff.js';
 import { type DumpOptions, dumpTables } from './read/dump.js';
@@ -72,6 +73,7 @@ export class PageTable<C extends Controls = Controls> {
   readonly format: PageTableFormat<C>;
   readonly #context: TableContext;
   readonly #translator: Translator;
+  readonly #single: SinglePages | null;
   #many: ManyWalks | null = null;
 
   /**
@@ -84,6 +86,7 @@ export class PageTable<C extends Controls = Controls> {
     this.#context = makeContext(options);
     this.format = options.format;
     this.#translator = makeTranslator(this.#context);
+    this.#single = makeSinglePages(this.#context, this.#translator);
   }
 
   /**
@@ -210,7 +213,8 @@ export class PageTable<C extends Controls = Controls> {
    * ```
    */
   mapWords(vaHi: number, vaLo: number, pfn: number, protection: Protection): void {
-    this.map(joinWords(vaHi, vaLo), [pfn], protection);
+    if (this.#single?.map(vaHi, vaLo, pfn, protection) === true) return;
+    this.map(addressOfWords(vaHi, vaLo), [pfn], protection);
   }
 
   /**
@@ -224,8 +228,11 @@ export class PageTable<C extends Controls = Controls> {
    * @throws VmError as `unmap`.
    */
   unmapWords(vaHi: number, vaLo: number): number {
+    const was = this.#single?.unmap(vaHi, vaLo) ?? GENERAL;
+    if (was !== GENERAL) return was;
+    const va = addressOfWords(vaHi, vaLo);
     const pfn = this.translateWords(vaHi, vaLo);
-    this.unmap(joinWords(vaHi, vaLo), 2 ** this.#context.plan.pageShift);
+    this.unmap(va, 2 ** this.#context.plan.pageShift);
     return pfn;
   }
 

@@ -211,6 +211,12 @@ export class FlatWalk implements Translator {
     return at < 0 ? this.#end(high, low) : this.frameAt(at, high, low);
   }
 
+  /** The page of an address, counted from the start of the root's range. */
+  pageOf(high: number, low: number): number {
+    const { pageShift } = this.#plan;
+    return ((high & this.keepHi) >>> 0) * 2 ** (32 - pageShift) + (low >>> pageShift);
+  }
+
   /** Where the last walk ended before the last level: its level, -1 outside the range; and the entry's word index. */
   missLevel: number = -1;
   missAt: number = 0;
