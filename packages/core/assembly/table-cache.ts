@@ -1,8 +1,7 @@
 import { TABLES } from '../src/kernel/scratch-layout';
-import { STRIDE } from '../src/kernel/walk-layout';
 import { entryOf, isTable, NO_TABLE, rootTable, tableOf } from './walk-one';
 import { KEY_MASK, KEY_SHIFT } from './walk-plain';
-import { below, endOfLevels, FIRST_LEVEL, isInRange } from './walk-plan';
+import { below, FIRST_LEVEL, isInRange, upperLevel } from './walk-plan';
 
 // The tables of the last level but one that a batch of walks has met, as an MMU keeps them in a paging-structure cache: nothing
 // changes during a call. 32 places of 16 bytes, found by the lowest bits of the address above; each has those bits and the
@@ -22,8 +21,7 @@ export function placeOf(va: u64): usize {
 export function findTable(va: u64): usize {
   if (!isInRange(va)) return NO_TABLE;
   let table = rootTable();
-  const upper = endOfLevels() - 2 * (STRIDE << 2);
-  for (let level = FIRST_LEVEL; level !== upper; level = below(level)) {
+  for (let level = FIRST_LEVEL, upper = upperLevel(); level !== upper; level = below(level)) {
     const entry = entryOf(level, table, va);
     if (!isTable(level, entry)) return NO_TABLE;
     table = tableOf(entry);

@@ -27,38 +27,36 @@ import { field, pair } from './walk-plan';
  * @returns how many addresses the plan could not tell.
  */
 export function walkMany(count: u32, isFirst: bool): u32 {
-  const hasUpper = prepare();
+  prepare();
   if (isFirst) forgetTables();
   const end = ADDRESSES + (count << 3);
   let unknown: u32 = 0;
   let shiftAt: usize = SHIFTS;
   for (let p: usize = ADDRESSES; p !== end; p += 8) {
     const va = load<u64>(p);
-    if (hasUpper) {
-      const place = placeOf(va);
-      const table =
-        (va & load<u64>(KEY_MASK)) === load<u64>(place) ? (load<u32>(place, 8) as usize) : findTable(va);
-      if (table !== NO_TABLE) {
-        const upperSlot = ((va >> (load<u32>(UPPER_SHIFT) as u64)) as u32) & load<u32>(UPPER_SLOTS);
-        const entry = read(table + upperSlot);
-        if ((entry & load<u64>(UPPER_MASK)) === load<u64>(UPPER_VALUE)) {
-          const inside = entry & pair(PLAN, INSIDE_LO);
-          const at = rotr<u32>((inside as u32) | ((inside >> 32) as u32), field(ROTATE)) - field(OFFSET);
-          if (at < field(BANK_WORDS)) {
-            const lastSlot = ((va >> (load<u32>(LAST_SHIFT) as u64)) as u32) & load<u32>(LAST_SLOTS);
-            const leaf = read(SCRATCH_BYTES + (at << 2) + lastSlot);
-            if ((leaf & load<u64>(PLAIN_MASK)) === load<u64>(PLAIN_VALUE)) {
-              const frame = (leaf & load<u64>(FRAME_MASK)) >> (load<u32>(FRAME_SHIFT) as u64);
-              store<f64>(p, frame as i64 as f64);
-              store<u8>(shiftAt, (load<u32>(LAST_SHIFT) + 3) as u8);
-              shiftAt++;
-              continue;
-            }
+    const place = placeOf(va);
+    const table =
+      (va & load<u64>(KEY_MASK)) === load<u64>(place) ? (load<u32>(place, 8) as usize) : findTable(va);
+    if (table !== NO_TABLE) {
+      const upperSlot = ((va >> (load<u32>(UPPER_SHIFT) as u64)) as u32) & load<u32>(UPPER_SLOTS);
+      const entry = read(table + upperSlot);
+      if ((entry & load<u64>(UPPER_MASK)) === load<u64>(UPPER_VALUE)) {
+        const inside = entry & pair(PLAN, INSIDE_LO);
+        const at = rotr<u32>((inside as u32) | ((inside >> 32) as u32), field(ROTATE)) - field(OFFSET);
+        if (at < field(BANK_WORDS)) {
+          const lastSlot = ((va >> (load<u32>(LAST_SHIFT) as u64)) as u32) & load<u32>(LAST_SLOTS);
+          const leaf = read(SCRATCH_BYTES + (at << 2) + lastSlot);
+          if ((leaf & load<u64>(PLAIN_MASK)) === load<u64>(PLAIN_VALUE)) {
+            const frame = (leaf & load<u64>(FRAME_MASK)) >> (load<u32>(FRAME_SHIFT) as u64);
+            store<f64>(p, frame as i64 as f64);
+            store<u8>(shiftAt, (load<u32>(LAST_SHIFT) + 3) as u8);
+            shiftAt++;
+            continue;
           }
         }
       }
     }
-    unknown += walkOne(va, p, shiftAt);
+    unknown += walkOne(va, table, p, shiftAt);
     shiftAt++;
   }
   return unknown;

@@ -25,7 +25,7 @@ import {
   TABLE_VALUE_LO,
 } from '../src/kernel/walk-layout';
 import { join, read } from './entry';
-import { below, endOfLevels, FIRST_LEVEL, field, isInRange, pair, word } from './walk-plan';
+import { below, endOfLevels, FIRST_LEVEL, field, isInRange, pair, upperLevel, word } from './walk-plan';
 
 // The whole walk, level by level, every field read where it is used: for what the loop in walk-many.ts does not do itself.
 
@@ -55,31 +55,36 @@ export function tableOf(entry: u64): usize {
 }
 
 /**
- * Walks one address from the root on and stores what was found.
+ * Walks one address and stores what was found.
  *
+ * @param known - its table of the last level but one, where the walk then begins; or `NO_TABLE`.
  * @param frameAt - takes the frame.
  * @param shiftAt - takes the leaf shift.
  * @returns 1 when the plan cannot tell, else 0.
  */
-export function walkOne(va: u64, frameAt: usize, shiftAt: usize): u32 {
+export function walkOne(va: u64, known: usize, frameAt: usize, shiftAt: usize): u32 {
+  const end = endOfLevels();
   let frame: f64 = -1;
   let leafShift: u32 = 0;
-  if (isInRange(va)) {
-    let table = rootTable();
-    for (let level = FIRST_LEVEL, end = endOfLevels(); level !== end; level = below(level)) {
-      const entry = entryOf(level, table, va);
-      if (isTable(level, entry)) {
-        table = tableOf(entry);
-        if (table !== NO_TABLE) continue;
-        frame = -2;
-      } else if ((entry & pair(level, LEAF_MASK_LO)) === pair(level, LEAF_VALUE_LO)) {
-        frame = frameOf(level, entry, va);
-        leafShift = word(level, SHIFT);
-      } else if (word(level, MAY_BE_OTHER) === 1) {
-        frame = -2;
-      }
-      break;
+  let table = known;
+  let level = upperLevel();
+  if (known === NO_TABLE) {
+    table = rootTable();
+    level = isInRange(va) ? FIRST_LEVEL : end;
+  }
+  for (; level !== end; level = below(level)) {
+    const entry = entryOf(level, table, va);
+    if (isTable(level, entry)) {
+      table = tableOf(entry);
+      if (table !== NO_TABLE) continue;
+      frame = -2;
+    } else if ((entry & pair(level, LEAF_MASK_LO)) === pair(level, LEAF_VALUE_LO)) {
+      frame = frameOf(level, entry, va);
+      leafShift = word(level, SHIFT);
+    } else if (word(level, MAY_BE_OTHER) === 1) {
+      frame = -2;
     }
+    break;
   }
   store<f64>(frameAt, frame);
   store<u8>(shiftAt, leafShift as u8);

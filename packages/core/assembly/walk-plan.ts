@@ -3,7 +3,8 @@ import { ABOVE_BIAS, ABOVE_SHIFT, ABOVE_SPAN, DEPTH, LEVELS, STRIDE } from '../s
 
 // How the fields of the walk plan in the scratch page are read. A level is the address of its words.
 
-const LEVEL_BYTES: usize = STRIDE << 2;
+/** Bytes of a level. */
+export const LEVEL_BYTES: usize = STRIDE << 2;
 /** The first level. */
 export const FIRST_LEVEL: usize = PLAN + (LEVELS << 2);
 
@@ -30,6 +31,12 @@ export function below(level: usize): usize {
 /** What follows the last level. */
 export function endOfLevels(): usize {
   return FIRST_LEVEL + field(DEPTH) * LEVEL_BYTES;
+}
+
+/** The last level but one; of a root of one level, that one. */
+export function upperLevel(): usize {
+  const last = endOfLevels() - LEVEL_BYTES;
+  return last === FIRST_LEVEL ? last : last - LEVEL_BYTES;
 }
 
 /** True when the range has the address. */

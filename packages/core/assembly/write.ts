@@ -1,10 +1,15 @@
 import { join, write } from './entry';
-import { firstLive } from './scan';
 
 // Loops that write leaves. Address fields are parameters, as `address-codec.ts` describes them: nothing here knows an
-// architecture. All is looked at before anything is written; -1 says that all was.
+// architecture. All frames are looked at before anything is written. That the slots are free is asked before, by `firstLive`:
+// a call of 6 ns, where three copies of its loop in here would not fit into the module.
 
-/** Writes a run of leaves whose frames are below 2^32, four at a time. */
+/**
+ * Writes a run of leaves whose frames are below 2^32, four at a time.
+ *
+ * @param highest - no frame may be above it.
+ * @returns -1; or the index of the first frame that does not fit, and nothing is written.
+ */
 export function writeNarrow(
   p: usize,
   count: u32,
@@ -15,16 +20,10 @@ export function writeNarrow(
   flagsLo: u32,
   flagsHi: u32,
   highest: u32,
-  isNew: bool,
 ): i32 {
-  if (!isNew) {
-    const occupied = firstLive(p, count);
-    if (occupied >= 0) return occupied;
-  }
   if (highest !== u32.MAX_VALUE) {
-    for (let i: u32 = 0; i < count; i++) {
-      if (load<u32>(frames + (i << 2)) > highest) return -2 - i;
-    }
+    const bad = firstAbove(frames, count, highest);
+    if (bad >= 0) return bad;
   }
   const mask = join(maskLo, maskHi);
   const flags = join(flagsLo, flagsHi);
@@ -43,7 +42,12 @@ export function writeNarrow(
   return -1;
 }
 
-/** Writes a run of leaves with frames of any size. */
+/**
+ * Writes a run of leaves with frames of any size.
+ *
+ * @param limit - all frames must be below it.
+ * @returns -1; or the index of the first frame that does not fit, and nothing is written.
+ */
 export function writeWide(
   p: usize,
   count: u32,
@@ -58,16 +62,11 @@ export function writeWide(
   flagsLo: u32,
   flagsHi: u32,
   limit: f64,
-  isNew: bool,
 ): i32 {
-  if (!isNew) {
-    const occupied = firstLive(p, count);
-    if (occupied >= 0) return occupied;
-  }
   for (let i: u32 = 0; i < count; i++) {
     const frame = load<f64>(frames + (i << 3));
     // Written so that NaN fails.
-    if (!(frame >= 0 && frame < limit)) return -2 - i;
+    if (!(frame >= 0 && frame < limit)) return i;
   }
   const low64 = join(lowLo, lowHi);
   const flags = join(flagsLo, flagsHi);
@@ -95,12 +94,7 @@ export function writeLinear(
   maskHi: u32,
   flagsLo: u32,
   flagsHi: u32,
-  isNew: bool,
-): i32 {
-  if (!isNew) {
-    const occupied = firstLive(p, count);
-    if (occupied >= 0) return occupied;
-  }
+): void {
   const mask = join(maskLo, maskHi);
   const flags = join(flagsLo, flagsHi);
   let i: u32 = 0;
@@ -118,7 +112,6 @@ export function writeLinear(
     const turned = rotl<u32>(low + i * step, rotate);
     write(p + (i << 3), (join(turned, turned) & mask) | flags);
   }
-  return -1;
 }
 
 /** Each frame, rotated, goes to both halves of its entry; the mask says which bits stand in which. */
@@ -128,4 +121,19 @@ function writeFour(q: usize, frames: v128, rotate: u32, masks: v128, flags: v128
   const second = v128.shuffle<u32>(turned, turned, 2, 2, 3, 3);
   v128.store(q, v128.or(v128.and(first, masks), flags));
   v128.store(q, v128.or(v128.and(second, masks), flags), 16);
+}
+
+/** Index of the first frame above a limit; -1 when none is. */
+function firstAbove(frames: usize, count: u32, highest: u32): i32 {
+  let i: u32 = 0;
+  if (!ASC_FEATURE_THREADS) {
+    const limits = i32x4.splat(highest);
+    for (const blocks = count & ~3; i < blocks; i += 4) {
+      if (v128.any_true(i32x4.gt_u(v128.load(frames + (i << 2)), limits))) break;
+    }
+  }
+  for (; i < count; i++) {
+    if (load<u32>(frames + (i << 2)) > highest) return i;
+  }
+  return -1;
 }

@@ -3,6 +3,7 @@
  * nothing else is said; WebAssembly takes them signed or unsigned.
  */
 export interface KernelExports {
+  /** Index of the first frame above `highest`, -1 when all was written. */
   writeNarrow(
     p: number,
     count: number,
@@ -13,9 +14,8 @@ export interface KernelExports {
     flagsLo: number,
     flagsHi: number,
     highest: number,
-    isNew: number,
   ): number;
-  /** `limit` is a double. */
+  /** The same; `limit` is a double. */
   writeWide(
     p: number,
     count: number,
@@ -30,7 +30,6 @@ export interface KernelExports {
     flagsLo: number,
     flagsHi: number,
     limit: number,
-    isNew: number,
   ): number;
   writeLinear(
     p: number,
@@ -42,8 +41,7 @@ export interface KernelExports {
     maskHi: number,
     flagsLo: number,
     flagsHi: number,
-    isNew: number,
-  ): number;
+  ): void;
   clear(p: number, count: number): number;
   firstLive(p: number, count: number): number;
   lastLive(p: number, count: number): number;

@@ -71,36 +71,41 @@ export class WasmKernels extends ArrayKernels {
         ? this.#storeFrames(at, count, source, from, flagsLo, flagsHi, codec, limit, isNew)
         : super.writeFrames(at, count, source, from, flagsLo, flagsHi, codec, limit, isNew);
     }
+    const p = this.#byte(at);
+    if (!isNew) {
+      const occupied = wasm.firstLive(p, count);
+      if (occupied >= 0) return occupied;
+    }
     const frames = scratch.stage(source, from, count);
-    return source.narrow !== null
-      ? wasm.writeNarrow(
-          this.#byte(at),
-          count,
-          frames,
-          codec.lowRotate,
-          codec.lowLo,
-          codec.lowHi,
-          flagsLo,
-          flagsHi,
-          Math.min(limit, 4294967296) - 1,
-          isNew ? 1 : 0,
-        )
-      : wasm.writeWide(
-          this.#byte(at),
-          count,
-          frames,
-          codec.lowRotate,
-          codec.lowLo,
-          codec.lowHi,
-          codec.highLoRotate,
-          codec.highLo,
-          codec.highHiRotate,
-          codec.highHi,
-          flagsLo,
-          flagsHi,
-          limit,
-          isNew ? 1 : 0,
-        );
+    const bad =
+      source.narrow !== null
+        ? wasm.writeNarrow(
+            p,
+            count,
+            frames,
+            codec.lowRotate,
+            codec.lowLo,
+            codec.lowHi,
+            flagsLo,
+            flagsHi,
+            Math.min(limit, 4294967296) - 1,
+          )
+        : wasm.writeWide(
+            p,
+            count,
+            frames,
+            codec.lowRotate,
+            codec.lowLo,
+            codec.lowHi,
+            codec.highLoRotate,
+            codec.highLo,
+            codec.highHiRotate,
+            codec.highHi,
+            flagsLo,
+            flagsHi,
+            limit,
+          );
+    return bad < 0 ? WRITTEN : -2 - bad;
   }
 
   override writeLinear(
@@ -119,20 +124,17 @@ export class WasmKernels extends ArrayKernels {
     let p = this.#byte(at);
     let next = pfn;
     let left = count;
-    let look = isNew ? 1 : 0;
+    if (!isNew) {
+      const occupied = wasm.firstLive(p, count);
+      if (occupied >= 0) return occupied;
+    }
     while (left > 0) {
       // Within one piece bits 32 and up of the pfn stay the same; nearly always there is only one.
       const high = Math.floor(next / 4294967296);
       const piece = Math.min(left, Math.ceil(((high + 1) * 4294967296 - next) / step));
-      if (look === 0 && piece < left) {
-        const occupied = wasm.firstLive(p, left);
-        if (occupied >= 0) return occupied;
-        look = 1;
-      }
       const lo = flagsLo | addressLo(codec, 0, high);
       const hi = flagsHi | addressHi(codec, 0, high);
-      const result = wasm.writeLinear(p, piece, next, step, lowRotate, lowLo, lowHi, lo, hi, look);
-      if (result !== WRITTEN) return result;
+      wasm.writeLinear(p, piece, next, step, lowRotate, lowLo, lowHi, lo, hi);
       p = (p + 8 * piece) | 0;
       next += piece * step;
       left -= piece;
