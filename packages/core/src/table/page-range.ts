@@ -83,7 +83,7 @@ export function addressOfWords(vaHi: number, vaLo: number): bigint {
       });
     }
   }
-  return joinWords(vaHi, vaLo);
+  return joinWords(vaLo, vaHi);
 }
 
 function asBytes(bytes: bigint | number, va: bigint): bigint {

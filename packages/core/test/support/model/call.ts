@@ -25,7 +25,7 @@ export interface MapCall extends CallRange {
   readonly maxLeafShift: number;
 }
 
-interface UnmapCall extends CallRange, Deferred {
+export interface UnmapCall extends CallRange, Deferred {
   readonly op: 'unmap';
   readonly reclaim: boolean;
   readonly split: boolean;

@@ -97,7 +97,12 @@ function expectReads(world: World): void {
   const { geometry, model, table, read64, manual } = world;
   const shift = BigInt(geometry.pageShift);
   const inside = 5n;
-  for (const page of samplePages(world, 8)) {
+  const pages = samplePages(world, 8);
+  const addresses = BigUint64Array.from(pages, (page) => addressOfPage(geometry, page) + inside);
+  const frames = new Float64Array(pages.length);
+  const shifts = new Uint8Array(pages.length);
+  table.translateMany(addresses, frames, shifts);
+  for (const [index, page] of pages.entries()) {
     const va = addressOfPage(geometry, page);
     const found = manualWalk(read64, table.root, va, geometry.shape);
     const walk = table.walk(va + inside);
@@ -111,6 +116,8 @@ function expectReads(world: World): void {
       pa,
       byBytes: pa,
       words: pfn,
+      byCursor: pfn,
+      many: [pfn, isMapped ? level?.shift : 0],
       byWalk: pa,
       fault: isMapped ? null : 'not-present',
       leaf: isMapped ? [entry.level, level?.shift, entry.pfn, entry.bits, entry.isMarked] : null,
@@ -122,6 +129,8 @@ function expectReads(world: World): void {
       pa: translated === null ? null : translated - inside,
       byBytes: found?.pa ?? null,
       words: table.translateWords(Number(va >> 32n), Number(va & 0xffff_ffffn)),
+      byCursor: world.cursor.translateWords(Number(va >> 32n), Number(va & 0xffff_ffffn)),
+      many: [frames[index], shifts[index]],
       byWalk: walk.pa === null ? null : walk.pa - inside,
       fault: walk.fault?.kind ?? null,
       // Every member of the protection, by the bits that the second writing-down makes of them.

@@ -2,7 +2,7 @@ import type { FlushBatch, PageTable, Slot } from '@vmarea/core';
 import { words } from '@vmarea/core';
 import { addressOfPage, type Geometry } from '../manual-walk/geometry.js';
 import { type Action, Thrown } from './apply.js';
-import type { ApplyCall, MapCall, TableCall } from './call.js';
+import type { ApplyCall, MapCall, TableCall, UnmapCall } from './call.js';
 import type { LeafBits } from './leaf-bits.js';
 import { frameAt } from './predict.js';
 
@@ -39,6 +39,9 @@ export function perform(stage: Stage, call: TableCall): unknown {
     case 'map':
       return map(stage, call, va, bytes);
     case 'unmap':
+      if (isForWords(call, va)) {
+        return unmapOne(table, va);
+      }
       return table.unmap(va, bytes, { reclaim: call.reclaim, split: call.split, ...deferred });
     case 'protect':
       return table.protect(va, bytes, call.fields, { split: call.split, ...deferred });
@@ -73,8 +76,35 @@ function map(
   }
   const list = new Float64Array(pages);
   for (let index = 0; index < pages; index++) list[index] = frameAt(frames, pages, index);
+  if (pages === 1 && maxLeafShift % 2 === 0 && hasWords(va)) {
+    const [hi, lo] = wordsOf(va);
+    table.mapWords(hi, lo, list[0] as number, protection);
+    return;
+  }
   const isNarrow = pages % 2 === 0 && list.every((pfn) => pfn < 2 ** 32);
   table.map(va, isNarrow ? Uint32Array.from(list) : list, protection, { maxLeafShift });
+}
+
+/** True for an address that two words can say. */
+function hasWords(va: bigint): boolean {
+  return va >= 0n && va < 1n << 64n;
+}
+
+/** True for a call that `unmapWords` can make, of which it makes every other one. */
+function isForWords({ first, pages, split, reclaim, batch }: UnmapCall, va: bigint): boolean {
+  return pages === 1 && split && !reclaim && batch < 0 && first % 2 === 0 && hasWords(va);
+}
+
+function wordsOf(va: bigint): [number, number] {
+  return [Number(va >> 32n), Number(BigInt.asIntN(32, va))];
+}
+
+/** Unmaps a page by words; it must tell what it translated to. */
+function unmapOne(table: PageTable, va: bigint): void {
+  const [hi, lo] = wordsOf(va);
+  const before = table.translateWords(hi, lo);
+  const was = table.unmapWords(hi, lo);
+  if (was !== before) throw new Error(`unmapWords tells ${was}, it was ${before}`);
 }
 
 function visitor(stage: Stage, call: ApplyCall): (slot: Slot) => number | undefined {

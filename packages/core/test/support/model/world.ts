@@ -1,4 +1,4 @@
-import type { FlushBatch, FlushSink } from '@vmarea/core';
+import type { FlushBatch, FlushSink, TranslationCursor } from '@vmarea/core';
 import type { ShapedFormat } from '../../formats/index.js';
 import { BreakWatch } from '../break-watch.js';
 import { machine } from '../machine.js';
@@ -21,6 +21,8 @@ export interface World extends ReturnType<typeof machine> {
   readonly tlb: Tlb;
   readonly watch: BreakWatch;
   readonly batches: readonly FlushBatch[];
+  /** One for the whole life of the world. */
+  readonly cursor: TranslationCursor;
   /** By batch: what the tables translated that wait in it, as first page and the page after the last. */
   readonly waiting: [number, number][][];
   /** The model after the calls so far. */
@@ -69,6 +71,13 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?:
     if (pfn >= 0) for (let i = 0; i < 2 ** order; i++) given.add(pfn + i);
     return pfn;
   };
+  const allocateMany = made.frames.tryAllocateMany.bind(made.frames);
+  made.frames.tryAllocateMany = (count) => {
+    for (let i = 0; i < count; i++) if (!state.onAllocate()) return null;
+    const pfns = allocateMany(count);
+    for (const pfn of pfns ?? []) given.add(pfn);
+    return pfns;
+  };
   const bytes = made.memory.bytesAt(base, frames * made.pageBytes);
   const read64 = reader(bytes, base);
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
@@ -76,10 +85,11 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?:
   Object.assign(tlb, { memory: made.memory, frames: made.frames, root: made.table.root });
   Object.assign(watch, { memory: made.memory, reachable: () => enumerator.read(made.table.root).tables });
   const batches = [made.table.batch(), made.table.batch()];
+  const cursor = made.table.cursor();
   const model = new Model(geometry);
   const waiting: [number, number][][] = [[], []];
   const judges = { geometry, manual, read64, enumerator, tlb, watch };
-  return Object.assign(state, made, judges, { batches, waiting, model, given });
+  return Object.assign(state, made, judges, { batches, cursor, waiting, model, given });
 }
 
 /** Reads words of the bytes of all tables; far quicker than `memory.read64`. */
