@@ -56,7 +56,10 @@ export class Scratch {
         this.#wide.set(wide.subarray(from, this.#to));
       }
     }
-    return (from - this.#from) * (narrow === null ? 8 : 4);
+    const at = (from - this.#from) * (narrow === null ? 8 : 4);
+    // After its last frame a source is let go: a memory must not keep the arrays of a call that is over.
+    if (from + count === (narrow ?? wide)?.length) this.#source = null;
+    return at;
   }
 
   /** Walks many addresses; see `RunKernels.walkMany`. */

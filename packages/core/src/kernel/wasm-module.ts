@@ -10,7 +10,7 @@ let shared: object | null | undefined;
 /**
  * Kernels that work on a memory; `null` when the host cannot, and then never will.
  *
- * The first call compiles (0.2 ms), each makes an instance (0.03 ms): synchronously, since a module below 4 KiB may be
+ * The first call compiles (0.3 to 1.5 ms), each makes an instance (0.02 to 0.05 ms): synchronously, since a module below 4 KiB may be
  * compiled so even on the main thread of a browser. What stands in the way (no SIMD, a content security policy, an
  * object that only looks like a memory) is nothing the caller has to hear of: there are other loops.
  */

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { decodeBase64 } from '../../src/kernel/base64.js';
+import { NOT_SHARED, SHARED } from '../../src/kernel/binaries.js';
+import { WasmKernels } from '../../src/kernel/wasm-kernels.js';
+import { snapshot, webAssemblyMemory } from '../memory/support.js';
+import { Random } from './random.js';
+
+test.each([NOT_SHARED, SHARED, '', 'AA==', 'AAE=', '+/+/', 'azAZ09+/'])('base64 %#', (text) => {
+  expect(Buffer.from(decodeBase64(text))).toEqual(Buffer.from(text, 'base64'));
+});
+
+// Chrome's main thread compiles no more at once.
+test.each([NOT_SHARED, SHARED])('a module below 4 KiB %#', (text) => {
+  expect(decodeBase64(text).length).toBeLessThan(4096);
+});
+
+test.each([false, true])('an instance changes no byte, shared: %s', (isShared) => {
+  const memory = webAssemblyMemory({ initial: 3, maximum: 3, shared: isShared });
+  const all = new Int32Array(memory.buffer);
+  const random = new Random(7);
+  for (let i = 0; i < all.length; i++) all[i] = random.word();
+  const before = snapshot(memory.buffer);
+  const words = new Int32Array(memory.buffer, 65536);
+  for (const hasScratch of [false, true]) {
+    const kernels = new WasmKernels({ words }, { memory, isShared, byteOffset: 65536, hasScratch });
+    expect(kernels.kind).toBe('wasm');
+  }
+  expect(Buffer.from(snapshot(memory.buffer)).equals(Buffer.from(before))).toBe(true);
+});

@@ -1,0 +1,184 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import type { AddressCodec } from '../../src/address-codec.js';
+import type { RunKernels } from '../../src/kernel/run-kernels.js';
+import type { WebAssemblyHost } from '../../src/kernel/wasm-host.js';
+import { webAssemblyMemory } from '../memory/support.js';
+
+/*
+ * Hosts that have no WebAssembly, or refuse some of it: the package is loaded anew for each, since what was compiled is kept.
+ */
+
+const REAL = (globalThis as unknown as { WebAssembly: WebAssemblyHost }).WebAssembly;
+const x86: AddressCodec = {
+  lowRotate: 12,
+  lowLo: -4096,
+  lowHi: 0xfff,
+  highLoRotate: 0,
+  highLo: 0,
+  highHiRotate: 12,
+  highHi: 0xff000,
+};
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.resetModules();
+});
+
+/** The package as it is in a host with this WebAssembly. */
+async function load(host: Partial<WebAssemblyHost> | undefined) {
+  vi.resetModules();
+  vi.stubGlobal('WebAssembly', host);
+  return (await import('../../src/index.js')).PhysicalMemory;
+}
+
+/** A host that refuses one constructor. */
+function without(name: keyof WebAssemblyHost, error: Error): WebAssemblyHost {
+  const refuse = class {
+    constructor() {
+      throw error;
+    }
+  };
+  return { Memory: REAL.Memory, Module: REAL.Module, Instance: REAL.Instance, [name]: refuse };
+}
+
+/** Long runs of every kind. */
+function use(kernels: RunKernels): void {
+  const source = { narrow: Uint32Array.from({ length: 100 }, (_, i) => 7 * i), wide: null, start: 0 };
+  expect(kernels.writeFrames(0, 100, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
+  expect(kernels.writeLinear(200, 100, 5, 1, 3, 0, x86, false)).toBe(-1);
+  expect(kernels.writeLinear(100, 100, 5, 1, 3, 0, x86, false)).toBe(0);
+  expect(kernels.matching(0, 200, 0xfff, 0, 3, 0)).toBe(200);
+  kernels.change(0, 200, 2, 0, 0, 0);
+  kernels.copy(400, 0, 200);
+  expect(kernels.firstDifference(0, 400, 200)).toBe(-1);
+  expect([kernels.firstLive(0, 500), kernels.lastLive(0, 500), kernels.countLive(0, 500)]).toEqual([
+    0, 399, 400,
+  ]);
+  expect(kernels.clear(0, 500)).toBe(400);
+  kernels.store64(6, 1, -1);
+  expect(kernels.cas64(6, 1, -1, 2, -2)).toBe(true);
+  expect([kernels.load64(6), kernels.high]).toEqual([2, -2]);
+}
+
+test.each([
+  ['none at all', undefined],
+  ['no memory', without('Memory', new RangeError('could not allocate memory'))],
+  ['no module', without('Module', new EvalError('a content security policy'))],
+  ['no instance', without('Instance', new TypeError('no such feature'))],
+])('a host with WebAssembly, but %s', async (_, host) => {
+  const PhysicalMemory = await load(host);
+  for (const shared of [false, true]) {
+    const bank = PhysicalMemory.create({ bytes: 8192, shared }).banks[0];
+    expect(bank?.words).toHaveLength(2048);
+    expect(bank?.words.buffer).toBeInstanceOf(shared ? SharedArrayBuffer : ArrayBuffer);
+    use(bank?.kernels as RunKernels);
+    expect(bank?.kernels.kind).toBe('array');
+  }
+});
+
+test('a host that gives neither memory nor buffer', async () => {
+  const PhysicalMemory = await load(without('Memory', new RangeError('could not allocate memory')));
+  expect(() => PhysicalMemory.create({ bytes: 2 ** 50 })).toThrow('cannot give');
+});
+
+test('more than WebAssembly can hold becomes a buffer, or ENOMEM', async () => {
+  const PhysicalMemory = await load(REAL);
+  const memories: unknown[] = [];
+  vi.stubGlobal('WebAssembly', {
+    ...{ Module: REAL.Module, Instance: REAL.Instance },
+    Memory: class {
+      constructor(o: object) {
+        memories.push(o);
+      }
+    },
+  });
+  for (const bytes of [65536 * 65536, 2 ** 50]) {
+    try {
+      PhysicalMemory.create({ bytes });
+    } catch (error) {
+      expect((error as { code: string }).code).toBe('ENOMEM');
+    }
+  }
+  expect(memories).toEqual([]);
+});
+
+test('nothing is compiled before a long run, and then once', async () => {
+  const made = { Memory: 0, Module: 0, Instance: 0 };
+  const counting = (name: keyof typeof made) =>
+    new Proxy(REAL[name], {
+      construct(target, values) {
+        made[name]++;
+        return Reflect.construct(target, values);
+      },
+    });
+  const PhysicalMemory = await load({
+    Memory: counting('Memory') as WebAssemblyHost['Memory'],
+    Module: counting('Module') as WebAssemblyHost['Module'],
+    Instance: counting('Instance') as WebAssemblyHost['Instance'],
+  });
+  expect(made).toEqual({ Memory: 0, Module: 0, Instance: 0 });
+  const first = PhysicalMemory.create({ bytes: 8192 }).banks[0]?.kernels as RunKernels;
+  const second = PhysicalMemory.create({ bytes: 8192 }).banks[0]?.kernels as RunKernels;
+  first.writeLinear(0, 2, 5, 1, 3, 0, x86, false);
+  expect(first.clear(0, 2)).toBe(2);
+  expect(made).toEqual({ Memory: 2, Module: 0, Instance: 0 });
+  use(first);
+  use(second);
+  expect(made).toEqual({ Memory: 2, Module: 1, Instance: 2 });
+  expect([first.kind, second.kind]).toEqual(['wasm', 'wasm']);
+});
+
+test('without WebAssembly on request: a buffer that is the bank', async () => {
+  const PhysicalMemory = await load(REAL);
+  for (const shared of [false, true]) {
+    const bank = PhysicalMemory.create({ bytes: 8192, shared, webAssembly: false }).banks[0];
+    expect(bank?.words.buffer.byteLength).toBe(8192);
+    expect(bank?.kernels.kind).toBe('array');
+    use(bank?.kernels as RunKernels);
+  }
+});
+
+test('what only looks like a memory', async () => {
+  const PhysicalMemory = await load(REAL);
+  const { kernels } = PhysicalMemory.over({ buffer: new ArrayBuffer(8192), grow: () => 0 }).banks[0] as {
+    kernels: RunKernels;
+  };
+  use(kernels);
+  expect(kernels.kind).toBe('array');
+});
+
+test('a given memory that grows between calls', async () => {
+  const PhysicalMemory = await load(REAL);
+  const memory = webAssemblyMemory({ initial: 1, maximum: 3 });
+  const { kernels } = PhysicalMemory.over(memory, { byteOffset: 8, bytes: 8192 }).banks[0] as {
+    kernels: RunKernels;
+  };
+  for (let pages = 1; pages < 4; pages++) {
+    use(kernels);
+    expect(kernels.writeLinear(0, 100, pages, 1, 3, 0, x86, true)).toBe(-1);
+    expect(new Int32Array(memory.buffer)[2]).toBe(4096 * pages + 3);
+    expect(kernels.clear(0, 1000)).toBe(100);
+    if (pages < 3) memory.grow(1);
+  }
+  expect(kernels.kind).toBe('wasm');
+});
+
+test('the end of 4 GiB', async () => {
+  const PhysicalMemory = await load(REAL);
+  // Nothing of it is resident before it is touched.
+  const bytes = 65535 * 65536;
+  const bank = PhysicalMemory.create({ bytes }).banks[0];
+  const kernels = bank?.kernels as RunKernels;
+  const at = bytes / 4 - 1024;
+  const source = { narrow: Uint32Array.from({ length: 512 }, (_, i) => i + 1), wide: null, start: 0 };
+  expect(kernels.writeFrames(at, 512, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
+  expect(bank?.words.at(-2)).toBe(512 * 4096 + 3);
+  expect(kernels.kind).toBe('wasm');
+  expect(kernels.countLive(at - 200, 612)).toBe(512);
+  expect(kernels.firstLive(at - 200, 612)).toBe(100);
+  expect(kernels.lastLive(at - 200, 612)).toBe(611);
+  kernels.copy(at - 1024, at, 512);
+  expect(kernels.firstDifference(at - 1024, at, 512)).toBe(-1);
+  expect(kernels.matching(at, 512, 0xfff, 0, 3, 0)).toBe(512);
+  expect(kernels.clear(at, 512)).toBe(512);
+});

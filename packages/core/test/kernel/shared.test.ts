@@ -1,0 +1,41 @@
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { buildSync } from 'esbuild';
+import { expect, test } from 'vitest';
+import { webAssemblyMemory } from '../memory/support.js';
+import type { Seen, Told } from './shared-worker.js';
+
+const THREADS = 2;
+
+/** The program of a thread: Node runs no TypeScript. */
+const program = buildSync({
+  entryPoints: [fileURLToPath(new URL('./shared-worker.ts', import.meta.url))],
+  bundle: true,
+  write: false,
+  platform: 'node',
+  format: 'cjs',
+}).outputFiles[0]?.text as string;
+
+function run(told: Told): Promise<Seen> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(program, { eval: true, workerData: told });
+    worker.once('message', resolve).once('error', reject);
+  });
+}
+
+test.each(['WebAssembly', 'TypeScript'])('two threads never see half an entry: %s', async (kind) => {
+  const source =
+    kind === 'WebAssembly'
+      ? webAssemblyMemory({ initial: 1, maximum: 1, shared: true })
+      : new SharedArrayBuffer(65536);
+  const words = new Int32Array('grow' in source && 'buffer' in source ? source.buffer : source, 8, 4);
+  words.set([0, ~0, 0, ~0]);
+  const rounds = kind === 'WebAssembly' ? 300_000 : 60_000;
+  const told: Told = { source, threads: THREADS, rounds };
+  const seen = await Promise.all(Array.from({ length: THREADS }, () => run(told)));
+  expect(seen.map(({ torn }) => torn)).toEqual([0, 0]);
+  // No exchange was lost, and both threads were there at the same time: some were refused.
+  const counted = seen.reduce((sum, one) => sum + one.counted, 0);
+  expect([words[2], words[3]]).toEqual([counted, ~counted]);
+  expect(counted).toBeLessThan(THREADS * rounds);
+});
