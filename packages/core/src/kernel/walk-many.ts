@@ -39,7 +39,7 @@ import {
 } from './walk-layout.js';
 
 /** The frame of an address without translation. */
-export const NO_FRAME = -1;
+const NO_FRAME = -1;
 /** The frame of an address of which a plan cannot tell. */
 export const UNKNOWN_FRAME = -2;
 

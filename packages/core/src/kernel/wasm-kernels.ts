@@ -19,8 +19,8 @@ export interface WasmPlace {
 }
 
 /**
- * Runs shorter than this are left to the loops in JavaScript, which start at once: a call of a kernel costs 6 ns, staging frames
- * 10 more. Break-even was at 4 to 10 entries, by operation (Node 20), and at 6 addresses.
+ * Runs shorter than this are left to the loops in JavaScript, which start at once: a call of a kernel costs 4 to 12 ns, by its
+ * number of parameters. Break-even was at 4 to 10 entries (Node 20), and at 6 addresses.
  */
 const SHORT = 12;
 const SHORT_WALKS = 8;

@@ -57,8 +57,11 @@ function writeFrames(world: World, random: Random, note: Note, isNarrow: boolean
   const flagsLo = random.word() & ~(address.lowLo | address.highLo);
   const flagsHi = random.word() & ~(address.lowHi | address.highHi);
   let from = skipped;
-  for (const run of runs) {
+  // Now and then from the start again, or from the frames that the first call has passed over.
+  const again = runs.filter(() => random.oneIn(3));
+  for (const run of [...runs, ...again]) {
     const { first, count } = run;
+    if (from + count > length) from = random.oneIn(2) ? skipped : 0;
     if (random.oneIn(2)) empty(world, run);
     if (random.oneIn(8)) world.words[2 * (first + count - 1)] = world.twinWords[2 * (first + count - 1)] = 1;
     const isNew = random.oneIn(3);
