@@ -163,6 +163,27 @@ test('a given memory that grows between calls', async () => {
   expect(kernels.kind).toBe('wasm');
 });
 
+test.each([false, true])('a run of more frames than the scratch page holds, shared: %s', async (shared) => {
+  const PhysicalMemory = await load(REAL);
+  const bank = PhysicalMemory.create({ bytes: 2 ** 18, shared }).banks[0];
+  for (const [count, isWide] of [
+    [16385, false],
+    [8193, true],
+  ] as const) {
+    const list = Array.from({ length: count }, (_, i) => 3 * i + 1);
+    const source = {
+      narrow: isWide ? null : Uint32Array.from(list),
+      wide: isWide ? Float64Array.from(list) : null,
+      start: 0,
+    };
+    expect(bank?.kernels.writeFrames(0, count, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
+    const low = bank?.words.filter((_, i) => i % 2 === 0).subarray(0, count);
+    expect(low?.every((word, i) => word === (list[i] as number) * 4096 + 3)).toBe(true);
+    expect(bank?.kernels.clear(0, 20_000)).toBe(count);
+    expect(bank?.kernels.kind).toBe('wasm');
+  }
+});
+
 test('the end of 4 GiB', async () => {
   const PhysicalMemory = await load(REAL);
   // Nothing of it is resident before it is touched.

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { AddressCodec } from '../../src/address-codec.js';
 import { ArrayKernels } from '../../src/kernel/array-kernels.js';
 import type { RunKernels } from '../../src/kernel/run-kernels.js';
 import type { MemoryObject } from '../../src/kernel/wasm-host.js';
@@ -9,6 +10,8 @@ export interface Told {
   /** A WebAssembly.Memory or a SharedArrayBuffer: the bank from byte 8 on, and in its last word how many have started. */
   readonly source: MemoryObject | SharedArrayBuffer;
   readonly threads: number;
+  /** Of them, from 0 on. */
+  readonly thread: number;
   readonly rounds: number;
 }
 
@@ -17,6 +20,17 @@ export interface Seen {
   readonly torn: number;
   readonly counted: number;
 }
+
+/** A frame in both halves of an entry. */
+const BOTH: AddressCodec = {
+  lowRotate: 0,
+  lowLo: -1,
+  lowHi: -1,
+  highLoRotate: 0,
+  highLo: 0,
+  highHiRotate: 0,
+  highHi: 0,
+};
 
 /** In every entry the high word is the low one inverted. Entry 0 is stored, entry 1 is counted up by exchanges. */
 function hammer(kernels: RunKernels, rounds: number): Seen {
@@ -34,7 +48,21 @@ function hammer(kernels: RunKernels, rounds: number): Seen {
   return { torn, counted };
 }
 
-const { source, threads, rounds } = workerData as Told;
+/** The same for loops over runs: entry 2 is written by one and copied by another to an entry that is the thread's own. */
+function hammerRuns(kernels: RunKernels, rounds: number, own: number): number {
+  let torn = 0;
+  for (let i = 0; i < rounds; i++) {
+    kernels.writeLinear(4, 1, i, 1, 0, 0, BOTH, true);
+    kernels.copy(own, 4, 1);
+    if (kernels.load64(own) !== kernels.high) torn++;
+    kernels.change(4, 1, -1, -1, ~i, ~i);
+    kernels.copy(own, 4, 1);
+    if (kernels.load64(own) !== kernels.high) torn++;
+  }
+  return torn;
+}
+
+const { source, threads, thread, rounds } = workerData as Told;
 const buffer = 'buffer' in source ? source.buffer : source;
 const words = new Int32Array(buffer, 8, 1024);
 const kernels =
@@ -46,4 +74,7 @@ const started = new Int32Array(buffer);
 const last = started.length - 1;
 Atomics.add(started, last, 1);
 while (Atomics.load(started, last) < threads);
-parentPort?.postMessage(hammer(kernels, rounds));
+const seen = hammer(kernels, rounds);
+// The loops in TypeScript write words.
+const torn = 'buffer' in source ? hammerRuns(kernels, rounds, 6 + 2 * thread) : 0;
+parentPort?.postMessage({ ...seen, torn: seen.torn + torn });
