@@ -8,7 +8,7 @@ const ALLOWED = new Set(['type', 'import', 'function', 'global', 'export', 'code
 
 const KERNELS = [
   ...['change', 'clear', 'copy', 'countLive', 'firstDifference', 'firstLive', 'lastLive', 'matching'],
-  ...['walkMany', 'writeLinear', 'writeNarrow', 'writeWide'],
+  ...['findEntry', 'findEntry4', 'walkMany', 'writeLinear', 'writeNarrow', 'writeWide'],
 ];
 const ATOMICS = ['cas64', 'high', 'load64', 'store64'];
 

@@ -11,7 +11,6 @@ import {
   LAST_SLOTS,
   PLAIN_MASK,
   PLAIN_VALUE,
-  prepare,
   UPPER_MASK,
   UPPER_SHIFT,
   UPPER_SLOTS,
@@ -24,13 +23,12 @@ import { field, pair } from './walk-plan';
  * bank begins where the page ends.
  *
  * @param isFirst - tables may have changed since the last call.
- * @returns how many addresses the plan could not tell.
+ * @returns how many addresses have no frame, or none that the plan can tell.
  */
 export function walkMany(count: u32, isFirst: bool): u32 {
-  prepare();
   if (isFirst) forgetTables();
   const end = ADDRESSES + (count << 3);
-  let unknown: u32 = 0;
+  let missing: u32 = 0;
   let shiftAt: usize = SHIFTS;
   for (let p: usize = ADDRESSES; p !== end; p += 8) {
     const va = load<u64>(p);
@@ -56,8 +54,8 @@ export function walkMany(count: u32, isFirst: bool): u32 {
         }
       }
     }
-    unknown += walkOne(va, table, p, shiftAt);
+    missing += walkOne(va, table, p, shiftAt);
     shiftAt++;
   }
-  return unknown;
+  return missing;
 }

@@ -60,7 +60,7 @@ export function tableOf(entry: u64): usize {
  * @param known - its table of the last level but one, where the walk then begins; or `NO_TABLE`.
  * @param frameAt - takes the frame.
  * @param shiftAt - takes the leaf shift.
- * @returns 1 when the plan cannot tell, else 0.
+ * @returns 0 when a frame was found, else 1.
  */
 export function walkOne(va: u64, known: usize, frameAt: usize, shiftAt: usize): u32 {
   const end = endOfLevels();
@@ -88,7 +88,7 @@ export function walkOne(va: u64, known: usize, frameAt: usize, shiftAt: usize): 
   }
   store<f64>(frameAt, frame);
   store<u8>(shiftAt, leafShift as u8);
-  return u32(frame === -2);
+  return u32(frame < 0);
 }
 
 /** The frame of an address in a leaf, in base pages. */

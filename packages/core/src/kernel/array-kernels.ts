@@ -1,6 +1,6 @@
 import type { AddressCodec } from '../address-codec.js';
 import { atomicCas64, atomicLoad64, atomicStore64 } from './atomic64.js';
-import { type FrameSource, type RunKernels, WRITTEN } from './run-kernels.js';
+import { type EntryFinder, type FrameSource, type RunKernels, WRITTEN } from './run-kernels.js';
 import { walkMany } from './walk-many.js';
 import { firstUnfit, writeLinear, writeNarrow, writeWide } from './write-loops.js';
 
@@ -181,6 +181,10 @@ export class ArrayKernels implements RunKernels {
     leafShifts: Uint8Array | null,
   ): number {
     return walkMany(this.bank.words, plan, addresses, from, count, frames, leafShifts);
+  }
+
+  finder(_plan: Int32Array): EntryFinder | null {
+    return null;
   }
 }
 

@@ -10,6 +10,15 @@ export interface FrameSource {
   readonly start: number;
 }
 
+/** Walks single addresses by one plan. */
+export interface EntryFinder {
+  /**
+   * The word index of the last level's entry for an address of two words, whatever it holds; -1 where the walk does not come
+   * so far.
+   */
+  entryOf(vaHi: number, vaLo: number): number;
+}
+
 /** What `writeFrames` and `writeLinear` answer when all was written. */
 export const WRITTEN = -1;
 
@@ -120,7 +129,7 @@ export interface RunKernels {
    * @param from - index of the first address.
    * @param frames - takes the frame in base pages; -1 where there is no translation; -2 where the plan cannot tell.
    * @param leafShifts - takes log2 bytes of the leaf, 0 where there is none; or `null`.
-   * @returns how many addresses the plan could not tell.
+   * @returns how many addresses have no frame, or none that the plan can tell.
    */
   walkMany(
     plan: Int32Array,
@@ -130,4 +139,7 @@ export interface RunKernels {
     frames: Float64Array,
     leafShifts: Uint8Array | null,
   ): number;
+
+  /** What walks single addresses by a plan faster than JavaScript; `null` where nothing does, or not by this plan. */
+  finder(plan: Int32Array): EntryFinder | null;
 }

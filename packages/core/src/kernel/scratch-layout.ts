@@ -1,17 +1,17 @@
-// Where the scratch page of a memory has its parts, in bytes from the start of the memory. This file is read by TypeScript
-// and by AssemblyScript: constants alone. While frames are written they have the whole page; a walk has these.
+// Where the scratch pages of a memory have their parts, in bytes from the start of the memory. This file is read by
+// TypeScript and by AssemblyScript: constants alone.
 
-/** Bytes of the page: one page of WebAssembly. It is the first of its memory; the bank follows. */
-export const SCRATCH_BYTES = 65536;
-/** The walk plan: 98 words. */
-export const PLAN = 0;
-/** What a walk makes of its plan first: see assembly/walk-plain.ts. */
-export const PREPARED = 392;
-/** Tables of the last level but one that a walk has met: see assembly/table-cache.ts. */
-export const TABLES = 512;
+/** Bytes of the pages: two pages of WebAssembly. They are the first of their memory; the bank follows. */
+export const SCRATCH_BYTES = 131072;
+/** The first page: frames that are going to be written. */
+export const FRAMES_BYTES = 65536;
+/** The walk plan, 134 words: it stays for the walks that follow. */
+export const PLAN = 65536;
+/** Tables of the last level but one that a batch of walks has met: see assembly/table-cache.ts. */
+export const TABLES = 66112;
 /** How many walks the page holds. */
 export const WALKS = 3584;
 /** Their addresses, two words each; then, in the same place, their frames. */
-export const ADDRESSES = 1024;
+export const ADDRESSES = 67072;
 /** Their leaf shifts, a byte each. */
-export const SHIFTS = 29696;
+export const SHIFTS = 95744;

@@ -1,11 +1,11 @@
 import type { FrameSource } from './run-kernels.js';
-import { ADDRESSES, PLAN, SCRATCH_BYTES, SHIFTS, WALKS } from './scratch-layout.js';
+import { ADDRESSES, FRAMES_BYTES, PLAN, SHIFTS, WALKS } from './scratch-layout.js';
 import { PLAN_WORDS } from './walk-layout.js';
 import type { KernelExports } from './wasm-exports.js';
 import type { MemoryObject } from './wasm-host.js';
 
 /**
- * The page through which arrays get into WebAssembly and out again. For one thread alone, that which made the memory.
+ * The pages through which arrays get into WebAssembly and out again. For one thread alone, that which made the memory.
  *
  * Such a memory cannot grow (its maximum is its size), so views of it stay good.
  */
@@ -20,11 +20,13 @@ export class Scratch {
   #source: FrameSource | null = null;
   #from: number = 0;
   #to: number = 0;
+  /** The plan that the pages hold: walks by it need no more than their addresses. */
+  plan: Int32Array | null = null;
 
   constructor(memory: MemoryObject) {
     const { buffer } = memory;
-    this.#narrow = new Uint32Array(buffer, 0, SCRATCH_BYTES / 4);
-    this.#wide = new Float64Array(buffer, 0, SCRATCH_BYTES / 8);
+    this.#narrow = new Uint32Array(buffer, 0, FRAMES_BYTES / 4);
+    this.#wide = new Float64Array(buffer, 0, FRAMES_BYTES / 8);
     this.#plan = new Int32Array(buffer, PLAN, PLAN_WORDS);
     this.#addresses = new Uint32Array(buffer, ADDRESSES, 2 * WALKS);
     this.#frames = new Float64Array(buffer, ADDRESSES, WALKS);
@@ -33,7 +35,7 @@ export class Scratch {
 
   /** How many frames of a source the page can hold. */
   capacity(source: FrameSource): number {
-    return SCRATCH_BYTES / (source.narrow === null ? 8 : 4);
+    return FRAMES_BYTES / (source.narrow === null ? 8 : 4);
   }
 
   /**
@@ -49,10 +51,10 @@ export class Scratch {
       this.#source = source;
       this.#from = from;
       if (narrow !== null) {
-        this.#to = Math.min(from + SCRATCH_BYTES / 4, narrow.length);
+        this.#to = Math.min(from + FRAMES_BYTES / 4, narrow.length);
         this.#narrow.set(narrow.subarray(from, this.#to));
       } else if (wide !== null) {
-        this.#to = Math.min(from + SCRATCH_BYTES / 8, wide.length);
+        this.#to = Math.min(from + FRAMES_BYTES / 8, wide.length);
         this.#wide.set(wide.subarray(from, this.#to));
       }
     }
@@ -60,6 +62,13 @@ export class Scratch {
     // After its last frame a source is let go: a memory must not keep the arrays of a call that is over.
     if (from + count === (narrow ?? wide)?.length) this.#source = null;
     return at;
+  }
+
+  /** Brings a plan into the pages. */
+  use(plan: Int32Array): void {
+    if (this.plan === plan) return;
+    this.plan = plan;
+    this.#plan.set(plan);
   }
 
   /** Walks many addresses; see `RunKernels.walkMany`. */
@@ -72,16 +81,15 @@ export class Scratch {
     frames: Float64Array,
     leafShifts: Uint8Array | null,
   ): number {
-    this.#source = null;
-    this.#plan.set(plan);
-    let unknown = 0;
+    this.use(plan);
+    let missing = 0;
     for (let i = from, end = from + count; i < end; i += WALKS) {
       const piece = Math.min(end - i, WALKS);
       this.#addresses.set(addresses.subarray(2 * i, 2 * (i + piece)));
-      unknown += wasm.walkMany(piece, i === from ? 1 : 0);
+      missing += wasm.walkMany(piece, i === from ? 1 : 0);
       frames.set(piece === WALKS ? this.#frames : this.#frames.subarray(0, piece), i);
       leafShifts?.set(piece === WALKS ? this.#shifts : this.#shifts.subarray(0, piece), i);
     }
-    return unknown;
+    return missing;
   }
 }

@@ -60,5 +60,40 @@ export const NAPOT_LO = 12;
 export const NAPOT_HI = 13;
 export const NAPOT_INSIDE = 14;
 export const MAY_BE_OTHER = 15;
+
+// What `preparePlan` makes of the words before. Fields of two words start at even indices: they are read as one.
+
+/** The last level but one: shift and mask of its slots in bytes of a table. */
+export const UPPER_SHIFT = 98;
+export const UPPER_SLOTS = 99;
+/** The last level: the same; what a plain leaf is there, and where its frame stands. */
+export const LAST_SHIFT = 100;
+export const LAST_SLOTS = 101;
+export const PLAIN_MASK = 102;
+export const PLAIN_VALUE = 104;
+export const FRAME_MASK = 106;
+export const FRAME_SHIFT = 108;
+/** The bits of an address above those that the last two levels translate. */
+export const KEY_SHIFT = 109;
+export const KEY_MASK = 110;
+/** Where levels are simple, what a table entry is; else what none is. */
+export const SINGLE_MASK = 112;
+export const SINGLE_VALUE = 114;
+/** The bits of an entry that are the place of its table, how far they are moved, and what is added for a byte address. */
+export const SINGLE_INSIDE = 116;
+export const SINGLE_LEFT = 118;
+export const SINGLE_BASE = 119;
+/** Masks of slots in bytes: of a table, and of the root. */
+export const SINGLE_SLOTS = 120;
+export const SINGLE_ROOT_SLOTS = 121;
+/** Byte address of the root. */
+export const SINGLE_ROOT = 122;
+/** Bytes of the bank less those of a table. */
+export const SINGLE_REACH = 123;
+/** Shift of the slots of each level in bytes of a table, the last level first. */
+export const SINGLE_SHIFTS = 124;
+/** The last level but one: what a table entry is there. */
+export const UPPER_MASK = 130;
+export const UPPER_VALUE = 132;
 /** Words in a plan of five levels. */
-export const PLAN_WORDS = 98;
+export const PLAN_WORDS = 134;

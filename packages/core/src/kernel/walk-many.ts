@@ -64,7 +64,7 @@ export function walkMany(
   const insideHi = plan[INSIDE_HI] as number;
   const rotate = plan[ROTATE] as number;
   const offset = plan[OFFSET] as number;
-  let unknown = 0;
+  let missing = 0;
   for (let i = from, end = from + count; i < end; i++) {
     const vaLo = (addresses[2 * i] as number) | 0;
     const vaHi = (addresses[2 * i + 1] as number) | 0;
@@ -101,11 +101,11 @@ export function walkMany(
         break;
       }
     }
-    if (frame === UNKNOWN_FRAME) unknown++;
+    if (frame < 0) missing++;
     frames[i] = frame;
     if (leafShifts !== null) leafShifts[i] = leafShift;
   }
-  return unknown;
+  return missing;
 }
 
 function frameOf(

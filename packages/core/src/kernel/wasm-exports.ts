@@ -57,8 +57,12 @@ export interface KernelExports {
   change(p: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): void;
   copy(to: number, from: number, count: number): void;
   firstDifference(a: number, b: number, count: number): number;
-  /** On what lies in the scratch page. */
+  /** On what lies in the scratch pages. */
   walkMany(count: number, isFirst: number): number;
+  /** By the plan in the scratch pages: word index in the bank, or -1. */
+  findEntry(hi: number, lo: number): number;
+  /** The same by a plan of four levels. */
+  findEntry4(hi: number, lo: number): number;
 }
 
 /** What the binary for shared memory exports besides. */

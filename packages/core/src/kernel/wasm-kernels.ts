@@ -1,8 +1,9 @@
 import { type AddressCodec, addressHi, addressLo } from '../address-codec.js';
 import { ArrayKernels, type EntryWords } from './array-kernels.js';
-import { type FrameSource, WRITTEN } from './run-kernels.js';
+import { type EntryFinder, type FrameSource, WRITTEN } from './run-kernels.js';
 import { Scratch } from './scratch.js';
 import type { KernelExports, SharedKernelExports } from './wasm-exports.js';
+import { WasmFinder } from './wasm-finder.js';
 import type { MemoryObject } from './wasm-host.js';
 import { instantiate } from './wasm-module.js';
 import { firstUnfit } from './write-loops.js';
@@ -239,6 +240,11 @@ export class WasmKernels extends ArrayKernels {
     return wasm === null || scratch === null
       ? super.walkMany(plan, addresses, from, count, frames, leafShifts)
       : scratch.walkMany(wasm, plan, addresses, from, count, frames, leafShifts);
+  }
+
+  override finder(plan: Int32Array): EntryFinder | null {
+    const wasm = this.#kernels();
+    return wasm === null || this.#scratch === null ? null : WasmFinder.of(wasm, this.#scratch, plan);
   }
 
   /** Scattered frames on shared memory without a scratch page: one atomic each. */

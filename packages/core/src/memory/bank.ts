@@ -56,7 +56,7 @@ export interface CreatedBank {
   readonly shared?: boolean;
   /**
    * False: an ArrayBuffer or SharedArrayBuffer, and loops in JavaScript. True when absent: a WebAssembly.Memory and loops in
-   * WebAssembly, where the host has them and up to 4 GiB less 64 KiB. Then the bank is not all of its buffer, and the
+   * WebAssembly, where the host has them and up to 4 GiB less 128 KiB. Then the bank is not all of its buffer, and the
    * buffer cannot be transferred.
    */
   readonly webAssembly?: boolean;

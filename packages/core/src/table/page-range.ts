@@ -70,6 +70,11 @@ export function requireAddress(va: bigint): void {
   }
 }
 
+/** True for a 32-bit integer, signed or unsigned. */
+export function isWord(word: unknown): boolean {
+  return typeof word === 'number' && ((word | 0) === word || word >>> 0 === word);
+}
+
 /**
  * The address of two 32-bit words.
  *
@@ -77,7 +82,7 @@ export function requireAddress(va: bigint): void {
  */
 export function addressOfWords(vaHi: number, vaLo: number): bigint {
   for (const word of [vaHi, vaLo]) {
-    if ((word | 0) !== word && word >>> 0 !== word) {
+    if (!isWord(word)) {
       throw new VmError('EINVAL', `${shown(word)} is no 32-bit word of an address`, {
         advice: 'pass bits 63..32 and bits 31..0, each as an integer',
       });

@@ -480,6 +480,7 @@ export class PageTable<C extends Controls = Controls> {
    * @param frames - takes the frame of each address in base pages, also inside a larger leaf; -1 where there is no
    *   translation. At least as long as `addresses`.
    * @param leafShifts - takes log2 bytes of the leaf; 0 where there is no translation.
+   * @returns how many addresses are translated.
    * @throws VmError `EINVAL` for arrays of another type, or that are too short, or when the table was destroyed.
    * @example
    * ```ts
@@ -487,11 +488,11 @@ export class PageTable<C extends Controls = Controls> {
    * table.translateMany(BigUint64Array.of(0xffffc90000000000n, 0xffffc90000001008n), frames); // frames[1] is 0x99
    * ```
    */
-  translateMany(addresses: BigUint64Array, frames: Float64Array, leafShifts?: Uint8Array): void {
+  translateMany(addresses: BigUint64Array, frames: Float64Array, leafShifts?: Uint8Array): number {
     const context = this.#live();
     checkMany(addresses, frames, leafShifts);
     this.#many ??= new ManyWalks(context);
-    this.#many.translate(addresses, frames, leafShifts ?? null);
+    return this.#many.translate(addresses, frames, leafShifts ?? null);
   }
 
   /**

@@ -187,7 +187,7 @@ test.each([false, true])('a run of more frames than the scratch page holds, shar
 test('the end of 4 GiB', async () => {
   const PhysicalMemory = await load(REAL);
   // Nothing of it is resident before it is touched.
-  const bytes = 65535 * 65536;
+  const bytes = 65534 * 65536;
   const bank = PhysicalMemory.create({ bytes }).banks[0];
   const kernels = bank?.kernels as RunKernels;
   const at = bytes / 4 - 1024;

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
-import { addressHi, addressLo } from '../../src/address-codec.js';
+import { addressHi, addressLo, pfnOf } from '../../src/address-codec.js';
 import { type FastMatch, type LevelPlan, type Plan, planOf } from '../../src/format/plan.js';
+import { preparePlan } from '../../src/kernel/prepare-plan.js';
 import * as At from '../../src/kernel/walk-layout.js';
 import { arm64 } from '../formats/arm64.js';
 import { wideRoot } from '../formats/index.js';
@@ -84,6 +85,7 @@ export function walkMany(world: World, random: Random, note: Note): void {
   );
   expect(unknown).toBe(twin);
   expect(found).toEqual(expected);
+  findEntries(world, ground, words, addresses, note);
   expect(agree(world)).toBe(true);
   for (let i = from; i < from + count; i++) {
     const frame = expected.frames[i] as number;
@@ -93,6 +95,45 @@ export function walkMany(world: World, random: Random, note: Note): void {
     note(
       `walk: ${frame >= 4294967296 ? 'high frame' : frame >= 0 ? 'frame' : frame === -1 ? 'hole' : 'unknown'}`,
     );
+  }
+}
+
+/** Walks to the last level's entry of each address, by bigints, and holds what the finder tells against it. */
+function findEntries(
+  { kernels, twinWords }: World,
+  { plan, base, frames }: Ground,
+  words: Int32Array,
+  addresses: Uint32Array,
+  note: Note,
+): void {
+  const finder = kernels.finder(words);
+  if (finder === null) return;
+  const entryWords = new BigUint64Array(twinWords.buffer);
+  const { levels, last, pageShift } = plan;
+  const perFrame = 2 ** (pageShift - 3);
+  for (let i = 0; i < addresses.length; i += 2) {
+    const [lo, hi] = [addresses[i] as number, addresses[i + 1] as number];
+    const va = (BigInt(hi) << 32n) | BigInt(lo);
+    let at = (words[At.ROOT] as number) / 2;
+    let expected = isTranslated(plan, va) ? 0 : -1;
+    for (let index = 0; expected === 0; index++) {
+      at += Number(
+        (va >> BigInt((levels[index] as LevelPlan).shift)) & BigInt((levels[index] as LevelPlan).entries - 1),
+      );
+      if (index === last) break;
+      const entry = entryWords[at] as bigint;
+      const [entryLo, entryHi] = [Number(BigInt.asIntN(32, entry)), Number(BigInt.asIntN(32, entry >> 32n))];
+      const { maskLo, maskHi, valueLo, valueHi } = (levels[index] as LevelPlan).table;
+      const pfn = pfnOf(plan.address, entryLo, entryHi);
+      const isInside = pfn >= base && pfn < base + frames;
+      const isTable = (((entryLo & maskLo) ^ valueLo) | ((entryHi & maskHi) ^ valueHi)) === 0;
+      if (!isTable || !isInside) expected = -1;
+      at = (pfn - base) * perFrame;
+    }
+    const told: number = finder.entryOf(hi, lo | 0);
+    if (told !== (expected < 0 ? -1 : 2 * at))
+      expect.fail(`${plan.format.name}, 0x${va.toString(16)}: ${told}`);
+    note(`finder: ${told < 0 ? 'none' : 'entry'}, ${last + 1} levels`);
   }
 }
 
@@ -153,6 +194,13 @@ function addressIn(random: Random, { plan, slots }: Ground): bigint {
   return BigInt.asUintN(64, random.oneIn(20) ? full ^ (1n << BigInt(bits + random.below(64 - bits))) : full);
 }
 
+/** True when the bits of an address above the range are right, as far as the plan's high word tells. */
+function isTranslated({ format: { range } }: Plan, va: bigint): boolean {
+  const inside = Math.max(32, range.upper === 'sign' ? range.bits - 1 : range.bits);
+  const above = BigInt.asIntN(64, va) >> BigInt(inside);
+  return (above === 0n && range.upper !== 'ones') || (above === -1n && range.upper !== 'zeros');
+}
+
 function walkPlan({ plan, base, frames, window, mayBeOther }: Ground, root: number): Int32Array {
   const { address, pageShift, levels, last } = plan;
   const { bits, upper } = plan.format.range;
@@ -201,6 +249,7 @@ function walkPlan({ plan, base, frames, window, mayBeOther }: Ground, root: numb
     words[at + At.NAPOT_INSIDE] = level.napotInside;
     words[at + At.MAY_BE_OTHER] = mayBeOther;
   }
+  preparePlan(words);
   return words;
 }
 

@@ -24,7 +24,7 @@ export interface World {
 /** Memory of the kernels: what is around the bank is guarded, but for a scratch page. */
 function world(name: string, isShared: boolean, hasScratch: boolean, bytes: number): World {
   const byteOffset = SCRATCH_BYTES + (hasScratch ? 0 : 8 * 17);
-  const pages = 2 + Math.ceil(bytes / 65536);
+  const pages = 1 + Math.ceil((byteOffset + bytes) / 65536);
   const memory = webAssemblyMemory({ initial: pages, maximum: pages, shared: isShared });
   const words = new Int32Array(memory.buffer, byteOffset, bytes / 4);
   const before = new Uint8Array(memory.buffer, 0, byteOffset);

@@ -14,6 +14,11 @@ class Failing extends FrameAllocator {
     this.left--;
     return super.tryAllocate(order);
   }
+  override tryAllocateMany(count: number): Float64Array | null {
+    if (this.left < count) return null;
+    this.left -= count;
+    return super.tryAllocateMany(count);
+  }
 }
 
 /** log2 of the root's frames. */

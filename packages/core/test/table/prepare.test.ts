@@ -19,6 +19,9 @@ class Shut extends FrameAllocator {
   override tryAllocate(order = 0): number {
     return this.isShut ? -1 : super.tryAllocate(order);
   }
+  override tryAllocateMany(count: number): Float64Array | null {
+    return this.isShut ? null : super.tryAllocateMany(count);
+  }
 }
 
 describe('prepare', () => {

@@ -41,8 +41,8 @@ export function scatteredSource(frames: FrameList, limit: number): FrameSource {
 function narrowCopy(frames: readonly number[], limit: number): Uint32Array | null {
   const copy = new Uint32Array(frames.length);
   for (let i = 0; i < copy.length; i++) {
-    const pfn = frames[i] as number;
-    if (pfn >>> 0 !== pfn || pfn >= limit) return null;
+    const pfn: unknown = frames[i];
+    if (typeof pfn !== 'number' || pfn >>> 0 !== pfn || pfn >= limit) return null;
     copy[i] = pfn;
   }
   return copy;

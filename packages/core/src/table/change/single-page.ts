@@ -3,6 +3,7 @@ import { type LevelPlan, slotOf } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import { checkProtection } from '../arguments.js';
 import { flush, freeTables, isLeaf, newTable, type TableContext, writeTableEntry } from '../context.js';
+import { isWord } from '../page-range.js';
 import { FlatWalk } from '../read/flat-walk.js';
 import type { Translator } from '../read/translator.js';
 import type { TableRecords } from '../table-records.js';
@@ -49,8 +50,7 @@ export class SinglePages {
   map(vaHi: number, vaLo: number, pfn: number, protection: Protection): boolean {
     const context = this.#context;
     const { plan } = context;
-    const isFrame = pfn >>> 0 === pfn || (pfn >= 0 && Math.floor(pfn) === pfn);
-    if (!this.#isOrdinary(vaHi, vaLo) || !isFrame || pfn >= plan.pfnLimit) return false;
+    if (!this.#isOrdinary(vaHi, vaLo) || !isFrame(pfn) || pfn >= plan.pfnLimit) return false;
     if (protection !== this.#protection) this.#takeFlags(protection);
     const at = this.#walk.entryOf(vaHi, vaLo);
     if (at < 0) return this.#mapBelow(vaHi, vaLo, pfn);
@@ -99,12 +99,9 @@ export class SinglePages {
   /** True for a page of words in a table that may be changed now. */
   #isOrdinary(vaHi: number, vaLo: number): boolean {
     const context = this.#context;
-    // Words that were cut short would name another page than the caller's.
-    const isHi = (vaHi | 0) === vaHi || vaHi >>> 0 === vaHi;
-    const isLo = (vaLo | 0) === vaLo || vaLo >>> 0 === vaLo;
     return (
-      isHi &&
-      isLo &&
+      isWord(vaHi) &&
+      isWord(vaLo) &&
       (vaLo & ((1 << context.plan.pageShift) - 1)) === 0 &&
       !context.isChanging &&
       !context.isDestroyed &&
@@ -208,6 +205,10 @@ export class SinglePages {
       context.isChanging = false;
     }
   }
+}
+
+function isFrame(pfn: unknown): boolean {
+  return typeof pfn === 'number' && (pfn >>> 0 === pfn || (pfn >= 0 && Math.floor(pfn) === pfn));
 }
 
 /** Makes it for a page table; `null` where the general calls must do everything. */

@@ -83,10 +83,10 @@ class FlatCursor implements TranslationCursor {
     this.sharedLo = covered >= 32 ? 0 : (-1 << covered) | 0;
     this.shift = shift | 0;
     this.slots = (entries - 1) | 0;
-    this.plainMaskLo = walk.pageMaskLo | walk.highLo;
-    this.plainMaskHi = walk.pageMaskHi | walk.highHi;
-    this.plainValueLo = walk.pageValueLo | 0;
-    this.plainValueHi = walk.pageValueHi | 0;
+    this.plainMaskLo = walk.plainMaskLo | 0;
+    this.plainMaskHi = walk.plainMaskHi | 0;
+    this.plainValueLo = walk.plainValueLo | 0;
+    this.plainValueHi = walk.plainValueHi | 0;
     this.lowLo = walk.lowLo | 0;
     this.lowHi = walk.lowHi | 0;
     this.lowRotate = walk.lowRotate | 0;

@@ -18,23 +18,25 @@ export class ManyWalks {
     this.#plan = isOne ? walkPlan(plan, root.bank, root.word) : null;
   }
 
-  /** Translates all addresses. See `PageTable.translateMany`. */
-  translate(addresses: BigUint64Array, frames: Float64Array, leafShifts: Uint8Array | null): void {
+  /** Translates all addresses, and returns how many are translated. See `PageTable.translateMany`. */
+  translate(addresses: BigUint64Array, frames: Float64Array, leafShifts: Uint8Array | null): number {
     const count = addresses.length;
-    if (count === 0) return;
+    if (count === 0) return 0;
     // As words: a bigint for each address would cost 100 ns.
     const words = new Uint32Array(addresses.buffer, addresses.byteOffset, 2 * count);
     if (this.#plan === null) {
       for (let i = 0; i < count; i++) this.#translateOne(words, i, frames, leafShifts);
-      return;
+    } else {
+      const { kernels } = this.#context.root.bank;
+      const missing = kernels.walkMany(this.#plan, words, 0, count, frames, leafShifts);
+      if (missing === 0) return count;
+      for (let i = 0; i < count; i++) {
+        if (frames[i] === UNKNOWN_FRAME) this.#translateOne(words, i, frames, leafShifts);
+      }
     }
-    const { kernels } = this.#context.root.bank;
-    const unknown = kernels.walkMany(this.#plan, words, 0, count, frames, leafShifts);
-    for (let i = 0, left = unknown; left > 0; i++) {
-      if (frames[i] !== UNKNOWN_FRAME) continue;
-      this.#translateOne(words, i, frames, leafShifts);
-      left--;
-    }
+    let found = 0;
+    for (let i = 0; i < count; i++) if ((frames[i] as number) >= 0) found++;
+    return found;
   }
 
   #translateOne(words: Uint32Array, i: number, frames: Float64Array, leafShifts: Uint8Array | null): void {

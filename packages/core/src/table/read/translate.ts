@@ -1,4 +1,5 @@
 import type { TableContext } from '../context.js';
+import { FlatFinder } from './flat-finder.js';
 import { FlatWalk } from './flat-walk.js';
 import { LookupWalk } from './lookup-walk.js';
 import type { Translator } from './translator.js';
@@ -7,6 +8,6 @@ import type { Translator } from './translator.js';
 export function makeTranslator(context: TableContext): Translator {
   const { plan, memory, root } = context;
   const [bank] = memory.banks;
-  const isFlat = memory.banks.length === 1 && bank !== undefined && FlatWalk.fits(plan, bank);
+  const isFlat = memory.banks.length === 1 && bank !== undefined && FlatFinder.fits(plan, bank);
   return isFlat ? new FlatWalk(plan, bank, root.word) : new LookupWalk(context);
 }

@@ -1,5 +1,6 @@
 import { addressHi, addressLo } from '../../address-codec.js';
 import type { FastMatch, LevelPlan, Plan } from '../../format/plan.js';
+import { preparePlan } from '../../kernel/prepare-plan.js';
 import * as layout from '../../kernel/walk-layout.js';
 import type { Bank } from '../../memory/bank.js';
 import { rangeTest } from './walk-end.js';
@@ -97,6 +98,7 @@ export function walkPlan(plan: Plan, bank: Bank, rootWord: number): Int32Array {
   for (const level of levels) {
     words.set(levelWords(level, window), layout.LEVELS + level.index * layout.STRIDE);
   }
+  preparePlan(words);
   return words;
 }
 

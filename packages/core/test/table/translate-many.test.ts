@@ -1,0 +1,160 @@
+import type { PageTableFormat } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../formats/arm64.js';
+import { formats } from '../formats/index.js';
+import { x86 } from '../formats/x86.js';
+import { firstAddress, machine } from '../support/machine.js';
+import { thrown } from '../support/thrown.js';
+
+const WRITE = protection({ write: true, global: true });
+
+/** Frames and leaf shifts of addresses, all at once. */
+function many(table: PageTable, addresses: readonly bigint[]): [number, number][] {
+  const frames = new Float64Array(addresses.length);
+  const shifts = new Uint8Array(addresses.length);
+  const found = table.translateMany(BigUint64Array.from(addresses), frames, shifts);
+  expect(found).toBe(frames.filter((pfn) => pfn >= 0).length);
+  return addresses.map((_, i) => [frames[i] as number, shifts[i] as number]);
+}
+
+/** The same, each by a walk that reports all. */
+function oneByOne(table: PageTable, addresses: readonly bigint[]): [number, number][] {
+  const pageBytes = 1n << BigInt(table.format.pageShift);
+  return addresses.map((va) => {
+    const { leaf, pa } = table.walk(va);
+    return leaf === null || pa === null ? [-1, 0] : [Number(pa / pageBytes), leaf.leafShift];
+  });
+}
+
+/** Pages of all leaf sizes, and addresses inside, before and behind each, in the other half, and in the hole. */
+function mapped(format: PageTableFormat, table: PageTable): bigint[] {
+  const start = firstAddress(format);
+  const addresses = [
+    start,
+    start - 1n,
+    start + (1n << BigInt(format.range.bits)),
+    1n << 63n,
+    (1n << 64n) - 1n,
+  ];
+  const places = format.levels.filter(({ leaf }) => leaf !== null).map(({ shift }) => shift);
+  let va = start + (1n << BigInt(format.range.bits - 1)) - (1n << BigInt(places[0] as number));
+  for (const shift of places.reverse()) {
+    const bytes = 1n << BigInt(shift);
+    va = ((va + bytes - 1n) / bytes) * bytes;
+    if (va + bytes > start + (1n << BigInt(format.range.bits - 1))) break;
+    table.mapRange(va, bytes * 3n, bytes, WRITE);
+    addresses.push(va - 1n, va, va + bytes / 2n + 5n, va + bytes - 1n, va + bytes);
+    va += 2n * bytes;
+  }
+  return addresses.map((address) => BigInt.asUintN(64, address)).filter((address) => address >= 0n);
+}
+
+describe.each(formats)('translateMany of $name', (format) => {
+  it.each([true, false])('tells what walks tell (WebAssembly %s)', (webAssembly) => {
+    const bytes = 64 * 2 ** format.pageShift;
+    const memory = PhysicalMemory.create({ bytes, webAssembly });
+    const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
+    const table = new PageTable({ format, memory, frames });
+    const addresses = mapped(format, table);
+    const expected = oneByOne(table, addresses);
+    expect(expected.some(([pfn]) => pfn >= 0)).toBe(true);
+    expect(many(table, addresses)).toEqual(expected);
+    // So many that they do not fit into one piece of the kernel's.
+    const often = Array.from({ length: 5000 }, (_, i) => addresses[i % addresses.length] as bigint);
+    expect(many(table, often)).toEqual(often.map((_, i) => expected[i % addresses.length]));
+  });
+});
+
+describe('translateMany', () => {
+  it('walks tables in several banks, and in an image', () => {
+    const format = x86(4, 46);
+    const memory = PhysicalMemory.of([{ bytes: 4096 }, { bytes: 16 * 4096, base: 1n << 32n }]);
+    const frames = new FrameAllocator(memory, { first: 2 ** 20, frames: 16 });
+    const table = new PageTable({ format, memory, frames });
+    table.map(0x7000n, [5, 6], WRITE);
+    const addresses = [0x6fffn, 0x7000n, 0x8001n, 0x9000n];
+    const expected = [
+      [-1, 0],
+      [5, 12],
+      [6, 12],
+      [-1, 0],
+    ];
+    expect(many(table, addresses)).toEqual(expected);
+    const image = PhysicalMemory.sparse({
+      pageShift: 12,
+      addresses: Array.from({ length: 16 }, (_, i) => (1n << 32n) + 4096n * BigInt(i)),
+      bytes: memory.bytesAt(1n << 32n, 16 * 4096).slice(),
+    });
+    expect(many(PageTable.open({ format, memory: image, root: table.root }), addresses)).toEqual(expected);
+  });
+
+  it('follows entries that lead out of the bank nowhere', () => {
+    const format = x86(4, 46);
+    const { table, memory } = machine(format);
+    table.map(0n, [1, 2], WRITE);
+    const entry = (table.walk(0n).steps[2] as { address: bigint }).address;
+    for (const wild of [0x3fff_ffff_f067n, 0x4_0067n + (64n << 12n)]) {
+      memory.write64(entry, wild);
+      const addresses = Array.from({ length: 20 }, (_, i) => 0x1000n * BigInt(i));
+      expect(many(table, addresses)).toEqual(addresses.map(() => [-1, 0]));
+    }
+  });
+
+  it('leaves the shifts out, and fills no more than asked for', () => {
+    const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
+    table.map(0xffff000000000000n, [3], WRITE);
+    const frames = new Float64Array(3).fill(99);
+    expect(table.translateMany(BigUint64Array.of(0xffff000000000123n, 0n), frames)).toBe(1);
+    expect([...frames]).toEqual([3, -1, 99]);
+    expect(table.translateMany(new BigUint64Array(0), frames)).toBe(0);
+    expect([...frames]).toEqual([3, -1, 99]);
+  });
+
+  it.each<[string, unknown, unknown, unknown, RegExp]>([
+    ['numbers', [1], new Float64Array(1), undefined, /^EINVAL.*addresses is .*pass a BigUint64Array/],
+    ['nothing', undefined, new Float64Array(1), undefined, /^EINVAL.*addresses is undefined/],
+    ['signed addresses', new BigInt64Array(1), new Float64Array(1), undefined, /^EINVAL.*BigUint64Array/],
+    [
+      'frames of 32 bits',
+      new BigUint64Array(1),
+      new Uint32Array(1),
+      undefined,
+      /^EINVAL.*pass a Float64Array/,
+    ],
+    [
+      'too few frames',
+      new BigUint64Array(2),
+      new Float64Array(1),
+      undefined,
+      /^EINVAL.*frames has 1 elements for 2/,
+    ],
+    [
+      'too few shifts',
+      new BigUint64Array(2),
+      new Float64Array(2),
+      new Uint8Array(1),
+      /^EINVAL.*leafShifts has 1/,
+    ],
+    [
+      'wide shifts',
+      new BigUint64Array(1),
+      new Float64Array(1),
+      new Uint16Array(1),
+      /^EINVAL.*pass a Uint8Array/,
+    ],
+  ])('refuses %s', (_, addresses, frames, shifts, message) => {
+    const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
+    expect(thrown(() => table.translateMany(addresses as never, frames as never, shifts as never))).toMatch(
+      message,
+    );
+  });
+
+  it('refuses a table that is gone', () => {
+    const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
+    table.destroy();
+    expect(thrown(() => table.translateMany(new BigUint64Array(1), new Float64Array(1)))).toMatch(
+      /destroyed/,
+    );
+  });
+});
