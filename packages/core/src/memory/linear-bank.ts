@@ -28,8 +28,8 @@ export class LinearBank implements ByteBank {
   readonly #byteOffset: number;
   readonly #shared: boolean;
   /** `start` counted in words: below 2^50, so the arithmetic in doubles is exact. */
-  readonly #firstWord: number;
-  readonly #wordCount: number;
+  readonly #firstWord: number = 0;
+  readonly #wordCount: number = 0;
   #words: Int32Array;
   #quads: BigUint64Array;
 

@@ -229,7 +229,7 @@ export class PageTable<C extends Controls = Controls> {
    */
   unmapWords(vaHi: number, vaLo: number): number {
     const was = this.#single?.unmap(vaHi, vaLo) ?? GENERAL;
-    if (was !== GENERAL) return was;
+    if (was >= -1) return was;
     const va = addressOfWords(vaHi, vaLo);
     const pfn = this.translateWords(vaHi, vaLo);
     this.unmap(va, 2 ** this.#context.plan.pageShift);

@@ -5,11 +5,6 @@ import { isShared } from '../memory/host.js';
 /** Words before the first record: the next owner's number, and three in reserve. */
 const HEADER = 4;
 const NEXT_OWNER = 0;
-/** Words kept per frame, from handle to handle: level + 1 (0: no table of the engine), live entries, owner. */
-export const RECORD_WORDS = 3;
-const LEVEL = 0;
-const LIVE = 1;
-const OWNER = 2;
 /** Page tables on watch before the first look for those that nobody holds any more. */
 const FIRST_PRUNE = 64;
 
@@ -40,15 +35,23 @@ export interface RecordsCopy {
  * guest, another allocator's page table) is not counted, so a scan confirms before anything is lost.
  */
 export class TableRecords {
-  /** A header of four 32-bit words, then three for each frame of the allocator. */
+  /** A header of four 32-bit words; then, for each frame of the allocator, levels + 1, live entries, and owners. */
   readonly state: ArrayBufferLike;
   /** The state of the allocator. */
   readonly frameState: ArrayBufferLike;
   /** Batches of this thread that owe a flush: what they hold is neither in a tree nor free. */
   batches = 0;
   readonly #words: Int32Array;
-  readonly #first: number;
-  readonly #frames: number;
+  /**
+   * By frame: level + 1, 0 where the engine has no table; entries that are not 0; owner. Three views, so that a handle is an index and
+   * the hot paths have no constant: a bundler makes a variable of one, and V8 checks its type at each use.
+   */
+  readonly #levels: Int32Array;
+  readonly #live: Int32Array;
+  readonly #owners: Int32Array;
+  // With a value from the start: V8 keeps a field that was undefined first as anything, and checks it at each use.
+  readonly #first: number = 0;
+  readonly #frames: number = 0;
   /** By owner; weak, so that a page table which was dropped without `destroy` can be collected. */
   readonly #watched = new Map<number, WeakRef<Watched>>();
   #pruneAt = FIRST_PRUNE;
@@ -62,9 +65,13 @@ export class TableRecords {
 
   private constructor(frames: FrameAllocator) {
     this.frameState = frames.state;
-    const bytes = (HEADER + frames.frames * RECORD_WORDS) * 4;
+    const bytes = (HEADER + 3 * frames.frames) * 4;
     this.state = isShared(frames.state) ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
     this.#words = new Int32Array(this.state);
+    const views = [0, 1, 2].map(
+      (i) => new Int32Array(this.state, 4 * (HEADER + i * frames.frames), frames.frames),
+    );
+    [this.#levels, this.#live, this.#owners] = views as [Int32Array, Int32Array, Int32Array];
     this.#words[NEXT_OWNER] = 1;
     this.#first = frames.first;
     this.#frames = frames.frames;
@@ -98,12 +105,11 @@ export class TableRecords {
     return owner;
   }
 
-  /** A handle for the record of a table that some engine made; -1 for any other frame. */
+  /** A handle for the record of a table that some engine made; -1 for any other frame. Adjacent frames have adjacent handles. */
   find(pfn: number): number {
     const index = pfn - this.#first;
     if (index < 0 || index >= this.#frames) return -1;
-    const at = HEADER + index * RECORD_WORDS;
-    return this.#words[at + LEVEL] === 0 ? -1 : at;
+    return this.#levels[index] === 0 ? -1 : index;
   }
 
   /** Starts a look through a range that must know which tables it has met; returns its number. */
@@ -126,31 +132,33 @@ export class TableRecords {
 
   /** Who owns a table. */
   ownerOf(handle: number): number {
-    return this.#words[handle + OWNER] as number;
+    return this.#owners[handle] as number;
   }
 
   /** True when the table is this owner's, for this level: it is then in the tree where it was put. */
   isOwn(handle: number, owner: number, level: number): boolean {
-    return handle >= 0 && this.#words[handle + OWNER] === owner && this.#words[handle + LEVEL] === level + 1;
+    return handle >= 0 && this.#owners[handle] === owner && this.#levels[handle] === level + 1;
   }
 
   /** Starts the record of a new, empty table. */
   enter(pfn: number, level: number, owner: number): void {
-    const at = HEADER + (pfn - this.#first) * RECORD_WORDS;
-    this.#words[at + LEVEL] = level + 1;
-    this.#words[at + LIVE] = 0;
-    this.#words[at + OWNER] = owner;
+    const index = pfn - this.#first;
+    this.#levels[index] = level + 1;
+    this.#live[index] = 0;
+    this.#owners[index] = owner;
   }
 
   /** Ends the record of a table. */
   leave(pfn: number): void {
-    const at = HEADER + (pfn - this.#first) * RECORD_WORDS;
-    this.#words.fill(0, at, at + RECORD_WORDS);
+    const index = pfn - this.#first;
+    this.#levels[index] = 0;
+    this.#live[index] = 0;
+    this.#owners[index] = 0;
   }
 
   /** Counted entries of the table that are not 0; 0 or less when it may be empty. */
   live(handle: number): number {
-    return this.#words[handle + LIVE] as number;
+    return this.#live[handle] as number;
   }
 
   /**
@@ -159,26 +167,26 @@ export class TableRecords {
    * @returns how many they were; 0, and nothing is changed, when one of the tables may be empty.
    */
   takeLive(handle: number, tables: number): number {
-    const words = this.#words;
+    const words = this.#live;
     let live = 0;
-    for (let at = handle + LIVE, i = 0; i < tables; i++, at += RECORD_WORDS) {
+    for (let at = handle; at < handle + tables; at++) {
       const one = words[at] as number;
       if (one <= 0) return 0;
       live += one;
     }
-    for (let at = handle + LIVE, i = 0; i < tables; i++, at += RECORD_WORDS) words[at] = 0;
+    words.fill(0, handle, handle + tables);
     return live;
   }
 
   /** Adds to the live entries. A handle of -1 is ignored: foreign tables are not counted. */
   add(handle: number, entries: number): void {
-    if (handle >= 0) this.#words[handle + LIVE] = (this.#words[handle + LIVE] as number) + entries;
+    if (handle >= 0) this.#live[handle] = (this.#live[handle] as number) + entries;
   }
 
   /** Adds to the live entries of each of some tables in adjacent frames. A handle of -1 is ignored. */
   addEach(handle: number, tables: number, entries: number): void {
     if (handle < 0) return;
-    for (let i = 0; i < tables; i++) this.add(handle + i * RECORD_WORDS, entries);
+    for (let i = 0; i < tables; i++) this.add(handle + i, entries);
   }
 
   /** Keeps an eye on a page table, once it has its root, so that `restore` can tell it whether it is still there. */

@@ -3,7 +3,6 @@ import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
 import { addressOf, type PageRange } from '../page-range.js';
-import { RECORD_WORDS } from '../table-records.js';
 import { partAtRuns, wholeOf } from './runs.js';
 import type { Link, Span } from './span.js';
 
@@ -187,7 +186,7 @@ class Finder implements Findings {
       last.bank === bank &&
       last.at + 2 * last.count === at &&
       last.page + last.count === page &&
-      (last.record < 0 ? record < 0 : last.record + (last.count / count) * RECORD_WORDS === record);
+      (last.record < 0 ? record < 0 : last.record + last.count / count === record);
     if (isNext) last.count += count;
     else this.spans.push({ level, bank, at, count, record, page });
   }

@@ -1,7 +1,6 @@
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { childPfn, isTable, writableBankOfTable } from '../context.js';
-import { RECORD_WORDS } from '../table-records.js';
 import { isBlock } from './frame-source.js';
 import type { MapCall } from './map-call.js';
 import { writePages } from './write-pages.js';
@@ -78,7 +77,7 @@ function mapExistingTables(
     const hi = words[entry + 2 * tables + 1] as number;
     if (!isTable(level, lo, hi) || childPfn(context, lo, hi) !== child + tables) break;
     if (childBank.wordOf(child + tables, plan.pageShift) < 0) break;
-    if ((records?.find(child + tables) ?? -1) !== (record < 0 ? -1 : record + tables * RECORD_WORDS)) break;
+    if ((records?.find(child + tables) ?? -1) !== (record < 0 ? -1 : record + tables)) break;
     tables++;
   }
   counters.entriesRead += tables;

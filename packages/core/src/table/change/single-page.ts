@@ -1,8 +1,9 @@
-import { entryHi, entryLo, pfnOf, rotateLeft } from '../../address-codec.js';
+import { type AddressCodec, entryHi, entryLo, rotateRight } from '../../address-codec.js';
 import { type LevelPlan, slotOf } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
+import { ZERO } from '../../words.js';
 import { checkProtection } from '../arguments.js';
-import { flush, freeTables, isLeaf, newTable, type TableContext, writeTableEntry } from '../context.js';
+import { flush, freeTables, newTable, type TableContext, writeTableEntry } from '../context.js';
 import { isWord } from '../page-range.js';
 import { FlatWalk } from '../read/flat-walk.js';
 import type { Translator } from '../read/translator.js';
@@ -22,10 +23,18 @@ export class SinglePages {
   readonly #context: TableContext;
   readonly #records: TableRecords;
   readonly #walk: FlatWalk;
+  readonly #codec: AddressCodec;
   readonly #last: LevelPlan;
   /** First frame of the bank, and log2 of the words of a frame: an entry's word index tells its table's frame. */
-  readonly #firstFrame: number;
-  readonly #frameShift: number;
+  readonly #firstFrame: number = 0;
+  readonly #frameShift: number = 0;
+  readonly #pageMask: number = 0;
+  readonly #depth: number = 0;
+  /** "Is a plain page by itself": in no run, and of a frame below 2^32. */
+  readonly #ownMaskLo: number = 0;
+  readonly #ownMaskHi: number = 0;
+  readonly #ownLo: number = 0;
+  readonly #ownHi: number = 0;
   /** The protection that was mapped with last, when it cannot change any more, and its bits. */
   #protection: Protection | null = null;
   #flagsLo = 0;
@@ -36,9 +45,18 @@ export class SinglePages {
     this.#context = context;
     this.#records = records;
     this.#walk = walk;
+    this.#codec = plan.address;
     this.#last = plan.levels[plan.last] as LevelPlan;
+    const mark = this.#last.level.run?.set ?? ZERO;
+    this.#ownMaskLo = walk.plainMaskLo | mark.lo;
+    this.#ownMaskHi = walk.plainMaskHi | mark.hi;
+    this.#ownLo = walk.plainValueLo | 0;
+    this.#ownHi = walk.plainValueHi | 0;
     this.#firstFrame = Number(root.bank.base >> BigInt(plan.pageShift));
-    this.#frameShift = plan.pageShift - 2;
+    // `| 0`: V8 keeps the result of `**` as a double, and converts it at each use.
+    this.#frameShift = (plan.pageShift - 2) | 0;
+    this.#pageMask = (2 ** plan.pageShift - 1) | 0;
+    this.#depth = plan.levels.length | 0;
   }
 
   /**
@@ -58,7 +76,7 @@ export class SinglePages {
     if (((words[at] as number) | (words[at | 1] as number)) !== 0) return false;
     this.#write(words, at, pfn);
     this.#records.add(this.#recordAt(at), 1);
-    this.#count(plan.levels.length, plan.levels.length, 1);
+    this.#count(this.#depth, this.#depth, 1);
     return true;
   }
 
@@ -71,29 +89,27 @@ export class SinglePages {
    */
   unmap(vaHi: number, vaLo: number): number {
     const context = this.#context;
-    const { plan } = context;
     if (!this.#isOrdinary(vaHi, vaLo)) return GENERAL;
     const at = this.#walk.entryOf(vaHi, vaLo);
     if (at < 0) return GENERAL;
     const { words } = context.root.bank;
     const lo = words[at] as number;
     const hi = words[at | 1] as number;
-    const depth = plan.levels.length;
+    const depth = this.#depth;
     if ((lo | hi) === 0) {
       this.#count(depth, depth, 0);
       return -1;
     }
-    const level = this.#last;
-    const { run } = level.level;
-    if (!isLeaf(level, lo, hi) || (run !== null && ((lo & run.set.lo) | (hi & run.set.hi)) !== 0))
-      return GENERAL;
+    const differs = ((lo & this.#ownMaskLo) ^ this.#ownLo) | ((hi & this.#ownMaskHi) ^ this.#ownHi);
+    if (differs !== 0) return GENERAL;
     words[at] = 0;
     words[at | 1] = 0;
     this.#records.add(this.#recordAt(at), -1);
     this.#count(depth, depth, 1);
     if (context.sink === null) context.counters.flushes++;
     else this.#flush(vaHi, vaLo, at, lo, hi);
-    return pfnOf(plan.address, lo, hi);
+    const codec = this.#codec;
+    return rotateRight((lo & codec.lowLo) | (hi & codec.lowHi), codec.lowRotate) >>> 0;
   }
 
   /** True for a page of words in a table that may be changed now. */
@@ -102,9 +118,10 @@ export class SinglePages {
     return (
       isWord(vaHi) &&
       isWord(vaLo) &&
-      (vaLo & ((1 << context.plan.pageShift) - 1)) === 0 &&
-      !context.isChanging &&
-      !context.isDestroyed &&
+      (vaLo & this.#pageMask) === 0 &&
+      // Compared with `false`: V8 asks what else than a boolean `!` may be given.
+      context.isChanging === false &&
+      context.isDestroyed === false &&
       context.owed.size === 0
     );
   }
@@ -117,14 +134,14 @@ export class SinglePages {
   }
 
   #write(words: Int32Array, at: number, pfn: number): void {
-    const { address } = this.#context.plan;
+    const codec = this.#codec;
     if (pfn >>> 0 === pfn) {
-      const turned = rotateLeft(pfn | 0, address.lowRotate);
-      words[at] = this.#flagsLo | (turned & address.lowLo);
-      words[at | 1] = this.#flagsHi | (turned & address.lowHi);
+      const turned = (pfn << codec.lowRotate) | (pfn >>> (32 - codec.lowRotate));
+      words[at] = this.#flagsLo | (turned & codec.lowLo);
+      words[at | 1] = this.#flagsHi | (turned & codec.lowHi);
     } else {
-      words[at] = this.#flagsLo | entryLo(address, pfn);
-      words[at | 1] = this.#flagsHi | entryHi(address, pfn);
+      words[at] = this.#flagsLo | entryLo(codec, pfn);
+      words[at | 1] = this.#flagsHi | entryHi(codec, pfn);
     }
   }
 

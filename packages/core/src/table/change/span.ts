@@ -1,6 +1,5 @@
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
-import { RECORD_WORDS } from '../table-records.js';
 
 /** Adjacent entries of one table, or all entries of several tables that follow each other in the bank and in the range. */
 export interface Span {
@@ -24,7 +23,7 @@ export function partOf(span: Span, from: number, count: number): Span {
     ...span,
     at: at + 2 * from,
     count,
-    record: record < 0 || span.count <= level.entries ? record : record + table * RECORD_WORDS,
+    record: record < 0 || span.count <= level.entries ? record : record + table,
     page: page + from * level.pages,
   };
 }
