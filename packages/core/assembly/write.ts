@@ -28,11 +28,13 @@ export function writeNarrow(
   const mask = join(maskLo, maskHi);
   const flags = join(flagsLo, flagsHi);
   let i: u32 = 0;
-  if (!ASC_FEATURE_THREADS) {
-    const masks = i64x2.splat(mask);
-    const flagses = i64x2.splat(flags);
+  if (!ASC_FEATURE_THREADS && isShift(mask, rotate)) {
+    const both = i64x2.splat(flags);
     for (const blocks = count & ~3; i < blocks; i += 4) {
-      writeFour(p + (i << 3), v128.load(frames + (i << 2)), rotate, masks, flagses);
+      const four = v128.load(frames + (i << 2));
+      const q = p + (i << 3);
+      v128.store(q, v128.or(i64x2.shl(i64x2.extend_low_i32x4_u(four), rotate), both));
+      v128.store(q, v128.or(i64x2.shl(i64x2.extend_high_i32x4_u(four), rotate), both), 16);
     }
   }
   for (; i < count; i++) {
@@ -98,14 +100,19 @@ export function writeLinear(
   const mask = join(maskLo, maskHi);
   const flags = join(flagsLo, flagsHi);
   let i: u32 = 0;
-  if (!ASC_FEATURE_THREADS) {
-    const masks = i64x2.splat(mask);
-    const flagses = i64x2.splat(flags);
-    const steps = i32x4.splat(4 * step);
-    let frames = i32x4.add(i32x4.splat(low), i32x4.mul(i32x4.splat(step), i32x4(0, 1, 2, 3)));
+  if (!ASC_FEATURE_THREADS && isShift(mask, rotate)) {
+    // Frames that agree above bit 31 do not carry into it: each entry is the one before and a step more.
+    const each = (step as u64) << (rotate as u64);
+    const first = ((low as u64) << (rotate as u64)) | flags;
+    const steps = i64x2.splat(4 * each);
+    let one = i64x2.replace_lane(i64x2.splat(first), 1, first + each);
+    let two = i64x2.add(one, i64x2.splat(2 * each));
     for (const blocks = count & ~3; i < blocks; i += 4) {
-      writeFour(p + (i << 3), frames, rotate, masks, flagses);
-      frames = i32x4.add(frames, steps);
+      const q = p + (i << 3);
+      v128.store(q, one);
+      v128.store(q, two, 16);
+      one = i64x2.add(one, steps);
+      two = i64x2.add(two, steps);
     }
   }
   for (; i < count; i++) {
@@ -114,13 +121,9 @@ export function writeLinear(
   }
 }
 
-/** Each frame, rotated, goes to both halves of its entry; the mask says which bits stand in which. */
-function writeFour(q: usize, frames: v128, rotate: u32, masks: v128, flags: v128): void {
-  const turned = v128.or(i32x4.shl(frames, rotate), i32x4.shr_u(frames, 32 - rotate));
-  const first = v128.shuffle<u32>(turned, turned, 0, 0, 1, 1);
-  const second = v128.shuffle<u32>(turned, turned, 2, 2, 3, 3);
-  v128.store(q, v128.or(v128.and(first, masks), flags));
-  v128.store(q, v128.or(v128.and(second, masks), flags), 16);
+/** True when a frame of 32 bits stands in an entry as it is, moved to the left: so it does in every known format. */
+function isShift(mask: u64, by: u32): bool {
+  return mask === (0xffffffff as u64) << (by as u64);
 }
 
 /** Index of the first frame above a limit; -1 when none is. */

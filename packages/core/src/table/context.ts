@@ -188,15 +188,13 @@ export function newTables(
   const { frames, records, counters } = context;
   const pfns = frames?.tryAllocateMany(count) ?? null;
   if (frames === null || records === null || pfns === null) return null;
-  const owner = parent < 0 ? context.owner : records.ownerOf(parent);
-  for (const pfn of pfns) {
-    if (bankOf(context, pfn)?.writable !== true) {
-      for (const one of pfns) if (records.find(one) >= 0) records.leave(one);
-      frames.freeMany(pfns);
-      return null;
-    }
-    records.enter(pfn, level, owner);
+  for (let i = 0; i < count; i++) {
+    if (bankOf(context, pfns[i] as number)?.writable === true) continue;
+    frames.freeMany(pfns);
+    return null;
   }
+  const owner = parent < 0 ? context.owner : records.ownerOf(parent);
+  for (let i = 0; i < count; i++) records.enter(pfns[i] as number, level, owner);
   counters.tablesAllocated += count;
   return pfns;
 }

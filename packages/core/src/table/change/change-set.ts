@@ -96,7 +96,7 @@ export class ChangeSet {
    */
   makeTables(level: number, parentRecord: number, count: number): Float64Array | null {
     const made = newTables(this.#context, level, parentRecord, count);
-    if (made !== null) for (const pfn of made) this.#made.push(pfn);
+    if (made !== null) for (let i = 0; i < count; i++) this.#made.push(made[i] as number);
     return made;
   }
 
