@@ -12,22 +12,16 @@ const NO_ENTRY: i32 = -1;
 const SHIFTS: usize = PLAN + (layout.SINGLE_SHIFTS << 2);
 
 /** The slot of an address by the shift that stands at a place, in bytes. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function slot(va: u64, shift: usize, slots: u32): usize {
   return ((va >> (load<u32>(shift) as u64)) as u32) & slots;
 }
 
 /** The place of the table that an entry points to, or beyond `reach`. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function placeOf(entry: u64, inside: u64, left: u64, base: u32): u32 {
   return (((entry & inside) << left) as u32) + base;
 }
 
 /** The word index of an entry in the bank. */
-// @ts-ignore: a decorator of AssemblyScript
-@inline
 function wordOf(at: usize): i32 {
   return ((at - SCRATCH_BYTES) >> 2) as i32;
 }
