@@ -4,6 +4,11 @@ import { PLAN_WORDS } from './walk-layout.js';
 import type { KernelExports } from './wasm-exports.js';
 import type { MemoryObject } from './wasm-host.js';
 
+/** The walk plan that scratch pages hold: walks by it need no more than their addresses. */
+export interface Resident {
+  plan: Int32Array | null;
+}
+
 /**
  * The pages through which arrays get into WebAssembly and out again. For one thread alone, that which made the memory.
  *
@@ -20,11 +25,11 @@ export class Scratch {
   #source: FrameSource | null = null;
   #from: number = 0;
   #to: number = 0;
-  /** The plan that the pages hold: walks by it need no more than their addresses. */
-  plan: Int32Array | null = null;
+  readonly #resident: Resident;
 
-  constructor(memory: MemoryObject) {
+  constructor(memory: MemoryObject, resident: Resident) {
     const { buffer } = memory;
+    this.#resident = resident;
     this.#narrow = new Uint32Array(buffer, 0, FRAMES_BYTES / 4);
     this.#wide = new Float64Array(buffer, 0, FRAMES_BYTES / 8);
     this.#plan = new Int32Array(buffer, PLAN, PLAN_WORDS);
@@ -66,8 +71,8 @@ export class Scratch {
 
   /** Brings a plan into the pages. */
   use(plan: Int32Array): void {
-    if (this.plan === plan) return;
-    this.plan = plan;
+    if (this.#resident.plan === plan) return;
+    this.#resident.plan = plan;
     this.#plan.set(plan);
   }
 

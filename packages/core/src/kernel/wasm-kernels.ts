@@ -1,9 +1,9 @@
 import { type AddressCodec, addressHi, addressLo } from '../address-codec.js';
 import { ArrayKernels, type EntryWords } from './array-kernels.js';
 import { type EntryFinder, type FrameSource, WRITTEN } from './run-kernels.js';
-import { Scratch } from './scratch.js';
+import { type Resident, Scratch } from './scratch.js';
 import type { KernelExports, SharedKernelExports } from './wasm-exports.js';
-import { WasmFinder } from './wasm-finder.js';
+import { type Start, WasmFinder } from './wasm-finder.js';
 import type { MemoryObject } from './wasm-host.js';
 import { instantiate } from './wasm-module.js';
 import { firstUnfit } from './write-loops.js';
@@ -40,6 +40,11 @@ export class WasmKernels extends ArrayKernels {
   readonly #short: number;
   #wasm: KernelExports | null = null;
   #scratch: Scratch | null = null;
+  readonly #resident: Resident = { plan: null };
+  readonly #start: Start = () => {
+    const wasm = this.#kernels();
+    return wasm === null || this.#scratch === null ? null : { wasm, scratch: this.#scratch };
+  };
   #isTried: boolean = false;
 
   constructor(bank: EntryWords, place: WasmPlace) {
@@ -243,8 +248,7 @@ export class WasmKernels extends ArrayKernels {
   }
 
   override finder(plan: Int32Array): EntryFinder | null {
-    const wasm = this.#kernels();
-    return wasm === null || this.#scratch === null ? null : WasmFinder.of(wasm, this.#scratch, plan);
+    return this.#place.hasScratch ? WasmFinder.of(this.#resident, plan, this.#start) : null;
   }
 
   /** Scattered frames on shared memory without a scratch page: one atomic each. */
@@ -294,7 +298,7 @@ export class WasmKernels extends ArrayKernels {
       const { memory, isShared, hasScratch } = this.#place;
       this.#isTried = true;
       this.#wasm = instantiate(memory, isShared);
-      if (this.#wasm !== null && hasScratch) this.#scratch = new Scratch(memory);
+      if (this.#wasm !== null && hasScratch) this.#scratch = new Scratch(memory, this.#resident);
     }
     return this.#wasm;
   }
