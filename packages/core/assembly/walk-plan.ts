@@ -4,7 +4,7 @@ import { ABOVE_BIAS, ABOVE_SHIFT, ABOVE_SPAN, DEPTH, LEVELS, STRIDE } from '../s
 // How the fields of the walk plan in the scratch page are read. A level is the address of its words.
 
 /** Bytes of a level. */
-export const LEVEL_BYTES: usize = STRIDE << 2;
+const LEVEL_BYTES: usize = STRIDE << 2;
 /** The first level. */
 export const FIRST_LEVEL: usize = PLAN + (LEVELS << 2);
 

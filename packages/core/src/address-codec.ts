@@ -29,7 +29,7 @@ export interface AddressCodec {
 }
 
 /** Rotates a 32-bit word to the left by 0–31. */
-export function rotateLeft(word: number, by: number): number {
+function rotateLeft(word: number, by: number): number {
   // A shift count is taken modulo 32, so `by` 0 gives `word | word`.
   return (word << by) | (word >>> (32 - by));
 }

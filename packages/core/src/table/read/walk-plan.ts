@@ -6,7 +6,7 @@ import type { Bank } from '../../memory/bank.js';
 import { rangeTest } from './walk-end.js';
 
 /** First frame of a bank, and log2 of the frames of the smallest aligned window around it. */
-export function windowOf(plan: Plan, bank: Bank): { first: number; frameBits: number } {
+function windowOf(plan: Plan, bank: Bank): { first: number; frameBits: number } {
   const first = Number(bank.base >> BigInt(plan.pageShift));
   const last = first + Math.max(1, Math.floor(bank.bytes / 2 ** plan.pageShift)) - 1;
   let frameBits = 0;
