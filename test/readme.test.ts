@@ -18,6 +18,11 @@ const examples = [
     run: () => import('./examples/core-change.js'),
   },
   {
+    readme: '../packages/core/README.md',
+    file: './examples/core-words.ts',
+    run: () => import('./examples/core-words.js'),
+  },
+  {
     readme: '../packages/x86-64/README.md',
     file: './examples/x86-64.ts',
     run: () => import('./examples/x86-64.js'),

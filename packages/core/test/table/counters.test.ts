@@ -103,8 +103,8 @@ const cases: readonly Case[] = [
     what: 'unmap with reclaim',
     before: pages,
     call: (table) => table.unmap(BASE, 4 * MiB, { reclaim: true }),
-    // Four tables are scanned before they go: 512 entries each, and each has one entry in its parent.
-    arm: work(5, 4 + 4 * 512, 1024 + 4, 0, 4, 1),
+    // The two tables of pages were cleared whole. Those above are scanned before they go: 512 entries each.
+    arm: work(5, 4 + 2 * 512, 1024 + 4, 0, 4, 1),
   },
   {
     what: 'unmap of one page of a block',

@@ -43,6 +43,8 @@ export class ChangeSet {
   readonly #made: number[] = [];
   /** Tables that the call took out of the tree. */
   readonly #gone = new Set<number>();
+  /** Records of the tables that were cleared whole. */
+  readonly #cleared = new Set<number>();
   /** What the tables translated that were taken out. */
   readonly #unlinked: PageRange[] = [];
   /** The pages to be flushed, empty while `#to` is below 0, and log2 of the smallest leaf among them. */
@@ -144,6 +146,7 @@ export class ChangeSet {
       live = bank.kernels.clear(at, count);
       counters.entriesRead += count;
     }
+    if (count === level.entries) this.#cleared.add(record);
     if (live === 0) return;
     if (saved !== null) this.#log.noteWords(bank, at, count, record, -live, saved);
     counters.entriesWritten += live;
@@ -240,6 +243,11 @@ export class ChangeSet {
   /** True when the table is out of the tree already. */
   isGone(pfn: number): boolean {
     return this.#gone.has(pfn);
+  }
+
+  /** True when the call has cleared every entry of the table of a record: nobody has to look whether it is empty. */
+  isCleared(record: number): boolean {
+    return record >= 0 && this.#cleared.has(record);
   }
 
   /** True when one of a table's entries is invalid until the flush has been made. */

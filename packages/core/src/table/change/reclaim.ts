@@ -23,7 +23,7 @@ export function reclaimTables(context: TableContext, range: PageRange, batch: Ow
  * @returns how many.
  */
 export function unlinkEmptyTables(context: TableContext, changes: ChangeSet, links: readonly Link[]): number {
-  const { plan } = context;
+  const { plan, records, owner } = context;
   let gone = 0;
   for (let i = links.length - 1; i >= 0; i--) {
     const link = links[i] as Link;
@@ -32,7 +32,9 @@ export function unlinkEmptyTables(context: TableContext, changes: ChangeSet, lin
     if (!changes.isGone(pfn)) {
       const { entries } = plan.levels[level] as LevelPlan;
       if (changes.holdsBroken(bank, bank.wordOf(pfn, plan.pageShift), entries)) continue;
-      if (!isOwnAndEmpty(context, pfn, level, page)) continue;
+      const record = records?.find(pfn) ?? -1;
+      const isOwn = records?.isOwn(record, owner, level) === true;
+      if (!(isOwn && changes.isCleared(record)) && !isOwnAndEmpty(context, pfn, level, page)) continue;
       gone++;
     }
     changes.unlink(link);
