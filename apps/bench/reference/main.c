@@ -31,15 +31,18 @@ static void *array(size_t count, size_t size)
 	return memory;
 }
 
-static bool begins_with(const char *id, const char *prefix, size_t length)
+/* An id, or what stands before its dot. */
+static bool is_named(const char *id, const char *name, size_t length)
 {
-	return strncmp(id, prefix, length) == 0 || (length == 3 && strncmp(prefix, "all", 3) == 0);
+	bool is_begun = strncmp(id, name, length) == 0 && (id[length] == '\0' || id[length] == '.');
+
+	return is_begun || (length == 3 && strncmp(name, "all", 3) == 0);
 }
 
 static bool is_wanted(const char *id, const char *list)
 {
 	for (const char *at = list; *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ','))
-		if (begins_with(id, at, strcspn(at, ",")))
+		if (is_named(id, at, strcspn(at, ",")))
 			return true;
 	return false;
 }

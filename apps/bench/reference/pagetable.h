@@ -6,8 +6,8 @@
  *   cc -std=c11 -O3 -o ./reference *.c
  *   ./reference W1.fresh,W4 262144 1 11 3     # workloads, pages, seed, rounds, rounds to warm up
  *
- * Workloads are ids or beginnings of ids, separated by commas; `all` is every one. Each prints one line of JSON, see
- * main.c. The tables lie in one flat memory of 4 KiB frames, as a kernel sees them through its direct map. Checks are
+ * Workloads are ids, or what stands before an id's dot, separated by commas; `all` is every one. Each prints one line of
+ * JSON, see main.c. The tables lie in one flat memory of 4 KiB frames, as a kernel sees them through its direct map. Checks are
  * those of the library: a range must be canonical, a slot empty before its run is written, a frame below the limit;
  * every table has a count of its entries. A refused call leaves no mapping behind (tables that it made stay, empty).
  * There is no lock and nothing is flushed. Blocks are not split: a range that ends inside one is refused.

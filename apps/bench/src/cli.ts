@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { fileURLToPath } from 'node:url';
 import { run } from './run.js';
 
 // A reader that has seen enough (`| head`) is no error.
@@ -13,4 +14,5 @@ process.exitCode = await run(process.argv.slice(2), {
   stderr: process.stderr,
   env: process.env,
   cwd: process.cwd(),
+  script: fileURLToPath(import.meta.url),
 });

@@ -15,6 +15,8 @@ export interface Console {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Current folder: its package.json may name further formats. */
   readonly cwd: string;
+  /** The app's own file, by which it starts itself in a fresh process. Absent: everything happens in this one. */
+  readonly script?: string;
 }
 
 /** Colours of a sink: none unless it is a terminal and NO_COLOR is unset. */

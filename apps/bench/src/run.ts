@@ -8,6 +8,7 @@ import { EXIT_INTERNAL, EXIT_OK, ExitError, UsageError } from './errors.js';
 import { type LayoutArguments, layoutArguments, runLayout } from './layout/command.js';
 import { strictArguments, unknown } from './options.js';
 import { runSpeed, type SpeedArguments, speedArguments } from './speed/command.js';
+import { answerJob, JOB_COMMAND } from './speed/processes.js';
 
 const version = (JSON.parse(readFileSync(appFile('package.json'), 'utf8')) as { version: string }).version;
 
@@ -20,7 +21,7 @@ const layout = defineCommand({
 });
 
 const speed = defineCommand({
-  meta: { name: 'speed', description: 'Time map, translate and unmap on the same work in every format' },
+  meta: { name: 'speed', description: 'Time the same work in every format, and hold it against C' },
   args: speedArguments as ArgsDef,
 });
 
@@ -76,6 +77,7 @@ async function dispatch(rawArgs: readonly string[], io: Console): Promise<void> 
     io.stdout.write(`${version}\n`);
     return;
   }
+  if (first === JOB_COMMAND) return answerJob(rest[0] ?? '', io);
   const names = Object.keys(COMMANDS);
   const chosen = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
   if (chosen === undefined) {

@@ -53,6 +53,16 @@ export function fittedTables<Row>(
   return groups.map((group) => textTable([...keys, ...group], rows));
 }
 
+/** A table of GitHub's Markdown. */
+export function markdownTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    line(columns.map(({ head }) => head)),
+    line(columns.map(({ align }) => (align === 'right' ? '---:' : '---'))),
+    ...rows.map((row) => line(columns.map(({ cell }) => cell(row).replaceAll('|', '\\|')))),
+  ].join('\n');
+}
+
 /** The widest line of a text, as a terminal shows it. */
 function widthOfText(text: string): number {
   return Math.max(...text.split('\n').map((line) => stripVTControlCharacters(line).length));

@@ -1,94 +1,126 @@
 import type { ArgsDef } from 'citty';
 import type { Console } from '../console.js';
-import { CheckError } from '../errors.js';
+import { UsageError } from '../errors.js';
 import { choose, installedFormats } from '../formats.js';
 import { thisMachine } from '../machine.js';
-import { SEED, wholeNumber } from '../options.js';
-import { progress } from '../progress.js';
-import { type Spread, spread } from '../spread.js';
-import { type Round, type Subject, subject } from './measure.js';
-import { speedReport } from './report.js';
-import type { SpeedResult, SpeedRow } from './result.js';
+import { SEED, unknown, wholeNumber } from '../options.js';
+import { compareResults, differences, readEarlier } from './compare.js';
+import { measureAll } from './measure.js';
+import { inProcess, spawning } from './processes.js';
+import { speedMarkdown, speedReport } from './report.js';
+import type { SpeedResult } from './result.js';
+import { COLUMNS, type ColumnName } from './rows.js';
+import type { Plan } from './schedule.js';
+import { chooseWorkloads } from './workloads/registry.js';
 
 /** The options of `vmarea-bench speed`. */
 export const speedArguments = {
+  workload: {
+    type: 'string',
+    valueHint: 'ID[,ID]',
+    description: 'Only these workloads; W4 is all of W4.random, W4.cursor and so on (all when absent)',
+  },
+  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (all when absent)' },
+  variant: {
+    type: 'string',
+    valueHint: 'kernel|twin|c[,…]',
+    description: 'Only these columns (all when absent)',
+  },
   pages: {
     type: 'string',
     valueHint: 'N',
-    description: 'Base pages to map, 1 to 16777216 (262144 when absent)',
+    description: 'Base pages by which all workloads are scaled, 64 to 1048576 (262144 when absent)',
   },
-  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (all when absent)' },
-  repeat: { type: 'string', valueHint: 'N', description: 'Measured rounds, 7 to 1000 (15 when absent)' },
+  repeat: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Measured rounds of a process, 1 to 1000 (7 when absent)',
+  },
+  passes: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Fresh processes for each variant, 1 to 100 (4 when absent)',
+  },
   seed: { type: 'string', valueHint: 'N', description: 'Seed of frames and addresses (1 when absent)' },
-  json: { type: 'boolean', description: 'Print one JSON object instead of a table' },
+  quick: { type: 'boolean', description: 'Small and with few rounds, to see what it does' },
+  compare: {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'A result of speed --json to compare with, and a verdict for each time',
+  },
+  json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
+  markdown: { type: 'boolean', description: 'Print Markdown instead of tables for a terminal' },
 } as const satisfies ArgsDef;
+
+type Flags = 'json' | 'markdown' | 'quick';
 
 /** Values as the command line gives them. */
 export type SpeedArguments = {
-  readonly [K in Exclude<keyof typeof speedArguments, 'json'>]?: string | undefined;
-} & {
-  readonly json?: boolean | undefined;
-};
-
-/** Rounds that are not counted: the first ones run code that is not compiled yet. */
-const WARM_UP = 3;
+  readonly [K in Exclude<keyof typeof speedArguments, Flags>]?: string | undefined;
+} & { readonly [K in Flags]?: boolean | undefined };
 
 /** Runs `vmarea-bench speed` and writes its result. */
 export async function runSpeed(args: SpeedArguments, io: Console): Promise<void> {
-  const pages = wholeNumber('pages', args.pages, { min: 1, max: 2 ** 24, fallback: 2 ** 18 });
-  const repeat = wholeNumber('repeat', args.repeat, { min: 7, max: 1000, fallback: 15 });
-  const seed = wholeNumber('seed', args.seed, SEED);
-  const installed = await installedFormats(io.cwd);
-  const subjects = choose(installed, args.format).map((configuration) =>
-    subject(configuration, { pages, seed }),
-  );
-
-  const rounds = new Map<Subject, Round[]>(subjects.map((one) => [one, []]));
-  const bar = progress(io, subjects.length * (WARM_UP + repeat));
-  try {
-    // Round by round through all formats: what slows the machine for a while slows them alike.
-    for (let i = 0; i < WARM_UP + repeat; i++) {
-      for (const [one, done] of rounds) {
-        await bar.step(`${one.configuration.name}, round ${i + 1} of ${WARM_UP + repeat}`);
-        const round = one.round();
-        if (i >= WARM_UP) done.push(round);
-      }
-    }
-  } finally {
-    bar.end();
+  if (args.json === true && args.markdown === true) {
+    throw new UsageError('--json and --markdown exclude each other');
   }
+  const quick = args.quick === true;
+  const plan = planOf(args, quick);
+  const workloads = chooseWorkloads(args.workload);
+  const columns = chooseColumns(args.variant);
+  // Read first: what is wrong with it should not show after minutes.
+  const earlier = args.compare === undefined ? null : readEarlier(args.compare);
+  const installed = await installedFormats(io.cwd);
+  const configurations = choose(installed, args.format);
+  const runner = io.script === undefined ? inProcess(configurations) : spawning(io.script, io.cwd);
+  const measured = await measureAll({ configurations, workloads, columns, plan }, runner, io);
 
-  const result: SpeedResult = {
+  const { repeat, passes, warmUp, pages, seed } = plan;
+  const machine = thisMachine();
+  const { compiler, rows, skipped } = measured;
+  const plain = {
     command: 'speed',
-    schema: 1,
-    machine: thisMachine(),
-    pages,
+    schema: 2,
+    machine,
+    compiler,
     seed,
+    pages,
     repeat,
-    warmUp: WARM_UP,
-    rows: [...rounds].map(([one, done]) => rowOf(one, done)),
-    warnings: installed.warnings,
+    warmUp,
+    passes,
+    quick,
+  } as const;
+  const warnings = [...installed.warnings, ...measured.warnings];
+  const result: SpeedResult = {
+    ...plain,
+    rows,
+    skipped,
+    comparison: earlier === null ? null : compareResults(args.compare as string, earlier, { rows }),
+    warnings:
+      earlier === null
+        ? warnings
+        : [...warnings, ...differences(earlier, { ...plain, rows, skipped, warnings })],
   };
-  io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : speedReport(result, io));
+  if (args.json === true) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  else io.stdout.write(args.markdown === true ? speedMarkdown(result) : speedReport(result, io));
 }
 
-function rowOf({ configuration: { name, title, format } }: Subject, rounds: readonly Round[]): SpeedRow {
-  const first = rounds[0] as Round;
-  const exact = ({ map, unmap, checksum }: Round): string => JSON.stringify([map, unmap, checksum]);
-  for (const round of rounds) {
-    if (exact(round) !== exact(first)) {
-      throw new CheckError(`${name}: equal rounds did different work: ${exact(first)} and ${exact(round)}`);
-    }
-  }
-  const over = (pick: (round: Round) => number): Spread => spread(rounds.map(pick)) as Spread;
+function planOf(args: SpeedArguments, quick: boolean): Plan {
   return {
-    configuration: name,
-    title,
-    pageBytes: 2 ** format.pageShift,
-    levels: format.levels.length,
-    map: { ns: over((round) => round.mapNs), work: first.map },
-    translate: { ns: over((round) => round.translateNs) },
-    unmap: { ns: over((round) => round.unmapNs), work: first.unmap },
-    checksum: first.checksum,
+    pages: wholeNumber('pages', args.pages, { min: 64, max: 2 ** 20, fallback: quick ? 2 ** 12 : 2 ** 18 }),
+    repeat: wholeNumber('repeat', args.repeat, { min: 1, max: 1000, fallback: quick ? 3 : 7 }),
+    passes: wholeNumber('passes', args.passes, { min: 1, max: 100, fallback: quick ? 2 : 4 }),
+    seed: wholeNumber('seed', args.seed, SEED),
+    // The first rounds run code that is not compiled yet.
+    warmUp: quick ? 1 : 4,
   };
+}
+
+function chooseColumns(names: string | undefined): readonly ColumnName[] {
+  if (names === undefined) return COLUMNS;
+  const wanted = names.split(',').map((name) => name.trim());
+  for (const name of wanted) {
+    if (!COLUMNS.some((column) => column === name)) throw unknown('variant', name, COLUMNS);
+  }
+  return COLUMNS.filter((column) => wanted.includes(column));
 }

@@ -1,149 +1,104 @@
-import { type Configuration, FrameAllocator, PageTable, PhysicalMemory, VmError } from '@vmarea/core';
-import { CheckError, UsageError } from '../errors.js';
-import { random } from '../random.js';
-import { rootFrames } from '../root-frames.js';
-import { timed } from '../timed.js';
+import type { Configuration } from '@vmarea/core';
+import type { Console } from '../console.js';
+import { UsageError } from '../errors.js';
+import { progress } from '../progress.js';
+import type { Runner } from './job.js';
+import { buildReference } from './reference.js';
+import type { SpeedResult } from './result.js';
+import { type ColumnName, rowsOf, Samples } from './rows.js';
+import { type Entry, entriesOf, type Plan, type Rounds, turns } from './schedule.js';
+import type { Workload } from './workloads/workload.js';
 
-/** The same amount of work for every format. */
-export interface SpeedWork {
-  /** Base pages to map; as many addresses are translated. */
-  readonly pages: number;
-  readonly seed: number;
+/** What is to be measured. */
+export interface Selection {
+  readonly configurations: readonly Configuration[];
+  readonly workloads: readonly Workload[];
+  readonly columns: readonly ColumnName[];
+  readonly plan: Plan;
 }
 
-/** Exact work of one call. */
-export interface Work {
-  readonly tablesRead: number;
-  readonly entriesWritten: number;
-  readonly tablesAllocated: number;
+/** Who measures in one turn: a variant of a configuration, or C. */
+interface Column {
+  /** `null`: the C reference, which is one for all configurations. */
+  readonly configuration: Configuration | null;
+  readonly name: ColumnName;
 }
-
-/** One round: nanoseconds per page and translation, exact work, and what the translations gave. */
-export interface Round {
-  readonly mapNs: number;
-  readonly translateNs: number;
-  readonly unmapNs: number;
-  readonly map: Work;
-  readonly unmap: Work;
-  readonly checksum: number;
-}
-
-/** A format with everything that its rounds share. */
-export interface Subject {
-  readonly configuration: Configuration;
-  round(): Round;
-}
-
-/** First frame that is mapped; any would do, a table may be mapped too. */
-const FIRST_FRAME = 2 ** 18;
 
 /**
- * Prepares a format: scattered frames, random addresses as words, and memory for the tables.
+ * Measures all that is selected, pass by pass.
  *
- * The frames and the order of the pages that are translated depend on the seed alone, so that every format
- * does equal work and arrives at the same checksum.
- *
- * @throws UsageError when the vmalloc window has no room for the pages.
+ * @throws CheckError when results are wrong or differ.
+ * @throws UsageError when no format can do any of the workloads.
  */
-export function subject(configuration: Configuration, { pages, seed }: SpeedWork): Subject {
-  const { format, linux } = configuration;
-  const pageShift = BigInt(format.pageShift);
-  const start = ((linux.window.start + (1n << pageShift) - 1n) >> pageShift) << pageShift;
-  if (start + (BigInt(pages) << pageShift) > linux.window.end) {
+export async function measureAll(
+  { configurations, workloads, columns, plan }: Selection,
+  runner: Runner,
+  io: Pick<Console, 'stderr' | 'env'>,
+): Promise<Pick<SpeedResult, 'compiler' | 'rows' | 'skipped' | 'warnings'>> {
+  const { entries, skipped } = entriesOf(configurations, workloads, plan);
+  if (entries.length === 0) {
+    const [first] = skipped;
     throw new UsageError(
-      `--pages ${pages}: the vmalloc window of ${configuration.name} has no room for so many`,
+      `no format can do any of these workloads (${first?.configuration}, ${first?.workload}: ${first?.reason})`,
     );
   }
-  const frames = Uint32Array.from(
-    new FrameAllocator(null, { first: FIRST_FRAME, frames: 2 * pages, scatter: seed }).allocateMany(pages),
-  );
-  const { hi, lo, expected } = addresses(start, frames, format.pageShift, seed);
-  const memory = memoryForTables(configuration, start, pages);
-  const tables = new FrameAllocator(memory, { pageShift: format.pageShift });
-  const bytes = BigInt(pages) << pageShift;
-  const cap = { maxLeafShift: format.pageShift };
-
-  return {
-    configuration,
-    round() {
-      const table = new PageTable({ format, memory, frames: tables });
-      table.resetCounters();
-      const mapNs = timed(() => table.map(start, frames, linux.protections.PAGE_KERNEL, cap));
-      const map = workOf(table);
-      let checksum = 0;
-      const translateNs = timed(() => {
-        checksum = translateAll(table, hi, lo);
-      });
-      table.resetCounters();
-      const unmapNs = timed(() => table.unmap(start, bytes));
-      const unmap = workOf(table);
-      const left = table.translate(start);
-      table.destroy();
-      if (checksum !== expected || left !== null || tables.stats().allocated !== 0) {
-        throw new CheckError(
-          `${configuration.name}: checksum ${checksum} instead of ${expected}, ` +
-            `${left === null ? 'nothing' : 'something'} mapped after unmap, ${tables.stats().allocated} table frames leaked`,
-        );
+  const built = columns.includes('c') ? await buildReference(io.env) : null;
+  const reference = typeof built === 'string' ? null : built;
+  const all = columnsOf(configurations, columns, reference !== null);
+  const samples = new Samples();
+  const order = turns(all, workloads, plan.passes, (column, workload) => roundsOf(entries, column, workload));
+  const bar = progress(io, order.length);
+  try {
+    for (const { pass, column, workloads: ids, rounds } of order) {
+      const { configuration, name } = column;
+      await bar.step(
+        `pass ${pass + 1} of ${plan.passes}: ${ids.join(', ')}, ${configuration === null ? 'C' : `${configuration.name} ${name}`}`,
+      );
+      const job = { workloads: ids, pages: plan.pages, seed: plan.seed, ...rounds };
+      if (configuration === null) samples.add(null, name, (await reference?.run(job)) ?? []);
+      else if (name !== 'c') {
+        const measured = await runner.run({ ...job, configuration: configuration.name, variant: name });
+        samples.add(configuration.name, name, measured);
       }
-      const per = (ns: number): number => ns / pages;
-      return {
-        mapNs: per(mapNs),
-        translateNs: per(translateNs),
-        unmapNs: per(unmapNs),
-        map,
-        unmap,
-        checksum: checksum >>> 0,
-      };
-    },
+    }
+  } finally {
+    bar.end();
+    await reference?.close();
+  }
+  const rows = rowsOf(entries, samples);
+  const noLoops = rows.some(({ kernel }) => kernel?.loops === 'array');
+  return {
+    compiler: reference?.compiler ?? null,
+    rows,
+    skipped,
+    warnings: [
+      ...(typeof built === 'string' ? [built] : []),
+      ...(noLoops
+        ? ['the kernel column had loops over typed arrays: there are none in WebAssembly here']
+        : []),
+    ],
   };
 }
 
-/** Translates every address and folds the frames into one number. */
-function translateAll(table: PageTable, hi: Int32Array, lo: Int32Array): number {
-  let checksum = 0;
-  for (let i = 0; i < hi.length; i++) {
-    checksum = (Math.imul(checksum, 31) + table.translateWords(hi[i] as number, lo[i] as number)) | 0;
-  }
-  return checksum;
+function columnsOf(
+  configurations: readonly Configuration[],
+  names: readonly ColumnName[],
+  hasReference: boolean,
+): Column[] {
+  return [
+    ...configurations.flatMap((configuration) =>
+      names.filter((name) => name !== 'c').map((name) => ({ configuration, name })),
+    ),
+    ...(hasReference ? [{ configuration: null, name: 'c' } as const] : []),
+  ];
 }
 
-/** Random addresses in the mapped range, as words, and the checksum that their frames must give. */
-function addresses(
-  start: bigint,
-  frames: Uint32Array,
-  pageShift: number,
-  seed: number,
-): { hi: Int32Array; lo: Int32Array; expected: number } {
-  const source = random(seed);
-  const hi = new Int32Array(frames.length);
-  const lo = new Int32Array(frames.length);
-  let expected = 0;
-  for (let i = 0; i < frames.length; i++) {
-    const page = source.next(frames.length);
-    const va = start + (BigInt(page) << BigInt(pageShift));
-    hi[i] = Number(BigInt.asIntN(32, va >> 32n));
-    lo[i] = Number(BigInt.asIntN(32, va));
-    expected = (Math.imul(expected, 31) + (frames[page] as number)) | 0;
-  }
-  return { hi, lo, expected };
-}
-
-/** Memory for the tables of one range: per level, the tables that its addresses need, counted generously. */
-function memoryForTables({ name, format }: Configuration, start: bigint, pages: number): PhysicalMemory {
-  const last = start + (BigInt(pages) << BigInt(format.pageShift)) - 1n;
-  const needed = format.levels
-    .slice(0, -1)
-    .reduce((sum, { shift }) => sum + Number((last >> BigInt(shift)) - (start >> BigInt(shift))) + 1, 0);
-  try {
-    return PhysicalMemory.create({ bytes: (needed + 2 * rootFrames(format)) * 2 ** format.pageShift });
-  } catch (error) {
-    if (error instanceof VmError)
-      throw new UsageError(`no memory for the tables of ${name}: ${error.message}`);
-    throw error;
-  }
-}
-
-function workOf(table: PageTable): Work {
-  const { tablesRead, entriesWritten, tablesAllocated } = table.counters;
-  return { tablesRead, entriesWritten, tablesAllocated };
+/** Rounds of a workload in a column. C has those of the configuration that does most: it must not have fewer than that. */
+function roundsOf(entries: readonly Entry[], { configuration }: Column, workload: Workload): Rounds | null {
+  const own = entries.filter(
+    (entry) =>
+      entry.workload === workload && (configuration === null || entry.configuration === configuration),
+  );
+  const [largest] = own.toSorted((a, b) => b.units - a.units);
+  return largest?.rounds ?? null;
 }

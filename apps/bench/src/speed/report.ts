@@ -1,83 +1,130 @@
 import { type Console, coloursFor, widthOf } from '../console.js';
 import { printable } from '../input/vmallocinfo.js';
 import { machineLine } from '../machine.js';
-import { count, decimal, pageSizeName } from '../numbers.js';
-import type { Spread } from '../spread.js';
-import { type Column, fittedTables, wrap } from '../text-table.js';
-import type { SpeedResult, SpeedRow, Timed } from './result.js';
-
-/** One line of the table: an operation of a configuration. */
-interface Line {
-  readonly row: SpeedRow;
-  readonly operation: string;
-  readonly ns: Spread;
-  readonly work: Timed['work'] | null;
-}
-
-const workOf = (pick: (work: Timed['work']) => number) => (line: Line) =>
-  line.work === null ? '–' : count(pick(line.work));
-
-const KEYS: readonly Column<Line>[] = [
-  { head: 'format', align: 'left', cell: ({ row }) => row.configuration },
-  { head: 'page', align: 'right', cell: ({ row }) => pageSizeName(row.pageBytes) },
-  { head: 'operation', align: 'left', cell: ({ operation }) => operation },
-];
-
-const TIMES: readonly Column<Line>[] = [
-  { head: 'ns', align: 'right', cell: ({ ns }) => decimal(ns.median, 2) },
-  { head: 'min', align: 'right', cell: ({ ns }) => decimal(ns.min, 2) },
-  { head: 'max', align: 'right', cell: ({ ns }) => decimal(ns.max, 2) },
-  { head: 'MAD', align: 'right', cell: ({ ns }) => decimal(ns.mad, 2) },
-];
-
-const WORK: readonly Column<Line>[] = [
-  { head: 'read', align: 'right', cell: workOf((work) => work.tablesRead) },
-  { head: 'written', align: 'right', cell: workOf((work) => work.entriesWritten) },
-  { head: 'tables', align: 'right', cell: workOf((work) => work.tablesAllocated) },
-];
+import { count, plural } from '../numbers.js';
+import { fittedTables, markdownTable, textTable, wrap } from '../text-table.js';
+import { COMPARED, KEYS, TIMES, WORK } from './columns.js';
+import type { Comparison, SpeedResult, SpeedRow } from './result.js';
 
 /** With fewer pages, what a call costs by itself outweighs what its pages cost. */
 const FEW_PAGES = 1024;
 const FEW_PAGES_NOTE = 'With so few pages the times are mostly those of the calls, not of the pages.';
+const QUICK_NOTE = 'A quick run: small, with few rounds. Its times say little.';
+
+const LEGEND: readonly (readonly [string, string])[] = [
+  ['ns', 'per page, leaf or translation: median of all rounds, without the calls that prepare and check'],
+  ['min, MAD', 'the fastest round of the kernel column, and how near to the median half of its rounds lie'],
+  ['kernel, twin', 'the engine with loops in WebAssembly, and with the same loops over typed arrays'],
+  ['C', 'page tables of x86-64 with 4 levels and the same checks in C, compiled on this machine'],
+  ['units', 'pages, leaves or translations of a round; entries and bytes written in it are exact'],
+];
 
 /** The result as a text for people. */
 export function speedReport(result: SpeedResult, io: Pick<Console, 'stdout' | 'env'>): string {
   const colours = coloursFor(io.stdout, io.env);
   const width = widthOf(io.stdout, io.env);
-  const lines = result.rows.flatMap((row): Line[] => [
-    { row, operation: 'map', ...row.map },
-    { row, operation: 'translate', ns: row.translate.ns, work: null },
-    { row, operation: 'unmap', ...row.unmap },
+  const tables = groups(result).flatMap(([title, rows]) => [
+    wrap(colours.bold(title), width),
+    '',
+    ...fittedTables(KEYS, [TIMES, WORK], rows, width).flatMap((table) => [table, '']),
   ]);
-  const checksums = [...new Set(result.rows.map((row) => hex32(row.checksum)))];
   const out = [
-    wrap(colours.bold(`${count(result.pages)} scattered base pages: map, translate at random, unmap`), width),
-    wrap(`Machine: ${machineLine(result.machine)}`, width, '  '),
+    ...facts(result).map((line) => wrap(line, width, '  ')),
     '',
-    ...fittedTables(KEYS, [TIMES, WORK], lines, width).flatMap((table) => [table, '']),
-    wrap(
-      `${colours.dim('ns')}  per page or translation: median of ${result.repeat} rounds after ${result.warmUp} to warm up`,
-      width,
-      '    ',
-    ),
-    wrap(
-      `${colours.dim('MAD')}  median absolute deviation: half of the rounds lie this near to the median`,
-      width,
-      '    ',
-    ),
-    wrap(
-      `${colours.dim('read, written, tables')}  tables read, entries written and tables allocated by one call, exact`,
-      width,
-      '    ',
-    ),
-    ...(result.pages < FEW_PAGES ? ['', wrap(colours.yellow(FEW_PAGES_NOTE), width, '  ')] : []),
+    ...tables,
+    ...LEGEND.map(([what, meaning]) => wrap(`${colours.dim(what)}  ${meaning}`, width, '    ')),
     '',
-    wrap(`Seed ${result.seed}. Checksum of the translations: ${checksums.join(', ')}.`, width, '  '),
-    ...result.warnings.map((warning) => wrap(colours.yellow(`Warning: ${printable(warning)}`), width, '  ')),
+    ...descriptions(result).map(([id, text]) => wrap(`${colours.dim(id)}  ${text}`, width, '    ')),
+    '',
+    ...comparisonText(result.comparison, width, colours.bold),
+    ...skipped(result).map((line) => wrap(line, width, '  ')),
+    ...notes(result).map((line) => wrap(colours.yellow(line), width, '  ')),
   ];
-  return `${out.join('\n')}\n`;
+  return `${out.join('\n').trimEnd()}\n`;
 }
 
-function hex32(value: number): string {
-  return `0x${value.toString(16).padStart(8, '0')}`;
+/** The result in Markdown, for documents. */
+export function speedMarkdown(result: SpeedResult): string {
+  const { comparison } = result;
+  const out = [
+    ...facts(result).map((line) => `- ${line}`),
+    '',
+    ...groups(result).flatMap(([title, rows]) => [
+      `**${title}**`,
+      '',
+      markdownTable([...KEYS, ...TIMES, ...WORK], rows),
+      '',
+    ]),
+    ...descriptions(result).map(([id, text]) => `- \`${id}\`: ${text}`),
+    '',
+    ...(comparison === null
+      ? []
+      : [
+          `**Compared with ${printable(comparison.file)}**`,
+          '',
+          markdownTable(COMPARED, comparison.rows),
+          '',
+        ]),
+    ...[...skipped(result), ...notes(result)].map((line) => `- ${line}`),
+  ];
+  return `${out.join('\n').trimEnd()}\n`;
+}
+
+/** The rows of each configuration under its title. */
+function groups({ rows }: SpeedResult): [string, SpeedRow[]][] {
+  const names = [...new Set(rows.map(({ configuration }) => configuration))];
+  return names.map((name) => {
+    const own = rows.filter(({ configuration }) => configuration === name);
+    return [`${name} (${own[0]?.title})`, own];
+  });
+}
+
+function facts({ machine, compiler, seed, passes, repeat, warmUp, rows }: SpeedResult): string[] {
+  const fewer = rows.some((row) => row.rounds < repeat || row.passes < passes);
+  return [
+    `Machine: ${machineLine(machine)}`,
+    `C compiler: ${compiler === null ? 'none was used' : printable(compiler)}`,
+    `Seed ${seed}. ${plural(passes, 'fresh process', 'fresh processes')} for each variant in alternating order, ` +
+      `each with ${plural(repeat, 'round')} after ${warmUp} to warm up${fewer ? '; fewer for large workloads' : ''}.`,
+  ];
+}
+
+function descriptions({ rows }: SpeedResult): [string, string][] {
+  return [...new Map(rows.map(({ workload, description }) => [workload, description]))];
+}
+
+function skipped({ skipped: list }: SpeedResult): string[] {
+  return list.map(
+    ({ configuration, workload, reason }) => `${configuration} has no ${workload}: ${printable(reason)}.`,
+  );
+}
+
+function notes({ warnings, quick, pages }: SpeedResult): string[] {
+  return [
+    ...(quick ? [QUICK_NOTE] : []),
+    ...(pages < FEW_PAGES ? [FEW_PAGES_NOTE] : []),
+    ...warnings.map((warning) => `Warning: ${printable(warning)}`),
+  ];
+}
+
+function comparisonText(
+  comparison: Comparison | null,
+  width: number,
+  bold: (text: string) => string,
+): string[] {
+  if (comparison === null) return [];
+  const { rows, unmatched, file } = comparison;
+  const of = (verdict: string): string => count(rows.filter((row) => row.verdict === verdict).length);
+  return [
+    wrap(bold(`Compared with ${printable(file)}`), width),
+    '',
+    ...(rows.length === 0 ? [] : [textTable(COMPARED, rows), '']),
+    wrap(
+      `${of('faster')} faster, ${of('slower')} slower, ${of('same')} the same within the noise` +
+        `${unmatched === 0 ? '' : `; ${plural(unmatched, 'row')} the earlier result does not have in this size`}.`,
+      width,
+      '  ',
+    ),
+    '',
+  ];
 }

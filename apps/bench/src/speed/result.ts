@@ -1,37 +1,88 @@
 import type { Machine } from '../machine.js';
-import type { Spread } from '../spread.js';
-import type { Work } from './measure.js';
+import type { Skipped } from './schedule.js';
+import type { Timing } from './timing.js';
+import type { Work } from './work.js';
 
 /** What `vmarea-bench speed --json` prints. Keys are documented in the app's README and stay. */
 export interface SpeedResult {
   readonly command: 'speed';
   /** Raised when a key changes its meaning or goes away. */
-  readonly schema: 1;
+  readonly schema: 2;
   readonly machine: Machine;
-  readonly pages: number;
+  /** The C compiler and its options; `null` when nothing was measured in C. */
+  readonly compiler: string | null;
   readonly seed: number;
+  /** Base pages of the plain workloads. */
+  readonly pages: number;
+  /** Rounds of one process that count, for workloads of usual size. */
   readonly repeat: number;
-  /** Rounds before the measured ones. */
   readonly warmUp: number;
+  /** Fresh processes for each variant. */
+  readonly passes: number;
+  /** A short run for a demonstration: its times say little. */
+  readonly quick: boolean;
   readonly rows: readonly SpeedRow[];
+  /** What formats cannot do. */
+  readonly skipped: readonly Skipped[];
+  /** With an earlier result, where one was given. */
+  readonly comparison: Comparison | null;
   readonly warnings: readonly string[];
 }
 
-/** One configuration. Times are nanoseconds per page, or per translation. */
+/** One workload in one configuration. */
 export interface SpeedRow {
   readonly configuration: string;
   readonly title: string;
   readonly pageBytes: number;
   readonly levels: number;
-  readonly map: Timed;
-  readonly translate: { readonly ns: Spread };
-  readonly unmap: Timed;
-  /** Of all translated frames; equal in every row, since the work is. */
+  readonly workload: string;
+  readonly description: string;
+  /** What the nanoseconds are for. */
+  readonly unit: 'page' | 'leaf' | 'translation';
+  /** How many of them one round times. */
+  readonly units: number;
+  readonly leafBytes: number;
+  /** Rounds of one process that count, rounds before them, and processes, for this size. */
+  readonly rounds: number;
+  readonly warmUp: number;
+  readonly passes: number;
+  /** With the loops that the memory of the host allows. */
+  readonly kernel: Timing | null;
+  /** With loops over typed arrays. */
+  readonly twin: Timing | null;
+  /** The C reference; `null` also where it did another number of units. */
+  readonly c: Timing | null;
+  /** Of the medians: how many times as long as C. */
+  readonly ratio: { readonly kernel: number | null; readonly twin: number | null };
+  /** Exact work of one round; `null` when only C was measured. */
+  readonly work: (Work & { readonly bytesWritten: number }) | null;
+  /** Of all results: equal in every row that does the same. */
   readonly checksum: number;
 }
 
-/** A call's time and its exact work. */
-export interface Timed {
-  readonly ns: Spread;
-  readonly work: Work;
+/** What became of a time. */
+export type Verdict = 'faster' | 'slower' | 'same';
+
+/** This result and an earlier one. */
+export interface Comparison {
+  readonly file: string;
+  readonly rows: readonly ComparedRow[];
+  /** Rows of this result that the earlier one does not have, or has in another size. */
+  readonly unmatched: number;
+}
+
+/** One time of both results. */
+export interface ComparedRow {
+  readonly configuration: string;
+  readonly workload: string;
+  readonly variant: 'kernel' | 'twin';
+  /** What is compared: the ratio to C of the same run, or nanoseconds where one of the results has no C. */
+  readonly measure: 'ratio' | 'ns';
+  readonly before: number;
+  readonly after: number;
+  /** `after / before - 1`. */
+  readonly change: number;
+  /** The change that noise alone may make. */
+  readonly noise: number;
+  readonly verdict: Verdict;
 }

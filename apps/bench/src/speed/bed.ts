@@ -1,0 +1,169 @@
+import { type Configuration, FrameAllocator, PageTable, PhysicalMemory, type Protection } from '@vmarea/core';
+import { CheckError } from '../errors.js';
+import { rootFrames } from '../root-frames.js';
+import { fold } from './fold.js';
+import { STREAM, scatter } from './scatter.js';
+import { alignUp, FIRST_FRAME, type Size } from './size.js';
+
+/** Which inner loops the engine gets. */
+export type Variant = 'kernel' | 'twin';
+
+/** Translations that a check asks for at once. */
+const CHUNK = 4096;
+
+/**
+ * What the rounds of a workload in one format share: memory that is warm, an allocator for tables, and inputs that depend
+ * on the seed alone. No flush sink is attached, as the C reference has none.
+ */
+export class Bed {
+  readonly configuration: Configuration;
+  readonly size: Size;
+  readonly seed: number;
+  /** First address of the range. */
+  readonly start: bigint;
+  /** Bytes of the range. */
+  readonly bytes: bigint;
+  readonly pageShift: number;
+  readonly memory: PhysicalMemory;
+  readonly tables: FrameAllocator;
+  /** Keeps larger leaves away, so that every format maps what it was told to. */
+  readonly baseLeaves: { readonly maxLeafShift: number };
+
+  readonly #kept: PageTable[] = [];
+
+  constructor(configuration: Configuration, size: Size, seed: number, variant: Variant) {
+    const { format, linux } = configuration;
+    this.configuration = configuration;
+    this.size = size;
+    this.seed = seed;
+    this.pageShift = format.pageShift;
+    this.start = alignUp(linux.window.start, size.leafShift);
+    this.bytes = BigInt(size.rangePages) << BigInt(format.pageShift);
+    this.baseLeaves = { maxLeafShift: format.pageShift };
+    this.memory = PhysicalMemory.create({
+      bytes: this.#tablesNeeded() * 2 ** format.pageShift,
+      webAssembly: variant === 'kernel',
+    });
+    // Touched once, so that no page fault of the host is measured; and a table that is not zeroed is noticed.
+    for (const bank of this.memory.banks) bank.words.fill(-1);
+    this.tables = new FrameAllocator(this.memory, { pageShift: format.pageShift });
+  }
+
+  /** Which loops the memory really has. */
+  get kernels(): 'wasm' | 'array' {
+    return this.memory.banks[0]?.kernels.kind ?? 'array';
+  }
+
+  /** What vmalloc pages may do. */
+  get protection(): Protection {
+    return this.configuration.linux.protections.PAGE_KERNEL;
+  }
+
+  /** A page table with an empty root. */
+  table(): PageTable {
+    const table = new PageTable({
+      format: this.configuration.format,
+      memory: this.memory,
+      frames: this.tables,
+    });
+    table.resetCounters();
+    return table;
+  }
+
+  /** A page table for all rounds, which `close` destroys. */
+  keptTable(): PageTable {
+    const table = this.table();
+    this.#kept.push(table);
+    return table;
+  }
+
+  /** The frames of the list, all different, in an order without runs. */
+  frames(): Uint32Array {
+    const frames = new Uint32Array(this.size.frames);
+    const order = scatter(2 * frames.length, this.seed, STREAM.frames);
+    for (let i = 0; i < frames.length; i++) frames[i] = FIRST_FRAME + order.at(i);
+    return frames;
+  }
+
+  /** Pages of the range, as many as there are units, from the lowest on or in a random order. */
+  places(order: 'sequential' | 'random', stream: number = STREAM.addresses): Places {
+    const { units, rangePages } = this.size;
+    const mixed = order === 'random' ? scatter(rangePages, this.seed, stream) : null;
+    const places = {
+      hi: new Int32Array(units),
+      lo: new Int32Array(units),
+      addresses: new BigUint64Array(units),
+    };
+    for (let i = 0; i < units; i++) {
+      const address = this.start + (BigInt(mixed === null ? i : mixed.at(i)) << BigInt(this.pageShift));
+      places.addresses[i] = address;
+      places.hi[i] = Number(BigInt.asIntN(32, address >> 32n));
+      places.lo[i] = Number(BigInt.asIntN(32, address));
+    }
+    return places;
+  }
+
+  /**
+   * Checksum of all translations of the range in order: frames and leaf sizes.
+   *
+   * @param mapped - how many of them there must be.
+   * @param step - base pages from one address to the next.
+   * @throws CheckError when another number is mapped.
+   */
+  foldRange(table: PageTable, mapped: number, step = 1): number {
+    const addresses = new BigUint64Array(CHUNK);
+    const frames = new Float64Array(CHUNK);
+    const leafShifts = new Uint8Array(CHUNK);
+    const stride = BigInt(step) << BigInt(this.pageShift);
+    let address = this.start;
+    let found = 0;
+    let sum = 0;
+    for (let left = this.size.rangePages / step; left > 0; left -= CHUNK) {
+      const here = Math.min(CHUNK, left);
+      for (let i = 0; i < here; i++, address += stride) addresses[i] = address;
+      found += table.translateMany(addresses.subarray(0, here), frames, leafShifts);
+      for (let i = 0; i < here; i++) sum = fold(fold(sum, frames[i] as number), leafShifts[i] as number);
+    }
+    if (found !== mapped) {
+      throw new CheckError(
+        `${this.configuration.name}: ${found} mapped pages or leaves instead of ${mapped}`,
+      );
+    }
+    return sum;
+  }
+
+  /**
+   * Ends the work of a workload.
+   *
+   * @throws CheckError when a table did not come back.
+   */
+  close(): void {
+    for (const table of this.#kept) table.destroy();
+    const { allocated } = this.tables.stats();
+    if (allocated !== 0) {
+      throw new CheckError(`${this.configuration.name}: ${allocated} table frames leaked`);
+    }
+  }
+
+  /** Table frames, counted generously: per level those that the range needs, and two roots. */
+  #tablesNeeded(): number {
+    const { format } = this.configuration;
+    const last = this.start + this.bytes - 1n;
+    return format.levels
+      .slice(0, -1)
+      .filter(({ shift }) => shift > this.size.leafShift)
+      .reduce(
+        (sum, { shift }) => sum + Number((last >> BigInt(shift)) - (this.start >> BigInt(shift))) + 1,
+        2 * rootFrames(format),
+      );
+  }
+}
+
+/** Addresses in the two forms that the engine takes. */
+export interface Places {
+  /** Bits 63..32. */
+  readonly hi: Int32Array;
+  /** Bits 31..0. */
+  readonly lo: Int32Array;
+  readonly addresses: BigUint64Array;
+}

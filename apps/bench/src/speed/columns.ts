@@ -1,0 +1,73 @@
+import { count, decimal } from '../numbers.js';
+import type { Column } from '../text-table.js';
+import type { ComparedRow, SpeedRow } from './result.js';
+import type { Timing } from './timing.js';
+
+/** What stands where nothing was measured, or nothing can be. */
+export const NOT_AVAILABLE = 'n/a';
+
+/** Nanoseconds with about three digits. */
+function nsText(value: number | undefined): string {
+  if (value === undefined) return NOT_AVAILABLE;
+  return decimal(value, value < 1 ? 3 : value < 10 ? 2 : 1);
+}
+
+function ratioText(value: number | null): string {
+  return value === null ? NOT_AVAILABLE : decimal(value, 2);
+}
+
+const ns =
+  (column: 'kernel' | 'twin' | 'c', pick: (timing: Timing) => number = ({ median }) => median) =>
+  (row: SpeedRow): string => {
+    const timing = row[column];
+    return nsText(timing === null ? undefined : pick(timing));
+  };
+
+/** The column that tells the rows of one format apart. */
+export const KEYS: readonly Column<SpeedRow>[] = [
+  { head: 'workload', align: 'left', cell: ({ workload }) => workload },
+];
+
+/** Times and how they compare with C. */
+export const TIMES: readonly Column<SpeedRow>[] = [
+  { head: 'kernel ns', align: 'right', cell: ns('kernel') },
+  { head: 'min', align: 'right', cell: ns('kernel', ({ min }) => min) },
+  { head: 'MAD', align: 'right', cell: ns('kernel', ({ mad }) => mad) },
+  { head: 'twin ns', align: 'right', cell: ns('twin') },
+  { head: 'C ns', align: 'right', cell: ns('c') },
+  { head: 'kernel/C', align: 'right', cell: ({ ratio }) => ratioText(ratio.kernel) },
+  { head: 'twin/C', align: 'right', cell: ({ ratio }) => ratioText(ratio.twin) },
+];
+
+/** Exact numbers. */
+export const WORK: readonly Column<SpeedRow>[] = [
+  { head: 'units', align: 'right', cell: ({ units }) => count(units) },
+  {
+    head: 'entries written',
+    align: 'right',
+    cell: ({ work }) => (work === null ? NOT_AVAILABLE : count(work.entriesWritten)),
+  },
+  {
+    head: 'bytes written',
+    align: 'right',
+    cell: ({ work }) => (work === null ? NOT_AVAILABLE : count(work.bytesWritten)),
+  },
+];
+
+/** A change as a percentage with its sign. */
+function percent(value: number): string {
+  return `${value > 0 ? '+' : ''}${decimal(100 * value, 1)} %`;
+}
+
+/** A comparison with an earlier result. */
+export const COMPARED: readonly Column<ComparedRow>[] = [
+  { head: 'format', align: 'left', cell: ({ configuration }) => configuration },
+  { head: 'workload', align: 'left', cell: ({ workload }) => workload },
+  { head: 'variant', align: 'left', cell: ({ variant }) => variant },
+  { head: 'of', align: 'left', cell: ({ measure }) => (measure === 'ratio' ? 'x C' : 'ns') },
+  { head: 'before', align: 'right', cell: ({ before }) => nsText(before) },
+  { head: 'now', align: 'right', cell: ({ after }) => nsText(after) },
+  { head: 'change', align: 'right', cell: ({ change }) => percent(change) },
+  { head: 'noise', align: 'right', cell: ({ noise }) => `±${decimal(100 * noise, 1)} %` },
+  { head: 'verdict', align: 'left', cell: ({ verdict }) => verdict },
+];

@@ -1,0 +1,74 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { appFile } from '../app-root.js';
+import type { Console } from '../console.js';
+import { CheckError } from '../errors.js';
+import type { Job, Measured } from './job.js';
+import { outputOf } from './processes.js';
+
+/** The page tables in C, compiled and ready to run. */
+export interface Reference {
+  /** First line of the compiler's version, and its options. */
+  readonly compiler: string;
+  /** Measures workloads in a fresh process, with as many rounds as the other variants. */
+  run(job: Pick<Job, 'workloads' | 'pages' | 'seed' | 'rounds' | 'warmUp'>): Promise<readonly Measured[]>;
+  /** Takes the compiled program away. */
+  close(): Promise<void>;
+}
+
+const OPTIONS = ['-std=c11', '-O3'];
+
+/** One line of what it prints. */
+interface Line {
+  readonly workload: string;
+  readonly units: number;
+  readonly checksum: number;
+  readonly ns: readonly number[];
+}
+
+/**
+ * Compiles the C reference with the system's compiler: `CC` from the environment, else `cc`.
+ *
+ * @returns the reason as a string when that is not possible: then there are no ratios, and everything else goes on.
+ */
+export async function buildReference(env: Console['env']): Promise<Reference | string> {
+  const [command = 'cc', ...own] = (env.CC?.trim() || 'cc').split(/\s+/);
+  let folder: string | undefined;
+  try {
+    const [version = command] = (await outputOf(command, [...own, '--version'])).split('\n');
+    folder = await mkdtemp(join(tmpdir(), 'vmarea-bench-'));
+    const program = join(folder, 'reference');
+    const sources = await readdir(appFile('reference'));
+    const files = sources
+      .filter((name) => name.endsWith('.c'))
+      .map((name) => join(appFile('reference'), name));
+    await outputOf(command, [...own, ...OPTIONS, '-o', program, ...files]);
+    return {
+      compiler: [version.trim(), ...own, ...OPTIONS].join(' '),
+      run: (job) => run(program, job),
+      close: () =>
+        rm(program, { force: true }).then(() => rm(folder as string, { recursive: true, force: true })),
+    };
+  } catch (error) {
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    return `no C reference, the columns of C are n/a: ${command} cannot be used (${line})`;
+  }
+}
+
+async function run(
+  program: string,
+  { workloads, pages, seed, rounds, warmUp }: Parameters<Reference['run']>[0],
+): Promise<Measured[]> {
+  let out: string;
+  try {
+    out = await outputOf(program, [workloads.join(','), ...[pages, seed, rounds, warmUp].map(String)]);
+  } catch (error) {
+    throw new CheckError(`the C reference failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return out
+    .trim()
+    .split('\n')
+    .map((text) => ({ ...(JSON.parse(text) as Line), loops: 'c' as const, work: null }));
+}

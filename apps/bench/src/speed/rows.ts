@@ -1,0 +1,127 @@
+import { CheckError } from '../errors.js';
+import type { Measured } from './job.js';
+import type { SpeedRow } from './result.js';
+import type { Entry } from './schedule.js';
+import { type Timing, timingOf } from './timing.js';
+import { bytesWritten } from './work.js';
+
+/** The columns of the tables. */
+export const COLUMNS = ['kernel', 'twin', 'c'] as const;
+
+/** One of the columns. */
+export type ColumnName = (typeof COLUMNS)[number];
+
+/** What all processes have measured, by row and column, a pass after another. */
+export class Samples {
+  readonly #passes = new Map<string, Measured[]>();
+
+  /** @param configuration - `null` for the C reference. */
+  add(configuration: string | null, column: ColumnName, measured: readonly Measured[]): void {
+    for (const one of measured) {
+      const key = keyOf(configuration, one.workload, column);
+      const passes = this.#passes.get(key);
+      if (passes === undefined) this.#passes.set(key, [one]);
+      else passes.push(one);
+    }
+  }
+
+  /** The passes of one row and column; none when it was not measured. */
+  of(configuration: string | null, workload: string, column: ColumnName): readonly Measured[] {
+    return this.#passes.get(keyOf(configuration, workload, column)) ?? [];
+  }
+}
+
+/**
+ * The rows of the tables, when all who did the same came to the same.
+ *
+ * @throws CheckError when checksums or exact work differ where they must not.
+ */
+export function rowsOf(entries: readonly Entry[], samples: Samples): readonly SpeedRow[] {
+  const known = new Map<string, { readonly who: string; readonly checksum: number }>();
+  const rows: SpeedRow[] = [];
+  for (const entry of entries) {
+    const { configuration, workload } = entry;
+    const variants = COLUMNS.map((column) =>
+      samples.of(column === 'c' ? null : configuration.name, workload.id, column),
+    );
+    const [kernel = [], twin = [], c = []] = variants;
+    const own = [...kernel, ...twin];
+    checkWork(`${configuration.name}, ${workload.id}`, own);
+    // The C reference has leaves of 4K, 2M and 1G alone.
+    const isSameSize = c[0]?.units === entry.units;
+    const isSameLeaf = isSameSize && entry.leafShift === C_LEAF_SHIFTS[levelOf(entry)];
+    for (const { checksum, loops } of [...own, ...(isSameLeaf ? c : [])]) {
+      const key = `${workload.id} ${entry.units} ${entry.leafShift}`;
+      const who = loops === 'c' ? 'the C reference' : `${configuration.name} (${loops})`;
+      const first = known.get(key);
+      if (first === undefined) known.set(key, { who, checksum });
+      else if (first.checksum !== checksum) {
+        throw new CheckError(
+          `${workload.id}: checksum ${hex32(checksum)} of ${who}, ${hex32(first.checksum)} of ${first.who}`,
+        );
+      }
+    }
+    const first = own[0] ?? (isSameSize ? c[0] : undefined);
+    if (first !== undefined) rows.push(rowOf(entry, first, kernel, twin, isSameSize ? c : []));
+  }
+  return rows;
+}
+
+const C_LEAF_SHIFTS = [12, 21, 30];
+
+/** Levels from the last one to that of the leaves. */
+function levelOf({ configuration: { format }, leafShift }: Entry): number {
+  return format.levels.toReversed().findIndex(({ shift }) => shift === leafShift);
+}
+
+function rowOf(
+  { configuration: { name, title, format }, workload, units, leafShift, rounds }: Entry,
+  first: Measured,
+  kernel: readonly Measured[],
+  twin: readonly Measured[],
+  c: readonly Measured[],
+): SpeedRow {
+  const pageBytes = 2 ** format.pageShift;
+  const timing = (passes: readonly Measured[]): Timing | null =>
+    passes.length === 0 ? null : timingOf(passes);
+  const timings = { kernel: timing(kernel), twin: timing(twin), c: timing(c) };
+  const ratio = (one: Timing | null): number | null =>
+    one === null || timings.c === null || timings.c.median === 0
+      ? null
+      : Math.round((one.median / timings.c.median) * 1000) / 1000;
+  return {
+    configuration: name,
+    title,
+    pageBytes,
+    levels: format.levels.length,
+    workload: workload.id,
+    description: workload.description,
+    unit: workload.unit,
+    units,
+    leafBytes: 2 ** leafShift,
+    ...rounds,
+    ...timings,
+    ratio: { kernel: ratio(timings.kernel), twin: ratio(timings.twin) },
+    work: first.work === null ? null : { ...first.work, bytesWritten: bytesWritten(first.work, pageBytes) },
+    checksum: first.checksum,
+  };
+}
+
+function checkWork(who: string, all: readonly Measured[]): void {
+  const exact = ({ work }: Measured): string => JSON.stringify(work);
+  const [first] = all;
+  for (const one of all) {
+    if (first !== undefined && exact(one) !== exact(first)) {
+      throw new CheckError(`${who}: variants did different work: ${exact(first)} and ${exact(one)}`);
+    }
+  }
+}
+
+function keyOf(configuration: string | null, workload: string, column: ColumnName): string {
+  return JSON.stringify([configuration, workload, column]);
+}
+
+/** A checksum as people read it. */
+export function hex32(value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`;
+}

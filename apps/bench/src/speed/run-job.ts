@@ -1,0 +1,73 @@
+import { setImmediate } from 'node:timers/promises';
+import { type Configuration, VmError } from '@vmarea/core';
+import { CheckError, UsageError } from '../errors.js';
+import { Bed } from './bed.js';
+import type { Job, Measured } from './job.js';
+import type { Size } from './size.js';
+import { workloadOf } from './workloads/registry.js';
+import type { Round, Workload } from './workloads/workload.js';
+
+/**
+ * Measures the workloads of a job, in this process.
+ *
+ * @throws CheckError when results are wrong, rounds differ or a table did not come back.
+ * @throws UsageError when there is not enough memory.
+ */
+export async function runJob(job: Job, configuration: Configuration): Promise<readonly Measured[]> {
+  const all: Measured[] = [];
+  for (const id of job.workloads) {
+    const workload = workloadOf(id);
+    const size = workload.size(configuration, job.pages);
+    if ('reason' in size) throw new Error(`${id} was asked of ${configuration.name}: ${size.reason}`);
+    all.push(await measure(workload, size, job, configuration));
+  }
+  return all;
+}
+
+async function measure(
+  workload: Workload,
+  size: Size,
+  { seed, variant, rounds, warmUp }: Job,
+  configuration: Configuration,
+): Promise<Measured> {
+  const who = `${configuration.name}, ${workload.id}`;
+  const bed = bedFor(configuration, size, seed, variant);
+  const round = workload.open(bed);
+  const first = round(true);
+  const counted: Round[] = [];
+  if (warmUp === 0) counted.push(first);
+  for (let i = 1; i < warmUp + rounds; i++) {
+    // Lets the compiler's finished code and signals through, outside of the timing.
+    await setImmediate();
+    const next = round(i === warmUp + rounds - 1);
+    checkEqual(who, first, next);
+    if (i >= warmUp) counted.push(next);
+  }
+  bed.close();
+  return {
+    workload: workload.id,
+    units: size.units,
+    loops: bed.kernels,
+    ns: counted.map(({ ns }) => ns),
+    checksum: (first.checksum ?? 0) >>> 0,
+    work: first.work,
+  };
+}
+
+function checkEqual(who: string, first: Round, next: Round): void {
+  const exact = ({ work, checksum }: Round): string =>
+    JSON.stringify([work, next.checksum === null ? null : checksum]);
+  if (exact(next) !== exact(first)) {
+    throw new CheckError(`${who}: equal rounds did different work: ${exact(first)} and ${exact(next)}`);
+  }
+}
+
+function bedFor(configuration: Configuration, size: Size, seed: number, variant: Job['variant']): Bed {
+  try {
+    return new Bed(configuration, size, seed, variant);
+  } catch (error) {
+    if (error instanceof VmError)
+      throw new UsageError(`no memory for the tables of ${configuration.name}: ${error.message}`);
+    throw error;
+  }
+}

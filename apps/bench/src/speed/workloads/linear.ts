@@ -1,0 +1,51 @@
+import { timed } from '../../timed.js';
+import type { Bed } from '../bed.js';
+import { firstLinearFrame, linearSize } from '../size.js';
+import { workOf } from '../work.js';
+import type { Round, Workload } from './workload.js';
+
+/** An empty root each round, one call of `mapRange`, leaves of one size. */
+function open(bed: Bed): () => Round {
+  const { format } = bed.configuration;
+  const { leafShift, units } = bed.size;
+  const leafPages = 2 ** (leafShift - format.pageShift);
+  const pa = BigInt(firstLinearFrame(format, leafShift)) << BigInt(format.pageShift);
+  const options = { maxLeafShift: leafShift };
+  return () => {
+    const table = bed.table();
+    const ns = timed(() => table.mapRange(bed.start, pa, bed.bytes, bed.protection, options));
+    const work = workOf(table);
+    const checksum = bed.foldRange(table, units, leafPages);
+    table.destroy();
+    return { ns, work, checksum };
+  };
+}
+
+/** W1L and W2: adjacent frames, as base pages and as blocks of the next two levels. */
+export const LINEAR: readonly Workload[] = [
+  {
+    id: 'W1L',
+    family: 'W1L',
+    description: 'map a linear range of base pages in one call, into an empty root',
+    unit: 'page',
+    size: (configuration, pages) => linearSize(configuration, 0, pages),
+    open,
+  },
+  {
+    id: 'W2.2M',
+    family: 'W2',
+    description: 'map a linear range of blocks one level up (2M of a 4K format), into an empty root',
+    unit: 'leaf',
+    size: (configuration, pages) => linearSize(configuration, 1, pages),
+    open,
+  },
+  {
+    id: 'W2.1G',
+    family: 'W2',
+    description: 'map a linear range of blocks two levels up (1G of a 4K format), into an empty root',
+    unit: 'leaf',
+    // 32,768 blocks of 1 GiB fill the 32 TiB of x86-64's vmalloc window.
+    size: (configuration, pages) => linearSize(configuration, 2, Math.floor(pages / 8)),
+    open,
+  },
+];

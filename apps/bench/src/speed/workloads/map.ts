@@ -1,0 +1,78 @@
+import type { Configuration } from '@vmarea/core';
+import { timed } from '../../timed.js';
+import type { Bed } from '../bed.js';
+import { scatteredSize } from '../size.js';
+import { workOf } from '../work.js';
+import type { Round, Workload } from './workload.js';
+
+/** An empty root each round: the call makes all tables. */
+function openFresh(bed: Bed): () => Round {
+  const frames = bed.frames();
+  return () => {
+    const table = bed.table();
+    const ns = timed(() => table.map(bed.start, frames, bed.protection, bed.baseLeaves));
+    const work = workOf(table);
+    const checksum = bed.foldRange(table, frames.length);
+    table.destroy();
+    return { ns, work, checksum };
+  };
+}
+
+/** The tables are there and empty, as an unmap leaves them. */
+function openExisting(bed: Bed): () => Round {
+  const frames = bed.frames();
+  const table = bed.keptTable();
+  table.prepare(bed.start, bed.bytes);
+  return () => {
+    table.resetCounters();
+    const ns = timed(() => table.map(bed.start, frames, bed.protection, bed.baseLeaves));
+    const work = workOf(table);
+    const checksum = bed.foldRange(table, frames.length);
+    table.unmap(bed.start, bed.bytes);
+    return { ns, work, checksum };
+  };
+}
+
+/** W1: one call of `map` with a list of scattered frames. */
+export const MAP: readonly Workload[] = [
+  {
+    id: 'W1.fresh',
+    family: 'W1',
+    description: 'map scattered base pages in one call, into an empty root',
+    unit: 'page',
+    size: (configuration, pages) => scatteredSize(configuration, pages),
+    open: openFresh,
+  },
+  {
+    id: 'W1.existing',
+    family: 'W1',
+    description: 'map scattered base pages in one call, into empty tables that are there',
+    unit: 'page',
+    size: (configuration, pages) => scatteredSize(configuration, pages),
+    open: openExisting,
+  },
+];
+
+/** Base pages of 4 KiB that the sizes of W8 are given in. */
+const SMALL_PAGE_SHIFT = 12;
+
+/** W8: W1 over more and more addresses, so that tables and list outgrow the caches. */
+export const MAP_LARGE: readonly Workload[] = (
+  [
+    ['W8.1G', 1, '1 GiB'],
+    ['W8.16G', 16, '16 GiB'],
+    ['W8.256G', 256, '256 GiB'],
+  ] as const
+).map(([id, times, bytes]) => ({
+  id,
+  family: id,
+  description: `W1.fresh over ${bytes} of addresses`,
+  unit: 'page',
+  size: (configuration, pages) => scatteredSize(configuration, pagesOf(configuration, times * pages)),
+  open: openFresh,
+}));
+
+/** As many bytes in the pages of a format as so many pages of 4 KiB have. */
+function pagesOf({ format: { pageShift } }: Configuration, pages: number): number {
+  return Math.max(1, Math.floor(pages / 2 ** (pageShift - SMALL_PAGE_SHIFT)));
+}

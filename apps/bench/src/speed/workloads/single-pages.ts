@@ -1,0 +1,109 @@
+import type { PageTable, Protection } from '@vmarea/core';
+import { timed } from '../../timed.js';
+import type { Bed, Places } from '../bed.js';
+import { fold } from '../fold.js';
+import { STREAM } from '../scatter.js';
+import { scatteredSize } from '../size.js';
+import { workOf } from '../work.js';
+import { translateEach } from './translate.js';
+import type { Round, Workload } from './workload.js';
+
+/** Pages of the range for each one that is mapped: 65,536 of the 1,048,576 pages in 4 GiB. */
+const SPREAD = 16;
+
+function mapEach(table: PageTable, { hi, lo }: Places, frames: Uint32Array, protection: Protection): void {
+  for (let i = 0; i < hi.length; i++) {
+    table.mapWords(hi[i] as number, lo[i] as number, frames[i] as number, protection);
+  }
+}
+
+/** Unmaps one page at a time and folds the frames that they had. */
+function unmapEach(table: PageTable, { hi, lo }: Places): number {
+  let sum = 0;
+  for (let i = 0; i < hi.length; i++) {
+    sum = fold(sum, table.unmapWords(hi[i] as number, lo[i] as number));
+  }
+  return sum;
+}
+
+function openPrepared(bed: Bed): () => Round {
+  const places = bed.places('random', STREAM.places);
+  const frames = bed.frames();
+  const { protection } = bed;
+  const table = bed.keptTable();
+  table.prepare(bed.start, bed.bytes);
+  return () => {
+    table.resetCounters();
+    const ns = timed(() => mapEach(table, places, frames, protection));
+    const work = workOf(table);
+    const checksum = bed.foldRange(table, frames.length);
+    table.unmap(bed.start, bed.bytes);
+    return { ns, work, checksum };
+  };
+}
+
+function openFresh(bed: Bed): () => Round {
+  const places = bed.places('random', STREAM.places);
+  const frames = bed.frames();
+  const { protection } = bed;
+  return () => {
+    const table = bed.table();
+    const ns = timed(() => mapEach(table, places, frames, protection));
+    const work = workOf(table);
+    const checksum = bed.foldRange(table, frames.length);
+    table.destroy();
+    return { ns, work, checksum };
+  };
+}
+
+function openTranslate(bed: Bed): () => Round {
+  const places = bed.places('random', STREAM.places);
+  const table = bed.keptTable();
+  mapEach(table, places, bed.frames(), bed.protection);
+  return () => {
+    table.resetCounters();
+    let checksum = 0;
+    const ns = timed(() => {
+      checksum = translateEach(table, places);
+    });
+    return { ns, work: workOf(table), checksum };
+  };
+}
+
+function openUnmap(bed: Bed): () => Round {
+  const places = bed.places('random', STREAM.places);
+  const frames = bed.frames();
+  const { protection } = bed;
+  const table = bed.keptTable();
+  table.prepare(bed.start, bed.bytes);
+  return () => {
+    mapEach(table, places, frames, protection);
+    table.resetCounters();
+    let sum = 0;
+    const ns = timed(() => {
+      sum = unmapEach(table, places);
+    });
+    const work = workOf(table);
+    return { ns, work, checksum: fold(sum, bed.foldRange(table, 0)) };
+  };
+}
+
+/** W5: one call for each page, at random places of a large range. */
+export const SINGLE_PAGES: readonly Workload[] = (
+  [
+    ['W5.map-prepared', 'mapWords into tables that are there', openPrepared],
+    ['W5.map-fresh', 'mapWords into an empty root', openFresh],
+    ['W5.translate', 'translateWords of each', openTranslate],
+    ['W5.unmap', 'unmapWords of each; the tables stay', openUnmap],
+  ] as const
+).map(([id, how, open]) => ({
+  id,
+  family: 'W5',
+  description: `single pages at random places, one in ${SPREAD} of a range: ${how}`,
+  unit: id === 'W5.translate' ? 'translation' : 'page',
+  size(configuration, pages) {
+    const units = Math.floor(pages / 4);
+    return scatteredSize(configuration, units, units, SPREAD * units);
+  },
+  open,
+}));
