@@ -242,7 +242,7 @@ const struct workload WORKLOADS[] = {
 	{ "W1.existing", 1, 1, PAGE_SHIFT, 1, 1, open_prepared, map_existing },
 	{ "W1L", 1, 1, PAGE_SHIFT, 1, 1, open_empty, map_pages },
 	{ "W2.2M", 1, 1, PMD_SHIFT, 1, 1, open_empty, map_2m },
-	{ "W2.1G", 1, 8, PUD_SHIFT, 1, 1, open_empty, map_1g },
+	{ "W2.1G", 1, 16, PUD_SHIFT, 1, 1, open_empty, map_1g },
 	{ "W3", 1, 1, PAGE_SHIFT, 1, 1, open_prepared, unmap_all },
 	{ "W4.random", 1, 1, PAGE_SHIFT, 1, 1, open_mapped, translate_each },
 	{ "W4.sequential", 1, 1, PAGE_SHIFT, 1, 1, open_mapped, translate_each },

@@ -44,8 +44,8 @@ export const LINEAR: readonly Workload[] = [
     family: 'W2',
     description: 'map a linear range of blocks two levels up (1G of a 4K format), into an empty root',
     unit: 'leaf',
-    // 32,768 blocks of 1 GiB fill the 32 TiB of x86-64's vmalloc window.
-    size: (configuration, pages) => linearSize(configuration, 2, Math.floor(pages / 8)),
+    // 16,384 blocks of 1 GiB fill half of the 32 TiB of x86-64's vmalloc window.
+    size: (configuration, pages) => linearSize(configuration, 2, Math.floor(pages / 16)),
     open,
   },
 ];
