@@ -62,25 +62,77 @@ export const layoutShape = v.strictObject({
   warnings: v.array(text),
 });
 
-/** The shape of `speed --json`. */
+const timing = v.strictObject({
+  median: v.number(),
+  min: v.number(),
+  max: v.number(),
+  mad: v.number(),
+  standardError: v.number(),
+  samples: count,
+  loops: v.picklist(['wasm', 'array', 'c']),
+});
+const ratio = v.nullable(v.number());
+
+/** The shape of `speed --json`, with no key more and none less than the README documents. */
 export const speedShape = v.strictObject({
   command: v.literal('speed'),
-  schema: v.literal(1),
+  schema: v.literal(2),
   machine,
-  pages: count,
+  compiler: v.nullable(text),
   seed: count,
+  pages: count,
   repeat: count,
   warmUp: count,
+  passes: count,
+  quick: v.boolean(),
   rows: v.array(
     v.strictObject({
       configuration: text,
       title: text,
       pageBytes: count,
       levels: count,
-      map: v.strictObject({ ns, work }),
-      translate: v.strictObject({ ns }),
-      unmap: v.strictObject({ ns, work }),
+      workload: text,
+      description: text,
+      unit: v.picklist(['page', 'leaf', 'translation']),
+      units: count,
+      leafBytes: count,
+      rounds: count,
+      warmUp: count,
+      passes: count,
+      kernel: v.nullable(timing),
+      twin: v.nullable(timing),
+      c: v.nullable(timing),
+      ratio: v.strictObject({ kernel: ratio, twin: ratio }),
+      work: v.nullable(
+        v.strictObject({
+          tablesRead: count,
+          entriesRead: count,
+          entriesWritten: count,
+          tablesAllocated: count,
+          bytesWritten: count,
+        }),
+      ),
       checksum: count,
+    }),
+  ),
+  skipped: v.array(v.strictObject({ configuration: text, workload: text, reason: text })),
+  comparison: v.nullable(
+    v.strictObject({
+      file: text,
+      rows: v.array(
+        v.strictObject({
+          configuration: text,
+          workload: text,
+          variant: v.picklist(['kernel', 'twin']),
+          measure: v.picklist(['ratio', 'ns']),
+          before: v.number(),
+          after: v.number(),
+          change: v.number(),
+          noise: v.number(),
+          verdict: v.picklist(['faster', 'slower', 'same']),
+        }),
+      ),
+      unmatched: count,
     }),
   ),
   warnings: v.array(text),

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Measured } from '../../src/speed/job.js';
+import { buildReference, type Reference } from '../../src/speed/reference.js';
+import { WORKLOADS } from '../../src/speed/workloads/registry.js';
+import { noCompiler } from '../support/compiler.js';
+import { configurationOf, measured } from '../support/speed.js';
+import { wide } from '../support/wide.js';
+
+const ids = WORKLOADS.map(({ id }) => id);
+const fourLevels = configurationOf('x86-64');
+/** Six tables of pages, the last of them in part; W8.256G is left for a smaller size. */
+const pages = (id: string): number => (id === 'W8.256G' ? 64 : 3000);
+
+describe('the variants agree', () => {
+  it.each(ids)('%s: loops in WebAssembly and over typed arrays', async (id) => {
+    for (const configuration of [fourLevels, configurationOf('x86-64-la57')]) {
+      const kernel = await measured(configuration, id, { pages: pages(id), seed: 5 });
+      const twin = await measured(configuration, id, { pages: pages(id), seed: 5, variant: 'twin' });
+      expect([kernel.loops, twin.loops]).toEqual(['wasm', 'array']);
+      expect(twin).toMatchObject({ units: kernel.units, work: kernel.work, checksum: kernel.checksum });
+    }
+  });
+
+  it('the checksum is of what was asked for: it depends on the seed, not on the format', async () => {
+    const of = async (seed: number) => (await measured(fourLevels, 'W4.random', { seed })).checksum;
+    expect(await of(2)).not.toBe(await of(1));
+    expect((await measured(wide, 'W4.random', { seed: 2 })).checksum).toBe(await of(2));
+  });
+});
+
+describe.skipIf(noCompiler !== null)('C agrees', () => {
+  let reference: Reference;
+  let results: Map<string, Measured>;
+
+  beforeAll(async () => {
+    const built = await buildReference({});
+    if (typeof built === 'string') throw new Error(built);
+    reference = built;
+    const plain = { seed: 5, rounds: 2, warmUp: 1 };
+    const usual = ids.filter((id) => pages(id) === 3000);
+    const others = ids.filter((id) => pages(id) !== 3000);
+    const all = [
+      ...(await reference.run({ ...plain, workloads: usual, pages: 3000 })),
+      ...(await reference.run({ ...plain, workloads: others, pages: 64 })),
+    ];
+    results = new Map(all.map((one) => [one.workload, one]));
+  });
+  afterAll(() => reference?.close());
+
+  it('it has every workload', () => {
+    expect([...results.keys()]).toEqual(ids);
+  });
+
+  it.each(ids)('%s', async (id) => {
+    const { units, checksum } = await measured(fourLevels, id, { pages: pages(id), seed: 5 });
+    expect(results.get(id)).toMatchObject({ units, checksum, loops: 'c', work: null });
+    expect(results.get(id)?.ns).toHaveLength(2);
+  });
+
+  it('says how it was compiled', () => {
+    expect(reference.compiler).toMatch(/ -std=c11 -O3$/);
+  });
+});

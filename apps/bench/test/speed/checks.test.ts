@@ -1,0 +1,178 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PageTable, PhysicalMemory } from '@vmarea/core';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { CheckError } from '../../src/errors.js';
+import { capture } from '../support/capture.js';
+import { fakeCompiler, noCompiler } from '../support/compiler.js';
+import { configurationOf, measured, small, speedJson } from '../support/speed.js';
+import { wide } from '../support/wide.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vmarea-checks-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** What a run with a wrong result says; that it fails and prints no numbers is seen here. */
+async function complaint(args: readonly string[], env = {}): Promise<string> {
+  const { code, out, err } = await capture([...small, ...args], { env });
+  expect(code).toBe(1);
+  expect(out).toBe('');
+  expect(err).not.toContain('internal error');
+  return err;
+}
+
+/** Makes the walks of one kind of loops, or of all, find the next frame instead. */
+function translateWrongly(where: 'twin' | 'everywhere'): void {
+  let isTwin = false;
+  const { create } = PhysicalMemory;
+  const { translateWords } = PageTable.prototype;
+  vi.spyOn(PhysicalMemory, 'create').mockImplementation((options) => {
+    isTwin = options.webAssembly === false;
+    return create.call(PhysicalMemory, options);
+  });
+  vi.spyOn(PageTable.prototype, 'translateWords').mockImplementation(function (this: PageTable, hi, lo) {
+    const pfn = translateWords.call(this, hi, lo);
+    return isTwin || where === 'everywhere' ? pfn + 1 : pfn;
+  });
+}
+
+describe('the checks of speed see what they are for', () => {
+  it('a wrong translation', async () => {
+    translateWrongly('twin');
+    expect(await complaint(['--workload', 'W4.random', '--format', 'x86-64'])).toMatch(
+      /^vmarea-bench: W4\.random: checksum 0x[0-9a-f]{8} of x86-64 \(array\), 0x[0-9a-f]{8} of x86-64 \(wasm\)\n$/,
+    );
+  });
+
+  it.skipIf(noCompiler !== null)('a wrong translation in every variant', async () => {
+    translateWrongly('everywhere');
+    expect(await complaint(['--workload', 'W4.random', '--variant', 'kernel,c'])).toMatch(
+      /W4\.random: checksum 0x[0-9a-f]{8} of the C reference, 0x[0-9a-f]{8} of x86-64 \(wasm\)/,
+    );
+  });
+
+  it('a format that does something else than the others', async () => {
+    const { map } = PageTable.prototype;
+    vi.spyOn(PageTable.prototype, 'map').mockImplementation(function (this: PageTable, va, frames, ...rest) {
+      const isOther = va === configurationOf('x86-64-la57').linux.window.start;
+      return map.call(this, va, isOther ? (frames as Uint32Array).toReversed() : frames, ...rest);
+    });
+    expect(await complaint(['--workload', 'W1.fresh'])).toMatch(
+      / of x86-64-la57 \(wasm\), .* of x86-64 \(wasm\)/,
+    );
+  });
+
+  it('a mapping that stays', async () => {
+    vi.spyOn(PageTable.prototype, 'unmap').mockImplementation(() => {});
+    expect(await complaint(['--workload', 'W3'])).toMatch(/x86-64: 64 mapped pages or leaves instead of 0/);
+    await expect(measured(wide, 'W3')).rejects.toThrow(CheckError);
+  });
+
+  it('a single page that stays', async () => {
+    vi.spyOn(PageTable.prototype, 'unmapWords').mockReturnValue(5);
+    expect(await complaint(['--workload', 'W5.unmap'])).toMatch(/16 mapped pages or leaves instead of 0/);
+  });
+
+  it('a page that is missing', async () => {
+    const { map } = PageTable.prototype;
+    vi.spyOn(PageTable.prototype, 'map').mockImplementation(function (this: PageTable, va, frames, ...rest) {
+      return map.call(this, va, (frames as Uint32Array).subarray(1), ...rest);
+    });
+    expect(await complaint(['--workload', 'W1.fresh'])).toMatch(/63 mapped pages or leaves instead of 64/);
+    expect(await complaint(['--workload', 'W4.batch'])).toMatch(/63 of 64 pages translated/);
+    expect(await complaint(['--workload', 'W6'])).toMatch(/63 leaves after protect instead of 64/);
+  });
+
+  it('rights that did not change', async () => {
+    vi.spyOn(PageTable.prototype, 'protect').mockImplementation(() => {});
+    expect(await complaint(['--workload', 'W6'])).toMatch(/a leaf has other rights than protect gave it/);
+  });
+
+  it('tables that are not given back', async () => {
+    vi.spyOn(PageTable.prototype, 'destroy').mockImplementation(() => {});
+    // A root, a PUD, a PMD and a table of pages.
+    expect(await complaint(['--workload', 'W3', '--format', 'x86-64'])).toMatch(
+      /x86-64: 4 table frames leaked$/m,
+    );
+  });
+
+  it('rounds that differ', async () => {
+    let calls = 0;
+    const { unmap } = PageTable.prototype;
+    vi.spyOn(PageTable.prototype, 'unmap').mockImplementation(function (this: PageTable, va, bytes) {
+      unmap.call(this, va, bytes);
+      if (++calls === 3) unmap.call(this, va, bytes);
+    });
+    expect(await complaint(['--workload', 'W3'])).toMatch(/x86-64, W3: equal rounds did different work/);
+  });
+
+  it('variants that do different work', async () => {
+    const { map } = PageTable.prototype;
+    vi.spyOn(PageTable.prototype, 'map').mockImplementation(function (this: PageTable, va, frames, ...rest) {
+      map.call(this, va, frames, ...rest);
+      // The same mappings at last, in the one without WebAssembly, by more work.
+      if (isTwin) {
+        this.unmap(va, 4096);
+        map.call(this, va, (frames as Uint32Array).subarray(0, 1), ...rest);
+      }
+    });
+    let isTwin = false;
+    const { create } = PhysicalMemory;
+    vi.spyOn(PhysicalMemory, 'create').mockImplementation((options) => {
+      isTwin = options.webAssembly === false;
+      return create.call(PhysicalMemory, options);
+    });
+    expect(await complaint(['--workload', 'W1.fresh', '--format', 'x86-64'])).toMatch(
+      /x86-64, W1\.fresh: variants did different work: \{"tablesRead":4,.* and \{"tablesRead":/,
+    );
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('C that is not as it should be', () => {
+  const line = (units: number, checksum: number): string =>
+    `echo '${JSON.stringify({ workload: 'W1.fresh', units, checksum, ns: [640, 640, 640] })}'`;
+  const args = ['--workload', 'W1.fresh', '--format', 'x86-64', '--variant', 'kernel,c'];
+
+  it('another checksum', async () => {
+    const CC = fakeCompiler(folder, line(64, 7));
+    expect(await complaint(args, { CC })).toMatch(
+      /W1\.fresh: checksum 0x00000007 of the C reference, 0x[0-9a-f]{8} of x86-64 \(wasm\)/,
+    );
+  });
+
+  it('a wrong result that it sees itself', async () => {
+    const CC = fakeCompiler(folder, 'echo "reference: a call was refused" >&2; exit 1');
+    expect(await complaint(args, { CC })).toContain('the C reference failed: reference: a call was refused');
+  });
+
+  it('another size is no row to compare with', async () => {
+    const CC = fakeCompiler(folder, line(63, 7));
+    const { rows, compiler } = await speedJson([...small, ...args], { CC });
+    expect(compiler).toMatch(/^a compiler that cannot .* -std=c11 -O3$/);
+    expect(rows).toMatchObject([{ c: null, ratio: { kernel: null, twin: null } }]);
+  });
+
+  it('the same checksum is a time, and a ratio', async () => {
+    const { checksum } = await measured(configurationOf('x86-64'), 'W1.fresh');
+    const CC = fakeCompiler(folder, line(64, checksum));
+    const [row] = (await speedJson([...small, ...args], { CC })).rows;
+    expect(row?.c).toEqual({
+      ...{ median: 10, min: 10, max: 10, mad: 0, standardError: 0 },
+      ...{ samples: 6, loops: 'c' },
+    });
+    expect(row?.ratio.kernel).toBeCloseTo((row?.kernel?.median ?? 0) / 10, 2);
+  });
+
+  it.each([
+    ['does-not-exist', /does-not-exist cannot be used \(spawn does-not-exist ENOENT\)/],
+    [`${process.execPath} --not-an-option`, /cannot be used \(.*not-an-option/],
+  ])('without a compiler that works (%s), all but C goes on', async (CC, reason) => {
+    const { rows, compiler, warnings } = await speedJson([...small, ...args], { CC });
+    expect(compiler).toBeNull();
+    expect(rows).toMatchObject([{ c: null }]);
+    expect(warnings).toMatchObject([expect.stringMatching(reason)]);
+  });
+});
