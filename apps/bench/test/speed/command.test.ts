@@ -1,0 +1,183 @@
+import { describe, expect, it } from 'vitest';
+import { entriesOf } from '../../src/speed/schedule.js';
+import { chooseWorkloads, WORKLOADS } from '../../src/speed/workloads/registry.js';
+import { capture } from '../support/capture.js';
+import { configurationOf, measured, small, speedJson } from '../support/speed.js';
+import { wide } from '../support/wide.js';
+
+const ids = WORKLOADS.map(({ id }) => id);
+
+describe('speed', () => {
+  it('--json has the documented shape, a row for each workload and format', async () => {
+    const result = await speedJson(small);
+    expect(result).toMatchObject({ pages: 64, seed: 1, quick: true, compiler: null, comparison: null });
+    expect(result).toMatchObject({ skipped: [], warnings: [] });
+    for (const name of ['x86-64', 'x86-64-la57']) {
+      const own = result.rows.filter(({ configuration }) => configuration === name);
+      expect(own.map(({ workload }) => workload)).toEqual(ids);
+    }
+    for (const { kernel, twin, c, rounds, passes, units, work } of result.rows) {
+      expect(c).toBeNull();
+      expect([kernel?.loops, twin?.loops]).toEqual(['wasm', 'array']);
+      for (const timing of [kernel, twin]) {
+        expect(timing?.samples).toBe(rounds * passes);
+        expect(timing?.min).toBeLessThanOrEqual(timing?.median ?? -1);
+        expect(timing?.median).toBeLessThanOrEqual(timing?.max ?? -1);
+      }
+      expect(work?.bytesWritten).toBe(8 * (work?.entriesWritten ?? 0) + 4096 * (work?.tablesAllocated ?? 0));
+      expect(units).toBeGreaterThan(0);
+    }
+  });
+
+  it('counts rounds and passes as asked', async () => {
+    const args = ['--workload', 'W3', '--format', 'x86-64', '--repeat', '5', '--passes', '3', '--seed', '9'];
+    const { repeat, passes, seed, rows } = await speedJson([...small, ...args]);
+    expect({ repeat, passes, seed }).toEqual({ repeat: 5, passes: 3, seed: 9 });
+    expect(rows).toMatchObject([{ rounds: 5, passes: 3, kernel: { samples: 15 }, twin: { samples: 15 } }]);
+    const other = await measured(configurationOf('x86-64'), 'W3', { seed: 9 });
+    expect(rows[0]?.checksum).toBe(other.checksum);
+  });
+
+  it('prints a table for each format, the machine and what the columns mean', async () => {
+    const { code, out } = await capture([...small, '--workload', 'W1'], {
+      columns: 130,
+      tty: true,
+      env: { NO_COLOR: '1' },
+    });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^Machine: .*Node v/m);
+    expect(out).toMatch(/^C compiler: none was used$/m);
+    expect(out).toMatch(/^Seed 1\. 2 fresh processes for each variant in alternating order/m);
+    expect(out).toMatch(/^x86-64-la57 \(.+\)$/m);
+    expect(
+      out.match(/^workload +kernel ns +min +MAD +twin ns +C ns +kernel\/C +twin\/C +units .*$/gm),
+    ).toHaveLength(2);
+    // 64 pages and 3 tables with 4 levels, 4 tables with 5.
+    expect(out).toMatch(/^W1\.fresh( +[\d.,]+){4} +n\/a +n\/a +n\/a +64 +67 +12,824$/m);
+    expect(out).toMatch(/^W1\.fresh( +[\d.,]+){4} +n\/a +n\/a +n\/a +64 +68 +16,928$/m);
+    expect(out).toMatch(/^kernel, twin {2}the engine with loops in WebAssembly/m);
+    expect(out).toMatch(/^W1\.existing {2}map scattered base pages/m);
+    expect(out.split('\n').filter((line) => line.length > 130)).toEqual([]);
+  });
+
+  it('splits the table on a narrow terminal', async () => {
+    const args = [...small, '--workload', 'W1', '--format', 'x86-64'];
+    const { out } = await capture(args, { columns: 90, tty: true, env: { NO_COLOR: '1' } });
+    expect(out.match(/^workload.*$/gm)).toEqual([
+      expect.stringMatching(/^workload +kernel ns +min +MAD +twin ns +C ns +kernel\/C +twin\/C$/),
+      expect.stringMatching(/^workload +units +entries written +bytes written$/),
+    ]);
+    expect(out.split('\n').filter((line) => line.length > 90)).toEqual([]);
+  });
+
+  it('--markdown is a Markdown table with all rows', async () => {
+    const { code, out } = await capture([...small, '--markdown']);
+    expect(code).toBe(0);
+    const lines = out.split('\n').filter((line) => line.startsWith('|'));
+    const heads = lines.filter((line) =>
+      line.startsWith('| workload | kernel ns | min | MAD | twin ns | C ns |'),
+    );
+    expect(heads).toHaveLength(2);
+    expect(lines.filter((line) => /^\|( -+:? \|){10,}$|^\|( :?-+:? \|)+$/.test(line))).toHaveLength(2);
+    const cells = (line: string) => line.split(' | ').length;
+    expect(new Set(lines.map(cells))).toEqual(new Set([cells(heads[0] ?? '')]));
+    const rows = lines.map((line) => line.split(' ')[1]).filter((first) => first?.startsWith('W'));
+    expect(rows).toEqual([...ids, ...ids]);
+    for (const id of ids) expect(out).toMatch(new RegExp(`^- \`${id.replace('.', '\\.')}\`: `, 'm'));
+    expect(out).not.toMatch(/ +$/m);
+  });
+
+  it('marks quick runs and runs with few pages', async () => {
+    const args = ['--workload', 'W1.fresh', '--format', 'x86-64', '--variant', 'twin'];
+    const few = 'With so few pages';
+    const quick = 'A quick run: small, with few rounds. Its times say little.';
+    const marks = async (...more: string[]) => {
+      const { out } = await capture(['speed', ...args, ...more]);
+      return [out.includes(quick), out.includes(few)];
+    };
+    expect(await marks('--quick')).toEqual([true, false]);
+    expect(await marks('--quick', '--pages', '64')).toEqual([true, true]);
+    expect(await marks('--pages', '64', '--passes', '1', '--repeat', '1')).toEqual([false, true]);
+    expect((await capture([...small, ...args, '--markdown'])).out).toContain(`- ${quick}`);
+  });
+
+  it('--variant keeps columns, in their own order', async () => {
+    const args = ['speed', '--quick', '--pages', '64', '--workload', 'W3', '--format', 'x86-64', '--variant'];
+    expect((await speedJson([...args, 'twin'])).rows).toMatchObject([{ kernel: null, c: null }]);
+    const { rows } = await speedJson([...args, 'twin, kernel']);
+    expect(Object.keys(rows[0] ?? {}).filter((key) => ['kernel', 'twin'].includes(key))).toEqual([
+      'kernel',
+      'twin',
+    ]);
+    expect((await capture([...args, 'twin'])).out).toMatch(
+      /^W3 +n\/a +n\/a +n\/a +[\d.]+ +n\/a +n\/a +n\/a +64 /m,
+    );
+  });
+});
+
+describe('--workload', () => {
+  it.each([
+    ['W1', ['W1.fresh', 'W1.existing']],
+    ['W4', ids.filter((id) => id.startsWith('W4.'))],
+    ['w2.2m', ['W2.2M']],
+    ['W3, W1.fresh', ['W1.fresh', 'W3']],
+    ['W6,W6', ['W6']],
+    [undefined, ids],
+  ])('%s', (names, chosen) => {
+    expect(chooseWorkloads(names).map(({ id }) => id)).toEqual(chosen);
+  });
+});
+
+describe('what a format cannot do', () => {
+  const plan = { pages: 64, seed: 1, repeat: 1, warmUp: 1, passes: 1 };
+  const skippedOf = (configuration: typeof wide, id: string, pages = 64) =>
+    entriesOf([configuration], chooseWorkloads(id), { ...plan, pages }).skipped.map(({ reason }) => reason);
+
+  it('is left out with a reason', () => {
+    expect(skippedOf(wide, 'W2')).toEqual(['it has no leaves of that level']);
+    const { start } = wide.linux.window;
+    const narrow = { ...wide, linux: { ...wide.linux, window: { start, end: start + 655_360n } } };
+    expect(skippedOf(narrow, 'W1.fresh', 11)).toEqual(['its vmalloc window has room for 10 pages']);
+    expect(skippedOf(narrow, 'W1.fresh', 10)).toEqual([]);
+    const poor = { ...wide, format: { ...wide.format, paBits: 35 } };
+    expect(skippedOf(poor, 'W1.fresh', 2 ** 18)).toEqual([
+      'its 35 bits of physical addresses have too few frames',
+    ]);
+  });
+
+  it('measures fewer blocks where the window is small', async () => {
+    // 2 MiB blocks in what x86-64 calls its window, cut to 11 of them: the largest power of two.
+    const x86 = configurationOf('x86-64');
+    const { start } = x86.linux.window;
+    const cut = { ...x86, linux: { ...x86.linux, window: { start, end: start + 11n * 2n ** 21n } } };
+    expect((await measured(cut, 'W2.2M')).units).toBe(8);
+  });
+});
+
+describe('speed refuses', () => {
+  it.each([
+    [['--pages', '63'], "--pages must be a whole number from 64 to 1048576, not '63'"],
+    [['--repeat', '0'], '--repeat must be a whole number from 1 to 1000'],
+    [['--passes', '101'], '--passes must be a whole number from 1 to 100'],
+    [['--seed', '-1'], '--seed must be a whole number from 0 to 4294967295'],
+    [['--workload', 'W1.frsh'], "unknown workload 'W1.frsh'\nDid you mean W1.fresh?"],
+    [['--workload', 'translation'], "unknown workload 'translation'\nKnown: W1.fresh, W1.existing,"],
+    [['--workload', 'W1,'], '--workload has an empty name'],
+    [['--variant', 'twn'], "unknown variant 'twn'\nDid you mean twin?"],
+    [['--variant', ''], '--variant needs a value: --variant kernel|twin|c[,…]'],
+    [['--format', 'x86'], "unknown format 'x86'"],
+    [['--json', '--markdown'], '--json and --markdown exclude each other'],
+    [['--quick=yes'], '--quick takes no value'],
+    [['--compare'], '--compare needs a value: --compare FILE'],
+    [
+      ['result.json'],
+      "unexpected argument 'result.json'; options start with --, a file is given with --compare FILE",
+    ],
+    [['--vmallocinfo', 'x'], "unknown option '--vmallocinfo'"],
+  ])('%j', async (args, message) => {
+    const { code, out, err } = await capture(['speed', ...args]);
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toContain(message);
+  });
+});

@@ -1,0 +1,190 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { compareResults, compareTimes, differences, readEarlier } from '../../src/speed/compare.js';
+import { speedMarkdown, speedReport } from '../../src/speed/report.js';
+import type { SpeedResult } from '../../src/speed/result.js';
+import { standardError } from '../../src/speed/timing.js';
+import { capture } from '../support/capture.js';
+import { small, speedJson } from '../support/speed.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vmarea-compare-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function saved(value: unknown, name = 'earlier.json'): string {
+  const file = join(folder, name);
+  writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value));
+  return file;
+}
+
+const time = (median: number, standardError = 0) => ({ median, standardError });
+
+describe('the verdict about one time', () => {
+  it.each([
+    // Without any spread, 3 % are the least that counts.
+    [time(10), time(10.2), 'same', 0.02, 0.03],
+    [time(10), time(9.8), 'same', -0.02, 0.03],
+    [time(10), time(10.4), 'slower', 0.04, 0.03],
+    [time(10), time(9.6), 'faster', -0.04, 0.03],
+    // Errors of 1 % each are 1.414 % of the quotient: three of these, 4.24 %, and more when the quotient is larger.
+    [time(10, 0.1), time(10.4, 0.104), 'same', 0.04, 0.0441],
+    [time(10, 0.1), time(10.5, 0.105), 'slower', 0.05, 0.0445],
+    [time(10, 0.1), time(9.6, 0.096), 'same', -0.04, 0.0424],
+    [time(10, 0.1), time(9.5, 0.095), 'faster', -0.05, 0.0424],
+    // Twice as slow is nothing when the spread is as large.
+    [time(10, 3), time(20, 6), 'same', 1, 2.5456],
+  ])('%j, then %j: %s', (before, after, verdict, change, noise) => {
+    const found = compareTimes(before, after, null);
+    expect(found).toEqual({ before: before.median, after: after.median, verdict, change, noise });
+  });
+
+  it('is about the ratio to C, where both results have one', () => {
+    const reference = { from: time(2), to: time(4) };
+    expect(compareTimes(time(10), time(20), reference)).toMatchObject({
+      before: 5,
+      after: 5,
+      verdict: 'same',
+    });
+    expect(compareTimes(time(10), time(10), reference)).toMatchObject({ after: 2.5, verdict: 'faster' });
+    // The noise of C is noise of the ratio.
+    const noisy = { from: time(2, 0.5), to: time(2, 0.5) };
+    expect(compareTimes(time(10), time(15), noisy).verdict).toBe('same');
+  });
+});
+
+describe('the standard error', () => {
+  it('is that of the rounds, or that of the passes where these differ more', () => {
+    // MAD 1 of 6 rounds: 1.2533 × 1.4826 / √6.
+    expect(standardError([[9, 10, 11, 9, 10, 11]])).toBeCloseTo((1.2533 * 1.4826 * 1) / Math.sqrt(6), 10);
+    // Each process steady, but at 8, 10 and 12: the passes' medians have a MAD of 2, all rounds have one of 2 as well, but
+    // there are only three passes.
+    const passes = [8, 10, 12].map((ns) => [ns, ns, ns, ns]);
+    expect(standardError(passes)).toBeCloseTo((1.2533 * 1.4826 * 2) / Math.sqrt(3), 10);
+  });
+
+  it('is none of one round alone, and not moved by one slow round', () => {
+    expect(standardError([[10]])).toBe(0);
+    expect(standardError([[10, 10, 10, 10, 9000]])).toBe(0);
+  });
+});
+
+describe('--compare', () => {
+  const args = [...small, '--workload', 'W1', '--format', 'x86-64'];
+
+  it('a result with itself: all the same', async () => {
+    const result = await speedJson(args);
+    const comparison = compareResults('f', readEarlier(saved(result)), result);
+    expect(comparison.unmatched).toBe(0);
+    expect(comparison.rows.map(({ workload, variant, verdict }) => [workload, variant, verdict])).toEqual([
+      ['W1.fresh', 'kernel', 'same'],
+      ['W1.fresh', 'twin', 'same'],
+      ['W1.existing', 'kernel', 'same'],
+      ['W1.existing', 'twin', 'same'],
+    ]);
+    expect(comparison.rows.every(({ change, measure }) => change === 0 && measure === 'ns')).toBe(true);
+  });
+
+  it('takes what --json printed, and adds the comparison to every kind of output', async () => {
+    const file = saved(await speedJson(args));
+    const { comparison, warnings } = await speedJson([...args, '--compare', file]);
+    expect(comparison).toMatchObject({ file, unmatched: 0 });
+    expect(comparison?.rows).toHaveLength(4);
+    expect(warnings).toEqual(['one of the results is from a quick run: its times say little']);
+    const text = await capture([...args, '--compare', file]);
+    expect(text.out).toContain(`Compared with ${file}`);
+    expect(text.out).toMatch(/^\d faster, \d slower, \d the same within the noise\.$/m);
+    const markdown = await capture([...args, '--compare', file, '--markdown']);
+    expect(markdown.out).toMatch(
+      /^\| x86-64 \| W1\.fresh \| kernel \| ns \| .* \| (faster|slower|same) \|$/m,
+    );
+  });
+
+  it('shows verdicts as people read them', async () => {
+    const result = await speedJson(args);
+    const rows = result.rows.map((row) => ({
+      ...row,
+      kernel: row.kernel && { ...row.kernel, median: 10, standardError: 0 },
+      twin: row.twin && { ...row.twin, median: 10, standardError: 0 },
+    }));
+    const later = rows.map((row) => ({
+      ...row,
+      kernel: row.kernel && { ...row.kernel, median: row.workload === 'W1.fresh' ? 8 : 10.1 },
+      twin: row.twin && { ...row.twin, median: 12.5 },
+    }));
+    const earlier = readEarlier(saved({ ...result, rows }));
+    const shown: SpeedResult = {
+      ...result,
+      rows: later,
+      comparison: compareResults('old.json', earlier, { rows: later }),
+    };
+    const text = speedReport(shown, { stdout: { write: () => {} }, env: {} });
+    expect(text).toMatch(/^x86-64 +W1\.fresh +kernel +ns +10\.0 +8\.00 +-20\.0 % +±3\.0 % +faster$/m);
+    expect(text).toMatch(/^x86-64 +W1\.fresh +twin +ns +10\.0 +12\.5 +\+25\.0 % +±3\.0 % +slower$/m);
+    expect(text).toMatch(/^x86-64 +W1\.existing +kernel +ns +10\.0 +10\.1 +\+1\.0 % +±3\.0 % +same$/m);
+    expect(text).toContain('1 faster, 2 slower, 1 the same within the noise.');
+    expect(speedMarkdown(shown)).toContain(
+      '| x86-64 | W1.fresh | kernel | ns | 10.0 | 8.00 | -20.0 % | ±3.0 % | faster |',
+    );
+  });
+
+  it('leaves out what the earlier result does not have, or has in another size', async () => {
+    const file = saved(await speedJson(args));
+    const other = [...small, '--format', 'x86-64', '--compare', file];
+    expect((await speedJson([...other, '--workload', 'W1,W3'])).comparison?.unmatched).toBe(1);
+    const larger = await capture([...other, '--workload', 'W1', '--pages', '128']);
+    expect(larger.out).toContain('2 rows the earlier result does not have in this size.');
+    const oneVariant = await speedJson([...other, '--workload', 'W1', '--variant', 'twin']);
+    expect(oneVariant.comparison?.rows.map(({ variant }) => variant)).toEqual(['twin', 'twin']);
+  });
+
+  it('warns about another machine, Node or compiler', async () => {
+    const now = await speedJson(args);
+    expect(differences({ ...now, quick: false }, { ...now, quick: false })).toEqual([]);
+    const before = {
+      ...now,
+      machine: { ...now.machine, cpu: 'another CPU', node: 'v1.2.3' },
+      compiler: 'another cc',
+    };
+    const { warnings } = await speedJson([...args, '--compare', saved(before)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^the earlier result is from another machine \(another CPU, .*; now .*\): compare/,
+      ),
+      expect.stringMatching(
+        /^the earlier result is from another Node \(v1\.2\.3; now v.*\): compare with care$/,
+      ),
+      expect.stringMatching(/^the earlier result is from another C compiler \(another cc; now none\)/),
+      'one of the results is from a quick run: its times say little',
+    ]);
+  });
+
+  it.each([
+    ['a text', 'W1 is fast', 'it is no JSON'],
+    ['nothing', null, 'it is no result of speed --json with schema 2 (the whole: Invalid'],
+    ['another command', { command: 'layout', schema: 1 }, 'with schema 2 (command: Invalid'],
+    ['another schema', { command: 'speed', schema: 1 }, 'with schema 2 (schema: Invalid'],
+    [
+      'a negative time',
+      {
+        ...{ command: 'speed', schema: 2, compiler: null, quick: false },
+        machine: { cpu: 'x', cores: 1, node: 'v1', platform: 'x' },
+        rows: [{ configuration: 'x', workload: 'W1', units: 1, kernel: time(-1), twin: null, c: null }],
+      },
+      'with schema 2 (rows.0.kernel.median: Invalid',
+    ],
+  ])('%s is no result', async (name, value, message) => {
+    const file = saved(value, `${name}.json`);
+    const { code, out, err } = await capture([...args, '--compare', file]);
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toContain(`vmarea-bench: --compare ${file}: `);
+    expect(err).toContain(message);
+  });
+
+  it('a file that cannot be read ends with exit code 2', async () => {
+    const { code, err } = await capture([...args, '--compare', join(folder, 'none.json')]);
+    expect(code).toBe(2);
+    expect(err).toMatch(/^vmarea-bench: --compare .*none\.json: ENOENT/);
+  });
+});

@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { afterAll, describe, expect, it } from 'vitest';
+import { CheckError, UsageError } from '../../src/errors.js';
+import type { Job } from '../../src/speed/job.js';
+import { JOB_COMMAND, spawning } from '../../src/speed/processes.js';
+import { turns } from '../../src/speed/schedule.js';
+import { chooseWorkloads } from '../../src/speed/workloads/registry.js';
+import { capture } from '../support/capture.js';
+import { pathOf } from '../support/files.js';
+import { speedShape } from '../support/shapes.js';
+import { configurationOf, measured } from '../support/speed.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vmarea-processes-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const job: Job = {
+  ...{ configuration: 'x86-64', variant: 'twin', workloads: ['W3'] },
+  ...{ pages: 64, seed: 1, rounds: 2, warmUp: 1 },
+};
+
+/** Runs the job in a child that does something made up. */
+function child(program: string) {
+  const script = join(folder, 'child.mjs');
+  writeFileSync(script, program);
+  return spawning(script, folder).run(job);
+}
+
+describe('a child', () => {
+  it('gets the job as an argument, and its answer comes back', async () => {
+    const answer = `console.log(JSON.stringify({ measured: process.argv.slice(2) }))`;
+    expect(await child(answer)).toEqual([JOB_COMMAND, JSON.stringify(job)]);
+  });
+
+  it.each([
+    [1, CheckError],
+    [2, UsageError],
+  ])('that says it failed with exit code %d ends the run so', async (exitCode, kind) => {
+    const failed = JSON.stringify({ failed: { message: 'W3: so it is', exitCode } });
+    const run = child(`console.log(${JSON.stringify(failed)})`);
+    await expect(run).rejects.toThrow(kind);
+    await expect(run).rejects.toThrow(/^W3: so it is$/);
+  });
+
+  it.each([
+    ['console.error("out of memory"); process.exitCode = 3', 'out of memory'],
+    ['process.exitCode = 3', 'ended with code 3'],
+    ['process.kill(process.pid, "SIGKILL")', 'ended with SIGKILL'],
+  ])('that dies (%s) is an error', async (program, message) => {
+    await expect(child(program)).rejects.toThrow(message);
+  });
+
+  it('answers with what it measured', async () => {
+    const { code, out } = await capture([JOB_COMMAND, JSON.stringify(job)]);
+    expect(code).toBe(0);
+    const { work, checksum } = await measured(configurationOf('x86-64'), 'W3', { variant: 'twin' });
+    expect(JSON.parse(out)).toMatchObject({ measured: [{ workload: 'W3', units: 64, work, checksum }] });
+  });
+});
+
+describe('the order of the processes', () => {
+  const rounds = { rounds: 1, warmUp: 1, passes: 2 };
+  const order = (ids: string, passes: number, of: Parameters<typeof turns<string>>[3]) =>
+    turns(['kernel', 'twin', 'c'], chooseWorkloads(ids), passes, of).map(
+      ({ pass, column, workloads }) => `${pass} ${column} ${workloads.join('+')}`,
+    );
+
+  it('families apart, every other pass backwards', () => {
+    expect(order('W1,W3', 2, () => rounds)).toEqual([
+      ...['0 kernel W1.fresh+W1.existing', '0 twin W1.fresh+W1.existing', '0 c W1.fresh+W1.existing'],
+      ...['0 kernel W3', '0 twin W3', '0 c W3'],
+      ...['1 c W1.fresh+W1.existing', '1 twin W1.fresh+W1.existing', '1 kernel W1.fresh+W1.existing'],
+      ...['1 c W3', '1 twin W3', '1 kernel W3'],
+    ]);
+  });
+
+  it('a column that does not measure a workload has no process, and a large workload fewer passes', () => {
+    const found = order('W3', 3, (column) => (column === 'c' ? null : rounds));
+    expect(found).toEqual(['0 kernel W3', '0 twin W3', '1 twin W3', '1 kernel W3']);
+  });
+});
+
+const built = pathOf('dist/cli.js');
+
+describe.skipIf(!existsSync(built))('the built command', () => {
+  it('measures in real children', () => {
+    const args = [
+      'speed',
+      '--quick',
+      '--pages',
+      '64',
+      '--workload',
+      'W3',
+      '--variant',
+      'kernel,twin',
+      '--json',
+    ];
+    const out = execFileSync(process.execPath, [built, ...args], { encoding: 'utf8', stdio: 'pipe' });
+    const { rows } = v.parse(speedShape, JSON.parse(out));
+    expect(rows.map(({ configuration }) => configuration)).toEqual(
+      expect.arrayContaining(['x86-64', 'x86-64-la57']),
+    );
+    for (const row of rows) {
+      expect([row.kernel?.loops, row.twin?.loops]).toEqual(['wasm', 'array']);
+      expect(row.kernel?.samples).toBe(row.rounds * row.passes);
+    }
+  });
+});
