@@ -4,7 +4,7 @@ import type { ComparedRow, SpeedRow } from './result.js';
 import type { Timing } from './timing.js';
 
 /** What stands where nothing was measured, or nothing can be. */
-export const NOT_AVAILABLE = 'n/a';
+const NOT_AVAILABLE = 'n/a';
 
 /** Nanoseconds with about three digits. */
 function nsText(value: number | undefined): string {

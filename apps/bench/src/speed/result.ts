@@ -61,7 +61,7 @@ export interface SpeedRow {
 }
 
 /** What became of a time. */
-export type Verdict = 'faster' | 'slower' | 'same';
+type Verdict = 'faster' | 'slower' | 'same';
 
 /** This result and an earlier one. */
 export interface Comparison {

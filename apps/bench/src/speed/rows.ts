@@ -122,6 +122,6 @@ function keyOf(configuration: string | null, workload: string, column: ColumnNam
 }
 
 /** A checksum as people read it. */
-export function hex32(value: number): string {
+function hex32(value: number): string {
   return `0x${value.toString(16).padStart(8, '0')}`;
 }

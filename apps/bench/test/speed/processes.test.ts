@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { CheckError, UsageError } from '../../src/errors.js';
 import type { Job } from '../../src/speed/job.js';
 import { JOB_COMMAND, spawning } from '../../src/speed/processes.js';
-import { turns } from '../../src/speed/schedule.js';
+import { roundsFor, turns } from '../../src/speed/schedule.js';
 import { chooseWorkloads } from '../../src/speed/workloads/registry.js';
 import { capture } from '../support/capture.js';
 import { pathOf } from '../support/files.js';
@@ -80,6 +80,25 @@ describe('the order of the processes', () => {
   it('a column that does not measure a workload has no process, and a large workload fewer passes', () => {
     const found = order('W3', 3, (column) => (column === 'c' ? null : rounds));
     expect(found).toEqual(['0 kernel W3', '0 twin W3', '1 twin W3', '1 kernel W3']);
+  });
+});
+
+describe('the rounds of a large workload', () => {
+  const plan = { pages: 64, seed: 1, repeat: 7, warmUp: 4, passes: 4 };
+
+  it.each([
+    [2 ** 20, { rounds: 7, warmUp: 4, passes: 4 }],
+    [2 ** 24, { rounds: 4, warmUp: 2, passes: 4 }],
+    [2 ** 24 + 1, { rounds: 2, warmUp: 1, passes: 2 }],
+  ])('%d units', (units, rounds) => {
+    expect(roundsFor(units, plan)).toEqual(rounds);
+  });
+
+  it('are never more than asked for', () => {
+    const one = { ...plan, repeat: 1, warmUp: 0, passes: 1 };
+    for (const units of [1, 2 ** 21, 2 ** 25]) {
+      expect(roundsFor(units, one)).toEqual({ rounds: 1, warmUp: 0, passes: 1 });
+    }
   });
 });
 

@@ -2,9 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** The one that a run takes when `CC` is not set. */
+const compiler = 'cc';
+
 /** Why the tests with real C cannot run; `null` when they can. */
 export const noCompiler: string | null =
-  spawnSync('cc', ['--version']).status === 0 ? null : 'there is no cc on this machine';
+  spawnSync(compiler, ['--version']).status === 0 ? null : `there is no ${compiler} on this machine`;
 
 if (noCompiler !== null) console.warn(`Tests of the C reference are skipped: ${noCompiler}.`);
 
