@@ -1,5 +1,5 @@
 import { ADDRESSES, PLAN, SCRATCH_BYTES, SHIFTS } from '../src/kernel/scratch-layout';
-import { BANK_WORDS, INSIDE_LO, OFFSET, ROTATE } from '../src/kernel/walk-layout';
+import { LAST_TABLE, INSIDE_LO, OFFSET, ROTATE } from '../src/kernel/walk-layout';
 import { read } from './entry';
 import { findTable, forgetTables, placeOf } from './table-cache';
 import { NO_TABLE, walkOne } from './walk-one';
@@ -41,7 +41,7 @@ export function walkMany(count: u32, isFirst: bool): u32 {
       if ((entry & load<u64>(UPPER_MASK)) === load<u64>(UPPER_VALUE)) {
         const inside = entry & pair(PLAN, INSIDE_LO);
         const at = rotr<u32>((inside as u32) | ((inside >> 32) as u32), field(ROTATE)) - field(OFFSET);
-        if (at < field(BANK_WORDS)) {
+        if (at <= field(LAST_TABLE)) {
           const lastSlot = ((va >> (load<u32>(LAST_SHIFT) as u64)) as u32) & load<u32>(LAST_SLOTS);
           const leaf = read(SCRATCH_BYTES + (at << 2) + lastSlot);
           if ((leaf & load<u64>(PLAIN_MASK)) === load<u64>(PLAIN_VALUE)) {

@@ -1,6 +1,6 @@
 import { PLAN, SCRATCH_BYTES } from '../src/kernel/scratch-layout';
 import {
-  BANK_WORDS,
+  LAST_TABLE,
   HIGH_HI,
   HIGH_HI_ROTATE,
   HIGH_LO,
@@ -51,7 +51,7 @@ export function isTable(level: usize, entry: u64): bool {
 export function tableOf(entry: u64): usize {
   const inside = entry & pair(PLAN, INSIDE_LO);
   const at = rotr<u32>((inside as u32) | ((inside >> 32) as u32), field(ROTATE)) - field(OFFSET);
-  return at < field(BANK_WORDS) ? SCRATCH_BYTES + (at << 2) : NO_TABLE;
+  return at <= field(LAST_TABLE) ? SCRATCH_BYTES + (at << 2) : NO_TABLE;
 }
 
 /**

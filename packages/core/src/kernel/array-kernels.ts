@@ -1,6 +1,12 @@
 import type { AddressCodec } from '../address-codec.js';
 import { atomicCas64, atomicLoad64, atomicStore64 } from './atomic64.js';
-import { type EntryFinder, type FrameSource, type RunKernels, WRITTEN } from './run-kernels.js';
+import {
+  type EntryFinder,
+  type FrameSource,
+  type RunKernels,
+  type WalkKernels,
+  WRITTEN,
+} from './run-kernels.js';
 import { walkMany } from './walk-many.js';
 import { firstUnfit, writeLinear, writeNarrow, writeWide } from './write-loops.js';
 
@@ -10,7 +16,7 @@ export interface EntryWords {
 }
 
 /** The kernels as loops over a bank's typed array: for memories and hosts without WebAssembly, and for short runs. */
-export class ArrayKernels implements RunKernels {
+export class ArrayKernels implements RunKernels, WalkKernels {
   high: number = 0;
   protected readonly bank: EntryWords;
   readonly #isShared: boolean;
@@ -72,6 +78,10 @@ export class ArrayKernels implements RunKernels {
     }
     writeLinear(words, at, count, pfn, step, flagsLo, flagsHi, codec);
     return WRITTEN;
+  }
+
+  erase(at: number, count: number): void {
+    this.bank.words.fill(0, at, at + 2 * count);
   }
 
   clear(at: number, count: number): number {

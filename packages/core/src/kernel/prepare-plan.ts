@@ -19,7 +19,12 @@ export function preparePlan(plan: Int32Array): void {
   const last = levels[levels.length - 1] as number;
   // A root of one level has no level above the last.
   const upper = levels[levels.length - 2] ?? last;
-  const keyShift = word(upper + at.SHIFT) + Math.log2(word(upper + at.SLOT_MASK) + 1);
+  // Where two levels are all of a range whose top bit is copied above, that bit is part of the key: the range is only looked at
+  // for addresses of another key.
+  const keyShift = Math.min(
+    word(upper + at.SHIFT) + Math.log2(word(upper + at.SLOT_MASK) + 1),
+    32 + word(at.ABOVE_SHIFT),
+  );
   plan[at.UPPER_SHIFT] = word(upper + at.SHIFT) - 3;
   plan[at.UPPER_SLOTS] = word(upper + at.SLOT_MASK) << 3;
   putPair(plan, at.UPPER_MASK, pair(plan, upper + at.TABLE_MASK_LO));
@@ -84,7 +89,7 @@ function prepareSingle(plan: Int32Array, levels: readonly number[], last: number
   plan[at.SINGLE_SLOTS] = slots << 3;
   plan[at.SINGLE_ROOT_SLOTS] = (plan[first + at.SLOT_MASK] as number) << 3;
   plan[at.SINGLE_ROOT] = SCRATCH_BYTES + ((plan[at.ROOT] as number) << 2);
-  plan[at.SINGLE_REACH] = ((plan[at.BANK_WORDS] as number) << 2) - 8 * (slots + 1);
+  plan[at.SINGLE_REACH] = (plan[at.LAST_TABLE] as number) << 2;
   // From the last level up, so that a walk of any depth ends with the first.
   for (const [index, level] of [...levels].reverse().entries()) {
     plan[at.SINGLE_SHIFTS + index] = (plan[level + at.SHIFT] as number) - 3;

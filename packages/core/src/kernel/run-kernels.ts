@@ -17,6 +17,8 @@ export interface EntryFinder {
    * so far.
    */
   entryOf(vaHi: number, vaLo: number): number;
+  /** True when the host has refused what it takes: it will find nothing. */
+  readonly isLost: boolean;
 }
 
 /** What `writeFrames` and `writeLinear` answer when all was written. */
@@ -78,6 +80,9 @@ export interface RunKernels {
     isNew: boolean,
   ): number;
 
+  /** Sets a run to 0 without a look at what it holds. */
+  erase(at: number, count: number): void;
+
   /** Sets a run to 0; returns how many entries were not. */
   clear(at: number, count: number): number;
 
@@ -120,7 +125,10 @@ export interface RunKernels {
 
   /** Writes one entry when it still is what is expected, on shared memory as one atomic; returns whether it was. */
   cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean;
+}
 
+/** What the engine asks of a bank's kernels besides: walks, by plans that are its own. */
+export interface WalkKernels {
   /**
    * Walks many addresses.
    *
@@ -143,3 +151,6 @@ export interface RunKernels {
   /** What walks single addresses by a plan faster than JavaScript; `null` where nothing does, or not by this plan. */
   finder(plan: Int32Array): EntryFinder | null;
 }
+
+/** All that a bank's kernels do. */
+export type Kernels = RunKernels & WalkKernels;

@@ -6,8 +6,8 @@
 // - `((hi >> ABOVE_SHIFT) + ABOVE_BIAS) >>> 0` above `ABOVE_SPAN`: no translation.
 // - A level's slot: `(va >> SHIFT) & SLOT_MASK`, of the 64-bit address.
 // - Tables are tried first. An entry under (TABLE_MASK_LO, TABLE_MASK_HI) that has (TABLE_VALUE_LO, TABLE_VALUE_HI) points to the table
-//   that starts at word `rotateRight((lo & INSIDE_LO) | (hi & INSIDE_HI), ROTATE) - OFFSET`. Where that is not inside the
-//   BANK_WORDS words of the bank, the plan cannot tell.
+//   that starts at word `rotateRight((lo & INSIDE_LO) | (hi & INSIDE_HI), ROTATE) - OFFSET`. Where that is above LAST_TABLE,
+//   as an unsigned number, no table of the bank starts there: the plan cannot tell.
 // - Else, under the level's leaf mask and value, it is a leaf: of frame
 //   `low = rotateRight((lo & LOW_LO) | (hi & LOW_HI), LOW_ROTATE)` and
 //   `high = rotateRight(lo & HIGH_LO, HIGH_LO_ROTATE) | rotateRight(hi & HIGH_HI, HIGH_HI_ROTATE)`, in which the bits under
@@ -19,8 +19,8 @@
 export const DEPTH = 0;
 /** Word index of the root's first entry in the bank. */
 export const ROOT = 1;
-/** Words in the bank, as an unsigned number. */
-export const BANK_WORDS = 2;
+/** The highest word index in the bank at which a table may start: one that ends beyond the bank is none of its tables. */
+export const LAST_TABLE = 2;
 /** log2 of the base page in bytes. */
 export const PAGE_SHIFT = 3;
 /** The bits of an address above the range. */

@@ -3,7 +3,6 @@ import {
   ABOVE_BIAS,
   ABOVE_SHIFT,
   ABOVE_SPAN,
-  BANK_WORDS,
   DEPTH,
   HIGH_HI,
   HIGH_HI_ROTATE,
@@ -13,6 +12,7 @@ import {
   INSIDE_HIGH,
   INSIDE_LO,
   INSIDE_LOW,
+  LAST_TABLE,
   LEAF_MASK_HI,
   LEAF_MASK_LO,
   LEAF_VALUE_HI,
@@ -55,7 +55,7 @@ export function walkMany(
 ): number {
   const depth = plan[DEPTH] as number;
   const root = plan[ROOT] as number;
-  const bankWords = (plan[BANK_WORDS] as number) >>> 0;
+  const lastTable = (plan[LAST_TABLE] as number) >>> 0;
   const pageShift = plan[PAGE_SHIFT] as number;
   const aboveShift = plan[ABOVE_SHIFT] as number;
   const aboveBias = plan[ABOVE_BIAS] as number;
@@ -84,7 +84,7 @@ export function walkMany(
           0;
         if (isTable) {
           table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
-          if (table >>> 0 < bankWords) continue;
+          if (table >>> 0 <= lastTable) continue;
           frame = UNKNOWN_FRAME;
         } else {
           const isLeaf =

@@ -19,6 +19,7 @@ export class WasmFinder implements EntryFinder {
   readonly #plan: Int32Array;
   readonly #start: Start;
   #find: Find | null = null;
+  isLost: boolean = false;
 
   private constructor(resident: Resident, plan: Int32Array, start: Start) {
     this.#resident = resident;
@@ -40,7 +41,10 @@ export class WasmFinder implements EntryFinder {
   /** Walks when the plan is not in the scratch pages: brings it there. Where the host refuses, no walk comes anywhere. */
   #enter(vaHi: number, vaLo: number): number {
     const started = this.#start();
-    if (started === null) return -1;
+    if (started === null) {
+      this.isLost = true;
+      return -1;
+    }
     const { wasm, scratch } = started;
     scratch.use(this.#plan);
     this.#find = this.#plan[layout.DEPTH] === 4 ? wasm.findEntry4 : wasm.findEntry;

@@ -34,7 +34,10 @@ export interface Bank {
    * @throws VmError `EFAULT` when the buffer was transferred away or shrunk.
    */
   readonly words: Int32Array;
-  /** Loops over runs of entries in `words`, as fast as this memory allows. */
+  /**
+   * Loops over runs of entries in `words`, as fast as this memory allows. Nothing may be stored through them either where the
+   * bank is not writable.
+   */
   readonly kernels: RunKernels;
   /**
    * Where a frame begins in `words`.

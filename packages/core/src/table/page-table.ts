@@ -642,6 +642,8 @@ export class PageTable<C extends Controls = Controls> {
       return call(context);
     } finally {
       context.isChanging = false;
+      // A sink may have translated in the middle.
+      context.generation++;
     }
   }
 }

@@ -146,7 +146,10 @@ export function restoreSnapshot(context: TableContext, snapshot: Snapshot): void
     takeBack(alive, replaced);
     throw error;
   } finally {
-    for (const one of tables) one.isChanging = one === context;
+    for (const one of tables) {
+      one.isChanging = one === context;
+      one.generation++;
+    }
   }
   for (const one of all) one.restore(snapshot.of(one));
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { decodeBase64 } from '../../src/kernel/base64.js';
 import { NOT_SHARED, SHARED } from '../../src/kernel/binaries.js';
+import { SCRATCH_BYTES } from '../../src/kernel/scratch-layout.js';
 import { WasmKernels } from '../../src/kernel/wasm-kernels.js';
 import { snapshot, webAssemblyMemory } from '../memory/support.js';
 import { Random } from './random.js';
@@ -20,9 +21,9 @@ test.each([false, true])('an instance changes no byte, shared: %s', (isShared) =
   const random = new Random(7);
   for (let i = 0; i < all.length; i++) all[i] = random.word();
   const before = snapshot(memory.buffer);
-  const words = new Int32Array(memory.buffer, 65536);
+  const words = new Int32Array(memory.buffer, SCRATCH_BYTES);
   for (const hasScratch of [false, true]) {
-    const kernels = new WasmKernels({ words }, { memory, isShared, byteOffset: 65536, hasScratch });
+    const kernels = new WasmKernels({ words }, { memory, isShared, byteOffset: SCRATCH_BYTES, hasScratch });
     expect(kernels.kind).toBe('wasm');
   }
   expect(Buffer.from(snapshot(memory.buffer)).equals(Buffer.from(before))).toBe(true);

@@ -23,7 +23,9 @@ const MUST_REACH = [
   ...['onto itself', 'overlapping', 'apart'].map((what) => `copy: ${what}`),
   ...['done', 'refused'].map((what) => `cas64: ${what}`),
   ...['frame', 'high frame', 'hole', 'unknown'].map((what) => `walk: ${what}`),
-  ...[2, 3, 4, 5].flatMap((depth) => ['none', 'entry'].map((what) => `finder: ${what}, ${depth} levels`)),
+  ...['finder', 'flat'].flatMap((who) =>
+    [2, 3, 4, 5].flatMap((depth) => ['none', 'entry'].map((what) => `${who}: ${what}, ${depth} levels`)),
+  ),
   ...[1, 2, 3, 4, 5].map((depth) => `walk: leaf 0 above the last of ${depth}`),
   ...[3, 4, 5].flatMap((depth) => [1, 2].map((up) => `walk: leaf ${up} above the last of ${depth}`)),
 ];

@@ -3,6 +3,7 @@ import { addressHi, addressLo, pfnOf } from '../../src/address-codec.js';
 import { type FastMatch, type LevelPlan, type Plan, planOf } from '../../src/format/plan.js';
 import { preparePlan } from '../../src/kernel/prepare-plan.js';
 import * as At from '../../src/kernel/walk-layout.js';
+import { FlatFinder } from '../../src/table/read/flat-finder.js';
 import { arm64 } from '../formats/arm64.js';
 import { wideRoot } from '../formats/index.js';
 import { riscv64 } from '../formats/riscv64.js';
@@ -26,6 +27,8 @@ const plans: readonly Plan[] = [
   riscv64(4),
   riscv64(5),
   wideRoot(),
+  // Two levels are all of it, so the bits above are in the key of a batch's cache.
+  { ...arm64({ granule: 16, vaBits: 36 }), range: { bits: 36, upper: 'sign' as const } },
 ].map(planOf);
 
 /** Bytes of the bank that tables are walked in: 20 frames of 64 KiB. */
@@ -106,8 +109,18 @@ function findEntries(
   addresses: Uint32Array,
   note: Note,
 ): void {
+  const bank = {
+    base: BigInt(base) << BigInt(plan.pageShift),
+    bytes: WALK_BYTES,
+    words: twinWords,
+    writable: true,
+    linear: true,
+  };
+  const flatBank = { ...bank, kernels, wordOf: () => -1 };
+  const flat = FlatFinder.fits(plan, flatBank)
+    ? new FlatFinder(plan, flatBank, words[At.ROOT] as number)
+    : null;
   const finder = kernels.finder(words);
-  if (finder === null) return;
   const entryWords = new BigUint64Array(twinWords.buffer);
   const { levels, last, pageShift } = plan;
   const perFrame = 2 ** (pageShift - 3);
@@ -130,10 +143,13 @@ function findEntries(
       if (!isTable || !isInside) expected = -1;
       at = (pfn - base) * perFrame;
     }
-    const told: number = finder.entryOf(hi, lo | 0);
-    if (told !== (expected < 0 ? -1 : 2 * at))
-      expect.fail(`${plan.format.name}, 0x${va.toString(16)}: ${told}`);
-    note(`finder: ${told < 0 ? 'none' : 'entry'}, ${last + 1} levels`);
+    for (const one of [finder, flat]) {
+      if (one === null) continue;
+      const told: number = one.entryOf(hi, lo | 0);
+      if (told !== (expected < 0 ? -1 : 2 * at))
+        expect.fail(`${plan.format.name}, 0x${va.toString(16)}: ${told}`);
+      note(`${one === flat ? 'flat' : 'finder'}: ${told < 0 ? 'none' : 'entry'}, ${last + 1} levels`);
+    }
   }
 }
 
@@ -210,7 +226,7 @@ function walkPlan({ plan, base, frames, window, mayBeOther }: Ground, root: numb
   const insideHi = addressHi(address, 2 ** window - 1, 0);
   words[At.DEPTH] = last + 1;
   words[At.ROOT] = root * 2 ** wordShift;
-  words[At.BANK_WORDS] = frames * 2 ** wordShift;
+  words[At.LAST_TABLE] = (frames - 1) * 2 ** wordShift;
   words[At.PAGE_SHIFT] = pageShift;
   // Bits from the range's own top bit on where it is copied; the plan has the high word alone, ranges below 2^32 too.
   const top = Math.max(0, bits - 32 - (upper === 'sign' ? 1 : 0));

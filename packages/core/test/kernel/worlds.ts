@@ -1,5 +1,5 @@
 import { ArrayKernels } from '../../src/kernel/array-kernels.js';
-import type { RunKernels } from '../../src/kernel/run-kernels.js';
+import type { Kernels } from '../../src/kernel/run-kernels.js';
 import { SCRATCH_BYTES } from '../../src/kernel/scratch-layout.js';
 import { WasmKernels } from '../../src/kernel/wasm-kernels.js';
 import { webAssemblyMemory } from '../memory/support.js';
@@ -12,10 +12,10 @@ export const ENTRIES: number = BANK_BYTES / 8;
 /** Two banks with equal bytes: one for the kernels under test, one for the loops that they are compared with. */
 export interface World {
   readonly name: string;
-  readonly kernels: RunKernels;
+  readonly kernels: Kernels;
   readonly isShared: boolean;
   readonly words: Int32Array;
-  readonly twin: RunKernels;
+  readonly twin: Kernels;
   readonly twinWords: Int32Array;
   /** True when no byte around the bank was written. */
   isContained(): boolean;

@@ -16,8 +16,12 @@ import { fingerprint } from '../support/machine.js';
 const RUNS = Number(process.env.VMAREA_RUNS ?? 1);
 const TABLES = 8;
 const PAGES = 512;
-const RO = protection({ global: true });
-const RW = protection({ write: true, global: true });
+
+interface Page {
+  readonly pfn: number;
+  readonly write: boolean;
+  readonly execute: boolean;
+}
 
 type Step =
   | { op: 'prepare'; table: number; other: boolean }
@@ -26,6 +30,7 @@ type Step =
       first: number;
       pages: number;
       write: boolean;
+      execute: boolean;
       block: boolean;
     };
 
@@ -41,11 +46,12 @@ const steps = fc.array(
         op: fc.constantFrom('map' as const, 'mapRange' as const, 'unmap' as const, 'protect' as const),
         ends: fc.tuple(edge, edge),
         write: fc.boolean(),
+        execute: fc.boolean(),
         block: fc.integer({ min: 0, max: 3 }),
       })
-      .map(({ op, ends: [a, b], write, block }): Step => {
+      .map(({ op, ends: [a, b], write, execute, block }): Step => {
         const first = Math.min(a, b);
-        return { op, first, pages: Math.max(1, Math.abs(a - b)), write, block: block === 0 };
+        return { op, first, pages: Math.max(1, Math.abs(a - b)), write, execute, block: block === 0 };
       }),
   ),
   { minLength: 4, maxLength: 24 },
@@ -77,7 +83,7 @@ describe.each([
         const table = new Table({ format, memory, frames });
         // What it adds belongs to it where no table of ours is above; here all is below ours, so it is ours.
         const other = Table.open({ format, memory, frames, root: table.root });
-        const model: ({ pfn: number; write: boolean } | null)[] = new Array(TABLES * PAGES).fill(null);
+        const model: (Page | null)[] = new Array(TABLES * PAGES).fill(null);
         let salt = 1;
         for (const step of list) {
           salt += 101;
@@ -118,27 +124,25 @@ interface Stage {
   readonly isScattered: boolean;
 }
 
-function play(
-  step: Step,
-  stage: Stage,
-  model: ({ pfn: number; write: boolean } | null)[],
-  salt: number,
-): void {
+function play(step: Step, stage: Stage, model: (Page | null)[], salt: number): void {
   const { table, other, memory, frames, base, isScattered } = stage;
   if (step.op === 'prepare') {
     const by = step.other ? other : table;
     by.prepare(base + (BigInt(step.table * PAGES) << 12n), 4096);
     return;
   }
-  const { op, first, pages, write, block } = step;
+  const { op, first, pages, write, execute, block } = step;
+  // A right in the low word of an entry, or one that x86-64 and arm64 have in the high word.
+  const fields = block ? { execute } : { write };
+  const given = protection({ write, execute, global: true });
   const va = base + (BigInt(first) << 12n);
   const bytes = BigInt(pages) << 12n;
   if (op === 'unmap') table.unmap(va, bytes);
-  if (op === 'protect') table.protect(va, bytes, { write });
+  if (op === 'protect') table.protect(va, bytes, fields);
   if (op === 'unmap' || op === 'protect') {
     for (let page = first; page < first + pages; page++) {
-      const was = model[page] as { pfn: number; write: boolean } | null;
-      if (was !== null) model[page] = op === 'unmap' ? null : { ...was, write };
+      const was = model[page] as Page | null;
+      if (was !== null) model[page] = op === 'unmap' ? null : { ...was, ...fields };
     }
     note(op);
     return;
@@ -147,8 +151,8 @@ function play(
   const isFree = model.slice(first, first + pages).every((page) => page === null);
   const map = () =>
     op === 'map'
-      ? table.map(va, list, write ? RW : RO)
-      : table.mapRange(va, BigInt(salt) << 12n, bytes, write ? RW : RO, { maxLeafShift: block ? 21 : 12 });
+      ? table.map(va, list, given)
+      : table.mapRange(va, BigInt(salt) << 12n, bytes, given, { maxLeafShift: block ? 21 : 12 });
   if (!isFree) {
     // Where frames are scattered, one that was taken and given back has moved the source of chance on.
     const before = isScattered ? null : fingerprint({ memory, frames });
@@ -159,7 +163,7 @@ function play(
   }
   map();
   for (let i = 0; i < pages; i++) {
-    model[first + i] = { pfn: op === 'map' ? (list[i] as number) : salt + i, write };
+    model[first + i] = { pfn: op === 'map' ? (list[i] as number) : salt + i, write, execute };
   }
   note(op);
 }
@@ -169,18 +173,18 @@ function judge(
   table: PageTable,
   frames: FrameAllocator,
   base: bigint,
-  model: readonly ({ pfn: number; write: boolean } | null)[],
+  model: readonly (Page | null)[],
 ): void {
   const found: (string | null)[] = new Array(TABLES * PAGES).fill(null);
   for (const { va, count, leafShift, pfn, flags, level } of table.leaves()) {
     const { lo, hi } = { lo: Number(BigInt.asIntN(32, flags)), hi: Number(BigInt.asIntN(32, flags >> 32n)) };
-    const { write } = table.format.decode({ lo, hi }, level);
+    const { write, execute } = table.format.decode({ lo, hi }, level);
     const size = 2 ** (leafShift - 12);
     if (size > 1) note('blocks');
     const start = Number((va - base) >> 12n);
-    for (let i = 0; i < count * size; i++) found[start + i] = `${pfn + i} ${write}`;
+    for (let i = 0; i < count * size; i++) found[start + i] = `${pfn + i} ${write} ${execute}`;
   }
-  const wanted = model.map((page) => (page === null ? null : `${page.pfn} ${page.write}`));
+  const wanted = model.map((page) => (page === null ? null : `${page.pfn} ${page.write} ${page.execute}`));
   const differs = wanted.findIndex((page, i) => page !== found[i]);
   if (differs >= 0) expect.fail(`page ${differs}: ${found[differs]} instead of ${wanted[differs]}`);
   const records = TableRecords.of(frames);

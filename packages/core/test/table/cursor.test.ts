@@ -54,6 +54,31 @@ describe('a cursor', () => {
     expect(cursor.translateWords(0, 0x2000)).toBe(0x40002);
   });
 
+  it('notices what a restore by another page table, or a sink in the middle, leaves behind', () => {
+    const state = { next: (): void => {} };
+    const { table, memory, frames } = machine(x86(4, 46), 64, 0n, { flush: () => state.next() });
+    const keeper = new PageTable({ format: x86(4, 46), memory, frames });
+    table.map(0n, [1, 2], WRITE);
+    const cursor = table.cursor();
+    const before = keeper.snapshot();
+    table.map(0x200000n, [5, 6], WRITE);
+    expect(cursor.translateWords(0, 0x201000)).toBe(6);
+    keeper.restore(before);
+    keeper.map(0n, [41, 42, 43], WRITE);
+    expect(cursor.translateWords(0, 0x201000)).toBe(-1);
+    const later = new PageTable({ format: x86(4, 46), memory, frames });
+    later.map(0n, [7, 8], WRITE);
+    const gone = later.cursor();
+    expect(gone.translateWords(0, 0x1000)).toBe(8);
+    keeper.restore(before);
+    expect(thrown(() => gone.translateWords(0, 0x1000))).toMatch(/^EINVAL.*made after the snapshot/);
+    // A sink that translates while its table is destroyed.
+    expect(cursor.translateWords(0, 0x1000)).toBe(2);
+    state.next = () => void cursor.translateWords(0, 0x1000);
+    table.destroy();
+    expect(thrown(() => cursor.translateWords(0, 0x1000))).toMatch(/^EINVAL.*destroyed/);
+  });
+
   it('reads entries anew, and tables above them after a reset', () => {
     const { table, memory } = machine(x86(4, 46));
     table.map(0n, [1, 2], WRITE);

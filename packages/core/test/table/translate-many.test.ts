@@ -101,6 +101,25 @@ describe('translateMany', () => {
     }
   });
 
+  it.each(formats)('refuses to write over the addresses: $name', (format) => {
+    const { table } = machine(format);
+    const addresses = new BigUint64Array(4);
+    const before = addresses.slice();
+    for (const frames of [new Float64Array(addresses.buffer), new Float64Array(addresses.buffer, 8)]) {
+      expect(thrown(() => table.translateMany(addresses.subarray(0, frames.length), frames))).toMatch(
+        /^EINVAL.*lies over/,
+      );
+    }
+    const shifts = new Uint8Array(addresses.buffer);
+    expect(thrown(() => table.translateMany(addresses, new Float64Array(4), shifts))).toMatch(
+      /^EINVAL.*lies over/,
+    );
+    expect(addresses).toEqual(before);
+    // Side by side in one buffer is fine.
+    const both = new ArrayBuffer(64);
+    expect(table.translateMany(new BigUint64Array(both, 0, 4), new Float64Array(both, 32, 4))).toBe(0);
+  });
+
   it('leaves the shifts out, and fills no more than asked for', () => {
     const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
     table.map(0xffff000000000000n, [3], WRITE);

@@ -108,6 +108,7 @@ export class ChangeSet {
     const { tableEntry } = plan.format;
     const source = { narrow: null, wide: made, start: 0 };
     const { lo, hi } = tableEntry;
+    // It refuses none: a page table's allocator has no frame that does not fit (`checkFrames` in open.ts).
     bank.kernels.writeFrames(at, made.length, source, 0, lo, hi, plan.address, plan.pfnLimit, true);
     counters.entriesWritten += made.length;
     records?.add(record, made.length);
@@ -141,7 +142,7 @@ export class ChangeSet {
     const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
     let live = counted;
     if (counted > 0) {
-      bank.words.fill(0, at, at + 2 * count);
+      bank.kernels.erase(at, count);
     } else {
       live = bank.kernels.clear(at, count);
       counters.entriesRead += count;
@@ -159,7 +160,7 @@ export class ChangeSet {
     const { counters, records } = this.#context;
     const live = records === null || record < 0 ? 0 : records.takeLive(record, tables);
     if (live === 0) return false;
-    bank.words.fill(0, at, at + 2 * count);
+    bank.kernels.erase(at, count);
     counters.entriesWritten += live;
     this.widen(page, count * level.pages, level.shift);
     return true;

@@ -23,6 +23,8 @@ export interface MapCall {
   readonly flagsHi: Int32Array;
   readonly hasFlags: Uint8Array;
   readonly changes: ChangeSet;
+  /** There were not enough frames for several tables at once. */
+  areFramesFew: boolean;
 }
 
 /** Asks the format for a level's leaf bits, once per call: a call without blocks never asks for theirs. */

@@ -32,18 +32,23 @@ export function mapTables(
   at: number,
   left: number,
 ): number {
-  const wanted = wholeSlots(call, level, mayBlock, at, left);
+  // With a batch pending, each slot has to be asked for; and where frames are few, each table.
+  if (left < 2 * level.pages || call.context.owed.size > 0) return 0;
+  const { words, kernels } = bank;
+  const lo = words[entry] as number;
+  const hi = words[entry + 1] as number;
+  const isEmpty = (lo | hi) === 0;
+  if (isEmpty ? call.areFramesFew : !isTable(level, lo, hi)) return 0;
+  const most = isEmpty ? left : Math.min(left, MOST_ENTRIES);
+  const wanted = wholeSlots(call, level, mayBlock, at, most);
   if (wanted < 2) return 0;
-  const used = isNew ? -1 : bank.kernels.firstLive(entry, wanted);
-  if (used === 0) {
-    const { words } = bank;
-    const isFirst = isTable(level, words[entry] as number, words[entry + 1] as number);
-    return isFirst ? mapExistingTables(call, level, bank, entry, at, wanted) : 0;
-  }
+  if (!isEmpty) return mapExistingTables(call, level, bank, entry, at, wanted);
+  const used = isNew ? -1 : kernels.firstLive(entry, wanted);
   const empty = used < 0 ? wanted : used;
-  // With a batch pending, each slot has to be asked for.
-  if (empty < 2 || call.context.owed.size > 0) return 0;
-  return mapNewTables(call, level, bank, entry, pfn, isNew, at, empty) ? empty : 0;
+  if (empty < 2) return 0;
+  if (mapNewTables(call, level, bank, entry, pfn, isNew, at, empty)) return empty;
+  call.areFramesFew = true;
+  return 0;
 }
 
 /**

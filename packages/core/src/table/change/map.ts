@@ -40,6 +40,7 @@ export function mapPages(
       flagsHi: new Int32Array(levels),
       hasFlags: new Uint8Array(levels),
       changes,
+      areFramesFew: false,
     };
     // A protection that cannot be said is refused before a table is made.
     needFlags(call, plan.levels[plan.last] as LevelPlan);

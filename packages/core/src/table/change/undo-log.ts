@@ -1,3 +1,4 @@
+import type { RunKernels } from '../../kernel/run-kernels.js';
 import type { Bank } from '../../memory/bank.js';
 import type { TableRecords } from '../table-records.js';
 
@@ -91,26 +92,24 @@ export class UndoLog {
     let written = 0;
     for (let i = this.#banks.length - 1; i >= 0; i--) {
       const { words, kernels } = this.#banks[i] as Bank;
-      const at = numbers[STRIDE * i] as number;
-      const count = numbers[STRIDE * i + 1] as number;
-      const before = numbers[STRIDE * i + 4] as number;
-      if (before === EMPTY) {
-        words.fill(0, at, at + 2 * count);
-      } else if (before >= 0) {
-        words.set(this.#saved[before] as Int32Array, at);
-      } else {
-        const first = -2 - before;
-        const [maskLo = 0, maskHi = 0, valueLo = 0, valueHi = 0] = this.#flags.slice(first, first + 4);
-        kernels.change(at, count, maskLo, maskHi, valueLo, valueHi);
-      }
+      const first = STRIDE * i;
+      const at = numbers[first] as number;
+      const count = numbers[first + 1] as number;
+      const before = numbers[first + 4] as number;
+      if (before === EMPTY) kernels.erase(at, count);
+      else if (before >= 0) words.set(this.#saved[before] as Int32Array, at);
+      else this.#restoreFlags(kernels, at, count, -2 - before);
       written += count;
-      const [record = -1, grew = 0, tables = 1] = [
-        numbers[STRIDE * i + 2],
-        numbers[STRIDE * i + 3],
-        numbers[STRIDE * i + 5],
-      ];
-      records?.addEach(record, tables, -grew);
+      const grew = numbers[first + 3] as number;
+      records?.addEach(numbers[first + 2] as number, numbers[first + 5] as number, -grew);
     }
     return written;
+  }
+
+  #restoreFlags(kernels: RunKernels, at: number, count: number, index: number): void {
+    const flags = this.#flags;
+    const maskLo = flags[index] as number;
+    const maskHi = flags[index + 1] as number;
+    kernels.change(at, count, maskLo, maskHi, flags[index + 2] as number, flags[index + 3] as number);
   }
 }

@@ -3,7 +3,7 @@ import type { FastMatch, LevelPlan, Plan } from '../../format/plan.js';
 import type { EntryFinder } from '../../kernel/run-kernels.js';
 import type { Bank } from '../../memory/bank.js';
 import { rangeTest } from './walk-end.js';
-import { isWalkable, tableWindow } from './walk-plan.js';
+import { isWalkable, lastTableWord, tableWindow } from './walk-plan.js';
 
 /**
  * The walk unrolled by depth, for tables in one linear bank and a format whose tables look alike at all levels, as
@@ -12,8 +12,8 @@ import { isWalkable, tableWindow } from './walk-plan.js';
  * A level that is not there is skipped by a branch which always goes the same way. Type bits, must-be-zero bits and
  * the address bits outside the bank's window are one masked compare; an entry that fails it (larger leaf, hole,
  * fault) ends the walk. The window is the smallest aligned power of two of frames around the bank: entry bits
- * inside it, rotated, are the index of the table's first word. A table in the window but outside the bank is read as
- * undefined, which the operators take for an entry of 0. Slots come from one of three words of the address (bits
+ * inside it, rotated, are the index of the table's first word. A table in the window but outside the bank
+ * ends the walk as well. Slots come from one of three words of the address (bits
  * 63..32, 47..16, 31..0), so that each is a shift and a mask.
  *
  * What counted, as multiples of a walk with x86-64's constants written into it (262,144 random pages, Node 20):
@@ -22,7 +22,7 @@ import { isWalkable, tableWindow } from './walk-plan.js';
  * - number fields that are `declare`d and first written with `| 0`: a field that starts as undefined, or with a result
  *   of `**` or Math.floor, is checked and converted at each use: 6.3 → 4.8;
  * - all of them in this one object, as each further object is a load and a check of its class: 4.8 → 3.9;
- * - no test of a table's place but the typed array's own, and slots without a choice of words: 3.9 → 3.6.
+ * - slots without a choice of words: 3.9 → 3.6.
  */
 export class FlatFinder implements EntryFinder {
   /** The bits above the range are right when `((vaHi >> aboveShift) + aboveBias) >>> 0` is at most `aboveSpan`. */
@@ -56,11 +56,14 @@ export class FlatFinder implements EntryFinder {
   declare readonly rotate: number;
   /** Words from the start of the window to the bank. */
   declare readonly offset: number;
+  /** The highest word index at which a table may start. */
+  declare readonly lastTable: number;
 
   /** Where the last walk ended before the last level: its level, -1 outside the range; and the entry's word index. */
   declare missLevel: number;
   declare missAt: number;
 
+  readonly isLost: boolean = false;
   readonly #bank: Bank;
 
   constructor(plan: Plan, bank: Bank, rootWord: number) {
@@ -92,6 +95,7 @@ export class FlatFinder implements EntryFinder {
     this.insideHi = window.insideHi | 0;
     this.rotate = window.rotate | 0;
     this.offset = window.offset | 0;
+    this.lastTable = lastTableWord(plan, bank) | 0;
 
     const { table } = levels[0] as LevelPlan;
     this.tableMaskLo = table.maskLo | window.aboveLo;
@@ -121,7 +125,7 @@ export class FlatFinder implements EntryFinder {
     if (((high >> this.aboveShift) + this.aboveBias) >>> 0 > this.aboveSpan) return this.#miss(-1, 0);
     const words = this.#bank.words;
     const { slots, depth, tableMaskLo, tableMaskHi, tableValueLo, tableValueHi } = this;
-    const { insideLo, insideHi, rotate, offset } = this;
+    const { insideLo, insideHi, rotate, offset, lastTable } = this;
     const vaHi = high & this.keepHi;
     const vaLo = low | 0;
     const middle = (vaHi << 16) | (vaLo >>> 16);
@@ -138,6 +142,7 @@ export class FlatFinder implements EntryFinder {
         return this.#miss(depth - 5, at);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
+      if (table >>> 0 > lastTable) return this.#miss(depth - 5, at);
     }
     if (depth > 3) {
       at = (table + (((vaHi >>> this.shift4) & slots) << 1)) | 0;
@@ -147,6 +152,7 @@ export class FlatFinder implements EntryFinder {
         return this.#miss(depth - 4, at);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
+      if (table >>> 0 > lastTable) return this.#miss(depth - 4, at);
     }
     if (depth > 2) {
       at = (table + ((((this.from3 === 16 ? middle : vaHi) >>> this.shift3) & slots) << 1)) | 0;
@@ -156,6 +162,7 @@ export class FlatFinder implements EntryFinder {
         return this.#miss(depth - 3, at);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
+      if (table >>> 0 > lastTable) return this.#miss(depth - 3, at);
     }
     if (depth > 1) {
       at = (table + (((middle >>> this.shift2) & slots) << 1)) | 0;
@@ -165,6 +172,7 @@ export class FlatFinder implements EntryFinder {
         return this.#miss(depth - 2, at);
       }
       table = (rotateRight((lo & insideLo) | (hi & insideHi), rotate) - offset) | 0;
+      if (table >>> 0 > lastTable) return this.#miss(depth - 2, at);
     }
     return (table + (((vaLo >>> this.shift1) & slots) << 1)) | 0;
   }

@@ -1,6 +1,6 @@
 import { rotateRight } from '../../address-codec.js';
-import type { LevelPlan, Plan } from '../../format/plan.js';
-import type { EntryFinder } from '../../kernel/run-kernels.js';
+import { type LevelPlan, meets, type Plan } from '../../format/plan.js';
+import type { EntryFinder, Kernels } from '../../kernel/run-kernels.js';
 import type { Bank } from '../../memory/bank.js';
 import { FlatFinder } from './flat-finder.js';
 import type { Translator } from './translator.js';
@@ -26,7 +26,7 @@ export class FlatWalk implements Translator {
   /** The bank's words: of a view that was detached, each word is undefined, which is no page; then a new one is taken. */
   words: Int32Array;
   readonly bank: Bank;
-  readonly #finder: EntryFinder;
+  #finder: EntryFinder;
   readonly #flat: FlatFinder;
   readonly #plan: Plan;
 
@@ -46,7 +46,8 @@ export class FlatWalk implements Translator {
     this.bank = bank;
     this.#plan = plan;
     this.#flat = new FlatFinder(plan, bank, rootWord);
-    this.#finder = bank.kernels.finder(walkPlan(plan, bank, rootWord)) ?? this.#flat;
+    const kernels = bank.kernels as Kernels;
+    this.#finder = kernels.finder(walkPlan(plan, bank, rootWord)) ?? this.#flat;
   }
 
   translate(high: number, low: number): number {
@@ -66,7 +67,7 @@ export class FlatWalk implements Translator {
    */
   entryOf(high: number, low: number): number {
     const at = this.#finder.entryOf(high, low);
-    return at < 0 && this.#finder !== this.#flat ? this.#flat.entryOf(high, low) : at;
+    return at < 0 ? this.#flatEntryOf(high, low) : at;
   }
 
   /** Level of the entry in which the last walk of `entryOf` ended early; -1 outside the range. */
@@ -95,13 +96,23 @@ export class FlatWalk implements Translator {
 
   /** What an address translates to whose walk ends early. */
   #end(high: number, low: number): number {
-    const at = this.entryOf(high, low);
+    const at = this.#flatEntryOf(high, low);
     if (at >= 0) return this.frameAt(at, high, low);
     if (this.missLevel < 0) return -1;
     const { words } = this.bank;
     const lo = words[this.missAt] as number;
     const hi = words[this.missAt | 1] as number;
+    // Tables are tried before leaves: one that is not in the bank must not be taken for a leaf.
+    if (meets((this.#plan.levels[this.missLevel] as LevelPlan).table, lo, hi)) return -1;
     return finish(this.#plan, this.missLevel, lo, hi, this.#inside(high), low | 0);
+  }
+
+  /** The same in JavaScript, for what the finder did not find; and for good where it never will. */
+  #flatEntryOf(high: number, low: number): number {
+    // Then it was the one that did not find it.
+    if (this.#finder === this.#flat) return -1;
+    if (this.#finder.isLost) this.#finder = this.#flat;
+    return this.#flat.entryOf(high, low);
   }
 
   /** The bits of a high word that belong to the range. */

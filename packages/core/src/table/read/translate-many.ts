@@ -1,4 +1,5 @@
 import { shown, VmError } from '../../errors.js';
+import type { Kernels } from '../../kernel/run-kernels.js';
 import { UNKNOWN_FRAME } from '../../kernel/walk-many.js';
 import type { TableContext } from '../context.js';
 import { LookupWalk } from './lookup-walk.js';
@@ -27,7 +28,7 @@ export class ManyWalks {
     if (this.#plan === null) {
       for (let i = 0; i < count; i++) this.#translateOne(words, i, frames, leafShifts);
     } else {
-      const { kernels } = this.#context.root.bank;
+      const kernels = this.#context.root.bank.kernels as Kernels;
       const missing = kernels.walkMany(this.#plan, words, 0, count, frames, leafShifts);
       if (missing === 0) return count;
       for (let i = 0; i < count; i++) {
@@ -52,6 +53,18 @@ export function checkMany(addresses: unknown, frames: unknown, leafShifts: unkno
   const count = lengthOf(addresses, 'BigUint64Array', 'addresses', 0);
   lengthOf(frames, 'Float64Array', 'frames', count);
   if (leafShifts !== undefined) lengthOf(leafShifts, 'Uint8Array', 'leafShifts', count);
+  for (const out of [frames, leafShifts]) {
+    if (out !== undefined && isOverlapping(out as ArrayBufferView, addresses as ArrayBufferView)) {
+      throw new VmError('EINVAL', 'what takes the results lies over the addresses', {
+        advice: 'give each array bytes of its own',
+      });
+    }
+  }
+}
+
+function isOverlapping(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  const starts = Math.max(a.byteOffset, b.byteOffset);
+  return a.buffer === b.buffer && starts < Math.min(a.byteOffset + a.byteLength, b.byteOffset + b.byteLength);
 }
 
 function lengthOf(array: unknown, type: string, name: string, least: number): number {

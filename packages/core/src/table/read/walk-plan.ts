@@ -22,12 +22,18 @@ export function isWalkable(plan: Plan, bank: Bank): boolean {
   const { pageShift, format } = plan;
   return (
     bank.linear &&
+    bank.bytes >= 2 ** pageShift &&
     format.range.bits >= 32 &&
     bank.base % BigInt(2 ** pageShift) === 0n &&
     // A word's index has 32 bits in the window, and 31 in the bank: 8 GiB.
     bank.bytes < 2 ** 33 &&
     windowOf(plan, bank).frameBits + pageShift - 2 <= 32
   );
+}
+
+/** The highest word index at which a whole table fits into a bank. */
+export function lastTableWord({ pageWords }: Plan, bank: Bank): number {
+  return bank.bytes / 4 - pageWords;
 }
 
 /** The bits of a table entry that say in which word of a bank its table starts, and those that say that it is in the window. */
@@ -79,7 +85,7 @@ export function walkPlan(plan: Plan, bank: Bank, rootWord: number): Int32Array {
   const words = new Int32Array(layout.PLAN_WORDS);
   words[layout.DEPTH] = levels.length;
   words[layout.ROOT] = rootWord;
-  words[layout.BANK_WORDS] = bank.bytes / 4;
+  words[layout.LAST_TABLE] = lastTableWord(plan, bank);
   words[layout.PAGE_SHIFT] = pageShift;
   words[layout.ABOVE_SHIFT] = aboveShift;
   words[layout.ABOVE_BIAS] = -Math.min(zeros, ones);
