@@ -496,7 +496,8 @@ export class PageTable<C extends Controls = Controls> {
   }
 
   /**
-   * Makes a cursor, which translates addresses near to each other faster than `translateWords`.
+   * Makes a cursor, which translates addresses near to each other faster than `translateWords`, where the tables lie in one
+   * bank. See `TranslationCursor` for what it keeps.
    *
    * @throws VmError `EINVAL` when the table was destroyed.
    */
