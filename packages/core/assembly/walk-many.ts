@@ -1,5 +1,5 @@
 import { ADDRESSES, PLAN, SCRATCH_BYTES, SHIFTS } from '../src/kernel/scratch-layout';
-import { LAST_TABLE, INSIDE_LO, OFFSET, ROTATE } from '../src/kernel/walk-layout';
+import { INSIDE_LO, LAST_TABLE, OFFSET, ROTATE } from '../src/kernel/walk-layout';
 import { read } from './entry';
 import { findTable, forgetTables, placeOf } from './table-cache';
 import { NO_TABLE, walkOne } from './walk-one';

@@ -1,6 +1,5 @@
 import { PLAN, SCRATCH_BYTES } from '../src/kernel/scratch-layout';
 import {
-  LAST_TABLE,
   HIGH_HI,
   HIGH_HI_ROTATE,
   HIGH_LO,
@@ -8,6 +7,7 @@ import {
   INSIDE_HIGH,
   INSIDE_LO,
   INSIDE_LOW,
+  LAST_TABLE,
   LEAF_MASK_LO,
   LEAF_VALUE_LO,
   LOW_LO,
