@@ -90,12 +90,15 @@ export class Bed {
     const { units, rangePages } = this.size;
     const mixed = order === 'random' ? scatter(rangePages, this.seed, stream) : null;
     const places = {
+      pages: new Uint32Array(units),
       hi: new Int32Array(units),
       lo: new Int32Array(units),
       addresses: new BigUint64Array(units),
     };
     for (let i = 0; i < units; i++) {
-      const address = this.start + (BigInt(mixed === null ? i : mixed.at(i)) << BigInt(this.pageShift));
+      const page = mixed === null ? i : mixed.at(i);
+      const address = this.start + (BigInt(page) << BigInt(this.pageShift));
+      places.pages[i] = page;
       places.addresses[i] = address;
       places.hi[i] = Number(BigInt.asIntN(32, address >> 32n));
       places.lo[i] = Number(BigInt.asIntN(32, address));
@@ -161,6 +164,8 @@ export class Bed {
 
 /** Addresses in the two forms that the engine takes. */
 export interface Places {
+  /** Counted from the start of the range. */
+  readonly pages: Uint32Array;
   /** Bits 63..32. */
   readonly hi: Int32Array;
   /** Bits 31..0. */

@@ -5,7 +5,7 @@ import { fold } from '../fold.js';
 import { STREAM } from '../scatter.js';
 import { scatteredSize } from '../size.js';
 import { workOf } from '../work.js';
-import { translateEach } from './translate.js';
+import { foldOf, requireFold, translateEach } from './translate.js';
 import type { Round, Workload } from './workload.js';
 
 /** Pages of the range for each one that is mapped: 65,536 of the 1,048,576 pages in 4 GiB. */
@@ -59,13 +59,16 @@ function openFresh(bed: Bed): () => Round {
 function openTranslate(bed: Bed): () => Round {
   const places = bed.places('random', STREAM.places);
   const table = bed.keptTable();
-  mapEach(table, places, bed.frames(), bed.protection);
+  const frames = bed.frames();
+  mapEach(table, places, frames, bed.protection);
+  const expected = foldOf(frames, (pfn) => pfn);
   return () => {
     table.resetCounters();
     let checksum = 0;
     const ns = timed(() => {
       checksum = translateEach(table, places);
     });
+    requireFold(bed, checksum, expected);
     return { ns, work: workOf(table), checksum };
   };
 }

@@ -19,6 +19,21 @@ export function translateEach(
   return sum;
 }
 
+/** The checksum that translations must give, from what was mapped: no variant judges another that errs alike. */
+export function foldOf(places: Uint32Array, frameOf: (place: number) => number): number {
+  let sum = 0;
+  for (const place of places) sum = fold(sum, frameOf(place));
+  return sum;
+}
+
+/** Refuses translations that are not what was mapped. */
+export function requireFold({ configuration }: Bed, checksum: number, expected: number): void {
+  if (checksum === expected) return;
+  throw new CheckError(
+    `${configuration.name}: translations give checksum ${checksum} instead of ${expected}`,
+  );
+}
+
 /** A page table in which the whole range of W1 is mapped. */
 function mapped(bed: Bed): PageTable {
   const table = bed.keptTable();
@@ -34,6 +49,8 @@ function openEach(
   return (bed: Bed): (() => Round) => {
     const table = mapped(bed);
     const places = bed.places(order);
+    const frames = bed.frames();
+    const expected = foldOf(places.pages, (page) => frames[page] as number);
     return () => {
       const from = reader(table);
       table.resetCounters();
@@ -41,6 +58,7 @@ function openEach(
       const ns = timed(() => {
         checksum = translateEach(from, places);
       });
+      requireFold(bed, checksum, expected);
       return { ns, work: workOf(table), checksum };
     };
   };
