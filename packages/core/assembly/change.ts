@@ -35,27 +35,40 @@ export function clear(p: usize, count: u32): i32 {
   return live;
 }
 
-/** Gives every entry that is not 0 the value under the mask; its other bits stay. */
-export function change(p: usize, count: u32, maskLo: u32, maskHi: u32, valueLo: u32, valueHi: u32): void {
+/** Gives every entry that is not 0 the value under the mask; its other bits stay. Returns how many there are. */
+export function change(p: usize, count: u32, maskLo: u32, maskHi: u32, valueLo: u32, valueHi: u32): i32 {
   const mask = join(maskLo, maskHi);
   const value = join(valueLo, valueHi) & mask;
   let i: u32 = 0;
+  let live: u32 = 0;
   if (ASC_FEATURE_THREADS) {
-    for (; i < count; i++) changeAtomically(p + (i << 3), mask, value);
-    return;
+    for (; i < count; i++) live += changeAtomically(p + (i << 3), mask, value);
+    return live;
   }
   const masks = i64x2.splat(mask);
   const values = i64x2.splat(value);
-  for (const blocks = count & ~3; i < blocks; i += 4) {
+  const zero = i64x2.splat(0);
+  let zeros = zero;
+  const blocks = count & ~3;
+  for (; i < blocks; i += 4) {
     const q = p + (i << 3);
-    v128.store(q, changed(v128.load(q), masks, values));
-    v128.store(q, changed(v128.load(q, 16), masks, values), 16);
+    const one = v128.load(q);
+    const two = v128.load(q, 16);
+    const noOne = i64x2.eq(one, zero);
+    const noTwo = i64x2.eq(two, zero);
+    zeros = i64x2.add(zeros, i64x2.add(noOne, noTwo));
+    v128.store(q, v128.andnot(v128.or(v128.andnot(one, masks), values), noOne));
+    v128.store(q, v128.andnot(v128.or(v128.andnot(two, masks), values), noTwo), 16);
   }
+  live = blocks + sumOf(zeros);
   for (; i < count; i++) {
     const q = p + (i << 3);
     const entry = load<u64>(q);
-    if (entry !== 0) store<u64>(q, (entry & ~mask) | value);
+    if (entry === 0) continue;
+    store<u64>(q, (entry & ~mask) | value);
+    live++;
   }
+  return live;
 }
 
 /** Copies a run of entries to another place; they may overlap. */
@@ -69,17 +82,13 @@ export function copy(to: usize, from: usize, count: u32): void {
   }
 }
 
-function changed(entries: v128, masks: v128, values: v128): v128 {
-  const next = v128.or(v128.andnot(entries, masks), values);
-  return v128.andnot(next, i64x2.eq(entries, i64x2.splat(0)));
-}
-
-/** Bits outside the mask stay even when another thread sets them meanwhile. */
-function changeAtomically(q: usize, mask: u64, value: u64): void {
+/** Bits outside the mask stay even when another thread sets them meanwhile. Returns 1, or 0 for an entry that is 0. */
+function changeAtomically(q: usize, mask: u64, value: u64): u32 {
   let entry = read(q);
   while (entry !== 0) {
     const seen = atomic.cmpxchg<u64>(q, entry, (entry & ~mask) | value);
-    if (seen === entry) return;
+    if (seen === entry) return 1;
     entry = seen;
   }
+  return 0;
 }

@@ -63,9 +63,13 @@ export function matching(p: usize, count: u32, maskLo: u32, maskHi: u32, valueLo
     const values = i64x2.splat(value);
     for (const blocks = count & ~3; i < blocks; i += 4) {
       const q = p + (i << 3);
-      const first = others(v128.load(q), masks, values);
-      const second = others(v128.load(q, 16), masks, values);
-      if (v128.any_true(v128.or(first, second))) break;
+      const one = v128.load(q);
+      const two = v128.load(q, 16);
+      // Most runs have no hole: whether an entry that differs is 0 is only asked where one differs.
+      const first = v128.xor(v128.and(one, masks), values);
+      const second = v128.xor(v128.and(two, masks), values);
+      if (!v128.any_true(v128.or(first, second))) continue;
+      if (v128.any_true(v128.or(others(one, masks, values), others(two, masks, values)))) break;
     }
   }
   for (; i < count; i++) {

@@ -125,19 +125,29 @@ export class ArrayKernels implements RunKernels, WalkKernels {
     return count;
   }
 
-  change(at: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): void {
+  change(
+    at: number,
+    count: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): number {
     const { words } = this.bank;
     const keepLo = ~maskLo;
     const keepHi = ~maskHi;
     const setLo = valueLo & maskLo;
     const setHi = valueHi & maskHi;
+    let live = 0;
     for (let i = at, end = at + 2 * count; i < end; i += 2) {
       const lo = words[i] as number;
       const hi = words[i + 1] as number;
       if ((lo | hi) === 0) continue;
       words[i] = (lo & keepLo) | setLo;
       words[i + 1] = (hi & keepHi) | setHi;
+      live++;
     }
+    return live;
   }
 
   copy(to: number, from: number, count: number): void {

@@ -105,8 +105,8 @@ export interface RunKernels {
     valueHi: number,
   ): number;
 
-  /** Gives every entry that is not 0 the value under the mask; its other bits stay. */
-  change(at: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): void;
+  /** Gives every entry that is not 0 the value under the mask; its other bits stay. Returns how many such entries there are. */
+  change(at: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): number;
 
   /** Copies a run of entries to another place of the bank; they may overlap. */
   copy(to: number, from: number, count: number): void;

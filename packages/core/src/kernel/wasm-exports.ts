@@ -54,7 +54,7 @@ export interface KernelExports {
     valueLo: number,
     valueHi: number,
   ): number;
-  change(p: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): void;
+  change(p: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): number;
   copy(to: number, from: number, count: number): void;
   firstDifference(a: number, b: number, count: number): number;
   /** On what lies in the scratch pages. */

@@ -198,10 +198,11 @@ export class WasmKernels extends ArrayKernels {
     maskHi: number,
     valueLo: number,
     valueHi: number,
-  ): void {
+  ): number {
     const wasm = this.#kernelsFor(count);
-    if (wasm === null) super.change(at, count, maskLo, maskHi, valueLo, valueHi);
-    else wasm.change(this.#byte(at), count, maskLo, maskHi, valueLo, valueHi);
+    return wasm === null
+      ? super.change(at, count, maskLo, maskHi, valueLo, valueHi)
+      : wasm.change(this.#byte(at), count, maskLo, maskHi, valueLo, valueHi);
   }
 
   override copy(to: number, from: number, count: number): void {

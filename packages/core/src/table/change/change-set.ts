@@ -200,9 +200,8 @@ export class ChangeSet {
     const { kernels } = bank;
     const maskLo = lo ^ newLo;
     const maskHi = hi ^ newHi;
-    const live = kernels.countLive(at, count);
     this.#log.noteFlags(bank, at, count, maskLo, maskHi, lo & maskLo, hi & maskHi);
-    kernels.change(at, count, maskLo, maskHi, newLo & maskLo, newHi & maskHi);
+    const live = kernels.change(at, count, maskLo, maskHi, newLo & maskLo, newHi & maskHi);
     this.#context.counters.entriesWritten += live;
     const first = live === count ? 0 : kernels.firstLive(at, count);
     const last = live === count ? count - 1 : kernels.lastLive(at, count);
