@@ -7,9 +7,13 @@ import type { Size } from './size.js';
 import { workloadOf } from './workloads/registry.js';
 import type { Round, Workload } from './workloads/workload.js';
 
-/** From so many rounds to warm up on, they also last so long: V8 compiles what has run often, and a call is one run. */
+/**
+ * From so many rounds to warm up on, they also last so long and are so many: V8 compiles what has run often, and a call is one
+ * run.
+ */
 const LONG = 4;
 const WARM_UP_MS = 300;
+const WARM_UP_ROUNDS = 24;
 
 /**
  * Measures the workloads of a job, in this process.
@@ -44,7 +48,8 @@ async function measure(
   for (let done = 1; counted.length < rounds; done++) {
     // Lets the compiler's finished code and signals through, outside of the timing.
     await setImmediate();
-    const isWarm = done >= warmUp && (warmUp < LONG || performance.now() - start >= WARM_UP_MS);
+    const isLong = done >= WARM_UP_ROUNDS && performance.now() - start >= WARM_UP_MS;
+    const isWarm = done >= warmUp && (warmUp < LONG || isLong);
     const next = round(counted.length === rounds - 1);
     checkEqual(who, first, next);
     if (isWarm) counted.push(next);
