@@ -89,6 +89,7 @@ async function main() {
   ) {
     await check('vmarea-bench --help', benchHelp);
     await check('vmarea-bench layout --json', benchLayout);
+    await check('vmarea-bench speed --quick --json', benchSpeed);
     await check('vmarea-bench with an input that is not there', benchBadInput);
   }
 }
@@ -193,6 +194,22 @@ async function benchLayout() {
     }
   }
   return `${rows.length} rows, no frame leaked`;
+}
+
+/** Every variant in processes of its own, from the installed files; C too, where the machine has a compiler. */
+async function benchSpeed() {
+  const only = ['--quick', '--passes', '1', '--workload', 'W1,W4.batch,W5.unmap'];
+  const { stdout } = await bench(['speed', '--json', ...only]);
+  const { rows, skipped, compiler } = JSON.parse(stdout);
+  if (rows.length === 0 || skipped.length > 0)
+    throw new Error(`${rows.length} rows, ${skipped.length} skipped`);
+  for (const { configuration, workload, kernel, twin } of rows) {
+    const row = `${configuration}, ${workload}`;
+    if (!(kernel.median > 0 && twin.median > 0)) throw new Error(`${row}: nothing was timed`);
+    if (kernel.loops !== 'wasm' || twin.loops !== 'array')
+      throw new Error(`${row}: not the loops that were asked for`);
+  }
+  return `${rows.length} rows, ${compiler === null ? 'no compiler' : 'held against C'}`;
 }
 
 async function benchBadInput() {
