@@ -101,6 +101,21 @@ describe.each([
   });
 });
 
+it('a block among whole tables of pages is a block', () => {
+  const memory = PhysicalMemory.create({ bytes: 16 * 4096 });
+  const table = new Table({ format: x86(4, 46), memory, frames: new FrameAllocator(memory) });
+  const frames = new Uint32Array(5 * PAGES);
+  for (let i = 0; i < frames.length; i++) frames[i] = 100_000 + ((i * 7919) % 65_521);
+  for (let i = 0; i < PAGES; i++) frames[2 * PAGES + i] = 3 * PAGES + i;
+  table.map(0n, frames, protection({ write: true }));
+  const blocks = [...table.leaves()].filter(({ leafShift }) => leafShift === 21);
+  expect(blocks.map(({ va, pfn, count }) => [va, pfn, count])).toEqual([
+    [BigInt(2 * PAGES * 4096), 3 * PAGES, 1],
+  ]);
+  // A PUD and a PMD table, and four of pages: none for the block.
+  expect(table.counters.tablesAllocated).toBe(1 + 2 + 4);
+});
+
 it('calls over whole tables have reached everything', () => {
   for (const what of [
     'map',

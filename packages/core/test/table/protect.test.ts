@@ -1,9 +1,10 @@
 import { protection, words } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
+import { formats } from '../formats/index.js';
 import { riscv64 } from '../formats/riscv64.js';
 import { entryAt, markRun, sizes } from '../support/entries.js';
-import { fingerprint, machine } from '../support/machine.js';
+import { fingerprint, firstAddress, machine } from '../support/machine.js';
 import { thrown } from '../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
@@ -202,5 +203,32 @@ describe('a change that needs a break', () => {
     made.table.protect(0x1000n, 4096, { write: false });
     expect(seen).toEqual([made.memory.read64(slot)]);
     expect((seen[0] as bigint) & 0b100n).toBe(0n);
+  });
+});
+
+describe('leaves whose other rights differ', () => {
+  it.each(formats)('are each changed, in whichever word the bits stand: $name', (format) => {
+    const { table, pageBytes } = machine(format);
+    const base = firstAddress(format);
+    const page = (i: number): bigint => base + BigInt(i * pageBytes);
+    // The first ones are as they are wanted already: what is equal to them is passed over, and nothing else.
+    const frames = Array.from({ length: 4 }, (_, i) => 3 * i + 1);
+    const kinds = [
+      { write: true, execute: true },
+      { write: true, execute: false },
+      { write: false, execute: true },
+      { write: false, execute: false },
+    ];
+    for (const [i, kind] of kinds.entries())
+      table.map(page(4 * i), frames, protection({ ...kind, global: true }));
+    for (const fields of [{ execute: true }, { write: true }]) table.protect(base, 16 * pageBytes, fields);
+    for (let i = 0; i < 16; i++) {
+      const { leaf, pa } = table.walk(page(i));
+      expect([leaf?.protection.write, leaf?.protection.execute, pa], `page ${i}`).toEqual([
+        true,
+        true,
+        BigInt((frames[i % 4] as number) * pageBytes),
+      ]);
+    }
   });
 });

@@ -3,6 +3,7 @@ import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/c
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { formats } from '../formats/index.js';
+import { riscv64 } from '../formats/riscv64.js';
 import { x86 } from '../formats/x86.js';
 import { firstAddress, machine } from '../support/machine.js';
 import { thrown } from '../support/thrown.js';
@@ -99,6 +100,18 @@ describe('translateMany', () => {
       const addresses = Array.from({ length: 20 }, (_, i) => 0x1000n * BigInt(i));
       expect(many(table, addresses)).toEqual(addresses.map(() => [-1, 0]));
     }
+  });
+
+  it('asks for the rules of a leaf that no mask can say', () => {
+    const { table, memory } = machine(riscv64(3));
+    table.map(0n, [1, 2, 3], WRITE);
+    const { address, entry } = table.walk(0x1000n).steps[2] as { address: bigint; entry: bigint };
+    // Write without read, which RISC-V reserves.
+    memory.write64(address, entry & ~2n);
+    const addresses = Array.from({ length: 24 }, (_, i) => 0x1000n * BigInt(i % 3));
+    expect(many(table, addresses)).toEqual(
+      addresses.map((va) => (va === 0x1000n ? [-1, 0] : [Number(va >> 12n) + 1, 12])),
+    );
   });
 
   it.each(formats)('refuses to write over the addresses: $name', (format) => {

@@ -1,8 +1,10 @@
 import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
+import { TableRecords } from '../../src/table/table-records.js';
 import { arm64 } from '../formats/arm64.js';
 import { formats } from '../formats/index.js';
 import { x86 } from '../formats/x86.js';
+import { markRun } from '../support/entries.js';
 import { fingerprint, firstAddress, machine } from '../support/machine.js';
 import { thrown } from '../support/thrown.js';
 
@@ -56,6 +58,31 @@ describe('mapWords and unmapWords', () => {
     table.resetCounters();
     expect(table.unmapWords(HI, 0x1000)).toBe(-1);
     expect(work(table)).toEqual({ tablesRead: 4, entriesRead: 4 });
+  });
+
+  it('keep count of the entries of a table', () => {
+    const { table, frames } = machine(arm);
+    const records = TableRecords.of(frames);
+    const live = (): number => {
+      const { table: pa } = table.walk(BASE).steps[3] as { table: bigint };
+      return records.live(records.find(Number(pa >> 12n)));
+    };
+    table.mapWords(HI, 0, 1, WRITE);
+    expect(live()).toBe(1);
+    table.mapWords(HI, 0x1000, 2, WRITE);
+    expect(live()).toBe(2);
+    table.unmapWords(HI, 0);
+    expect(live()).toBe(1);
+  });
+
+  it('take the mark from a run before a page of it goes', () => {
+    const { table, memory } = machine(arm);
+    table.mapRange(BASE, 0x100000n, 16 * 4096, WRITE, { maxLeafShift: 12 });
+    markRun({ table, memory }, BASE, 16, 1n << 52n);
+    expect(table.walk(BASE).leaf?.runShift).toBe(16);
+    expect(table.unmapWords(HI, 0x3000)).toBe(0x103);
+    expect(table.walk(BASE).leaf?.runShift).toBe(null);
+    expect(table.translateWords(HI, 0x4000)).toBe(0x104);
   });
 
   it('take frames of any size', () => {
