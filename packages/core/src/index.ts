@@ -10,6 +10,7 @@ export type { PageTableFormat, VirtualRange } from './format/page-table-format.j
 export { type MemoryType, type Protection, protection } from './format/protection.js';
 export { validateFormat } from './format/validate.js';
 export type { FrameSource, RunKernels } from './kernel/run-kernels.js';
+export type { WebAssemblyMemoryLike } from './kernel/wasm-host.js';
 export type {
   Bank,
   BankOptions,
@@ -23,7 +24,6 @@ export { FrameAllocator, type FrameAllocatorOptions } from './memory/frame-alloc
 export type { FrameRange } from './memory/frame-state.js';
 export type { FrameStats } from './memory/frame-stats.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
-export type { WebAssemblyMemoryLike } from './memory/web-assembly.js';
 export type { FrameList } from './table/change/frame-source.js';
 export type { Slot, SlotVisitor } from './table/change/slot.js';
 export type { Counters } from './table/counters.js';

@@ -2,7 +2,7 @@ import type { FrameSource } from './run-kernels.js';
 import { ADDRESSES, FRAMES_BYTES, PLAN, SHIFTS, WALKS } from './scratch-layout.js';
 import { PLAN_WORDS } from './walk-layout.js';
 import type { KernelExports } from './wasm-exports.js';
-import type { MemoryObject } from './wasm-host.js';
+import type { WebAssemblyMemoryLike } from './wasm-host.js';
 
 /** The walk plan that scratch pages hold: walks by it need no more than their addresses. */
 export interface Resident {
@@ -27,7 +27,7 @@ export class Scratch {
   #to: number = 0;
   readonly #resident: Resident;
 
-  constructor(memory: MemoryObject, resident: Resident) {
+  constructor(memory: WebAssemblyMemoryLike, resident: Resident) {
     const { buffer } = memory;
     this.#resident = resident;
     this.#narrow = new Uint32Array(buffer, 0, FRAMES_BYTES / 4);

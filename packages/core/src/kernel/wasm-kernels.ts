@@ -1,16 +1,16 @@
-import { type AddressCodec, addressHi, addressLo } from '../address-codec.js';
+import { type AddressCodec, addressHi, addressLo, entryHi, entryLo } from '../address-codec.js';
 import { ArrayKernels, type EntryWords } from './array-kernels.js';
 import { type EntryFinder, type FrameSource, WRITTEN } from './run-kernels.js';
 import { type Resident, Scratch } from './scratch.js';
 import type { KernelExports, SharedKernelExports } from './wasm-exports.js';
 import { type Start, WasmFinder } from './wasm-finder.js';
-import type { MemoryObject } from './wasm-host.js';
+import type { WebAssemblyMemoryLike } from './wasm-host.js';
 import { instantiate } from './wasm-module.js';
-import { firstUnfit } from './write-loops.js';
+import { firstUnfit, linearPiece } from './write-loops.js';
 
 /** Where the bytes of a bank are. */
 export interface WasmPlace {
-  readonly memory: MemoryObject;
+  readonly memory: WebAssemblyMemoryLike;
   /** The memory's buffer is a SharedArrayBuffer. */
   readonly isShared: boolean;
   /** Byte offset of the bank in the memory. */
@@ -138,9 +138,8 @@ export class WasmKernels extends ArrayKernels {
       if (occupied >= 0) return occupied;
     }
     while (left > 0) {
-      // Within one piece bits 32 and up of the pfn stay the same; nearly always there is only one.
+      const piece = linearPiece(next, step, left);
       const high = Math.floor(next / 4294967296);
-      const piece = Math.min(left, Math.ceil(((high + 1) * 4294967296 - next) / step));
       const lo = flagsLo | addressLo(codec, 0, high);
       const hi = flagsHi | addressHi(codec, 0, high);
       wasm.writeLinear(p, piece, next, step, lowRotate, lowLo, lowHi, lo, hi);
@@ -279,9 +278,7 @@ export class WasmKernels extends ArrayKernels {
     if (bad >= 0) return -2 - bad;
     for (let i = 0; i < count; i++) {
       const pfn = pfns[from + i] as number;
-      const low = pfn | 0;
-      const high = (pfn / 4294967296) | 0;
-      this.store64(at + 2 * i, flagsLo | addressLo(codec, low, high), flagsHi | addressHi(codec, low, high));
+      this.store64(at + 2 * i, flagsLo | entryLo(codec, pfn), flagsHi | entryHi(codec, pfn));
     }
     return WRITTEN;
   }

@@ -1,7 +1,7 @@
 import { decodeBase64 } from './base64.js';
 import { NOT_SHARED, SHARED } from './binaries.js';
 import type { KernelExports } from './wasm-exports.js';
-import { type MemoryObject, webAssemblyHost } from './wasm-host.js';
+import { type WebAssemblyMemoryLike, webAssemblyHost } from './wasm-host.js';
 
 /** A module of each kind once it was asked for; `null` when this host would not compile it. */
 let notShared: object | null | undefined;
@@ -14,7 +14,7 @@ let shared: object | null | undefined;
  * compiled so even on the main thread of a browser. What stands in the way (no SIMD, a content security policy, an
  * object that only looks like a memory) is nothing the caller has to hear of: there are other loops.
  */
-export function instantiate(memory: MemoryObject, isShared: boolean): KernelExports | null {
+export function instantiate(memory: WebAssemblyMemoryLike, isShared: boolean): KernelExports | null {
   const host = webAssemblyHost();
   const module = isShared ? sharedModule() : notSharedModule();
   if (host === null || module === null) return null;

@@ -64,6 +64,11 @@ export function writeWide(
   }
 }
 
+/** How many of `left` frames from `pfn` on, `step` apart, have the same bits 32 and up: nearly always all of them. */
+export function linearPiece(pfn: number, step: number, left: number): number {
+  return Math.min(left, Math.ceil(((Math.floor(pfn / 4294967296) + 1) * 4294967296 - pfn) / step));
+}
+
 /** Writes a run of leaves over adjacent frames, `step` base pages each. */
 export function writeLinear(
   table: Int32Array,
@@ -79,10 +84,9 @@ export function writeLinear(
   let next = pfn;
   let left = count;
   while (left > 0) {
-    // Within one piece bits 32 and up of the pfn stay the same, so the loop steps a 32-bit word.
+    // Within one piece the loop steps a 32-bit word.
+    const piece = linearPiece(next, step, left);
     const high = Math.floor(next / 4294967296);
-    const fitting = Math.ceil(((high + 1) * 4294967296 - next) / step);
-    const piece = Math.min(left, fitting);
     const lo = flagsLo | addressLo(codec, 0, high);
     const hi = flagsHi | addressHi(codec, 0, high);
     const rotate = codec.lowRotate;

@@ -1,6 +1,6 @@
 import { shown, VmError } from '../errors.js';
 import type { RunKernels } from '../kernel/run-kernels.js';
-import type { WebAssemblyMemoryLike } from './web-assembly.js';
+import type { WebAssemblyMemoryLike } from '../kernel/wasm-host.js';
 
 /**
  * Width of the physical addresses that memory and allocators accept, in bits.

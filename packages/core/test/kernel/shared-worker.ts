@@ -2,13 +2,13 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { AddressCodec } from '../../src/address-codec.js';
 import { ArrayKernels } from '../../src/kernel/array-kernels.js';
 import type { RunKernels } from '../../src/kernel/run-kernels.js';
-import type { MemoryObject } from '../../src/kernel/wasm-host.js';
+import type { WebAssemblyMemoryLike } from '../../src/kernel/wasm-host.js';
 import { WasmKernels } from '../../src/kernel/wasm-kernels.js';
 
 /** What a thread of the test is told. */
 export interface Told {
   /** A WebAssembly.Memory or a SharedArrayBuffer: the bank from byte 8 on, and in its last word how many have started. */
-  readonly source: MemoryObject | SharedArrayBuffer;
+  readonly source: WebAssemblyMemoryLike | SharedArrayBuffer;
   readonly threads: number;
   /** Of them, from 0 on. */
   readonly thread: number;

@@ -1,5 +1,5 @@
 import { VmError } from '../../src/errors.js';
-import type { WebAssemblyMemoryLike } from '../../src/memory/web-assembly.js';
+import type { WebAssemblyMemoryLike } from '../../src/kernel/wasm-host.js';
 
 /** What a call throws; fails when that is nothing or anything but a VmError. */
 export function refusal(call: () => unknown): VmError {
