@@ -77,6 +77,11 @@ export function childPfn(context: TableContext, lo: number, hi: number): number 
   return pfnOf(context.plan.address, lo, hi);
 }
 
+/** The handle of a table's record; -1 for a table that no engine made, or when nothing is counted. */
+export function recordOf({ records }: TableContext, pfn: number): number {
+  return records === null ? -1 : records.find(pfn);
+}
+
 /** The bank that holds a frame: the root's is asked before the memory searches all of them. */
 function bankOf({ root, memory, plan }: TableContext, pfn: number): Bank | null {
   if (root.pfn >= 0 && root.bank.wordOf(pfn, plan.pageShift) >= 0) return root.bank;
@@ -229,7 +234,7 @@ export function freeHeldTables(context: TableContext, pfns: readonly number[]): 
  */
 export function isOwnAndEmpty(context: TableContext, pfn: number, level: number, page: number): boolean {
   const { records, owner, plan, counters } = context;
-  const record = records?.find(pfn) ?? -1;
+  const record = recordOf(context, pfn);
   if (records === null || !records.isOwn(record, owner, level) || records.live(record) > 0) return false;
   const { entries } = plan.levels[level] as LevelPlan;
   const bank = bankOfTable(context, pfn, page);

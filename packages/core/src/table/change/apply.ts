@@ -2,7 +2,7 @@ import { VmError } from '../../errors.js';
 import { classify } from '../../format/classify.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
-import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
+import { childPfn, isLeaf, isTable, recordOf, type TableContext, writableBankOfTable } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import { type ChangeSet, changing } from './change-set.js';
@@ -88,9 +88,9 @@ class Applier<T> {
     page: number,
     pages: number,
   ): void {
-    const { plan, counters, records } = this.#context;
+    const { plan, counters } = this.#context;
     const level = plan.levels[levelIndex] as LevelPlan;
-    const record = records?.find(pfn) ?? -1;
+    const record = recordOf(this.#context, pfn);
     counters.tablesRead++;
     // What was set through the first link may be broken, and would look empty.
     if (this.#met.has(pfn)) throw linkedTwice(this.#context, page);

@@ -2,7 +2,7 @@ import { entryHi, entryLo } from '../../address-codec.js';
 import { isToldByFlags, type LevelPlan, matchesAddress, meets } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import type { Words } from '../../words.js';
-import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
+import { childPfn, isLeaf, isTable, recordOf, type TableContext, writableBankOfTable } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
 import { leafStart } from '../leaf-start.js';
 import type { PageRange } from '../page-range.js';
@@ -90,7 +90,7 @@ class Collapser {
     let one = union;
     const from = Math.max(0, Math.floor((this.#first - page) / level.pages));
     const to = Math.min(level.entries, Math.ceil((this.#end - page) / level.pages));
-    const record = this.#context.records?.find(pfn) ?? -1;
+    const record = recordOf(this.#context, pfn);
     for (let slot = from; slot < to; slot++) {
       const at = word + 2 * slot;
       const lo = words[at] as number;

@@ -1,7 +1,14 @@
 import { entryHi, entryLo, pfnOf } from '../../address-codec.js';
 import type { LevelPlan } from '../../format/plan.js';
 import { writeLinear } from '../../kernel/write-loops.js';
-import { isLeaf, isTable, type TableContext, writableBankOfTable, writeTableEntry } from '../context.js';
+import {
+  isLeaf,
+  isTable,
+  recordOf,
+  type TableContext,
+  writableBankOfTable,
+  writeTableEntry,
+} from '../context.js';
 import { leafStart } from '../leaf-start.js';
 import type { ChangeSet } from './change-set.js';
 import { compare } from './compare.js';
@@ -109,11 +116,11 @@ function cutPieces(
   part: { readonly from: number; readonly to: number; readonly page: number },
 ): void {
   const { context, changes, maxShift, transform } = cutter;
-  const { plan, records } = context;
+  const { plan } = context;
   const level = plan.levels[levelIndex] as LevelPlan;
   const bank = writableBankOfTable(context, pfn, part.page);
   const word = bank.wordOf(pfn, plan.pageShift);
-  const record = records?.find(pfn) ?? -1;
+  const record = recordOf(context, pfn);
   const spanOf = (slot: number, count: number): Span => ({
     level,
     bank,

@@ -1,5 +1,5 @@
 import type { LevelPlan } from '../../format/plan.js';
-import { bankOfTable, childPfn, isTable, type TableContext } from '../context.js';
+import { bankOfTable, childPfn, isTable, recordOf, type TableContext } from '../context.js';
 
 /**
  * The tables of a subtree, when this page table made all of them and they map nothing.
@@ -19,7 +19,7 @@ export function collectEmptyTables(
   into: Set<number> = new Set(),
 ): Set<number> | null {
   const { plan, records, counters, owner } = context;
-  const record = records?.find(pfn) ?? -1;
+  const record = recordOf(context, pfn);
   if (records === null || !records.isOwn(record, owner, level) || into.has(pfn)) return null;
   // The count refuses a table that is in use without a scan.
   if (level === plan.last && records.live(record) > 0) return null;

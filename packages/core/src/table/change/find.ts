@@ -1,7 +1,7 @@
 import { hex, VmError } from '../../errors.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
-import { childPfn, isLeaf, isTable, type TableContext, writableBankOfTable } from '../context.js';
+import { childPfn, isLeaf, isTable, recordOf, type TableContext, writableBankOfTable } from '../context.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import { partAtRuns, wholeOf } from './runs.js';
 import type { Link, Span } from './span.js';
@@ -102,9 +102,9 @@ class Finder implements Findings {
     page: number,
     pages: number,
   ): void {
-    const { plan, counters, records } = this.#context;
+    const { plan, counters } = this.#context;
     const level = plan.levels[levelIndex] as LevelPlan;
-    const record = records?.find(pfn) ?? -1;
+    const record = recordOf(this.#context, pfn);
     counters.tablesRead++;
     if (!this.#meet(pfn)) this.aliases.push({ first: page, pages });
     if (levelIndex === plan.last) {

@@ -92,8 +92,11 @@ export function isBlock(source: FrameSource, page: number, pages: number): boole
   return true;
 }
 
-function isFrame(pfn: unknown, limit: number): pfn is number {
-  return typeof pfn === 'number' && pfn >= 0 && pfn < limit && Math.floor(pfn) === pfn;
+/** True for a frame number below a limit. One of 32 bits, as most are, is told without floating point. */
+export function isFrame(pfn: unknown, limit: number): pfn is number {
+  return (
+    typeof pfn === 'number' && pfn < limit && (pfn >>> 0 === pfn || (pfn >= 0 && Math.floor(pfn) === pfn))
+  );
 }
 
 /** The error of an element that is no frame number of the format. */

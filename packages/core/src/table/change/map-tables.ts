@@ -1,6 +1,6 @@
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
-import { childPfn, isTable, writableBankOfTable } from '../context.js';
+import { childPfn, isTable, recordOf, writableBankOfTable } from '../context.js';
 import { isBlock } from './frame-source.js';
 import type { MapCall } from './map-call.js';
 import { writePages } from './write-pages.js';
@@ -69,12 +69,12 @@ function mapExistingTables(
   wanted: number,
 ): number {
   const { context, first } = call;
-  const { plan, counters, records } = context;
+  const { plan, counters } = context;
   const { words } = bank;
   const below = plan.levels[plan.last] as LevelPlan;
   const child = childPfn(context, words[entry] as number, words[entry + 1] as number);
   const childBank = writableBankOfTable(context, child, first + at);
-  const record = records?.find(child) ?? -1;
+  const record = recordOf(context, child);
   const most = Math.min(wanted, MOST_ENTRIES / below.entries);
   let tables = 1;
   while (tables < most) {
@@ -82,7 +82,7 @@ function mapExistingTables(
     const hi = words[entry + 2 * tables + 1] as number;
     if (!isTable(level, lo, hi) || childPfn(context, lo, hi) !== child + tables) break;
     if (childBank.wordOf(child + tables, plan.pageShift) < 0) break;
-    if ((records?.find(child + tables) ?? -1) !== (record < 0 ? -1 : record + tables)) break;
+    if (recordOf(context, child + tables) !== (record < 0 ? record : record + tables)) break;
     tables++;
   }
   counters.entriesRead += tables;
@@ -110,9 +110,9 @@ function mapNewTables(
   wanted: number,
 ): boolean {
   const { context, changes, first } = call;
-  const { plan, counters, records } = context;
+  const { plan, counters } = context;
   const below = plan.levels[plan.last] as LevelPlan;
-  const record = records?.find(pfn) ?? -1;
+  const record = recordOf(context, pfn);
   const made = changes.makeTables(below.index, record, wanted);
   if (made === null) return false;
   counters.entriesRead += wanted;
@@ -131,7 +131,7 @@ function mapNewTables(
       below,
       childBank,
       word,
-      records?.find(child) ?? -1,
+      recordOf(context, child),
       tables,
       true,
       from,
@@ -144,7 +144,7 @@ function mapNewTables(
   return true;
 }
 
-/** Entries that are written at once: kernels take no more scattered frames in one go. */
+/** Entries that are written at once: of a list of wide frames kernels take no more in one go (`Scratch.capacity`). */
 const MOST_ENTRIES = 8192;
 
 /** Slots from a page on that base pages fill whole: those whose frames are no block, where blocks may be used. */

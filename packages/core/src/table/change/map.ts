@@ -3,7 +3,14 @@ import type { LevelPlan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import type { FrameSource } from '../../kernel/run-kernels.js';
 import type { Bank } from '../../memory/bank.js';
-import { childPfn, isTable, refuseOwed, type TableContext, writableBankOfTable } from '../context.js';
+import {
+  childPfn,
+  isTable,
+  recordOf,
+  refuseOwed,
+  type TableContext,
+  writableBankOfTable,
+} from '../context.js';
 import type { PageRange } from '../page-range.js';
 import { changing } from './change-set.js';
 import { collectEmptyTables } from './empty-tables.js';
@@ -67,10 +74,10 @@ function mapTable(
   done: number,
   pages: number,
 ): void {
-  const { plan, counters, records } = call.context;
+  const { plan, counters } = call.context;
   const level = plan.levels[levelIndex] as LevelPlan;
   if (levelIndex === plan.last) {
-    writePages(call, level, bank, word + 2 * offset, records?.find(pfn) ?? -1, 1, isNew, done, pages);
+    writePages(call, level, bank, word + 2 * offset, recordOf(call.context, pfn), 1, isNew, done, pages);
     return;
   }
   counters.tablesRead++;
@@ -114,7 +121,7 @@ function descend(
   pages: number,
 ): void {
   const { context, changes } = call;
-  const { plan, counters, records } = context;
+  const { plan, counters } = context;
   const { words } = bank;
   const lo = words[entry] as number;
   const hi = words[entry + 1] as number;
@@ -129,7 +136,7 @@ function descend(
     mapTable(call, below, childBank, word, child, false, inside, at, pages);
     return;
   }
-  const record = records?.find(pfn) ?? -1;
+  const record = recordOf(context, pfn);
   changes.checkOwed(page);
   const child = changes.makeTable(below, record, page, below === plan.last && pages === level.pages);
   const childBank = writableBankOfTable(context, child, page);
@@ -159,7 +166,7 @@ function writeBlocks(
   const { context, source, changes } = call;
   const { plan, counters, records } = context;
   const { kernels } = bank;
-  const record = records?.find(pfn) ?? -1;
+  const record = recordOf(context, pfn);
   needFlags(call, level);
   const flagsLo = call.flagsLo[level.index] as number;
   const flagsHi = call.flagsHi[level.index] as number;

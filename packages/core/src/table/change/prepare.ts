@@ -4,6 +4,7 @@ import {
   bankOfTable,
   childPfn,
   isTable,
+  recordOf,
   refuseOwed,
   type TableContext,
   writableBankOfTable,
@@ -58,11 +59,11 @@ function prepareBelow(
   pages: number,
 ): number {
   const { context, changes, leafShift } = call;
-  const { plan, counters, records } = context;
+  const { plan, counters } = context;
   const level = plan.levels[levelIndex] as LevelPlan;
   counters.tablesRead++;
   if (level.shift <= leafShift) return 0;
-  const record = records?.find(pfn) ?? -1;
+  const record = recordOf(context, pfn);
   const { words } = bank;
   let tables = 0;
   let slot = Math.floor(offset / level.pages);

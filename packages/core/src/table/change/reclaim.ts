@@ -1,5 +1,5 @@
 import type { LevelPlan } from '../../format/plan.js';
-import { isOwnAndEmpty, type TableContext } from '../context.js';
+import { isOwnAndEmpty, recordOf, type TableContext } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
 import type { PageRange } from '../page-range.js';
 import { type ChangeSet, changing } from './change-set.js';
@@ -32,7 +32,7 @@ export function unlinkEmptyTables(context: TableContext, changes: ChangeSet, lin
     if (!changes.isGone(pfn)) {
       const { entries } = plan.levels[level] as LevelPlan;
       if (changes.holdsBroken(bank, bank.wordOf(pfn, plan.pageShift), entries)) continue;
-      const record = records?.find(pfn) ?? -1;
+      const record = recordOf(context, pfn);
       const isOwn = records?.isOwn(record, owner, level) === true;
       if (!(isOwn && changes.isCleared(record)) && !isOwnAndEmpty(context, pfn, level, page)) continue;
       gone++;

@@ -8,6 +8,7 @@ import { isWord } from '../page-range.js';
 import { FlatWalk } from '../read/flat-walk.js';
 import type { Translator } from '../read/translator.js';
 import type { TableRecords } from '../table-records.js';
+import { isFrame } from './frame-source.js';
 import { leafFlags } from './leaf-flags.js';
 
 /** What a single page comes to when it needs the general way: that splits, refuses, and says why. */
@@ -68,7 +69,7 @@ export class SinglePages {
   map(vaHi: number, vaLo: number, pfn: number, protection: Protection): boolean {
     const context = this.#context;
     const { plan } = context;
-    if (!this.#isOrdinary(vaHi, vaLo) || !isFrame(pfn) || pfn >= plan.pfnLimit) return false;
+    if (!this.#isOrdinary(vaHi, vaLo) || !isFrame(pfn, plan.pfnLimit)) return false;
     if (protection !== this.#protection) this.#takeFlags(protection);
     const at = this.#walk.entryOf(vaHi, vaLo);
     if (at < 0) return this.#mapBelow(vaHi, vaLo, pfn);
@@ -222,10 +223,6 @@ export class SinglePages {
       context.isChanging = false;
     }
   }
-}
-
-function isFrame(pfn: unknown): boolean {
-  return typeof pfn === 'number' && (pfn >>> 0 === pfn || (pfn >= 0 && Math.floor(pfn) === pfn));
 }
 
 /** Makes it for a page table; `null` where the general calls must do everything. */
