@@ -69,27 +69,39 @@ static void open_mapped(struct bench *b)
 	map_all(b);
 }
 
-static uint32_t map_fresh(struct bench *b)
+/* Maps into an empty root: all tables are made. */
+static uint32_t into_empty_root(struct bench *b, void (*map)(struct bench *))
 {
 	must(root_new(&b->pt));
 	uint64_t start = now();
-	map_all(b);
+	map(b);
 	b->ns = now() - start;
-	uint32_t sum = fold_range(b, 1, b->pages);
+	uint32_t sum = fold_range(b, 1, b->units);
 
 	tables_destroy(&b->pt);
 	return sum;
 }
 
-static uint32_t map_existing(struct bench *b)
+/* Maps into tables that are there and empty. */
+static uint32_t into_prepared_tables(struct bench *b, void (*map)(struct bench *))
 {
 	uint64_t start = now();
-	map_all(b);
+	map(b);
 	b->ns = now() - start;
-	uint32_t sum = fold_range(b, 1, b->pages);
+	uint32_t sum = fold_range(b, 1, b->units);
 
 	must(unmap_range(&b->pt, BASE, b->pages));
 	return sum;
+}
+
+static uint32_t map_fresh(struct bench *b)
+{
+	return into_empty_root(b, map_all);
+}
+
+static uint32_t map_existing(struct bench *b)
+{
+	return into_prepared_tables(b, map_all);
 }
 
 static uint32_t map_adjacent(struct bench *b, unsigned shift)
@@ -179,25 +191,12 @@ static void open_singles(struct bench *b)
 
 static uint32_t map_singles(struct bench *b)
 {
-	uint64_t start = now();
-	map_singly(b);
-	b->ns = now() - start;
-	uint32_t sum = fold_range(b, 1, b->units);
-
-	must(unmap_range(&b->pt, BASE, b->pages));
-	return sum;
+	return into_prepared_tables(b, map_singly);
 }
 
 static uint32_t map_singles_fresh(struct bench *b)
 {
-	must(root_new(&b->pt));
-	uint64_t start = now();
-	map_singly(b);
-	b->ns = now() - start;
-	uint32_t sum = fold_range(b, 1, b->units);
-
-	tables_destroy(&b->pt);
-	return sum;
+	return into_empty_root(b, map_singly);
 }
 
 static uint32_t unmap_singles(struct bench *b)

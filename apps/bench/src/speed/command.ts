@@ -78,7 +78,7 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
   const { repeat, passes, warmUp, pages, seed } = plan;
   const machine = thisMachine();
   const { compiler, rows, skipped } = measured;
-  const plain = {
+  const result: SpeedResult = {
     command: 'speed',
     schema: 2,
     machine,
@@ -89,17 +89,14 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
     warmUp,
     passes,
     quick,
-  } as const;
-  const warnings = [...installed.warnings, ...measured.warnings];
-  const result: SpeedResult = {
-    ...plain,
     rows,
     skipped,
     comparison: earlier === null ? null : compareResults(args.compare as string, earlier, { rows }),
-    warnings:
-      earlier === null
-        ? warnings
-        : [...warnings, ...differences(earlier, { ...plain, rows, skipped, warnings })],
+    warnings: [
+      ...installed.warnings,
+      ...measured.warnings,
+      ...(earlier === null ? [] : differences(earlier, { machine, compiler, quick })),
+    ],
   };
   if (args.json === true) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   else io.stdout.write(args.markdown === true ? speedMarkdown(result) : speedReport(result, io));

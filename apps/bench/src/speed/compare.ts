@@ -114,7 +114,10 @@ export function compareTimes(
 }
 
 /** Sentences about what makes two results hard to compare. */
-export function differences(before: Earlier, after: Omit<SpeedResult, 'comparison'>): string[] {
+export function differences(
+  before: Earlier,
+  after: Pick<SpeedResult, 'machine' | 'compiler' | 'quick'>,
+): string[] {
   const machine = ({ cpu, cores, platform }: Earlier['machine']): string => `${cpu}, ${cores}, ${platform}`;
   const pairs = [
     ['another machine', machine(before.machine), machine(after.machine)],

@@ -1,7 +1,6 @@
-import { timed } from '../../timed.js';
 import type { Bed } from '../bed.js';
 import { firstLinearFrame, linearSize } from '../size.js';
-import { workOf } from '../work.js';
+import { intoEmptyRoot } from './map-rounds.js';
 import type { Round, Workload } from './workload.js';
 
 /** An empty root each round, one call of `mapRange`, leaves of one size. */
@@ -11,14 +10,12 @@ function open(bed: Bed): () => Round {
   const leafPages = 2 ** (leafShift - format.pageShift);
   const pa = BigInt(firstLinearFrame(format, leafShift)) << BigInt(format.pageShift);
   const options = { maxLeafShift: leafShift };
-  return () => {
-    const table = bed.table();
-    const ns = timed(() => table.mapRange(bed.start, pa, bed.bytes, bed.protection, options));
-    const work = workOf(table);
-    const checksum = bed.foldRange(table, units, leafPages);
-    table.destroy();
-    return { ns, work, checksum };
-  };
+  return intoEmptyRoot(
+    bed,
+    units,
+    (table) => table.mapRange(bed.start, pa, bed.bytes, bed.protection, options),
+    leafPages,
+  );
 }
 
 /** W1L and W2: adjacent frames, as base pages and as blocks of the next two levels. */

@@ -1,37 +1,19 @@
-import type { Configuration } from '@vmarea/core';
-import { timed } from '../../timed.js';
+import type { Configuration, PageTable } from '@vmarea/core';
 import type { Bed } from '../bed.js';
 import { scatteredSize } from '../size.js';
-import { workOf } from '../work.js';
+import { intoEmptyRoot, intoPreparedTables } from './map-rounds.js';
 import type { Round, Workload } from './workload.js';
 
-/** An empty root each round: the call makes all tables. */
-function openFresh(bed: Bed): () => Round {
-  const frames = bed.frames();
-  return () => {
-    const table = bed.table();
-    const ns = timed(() => table.map(bed.start, frames, bed.protection, bed.baseLeaves));
-    const work = workOf(table);
-    const checksum = bed.foldRange(table, frames.length);
-    table.destroy();
-    return { ns, work, checksum };
+function openWith(rounds: typeof intoPreparedTables) {
+  return (bed: Bed): (() => Round) => {
+    const frames = bed.frames();
+    return rounds(bed, frames.length, (table: PageTable) =>
+      table.map(bed.start, frames, bed.protection, bed.baseLeaves),
+    );
   };
 }
 
-/** The tables are there and empty, as an unmap leaves them. */
-function openExisting(bed: Bed): () => Round {
-  const frames = bed.frames();
-  const table = bed.keptTable();
-  table.prepare(bed.start, bed.bytes);
-  return () => {
-    table.resetCounters();
-    const ns = timed(() => table.map(bed.start, frames, bed.protection, bed.baseLeaves));
-    const work = workOf(table);
-    const checksum = bed.foldRange(table, frames.length);
-    table.unmap(bed.start, bed.bytes);
-    return { ns, work, checksum };
-  };
-}
+const openFresh = openWith(intoEmptyRoot);
 
 /** W1: one call of `map` with a list of scattered frames. */
 export const MAP: readonly Workload[] = [
@@ -49,7 +31,7 @@ export const MAP: readonly Workload[] = [
     description: 'map scattered base pages in one call, into empty tables that are there',
     unit: 'page',
     size: (configuration, pages) => scatteredSize(configuration, pages),
-    open: openExisting,
+    open: openWith(intoPreparedTables),
   },
 ];
 

@@ -5,6 +5,7 @@ import { fold } from '../fold.js';
 import { STREAM } from '../scatter.js';
 import { scatteredSize } from '../size.js';
 import { workOf } from '../work.js';
+import { intoEmptyRoot, intoPreparedTables } from './map-rounds.js';
 import { foldOf, requireFold, translateEach } from './translate.js';
 import type { Round, Workload } from './workload.js';
 
@@ -26,33 +27,12 @@ function unmapEach(table: PageTable, { hi, lo }: Places): number {
   return sum;
 }
 
-function openPrepared(bed: Bed): () => Round {
-  const places = bed.places('random', STREAM.places);
-  const frames = bed.frames();
-  const { protection } = bed;
-  const table = bed.keptTable();
-  table.prepare(bed.start, bed.bytes);
-  return () => {
-    table.resetCounters();
-    const ns = timed(() => mapEach(table, places, frames, protection));
-    const work = workOf(table);
-    const checksum = bed.foldRange(table, frames.length);
-    table.unmap(bed.start, bed.bytes);
-    return { ns, work, checksum };
-  };
-}
-
-function openFresh(bed: Bed): () => Round {
-  const places = bed.places('random', STREAM.places);
-  const frames = bed.frames();
-  const { protection } = bed;
-  return () => {
-    const table = bed.table();
-    const ns = timed(() => mapEach(table, places, frames, protection));
-    const work = workOf(table);
-    const checksum = bed.foldRange(table, frames.length);
-    table.destroy();
-    return { ns, work, checksum };
+function openMap(rounds: typeof intoPreparedTables) {
+  return (bed: Bed): (() => Round) => {
+    const places = bed.places('random', STREAM.places);
+    const frames = bed.frames();
+    const { protection } = bed;
+    return rounds(bed, frames.length, (table) => mapEach(table, places, frames, protection));
   };
 }
 
@@ -94,8 +74,8 @@ function openUnmap(bed: Bed): () => Round {
 /** W5: one call for each page, at random places of a large range. */
 export const SINGLE_PAGES: readonly Workload[] = (
   [
-    ['W5.map-prepared', 'mapWords into tables that are there', openPrepared],
-    ['W5.map-fresh', 'mapWords into an empty root', openFresh],
+    ['W5.map-prepared', 'mapWords into tables that are there', openMap(intoPreparedTables)],
+    ['W5.map-fresh', 'mapWords into an empty root', openMap(intoEmptyRoot)],
     ['W5.translate', 'translateWords of each', openTranslate],
     ['W5.unmap', 'unmapWords of each; the tables stay', openUnmap],
   ] as const
