@@ -8,9 +8,10 @@
  *
  * Workloads are ids, or what stands before an id's dot, separated by commas; `all` is every one. Each prints one line of
  * JSON, see main.c. The tables lie in one flat memory of 4 KiB frames, as a kernel sees them through its direct map. Checks are
- * those of the library: a range must be canonical, a slot empty before its run is written, a frame below the limit;
- * every table has a count of its entries. A refused call leaves no mapping behind (tables that it made stay, empty).
- * There is no lock and nothing is flushed. Blocks are not split: a range that ends inside one is refused.
+ * like the library's: a range must be canonical, and a slot of a table that was there empty before its run is written;
+ * every table has a count of its entries. The 32-bit frames of a list cannot reach the limit, and are not compared
+ * with it. A refused call leaves no mapping behind (tables that it made stay, empty). There is no lock and nothing is
+ * flushed. Blocks are not split: a range that ends inside one is refused.
  */
 #ifndef PAGETABLE_H
 #define PAGETABLE_H

@@ -8,7 +8,7 @@ export interface Work {
   readonly entriesRead: number;
   /** 64-bit entries stored. */
   readonly entriesWritten: number;
-  /** Tables made; each is zeroed. */
+  /** Tables made; zeroed, unless the call fills them. */
   readonly tablesAllocated: number;
 }
 
@@ -29,7 +29,7 @@ export function sumOf(a: Work, b: Work): Work {
 }
 
 /**
- * Bytes that work stores: 8 for each entry, and each new table's zeroes.
+ * Bytes that work stores at most: 8 for each entry, and a page for each new table, which is not zeroed when the call fills it.
  *
  * @param tableBytes - bytes of one table: the page size.
  */
