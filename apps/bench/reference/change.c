@@ -1,6 +1,8 @@
 /* Taking mappings away and changing their rights; holes are passed over. */
 #include "pagetable.h"
 
+#include <string.h>
+
 /*
  * The slot for an address at the lowest level where there is one: a leaf, a hole, or a slot of the last level.
  * shift: log2 of the bytes that the slot translates.
@@ -48,9 +50,12 @@ static inline uint32_t clear_run(uint64_t *slots, size_t count)
 
 static inline void protect_run(uint64_t *slots, size_t count, uint64_t clear, uint64_t set)
 {
-	for (size_t i = 0; i < count; i++)
-		if (slots[i] & P)
-			slots[i] = (slots[i] & ~clear) | set;
+	/* A mask of what is present: gcc makes no vectors of a store under a condition. */
+	for (size_t i = 0; i < count; i++) {
+		uint64_t mask = -(slots[i] & P);
+
+		slots[i] = (slots[i] & ~(clear & mask)) | (set & mask);
+	}
 }
 
 /* Bytes from an address to the end of its slot, or of its run in the last level; slots: how many these are. */
@@ -80,7 +85,14 @@ int unmap_range(struct page_tables *pt, uint64_t va, size_t pages)
 		bytes = step(va, end, shift, &slots);
 		if (bytes > left)
 			bytes = left;
-		*live_of(pt, slot) -= clear_run(slot, slots);
+		uint32_t *live = live_of(pt, slot);
+
+		if (slots == ENTRIES && *live > 0) {
+			memset(slot, 0, ENTRIES * sizeof(*slot));
+			*live = 0;
+		} else {
+			*live -= clear_run(slot, slots);
+		}
 		va += bytes;
 		left -= bytes;
 	}

@@ -1,9 +1,9 @@
 /*
- * reference WORKLOADS PAGES SEED ROUNDS WARM-UPS
+ * reference WORKLOADS PAGES SEED ROUNDS WARM-UPS MILLISECONDS
  *
- * One line of JSON for each workload: its id, units (pages, leaves or translations timed in one round), `tables` made below the
- * root until the end of the last round, the checksum, and the nanoseconds of each round after those to warm up. Exit code
- * 1 when a result is wrong or rounds differ.
+ * One line of JSON for each workload: its id, units (pages, leaves or translations timed in one round), the `tables` that the
+ * timed calls of one round make, the checksum, and the nanoseconds of each round after those to warm up, which are so many and
+ * last so long at least. Exit code 1 when a result is wrong or rounds differ.
  */
 #include "inputs.h"
 #include "workloads.h"
@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BASE UINT64_C(0xffffc90000000000)
 /* The first frame that is mapped; any would do. */
 #define FIRST_FRAME (UINT32_C(1) << 18)
 
@@ -69,34 +68,63 @@ static void inputs(struct bench *b, const struct workload *w)
 	}
 }
 
-static void measure(const struct workload *w, size_t pages, uint32_t seed, size_t rounds, size_t warm_ups)
+/* Leaves that the window has room for, where they are fewer than wanted: a power of two, as in src/speed/size.ts. */
+static size_t units_of(const struct workload *w, size_t pages)
 {
-	struct bench b = { .seed = seed, .units = pages * w->multiply / w->divide };
-	uint32_t checksum = 0;
-	uint64_t *ns = array(rounds, sizeof(*ns));
+	size_t wanted = pages * w->multiply / w->divide;
+	size_t room = (size_t)1 << (WINDOW_SHIFT - w->leaf_shift);
+
+	return wanted < room ? wanted : room;
+}
+
+/* How long is measured. */
+struct plan {
+	size_t rounds;
+	size_t warm_ups;
+	uint64_t warm_up_ns;
+};
+
+static void measure(const struct workload *w, size_t pages, uint32_t seed, struct plan plan)
+{
+	struct bench b = { .seed = seed, .units = units_of(w, pages) };
+	uint32_t checksum = 0, tables = 0;
+	uint64_t *ns = array(plan.rounds, sizeof(*ns));
 
 	b.pages = (b.units * w->spread) << (w->leaf_shift - PAGE_SHIFT);
 	/* One table at each level below the root for what the range covers, and one more at its ends. */
-	size_t tables = 8;
+	size_t frames = 8;
 
 	for (unsigned shift = w->leaf_shift + 9; shift <= PGD_SHIFT; shift += 9)
-		tables += (b.pages >> (shift - PAGE_SHIFT)) + 2;
+		frames += (b.pages >> (shift - PAGE_SHIFT)) + 2;
 	inputs(&b, w);
-	if (memory_open(&b.pt, (uint32_t)tables))
+	if (memory_open(&b.pt, (uint32_t)frames))
 		fail("out of memory");
 	w->open(&b);
-	for (size_t i = 0; i < warm_ups + rounds; i++) {
+	uint64_t start = now();
+
+	for (size_t i = 0, counted = 0; counted < plan.rounds; i++) {
+		bool is_warm = i >= plan.warm_ups && now() - start >= plan.warm_up_ns;
+
+		b.is_checked = i == 0 || (is_warm && counted == plan.rounds - 1);
+		b.ns = 0;
+		b.tables = 0;
 		uint32_t sum = w->round(&b);
 
-		if (i > 0 && sum != checksum)
+		if (i == 0) {
+			checksum = sum;
+			tables = b.tables;
+		}
+		/* 0: a round that was not checked. The last one is. */
+		bool is_equal = sum == checksum || (sum == 0 && !b.is_checked);
+
+		if (!is_equal || b.tables != tables)
 			fail("equal rounds gave different results");
-		checksum = sum;
-		if (i >= warm_ups)
-			ns[i - warm_ups] = b.ns;
+		if (is_warm)
+			ns[counted++] = b.ns;
 	}
-	printf("{\"workload\":\"%s\",\"units\":%zu,\"tables\":%u,\"checksum\":%u,\"ns\":[", w->id, b.units * w->calls, b.pt.made,
+	printf("{\"workload\":\"%s\",\"units\":%zu,\"tables\":%u,\"checksum\":%u,\"ns\":[", w->id, b.units * w->calls, tables,
 	       checksum);
-	for (size_t i = 0; i < rounds; i++)
+	for (size_t i = 0; i < plan.rounds; i++)
 		printf("%s%llu", i > 0 ? "," : "", (unsigned long long)ns[i]);
 	printf("]}\n");
 	fflush(stdout);
@@ -108,27 +136,32 @@ static void measure(const struct workload *w, size_t pages, uint32_t seed, size_
 	free(ns);
 }
 
+static const char USAGE[] = "usage: reference WORKLOADS PAGES SEED ROUNDS WARM-UPS MILLISECONDS";
+
 static size_t number(const char *text, size_t min, size_t max)
 {
 	char *end;
 	unsigned long long value = strtoull(text, &end, 10);
 
 	if (*text == '\0' || *end != '\0' || value < min || value > max)
-		fail("usage: reference WORKLOADS PAGES SEED ROUNDS WARM-UPS");
+		fail(USAGE);
 	return (size_t)value;
 }
 
 int main(int count, char **argument)
 {
-	if (count != 6)
-		fail("usage: reference WORKLOADS PAGES SEED ROUNDS WARM-UPS");
+	if (count != 7)
+		fail(USAGE);
 	size_t pages = number(argument[2], 8, (size_t)1 << 20);
 	uint32_t seed = (uint32_t)number(argument[3], 0, UINT32_MAX);
-	size_t rounds = number(argument[4], 1, 10000);
-	size_t warm_ups = number(argument[5], 0, 10000);
+	struct plan plan = {
+		.rounds = number(argument[4], 1, 10000),
+		.warm_ups = number(argument[5], 0, 10000),
+		.warm_up_ns = (uint64_t)number(argument[6], 0, 60000) * 1000000,
+	};
 
 	for (size_t i = 0; i < WORKLOAD_COUNT; i++)
 		if (is_wanted(WORKLOADS[i].id, argument[1]))
-			measure(&WORKLOADS[i], pages, seed, rounds, warm_ups);
+			measure(&WORKLOADS[i], pages, seed, plan);
 	return 0;
 }

@@ -2,7 +2,8 @@
 #include "pagetable.h"
 
 /* The table below a slot, which is made when the slot is empty. NULL: no memory, or a block is in the way. */
-static inline uint64_t *table_below(struct page_tables *pt, uint64_t *table, size_t slot, bool *is_new, int *error)
+static inline uint64_t *table_below(struct page_tables *pt, uint64_t *table, size_t slot, bool is_filled, bool *is_new,
+				    int *error)
 {
 	uint64_t entry = table[slot];
 
@@ -14,7 +15,7 @@ static inline uint64_t *table_below(struct page_tables *pt, uint64_t *table, siz
 		*error = -EBUSY;
 		return NULL;
 	}
-	uint32_t frame = table_new(pt);
+	uint32_t frame = table_new(pt, is_filled);
 
 	if (frame == NO_FRAME) {
 		*error = -ENOMEM;
@@ -26,13 +27,14 @@ static inline uint64_t *table_below(struct page_tables *pt, uint64_t *table, siz
 	return table_at(pt, frame);
 }
 
-/* The table with the leaves of 2^shift bytes of an address. */
-static inline uint64_t *table_for(struct page_tables *pt, uint64_t va, unsigned shift, bool *is_new, int *error)
+/* The table with the leaves of 2^shift bytes of an address; is_filled: the caller writes every slot of it. */
+static inline uint64_t *table_for(struct page_tables *pt, uint64_t va, unsigned shift, bool is_filled, bool *is_new,
+				  int *error)
 {
 	uint64_t *table = table_at(pt, pt->root);
 
 	for (unsigned at = PGD_SHIFT; table && at > shift; at -= 9)
-		table = table_below(pt, table, slot_of(va, at), is_new, error);
+		table = table_below(pt, table, slot_of(va, at), is_filled && at - 9 == shift, is_new, error);
 	return table;
 }
 
@@ -67,12 +69,12 @@ int map_frames(struct page_tables *pt, uint64_t va, const uint32_t *pfns, size_t
 	while (done < pages) {
 		uint64_t at = va + ((uint64_t)done << PAGE_SHIFT);
 		bool is_new = false;
-		uint64_t *table = table_for(pt, at, PAGE_SHIFT, &is_new, &error);
+		size_t run = run_length(at, PAGE_SHIFT, pages - done);
+		uint64_t *table = table_for(pt, at, PAGE_SHIFT, run == ENTRIES, &is_new, &error);
 
 		if (!table)
 			break;
 		uint64_t *slots = table + slot_of(at, PAGE_SHIFT);
-		size_t run = run_length(at, PAGE_SHIFT, pages - done);
 
 		if (!is_new && is_used(slots, run)) {
 			error = -EBUSY;
@@ -113,12 +115,12 @@ int map_linear(struct page_tables *pt, uint64_t va, uint64_t pfn, size_t pages, 
 		uint64_t at = va + ((uint64_t)done << PAGE_SHIFT);
 		unsigned shift = leaf_shift(at, pfn + done, pages - done, max_shift);
 		bool is_new = false;
-		uint64_t *table = table_for(pt, at, shift, &is_new, &error);
+		size_t run = run_length(at, shift, (pages - done) >> (shift - PAGE_SHIFT));
+		uint64_t *table = table_for(pt, at, shift, run == ENTRIES, &is_new, &error);
 
 		if (!table)
 			break;
 		uint64_t *slots = table + slot_of(at, shift);
-		size_t run = run_length(at, shift, (pages - done) >> (shift - PAGE_SHIFT));
 		uint64_t entry = (pfn + done) << PAGE_SHIFT | prot | (shift > PAGE_SHIFT ? PS : 0);
 
 		if (!is_new && is_used(slots, run)) {
@@ -144,7 +146,7 @@ NOINLINE int map_page(struct page_tables *pt, uint64_t va, uint64_t pfn, uint64_
 		return -ERANGE;
 	if (pfn >= pt->pfn_limit)
 		return -EINVAL;
-	uint64_t *table = table_for(pt, va, PAGE_SHIFT, &is_new, &error);
+	uint64_t *table = table_for(pt, va, PAGE_SHIFT, false, &is_new, &error);
 
 	if (!table)
 		return error;
@@ -168,7 +170,7 @@ int prepare(struct page_tables *pt, uint64_t va, size_t pages)
 		uint64_t at = va + ((uint64_t)done << PAGE_SHIFT);
 		bool is_new;
 
-		table_for(pt, at, PAGE_SHIFT, &is_new, &error);
+		table_for(pt, at, PAGE_SHIFT, false, &is_new, &error);
 		done += run_length(at, PAGE_SHIFT, pages - done);
 	}
 	return error;

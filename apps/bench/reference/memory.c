@@ -31,14 +31,15 @@ void memory_close(struct page_tables *pt)
 	free(pt->free);
 }
 
-/* A zeroed table, or NO_FRAME. */
-uint32_t table_new(struct page_tables *pt)
+/* A table, zeroed unless the caller is going to fill it; or NO_FRAME. */
+uint32_t table_new(struct page_tables *pt, bool is_filled)
 {
 	if (pt->free_count == 0)
 		return NO_FRAME;
 	uint32_t frame = pt->free[--pt->free_count];
 
-	memset(table_at(pt, frame), 0, (size_t)1 << PAGE_SHIFT);
+	if (!is_filled)
+		memset(table_at(pt, frame), 0, (size_t)1 << PAGE_SHIFT);
 	pt->live[frame] = 0;
 	pt->made++;
 	return frame;
@@ -51,7 +52,7 @@ void table_free(struct page_tables *pt, uint32_t frame)
 
 int root_new(struct page_tables *pt)
 {
-	pt->root = table_new(pt);
+	pt->root = table_new(pt, false);
 	pt->made = 0;
 	return pt->root == NO_FRAME ? -ENOMEM : 0;
 }

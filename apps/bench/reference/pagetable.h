@@ -4,12 +4,13 @@
  * By hand, in this folder:
  *
  *   cc -std=c11 -O3 -o ./reference *.c
- *   ./reference W1.fresh,W4 262144 1 11 3     # workloads, pages, seed, rounds, rounds to warm up
+ *   ./reference W1.fresh,W4 262144 1 7 24 300     # workloads, pages, seed, rounds, rounds and milliseconds to warm up
  *
  * Workloads are ids, or what stands before an id's dot, separated by commas; `all` is every one. Each prints one line of
  * JSON, see main.c. The tables lie in one flat memory of 4 KiB frames, as a kernel sees them through its direct map. Checks are
  * like the library's: a range must be canonical, and a slot of a table that was there empty before its run is written;
- * every table has a count of its entries. The 32-bit frames of a list cannot reach the limit, and are not compared
+ * every table has a count of its entries. A new table is zeroed unless the call fills it, and a table that is unmapped from
+ * end to end is cleared without a look at its entries, also as the library does. The 32-bit frames of a list cannot reach the limit, and are not compared
  * with it. A refused call leaves no mapping behind (tables that it made stay, empty). There is no lock and nothing is
  * flushed. Blocks are not split: a range that ends inside one is refused.
  */
@@ -87,7 +88,7 @@ static inline bool is_canonical(uint64_t va)
 /* memory.c */
 int memory_open(struct page_tables *pt, uint32_t frames);
 void memory_close(struct page_tables *pt);
-uint32_t table_new(struct page_tables *pt);
+uint32_t table_new(struct page_tables *pt, bool is_filled);
 void table_free(struct page_tables *pt, uint32_t frame);
 int root_new(struct page_tables *pt);
 void tables_destroy(struct page_tables *pt);

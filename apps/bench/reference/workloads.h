@@ -4,6 +4,10 @@
 
 #include "pagetable.h"
 
+/* Linux's vmalloc window of 4 levels: it ends a byte before 32 TiB are full, so that half of them is the largest power of two. */
+#define BASE UINT64_C(0xffffc90000000000)
+#define WINDOW_SHIFT 44
+
 /* A workload at work: its sizes, its inputs, its tables. */
 struct bench {
 	struct page_tables pt;
@@ -14,7 +18,10 @@ struct bench {
 	uint64_t *vas;
 	double *out_pfns;
 	uint8_t *out_shifts;
-	uint64_t ns; /* of the current round */
+	bool is_checked; /* this round is to have a checksum even where making it disturbs the next one */
+	uint64_t start; /* of the piece that is being timed */
+	uint64_t ns; /* of the round */
+	uint32_t tables; /* that its timed calls made */
 };
 
 struct workload {
@@ -24,11 +31,14 @@ struct workload {
 	size_t calls; /* timed calls over all units in one round */
 	size_t spread; /* base pages of the range for each unit, beside the leaf's own size */
 	void (*open)(struct bench *b);
-	uint32_t (*round)(struct bench *b); /* sets ns, returns the checksum */
+	uint32_t (*round)(struct bench *b); /* adds to ns and tables, returns the checksum */
 };
 
 extern const struct workload WORKLOADS[];
 extern const size_t WORKLOAD_COUNT;
+
+/* Nanoseconds of a clock that never goes back. */
+uint64_t now(void);
 
 /* Ends the run with a message: a result is wrong or something is missing. */
 _Noreturn void fail(const char *what);

@@ -75,18 +75,19 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
   const runner = io.script === undefined ? inProcess(configurations) : spawning(io.script, io.cwd);
   const measured = await measureAll({ configurations, workloads, columns, plan }, runner, io);
 
-  const { repeat, passes, warmUp, pages, seed } = plan;
+  const { repeat, passes, warmUp, warmUpMs, pages, seed } = plan;
   const machine = thisMachine();
   const { compiler, rows, skipped } = measured;
   const result: SpeedResult = {
     command: 'speed',
-    schema: 2,
+    schema: 3,
     machine,
     compiler,
     seed,
     pages,
     repeat,
     warmUp,
+    warmUpMs,
     passes,
     quick,
     rows,
@@ -95,7 +96,9 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
     warnings: [
       ...installed.warnings,
       ...measured.warnings,
-      ...(earlier === null ? [] : differences(earlier, { machine, compiler, quick })),
+      ...(earlier === null
+        ? []
+        : differences(earlier, { machine, compiler, quick, seed, repeat, passes, warmUp, warmUpMs, rows })),
     ],
   };
   if (args.json === true) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
@@ -108,8 +111,9 @@ function planOf(args: SpeedArguments, quick: boolean): Plan {
     repeat: wholeNumber('repeat', args.repeat, { min: 1, max: 1000, fallback: quick ? 3 : 7 }),
     passes: wholeNumber('passes', args.passes, { min: 1, max: 100, fallback: quick ? 2 : 4 }),
     seed: wholeNumber('seed', args.seed, SEED),
-    // The first rounds run code that is not compiled yet.
-    warmUp: quick ? 1 : 4,
+    // V8 compiles what has run often, and one call is one run. C gets the same.
+    warmUp: quick ? 1 : 24,
+    warmUpMs: quick ? 0 : 300,
   };
 }
 

@@ -2,26 +2,35 @@ import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { UsageError } from '../errors.js';
 import { printable } from '../input/vmallocinfo.js';
-import type { ComparedRow, Comparison, SpeedResult } from './result.js';
+import type { ComparedRow, Comparison, SpeedResult, Verdict } from './result.js';
+import { WORKLOADS } from './workloads/registry.js';
 
 /** A change below this is no change, however quiet the machine was. */
 const LEAST = 0.03;
 /** Standard errors that a change must exceed. */
 const ERRORS = 3;
+/** With fewer passes nobody knows how far processes differ, which is most of the noise. */
+export const LEAST_PASSES = 3;
 
 const number = v.pipe(v.number(), v.finite(), v.minValue(0));
 const timing = v.nullable(v.object({ median: number, standardError: number }));
 const earlierSchema = v.object({
   command: v.literal('speed'),
-  schema: v.literal(2),
+  schema: v.literal(3),
   machine: v.object({ cpu: v.string(), cores: v.number(), node: v.string(), platform: v.string() }),
   compiler: v.nullable(v.string()),
+  seed: number,
+  repeat: number,
+  warmUp: number,
+  warmUpMs: number,
+  passes: number,
   quick: v.boolean(),
   rows: v.array(
     v.object({
       configuration: v.string(),
       workload: v.string(),
       units: v.number(),
+      passes: number,
       kernel: timing,
       twin: timing,
       c: timing,
@@ -49,7 +58,7 @@ export function readEarlier(file: string): Earlier {
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw new UsageError(
-    `--compare ${printable(file)}: it is no result of speed --json with schema 2 ` +
+    `--compare ${printable(file)}: it is no result of speed --json with schema 3 ` +
       `(${v.getDotPath(issue) ?? 'the whole'}: ${printable(issue.message)})`,
   );
 }
@@ -59,7 +68,7 @@ export function compareResults(file: string, before: Earlier, after: Pick<SpeedR
   const rows: ComparedRow[] = [];
   let unmatched = 0;
   for (const row of after.rows) {
-    const { configuration, workload, units } = row;
+    const { configuration, workload, units, passes } = row;
     const old = before.rows.find(
       (one) => one.configuration === configuration && one.workload === workload && one.units === units,
     );
@@ -80,7 +89,7 @@ export function compareResults(file: string, before: Earlier, after: Pick<SpeedR
         workload,
         variant,
         measure: reference === null ? 'ns' : 'ratio',
-        ...compareTimes(from, to, reference),
+        ...compareTimes(from, to, reference, Math.min(old.passes, passes)),
       });
     }
   }
@@ -96,11 +105,13 @@ interface Time {
  * The verdict about one time: it has changed when the change exceeds three standard errors and 3 %.
  *
  * @param reference - the times of C in both runs, when there are: what slows the machine as a whole slows C too.
+ * @param passes - of the result with fewer: below `LEAST_PASSES` there is no verdict.
  */
 export function compareTimes(
   from: Time,
   to: Time,
   reference: { readonly from: Time; readonly to: Time } | null,
+  passes: number,
 ): Pick<ComparedRow, 'before' | 'after' | 'change' | 'noise' | 'verdict'> {
   const before = reference === null ? from.median : from.median / reference.from.median;
   const after = reference === null ? to.median : to.median / reference.to.median;
@@ -109,29 +120,53 @@ export function compareTimes(
   // Relative errors of factors and divisors add up as squares; the quotient of both results scales them.
   const relative = Math.hypot(...times.map((time) => time.standardError / time.median));
   const noise = Math.max(LEAST, ERRORS * relative * (1 + Math.max(0, change)));
-  const verdict = Math.abs(change) <= noise ? 'same' : change < 0 ? 'faster' : 'slower';
+  const verdict = passes < LEAST_PASSES ? 'unsure' : verdictOf(change, noise);
   return { before: round(before), after: round(after), change: round(change), noise: round(noise), verdict };
 }
 
+function verdictOf(change: number, noise: number): Verdict {
+  if (Math.abs(change) <= noise) return 'same';
+  return change < 0 ? 'faster' : 'slower';
+}
+
+/** What a result says of how it came about. */
+type Circumstances = Pick<
+  SpeedResult,
+  'machine' | 'compiler' | 'quick' | 'seed' | 'repeat' | 'passes' | 'warmUp' | 'warmUpMs'
+> & { readonly rows: readonly { readonly workload: string }[] };
+
 /** Sentences about what makes two results hard to compare. */
-export function differences(
-  before: Earlier,
-  after: Pick<SpeedResult, 'machine' | 'compiler' | 'quick'>,
-): string[] {
+export function differences(before: Earlier, after: Circumstances): string[] {
   const machine = ({ cpu, cores, platform }: Earlier['machine']): string => `${cpu}, ${cores}, ${platform}`;
+  const rounds = ({ passes, repeat, warmUp, warmUpMs }: Omit<Circumstances, 'rows'>): string =>
+    `${passes} passes of ${repeat} rounds after ${warmUp} and ${warmUpMs} ms`;
   const pairs = [
-    ['another machine', machine(before.machine), machine(after.machine)],
-    ['another Node', before.machine.node, after.machine.node],
-    ['another C compiler', before.compiler ?? 'none', after.compiler ?? 'none'],
+    ['is from another machine', machine(before.machine), machine(after.machine)],
+    ['is from another Node', before.machine.node, after.machine.node],
+    ['is from another C compiler', before.compiler ?? 'none', after.compiler ?? 'none'],
+    ['has another seed', `${before.seed}`, `${after.seed}`],
+    ['has other rounds', rounds(before), rounds(after)],
+    ['measured other workloads in one process', ...otherCompany(before.rows, after.rows)],
   ] as const;
   const found = pairs
     .filter(([, one, other]) => one !== other)
-    .map(
-      ([what, one, other]) => `the earlier result is from ${what} (${one}; now ${other}): compare with care`,
-    );
+    .map(([what, one, other]) => `the earlier result ${what} (${one}; now ${other}): compare with care`);
   return before.quick || after.quick
     ? [...found, 'one of the results is from a quick run: its times say little']
     : found;
+}
+
+/** The workloads of the families that both results have and that are not the same in both: they share a process. */
+function otherCompany(before: Circumstances['rows'], after: Circumstances['rows']): [string, string] {
+  const families = [...new Set(WORKLOADS.map(({ family }) => family))];
+  const idsOf = (rows: Circumstances['rows'], family: string): string =>
+    WORKLOADS.filter((one) => one.family === family && rows.some(({ workload }) => workload === one.id))
+      .map(({ id }) => id)
+      .join(', ');
+  const found = families
+    .map((family): [string, string] => [idsOf(before, family), idsOf(after, family)])
+    .filter(([one, other]) => one !== '' && other !== '' && one !== other);
+  return [found.map(([one]) => one).join(', '), found.map(([, other]) => other).join(', ')];
 }
 
 function round(value: number): number {

@@ -12,8 +12,10 @@ export interface Job {
   readonly seed: number;
   /** Rounds that count. */
   readonly rounds: number;
-  /** Rounds before them, for the compiler and the caches. */
+  /** Rounds before them, for the compiler and the caches: so many at least. */
   readonly warmUp: number;
+  /** Milliseconds that these take at least. */
+  readonly warmUpMs: number;
 }
 
 /** What a job found for one workload. */
@@ -25,8 +27,10 @@ export interface Measured {
   readonly ns: readonly number[];
   /** Unsigned 32 bits. */
   readonly checksum: number;
-  /** Work of one round; `null` from the C reference, which counts only tables. */
+  /** Work of one round; `null` from the C reference, which counts tables alone. */
   readonly work: Work | null;
+  /** Tables that the timed calls of one round make. */
+  readonly tables: number;
 }
 
 /** Runs jobs: in this process, or each in a fresh one. */

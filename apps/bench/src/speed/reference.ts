@@ -12,7 +12,9 @@ export interface Reference {
   /** First line of the compiler's version, and its options. */
   readonly compiler: string;
   /** Measures workloads in a fresh process, with as many rounds as the other variants. */
-  run(job: Pick<Job, 'workloads' | 'pages' | 'seed' | 'rounds' | 'warmUp'>): Promise<readonly Measured[]>;
+  run(
+    job: Pick<Job, 'workloads' | 'pages' | 'seed' | 'rounds' | 'warmUp' | 'warmUpMs'>,
+  ): Promise<readonly Measured[]>;
   /** Takes the compiled program away. */
   close(): Promise<void>;
 }
@@ -23,6 +25,7 @@ const OPTIONS = ['-std=c11', '-O3'];
 interface Line {
   readonly workload: string;
   readonly units: number;
+  readonly tables: number;
   readonly checksum: number;
   readonly ns: readonly number[];
 }
@@ -59,11 +62,14 @@ export async function buildReference(env: Console['env']): Promise<Reference | s
 
 async function run(
   program: string,
-  { workloads, pages, seed, rounds, warmUp }: Parameters<Reference['run']>[0],
+  { workloads, pages, seed, rounds, warmUp, warmUpMs }: Parameters<Reference['run']>[0],
 ): Promise<Measured[]> {
   let out: string;
   try {
-    out = await outputOf(program, [workloads.join(','), ...[pages, seed, rounds, warmUp].map(String)]);
+    out = await outputOf(program, [
+      workloads.join(','),
+      ...[pages, seed, rounds, warmUp, warmUpMs].map(String),
+    ]);
   } catch (error) {
     throw new CheckError(`the C reference failed: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -3,8 +3,9 @@ import { printable } from '../input/vmallocinfo.js';
 import { machineLine } from '../machine.js';
 import { count, plural } from '../numbers.js';
 import { fittedTables, markdownTable, textTable, wrap } from '../text-table.js';
-import { COMPARED, KEYS, TIMES, WORK } from './columns.js';
-import type { Comparison, SpeedResult, SpeedRow } from './result.js';
+import { COMPARED, KEYS, SPREAD, TIMES, WORK } from './columns.js';
+import { LEAST_PASSES } from './compare.js';
+import type { Comparison, SpeedResult, SpeedRow, Verdict } from './result.js';
 
 /** With fewer pages, what a call costs by itself outweighs what its pages cost. */
 const FEW_PAGES = 1024;
@@ -13,9 +14,9 @@ const QUICK_NOTE = 'A quick run: small, with few rounds. Its times say little.';
 
 const LEGEND: readonly (readonly [string, string])[] = [
   ['ns', 'per page, leaf or translation: median of all rounds, without the calls that prepare and check'],
-  ['min, MAD', 'the fastest round of the kernel column, and how near to the median half of its rounds lie'],
   ['kernel, twin', 'the engine with loops in WebAssembly, and with the same loops over typed arrays'],
   ['C', 'page tables of x86-64 with 4 levels and the same checks in C, compiled on this machine'],
+  ['min, MAD', 'the fastest round, and how near to the median half of all rounds lie'],
   ['units', 'pages, leaves or translations of a round; entries and bytes written in it are exact'],
 ];
 
@@ -26,7 +27,7 @@ export function speedReport(result: SpeedResult, io: Pick<Console, 'stdout' | 'e
   const tables = groups(result).flatMap(([title, rows]) => [
     wrap(colours.bold(title), width),
     '',
-    ...fittedTables(KEYS, [TIMES, WORK], rows, width).flatMap((table) => [table, '']),
+    ...fittedTables(KEYS, [TIMES, SPREAD, WORK], rows, width).flatMap((table) => [table, '']),
   ]);
   const out = [
     ...facts(result).map((line) => wrap(line, width, '  ')),
@@ -52,7 +53,7 @@ export function speedMarkdown(result: SpeedResult): string {
     ...groups(result).flatMap(([title, rows]) => [
       `**${title}**`,
       '',
-      markdownTable([...KEYS, ...TIMES, ...WORK], rows),
+      markdownTable([...KEYS, ...TIMES, ...SPREAD, ...WORK], rows),
       '',
     ]),
     ...descriptions(result).map(([id, text]) => `- \`${id}\`: ${text}`),
@@ -62,7 +63,8 @@ export function speedMarkdown(result: SpeedResult): string {
       : [
           `**Compared with ${printable(comparison.file)}**`,
           '',
-          markdownTable(COMPARED, comparison.rows),
+          ...(comparison.rows.length === 0 ? [] : [markdownTable(COMPARED, comparison.rows), '']),
+          verdicts(comparison),
           '',
         ]),
     ...[...skipped(result), ...notes(result)].map((line) => `- ${line}`),
@@ -79,13 +81,15 @@ function groups({ rows }: SpeedResult): [string, SpeedRow[]][] {
   });
 }
 
-function facts({ machine, compiler, seed, passes, repeat, warmUp, rows }: SpeedResult): string[] {
+function facts(result: SpeedResult): string[] {
+  const { machine, compiler, seed, passes, repeat, warmUp, warmUpMs, rows } = result;
   const fewer = rows.some((row) => row.rounds < repeat || row.passes < passes);
   return [
     `Machine: ${machineLine(machine)}`,
     `C compiler: ${compiler === null ? 'none was used' : printable(compiler)}`,
     `Seed ${seed}. ${plural(passes, 'fresh process', 'fresh processes')} for each variant in alternating order, ` +
-      `each with ${plural(repeat, 'round')} after ${warmUp} to warm up${fewer ? '; fewer for large workloads' : ''}.`,
+      `each with ${plural(repeat, 'round')} after at least ${warmUp}` +
+      `${warmUpMs === 0 ? '' : ` and ${warmUpMs} ms`} to warm up${fewer ? '; fewer for large workloads' : ''}.`,
   ];
 }
 
@@ -113,18 +117,23 @@ function comparisonText(
   bold: (text: string) => string,
 ): string[] {
   if (comparison === null) return [];
-  const { rows, unmatched, file } = comparison;
-  const of = (verdict: string): string => count(rows.filter((row) => row.verdict === verdict).length);
+  const { rows, file } = comparison;
   return [
     wrap(bold(`Compared with ${printable(file)}`), width),
     '',
     ...(rows.length === 0 ? [] : [textTable(COMPARED, rows), '']),
-    wrap(
-      `${of('faster')} faster, ${of('slower')} slower, ${of('same')} the same within the noise` +
-        `${unmatched === 0 ? '' : `; ${plural(unmatched, 'row')} the earlier result does not have in this size`}.`,
-      width,
-      '  ',
-    ),
+    wrap(verdicts(comparison), width, '  '),
     '',
   ];
+}
+
+/** How many times became what, as a sentence. */
+function verdicts({ rows, unmatched }: Comparison): string {
+  const of = (wanted: Verdict): number => rows.filter(({ verdict }) => verdict === wanted).length;
+  const unsure = of('unsure');
+  return (
+    `${count(of('faster'))} faster, ${count(of('slower'))} slower, ${count(of('same'))} the same within the noise` +
+    `${unsure === 0 ? '' : `, ${count(unsure)} unsure: a verdict needs ${LEAST_PASSES} passes in both results`}` +
+    `${unmatched === 0 ? '' : `; ${plural(unmatched, 'row')} the earlier result does not have in this size`}.`
+  );
 }

@@ -7,7 +7,7 @@ import type { Work } from './work.js';
 export interface SpeedResult {
   readonly command: 'speed';
   /** Raised when a key changes its meaning or goes away. */
-  readonly schema: 2;
+  readonly schema: 3;
   readonly machine: Machine;
   /** The C compiler and its options; `null` when nothing was measured in C. */
   readonly compiler: string | null;
@@ -16,7 +16,9 @@ export interface SpeedResult {
   readonly pages: number;
   /** Rounds of one process that count, for workloads of usual size. */
   readonly repeat: number;
+  /** Rounds of one process before them, and milliseconds that they take, at least. */
   readonly warmUp: number;
+  readonly warmUpMs: number;
   /** Fresh processes for each variant. */
   readonly passes: number;
   /** A short run for a demonstration: its times say little. */
@@ -42,9 +44,10 @@ export interface SpeedRow {
   /** How many of them one round times. */
   readonly units: number;
   readonly leafBytes: number;
-  /** Rounds of one process that count, rounds before them, and processes, for this size. */
+  /** Rounds of one process that count, what comes before them, and processes, for this size. */
   readonly rounds: number;
   readonly warmUp: number;
+  readonly warmUpMs: number;
   readonly passes: number;
   /** With the loops that the memory of the host allows. */
   readonly kernel: Timing | null;
@@ -60,8 +63,8 @@ export interface SpeedRow {
   readonly checksum: number;
 }
 
-/** What became of a time. */
-type Verdict = 'faster' | 'slower' | 'same';
+/** What became of a time; `unsure` where a result has too few passes to know its noise. */
+export type Verdict = 'faster' | 'slower' | 'same' | 'unsure';
 
 /** This result and an earlier one. */
 export interface Comparison {

@@ -47,9 +47,9 @@ export function rowsOf(entries: readonly Entry[], samples: Samples): readonly Sp
     const [kernel = [], twin = [], c = []] = variants;
     const own = [...kernel, ...twin];
     checkWork(`${configuration.name}, ${workload.id}`, own);
-    // The C reference has leaves of 4K, 2M and 1G alone.
     const isSameSize = c[0]?.units === entry.units;
-    const isSameLeaf = isSameSize && entry.leafShift === C_LEAF_SHIFTS[levelOf(entry)];
+    const isSameLeaf = isSameSize && entry.leafShift === C_SHIFTS[levelOf(entry)];
+    if (isSameLeaf && hasTablesOfC(entry)) checkTables(`${configuration.name}, ${workload.id}`, own, c);
     for (const { checksum, loops } of [...own, ...(isSameLeaf ? c : [])]) {
       const key = `${workload.id} ${entry.units} ${entry.leafShift}`;
       const who = loops === 'c' ? 'the C reference' : `${configuration.name} (${loops})`;
@@ -67,7 +67,22 @@ export function rowsOf(entries: readonly Entry[], samples: Samples): readonly Sp
   return rows;
 }
 
-const C_LEAF_SHIFTS = [12, 21, 30];
+/** log2 of what an entry translates in the C reference, from the last level up. */
+const C_SHIFTS = [12, 21, 30, 39];
+
+/** True when a format's tables are those of the C reference in size and levels. */
+function hasTablesOfC({ configuration: { format } }: Entry): boolean {
+  const shifts = format.levels.map(({ shift }) => shift);
+  return format.pageShift === C_SHIFTS[0] && shifts.toReversed().join() === C_SHIFTS.join();
+}
+
+function checkTables(who: string, own: readonly Measured[], c: readonly Measured[]): void {
+  for (const { tables } of own) {
+    const other = c.find((one) => one.tables !== tables);
+    if (other === undefined) continue;
+    throw new CheckError(`${who}: ${tables} tables were made, and ${other.tables} by the C reference`);
+  }
+}
 
 /** Levels from the last one to that of the leaves. */
 function levelOf({ configuration: { format }, leafShift }: Entry): number {

@@ -8,14 +8,6 @@ import { workloadOf } from './workloads/registry.js';
 import type { Round, Workload } from './workloads/workload.js';
 
 /**
- * From so many rounds to warm up on, they also last so long and are so many: V8 compiles what has run often, and a call is one
- * run.
- */
-const LONG = 4;
-const WARM_UP_MS = 300;
-const WARM_UP_ROUNDS = 24;
-
-/**
  * Measures the workloads of a job, in this process.
  *
  * @throws CheckError when results are wrong, rounds differ or a table did not come back.
@@ -35,7 +27,7 @@ export async function runJob(job: Job, configuration: Configuration): Promise<re
 async function measure(
   workload: Workload,
   size: Size,
-  { seed, variant, rounds, warmUp }: Job,
+  { seed, variant, rounds, warmUp, warmUpMs }: Job,
   configuration: Configuration,
 ): Promise<Measured> {
   const who = `${configuration.name}, ${workload.id}`;
@@ -48,8 +40,7 @@ async function measure(
   for (let done = 1; counted.length < rounds; done++) {
     // Lets the compiler's finished code and signals through, outside of the timing.
     await setImmediate();
-    const isLong = done >= WARM_UP_ROUNDS && performance.now() - start >= WARM_UP_MS;
-    const isWarm = done >= warmUp && (warmUp < LONG || isLong);
+    const isWarm = done >= warmUp && performance.now() - start >= warmUpMs;
     const next = round(counted.length === rounds - 1);
     checkEqual(who, first, next);
     if (isWarm) counted.push(next);
@@ -62,6 +53,7 @@ async function measure(
     ns: counted.map(({ ns }) => ns),
     checksum: (first.checksum ?? 0) >>> 0,
     work: first.work,
+    tables: first.work.tablesAllocated,
   };
 }
 

@@ -8,8 +8,10 @@ export interface Plan {
   readonly seed: number;
   /** Rounds of a process that count, for workloads of usual size. */
   readonly repeat: number;
-  /** Rounds before them. */
+  /** Rounds before them, at least. */
   readonly warmUp: number;
+  /** Milliseconds that the rounds before them take, at least. */
+  readonly warmUpMs: number;
   /** Fresh processes for each variant. */
   readonly passes: number;
 }
@@ -22,6 +24,7 @@ const VERY_LARGE = 2 ** 24;
 export interface Rounds {
   readonly rounds: number;
   readonly warmUp: number;
+  readonly warmUpMs: number;
   readonly passes: number;
 }
 
@@ -31,11 +34,16 @@ export interface Rounds {
  *
  * @param units - of one round.
  */
-export function roundsFor(units: number, { repeat, warmUp, passes }: Plan): Rounds {
-  if (units > VERY_LARGE)
-    return { rounds: Math.min(repeat, 2), warmUp: Math.min(warmUp, 1), passes: Math.min(passes, 2) };
-  if (units > LARGE) return { rounds: Math.min(repeat, 4), warmUp: Math.min(warmUp, 2), passes };
-  return { rounds: repeat, warmUp, passes };
+export function roundsFor(units: number, { repeat, warmUp, warmUpMs, passes }: Plan): Rounds {
+  const fewer = (rounds: number, warmUps: number, mostPasses: number): Rounds => ({
+    rounds: Math.min(repeat, rounds),
+    warmUp: Math.min(warmUp, warmUps),
+    warmUpMs: 0,
+    passes: Math.min(passes, mostPasses),
+  });
+  if (units > VERY_LARGE) return fewer(2, 1, 2);
+  if (units > LARGE) return fewer(4, 2, passes);
+  return { rounds: repeat, warmUp, warmUpMs, passes };
 }
 
 /** One workload of a format that can do it. */

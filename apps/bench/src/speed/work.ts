@@ -8,14 +8,16 @@ export interface Work {
   readonly entriesRead: number;
   /** 64-bit entries stored. */
   readonly entriesWritten: number;
-  /** Tables made; zeroed, unless the call fills them. */
+  /** Tables made. */
   readonly tablesAllocated: number;
+  /** Those of them that were zeroed, since the call does not fill them. */
+  readonly tablesZeroed: number;
 }
 
 /** The work that a table has counted since its counters were reset. Translations are not counted by the engine. */
 export function workOf({ counters }: PageTable): Work {
-  const { tablesRead, entriesRead, entriesWritten, tablesAllocated } = counters;
-  return { tablesRead, entriesRead, entriesWritten, tablesAllocated };
+  const { tablesRead, entriesRead, entriesWritten, tablesAllocated, tablesZeroed } = counters;
+  return { tablesRead, entriesRead, entriesWritten, tablesAllocated, tablesZeroed };
 }
 
 /** The work of two calls. */
@@ -25,14 +27,15 @@ export function sumOf(a: Work, b: Work): Work {
     entriesRead: a.entriesRead + b.entriesRead,
     entriesWritten: a.entriesWritten + b.entriesWritten,
     tablesAllocated: a.tablesAllocated + b.tablesAllocated,
+    tablesZeroed: a.tablesZeroed + b.tablesZeroed,
   };
 }
 
 /**
- * Bytes that work stores at most: 8 for each entry, and a page for each new table, which is not zeroed when the call fills it.
+ * Bytes that work stores: 8 for each entry, and a page for each table that was zeroed.
  *
  * @param tableBytes - bytes of one table: the page size.
  */
-export function bytesWritten({ entriesWritten, tablesAllocated }: Work, tableBytes: number): number {
-  return 8 * entriesWritten + tableBytes * tablesAllocated;
+export function bytesWritten({ entriesWritten, tablesZeroed }: Work, tableBytes: number): number {
+  return 8 * entriesWritten + tableBytes * tablesZeroed;
 }

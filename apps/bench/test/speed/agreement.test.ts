@@ -36,7 +36,7 @@ describe.skipIf(noCompiler !== null)('C agrees', () => {
     const built = await buildReference({});
     if (typeof built === 'string') throw new Error(built);
     reference = built;
-    const plain = { seed: 5, rounds: 2, warmUp: 1 };
+    const plain = { seed: 5, rounds: 2, warmUp: 1, warmUpMs: 0 };
     const usual = ids.filter((id) => pages(id) === 3000);
     const others = ids.filter((id) => pages(id) !== 3000);
     const all = [
@@ -52,9 +52,25 @@ describe.skipIf(noCompiler !== null)('C agrees', () => {
   });
 
   it.each(ids)('%s', async (id) => {
-    const { units, checksum } = await measured(fourLevels, id, { pages: pages(id), seed: 5 });
-    expect(results.get(id)).toMatchObject({ units, checksum, loops: 'c', work: null });
+    const { units, checksum, tables } = await measured(fourLevels, id, { pages: pages(id), seed: 5 });
+    expect(results.get(id)).toMatchObject({ units, checksum, tables, loops: 'c', work: null });
     expect(results.get(id)?.ns).toHaveLength(2);
+  });
+
+  it('has as few blocks as the window has room for', async () => {
+    const size = { workloads: ['W2.1G'], pages: 2 ** 20 };
+    const [one] = await reference.run({ ...size, seed: 1, rounds: 1, warmUp: 1, warmUpMs: 0 });
+    const { units, checksum, tables } = await measured(fourLevels, 'W2.1G', size);
+    // 16 TiB, where a sixteenth of the pages asked for would be 64: the window ends a byte before 32 TiB.
+    expect(units).toBe(2 ** 14);
+    expect(one).toMatchObject({ units, checksum, tables });
+  });
+
+  it('warms up for as long as it is told', async () => {
+    const job = { workloads: ['W3'], pages: 64, seed: 1, rounds: 1, warmUp: 1 };
+    const start = performance.now();
+    await reference.run({ ...job, warmUpMs: 80 });
+    expect(performance.now() - start).toBeGreaterThanOrEqual(80);
   });
 
   it('says how it was compiled', () => {

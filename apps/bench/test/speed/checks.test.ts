@@ -129,8 +129,8 @@ describe('the checks of speed see what they are for', () => {
 });
 
 describe.skipIf(process.platform === 'win32')('C that is not as it should be', () => {
-  const line = (units: number, checksum: number): string =>
-    `echo '${JSON.stringify({ workload: 'W1.fresh', units, checksum, ns: [640, 640, 640] })}'`;
+  const line = (units: number, checksum: number, tables = 3): string =>
+    `echo '${JSON.stringify({ workload: 'W1.fresh', units, tables, checksum, ns: [640, 640, 640] })}'`;
   const args = ['--workload', 'W1.fresh', '--format', 'x86-64', '--variant', 'kernel,c'];
 
   it('another checksum', async () => {
@@ -138,6 +138,17 @@ describe.skipIf(process.platform === 'win32')('C that is not as it should be', (
     expect(await complaint(args, { CC })).toMatch(
       /W1\.fresh: checksum 0x00000007 of the C reference, 0x[0-9a-f]{8} of x86-64 \(wasm\)/,
     );
+  });
+
+  it('another number of tables', async () => {
+    const { checksum } = await measured(configurationOf('x86-64'), 'W1.fresh');
+    const CC = fakeCompiler(folder, line(64, checksum, 4));
+    expect(await complaint(args, { CC })).toMatch(
+      /x86-64, W1\.fresh: 3 tables were made, and 4 by the C reference/,
+    );
+    // With one level more there are more tables, and none is compared.
+    const five = args.map((arg) => (arg === 'x86-64' ? 'x86-64-la57' : arg));
+    expect((await speedJson([...small, ...five], { CC })).rows).toHaveLength(1);
   });
 
   it('a wrong result that it sees itself', async () => {

@@ -35,21 +35,29 @@ describe('the verdict about one time', () => {
     // Twice as slow is nothing when the spread is as large.
     [time(10, 3), time(20, 6), 'same', 1, 2.5456],
   ])('%j, then %j: %s', (before, after, verdict, change, noise) => {
-    const found = compareTimes(before, after, null);
+    const found = compareTimes(before, after, null, 3);
     expect(found).toEqual({ before: before.median, after: after.median, verdict, change, noise });
+  });
+
+  it.each([
+    [3, 'slower'],
+    [2, 'unsure'],
+    [1, 'unsure'],
+  ])('needs to know how far processes differ: of %d passes, %s', (passes, verdict) => {
+    expect(compareTimes(time(10), time(20), null, passes)).toMatchObject({ change: 1, verdict });
   });
 
   it('is about the ratio to C, where both results have one', () => {
     const reference = { from: time(2), to: time(4) };
-    expect(compareTimes(time(10), time(20), reference)).toMatchObject({
+    expect(compareTimes(time(10), time(20), reference, 3)).toMatchObject({
       before: 5,
       after: 5,
       verdict: 'same',
     });
-    expect(compareTimes(time(10), time(10), reference)).toMatchObject({ after: 2.5, verdict: 'faster' });
+    expect(compareTimes(time(10), time(10), reference, 3)).toMatchObject({ after: 2.5, verdict: 'faster' });
     // The noise of C is noise of the ratio.
     const noisy = { from: time(2, 0.5), to: time(2, 0.5) };
-    expect(compareTimes(time(10), time(15), noisy).verdict).toBe('same');
+    expect(compareTimes(time(10), time(15), noisy, 3).verdict).toBe('same');
   });
 });
 
@@ -70,7 +78,8 @@ describe('the standard error', () => {
 });
 
 describe('--compare', () => {
-  const args = [...small, '--workload', 'W1', '--format', 'x86-64'];
+  // As many passes as a verdict needs.
+  const args = [...small, '--passes', '3', '--workload', 'W1', '--format', 'x86-64'];
 
   it('a result with itself: all the same', async () => {
     const result = await speedJson(args);
@@ -130,12 +139,59 @@ describe('--compare', () => {
 
   it('leaves out what the earlier result does not have, or has in another size', async () => {
     const file = saved(await speedJson(args));
-    const other = [...small, '--format', 'x86-64', '--compare', file];
+    const other = [...small, '--passes', '3', '--format', 'x86-64', '--compare', file];
     expect((await speedJson([...other, '--workload', 'W1,W3'])).comparison?.unmatched).toBe(1);
     const larger = await capture([...other, '--workload', 'W1', '--pages', '128']);
     expect(larger.out).toContain('2 rows the earlier result does not have in this size.');
     const oneVariant = await speedJson([...other, '--workload', 'W1', '--variant', 'twin']);
     expect(oneVariant.comparison?.rows.map(({ variant }) => variant)).toEqual(['twin', 'twin']);
+  });
+
+  it('gives no verdict where either result has fewer than three passes', async () => {
+    const three = await speedJson(args);
+    const two = await speedJson([...args, '--passes', '2']);
+    for (const [before, after] of [
+      [two, three],
+      [three, two],
+    ] as const) {
+      const { rows } = compareResults('f', readEarlier(saved(before)), after);
+      expect(new Set(rows.map(({ verdict }) => verdict))).toEqual(new Set(['unsure']));
+    }
+    const { out } = await capture([...args, '--passes', '2', '--compare', saved(three)]);
+    expect(out).toContain(
+      '0 faster, 0 slower, 0 the same within the noise, 4 unsure: a verdict needs 3 passes in both results.',
+    );
+  });
+
+  it('says in Markdown, too, how many times became what and what has no match', async () => {
+    const file = saved(await speedJson(args));
+    const other = [...small, '--passes', '3', '--format', 'x86-64', '--compare', file, '--markdown'];
+    const one = await capture([...other, '--workload', 'W1,W3']);
+    expect(one.out).toMatch(
+      /^\d faster, \d slower, \d the same within the noise; 1 row the earlier result does not have in this size\.$/m,
+    );
+    const none = await capture([...other, '--workload', 'W3']);
+    expect(none.out).not.toContain('| format |');
+    expect(none.out).toMatch(/^0 faster, 0 slower, 0 the same within the noise; 1 row /m);
+  });
+
+  it('warns about another seed, other rounds and other company in the process', async () => {
+    const before = await speedJson(args);
+    const file = saved(before);
+    const warningsOf = async (...more: string[]) =>
+      (await speedJson([...args, '--compare', file, ...more])).warnings.slice(0, -1);
+    expect(await warningsOf()).toEqual([]);
+    expect(await warningsOf('--seed', '2')).toEqual([
+      'the earlier result has another seed (1; now 2): compare with care',
+    ]);
+    expect(await warningsOf('--repeat', '4')).toEqual([
+      'the earlier result has other rounds (3 passes of 3 rounds after 1 and 0 ms; ' +
+        'now 3 passes of 4 rounds after 1 and 0 ms): compare with care',
+    ]);
+    expect(await warningsOf('--workload', 'W1.fresh,W3')).toEqual([
+      'the earlier result measured other workloads in one process (W1.fresh, W1.existing; now W1.fresh): compare with care',
+    ]);
+    expect(await warningsOf('--workload', 'W3')).toEqual([]);
   });
 
   it('warns about another machine, Node or compiler', async () => {
@@ -161,17 +217,20 @@ describe('--compare', () => {
 
   it.each([
     ['a text', 'W1 is fast', 'it is no JSON'],
-    ['nothing', null, 'it is no result of speed --json with schema 2 (the whole: Invalid'],
-    ['another command', { command: 'layout', schema: 1 }, 'with schema 2 (command: Invalid'],
-    ['another schema', { command: 'speed', schema: 1 }, 'with schema 2 (schema: Invalid'],
+    ['nothing', null, 'it is no result of speed --json with schema 3 (the whole: Invalid'],
+    ['another command', { command: 'layout', schema: 1 }, 'with schema 3 (command: Invalid'],
+    ['another schema', { command: 'speed', schema: 1 }, 'with schema 3 (schema: Invalid'],
     [
       'a negative time',
       {
-        ...{ command: 'speed', schema: 2, compiler: null, quick: false },
+        ...{ command: 'speed', schema: 3, compiler: null, quick: false },
+        ...{ seed: 1, repeat: 1, warmUp: 1, warmUpMs: 0, passes: 3 },
         machine: { cpu: 'x', cores: 1, node: 'v1', platform: 'x' },
-        rows: [{ configuration: 'x', workload: 'W1', units: 1, kernel: time(-1), twin: null, c: null }],
+        rows: [
+          { configuration: 'x', workload: 'W1', units: 1, passes: 3, kernel: time(-1), twin: null, c: null },
+        ],
       },
-      'with schema 2 (rows.0.kernel.median: Invalid',
+      'with schema 3 (rows.0.kernel.median: Invalid',
     ],
   ])('%s is no result', async (name, value, message) => {
     const file = saved(value, `${name}.json`);

@@ -19,7 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const job: Job = {
   ...{ configuration: 'x86-64', variant: 'twin', workloads: ['W3'] },
-  ...{ pages: 64, seed: 1, rounds: 2, warmUp: 1 },
+  ...{ pages: 64, seed: 1, rounds: 2, warmUp: 1, warmUpMs: 0 },
 };
 
 /** Runs the job in a child that does something made up. */
@@ -62,7 +62,7 @@ describe('a child', () => {
 });
 
 describe('the order of the processes', () => {
-  const rounds = { rounds: 1, warmUp: 1, passes: 2 };
+  const rounds = { rounds: 1, warmUp: 1, warmUpMs: 0, passes: 2 };
   const order = (ids: string, passes: number, of: Parameters<typeof turns<string>>[3]) =>
     turns(['kernel', 'twin', 'c'], chooseWorkloads(ids), passes, of).map(
       ({ pass, column, workloads }) => `${pass} ${column} ${workloads.join('+')}`,
@@ -84,20 +84,20 @@ describe('the order of the processes', () => {
 });
 
 describe('the rounds of a large workload', () => {
-  const plan = { pages: 64, seed: 1, repeat: 7, warmUp: 4, passes: 4 };
+  const plan = { pages: 64, seed: 1, repeat: 7, warmUp: 24, warmUpMs: 300, passes: 4 };
 
   it.each([
-    [2 ** 20, { rounds: 7, warmUp: 4, passes: 4 }],
-    [2 ** 24, { rounds: 4, warmUp: 2, passes: 4 }],
-    [2 ** 24 + 1, { rounds: 2, warmUp: 1, passes: 2 }],
+    [2 ** 20, { rounds: 7, warmUp: 24, warmUpMs: 300, passes: 4 }],
+    [2 ** 24, { rounds: 4, warmUp: 2, warmUpMs: 0, passes: 4 }],
+    [2 ** 24 + 1, { rounds: 2, warmUp: 1, warmUpMs: 0, passes: 2 }],
   ])('%d units', (units, rounds) => {
     expect(roundsFor(units, plan)).toEqual(rounds);
   });
 
   it('are never more than asked for', () => {
-    const one = { ...plan, repeat: 1, warmUp: 0, passes: 1 };
+    const one = { ...plan, repeat: 1, warmUp: 0, warmUpMs: 0, passes: 1 };
     for (const units of [1, 2 ** 21, 2 ** 25]) {
-      expect(roundsFor(units, one)).toEqual({ rounds: 1, warmUp: 0, passes: 1 });
+      expect(roundsFor(units, one)).toEqual({ rounds: 1, warmUp: 0, warmUpMs: 0, passes: 1 });
     }
   });
 });

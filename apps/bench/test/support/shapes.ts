@@ -76,13 +76,14 @@ const ratio = v.nullable(v.number());
 /** The shape of `speed --json`, with no key more and none less than the README documents. */
 export const speedShape = v.strictObject({
   command: v.literal('speed'),
-  schema: v.literal(2),
+  schema: v.literal(3),
   machine,
   compiler: v.nullable(text),
   seed: count,
   pages: count,
   repeat: count,
   warmUp: count,
+  warmUpMs: count,
   passes: count,
   quick: v.boolean(),
   rows: v.array(
@@ -98,6 +99,7 @@ export const speedShape = v.strictObject({
       leafBytes: count,
       rounds: count,
       warmUp: count,
+      warmUpMs: count,
       passes: count,
       kernel: v.nullable(timing),
       twin: v.nullable(timing),
@@ -109,6 +111,7 @@ export const speedShape = v.strictObject({
           entriesRead: count,
           entriesWritten: count,
           tablesAllocated: count,
+          tablesZeroed: count,
           bytesWritten: count,
         }),
       ),

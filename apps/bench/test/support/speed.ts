@@ -23,8 +23,11 @@ export async function measured(
   job: Partial<Job> = {},
 ): Promise<Measured> {
   const { name } = configuration;
-  const plain = { configuration: name, variant: 'kernel', pages: 64, seed: 1, rounds: 1, warmUp: 1 } as const;
-  const [one] = await runJob({ ...plain, workloads: [workload], ...job }, configuration);
+  const plain = { configuration: name, variant: 'kernel', pages: 64, seed: 1, rounds: 1 } as const;
+  const [one] = await runJob(
+    { ...plain, warmUp: 1, warmUpMs: 0, workloads: [workload], ...job },
+    configuration,
+  );
   if (one === undefined) throw new Error(`nothing was measured of ${workload}`);
   return one;
 }

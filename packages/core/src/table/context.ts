@@ -171,7 +171,10 @@ export function newTable(
       },
     );
   }
-  if (!isFilled) bank.words.fill(0, word, word + plan.pageWords * 2 ** order);
+  if (!isFilled) {
+    bank.words.fill(0, word, word + plan.pageWords * 2 ** order);
+    counters.tablesZeroed++;
+  }
   records.enter(pfn, level, parent < 0 ? context.owner : records.ownerOf(parent));
   counters.tablesAllocated++;
   return pfn;

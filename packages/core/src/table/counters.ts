@@ -10,10 +10,12 @@ export interface Counters {
   tablesRead: number;
   /** 64-bit entries that a call had to look at, each once however often it does. */
   entriesRead: number;
-  /** 64-bit entries stored. Zeroing a new table is not counted. */
+  /** 64-bit entries stored. Zeroing a new table is not counted here. */
   entriesWritten: number;
   /** Frames taken from the allocator for tables, a root of several frames as one. */
   tablesAllocated: number;
+  /** Those of them that were zeroed, an empty root too: a table that the call fills is not. */
+  tablesZeroed: number;
   /** Tables given back to the allocator. */
   tablesFreed: number;
   /** Calls of the flush sink (counted without a sink, too); two for a range around the canonical hole. */
@@ -27,6 +29,7 @@ export function newCounters(): Counters {
     entriesRead: 0,
     entriesWritten: 0,
     tablesAllocated: 0,
+    tablesZeroed: 0,
     tablesFreed: 0,
     flushes: 0,
   };

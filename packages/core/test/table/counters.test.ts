@@ -17,7 +17,7 @@ const BASE = 0xffff000000000000n;
 const SMALL = { maxLeafShift: 12 } as const;
 
 type Work = Omit<Counters, 'flushes'> & { flushes?: number };
-/** Tables read, entries read and written, tables made and freed, flushes. */
+/** Tables read, entries read and written, tables made and freed, flushes, tables zeroed. */
 const work = (
   tablesRead: number,
   entriesRead: number,
@@ -25,7 +25,11 @@ const work = (
   tablesAllocated = 0,
   tablesFreed = 0,
   flushes = 0,
-): Work => ({ tablesRead, entriesRead, entriesWritten, tablesAllocated, tablesFreed, flushes });
+  tablesZeroed = 0,
+): Work => ({
+  ...{ tablesRead, entriesRead, entriesWritten },
+  ...{ tablesAllocated, tablesZeroed, tablesFreed, flushes },
+});
 
 interface Case {
   what: string;
@@ -43,8 +47,15 @@ const cases: readonly Case[] = [
     what: 'map of 1024 pages into new tables',
     before: () => {},
     call: pages,
-    // PGD, PUD, PMD with two slots, two PTE tables; a new table is not read for occupied slots.
-    arm: work(5, 4, 1024 + 4, 4),
+    // PGD, PUD, PMD with two slots, two PTE tables; a new table is not read for occupied slots. PTE tables are filled, not zeroed.
+    arm: work(5, 4, 1024 + 4, 4, 0, 0, 2),
+  },
+  {
+    what: 'map of 512 blocks and a page into new tables',
+    before: () => {},
+    call: (table) => table.mapRange(BASE, 0n, GiB + 4096, WRITE, { maxLeafShift: 21 }),
+    // Two slots of the PUD, one PMD table that the blocks fill; PUD, the other PMD and its PTE table are zeroed.
+    arm: work(5, 1 + 2 + 1, 512 + 1 + 4, 4, 0, 0, 3),
   },
   {
     what: 'protect of 1024 pages',
@@ -127,7 +138,7 @@ const cases: readonly Case[] = [
       table.prepare(BASE, 4 * MiB);
     },
     // The count reads the root alone.
-    arm: work(1 + 5, 1 + 4, 4, 4),
+    arm: work(1 + 5, 1 + 4, 4, 4, 0, 0, 4),
   },
   {
     what: 'map after prepare',
@@ -157,7 +168,7 @@ const cases: readonly Case[] = [
         Uint32Array.from({ length: 1024 }, (_, i) => 7 * i),
         WRITE,
       ),
-    arm: work(5, 4, 1024 + 4, 4),
+    arm: work(5, 4, 1024 + 4, 4, 0, 0, 2),
   },
   {
     what: 'map of a block over an empty table',

@@ -23,6 +23,8 @@ describe('work counters', () => {
       entriesRead: 4,
       entriesWritten: 1024 + 4,
       tablesAllocated: 4,
+      // Those of pages are filled.
+      tablesZeroed: 2,
       tablesFreed: 0,
       flushes: 0,
     });
@@ -34,6 +36,7 @@ describe('work counters', () => {
       entriesRead: 4,
       entriesWritten: 1024,
       tablesAllocated: 0,
+      tablesZeroed: 0,
       tablesFreed: 0,
       flushes: 1,
     });

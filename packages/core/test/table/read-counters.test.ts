@@ -24,6 +24,7 @@ const work = (tablesRead: number, entriesRead: number) => ({
   entriesRead,
   entriesWritten: 0,
   tablesAllocated: 0,
+  tablesZeroed: 0,
   tablesFreed: 0,
   flushes: 0,
 });

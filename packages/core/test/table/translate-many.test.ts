@@ -114,7 +114,7 @@ describe('translateMany', () => {
     );
   });
 
-  it.each(formats)('refuses to write over the addresses: $name', (format) => {
+  it.each(formats)('refuses to write over what else it is given: $name', (format) => {
     const { table } = machine(format);
     const addresses = new BigUint64Array(4);
     const before = addresses.slice();
@@ -128,6 +128,12 @@ describe('translateMany', () => {
       /^EINVAL.*lies over/,
     );
     expect(addresses).toEqual(before);
+    const frames = new Float64Array(4).fill(7);
+    const over = new Uint8Array(frames.buffer, 24, 4);
+    expect(thrown(() => table.translateMany(addresses, frames, over))).toMatch(
+      /^EINVAL.*leafShifts lies over frames/,
+    );
+    expect(frames).toEqual(new Float64Array(4).fill(7));
     // Side by side in one buffer is fine.
     const both = new ArrayBuffer(64);
     expect(table.translateMany(new BigUint64Array(both, 0, 4), new Float64Array(both, 32, 4))).toBe(0);

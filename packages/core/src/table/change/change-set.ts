@@ -203,6 +203,8 @@ export class ChangeSet {
     this.#log.noteFlags(bank, at, count, maskLo, maskHi, lo & maskLo, hi & maskHi);
     const live = kernels.change(at, count, maskLo, maskHi, newLo & maskLo, newHi & maskHi);
     this.#context.counters.entriesWritten += live;
+    // Another thread has cleared them since they were found.
+    if (live === 0) return;
     const first = live === count ? 0 : kernels.firstLive(at, count);
     const last = live === count ? count - 1 : kernels.lastLive(at, count);
     this.widen(page + first * level.pages, (last - first + 1) * level.pages, level.shift);

@@ -90,7 +90,7 @@ function makePieces(cutter: Cutter, parent: Span, lo: number, hi: number, page: 
   const { plan, records, counters } = context;
   const { level } = parent;
   const below = plan.levels[level.index + 1] as LevelPlan;
-  const child = changes.makeTable(below.index, parent.record, page);
+  const child = changes.makeTable(below.index, parent.record, page, true);
   const bank = writableBankOfTable(context, child, page);
   const flags = plan.format.relevel(
     { lo: lo & ~level.leafAddressLo, hi: hi & ~level.leafAddressHi },

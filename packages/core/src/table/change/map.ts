@@ -138,11 +138,23 @@ function descend(
   }
   const record = recordOf(context, pfn);
   changes.checkOwed(page);
-  const child = changes.makeTable(below, record, page, below === plan.last && pages === level.pages);
+  const child = changes.makeTable(below, record, page, pages === level.pages && isFilled(call, below, at));
   const childBank = writableBankOfTable(context, child, page);
   mapTable(call, below, childBank, childBank.wordOf(child, plan.pageShift), child, true, inside, at, pages);
   if (!isNew) changes.noteEmpty(bank, entry, 1, record);
   changes.writeLink(bank, entry, record, child);
+}
+
+/** True when pages for a whole table of a level give each of its slots a leaf: base pages, or a block. */
+function isFilled(
+  { context: { plan }, source, maxLeafShift }: MapCall,
+  levelIndex: number,
+  at: number,
+): boolean {
+  if (levelIndex === plan.last) return true;
+  const { level, shift, pages } = plan.levels[levelIndex] as LevelPlan;
+  // Blocks of a linear range are aligned all or none.
+  return level.leaf !== null && shift <= maxLeafShift && isLinear(source) && isBlock(source, at, pages);
 }
 
 /**
@@ -177,7 +189,7 @@ function writeBlocks(
     if (!isNew) changes.noteEmpty(bank, entry, blocks, record);
     records?.add(record, blocks);
     kernels.writeLinear(entry, blocks, frame, level.pages, flagsLo, flagsHi, plan.address, true);
-    counters.entriesRead += blocks;
+    if (!isNew) counters.entriesRead += blocks;
     counters.entriesWritten += blocks;
     return blocks;
   }

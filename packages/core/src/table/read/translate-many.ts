@@ -53,13 +53,17 @@ export function checkMany(addresses: unknown, frames: unknown, leafShifts: unkno
   const count = lengthOf(addresses, 'BigUint64Array', 'addresses', 0);
   lengthOf(frames, 'Float64Array', 'frames', count);
   if (leafShifts !== undefined) lengthOf(leafShifts, 'Uint8Array', 'leafShifts', count);
-  for (const out of [frames, leafShifts]) {
-    if (out !== undefined && isOverlapping(out as ArrayBufferView, addresses as ArrayBufferView)) {
-      throw new VmError('EINVAL', 'what takes the results lies over the addresses', {
-        advice: 'give each array bytes of its own',
-      });
-    }
-  }
+  refuseOverlap(frames, addresses, 'frames', 'addresses');
+  if (leafShifts === undefined) return;
+  refuseOverlap(leafShifts, addresses, 'leafShifts', 'addresses');
+  refuseOverlap(leafShifts, frames, 'leafShifts', 'frames');
+}
+
+function refuseOverlap(a: unknown, b: unknown, nameOfA: string, nameOfB: string): void {
+  if (!isOverlapping(a as ArrayBufferView, b as ArrayBufferView)) return;
+  throw new VmError('EINVAL', `${nameOfA} lies over ${nameOfB}`, {
+    advice: 'give each array bytes of its own',
+  });
 }
 
 function isOverlapping(a: ArrayBufferView, b: ArrayBufferView): boolean {
