@@ -58,6 +58,19 @@ export function findEntries(
 /** A span that tables which follow are still added to. */
 type Growing = { -readonly [K in keyof Span]: Span[K] };
 
+/** True when a table of the last level follows the whole tables of a span, in memory and in the range. */
+function isNext(last: Span, bank: Bank, at: number, record: number, page: number): boolean {
+  const { entries } = last.level;
+  return (
+    last.bank === bank &&
+    last.at + 2 * last.count === at &&
+    last.page + last.count === page &&
+    last.count % entries === 0 &&
+    last.level.level.table === null &&
+    (last.record < 0 ? record < 0 : last.record + last.count / entries === record)
+  );
+}
+
 class Finder implements Findings {
   readonly spans: Growing[] = [];
   readonly cuts: Cut[] = [];
@@ -65,6 +78,8 @@ class Finder implements Findings {
   readonly links: Link[] = [];
   readonly aliases: PageRange[] = [];
   readonly #look: number;
+  /** Runs of the last level are not too large: in a table that the range covers whole, all stay as they are. */
+  readonly #keepsRuns: boolean;
   /** Tables that were met and are not of the allocator. */
   readonly #strangers = new Set<number>();
   readonly #context: TableContext;
@@ -84,6 +99,8 @@ class Finder implements Findings {
     this.#maxShift = maxShift;
     this.#ends = ends;
     this.#wantsLinks = wantsLinks;
+    const { level, shift } = context.plan.levels[context.plan.last] as LevelPlan;
+    this.#keepsRuns = level.run === null || shift + Math.log2(level.run.entries) <= maxShift;
     this.#look = context.records?.startLook() ?? 0;
   }
 
@@ -161,7 +178,9 @@ class Finder implements Findings {
             });
           }
           const childWord = below.wordOf(child, plan.pageShift);
-          this.visit(levelIndex + 1, below, childWord, child, inside, at, here);
+          const isWhole = here === level.pages && levelIndex + 1 === plan.last;
+          if (!isWhole || !this.#extend(below, childWord, child, at))
+            this.visit(levelIndex + 1, below, childWord, child, inside, at, here);
         }
       }
       at += here;
@@ -177,18 +196,26 @@ class Finder implements Findings {
   #pushSpan(span: Span): void {
     const { level, bank, at, count, record, page } = span;
     const last = this.spans[this.spans.length - 1];
-    const isNext =
-      last !== undefined &&
-      level.level.table === null &&
-      last.level === level &&
-      count === level.entries &&
-      last.count % count === 0 &&
-      last.bank === bank &&
-      last.at + 2 * last.count === at &&
-      last.page + last.count === page &&
-      (last.record < 0 ? record < 0 : last.record + last.count / count === record);
-    if (isNext) last.count += count;
+    const isWhole = level.level.table === null && count === level.entries;
+    if (isWhole && last !== undefined && isNext(last, bank, at, record, page)) last.count += count;
     else this.spans.push({ level, bank, at, count, record, page });
+  }
+
+  /**
+   * Adds a whole table of the last level to the span that it follows: as `visit` does, at 10 ns less.
+   *
+   * @returns false, and nothing is done, when there is none.
+   */
+  #extend(bank: Bank, at: number, pfn: number, page: number): boolean {
+    const last = this.spans[this.spans.length - 1];
+    if (last === undefined || !this.#keepsRuns) return false;
+    const record = recordOf(this.#context, pfn);
+    if (!isNext(last, bank, at, record, page)) return false;
+    const { entries } = last.level;
+    this.#context.counters.tablesRead++;
+    if (!this.#meet(pfn)) this.aliases.push({ first: page, pages: entries });
+    last.count += entries;
+    return true;
   }
 
   /** Marks a table as met: false when it was before. By frame, as a set of numbers costs 40 ns a table. */
