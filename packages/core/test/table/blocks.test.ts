@@ -1,5 +1,5 @@
 import type { FlushSink } from '@vmarea/core';
-import { protection } from '@vmarea/core';
+import { PageTable, protection } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { formats } from '../formats/index.js';
@@ -289,5 +289,25 @@ describe('a list of leaves', () => {
     expect(list(BASE + BigInt(3 * MiB), 4096)).toEqual(whole);
     expect(list(BASE + BigInt(4 * MiB - 4096), 4096)).toEqual(whole);
     expect(list(BASE + BigInt(4 * MiB - 4096), GiB)).toEqual(whole);
+  });
+});
+
+describe('tables from frames that hold something', () => {
+  it.each([
+    ['blocks that fill a table, and two more', 0x4000_0000n],
+    ['pages that are no blocks', 0x4000_1000n],
+  ])('%s', (_what, pa) => {
+    const made = machine(arm, 1200);
+    const { memory, frames, format } = made;
+    for (const { words } of memory.banks) words.fill(-1);
+    const table = new PageTable({ format, memory, frames });
+    table.mapRange(BASE, pa, GiB + 4 * MiB, WRITE, { maxLeafShift: 21 });
+    expect([...table.leaves()].reduce((sum, { count, leafShift }) => sum + count * 2 ** leafShift, 0)).toBe(
+      GiB + 4 * MiB,
+    );
+    for (const at of [0, MiB, GiB - 1, GiB, GiB + 4 * MiB - 1]) {
+      expect(table.translate(BASE + BigInt(at))).toBe(pa + BigInt(at));
+    }
+    expect(table.translate(BASE + BigInt(GiB + 4 * MiB))).toBeNull();
   });
 });

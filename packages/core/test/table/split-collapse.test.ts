@@ -142,10 +142,13 @@ describe('collapse', () => {
     refused(() => {}, 0x4000_1000n);
     refused(({ table }) => table.unmap(BASE + 0x1ff000n, 4096));
     refused(({ table }) => table.protect(BASE + 0x1ff000n, 4096, { write: false }));
-    refused(({ table, memory }) => {
-      const { address, entry } = entryAt(table, BASE + 0x7000n);
-      memory.write64(address, entry ^ 0x3000n);
-    });
+    // Another frame: below those before it, or above.
+    for (const other of [0x3000n, 0x8000n]) {
+      refused(({ table, memory }) => {
+        const { address, entry } = entryAt(table, BASE + 0x7000n);
+        memory.write64(address, entry ^ other);
+      });
+    }
     refused(({ table, memory }) => {
       const { address, entry } = entryAt(table, BASE + 0x7000n);
       memory.write64(address, entry | SOFTWARE);
