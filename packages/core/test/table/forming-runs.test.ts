@@ -161,6 +161,21 @@ describe('collapse forms runs', () => {
     expect(table.collapse(BASE, 32 * 4096)).toBe(0);
   });
 
+  it('in use as any of its leaves was', () => {
+    for (const clean of [0n, 5n, 15n]) {
+      const { table } = machine(arm);
+      table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
+      const dirty = entryAt(table, BASE).entry;
+      table.protect(BASE + clean * 4096n, 4096, { write: false });
+      table.protect(BASE + clean * 4096n, 4096, { write: true });
+      expect(entryAt(table, BASE + clean * 4096n).entry).not.toBe(dirty | (clean << 12n));
+      expect(table.collapse(BASE, 65536)).toBe(1);
+      for (let page = 0n; page < 16n; page++) {
+        expect(entryAt(table, BASE + page * 4096n).entry).toBe(dirty | CONT | (page << 12n));
+      }
+    }
+  });
+
   it('of blocks that it makes', () => {
     const { table, frames } = machine(arm, 64);
     table.mapRange(BASE, 0n, 17 * 2 * MiB, WRITE, { maxLeafShift: 12 });
@@ -195,4 +210,13 @@ describe('collapse forms runs', () => {
     expect(table.collapse(BASE, 65536, { maxLeafShift: 15 })).toBe(0);
     expect(table.collapse(BASE, 65536)).toBe(1);
   });
+});
+
+it('split takes the mark from runs in whole tables that follow one without', () => {
+  const { table } = machine(arm);
+  table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
+  table.mapRange(BASE + BigInt(2 * MiB), 0x4000_0000n, 2 * MiB, WRITE, { maxLeafShift: 16 });
+  expect(marked(table, 1024)).toBe('512-1023');
+  table.split(BASE, 4 * MiB);
+  expect(marked(table, 1024)).toBe('');
 });

@@ -193,7 +193,34 @@ describe('a slot', () => {
   });
 });
 
+describe('an entry that the MMU ignores', () => {
+  it('keeps its bits under protect, the first of a range too', () => {
+    const { table, memory } = machine(riscv);
+    table.mapRange(0n, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
+    // A swap entry with W and the bits of a leaf.
+    const swap = 0x1234_0000_0000_00c6n;
+    const { address } = entryAt(table, 0n);
+    memory.write64(address, swap);
+    table.protect(0n, 2 * MiB, { write: false });
+    expect(memory.read64(address)).toBe(swap);
+    expect(table.walk(0x1000n).leaf?.protection.write).toBe(false);
+  });
+});
+
 describe('a table that is linked twice', () => {
+  it('flushes both places, also where it follows its neighbour in memory', () => {
+    const { table, memory, flushes } = machine(riscv);
+    table.mapRange(0n, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
+    const first = table.walk(0n).steps[1] as { address: bigint; entry: bigint };
+    const second = memory.read64(first.address + 8n);
+    // The second table, the first one, and the second again.
+    memory.write64(first.address, second);
+    memory.write64(first.address + 8n, first.entry);
+    memory.write64(first.address + 16n, second);
+    table.unmap(0n, 6 * MiB);
+    expect(flushes).toMatchObject([{ va: 0n, bytes: BigInt(6 * MiB) }]);
+  });
+
   function linked() {
     const made = machine(riscv);
     const { table, memory } = made;
