@@ -240,6 +240,32 @@ describe('a table that is linked twice', () => {
     ]);
   });
 
+  it('becomes runs once, and is flushed in both places', () => {
+    const { table, memory, flushes } = machine(arm);
+    table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
+    const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
+    memory.write64(pmd.address + 8n, pmd.entry);
+    const { address } = entryAt(table, BASE);
+    const seen: bigint[] = [];
+    const watched = new PageTable({
+      ...{ format: arm, memory, root: table.root },
+      ...{
+        frames: new FrameAllocator(memory),
+        sink: { flush: () => void seen.push(memory.read64(address)) },
+      },
+    });
+    expect(watched.collapse(BASE, 4 * MiB)).toBe(1);
+    // Broken while it is flushed.
+    expect(seen).toEqual([0n]);
+    expect(memory.read64(address) & CONT).toBe(CONT);
+    expect(table.collapse(BASE, 4 * MiB)).toBe(0);
+    table.unmap(BASE, 65536);
+    table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
+    flushes.length = 0;
+    expect(table.collapse(BASE, 4 * MiB)).toBe(1);
+    expect(flushes).toMatchObject([{ va: BASE, bytes: BigInt(2 * MiB + 65536) }]);
+  });
+
   it('is not split, nor shown, through both links at once', () => {
     const { table, memory, frames } = linked();
     table.mapRange(BigInt(GiB), 0n, 2 * MiB, WRITE);

@@ -37,12 +37,14 @@ export function collapsePages(
   const edits: Edit[] = [];
   const collapser = new Collapser(context, range, maxLeafShift, edits);
   collapser.visit(0, root.bank, root.pfn, root.word, 0);
+  const { pageShift } = context.plan;
   changing(context, range, batch, (changes) => {
     for (const { span, words, tables, leafShift } of edits) {
       changes.rewrite(span, words);
       changes.widen(span.page, span.count * span.level.pages, leafShift);
       for (const table of tables) if (!changes.isGone(table)) changes.free(table);
     }
+    for (const { first, pages } of collapser.aliases) changes.widen(first, pages, pageShift);
   });
   return edits.length;
 }
@@ -53,6 +55,10 @@ class Collapser {
   readonly #end: number;
   readonly #maxLeafShift: number;
   readonly #edits: Edit[];
+  /** First entries of the runs that are made, by their bank. */
+  readonly #runs = new Map<Bank, Set<number>>();
+  /** Where a table that is linked twice translates the same runs again. */
+  readonly aliases: PageRange[] = [];
   /** By level: the leaves of the table that is being visited; `null` where no runs are made. */
   readonly #rows: readonly (SlotRow | null)[];
 
@@ -141,6 +147,10 @@ class Collapser {
       if (span.page < this.#first || span.page + entries * level.pages > this.#end) continue;
       const words = row.runFrom(slot);
       if (words === null) continue;
+      if (!this.#isFirst(span)) {
+        this.aliases.push({ first: span.page, pages: entries * level.pages });
+        continue;
+      }
       const made = blocks.filter((one) => one.span.at >= span.at && one.span.at < span.at + 2 * entries);
       for (const one of made) inRuns.add(one);
       const tables = made.flatMap((one) => one.tables);
@@ -148,6 +158,14 @@ class Collapser {
       this.#edits.push({ span, words, tables, leafShift });
     }
     this.#edits.push(...blocks.filter((one) => !inRuns.has(one)));
+  }
+
+  /** False for a run that was made before, through another link to its table. */
+  #isFirst({ bank, at }: Span): boolean {
+    const runs = this.#runs.get(bank) ?? new Set();
+    this.#runs.set(bank, runs);
+    const { size } = runs;
+    return runs.add(at).size > size;
   }
 
   /**
