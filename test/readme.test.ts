@@ -32,6 +32,11 @@ const examples = [
     file: './examples/x86-64-la57.ts',
     run: () => import('./examples/x86-64-la57.js'),
   },
+  {
+    readme: '../packages/riscv64/README.md',
+    file: './examples/riscv64.ts',
+    run: () => import('./examples/riscv64.js'),
+  },
 ];
 
 /** What a program's comments say that it prints: after a call of `console.log`, or in the lines below it. */

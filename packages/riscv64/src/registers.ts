@@ -1,0 +1,106 @@
+import { hex, mask, type PageTableFormat, VmError } from '@vmarea/core';
+import { PAGE_SHIFT } from './bits.js';
+import { type Riscv64Mode, type Riscv64Options, riscv64 } from './format.js';
+import type { Riscv64Controls } from './permissions.js';
+
+/** A 64-bit register; a number must be a non-negative safe integer. */
+export type Register = bigint | number;
+
+/** The registers that decide how a riscv64 processor translates. What a dump lacks counts as 0. */
+export interface Riscv64Registers extends Pick<Riscv64Options, 'svnapot' | 'paBits'> {
+  /** satp: mode, ASID and root. */
+  readonly satp: Register;
+  /** sstatus: SUM and MXR are looked at. */
+  readonly sstatus?: Register;
+  /** menvcfg: PBMTE and ADUE are looked at. When it is absent, Svpbmt is taken to be on. */
+  readonly menvcfg?: Register;
+}
+
+/** What registers say about translation. */
+export interface Riscv64State {
+  /** The format that they select. */
+  readonly format: PageTableFormat<Riscv64Controls>;
+  /** Physical address of the root table in bytes. */
+  readonly root: bigint;
+  /** The modes that they set. */
+  readonly controls: Riscv64Controls;
+  /** The address-space identifier, 0 to 65535. */
+  readonly asid: number;
+}
+
+const SATP = { PPN: mask(0, 43), ASID_SHIFT: 44n, ASID: 0xffffn, MODE_SHIFT: 60n };
+const SSTATUS = { SUM: mask(18, 18), MXR: mask(19, 19) };
+const MENVCFG = { ADUE: mask(61, 61), PBMTE: mask(62, 62) };
+
+/** satp.MODE by number. */
+const MODES: ReadonlyMap<number, Riscv64Mode> = new Map([
+  [8, 'sv39'],
+  [9, 'sv48'],
+  [10, 'sv57'],
+]);
+
+/**
+ * The format, root and modes of a riscv64 processor.
+ *
+ * Source: RISC-V privileged specification, "Supervisor Address Translation and Protection (satp) Register", with the table
+ * of its MODE; "Supervisor Status (sstatus) Register"; "Machine Environment Configuration (menvcfg) Register".
+ *
+ * @throws VmError `EINVAL` naming the register when translation is off, the mode is reserved, or the root does not fit.
+ * @example
+ * ```ts
+ * const hart = riscv64FromRegisters({ satp: 0x9000_0000_0008_1234n });
+ * hart.format.name; // 'riscv64-sv48'
+ * hart.root; // 0x81234000n
+ * ```
+ */
+export function riscv64FromRegisters(registers: Riscv64Registers): Riscv64State {
+  const satp = value('satp', registers.satp);
+  const sstatus = value('sstatus', registers.sstatus ?? 0);
+  const menvcfg = value('menvcfg', registers.menvcfg ?? MENVCFG.PBMTE);
+  const number = Number(satp >> SATP.MODE_SHIFT);
+  const mode = MODES.get(number);
+  if (mode === undefined) {
+    throw new VmError('EINVAL', `satp ${hex(satp)} has the mode ${number}`, {
+      advice:
+        number === 0
+          ? 'that is Bare: addresses are not translated'
+          : 'only 8 (Sv39), 9 (Sv48) and 10 (Sv57) have page tables; others are reserved',
+    });
+  }
+  const { svnapot, paBits } = registers;
+  const format = riscv64({
+    mode,
+    svpbmt: (menvcfg & MENVCFG.PBMTE) !== 0n,
+    ...(svnapot === undefined ? {} : { svnapot }),
+    ...(paBits === undefined ? {} : { paBits }),
+  });
+  const root = (satp & SATP.PPN) << BigInt(PAGE_SHIFT);
+  if (root >> BigInt(format.paBits) !== 0n) {
+    throw new VmError(
+      'EINVAL',
+      `satp ${hex(satp)} has its root beyond the ${format.paBits} bits of an address`,
+    );
+  }
+  return Object.freeze({
+    format,
+    root,
+    controls: Object.freeze({
+      sum: (sstatus & SSTATUS.SUM) !== 0n,
+      mxr: (sstatus & SSTATUS.MXR) !== 0n,
+      adue: (menvcfg & MENVCFG.ADUE) !== 0n,
+    }),
+    asid: Number((satp >> SATP.ASID_SHIFT) & SATP.ASID),
+  });
+}
+
+/** A register as an unsigned 64-bit value. */
+function value(name: string, register: Register): bigint {
+  if (typeof register === 'number' && !Number.isSafeInteger(register)) {
+    throw new VmError('EINVAL', `${name} is ${register}, which is no exact integer`, {
+      advice: 'pass a bigint',
+    });
+  }
+  const wide = BigInt(register);
+  if (BigInt.asUintN(64, wide) !== wide) throw new VmError('EINVAL', `${name} is no unsigned 64-bit value`);
+  return wide;
+}
