@@ -1,0 +1,74 @@
+import { type Level, type Match, type PageTableFormat, type PhysicalMemory, toBigint } from '@vmarea/core';
+
+/*
+ * Entries read from bytes by the format's data, with bigints and code of its own: the judge of what the engine wrote.
+ */
+
+/** One entry that a walk reads. */
+export interface Read {
+  readonly level: number;
+  readonly address: bigint;
+  readonly entry: bigint;
+}
+
+/** What an entry is by its data. */
+export type Kind = 'none' | 'absent' | 'table' | 'leaf' | 'reserved';
+
+function meets(entry: bigint, { mask, value }: Match): boolean {
+  return (entry & toBigint(mask)) === toBigint(value);
+}
+
+/** What an entry is at a level, all rules asked. */
+export function kindOf(format: PageTableFormat, level: number, entry: bigint): Kind {
+  if (entry === 0n) return 'none';
+  if (!meets(entry, format.present)) return 'absent';
+  const { table, leaf } = format.levels[level] as Level;
+  const shape = table !== null && meets(entry, table.match) ? table : leaf;
+  if (shape === null || !meets(entry, shape.match)) return 'reserved';
+  const isSound = shape.rules.every(
+    (rule) =>
+      (rule.when !== undefined && !meets(entry, rule.when)) || meets(entry, rule) === (rule.must === 'equal'),
+  );
+  if (!isSound) return 'reserved';
+  return shape === table ? 'table' : 'leaf';
+}
+
+/** The bits of an entry that hold an address, at or above a shift. */
+export function addressMask(format: PageTableFormat, shift: number): bigint {
+  let mask = 0n;
+  for (const { entryBit, paBit, width } of format.address) {
+    for (let i = 0; i < width; i++) if (paBit + i >= shift) mask |= 1n << BigInt(entryBit + i);
+  }
+  return mask;
+}
+
+/** The physical address in an entry: its bits at or above a shift. */
+export function addressOf(format: PageTableFormat, entry: bigint, shift: number): bigint {
+  let address = 0n;
+  for (const { entryBit, paBit, width } of format.address) {
+    for (let i = 0; i < width; i++) {
+      if (paBit + i >= shift && ((entry >> BigInt(entryBit + i)) & 1n) === 1n) address |= 1n << BigInt(paBit + i);
+    }
+  }
+  return address;
+}
+
+/** The entries that a walk reads, root first, up to the one that ends it. */
+export function readsOf(format: PageTableFormat, memory: PhysicalMemory, root: bigint, va: bigint): Read[] {
+  const reads: Read[] = [];
+  let table = root;
+  for (const [level, { shift, bits }] of format.levels.entries()) {
+    const slot = (va >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n);
+    const address = table + 8n * slot;
+    const entry = memory.read64(address);
+    reads.push({ level, address, entry });
+    if (kindOf(format, level, entry) !== 'table') break;
+    table = addressOf(format, entry, format.pageShift);
+  }
+  return reads;
+}
+
+/** The last entry of a walk. */
+export function lastRead(format: PageTableFormat, memory: PhysicalMemory, root: bigint, va: bigint): Read {
+  return readsOf(format, memory, root, va).at(-1) as Read;
+}

@@ -1,0 +1,128 @@
+import {
+  FrameAllocator,
+  type FlushSink,
+  type PageTableFormat,
+  PageTable,
+  PhysicalMemory,
+  type Protection,
+  protection,
+} from '@vmarea/core';
+import { lastRead, type Read, readsOf } from './bytes.js';
+import type { Checked } from './suite.js';
+
+/** One flush as the sink saw it. */
+export interface Flush {
+  readonly va: bigint;
+  readonly bytes: bigint;
+  readonly leafShift: number;
+  readonly tablesFreed: readonly number[];
+}
+
+/** A page table of a format in memory of its own, with a record of its flushes. */
+export class Machine {
+  readonly format: PageTableFormat;
+  readonly memory: PhysicalMemory;
+  readonly frames: FrameAllocator;
+  readonly table: PageTable;
+  readonly flushes: Flush[] = [];
+  /** Called in every flush. */
+  onFlush: (flush: Flush) => void = () => {};
+
+  /** @param tables - frames for tables beside the root. */
+  constructor(format: PageTableFormat, tables = 40) {
+    const root = Math.max(1, 2 ** ((format.levels[0]?.bits ?? 0) + 3 - format.pageShift));
+    const sink: FlushSink = {
+      flush: (va, bytes, leafShift, tablesFreed) => {
+        const flush = { va, bytes, leafShift, tablesFreed: [...tablesFreed] };
+        this.flushes.push(flush);
+        this.onFlush(flush);
+      },
+    };
+    this.format = format;
+    this.memory = PhysicalMemory.create({ bytes: (tables + 2 * root) * 2 ** format.pageShift });
+    // Frames that hold something: a table that is not zeroed where it must be is noticed.
+    for (const { words } of this.memory.banks) words.fill(-1);
+    this.frames = new FrameAllocator(this.memory, { pageShift: format.pageShift });
+    this.table = new PageTable({ format, memory: this.memory, frames: this.frames, sink });
+  }
+
+  /** Bytes of a base page. */
+  get page(): bigint {
+    return 1n << BigInt(this.format.pageShift);
+  }
+
+  /** The entries that a walk of an address reads from the bytes. */
+  reads(va: bigint): Read[] {
+    return readsOf(this.format, this.memory, this.table.root, va);
+  }
+
+  /** The last of them. */
+  last(va: bigint): Read {
+    return lastRead(this.format, this.memory, this.table.root, va);
+  }
+
+  /** Everything that a refused call must leave as it was: the allocator, and the bytes of all frames that are given out. */
+  state(): string {
+    const copy = FrameAllocator.attach(this.frames.state.slice(0));
+    const free = new Set<number>();
+    for (let pfn = copy.tryAllocate(); pfn >= 0; pfn = copy.tryAllocate()) free.add(pfn);
+    const parts = [new Uint8Array(this.frames.state).join()];
+    for (let i = 0; i < this.frames.frames; i++) {
+      const pfn = this.frames.first + i;
+      if (free.has(pfn)) continue;
+      const bytes = this.memory.bytesAt(BigInt(pfn) << BigInt(this.format.pageShift), 2 ** this.format.pageShift);
+      parts.push(bytes.join());
+    }
+    return parts.join('\n');
+  }
+}
+
+/** First address of a format's range, or of its upper half where there are two. */
+export function firstAddress({ range: { bits, upper } }: PageTableFormat): bigint {
+  return upper === 'zeros' ? 0n : (1n << 64n) - (1n << BigInt(upper === 'sign' ? bits - 1 : bits));
+}
+
+/** Bytes of the addresses from `firstAddress` on. */
+export function rangeBytes({ range: { bits, upper } }: PageTableFormat): bigint {
+  return 1n << BigInt(upper === 'sign' ? bits - 1 : bits);
+}
+
+/** The protection that most cases map with: what vmalloc uses. */
+export function dataOf({ protections }: Checked): Protection {
+  return protections.PAGE_KERNEL ?? protection({ write: true, global: true });
+}
+
+/** A size that a leaf, or a run of leaves, can have. */
+export interface Size {
+  /** Level of the entries. */
+  readonly level: number;
+  /** log2 bytes of one entry. */
+  readonly leafShift: number;
+  /** Entries: 1 for a leaf by itself. */
+  readonly entries: number;
+  /** log2 bytes of all. */
+  readonly shift: number;
+  /** For ids: `PMD`, `PTE*16`. */
+  readonly name: string;
+}
+
+/** All sizes of leaves and runs that fit addresses and frames, smallest first. */
+export function sizesOf(format: PageTableFormat): Size[] {
+  const sizes: Size[] = [];
+  for (const [level, { name, shift, leaf, run }] of format.levels.entries()) {
+    if (leaf === null) continue;
+    for (const entries of run === null ? [1] : [1, run.entries]) {
+      const total = shift + Math.log2(entries);
+      // Twice its size must fit: cases look at what stands beside it.
+      if (1n << BigInt(total + 1) > rangeBytes(format) || total + 1 > format.paBits) continue;
+      sizes.push({ level, leafShift: shift, entries, shift: total, name: entries === 1 ? name : `${name}*${entries}` });
+    }
+  }
+  return sizes.sort((a, b) => a.shift - b.shift);
+}
+
+/** An address and a physical address at which a size is aligned, neither of them 0 where that is possible. */
+export function placeOf(format: PageTableFormat, { shift }: Size): { readonly va: bigint; readonly pa: bigint } {
+  const bytes = 1n << BigInt(shift);
+  return { va: firstAddress(format) + bytes, pa: bytes };
+}

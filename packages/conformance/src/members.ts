@@ -1,0 +1,34 @@
+import { type MemoryType, type PageTableFormat, type Protection, protection, VmError, type Words } from '@vmarea/core';
+
+/** What `encode` says, or `null` where the format refuses. Other errors than EINVAL are faults of the format. */
+export function encoded(format: PageTableFormat, wanted: Protection, level: number): Words | null {
+  try {
+    return format.encode(wanted, level);
+  } catch (error) {
+    if (error instanceof VmError && error.code === 'EINVAL') return null;
+    throw error;
+  }
+}
+
+/** Every combination of the members that a protection has, with each memory type of the format. */
+export function combinations(format: PageTableFormat): Protection[] {
+  const all: Protection[] = [];
+  const memories: readonly MemoryType[] = format.memoryTypes;
+  for (let bits = 0; bits < 128; bits++) {
+    const has = (bit: number): boolean => (bits & (1 << bit)) !== 0;
+    for (const memory of bits < 4 ? memories : memories.slice(0, 1)) {
+      all.push(
+        protection({
+          ...{ read: !has(6), write: has(0), execute: has(1), user: has(2), global: has(3) },
+          ...{ accessed: !has(4), dirty: has(5), memory },
+        }),
+      );
+    }
+  }
+  return all;
+}
+
+/** Levels that have leaves. */
+export function leafLevels(format: PageTableFormat): number[] {
+  return format.levels.flatMap(({ leaf }, level) => (leaf === null ? [] : [level]));
+}

@@ -1,0 +1,106 @@
+import type { PageTableFormat, Protection } from '@vmarea/core';
+import { ALL_GROUPS } from './groups/index.js';
+
+/** Registers one test: `test` of vitest, of `node:test`, or anything with a name and a function. */
+export type Test = (name: string, run: () => void) => void;
+
+/** What is tested. A `Configuration` of a format package is one. */
+export interface Subject {
+  /** Unique short name: the first part of every case's id. */
+  readonly name: string;
+  /** The format. */
+  readonly format: PageTableFormat;
+  /** Named protections; without it a plain kernel protection is used. */
+  readonly linux?: { readonly protections: object };
+}
+
+/** Choices of a run. */
+export interface SuiteOptions {
+  /** Only the cases whose id starts with this: a whole id, or `name:group`. */
+  readonly only?: string;
+  /** Groups to leave out, each with the reason, which becomes part of a test's name. */
+  readonly skip?: Readonly<Record<string, string>>;
+  /** Seed of random cases, 32 bits. Default 1. */
+  readonly seed?: number;
+  /** Random sequences of calls in each case that has them. Default 20. */
+  readonly runs?: number;
+}
+
+/** One case: it throws when the format, or the engine on it, does something wrong. */
+export interface Case {
+  /** What follows the names of the subject and the group: `run=16:offset=3`. */
+  readonly id: string;
+  readonly run: () => void;
+}
+
+/** Cases about one promise of a format. */
+export interface Group {
+  /** Short and lasting: the second part of every id. */
+  readonly name: string;
+  /** The cases of a subject: made from its data alone. */
+  readonly cases: (subject: Checked, options: Required<Pick<SuiteOptions, 'seed' | 'runs'>>) => readonly Case[];
+}
+
+/** A subject with what groups ask of it. */
+export interface Checked extends Subject {
+  /** By name. */
+  readonly protections: Readonly<Record<string, Protection>>;
+}
+
+/**
+ * Runs a page-table format through everything that a format must do: what it says of itself, and the engine on it.
+ *
+ * Every test's name is an id, `arm64-16k-47:runs:protect:run=128:offset=3`, which `only` takes to run it alone. A group that is
+ * skipped is a test, too, with the reason in its name.
+ *
+ * @param test - registers a test.
+ * @param factory - gives the subject, a new one or always the same.
+ * @throws Error when `skip` names no group, or `only` no case.
+ * @example
+ * ```ts
+ * import { suite } from '@vmarea/conformance';
+ * import { test } from 'vitest';
+ * for (const configuration of configurations) suite(test, () => configuration);
+ * ```
+ */
+export function suite(test: Test, factory: () => Subject, options: SuiteOptions = {}): void {
+  const { skip = {} } = options;
+  for (const name of Object.keys(skip)) {
+    if (!ALL_GROUPS.some((group) => group.name === name)) {
+      throw new Error(`skip names the group ${name}; there are ${ALL_GROUPS.map((one) => one.name).join(', ')}`);
+    }
+  }
+  let registered = 0;
+  for (const group of ALL_GROUPS) {
+    const reason = skip[group.name];
+    if (reason === undefined) registered += runGroup(test, factory, group, options);
+    else test(`${factory().name}:${group.name}: skipped, ${reason}`, () => {});
+  }
+  if (options.only !== undefined && registered === 0) throw new Error(`only ${options.only} is no case`);
+}
+
+/**
+ * Runs one group of the suite.
+ *
+ * @returns how many cases were registered.
+ */
+export function runGroup(test: Test, factory: () => Subject, group: Group, options: SuiteOptions = {}): number {
+  const { only = '', seed = 1, runs = 20 } = options;
+  const subject = factory();
+  const protections = (subject.linux?.protections ?? {}) as Checked['protections'];
+  let registered = 0;
+  for (const { id, run } of group.cases({ ...subject, protections }, { seed, runs })) {
+    const name = `${subject.name}:${group.name}:${id}`;
+    if (!name.startsWith(only)) continue;
+    registered++;
+    test(name, () => {
+      try {
+        run();
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        throw new Error(`${name} (seed ${seed}): ${message}`, { cause: error });
+      }
+    });
+  }
+  return registered;
+}
