@@ -38,13 +38,41 @@ static inline uint64_t *table_for(struct page_tables *pt, uint64_t va, unsigned 
 	return table;
 }
 
+/* Eight at a time, as the library looks: one chain of ORs waits for itself. */
 static inline bool is_used(const uint64_t *slots, size_t count)
 {
-	uint64_t seen = 0;
+	uint64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < count; i++)
-		seen |= slots[i];
-	return seen != 0;
+	for (; i + 8 <= count; i += 8) {
+		a |= slots[i];
+		b |= slots[i + 1];
+		c |= slots[i + 2];
+		d |= slots[i + 3];
+		e |= slots[i + 4];
+		f |= slots[i + 5];
+		g |= slots[i + 6];
+		h |= slots[i + 7];
+	}
+	for (; i < count; i++)
+		a |= slots[i];
+	return (a | b | c | d | e | f | g | h) != 0;
+}
+
+/* Leaves over adjacent frames, four at a time: each is its own plus a step, so that no store waits for
+ * three others. (Of four sums in an array gcc 12 makes wrong code at -O3.) */
+static inline void write_linear(uint64_t *slots, size_t count, uint64_t entry, uint64_t step)
+{
+	size_t i = 0;
+
+	for (; i + 4 <= count; i += 4, entry += 4 * step) {
+		slots[i] = entry;
+		slots[i + 1] = entry + step;
+		slots[i + 2] = entry + 2 * step;
+		slots[i + 3] = entry + 3 * step;
+	}
+	for (; i < count; i++, entry += step)
+		slots[i] = entry;
 }
 
 static inline size_t run_length(uint64_t va, unsigned shift, size_t left)
@@ -127,8 +155,7 @@ int map_linear(struct page_tables *pt, uint64_t va, uint64_t pfn, size_t pages, 
 			error = -EBUSY;
 			break;
 		}
-		for (size_t i = 0; i < run; i++, entry += UINT64_C(1) << shift)
-			slots[i] = entry;
+		write_linear(slots, run, entry, UINT64_C(1) << shift);
 		*live_of(pt, table) += (uint32_t)run;
 		done += run << (shift - PAGE_SHIFT);
 	}

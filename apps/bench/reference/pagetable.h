@@ -9,8 +9,8 @@
  * Workloads are ids, or what stands before an id's dot, separated by commas; `all` is every one. Each prints one line of
  * JSON, see main.c. The tables lie in one flat memory of 4 KiB frames, as a kernel sees them through its direct map. Checks are
  * like the library's: a range must be canonical, and a slot of a table that was there empty before its run is written;
- * every table has a count of its entries. A new table is zeroed unless the call fills it, and a table that is unmapped from
- * end to end is cleared without a look at its entries, also as the library does. The 32-bit frames of a list cannot reach the limit, and are not compared
+ * every table has a count of its entries. A new table is zeroed unless the call fills it with leaves, and a table that is
+ * unmapped from end to end is cleared without a look at its entries, also as the library does. The 32-bit frames of a list cannot reach the limit, and are not compared
  * with it. A refused call leaves no mapping behind (tables that it made stay, empty). There is no lock and nothing is
  * flushed. Blocks are not split: a range that ends inside one is refused.
  */

@@ -4,9 +4,9 @@
 
 #include "pagetable.h"
 
-/* Linux's vmalloc window of 4 levels: it ends a byte before 32 TiB are full, so that half of them is the largest power of two. */
+/* Linux's vmalloc window of 4 levels; as Linux compares its end, it is a byte less than 32 TiB. */
 #define BASE UINT64_C(0xffffc90000000000)
-#define WINDOW_SHIFT 44
+#define WINDOW ((UINT64_C(1) << 45) - 1)
 
 /* A workload at work: its sizes, its inputs, its tables. */
 struct bench {
@@ -30,6 +30,7 @@ struct workload {
 	unsigned leaf_shift;
 	size_t calls; /* timed calls over all units in one round */
 	size_t spread; /* base pages of the range for each unit, beside the leaf's own size */
+	bool is_rarely_checked; /* only where is_checked asks for it: rounds between have no checksum */
 	void (*open)(struct bench *b);
 	uint32_t (*round)(struct bench *b); /* adds to ns and tables, returns the checksum */
 };

@@ -1,4 +1,11 @@
-import { FrameAllocator, hex, joinWords, PageTable, PhysicalMemory } from '@vmarea/core';
+import {
+  FrameAllocator,
+  hex,
+  joinWords,
+  PageTable,
+  type PageTableFormat,
+  PhysicalMemory,
+} from '@vmarea/core';
 import { CheckError } from '../errors.js';
 import { random } from '../random.js';
 import { rootFrames } from '../root-frames.js';
@@ -161,13 +168,7 @@ function inspect(
     entries += steps.length;
     entriesMax = Math.max(entriesMax, steps.length);
   }
-  const counts = new Map<number, number>();
-  for (const { leafShift, count } of table.leaves()) {
-    counts.set(leafShift, (counts.get(leafShift) ?? 0) + count);
-  }
-  const leaves = [...counts]
-    .sort(([a], [b]) => a - b)
-    .map(([leafShift, count]) => ({ bytes: 2 ** leafShift, count }));
+  const leaves = leavesBySize(plan.configuration.format, table);
   const covered = leaves.reduce((sum, leaf) => sum + leaf.bytes * leaf.count, 0);
   const expected = plan.pages * 2 ** plan.configuration.format.pageShift;
   if (covered !== expected) {
@@ -180,6 +181,19 @@ function inspect(
     entriesMean: walks === 0 ? null : entries / walks,
     entriesMax: walks === 0 ? null : entriesMax,
   };
+}
+
+/** Leaves by size, smallest first; a run with a contiguous hint is one of its own size, as it is for a TLB. */
+function leavesBySize(format: PageTableFormat, table: PageTable): LayoutRow['leaves'] {
+  const counts = new Map<number, number>();
+  for (const { level, flags, leafShift, count } of table.leaves()) {
+    const run = format.levels[level]?.run ?? null;
+    const mark = run === null ? 0n : joinWords(run.set.lo, run.set.hi);
+    const entries = run !== null && (flags & mark) === mark ? run.entries : 1;
+    const bytes = entries * 2 ** leafShift;
+    counts.set(bytes, (counts.get(bytes) ?? 0) + count / entries);
+  }
+  return [...counts].sort(([a], [b]) => a - b).map(([bytes, count]) => ({ bytes, count }));
 }
 
 /** First and last page of every area must be the ones that were given; the page behind must not be mapped. */

@@ -55,7 +55,7 @@ export interface LayoutRow {
     readonly doesNotFit: number;
   };
   readonly mapped: { readonly bytes: number; readonly pages: number };
-  /** Number of leaves by size, smallest first. */
+  /** Number of leaves by size, smallest first; a run with a contiguous hint is one leaf of its size. */
   readonly leaves: readonly { readonly bytes: number; readonly count: number }[];
   readonly tables: {
     /** Frames that page tables take, the root included. */

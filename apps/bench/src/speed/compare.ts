@@ -9,8 +9,8 @@ import { WORKLOADS } from './workloads/registry.js';
 const LEAST = 0.03;
 /** Standard errors that a change must exceed. */
 const ERRORS = 3;
-/** With fewer passes nobody knows how far processes differ, which is most of the noise. */
-export const LEAST_PASSES = 3;
+/** With fewer passes nobody knows how far processes differ, which is most of the noise: of three, one verdict in 20 is wrong. */
+export const LEAST_PASSES = 4;
 
 const number = v.pipe(v.number(), v.finite(), v.minValue(0));
 const timing = v.nullable(v.object({ median: number, standardError: number }));

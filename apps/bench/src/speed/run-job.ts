@@ -41,7 +41,7 @@ async function measure(
     // Lets the compiler's finished code and signals through, outside of the timing.
     await setImmediate();
     const isWarm = done >= warmUp && performance.now() - start >= warmUpMs;
-    const next = round(counted.length === rounds - 1);
+    const next = round(isWarm && counted.length === rounds - 1);
     checkEqual(who, first, next);
     if (isWarm) counted.push(next);
   }

@@ -35,13 +35,13 @@ describe('the verdict about one time', () => {
     // Twice as slow is nothing when the spread is as large.
     [time(10, 3), time(20, 6), 'same', 1, 2.5456],
   ])('%j, then %j: %s', (before, after, verdict, change, noise) => {
-    const found = compareTimes(before, after, null, 3);
+    const found = compareTimes(before, after, null, 4);
     expect(found).toEqual({ before: before.median, after: after.median, verdict, change, noise });
   });
 
   it.each([
-    [3, 'slower'],
-    [2, 'unsure'],
+    [4, 'slower'],
+    [3, 'unsure'],
     [1, 'unsure'],
   ])('needs to know how far processes differ: of %d passes, %s', (passes, verdict) => {
     expect(compareTimes(time(10), time(20), null, passes)).toMatchObject({ change: 1, verdict });
@@ -49,15 +49,15 @@ describe('the verdict about one time', () => {
 
   it('is about the ratio to C, where both results have one', () => {
     const reference = { from: time(2), to: time(4) };
-    expect(compareTimes(time(10), time(20), reference, 3)).toMatchObject({
+    expect(compareTimes(time(10), time(20), reference, 4)).toMatchObject({
       before: 5,
       after: 5,
       verdict: 'same',
     });
-    expect(compareTimes(time(10), time(10), reference, 3)).toMatchObject({ after: 2.5, verdict: 'faster' });
+    expect(compareTimes(time(10), time(10), reference, 4)).toMatchObject({ after: 2.5, verdict: 'faster' });
     // The noise of C is noise of the ratio.
     const noisy = { from: time(2, 0.5), to: time(2, 0.5) };
-    expect(compareTimes(time(10), time(15), noisy, 3).verdict).toBe('same');
+    expect(compareTimes(time(10), time(15), noisy, 4).verdict).toBe('same');
   });
 });
 
@@ -79,7 +79,7 @@ describe('the standard error', () => {
 
 describe('--compare', () => {
   // As many passes as a verdict needs.
-  const args = [...small, '--passes', '3', '--workload', 'W1', '--format', 'x86-64'];
+  const args = [...small, '--passes', '4', '--workload', 'W1', '--format', 'x86-64'];
 
   it('a result with itself: all the same', async () => {
     const result = await speedJson(args);
@@ -139,7 +139,7 @@ describe('--compare', () => {
 
   it('leaves out what the earlier result does not have, or has in another size', async () => {
     const file = saved(await speedJson(args));
-    const other = [...small, '--passes', '3', '--format', 'x86-64', '--compare', file];
+    const other = [...small, '--passes', '4', '--format', 'x86-64', '--compare', file];
     expect((await speedJson([...other, '--workload', 'W1,W3'])).comparison?.unmatched).toBe(1);
     const larger = await capture([...other, '--workload', 'W1', '--pages', '128']);
     expect(larger.out).toContain('2 rows the earlier result does not have in this size.');
@@ -147,25 +147,25 @@ describe('--compare', () => {
     expect(oneVariant.comparison?.rows.map(({ variant }) => variant)).toEqual(['twin', 'twin']);
   });
 
-  it('gives no verdict where either result has fewer than three passes', async () => {
-    const three = await speedJson(args);
-    const two = await speedJson([...args, '--passes', '2']);
+  it('gives no verdict where either result has fewer than four passes', async () => {
+    const four = await speedJson(args);
+    const three = await speedJson([...args, '--passes', '3']);
     for (const [before, after] of [
-      [two, three],
-      [three, two],
+      [three, four],
+      [four, three],
     ] as const) {
       const { rows } = compareResults('f', readEarlier(saved(before)), after);
       expect(new Set(rows.map(({ verdict }) => verdict))).toEqual(new Set(['unsure']));
     }
-    const { out } = await capture([...args, '--passes', '2', '--compare', saved(three)]);
+    const { out } = await capture([...args, '--passes', '3', '--compare', saved(four)]);
     expect(out).toContain(
-      '0 faster, 0 slower, 0 the same within the noise, 4 unsure: a verdict needs 3 passes in both results.',
+      '0 faster, 0 slower, 0 the same within the noise, 4 unsure: a verdict needs 4 passes in both results.',
     );
   });
 
   it('says in Markdown, too, how many times became what and what has no match', async () => {
     const file = saved(await speedJson(args));
-    const other = [...small, '--passes', '3', '--format', 'x86-64', '--compare', file, '--markdown'];
+    const other = [...small, '--passes', '4', '--format', 'x86-64', '--compare', file, '--markdown'];
     const one = await capture([...other, '--workload', 'W1,W3']);
     expect(one.out).toMatch(
       /^\d faster, \d slower, \d the same within the noise; 1 row the earlier result does not have in this size\.$/m,
@@ -185,8 +185,8 @@ describe('--compare', () => {
       'the earlier result has another seed (1; now 2): compare with care',
     ]);
     expect(await warningsOf('--repeat', '4')).toEqual([
-      'the earlier result has other rounds (3 passes of 3 rounds after 1 and 0 ms; ' +
-        'now 3 passes of 4 rounds after 1 and 0 ms): compare with care',
+      'the earlier result has other rounds (4 passes of 3 rounds after 1 and 0 ms; ' +
+        'now 4 passes of 4 rounds after 1 and 0 ms): compare with care',
     ]);
     expect(await warningsOf('--workload', 'W1.fresh,W3')).toEqual([
       'the earlier result measured other workloads in one process (W1.fresh, W1.existing; now W1.fresh): compare with care',

@@ -14,7 +14,7 @@ export interface Counters {
   entriesWritten: number;
   /** Frames taken from the allocator for tables, a root of several frames as one. */
   tablesAllocated: number;
-  /** Those of them that were zeroed, an empty root too: a table that the call fills is not. */
+  /** Those of them that were zeroed, an empty root too: one that the call fills with base pages, or blocks of a linear range, is not. */
   tablesZeroed: number;
   /** Tables given back to the allocator. */
   tablesFreed: number;

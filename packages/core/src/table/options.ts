@@ -3,8 +3,8 @@ import type { FlushBatch } from './flush-batch.js';
 /** Choices of one mapping call. */
 export interface MapOptions {
   /**
-   * Cap on the leaf size, log2 bytes. The largest leaf that address, frames and this cap allow is used; it is
-   * never an error. Default: no cap.
+   * Cap on the size of leaves and runs, log2 bytes. The largest that address, frames and this cap allow is used; it is
+   * never an error: 12 keeps base pages of 4 KiB single, 16 lets arm64 form runs of 16 of them. Default: no cap.
    */
   readonly maxLeafShift?: number;
 }
@@ -45,7 +45,7 @@ export interface SplitOptions extends FlushOptions {
 
 /** Choices of one call that makes leaves larger. */
 export interface CollapseOptions extends FlushOptions {
-  /** Cap on the leaf size, log2 bytes. Default: no cap. */
+  /** Cap on the size of leaves and runs, log2 bytes. Default: no cap. */
   readonly maxLeafShift?: number;
 }
 

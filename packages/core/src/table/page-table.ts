@@ -125,8 +125,8 @@ export class PageTable<C extends Controls = Controls> {
   /**
    * Maps pages to scattered frames.
    *
-   * Every slot must be empty. Runs of adjacent, aligned frames become larger leaves where the address allows it. No
-   * flush is needed for a new mapping; one is made where a larger leaf replaces an empty left-over table.
+   * Every slot must be empty. Adjacent, aligned frames become larger leaves, or runs with a contiguous hint, where the address
+   * allows it. No flush is needed for a new mapping; one is made where a larger leaf replaces an empty left-over table.
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param frames - pfns in base pages of the format, one per page; they need no bytes behind them.
@@ -282,14 +282,14 @@ export class PageTable<C extends Controls = Controls> {
 
   /**
    * Makes blocks of full tables in the range wherever all their leaves are adjacent and aligned and have equal
-   * attributes, up to the largest size possible, and frees the tables.
+   * attributes, up to the largest size possible, and frees the tables; and runs with a contiguous hint of what is no block.
    *
-   * Accessed and dirty need not agree: the block has what any of its leaves had. A block that would reach beyond the
+   * Accessed and dirty need not agree: all of a block or run has what any of its leaves had. One that would reach beyond the
    * range is not made, nor one in place of a table that this page table does not own.
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
-   * @returns the number of blocks made: 0 when none could be.
+   * @returns the number of blocks and runs made: 0 when none could be.
    * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when `maxLeafShift` is no integer; what the sink throws.
    * @example
    * ```ts

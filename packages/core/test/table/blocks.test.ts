@@ -1,5 +1,5 @@
 import type { FlushSink } from '@vmarea/core';
-import { protection } from '@vmarea/core';
+import { PageTable, protection } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { formats } from '../formats/index.js';
@@ -34,7 +34,8 @@ describe('a list of frames', () => {
     }
     const swapped = adjacent();
     [swapped[100], swapped[200]] = [swapped[200] as number, swapped[100] as number];
-    expect(shifts(form(swapped))).toBe('100x12 1x12 99x12 1x12 311x12');
+    // The runs that hold a swapped page, from 96 and from 192 on, are pages.
+    expect(shifts(form(swapped))).toBe('96x12 4x12 1x12 11x12 80x12 8x12 1x12 7x12 304x12');
     // Adjacent, but not at a multiple of their number.
     expect(shifts(form(adjacent().map((pfn) => pfn + 1)))).toBe('512x12');
   });
@@ -288,5 +289,25 @@ describe('a list of leaves', () => {
     expect(list(BASE + BigInt(3 * MiB), 4096)).toEqual(whole);
     expect(list(BASE + BigInt(4 * MiB - 4096), 4096)).toEqual(whole);
     expect(list(BASE + BigInt(4 * MiB - 4096), GiB)).toEqual(whole);
+  });
+});
+
+describe('tables from frames that hold something', () => {
+  it.each([
+    ['blocks that fill a table, and two more', 0x4000_0000n],
+    ['pages that are no blocks', 0x4000_1000n],
+  ])('%s', (_what, pa) => {
+    const made = machine(arm, 1200);
+    const { memory, frames, format } = made;
+    for (const { words } of memory.banks) words.fill(-1);
+    const table = new PageTable({ format, memory, frames });
+    table.mapRange(BASE, pa, GiB + 4 * MiB, WRITE, { maxLeafShift: 21 });
+    expect([...table.leaves()].reduce((sum, { count, leafShift }) => sum + count * 2 ** leafShift, 0)).toBe(
+      GiB + 4 * MiB,
+    );
+    for (const at of [0, MiB, GiB - 1, GiB, GiB + 4 * MiB - 1]) {
+      expect(table.translate(BASE + BigInt(at))).toBe(pa + BigInt(at));
+    }
+    expect(table.translate(BASE + BigInt(GiB + 4 * MiB))).toBeNull();
   });
 });

@@ -96,13 +96,14 @@ const cases: readonly Case[] = [
     arm: work(5, 4 + 1024, 4, 0, 2, 1),
   },
   {
-    what: 'collapse of scattered pages, given up at the second',
+    what: 'collapse of scattered pages, which are no block and no run',
     before: (table) => {
       const frames = Array.from({ length: 512 }, (_, i) => 512 * (1 + (i % 7)));
       table.map(BASE, frames, WRITE);
     },
     call: (table) => void table.collapse(BASE, 2 * MiB),
-    arm: work(4, 3 + 2, 0),
+    // No block at the second page; runs may begin at any sixteenth.
+    arm: work(4, 3 + 512, 0),
   },
   {
     what: 'unmap of 1024 pages, whole tables by their count',
@@ -242,6 +243,12 @@ describe('the work of a call', () => {
       work(4, 3 + 1024, 1024, 0, 0, 1),
     );
     expect(count(() => table.collapse(0n, 4 * MiB))).toEqual(work(4, 3 + 1024, 2, 0, 2, 1));
+    // Without runs, pages that are no block are given up at the second.
+    table.unmap(0n, 4 * MiB);
+    table.map(0n, [512, 3, ...Array.from({ length: 510 }, (_, i) => i)], WRITE);
+    expect(count(() => table.collapse(0n, 2 * MiB, { maxLeafShift: 12 }))).toEqual(work(3, 2, 0));
+    table.unmap(0n, 4 * MiB);
+    table.mapRange(0n, 0n, 4 * MiB, WRITE, { maxLeafShift: 21 });
     expect(count(() => table.split(0n, 4096))).toEqual(work(2, 2, 512 + 1, 1, 0, 1));
     expect(count(() => table.unmap(BigInt(2 * MiB) + 4096n, 4096))).toEqual(work(2, 2, 512 + 1 + 1, 1, 0, 1));
   });

@@ -59,12 +59,14 @@ describe('a cursor', () => {
     const { table, memory, frames } = machine(x86(4, 46), 64, 0n, { flush: () => state.next() });
     const keeper = new PageTable({ format: x86(4, 46), memory, frames });
     table.map(0n, [1, 2], WRITE);
+    keeper.map(0n, [1, 2], WRITE);
     const cursor = table.cursor();
     const before = keeper.snapshot();
     table.map(0x200000n, [5, 6], WRITE);
     expect(cursor.translateWords(0, 0x201000)).toBe(6);
     keeper.restore(before);
-    keeper.map(0n, [41, 42, 43], WRITE);
+    // Its table of pages takes the frame that the other one's had.
+    keeper.map(0x200000n, [41, 42, 43], WRITE);
     expect(cursor.translateWords(0, 0x201000)).toBe(-1);
     const later = new PageTable({ format: x86(4, 46), memory, frames });
     later.map(0n, [7, 8], WRITE);

@@ -39,7 +39,7 @@ describe('the tree', () => {
           0xffff800040000000-0xffff80007fffffff          1G  PMD  table 0x0000000000004000  slot    1  flags 0x1000000000000403    2 of 512 in use
             0xffff800040000000-0xffff8000401fffff          2M  PMD         1 x 2M    rw- k -ad  device           0x00000000fe000000
             0xffff800040200000-0xffff8000403fffff          2M  PTE  table 0x0000000000005000  slot    1  flags 0x1000000000000403  256 of 512 in use
-              0xffff800040200000-0xffff8000402fffff          1M  PTE       256 x 4K    rw- k -ad  device           0x00000000fe200000
+              0xffff800040200000-0xffff8000402fffff          1M  PTE       256 x 4K    rw- k -ad  device           0x00000000fe200000  cont
           0xffff800100000000-0xffff80013fffffff          1G  PMD  table 0x0000000000006000  slot    4  flags 0x1000000000000403    1 of 512 in use
             0xffff800100000000-0xffff8001001fffff          2M  PTE  table 0x0000000000007000  slot    0  flags 0x1000000000000403    2 of 512 in use
               0xffff800100000000-0xffff800100001fff          8K  PTE         2 x 4K    rw- u --d  normal           0x0000000000500000  extra 0x80000000000000

@@ -17,7 +17,7 @@ describe('the plain form', () => {
       0xffff800000005000-0xffff800000005fff          4K  PTE         1 x 4K    rw- k ga-  normal           0x0000000000300000
       0xffff800000200000-0xffff8000007fffff          6M  PMD         3 x 2M    r-x k ga-  normal           0x0000000040000000
       0xffff800040000000-0xffff8000401fffff          2M  PMD         1 x 2M    rw- k -ad  device           0x00000000fe000000
-      0xffff800040200000-0xffff8000402fffff          1M  PTE       256 x 4K    rw- k -ad  device           0x00000000fe200000
+      0xffff800040200000-0xffff8000402fffff          1M  PTE       256 x 4K    rw- k -ad  device           0x00000000fe200000  cont
       0xffff800100000000-0xffff800100001fff          8K  PTE         2 x 4K    rw- u --d  normal           0x0000000000500000  extra 0x80000000000000
       0xfffffffffffff000-0xffffffffffffffff          4K  PTE         1 x 4K    r-- k -a-  normal           0x00000ffffffff000
       "
@@ -30,7 +30,7 @@ describe('the plain form', () => {
 
   it('marks contiguous and NAPOT runs, a line where the mark changes', () => {
     const arm = machine(arm64({ granule: 4, vaBits: 48 }));
-    arm.table.mapRange(WINDOW, 0x10000n, 0x20000n, KERNEL);
+    arm.table.mapRange(WINDOW, 0x10000n, 0x20000n, KERNEL, { maxLeafShift: 12 });
     for (let page = 0n; page < 16n; page++) {
       const at = entryAt(arm.table, WINDOW + page * 4096n, 3).address;
       arm.memory.write64(at, arm.memory.read64(at) | (1n << 52n));

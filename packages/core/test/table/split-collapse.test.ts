@@ -113,10 +113,13 @@ describe('collapse', () => {
   it('goes no further than its cap and its range', () => {
     const { table } = machine(arm, 600);
     table.mapRange(BASE, 0n, GiB, WRITE, { maxLeafShift: 12 });
-    expect(table.collapse(BASE + 0x1000n, 4 * MiB)).toBe(1);
+    // A block, and 31 runs of the table that is not whole in the range.
+    expect(table.collapse(BASE + 0x1000n, 4 * MiB)).toBe(1 + 31);
     expect(table.collapse(BASE, GiB, { maxLeafShift: 21 })).toBe(511);
     expect(sizes(table)).toEqual([[BASE, 21, 512]]);
-    expect(table.collapse(BASE, GiB - 4096)).toBe(0);
+    // Runs of 16 blocks; the last block reaches beyond the range.
+    expect(table.collapse(BASE, GiB - 4096)).toBe(31);
+    expect(table.collapse(BASE, GiB, { maxLeafShift: 29 })).toBe(1);
     expect(table.collapse(BASE, GiB, { maxLeafShift: 29 })).toBe(0);
     expect(table.collapse(BASE, GiB)).toBe(1);
     expect(thrown(() => table.collapse(BASE, GiB, { maxLeafShift: 2.5 }))).toMatch(
@@ -130,6 +133,8 @@ describe('collapse', () => {
       const { table, memory, frames } = made;
       table.mapRange(BASE, start, 2 * MiB, WRITE, { maxLeafShift: 12 });
       change(made);
+      // Runs of what is no block come first.
+      table.collapse(BASE, 2 * MiB, { maxLeafShift: 16 });
       const before = fingerprint({ memory, frames });
       expect(table.collapse(BASE, 2 * MiB)).toBe(0);
       expect(fingerprint({ memory, frames })).toBe(before);
@@ -137,10 +142,13 @@ describe('collapse', () => {
     refused(() => {}, 0x4000_1000n);
     refused(({ table }) => table.unmap(BASE + 0x1ff000n, 4096));
     refused(({ table }) => table.protect(BASE + 0x1ff000n, 4096, { write: false }));
-    refused(({ table, memory }) => {
-      const { address, entry } = entryAt(table, BASE + 0x7000n);
-      memory.write64(address, entry ^ 0x3000n);
-    });
+    // Another frame: below those before it, or above.
+    for (const other of [0x3000n, 0x8000n]) {
+      refused(({ table, memory }) => {
+        const { address, entry } = entryAt(table, BASE + 0x7000n);
+        memory.write64(address, entry ^ other);
+      });
+    }
     refused(({ table, memory }) => {
       const { address, entry } = entryAt(table, BASE + 0x7000n);
       memory.write64(address, entry | SOFTWARE);
@@ -196,6 +204,8 @@ describe('collapse', () => {
       frames,
     });
     memory.write64(other.root, memory.read64(kernel.table.root));
+    // It marks runs in them: that takes no table away.
+    expect(other.collapse(BASE, 2 * MiB)).toBe(32);
     expect(other.collapse(BASE, 2 * MiB)).toBe(0);
     expect(kernel.table.collapse(BASE, 2 * MiB)).toBe(1);
   });

@@ -193,7 +193,34 @@ describe('a slot', () => {
   });
 });
 
+describe('an entry that the MMU ignores', () => {
+  it('keeps its bits under protect, the first of a range too', () => {
+    const { table, memory } = machine(riscv);
+    table.mapRange(0n, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
+    // A swap entry with W and the bits of a leaf.
+    const swap = 0x1234_0000_0000_00c6n;
+    const { address } = entryAt(table, 0n);
+    memory.write64(address, swap);
+    table.protect(0n, 2 * MiB, { write: false });
+    expect(memory.read64(address)).toBe(swap);
+    expect(table.walk(0x1000n).leaf?.protection.write).toBe(false);
+  });
+});
+
 describe('a table that is linked twice', () => {
+  it('flushes both places, also where it follows its neighbour in memory', () => {
+    const { table, memory, flushes } = machine(riscv);
+    table.mapRange(0n, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
+    const first = table.walk(0n).steps[1] as { address: bigint; entry: bigint };
+    const second = memory.read64(first.address + 8n);
+    // The second table, the first one, and the second again.
+    memory.write64(first.address, second);
+    memory.write64(first.address + 8n, first.entry);
+    memory.write64(first.address + 16n, second);
+    table.unmap(0n, 6 * MiB);
+    expect(flushes).toMatchObject([{ va: 0n, bytes: BigInt(6 * MiB) }]);
+  });
+
   function linked() {
     const made = machine(riscv);
     const { table, memory } = made;
@@ -211,6 +238,32 @@ describe('a table that is linked twice', () => {
       [0n, BigInt(4 * MiB)],
       [0n, BigInt(4 * MiB)],
     ]);
+  });
+
+  it('becomes runs once, and is flushed in both places', () => {
+    const { table, memory, flushes } = machine(arm);
+    table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
+    const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
+    memory.write64(pmd.address + 8n, pmd.entry);
+    const { address } = entryAt(table, BASE);
+    const seen: bigint[] = [];
+    const watched = new PageTable({
+      ...{ format: arm, memory, root: table.root },
+      ...{
+        frames: new FrameAllocator(memory),
+        sink: { flush: () => void seen.push(memory.read64(address)) },
+      },
+    });
+    expect(watched.collapse(BASE, 4 * MiB)).toBe(1);
+    // Broken while it is flushed.
+    expect(seen).toEqual([0n]);
+    expect(memory.read64(address) & CONT).toBe(CONT);
+    expect(table.collapse(BASE, 4 * MiB)).toBe(0);
+    table.unmap(BASE, 65536);
+    table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
+    flushes.length = 0;
+    expect(table.collapse(BASE, 4 * MiB)).toBe(1);
+    expect(flushes).toMatchObject([{ va: BASE, bytes: BigInt(2 * MiB + 65536) }]);
   });
 
   it('is not split, nor shown, through both links at once', () => {

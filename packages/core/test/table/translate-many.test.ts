@@ -1,4 +1,4 @@
-import type { PageTableFormat } from '@vmarea/core';
+import type { Level, PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
@@ -137,6 +137,42 @@ describe('translateMany', () => {
     // Side by side in one buffer is fine.
     const both = new ArrayBuffer(64);
     expect(table.translateMany(new BigUint64Array(both, 0, 4), new Float64Array(both, 32, 4))).toBe(0);
+  });
+
+  it('looks at the bits above a range of two levels, whatever it has met before', () => {
+    const format = { ...arm64({ granule: 64, vaBits: 42 }), range: { bits: 42, upper: 'sign' } } as const;
+    const { table } = machine(format);
+    const HIGH = 0xffff_fe00_0000_0000n;
+    table.map(0n, [1, 2], WRITE);
+    table.map(HIGH, [3, 4], WRITE);
+    // Bit 41 set, and not copied above; the other way round.
+    const wrong = [0x200_0000_0000n, 0xffff_fc00_0000_0000n];
+    const all = [0n, HIGH, ...wrong, 0x10000n, HIGH + 0x10000n, ...wrong];
+    const list = [...all, ...all, ...all];
+    expect(many(table, list)).toEqual(
+      list.map((va) =>
+        wrong.includes(va) ? [-1, 0] : [Number((va & 0x10000n) >> 16n) + (va < HIGH ? 1 : 3), 16],
+      ),
+    );
+  });
+
+  it('takes no table outside of the bank for a leaf, where all else that is valid is one', () => {
+    const { levels, ...rest } = riscv64(3);
+    const anything = (level: Level): Level =>
+      level.leaf === null
+        ? level
+        : {
+            ...level,
+            leaf: { ...level.leaf, rules: level.leaf.rules.filter(({ must }) => must === 'equal') },
+          };
+    const { table, memory } = machine({ ...rest, levels: levels.map(anything) });
+    table.map(0n, [1], WRITE);
+    // A table at 1 GiB, where the memory has no bytes.
+    memory.write64(table.root, (0x40000n << 10n) | 1n);
+    expect(table.translateWords(0, 0)).toBe(-1);
+    const addresses = Array.from({ length: 24 }, () => 0n);
+    expect(many(table, addresses)).toEqual(addresses.map(() => [-1, 0]));
+    expect(table.walk(0n).fault).toMatchObject({ kind: 'external' });
   });
 
   it('leaves the shifts out, and fills no more than asked for', () => {

@@ -1,41 +1,31 @@
 import { entryHi, entryLo } from '../../address-codec.js';
-import { isToldByFlags, type LevelPlan, matchesAddress, meets } from '../../format/plan.js';
+import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
-import type { Words } from '../../words.js';
-import { childPfn, isLeaf, isTable, recordOf, type TableContext, writableBankOfTable } from '../context.js';
+import { childPfn, isTable, recordOf, type TableContext, writableBankOfTable } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
-import { leafStart } from '../leaf-start.js';
 import type { PageRange } from '../page-range.js';
 import { changing } from './change-set.js';
-import { mergeFlags } from './merge-flags.js';
+import { LeafReader } from './leaf-reader.js';
+import { Union, type Whole } from './leaf-union.js';
+import { SlotRow } from './slot-row.js';
 import type { Span } from './span.js';
 
-/** What a table says when all its leaves together are one: a leaf of the level above. */
-interface Whole {
-  /** First frame. */
-  readonly pfn: number;
-  /** Flags as the level above has them. */
-  readonly flags: Words;
-  /** log2 bytes of the smallest leaf in it. */
-  readonly leafShift: number;
-  /** The table, and those below it. */
-  readonly tables: readonly number[];
-}
-
-/** A slot that takes a block in place of its table. */
+/** Slots that take larger leaves: one a block in place of its table, or adjacent ones a run. */
 interface Edit {
-  readonly slot: Span;
-  readonly block: Int32Array;
-  readonly whole: Whole;
+  readonly span: Span;
+  readonly words: Int32Array;
+  /** The tables that go, and log2 bytes of the smallest leaf that was there. */
+  readonly tables: readonly number[];
+  readonly leafShift: number;
 }
 
 /**
- * Makes blocks of full tables wherever their leaves are one.
+ * Makes blocks of full tables wherever their leaves are one, and runs of leaves that are no block.
  *
  * All is read first, from the bottom up: a table that becomes one with its neighbours is not made a block by itself.
  *
- * @param maxLeafShift - cap on the blocks, log2 bytes.
- * @returns the number of blocks made.
+ * @param maxLeafShift - cap on blocks and runs, log2 bytes.
+ * @returns the number of blocks and runs made.
  */
 export function collapsePages(
   context: TableContext,
@@ -47,12 +37,14 @@ export function collapsePages(
   const edits: Edit[] = [];
   const collapser = new Collapser(context, range, maxLeafShift, edits);
   collapser.visit(0, root.bank, root.pfn, root.word, 0);
+  const { pageShift } = context.plan;
   changing(context, range, batch, (changes) => {
-    for (const { slot, block, whole } of edits) {
-      changes.rewrite(slot, block);
-      changes.widen(slot.page, slot.level.pages, whole.leafShift);
-      for (const table of whole.tables) if (!changes.isGone(table)) changes.free(table);
+    for (const { span, words, tables, leafShift } of edits) {
+      changes.rewrite(span, words);
+      changes.widen(span.page, span.count * span.level.pages, leafShift);
+      for (const table of tables) if (!changes.isGone(table)) changes.free(table);
     }
+    for (const { first, pages } of collapser.aliases) changes.widen(first, pages, pageShift);
   });
   return edits.length;
 }
@@ -63,6 +55,12 @@ class Collapser {
   readonly #end: number;
   readonly #maxLeafShift: number;
   readonly #edits: Edit[];
+  /** First entries of the runs that are made, by their bank. */
+  readonly #runs = new Map<Bank, Set<number>>();
+  /** Where a table that is linked twice translates the same runs again. */
+  readonly aliases: PageRange[] = [];
+  /** By level: the leaves of the table that is being visited; `null` where no runs are made. */
+  readonly #rows: readonly (SlotRow | null)[];
 
   constructor(context: TableContext, range: PageRange, maxLeafShift: number, edits: Edit[]) {
     this.#context = context;
@@ -70,6 +68,7 @@ class Collapser {
     this.#end = range.first + range.pages;
     this.#maxLeafShift = maxLeafShift;
     this.#edits = edits;
+    this.#rows = context.plan.levels.map((level) => SlotRow.of(context, level, maxLeafShift));
   }
 
   /**
@@ -82,19 +81,23 @@ class Collapser {
     const { plan, counters } = this.#context;
     const level = plan.levels[levelIndex] as LevelPlan;
     counters.tablesRead++;
-    const union = this.#unionOf(levelIndex, pfn, page);
-    if (levelIndex === plan.last) return union === null ? null : this.#readLeaves(union, level, bank, word);
-
+    const row = this.#rows[levelIndex] as SlotRow | null;
+    row?.clear();
+    let one = this.#unionOf(levelIndex, pfn, page);
+    const isLast = levelIndex === plan.last;
     const { words } = bank;
+    const reader = new LeafReader(this.#context, level);
     const noted: Edit[] = [];
-    let one = union;
     const from = Math.max(0, Math.floor((this.#first - page) / level.pages));
     const to = Math.min(level.entries, Math.ceil((this.#end - page) / level.pages));
     const record = recordOf(this.#context, pfn);
+    const spanOf = (slot: number, count: number): Span => {
+      return { level, bank, at: word + 2 * slot, count, record, page: page + slot * level.pages };
+    };
     for (let slot = from; slot < to; slot++) {
-      const at = word + 2 * slot;
-      const lo = words[at] as number;
-      const hi = words[at + 1] as number;
+      if (isLast && one === null && row === null) return null;
+      const lo = words[word + 2 * slot] as number;
+      const hi = words[word + 2 * slot + 1] as number;
       counters.entriesRead++;
       if ((lo | hi) !== 0 && isTable(level, lo, hi)) {
         const start = page + slot * level.pages;
@@ -105,16 +108,64 @@ class Collapser {
           one = null;
           continue;
         }
-        const slotSpan = { level, bank, at, count: 1, record, page: start };
-        noted.push({ slot: slotSpan, block: blockOf(this.#context, whole), whole });
+        const { tables, leafShift, flags, pfn: frame } = whole;
+        noted.push({ span: spanOf(slot, 1), words: blockOf(this.#context, whole), tables, leafShift });
+        row?.put(slot, flags, frame, false);
         if (one?.addTable(whole) === false) one = null;
-      } else if (one?.addEntry(lo, hi, slot) === false) {
+      } else if (one === null && row === null) {
+        // Only tables are of interest: blocks may be made below them.
+      } else if (!reader.read(lo, hi, slot)) {
         one = null;
+      } else {
+        row?.put(slot, reader.flags, reader.pfn, reader.isMarked);
+        if (one?.add(reader.flags, reader.pfn) === false) one = null;
       }
     }
     const whole = one?.whole() ?? null;
-    if (whole === null) this.#edits.push(...noted);
+    if (whole === null) this.#note(row, noted, spanOf, from, to);
     return whole;
+  }
+
+  /** Notes the blocks of a table that does not become one, or the runs that hold them, and other runs. */
+  #note(
+    row: SlotRow | null,
+    blocks: readonly Edit[],
+    spanOf: (slot: number, count: number) => Span,
+    from: number,
+    to: number,
+  ): void {
+    if (row === null) {
+      this.#edits.push(...blocks);
+      return;
+    }
+    const { level } = spanOf(from, 1);
+    const entries = level.level.run?.entries ?? 1;
+    const inRuns = new Set<Edit>();
+    for (let slot = Math.ceil(from / entries) * entries; slot + entries <= to; slot += entries) {
+      const span = spanOf(slot, entries);
+      // A block at an end may reach beyond the range.
+      if (span.page < this.#first || span.page + entries * level.pages > this.#end) continue;
+      const words = row.runFrom(slot);
+      if (words === null) continue;
+      if (!this.#isFirst(span)) {
+        this.aliases.push({ first: span.page, pages: entries * level.pages });
+        continue;
+      }
+      const made = blocks.filter((one) => one.span.at >= span.at && one.span.at < span.at + 2 * entries);
+      for (const one of made) inRuns.add(one);
+      const tables = made.flatMap((one) => one.tables);
+      const leafShift = Math.min(level.shift, ...made.map((one) => one.leafShift));
+      this.#edits.push({ span, words, tables, leafShift });
+    }
+    this.#edits.push(...blocks.filter((one) => !inRuns.has(one)));
+  }
+
+  /** False for a run that was made before, through another link to its table. */
+  #isFirst({ bank, at }: Span): boolean {
+    const runs = this.#runs.get(bank) ?? new Set();
+    this.#runs.set(bank, runs);
+    const { size } = runs;
+    return runs.add(at).size > size;
   }
 
   /**
@@ -137,18 +188,6 @@ class Collapser {
     );
   }
 
-  /** The leaves of a table of the last level. */
-  #readLeaves(union: Union, level: LevelPlan, { words }: Bank, word: number): Whole | null {
-    const { counters } = this.#context;
-    for (let slot = 0; slot < level.entries; slot++) {
-      counters.entriesRead++;
-      if (!union.addEntry(words[word + 2 * slot] as number, words[word + 2 * slot + 1] as number, slot)) {
-        return null;
-      }
-    }
-    return union.whole();
-  }
-
   /** Starts the union of a table's leaves; `null` when no block may take the table's place. */
   #unionOf(levelIndex: number, pfn: number, page: number): Union | null {
     const { plan, records, owner } = this.#context;
@@ -158,85 +197,6 @@ class Collapser {
     // A table of somebody else may be linked elsewhere, and could not be freed.
     if (records?.isOwn(records.find(pfn), owner, levelIndex) !== true) return null;
     return new Union(this.#context, plan.levels[levelIndex] as LevelPlan, above, pfn);
-  }
-}
-
-/** The leaves of one table as they are met, as long as they are one leaf of the level above. */
-class Union {
-  readonly #tables: number[];
-  #leafShift: number;
-  readonly #context: TableContext;
-  readonly #level: LevelPlan;
-  readonly #above: LevelPlan;
-  /** Merged flags, and those of the last entry, which need not be merged again. */
-  #flags: Words | null = null;
-  #hasLast = false;
-  #lastLo = 0;
-  #lastHi = 0;
-  #first = 0;
-  #next = 0;
-
-  constructor(context: TableContext, level: LevelPlan, above: LevelPlan, pfn: number) {
-    this.#context = context;
-    this.#level = level;
-    this.#above = above;
-    this.#tables = [pfn];
-    this.#leafShift = level.shift;
-  }
-
-  /** Adds the next slot's entry; false when it is no leaf or breaks the union. */
-  addEntry(lo: number, hi: number, slot: number): boolean {
-    const level = this.#level;
-    const flagsLo = lo & ~level.leafAddressLo;
-    const flagsHi = hi & ~level.leafAddressHi;
-    const pfn = leafStart(this.#context.plan, level, lo, hi, slot);
-    if (this.#hasLast && flagsLo === this.#lastLo && flagsHi === this.#lastHi) {
-      return matchesAddress(level, lo, hi) && this.#addFrame(pfn);
-    }
-    if (!isLeaf(level, lo, hi)) return false;
-    this.#hasLast = isToldByFlags(level, lo, hi);
-    this.#lastLo = flagsLo;
-    this.#lastHi = flagsHi;
-    // As a leaf without the mark of a run.
-    const { format } = this.#context.plan;
-    return this.#add(format.relevel({ lo: flagsLo, hi: flagsHi }, level.index, level.index), pfn);
-  }
-
-  /** Adds the next slot, whose table is one leaf; false when it breaks the union. */
-  addTable(whole: Whole): boolean {
-    this.#tables.push(...whole.tables);
-    this.#leafShift = Math.min(this.#leafShift, whole.leafShift);
-    return this.#add(whole.flags, whole.pfn);
-  }
-
-  /** Adds the next slot as a leaf of this level; false when it breaks the union. */
-  #add(flags: Words, pfn: number): boolean {
-    const { format } = this.#context.plan;
-    if (this.#flags === null) {
-      if (pfn % this.#above.pages !== 0) return false;
-      this.#flags = flags;
-      this.#first = pfn;
-      this.#next = pfn;
-    } else {
-      this.#flags = mergeFlags(format, this.#level.index, this.#flags, flags);
-      if (this.#flags === null) return false;
-    }
-    return this.#addFrame(pfn);
-  }
-
-  /** All slots as one leaf; `null` when the format does not know such a leaf. */
-  whole(): Whole | null {
-    const { format } = this.#context.plan;
-    if (this.#flags === null) return null;
-    const flags = format.relevel(this.#flags, this.#level.index, this.#above.index);
-    if (!meets(this.#above.leaf, flags.lo, flags.hi)) return null;
-    return { pfn: this.#first, flags, leafShift: this.#leafShift, tables: this.#tables };
-  }
-
-  #addFrame(pfn: number): boolean {
-    if (pfn !== this.#next) return false;
-    this.#next += this.#level.pages;
-    return true;
   }
 }
 

@@ -17,6 +17,7 @@ import { collectEmptyTables } from './empty-tables.js';
 import { frameAt, isBlock, isLinear } from './frame-source.js';
 import { type MapCall, needFlags, occupied } from './map-call.js';
 import { mapTables } from './map-tables.js';
+import { runEntries, writeLeaves } from './write-leaves.js';
 import { writePages } from './write-pages.js';
 
 /**
@@ -90,9 +91,7 @@ function mapTable(
     let slots = 0;
     const entry = word + 2 * slot;
     if (mayBlock && here === level.pages && isBlock(call.source, at, here)) {
-      // What follows an aligned block of a linear range are more of them.
-      const wanted = isLinear(call.source) ? Math.floor(left / here) : 1;
-      slots = writeBlocks(call, level, bank, entry, pfn, isNew, at, wanted);
+      slots = writeBlocks(call, level, bank, entry, pfn, isNew, at, blocksFrom(call, level, at, left));
     } else if (here === level.pages && levelIndex + 1 === plan.last) {
       slots = mapTables(call, level, bank, entry, pfn, isNew, mayBlock, at, left);
     }
@@ -145,6 +144,16 @@ function descend(
   changes.writeLink(bank, entry, record, child);
 }
 
+/** How many blocks follow each other from one on, over adjacent frames. */
+function blocksFrom(call: MapCall, level: LevelPlan, at: number, left: number): number {
+  const { source, first } = call;
+  // What follows an aligned block of a linear range are more of them.
+  if (isLinear(source)) return Math.floor(left / level.pages);
+  const entries = runEntries(call, level);
+  const pages = entries * level.pages;
+  return pages <= left && (first + at) % pages === 0 && isBlock(source, at, pages) ? entries : 1;
+}
+
 /** True when pages for a whole table of a level give each of its slots a leaf: base pages, or a block. */
 function isFilled(
   { context: { plan }, source, maxLeafShift }: MapCall,
@@ -177,18 +186,18 @@ function writeBlocks(
 ): number {
   const { context, source, changes } = call;
   const { plan, counters, records } = context;
-  const { kernels } = bank;
   const record = recordOf(context, pfn);
   needFlags(call, level);
   const flagsLo = call.flagsLo[level.index] as number;
   const flagsHi = call.flagsHi[level.index] as number;
   const frame = frameAt(source, at);
-  const occupant = isNew ? -1 : kernels.firstLive(entry, wanted);
+  const occupant = isNew ? -1 : bank.kernels.firstLive(entry, wanted);
   const blocks = occupant < 0 ? wanted : occupant;
   if (blocks > 0) {
     if (!isNew) changes.noteEmpty(bank, entry, blocks, record);
     records?.add(record, blocks);
-    kernels.writeLinear(entry, blocks, frame, level.pages, flagsLo, flagsHi, plan.address, true);
+    const linear = isLinear(source) ? source : { narrow: null, wide: null, start: frame - at };
+    writeLeaves(call, level, bank, entry, linear, at, blocks, true);
     if (!isNew) counters.entriesRead += blocks;
     counters.entriesWritten += blocks;
     return blocks;

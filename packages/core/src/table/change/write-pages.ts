@@ -1,8 +1,9 @@
 import type { LevelPlan } from '../../format/plan.js';
 import { WRITTEN } from '../../kernel/run-kernels.js';
 import type { Bank } from '../../memory/bank.js';
-import { badFrame, frameAt, isLinear } from './frame-source.js';
+import { badFrame, frameAt } from './frame-source.js';
 import { type MapCall, occupied } from './map-call.js';
+import { writeLeaves } from './write-leaves.js';
 
 /**
  * Writes base pages into a table of the last level, or into several that follow each other in memory.
@@ -26,13 +27,8 @@ export function writePages(
 ): void {
   const { context, source } = call;
   const { plan, counters, records } = context;
-  const { kernels } = bank;
-  const flagsLo = call.flagsLo[level.index] as number;
-  const flagsHi = call.flagsHi[level.index] as number;
   counters.tablesRead += tables;
-  const result = isLinear(source)
-    ? kernels.writeLinear(at, pages, source.start + done, 1, flagsLo, flagsHi, plan.address, isNew)
-    : kernels.writeFrames(at, pages, source, done, flagsLo, flagsHi, plan.address, plan.pfnLimit, isNew);
+  const result = writeLeaves(call, level, bank, at, source, done, pages, isNew);
   if (!isNew) counters.entriesRead += result < 0 ? pages : result + 1;
   if (result >= 0) throw occupied(call, level, bank.words, at + 2 * result, done + result);
   if (result !== WRITTEN)

@@ -10,7 +10,7 @@ export interface ModelFrames {
 }
 
 /**
- * Maps pages with the largest leaves that address, frames and cap allow, in address order.
+ * Maps pages with the largest leaves and runs that address, frames and cap allow, in address order.
  *
  * @throws Refused `EBUSY` at the first slot that is taken; before it tables may have run out.
  */
@@ -24,11 +24,14 @@ export function mapInto(
 ): void {
   const fill = (index: number, from: number, to: number): void => {
     const level = model.level(index);
+    /** Leaves put into slots that were empty. */
+    const fresh = new Set<number>();
     for (let page = from - (from % level.pages); page < to; page += level.pages) {
       const isWhole = page >= from && page + level.pages <= to;
       const mayMap = level.mayMap && (level.shift <= maxLeafShift || index === model.geometry.last);
       if (isWhole && mayMap && frames.isBlock(page - first, level.pages)) {
         if (model.entries.has(page)) throw new Refused('EBUSY');
+        if (index === model.geometry.last || !model.hasTable(index + 1, page)) fresh.add(page);
         dropTables(model, index + 1, page);
         model.put(page, { level: index, pfn: frames.at(page - first), bits, isMarked: false });
         continue;
@@ -36,6 +39,14 @@ export function mapInto(
       if (model.entries.get(page)?.level === index) throw new Refused('EBUSY');
       if (!model.hasTable(index + 1, page)) model.addTable(index + 1, page);
       fill(index + 1, Math.max(page, from), Math.min(page + level.pages, to));
+    }
+    const runPages = level.run * level.pages;
+    if (level.run === 0 || level.shift + Math.log2(level.run) > maxLeafShift) return;
+    for (const page of fresh) {
+      if (page % runPages !== 0 || page + runPages > to || !frames.isBlock(page - first, runPages)) continue;
+      const leaves = Array.from({ length: level.run }, (_, i) => page + i * level.pages);
+      if (leaves.every((leaf) => fresh.has(leaf)))
+        for (const leaf of leaves) model.change(leaf, { isMarked: true });
     }
   };
   fill(0, first, first + pages);
