@@ -131,12 +131,14 @@ export function arm64FromRegisters(registers: Arm64Registers): Arm64State {
     if (register === undefined || flag(tcr, fields.disabled)) return null;
     return halfOf(fields, tcr, sctlr, registerValue(fields.name, register), mair, registers);
   };
-  const named = flag(tcr, TCR.A1) ? registers.ttbr1 : registers.ttbr0;
+  const name = flag(tcr, TCR.A1) ? 'ttbr1' : 'ttbr0';
+  const named = registers[name];
   return Object.freeze({
     ttbr0: half(TTBR0),
     ttbr1: half(TTBR1),
     // TCR.AS: 16 bits, else the upper 8 are ignored.
-    asid: named === undefined ? null : Number(field(BigInt(named), 48, flag(tcr, TCR.AS) ? 16 : 8)),
+    asid:
+      named === undefined ? null : Number(field(registerValue(name, named), 48, flag(tcr, TCR.AS) ? 16 : 8)),
   });
 }
 

@@ -165,6 +165,36 @@ describe('blocks and runs', () => {
     ]);
   });
 
+  test('a change of a whole run keeps the mark, and is a break too', () => {
+    const options = { granule: 16, vaBits: 47 } as const;
+    const seen: (string | null)[] = [];
+    let look = (): string | null => null;
+    const { memory, table, first } = make(options, { flush: () => void seen.push(look()) });
+    table.mapRange(first, 0x200000n, 0x200000, DATA);
+    const last = first + 0x1fc000n;
+    look = () => {
+      const found = walk(memory, table.root, last, options);
+      return found === null ? null : hex(found.entry);
+    };
+    expect(look()).toBe('0x00780000003fc703');
+    table.protect(first, 0x200000, { write: false });
+    expect(seen).toContain(null);
+    expect(look()).toBe('0x00f00000003fc783');
+  });
+
+  test('a page that is in no run changes in place', () => {
+    const options = { granule: 4, vaBits: 48 } as const;
+    const seen: boolean[] = [];
+    let look = (): boolean => false;
+    const { memory, table, first } = make(options, { flush: () => void seen.push(look()) });
+    table.map(first, [1], DATA);
+    look = () => walk(memory, table.root, first, options) !== null;
+    table.protect(first, 0x1000, { write: false });
+    expect(seen).toEqual([true]);
+    table.protect(first, 0x1000, { memory: 'device' });
+    expect(seen).toContain(false);
+  });
+
   test('without runs none are made', () => {
     const options = { granule: 4, vaBits: 48, contiguous: false } as const;
     const { memory, table, first } = make(options);

@@ -237,6 +237,7 @@ describe('what cannot be read is refused, naming register and bit', () => {
     [{ tcr2: bit(4) }, 'TCR2.AIE (bit 4) is set'],
     [{ tcr2: bit(5) }, 'TCR2.D128 (bit 5) is set; descriptors have 128 bits'],
     [{ tcr: 0.5 }, 'tcr is 0.5, which is no exact integer; pass a bigint'],
+    [{ ttbr1: 0.5, tcr: LINUX.tcr | bit(23) }, 'ttbr1 is 0.5, which is no exact integer'],
     [{ ttbr0: -1 }, 'ttbr0 is no unsigned 64-bit value'],
     [{ ttbr1: 1n << 64n }, 'ttbr1 is no unsigned 64-bit value'],
     [{ mair: 1n << 64n }, 'mair is no unsigned 64-bit value'],
