@@ -77,6 +77,10 @@ describe('every size of address', () => {
         expect([where, table.translate(first), table.translate(last)]).toEqual([where, 0n, top]);
         expect([where, walk(memory, table.root, first, options)?.pa]).toEqual([where, 0n]);
         expect([where, walk(memory, table.root, last, options)?.pa]).toEqual([where, top]);
+        const found = table.translateWords(Number(last >> 32n) | 0, Number(last & 0xffff_ffffn) | 0);
+        const many = new Float64Array(2);
+        table.translateMany(BigUint64Array.of(first, last), many);
+        expect([where, found, ...many]).toEqual([where, topFrame, 0, topFrame]);
         expect(() => table.map(last + (1n << BigInt(format.pageShift)), [1], DATA)).toThrow('ERANGE');
       }
       expect(all).toHaveLength(212);
