@@ -84,17 +84,25 @@ export class LeafCodec {
     return protection({ ...meaning, extra: bits ^ this.#plain(meaning, level) });
   }
 
-  /** As Linux's `pte_modify`: dirtiness goes to bit 55 with the right to write, and comes back from there. */
+  /**
+   * Dirtiness moves with the right to write as Linux moves it. On a user's page (`pte_modify`) bit 55 remembers it and gives
+   * it back. On the kernel's (`set_memory_ro`, `set_memory_rw`) bit 55 stays as it is, and a page that may be written again
+   * is dirty: nobody would handle the fault of a clean one. So PAGE_KERNEL becomes PAGE_KERNEL_RO, and PAGE_KERNEL again.
+   *
+   * Source: Linux, `arch/arm64/include/asm/pgtable.h` and `arch/arm64/mm/pageattr.c` (6.12).
+   */
   change(leaf: Words, wanted: Protection, level: number): Words {
     const before = toBigint(leaf);
     const kept = before & (this.#addressAt(level) | this.#mark(level));
     const now = this.decode(leaf, level);
-    const wasDirty = now.dirty || (before & SOFTWARE_DIRTY) !== 0n;
-    const dirty = now.write === wanted.write ? now.dirty : wasDirty;
+    const isMarked = (before & SOFTWARE_DIRTY) !== 0n;
+    let { dirty } = now;
     let survivors = now.extra & ~OWNED_EXTRA;
     if (now.write !== wanted.write) {
+      dirty = wanted.user ? now.dirty || isMarked : wanted.write || isMarked;
+      // In a page that cannot be written the bit is `dirty` itself.
       survivors &= ~SOFTWARE_DIRTY;
-      if (wanted.write) survivors |= before & SOFTWARE_DIRTY;
+      if (wanted.write && isMarked) survivors |= SOFTWARE_DIRTY;
     }
     const target = { ...wanted, accessed: now.accessed, dirty };
     const plain = this.#plain(target, level);

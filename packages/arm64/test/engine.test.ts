@@ -163,7 +163,7 @@ describe('blocks and runs', () => {
     expect(entries).toEqual([
       '0x0068000000010703',
       '0x0068000000012703',
-      '0x00e0000000013783',
+      '0x0060000000013783',
       '0x0068000000014703',
       '0x006800000001f703',
     ]);
@@ -183,7 +183,7 @@ describe('blocks and runs', () => {
     expect(look()).toBe('0x00780000003fc703');
     table.protect(first, 0x200000, { write: false });
     expect(seen).toContain(null);
-    expect(look()).toBe('0x00f00000003fc783');
+    expect(look()).toBe('0x00700000003fc783');
   });
 
   test('a page that is in no run changes in place', () => {

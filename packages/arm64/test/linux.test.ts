@@ -101,6 +101,23 @@ describe('named protections', () => {
     });
   });
 
+  test.each([false, true])(
+    'each becomes each of the others by a change, PTE_DIRTY in them: %s',
+    (softwareDirty) => {
+      const format = arm64(k4);
+      const { PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX, PAGE_KERNEL_EXEC } = arm64Linux({
+        ...k4,
+        softwareDirty,
+      }).protections;
+      const all = [PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX, PAGE_KERNEL_EXEC];
+      for (const from of all) {
+        for (const to of all) {
+          expect(format.change(format.encode(from, 3), to, 3)).toEqual(format.encode(to, 3));
+        }
+      }
+    },
+  );
+
   test('as blocks, and as part of a run', () => {
     const format = arm64(k4);
     const { PAGE_KERNEL } = arm64Linux(k4).protections;
