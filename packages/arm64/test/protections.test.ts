@@ -190,6 +190,7 @@ describe('change', () => {
     ['and back', 0x00e0000012345783n, { write: true }, '0x00e8000012345703'],
     ['write taken from a clean page', 0x0068000012345783n, { write: false }, '0x0060000012345783'],
     ['write taken where DBM is clear', 0x0060000012345703n, { write: false }, '0x0060000012345783'],
+    ['execution of a page without DBM', 0x0060000012345703n, { execute: true }, '0x0040000012345703'],
     ['execution of a kernel page', 0x0068000012345703n, { execute: true }, '0x0048000012345703'],
     ['execution of a user page', 0x0068000012345f43n, { execute: true }, '0x0028000012345f43'],
     ['execution alone', 0x0020000012345fc3n, { read: false }, '0x0020000012345f83'],
@@ -242,6 +243,7 @@ describe('change', () => {
       fc.property(fc.bigInt(0n, (1n << 64n) - 1n), fc.boolean(), (bits, write) => {
         const leaf = words((bits & ~(0xffff_ffff_f000n | (1n << 52n))) | 3n);
         const now = format.decode(leaf, PTE);
+        expect(format.change(leaf, now, PTE)).toEqual(leaf);
         const there = format.change(leaf, { ...now, read: true, write }, PTE);
         const after = format.decode(there, PTE);
         expect(after.write).toBe(write);
