@@ -1,5 +1,5 @@
 import { PageTable, type Protection, protection, words } from '@vmarea/core';
-import { type LeafRow, loadGuest } from '@vmarea/fixtures';
+import { compareAreas, comparePages, type LeafRow, loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters, x8664Linux } from '../src/index.js';
 import { hex, PMD, PTE, PUD } from './support.js';
@@ -63,6 +63,26 @@ describe.each([
       const wanted = `${hex(row.pa)} ${hex(row.pa + last)}`;
       if (got !== wanted) expect(`${print(row)}: ${got}`).toBe(`${print(row)}: ${wanted}`);
     }
+  });
+});
+
+describe('what the kernel said itself', () => {
+  test('the frames of the process: only its two PROT_NONE areas are not mapped', () => {
+    const { compared, differences } = comparePages(openRoot('process'), guest.pagemap());
+    const pages = (start: bigint, count: number) =>
+      Array.from({ length: count }, (_, i) => hex(start + 0x1000n * BigInt(i)));
+    expect(differences.map((line) => line.slice(0, 18))).toEqual([
+      ...pages(0x100200000n, 8),
+      ...pages(0x141400000n, 512),
+    ]);
+    expect(differences.every((line) => line.includes(': nothing, not 0x'))).toBe(true);
+    expect(compared).toBe(270_909);
+  });
+
+  test('its vm areas', () => {
+    const { compared, differences } = compareAreas(openRoot('swapper'), guest.vmallocinfo());
+    expect(differences).toEqual([]);
+    expect(compared).toBe(160);
   });
 });
 

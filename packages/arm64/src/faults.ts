@@ -1,0 +1,37 @@
+import { type Fault, type FaultCode, type FaultKind, VmError } from '@vmarea/core';
+import { LAST_LEVEL } from './levels.js';
+
+/**
+ * Fault status codes of level 0 and of level −1, by kind. Levels 1 to 3 follow level 0. `null`: the level has no such
+ * fault, as no leaf stands there.
+ *
+ * Source: Arm ARM, D24.2, "ESR_EL1, Exception Syndrome Register", DFSC of a Data Abort and IFSC of an Instruction Abort.
+ */
+const CODES: Partial<Record<FaultKind, readonly [zero: number, below: number | null]>> = {
+  'address-size': [0b000000, 0b101001],
+  'not-present': [0b000100, 0b101011],
+  // An entry that is neither table nor leaf is an invalid one to the MMU.
+  reserved: [0b000100, 0b101011],
+  'access-flag': [0b001000, null],
+  permission: [0b001100, null],
+  external: [0b010100, 0b010011],
+};
+
+/**
+ * The fault status code (ESR_ELx.DFSC or IFSC) of a fault.
+ *
+ * An address outside the range, and with E0PD any address, is a Translation fault of level 0, wherever walks begin. A
+ * table outside the memory is a synchronous External abort on translation table walk.
+ *
+ * @param levels - number of levels of the format.
+ * @throws VmError `EINVAL` for `protection-key`, and for kinds that the level cannot have.
+ */
+export function faultCodeOf(fault: Fault, levels: number): FaultCode {
+  if (fault.kind === 'address') return { name: 'FSC', code: 0b000100 };
+  const codes = CODES[fault.kind];
+  if (codes === undefined) throw new VmError('EINVAL', `arm64 raises no fault of the kind ${fault.kind}`);
+  const level = LAST_LEVEL - (levels - 1 - fault.level);
+  const code = level < 0 ? codes[1] : codes[0] + level;
+  if (code === null) throw new VmError('EINVAL', `level ${level} raises no fault of the kind ${fault.kind}`);
+  return { name: 'FSC', code };
+}

@@ -1,0 +1,202 @@
+import {
+  type AddressField,
+  type Level,
+  type MemoryType,
+  type Protection,
+  protection,
+  toBigint,
+  VmError,
+  type Words,
+  words,
+} from '@vmarea/core';
+import { ARM64_BITS, TYPE_BLOCK, TYPE_TABLE } from './bits.js';
+import { addressMask } from './levels.js';
+
+const { TYPE, ATTR_INDX, AP_USER, AP_READ_ONLY, SH, AF, NG, GP, DBM, CONTIGUOUS, PXN, UXN } = ARM64_BITS;
+const { SOFTWARE_DIRTY, PO_INDEX } = ARM64_BITS;
+
+const ENTRY = (1n << 64n) - 1n;
+
+/**
+ * Bits of `extra` that say a portable meaning in another way than Linux writes it. Each line stands or falls alone: a
+ * change of write permission must not take the memory type's index along.
+ */
+const VARIANTS = [ATTR_INDX, SH, DBM, PXN | UXN];
+
+/**
+ * What a change takes from the protection that is wanted. All other bits stay as the leaf has them.
+ *
+ * Source: Linux, `pte_modify` in `arch/arm64/include/asm/pgtable.h` (6.12): USER, PXN, UXN, RDONLY, nG, WRITE, GP,
+ * AttrIndx and the overlay index.
+ */
+const OWNED_EXTRA = ATTR_INDX | SH | DBM | PXN | UXN | GP | PO_INDEX;
+
+/** What differs between the formats of this architecture. */
+export interface CodecShape {
+  readonly levels: readonly Level[];
+  readonly fields: readonly AddressField[];
+  readonly pageShift: number;
+  /** TCR_ELx.DS = 1: bits 9:8 are address and shareability is TCR's. */
+  readonly lpa2: boolean;
+  /** Memory type of each index. */
+  readonly types: readonly MemoryType[];
+}
+
+/**
+ * The leaf entries of a format: protections to bits and back.
+ *
+ * Each portable meaning has one entry, the one that Linux writes. `extra` is the exclusive or of a leaf with that entry:
+ * so no bit is lost, and `extra` is 0 for what Linux writes.
+ */
+export class LeafCodec {
+  readonly memoryTypes: readonly MemoryType[];
+  readonly #shape: CodecShape;
+  /** All bits that an address may take at the last level. */
+  readonly #address: bigint;
+
+  constructor(shape: CodecShape) {
+    this.#shape = shape;
+    this.#address = addressMask(shape.fields, shape.pageShift);
+    this.memoryTypes = Object.freeze([...new Set(shape.types)]);
+  }
+
+  encode(wanted: Protection, level: number): Words {
+    const { extra } = wanted;
+    const plain = this.#plain(wanted, level);
+    const foreign = (extra & ~ENTRY) | (extra & (TYPE | this.#addressAt(level) | this.#mark(level)));
+    if (foreign !== 0n) {
+      throw new VmError('EINVAL', `extra has the bits ${bare(foreign)}, which are not its own`, {
+        advice: 'type, address and the contiguous bit are set by others',
+      });
+    }
+    const bits = plain ^ extra;
+    if (!isSame(this.#meaning(bits), wanted)) {
+      throw new VmError('EINVAL', `extra has the bits ${bare(extra)}, which make it another protection`, {
+        advice: 'say what they mean in the other members',
+      });
+    }
+    return words(bits);
+  }
+
+  decode(leaf: Words, level: number): Protection {
+    const bits = toBigint(leaf) & ~(this.#addressAt(level) | this.#mark(level));
+    const meaning = this.#meaning(bits);
+    return protection({ ...meaning, extra: bits ^ this.#plain(meaning, level) });
+  }
+
+  /**
+   * Dirtiness moves with the right to write as Linux moves it. On a user's page (`pte_modify`) bit 55 remembers it and gives
+   * it back. On the kernel's (`set_memory_ro`, `set_memory_rw`) bit 55 stays as it is, and a page that may be written again
+   * is dirty: nobody would handle the fault of a clean one. So PAGE_KERNEL becomes PAGE_KERNEL_RO, and PAGE_KERNEL again.
+   *
+   * Source: Linux, `arch/arm64/include/asm/pgtable.h` and `arch/arm64/mm/pageattr.c` (6.12).
+   */
+  change(leaf: Words, wanted: Protection, level: number): Words {
+    const before = toBigint(leaf);
+    const kept = before & (this.#addressAt(level) | this.#mark(level));
+    const now = this.decode(leaf, level);
+    const isMarked = (before & SOFTWARE_DIRTY) !== 0n;
+    let { dirty } = now;
+    let survivors = now.extra & ~OWNED_EXTRA;
+    if (now.write !== wanted.write) {
+      dirty = wanted.user ? now.dirty || isMarked : wanted.write || isMarked;
+      // In a page that cannot be written the bit is `dirty` itself.
+      survivors &= ~SOFTWARE_DIRTY;
+      if (wanted.write && isMarked) survivors |= SOFTWARE_DIRTY;
+    }
+    const target = { ...wanted, accessed: now.accessed, dirty };
+    const plain = this.#plain(target, level);
+    const owned = wanted.extra & OWNED_EXTRA;
+    let bits = plain ^ (survivors | (owned & (GP | PO_INDEX)));
+    for (const variant of VARIANTS) {
+      // A leaf that said its old meaning in an unusual way says the new one as Linux does.
+      const varied = bits ^ (owned & variant);
+      if (isSame(this.#meaning(varied), target)) bits = varied;
+    }
+    return words(bits | kept);
+  }
+
+  relevel(leaf: Words, from: number, to: number): Words {
+    let bits = toBigint(leaf) & ~(this.#mark(from) | this.#mark(to));
+    // What a block has below its address (nT, RES0) would be address in a smaller leaf.
+    if (from !== to) bits = (bits & ~(TYPE | this.#address)) | this.#type(to);
+    return words(bits);
+  }
+
+  /** The entry that Linux writes for a protection, without `extra`. */
+  #plain(wanted: Protection, level: number): bigint {
+    const index = this.#shape.types.indexOf(wanted.memory);
+    if (index === -1) {
+      throw new VmError('EINVAL', `memory is ${wanted.memory}, which MAIR does not have`, {
+        advice: `it has ${this.memoryTypes.join(', ')}`,
+      });
+    }
+    if (!wanted.read && !(wanted.user && wanted.execute && !wanted.write)) {
+      throw new VmError('EINVAL', 'read is false, but every page that is mapped can be read by its owner', {
+        advice: 'only a user page that is executable and not writable can be unreadable',
+      });
+    }
+    let bits = this.#type(level) | (BigInt(index) << 2n);
+    if (!this.#shape.lpa2) bits |= SH;
+    if (wanted.accessed) bits |= AF;
+    if (!wanted.global) bits |= NG;
+    if (wanted.user && wanted.read) bits |= AP_USER;
+    if (wanted.user || !wanted.execute) bits |= PXN;
+    if (!wanted.user || !wanted.execute) bits |= UXN;
+    if (wanted.write) return bits | DBM | (wanted.dirty ? 0n : AP_READ_ONLY);
+    return bits | AP_READ_ONLY | (wanted.dirty ? SOFTWARE_DIRTY : 0n);
+  }
+
+  /** What a leaf's bits say, `extra` left at 0. */
+  #meaning(bits: bigint): Protection {
+    const has = (bit: bigint): boolean => (bits & bit) !== 0n;
+    const write = has(DBM) || !has(AP_READ_ONLY);
+    // Linux's PAGE_EXECONLY: EL0 may fetch and do nothing else.
+    const isExecuteOnly = !has(AP_USER) && !has(UXN) && has(PXN) && !write;
+    const user = has(AP_USER) || isExecuteOnly;
+    return protection({
+      read: !isExecuteOnly,
+      write,
+      execute: user ? !has(UXN) : !has(PXN),
+      user,
+      global: !has(NG),
+      memory: this.#shape.types[Number((bits & ATTR_INDX) >> 2n)] as MemoryType,
+      accessed: has(AF),
+      dirty: write ? !has(AP_READ_ONLY) : has(SOFTWARE_DIRTY),
+    });
+  }
+
+  #type(level: number): bigint {
+    return this.#leafLevel(level).shift === this.#shape.pageShift ? TYPE_TABLE : TYPE_BLOCK;
+  }
+
+  /** The bits that mark a run at a level. Where there is no run, bit 52 is one like others. */
+  #mark(level: number): bigint {
+    return this.#leafLevel(level).run === null ? 0n : CONTIGUOUS;
+  }
+
+  #addressAt(level: number): bigint {
+    return addressMask(this.#shape.fields, this.#leafLevel(level).shift);
+  }
+
+  #leafLevel(level: number): Level {
+    const { levels } = this.#shape;
+    const found = levels[level];
+    if (found === undefined || found.leaf === null) {
+      const names = levels.flatMap((l, i) => (l.leaf === null ? [] : `${i} (${l.name})`));
+      throw new VmError('EINVAL', `level ${level} has no leaves`, { advice: `use ${names.join(', ')}` });
+    }
+    return found;
+  }
+}
+
+/** True when two protections agree in all but `extra`. */
+function isSame(a: Protection, b: Protection): boolean {
+  return (Object.keys(a) as (keyof Protection)[]).every(
+    (member) => member === 'extra' || a[member] === b[member],
+  );
+}
+
+function bare(bits: bigint): string {
+  return `0x${BigInt.asUintN(64, bits).toString(16)}`;
+}

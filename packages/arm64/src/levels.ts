@@ -1,0 +1,140 @@
+import { type AddressField, type Level, type Rule, type Run, type Shape, words, ZERO } from '@vmarea/core';
+import { ARM64_BITS, type Granule, PAGE_SHIFTS, TYPE_BLOCK, TYPE_TABLE } from './bits.js';
+
+/** What decides how many levels there are and what may stand in them; every member is checked already. */
+export interface Geometry {
+  readonly granule: Granule;
+  readonly vaBits: number;
+  readonly outputBits: 48 | 52;
+  readonly paBits: number;
+  readonly contiguous: boolean;
+}
+
+/** The number that the architecture gives to the last level; the ones above count down, to −1. */
+export const LAST_LEVEL = 3;
+
+/** Linux's names from the last level up. The root is PGD, as Linux folds the levels that are not there. */
+const NAMES = ['PTE', 'PMD', 'PUD', 'P4D', 'PGD'];
+
+/**
+ * The levels at which a block may stand, by granule, for output addresses of 48 and of 52 bits.
+ *
+ * Source: Arm ARM, D8.3, "Block descriptor and Page descriptor formats": level 0 with the 4K granule and level 1 with
+ * the 16K granule need TCR_ELx.DS = 1; level 1 with the 64K granule needs 52-bit addresses (FEAT_LPA).
+ */
+const BLOCK_LEVELS: Readonly<Record<Granule, Readonly<Record<48 | 52, readonly number[]>>>> = {
+  4: { 48: [1, 2], 52: [0, 1, 2] },
+  16: { 48: [2], 52: [1, 2] },
+  64: { 48: [2], 52: [1, 2] },
+};
+
+/**
+ * Leaves in a contiguous run, by granule and level. At other levels the bit is RES0.
+ *
+ * Source: Arm ARM, D8.7, "The Contiguous bit".
+ */
+const RUN_ENTRIES: Readonly<Record<Granule, Readonly<Record<number, number>>>> = {
+  4: { 1: 16, 2: 16, 3: 16 },
+  16: { 2: 32, 3: 128 },
+  64: { 2: 32, 3: 32 },
+};
+
+/**
+ * Where the output address stands in a descriptor.
+ *
+ * Source: Arm ARM, D8.3: bits 47:m; with DS = 1 bits 49:m and 51:50 in 9:8; with the 64K granule and 52 bits, 51:48 in
+ * 15:12.
+ */
+export function addressFields({ granule, outputBits }: Geometry): readonly AddressField[] {
+  const m = PAGE_SHIFTS[granule];
+  const field = (entryBit: number, paBit: number, width: number): AddressField =>
+    Object.freeze({ entryBit, paBit, width });
+  if (outputBits === 48) return Object.freeze([field(m, m, 48 - m)]);
+  if (granule === 64) return Object.freeze([field(m, m, 48 - m), field(12, 48, 4)]);
+  return Object.freeze([field(m, m, 50 - m), field(8, 50, 2)]);
+}
+
+/** The descriptor bits that hold address bits from `paBit` on. */
+export function addressMask(fields: readonly AddressField[], paBit: number): bigint {
+  let bits = 0n;
+  for (const field of fields) {
+    for (let i = Math.max(0, paBit - field.paBit); i < field.width; i++)
+      bits |= 1n << BigInt(field.entryBit + i);
+  }
+  return bits;
+}
+
+/**
+ * The levels of a walk, root first. The root has what is left of the address when the others are full.
+ *
+ * Source: Arm ARM, D8.2, "Translation table walk", the tables of each granule's levels and index bits.
+ */
+export function arm64Levels(geometry: Geometry): readonly Level[] {
+  const { granule, vaBits, outputBits } = geometry;
+  const pageShift = PAGE_SHIFTS[granule];
+  const full = pageShift - 3;
+  const count = Math.ceil((vaBits - pageShift) / full);
+  const rules = addressRules(geometry);
+  const table = shape(TYPE_TABLE, rules);
+  const block = shape(TYPE_BLOCK, rules);
+  return Object.freeze(
+    Array.from({ length: count }, (_, index) => {
+      const below = count - 1 - index;
+      const level = LAST_LEVEL - below;
+      const shift = pageShift + full * below;
+      const bits = Math.min(full, vaBits - shift);
+      const isLast = below === 0;
+      const isBlock = BLOCK_LEVELS[granule][outputBits].includes(level);
+      return Object.freeze({
+        name: index === 0 && count > 1 ? 'PGD' : (NAMES[below] as string),
+        shift,
+        bits,
+        table: isLast ? null : table,
+        // 0b01 at level 3 is reserved: what stands there as a page has the type bits of a table.
+        leaf: isLast ? table : isBlock ? block : null,
+        run: geometry.contiguous ? runOf(granule, level, bits) : null,
+      });
+    }),
+  );
+}
+
+/**
+ * The run of a level; none where the root has fewer entries than it takes.
+ *
+ * Source: Arm ARM, D8.7: a contiguous bit whose block is larger than the input address range is misprogrammed.
+ */
+function runOf(granule: Granule, level: number, bits: number): Run | null {
+  const entries = RUN_ENTRIES[granule][level];
+  if (entries === undefined || entries > 2 ** bits) return null;
+  return Object.freeze({
+    entries,
+    style: 'consecutive',
+    set: Object.freeze(words(ARM64_BITS.CONTIGUOUS)),
+  });
+}
+
+/**
+ * An output address beyond the physical address size is an Address size fault, in tables and in leaves. Other bits are
+ * never at fault: what is RES0 is ignored.
+ *
+ * Source: Arm ARM, D8.2, "Output address size"; D8.15, "Address size fault".
+ */
+function addressRules(geometry: Geometry): readonly Rule[] {
+  const beyond = addressMask(addressFields(geometry), geometry.paBits);
+  if (beyond === 0n) return Object.freeze([]);
+  const rule: Rule = {
+    mask: Object.freeze(words(beyond)),
+    value: ZERO,
+    must: 'equal',
+    fault: 'address-size',
+  };
+  return Object.freeze([Object.freeze(rule)]);
+}
+
+function shape(type: bigint, rules: readonly Rule[]): Shape {
+  const match = Object.freeze({
+    mask: Object.freeze(words(ARM64_BITS.TYPE)),
+    value: Object.freeze(words(type)),
+  });
+  return Object.freeze({ match, rules });
+}

@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'vitest';
+import { type Arm64Registers, type Arm64State, arm64FromRegisters } from '../src/index.js';
+import { hex } from './support.js';
+
+/** The recorded guest with 16K pages: T0SZ and T1SZ 17, IPS 48 bits, AS, TBI0 and TBI1, HA, HD, TBID1, A1. */
+const LINUX = {
+  tcr: 0x5001f57551b511n,
+  ttbr0: 0x5621c001n,
+  ttbr1: 0x16000041f2c001n,
+  mair: 0x40044ffffn,
+  sctlr: 0x20000003474591dn,
+} as const satisfies Arm64Registers;
+
+const bit = (at: number): bigint => 1n << BigInt(at);
+const read = (change: Partial<Arm64Registers> = {}): Arm64State =>
+  arm64FromRegisters({ ...LINUX, ...change });
+
+/** TCR with one field changed. */
+function tcr(low: number, width: number, value: number, from: bigint = LINUX.tcr): bigint {
+  const field = (bit(width) - 1n) << BigInt(low);
+  return (from & ~field) | (BigInt(value) << BigInt(low));
+}
+
+describe('the state of a processor', () => {
+  test('of the recorded guest with 16K pages', () => {
+    const { ttbr0, ttbr1, asid } = read();
+    expect(asid).toBe(0x16);
+    expect(ttbr0).toMatchObject({ root: 0x5621c000n, cnp: true });
+    expect(ttbr1).toMatchObject({ root: 0x41f2c000n, cnp: true });
+    expect([ttbr0?.format.name, ttbr1?.format.name]).toEqual(['arm64-16k-47-ttbr0', 'arm64-16k-47']);
+    expect(ttbr1?.format.paBits).toBe(48);
+    const controls = {
+      ha: true,
+      hd: true,
+      wxn: false,
+      pan: true,
+      epan: true,
+      hpd: false,
+      e0pd: false,
+      tbi: true,
+      tbid: false,
+    };
+    expect(ttbr0?.controls).toEqual({ ...controls });
+    expect(ttbr1?.controls).toEqual({ ...controls, tbid: true });
+  });
+
+  test('of the recorded guest with 4K pages', () => {
+    const { ttbr0, ttbr1, asid } = arm64FromRegisters({
+      tcr: 0x500074b5503510n,
+      ttbr0: 0x4812c000,
+      ttbr1: 0x1a000041858000n,
+      mair: 0x40044ffffn,
+      sctlr: 0x200000034f4d91dn,
+    });
+    expect(asid).toBe(0x1a);
+    expect(ttbr0).toMatchObject({ root: 0x4812c000n, cnp: false });
+    expect(ttbr1?.format.name).toBe('arm64-4k-48');
+    // IPS is 44 bits.
+    expect(ttbr1?.format.paBits).toBe(44);
+    expect(ttbr1?.controls).toMatchObject({ ha: false, hd: false });
+  });
+
+  test.each([
+    ['ha', 39, 39],
+    ['hd', 40, 40],
+    ['tbi', 37, 38],
+    ['hpd', 41, 42],
+    ['tbid', 51, 52],
+    ['e0pd', 55, 56],
+  ] as const)('%s has a bit of its own for each half, or one for both', (name, low, high) => {
+    for (const [half, at] of [
+      ['ttbr0', low],
+      ['ttbr1', high],
+    ] as const) {
+      const other = half === 'ttbr0' ? 'ttbr1' : 'ttbr0';
+      const before = read();
+      const after = read({ tcr: LINUX.tcr ^ bit(at) });
+      expect(after[half]?.controls).toEqual({
+        ...before[half]?.controls,
+        [name]: !before[half]?.controls[name],
+      });
+      if (low !== high) expect(after[other]?.controls).toEqual(before[other]?.controls);
+    }
+  });
+
+  test('WXN and EPAN of SCTLR, PAN of PSTATE', () => {
+    expect(read({ sctlr: LINUX.sctlr | bit(19) }).ttbr1?.controls.wxn).toBe(true);
+    expect(read({ sctlr: LINUX.sctlr & ~bit(57) }).ttbr1?.controls.epan).toBe(false);
+    expect(read({ pan: false }).ttbr0?.controls.pan).toBe(false);
+  });
+
+  test("MAIR is the format's", () => {
+    expect(read({ mair: 0x40044f0ffn }).ttbr1?.format.memoryTypes).toContain('tagged');
+    expect(read().ttbr1?.format.memoryTypes).not.toContain('tagged');
+  });
+});
+
+describe('the two granules', () => {
+  test.each([
+    [0, 4],
+    [1, 64],
+    [2, 16],
+  ])('TG0 %i is %iK', (encoded, granule) => {
+    expect(read({ tcr: tcr(14, 2, encoded) }).ttbr0?.format.name).toBe(`arm64-${granule}k-47-ttbr0`);
+  });
+
+  test.each([
+    [1, 16],
+    [2, 4],
+    [3, 64],
+  ])('TG1 %i is %iK', (encoded, granule) => {
+    expect(read({ tcr: tcr(30, 2, encoded) }).ttbr1?.format.name).toBe(`arm64-${granule}k-47`);
+  });
+
+  test.each([
+    [14, 3, 'TCR.TG0 is 3, which is reserved; it can be 0 (4K), 1 (64K), 2 (16K)'],
+    [30, 0, 'TCR.TG1 is 0, which is reserved; it can be 1 (16K), 2 (4K), 3 (64K)'],
+  ])('at bit %i, %i is reserved', (low, encoded, message) => {
+    expect(() => read({ tcr: tcr(low, 2, encoded) })).toThrow(message);
+  });
+});
+
+describe('sizes', () => {
+  test('T0SZ and T1SZ are independent', () => {
+    const { ttbr0, ttbr1 } = read({ tcr: tcr(0, 6, 28, tcr(16, 6, 25)) });
+    expect(ttbr0?.format.range).toEqual({ bits: 36, upper: 'zeros' });
+    expect(ttbr1?.format.range).toEqual({ bits: 39, upper: 'ones' });
+  });
+
+  test.each([
+    [0, 32],
+    [1, 36],
+    [2, 40],
+    [3, 42],
+    [4, 44],
+    [5, 48],
+    [6, 48],
+  ])('IPS %i is %i bits without DS', (encoded, bits) => {
+    expect(read({ tcr: tcr(32, 3, encoded) }).ttbr1?.format.paBits).toBe(bits);
+  });
+
+  test('what the processor implements limits IPS', () => {
+    expect(read({ paBits: 40 }).ttbr1?.format.paBits).toBe(40);
+  });
+
+  test('DS = 1 makes descriptors of 52 bits, and 52-bit addresses possible', () => {
+    const wide = tcr(16, 6, 12, tcr(32, 3, 6)) | bit(59);
+    const { ttbr0, ttbr1 } = read({ tcr: wide });
+    expect(ttbr1?.format).toMatchObject({ name: 'arm64-16k-52', paBits: 52 });
+    expect(ttbr0?.format).toMatchObject({ name: 'arm64-16k-47-oa52-ttbr0', paBits: 52 });
+    const narrow = read({ tcr: tcr(32, 3, 5, wide) }).ttbr1?.format;
+    expect(narrow?.paBits).toBe(48);
+    expect(narrow?.address.map(({ entryBit }) => entryBit)).toEqual([14, 8]);
+  });
+
+  test('with the 64K granule IPS makes them, and DS does nothing', () => {
+    const k64 = tcr(30, 2, 3);
+    expect(read({ tcr: k64 | bit(59) }).ttbr1?.format.paBits).toBe(48);
+    expect(read({ tcr: tcr(32, 3, 6, k64) }).ttbr1?.format).toMatchObject({
+      name: 'arm64-64k-47-oa52',
+      paBits: 52,
+    });
+    expect(read({ tcr: tcr(32, 3, 6, k64), paBits: 48 }).ttbr1?.format.paBits).toBe(48);
+    expect(read({ tcr: tcr(16, 6, 12, k64) }).ttbr1?.format.range.bits).toBe(52);
+  });
+
+  test.each([
+    [tcr(16, 6, 15), 'TCR.T1SZ is 15, expected 16 to 48; that is what the 16K granule allows with DS = 0'],
+    [tcr(0, 6, 49), 'TCR.T0SZ is 49, expected 16 to 48'],
+    [tcr(0, 6, 48, tcr(14, 2, 1)), 'TCR.T0SZ is 48, expected 12 to 47'],
+    [
+      tcr(16, 6, 11) | bit(59),
+      'TCR.T1SZ is 11, expected 12 to 48; that is what the 16K granule allows with DS = 1',
+    ],
+    [tcr(32, 3, 7), 'TCR.IPS is 7'],
+  ])('%s is refused', (value, message) => {
+    expect(() => read({ tcr: value })).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    expect(() => read({ tcr: value })).toThrow(message);
+  });
+});
+
+describe('roots', () => {
+  test('bits below the size of the table are ignored, down to 16 bytes for a root of two entries', () => {
+    const root = (ttbr1: bigint, value: bigint) => hex(read({ ttbr1, tcr: value }).ttbr1?.root ?? 0n);
+    expect(root(0x41f2fffen, LINUX.tcr)).toBe('0x0000000041f2c000');
+    expect(root(0x41f2fffen, tcr(16, 6, 16))).toBe('0x0000000041f2fff0');
+  });
+
+  test('with 52 bits, 51:48 stand in bits 5:2 and the table is aligned to 64 bytes', () => {
+    const wide = tcr(16, 6, 16, tcr(32, 3, 6)) | bit(59);
+    expect(hex(read({ tcr: wide, ttbr1: 0x800041f2c0a9n }).ttbr1?.root ?? 0n)).toBe('0x000a800041f2c080');
+    const lpa = tcr(30, 2, 3, tcr(16, 6, 12, tcr(32, 3, 6)));
+    expect(hex(read({ tcr: lpa, ttbr1: 0x41f2003cn }).ttbr1?.root ?? 0n)).toBe('0x000f000041f20000');
+    // Without them the bits are below the alignment.
+    expect(hex(read({ ttbr1: 0x41f2c03cn }).ttbr1?.root ?? 0n)).toBe('0x0000000041f2c000');
+  });
+
+  test('a root beyond the physical address size is refused', () => {
+    expect(() => read({ ttbr1: 0x100_0000_0000n, paBits: 40 })).toThrow(
+      'TTBR1 0x0000010000000000 has its table beyond the 40 bits of a physical address',
+    );
+  });
+
+  test('EPD0 and EPD1 disable a half, whatever else TCR says of it', () => {
+    const none = read({ tcr: tcr(14, 2, 3) | bit(7) });
+    expect(none.ttbr0).toBeNull();
+    expect(none.ttbr1).not.toBeNull();
+    expect(read({ tcr: LINUX.tcr | bit(23) }).ttbr1).toBeNull();
+  });
+
+  test('a half whose register is not there is not there', () => {
+    const { ttbr1, tcr: value, sctlr } = LINUX;
+    const state = arm64FromRegisters({ ttbr1, tcr: value & ~bit(22), sctlr });
+    expect(state.ttbr0).toBeNull();
+    expect(state.ttbr1?.root).toBe(0x41f2c000n);
+    expect(state.asid).toBeNull();
+  });
+});
+
+describe('the address space identifier', () => {
+  const roots = { ttbr0: 0xabcd00005621c001n, ttbr1: 0x1234000041f2c001n };
+  test.each([
+    ['A1 and AS', LINUX.tcr, 0x1234],
+    ['A1 without AS', LINUX.tcr & ~bit(36), 0x34],
+    ['AS without A1', LINUX.tcr & ~bit(22), 0xabcd],
+    ['neither', LINUX.tcr & ~bit(36) & ~bit(22), 0xcd],
+  ])('with %s', (_, value, asid) => {
+    expect(read({ ...roots, tcr: value }).asid).toBe(asid);
+  });
+});
+
+describe('what cannot be read is refused, naming register and bit', () => {
+  test.each([
+    [{ sctlr: LINUX.sctlr & ~1n }, 'SCTLR.M (bit 0) is clear; the MMU is off'],
+    [{ sctlr: LINUX.sctlr | bit(25) }, 'SCTLR.EE (bit 25) is set; its tables are big-endian'],
+    [{ tcr2: bit(1) }, 'TCR2.PIE (bit 1) is set; permissions come through PIR_EL1'],
+    [{ tcr2: bit(4) }, 'TCR2.AIE (bit 4) is set'],
+    [{ tcr2: bit(5) }, 'TCR2.D128 (bit 5) is set; descriptors have 128 bits'],
+    [{ tcr: 0.5 }, 'tcr is 0.5, which is no exact integer; pass a bigint'],
+    [{ ttbr1: 0.5, tcr: LINUX.tcr | bit(23) }, 'ttbr1 is 0.5, which is no exact integer'],
+    [{ ttbr0: -1 }, 'ttbr0 is no unsigned 64-bit value'],
+    [{ ttbr1: 1n << 64n }, 'ttbr1 is no unsigned 64-bit value'],
+    [{ mair: 1n << 64n }, 'mair is no unsigned 64-bit value'],
+    [{ mair: 0x10n }, 'MAIR attribute 0 is 0x10'],
+    [{ paBits: 31 }, 'paBits is 31, expected 32 to 52'],
+  ] as [Partial<Arm64Registers>, string][])('%o', (change, message) => {
+    expect(() => read(change)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    expect(() => read(change)).toThrow(message);
+  });
+});
