@@ -23,7 +23,9 @@ export function codeOf(call: () => unknown): string {
 /** A value as messages show it. */
 export function shown(value: unknown): string {
   if (typeof value === 'bigint') return hex(value);
-  return JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? hex(one) : one)) ?? 'undefined';
+  return (
+    JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? hex(one) : one)) ?? 'undefined'
+  );
 }
 
 /** `0x` and 16 digits. */

@@ -47,7 +47,8 @@ export function addressOf(format: PageTableFormat, entry: bigint, shift: number)
   let address = 0n;
   for (const { entryBit, paBit, width } of format.address) {
     for (let i = 0; i < width; i++) {
-      if (paBit + i >= shift && ((entry >> BigInt(entryBit + i)) & 1n) === 1n) address |= 1n << BigInt(paBit + i);
+      if (paBit + i >= shift && ((entry >> BigInt(entryBit + i)) & 1n) === 1n)
+        address |= 1n << BigInt(paBit + i);
     }
   }
   return address;

@@ -1,8 +1,8 @@
 import {
-  FrameAllocator,
   type FlushSink,
-  type PageTableFormat,
+  FrameAllocator,
   PageTable,
+  type PageTableFormat,
   PhysicalMemory,
   type Protection,
   protection,
@@ -70,7 +70,10 @@ export class Machine {
     for (let i = 0; i < this.frames.frames; i++) {
       const pfn = this.frames.first + i;
       if (free.has(pfn)) continue;
-      const bytes = this.memory.bytesAt(BigInt(pfn) << BigInt(this.format.pageShift), 2 ** this.format.pageShift);
+      const bytes = this.memory.bytesAt(
+        BigInt(pfn) << BigInt(this.format.pageShift),
+        2 ** this.format.pageShift,
+      );
       parts.push(bytes.join());
     }
     return parts.join('\n');
@@ -115,14 +118,23 @@ export function sizesOf(format: PageTableFormat): Size[] {
       const total = shift + Math.log2(entries);
       // Twice its size must fit: cases look at what stands beside it.
       if (1n << BigInt(total + 1) > rangeBytes(format) || total + 1 > format.paBits) continue;
-      sizes.push({ level, leafShift: shift, entries, shift: total, name: entries === 1 ? name : `${name}*${entries}` });
+      sizes.push({
+        level,
+        leafShift: shift,
+        entries,
+        shift: total,
+        name: entries === 1 ? name : `${name}*${entries}`,
+      });
     }
   }
   return sizes.sort((a, b) => a.shift - b.shift);
 }
 
 /** An address and a physical address at which a size is aligned, neither of them 0 where that is possible. */
-export function placeOf(format: PageTableFormat, { shift }: Size): { readonly va: bigint; readonly pa: bigint } {
+export function placeOf(
+  format: PageTableFormat,
+  { shift }: Size,
+): { readonly va: bigint; readonly pa: bigint } {
   const bytes = 1n << BigInt(shift);
   return { va: firstAddress(format) + bytes, pa: bytes };
 }

@@ -1,4 +1,11 @@
-import { type MemoryType, type PageTableFormat, type Protection, protection, VmError, type Words } from '@vmarea/core';
+import {
+  type MemoryType,
+  type PageTableFormat,
+  type Protection,
+  protection,
+  VmError,
+  type Words,
+} from '@vmarea/core';
 
 /** What `encode` says, or `null` where the format refuses. Other errors than EINVAL are faults of the format. */
 export function encoded(format: PageTableFormat, wanted: Protection, level: number): Words | null {

@@ -38,7 +38,10 @@ export interface Group {
   /** Short and lasting: the second part of every id. */
   readonly name: string;
   /** The cases of a subject: made from its data alone. */
-  readonly cases: (subject: Checked, options: Required<Pick<SuiteOptions, 'seed' | 'runs'>>) => readonly Case[];
+  readonly cases: (
+    subject: Checked,
+    options: Required<Pick<SuiteOptions, 'seed' | 'runs'>>,
+  ) => readonly Case[];
 }
 
 /** A subject with what groups ask of it. */
@@ -67,7 +70,9 @@ export function suite(test: Test, factory: () => Subject, options: SuiteOptions 
   const { skip = {} } = options;
   for (const name of Object.keys(skip)) {
     if (!ALL_GROUPS.some((group) => group.name === name)) {
-      throw new Error(`skip names the group ${name}; there are ${ALL_GROUPS.map((one) => one.name).join(', ')}`);
+      throw new Error(
+        `skip names the group ${name}; there are ${ALL_GROUPS.map((one) => one.name).join(', ')}`,
+      );
     }
   }
   let registered = 0;
@@ -84,7 +89,12 @@ export function suite(test: Test, factory: () => Subject, options: SuiteOptions 
  *
  * @returns how many cases were registered.
  */
-export function runGroup(test: Test, factory: () => Subject, group: Group, options: SuiteOptions = {}): number {
+export function runGroup(
+  test: Test,
+  factory: () => Subject,
+  group: Group,
+  options: SuiteOptions = {},
+): number {
   const { only = '', seed = 1, runs = 20 } = options;
   const subject = factory();
   const protections = (subject.linux?.protections ?? {}) as Checked['protections'];

@@ -24,6 +24,8 @@ export interface Mapping {
   /** Base pages of the target. */
   readonly pages: number;
   readonly maxLeafShift: number;
+  /** Linux has runs of pages alone where it has blocks too. */
+  readonly maxRunShift: number;
   readonly protection: Protection;
   readonly source: Source;
 }
@@ -119,8 +121,11 @@ function mappingOf(
   if (content.type === 'nothing') return null;
   const { pageShift } = format;
   const pageBytes = 2 ** pageShift;
-  const cap = (shifts: readonly number[]): number =>
-    leafPolicy === 'base' ? pageShift : Math.max(pageShift, ...shifts);
+  const capsOf = (shifts: readonly number[]) => ({
+    maxLeafShift: leafPolicy === 'base' ? pageShift : Math.max(pageShift, ...shifts),
+    maxRunShift:
+      leafPolicy === 'base' ? 0 : Math.max(0, ...shifts.filter((shift) => isRunSize(format, shift))),
+  });
   const protection = kind === 'ioremap' ? linux.protections.IOREMAP : linux.protections.PAGE_KERNEL;
 
   if (content.type === 'range') {
@@ -131,19 +136,25 @@ function mappingOf(
     if (physical + BigInt(bytes) > 1n << BigInt(format.paBits)) return 'unreachable';
     const firstFrame = Number(physical >> BigInt(pageShift));
     const source: Source = { type: 'range', physical, firstFrame };
-    return { pages: bytes / pageBytes, maxLeafShift: cap(linux.leaves.ioremap), protection, source };
+    return { pages: bytes / pageBytes, ...capsOf(linux.leaves.ioremap), protection, source };
   }
 
   const pages = Math.ceil(content.bytes / pageBytes);
   if (kind === 'vmap' || kind === 'dma-coherent') {
     const source: Source = { type: 'frames', order: 0, chunks: 0 };
-    return { pages, maxLeafShift: cap(linux.leaves.vmap), protection, source };
+    return { pages, ...capsOf(linux.leaves.vmap), protection, source };
   }
   const leaf =
     leafPolicy === 'base' ? pageShift : largestLeaf(linux.leaves.vmalloc, pageShift, content.bytes);
   const order = leaf - pageShift;
   const chunks = order === 0 ? 0 : Math.floor(pages / 2 ** order);
-  return { pages, maxLeafShift: leaf, protection, source: { type: 'frames', order, chunks } };
+  const { maxRunShift } = capsOf(linux.leaves.vmalloc);
+  return { pages, maxLeafShift: leaf, maxRunShift, protection, source: { type: 'frames', order, chunks } };
+}
+
+/** True for a size that a run of leaves has, and no leaf by itself. */
+function isRunSize({ levels }: PageTableFormat, shift: number): boolean {
+  return !levels.some((level) => level.leaf !== null && level.shift === shift);
 }
 
 /** The largest leaf that the bytes fill at least once; the base page when there is none. */

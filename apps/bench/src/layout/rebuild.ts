@@ -131,7 +131,8 @@ function jobsOf(plan: Plan, pools: FramePools): Job[] {
 
 function mapAll(table: PageTable, jobs: readonly Job[]): void {
   for (const { address, bytes, frames, mapping } of jobs) {
-    const cap = { maxLeafShift: mapping.maxLeafShift };
+    const { maxLeafShift, maxRunShift } = mapping;
+    const cap = { maxLeafShift, maxRunShift };
     if (mapping.source.type === 'range') {
       table.mapRange(address, mapping.source.physical, bytes, mapping.protection, cap);
     } else {

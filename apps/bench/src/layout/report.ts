@@ -10,16 +10,16 @@ type Columns = readonly Column<LayoutRow>[];
 const name: Column<LayoutRow> = { head: 'format', align: 'left', cell: (row) => row.configuration };
 const policy: Column<LayoutRow> = { head: 'policy', align: 'left', cell: (row) => row.leafPolicy };
 
-const space: Columns = [
+const mapped: Columns = [
   { head: 'areas', align: 'right', cell: (row) => count(row.areas.placed) },
   { head: 'MiB', align: 'right', cell: (row) => decimal(row.mapped.bytes / 2 ** 20, 1) },
   { head: 'leaves by size', align: 'left', cell: leaves },
+];
+
+const cost: Columns = [
   { head: 'tables', align: 'right', cell: (row) => count(row.tables.frames) },
   { head: 'KiB', align: 'right', cell: (row) => count(row.tables.bytes / 1024) },
   { head: 'B/MiB', align: 'right', cell: (row) => decimal(row.tables.bytesPerMappedMiB, 0) },
-];
-
-const time: Columns = [
   { head: 'entries/walk', align: 'right', cell: entries },
   { head: 'ns/page', align: 'right', cell: (row) => decimal(row.map?.median, 2) },
   { head: 'ns/walk', align: 'right', cell: (row) => decimal(row.walk.ns?.median, 1) },
@@ -45,7 +45,7 @@ export function layoutReport(result: LayoutResult, io: Pick<Console, 'stdout' | 
   for (const note of inputNotes(result.input)) paragraph(colours.yellow(note), '  ');
   paragraph(`Machine: ${machineLine(result.machine)}`, '  ');
   out.push('');
-  const tables = fittedTables([name, policy], [space, time], result.rows, width);
+  const tables = fittedTables([name, policy], [mapped, cost], result.rows, width);
   out.push(...tables.flatMap((table) => [table, '']));
   for (const [what, meaning] of LEGEND) paragraph(`${colours.dim(what)}  ${meaning}`, '    ');
   out.push('');

@@ -316,3 +316,32 @@ describe('the checks see what they are for', () => {
     );
   });
 });
+
+describe('runs', () => {
+  /** Leaves by size of the x86-64 guest under the huge policy. */
+  async function leavesOf(name: string): Promise<(readonly [number, number])[]> {
+    const { configurations } = await installedFormats('/');
+    const configuration = configurations.find((one) => one.name === name);
+    if (configuration === undefined) throw new Error(`${name} is not installed`);
+    const row = await rebuild(plan(requestsOf(X86_GUEST), configuration, 'huge'), options);
+    return row.leaves.map(({ bytes, count }) => [bytes / 1024, count] as const);
+  }
+
+  it('of pages are leaves of their size, and none of blocks are formed, as in Linux', async () => {
+    expect(await leavesOf('arm64-4k-48')).toEqual([
+      [4, 2323],
+      [2048, 131],
+    ]);
+    expect(await leavesOf('arm64-4k-48-cont')).toEqual([
+      [4, 563],
+      [64, 110],
+      [2048, 131],
+    ]);
+    expect(await leavesOf('riscv64-sv39-napot')).toEqual(await leavesOf('arm64-4k-48-cont'));
+    expect(await leavesOf('arm64-16k-47-cont')).toEqual([
+      [16, 632],
+      [2048, 3],
+      [32768, 8],
+    ]);
+  });
+});

@@ -110,11 +110,23 @@ export function leafShiftOf(plan: Plan, options: PrepareOptions | SplitOptions):
   return shift;
 }
 
-/** The cap on the leaf size, as log2 bytes; none by default. */
-export function leafCap(options: MapOptions | CollapseOptions): number {
-  const cap = options?.maxLeafShift ?? 64;
+/** How large leaves and runs may be, as log2 bytes. */
+export interface LeafCaps {
+  readonly leaf: number;
+  /** At most as large as `leaf`. */
+  readonly run: number;
+}
+
+/** The caps on the sizes of leaves and of runs; none by default. */
+export function leafCaps(options: MapOptions | CollapseOptions): LeafCaps {
+  const leaf = capOf('maxLeafShift', options?.maxLeafShift, 64);
+  return { leaf, run: Math.min(leaf, capOf('maxRunShift', options?.maxRunShift, leaf)) };
+}
+
+function capOf(name: string, cap: number | undefined, fallback: number): number {
+  if (cap === undefined) return fallback;
   if (!Number.isInteger(cap)) {
-    throw new VmError('EINVAL', `maxLeafShift is ${shown(cap)}`, {
+    throw new VmError('EINVAL', `${name} is ${shown(cap)}`, {
       advice: 'give log2 of bytes, such as 21 for 2 MiB',
     });
   }

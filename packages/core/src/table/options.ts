@@ -7,6 +7,11 @@ export interface MapOptions {
    * never an error: 12 keeps base pages of 4 KiB single, 16 lets arm64 form runs of 16 of them. Default: no cap.
    */
   readonly maxLeafShift?: number;
+  /**
+   * Cap on the size of runs with a contiguous hint, log2 bytes: 16 lets arm64 form runs of 16 pages of 4 KiB beside blocks,
+   * and not runs of 16 blocks, as Linux does; 0 forms none. Default: `maxLeafShift`.
+   */
+  readonly maxRunShift?: number;
 }
 
 /** Choices of every call that takes translations away. */
@@ -47,6 +52,11 @@ export interface SplitOptions extends FlushOptions {
 export interface CollapseOptions extends FlushOptions {
   /** Cap on the size of leaves and runs, log2 bytes. Default: no cap. */
   readonly maxLeafShift?: number;
+  /**
+   * Cap on the size of runs with a contiguous hint, log2 bytes: 16 lets arm64 form runs of 16 pages of 4 KiB beside blocks,
+   * and not runs of 16 blocks, as Linux does; 0 forms none. Default: `maxLeafShift`.
+   */
+  readonly maxRunShift?: number;
 }
 
 /** Choices of a call that makes, or counts, tables in advance. */

@@ -10,7 +10,7 @@ import {
   checkVisitor,
   flagOf,
   frameCount,
-  leafCap,
+  leafCaps,
   leafShiftOf,
   physicalPage,
   protectionFields,
@@ -144,7 +144,7 @@ export class PageTable<C extends Controls = Controls> {
       const { plan } = context;
       const range = pageRange(plan.format, va, frameCount(frames) * 2 ** plan.pageShift);
       const source = scatteredSource(frames, plan.pfnLimit);
-      mapPages(context, range, source, checkProtection(protection), leafCap(options));
+      mapPages(context, range, source, checkProtection(protection), leafCaps(options));
     });
   }
 
@@ -172,7 +172,7 @@ export class PageTable<C extends Controls = Controls> {
       const { plan } = context;
       const range = pageRange(plan.format, va, bytes);
       const source = linearSource(physicalPage(plan, pa), range.pages, plan.pfnLimit);
-      mapPages(context, range, source, checkProtection(protection), leafCap(options));
+      mapPages(context, range, source, checkProtection(protection), leafCaps(options));
     });
   }
 
@@ -290,7 +290,7 @@ export class PageTable<C extends Controls = Controls> {
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
    * @returns the number of blocks and runs made: 0 when none could be.
-   * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when `maxLeafShift` is no integer; what the sink throws.
+   * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when a cap is no integer; what the sink throws.
    * @example
    * ```ts
    * const made = table.collapse(0xffffc90000200000n, 2n << 20n) === 1;
@@ -299,7 +299,7 @@ export class PageTable<C extends Controls = Controls> {
   collapse(va: bigint, bytes: bigint | number, options: CollapseOptions = {}): number {
     return this.#change((context) => {
       const range = pageRange(context.plan.format, va, bytes);
-      return collapsePages(context, range, leafCap(options), batchOf(context, options));
+      return collapsePages(context, range, leafCaps(options), batchOf(context, options));
     });
   }
 

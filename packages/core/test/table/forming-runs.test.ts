@@ -89,6 +89,21 @@ describe('map forms runs', () => {
     expect(marked(blocks, 32, 2 * MiB)).toBe('');
   });
 
+  it('no larger than a cap of their own, beside blocks', () => {
+    const { table } = machine(arm);
+    table.mapRange(BASE, 0n, 33 * 2 * MiB + 65536, WRITE, { maxLeafShift: 30, maxRunShift: 16 });
+    expect(marked(table, 32, 2 * MiB)).toBe('');
+    expect(marked(table, 16, 4096, BASE + BigInt(33 * 2 * MiB))).toBe('0-15');
+    const none = machine(arm).table;
+    none.mapRange(BASE, 0n, 3 * MiB, WRITE, { maxRunShift: 0 });
+    expect(marked(none, 256, 4096, BASE + BigInt(2 * MiB))).toBe('');
+    expect(none.collapse(BASE, 3 * MiB, { maxRunShift: 15 })).toBe(0);
+    expect(none.collapse(BASE, 3 * MiB, { maxRunShift: 16 })).toBe(16);
+    expect(thrown(() => none.mapRange(BASE, 0n, MiB, WRITE, { maxRunShift: 2.5 }))).toMatch(
+      /^EINVAL: maxRunShift is 2.5/,
+    );
+  });
+
   it('with the words of NAPOT: all the same, half the size below the frame', () => {
     const { table } = machine(riscv64(3));
     table.mapRange(0x20000n, 0x8000_0000n, 0x11000, WRITE);
@@ -128,7 +143,7 @@ describe('map forms runs', () => {
     const level = plan.levels[plan.last];
     if (level === undefined) throw new Error('no level');
     const call = {
-      ...{ context: { plan }, maxLeafShift: 64, first: 0 },
+      ...{ context: { plan }, maxLeafShift: 64, maxRunShift: 64, first: 0 },
       ...{ flagsLo: new Int32Array(4).fill(0x703), flagsHi: new Int32Array(4) },
     } as unknown as MapCall;
     for (const bad of [3, 40]) {

@@ -1,6 +1,7 @@
 import { entryHi, entryLo } from '../../address-codec.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
+import type { LeafCaps } from '../arguments.js';
 import { childPfn, isTable, recordOf, type TableContext, writableBankOfTable } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
 import type { PageRange } from '../page-range.js';
@@ -24,18 +25,18 @@ interface Edit {
  *
  * All is read first, from the bottom up: a table that becomes one with its neighbours is not made a block by itself.
  *
- * @param maxLeafShift - cap on blocks and runs, log2 bytes.
+ * @param caps - on blocks and runs.
  * @returns the number of blocks and runs made.
  */
 export function collapsePages(
   context: TableContext,
   range: PageRange,
-  maxLeafShift: number,
+  caps: LeafCaps,
   batch: OwedFlushes | null,
 ): number {
   const { root } = context;
   const edits: Edit[] = [];
-  const collapser = new Collapser(context, range, maxLeafShift, edits);
+  const collapser = new Collapser(context, range, caps, edits);
   collapser.visit(0, root.bank, root.pfn, root.word, 0);
   const { pageShift } = context.plan;
   changing(context, range, batch, (changes) => {
@@ -62,13 +63,13 @@ class Collapser {
   /** By level: the leaves of the table that is being visited; `null` where no runs are made. */
   readonly #rows: readonly (SlotRow | null)[];
 
-  constructor(context: TableContext, range: PageRange, maxLeafShift: number, edits: Edit[]) {
+  constructor(context: TableContext, range: PageRange, caps: LeafCaps, edits: Edit[]) {
     this.#context = context;
     this.#first = range.first;
     this.#end = range.first + range.pages;
-    this.#maxLeafShift = maxLeafShift;
+    this.#maxLeafShift = caps.leaf;
     this.#edits = edits;
-    this.#rows = context.plan.levels.map((level) => SlotRow.of(context, level, maxLeafShift));
+    this.#rows = context.plan.levels.map((level) => SlotRow.of(context, level, caps.run));
   }
 
   /**

@@ -16,6 +16,8 @@ export interface MapCall {
   readonly protection: Protection;
   /** Cap on the leaf size, log2 bytes. */
   readonly maxLeafShift: number;
+  /** Cap on the size of runs, log2 bytes. */
+  readonly maxRunShift: number;
   /** First page of the call, counted from the start of the root's range. */
   readonly first: number;
   /** Leaf bits by level, as words, once they have been asked for. */

@@ -3,6 +3,7 @@ import type { LevelPlan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import type { FrameSource } from '../../kernel/run-kernels.js';
 import type { Bank } from '../../memory/bank.js';
+import type { LeafCaps } from '../arguments.js';
 import {
   childPfn,
   isTable,
@@ -23,7 +24,7 @@ import { writePages } from './write-pages.js';
 /**
  * Maps pages to frames: one visit per table, the largest leaves that address, frames and cap allow.
  *
- * @param maxLeafShift - cap on the leaf size, log2 bytes; at least the page size is always used.
+ * @param caps - on leaves and runs; at least the page size is always used.
  * @throws VmError `EBUSY` for an occupied slot, `ENOMEM`, `EFAULT`, `EPERM`, `EINVAL` for a protection that the
  *   format cannot say; the tables are then as before.
  */
@@ -32,7 +33,7 @@ export function mapPages(
   range: PageRange,
   source: FrameSource,
   protection: Protection,
-  maxLeafShift: number,
+  caps: LeafCaps,
 ): void {
   const { root, plan } = context;
   const levels = plan.levels.length;
@@ -42,7 +43,8 @@ export function mapPages(
       context,
       source,
       protection,
-      maxLeafShift,
+      maxLeafShift: caps.leaf,
+      maxRunShift: caps.run,
       first: range.first,
       flagsLo: new Int32Array(levels),
       flagsHi: new Int32Array(levels),

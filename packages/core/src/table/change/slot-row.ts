@@ -22,9 +22,9 @@ export class SlotRow {
   }
 
   /** A row for the tables of a level; `null` where no run may be made. */
-  static of(context: TableContext, level: LevelPlan, maxLeafShift: number): SlotRow | null {
+  static of(context: TableContext, level: LevelPlan, maxRunShift: number): SlotRow | null {
     const { run } = level.level;
-    return run === null || level.shift + Math.log2(run.entries) > maxLeafShift
+    return run === null || level.shift + Math.log2(run.entries) > maxRunShift
       ? null
       : new SlotRow(context, level);
   }

@@ -94,9 +94,9 @@ export function writeLeaves(
 }
 
 /** Leaves of a run that a call may make at a level; infinitely many where it may make none. */
-export function runEntries({ maxLeafShift }: MapCall, { level, shift }: LevelPlan): number {
+export function runEntries({ maxRunShift }: MapCall, { level, shift }: LevelPlan): number {
   const { run } = level;
-  if (run === null || shift + Math.log2(run.entries) > maxLeafShift) return Number.POSITIVE_INFINITY;
+  if (run === null || shift + Math.log2(run.entries) > maxRunShift) return Number.POSITIVE_INFINITY;
   return run.entries;
 }
 
