@@ -1,1 +1,19 @@
-export {};
+/**
+ * The suite that every page-table format for `@vmarea/core` must pass.
+ *
+ * @packageDocumentation
+ */
+export type { Case, Checked, Group, Subject, SuiteOptions, Test } from './case.js';
+export { accessedDirty } from './groups/accessed-dirty.js';
+export { addresses } from './groups/addresses.js';
+export { counters } from './groups/counters.js';
+export { failures } from './groups/failures.js';
+export { flushes } from './groups/flushes.js';
+export { operations } from './groups/operations.js';
+export { permissions } from './groups/permissions.js';
+export { protections } from './groups/protections.js';
+export { random } from './groups/random.js';
+export { range } from './groups/range.js';
+export { runs } from './groups/runs.js';
+export { survival } from './groups/survival.js';
+export { runGroup, suite } from './suite.js';

@@ -8,7 +8,7 @@ import {
   protection,
 } from '@vmarea/core';
 import { lastRead, type Read, readsOf } from './bytes.js';
-import type { Checked } from './suite.js';
+import type { Checked } from './case.js';
 
 /** One flush as the sink saw it. */
 export interface Flush {

@@ -1,0 +1,29 @@
+import type { Group } from '../case.js';
+import { accessedDirty } from './accessed-dirty.js';
+import { addresses } from './addresses.js';
+import { counters } from './counters.js';
+import { failures } from './failures.js';
+import { flushes } from './flushes.js';
+import { operations } from './operations.js';
+import { permissions } from './permissions.js';
+import { protections } from './protections.js';
+import { random } from './random.js';
+import { range } from './range.js';
+import { runs } from './runs.js';
+import { survival } from './survival.js';
+
+/** Every group, in the order in which they run. */
+export const ALL_GROUPS: readonly Group[] = [
+  protections,
+  addresses,
+  operations,
+  range,
+  permissions,
+  accessedDirty,
+  survival,
+  runs,
+  flushes,
+  failures,
+  random,
+  counters,
+];

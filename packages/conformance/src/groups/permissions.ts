@@ -1,0 +1,136 @@
+import {
+  type Access,
+  type PageTableFormat,
+  type Permissions,
+  type Protection,
+  toBigint,
+  type Words,
+  words,
+} from '@vmarea/core';
+import { ensure, same } from '../assert.js';
+import { addressMask, kindOf } from '../bytes.js';
+import type { Case, Group } from '../case.js';
+import { combinations, encoded, leafLevels } from '../members.js';
+
+const KINDS = ['read', 'write', 'execute'] as const;
+const SIDES = ['kernel', 'user'] as const;
+
+/** What leaves allow, and what the entries above them take away. */
+export const permissions: Group = {
+  name: 'permissions',
+  cases: ({ format }): Case[] => [
+    ...leafLevels(format).map((level) => ({
+      id: `check:level=${format.levels[level]?.name}`,
+      run: () => agree(format, level),
+    })),
+    ...leafLevels(format)
+      .filter((level) => level > 0)
+      .map((level) => ({
+        id: `tables:level=${format.levels[level]?.name}`,
+        run: () => tables(format, level),
+      })),
+    { id: 'rights', run: () => rights(format) },
+  ],
+};
+
+/** Leaves in use, so that no flag of theirs is in the way. */
+function leavesOf(format: PageTableFormat, level: number): Words[] {
+  return combinations(format).flatMap((one) => {
+    const leaf = isInUse(one) ? encoded(format, one, level) : null;
+    return leaf === null ? [] : [leaf];
+  });
+}
+
+function isInUse({ accessed, dirty, write }: Protection): boolean {
+  return accessed && dirty === write;
+}
+
+function pathTo(
+  format: PageTableFormat,
+  level: number,
+  leaf: Words,
+  table: Words = format.tableEntry,
+): Words[] {
+  return [...Array.from({ length: level }, () => table), leaf];
+}
+
+/** `check` refuses what `permissions` does not allow, and nothing else. */
+function agree(format: PageTableFormat, level: number): void {
+  for (const leaf of leavesOf(format, level)) {
+    const path = pathTo(format, level, leaf);
+    const allowed = format.permissions(path, format.controls);
+    for (const side of SIDES) {
+      for (const kind of KINDS) {
+        const access: Access = { kind, user: side === 'user' };
+        const fault = format.check(path, access, format.controls);
+        if (allowed[side][kind] && fault?.kind === 'access-flag') continue;
+        same(
+          fault === null,
+          allowed[side][kind],
+          `${side} ${kind} of ${toBigint(leaf).toString(16)} by check`,
+        );
+        if (fault !== null) {
+          ensure(fault.level >= 0 && fault.level <= level, `a fault of level ${fault.level}`);
+          format.faultCode(fault, access, format.controls);
+        }
+      }
+    }
+  }
+}
+
+/** Each bit of a table entry either only forbids or only allows, and what it forbids no leaf allows. */
+function tables(format: PageTableFormat, level: number): void {
+  const leaves = leavesOf(format, level);
+  const plain = leaves.map((leaf) => format.permissions(pathTo(format, level, leaf), format.controls));
+  for (let bit = 0n; bit < 64n; bit++) {
+    const entry = toBigint(format.tableEntry) ^ (1n << bit);
+    if (((1n << bit) & addressMask(format, format.pageShift)) !== 0n) continue;
+    if (kindOf(format, 0, entry) !== 'table') continue;
+    const found = new Set<string>();
+    for (const [i, leaf] of leaves.entries()) {
+      const now = format.permissions(pathTo(format, level, leaf, words(entry)), format.controls);
+      for (const change of changesOf(plain[i] as Permissions, now)) found.add(change);
+    }
+    for (const side of SIDES) {
+      for (const kind of KINDS) {
+        const both = found.has(`+${side} ${kind}`) && found.has(`-${side} ${kind}`);
+        ensure(
+          !both,
+          `bit ${bit} of a table entry gives some leaves ${side} ${kind} and takes it from others`,
+        );
+      }
+    }
+  }
+}
+
+function changesOf(before: Permissions, now: Permissions): string[] {
+  return SIDES.flatMap((side) =>
+    KINDS.flatMap((kind) => {
+      if (before[side][kind] === now[side][kind]) return [];
+      return [`${now[side][kind] ? '+' : '-'}${side} ${kind}`];
+    }),
+  );
+}
+
+/** A kernel page is none of the user's; a page that cannot be written, or executed, is not; and some can be each. */
+function rights(format: PageTableFormat): void {
+  const level = format.levels.length - 1;
+  const seen = new Set<string>();
+  for (const wanted of combinations(format)) {
+    const leaf = isInUse(wanted) ? encoded(format, wanted, level) : null;
+    if (leaf === null) continue;
+    const { kernel, user } = format.permissions(pathTo(format, level, leaf), format.controls);
+    const own = wanted.user ? user : kernel;
+    if (!wanted.user)
+      ensure(!user.read && !user.write && !user.execute, 'the user may use a page of the kernel');
+    if (!wanted.write) ensure(!own.write && !kernel.write, 'a page that is not writable can be written');
+    if (!wanted.execute) ensure(!own.execute, 'a page that is not executable can be executed');
+    if (wanted.write && !wanted.execute)
+      same(own.write, true, `write by the owner (${wanted.user ? 'user' : 'kernel'})`);
+    for (const kind of KINDS) if (own[kind]) seen.add(`${wanted.user ? 'user' : 'kernel'} ${kind}`);
+  }
+  // What the kernel's table entries may take from user mode as a whole, as arm64's do, is execution.
+  for (const right of ['kernel read', 'kernel write', 'kernel execute', 'user read', 'user write']) {
+    ensure(seen.has(right), `no page gives its owner ${right}`);
+  }
+}

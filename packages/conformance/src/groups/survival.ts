@@ -1,0 +1,99 @@
+import { type PageTableFormat, type Protection, toBigint, VmError, words } from '@vmarea/core';
+import { ensure, hex, same } from '../assert.js';
+import { addressMask, kindOf } from '../bytes.js';
+import type { Case, Checked, Group } from '../case.js';
+import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
+
+/** Bits that a protection carries in `extra`, set by somebody else, outlive what the engine does to their leaves. */
+export const survival: Group = {
+  name: 'survival',
+  cases: (subject): Case[] =>
+    sizesOf(subject.format)
+      .filter(({ entries }) => entries === 1)
+      .flatMap((size) => {
+        const cases: Case[] = [{ id: `protect:level=${size.name}`, run: () => protects(subject, size) }];
+        if (size.shift > subject.format.pageShift) {
+          cases.push({ id: `split:level=${size.name}`, run: () => splits(subject, size) });
+        }
+        return cases;
+      }),
+};
+
+/** The bits that a leaf of a level may carry, each alone, and that are nothing but `extra`. */
+function extraBits(format: PageTableFormat, level: number, leaf: bigint): bigint[] {
+  const { shift, run } = format.levels[level] as (typeof format.levels)[number];
+  const taken = leaf | addressMask(format, shift) | (run === null ? 0n : toBigint(run.set));
+  const plain = format.decode(words(leaf), level);
+  const found: bigint[] = [];
+  for (let bit = 0n; bit < 64n; bit++) {
+    const one = 1n << bit;
+    if ((one & taken) !== 0n || kindOf(format, level, leaf | one) !== 'leaf') continue;
+    const said = decoded(format, leaf | one, level);
+    if (said === null || said.extra === plain.extra) continue;
+    if (JSON.stringify({ ...said, extra: 0 }) === JSON.stringify({ ...plain, extra: 0 })) found.push(one);
+  }
+  return found;
+}
+
+/** What a leaf decodes to, when the format can say it: a bit that belongs to another may make it unsayable. */
+function decoded(format: PageTableFormat, leaf: bigint, level: number): Protection | null {
+  try {
+    const said = format.decode(words(leaf), level);
+    format.encode(said, level);
+    return said;
+  } catch (error) {
+    if (error instanceof VmError) return null;
+    throw error;
+  }
+}
+
+function mapped(
+  subject: Checked,
+  size: Size,
+): { machine: Machine; va: bigint; bytes: bigint; bits: bigint[] } {
+  const machine = new Machine(subject.format);
+  const { va, pa } = placeOf(subject.format, size);
+  const bytes = 1n << BigInt(size.shift);
+  machine.table.mapRange(va, pa, bytes, dataOf(subject), { maxLeafShift: size.shift });
+  const flags = toBigint(subject.format.encode(dataOf(subject), size.level));
+  return { machine, va, bytes, bits: extraBits(subject.format, size.level, flags) };
+}
+
+function protects(subject: Checked, size: Size): void {
+  const { machine, va, bytes, bits } = mapped(subject, size);
+  const { address, entry } = machine.last(va);
+  for (const bit of bits) {
+    machine.memory.write64(address, entry | bit);
+    const before = machine.table.walk(va).leaf?.protection.extra;
+    machine.table.protect(va, bytes, { write: false });
+    machine.table.protect(va, bytes, { write: true });
+    machine.table.protect(va, bytes, { write: false });
+    const now = machine.last(va).entry;
+    const owned = machine.table.walk(va).leaf?.protection.extra;
+    // Bits that say something about rights, as protection keys do, may go with them; software's may not.
+    if (owned === before) same((now & bit) !== 0n, true, `bit ${hex(bit)} after protect`);
+    machine.memory.write64(address, entry);
+  }
+}
+
+function splits(subject: Checked, size: Size): void {
+  const { machine, va, bytes, bits } = mapped(subject, size);
+  const { address, entry } = machine.last(va);
+  for (const bit of bits) {
+    machine.memory.write64(address, entry | bit);
+    const before = machine.table.walk(va).leaf?.protection;
+    machine.table.split(va, machine.page);
+    for (const at of [0n, machine.page, bytes - machine.page]) {
+      const { leafShift, protection } = machine.table.walk(va + at).leaf ?? {};
+      ensure(leafShift !== undefined, `nothing is mapped at ${hex(va + at)} after split`);
+      // A bit that smaller leaves do not have goes; all else stays.
+      same({ ...protection, extra: 0n }, { ...before, extra: 0n }, `the protection at ${hex(va + at)}`);
+    }
+    const kept = machine.table.walk(va).leaf?.protection.extra === before?.extra;
+    machine.table.collapse(va, bytes, { maxLeafShift: size.shift });
+    same(machine.last(va).level, size.level, 'the level after collapse');
+    if (kept)
+      same(machine.last(va).entry, entry | bit, `the block with bit ${hex(bit)} after split and collapse`);
+    machine.memory.write64(address, entry);
+  }
+}

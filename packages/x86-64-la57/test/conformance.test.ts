@@ -1,0 +1,5 @@
+import { suite } from '@vmarea/conformance';
+import { test } from 'vitest';
+import { configurations } from '../src/index.js';
+
+for (const configuration of configurations) suite(test, () => configuration);
