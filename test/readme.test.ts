@@ -33,6 +33,11 @@ const examples = [
     run: () => import('./examples/x86-64-la57.js'),
   },
   {
+    readme: '../packages/arm64/README.md',
+    file: './examples/arm64.ts',
+    run: () => import('./examples/arm64.js'),
+  },
+  {
     readme: '../packages/riscv64/README.md',
     file: './examples/riscv64.ts',
     run: () => import('./examples/riscv64.js'),

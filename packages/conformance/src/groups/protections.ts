@@ -78,6 +78,7 @@ function changeAll(format: PageTableFormat, level: number): void {
         same(back[member], wanted[member], `after a change, ${member}`);
       }
       same(back.accessed, before.accessed, 'a change keeps accessed');
+      if (before.write && wanted.write) same(back.dirty, before.dirty, 'a change keeps dirty');
       same(toBigint(format.change(after, wanted, level)), toBigint(after), 'the same change once more');
     }
     const leaf = format.encode(before, level);

@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs';
+import { type PageTableFormat, toBigint, type Words, words } from '@vmarea/core';
+import { describe, expect, it, test } from 'vitest';
+import { runGroup, runs, type SuiteOptions, suite } from '../src/index.js';
+import { configurations, kestrel } from './kestrel.js';
+
+const [configuration] = configurations;
+if (configuration === undefined) throw new Error('kestrel has no configuration');
+
+suite(test, () => configuration);
+
+test('the code of docs/write-a-format.md is the file that is tested here', () => {
+  const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+  const blocks = [...read('../../../docs/write-a-format.md').matchAll(/^```ts\n(.*?)^```$/gms)].map(
+    ([, one]) => one,
+  );
+  expect(blocks.join('\n')).toBe(read('./kestrel.ts'));
+});
+
+/** The ids of the cases that fail, and of all. */
+function outcome(
+  format: PageTableFormat,
+  options: SuiteOptions = {},
+): { failed: string[]; all: string[]; messages: string[] } {
+  const result = { failed: [] as string[], all: [] as string[], messages: [] as string[] };
+  suite(
+    (name, run) => {
+      result.all.push(name);
+      try {
+        run();
+      } catch (error) {
+        result.failed.push(name);
+        result.messages.push((error as Error).message);
+      }
+    },
+    () => ({ ...configuration, name: 'broken', format }),
+    { runs: 3, ...options },
+  );
+  return result;
+}
+
+const W = 4n;
+const D = 0x80n;
+const with_ = (entry: Words, bits: bigint): Words => words(toBigint(entry) | bits);
+const without = (entry: Words, bits: bigint): Words => words(toBigint(entry) & ~bits);
+
+/** One fault each, and the group that must see it. */
+const FAULTS: readonly [what: string, group: string, broken: Partial<PageTableFormat>][] = [
+  ['encode forgets user', 'protections', { encode: (p, l) => kestrel.encode({ ...p, user: false }, l) }],
+  ['encode gives address bits', 'protections', { encode: (p, l) => with_(kestrel.encode(p, l), 1n << 21n) }],
+  [
+    'encode forgets the memory type',
+    'protections',
+    { encode: (p, l) => without(kestrel.encode(p, l), 0x100n) },
+  ],
+  [
+    'decode has execute the other way',
+    'protections',
+    { decode: (w, l) => kestrel.decode(words(toBigint(w) ^ 8n), l) },
+  ],
+  [
+    'decode takes dirty from another bit',
+    'protections',
+    { decode: (w, l) => ({ ...kestrel.decode(w, l), dirty: (w.lo & 0x40) !== 0 }) },
+  ],
+  ['change loses dirty', 'protections', { change: (w, p, l) => without(kestrel.change(w, p, l), D) }],
+  [
+    'change does not take write away',
+    'protections',
+    { change: (w, p, l) => with_(kestrel.change(w, p, l), toBigint(w) & W) },
+  ],
+  [
+    'change loses software bits',
+    'survival',
+    { change: (w, p, l) => without(kestrel.change(w, p, l), 0xfn << 52n) },
+  ],
+  ['encode loses software bits', 'survival', { encode: (p, l) => kestrel.encode({ ...p, extra: 0n }, l) }],
+  ['relevel loses global', 'protections', { relevel: (w) => without(w, 0x20n) }],
+  [
+    'the user may use pages of the kernel',
+    'permissions',
+    {
+      permissions: (path) => ({
+        ...kestrel.permissions(path, {}),
+        user: kestrel.permissions(path, {}).kernel,
+      }),
+    },
+  ],
+  [
+    'check lets every write through',
+    'permissions',
+    { check: (path, access) => (access.kind === 'write' ? null : kestrel.check(path, access, {})) },
+  ],
+  [
+    'a fault without a code',
+    'permissions',
+    {
+      faultCode: () => {
+        throw new Error('no code');
+      },
+    },
+  ],
+  [
+    'touch gives write',
+    'accessed-dirty',
+    { touch: (w, l, kind, access) => with_(kestrel.touch(w, l, kind, access, {}), W) },
+  ],
+  [
+    'touch forgets dirty',
+    'accessed-dirty',
+    { touch: (w, l, kind, access) => kestrel.touch(w, l, kind, { ...access, kind: 'read' }, {}) },
+  ],
+  [
+    'touch makes a new object of what it does not change',
+    'accessed-dirty',
+    { touch: (w, l, kind, access) => ({ ...kestrel.touch(w, l, kind, access, {}) }) },
+  ],
+];
+
+describe('a fault of a format is seen', () => {
+  it.each(FAULTS)('%s: by %s', (_what, group, broken) => {
+    const { failed, messages } = outcome({ ...kestrel, ...broken });
+    expect(failed.filter((id) => id.startsWith(`broken:${group}:`))).not.toEqual([]);
+    for (const [i, message] of messages.entries()) expect(message).toContain(failed[i]);
+  });
+
+  it('and the format without one has none', () => {
+    expect(outcome({ ...kestrel }).failed).toEqual([]);
+  });
+});
+
+describe('cases', () => {
+  it('have ids of their own, and run alone', () => {
+    const { all } = outcome(kestrel);
+    expect(new Set(all).size).toBe(all.length);
+    expect(all.length).toBeGreaterThan(60);
+    for (const only of ['broken:protections:changes:level=PMD', 'broken:random:run=2']) {
+      expect(outcome(kestrel, { only }).all).toEqual([only]);
+    }
+    expect(
+      outcome(kestrel, { only: 'broken:range:' }).all.every((id) => id.startsWith('broken:range:')),
+    ).toBe(true);
+  });
+
+  it('that are skipped are named with the reason', () => {
+    const { all } = outcome(kestrel, { skip: { random: 'too slow here' } });
+    expect(all).toContain('broken:random: skipped, too slow here');
+    expect(all.filter((id) => id.startsWith('broken:random:'))).toHaveLength(1);
+  });
+
+  it('that do not exist are refused', () => {
+    expect(() => outcome(kestrel, { skip: { randm: 'x' } })).toThrow(
+      /skip names the group randm; there are protections,/,
+    );
+    expect(() => outcome(kestrel, { only: 'other:random' })).toThrow('only other:random is no case');
+  });
+
+  it('of one group run by themselves', () => {
+    const names: string[] = [];
+    expect(
+      runGroup(
+        (name) => void names.push(name),
+        () => configuration,
+        runs,
+      ),
+    ).toBe(0);
+    expect(names).toEqual([]);
+  });
+
+  it('differ by seed, and are the same for the same seed', () => {
+    const story = (seed: number): string => {
+      const broken = { ...kestrel, relevel: (w: Words) => without(w, 0x20n), change: (w: Words) => w };
+      return outcome(broken, { seed, only: 'broken:random:' }).messages.join();
+    };
+    expect(story(1)).toBe(story(1));
+    expect(story(2)).not.toBe(story(1));
+  });
+});
