@@ -21,7 +21,7 @@ export function codeOf(call: () => unknown): string {
 }
 
 /** A value as messages show it. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   if (typeof value === 'bigint') return hex(value);
   return (
     JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? hex(one) : one)) ?? 'undefined'
