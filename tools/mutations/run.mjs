@@ -1,7 +1,8 @@
-// Breaks one rule of the engine at a time and runs core's tests, which must notice. A mode of its own: it takes minutes.
+// Breaks one rule at a time and runs the tests of its package, which must notice. A mode of its own: it takes minutes.
 //
-//   node tools/mutations/run.mjs            every mutation
-//   node tools/mutations/run.mjs flush      those whose rule contains a word
+//   node tools/mutations/run.mjs                 every mutation of the engine
+//   node tools/mutations/run.mjs engine flush    those whose rule contains a word
+//   node tools/mutations/run.mjs arm64           those of another list in this folder
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
@@ -18,11 +19,16 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const word = process.argv[2] ?? '';
+const [name = 'engine', word = ''] = process.argv.slice(2);
+const lists = readdirSync(new URL('.', import.meta.url)).filter((file) => file.endsWith('.json'));
+if (!lists.includes(`${name}.json`)) {
+  console.error(`there is no list ${name}; there are ${lists.join(', ')}`);
+  process.exit(2);
+}
 /** @typedef {{ rule: string, file: string, find: string, replace: string }} Mutation */
 
 /** @type {Mutation[]} */
-const list = JSON.parse(readFileSync(new URL('engine.json', import.meta.url), 'utf8'));
+const list = JSON.parse(readFileSync(new URL(`${name}.json`, import.meta.url), 'utf8'));
 const chosen = list.filter(({ rule }) => rule.includes(word));
 if (chosen.length === 0) {
   console.error(`no mutation's rule contains '${word}'`);
@@ -45,24 +51,16 @@ for (const group of ['packages', 'apps']) {
 }
 
 /**
- * Runs core's tests of tables in the copy.
+ * Runs tests of a package in the copy.
  *
+ * @param {string} project - its name.
  * @param {string[]} which - arguments that choose among them.
  * @returns {string | null} the name of the first test that fails.
  */
-function firstFailureOf(which) {
+function firstFailureOf(project, which) {
   const output = join(copy, 'report.json');
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const chosen = [
-    'run',
-    '--project',
-    '@vmarea/core',
-    '--bail',
-    '1',
-    '--reporter',
-    'json',
-    `--outputFile=${output}`,
-  ];
+  const chosen = ['run', '--project', project, '--bail', '1', '--reporter', 'json', `--outputFile=${output}`];
   const { status } = spawnSync(process.execPath, [vitest, ...chosen, ...which], {
     cwd: copy,
     stdio: 'ignore',
@@ -79,16 +77,23 @@ function firstFailureOf(which) {
   return 'the run itself';
 }
 
-/** Most mutations die in the quick tests; random operations take a minute. */
-function firstFailure() {
+/**
+ * Most mutations of the engine die in the quick tests; random operations take a minute.
+ *
+ * @param {string} file - the mutated one.
+ */
+function firstFailure(file) {
+  const project = `@vmarea/${file.split('/')[1]}`;
+  if (project !== '@vmarea/core') return firstFailureOf(project, []);
   return (
-    firstFailureOf(['test/table', '--exclude', '**/*.property.test.ts']) ??
-    firstFailureOf(['.property.test.ts'])
+    firstFailureOf(project, ['test/table', '--exclude', '**/*.property.test.ts']) ??
+    firstFailureOf(project, ['.property.test.ts'])
   );
 }
 
-const survivor = firstFailure();
-if (survivor !== null) {
+for (const file of new Map(chosen.map(({ file }) => [file.split('/')[1], file])).values()) {
+  const survivor = firstFailure(file);
+  if (survivor === null) continue;
   console.error(`the tests fail without a mutation: ${survivor}`);
   process.exit(2);
 }
@@ -105,7 +110,7 @@ for (const { rule, file, find, replace } of chosen) {
     source.replace(find, () => replace),
   );
   const started = performance.now();
-  const caught = firstFailure();
+  const caught = firstFailure(file);
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(
     `${caught === null ? 'SURVIVED' : 'caught  '} ${rule} (${seconds} s)${caught === null ? '' : `\n         by ${caught}`}`,

@@ -84,8 +84,16 @@ describe('Linux', () => {
     expect(protections).toEqual(x8664Linux().protections);
   });
 
-  test('is one configuration', () => {
+  test('takes the options of 4 levels, and has a name of its own', () => {
+    const policy = x8664La57Linux({ pti: true, guardPages: 2 });
+    expect(policy.name).toBe('Linux x86-64-la57, PTI');
+    expect([policy.guardBytes, policy.protections.PAGE_KERNEL.global]).toEqual([8192, false]);
+  });
+
+  test('is one configuration, without PTI as its title says', () => {
     expect(configurations.map(({ name }) => name)).toEqual(['x86-64-la57']);
+    expect(configurations[0]?.linux.name).toBe('Linux x86-64-la57');
+    expect(configurations[0]?.linux.protections.PAGE_KERNEL.global).toBe(true);
   });
 });
 
@@ -97,6 +105,10 @@ describe('registers', () => {
     expect(state.format.name).toBe('x86-64-la57');
     expect(state.root).toBe(0x144219000n);
     expect(state.controls).toMatchObject({ wp: true, smep: true, smap: true });
+    // What they say of the processor goes into the format.
+    const plain = x8664La57FromRegisters({ ...linux, efer: 0x501, paBits: 40 });
+    expect(plain.format.paBits).toBe(40);
+    expect(() => plain.format.encode(protection(), 4)).toThrow(/without EFER.NXE every page is executable/);
   });
 
   test('without it are refused', () => {

@@ -52,6 +52,8 @@ export interface LevelPlan {
   readonly table: FastMatch;
   /** Entries that map; a match that nothing meets where no leaf is allowed. */
   readonly leaf: FastMatch;
+  /** Entries that surely map, whatever else their rules ask: a match that says it all; `null` where there is none. */
+  readonly sureLeaf: FastMatch | null;
   /** Entry bits of a leaf's address: those of the fields at or above `shift`. */
   readonly leafAddressLo: number;
   readonly leafAddressHi: number;
@@ -121,6 +123,7 @@ function compileLevel(format: PageTableFormat, index: number): LevelPlan {
   const pageBits = level.shift - format.pageShift;
   const leafAddress = leafAddressMask(format, level.shift);
   const napot = level.run?.style === 'napot' ? level.run : null;
+  const leaf = fastMatch(level.leaf);
   return Object.freeze({
     index,
     level,
@@ -129,7 +132,8 @@ function compileLevel(format: PageTableFormat, index: number): LevelPlan {
     pages: 2 ** pageBits,
     slot: slotField(level),
     table: fastMatch(level.table),
-    leaf: fastMatch(level.leaf),
+    leaf,
+    sureLeaf: sureMatch(leaf),
     leafAddressLo: leafAddress.lo,
     leafAddressHi: leafAddress.hi,
     insideLow: lowMask(pageBits),
@@ -193,6 +197,33 @@ function fastMatch(shape: Shape | null): FastMatch {
     valueHi,
     rest: rest.length === 0 ? null : Object.freeze({ match: shape.match, rules: rest }),
   });
+}
+
+/**
+ * A match that is enough to keep all rules of another: what must not be is excluded by one bit of it.
+ *
+ * riscv64's pages with R, of plain memory and without N keep "not W alone", "PBMT is not 3" and "N wants a pattern". Entries
+ * that fail it are looked at rule by rule.
+ */
+function sureMatch(match: FastMatch): FastMatch | null {
+  if (match.rest === null) return match;
+  let { maskLo, maskHi, valueLo, valueHi } = match;
+  for (const rule of match.rest.rules) {
+    // A rule with a condition is kept where the condition is not met.
+    const { mask, value } = rule.when ?? rule;
+    const differs = (maskLo & mask.lo & (valueLo ^ value.lo)) | (maskHi & mask.hi & (valueHi ^ value.hi));
+    if (differs !== 0) continue;
+    const freeLo = mask.lo & ~maskLo;
+    const freeHi = mask.hi & ~maskHi;
+    if ((freeLo | freeHi) === 0) return null;
+    const bitLo = freeLo & -freeLo;
+    const bitHi = bitLo === 0 ? freeHi & -freeHi : 0;
+    maskLo |= bitLo;
+    maskHi |= bitHi;
+    valueLo |= bitLo & ~value.lo;
+    valueHi |= bitHi & ~value.hi;
+  }
+  return Object.freeze({ maskLo, maskHi, valueLo, valueHi, rest: null });
 }
 
 /**

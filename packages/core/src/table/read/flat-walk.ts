@@ -32,13 +32,12 @@ export class FlatWalk implements Translator {
 
   constructor(plan: Plan, bank: Bank, rootWord: number) {
     const { levels, last, address } = plan;
-    const { leaf, napotLo, napotHi } = levels[last] as LevelPlan;
-    // Nothing meets a value outside its mask: pages with rules that a mask cannot say all go the long way.
-    const isPlain = leaf.rest === null;
-    this.plainMaskLo = isPlain ? leaf.maskLo | napotLo | address.highLo : 0;
-    this.plainMaskHi = isPlain ? leaf.maskHi | napotHi | address.highHi : 0;
-    this.plainValueLo = isPlain ? leaf.valueLo | 0 : 1;
-    this.plainValueHi = leaf.valueHi | 0;
+    const { sureLeaf, napotLo, napotHi } = levels[last] as LevelPlan;
+    // Nothing meets a value outside its mask: pages that no mask can tell all go the long way.
+    this.plainMaskLo = sureLeaf === null ? 0 : sureLeaf.maskLo | napotLo | address.highLo;
+    this.plainMaskHi = sureLeaf === null ? 0 : sureLeaf.maskHi | napotHi | address.highHi;
+    this.plainValueLo = sureLeaf === null ? 1 : sureLeaf.valueLo | 0;
+    this.plainValueHi = sureLeaf === null ? 0 : sureLeaf.valueHi | 0;
     this.lowLo = address.lowLo | 0;
     this.lowHi = address.lowHi | 0;
     this.lowRotate = address.lowRotate | 0;

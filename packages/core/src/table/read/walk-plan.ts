@@ -108,9 +108,10 @@ export function walkPlan(plan: Plan, bank: Bank, rootWord: number): Int32Array {
   return words;
 }
 
-/** One level of a plan. A kind of entry with rules that a mask cannot say is left to the caller: the plan cannot tell. */
+/** One level of a plan. An entry that only its rules can tell is left to the caller. */
 function levelWords(level: LevelPlan, window: TableWindow): Int32Array {
-  const { table, leaf } = level;
+  const { table, sureLeaf } = level;
+  const leaf = sureLeaf ?? level.leaf;
   const tables = table.rest === null && level.level.table !== null;
   // Tables are tried first: a leaf that looks like a table outside of the bank must not be taken for one.
   const isApart =
@@ -118,8 +119,10 @@ function levelWords(level: LevelPlan, window: TableWindow): Int32Array {
     ((table.maskLo & leaf.maskLo & (table.valueLo ^ leaf.valueLo)) |
       (table.maskHi & leaf.maskHi & (table.valueHi ^ leaf.valueHi))) !==
       0;
-  const leaves = leaf.rest === null && isApart;
-  const isTold = (tables || level.level.table === null) && (leaves || level.level.leaf === null);
+  const leaves = sureLeaf !== null && isApart;
+  const isTold =
+    (tables || level.level.table === null) &&
+    ((leaves && level.leaf.rest === null) || level.level.leaf === null);
   const words = new Int32Array(layout.STRIDE);
   words[layout.SHIFT] = level.shift;
   words[layout.SLOT_MASK] = level.entries - 1;
