@@ -129,8 +129,9 @@ function rights(format: PageTableFormat): void {
       same(own.write, true, `write by the owner (${wanted.user ? 'user' : 'kernel'})`);
     for (const kind of KINDS) if (own[kind]) seen.add(`${wanted.user ? 'user' : 'kernel'} ${kind}`);
   }
-  // What the kernel's table entries may take from user mode as a whole, as arm64's do, is execution.
-  for (const right of ['kernel read', 'kernel write', 'kernel execute', 'user read', 'user write']) {
+  for (const right of ['kernel read', 'kernel write', 'user read', 'user write']) {
     ensure(seen.has(right), `no page gives its owner ${right}`);
   }
+  // Table entries of one half may take execution from one side as a whole, as arm64's do under Linux.
+  ensure(seen.has('kernel execute') || seen.has('user execute'), 'no page can be executed by its owner');
 }
