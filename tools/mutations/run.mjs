@@ -86,7 +86,7 @@ function firstFailure(file) {
   const project = `@vmarea/${file.split('/')[1]}`;
   if (project !== '@vmarea/core') return firstFailureOf(project, []);
   return (
-    firstFailureOf(project, ['test/table', '--exclude', '**/*.property.test.ts']) ??
+    firstFailureOf(project, ['test/table', 'test/format', '--exclude', '**/*.property.test.ts']) ??
     firstFailureOf(project, ['.property.test.ts'])
   );
 }
