@@ -42,6 +42,8 @@ export interface LevelPlan {
   readonly level: Level;
   /** log2 of the bytes that an entry covers. */
   readonly shift: number;
+  /** log2 of the bytes that a run of its leaves covers; that of a leaf where there are no runs. */
+  readonly runShift: number;
   /** Number of entries. */
   readonly entries: number;
   /** Base pages that an entry covers: exact as a number, up to 2^45. */
@@ -128,6 +130,7 @@ function compileLevel(format: PageTableFormat, index: number): LevelPlan {
     index,
     level,
     shift: level.shift,
+    runShift: level.shift + Math.log2(level.run?.entries ?? 1),
     entries: 2 ** level.bits,
     pages: 2 ** pageBits,
     slot: slotField(level),

@@ -1,4 +1,5 @@
 import { pfnOf } from '../address-codec.js';
+import type { Run } from '../format/entry.js';
 import type { LevelPlan, Plan } from '../format/plan.js';
 
 /**
@@ -11,4 +12,16 @@ export function leafStart(plan: Plan, level: LevelPlan, lo: number, hi: number, 
   if (((lo & level.napotLo) | (hi & level.napotHi)) === 0) return pfn;
   const inside = level.napotInside + 1;
   return pfn - (pfn % inside) + (slot % inside);
+}
+
+/**
+ * The frame that a leaf of a run carries: its own; or, where all entries of a run are the same (NAPOT), the first one's with
+ * half the run's size below it.
+ *
+ * @param start - frame of the run's first leaf.
+ * @param index - of the leaf in its run.
+ * @param pages - base pages of each leaf.
+ */
+export function frameInRun({ style, entries }: Run, start: number, index: number, pages: number): number {
+  return start + (style === 'napot' ? entries / 2 : index) * pages;
 }

@@ -99,8 +99,8 @@ class Finder implements Findings {
     this.#maxShift = maxShift;
     this.#ends = ends;
     this.#wantsLinks = wantsLinks;
-    const { level, shift } = context.plan.levels[context.plan.last] as LevelPlan;
-    this.#keepsRuns = level.run === null || shift + Math.log2(level.run.entries) <= maxShift;
+    const { runShift } = context.plan.levels[context.plan.last] as LevelPlan;
+    this.#keepsRuns = runShift <= maxShift;
     this.#look = context.records?.startLook() ?? 0;
   }
 
@@ -235,7 +235,7 @@ class Finder implements Findings {
   #addCut(entry: Span, slot: number, from: number, to: number): void {
     const { level, bank, at } = entry;
     const group = wholeOf(entry, slot);
-    const shift = level.shift + (group === entry ? 0 : Math.log2(level.level.run?.entries ?? 1));
+    const shift = group === entry ? level.shift : level.runShift;
     if (this.#ends === 'keep' && shift <= this.#maxShift) return;
     if (isLeaf(level, bank.words[at] as number, bank.words[at + 1] as number)) this.#pushCut(group, from, to);
     else this.opaque.push({ ...entry, from, to });

@@ -84,7 +84,7 @@ export function partAtRuns(
     parts.span(span);
     return;
   }
-  const isOversize = level.shift + Math.log2(run.entries) > maxShift;
+  const isOversize = level.runShift > maxShift;
   let open = 0;
   const close = (to: number): void => {
     if (to === open) return;

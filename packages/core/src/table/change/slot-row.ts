@@ -2,6 +2,7 @@ import { entryHi, entryLo } from '../../address-codec.js';
 import { type LevelPlan, meets } from '../../format/plan.js';
 import type { Words } from '../../words.js';
 import type { TableContext } from '../context.js';
+import { frameInRun } from '../leaf-start.js';
 import { mergeFlags } from './merge-flags.js';
 
 /** The leaves of one table, slot by slot, as a collapse finds or makes them: where they may become runs is seen at the end. */
@@ -23,10 +24,7 @@ export class SlotRow {
 
   /** A row for the tables of a level; `null` where no run may be made. */
   static of(context: TableContext, level: LevelPlan, maxRunShift: number): SlotRow | null {
-    const { run } = level.level;
-    return run === null || level.shift + Math.log2(run.entries) > maxRunShift
-      ? null
-      : new SlotRow(context, level);
+    return level.level.run === null || level.runShift > maxRunShift ? null : new SlotRow(context, level);
   }
 
   /** Starts another table. */
@@ -67,8 +65,7 @@ export class SlotRow {
     if (isRun) return null;
     const words = new Int32Array(2 * run.entries);
     for (let i = 0; i < run.entries; i++) {
-      // NAPOT entries are all the same: half the run's size stands below its frame.
-      const pfn = start + (run.style === 'napot' ? run.entries / 2 : i) * pages;
+      const pfn = frameInRun(run, start, i, pages);
       const lo = flags.lo | run.set.lo | entryLo(address, pfn);
       const hi = flags.hi | run.set.hi | entryHi(address, pfn);
       if (!meets(leaf, lo, hi)) return null;

@@ -1,6 +1,7 @@
 import type { LevelPlan } from '../../format/plan.js';
 import { type FrameSource, type RunKernels, WRITTEN } from '../../kernel/run-kernels.js';
 import type { Bank } from '../../memory/bank.js';
+import { frameInRun } from '../leaf-start.js';
 import { frameAt, isBlock, isLinear } from './frame-source.js';
 import type { MapCall } from './map-call.js';
 
@@ -37,6 +38,13 @@ export function writeLeaves(
   const frameOf = (leaf: number): number => done + leaf * level.pages;
   const mayRun = (leaf: number): boolean =>
     leaf + entries <= count && isBlock(source, frameOf(leaf), entries * level.pages);
+  const write = (from: number, to: number, isRun: boolean): number => {
+    if (from === to) return WRITTEN;
+    const p = at + 2 * from;
+    const result = writePlain(call, level, kernels, p, source, frameOf(from), to - from, true, isRun);
+    // Another thread has changed the list since it was checked: nothing of it stays.
+    return result === WRITTEN ? WRITTEN : takeBack(kernels, at, from, result);
+  };
 
   const slot = (call.first + done) / level.pages;
   let leaf = (entries - (slot % entries)) % entries;
@@ -54,50 +62,20 @@ export function writeLeaves(
     let end = leaf + entries;
     if (isLinear(source)) end += Math.floor((count - end) / entries) * entries;
     else while (mayRun(end)) end += entries;
-    for (const [from, to, isRun] of [
-      [written, leaf, false],
-      [leaf, end, true],
-    ] as const) {
-      if (from === to) continue;
-      const result = writePlain(
-        call,
-        level,
-        kernels,
-        at + 2 * from,
-        source,
-        frameOf(from),
-        to - from,
-        true,
-        isRun,
-      );
-      // Another thread has changed the list since it was checked.
-      if (result !== WRITTEN) return takeBack(kernels, at, from, result);
-    }
+    let result = write(written, leaf, false);
+    if (result === WRITTEN) result = write(leaf, end, true);
+    if (result !== WRITTEN) return result;
     written = end;
     leaf = end;
   }
-  if (written === 0) return writePlain(call, level, kernels, at, source, done, count, isNew, false);
-  if (written === count) return WRITTEN;
-  const rest = count - written;
-  const result = writePlain(
-    call,
-    level,
-    kernels,
-    at + 2 * written,
-    source,
-    frameOf(written),
-    rest,
-    true,
-    false,
-  );
-  return result === WRITTEN ? result : takeBack(kernels, at, written, result);
+  return written === 0
+    ? writePlain(call, level, kernels, at, source, done, count, isNew, false)
+    : write(written, count, false);
 }
 
 /** Leaves of a run that a call may make at a level; infinitely many where it may make none. */
-export function runEntries({ maxRunShift }: MapCall, { level, shift }: LevelPlan): number {
-  const { run } = level;
-  if (run === null || shift + Math.log2(run.entries) > maxRunShift) return Number.POSITIVE_INFINITY;
-  return run.entries;
+export function runEntries({ maxRunShift }: MapCall, { level: { run }, runShift }: LevelPlan): number {
+  return run === null || runShift > maxRunShift ? Number.POSITIVE_INFINITY : run.entries;
 }
 
 /** Writes leaves that all carry the mark of a run, or none of them. */
@@ -122,8 +100,7 @@ function writePlain(
     if (run.style === 'napot') {
       const { entries } = run;
       for (let leaf = 0; leaf < count; leaf += entries) {
-        // All entries of a run are the same: half its size stands below its frame.
-        const pfn = frameAt(source, done + leaf * level.pages) + (entries / 2) * level.pages;
+        const pfn = frameInRun(run, frameAt(source, done + leaf * level.pages), 0, level.pages);
         kernels.writeLinear(at + 2 * leaf, entries, pfn, 0, flagsLo, flagsHi, plan.address, true);
       }
       return WRITTEN;

@@ -160,8 +160,7 @@ function found(
     leaf: {
       level: level.index,
       leafShift: level.shift,
-      runShift:
-        run !== null && isInRun(run, entry.lo, entry.hi) ? level.shift + Math.log2(run.entries) : null,
+      runShift: run !== null && isInRun(run, entry.lo, entry.hi) ? level.runShift : null,
       pa: page - (page % size),
       pfn: Number((page - (page % size)) >> BigInt(pageShift)),
       protection: format.decode(entry, level.index),
