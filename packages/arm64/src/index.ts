@@ -9,5 +9,4 @@ export { type Arm64Options, arm64 } from './format.js';
 export { type Arm64LinuxOptions, type Arm64LinuxPolicy, type Arm64Protections, arm64Linux } from './linux.js';
 export { LINUX_MAIR, LINUX_MAIR_MTE, memoryTypesOf } from './memory-types.js';
 export { ARM64_CONTROLS, type Arm64Controls, withoutTag } from './permissions.js';
-export type { Register } from './register-fields.js';
 export { type Arm64Half, type Arm64Registers, type Arm64State, arm64FromRegisters } from './registers.js';

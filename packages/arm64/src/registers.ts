@@ -1,9 +1,17 @@
-import { hex, type Level, mask, type PageTableFormat, VmError } from '@vmarea/core';
+import {
+  hex,
+  type Level,
+  mask,
+  type PageTableFormat,
+  type Register,
+  registerValue,
+  VmError,
+} from '@vmarea/core';
 import type { Granule } from './bits.js';
 import { arm64 } from './format.js';
 import { LINUX_MAIR } from './memory-types.js';
 import type { Arm64Controls } from './permissions.js';
-import { field, flag, type Register, registerValue } from './register-fields.js';
+import { field, flag } from './register-fields.js';
 
 /** The registers of EL1 that decide how an arm64 processor translates for EL1 and EL0. */
 export interface Arm64Registers {

@@ -1,7 +1,7 @@
 import { classify, validateFormat, words } from '@vmarea/core';
+import { hex, kindOf } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { ARM64_BITS, type Arm64Options, arm64, configurations } from '../src/index.js';
-import { hex, kindOf } from './support.js';
 
 test('the bits of a descriptor are where the manual has them', () => {
   const bits = Object.fromEntries(Object.entries(ARM64_BITS).map(([name, value]) => [name, hex(value)]));

@@ -1,8 +1,7 @@
 import { PageTable, type Protection, protection, words } from '@vmarea/core';
-import { compareAreas, comparePages, type LeafRow, loadGuest } from '@vmarea/fixtures';
+import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { type Arm64Half, type Arm64Registers, arm64FromRegisters, arm64Linux } from '../src/index.js';
-import { hex } from './support.js';
 
 const CONTIGUOUS = 1n << 52n;
 

@@ -1,4 +1,5 @@
 import { toBigint } from '@vmarea/core';
+import { hex } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import {
   type Arm64LinuxOptions,
@@ -9,7 +10,6 @@ import {
   configurations,
   LINUX_MAIR_MTE,
 } from '../src/index.js';
-import { hex } from './support.js';
 
 type Bits = Record<keyof Arm64Protections, string>;
 

@@ -1,7 +1,7 @@
 import type { Access, Words } from '@vmarea/core';
+import { hex, pathOf } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { ARM64_CONTROLS, type Arm64Controls, arm64, withoutTag } from '../src/index.js';
-import { hex, pathOf } from './support.js';
 
 const format = arm64({ granule: 4, vaBits: 48 });
 const PXN = 1n << 53n;

@@ -1,8 +1,8 @@
 import { type Protection, protection, toBigint, words } from '@vmarea/core';
+import { hex, kindOf } from '@vmarea/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { arm64, LINUX_MAIR_MTE } from '../src/index.js';
-import { hex, kindOf } from './support.js';
 
 const format = arm64({ granule: 4, vaBits: 48 });
 const lpa2 = arm64({ granule: 4, vaBits: 48, outputBits: 52 });

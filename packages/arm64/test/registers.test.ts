@@ -1,6 +1,6 @@
+import { hex } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { type Arm64Registers, type Arm64State, arm64FromRegisters } from '../src/index.js';
-import { hex } from './support.js';
 
 /** The recorded guest with 16K pages: T0SZ and T1SZ 17, IPS 48 bits, AS, TBI0 and TBI1, HA, HD, TBID1, A1. */
 const LINUX = {

@@ -30,7 +30,7 @@ export class Machine {
 
   /** @param tables - frames for tables beside the root. */
   constructor(format: PageTableFormat, tables = 40) {
-    const root = Math.max(1, 2 ** ((format.levels[0]?.bits ?? 0) + 3 - format.pageShift));
+    const root = rootFrames(format);
     const sink: FlushSink = {
       flush: (va, bytes, leafShift, tablesFreed) => {
         const flush = { va, bytes, leafShift, tablesFreed: [...tablesFreed] };
@@ -78,6 +78,11 @@ export class Machine {
     }
     return parts.join('\n');
   }
+}
+
+/** Frames that a root table takes: more than one where roots are joined, one where it is small. */
+export function rootFrames({ levels, pageShift }: PageTableFormat): number {
+  return Math.max(1, 2 ** ((levels[0]?.bits ?? 0) + 3 - pageShift));
 }
 
 /** First address of a format's range, or of its upper half where there are two. */

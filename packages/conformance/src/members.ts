@@ -35,6 +35,16 @@ export function combinations(format: PageTableFormat): Protection[] {
   return all;
 }
 
+/** The entries that a walk reads, root first, where all tables above a leaf have the same entry. */
+export function pathTo(
+  format: PageTableFormat,
+  level: number,
+  leaf: Words,
+  table: Words = format.tableEntry,
+): Words[] {
+  return [...Array.from({ length: level }, () => table), leaf];
+}
+
 /** Levels that have leaves. */
 export function leafLevels(format: PageTableFormat): number[] {
   return format.levels.flatMap(({ leaf }, level) => (leaf === null ? [] : [level]));

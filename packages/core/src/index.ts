@@ -8,6 +8,7 @@ export type { Fault, FaultCode, FaultKind } from './format/fault.js';
 export type { Configuration, LinuxLeaves, LinuxPolicy, LinuxProtections } from './format/linux-policy.js';
 export type { PageTableFormat, VirtualRange } from './format/page-table-format.js';
 export { type MemoryType, type Protection, protection } from './format/protection.js';
+export { type Register, registerValue } from './format/register.js';
 export { validateFormat } from './format/validate.js';
 export type { FrameSource, RunKernels } from './kernel/run-kernels.js';
 export type { WebAssemblyMemoryLike } from './kernel/wasm-host.js';

@@ -74,7 +74,10 @@ export function riscv64(options: Riscv64Options = {}): PageTableFormat<Riscv64Co
     tableEntry: VALID,
     memoryTypes: codec.memoryTypes,
     controls: RISCV64_CONTROLS,
-    encode: (wanted, level) => codec.encode(at(levels, level, wanted)),
+    encode: (wanted, level) => {
+      requireLevel(levels, level);
+      return codec.encode(wanted);
+    },
     decode: (leaf) => codec.decode(leaf),
     change: (leaf, wanted) => codec.change(leaf, wanted),
     relevel: (leaf) => codec.relevel(leaf),
@@ -89,8 +92,8 @@ export function riscv64(options: Riscv64Options = {}): PageTableFormat<Riscv64Co
 const VALID = Object.freeze(words(RISCV_BITS.V));
 
 /** Refuses a level that is none; leaves stand at all others. */
-function at<T>(levels: readonly Level[], level: number, value: T): T {
-  if (levels[level] !== undefined) return value;
+function requireLevel(levels: readonly Level[], level: number): void {
+  if (levels[level] !== undefined) return;
   throw new VmError('EINVAL', `level ${level} is none of the ${levels.length} levels`, {
     advice: `use 0 (${levels[0]?.name}) to ${levels.length - 1} (PTE)`,
   });

@@ -12,7 +12,6 @@ export { type Riscv64Mode, type Riscv64Options, riscv64 } from './format.js';
 export { type Riscv64LinuxOptions, type Riscv64LinuxPolicy, riscv64Linux } from './linux.js';
 export { RISCV64_CONTROLS, type Riscv64Controls } from './permissions.js';
 export {
-  type Register,
   type Riscv64Registers,
   type Riscv64State,
   riscv64FromRegisters,

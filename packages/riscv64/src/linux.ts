@@ -30,12 +30,18 @@ const GiB = 1n << 30n;
  * Source: Linux, `arch/riscv/include/asm/page.h` (PAGE_OFFSET_L3, _L4, _L5; that of Sv39 was 0xffffffd800000000 until its direct
  * mapping was made larger) and `pgtable.h` (KERN_VIRT_SIZE, VMALLOC_SIZE).
  */
-const LAYOUTS: Readonly<Record<Riscv64Mode, { readonly pageOffset: bigint; readonly vmallocBytes: bigint }>> =
-  {
-    sv39: { pageOffset: 0xffffffd600000000n, vmallocBytes: 64n * GiB },
-    sv48: { pageOffset: 0xffffaf8000000000n, vmallocBytes: 32768n * GiB },
-    sv57: { pageOffset: 0xff60000000000000n, vmallocBytes: 16777216n * GiB },
-  };
+const LAYOUTS: Readonly<Record<Riscv64Mode, Layout>> = {
+  sv39: { vaBits: 39, pageOffset: 0xffffffd600000000n, vmallocBytes: 64n * GiB },
+  sv48: { vaBits: 48, pageOffset: 0xffffaf8000000000n, vmallocBytes: 32768n * GiB },
+  sv57: { vaBits: 57, pageOffset: 0xff60000000000000n, vmallocBytes: 16777216n * GiB },
+};
+
+interface Layout {
+  /** Bits of a virtual address. */
+  readonly vaBits: number;
+  readonly pageOffset: bigint;
+  readonly vmallocBytes: bigint;
+}
 
 /**
  * Linux's choices on riscv64.
@@ -58,12 +64,12 @@ export function riscv64Linux(options: Riscv64LinuxOptions = {}): Riscv64LinuxPol
   if (!Object.hasOwn(LAYOUTS, mode)) {
     throw new VmError('EINVAL', `mode is ${String(mode)}, expected sv39, sv48 or sv57`);
   }
-  const { vmallocBytes, pageOffset } = LAYOUTS[mode];
+  const { vaBits, vmallocBytes, pageOffset } = LAYOUTS[mode];
   const end = options.pageOffset ?? pageOffset;
   if (end % (1n << BigInt(PAGE_SHIFT)) !== 0n) {
     throw new VmError('EINVAL', 'PAGE_OFFSET is not at a page', { address: end });
   }
-  const lowest = (1n << 64n) - (1n << BigInt(BITS[mode] - 1));
+  const lowest = (1n << 64n) - (1n << BigInt(vaBits - 1));
   if (end - vmallocBytes < lowest || end >> 64n !== 0n) {
     throw new VmError('EINVAL', 'PAGE_OFFSET leaves no room for the vmalloc window', {
       address: end,
@@ -88,9 +94,6 @@ export function riscv64Linux(options: Riscv64LinuxOptions = {}): Riscv64LinuxPol
     protections: namedProtections(svpbmt),
   });
 }
-
-/** Bits of a virtual address. */
-const BITS: Readonly<Record<Riscv64Mode, number>> = { sv39: 39, sv48: 48, sv57: 57 };
 
 /** _PAGE_KERNEL is V, R, W, A, D and G, whatever is taken from it: read-only pages are dirty too. */
 function namedProtections(svpbmt: boolean): LinuxProtections {

@@ -1,10 +1,7 @@
-import { hex, mask, type PageTableFormat, VmError } from '@vmarea/core';
+import { hex, mask, type PageTableFormat, type Register, registerValue, VmError } from '@vmarea/core';
 import { PAGE_SHIFT } from './bits.js';
 import { type Riscv64Mode, type Riscv64Options, riscv64 } from './format.js';
 import type { Riscv64Controls } from './permissions.js';
-
-/** A 64-bit register; a number must be a non-negative safe integer. */
-export type Register = bigint | number;
 
 /** The registers that decide how a riscv64 processor translates. What a dump lacks counts as 0. */
 export interface Riscv64Registers extends Pick<Riscv64Options, 'svnapot' | 'paBits'> {
@@ -54,9 +51,9 @@ const MODES: ReadonlyMap<number, Riscv64Mode> = new Map([
  * ```
  */
 export function riscv64FromRegisters(registers: Riscv64Registers): Riscv64State {
-  const satp = value('satp', registers.satp);
-  const sstatus = value('sstatus', registers.sstatus ?? 0);
-  const menvcfg = value('menvcfg', registers.menvcfg ?? MENVCFG.PBMTE);
+  const satp = registerValue('satp', registers.satp);
+  const sstatus = registerValue('sstatus', registers.sstatus ?? 0);
+  const menvcfg = registerValue('menvcfg', registers.menvcfg ?? MENVCFG.PBMTE);
   const number = Number(satp >> SATP.MODE_SHIFT);
   const mode = MODES.get(number);
   if (mode === undefined) {
@@ -91,16 +88,4 @@ export function riscv64FromRegisters(registers: Riscv64Registers): Riscv64State 
     }),
     asid: Number((satp >> SATP.ASID_SHIFT) & SATP.ASID),
   });
-}
-
-/** A register as an unsigned 64-bit value. */
-function value(name: string, register: Register): bigint {
-  if (typeof register === 'number' && !Number.isSafeInteger(register)) {
-    throw new VmError('EINVAL', `${name} is ${register}, which is no exact integer`, {
-      advice: 'pass a bigint',
-    });
-  }
-  const wide = BigInt(register);
-  if (BigInt.asUintN(64, wide) !== wide) throw new VmError('EINVAL', `${name} is no unsigned 64-bit value`);
-  return wide;
 }

@@ -1,7 +1,7 @@
 import { FrameAllocator, PageTable, type PageTableFormat, PhysicalMemory } from '@vmarea/core';
+import { hex } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { configurations, riscv64, riscv64Linux } from '../src/index.js';
-import { hex } from './support.js';
 
 const { PAGE_KERNEL } = riscv64Linux().protections;
 

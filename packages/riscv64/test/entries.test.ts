@@ -1,7 +1,7 @@
 import { validateFormat } from '@vmarea/core';
+import { hex, kindOf } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { RISCV_BITS, type Riscv64Mode, type Riscv64Options, riscv64 } from '../src/index.js';
-import { hex, kindOf } from './support.js';
 
 test('the bits of an entry are where the manual has them', () => {
   const bits = Object.fromEntries(Object.entries(RISCV_BITS).map(([name, value]) => [name, hex(value)]));

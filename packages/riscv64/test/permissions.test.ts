@@ -1,7 +1,7 @@
 import type { Access, FaultKind } from '@vmarea/core';
+import { hex, pathOf } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { RISCV64_CONTROLS, riscv64 } from '../src/index.js';
-import { hex, pathOf } from './support.js';
 
 const format = riscv64();
 const TABLE = 0x20000401n;

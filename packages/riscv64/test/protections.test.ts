@@ -1,8 +1,8 @@
 import { type Protection, protection, toBigint, words } from '@vmarea/core';
+import { hex } from '@vmarea/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { riscv64, riscv64Linux } from '../src/index.js';
-import { hex } from './support.js';
 
 const format = riscv64();
 const bits = (fields: Partial<Protection>, level = 3) => hex(format.encode(protection(fields), level));

@@ -20,7 +20,6 @@ export {
 export { LINUX_PAT, memoryTypesOf, RESET_PAT } from './memory-types.js';
 export { X8664_CONTROLS, type X8664Controls } from './permissions.js';
 export {
-  type Register,
   type X86Mode,
   type X8664Registers,
   type X8664State,

@@ -1,11 +1,16 @@
-import { hex, type MemoryType, mask, type PageTableFormat, VmError } from '@vmarea/core';
+import {
+  hex,
+  type MemoryType,
+  mask,
+  type PageTableFormat,
+  type Register,
+  registerValue,
+  VmError,
+} from '@vmarea/core';
 import { X86_BITS } from './bits.js';
 import { type X8664Options, x8664 } from './format.js';
 import { LINUX_PAT, memoryTypesOf, patIndexOf } from './memory-types.js';
 import type { X8664Controls } from './permissions.js';
-
-/** A 64-bit register; a number must be a non-negative safe integer. */
-export type Register = bigint | number;
 
 /** The registers that decide how an x86-64 processor translates. What a dump lacks counts as 0. */
 export interface X8664Registers extends Omit<X8664Options, 'nxe' | 'pat'> {
@@ -99,10 +104,10 @@ export function x8664FromRegisters(registers: X8664Registers): X8664State {
  * @throws VmError `EINVAL` as `x8664FromRegisters` does.
  */
 export function x86FromRegisters(registers: X8664Registers, mode: X86Mode): X8664State {
-  const cr0 = value('cr0', registers.cr0);
-  const cr3 = value('cr3', registers.cr3);
-  const cr4 = value('cr4', registers.cr4);
-  const efer = value('efer', registers.efer);
+  const cr0 = registerValue('cr0', registers.cr0);
+  const cr3 = registerValue('cr3', registers.cr3);
+  const cr4 = registerValue('cr4', registers.cr4);
+  const efer = registerValue('efer', registers.efer);
   expectBit(cr0, CR0.PE, 'CR0.PE (bit 0) is clear', 'the processor is in real mode');
   expectBit(cr0, CR0.PG, 'CR0.PG (bit 31) is clear', 'paging is off');
   expectBit(
@@ -119,7 +124,7 @@ export function x86FromRegisters(registers: X8664Registers, mode: X86Mode): X866
     });
   }
 
-  const pat = value('pat', registers.pat ?? LINUX_PAT);
+  const pat = registerValue('pat', registers.pat ?? LINUX_PAT);
   const format = mode.format({ ...registers, pat, nxe: (efer & EFER.NXE) !== 0n });
   const pcide = (cr4 & CR4.PCIDE) !== 0n;
   const types = memoryTypesOf(pat);
@@ -131,7 +136,7 @@ export function x86FromRegisters(registers: X8664Registers, mode: X86Mode): X866
       pge: (cr4 & CR4.PGE) !== 0n,
       smep: (cr4 & CR4.SMEP) !== 0n,
       smap: (cr4 & CR4.SMAP) !== 0n,
-      ac: (value('rflags', registers.rflags ?? 0) & RFLAGS_AC) !== 0n,
+      ac: (registerValue('rflags', registers.rflags ?? 0) & RFLAGS_AC) !== 0n,
       pke: (cr4 & CR4.PKE) !== 0n,
       pkru: keys('pkru', registers.pkru ?? 0),
       pks: (cr4 & CR4.PKS) !== 0n,
@@ -155,21 +160,9 @@ function rootOf(cr3: bigint, paBits: number, encryptionBit: number | undefined):
   return root;
 }
 
-/** A register as an unsigned 64-bit value. */
-function value(name: string, register: Register): bigint {
-  if (typeof register === 'number' && !Number.isSafeInteger(register)) {
-    throw new VmError('EINVAL', `${name} is ${register}, which is no exact integer`, {
-      advice: 'pass a bigint',
-    });
-  }
-  const wide = BigInt(register);
-  if (BigInt.asUintN(64, wide) !== wide) throw new VmError('EINVAL', `${name} is no unsigned 64-bit value`);
-  return wide;
-}
-
 /** A register of key rights as a 32-bit number. */
 function keys(name: string, register: Register): number {
-  const wide = value(name, register);
+  const wide = registerValue(name, register);
   if (wide > 0xffffffffn) throw new VmError('EINVAL', `${name} ${hex(wide)} is wider than its 32 bits`);
   return Number(wide);
 }

@@ -1,8 +1,7 @@
 import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
-import { type LeafRow, loadGuest } from '@vmarea/fixtures';
+import { hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters } from '../src/index.js';
-import { hex } from './support.js';
 
 const guest = loadGuest('linux-6.12-x86-64');
 const format = x8664FromRegisters(

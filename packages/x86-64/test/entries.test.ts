@@ -1,7 +1,8 @@
 import { protection, validateFormat } from '@vmarea/core';
+import { hex, kindOf } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { X86_BITS, type X8664Options, x86Format, x8664 } from '../src/index.js';
-import { hex, kindOf, PGD, PMD, PTE, PUD } from './support.js';
+import { PGD, PMD, PTE, PUD } from './support.js';
 
 const format = x8664();
 

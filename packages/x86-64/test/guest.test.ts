@@ -1,8 +1,8 @@
 import { PageTable, type Protection, protection, words } from '@vmarea/core';
-import { compareAreas, comparePages, type LeafRow, loadGuest } from '@vmarea/fixtures';
+import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters, x8664Linux } from '../src/index.js';
-import { hex, PMD, PTE, PUD } from './support.js';
+import { PMD, PTE, PUD } from './support.js';
 
 const guest = loadGuest('linux-6.12-x86-64');
 const { registers, symbols } = guest.machine;

@@ -1,6 +1,7 @@
+import { hex } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { configurations, type X8664Protections, x86LinuxPolicy, x8664, x8664Linux } from '../src/index.js';
-import { hex, PMD, PTE, PUD } from './support.js';
+import { PMD, PTE, PUD } from './support.js';
 
 type Bits = Record<keyof X8664Protections, string>;
 

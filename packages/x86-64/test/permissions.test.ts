@@ -1,7 +1,7 @@
 import type { Access, Words } from '@vmarea/core';
+import { pathOf } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { X8664_CONTROLS, type X8664Controls, x8664 } from '../src/index.js';
-import { pathOf } from './support.js';
 
 const format = x8664();
 const US = 4n;

@@ -1,8 +1,9 @@
 import { type MemoryType, type Protection, protection, toBigint, words } from '@vmarea/core';
+import { hex, kindOf } from '@vmarea/fixtures';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LINUX_PAT, memoryTypesOf, RESET_PAT, x8664, x8664Linux } from '../src/index.js';
-import { hex, kindOf, PGD, PMD, PTE, PUD } from './support.js';
+import { PGD, PMD, PTE, PUD } from './support.js';
 
 const format = x8664();
 

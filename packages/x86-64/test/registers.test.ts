@@ -1,4 +1,4 @@
-import { loadGuest } from '@vmarea/fixtures';
+import { hex, kindOf, loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import {
   RESET_PAT,
@@ -7,7 +7,7 @@ import {
   x86FromRegisters,
   x8664FromRegisters,
 } from '../src/index.js';
-import { hex, kindOf, PMD, PTE, PUD } from './support.js';
+import { PMD, PTE, PUD } from './support.js';
 
 const LINUX = { cr0: 0x80050033, cr3: 0x1000, cr4: 0x750ef0, efer: 0xd01 } as const;
 

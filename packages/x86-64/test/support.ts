@@ -1,41 +1,5 @@
-import {
-  joinWords,
-  type Level,
-  type PageTableFormat,
-  type Rule,
-  toBigint,
-  type Words,
-  words,
-} from '@vmarea/core';
-
 /** Indexes of the levels, root first. */
 export const PGD = 0;
 export const PUD = 1;
 export const PMD = 2;
 export const PTE = 3;
-
-/** `0x` and 16 digits: what test failures are read in. */
-export function hex(value: bigint | Words): string {
-  const bits = typeof value === 'bigint' ? value : joinWords(value.lo, value.hi);
-  return `0x${bits.toString(16).padStart(16, '0')}`;
-}
-
-/** What a format's data says an entry is, rules included. */
-export function kindOf(format: PageTableFormat, level: number, entry: bigint): string {
-  const has = (match: { mask: Words; value: Words }) =>
-    (entry & toBigint(match.mask)) === toBigint(match.value);
-  if (entry === 0n) return 'none';
-  if (!has(format.present)) return 'absent';
-  const { table, leaf } = format.levels[level] as Level;
-  const kept = (rule: Rule) =>
-    (rule.when !== undefined && !has(rule.when)) || has(rule) === (rule.must === 'equal');
-  for (const [name, shape] of [['table', table] as const, ['leaf', leaf] as const]) {
-    if (shape !== null && has(shape.match)) return shape.rules.every(kept) ? name : 'reserved';
-  }
-  return 'reserved';
-}
-
-/** Entry words of a path, from 64-bit values. */
-export function pathOf(...entries: bigint[]): Words[] {
-  return entries.map(words);
-}

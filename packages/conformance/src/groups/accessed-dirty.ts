@@ -1,7 +1,7 @@
 import { type Access, type Controls, type PageTableFormat, toBigint, type Words } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
 import type { Case, Group } from '../case.js';
-import { combinations, encoded, leafLevels } from '../members.js';
+import { combinations, encoded, leafLevels, pathTo } from '../members.js';
 
 /** Accessed and dirty: what the MMU sets, and when it faults instead. */
 export const accessedDirty: Group = {
@@ -33,7 +33,7 @@ function touches(format: PageTableFormat, level: number, controls: Controls): vo
     if (leaf === null) continue;
     for (const kind of ['read', 'write', 'execute'] as const) {
       const access: Access = { kind, user: wanted.user };
-      const path = [...Array.from({ length: level }, () => format.tableEntry), leaf];
+      const path = pathTo(format, level, leaf);
       const fault = format.check(path, access, controls);
       const after = format.touch(leaf, level, 'leaf', access, controls);
       onlyUse(format, level, leaf, after);
@@ -44,11 +44,7 @@ function touches(format: PageTableFormat, level: number, controls: Controls): vo
       );
       if (fault === null) {
         // What was allowed still is.
-        same(
-          format.check([...path.slice(0, -1), after], access, controls),
-          null,
-          'check of what was touched',
-        );
+        same(format.check(pathTo(format, level, after), access, controls), null, 'check of what was touched');
         const now = format.decode(after, level);
         ensure(now.accessed, 'an access was allowed to a page that is not accessed then');
         if (kind === 'write' && wanted.write)
@@ -57,7 +53,7 @@ function touches(format: PageTableFormat, level: number, controls: Controls): vo
       if (fault?.kind === 'access-flag') {
         const used = encoded(format, { ...wanted, accessed: true, dirty: wanted.write }, level);
         if (used === null) continue;
-        const next = format.check([...path.slice(0, -1), used], access, controls);
+        const next = format.check(pathTo(format, level, used), access, controls);
         // A right that is missing may be told after the flag.
         ensure(next?.kind !== 'access-flag', 'an access faults for a flag that is set');
       }

@@ -1,5 +1,5 @@
 import { ensure, hex, same } from '../assert.js';
-import { kindOf } from '../bytes.js';
+import { judgeBreak } from '../bytes.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
 
@@ -41,12 +41,7 @@ function one(subject: Checked, size: Size, name: keyof typeof CALLS): void {
       tablesFreed.every((pfn) => machine.frames.isAllocated(pfn)),
       'a table was given back before the flush that names it',
     );
-    const now = machine.memory.read64(before.address);
-    const after = kindOf(format, before.level, now);
-    if (now !== before.entry && (after === 'leaf' || after === 'table')) {
-      const isNeeded = format.needsBreak(wordsOf(before.entry), wordsOf(now), before.level);
-      ensure(!isNeeded, `${hex(before.entry)} became ${hex(now)} without a break`);
-    }
+    judgeBreak(format, before.level, before.entry, machine.memory.read64(before.address));
   };
   CALLS[name](machine, va, bytes);
   same(machine.flushes.length, 1, 'flushes');
@@ -69,8 +64,4 @@ function one(subject: Checked, size: Size, name: keyof typeof CALLS): void {
   machine.flushes.length = 0;
   CALLS[name](machine, va, bytes);
   same(machine.flushes.length, 0, 'flushes of the same call once more');
-}
-
-function wordsOf(entry: bigint): { lo: number; hi: number } {
-  return { lo: Number(BigInt.asIntN(32, entry)), hi: Number(BigInt.asIntN(32, entry >> 32n)) };
 }

@@ -1,4 +1,4 @@
-import { protection } from '@vmarea/core';
+import { protection, toBigint } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, firstAddress, Machine, placeOf, type Size, sizesOf } from '../machine.js';
@@ -70,8 +70,8 @@ const CASES: Readonly<Record<string, (subject: Checked, size: Size) => void>> = 
     const { level, entry } = at.machine.last(at.va);
     same(level, size.level, 'the level of the leaf');
     const { run } = format.levels[level] as (typeof format.levels)[number];
-    const isMarked = run !== null && format.decode !== undefined && size.entries > 1;
-    const mark = run === null ? 0n : (BigInt(run.set.hi >>> 0) << 32n) | BigInt(run.set.lo >>> 0);
+    const isMarked = run !== null && size.entries > 1;
+    const mark = run === null ? 0n : toBigint(run.set);
     same((entry & mark) === mark && mark !== 0n, isMarked, 'the mark of a run');
     const leaf = at.machine.table.walk(at.va).leaf;
     same(leaf?.leafShift, size.leafShift, 'the size of the leaf');

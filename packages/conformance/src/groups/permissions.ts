@@ -10,7 +10,7 @@ import {
 import { ensure, same } from '../assert.js';
 import { addressMask, kindOf } from '../bytes.js';
 import type { Case, Group } from '../case.js';
-import { combinations, encoded, leafLevels } from '../members.js';
+import { combinations, encoded, leafLevels, pathTo } from '../members.js';
 
 const KINDS = ['read', 'write', 'execute'] as const;
 const SIDES = ['kernel', 'user'] as const;
@@ -43,15 +43,6 @@ function leavesOf(format: PageTableFormat, level: number): Words[] {
 
 function isInUse({ accessed, dirty, write }: Protection): boolean {
   return accessed && dirty === write;
-}
-
-function pathTo(
-  format: PageTableFormat,
-  level: number,
-  leaf: Words,
-  table: Words = format.tableEntry,
-): Words[] {
-  return [...Array.from({ length: level }, () => table), leaf];
 }
 
 /** `check` refuses what `permissions` does not allow, and nothing else. */

@@ -1,6 +1,6 @@
-import { toBigint, words } from '@vmarea/core';
-import { ensure, hex, same } from '../assert.js';
-import { kindOf } from '../bytes.js';
+import { toBigint } from '@vmarea/core';
+import { ensure, same } from '../assert.js';
+import { judgeBreak, kindOf } from '../bytes.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
 
@@ -108,7 +108,7 @@ function undone(subject: Checked, size: Size, name: keyof typeof UNDO, offset: n
   machine.onFlush = () => {
     for (const [i, old] of before.entries()) {
       const now = machine.last(va + BigInt(i) * leafBytes).entry;
-      judgeBreak(subject, size, old, now, i);
+      judgeBreak(subject.format, size.level, old, now);
     }
   };
   UNDO[name](machine, va + BigInt(offset) * leafBytes, leafBytes);
@@ -142,11 +142,4 @@ function undone(subject: Checked, size: Size, name: keyof typeof UNDO, offset: n
       'the marks after collapse',
     );
   }
-}
-
-/** At the flush an entry that must be broken is not valid, and holds neither what was nor what comes. */
-function judgeBreak({ format }: Checked, { level }: Size, old: bigint, now: bigint, leaf: number): void {
-  if (now === old || kindOf(format, level, now) === 'none' || kindOf(format, level, now) === 'absent') return;
-  const isNeeded = format.needsBreak(words(old), words(now), level);
-  ensure(!isNeeded, `leaf ${leaf} went from ${hex(old)} to ${hex(now)} without a break`);
 }
