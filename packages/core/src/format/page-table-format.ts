@@ -138,6 +138,14 @@ export interface PageTableFormat<C extends Controls = Controls> {
   permissions(path: readonly Words[], controls: C): Permissions;
 
   /**
+   * The fault of an access for which this root may not be used at all, `null` when it may: asked before any entry is read,
+   * whatever is mapped. Absent where the architecture knows no such control.
+   *
+   * Source: Arm ARM, D8.15, FEAT_E0PD: a Translation fault of level 0 for every unprivileged access to the half.
+   */
+  checkRoot?(access: Access, controls: C): Fault | null;
+
+  /**
    * The fault of an access to a page that is mapped, or `null` when it is allowed.
    *
    * @param path - as for `permissions`; entries that break a rule have faulted before.

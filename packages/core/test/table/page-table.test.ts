@@ -251,3 +251,26 @@ describe('construction', () => {
     expect(new PageTable({ format: arm, memory, frames }).root).toBe(0n);
   });
 });
+
+describe('a root that some accesses may not use', () => {
+  const format: PageTableFormat = {
+    ...arm,
+    checkRoot: ({ user }) => (user ? { kind: 'address', level: 0 } : null),
+  };
+
+  it('is not read for them, whatever is mapped', () => {
+    const { table } = machine(format);
+    table.mapRange(BASE, 0n, 4096, WRITE);
+    table.resetCounters();
+    for (const va of [BASE, BASE + 4096n]) {
+      expect(table.walk(va, { kind: 'read', user: true })).toMatchObject({
+        steps: [],
+        pa: null,
+        fault: { kind: 'address', level: 0 },
+      });
+    }
+    expect(table.counters.entriesRead).toBe(0);
+    expect(table.walk(BASE, { kind: 'read', user: false }).fault).toBeNull();
+    expect(table.walk(BASE).pa).toBe(0n);
+  });
+});

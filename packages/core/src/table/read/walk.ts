@@ -92,6 +92,8 @@ export function walkAddress(
     fault: { ...fault, code: format.faultCode(fault, access ?? READ, controls) },
   });
   if (!isTranslated(format, va)) return failed({ kind: 'address', level: 0 });
+  const barred = access === undefined ? null : (format.checkRoot?.(access, controls) ?? null);
+  if (barred !== null) return failed(barred);
 
   const { hi: vaHi, lo: vaLo } = words(va);
   let table: { bank: Bank; word: number; pa: bigint } = { ...context.root, pa: rootAddress(context) };
