@@ -5,7 +5,14 @@ import { faultCodeOf } from './faults.js';
 import { LeafCodec } from './leaf-codec.js';
 import { addressFields, arm64Levels, type Geometry } from './levels.js';
 import { LINUX_MAIR, memoryTypesOf } from './memory-types.js';
-import { ARM64_CONTROLS, type Arm64Controls, checkAccess, permissionsOf, touched } from './permissions.js';
+import {
+  ARM64_CONTROLS,
+  type Arm64Controls,
+  checkAccess,
+  checkRoot,
+  permissionsOf,
+  touched,
+} from './permissions.js';
 
 /** What differs between processors and between their settings. */
 export interface Arm64Options {
@@ -28,6 +35,11 @@ export interface Arm64Options {
    * is an Address size fault. 32 to `outputBits`, the default.
    */
   readonly paBits?: number;
+  /**
+   * The processor implements 52-bit physical addresses (FEAT_LPA, ID_AA64MMFR0_EL1.PARange = 6): with the 64K granule blocks may
+   * stand at level 1 then, even where TCR_EL1.IPS selects shorter addresses. Default: where `outputBits` is 52, which needs it.
+   */
+  readonly lpa?: boolean;
   /** MAIR_EL1. Default `LINUX_MAIR`. */
   readonly mair?: bigint;
   /**
@@ -89,6 +101,7 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
     relevel: (leaf, from, to) => codec.relevel(leaf, from, to),
     needsBreak: (before, after, level) => needsBreak(before, after, level === last, types),
     permissions: permissionsOf,
+    checkRoot,
     check: checkAccess,
     touch: (entry, _level, kind, access, controls) => touched(entry, kind, access, controls),
     faultCode: (fault) => faultCodeOf(fault, levels.length),
@@ -142,7 +155,11 @@ function geometryOf(options: Arm64Options): Geometry {
   if (!Number.isInteger(paBits) || paBits < 32 || paBits > outputBits) {
     throw new VmError('EINVAL', `paBits is ${paBits}, expected 32 to ${outputBits}`);
   }
-  return { granule, vaBits, outputBits, paBits, contiguous };
+  const { lpa = outputBits === 52 } = options;
+  if (outputBits === 52 && !lpa) {
+    throw new VmError('EINVAL', 'outputBits is 52, which needs a processor with lpa');
+  }
+  return { granule, vaBits, outputBits, paBits, contiguous, lpa };
 }
 
 function frozen(value: bigint): Words {

@@ -8,6 +8,7 @@ export interface Geometry {
   readonly outputBits: 48 | 52;
   readonly paBits: number;
   readonly contiguous: boolean;
+  readonly lpa: boolean;
 }
 
 /** The number that the architecture gives to the last level; the ones above count down, to −1. */
@@ -17,16 +18,23 @@ export const LAST_LEVEL = 3;
 const NAMES = ['PTE', 'PMD', 'PUD', 'P4D', 'PGD'];
 
 /**
- * The levels at which a block may stand, by granule, for output addresses of 48 and of 52 bits.
+ * The levels at which a block may stand, by granule; the first one of a granule only with wide addresses.
  *
- * Source: Arm ARM, D8.3, "Block descriptor and Page descriptor formats": level 0 with the 4K granule and level 1 with
- * the 16K granule need TCR_ELx.DS = 1; level 1 with the 64K granule needs 52-bit addresses (FEAT_LPA).
+ * Source: Arm ARM, D8.3, "Block descriptor and Page descriptor formats", and the pseudocode AArch64.BlockDescSupported: level 0
+ * with the 4K granule and level 1 with the 16K granule need TCR_ELx.DS = 1; level 1 with the 64K granule needs a processor that
+ * implements 52 bits (FEAT_LPA), whatever TCR_ELx.IPS says.
  */
-const BLOCK_LEVELS: Readonly<Record<Granule, Readonly<Record<48 | 52, readonly number[]>>>> = {
-  4: { 48: [1, 2], 52: [0, 1, 2] },
-  16: { 48: [2], 52: [1, 2] },
-  64: { 48: [2], 52: [1, 2] },
+const BLOCK_LEVELS: Readonly<Record<Granule, readonly number[]>> = {
+  4: [0, 1, 2],
+  16: [1, 2],
+  64: [1, 2],
 };
+
+function isBlockLevel({ granule, outputBits, lpa }: Geometry, level: number): boolean {
+  const levels = BLOCK_LEVELS[granule];
+  const isWide = granule === 64 ? lpa : outputBits === 52;
+  return levels.includes(level) && (isWide || level !== levels[0]);
+}
 
 /**
  * Leaves in a contiguous run, by granule and level. At other levels the bit is RES0.
@@ -70,7 +78,7 @@ export function addressMask(fields: readonly AddressField[], paBit: number): big
  * Source: Arm ARM, D8.2, "Translation table walk", the tables of each granule's levels and index bits.
  */
 export function arm64Levels(geometry: Geometry): readonly Level[] {
-  const { granule, vaBits, outputBits } = geometry;
+  const { granule, vaBits } = geometry;
   const pageShift = PAGE_SHIFTS[granule];
   const full = pageShift - 3;
   const count = Math.ceil((vaBits - pageShift) / full);
@@ -84,7 +92,7 @@ export function arm64Levels(geometry: Geometry): readonly Level[] {
       const shift = pageShift + full * below;
       const bits = Math.min(full, vaBits - shift);
       const isLast = below === 0;
-      const isBlock = BLOCK_LEVELS[granule][outputBits].includes(level);
+      const isBlock = isBlockLevel(geometry, level);
       return Object.freeze({
         name: index === 0 && count > 1 ? 'PGD' : (NAMES[below] as string),
         shift,

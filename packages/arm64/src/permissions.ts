@@ -99,14 +99,23 @@ function allowed(read: boolean, write: boolean, execute: boolean): Allowed {
 const NOTHING: Allowed = Object.freeze({ read: false, write: false, execute: false });
 
 /**
+ * The fault of an access that may not use this half at all: with E0PD one of EL0, whatever is mapped.
+ *
+ * Source: Arm ARM, D24.2, TCR_EL1.E0PD0 and E0PD1: such an access is a Translation fault of level 0.
+ */
+export function checkRoot(access: Access, { e0pd }: Arm64Controls): Fault | null {
+  return e0pd && access.user ? { kind: 'address', level: 0 } : null;
+}
+
+/**
  * The fault of an access to a mapped page. The Access flag is looked at before the permissions. A Permission fault
  * has the level of the leaf, also when a table forbids.
  *
- * Source: Arm ARM, D8.15, "MMU fault prioritization from a single address translation stage"; FEAT_E0PD: as an
- * address that no table translates.
+ * Source: Arm ARM, D8.15, "MMU fault prioritization from a single address translation stage".
  */
 export function checkAccess(path: readonly Words[], access: Access, controls: Arm64Controls): Fault | null {
-  if (controls.e0pd && access.user) return { kind: 'address', level: 0 };
+  const barred = checkRoot(access, controls);
+  if (barred !== null) return barred;
   const level = path.length - 1;
   if (!controls.ha && ((path[level] as Words).lo & AF) === 0) return { kind: 'access-flag', level };
   const side = permissionsOf(path, controls)[access.user ? 'user' : 'kernel'];

@@ -189,6 +189,7 @@ function halfOf(
     vaBits: 64 - tnsz,
     half: fields.name,
     outputBits,
+    lpa: implemented === 52,
     paBits: Math.min(size, outputBits),
     mair,
   });

@@ -169,6 +169,7 @@ describe('kinds of entries', () => {
     ['0b01 at level 3', k4, 3, 0x0068000000001701n, 'reserved'],
     ['a block at level 1 of the 64K granule', k64, 0, 0x0068000000000701n, 'reserved'],
     ['the same with LPA', { ...k64, outputBits: 52 }, 0, 0x0068000000000701n, 'leaf'],
+    ['the same with LPA and shorter addresses', { ...k64, lpa: true }, 0, 0x0068000000000701n, 'leaf'],
     ['a block at level 1 of the 16K granule', { granule: 16, vaBits: 47 }, 0, 0x701n, 'reserved'],
     ['the same with DS = 1', { granule: 16, vaBits: 47, outputBits: 52 }, 0, 0x401n, 'leaf'],
     ['nT in a block', k4, 2, 0x0068000000210701n, 'leaf'],

@@ -233,6 +233,20 @@ describe('what the processor would do', () => {
     });
   });
 
+  test('with E0PD the user learns nothing about what is mapped', () => {
+    const table = small.table('ttbr1');
+    const nothing = 0xffff_ffff_ffff_f000n;
+    expect(table.walk(nothing, user)).toMatchObject({
+      steps: [{ level: 0 }],
+      fault: { kind: 'not-present' },
+    });
+    const barred = table.walk(nothing, user, { e0pd: true });
+    expect(barred).toMatchObject({ steps: [], fault: { kind: 'address', code: { code: 0x04 } } });
+    expect(table.walk(nothing, { kind: 'read', user: false }, { e0pd: true }).fault?.kind).toBe(
+      'not-present',
+    );
+  });
+
   test('an address of the other half is a Translation fault of level 0', () => {
     expect(large.table('ttbr0').walk(0xffff800000000000n, user).fault).toMatchObject({
       kind: 'address',

@@ -148,6 +148,9 @@ describe('faults of a mapped page', () => {
   test('with E0PD any access by the user is one to an address that no table translates', () => {
     const path = pathOf(...tables, 0x0000000000000343n);
     const e0pd = { ...off, e0pd: true };
+    expect(format.checkRoot?.({ kind: 'read', user: true }, e0pd)).toEqual({ kind: 'address', level: 0 });
+    expect(format.checkRoot?.({ kind: 'read', user: false }, e0pd)).toBeNull();
+    expect(format.checkRoot?.({ kind: 'read', user: true }, off)).toBeNull();
     expect(format.check(path, { kind: 'read', user: true }, e0pd)).toEqual({ kind: 'address', level: 0 });
     expect(format.check(path, { kind: 'execute', user: false }, e0pd)).toEqual({
       kind: 'access-flag',

@@ -160,6 +160,9 @@ describe('sizes', () => {
       name: 'arm64-64k-47-oa52',
       paBits: 52,
     });
+    // Blocks at level 1 are the processor's, not those of IPS.
+    expect(read({ tcr: k64 }).ttbr1?.format.levels[0]?.leaf).not.toBeNull();
+    expect(read({ tcr: k64, paBits: 48 }).ttbr1?.format.levels[0]?.leaf).toBeNull();
     expect(read({ tcr: tcr(32, 3, 6, k64), paBits: 48 }).ttbr1?.format.paBits).toBe(48);
     expect(read({ tcr: tcr(16, 6, 12, k64) }).ttbr1?.format.range.bits).toBe(52);
   });
