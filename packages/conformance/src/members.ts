@@ -1,4 +1,5 @@
 import {
+  type Controls,
   type MemoryType,
   type PageTableFormat,
   type Protection,
@@ -43,6 +44,18 @@ export function pathTo(
   table: Words = format.tableEntry,
 ): Words[] {
   return [...Array.from({ length: level }, () => table), leaf];
+}
+
+/** The format's controls, and those with one switch the other way, each with its name. */
+export function controlsOf({ controls }: PageTableFormat): [string, Controls][] {
+  const switches = Object.entries(controls).filter(([, value]) => typeof value === 'boolean');
+  return [
+    ['default', controls],
+    ...switches.map(([name, value]): [string, Controls] => [
+      `${name}=${!value}`,
+      Object.freeze({ ...controls, [name]: !value }),
+    ]),
+  ];
 }
 
 /** Levels that have leaves. */

@@ -1,7 +1,7 @@
 import { type Access, type Controls, type PageTableFormat, toBigint, type Words } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
 import type { Case, Group } from '../case.js';
-import { combinations, encoded, leafLevels, pathTo } from '../members.js';
+import { combinations, controlsOf, encoded, leafLevels, pathTo } from '../members.js';
 
 /** Accessed and dirty: what the MMU sets, and when it faults instead. */
 export const accessedDirty: Group = {
@@ -14,18 +14,6 @@ export const accessedDirty: Group = {
       })),
     ),
 };
-
-/** The format's controls, and those with one switch the other way. */
-function controlsOf({ controls }: PageTableFormat): [string, Controls][] {
-  const switches = Object.entries(controls).filter(([, value]) => typeof value === 'boolean');
-  return [
-    ['default', controls],
-    ...switches.map(([name, value]): [string, Controls] => [
-      `${name}=${!value}`,
-      Object.freeze({ ...controls, [name]: !value }),
-    ]),
-  ];
-}
 
 function touches(format: PageTableFormat, level: number, controls: Controls): void {
   for (const wanted of combinations(format)) {

@@ -1,5 +1,6 @@
 import {
   type Access,
+  type Controls,
   type PageTableFormat,
   type Permissions,
   type Protection,
@@ -10,7 +11,7 @@ import {
 import { ensure, same } from '../assert.js';
 import { addressMask, kindOf } from '../bytes.js';
 import type { Case, Group } from '../case.js';
-import { combinations, encoded, leafLevels, pathTo } from '../members.js';
+import { combinations, controlsOf, encoded, leafLevels, pathTo } from '../members.js';
 
 const KINDS = ['read', 'write', 'execute'] as const;
 const SIDES = ['kernel', 'user'] as const;
@@ -19,10 +20,12 @@ const SIDES = ['kernel', 'user'] as const;
 export const permissions: Group = {
   name: 'permissions',
   cases: ({ format }): Case[] => [
-    ...leafLevels(format).map((level) => ({
-      id: `check:level=${format.levels[level]?.name}`,
-      run: () => agree(format, level),
-    })),
+    ...leafLevels(format).flatMap((level) =>
+      controlsOf(format).map(([name, controls]) => ({
+        id: `check:level=${format.levels[level]?.name}:${name}`,
+        run: () => agree(format, level, controls),
+      })),
+    ),
     ...leafLevels(format)
       .filter((level) => level > 0)
       .map((level) => ({
@@ -45,15 +48,17 @@ function isInUse({ accessed, dirty, write }: Protection): boolean {
   return accessed && dirty === write;
 }
 
-/** `check` refuses what `permissions` does not allow, and nothing else. */
-function agree(format: PageTableFormat, level: number): void {
+/** `check` refuses what `permissions` does not allow, and nothing else; `checkRoot` only what no leaf allows. */
+function agree(format: PageTableFormat, level: number, controls: Controls): void {
   for (const leaf of leavesOf(format, level)) {
     const path = pathTo(format, level, leaf);
-    const allowed = format.permissions(path, format.controls);
+    const allowed = format.permissions(path, controls);
     for (const side of SIDES) {
       for (const kind of KINDS) {
         const access: Access = { kind, user: side === 'user' };
-        const fault = format.check(path, access, format.controls);
+        const fault = format.check(path, access, controls);
+        const barred = format.checkRoot?.(access, controls) ?? null;
+        ensure(barred === null || fault !== null, `check allows a ${side} ${kind} that checkRoot refuses`);
         if (allowed[side][kind] && fault?.kind === 'access-flag') continue;
         same(
           fault === null,
@@ -62,7 +67,7 @@ function agree(format: PageTableFormat, level: number): void {
         );
         if (fault !== null) {
           ensure(fault.level >= 0 && fault.level <= level, `a fault of level ${fault.level}`);
-          format.faultCode(fault, access, format.controls);
+          format.faultCode(fault, access, controls);
         }
       }
     }
