@@ -6,6 +6,7 @@ import { appFile } from './app-root.js';
 import { type Console, coloursFor, type Sink } from './console.js';
 import { EXIT_INTERNAL, EXIT_OK, ExitError, UsageError } from './errors.js';
 import { type LayoutArguments, layoutArguments, runLayout } from './layout/command.js';
+import { type MmuArguments, mmuArguments, runMmu } from './mmu/command.js';
 import { strictArguments, unknown } from './options.js';
 import { runSpeed, type SpeedArguments, speedArguments } from './speed/command.js';
 import { answerJob, JOB_COMMAND } from './speed/processes.js';
@@ -25,9 +26,14 @@ const speed = defineCommand({
   args: speedArguments as ArgsDef,
 });
 
+const mmu = defineCommand({
+  meta: { name: 'mmu', description: 'Hold the formats against the MMU of QEMU, on tables of all kinds' },
+  args: mmuArguments as ArgsDef,
+});
+
 const main = defineCommand({
   meta: { name: 'vmarea-bench', version, description: 'Compare page-table formats on real input' },
-  subCommands: { layout, speed },
+  subCommands: { layout, speed, mmu },
 });
 
 /** The subcommands: their definition, and what runs them with checked arguments. */
@@ -44,6 +50,10 @@ const COMMANDS: Readonly<
   speed: {
     command: speed,
     run: (rawArgs, io) => runSpeed(parseArgs(rawArgs, speedArguments) as SpeedArguments, io),
+  },
+  mmu: {
+    command: mmu,
+    run: (rawArgs, io) => runMmu(parseArgs(rawArgs, mmuArguments) as MmuArguments, io),
   },
 };
 

@@ -1,0 +1,61 @@
+import {
+  type MemoryType,
+  type PageTableFormat,
+  type Protection,
+  protection,
+  toBigint,
+  VmError,
+} from '@vmarea/core';
+import type { Random } from '../../random.js';
+import type { MachineRam } from '../target.js';
+
+/** True with a probability of `percent`. */
+export function chance(random: Random, percent: number): boolean {
+  return random.next(100) < percent;
+}
+
+/** One of a list. */
+export function oneOf<T>(random: Random, list: readonly T[]): T {
+  return list[random.next(list.length)] as T;
+}
+
+/** 64 random bits. */
+export function bits64(random: Random): bigint {
+  return (BigInt(random.next(2 ** 32)) << 32n) | BigInt(random.next(2 ** 32));
+}
+
+/** A number below another. */
+export function below(random: Random, limit: bigint): bigint {
+  return limit <= 1n ? 0n : bits64(random) % limit;
+}
+
+/** A protection of any kind; whether a format can say it is not asked. */
+export function anyProtection(format: PageTableFormat, random: Random): Protection {
+  const has = (percent: number): boolean => chance(random, percent);
+  return protection({
+    ...{ write: has(60), execute: has(50), user: has(50), global: has(30) },
+    ...{ accessed: has(85), dirty: has(60) },
+    memory: has(80) ? 'normal' : oneOf<MemoryType>(random, format.memoryTypes),
+  });
+}
+
+/** The bits of a leaf with some protection that the format can say. */
+export function anyLeaf(format: PageTableFormat, level: number, random: Random): bigint {
+  for (;;) {
+    try {
+      return toBigint(format.encode(anyProtection(format, random), level));
+    } catch (error) {
+      if (!(error instanceof VmError)) throw error;
+    }
+  }
+}
+
+/** A physical address for a leaf, aligned to its size: mostly in memory, sometimes anywhere. */
+export function anyFrame(format: PageTableFormat, ram: MachineRam, shift: number, random: Random): bigint {
+  const size = 1n << BigInt(shift);
+  const [from, to] = ram.frames;
+  const first = (from + size - 1n) / size;
+  const count = to / size - first;
+  if (count < 1n || chance(random, 10)) return (below(random, 1n << BigInt(format.paBits)) / size) * size;
+  return (first + below(random, count)) * size;
+}

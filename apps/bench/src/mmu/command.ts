@@ -1,0 +1,206 @@
+import { join } from 'node:path';
+import type { Configuration } from '@vmarea/core';
+import type { ArgsDef } from 'citty';
+import type { Console } from '../console.js';
+import { CheckError, UsageError } from '../errors.js';
+import { choose, installedFormats } from '../formats.js';
+import { plural } from '../numbers.js';
+import { SEED, unknown, wholeNumber } from '../options.js';
+import { progress } from '../progress.js';
+import { type Case, readCase } from './case-file.js';
+import { JOBS as BATCH_JOBS } from './examine.js';
+import { Guest } from './guest/guest.js';
+import { findQemu } from './guest/qemu.js';
+import { caseReport, mmuReport } from './report.js';
+import type { MmuResult, MmuRow, PlantRow } from './result.js';
+import { differencesOf, runCase } from './run-case.js';
+import { type Bench, runConfiguration, runPlant } from './run-configuration.js';
+import { TARGETS } from './targets/index.js';
+
+/** The options of `vmarea-bench mmu`. */
+export const mmuArguments = {
+  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (all when absent)' },
+  addresses: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Addresses for each format, 1 to 100,000,000 (15,000 when absent)',
+  },
+  seconds: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Time for all formats together, in place of a number of addresses',
+  },
+  seed: { type: 'string', valueHint: 'N', description: 'Seed of tables and addresses (1 when absent)' },
+  planted: {
+    type: 'boolean',
+    description: 'Plant faults in the formats instead: each must be found, and its case must tell it alone',
+  },
+  case: { type: 'string', valueHint: 'FILE', description: 'Make the accesses of a case file once more' },
+  cases: {
+    type: 'string',
+    valueHint: 'FOLDER',
+    description: 'Where case files are written (mmu-cases when absent)',
+  },
+  json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
+} as const satisfies ArgsDef;
+
+/** Values as the command line gives them. */
+export type MmuArguments = {
+  readonly [K in Exclude<keyof typeof mmuArguments, 'json' | 'planted'>]?: string | undefined;
+} & { readonly json?: boolean | undefined; readonly planted?: boolean | undefined };
+
+/** With this value of `VMAREA_MMU` a missing QEMU is an error. */
+const REQUIRED = 'required';
+
+/** Runs `vmarea-bench mmu` and writes its result. */
+export async function runMmu(args: MmuArguments, io: Console): Promise<void> {
+  const seed = wholeNumber('seed', args.seed, SEED);
+  const addresses = wholeNumber('addresses', args.addresses, { min: 1, max: 1e8, fallback: 15_000 });
+  const seconds =
+    args.seconds === undefined
+      ? null
+      : wholeNumber('seconds', args.seconds, { min: 1, max: 1e7, fallback: 0 });
+  if (seconds !== null && args.addresses !== undefined) {
+    throw new UsageError('--seconds stands in place of --addresses: give one of them');
+  }
+  const folder = join(io.cwd, args.cases ?? 'mmu-cases');
+  const installed = await installedFormats(io.cwd);
+  if (args.case !== undefined) return again(readCase(args.case), choose(installed, undefined), folder, io);
+
+  const { benches, skipped } = benchesOf(choose(installed, args.format), seed, folder, io);
+  const work = { benches, addresses, seconds };
+  const rows = args.planted === true ? [] : await judgeAll(work, io);
+  const plants = args.planted === true ? await plantAll(benches, io) : [];
+  const result: MmuResult = {
+    ...{ command: 'mmu', schema: 1, seed, rows, plants, skipped },
+    warnings: installed.warnings,
+  };
+  const deviations = TARGETS.flatMap((target) => target.deviations);
+  io.stdout.write(
+    args.json === true ? `${JSON.stringify(result, null, 2)}\n` : mmuReport(result, deviations, io),
+  );
+  const differences = rows.reduce((sum, row) => sum + row.differences, 0);
+  if (differences > 0)
+    throw new CheckError(`the model and the MMU differ in ${plural(differences, 'place')}`);
+  const missed = plants.filter(({ isConfirmed }) => !isConfirmed);
+  if (missed.length > 0) throw new CheckError(`${plural(missed.length, 'planted fault')} not told by a case`);
+}
+
+interface Work {
+  readonly benches: readonly Bench[];
+  readonly addresses: number;
+  /** For all benches together; `null` when the number of addresses decides. */
+  readonly seconds: number | null;
+}
+
+async function judgeAll({ benches, addresses, seconds }: Work, io: Console): Promise<MmuRow[]> {
+  const start = performance.now();
+  const elapsed = (): number => (performance.now() - start) / 1000;
+  const bar = progress(io, seconds ?? benches.length * Math.ceil(addresses / BATCH_JOBS));
+  const rows: MmuRow[] = [];
+  let shown = 0;
+  try {
+    for (const [i, bench] of benches.entries()) {
+      const until = seconds === null ? null : (seconds * (i + 1)) / benches.length;
+      const isEnough = (done: number): boolean => (until === null ? done >= addresses : elapsed() >= until);
+      const step = async (): Promise<void> => {
+        // A step is a batch, or a second.
+        if (seconds !== null && elapsed() < shown) return;
+        shown++;
+        await bar.step(bench.configuration.name);
+      };
+      rows.push(await runConfiguration(bench, isEnough, step));
+    }
+  } finally {
+    bar.end();
+  }
+  return rows;
+}
+
+/** Every planted fault of each target, in the first configuration that it judges. */
+async function plantAll(benches: readonly Bench[], io: Console): Promise<PlantRow[]> {
+  const planted = TARGETS.flatMap((target) => {
+    const bench = benches.find((one) => one.target === target);
+    return bench === undefined ? [] : target.plants.map((plant) => ({ bench, plant }));
+  });
+  const bar = progress(io, planted.length);
+  const rows: PlantRow[] = [];
+  try {
+    for (const { bench, plant } of planted) {
+      await bar.step(`${bench.configuration.name}: ${plant.name}`);
+      rows.push(await runPlant(bench, plant));
+    }
+  } finally {
+    bar.end();
+  }
+  return rows;
+}
+
+/**
+ * What can be judged here, and what cannot.
+ *
+ * @throws CheckError where `VMAREA_MMU` is `required` and something cannot.
+ */
+function benchesOf(
+  configurations: readonly Configuration[],
+  seed: number,
+  folder: string,
+  { env }: Console,
+): { readonly benches: Bench[]; readonly skipped: MmuResult['skipped'] } {
+  const benches: Bench[] = [];
+  const skipped: { configuration: string; why: string }[] = [];
+  for (const configuration of configurations) {
+    const found = benchOf(configuration, env);
+    if (typeof found === 'string') skipped.push({ configuration: configuration.name, why: found });
+    else benches.push({ ...found, configuration, seed, folder });
+  }
+  const [first] = skipped;
+  if (first !== undefined && env.VMAREA_MMU === REQUIRED) {
+    throw new CheckError(
+      `VMAREA_MMU is ${REQUIRED}, and ${first.configuration} cannot be judged: ${first.why}`,
+    );
+  }
+  return { benches, skipped };
+}
+
+/** The target and QEMU of a configuration, or why there is none. */
+function benchOf(configuration: Configuration, env: Console['env']): Pick<Bench, 'target' | 'qemu'> | string {
+  const target = TARGETS.find((one) => one.judges(configuration));
+  if (target === undefined)
+    return `no target judges it: ${TARGETS.map(({ name }) => name).join(', ')} are there`;
+  const qemu = findQemu(target.binary, env);
+  if (qemu === null)
+    return `${target.binary} is missing; Debian and Ubuntu: apt-get install ${target.debianPackage}`;
+  const why = target.cannot(configuration.format, qemu.version);
+  return why === null ? { target, qemu } : `${target.binary} ${qemu.version} ${why}`;
+}
+
+/** Makes the accesses of a case file once more, and tells what each led to. */
+async function again(
+  one: Case,
+  configurations: readonly Configuration[],
+  folder: string,
+  io: Console,
+): Promise<void> {
+  const configuration = configurations.find(({ name }) => name === one.configuration);
+  if (configuration === undefined) {
+    const names = configurations.map(({ name }) => name);
+    throw unknown('configuration', one.configuration, names, 'Installed');
+  }
+  const bench = benchesOf([configuration], one.from.seed, folder, io).benches[0];
+  if (bench === undefined) throw new CheckError(String(benchOf(configuration, io.env)));
+  const { target, qemu } = bench;
+  const planted =
+    one.from.planted === null ? null : target.plants.find(({ name }) => name === one.from.planted);
+  if (planted === undefined) throw new UsageError(`there is no planted fault '${one.from.planted}'`);
+  const guest = new Guest(target, qemu, configuration.format);
+  try {
+    const result = await runCase(target, guest, qemu.version, configuration, one, planted?.apply);
+    io.stdout.write(caseReport(one, result, target.subject(configuration, one.settings).format, io));
+    const differences = differencesOf(result).length;
+    if (differences > 0)
+      throw new CheckError(`the model and the MMU differ in ${plural(differences, 'place')}`);
+  } finally {
+    guest.stop();
+  }
+}

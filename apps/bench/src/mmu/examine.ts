@@ -1,0 +1,105 @@
+import type { Configuration, PageTableFormat, Walk } from '@vmarea/core';
+import { PageTable } from '@vmarea/core';
+import { random } from '../random.js';
+import { built } from './batch/built.js';
+import { randomEntries } from './batch/random-entries.js';
+import type { Guest, Job } from './guest/guest.js';
+import { ACCESSES } from './guest/layout.js';
+import { type Batch, type BatchResult, deviationOf, judge, tableMemory } from './judge.js';
+import { Model } from './model.js';
+import type { Subject, Target } from './target.js';
+
+/** Addresses of one batch. */
+export const JOBS = 512;
+/** Batches in which only some accesses are made, in percent: what one access sets, no other then hides. */
+const PARTIAL = 40;
+
+/** A batch that was run. */
+export interface Examined extends Batch, BatchResult {
+  readonly batch: number;
+  /** Whether calls made the tables, or their entries were drawn. */
+  readonly tablesAre: 'built' | 'random';
+  /** Entries of the tables before the run, by address: what a case file needs. */
+  readonly entries: ReadonlyMap<bigint, bigint>;
+  /** Accesses that were not made, by the name of the deviation that is in the way. */
+  readonly leftOut: ReadonlyMap<string, number>;
+}
+
+/**
+ * Makes a batch and runs it. The same seed and number give the same batch.
+ *
+ * @param plant - changes the format that the model walks by.
+ */
+export async function examine(
+  target: Target,
+  guest: Guest,
+  version: string,
+  configuration: Configuration,
+  seed: number,
+  batch: number,
+  plant: (format: PageTableFormat) => PageTableFormat = (format) => format,
+): Promise<Examined> {
+  const draw = random(Math.imul(batch + 1, 0x9e3779b1) ^ seed);
+  const settings = target.settings(configuration, draw);
+  const sound = target.subject(configuration, settings);
+  const tablesAre = draw.next(3) === 0 ? 'built' : 'random';
+  const make = tablesAre === 'built' ? built : randomEntries;
+  const memory = tableMemory(target);
+  const tables = make(target, sound, memory, draw);
+  const subject = { ...sound, format: plant(sound.format) };
+  target.prepare(guest.ram, subject);
+  const model = new Model(
+    target,
+    subject,
+    memory,
+    new PageTable({ format: subject.format, memory, root: tables.root }),
+  );
+  const leftOut = new Map<string, number>();
+  const jobs: Job[] = [];
+  const some = draw.next(100) < PARTIAL ? draw.next(2 ** ACCESSES.length) : -1;
+  const mask = target.mask(subject) & accessMask(target) & some;
+  for (let tries = 0; jobs.length < JOBS && tries < 4 * JOBS; tries++) {
+    const va = tables.addresses(draw) & ~31n;
+    const walk = model.walk(va);
+    const useful = withoutUnclear(target, version, subject, walk, model.usable(va, walk) & mask, leftOut);
+    if (useful !== 0) jobs.push({ va, mask: useful });
+  }
+  const entries = snapshot(memory);
+  const result = await judge(target, guest, { subject, settings, tables, jobs }, version);
+  return { subject, settings, tables, jobs, ...result, batch, tablesAre, entries, leftOut };
+}
+
+function accessMask({ accesses }: Target): number {
+  return accesses.reduce((mask, number) => mask | (1 << number), 0);
+}
+
+/** A mask of accesses without those that meet a deviation which leads nobody knows where. */
+function withoutUnclear(
+  target: Target,
+  version: string,
+  subject: Subject,
+  walk: Walk,
+  mask: number,
+  leftOut: Map<string, number>,
+): number {
+  let left = mask;
+  for (const [number, access] of ACCESSES.entries()) {
+    if ((mask & (1 << number)) === 0) continue;
+    const deviation = deviationOf(target, version, subject, walk, access);
+    if (deviation?.instead !== null) continue;
+    left &= ~(1 << number);
+    leftOut.set(deviation.name, (leftOut.get(deviation.name) ?? 0) + 1);
+  }
+  return left;
+}
+
+/** Entries that are not 0. */
+function snapshot(memory: Batch['tables']['memory']): Map<bigint, bigint> {
+  const entries = new Map<bigint, bigint>();
+  for (const { base, words } of memory.banks) {
+    const all = new BigUint64Array(words.buffer, words.byteOffset, words.length / 2);
+    for (let i = 0; i < all.length; i++)
+      if (all[i] !== 0n) entries.set(base + 8n * BigInt(i), all[i] as bigint);
+  }
+  return entries;
+}

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { PageTableFormat } from '@vmarea/core';
+import { CheckError } from '../../errors.js';
+import type { Target } from '../target.js';
+import { ACCESSES, MAILBOX, RESULT_WORDS, STUB } from './layout.js';
+import { type Qemu, QemuProcess } from './qemu.js';
+import { SharedRam } from './ram.js';
+
+/** An address and the accesses to make there, a bit for each. */
+export interface Job {
+  readonly va: bigint;
+  readonly mask: number;
+}
+
+/** Milliseconds after which a guest that does not answer is given up. */
+const PATIENCE = 30_000;
+/** Looks at the mailbox between two turns of the event loop. */
+const LOOKS = 200;
+
+/** A processor that runs batches of accesses: QEMU with the target's stub. */
+export class Guest {
+  readonly ram: SharedRam;
+  readonly #target: Target;
+  readonly #folder: string;
+  readonly #qemu: QemuProcess;
+  #batch = 0n;
+  #store = 0n;
+
+  /**
+   * Starts one.
+   *
+   * @param format - what the processor must be able to walk.
+   */
+  constructor(target: Target, qemu: Qemu, format: PageTableFormat) {
+    this.#target = target;
+    this.#folder = mkdtempSync(join(memoryFolder(), 'vmarea-mmu-'));
+    process.on('exit', this.#clean);
+    this.ram = new SharedRam(join(this.#folder, 'ram'), target.ram.bytes, target.ram.offsetOf);
+    const files = target.install(this.ram, this.#folder, format);
+    const { bytes } = target.ram;
+    this.#qemu = new QemuProcess(qemu, [
+      ...['-nodefaults', '-display', 'none', '-no-reboot', '-accel', 'tcg', '-smp', '1'],
+      ...['-m', `${bytes / (1n << 20n)}M`],
+      ...['-object', `memory-backend-file,id=ram,size=${bytes},share=on,mem-path=${this.ram.path}`],
+      ...target.qemuArguments(format, files),
+    ]);
+  }
+
+  /** Runs a batch and gives the words of its results: `ACCESSES.length` times four for each job. */
+  async run(registers: readonly bigint[], jobs: readonly Job[]): Promise<BigUint64Array<ArrayBuffer>> {
+    const { ram } = this;
+    const base = this.#target.ram.stub;
+    const mailbox = base + BigInt(STUB.mailbox);
+    const list = new BigUint64Array(jobs.flatMap(({ va, mask }) => [va, BigInt(mask)]));
+    ram.write(base + BigInt(STUB.jobs), new Uint8Array(list.buffer));
+    const words = new BigUint64Array([BigInt(jobs.length), this.firstStore, ...registers]);
+    ram.write(mailbox + BigInt(MAILBOX.jobs), new Uint8Array(words.buffer));
+    this.#batch++;
+    ram.write64(mailbox, this.#batch);
+    await this.#answer(mailbox + BigInt(MAILBOX.done));
+    this.#store += BigInt(jobs.length * ACCESSES.length);
+    const results = new BigUint64Array(jobs.length * ACCESSES.length * RESULT_WORDS);
+    ram.read(base + BigInt(STUB.results), new Uint8Array(results.buffer));
+    return results;
+  }
+
+  /** What the first access of the next batch would store; later ones count up, those left out too. */
+  get firstStore(): bigint {
+    // No address: bit 63 is set and bits below are not.
+    return (1n << 63n) | this.#store;
+  }
+
+  async #answer(done: bigint): Promise<void> {
+    const start = performance.now();
+    for (;;) {
+      for (let i = 0; i < LOOKS; i++) if (this.ram.read64(done) === this.#batch) return;
+      await setImmediate();
+      const { ended } = this.#qemu;
+      if (ended !== null) throw new CheckError(ended);
+      if (performance.now() - start > PATIENCE) {
+        throw new CheckError(`the guest does not answer batch ${this.#batch} within ${PATIENCE / 1000} s`);
+      }
+    }
+  }
+
+  stop(): void {
+    this.#qemu.stop();
+    this.ram.close();
+    this.#clean();
+    process.off('exit', this.#clean);
+  }
+
+  readonly #clean = (): void => {
+    this.#qemu?.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  };
+}
+
+/** A folder whose files stay in memory, where there is one. */
+function memoryFolder(): string {
+  try {
+    rmSync(mkdtempSync('/dev/shm/vmarea-mmu-'), { recursive: true });
+    return '/dev/shm';
+  } catch {
+    return tmpdir();
+  }
+}

@@ -1,0 +1,47 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+
+/** A QEMU that was found. */
+export interface Qemu {
+  readonly binary: string;
+  /** `10.0.2`. */
+  readonly version: string;
+}
+
+/** Looks for a QEMU on the PATH, or where `VMAREA_QEMU` says (a folder). */
+export function findQemu(binary: string, env: Readonly<Record<string, string | undefined>>): Qemu | null {
+  const folder = env.VMAREA_QEMU;
+  const path = folder === undefined || folder === '' ? binary : `${folder}/${binary}`;
+  const { stdout, status } = spawnSync(path, ['--version'], { encoding: 'utf8' });
+  const version = status === 0 ? /version (\d+(?:\.\d+)*)/.exec(stdout)?.[1] : undefined;
+  return version === undefined ? null : { binary: path, version };
+}
+
+/** A QEMU that runs; what it says on standard error is kept. */
+export class QemuProcess {
+  readonly #child: ChildProcess;
+  #said = '';
+  #hasEnded = false;
+
+  constructor(qemu: Qemu, args: readonly string[]) {
+    this.#child = spawn(qemu.binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child.stderr?.on('data', (data) => {
+      this.#said += String(data);
+    });
+    this.#child.on('exit', () => {
+      this.#hasEnded = true;
+    });
+    this.#child.on('error', (error) => {
+      this.#said += error.message;
+      this.#hasEnded = true;
+    });
+  }
+
+  /** Why it is no longer there; `null` while it runs. */
+  get ended(): string | null {
+    return this.#hasEnded ? `QEMU ended: ${this.#said.trim() || 'it said nothing'}` : null;
+  }
+
+  stop(): void {
+    this.#child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,212 @@
+import { PageTable, PhysicalMemory, type Walk } from '@vmarea/core';
+import type { Tables } from './batch/tables.js';
+import type { Guest, Job } from './guest/guest.js';
+import { ACCESSES, type GuestAccess, RESULT_WORDS, UNIT, unitNumber } from './guest/layout.js';
+import { type Expected, isFrame, Model } from './model.js';
+import type { Deviation, Outcome, Settings, Subject, Target } from './target.js';
+import { compareVersions } from './version.js';
+
+/** What one access led to, beside what it should have. */
+export interface Judged {
+  readonly va: bigint;
+  /** Number of the access. */
+  readonly access: number;
+  readonly expected: Expected;
+  readonly observed: Outcome;
+  /** Name of the known deviation that the access meets; `null` for none. */
+  readonly deviation: string | null;
+  /** It led where it should, or where a known deviation leads. */
+  readonly agrees: boolean;
+}
+
+/** An entry that the processor left otherwise than the model; or a store that did not arrive. */
+export interface WrongWord {
+  readonly address: bigint;
+  readonly what: 'entry' | 'store';
+  readonly expected: bigint;
+  readonly observed: bigint;
+  /** A job that went there. */
+  readonly va: bigint | null;
+}
+
+/** Result of a batch. */
+export interface BatchResult {
+  readonly judged: readonly Judged[];
+  readonly wrongWords: readonly WrongWord[];
+  /** Entries in which accessed or dirty bits were set. */
+  readonly entriesTouched: number;
+}
+
+/** Everything a batch is run with. */
+export interface Batch {
+  readonly subject: Subject;
+  readonly settings: Settings;
+  readonly tables: Pick<Tables, 'memory' | 'root'>;
+  readonly jobs: readonly Job[];
+}
+
+/** An empty memory for tables, at the places that a target has for them. */
+export function tableMemory({ ram }: Target): PhysicalMemory {
+  return PhysicalMemory.of(ram.banks.map((bank) => ({ ...bank, webAssembly: false })));
+}
+
+/** Runs a batch in model and guest. The tables change: accessed and dirty bits. */
+export async function judge(
+  target: Target,
+  guest: Guest,
+  batch: Batch,
+  version: string,
+): Promise<BatchResult> {
+  const { subject, tables, jobs } = batch;
+  const { memory, root } = tables;
+  const table = new PageTable({ format: subject.format, memory, root });
+  writeTables(guest, memory);
+  const before = new Map<bigint, bigint>();
+  const firstStore = guest.firstStore;
+  // Units first, since the model is about to change the tables.
+  const model = new Model(target, subject, memory, table);
+  for (const { va } of jobs) {
+    const pa = table.translate(va);
+    if (pa !== null && isFrame(target.ram, pa)) putUnit(target, guest, pa);
+  }
+  const expected: (Expected | null)[] = [];
+  const stores = new Map<bigint, { value: bigint; va: bigint }>();
+  const met = new Map<bigint, bigint>();
+  for (const [i, { va, mask }] of jobs.entries()) {
+    for (const [number, access] of ACCESSES.entries()) {
+      if ((mask & (1 << number)) === 0) {
+        expected.push(null);
+        continue;
+      }
+      const one = model.expect(va, access);
+      expected.push(one);
+      for (const { address, entry } of one.walk.steps) {
+        if (!before.has(address)) before.set(address, entry);
+        met.set(address, va);
+      }
+      if (
+        access.kind === 'write' &&
+        one.outcome.kind === 'done' &&
+        one.outcome.pa !== null &&
+        !access.isProbe
+      ) {
+        const value = firstStore + BigInt(i * ACCESSES.length + number);
+        stores.set(one.outcome.pa + BigInt(UNIT.stored), { value, va });
+      }
+    }
+  }
+  const words = await guest.run(target.registers(subject, root), jobs);
+  const judged: Judged[] = [];
+  for (const [i, one] of expected.entries()) {
+    if (one === null) continue;
+    const access = ACCESSES[i % ACCESSES.length] as (typeof ACCESSES)[number];
+    const { va } = jobs[Math.floor(i / ACCESSES.length)] as Job;
+    const observed = target.outcome(words.subarray(i * RESULT_WORDS, (i + 1) * RESULT_WORDS), access, va);
+    const deviation = deviationOf(target, version, subject, one.walk, access);
+    const last = one.walk.steps.at(-1)?.address;
+    if (deviation?.marks !== undefined && last !== undefined) model.allow(last, deviation.marks);
+    judged.push({
+      ...{ va, access: i % ACCESSES.length, expected: one, observed },
+      deviation: deviation?.name ?? null,
+      agrees: agree(deviation?.instead?.(one.outcome) ?? one.outcome, observed),
+    });
+  }
+  const wrongWords = [
+    ...wrongEntries(guest, memory, model.allowed, met),
+    ...wrongStores(guest, stores, judged),
+  ];
+  let entriesTouched = 0;
+  for (const [address, entry] of before) if (memory.read64(address) !== entry) entriesTouched++;
+  return { judged, wrongWords, entriesTouched };
+}
+
+/** The deviation that an access meets, if any. */
+export function deviationOf(
+  { deviations }: Target,
+  version: string,
+  subject: Subject,
+  walk: Walk,
+  access: GuestAccess,
+): Deviation | null {
+  const found = deviations.find(
+    ({ from, to, concerns }) =>
+      compareVersions(version, from) >= 0 &&
+      (to === null || compareVersions(version, to) < 0) &&
+      concerns(subject, walk, access),
+  );
+  return found ?? null;
+}
+
+function agree(expected: Outcome, observed: Outcome): boolean {
+  if (expected.kind === 'done' && observed.kind === 'done') {
+    const { pa } = expected;
+    if (pa === null) return true;
+    return (
+      (observed.pa === null || observed.pa === pa) &&
+      (observed.unit === null || observed.unit === unitNumber(pa))
+    );
+  }
+  if (expected.kind === 'fault' && observed.kind === 'fault') {
+    return (
+      expected.name === observed.name &&
+      expected.code === observed.code &&
+      (observed.address === null || observed.address === expected.address)
+    );
+  }
+  return false;
+}
+
+function writeTables(guest: Guest, memory: PhysicalMemory): void {
+  for (const { base, words } of memory.banks) {
+    guest.ram.write(base, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+  }
+}
+
+/** What stands at a physical address: see UNIT. */
+function putUnit({ code }: Target, guest: Guest, pa: bigint): void {
+  const start = pa - (pa % BigInt(UNIT.bytes));
+  const unit = new Uint8Array(UNIT.bytes);
+  unit.set(code(unitNumber(start)));
+  new DataView(unit.buffer).setBigUint64(UNIT.loaded, start + BigInt(UNIT.loaded), true);
+  guest.ram.write(start, unit);
+}
+
+function wrongEntries(
+  guest: Guest,
+  memory: PhysicalMemory,
+  allowed: ReadonlyMap<bigint, bigint>,
+  met: ReadonlyMap<bigint, bigint>,
+): WrongWord[] {
+  const wrong: WrongWord[] = [];
+  for (const { base, words } of memory.banks) {
+    const expected = new BigUint64Array(words.buffer, words.byteOffset, words.length / 2);
+    const observed = new BigUint64Array(expected.length);
+    guest.ram.read(base, new Uint8Array(observed.buffer));
+    for (let i = 0; i < expected.length; i++) {
+      if (expected[i] === observed[i]) continue;
+      const address = base + 8n * BigInt(i);
+      const difference = (expected[i] as bigint) ^ (observed[i] as bigint);
+      if ((difference & ~(allowed.get(address) ?? 0n)) === 0n) continue;
+      wrong.push({
+        ...{ address, what: 'entry', expected: expected[i] as bigint, observed: observed[i] as bigint },
+        va: met.get(address) ?? null,
+      });
+    }
+  }
+  return wrong;
+}
+
+/** Stores are looked for where all accesses agree; where they do not, that is the difference to tell. */
+function wrongStores(
+  guest: Guest,
+  stores: ReadonlyMap<bigint, { value: bigint; va: bigint }>,
+  judged: readonly Judged[],
+): WrongWord[] {
+  const odd = new Set(judged.filter(({ agrees }) => !agrees).map(({ va }) => va));
+  return [...stores].flatMap(([address, { value, va }]): WrongWord[] => {
+    const observed = guest.ram.read64(address);
+    return observed === value || odd.has(va)
+      ? []
+      : [{ address, what: 'store', expected: value, observed, va }];
+  });
+}

@@ -1,0 +1,155 @@
+import { hex, type PageTableFormat } from '@vmarea/core';
+import { type Console, coloursFor, widthOf } from '../console.js';
+import { printable } from '../input/vmallocinfo.js';
+import { count, decimal, plural } from '../numbers.js';
+import { type Column, textTable, wrap } from '../text-table.js';
+import type { Case } from './case-file.js';
+import { ACCESSES } from './guest/layout.js';
+import type { BatchResult } from './judge.js';
+import type { MmuResult, MmuRow, PlantRow } from './result.js';
+import { outcomeText, wordLine } from './run-case.js';
+import type { Deviation } from './target.js';
+
+const COLUMNS: readonly Column<MmuRow>[] = [
+  { head: 'configuration', align: 'left', cell: (row) => row.configuration },
+  { head: 'addresses', align: 'right', cell: (row) => count(row.addresses) },
+  { head: 'accesses', align: 'right', cell: (row) => count(row.accesses) },
+  { head: 'done', align: 'right', cell: (row) => share(row.outcomes.done ?? 0, row.accesses) },
+  { head: 'A/D set', align: 'right', cell: (row) => count(row.entriesTouched) },
+  { head: 'known', align: 'right', cell: (row) => count(sum(row.deviations)) },
+  { head: 'left out', align: 'right', cell: (row) => count(sum(row.leftOut)) },
+  { head: 'differences', align: 'right', cell: (row) => count(row.differences) },
+  { head: 's', align: 'right', cell: (row) => decimal(row.seconds, 1) },
+];
+
+const PLANT_COLUMNS: readonly Column<PlantRow>[] = [
+  { head: 'configuration', align: 'left', cell: (row) => row.configuration },
+  { head: 'planted fault', align: 'left', cell: (row) => row.plant },
+  {
+    head: 'batches',
+    align: 'right',
+    cell: (row) => (row.batches === null ? 'not found' : count(row.batches)),
+  },
+  {
+    head: 'its case alone',
+    align: 'left',
+    cell: (row) => (row.isConfirmed ? 'differs with it, agrees without' : 'says nothing'),
+  },
+];
+
+const LEGEND: readonly (readonly [string, string])[] = [
+  [
+    'accesses',
+    'loads, stores and fetches by kernel and user, and on arm64 AT instructions, each made by both',
+  ],
+  ['done', 'accesses that reached memory; the others met a fault that model and MMU must agree on'],
+  ['A/D set', 'entries in which the MMU set accessed or dirty bits; all bits of all tables are compared'],
+  [
+    'known',
+    'accesses compared with a known deviation of this QEMU from the manual; left out: those not made for one',
+  ],
+];
+
+/** The result as a text for people. */
+export function mmuReport(
+  result: MmuResult,
+  deviations: readonly Deviation[],
+  io: Pick<Console, 'stdout' | 'env'>,
+): string {
+  const colours = coloursFor(io.stdout, io.env);
+  const width = widthOf(io.stdout, io.env);
+  const out: string[] = [];
+  const paragraph = (text: string, indent = ''): number => out.push(wrap(text, width, indent));
+  if (result.rows.length > 0) {
+    const machines = [...new Set(result.rows.map(({ qemu }) => qemu))].join(', ');
+    paragraph(colours.bold(`The formats against the MMU of ${machines}`));
+    paragraph(
+      `Seed ${result.seed}. Tables: a third built by calls, the others of random entries, legal and not.`,
+      '  ',
+    );
+    out.push('', textTable(COLUMNS, result.rows), '');
+    for (const [what, meaning] of LEGEND) paragraph(`${colours.dim(what)}  ${meaning}`, '    ');
+    out.push('', ...deviationLines(result, deviations).map((line) => wrap(line, width, '    ')));
+  }
+  if (result.plants.length > 0) {
+    paragraph(colours.bold('Faults planted in the formats'));
+    out.push('', textTable(PLANT_COLUMNS, result.plants), '');
+  }
+  for (const { file, line } of [...result.rows.flatMap(({ cases }) => cases), ...result.plants])
+    if (file !== null && line !== null) paragraph(`${file}: ${line}`, '    ');
+  for (const { configuration, why } of result.skipped)
+    paragraph(colours.yellow(`Skipped ${configuration}: ${why}`), '  ');
+  for (const warning of result.warnings) paragraph(colours.yellow(`Warning: ${printable(warning)}`), '  ');
+  if (result.rows.length > 0) paragraph(verdict(result, colours));
+  return `${out.join('\n')}\n`;
+}
+
+function verdict({ rows }: MmuResult, colours: ReturnType<typeof coloursFor>): string {
+  const total = (of: (row: MmuRow) => number): number => rows.reduce((all, row) => all + of(row), 0);
+  const differences = total((row) => row.differences);
+  const text =
+    `${plural(
+      total((row) => row.addresses),
+      'address',
+      'addresses',
+    )}, ` +
+    `${plural(
+      total((row) => row.accesses),
+      'access',
+      'accesses',
+    )} in ${decimal(
+      total((row) => row.seconds),
+      0,
+    )} s: ` +
+    plural(differences, 'difference');
+  return differences === 0 ? colours.green(text) : colours.red(text);
+}
+
+/** The deviations that were met, each with what it is. */
+function deviationLines({ rows }: MmuResult, deviations: readonly Deviation[]): string[] {
+  return deviations.flatMap(({ name, about }) => {
+    const met = rows.reduce((all, row) => all + (row.deviations[name] ?? 0) + (row.leftOut[name] ?? 0), 0);
+    return met === 0 ? [] : [`${name} (${plural(met, 'access', 'accesses')}): ${about}.`];
+  });
+}
+
+function share(part: number, whole: number): string {
+  return whole === 0 ? '–' : `${decimal((100 * part) / whole, 0)}%`;
+}
+
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((all, one) => all + one, 0);
+}
+
+/** What each access of a case led to, and the walks of its addresses. */
+export function caseReport(
+  one: Case,
+  { judged, wrongWords }: BatchResult,
+  format: PageTableFormat,
+  io: Pick<Console, 'stdout' | 'env'>,
+): string {
+  const colours = coloursFor(io.stdout, io.env);
+  const settings = Object.entries(one.settings).map(([name, value]) => `${name} ${value}`);
+  const out = [
+    colours.bold(one.configuration),
+    wrap(settings.join(', '), widthOf(io.stdout, io.env), '  '),
+    '',
+  ];
+  let shown: bigint | null = null;
+  for (const { va, access, expected, observed, agrees } of judged) {
+    if (va !== shown) {
+      out.push(`${hex(va)}  root ${hex(one.root)}`);
+      for (const { name, index, entry, kind } of expected.walk.steps)
+        out.push(`    ${name}[${index}] ${hex(entry)} ${kind}`);
+      shown = va;
+    }
+    const what = `${ACCESSES[access]?.name}: ${outcomeText(expected.outcome)}`;
+    out.push(agrees ? `  ${what}` : colours.red(`  ${what}, but the MMU: ${outcomeText(observed)}`));
+  }
+  for (const word of wrongWords) out.push(colours.red(`  ${wordLine(word)}`));
+  out.push(
+    '',
+    `${format.name}: ${wrongWords.length === 0 && judged.every(({ agrees }) => agrees) ? 'model and MMU agree' : 'they differ'}`,
+  );
+  return `${out.join('\n')}\n`;
+}

@@ -1,0 +1,97 @@
+import type { Configuration, PageTableFormat } from '@vmarea/core';
+import { hex } from '@vmarea/core';
+import type { Case } from './case-file.js';
+import type { Examined } from './examine.js';
+import type { Guest, Job } from './guest/guest.js';
+import { ACCESSES } from './guest/layout.js';
+import { type BatchResult, type Judged, judge, tableMemory, type WrongWord } from './judge.js';
+import type { Outcome, Target } from './target.js';
+
+type Plan = Pick<Case, 'settings' | 'root' | 'entries' | 'jobs'>;
+
+/** Makes the accesses of a case once more. */
+export async function runCase(
+  target: Target,
+  guest: Guest,
+  version: string,
+  configuration: Configuration,
+  one: Plan,
+  plant: (format: PageTableFormat) => PageTableFormat = (format) => format,
+): Promise<BatchResult> {
+  const sound = target.subject(configuration, one.settings);
+  const subject = { ...sound, format: plant(sound.format) };
+  const memory = tableMemory(target);
+  for (const [at, entry] of one.entries) memory.write64(at, entry);
+  target.prepare(guest.ram, subject);
+  const { settings, root, jobs } = one;
+  return judge(target, guest, { subject, settings, tables: { memory, root }, jobs }, version);
+}
+
+/**
+ * The smallest case of a batch in which something differs: one address where that is enough, else the whole batch.
+ *
+ * @param rerun - makes the accesses of a plan.
+ */
+export async function smallestCase(
+  examined: Examined,
+  rerun: (plan: Plan) => Promise<BatchResult>,
+): Promise<Plan & { readonly alone: boolean; readonly differences: readonly string[] }> {
+  const { settings, tables, entries, jobs } = examined;
+  for (const job of suspects(examined)) {
+    const plan = { settings, root: tables.root, entries: entriesOf(examined, job), jobs: [job] };
+    const differences = differencesOf(await rerun(plan));
+    if (differences.length > 0) return { ...plan, alone: true, differences };
+  }
+  const plan = { settings, root: tables.root, entries, jobs };
+  return { ...plan, alone: false, differences: differencesOf(examined) };
+}
+
+/** Jobs at which something differs, a few of them. */
+function suspects({ judged, wrongWords, jobs }: Examined): Job[] {
+  const addresses = new Set([
+    ...judged.filter(({ agrees }) => !agrees).map(({ va }) => va),
+    ...wrongWords.flatMap(({ va }) => (va === null ? [] : [va])),
+  ]);
+  return jobs.filter(({ va }) => addresses.has(va)).slice(0, 4);
+}
+
+/** The entries that the walks of a job read, as they were before. */
+function entriesOf({ judged, entries }: Examined, { va }: Job): Map<bigint, bigint> {
+  const read = new Map<bigint, bigint>();
+  for (const { va: other, expected } of judged) {
+    if (other !== va) continue;
+    for (const { address } of expected.walk.steps) {
+      const entry = entries.get(address);
+      if (entry !== undefined) read.set(address, entry);
+    }
+  }
+  return read;
+}
+
+/** Everything that differs, a line each. */
+export function differencesOf({ judged, wrongWords }: BatchResult): string[] {
+  return [...judged.filter(({ agrees }) => !agrees).map(accessLine), ...wrongWords.map(wordLine)];
+}
+
+function accessLine({ va, access, expected, observed }: Judged): string {
+  return `${hex(va)} ${ACCESSES[access]?.name}: the model says ${outcomeText(expected.outcome)}, the MMU ${outcomeText(observed)}`;
+}
+
+/** A word that differs, for people. */
+export function wordLine({ address, what, expected, observed, va }: WrongWord): string {
+  const where = va === null ? '' : ` (met at ${hex(va)})`;
+  return `${what} at ${hex(address)}${where}: the model leaves ${hex(expected)}, the MMU ${hex(observed)}`;
+}
+
+/** What an access led to, for people. */
+export function outcomeText(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'odd':
+      return outcome.what;
+    case 'fault':
+      return `${outcome.name} 0x${outcome.code.toString(16)}${outcome.address === null ? '' : ` at ${hex(outcome.address)}`}`;
+    case 'done':
+      if (outcome.pa !== null) return `done at ${hex(BigInt.asUintN(64, outcome.pa))}`;
+      return outcome.unit === null ? 'done' : `done in unit 0x${outcome.unit.toString(16)}`;
+  }
+}

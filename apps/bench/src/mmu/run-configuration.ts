@@ -1,0 +1,117 @@
+import type { Configuration } from '@vmarea/core';
+import { type Case, writeCase } from './case-file.js';
+import { type Examined, examine } from './examine.js';
+import { Guest } from './guest/guest.js';
+import type { Qemu } from './guest/qemu.js';
+import type { Plant } from './plants.js';
+import type { MmuRow, PlantRow } from './result.js';
+import { differencesOf, runCase, smallestCase } from './run-case.js';
+import type { Target } from './target.js';
+
+/** What a configuration is judged with. */
+export interface Bench {
+  readonly configuration: Configuration;
+  readonly target: Target;
+  readonly qemu: Qemu;
+  readonly seed: number;
+  /** Where case files go. */
+  readonly folder: string;
+}
+
+/** Case files of one configuration at most. */
+const MOST_CASES = 5;
+/** Batches in which a planted fault must be found. */
+const PLANT_BATCHES = 60;
+
+/**
+ * Judges a configuration.
+ *
+ * @param isEnough - asked after each batch, with the addresses so far.
+ */
+export async function runConfiguration(
+  bench: Bench,
+  isEnough: (addresses: number) => boolean,
+  step: () => Promise<void>,
+): Promise<MmuRow> {
+  const { configuration, target, qemu, seed } = bench;
+  const start = performance.now();
+  const tally = { addresses: 0, accesses: 0, entriesTouched: 0, differences: 0 };
+  const outcomes: Record<string, number> = {};
+  const deviations: Record<string, number> = {};
+  const leftOut: Record<string, number> = {};
+  const cases: { file: string; line: string }[] = [];
+  let batch = 0;
+  const guest = new Guest(target, qemu, configuration.format);
+  try {
+    for (; !isEnough(tally.addresses); batch++) {
+      await step();
+      const one = await examine(target, guest, qemu.version, configuration, seed, batch);
+      tally.addresses += one.jobs.length;
+      tally.accesses += one.judged.length;
+      tally.entriesTouched += one.entriesTouched;
+      for (const { expected, deviation } of one.judged) {
+        add(outcomes, expected.walk.fault?.kind ?? 'done', 1);
+        if (deviation !== null) add(deviations, deviation, 1);
+      }
+      for (const [name, number] of one.leftOut) add(leftOut, name, number);
+      const differences = differencesOf(one);
+      tally.differences += differences.length;
+      if (differences.length > 0 && cases.length < MOST_CASES) {
+        const [file, line] = await keep(bench, guest, one, null);
+        cases.push({ file, line });
+      }
+    }
+  } finally {
+    guest.stop();
+  }
+  return {
+    ...{ configuration: configuration.name, target: target.name, qemu: `${target.binary} ${qemu.version}` },
+    ...{ batches: batch, ...tally, outcomes, deviations, leftOut, cases },
+    seconds: (performance.now() - start) / 1000,
+  };
+}
+
+/** Plants a fault in the format and looks for it. */
+export async function runPlant(bench: Bench, plant: Plant): Promise<PlantRow> {
+  const { configuration, target, qemu, seed } = bench;
+  const guest = new Guest(target, qemu, configuration.format);
+  const row = { configuration: configuration.name, plant: plant.name };
+  try {
+    for (let batch = 0; batch < PLANT_BATCHES; batch++) {
+      const one = await examine(target, guest, qemu.version, configuration, seed, batch, plant.apply);
+      if (differencesOf(one).length === 0) continue;
+      const [file, line, plan] = await keep(bench, guest, one, plant);
+      const sound = differencesOf(await runCase(target, guest, qemu.version, configuration, plan));
+      return { ...row, batches: batch + 1, file, line, isConfirmed: plan.from.alone && sound.length === 0 };
+    }
+  } finally {
+    guest.stop();
+  }
+  return { ...row, batches: null, file: null, line: null, isConfirmed: false };
+}
+
+/** Writes the case file of a batch: its path, the first difference, and the case. */
+async function keep(
+  { configuration, target, qemu, seed, folder }: Bench,
+  guest: Guest,
+  one: Examined,
+  plant: Plant | null,
+): Promise<[file: string, line: string, plan: Case]> {
+  const { alone, ...plan } = await smallestCase(one, (again) =>
+    runCase(target, guest, qemu.version, configuration, again, plant?.apply),
+  );
+  const from = {
+    qemu: qemu.version,
+    seed,
+    batch: one.batch,
+    tables: one.tablesAre,
+    planted: plant?.name ?? null,
+    alone,
+  };
+  const found = { configuration: configuration.name, ...plan, from };
+  return [writeCase(folder, found), plan.differences[0] ?? '', found];
+}
+
+function add(counts: Record<string, number>, name: string, number: number): void {
+  counts[name] = (counts[name] ?? 0) + number;
+}

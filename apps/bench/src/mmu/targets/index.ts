@@ -1,0 +1,7 @@
+import type { Target } from '../target.js';
+import { arm64Target } from './arm64.js';
+import { riscv64Target } from './riscv64.js';
+import { x8664Target } from './x86-64.js';
+
+/** Every target: another architecture is one more line. */
+export const TARGETS: readonly Target[] = [arm64Target, riscv64Target, x8664Target];

@@ -1,0 +1,185 @@
+import type { PageTableFormat } from '@vmarea/core';
+import {
+  RISCV_BITS,
+  RISCV64_CONTROLS,
+  type Riscv64Controls,
+  type Riscv64Mode,
+  riscv64,
+} from '@vmarea/riscv64';
+import { chance } from '../batch/draw.js';
+import { REAL_ACCESSES, UNIT } from '../guest/layout.js';
+import { controlIgnored, leavesMissing, rulesDropped, useForgotten } from '../plants.js';
+import type { Outcome, Target } from '../target.js';
+import { compareVersions } from '../version.js';
+import { code32, stub } from './install.js';
+
+/*
+ * The stub stays in M mode, where nothing is translated: loads and stores go as S or U by mstatus.MPRV, fetches by MRET.
+ *
+ * Registers: RISC-V privileged specification. Machine: QEMU, hw/riscv/virt.c.
+ */
+
+const RAM = 0x8000_0000n;
+const STUB_AT = 0x8100_0000n;
+const BYTES = 1n << 40n;
+const SATP_MODES: Readonly<Record<Riscv64Mode, bigint>> = { sv39: 8n, sv48: 9n, sv57: 10n };
+const MPP_S = 1n << 11n;
+const SUM = 1n << 18n;
+const MXR = 1n << 19n;
+const ADUE = 1n << 61n;
+const PBMTE = 1n << 62n;
+const { R, W, X, A, D, PBMT, N } = RISCV_BITS;
+/** What the stub reports when an access was made. */
+const NO_CAUSE = (1n << 64n) - 1n;
+
+export const riscv64Target: Target = {
+  name: 'riscv64',
+  binary: 'qemu-system-riscv64',
+  debianPackage: 'qemu-system-riscv',
+  ram: {
+    bytes: BYTES,
+    stub: STUB_AT,
+    offsetOf: (pa) => pa - RAM,
+    banks: [
+      { base: 0x8400_0000n, bytes: 4 << 20 },
+      { base: 0x55_5540_0000n, bytes: 4 << 20 },
+    ],
+    // The device tree ends at 3 GiB.
+    frames: [0xc000_0000n, RAM + BYTES],
+    isEmpty: (pa) => pa >= 1n << 44n,
+  },
+  accesses: [0, 1, 2, 3, 4, 5],
+  judges: ({ name }) => name.startsWith('riscv64'),
+  cannot: (format, version) =>
+    format.range.bits === 57 && compareVersions(version, '8.0') < 0
+      ? 'has no property that turns Sv57 on'
+      : null,
+  install(ram) {
+    ram.write(STUB_AT, stub('riscv64'));
+    return [];
+  },
+  qemuArguments(format) {
+    const svnapot = format.levels.some(({ run }) => run !== null);
+    return [
+      ...['-machine', 'virt,memory-backend=ram', '-bios', 'none'],
+      ...['-cpu', `rv64,sv57=on,svadu=on,svpbmt=on,svnapot=${svnapot ? 'on' : 'off'}`],
+      ...['-device', `loader,addr=${STUB_AT},cpu-num=0`],
+    ];
+  },
+  settings: (_configuration, random) => ({
+    svpbmt: chance(random, 60),
+    sum: chance(random, 40),
+    mxr: chance(random, 40),
+    adue: chance(random, 50),
+  }),
+  subject(configuration, settings) {
+    const { levels } = configuration.format;
+    return {
+      format: riscv64({
+        mode: modeOf(configuration.format),
+        svnapot: levels.some(({ run }) => run !== null),
+        svpbmt: settings.svpbmt === true,
+      }),
+      controls: {
+        ...RISCV64_CONTROLS,
+        ...{ sum: settings.sum === true, mxr: settings.mxr === true, adue: settings.adue === true },
+      },
+    };
+  },
+  registers({ format, controls }, root) {
+    const { sum, mxr, adue } = controls as Riscv64Controls;
+    const status = (sum ? SUM : 0n) | (mxr ? MXR : 0n);
+    const pbmt = format.memoryTypes.includes('device');
+    return [
+      (SATP_MODES[modeOf(format)] << 60n) | (root >> 12n),
+      status | MPP_S,
+      status,
+      (adue ? ADUE : 0n) | (pbmt ? PBMTE : 0n),
+    ];
+  },
+  prepare() {},
+  rootEntries: () => new Map(),
+  mask: () => REAL_ACCESSES,
+  code(unit) {
+    const A2 = 12;
+    return code32(
+      ((((unit + 0x800) >>> 12) << 12) | (A2 << 7) | 0x37) >>> 0, // lui a2, high
+      (((unit & 0xfff) << 20) | (A2 << 15) | (A2 << 7) | 0x1b) >>> 0, // addiw a2, a2, low
+      0x73, // ecall
+    );
+  },
+  outcome(result, access, va) {
+    const [cause = 0n, address = 0n, value = 0n, pc = 0n] = result;
+    const isFetch = access.kind === 'execute';
+    if (cause === NO_CAUSE && !isFetch)
+      return { kind: 'done', pa: access.kind === 'read' ? value - BigInt(UNIT.loaded) : null, unit: null };
+    if (isFetch && cause === (access.user ? 8n : 9n) && pc === BigInt.asUintN(64, va + 8n))
+      return { kind: 'done', pa: null, unit: Number(BigInt.asUintN(32, value)) };
+    if (FAULTS[access.kind].includes(Number(cause)))
+      return { kind: 'fault', name: 'scause', code: Number(cause), address };
+    return {
+      kind: 'odd',
+      what: `mcause ${cause}, mtval 0x${address.toString(16)}, mepc 0x${pc.toString(16)}`,
+    };
+  },
+  noMemory: ({ kind }, va) => ({
+    kind: 'fault',
+    name: 'scause',
+    code: FAULTS[kind][0] as number,
+    address: va,
+  }),
+  controls: ({ controls }) => controls,
+  deviations: [
+    {
+      name: 'tables where there is no memory',
+      ...{ from: '0', to: null },
+      about: 'the manual raises an access fault where an entry cannot be read; QEMU raises a page fault',
+      concerns: (_subject, { fault }) => fault?.kind === 'external',
+      instead: toPageFault,
+    },
+    {
+      name: 'PBMT 3 in a leaf',
+      ...{ from: '0', to: null },
+      about: 'the manual reserves the encoding 3 of PBMT; QEMU takes it like the others',
+      concerns: (_subject, { steps }) => has(steps.at(-1)?.entry, PBMT, PBMT),
+      instead: null,
+    },
+    {
+      name: 'A and D in a bad NAPOT entry',
+      ...{ from: '0', to: null },
+      about: 'N with a reserved frame pattern faults; QEMU sets A and D before it looks',
+      concerns: (_subject, { fault, steps }) =>
+        fault?.kind === 'reserved' &&
+        has(steps.at(-1)?.entry, N, N) &&
+        !has(steps.at(-1)?.entry, R | W | X, 0n),
+      instead: (outcome) => outcome,
+      marks: A | D,
+    },
+  ],
+  plants: [
+    controlIgnored('MXR is not asked', 'mxr', false),
+    controlIgnored('SUM is always set', 'sum', true),
+    useForgotten('a write leaves D', 'write'),
+    rulesDropped('leaves of the PMD may be misaligned and reserved', 1),
+    leavesMissing('leaves of the PMD fault', 1),
+  ],
+};
+
+/** Access fault and page fault of each kind of access. */
+const FAULTS = { execute: [1, 12], read: [5, 13], write: [7, 15] };
+
+/** The page fault for an access fault. */
+const PAGE_FAULT_OF = new Map(Object.values(FAULTS) as [number, number][]);
+
+function toPageFault(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'fault') return outcome;
+  return { ...outcome, code: PAGE_FAULT_OF.get(outcome.code) ?? outcome.code };
+}
+
+function has(entry: bigint | undefined, mask: bigint, value: bigint): boolean {
+  return entry !== undefined && (entry & mask) === value;
+}
+
+function modeOf({ range: { bits } }: PageTableFormat): Riscv64Mode {
+  return `sv${bits}` as Riscv64Mode;
+}

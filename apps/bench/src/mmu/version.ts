@@ -1,0 +1,9 @@
+/** Negative, 0 or positive, as one version is before, at or after another. */
+export function compareVersions(a: string, b: string): number {
+  const [one, other] = [a, b].map((version) => version.split('.').map(Number));
+  for (let i = 0; i < 3; i++) {
+    const difference = (one?.[i] ?? 0) - (other?.[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
