@@ -63,7 +63,9 @@ export function writeCase(folder: string, one: Case): string {
     ...{ from, differences },
   };
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${configuration}-${from.seed}-${from.batch}-${jobs[0]?.va.toString(16)}.json`);
+  const planted = from.planted === null ? '' : `-${from.planted.replaceAll(/[^A-Za-z0-9]+/g, '-')}`;
+  const name = `${configuration}-${from.seed}-${from.batch}-${jobs[0]?.va.toString(16)}${planted}.json`;
+  const path = join(folder, name);
   writeFileSync(path, `${JSON.stringify(text, null, 2)}\n`);
   return path;
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Configuration } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import type { Console } from '../console.js';
@@ -63,7 +62,7 @@ export async function runMmu(args: MmuArguments, io: Console): Promise<void> {
   if (seconds !== null && args.addresses !== undefined) {
     throw new UsageError('--seconds stands in place of --addresses: give one of them');
   }
-  const folder = join(io.cwd, args.cases ?? 'mmu-cases');
+  const folder = args.cases ?? 'mmu-cases';
   const installed = await installedFormats(io.cwd);
   if (args.case !== undefined) return again(readCase(args.case), choose(installed, undefined), folder, io);
 
@@ -171,8 +170,7 @@ function benchOf(configuration: Configuration, env: Console['env']): Pick<Bench,
   const qemu = findQemu(target.binary, env);
   if (qemu === null)
     return `${target.binary} is missing; Debian and Ubuntu: apt-get install ${target.debianPackage}`;
-  const why = target.cannot(configuration.format, qemu.version);
-  return why === null ? { target, qemu } : `${target.binary} ${qemu.version} ${why}`;
+  return { target, qemu };
 }
 
 /** Makes the accesses of a case file once more, and tells what each led to. */

@@ -39,8 +39,8 @@ export async function examine(
   batch: number,
   plant: (format: PageTableFormat) => PageTableFormat = (format) => format,
 ): Promise<Examined> {
-  const draw = random(Math.imul(batch + 1, 0x9e3779b1) ^ seed);
-  const settings = target.settings(configuration, draw);
+  const draw = random(Math.imul(batch + 1, 0x9e3779b1) ^ seed ^ hash(configuration.name));
+  const settings = target.settings(configuration, draw, version);
   const sound = target.subject(configuration, settings);
   const tablesAre = draw.next(3) === 0 ? 'built' : 'random';
   const make = tablesAre === 'built' ? built : randomEntries;
@@ -91,6 +91,11 @@ function withoutUnclear(
     leftOut.set(deviation.name, (leftOut.get(deviation.name) ?? 0) + 1);
   }
   return left;
+}
+
+/** A number of a name, so that configurations do not all meet the same tables. */
+function hash(name: string): number {
+  return [...name].reduce((sum, character) => Math.imul(sum, 31) + character.charCodeAt(0), 0);
 }
 
 /** Entries that are not 0. */

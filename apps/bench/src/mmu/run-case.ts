@@ -22,6 +22,8 @@ export async function runCase(
   const subject = { ...sound, format: plant(sound.format) };
   const memory = tableMemory(target);
   for (const [at, entry] of one.entries) memory.write64(at, entry);
+  for (const [slot, entry] of target.rootEntries(subject.format))
+    memory.write64(one.root + 8n * BigInt(slot), entry);
   target.prepare(guest.ram, subject);
   const { settings, root, jobs } = one;
   return judge(target, guest, { subject, settings, tables: { memory, root }, jobs }, version);
@@ -91,6 +93,9 @@ export function outcomeText(outcome: Outcome): string {
     case 'fault':
       return `${outcome.name} 0x${outcome.code.toString(16)}${outcome.address === null ? '' : ` at ${hex(outcome.address)}`}`;
     case 'done':
+      // A load that reached no unit gives a word that is no address.
+      if (outcome.pa !== null && (outcome.pa < 0n || outcome.pa >> 56n !== 0n))
+        return 'done, but somewhere else';
       if (outcome.pa !== null) return `done at ${hex(BigInt.asUintN(64, outcome.pa))}`;
       return outcome.unit === null ? 'done' : `done in unit 0x${outcome.unit.toString(16)}`;
   }

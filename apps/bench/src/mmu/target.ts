@@ -74,14 +74,16 @@ export interface Target {
   readonly accesses: readonly number[];
   /** True for a configuration of this architecture. */
   readonly judges: (configuration: Configuration) => boolean;
-  /** Why a QEMU of this version cannot judge a format; `null` when it can. */
-  readonly cannot: (format: PageTableFormat, version: string) => string | null;
   /** Puts the stub into the memory, and files that QEMU needs into the folder: their paths. */
   readonly install: (ram: SharedRam, folder: string, format: PageTableFormat) => readonly string[];
   /** Arguments for machine and processor. */
-  readonly qemuArguments: (format: PageTableFormat, files: readonly string[]) => readonly string[];
-  /** Settings of a batch, drawn. */
-  readonly settings: (configuration: Configuration, random: Random) => Settings;
+  readonly qemuArguments: (
+    format: PageTableFormat,
+    files: readonly string[],
+    version: string,
+  ) => readonly string[];
+  /** Settings of a batch, drawn: those that this version of QEMU can have. */
+  readonly settings: (configuration: Configuration, random: Random, version: string) => Settings;
   /** What settings mean. */
   readonly subject: (configuration: Configuration, settings: Settings) => Subject;
   /** The stub's registers for a batch. */

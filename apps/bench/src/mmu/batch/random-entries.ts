@@ -119,10 +119,12 @@ function addressIn(format: PageTableFormat, root: Made, random: Random): bigint 
   return strayed(format, inRange(format, low), random);
 }
 
-/** An address, or one beyond the range, now and then. */
+/** Selects the half of the address space where there are two (arm64). */
+const HALF = 1n << 55n;
+
+/** An address, or one beyond the range, now and then; never one of the other half, which has tables of its own. */
 export function strayed({ range: { bits, upper } }: PageTableFormat, va: bigint, random: Random): bigint {
-  if (!chance(random, 3)) return va;
-  const bit = bits + random.next(64 - bits);
-  // Bit 55 selects the half where there are two.
-  return upper !== 'sign' && bit === 55 ? va : va ^ (1n << BigInt(bit));
+  const strays = chance(random, 3) ? va ^ (1n << BigInt(bits + random.next(64 - bits))) : va;
+  if (upper === 'sign') return strays;
+  return upper === 'ones' ? strays | HALF : strays & ~HALF;
 }

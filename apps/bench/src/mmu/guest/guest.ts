@@ -45,7 +45,7 @@ export class Guest {
       ...['-nodefaults', '-display', 'none', '-no-reboot', '-accel', 'tcg', '-smp', '1'],
       ...['-m', `${bytes / (1n << 20n)}M`],
       ...['-object', `memory-backend-file,id=ram,size=${bytes},share=on,mem-path=${this.ram.path}`],
-      ...target.qemuArguments(format, files),
+      ...target.qemuArguments(format, files, qemu.version),
     ]);
   }
 

@@ -4,6 +4,7 @@ import { chance, oneOf } from '../batch/draw.js';
 import { PROBES, REAL_ACCESSES, STUB, UNIT } from '../guest/layout.js';
 import { controlIgnored, leavesMissing, useForgotten } from '../plants.js';
 import type { Settings, Target } from '../target.js';
+import { compareVersions } from '../version.js';
 import { code32, stub } from './install.js';
 
 /*
@@ -33,8 +34,12 @@ const SCTLR = 0x30d0_0801n;
 const ADDRESS_51_50 = 0x300n;
 /** DBM with AP[2]. */
 const CLEAN = ARM64_BITS.DBM | ARM64_BITS.AP_READ_ONLY;
+/** From level −1 to 3. */
+const LEVELS_WITH_MINUS_ONE = 5;
 const EL1_VECTORS = 0x1800n;
 
+/** The least that every granule allows. */
+const LEAST_VA_BITS = 17;
 const SWITCHES = ['wxn', 'pan', 'epan', 'e0pd', 'hpd', 'ha', 'hd'] as const;
 
 export const arm64Target: Target = {
@@ -55,7 +60,6 @@ export const arm64Target: Target = {
   },
   accesses: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
   judges: ({ name }) => name.startsWith('arm64'),
-  cannot: () => null,
   install(ram) {
     ram.write(STUB_AT, stub('arm64'));
     return [];
@@ -64,20 +68,28 @@ export const arm64Target: Target = {
     ...['-machine', 'virt,virtualization=on,memory-backend=ram', '-cpu', 'max'],
     ...['-device', `loader,addr=${STUB_AT},cpu-num=0`],
   ],
-  settings(configuration, random) {
-    const { outputBits } = geometryOf(configuration);
+  settings(configuration, random, version) {
+    const { granule, vaBits, half, outputBits } = geometryOf(configuration);
     const sizes = outputBits === 52 ? [32, 36, 40, 42, 44, 48] : [32, 36, 40, 42, 44];
-    const settings: Record<string, number | boolean> = {
+    const most = granule === 64 || outputBits === 52 ? 52 : 48;
+    const settings: Record<string, number | boolean | string> = {
+      // Mostly the configuration; else what the architecture allows beside it.
       paBits: chance(random, 70) ? outputBits : oneOf(random, sizes),
+      vaBits: chance(random, 70) ? vaBits : LEAST_VA_BITS + random.next(most - LEAST_VA_BITS + 1),
+      half: chance(random, 75) ? half : oneOf(random, ['ttbr0', 'ttbr1']),
     };
     const usual = chance(random, 30);
     for (const name of SWITCHES)
       settings[name] = usual ? ARM64_CONTROLS[name] : chance(random, name === 'e0pd' ? 8 : 35);
+    // FEAT_PAN3 is not in 7.2.
+    if (compareVersions(version, '10.0') < 0) settings.epan = false;
     return settings;
   },
   subject(configuration, settings) {
-    const { granule, vaBits, half, outputBits } = geometryOf(configuration);
+    const { granule, outputBits } = geometryOf(configuration);
     const paBits = Number(settings.paBits);
+    const vaBits = Number(settings.vaBits);
+    const half = settings.half === 'ttbr0' ? 'ttbr0' : 'ttbr1';
     // With the 64K granule it is the size of an address that selects wide descriptors.
     const isNarrow = granule === 64 && paBits < 52;
     return {
@@ -163,6 +175,21 @@ export const arm64Target: Target = {
   // AT S1E1R and S1E1W leave PSTATE.PAN out.
   controls: ({ controls }, { isProbe }) => (isProbe ? { ...controls, pan: false } : controls),
   deviations: [
+    {
+      name: 'faults of level -1',
+      ...{ from: '0', to: '10.0' },
+      about: 'QEMU 7.2 ends with a failed assertion',
+      concerns: ({ format }, { fault }) =>
+        format.levels.length === LEVELS_WITH_MINUS_ONE && fault?.level === 0 && fault.kind !== 'address',
+      instead: null,
+    },
+    {
+      name: 'blocks at levels that have none',
+      ...{ from: '0', to: '10.0' },
+      about: 'such an entry is an invalid one; QEMU 7.2 translates by it',
+      concerns: (_subject, { fault }) => fault?.kind === 'reserved',
+      instead: null,
+    },
     {
       name: 'bits 51:50 beyond a smaller output size',
       ...{ from: '7.0', to: null },

@@ -62,7 +62,6 @@ export const x8664Target: Target = {
   },
   accesses: [0, 1, 2, 3, 4, 5],
   judges: ({ name }) => name.startsWith('x86-64'),
-  cannot: () => null,
   install(ram, folder, format) {
     const bytes = stub('x86-64');
     ram.write(STUB_AT, bytes);
@@ -97,7 +96,6 @@ export const x8664Target: Target = {
     };
     const usual = chance(random, 20);
     for (const name of SWITCHES) settings[name] = usual ? X8664_CONTROLS[name] : chance(random, 50);
-    settings.page1g = true;
     return settings;
   },
   subject(configuration, settings) {
