@@ -1,6 +1,6 @@
 // node tools/test-totals.mjs REPORT STATUS
-// Prints "N passed, N failed" from vitest's JSON report as the last line. Fails when STATUS (the exit code
-// of `npm test`) is not 0, when a test failed or when no test ran.
+// Prints "N passed, N failed" from vitest's JSON report as the last line. Fails when STATUS (0 when
+// all checks passed) is not 0, when a test failed or when no test ran.
 import { existsSync, readFileSync } from 'node:fs';
 
 const [reportFile = '', status = '1'] = process.argv.slice(2);
@@ -10,7 +10,7 @@ const failed = report?.numFailedTests ?? 0;
 
 /** @type {string[]} */
 const problems = [];
-if (status !== '0') problems.push(`npm test exited with ${status}`);
+if (status !== '0') problems.push(`a check ended with ${status}: see above`);
 if (!report) problems.push(`there is no test report at ${reportFile}`);
 else if (!report.success) problems.push('the test run was not successful');
 if (failed > 0) problems.push(`${failed} tests failed`);

@@ -3,7 +3,7 @@ import { PageTable } from '@vmarea/core';
 import { random } from '../random.js';
 import { built } from './batch/built.js';
 import { randomEntries } from './batch/random-entries.js';
-import type { Guest, Job } from './guest/guest.js';
+import type { Job, Processor } from './guest/guest.js';
 import { ACCESSES } from './guest/layout.js';
 import { type Batch, type BatchResult, deviationOf, judge, tableMemory } from './judge.js';
 import { Model } from './model.js';
@@ -32,7 +32,7 @@ export interface Examined extends Batch, BatchResult {
  */
 export async function examine(
   target: Target,
-  guest: Guest,
+  guest: Processor,
   version: string,
   configuration: Configuration,
   seed: number,

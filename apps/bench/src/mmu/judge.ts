@@ -1,6 +1,6 @@
 import { PageTable, PhysicalMemory, type Walk } from '@vmarea/core';
 import type { Tables } from './batch/tables.js';
-import type { Guest, Job } from './guest/guest.js';
+import type { Job, Processor } from './guest/guest.js';
 import { ACCESSES, type GuestAccess, RESULT_WORDS, UNIT, unitNumber } from './guest/layout.js';
 import { type Expected, isFrame, Model } from './model.js';
 import type { Deviation, Outcome, Settings, Subject, Target } from './target.js';
@@ -53,7 +53,7 @@ export function tableMemory({ ram }: Target): PhysicalMemory {
 /** Runs a batch in model and guest. The tables change: accessed and dirty bits. */
 export async function judge(
   target: Target,
-  guest: Guest,
+  guest: Processor,
   batch: Batch,
   version: string,
 ): Promise<BatchResult> {
@@ -156,14 +156,14 @@ function agree(expected: Outcome, observed: Outcome): boolean {
   return false;
 }
 
-function writeTables(guest: Guest, memory: PhysicalMemory): void {
+function writeTables(guest: Processor, memory: PhysicalMemory): void {
   for (const { base, words } of memory.banks) {
     guest.ram.write(base, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
   }
 }
 
 /** What stands at a physical address: see UNIT. */
-function putUnit({ code }: Target, guest: Guest, pa: bigint): void {
+function putUnit({ code }: Target, guest: Processor, pa: bigint): void {
   const start = pa - (pa % BigInt(UNIT.bytes));
   const unit = new Uint8Array(UNIT.bytes);
   unit.set(code(unitNumber(start)));
@@ -172,7 +172,7 @@ function putUnit({ code }: Target, guest: Guest, pa: bigint): void {
 }
 
 function wrongEntries(
-  guest: Guest,
+  guest: Processor,
   memory: PhysicalMemory,
   allowed: ReadonlyMap<bigint, bigint>,
   met: ReadonlyMap<bigint, bigint>,
@@ -198,7 +198,7 @@ function wrongEntries(
 
 /** Stores are looked for where all accesses agree; where they do not, that is the difference to tell. */
 function wrongStores(
-  guest: Guest,
+  guest: Processor,
   stores: ReadonlyMap<bigint, { value: bigint; va: bigint }>,
   judged: readonly Judged[],
 ): WrongWord[] {

@@ -2,7 +2,7 @@ import type { Configuration, PageTableFormat } from '@vmarea/core';
 import { hex } from '@vmarea/core';
 import type { Case } from './case-file.js';
 import type { Examined } from './examine.js';
-import type { Guest, Job } from './guest/guest.js';
+import type { Job, Processor } from './guest/guest.js';
 import { ACCESSES } from './guest/layout.js';
 import { type BatchResult, type Judged, judge, tableMemory, type WrongWord } from './judge.js';
 import type { Outcome, Target } from './target.js';
@@ -12,7 +12,7 @@ type Plan = Pick<Case, 'settings' | 'root' | 'entries' | 'jobs'>;
 /** Makes the accesses of a case once more. */
 export async function runCase(
   target: Target,
-  guest: Guest,
+  guest: Processor,
   version: string,
   configuration: Configuration,
   one: Plan,

@@ -1,7 +1,7 @@
 import type { Configuration } from '@vmarea/core';
 import { type Case, writeCase } from './case-file.js';
 import { type Examined, examine } from './examine.js';
-import { Guest } from './guest/guest.js';
+import { Guest, type Processor } from './guest/guest.js';
 import type { Qemu } from './guest/qemu.js';
 import type { Plant } from './plants.js';
 import type { MmuRow, PlantRow } from './result.js';
@@ -20,6 +20,10 @@ export interface Bench {
 
 /** Case files of one configuration at most. */
 const MOST_CASES = 5;
+/**
+ * Batches of one guest: each address fills a page of its memory, so that a long run would fill the host's.
+ */
+const GUEST_BATCHES = 200;
 /** Batches in which a planted fault must be found. */
 const PLANT_BATCHES = 60;
 
@@ -41,10 +45,14 @@ export async function runConfiguration(
   const leftOut: Record<string, number> = {};
   const cases: { file: string; line: string }[] = [];
   let batch = 0;
-  const guest = new Guest(target, qemu, configuration.format);
+  let guest = new Guest(target, qemu, configuration.format);
   try {
     for (; !isEnough(tally.addresses); batch++) {
       await step();
+      if (batch % GUEST_BATCHES === GUEST_BATCHES - 1) {
+        guest.stop();
+        guest = new Guest(target, qemu, configuration.format);
+      }
       const one = await examine(target, guest, qemu.version, configuration, seed, batch);
       tally.addresses += one.jobs.length;
       tally.accesses += one.judged.length;
@@ -93,7 +101,7 @@ export async function runPlant(bench: Bench, plant: Plant): Promise<PlantRow> {
 /** Writes the case file of a batch: its path, the first difference, and the case. */
 async function keep(
   { configuration, target, qemu, seed, folder }: Bench,
-  guest: Guest,
+  guest: Processor,
   one: Examined,
   plant: Plant | null,
 ): Promise<[file: string, line: string, plan: Case]> {

@@ -1,7 +1,7 @@
 import type { Configuration, Controls, PageTableFormat, Walk } from '@vmarea/core';
 import type { Random } from '../random.js';
 import type { GuestAccess } from './guest/layout.js';
-import type { SharedRam } from './guest/ram.js';
+import type { Ram } from './guest/ram.js';
 import type { Plant } from './plants.js';
 
 /** What varies from batch to batch, as JSON has it: options of the format and controls. */
@@ -75,7 +75,7 @@ export interface Target {
   /** True for a configuration of this architecture. */
   readonly judges: (configuration: Configuration) => boolean;
   /** Puts the stub into the memory, and files that QEMU needs into the folder: their paths. */
-  readonly install: (ram: SharedRam, folder: string, format: PageTableFormat) => readonly string[];
+  readonly install: (ram: Ram, folder: string, format: PageTableFormat) => readonly string[];
   /** Arguments for machine and processor. */
   readonly qemuArguments: (
     format: PageTableFormat,
@@ -89,7 +89,7 @@ export interface Target {
   /** The stub's registers for a batch. */
   readonly registers: (subject: Subject, root: bigint) => readonly bigint[];
   /** Puts what else the stub needs for a subject into the memory. */
-  readonly prepare: (ram: SharedRam, subject: Subject) => void;
+  readonly prepare: (ram: Ram, subject: Subject) => void;
   /** Entries that every root must have: slot and value. */
   readonly rootEntries: (format: PageTableFormat) => ReadonlyMap<number, bigint>;
   /** Accesses that make sense under these settings, a bit for each. */

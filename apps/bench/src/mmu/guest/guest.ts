@@ -7,12 +7,21 @@ import { CheckError } from '../../errors.js';
 import type { Target } from '../target.js';
 import { ACCESSES, MAILBOX, RESULT_WORDS, STUB } from './layout.js';
 import { type Qemu, QemuProcess } from './qemu.js';
-import { SharedRam } from './ram.js';
+import { type Ram, SharedRam } from './ram.js';
 
 /** An address and the accesses to make there, a bit for each. */
 export interface Job {
   readonly va: bigint;
   readonly mask: number;
+}
+
+/** What makes accesses: a guest, or something in its place. */
+export interface Processor {
+  readonly ram: Ram;
+  /** What the first access of the next batch would store; later ones count up, those left out too. */
+  readonly firstStore: bigint;
+  /** Makes the accesses of a batch and gives the words of its results: `ACCESSES.length` times four for each job. */
+  run(registers: readonly bigint[], jobs: readonly Job[]): Promise<BigUint64Array<ArrayBuffer>>;
 }
 
 /** Milliseconds after which a guest that does not answer is given up. */
@@ -21,7 +30,7 @@ const PATIENCE = 30_000;
 const LOOKS = 200;
 
 /** A processor that runs batches of accesses: QEMU with the target's stub. */
-export class Guest {
+export class Guest implements Processor {
   readonly ram: SharedRam;
   readonly #target: Target;
   readonly #folder: string;
@@ -49,7 +58,6 @@ export class Guest {
     ]);
   }
 
-  /** Runs a batch and gives the words of its results: `ACCESSES.length` times four for each job. */
   async run(registers: readonly bigint[], jobs: readonly Job[]): Promise<BigUint64Array<ArrayBuffer>> {
     const { ram } = this;
     const base = this.#target.ram.stub;
@@ -67,7 +75,6 @@ export class Guest {
     return results;
   }
 
-  /** What the first access of the next batch would store; later ones count up, those left out too. */
   get firstStore(): bigint {
     // No address: bit 63 is set and bits below are not.
     return (1n << 63n) | this.#store;

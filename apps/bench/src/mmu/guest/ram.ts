@@ -1,7 +1,16 @@
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 
+/** Bytes at physical addresses. */
+export interface Ram {
+  write(pa: bigint, bytes: Uint8Array): void;
+  /** Fills the bytes with what is there. */
+  read(pa: bigint, bytes: Uint8Array): void;
+  write64(pa: bigint, value: bigint): void;
+  read64(pa: bigint): bigint;
+}
+
 /** The guest's memory, as a file that it maps: what is written here, it sees. Holes read as zeros and take no room. */
-export class SharedRam {
+export class SharedRam implements Ram {
   readonly path: string;
   /** Length in bytes. */
   readonly bytes: bigint;

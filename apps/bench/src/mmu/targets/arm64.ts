@@ -212,6 +212,19 @@ export const arm64Target: Target = {
       },
       instead: null,
     },
+    {
+      name: 'WXN beside PAN',
+      ...{ from: '7.0', to: null },
+      about:
+        'PAN takes data accesses away and nothing from WXN: a page that EL1 may write is not executed; QEMU asks WXN when PAN ' +
+        'has taken the write away',
+      concerns({ controls }, { steps }, { kind, user }) {
+        const { wxn, pan } = controls as Arm64Controls;
+        const isWritable = ((steps.at(-1)?.entry ?? 0n) & ARM64_BITS.AP_READ_ONLY) === 0n;
+        return kind === 'execute' && !user && wxn && pan && isWritable;
+      },
+      instead: null,
+    },
   ],
   plants: [
     controlIgnored('WXN is not asked', 'wxn', false),
