@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Configuration } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import type { Console } from '../console.js';
@@ -62,9 +63,10 @@ export async function runMmu(args: MmuArguments, io: Console): Promise<void> {
   if (seconds !== null && args.addresses !== undefined) {
     throw new UsageError('--seconds stands in place of --addresses: give one of them');
   }
-  const folder = args.cases ?? 'mmu-cases';
+  const folder = resolve(io.cwd, args.cases ?? 'mmu-cases');
   const installed = await installedFormats(io.cwd);
-  if (args.case !== undefined) return again(readCase(args.case), choose(installed, undefined), folder, io);
+  if (args.case !== undefined)
+    return again(readCase(resolve(io.cwd, args.case)), choose(installed, undefined), folder, io);
 
   const { benches, skipped } = benchesOf(choose(installed, args.format), seed, folder, io);
   const work = { benches, addresses, seconds };

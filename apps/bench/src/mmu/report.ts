@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { hex, type PageTableFormat } from '@vmarea/core';
 import { type Console, coloursFor, widthOf } from '../console.js';
 import { printable } from '../input/vmallocinfo.js';
@@ -54,7 +55,7 @@ const LEGEND: readonly (readonly [string, string])[] = [
 export function mmuReport(
   result: MmuResult,
   deviations: readonly Deviation[],
-  io: Pick<Console, 'stdout' | 'env'>,
+  io: Pick<Console, 'stdout' | 'env' | 'cwd'>,
 ): string {
   const colours = coloursFor(io.stdout, io.env);
   const width = widthOf(io.stdout, io.env);
@@ -76,11 +77,12 @@ export function mmuReport(
     out.push('', textTable(PLANT_COLUMNS, result.plants), '');
   }
   for (const { file, line } of [...result.rows.flatMap(({ cases }) => cases), ...result.plants])
-    if (file !== null && line !== null) paragraph(`${file}: ${line}`, '    ');
-  for (const { configuration, why } of result.skipped)
-    paragraph(colours.yellow(`Skipped ${configuration}: ${why}`), '  ');
+    if (file !== null && line !== null) paragraph(`${printable(relative(io.cwd, file))}: ${line}`, '    ');
+  for (const [why, names] of byReason(result.skipped))
+    paragraph(colours.yellow(`Skipped ${names.join(', ')}: ${why}`), '  ');
   for (const warning of result.warnings) paragraph(colours.yellow(`Warning: ${printable(warning)}`), '  ');
   if (result.rows.length > 0) paragraph(verdict(result, colours));
+  else if (result.plants.length === 0) paragraph('No format was held against an MMU.');
   return `${out.join('\n')}\n`;
 }
 
@@ -111,6 +113,14 @@ function deviationLines({ rows }: MmuResult, deviations: readonly Deviation[]): 
     const met = rows.reduce((all, row) => all + (row.deviations[name] ?? 0) + (row.leftOut[name] ?? 0), 0);
     return met === 0 ? [] : [`${name} (${plural(met, 'access', 'accesses')}): ${about}.`];
   });
+}
+
+/** Configurations that were skipped, by the reason. */
+function byReason(skipped: MmuResult['skipped']): Map<string, string[]> {
+  const reasons = new Map<string, string[]>();
+  for (const { configuration, why } of skipped)
+    reasons.set(why, [...(reasons.get(why) ?? []), configuration]);
+  return reasons;
 }
 
 function share(part: number, whole: number): string {

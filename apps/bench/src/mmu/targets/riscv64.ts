@@ -36,7 +36,7 @@ const NO_CAUSE = (1n << 64n) - 1n;
 export const riscv64Target: Target = {
   name: 'riscv64',
   binary: 'qemu-system-riscv64',
-  debianPackage: 'qemu-system-riscv',
+  debianPackage: 'qemu-system-riscv (qemu-system-misc before Debian 13)',
   ram: {
     bytes: BYTES,
     stub: STUB_AT,

@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { findQemu } from '../../src/mmu/guest/qemu.js';
+import { TARGETS } from '../../src/mmu/targets/index.js';
+import { capture } from '../support/capture.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vmarea-mmu-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const NOWHERE = { VMAREA_QEMU: folder };
+
+describe('without QEMU', () => {
+  it('says what to install, and is no failure', async () => {
+    const { code, out } = await capture(['mmu'], { env: NOWHERE });
+    expect(code).toBe(0);
+    const text = out.replaceAll(/\s+/g, ' ');
+    expect(text).toContain(
+      'qemu-system-aarch64 is missing; Debian and Ubuntu: apt-get install qemu-system-arm',
+    );
+    expect(text).toContain('Skipped x86-64, x86-64-la57: qemu-system-x86_64 is missing');
+    expect(text).toContain('No format was held against an MMU.');
+  });
+
+  it('is a failure where VMAREA_MMU says so', async () => {
+    const { code, out, err } = await capture(['mmu'], { env: { ...NOWHERE, VMAREA_MMU: 'required' } });
+    expect(code).toBe(1);
+    expect(out).toBe('');
+    expect(err).toContain(
+      'VMAREA_MMU is required, and arm64-4k-48 cannot be judged: qemu-system-aarch64 is missing',
+    );
+  });
+
+  it('a program that is no QEMU is none', async () => {
+    const fake = join(folder, 'qemu-system-riscv64');
+    writeFileSync(fake, '#!/bin/sh\necho hello\n', { mode: 0o755 });
+    const { out } = await capture(['mmu', '--format', 'riscv64-sv39'], { env: NOWHERE });
+    expect(out).toContain('qemu-system-riscv64 is missing');
+  });
+
+  it('a QEMU that does not start is told, with what it said', async () => {
+    const fake = join(folder, 'qemu-system-x86_64');
+    const script =
+      '#!/bin/sh\n[ "$1" = --version ] && { echo QEMU emulator version 9.1.0; exit; }\necho no such board >&2\nexit 1\n';
+    writeFileSync(fake, script, { mode: 0o755 });
+    const { code, err } = await capture(['mmu', '--format', 'x86-64'], { env: NOWHERE });
+    expect(code).toBe(1);
+    expect(err).toContain('QEMU ended: no such board');
+  });
+});
+
+describe('the command line', () => {
+  it.each([
+    [['--addresses', '0'], '--addresses must be a whole number from 1 to 100000000'],
+    [['--seconds', 'x'], '--seconds must be a whole number'],
+    [['--seconds', '5', '--addresses', '5'], '--seconds stands in place of --addresses'],
+    [['--format', 'x86'], "unknown format 'x86'"],
+    [['--case', 'none.json'], 'none.json cannot be read'],
+    [['--plantd'], 'Did you mean --planted?'],
+  ])('%j is refused', async (args, message) => {
+    const { code, out, err } = await capture(['mmu', ...args], { cwd: folder, env: NOWHERE });
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toContain(message);
+  });
+});
+
+const isComplete = TARGETS.every(({ binary }) => findQemu(binary, process.env) !== null);
+if (!isComplete) console.warn('Tests with QEMU are skipped: not all of its processors are on this machine.');
+
+describe.skipIf(!isComplete)('with QEMU', () => {
+  const env = { PATH: process.env.PATH, VMAREA_QEMU: process.env.VMAREA_QEMU };
+
+  it('judges a format of each target', async () => {
+    const formats = 'arm64-16k-47-cont,riscv64-sv39-napot,x86-64-la57';
+    const { code, out } = await capture(
+      ['mmu', '--format', formats, '--addresses', '1000', '--seed', '3', '--json'],
+      { env, cwd: folder },
+    );
+    expect(code).toBe(0);
+    const { rows, skipped } = JSON.parse(out);
+    expect(skipped).toEqual([]);
+    expect(rows.map(({ configuration }: { configuration: string }) => configuration).join(',')).toBe(formats);
+    for (const { addresses, differences, outcomes } of rows) {
+      expect(addresses).toBeGreaterThanOrEqual(1000);
+      expect(differences).toBe(0);
+      expect(outcomes.done).toBeGreaterThan(0);
+    }
+  }, 60_000);
+
+  it('finds planted faults, and their cases tell them alone', async () => {
+    const planted = await capture(['mmu', '--planted', '--format', 'x86-64', '--cases', 'here'], {
+      ...{ env, cwd: folder },
+      columns: 300,
+    });
+    expect(planted.code).toBe(0);
+    const file = /here\/\S+SMEP\S+\.json/.exec(planted.out)?.[0] ?? '';
+    const { code, out, err } = await capture(['mmu', '--case', file], { env, cwd: folder });
+    expect(code).toBe(1);
+    expect(out).toMatch(/kernel execute: done at 0x\w+, but the MMU: #PF 0x11/);
+    expect(err).toContain('differ in 1 place');
+  }, 60_000);
+});

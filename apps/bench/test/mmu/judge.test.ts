@@ -1,0 +1,217 @@
+import { type Configuration, PageTable, type PhysicalMemory } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { installedFormats } from '../../src/formats.js';
+import { type Examined, examine } from '../../src/mmu/examine.js';
+import type { Job, Processor } from '../../src/mmu/guest/guest.js';
+import { ACCESSES, RESULT_WORDS, UNIT } from '../../src/mmu/guest/layout.js';
+import type { Ram } from '../../src/mmu/guest/ram.js';
+import { tableMemory } from '../../src/mmu/judge.js';
+import { Model } from '../../src/mmu/model.js';
+import { differencesOf, runCase, smallestCase } from '../../src/mmu/run-case.js';
+import type { Outcome, Subject, Target } from '../../src/mmu/target.js';
+import { riscv64Target } from '../../src/mmu/targets/riscv64.js';
+
+const { configurations } = await installedFormats('/');
+const configuration = configurations.find(({ name }) => name === 'riscv64-sv48-napot') as Configuration;
+
+/** Results as this file's processor tells them: done or fault, number, address or unit. */
+const target: Target = {
+  ...riscv64Target,
+  deviations: [],
+  registers: ({ controls }, root) => [root, ...Object.values(controls).map((on) => (on === true ? 1n : 0n))],
+  outcome: ([kind, number, address, unit]): Outcome =>
+    kind === 0n
+      ? { kind: 'done', pa: address ?? 0n, unit: unit === 0n ? null : Number(unit) }
+      : { kind: 'fault', name: 'scause', code: Number(number), address: address ?? 0n },
+};
+
+/** Memory at physical addresses: what was never written is 0. */
+class PagedRam implements Ram {
+  readonly #pages = new Map<bigint, Uint8Array>();
+
+  write(pa: bigint, bytes: Uint8Array): void {
+    for (const { page, at, from, to } of pieces(pa, bytes.length)) {
+      const known = this.#pages.get(page) ?? new Uint8Array(PAGE);
+      this.#pages.set(page, known);
+      known.set(bytes.subarray(from, to), at);
+    }
+  }
+
+  read(pa: bigint, bytes: Uint8Array): void {
+    for (const { page, at, from, to } of pieces(pa, bytes.length)) {
+      const known = this.#pages.get(page);
+      if (known === undefined) bytes.fill(0, from, to);
+      else bytes.set(known.subarray(at, at + to - from), from);
+    }
+  }
+
+  write64(pa: bigint, value: bigint): void {
+    this.write(pa, new Uint8Array(BigUint64Array.of(value).buffer));
+  }
+
+  read64(pa: bigint): bigint {
+    const word = new BigUint64Array(1);
+    this.read(pa, new Uint8Array(word.buffer));
+    return word[0] as bigint;
+  }
+}
+
+const PAGE = 65536;
+
+/** Where bytes stand: page, offset in it, and which of them. */
+function pieces(pa: bigint, length: number): { page: bigint; at: number; from: number; to: number }[] {
+  const all = [];
+  for (let from = 0; from < length; ) {
+    const here = pa + BigInt(from);
+    const at = Number(here % BigInt(PAGE));
+    const to = Math.min(length, from + PAGE - at);
+    all.push({ page: here / BigInt(PAGE), at, from, to });
+    from = to;
+  }
+  return all;
+}
+
+/** What a lie may change of an answer: the outcome, whether a store arrives, an entry afterwards. */
+interface Lie {
+  readonly outcome?: (outcome: Outcome) => Outcome;
+  readonly losesStores?: boolean;
+  readonly entries?: (memory: PhysicalMemory) => void;
+}
+
+/** A processor that walks as the model does, and lies about one thing. */
+class Liar implements Processor {
+  readonly ram = new PagedRam();
+  firstStore = 1n << 63n;
+  readonly #lie: Lie;
+
+  constructor(lie: Lie) {
+    this.#lie = lie;
+  }
+
+  async run(
+    [root = 0n, sum, mxr, adue]: readonly bigint[],
+    jobs: readonly Job[],
+  ): Promise<BigUint64Array<ArrayBuffer>> {
+    const memory = tableMemory(target);
+    for (const { base, words } of memory.banks)
+      this.ram.read(base, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+    const controls = { sum: sum === 1n, mxr: mxr === 1n, adue: adue === 1n };
+    const subject: Subject = { format: configuration.format, controls };
+    const table = new PageTable({ format: subject.format, memory, root });
+    const model = new Model(target, subject, memory, table);
+    const results = new BigUint64Array(jobs.length * ACCESSES.length * RESULT_WORDS);
+    for (const [i, { va, mask }] of jobs.entries()) {
+      for (const [number, access] of ACCESSES.entries()) {
+        if ((mask & (1 << number)) === 0) continue;
+        const at = i * ACCESSES.length + number;
+        const { outcome: honest } = model.expect(va, access);
+        const outcome = this.#lie.outcome?.(honest) ?? honest;
+        const words =
+          outcome.kind === 'done'
+            ? [0n, 0n, outcome.pa ?? 0n, BigInt(outcome.unit ?? 0)]
+            : outcome.kind === 'fault'
+              ? [1n, BigInt(outcome.code), outcome.address ?? 0n, 0n]
+              : [];
+        results.set(words, at * RESULT_WORDS);
+        if (
+          honest.kind === 'done' &&
+          honest.pa !== null &&
+          access.kind === 'write' &&
+          this.#lie.losesStores !== true
+        )
+          this.ram.write64(honest.pa + BigInt(UNIT.stored), this.firstStore + BigInt(at));
+      }
+    }
+    this.#lie.entries?.(memory);
+    for (const { base, words } of memory.banks)
+      this.ram.write(base, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+    return results;
+  }
+}
+
+async function differences(lie: Lie, batches = 3): Promise<string[]> {
+  const found: string[] = [];
+  for (let batch = 0; batch < batches; batch++) found.push(...differencesOf(await examined(lie, batch)));
+  return found;
+}
+
+function examined(lie: Lie, batch = 0): Promise<Examined> {
+  const one = { ...target, settings: () => ({ svpbmt: true, sum: true, mxr: false, adue: true }) };
+  return examine(one, new Liar(lie), '10.0', configuration, 1, batch);
+}
+
+const onDone = (change: (pa: bigint) => Outcome) => (outcome: Outcome) =>
+  outcome.kind === 'done' && outcome.pa !== null ? change(outcome.pa) : outcome;
+const onFault = (change: Partial<Extract<Outcome, { kind: 'fault' }>>) => (outcome: Outcome) =>
+  outcome.kind === 'fault' ? { ...outcome, ...change } : outcome;
+
+describe('the judge', () => {
+  it('finds no difference from an honest processor, and asks it for all kinds of things', async () => {
+    const one = await examined({});
+    expect(differencesOf(one)).toEqual([]);
+    expect(one.judged.length).toBeGreaterThan(500);
+    expect(new Set(one.judged.map(({ access }) => access)).size).toBe(6);
+    expect(one.judged.some(({ expected }) => expected.outcome.kind === 'done')).toBe(true);
+    expect(one.judged.some(({ expected }) => expected.outcome.kind === 'fault')).toBe(true);
+    expect((await examined({}, 1)).tablesAre).not.toBe((await examined({}, 2)).tablesAre);
+  });
+
+  it.each<[string, Lie, RegExp]>([
+    [
+      'another page',
+      { outcome: onDone((pa) => ({ kind: 'done', pa: pa ^ 0x1000n, unit: null })) },
+      /done at/,
+    ],
+    ['another unit', { outcome: onDone((pa) => ({ kind: 'done', pa, unit: 1 })) }, /done at/],
+    [
+      'a fault in place of memory',
+      { outcome: onDone(() => ({ kind: 'fault', name: 'scause', code: 13, address: 0n })) },
+      /the MMU scause 0xd/,
+    ],
+    ['memory in place of a fault', { outcome: () => ({ kind: 'done', pa: 0n, unit: null }) }, /the MMU done/],
+    ['another code', { outcome: onFault({ code: 2 }) }, /the MMU scause 0x2/],
+    ['another address of a fault', { outcome: onFault({ address: 8n }) }, /the MMU scause .* at 0x0{15}8/],
+    ['stores that do not arrive', { losesStores: true }, /^store at /],
+    [
+      'a bit of an entry',
+      { entries: (memory) => memory.write64(0x8400_0010n, 1n) },
+      /^entry at 0x0000000084000010.*the MMU 0x0{15}1/,
+    ],
+  ])('finds %s', async (_what, lie, message) => {
+    const found = await differences(lie);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found.some((line) => message.test(line))).toBe(true);
+  });
+
+  it('makes the same batch of the same seed and number', async () => {
+    const [one, same, other] = [await examined({}), await examined({}), await examined({}, 1)];
+    expect(same.jobs).toEqual(one.jobs);
+    expect(same.entries).toEqual(one.entries);
+    expect(other.jobs).not.toEqual(one.jobs);
+  });
+});
+
+describe('the smallest case', () => {
+  const lie: Lie = { outcome: onFault({ code: 2 }) };
+  const again = (liar: Liar) => (plan: Parameters<typeof runCase>[4]) =>
+    runCase(target, liar, '10.0', configuration, plan);
+
+  it('is one address with the entries on its way', async () => {
+    const one = await smallestCase(await examined(lie), again(new Liar(lie)));
+    expect(one.alone).toBe(true);
+    expect(one.jobs).toHaveLength(1);
+    expect(one.entries.size).toBeLessThanOrEqual(configuration.format.levels.length);
+    expect(one.differences.length).toBeGreaterThan(0);
+    expect(differencesOf(await again(new Liar(lie))(one))).toEqual(one.differences);
+    expect(differencesOf(await again(new Liar({}))(one))).toEqual([]);
+  });
+
+  it('is the whole batch where one address is not enough', async () => {
+    const batch = await examined(lie);
+    const one = await smallestCase(batch, again(new Liar({})));
+    expect(one.alone).toBe(false);
+    expect(one.jobs).toEqual(batch.jobs);
+    expect(one.entries).toEqual(batch.entries);
+    expect(one.differences).toEqual(differencesOf(batch));
+  });
+});
