@@ -4,7 +4,7 @@ import { hex } from '@vmarea/core';
 import * as v from 'valibot';
 import { UsageError } from '../errors.js';
 import { printable } from '../input/vmallocinfo.js';
-import { ACCESSES } from './guest/layout.js';
+import { ACCESSES, MAX_JOBS } from './guest/layout.js';
 
 /*
  * A case is a file that tells all that is needed to make the same accesses again: settings, root, the entries that the walks read,
@@ -25,7 +25,11 @@ const caseSchema = v.object({
   settings: v.record(v.string(), v.union([v.number(), v.boolean(), v.string()])),
   root: word,
   entries: v.record(digits, word),
-  jobs: v.pipe(v.array(v.object({ address: word, accesses: v.array(accessName) })), v.minLength(1)),
+  jobs: v.pipe(
+    v.array(v.object({ address: word, accesses: v.array(accessName) })),
+    v.minLength(1),
+    v.maxLength(MAX_JOBS),
+  ),
   /** The rest is for people. */
   from: v.object({
     qemu: v.string(),

@@ -7,8 +7,8 @@ export interface MmuRow {
   readonly batches: number;
   readonly addresses: number;
   readonly accesses: number;
-  /** Accesses by what the model says of them: `done`, or the kind of the fault. */
-  readonly outcomes: Readonly<Record<string, number>>;
+  /** Accesses by what the model says of them (`done`, or the kind of the fault), and by the level where the walk ended. */
+  readonly outcomes: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Entries in which the processor set accessed or dirty bits. */
   readonly entriesTouched: number;
   /** Accesses that met a known deviation, by its name: those compared with what QEMU does, and those not made. */

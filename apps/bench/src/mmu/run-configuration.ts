@@ -40,7 +40,7 @@ export async function runConfiguration(
   const { configuration, target, qemu, seed } = bench;
   const start = performance.now();
   const tally = { addresses: 0, accesses: 0, entriesTouched: 0, differences: 0 };
-  const outcomes: Record<string, number> = {};
+  const outcomes: Record<string, Record<string, number>> = {};
   const deviations: Record<string, number> = {};
   const leftOut: Record<string, number> = {};
   const cases: { file: string; line: string }[] = [];
@@ -58,7 +58,10 @@ export async function runConfiguration(
       tally.accesses += one.judged.length;
       tally.entriesTouched += one.entriesTouched;
       for (const { expected, deviation } of one.judged) {
-        add(outcomes, expected.walk.fault?.kind ?? 'done', 1);
+        const kind = expected.walk.fault?.kind ?? 'done';
+        const levels = outcomes[kind] ?? {};
+        outcomes[kind] = levels;
+        add(levels, expected.walk.steps.at(-1)?.name ?? 'none', 1);
         if (deviation !== null) add(deviations, deviation, 1);
       }
       for (const [name, number] of one.leftOut) add(leftOut, name, number);
