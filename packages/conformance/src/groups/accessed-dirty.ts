@@ -16,6 +16,7 @@ export const accessedDirty: Group = {
 };
 
 function touches(format: PageTableFormat, level: number, controls: Controls): void {
+  let allowed = 0;
   for (const wanted of combinations(format)) {
     const leaf = encoded(format, wanted, level);
     if (leaf === null) continue;
@@ -31,6 +32,7 @@ function touches(format: PageTableFormat, level: number, controls: Controls): vo
         'touched again, the same entry comes back',
       );
       if (fault === null) {
+        allowed++;
         // What was allowed still is.
         same(format.check(pathTo(format, level, after), access, controls), null, 'check of what was touched');
         const now = format.decode(after, level);
@@ -47,6 +49,7 @@ function touches(format: PageTableFormat, level: number, controls: Controls): vo
       }
     }
   }
+  ensure(allowed > 0, 'no access is allowed');
 }
 
 /** Hardware changes what `decode` calls accessed and dirty, and nothing else. */

@@ -34,6 +34,9 @@ export const protections: Group = {
   },
 };
 
+/** What a format must be able to say at least: read or write, execute, user, accessed, each or not. */
+const LEAST = 16;
+
 /** A leaf by the data, without address and mark; what it decodes to is what was asked for, and encodes to it. */
 function thereAndBack(format: PageTableFormat, wanted: Protection, level: number): void {
   const words = format.encode(wanted, level);
@@ -58,12 +61,13 @@ function combine(format: PageTableFormat, level: number): void {
     thereAndBack(format, wanted, level);
     said++;
   }
-  ensure(said >= 16, `the format can say only ${said} protections`);
+  ensure(said >= LEAST, `the format can say only ${said} protections`);
 }
 
 /** A change gives the rights that are asked for, and asked for again changes nothing. */
 function changeAll(format: PageTableFormat, level: number): void {
   const all = combinations(format).filter((one) => encoded(format, one, level) !== null);
+  ensure(all.length >= LEAST, `the format can say only ${all.length} protections`);
   for (const [i, before] of all.entries()) {
     for (const wanted of [all[(7 * i + 3) % all.length], all[(5 * i + 1) % all.length]]) {
       if (wanted === undefined) continue;
@@ -89,11 +93,14 @@ function changeAll(format: PageTableFormat, level: number): void {
 
 /** From one level to another a leaf says the same, and back it is the same. */
 function relevel(format: PageTableFormat, from: number, to: number): void {
+  let said = 0;
   for (const wanted of combinations(format)) {
     if (encoded(format, wanted, from) === null || encoded(format, wanted, to) === null) continue;
     const leaf = format.encode(wanted, from);
     const moved = format.relevel(leaf, from, to);
     same(toBigint(moved), toBigint(format.encode(wanted, to)), 'relevel(encode(protection))');
     same(toBigint(format.relevel(moved, to, from)), toBigint(leaf), 'relevel there and back');
+    said++;
   }
+  ensure(said >= LEAST, `both levels can say only ${said} protections`);
 }

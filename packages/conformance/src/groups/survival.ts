@@ -53,7 +53,9 @@ function mapped(
   const bytes = 1n << BigInt(size.shift);
   machine.table.mapRange(va, pa, bytes, dataOf(subject), { maxLeafShift: size.shift });
   const flags = toBigint(subject.format.encode(dataOf(subject), size.level));
-  return { machine, va, bytes, bits: extraBits(subject.format, size.level, flags) };
+  const bits = extraBits(subject.format, size.level, flags);
+  ensure(bits.length > 0, 'no bit of a leaf is extra alone: skip the group and say so');
+  return { machine, va, bytes, bits };
 }
 
 function protects(subject: Checked, size: Size): void {
