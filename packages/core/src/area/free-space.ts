@@ -1,0 +1,176 @@
+import { IntervalTree, NIL } from './interval-tree.js';
+
+/** Nothing fits. */
+export const NOTHING_FITS = -1;
+/** What was found begins too late to end inside the window. */
+export const OUT_OF_RANGE = -2;
+
+/**
+ * The free ranges of the kernel's address space, as Linux keeps and searches them.
+ *
+ * All in pages. The space is [1, 2^64 − 1) in bytes: its first and last page are a byte short, and half a page here, so that they
+ * compare as they do in bytes. Whole pages are never confused with them.
+ *
+ * Source: Linux 6.12, `mm/vmalloc.c`: find_vmap_lowest_match, is_within_this_va, va_clip, merge_or_add_vmap_area,
+ * vmap_init_free_space.
+ */
+export class FreeSpace {
+  readonly tree: IntervalTree = new IntervalTree();
+
+  /**
+   * @param pages - of the whole address space: 2^64 bytes.
+   * @param early - areas that are there from the start, by address, without overlap; what is free between them is added upwards.
+   */
+  constructor(pages: number, early: readonly { readonly start: number; readonly size: number }[] = []) {
+    let from = 0.5;
+    for (const { start, size } of early) {
+      if (start > from) this.tree.insert(from, start);
+      from = start + size;
+    }
+    if (pages - 0.5 > from) this.tree.insert(from, pages - 0.5);
+  }
+
+  /**
+   * Takes the range that Linux would: for alignments up to a page the lowest that fits; for larger ones what a search for the
+   * padded length meets, which depends on the tree's shape.
+   *
+   * @param size - in pages, at least 1.
+   * @param align - in pages, a power of two.
+   * @param vstart - first page of the window.
+   * @param vend - end of the window; half a page more where Linux's is no multiple of a page.
+   * @returns the first page; `NOTHING_FITS` or `OUT_OF_RANGE`.
+   */
+  take(size: number, align: number, vstart: number, vend: number): number {
+    // A request that fills its window is searched without padding.
+    const isPadded = align > 1 && vend - vstart !== size;
+    const node = this.#find(size, align, vstart, isPadded);
+    if (node === NIL) return NOTHING_FITS;
+    const from = this.tree.start[node] as number;
+    const start = alignUp(Math.max(from, vstart), align);
+    if (start + size > vend) return OUT_OF_RANGE;
+    this.clip(node, start, size);
+    return start;
+  }
+
+  /** The lowest match, as Linux looks for it. */
+  #find(size: number, align: number, windowStart: number, isPadded: boolean): number {
+    const { tree } = this;
+    // size + align − 1 bytes, of which the last is a page short.
+    const length = isPadded ? size + align - 0.5 : size;
+    let vstart = windowStart;
+    let node = tree.root;
+    while (node !== NIL) {
+      const left = tree.left(node);
+      if ((tree.longest[left] as number) >= length && vstart < (tree.start[node] as number)) {
+        node = left;
+        continue;
+      }
+      if (this.#isWithin(node, size, align, vstart)) return node;
+      const right = tree.right(node);
+      if ((tree.longest[right] as number) >= length) {
+        node = right;
+        continue;
+      }
+      for (;;) {
+        node = tree.parent(node);
+        if (node === NIL) return NIL;
+        if (this.#isWithin(node, size, align, vstart)) return node;
+        const start = tree.start[node] as number;
+        const other = tree.right(node);
+        if ((tree.longest[other] as number) >= length && vstart <= start) {
+          // A byte more than the start: the next page.
+          vstart = start + 0.5;
+          node = other;
+          break;
+        }
+      }
+    }
+    return NIL;
+  }
+
+  #isWithin(node: number, size: number, align: number, vstart: number): boolean {
+    const from = this.tree.start[node] as number;
+    return alignUp(Math.max(from, vstart), align) + size <= (this.tree.end[node] as number);
+  }
+
+  /** Takes a range out of the free range that holds it. In a split the node stays as what is left on the right. */
+  clip(node: number, start: number, size: number): void {
+    const { tree } = this;
+    const from = tree.start[node] as number;
+    const to = tree.end[node] as number;
+    const end = start + size;
+    if (from === start) {
+      if (to === end) {
+        tree.erase(node);
+        return;
+      }
+      tree.start[node] = end;
+      tree.propagate(node);
+    } else if (to === end) {
+      tree.end[node] = start;
+      tree.propagate(node);
+    } else {
+      tree.start[node] = end;
+      tree.propagate(node);
+      tree.insert(from, start, node);
+    }
+  }
+
+  /**
+   * Gives a range back. It grows the range behind it, and then the one before it, which survives when both touch.
+   *
+   * @returns false when it overlaps a free range: then nothing is done.
+   */
+  give(start: number, end: number): boolean {
+    const { tree } = this;
+    const link = tree.link(start, end);
+    if (link < 0) return false;
+    const parent = link >> 1;
+    if (parent === NIL) {
+      tree.insertAt(link, start, end);
+      return true;
+    }
+    const behind = (link & 1) === 1 ? tree.next(parent) : parent;
+    const before = tree.previous(behind);
+    let merged: number = NIL;
+    if (behind !== NIL && tree.start[behind] === end) {
+      tree.start[behind] = start;
+      merged = behind;
+    }
+    if (before !== NIL && tree.end[before] === start) {
+      const until = merged === NIL ? end : (tree.end[merged] as number);
+      if (merged !== NIL) tree.erase(merged);
+      tree.end[before] = until;
+      merged = before;
+    }
+    if (merged === NIL) tree.insertAt(link, start, end);
+    else tree.propagate(merged);
+    return true;
+  }
+
+  /**
+   * The highest free range that begins at or below an address, the one that holds or touches it where there is one.
+   *
+   * Source: Linux 6.12, pvm_find_va_enclose_addr.
+   */
+  enclosing(page: number): number {
+    const { tree } = this;
+    let node = tree.root;
+    let found: number = NIL;
+    while (node !== NIL) {
+      if ((tree.start[node] as number) <= page) {
+        found = node;
+        if ((tree.end[node] as number) >= page) break;
+        node = tree.right(node);
+      } else {
+        node = tree.left(node);
+      }
+    }
+    return found;
+  }
+}
+
+/** The next multiple of a power of two. */
+export function alignUp(page: number, align: number): number {
+  return Math.ceil(page / align) * align;
+}

@@ -1,0 +1,326 @@
+/** No node. */
+export const NIL = 0;
+
+const RED = 0;
+const BLACK = 1;
+const FIRST_CAPACITY = 64;
+
+/**
+ * Ranges that do not overlap, as an augmented red-black tree in typed arrays, linked in address order besides.
+ *
+ * Every node knows the longest range of its subtree. A search that prunes by it finds what the tree's shape lets it find, so
+ * the shape is part of the result: insertion, erasure and rotations are those of Linux, step by step, and so is which node
+ * survives a merge (`FreeSpace`).
+ *
+ * Addresses are numbers in pages; the two ends of the whole space are half a page inside, as Linux's are a byte inside
+ * (`FreeSpace`). A node is an index; erased ones are used again.
+ *
+ * Source: Linux, `lib/rbtree.c` (__rb_insert, __rb_erase_augmented, ____rb_erase_color) and `include/linux/rbtree_augmented.h`
+ * (RB_DECLARE_CALLBACKS_MAX), unchanged since v3.7.
+ */
+export class IntervalTree {
+  /** First page of a node's range. */
+  start: Float64Array = new Float64Array(FIRST_CAPACITY);
+  /** The page after its last one. */
+  end: Float64Array = new Float64Array(FIRST_CAPACITY);
+  /** Pages of the longest range in its subtree. */
+  longest: Float64Array = new Float64Array(FIRST_CAPACITY);
+  /** The root; `NIL` when there is none. */
+  root: number = NIL;
+  /** Number of nodes. */
+  size = 0;
+  /** Children: left at 2 × node, right behind it. */
+  #child = new Int32Array(2 * FIRST_CAPACITY);
+  #parent = new Int32Array(FIRST_CAPACITY);
+  #colour = new Uint8Array(FIRST_CAPACITY);
+  #next = new Int32Array(FIRST_CAPACITY);
+  #previous = new Int32Array(FIRST_CAPACITY);
+  /** Nodes that were erased, linked by `#next`. */
+  #erased: number = NIL;
+  #used = 1;
+
+  left(node: number): number {
+    return this.#child[2 * node] as number;
+  }
+
+  right(node: number): number {
+    return this.#child[2 * node + 1] as number;
+  }
+
+  parent(node: number): number {
+    return this.#parent[node] as number;
+  }
+
+  isRed(node: number): boolean {
+    return this.#colour[node] === RED;
+  }
+
+  /** The node behind, by address; `NIL` at the end. `next(NIL)` is the first. */
+  next(node: number): number {
+    return this.#next[node] as number;
+  }
+
+  /** The node before, by address; `NIL` at the start. `previous(NIL)` is the last. */
+  previous(node: number): number {
+    return this.#previous[node] as number;
+  }
+
+  /**
+   * Adds a range.
+   *
+   * @param from - a node below which it belongs: the search starts there. The root when absent.
+   * @returns its node; `NIL` when it overlaps another, and then nothing is done.
+   */
+  insert(start: number, end: number, from: number = this.root): number {
+    const link = this.link(start, end, from);
+    return link < 0 ? NIL : this.insertAt(link, start, end);
+  }
+
+  /**
+   * Where a range would be linked: 2 × the parent, and 1 more for its right side; 0 in an empty tree; -1 when it overlaps another.
+   */
+  link(start: number, end: number, from: number = this.root): number {
+    let node = from;
+    let link = 0;
+    while (node !== NIL) {
+      if (end <= (this.start[node] as number)) link = 2 * node;
+      else if (start >= (this.end[node] as number)) link = 2 * node + 1;
+      else return -1;
+      node = this.#child[link] as number;
+    }
+    return link;
+  }
+
+  /** Adds a range at a link. */
+  insertAt(link: number, start: number, end: number): number {
+    const node = this.#make();
+    const parent = link >> 1;
+    this.start[node] = start;
+    this.end[node] = end;
+    this.longest[node] = 0;
+    this.#parent[node] = parent;
+    this.#colour[node] = RED;
+    this.#child[2 * node] = NIL;
+    this.#child[2 * node + 1] = NIL;
+    if (parent === NIL) this.root = node;
+    else this.#child[link] = node;
+    // In address order: behind its parent on the right side, before it on the left.
+    const before = (link & 1) === 1 ? parent : this.previous(parent);
+    const behind = this.next(before);
+    this.#next[before] = node;
+    this.#previous[node] = before;
+    this.#next[node] = behind;
+    this.#previous[behind] = node;
+    this.size++;
+    this.#balanceInserted(node);
+    this.propagate(node);
+    return node;
+  }
+
+  /** Takes a node out. */
+  erase(node: number): void {
+    const { previous, next } = { previous: this.previous(node), next: this.next(node) };
+    this.#next[previous] = next;
+    this.#previous[next] = previous;
+    this.size--;
+    const rebalance = this.#unlink(node);
+    if (rebalance !== NIL) this.#balanceErased(rebalance);
+    this.#next[node] = this.#erased;
+    this.#erased = node;
+  }
+
+  /** Brings `longest` up to date after the range of a node has changed, upwards until nothing changes. */
+  propagate(from: number, stop: number = NIL): void {
+    for (let node = from; node !== stop; node = this.parent(node)) {
+      const longest = this.#longestOf(node);
+      if (this.longest[node] === longest) return;
+      this.longest[node] = longest;
+    }
+  }
+
+  /** The node whose range holds a page; `NIL` for none. */
+  find(page: number): number {
+    let node = this.root;
+    while (node !== NIL) {
+      if (page < (this.start[node] as number)) node = this.left(node);
+      else if (page >= (this.end[node] as number)) node = this.right(node);
+      else return node;
+    }
+    return NIL;
+  }
+
+  #longestOf(node: number): number {
+    const own = (this.end[node] as number) - (this.start[node] as number);
+    const left = this.left(node);
+    const right = this.right(node);
+    // NIL's is 0.
+    return Math.max(own, this.longest[left] as number, this.longest[right] as number);
+  }
+
+  #make(): number {
+    const reused = this.#erased;
+    if (reused !== NIL) {
+      this.#erased = this.#next[reused] as number;
+      return reused;
+    }
+    if (this.#used === this.start.length) this.#grow();
+    return this.#used++;
+  }
+
+  #grow(): void {
+    const capacity = 2 * this.start.length;
+    const doubled = <T extends { set(from: T): void }>(old: T, larger: T): T => {
+      larger.set(old);
+      return larger;
+    };
+    this.start = doubled(this.start, new Float64Array(capacity));
+    this.end = doubled(this.end, new Float64Array(capacity));
+    this.longest = doubled(this.longest, new Float64Array(capacity));
+    this.#child = doubled(this.#child, new Int32Array(2 * capacity));
+    this.#parent = doubled(this.#parent, new Int32Array(capacity));
+    this.#colour = doubled(this.#colour, new Uint8Array(capacity));
+    this.#next = doubled(this.#next, new Int32Array(capacity));
+    this.#previous = doubled(this.#previous, new Int32Array(capacity));
+  }
+
+  /** Puts a node in another's place below a parent. */
+  #replaceChild(old: number, node: number, parent: number): void {
+    if (parent === NIL) this.root = node;
+    else if (this.#child[2 * parent] === old) this.#child[2 * parent] = node;
+    else this.#child[2 * parent + 1] = node;
+  }
+
+  /**
+   * Turns a node down to one side: its child of the other side, whose inner child it adopts, comes up in its place. `old` gets
+   * `colour`, the one that comes up what `old` had.
+   */
+  #rotate(old: number, side: 0 | 1, colour: number): void {
+    const up = this.#child[2 * old + 1 - side] as number;
+    const inner = this.#child[2 * up + side] as number;
+    this.#child[2 * old + 1 - side] = inner;
+    this.#child[2 * up + side] = old;
+    if (inner !== NIL) this.#parent[inner] = old;
+    const parent = this.parent(old);
+    this.#parent[up] = parent;
+    this.#colour[up] = this.#colour[old] as number;
+    this.#parent[old] = up;
+    this.#colour[old] = colour;
+    this.#replaceChild(old, up, parent);
+    this.longest[up] = this.longest[old] as number;
+    this.longest[old] = this.#longestOf(old);
+  }
+
+  #balanceInserted(inserted: number): void {
+    let node = inserted;
+    let parent = this.parent(node);
+    for (;;) {
+      if (parent === NIL) {
+        this.#colour[node] = BLACK;
+        return;
+      }
+      if (this.#colour[parent] === BLACK) return;
+      const grand = this.parent(parent);
+      // The side on which the parent stands, and the uncle not.
+      const side = this.#child[2 * grand] === parent ? 0 : 1;
+      const uncle = this.#child[2 * grand + 1 - side] as number;
+      if (uncle !== NIL && this.#colour[uncle] === RED) {
+        this.#colour[uncle] = BLACK;
+        this.#colour[parent] = BLACK;
+        this.#colour[grand] = RED;
+        node = grand;
+        parent = this.parent(node);
+        continue;
+      }
+      if (this.#child[2 * parent + 1 - side] === node) {
+        this.#rotate(parent, side, RED);
+        parent = node;
+      }
+      // What comes up takes the grandparent's colour, which is black.
+      this.#rotate(grand, (1 - side) as 0 | 1, RED);
+      return;
+    }
+  }
+
+  /** Takes a node out of the tree; where that leaves a black too few, the node below which it is missing. */
+  #unlink(node: number): number {
+    const left = this.left(node);
+    const right = this.right(node);
+    const parent = this.parent(node);
+    const colour = this.#colour[node] as number;
+    if (left === NIL || right === NIL) {
+      const only = left === NIL ? right : left;
+      this.#replaceChild(node, only, parent);
+      if (only !== NIL) {
+        this.#parent[only] = parent;
+        this.#colour[only] = colour;
+      }
+      this.propagate(parent);
+      return only === NIL && colour === BLACK ? parent : NIL;
+    }
+    // The next node by address takes its place.
+    let successor = right;
+    let above = right;
+    if (this.left(right) !== NIL) {
+      do {
+        above = successor;
+        successor = this.left(successor);
+      } while (this.left(successor) !== NIL);
+    }
+    const orphan = this.right(successor);
+    this.longest[successor] = this.longest[node] as number;
+    if (successor !== right) {
+      this.#child[2 * above] = orphan;
+      this.#child[2 * successor + 1] = right;
+      this.#parent[right] = successor;
+      this.propagate(above, successor);
+    }
+    this.#child[2 * successor] = left;
+    this.#parent[left] = successor;
+    this.#replaceChild(node, successor, parent);
+    const lost = this.#colour[successor] as number;
+    if (orphan !== NIL) {
+      this.#parent[orphan] = above;
+      this.#colour[orphan] = BLACK;
+    }
+    this.#parent[successor] = parent;
+    this.#colour[successor] = colour;
+    this.propagate(successor);
+    return orphan === NIL && lost === BLACK ? above : NIL;
+  }
+
+  #balanceErased(from: number): void {
+    let node: number = NIL;
+    let parent = from;
+    for (;;) {
+      // The side that lacks a black.
+      const side = this.right(parent) === node ? 1 : 0;
+      const other = (1 - side) as 0 | 1;
+      let sibling = this.#child[2 * parent + other] as number;
+      if (this.#colour[sibling] === RED) {
+        this.#rotate(parent, side, RED);
+        sibling = this.#child[2 * parent + other] as number;
+        this.#colour[sibling] = BLACK;
+      }
+      const far = this.#child[2 * sibling + other] as number;
+      if (far === NIL || this.#colour[far] === BLACK) {
+        const near = this.#child[2 * sibling + side] as number;
+        if (near === NIL || this.#colour[near] === BLACK) {
+          this.#colour[sibling] = RED;
+          if (this.#colour[parent] === RED) {
+            this.#colour[parent] = BLACK;
+            return;
+          }
+          node = parent;
+          parent = this.parent(node);
+          if (parent === NIL) return;
+          continue;
+        }
+        this.#rotate(sibling, other, RED);
+        sibling = near;
+      }
+      this.#colour[this.#child[2 * sibling + other] as number] = BLACK;
+      this.#rotate(parent, side, BLACK);
+      return;
+    }
+  }
+}

@@ -1,0 +1,211 @@
+import type { FreeSpace } from './free-space.js';
+
+/** A freed range that waits: in a node's lazy list, or in a pool. */
+export interface Waiting {
+  /** First page. */
+  readonly start: number;
+  /** Pages, guard included. */
+  readonly size: number;
+  /** The node that the area was allocated for, as its flags say; -1 for none. */
+  readonly node: number;
+}
+
+/** What a purge did. */
+export interface Purged {
+  /** Hull of the ranges in pages: what one flush must cover. `start` is above `end` when there was none. */
+  readonly start: number;
+  readonly end: number;
+  /** Areas that waited. */
+  readonly areas: number;
+}
+
+/** The lock that a step takes. */
+export type Lock = 'pool' | 'heap';
+
+/** Pages of the largest ranges that are pooled. */
+const CLASSES = 256;
+/** Pages of neighbouring addresses that belong to one node, where there are several. */
+const ZONE_PAGES = 16;
+
+/** One node: what was freed there, and what is parked there by size, the head of a pool last. */
+interface Node {
+  lazy: Waiting[];
+  readonly pools: Waiting[][];
+}
+
+/**
+ * Freed ranges on their way back: lazy lists and pools by size, one set for each processor that is possible.
+ *
+ * Nothing that is freed can be used again before a purge. A purge then parks ranges of up to 256 pages in pools, of which only
+ * requests of that size on that processor take; the others go back to the free space. With one processor there are no pools.
+ *
+ * Source: Linux 6.12, `mm/vmalloc.c`: free_vmap_area_noflush, __purge_vmap_area_lazy, decay_va_pool_node, purge_vmap_node,
+ * node_alloc, node_pool_del_va. The order of all steps is that of recorded streams of 6.12.
+ */
+export class VmapNodes {
+  /** Pages that wait in lazy lists, guards included (vmap_lazy_nr). */
+  lazyPages = 0;
+  readonly #free: FreeSpace;
+  readonly #nodes: Node[];
+  readonly #zone: number;
+
+  /** @param count - possible processors, 1 to 128. */
+  constructor(free: FreeSpace, count: number) {
+    this.#free = free;
+    this.#zone = count === 1 ? 1 : ZONE_PAGES;
+    this.#nodes = Array.from({ length: count }, () => ({
+      lazy: [],
+      pools: count === 1 ? [] : Array.from({ length: CLASSES }, () => []),
+    }));
+  }
+
+  /** Number of nodes. */
+  get count(): number {
+    return this.#nodes.length;
+  }
+
+  /** The node that an address belongs to. */
+  nodeOf(page: number): number {
+    return Math.floor(page / this.#zone) % this.#nodes.length;
+  }
+
+  /**
+   * Takes a parked range of exactly this size from a node's pool. Only the head of the pool is looked at: one that is not aligned goes to
+   * the tail, and nothing is taken.
+   *
+   * @returns its first page; -1 for none.
+   */
+  take(node: number, size: number, align: number): number {
+    const pool = this.#nodes[node]?.pools[size - 1];
+    const head = pool?.pop();
+    if (pool === undefined || head === undefined) return -1;
+    if (head.start % align === 0) return head.start;
+    pool.unshift(head);
+    return -1;
+  }
+
+  /** Adds a freed range to the list of its node. */
+  add(range: Waiting): void {
+    const home = range.node >= 0 ? range.node : this.nodeOf(range.start);
+    this.#nodes[home]?.lazy.push(range);
+    this.lazyPages += range.size;
+  }
+
+  /**
+   * Purges: decays the pools, then takes all lazy lists back.
+   *
+   * @param isFull - pools are emptied and not filled: what a request that found nothing does.
+   */
+  purge(isFull: boolean): Purged {
+    let start = Number.POSITIVE_INFINITY;
+    let end = 0;
+    let areas = 0;
+    const lists = this.#nodes.map((_node, i) => {
+      finish(this.decay(i, isFull));
+      return this.collect(i);
+    });
+    for (const list of lists) {
+      const [first, last] = [list[0], list.at(-1)];
+      if (first === undefined || last === undefined) continue;
+      start = Math.min(start, first.start);
+      end = Math.max(end, last.start + last.size);
+      areas += list.length;
+    }
+    for (const [node, list] of lists.entries()) finish(this.giveBack(node, list, isFull));
+    return { start, end, areas };
+  }
+
+  /** Empties all pools into the free space: what Linux does when memory is short. */
+  shrink(): void {
+    for (let node = 0; node < this.count; node++) finish(this.decay(node, true));
+  }
+
+  /** Ranges that are parked in pools. */
+  get pooled(): number {
+    return this.#nodes.reduce((sum, { pools }) => sum + pools.reduce((all, pool) => all + pool.length, 0), 0);
+  }
+
+  /** A node's lazy list, by address, and its pools by size, heads first. */
+  state(node: number): {
+    readonly lazy: readonly Waiting[];
+    readonly pools: readonly (readonly Waiting[])[];
+  } {
+    const { lazy, pools } = this.#nodes[node] as Node;
+    return {
+      lazy: [...lazy].sort((a, b) => a.start - b.start),
+      pools: pools.map((pool) => [...pool].reverse()),
+    };
+  }
+
+  /**
+   * Takes a quarter of each pool of a node, from its head, back into the free space; or all. Linux 6.12 counts a quarter down from 0 where
+   * a pool has fewer than four, and so takes all of those. While a pool is looked through, others find it empty.
+   *
+   * A step ends where Linux takes a lock for the next one, and says which: what a replay of several processors needs, as others may come
+   * in between. `purge` makes all steps at once.
+   */
+  *decay(node: number, isFull: boolean): Generator<Lock> {
+    const { pools } = this.#nodes[node] as Node;
+    const decayed: Waiting[] = [];
+    for (let i = 0; i < pools.length; i++) {
+      if ((pools[i] as Waiting[]).length === 0) continue;
+      yield 'pool';
+      const pool = pools[i] as Waiting[];
+      pools[i] = [];
+      const quarter = pool.length >> 2;
+      const count = isFull || quarter === 0 ? pool.length : quarter;
+      for (let taken = 0; taken < count; taken++) decayed.push(pool.pop() as Waiting);
+      if (pool.length === 0) continue;
+      yield 'pool';
+      pools[i] = pool;
+    }
+    if (decayed.length === 0) return;
+    decayed.sort((a, b) => a.start - b.start);
+    yield 'heap';
+    // Neighbours are joined first: what the tree gets is fewer and longer.
+    let { start } = decayed[0] as Waiting;
+    let end = start;
+    for (const range of decayed) {
+      if (range.start !== end) {
+        this.#free.give(start, end);
+        start = range.start;
+      }
+      end = range.start + range.size;
+    }
+    this.#free.give(start, end);
+  }
+
+  /** Takes the lazy list of a node, by address: the first thing that a purge does with it. */
+  collect(node: number): Waiting[] {
+    const home = this.#nodes[node] as Node;
+    const list = home.lazy.sort((a, b) => a.start - b.start);
+    home.lazy = [];
+    return list;
+  }
+
+  /** Parks what a purge collected in a node's pools, in address order, and gives the rest back in reverse. In steps, as `decay`. */
+  *giveBack(node: number, list: readonly Waiting[], isFull: boolean): Generator<Lock> {
+    const { pools } = this.#nodes[node] as Node;
+    const rest: Waiting[] = [];
+    for (const range of list) {
+      this.lazyPages -= range.size;
+      const isPooled = range.node >= 0 && !isFull && range.size <= pools.length;
+      if (!isPooled) {
+        rest.push(range);
+        continue;
+      }
+      yield 'pool';
+      (pools[range.size - 1] as Waiting[]).push(range);
+    }
+    if (rest.length === 0) return;
+    yield 'heap';
+    for (let i = rest.length - 1; i >= 0; i--) {
+      const { start, size } = rest[i] as Waiting;
+      this.#free.give(start, start + size);
+    }
+  }
+}
+
+function finish(steps: Generator<Lock>): void {
+  while (steps.next().done !== true);
+}

@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest';
+import { FreeSpace } from '../../src/area/free-space.js';
+import { takePercpu } from '../../src/area/percpu-areas.js';
+import { VmapNodes, type Waiting } from '../../src/area/vmap-nodes.js';
+
+const SPACE = 2 ** 52;
+const START = 2 ** 24;
+const WINDOW = { vstart: START, vend: START + 2 ** 20 };
+
+function areas(cpus: number) {
+  const free = new FreeSpace(SPACE);
+  const nodes = new VmapNodes(free, cpus);
+  const take = (size: number): number => free.take(size, 1, WINDOW.vstart, WINDOW.vend);
+  return { free, nodes, take };
+}
+
+describe('with one processor', () => {
+  it('nothing freed is there again before a purge', () => {
+    const { nodes, take } = areas(1);
+    const first = take(2);
+    nodes.add({ start: first, size: 2, node: -1 });
+    expect(nodes.lazyPages).toBe(2);
+    const second = take(2);
+    expect(second).toBe(first + 2);
+    expect(nodes.purge(false)).toEqual({ start: first, end: first + 2, areas: 1 });
+    expect(nodes.lazyPages).toBe(0);
+    expect(take(2)).toBe(first);
+  });
+
+  it('a purge covers the hull, and there are no pools', () => {
+    const { nodes, take } = areas(1);
+    const starts = Array.from({ length: 5 }, () => take(3));
+    for (const i of [3, 1]) nodes.add({ start: starts[i] as number, size: 3, node: -1 });
+    expect(nodes.purge(false)).toEqual({ start: starts[1], end: (starts[3] as number) + 3, areas: 2 });
+    expect(nodes.pooled).toBe(0);
+    expect(nodes.take(0, 3, 1)).toBe(-1);
+    expect(nodes.purge(false).areas).toBe(0);
+  });
+});
+
+describe('with several', () => {
+  const freed = (start: number, size: number, node: number): Waiting => ({ start, size, node });
+
+  it('a purge parks ranges of up to 256 pages with an owner, the highest at the head', () => {
+    const { nodes, take } = areas(2);
+    const small = [take(4), take(4), take(4)];
+    const large = take(257);
+    const foreign = take(4);
+    for (const start of small) nodes.add(freed(start, 4, 1));
+    nodes.add(freed(large, 257, 1));
+    nodes.add(freed(foreign, 4, -1));
+    nodes.purge(false);
+    expect(nodes.pooled).toBe(3);
+    expect(nodes.take(0, 4, 1)).toBe(-1);
+    expect([1, 2, 3, 4].map(() => nodes.take(1, 4, 1))).toEqual([small[2], small[1], small[0], -1]);
+    expect(take(257)).toBe(large);
+  });
+
+  it('a head that is not aligned goes to the tail, and nothing is taken', () => {
+    const { nodes } = areas(2);
+    for (const start of [START, START + 16, START + 33]) nodes.add(freed(start, 5, 0));
+    nodes.purge(false);
+    expect(nodes.take(0, 5, 16)).toBe(-1);
+    expect(nodes.state(0).pools[4]?.map(({ start }) => start)).toEqual([START + 16, START, START + 33]);
+    expect(nodes.take(0, 5, 16)).toBe(START + 16);
+  });
+
+  it('a purge first takes a quarter of each pool back, and all of one with fewer than four', () => {
+    const { free, nodes, take } = areas(2);
+    const eight = Array.from({ length: 8 }, () => take(2));
+    const three = Array.from({ length: 3 }, () => take(7));
+    for (const start of eight) nodes.add(freed(start, 2, 0));
+    for (const start of three) nodes.add(freed(start, 7, 0));
+    nodes.purge(false);
+    expect(nodes.pooled).toBe(11);
+    nodes.purge(false);
+    expect(nodes.state(0).pools[1]?.map(({ start }) => start)).toEqual(eight.slice(0, 6).reverse());
+    expect(nodes.state(0).pools[6]).toEqual([]);
+    // The two from the head and the three lie side by side: one range.
+    expect(free.tree.size).toBe(2);
+  });
+
+  it('a full purge empties the pools and fills none; so does a shrinker', () => {
+    for (const empty of [(n: VmapNodes) => void n.purge(true), (n: VmapNodes) => n.shrink()]) {
+      const { free, nodes, take } = areas(3);
+      for (let i = 0; i < 9; i++) nodes.add(freed(take(4), 4, i % 3));
+      nodes.purge(false);
+      expect(nodes.pooled).toBe(9);
+      empty(nodes);
+      expect(nodes.pooled).toBe(0);
+      expect(free.tree.size).toBe(1);
+    }
+  });
+
+  it('what has no owner waits at the node of its address: zones of 16 pages', () => {
+    const { nodes } = areas(4);
+    for (const i of [0, 15, 16, 47, 64]) nodes.add(freed(START + i, 1, -1));
+    expect([0, 1, 2, 3].map((node) => nodes.state(node).lazy.map(({ start }) => start - START))).toEqual([
+      [0, 15, 64],
+      [16],
+      [47],
+      [],
+    ]);
+  });
+});
+
+describe('per-cpu areas', () => {
+  const request = { offsets: [0], sizes: [512], align: 512, ...WINDOW };
+
+  it('come from the top, downwards', () => {
+    const { free } = areas(1);
+    expect(takePercpu(free, request)).toBe(WINDOW.vend - 512);
+    expect(takePercpu(free, request)).toBe(WINDOW.vend - 1024);
+  });
+
+  it('keep their distances around what is in the way', () => {
+    const { free } = areas(1);
+    const pair = { ...request, offsets: [0, 4096], sizes: [512, 1024] };
+    const base = takePercpu(free, pair);
+    expect(base).toBe(WINDOW.vend - 5120);
+    expect(free.give(base, base + 512)).toBe(true);
+    // The upper half is taken now: the next pair goes below it, its upper part between the two.
+    const next = takePercpu(free, pair);
+    expect(next).toBe(base - 1024);
+    expect(free.enclosing(next + 4096) === free.enclosing(base)).toBe(true);
+  });
+
+  it('are refused where they do not fit, and nothing is taken', () => {
+    const { free } = areas(1);
+    const { size } = free.tree;
+    expect(takePercpu(free, { ...request, sizes: [2 ** 20 + 512] })).toBe(-1);
+    expect(takePercpu(free, { ...request, offsets: [0, 2 ** 20], sizes: [512, 512] })).toBe(-1);
+    expect(free.tree.size).toBe(size);
+  });
+});
