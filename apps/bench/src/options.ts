@@ -10,10 +10,17 @@ import { nearest } from './suggest.js';
  * @throws UsageError for an unknown option, a missing or surplus value, or a stray argument.
  */
 export function strictArguments(rawArgs: readonly string[], definition: ArgsDef): string[] {
-  const names = Object.keys(definition);
+  const positional = Object.keys(definition).find((name) => definition[name]?.type === 'positional');
+  const names = Object.keys(definition).filter((name) => name !== positional);
   const result: string[] = [];
+  let isGiven = positional === undefined;
   for (let i = 0; i < rawArgs.length; i++) {
     const argument = rawArgs[i] as string;
+    if (!isGiven && !argument.startsWith('-')) {
+      isGiven = true;
+      result.push(argument);
+      continue;
+    }
     if (!argument.startsWith('--') || argument === '--') {
       const file = names.find((name) => definition[name]?.valueHint === 'FILE');
       const hint =
@@ -24,7 +31,7 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
     }
     const equals = argument.indexOf('=');
     const name = argument.slice(2, equals < 0 ? undefined : equals);
-    const option = Object.hasOwn(definition, name) ? definition[name] : undefined;
+    const option = names.includes(name) ? definition[name] : undefined;
     if (option === undefined)
       throw unknown(
         'option',
@@ -42,6 +49,10 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
       result.push(`--${name}=${value}`);
     }
   }
+  if (!isGiven)
+    throw new UsageError(
+      `${definition[positional ?? '']?.valueHint ?? positional} is missing: ${definition[positional ?? '']?.description}`,
+    );
   return result;
 }
 

@@ -8,6 +8,7 @@ import { EXIT_INTERNAL, EXIT_OK, ExitError, UsageError } from './errors.js';
 import { type LayoutArguments, layoutArguments, runLayout } from './layout/command.js';
 import { type MmuArguments, mmuArguments, runMmu } from './mmu/command.js';
 import { strictArguments, unknown } from './options.js';
+import { type ReplayArguments, replayArguments, runReplay } from './replay/command.js';
 import { runSpeed, type SpeedArguments, speedArguments } from './speed/command.js';
 import { answerJob, JOB_COMMAND } from './speed/processes.js';
 
@@ -31,9 +32,14 @@ const mmu = defineCommand({
   args: mmuArguments as ArgsDef,
 });
 
+const replay = defineCommand({
+  meta: { name: 'replay', description: 'Make every decision of a recorded kernel again, and compare' },
+  args: replayArguments as ArgsDef,
+});
+
 const main = defineCommand({
   meta: { name: 'vmarea-bench', version, description: 'Compare page-table formats on real input' },
-  subCommands: { layout, speed, mmu },
+  subCommands: { layout, speed, mmu, replay },
 });
 
 /** The subcommands: their definition, and what runs them with checked arguments. */
@@ -54,6 +60,10 @@ const COMMANDS: Readonly<
   mmu: {
     command: mmu,
     run: (rawArgs, io) => runMmu(parseArgs(rawArgs, mmuArguments) as MmuArguments, io),
+  },
+  replay: {
+    command: replay,
+    run: (rawArgs, io) => runReplay(parseArgs(rawArgs, replayArguments) as unknown as ReplayArguments, io),
   },
 };
 

@@ -7,7 +7,7 @@ describe('the command line', () => {
     const { code, out, err } = await capture(args);
     expect(code).toBe(0);
     expect(err).toBe('');
-    expect(out).toContain('USAGE vmarea-bench layout|speed|mmu');
+    expect(out).toContain('USAGE vmarea-bench layout|speed|mmu|replay');
     expect(out).not.toContain('\u001b');
   });
 
@@ -25,8 +25,8 @@ describe('the command line', () => {
 
   it.each([
     [['layut'], "unknown command 'layut'\nDid you mean layout?"],
-    [['toString'], "unknown command 'toString'\nKnown: layout, speed, mmu"],
-    [['--hlep'], "unknown option '--hlep'\nDid you mean --help?\nCommands: layout, speed, mmu"],
+    [['toString'], "unknown command 'toString'\nKnown: layout, speed, mmu, replay"],
+    [['--hlep'], "unknown option '--hlep'\nDid you mean --help?\nCommands: layout, speed, mmu, replay"],
     [['--json', 'layout'], "unknown option '--json'"],
     [['x\u001b[31m'], "unknown command 'x\\u{1b}[31m'"],
   ])('%j ends with exit code 2', async (args, message) => {

@@ -1,5 +1,9 @@
 export type { AddressCodec } from './address-codec.js';
 export { type Area, AreaMap, type AreaMapOptions, type ReserveOptions } from './area/area-map.js';
+export { FreeSpace, NOTHING_FITS, OUT_OF_RANGE } from './area/free-space.js';
+export { IntervalTree, NIL } from './area/interval-tree.js';
+export { type PercpuRequest, takePercpu } from './area/percpu-areas.js';
+export { type Lock, type Purged, VmapNodes, type Waiting } from './area/vmap-nodes.js';
 export { hex, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';
 export { brokenRule, classify } from './format/classify.js';

@@ -1,0 +1,81 @@
+import { resolve } from 'node:path';
+import type { ArgsDef } from 'citty';
+import type { Console } from '../console.js';
+import { CheckError } from '../errors.js';
+import { compareEndState, earlyAreas } from './end-state.js';
+import { comparePhotograph, type PhotographResult } from './photograph.js';
+import { type Difference, Replayer } from './replayer.js';
+import { isSame, replayReport } from './report.js';
+import type { ReplayResult } from './result.js';
+import { readTrace, type Trace, traceFile } from './trace.js';
+
+/** The options of `vmarea-bench replay`. */
+export const replayArguments = {
+  trace: {
+    type: 'positional',
+    required: true,
+    valueHint: 'TRACE',
+    description: 'A folder with a recorded stream, or its file (.tsv, .tsv.gz)',
+  },
+  json: { type: 'boolean', description: 'Print one JSON object instead of a table' },
+} as const satisfies ArgsDef;
+
+/** Values as the command line gives them. */
+export interface ReplayArguments {
+  readonly trace: string;
+  readonly json?: boolean | undefined;
+}
+
+/** Runs `vmarea-bench replay` and writes its result. */
+export async function runReplay(args: ReplayArguments, io: Console): Promise<void> {
+  const result = replay(readTrace(resolve(io.cwd, args.trace)));
+  io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : replayReport(result, io));
+  if (!isSame(result)) throw new CheckError('the replay differs from what was recorded');
+}
+
+/** Replays a trace and compares all that it holds. */
+export function replay(trace: Trace): ReplayResult {
+  const replayer = new Replayer(trace, earlyAreas(trace));
+  const photographs: PhotographResult[] = [];
+  let apart = 0;
+  const start = performance.now();
+  replayer.run((name) => {
+    const before = performance.now();
+    const text = traceFile(trace, `tree-${name}.txt.gz`);
+    if (text !== null) photographs.push(comparePhotograph(name, text, replayer, trace.pageShift));
+    apart += performance.now() - before;
+  });
+  const seconds = (performance.now() - start - apart) / 1000;
+  const { equal, different } = replayer.placements;
+  // With several processors rows are written after the locks were released: without lock rows their order is not known.
+  const isOrdered = trace.cpus === 1 || trace.hasLocks;
+  const unordered = isOrdered ? 0 : equal + different;
+  return {
+    ...{ command: 'replay', schema: 1, set: trace.name, pageBytes: 2 ** trace.pageShift, cpus: trace.cpus },
+    events: trace.rows.length,
+    eventsPerSecond: Math.round(trace.rows.length / seconds),
+    ...{ placements: equal + different, determined: equal + different - unordered, equal, different },
+    undetermined: isOrdered ? {} : { 'in what order processors took the locks is not recorded': unordered },
+    fromPools: replayer.fromPools,
+    failingRequests: replayer.failures,
+    percpu: replayer.percpu,
+    lazyPages: replayer.lazyPages,
+    purges: replayer.purges,
+    photographs,
+    endState: compareEndState(trace, replayer),
+    firstDifference: replayer.first === null ? [] : differenceLines(replayer.first, trace.pageShift),
+  };
+}
+
+function differenceLines(
+  { line, request, recorded, found, around }: Difference,
+  pageShift: number,
+): string[] {
+  const hex = (page: number | null): string =>
+    page === null ? 'nothing' : `0x${(BigInt(Math.floor(page)) << BigInt(pageShift)).toString(16)}`;
+  return [
+    `First difference, line ${line}: ${request.size} pages aligned to ${request.align} in window ${request.window}: ` +
+      `recorded ${hex(recorded)}, here ${hex(found)}`,
+    ...around.map(({ start, end }) => `    free ${hex(start)} to ${hex(end)}`),
+  ];
+}

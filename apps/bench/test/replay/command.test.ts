@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, it } from 'vitest';
+import { capture } from '../support/capture.js';
+import { pathOf } from '../support/files.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vmarea-replay-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const HEAD = '#page 4096\n#cpus 1\n#nodes 1\n#w 0 ffffc90000000000 ffffe8ffffffffff\n';
+const ROWS = [
+  '3\t0\t0\tA\tffffc90000000000\t5000\t1\t0\t0',
+  '1\t0\t0\tF\tffffc90000000000\t5\t8192',
+  '1\t0\t0\tP\tffffc90000000000\tffffc90000005000\t1',
+  '1\t0\t0\tA\tffffc90000000000\t2000\t1000\t0\t0',
+];
+
+function file(name: string, text: string, isPacked = false): string {
+  writeFileSync(join(folder, name), isPacked ? gzipSync(text) : text);
+  return name;
+}
+
+describe('vmarea-bench replay', () => {
+  it('shows what is equal', async () => {
+    const { code, out, err } = await capture(['replay', pathOf('test/data/traces/arm64-4k-1cpu')]);
+    expect(code).toBe(0);
+    expect(err).toBe('');
+    expect(out).toMatch(/placements +85,416 +85,416 +0/);
+    expect(out).toMatch(/vmallocinfo at the end: unpurged +27 +27 +0/);
+    expect(out).toContain('All the same.');
+  });
+
+  it.each([false, true])('reads a file alone, packed: %s', async (isPacked) => {
+    const name = file(isPacked ? 'a.tsv.gz' : 'a.tsv', `${HEAD}${ROWS.join('\n')}\n`, isPacked);
+    const { code, out } = await capture(['replay', name, '--json'], { cwd: folder });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      set: 'a',
+      placements: 2,
+      equal: 2,
+      lazyPages: { equal: 1, different: 0 },
+      purges: { equal: 1, different: 0 },
+      endState: null,
+    });
+  });
+
+  it('ends with exit code 1 where something differs', async () => {
+    const name = file('b.tsv', `${HEAD}${ROWS[0]?.replace('c90000000000\t', 'c90000009000\t')}\n`);
+    const { code, out, err } = await capture(['replay', name], { cwd: folder });
+    expect(code).toBe(1);
+    expect(out).toContain('recorded 0xffffc90000009000, here 0xffffc90000000000');
+    expect(out).toContain('free 0x0 to 0x');
+    expect(err).toContain('the replay differs');
+  });
+
+  it.each([
+    [[], 'TRACE is missing'],
+    [['none'], 'none cannot be read'],
+    [['a.tsv', 'b.tsv'], "unexpected argument 'b.tsv'"],
+    [[file('c.tsv', ROWS[0] as string)], 'c.tsv:1: expected a line #page'],
+    [[file('d.tsv', `${HEAD}1\t0\t0\tZ\t1\n`)], 'd.tsv:5: expected an event'],
+    [[file('e.tsv', `${HEAD}1\t0\t0\tF\txyz\t5\n`)], 'e.tsv:5: expected a hexadecimal number'],
+    [[file('f.tsv', '#page 4096\n#cpus 1\n')], 'expected a line #w 0'],
+    [[file('g.tsv', '#page 5000\n')], 'expected a page size'],
+  ])('%j is refused', async (args, message) => {
+    const { code, out, err } = await capture(['replay', ...args], { cwd: folder });
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toContain(message);
+  });
+});
