@@ -1,4 +1,4 @@
-import { AreaMap, FrameAllocator, hex, PageTable, PhysicalMemory } from '@vmarea/core';
+import { FrameAllocator, hex, PageTable, PhysicalMemory, VmapAreas } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 
 const linux = x8664Linux();
@@ -8,12 +8,12 @@ const frames = new FrameAllocator(memory); // hands out the frames that become t
 const table = new PageTable({ format: x8664(), memory, frames });
 
 // Reserve kernel addresses as vmalloc does, then map what you like into them.
-const areas = new AreaMap({ ...linux.window, pageShift: 12 });
-const stack = areas.reserve(16384, { guardBytes: linux.guardBytes });
+const areas = new VmapAreas({ ...linux, pageShift: 12 });
+const stack = areas.reserve(16384);
 table.map(stack.address, [0x1234, 0x99, 0x7001, 0x42], PAGE_KERNEL);
 
 // A device range gets the largest leaves that address and frames allow: one of 2 MiB here.
-const device = areas.reserve(2 << 20, { align: 2n << 20n, guardBytes: linux.guardBytes });
+const device = areas.reserve(2 << 20, { ioremap: true });
 table.mapRange(device.address, 0xb0000000n, 2 << 20, IOREMAP);
 
 console.log(hex(stack.address)); // 0xffffc90000000000

@@ -1,8 +1,10 @@
 export type { AddressCodec } from './address-codec.js';
-export { type Area, AreaMap, type AreaMapOptions, type ReserveOptions } from './area/area-map.js';
+export type { Area, AreaInfo, AreaWord } from './area/area.js';
 export { FreeSpace, NOTHING_FITS, OUT_OF_RANGE } from './area/free-space.js';
 export { IntervalTree, NIL } from './area/interval-tree.js';
 export { type PercpuRequest, takePercpu } from './area/percpu-areas.js';
+export { formatVmallocinfo, parseVmallocinfo, type VmallocinfoLine } from './area/vmallocinfo.js';
+export { type AreaStats, type ReserveOptions, VmapAreas, type VmapAreasOptions } from './area/vmap-areas.js';
 export { type Lock, type Purged, VmapNodes, type Waiting } from './area/vmap-nodes.js';
 export { hex, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';

@@ -1,9 +1,9 @@
 import {
   type Area,
-  AreaMap,
   type Configuration,
   type PageTableFormat,
   type Protection,
+  VmapAreas,
   VmError,
 } from '@vmarea/core';
 import type { AreaRequest, Kind } from '../input/workload.js';
@@ -64,7 +64,7 @@ export function plan(
   leafPolicy: LeafPolicy,
 ): Plan {
   const { format, linux } = configuration;
-  const map = new AreaMap({ ...linux.window, pageShift: format.pageShift });
+  const map = new VmapAreas({ window: linux.window, pageShift: format.pageShift });
   const areas: PlannedArea[] = [];
   const doesNotFit: AreaRequest[] = [];
   const unreachable: AreaRequest[] = [];
@@ -98,7 +98,7 @@ export function plan(
 }
 
 function reserve(
-  map: AreaMap,
+  map: VmapAreas,
   bytes: number,
   request: AreaRequest,
   align: bigint,

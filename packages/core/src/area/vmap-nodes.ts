@@ -22,6 +22,8 @@ export interface Purged {
 /** The lock that a step takes. */
 export type Lock = 'pool' | 'heap';
 
+/** The hull of no ranges. */
+const NOTHING = { start: Number.POSITIVE_INFINITY, end: 0 };
 /** Pages of the largest ranges that are pooled. */
 const CLASSES = 256;
 /** Pages of neighbouring addresses that belong to one node, where there are several. */
@@ -97,22 +99,26 @@ export class VmapNodes {
    * @param isFull - pools are emptied and not filled: what a request that found nothing does.
    */
   purge(isFull: boolean): Purged {
-    let start = Number.POSITIVE_INFINITY;
-    let end = 0;
-    let areas = 0;
+    const { start, end } = this.hull() ?? NOTHING;
     const lists = this.#nodes.map((_node, i) => {
       finish(this.decay(i, isFull));
       return this.collect(i);
     });
-    for (const list of lists) {
-      const [first, last] = [list[0], list.at(-1)];
-      if (first === undefined || last === undefined) continue;
-      start = Math.min(start, first.start);
-      end = Math.max(end, last.start + last.size);
-      areas += list.length;
-    }
     for (const [node, list] of lists.entries()) finish(this.giveBack(node, list, isFull));
-    return { start, end, areas };
+    return { start, end, areas: lists.reduce((sum, list) => sum + list.length, 0) };
+  }
+
+  /** Pages from the first to the last range that waits in lazy lists: what a purge must flush; `null` when nothing waits. */
+  hull(): { readonly start: number; readonly end: number } | null {
+    let start = Number.POSITIVE_INFINITY;
+    let end = 0;
+    for (const { lazy } of this.#nodes) {
+      for (const range of lazy) {
+        start = Math.min(start, range.start);
+        end = Math.max(end, range.start + range.size);
+      }
+    }
+    return end === 0 ? null : { start, end };
   }
 
   /** Empties all pools into the free space: what Linux does when memory is short. */

@@ -1,11 +1,11 @@
 import type { PageTableFormat, PageTableOptions, Protection } from '@vmarea/core';
 import {
-  AreaMap,
   FrameAllocator,
   or,
   PageTable,
   PhysicalMemory,
   protection,
+  VmapAreas,
   VmError,
   words,
 } from '@vmarea/core';
@@ -223,9 +223,11 @@ describe('what is no argument', () => {
       /it is 4096n$/,
     );
     expect(
-      thrown(() => new AreaMap({ start: 0 as unknown as bigint, end: 1n << 20n, pageShift: 12 })),
+      thrown(
+        () => new VmapAreas({ window: { start: 0 as unknown as bigint, end: 1n << 20n }, pageShift: 12 }),
+      ),
     ).toMatch(/^EINVAL: the start and end/);
-    const areas = new AreaMap({ start: 0n, end: 1n << 20n, pageShift: 12 });
+    const areas = new VmapAreas({ window: { start: 0n, end: 1n << 20n }, pageShift: 12 });
     expect(thrown(() => areas.reserve(4096, { align: 4096 as unknown as bigint }))).toMatch(
       /^EINVAL: the alignment has type number/,
     );

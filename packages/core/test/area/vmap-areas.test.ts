@@ -1,0 +1,390 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Area } from '../../src/area/area.js';
+import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
+import type { VmError } from '../../src/errors.js';
+import type { FlushSink } from '../../src/table/flush.js';
+import { thrown } from '../support/thrown.js';
+
+const PAGE = 0x1000n;
+
+function areasOf(start: bigint, end: bigint, pageShift = 12): VmapAreas {
+  return new VmapAreas({ window: { start, end }, pageShift });
+}
+
+/** What a request gives; `null` when nothing fits. */
+function codeOf(ask: () => Area): Area | null {
+  try {
+    return ask();
+  } catch (error) {
+    expect((error as VmError).code).toBe('ENOMEM');
+    return null;
+  }
+}
+
+describe('one processor', () => {
+  it('takes the lowest fit and keeps the guard inside the interval', () => {
+    const map = areasOf(0x10000n, 0x20000n);
+    const a = map.reserve(0x3000, { guardBytes: 0x1000 });
+    const b = map.reserve(0x1000n);
+    expect(a).toEqual({ address: 0x10000n, bytes: 0x3000n, guardBytes: 0x1000, info: {} });
+    expect(b).toEqual({ address: 0x14000n, bytes: 0x1000n, guardBytes: 0, info: {} });
+    expect(map.count).toBe(2);
+    expect(map.stats().freeBytes).toBe(0x10000n - 0x5000n);
+    map.free(a);
+    expect(map.stats()).toMatchObject({
+      areas: 1,
+      busyBytes: 0x1000n,
+      lazyBytes: 0x4000n,
+      freeBytes: 0x10000n - 0x5000n,
+    });
+    expect(map.purge()).toBe(1);
+    expect(map.stats().freeBytes).toBe(0x10000n - 0x1000n);
+    // 4 pages are free below b: a fifth does not fit there, the fourth does.
+    expect(map.reserve(0x5000).address).toBe(0x15000n);
+    expect(map.reserve(0x4000).address).toBe(0x10000n);
+  });
+
+  it('skips to the alignment and fills the hole later', () => {
+    const map = areasOf(0x1000n, 0x100000n);
+    expect(map.reserve(0x1000, { align: 0x10000n }).address).toBe(0x10000n);
+    expect(map.reserve(0x1000, { align: 0x10000n }).address).toBe(0x20000n);
+    expect(map.reserve(0xf000).address).toBe(0x1000n);
+    expect(map.reserve(0xf000).address).toBe(0x11000n);
+    expect(map.reserve(0x1000).address).toBe(0x21000n);
+  });
+
+  it('finds by containment, guard included, and nothing in between', () => {
+    const map = areasOf(0x10000n, 0x20000n);
+    const area = map.reserve(0x2000, { align: 0x4000n, guardBytes: 0x1000 });
+    map.free(map.reserve(0x1000));
+    for (const inside of [0x10000n, 0x11fffn, 0x12000n, 0x12fffn]) expect(map.find(inside)).toBe(area);
+    for (const outside of [0n, 0xffffn, 0x13000n, 0x1ffffn, 0x20000n, 0xffffffffffffffffn]) {
+      expect(map.find(outside)).toBeUndefined();
+    }
+  });
+
+  it('never uses the last, partial page of a window whose end is inclusive', () => {
+    const map = areasOf(0xffffe8ffffffc000n, 0xffffe8ffffffffffn);
+    expect(map.stats().freeBytes).toBe(0x3000n);
+    expect(map.reserve(0x3000).address).toBe(0xffffe8ffffffc000n);
+    expect(thrown(() => map.reserve(0x1000))).toMatch(/^ENOMEM/);
+  });
+
+  it('rounds a ragged start up, and never uses the first and the last page of all', () => {
+    const map = areasOf(0xffffffffffff8001n, 1n << 64n);
+    const area = map.reserve(0x6000);
+    expect(area.address).toBe(0xffffffffffff9000n);
+    expect(map.find(0xffffffffffffefffn)).toBe(area);
+    expect(thrown(() => map.reserve(0x1000))).toMatch(/^ENOMEM/);
+    expect(areasOf(0n, 0x100000n).reserve(0x1000).address).toBe(0x1000n);
+  });
+
+  it('works in the pages of the format', () => {
+    const map = areasOf(0xffff800080000000n, 0xffff800090000000n, 16);
+    expect(map.reserve(0x10000, { guardBytes: 0x10000 }).address).toBe(0xffff800080000000n);
+    expect(map.reserve(0x10000).address).toBe(0xffff800080020000n);
+    expect(thrown(() => map.reserve(0x1000))).toBe(
+      'EINVAL: size 4096 is not a multiple of the page size 0x0000000000010000',
+    );
+  });
+
+  it('iterates by address and lets the caller free on the way', () => {
+    const map = areasOf(0x100000n, 0x200000n);
+    const first = map.reserve(0x2000);
+    const high = map.reserve(0x1000, { align: 0x8000n });
+    const low = map.reserve(0x1000);
+    expect([...map]).toEqual([first, low, high]);
+    for (const area of map) map.free(area);
+    map.purge();
+    expect(map.count).toBe(0);
+    expect(map.stats().freeBytes).toBe(0x100000n);
+    expect(map.reserve(0x100000).address).toBe(0x100000n);
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    ['empty window', () => areasOf(0x1000n, 0x1fffn), /^EINVAL.*no page/],
+    ['reversed window', () => areasOf(0x9000n, 0x1000n), /^EINVAL/],
+    ['negative start', () => areasOf(-1n, 0x1000n), /^EINVAL.*64-bit/],
+    ['end too high', () => areasOf(0n, (1n << 64n) + 1n), /^EINVAL.*64-bit/],
+    ['page shift', () => areasOf(0n, 0x1000n, 11), /^EINVAL.*page shift 11/],
+    ['no bytes', () => small().reserve(0), /^EINVAL.*at least one page/],
+    ['ragged size', () => small().reserve(0x1001), /^EINVAL: size 4097/],
+    ['negative size', () => small().reserve(-0x1000n), /^EINVAL: size -4096/],
+    ['fractional size', () => small().reserve(0.5), /^EINVAL: size 0.5/],
+    ['ragged guard', () => small().reserve(0x1000, { guardBytes: 1 }), /^EINVAL: guard 1/],
+    ['alignment no power', () => small().reserve(0x1000, { align: 0x3000n }), /^EINVAL: alignment 0x0+3000/],
+    ['alignment below a page', () => small().reserve(0x1000, { align: 1n }), /^EINVAL: alignment/],
+    ['alignment zero', () => small().reserve(0x1000, { align: 0n }), /^EINVAL: alignment/],
+    ['too large', () => small().reserve(0x5000), /^ENOMEM.*20480 bytes.*0x0+1000.*0x0+8000 .. 0x0+c000/],
+    ['guard does not fit', () => small().reserve(0x4000, { guardBytes: 0x1000 }), /^ENOMEM.*guard of 4096/],
+    ['nothing aligned', () => small().reserve(0x1000, { align: 0x10000n }), /^ENOMEM.*aligned to 0x0+10000/],
+  ])('refuses: %s', (_, action, message) => {
+    expect(thrown(action)).toMatch(message);
+  });
+
+  function small(): VmapAreas {
+    return areasOf(0x8000n, 0xc000n);
+  }
+
+  it('frees only what is live in this very map', () => {
+    const map = small();
+    const area = map.reserve(0x1000);
+    const other = small();
+    const twin = other.reserve(0x1000);
+    expect(thrown(() => map.free(twin))).toMatch(/^EINVAL at 0x0000000000008000: the area is not live/);
+    expect(thrown(() => map.free({ ...area }))).toMatch(/^EINVAL/);
+    map.free(area);
+    expect(thrown(() => map.free(area))).toMatch(/^EINVAL/);
+    map.purge();
+    const again = map.reserve(0x1000);
+    expect(again.address).toBe(area.address);
+    expect(thrown(() => map.free(area))).toMatch(/^EINVAL/);
+    expect(map.count).toBe(1);
+  });
+
+  it('behaves like a row of pages that are taken or not', () => {
+    const PAGES = 48;
+    const step = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          pages: fc.integer({ min: 1, max: 9 }),
+          guard: fc.integer({ min: 0, max: 2 }),
+          align: fc.constantFrom(1, 1, 2, 4, 8, 16),
+        }),
+      },
+      { weight: 2, arbitrary: fc.record({ victim: fc.nat() }) },
+    );
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 17 }), fc.array(step, { maxLength: 60 }), (offset, steps) => {
+        const base = 0xffffc90000000000n + BigInt(offset) * PAGE;
+        const map = areasOf(base, base + BigInt(PAGES) * PAGE);
+        const owner: (Area | undefined)[] = new Array(PAGES).fill(undefined);
+        const live: Area[] = [];
+        for (const one of steps) {
+          if ('victim' in one) {
+            const area = live.splice(one.victim % (live.length || 1), 1)[0];
+            if (area === undefined) continue;
+            map.free(area);
+            map.purge();
+            owner.forEach((a, i) => {
+              if (a === area) owner[i] = undefined;
+            });
+          } else {
+            const total = one.pages + one.guard;
+            let expected = -1;
+            for (let p = 0; p + total <= PAGES && expected < 0; p++) {
+              if ((offset + p) % one.align === 0 && owner.slice(p, p + total).every((o) => o === undefined))
+                expected = p;
+            }
+            const ask = (): Area =>
+              map.reserve(BigInt(one.pages) * PAGE, {
+                align: BigInt(one.align) * PAGE,
+                guardBytes: one.guard * 0x1000,
+              });
+            const found = codeOf(ask);
+            if (one.align === 1)
+              expect(found === null ? -1 : Number((found.address - base) / PAGE)).toBe(expected);
+            // A search that pads may miss what fits.
+            if (expected < 0) expect(found).toBeNull();
+            if (found === null) continue;
+            const place = Number((found.address - base) / PAGE);
+            expect(found.address % (BigInt(one.align) * PAGE)).toBe(0n);
+            expect(owner.slice(place, place + total).every((o) => o === undefined)).toBe(true);
+            owner.fill(found, place, place + total);
+            live.push(found);
+          }
+          for (let p = -1; p <= PAGES; p++) {
+            expect(map.find(base + BigInt(p) * PAGE)).toBe(owner[p]);
+            expect(map.find(base + BigInt(p + 1) * PAGE - 1n)).toBe(owner[p]);
+          }
+          expect(map.stats().freeBytes).toBe(BigInt(owner.filter((o) => o === undefined).length) * PAGE);
+          expect(map.count).toBe(live.length);
+          expect([...map]).toEqual([...new Set(owner.filter((o) => o !== undefined))]);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
+
+/** x86-64's window and guard. */
+const X86: VmapAreasOptions = {
+  window: { start: 0xffffc90000000000n, end: 0xffffe8ffffffffffn },
+  pageShift: 12,
+  guardBytes: 0x1000,
+  ioremapMaxOrder: 30,
+};
+
+/** Flushes as they came; one may throw. */
+function recorder(): FlushSink & { readonly flushes: [bigint, bigint][]; error: Error | null } {
+  const flushes: [bigint, bigint][] = [];
+  return {
+    flushes,
+    error: null,
+    flush(va, bytes) {
+      if (this.error !== null) throw this.error;
+      flushes.push([va, bytes]);
+    },
+  };
+}
+
+describe("Linux's example on x86-64", () => {
+  it('has these addresses', () => {
+    const areas = new VmapAreas(X86);
+    const first = areas.reserve(0x1000);
+    expect(first.address).toBe(0xffffc90000000000n);
+    expect(areas.reserve(0x3000).address).toBe(0xffffc90000002000n);
+    // Aligned to its own size, the guard not counted; the hole stays.
+    expect(areas.reserve(0x10000, { ioremap: true }).address).toBe(0xffffc90000010000n);
+    expect(areas.reserve(0x1000).address).toBe(0xffffc90000006000n);
+    areas.free(first);
+    expect(areas.reserve(0x1000).address).toBe(0xffffc90000008000n);
+    areas.purge();
+    expect(areas.reserve(0x1000).address).toBe(0xffffc90000000000n);
+  });
+
+  it('a device range is aligned up to the largest order, and a page at least', () => {
+    const areas = new VmapAreas(X86);
+    areas.reserve(0x1000);
+    expect(areas.reserve(3 * 2 ** 30, { ioremap: true }).address).toBe(0xffffc90040000000n);
+    expect(areas.reserve(0x3000, { ioremap: true }).address).toBe(0xffffc90000004000n);
+    expect(areas.reserve(0x1000, { ioremap: true }).address).toBe(0xffffc90000002000n);
+  });
+
+  it('a window of its own, and none of the usual alignment', () => {
+    const areas = new VmapAreas(X86);
+    const window = { start: 0xffffffffc0000000n, end: 0xffffffffff000000n };
+    expect(areas.reserve(0x2000, { window }).address).toBe(0xffffffffc0000000n);
+    expect(areas.reserve(0x2000, { window, align: 0x200000n }).address).toBe(0xffffffffc0200000n);
+    expect(thrown(() => areas.reserve(0x1000, { window: { start: 5n, end: 6n } }))).toMatch(
+      /^EINVAL.*no page/,
+    );
+  });
+});
+
+describe('what was freed', () => {
+  it('is flushed once, over all of it, before it is used again', () => {
+    const sink = recorder();
+    const areas = new VmapAreas({ ...X86, sink });
+    const list = Array.from({ length: 4 }, () => areas.reserve(0x1000));
+    for (const i of [2, 0]) areas.free(list[i] as Area);
+    expect(sink.flushes).toEqual([]);
+    expect(areas.lazyPages).toBe(4);
+    expect(areas.purge()).toBe(2);
+    expect(sink.flushes).toEqual([[0xffffc90000000000n, 0x6000n]]);
+    expect(areas.purge()).toBe(0);
+    expect(sink.flushes).toHaveLength(1);
+  });
+
+  it('waits on when the sink fails', () => {
+    const sink = recorder();
+    const areas = new VmapAreas({ ...X86, sink });
+    const area = areas.reserve(0x1000);
+    areas.free(area);
+    sink.error = new Error('the TLB is on fire');
+    expect(() => areas.purge()).toThrow('the TLB is on fire');
+    expect(areas.lazyPages).toBe(2);
+    expect(areas.reserve(0x1000).address).toBe(0xffffc90000002000n);
+    sink.error = null;
+    expect(areas.purge()).toBe(1);
+    expect(areas.reserve(0x1000).address).toBe(0xffffc90000000000n);
+  });
+
+  it('is purged by itself once more than 32 MiB wait for each doubling of processors', () => {
+    for (const [cpus, pages] of [
+      [1, 8192],
+      [8, 32768],
+      [64, 57344],
+    ] as const) {
+      const areas = new VmapAreas({ ...X86, cpus });
+      expect(areas.lazyMaxPages).toBe(pages);
+      // Exactly so much may wait: 256 areas of a power of two pages with their guards.
+      const size = pages / 256;
+      const list = Array.from({ length: 257 }, () => areas.reserve((size - 1) * 0x1000));
+      for (const area of list.slice(0, 256)) areas.free(area);
+      expect(areas.lazyPages).toBe(pages);
+      areas.free(list[256] as Area);
+      expect(areas.lazyPages).toBe(0);
+    }
+  });
+
+  it('is purged when nothing fits, and then it is asked once more', () => {
+    const sink = recorder();
+    const areas = new VmapAreas({ window: { start: 0x10000n, end: 0x20000n }, pageShift: 12, sink });
+    const all = areas.reserve(0x10000);
+    areas.free(all);
+    expect(areas.reserve(0x8000).address).toBe(0x10000n);
+    expect(sink.flushes).toEqual([[0x10000n, 0x10000n]]);
+    expect(thrown(() => areas.reserve(0x9000))).toMatch(
+      /^ENOMEM: no free range for 36864 bytes .*; its usual window has 32768 bytes free in 1 pieces, 32768 in the largest$/,
+    );
+  });
+});
+
+describe('several processors', () => {
+  it('take from their own pools, newest first, and find areas of other nodes', () => {
+    const areas = new VmapAreas({ ...X86, cpus: 4 });
+    const mine = [0, 1, 2].map(() => areas.reserve(0x3000, { cpu: 2 }));
+    const large = areas.reserve(0x40000, { cpu: 1 });
+    // It begins in one zone of 16 pages and ends in others.
+    for (const offset of [0n, 0x1ffffn, 0x40fffn]) expect(areas.find(large.address + offset)).toBe(large);
+    for (const area of mine) areas.free(area);
+    areas.purge();
+    expect(areas.stats()).toMatchObject({ pooledRanges: 3, lazyBytes: 0n });
+    expect(areas.reserve(0x3000, { cpu: 0 }).address).toBeGreaterThan(large.address);
+    expect(areas.reserve(0x3000, { cpu: 2 }).address).toBe(mine[2]?.address);
+    areas.shrink();
+    expect(areas.stats().pooledRanges).toBe(0);
+    expect(areas.reserve(0x3000, { cpu: 2 }).address).toBe(mine[0]?.address);
+    expect(thrown(() => areas.reserve(0x1000, { cpu: 4 }))).toMatch(/^EINVAL: processor 4 is none of the 4/);
+  });
+});
+
+describe('per-cpu chunks and early areas', () => {
+  it('chunks come from the top, without guards', () => {
+    const areas = new VmapAreas(X86);
+    const [one, other] = areas.reservePercpu([0, 0x200000], [0x100000, 0x100000], 0x100000n);
+    expect(one).toMatchObject({ address: 0xffffe8ffffc00000n, bytes: 0x100000n, guardBytes: 0 });
+    expect(other?.address).toBe(0xffffe8ffffe00000n);
+    areas.free(one as Area);
+    expect(areas.count).toBe(1);
+    for (const [offsets, sizes, align] of [
+      [[0], [0x1000], 0x2000n],
+      [[0, 0], [0x1000, 0x1000], 0x1000n],
+      [[0], [], 0x1000n],
+      [[], [], 0x1000n],
+      [[0], [0], 0x1000n],
+    ] as const)
+      expect(thrown(() => areas.reservePercpu(offsets, sizes, align))).toMatch(/^EINVAL: the parts/);
+    expect(thrown(() => areas.reservePercpu([0], [2 ** 46], 0x1000n))).toMatch(
+      /^ENOMEM: no place for 1 parts/,
+    );
+  });
+
+  it('early areas are live, and in nobody’s way', () => {
+    const early = [
+      { address: 0xffffc90000000000n, bytes: 0x4000n, info: { words: ['vmap' as const] } },
+      { address: 0xffffc90000004000n, bytes: 0x1000n },
+    ];
+    const areas = new VmapAreas({ ...X86, early });
+    expect(areas.find(0xffffc90000003fffn)?.info.words).toEqual(['vmap']);
+    expect(areas.reserve(0x1000).address).toBe(0xffffc90000005000n);
+    for (const list of [early.toReversed(), [{ address: 0x1800n, bytes: 0x1000n }], [early[0], early[0]]])
+      expect(thrown(() => new VmapAreas({ ...X86, early: list as typeof early }))).toMatch(
+        /^EINVAL.*early areas/,
+      );
+  });
+
+  it.each([
+    [{ cpus: 0 }, /cpus is 0/],
+    [{ cpus: 129 }, /cpus is 129/],
+    [{ cpus: 1.5 }, /cpus is 1.5/],
+    [{ onlineCpus: 0 }, /onlineCpus is 0/],
+    [{ guardBytes: 100 }, /guard 100 is not a multiple/],
+    [{ pageShift: 17 }, /page shift 17/],
+  ])('refuses %j', (change, message) => {
+    expect(thrown(() => new VmapAreas({ ...X86, ...change }))).toMatch(message);
+  });
+});
