@@ -20,8 +20,8 @@ export interface Arm64LinuxOptions {
   /** The processor has MTE and MAIR is `LINUX_MAIR_MTE`: `PAGE_KERNEL_TAGGED` is Normal-Tagged. Default false. */
   readonly mte?: boolean;
   /**
-   * `PAGE_KERNEL` and its kin carry software bit 55 (PTE_DIRTY), as Debian's 6.1.192 and 6.12.117 write it.
-   * Default false.
+   * `PAGE_KERNEL` and its kin carry software bit 55 (PTE_DIRTY), as kernels write it since early 2026, stable ones among them
+   * (6.1.192, 6.12.117), and as those before 5.4 did. Default false: the kernels between.
    */
   readonly softwareDirty?: boolean;
   /**
@@ -35,7 +35,7 @@ export interface Arm64LinuxOptions {
 
 /** The kernel protections that arm64 names beyond the common ones. */
 export interface Arm64Protections extends LinuxProtections {
-  /** PROT_NORMAL_TAGGED, index 1: the linear map. Plain Normal memory without MTE. */
+  /** `pgprot_tagged(PAGE_KERNEL)`, index 1: the linear map. Plain Normal memory without MTE. */
   readonly PAGE_KERNEL_TAGGED: Protection;
   /** PROT_DEVICE_nGnRnE, what `ioremap_np` uses. */
   readonly IOREMAP_NP: Protection;

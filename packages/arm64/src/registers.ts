@@ -97,9 +97,13 @@ const TCR = { A1: 22, IPS: 32, AS: 36, HA: 39, HD: 40, DS: 59 };
 const IPS_BITS = [32, 36, 40, 42, 44, 48, 52, null];
 const SCTLR = { M: 0, WXN: 19, EE: 25, EPAN: 57 };
 const TCR2_REFUSED = [
+  [0, 'PnCH', 'bit 52 of a descriptor means Protected, and no contiguous run'],
   [1, 'PIE', 'permissions come through PIR_EL1'],
+  [2, 'E0POE', 'permissions of EL0 are overlaid by POR_EL0'],
+  [3, 'POE', 'permissions of EL1 are overlaid by POR_EL1'],
   [4, 'AIE', 'memory types have four bits'],
   [5, 'D128', 'descriptors have 128 bits'],
+  [16, 'A2', 'each half has an address space identifier of its own'],
 ] as const;
 
 /**
@@ -111,7 +115,8 @@ const TCR2_REFUSED = [
  * Source: Arm ARM, D24.2, TCR_EL1, TTBR0_EL1, TTBR1_EL1, SCTLR_EL1, TCR2_EL1; D8.2, "Translation table base address".
  *
  * @throws VmError `EINVAL` naming register and field when the MMU is off, an encoding is reserved, or something is
- *   switched on that is not modelled (big-endian tables, permission indirection, 128-bit descriptors).
+ *   switched on that is not modelled (big-endian tables, permission indirection and overlays, 128-bit descriptors, and
+ *   what else of TCR2 changes what a descriptor says).
  * @example
  * ```ts
  * const cpu = arm64FromRegisters({ tcr, ttbr0, ttbr1, mair, sctlr });

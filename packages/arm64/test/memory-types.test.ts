@@ -15,6 +15,8 @@ describe('memory types', () => {
     [0x08, 'device'],
     [0x0c, 'device'],
     [0x05, 'device'],
+    [0x09, 'device'],
+    [0x0d, 'device'],
     [0x40, 'write-combining'],
     [0x44, 'write-combining'],
     [0xa0, 'write-through'],

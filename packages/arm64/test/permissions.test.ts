@@ -199,6 +199,9 @@ describe('tags', () => {
   test.each([
     [0x3c00000000400000n, tbi, 'read', 0x400000n],
     [0x3cff800000001000n, tbi, 'write', 0xffff800000001000n],
+    // Bit 55 alone selects the half; bit 54 stays what it is.
+    [0x3c40000000001000n, tbi, 'read', 0x0040000000001000n],
+    [0x3cbf800000001000n, tbi, 'read', 0xffbf800000001000n],
     [0x3c00000000400000n, { tbi: false, tbid: false }, 'read', 0x3c00000000400000n],
     [0x3c00000000400000n, { tbi: true, tbid: true }, 'execute', 0x3c00000000400000n],
     [0x3c00000000400000n, { tbi: true, tbid: true }, 'read', 0x400000n],

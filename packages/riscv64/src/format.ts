@@ -25,7 +25,10 @@ export interface Riscv64Options {
   readonly svnapot?: boolean;
   /** The processor has Svpbmt and it is on (menvcfg.PBMTE). Default true; when false, bits 62:61 are reserved. */
   readonly svpbmt?: boolean;
-  /** Width of a physical address in bits, 32 to 56. Default 56, what an entry can say. */
+  /**
+   * Width of a physical address in bits, 32 to 56. Default 56, what an entry can say. Mapping beyond is refused; an entry that
+   * says more is sound, and who follows it finds no memory there: an access fault, which is the memory's to raise.
+   */
   readonly paBits?: number;
 }
 

@@ -95,7 +95,12 @@ export function riscv64Linux(options: Riscv64LinuxOptions = {}): Riscv64LinuxPol
   });
 }
 
-/** _PAGE_KERNEL is V, R, W, A, D and G, whatever is taken from it: read-only pages are dirty too. */
+/**
+ * _PAGE_KERNEL is V, R, W, A, D and G, whatever is taken from it: read-only pages are dirty too.
+ *
+ * Linux has no PAGE_KERNEL_RO here, and takes PAGE_KERNEL where one is asked for; what is read-only is PAGE_KERNEL_READ and
+ * PAGE_KERNEL_READ_EXEC, the two below. Nor is there an ioremap_wc of its own: IOREMAP_WC is pgprot_writecombine(PAGE_KERNEL).
+ */
 function namedProtections(svpbmt: boolean): LinuxProtections {
   const data = { write: true, global: true, dirty: true } as const;
   const io = (memory: MemoryType) => protection({ ...data, memory: svpbmt ? memory : 'normal' });

@@ -9,7 +9,7 @@ export interface Riscv64Registers extends Pick<Riscv64Options, 'svnapot' | 'paBi
   readonly satp: Register;
   /** sstatus: SUM and MXR are looked at. */
   readonly sstatus?: Register;
-  /** menvcfg: PBMTE and ADUE are looked at. When it is absent, Svpbmt is taken to be on. */
+  /** menvcfg: SSE, PBMTE and ADUE are looked at. When it is absent, Svpbmt is taken to be on. */
   readonly menvcfg?: Register;
 }
 
@@ -27,7 +27,7 @@ export interface Riscv64State {
 
 const SATP = { PPN: mask(0, 43), ASID_SHIFT: 44n, ASID: 0xffffn, MODE_SHIFT: 60n };
 const SSTATUS = { SUM: mask(18, 18), MXR: mask(19, 19) };
-const MENVCFG = { ADUE: mask(61, 61), PBMTE: mask(62, 62) };
+const MENVCFG = { SSE: mask(3, 3), ADUE: mask(61, 61), PBMTE: mask(62, 62) };
 
 /** satp.MODE by number. */
 const MODES: ReadonlyMap<number, Riscv64Mode> = new Map([
@@ -42,7 +42,8 @@ const MODES: ReadonlyMap<number, Riscv64Mode> = new Map([
  * Source: RISC-V privileged specification, "Supervisor Address Translation and Protection (satp) Register", with the table
  * of its MODE; "Supervisor Status (sstatus) Register"; "Machine Environment Configuration (menvcfg) Register".
  *
- * @throws VmError `EINVAL` naming the register when translation is off, the mode is reserved, or the root does not fit.
+ * @throws VmError `EINVAL` naming the register when translation is off, the mode is reserved, the root does not fit, or shadow
+ *   stacks are on.
  * @example
  * ```ts
  * const hart = riscv64FromRegisters({ satp: 0x9000_0000_0008_1234n });
@@ -54,6 +55,10 @@ export function riscv64FromRegisters(registers: Riscv64Registers): Riscv64State 
   const satp = registerValue('satp', registers.satp);
   const sstatus = registerValue('sstatus', registers.sstatus ?? 0);
   const menvcfg = registerValue('menvcfg', registers.menvcfg ?? MENVCFG.PBMTE);
+  if ((menvcfg & MENVCFG.SSE) !== 0n)
+    throw new VmError('EINVAL', 'menvcfg.SSE (bit 3) is set', {
+      advice: 'leaves that can be written and not read are shadow stacks then, which is not modelled',
+    });
   const number = Number(satp >> SATP.MODE_SHIFT);
   const mode = MODES.get(number);
   if (mode === undefined) {

@@ -46,6 +46,7 @@ describe('from registers', () => {
     [{ satp: -1n }, /^EINVAL: satp is no unsigned 64-bit value/],
     [{ satp: 1n << 64n }, /^EINVAL: satp is no unsigned 64-bit value/],
     [{ satp: 9n << 60n, sstatus: 0.5 }, /^EINVAL: sstatus is 0.5, which is no exact integer; pass a bigint/],
+    [{ satp: 9n << 60n, menvcfg: 8 }, /^EINVAL: menvcfg.SSE \(bit 3\) is set/],
     [{ satp: 9n << 60n, menvcfg: 2 ** 60 }, /^EINVAL: menvcfg is 1152921504606847000, which is no exact/],
   ])('refuses %o', (registers, message) => {
     expect(() => riscv64FromRegisters(registers)).toThrow(message);

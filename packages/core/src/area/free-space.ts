@@ -171,6 +171,6 @@ export class FreeSpace {
 }
 
 /** The next multiple of a power of two. */
-export function alignUp(page: number, align: number): number {
+function alignUp(page: number, align: number): number {
   return Math.ceil(page / align) * align;
 }
