@@ -85,6 +85,7 @@ function firstFailureOf(project, which) {
 function firstFailure(file) {
   const project = `@vmarea/${file.split('/')[1]}`;
   if (project !== '@vmarea/core') return firstFailureOf(project, []);
+  if (file.includes('/src/area/')) return firstFailureOf(project, ['test/area']);
   return (
     firstFailureOf(project, ['test/table', 'test/format', '--exclude', '**/*.property.test.ts']) ??
     firstFailureOf(project, ['.property.test.ts'])

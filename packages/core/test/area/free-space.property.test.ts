@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FreeSpace, NOTHING_FITS } from '../../src/area/free-space.js';
 import { type IntervalTree, NIL } from '../../src/area/interval-tree.js';
-import { type Block, LinuxTree } from './support/linux-tree.js';
+import { LinuxTree } from './support/linux-tree.js';
+import { shape, shapeOf } from './support/shape.js';
 
 const SPACE = 2 ** 52;
 /** A small window, so that it fills and breaks into pieces; its end is no page boundary, as on x86-64. */
@@ -12,19 +13,6 @@ const WINDOWS = [
   { vstart: START + 1000, vend: START + 1064 },
   { vstart: START + 4096, vend: START + 5000 },
 ] as const;
-
-/** The tree in preorder: range, longest range below, colour. */
-function shape(tree: IntervalTree, node = tree.root): string {
-  if (node === NIL) return '.';
-  const own = `${tree.start[node]}-${tree.end[node]} ${tree.longest[node]}${tree.isRed(node) ? 'r' : 'b'}`;
-  return `(${own} ${shape(tree, tree.left(node))} ${shape(tree, tree.right(node))})`;
-}
-
-function shapeOf(tree: LinuxTree, block: Block | null = tree.root): string {
-  if (block === null) return '.';
-  const own = `${block.start}-${block.end} ${tree.longest(block)}${block.red ? 'r' : 'b'}`;
-  return `(${own} ${shapeOf(tree, block.left)} ${shapeOf(tree, block.right)})`;
-}
 
 /** Links, colours and order of a tree; what it must be whatever was done. */
 function check(tree: IntervalTree): void {

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { FreeSpace } from '../../src/area/free-space.js';
 import { takePercpu } from '../../src/area/percpu-areas.js';
 import { VmapNodes, type Waiting } from '../../src/area/vmap-nodes.js';
+import { LinuxTree } from './support/linux-tree.js';
+import { shape, shapeOf } from './support/shape.js';
 
 const SPACE = 2 ** 52;
 const START = 2 ** 24;
@@ -35,6 +37,20 @@ describe('with one processor', () => {
     expect(nodes.pooled).toBe(0);
     expect(nodes.take(0, 3, 1)).toBe(-1);
     expect(nodes.purge(false).areas).toBe(0);
+  });
+});
+
+describe('the order of a purge', () => {
+  it('is seen in the tree: what is not pooled goes back from the highest down', () => {
+    const { free, nodes, take } = areas(1);
+    const model = new LinuxTree(0.5, SPACE - 0.5);
+    const starts = Array.from({ length: 15 }, () => take(2));
+    for (const _start of starts) model.take(2, 1, WINDOW.vstart, WINDOW.vend);
+    const freed = [1, 3, 5, 7, 9, 11, 13].map((i) => starts[i] as number);
+    for (const start of freed) nodes.add({ start, size: 2, node: -1 });
+    nodes.purge(false);
+    for (const start of freed.toReversed()) model.give(start, start + 2);
+    expect(shape(free.tree)).toBe(shapeOf(model));
   });
 });
 
@@ -86,7 +102,11 @@ describe('with several', () => {
       for (let i = 0; i < 9; i++) nodes.add(freed(take(4), 4, i % 3));
       nodes.purge(false);
       expect(nodes.pooled).toBe(9);
+      const last = freed(take(4), 4, 0);
+      nodes.add(last);
       empty(nodes);
+      expect(nodes.pooled).toBe(0);
+      nodes.purge(true);
       expect(nodes.pooled).toBe(0);
       expect(free.tree.size).toBe(1);
     }
