@@ -2,7 +2,10 @@ import { resolve } from 'node:path';
 import type { ArgsDef } from 'citty';
 import type { Console } from '../console.js';
 import { CheckError } from '../errors.js';
+import { choose, installedFormats } from '../formats.js';
+import { progress } from '../progress.js';
 import { compareEndState, earlyAreas } from './end-state.js';
+import { type OverFormat, runOver } from './over-format.js';
 import { comparePhotograph, type PhotographResult } from './photograph.js';
 import { type Difference, Replayer } from './replayer.js';
 import { isSame, replayReport } from './report.js';
@@ -17,18 +20,39 @@ export const replayArguments = {
     valueHint: 'TRACE',
     description: 'A folder with a recorded stream, or its file (.tsv, .tsv.gz)',
   },
+  format: {
+    type: 'string',
+    valueHint: 'NAME[,NAME]|all',
+    description: 'Run the same stream on these formats, too, and show what it costs there',
+  },
   json: { type: 'boolean', description: 'Print one JSON object instead of a table' },
 } as const satisfies ArgsDef;
 
 /** Values as the command line gives them. */
 export interface ReplayArguments {
   readonly trace: string;
+  readonly format?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
 /** Runs `vmarea-bench replay` and writes its result. */
 export async function runReplay(args: ReplayArguments, io: Console): Promise<void> {
-  const result = replay(readTrace(resolve(io.cwd, args.trace)));
+  const configurations =
+    args.format === undefined
+      ? []
+      : choose(await installedFormats(io.cwd), args.format === 'all' ? undefined : args.format);
+  const trace = readTrace(resolve(io.cwd, args.trace));
+  const bar = progress(io, configurations.length);
+  const formats: OverFormat[] = [];
+  try {
+    for (const configuration of configurations) {
+      await bar.step(configuration.name);
+      formats.push(runOver(trace, configuration));
+    }
+  } finally {
+    bar.end();
+  }
+  const result = { ...replay(trace), formats };
   io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : replayReport(result, io));
   if (!isSame(result)) throw new CheckError('the replay differs from what was recorded');
 }
@@ -63,6 +87,7 @@ export function replay(trace: Trace): ReplayResult {
     purges: replayer.purges,
     photographs,
     endState: compareEndState(trace, replayer),
+    formats: [],
     firstDifference: replayer.first === null ? [] : differenceLines(replayer.first, trace.pageShift),
   };
 }

@@ -1,6 +1,9 @@
+import asciichart from 'asciichart';
+import { mean as meanOf } from 'simple-statistics';
 import { type Console, coloursFor, widthOf } from '../console.js';
-import { count, pageSizeName, plural } from '../numbers.js';
+import { count, decimal, pageSizeName, plural } from '../numbers.js';
 import { type Column, textTable, wrap } from '../text-table.js';
+import { holes, type Moment, type OverFormat } from './over-format.js';
 import type { Tally } from './replayer.js';
 import type { ReplayResult } from './result.js';
 
@@ -29,6 +32,7 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
     textTable(COLUMNS, linesOf(result)),
     '',
   ];
+  if (result.formats.length > 0) out.push(...formatLines(result.formats, width));
   for (const [why, number] of Object.entries(result.undetermined))
     out.push(wrap(`Undetermined: ${plural(number, 'placement')}, ${why}.`, width, '  '));
   for (const { name, first } of result.photographs)
@@ -38,6 +42,58 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
   for (const line of result.firstDifference) out.push(colours.red(line));
   out.push(isSame(result) ? colours.green('All the same.') : colours.red('They differ.'));
   return `${out.join('\n')}\n`;
+}
+
+const FORMAT_COLUMNS: readonly Column<OverFormat>[] = [
+  { head: 'on', align: 'left', cell: ({ configuration }) => configuration },
+  { head: 'areas', align: 'right', cell: (one) => count(highest(one, ({ areas }) => areas)) },
+  { head: 'MiB', align: 'right', cell: (one) => count(highest(one, ({ busyBytes }) => busyBytes) / 2 ** 20) },
+  { head: 'holes', align: 'right', cell: (one) => `${decimal(100 * mean(one, holes), 0)}%` },
+  { head: 'free ranges', align: 'right', cell: (one) => count(highest(one, ({ freeRanges }) => freeRanges)) },
+  {
+    head: 'waiting MiB',
+    align: 'right',
+    cell: (one) => decimal(mean(one, ({ lazyBytes }) => lazyBytes) / 2 ** 20, 1),
+  },
+  { head: 'flushes', align: 'right', cell: ({ flushes }) => count(flushes) },
+  { head: 'pages flushed', align: 'right', cell: ({ flushedPages }) => count(flushedPages) },
+  { head: 'tables KiB', align: 'right', cell: ({ tableBytes }) => count(tableBytes / 1024) },
+  { head: 'failing', align: 'right', cell: ({ failing }) => count(failing) },
+];
+
+/** Lines of a chart. */
+const CHART_HEIGHT = 8;
+
+/** What the stream costs on other formats: a table, and over time the share of holes for each size of pages. */
+function formatLines(formats: readonly OverFormat[], width: number): string[] {
+  const lines = ['The same stream on other formats', '', textTable(FORMAT_COLUMNS, formats), ''];
+  lines.push(
+    wrap(
+      'Peaks of areas, MiB and free ranges; means of holes (the share of the span in use that no live area fills) and of what waits ' +
+        'for a purge. Areas keep their sizes, rounded up to pages; those above 64 MiB are reserved and not mapped.',
+      width,
+      '    ',
+    ),
+    '',
+  );
+  const sizes = new Map(formats.map((one) => [one.pageBytes, one]));
+  for (const [pageBytes, { configuration, moments }] of sizes) {
+    lines.push(`Holes in percent over the stream, pages of ${pageSizeName(pageBytes)} (${configuration})`);
+    const series = moments.map((moment) => 100 * holes(moment));
+    lines.push(
+      asciichart.plot(series, { height: CHART_HEIGHT, format: (value) => decimal(value, 1).padStart(7) }),
+      '',
+    );
+  }
+  return lines;
+}
+
+function highest({ moments }: OverFormat, of: (moment: Moment) => number): number {
+  return Math.max(0, ...moments.map(of));
+}
+
+function mean({ moments }: OverFormat, of: (moment: Moment) => number): number {
+  return moments.length === 0 ? 0 : meanOf(moments.map(of));
 }
 
 /** True when nothing that was compared differs. */

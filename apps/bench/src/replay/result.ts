@@ -1,4 +1,5 @@
 import type { EndState } from './end-state.js';
+import type { OverFormat } from './over-format.js';
 import type { PhotographResult } from './photograph.js';
 import type { Tally } from './replayer.js';
 
@@ -28,6 +29,8 @@ export interface ReplayResult {
   readonly purges: Tally;
   readonly photographs: readonly PhotographResult[];
   readonly endState: EndState | null;
+  /** The same stream on other formats. */
+  readonly formats: readonly OverFormat[];
   /** The first placement that differs, for people. */
   readonly firstDifference: readonly string[];
 }

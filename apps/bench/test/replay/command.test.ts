@@ -32,6 +32,15 @@ describe('vmarea-bench replay', () => {
     expect(out).toContain('All the same.');
   });
 
+  it('runs the stream on other formats, and draws', async () => {
+    const path = pathOf('test/data/traces/arm64-4k-1cpu');
+    const { code, out } = await capture(['replay', path, '--format', 'arm64-16k-47,riscv64-sv48']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^arm64-16k-47 +[\d,]+ .* 0$/m);
+    expect(out).toContain('Holes in percent over the stream, pages of 16K (arm64-16k-47)');
+    expect(out).toContain('┤');
+  });
+
   it.each([false, true])('reads a file alone, packed: %s', async (isPacked) => {
     const name = file(isPacked ? 'a.tsv.gz' : 'a.tsv', `${HEAD}${ROWS.join('\n')}\n`, isPacked);
     const { code, out } = await capture(['replay', name, '--json'], { cwd: folder });
@@ -58,6 +67,7 @@ describe('vmarea-bench replay', () => {
   it.each([
     [[], 'TRACE is missing'],
     [['none'], 'none cannot be read'],
+    [['a.tsv', '--format', 'x86'], "unknown format 'x86'"],
     [['a.tsv', 'b.tsv'], "unexpected argument 'b.tsv'"],
     [[file('c.tsv', ROWS[0] as string)], 'c.tsv:1: expected a line #page'],
     [[file('d.tsv', `${HEAD}1\t0\t0\tZ\t1\n`)], 'd.tsv:5: expected an event'],

@@ -1,10 +1,15 @@
+import type { Configuration } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
+import { installedFormats } from '../../src/formats.js';
 import { replay } from '../../src/replay/command.js';
+import { holes, type OverFormat, runOver } from '../../src/replay/over-format.js';
 import { isSame } from '../../src/replay/report.js';
 import { readTrace, type Trace } from '../../src/replay/trace.js';
 import { pathOf } from '../support/files.js';
 
 const traceOf = (set: string): Trace => readTrace(pathOf(`test/data/traces/${set}`));
+
+const installed = await installedFormats('/');
 
 describe('a replay of a real kernel', () => {
   it.each([
@@ -82,5 +87,43 @@ describe('a replay that is not the same', () => {
     const result = replay({ ...two, rows, hasLocks: false });
     expect(result.determined).toBe(0);
     expect(Object.values(result.undetermined)).toEqual([147_891]);
+  });
+});
+
+describe('the same stream on another format', () => {
+  const { configurations } = installed;
+  const on = (name: string): OverFormat =>
+    runOver(set, configurations.find((one) => one.name === name) as Configuration);
+  const set = traceOf('arm64-4k-1cpu');
+  const [small, large] = [on('x86-64'), on('arm64-64k-48')];
+
+  it('fits, and leaves fewer and larger pages', () => {
+    for (const { failing, moments } of [small, large]) {
+      expect(failing).toBe(0);
+      expect(moments).toHaveLength(60);
+      expect(moments.at(-1)?.events).toBe(
+        set.rows.filter(
+          ({ event: { type, ...event } }) =>
+            type === 'free' || (type === 'allocation' && 'start' in event && event.start !== null),
+        ).length,
+      );
+    }
+    expect(small.pageBytes).toBe(4096);
+    expect(large.pageBytes).toBe(65536);
+    expect(large.flushedPages).toBeLessThan(small.flushedPages / 8);
+    // Tables of 64 KiB, but far fewer of them.
+    expect(large.tableBytes).toBeLessThan(small.tableBytes / 2);
+  });
+
+  it('has areas that are not smaller, and spans that hold them', () => {
+    for (const [i, moment] of small.moments.entries()) {
+      const other = large.moments[i] as (typeof large.moments)[number];
+      expect(other.areas).toBe(moment.areas);
+      expect(other.busyBytes).toBeGreaterThanOrEqual(moment.busyBytes);
+      for (const one of [moment, other]) {
+        expect(one.spanBytes).toBeGreaterThanOrEqual(one.busyBytes);
+        expect(holes(one)).toBeGreaterThanOrEqual(0);
+      }
+    }
   });
 });
