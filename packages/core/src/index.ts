@@ -5,6 +5,7 @@ export { IntervalTree, NIL } from './area/interval-tree.js';
 export { type PercpuRequest, takePercpu } from './area/percpu-areas.js';
 export { formatVmallocinfo, parseVmallocinfo, type VmallocinfoLine } from './area/vmallocinfo.js';
 export { type AreaStats, type ReserveOptions, VmapAreas, type VmapAreasOptions } from './area/vmap-areas.js';
+export { VmapBlocks, type VmapBlocksOptions } from './area/vmap-blocks.js';
 export { type Lock, type Purged, VmapNodes, type Waiting } from './area/vmap-nodes.js';
 export { hex, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';

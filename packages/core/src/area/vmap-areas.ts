@@ -98,6 +98,7 @@ export class VmapAreas {
   readonly #free: FreeSpace;
   readonly #nodes: VmapNodes;
   readonly #busy: BusyAreas;
+  #reclaim: () => void = () => {};
 
   /** Pages that may wait before a purge follows by itself (lazy_max_pages). */
   readonly lazyMaxPages: number;
@@ -226,11 +227,21 @@ export class VmapAreas {
    * Makes what was freed usable again: one flush over all of it, then ranges of up to 256 pages go to their processors' pools and the
    * others to the free space (vm_unmap_aliases).
    *
+   * @param also - bytes that the flush must cover besides: it is made even when nothing waits.
    * @returns the number of areas that waited.
    * @throws an error of the sink: then all of it still waits.
    */
-  purge(): number {
-    return this.#purgeNodes(false);
+  purge(also?: { readonly start: bigint; readonly end: bigint }): number {
+    return this.#purgeNodes(false, also);
+  }
+
+  /**
+   * Names who can give areas back when nothing fits: it is asked before all that waits is purged (VmapBlocks).
+   *
+   * @param reclaim - frees what it can, by `free`.
+   */
+  setReclaim(reclaim: () => void): void {
+    this.#reclaim = reclaim;
   }
 
   /** Empties the pools, as Linux does when memory is short. */
@@ -305,10 +316,20 @@ export class VmapAreas {
   }
 
   /** Flushes what waits, and purges: in this order, so that an error of the sink changes nothing. */
-  #purgeNodes(isFull: boolean): number {
+  #purgeNodes(isFull: boolean, also?: { readonly start: bigint; readonly end: bigint }): number {
+    if (isFull) this.#reclaim();
     const hull = this.#nodes.hull();
-    if (hull !== null && this.#sink !== undefined)
-      this.#sink.flush(this.#bytes(hull.start), this.#bytes(hull.end - hull.start), this.#pageShift, []);
+    const starts = [
+      ...(hull === null ? [] : [this.#bytes(hull.start)]),
+      ...(also === undefined ? [] : [also.start]),
+    ];
+    const ends = [
+      ...(hull === null ? [] : [this.#bytes(hull.end)]),
+      ...(also === undefined ? [] : [also.end]),
+    ];
+    const [start] = starts.sort(ascending);
+    const end = ends.sort(ascending).at(-1);
+    if (start !== undefined && end !== undefined) this.#sink?.flush(start, end - start, this.#pageShift, []);
     return this.#nodes.purge(isFull).areas;
   }
 
@@ -417,4 +438,8 @@ export class VmapAreas {
       throw new VmError('EINVAL', `${what} ${bytes} is not a multiple of the page size ${hex(page)}`);
     return Number(exact >> BigInt(this.#pageShift));
   }
+}
+
+function ascending(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,0 +1,224 @@
+import { VmError } from '../errors.js';
+import type { Area } from './area.js';
+import type { VmapAreas } from './vmap-areas.js';
+
+/** How blocks are cut. */
+export interface VmapBlocksOptions {
+  /** The areas that blocks are taken from; they ask the blocks for room when nothing fits. */
+  readonly areas: VmapAreas;
+  /** log2 of the page size: that of the areas. */
+  readonly pageShift: number;
+  /**
+   * Pages of a block, a power of two from 128 to 1024 (VMAP_BBMAP_BITS). Linux derives it from NR_CPUS: 1024 with 4K pages and up to
+   * 2048 processors, 256 with 8192. Default 1024.
+   */
+  readonly blockPages?: number;
+  /** Processors, each with blocks of its own: as many as the areas have. Default 1. */
+  readonly cpus?: number;
+}
+
+/** Pages of the largest range that is cut from a block: larger ones are areas of their own (VMAP_MAX_ALLOC). */
+const MOST_PAGES = 64;
+
+/** One block: handed out from the bottom up, never twice before all of it has come back. */
+interface Block {
+  readonly area: Area;
+  readonly cpu: number;
+  /** Pages not handed out yet, at its end. */
+  free: number;
+  /** Pages that came back. */
+  dirty: number;
+  /** Pages that came back and were not flushed: [from, to). */
+  dirtyFrom: number;
+  dirtyTo: number;
+  /** Pages of each live range, by its first page. */
+  readonly live: Map<number, number>;
+}
+
+/**
+ * Short-lived ranges as `vm_map_ram` hands them out: cut from blocks, a power of two pages each, without guards.
+ *
+ * A block is used from the bottom up, and nothing of it again before all of it came back; then it is freed like an area. `unmapAliases`
+ * frees blocks that have nothing live earlier.
+ *
+ * Source: Linux 6.12, `mm/vmalloc.c`: vb_alloc, vb_free, new_vmap_block, purge_fragmented_block, _vm_unmap_aliases.
+ *
+ * @example
+ * ```ts
+ * const blocks = new VmapBlocks({ areas, pageShift: 12 });
+ * const address = blocks.reserve(3); // takes 4 pages of a block
+ * blocks.free(address, 3);
+ * ```
+ */
+export class VmapBlocks {
+  readonly #areas: VmapAreas;
+  readonly #pageShift: number;
+  readonly #blockPages: number;
+  /** Blocks with room, by processor, in the order in which they were made. */
+  readonly #open: Block[][];
+  /** All blocks, by first page; an area that is no block is not here. */
+  readonly #blocks = new Map<bigint, Block>();
+  /** Ranges that are areas of their own. */
+  readonly #large = new Map<bigint, Area>();
+
+  /** @throws VmError `EINVAL` when an option is out of range. */
+  constructor(options: VmapBlocksOptions) {
+    const { areas, pageShift, blockPages = 1024, cpus = 1 } = options;
+    if (!Number.isInteger(Math.log2(blockPages)) || blockPages < 2 * MOST_PAGES || blockPages > 1024)
+      throw new VmError('EINVAL', `blockPages is ${blockPages}, expected a power of two from 128 to 1024`);
+    if (!Number.isInteger(cpus) || cpus < 1 || cpus > 128)
+      throw new VmError('EINVAL', `cpus is ${cpus}, expected 1 to 128`);
+    this.#areas = areas;
+    this.#pageShift = pageShift;
+    this.#blockPages = blockPages;
+    this.#open = Array.from({ length: cpus }, () => []);
+    areas.setReclaim(() => this.#purgeFragmented(true));
+  }
+
+  /** Number of blocks that are not freed. */
+  get count(): number {
+    return this.#blocks.size;
+  }
+
+  /**
+   * Reserves a range.
+   *
+   * @param pages - at least 1. Up to 64 are rounded up to a power of two and cut from a block.
+   * @param cpu - the processor that asks. Default 0.
+   * @returns its first byte.
+   * @throws VmError `EINVAL` for what is no number of pages or no processor, `ENOMEM` when nothing fits.
+   */
+  reserve(pages: number, cpu = 0): bigint {
+    this.#checkPages(pages);
+    const open = this.#open[cpu];
+    if (open === undefined)
+      throw new VmError('EINVAL', `processor ${cpu} is none of the ${this.#open.length}`);
+    if (pages > MOST_PAGES) {
+      const area = this.#areas.reserve(this.#bytes(pages), { guardBytes: 0, info: { isRam: true }, cpu });
+      this.#large.set(area.address, area);
+      return area.address;
+    }
+    const taken = roundUp(pages);
+    const block = open.find(({ free }) => free >= taken) ?? this.#newBlock(cpu, open);
+    const first = this.#blockPages - block.free;
+    block.free -= taken;
+    block.live.set(first, pages);
+    if (block.free === 0) open.splice(open.indexOf(block), 1);
+    return block.area.address + this.#bytes(first);
+  }
+
+  /**
+   * Gives a range back. It is not used again before its block is.
+   *
+   * @param pages - as for `reserve`.
+   * @throws VmError `EINVAL` when no range begins there, or it has another number of pages.
+   */
+  free(address: bigint, pages: number): void {
+    this.#checkPages(pages);
+    const large = this.#large.get(address);
+    if (large !== undefined) {
+      if (large.bytes !== this.#bytes(pages)) throw this.#unknown(address, pages);
+      this.#large.delete(address);
+      this.#areas.free(large);
+      return;
+    }
+    const blockBytes = this.#bytes(this.#blockPages);
+    const block = this.#blocks.get(address - (address % blockBytes));
+    const first = Number((address % blockBytes) >> BigInt(this.#pageShift));
+    if (block === undefined || address % this.#bytes(1) !== 0n || block.live.get(first) !== pages)
+      throw this.#unknown(address, pages);
+    block.live.delete(first);
+    block.dirtyFrom = Math.min(block.dirtyFrom, first);
+    block.dirtyTo = Math.max(block.dirtyTo, first + pages);
+    block.dirty += roundUp(pages);
+    if (block.dirty === this.#blockPages) this.#freeBlock(block);
+  }
+
+  /**
+   * Makes sure that no old translation is left (vm_unmap_aliases): blocks that have nothing live and less than a quarter free are
+   * freed, and one flush covers what came back in the others, and all that was freed.
+   *
+   * @throws an error of the areas' sink.
+   */
+  unmapAliases(): void {
+    const dirty = this.#dirtyRange();
+    this.#purgeFragmented(false);
+    this.#areas.purge(dirty ?? undefined);
+    for (const block of this.#blocks.values()) clean(block, this.#blockPages);
+  }
+
+  /** What came back and was not flushed, in blocks that stay. */
+  #dirtyRange(): { start: bigint; end: bigint } | null {
+    let start: bigint | null = null;
+    let end = 0n;
+    for (const block of this.#blocks.values()) {
+      if (block.dirtyTo === 0 || this.#isFragmented(block, false)) continue;
+      const from = block.area.address + this.#bytes(block.dirtyFrom);
+      const to = block.area.address + this.#bytes(block.dirtyTo);
+      if (start === null || from < start) start = from;
+      if (to > end) end = to;
+    }
+    return start === null ? null : { start, end };
+  }
+
+  /** Frees blocks of which all that was handed out came back. */
+  #purgeFragmented(isForced: boolean): void {
+    for (const block of [...this.#blocks.values()])
+      if (this.#isFragmented(block, isForced)) this.#freeBlock(block);
+  }
+
+  #isFragmented({ free, dirty }: Block, isForced: boolean): boolean {
+    return free + dirty === this.#blockPages && dirty > 0 && (isForced || free < this.#blockPages / 4);
+  }
+
+  #newBlock(cpu: number, open: Block[]): Block {
+    const bytes = this.#bytes(this.#blockPages);
+    const area = this.#areas.reserve(bytes, { align: bytes, guardBytes: 0, info: { isRam: true }, cpu });
+    const block = {
+      area,
+      cpu,
+      free: this.#blockPages,
+      dirty: 0,
+      dirtyFrom: this.#blockPages,
+      dirtyTo: 0,
+      live: new Map(),
+    };
+    this.#blocks.set(area.address, block);
+    open.push(block);
+    return block;
+  }
+
+  #freeBlock(block: Block): void {
+    this.#blocks.delete(block.area.address);
+    const open = this.#open[block.cpu] as Block[];
+    const at = open.indexOf(block);
+    if (at >= 0) open.splice(at, 1);
+    this.#areas.free(block.area);
+  }
+
+  #unknown(address: bigint, pages: number): VmError {
+    return new VmError('EINVAL', `no range of ${pages} pages begins here`, {
+      address,
+      advice: 'free it once, with the number of pages that it was reserved with',
+    });
+  }
+
+  #checkPages(pages: number): void {
+    if (!Number.isSafeInteger(pages) || pages < 1)
+      throw new VmError('EINVAL', `${pages} is no number of pages, expected 1 or more`);
+  }
+
+  #bytes(pages: number): bigint {
+    return BigInt(pages) << BigInt(this.#pageShift);
+  }
+}
+
+/** The next power of two. */
+function roundUp(pages: number): number {
+  return 2 ** Math.ceil(Math.log2(pages));
+}
+
+function clean(block: Block, blockPages: number): void {
+  block.dirtyFrom = blockPages;
+  block.dirtyTo = 0;
+}

@@ -1,0 +1,165 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { VmapAreas } from '../../src/area/vmap-areas.js';
+import { VmapBlocks } from '../../src/area/vmap-blocks.js';
+import { thrown } from '../support/thrown.js';
+
+const START = 0xffffc90000000000n;
+const MiB = 2n ** 20n;
+
+function blocksOf(options: { cpus?: number; blockPages?: number; end?: bigint } = {}) {
+  const { cpus = 1, blockPages = 256, end = 0xffffe8ffffffffffn } = options;
+  const flushes: [start: bigint, end: bigint][] = [];
+  const sink = { flush: (va: bigint, bytes: bigint) => void flushes.push([va, va + bytes]) };
+  const areas = new VmapAreas({ window: { start: START, end }, pageShift: 12, cpus, sink });
+  return { areas, flushes, blocks: new VmapBlocks({ areas, pageShift: 12, cpus, blockPages }) };
+}
+
+const at = (page: number): bigint => START + BigInt(page) * 0x1000n;
+
+describe('ranges of vm_map_ram', () => {
+  it('are cut from the bottom up, a power of two pages each, and never used twice', () => {
+    const { areas, blocks } = blocksOf();
+    expect([1, 3, 2, 64].map((pages) => blocks.reserve(pages))).toEqual([at(0), at(1), at(5), at(7)]);
+    blocks.free(at(1), 3);
+    expect(blocks.reserve(4)).toBe(at(71));
+    expect(blocks.count).toBe(1);
+    expect(areas.vmallocinfo()).toBe('0xffffc90000000000-0xffffc90000100000 1048576 vm_map_ram\n');
+  });
+
+  it('a block that lacks room stays for smaller ones', () => {
+    const { blocks } = blocksOf({ blockPages: 128 });
+    blocks.reserve(64);
+    blocks.reserve(33);
+    expect(blocks.count).toBe(1);
+    const { blocks: other } = blocksOf({ blockPages: 128 });
+    other.reserve(64);
+    other.reserve(32);
+    // 32 are left: 64 begin a block of their own, 16 do not.
+    expect(other.reserve(64)).toBe(at(128));
+    expect(other.reserve(16)).toBe(at(96));
+  });
+
+  it('a block that came back whole is freed, and waits for a purge like an area', () => {
+    const { areas, blocks } = blocksOf();
+    const all = Array.from({ length: 4 }, () => blocks.reserve(64));
+    for (const address of all) blocks.free(address, 64);
+    expect(blocks.count).toBe(0);
+    expect(areas.lazyPages).toBe(256);
+    expect(blocks.reserve(1)).toBe(at(256));
+  });
+
+  it('large ones are areas of their own, without a guard', () => {
+    const { areas, blocks } = blocksOf();
+    const one = blocks.reserve(65);
+    const other = blocks.reserve(100);
+    expect(other).toBe(one + 65n * 0x1000n);
+    expect(thrown(() => blocks.free(one, 64))).toMatch(/^EINVAL/);
+    blocks.free(one, 65);
+    expect(areas.count).toBe(1);
+  });
+
+  it('each processor has blocks of its own', () => {
+    const { blocks } = blocksOf({ cpus: 2 });
+    const [mine, other] = [blocks.reserve(1, 0), blocks.reserve(1, 1)];
+    expect(other - mine).toBe(MiB);
+    expect(blocks.reserve(1, 0)).toBe(mine + 0x1000n);
+    expect(thrown(() => blocks.reserve(1, 2))).toMatch(/^EINVAL: processor 2/);
+  });
+});
+
+describe('unmapAliases', () => {
+  it('flushes once over what came back in blocks that stay, and what was freed', () => {
+    const { areas, blocks, flushes } = blocksOf();
+    blocks.reserve(4);
+    const second = blocks.reserve(4);
+    const area = areas.reserve(0x3000);
+    blocks.free(second, 4);
+    areas.free(area);
+    blocks.unmapAliases();
+    expect(flushes).toEqual([[at(4), area.address + 0x3000n]]);
+    blocks.unmapAliases();
+    expect(flushes).toHaveLength(1);
+  });
+
+  it('frees blocks with nothing live, where less than a quarter is left; a request that fails frees all of those', () => {
+    const { blocks } = blocksOf();
+    const few = blocks.reserve(64);
+    blocks.free(few, 64);
+    blocks.unmapAliases();
+    expect(blocks.count).toBe(1);
+    const rest = [64, 64, 1].map((pages) => [blocks.reserve(pages), pages] as const);
+    for (const [address, pages] of rest) blocks.free(address, pages);
+    blocks.unmapAliases();
+    expect(blocks.count).toBe(0);
+
+    const small = blocksOf({ end: START + 2n * MiB });
+    const address = small.blocks.reserve(1);
+    small.blocks.free(address, 1);
+    expect(small.areas.reserve(2n * MiB - 0x1000n).bytes).toBe(2n * MiB - 0x1000n);
+    expect(small.blocks.count).toBe(0);
+  });
+});
+
+describe('what is refused', () => {
+  it.each([0, -1, 1.5, Number.NaN])('%d pages', (pages) => {
+    const { blocks } = blocksOf();
+    expect(thrown(() => blocks.reserve(pages))).toMatch(/^EINVAL.*no number of pages/);
+  });
+
+  it('a range that is not there, or is another', () => {
+    const { areas, blocks } = blocksOf();
+    const address = blocks.reserve(3);
+    for (const [wrong, pages] of [
+      [address, 4],
+      [address + 0x1000n, 2],
+      [address + 0x800n, 3],
+      [address + MiB, 3],
+    ] as const)
+      expect(thrown(() => blocks.free(wrong, pages))).toMatch(
+        /^EINVAL at 0x.*: no range of \d pages begins here/,
+      );
+    blocks.free(address, 3);
+    expect(thrown(() => blocks.free(address, 3))).toMatch(/^EINVAL/);
+    for (const blockPages of [64, 100, 2048])
+      expect(thrown(() => new VmapBlocks({ areas, pageShift: 12, blockPages }))).toMatch(
+        /^EINVAL: blockPages/,
+      );
+    expect(thrown(() => new VmapBlocks({ areas, pageShift: 12, cpus: 0 }))).toMatch(/^EINVAL: cpus/);
+  });
+});
+
+it('ranges never overlap, and nothing is lost', () => {
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ pages: fc.integer({ min: 1, max: 70 }), cpu: fc.nat(1) }) },
+    { weight: 3, arbitrary: fc.record({ victim: fc.nat() }) },
+    { weight: 1, arbitrary: fc.constant({ purge: true }) },
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const { areas, blocks } = blocksOf({ cpus: 2, blockPages: 128 });
+      const live: [address: bigint, pages: number][] = [];
+      for (const one of steps) {
+        if ('pages' in one) {
+          const address = blocks.reserve(one.pages, one.cpu);
+          const end = address + BigInt(one.pages) * 0x1000n;
+          for (const [other, pages] of live)
+            expect(end <= other || address >= other + BigInt(pages) * 0x1000n).toBe(true);
+          expect(areas.find(address)?.info.isRam).toBe(true);
+          live.push([address, one.pages]);
+        } else if ('purge' in one) {
+          blocks.unmapAliases();
+        } else {
+          const gone = live.splice(one.victim % (live.length || 1), 1)[0];
+          if (gone !== undefined) blocks.free(...gone);
+        }
+      }
+      for (const gone of live) blocks.free(...gone);
+      // A request that nothing can serve brings back all that can come back.
+      expect(thrown(() => areas.reserve(1n << 46n))).toMatch(/^ENOMEM/);
+      expect(areas.stats()).toMatchObject({ areas: 0, lazyBytes: 0n, pooledRanges: 0, freeRanges: 1 });
+      expect(blocks.count).toBe(0);
+    }),
+    { numRuns: 100, seed: 3 },
+  );
+});
