@@ -63,6 +63,8 @@ export class Replayer {
   readonly lazyPages: Tally = { equal: 0, different: 0 };
   readonly purges: Tally = { equal: 0, different: 0 };
   first: Difference | null = null;
+  /** Areas that were freed and never seen before: the stream begins in the middle, or has gaps. */
+  unknownAreas = 0;
   /** Placements that came from a pool. */
   fromPools = 0;
   readonly #trace: Trace;
@@ -219,7 +221,10 @@ export class Replayer {
 
   #lazyFree(recorded: number): boolean {
     const area = this.areas.get(recorded);
-    if (area === undefined) return false;
+    if (area === undefined) {
+      this.unknownAreas++;
+      return false;
+    }
     this.areas.delete(recorded);
     this.nodes.add(area);
     return true;

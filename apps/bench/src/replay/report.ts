@@ -40,7 +40,13 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
   if (result.endState?.first !== undefined && result.endState.first !== null)
     out.push(wrap(colours.red(`At the end the replay lacks: ${result.endState.first}`), width, '  '));
   for (const line of result.firstDifference) out.push(colours.red(line));
-  out.push(isSame(result) ? colours.green('All the same.') : colours.red('They differ.'));
+  if (result.lostEvents + result.otherLines > 0)
+    out.push(
+      `  ${plural(result.lostEvents, 'event')} lost, ${plural(result.otherLines, 'line')} of others passed over.`,
+    );
+  if (isSame(result)) out.push(colours.green('All the same.'));
+  else if (result.determined > 0) out.push(colours.red('They differ.'));
+  else out.push('Placements are undetermined: what is equal above is so all the same.');
   return `${out.join('\n')}\n`;
 }
 

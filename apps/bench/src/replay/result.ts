@@ -22,6 +22,9 @@ export interface ReplayResult {
   /** Placements whose order it does not tell, by cause. */
   readonly undetermined: Readonly<Record<string, number>>;
   readonly fromPools: number;
+  /** Events that the recorder lost, and lines of others that were passed over. */
+  readonly lostEvents: number;
+  readonly otherLines: number;
   readonly failingRequests: Tally;
   readonly percpu: Tally;
   /** Pages that wait, after each free; none with several processors, who count at once. */

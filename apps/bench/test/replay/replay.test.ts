@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import { replay } from '../../src/replay/command.js';
 import { holes, type OverFormat, runOver } from '../../src/replay/over-format.js';
+import { readTrace } from '../../src/replay/read-trace.js';
 import { isSame } from '../../src/replay/report.js';
-import { readTrace, type Trace } from '../../src/replay/trace.js';
+import type { Trace } from '../../src/replay/trace.js';
 import { pathOf } from '../support/files.js';
 
 const traceOf = (set: string): Trace => readTrace(pathOf(`test/data/traces/${set}`));

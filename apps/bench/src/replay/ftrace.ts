@@ -1,0 +1,138 @@
+import { UsageError } from '../errors.js';
+import { printable } from '../input/vmallocinfo.js';
+import type { Event, Row, Trace } from './trace.js';
+
+/*
+ * The text of /sys/kernel/tracing/trace with the events of vmalloc: `echo 1 > events/vmalloc/enable`. Lines of other tracers stand
+ * between them, and events may be lost.
+ *
+ * Source: Linux 6.12, include/trace/events/vmalloc.h (TP_printk of each event).
+ */
+
+const LINE =
+  /^ *(.+)-(\d+) .*?\[(\d+)\].*?: (alloc_vmap_area|free_vmap_area_noflush|purge_vmap_area_lazy): (.*)$/;
+const LOST = /LOST (\d+) EVENTS/;
+const PAGE_SHIFTS = [16, 14, 12];
+
+/** An event in bytes, as its line has it. */
+interface Parsed {
+  readonly cpu: number;
+  readonly thread: string;
+  readonly line: number;
+  readonly name: string;
+  readonly fields: ReadonlyMap<string, bigint>;
+}
+
+/**
+ * Reads a text of ftrace.
+ *
+ * @throws UsageError when no event of vmalloc is in it.
+ */
+export function parseFtrace(text: string, file: string, name: string): Trace {
+  const events: Parsed[] = [];
+  let otherLines = 0;
+  let lostEvents = 0;
+  for (const [i, line] of text.split('\n').entries()) {
+    const lost = LOST.exec(line);
+    const [, , thread, cpu, event, rest] = LINE.exec(line) ?? [];
+    if (lost !== null) lostEvents += Number(lost[1]);
+    else if (event === undefined || rest === undefined)
+      otherLines += line === '' || line.startsWith('#') ? 0 : 1;
+    else
+      events.push({
+        cpu: Number(cpu),
+        thread: thread as string,
+        line: i + 1,
+        name: event,
+        fields: fieldsOf(rest),
+      });
+  }
+  if (events.length === 0)
+    throw new UsageError(
+      `${printable(file)} is neither a recorded stream nor a text of ftrace with events of vmalloc (alloc_vmap_area, …)`,
+    );
+  const pageShift = pageShiftOf(events);
+  const windows = new Map<string, number>();
+  const page = (event: Parsed, field: string): number => {
+    const bytes = event.fields.get(field) ?? 0n;
+    return Number(bytes >> BigInt(pageShift)) + (BigInt.asUintN(pageShift, bytes) === 0n ? 0 : 0.5);
+  };
+  const usual = usualWindow(events);
+  windows.set(usual, 0);
+  const list = [usual];
+  const rows = events.map((event): Row => {
+    const { cpu, thread, line } = event;
+    if (event.name === 'alloc_vmap_area' && !windows.has(windowOf(event))) {
+      windows.set(windowOf(event), list.length);
+      list.push(windowOf(event));
+    }
+    return { cpu, thread, line, event: eventOf(event, page, windows.get(windowOf(event)) ?? 0) };
+  });
+  const cpus = 1 + rows.reduce((most, { cpu }) => Math.max(most, cpu), 0);
+  return {
+    ...{
+      source: 'ftrace',
+      name,
+      folder: null,
+      pageShift,
+      cpus,
+      nodes: cpus,
+      rows,
+      hasLocks: false,
+      lostEvents,
+      otherLines,
+    },
+    windows: list.map((window) => {
+      const [vstart = 0n, vend = 0n] = window.split(' ').map(BigInt);
+      const half = BigInt.asUintN(pageShift, vend) === 0n ? 0 : 0.5;
+      return { vstart: Number(vstart >> BigInt(pageShift)), vend: Number(vend >> BigInt(pageShift)) + half };
+    }),
+  };
+}
+
+function eventOf(event: Parsed, page: (event: Parsed, field: string) => number, window: number): Event {
+  switch (event.name) {
+    case 'alloc_vmap_area':
+      return {
+        ...{ type: 'allocation', window, size: page(event, 'size') },
+        start: event.fields.get('failed') === 1n ? null : page(event, 'va_start'),
+        align: Math.max(1, page(event, 'align')),
+      };
+    case 'free_vmap_area_noflush':
+      return { type: 'free', start: page(event, 'va_start'), lazyPages: Number(event.fields.get('nr_lazy')) };
+    default:
+      return { type: 'purge done', areas: Number(event.fields.get('num_purged')) };
+  }
+}
+
+/** `va_start: 12 size=0x5000`: decimal or hexadecimal. */
+function fieldsOf(text: string): Map<string, bigint> {
+  return new Map(
+    [...text.matchAll(/(\w+)(?:=|: )(0x[0-9a-f]+|\d+)/g)].map(([, key = '', value = '0']) => [
+      key,
+      BigInt(value),
+    ]),
+  );
+}
+
+function windowOf({ fields }: Parsed): string {
+  return `${fields.get('vstart') ?? 0n} ${fields.get('vend') ?? 0n}`;
+}
+
+/** The window that most requests have: that of vmalloc. */
+function usualWindow(events: readonly Parsed[]): string {
+  const counts = new Map<string, number>();
+  for (const event of events)
+    if (event.name === 'alloc_vmap_area') counts.set(windowOf(event), (counts.get(windowOf(event)) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? '0 0';
+}
+
+/** The largest page size of which all sizes are multiples. */
+function pageShiftOf(events: readonly Parsed[]): number {
+  const sizes = events.flatMap(({ fields }) => fields.get('size') ?? []);
+  return (
+    PAGE_SHIFTS.find(
+      (shift) => sizes.length > 0 && sizes.every((size) => BigInt.asUintN(shift, size) === 0n),
+    ) ?? 12
+  );
+}

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, it } from 'vitest';
+import { replay } from '../../src/replay/command.js';
+import { readTrace } from '../../src/replay/read-trace.js';
+import type { Trace } from '../../src/replay/trace.js';
+import { capture } from '../support/capture.js';
+import { pathOf } from '../support/files.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vmarea-ftrace-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A stream as the kernel prints it, line by line. */
+function textOf({ rows, windows, pageShift }: Trace, last: number): string[] {
+  const bytes = (page: number): bigint =>
+    (BigInt(Math.floor(page)) << BigInt(pageShift)) + (page % 1 === 0 ? 0n : 0xfffn);
+  return rows.slice(0, last).flatMap(({ cpu, thread, event }, i) => {
+    const head = `           bash-${thread}   [00${cpu}] d..1.  ${(12 + i / 1e6).toFixed(6)}: `;
+    switch (event.type) {
+      case 'allocation': {
+        const { vstart, vend } = windows[event.window] as { vstart: number; vend: number };
+        const place = event.start === null ? bytes(vend) : bytes(event.start);
+        return (
+          `${head}alloc_vmap_area: va_start: ${place} size=${bytes(event.size)} align=${bytes(event.align)} ` +
+          `vstart=0x${bytes(vstart).toString(16)} vend=0x${bytes(vend).toString(16)} failed=${event.start === null ? 1 : 0}`
+        );
+      }
+      case 'free':
+        return `${head}free_vmap_area_noflush: va_start=0x${bytes(event.start).toString(16)} nr_lazy=${event.lazyPages} nr_lazy_max=8192`;
+      case 'purge done':
+        return `${head}purge_vmap_area_lazy: start=0xffff end=0x0 num_purged=${event.areas}`;
+      default:
+        return [];
+    }
+  });
+}
+
+const set = readTrace(pathOf('test/data/traces/x86-1cpu'));
+const HEAD = ['# tracer: nop', '#', '# entries-in-buffer/entries-written: 5/5   #P:1', ''];
+
+function traceOf(lines: readonly string[], isPacked = false): Trace {
+  const path = join(folder, 'trace');
+  const text = `${[...HEAD, ...lines].join('\n')}\n`;
+  writeFileSync(path, isPacked ? gzipSync(text) : text);
+  return readTrace(path);
+}
+
+describe('a text of ftrace', () => {
+  // Up to the first per-cpu chunk, of which Linux has no event.
+  const last = set.rows.findIndex(({ event }) => event.type === 'percpu entered');
+  const lines = textOf(set, last);
+
+  it.each([false, true])('from the first allocation on is replayed, packed: %s', (isPacked) => {
+    const result = replay(traceOf(lines, isPacked));
+    expect(result.placements).toBeGreaterThan(10);
+    expect(result).toMatchObject({ different: 0, determined: result.placements, cpus: 1, pageBytes: 4096 });
+  });
+
+  it('may have lines of others between', () => {
+    const mixed = lines.flatMap((line) => [
+      line,
+      ' <idle>-0 [000] d..2. 12.1: sched_switch: prev_comm=swapper/0',
+    ]);
+    const result = replay(traceOf(mixed));
+    expect(result).toMatchObject({ different: 0, otherLines: lines.length, lostEvents: 0 });
+  });
+
+  it('with lost events, or from the middle, determines nothing, and that is no failure', async () => {
+    const lost = replay(traceOf([...lines, 'CPU:0 [LOST 137 EVENTS]']));
+    expect(lost).toMatchObject({ determined: 0, lostEvents: 137 });
+    const middle = textOf(set, 30_000).slice(20_000);
+    writeFileSync(join(folder, 'middle'), middle.join('\n'));
+    const { code, out, err } = await capture(['replay', 'middle', '--format', 'x86-64'], { cwd: folder });
+    expect(err).toBe('');
+    expect(code).toBe(0);
+    expect(out.replaceAll(/\s+/g, ' ')).toMatch(
+      /Undetermined: [\d,]+ placements, since what was there before it began/,
+    );
+    expect(out).toMatch(/^x86-64 +\d/m);
+  });
+
+  it('finds the page size in the sizes', () => {
+    const arm = readTrace(pathOf('test/data/traces/arm64-4k-1cpu'));
+    const larger = { ...arm, pageShift: 14 };
+    expect(traceOf(textOf(larger, 200)).pageShift).toBe(14);
+  });
+
+  it('without events of vmalloc is refused', async () => {
+    writeFileSync(join(folder, 'other'), HEAD.join('\n'));
+    const { code, err } = await capture(['replay', 'other'], { cwd: folder });
+    expect(code).toBe(2);
+    expect(err).toContain('is neither a recorded stream nor a text of ftrace');
+  });
+});
