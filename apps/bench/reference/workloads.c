@@ -247,6 +247,87 @@ static uint32_t protect_twice(struct bench *b)
 	return b->is_checked ? fold_rights(b, sum) : 0;
 }
 
+/* Numbers from the seed alone: Marsaglia's xorshift, as in src/speed/workloads/areas.ts. */
+static uint32_t draw(uint32_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
+enum { MOST_PAGES = 64, FIRST_PAGE = 1 << 20 };
+
+static void open_areas(struct bench *b, size_t live)
+{
+	struct areas *a = &b->areas;
+	uint32_t state = b->seed | 1;
+
+	/* Twice the pages that the largest areas would take: 64 GiB for 10,000 of them, and a little more. */
+	a->live = live;
+	a->vend = FIRST_PAGE + 2 * (uint64_t)live * MOST_PAGES;
+	a->starts_at = calloc(live, sizeof(*a->starts_at));
+	a->starts = calloc(live, sizeof(*a->starts));
+	a->sizes_at = calloc(live, sizeof(*a->sizes_at));
+	a->sizes = calloc(live, sizeof(*a->sizes));
+	a->found = calloc(b->units, sizeof(*a->found));
+	if (!a->starts_at || !a->starts || !a->sizes_at || !a->sizes || !a->found ||
+	    free_space_open(&a->start, UINT64_C(1) << 52, 2 * live + 16) ||
+	    free_space_open(&a->now, UINT64_C(1) << 52, 2 * live + 16))
+		fail("out of memory");
+	for (size_t i = 0; i < live; i++) {
+		a->sizes_at[i] = 1 + draw(&state) % MOST_PAGES;
+		a->starts_at[i] = free_space_take(&a->start, a->sizes_at[i], FIRST_PAGE, a->vend);
+	}
+	/* Holes first: half of them go and come again. */
+	for (size_t i = 0; i < live; i += 2)
+		free_space_give(&a->start, a->starts_at[i], a->starts_at[i] + a->sizes_at[i]);
+	for (size_t i = 0; i < live; i += 2) {
+		a->sizes_at[i] = 1 + draw(&state) % MOST_PAGES;
+		a->starts_at[i] = free_space_take(&a->start, a->sizes_at[i], FIRST_PAGE, a->vend);
+	}
+}
+
+static void open_tenth(struct bench *b)
+{
+	open_areas(b, b->units / 10 + 1);
+}
+
+static void open_tenfold(struct bench *b)
+{
+	open_areas(b, b->units * 10);
+}
+
+static uint32_t replace_areas(struct bench *b)
+{
+	struct areas *a = &b->areas;
+	uint32_t state = ~b->seed | 1;
+	size_t steps = b->units / 2;
+	uint32_t sum = 0;
+
+	free_space_copy(&a->now, &a->start);
+	for (size_t i = 0; i < a->live; i++) {
+		a->starts[i] = a->starts_at[i];
+		a->sizes[i] = a->sizes_at[i];
+	}
+	begin(b);
+	for (size_t i = 0; i < steps; i++) {
+		size_t which = draw(&state) % a->live;
+		uint32_t size = 1 + draw(&state) % MOST_PAGES;
+		uint64_t start = a->starts[which];
+
+		free_space_give(&a->now, start, start + a->sizes[which]);
+		start = free_space_take(&a->now, size, FIRST_PAGE, a->vend);
+		a->starts[which] = start;
+		a->sizes[which] = size;
+		a->found[i] = (uint32_t)(start - FIRST_PAGE);
+	}
+	end(b);
+	for (size_t i = 0; i < steps; i++)
+		sum = fold(sum, a->found[i]);
+	return sum;
+}
+
 const struct workload WORKLOADS[] = {
 	{ "W1.fresh", 1, 1, PAGE_SHIFT, 1, 1, false, open_empty, map_fresh },
 	{ "W1.existing", 1, 1, PAGE_SHIFT, 1, 1, false, open_prepared, map_existing },
@@ -264,6 +345,8 @@ const struct workload WORKLOADS[] = {
 	{ "W5.translate", 1, 4, PAGE_SHIFT, 1, 16, false, open_singles, translate_each },
 	{ "W5.unmap", 1, 4, PAGE_SHIFT, 1, 16, false, open_prepared, unmap_singles },
 	{ "W6", 1, 1, PAGE_SHIFT, 2, 1, true, open_mapped, protect_twice },
+	{ "W7.10k", 100000, 262144, PAGE_SHIFT, 1, 1, false, open_tenth, replace_areas },
+	{ "W7.1M", 100000, 262144, PAGE_SHIFT, 1, 1, false, open_tenfold, replace_areas },
 	{ "W8.1G", 1, 1, PAGE_SHIFT, 1, 1, false, open_empty, map_fresh },
 	{ "W8.16G", 16, 1, PAGE_SHIFT, 1, 1, false, open_empty, map_fresh },
 	{ "W8.256G", 256, 1, PAGE_SHIFT, 1, 1, false, open_empty, map_fresh },

@@ -2,6 +2,7 @@
 #ifndef WORKLOADS_H
 #define WORKLOADS_H
 
+#include "areas.h"
 #include "pagetable.h"
 
 /* Linux's vmalloc window of 4 levels; as Linux compares its end, it is a byte less than 32 TiB. */
@@ -18,6 +19,14 @@ struct bench {
 	uint64_t *vas;
 	double *out_pfns;
 	uint8_t *out_shifts;
+	struct areas {
+		struct free_space start, now; /* as they are at the start of each round, and in it */
+		uint64_t *starts_at, *starts; /* of live areas, in pages */
+		uint32_t *sizes_at, *sizes;
+		uint32_t *found; /* where each request went */
+		size_t live;
+		uint64_t vend;
+	} areas;
 	bool is_checked; /* this round is to have a checksum even where making it disturbs the next one */
 	uint64_t start; /* of the piece that is being timed */
 	uint64_t ns; /* of the round */

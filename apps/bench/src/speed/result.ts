@@ -40,7 +40,7 @@ export interface SpeedRow {
   readonly workload: string;
   readonly description: string;
   /** What the nanoseconds are for. */
-  readonly unit: 'page' | 'leaf' | 'translation';
+  readonly unit: 'page' | 'leaf' | 'translation' | 'operation';
   /** How many of them one round times. */
   readonly units: number;
   readonly leafBytes: number;

@@ -52,6 +52,11 @@ export class FreeSpace {
     return start;
   }
 
+  /** Becomes a copy of another: a state to start from again. */
+  copyFrom({ tree }: FreeSpace): void {
+    this.tree.copyFrom(tree);
+  }
+
   /** The lowest match, as Linux looks for it. */
   #find(size: number, align: number, windowStart: number, isPadded: boolean): number {
     const { tree } = this;

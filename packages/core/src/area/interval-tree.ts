@@ -149,6 +149,23 @@ export class IntervalTree {
     return NIL;
   }
 
+  /** Becomes a copy of another tree: the same nodes, the same shape. */
+  copyFrom(other: IntervalTree): void {
+    if (this.start.length !== other.start.length) this.#resize(other.start.length);
+    this.start.set(other.start);
+    this.end.set(other.end);
+    this.longest.set(other.longest);
+    this.#child.set(other.#child);
+    this.#parent.set(other.#parent);
+    this.#colour.set(other.#colour);
+    this.#next.set(other.#next);
+    this.#previous.set(other.#previous);
+    this.root = other.root;
+    this.size = other.size;
+    this.#erased = other.#erased;
+    this.#used = other.#used;
+  }
+
   #longestOf(node: number): number {
     const own = (this.end[node] as number) - (this.start[node] as number);
     const left = this.left(node);
@@ -168,19 +185,30 @@ export class IntervalTree {
   }
 
   #grow(): void {
-    const capacity = 2 * this.start.length;
-    const doubled = <T extends { set(from: T): void }>(old: T, larger: T): T => {
-      larger.set(old);
-      return larger;
-    };
-    this.start = doubled(this.start, new Float64Array(capacity));
-    this.end = doubled(this.end, new Float64Array(capacity));
-    this.longest = doubled(this.longest, new Float64Array(capacity));
-    this.#child = doubled(this.#child, new Int32Array(2 * capacity));
-    this.#parent = doubled(this.#parent, new Int32Array(capacity));
-    this.#colour = doubled(this.#colour, new Uint8Array(capacity));
-    this.#next = doubled(this.#next, new Int32Array(capacity));
-    this.#previous = doubled(this.#previous, new Int32Array(capacity));
+    const old = { start: this.start, end: this.end, longest: this.longest };
+    const [child, parent, colour] = [this.#child, this.#parent, this.#colour];
+    const [next, previous] = [this.#next, this.#previous];
+    this.#resize(2 * old.start.length);
+    this.start.set(old.start);
+    this.end.set(old.end);
+    this.longest.set(old.longest);
+    this.#child.set(child);
+    this.#parent.set(parent);
+    this.#colour.set(colour);
+    this.#next.set(next);
+    this.#previous.set(previous);
+  }
+
+  /** New arrays, empty. */
+  #resize(capacity: number): void {
+    this.start = new Float64Array(capacity);
+    this.end = new Float64Array(capacity);
+    this.longest = new Float64Array(capacity);
+    this.#child = new Int32Array(2 * capacity);
+    this.#parent = new Int32Array(capacity);
+    this.#colour = new Uint8Array(capacity);
+    this.#next = new Int32Array(capacity);
+    this.#previous = new Int32Array(capacity);
   }
 
   /** Puts a node in another's place below a parent. */

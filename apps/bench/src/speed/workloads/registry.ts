@@ -1,5 +1,6 @@
 import { UsageError } from '../../errors.js';
 import { unknown } from '../../options.js';
+import { AREAS } from './areas.js';
 import { LINEAR } from './linear.js';
 import { MAP, MAP_LARGE } from './map.js';
 import { PROTECT } from './protect.js';
@@ -16,6 +17,7 @@ export const WORKLOADS: readonly Workload[] = [
   ...TRANSLATE,
   ...SINGLE_PAGES,
   ...PROTECT,
+  ...AREAS,
   ...MAP_LARGE,
 ];
 

@@ -12,7 +12,7 @@ export interface Workload {
   /** One line for people. */
   readonly description: string;
   /** What the nanoseconds are for. */
-  readonly unit: 'page' | 'leaf' | 'translation';
+  readonly unit: 'page' | 'leaf' | 'translation' | 'operation';
   /**
    * How large it is in a format.
    *

@@ -1,0 +1,109 @@
+import { FreeSpace } from '@vmarea/core';
+import { CheckError } from '../../errors.js';
+import { timed } from '../../timed.js';
+import type { Bed } from '../bed.js';
+import { fold } from '../fold.js';
+import type { Work } from '../work.js';
+import type { Round, Workload } from './workload.js';
+
+/** Pages of the largest area. */
+const MOST_PAGES = 64;
+/** Where the window begins, in pages; the same for all formats, as addresses cost nothing. */
+const FIRST_PAGE = 2 ** 20;
+/** Operations of a round for the pages of the command line: 100,000 for 262,144. */
+const OPERATIONS = 100_000 / 262_144;
+
+/** No page table has any part in this. */
+const NONE: Work = { tablesRead: 0, entriesRead: 0, entriesWritten: 0, tablesAllocated: 0, tablesZeroed: 0 };
+
+/** Marsaglia's xorshift: as in reference/workloads.c. */
+class Draws {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed;
+  }
+
+  /** A whole number below another. */
+  below(limit: number): number {
+    let state = this.#state;
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    this.#state = state;
+    return (state >>> 0) % limit;
+  }
+}
+
+/** Live areas at the start of each round, half of them in holes that others left. */
+function open(live: number) {
+  return ({ seed, size: { units } }: Bed): (() => Round) => {
+    const vend = FIRST_PAGE + 2 * live * MOST_PAGES;
+    const atStart = new FreeSpace(2 ** 52);
+    const starts = new Float64Array(live);
+    const sizes = new Int32Array(live);
+    const draws = new Draws(seed | 1);
+    const take = (i: number): void => {
+      sizes[i] = 1 + draws.below(MOST_PAGES);
+      starts[i] = atStart.take(sizes[i] as number, 1, FIRST_PAGE, vend);
+    };
+    for (let i = 0; i < live; i++) take(i);
+    for (let i = 0; i < live; i += 2)
+      atStart.give(starts[i] as number, (starts[i] as number) + (sizes[i] as number));
+    for (let i = 0; i < live; i += 2) take(i);
+    const space = new FreeSpace(2 ** 52);
+    const [now, nowSizes] = [new Float64Array(live), new Int32Array(live)];
+    const found = new Int32Array(Math.floor(units / 2));
+    return () => {
+      space.copyFrom(atStart);
+      now.set(starts);
+      nowSizes.set(sizes);
+      const order = new Draws(~seed | 1);
+      const ns = timed(() => replaceEach(space, now, nowSizes, found, order, vend));
+      let checksum = 0;
+      for (const start of found) {
+        if (start < 0) throw new CheckError('an area found no place');
+        checksum = fold(checksum, start);
+      }
+      return { ns, work: NONE, checksum };
+    };
+  };
+}
+
+/** Frees one area after another and takes another in its place. */
+function replaceEach(
+  space: FreeSpace,
+  starts: Float64Array,
+  sizes: Int32Array,
+  found: Int32Array,
+  draws: Draws,
+  vend: number,
+): void {
+  for (let i = 0; i < found.length; i++) {
+    const which = draws.below(starts.length);
+    const size = 1 + draws.below(MOST_PAGES);
+    const old = starts[which] as number;
+    space.give(old, old + (sizes[which] as number));
+    const start = space.take(size, 1, FIRST_PAGE, vend);
+    starts[which] = start;
+    sizes[which] = size;
+    found[i] = start - FIRST_PAGE;
+  }
+}
+
+/** W7: areas of 1 to 64 pages come and go. */
+export const AREAS: readonly Workload[] = (
+  [
+    ['W7.10k', 'a tenth as many live', (units: number) => Math.floor(units / 10) + 1],
+    ['W7.1M', 'ten times as many live', (units: number) => 10 * units],
+  ] as const
+).map(([id, how, live]) => ({
+  id,
+  family: 'W7',
+  description: `areas of 1 to ${MOST_PAGES} pages at Linux's addresses, freed and taken at random: ${how}`,
+  unit: 'operation',
+  size({ format }, pages) {
+    return { units: Math.floor(pages * OPERATIONS), rangePages: 512, frames: 0, leafShift: format.pageShift };
+  },
+  open: (bed) => open(live(bed.size.units))(bed),
+}));
