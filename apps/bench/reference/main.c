@@ -1,7 +1,7 @@
 /*
  * reference WORKLOADS PAGES SEED ROUNDS WARM-UPS MILLISECONDS
  *
- * One line of JSON for each workload: its id, units (pages, leaves or translations timed in one round), the `tables` that the
+ * One line of JSON for each workload: its id, units (pages, leaves, translations or operations timed in one round), the `tables` that the
  * timed calls of one round make, the checksum, and the nanoseconds of each round after those to warm up, which are so many and
  * last so long at least. Exit code 1 when a result is wrong or rounds differ.
  */

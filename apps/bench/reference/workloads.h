@@ -12,7 +12,7 @@
 /* A workload at work: its sizes, its inputs, its tables. */
 struct bench {
 	struct page_tables pt;
-	size_t units; /* pages, leaves or translations of one round */
+	size_t units; /* pages, leaves, translations or operations of one round */
 	size_t pages; /* base pages of the range */
 	uint32_t seed;
 	uint32_t *pfns;

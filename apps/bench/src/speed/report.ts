@@ -13,11 +13,17 @@ const FEW_PAGES_NOTE = 'With so few pages the times are mostly those of the call
 const QUICK_NOTE = 'A quick run: small, with few rounds. Its times say little.';
 
 const LEGEND: readonly (readonly [string, string])[] = [
-  ['ns', 'per page, leaf or translation: median of all rounds, without the calls that prepare and check'],
+  [
+    'ns',
+    'per page, leaf, translation or operation: median of all rounds, without the calls that prepare and check',
+  ],
   ['kernel, twin', 'the engine with loops in WebAssembly, and with the same loops over typed arrays'],
   ['C', 'page tables of x86-64 with 4 levels and the same checks in C, compiled on this machine'],
   ['min, MAD', 'the fastest round, and how near to the median half of all rounds lie'],
-  ['units', 'pages, leaves or translations of a round; entries and bytes written in it are exact'],
+  [
+    'units',
+    'pages, leaves, translations or operations of a round; entries and bytes written in it are exact',
+  ],
 ];
 
 /** The result as a text for people. */

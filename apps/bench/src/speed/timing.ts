@@ -1,7 +1,7 @@
 import { max, median, medianAbsoluteDeviation, min } from 'simple-statistics';
 import type { Measured } from './job.js';
 
-/** One column of a row: nanoseconds per page, leaf or translation. */
+/** One column of a row: nanoseconds per page, leaf, translation or operation. */
 export interface Timing {
   readonly median: number;
   readonly min: number;

@@ -94,7 +94,7 @@ export const speedShape = v.strictObject({
       levels: count,
       workload: text,
       description: text,
-      unit: v.picklist(['page', 'leaf', 'translation']),
+      unit: v.picklist(['page', 'leaf', 'translation', 'operation']),
       units: count,
       leafBytes: count,
       rounds: count,

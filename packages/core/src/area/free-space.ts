@@ -60,42 +60,39 @@ export class FreeSpace {
   /** The lowest match, as Linux looks for it. */
   #find(size: number, align: number, windowStart: number, isPadded: boolean): number {
     const { tree } = this;
+    const { start, end, longest, child } = tree;
     // size + align − 1 bytes, of which the last is a page short.
     const length = isPadded ? size + align - 0.5 : size;
     let vstart = windowStart;
     let node = tree.root;
     while (node !== NIL) {
-      const left = tree.left(node);
-      if ((tree.longest[left] as number) >= length && vstart < (tree.start[node] as number)) {
+      const from = start[node] as number;
+      const left = child[2 * node] as number;
+      if (vstart < from && (longest[left] as number) >= length) {
         node = left;
         continue;
       }
-      if (this.#isWithin(node, size, align, vstart)) return node;
-      const right = tree.right(node);
-      if ((tree.longest[right] as number) >= length) {
+      if (isWithin(from, end[node] as number, size, align, vstart)) return node;
+      const right = child[2 * node + 1] as number;
+      if ((longest[right] as number) >= length) {
         node = right;
         continue;
       }
       for (;;) {
         node = tree.parent(node);
         if (node === NIL) return NIL;
-        if (this.#isWithin(node, size, align, vstart)) return node;
-        const start = tree.start[node] as number;
-        const other = tree.right(node);
-        if ((tree.longest[other] as number) >= length && vstart <= start) {
+        const above = start[node] as number;
+        if (isWithin(above, end[node] as number, size, align, vstart)) return node;
+        const other = child[2 * node + 1] as number;
+        if (vstart <= above && (longest[other] as number) >= length) {
           // A byte more than the start: the next page.
-          vstart = start + 0.5;
+          vstart = above + 0.5;
           node = other;
           break;
         }
       }
     }
     return NIL;
-  }
-
-  #isWithin(node: number, size: number, align: number, vstart: number): boolean {
-    const from = this.tree.start[node] as number;
-    return alignUp(Math.max(from, vstart), align) + size <= (this.tree.end[node] as number);
   }
 
   /** Takes a range out of the free range that holds it. In a split the node stays as what is left on the right. */
@@ -177,5 +174,11 @@ export class FreeSpace {
 
 /** The next multiple of a power of two. */
 function alignUp(page: number, align: number): number {
-  return Math.ceil(page / align) * align;
+  // Most requests ask for a page; a division is 4 ns.
+  return align === 1 ? Math.ceil(page) : Math.ceil(page / align) * align;
+}
+
+/** is_within_this_va: whether an aligned range fits into a free one. */
+function isWithin(from: number, to: number, size: number, align: number, vstart: number): boolean {
+  return alignUp(Math.max(from, vstart), align) + size <= to;
 }
