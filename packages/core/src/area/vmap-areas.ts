@@ -57,8 +57,10 @@ export interface AreaStats {
   readonly areas: number;
   /** Bytes of live areas, guards included. */
   readonly busyBytes: bigint;
-  /** Bytes that were freed and wait for a purge, and of those that are parked in pools. */
+  /** Bytes that were freed and wait for a purge. */
   readonly lazyBytes: bigint;
+  /** Bytes that are parked in pools, and in how many ranges. */
+  readonly pooledBytes: bigint;
   readonly pooledRanges: number;
   /** Free bytes of the window, in how many pieces, and the largest of them. */
   readonly freeBytes: bigint;
@@ -272,6 +274,7 @@ export class VmapAreas {
       areas: this.#busy.count,
       busyBytes: this.#bytes(busy),
       lazyBytes: this.#bytes(this.#nodes.lazyPages),
+      pooledBytes: this.#bytes(this.#nodes.pooledPages),
       pooledRanges: this.#nodes.pooled,
       freeBytes: this.#bytes(free),
       freeRanges: ranges,

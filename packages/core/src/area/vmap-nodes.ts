@@ -131,6 +131,14 @@ export class VmapNodes {
     return this.#nodes.reduce((sum, { pools }) => sum + pools.reduce((all, pool) => all + pool.length, 0), 0);
   }
 
+  /** Pages of the ranges that are parked in pools. */
+  get pooledPages(): number {
+    return this.#nodes.reduce(
+      (sum, { pools }) => sum + pools.reduce((all, pool, i) => all + pool.length * (i + 1), 0),
+      0,
+    );
+  }
+
   /** A node's lazy list, by address, and its pools by size, heads first. */
   state(node: number): {
     readonly lazy: readonly Waiting[];
