@@ -33,75 +33,79 @@ const step = fc.oneof(
 it('every page of the window is free, live, waiting or parked, and none is two of these', () => {
   const met = { refused: 0, flushed: 0, pooled: 0 };
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 120 }), (cpus, steps) => {
-      const freed = new Set<bigint>();
-      const window = { start: START, end: START + BigInt(PAGES) * PAGE };
-      const areas = new VmapAreas({
-        ...{ window, cpus, pageShift: 12, ioremapMaxOrder: 18 },
-        sink: {
-          flush(va, bytes) {
-            met.flushed++;
-            for (const address of freed) expect(address >= va && address < va + bytes).toBe(true);
-            freed.clear();
+    fc.property(
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(step, { minLength: 60, maxLength: 120 }),
+      (cpus, steps) => {
+        const freed = new Set<bigint>();
+        const window = { start: START, end: START + BigInt(PAGES) * PAGE };
+        const areas = new VmapAreas({
+          ...{ window, cpus, pageShift: 12, ioremapMaxOrder: 18 },
+          sink: {
+            flush(va, bytes) {
+              met.flushed++;
+              for (const address of freed) expect(address >= va && address < va + bytes).toBe(true);
+              freed.clear();
+            },
           },
-        },
-      });
-      const live: Area[] = [];
-      for (const one of steps) {
-        if (one.kind === 'free') {
-          const [gone] = live.splice(one.which % (live.length || 1), 1);
-          if (gone === undefined) continue;
-          for (let page = 0n; page < gone.bytes; page += PAGE) freed.add(gone.address + page);
-          areas.free(gone);
-        } else if (one.kind === 'purge') areas.purge();
-        else if (one.kind === 'shrink') areas.shrink();
-        else {
-          try {
-            const made =
-              one.kind === 'percpu'
-                ? areas.reservePercpu([0, one.size * 0x2000], [one.size * 0x1000, one.size * 0x1000], PAGE)
-                : [
-                    areas.reserve(BigInt(one.pages) * PAGE, {
-                      align: PAGE << BigInt(one.align),
-                      guardBytes: one.guard * 0x1000,
-                      ioremap: one.ioremap,
-                      cpu: one.cpu % cpus,
-                      ...(one.narrow
-                        ? { window: { start: START + 50n * PAGE, end: START + 250n * PAGE } }
-                        : {}),
-                    }),
-                  ];
-            for (const area of made) {
-              // Nothing that waits is given out before it was flushed.
-              expect([...freed].some((at) => at >= area.address && at < area.address + area.bytes)).toBe(
-                false,
-              );
-              live.push(area);
+        });
+        const live: Area[] = [];
+        for (const one of steps) {
+          if (one.kind === 'free') {
+            const [gone] = live.splice(one.which % (live.length || 1), 1);
+            if (gone === undefined) continue;
+            for (let page = 0n; page < gone.bytes; page += PAGE) freed.add(gone.address + page);
+            areas.free(gone);
+          } else if (one.kind === 'purge') areas.purge();
+          else if (one.kind === 'shrink') areas.shrink();
+          else {
+            try {
+              const made =
+                one.kind === 'percpu'
+                  ? areas.reservePercpu([0, one.size * 0x2000], [one.size * 0x1000, one.size * 0x1000], PAGE)
+                  : [
+                      areas.reserve(BigInt(one.pages) * PAGE, {
+                        align: PAGE << BigInt(one.align),
+                        guardBytes: one.guard * 0x1000,
+                        ioremap: one.ioremap,
+                        cpu: one.cpu % cpus,
+                        ...(one.narrow
+                          ? { window: { start: START + 50n * PAGE, end: START + 250n * PAGE } }
+                          : {}),
+                      }),
+                    ];
+              for (const area of made) {
+                // Nothing that waits is given out before it was flushed.
+                expect([...freed].some((at) => at >= area.address && at < area.address + area.bytes)).toBe(
+                  false,
+                );
+                live.push(area);
+              }
+            } catch (error) {
+              expect((error as VmError).code).toBe('ENOMEM');
+              met.refused++;
             }
-          } catch (error) {
-            expect((error as VmError).code).toBe('ENOMEM');
-            met.refused++;
           }
+          met.pooled = Math.max(met.pooled, areas.stats().pooledRanges);
+          const { busyBytes, lazyBytes, pooledBytes, freeBytes } = areas.stats();
+          expect(busyBytes + lazyBytes + pooledBytes + freeBytes).toBe(BigInt(PAGES) * PAGE);
+          const sorted = [...areas];
+          expect(sorted).toHaveLength(live.length);
+          let end = START;
+          for (const area of sorted) {
+            expect(area.address).toBeGreaterThanOrEqual(end);
+            end = area.address + area.bytes + BigInt(area.guardBytes);
+            expect(areas.find(area.address)).toBe(area);
+            expect(areas.find(end - 1n)).toBe(area);
+          }
+          expect(end).toBeLessThanOrEqual(window.end);
         }
-        met.pooled = Math.max(met.pooled, areas.stats().pooledRanges);
-        const { busyBytes, lazyBytes, pooledBytes, freeBytes } = areas.stats();
-        expect(busyBytes + lazyBytes + pooledBytes + freeBytes).toBe(BigInt(PAGES) * PAGE);
-        const sorted = [...areas];
-        expect(sorted).toHaveLength(live.length);
-        let end = START;
-        for (const area of sorted) {
-          expect(area.address).toBeGreaterThanOrEqual(end);
-          end = area.address + area.bytes + BigInt(area.guardBytes);
-          expect(areas.find(area.address)).toBe(area);
-          expect(areas.find(end - 1n)).toBe(area);
-        }
-        expect(end).toBeLessThanOrEqual(window.end);
-      }
-      for (const area of live) areas.free(area);
-      areas.purge();
-      areas.shrink();
-      expect(areas.stats()).toMatchObject({ areas: 0, freeRanges: 1, freeBytes: BigInt(PAGES) * PAGE });
-    }),
+        for (const area of live) areas.free(area);
+        areas.purge();
+        areas.shrink();
+        expect(areas.stats()).toMatchObject({ areas: 0, freeRanges: 1, freeBytes: BigInt(PAGES) * PAGE });
+      },
+    ),
     { numRuns: 200, seed: 4 },
   );
   expect(met.refused).toBeGreaterThan(50);
