@@ -86,7 +86,7 @@ it('every page of the window is free, live, waiting or parked, and none is two o
               met.refused++;
             }
           }
-          met.pooled = Math.max(met.pooled, areas.stats().pooledRanges);
+          if (areas.stats().pooledRanges > 0) met.pooled++;
           const { busyBytes, lazyBytes, pooledBytes, freeBytes } = areas.stats();
           expect(busyBytes + lazyBytes + pooledBytes + freeBytes).toBe(BigInt(PAGES) * PAGE);
           const sorted = [...areas];
@@ -110,5 +110,5 @@ it('every page of the window is free, live, waiting or parked, and none is two o
   );
   expect(met.refused).toBeGreaterThan(50);
   expect(met.flushed).toBeGreaterThan(50);
-  expect(met.pooled).toBeGreaterThan(5);
+  expect(met.pooled).toBeGreaterThan(100);
 });
