@@ -62,7 +62,7 @@ export interface Skipped {
   readonly reason: string;
 }
 
-/** Every workload in every format: what can be done, and what cannot. */
+/** Every workload in every format: what can be done, and what cannot. What is the same in all stands with the first. */
 export function entriesOf(
   configurations: readonly Configuration[],
   workloads: readonly Workload[],
@@ -72,6 +72,7 @@ export function entriesOf(
   const skipped: Skipped[] = [];
   for (const configuration of configurations) {
     for (const workload of workloads) {
+      if (workload.isSameEverywhere === true && configuration !== configurations[0]) continue;
       const size = workload.size(configuration, plan.pages);
       if ('reason' in size) {
         skipped.push({ configuration: configuration.name, workload: workload.id, reason: size.reason });

@@ -102,6 +102,7 @@ export const AREAS: readonly Workload[] = (
   family: 'W7',
   description: `areas of 1 to ${MOST_PAGES} pages at Linux's addresses, freed and taken at random: ${how}`,
   unit: 'operation',
+  isSameEverywhere: true,
   size({ format }, pages) {
     return { units: Math.floor(pages * OPERATIONS), rangePages: 512, frames: 0, leafShift: format.pageShift };
   },

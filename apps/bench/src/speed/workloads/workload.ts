@@ -13,6 +13,8 @@ export interface Workload {
   readonly description: string;
   /** What the nanoseconds are for. */
   readonly unit: 'page' | 'leaf' | 'translation' | 'operation';
+  /** No format has a part in it: it is measured with the first one alone. */
+  readonly isSameEverywhere?: boolean;
   /**
    * How large it is in a format.
    *
