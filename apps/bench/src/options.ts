@@ -1,6 +1,6 @@
+import { printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import { UsageError } from './errors.js';
-import { printable } from './input/vmallocinfo.js';
 import { nearest } from './suggest.js';
 
 /**

@@ -199,7 +199,7 @@ describe("the kernel's own protections", () => {
     const { start, end } = arm64Linux({ granule: 16, vaBits: 47 }).window;
     const areas = large.guest.vmallocinfo();
     expect(areas.at(0)?.start).toBe(start);
-    expect(areas.find(({ caller }) => caller.startsWith('pcpu_get_vm_areas'))?.end).toBe(end);
+    expect(areas.find(({ info }) => info.caller?.startsWith('pcpu_get_vm_areas'))?.end).toBe(end);
   });
 });
 

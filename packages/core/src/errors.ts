@@ -66,6 +66,18 @@ export function shown(value: unknown): string {
 }
 
 /**
+ * Shows control characters as escapes, so that a text from elsewhere cannot play with the terminal that shows it.
+ *
+ * @param text - any text: a file's name, a line of it.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (c) => `\\u{${(c.codePointAt(0) as number).toString(16)}}`,
+  );
+}
+
+/**
  * Prints an address the way the kernel's `%016lx` does: `0x` and 16 digits.
  *
  * @param address - any integer; only its low 64 bits are printed.

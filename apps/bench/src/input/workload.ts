@@ -1,5 +1,6 @@
+import type { ParsedVmallocinfoLine } from '@vmarea/core';
 import { UsageError } from '../errors.js';
-import type { VmallocLine } from './vmallocinfo.js';
+import { functionOf } from './vmallocinfo.js';
 
 /** What an area is, in the words of /proc/vmallocinfo; `per-cpu` and `other` are told apart by what is missing. */
 export const KINDS = [
@@ -65,7 +66,11 @@ const PER_CPU_CALLER = 'pcpu_get_vm_areas';
  * @param pageBytes - the source's page size; inferred from the lines with `pages=` when absent.
  * @throws UsageError when a line contradicts the page size.
  */
-export function workload(lines: readonly VmallocLine[], file: string, pageBytes?: number): Workload {
+export function workload(
+  lines: readonly ParsedVmallocinfoLine[],
+  file: string,
+  pageBytes?: number,
+): Workload {
   const found = inferPageSize(lines, pageBytes === undefined ? PAGE_SIZES : [pageBytes]);
   const source = {
     file,
@@ -89,7 +94,7 @@ export function workload(lines: readonly VmallocLine[], file: string, pageBytes?
     guardPages: source.guardPages,
     requests,
     unpurged: lines.length - requests.length,
-    hashed: lines.filter((line) => line.hashed).length,
+    hashed: lines.filter(({ start }) => start === null).length,
     unknownWords,
   };
 }
@@ -100,7 +105,7 @@ export function workload(lines: readonly VmallocLine[], file: string, pageBytes?
  * A tie goes to the earlier candidate; `null` when no line tells.
  */
 function inferPageSize(
-  lines: readonly VmallocLine[],
+  lines: readonly ParsedVmallocinfoLine[],
   pageSizes: readonly number[],
 ): { pageBytes: number; guardPages: number } | null {
   let best: { pageBytes: number; guardPages: number } | null = null;
@@ -108,7 +113,8 @@ function inferPageSize(
   for (const guardPages of GUARD_PAGES) {
     for (const pageBytes of pageSizes) {
       const votes = lines.filter(
-        (line) => line.pages !== null && line.size === (line.pages + guardPages) * pageBytes,
+        ({ bytes, info: { pages } }) =>
+          pages !== undefined && Number(bytes) === (pages + guardPages) * pageBytes,
       ).length;
       if (votes > most) {
         most = votes;
@@ -127,15 +133,20 @@ interface Source {
   readonly hint: string;
 }
 
-function request(line: VmallocLine, next: VmallocLine | undefined, source: Source): AreaRequest {
+function request(
+  line: ParsedVmallocinfoLine,
+  next: ParsedVmallocinfoLine | undefined,
+  source: Source,
+): AreaRequest {
   const kind = kindOf(line);
   const mapped = mappedBytes(line, source);
   const guardBytes = source.guardPages * source.pageBytes;
-  const guard = line.size > guardBytes && hasGuard(line, kind, mapped, next);
-  const bytes = guard ? Math.max(line.size - guardBytes, mapped ?? 0) : line.size;
+  const size = Number(line.bytes);
+  const guard = size > guardBytes && hasGuard(line, kind, mapped, next);
+  const bytes = guard ? Math.max(size - guardBytes, mapped ?? 0) : size;
   if (bytes % source.pageBytes !== 0) {
     throw new UsageError(
-      `${source.file}:${line.line}: size ${line.size} is no multiple of the page size ${source.pageBytes}; ${source.hint}`,
+      `${source.file}:${line.line}: size ${size} is no multiple of the page size ${source.pageBytes}; ${source.hint}`,
     );
   }
   const content = contentOf(line, kind, bytes, mapped);
@@ -149,20 +160,21 @@ function request(line: VmallocLine, next: VmallocLine | undefined, source: Sourc
   };
 }
 
-function kindOf(line: VmallocLine): Kind {
+function kindOf(line: ParsedVmallocinfoLine): Kind {
   if (line.type === 'vm_map_ram') return 'vm_map_ram';
-  if (line.caller === PER_CPU_CALLER) return 'per-cpu';
-  const order: readonly Kind[] = ['sparse', 'ioremap', 'vmalloc', 'vmap', 'dma-coherent'];
-  return order.find((kind) => (line.words as ReadonlySet<string>).has(kind)) ?? 'other';
+  if (functionOf(line) === PER_CPU_CALLER) return 'per-cpu';
+  const order = ['sparse', 'ioremap', 'vmalloc', 'vmap', 'dma-coherent'] as const;
+  return order.find((kind) => line.info.words?.includes(kind)) ?? 'other';
 }
 
 /** Bytes of the pages that the line counts, or `null` when it counts none. */
-function mappedBytes(line: VmallocLine, source: Source): number | null {
-  if (line.pages === null) return null;
-  const bytes = line.pages * source.pageBytes;
-  if (bytes > line.size) {
+function mappedBytes(line: ParsedVmallocinfoLine, source: Source): number | null {
+  const { pages } = line.info;
+  if (pages === undefined) return null;
+  const bytes = pages * source.pageBytes;
+  if (bytes > Number(line.bytes)) {
     throw new UsageError(
-      `${source.file}:${line.line}: pages=${line.pages} of ${source.pageBytes} bytes do not fit into the size ${line.size}; ` +
+      `${source.file}:${line.line}: pages=${pages} of ${source.pageBytes} bytes do not fit into the size ${line.bytes}; ` +
         source.hint,
     );
   }
@@ -174,20 +186,22 @@ function mappedBytes(line: VmallocLine, source: Source): number | null {
  * next line, whose physical address continues theirs without a gap.
  */
 function hasGuard(
-  line: VmallocLine,
+  line: ParsedVmallocinfoLine,
   kind: Kind,
   mapped: number | null,
-  next: VmallocLine | undefined,
+  next: ParsedVmallocinfoLine | undefined,
 ): boolean {
   if (kind === 'per-cpu' || kind === 'vm_map_ram') return false;
-  if (mapped === line.size) return false;
-  const continues = kind === 'vmap' && line.phys !== null && next?.phys === line.phys + BigInt(line.size);
+  if (mapped === Number(line.bytes)) return false;
+  const { phys } = line.info;
+  const continues = kind === 'vmap' && phys !== undefined && next?.info.phys === phys + line.bytes;
   return !continues;
 }
 
-function contentOf(line: VmallocLine, kind: Kind, bytes: number, mapped: number | null): Content {
+function contentOf(line: ParsedVmallocinfoLine, kind: Kind, bytes: number, mapped: number | null): Content {
   if (kind === 'sparse') return { type: 'nothing' };
-  if (line.phys !== null) return { type: 'range', physical: line.phys, bytes };
+  const { phys } = line.info;
+  if (phys !== undefined) return { type: 'range', physical: phys, bytes };
   if (mapped !== null) return mapped === 0 ? { type: 'nothing' } : { type: 'frames', bytes: mapped };
   // Linux counts no pages for these two, yet maps them from end to end.
   if (kind === 'vmap' || kind === 'dma-coherent') return { type: 'frames', bytes };

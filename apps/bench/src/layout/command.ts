@@ -1,9 +1,10 @@
+import { printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import type { Console } from '../console.js';
 import { UsageError } from '../errors.js';
 import { choose, installedFormats } from '../formats.js';
 import { readInput } from '../input/read-input.js';
-import { parseVmallocinfo, printable } from '../input/vmallocinfo.js';
+import { readVmallocinfo } from '../input/vmallocinfo.js';
 import { KINDS, type Workload, workload } from '../input/workload.js';
 import { thisMachine } from '../machine.js';
 import { plural } from '../numbers.js';
@@ -65,7 +66,7 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     io.stderr.write('Reading /proc/vmallocinfo from standard input; end it with Ctrl-D.\n');
   }
   const input = await readInput(args.vmallocinfo, io.stdin);
-  const work = workload(parseVmallocinfo(input.text, input.file), input.file, pageSize);
+  const work = workload(readVmallocinfo(input.text, input.file), input.file, pageSize);
   const plans = configurations.flatMap((configuration) =>
     policies.map((policy) => plan(work.requests, configuration, policy)),
   );

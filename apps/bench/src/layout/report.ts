@@ -1,5 +1,5 @@
+import { printable } from '@vmarea/core';
 import { type Console, coloursFor, widthOf } from '../console.js';
-import { printable } from '../input/vmallocinfo.js';
 import { machineLine } from '../machine.js';
 import { count, decimal, pageSizeName, plural } from '../numbers.js';
 import { type Column, fittedTables, wrap } from '../text-table.js';

@@ -1,9 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hex } from '@vmarea/core';
+import { hex, printable } from '@vmarea/core';
 import * as v from 'valibot';
 import { UsageError } from '../errors.js';
-import { printable } from '../input/vmallocinfo.js';
 import { ACCESSES, MAX_JOBS } from './guest/layout.js';
 
 /*

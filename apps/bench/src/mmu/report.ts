@@ -1,7 +1,6 @@
 import { relative } from 'node:path';
-import { hex, type PageTableFormat } from '@vmarea/core';
+import { hex, type PageTableFormat, printable } from '@vmarea/core';
 import { type Console, coloursFor, widthOf } from '../console.js';
-import { printable } from '../input/vmallocinfo.js';
 import { count, decimal, plural } from '../numbers.js';
 import { type Column, textTable, wrap } from '../text-table.js';
 import type { Case } from './case-file.js';

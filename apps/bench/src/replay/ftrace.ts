@@ -1,5 +1,5 @@
+import { printable } from '@vmarea/core';
 import { UsageError } from '../errors.js';
-import { printable } from '../input/vmallocinfo.js';
 import type { Event, Row, Trace } from './trace.js';
 
 /*

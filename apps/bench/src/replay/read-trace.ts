@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { printable } from '@vmarea/core';
 import { UsageError } from '../errors.js';
-import { printable } from '../input/vmallocinfo.js';
 import { parseFtrace } from './ftrace.js';
 import { type Event, pageOf, type Row, type Trace } from './trace.js';
 

@@ -151,7 +151,7 @@ export class Replayer {
         return;
       case 'purge entered':
         this.#purge = { thread: row.thread, isFull: event.isFull, lists: new Map(), areas: null };
-        if (!this.#hasLocks) this.#purge.areas = this.nodes.purge(event.isFull).areas;
+        if (!this.#hasLocks) this.#purge.areas = this.nodes.purge(event.isFull);
         return;
       case 'decay':
         if (this.#purge === null || this.#purge.areas === null)
@@ -243,7 +243,7 @@ export class Replayer {
     const purge = this.#purge;
     this.#purge = null;
     // Early in the boot nothing tells that a purge begins.
-    if (purge === null) return this.nodes.purge(false).areas;
+    if (purge === null) return this.nodes.purge(false);
     finish(thread);
     return purge.areas ?? [...purge.lists.values()].reduce((sum, list) => sum + list.length, 0);
   }

@@ -1,201 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/errors.js';
-import { parseVmallocinfo, printable } from '../../src/input/vmallocinfo.js';
-import { ARM64_4K_GUEST, ARM64_16K_GUEST, textOf, X86_GUEST } from '../support/files.js';
+import { functionOf, readVmallocinfo } from '../../src/input/vmallocinfo.js';
 
 const RANGE = '0xffffcd6580005000-0xffffcd6580007000    8192';
 
-function parseOne(line: string) {
-  const lines = parseVmallocinfo(line, 'f');
-  expect(lines).toHaveLength(1);
-  const [one] = lines;
-  if (one === undefined) throw new Error('no line');
-  return { ...one, words: [...one.words] };
-}
-
-describe('the three guests', () => {
-  // Counted with awk and grep: lines, sum of the size column, lines with pages= and their sum, lines with phys=.
-  it.each([
-    [X86_GUEST, { lines: 163, bytes: 4582035456, counted: 154, pages: 3848, phys: 6, unpurged: 0 }],
-    [ARM64_4K_GUEST, { lines: 76, bytes: 323575808, counted: 55, pages: 318, phys: 12, unpurged: 5 }],
-    [ARM64_16K_GUEST, { lines: 101, bytes: 337133568, counted: 57, pages: 213, phys: 12, unpurged: 28 }],
-  ])('%s: every line is understood', (file, expected) => {
-    const lines = parseVmallocinfo(textOf(file), file);
-    const counted = lines.filter((line) => line.pages !== null);
-    expect({
-      lines: lines.length,
-      bytes: lines.reduce((sum, line) => sum + line.size, 0),
-      counted: counted.length,
-      pages: counted.reduce((sum, line) => sum + (line.pages ?? 0), 0),
-      phys: lines.filter((line) => line.phys !== null).length,
-      unpurged: lines.filter((line) => line.type === 'unpurged').length,
-    }).toEqual(expected);
-    expect(lines.flatMap((line) => line.unknown)).toEqual([]);
-    expect(lines.filter((line) => line.hashed)).toEqual([]);
-    expect(lines.filter((line) => line.caller === '' && line.type === 'area')).toEqual([]);
-    expect(lines.map((line) => line.line)).toEqual(Array.from(lines, (_, i) => i + 1));
-  });
-
-  // Counted with grep -cE '(^| )WORD( |$)'.
-  it.each([
-    [X86_GUEST, { vmalloc: 155, vmap: 1, ioremap: 6, sparse: 1, user: 1, vpages: 1 }],
-    [ARM64_4K_GUEST, { vmalloc: 56, vmap: 5, ioremap: 7, 'dma-coherent': 3 }],
-    [ARM64_16K_GUEST, { vmalloc: 58, vmap: 5, ioremap: 7, 'dma-coherent': 3 }],
-  ])('%s: words', (file, expected) => {
-    const seen: Record<string, number> = {};
-    for (const { words } of parseVmallocinfo(textOf(file), file)) {
-      for (const word of words) seen[word] = (seen[word] ?? 0) + 1;
-    }
-    expect(seen).toEqual(expected);
-  });
-});
-
-describe('one line', () => {
-  const plain = {
-    line: 1,
-    type: 'area',
-    hashed: false,
-    size: 8192,
-    caller: '',
-    module: '',
-    pages: null,
-    phys: null,
-    words: [],
-    unknown: [],
-  };
-  it.each<[string, string, object]>([
-    [
-      'vmalloc in a module',
-      ' foo+0x66/0xa0 [zram] pages=1 vmalloc N0=1',
-      { caller: 'foo', module: 'zram', pages: 1, words: ['vmalloc'] },
-    ],
-    [
-      'module with build id',
-      ' foo+0x66/0xa0 [zram 0123abcd] pages=1 vmalloc',
-      { caller: 'foo', module: 'zram', pages: 1, words: ['vmalloc'] },
-    ],
-    [
-      'several nodes and vpages',
-      ' foo+0x1/0x2 pages=1 vmalloc vpages N0=1 N12=0',
-      { caller: 'foo', pages: 1, words: ['vmalloc', 'vpages'] },
-    ],
-    [
-      'ioremap',
-      ' hpet_enable+0x9e/0x500 phys=0x00000000fed00000 ioremap',
-      { caller: 'hpet_enable', phys: 0xfed00000n, words: ['ioremap'] },
-    ],
-    [
-      'sparse user',
-      ' arena_map_alloc+0xb1/0x180 sparse user',
-      { caller: 'arena_map_alloc', words: ['sparse', 'user'] },
-    ],
-    ['caller with dots', ' foo.isra.0+0x1/0x2 vmap', { caller: 'foo.isra.0', words: ['vmap'] }],
-    [
-      'caller without symbol',
-      ' 0xffffffffc0a0b0c1 vmalloc',
-      { caller: '0xffffffffc0a0b0c1', words: ['vmalloc'] },
-    ],
-    [
-      'a second caller',
-      ' foo+0x1/0x2 bar+0x1/0x2 vmap',
-      { caller: 'foo', words: ['vmap'], unknown: ['bar+0x1/0x2'] },
-    ],
-    ['no caller', ' pages=1 vmalloc', { pages: 1, words: ['vmalloc'] }],
-    ['nothing more', '', {}],
-    ['trailing spaces', '   ', {}],
-    ['tabs', '\tfoo+0x1/0x2\tvmap', { caller: 'foo', words: ['vmap'] }],
-    [
-      'unknown words',
-      ' foo+0x1/0x2 vmalloc shiny colour=red [late]',
-      { caller: 'foo', words: ['vmalloc'], module: 'late', unknown: ['shiny', 'colour=red'] },
-    ],
-    ['an unknown word first', ' shiny vmalloc', { words: ['vmalloc'], unknown: ['shiny'] }],
-    ['vm_map_ram', ' vm_map_ram', { type: 'vm_map_ram' }],
-    ['unpurged', ' unpurged vm_area', { type: 'unpurged' }],
-    ['pages=0', ' foo+0x1/0x2 pages=0 vmalloc', { caller: 'foo', pages: 0, words: ['vmalloc'] }],
-  ])('%s', (_, rest, expected) => {
-    expect(parseOne(RANGE + rest)).toEqual({ ...plain, ...expected });
+describe('a text of vmallocinfo', () => {
+  it('that is none is a mistake of usage', () => {
+    const read = (): unknown => readVmallocinfo(`${RANGE}\n0x1\n`, 'areas.txt');
+    expect(read).toThrow(UsageError);
+    expect(read).toThrow(/^areas\.txt:2:4: expected '-'/);
   });
 
   it.each([
-    ['hashed by %pK', '0x00000000e29ae2fb-0x000000008dae40b7   20480 foo+0x1/0x2 vmap', 20480],
-    ['all zeros', '0x0000000000000000-0x0000000000000000    8192 foo+0x1/0x2 vmap', 8192],
-    ['before the hash has its key', '0x(____ptrval____)-0x(____ptrval____)    8192 foo+0x1/0x2 vmap', 8192],
-  ])('%s: the size counts', (_, line, size) => {
-    expect(parseOne(line)).toMatchObject({ hashed: true, size, caller: 'foo' });
-  });
-
-  it('32-bit addresses', () => {
-    expect(parseOne('0xf0800000-0xf0802000    8192 foo+0x1/0x2 ioremap phys=0xfed00000')).toMatchObject({
-      hashed: false,
-    });
-  });
-});
-
-describe('whole texts', () => {
-  const two = [`${RANGE} a+0x1/0x2 vmap`, `${RANGE} b+0x1/0x2 vmap`];
-  it.each([
-    ['newline at the end', `${two.join('\n')}\n`],
-    ['no newline at the end', two.join('\n')],
-    ['CR LF', `${two.join('\r\n')}\r\n`],
-    ['CR LF, none at the end', two.join('\r\n')],
-    ['empty lines', `\n${two.join('\n\n')}\n\n`],
-  ])('%s', (_, text) => {
-    expect(parseVmallocinfo(text, 'f').map((line) => line.caller)).toEqual(['a', 'b']);
-  });
-
-  it('a line of a megabyte', () => {
-    const words = 'x'.repeat(2 ** 20);
-    const [line] = parseVmallocinfo(`${RANGE} a+0x1/0x2 ${words} vmap\n`, 'f');
-    expect(line?.unknown).toEqual([words]);
-    expect([...(line?.words ?? [])]).toEqual(['vmap']);
-  });
-
-  it('a hundred thousand words on one line', () => {
-    const [line] = parseVmallocinfo(`${RANGE} a+0x1/0x2 ${'w '.repeat(100000)}`, 'f');
-    expect(line?.unknown).toHaveLength(100000);
-  });
-});
-
-describe('malformed lines name file, line, column and what was expected', () => {
-  it.each([
-    ['hello', "f:1:1: expected the first address: 0x and up to 16 hex digits, found 'hello'"],
-    ['0x1', "f:1:4: expected '-' between the addresses, found the end of the line"],
-    ['0x1g-0x2 4096', 'f:1:1: expected the first address'],
-    ['0x11111111111111111-0x2 4096', 'f:1:1: expected the first address'],
-    ['0x1000-2000 4096', "f:1:8: expected the second address: 0x and up to 16 hex digits, found '2000 4096'"],
-    ['0x1000-0x2000', 'f:1:14: expected a space before the size, found the end of the line'],
-    ['0x1000-0x2000 big', "f:1:15: expected the size in bytes: a decimal number, found 'big'"],
-    ['0x1000-0x2000 4096x', "f:1:15: expected the size in bytes: a decimal number, found '4096x'"],
-    ['0x1000-0x2000 0', "f:1:15: expected a size that is a positive multiple of 4096 bytes, found '0'"],
-    ['0x1000-0x2000 4097', 'f:1:15: expected a size that is a positive multiple of 4096 bytes'],
-    ['0x1000-0x2000 -4096', 'f:1:15: expected the size in bytes'],
-    ['0x1000-0x2000 99999999999999999999', 'f:1:15: expected a size that is a positive multiple'],
-    [
-      `${RANGE} a+0x1/0x2 pages=many vmalloc`,
-      "f:1:57: expected pages= and a decimal number, found 'pages=many vmalloc'",
-    ],
-    [`${RANGE} a+0x1/0x2 phys=fed00000`, 'f:1:57: expected phys=0x and up to 16 hex digits'],
-    [`${RANGE} a+0x1/0x2 N0=x`, 'f:1:57: expected the pages of one memory node'],
-    [`${RANGE} a+0x1/0x2 [open`, "f:1:57: expected a module name that ends in ']', found '[open'"],
-    [`${RANGE} a+0x1/0x2 vmap\n\n  ${RANGE}`, 'f:3:1: expected the first address'],
-    [`${RANGE}\r\n0x1\r\n`, 'f:2:4: expected'],
-  ])('%j', (text, message) => {
-    expect(() => parseVmallocinfo(text, 'f')).toThrow(UsageError);
-    expect(() => parseVmallocinfo(text, 'f')).toThrow(message);
-  });
-
-  it('shows a little of a long line, and no control characters', () => {
-    const error = (text: string): string => {
-      try {
-        parseVmallocinfo(text, 'f');
-      } catch (caught) {
-        return (caught as Error).message;
-      }
-      return '';
-    };
-    expect(error('y'.repeat(2 ** 20)).length).toBeLessThan(160);
-    expect(error('\u001b[2J\u0007')).toContain('\\u{1b}[2J\\u{7}');
-    expect(printable('plain – text')).toBe('plain – text');
+    [' foo.isra.0+0x66/0xa0 [zram 0123abcd] vmalloc', 'foo.isra.0'],
+    [' foo+0x1/0x2 vmap', 'foo'],
+    [' 0xffffffffc0a0b0c1 vmalloc', '0xffffffffc0a0b0c1'],
+    [' vmalloc', ''],
+  ])('%j: the function that asked', (rest, name) => {
+    expect(readVmallocinfo(RANGE + rest, 'f').map(functionOf)).toEqual([name]);
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { parseVmallocinfo } from '../../src/input/vmallocinfo.js';
+import { readVmallocinfo } from '../../src/input/vmallocinfo.js';
 import { type AreaRequest, type Workload, workload } from '../../src/input/workload.js';
 import { ARM64_4K_GUEST, ARM64_16K_GUEST, textOf, X86_GUEST } from '../support/files.js';
 
 function of(text: string, pageBytes?: number): Workload {
-  return workload(parseVmallocinfo(text, 'f'), 'f', pageBytes);
+  return workload(readVmallocinfo(text, 'f'), 'f', pageBytes);
 }
 
 /** Lines with made-up addresses and the given rests. */

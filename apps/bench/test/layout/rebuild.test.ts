@@ -2,7 +2,7 @@ import { type Configuration, FrameAllocator, PageTable } from '@vmarea/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { CheckError } from '../../src/errors.js';
 import { installedFormats } from '../../src/formats.js';
-import { parseVmallocinfo } from '../../src/input/vmallocinfo.js';
+import { readVmallocinfo } from '../../src/input/vmallocinfo.js';
 import { type AreaRequest, workload } from '../../src/input/workload.js';
 import { proveAllReturned } from '../../src/layout/frames.js';
 import { type LeafPolicy, type Plan, plan } from '../../src/layout/plan.js';
@@ -25,7 +25,7 @@ async function x86(): Promise<Configuration> {
 }
 
 function requestsOf(file: string): readonly AreaRequest[] {
-  return workload(parseVmallocinfo(textOf(file), file), file).requests;
+  return workload(readVmallocinfo(textOf(file), file), file).requests;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Area, AreaInfo } from './area.js';
 import { type BusyArea, BusyAreas } from './busy-areas.js';
 import { FreeSpace, NOTHING_FITS } from './free-space.js';
 import { NIL } from './interval-tree.js';
+import { type AddressWindow, PageUnits } from './page-units.js';
 import { takePercpu } from './percpu-areas.js';
 import { formatVmallocinfo } from './vmallocinfo.js';
 import { VmapNodes } from './vmap-nodes.js';
@@ -14,7 +15,7 @@ export interface VmapAreasOptions {
    * The window that requests have when they name none, in bytes, as a `LinuxPolicy` has it. A page that is only partly inside is not
    * used.
    */
-  readonly window: { readonly start: bigint; readonly end: bigint };
+  readonly window: AddressWindow;
   /** log2 of the page size: 12, 14 or 16. */
   readonly pageShift: number;
   /** Bytes kept unmapped after an area that does not say otherwise. Default 0. */
@@ -29,6 +30,12 @@ export interface VmapAreasOptions {
   readonly cpus?: number;
   /** Processors that are online, which decide how much may wait. Default `cpus`. */
   readonly onlineCpus?: number;
+  /**
+   * Whether freeing purges by itself. Linux queues a worker, which comes later; here the call that crosses the threshold does its work
+   * before it returns. With `false` nothing but `purge`, `reserve` and `reservePercpu` purges: for who knows when the worker comes (a
+   * replay, a simulator with time of its own). `isPurgeDue` says when Linux would queue it. Default true.
+   */
+  readonly autoPurge?: boolean;
   /** Areas that are there from the start, by address: images of the kernel, early device ranges. */
   readonly early?: readonly { readonly address: bigint; readonly bytes: bigint; readonly info?: AreaInfo }[];
   /** Who must forget translations before addresses may be used again. */
@@ -42,7 +49,7 @@ export interface ReserveOptions {
   /** Bytes to keep free after the area, whole pages. */
   readonly guardBytes?: number;
   /** Where it must lie, in bytes, the end exclusive. Default that of the areas. */
-  readonly window?: { readonly start: bigint; readonly end: bigint };
+  readonly window?: AddressWindow;
   /** A device range (VM_IOREMAP): aligned to its own size, rounded up to a power of two, up to `ioremapMaxOrder`. */
   readonly ioremap?: boolean;
   /** The processor that asks, by number. Default 0. */
@@ -77,7 +84,8 @@ const MAX_CPUS = 128;
  *
  * A request gets the address that Linux 6.12 would give it after the same history: by its search of an augmented red-black tree,
  * whose answer for large alignments depends on the tree's shape, and with several processors by pools of what each freed. What is freed
- * cannot be used again before a purge, which flushes once over all that was freed.
+ * cannot be used again before a purge, which flushes once over all that was freed. When Linux's worker purges is a matter of its
+ * scheduler: see `autoPurge`.
  *
  * It knows nothing of page tables. Addresses and sizes are bytes at the face.
  *
@@ -91,36 +99,46 @@ const MAX_CPUS = 128;
  * ```
  */
 export class VmapAreas {
-  readonly #pageShift: number;
-  readonly #window: { readonly start: bigint; readonly end: bigint };
+  /** log2 of the page size in bytes. */
+  readonly pageShift: number;
+  /** Possible processors. */
+  readonly cpus: number;
+  /** Pages that may wait before a purge is due (lazy_max_pages). */
+  readonly lazyMaxPages: number;
+  readonly #units: PageUnits;
+  readonly #window: AddressWindow;
   readonly #guardBytes: number;
   readonly #ioremapMaxOrder: number;
-  readonly #cpus: number;
+  readonly #autoPurge: boolean;
   readonly #sink: FlushSink | undefined;
   readonly #free: FreeSpace;
   readonly #nodes: VmapNodes;
   readonly #busy: BusyAreas;
-  #reclaim: () => void = () => {};
-
-  /** Pages that may wait before a purge follows by itself (lazy_max_pages). */
-  readonly lazyMaxPages: number;
+  readonly #reclaimers: (() => readonly Area[])[] = [];
+  #isPurging = false;
 
   /** @throws VmError `EINVAL` for a window without a whole page, bad counts, or early areas that overlap or are out of order. */
   constructor(options: VmapAreasOptions) {
     const { window, pageShift, guardBytes = 0, cpus = 1, onlineCpus = cpus, early = [] } = options;
-    if (!Number.isInteger(pageShift) || pageShift < 12 || pageShift > 16)
-      throw new VmError('EINVAL', `page shift ${pageShift} is not a whole number from 12 to 16`);
-    this.#pageShift = pageShift;
-    for (const [name, number] of Object.entries({ cpus, onlineCpus }))
-      if (!Number.isInteger(number) || number < 1 || number > MAX_CPUS)
-        throw new VmError('EINVAL', `${name} is ${number}, expected 1 to ${MAX_CPUS}`);
-    this.#window = this.#checkWindow(window);
-    this.#guardBytes = guardBytes;
-    this.#pages(guardBytes, 'guard');
-    this.#ioremapMaxOrder = options.ioremapMaxOrder ?? pageShift + 7;
-    this.#cpus = cpus;
-    this.#sink = options.sink;
+    const { ioremapMaxOrder = pageShift + 7 } = options;
+    this.#units = new PageUnits(pageShift);
+    for (const [name, number, least, most] of [
+      ['cpus', cpus, 1, MAX_CPUS],
+      ['onlineCpus', onlineCpus, 1, cpus],
+      ['ioremapMaxOrder', ioremapMaxOrder, 0, 63],
+    ] as const)
+      if (!Number.isInteger(number) || number < least || number > most)
+        throw new VmError('EINVAL', `${name} is ${number}, expected ${least} to ${most}`);
+    this.#units.window(window);
+    this.#units.pages(guardBytes, 'guard');
+    this.pageShift = pageShift;
+    this.cpus = cpus;
     this.lazyMaxPages = (32 - Math.clz32(onlineCpus)) * (LAZY_BYTES / 2 ** pageShift);
+    this.#window = { start: window.start, end: window.end };
+    this.#guardBytes = guardBytes;
+    this.#ioremapMaxOrder = ioremapMaxOrder;
+    this.#autoPurge = options.autoPurge ?? true;
+    this.#sink = options.sink;
     const ranges = this.#earlyRanges(early);
     this.#free = new FreeSpace(2 ** (64 - pageShift), ranges);
     this.#nodes = new VmapNodes(this.#free, cpus);
@@ -138,26 +156,32 @@ export class VmapAreas {
     return this.#nodes.lazyPages;
   }
 
+  /** Whether so much waits that Linux would have its worker purge (drain_vmap_area_work). */
+  get isPurgeDue(): boolean {
+    return this.#nodes.lazyPages > this.lazyMaxPages;
+  }
+
   /**
    * Reserves a range. When nothing fits, all that waits is purged, pools included, and the search is made once more.
    *
    * @param bytes - usable bytes: whole pages, at least one.
-   * @throws VmError `EINVAL` when size, alignment, guard, window or processor makes no sense; `ENOMEM` when nothing fits.
+   * @throws VmError `EINVAL` when size, alignment, guard, window or processor makes no sense; `ENOMEM` when nothing fits; `EBUSY` when
+   *   nothing fits inside a sink's `flush`. An error of the sink, where the purge needed it: then nothing was reserved.
    */
   reserve(bytes: number | bigint, options: ReserveOptions = {}): Area {
-    const pages = this.#pages(bytes, 'size');
+    const pages = this.#units.pages(bytes, 'size');
     if (pages === 0) throw new VmError('EINVAL', 'an area needs at least one page, not 0 bytes');
     const guardBytes = options.guardBytes ?? this.#guardBytes;
-    const size = pages + this.#pages(guardBytes, 'guard');
-    const align = options.ioremap === true ? this.#naturalAlign(pages) : this.#alignPages(options.align);
-    const window = options.window === undefined ? this.#window : this.#checkWindow(options.window);
-    const cpu = options.cpu ?? 0;
-    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.#cpus)
-      throw new VmError('EINVAL', `processor ${cpu} is none of the ${this.#cpus}`);
+    const size = pages + this.#units.pages(guardBytes, 'guard');
+    const align = options.ioremap === true ? this.#naturalAlign(pages) : this.#units.alignment(options.align);
+    const { window = this.#window, cpu = 0 } = options;
+    const { vstart, vend } = this.#units.window(window);
+    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.cpus)
+      throw new VmError('EINVAL', `processor ${cpu} is none of the ${this.cpus}`);
     const isUsual = window.start === this.#window.start && window.end === this.#window.end;
-    const node = isUsual && this.#cpus > 1 ? cpu : -1;
+    const node = isUsual && this.cpus > 1 ? cpu : -1;
     let start = node >= 0 ? this.#nodes.take(node, size, align) : NOTHING_FITS;
-    if (start < 0) start = this.#takeOrPurge(size, align, window);
+    if (start < 0) start = this.#takeOrPurge(() => this.#free.take(size, align, vstart, vend));
     if (start < 0) throw this.#noRoom(bytes, guardBytes, align, window);
     return this.#add(start, pages, guardBytes, node, options.info);
   }
@@ -169,11 +193,12 @@ export class VmapAreas {
    * @param offsets - of each range from the base, in bytes: multiples of `align`.
    * @param sizes - of each, in bytes: multiples of `align`.
    * @param align - of the base in bytes: a power of two of at least a page.
-   * @throws VmError `EINVAL` when they are misaligned, overlap, or their numbers differ; `ENOMEM` when they fit nowhere.
+   * @throws VmError `EINVAL` when they are misaligned, overlap, or their numbers differ; `ENOMEM` when they fit nowhere; `EBUSY` and
+   *   errors of the sink as for `reserve`.
    */
   reservePercpu(offsets: readonly number[], sizes: readonly number[], align: bigint): readonly Area[] {
-    const step = this.#alignPages(align);
-    const pages = [offsets, sizes].map((list) => list.map((bytes) => this.#pages(bytes, 'part')));
+    const step = this.#units.alignment(align);
+    const pages = [offsets, sizes].map((list) => list.map((bytes) => this.#units.pages(bytes, 'part')));
     const [starts, lengths] = pages as [number[], number[]];
     const parts = starts.map((start, i) => ({ start, end: start + (lengths[i] ?? 0) }));
     parts.sort((a, b) => a.start - b.start);
@@ -188,13 +213,9 @@ export class VmapAreas {
         'EINVAL',
         'the parts must be multiples of the alignment, not empty, and apart from each other',
       );
-    const { vstart, vend } = this.#pagesOf(this.#window);
+    const { vstart, vend } = this.#units.window(this.#window);
     const request = { offsets: starts, sizes: lengths, align: step, vstart, vend };
-    let base = takePercpu(this.#free, request);
-    if (base < 0) {
-      this.#purgeNodes(true);
-      base = takePercpu(this.#free, request);
-    }
+    const base = this.#takeOrPurge(() => takePercpu(this.#free, request));
     if (base < 0)
       throw new VmError('ENOMEM', `no place for ${starts.length} parts in ${this.#name(this.#window)}`);
     return starts.map((start, i) =>
@@ -203,47 +224,47 @@ export class VmapAreas {
   }
 
   /**
-   * Frees an area. Its addresses wait for a purge, which follows by itself once more than `lazyMaxPages` wait.
+   * Frees an area. Its addresses wait for a purge, which follows at once when more than `lazyMaxPages` wait, unless `autoPurge` is off.
    *
-   * @throws VmError `EINVAL` when the area is not live here. An error of the sink: then all of it still waits.
+   * @throws VmError `EINVAL` when the area is not live here. An error of the sink: the area is freed all the same and must not be freed
+   *   again; it waits like all others.
    */
   free(area: Area): void {
-    const busy = this.#busy.find(this.#page(area.address));
-    if (busy?.area !== area) {
-      throw new VmError('EINVAL', 'the area is not live here', {
-        address: area.address,
-        advice: 'it was freed before or belongs to other areas',
-      });
-    }
-    this.#busy.remove(busy);
-    this.#nodes.add({ start: busy.start, size: busy.size, node: busy.node });
-    if (this.#nodes.lazyPages > this.lazyMaxPages) this.#purgeNodes(false);
+    this.#release(this.#liveOf(area));
+    if (this.isPurgeDue && this.#autoPurge && !this.#isPurging) this.#purge(false);
   }
 
-  /** The live area that holds an address, in its usable bytes or in its guard. */
+  /** The live area that holds an address, in its usable bytes or in its guard; `undefined` for any other. */
   find(address: bigint): Area | undefined {
-    return this.#busy.find(this.#page(address))?.area;
+    if (typeof address !== 'bigint')
+      throw new VmError('EINVAL', `the address has type ${typeof address}, expected bigint of bytes`);
+    return BigInt.asUintN(64, address) === address
+      ? this.#busy.find(this.#units.page(address))?.area
+      : undefined;
   }
 
   /**
    * Makes what was freed usable again: one flush over all of it, then ranges of up to 256 pages go to their processors' pools and the
-   * others to the free space (vm_unmap_aliases).
+   * others to the free space (vm_unmap_aliases). What a sink frees inside the flush waits for the next purge.
    *
    * @param also - bytes that the flush must cover besides: it is made even when nothing waits.
+   * @param release - lets go of live areas and returns them: they are freed first, so that the same flush covers them.
    * @returns the number of areas that waited.
-   * @throws an error of the sink: then all of it still waits.
+   * @throws VmError `EINVAL` when `also` ends before it starts `EBUSY` inside a sink's `flush`. An error of the sink: then all of it still waits.
    */
-  purge(also?: { readonly start: bigint; readonly end: bigint }): number {
-    return this.#purgeNodes(false, also);
+  purge(also?: AddressWindow, release?: () => readonly Area[]): number {
+    if (also !== undefined && (also.start > also.end || also.start < 0n || also.end > 1n << 64n))
+      throw new VmError('EINVAL', `${also.start} .. ${also.end} is no range of addresses to flush`);
+    return this.#purge(false, also, release === undefined ? [] : [release]);
   }
 
   /**
    * Names who can give areas back when nothing fits: it is asked before all that waits is purged (VmapBlocks).
    *
-   * @param reclaim - frees what it can, by `free`.
+   * @param reclaim - lets go of live areas and returns them; they are freed.
    */
-  setReclaim(reclaim: () => void): void {
-    this.#reclaim = reclaim;
+  addReclaim(reclaim: () => readonly Area[]): void {
+    this.#reclaimers.push(reclaim);
   }
 
   /** Empties the pools, as Linux does when memory is short. */
@@ -254,7 +275,7 @@ export class VmapAreas {
   /** How much is where. It looks at every free range of the window. */
   stats(): AreaStats {
     const { tree } = this.#free;
-    const { vstart, vend } = this.#pagesOf(this.#window);
+    const { vstart, vend } = this.#units.window(this.#window);
     let free = 0;
     let largest = 0;
     let ranges = 0;
@@ -272,13 +293,13 @@ export class VmapAreas {
     for (const { size } of this.#busy) busy += size;
     return {
       areas: this.#busy.count,
-      busyBytes: this.#bytes(busy),
-      lazyBytes: this.#bytes(this.#nodes.lazyPages),
-      pooledBytes: this.#bytes(this.#nodes.pooledPages),
+      busyBytes: this.#units.bytes(busy),
+      lazyBytes: this.#units.bytes(this.#nodes.lazyPages),
+      pooledBytes: this.#units.bytes(this.#nodes.pooledPages),
       pooledRanges: this.#nodes.pooled,
-      freeBytes: this.#bytes(free),
+      freeBytes: this.#units.bytes(free),
       freeRanges: ranges,
-      largestFree: this.#bytes(largest),
+      largestFree: this.#units.bytes(largest),
     };
   }
 
@@ -292,11 +313,11 @@ export class VmapAreas {
     return formatVmallocinfo([
       ...areas.map(({ address, bytes, guardBytes, info }) => ({
         ...{ type: info.isRam === true ? ('vm_map_ram' as const) : ('area' as const), info },
-        ...{ start: address, end: address + bytes + BigInt(guardBytes) },
+        ...spanOf(address, bytes + BigInt(guardBytes)),
       })),
       ...waiting.map(({ start, size }) => ({
         ...{ type: 'unpurged' as const, info: {} },
-        ...{ start: this.#bytes(start), end: this.#bytes(start + size) },
+        ...spanOf(this.#units.bytes(start), this.#units.bytes(size)),
       })),
     ]);
   }
@@ -310,139 +331,105 @@ export class VmapAreas {
       .values();
   }
 
-  #takeOrPurge(size: number, align: number, window: { start: bigint; end: bigint }): number {
-    const { vstart, vend } = this.#pagesOf(window);
-    const start = this.#free.take(size, align, vstart, vend);
+  /** Searches, and once more after a full purge when nothing fits. */
+  #takeOrPurge(take: () => number): number {
+    const start = take();
     if (start >= 0) return start;
-    this.#purgeNodes(true);
-    return this.#free.take(size, align, vstart, vend);
+    this.#purge(true);
+    return take();
   }
 
-  /** Flushes what waits, and purges: in this order, so that an error of the sink changes nothing. */
-  #purgeNodes(isFull: boolean, also?: { readonly start: bigint; readonly end: bigint }): number {
-    if (isFull) this.#reclaim();
-    const hull = this.#nodes.hull();
-    const starts = [
-      ...(hull === null ? [] : [this.#bytes(hull.start)]),
-      ...(also === undefined ? [] : [also.start]),
-    ];
-    const ends = [
-      ...(hull === null ? [] : [this.#bytes(hull.end)]),
-      ...(also === undefined ? [] : [also.end]),
-    ];
-    const [start] = starts.sort(ascending);
-    const end = ends.sort(ascending).at(-1);
-    if (start !== undefined && end !== undefined) this.#sink?.flush(start, end - start, this.#pageShift, []);
-    return this.#nodes.purge(isFull).areas;
+  #purge(isFull: boolean, also?: AddressWindow, releases: readonly (() => readonly Area[])[] = []): number {
+    if (this.#isPurging)
+      throw new VmError('EBUSY', 'these areas are in the middle of a purge', {
+        advice: 'a flush sink may free areas and reserve what fits; purge when its call has returned',
+      });
+    this.#isPurging = true;
+    try {
+      for (const release of isFull ? this.#reclaimers : releases)
+        for (const area of release()) this.#release(this.#liveOf(area));
+      return this.#nodes.purge(isFull, (hull) => this.#flush(hull, also));
+    } finally {
+      this.#isPurging = false;
+    }
+  }
+
+  #flush(
+    hull: { readonly start: number; readonly end: number } | null,
+    also: AddressWindow | undefined,
+  ): void {
+    let start = also?.start ?? 1n << 64n;
+    let end = also?.end ?? 0n;
+    if (hull !== null) {
+      const [first, last] = [this.#units.bytes(hull.start), this.#units.bytes(hull.end)];
+      if (first < start) start = first;
+      if (last > end) end = last;
+    }
+    if (start < end) this.#sink?.flush(start, end - start, this.pageShift, []);
+  }
+
+  #liveOf(area: Area): BusyArea {
+    const address: unknown = area?.address;
+    const busy = typeof address === 'bigint' ? this.#busy.find(this.#units.page(address)) : undefined;
+    if (busy !== undefined && busy.area === area) return busy;
+    throw new VmError('EINVAL', 'the area is not live here', {
+      ...(typeof address === 'bigint' ? { address } : {}),
+      advice: 'it was freed before or belongs to other areas',
+    });
+  }
+
+  #release(busy: BusyArea): void {
+    this.#busy.remove(busy);
+    this.#nodes.add({ start: busy.start, size: busy.size, node: busy.node });
   }
 
   #add(start: number, pages: number, guardBytes: number, node: number, info: AreaInfo = {}): Area {
     const area: Area = Object.freeze({
-      address: this.#bytes(start),
-      bytes: this.#bytes(pages),
+      address: this.#units.bytes(start),
+      bytes: this.#units.bytes(pages),
       guardBytes,
       info,
     });
-    this.#busy.add({ area, start, size: pages + guardBytes / 2 ** this.#pageShift, node });
+    this.#busy.add({ area, start, size: pages + guardBytes / 2 ** this.pageShift, node });
     return area;
   }
 
   #earlyRanges(early: NonNullable<VmapAreasOptions['early']>): Omit<BusyArea, 'node'>[] {
-    let last = 0;
+    const pageBytes = this.#units.bytes(1);
+    let last = 0n;
     return early.map(({ address, bytes, info = {} }) => {
-      const [start, size] = [this.#page(address), this.#pages(bytes, 'size')];
-      if (address % (1n << BigInt(this.#pageShift)) !== 0n || start < last || size === 0)
-        throw new VmError('EINVAL', 'early areas are whole pages, by address, without overlap', { address });
-      last = start + size;
-      return { area: Object.freeze({ address, bytes: BigInt(bytes), guardBytes: 0, info }), start, size };
+      const size = this.#units.pages(bytes, 'size');
+      if (address % pageBytes !== 0n || address < last || size === 0 || address + bytes > 1n << 64n)
+        throw new VmError('EINVAL', 'early areas are whole pages below 2^64, by address, without overlap', {
+          address,
+        });
+      last = address + bytes;
+      const area = Object.freeze({ address, bytes, guardBytes: 0, info });
+      return { area, start: this.#units.page(address), size };
     });
   }
 
-  #noRoom(
-    bytes: number | bigint,
-    guard: number,
-    align: number,
-    window: { start: bigint; end: bigint },
-  ): VmError {
+  #noRoom(bytes: number | bigint, guard: number, align: number, window: AddressWindow): VmError {
     const { freeBytes, freeRanges, largestFree } = this.stats();
     return new VmError(
       'ENOMEM',
-      `no free range for ${bytes} bytes and a guard of ${guard}, aligned to ${hex(this.#bytes(align))}, in ${this.#name(window)}`,
+      `no free range for ${bytes} bytes and a guard of ${guard}, aligned to ${hex(this.#units.bytes(align))}, in ${this.#name(window)}`,
       {
         advice: `its usual window has ${freeBytes} bytes free in ${freeRanges} pieces, ${largestFree} in the largest`,
       },
     );
   }
 
-  #name({ start, end }: { start: bigint; end: bigint }): string {
+  #name({ start, end }: AddressWindow): string {
     return `the window ${hex(start)} .. ${hex(end)}`;
   }
 
-  #checkWindow(window: { readonly start: bigint; readonly end: bigint }): { start: bigint; end: bigint } {
-    const { start, end } = window;
-    if (typeof start !== 'bigint' || typeof end !== 'bigint')
-      throw new VmError('EINVAL', 'the start and end of the window are bigints of bytes');
-    if (start < 0n || end > 1n << 64n)
-      throw new VmError('EINVAL', `the window ${start} .. ${end} leaves the 64-bit address space`);
-    const { vstart, vend } = this.#pagesOf(window);
-    if (vstart >= Math.floor(vend))
-      throw new VmError('EINVAL', `${this.#name(window)} holds no page of ${2 ** this.#pageShift} bytes`);
-    return { start, end };
-  }
-
-  /** A window in pages, as `FreeSpace` takes it. */
-  #pagesOf({ start, end }: { start: bigint; end: bigint }): { vstart: number; vend: number } {
-    const isRagged = BigInt.asUintN(this.#pageShift, end) !== 0n;
-    return {
-      vstart: this.#page(start + (1n << BigInt(this.#pageShift)) - 1n),
-      vend: this.#page(end) + (isRagged ? 0.5 : 0),
-    };
-  }
-
   #naturalAlign(pages: number): number {
-    const order = Math.min(Math.ceil(Math.log2(pages)), this.#ioremapMaxOrder - this.#pageShift);
+    const order = Math.min(Math.ceil(Math.log2(pages)), this.#ioremapMaxOrder - this.pageShift);
     return 2 ** Math.max(0, order);
-  }
-
-  #alignPages(align: bigint | undefined): number {
-    if (align === undefined) return 1;
-    if (typeof align !== 'bigint')
-      throw new VmError('EINVAL', `the alignment has type ${typeof align}, expected bigint of bytes`);
-    const page = 1n << BigInt(this.#pageShift);
-    if (align < page || (align & (align - 1n)) !== 0n || align >= 1n << 64n)
-      throw new VmError(
-        'EINVAL',
-        `alignment ${hex(align)} is not a power of two of at least the page size ${hex(page)}`,
-      );
-    return Number(align >> BigInt(this.#pageShift));
-  }
-
-  /** Page number of an address; exact for every 64-bit address. */
-  #page(address: bigint): number {
-    return Number(address >> BigInt(this.#pageShift));
-  }
-
-  #bytes(pages: number): bigint {
-    return BigInt(pages) << BigInt(this.#pageShift);
-  }
-
-  /** A length in pages. */
-  #pages(bytes: number | bigint, what: string): number {
-    if (typeof bytes !== 'number' && typeof bytes !== 'bigint')
-      throw new VmError(
-        'EINVAL',
-        `the ${what} has type ${typeof bytes}, expected number or bigint, of bytes`,
-      );
-    if (typeof bytes === 'number' && !Number.isSafeInteger(bytes))
-      throw new VmError('EINVAL', `${what} ${bytes} is not a whole number of bytes`);
-    const exact = BigInt(bytes);
-    const page = 1n << BigInt(this.#pageShift);
-    if (exact < 0n || exact % page !== 0n || exact >= 1n << 64n)
-      throw new VmError('EINVAL', `${what} ${bytes} is not a multiple of the page size ${hex(page)}`);
-    return Number(exact >> BigInt(this.#pageShift));
   }
 }
 
-function ascending(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function spanOf(start: bigint, bytes: bigint): { start: bigint; end: bigint; bytes: bigint } {
+  return { start, end: start + bytes, bytes };
 }

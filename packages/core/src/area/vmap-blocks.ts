@@ -6,15 +6,11 @@ import type { VmapAreas } from './vmap-areas.js';
 export interface VmapBlocksOptions {
   /** The areas that blocks are taken from; they ask the blocks for room when nothing fits. */
   readonly areas: VmapAreas;
-  /** log2 of the page size: that of the areas. */
-  readonly pageShift: number;
   /**
    * Pages of a block, a power of two from 128 to 1024 (VMAP_BBMAP_BITS). Linux derives it from NR_CPUS: 1024 with 4K pages and up to
    * 2048 processors, 256 with 8192. Default 1024.
    */
   readonly blockPages?: number;
-  /** Processors, each with blocks of its own: as many as the areas have. Default 1. */
-  readonly cpus?: number;
 }
 
 /** Pages of the largest range that is cut from a block: larger ones are areas of their own (VMAP_MAX_ALLOC). */
@@ -45,7 +41,7 @@ interface Block {
  *
  * @example
  * ```ts
- * const blocks = new VmapBlocks({ areas, pageShift: 12 });
+ * const blocks = new VmapBlocks({ areas });
  * const address = blocks.reserve(3); // takes 4 pages of a block
  * blocks.free(address, 3);
  * ```
@@ -63,16 +59,14 @@ export class VmapBlocks {
 
   /** @throws VmError `EINVAL` when an option is out of range. */
   constructor(options: VmapBlocksOptions) {
-    const { areas, pageShift, blockPages = 1024, cpus = 1 } = options;
+    const { areas, blockPages = 1024 } = options;
     if (!Number.isInteger(Math.log2(blockPages)) || blockPages < 2 * MOST_PAGES || blockPages > 1024)
       throw new VmError('EINVAL', `blockPages is ${blockPages}, expected a power of two from 128 to 1024`);
-    if (!Number.isInteger(cpus) || cpus < 1 || cpus > 128)
-      throw new VmError('EINVAL', `cpus is ${cpus}, expected 1 to 128`);
     this.#areas = areas;
-    this.#pageShift = pageShift;
+    this.#pageShift = areas.pageShift;
     this.#blockPages = blockPages;
-    this.#open = Array.from({ length: cpus }, () => []);
-    areas.setReclaim(() => this.#purgeFragmented(true));
+    this.#open = Array.from({ length: areas.cpus }, () => []);
+    areas.addReclaim(() => this.#dropFragmented(true));
   }
 
   /** Number of blocks that are not freed. */
@@ -86,7 +80,8 @@ export class VmapBlocks {
    * @param pages - at least 1. Up to 64 are rounded up to a power of two and cut from a block.
    * @param cpu - the processor that asks. Default 0.
    * @returns its first byte.
-   * @throws VmError `EINVAL` for what is no number of pages or no processor, `ENOMEM` when nothing fits.
+   * @throws VmError `EINVAL` for what is no number of pages or no processor, `ENOMEM` when nothing fits. Errors of the areas' sink, as
+   *   for their `reserve`.
    */
   reserve(pages: number, cpu = 0): bigint {
     this.#checkPages(pages);
@@ -111,7 +106,8 @@ export class VmapBlocks {
    * Gives a range back. It is not used again before its block is.
    *
    * @param pages - as for `reserve`.
-   * @throws VmError `EINVAL` when no range begins there, or it has another number of pages.
+   * @throws VmError `EINVAL` when no range begins there, or it has another number of pages. An error of the areas' sink: the range came
+   *   back all the same and must not be freed again.
    */
   free(address: bigint, pages: number): void {
     this.#checkPages(pages);
@@ -131,19 +127,20 @@ export class VmapBlocks {
     block.dirtyFrom = Math.min(block.dirtyFrom, first);
     block.dirtyTo = Math.max(block.dirtyTo, first + pages);
     block.dirty += roundUp(pages);
-    if (block.dirty === this.#blockPages) this.#freeBlock(block);
+    if (block.dirty < this.#blockPages) return;
+    this.#drop(block);
+    this.#areas.free(block.area);
   }
 
   /**
    * Makes sure that no old translation is left (vm_unmap_aliases): blocks that have nothing live and less than a quarter free are
    * freed, and one flush covers what came back in the others, and all that was freed.
    *
-   * @throws an error of the areas' sink.
+   * @throws VmError `EBUSY` inside the `flush` of the areas' sink, and errors of that sink.
    */
   unmapAliases(): void {
-    const dirty = this.#dirtyRange();
-    this.#purgeFragmented(false);
-    this.#areas.purge(dirty ?? undefined);
+    const dirty = this.#dirtyRange() ?? undefined;
+    this.#areas.purge(dirty, () => this.#dropFragmented(false));
     for (const block of this.#blocks.values()) clean(block, this.#blockPages);
   }
 
@@ -161,10 +158,11 @@ export class VmapBlocks {
     return start === null ? null : { start, end };
   }
 
-  /** Frees blocks of which all that was handed out came back. */
-  #purgeFragmented(isForced: boolean): void {
-    for (const block of [...this.#blocks.values()])
-      if (this.#isFragmented(block, isForced)) this.#freeBlock(block);
+  /** Lets go of blocks of which all that was handed out came back. */
+  #dropFragmented(isForced: boolean): Area[] {
+    const blocks = [...this.#blocks.values()].filter((block) => this.#isFragmented(block, isForced));
+    for (const block of blocks) this.#drop(block);
+    return blocks.map(({ area }) => area);
   }
 
   #isFragmented({ free, dirty }: Block, isForced: boolean): boolean {
@@ -188,12 +186,12 @@ export class VmapBlocks {
     return block;
   }
 
-  #freeBlock(block: Block): void {
+  /** Forgets a block; its area is the caller's to free. */
+  #drop(block: Block): void {
     this.#blocks.delete(block.area.address);
     const open = this.#open[block.cpu] as Block[];
     const at = open.indexOf(block);
     if (at >= 0) open.splice(at, 1);
-    this.#areas.free(block.area);
   }
 
   #unknown(address: bigint, pages: number): VmError {

@@ -10,20 +10,15 @@ export interface Waiting {
   readonly node: number;
 }
 
-/** What a purge did. */
-export interface Purged {
-  /** Hull of the ranges in pages: what one flush must cover. `start` is above `end` when there was none. */
+/** Pages from the first to the last of some ranges, the end exclusive. */
+export interface Hull {
   readonly start: number;
   readonly end: number;
-  /** Areas that waited. */
-  readonly areas: number;
 }
 
 /** The lock that a step takes. */
 export type Lock = 'pool' | 'heap';
 
-/** The hull of no ranges. */
-const NOTHING = { start: Number.POSITIVE_INFINITY, end: 0 };
 /** Pages of the largest ranges that are pooled. */
 const CLASSES = 256;
 /** Pages of neighbouring addresses that belong to one node, where there are several. */
@@ -94,31 +89,28 @@ export class VmapNodes {
   }
 
   /**
-   * Purges: decays the pools, then takes all lazy lists back.
+   * Purges: takes all lazy lists, flushes, decays the pools, and then puts what was taken where it belongs.
    *
    * @param isFull - pools are emptied and not filled: what a request that found nothing does.
+   * @param flush - called with what was taken, `null` for nothing, before any of it can be used again. When it throws, all of it waits
+   *   again. What it frees itself waits for the next purge.
+   * @returns the number of ranges that waited.
    */
-  purge(isFull: boolean): Purged {
-    const { start, end } = this.hull() ?? NOTHING;
-    const lists = this.#nodes.map((_node, i) => {
-      finish(this.decay(i, isFull));
-      return this.collect(i);
-    });
-    for (const [node, list] of lists.entries()) finish(this.giveBack(node, list, isFull));
-    return { start, end, areas: lists.reduce((sum, list) => sum + list.length, 0) };
-  }
-
-  /** Pages from the first to the last range that waits in lazy lists: what a purge must flush; `null` when nothing waits. */
-  hull(): { readonly start: number; readonly end: number } | null {
-    let start = Number.POSITIVE_INFINITY;
-    let end = 0;
-    for (const { lazy } of this.#nodes) {
-      for (const range of lazy) {
-        start = Math.min(start, range.start);
-        end = Math.max(end, range.start + range.size);
+  purge(isFull: boolean, flush: (hull: Hull | null) => void = () => {}): number {
+    // Linux decays each node right before it takes its list. Neither looks at what the other changes, and decay cannot be undone.
+    const lists = this.#nodes.map((_node, i) => this.collect(i));
+    try {
+      flush(hullOf(lists));
+    } catch (error) {
+      for (const [i, list] of lists.entries()) {
+        const node = this.#nodes[i] as Node;
+        node.lazy = list.concat(node.lazy);
       }
+      throw error;
     }
-    return end === 0 ? null : { start, end };
+    for (let node = 0; node < lists.length; node++) finish(this.decay(node, isFull));
+    for (const [node, list] of lists.entries()) finish(this.giveBack(node, list, isFull));
+    return lists.reduce((sum, list) => sum + list.length, 0);
   }
 
   /** Empties all pools into the free space: what Linux does when memory is short. */
@@ -181,12 +173,12 @@ export class VmapNodes {
     let end = start;
     for (const range of decayed) {
       if (range.start !== end) {
-        this.#free.give(start, end);
+        this.#give(start, end);
         start = range.start;
       }
       end = range.start + range.size;
     }
-    this.#free.give(start, end);
+    this.#give(start, end);
   }
 
   /** Takes the lazy list of a node, by address: the first thing that a purge does with it. */
@@ -215,9 +207,26 @@ export class VmapNodes {
     yield 'heap';
     for (let i = rest.length - 1; i >= 0; i--) {
       const { start, size } = rest[i] as Waiting;
-      this.#free.give(start, start + size);
+      this.#give(start, start + size);
     }
   }
+  #give(start: number, end: number): void {
+    // What comes back was taken and is in one place alone: an overlap is a fault of ours, and worse when passed over.
+    if (!this.#free.give(start, end)) throw new Error(`pages ${start} to ${end} are free already`);
+  }
+}
+
+/** Pages from the first to the last range; `null` when there is none. */
+function hullOf(lists: readonly (readonly Waiting[])[]): Hull | null {
+  let start = Number.POSITIVE_INFINITY;
+  let end = 0;
+  for (const list of lists) {
+    for (const range of list) {
+      start = Math.min(start, range.start);
+      end = Math.max(end, range.start + range.size);
+    }
+  }
+  return end === 0 ? null : { start, end };
 }
 
 function finish(steps: Generator<Lock>): void {

@@ -59,6 +59,11 @@ describe('one processor', () => {
     const area = map.reserve(0x2000, { align: 0x4000n, guardBytes: 0x1000 });
     map.free(map.reserve(0x1000));
     for (const inside of [0x10000n, 0x11fffn, 0x12000n, 0x12fffn]) expect(map.find(inside)).toBe(area);
+    for (const outside of [-0x20000n, 1n << 64n, (1n << 64n) + 0x10000n])
+      expect(map.find(outside)).toBeUndefined();
+    expect(thrown(() => map.find(0x10000 as unknown as bigint))).toMatch(
+      /^EINVAL: the address has type number/,
+    );
     for (const outside of [0n, 0xffffn, 0x13000n, 0x1ffffn, 0x20000n, 0xffffffffffffffffn]) {
       expect(map.find(outside)).toBeUndefined();
     }
@@ -133,7 +138,8 @@ describe('one processor', () => {
     const other = small();
     const twin = other.reserve(0x1000);
     expect(thrown(() => map.free(twin))).toMatch(/^EINVAL at 0x0000000000008000: the area is not live/);
-    expect(thrown(() => map.free({ ...area }))).toMatch(/^EINVAL/);
+    for (const none of [{ ...area }, undefined, null, {}, { address: 5 }])
+      expect(thrown(() => map.free(none as Area))).toMatch(/^EINVAL.*not live here/);
     map.free(area);
     expect(thrown(() => map.free(area))).toMatch(/^EINVAL/);
     map.purge();
@@ -204,7 +210,7 @@ describe('one processor', () => {
           expect([...map]).toEqual([...new Set(owner.filter((o) => o !== undefined))]);
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 400, seed: 5 },
     );
   });
 });
@@ -276,6 +282,12 @@ describe('what was freed', () => {
     expect(sink.flushes).toEqual([[0xffffc90000000000n, 0x6000n]]);
     expect(areas.purge()).toBe(0);
     expect(sink.flushes).toHaveLength(1);
+    // Nothing waits: what the caller names is flushed all the same.
+    areas.purge({ start: 0x1000n, end: 0x3000n });
+    expect(sink.flushes.at(-1)).toEqual([0x1000n, 0x2000n]);
+    expect(thrown(() => areas.purge({ start: 0x3000n, end: 0x1000n }))).toMatch(
+      /^EINVAL: 12288 .. 4096 is no/,
+    );
   });
 
   it('waits on when the sink fails', () => {
@@ -320,6 +332,102 @@ describe('what was freed', () => {
     expect(thrown(() => areas.reserve(0x9000))).toMatch(
       /^ENOMEM: no free range for 36864 bytes .*; its usual window has 32768 bytes free in 1 pieces, 32768 in the largest$/,
     );
+  });
+});
+
+describe('a sink that turns back to the areas', () => {
+  /** Areas whose sink calls what is set. */
+  function reentrant(options: Partial<VmapAreasOptions> = {}) {
+    const flushes: [start: bigint, end: bigint][] = [];
+    const hook: { inside: (() => void) | null } = { inside: null };
+    const areas = new VmapAreas({
+      ...{ ...X86, ...options },
+      sink: {
+        flush(va, bytes) {
+          flushes.push([va, va + bytes]);
+          const { inside } = hook;
+          hook.inside = null;
+          inside?.();
+        },
+      },
+    });
+    return { areas, flushes, hook };
+  }
+
+  it('may free: what it frees was not flushed and waits for the next purge', () => {
+    const { areas, flushes, hook } = reentrant();
+    const [first, victim] = [areas.reserve(0x1000), areas.reserve(0x1000)];
+    areas.free(first);
+    hook.inside = () => areas.free(victim);
+    expect(areas.purge()).toBe(1);
+    expect(flushes).toEqual([[first.address, first.address + 0x2000n]]);
+    expect(areas.lazyPages).toBe(2);
+    // The first is usable again, the victim is not.
+    expect(areas.reserve(0x1000).address).toBe(first.address);
+    expect(areas.reserve(0x1000).address).toBe(victim.address + 0x2000n);
+    expect(areas.purge()).toBe(1);
+    expect(flushes.at(-1)).toEqual([victim.address, victim.address + 0x2000n]);
+  });
+
+  it('may free so much that a purge is due: one call later it is made', () => {
+    const { areas, flushes, hook } = reentrant();
+    const [first, large, last] = [areas.reserve(0x1000), areas.reserve(2 ** 26), areas.reserve(0x1000)];
+    areas.free(first);
+    hook.inside = () => areas.free(large);
+    areas.purge();
+    expect(areas.isPurgeDue).toBe(true);
+    expect(flushes).toHaveLength(1);
+    areas.free(last);
+    expect(flushes).toHaveLength(2);
+    expect(areas.lazyPages).toBe(0);
+  });
+
+  it('must not purge, nor reserve what does not fit', () => {
+    const { areas, hook } = reentrant({ window: { start: 0x10000n, end: 0x20000n }, guardBytes: 0 });
+    const refused: string[] = [];
+    areas.free(areas.reserve(0x8000));
+    hook.inside = () => {
+      refused.push(
+        thrown(() => areas.purge()),
+        thrown(() => areas.reserve(0x9000)),
+      );
+      expect(areas.reserve(0x1000).address).toBe(0x18000n);
+    };
+    expect(areas.purge()).toBe(1);
+    for (const message of refused)
+      expect(message).toMatch(/^EBUSY: these areas are in the middle of a purge; a flush sink may free/);
+    expect(areas.reserve(0x1000).address).toBe(0x10000n);
+  });
+
+  it('keeps what waits, in whatever order, when it throws', () => {
+    const { areas, hook } = reentrant({ cpus: 3 });
+    const list = [2, 0, 1, 2].map((cpu) => areas.reserve(0x3000, { cpu }));
+    for (const area of list.toReversed()) areas.free(area);
+    const text = areas.vmallocinfo();
+    hook.inside = () => {
+      expect(areas.vmallocinfo()).not.toContain('unpurged');
+      throw new Error('no');
+    };
+    expect(() => areas.purge()).toThrow('no');
+    expect(areas.vmallocinfo()).toBe(text);
+    expect(areas.purge()).toBe(4);
+    expect(areas.stats().pooledRanges).toBe(4);
+  });
+});
+
+describe('without autoPurge', () => {
+  it('only the caller purges, and a request that finds nothing', () => {
+    const sink = recorder();
+    const areas = new VmapAreas({ ...X86, sink, autoPurge: false });
+    const list = [areas.reserve(2 ** 26), areas.reserve(2 ** 26)];
+    for (const area of list) areas.free(area);
+    expect(areas.isPurgeDue).toBe(true);
+    expect(sink.flushes).toEqual([]);
+    expect(areas.purge()).toBe(2);
+    expect(areas.isPurgeDue).toBe(false);
+    const rest = areas.stats().freeBytes;
+    areas.free(areas.reserve(rest - 0x1000n));
+    expect(areas.reserve(0x1000).address).toBe(X86.window.start);
   });
 });
 
@@ -371,7 +479,14 @@ describe('per-cpu chunks and early areas', () => {
     const areas = new VmapAreas({ ...X86, early });
     expect(areas.find(0xffffc90000003fffn)?.info.words).toEqual(['vmap']);
     expect(areas.reserve(0x1000).address).toBe(0xffffc90000005000n);
-    for (const list of [early.toReversed(), [{ address: 0x1800n, bytes: 0x1000n }], [early[0], early[0]]])
+    for (const list of [
+      early.toReversed(),
+      [{ address: 0x1800n, bytes: 0x1000n }],
+      [early[0], early[0]],
+      [{ address: (1n << 64n) - 0x1000n, bytes: 0x2000n }],
+      [{ address: 1n << 64n, bytes: 0x1000n }],
+      [{ address: -0x1000n, bytes: 0x1000n }],
+    ])
       expect(thrown(() => new VmapAreas({ ...X86, early: list as typeof early }))).toMatch(
         /^EINVAL.*early areas/,
       );
@@ -382,6 +497,9 @@ describe('per-cpu chunks and early areas', () => {
     [{ cpus: 129 }, /cpus is 129/],
     [{ cpus: 1.5 }, /cpus is 1.5/],
     [{ onlineCpus: 0 }, /onlineCpus is 0/],
+    [{ cpus: 2, onlineCpus: 3 }, /onlineCpus is 3, expected 1 to 2/],
+    [{ ioremapMaxOrder: Number.NaN }, /ioremapMaxOrder is NaN/],
+    [{ ioremapMaxOrder: 12.5 }, /ioremapMaxOrder is 12.5/],
     [{ guardBytes: 100 }, /guard 100 is not a multiple/],
     [{ pageShift: 17 }, /page shift 17/],
   ])('refuses %j', (change, message) => {

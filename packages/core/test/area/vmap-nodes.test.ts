@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FreeSpace } from '../../src/area/free-space.js';
 import { takePercpu } from '../../src/area/percpu-areas.js';
-import { VmapNodes, type Waiting } from '../../src/area/vmap-nodes.js';
+import { type Hull, VmapNodes, type Waiting } from '../../src/area/vmap-nodes.js';
 import { LinuxTree } from './support/linux-tree.js';
 import { shape, shapeOf } from './support/shape.js';
 
@@ -16,6 +16,15 @@ function areas(cpus: number) {
   return { free, nodes, take };
 }
 
+/** What a purge flushes, and what it says. */
+function purged(nodes: VmapNodes): { hull: Hull | null; areas: number } {
+  let hull: Hull | null = null;
+  const areas = nodes.purge(false, (one) => {
+    hull = one;
+  });
+  return { hull, areas };
+}
+
 describe('with one processor', () => {
   it('nothing freed is there again before a purge', () => {
     const { nodes, take } = areas(1);
@@ -24,7 +33,7 @@ describe('with one processor', () => {
     expect(nodes.lazyPages).toBe(2);
     const second = take(2);
     expect(second).toBe(first + 2);
-    expect(nodes.purge(false)).toEqual({ start: first, end: first + 2, areas: 1 });
+    expect(purged(nodes)).toEqual({ hull: { start: first, end: first + 2 }, areas: 1 });
     expect(nodes.lazyPages).toBe(0);
     expect(take(2)).toBe(first);
   });
@@ -33,10 +42,13 @@ describe('with one processor', () => {
     const { nodes, take } = areas(1);
     const starts = Array.from({ length: 5 }, () => take(3));
     for (const i of [3, 1]) nodes.add({ start: starts[i] as number, size: 3, node: -1 });
-    expect(nodes.purge(false)).toEqual({ start: starts[1], end: (starts[3] as number) + 3, areas: 2 });
+    expect(purged(nodes)).toEqual({
+      hull: { start: starts[1], end: (starts[3] as number) + 3 },
+      areas: 2,
+    });
     expect(nodes.pooled).toBe(0);
     expect(nodes.take(0, 3, 1)).toBe(-1);
-    expect(nodes.purge(false).areas).toBe(0);
+    expect(purged(nodes)).toEqual({ hull: null, areas: 0 });
   });
 });
 

@@ -1,0 +1,109 @@
+import { hex, VmError } from '../errors.js';
+
+/** Addresses from start to end, the end exclusive. */
+export interface AddressWindow {
+  /** First byte. */
+  readonly start: bigint;
+  /** The byte after the last one. */
+  readonly end: bigint;
+}
+
+/** A window in pages, as `FreeSpace` takes it. */
+export interface PageWindow {
+  /** First whole page. */
+  readonly vstart: number;
+  /** End; half a page more where it is no multiple of a page. */
+  readonly vend: number;
+}
+
+/** 2^64. */
+const TOP = 1n << 64n;
+
+/** Bytes at the face, pages inside: a page number of a 64-bit address is exact as a number. */
+export class PageUnits {
+  /** log2 of the page size in bytes. */
+  readonly shift: number;
+  readonly #shift: bigint;
+  readonly #pageBytes: bigint;
+
+  /** @throws VmError `EINVAL` when the page shift is not 12 to 16. */
+  constructor(shift: number) {
+    if (!Number.isInteger(shift) || shift < 12 || shift > 16)
+      throw new VmError('EINVAL', `page shift ${shift} is not a whole number from 12 to 16`);
+    this.shift = shift;
+    this.#shift = BigInt(shift);
+    this.#pageBytes = 1n << this.#shift;
+  }
+
+  /** Page number of an address. */
+  page(address: bigint): number {
+    return Number(address >> this.#shift);
+  }
+
+  /** First byte of a page, or the bytes of so many. */
+  bytes(pages: number): bigint {
+    return BigInt(pages) << this.#shift;
+  }
+
+  /**
+   * A length in pages.
+   *
+   * @param what - its name in errors.
+   * @throws VmError `EINVAL` unless it is a multiple of the page size below 2^64.
+   */
+  pages(bytes: number | bigint, what: string): number {
+    if (typeof bytes !== 'number' && typeof bytes !== 'bigint')
+      throw new VmError(
+        'EINVAL',
+        `the ${what} has type ${typeof bytes}, expected number or bigint, of bytes`,
+      );
+    if (typeof bytes === 'number' && !Number.isSafeInteger(bytes))
+      throw new VmError('EINVAL', `${what} ${bytes} is not a whole number of bytes`);
+    const exact = BigInt(bytes);
+    if (exact < 0n || exact % this.#pageBytes !== 0n || exact >= TOP)
+      throw new VmError(
+        'EINVAL',
+        `${what} ${bytes} is not a multiple of the page size ${hex(this.#pageBytes)}`,
+      );
+    return Number(exact >> this.#shift);
+  }
+
+  /**
+   * An alignment in pages.
+   *
+   * @param align - bytes. Default a page.
+   * @throws VmError `EINVAL` unless it is a power of two of at least a page.
+   */
+  alignment(align: bigint | undefined): number {
+    if (align === undefined) return 1;
+    if (typeof align !== 'bigint')
+      throw new VmError('EINVAL', `the alignment has type ${typeof align}, expected bigint of bytes`);
+    if (align < this.#pageBytes || (align & (align - 1n)) !== 0n || align >= TOP)
+      throw new VmError(
+        'EINVAL',
+        `alignment ${hex(align)} is not a power of two of at least the page size ${hex(this.#pageBytes)}`,
+      );
+    return Number(align >> this.#shift);
+  }
+
+  /**
+   * A window in pages.
+   *
+   * @throws VmError `EINVAL` when it holds no whole page or leaves the 64-bit address space.
+   */
+  window({ start, end }: AddressWindow): PageWindow {
+    if (typeof start !== 'bigint' || typeof end !== 'bigint')
+      throw new VmError('EINVAL', 'the start and end of the window are bigints of bytes');
+    if (start < 0n || end > TOP)
+      throw new VmError('EINVAL', `the window ${start} .. ${end} leaves the 64-bit address space`);
+    const isRagged = BigInt.asUintN(this.shift, end) !== 0n;
+    const vstart = this.page(start + this.#pageBytes - 1n);
+    const vend = this.page(end) + (isRagged ? 0.5 : 0);
+    if (vstart >= Math.floor(vend))
+      throw new VmError(
+        'EINVAL',
+        `the window ${hex(start)} .. ${hex(end)} holds no page of ${this.#pageBytes} bytes`,
+      );
+    return { vstart, vend };
+  }
+}
