@@ -1,5 +1,5 @@
 // node tools/test-totals.mjs REPORT STATUS
-// Prints "N passed, N failed" from vitest's JSON report as the last line. Fails when STATUS (0 when
+// Prints the tests that failed and, as the last line, "N passed, N failed" from vitest's JSON report. Fails when STATUS (0 when
 // all checks passed) is not 0, when a test failed or when no test ran.
 import { existsSync, readFileSync } from 'node:fs';
 
@@ -16,6 +16,10 @@ else if (!report.success) problems.push('the test run was not successful');
 if (failed > 0) problems.push(`${failed} tests failed`);
 if (passed + failed === 0) problems.push('no test ran');
 
+for (const { name, assertionResults } of report?.testResults ?? [])
+  for (const { status: outcome, fullName, failureMessages } of assertionResults)
+    if (outcome === 'failed')
+      console.log(`${name}: ${fullName}: ${failureMessages[0]?.split('\n')[0] ?? ''}`);
 for (const problem of problems) console.log(`FAILED: ${problem}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -91,7 +91,9 @@ export function replay(trace: Trace): ReplayResult {
     failingRequests: replayer.failures,
     percpu: replayer.percpu,
     lazyPages: replayer.lazyPages,
+    lazyMaxPages: replayer.lazyMaxPages,
     purges: replayer.purges,
+    flushes: replayer.flushes,
     photographs,
     endState: compareEndState(trace, replayer),
     formats: [],
@@ -100,14 +102,12 @@ export function replay(trace: Trace): ReplayResult {
 }
 
 /** Why placements of a stream cannot be told from it; `null` when they can. */
-function whyUndetermined(
-  trace: Trace,
-  { unknownAreas, placements }: Replayer,
-  isOrdered: boolean,
-): string | null {
+function whyUndetermined(trace: Trace, { unknownAreas }: Replayer, isOrdered: boolean): string | null {
   if (trace.lostEvents > 0) return `since ${plural(trace.lostEvents, 'event')} were lost`;
-  if (unknownAreas > 0 || (trace.source === 'ftrace' && placements.different > 0))
-    return 'since what was there before it began, or per-cpu chunks, are not in it';
+  if (trace.source === 'ftrace')
+    return 'since Linux has no event for per-cpu chunks, nor for what was there before it was asked';
+  if (unknownAreas > 0)
+    return `since ${plural(unknownAreas, 'area')} that it frees were there before it began`;
   return isOrdered ? null : 'since the order in which processors took the locks is not recorded';
 }
 

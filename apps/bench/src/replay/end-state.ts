@@ -1,3 +1,5 @@
+import { formatVmallocinfo, type ParsedVmallocinfoLine } from '@vmarea/core';
+import { functionOf, readVmallocinfo } from '../input/vmallocinfo.js';
 import type { Replayer } from './replayer.js';
 import { pageOf, type Trace, traceFile } from './trace.js';
 
@@ -11,61 +13,68 @@ export interface EndState {
   /** Lines `unpurged vm_area`, likewise. */
   readonly unpurged: number;
   readonly unpurgedEqual: number;
+  readonly unpurgedSurplus: number;
+  /** The first line that the replay lacks. */
   readonly first: string | null;
 }
+
+/** Callers whose areas are there before the first request: what vm_area_add_early registered (the kernel's own image on arm64). */
+const EARLY_CALLERS: readonly string[] = ['paging_init', 'map_kernel', 'declare_kernel_vmas'];
 
 interface Range {
   readonly start: number;
   readonly end: number;
-  readonly line: string;
+  readonly line: ParsedVmallocinfoLine;
 }
 
 /** Compares at the end of the replay; `null` where nothing was recorded. */
 export function compareEndState(trace: Trace, replayer: Replayer): EndState | null {
-  const text = traceFile(trace, 'vmallocinfo-end.txt.gz');
-  if (text === null) return null;
-  const lines = rangesOf(text, trace.pageShift);
-  const live = new Map([...replayer.areas.values()].map(({ start, size }) => [start, start + size]));
+  const ranges = rangesOf(trace, 'vmallocinfo-end.txt.gz');
+  if (ranges === null) return null;
+  const live = new Map<number, number>();
+  for (const area of [...replayer.areas.values(), ...replayer.surplus])
+    if (area !== null) live.set(area.start, area.start + area.size);
   const waiting = new Map<number, number>();
   for (let node = 0; node < replayer.nodes.count; node++)
     for (const { start, size } of replayer.nodes.state(node).lazy) waiting.set(start, start + size);
-  const isUnpurged = ({ line }: Range): boolean => line.includes('unpurged vm_area');
-  const areas = lines.filter((range) => !isUnpurged(range));
-  const unpurged = lines.filter(isUnpurged);
-  const wrong = [
-    ...areas.filter(({ start, end }) => live.get(start) !== end),
-    ...unpurged.filter(({ start, end }) => waiting.get(start) !== end),
-  ];
-  const recorded = new Set(areas.map(({ start }) => start));
+  const isUnpurged = ({ line }: Range): boolean => line.type === 'unpurged';
+  const areas = held(
+    ranges.filter((range) => !isUnpurged(range)),
+    live,
+  );
+  const unpurged = held(ranges.filter(isUnpurged), waiting);
+  const [missing] = [...areas.missing, ...unpurged.missing];
   return {
-    areas: areas.length,
-    areasEqual: areas.filter(({ start, end }) => live.get(start) === end).length,
-    surplus: [...live.keys()].filter((start) => !recorded.has(start)).length,
-    unpurged: unpurged.length,
-    unpurgedEqual: unpurged.filter(({ start, end }) => waiting.get(start) === end).length,
-    first: wrong[0]?.line ?? null,
+    ...{ areas: areas.recorded, areasEqual: areas.equal, surplus: areas.surplus },
+    ...{ unpurged: unpurged.recorded, unpurgedEqual: unpurged.equal, unpurgedSurplus: unpurged.surplus },
+    first: missing === undefined ? null : formatVmallocinfo([missing.line]).trimEnd(),
   };
 }
 
-/** Areas that were there before the first row: those that the start has and no row allocates. */
+/** Recorded ranges against those of the replay, end by start. */
+function held(recorded: readonly Range[], ours: ReadonlyMap<number, number>) {
+  const missing = recorded.filter(({ start, end }) => ours.get(start) !== end);
+  const starts = new Set(recorded.map(({ start }) => start));
+  return {
+    ...{ recorded: recorded.length, equal: recorded.length - missing.length, missing },
+    surplus: [...ours.keys()].filter((start) => !starts.has(start)).length,
+  };
+}
+
+/** Areas that were there before the first row, by address: what the kernel registered for itself. */
 export function earlyAreas(trace: Trace): { readonly start: number; readonly size: number }[] {
-  const text = traceFile(trace, 'vmallocinfo-start.txt.gz');
-  if (text === null) return [];
-  const allocated = new Set<number>();
-  for (const { event } of trace.rows) {
-    if (event.type === 'allocation' && event.start !== null) allocated.add(event.start);
-    if (event.type === 'percpu done' && event.start !== null) allocated.add(event.start);
-  }
-  return rangesOf(text, trace.pageShift)
-    .filter(({ start, line }) => !allocated.has(start) && !line.includes('unpurged'))
+  return (rangesOf(trace, 'vmallocinfo-start.txt.gz') ?? [])
+    .filter(({ line }) => EARLY_CALLERS.includes(functionOf(line)))
     .map(({ start, end }) => ({ start, size: end - start }))
     .sort((a, b) => a.start - b.start);
 }
 
-function rangesOf(text: string, pageShift: number): Range[] {
-  return text.split('\n').flatMap((line) => {
-    const [, start, end] = /^0x([0-9a-f]+)-0x([0-9a-f]+) /.exec(line) ?? [];
-    if (start === undefined || end === undefined) return [];
-    return [{ start: pageOf(start, pageShift), end: pageOf(end, pageShift), line }];
-  });
+/** The ranges of a recorded file; `null` when it is not there. */
+function rangesOf(trace: Trace, file: string): Range[] | null {
+  const text = traceFile(trace, file);
+  if (text === null) return null;
+  const page = (address: bigint): number => pageOf(address, trace.pageShift);
+  return readVmallocinfo(text, file).flatMap((line) =>
+    line.start === null || line.end === null ? [] : [{ start: page(line.start), end: page(line.end), line }],
+  );
 }

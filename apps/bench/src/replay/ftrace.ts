@@ -1,6 +1,6 @@
 import { printable } from '@vmarea/core';
 import { UsageError } from '../errors.js';
-import type { Event, Row, Trace } from './trace.js';
+import { type Event, pageOf, type Row, type Trace } from './trace.js';
 
 /*
  * The text of /sys/kernel/tracing/trace with the events of vmalloc: `echo 1 > events/vmalloc/enable`. Lines of other tracers stand
@@ -11,7 +11,7 @@ import type { Event, Row, Trace } from './trace.js';
 
 const LINE =
   /^ *(.+)-(\d+) .*?\[(\d+)\].*?: (alloc_vmap_area|free_vmap_area_noflush|purge_vmap_area_lazy): (.*)$/;
-const LOST = /LOST (\d+) EVENTS/;
+const LOST = /LOST (?:(\d+) )?EVENTS/;
 const PAGE_SHIFTS = [16, 14, 12];
 
 /** An event in bytes, as its line has it. */
@@ -35,8 +35,10 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
   for (const [i, line] of text.split('\n').entries()) {
     const lost = LOST.exec(line);
     const [, , thread, cpu, event, rest] = LINE.exec(line) ?? [];
-    if (lost !== null) lostEvents += Number(lost[1]);
-    else if (event === undefined || rest === undefined)
+    if (lost !== null) {
+      // Where the ring buffer cannot tell how many, one at least.
+      lostEvents += Number(lost[1] ?? 1);
+    } else if (event === undefined || rest === undefined)
       otherLines += line === '' || line.startsWith('#') ? 0 : 1;
     else
       events.push({
@@ -53,10 +55,7 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
     );
   const pageShift = pageShiftOf(events);
   const windows = new Map<string, number>();
-  const page = (event: Parsed, field: string): number => {
-    const bytes = event.fields.get(field) ?? 0n;
-    return Number(bytes >> BigInt(pageShift)) + (BigInt.asUintN(pageShift, bytes) === 0n ? 0 : 0.5);
-  };
+  const page = (event: Parsed, field: string): number => pageOf(event.fields.get(field) ?? 0n, pageShift);
   const usual = usualWindow(events);
   windows.set(usual, 0);
   const list = [usual];
@@ -84,8 +83,7 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
     },
     windows: list.map((window) => {
       const [vstart = 0n, vend = 0n] = window.split(' ').map(BigInt);
-      const half = BigInt.asUintN(pageShift, vend) === 0n ? 0 : 0.5;
-      return { vstart: Number(vstart >> BigInt(pageShift)), vend: Number(vend >> BigInt(pageShift)) + half };
+      return { vstart: pageOf(vstart, pageShift), vend: pageOf(vend, pageShift) };
     }),
   };
 }
@@ -99,9 +97,16 @@ function eventOf(event: Parsed, page: (event: Parsed, field: string) => number, 
         align: Math.max(1, page(event, 'align')),
       };
     case 'free_vmap_area_noflush':
-      return { type: 'free', start: page(event, 'va_start'), lazyPages: Number(event.fields.get('nr_lazy')) };
+      return {
+        ...{ type: 'free', start: page(event, 'va_start') },
+        lazyPages: Number(event.fields.get('nr_lazy')),
+        lazyMaxPages: Number(event.fields.get('nr_lazy_max')),
+      };
     default:
-      return { type: 'purge done', areas: Number(event.fields.get('num_purged')) };
+      return {
+        ...{ type: 'purge done', areas: Number(event.fields.get('num_purged')) },
+        ...{ start: page(event, 'start'), end: page(event, 'end') },
+      };
   }
 }
 
@@ -127,12 +132,12 @@ function usualWindow(events: readonly Parsed[]): string {
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? '0 0';
 }
 
-/** The largest page size of which all sizes are multiples. */
+/** The largest page size of which all sizes, addresses and alignments are multiples. */
 function pageShiftOf(events: readonly Parsed[]): number {
-  const sizes = events.flatMap(({ fields }) => fields.get('size') ?? []);
-  return (
-    PAGE_SHIFTS.find(
-      (shift) => sizes.length > 0 && sizes.every((size) => BigInt.asUintN(shift, size) === 0n),
-    ) ?? 12
-  );
+  const whole = events.flatMap(({ fields }) => {
+    const align = fields.get('align') ?? 1n;
+    const start = fields.get('failed') === 1n ? undefined : fields.get('va_start');
+    return [fields.get('size') ?? 0n, start ?? 0n, align > 1n ? align : 0n];
+  });
+  return PAGE_SHIFTS.find((shift) => whole.every((bytes) => BigInt.asUintN(shift, bytes) === 0n)) ?? 12;
 }

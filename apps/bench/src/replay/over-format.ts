@@ -41,6 +41,8 @@ export interface OverFormat {
 const MOMENTS = 60;
 /** Areas above this are reserved and not mapped: arenas, of which a stream does not tell what is in them. */
 const MOST_MAPPED = 2 ** 26;
+/** Pages of the smallest block of vm_map_ram (VMAP_BBMAP_BITS_MIN). */
+const LEAST_BLOCK = 128;
 /** Memory for tables: more than any stream takes. */
 const TABLE_BYTES = 2 ** 26;
 /** A physical address that every format can say; what is mapped is nowhere. */
@@ -48,7 +50,8 @@ const FRAMES_AT = 2n ** 30n;
 
 /**
  * Runs the requests and frees of a stream on a format: each area at its real size, rounded up to the format's pages, with the format's
- * guard, in its vmalloc window, mapped with base pages while it lives. Per-cpu chunks are left out. When to purge is the format's own threshold.
+ * guard, mapped with base pages while it lives. All lie in the format's vmalloc window, also those that asked for another (modules). Per-cpu
+ * chunks are left out. When to purge is the format's own threshold.
  */
 export function runOver(trace: Trace, configuration: Configuration): OverFormat {
   const { format, linux } = configuration;
@@ -120,11 +123,13 @@ function reserve(
   pageBytes: number,
 ): Area | null {
   const source = 2 ** trace.pageShift;
-  // Sizes count a guard page of the source; one page alone is all area.
-  const bytes = Math.max(1, size - 1) * source;
+  // A size counts a guard page of the source. A block of vm_map_ram has none, and is aligned to itself; nor has one page alone.
+  const hasGuard = size > 1 && !(size >= LEAST_BLOCK && align === size);
+  const bytes = (hasGuard ? size - 1 : size) * source;
   try {
     return areas.reserve(Math.ceil(bytes / pageBytes) * pageBytes, {
       align: BigInt(Math.max(pageBytes, align * source)),
+      ...(hasGuard ? {} : { guardBytes: 0 }),
       cpu: cpu % trace.nodes,
     });
   } catch (error) {

@@ -4,10 +4,10 @@ import type { Replayer } from './replayer.js';
 /** A photograph held against the replay at its moment. */
 export interface PhotographResult {
   readonly name: string;
-  /** Nodes of the free tree: range, longest range below, colour and depth. */
+  /** Nodes of the free tree, recorded or ours, whichever has more: range, longest range below, colour and depth. */
   readonly nodes: number;
   readonly nodesEqual: number;
-  /** Ranges in lazy lists and in pools, in order. */
+  /** Ranges in lazy lists and in pools, in order, likewise. */
   readonly waiting: number;
   readonly waitingEqual: number;
   /** The first line that differs, recorded and ours. */
@@ -29,9 +29,9 @@ export function comparePhotograph(
   const different = [...pairs(recorded, found), ...pairs(waiting, ours)].find(([a, b]) => a !== b);
   return {
     name,
-    nodes: recorded.length,
+    nodes: Math.max(recorded.length, found.length),
     nodesEqual: equalIn(recorded, found),
-    waiting: waiting.length,
+    waiting: Math.max(waiting.length, ours.length),
     waitingEqual: equalIn(waiting, ours),
     first:
       different === undefined
@@ -46,19 +46,17 @@ function treeLines({ free: { tree } }: Replayer, pageShift: number): string[] {
   const top = 2 ** (64 - pageShift) - 0.5;
   const bytes = (page: number): bigint =>
     page === 0.5 ? 1n : page === top ? (1n << 64n) - 1n : BigInt(page) << BigInt(pageShift);
-  // The longest range below, in bytes: that of the node which has it, as the first and last are a byte short.
-  const longest = (node: number): bigint => {
-    if (node === NIL) return 0n;
-    const own = bytes(tree.end[node] as number) - bytes(tree.start[node] as number);
-    const below = [longest(tree.left(node)), longest(tree.right(node)), own];
-    return below.sort((a, b) => (a < b ? 1 : -1))[0] as bigint;
-  };
+  // The first and the last range of all are a byte short, which is half a page in the tree.
+  const longest = (pages: number): bigint =>
+    Number.isInteger(pages)
+      ? BigInt(pages) << BigInt(pageShift)
+      : (BigInt(pages + 0.5) << BigInt(pageShift)) - 1n;
   const walk = (node: number, depth: number): void => {
     if (node === NIL) return;
     const [start, end] = [tree.start[node] as number, tree.end[node] as number];
     const colour = tree.isRed(node) ? 'R' : 'B';
     lines.push(
-      `f ${bytes(start).toString(16)} ${bytes(end).toString(16)} ${longest(node).toString(16)} ${colour} ${depth}`,
+      `f ${bytes(start).toString(16)} ${bytes(end).toString(16)} ${longest(tree.longest[node] as number).toString(16)} ${colour} ${depth}`,
     );
     walk(tree.left(node), depth + 1);
     walk(tree.right(node), depth + 1);

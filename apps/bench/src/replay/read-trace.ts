@@ -51,16 +51,17 @@ class TraceParser {
       if (line === '') continue;
       if (line.startsWith('#')) {
         const [key = '', first = '', vstart = '', vend = ''] = line.slice(1).split(' ');
-        if (key !== 'w') head.set(key, Number(first));
-        else windows[Number(first)] = { vstart: this.#page(vstart), vend: this.#page(vend) };
         if (key === 'page') this.#pageShift = this.#shift(first);
+        else if (key === 'w') windows[this.#whole(first, 0, MOST_WINDOWS)] = this.#window(vstart, vend);
+        else if (key === 'cpus' || key === 'nodes') head.set(key, this.#whole(first, 1, MOST_CPUS));
         continue;
       }
       if (this.#pageShift === 0) this.#fail('a line #page with the page size first');
       const fields = line.split('\t');
-      const event = this.#event(fields);
+      const event = this.#event(fields, windows.length, head.get('nodes') ?? head.get('cpus') ?? 1);
       if (event.type === 'lock') hasLocks = true;
-      rows.push({ cpu: Number(fields[1]), thread: fields[2] as string, event, line: this.#line });
+      const cpu = this.#whole(fields[1] ?? '', 0, MOST_CPUS - 1);
+      rows.push({ cpu, thread: fields[2] as string, event, line: this.#line });
     }
     const cpus = head.get('cpus') ?? 1;
     const nodes = head.get('nodes') ?? cpus;
@@ -71,38 +72,42 @@ class TraceParser {
     };
   }
 
-  #event(fields: readonly string[]): Event {
+  #event(fields: readonly string[], windows: number, nodes: number): Event {
     const [, , , kind = '', ...rest] = fields;
     const [a = '', b = '', c = '', d = '', e = ''] = rest;
+    const node = (field: string): number => this.#whole(field, 0, nodes - 1);
     switch (kind) {
       case 'A':
         return {
-          ...{ type: 'allocation', start: e === '1' ? null : this.#page(a), size: this.#page(b) },
-          align: Math.max(1, Number.parseInt(c, 16) / 2 ** this.#pageShift),
-          window: Number(d),
+          ...{ type: 'allocation', start: e === '1' ? null : this.#page(a), size: this.#pages(b) },
+          ...{ align: this.#alignment(c), window: this.#whole(d, 0, windows - 1) },
         };
       case 'F':
-        return { type: 'free', start: this.#page(a), lazyPages: Number(b) };
+        return {
+          ...{ type: 'free', start: this.#page(a), lazyPages: this.#whole(b) },
+          lazyMaxPages: c === '' ? null : this.#whole(c),
+        };
       case 'G':
         return { type: 'purge entered', isFull: a === '1' };
       case 'D':
-        return { type: 'decay', node: Number(a), isFull: b === '1' };
+        return { type: 'decay', node: node(a), isFull: b === '1' };
       case 'N':
-        return { type: 'node purged', node: Number(a) };
+        return { type: 'node purged', node: node(a) };
       case 'P':
-        return { type: 'purge done', areas: Number(c) };
+        return { type: 'purge done', areas: this.#whole(c), start: this.#page(a), end: this.#page(b) };
       case 'Q': {
-        const pairs = rest.slice(2).map((field) => this.#page(field));
+        const parts = rest.slice(2);
         return {
-          ...{ type: 'percpu entered', align: this.#page(b) },
-          offsets: pairs.filter((_page, i) => i % 2 === 0),
-          sizes: pairs.filter((_page, i) => i % 2 === 1),
+          ...{ type: 'percpu entered', align: this.#alignment(b) },
+          offsets: parts.filter((_field, i) => i % 2 === 0).map((field) => this.#page(field)),
+          sizes: parts.filter((_field, i) => i % 2 === 1).map((field) => this.#pages(field)),
         };
       }
       case 'R':
+        // Eight rows of one recording have a second base beside that of their one range: it is no range's place, and is not compared.
         return { type: 'percpu done', start: a === '0' || a === '' ? null : this.#page(a) };
       case 'L':
-        return { type: 'lock', lock: LOCKS[a] ?? this.#fail('g, p or z'), node: b === '' ? -1 : Number(b) };
+        return { type: 'lock', lock: LOCKS[a] ?? this.#fail('g, p or z'), node: b === '' ? -1 : node(b) };
       case 'X':
         return { type: 'exhausted' };
       case 'M':
@@ -118,7 +123,34 @@ class TraceParser {
 
   #page(field: string): number {
     if (!/^[0-9a-f]{1,16}$/.test(field)) this.#fail('a hexadecimal number');
-    return pageOf(field, this.#pageShift);
+    return pageOf(BigInt(`0x${field}`), this.#pageShift);
+  }
+
+  /** A size. */
+  #pages(field: string): number {
+    const pages = this.#page(field);
+    return Number.isInteger(pages) && pages >= 1 ? pages : this.#fail('a size of whole pages');
+  }
+
+  /** An alignment, of which those below a page are all one page. */
+  #alignment(field: string): number {
+    const bytes = /^[0-9a-f]{1,16}$/.test(field) ? BigInt(`0x${field}`) : 0n;
+    if (bytes === 0n || (bytes & (bytes - 1n)) !== 0n) this.#fail('an alignment: a power of two');
+    return Math.max(1, Number(bytes >> BigInt(this.#pageShift)));
+  }
+
+  #window(start: string, end: string): { vstart: number; vend: number } {
+    if (this.#pageShift === 0) this.#fail('a line #page with the page size first');
+    const window = { vstart: this.#page(start), vend: this.#page(end) };
+    return window.vstart < window.vend ? window : this.#fail('a window that ends after its start');
+  }
+
+  #whole(field: string, least = 0, most = Number.MAX_SAFE_INTEGER): number {
+    const value = /^\d{1,16}$/.test(field) ? Number(field) : -1;
+    if (value >= least && value <= most) return value;
+    return this.#fail(
+      most === Number.MAX_SAFE_INTEGER ? 'a whole number' : `a whole number from ${least} to ${most}`,
+    );
   }
 
   #shift(field: string): number {
@@ -133,5 +165,9 @@ class TraceParser {
     throw new UsageError(`${printable(this.#file)}:${this.#line}: expected ${expected}: ${line}`);
   }
 }
+
+/** Processors that Linux's nodes stop at, and windows: far more than a stream has. */
+const MOST_CPUS = 128;
+const MOST_WINDOWS = 2 ** 16;
 
 const LOCKS: Readonly<Record<string, 'heap' | 'pool' | 'lazy'>> = { g: 'heap', p: 'pool', z: 'lazy' };

@@ -1,4 +1,13 @@
-import { FreeSpace, type Lock, NOTHING_FITS, takePercpu, VmapNodes, type Waiting } from '@vmarea/core';
+import {
+  FreeSpace,
+  type Hull,
+  type Lock,
+  NOTHING_FITS,
+  takePercpu,
+  VmapAreas,
+  VmapNodes,
+  type Waiting,
+} from '@vmarea/core';
 import type { Allocation, Event, Row, Trace } from './trace.js';
 
 /** An area that is live: what the replay has at the place of a recorded one. */
@@ -38,12 +47,18 @@ interface Thread {
   base: number | null;
 }
 
+/** What a purge did. */
+interface Purged {
+  readonly areas: number;
+  readonly hull: Hull | null;
+}
+
 interface Purge {
   readonly thread: string;
   readonly isFull: boolean;
   readonly lists: Map<number, Waiting[]>;
-  /** Areas, where it was made at once. */
-  areas: number | null;
+  /** Areas and their hull, where it was made at once. */
+  done: Purged | null;
 }
 
 /**
@@ -55,19 +70,26 @@ interface Purge {
 export class Replayer {
   readonly free: FreeSpace;
   readonly nodes: VmapNodes;
-  /** Live areas, by recorded first page. */
-  readonly areas = new Map<number, LiveArea>();
+  /** Live areas by recorded first page; `null` for one that found no place here. */
+  readonly areas = new Map<number, LiveArea | null>();
+  /** Areas that are here though the recorded request failed: nothing frees them. */
+  readonly surplus: LiveArea[] = [];
   readonly placements: Tally = { equal: 0, different: 0 };
   readonly failures: Tally = { equal: 0, different: 0 };
   readonly percpu: Tally = { equal: 0, different: 0 };
   readonly lazyPages: Tally = { equal: 0, different: 0 };
+  /** How many pages may wait. */
+  readonly lazyMaxPages: Tally = { equal: 0, different: 0 };
   readonly purges: Tally = { equal: 0, different: 0 };
+  /** Whether what a purge flushed holds all that waited. */
+  readonly flushes: Tally = { equal: 0, different: 0 };
   first: Difference | null = null;
   /** Areas that were freed and never seen before: the stream begins in the middle, or has gaps. */
   unknownAreas = 0;
   /** Placements that came from a pool. */
   fromPools = 0;
   readonly #trace: Trace;
+  readonly #lazyMaxPages: number;
   readonly #threads = new Map<string, Thread>();
   #purge: Purge | null = null;
   #hasLocks = false;
@@ -75,6 +97,9 @@ export class Replayer {
   /** @param early - areas that the recording has no rows for, by address. */
   constructor(trace: Trace, early: readonly { readonly start: number; readonly size: number }[]) {
     this.#trace = trace;
+    const { nodes, cpus, pageShift } = trace;
+    const window = { start: 0n, end: 1n << 64n };
+    this.#lazyMaxPages = new VmapAreas({ window, pageShift, cpus: nodes, onlineCpus: cpus }).lazyMaxPages;
     this.free = new FreeSpace(2 ** (64 - trace.pageShift), early);
     this.nodes = new VmapNodes(this.free, trace.nodes);
     for (const { start, size } of early) this.areas.set(start, { start, size, node: -1 });
@@ -118,7 +143,10 @@ export class Replayer {
       thread.base ??= this.#takePercpu(thread.percpu);
       return;
     }
-    if (target?.type === 'free' && event.lock === 'lazy') thread.isFreed = this.#lazyFree(target.start);
+    if (target?.type === 'free' && event.lock === 'lazy') {
+      this.#lazyFree(target.start);
+      thread.isFreed = true;
+    }
     if (target?.type !== 'allocation' || thread.found !== null) return;
     const { size, align } = target;
     if (event.lock === 'pool') {
@@ -144,28 +172,29 @@ export class Replayer {
         if (!thread.isFreed) this.#lazyFree(event.start);
         thread.isFreed = false;
         if (this.#trace.cpus === 1) count(this.lazyPages, this.nodes.lazyPages === event.lazyPages);
+        if (event.lazyMaxPages !== null) count(this.lazyMaxPages, this.#lazyMaxPages === event.lazyMaxPages);
         return;
       case 'exhausted':
         thread.found = null;
         thread.node = -1;
         return;
       case 'purge entered':
-        this.#purge = { thread: row.thread, isFull: event.isFull, lists: new Map(), areas: null };
-        if (!this.#hasLocks) this.#purge.areas = this.nodes.purge(event.isFull);
+        this.#purge = { thread: row.thread, isFull: event.isFull, lists: new Map(), done: null };
+        if (!this.#hasLocks) this.#purge.done = this.#purgeAtOnce(event.isFull);
         return;
       case 'decay':
-        if (this.#purge === null || this.#purge.areas === null)
+        if (this.#purge === null || this.#purge.done === null)
           this.#begin(thread, this.nodes.decay(event.node, event.isFull));
         return;
       case 'node purged': {
         const purge = this.#purge;
-        if (purge === null || purge.areas !== null) return;
+        if (purge === null || purge.done !== null) return;
         const list = purge.lists.get(event.node) ?? [];
         this.#begin(thread, this.nodes.giveBack(event.node, list, purge.isFull));
         return;
       }
       case 'purge done':
-        count(this.purges, this.#purged(thread) === event.areas);
+        this.#purgeDone(thread, event);
         return;
       case 'percpu entered':
         thread.percpu = event;
@@ -188,10 +217,10 @@ export class Replayer {
     const { found } = thread;
     const start = found < 0 ? null : found;
     count(event.start === null ? this.failures : this.placements, start === event.start);
-    if (start !== null && event.start !== null) {
-      const node = isUsual && this.nodes.count > 1 ? thread.node % this.nodes.count : -1;
-      this.areas.set(event.start, { start, size: event.size, node });
-    }
+    const node = isUsual && this.nodes.count > 1 ? thread.node % this.nodes.count : -1;
+    const area = start === null ? null : { start, size: event.size, node };
+    if (event.start !== null) this.areas.set(event.start, area);
+    else if (area !== null) this.surplus.push(area);
     thread.found = null;
     thread.node = -1;
   }
@@ -219,15 +248,14 @@ export class Replayer {
     return ranges;
   }
 
-  #lazyFree(recorded: number): boolean {
+  #lazyFree(recorded: number): void {
     const area = this.areas.get(recorded);
     if (area === undefined) {
       this.unknownAreas++;
-      return false;
+      return;
     }
     this.areas.delete(recorded);
-    this.nodes.add(area);
-    return true;
+    if (area !== null) this.nodes.add(area);
   }
 
   /** A thread begins a part of a purge: up to where it waits for a lock. */
@@ -238,14 +266,23 @@ export class Replayer {
     else if (steps.next().done === true) thread.steps = null;
   }
 
-  /** Ends a purge: the areas that waited. */
-  #purged(thread: Thread): number {
+  #purgeAtOnce(isFull: boolean): Purged {
+    let hull: Hull | null = null;
+    const areas = this.nodes.purge(isFull, (all) => {
+      hull = all;
+    });
+    return { areas, hull };
+  }
+
+  #purgeDone(thread: Thread, recorded: Extract<Event, { type: 'purge done' }>): void {
     const purge = this.#purge;
     this.#purge = null;
-    // Early in the boot nothing tells that a purge begins.
-    if (purge === null) return this.nodes.purge(false);
     finish(thread);
-    return purge.areas ?? [...purge.lists.values()].reduce((sum, list) => sum + list.length, 0);
+    // Early in the boot nothing tells that a purge begins.
+    const { areas, hull } = purge === null ? this.#purgeAtOnce(false) : (purge.done ?? purgedOf(purge));
+    count(this.purges, areas === recorded.areas);
+    // What blocks of vm_map_ram add to a flush is not in the stream.
+    if (hull !== null) count(this.flushes, recorded.start <= hull.start && recorded.end >= hull.end);
   }
 
   #takePercpu({ offsets, sizes, align }: Extract<Event, { type: 'percpu entered' }>): number | null {
@@ -258,13 +295,14 @@ export class Replayer {
     const { percpu } = thread;
     if (percpu === null) return;
     const base = thread.base ?? this.#takePercpu(percpu);
-    const [first = 0] = percpu.offsets;
+    const { offsets, sizes } = percpu;
+    const [first = 0] = offsets;
     count(this.percpu, (base === null ? null : base + first) === recorded);
-    if (base !== null && recorded !== null)
-      for (const [i, offset] of percpu.offsets.entries())
-        this.areas.set(recorded - first + offset, {
-          ...{ start: base + offset, size: percpu.sizes[i] as number, node: -1 },
-        });
+    for (const [i, offset] of offsets.entries()) {
+      const area = base === null ? null : { start: base + offset, size: sizes[i] as number, node: -1 };
+      if (recorded !== null) this.areas.set(recorded - first + offset, area);
+      else if (area !== null) this.surplus.push(area);
+    }
     thread.percpu = null;
     thread.base = null;
   }
@@ -281,6 +319,19 @@ function targetsOf(rows: readonly Row[]): (Event | null)[] {
     else if (event.type === 'exhausted') next.delete(thread);
   }
   return targets;
+}
+
+/** What a purge in steps did. */
+function purgedOf({ lists }: Purge): Purged {
+  const all = [...lists.values()].flat();
+  if (all.length === 0) return { areas: 0, hull: null };
+  return {
+    areas: all.length,
+    hull: {
+      start: all.reduce((least, { start }) => Math.min(least, start), Number.POSITIVE_INFINITY),
+      end: all.reduce((most, { start, size }) => Math.max(most, start + size), 0),
+    },
+  };
 }
 
 function finish(thread: Thread): void {

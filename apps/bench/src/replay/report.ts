@@ -115,7 +115,9 @@ function linesOf(result: ReplayResult): Line[] {
     ...tally('requests that fail', result.failingRequests),
     ...tally('per-cpu placements', result.percpu),
     ...tally('pages that wait, at each free', result.lazyPages),
+    ...tally('pages that may wait', result.lazyMaxPages),
     ...tally('areas of each purge', result.purges),
+    ...tally('what each purge flushed', result.flushes),
   ];
   for (const { name, nodes, nodesEqual, waiting, waitingEqual } of result.photographs) {
     lines.push({ what: `free tree '${name}': nodes, colours, maxima`, recorded: nodes, equal: nodesEqual });
@@ -124,10 +126,13 @@ function linesOf(result: ReplayResult): Line[] {
   }
   const { endState } = result;
   if (endState !== null) {
-    const { areas, areasEqual, surplus, unpurged, unpurgedEqual } = endState;
+    const { areas, areasEqual, surplus, unpurged, unpurgedEqual, unpurgedSurplus } = endState;
     lines.push({ what: 'vmallocinfo at the end: areas', recorded: areas + surplus, equal: areasEqual });
-    if (unpurged > 0)
-      lines.push({ what: 'vmallocinfo at the end: unpurged', recorded: unpurged, equal: unpurgedEqual });
+    if (unpurged + unpurgedSurplus > 0)
+      lines.push({
+        what: 'vmallocinfo at the end: unpurged',
+        ...{ recorded: unpurged + unpurgedSurplus, equal: unpurgedEqual },
+      });
   }
   return lines;
 }

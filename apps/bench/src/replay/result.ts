@@ -29,7 +29,11 @@ export interface ReplayResult {
   readonly percpu: Tally;
   /** Pages that wait, after each free; none with several processors, who count at once. */
   readonly lazyPages: Tally;
+  /** How many pages may wait, at each free. */
+  readonly lazyMaxPages: Tally;
   readonly purges: Tally;
+  /** Purges whose recorded flush holds all that waited here. */
+  readonly flushes: Tally;
   readonly photographs: readonly PhotographResult[];
   readonly endState: EndState | null;
   /** The same stream on other formats. */

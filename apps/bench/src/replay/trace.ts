@@ -22,12 +22,18 @@ export interface Allocation {
 /** What a row says. */
 export type Event =
   | Allocation
-  /** free_vmap_area_noflush: pages that wait, the freed ones included. */
-  | { readonly type: 'free'; readonly start: number; readonly lazyPages: number }
+  /** free_vmap_area_noflush: pages that wait, the freed ones included, and how many may; `null` where that is not told. */
+  | {
+      readonly type: 'free';
+      readonly start: number;
+      readonly lazyPages: number;
+      readonly lazyMaxPages: number | null;
+    }
   | { readonly type: 'purge entered'; readonly isFull: boolean }
   | { readonly type: 'decay'; readonly node: number; readonly isFull: boolean }
   | { readonly type: 'node purged'; readonly node: number }
-  | { readonly type: 'purge done'; readonly areas: number }
+  /** Areas that waited, and what was flushed, in pages: at least their hull. `start` is above `end` when nothing was. */
+  | { readonly type: 'purge done'; readonly areas: number; readonly start: number; readonly end: number }
   | {
       readonly type: 'percpu entered';
       readonly align: number;
@@ -78,9 +84,8 @@ export function traceFile({ folder }: Trace, name: string): string | null {
   return gunzipSync(readFileSync(join(folder, name))).toString('latin1');
 }
 
-/** A page number from bytes in hex; half a page more for what is no multiple of a page. */
-export function pageOf(hex: string, pageShift: number): number {
-  const bytes = BigInt(`0x${hex}`);
+/** A page number from bytes; half a page more for what is no multiple of a page. */
+export function pageOf(bytes: bigint, pageShift: number): number {
   const page = Number(bytes >> BigInt(pageShift));
   return BigInt.asUintN(pageShift, bytes) === 0n ? page : page + 0.5;
 }

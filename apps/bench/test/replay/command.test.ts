@@ -74,6 +74,24 @@ describe('vmarea-bench replay', () => {
     [[file('e.tsv', `${HEAD}1\t0\t0\tF\txyz\t5\n`)], 'e.tsv:5: expected a hexadecimal number'],
     [[file('f.tsv', '#page 4096\n#cpus 1\n')], 'expected a line #w 0'],
     [[file('g.tsv', '#page 5000\n')], 'expected a page size'],
+    ...[
+      ['#nodes 0', 'a whole number from 1 to 128'],
+      ['#cpus 200', 'a whole number from 1 to 128'],
+      ['#w 1 9000 1000', 'a window that ends after its start'],
+      ['#w x 1000 9000', 'a whole number from 0'],
+      ['1\tx\t0\tW', 'a whole number from 0 to 127'],
+      ['1\t0\t0\tD\t9\t0', 'a whole number from 0 to 0'],
+      ['1\t0\t0\tN\t1', 'a whole number from 0 to 0'],
+      ['1\t0\t0\tA\t1000\t0\t1\t0\t0', 'a size of whole pages'],
+      ['1\t0\t0\tA\t1000\t1800\t1\t0\t0', 'a size of whole pages'],
+      ['1\t0\t0\tA\t1000\t1000\tzz\t0\t0', 'an alignment: a power of two'],
+      ['1\t0\t0\tA\t1000\t1000\t3000\t0\t0', 'an alignment: a power of two'],
+      ['1\t0\t0\tA\t1000\t1000\t1\t5\t0', 'a whole number from 0 to 0'],
+      ['1\t0\t0\tF\t1000\tmany\t5', 'a whole number'],
+    ].map(([row, what], i): [string[], string] => [
+      [file(`bad${i}.tsv`, `${HEAD}${row}\n`)],
+      `bad${i}.tsv:5: expected ${what}`,
+    ]),
   ])('%j is refused', async (args, message) => {
     const { code, out, err } = await capture(['replay', ...args], { cwd: folder });
     expect(code).toBe(2);

@@ -1,5 +1,9 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Configuration } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import { replay } from '../../src/replay/command.js';
 import { holes, type OverFormat, runOver } from '../../src/replay/over-format.js';
@@ -9,6 +13,10 @@ import type { Trace } from '../../src/replay/trace.js';
 import { pathOf } from '../support/files.js';
 
 const traceOf = (set: string): Trace => readTrace(pathOf(`test/data/traces/${set}`));
+
+const temporary = mkdtempSync(join(tmpdir(), 'vmarea-traces-'));
+let made = 0;
+afterAll(() => rmSync(temporary, { recursive: true }));
 
 const installed = await installedFormats('/');
 
@@ -31,9 +39,11 @@ describe('a replay of a real kernel', () => {
     expect(result.failingRequests).toEqual({ equal: failing, different: 0 });
     expect(result.percpu).toEqual({ equal: percpu, different: 0 });
     expect(result.purges).toEqual({ equal: purges, different: 0 });
+    expect(result.flushes.equal).toBeGreaterThan(purges / 2);
+    expect(result.lazyMaxPages.equal).toBeGreaterThan(placements * 0.99);
     expect(result.photographs.map(({ name }) => name)).toEqual(['before-work', 'mid', 'end']);
     expect(result.photographs.at(-1)).toMatchObject({ nodes, nodesEqual: nodes, first: null });
-    expect(result.endState).toMatchObject({ areas, areasEqual: areas, surplus: 0 });
+    expect(result.endState).toMatchObject({ areas, areasEqual: areas, surplus: 0, unpurgedSurplus: 0 });
   });
 
   it('several processors take from their pools', () => {
@@ -65,6 +75,101 @@ describe('a replay that is not the same', () => {
       /^First difference, line \d+: \d+ pages aligned to \d+ in window 0: recorded 0x/,
     );
     expect(result.firstDifference.length).toBeGreaterThan(2);
+  });
+
+  it.each(['x86-1cpu', 'arm64-4k-1cpu', 'x86-2cpu'])(
+    '%s: one recorded answer changed makes one difference: no answer of ours comes from it',
+    (name) => {
+      const trace = traceOf(name);
+      // Areas of the boot that live to its end, of which the start state tells, too.
+      const placed = trace.rows.flatMap(({ event }, i) =>
+        event.type === 'allocation' && event.start !== null ? [i] : [],
+      );
+      const freed = new Set(trace.rows.map(({ event }) => (event.type === 'free' ? event.start : null)));
+      for (const at of [10, placed.length >> 1]) {
+        const found = placed.slice(at).find((i) => {
+          const { event } = trace.rows[i] as Trace['rows'][number];
+          return at > 10 || (event.type === 'allocation' && !freed.has(event.start));
+        });
+        const rows = trace.rows.map((row, i) =>
+          i === found && row.event.type === 'allocation'
+            ? { ...row, event: { ...row.event, start: (row.event.start as number) + 2 ** 30 } }
+            : row,
+        );
+        expect(found).toBeDefined();
+        const result = replay({ ...trace, rows });
+        // Freeing it names an area that never was.
+        const [why] = Object.keys(result.undetermined);
+        if (at === 10) expect(result).toMatchObject({ different: 1, undetermined: {} });
+        else expect(why).toMatch(/^since 1 area that it frees/);
+      }
+    },
+    60_000,
+  );
+
+  it('what finds no place here is no area that was there before', () => {
+    const at = set.rows.findIndex(({ event }, i) => i > 5000 && event.type === 'allocation');
+    const result = replay(
+      changed((rows) => {
+        const { event, ...row } = rows[at] as Trace['rows'][number];
+        if (event.type === 'allocation') rows[at] = { ...row, event: { ...event, size: 2 ** 51 } };
+      }),
+    );
+    expect(result).toMatchObject({ undetermined: {}, determined: 106_431 });
+    expect(result.different).toBeGreaterThan(0);
+    expect(isSame(result)).toBe(false);
+  });
+
+  it('a recorded failure that finds a place here is seen, and again at the end', () => {
+    const at = set.rows.findIndex(({ event }, i) => i > 5000 && event.type === 'allocation');
+    const result = replay(
+      changed((rows) => {
+        const { event, ...row } = rows[at] as Trace['rows'][number];
+        if (event.type === 'allocation') rows.splice(at, 0, { ...row, event: { ...event, start: null } });
+      }),
+    );
+    expect(result.failingRequests.different).toBeGreaterThan(0);
+    expect(result.endState?.surplus).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['tree-end.txt.gz', /^l /, 'photographs'],
+    ['tree-end.txt.gz', /^f [0-9a-f]+ ffffffffffffffff /, 'photographs'],
+    ['vmallocinfo-end.txt.gz', /unpurged vm_area/, 'unpurgedSurplus'],
+    ['vmallocinfo-end.txt.gz', /vmalloc N0=4/, 'surplus'],
+  ])('%s: what is here alone is a difference: a line %s less', (file, line, what) => {
+    const folder = join(temporary, String(made++));
+    cpSync(pathOf('test/data/traces/x86-1cpu'), folder, { recursive: true });
+    const lines = gunzipSync(readFileSync(join(folder, file)))
+      .toString('latin1')
+      .split('\n');
+    const at = lines.findIndex((one) => line.test(one));
+    expect(at).toBeGreaterThanOrEqual(0);
+    lines.splice(at, 1);
+    writeFileSync(join(folder, file), gzipSync(lines.join('\n')));
+    const result = replay({ ...set, folder });
+    expect(isSame(result)).toBe(false);
+    expect(result.different).toBe(0);
+    if (what === 'photographs') expect(result.photographs.at(-1)?.first).toMatch(/^recorded '/);
+    else expect(result.endState).toMatchObject({ [what]: 1 });
+  });
+
+  it.each(['longest', 'colour'])('%s: a node that is wrong alone is a difference', (what) => {
+    const folder = join(temporary, String(made++));
+    cpSync(pathOf('test/data/traces/x86-1cpu'), folder, { recursive: true });
+    const path = join(folder, 'tree-mid.txt.gz');
+    const text = gunzipSync(readFileSync(path)).toString('latin1');
+    const wrong =
+      what === 'colour'
+        ? text.replace(/^(f .*) R /m, '$1 B ')
+        : text.replace(
+            /^(f \S+ \S+) (\S+)/m,
+            (_line, range, size) => `${range} ${(BigInt(`0x${size}`) + 4096n).toString(16)}`,
+          );
+    expect(wrong).not.toBe(text);
+    writeFileSync(path, gzipSync(wrong));
+    const [, mid] = replay({ ...set, folder }).photographs;
+    expect(mid).toMatchObject({ nodes: 63, nodesEqual: 62 });
   });
 
   it('a purge less is seen in what waits and in the next purge', () => {
