@@ -96,7 +96,7 @@ describe('what is easily got wrong', () => {
       [7, 6],
       [8, 6],
     ] as const) {
-      const nodes = new VmapNodes(new FreeSpace(2 ** 52), 2);
+      const nodes = new VmapNodes(new FreeSpace(2 ** 52, [{ start: 1000, size: 16 }]), 2);
       for (let i = 0; i < pooled; i++) nodes.add({ start: 1000 + 2 * i, size: 1, node: 0 });
       expect(nodes.purge(false)).toBe(pooled);
       for (const _ of nodes.decay(0, false));
