@@ -7,8 +7,9 @@
  * - `EBUSY`: the slot or the frame is in use.
  * - `EFAULT`: no bytes behind a physical address, or nothing mapped where something must be.
  * - `EPERM`: the memory is read-only.
+ * - `E2BIG`: more pages than there is memory.
  */
-export type VmErrorCode = 'EINVAL' | 'ERANGE' | 'ENOMEM' | 'EBUSY' | 'EFAULT' | 'EPERM';
+export type VmErrorCode = 'EINVAL' | 'ERANGE' | 'ENOMEM' | 'EBUSY' | 'EFAULT' | 'EPERM' | 'E2BIG';
 
 /** Where an error happened; every member is optional and is printed in the message when given. */
 export interface VmErrorDetails {

@@ -54,6 +54,8 @@ export interface ReserveOptions {
   readonly ioremap?: boolean;
   /** The processor that asks, by number. Default 0. */
   readonly cpu?: number;
+  /** Whether a request that finds nothing purges and tries again. `false` is for who must not wait (GFP_NOWAIT). Default true. */
+  readonly mayPurge?: boolean;
   /** What is known of the area. */
   readonly info?: AreaInfo;
 }
@@ -156,6 +158,11 @@ export class VmapAreas {
     return this.#nodes.lazyPages;
   }
 
+  /** True inside a sink's `flush`: what is freed then waits for the next purge. */
+  get isPurging(): boolean {
+    return this.#isPurging;
+  }
+
   /** Whether so much waits that Linux would have its worker purge (drain_vmap_area_work). */
   get isPurgeDue(): boolean {
     return this.#nodes.lazyPages > this.lazyMaxPages;
@@ -181,7 +188,8 @@ export class VmapAreas {
     const isUsual = window.start === this.#window.start && window.end === this.#window.end;
     const node = isUsual && this.cpus > 1 ? cpu : -1;
     let start = node >= 0 ? this.#nodes.take(node, size, align) : NOTHING_FITS;
-    if (start < 0) start = this.#takeOrPurge(() => this.#free.take(size, align, vstart, vend));
+    if (start < 0)
+      start = this.#takeOrPurge(() => this.#free.take(size, align, vstart, vend), options.mayPurge ?? true);
     if (start < 0) throw this.#noRoom(bytes, guardBytes, align, window);
     return this.#add(start, pages, guardBytes, node, options.info);
   }
@@ -193,10 +201,16 @@ export class VmapAreas {
    * @param offsets - of each range from the base, in bytes: multiples of `align`.
    * @param sizes - of each, in bytes: multiples of `align`.
    * @param align - of the base in bytes: a power of two of at least a page.
+   * @param infoOf - what is known of each, by its index.
    * @throws VmError `EINVAL` when they are misaligned, overlap, or their numbers differ; `ENOMEM` when they fit nowhere; `EBUSY` and
    *   errors of the sink as for `reserve`.
    */
-  reservePercpu(offsets: readonly number[], sizes: readonly number[], align: bigint): readonly Area[] {
+  reservePercpu(
+    offsets: readonly number[],
+    sizes: readonly number[],
+    align: bigint,
+    infoOf: (index: number) => AreaInfo = () => ({ words: ['vmalloc'] }),
+  ): readonly Area[] {
     const step = this.#units.alignment(align);
     const pages = [offsets, sizes].map((list) => list.map((bytes) => this.#units.pages(bytes, 'part')));
     const [starts, lengths] = pages as [number[], number[]];
@@ -215,12 +229,10 @@ export class VmapAreas {
       );
     const { vstart, vend } = this.#units.window(this.#window);
     const request = { offsets: starts, sizes: lengths, align: step, vstart, vend };
-    const base = this.#takeOrPurge(() => takePercpu(this.#free, request));
+    const base = this.#takeOrPurge(() => takePercpu(this.#free, request), true);
     if (base < 0)
       throw new VmError('ENOMEM', `no place for ${starts.length} parts in ${this.#name(this.#window)}`);
-    return starts.map((start, i) =>
-      this.#add(base + start, lengths[i] as number, 0, -1, { words: ['vmalloc'] }),
-    );
+    return starts.map((start, i) => this.#add(base + start, lengths[i] as number, 0, -1, infoOf(i)));
   }
 
   /**
@@ -232,6 +244,17 @@ export class VmapAreas {
   free(area: Area): void {
     this.#release(this.#liveOf(area));
     if (this.isPurgeDue && this.#autoPurge && !this.#isPurging) this.#purge(false);
+  }
+
+  /**
+   * Takes a reservation back of which nothing was used: its addresses are free at once, without a flush (free_vmap_area).
+   *
+   * @throws VmError `EINVAL` when the area is not live here.
+   */
+  cancel(area: Area): void {
+    const busy = this.#liveOf(area);
+    this.#busy.remove(busy);
+    this.#free.give(busy.start, busy.start + busy.size);
   }
 
   /** The live area that holds an address, in its usable bytes or in its guard; `undefined` for any other. */
@@ -332,9 +355,9 @@ export class VmapAreas {
   }
 
   /** Searches, and once more after a full purge when nothing fits. */
-  #takeOrPurge(take: () => number): number {
+  #takeOrPurge(take: () => number, mayPurge: boolean): number {
     const start = take();
-    if (start >= 0) return start;
+    if (start >= 0 || !mayPurge) return start;
     this.#purge(true);
     return take();
   }

@@ -118,11 +118,8 @@ export class VmapBlocks {
       this.#areas.free(large);
       return;
     }
-    const blockBytes = this.#bytes(this.#blockPages);
-    const block = this.#blocks.get(address - (address % blockBytes));
-    const first = Number((address % blockBytes) >> BigInt(this.#pageShift));
-    if (block === undefined || address % this.#bytes(1) !== 0n || block.live.get(first) !== pages)
-      throw this.#unknown(address, pages);
+    const { block, first } = this.#placeOf(address);
+    if (block === undefined || block.live.get(first) !== pages) throw this.#unknown(address, pages);
     block.live.delete(first);
     block.dirtyFrom = Math.min(block.dirtyFrom, first);
     block.dirtyTo = Math.max(block.dirtyTo, first + pages);
@@ -130,6 +127,39 @@ export class VmapBlocks {
     if (block.dirty < this.#blockPages) return;
     this.#drop(block);
     this.#areas.free(block.area);
+  }
+
+  /**
+   * Takes back the range that was reserved last and not used: it can be reserved again at once.
+   *
+   * @throws VmError `EINVAL` when no range begins there, or others of its block were reserved since.
+   */
+  cancel(address: bigint): void {
+    const large = this.#large.get(address);
+    if (large !== undefined) {
+      this.#large.delete(address);
+      this.#areas.cancel(large);
+      return;
+    }
+    const { block, first } = this.#placeOf(address);
+    const pages = block?.live.get(first);
+    const isLast = pages !== undefined && block?.free === this.#blockPages - first - roundUp(pages);
+    if (block === undefined || pages === undefined || !isLast)
+      throw new VmError('EINVAL', 'no range that was reserved last begins here', { address });
+    block.live.delete(first);
+    if (block.free === 0) this.#open[block.cpu]?.push(block);
+    block.free += roundUp(pages);
+    if (block.free < this.#blockPages) return;
+    this.#drop(block);
+    this.#areas.cancel(block.area);
+  }
+
+  /** Pages of the live range that begins at an address; 0 when none does. */
+  pagesAt(address: bigint): number {
+    const large = this.#large.get(address);
+    if (large !== undefined) return Number(large.bytes >> BigInt(this.#pageShift));
+    const { block, first } = this.#placeOf(address);
+    return block?.live.get(first) ?? 0;
   }
 
   /**
@@ -167,6 +197,16 @@ export class VmapBlocks {
 
   #isFragmented({ free, dirty }: Block, isForced: boolean): boolean {
     return free + dirty === this.#blockPages && dirty > 0 && (isForced || free < this.#blockPages / 4);
+  }
+
+  /** The block of an address and the page in it; -1, which no range begins at, inside a page. */
+  #placeOf(address: bigint): { block: Block | undefined; first: number } {
+    const inBlock = address % this.#bytes(this.#blockPages);
+    const isPage = inBlock % this.#bytes(1) === 0n;
+    return {
+      block: this.#blocks.get(address - inBlock),
+      first: isPage ? Number(inBlock >> BigInt(this.#pageShift)) : -1,
+    };
   }
 
   #newBlock(cpu: number, open: Block[]): Block {

@@ -1,3 +1,5 @@
+import type { Protection } from '../format/protection.js';
+import type { FrameList } from './change/frame-source.js';
 import type { FlushBatch } from './flush-batch.js';
 
 /** Choices of one mapping call. */
@@ -12,6 +14,17 @@ export interface MapOptions {
    * and not runs of 16 blocks, as Linux does; 0 forms none. Default: `maxLeafShift`.
    */
   readonly maxRunShift?: number;
+}
+
+/** One stretch of a call that maps several: the arguments of `map`. */
+export interface MapPiece {
+  /** First address in bytes, a multiple of the page size. */
+  readonly va: bigint;
+  /** One frame for each page. */
+  readonly frames: FrameList;
+  /** What the pages allow. */
+  readonly protection: Protection;
+  readonly options?: MapOptions;
 }
 
 /** Choices of every call that takes translations away. */

@@ -20,7 +20,7 @@ import { applyPages } from './change/apply.js';
 import { collapsePages } from './change/collapse.js';
 import { destroyTables } from './change/destroy.js';
 import { type FrameList, linearSource, scatteredSource } from './change/frame-source.js';
-import { mapPages } from './change/map.js';
+import { type CheckedPiece, mapPages } from './change/map.js';
 import { countTables, prepareTables } from './change/prepare.js';
 import { protectPages } from './change/protect.js';
 import { reclaimTables } from './change/reclaim.js';
@@ -38,6 +38,7 @@ import type {
   CutOptions,
   FlushOptions,
   MapOptions,
+  MapPiece,
   PrepareOptions,
   SplitOptions,
   UnmapOptions,
@@ -141,10 +142,31 @@ export class PageTable<C extends Controls = Controls> {
    */
   map(va: bigint, frames: FrameList, protection: Protection, options: MapOptions = {}): void {
     this.#change((context) => {
-      const { plan } = context;
-      const range = pageRange(plan.format, va, frameCount(frames) * 2 ** plan.pageShift);
-      const source = scatteredSource(frames, plan.pfnLimit);
-      mapPages(context, range, source, checkProtection(protection), leafCaps(options));
+      mapPages(context, [scatteredPiece(context, { va, frames, protection, options })]);
+    });
+  }
+
+  /**
+   * Maps several stretches in one call: all of them or none. Each may have a protection and caps of its own.
+   *
+   * @param pieces - at least one. Two that overlap are refused as an occupied slot is.
+   * @throws VmError as `map`.
+   * @example
+   * ```ts
+   * table.mapMany([
+   *   { va: text, frames: textFrames, protection: PAGE_KERNEL_ROX },
+   *   { va: data, frames: dataFrames, protection: PAGE_KERNEL, options: { maxLeafShift: 12 } },
+   * ]);
+   * ```
+   */
+  mapMany(pieces: readonly MapPiece[]): void {
+    this.#change((context) => {
+      if (!Array.isArray(pieces) || pieces.length === 0)
+        throw new VmError('EINVAL', 'mapMany needs a list of stretches to map');
+      mapPages(
+        context,
+        pieces.map((piece: MapPiece) => scatteredPiece(context, piece)),
+      );
     });
   }
 
@@ -172,7 +194,8 @@ export class PageTable<C extends Controls = Controls> {
       const { plan } = context;
       const range = pageRange(plan.format, va, bytes);
       const source = linearSource(physicalPage(plan, pa), range.pages, plan.pfnLimit);
-      mapPages(context, range, source, checkProtection(protection), leafCaps(options));
+      const caps = leafCaps(options);
+      mapPages(context, [{ range, source, protection: checkProtection(protection), caps }]);
     });
   }
 
@@ -647,4 +670,15 @@ export class PageTable<C extends Controls = Controls> {
       context.generation++;
     }
   }
+}
+
+/** A stretch of scattered frames, checked. */
+function scatteredPiece({ plan }: TableContext, piece: MapPiece): CheckedPiece {
+  const { va, frames, protection, options = {} } = piece;
+  return {
+    range: pageRange(plan.format, va, frameCount(frames) * 2 ** plan.pageShift),
+    source: scatteredSource(frames, plan.pfnLimit),
+    protection: checkProtection(protection),
+    caps: leafCaps(options),
+  };
 }

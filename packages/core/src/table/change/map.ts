@@ -13,7 +13,7 @@ import {
   writableBankOfTable,
 } from '../context.js';
 import type { PageRange } from '../page-range.js';
-import { changing } from './change-set.js';
+import { type ChangeSet, changing } from './change-set.js';
 import { collectEmptyTables } from './empty-tables.js';
 import { frameAt, isBlock, isLinear } from './frame-source.js';
 import { type MapCall, needFlags, occupied } from './map-call.js';
@@ -21,41 +21,59 @@ import { mapTables } from './map-tables.js';
 import { runEntries, writeLeaves } from './write-leaves.js';
 import { writePages } from './write-pages.js';
 
+/** One range to map, checked. */
+export interface CheckedPiece {
+  readonly range: PageRange;
+  readonly source: FrameSource;
+  readonly protection: Protection;
+  /** On leaves and runs; at least the page size is always used. */
+  readonly caps: LeafCaps;
+}
+
 /**
  * Maps pages to frames: one visit per table, the largest leaves that address, frames and cap allow.
  *
- * @param caps - on leaves and runs; at least the page size is always used.
+ * @param pieces - one or more, mapped in their order; all or none.
  * @throws VmError `EBUSY` for an occupied slot, `ENOMEM`, `EFAULT`, `EPERM`, `EINVAL` for a protection that the
  *   format cannot say; the tables are then as before.
  */
-export function mapPages(
-  context: TableContext,
-  range: PageRange,
-  source: FrameSource,
-  protection: Protection,
-  caps: LeafCaps,
-): void {
+export function mapPages(context: TableContext, pieces: readonly CheckedPiece[]): void {
   const { root, plan } = context;
-  const levels = plan.levels.length;
-  refuseOwed(context, range);
-  changing(context, range, null, (changes) => {
-    const call: MapCall = {
-      context,
-      source,
-      protection,
-      maxLeafShift: caps.leaf,
-      maxRunShift: caps.run,
-      first: range.first,
-      flagsLo: new Int32Array(levels),
-      flagsHi: new Int32Array(levels),
-      hasFlags: new Uint8Array(levels),
-      changes,
-      areFramesFew: false,
-    };
+  for (const { range } of pieces) refuseOwed(context, range);
+  changing(context, hullOf(pieces), null, (changes) => {
     // A protection that cannot be said is refused before a table is made.
-    needFlags(call, plan.levels[plan.last] as LevelPlan);
-    mapTable(call, 0, root.bank, root.word, root.pfn, false, range.first, 0, range.pages);
+    const calls = pieces.map((piece) => callOf(context, piece, changes));
+    for (const call of calls) needFlags(call, plan.levels[plan.last] as LevelPlan);
+    for (const [i, { range }] of pieces.entries())
+      mapTable(calls[i] as MapCall, 0, root.bank, root.word, root.pfn, false, range.first, 0, range.pages);
   });
+}
+
+function callOf(context: TableContext, piece: CheckedPiece, changes: ChangeSet): MapCall {
+  const levels = context.plan.levels.length;
+  return {
+    context,
+    source: piece.source,
+    protection: piece.protection,
+    maxLeafShift: piece.caps.leaf,
+    maxRunShift: piece.caps.run,
+    first: piece.range.first,
+    flagsLo: new Int32Array(levels),
+    flagsHi: new Int32Array(levels),
+    hasFlags: new Uint8Array(levels),
+    changes,
+    areFramesFew: false,
+  };
+}
+
+function hullOf(pieces: readonly CheckedPiece[]): PageRange {
+  let first = Number.POSITIVE_INFINITY;
+  let end = 0;
+  for (const { range } of pieces) {
+    first = Math.min(first, range.first);
+    end = Math.max(end, range.first + range.pages);
+  }
+  return { first, pages: end - first };
 }
 
 /**
