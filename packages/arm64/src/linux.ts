@@ -56,6 +56,9 @@ const PMD_SHIFTS: Readonly<Record<Granule, number>> = { 4: 21, 16: 25, 64: 29 };
 /** log2 of what a block of level 1 maps, where Linux uses one (`pud_sect_supported`: the 4K granule alone). */
 const PUD_SHIFT_4K = 30;
 
+/** Software bit of entries without a `struct page` (PTE_SPECIAL). */
+const PTE_SPECIAL = 1n << 56n;
+
 /**
  * Linux's choices on arm64.
  *
@@ -102,6 +105,9 @@ export function arm64Linux(options: Arm64LinuxOptions): Arm64LinuxPolicy {
       ioremap: Object.freeze(granule === 4 ? [...huge, PUD_SHIFT_4K] : [...huge]),
     }),
     protections: namedProtections(options),
+    executeBits: ARM64_BITS.GP,
+    specialBit: PTE_SPECIAL,
+    setMemory: 'vmalloc',
   });
 }
 

@@ -54,7 +54,39 @@ export { PageTable } from './table/page-table.js';
 export type { TranslationCursor } from './table/read/cursor.js';
 export type { Difference, DifferenceSide, DiffOptions } from './table/read/diff.js';
 export type { DumpOptions } from './table/read/dump.js';
+export { type LeafSize, leafSizes } from './table/read/leaf-sizes.js';
 export type { LeafRun } from './table/read/leaves.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/read/walk.js';
 export type { Snapshot } from './table/snapshot.js';
+export { AddressSpace } from './vmap/address-space.js';
+export {
+  VM_ALLOC,
+  VM_ALLOW_HUGE_VMAP,
+  VM_DEFER_KMEMLEAK,
+  VM_DMA_COHERENT,
+  VM_FLUSH_RESET_PERMS,
+  VM_IOREMAP,
+  VM_KASAN,
+  VM_MAP,
+  VM_MAP_PUT_PAGES,
+  VM_NO_GUARD,
+  VM_SPARSE,
+  VM_UNINITIALIZED,
+  VM_USERMAP,
+} from './vmap/flags.js';
+export type { LazyArea } from './vmap/lazy-area.js';
+export type { LazyAreaOptions } from './vmap/lazy-pages.js';
+export type {
+  AddressSpaceOptions,
+  CallerOptions,
+  EarlyArea,
+  LinuxRelease,
+  VmAreaRequest,
+  VmallocOptions,
+  VmallocRequest,
+} from './vmap/options.js';
+export type { UserRange } from './vmap/remap.js';
+export type { Populated, VmArea } from './vmap/vm-area.js';
+export type { LazyAreaStats } from './vmap/vm-struct.js';
+export type { VreallocOptions } from './vmap/vrealloc.js';
 export { joinWords, mask, matches, or, toBigint, type Words, words, ZERO } from './words.js';

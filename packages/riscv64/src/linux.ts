@@ -24,6 +24,9 @@ export interface Riscv64LinuxPolicy extends LinuxPolicy {
 
 const GiB = 1n << 30n;
 
+/** Software bit of entries without a `struct page` (_PAGE_SPECIAL, the lower bit of RSW). */
+const PAGE_SPECIAL = 1n << 8n;
+
 /**
  * PAGE_OFFSET, and the bytes of the vmalloc window below it: a quarter of the kernel's half, PTRS_PER_PGD / 2 × PGDIR_SIZE / 4.
  *
@@ -90,8 +93,10 @@ export function riscv64Linux(options: Riscv64LinuxOptions = {}): Riscv64LinuxPol
       vmalloc: Object.freeze([PAGE_SHIFT, ...runs, PMD_SHIFT]),
       vmap: Object.freeze([PAGE_SHIFT]),
       ioremap: Object.freeze([PAGE_SHIFT, ...runs, PMD_SHIFT, PUD_SHIFT]),
+      wholeRunsOnly: true,
     }),
     protections: namedProtections(svpbmt),
+    specialBit: PAGE_SPECIAL,
   });
 }
 

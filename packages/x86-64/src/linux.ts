@@ -54,6 +54,9 @@ export interface X86Layout {
 
 const TiB = 1n << 40n;
 
+/** Software bit of entries without a `struct page` (_PAGE_SPECIAL, _PAGE_BIT_SOFTW1). */
+const PAGE_SPECIAL = 1n << 9n;
+
 /**
  * Linux's choices on x86-64 with 4 levels.
  *
@@ -111,6 +114,7 @@ export function x86LinuxPolicy(layout: X86Layout, options: X8664LinuxOptions = {
       ioremap: Object.freeze(large),
     }),
     protections: namedProtections(options),
+    specialBit: PAGE_SPECIAL,
   });
 }
 

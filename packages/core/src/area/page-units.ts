@@ -8,6 +8,17 @@ export interface AddressWindow {
   readonly end: bigint;
 }
 
+/** The smallest range that holds two; of one that is missing, the other. */
+export function hullOf(
+  a: AddressWindow | undefined,
+  b: AddressWindow | undefined,
+): AddressWindow | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const [first] = a.start <= b.start ? [a] : [b];
+  const [last] = a.end >= b.end ? [a] : [b];
+  return { start: first.start, end: last.end };
+}
+
 /** A window in pages, as `FreeSpace` takes it. */
 export interface PageWindow {
   /** First whole page. */

@@ -1,5 +1,6 @@
 import { VmError } from '../errors.js';
 import type { Area } from './area.js';
+import { type AddressWindow, hullOf } from './page-units.js';
 import type { VmapAreas } from './vmap-areas.js';
 
 /** How blocks are cut. */
@@ -166,10 +167,11 @@ export class VmapBlocks {
    * Makes sure that no old translation is left (vm_unmap_aliases): blocks that have nothing live and less than a quarter free are
    * freed, and one flush covers what came back in the others, and all that was freed.
    *
+   * @param also - bytes that the flush must cover besides.
    * @throws VmError `EBUSY` inside the `flush` of the areas' sink, and errors of that sink.
    */
-  unmapAliases(): void {
-    const dirty = this.#dirtyRange() ?? undefined;
+  unmapAliases(also?: AddressWindow): void {
+    const dirty = hullOf(this.#dirtyRange() ?? undefined, also);
     this.#areas.purge(dirty, () => this.#dropFragmented(false));
     for (const block of this.#blocks.values()) clean(block, this.#blockPages);
   }

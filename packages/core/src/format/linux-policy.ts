@@ -25,6 +25,8 @@ export interface LinuxLeaves {
   readonly vmap: readonly number[];
   /** `ioremap` of physical ranges. */
   readonly ioremap: readonly number[];
+  /** A huge allocation takes runs only when its size is a multiple of theirs (riscv's arch_vmap_pte_supported_shift). Default false. */
+  readonly wholeRunsOnly?: boolean;
 }
 
 /** Linux's choices for one architecture and configuration, beside what the manual allows. */
@@ -44,6 +46,15 @@ export interface LinuxPolicy {
   readonly leaves: LinuxLeaves;
   /** Named protections, with this kernel's exact bits. */
   readonly protections: LinuxProtections;
+  /** Bits of `extra` that go with execution and are taken away with it (pgprot_nx): arm64's guarded page. Default none. */
+  readonly executeBits?: bigint;
+  /** Bit of `extra` that marks an entry without a `struct page` (pte_mkspecial). Default none. */
+  readonly specialBit?: bigint;
+  /**
+   * What set_memory_ro and its kin may change: `any` mapped pages, splitting leaves, or `vmalloc` memory without VM_ALLOW_HUGE_VMAP alone
+   * (arm64). Default `any`.
+   */
+  readonly setMemory?: 'any' | 'vmalloc';
 }
 
 /**

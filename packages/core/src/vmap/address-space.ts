@@ -1,0 +1,680 @@
+import type { AreaStats } from '../area/vmap-areas.js';
+import { shown, VmError } from '../errors.js';
+import type { Controls } from '../format/access.js';
+import type { LinuxPolicy } from '../format/linux-policy.js';
+import type { Protection } from '../format/protection.js';
+import type { FrameList } from '../table/change/frame-source.js';
+import type { SlotVisitor } from '../table/change/slot.js';
+import type { Counters } from '../table/counters.js';
+import type { PageTable } from '../table/page-table.js';
+import type { Walk } from '../table/read/walk.js';
+import { vmallocinfoOf } from './detail.js';
+import { VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VM_USERMAP } from './flags.js';
+import { ioremapProt, iounmap } from './ioremap.js';
+import { getLazyArea, type LazyArea } from './lazy-area.js';
+import type { LazyAreaOptions } from './lazy-pages.js';
+import * as look from './lookup.js';
+import * as ranges from './map-ranges.js';
+import type {
+  AddressSpaceOptions,
+  CallerOptions,
+  VmAreaRequest,
+  VmallocOptions,
+  VmallocRequest,
+} from './options.js';
+import { areaAt, liveArea } from './places.js';
+import { vmMapRam, vmUnmapRam } from './ram.js';
+import { remapVmallocRange, type UserRange } from './remap.js';
+import { freeVmArea, pcpuGetVmAreas, removeVmArea, reserve } from './reserve.js';
+import { setMemory } from './set-memory.js';
+import { Space } from './space.js';
+import type { VmArea } from './vm-area.js';
+import { vfree, vmallocNodeRange } from './vmalloc.js';
+import { vmap, vmapPfn, vunmap } from './vmap.js';
+import { type VreallocOptions, vrealloc } from './vrealloc.js';
+
+/**
+ * The kernel's vmap subsystem over real page tables: vm areas at Linux's addresses, and the calls that map into them.
+ *
+ * Names are Linux's in camelCase, `docs/api.md` holds each beside its twin. Where Linux would stop the machine, warn, remove more than was
+ * named or hide an error, a call here is refused with the precise code (`docs/linux-differences.md`).
+ *
+ * - **Nothing is written outside a live area**, whatever is passed in.
+ * - **All or nothing**: a call that throws leaves tables, areas and frames as they were. What a sink throws in the flush of a purge is told where
+ *   it may happen.
+ * - **Frames are owned**: vmalloc memory and VM_MAP_PUT_PAGES free theirs, nothing else frees any.
+ * - Addresses are unsigned 64-bit bigints, sizes are bytes, frames are pfns in pages of the format.
+ * - A sink or callback may look; a call that changes something is refused there with `EBUSY`.
+ *
+ * @example
+ * ```ts
+ * const memory = PhysicalMemory.create({ bytes: 16 << 20 });
+ * const frames = new FrameAllocator(memory);
+ * const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames });
+ *
+ * const buffer = kernel.vmalloc(12 << 10); // 0xffffc90000000000n
+ * const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
+ * area.map(0, [0x1234, 0x99, 0x7001]);
+ * console.log(kernel.vmallocinfo());
+ * kernel.vfree(buffer);
+ * kernel.freeVmArea(area);
+ * ```
+ */
+export class AddressSpace<C extends Controls = Controls> {
+  readonly #space: Space;
+
+  /**
+   * @throws VmError `EINVAL` when options do not fit together, `ERANGE` when the root does not translate the policy's window, `ENOMEM` when
+   *   there is no frame for the root or the direct map.
+   */
+  constructor(options: AddressSpaceOptions<C>) {
+    if (typeof options !== 'object' || options === null)
+      throw new VmError('EINVAL', 'an address space needs format, linux, memory and frames');
+    this.#space = new Space(options as AddressSpaceOptions);
+  }
+
+  /**
+   * The root, to be read: `walk`, `leaves`, `translate`, `dump`, `diff`. Its changing calls are refused with `EPERM`.
+   */
+  get table(): PageTable<C> {
+    return this.#space.view as unknown as PageTable<C>;
+  }
+
+  /** Linux's policy of the space. */
+  get linux(): LinuxPolicy {
+    return this.#space.linux;
+  }
+
+  /** Physical address of the root in bytes: what goes into CR3, TTBR1 or satp. */
+  get root(): bigint {
+    return this.#space.table.root;
+  }
+
+  /** Exact work so far: tables read, entries written, flushes made (one for each call of the sink). */
+  get counters(): Readonly<Counters> {
+    return this.#space.counters();
+  }
+
+  /** The processor that calls: whose pools and blocks are used. Default 0. */
+  get cpu(): number {
+    return this.#space.cpu;
+  }
+
+  /** @throws VmError `EINVAL` for a processor that there is not. */
+  set cpu(cpu: number) {
+    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.#space.areas.cpus)
+      throw new VmError('EINVAL', `processor ${shown(cpu)} is none of the ${this.#space.areas.cpus}`);
+    this.#space.cpu = cpu;
+  }
+
+  /** How much of the window is where, in bytes. */
+  stats(): AreaStats {
+    return this.#space.areas.stats();
+  }
+
+  // Areas
+
+  /**
+   * Reserves an area in the vmalloc window (get_vm_area): no table is touched.
+   *
+   * @param size - bytes, rounded up to pages.
+   * @param flags - VM_ flags; VM_SPARSE for pages that come and go. Default 0.
+   * @throws VmError `EINVAL` for no size or unknown flags, `ENOMEM` when nothing fits.
+   * @example
+   * ```ts
+   * const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
+   * ```
+   */
+  getVmArea(size: number | bigint, flags: number = 0, options: CallerOptions = {}): VmArea {
+    return this.getVmAreaNode({ size, flags, ...options });
+  }
+
+  /**
+   * Reserves an area with an alignment, in a window (__get_vm_area_node).
+   *
+   * @throws VmError as `getVmArea`; `ERANGE` for a window that the root does not translate.
+   */
+  getVmAreaNode(request: VmAreaRequest): VmArea {
+    const copy = { ...request };
+    return this.#space.change(() => this.#space.handleOf(reserve(this.#space, copy)));
+  }
+
+  /**
+   * Frees an area and removes what it maps (free_vm_area). Its frames stay with their owner.
+   *
+   * @throws VmError `EINVAL` when it was freed, is of another space, or owns pages (`vfree` frees those). What a sink throws in a purge: the
+   *   area is freed all the same.
+   */
+  freeVmArea(area: VmArea): void {
+    this.#space.change(() => freeVmArea(this.#space, liveArea(this.#space, area)));
+  }
+
+  /**
+   * Removes the area that begins at an address, and what it maps (remove_vm_area).
+   *
+   * @returns its handle, not live any more. Frames that it owned are the caller's: `ownedFrames()`.
+   * @throws VmError `EINVAL` when no area begins there.
+   */
+  removeVmArea(address: bigint): VmArea {
+    return this.#space.change(() => this.#space.handleOf(removeVmArea(this.#space, address)));
+  }
+
+  /**
+   * The area that holds an address, its guard included (find_vm_area); `null` when none does, or it is a range of `vmMapRam`.
+   *
+   * @throws VmError `EINVAL` for what is no address.
+   */
+  findVmArea(address: bigint): VmArea | null {
+    const vm = areaAt(this.#space, address);
+    return vm === null ? null : this.#space.handleOf(vm);
+  }
+
+  /**
+   * Bytes of an area without its guard (get_vm_area_size).
+   *
+   * @throws VmError `EINVAL` when it was freed.
+   */
+  getVmAreaSize(area: VmArea): bigint {
+    return liveArea(this.#space, area).area.bytes;
+  }
+
+  // vmap
+
+  /**
+   * Maps frames into a new area (vmap): never executable.
+   *
+   * With VM_MAP_PUT_PAGES the area owns the frames from then on, and `vfree` frees them. Pass VM_MAP for vmallocinfo to say "vmap", as Linux's
+   * callers do.
+   *
+   * @param frames - one for each page.
+   * @param flags - VM_ flags. Default 0.
+   * @param protection - Default PAGE_KERNEL.
+   * @returns the first address.
+   * @throws VmError `EINVAL` for VM_NO_GUARD, VM_FLUSH_RESET_PERMS, or frames that cannot be owned; `E2BIG` for more pages than the machine
+   *   has; `ENOMEM`.
+   */
+  vmap(
+    frames: FrameList,
+    flags: number = 0,
+    protection: Protection = this.#space.linux.protections.PAGE_KERNEL,
+    options: CallerOptions = {},
+  ): bigint {
+    return vmap(this.#space, frames, flags, protection, { ...options }).area.address;
+  }
+
+  /**
+   * Maps frames that are no memory into a new, naturally aligned area (vmap_pfn).
+   *
+   * @throws VmError `EINVAL` for a frame of the machine's memory, `ENOMEM`.
+   */
+  vmapPfn(pfns: FrameList, protection: Protection, options: CallerOptions = {}): bigint {
+    return vmapPfn(this.#space, pfns, protection, { ...options }).area.address;
+  }
+
+  /**
+   * Frees the area that begins at an address; its frames stay (vunmap).
+   *
+   * @throws VmError `EINVAL` when no area begins there, or it owns pages.
+   */
+  vunmap(address: bigint): void {
+    this.#space.change(() => vunmap(this.#space, address, 'vunmap'));
+  }
+
+  /**
+   * Maps frames into a range of a live area (vmap_pages_range).
+   *
+   * @param start - first address, inside one area; `end` is the byte after the last one.
+   * @param pageShift - log2 of bytes: a promise that frames come in aligned, adjacent chunks of this size, and the cap on leaves. Default the page.
+   * @throws VmError `EINVAL` when no area holds the range, or frames break the promise; `ERANGE` when it leaves the area; `EBUSY` when a page is
+   *   mapped; `ENOMEM`.
+   */
+  vmapPagesRange(
+    start: bigint,
+    end: bigint,
+    protection: Protection,
+    frames: FrameList,
+    pageShift: number = this.#space.pageShift,
+  ): void {
+    ranges.vmapPagesRange(this.#space, start, end, protection, frames, pageShift);
+  }
+
+  /**
+   * Removes what a range of a live area maps, with one flush (vunmap_range). A leaf or run that reaches out of it is split.
+   *
+   * @throws VmError `EINVAL`, `ERANGE` as `vmapPagesRange`; `ENOMEM` for the table of a split.
+   */
+  vunmapRange(start: bigint, end: bigint): void {
+    ranges.vunmapRange(this.#space, start, end);
+  }
+
+  // Sparse areas
+
+  /**
+   * Maps frames into a range of a VM_SPARSE area with PAGE_KERNEL (vm_area_map_pages).
+   *
+   * @throws VmError in Linux's order: `EINVAL` for VM_FLUSH_RESET_PERMS, VM_NO_GUARD, no VM_SPARSE; `E2BIG` for more pages than the machine
+   *   has; `ERANGE` outside the area; `EBUSY` when a page is mapped; `ENOMEM`.
+   */
+  vmAreaMapPages(area: VmArea, start: bigint, end: bigint, frames: FrameList): void {
+    ranges.vmAreaMapPages(this.#space, liveArea(this.#space, area), start, end, frames);
+  }
+
+  /**
+   * Removes what a range of a VM_SPARSE area maps, with one flush (vm_area_unmap_pages). Holes are fine.
+   *
+   * @throws VmError as `vmAreaMapPages`: Linux says nothing.
+   */
+  vmAreaUnmapPages(area: VmArea, start: bigint, end: bigint): void {
+    ranges.vmAreaUnmapPages(this.#space, liveArea(this.#space, area), start, end);
+  }
+
+  // Entries
+
+  /**
+   * Calls back with every page's entry of a range of a live area, empty ones too; missing tables are made (apply_to_page_range). See
+   * `PageTable.applyToRange`.
+   *
+   * @param size - bytes, whole pages.
+   * @returns what the callback returned to stop, or `undefined`.
+   * @throws VmError `EINVAL`, `ERANGE` as `vmapPagesRange`; `EINVAL` for a leaf larger than a page; `ENOMEM`; what the callback throws.
+   */
+  applyToPageRange<T = undefined>(
+    address: bigint,
+    size: number | bigint,
+    visit: SlotVisitor<T>,
+  ): T | undefined {
+    return ranges.applyToPages(this.#space, address, size, visit, true);
+  }
+
+  /**
+   * Calls back with every entry of a range that is not empty; makes no table (apply_to_existing_page_range).
+   *
+   * @throws VmError as `applyToPageRange`.
+   */
+  applyToExistingPageRange<T = undefined>(
+    address: bigint,
+    size: number | bigint,
+    visit: SlotVisitor<T>,
+  ): T | undefined {
+    return ranges.applyToPages(this.#space, address, size, visit, false);
+  }
+
+  // Devices
+
+  /**
+   * Maps a physical range into all of a VM_IOREMAP area, by the largest leaves (ioremap_page_range).
+   *
+   * @param physical - first physical address in bytes, a multiple of the page size.
+   * @throws VmError `EINVAL` when the area is no VM_IOREMAP, `ERANGE` when the range is not all of it, `EBUSY`, `ENOMEM`.
+   */
+  ioremapPageRange(start: bigint, end: bigint, physical: bigint, protection: Protection): void {
+    this.#space.change(() => ranges.ioremapPageRange(this.#space, start, end, physical, protection));
+  }
+
+  /**
+   * Maps a physical range into part of a live area, by the largest leaves (vmap_page_range).
+   *
+   * @throws VmError as `vmapPagesRange`.
+   */
+  vmapPageRange(start: bigint, end: bigint, physical: bigint, protection: Protection): void {
+    this.#space.change(() => ranges.vmapPageRange(this.#space, start, end, physical, protection));
+  }
+
+  /**
+   * Maps a device's registers into a new area (ioremap).
+   *
+   * @param physical - physical address in bytes: it need not begin a page.
+   * @param size - bytes.
+   * @returns the address of the first register.
+   * @throws VmError `EINVAL` for a range that does not fit or is memory, `ENOMEM`.
+   */
+  ioremap(physical: bigint, size: number | bigint, options: CallerOptions = {}): bigint {
+    return this.ioremapProt(physical, size, this.#space.linux.protections.IOREMAP, options);
+  }
+
+  /** As `ioremap`, with a protection (ioremap_prot). */
+  ioremapProt(
+    physical: bigint,
+    size: number | bigint,
+    protection: Protection,
+    options: CallerOptions = {},
+  ): bigint {
+    const copy = { ...options };
+    return this.#space.change(() => ioremapProt(this.#space, physical, size, protection, copy));
+  }
+
+  /**
+   * Frees a device range (iounmap).
+   *
+   * @param address - as `ioremap` returned it.
+   * @throws VmError `EINVAL` when no device range begins in that page.
+   */
+  iounmap(address: bigint): void {
+    this.#space.change(() => iounmap(this.#space, address));
+  }
+
+  // Looking
+
+  /**
+   * The page at an address of the window or of an area, also inside a larger leaf (vmalloc_to_page): its frame; `null` when none is mapped.
+   *
+   * @throws VmError `EINVAL` for what is no address.
+   */
+  vmallocToPage(address: bigint): number | null {
+    return look.vmallocToPage(this.#space, address);
+  }
+
+  /**
+   * The frame at an address (vmalloc_to_pfn).
+   *
+   * @throws VmError `EFAULT` when none is mapped.
+   */
+  vmallocToPfn(address: bigint): number {
+    return look.vmallocToPfn(this.#space, address);
+  }
+
+  /** True inside the vmalloc window (is_vmalloc_addr). */
+  isVmallocAddr(address: bigint): boolean {
+    return look.isVmallocAddr(this.#space, address);
+  }
+
+  /** True when the area at an address got pages in blocks for huge leaves (is_vm_area_hugepages). */
+  isVmAreaHugepages(address: bigint): boolean {
+    return (areaAt(this.#space, address)?.owned?.order ?? 0) > 0;
+  }
+
+  /**
+   * Copies bytes that areas map (vread_iter): zeros for holes, device ranges, sparse areas and pages without bytes.
+   *
+   * @param into - takes the bytes, all of them, cut at the end of the address space.
+   * @returns bytes that were written to it.
+   * @throws VmError `EINVAL` for what is no address or no Uint8Array.
+   */
+  vread(address: bigint, into: Uint8Array): number {
+    return look.vread(this.#space, address, into);
+  }
+
+  /** Walks one address; see `PageTable.walk`. */
+  walk(address: bigint): Walk {
+    return this.#space.view.walk(address);
+  }
+
+  /**
+   * The text of /proc/vmallocinfo. With `detail`, each area also says how much of it is populated, and by which leaves.
+   *
+   * @example
+   * ```ts
+   * kernel.vmallocinfo({ detail: true });
+   * // 0xffffc90000005000-0xffffc90100006000 4294971392 sparse populated=3/1048576 4K=3
+   * ```
+   */
+  vmallocinfo(options: { readonly detail?: boolean } = {}): string {
+    return vmallocinfoOf(this.#space, options?.detail ?? false);
+  }
+
+  // vmalloc
+
+  /**
+   * Allocates memory that is contiguous in addresses alone (vmalloc), by base pages.
+   *
+   * @param size - bytes, 1 or more.
+   * @returns the first address.
+   * @throws VmError `EINVAL` for no size, `E2BIG` for more pages than the machine has, `ENOMEM` when addresses, pages or tables are used up.
+   */
+  vmalloc(size: number | bigint, options: VmallocOptions = {}): bigint {
+    return this.vmallocNodeRange({ size, ...options });
+  }
+
+  /** As `vmalloc`, with zeros in it (vzalloc). */
+  vzalloc(size: number | bigint, options: VmallocOptions = {}): bigint {
+    return this.vmallocNodeRange({ size, ...options, zero: true });
+  }
+
+  /** As `vzalloc`, for `remapVmallocRange` (vmalloc_user). */
+  vmallocUser(size: number | bigint, options: VmallocOptions = {}): bigint {
+    return this.vmallocNodeRange({ size, ...options, zero: true, flags: VM_USERMAP });
+  }
+
+  /**
+   * As `vmalloc`, by the largest leaves of the policy that fit (vmalloc_huge): the size is rounded up to them. Where there are no blocks of frames
+   * it takes base pages.
+   */
+  vmallocHuge(size: number | bigint, options: VmallocOptions = {}): bigint {
+    return this.vmallocNodeRange({ size, ...options, flags: VM_ALLOW_HUGE_VMAP });
+  }
+
+  /**
+   * The allocation behind all of them (__vmalloc_node_range).
+   *
+   * @returns the first address.
+   * @throws VmError as `vmalloc`; `ERANGE` for a window that the root does not translate.
+   */
+  vmallocNodeRange(request: VmallocRequest): bigint {
+    const copy = { ...request };
+    return this.#space.change(() => vmallocNodeRange(this.#space, copy).area.address);
+  }
+
+  /**
+   * Changes the size of vmalloc memory, in place where it can (vrealloc).
+   *
+   * @param address - 0n allocates.
+   * @param size - bytes; 0 frees.
+   * @returns its address, which may be another one; 0n when it was freed.
+   * @throws VmError `EINVAL` when no vmalloc memory begins there or it has not the alignment; as `vmalloc`: the memory stays as it is.
+   */
+  vrealloc(address: bigint, size: number | bigint, options: VreallocOptions = {}): bigint {
+    const copy = { ...options };
+    return this.#space.change(() => {
+      if (size === 0 || size === 0n) {
+        if (address !== 0n) vfree(this.#space, address);
+        return 0n;
+      }
+      if (address === 0n) return vmallocNodeRange(this.#space, { size, ...copy }).area.address;
+      return vrealloc(this.#space, address, size, copy).area.address;
+    });
+  }
+
+  /**
+   * Frees vmalloc memory, or an area of VM_MAP_PUT_PAGES, with its frames (vfree). 0n is nothing to free.
+   *
+   * Frames are free at once, and old translations are flushed at the next purge, as in Linux: `vmUnmapAliases` makes sure.
+   *
+   * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or somebody else freed one of its frames. What a sink
+   *   throws in a purge: the area and its frames are free all the same.
+   */
+  vfree(address: bigint): void {
+    if (address === 0n) return;
+    this.#space.change(() => vfree(this.#space, address));
+  }
+
+  // Memory that grows
+
+  /**
+   * Reserves memory that grows only when it is used; see `LazyArea`.
+   *
+   * @param size - bytes, rounded up to chunks.
+   * @throws VmError as `getVmArea`.
+   */
+  getLazyArea(size: number | bigint, options: LazyAreaOptions = {}): LazyArea {
+    const copy = { ...options };
+    return this.#space.change(() => getLazyArea(this.#space, size, copy));
+  }
+
+  /**
+   * What a simulator calls for a fault on a kernel address: populates the page when it is one of an area that grows.
+   *
+   * @returns true when the access can be made again; false when nobody maps that page: a real fault.
+   * @throws VmError `ENOMEM` when there are no frames; what `populate` throws; `EINVAL` for what is no address.
+   */
+  handleFault(address: bigint): boolean {
+    const vm = areaAt(this.#space, address);
+    if (vm === null || vm.lazy === null || address >= vm.area.address + vm.area.bytes) return false;
+    const { lazy, area } = vm;
+    this.#space.change(() => lazy.touch(Number((address - area.address) >> BigInt(this.#space.pageShift))));
+    return true;
+  }
+
+  // Short mappings
+
+  /**
+   * Maps frames for a short time: no area, no guard, cut from a block (vm_map_ram).
+   *
+   * @returns the first address.
+   * @throws VmError `EINVAL` for what is no frame, `E2BIG`, `ENOMEM`.
+   */
+  vmMapRam(frames: FrameList): bigint {
+    return vmMapRam(this.#space, frames);
+  }
+
+  /**
+   * Unmaps what `vmMapRam` mapped (vm_unmap_ram).
+   *
+   * @param count - pages, as they were mapped.
+   * @throws VmError `EINVAL` when no such range begins there. What a sink throws in a purge: it is unmapped all the same.
+   */
+  vmUnmapRam(address: bigint, count: number): void {
+    this.#space.change(() => vmUnmapRam(this.#space, address, count));
+  }
+
+  /**
+   * Flushes all that was freed, so that no old translation is left, and makes the addresses usable again (vm_unmap_aliases).
+   *
+   * @throws what the sink throws: all of it still waits.
+   */
+  vmUnmapAliases(): void {
+    this.#space.change(() => this.#space.blocks.unmapAliases());
+  }
+
+  // Permissions
+
+  /**
+   * Marks an area: `vfree` takes its pages' aliases out of the direct map, flushes, and gives them their usual permissions back before the
+   * pages are free (set_vm_flush_reset_perms).
+   *
+   * @throws VmError `EINVAL` when no area holds the address.
+   */
+  setVmFlushResetPerms(address: bigint): void {
+    this.#space.change(() => {
+      const vm = areaAt(this.#space, address);
+      if (vm === null) throw new VmError('EINVAL', 'no vm area holds the address', { address });
+      vm.flags |= VM_FLUSH_RESET_PERMS;
+    });
+  }
+
+  /**
+   * Takes the right to write from pages of an area, and from their aliases in the direct map (set_memory_ro).
+   *
+   * @param address - a multiple of the page size.
+   * @param numPages - 0 or more.
+   * @throws VmError `EINVAL` when no area holds the address, or the architecture does not change this kind; `ERANGE` when it leaves the area;
+   *   `EFAULT` when a page is not mapped; `ENOMEM` for the table of a split.
+   */
+  setMemoryRo(address: bigint, numPages: number): void {
+    this.#space.change(() => setMemory(this.#space, address, numPages, { write: false }));
+  }
+
+  /** Gives the right to write (set_memory_rw). As `setMemoryRo`. */
+  setMemoryRw(address: bigint, numPages: number): void {
+    this.#space.change(() => setMemory(this.#space, address, numPages, { write: true }));
+  }
+
+  /** Makes pages executable (set_memory_x). As `setMemoryRo`; aliases stay. */
+  setMemoryX(address: bigint, numPages: number): void {
+    this.#space.change(() => setMemory(this.#space, address, numPages, { execute: true }));
+  }
+
+  /** Forbids execution (set_memory_nx). As `setMemoryX`. */
+  setMemoryNx(address: bigint, numPages: number): void {
+    this.#space.change(() => setMemory(this.#space, address, numPages, { execute: false }));
+  }
+
+  // Users and processors
+
+  /**
+   * Maps an area of VM_USERMAP into all of a user range (remap_vmalloc_range).
+   *
+   * @param user - the range and its tables.
+   * @param address - first address of the area.
+   * @param pgoff - pages to skip.
+   * @throws VmError `EINVAL` when the area is not for users or is too short, `EFAULT` when a page of it is not mapped, and what the user's
+   *   `PageTable.map` throws.
+   */
+  remapVmallocRange(user: UserRange, address: bigint, pgoff: number = 0): void {
+    this.remapVmallocRangePartial(user, user?.start, address, pgoff, (user?.end ?? 0n) - (user?.start ?? 0n));
+  }
+
+  /**
+   * Maps part of an area into part of a user range (remap_vmalloc_range_partial).
+   *
+   * @param at - first user address.
+   * @param size - bytes, rounded up to pages.
+   * @throws VmError as `remapVmallocRange`.
+   */
+  remapVmallocRangePartial(
+    user: UserRange,
+    at: bigint,
+    address: bigint,
+    pgoff: number,
+    size: number | bigint,
+  ): void {
+    const copy = { ...user };
+    this.#space.change(() => remapVmallocRange(this.#space, copy, at, address, pgoff, size));
+  }
+
+  /**
+   * Reserves areas at fixed distances, from the top of the window, without guards (pcpu_get_vm_areas).
+   *
+   * @param offsets - of each from the base, in bytes: multiples of `align`.
+   * @param sizes - of each, in bytes: multiples of `align`.
+   * @param align - in bytes, a power of two of at least a page.
+   * @throws VmError `EINVAL` when they are misaligned or overlap, `ENOMEM` when they fit nowhere.
+   */
+  pcpuGetVmAreas(
+    offsets: readonly number[],
+    sizes: readonly number[],
+    align: bigint,
+    { caller = 'pcpu_get_vm_areas' }: CallerOptions = {},
+  ): VmArea[] {
+    const copies = [offsets, sizes].map((list) => (Array.isArray(list) ? [...list] : list));
+    return this.#space.change(() =>
+      pcpuGetVmAreas(this.#space, copies[0] as number[], copies[1] as number[], align, caller).map((vm) =>
+        this.#space.handleOf(vm),
+      ),
+    );
+  }
+
+  /**
+   * Frees such areas (pcpu_free_vm_areas): all, or none when one of them is not live.
+   *
+   * @throws VmError `EINVAL`.
+   */
+  pcpuFreeVmAreas(areas: readonly VmArea[]): void {
+    if (!Array.isArray(areas)) throw new VmError('EINVAL', 'the areas are no list');
+    const list = [...areas];
+    this.#space.change(() => {
+      const structs = list.map((area) => liveArea(this.#space, area));
+      if (new Set(structs).size < structs.length) throw new VmError('EINVAL', 'an area is in the list twice');
+      for (const vm of structs)
+        if (vm.owned !== null)
+          throw new VmError('EINVAL', 'an area in the list owns pages', {
+            address: vm.area.address,
+            advice: 'vfree it',
+          });
+      for (const vm of structs) freeVmArea(this.#space, vm);
+    });
+  }
+
+  /** Empties the pools of freed addresses, as Linux does when memory is short. */
+  shrinkPools(): void {
+    this.#space.change(() => this.#space.areas.shrink());
+  }
+
+  /**
+   * Flushes everything and frees all that the space owns: frames of areas, tables, root. The object is unusable afterwards.
+   *
+   * @throws VmError `EINVAL` when the root was not made here, or somebody else freed a frame of an area; then nothing is changed.
+   */
+  destroy(): void {
+    this.#space.destroy();
+  }
+}

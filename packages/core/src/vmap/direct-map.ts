@@ -1,0 +1,61 @@
+import { type AddressWindow, hullOf } from '../area/page-units.js';
+import { eachStretch, type OwnFrames } from './frame-lists.js';
+import { listOf } from './frame-owners.js';
+import type { Space } from './space.js';
+import type { VmStruct } from './vm-struct.js';
+
+/** What `vfree` does with the direct map's entries of an area that asks for VM_FLUSH_RESET_PERMS. */
+export interface DirectAlias {
+  /** Purges, with one flush over the aliases too: nobody has an old translation afterwards. */
+  flush(): void;
+  /** Gives the aliases their usual permissions. */
+  putBack(): void;
+}
+
+/** Addresses at which the direct map shows adjacent frames. */
+export function aliasOf(space: Space, first: number, count: number): AddressWindow | null {
+  const { directMap, ram, pageShift } = space;
+  if (directMap === null) return null;
+  const start = directMap.start + (BigInt(first - ram.first) << BigInt(pageShift));
+  return { start, end: start + (BigInt(count) << BigInt(pageShift)) };
+}
+
+/** Stretches of the direct map that show an area's frames. */
+export function aliasesOf(space: Space, frames: OwnFrames): AddressWindow[] {
+  const aliases: AddressWindow[] = [];
+  eachStretch(frames, (first, count) => {
+    if (!space.isRam(first)) return;
+    const alias = aliasOf(space, first, count);
+    if (alias !== null) aliases.push(alias);
+  });
+  return aliases;
+}
+
+/**
+ * Takes the aliases of an area's frames away, as vm_reset_perms does.
+ *
+ * @throws VmError `ENOMEM` when a block of the direct map must be split and there is no frame: nothing is then changed.
+ */
+export function takeAliasAway(space: Space, vm: VmStruct): DirectAlias {
+  const { table, blocks, linux } = space;
+  const aliases = vm.owned === null ? [] : aliasesOf(space, listOf(vm.owned));
+  // First all splits: they may need memory, and change no translation.
+  for (const { start, end } of aliases) table.split(start, end - start);
+  for (const { start, end } of aliases) space.unmapLazily(start, end - start);
+  return {
+    flush: () => {
+      let hull: AddressWindow | undefined;
+      for (const alias of aliases) hull = hullOf(hull, alias);
+      blocks.unmapAliases(hull);
+    },
+    putBack: () => {
+      for (const { start, end } of aliases) {
+        const physical =
+          start -
+          (space.directMap as AddressWindow).start +
+          (BigInt(space.ram.first) << BigInt(space.pageShift));
+        table.mapRange(start, physical, end - start, linux.protections.PAGE_KERNEL, space.capsOf([], 0));
+      }
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import type { AddressWindow } from '../area/page-units.js';
+import type { Controls } from '../format/access.js';
+import type { LinuxPolicy } from '../format/linux-policy.js';
+import type { PageTableFormat } from '../format/page-table-format.js';
+import type { Protection } from '../format/protection.js';
+import type { FrameAllocator } from '../memory/frame-allocator.js';
+import type { PhysicalMemory } from '../memory/physical-memory.js';
+import type { FlushSink } from '../table/flush.js';
+
+/**
+ * Whose behaviour, where released kernels differ: `6.12`, or `2026`, the development tree of mid-2026 (vmap of contiguous runs with
+ * larger leaves, vrealloc that frees tail pages, no 1 GiB leaves in vmapPagesRange).
+ */
+export type LinuxRelease = '6.12' | '2026';
+
+/** An area that is there from the start (vm_area_add_early). */
+export interface EarlyArea {
+  /** First byte. */
+  readonly address: bigint;
+  /** Length in bytes, whole pages. */
+  readonly bytes: bigint;
+  /** VM_ flags. Default 0. */
+  readonly flags?: number;
+  /** Physical address in bytes, where it shows one range. */
+  readonly physical?: bigint;
+  /** Who made it, as `%pS` prints it. */
+  readonly caller?: string;
+}
+
+/** What a space is made of. */
+export interface AddressSpaceOptions<C extends Controls = Controls> {
+  /** The page-table format. */
+  readonly format: PageTableFormat<C>;
+  /** Linux's policy for it: window, guard, leaf sizes, protections. */
+  readonly linux: LinuxPolicy;
+  /** The memory that holds the tables, and the bytes of frames that have some. */
+  readonly memory: PhysicalMemory;
+  /** Where tables come from. */
+  readonly frames: FrameAllocator;
+  /** Where vmalloc takes its pages: needs no bytes behind it. Default `frames`. */
+  readonly ram?: FrameAllocator;
+  /** Pages of memory that no call may exceed (totalram_pages). Default the frames of `ram`. */
+  readonly totalRamPages?: number;
+  /** Physical address of an existing root in bytes, to go on with. Default a new one. */
+  readonly root?: bigint;
+  /** Whose behaviour. Default `6.12`. */
+  readonly release?: LinuxRelease;
+  /** Who must forget translations. */
+  readonly sink?: FlushSink;
+  /** Possible processors, 1 to 128. Default 1. */
+  readonly cpus?: number;
+  /** Pages of a block of `vmMapRam`; see `VmapBlocksOptions`. Default 1024. */
+  readonly blockPages?: number;
+  /** Whether freeing purges by itself; see `VmapAreasOptions`. Default true. */
+  readonly autoPurge?: boolean;
+  /** Areas that are there from the start, by address. */
+  readonly early?: readonly EarlyArea[];
+  /** Maps all of `ram` at `base + physical address` with PAGE_KERNEL: the alias that `setMemoryRo` and VM_FLUSH_RESET_PERMS act on. */
+  readonly directMap?: { readonly base: bigint };
+}
+
+/** Choices of calls that reserve. */
+export interface CallerOptions {
+  /** Who asks, as `%pS` prints it: what vmallocinfo shows. */
+  readonly caller?: string;
+}
+
+/** What `getVmAreaNode` reserves. */
+export interface VmAreaRequest extends CallerOptions {
+  /** Bytes, rounded up to whole pages. */
+  readonly size: number | bigint;
+  /** VM_ flags. Default 0. */
+  readonly flags?: number;
+  /** Alignment in bytes, a power of two. VM_IOREMAP overrides it. Default 1. */
+  readonly align?: bigint;
+  /** log2 of the bytes that the size is rounded up to. Default the page. */
+  readonly shift?: number;
+  /** Where it must lie. Default the vmalloc window. */
+  readonly window?: AddressWindow;
+}
+
+/** Choices of a vmalloc call. */
+export interface VmallocOptions extends CallerOptions {
+  /** Fills the pages with zeros where they have bytes. Default false. */
+  readonly zero?: boolean;
+  /** Whether a request that finds no addresses purges and tries again; `false` as with GFP_NOWAIT. Default true. */
+  readonly mayPurge?: boolean;
+}
+
+/** What `vmallocNodeRange` allocates. */
+export interface VmallocRequest extends VmallocOptions {
+  /** Bytes. */
+  readonly size: number | bigint;
+  /** Alignment in bytes, a power of two. Default 1. */
+  readonly align?: bigint;
+  /** Where it must lie. Default the vmalloc window. */
+  readonly window?: AddressWindow;
+  /** What the pages allow. Default PAGE_KERNEL. */
+  readonly protection?: Protection;
+  /** VM_ flags beside VM_ALLOC: VM_ALLOW_HUGE_VMAP, VM_USERMAP, VM_NO_GUARD, VM_FLUSH_RESET_PERMS … Default 0. */
+  readonly flags?: number;
+}

@@ -1,0 +1,142 @@
+import type { AddressWindow } from '../area/page-units.js';
+import { hex, shown, VmError } from '../errors.js';
+import { checkFlags, VM_ALLOC, VM_IOREMAP, VM_NO_GUARD } from './flags.js';
+import type { VmAreaRequest } from './options.js';
+import { areaFrom } from './places.js';
+import type { Space } from './space.js';
+import { nameOf, VmStruct } from './vm-struct.js';
+
+/** What is reserved: a checked request. */
+interface Reservation extends VmAreaRequest {
+  readonly mayPurge?: boolean;
+}
+
+/** A size in bytes of a caller. */
+export function checkBytes(bytes: unknown, what: string): bigint {
+  if (typeof bytes === 'bigint' ? bytes > 0n : Number.isSafeInteger(bytes) && (bytes as number) > 0)
+    return BigInt(bytes as number);
+  throw new VmError('EINVAL', `the ${what} is ${shown(bytes)}, expected 1 or more bytes`);
+}
+
+/**
+ * Reserves an area (__get_vm_area_node): no table is touched.
+ *
+ * @throws VmError `EINVAL` for a size, alignment or flag that makes no sense, `ERANGE` for a window that the root does not translate,
+ *   `ENOMEM` when nothing fits.
+ */
+export function reserve(space: Space, request: Reservation): VmStruct {
+  const { size, flags = 0, align = 1n, shift = space.pageShift, window, caller, mayPurge = true } = request;
+  const requested = checkBytes(size, 'size');
+  checkFlags(flags);
+  if (!Number.isInteger(shift) || shift < space.pageShift || shift > 62)
+    throw new VmError('EINVAL', `shift is ${shown(shift)}, expected log2 of bytes, a page or more`);
+  if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
+    throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
+  if (caller !== undefined && typeof caller !== 'string')
+    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
+  if (window !== undefined) checkWindow(space, window);
+  const unit = 1n << BigInt(shift);
+  const vm = new VmStruct(flags, requested, caller);
+  vm.area = space.areas.reserve(((requested + unit - 1n) / unit) * unit, {
+    // Linux's default of 1 byte is a page.
+    ...(align > space.pages ? { align } : {}),
+    guardBytes: (flags & VM_NO_GUARD) !== 0 ? 0 : space.linux.guardBytes,
+    ioremap: (flags & VM_IOREMAP) !== 0,
+    cpu: space.cpu,
+    mayPurge,
+    info: vm,
+    ...(window === undefined ? {} : { window }),
+  });
+  return vm;
+}
+
+/** Takes a reservation back of which nothing was mapped: as if it had never been. */
+export function cancel(space: Space, vm: VmStruct): void {
+  vm.isLive = false;
+  space.areas.cancel(vm.area);
+}
+
+/**
+ * Removes what an area maps and frees its addresses, which wait for a purge. What it owns is left to the caller.
+ *
+ * @throws what a purge's flush throws; the area is gone all the same.
+ */
+export function remove(space: Space, vm: VmStruct): void {
+  space.unmapLazily(vm.area.address, vm.area.bytes);
+  vm.isLive = false;
+  space.areas.free(vm.area);
+}
+
+/**
+ * `free_vm_area`.
+ *
+ * @throws VmError `EINVAL` when the area owns frames, which would be lost.
+ */
+export function freeVmArea(space: Space, vm: VmStruct): void {
+  if (vm.owned !== null)
+    throw new VmError('EINVAL', `${nameOf(vm)} owns ${vm.ownedPages} pages, which would be lost`, {
+      address: vm.area.address,
+      advice: 'vfree it',
+    });
+  releaseLazy(space, vm);
+  remove(space, vm);
+}
+
+/** `remove_vm_area`: what the area owns is the caller's afterwards. */
+export function removeVmArea(space: Space, address: bigint): VmStruct {
+  const vm = areaFrom(space, address, 'removeVmArea');
+  for (let one: VmStruct | null = vm; one !== null; one = one.array)
+    if (one.owned !== null) space.owners.checkAllocated(one.owned);
+  releaseLazy(space, vm);
+  try {
+    remove(space, vm);
+  } finally {
+    if (!vm.isLive) {
+      if (vm.owned !== null) space.owners.release(vm.owned);
+      for (let one = vm.array; one !== null; one = one.array) {
+        remove(space, one);
+        if (one.owned !== null) space.owners.free(one.owned);
+      }
+    }
+  }
+  return vm;
+}
+
+/** Frames that a lazily grown area took go back, after a flush, before its addresses do. */
+export function releaseLazy(space: Space, vm: VmStruct): void {
+  if (vm.lazy === null) return;
+  space.table.unmap(vm.area.address, vm.area.bytes);
+  vm.lazy.releaseAll();
+}
+
+/** `pcpu_get_vm_areas`: areas at fixed distances from one base, from the top of the window down, without guards. */
+export function pcpuGetVmAreas(
+  space: Space,
+  offsets: readonly number[],
+  sizes: readonly number[],
+  align: bigint,
+  caller: string,
+): VmStruct[] {
+  if (!Array.isArray(offsets) || !Array.isArray(sizes))
+    throw new VmError('EINVAL', 'offsets and sizes are two lists of bytes');
+  const structs: VmStruct[] = [];
+  const areas = space.areas.reservePercpu([...offsets], [...sizes], align, (i) => {
+    structs[i] = new VmStruct(VM_ALLOC, BigInt(sizes[i] as number), caller);
+    return structs[i];
+  });
+  areas.forEach((area, i) => {
+    (structs[i] as VmStruct).area = area;
+  });
+  return structs;
+}
+
+function checkWindow(space: Space, window: AddressWindow): void {
+  if (typeof window?.start !== 'bigint' || typeof window.end !== 'bigint')
+    throw new VmError('EINVAL', 'the window is none', { advice: 'pass { start, end }, bigint of bytes' });
+  space.requireTranslated(window, 'the window');
+  const { directMap } = space;
+  if (directMap !== null && window.start < directMap.end && window.end > directMap.start)
+    throw new VmError('EINVAL', `the window reaches into the direct map at ${hex(directMap.start)}`, {
+      address: window.start,
+    });
+}

@@ -1,0 +1,86 @@
+import { shown, VmError } from '../errors.js';
+import type { Protection } from '../format/protection.js';
+import type { LeafRun } from '../table/read/leaves.js';
+import { words } from '../words.js';
+import { aliasesOf } from './direct-map.js';
+import { VM_ALLOC, VM_ALLOW_HUGE_VMAP } from './flags.js';
+import { areaAt, requireInside } from './places.js';
+import type { Space } from './space.js';
+import { nameOf, type VmStruct } from './vm-struct.js';
+
+/**
+ * `set_memory_ro` and its kin: changes the protection of pages inside one area, and of their aliases in the direct map where the change
+ * is about writing.
+ *
+ * Where the policy says so (arm64) it is for vmalloc memory without huge leaves; elsewhere a leaf that the range covers in part is split.
+ */
+export function setMemory(
+  space: Space,
+  address: bigint,
+  numPages: number,
+  fields: Partial<Protection>,
+): void {
+  const vm = areaAt(space, address);
+  if (vm === null) throw new VmError('EINVAL', 'no vm area holds the address', { address });
+  if ((address & (space.pages - 1n)) !== 0n)
+    throw new VmError('EINVAL', `the address is not a multiple of the page size`, { address });
+  if (!Number.isSafeInteger(numPages) || numPages < 0 || numPages > 2 ** 31 - 1)
+    throw new VmError('EINVAL', `${shown(numPages)} is no number of pages`, { address });
+  requireChangeable(space, vm);
+  const end = address + BigInt(numPages) * space.pages;
+  if (numPages === 0) return;
+  requireInside(vm, address, end);
+  const frames = framesOf(space, address, numPages);
+  space.blocks.unmapAliases();
+  const ranges = [{ start: address, end }];
+  if (fields.write !== undefined) ranges.push(...aliasesOf(space, frames));
+  const { table } = space;
+  const before = ranges.map(({ start, end: last }) => [...table.leaves(start, last - start)]);
+  let done = 0;
+  try {
+    for (const { start, end: last } of ranges) {
+      table.protect(start, last - start, fields);
+      done++;
+    }
+  } catch (error) {
+    // Nothing that was cut has to be cut again: this needs no memory.
+    for (let i = 0; i < done; i++)
+      restore(space, before[i] as LeafRun[], ranges[i] as { start: bigint; end: bigint }, fields);
+    throw error;
+  }
+}
+
+function requireChangeable(space: Space, vm: VmStruct): void {
+  if (space.linux.setMemory !== 'vmalloc') return;
+  if ((vm.flags & VM_ALLOC) !== 0 && (vm.flags & VM_ALLOW_HUGE_VMAP) === 0) return;
+  throw new VmError('EINVAL', `${nameOf(vm)} is not vmalloc memory without huge leaves`, {
+    address: vm.area.address,
+    advice: 'this architecture changes no other',
+  });
+}
+
+/** Frames of mapped pages, in order. */
+function framesOf(space: Space, address: bigint, pages: number): Float64Array {
+  const addresses = BigUint64Array.from({ length: pages }, (_, i) => address + BigInt(i) * space.pages);
+  const frames = new Float64Array(pages);
+  if (space.table.translateMany(addresses, frames) === pages) return frames;
+  const hole = frames.indexOf(-1);
+  throw new VmError('EFAULT', 'the page is not mapped', { address: addresses[hole] as bigint });
+}
+
+/** Gives leaves the protection back that they had. */
+function restore(
+  space: Space,
+  runs: readonly LeafRun[],
+  { start, end }: { start: bigint; end: bigint },
+  fields: Partial<Protection>,
+): void {
+  for (const { va, count, leafShift, level, flags } of runs) {
+    const last = va + (BigInt(count) << BigInt(leafShift));
+    const from = va > start ? va : start;
+    const to = last < end ? last : end;
+    const old = space.format.decode(words(flags), level);
+    const members = Object.keys(fields).map((name) => [name, old[name as keyof Protection]]);
+    space.table.protect(from, to - from, Object.fromEntries(members) as Partial<Protection>);
+  }
+}

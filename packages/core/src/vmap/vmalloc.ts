@@ -1,0 +1,216 @@
+import { VmError } from '../errors.js';
+import type { MapPiece } from '../table/options.js';
+import { zeroFrames } from './bytes.js';
+import { takeAliasAway } from './direct-map.js';
+import {
+  checkFlags,
+  VM_ALLOC,
+  VM_ALLOW_HUGE_VMAP,
+  VM_FLUSH_RESET_PERMS,
+  VM_IOREMAP,
+  VM_SPARSE,
+} from './flags.js';
+import { narrowed } from './frame-lists.js';
+import { listOf, type OwnedFrames } from './frame-owners.js';
+import type { VmallocRequest } from './options.js';
+import { areaFrom } from './places.js';
+import { cancel, checkBytes, releaseLazy, remove, reserve } from './reserve.js';
+import type { Space } from './space.js';
+import { nameOf, type VmStruct } from './vm-struct.js';
+
+/** Bytes of a pointer to a page, in the array of an area's pages. */
+const POINTER_BYTES = 8;
+/** The largest block that Linux's page allocator has (MAX_PAGE_ORDER), with pages of 4 KiB, is 4 MiB; ours goes further. */
+const MAX_ORDER = 18;
+
+/**
+ * `__vmalloc_node_range`: reserves, allocates, maps; with VM_ALLOW_HUGE_VMAP by larger leaves first.
+ *
+ * @throws VmError `EINVAL` for a request that makes no sense, `E2BIG` for more pages than the machine has, `ENOMEM`.
+ */
+export function vmallocNodeRange(space: Space, request: VmallocRequest): VmStruct {
+  const { flags = 0, align = 1n } = request;
+  const bytes = checkBytes(request.size, 'size');
+  space.requireRam(Number((bytes + space.pages - 1n) >> BigInt(space.pageShift)));
+  if ((checkFlags(flags) & (VM_IOREMAP | VM_SPARSE)) !== 0)
+    throw new VmError('EINVAL', 'vmalloc memory is neither VM_IOREMAP nor VM_SPARSE');
+  const shift = (flags & VM_ALLOW_HUGE_VMAP) !== 0 ? hugeShift(space, bytes) : space.pageShift;
+  if (shift === space.pageShift) return allocate(space, request, shift, align);
+  const aligned = align > 1n << BigInt(shift) ? align : 1n << BigInt(shift);
+  const failed: VmStruct[] = [];
+  try {
+    return allocate(space, request, shift, aligned, failed);
+  } catch (error) {
+    if (!(error instanceof VmError) || error.code !== 'ENOMEM') throw error;
+  }
+  return fallBack(space, request, align, failed);
+}
+
+/**
+ * Once more with base pages. The addresses of the first attempt are not free yet when Linux looks for others: they wait for a purge.
+ */
+function fallBack(
+  space: Space,
+  request: VmallocRequest,
+  align: bigint,
+  failed: readonly VmStruct[],
+): VmStruct {
+  let vm: VmStruct;
+  try {
+    vm = allocate(space, request, space.pageShift, align);
+  } catch (error) {
+    for (const one of failed) cancel(space, one);
+    if (failed.length === 0 || !(error instanceof VmError) || error.code !== 'ENOMEM') throw error;
+    // Without them there may be room.
+    return allocate(space, request, space.pageShift, align);
+  }
+  for (const one of failed) {
+    one.isLive = false;
+    space.areas.free(one.area);
+  }
+  return vm;
+}
+
+/**
+ * log2 of the leaves that a huge allocation tries: blocks when it is as large as one, else runs.
+ *
+ * Source: Linux 6.12, __vmalloc_node_range; arch_vmap_pte_supported_shift of arm64 and riscv.
+ */
+export function hugeShift(space: Space, bytes: bigint): number {
+  const { vmalloc, wholeRunsOnly = false } = space.linux.leaves;
+  let best = space.pageShift;
+  for (const shift of vmalloc) {
+    const unit = 1n << BigInt(shift);
+    const fits = space.isBlockShift(shift)
+      ? bytes >= unit
+      : bytes >= unit && (!wholeRunsOnly || bytes % unit === 0n);
+    if (fits && shift > best) best = shift;
+  }
+  return best;
+}
+
+/** One attempt: all of it, or nothing but the reservation, which goes to `failed` where the caller asks for it. */
+function allocate(
+  space: Space,
+  request: VmallocRequest,
+  shift: number,
+  align: bigint,
+  failed: VmStruct[] | null = null,
+): VmStruct {
+  const { size, flags = 0, window, caller, zero = false, mayPurge } = request;
+  const protection = request.protection ?? space.linux.protections.PAGE_KERNEL;
+  const common = {
+    ...(caller === undefined ? {} : { caller }),
+    ...(mayPurge === undefined ? {} : { mayPurge }),
+  };
+  const taken: { readonly vm: VmStruct; owned: OwnedFrames | null }[] = [];
+  try {
+    const vm = reserve(space, {
+      ...{ size, align, shift, flags: flags | VM_ALLOC },
+      ...common,
+      ...(window === undefined ? {} : { window }),
+    });
+    taken.push({ vm, owned: null });
+    // The array of an area's pages is an area itself where it is longer than a page, and so on.
+    for (let bytes = arrayBytes(space, vm); bytes > space.pageBytes; ) {
+      const array = reserve(space, { size: bytes, flags: VM_ALLOC, ...common });
+      taken.push({ vm: array, owned: null });
+      bytes = arrayBytes(space, array);
+    }
+    const pieces: MapPiece[] = [];
+    for (let i = taken.length - 1; i >= 0; i--) {
+      const one = taken[i] as (typeof taken)[number];
+      const order = i === 0 ? shift - space.pageShift : 0;
+      one.owned = takeFrames(space, one.vm, order);
+      pieces.push({
+        va: one.vm.area.address,
+        frames: listOf(one.owned),
+        protection: i === 0 ? protection : space.linux.protections.PAGE_KERNEL,
+        options: space.capsOf(order === 0 ? [] : space.linux.leaves.vmalloc, i === 0 ? shift : 0),
+      });
+    }
+    if (pieces.length === 1) {
+      const { va, frames, options } = pieces[0] as MapPiece;
+      space.table.map(va, frames, protection, options);
+    } else space.table.mapMany(pieces);
+    for (const [i, { vm: one, owned }] of taken.entries())
+      own(space, one, owned as OwnedFrames, taken[i + 1]?.vm);
+    if (zero) zeroFrames(space, vm.owned as OwnedFrames);
+    return vm;
+  } catch (error) {
+    for (const { owned } of taken) if (owned !== null) giveBack(space, owned);
+    const mayFollow = error instanceof VmError && error.code === 'ENOMEM';
+    for (const { vm } of taken.reverse()) {
+      if (failed !== null && mayFollow) failed.push(vm);
+      else cancel(space, vm);
+    }
+    throw error;
+  }
+}
+
+function arrayBytes(space: Space, { area }: VmStruct): number {
+  return Number(area.bytes >> BigInt(space.pageShift)) * POINTER_BYTES;
+}
+
+function own(space: Space, vm: VmStruct, owned: OwnedFrames, array: VmStruct | undefined): void {
+  space.owners.take(owned);
+  vm.owned = owned;
+  vm.ownedPages = owned.heads.length * 2 ** owned.order;
+  vm.array = array ?? null;
+  if (array !== undefined) array.isArray = true;
+}
+
+/** Blocks for all pages of an area: all or none. */
+function takeFrames(space: Space, { area }: VmStruct, order: number): OwnedFrames {
+  const { ram } = space;
+  const pages = Number(area.bytes >> BigInt(space.pageShift));
+  if (order === 0) return { heads: narrowed(ram.allocateMany(pages)), order };
+  if (order > MAX_ORDER) throw new VmError('ENOMEM', `no block of order ${order}`);
+  const heads = new Float64Array(pages / 2 ** order);
+  for (let i = 0; i < heads.length; i++) {
+    const pfn = ram.tryAllocate(order);
+    if (pfn >= 0) {
+      heads[i] = pfn;
+      continue;
+    }
+    for (let k = 0; k < i; k++) ram.free(heads[k] as number, order);
+    throw new VmError('ENOMEM', `only ${i} of ${heads.length} blocks of order ${order} are free`);
+  }
+  return { heads: narrowed(heads), order };
+}
+
+function giveBack(space: Space, { heads, order }: OwnedFrames): void {
+  if (order === 0) space.ram.freeMany(heads);
+  else for (const pfn of heads) space.ram.free(pfn, order);
+}
+
+/**
+ * `vfree`. Frames are free before old translations of them are flushed, as in Linux: see `vmUnmapAliases`.
+ *
+ * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or one of its frames was freed by somebody else.
+ */
+export function vfree(space: Space, address: bigint): void {
+  const vm = areaFrom(space, address, 'vfree');
+  if ((vm.flags & VM_IOREMAP) !== 0)
+    throw new VmError('EINVAL', `${nameOf(vm)} is a device range`, { address, advice: 'iounmap it' });
+  releaseArea(space, vm);
+}
+
+/** Frees an area with all that it owns. */
+export function releaseArea(space: Space, vm: VmStruct): void {
+  for (let one: VmStruct | null = vm; one !== null; one = one.array)
+    if (one.owned !== null) space.owners.checkAllocated(one.owned);
+  releaseLazy(space, vm);
+  const alias = (vm.flags & VM_FLUSH_RESET_PERMS) !== 0 ? takeAliasAway(space, vm) : null;
+  try {
+    remove(space, vm);
+    alias?.flush();
+  } finally {
+    // What a sink throws comes after the area is gone: what it owned must not be lost for it.
+    alias?.putBack();
+    if (!vm.isLive) {
+      if (vm.owned !== null) space.owners.free(vm.owned);
+      if (vm.array !== null) releaseArea(space, vm.array);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { configurations as arm64 } from '@vmarea/arm64';
+import {
+  AddressSpace,
+  type AddressSpaceOptions,
+  type Configuration,
+  FrameAllocator,
+  PhysicalMemory,
+} from '@vmarea/core';
+import { configurations as riscv64 } from '@vmarea/riscv64';
+import { configurations as x8664 } from '@vmarea/x86-64';
+import { configurations as la57 } from '@vmarea/x86-64-la57';
+
+/** Every configuration of every format. */
+export const CONFIGURATIONS: readonly Configuration[] = [...x8664, ...la57, ...arm64, ...riscv64];
+
+/** The configuration of a name. */
+export function configuration(name: string): Configuration {
+  const found = CONFIGURATIONS.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no configuration ${name}`);
+  return found;
+}
+
+/** A flush as the sink saw it. */
+export interface Flush {
+  readonly va: bigint;
+  readonly bytes: bigint;
+}
+
+/** First frame of the memory that vmalloc hands out: no bytes lie there. */
+export const RAM_FIRST = 2 ** 20;
+
+/** What differs from a kernel with 4 MiB of tables and 2^18 frames of memory without bytes. */
+export type KernelOptions = Partial<AddressSpaceOptions> & {
+  /** Pages that hold tables. */
+  readonly tablePages?: number;
+  /** Frames of vmalloc memory; 0: the tables' memory serves both. */
+  readonly ramFrames?: number;
+  /** Called inside each flush. */
+  readonly onFlush?: (flush: Flush) => void;
+};
+
+/** A kernel of one configuration, and what it is made of. */
+export function kernelOf(name: string, options: KernelOptions = {}) {
+  const { tablePages = 1024, ramFrames = 2 ** 18, onFlush, ...rest } = options;
+  const { format, linux } = configuration(name);
+  const { pageShift } = format;
+  const memory = PhysicalMemory.create({ bytes: tablePages * 2 ** pageShift });
+  const frames = new FrameAllocator(memory, { pageShift });
+  const ram =
+    ramFrames === 0 ? frames : new FrameAllocator(null, { pageShift, first: RAM_FIRST, frames: ramFrames });
+  const flushes: Flush[] = [];
+  const kernel = new AddressSpace({
+    ...{ format, linux, memory, frames, ram },
+    sink: {
+      flush: (va, bytes) => {
+        flushes.push({ va, bytes });
+        onFlush?.({ va, bytes });
+      },
+    },
+    ...rest,
+  });
+  const pageBytes = 2 ** pageShift;
+  /** Address of a page of the vmalloc window. */
+  const at = (page: number): bigint => linux.window.start + BigInt(page) * BigInt(pageBytes);
+  return { kernel, format, linux, memory, frames, ram, flushes, pageBytes, pageShift, at };
+}
+
+/** Frames from one on. */
+export function framesFrom(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i);
+}
