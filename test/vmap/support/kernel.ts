@@ -21,7 +21,7 @@ export function configuration(name: string): Configuration {
 }
 
 /** A flush as the sink saw it. */
-export interface Flush {
+interface Flush {
   readonly va: bigint;
   readonly bytes: bigint;
 }

@@ -12,6 +12,17 @@ export interface PageRange {
   readonly pages: number;
 }
 
+/** The smallest range that holds all of one or more. */
+export function hullOf(ranges: readonly PageRange[]): PageRange {
+  let first = Number.POSITIVE_INFINITY;
+  let end = 0;
+  for (const range of ranges) {
+    first = Math.min(first, range.first);
+    end = Math.max(end, range.first + range.pages);
+  }
+  return { first, pages: end - first };
+}
+
 /**
  * Checks an address range to its last byte.
  *

@@ -43,7 +43,7 @@ import type {
   SplitOptions,
   UnmapOptions,
 } from './options.js';
-import { addressOfWords, pageRange, requireAddress } from './page-range.js';
+import { addressOf, addressOfWords, pageRange, requireAddress } from './page-range.js';
 import { makeCursor, type TranslationCursor } from './read/cursor.js';
 import { type Difference, type DiffOptions, diffTables } from './read/diff.js';
 import { type DumpOptions, dumpTables } from './read/dump.js';
@@ -279,7 +279,37 @@ export class PageTable<C extends Controls = Controls> {
     this.#change((context) => {
       const range = pageRange(context.plan.format, va, bytes);
       const batch = batchOf(context, options);
-      protectPages(context, range, protectionFields(fields), flagOf(options, 'split', true), batch);
+      protectPages(context, [range], protectionFields(fields), flagOf(options, 'split', true), batch);
+    });
+  }
+
+  /**
+   * Changes the protection of what is mapped in several ranges: all of them or none, with one flush.
+   *
+   * No range may end inside a block or run: `split` makes that so.
+   *
+   * @param ranges - at least one, none over another: first address and length in bytes, multiples of the page size.
+   * @param fields - the members that change, as for `protect`.
+   * @throws VmError `EINVAL` when ranges overlap, or one ends inside a block or run; as `protect`.
+   */
+  protectMany(
+    ranges: readonly { readonly va: bigint; readonly bytes: bigint | number }[],
+    fields: Partial<Protection>,
+    options: FlushOptions = {},
+  ): void {
+    this.#change((context) => {
+      if (!Array.isArray(ranges) || ranges.length === 0)
+        throw new VmError('EINVAL', 'protectMany needs a list of ranges');
+      const list = ranges.map(({ va, bytes }) => pageRange(context.plan.format, va, bytes));
+      list.sort((a, b) => a.first - b.first);
+      for (const [i, { first }] of list.entries()) {
+        const before = list[i - 1];
+        if (before !== undefined && before.first + before.pages > first)
+          throw new VmError('EINVAL', 'two ranges overlap', {
+            address: addressOf(context.plan.format, first),
+          });
+      }
+      protectPages(context, list, protectionFields(fields), false, batchOf(context, options));
     });
   }
 

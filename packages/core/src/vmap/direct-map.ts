@@ -13,7 +13,7 @@ export interface DirectAlias {
 }
 
 /** Addresses at which the direct map shows adjacent frames. */
-export function aliasOf(space: Space, first: number, count: number): AddressWindow | null {
+function aliasOf(space: Space, first: number, count: number): AddressWindow | null {
   const { directMap, ram, pageShift } = space;
   if (directMap === null) return null;
   const start = directMap.start + (BigInt(first - ram.first) << BigInt(pageShift));

@@ -1,7 +1,6 @@
 import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
-import type { LeafRun } from '../table/read/leaves.js';
-import { words } from '../words.js';
+import { toBigint } from '../words.js';
 import { aliasesOf } from './direct-map.js';
 import { VM_ALLOC, VM_ALLOW_HUGE_VMAP } from './flags.js';
 import { areaAt, requireInside } from './places.js';
@@ -34,20 +33,42 @@ export function setMemory(
   space.blocks.unmapAliases();
   const ranges = [{ start: address, end }];
   if (fields.write !== undefined) ranges.push(...aliasesOf(space, frames));
-  const { table } = space;
-  const before = ranges.map(({ start, end: last }) => [...table.leaves(start, last - start)]);
-  let done = 0;
+  const pieces = ranges.map(({ start, end: last }) => ({ va: start, bytes: last - start }));
+  cutAtEnds(space, pieces);
+  space.table.protectMany(pieces, fields);
+}
+
+/**
+ * Splits leaves that reach over an end of a range: which changes no translation. When there is no memory for one, those that were
+ * split are put together again.
+ */
+function cutAtEnds(space: Space, pieces: readonly { readonly va: bigint; readonly bytes: bigint }[]): void {
+  const { table, pages } = space;
+  const done: { readonly va: bigint; readonly bytes: bigint }[] = [];
   try {
-    for (const { start, end: last } of ranges) {
-      table.protect(start, last - start, fields);
-      done++;
-    }
+    for (const { va, bytes } of pieces)
+      for (const page of [va, va + bytes - pages]) {
+        const around = leafAround(space, page);
+        if (around.va >= va && around.va + around.bytes <= va + bytes) continue;
+        table.split(page, pages);
+        done.push(around);
+      }
   } catch (error) {
-    // Nothing that was cut has to be cut again: this needs no memory.
-    for (let i = 0; i < done; i++)
-      restore(space, before[i] as LeafRun[], ranges[i] as { start: bigint; end: bigint }, fields);
+    for (const { va, bytes } of done.reverse()) table.collapse(va, bytes);
     throw error;
   }
+}
+
+/** The leaf that maps a page, or the run that the leaf is in. */
+function leafAround({ table, format }: Space, page: bigint): { va: bigint; bytes: bigint } {
+  const [step] = table.walk(page).steps.slice(-1);
+  const { leaf } = table.walk(page);
+  const run = format.levels[step?.level ?? 0]?.run ?? null;
+  const shift = BigInt(leaf?.leafShift ?? 0);
+  const mark = run === null ? 0n : toBigint(run.set);
+  const isRun = run !== null && ((step?.entry ?? 0n) & mark) === mark;
+  const bytes = (isRun ? BigInt(run.entries) : 1n) << shift;
+  return { va: page - (page % bytes), bytes };
 }
 
 function requireChangeable(space: Space, vm: VmStruct): void {
@@ -66,21 +87,4 @@ function framesOf(space: Space, address: bigint, pages: number): Float64Array {
   if (space.table.translateMany(addresses, frames) === pages) return frames;
   const hole = frames.indexOf(-1);
   throw new VmError('EFAULT', 'the page is not mapped', { address: addresses[hole] as bigint });
-}
-
-/** Gives leaves the protection back that they had. */
-function restore(
-  space: Space,
-  runs: readonly LeafRun[],
-  { start, end }: { start: bigint; end: bigint },
-  fields: Partial<Protection>,
-): void {
-  for (const { va, count, leafShift, level, flags } of runs) {
-    const last = va + (BigInt(count) << BigInt(leafShift));
-    const from = va > start ? va : start;
-    const to = last < end ? last : end;
-    const old = space.format.decode(words(flags), level);
-    const members = Object.keys(fields).map((name) => [name, old[name as keyof Protection]]);
-    space.table.protect(from, to - from, Object.fromEntries(members) as Partial<Protection>);
-  }
 }

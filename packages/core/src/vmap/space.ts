@@ -87,6 +87,11 @@ export class Space implements AreaHost {
     if (!Number.isSafeInteger(this.totalRamPages) || this.totalRamPages < 1)
       throw new VmError('EINVAL', `totalRamPages is ${shown(this.totalRamPages)}, expected 1 or more`);
     this.#blockShifts = new Set(format.levels.filter(({ leaf }) => leaf !== null).map(({ shift }) => shift));
+    const wrong = Object.values(linux.leaves).find(
+      (shifts) => Array.isArray(shifts) && shifts[0] !== format.pageShift,
+    );
+    if (wrong !== undefined)
+      throw new VmError('EINVAL', `the policy ${linux.name} has other pages than the format ${format.name}`);
     this.requireTranslated(linux.window, 'the vmalloc window');
     const structs = early.map((one) => this.#earlyStruct(one));
     this.areas = new VmapAreas({

@@ -12,7 +12,7 @@ import {
   type TableContext,
   writableBankOfTable,
 } from '../context.js';
-import type { PageRange } from '../page-range.js';
+import { hullOf, type PageRange } from '../page-range.js';
 import { type ChangeSet, changing } from './change-set.js';
 import { collectEmptyTables } from './empty-tables.js';
 import { frameAt, isBlock, isLinear } from './frame-source.js';
@@ -40,7 +40,7 @@ export interface CheckedPiece {
 export function mapPages(context: TableContext, pieces: readonly CheckedPiece[]): void {
   const { root, plan } = context;
   for (const { range } of pieces) refuseOwed(context, range);
-  changing(context, hullOf(pieces), null, (changes) => {
+  changing(context, hullOf(pieces.map(({ range }) => range)), null, (changes) => {
     // A protection that cannot be said is refused before a table is made.
     const calls = pieces.map((piece) => callOf(context, piece, changes));
     for (const call of calls) needFlags(call, plan.levels[plan.last] as LevelPlan);
@@ -64,16 +64,6 @@ function callOf(context: TableContext, piece: CheckedPiece, changes: ChangeSet):
     changes,
     areFramesFew: false,
   };
-}
-
-function hullOf(pieces: readonly CheckedPiece[]): PageRange {
-  let first = Number.POSITIVE_INFINITY;
-  let end = 0;
-  for (const { range } of pieces) {
-    first = Math.min(first, range.first);
-    end = Math.max(end, range.first + range.pages);
-  }
-  return { first, pages: end - first };
 }
 
 /**

@@ -5,7 +5,7 @@ import { joinWords, toBigint, type Words } from '../../words.js';
 import { isComplete } from '../arguments.js';
 import { isLeaf, type TableContext } from '../context.js';
 import type { OwedFlushes } from '../flush-batch.js';
-import type { PageRange } from '../page-range.js';
+import { hullOf, type PageRange } from '../page-range.js';
 import { type ChangeSet, changing } from './change-set.js';
 import { applyCut } from './cut.js';
 import { type Cut, findEntries } from './find.js';
@@ -16,10 +16,11 @@ import { partOf, type Span } from './span.js';
 const SHORT = 16;
 
 /**
- * Changes the protection of the leaves of a range; everything else is passed over.
+ * Changes the protection of the leaves of ranges; everything else is passed over. All of them, or none.
  *
  * A block or run is cut only when the part in the range really changes.
  *
+ * @param ranges - one; or several that do not overlap, without cuts: two in one block would each cut it.
  * @param fields - what changes.
  * @param mayCut - whether a block or run that the range covers only in part is made smaller; else it is refused.
  * @throws VmError `EINVAL` for a protection that the format cannot say, or an end inside a leaf that must not be cut;
@@ -27,7 +28,7 @@ const SHORT = 16;
  */
 export function protectPages(
   context: TableContext,
-  range: PageRange,
+  ranges: readonly PageRange[],
   fields: Partial<Protection>,
   mayCut: boolean,
   batch: OwedFlushes | null,
@@ -43,17 +44,19 @@ export function protectPages(
   // So is a complete protection that no leaf can have.
   if (isComplete(fields))
     leafFlags(context.plan, fields, context.plan.levels[context.plan.last] as LevelPlan);
-  const found = findEntries(context, range, 64, mayCut ? 'cut' : 'refuse');
+  const all = ranges.map((range) => findEntries(context, range, 64, mayCut ? 'cut' : 'refuse'));
   const protect = new Protect(context, fields);
-  changing(context, range, batch, (changes) => {
+  changing(context, hullOf(ranges), batch, (changes) => {
     const transform = protect.apply.bind(protect);
     const cutter = { context, changes, maxShift: 64, transform };
-    for (const cut of found.cuts) if (changesCut(protect, cut)) applyCut(cutter, cut);
-    for (const span of found.spans) {
-      context.counters.entriesRead += span.count;
-      protect.change(changes, span);
+    for (const found of all) {
+      for (const cut of found.cuts) if (changesCut(protect, cut)) applyCut(cutter, cut);
+      for (const span of found.spans) {
+        context.counters.entriesRead += span.count;
+        protect.change(changes, span);
+      }
+      for (const { first, pages } of found.aliases) changes.widen(first, pages, context.plan.pageShift);
     }
-    for (const { first, pages } of found.aliases) changes.widen(first, pages, context.plan.pageShift);
   });
 }
 

@@ -1,0 +1,172 @@
+import type { LazyAreaOptions, VmArea } from '@vmarea/core';
+import { describe, expect, test } from 'vitest';
+import { type KernelOptions, kernelOf, RAM_FIRST } from './support/kernel.js';
+import { codeOf } from './support/thrown.js';
+
+const PAGE = 4096;
+const GiB = 1 << 30;
+
+const lazy = (options: LazyAreaOptions = {}, more: KernelOptions = {}) => {
+  const made = kernelOf('x86-64', more);
+  const area = made.kernel.getLazyArea(GiB, options);
+  const touch = (page: number) => made.kernel.handleFault(area.area.addr + BigInt(page * PAGE) + 8n);
+  return { ...made, area, touch };
+};
+
+describe('an area that grows by need', () => {
+  test('has nothing at first, and a page for each that is used', () => {
+    const { kernel, ram, area, touch } = lazy();
+    expect([ram.stats().allocated, area.area.populated().pages]).toEqual([0, 0]);
+    expect([touch(5), touch(5), touch(200_000)]).toEqual([true, true, true]);
+    expect(kernel.vmallocToPfn(area.area.addr + BigInt(5 * PAGE))).toBe(RAM_FIRST);
+    expect(area.stats).toEqual({
+      ...{ pages: GiB / PAGE, populated: 2, peak: 2, faults: 2 },
+      ...{ populatedChunks: 2, releasedChunks: 0 },
+    });
+    expect(kernel.vmallocinfo({ detail: true })).toMatch(/ pages=2 vmalloc N0=2 populated=2\/262144 4K=2\n/);
+  });
+
+  test('takes chunks of a leaf size', () => {
+    const { area, touch, ram } = lazy({ chunkShift: 21 });
+    touch(700);
+    expect(area.area.populated()).toEqual({ pages: 512, leaves: [{ bytes: 2 ** 21, count: 1 }] });
+    expect(area.area.frameAt(512) % 512).toBe(0);
+    expect(area.shrink(512, 511)).toBe(0);
+    expect(area.shrink(500, 600)).toBe(512);
+    expect(ram.stats().allocated).toBe(0);
+  });
+
+  test('says no for its guard, for other areas, and for addresses of nobody', () => {
+    const { kernel, area, at } = lazy();
+    const end = area.area.addr + area.area.bytes;
+    const other = kernel.getVmArea(PAGE);
+    expect([end, other.addr, at(2 ** 20)].map((address) => kernel.handleFault(address))).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(codeOf(() => kernel.handleFault(1.5 as never))).toBe('EINVAL');
+    expect(area.stats.populated).toBe(0);
+  });
+
+  test('shrinks after one flush, while the frames are still taken', () => {
+    const seen: number[] = [];
+    const { area, ram, flushes } = lazy({}, { onFlush: () => seen.push(ram.stats().allocated) });
+    area.populate(0, 100);
+    expect(area.shrink(10, 50)).toBe(50);
+    expect(flushes).toEqual([{ va: area.area.addr + BigInt(10 * PAGE), bytes: BigInt(50 * PAGE) }]);
+    expect(seen).toEqual([100]);
+    expect(ram.stats().allocated).toBe(50);
+    expect(area.shrink()).toBe(50);
+    expect(area.shrink()).toBe(0);
+    expect(area.stats).toMatchObject({ populated: 0, peak: 100, populatedChunks: 100, releasedChunks: 100 });
+  });
+
+  test('needs no table when they were prepared', () => {
+    const { area, frames, ram } = lazy();
+    const tables = area.prepare(0, 1024);
+    expect(tables).toBe(4);
+    for (let pfn = frames.tryAllocate(); pfn >= 0; pfn = frames.tryAllocate());
+    area.populate(0, 1024);
+    expect(ram.stats().allocated).toBe(1024);
+    expect(codeOf(() => area.touch(1024))).toBe('ENOMEM');
+    expect(ram.stats().allocated).toBe(1024);
+  });
+
+  test('populates all of a range or nothing', () => {
+    const { area, ram } = lazy({}, { ramFrames: 100 });
+    expect(codeOf(() => area.populate(0, 101))).toBe('ENOMEM');
+    expect([ram.stats().allocated, area.stats.populated]).toEqual([0, 0]);
+    area.populate(50, 100);
+    expect(codeOf(() => area.touch(0))).toBe('ENOMEM');
+    const limited = lazy({ limit: 10 * PAGE }).area;
+    limited.populate(0, 10);
+    expect(codeOf(() => limited.touch(10))).toBe('ENOMEM');
+    limited.touch(9);
+  });
+
+  test('takes frames from a callback, and gives them back to another', () => {
+    const back: unknown[] = [];
+    const { kernel, area, touch, ram } = lazy({
+      chunkShift: 13,
+      populate: (page, pages) => Array.from({ length: pages }, (_, i) => 0x5000 + page + i),
+      release: (frames, page) => back.push([[...frames], page]),
+    });
+    touch(7);
+    expect([area.area.frameAt(6), area.area.frameAt(7)]).toEqual([0x5006, 0x5007]);
+    expect(ram.stats().allocated).toBe(0);
+    kernel.vfree(area.area.addr);
+    expect(back).toEqual([[[0x5006, 0x5007], 6]]);
+  });
+
+  test('is as it was when a callback throws, lies, or calls back', () => {
+    const stop = new Error('stop');
+    let answer: () => readonly number[] = () => {
+      throw stop;
+    };
+    const { kernel, area, touch } = lazy({ populate: () => answer() });
+    expect(() => touch(0)).toThrow(stop);
+    answer = () => [1, 2];
+    expect(codeOf(() => touch(0))).toBe('EINVAL');
+    answer = () => [-1];
+    expect(codeOf(() => touch(0))).toBe('EINVAL');
+    answer = () => {
+      kernel.vmalloc(1);
+      return [1];
+    };
+    expect(codeOf(() => touch(0))).toBe('EBUSY');
+    expect(area.stats).toMatchObject({ populated: 0, faults: 0 });
+    answer = () => [1];
+    expect(touch(0)).toBe(true);
+  });
+
+  test('is mapped by nobody else, and freed with all it has', () => {
+    const { kernel, area, ram, linux, touch } = lazy();
+    touch(1);
+    const { addr } = area.area;
+    const { PAGE_KERNEL } = linux.protections;
+    expect(codeOf(() => area.area.map(0, 1))).toBe('EINVAL');
+    expect(codeOf(() => area.area.unmap(1))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vunmapRange(addr, addr + 4096n))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vmapPagesRange(addr, addr + 4096n, PAGE_KERNEL, [1]))).toBe('EINVAL');
+    expect(codeOf(() => kernel.applyToPageRange(addr, PAGE, () => undefined))).toBe('EINVAL');
+    expect(ram.stats().allocated).toBe(1);
+    kernel.vfree(addr);
+    expect(ram.stats().allocated).toBe(0);
+    for (const call of [
+      () => area.touch(0),
+      () => area.populate(),
+      () => area.shrink(),
+      () => area.prepare(),
+    ])
+      expect(codeOf(call)).toBe('EINVAL');
+    expect(kernel.handleFault(addr)).toBe(false);
+  });
+
+  test.each([
+    [{ chunkShift: 11 }],
+    [{ chunkShift: 12.5 }],
+    [{ limit: 0 }],
+    [{ populate: 7 as never }],
+    [{ release: 'no' as never }],
+  ])('refuses %j', (options) => {
+    const { kernel } = kernelOf('x86-64');
+    expect(codeOf(() => kernel.getLazyArea(GiB, options))).toBe('EINVAL');
+    expect(kernel.stats().areas).toBe(0);
+  });
+
+  test('refuses pages that are none', () => {
+    const { area } = lazy();
+    expect(codeOf(() => area.touch(GiB / PAGE))).toBe('ERANGE');
+    for (const page of [-1, 0.5, Number.NaN, '0' as never])
+      expect(codeOf(() => area.touch(page))).toBe('EINVAL');
+  });
+
+  test('gives its frames back when the space is destroyed', () => {
+    const { kernel, ram, touch, area } = lazy();
+    touch(1);
+    kernel.destroy();
+    expect(ram.stats().allocated).toBe(0);
+    expect((area.area as VmArea).isLive).toBe(false);
+  });
+});

@@ -1,0 +1,217 @@
+import { FrameAllocator, PageTable, PhysicalMemory, protection, VM_MAP } from '@vmarea/core';
+import { describe, expect, test } from 'vitest';
+import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
+import { codeOf } from './support/thrown.js';
+
+const PAGE = 4096;
+/** Where the direct map of RAM_FIRST begins. */
+const DIRECT = 0xffff_8880_0000_0000n;
+const ALIAS = DIRECT + (BigInt(RAM_FIRST) << 12n);
+
+describe('setMemoryRo and its kin', () => {
+  test('change the pages that are named, and flush what was freed before', () => {
+    const { kernel, flushes } = kernelOf('x86-64');
+    const address = kernel.vmalloc(4 * PAGE);
+    kernel.vfree(kernel.vmalloc(PAGE));
+    const writes = () =>
+      [0, 1, 2, 3].map((i) => kernel.walk(address + BigInt(i * PAGE)).leaf?.protection.write);
+    kernel.setMemoryRo(address + 4096n, 2);
+    expect(writes()).toEqual([true, false, false, true]);
+    expect(flushes).toHaveLength(2);
+    kernel.setMemoryRw(address, 4);
+    expect(writes()).toEqual([true, true, true, true]);
+    kernel.setMemoryX(address, 1);
+    expect(kernel.walk(address).leaf?.protection.execute).toBe(true);
+    kernel.setMemoryNx(address, 4);
+    expect(kernel.walk(address).leaf?.protection.execute).toBe(false);
+    kernel.setMemoryRo(address, 0);
+    expect(writes()[0]).toBe(true);
+  });
+
+  test('split a huge leaf on x86-64 and riscv64; arm64 refuses such memory', () => {
+    for (const name of ['x86-64', 'riscv64-sv48']) {
+      const { kernel } = kernelOf(name);
+      const address = kernel.vmallocHuge(2 << 20);
+      kernel.setMemoryRo(address + 4096n, 1);
+      expect(kernel.findVmArea(address)?.populated().leaves).toEqual([{ bytes: 4096, count: 512 }]);
+      expect(kernel.walk(address).leaf?.protection.write).toBe(true);
+      expect(kernel.walk(address + 4096n).leaf?.protection.write).toBe(false);
+    }
+    const { kernel } = kernelOf('arm64-4k-48');
+    expect(codeOf(() => kernel.setMemoryRo(kernel.vmallocHuge(2 << 20), 1))).toBe('EINVAL');
+    expect(codeOf(() => kernel.setMemoryRo(kernel.vmap([1], VM_MAP), 1))).toBe('EINVAL');
+    expect(codeOf(() => kernel.setMemoryRo(kernel.vmalloc(1), 1))).toBe('none');
+  });
+
+  test.each([
+    ['an address of nobody', 'EINVAL', -(1n << 30n), 1],
+    ['an address inside a page', 'EINVAL', 8n, 1],
+    ['a number that is none', 'EINVAL', 0n, Number.NaN],
+    ['a negative number', 'EINVAL', 0n, -1],
+    ['pages behind the area', 'ERANGE', 0n, 5],
+    ['a hole', 'EFAULT', 0n, 4],
+  ])('refuse %s, and change nothing', (_, code, offset, pages) => {
+    const { kernel, linux } = kernelOf('x86-64');
+    const area = kernel.getVmArea(4 * PAGE);
+    area.map(0, [1, 2, 3]);
+    const before = [...kernel.table.leaves()];
+    const address = offset < 0n ? linux.window.end - 4097n : area.addr + offset;
+    expect(codeOf(() => kernel.setMemoryRo(address - (address % 8n), pages))).toBe(code);
+    expect([...kernel.table.leaves()]).toEqual(before);
+  });
+
+  test('change the alias in the direct map for writing, not for execution', () => {
+    const { kernel } = kernelOf('x86-64', { directMap: { base: DIRECT } });
+    const address = kernel.vmalloc(2 * PAGE);
+    const alias = (page: number) => kernel.walk(ALIAS + BigInt(page * PAGE)).leaf;
+    expect(alias(0)?.pa).toBe(BigInt(RAM_FIRST) << 12n);
+    kernel.setMemoryRo(address + 4096n, 1);
+    expect([alias(0), alias(1), alias(2)].map((leaf) => leaf?.protection.write)).toEqual([true, false, true]);
+    kernel.setMemoryX(address, 1);
+    expect(alias(0)?.protection.execute).toBe(false);
+    kernel.setMemoryRw(address, 2);
+    expect(alias(1)?.protection.write).toBe(true);
+  });
+
+  test('take the change of the area back when the alias cannot follow', () => {
+    const { kernel, frames } = kernelOf('x86-64', { directMap: { base: DIRECT }, tablePages: 16 });
+    const address = kernel.vmalloc(2 * PAGE);
+    for (let pfn = frames.tryAllocate(); pfn >= 0; pfn = frames.tryAllocate());
+    const before = [...kernel.table.leaves()];
+    expect(codeOf(() => kernel.setMemoryRo(address, 1))).toBe('ENOMEM');
+    expect([...kernel.table.leaves()]).toEqual(before);
+  });
+});
+
+describe('the direct map', () => {
+  test('is no place for areas', () => {
+    const { kernel } = kernelOf('x86-64', { directMap: { base: DIRECT } });
+    const window = { start: ALIAS, end: ALIAS + (1n << 30n) };
+    expect(codeOf(() => kernel.getVmAreaNode({ size: PAGE, window }))).toBe('EINVAL');
+    const over = configuration('x86-64').linux.window.start - (BigInt(RAM_FIRST) << 12n);
+    expect(codeOf(() => kernelOf('x86-64', { directMap: { base: over } }))).toBe('EINVAL');
+  });
+
+  test('uses the largest leaves', () => {
+    const { kernel } = kernelOf('x86-64', { directMap: { base: DIRECT } });
+    expect([...kernel.table.leaves()].map(({ count, leafShift }) => [count, leafShift])).toEqual([[1, 30]]);
+  });
+});
+
+describe('VM_FLUSH_RESET_PERMS', () => {
+  test('takes the aliases away, flushes once over all, and gives them back before the frames are free', () => {
+    const seen: unknown[] = [];
+    const made = kernelOf('x86-64', {
+      directMap: { base: DIRECT },
+      onFlush: () =>
+        seen.push([
+          made?.kernel.table.translate(ALIAS),
+          made?.ram.stats().allocated,
+          made?.kernel.stats().areas,
+        ]),
+    });
+    const { kernel, ram, flushes } = made;
+    const address = kernel.vmalloc(2 * PAGE);
+    kernel.setMemoryRo(address, 2);
+    kernel.setVmFlushResetPerms(address + 4096n);
+    flushes.length = 0;
+    seen.length = 0;
+    kernel.vfree(address);
+    // Aliases gone, frames still taken, area gone: nobody can have them any more when they are free.
+    expect(seen).toEqual([[null, 2, 0]]);
+    expect(flushes[0]?.va).toBe(ALIAS);
+    expect((flushes[0]?.va ?? 0n) + (flushes[0]?.bytes ?? 0n)).toBe(address + 3n * 4096n);
+    expect(kernel.walk(ALIAS).leaf?.protection.write).toBe(true);
+    expect(ram.stats().allocated).toBe(0);
+  });
+
+  test('is refused where there is no area', () => {
+    const { kernel, at } = kernelOf('x86-64');
+    expect(codeOf(() => kernel.setVmFlushResetPerms(at(0)))).toBe('EINVAL');
+  });
+});
+
+describe('remapVmallocRange', () => {
+  const user = () => {
+    const { format } = configuration('x86-64');
+    const memory = PhysicalMemory.create({ bytes: 2 ** 20 });
+    const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
+    return { table, start: 0x40_0000n, end: 0x40_3000n, protection: protection({ user: true, write: true }) };
+  };
+
+  test("maps an area's pages into a user's tables", () => {
+    const { kernel } = kernelOf('x86-64');
+    const address = kernel.vmallocUser(4 * PAGE);
+    const vma = user();
+    kernel.remapVmallocRange(vma, address, 1);
+    expect([0, 1, 2].map((i) => vma.table.translateWords(0, 0x40_0000 + i * PAGE))).toEqual(
+      framesFrom(RAM_FIRST + 1, 3),
+    );
+    expect(vma.table.walk(0x40_0000n, { kind: 'write', user: true }).fault).toBeNull();
+    // Also from huge leaves, page by page.
+    const huge = kernel.vmallocNodeRange({ size: 2 << 20, flags: 0x408 });
+    const other = user();
+    kernel.remapVmallocRangePartial(other, 0x40_1000n, huge, 7, 100);
+    expect(other.table.translateWords(0, 0x40_1000)).toBe(kernel.vmallocToPfn(huge) + 7);
+  });
+
+  test('refuses memory that is not for users, and what does not fit', () => {
+    const { kernel, at } = kernelOf('x86-64');
+    const vma = user();
+    const plain = kernel.vmalloc(4 * PAGE);
+    const address = kernel.vmallocUser(4 * PAGE);
+    const codes = [
+      () => kernel.remapVmallocRange(vma, plain),
+      () => kernel.remapVmallocRange(vma, at(1000)),
+      () => kernel.remapVmallocRange(vma, address, 2),
+      () => kernel.remapVmallocRange(vma, address, -1),
+      () => kernel.remapVmallocRange(vma, address + 1n),
+      () => kernel.remapVmallocRangePartial(vma, 0x40_0001n, address, 0, PAGE),
+      () => kernel.remapVmallocRangePartial(vma, 0x40_3000n, address, 0, PAGE),
+      () => kernel.remapVmallocRange(null as never, address),
+    ].map(codeOf);
+    expect(codes).toEqual(Array(8).fill('EINVAL'));
+    kernel.vunmapRange(address + 4096n, address + 8192n);
+    expect(codeOf(() => kernel.remapVmallocRange(vma, address))).toBe('EFAULT');
+    expect([...vma.table.leaves()]).toEqual([]);
+  });
+});
+
+describe('vread', () => {
+  test('reads what is mapped, and zeros for holes, guards, devices and sparse areas', () => {
+    const { kernel, memory, at } = kernelOf('x86-64', { ramFrames: 0 });
+    const plain = kernel.vmalloc(2 * PAGE);
+    const frame = kernel.vmallocToPfn(plain);
+    memory.bytesAt(BigInt(frame) << 12n, PAGE).fill(1);
+    memory.bytesAt(BigInt(kernel.vmallocToPfn(at(1))) << 12n, PAGE).fill(2);
+    kernel.getVmArea(PAGE, 0x1000).map(0, frame);
+    const ram = kernel.vmMapRam([frame]);
+    const into = new Uint8Array(5 * PAGE + 10).fill(9);
+    expect(kernel.vread(plain + 4090n, into)).toBe(into.length);
+    expect([...into.subarray(0, 8)]).toEqual([1, 1, 1, 1, 1, 1, 2, 2]);
+    expect(new Set(into.subarray(PAGE + 6))).toEqual(new Set([0]));
+    expect(into[PAGE + 5]).toBe(2);
+    expect(kernel.vread(ram, into.subarray(0, 3))).toBe(3);
+    expect([...into.subarray(0, 3)]).toEqual([1, 1, 1]);
+    // Cut at the end of all addresses.
+    expect(kernel.vread((1n << 64n) - 5n, into)).toBe(5);
+    expect(codeOf(() => kernel.vread(-1n, into))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vread(plain, [] as never))).toBe('EINVAL');
+  });
+});
+
+describe('vmallocToPage', () => {
+  test('finds the page inside a larger leaf; vmallocToPfn refuses where there is none', () => {
+    const { kernel, at, linux } = kernelOf('x86-64');
+    const address = kernel.vmallocHuge(2 << 20);
+    expect(kernel.vmallocToPage(address + 0x12345n)).toBe(kernel.vmallocToPfn(address) + 0x12);
+    expect(codeOf(() => kernel.vmallocToPfn(at(512)))).toBe('EFAULT');
+    expect(kernel.vmallocToPage(0n)).toBeNull();
+    expect(
+      [linux.window.start - 1n, linux.window.start, linux.window.end - 1n, linux.window.end].map((a) =>
+        kernel.isVmallocAddr(a),
+      ),
+    ).toEqual([false, true, true, false]);
+    expect(codeOf(() => kernel.vmallocToPage(7 as never))).toBe('EINVAL');
+  });
+});

@@ -1,0 +1,204 @@
+import { VM_FLUSH_RESET_PERMS, VM_MAP, VM_MAP_PUT_PAGES, VM_NO_GUARD, type VmArea } from '@vmarea/core';
+import { describe, expect, test } from 'vitest';
+import { framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
+import { codeOf } from './support/thrown.js';
+
+const PAGE = 4096;
+
+describe('vmap', () => {
+  test('maps scattered frames, never executable, and leaves them to the caller', () => {
+    const { kernel, linux, ram } = kernelOf('x86-64');
+    const frames = ram.allocateMany(3).reverse();
+    const address = kernel.vmap(frames, VM_MAP, linux.protections.PAGE_KERNEL_EXEC);
+    expect(kernel.vmallocToPfn(address + 4096n)).toBe(frames[1]);
+    expect(kernel.walk(address).leaf?.protection.execute).toBe(false);
+    expect(codeOf(() => kernel.vunmap(address + 4096n))).toBe('EINVAL');
+    kernel.vunmap(address);
+    expect(codeOf(() => kernel.vunmap(address))).toBe('EINVAL');
+    expect(ram.stats().allocated).toBe(3);
+    ram.freeMany(frames);
+  });
+
+  test('takes the guarded-page bit away with execution', () => {
+    const { kernel, linux } = kernelOf('arm64-4k-48');
+    const guarded = { ...linux.protections.PAGE_KERNEL_EXEC, extra: 1n << 50n };
+    const address = kernel.vmap([1], VM_MAP, guarded);
+    const { entry } = kernel.walk(address).steps.at(-1) ?? { entry: 0n };
+    expect([(entry >> 50n) & 1n, (entry >> 53n) & 1n]).toEqual([0n, 1n]);
+  });
+
+  test('prints no vmap without VM_MAP, and no pages without VM_MAP_PUT_PAGES', () => {
+    const { kernel, ram } = kernelOf('x86-64');
+    kernel.vmap([1]);
+    kernel.vmap([1], VM_MAP);
+    kernel.vmap(ram.allocateMany(2), VM_MAP | VM_MAP_PUT_PAGES);
+    expect(
+      kernel
+        .vmallocinfo()
+        .split('\n')
+        .map((line) => line.slice(37)),
+    ).toEqual(['    8192', '    8192 vmap', '   12288 pages=2 vmap N0=2', '']);
+  });
+
+  test.each([
+    ['VM_NO_GUARD', 'EINVAL', [1], VM_NO_GUARD],
+    ['VM_FLUSH_RESET_PERMS', 'EINVAL', [1], VM_FLUSH_RESET_PERMS],
+    ['no frames', 'EINVAL', [], 0],
+    ['a list that is none', 'EINVAL', null as never, 0],
+    ['more pages than the machine has', 'E2BIG', Array.from<number>({ length: 101 }).fill(1), 0],
+    ['a frame that is none', 'EINVAL', [1, -1], 0],
+  ])('refuses %s with nothing left behind', (_, code, frames, flags) => {
+    const { kernel, at } = kernelOf('x86-64', { totalRamPages: 100 });
+    expect(codeOf(() => kernel.vmap(frames, flags))).toBe(code);
+    expect(kernel.getVmArea(1).addr).toBe(at(0));
+  });
+
+  test('gives the addresses back when there is no frame for a table', () => {
+    const { kernel, at, frames } = kernelOf('x86-64', { tablePages: 2 });
+    expect(codeOf(() => kernel.vmap([1]))).toBe('ENOMEM');
+    expect(frames.stats().allocated).toBe(1);
+    expect(kernel.getVmArea(1).addr).toBe(at(0));
+  });
+});
+
+describe('VM_MAP_PUT_PAGES', () => {
+  test('hands the frames over: vfree frees them once, vunmap would lose them', () => {
+    const { kernel, ram } = kernelOf('x86-64');
+    const address = kernel.vmap(ram.allocateMany(3), VM_MAP | VM_MAP_PUT_PAGES);
+    expect(codeOf(() => kernel.vunmap(address))).toBe('EINVAL');
+    kernel.vfree(address);
+    expect(ram.stats().allocated).toBe(0);
+    expect(codeOf(() => kernel.vfree(address))).toBe('EINVAL');
+  });
+
+  test('refuses frames that another owns, that are free, blocks, twice in the list, or tables', () => {
+    const { kernel, ram } = kernelOf('x86-64');
+    const [a, b] = ram.allocateMany(2) as unknown as [number, number];
+    const block = ram.allocate(1);
+    const free = RAM_FIRST + 1000;
+    const PUT = VM_MAP_PUT_PAGES;
+    expect(codeOf(() => kernel.vmap([a, a], PUT))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vmap([block, block + 1], PUT))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vmap([a, free], PUT))).toBe('EINVAL');
+    kernel.vmap([a], PUT);
+    expect(codeOf(() => kernel.vmap([b, a], PUT))).toBe('EINVAL');
+    const memory = kernel.vmalloc(PAGE);
+    expect(codeOf(() => kernel.vmap([kernel.vmallocToPfn(memory)], PUT))).toBe('EINVAL');
+    // A caller may map them all the same.
+    expect(codeOf(() => kernel.vmap([b, a, kernel.vmallocToPfn(memory)]))).toBe('none');
+    const shared = kernelOf('x86-64', { ramFrames: 0 });
+    const root = Number(shared.kernel.root >> 12n);
+    expect(codeOf(() => shared.kernel.vmap([root], PUT))).toBe('EINVAL');
+  });
+
+  test('keeps what a failing call was given with the caller', () => {
+    const { kernel, ram } = kernelOf('x86-64', { tablePages: 2 });
+    const list = ram.allocateMany(2);
+    expect(codeOf(() => kernel.vmap(list, VM_MAP_PUT_PAGES))).toBe('ENOMEM');
+    ram.freeMany(list);
+    expect(ram.stats().allocated).toBe(0);
+  });
+
+  test('is not freed while a frame of it is free already', () => {
+    const { kernel, ram } = kernelOf('x86-64');
+    const list = ram.allocateMany(2);
+    const address = kernel.vmap(list, VM_MAP_PUT_PAGES);
+    ram.free(list[1] as number);
+    expect(codeOf(() => kernel.vfree(address))).toBe('EINVAL');
+    expect(kernel.vmallocToPfn(address)).toBe(list[0]);
+    expect(ram.allocate()).toBe(list[1]);
+    kernel.vfree(address);
+    expect(ram.stats().allocated).toBe(0);
+  });
+});
+
+describe('vmap of adjacent frames', () => {
+  const leavesOf = (name: string, release: '6.12' | '2026', frames: number[]) => {
+    const { kernel } = kernelOf(name, { release });
+    return (kernel.findVmArea(kernel.vmap(frames)) as VmArea).populated().leaves;
+  };
+  const block = framesFrom(2 ** 19, 512);
+
+  test('takes base pages until 2026, then the largest leaves, on addresses aligned to them', () => {
+    expect(leavesOf('x86-64', '6.12', block)).toEqual([{ bytes: 4096, count: 512 }]);
+    expect(leavesOf('x86-64', '2026', block)).toEqual([{ bytes: 2 ** 21, count: 1 }]);
+    expect(leavesOf('arm64-4k-48-cont', '2026', framesFrom(2 ** 19, 16))).toEqual([
+      { bytes: 65536, count: 1 },
+    ]);
+    // Adjacent, but not on a multiple of their number.
+    expect(leavesOf('x86-64', '2026', framesFrom(2 ** 19 + 1, 512))).toEqual([{ bytes: 4096, count: 512 }]);
+  });
+
+  test('goes on with base pages from the first frame on that stands alone', () => {
+    expect(leavesOf('x86-64', '2026', [...block, 7, ...framesFrom(2 ** 20, 512)])).toEqual([
+      { bytes: 4096, count: 513 },
+      { bytes: 2 ** 21, count: 1 },
+    ]);
+    expect(leavesOf('arm64-4k-48-cont', '2026', [...block, ...framesFrom(2 ** 20 + 16, 16), 3])).toEqual([
+      { bytes: 4096, count: 1 },
+      { bytes: 65536, count: 1 },
+      { bytes: 2 ** 21, count: 1 },
+    ]);
+  });
+});
+
+describe('vmapPfn', () => {
+  test('maps device frames one by one, special, naturally aligned, and refuses memory', () => {
+    const { kernel, linux } = kernelOf('x86-64');
+    const address = kernel.vmapPfn(framesFrom(0x80000, 5), linux.protections.PAGE_KERNEL_EXEC);
+    expect(address % 0x8000n).toBe(0n);
+    const { entry } = kernel.walk(address).steps.at(-1) ?? { entry: 0n };
+    expect([(entry >> 9n) & 1n, entry >> 63n]).toEqual([1n, 1n]);
+    const { PAGE_KERNEL } = linux.protections;
+    expect(codeOf(() => kernel.vmapPfn([0x80000, RAM_FIRST], PAGE_KERNEL))).toBe('EINVAL');
+    expect(kernel.stats().areas).toBe(1);
+    kernel.vunmap(address);
+  });
+});
+
+describe('vmMapRam', () => {
+  test('cuts ranges from a block, without guard, and takes each back once, whole', () => {
+    const { kernel, at } = kernelOf('x86-64');
+    const a = kernel.vmMapRam([1, 2, 3]);
+    const b = kernel.vmMapRam([4]);
+    // A power of two: three pages take four.
+    expect(b - a).toBe(4n * 4096n);
+    expect(a).toBe(at(0));
+    expect(kernel.vmallocToPfn(a + 2n * 4096n)).toBe(3);
+    expect(codeOf(() => kernel.vmUnmapRam(a, 2))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vmUnmapRam(a + 4096n, 3))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vfree(a))).toBe('EINVAL');
+    kernel.vmUnmapRam(a, 3);
+    expect(codeOf(() => kernel.vmUnmapRam(a, 3))).toBe('EINVAL');
+    expect(kernel.vmallocToPage(a)).toBeNull();
+    expect(kernel.vmallocToPfn(b)).toBe(4);
+  });
+
+  test('leaves the flush to vmUnmapAliases', () => {
+    const { kernel, flushes } = kernelOf('x86-64');
+    const a = kernel.vmMapRam([1, 2]);
+    kernel.vmUnmapRam(a, 2);
+    expect(flushes).toEqual([]);
+    kernel.vmUnmapAliases();
+    expect(flushes).toEqual([{ va: a, bytes: 8192n }]);
+    kernel.vmUnmapAliases();
+    expect(flushes).toHaveLength(1);
+  });
+
+  test('is not to be written through as an area', () => {
+    const { kernel, linux } = kernelOf('x86-64');
+    const a = kernel.vmMapRam(framesFrom(1, 100));
+    const { PAGE_KERNEL } = linux.protections;
+    expect(codeOf(() => kernel.vunmapRange(a, a + 4096n))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vmapPagesRange(a, a + 4096n, PAGE_KERNEL, [1]))).toBe('EINVAL');
+    expect(codeOf(() => kernel.applyToPageRange(a, 4096, () => undefined))).toBe('EINVAL');
+    kernel.vmUnmapRam(a, 100);
+  });
+
+  test('gives the range back when there is no frame for a table', () => {
+    const { kernel, frames } = kernelOf('x86-64', { tablePages: 2 });
+    expect(codeOf(() => kernel.vmMapRam([1]))).toBe('ENOMEM');
+    expect(frames.stats().allocated).toBe(1);
+    expect(kernel.vmallocinfo()).toBe('');
+  });
+});
