@@ -286,6 +286,11 @@ export class VmArea {
 }
 
 /** True for a handle. */
-export const isVmArea: (value: unknown) => value is VmArea = VmArea.is;
+export function isVmArea(value: unknown): value is VmArea {
+  return VmArea.is(value);
+}
+
 /** The area behind a handle; `null` when it is of another space. */
-export const structOfHandle: (handle: VmArea, space: AreaHost) => VmStruct | null = VmArea.structOf;
+export function structOfHandle(handle: VmArea, space: AreaHost): VmStruct | null {
+  return VmArea.structOf(handle, space);
+}
