@@ -9,8 +9,12 @@ import type { TableRecords } from '../table-records.js';
 const STRIDE = 6;
 /** What was before: all entries were 0. Others: 0 and up an index in `#saved`, -2 and down one in `#flags`. */
 const EMPTY = -1;
-/** Words that saved runs share one buffer for: allocating one for each costs more than the copy. */
+/**
+ * Words that saved runs share one buffer for: allocating one for each costs more than the copy. The first of a call is small: most calls
+ * save one run, and zeroing 64 KiB for it was more than half of a vmalloc and vfree of one page.
+ */
 const CHUNK_WORDS = 16384;
+const FIRST_CHUNK_WORDS = 256;
 
 /**
  * What one call changed, run by run, so that all of it can be put back.
@@ -72,8 +76,9 @@ export class UndoLog {
   copyOf(words: Int32Array, at: number, count: number): Int32Array {
     const length = 2 * count;
     if (length > CHUNK_WORDS / 2) return words.slice(at, at + length);
-    if (this.#chunk === null || this.#used + length > CHUNK_WORDS) {
-      this.#chunk = new Int32Array(CHUNK_WORDS);
+    if (this.#chunk === null || this.#used + length > this.#chunk.length) {
+      const before = this.#chunk === null ? FIRST_CHUNK_WORDS / 4 : this.#chunk.length;
+      this.#chunk = new Int32Array(Math.min(CHUNK_WORDS, Math.max(4 * before, 2 * length)));
       this.#used = 0;
     }
     const copy = this.#chunk.subarray(this.#used, this.#used + length);
