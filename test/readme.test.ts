@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { format } from 'node:util';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { printedBy, promisedBy } from './support/printed.js';
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 
@@ -44,12 +44,6 @@ const examples = [
   },
 ];
 
-/** What a program's comments say that it prints: after a call of `console.log`, or in the lines below it. */
-function promisedBy(program: string): string[] {
-  const calls = program.matchAll(/^ *console\.log\(.*\);(?: \/\/ (.*)|((?:\n\/\/ .*)+))$/gm);
-  return [...calls].map(([, beside, below]) => beside ?? `${below?.replaceAll('\n// ', '\n').slice(1)}\n`);
-}
-
 describe.each(examples)('the example $file in $readme', ({ readme, file, run }) => {
   const example = read(file);
   const place = examples.filter((other) => other.readme === readme).findIndex((other) => other.file === file);
@@ -61,12 +55,6 @@ describe.each(examples)('the example $file in $readme', ({ readme, file, run }) 
   });
 
   test('prints what its comments say', async () => {
-    const promised = promisedBy(example);
-    expect(promised.length).toBe(example.match(/console\.log/g)?.length);
-    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
-    await run();
-    const printed = log.mock.calls.map((args) => format(...args));
-    log.mockRestore();
-    expect(printed).toEqual(promised);
+    expect(await printedBy(run)).toEqual(promisedBy(example));
   });
 });

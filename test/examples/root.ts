@@ -1,31 +1,35 @@
-import { FrameAllocator, hex, PageTable, PhysicalMemory, VmapAreas } from '@vmarea/core';
+import { AddressSpace, FrameAllocator, hex, PhysicalMemory, VM_SPARSE } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 
-const linux = x8664Linux();
-const { PAGE_KERNEL, IOREMAP } = linux.protections;
-const memory = PhysicalMemory.create({ bytes: 1 << 20 }); // real bytes: the tables live here
-const frames = new FrameAllocator(memory); // hands out the frames that become tables
-const table = new PageTable({ format: x8664(), memory, frames });
+const memory = PhysicalMemory.create({ bytes: 16 << 20 }); // real bytes: tables and pages live here
+const frames = new FrameAllocator(memory); // hands out the frames of both
+const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames });
 
-// Reserve kernel addresses as vmalloc does, then map what you like into them.
-const areas = new VmapAreas({ ...linux, pageShift: 12 });
-const stack = areas.reserve(16384);
-table.map(stack.address, [0x1234, 0x99, 0x7001, 0x42], PAGE_KERNEL);
+// Linux's calls, at Linux's addresses.
+const buffer = kernel.vmalloc(12 << 10, { caller: 'fork_init+0x5d/0x160' });
+const timer = kernel.ioremap(0xfed00000n, 1024, { caller: 'hpet_enable+0x2f/0x320' });
+console.log(hex(buffer), hex(timer)); // 0xffffc90000000000 0xffffc90000004000
 
-// A device range gets the largest leaves that address and frames allow: one of 2 MiB here.
-const device = areas.reserve(2 << 20, { ioremap: true });
-table.mapRange(device.address, 0xb0000000n, 2 << 20, IOREMAP);
+// An area that is populated on demand, by page: no address to get wrong.
+const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
+area.map(0, [0x1234, 0x99, 0x7001]);
+area.map(1_000_000, 0x42);
+console.log(hex(BigInt(area.frameAt(2)))); // 0x0000000000007001
 
-console.log(hex(stack.address)); // 0xffffc90000000000
-console.log(table.translate(stack.address + 0x1008n)); // 626696n
-for (const { va, count, leafShift } of table.leaves(device.address, device.bytes)) {
-  console.log(hex(va), count, leafShift); // 0xffffc90000200000 1 21
-}
+// What Linux prints, and how much of it is there.
+console.log(kernel.vmallocinfo({ detail: true }));
+// 0xffffc90000000000-0xffffc90000004000   16384 fork_init+0x5d/0x160 pages=3 vmalloc N0=3 populated=3/3 4K=3
+// 0xffffc90000004000-0xffffc90000006000    8192 hpet_enable+0x2f/0x320 phys=0x00000000fed00000 ioremap populated=1/1 4K=1
+// 0xffffc90000006000-0xffffc90100007000 4294971392 sparse populated=4/1048576 4K=4
 
 // A walk tells every entry that the processor reads, and what it may do.
-const walk = table.walk(stack.address, { kind: 'execute', user: false });
+const walk = kernel.table.walk(buffer, { kind: 'execute', user: false });
 console.log(walk.steps.map(({ name, index }) => `${name}[${index}]`).join(' ')); // PGD[402] PUD[0] PMD[0] PTE[0]
 console.log(walk.fault?.kind, walk.fault?.code); // permission { name: '#PF', code: 17 }
 
-table.destroy();
+// Nothing is lost.
+kernel.vfree(buffer);
+kernel.iounmap(timer);
+kernel.freeVmArea(area);
+kernel.destroy();
 console.log(frames.stats().allocated); // 0

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { AddressSpace } from '@vmarea/core';
+import { describe, expect, test } from 'vitest';
+import { VmArea } from '../packages/core/src/vmap/vm-area.js';
+
+const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+const api = read('../docs/api.md');
+const differences = read('../docs/linux-differences.md');
+
+/** Public members of a class. */
+function membersOf(prototype: object): string[] {
+  return Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor');
+}
+
+describe('docs/api.md', () => {
+  test.each([
+    ['AddressSpace', AddressSpace.prototype],
+    ['VmArea', VmArea.prototype],
+  ])('has every member of %s', (_, prototype) => {
+    const missing = membersOf(prototype).filter((name) => !new RegExp(`\`${name}[(\`]`).test(api));
+    expect(missing).toEqual([]);
+  });
+
+  test('names no call that there is not', () => {
+    const known = new Set([AddressSpace, VmArea].flatMap(({ prototype }) => membersOf(prototype)));
+    const named = [...api.matchAll(/^\| `([a-zA-Z]+)\(/gm)].map(([, name]) => name as string);
+    expect(named.length).toBeGreaterThan(50);
+    expect(named.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test('links to rows that exist', () => {
+    const rows = new Set([...differences.matchAll(/<a id="(d\d+)">/g)].map(([, id]) => id));
+    const links = [...api.matchAll(/linux-differences\.md#(d\d+)/g)].map(([, id]) => id as string);
+    expect(links.filter((id) => !rows.has(id))).toEqual([]);
+  });
+});
