@@ -222,6 +222,16 @@ static uint32_t unmap_singles(struct bench *b)
 	return fold(sum, fold_range(b, 1, 0));
 }
 
+static uint32_t unmap_pages_at(struct bench *b)
+{
+	map_singly(b);
+	begin(b);
+	for (size_t i = 0; i < b->units; i++)
+		unmap_page(&b->pt, b->vas[i]);
+	end(b);
+	return fold_range(b, 1, 0);
+}
+
 /* Frames and whether they can be written. */
 static uint32_t fold_rights(struct bench *b, uint32_t sum)
 {
@@ -344,6 +354,9 @@ const struct workload WORKLOADS[] = {
 	{ "W5.map-fresh", 1, 4, PAGE_SHIFT, 1, 16, false, open_empty, map_singles_fresh },
 	{ "W5.translate", 1, 4, PAGE_SHIFT, 1, 16, false, open_singles, translate_each },
 	{ "W5.unmap", 1, 4, PAGE_SHIFT, 1, 16, false, open_prepared, unmap_singles },
+	/* An area's calls are checked, and then the same. */
+	{ "W5.area-map", 1, 4, PAGE_SHIFT, 1, 16, false, open_prepared, map_singles },
+	{ "W5.area-unmap", 1, 4, PAGE_SHIFT, 1, 16, false, open_prepared, unmap_pages_at },
 	{ "W6", 1, 1, PAGE_SHIFT, 2, 1, true, open_mapped, protect_twice },
 	{ "W7.10k", 100000, 262144, PAGE_SHIFT, 1, 1, false, open_tenth, replace_areas },
 	{ "W7.1M", 100000, 262144, PAGE_SHIFT, 1, 1, false, open_tenfold, replace_areas },

@@ -1,4 +1,4 @@
-import type { PageTable } from '@vmarea/core';
+import type { Counters } from '@vmarea/core';
 
 /** Exact work of the timed calls of one round. */
 export interface Work {
@@ -14,10 +14,21 @@ export interface Work {
   readonly tablesZeroed: number;
 }
 
-/** The work that a table has counted since its counters were reset. Translations are not counted by the engine. */
-export function workOf({ counters }: PageTable): Work {
+/** The work that tables have counted since their counters were reset. Translations are not counted by the engine. */
+export function workOf({ counters }: { readonly counters: Readonly<Counters> }): Work {
   const { tablesRead, entriesRead, entriesWritten, tablesAllocated, tablesZeroed } = counters;
   return { tablesRead, entriesRead, entriesWritten, tablesAllocated, tablesZeroed };
+}
+
+/** The work between two looks at the counters. */
+export function differenceOf(after: Work, before: Work): Work {
+  return {
+    tablesRead: after.tablesRead - before.tablesRead,
+    entriesRead: after.entriesRead - before.entriesRead,
+    entriesWritten: after.entriesWritten - before.entriesWritten,
+    tablesAllocated: after.tablesAllocated - before.tablesAllocated,
+    tablesZeroed: after.tablesZeroed - before.tablesZeroed,
+  };
 }
 
 /** The work of two calls. */

@@ -47,6 +47,8 @@ const SMALL: readonly (readonly [workload: string, fourLevels: Numbers, fiveLeve
   ['W5.translate', [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]],
   // As W5.map-prepared; the slot's old entry is read, and cleared.
   ['W5.unmap', [1500, 1500, 375, 0, 0], [1875, 1875, 375, 0, 0]],
+  ['W5.area-map', [1500, 1500, 375, 0, 0], [1875, 1875, 375, 0, 0]],
+  ['W5.area-unmap', [1500, 1500, 375, 0, 0], [1875, 1875, 375, 0, 0]],
   // Twice 6 (7) tables, the 5 (6) entries that lead down, and every page's entry, which is changed.
   ['W6', [12, 3010, 3000, 0, 0], [14, 3012, 3000, 0, 0]],
   // Areas have no tables: what they do is in the checksum.

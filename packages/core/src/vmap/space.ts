@@ -53,7 +53,9 @@ export class Space implements AreaHost {
   readonly #blockShifts: ReadonlySet<number>;
   /** True while the flush of what is unmapped is left to the purge. */
   #isLazy = false;
-  #flushes = 0;
+  /** Flushes that were left to purges, and those that purges made. */
+  #leftFlushes = 0;
+  #purgeFlushes = 0;
 
   constructor(options: AddressSpaceOptions) {
     const { format, linux, memory, frames, ram = frames, sink, release = '6.12', early = [] } = options;
@@ -66,7 +68,11 @@ export class Space implements AreaHost {
     this.linux = linux;
     this.release = release;
     this.memory = memory;
-    const parts = { format: format as PageTableFormat, memory, frames, sink: this.#tableSink(sink) };
+    // Without a sink of the caller's there is none at all: a call of one costs a single page more than its own work.
+    const parts = {
+      ...{ format: format as PageTableFormat, memory, frames },
+      ...(sink === undefined ? {} : { sink: this.#tableSink(sink) }),
+    };
     this.table = new PageTable(options.root === undefined ? parts : { ...parts, root: options.root });
     this.view = PageTable.open({ format: format as PageTableFormat, memory, root: this.table.root });
     this.format = format as PageTableFormat;
@@ -104,7 +110,7 @@ export class Space implements AreaHost {
       early: early.map(({ address, bytes }, i) => ({ address, bytes, info: structs[i] as VmStruct })),
       sink: {
         flush: (va, bytes, leafShift, tables) => {
-          this.#flushes++;
+          this.#purgeFlushes++;
           sink?.flush(va, bytes, leafShift, tables);
         },
       },
@@ -116,7 +122,8 @@ export class Space implements AreaHost {
 
   /** Exact work so far. A flush that is left to a purge counts when the purge makes it. */
   counters(): Counters {
-    return { ...this.table.counters, flushes: this.#flushes };
+    const { counters } = this.table;
+    return { ...counters, flushes: counters.flushes - this.#leftFlushes + this.#purgeFlushes };
   }
 
   /**
@@ -180,11 +187,13 @@ export class Space implements AreaHost {
 
   /** Removes what an area maps and leaves the flush to the purge that makes its addresses free again. */
   unmapLazily(address: bigint, bytes: bigint): void {
+    const before = this.table.counters.flushes;
     this.#isLazy = true;
     try {
       this.table.unmap(address, bytes);
     } finally {
       this.#isLazy = false;
+      this.#leftFlushes += this.table.counters.flushes - before;
     }
   }
 
@@ -223,12 +232,10 @@ export class Space implements AreaHost {
     });
   }
 
-  #tableSink(sink: FlushSink | undefined): FlushSink {
+  #tableSink(sink: FlushSink): FlushSink {
     return {
       flush: (va, bytes, leafShift, tables) => {
-        if (this.#isLazy) return;
-        this.#flushes++;
-        sink?.flush(va, bytes, leafShift, tables);
+        if (!this.#isLazy) sink.flush(va, bytes, leafShift, tables);
       },
     };
   }

@@ -1,10 +1,10 @@
-import type { PageTable, Protection } from '@vmarea/core';
+import { AddressSpace, type PageTable, type Protection, VM_SPARSE, type VmArea } from '@vmarea/core';
 import { timed } from '../../timed.js';
 import type { Bed, Places } from '../bed.js';
 import { fold } from '../fold.js';
 import { STREAM } from '../scatter.js';
 import { scatteredSize } from '../size.js';
-import { workOf } from '../work.js';
+import { differenceOf, workOf } from '../work.js';
 import { intoEmptyRoot, intoPreparedTables } from './map-rounds.js';
 import { foldOf, requireFold, translateEach } from './translate.js';
 import type { Round, Workload } from './workload.js';
@@ -71,6 +71,50 @@ function openUnmap(bed: Bed): () => Round {
   };
 }
 
+/** A sparse area over the range of the bed, with its tables. */
+function openArea(bed: Bed): { kernel: AddressSpace; area: VmArea } {
+  const { format, linux } = bed.configuration;
+  const kernel = new AddressSpace({ format, linux, memory: bed.memory, frames: bed.tables });
+  const area = kernel.getVmAreaNode({
+    ...{ size: bed.bytes, align: 1n << BigInt(bed.size.leafShift), flags: VM_SPARSE },
+  });
+  area.prepare();
+  return { kernel, area };
+}
+
+function openAreaMap(bed: Bed): () => Round {
+  const { pages } = bed.places('random', STREAM.places);
+  const frames = bed.frames();
+  const { protection } = bed;
+  const { kernel, area } = openArea(bed);
+  return () => {
+    const before = workOf(kernel);
+    const ns = timed(() => {
+      for (let i = 0; i < pages.length; i++) area.map(pages[i] as number, frames[i] as number, protection);
+    });
+    const work = differenceOf(workOf(kernel), before);
+    const checksum = bed.foldRange(kernel.table, pages.length);
+    area.unmap(0, area.pages);
+    return { ns, work, checksum };
+  };
+}
+
+function openAreaUnmap(bed: Bed): () => Round {
+  const { pages } = bed.places('random', STREAM.places);
+  const frames = bed.frames();
+  const { protection } = bed;
+  const { kernel, area } = openArea(bed);
+  return () => {
+    for (let i = 0; i < pages.length; i++) area.map(pages[i] as number, frames[i] as number, protection);
+    const before = workOf(kernel);
+    const ns = timed(() => {
+      for (let i = 0; i < pages.length; i++) area.unmap(pages[i] as number);
+    });
+    const work = differenceOf(workOf(kernel), before);
+    return { ns, work, checksum: bed.foldRange(kernel.table, 0) };
+  };
+}
+
 /** W5: one call for each page, at random places of a large range. */
 export const SINGLE_PAGES: readonly Workload[] = (
   [
@@ -78,6 +122,8 @@ export const SINGLE_PAGES: readonly Workload[] = (
     ['W5.map-fresh', 'mapWords into an empty root', openMap(intoEmptyRoot)],
     ['W5.translate', 'translateWords of each', openTranslate],
     ['W5.unmap', 'unmapWords of each; the tables stay', openUnmap],
+    ['W5.area-map', 'map of an area, by page, into tables that are there', openAreaMap],
+    ['W5.area-unmap', 'unmap of an area, by page', openAreaUnmap],
   ] as const
 ).map(([id, how, open]) => ({
   id,
