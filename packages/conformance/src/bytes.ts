@@ -1,12 +1,4 @@
-import {
-  type Level,
-  type Match,
-  type PageTableFormat,
-  type PhysicalMemory,
-  toBigint,
-  words,
-} from '@vmarea/core';
-import { ensure, hex } from './assert.js';
+import { type Level, type Match, type PageTableFormat, type PhysicalMemory, toBigint } from '@vmarea/core';
 
 /*
  * Entries read from bytes by the format's data, with bigints and code of its own: the judge of what the engine wrote.
@@ -39,14 +31,6 @@ export function kindOf(format: PageTableFormat, level: number, entry: bigint): K
   );
   if (!isSound) return 'reserved';
   return shape === table ? 'table' : 'leaf';
-}
-
-/** At a flush, an entry that must be broken is not valid: it holds neither what was nor what comes. */
-export function judgeBreak(format: PageTableFormat, level: number, old: bigint, now: bigint): void {
-  const kind = kindOf(format, level, now);
-  if (now === old || kind === 'none' || kind === 'absent') return;
-  const isNeeded = format.needsBreak(words(old), words(now), level);
-  ensure(!isNeeded, `an entry of level ${level} went from ${hex(old)} to ${hex(now)} without a break`);
 }
 
 /** The bits of an entry that hold an address, at or above a shift. */
