@@ -1,4 +1,12 @@
-import { type Level, type Match, type PageTableFormat, type PhysicalMemory, toBigint } from '@vmarea/core';
+import {
+  type Level,
+  type Match,
+  type PageTableFormat,
+  type PhysicalMemory,
+  type Rule,
+  type Shape,
+  toBigint,
+} from '@vmarea/core';
 
 /*
  * Entries read from bytes by the format's data, with bigints and code of its own: the judge of what the engine wrote.
@@ -14,23 +22,38 @@ export interface Read {
 /** What an entry is by its data. */
 export type Kind = 'none' | 'absent' | 'table' | 'leaf' | 'reserved';
 
-function meets(entry: bigint, { mask, value }: Match): boolean {
+/** True when an entry has the bits of a match. */
+export function matches(entry: bigint, { mask, value }: Match): boolean {
   return (entry & toBigint(mask)) === toBigint(value);
 }
 
 /** What an entry is at a level, all rules asked. */
 export function kindOf(format: PageTableFormat, level: number, entry: bigint): Kind {
   if (entry === 0n) return 'none';
-  if (!meets(entry, format.present)) return 'absent';
+  if (!matches(entry, format.present)) return 'absent';
   const { table, leaf } = format.levels[level] as Level;
-  const shape = table !== null && meets(entry, table.match) ? table : leaf;
-  if (shape === null || !meets(entry, shape.match)) return 'reserved';
-  const isSound = shape.rules.every(
-    (rule) =>
-      (rule.when !== undefined && !meets(entry, rule.when)) || meets(entry, rule) === (rule.must === 'equal'),
-  );
-  if (!isSound) return 'reserved';
+  const shape = table !== null && matches(entry, table.match) ? table : leaf;
+  if (shape === null || !matches(entry, shape.match)) return 'reserved';
+  if (brokenRule(shape, entry) !== undefined) return 'reserved';
   return shape === table ? 'table' : 'leaf';
+}
+
+/** The first rule of a kind of entry that an entry breaks. */
+export function brokenRule(shape: Shape | null, entry: bigint): Rule | undefined {
+  return shape?.rules.find(
+    (rule) =>
+      (rule.when === undefined || matches(entry, rule.when)) &&
+      matches(entry, rule) !== (rule.must === 'equal'),
+  );
+}
+
+/** A physical address as it stands in an entry. */
+export function addressBits(format: PageTableFormat, pa: bigint): bigint {
+  let bits = 0n;
+  for (const { entryBit, paBit, width } of format.address) {
+    bits |= ((pa >> BigInt(paBit)) & ((1n << BigInt(width)) - 1n)) << BigInt(entryBit);
+  }
+  return bits;
 }
 
 /** The bits of an entry that hold an address, at or above a shift. */
