@@ -70,6 +70,7 @@ export const FAULTS: readonly [what: string, group: string, broken: Partial<Page
     { change: (w, p, l) => without(kestrel.change(w, p, l), 0xfn << 52n) },
   ],
   ['encode loses software bits', 'survival', { encode: (p, l) => kestrel.encode({ ...p, extra: 0n }, l) }],
+  ['relevel loses software bits', 'survival', { relevel: (w) => without(w, 0xfn << 52n) }],
   ['relevel loses global', 'protections', { relevel: (w) => without(w, 0x20n) }],
   [
     'the user may use pages of the kernel',
