@@ -39,6 +39,8 @@ export const barring: Partial<PageTableFormat> = {
 };
 const isBarred = (controls: object): boolean => (controls as { isBarred: boolean }).isBarred;
 
+let questions = 0;
+
 /** One fault each, and the group that must see it. */
 export const FAULTS: readonly [what: string, group: string, broken: Partial<PageTableFormat>][] = [
   ['encode forgets user', 'protections', { encode: (p, l) => kestrel.encode({ ...p, user: false }, l) }],
@@ -70,6 +72,8 @@ export const FAULTS: readonly [what: string, group: string, broken: Partial<Page
     { change: (w, p, l) => without(kestrel.change(w, p, l), 0xfn << 52n) },
   ],
   ['encode loses software bits', 'survival', { encode: (p, l) => kestrel.encode({ ...p, extra: 0n }, l) }],
+  ['a split gives write back', 'random', { relevel: (w, from, to) => (to > from ? with_(w, W) : w) }],
+  ['a break is needed every second time', 'counters', { needsBreak: () => questions++ % 2 === 0 }],
   ['relevel loses software bits', 'survival', { relevel: (w) => without(w, 0xfn << 52n) }],
   ['relevel loses global', 'protections', { relevel: (w) => without(w, 0x20n) }],
   [
