@@ -22,9 +22,16 @@ export interface Read {
 /** What an entry is by its data. */
 export type Kind = 'none' | 'absent' | 'table' | 'leaf' | 'reserved';
 
+const seen = new WeakMap<Match, readonly [mask: bigint, value: bigint]>();
+
 /** True when an entry has the bits of a match. */
-export function matches(entry: bigint, { mask, value }: Match): boolean {
-  return (entry & toBigint(mask)) === toBigint(value);
+export function matches(entry: bigint, match: Match): boolean {
+  let bits = seen.get(match);
+  if (bits === undefined) {
+    bits = [toBigint(match.mask), toBigint(match.value)];
+    seen.set(match, bits);
+  }
+  return (entry & bits[0]) === bits[1];
 }
 
 /** What an entry is at a level, all rules asked. */
@@ -58,23 +65,16 @@ export function addressBits(format: PageTableFormat, pa: bigint): bigint {
 
 /** The bits of an entry that hold an address, at or above a shift. */
 export function addressMask(format: PageTableFormat, shift: number): bigint {
-  let mask = 0n;
-  for (const { entryBit, paBit, width } of format.address) {
-    for (let i = 0; i < width; i++) if (paBit + i >= shift) mask |= 1n << BigInt(entryBit + i);
-  }
-  return mask;
+  return addressBits(format, -1n << BigInt(shift));
 }
 
 /** The physical address in an entry: its bits at or above a shift. */
 export function addressOf(format: PageTableFormat, entry: bigint, shift: number): bigint {
   let address = 0n;
   for (const { entryBit, paBit, width } of format.address) {
-    for (let i = 0; i < width; i++) {
-      if (paBit + i >= shift && ((entry >> BigInt(entryBit + i)) & 1n) === 1n)
-        address |= 1n << BigInt(paBit + i);
-    }
+    address |= ((entry >> BigInt(entryBit)) & ((1n << BigInt(width)) - 1n)) << BigInt(paBit);
   }
-  return address;
+  return (address >> BigInt(shift)) << BigInt(shift);
 }
 
 /** The entries that a walk reads, root first, up to the one that ends it. */

@@ -43,14 +43,14 @@ function touchesTables(
       for (const user of [false, true]) {
         const access = { kind, user };
         const after = format.touch(before, level, 'table', access, controls);
+        if (after === before && (use === undefined || (entry & use) === use)) continue;
         const now = toBigint(after);
         const what = `${hex(entry)} after a ${user ? 'user' : 'kernel'} ${kind}`;
+        if (use !== undefined) same(now, entry | use, what);
+        ensure(now !== entry, `${what} is a new object`);
         same(kindOf(format, level, now), 'table', `the kind of ${what}`);
         same(now & address, entry & address, `the address of ${what}`);
         ensure(format.touch(after, level, 'table', access, controls) === after, `${what} changes once more`);
-        if (use !== undefined) same(now, entry | use, what);
-        ensure(now !== entry || after === before, `${what} is a new object`);
-        if (now === entry) continue;
         for (const leaf of leavesInUse(format, below)) {
           const one = format.permissions(pathTo(format, below, leaf, before), controls);
           const other = format.permissions(pathTo(format, below, leaf, after), controls);
@@ -64,8 +64,9 @@ function touchesTables(
 /** A table entry, and it with each bit the other way that leaves it a table. */
 function variantsOf(format: PageTableFormat, level: number, entry: bigint): bigint[] {
   const list = [entry];
+  const address = addressMask(format, format.pageShift);
   for (let bit = 1n; bit < 1n << 64n; bit <<= 1n) {
-    if ((bit & addressMask(format, format.pageShift)) !== 0n) continue;
+    if ((bit & address) !== 0n) continue;
     if (kindOf(format, level, entry ^ bit) === 'table') list.push(entry ^ bit);
   }
   return list;
@@ -81,10 +82,7 @@ function touches(format: PageTableFormat, level: number, controls: Controls): vo
       const path = pathTo(format, level, leaf);
       const fault = format.check(path, access, controls);
       const after = format.touch(leaf, level, 'leaf', access, controls);
-      onlyUse(format, level, leaf, after);
-      const { dirty } = format.decode(leaf, level);
-      if (kind !== 'write')
-        same(format.decode(after, level).dirty, dirty, `dirty after an access that is no write (${kind})`);
+      onlyUse(format, level, leaf, after, kind);
       same(
         format.touch(after, level, 'leaf', access, controls) === after,
         true,
@@ -112,7 +110,14 @@ function touches(format: PageTableFormat, level: number, controls: Controls): vo
 }
 
 /** Hardware changes what `decode` calls accessed and dirty, and nothing else. */
-function onlyUse(format: PageTableFormat, level: number, before: Words, after: Words): void {
+function onlyUse(
+  format: PageTableFormat,
+  level: number,
+  before: Words,
+  after: Words,
+  kind: Access['kind'],
+): void {
+  if (after === before) return;
   const one = format.decode(before, level);
   const other = format.decode(after, level);
   for (const member of ['read', 'write', 'execute', 'user', 'global', 'memory'] as const) {
@@ -120,5 +125,6 @@ function onlyUse(format: PageTableFormat, level: number, before: Words, after: W
   }
   ensure(other.accessed || !one.accessed, 'touch takes accessed away');
   ensure(other.dirty || !one.dirty, 'touch takes dirty away');
+  ensure(other.dirty === one.dirty || kind === 'write', `${kind} makes a page dirty`);
   same(toBigint(format.encode(other, level)), toBigint(after), 'encode(decode(touched))');
 }
