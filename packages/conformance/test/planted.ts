@@ -12,7 +12,7 @@ export const manual: Manual = {
   tables: [{ bits: W, value: 0n, forbids: ['kernel write', 'user write'] }],
   tableUse: 0n,
   reserved: [
-    { in: 'table', bits: 0xf80n },
+    { in: 'table', bits: 0xff8n },
     { in: 'leaf', bits: 0xe00n },
   ],
   faults: ['kind'],

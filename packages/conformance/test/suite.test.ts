@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { runInNewContext } from 'node:vm';
 import type { PageTableFormat, Words } from '@vmarea/core';
 import { describe, expect, it, test } from 'vitest';
 import { runGroup, runs, type SuiteOptions, suite } from '../src/index.js';
@@ -16,6 +17,12 @@ test('the code of docs/write-a-format.md is the file that is tested here', () =>
     ([, one]) => one,
   );
   expect(blocks.join('\n')).toBe(read('./kestrel.ts'));
+});
+
+test('what docs/write-a-format.md tells of the manual is what is told here', () => {
+  const text = readFileSync(new URL('../../../docs/write-a-format.md', import.meta.url), 'utf8');
+  const [, literal] = /^const manual = (\{\n.*?^\});$/ms.exec(text) ?? [];
+  expect(runInNewContext(`(${literal})`)).toEqual(manual);
 });
 
 /** The ids of the cases that fail, and of all. */
