@@ -17,7 +17,7 @@ interface Watched {
  * Watches entries before a call, in each of its flushes and after it: between two valid values that need a break, a flush
  * must have seen the entry invalid. Both who writes before the flush and who flushes before the write is found.
  */
-export class BreakWatch {
+class BreakWatch {
   readonly #machine: Machine;
   readonly #watched = new Map<string, Watched>();
 

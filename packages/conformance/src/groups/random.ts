@@ -25,7 +25,8 @@ export const random: Group = {
         id: 'formed',
         run: () => {
           const all = new Set(Array.from({ length: runs }, (_, run) => [...playOnce(run)]).flat());
-          for (const { name } of sizesOf(subject.format).slice(-runs))
+          const sizes = sizesOf(subject.format);
+          for (const { name } of sizes.slice(Math.max(0, sizes.length - runs)))
             ensure(all.has(name), `no run of the group has formed ${name}: only ${[...all].join(', ')}`);
         },
       },
