@@ -3,10 +3,12 @@
 //   node tools/mutations/run.mjs                 every mutation of the engine
 //   node tools/mutations/run.mjs engine flush    those whose rule contains a word
 //   node tools/mutations/run.mjs arm64           those of another list in this folder
+//   node tools/mutations/run.mjs conformance     those that the conformance suite alone must notice
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -25,7 +27,11 @@ if (!lists.includes(`${name}.json`)) {
   console.error(`there is no list ${name}; there are ${lists.join(', ')}`);
   process.exit(2);
 }
-/** @typedef {{ rule: string, file: string, find: string, replace: string }} Mutation */
+/**
+ * `by` names who must notice where it is not the package itself: the cases of a group that a format's conformance test has.
+ *
+ * @typedef {{ rule: string, file: string, find: string, replace: string, by?: { package: string, group: string } }} Mutation
+ */
 
 /** @type {Mutation[]} */
 const list = JSON.parse(readFileSync(new URL(`${name}.json`, import.meta.url), 'utf8'));
@@ -46,7 +52,25 @@ symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
 for (const group of ['packages', 'apps']) {
   for (const folder of readdirSync(join(root, group))) {
     const modules = join(root, group, folder, 'node_modules');
-    if (existsSync(modules)) symlinkSync(modules, join(copy, group, folder, 'node_modules'));
+    if (existsSync(modules)) linkModules(modules, join(copy, group, folder, 'node_modules'));
+  }
+}
+
+/**
+ * Links what a package depends on; other packages of the repository are those of the copy.
+ *
+ * @param {string} from
+ * @param {string} to
+ */
+function linkModules(from, to) {
+  mkdirSync(to);
+  for (const name of readdirSync(from)) {
+    if (name !== '@vmarea') symlinkSync(join(from, name), join(to, name));
+  }
+  if (!existsSync(join(from, '@vmarea'))) return;
+  mkdirSync(join(to, '@vmarea'));
+  for (const name of readdirSync(join(from, '@vmarea'))) {
+    symlinkSync(join(copy, 'packages', name), join(to, '@vmarea', name));
   }
 }
 
@@ -80,9 +104,11 @@ function firstFailureOf(project, which) {
 /**
  * Most mutations of the engine die in the quick tests; random operations take a minute.
  *
- * @param {string} file - the mutated one.
+ * @param {Mutation} mutation
  */
-function firstFailure(file) {
+function firstFailure({ file, by }) {
+  if (by !== undefined)
+    return firstFailureOf(`@vmarea/${by.package}`, ['test/conformance.test.ts', '-t', `:${by.group}:`]);
   const project = `@vmarea/${file.split('/')[1]}`;
   if (project !== '@vmarea/core') return firstFailureOf(project, []);
   if (file.includes('/src/area/')) return firstFailureOf(project, ['test/area']);
@@ -92,14 +118,17 @@ function firstFailure(file) {
   );
 }
 
-for (const file of new Map(chosen.map(({ file }) => [file.split('/')[1], file])).values()) {
-  const survivor = firstFailure(file);
+/** @param {Mutation} mutation */
+const testsOf = ({ file, by }) => (by === undefined ? file.split('/')[1] : `${by.package} ${by.group}`);
+for (const one of new Map(chosen.map((mutation) => [testsOf(mutation), mutation])).values()) {
+  const survivor = firstFailure(one);
   if (survivor === null) continue;
   console.error(`the tests fail without a mutation: ${survivor}`);
   process.exit(2);
 }
 let survived = 0;
-for (const { rule, file, find, replace } of chosen) {
+for (const mutation of chosen) {
+  const { rule, file, find, replace } = mutation;
   const path = join(copy, file);
   const source = readFileSync(path, 'utf8');
   if (source.split(find).length !== 2) {
@@ -111,7 +140,7 @@ for (const { rule, file, find, replace } of chosen) {
     source.replace(find, () => replace),
   );
   const started = performance.now();
-  const caught = firstFailure(file);
+  const caught = firstFailure(mutation);
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   console.log(
     `${caught === null ? 'SURVIVED' : 'caught  '} ${rule} (${seconds} s)${caught === null ? '' : `\n         by ${caught}`}`,

@@ -3,10 +3,10 @@ import {
   type Match,
   type PageTableFormat,
   type PhysicalMemory,
+  type Rule,
+  type Shape,
   toBigint,
-  words,
 } from '@vmarea/core';
-import { ensure, hex } from './assert.js';
 
 /*
  * Entries read from bytes by the format's data, with bigints and code of its own: the judge of what the engine wrote.
@@ -22,52 +22,59 @@ export interface Read {
 /** What an entry is by its data. */
 export type Kind = 'none' | 'absent' | 'table' | 'leaf' | 'reserved';
 
-function meets(entry: bigint, { mask, value }: Match): boolean {
-  return (entry & toBigint(mask)) === toBigint(value);
+const seen = new WeakMap<Match, readonly [mask: bigint, value: bigint]>();
+
+/** True when an entry has the bits of a match. */
+export function matches(entry: bigint, match: Match): boolean {
+  let bits = seen.get(match);
+  if (bits === undefined) {
+    bits = [toBigint(match.mask), toBigint(match.value)];
+    seen.set(match, bits);
+  }
+  return (entry & bits[0]) === bits[1];
 }
 
 /** What an entry is at a level, all rules asked. */
 export function kindOf(format: PageTableFormat, level: number, entry: bigint): Kind {
   if (entry === 0n) return 'none';
-  if (!meets(entry, format.present)) return 'absent';
+  if (!matches(entry, format.present)) return 'absent';
   const { table, leaf } = format.levels[level] as Level;
-  const shape = table !== null && meets(entry, table.match) ? table : leaf;
-  if (shape === null || !meets(entry, shape.match)) return 'reserved';
-  const isSound = shape.rules.every(
-    (rule) =>
-      (rule.when !== undefined && !meets(entry, rule.when)) || meets(entry, rule) === (rule.must === 'equal'),
-  );
-  if (!isSound) return 'reserved';
+  const shape = table !== null && matches(entry, table.match) ? table : leaf;
+  if (shape === null || !matches(entry, shape.match)) return 'reserved';
+  if (brokenRule(shape, entry) !== undefined) return 'reserved';
   return shape === table ? 'table' : 'leaf';
 }
 
-/** At a flush, an entry that must be broken is not valid: it holds neither what was nor what comes. */
-export function judgeBreak(format: PageTableFormat, level: number, old: bigint, now: bigint): void {
-  const kind = kindOf(format, level, now);
-  if (now === old || kind === 'none' || kind === 'absent') return;
-  const isNeeded = format.needsBreak(words(old), words(now), level);
-  ensure(!isNeeded, `an entry of level ${level} went from ${hex(old)} to ${hex(now)} without a break`);
+/** The first rule of a kind of entry that an entry breaks. */
+export function brokenRule(shape: Shape | null, entry: bigint): Rule | undefined {
+  return shape?.rules.find(
+    (rule) =>
+      (rule.when === undefined || matches(entry, rule.when)) &&
+      matches(entry, rule) !== (rule.must === 'equal'),
+  );
+}
+
+/** A physical address as it stands in an entry. */
+export function addressBits(format: PageTableFormat, pa: bigint): bigint {
+  let bits = 0n;
+  for (const { entryBit, paBit, width } of format.address) {
+    bits |= ((pa >> BigInt(paBit)) & ((1n << BigInt(width)) - 1n)) << BigInt(entryBit);
+  }
+  return bits;
 }
 
 /** The bits of an entry that hold an address, at or above a shift. */
 export function addressMask(format: PageTableFormat, shift: number): bigint {
-  let mask = 0n;
-  for (const { entryBit, paBit, width } of format.address) {
-    for (let i = 0; i < width; i++) if (paBit + i >= shift) mask |= 1n << BigInt(entryBit + i);
-  }
-  return mask;
+  return addressBits(format, -1n << BigInt(shift));
 }
 
 /** The physical address in an entry: its bits at or above a shift. */
 export function addressOf(format: PageTableFormat, entry: bigint, shift: number): bigint {
   let address = 0n;
   for (const { entryBit, paBit, width } of format.address) {
-    for (let i = 0; i < width; i++) {
-      if (paBit + i >= shift && ((entry >> BigInt(entryBit + i)) & 1n) === 1n)
-        address |= 1n << BigInt(paBit + i);
-    }
+    address |= ((entry >> BigInt(entryBit)) & ((1n << BigInt(width)) - 1n)) << BigInt(paBit);
   }
-  return address;
+  return (address >> BigInt(shift)) << BigInt(shift);
 }
 
 /** The entries that a walk reads, root first, up to the one that ends it. */

@@ -1,4 +1,5 @@
 import type { PageTableFormat, Protection } from '@vmarea/core';
+import type { Manual } from './manual.js';
 
 /** Registers one test: `test` of vitest, of `node:test`, or anything with a name and a function. */
 export type Test = (name: string, run: () => void) => void;
@@ -21,9 +22,14 @@ export interface SuiteOptions {
   readonly skip?: Readonly<Record<string, string>>;
   /** Seed of random cases, 32 bits. Default 1. */
   readonly seed?: number;
-  /** Random sequences of calls in each case that has them. Default 20. */
+  /** Random sequences of calls. Default 20. */
   readonly runs?: number;
+  /** What the manual says that no data of the format can. Default nothing: what depends on it is not looked at. */
+  readonly manual?: Manual;
 }
+
+/** The options that groups look at, with their defaults. */
+export type CaseOptions = Required<Pick<SuiteOptions, 'seed' | 'runs' | 'manual'>>;
 
 /** One case: it throws when the format, or the engine on it, does something wrong. */
 export interface Case {
@@ -36,11 +42,8 @@ export interface Case {
 export interface Group {
   /** Short and lasting: the second part of every id. */
   readonly name: string;
-  /** The cases of a subject: made from its data alone. */
-  readonly cases: (
-    subject: Checked,
-    options: Required<Pick<SuiteOptions, 'seed' | 'runs'>>,
-  ) => readonly Case[];
+  /** The cases of a subject: made from its data, and from what the options say of the manual. */
+  readonly cases: (subject: Checked, options: CaseOptions) => readonly Case[];
 }
 
 /** A subject with what groups ask of it. */

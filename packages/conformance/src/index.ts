@@ -3,11 +3,13 @@
  *
  * @packageDocumentation
  */
-export type { Case, Checked, Group, Subject, SuiteOptions, Test } from './case.js';
+export type { Case, CaseOptions, Checked, Group, Subject, SuiteOptions, Test } from './case.js';
 export { accessedDirty } from './groups/accessed-dirty.js';
 export { addresses } from './groups/addresses.js';
+export { breaks } from './groups/breaks.js';
 export { counters } from './groups/counters.js';
 export { failures } from './groups/failures.js';
+export { faults } from './groups/faults.js';
 export { flushes } from './groups/flushes.js';
 export { operations } from './groups/operations.js';
 export { permissions } from './groups/permissions.js';
@@ -16,4 +18,5 @@ export { random } from './groups/random.js';
 export { range } from './groups/range.js';
 export { runs } from './groups/runs.js';
 export { survival } from './groups/survival.js';
+export type { Change, Manual, ReservedBits, Right, TableBits, Told } from './manual.js';
 export { runGroup, suite } from './suite.js';

@@ -62,3 +62,16 @@ export function controlsOf({ controls }: PageTableFormat): [string, Controls][] 
 export function leafLevels(format: PageTableFormat): number[] {
   return format.levels.flatMap(({ leaf }, level) => (leaf === null ? [] : [level]));
 }
+
+/** Leaves in use, so that no flag of theirs is in the way. */
+export function leavesInUse(format: PageTableFormat, level: number): Words[] {
+  return combinations(format).flatMap((one) => {
+    const leaf = isInUse(one) ? encoded(format, one, level) : null;
+    return leaf === null ? [] : [leaf];
+  });
+}
+
+/** True for a protection of a page that is accessed, and dirty when it can be. */
+export function isInUse({ accessed, dirty, write }: Protection): boolean {
+  return accessed && dirty === write;
+}

@@ -46,11 +46,11 @@ export function runGroup(
   group: Group,
   options: SuiteOptions = {},
 ): number {
-  const { only = '', seed = 1, runs = 20 } = options;
+  const { only = '', seed = 1, runs = 20, manual = {} } = options;
   const subject = factory();
   const protections = (subject.linux?.protections ?? {}) as Checked['protections'];
   let registered = 0;
-  for (const { id, run } of group.cases({ ...subject, protections }, { seed, runs })) {
+  for (const { id, run } of group.cases({ ...subject, protections }, { seed, runs, manual })) {
     const name = `${subject.name}:${group.name}:${id}`;
     if (!name.startsWith(only)) continue;
     registered++;

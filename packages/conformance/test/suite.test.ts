@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { type PageTableFormat, toBigint, type Words, words } from '@vmarea/core';
+import { runInNewContext } from 'node:vm';
+import type { PageTableFormat, Words } from '@vmarea/core';
 import { describe, expect, it, test } from 'vitest';
 import { runGroup, runs, type SuiteOptions, suite } from '../src/index.js';
 import { configurations, kestrel } from './kestrel.js';
+import { barring, FAULTS, manual, without } from './planted.js';
 
 const [configuration] = configurations;
 if (configuration === undefined) throw new Error('kestrel has no configuration');
 
-suite(test, () => configuration);
+suite(test, () => configuration, { manual });
 
 test('the code of docs/write-a-format.md is the file that is tested here', () => {
   const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
@@ -15,6 +17,12 @@ test('the code of docs/write-a-format.md is the file that is tested here', () =>
     ([, one]) => one,
   );
   expect(blocks.join('\n')).toBe(read('./kestrel.ts'));
+});
+
+test('what docs/write-a-format.md tells of the manual is what is told here', () => {
+  const text = readFileSync(new URL('../../../docs/write-a-format.md', import.meta.url), 'utf8');
+  const [, literal] = /^const manual = (\{\n.*?^\});$/ms.exec(text) ?? [];
+  expect(runInNewContext(`(${literal})`)).toEqual(manual);
 });
 
 /** The ids of the cases that fail, and of all. */
@@ -34,88 +42,10 @@ function outcome(
       }
     },
     () => ({ ...configuration, name: 'broken', format }),
-    { runs: 3, ...options },
+    { runs: 3, manual, ...options },
   );
   return result;
 }
-
-const W = 4n;
-const D = 0x80n;
-const with_ = (entry: Words, bits: bigint): Words => words(toBigint(entry) | bits);
-const without = (entry: Words, bits: bigint): Words => words(toBigint(entry) & ~bits);
-
-/** One fault each, and the group that must see it. */
-const FAULTS: readonly [what: string, group: string, broken: Partial<PageTableFormat>][] = [
-  ['encode forgets user', 'protections', { encode: (p, l) => kestrel.encode({ ...p, user: false }, l) }],
-  ['encode gives address bits', 'protections', { encode: (p, l) => with_(kestrel.encode(p, l), 1n << 21n) }],
-  [
-    'encode forgets the memory type',
-    'protections',
-    { encode: (p, l) => without(kestrel.encode(p, l), 0x100n) },
-  ],
-  [
-    'decode has execute the other way',
-    'protections',
-    { decode: (w, l) => kestrel.decode(words(toBigint(w) ^ 8n), l) },
-  ],
-  [
-    'decode takes dirty from another bit',
-    'protections',
-    { decode: (w, l) => ({ ...kestrel.decode(w, l), dirty: (w.lo & 0x40) !== 0 }) },
-  ],
-  ['change loses dirty', 'protections', { change: (w, p, l) => without(kestrel.change(w, p, l), D) }],
-  [
-    'change does not take write away',
-    'protections',
-    { change: (w, p, l) => with_(kestrel.change(w, p, l), toBigint(w) & W) },
-  ],
-  [
-    'change loses software bits',
-    'survival',
-    { change: (w, p, l) => without(kestrel.change(w, p, l), 0xfn << 52n) },
-  ],
-  ['encode loses software bits', 'survival', { encode: (p, l) => kestrel.encode({ ...p, extra: 0n }, l) }],
-  ['relevel loses global', 'protections', { relevel: (w) => without(w, 0x20n) }],
-  [
-    'the user may use pages of the kernel',
-    'permissions',
-    {
-      permissions: (path) => ({
-        ...kestrel.permissions(path, {}),
-        user: kestrel.permissions(path, {}).kernel,
-      }),
-    },
-  ],
-  [
-    'check lets every write through',
-    'permissions',
-    { check: (path, access) => (access.kind === 'write' ? null : kestrel.check(path, access, {})) },
-  ],
-  [
-    'a fault without a code',
-    'permissions',
-    {
-      faultCode: () => {
-        throw new Error('no code');
-      },
-    },
-  ],
-  [
-    'touch gives write',
-    'accessed-dirty',
-    { touch: (w, l, kind, access) => with_(kestrel.touch(w, l, kind, access, {}), W) },
-  ],
-  [
-    'touch forgets dirty',
-    'accessed-dirty',
-    { touch: (w, l, kind, access) => kestrel.touch(w, l, kind, { ...access, kind: 'read' }, {}) },
-  ],
-  [
-    'touch makes a new object of what it does not change',
-    'accessed-dirty',
-    { touch: (w, l, kind, access) => ({ ...kestrel.touch(w, l, kind, access, {}) }) },
-  ],
-];
 
 describe('a fault of a format is seen', () => {
   it.each(FAULTS)('%s: by %s', (_what, group, broken) => {
@@ -126,6 +56,14 @@ describe('a fault of a format is seen', () => {
 
   it('and the format without one has none', () => {
     expect(outcome({ ...kestrel }).failed).toEqual([]);
+    expect(outcome({ ...kestrel, ...barring }).failed).toEqual([]);
+  });
+
+  it('without what the manual says there are fewer cases, and none fails', () => {
+    const { failed, all } = outcome(kestrel, { manual: {} });
+    expect(failed).toEqual([]);
+    expect(all.length).toBeLessThan(outcome(kestrel).all.length);
+    expect(all.some((id) => id.startsWith('broken:breaks:'))).toBe(false);
   });
 });
 

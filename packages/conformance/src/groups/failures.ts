@@ -6,9 +6,7 @@ import { dataOf, firstAddress, Machine, placeOf, rangeBytes, type Size, sizesOf 
 export const failures: Group = {
   name: 'failures',
   cases(subject): Case[] {
-    const large = sizesOf(subject.format).filter(
-      ({ shift, entries }) => entries === 1 && shift > subject.format.pageShift,
-    );
+    const large = sizesOf(subject.format).filter(({ leafShift }) => leafShift > subject.format.pageShift);
     return [
       { id: 'map:frames', run: () => mapWithFrames(subject) },
       { id: 'map:occupied', run: () => occupied(subject) },
@@ -17,10 +15,12 @@ export const failures: Group = {
         run: () => splitWithFrames(subject, size),
       })),
       ...sizesOf(subject.format).flatMap((size) =>
-        (['unmap', 'protect'] as const).map((name) => ({
-          id: `${name}:sink:size=${size.name}`,
-          run: () => sink(subject, size, name),
-        })),
+        (Object.keys(CALLS) as (keyof typeof CALLS)[])
+          .filter((name) => size.shift > subject.format.pageShift || name === 'unmap' || name === 'protect')
+          .map((name) => ({
+            id: `${name}:sink:size=${size.name}`,
+            run: () => sink(subject, size, name),
+          })),
       ),
     ];
   },
@@ -54,6 +54,11 @@ function mapWithFrames(subject: Checked): void {
     );
     same(machine.state() === before, true, `all is as it was with ${left} frames`);
   }
+  // As many as are needed are enough: none where there is one level.
+  const machine = new Machine(format, 30);
+  leave(machine, needed);
+  call(machine);
+  same(machine.table.translate(va), 5n * page, `translate after map with ${needed} frames`);
 }
 
 function occupied(subject: Checked): void {
@@ -97,23 +102,48 @@ function splitWithFrames(subject: Checked, size: Size): void {
   }
 }
 
-function sink(subject: Checked, size: Size, name: 'unmap' | 'protect'): void {
+/** Calls that flush; all but the first two need a leaf that is larger than a page. */
+const CALLS = {
+  unmap: ({ table }: Machine, va: bigint, bytes: bigint): void => table.unmap(va, bytes, { reclaim: true }),
+  protect: ({ table }: Machine, va: bigint, bytes: bigint): void =>
+    table.protect(va, bytes, { write: false }),
+  'unmap-page': ({ table, page }: Machine, va: bigint): void => table.unmap(va + page, page),
+  'protect-page': ({ table, page }: Machine, va: bigint): void =>
+    table.protect(va + page, page, { write: false }),
+  split: ({ table, page }: Machine, va: bigint): void => table.split(va, page),
+  collapse: ({ table }: Machine, va: bigint, bytes: bigint, { shift }: Size): void =>
+    void table.collapse(va, bytes, { maxLeafShift: shift }),
+} as const;
+
+/** A sink that throws: the call is taken back, also where entries were made invalid for a break. */
+function sink(subject: Checked, size: Size, name: keyof typeof CALLS): void {
   const { va, pa } = placeOf(subject.format, size);
   const bytes = 1n << BigInt(size.shift);
   const machine = new Machine(subject.format, 30);
   const { table } = machine;
   table.mapRange(va, pa, bytes, dataOf(subject), { maxLeafShift: size.shift });
+  if (name === 'collapse') table.split(va, machine.page);
+  machine.flushes.length = 0;
   const before = machine.state();
+  const places = [va, va + machine.page, va + bytes - machine.page];
+  const entries = places.map((place) => machine.last(place));
   machine.onFlush = () => {
-    machine.onFlush = () => {};
+    machine.onFlush = () => {
+      // What the second flush takes out of TLBs must not come back: the old entries are there already.
+      for (const [i, { address, entry }] of entries.entries())
+        same(machine.memory.read64(address), entry, `entry ${i} at the flush after it was put back`);
+    };
     throw Object.assign(new Error('the sink fails'), { code: 'SINK' });
   };
-  const call =
-    name === 'unmap'
-      ? () => table.unmap(va, bytes, { reclaim: true })
-      : () => table.protect(va, bytes, { write: false });
-  same(codeOf(call), 'SINK', 'the error of the call');
+  same(
+    codeOf(() => CALLS[name](machine, va, bytes, size)),
+    'SINK',
+    'the error of the call',
+  );
+  machine.onFlush = () => {};
   same(machine.state() === before, true, 'all is as it was');
   // The flush that failed, and one after everything was put back.
   same(machine.flushes.length, 2, 'flushes');
+  CALLS[name](machine, va, bytes, size);
+  same(machine.flushes.length, 3, 'flushes after the call was made again');
 }

@@ -1,5 +1,5 @@
 import { ensure, hex, same } from '../assert.js';
-import { judgeBreak } from '../bytes.js';
+import { watchingBreaks } from '../break-watch.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
 
@@ -17,6 +17,11 @@ export const flushes: Group = {
     ),
 };
 
+/** Addresses of all leaves of a size. */
+function leavesIn({ leafShift, entries }: Size, va: bigint): bigint[] {
+  return Array.from({ length: entries }, (_, i) => va + (BigInt(i) << BigInt(leafShift)));
+}
+
 const CALLS = {
   unmap: ({ table }: Machine, va: bigint, bytes: bigint): void => table.unmap(va, bytes, { reclaim: true }),
   protect: ({ table }: Machine, va: bigint, bytes: bigint): void =>
@@ -24,6 +29,8 @@ const CALLS = {
   'protect-page': ({ table, page }: Machine, va: bigint): void =>
     table.protect(va + page, page, { write: false }),
   split: ({ table, page }: Machine, va: bigint): void => table.split(va, page),
+  collapse: ({ table }: Machine, va: bigint, bytes: bigint, size: Size): void =>
+    void table.collapse(va, bytes, { maxLeafShift: size.shift }),
 } as const;
 
 function one(subject: Checked, size: Size, name: keyof typeof CALLS): void {
@@ -34,6 +41,10 @@ function one(subject: Checked, size: Size, name: keyof typeof CALLS): void {
   // Mapping into empty slots flushes nothing.
   machine.table.mapRange(va, pa, bytes, dataOf(subject), { maxLeafShift: size.shift });
   same(machine.flushes.length, 0, 'flushes of map');
+  if (name === 'collapse') {
+    machine.table.split(va, machine.page);
+    machine.flushes.length = 0;
+  }
   const before = machine.last(va);
   const allocated = machine.frames.stats().allocated;
   machine.onFlush = ({ tablesFreed }) => {
@@ -41,9 +52,10 @@ function one(subject: Checked, size: Size, name: keyof typeof CALLS): void {
       tablesFreed.every((pfn) => machine.frames.isAllocated(pfn)),
       'a table was given back before the flush that names it',
     );
-    judgeBreak(format, before.level, before.entry, machine.memory.read64(before.address));
   };
-  CALLS[name](machine, va, bytes);
+  watchingBreaks(machine, [...leavesIn(size, va), va + machine.page], () =>
+    CALLS[name](machine, va, bytes, size),
+  );
   same(machine.flushes.length, 1, 'flushes');
   const [flush] = machine.flushes;
   if (flush === undefined) return;
@@ -52,16 +64,17 @@ function one(subject: Checked, size: Size, name: keyof typeof CALLS): void {
       ? va + machine.page
       : va;
   ensure(flush.va <= from, `the flush starts at ${hex(flush.va)}, behind ${hex(from)}`);
-  const end = name === 'unmap' || name === 'protect' ? va + bytes : from + machine.page;
+  const isWhole = name === 'unmap' || name === 'protect' || name === 'collapse';
+  const end = isWhole ? va + bytes : from + machine.page;
   ensure(
     flush.va + flush.bytes >= end,
     `the flush ends at ${hex(flush.va + flush.bytes)}, before ${hex(end)}`,
   );
   ensure(flush.leafShift <= size.leafShift, `the stride of the flush is ${flush.leafShift}`);
-  const freed = name === 'unmap' ? allocated - machine.frames.stats().allocated : 0;
+  const freed = name === 'unmap' || name === 'collapse' ? allocated - machine.frames.stats().allocated : 0;
   same(flush.tablesFreed.length, freed, 'tables that the flush names');
   // Nothing that changes nothing flushes.
   machine.flushes.length = 0;
-  CALLS[name](machine, va, bytes);
+  CALLS[name](machine, va, bytes, size);
   same(machine.flushes.length, 0, 'flushes of the same call once more');
 }

@@ -1,8 +1,10 @@
 import type { Group } from '../case.js';
 import { accessedDirty } from './accessed-dirty.js';
 import { addresses } from './addresses.js';
+import { breaks } from './breaks.js';
 import { counters } from './counters.js';
 import { failures } from './failures.js';
+import { faults } from './faults.js';
 import { flushes } from './flushes.js';
 import { operations } from './operations.js';
 import { permissions } from './permissions.js';
@@ -19,9 +21,11 @@ export const ALL_GROUPS: readonly Group[] = [
   operations,
   range,
   permissions,
+  faults,
   accessedDirty,
   survival,
   runs,
+  breaks,
   flushes,
   failures,
   random,

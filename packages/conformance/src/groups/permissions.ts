@@ -3,15 +3,14 @@ import {
   type Controls,
   type PageTableFormat,
   type Permissions,
-  type Protection,
   toBigint,
-  type Words,
   words,
 } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
 import { addressMask, kindOf } from '../bytes.js';
 import type { Case, Group } from '../case.js';
-import { combinations, controlsOf, encoded, leafLevels, pathTo } from '../members.js';
+import { combinations, controlsOf, encoded, isInUse, leafLevels, leavesInUse, pathTo } from '../members.js';
+import { forbidding } from './tables-forbid.js';
 
 const KINDS = ['read', 'write', 'execute'] as const;
 const SIDES = ['kernel', 'user'] as const;
@@ -19,7 +18,7 @@ const SIDES = ['kernel', 'user'] as const;
 /** What leaves allow, and what the entries above them take away. */
 export const permissions: Group = {
   name: 'permissions',
-  cases: ({ format }): Case[] => [
+  cases: ({ format }, { manual }): Case[] => [
     ...leafLevels(format).flatMap((level) =>
       controlsOf(format).map(([name, controls]) => ({
         id: `check:level=${format.levels[level]?.name}:${name}`,
@@ -32,25 +31,14 @@ export const permissions: Group = {
         id: `tables:level=${format.levels[level]?.name}`,
         run: () => tables(format, level),
       })),
+    ...(manual.tables === undefined ? [] : forbidding(format, manual.tables)),
     { id: 'rights', run: () => rights(format) },
   ],
 };
 
-/** Leaves in use, so that no flag of theirs is in the way. */
-function leavesOf(format: PageTableFormat, level: number): Words[] {
-  return combinations(format).flatMap((one) => {
-    const leaf = isInUse(one) ? encoded(format, one, level) : null;
-    return leaf === null ? [] : [leaf];
-  });
-}
-
-function isInUse({ accessed, dirty, write }: Protection): boolean {
-  return accessed && dirty === write;
-}
-
 /** `check` refuses what `permissions` does not allow, and nothing else; `checkRoot` only what no leaf allows. */
 function agree(format: PageTableFormat, level: number, controls: Controls): void {
-  for (const leaf of leavesOf(format, level)) {
+  for (const leaf of leavesInUse(format, level)) {
     const path = pathTo(format, level, leaf);
     const allowed = format.permissions(path, controls);
     for (const side of SIDES) {
@@ -59,6 +47,9 @@ function agree(format: PageTableFormat, level: number, controls: Controls): void
         const fault = format.check(path, access, controls);
         const barred = format.checkRoot?.(access, controls) ?? null;
         ensure(barred === null || fault !== null, `check allows a ${side} ${kind} that checkRoot refuses`);
+        // No page that is mapped has such a fault: the access may not use the root at all.
+        if (fault?.kind === 'address')
+          same(barred, fault, `checkRoot for a ${side} ${kind} that check refuses`);
         if (allowed[side][kind] && fault?.kind === 'access-flag') continue;
         same(
           fault === null,
@@ -76,7 +67,7 @@ function agree(format: PageTableFormat, level: number, controls: Controls): void
 
 /** Each bit of a table entry either only forbids or only allows, and what it forbids no leaf allows. */
 function tables(format: PageTableFormat, level: number): void {
-  const leaves = leavesOf(format, level);
+  const leaves = leavesInUse(format, level);
   const plain = leaves.map((leaf) => format.permissions(pathTo(format, level, leaf), format.controls));
   for (let bit = 0n; bit < 64n; bit++) {
     const entry = toBigint(format.tableEntry) ^ (1n << bit);

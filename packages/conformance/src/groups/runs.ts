@@ -1,6 +1,7 @@
 import { toBigint } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
-import { judgeBreak, kindOf } from '../bytes.js';
+import { watchingBreaks } from '../break-watch.js';
+import { kindOf } from '../bytes.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
 
@@ -104,15 +105,8 @@ function undone(subject: Checked, size: Size, name: keyof typeof UNDO, offset: n
   const at = stage(subject, size);
   const { machine, va, pa, leafBytes } = at;
   const { entries } = size;
-  const before = entriesOf(at, 2 * entries);
-  machine.onFlush = () => {
-    for (const [i, old] of before.entries()) {
-      const now = machine.last(va + BigInt(i) * leafBytes).entry;
-      judgeBreak(subject.format, size.level, old, now);
-    }
-  };
-  UNDO[name](machine, va + BigInt(offset) * leafBytes, leafBytes);
-  machine.onFlush = () => {};
+  const leaves = Array.from({ length: 2 * entries }, (_, i) => va + BigInt(i) * leafBytes);
+  watchingBreaks(machine, leaves, () => UNDO[name](machine, va + BigInt(offset) * leafBytes, leafBytes));
   const after = entriesOf(at, 2 * entries);
   for (const [i, entry] of after.entries()) {
     const place = va + BigInt(i) * leafBytes;
@@ -132,9 +126,11 @@ function undone(subject: Checked, size: Size, name: keyof typeof UNDO, offset: n
   same(machine.flushes.length, 1, 'flushes');
   if (name !== 'unmap') {
     machine.table.protect(va, BigInt(2 * entries) * leafBytes, { write: true });
-    ensure(
-      machine.table.collapse(va, BigInt(2 * entries) * leafBytes, { maxLeafShift: size.shift }) > 0,
-      'collapse makes no run',
+    watchingBreaks(machine, leaves, () =>
+      ensure(
+        machine.table.collapse(va, BigInt(2 * entries) * leafBytes, { maxLeafShift: size.shift }) > 0,
+        'collapse makes no run',
+      ),
     );
     same(
       entriesOf(at, 2 * entries).every((entry) => isMarked(at, entry)),

@@ -1,4 +1,4 @@
-import { type PageTableFormat, type Protection, toBigint, words } from '@vmarea/core';
+import { type Level, type PageTableFormat, type Protection, toBigint, words } from '@vmarea/core';
 import { ensure, hex, same } from '../assert.js';
 import { addressMask, kindOf } from '../bytes.js';
 import type { Case, Checked, Group } from '../case.js';
@@ -70,24 +70,42 @@ function protects(subject: Checked, size: Size): void {
   }
 }
 
+/** A bit goes along to every smaller leaf that can say it, and back. */
 function splits(subject: Checked, size: Size): void {
+  const { format } = subject;
   const { machine, va, bytes, bits } = mapped(subject, size);
   const { address, entry } = machine.last(va);
+  let survived = 0;
   for (const bit of bits) {
     machine.memory.write64(address, entry | bit);
-    const before = machine.table.walk(va).leaf?.protection;
+    const before = machine.table.walk(va).leaf?.protection as Protection;
     machine.table.split(va, machine.page);
+    // What would be address in a leaf of the last level cannot go there, and may go with the first step.
+    const isAddress = (before.extra & addressMask(format, format.pageShift)) !== 0n;
+    let isKept = true;
     for (const at of [0n, machine.page, bytes - machine.page]) {
-      const { leafShift, protection } = machine.table.walk(va + at).leaf ?? {};
-      ensure(leafShift !== undefined, `nothing is mapped at ${hex(va + at)} after split`);
+      const { level, protection } = machine.table.walk(va + at).leaf ?? {};
+      const where = `at ${hex(va + at)} after split, with bit ${hex(bit)}`;
+      if (level === undefined) throw new Error(`nothing is mapped ${where}`);
       // A bit that smaller leaves do not have goes; all else stays.
-      same({ ...protection, extra: 0n }, { ...before, extra: 0n }, `the protection at ${hex(va + at)}`);
+      const canSay = isAddress ? null : encoded(format, before, level);
+      if (canSay === null) {
+        isKept = false;
+        same({ ...protection, extra: 0n }, { ...before, extra: 0n }, `the protection ${where}`);
+        continue;
+      }
+      same(protection, before, `the protection ${where}`);
+      const { shift } = format.levels[level] as Level;
+      const flags = machine.last(va + at).entry & ~addressMask(format, shift);
+      same(flags, toBigint(canSay), `the flags ${where}`);
     }
-    const kept = machine.table.walk(va).leaf?.protection.extra === before?.extra;
     machine.table.collapse(va, bytes, { maxLeafShift: size.shift });
     same(machine.last(va).level, size.level, 'the level after collapse');
-    if (kept)
+    if (isKept) {
+      survived++;
       same(machine.last(va).entry, entry | bit, `the block with bit ${hex(bit)} after split and collapse`);
+    }
     machine.memory.write64(address, entry);
   }
+  ensure(survived > 0, 'no bit of a block outlives a split: skip the group and say so');
 }
