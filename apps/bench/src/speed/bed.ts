@@ -29,7 +29,7 @@ export class Bed {
   /** Keeps larger leaves away, so that every format maps what it was told to. */
   readonly baseLeaves: { readonly maxLeafShift: number };
 
-  readonly #kept: PageTable[] = [];
+  readonly #kept: { destroy(): void }[] = [];
 
   constructor(configuration: Configuration, size: Size, seed: number, variant: Variant) {
     const { format, linux } = configuration;
@@ -72,9 +72,13 @@ export class Bed {
 
   /** A page table for all rounds, which `close` destroys. */
   keptTable(): PageTable {
-    const table = this.table();
-    this.#kept.push(table);
-    return table;
+    return this.keep(this.table());
+  }
+
+  /** What takes tables from the bed for all rounds, which `close` destroys. */
+  keep<T extends { destroy(): void }>(one: T): T {
+    this.#kept.push(one);
+    return one;
   }
 
   /** The frames of the list, all different, in an order without runs. */

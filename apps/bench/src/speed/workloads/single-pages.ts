@@ -74,7 +74,7 @@ function openUnmap(bed: Bed): () => Round {
 /** A sparse area over the range of the bed, with its tables. */
 function openArea(bed: Bed): { kernel: AddressSpace; area: VmArea } {
   const { format, linux } = bed.configuration;
-  const kernel = new AddressSpace({ format, linux, memory: bed.memory, frames: bed.tables });
+  const kernel = bed.keep(new AddressSpace({ format, linux, memory: bed.memory, frames: bed.tables }));
   const area = kernel.getVmAreaNode({
     ...{ size: bed.bytes, align: 1n << BigInt(bed.size.leafShift), flags: VM_SPARSE },
   });
