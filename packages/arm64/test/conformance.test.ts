@@ -14,6 +14,7 @@ const others: readonly Arm64Options[] = [
   { granule: 16, vaBits: 36, half: 'ttbr0' },
   { granule: 16, vaBits: 48, half: 'ttbr1', outputBits: 52, paBits: 51 },
   { granule: 64, vaBits: 29, half: 'ttbr0' },
+  { granule: 64, vaBits: 42, half: 'ttbr0', lpa: true },
   { granule: 64, vaBits: 42, half: 'ttbr1', outputBits: 52 },
 ];
 for (const options of others) {
