@@ -70,6 +70,9 @@ next_access:
         ldr     x0, [x24, #8]
         lsr     x0, x0, x26
         tbz     x0, #0, skip
+        tlbi    vmalle1                         // each access walks the tables as they are now
+        dsb     sy
+        isb
         ldr     x0, [x24]                       // the address
         mov     x1, x23                         // what a store stores
         mov     x2, #0                          // what a load or a fetch leaves
@@ -108,7 +111,7 @@ accesses:
         mov     x4, #0x3c0
         b       enter
         .balign 32
-        add     x3, x27, #0x410                 // user write
+        add     x3, x27, #0x420                 // user write
         mov     x4, #0x3c0
         b       enter
         .balign 32
@@ -145,6 +148,9 @@ translated:
         svc     #0
         .org    0x410
         str     x1, [x0, #24]
+        svc     #0
+        .org    0x420
+        str     x1, [x0, #32]
         svc     #0
 
         .org    0x800

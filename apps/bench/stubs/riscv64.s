@@ -68,6 +68,7 @@ next_access:
         srl     t0, t0, s7
         andi    t0, t0, 1
         beqz    t0, skip
+        sfence.vma                              # each access walks the tables as they are now
         ld      a0, 0(s5)                       # the address
         mv      a1, s4                          # what a store stores
         li      a2, 0                           # what a load or a fetch leaves
@@ -114,7 +115,7 @@ accesses:
         .balign 32
         or      t0, s10, s11
         csrw    mstatus, t0
-        sd      a1, 24(a0)
+        sd      a1, 32(a0)
         j       survived
         .balign 32
         csrw    mstatus, s10

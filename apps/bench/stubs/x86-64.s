@@ -203,7 +203,7 @@ user_read:
         int     $0x80
         .balign 16
 user_write:
-        movq    %rsi, 24(%rdi)
+        movq    %rsi, 32(%rdi)
         int     $0x80
 
 # One handler for each vector, 16 bytes apart.

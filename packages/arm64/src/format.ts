@@ -3,7 +3,7 @@ import { ARM64_BITS, type Granule, PAGE_SHIFTS, TYPE_TABLE } from './bits.js';
 import { needsBreak } from './break-before-make.js';
 import { faultCodeOf } from './faults.js';
 import { LeafCodec } from './leaf-codec.js';
-import { addressFields, arm64Levels, type Geometry } from './levels.js';
+import { addressFields, arm64Levels, descriptorFields, type Geometry } from './levels.js';
 import { LINUX_MAIR, memoryTypesOf } from './memory-types.js';
 import {
   ARM64_CONTROLS,
@@ -37,7 +37,8 @@ export interface Arm64Options {
   readonly paBits?: number;
   /**
    * The processor implements 52-bit physical addresses (FEAT_LPA, ID_AA64MMFR0_EL1.PARange = 6): with the 64K granule blocks may
-   * stand at level 1 then, even where TCR_EL1.IPS selects shorter addresses. Default: where `outputBits` is 52, which needs it.
+   * stand at level 1 then, and bits 15:12 of an entry are address bits 51:48 (an Address size fault where they are set), even where
+   * TCR_EL1.IPS selects shorter addresses. Default: where `outputBits` is 52, which needs it.
    */
   readonly lpa?: boolean;
   /** MAIR_EL1. Default `LINUX_MAIR`. */
@@ -81,7 +82,7 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
   const fields = addressFields(geometry);
   const types = memoryTypesOf(options.mair ?? LINUX_MAIR);
   const lpa2 = outputBits === 52 && granule !== 64;
-  const codec = new LeafCodec({ levels, fields, pageShift, lpa2, types });
+  const codec = new LeafCodec({ levels, fields: descriptorFields(geometry), pageShift, lpa2, types });
   const last = levels.length - 1;
 
   return Object.freeze<PageTableFormat<Arm64Controls>>({

@@ -34,6 +34,7 @@ const OWNED_EXTRA = ATTR_INDX | SH | DBM | PXN | UXN | GP | PO_INDEX;
 /** What differs between the formats of this architecture. */
 export interface CodecShape {
   readonly levels: readonly Level[];
+  /** Where a descriptor has address bits, beyond the output size too. */
   readonly fields: readonly AddressField[];
   readonly pageShift: number;
   /** TCR_ELx.DS = 1: bits 9:8 are address and shareability is TCR's. */

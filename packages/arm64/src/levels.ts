@@ -62,6 +62,16 @@ export function addressFields({ granule, outputBits }: Geometry): readonly Addre
   return Object.freeze([field(m, m, 50 - m), field(8, 50, 2)]);
 }
 
+/**
+ * Where a descriptor has address bits, those included that only an Address size fault tells of: with the 64K granule it is
+ * the processor that makes 15:12 address bits 51:48, not the size that TCR_ELx.IPS selects.
+ *
+ * Source: Arm ARM, the pseudocode AArch64.LeafBase and AArch64.NextTableBase.
+ */
+export function descriptorFields(geometry: Geometry): readonly AddressField[] {
+  return addressFields(geometry.granule === 64 && geometry.lpa ? { ...geometry, outputBits: 52 } : geometry);
+}
+
 /** The descriptor bits that hold address bits from `paBit` on. */
 export function addressMask(fields: readonly AddressField[], paBit: number): bigint {
   let bits = 0n;
@@ -128,7 +138,7 @@ function runOf(granule: Granule, level: number, bits: number): Run | null {
  * Source: Arm ARM, D8.2, "Output address size"; D8.15, "Address size fault".
  */
 function addressRules(geometry: Geometry): readonly Rule[] {
-  const beyond = addressMask(addressFields(geometry), geometry.paBits);
+  const beyond = addressMask(descriptorFields(geometry), geometry.paBits);
   if (beyond === 0n) return Object.freeze([]);
   const rule: Rule = {
     mask: Object.freeze(words(beyond)),

@@ -103,6 +103,7 @@ const TCR2_REFUSED = [
   [3, 'POE', 'permissions of EL1 are overlaid by POR_EL1'],
   [4, 'AIE', 'memory types have four bits'],
   [5, 'D128', 'descriptors have 128 bits'],
+  [11, 'HAFT', 'hardware sets an access flag in table entries, too'],
   [16, 'A2', 'each half has an address space identifier of its own'],
 ] as const;
 
@@ -178,7 +179,7 @@ function halfOf(
     throw new VmError('EINVAL', `paBits is ${implemented}, expected 32 to 52`);
   }
   const size = Math.min(ips, implemented);
-  // DS is for the smaller granules; with 64K it is the output size that selects 52-bit descriptors.
+  // DS is for the smaller granules; with 64K it is the output size that lets a descriptor say 52 bits.
   const isWide = granule === 64 ? size === 52 : flag(tcr, TCR.DS);
   const tnsz = Number(field(tcr, fields.size, 6));
   const least = granule === 64 || isWide ? 12 : 16;

@@ -33,6 +33,7 @@ const others: readonly (readonly [options: Arm64Options, manual?: Manual])[] = [
   [{ granule: 16, vaBits: 36, half: 'ttbr0' }],
   [{ granule: 16, vaBits: 48, half: 'ttbr1', outputBits: 52, paBits: 51 }, beyond(mask(9, 9))],
   [{ granule: 64, vaBits: 29, half: 'ttbr0' }],
+  [{ granule: 64, vaBits: 42, half: 'ttbr0', lpa: true }, beyond(mask(12, 15))],
   [{ granule: 64, vaBits: 42, half: 'ttbr1', outputBits: 52 }],
 ];
 for (const [options, said = manual] of others) {

@@ -170,6 +170,7 @@ describe('kinds of entries', () => {
     ['a block at level 1 of the 64K granule', k64, 0, 0x0068000000000701n, 'reserved'],
     ['the same with LPA', { ...k64, outputBits: 52 }, 0, 0x0068000000000701n, 'leaf'],
     ['the same with LPA and shorter addresses', { ...k64, lpa: true }, 0, 0x0068000000000701n, 'leaf'],
+    ['bits 15:12 of a page of the 64K granule without LPA', k64, 2, 0x006800000001f703n, 'leaf'],
     ['a block at level 1 of the 16K granule', { granule: 16, vaBits: 47 }, 0, 0x701n, 'reserved'],
     ['the same with DS = 1', { granule: 16, vaBits: 47, outputBits: 52 }, 0, 0x401n, 'leaf'],
     ['nT in a block', k4, 2, 0x0068000000210701n, 'leaf'],
@@ -192,6 +193,8 @@ describe('kinds of entries', () => {
     [{ granule: 4, vaBits: 52, paBits: 50 }, 0x0002000000000000n, 0x0000000000000100n],
     [{ granule: 16, vaBits: 52, paBits: 51 }, 0x0000000000000100n, 0x0000000000000200n],
     [{ granule: 64, vaBits: 52, outputBits: 52, paBits: 48 }, 0x0000800000000000n, 0x0000000000001000n],
+    [{ granule: 64, vaBits: 52, lpa: true }, 0x0000800000000000n, 0x0000000000001000n],
+    [{ granule: 64, vaBits: 52, lpa: true, paBits: 40 }, 0x0000008000000000n, 0x0000000000008000n],
     [{ granule: 64, vaBits: 52, outputBits: 52, paBits: 51 }, 0x0000000000004000n, 0x0000000000008000n],
   ] as [Arm64Options, bigint, bigint][])(
     '%o: an address beyond is an Address size fault',

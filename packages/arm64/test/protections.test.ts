@@ -97,6 +97,15 @@ describe('encode', () => {
     expect(encode).toThrow(message);
   });
 
+  test('with LPA bits 15:12 are no bits of extra, whatever the output size', () => {
+    const wanted = protection({ extra: 1n << 12n });
+    const narrow = arm64({ granule: 64, vaBits: 48 });
+    const lpa = arm64({ granule: 64, vaBits: 48, lpa: true });
+    const last = narrow.levels.length - 1;
+    expect(hex(narrow.encode({ ...wanted, accessed: false }, last))).toBe('0x0060000000001b83');
+    expect(() => lpa.encode(wanted, last)).toThrow('extra has the bits 0x1000, which are not its own');
+  });
+
   test('without runs the contiguous bit is one like others', () => {
     const plain = arm64({ granule: 4, vaBits: 48, contiguous: false });
     const wanted = protection({ write: true, global: true, extra: 1n << 52n });

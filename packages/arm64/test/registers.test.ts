@@ -1,6 +1,6 @@
-import { hex } from '@vmarea/fixtures';
+import { hex, kindOf } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
-import { type Arm64Registers, type Arm64State, arm64FromRegisters } from '../src/index.js';
+import { type Arm64Half, type Arm64Registers, type Arm64State, arm64FromRegisters } from '../src/index.js';
 
 /** The recorded guest with 16K pages: T0SZ and T1SZ 17, IPS 48 bits, AS, TBI0 and TBI1, HA, HD, TBID1, A1. */
 const LINUX = {
@@ -182,6 +182,18 @@ describe('sizes', () => {
   });
 });
 
+describe('the 64K granule with a selected size of 48 bits', () => {
+  test.each([
+    [52, 'address-size'],
+    [48, 'leaf'],
+  ])('on a processor of %i bits: bits 15:12 of a page', (paBits, kind) => {
+    const { format } = read({ tcr: tcr(30, 2, 3, tcr(16, 6, 16)), ttbr1: 0x41f20000n, paBits })
+      .ttbr1 as Arm64Half;
+    expect(format.paBits).toBe(48);
+    expect(kindOf(format, format.levels.length - 1, 0x006800000001f703n)).toBe(kind);
+  });
+});
+
 describe('roots', () => {
   test('bits below the size of the table are ignored, down to 16 bytes for a root of two entries', () => {
     const root = (ttbr1: bigint, value: bigint) => hex(read({ ttbr1, tcr: value }).ttbr1?.root ?? 0n);
@@ -241,6 +253,7 @@ describe('what cannot be read is refused, naming register and bit', () => {
     [{ tcr2: bit(2) }, 'TCR2.E0POE (bit 2) is set'],
     [{ tcr2: bit(3) }, 'TCR2.POE (bit 3) is set'],
     [{ tcr2: bit(4) }, 'TCR2.AIE (bit 4) is set'],
+    [{ tcr2: bit(11) }, 'TCR2.HAFT (bit 11) is set; hardware sets an access flag in table entries'],
     [{ tcr2: bit(16) }, 'TCR2.A2 (bit 16) is set'],
     [{ tcr2: bit(5) }, 'TCR2.D128 (bit 5) is set; descriptors have 128 bits'],
     [{ tcr: 0.5 }, 'tcr is 0.5, which is no exact integer; pass a bigint'],

@@ -118,11 +118,16 @@ async function judgeAll({ benches, addresses, seconds }: Work, io: Console): Pro
   return rows;
 }
 
-/** Every planted fault of each target, in the first configuration that it judges. */
+/** Every planted fault of each target, in the configurations that it names; where none of them was chosen, in the first that was. */
 async function plantAll(benches: readonly Bench[], io: Console): Promise<PlantRow[]> {
   const planted = TARGETS.flatMap((target) => {
-    const bench = benches.find((one) => one.target === target);
-    return bench === undefined ? [] : target.plants.map((plant) => ({ bench, plant }));
+    const own = benches.filter((one) => one.target === target);
+    const named = own.filter(({ configuration }) => target.planted.includes(configuration.name));
+    return (named.length > 0 ? named : own.slice(0, 1)).flatMap((bench) =>
+      target.plants
+        .filter(({ isFor }) => isFor?.(bench.configuration.format) ?? true)
+        .map((plant) => ({ bench, plant })),
+    );
   });
   const bar = progress(io, planted.length);
   const rows: PlantRow[] = [];

@@ -4,7 +4,7 @@ import { random } from '../random.js';
 import { built } from './batch/built.js';
 import { randomEntries } from './batch/random-entries.js';
 import type { Job, Processor } from './guest/guest.js';
-import { ACCESSES } from './guest/layout.js';
+import { ACCESSES, unitOf } from './guest/layout.js';
 import { type Batch, type BatchResult, deviationOf, judge, tableMemory } from './judge.js';
 import { Model } from './model.js';
 import type { Subject, Target } from './target.js';
@@ -48,25 +48,29 @@ export async function examine(
   const tables = make(target, sound, memory, draw);
   const subject = { ...sound, format: plant(sound.format) };
   target.prepare(guest.ram, subject);
-  const model = new Model(
-    target,
-    subject,
-    memory,
-    new PageTable({ format: subject.format, memory, root: tables.root }),
-  );
+  // What is asked, and what is left out, must not hang on a planted fault.
+  const table = new PageTable({ format: sound.format, memory, root: tables.root });
+  const model = new Model(target, sound, memory, table);
   const leftOut = new Map<string, number>();
   const jobs: Job[] = [];
   const some = draw.next(100) < PARTIAL ? draw.next(2 ** ACCESSES.length) : -1;
-  const mask = target.mask(subject) & accessMask(target) & some;
+  const mask = accessMask(target) & some;
+  const units = new Set<bigint>();
   for (let tries = 0; jobs.length < JOBS && tries < 4 * JOBS; tries++) {
-    const va = tables.addresses(draw) & ~31n;
+    const va = unitOf(tables.addresses(draw));
     const walk = model.walk(va);
-    const useful = withoutUnclear(target, version, subject, walk, model.usable(va, walk) & mask, leftOut);
-    if (useful !== 0) jobs.push({ va, mask: useful });
+    // Two addresses of one unit would hide each other's stores.
+    if (walk.pa !== null && units.has(walk.pa)) continue;
+    const wanted = model.usable(va, walk) & target.mask(sound, walk) & mask;
+    const useful = withoutUnclear(target, version, sound, walk, wanted, leftOut);
+    if (useful === 0) continue;
+    jobs.push({ va, mask: useful });
+    if (walk.pa !== null) units.add(walk.pa);
   }
   const entries = snapshot(memory);
-  const result = await judge(target, guest, { subject, settings, tables, jobs }, version);
-  return { subject, settings, tables, jobs, ...result, batch, tablesAre, entries, leftOut };
+  const whole = { subject, sound: sound.format, settings, tables, jobs };
+  const result = await judge(target, guest, whole, version);
+  return { ...whole, ...result, batch, tablesAre, entries, leftOut };
 }
 
 function accessMask({ accesses }: Target): number {

@@ -1,7 +1,15 @@
-import { PageTable, PhysicalMemory, type Walk } from '@vmarea/core';
+import { PageTable, type PageTableFormat, PhysicalMemory, type Walk } from '@vmarea/core';
 import type { Tables } from './batch/tables.js';
 import type { Job, Processor } from './guest/guest.js';
-import { ACCESSES, type GuestAccess, RESULT_WORDS, UNIT, unitNumber } from './guest/layout.js';
+import {
+  ACCESSES,
+  type GuestAccess,
+  offsetInUnit,
+  RESULT_WORDS,
+  UNIT,
+  unitNumber,
+  unitOf,
+} from './guest/layout.js';
 import { type Expected, isFrame, Model } from './model.js';
 import type { Deviation, Outcome, Settings, Subject, Target } from './target.js';
 import { compareVersions } from './version.js';
@@ -17,9 +25,11 @@ export interface Judged {
   readonly deviation: string | null;
   /** It led where it should, or where a known deviation leads. */
   readonly agrees: boolean;
+  /** It was made where there is no memory, so nothing tells where it went. */
+  readonly isUnplaced: boolean;
 }
 
-/** An entry that the processor left otherwise than the model; or a store that did not arrive. */
+/** An entry that the processor left otherwise than the model; or a store that did not arrive, or should not have. */
 export interface WrongWord {
   readonly address: bigint;
   readonly what: 'entry' | 'store';
@@ -37,9 +47,17 @@ export interface BatchResult {
   readonly entriesTouched: number;
 }
 
-/** Everything a batch is run with. */
+/** What must stand where stores go, and the job that goes there. */
+interface Store {
+  readonly value: bigint;
+  readonly va: bigint;
+}
+
+/** Everything a batch is run with. No two jobs may lead to one unit: a store there would hide the other's. */
 export interface Batch {
   readonly subject: Subject;
+  /** The subject's format without a planted fault: where it leads there are units. */
+  readonly sound: PageTableFormat;
   readonly settings: Settings;
   readonly tables: Pick<Tables, 'memory' | 'root'>;
   readonly jobs: readonly Job[];
@@ -57,7 +75,7 @@ export async function judge(
   batch: Batch,
   version: string,
 ): Promise<BatchResult> {
-  const { subject, tables, jobs } = batch;
+  const { subject, sound, tables, jobs } = batch;
   const { memory, root } = tables;
   const table = new PageTable({ format: subject.format, memory, root });
   writeTables(guest, memory);
@@ -65,12 +83,18 @@ export async function judge(
   const firstStore = guest.firstStore;
   // Units first, since the model is about to change the tables.
   const model = new Model(target, subject, memory, table);
+  const stores = new Map<bigint, Store>();
+  // QEMU keeps the code that it once saw somewhere, so units must be there before it looks, whatever a planted fault says.
+  const real = new PageTable({ format: sound, memory, root });
   for (const { va } of jobs) {
-    const pa = table.translate(va);
-    if (pa !== null && isFrame(target.ram, pa)) putUnit(target, guest, pa);
+    const pa = real.translate(va);
+    if (pa === null || !isFrame(target.ram, pa)) continue;
+    putUnit(target, guest, pa);
+    // Nothing yet: a store that faults must not arrive.
+    for (const at of [UNIT.kernelStored, UNIT.userStored])
+      stores.set(unitOf(pa) + BigInt(at), { value: 0n, va });
   }
   const expected: (Expected | null)[] = [];
-  const stores = new Map<bigint, { value: bigint; va: bigint }>();
   const met = new Map<bigint, bigint>();
   for (const [i, { va, mask }] of jobs.entries()) {
     for (const [number, access] of ACCESSES.entries()) {
@@ -91,7 +115,7 @@ export async function judge(
         !access.isProbe
       ) {
         const value = firstStore + BigInt(i * ACCESSES.length + number);
-        stores.set(one.outcome.pa + BigInt(UNIT.stored), { value, va });
+        stores.set(one.outcome.pa + offsetInUnit(access), { value, va });
       }
     }
   }
@@ -105,10 +129,13 @@ export async function judge(
     const deviation = deviationOf(target, version, subject, one.walk, access);
     const last = one.walk.steps.at(-1)?.address;
     if (deviation?.marks !== undefined && last !== undefined) model.allow(last, deviation.marks);
+    const instead = deviation?.instead?.(one.outcome, one.made) ?? one.outcome;
+    const agrees = agree(instead, observed);
     judged.push({
       ...{ va, access: i % ACCESSES.length, expected: one, observed },
       deviation: deviation?.name ?? null,
-      agrees: agree(deviation?.instead?.(one.outcome) ?? one.outcome, observed),
+      agrees,
+      isUnplaced: agrees && instead.kind === 'done' && instead.pa === null,
     });
   }
   const wrongWords = [
@@ -164,7 +191,7 @@ function writeTables(guest: Processor, memory: PhysicalMemory): void {
 
 /** What stands at a physical address: see UNIT. */
 function putUnit({ code }: Target, guest: Processor, pa: bigint): void {
-  const start = pa - (pa % BigInt(UNIT.bytes));
+  const start = unitOf(pa);
   const unit = new Uint8Array(UNIT.bytes);
   unit.set(code(unitNumber(start)));
   new DataView(unit.buffer).setBigUint64(UNIT.loaded, start + BigInt(UNIT.loaded), true);
@@ -199,7 +226,7 @@ function wrongEntries(
 /** Stores are looked for where all accesses agree; where they do not, that is the difference to tell. */
 function wrongStores(
   guest: Processor,
-  stores: ReadonlyMap<bigint, { value: bigint; va: bigint }>,
+  stores: ReadonlyMap<bigint, Store>,
   judged: readonly Judged[],
 ): WrongWord[] {
   const odd = new Set(judged.filter(({ agrees }) => !agrees).map(({ va }) => va));

@@ -8,6 +8,8 @@ import type { Outcome, Subject, Target } from './target.js';
 export interface Expected {
   readonly walk: Walk;
   readonly outcome: Outcome;
+  /** What it would lead to if nothing refused it; `null` where the address is not mapped. */
+  readonly made: Outcome | null;
 }
 
 /** The model: a format's walk over the same tables, with the accessed and dirty bits that it sets. */
@@ -58,21 +60,22 @@ export class Model {
   expect(unit: bigint, access: GuestAccess): Expected {
     const { format } = this.#subject;
     const controls = this.#target.controls(this.#subject, access);
-    const va = BigInt.asUintN(64, unit + offsetInUnit(access.kind, access.isProbe));
+    const va = BigInt.asUintN(64, unit + offsetInUnit(access));
     const asked: Access = { kind: access.kind, user: access.user };
     const walk = this.#table.walk(va, asked, controls);
     if (!access.isProbe) this.#touch(format, walk, asked);
-    if (walk.fault !== null) {
-      const { name, code } = walk.fault.code;
-      return { walk, outcome: { kind: 'fault', name, code, address: va } };
-    }
-    const pa = walk.pa as bigint;
-    const found = pa - offsetInUnit(access.kind, access.isProbe);
+    const made = walk.pa === null ? null : this.#made(va, walk.pa, access);
+    if (walk.fault === null) return { walk, outcome: made as Outcome, made };
+    const { name, code } = walk.fault.code;
+    return { walk, outcome: { kind: 'fault', name, code, address: va }, made };
+  }
+
+  #made(va: bigint, pa: bigint, access: GuestAccess): Outcome {
     if (!access.isProbe && !isFrame(this.#target.ram, pa)) {
       const { noMemory } = this.#target;
-      return { walk, outcome: noMemory?.(access, va) ?? { kind: 'done', pa: null, unit: null } };
+      return noMemory?.(access, va) ?? { kind: 'done', pa: null, unit: null };
     }
-    return { walk, outcome: { kind: 'done', pa: found, unit: null } };
+    return { kind: 'done', pa: pa - offsetInUnit(access), unit: null };
   }
 
   #touch(format: PageTableFormat, walk: Walk, access: Access): void {

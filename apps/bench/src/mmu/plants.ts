@@ -1,8 +1,10 @@
-import type { Level, PageTableFormat } from '@vmarea/core';
+import { type Level, type PageTableFormat, type Rule, type Shape, ZERO } from '@vmarea/core';
 
 /** A fault planted in a format, to see that the judge finds it. */
 export interface Plant {
   readonly name: string;
+  /** True for a format that can have the fault; all when absent. */
+  readonly isFor?: (format: PageTableFormat) => boolean;
   readonly apply: (format: PageTableFormat) => PageTableFormat;
 }
 
@@ -38,6 +40,42 @@ export function rulesDropped(name: string, fromLast: number): Plant {
         ...level,
         leaf: level.leaf === null ? null : { ...level.leaf, rules: [] },
       })),
+  };
+}
+
+/** Entries of all levels whose address may be beyond the output size. */
+export function sizeIgnored(name: string): Plant {
+  const free = (shape: Shape): Shape => ({
+    ...shape,
+    rules: shape.rules.filter(({ fault }) => fault !== 'address-size'),
+  });
+  return {
+    name,
+    apply: (format) => ({
+      ...format,
+      levels: format.levels.map((level) => ({
+        ...level,
+        table: level.table === null ? null : free(level.table),
+        leaf: level.leaf === null ? null : free(level.leaf),
+      })),
+    }),
+  };
+}
+
+/** Leaves that fault where they are marked as part of a run. */
+export function runsRefused(name: string): Plant {
+  return {
+    name,
+    isFor: ({ levels }) => levels.some(({ run }) => run !== null),
+    apply: (format) => ({
+      ...format,
+      levels: format.levels.map((level) => {
+        const { leaf, run } = level;
+        if (leaf === null || run === null) return level;
+        const rule: Rule = { mask: run.set, value: ZERO, must: 'equal', fault: 'reserved' };
+        return { ...level, leaf: { ...leaf, rules: [...leaf.rules, rule] } };
+      }),
+    }),
   };
 }
 

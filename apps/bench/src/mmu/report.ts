@@ -15,6 +15,7 @@ const COLUMNS: readonly Column<MmuRow>[] = [
   { head: 'addresses', align: 'right', cell: (row) => count(row.addresses) },
   { head: 'accesses', align: 'right', cell: (row) => count(row.accesses) },
   { head: 'done', align: 'right', cell: (row) => share(sum(row.outcomes.done ?? {}), row.accesses) },
+  { head: 'unplaced', align: 'right', cell: (row) => count(row.unplaced) },
   { head: 'A/D set', align: 'right', cell: (row) => count(row.entriesTouched) },
   { head: 'known', align: 'right', cell: (row) => count(sum(row.deviations)) },
   { head: 'left out', align: 'right', cell: (row) => count(sum(row.leftOut)) },
@@ -43,6 +44,10 @@ const LEGEND: readonly (readonly [string, string])[] = [
     'loads, stores and fetches by kernel and user, and on arm64 AT instructions, each made by both',
   ],
   ['done', 'accesses that reached memory; the others met a fault that model and MMU must agree on'],
+  [
+    'unplaced',
+    'accesses of these that went where there is no memory: nothing tells where, so that was not compared',
+  ],
   ['A/D set', 'entries in which the MMU set accessed or dirty bits; all bits of all tables are compared'],
   [
     'known',

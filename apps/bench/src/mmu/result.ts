@@ -7,6 +7,8 @@ export interface MmuRow {
   readonly batches: number;
   readonly addresses: number;
   readonly accesses: number;
+  /** Those of them that were made where there is no memory: nothing tells where they went. */
+  readonly unplaced: number;
   /** Accesses by what the model says of them (`done`, or the kind of the fault), and by the level where the walk ended. */
   readonly outcomes: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Entries in which the processor set accessed or dirty bits. */

@@ -26,7 +26,12 @@ export async function runCase(
     memory.write64(one.root + 8n * BigInt(slot), entry);
   target.prepare(guest.ram, subject);
   const { settings, root, jobs } = one;
-  return judge(target, guest, { subject, settings, tables: { memory, root }, jobs }, version);
+  return judge(
+    target,
+    guest,
+    { subject, sound: sound.format, settings, tables: { memory, root }, jobs },
+    version,
+  );
 }
 
 /**

@@ -39,7 +39,7 @@ export async function runConfiguration(
 ): Promise<MmuRow> {
   const { configuration, target, qemu, seed } = bench;
   const start = performance.now();
-  const tally = { addresses: 0, accesses: 0, entriesTouched: 0, differences: 0 };
+  const tally = { addresses: 0, accesses: 0, unplaced: 0, entriesTouched: 0, differences: 0 };
   const outcomes: Record<string, Record<string, number>> = {};
   const deviations: Record<string, number> = {};
   const leftOut: Record<string, number> = {};
@@ -57,12 +57,13 @@ export async function runConfiguration(
       tally.addresses += one.jobs.length;
       tally.accesses += one.judged.length;
       tally.entriesTouched += one.entriesTouched;
-      for (const { expected, deviation } of one.judged) {
+      for (const { expected, deviation, isUnplaced } of one.judged) {
         const kind = expected.walk.fault?.kind ?? 'done';
         const levels = outcomes[kind] ?? {};
         outcomes[kind] = levels;
         add(levels, expected.walk.steps.at(-1)?.name ?? 'none', 1);
         if (deviation !== null) add(deviations, deviation, 1);
+        if (isUnplaced) tally.unplaced++;
       }
       for (const [name, number] of one.leftOut) add(leftOut, name, number);
       const differences = differencesOf(one);

@@ -41,8 +41,12 @@ export interface Deviation {
    * @param walk - the model's.
    */
   readonly concerns: (subject: Subject, walk: Walk, access: GuestAccess) => boolean;
-  /** What that QEMU leads to instead; `null` where that cannot be told: such accesses are not made. */
-  readonly instead: ((outcome: Outcome) => Outcome) | null;
+  /**
+   * What that QEMU leads to instead; `null` where that cannot be told: such accesses are not made.
+   *
+   * @param made - what the access would lead to if nothing refused it; `null` where the address is not mapped.
+   */
+  readonly instead: ((outcome: Outcome, made: Outcome | null) => Outcome) | null;
   /** Bits that it sets in an entry where the manual has none set: of the last entry that the walk read. */
   readonly marks?: bigint;
 }
@@ -92,8 +96,12 @@ export interface Target {
   readonly prepare: (ram: Ram, subject: Subject) => void;
   /** Entries that every root must have: slot and value. */
   readonly rootEntries: (format: PageTableFormat) => ReadonlyMap<number, bigint>;
-  /** Accesses that make sense under these settings, a bit for each. */
-  readonly mask: (subject: Subject) => number;
+  /**
+   * Accesses of an address that make sense under these settings, a bit for each.
+   *
+   * @param walk - of the address, by no access in particular.
+   */
+  readonly mask: (subject: Subject, walk: Walk) => number;
   /** Code that puts a unit's number in the register that the stub stores, and traps: 16 bytes at most. */
   readonly code: (unit: number) => Uint8Array;
   /** Reads a result of an access to the unit at `va`. */
@@ -104,4 +112,6 @@ export interface Target {
   readonly controls: (subject: Subject, access: GuestAccess) => Controls;
   readonly deviations: readonly Deviation[];
   readonly plants: readonly Plant[];
+  /** Names of the configurations that faults are planted in: what differs most between them. */
+  readonly planted: readonly string[];
 }

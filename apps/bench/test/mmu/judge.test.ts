@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import { type Examined, examine } from '../../src/mmu/examine.js';
 import type { Job, Processor } from '../../src/mmu/guest/guest.js';
-import { ACCESSES, RESULT_WORDS, UNIT } from '../../src/mmu/guest/layout.js';
+import { ACCESSES, offsetInUnit, RESULT_WORDS } from '../../src/mmu/guest/layout.js';
 import type { Ram } from '../../src/mmu/guest/ram.js';
 import { tableMemory } from '../../src/mmu/judge.js';
 import { Model } from '../../src/mmu/model.js';
+import type { Plant } from '../../src/mmu/plants.js';
 import { differencesOf, runCase, smallestCase } from '../../src/mmu/run-case.js';
 import type { Outcome, Subject, Target } from '../../src/mmu/target.js';
 import { riscv64Target } from '../../src/mmu/targets/riscv64.js';
@@ -75,6 +76,8 @@ function pieces(pa: bigint, length: number): { page: bigint; at: number; from: n
 interface Lie {
   readonly outcome?: (outcome: Outcome) => Outcome;
   readonly losesStores?: boolean;
+  /** Stores where it faults. */
+  readonly storesAnyway?: boolean;
   readonly entries?: (memory: PhysicalMemory) => void;
 }
 
@@ -83,28 +86,30 @@ class Liar implements Processor {
   readonly ram = new PagedRam();
   firstStore = 1n << 63n;
   readonly #lie: Lie;
+  readonly #target: Target;
 
-  constructor(lie: Lie) {
+  constructor(lie: Lie, of = target) {
     this.#lie = lie;
+    this.#target = of;
   }
 
   async run(
     [root = 0n, sum, mxr, adue]: readonly bigint[],
     jobs: readonly Job[],
   ): Promise<BigUint64Array<ArrayBuffer>> {
-    const memory = tableMemory(target);
+    const memory = tableMemory(this.#target);
     for (const { base, words } of memory.banks)
       this.ram.read(base, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
     const controls = { sum: sum === 1n, mxr: mxr === 1n, adue: adue === 1n };
     const subject: Subject = { format: configuration.format, controls };
     const table = new PageTable({ format: subject.format, memory, root });
-    const model = new Model(target, subject, memory, table);
+    const model = new Model(this.#target, subject, memory, table);
     const results = new BigUint64Array(jobs.length * ACCESSES.length * RESULT_WORDS);
     for (const [i, { va, mask }] of jobs.entries()) {
       for (const [number, access] of ACCESSES.entries()) {
         if ((mask & (1 << number)) === 0) continue;
         const at = i * ACCESSES.length + number;
-        const { outcome: honest } = model.expect(va, access);
+        const { outcome: honest, made } = model.expect(va, access);
         const outcome = this.#lie.outcome?.(honest) ?? honest;
         const words =
           outcome.kind === 'done'
@@ -113,13 +118,10 @@ class Liar implements Processor {
               ? [1n, BigInt(outcome.code), outcome.address ?? 0n, 0n]
               : [];
         results.set(words, at * RESULT_WORDS);
-        if (
-          honest.kind === 'done' &&
-          honest.pa !== null &&
-          access.kind === 'write' &&
-          this.#lie.losesStores !== true
-        )
-          this.ram.write64(honest.pa + BigInt(UNIT.stored), this.firstStore + BigInt(at));
+        if (access.kind !== 'write' || this.#lie.losesStores === true) continue;
+        const stored = this.#lie.storesAnyway === true ? made : honest;
+        if (stored?.kind === 'done' && stored.pa !== null)
+          this.ram.write64(stored.pa + offsetInUnit(access), this.firstStore + BigInt(at));
       }
     }
     this.#lie.entries?.(memory);
@@ -173,6 +175,11 @@ describe('the judge', () => {
     ['another address of a fault', { outcome: onFault({ address: 8n }) }, /the MMU scause .* at 0x0{15}8/],
     ['stores that do not arrive', { losesStores: true }, /^store at /],
     [
+      'stores that arrive though they fault',
+      { storesAnyway: true },
+      /^store at .*the model leaves 0x0{16}, /,
+    ],
+    [
       'a bit of an entry',
       { entries: (memory) => memory.write64(0x8400_0010n, 1n) },
       /^entry at 0x0000000084000010.*the MMU 0x0{15}1/,
@@ -181,6 +188,55 @@ describe('the judge', () => {
     const found = await differences(lie);
     expect(found.length).toBeGreaterThan(0);
     expect(found.some((line) => message.test(line))).toBe(true);
+  });
+
+  it('proves every store', async () => {
+    for (let batch = 0; batch < 6; batch++) {
+      const { judged, wrongWords } = await examined({ losesStores: true }, batch);
+      const stores = judged.filter(
+        ({ access, expected: { outcome } }) =>
+          ACCESSES[access]?.kind === 'write' && outcome.kind === 'done' && outcome.pa !== null,
+      );
+      expect(wrongWords.filter(({ what }) => what === 'store')).toHaveLength(stores.length);
+    }
+  });
+
+  it('leads no two addresses of a batch to one unit', async () => {
+    for (let batch = 0; batch < 6; batch++) {
+      const { judged } = await examined({}, batch);
+      const units = new Map<bigint, bigint>();
+      for (const { va, expected } of judged) {
+        const { outcome } = expected;
+        if (outcome.kind !== 'done' || outcome.pa === null) continue;
+        expect(units.get(outcome.pa) ?? va).toBe(va);
+        units.set(outcome.pa, va);
+      }
+      expect(units.size).toBeGreaterThan(20);
+    }
+  });
+
+  it('counts apart what went where nothing tells', async () => {
+    const nowhere: Target = {
+      ...target,
+      noMemory: null,
+      ram: { ...target.ram, frames: [0n, 0n], isEmpty: () => true },
+    };
+    const { judged } = await examine(nowhere, new Liar({}, nowhere), '10.0', configuration, 1, 0);
+    const done = judged.filter(({ expected }) => expected.outcome.kind === 'done');
+    expect(done.length).toBeGreaterThan(20);
+    expect(judged.filter(({ isUnplaced }) => isUnplaced)).toEqual(done);
+    expect((await examined({})).judged.filter(({ isUnplaced }) => isUnplaced)).toEqual([]);
+  });
+
+  it('asks the same whatever fault is planted', async () => {
+    const { deviations, plants } = riscv64Target;
+    const known: Target = { ...target, deviations };
+    const asked = async (plant: Plant | null): Promise<unknown> => {
+      const one = await examine(known, new Liar({}), '10.0', configuration, 1, 0, plant?.apply);
+      return [one.jobs, one.leftOut];
+    };
+    const sound = await asked(null);
+    for (const plant of plants) expect(await asked(plant)).toEqual(sound);
   });
 
   it('makes the same batch of the same seed and number', async () => {

@@ -1,4 +1,4 @@
-import type { Configuration } from '@vmarea/core';
+import { type Configuration, validateFormat } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import { ACCESSES, UNIT } from '../../src/mmu/guest/layout.js';
@@ -32,6 +32,20 @@ describe('every configuration', () => {
       expect(registers.every((register) => register >= 0n && register >> 64n === 0n)).toBe(true);
     }
   });
+
+  it.each(TARGETS)(
+    '$name: faults are planted in configurations that it judges, and each is for one',
+    (target) => {
+      const planted = configurations.filter(({ name }) => target.planted.includes(name));
+      expect(planted).toHaveLength(target.planted.length);
+      expect(planted.every(target.judges)).toBe(true);
+      for (const { isFor, apply } of target.plants) {
+        const fit = planted.filter(({ format }) => isFor?.(format) ?? true);
+        expect(fit.length).toBeGreaterThan(0);
+        for (const { format } of fit) expect(validateFormat(apply(format))).toBeUndefined();
+      }
+    },
+  );
 
   it.each(TARGETS)('$name: tables and frames are in memory, the stub is no frame', ({ ram }) => {
     const { stub, frames, banks, bytes, offsetOf } = ram;

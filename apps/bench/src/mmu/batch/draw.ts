@@ -33,7 +33,7 @@ export function below(random: Random, limit: bigint): bigint {
 export function anyProtection(format: PageTableFormat, random: Random): Protection {
   const has = (percent: number): boolean => chance(random, percent);
   return protection({
-    ...{ write: has(60), execute: has(50), user: has(50), global: has(30) },
+    ...{ read: has(92), write: has(60), execute: has(50), user: has(50), global: has(30) },
     ...{ accessed: has(85), dirty: has(60) },
     memory: has(80) ? 'normal' : oneOf<MemoryType>(random, format.memoryTypes),
   });

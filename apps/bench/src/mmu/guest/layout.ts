@@ -49,17 +49,26 @@ export const RESULT_WORDS = 4;
 export const REAL_ACCESSES = 0b111111;
 export const PROBES = 0b1111 << 6;
 
+/** The accesses that write, probed or not. */
+export const WRITES = ACCESSES.reduce((mask, { kind }, i) => (kind === 'write' ? mask | (1 << i) : mask), 0);
+
 /**
- * A unit is 32 bytes at a multiple of 32: code that puts the unit's number in a register and traps, then the address of the unit's
- * second half, then room for a store. What is there is a function of the physical address alone, so reading or running it proves
- * which memory was reached.
+ * A unit is 64 bytes at a multiple of 64: code that puts the unit's number in a register and traps, then the address of what is
+ * loaded, then room for a store by the kernel and for one by the user, so that neither hides the other. What is there is a function
+ * of the physical address alone, so reading or running it proves which memory was reached.
  */
-export const UNIT = { bytes: 32, loaded: 16, stored: 24 } as const;
+export const UNIT = { bytes: 64, loaded: 16, kernelStored: 24, userStored: 32 } as const;
 
 /** Where an access of a unit goes, in bytes from its start. */
-export function offsetInUnit(kind: GuestAccess['kind'], isProbe: boolean): bigint {
+export function offsetInUnit({ kind, user, isProbe }: GuestAccess): bigint {
   if (isProbe || kind === 'execute') return 0n;
-  return BigInt(kind === 'read' ? UNIT.loaded : UNIT.stored);
+  if (kind === 'read') return BigInt(UNIT.loaded);
+  return BigInt(user ? UNIT.userStored : UNIT.kernelStored);
+}
+
+/** First byte of the unit of an address. */
+export function unitOf(address: bigint): bigint {
+  return address & ~BigInt(UNIT.bytes - 1);
 }
 
 /** The number of a unit, as far as 32 bits say it. */

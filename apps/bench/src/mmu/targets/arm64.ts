@@ -1,10 +1,11 @@
 import { ARM64_BITS, ARM64_CONTROLS, type Arm64Controls, arm64, LINUX_MAIR } from '@vmarea/arm64';
-import type { Configuration, PageTableFormat } from '@vmarea/core';
+import type { Configuration } from '@vmarea/core';
 import { chance, oneOf } from '../batch/draw.js';
-import { PROBES, REAL_ACCESSES, STUB, UNIT } from '../guest/layout.js';
-import { controlIgnored, leavesMissing, useForgotten } from '../plants.js';
+import { PROBES, REAL_ACCESSES, STUB, UNIT, WRITES } from '../guest/layout.js';
+import { controlIgnored, leavesMissing, runsRefused, sizeIgnored, useForgotten } from '../plants.js';
 import type { Settings, Target } from '../target.js';
 import { compareVersions } from '../version.js';
+import { ARM64_DEVIATIONS, CLEAN, outputBitsOf } from './arm64-deviations.js';
 import { code32, stub } from './install.js';
 
 /*
@@ -30,12 +31,6 @@ const TG0: Readonly<Record<number, bigint>> = { 12: 0n, 14: 2n, 16: 1n };
 const TG1: Readonly<Record<number, bigint>> = { 12: 2n, 14: 1n, 16: 3n };
 /** SCTLR_EL1: what must be 1, SPAN, and M. */
 const SCTLR = 0x30d0_0801n;
-/** Bits 9:8, which LPA2 makes address bits. */
-const ADDRESS_51_50 = 0x300n;
-/** DBM with AP[2]. */
-const CLEAN = ARM64_BITS.DBM | ARM64_BITS.AP_READ_ONLY;
-/** From level −1 to 3. */
-const LEVELS_WITH_MINUS_ONE = 5;
 const EL1_VECTORS = 0x1800n;
 
 /** The least that every granule allows. */
@@ -135,8 +130,8 @@ export const arm64Target: Target = {
     ram.write64(STUB_TABLE + 8n, isLpa2 ? BLOCK : BLOCK | INNER_SHAREABLE);
   },
   rootEntries: () => new Map(),
-  // Whether AT sets the access flag is left to the processor.
-  mask: ({ controls }) => ((controls as Arm64Controls).ha ? REAL_ACCESSES : REAL_ACCESSES | PROBES),
+  mask: ({ controls }, { leaf, steps }) =>
+    REAL_ACCESSES | (leaf === null ? PROBES : probesOf(controls as Arm64Controls, steps.at(-1)?.entry ?? 0n)),
   code(unit) {
     const X2 = 2;
     return code32(
@@ -174,58 +169,7 @@ export const arm64Target: Target = {
   noMemory: (_access, va) => ({ kind: 'fault', name: 'FSC', code: 0x10, address: va }),
   // AT S1E1R and S1E1W leave PSTATE.PAN out.
   controls: ({ controls }, { isProbe }) => (isProbe ? { ...controls, pan: false } : controls),
-  deviations: [
-    {
-      name: 'faults of level -1',
-      ...{ from: '0', to: '10.0' },
-      about: 'QEMU 7.2 ends with a failed assertion',
-      concerns: ({ format }, { fault }) =>
-        format.levels.length === LEVELS_WITH_MINUS_ONE && fault?.level === 0 && fault.kind !== 'address',
-      instead: null,
-    },
-    {
-      name: 'blocks at levels that have none',
-      ...{ from: '0', to: '10.0' },
-      about: 'such an entry is an invalid one; QEMU 7.2 translates by it',
-      concerns: (_subject, { fault }) => fault?.kind === 'reserved',
-      instead: null,
-    },
-    {
-      name: 'bits 51:50 beyond a smaller output size',
-      ...{ from: '7.0', to: null },
-      about:
-        'with DS = 1 descriptor bits 9:8 are address bits 51:50, and set beyond the output size they are an Address size ' +
-        'fault; QEMU looks at them only where the size is 52',
-      concerns: ({ format }, { steps }) =>
-        isCutShort(format) && steps.some(({ entry }) => (entry & ADDRESS_51_50) !== 0n),
-      instead: null,
-    },
-    {
-      name: 'fetches from clean pages that hardware may make dirty',
-      ...{ from: '7.0', to: null },
-      about:
-        'with HA and HD a leaf with DBM counts as writable, so WXN and the rule that EL1 runs nothing that EL0 may write hold ' +
-        'for it; QEMU takes AP[2] as it stands where the access is no store',
-      concerns({ controls }, { steps }, { kind }) {
-        const { ha, hd } = controls as Arm64Controls;
-        return kind === 'execute' && ha && hd && ((steps.at(-1)?.entry ?? 0n) & CLEAN) === CLEAN;
-      },
-      instead: null,
-    },
-    {
-      name: 'WXN beside PAN',
-      ...{ from: '7.0', to: null },
-      about:
-        'PAN takes data accesses away and nothing from WXN: a page that EL1 may write is not executed; QEMU asks WXN when PAN ' +
-        'has taken the write away',
-      concerns({ controls }, { steps }, { kind, user }) {
-        const { wxn, pan } = controls as Arm64Controls;
-        const isWritable = ((steps.at(-1)?.entry ?? 0n) & ARM64_BITS.AP_READ_ONLY) === 0n;
-        return kind === 'execute' && !user && wxn && pan && isWritable;
-      },
-      instead: null,
-    },
-  ],
+  deviations: ARM64_DEVIATIONS,
   plants: [
     controlIgnored('WXN is not asked', 'wxn', false),
     controlIgnored('PAN is not asked', 'pan', false),
@@ -233,8 +177,19 @@ export const arm64Target: Target = {
     controlIgnored('the access flag is set by hardware whatever HA says', 'ha', true),
     useForgotten('a write leaves AP[2]', 'write'),
     leavesMissing('blocks of the PMD fault', 1),
+    sizeIgnored('addresses may be beyond the output size'),
+    runsRefused('contiguous leaves fault'),
   ],
+  // Each granule; LPA2, LPA and neither; with runs and without.
+  planted: ['arm64-4k-48', 'arm64-16k-52-cont', 'arm64-64k-52-cont'],
 };
+
+/** The probes of a leaf. Whether AT sets an access flag or takes AP[2] away is left to the processor: where it could, it is not asked. */
+function probesOf({ ha, hd }: Arm64Controls, leaf: bigint): number {
+  if (!ha) return PROBES;
+  if ((leaf & ARM64_BITS.AF) === 0n) return 0;
+  return hd && (leaf & CLEAN) === CLEAN ? PROBES & ~WRITES : PROBES;
+}
 
 /** Exception classes: SVC; aborts from the lower level, of which the same level's are one more. */
 const EC = { svc: 0x15, fetch: 0x20, data: 0x24 };
@@ -246,10 +201,6 @@ function controlsOf(settings: Settings): Arm64Controls {
   return { ...ARM64_CONTROLS, ...controls };
 }
 
-function outputBitsOf({ address }: PageTableFormat): 48 | 52 {
-  return address.some(({ paBit, width }) => paBit + width === 52) ? 52 : 48;
-}
-
 function geometryOf({ format }: Configuration) {
   return {
     granule: (2 ** format.pageShift / 1024) as 4 | 16 | 64,
@@ -257,9 +208,4 @@ function geometryOf({ format }: Configuration) {
     half: format.range.upper === 'zeros' ? 'ttbr0' : 'ttbr1',
     outputBits: outputBitsOf(format),
   } as const;
-}
-
-/** True for a format that says wide output addresses and has a smaller size of them. */
-function isCutShort(format: PageTableFormat): boolean {
-  return outputBitsOf(format) === 52 && format.paBits < 52;
 }

@@ -1,4 +1,4 @@
-import type { PageTableFormat } from '@vmarea/core';
+import { classify, type PageTableFormat, type Walk, type Words, words } from '@vmarea/core';
 import {
   RISCV_BITS,
   RISCV64_CONTROLS,
@@ -7,9 +7,9 @@ import {
   riscv64,
 } from '@vmarea/riscv64';
 import { chance } from '../batch/draw.js';
-import { REAL_ACCESSES, UNIT } from '../guest/layout.js';
-import { controlIgnored, leavesMissing, rulesDropped, useForgotten } from '../plants.js';
-import type { Outcome, Target } from '../target.js';
+import { type GuestAccess, REAL_ACCESSES, UNIT } from '../guest/layout.js';
+import { controlIgnored, leavesMissing, rulesDropped, runsRefused, useForgotten } from '../plants.js';
+import type { Outcome, Subject, Target } from '../target.js';
 import { compareVersions } from '../version.js';
 import { code32, stub } from './install.js';
 
@@ -28,7 +28,7 @@ const SUM = 1n << 18n;
 const MXR = 1n << 19n;
 const ADUE = 1n << 61n;
 const PBMTE = 1n << 62n;
-const { R, W, X, A, D, PBMT, N, RESERVED } = RISCV_BITS;
+const { V, R, W, X, A, D, PBMT, N, RESERVED } = RISCV_BITS;
 const UPPER = RESERVED | PBMT | N;
 /** What the stub reports when an access was made. */
 const NO_CAUSE = (1n << 64n) - 1n;
@@ -140,7 +140,7 @@ export const riscv64Target: Target = {
       name: 'PBMT 3 in a leaf',
       ...{ from: '0', to: null },
       about: 'the manual reserves the encoding 3 of PBMT; QEMU takes it like the others',
-      concerns: (_subject, { steps }) => has(steps.at(-1)?.entry, PBMT, PBMT),
+      concerns: isOnlyPbmt3,
       instead: null,
     },
     {
@@ -169,7 +169,10 @@ export const riscv64Target: Target = {
     useForgotten('a write leaves D', 'write'),
     rulesDropped('leaves of the PMD may be misaligned and reserved', 1),
     leavesMissing('leaves of the PMD fault', 1),
+    rulesDropped('pages may have reserved bits, and runs of any pattern', 0),
+    runsRefused('NAPOT leaves fault'),
   ],
+  planted: ['riscv64-sv39', 'riscv64-sv48-napot'],
 };
 
 /** Access fault and page fault of each kind of access. */
@@ -181,6 +184,21 @@ const PAGE_FAULT_OF = new Map(Object.values(FAULTS) as [number, number][]);
 function toPageFault(outcome: Outcome): Outcome {
   if (outcome.kind !== 'fault') return outcome;
   return { ...outcome, code: PAGE_FAULT_OF.get(outcome.code) ?? outcome.code };
+}
+
+/** True where PBMT 3 alone stands in the way: all other rules are kept, and the access would be allowed. */
+function isOnlyPbmt3({ format, controls }: Subject, { fault, steps }: Walk, access: GuestAccess): boolean {
+  const last = steps.at(-1);
+  if (last === undefined || !format.memoryTypes.includes('device')) return false;
+  if (fault?.kind !== 'reserved' || !has(last.entry, V | PBMT, V | PBMT) || has(last.entry, R | X, 0n))
+    return false;
+  const path = steps.map((step) => words(step === last ? step.entry & ~PBMT : step.entry));
+  const leaf = format.levels[last.level];
+  return (
+    leaf !== undefined &&
+    classify(format.present, leaf, path.at(-1) as Words) === 'leaf' &&
+    format.check(path, access, controls) === null
+  );
 }
 
 function has(entry: bigint | undefined, mask: bigint, value: bigint): boolean {

@@ -191,6 +191,7 @@ export const x8664Target: Target = {
     useForgotten('a write leaves D', 'write'),
     rulesDropped('bits below a leaf of 2 MiB are free', 1),
   ],
+  planted: ['x86-64', 'x86-64-la57'],
 };
 
 function withoutP(outcome: Outcome): Outcome {

@@ -1,0 +1,110 @@
+import { ARM64_BITS, type Arm64Controls } from '@vmarea/arm64';
+import type { PageTableFormat, Walk } from '@vmarea/core';
+import { addressOf } from '../batch/address.js';
+import type { Deviation } from '../target.js';
+
+const { AF, AP_USER, AP_READ_ONLY, DBM, PXN, UXN } = ARM64_BITS;
+const { PXN_TABLE, UXN_TABLE, AP_TABLE_NO_USER, AP_TABLE_READ_ONLY } = ARM64_BITS;
+
+/** DBM with AP[2]: clean, and writable where hardware may say so. */
+export const CLEAN = DBM | AP_READ_ONLY;
+/** From level −1 to 3. */
+const LEVELS_WITH_MINUS_ONE = 5;
+/** Address bits that a narrow output size makes QEMU blind to: 51:50 with DS = 1, 51:48 with the 64K granule. */
+const HIGH_WITH_DS = 0x300n;
+const HIGH_WITH_64K = 0xf000n;
+
+/** What QEMU's arm64 does otherwise than the manual. Each is as narrow as QEMU's own code makes it: what it leaves out is judged by nobody. */
+export const ARM64_DEVIATIONS: readonly Deviation[] = [
+  {
+    name: 'faults of level -1',
+    ...{ from: '0', to: '10.0' },
+    about: 'QEMU 7.2 ends with a failed assertion',
+    concerns: ({ format }, { fault }) =>
+      format.levels.length === LEVELS_WITH_MINUS_ONE && fault?.level === 0 && fault.kind !== 'address',
+    instead: null,
+  },
+  {
+    name: 'blocks at levels that have none',
+    ...{ from: '0', to: '10.0' },
+    about: 'such an entry is an invalid one; QEMU 7.2 translates by it',
+    concerns: (_subject, { fault }) => fault?.kind === 'reserved',
+    instead: null,
+  },
+  {
+    name: 'high address bits beyond a smaller output size',
+    ...{ from: '7.0', to: null },
+    about:
+      'with DS = 1 descriptor bits 9:8 are address bits 51:50, with the 64K granule and FEAT_LPA bits 15:12 are 51:48, and set ' +
+      'beyond the output size they are an Address size fault; QEMU looks at them only where the size is 52',
+    concerns({ format }, { fault, steps }) {
+      if (fault?.kind !== 'address-size') return false;
+      const unseen = format.pageShift === 16 ? HIGH_WITH_64K : HIGH_WITH_DS;
+      // What is beyond in the other bits QEMU refuses, too.
+      return addressOf(format, (steps.at(-1)?.entry ?? 0n) & ~unseen) >> BigInt(format.paBits) === 0n;
+    },
+    instead: null,
+  },
+  {
+    name: 'fetches from clean pages that hardware may make dirty',
+    ...{ from: '7.0', to: null },
+    about:
+      'with HA and HD a leaf with DBM counts as writable, so WXN and the rule that EL1 runs nothing that EL0 may write hold ' +
+      'for it; QEMU takes AP[2] as it stands where the access is no store',
+    concerns({ controls }, walk, { kind, user }) {
+      const { ha, hd, wxn, e0pd } = controls as Arm64Controls;
+      const leaf = effectiveLeaf(walk, controls as Arm64Controls);
+      if (kind !== 'execute' || leaf === null || !ha || !hd || !leaf.isClean) return false;
+      if (user) return !e0pd && !leaf.uxn && wxn && leaf.user;
+      return !leaf.pxn && (wxn || leaf.user);
+    },
+    instead: (outcome, made) => made ?? outcome,
+    marks: AF,
+  },
+  {
+    name: 'WXN beside EPAN',
+    ...{ from: '8.0', to: null },
+    about:
+      'PAN takes data accesses away and nothing from WXN: a page that EL1 may write is not executed; QEMU asks WXN when EPAN ' +
+      'has taken the write away',
+    concerns({ controls }, walk, { kind, user }) {
+      const { wxn, pan, epan } = controls as Arm64Controls;
+      const leaf = effectiveLeaf(walk, controls as Arm64Controls);
+      if (kind !== 'execute' || user || leaf === null || !wxn || !pan || !epan) return false;
+      return leaf.isWritable && !leaf.user && !leaf.uxn && !leaf.pxn;
+    },
+    instead: (outcome, made) => made ?? outcome,
+    marks: AF,
+  },
+];
+
+/** Bits of an output address that a format's descriptors say. */
+export function outputBitsOf({ address }: PageTableFormat): 48 | 52 {
+  return address.some(({ paBit, width }) => paBit + width === 52) ? 52 : 48;
+}
+
+/** A leaf with what the tables above take away. */
+interface EffectiveLeaf {
+  /** AP[2] is clear. */
+  readonly isWritable: boolean;
+  /** It is not, and DBM is set. */
+  readonly isClean: boolean;
+  readonly user: boolean;
+  readonly uxn: boolean;
+  readonly pxn: boolean;
+}
+
+/** The leaf that a walk ends at, written down once more from the bits; `null` where it meets a fault before permissions. */
+function effectiveLeaf({ leaf, steps }: Walk, { ha, hpd }: Arm64Controls): EffectiveLeaf | null {
+  const entry = steps.at(-1)?.entry ?? 0n;
+  if (leaf === null || (!ha && (entry & AF) === 0n)) return null;
+  const tables = hpd ? 0n : steps.slice(0, -1).reduce((all, step) => all | step.entry, 0n);
+  const isAllowed = (tables & AP_TABLE_READ_ONLY) === 0n;
+  return {
+    isWritable: isAllowed && (entry & AP_READ_ONLY) === 0n,
+    isClean: isAllowed && (entry & CLEAN) === CLEAN,
+    user: (entry & AP_USER) !== 0n && (tables & AP_TABLE_NO_USER) === 0n,
+    uxn: (entry & UXN) !== 0n || (tables & UXN_TABLE) !== 0n,
+    pxn: (entry & PXN) !== 0n || (tables & PXN_TABLE) !== 0n,
+  };
+}
