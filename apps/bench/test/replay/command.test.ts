@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import { holes, type OverFormat } from '../../src/replay/over-format.js';
 import { capture } from '../support/capture.js';
 import { pathOf } from '../support/files.js';
 
@@ -36,9 +37,40 @@ describe('vmarea-bench replay', () => {
     const path = pathOf('test/data/traces/arm64-4k-1cpu');
     const { code, out } = await capture(['replay', path, '--format', 'arm64-16k-47,riscv64-sv48']);
     expect(code).toBe(0);
-    expect(out).toMatch(/^arm64-16k-47 +[\d,]+ .* 0$/m);
+    expect(out).toMatch(/^arm64-16k-47 +[\d,]+ +[\d,]+ +\d+% +[\d,]+ +[\d,.]+ +[\d.]+%$/m);
+    expect(out).toMatch(/^arm64-16k-47 +[\d.]+ +[\d,]+ +[\d,]+ +[\d,]+ +[\d,]+ +0$/m);
     expect(out).toContain('Holes in percent over the stream, pages of 16K (arm64-16k-47)');
     expect(out).toContain('┤');
+  });
+
+  it('draws once what looks the same, and all that does not', async () => {
+    const path = pathOf('test/data/traces/arm64-4k-1cpu');
+    const names = 'x86-64,riscv64-sv39,x86-64-la57,riscv64-sv48';
+    const { out } = await capture(['replay', path, '--format', names], { columns: 200 });
+    const drawn = [...out.matchAll(/pages of 4K \((.*)\)/g)].map(([, all = '']) => all.split(', '));
+    expect(drawn.flat().toSorted()).toEqual(names.split(',').toSorted());
+    expect(drawn.length).toBeLessThan(4);
+    const { out: json } = await capture(['replay', path, '--format', names, '--json']);
+    const { formats } = JSON.parse(json) as { formats: OverFormat[] };
+    const looks = ({ moments }: OverFormat): string =>
+      moments.map((moment) => (100 * holes(moment)).toFixed(1)).join();
+    expect(drawn).toHaveLength(new Set(formats.map(looks)).size);
+  });
+
+  it('says which photographs are missing, and does not call nothing the same', async () => {
+    const rows = [...ROWS, '1\t0\t0\tM\tmid', '1\t0\t0\tM\tend'].join('\n');
+    const name = file('m.tsv', `${HEAD}${rows}\n`);
+    const { code, out } = await capture(['replay', name], { cwd: folder });
+    expect(code).toBe(0);
+    expect(out).toContain('2 photographs missing, of which rows tell: mid, end.');
+    expect(out).toContain('What could be compared is the same; no photograph could.');
+    expect(out).not.toContain('All the same');
+    const { out: json } = await capture(['replay', name, '--json'], { cwd: folder });
+    expect(JSON.parse(json)).toMatchObject({
+      missingPhotographs: ['mid', 'end'],
+      photographs: [],
+      events: 4,
+    });
   });
 
   it.each([false, true])('reads a file alone, packed: %s', async (isPacked) => {
