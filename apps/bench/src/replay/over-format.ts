@@ -36,7 +36,7 @@ export interface Moment {
 }
 
 /** The most of each, after any request or free. */
-export interface Peaks {
+interface Peaks {
   readonly areas: number;
   readonly busyBytes: number;
   readonly freeRanges: number;

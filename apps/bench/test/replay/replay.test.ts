@@ -218,10 +218,13 @@ describe('the first difference of two processors', () => {
   };
 
   it('may be a placement from a pool', () => {
-    // Most placements of the second half come from pools.
-    const places = two.rows.flatMap(({ event }, i) =>
-      event.type === 'allocation' && event.start !== null && event.align === 1 && i > 600_000 ? [i] : [],
-    );
+    // The last lock that a request held was that of a pool: it asked the tree for nothing.
+    const last = new Map<string, string>();
+    const places: number[] = [];
+    for (const [i, { thread, event }] of two.rows.entries()) {
+      if (event.type === 'lock') last.set(thread, event.lock);
+      else if (i > 600_000 && event.type === 'allocation' && last.get(thread) === 'pool') places.push(i);
+    }
     for (const at of places.slice(0, 3)) {
       const result = replay(moved(at));
       expect(result.different).toBe(1);
