@@ -186,6 +186,7 @@ export class Replayer {
         return;
       case 'exhausted':
         thread.found = null;
+        thread.around = null;
         thread.node = -1;
         return;
       case 'purge entered':
