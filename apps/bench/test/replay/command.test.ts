@@ -40,7 +40,7 @@ describe('vmarea-bench replay', () => {
     expect(out).toMatch(/^arm64-16k-47 +[\d.]+ +[\d,]+ +[\d,]+ +[\d,]+ +[\d,]+ +0$/m);
     expect(out).toContain('Holes in percent over the stream, pages of 16K (arm64-16k-47)');
     expect(out).toContain('┤');
-  });
+  }, 60_000);
 
   it('draws once what looks the same, and all that does not', async () => {
     // 100 GiB do not fit into the window of sv39.
