@@ -266,16 +266,17 @@ static uint32_t draw(uint32_t *state)
 	return *state;
 }
 
-enum { MOST_PAGES = 64, FIRST_PAGE = 1 << 20 };
+enum { MOST_PAGES = 64, FIRST_PAGE = 1 << 20, LEAST_WINDOW = 1 << 24 };
 
 static void open_areas(struct bench *b, size_t live)
 {
 	struct areas *a = &b->areas;
 	uint32_t state = b->seed | 1;
 
-	/* Twice the pages that the largest areas would take: 64 GiB for 10,000 of them, and a little more. */
+	/* 64 GiB; more where so many areas need it: twice the pages that the largest would take. */
 	a->live = live;
-	a->vend = FIRST_PAGE + 2 * (uint64_t)live * MOST_PAGES;
+	a->vend = 2 * (uint64_t)live * MOST_PAGES;
+	a->vend = FIRST_PAGE + (a->vend > LEAST_WINDOW ? a->vend : LEAST_WINDOW);
 	a->starts_at = calloc(live, sizeof(*a->starts_at));
 	a->starts = calloc(live, sizeof(*a->starts));
 	a->sizes_at = calloc(live, sizeof(*a->sizes_at));

@@ -12,7 +12,7 @@ import { readTrace } from './read-trace.js';
 import { type Difference, Replayer } from './replayer.js';
 import { isSame, replayReport } from './report.js';
 import type { ReplayResult } from './result.js';
-import { type Trace, traceFile } from './trace.js';
+import { type Event, type Trace, traceFile } from './trace.js';
 
 /** The options of `vmarea-bench replay`. */
 export const replayArguments = {
@@ -65,28 +65,29 @@ export async function runReplay(args: ReplayArguments, io: Console): Promise<voi
 export function replay(trace: Trace): ReplayResult {
   const replayer = new Replayer(trace, earlyAreas(trace));
   const photographs: PhotographResult[] = [];
+  const missingPhotographs: string[] = [];
   let apart = 0;
   const start = performance.now();
   replayer.run((name) => {
     const before = performance.now();
     const text = traceFile(trace, `tree-${name}.txt.gz`);
-    if (text !== null) photographs.push(comparePhotograph(name, text, replayer, trace.pageShift));
+    if (text === null) missingPhotographs.push(name);
+    else photographs.push(comparePhotograph(name, text, replayer, trace.pageShift));
     apart += performance.now() - before;
   });
   const seconds = (performance.now() - start - apart) / 1000;
   const { equal, different } = replayer.placements;
   // With several processors rows are written after the locks were released: without lock rows their order is not known.
   const isOrdered = trace.cpus === 1 || trace.hasLocks;
-  const why = whyUndetermined(trace, replayer, isOrdered);
-  const unordered = why === null ? 0 : equal + different;
+  const undetermined = undeterminedOf(trace, replayer, isOrdered);
+  const unordered = Object.values(undetermined).reduce((sum, number) => sum + number, 0);
+  const events = trace.rows.filter(({ event }) => KERNELS.includes(event.type)).length;
   return {
     ...{ command: 'replay', schema: 1, set: trace.name, pageBytes: 2 ** trace.pageShift, cpus: trace.cpus },
-    events: trace.rows.length,
-    eventsPerSecond: Math.round(trace.rows.length / seconds),
+    ...{ events, eventsPerSecond: Math.round(events / seconds) },
     ...{ placements: equal + different, determined: equal + different - unordered, equal, different },
-    undetermined: why === null ? {} : { [why]: unordered },
-    lostEvents: trace.lostEvents,
-    otherLines: trace.otherLines,
+    undetermined,
+    ...{ lostEvents: trace.lostEvents, otherLines: trace.otherLines, damagedLines: trace.damagedLines },
     fromPools: replayer.fromPools,
     failingRequests: replayer.failures,
     percpu: replayer.percpu,
@@ -94,14 +95,26 @@ export function replay(trace: Trace): ReplayResult {
     lazyMaxPages: replayer.lazyMaxPages,
     purges: replayer.purges,
     flushes: replayer.flushes,
-    photographs,
+    ...{ photographs, missingPhotographs },
     endState: compareEndState(trace, replayer),
     formats: [],
     firstDifference: replayer.first === null ? [] : differenceLines(replayer.first, trace.pageShift),
   };
 }
 
-/** Why placements of a stream cannot be told from it; `null` when they can. */
+/** Events of the kernel's own; what else a row may tell is a step of one, or the recorder's. */
+const KERNELS: readonly Event['type'][] = ['allocation', 'free', 'purge done', 'percpu done'];
+
+/** Placements that cannot be told from a stream, by cause. */
+function undeterminedOf(trace: Trace, replayer: Replayer, isOrdered: boolean): Record<string, number> {
+  const { equal, different } = replayer.placements;
+  const why = whyUndetermined(trace, replayer, isOrdered);
+  if (why !== null) return { [why]: equal + different };
+  if (trace.cpus === 1 || replayer.unordered === 0) return {};
+  return { 'since no row tells when their request held a lock': replayer.unordered };
+}
+
+/** Why no placement of a stream can be told from it; `null` when there is no such reason. */
 function whyUndetermined(trace: Trace, { unknownAreas }: Replayer, isOrdered: boolean): string | null {
   if (trace.lostEvents > 0) return `since ${plural(trace.lostEvents, 'event')} were lost`;
   if (trace.source === 'ftrace')
@@ -111,15 +124,11 @@ function whyUndetermined(trace: Trace, { unknownAreas }: Replayer, isOrdered: bo
   return isOrdered ? null : 'since the order in which processors took the locks is not recorded';
 }
 
-function differenceLines(
-  { line, request, recorded, found, around }: Difference,
-  pageShift: number,
-): string[] {
+function differenceLines({ line, what, recorded, found, around }: Difference, pageShift: number): string[] {
   const hex = (page: number | null): string =>
     page === null ? 'nothing' : `0x${(BigInt(Math.floor(page)) << BigInt(pageShift)).toString(16)}`;
   return [
-    `First difference, line ${line}: ${request.size} pages aligned to ${request.align} in window ${request.window}: ` +
-      `recorded ${hex(recorded)}, here ${hex(found)}`,
+    `First difference, line ${line}: ${what}: recorded ${hex(recorded)}, here ${hex(found)}`,
     ...around.map(({ start, end }) => `    free ${hex(start)} to ${hex(end)}`),
   ];
 }

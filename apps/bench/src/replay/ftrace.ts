@@ -1,6 +1,6 @@
 import { printable } from '@vmarea/core';
 import { UsageError } from '../errors.js';
-import { type Event, pageOf, type Row, type Trace } from './trace.js';
+import { type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
 
 /*
  * The text of /sys/kernel/tracing/trace with the events of vmalloc: `echo 1 > events/vmalloc/enable`. Lines of other tracers stand
@@ -13,6 +13,10 @@ const LINE =
   /^ *(.+)-(\d+) .*?\[(\d+)\].*?: (alloc_vmap_area|free_vmap_area_noflush|purge_vmap_area_lazy): (.*)$/;
 const LOST = /LOST (?:(\d+) )?EVENTS/;
 const PAGE_SHIFTS = [16, 14, 12];
+/** The smallest page, of which every address and size is a multiple. */
+const LEAST_PAGE = 4096n;
+/** Processors that Linux can have (NR_CPUS of x86 with MAXSMP). */
+const MOST_CPUS = 8192;
 
 /** An event in bytes, as its line has it. */
 interface Parsed {
@@ -31,6 +35,7 @@ interface Parsed {
 export function parseFtrace(text: string, file: string, name: string): Trace {
   const events: Parsed[] = [];
   let otherLines = 0;
+  let damagedLines = 0;
   let lostEvents = 0;
   for (const [i, line] of text.split('\n').entries()) {
     const lost = LOST.exec(line);
@@ -40,14 +45,15 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
       lostEvents += Number(lost[1] ?? 1);
     } else if (event === undefined || rest === undefined)
       otherLines += line === '' || line.startsWith('#') ? 0 : 1;
-    else
-      events.push({
-        cpu: Number(cpu),
-        thread: thread as string,
-        line: i + 1,
-        name: event,
+    else {
+      const parsed = {
+        ...{ cpu: Number(cpu), thread: thread as string, line: i + 1, name: event },
         fields: fieldsOf(rest),
-      });
+      };
+      // A buffer that is read while it is written ends in the midst of a line.
+      if (isWhole(parsed)) events.push(parsed);
+      else damagedLines++;
+    }
   }
   if (events.length === 0)
     throw new UsageError(
@@ -75,17 +81,40 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
       folder: null,
       pageShift,
       cpus,
-      nodes: cpus,
+      nodes: Math.min(cpus, MOST_NODES),
       rows,
       hasLocks: false,
       lostEvents,
       otherLines,
+      damagedLines,
     },
     windows: list.map((window) => {
       const [vstart = 0n, vend = 0n] = window.split(' ').map(BigInt);
       return { vstart: pageOf(vstart, pageShift), vend: pageOf(vend, pageShift) };
     }),
   };
+}
+
+/** Whether a line has all fields of its event, with values that such an event can have. */
+function isWhole({ cpu, name, fields }: Parsed): boolean {
+  const isPages = (field: string, least: bigint): boolean => {
+    const bytes = fields.get(field) ?? -1n;
+    return bytes >= least && bytes % LEAST_PAGE === 0n;
+  };
+  const isCount = (field: string): boolean => (fields.get(field) ?? 1n << 64n) < 1n << 53n;
+  if (cpu >= MOST_CPUS || [...fields.values()].some((value) => value >= 1n << 64n)) return false;
+  switch (name) {
+    case 'alloc_vmap_area': {
+      const { align = 0n, vstart = 1n, vend = 0n, failed = 2n } = Object.fromEntries(fields);
+      const isPlaced = failed === 1n ? fields.has('va_start') : isPages('va_start', 0n);
+      const isPower = align > 0n && (align & (align - 1n)) === 0n;
+      return isPages('size', LEAST_PAGE) && isPlaced && isPower && vstart < vend && failed < 2n;
+    }
+    case 'free_vmap_area_noflush':
+      return isPages('va_start', 0n) && isCount('nr_lazy') && isCount('nr_lazy_max');
+    default:
+      return fields.has('start') && fields.has('end') && isCount('num_purged');
+  }
 }
 
 function eventOf(event: Parsed, page: (event: Parsed, field: string) => number, window: number): Event {

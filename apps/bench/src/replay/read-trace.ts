@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { printable } from '@vmarea/core';
 import { UsageError } from '../errors.js';
 import { parseFtrace } from './ftrace.js';
-import { type Event, pageOf, type Row, type Trace } from './trace.js';
+import { type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
 
 /**
  * Reads a trace: a folder with `trace.tsv.gz`, the file, or a text of ftrace, plain or gzip.
@@ -68,7 +68,7 @@ class TraceParser {
     if (windows[0] === undefined) this.#fail('a line #w 0 with the window of vmalloc');
     return {
       ...{ name, folder, pageShift: this.#pageShift, cpus, nodes, windows, rows, hasLocks },
-      ...{ source: 'stream', lostEvents: 0, otherLines: 0 },
+      ...{ source: 'stream', lostEvents: 0, otherLines: 0, damagedLines: 0 },
     };
   }
 
@@ -166,8 +166,8 @@ class TraceParser {
   }
 }
 
-/** Processors that Linux's nodes stop at, and windows: far more than a stream has. */
-const MOST_CPUS = 128;
+/** Processors that a stream may have, and windows: far more than one has. */
+const MOST_CPUS = MOST_NODES;
 const MOST_WINDOWS = 2 ** 16;
 
 const LOCKS: Readonly<Record<string, 'heap' | 'pool' | 'lazy'>> = { g: 'heap', p: 'pool', z: 'lazy' };

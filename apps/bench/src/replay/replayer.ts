@@ -24,13 +24,14 @@ export interface Tally {
   different: number;
 }
 
-/** A placement that differs. */
+/** An answer that differs. */
 export interface Difference {
   readonly line: number;
-  readonly request: Allocation;
+  /** What was asked. */
+  readonly what: string;
   readonly recorded: number | null;
   readonly found: number | null;
-  /** Free ranges around the two places, before the request. */
+  /** Free ranges around the recorded place: before the request, where the free tree served it. */
   readonly around: readonly { readonly start: number; readonly end: number }[];
 }
 
@@ -39,6 +40,8 @@ interface Thread {
   steps: Generator<Lock> | null;
   /** What its request found under a lock, while the row that tells it has not come; `null` when there is nothing yet. */
   found: number | null;
+  /** Free ranges around the recorded place of its request, before it was served; `null` when they were not looked at. */
+  around: Difference['around'] | null;
   /** Node that the request belongs to; -1 while that is not known. */
   node: number;
   /** Its freed area is in a lazy list already. */
@@ -83,9 +86,12 @@ export class Replayer {
   readonly purges: Tally = { equal: 0, different: 0 };
   /** Whether what a purge flushed holds all that waited. */
   readonly flushes: Tally = { equal: 0, different: 0 };
+  /** The first answer that differs: of a request or of per-cpu chunks. */
   first: Difference | null = null;
   /** Areas that were freed and never seen before: the stream begins in the middle, or has gaps. */
   unknownAreas = 0;
+  /** Placements without a lock row of their own, since a second processor was seen: they were made in the order of rows. */
+  unordered = 0;
   /** Placements that came from a pool. */
   fromPools = 0;
   readonly #trace: Trace;
@@ -93,6 +99,7 @@ export class Replayer {
   readonly #threads = new Map<string, Thread>();
   #purge: Purge | null = null;
   #hasLocks = false;
+  #isAlone = true;
 
   /** @param early - areas that the recording has no rows for, by address. */
   constructor(trace: Trace, early: readonly { readonly start: number; readonly size: number }[]) {
@@ -111,6 +118,7 @@ export class Replayer {
     const targets = targetsOf(rows);
     for (const [i, row] of rows.entries()) {
       const { event } = row;
+      if (row.cpu !== rows[0]?.cpu) this.#isAlone = false;
       if (event.type === 'lock') this.#locked(row, event, targets[i] ?? null);
       else if (event.type === 'photograph') photograph(event.name);
       else this.#event(row, event);
@@ -120,7 +128,9 @@ export class Replayer {
   #thread(name: string): Thread {
     const known = this.#threads.get(name);
     if (known !== undefined) return known;
-    const made = { steps: null, found: null, node: -1, isFreed: false, percpu: null, base: null };
+    const made = {
+      ...{ steps: null, found: null, around: null, node: -1, isFreed: false, percpu: null, base: null },
+    };
     this.#threads.set(name, made);
     return made;
   }
@@ -157,7 +167,7 @@ export class Replayer {
       this.fromPools++;
     } else if (event.lock === 'heap') {
       if (thread.node < 0) thread.node = row.cpu;
-      thread.found = this.#takeFromHeap(row, target);
+      thread.found = this.#takeFromHeap(thread, target);
     }
   }
 
@@ -176,6 +186,7 @@ export class Replayer {
         return;
       case 'exhausted':
         thread.found = null;
+        thread.around = null;
         thread.node = -1;
         return;
       case 'purge entered':
@@ -201,7 +212,7 @@ export class Replayer {
         thread.base = null;
         return;
       case 'percpu done':
-        this.#percpuDone(thread, event.start);
+        this.#percpuDone(row, thread, event.start);
         return;
       default:
     }
@@ -210,13 +221,16 @@ export class Replayer {
   #allocated(row: Row, event: Allocation, thread: Thread): void {
     const isUsual = event.window === 0;
     if (thread.found === null) {
+      if (!this.#isAlone && event.start !== null) this.unordered++;
       thread.node = row.cpu;
       const pooled = isUsual ? this.nodes.take(row.cpu % this.nodes.count, event.size, event.align) : -1;
-      thread.found = pooled >= 0 ? pooled : this.#takeFromHeap(row, event);
+      thread.found = pooled >= 0 ? pooled : this.#takeFromHeap(thread, event);
     }
     const { found } = thread;
     const start = found < 0 ? null : found;
-    count(event.start === null ? this.failures : this.placements, start === event.start);
+    const tally = event.start === null ? this.failures : this.placements;
+    const what = (): string => `${event.size} pages aligned to ${event.align} in window ${event.window}`;
+    this.#compare(tally, row, thread, { what, recorded: event.start, found: start });
     const node = isUsual && this.nodes.count > 1 ? thread.node % this.nodes.count : -1;
     const area = start === null ? null : { start, size: event.size, node };
     if (event.start !== null) this.areas.set(event.start, area);
@@ -225,15 +239,26 @@ export class Replayer {
     thread.node = -1;
   }
 
-  #takeFromHeap(row: Row, request: Allocation): number {
+  /** Counts an answer; the first that differs is kept, whatever gave it. */
+  #compare(
+    tally: Tally,
+    { line }: Row,
+    thread: Thread,
+    answer: { what: () => string; recorded: number | null; found: number | null },
+  ): void {
+    const { recorded, found } = answer;
+    count(tally, found === recorded);
+    if (found !== recorded && this.first === null) {
+      const around = thread.around ?? this.#around(recorded);
+      this.first = { line, what: answer.what(), recorded, found, around };
+    }
+    thread.around = null;
+  }
+
+  #takeFromHeap(thread: Thread, request: Allocation): number {
     const { vstart, vend } = this.#trace.windows[request.window] ?? { vstart: 0, vend: 0 };
-    const isFirst = this.first === null;
-    const around = isFirst ? this.#around(request.start) : [];
-    const found = this.free.take(request.size, request.align, vstart, vend);
-    const start = found < 0 ? null : found;
-    if (isFirst && start !== request.start)
-      this.first = { line: row.line, request, recorded: request.start, found: start, around };
-    return found;
+    if (this.first === null) thread.around = this.#around(request.start);
+    return this.free.take(request.size, request.align, vstart, vend);
   }
 
   /** Free ranges at a recorded place: looked at for the report alone. */
@@ -291,13 +316,14 @@ export class Replayer {
     return base === NOTHING_FITS ? null : base;
   }
 
-  #percpuDone(thread: Thread, recorded: number | null): void {
+  #percpuDone(row: Row, thread: Thread, recorded: number | null): void {
     const { percpu } = thread;
     if (percpu === null) return;
     const base = thread.base ?? this.#takePercpu(percpu);
-    const { offsets, sizes } = percpu;
+    const { offsets, sizes, align } = percpu;
     const [first = 0] = offsets;
-    count(this.percpu, (base === null ? null : base + first) === recorded);
+    const what = (): string => `per-cpu chunks, ${offsets.length} ranges aligned to ${align}`;
+    this.#compare(this.percpu, row, thread, { what, recorded, found: base === null ? null : base + first });
     for (const [i, offset] of offsets.entries()) {
       const area = base === null ? null : { start: base + offset, size: sizes[i] as number, node: -1 };
       if (recorded !== null) this.areas.set(recorded - first + offset, area);

@@ -1,9 +1,10 @@
+import { printable } from '@vmarea/core';
 import asciichart from 'asciichart';
 import { mean as meanOf } from 'simple-statistics';
 import { type Console, coloursFor, widthOf } from '../console.js';
 import { count, decimal, pageSizeName, plural } from '../numbers.js';
-import { type Column, textTable, wrap } from '../text-table.js';
-import { holes, type Moment, type OverFormat } from './over-format.js';
+import { type Column, fittedTables, textTable, wrap } from '../text-table.js';
+import { fragmented, holes, type Moment, type OverFormat } from './over-format.js';
 import type { Tally } from './replayer.js';
 import type { ReplayResult } from './result.js';
 
@@ -40,27 +41,49 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
   if (result.endState?.first !== undefined && result.endState.first !== null)
     out.push(wrap(colours.red(`At the end the replay lacks: ${result.endState.first}`), width, '  '));
   for (const line of result.firstDifference) out.push(colours.red(line));
-  if (result.lostEvents + result.otherLines > 0)
+  if (result.lostEvents + result.otherLines + result.damagedLines > 0)
     out.push(
-      `  ${plural(result.lostEvents, 'event')} lost, ${plural(result.otherLines, 'line')} of others passed over.`,
+      `  ${plural(result.lostEvents, 'event')} lost, ${plural(result.otherLines, 'line')} of others passed over, ${plural(result.damagedLines, 'line')} damaged.`,
     );
-  if (isSame(result)) out.push(colours.green('All the same.'));
+  const { missingPhotographs: missing } = result;
+  if (missing.length > 0)
+    out.push(
+      wrap(
+        `${plural(missing.length, 'photograph')} missing, of which rows tell: ${missing.map(printable).join(', ')}.`,
+        width,
+        '  ',
+      ),
+    );
+  if (isSame(result) && missing.length > 0 && result.photographs.length === 0)
+    out.push('What could be compared is the same; no photograph could.');
+  else if (isSame(result)) out.push(colours.green('All the same.'));
   else if (result.determined > 0) out.push(colours.red('They differ.'));
   else out.push('Placements are undetermined: what is equal above is so all the same.');
   return `${out.join('\n')}\n`;
 }
 
-const FORMAT_COLUMNS: readonly Column<OverFormat>[] = [
+const NAME: readonly Column<OverFormat>[] = [
   { head: 'on', align: 'left', cell: ({ configuration }) => configuration },
-  { head: 'areas', align: 'right', cell: (one) => count(highest(one, ({ areas }) => areas)) },
-  { head: 'MiB', align: 'right', cell: (one) => count(highest(one, ({ busyBytes }) => busyBytes) / 2 ** 20) },
+];
+const SPACE: readonly Column<OverFormat>[] = [
+  { head: 'areas', align: 'right', cell: ({ peaks }) => count(peaks.areas) },
+  { head: 'MiB', align: 'right', cell: ({ peaks }) => count(peaks.busyBytes / 2 ** 20) },
   { head: 'holes', align: 'right', cell: (one) => `${decimal(100 * mean(one, holes), 0)}%` },
-  { head: 'free ranges', align: 'right', cell: (one) => count(highest(one, ({ freeRanges }) => freeRanges)) },
+  { head: 'free ranges', align: 'right', cell: ({ peaks }) => count(peaks.freeRanges) },
+  {
+    head: 'largest free GiB',
+    align: 'right',
+    cell: ({ moments }) => decimal(leastFreeGiB(moments), 1),
+  },
+  { head: 'fragmented', align: 'right', cell: (one) => `${decimal(100 * mean(one, fragmented), 3)}%` },
+];
+const COSTS: readonly Column<OverFormat>[] = [
   {
     head: 'waiting MiB',
     align: 'right',
     cell: (one) => decimal(mean(one, ({ lazyBytes }) => lazyBytes) / 2 ** 20, 1),
   },
+  { head: 'purges', align: 'right', cell: ({ purges }) => count(purges) },
   { head: 'flushes', align: 'right', cell: ({ flushes }) => count(flushes) },
   { head: 'pages flushed', align: 'right', cell: ({ flushedPages }) => count(flushedPages) },
   { head: 'tables KiB', align: 'right', cell: ({ tableBytes }) => count(tableBytes / 1024) },
@@ -70,23 +93,30 @@ const FORMAT_COLUMNS: readonly Column<OverFormat>[] = [
 /** Lines of a chart. */
 const CHART_HEIGHT = 8;
 
-/** What the stream costs on other formats: a table, and over time the share of holes for each size of pages. */
+/** What the stream costs on other formats: a table, and the share of holes over time. */
 function formatLines(formats: readonly OverFormat[], width: number): string[] {
-  const lines = ['The same stream on other formats', '', textTable(FORMAT_COLUMNS, formats), ''];
+  const tables = fittedTables(NAME, [SPACE, COSTS], formats, width);
+  const lines = ['The same stream on other formats', '', ...tables.flatMap((table) => [table, ''])];
   lines.push(
     wrap(
-      'Peaks of areas, MiB and free ranges; means of holes (the share of the span in use that no live area fills) and of what waits ' +
+      'Peaks of areas, MiB and free ranges; the least that the largest free range of the window was; means of holes (the share of the span ' +
+        'in use that no live area fills), of what is fragmented (the share of free bytes outside the largest free range) and of what waits ' +
         'for a purge. Areas keep their sizes, rounded up to pages; those above 64 MiB are reserved and not mapped.',
       width,
       '    ',
     ),
     '',
   );
-  const sizes = new Map(formats.map((one) => [one.pageBytes, one]));
-  for (const [pageBytes, { configuration, moments }] of sizes) {
-    lines.push(`Holes in percent over the stream, pages of ${pageSizeName(pageBytes)} (${configuration})`);
-    const series = moments.map((moment) => 100 * holes(moment));
+  for (const { configuration, unmapped } of formats)
+    if (unmapped > 0)
+      lines.push(
+        `${configuration}: ${plural(unmapped, 'area')} not mapped, as the memory for tables was full.`,
+        '',
+      );
+  for (const { names, pageBytes, series } of charts(formats)) {
+    const title = `Holes in percent over the stream, pages of ${pageSizeName(pageBytes)} (${names.join(', ')})`;
     lines.push(
+      wrap(title, width, '    '),
       asciichart.plot(series, { height: CHART_HEIGHT, format: (value) => decimal(value, 1).padStart(7) }),
       '',
     );
@@ -94,8 +124,28 @@ function formatLines(formats: readonly OverFormat[], width: number): string[] {
   return lines;
 }
 
-function highest({ moments }: OverFormat, of: (moment: Moment) => number): number {
-  return Math.max(0, ...moments.map(of));
+interface Chart {
+  readonly names: string[];
+  readonly pageBytes: number;
+  readonly series: number[];
+}
+
+/** One chart for all that would look the same; none for a stream without requests. */
+function charts(formats: readonly OverFormat[]): Iterable<Chart> {
+  const all = new Map<string, Chart>();
+  for (const { configuration, pageBytes, moments } of formats) {
+    if (moments.length === 0) continue;
+    const series = moments.map((moment) => 100 * holes(moment));
+    const looks = `${pageBytes} ${series.map((value) => decimal(value, 1)).join(' ')}`;
+    const chart = all.get(looks) ?? { names: [], pageBytes, series };
+    chart.names.push(configuration);
+    all.set(looks, chart);
+  }
+  return all.values();
+}
+
+function leastFreeGiB(moments: readonly Moment[]): number | null {
+  return moments.length === 0 ? null : Math.min(...moments.map(({ largestFree }) => largestFree)) / 2 ** 30;
 }
 
 function mean({ moments }: OverFormat, of: (moment: Moment) => number): number {

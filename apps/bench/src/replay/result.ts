@@ -10,7 +10,10 @@ export interface ReplayResult {
   readonly set: string;
   readonly pageBytes: number;
   readonly cpus: number;
-  /** Rows, and how many a second were replayed. */
+  /**
+   * What the kernel did: requests, frees, purges and per-cpu chunks, and how many a second were replayed. Rows that tell steps of these, or
+   * the order of locks, are not counted.
+   */
   readonly events: number;
   readonly eventsPerSecond: number;
   /** Successful requests: all of them are placements. */
@@ -22,9 +25,10 @@ export interface ReplayResult {
   /** Placements whose order it does not tell, by cause. */
   readonly undetermined: Readonly<Record<string, number>>;
   readonly fromPools: number;
-  /** Events that the recorder lost, and lines of others that were passed over. */
+  /** Events that the recorder lost, lines of others that were passed over, and lines of events that are cut off or make no sense. */
   readonly lostEvents: number;
   readonly otherLines: number;
+  readonly damagedLines: number;
   readonly failingRequests: Tally;
   readonly percpu: Tally;
   /** Pages that wait, after each free; none with several processors, who count at once. */
@@ -35,9 +39,11 @@ export interface ReplayResult {
   /** Purges whose recorded flush holds all that waited here. */
   readonly flushes: Tally;
   readonly photographs: readonly PhotographResult[];
+  /** Names of photographs that rows tell of and that are not there. */
+  readonly missingPhotographs: readonly string[];
   readonly endState: EndState | null;
   /** The same stream on other formats. */
   readonly formats: readonly OverFormat[];
-  /** The first placement that differs, for people. */
+  /** The first placement, failing request or per-cpu chunk that differs, for people. */
   readonly firstDifference: readonly string[];
 }

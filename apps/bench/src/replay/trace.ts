@@ -7,6 +7,9 @@ import { gunzipSync } from 'node:zlib';
  * windows; each row has a sequence number, processor, thread, event and fields.
  */
 
+/** Nodes that Linux makes at most, however many processors there are (vmap_init_nodes). */
+export const MOST_NODES = 128;
+
 /** A request of alloc_vmap_area, as it ended. */
 export interface Allocation {
   readonly type: 'allocation';
@@ -65,7 +68,7 @@ export interface Trace {
   /** The folder with photographs and end states; `null` for a file alone. */
   readonly folder: string | null;
   readonly pageShift: number;
-  /** Possible processors: nodes. */
+  /** Nodes: possible processors, 128 at most. */
   readonly nodes: number;
   readonly cpus: number;
   /** Windows of requests in pages: the first is that of vmalloc. The end has half a page more where it is no multiple of a page. */
@@ -73,9 +76,10 @@ export interface Trace {
   readonly rows: readonly Row[];
   /** Whether rows tell the order of critical sections. */
   readonly hasLocks: boolean;
-  /** Events that the recorder lost, and lines of others that were passed over. */
+  /** Events that the recorder lost, lines of others that were passed over, and lines of events that are cut off or make no sense. */
   readonly lostEvents: number;
   readonly otherLines: number;
+  readonly damagedLines: number;
 }
 
 /** A file of a trace's folder, unpacked; `null` when it is not there. */

@@ -36,9 +36,37 @@ describe('vmarea-bench replay', () => {
     const path = pathOf('test/data/traces/arm64-4k-1cpu');
     const { code, out } = await capture(['replay', path, '--format', 'arm64-16k-47,riscv64-sv48']);
     expect(code).toBe(0);
-    expect(out).toMatch(/^arm64-16k-47 +[\d,]+ .* 0$/m);
+    expect(out).toMatch(/^arm64-16k-47 +[\d,]+ +[\d,]+ +\d+% +[\d,]+ +[\d,.]+ +[\d.]+%$/m);
+    expect(out).toMatch(/^arm64-16k-47 +[\d.]+ +[\d,]+ +[\d,]+ +[\d,]+ +[\d,]+ +0$/m);
     expect(out).toContain('Holes in percent over the stream, pages of 16K (arm64-16k-47)');
     expect(out).toContain('┤');
+  }, 60_000);
+
+  it('draws once what looks the same, and all that does not', async () => {
+    // 100 GiB do not fit into the window of sv39.
+    const large = '1\t0\t0\tA\tffffc90000006000\t1900001000\t1\t0\t0';
+    const rows = [ROWS[0], large, '1\t0\t0\tA\tffffc91900007000\t5000\t1\t0\t0', ROWS[1]].join('\n');
+    const path = file('large.tsv', `${HEAD}${rows}\n`);
+    const names = 'x86-64,riscv64-sv39,x86-64-la57,riscv64-sv48';
+    const { out } = await capture(['replay', path, '--format', names], { columns: 200, cwd: folder });
+    const drawn = [...out.matchAll(/pages of 4K \((.*)\)/g)].map(([, all = '']) => all.split(', '));
+    expect(drawn).toEqual([['x86-64', 'x86-64-la57', 'riscv64-sv48'], ['riscv64-sv39']]);
+  });
+
+  it('says which photographs are missing, and does not call nothing the same', async () => {
+    const rows = [...ROWS, '1\t0\t0\tM\tmid', '1\t0\t0\tM\tend'].join('\n');
+    const name = file('m.tsv', `${HEAD}${rows}\n`);
+    const { code, out } = await capture(['replay', name], { cwd: folder });
+    expect(code).toBe(0);
+    expect(out).toContain('2 photographs missing, of which rows tell: mid, end.');
+    expect(out).toContain('What could be compared is the same; no photograph could.');
+    expect(out).not.toContain('All the same');
+    const { out: json } = await capture(['replay', name, '--json'], { cwd: folder });
+    expect(JSON.parse(json)).toMatchObject({
+      missingPhotographs: ['mid', 'end'],
+      photographs: [],
+      events: 4,
+    });
   });
 
   it.each([false, true])('reads a file alone, packed: %s', async (isPacked) => {

@@ -2,8 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { Configuration } from '@vmarea/core';
 import { afterAll, describe, expect, it } from 'vitest';
+import { installedFormats } from '../../src/formats.js';
 import { replay } from '../../src/replay/command.js';
+import { runOver } from '../../src/replay/over-format.js';
 import { readTrace } from '../../src/replay/read-trace.js';
 import type { Trace } from '../../src/replay/trace.js';
 import { capture } from '../support/capture.js';
@@ -15,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** A stream as the kernel prints it, line by line. */
 function textOf({ rows, windows, pageShift }: Trace, last: number): string[] {
   const bytes = (page: number): bigint =>
-    (BigInt(Math.floor(page)) << BigInt(pageShift)) + (page % 1 === 0 ? 0n : 0xfffn);
+    BigInt.asUintN(64, BigInt(Math.floor(page)) << BigInt(pageShift)) + (page % 1 === 0 ? 0n : 0xfffn);
   return rows.slice(0, last).flatMap(({ cpu, thread, event }, i) => {
     const head = `           bash-${thread}   [00${cpu}] d..1.  ${(12 + i / 1e6).toFixed(6)}: `;
     switch (event.type) {
@@ -37,6 +40,8 @@ function textOf({ rows, windows, pageShift }: Trace, last: number): string[] {
   });
 }
 
+const { configurations } = await installedFormats('/');
+const x86 = configurations.find(({ name }) => name === 'x86-64') as Configuration;
 const set = readTrace(pathOf('test/data/traces/x86-1cpu'));
 const HEAD = ['# tracer: nop', '#', '# entries-in-buffer/entries-written: 5/5   #P:1', ''];
 
@@ -106,6 +111,52 @@ describe('a text of ftrace', () => {
     expect(one('va_start: 32768 size=0x8000 align=0x4000')).toBe(14);
     expect(one('va_start: 36864 size=0x8000 align=0x1')).toBe(12);
     expect(one('va_start: 32768 size=0x8000 align=0x1000')).toBe(12);
+  });
+
+  const WINDOW = 'vstart=0xffffc90000000000 vend=0xffffe8ffffffffff';
+  const taken = (page: number, cpu = 0): string =>
+    `x-1 [${cpu}] ..... 12.1: alloc_vmap_area: va_start: ${0xffffc90000000000n + 4096n * BigInt(page)} size=20480 align=1 ${WINDOW} failed=0`;
+
+  it('may come from more than 128 processors: nodes are no more', () => {
+    const trace = traceOf([taken(0), taken(5, 200)]);
+    expect(trace).toMatchObject({ cpus: 201, nodes: 128, damagedLines: 0 });
+    expect(replay(trace)).toMatchObject({ placements: 2, equal: 2 });
+    expect(runOver(trace, x86)).toMatchObject({ failing: 0, peaks: { areas: 2 } });
+    // Linux has no such processor.
+    expect(traceOf([taken(0), taken(5, 8192)])).toMatchObject({ cpus: 1, damagedLines: 1 });
+  });
+
+  it.each([
+    ['alloc_vmap_area: va_start: 18446683600570023936'],
+    [taken(7).replace('align=1 ', 'align=12288 ')],
+    [taken(7).replace('align=1 ', 'align=0 ')],
+    [taken(7).replace('size=20480', 'size=0')],
+    [taken(7).replace('size=20480', 'size=20000')],
+    [taken(7).replace('size=20480', 'size=99999999999999999999')],
+    [taken(7).replace(/va_start: \d+/, 'va_start: 4097')],
+    [taken(7).replace(' vend=0xffffe8ffffffffff', ' vend=0xffff')],
+    [taken(7).replace(' failed=0', '')],
+    ['free_vmap_area_noflush: va_start=0xffffc90000000000 nr_lazy=5'],
+    ['free_vmap_area_noflush: va_start=0xffffc90000000001 nr_lazy=5 nr_lazy_max=8192'],
+    ['purge_vmap_area_lazy: start=0xffff end=0x0'],
+  ])('a line that is cut off or makes no sense is counted, and no event: %s', async (line) => {
+    const damaged = line.startsWith('x-1') ? line : `x-1 [0] ..... 12.1: ${line}`;
+    const lines = [taken(0), damaged, taken(5)];
+    const trace = traceOf(lines);
+    expect(trace).toMatchObject({ damagedLines: 1, otherLines: 0 });
+    expect(replay(trace)).toMatchObject({ events: 2, equal: 2, damagedLines: 1 });
+    writeFileSync(join(folder, 'damaged'), lines.join('\n'));
+    const { code, out } = await capture(['replay', 'damaged', '--format', 'x86-64'], { cwd: folder });
+    expect(code).toBe(0);
+    expect(out).toContain('0 events lost, 0 lines of others passed over, 1 line damaged.');
+  });
+
+  it('with purges alone has nothing to draw', async () => {
+    const line = 'x-1 [000] ..... 12.1: purge_vmap_area_lazy: start=0xffff end=0x0 num_purged=1';
+    writeFileSync(join(folder, 'purges'), line);
+    const { code, out, err } = await capture(['replay', 'purges', '--format', 'x86-64'], { cwd: folder });
+    expect([code, err]).toEqual([0, '']);
+    expect(out).not.toContain('Holes in percent');
   });
 
   it('without events of vmalloc is refused', async () => {

@@ -80,6 +80,17 @@ export class PageUnits {
   }
 
   /**
+   * A guard in pages: a number of bytes, as areas carry it.
+   *
+   * @throws VmError `EINVAL` unless it is a number and a multiple of the page size.
+   */
+  guard(bytes: number): number {
+    if (typeof bytes !== 'number')
+      throw new VmError('EINVAL', `the guard has type ${typeof bytes}, expected number of bytes`);
+    return this.pages(bytes, 'guard');
+  }
+
+  /**
    * An alignment in pages.
    *
    * @param align - bytes. Default a page.
@@ -92,7 +103,7 @@ export class PageUnits {
     if (align < this.#pageBytes || (align & (align - 1n)) !== 0n || align >= TOP)
       throw new VmError(
         'EINVAL',
-        `alignment ${hex(align)} is not a power of two of at least the page size ${hex(this.#pageBytes)}`,
+        `alignment ${wideHex(align)} is not a power of two of at least the page size ${hex(this.#pageBytes)}`,
       );
     return Number(align >> this.#shift);
   }
@@ -111,10 +122,18 @@ export class PageUnits {
     const vstart = this.page(start + this.#pageBytes - 1n);
     const vend = this.page(end) + (isRagged ? 0.5 : 0);
     if (vstart >= Math.floor(vend))
-      throw new VmError(
-        'EINVAL',
-        `the window ${hex(start)} .. ${hex(end)} holds no page of ${this.#pageBytes} bytes`,
-      );
+      throw new VmError('EINVAL', `${windowName({ start, end })} holds no page of ${this.#pageBytes} bytes`);
     return { vstart, vend };
   }
+}
+
+/** A window as errors name it. Its end may be 2^64. */
+export function windowName({ start, end }: AddressWindow): string {
+  return `the window ${hex(start)} .. ${wideHex(end)}`;
+}
+
+/** As `hex`, but with all digits of what is no 64-bit number. */
+function wideHex(value: bigint): string {
+  if (BigInt.asUintN(64, value) === value) return hex(value);
+  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }

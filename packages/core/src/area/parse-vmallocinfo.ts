@@ -16,7 +16,8 @@ const SMALLEST_PAGE = 4096n;
 const EXCERPT = 60;
 
 /**
- * Reads a text of /proc/vmallocinfo: what `formatVmallocinfo` writes back byte for byte.
+ * Reads a text of /proc/vmallocinfo. `formatVmallocinfo` writes back what Linux 6.12 wrote, byte for byte, but for hidden and hashed
+ * addresses, which become zeros. Unknown words, `pages=0` and `phys=0x0`, which 6.12 does not print, are left out.
  *
  * Addresses that do not span the size are hidden ones (hashed or blanked for who may not see them) and become `null`. Lines may end in
  * CR LF, empty ones are passed over. Callers stay as they stand, a module and its build id included.

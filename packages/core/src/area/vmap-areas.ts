@@ -4,7 +4,7 @@ import type { Area, AreaInfo } from './area.js';
 import { type BusyArea, BusyAreas } from './busy-areas.js';
 import { FreeSpace, NOTHING_FITS } from './free-space.js';
 import { NIL } from './interval-tree.js';
-import { type AddressWindow, PageUnits } from './page-units.js';
+import { type AddressWindow, PageUnits, windowName } from './page-units.js';
 import { takePercpu } from './percpu-areas.js';
 import { formatVmallocinfo } from './vmallocinfo.js';
 import { VmapNodes } from './vmap-nodes.js';
@@ -28,7 +28,12 @@ export interface VmapAreasOptions {
    * Source: Linux 6.12, vmap_init_nodes.
    */
   readonly cpus?: number;
-  /** Processors that are online, which decide how much may wait. Default `cpus`. */
+  /**
+   * Processors that are online, which decide how much may wait: up to `cpus`; up to 8192 with 128, where Linux stops making pools but goes
+   * on counting processors. Default `cpus`.
+   *
+   * Source: Linux 6.12, lazy_max_pages; NR_CPUS of arch/x86/Kconfig.
+   */
   readonly onlineCpus?: number;
   /**
    * Whether freeing purges by itself. Linux queues a worker, which comes later; here the call that crosses the threshold does its work
@@ -52,7 +57,7 @@ export interface ReserveOptions {
   readonly window?: AddressWindow;
   /** A device range (VM_IOREMAP): aligned to its own size, rounded up to a power of two, up to `ioremapMaxOrder`. */
   readonly ioremap?: boolean;
-  /** The processor that asks, by number. Default 0. */
+  /** The processor that asks, by number, below `cpus`. Linux takes numbers from 128 on modulo 128. Default 0. */
   readonly cpu?: number;
   /** Whether a request that finds nothing purges and tries again. `false` is for who must not wait (GFP_NOWAIT). Default true. */
   readonly mayPurge?: boolean;
@@ -79,7 +84,9 @@ export interface AreaStats {
 
 /** Bytes that may wait for each doubling of processors: 32 MiB (lazy_max_pages). */
 const LAZY_BYTES = 2 ** 25;
+/** Nodes that Linux makes at most, and processors that it can have (NR_CPUS with MAXSMP). */
 const MAX_CPUS = 128;
+const MAX_ONLINE = 8192;
 
 /**
  * The vm areas of a kernel, placed as Linux places them.
@@ -118,6 +125,7 @@ export class VmapAreas {
   readonly #busy: BusyAreas;
   readonly #reclaimers: (() => readonly Area[])[] = [];
   #isPurging = false;
+  #purges = 0;
 
   /** @throws VmError `EINVAL` for a window without a whole page, bad counts, or early areas that overlap or are out of order. */
   constructor(options: VmapAreasOptions) {
@@ -126,13 +134,13 @@ export class VmapAreas {
     this.#units = new PageUnits(pageShift);
     for (const [name, number, least, most] of [
       ['cpus', cpus, 1, MAX_CPUS],
-      ['onlineCpus', onlineCpus, 1, cpus],
+      ['onlineCpus', onlineCpus, 1, cpus === MAX_CPUS ? MAX_ONLINE : cpus],
       ['ioremapMaxOrder', ioremapMaxOrder, 0, 63],
     ] as const)
       if (!Number.isInteger(number) || number < least || number > most)
         throw new VmError('EINVAL', `${name} is ${number}, expected ${least} to ${most}`);
     this.#units.window(window);
-    this.#units.pages(guardBytes, 'guard');
+    this.#units.guard(guardBytes);
     this.pageShift = pageShift;
     this.cpus = cpus;
     this.lazyMaxPages = (32 - Math.clz32(onlineCpus)) * (LAZY_BYTES / 2 ** pageShift);
@@ -158,6 +166,19 @@ export class VmapAreas {
     return this.#nodes.lazyPages;
   }
 
+  /**
+   * Free ranges of the whole address space: what Linux's free tree has as nodes. `stats` counts those of the window, and has to look at
+   * each.
+   */
+  get freeRanges(): number {
+    return this.#free.tree.size;
+  }
+
+  /** Purges so far, whatever asked for them, also those that found nothing waiting; a purge that a sink's error ended is none. */
+  get purges(): number {
+    return this.#purges;
+  }
+
   /** True inside a sink's `flush`: what is freed then waits for the next purge. */
   get isPurging(): boolean {
     return this.#isPurging;
@@ -179,7 +200,7 @@ export class VmapAreas {
     const pages = this.#units.pages(bytes, 'size');
     if (pages === 0) throw new VmError('EINVAL', 'an area needs at least one page, not 0 bytes');
     const guardBytes = options.guardBytes ?? this.#guardBytes;
-    const size = pages + this.#units.pages(guardBytes, 'guard');
+    const size = pages + this.#units.guard(guardBytes);
     const align = options.ioremap === true ? this.#naturalAlign(pages) : this.#units.alignment(options.align);
     const { window = this.#window, cpu = 0 } = options;
     const { vstart, vend } = this.#units.window(window);
@@ -201,7 +222,7 @@ export class VmapAreas {
    * @param offsets - of each range from the base, in bytes: multiples of `align`.
    * @param sizes - of each, in bytes: multiples of `align`.
    * @param align - of the base in bytes: a power of two of at least a page.
-   * @param infoOf - what is known of each, by its index.
+   * @param infoOf - what is known of each, by its index. It is asked before anything is taken; what it throws is thrown on.
    * @throws VmError `EINVAL` when they are misaligned, overlap, or their numbers differ; `ENOMEM` when they fit nowhere; `EBUSY` and
    *   errors of the sink as for `reserve`.
    */
@@ -229,10 +250,11 @@ export class VmapAreas {
       );
     const { vstart, vend } = this.#units.window(this.#window);
     const request = { offsets: starts, sizes: lengths, align: step, vstart, vend };
+    const infos = starts.map((_start, i) => infoOf(i));
     const base = this.#takeOrPurge(() => takePercpu(this.#free, request), true);
     if (base < 0)
-      throw new VmError('ENOMEM', `no place for ${starts.length} parts in ${this.#name(this.#window)}`);
-    return starts.map((start, i) => this.#add(base + start, lengths[i] as number, 0, -1, infoOf(i)));
+      throw new VmError('ENOMEM', `no place for ${starts.length} parts in ${windowName(this.#window)}`);
+    return starts.map((start, i) => this.#add(base + start, lengths[i] as number, 0, -1, infos[i]));
   }
 
   /**
@@ -273,7 +295,7 @@ export class VmapAreas {
    * @param also - bytes that the flush must cover besides: it is made even when nothing waits.
    * @param release - lets go of live areas and returns them: they are freed first, so that the same flush covers them.
    * @returns the number of areas that waited.
-   * @throws VmError `EINVAL` when `also` ends before it starts `EBUSY` inside a sink's `flush`. An error of the sink: then all of it still waits.
+   * @throws VmError `EINVAL` when `also` ends before it starts, `EBUSY` inside a sink's `flush`. An error of the sink: then all of it still waits.
    */
   purge(also?: AddressWindow, release?: () => readonly Area[]): number {
     if (also !== undefined && (also.start > also.end || also.start < 0n || also.end > 1n << 64n))
@@ -371,7 +393,9 @@ export class VmapAreas {
     try {
       for (const release of isFull ? this.#reclaimers : releases)
         for (const area of release()) this.#release(this.#liveOf(area));
-      return this.#nodes.purge(isFull, (hull) => this.#flush(hull, also));
+      const waited = this.#nodes.purge(isFull, (hull) => this.#flush(hull, also));
+      this.#purges++;
+      return waited;
     } finally {
       this.#isPurging = false;
     }
@@ -433,18 +457,15 @@ export class VmapAreas {
   }
 
   #noRoom(bytes: number | bigint, guard: number, align: number, window: AddressWindow): VmError {
-    const { freeBytes, freeRanges, largestFree } = this.stats();
+    // Nothing is counted for this text: a request that fails costs no more than one that does not.
+    const waiting = this.#units.bytes(this.#nodes.lazyPages);
     return new VmError(
       'ENOMEM',
-      `no free range for ${bytes} bytes and a guard of ${guard}, aligned to ${hex(this.#units.bytes(align))}, in ${this.#name(window)}`,
+      `no free range for ${bytes} bytes and a guard of ${guard}, aligned to ${hex(this.#units.bytes(align))}, in ${windowName(window)}`,
       {
-        advice: `its usual window has ${freeBytes} bytes free in ${freeRanges} pieces, ${largestFree} in the largest`,
+        advice: `${this.count} areas are live and ${waiting} bytes wait for a purge; stats() tells how much is free`,
       },
     );
-  }
-
-  #name({ start, end }: AddressWindow): string {
-    return `the window ${hex(start)} .. ${hex(end)}`;
   }
 
   #naturalAlign(pages: number): number {

@@ -21,6 +21,8 @@ const MOST_PAGES = 64;
 interface Block {
   readonly area: Area;
   readonly cpu: number;
+  /** Blocks that were made before it. */
+  readonly rank: number;
   /** Pages not handed out yet, at its end. */
   free: number;
   /** Pages that came back. */
@@ -30,6 +32,13 @@ interface Block {
   dirtyTo: number;
   /** Pages of each live range, by its first page. */
   readonly live: Map<number, number>;
+}
+
+/** Pages of a block that came back: [from, to). */
+interface Dirty {
+  readonly block: Block;
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -55,6 +64,7 @@ export class VmapBlocks {
   readonly #open: Block[][];
   /** All blocks, by first page; an area that is no block is not here. */
   readonly #blocks = new Map<bigint, Block>();
+  #made = 0;
   /** Ranges that are areas of their own. */
   readonly #large = new Map<bigint, Area>();
 
@@ -122,8 +132,7 @@ export class VmapBlocks {
     const { block, first } = this.#placeOf(address);
     if (block === undefined || block.live.get(first) !== pages) throw this.#unknown(address, pages);
     block.live.delete(first);
-    block.dirtyFrom = Math.min(block.dirtyFrom, first);
-    block.dirtyTo = Math.max(block.dirtyTo, first + pages);
+    soil(block, first, first + pages);
     block.dirty += roundUp(pages);
     if (block.dirty < this.#blockPages) return;
     this.#drop(block);
@@ -148,7 +157,7 @@ export class VmapBlocks {
     if (block === undefined || pages === undefined || !isLast)
       throw new VmError('EINVAL', 'no range that was reserved last begins here', { address });
     block.live.delete(first);
-    if (block.free === 0) this.#open[block.cpu]?.push(block);
+    if (block.free === 0) this.#reopen(block);
     block.free += roundUp(pages);
     if (block.free < this.#blockPages) return;
     this.#drop(block);
@@ -167,27 +176,36 @@ export class VmapBlocks {
    * Makes sure that no old translation is left (vm_unmap_aliases): blocks that have nothing live and less than a quarter free are
    * freed, and one flush covers what came back in the others, and all that was freed.
    *
+   * What the sink frees inside the flush is left for the next call.
+   *
    * @param also - bytes that the flush must cover besides.
-   * @throws VmError `EBUSY` inside the `flush` of the areas' sink, and errors of that sink.
+   * @throws VmError `EBUSY` inside the `flush` of the areas' sink, and errors of that sink: then what came back is flushed by the next call.
    */
   unmapAliases(also?: AddressWindow): void {
-    const dirty = hullOf(this.#dirtyRange() ?? undefined, also);
-    this.#areas.purge(dirty, () => this.#dropFragmented(false));
-    for (const block of this.#blocks.values()) clean(block, this.#blockPages);
+    const taken = this.#takeDirty();
+    let hull = also;
+    for (const { block, from, to } of taken) {
+      const { address } = block.area;
+      hull = hullOf(hull, { start: address + this.#bytes(from), end: address + this.#bytes(to) });
+    }
+    try {
+      this.#areas.purge(hull, () => this.#dropFragmented(false));
+    } catch (error) {
+      for (const { block, from, to } of taken) soil(block, from, to);
+      throw error;
+    }
   }
 
-  /** What came back and was not flushed, in blocks that stay. */
-  #dirtyRange(): { start: bigint; end: bigint } | null {
-    let start: bigint | null = null;
-    let end = 0n;
+  /** Takes what came back and was not flushed from blocks that stay; what comes back from here on is not in the flush. */
+  #takeDirty(): Dirty[] {
+    const taken: Dirty[] = [];
     for (const block of this.#blocks.values()) {
       if (block.dirtyTo === 0 || this.#isFragmented(block, false)) continue;
-      const from = block.area.address + this.#bytes(block.dirtyFrom);
-      const to = block.area.address + this.#bytes(block.dirtyTo);
-      if (start === null || from < start) start = from;
-      if (to > end) end = to;
+      taken.push({ block, from: block.dirtyFrom, to: block.dirtyTo });
+      block.dirtyFrom = this.#blockPages;
+      block.dirtyTo = 0;
     }
-    return start === null ? null : { start, end };
+    return taken;
   }
 
   /** Lets go of blocks of which all that was handed out came back. */
@@ -217,6 +235,7 @@ export class VmapBlocks {
     const block = {
       area,
       cpu,
+      rank: this.#made++,
       free: this.#blockPages,
       dirty: 0,
       dirtyFrom: this.#blockPages,
@@ -226,6 +245,13 @@ export class VmapBlocks {
     this.#blocks.set(area.address, block);
     open.push(block);
     return block;
+  }
+
+  /** Puts a block that has room again where it was among those of its processor. */
+  #reopen(block: Block): void {
+    const open = this.#open[block.cpu] as Block[];
+    const behind = open.findIndex(({ rank }) => rank > block.rank);
+    open.splice(behind < 0 ? open.length : behind, 0, block);
   }
 
   /** Forgets a block; its area is the caller's to free. */
@@ -258,7 +284,8 @@ function roundUp(pages: number): number {
   return 2 ** Math.ceil(Math.log2(pages));
 }
 
-function clean(block: Block, blockPages: number): void {
-  block.dirtyFrom = blockPages;
-  block.dirtyTo = 0;
+/** Adds pages to those that came back and were not flushed. */
+function soil(block: Block, from: number, to: number): void {
+  block.dirtyFrom = Math.min(block.dirtyFrom, from);
+  block.dirtyTo = Math.max(block.dirtyTo, to);
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Area } from '../../src/area/area.js';
+import { IntervalTree } from '../../src/area/interval-tree.js';
 import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
 import type { VmError } from '../../src/errors.js';
 import type { FlushSink } from '../../src/table/flush.js';
@@ -117,6 +118,23 @@ describe('one processor', () => {
     ['ragged size', () => small().reserve(0x1001), /^EINVAL: size 4097/],
     ['negative size', () => small().reserve(-0x1000n), /^EINVAL: size -4096/],
     ['fractional size', () => small().reserve(0.5), /^EINVAL: size 0.5/],
+    [
+      'guard that is no number',
+      () => small().reserve(0x1000, { guardBytes: 0x1000n as unknown as number }),
+      /^EINVAL: the guard has type bigint, expected number/,
+    ],
+    [
+      'usual guard that is no number',
+      () => new VmapAreas({ ...X86, guardBytes: 0x1000n as unknown as number }),
+      /^EINVAL: the guard has type bigint/,
+    ],
+    ['window to the top', () => areasOf((1n << 64n) - 1n, 1n << 64n), /ff .. 0x10000000000000000 holds no/],
+    [
+      'alignment of all',
+      () => small().reserve(0x1000, { align: 1n << 64n }),
+      /alignment 0x10000000000000000 /,
+    ],
+    ['negative alignment', () => small().reserve(0x1000, { align: -1n }), /alignment -0x1 /],
     ['ragged guard', () => small().reserve(0x1000, { guardBytes: 1 }), /^EINVAL: guard 1/],
     ['alignment no power', () => small().reserve(0x1000, { align: 0x3000n }), /^EINVAL: alignment 0x0+3000/],
     ['alignment below a page', () => small().reserve(0x1000, { align: 1n }), /^EINVAL: alignment/],
@@ -330,8 +348,9 @@ describe('what was freed', () => {
     expect(areas.reserve(0x8000).address).toBe(0x10000n);
     expect(sink.flushes).toEqual([[0x10000n, 0x10000n]]);
     expect(thrown(() => areas.reserve(0x9000))).toMatch(
-      /^ENOMEM: no free range for 36864 bytes .*; its usual window has 32768 bytes free in 1 pieces, 32768 in the largest$/,
+      /^ENOMEM: no free range for 36864 bytes .*; 1 areas are live and 0 bytes wait for a purge; stats\(\) tells how much is free$/,
     );
+    expect(areas.purges).toBe(2);
   });
 });
 
@@ -431,6 +450,50 @@ describe('without autoPurge', () => {
   });
 });
 
+describe('a request that fails', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  it('looks at no list of ranges, however many there are', () => {
+    const areas = new VmapAreas(X86);
+    for (let i = 0; i < 300; i++) areas.reserve(0x1000, { align: 0x4000n });
+    const walks = (['next', 'previous'] as const).map((step) => vi.spyOn(IntervalTree.prototype, step));
+    const window = { start: X86.window.start, end: X86.window.start + 0x10000n };
+    expect(thrown(() => areas.reserve(0x10000, { window, mayPurge: false }))).toMatch(/^ENOMEM/);
+    for (const walk of walks) expect(walk).not.toHaveBeenCalled();
+  });
+
+  it('purges nothing where it must not wait', () => {
+    const sink = recorder();
+    const areas = new VmapAreas({ window: { start: 0x10000n, end: 0x20000n }, pageShift: 12, sink });
+    areas.free(areas.reserve(0x9000));
+    expect(thrown(() => areas.reserve(0x8000, { mayPurge: false }))).toMatch(
+      /0 areas are live and 36864 bytes wait for a purge/,
+    );
+    expect([areas.purges, areas.lazyPages, sink.flushes]).toEqual([0, 9, []]);
+    expect(areas.reserve(0x7000, { mayPurge: false }).address).toBe(0x19000n);
+    expect(areas.reserve(0x8000).address).toBe(0x10000n);
+    expect(areas.purges).toBe(1);
+  });
+});
+
+describe('a reservation that is taken back', () => {
+  it('leaves its addresses free at once, guard and all, and is no area any more', () => {
+    const sink = recorder();
+    const areas = new VmapAreas({ ...X86, sink, cpus: 2 });
+    const [first, second] = [areas.reserve(0x3000), areas.reserve(0x1000, { cpu: 1 })];
+    areas.cancel(first);
+    expect([areas.count, areas.lazyPages, sink.flushes]).toEqual([1, 0, []]);
+    expect(areas.find(first.address)).toBeUndefined();
+    expect(areas.freeRanges).toBe(2);
+    for (const gone of [first, { ...second }])
+      expect(thrown(() => areas.cancel(gone))).toMatch(/^EINVAL at 0x.*: the area is not live here/);
+    expect(thrown(() => areas.free(first))).toMatch(/^EINVAL/);
+    expect(areas.reserve(0x3000, { cpu: 1 }).address).toBe(first.address);
+    areas.cancel(second);
+    expect(areas.stats()).toMatchObject({ areas: 1, freeRanges: 1 });
+  });
+});
+
 describe('several processors', () => {
   it('take from their own pools, newest first, and find areas of other nodes', () => {
     const areas = new VmapAreas({ ...X86, cpus: 4 });
@@ -471,6 +534,22 @@ describe('per-cpu chunks and early areas', () => {
     );
   });
 
+  it('chunks are described one by one, before anything is taken', () => {
+    const areas = new VmapAreas(X86);
+    const { freeBytes } = areas.stats();
+    const ask = (infoOf?: (index: number) => { pages: number }) =>
+      areas.reservePercpu([0, 0x10000], [0x1000, 0x1000], 0x1000n, infoOf);
+    expect(() =>
+      ask((i) => {
+        if (i === 1) throw new Error('of no kind');
+        return { pages: i };
+      }),
+    ).toThrow('of no kind');
+    expect([areas.count, areas.stats().freeBytes]).toEqual([0, freeBytes]);
+    expect(ask((i) => ({ pages: i + 7 })).map(({ info }) => info)).toEqual([{ pages: 7 }, { pages: 8 }]);
+    expect(ask().map(({ info }) => info)).toEqual([{ words: ['vmalloc'] }, { words: ['vmalloc'] }]);
+  });
+
   it('early areas are live, and in nobody’s way', () => {
     const early = [
       { address: 0xffffc90000000000n, bytes: 0x4000n, info: { words: ['vmap' as const] } },
@@ -492,12 +571,19 @@ describe('per-cpu chunks and early areas', () => {
       );
   });
 
+  it('pools end at 128 processors, what may wait grows with those that are online', () => {
+    const pages = (onlineCpus: number): number =>
+      new VmapAreas({ ...X86, cpus: 128, onlineCpus }).lazyMaxPages / 8192;
+    expect([127, 128, 255, 256, 8192].map(pages)).toEqual([7, 8, 8, 9, 14]);
+  });
+
   it.each([
     [{ cpus: 0 }, /cpus is 0/],
     [{ cpus: 129 }, /cpus is 129/],
     [{ cpus: 1.5 }, /cpus is 1.5/],
     [{ onlineCpus: 0 }, /onlineCpus is 0/],
     [{ cpus: 2, onlineCpus: 3 }, /onlineCpus is 3, expected 1 to 2/],
+    [{ cpus: 128, onlineCpus: 8193 }, /onlineCpus is 8193, expected 1 to 8192/],
     [{ ioremapMaxOrder: Number.NaN }, /ioremapMaxOrder is NaN/],
     [{ ioremapMaxOrder: 12.5 }, /ioremapMaxOrder is 12.5/],
     [{ guardBytes: 100 }, /guard 100 is not a multiple/],

@@ -101,6 +101,130 @@ describe('unmapAliases', () => {
   });
 });
 
+describe('what a sink does inside the flush of unmapAliases', () => {
+  function sunk() {
+    const made: { inside: (() => void) | null; flushes: [bigint, bigint][] } = { inside: null, flushes: [] };
+    const areas = new VmapAreas({
+      window: { start: START, end: START + 16n * MiB },
+      pageShift: 12,
+      sink: {
+        flush(va, bytes) {
+          made.flushes.push([va, va + bytes]);
+          const { inside } = made;
+          made.inside = null;
+          inside?.();
+        },
+      },
+    });
+    return { made, areas, blocks: new VmapBlocks({ areas, blockPages: 128 }) };
+  }
+
+  it('what it frees is flushed by the next call', () => {
+    const { made, blocks } = sunk();
+    const [x, , z] = [blocks.reserve(4), blocks.reserve(4), blocks.reserve(4)];
+    blocks.free(x, 4);
+    made.inside = () => blocks.free(z, 4);
+    blocks.unmapAliases();
+    expect(made.flushes).toEqual([[at(0), at(4)]]);
+    blocks.unmapAliases();
+    expect(made.flushes).toEqual([
+      [at(0), at(4)],
+      [at(8), at(12)],
+    ]);
+    blocks.unmapAliases();
+    expect(made.flushes).toHaveLength(2);
+  });
+
+  it('when it throws, the next call flushes all that came back before and meanwhile', () => {
+    const { made, blocks } = sunk();
+    const [x, , z] = [blocks.reserve(4), blocks.reserve(4), blocks.reserve(4)];
+    blocks.free(x, 4);
+    made.inside = () => {
+      blocks.free(z, 4);
+      throw new Error('no');
+    };
+    expect(() => blocks.unmapAliases()).toThrow('no');
+    blocks.unmapAliases();
+    expect(made.flushes.at(-1)).toEqual([at(0), at(12)]);
+  });
+
+  it('another unmapAliases is refused, and takes nothing from the next', () => {
+    const { made, areas, blocks } = sunk();
+    const [x] = [blocks.reserve(4), blocks.reserve(4)];
+    blocks.free(x, 4);
+    areas.free(areas.reserve(0x1000));
+    made.inside = () => expect(thrown(() => blocks.unmapAliases())).toMatch(/^EBUSY/);
+    areas.purge();
+    blocks.unmapAliases();
+    expect(made.flushes.at(-1)).toEqual([at(0), at(4)]);
+  });
+});
+
+describe('cancel', () => {
+  it('takes the last range of a block back, and all of them in reverse: then the block is free at once', () => {
+    const { areas, blocks, flushes } = blocksOf();
+    const [first, second] = [blocks.reserve(3), blocks.reserve(1)];
+    const message = /^EINVAL at 0x.*: no range that was reserved last begins here/;
+    for (const none of [first, first + 0x800n, second + 0x1000n, first + MiB])
+      expect(thrown(() => blocks.cancel(none))).toMatch(message);
+    blocks.cancel(second);
+    expect(blocks.reserve(2)).toBe(second);
+    blocks.cancel(second);
+    blocks.cancel(first);
+    expect(thrown(() => blocks.cancel(first))).toMatch(message);
+    expect([blocks.count, areas.count, areas.lazyPages]).toEqual([0, 0, 0]);
+    expect(areas.reserve(0x1000).address).toBe(START);
+    blocks.unmapAliases();
+    expect(flushes).toEqual([]);
+  });
+
+  it('what came back stays in the block, and what follows it can be cancelled', () => {
+    const { blocks } = blocksOf();
+    const [first, second] = [blocks.reserve(1), blocks.reserve(1)];
+    blocks.free(first, 1);
+    blocks.cancel(second);
+    expect(blocks.count).toBe(1);
+    expect(blocks.reserve(1)).toBe(second);
+  });
+
+  it('large ones are areas of their own: their addresses are free at once', () => {
+    const { areas, blocks } = blocksOf();
+    const large = blocks.reserve(100);
+    blocks.cancel(large);
+    expect([areas.count, areas.lazyPages, blocks.pagesAt(large)]).toEqual([0, 0, 0]);
+    expect(blocks.reserve(100)).toBe(large);
+  });
+
+  it('a full block is looked at again before those that were made after it', () => {
+    const { blocks } = blocksOf({ blockPages: 128 });
+    blocks.reserve(64);
+    const last = blocks.reserve(64);
+    // Room in a second and a third.
+    const [second, third] = [blocks.reserve(64), blocks.reserve(32)];
+    expect([second, third]).toEqual([at(128), at(192)]);
+    blocks.cancel(last);
+    expect(blocks.reserve(32)).toBe(last);
+    expect(blocks.reserve(32)).toBe(last + 0x20000n);
+    expect(blocks.reserve(32)).toBe(at(224));
+    // The second is full: it comes before the fourth, and behind none.
+    blocks.reserve(1);
+    blocks.cancel(at(224));
+    expect(blocks.reserve(1)).toBe(at(224));
+  });
+});
+
+it('pagesAt tells what begins at an address', () => {
+  const { blocks } = blocksOf();
+  const [three, large] = [blocks.reserve(3), blocks.reserve(65)];
+  expect(blocks.pagesAt(three)).toBe(3);
+  expect(blocks.pagesAt(large)).toBe(65);
+  for (const none of [three + 0x1000n, three + 0x800n, large + 0x1000n, 0n])
+    expect(blocks.pagesAt(none)).toBe(0);
+  blocks.free(three, 3);
+  blocks.free(large, 65);
+  expect([three, large].map((address) => blocks.pagesAt(address))).toEqual([0, 0]);
+});
+
 describe('one flush', () => {
   /** Nine blocks of 4 MiB, each with 64 pages never used; in eight the rest came back: together just what may wait. */
   function fragmented(end?: bigint) {

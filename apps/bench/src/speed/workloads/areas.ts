@@ -10,6 +10,8 @@ import type { Round, Workload } from './workload.js';
 const MOST_PAGES = 64;
 /** Where the window begins, in pages; the same for all formats, as addresses cost nothing. */
 const FIRST_PAGE = 2 ** 20;
+/** Pages of the window, at least: 64 GiB of 4 KiB. More where so many areas need it. */
+const LEAST_WINDOW = 2 ** 24;
 /** Operations of a round for the pages of the command line: 100,000 for 262,144. */
 const OPERATIONS = 100_000 / 262_144;
 
@@ -38,7 +40,7 @@ class Draws {
 /** Live areas at the start of each round, half of them in holes that others left. */
 function open(live: number) {
   return ({ seed, size: { units } }: Bed): (() => Round) => {
-    const vend = FIRST_PAGE + 2 * live * MOST_PAGES;
+    const vend = FIRST_PAGE + Math.max(LEAST_WINDOW, 2 * live * MOST_PAGES);
     const atStart = new FreeSpace(2 ** 52);
     const starts = new Float64Array(live);
     const sizes = new Int32Array(live);
