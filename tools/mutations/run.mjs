@@ -3,6 +3,7 @@
 //   node tools/mutations/run.mjs                 every mutation of the engine
 //   node tools/mutations/run.mjs engine flush    those whose rule contains a word
 //   node tools/mutations/run.mjs arm64           those of another list in this folder
+//   node tools/mutations/run.mjs vmap            those of the vmap API
 //   node tools/mutations/run.mjs conformance     those that the conformance suite alone must notice
 import { spawnSync } from 'node:child_process';
 import {
@@ -112,6 +113,7 @@ function firstFailure({ file, by }) {
   const project = `@vmarea/${file.split('/')[1]}`;
   if (project !== '@vmarea/core') return firstFailureOf(project, []);
   if (file.includes('/src/area/')) return firstFailureOf(project, ['test/area']);
+  if (file.includes('/src/vmap/')) return firstFailureOf('repository', ['test/vmap']);
   return (
     firstFailureOf(project, ['test/table', 'test/format', '--exclude', '**/*.property.test.ts']) ??
     firstFailureOf(project, ['.property.test.ts'])
