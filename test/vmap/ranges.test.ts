@@ -43,7 +43,7 @@ describe('vmapPagesRange', () => {
   test.each([
     ['frames that are not adjacent in a chunk', [...framesFrom(512, 511), 9], 21],
     ['chunks that are not aligned', framesFrom(513, 512), 21],
-    ['a ragged end', framesFrom(512, 512), 22],
+    ['a ragged end', framesFrom(1024, 512), 22],
     ['a shift below the page', framesFrom(512, 512), 11],
     ['a shift that is no number', framesFrom(512, 512), Number.NaN],
     ['too few frames', framesFrom(512, 511), 12],

@@ -134,6 +134,12 @@ describe('vmap of adjacent frames', () => {
       { bytes: 4096, count: 513 },
       { bytes: 2 ** 21, count: 1 },
     ]);
+    // Also where a whole block comes later, at the right address.
+    const alone = framesFrom(2 ** 18, 512).map((pfn) => 2 * pfn);
+    expect(leavesOf('x86-64', '2026', [...block, ...alone, ...framesFrom(2 ** 20, 512)])).toEqual([
+      { bytes: 4096, count: 1024 },
+      { bytes: 2 ** 21, count: 1 },
+    ]);
     expect(leavesOf('arm64-4k-48-cont', '2026', [...block, ...framesFrom(2 ** 20 + 16, 16), 3])).toEqual([
       { bytes: 4096, count: 1 },
       { bytes: 65536, count: 1 },
