@@ -25,7 +25,7 @@ export function checkBytes(bytes: unknown, what: string): bigint {
  *   `ENOMEM` when nothing fits.
  */
 export function reserve(space: Space, request: Reservation): VmStruct {
-  const { size, flags = 0, align = 1n, shift = space.pageShift, window, caller, mayPurge = true } = request;
+  const { size, flags = 0, align = 1n, shift = space.pageShift, caller, mayPurge = true } = request;
   const requested = checkBytes(size, 'size');
   checkFlags(flags);
   if (!Number.isInteger(shift) || shift < space.pageShift || shift > 62)
@@ -34,7 +34,7 @@ export function reserve(space: Space, request: Reservation): VmStruct {
     throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
   if (caller !== undefined && typeof caller !== 'string')
     throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
-  if (window !== undefined) checkWindow(space, window);
+  const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
   const unit = 1n << BigInt(shift);
   const vm = new VmStruct(flags, requested, caller);
   vm.area = space.areas.reserve(((requested + unit - 1n) / unit) * unit, {
@@ -130,8 +130,10 @@ export function pcpuGetVmAreas(
   return structs;
 }
 
-function checkWindow(space: Space, window: AddressWindow): void {
-  if (typeof window?.start !== 'bigint' || typeof window.end !== 'bigint')
+/** A copy of a caller's window, whose members may say something else at the next look. */
+function checkedWindow(space: Space, given: AddressWindow): AddressWindow {
+  const window = { start: given?.start, end: given?.end };
+  if (typeof window.start !== 'bigint' || typeof window.end !== 'bigint')
     throw new VmError('EINVAL', 'the window is none', { advice: 'pass { start, end }, bigint of bytes' });
   space.requireTranslated(window, 'the window');
   const { directMap } = space;
@@ -139,4 +141,5 @@ function checkWindow(space: Space, window: AddressWindow): void {
     throw new VmError('EINVAL', `the window reaches into the direct map at ${hex(directMap.start)}`, {
       address: window.start,
     });
+  return window;
 }

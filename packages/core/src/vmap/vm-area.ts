@@ -144,7 +144,14 @@ export class VmArea {
     const prot = protection ?? this.#space.linux.protections.PAGE_KERNEL;
     if (typeof frames === 'number') {
       const offset = this.#enter(page, 1);
-      this.#space.table.mapWords(this.#highOf(offset), this.#lowOf(offset), frames, prot);
+      const space = this.#space;
+      // No closure, for the fast path. Busy, since a getter of the protection may want to free the area.
+      space.isBusy = true;
+      try {
+        space.table.mapWords(this.#highOf(offset), this.#lowOf(offset), frames, prot);
+      } finally {
+        space.isBusy = false;
+      }
       return;
     }
     const length = lengthOf(frames);
