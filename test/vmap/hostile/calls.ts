@@ -135,6 +135,7 @@ export function callsOf(world: World, args: Arguments, lists: Lists, ledger: Led
           ])
         : args.wrong();
       const given = args.options({ ...own, [wrong]: value });
+      if (process.env.TRACE) console.log(wrong, value);
       return {
         run: () => new AddressSpace(given),
         settle: (space: unknown) => {
@@ -222,7 +223,6 @@ export function callsOf(world: World, args: Arguments, lists: Lists, ledger: Led
     getVmAreaSize: () => ({ run: () => kernel.getVmAreaSize(handle() as never) }),
     vmap: () => {
       const isGiving = dice.oneIn(3);
-      if (isGiving) world.hold(8);
       const { list, count } = lists.of(1 + dice.below(dice.of([4, 8, 8, 600])));
       const flags = isGiving
         ? VM_MAP | VM_MAP_PUT_PAGES
@@ -423,10 +423,13 @@ export function callsOf(world: World, args: Arguments, lists: Lists, ledger: Led
             }
           : {}),
       });
+      // Hostile options may have lost what was given.
+      const found = Object.getOwnPropertyDescriptor(Object(given), 'populate');
+      const isFromCaller = found !== undefined && (found.get !== undefined || found.value !== undefined);
       return {
         run: () => kernel.getLazyArea(size, given),
         settle: (lazy) =>
-          void ledger.area('lazy', (lazy as { area: never }).area, null, lazy as never, !isGiven),
+          void ledger.area('lazy', (lazy as { area: never }).area, null, lazy as never, !isFromCaller),
       };
     },
     handleFault: () => ({

@@ -95,7 +95,12 @@ export class Lists {
     const at = dice.below(numbers.length);
     const getter = (get: () => unknown) => Object.defineProperty([...numbers], at, { get, enumerable: true });
     const self: number[] = getter(() => {
-      dice.of([() => (self.length = at), () => self.push(3), () => self.reverse(), () => world.callBack()])();
+      dice.of([
+        () => (self.length = at),
+        () => self.push(3),
+        () => self.push(4, 5),
+        () => world.callBack(),
+      ])();
       return dice.oneIn(3) ? this.#arguments.wrong() : 5;
     });
     return dice.of<() => number[]>([

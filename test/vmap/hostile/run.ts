@@ -93,7 +93,7 @@ class Round {
     this.#names = [...this.#calls.keys()];
     this.#report = report;
     this.#walkEvery = walkEvery;
-    this.#last = this.#judge.state();
+    this.#last = this.#judge.state(false);
     world.callBack = () => this.#callBack();
   }
 
@@ -108,6 +108,7 @@ class Round {
     arrays.length = 0;
     this.#world.target = null;
     this.#world.mayThrowInSink = dice.oneIn(50);
+    if (dice.oneIn(8)) this.#hold();
     const name = model.live.length > MANY && dice.oneIn(3) ? dice.of(FREEING) : dice.of(this.#names);
     const seldom = SELDOM[name];
     if (seldom !== undefined && !dice.oneIn(seldom)) return;
@@ -144,22 +145,35 @@ class Round {
   #make(name: string): void {
     const { dice } = this.#world;
     this.running.push(name);
+    if (process.env.TRACE) {
+      const c = this.#report.calls;
+      if (c >= +process.env.TRACE && c < +process.env.TRACE + 3) console.log(c, this.running.join('>'));
+    }
     const isNested = this.running.length > 1;
     const attempt = (this.#calls.get(name) as Call)();
-    if (attempt.settle !== undefined || dice.oneIn(4))
-      this.#last = isNested ? this.#last : this.#judge.state();
     const isHashed = !isNested && (this.#report.calls % 1000 === 0 || dice.oneIn(100));
-    const before = isNested || isHashed ? this.#judge.state() : this.#last;
+    const isWhole = isHashed || dice.oneIn(10);
+    const before = isNested || isWhole ? this.#judge.state(isWhole) : this.#last;
     const hash = isHashed ? this.#judge.hash() : '';
     const changes = this.#world.changes;
     let code = 'none';
+    let lastError: any;
     let isOfSink = false;
     let result: unknown;
     try {
       result = attempt.run();
     } catch (error) {
+      lastError = error;
       ({ code, isOfSink } = this.#judge.codeOf(error));
     }
+    if (process.env.TRACE && this.#report.calls >= +process.env.TRACE)
+      console.log(
+        name,
+        code,
+        String(result).slice(0, 60),
+        this.#world.frames.stats().allocated,
+        lastError?.message,
+      );
     this.#count(name, code);
     if (code === 'none') this.#succeeded(attempt, result, before, isNested);
     else
@@ -175,10 +189,13 @@ class Round {
   #succeeded(attempt: Attempt, result: unknown, before: State, isNested: boolean): void {
     attempt.settle?.(result);
     if (this.#world.isGone) return;
-    const after = this.#judge.state();
-    if (JSON.stringify(before) !== JSON.stringify(after)) this.#world.changes++;
+    const after = this.#judge.state(isNested);
+    // A purge alone is no change that a refusal would have to spare.
+    if (before.frames !== after.frames || attempt.settle !== undefined || differ(before, after))
+      this.#world.changes++;
     this.#last = after;
-    if (!isNested && this.#report.successes % this.#walkEvery === 0) this.#judge.whole();
+    if (!isNested && (process.env.TRACE || this.#report.successes % this.#walkEvery === 0))
+      this.#judge.whole();
   }
 
   #refused(
@@ -188,8 +205,10 @@ class Round {
     isNested: boolean,
   ): void {
     const { writesFirst = false, frees } = attempt;
-    const after = this.#judge.state();
-    if (isOfSink) {
+    const after = this.#judge.state(before.text !== null);
+    if (!isSound && writesFirst) {
+      // What the nested call left was seen in the middle of this one.
+    } else if (isOfSink) {
       this.#world.settleFreed(Array.isArray(frees) ? frees : [frees]);
       if (!isNested) this.#judge.whole();
     } else {
@@ -237,17 +256,23 @@ class Round {
       else kernel.freeVmArea(one.handle as never);
       model.remove(one);
       this.#world.changes++;
-      this.#last = this.#judge.state();
+      this.#last = this.#judge.state(false);
     } catch (error) {
       if (this.#judge.codeOf(error).isOfSink) this.#world.settleFreed([start]);
     }
     this.running.pop();
   }
 
+  /** Takes frames that can be handed over. */
+  #hold(): void {
+    this.#world.hold(8);
+    this.#last = this.#judge.state(false);
+  }
+
   #giveBack(): void {
     const { model, ram } = this.#world;
     for (const { pfn, order } of model.held.splice(0)) ram.free(pfn, order);
-    if (!this.#world.isGone) this.#last = this.#judge.state();
+    if (!this.#world.isGone) this.#last = this.#judge.state(false);
   }
 
   #count(name: string, code: string): void {
@@ -262,4 +287,12 @@ class Round {
       one.refusals++;
     }
   }
+}
+
+/** True when a call wrote, or flushed: then it changed something. */
+function differ(before: State, after: State): boolean {
+  return (
+    before.counters.entriesWritten !== after.counters.entriesWritten ||
+    before.counters.flushes !== after.counters.flushes
+  );
 }
