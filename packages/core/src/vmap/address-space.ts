@@ -638,8 +638,9 @@ export class AddressSpace<C extends Controls = Controls> {
     offsets: readonly number[],
     sizes: readonly number[],
     align: bigint,
-    { caller = 'pcpu_get_vm_areas' }: CallerOptions = {},
+    options: CallerOptions = {},
   ): VmArea[] {
+    const { caller = 'pcpu_get_vm_areas' } = { ...options };
     const [starts, lengths] = [offsets, sizes].map((list) =>
       copyList(list, (one) => Number.isSafeInteger(one)),
     );
@@ -666,7 +667,15 @@ export class AddressSpace<C extends Controls = Controls> {
             address: vm.area.address,
             advice: 'vfree it',
           });
-      for (const vm of structs) freeVmArea(this.#space, vm);
+      const errors: unknown[] = [];
+      for (const vm of structs)
+        try {
+          freeVmArea(this.#space, vm);
+        } catch (error) {
+          // It is gone all the same, and so must the others be.
+          errors.push(error);
+        }
+      if (errors.length > 0) throw errors[0];
     });
   }
 

@@ -19,7 +19,10 @@ export interface LazyAreaOptions extends CallerOptions {
    * frames of the space's `ram`, which the area owns.
    */
   readonly populate?: (page: number, pages: number) => readonly number[] | Uint32Array | Float64Array;
-  /** Takes frames of a chunk back that `populate` gave: nothing shows them any more, and old translations are flushed. */
+  /**
+   * Takes frames of a chunk back that `populate` gave: nothing shows them any more, and old translations are flushed. What it throws comes out
+   * of the call when all is given back and freed all the same.
+   */
   readonly release?: (frames: Uint32Array | Float64Array, page: number) => void;
   /** Most bytes that may be populated at a time. Default all. */
   readonly limit?: number | bigint;
@@ -96,13 +99,17 @@ export class LazyPages implements Growth {
     if (going.length === 0) return 0;
     const bytes = this.#chunkPages * this.#space.pageBytes;
     this.#space.table.unmap(this.#addressOf(first), BigInt(end - first) * BigInt(bytes));
-    for (const chunk of going) this.#giveBack(chunk);
+    this.#giveBack(going);
     return going.length * this.#chunkPages;
   }
 
-  /** Gives everything back: nothing of it is mapped any more. */
+  /**
+   * Gives everything back: nothing of it is mapped any more.
+   *
+   * @throws what `release` throws first; everything is given back all the same.
+   */
   releaseAll(): void {
-    for (const chunk of [...this.#chunks.keys()]) this.#giveBack(chunk);
+    this.#giveBack([...this.#chunks.keys()]);
   }
 
   #fill(chunks: readonly number[]): void {
@@ -129,7 +136,12 @@ export class LazyPages implements Growth {
         })),
       );
     } catch (error) {
-      for (const [i, frames] of taken.entries()) this.#returnFrames(frames, chunks[i] as number);
+      for (const [i, frames] of taken.entries())
+        try {
+          this.#returnFrames(frames, chunks[i] as number);
+        } catch {
+          // Why nothing was populated says more.
+        }
       throw error;
     }
     for (const [i, chunk] of chunks.entries()) this.#chunks.set(chunk, taken[i] as OwnFrames);
@@ -151,11 +163,20 @@ export class LazyPages implements Growth {
     return copyFrames(given, length, this.#space.pfnLimit);
   }
 
-  #giveBack(chunk: number): void {
-    const frames = this.#chunks.get(chunk) as OwnFrames;
-    this.#chunks.delete(chunk);
-    this.#released++;
-    this.#returnFrames(frames, chunk);
+  #giveBack(chunks: readonly number[]): void {
+    const errors: unknown[] = [];
+    for (const chunk of chunks) {
+      const frames = this.#chunks.get(chunk) as OwnFrames;
+      this.#chunks.delete(chunk);
+      this.#released++;
+      try {
+        this.#returnFrames(frames, chunk);
+      } catch (error) {
+        // The others must not be lost for it.
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   #returnFrames(frames: OwnFrames, chunk: number): void {

@@ -32,8 +32,7 @@ export function reserve(space: Space, request: Reservation): VmStruct {
     throw new VmError('EINVAL', `shift is ${shown(shift)}, expected log2 of bytes, a page or more`);
   if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
     throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
-  if (caller !== undefined && typeof caller !== 'string')
-    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
+  if (caller !== undefined) checkCaller(caller);
   const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
   const unit = 1n << BigInt(shift);
   const vm = new VmStruct(flags, requested, caller);
@@ -48,6 +47,12 @@ export function reserve(space: Space, request: Reservation): VmStruct {
     ...(window === undefined ? {} : { window }),
   });
   return vm;
+}
+
+/** @throws VmError `EINVAL` for a name that vmallocinfo cannot print. */
+export function checkCaller(caller: unknown): void {
+  if (typeof caller !== 'string')
+    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
 }
 
 /** Takes a reservation back of which nothing was mapped: as if it had never been. */
@@ -106,7 +111,13 @@ export function removeVmArea(space: Space, address: bigint): VmStruct {
 export function releaseLazy(space: Space, vm: VmStruct): void {
   if (vm.lazy === null) return;
   space.table.unmap(vm.area.address, vm.area.bytes);
-  vm.lazy.releaseAll();
+  try {
+    vm.lazy.releaseAll();
+  } catch (error) {
+    // What the caller's `release` throws must not leave an area that is half freed.
+    remove(space, vm);
+    throw error;
+  }
 }
 
 /** `pcpu_get_vm_areas`: areas at fixed distances from one base, from the top of the window down, without guards. */
@@ -119,6 +130,7 @@ export function pcpuGetVmAreas(
 ): VmStruct[] {
   if (!Array.isArray(offsets) || !Array.isArray(sizes))
     throw new VmError('EINVAL', 'offsets and sizes are two lists of bytes');
+  checkCaller(caller);
   const structs: VmStruct[] = [];
   const areas = space.areas.reservePercpu([...offsets], [...sizes], align, (i) => {
     structs[i] = new VmStruct(VM_ALLOC, BigInt(sizes[i] as number), caller);

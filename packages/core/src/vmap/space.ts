@@ -219,12 +219,18 @@ export class Space implements AreaHost {
       const structs = [...this.areas].map(({ info }) => info).filter((info) => info instanceof VmStruct);
       for (const { owned } of structs) if (owned !== null) this.owners.checkAllocated(owned);
       this.table.destroy();
+      this.isDestroyed = true;
+      const errors: unknown[] = [];
       for (const vm of structs) {
         vm.isLive = false;
         if (vm.owned !== null) this.owners.free(vm.owned);
-        vm.lazy?.releaseAll();
+        try {
+          vm.lazy?.releaseAll();
+        } catch (error) {
+          errors.push(error);
+        }
       }
-      this.isDestroyed = true;
+      if (errors.length > 0) throw errors[0];
     });
   }
 
