@@ -150,11 +150,16 @@ export class Arguments {
     return this.or(16, () => (dice.oneIn(3) ? this.hostile(injected) : injected)) as never;
   }
 
-  /** A callback that does what it must not. */
-  callback<T>(usual: (...args: never[]) => T): never {
+  /**
+   * A callback that does what it must not.
+   *
+   * @param where - `sink` for one that is told of what is done already: what it throws undoes nothing.
+   */
+  callback<T>(usual: (...args: never[]) => T, where: 'argument' | 'sink' = 'argument'): never {
     const { dice } = this.#world;
     return this.or(10, () => (...args: never[]) => {
-      if (dice.oneIn(12)) throw new Planted('argument');
+      if (this.#world.isEnding) return usual(...args);
+      if (dice.oneIn(12)) throw new Planted(where);
       if (dice.oneIn(12)) return this.#back(undefined);
       return dice.oneIn(12) ? this.wrong() : usual(...args);
     }) as never;

@@ -419,7 +419,7 @@ export function callsOf(world: World, args: Arguments, lists: Lists, ledger: Led
         ...(isGiven
           ? {
               populate: args.callback((...[, count]: number[]) => lists.of(count ?? 1).list),
-              release: args.callback(() => undefined),
+              release: args.callback(() => undefined, 'sink'),
             }
           : {}),
       });
@@ -491,9 +491,12 @@ export function callsOf(world: World, args: Arguments, lists: Lists, ledger: Led
     },
     shrinkPools: () => ({ run: () => kernel.shrinkPools() }),
     destroy: () => ({
-      run: () => kernel.destroy(),
-      settle: () => {
-        world.isGone = true;
+      run: () => {
+        try {
+          kernel.destroy();
+        } finally {
+          world.isGone = world.isDestroyed();
+        }
       },
     }),
     ...areaCalls(),

@@ -74,7 +74,7 @@ export class Judge {
     const mayPurge = code === 'ENOMEM' || isOfSink || writesFirst;
     const [old, now] = [before, after].map(({ text }) => (mayPurge && text !== null ? kept(text) : text));
     if (old !== now && typeof old === 'string' && typeof now === 'string')
-      throw new Escape(`a refused call changed areas: ${differing(old, now)}`);
+      throw new Escape(`a call refused with ${code} changed areas: ${differing(old, now)}`);
     if (writesFirst || isOfSink || code === 'ENOMEM' || code === 'EBUSY' || code === 'planted') return;
     for (const name of ['entriesWritten', 'tablesAllocated', 'tablesFreed', 'flushes'] as const)
       if (before.counters[name] !== after.counters[name]) throw new Escape(`a refused call counts ${name}`);
@@ -135,7 +135,8 @@ export class Judge {
       .filter(({ kind }) => kind !== 'ram')
       .map(({ start, bytes, guard }) => name(start, start + bytes + guard));
     const [old, now] = [known, told].map((list) => list.sort().join('\n')) as [string, string];
-    if (old !== now) throw new Escape(`areas are others than the results of calls say: ${differing(old, now)}`);
+    if (old !== now)
+      throw new Escape(`areas are others than the results of calls say: ${differing(old, now)}`);
   }
 
   #tables(): number {

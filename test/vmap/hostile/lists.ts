@@ -16,7 +16,14 @@ export class Lists {
   /** A list of so many frames; now and then of another number. `count` is what it has when the call begins. */
   of(wanted: number): { readonly list: FrameList; readonly count: number } {
     const { dice } = this.#world;
-    if (dice.oneIn(16)) return { list: this.#arguments.wrong() as FrameList, count: -1 };
+    if (dice.oneIn(16)) {
+      // Some of it is a list by chance.
+      const list = this.#arguments.wrong();
+      return {
+        list: list as FrameList,
+        count: Array.isArray(list) || list instanceof Uint32Array ? list.length : -1,
+      };
+    }
     const count = dice.oneIn(10) ? dice.below(8) : Math.min(wanted, 2100);
     const numbers = this.#numbers(count);
     const kind = dice.below(10);

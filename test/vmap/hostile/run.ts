@@ -123,6 +123,7 @@ class Round {
   end(): void {
     const { kernel, model, frames, ram, isGone } = this.#world;
     this.running = ['end'];
+    this.#world.isEnding = true;
     this.#world.mayThrowInSink = false;
     this.#world.callBack = () => {};
     if (!isGone) {
@@ -205,6 +206,7 @@ class Round {
     isNested: boolean,
   ): void {
     const { writesFirst = false, frees } = attempt;
+    if (this.#world.isGone) return;
     const after = this.#judge.state(before.text !== null);
     if (!isSound && writesFirst) {
       // What the nested call left was seen in the middle of this one.

@@ -45,6 +45,8 @@ export class World {
   /** Successful calls that changed something. */
   changes = 0;
   isGone = false;
+  /** Everything is being freed: callbacks that areas kept do what they should. */
+  isEnding = false;
 
   constructor(name: string, dice: Random) {
     this.dice = dice;
@@ -159,6 +161,16 @@ export class World {
     const { ownedPages } = one.handle;
     if (BigInt(ownedPages) * this.pages > one.bytes) throw new Escape('memory owns more pages than it spans');
     one.owned = ownedPages;
+  }
+
+  /** True when the space refuses all calls, as it does from then on. */
+  isDestroyed(): boolean {
+    try {
+      this.kernel.shrinkPools();
+      return false;
+    } catch (error) {
+      return error instanceof Error && error.message.includes('destroyed');
+    }
   }
 
   /** Forgets those of some ranges that are not live any more. */
