@@ -51,12 +51,12 @@ function copyTyped(frames: OwnFrames): OwnFrames {
 
 /** Stops at the first element that is no frame: a list with holes may be as long as the language allows. */
 function copyArray(frames: readonly number[], length: number, limit: number): number[] {
-  if (length > MOST_ELEMENTS)
-    throw new VmError('E2BIG', `${length} frames are more than one list holds`, {
-      advice: 'pass a Uint32Array',
-    });
   const copy: number[] = [];
   for (let i = 0; i < length; i++) {
+    if (i === MOST_ELEMENTS)
+      throw new VmError('E2BIG', `${length} frames are more than one list holds`, {
+        advice: 'pass a Uint32Array',
+      });
     const pfn = frames[i];
     if (!isFrame(pfn, limit)) throw badFrame(pfn, i, limit);
     copy.push(pfn);

@@ -28,6 +28,9 @@ export interface LazyAreaOptions extends CallerOptions {
   readonly limit?: number | bigint;
 }
 
+/** Most pages that one call takes from a caller. */
+const MOST_PAGES = 2 ** 26;
+
 /** The chunks of one area that grows by need. */
 export class LazyPages implements Growth {
   readonly #space: Space;
@@ -80,9 +83,18 @@ export class LazyPages implements Growth {
 
   /** Populates the chunks of a range that are missing: all or none. */
   populate(page: number, count: number): void {
+    const first = Math.floor(page / this.#chunkPages);
+    const end = Math.ceil((page + count) / this.#chunkPages);
+    // Before they are listed: an area may have more chunks than an array.
+    const { populate } = this.#options;
+    const most = populate === undefined ? this.#space.ram.frames : MOST_PAGES;
+    const least = (end - first - this.#chunks.size) * this.#chunkPages;
+    if (least > Math.min(most, this.#limit))
+      throw new VmError('ENOMEM', `${nameOf(this.#vm)} cannot have ${least} pages more`, {
+        address: this.#vm.area.address,
+      });
     const missing: number[] = [];
-    for (let chunk = Math.floor(page / this.#chunkPages); chunk * this.#chunkPages < page + count; chunk++)
-      if (!this.#chunks.has(chunk)) missing.push(chunk);
+    for (let chunk = first; chunk < end; chunk++) if (!this.#chunks.has(chunk)) missing.push(chunk);
     if (missing.length > 0) this.#fill(missing);
   }
 

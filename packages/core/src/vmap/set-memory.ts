@@ -2,7 +2,7 @@ import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
 import type { LeafRun } from '../table/read/leaves.js';
 import { words } from '../words.js';
-import { aliasesOf } from './direct-map.js';
+import { addAlias } from './direct-map.js';
 import { VM_ALLOC, VM_ALLOW_HUGE_VMAP } from './flags.js';
 import { areaAt, requireInside } from './places.js';
 import type { Space } from './space.js';
@@ -30,10 +30,11 @@ export function setMemory(
   const end = address + BigInt(numPages) * space.pages;
   if (numPages === 0) return;
   requireInside(vm, address, end);
-  const frames = framesOf(space, address, numPages);
-  space.blocks.unmapAliases();
+  const stretches = stretchesOf(space, address, end);
   const ranges = [{ start: address, end }];
-  if (fields.write !== undefined) ranges.push(...aliasesOf(space, frames));
+  if (fields.write !== undefined)
+    for (const { first, count } of stretches) addAlias(space, first, count, ranges);
+  space.blocks.unmapAliases();
   const { table } = space;
   const before = ranges.map(({ start, end: last }) => [...table.leaves(start, last - start)]);
   let done = 0;
@@ -59,13 +60,28 @@ function requireChangeable(space: Space, vm: VmStruct): void {
   });
 }
 
-/** Frames of mapped pages, in order. */
-function framesOf(space: Space, address: bigint, pages: number): Float64Array {
-  const addresses = BigUint64Array.from({ length: pages }, (_, i) => address + BigInt(i) * space.pages);
-  const frames = new Float64Array(pages);
-  if (space.table.translateMany(addresses, frames) === pages) return frames;
-  const hole = frames.indexOf(-1);
-  throw new VmError('EFAULT', 'the page is not mapped', { address: addresses[hole] as bigint });
+/**
+ * Adjacent frames that a range maps, in order: by leaf, since a range of large leaves may have more pages than an array.
+ *
+ * @throws VmError `EFAULT` for the first page that is not mapped.
+ */
+export function stretchesOf(space: Space, start: bigint, end: bigint): { first: number; count: number }[] {
+  const stretches: { first: number; count: number }[] = [];
+  let at = start;
+  for (const { va, count, leafShift, pfn } of space.table.leaves(start, end - start)) {
+    if (va > at) break;
+    const last = va + (BigInt(count) << BigInt(leafShift));
+    const to = last < end ? last : end;
+    const shift = BigInt(space.pageShift);
+    const first = pfn + Number((at - va) >> shift);
+    const pages = Number((to - at) >> shift);
+    const before = stretches.at(-1);
+    if (before !== undefined && before.first + before.count === first) before.count += pages;
+    else stretches.push({ first, count: pages });
+    at = to;
+  }
+  if (at === end) return stretches;
+  throw new VmError('EFAULT', 'the page is not mapped', { address: at });
 }
 
 /** Gives leaves the protection back that they had. */

@@ -112,7 +112,8 @@ export class Space implements AreaHost {
       this.blocks = new VmapBlocks({ areas: this.areas, blockPages: options.blockPages ?? 1024 });
       this.directMap = options.directMap === undefined ? null : this.#mapDirectly(options.directMap.base);
     } catch (error) {
-      // The root was made first, since its checks are those of format, memory and frames.
+      // The root was made first, since its checks are those of format, memory and frames. Nobody saw it, and no sink can keep it.
+      this.#isLazy = true;
       if (options.root === undefined) this.table.destroy();
       throw error;
     }

@@ -26,6 +26,8 @@ export function vmap(
     [VM_NO_GUARD, 'VM_NO_GUARD'],
   ] as const)
     if ((flags & flag) !== 0) throw new VmError('EINVAL', `vmap takes no ${name}`);
+  if ((flags & VM_MAP_PUT_PAGES) !== 0 && (flags & VM_IOREMAP) !== 0)
+    throw new VmError('EINVAL', 'a device range owns no pages', { advice: 'nothing could free them' });
   const length = lengthOf(frames);
   space.requireRam(length);
   const list = copyFrames(frames, length, space.pfnLimit);

@@ -49,6 +49,9 @@ export function vrealloc(
   }
   const owned = vm.owned;
   const old = vm.requestedBytes;
+  // Before memory is taken, which could get a frame that somebody else freed.
+  for (let one: VmStruct | null = vm; one !== null; one = one.array)
+    if (one.owned !== null) space.owners.checkAllocated(one.owned);
   const moved = vmallocNodeRange(space, {
     size: bytes,
     align,
@@ -56,7 +59,13 @@ export function vrealloc(
     ...(caller === undefined ? {} : { caller }),
   });
   copyBytes(space, listOf(owned), listOf(moved.owned as OwnedFrames), Number(old));
-  releaseArea(space, vm);
+  try {
+    releaseArea(space, vm);
+  } catch (error) {
+    // Nobody learns where the new memory is: it must not stay.
+    releaseArea(space, moved);
+    throw error;
+  }
   return moved;
 }
 
