@@ -152,7 +152,9 @@ class Round {
     }
     const isNested = this.running.length > 1;
     const attempt = (this.#calls.get(name) as Call)();
-    const isHashed = !isNested && (this.#report.calls % 1000 === 0 || dice.oneIn(100));
+    // A root that is made and freed again counts in the records of owners.
+    const isHashed =
+      !isNested && name !== 'constructor' && (this.#report.calls % 1000 === 0 || dice.oneIn(100));
     const isWhole = isHashed || dice.oneIn(10);
     const before = isNested || isWhole ? this.#judge.state(isWhole) : this.#last;
     const hash = isHashed ? this.#judge.hash() : '';
@@ -212,6 +214,8 @@ class Round {
       // What the nested call left was seen in the middle of this one.
     } else if (isOfSink) {
       this.#world.settleFreed(Array.isArray(frees) ? frees : [frees]);
+      this.#world.changes++;
+      this.#last = after;
       if (!isNested) this.#judge.whole();
     } else {
       // A nested call that changed something is judged by itself; what it left is where this one began.
@@ -221,7 +225,9 @@ class Round {
         if (this.#judge.hash() !== hash) throw new Escape(`a call refused with ${code} changed bytes`);
       }
     }
-    if (!isNested || !isSound) this.#last = after;
+    // A nested one that purged on its way is what the outer one finds.
+    if (isNested && differ(before, after)) this.#world.changes++;
+    if (!isNested || differ(before, after)) this.#last = after;
   }
 
   /** What a getter, a callback or a sink does: it frees what the call is about, or makes any other call. */
@@ -261,6 +267,8 @@ class Round {
       this.#last = this.#judge.state(false);
     } catch (error) {
       if (this.#judge.codeOf(error).isOfSink) this.#world.settleFreed([start]);
+      this.#world.changes++;
+      this.#last = this.#judge.state(false);
     }
     this.running.pop();
   }
