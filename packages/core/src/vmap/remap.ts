@@ -44,7 +44,7 @@ export function remapVmallocRange(
     throw new VmError('EINVAL', 'the user range is none', {
       advice: 'pass { table, start, end, protection }',
     });
-  if (table.format.pageShift !== space.pageShift)
+  if (table.format?.pageShift !== space.pageShift)
     throw new VmError('EINVAL', 'the user tables have pages of another size');
   const vm = areaAt(space, address);
   if (vm === null) throw new VmError('EINVAL', 'no vm area holds the address', { address });
