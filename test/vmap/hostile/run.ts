@@ -146,10 +146,6 @@ class Round {
   #make(name: string): void {
     const { dice } = this.#world;
     this.running.push(name);
-    if (process.env.TRACE) {
-      const c = this.#report.calls;
-      if (c >= +process.env.TRACE && c < +process.env.TRACE + 3) console.log(c, this.running.join('>'));
-    }
     const isNested = this.running.length > 1;
     const attempt = (this.#calls.get(name) as Call)();
     // A root that is made and freed again counts in the records of owners.
@@ -160,23 +156,15 @@ class Round {
     const hash = isHashed ? this.#judge.hash() : '';
     const changes = this.#world.changes;
     let code = 'none';
-    let lastError: any;
+
     let isOfSink = false;
     let result: unknown;
     try {
       result = attempt.run();
     } catch (error) {
-      lastError = error;
       ({ code, isOfSink } = this.#judge.codeOf(error));
     }
-    if (process.env.TRACE && this.#report.calls >= +process.env.TRACE)
-      console.log(
-        name,
-        code,
-        String(result).slice(0, 60),
-        this.#world.frames.stats().allocated,
-        lastError?.message,
-      );
+    if (this.#escape !== null) throw this.#escape;
     this.#count(name, code);
     if (code === 'none') this.#succeeded(attempt, result, before, isNested);
     else
@@ -197,8 +185,7 @@ class Round {
     if (before.frames !== after.frames || attempt.settle !== undefined || differ(before, after))
       this.#world.changes++;
     this.#last = after;
-    if (!isNested && (process.env.TRACE || this.#report.successes % this.#walkEvery === 0))
-      this.#judge.whole();
+    if (!isNested && this.#report.successes % this.#walkEvery === 0) this.#judge.whole();
   }
 
   #refused(
