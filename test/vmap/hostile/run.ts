@@ -38,7 +38,10 @@ export interface Report {
   successes: number;
   readonly refusals: Map<string, number>;
   readonly byCall: Map<string, { successes: number; refusals: number }>;
+  /** Refused calls that were held against a hash of all bytes. */
   hashes: number;
+  /** Walks of all tables. */
+  walks: number;
 }
 
 /** How hard a run looks. */
@@ -52,7 +55,7 @@ export interface Effort {
 /** Makes random calls on machines of one configuration. @throws Escape, naming seed and call. */
 export function runHostile(name: string, { calls, seed, walkEvery }: Effort): Report {
   const report: Report = {
-    ...{ seed, calls: 0, nested: 0, successes: 0, hashes: 0 },
+    ...{ seed, calls: 0, nested: 0, successes: 0, hashes: 0, walks: 0 },
     ...{ refusals: new Map(), byCall: new Map() },
   };
   const dice = new Random(seed);
@@ -185,7 +188,9 @@ class Round {
     if (before.frames !== after.frames || attempt.settle !== undefined || differ(before, after))
       this.#world.changes++;
     this.#last = after;
-    if (!isNested && this.#report.successes % this.#walkEvery === 0) this.#judge.whole();
+    if (isNested || this.#report.successes % this.#walkEvery !== 0) return;
+    this.#report.walks++;
+    this.#judge.whole();
   }
 
   #refused(
