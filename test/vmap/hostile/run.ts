@@ -258,9 +258,11 @@ class Round {
       this.#world.changes++;
       this.#last = this.#judge.state(false);
     } catch (error) {
-      if (this.#judge.codeOf(error).isOfSink) this.#world.settleFreed([start]);
-      this.#world.changes++;
-      this.#last = this.#judge.state(false);
+      if (this.#judge.codeOf(error).isOfSink) {
+        this.#world.settleFreed([start]);
+        this.#world.changes++;
+        this.#last = this.#judge.state(false);
+      }
     }
     this.running.pop();
   }
