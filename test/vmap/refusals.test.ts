@@ -3,6 +3,7 @@ import {
   FrameAllocator,
   PhysicalMemory,
   type Protection,
+  VM_ALLOW_HUGE_VMAP,
   VM_FLUSH_RESET_PERMS,
   VM_IOREMAP,
   VM_MAP_PUT_PAGES,
@@ -136,6 +137,8 @@ test('values that become no text and no number are refused by name', () => {
   const { kernel, at, linux } = kernelOf('x86-64');
   const silent = as<bigint>(Object.create(null));
   expect(codeOf(() => kernel.vunmap(silent))).toBe('EINVAL');
+  const huge = { size: 2 ** 22, align: silent, flags: VM_ALLOW_HUGE_VMAP };
+  expect(codeOf(() => kernel.vmallocNodeRange(huge))).toBe('EINVAL');
   const { PAGE_KERNEL } = linux.protections;
   kernel.getVmArea(4096);
   expect(codeOf(() => kernel.vmapPagesRange(at(0), at(1), PAGE_KERNEL, [1], as(Symbol('x'))))).toBe('EINVAL');

@@ -30,8 +30,7 @@ export function reserve(space: Space, request: Reservation): VmStruct {
   checkFlags(flags);
   if (!Number.isInteger(shift) || shift < space.pageShift || shift > 62)
     throw new VmError('EINVAL', `shift is ${shown(shift)}, expected log2 of bytes, a page or more`);
-  if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
-    throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
+  checkAlign(align);
   if (caller !== undefined) checkCaller(caller);
   const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
   const unit = 1n << BigInt(shift);
@@ -47,6 +46,12 @@ export function reserve(space: Space, request: Reservation): VmStruct {
     ...(window === undefined ? {} : { window }),
   });
   return vm;
+}
+
+/** @throws VmError `EINVAL` for an alignment that is no power of two. */
+export function checkAlign(align: unknown): void {
+  if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
+    throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
 }
 
 /** @throws VmError `EINVAL` for a name that vmallocinfo cannot print. */

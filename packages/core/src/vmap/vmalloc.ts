@@ -15,7 +15,7 @@ import { narrowed } from './frame-lists.js';
 import { listOf, type OwnedFrames } from './frame-owners.js';
 import type { VmallocRequest } from './options.js';
 import { areaFrom } from './places.js';
-import { cancel, checkBytes, releaseLazy, remove, reserve } from './reserve.js';
+import { cancel, checkAlign, checkBytes, releaseLazy, remove, reserve } from './reserve.js';
 import type { Space } from './space.js';
 import { nameOf, type VmStruct } from './vm-struct.js';
 
@@ -35,6 +35,7 @@ export function vmallocNodeRange(space: Space, request: VmallocRequest): VmStruc
   space.requireRam(Number((bytes + space.pages - 1n) >> BigInt(space.pageShift)));
   if ((checkFlags(flags) & (VM_IOREMAP | VM_SPARSE)) !== 0)
     throw new VmError('EINVAL', 'vmalloc memory is neither VM_IOREMAP nor VM_SPARSE');
+  checkAlign(align);
   // Before a search for addresses that may purge.
   const protection = checkProtection(request.protection ?? space.linux.protections.PAGE_KERNEL);
   const checked = { ...request, protection };

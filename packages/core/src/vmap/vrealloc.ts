@@ -1,10 +1,10 @@
-import { shown, VmError } from '../errors.js';
+import { VmError } from '../errors.js';
 import { bytesOf, copyBytes } from './bytes.js';
 import { VM_ALLOC, VM_FLUSH_RESET_PERMS, VM_USERMAP } from './flags.js';
 import { listOf, type OwnedFrames } from './frame-owners.js';
 import type { CallerOptions } from './options.js';
 import { areaFrom } from './places.js';
-import { checkBytes } from './reserve.js';
+import { checkAlign, checkBytes } from './reserve.js';
 import type { Space } from './space.js';
 import { nameOf, type VmStruct } from './vm-struct.js';
 import { releaseArea, vmallocNodeRange } from './vmalloc.js';
@@ -33,8 +33,7 @@ export function vrealloc(
   const vm = areaFrom(space, address, 'vrealloc');
   if (vm.owned === null || (vm.flags & VM_ALLOC) === 0)
     throw new VmError('EINVAL', `${nameOf(vm)} is not vmalloc memory`, { address });
-  if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
-    throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
+  checkAlign(align);
   if (address % align !== 0n)
     throw new VmError('EINVAL', 'the memory has not this alignment', {
       address,
