@@ -1,17 +1,15 @@
 import { AddressSpace } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../packages/core/test/kernel/random.js';
-import { Arguments } from './hostile/arguments.js';
 import { callsOf } from './hostile/calls.js';
-import { Ledger } from './hostile/ledger.js';
-import { Lists } from './hostile/lists.js';
+import { kitOf } from './hostile/kit.js';
 import { printed } from './hostile/print.js';
 import { runHostile } from './hostile/run.js';
 import { World } from './hostile/world.js';
 
 /** `npm run hostile` sets both: CONTRIBUTING.md says how. */
 const { VMAREA_CALLS, VMAREA_SEED } = process.env;
-const CALLS = Number(VMAREA_CALLS ?? 6_000);
+const CALLS = Number(VMAREA_CALLS ?? 4_000);
 const SEED = Number(VMAREA_SEED ?? 1);
 
 describe(`hostile calls, from seed ${SEED} on`, () => {
@@ -34,8 +32,7 @@ describe(`hostile calls, from seed ${SEED} on`, () => {
 
 test('each public member of the faces is called', () => {
   const world = new World('x86-64', new Random(1));
-  const args = new Arguments(world);
-  const names = Object.keys(callsOf(world, args, new Lists(world, args), new Ledger(world)));
+  const names = Object.keys(callsOf(kitOf(world)));
   expect(names).toEqual(expect.arrayContaining(Object.getOwnPropertyNames(AddressSpace.prototype)));
   const area = world.kernel.getVmArea(1);
   const lazy = world.kernel.getLazyArea(1);

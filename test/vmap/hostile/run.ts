@@ -1,9 +1,7 @@
 import { Random } from '../../../packages/core/test/kernel/random.js';
-import { Arguments } from './arguments.js';
-import { type Attempt, type Call, callsOf } from './calls.js';
+import { callsOf } from './calls.js';
 import { Judge, type State } from './judge.js';
-import { Ledger } from './ledger.js';
-import { Lists } from './lists.js';
+import { type Attempt, type Call, kitOf } from './kit.js';
 import { Escape } from './planted.js';
 import { World } from './world.js';
 
@@ -88,8 +86,7 @@ class Round {
 
   constructor(name: string, dice: Random, report: Report, walkEvery: number) {
     const world = new World(name, dice);
-    const args = new Arguments(world);
-    const calls = callsOf(world, args, new Lists(world, args), new Ledger(world));
+    const calls = callsOf(kitOf(world));
     this.#world = world;
     this.#judge = new Judge(world);
     this.#calls = new Map(Object.entries(calls));
