@@ -84,6 +84,12 @@ export class Ledger {
     return one;
   }
 
+  /** A range of vmMapRam was unmapped, by its own number of pages alone. */
+  ramFreed(address: unknown, count: unknown): void {
+    const { bytes } = this.freed(address, ['ram']);
+    if (bytes !== BigInt(count as number) * this.#world.pages) throw new Escape('a range was freed in part');
+  }
+
   /** As `freed`, by a call that must not lose frames. */
   unmapped(address: unknown): void {
     if (this.freed(address).owned > 0) throw new Escape('frames that an area owned are lost');

@@ -134,7 +134,7 @@ export function memoryCalls({
       return freeing(
         start,
         () => kernel.vmUnmapRam(start, count),
-        (address) => ledger.freed(address, ['ram']),
+        (address) => ledger.ramFreed(address, count),
       );
     },
     vmUnmapAliases: () => ({ run: () => kernel.vmUnmapAliases() }),
