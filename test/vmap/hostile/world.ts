@@ -25,8 +25,8 @@ export class World {
   readonly model = new Model();
   readonly options: AddressSpaceOptions;
   readonly kernel: AddressSpace;
-  /** Another space of the same format, for handles that are foreign. */
-  readonly stranger: AddressSpace;
+  /** An area of another space of the same format. */
+  readonly #strange: VmArea;
   readonly frames: FrameAllocator;
   readonly ram: FrameAllocator;
   readonly memory: PhysicalMemory;
@@ -75,9 +75,10 @@ export class World {
     };
     this.kernel = new AddressSpace(this.options);
     const others = PhysicalMemory.create({ bytes: OTHER_TABLES, base: BigInt(2 ** 24) });
-    this.stranger = new AddressSpace({
+    const stranger = new AddressSpace({
       ...{ format, linux, memory: others, frames: new FrameAllocator(others, { pageShift }) },
     });
+    this.#strange = stranger.getVmArea(8 * this.page, VM_SPARSE);
     const users = PhysicalMemory.create({ bytes: OTHER_TABLES, base: BigInt(2 ** 25) });
     const table = new PageTable({ format, memory: users, frames: new FrameAllocator(users, { pageShift }) });
     this.user = { table, start, end: start + 16n * this.pages };
@@ -93,7 +94,7 @@ export class World {
 
   /** A handle of any kind, or what looks like one. */
   someHandle(): unknown {
-    const { dice, model, stranger } = this;
+    const { dice, model } = this;
     const some = model.live.flatMap(({ handle }) => (handle === null ? [] : [handle]));
     const one = some.length === 0 ? undefined : dice.of(some);
     this.target = one?.addr ?? null;
@@ -101,7 +102,7 @@ export class World {
     return dice.of<() => unknown>([
       () => model.freedHandles[0],
       () => model.freedHandles.at(-1),
-      () => stranger.findVmArea(stranger.linux.window.start) ?? stranger.getVmArea(8 * this.page, VM_SPARSE),
+      () => this.#strange,
       () => ({ ...one }),
       () => Object.create(one ?? null),
       () => new Proxy(one ?? {}, {}),
@@ -121,7 +122,7 @@ export class World {
       this.target = start;
       if (found !== null) return found;
     }
-    return this.stranger.getVmAreaNode({ size: this.page, flags: VM_SPARSE });
+    return this.#strange;
   }
 
   someLazy(): LazyArea | null {
