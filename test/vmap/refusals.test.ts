@@ -193,6 +193,28 @@ test('a device range takes no pages that nothing could free', () => {
   expect(codeOf(() => kernel.vmap([ram.allocate()], VM_MAP_PUT_PAGES | VM_IOREMAP))).toBe('EINVAL');
 });
 
+test('the frames of an area that grows cannot be handed over to another', () => {
+  const { kernel, ram, pageBytes } = kernelOf('x86-64');
+  const lazy = kernel.getLazyArea(pageBytes);
+  lazy.touch(0);
+  expect(codeOf(() => kernel.vmap([lazy.area.frameAt(0)], VM_MAP_PUT_PAGES))).toBe('EINVAL');
+  kernel.vfree(lazy.area.addr);
+  expect(ram.stats().allocated).toBe(0);
+});
+
+test('an alias of memory ends where memory ends', () => {
+  const { kernel, ram, pageBytes } = kernelOf('x86-64', {
+    ramFrames: 512,
+    directMap: { base: 0xffff_8880_0000_0000n },
+  });
+  const last = ram.first + ram.frames - 1;
+  const address = kernel.vmap([last, last + 1, last + 2], 0);
+  kernel.setMemoryRo(address, 3);
+  const alias = 0xffff_8880_0000_0000n + BigInt(last * pageBytes);
+  expect(kernel.walk(alias).leaf?.protection.write).toBe(false);
+  expect(kernel.walk(address + 0x2000n).leaf?.protection.write).toBe(false);
+});
+
 test('a protection that is none is refused before addresses are looked for', () => {
   const { kernel, pageBytes, flushes } = kernelOf('x86-64');
   const window = { start: kernel.linux.window.start, end: kernel.linux.window.start + BigInt(4 * pageBytes) };

@@ -21,7 +21,7 @@ function aliasOf(space: Space, first: number, count: number): AddressWindow | nu
 }
 
 /** Stretches of the direct map that show an area's frames. */
-export function aliasesOf(space: Space, frames: OwnFrames): AddressWindow[] {
+function aliasesOf(space: Space, frames: OwnFrames): AddressWindow[] {
   const aliases: AddressWindow[] = [];
   eachStretch(frames, (first, count) => addAlias(space, first, count, aliases));
   return aliases;

@@ -1,6 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
 import { copyFrames, lengthOf, type OwnFrames } from './frame-lists.js';
+import type { OwnedFrames } from './frame-owners.js';
 import type { CallerOptions } from './options.js';
 import type { Space } from './space.js';
 import { type Growth, type LazyAreaStats, nameOf, type VmStruct } from './vm-struct.js';
@@ -166,6 +167,8 @@ export class LazyPages implements Growth {
     const pages = this.#chunkPages;
     if (populate === undefined) {
       const first = this.#space.ram.allocate(Math.log2(pages));
+      // Nobody else may hand such a frame over: the area frees it.
+      this.#space.owners.take(this.#blockOf(first));
       return Float64Array.from({ length: pages }, (_, i) => first + i);
     }
     const given = populate(chunk * pages, pages);
@@ -192,9 +195,12 @@ export class LazyPages implements Growth {
   }
 
   #returnFrames(frames: OwnFrames, chunk: number): void {
-    if (this.#options.populate === undefined)
-      this.#space.ram.free(frames[0] as number, Math.log2(this.#chunkPages));
+    if (this.#options.populate === undefined) this.#space.owners.free(this.#blockOf(frames[0] as number));
     else this.#options.release?.(frames, chunk * this.#chunkPages);
+  }
+
+  #blockOf(first: number): OwnedFrames {
+    return { heads: Float64Array.of(first), order: Math.log2(this.#chunkPages) };
   }
 
   #addressOf(chunk: number): bigint {

@@ -55,7 +55,7 @@ export function checkAlign(align: unknown): void {
 }
 
 /** @throws VmError `EINVAL` for a name that vmallocinfo cannot print. */
-export function checkCaller(caller: unknown): void {
+function checkCaller(caller: unknown): void {
   if (typeof caller !== 'string')
     throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
 }
