@@ -140,7 +140,9 @@ test('values that become no text and no number are refused by name', () => {
   const huge = { size: 2 ** 22, align: silent, flags: VM_ALLOW_HUGE_VMAP };
   expect(codeOf(() => kernel.vmallocNodeRange(huge))).toBe('EINVAL');
   const { PAGE_KERNEL } = linux.protections;
-  kernel.getVmArea(4096);
+  const area = kernel.getVmArea(4096);
+  const lazy = kernel.getLazyArea(4096);
+  for (const one of [area, lazy]) expect(codeOf(() => one.prepare(as(Symbol('x'))))).toBe('EINVAL');
   expect(codeOf(() => kernel.vmapPagesRange(at(0), at(1), PAGE_KERNEL, [1], as(Symbol('x'))))).toBe('EINVAL');
   const user = { table: kernel.table, start: as<bigint>(5), end: 7n, protection: PAGE_KERNEL };
   expect(codeOf(() => kernel.remapVmallocRange(user, at(0)))).toBe('EINVAL');

@@ -219,7 +219,7 @@ export class VmArea {
    * @returns the number of tables made.
    * @throws VmError `ENOMEM` when there are not enough frames: then none is made.
    */
-  prepare(page: number = 0, count: number = this.#pages - page): number {
+  prepare(page: number = 0, count: number = pagesFrom(page, this.#pages)): number {
     const va = this.#addressOf(this.#enter(page, count));
     return this.#space.change(() => this.#space.table.prepare(va, BigInt(count) * BigInt(this.#pageBytes)));
   }
@@ -290,6 +290,11 @@ export class VmArea {
       },
     );
   }
+}
+
+/** Pages from one on; not subtracted from what is no number, which may throw. */
+export function pagesFrom(page: number, pages: number): number {
+  return typeof page === 'number' ? pages - page : Number.NaN;
 }
 
 /** True for a handle. */
