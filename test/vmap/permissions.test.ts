@@ -73,6 +73,15 @@ describe('setMemoryRo and its kin', () => {
     expect(alias(1)?.protection.write).toBe(true);
   });
 
+  test('change the one alias of a frame that is mapped twice', () => {
+    const { kernel, ram } = kernelOf('x86-64', { directMap: { base: DIRECT } });
+    const frame = ram.allocate();
+    const address = kernel.vmap([frame, 5, frame]);
+    kernel.setMemoryRo(address, 3);
+    expect(kernel.walk(ALIAS).leaf?.protection.write).toBe(false);
+    expect(kernel.walk(address + 8192n).leaf?.protection.write).toBe(false);
+  });
+
   test('take the change of the area back when the alias cannot follow', () => {
     const { kernel, frames } = kernelOf('x86-64', { directMap: { base: DIRECT }, tablePages: 16 });
     const address = kernel.vmalloc(2 * PAGE);

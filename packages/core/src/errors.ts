@@ -63,7 +63,12 @@ export class VmError extends Error {
 export function shown(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'string') return `'${value}'`;
-  return String(value);
+  try {
+    return String(value);
+  } catch {
+    // An object without toString, or with one that throws: the refusal must not be another error for that.
+    return `of type ${typeof value}`;
+  }
 }
 
 /**

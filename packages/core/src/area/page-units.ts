@@ -1,4 +1,4 @@
-import { hex, VmError } from '../errors.js';
+import { hex, shown, VmError } from '../errors.js';
 
 /** Addresses from start to end, the end exclusive. */
 export interface AddressWindow {
@@ -40,7 +40,7 @@ export class PageUnits {
   /** @throws VmError `EINVAL` when the page shift is not 12 to 16. */
   constructor(shift: number) {
     if (!Number.isInteger(shift) || shift < 12 || shift > 16)
-      throw new VmError('EINVAL', `page shift ${shift} is not a whole number from 12 to 16`);
+      throw new VmError('EINVAL', `page shift ${shown(shift)} is not a whole number from 12 to 16`);
     this.shift = shift;
     this.#shift = BigInt(shift);
     this.#pageBytes = 1n << this.#shift;

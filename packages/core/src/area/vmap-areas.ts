@@ -1,4 +1,4 @@
-import { hex, VmError } from '../errors.js';
+import { hex, shown, VmError } from '../errors.js';
 import type { FlushSink } from '../table/flush.js';
 import type { Area, AreaInfo } from './area.js';
 import { type BusyArea, BusyAreas } from './busy-areas.js';
@@ -138,7 +138,7 @@ export class VmapAreas {
       ['ioremapMaxOrder', ioremapMaxOrder, 0, 63],
     ] as const)
       if (!Number.isInteger(number) || number < least || number > most)
-        throw new VmError('EINVAL', `${name} is ${number}, expected ${least} to ${most}`);
+        throw new VmError('EINVAL', `${name} is ${shown(number)}, expected ${least} to ${most}`);
     this.#units.window(window);
     this.#units.guard(guardBytes);
     this.pageShift = pageShift;
@@ -205,7 +205,7 @@ export class VmapAreas {
     const { window = this.#window, cpu = 0 } = options;
     const { vstart, vend } = this.#units.window(window);
     if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.cpus)
-      throw new VmError('EINVAL', `processor ${cpu} is none of the ${this.cpus}`);
+      throw new VmError('EINVAL', `processor ${shown(cpu)} is none of the ${this.cpus}`);
     const isUsual = window.start === this.#window.start && window.end === this.#window.end;
     const node = isUsual && this.cpus > 1 ? cpu : -1;
     let start = node >= 0 ? this.#nodes.take(node, size, align) : NOTHING_FITS;

@@ -1,4 +1,4 @@
-import { VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
 import type { Area } from './area.js';
 import { type AddressWindow, hullOf } from './page-units.js';
 import type { VmapAreas } from './vmap-areas.js';
@@ -71,8 +71,16 @@ export class VmapBlocks {
   /** @throws VmError `EINVAL` when an option is out of range. */
   constructor(options: VmapBlocksOptions) {
     const { areas, blockPages = 1024 } = options;
-    if (!Number.isInteger(Math.log2(blockPages)) || blockPages < 2 * MOST_PAGES || blockPages > 1024)
-      throw new VmError('EINVAL', `blockPages is ${blockPages}, expected a power of two from 128 to 1024`);
+    if (
+      typeof blockPages !== 'number' ||
+      !Number.isInteger(Math.log2(blockPages)) ||
+      blockPages < 2 * MOST_PAGES ||
+      blockPages > 1024
+    )
+      throw new VmError(
+        'EINVAL',
+        `blockPages is ${shown(blockPages)}, expected a power of two from 128 to 1024`,
+      );
     this.#areas = areas;
     this.#pageShift = areas.pageShift;
     this.#blockPages = blockPages;
@@ -271,7 +279,7 @@ export class VmapBlocks {
 
   #checkPages(pages: number): void {
     if (!Number.isSafeInteger(pages) || pages < 1)
-      throw new VmError('EINVAL', `${pages} is no number of pages, expected 1 or more`);
+      throw new VmError('EINVAL', `${shown(pages)} is no number of pages, expected 1 or more`);
   }
 
   #bytes(pages: number): bigint {

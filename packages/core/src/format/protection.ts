@@ -52,6 +52,9 @@ export interface Protection {
   readonly extra: bigint;
 }
 
+/** What `protection` returned: nothing else can be told from an object whose members run somebody's code. */
+const made = new WeakSet<Protection>();
+
 /**
  * Completes a protection: readable, kernel-only, normal memory, accessed, and dirty when writable, as
  * Linux writes its kernel mappings.
@@ -64,7 +67,7 @@ export interface Protection {
  * ```
  */
 export function protection(fields: Partial<Protection> = {}): Protection {
-  return Object.freeze({
+  const whole: Protection = Object.freeze({
     read: true,
     write: false,
     execute: false,
@@ -76,4 +79,11 @@ export function protection(fields: Partial<Protection> = {}): Protection {
     extra: 0n,
     ...fields,
   });
+  made.add(whole);
+  return whole;
+}
+
+/** True for what `protection` returned: it is whole, and says the same at each look. */
+export function isMade(value: Protection): boolean {
+  return made.has(value);
 }

@@ -1,7 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import type { Access } from '../format/access.js';
 import type { Plan } from '../format/plan.js';
-import { type Protection, protection } from '../format/protection.js';
+import { isMade, type Protection, protection } from '../format/protection.js';
 import type { FrameList } from './change/frame-source.js';
 import { requireFlag } from './choices.js';
 import type { TableContext } from './context.js';
@@ -29,17 +29,32 @@ export function checkAccess(access: Access): void {
   }
 }
 
-/** Refuses a protection that was not completed: a missing member must not look like a right that is not given. */
+const DEFAULTS = protection();
+
+/**
+ * Refuses a protection that was not completed: a missing member must not look like a right that is not given.
+ *
+ * @returns it when `protection()` made it, else a copy: members may change, or be read by a caller's code.
+ */
 export function checkProtection(protection: Protection): Protection {
-  if (typeof protection !== 'object' || protection === null || typeof protection.extra !== 'bigint') {
-    throw new VmError('EINVAL', 'the protection is not complete', {
-      advice: 'make it with protection({ … }) or take a named one of a Linux policy',
-    });
+  if (isMade(protection)) return protection;
+  if (typeof protection !== 'object' || protection === null) throw notComplete();
+  const copy: Record<string, unknown> = {};
+  for (const [member, usual] of Object.entries(DEFAULTS)) {
+    const value: unknown = protection[member as keyof Protection];
+    if (typeof value !== typeof usual) throw notComplete();
+    copy[member] = value;
   }
-  return protection;
+  return Object.freeze(copy) as unknown as Protection;
 }
 
-/** The members of a protection that a call changes. */
+function notComplete(): VmError {
+  return new VmError('EINVAL', 'the protection is not complete', {
+    advice: 'make it with protection({ … }) or take a named one of a Linux policy',
+  });
+}
+
+/** The members of a protection that a call changes: a copy, read once. */
 export function protectionFields(fields: Partial<Protection>): Partial<Protection> {
   if (typeof fields !== 'object' || fields === null) {
     throw new VmError('EINVAL', `the protection is ${shown(fields)}`, {
@@ -47,8 +62,9 @@ export function protectionFields(fields: Partial<Protection>): Partial<Protectio
     });
   }
   const known = protection();
-  const isWhole = isComplete(fields);
-  for (const [member, value] of Object.entries(fields)) {
+  const copy: Partial<Protection> = { ...fields };
+  const isWhole = isComplete(copy);
+  for (const [member, value] of Object.entries(copy)) {
     const isKnown = Object.hasOwn(known, member);
     if (!isKnown || typeof value !== typeof known[member as keyof Protection]) {
       throw new VmError('EINVAL', `the protection has ${member}: ${shown(value)}`, {
@@ -61,7 +77,7 @@ export function protectionFields(fields: Partial<Protection>): Partial<Protectio
       });
     }
   }
-  return fields;
+  return copy;
 }
 
 /** True when no member is missing. */

@@ -39,7 +39,11 @@ const MIN_ROOT_BYTES = 64;
 /** Makes the context of a new root, or of one that exists. */
 export function makeContext<C extends Controls>(options: PageTableOptions<C> | OpenOptions<C>): TableContext {
   // By what they can do, not by class: the ES and the CommonJS build of this package each have their own.
-  if (typeof options?.memory?.bankOf !== 'function' || typeof options.format !== 'object') {
+  if (
+    typeof options?.memory?.bankOf !== 'function' ||
+    typeof options.format !== 'object' ||
+    options.format === null
+  ) {
     throw new VmError('EINVAL', 'a page table needs `format` and `memory`', {
       advice: 'memory is a PhysicalMemory: PhysicalMemory.over(buffer) makes one',
     });

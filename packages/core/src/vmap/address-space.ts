@@ -10,17 +10,19 @@ import type { PageTable } from '../table/page-table.js';
 import type { Walk } from '../table/read/walk.js';
 import { vmallocinfoOf } from './detail.js';
 import { VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VM_USERMAP } from './flags.js';
+import { copyList } from './frame-lists.js';
 import { ioremapProt, iounmap } from './ioremap.js';
 import { getLazyArea, type LazyArea } from './lazy-area.js';
 import type { LazyAreaOptions } from './lazy-pages.js';
 import * as look from './lookup.js';
 import * as ranges from './map-ranges.js';
-import type {
-  AddressSpaceOptions,
-  CallerOptions,
-  VmAreaRequest,
-  VmallocOptions,
-  VmallocRequest,
+import {
+  type AddressSpaceOptions,
+  type CallerOptions,
+  callerOf,
+  type VmAreaRequest,
+  type VmallocOptions,
+  type VmallocRequest,
 } from './options.js';
 import { areaAt, liveArea } from './places.js';
 import { vmMapRam, vmUnmapRam } from './ram.js';
@@ -28,7 +30,7 @@ import { remapVmallocRange, type UserRange } from './remap.js';
 import { freeVmArea, pcpuGetVmAreas, removeVmArea, reserve } from './reserve.js';
 import { setMemory } from './set-memory.js';
 import { Space } from './space.js';
-import type { VmArea } from './vm-area.js';
+import { isVmArea, type VmArea } from './vm-area.js';
 import { vfree, vmallocNodeRange } from './vmalloc.js';
 import { vmap, vmapPfn, vunmap } from './vmap.js';
 import { type VreallocOptions, vrealloc } from './vrealloc.js';
@@ -70,7 +72,7 @@ export class AddressSpace<C extends Controls = Controls> {
   constructor(options: AddressSpaceOptions<C>) {
     if (typeof options !== 'object' || options === null)
       throw new VmError('EINVAL', 'an address space needs format, linux, memory and frames');
-    this.#space = new Space(options as AddressSpaceOptions);
+    this.#space = new Space({ ...options } as AddressSpaceOptions);
   }
 
   /**
@@ -126,7 +128,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * ```
    */
   getVmArea(size: number | bigint, flags: number = 0, options: CallerOptions = {}): VmArea {
-    return this.getVmAreaNode({ size, flags, ...options });
+    return this.getVmAreaNode({ ...callerOf({ ...options }), size, flags });
   }
 
   /**
@@ -422,17 +424,17 @@ export class AddressSpace<C extends Controls = Controls> {
    * @throws VmError `EINVAL` for no size, `E2BIG` for more pages than the machine has, `ENOMEM` when addresses, pages or tables are used up.
    */
   vmalloc(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ size, ...options });
+    return this.vmallocNodeRange({ ...options, size });
   }
 
   /** As `vmalloc`, with zeros in it (vzalloc). */
   vzalloc(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ size, ...options, zero: true });
+    return this.vmallocNodeRange({ ...options, size, zero: true });
   }
 
   /** As `vzalloc`, for `remapVmallocRange` (vmalloc_user). */
   vmallocUser(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ size, ...options, zero: true, flags: VM_USERMAP });
+    return this.vmallocNodeRange({ ...options, size, zero: true, flags: VM_USERMAP });
   }
 
   /**
@@ -440,7 +442,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * it takes base pages.
    */
   vmallocHuge(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ size, ...options, flags: VM_ALLOW_HUGE_VMAP });
+    return this.vmallocNodeRange({ ...options, size, flags: VM_ALLOW_HUGE_VMAP });
   }
 
   /**
@@ -469,7 +471,7 @@ export class AddressSpace<C extends Controls = Controls> {
         if (address !== 0n) vfree(this.#space, address);
         return 0n;
       }
-      if (address === 0n) return vmallocNodeRange(this.#space, { size, ...copy }).area.address;
+      if (address === 0n) return vmallocNodeRange(this.#space, { ...copy, size }).area.address;
       return vrealloc(this.#space, address, size, copy).area.address;
     });
   }
@@ -600,7 +602,10 @@ export class AddressSpace<C extends Controls = Controls> {
    *   `PageTable.map` throws.
    */
   remapVmallocRange(user: UserRange, address: bigint, pgoff: number = 0): void {
-    this.remapVmallocRangePartial(user, user?.start, address, pgoff, (user?.end ?? 0n) - (user?.start ?? 0n));
+    const copy = { ...user };
+    const { start, end } = copy;
+    const size = typeof start === 'bigint' && typeof end === 'bigint' ? end - start : 0n;
+    this.remapVmallocRangePartial(copy, start, address, pgoff, size);
   }
 
   /**
@@ -633,11 +638,14 @@ export class AddressSpace<C extends Controls = Controls> {
     offsets: readonly number[],
     sizes: readonly number[],
     align: bigint,
-    { caller = 'pcpu_get_vm_areas' }: CallerOptions = {},
+    options: CallerOptions = {},
   ): VmArea[] {
-    const copies = [offsets, sizes].map((list) => (Array.isArray(list) ? [...list] : list));
+    const { caller = 'pcpu_get_vm_areas' } = { ...options };
+    const [starts, lengths] = [offsets, sizes].map((list) =>
+      copyList(list, (one) => Number.isSafeInteger(one)),
+    );
     return this.#space.change(() =>
-      pcpuGetVmAreas(this.#space, copies[0] as number[], copies[1] as number[], align, caller).map((vm) =>
+      pcpuGetVmAreas(this.#space, starts as number[], lengths as number[], align, caller).map((vm) =>
         this.#space.handleOf(vm),
       ),
     );
@@ -649,8 +657,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * @throws VmError `EINVAL`.
    */
   pcpuFreeVmAreas(areas: readonly VmArea[]): void {
-    if (!Array.isArray(areas)) throw new VmError('EINVAL', 'the areas are no list');
-    const list = [...areas];
+    const list = copyList(areas, isVmArea);
     this.#space.change(() => {
       const structs = list.map((area) => liveArea(this.#space, area));
       if (new Set(structs).size < structs.length) throw new VmError('EINVAL', 'an area is in the list twice');
@@ -660,7 +667,15 @@ export class AddressSpace<C extends Controls = Controls> {
             address: vm.area.address,
             advice: 'vfree it',
           });
-      for (const vm of structs) freeVmArea(this.#space, vm);
+      const errors: unknown[] = [];
+      for (const vm of structs)
+        try {
+          freeVmArea(this.#space, vm);
+        } catch (error) {
+          // It is gone all the same, and so must the others be.
+          errors.push(error);
+        }
+      if (errors.length > 0) throw errors[0];
     });
   }
 

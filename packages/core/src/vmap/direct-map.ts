@@ -21,14 +21,19 @@ function aliasOf(space: Space, first: number, count: number): AddressWindow | nu
 }
 
 /** Stretches of the direct map that show an area's frames. */
-export function aliasesOf(space: Space, frames: OwnFrames): AddressWindow[] {
+function aliasesOf(space: Space, frames: OwnFrames): AddressWindow[] {
   const aliases: AddressWindow[] = [];
-  eachStretch(frames, (first, count) => {
-    if (!space.isRam(first)) return;
-    const alias = aliasOf(space, first, count);
-    if (alias !== null) aliases.push(alias);
-  });
+  eachStretch(frames, (first, count) => addAlias(space, first, count, aliases));
   return aliases;
+}
+
+/** Adds where the direct map shows adjacent frames: those that are memory. A stretch may begin or end beside it, and the map does not. */
+export function addAlias(space: Space, first: number, count: number, aliases: AddressWindow[]): void {
+  const { ram } = space;
+  const from = Math.max(first, ram.first);
+  const to = Math.min(first + count, ram.first + ram.frames);
+  const alias = from < to ? aliasOf(space, from, to - from) : null;
+  if (alias !== null) aliases.push(alias);
 }
 
 /**

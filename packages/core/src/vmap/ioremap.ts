@@ -2,7 +2,7 @@ import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
 import { VM_IOREMAP } from './flags.js';
 import { ioremapPageRange } from './map-ranges.js';
-import type { CallerOptions } from './options.js';
+import { type CallerOptions, callerOf } from './options.js';
 import { areaFrom, checkAddress } from './places.js';
 import { cancel, checkBytes, reserve } from './reserve.js';
 import type { Space } from './space.js';
@@ -38,7 +38,7 @@ export function ioremapProt(
       address: physical,
       advice: 'Linux refuses to remap RAM with another memory type',
     });
-  const vm = reserve(space, { size: mapped, flags: VM_IOREMAP, ...options });
+  const vm = reserve(space, { ...callerOf(options), size: mapped, flags: VM_IOREMAP });
   vm.physical = first;
   const { address } = vm.area;
   try {

@@ -3,7 +3,7 @@ import { VM_ALLOC } from './flags.js';
 import { type LazyAreaOptions, LazyPages } from './lazy-pages.js';
 import { checkBytes, reserve } from './reserve.js';
 import type { Space } from './space.js';
-import type { VmArea } from './vm-area.js';
+import { pagesFrom, type VmArea } from './vm-area.js';
 import type { LazyAreaStats, VmStruct } from './vm-struct.js';
 
 /**
@@ -57,7 +57,7 @@ export class LazyArea {
    * @param count - pages. Default all from there on.
    * @throws VmError as `touch`.
    */
-  populate(page: number = 0, count: number = this.area.pages - page): void {
+  populate(page: number = 0, count: number = pagesFrom(page, this.area.pages)): void {
     this.#check(page, count);
     this.#space.change(() => this.#pages.populate(page, count));
   }
@@ -70,7 +70,7 @@ export class LazyArea {
    * @returns the number of tables made.
    * @throws VmError `ENOMEM`: then none is made.
    */
-  prepare(page: number = 0, count: number = this.area.pages - page): number {
+  prepare(page: number = 0, count: number = pagesFrom(page, this.area.pages)): number {
     this.#check(page, count);
     const { table, pages } = this.#space;
     const va = this.area.addr + BigInt(page) * pages;
@@ -84,7 +84,7 @@ export class LazyArea {
    * @param count - pages. Default all from there on.
    * @returns pages that were given back.
    */
-  shrink(page: number = 0, count: number = this.area.pages - page): number {
+  shrink(page: number = 0, count: number = pagesFrom(page, this.area.pages)): number {
     this.#check(page, count);
     return this.#space.change(() => this.#pages.shrink(page, count));
   }

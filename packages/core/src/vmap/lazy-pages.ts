@@ -1,6 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
 import { copyFrames, lengthOf, type OwnFrames } from './frame-lists.js';
+import type { OwnedFrames } from './frame-owners.js';
 import type { CallerOptions } from './options.js';
 import type { Space } from './space.js';
 import { type Growth, type LazyAreaStats, nameOf, type VmStruct } from './vm-struct.js';
@@ -19,11 +20,17 @@ export interface LazyAreaOptions extends CallerOptions {
    * frames of the space's `ram`, which the area owns.
    */
   readonly populate?: (page: number, pages: number) => readonly number[] | Uint32Array | Float64Array;
-  /** Takes frames of a chunk back that `populate` gave: nothing shows them any more, and old translations are flushed. */
+  /**
+   * Takes frames of a chunk back that `populate` gave: nothing shows them any more, and old translations are flushed. What it throws comes out
+   * of the call when all is given back and freed all the same.
+   */
   readonly release?: (frames: Uint32Array | Float64Array, page: number) => void;
   /** Most bytes that may be populated at a time. Default all. */
   readonly limit?: number | bigint;
 }
+
+/** Most pages that one call takes from a caller. */
+const MOST_PAGES = 2 ** 26;
 
 /** The chunks of one area that grows by need. */
 export class LazyPages implements Growth {
@@ -77,9 +84,18 @@ export class LazyPages implements Growth {
 
   /** Populates the chunks of a range that are missing: all or none. */
   populate(page: number, count: number): void {
+    const first = Math.floor(page / this.#chunkPages);
+    const end = Math.ceil((page + count) / this.#chunkPages);
+    // Before they are listed: an area may have more chunks than an array.
+    const { populate } = this.#options;
+    const most = populate === undefined ? this.#space.ram.frames : MOST_PAGES;
+    const least = (end - first - this.#chunks.size) * this.#chunkPages;
+    if (least > Math.min(most, this.#limit))
+      throw new VmError('ENOMEM', `${nameOf(this.#vm)} cannot have ${least} pages more`, {
+        address: this.#vm.area.address,
+      });
     const missing: number[] = [];
-    for (let chunk = Math.floor(page / this.#chunkPages); chunk * this.#chunkPages < page + count; chunk++)
-      if (!this.#chunks.has(chunk)) missing.push(chunk);
+    for (let chunk = first; chunk < end; chunk++) if (!this.#chunks.has(chunk)) missing.push(chunk);
     if (missing.length > 0) this.#fill(missing);
   }
 
@@ -96,13 +112,17 @@ export class LazyPages implements Growth {
     if (going.length === 0) return 0;
     const bytes = this.#chunkPages * this.#space.pageBytes;
     this.#space.table.unmap(this.#addressOf(first), BigInt(end - first) * BigInt(bytes));
-    for (const chunk of going) this.#giveBack(chunk);
+    this.#giveBack(going);
     return going.length * this.#chunkPages;
   }
 
-  /** Gives everything back: nothing of it is mapped any more. */
+  /**
+   * Gives everything back: nothing of it is mapped any more.
+   *
+   * @throws what `release` throws first; everything is given back all the same.
+   */
   releaseAll(): void {
-    for (const chunk of [...this.#chunks.keys()]) this.#giveBack(chunk);
+    this.#giveBack([...this.#chunks.keys()]);
   }
 
   #fill(chunks: readonly number[]): void {
@@ -129,7 +149,12 @@ export class LazyPages implements Growth {
         })),
       );
     } catch (error) {
-      for (const [i, frames] of taken.entries()) this.#returnFrames(frames, chunks[i] as number);
+      for (const [i, frames] of taken.entries())
+        try {
+          this.#returnFrames(frames, chunks[i] as number);
+        } catch {
+          // Why nothing was populated says more.
+        }
       throw error;
     }
     for (const [i, chunk] of chunks.entries()) this.#chunks.set(chunk, taken[i] as OwnFrames);
@@ -142,6 +167,8 @@ export class LazyPages implements Growth {
     const pages = this.#chunkPages;
     if (populate === undefined) {
       const first = this.#space.ram.allocate(Math.log2(pages));
+      // Nobody else may hand such a frame over: the area frees it.
+      this.#space.owners.take(this.#blockOf(first));
       return Float64Array.from({ length: pages }, (_, i) => first + i);
     }
     const given = populate(chunk * pages, pages);
@@ -151,17 +178,29 @@ export class LazyPages implements Growth {
     return copyFrames(given, length, this.#space.pfnLimit);
   }
 
-  #giveBack(chunk: number): void {
-    const frames = this.#chunks.get(chunk) as OwnFrames;
-    this.#chunks.delete(chunk);
-    this.#released++;
-    this.#returnFrames(frames, chunk);
+  #giveBack(chunks: readonly number[]): void {
+    const errors: unknown[] = [];
+    for (const chunk of chunks) {
+      const frames = this.#chunks.get(chunk) as OwnFrames;
+      this.#chunks.delete(chunk);
+      this.#released++;
+      try {
+        this.#returnFrames(frames, chunk);
+      } catch (error) {
+        // The others must not be lost for it.
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   #returnFrames(frames: OwnFrames, chunk: number): void {
-    if (this.#options.populate === undefined)
-      this.#space.ram.free(frames[0] as number, Math.log2(this.#chunkPages));
+    if (this.#options.populate === undefined) this.#space.owners.free(this.#blockOf(frames[0] as number));
     else this.#options.release?.(frames, chunk * this.#chunkPages);
+  }
+
+  #blockOf(first: number): OwnedFrames {
+    return { heads: Float64Array.of(first), order: Math.log2(this.#chunkPages) };
   }
 
   #addressOf(chunk: number): bigint {

@@ -4,6 +4,7 @@ import { readPages } from './bytes.js';
 import { VM_IOREMAP, VM_SPARSE } from './flags.js';
 import { checkAddress } from './places.js';
 import { type Space, structOf } from './space.js';
+import { plainBytes, typedKind } from './typed-arrays.js';
 
 const TOP = 1n << 64n;
 
@@ -35,9 +36,10 @@ export function vmallocToPfn(space: Space, address: bigint): number {
 /** `vread_iter`. */
 export function vread(space: Space, address: bigint, into: Uint8Array): number {
   checkAddress(address);
-  if (!(into instanceof Uint8Array)) throw new VmError('EINVAL', 'the bytes go into a Uint8Array');
-  const length = Number(TOP - address < BigInt(into.length) ? TOP - address : BigInt(into.length));
-  readPages(space, address, into.subarray(0, length), (page) => {
+  if (typedKind(into) !== 'Uint8Array') throw new VmError('EINVAL', 'the bytes go into a Uint8Array');
+  const bytes = plainBytes(into);
+  const length = Number(TOP - address < BigInt(bytes.length) ? TOP - address : BigInt(bytes.length));
+  readPages(space, address, bytes.subarray(0, length), (page) => {
     const area = space.areas.find(page);
     if (area === undefined || page >= area.address + area.bytes) return -1;
     const vm = structOf(area);

@@ -153,7 +153,8 @@ function takeList(space: Space, start: bigint, end: bigint, frames: FrameList): 
 
 /** @throws VmError `EINVAL` when frames are not chunks of `2 ** pageShift` bytes, each adjacent and aligned. */
 function checkChunks(space: Space, frames: OwnFrames, pageShift: number): void {
-  const order = pageShift - space.pageShift;
+  // Not subtracted before it is a number: objects and symbols cannot be.
+  const order = typeof pageShift === 'number' ? pageShift - space.pageShift : -1;
   if (!Number.isInteger(order) || order < 0 || order > 40)
     throw new VmError(
       'EINVAL',

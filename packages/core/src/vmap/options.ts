@@ -65,6 +65,11 @@ export interface CallerOptions {
   readonly caller?: string;
 }
 
+/** Who asks, and nothing else: a member too many must not say how large an area is. */
+export function callerOf({ caller }: CallerOptions): CallerOptions {
+  return caller === undefined ? {} : { caller };
+}
+
 /** What `getVmAreaNode` reserves. */
 export interface VmAreaRequest extends CallerOptions {
   /** Bytes, rounded up to whole pages. */

@@ -4,8 +4,12 @@ import type { PageTable } from '../table/page-table.js';
 import { VM_DMA_COHERENT, VM_USERMAP } from './flags.js';
 import { areaAt } from './places.js';
 import { checkBytes } from './reserve.js';
+import { stretchesOf } from './set-memory.js';
 import type { Space } from './space.js';
 import { nameOf } from './vm-struct.js';
+
+/** Most pages of one call: each needs an entry of its own. */
+const MOST_PAGES = 2 ** 26;
 
 /** A range of user addresses, and the tables that it is mapped in: what `struct vm_area_struct` is to Linux here. */
 export interface UserRange {
@@ -40,7 +44,7 @@ export function remapVmallocRange(
     throw new VmError('EINVAL', 'the user range is none', {
       advice: 'pass { table, start, end, protection }',
     });
-  if (table.format.pageShift !== space.pageShift)
+  if (table.format?.pageShift !== space.pageShift)
     throw new VmError('EINVAL', 'the user tables have pages of another size');
   const vm = areaAt(space, address);
   if (vm === null) throw new VmError('EINVAL', 'no vm area holds the address', { address });
@@ -61,11 +65,11 @@ export function remapVmallocRange(
   if (at < start || at + bytes > end)
     throw new VmError('EINVAL', `${bytes} bytes do not fit the user range`, { address: at });
   const pages = Number(bytes >> BigInt(space.pageShift));
+  const stretches = stretchesOf(space, from, from + bytes);
+  if (pages > MOST_PAGES)
+    throw new VmError('E2BIG', `${pages} pages are more than one call maps`, { address });
   const frames = new Float64Array(pages);
-  const addresses = BigUint64Array.from({ length: pages }, (_, i) => from + BigInt(i) * space.pages);
-  if (space.table.translateMany(addresses, frames) !== pages)
-    throw new VmError('EFAULT', 'a page of the area is not mapped', {
-      address: addresses[frames.indexOf(-1)] as bigint,
-    });
+  let i = 0;
+  for (const { first, count } of stretches) for (let k = 0; k < count; k++) frames[i++] = first + k;
   table.map(at, frames, protection, { maxLeafShift: space.pageShift });
 }

@@ -25,16 +25,14 @@ export function checkBytes(bytes: unknown, what: string): bigint {
  *   `ENOMEM` when nothing fits.
  */
 export function reserve(space: Space, request: Reservation): VmStruct {
-  const { size, flags = 0, align = 1n, shift = space.pageShift, window, caller, mayPurge = true } = request;
+  const { size, flags = 0, align = 1n, shift = space.pageShift, caller, mayPurge = true } = request;
   const requested = checkBytes(size, 'size');
   checkFlags(flags);
   if (!Number.isInteger(shift) || shift < space.pageShift || shift > 62)
     throw new VmError('EINVAL', `shift is ${shown(shift)}, expected log2 of bytes, a page or more`);
-  if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
-    throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
-  if (caller !== undefined && typeof caller !== 'string')
-    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
-  if (window !== undefined) checkWindow(space, window);
+  checkAlign(align);
+  if (caller !== undefined) checkCaller(caller);
+  const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
   const unit = 1n << BigInt(shift);
   const vm = new VmStruct(flags, requested, caller);
   vm.area = space.areas.reserve(((requested + unit - 1n) / unit) * unit, {
@@ -48,6 +46,18 @@ export function reserve(space: Space, request: Reservation): VmStruct {
     ...(window === undefined ? {} : { window }),
   });
   return vm;
+}
+
+/** @throws VmError `EINVAL` for an alignment that is no power of two. */
+export function checkAlign(align: unknown): void {
+  if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
+    throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
+}
+
+/** @throws VmError `EINVAL` for a name that vmallocinfo cannot print. */
+function checkCaller(caller: unknown): void {
+  if (typeof caller !== 'string')
+    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
 }
 
 /** Takes a reservation back of which nothing was mapped: as if it had never been. */
@@ -106,7 +116,13 @@ export function removeVmArea(space: Space, address: bigint): VmStruct {
 export function releaseLazy(space: Space, vm: VmStruct): void {
   if (vm.lazy === null) return;
   space.table.unmap(vm.area.address, vm.area.bytes);
-  vm.lazy.releaseAll();
+  try {
+    vm.lazy.releaseAll();
+  } catch (error) {
+    // What the caller's `release` throws must not leave an area that is half freed.
+    remove(space, vm);
+    throw error;
+  }
 }
 
 /** `pcpu_get_vm_areas`: areas at fixed distances from one base, from the top of the window down, without guards. */
@@ -119,6 +135,7 @@ export function pcpuGetVmAreas(
 ): VmStruct[] {
   if (!Array.isArray(offsets) || !Array.isArray(sizes))
     throw new VmError('EINVAL', 'offsets and sizes are two lists of bytes');
+  checkCaller(caller);
   const structs: VmStruct[] = [];
   const areas = space.areas.reservePercpu([...offsets], [...sizes], align, (i) => {
     structs[i] = new VmStruct(VM_ALLOC, BigInt(sizes[i] as number), caller);
@@ -130,8 +147,10 @@ export function pcpuGetVmAreas(
   return structs;
 }
 
-function checkWindow(space: Space, window: AddressWindow): void {
-  if (typeof window?.start !== 'bigint' || typeof window.end !== 'bigint')
+/** A copy of a caller's window, whose members may say something else at the next look. */
+function checkedWindow(space: Space, given: AddressWindow): AddressWindow {
+  const window = { start: given?.start, end: given?.end };
+  if (typeof window.start !== 'bigint' || typeof window.end !== 'bigint')
     throw new VmError('EINVAL', 'the window is none', { advice: 'pass { start, end }, bigint of bytes' });
   space.requireTranslated(window, 'the window');
   const { directMap } = space;
@@ -139,4 +158,5 @@ function checkWindow(space: Space, window: AddressWindow): void {
     throw new VmError('EINVAL', `the window reaches into the direct map at ${hex(directMap.start)}`, {
       address: window.start,
     });
+  return window;
 }

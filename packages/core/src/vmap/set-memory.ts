@@ -1,7 +1,8 @@
+import type { AddressWindow } from '../area/page-units.js';
 import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
 import { toBigint } from '../words.js';
-import { aliasesOf } from './direct-map.js';
+import { addAlias } from './direct-map.js';
 import { VM_ALLOC, VM_ALLOW_HUGE_VMAP } from './flags.js';
 import { areaAt, requireInside } from './places.js';
 import type { Space } from './space.js';
@@ -29,13 +30,26 @@ export function setMemory(
   const end = address + BigInt(numPages) * space.pages;
   if (numPages === 0) return;
   requireInside(vm, address, end);
-  const frames = framesOf(space, address, numPages);
-  space.blocks.unmapAliases();
+  const stretches = stretchesOf(space, address, end);
   const ranges = [{ start: address, end }];
-  if (fields.write !== undefined) ranges.push(...aliasesOf(space, frames));
-  const pieces = ranges.map(({ start, end: last }) => ({ va: start, bytes: last - start }));
+  if (fields.write !== undefined)
+    for (const { first, count } of stretches) addAlias(space, first, count, ranges);
+  space.blocks.unmapAliases();
+  const pieces = apart(ranges).map(({ start, end: last }) => ({ va: start, bytes: last - start }));
   cutAtEnds(space, pieces);
   space.table.protectMany(pieces, fields);
+}
+
+/** Ranges without what they share: a frame that is mapped twice has one alias. */
+function apart(ranges: readonly AddressWindow[]): AddressWindow[] {
+  const sorted = [...ranges].sort((a, b) => (a.start < b.start ? -1 : 1));
+  const found: { start: bigint; end: bigint }[] = [];
+  for (const { start, end } of sorted) {
+    const before = found.at(-1);
+    if (before === undefined || start > before.end) found.push({ start, end });
+    else if (end > before.end) before.end = end;
+  }
+  return found;
 }
 
 /**
@@ -80,11 +94,26 @@ function requireChangeable(space: Space, vm: VmStruct): void {
   });
 }
 
-/** Frames of mapped pages, in order. */
-function framesOf(space: Space, address: bigint, pages: number): Float64Array {
-  const addresses = BigUint64Array.from({ length: pages }, (_, i) => address + BigInt(i) * space.pages);
-  const frames = new Float64Array(pages);
-  if (space.table.translateMany(addresses, frames) === pages) return frames;
-  const hole = frames.indexOf(-1);
-  throw new VmError('EFAULT', 'the page is not mapped', { address: addresses[hole] as bigint });
+/**
+ * Adjacent frames that a range maps, in order: by leaf, since a range of large leaves may have more pages than an array.
+ *
+ * @throws VmError `EFAULT` for the first page that is not mapped.
+ */
+export function stretchesOf(space: Space, start: bigint, end: bigint): { first: number; count: number }[] {
+  const stretches: { first: number; count: number }[] = [];
+  let at = start;
+  for (const { va, count, leafShift, pfn } of space.table.leaves(start, end - start)) {
+    if (va > at) break;
+    const last = va + (BigInt(count) << BigInt(leafShift));
+    const to = last < end ? last : end;
+    const shift = BigInt(space.pageShift);
+    const first = pfn + Number((at - va) >> shift);
+    const pages = Number((to - at) >> shift);
+    const before = stretches.at(-1);
+    if (before !== undefined && before.first + before.count === first) before.count += pages;
+    else stretches.push({ first, count: pages });
+    at = to;
+  }
+  if (at === end) return stretches;
+  throw new VmError('EFAULT', 'the page is not mapped', { address: at });
 }

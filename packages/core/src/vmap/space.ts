@@ -59,6 +59,7 @@ export class Space implements AreaHost {
 
   constructor(options: AddressSpaceOptions) {
     const { format, linux, memory, frames, ram = frames, sink, release = '6.12', early = [] } = options;
+    checkParts(early, sink, options.directMap);
     if (typeof linux?.window?.start !== 'bigint' || typeof linux.leaves !== 'object')
       throw new VmError('EINVAL', 'an address space needs `linux`, a Linux policy', {
         advice: 'x8664Linux(), arm64Linux({ … }) and their kin make one',
@@ -74,50 +75,62 @@ export class Space implements AreaHost {
       ...(sink === undefined ? {} : { sink: this.#tableSink(sink) }),
     };
     this.table = new PageTable(options.root === undefined ? parts : { ...parts, root: options.root });
-    this.view = PageTable.open({ format: format as PageTableFormat, memory, root: this.table.root });
-    this.format = format as PageTableFormat;
-    this.pageShift = format.pageShift;
-    this.pageBytes = 2 ** format.pageShift;
-    this.pages = BigInt(this.pageBytes);
-    this.pfnLimit = planOf(this.format).pfnLimit;
-    if (typeof ram?.tryAllocate !== 'function' || ram.pageShift !== format.pageShift)
-      throw new VmError('EINVAL', '`ram` is no FrameAllocator with the pages of the format');
-    if (ram.first + ram.frames > this.pfnLimit)
-      throw new VmError(
-        'EINVAL',
-        `\`ram\` has frames that do not fit ${format.paBits} physical address bits`,
+    try {
+      this.view = PageTable.open({ format: format as PageTableFormat, memory, root: this.table.root });
+      this.format = format as PageTableFormat;
+      this.pageShift = format.pageShift;
+      this.pageBytes = 2 ** format.pageShift;
+      this.pages = BigInt(this.pageBytes);
+      this.pfnLimit = planOf(this.format).pfnLimit;
+      if (typeof ram?.tryAllocate !== 'function' || ram.pageShift !== format.pageShift)
+        throw new VmError('EINVAL', '`ram` is no FrameAllocator with the pages of the format');
+      if (ram.first + ram.frames > this.pfnLimit)
+        throw new VmError(
+          'EINVAL',
+          `\`ram\` has frames that do not fit ${format.paBits} physical address bits`,
+        );
+      this.ram = ram;
+      this.owners = new FrameOwners(ram, frames);
+      this.totalRamPages = options.totalRamPages ?? ram.frames;
+      if (!Number.isSafeInteger(this.totalRamPages) || this.totalRamPages < 1)
+        throw new VmError('EINVAL', `totalRamPages is ${shown(this.totalRamPages)}, expected 1 or more`);
+      this.#blockShifts = new Set(
+        format.levels.filter(({ leaf }) => leaf !== null).map(({ shift }) => shift),
       );
-    this.ram = ram;
-    this.owners = new FrameOwners(ram, frames);
-    this.totalRamPages = options.totalRamPages ?? ram.frames;
-    if (!Number.isSafeInteger(this.totalRamPages) || this.totalRamPages < 1)
-      throw new VmError('EINVAL', `totalRamPages is ${shown(this.totalRamPages)}, expected 1 or more`);
-    this.#blockShifts = new Set(format.levels.filter(({ leaf }) => leaf !== null).map(({ shift }) => shift));
-    const wrong = Object.values(linux.leaves).find(
-      (shifts) => Array.isArray(shifts) && shifts[0] !== format.pageShift,
-    );
-    if (wrong !== undefined)
-      throw new VmError('EINVAL', `the policy ${linux.name} has other pages than the format ${format.name}`);
-    this.requireTranslated(linux.window, 'the vmalloc window');
-    const structs = early.map((one) => this.#earlyStruct(one));
-    this.areas = new VmapAreas({
-      window: linux.window,
-      pageShift: format.pageShift,
-      guardBytes: linux.guardBytes,
-      ioremapMaxOrder: linux.ioremapMaxOrder,
-      cpus: options.cpus ?? 1,
-      autoPurge: options.autoPurge ?? true,
-      early: early.map(({ address, bytes }, i) => ({ address, bytes, info: structs[i] as VmStruct })),
-      sink: {
-        flush: (va, bytes, leafShift, tables) => {
-          this.#purgeFlushes++;
-          sink?.flush(va, bytes, leafShift, tables);
+      const wrong = Object.values(linux.leaves).find(
+        (shifts) => Array.isArray(shifts) && shifts[0] !== format.pageShift,
+      );
+      if (wrong !== undefined)
+        throw new VmError(
+          'EINVAL',
+          `the policy ${linux.name} has other pages than the format ${format.name}`,
+        );
+      this.requireTranslated(linux.window, 'the vmalloc window');
+      const structs = early.map((one) => this.#earlyStruct(one));
+      this.areas = new VmapAreas({
+        window: linux.window,
+        pageShift: format.pageShift,
+        guardBytes: linux.guardBytes,
+        ioremapMaxOrder: linux.ioremapMaxOrder,
+        cpus: options.cpus ?? 1,
+        autoPurge: options.autoPurge ?? true,
+        early: early.map(({ address, bytes }, i) => ({ address, bytes, info: structs[i] as VmStruct })),
+        sink: {
+          flush: (va, bytes, leafShift, tables) => {
+            this.#purgeFlushes++;
+            sink?.flush(va, bytes, leafShift, tables);
+          },
         },
-      },
-    });
-    for (const area of this.areas) (area.info as VmStruct).area = area;
-    this.blocks = new VmapBlocks({ areas: this.areas, blockPages: options.blockPages ?? 1024 });
-    this.directMap = options.directMap === undefined ? null : this.#mapDirectly(options.directMap.base);
+      });
+      for (const area of this.areas) (area.info as VmStruct).area = area;
+      this.blocks = new VmapBlocks({ areas: this.areas, blockPages: options.blockPages ?? 1024 });
+      this.directMap = options.directMap === undefined ? null : this.#mapDirectly(options.directMap.base);
+    } catch (error) {
+      // The root was made first, since its checks are those of format, memory and frames. Nobody saw it, and no sink can keep it.
+      this.#isLazy = true;
+      if (options.root === undefined) this.table.destroy();
+      throw error;
+    }
   }
 
   /** Exact work so far. A flush that is left to a purge counts when the purge makes it. */
@@ -179,10 +192,11 @@ export class Space implements AreaHost {
 
   /** A protection without execution (pgprot_nx). */
   withoutExecute(protection: Protection): Protection {
-    const { execute, extra } = checkProtection(protection);
+    const checked = checkProtection(protection);
+    const { execute, extra } = checked;
     const without = extra & ~(this.linux.executeBits ?? 0n);
-    if (!execute && without === extra) return protection;
-    return Object.freeze({ ...protection, execute: false, extra: without });
+    if (!execute && without === extra) return checked;
+    return Object.freeze({ ...checked, execute: false, extra: without });
   }
 
   /** Removes what an area maps and leaves the flush to the purge that makes its addresses free again. */
@@ -223,12 +237,18 @@ export class Space implements AreaHost {
       const structs = [...this.areas].map(({ info }) => info).filter((info) => info instanceof VmStruct);
       for (const { owned } of structs) if (owned !== null) this.owners.checkAllocated(owned);
       this.table.destroy();
+      this.isDestroyed = true;
+      const errors: unknown[] = [];
       for (const vm of structs) {
         vm.isLive = false;
         if (vm.owned !== null) this.owners.free(vm.owned);
-        vm.lazy?.releaseAll();
+        try {
+          vm.lazy?.releaseAll();
+        } catch (error) {
+          errors.push(error);
+        }
       }
-      this.isDestroyed = true;
+      if (errors.length > 0) throw errors[0];
     });
   }
 
@@ -257,6 +277,23 @@ export class Space implements AreaHost {
     this.table.mapRange(start, physical, bytes, this.linux.protections.PAGE_KERNEL);
     return { start, end: start + bytes };
   }
+}
+
+/** Parts that are looked at late, when something was made already. */
+function checkParts(
+  early: AddressSpaceOptions['early'],
+  sink: AddressSpaceOptions['sink'],
+  directMap: AddressSpaceOptions['directMap'],
+): void {
+  const isEarly = (one: EarlyArea) => typeof one?.address === 'bigint' && typeof one.bytes === 'bigint';
+  if (!Array.isArray(early) || !early.every(isEarly))
+    throw new VmError('EINVAL', '`early` is no list of areas', {
+      advice: 'pass { address, bytes } for each, bigint of bytes',
+    });
+  if (sink !== undefined && typeof sink?.flush !== 'function')
+    throw new VmError('EINVAL', '`sink` has no function flush');
+  if (directMap !== undefined && typeof directMap?.base !== 'bigint')
+    throw new VmError('EINVAL', '`directMap` has no base', { advice: 'pass { base }, bigint of bytes' });
 }
 
 /** The vm area of a reservation; `null` for a range of `vmMapRam`. */

@@ -144,7 +144,14 @@ export class VmArea {
     const prot = protection ?? this.#space.linux.protections.PAGE_KERNEL;
     if (typeof frames === 'number') {
       const offset = this.#enter(page, 1);
-      this.#space.table.mapWords(this.#highOf(offset), this.#lowOf(offset), frames, prot);
+      const space = this.#space;
+      // No closure, for the fast path. Busy, since a getter of the protection may want to free the area.
+      space.isBusy = true;
+      try {
+        space.table.mapWords(this.#highOf(offset), this.#lowOf(offset), frames, prot);
+      } finally {
+        space.isBusy = false;
+      }
       return;
     }
     const length = lengthOf(frames);
@@ -212,7 +219,7 @@ export class VmArea {
    * @returns the number of tables made.
    * @throws VmError `ENOMEM` when there are not enough frames: then none is made.
    */
-  prepare(page: number = 0, count: number = this.#pages - page): number {
+  prepare(page: number = 0, count: number = pagesFrom(page, this.#pages)): number {
     const va = this.#addressOf(this.#enter(page, count));
     return this.#space.change(() => this.#space.table.prepare(va, BigInt(count) * BigInt(this.#pageBytes)));
   }
@@ -283,6 +290,11 @@ export class VmArea {
       },
     );
   }
+}
+
+/** Pages from one on; not subtracted from what is no number, which may throw. */
+export function pagesFrom(page: number, pages: number): number {
+  return typeof page === 'number' ? pages - page : Number.NaN;
 }
 
 /** True for a handle. */

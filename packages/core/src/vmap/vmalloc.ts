@@ -1,4 +1,5 @@
 import { VmError } from '../errors.js';
+import { checkProtection } from '../table/arguments.js';
 import type { MapPiece } from '../table/options.js';
 import { zeroFrames } from './bytes.js';
 import { takeAliasAway } from './direct-map.js';
@@ -14,7 +15,7 @@ import { narrowed } from './frame-lists.js';
 import { listOf, type OwnedFrames } from './frame-owners.js';
 import type { VmallocRequest } from './options.js';
 import { areaFrom } from './places.js';
-import { cancel, checkBytes, releaseLazy, remove, reserve } from './reserve.js';
+import { cancel, checkAlign, checkBytes, releaseLazy, remove, reserve } from './reserve.js';
 import type { Space } from './space.js';
 import { nameOf, type VmStruct } from './vm-struct.js';
 
@@ -34,16 +35,20 @@ export function vmallocNodeRange(space: Space, request: VmallocRequest): VmStruc
   space.requireRam(Number((bytes + space.pages - 1n) >> BigInt(space.pageShift)));
   if ((checkFlags(flags) & (VM_IOREMAP | VM_SPARSE)) !== 0)
     throw new VmError('EINVAL', 'vmalloc memory is neither VM_IOREMAP nor VM_SPARSE');
+  checkAlign(align);
+  // Before a search for addresses that may purge.
+  const protection = checkProtection(request.protection ?? space.linux.protections.PAGE_KERNEL);
+  const checked = { ...request, protection };
   const shift = (flags & VM_ALLOW_HUGE_VMAP) !== 0 ? hugeShift(space, bytes) : space.pageShift;
-  if (shift === space.pageShift) return allocate(space, request, shift, align);
+  if (shift === space.pageShift) return allocate(space, checked, shift, align);
   const aligned = align > 1n << BigInt(shift) ? align : 1n << BigInt(shift);
   const failed: VmStruct[] = [];
   try {
-    return allocate(space, request, shift, aligned, failed);
+    return allocate(space, checked, shift, aligned, failed);
   } catch (error) {
     if (!(error instanceof VmError) || error.code !== 'ENOMEM') throw error;
   }
-  return fallBack(space, request, align, failed);
+  return fallBack(space, checked, align, failed);
 }
 
 /**

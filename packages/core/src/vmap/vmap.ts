@@ -1,12 +1,11 @@
 import { VmError } from '../errors.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { Protection } from '../format/protection.js';
-import { checkProtection } from '../table/arguments.js';
 import type { FrameList } from '../table/change/frame-source.js';
 import type { MapPiece } from '../table/options.js';
 import { checkFlags, VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_MAP_PUT_PAGES, VM_NO_GUARD } from './flags.js';
 import { copyFrames, lengthOf, type OwnFrames } from './frame-lists.js';
-import type { CallerOptions } from './options.js';
+import { type CallerOptions, callerOf } from './options.js';
 import { areaFrom } from './places.js';
 import { cancel, releaseLazy, remove, reserve } from './reserve.js';
 import type { Space } from './space.js';
@@ -27,6 +26,8 @@ export function vmap(
     [VM_NO_GUARD, 'VM_NO_GUARD'],
   ] as const)
     if ((flags & flag) !== 0) throw new VmError('EINVAL', `vmap takes no ${name}`);
+  if ((flags & VM_MAP_PUT_PAGES) !== 0 && (flags & VM_IOREMAP) !== 0)
+    throw new VmError('EINVAL', 'a device range owns no pages', { advice: 'nothing could free them' });
   const length = lengthOf(frames);
   space.requireRam(length);
   const list = copyFrames(frames, length, space.pfnLimit);
@@ -73,17 +74,17 @@ export function vmapPfn(
   if (length > 2 ** 30) throw new VmError('E2BIG', `${length} pages are more than one call maps`);
   const list = copyFrames(pfns, length, space.pfnLimit);
   return space.change(() => {
-    const { extra } = checkProtection(protection);
+    const withoutExecute = space.withoutExecute(protection);
     const ram = list.find((pfn) => space.isRam(pfn));
     if (ram !== undefined)
       throw new VmError('EINVAL', `frame 0x${ram.toString(16)} is memory`, {
         advice: 'vmapPfn is for devices; use vmap',
       });
     const special = Object.freeze({
-      ...space.withoutExecute(protection),
-      extra: extra | specialOf(space.linux),
+      ...withoutExecute,
+      extra: withoutExecute.extra | specialOf(space.linux),
     });
-    const vm = reserve(space, { size: length * space.pageBytes, flags: VM_IOREMAP, ...options });
+    const vm = reserve(space, { ...callerOf(options), size: length * space.pageBytes, flags: VM_IOREMAP });
     try {
       space.table.map(vm.area.address, list, special, space.capsOf([], 0));
     } catch (error) {
@@ -101,7 +102,7 @@ function specialOf({ specialBit = 0n }: LinuxPolicy): bigint {
 /** Since 2026, addresses for a `vmap` are aligned to the leaf that it may get; where nothing fits, to a smaller one. */
 function reserveAligned(space: Space, pages: number, flags: number, options: CallerOptions): VmStruct {
   const size = pages * space.pageBytes;
-  const request = { size, flags, ...options };
+  const request = { ...callerOf(options), size, flags };
   if (space.release === '6.12') return reserve(space, request);
   const all = BigInt(size);
   const block = hugeShift(space, all);

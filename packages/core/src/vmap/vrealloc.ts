@@ -1,10 +1,10 @@
-import { shown, VmError } from '../errors.js';
+import { VmError } from '../errors.js';
 import { bytesOf, copyBytes } from './bytes.js';
 import { VM_ALLOC, VM_FLUSH_RESET_PERMS, VM_USERMAP } from './flags.js';
 import { listOf, type OwnedFrames } from './frame-owners.js';
 import type { CallerOptions } from './options.js';
 import { areaFrom } from './places.js';
-import { checkBytes } from './reserve.js';
+import { checkAlign, checkBytes } from './reserve.js';
 import type { Space } from './space.js';
 import { nameOf, type VmStruct } from './vm-struct.js';
 import { releaseArea, vmallocNodeRange } from './vmalloc.js';
@@ -33,8 +33,7 @@ export function vrealloc(
   const vm = areaFrom(space, address, 'vrealloc');
   if (vm.owned === null || (vm.flags & VM_ALLOC) === 0)
     throw new VmError('EINVAL', `${nameOf(vm)} is not vmalloc memory`, { address });
-  if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
-    throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
+  checkAlign(align);
   if (address % align !== 0n)
     throw new VmError('EINVAL', 'the memory has not this alignment', {
       address,
@@ -49,6 +48,9 @@ export function vrealloc(
   }
   const owned = vm.owned;
   const old = vm.requestedBytes;
+  // Before memory is taken, which could get a frame that somebody else freed.
+  for (let one: VmStruct | null = vm; one !== null; one = one.array)
+    if (one.owned !== null) space.owners.checkAllocated(one.owned);
   const moved = vmallocNodeRange(space, {
     size: bytes,
     align,
@@ -56,7 +58,13 @@ export function vrealloc(
     ...(caller === undefined ? {} : { caller }),
   });
   copyBytes(space, listOf(owned), listOf(moved.owned as OwnedFrames), Number(old));
-  releaseArea(space, vm);
+  try {
+    releaseArea(space, vm);
+  } catch (error) {
+    // Nobody learns where the new memory is: it must not stay.
+    releaseArea(space, moved);
+    throw error;
+  }
   return moved;
 }
 

@@ -1,0 +1,236 @@
+import {
+  AddressSpace,
+  FrameAllocator,
+  PhysicalMemory,
+  type Protection,
+  VM_ALLOW_HUGE_VMAP,
+  VM_FLUSH_RESET_PERMS,
+  VM_IOREMAP,
+  VM_MAP_PUT_PAGES,
+  VM_SPARSE,
+  VM_USERMAP,
+} from '@vmarea/core';
+import { describe, expect, test } from 'vitest';
+import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
+import { codeOf } from './support/thrown.js';
+
+/** Shows a value that hostile code wrote. */
+const as = <T>(value: unknown): T => value as T;
+
+describe('lists of frames', () => {
+  test('are not copied by what a caller put in the place of slice', () => {
+    const { kernel } = kernelOf('x86-64');
+    const list = Object.assign(Uint32Array.of(1, 2), { slice: () => ['x'] });
+    expect(kernel.vmallocToPfn(kernel.vmap(list))).toBe(1);
+  });
+
+  test.each<[string, () => unknown]>([
+    ['a proxy of a typed array', () => new Proxy(Uint32Array.of(1), {})],
+    ['what only inherits from one', () => Object.create(Uint32Array.prototype)],
+    ['one without its bytes, which says that it has them', () => detached()],
+    ['a list of holes as long as the language allows', () => new Array(2 ** 32 - 1)],
+  ])('refuse %s', (_, list) => {
+    const { kernel, pageBytes } = kernelOf('x86-64');
+    const area = kernel.getVmArea(2 ** 32 * pageBytes, VM_SPARSE);
+    expect(codeOf(() => area.map(0, as(list())))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vmap(as(list())))).toMatch(/EINVAL|E2BIG/);
+  });
+});
+
+test('vread writes into no proxy, and not where an array says that it is longer', () => {
+  const { kernel, at } = kernelOf('x86-64');
+  expect(codeOf(() => kernel.vread(at(0), new Proxy(new Uint8Array(4), {})))).toBe('EINVAL');
+  expect(kernel.vread(at(0), Object.defineProperty(new Uint8Array(4), 'length', { value: 99 }))).toBe(4);
+});
+
+test('an option too many does not say how large an area is', () => {
+  const { kernel, pageBytes } = kernelOf('x86-64');
+  const more = as<object>({ size: pageBytes });
+  const address = kernel.vmap(framesFrom(7, 3), 0, undefined, more);
+  expect(kernel.findVmArea(address)?.pages).toBe(3);
+  const protection = kernel.linux.protections.PAGE_KERNEL;
+  expect(kernel.findVmArea(kernel.vmapPfn(framesFrom(7, 3), protection, more))?.pages).toBe(3);
+  expect(kernel.getVmArea(3 * pageBytes, 0, more).pages).toBe(3);
+  expect(kernel.findVmArea(kernel.vmalloc(3 * pageBytes, more))?.pages).toBe(3);
+});
+
+test('a window is read once', () => {
+  const { kernel, linux, pageBytes } = kernelOf('x86-64');
+  let looks = 0;
+  const window = {
+    get start() {
+      return looks++ === 0 ? linux.window.start : 0n;
+    },
+    end: linux.window.end,
+  };
+  expect(kernel.getVmAreaNode({ size: pageBytes, window }).addr).toBe(linux.window.start);
+});
+
+describe('a protection', () => {
+  /** One whose `extra` is right at the first look alone. */
+  const fickle = (whole: Protection) => {
+    let looks = 0;
+    return {
+      ...whole,
+      get extra() {
+        return looks++ === 0 ? whole.extra : as<bigint>('x');
+      },
+    };
+  };
+
+  test('is read once', () => {
+    const { kernel, linux } = kernelOf('x86-64');
+    const { PAGE_KERNEL } = linux.protections;
+    expect(kernel.vmallocToPfn(kernel.vmap([5], 0, fickle(PAGE_KERNEL)))).toBe(5);
+  });
+
+  test('cannot free the area in which it is written', () => {
+    const { kernel, linux, pageBytes } = kernelOf('x86-64');
+    const area = kernel.getVmArea(pageBytes, VM_SPARSE);
+    const codes: string[] = [];
+    const hostile = {
+      ...linux.protections.PAGE_KERNEL,
+      get write() {
+        codes.push(codeOf(() => kernel.freeVmArea(area)));
+        return true;
+      },
+    };
+    area.map(0, 5, hostile);
+    expect(codes[0]).toBe('EBUSY');
+    expect(area.frameAt(0)).toBe(5);
+  });
+});
+
+describe('a space that cannot be made', () => {
+  test.each<[string, object]>([
+    ['no list of early areas', { early: 5 }],
+    ['an early area that is none', { early: [null] }],
+    ['a direct map without an address', { directMap: { base: 5 } }],
+    ['no pages of memory', { totalRamPages: 0 }],
+    ['a block size that is no number', { blockPages: Symbol('x') }],
+    ['processors that are no number', { cpus: Object.create(null) }],
+    ['a sink that is none', { sink: {} }],
+  ])('with %s keeps no frame', (_, wrong) => {
+    const { format, linux } = configuration('x86-64');
+    const memory = PhysicalMemory.create({ bytes: 2 ** 20 });
+    const frames = new FrameAllocator(memory);
+    expect(codeOf(() => new AddressSpace({ format, linux, memory, frames, ...wrong }))).toBe('EINVAL');
+    expect(frames.stats().allocated).toBe(0);
+  });
+});
+
+test('lists of parts and areas are read by element, to the first that is none', () => {
+  const { kernel, pageBytes } = kernelOf('x86-64');
+  const endless = Object.assign([pageBytes], {
+    [Symbol.iterator]: function* () {
+      for (;;) yield 0;
+    },
+  });
+  expect(kernel.pcpuGetVmAreas([0], endless, 4096n)).toHaveLength(1);
+  expect(codeOf(() => kernel.pcpuGetVmAreas(new Array(2 ** 32 - 1), [pageBytes], 4096n))).toBe('EINVAL');
+  expect(codeOf(() => kernel.pcpuFreeVmAreas(new Array(2 ** 32 - 1)))).toBe('EINVAL');
+  const caller = as<string>(Symbol('x'));
+  expect(codeOf(() => kernel.pcpuGetVmAreas([0], [pageBytes], 4096n, { caller }))).toBe('EINVAL');
+});
+
+test('values that become no text and no number are refused by name', () => {
+  const { kernel, at, linux } = kernelOf('x86-64');
+  const silent = as<bigint>(Object.create(null));
+  expect(codeOf(() => kernel.vunmap(silent))).toBe('EINVAL');
+  const huge = { size: 2 ** 22, align: silent, flags: VM_ALLOW_HUGE_VMAP };
+  expect(codeOf(() => kernel.vmallocNodeRange(huge))).toBe('EINVAL');
+  const { PAGE_KERNEL } = linux.protections;
+  const area = kernel.getVmArea(4096);
+  const lazy = kernel.getLazyArea(4096);
+  for (const one of [area, lazy]) expect(codeOf(() => one.prepare(as(Symbol('x'))))).toBe('EINVAL');
+  expect(codeOf(() => kernel.vmapPagesRange(at(0), at(1), PAGE_KERNEL, [1], as(Symbol('x'))))).toBe('EINVAL');
+  const user = { table: kernel.table, start: as<bigint>(5), end: 7n, protection: PAGE_KERNEL };
+  expect(codeOf(() => kernel.remapVmallocRange(user, at(0)))).toBe('EINVAL');
+});
+
+test('ranges of more pages than an array has are refused for what is not mapped in them', () => {
+  const { kernel, linux } = kernelOf('x86-64');
+  const bytes = 2 ** 43 - 4096;
+  const area = kernel.getVmArea(bytes, VM_USERMAP);
+  expect(codeOf(() => kernel.setMemoryRo(area.addr, area.pages))).toBe('EFAULT');
+  const user = kernelOf('x86-64').kernel;
+  const range = {
+    table: user.table,
+    start: area.addr,
+    end: area.addr + BigInt(bytes),
+    protection: linux.protections.PAGE_KERNEL,
+  };
+  expect(codeOf(() => kernel.remapVmallocRange(range, area.addr))).toBe('EFAULT');
+  const lazy = kernel.getLazyArea(bytes);
+  expect(codeOf(() => lazy.populate())).toBe('ENOMEM');
+});
+
+test('what a caller throws who takes frames back comes when all is freed', () => {
+  const { kernel, pageBytes } = kernelOf('x86-64');
+  const seen: number[] = [];
+  const release = (_: unknown, page: number) => {
+    seen.push(page);
+    throw new Error('no');
+  };
+  const lazy = kernel.getLazyArea(3 * pageBytes, { populate: (page) => [page + 1], release });
+  lazy.populate();
+  expect(() => lazy.shrink(0, 2)).toThrow('no');
+  expect(lazy.stats.populated).toBe(1);
+  expect(() => kernel.vfree(lazy.area.addr)).toThrow('no');
+  expect(lazy.area.isLive).toBe(false);
+  expect(seen).toEqual([0, 1, 2]);
+});
+
+test('vrealloc keeps no second memory when the first cannot be freed', () => {
+  const { kernel, ram, pageBytes } = kernelOf('x86-64');
+  const address = kernel.vmalloc(2 * pageBytes);
+  ram.free(RAM_FIRST);
+  const before = ram.stats().allocated;
+  expect(codeOf(() => kernel.vrealloc(address, 9 * pageBytes))).toBe('EINVAL');
+  expect(ram.stats().allocated).toBe(before);
+});
+
+test('a device range takes no pages that nothing could free', () => {
+  const { kernel, ram } = kernelOf('x86-64');
+  expect(codeOf(() => kernel.vmap([ram.allocate()], VM_MAP_PUT_PAGES | VM_IOREMAP))).toBe('EINVAL');
+});
+
+test('the frames of an area that grows cannot be handed over to another', () => {
+  const { kernel, ram, pageBytes } = kernelOf('x86-64');
+  const lazy = kernel.getLazyArea(pageBytes);
+  lazy.touch(0);
+  expect(codeOf(() => kernel.vmap([lazy.area.frameAt(0)], VM_MAP_PUT_PAGES))).toBe('EINVAL');
+  kernel.vfree(lazy.area.addr);
+  expect(ram.stats().allocated).toBe(0);
+});
+
+test('an alias of memory ends where memory ends', () => {
+  const { kernel, ram, pageBytes } = kernelOf('x86-64', {
+    ramFrames: 512,
+    directMap: { base: 0xffff_8880_0000_0000n },
+  });
+  const last = ram.first + ram.frames - 1;
+  const address = kernel.vmap([last, last + 1, last + 2], 0);
+  kernel.setMemoryRo(address, 3);
+  const alias = 0xffff_8880_0000_0000n + BigInt(last * pageBytes);
+  expect(kernel.walk(alias).leaf?.protection.write).toBe(false);
+  expect(kernel.walk(address + 0x2000n).leaf?.protection.write).toBe(false);
+});
+
+test('a protection that is none is refused before addresses are looked for', () => {
+  const { kernel, pageBytes, flushes } = kernelOf('x86-64');
+  const window = { start: kernel.linux.window.start, end: kernel.linux.window.start + BigInt(4 * pageBytes) };
+  kernel.vfree(kernel.vmallocNodeRange({ size: 3 * pageBytes, window, flags: VM_FLUSH_RESET_PERMS }));
+  kernel.freeVmArea(kernel.getVmAreaNode({ size: 3 * pageBytes, window }));
+  const before = flushes.length;
+  expect(codeOf(() => kernel.vmallocNodeRange({ size: pageBytes, window, protection: as({}) }))).toBe(
+    'EINVAL',
+  );
+  expect(flushes.length).toBe(before);
+});
+
+function detached(): Uint32Array {
+  const array = Uint32Array.of(1);
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+  return Object.defineProperty(array, 'length', { value: 1 });
+}
