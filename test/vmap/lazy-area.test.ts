@@ -32,7 +32,11 @@ describe('an area that grows by need', () => {
     expect(area.area.populated()).toEqual({ pages: 512, leaves: [{ bytes: 2 ** 21, count: 1 }] });
     expect(area.area.frameAt(512) % 512).toBe(0);
     expect(area.shrink(512, 511)).toBe(0);
+    touch(0);
+    // The first chunk lies in the range in part.
     expect(area.shrink(500, 600)).toBe(512);
+    expect(ram.stats().allocated).toBe(512);
+    expect(area.shrink(0, 512)).toBe(512);
     expect(ram.stats().allocated).toBe(0);
   });
 
