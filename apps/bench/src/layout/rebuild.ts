@@ -6,12 +6,13 @@ import {
   type PageTableFormat,
   PhysicalMemory,
 } from '@vmarea/core';
+import { proveAllReturned } from '../all-returned.js';
 import { CheckError } from '../errors.js';
 import { random } from '../random.js';
 import { rootFrames } from '../root-frames.js';
 import { spread } from '../spread.js';
 import { timed } from '../timed.js';
-import { FramePools, proveAllReturned } from './frames.js';
+import { FramePools } from './frames.js';
 import type { Mapping, Plan } from './plan.js';
 import type { LayoutRow } from './result.js';
 import { type Sample, type Stretch, samplePages } from './sample.js';

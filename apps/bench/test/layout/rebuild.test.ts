@@ -1,10 +1,10 @@
 import { type Configuration, FrameAllocator, PageTable } from '@vmarea/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { proveAllReturned } from '../../src/all-returned.js';
 import { CheckError } from '../../src/errors.js';
 import { installedFormats } from '../../src/formats.js';
 import { readVmallocinfo } from '../../src/input/vmallocinfo.js';
 import { type AreaRequest, workload } from '../../src/input/workload.js';
-import { proveAllReturned } from '../../src/layout/frames.js';
 import { type LeafPolicy, type Plan, plan } from '../../src/layout/plan.js';
 import { rebuild, warmUpRounds } from '../../src/layout/rebuild.js';
 import { ARM64_16K_GUEST, textOf, X86_GUEST } from '../support/files.js';
