@@ -20,16 +20,16 @@ const TIMES: Columns = [
 
 const COUNTS: Columns = [
   { head: 'tables read', align: 'right', cell: (row) => count(row.work.tablesRead) },
-  { head: 'entries written', align: 'right', cell: (row) => count(row.work.entriesWritten) },
+  { head: 'entries', align: 'right', cell: (row) => count(row.work.entriesWritten) },
   { head: 'flushes', align: 'right', cell: (row) => count(row.work.flushes) },
   { head: 'purges', align: 'right', cell: (row) => count(row.work.purges) },
-  { head: 'lazy pages', align: 'right', cell: (row) => count(row.lazyPages) },
+  { head: 'lazy', align: 'right', cell: (row) => count(row.lazyPages) },
 ];
 
 const LEGEND: readonly (readonly [string, string])[] = [
   ['avg usec', 'time of one repetition; ops/s: calls that allocate, free, map, unmap or resize, in a second'],
-  ['tables read', 'and all behind it: exact, over all repetitions'],
-  ['purges', 'those that flushed; lazy pages: the most that waited for one, guards included'],
+  ['tables read', 'and entries written in them: exact, as all that follows, over all repetitions'],
+  ['purges', 'those that flushed; lazy: the most pages that waited for one, guards included'],
 ];
 
 /** The result as a text for people: the module's lines, and a table over the formats. */
