@@ -14,6 +14,7 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
   const names = Object.keys(definition).filter((name) => name !== positional);
   const result: string[] = [];
   let isGiven = positional === undefined;
+  const isRequired = positional !== undefined && definition[positional]?.required !== false;
   for (let i = 0; i < rawArgs.length; i++) {
     const argument = rawArgs[i] as string;
     if (!isGiven && !argument.startsWith('-')) {
@@ -49,7 +50,7 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
       result.push(`--${name}=${value}`);
     }
   }
-  if (!isGiven)
+  if (!isGiven && isRequired)
     throw new UsageError(
       `${definition[positional ?? '']?.valueHint ?? positional} is missing: ${definition[positional ?? '']?.description}`,
     );

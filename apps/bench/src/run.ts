@@ -11,6 +11,8 @@ import { strictArguments, unknown } from './options.js';
 import { type ReplayArguments, replayArguments, runReplay } from './replay/command.js';
 import { runSpeed, type SpeedArguments, speedArguments } from './speed/command.js';
 import { answerJob, JOB_COMMAND } from './speed/processes.js';
+import { runWorkload } from './workload/command.js';
+import { type WorkloadArguments, workloadArguments } from './workload/parameters.js';
 
 const version = (JSON.parse(readFileSync(appFile('package.json'), 'utf8')) as { version: string }).version;
 
@@ -37,9 +39,18 @@ const replay = defineCommand({
   args: replayArguments as ArgsDef,
 });
 
+const workload = defineCommand({
+  meta: {
+    name: 'workload',
+    description:
+      "Run the cases of Linux's lib/test_vmalloc.c in every format, in one worker (there is no --nr-threads)",
+  },
+  args: workloadArguments as ArgsDef,
+});
+
 const main = defineCommand({
   meta: { name: 'vmarea-bench', version, description: 'Compare page-table formats on real input' },
-  subCommands: { layout, speed, mmu, replay },
+  subCommands: { layout, speed, mmu, replay, workload },
 });
 
 /** The subcommands: their definition, and what runs them with checked arguments. */
@@ -64,6 +75,10 @@ const COMMANDS: Readonly<
   replay: {
     command: replay,
     run: (rawArgs, io) => runReplay(parseArgs(rawArgs, replayArguments) as unknown as ReplayArguments, io),
+  },
+  workload: {
+    command: workload,
+    run: (rawArgs, io) => runWorkload(parseArgs(rawArgs, workloadArguments) as WorkloadArguments, io),
   },
 };
 

@@ -1,5 +1,6 @@
 import { FrameAllocator, type FrameStats } from '@vmarea/core';
-import { CheckError, UsageError } from '../errors.js';
+import { proveAllReturned } from '../all-returned.js';
+import { UsageError } from '../errors.js';
 import type { Mapping, Plan } from './plan.js';
 import type { FrameBalance } from './result.js';
 
@@ -82,30 +83,4 @@ function watched(first: number, frames: number, pageShift: number, scatter: numb
     ...(scatter === undefined ? {} : { scatter }),
   });
   return { allocator, before: allocator.stats() };
-}
-
-/**
- * Compares an allocator with what it was before a run: the counts, and that all free blocks have grown
- * together again.
- *
- * @throws CheckError with the numbers when anything is missing.
- */
-export function proveAllReturned(
-  what: string,
-  before: FrameStats,
-  after: FrameStats,
-): { before: number; after: number } {
-  if (before.allocated !== after.allocated || before.free !== after.free) {
-    throw new CheckError(
-      `${what} leaked: ${before.allocated} allocated before the run, ${after.allocated} after it; ` +
-        `${before.free} free before, ${after.free} after`,
-    );
-  }
-  if (before.freeBlocks.join() !== after.freeBlocks.join()) {
-    throw new CheckError(
-      `${what} came back in pieces: free blocks by order ${before.freeBlocks.join(' ')} before the run, ` +
-        `${after.freeBlocks.join(' ')} after it`,
-    );
-  }
-  return { before: before.allocated, after: after.allocated };
 }

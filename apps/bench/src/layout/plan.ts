@@ -1,16 +1,16 @@
 import {
+  type AddressSpace,
   type Area,
   type Configuration,
+  FrameAllocator,
   type PageTableFormat,
+  PhysicalMemory,
   type Protection,
-  VmapAreas,
   VmError,
 } from '@vmarea/core';
-import type { AreaRequest, Kind } from '../input/workload.js';
+import type { AreaRequest } from '../input/workload.js';
 import { rootFrames } from '../root-frames.js';
-
-/** `base`: base pages alone. `huge`: larger leaves where Linux's policy has them and alignment allows. */
-export type LeafPolicy = 'base' | 'huge';
+import { type Extent, kernelOf, type LeafPolicy, reserveArea } from './kernel.js';
 
 /** Where the frames of an area come from. */
 type Source =
@@ -23,9 +23,6 @@ type Source =
 export interface Mapping {
   /** Base pages of the target. */
   readonly pages: number;
-  readonly maxLeafShift: number;
-  /** Linux has runs of pages alone where it has blocks too. */
-  readonly maxRunShift: number;
   readonly protection: Protection;
   readonly source: Source;
 }
@@ -33,11 +30,12 @@ export interface Mapping {
 /** An area with its place. */
 interface PlannedArea {
   readonly request: AreaRequest;
-  readonly area: Area;
+  readonly extent: Extent;
+  readonly area: Pick<Area, 'address' | 'bytes' | 'guardBytes'>;
   readonly mapping: Mapping | null;
 }
 
-/** All areas of an input, placed for one configuration and leaf policy. No page table is touched yet. */
+/** All areas of an input, placed for one configuration and leaf policy. Nothing is mapped yet. */
 export interface Plan {
   readonly configuration: Configuration;
   readonly leafPolicy: LeafPolicy;
@@ -63,8 +61,8 @@ export function plan(
   configuration: Configuration,
   leafPolicy: LeafPolicy,
 ): Plan {
-  const { format, linux } = configuration;
-  const map = new VmapAreas({ window: linux.window, pageShift: format.pageShift });
+  const { format } = configuration;
+  const kernel = placingKernel(configuration, leafPolicy);
   const areas: PlannedArea[] = [];
   const doesNotFit: AreaRequest[] = [];
   const unreachable: AreaRequest[] = [];
@@ -76,16 +74,12 @@ export function plan(
       roundUp(request.bytes, 2 ** format.pageShift),
       (usable?.pages ?? 0) * 2 ** format.pageShift,
     );
-    const area = reserve(
-      map,
-      bytes,
-      request,
-      alignmentOf(request.kind, bytes, usable, configuration),
-      linux.guardBytes,
-    );
+    const extent = { bytes, align: alignmentOf(usable, format) };
+    const area = reserve(kernel, request, extent);
     if (area === null) doesNotFit.push(request);
-    else areas.push({ request, area, mapping: usable });
+    else areas.push({ request, extent, area, mapping: usable });
   }
+  kernel.destroy();
   return {
     configuration,
     leafPolicy,
@@ -97,15 +91,18 @@ export function plan(
   };
 }
 
-function reserve(
-  map: VmapAreas,
-  bytes: number,
-  request: AreaRequest,
-  align: bigint,
-  guardBytes: number,
-): Area | null {
+/** A kernel that only places: it has memory for its root. */
+function placingKernel(configuration: Configuration, leafPolicy: LeafPolicy): AddressSpace {
+  const { format } = configuration;
+  const { pageShift } = format;
+  const memory = PhysicalMemory.create({ bytes: 2 * rootFrames(format) * 2 ** pageShift });
+  return kernelOf(configuration, leafPolicy, memory, new FrameAllocator(memory, { pageShift }));
+}
+
+function reserve(kernel: AddressSpace, request: AreaRequest, extent: Extent): PlannedArea['area'] | null {
   try {
-    return map.reserve(bytes, { align, guardBytes: request.guard ? guardBytes : 0 });
+    const { addr, bytes, size } = reserveArea(kernel, request, extent);
+    return { address: addr, bytes, guardBytes: Number(size - bytes) };
   } catch (error) {
     if (error instanceof VmError && error.code === 'ENOMEM') return null;
     throw error;
@@ -121,11 +118,6 @@ function mappingOf(
   if (content.type === 'nothing') return null;
   const { pageShift } = format;
   const pageBytes = 2 ** pageShift;
-  const capsOf = (shifts: readonly number[]) => ({
-    maxLeafShift: leafPolicy === 'base' ? pageShift : Math.max(pageShift, ...shifts),
-    maxRunShift:
-      leafPolicy === 'base' ? 0 : Math.max(0, ...shifts.filter((shift) => isRunSize(format, shift))),
-  });
   const protection = kind === 'ioremap' ? linux.protections.IOREMAP : linux.protections.PAGE_KERNEL;
 
   if (content.type === 'range') {
@@ -136,25 +128,19 @@ function mappingOf(
     if (physical + BigInt(bytes) > 1n << BigInt(format.paBits)) return 'unreachable';
     const firstFrame = Number(physical >> BigInt(pageShift));
     const source: Source = { type: 'range', physical, firstFrame };
-    return { pages: bytes / pageBytes, ...capsOf(linux.leaves.ioremap), protection, source };
+    return { pages: bytes / pageBytes, protection, source };
   }
 
   const pages = Math.ceil(content.bytes / pageBytes);
   if (kind === 'vmap' || kind === 'dma-coherent') {
     const source: Source = { type: 'frames', order: 0, chunks: 0 };
-    return { pages, ...capsOf(linux.leaves.vmap), protection, source };
+    return { pages, protection, source };
   }
   const leaf =
     leafPolicy === 'base' ? pageShift : largestLeaf(linux.leaves.vmalloc, pageShift, content.bytes);
   const order = leaf - pageShift;
   const chunks = order === 0 ? 0 : Math.floor(pages / 2 ** order);
-  const { maxRunShift } = capsOf(linux.leaves.vmalloc);
-  return { pages, maxLeafShift: leaf, maxRunShift, protection, source: { type: 'frames', order, chunks } };
-}
-
-/** True for a size that a run of leaves has, and no leaf by itself. */
-function isRunSize({ levels }: PageTableFormat, shift: number): boolean {
-  return !levels.some((level) => level.leaf !== null && level.shift === shift);
+  return { pages, protection, source: { type: 'frames', order, chunks } };
 }
 
 /** The largest leaf that the bytes fill at least once; the base page when there is none. */
@@ -165,18 +151,8 @@ function largestLeaf(shifts: readonly number[], pageShift: number, bytes: number
   );
 }
 
-/** Linux aligns an ioremap area to its own size, up to a limit, and a huge vmalloc area to its leaf. */
-function alignmentOf(
-  kind: Kind,
-  bytes: number,
-  mapping: Mapping | null,
-  { format, linux }: Configuration,
-): bigint {
-  const { pageShift } = format;
-  if (kind === 'ioremap') {
-    const natural = Math.ceil(Math.log2(bytes));
-    return 1n << BigInt(Math.min(Math.max(natural, pageShift), linux.ioremapMaxOrder));
-  }
+/** Linux aligns a huge vmalloc area to its leaf. */
+function alignmentOf(mapping: Mapping | null, { pageShift }: PageTableFormat): bigint {
   const order = mapping?.source.type === 'frames' ? mapping.source.order : 0;
   return 1n << BigInt(pageShift + order);
 }

@@ -1,18 +1,22 @@
 import {
+  type AddressSpace,
   FrameAllocator,
   hex,
   joinWords,
-  PageTable,
-  type PageTableFormat,
+  leafSizes,
   PhysicalMemory,
+  type Protection,
+  type VmArea,
 } from '@vmarea/core';
+import { proveAllReturned } from '../all-returned.js';
 import { CheckError } from '../errors.js';
 import { random } from '../random.js';
 import { rootFrames } from '../root-frames.js';
 import { spread } from '../spread.js';
 import { timed } from '../timed.js';
-import { FramePools, proveAllReturned } from './frames.js';
-import type { Mapping, Plan } from './plan.js';
+import { FramePools } from './frames.js';
+import { kernelOf, reserveArea } from './kernel.js';
+import type { Plan } from './plan.js';
 import type { LayoutRow } from './result.js';
 import { type Sample, type Stretch, samplePages } from './sample.js';
 
@@ -37,16 +41,30 @@ export function warmUpRounds(plan: Plan): number {
   return Math.min(Math.max(Math.ceil(WARM_UP_PAGES / Math.max(plan.pages, 1)), 1), 100);
 }
 
-/** A mapped area, ready to be handed to the page table again and again. */
+/** A part of an area that one call maps, ready to be handed to a kernel again and again. */
+type Piece =
+  | { readonly type: 'device'; readonly start: bigint; readonly end: bigint; readonly physical: bigint }
+  /** Frames in aligned chunks of `2 ** shift` bytes. */
+  | {
+      readonly type: 'chunks';
+      readonly start: bigint;
+      readonly end: bigint;
+      readonly shift: number;
+      readonly frames: Uint32Array;
+    }
+  /** Single frames, from a page of the area on. */
+  | { readonly type: 'pages'; readonly page: number; readonly frames: Uint32Array };
+
+/** A mapped area. */
 interface Job extends Stretch {
-  readonly bytes: bigint;
-  readonly mapping: Mapping;
-  /** `null` for a physical range. */
-  readonly frames: Uint32Array | null;
+  /** Its place among the areas of the plan. */
+  readonly index: number;
+  readonly protection: Protection;
+  readonly pieces: readonly Piece[];
 }
 
 /**
- * Maps a plan into fresh page tables as often as asked, checks the translations, measures, takes everything
+ * Maps a plan in fresh kernels as often as asked, checks the translations, measures, takes everything
  * down again and proves that no frame is missing.
  *
  * @throws CheckError when a translation is wrong or a frame leaked.
@@ -68,16 +86,16 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
   const warmUp = warmUpRounds(plan);
   for (let round = 1 - warmUp; round <= options.repeat; round++) {
     await options.step();
-    const table = new PageTable({ format, memory, frames: tables });
-    table.resetCounters();
-    const mapping = timed(() => mapAll(table, jobs));
-    seen ??= inspect(table, plan, jobs, sample, tables.stats().allocated);
-    const walking = timed(() => checkSample(table, sample));
+    const kernel = kernelOf(plan.configuration, plan.leafPolicy, memory, tables);
+    const areas = reserveAll(kernel, plan);
+    const mapping = timed(() => mapAll(kernel, areas, jobs));
+    seen ??= inspect(kernel, plan, jobs, sample, tables.stats().allocated);
+    const walking = timed(() => checkSample(kernel, sample));
     if (round > 0 && plan.pages > 0) {
       nsPerPage.push(mapping / plan.pages);
       nsPerWalk.push(walking / sample.frame.length);
     }
-    takeDown(table, jobs);
+    takeDown(kernel, areas);
   }
 
   const { counters, leaves, tableFrames, entriesMean, entriesMax } = seen as Seen;
@@ -118,25 +136,56 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
 }
 
 function jobsOf(plan: Plan, pools: FramePools): Job[] {
-  const pageShift = BigInt(plan.configuration.format.pageShift);
-  return plan.areas.flatMap(({ area, mapping }) => {
+  const { pageShift } = plan.configuration.format;
+  return plan.areas.flatMap(({ area: { address }, mapping }, index) => {
     if (mapping === null) return [];
-    const { source, pages } = mapping;
-    const frames = source.type === 'frames' ? pools.take(mapping) : null;
-    const frameAt = (page: number): number =>
-      source.type === 'range' ? source.firstFrame + page : ((frames as Uint32Array)[page] as number);
-    return [{ address: area.address, pages, bytes: BigInt(pages) << pageShift, mapping, frames, frameAt }];
+    const { source, pages, protection } = mapping;
+    if (source.type === 'range') {
+      const { physical, firstFrame } = source;
+      const end = address + (BigInt(pages) << BigInt(pageShift));
+      const pieces: Piece[] = [{ type: 'device', start: address, end, physical }];
+      return [{ index, address, pages, protection, pieces, frameAt: (page: number) => firstFrame + page }];
+    }
+    const frames = pools.take(mapping);
+    const pieces = piecesOf(address, source.chunks, source.order, frames, pageShift);
+    return [{ index, address, pages, protection, pieces, frameAt: (page: number) => frames[page] as number }];
   });
 }
 
-function mapAll(table: PageTable, jobs: readonly Job[]): void {
-  for (const { address, bytes, frames, mapping } of jobs) {
-    const { maxLeafShift, maxRunShift } = mapping;
-    const cap = { maxLeafShift, maxRunShift };
-    if (mapping.source.type === 'range') {
-      table.mapRange(address, mapping.source.physical, bytes, mapping.protection, cap);
-    } else {
-      table.map(address, frames as Uint32Array, mapping.protection, cap);
+/** Whole chunks in one call, and the single frames behind them in another: a call promises one size for all of its frames. */
+function piecesOf(
+  start: bigint,
+  chunks: number,
+  order: number,
+  frames: Uint32Array,
+  pageShift: number,
+): Piece[] {
+  const whole = chunks * 2 ** order;
+  const end = start + (BigInt(whole) << BigInt(pageShift));
+  const pieces: Piece[] = [
+    { type: 'chunks', start, end, shift: pageShift + order, frames: frames.subarray(0, whole) },
+    { type: 'pages', page: whole, frames: frames.subarray(whole) },
+  ];
+  return pieces.filter((piece) => piece.type === 'device' || piece.frames.length > 0);
+}
+
+/** Reserves all areas again: they come to lie where the plan has them. */
+function reserveAll(kernel: AddressSpace, { areas }: Plan): VmArea[] {
+  return areas.map(({ request, extent, area }) => {
+    const reserved = reserveArea(kernel, request, extent);
+    if (reserved.addr !== area.address)
+      throw new CheckError(`an area lies at ${hex(reserved.addr)}, planned was ${hex(area.address)}`);
+    return reserved;
+  });
+}
+
+function mapAll(kernel: AddressSpace, areas: readonly VmArea[], jobs: readonly Job[]): void {
+  for (const { index, protection, pieces } of jobs) {
+    for (const piece of pieces) {
+      if (piece.type === 'device') kernel.vmapPageRange(piece.start, piece.end, piece.physical, protection);
+      else if (piece.type === 'chunks')
+        kernel.vmapPagesRange(piece.start, piece.end, protection, piece.frames, piece.shift);
+      else (areas[index] as VmArea).map(piece.page, piece.frames, protection);
     }
   }
 }
@@ -151,13 +200,14 @@ interface Seen {
 }
 
 function inspect(
-  table: PageTable,
+  kernel: AddressSpace,
   plan: Plan,
   jobs: readonly Job[],
   sample: Sample,
   tableFrames: number,
 ): Seen {
-  const { tablesRead, entriesWritten, tablesAllocated } = table.counters;
+  const { tablesRead, entriesWritten, tablesAllocated } = kernel.counters;
+  const { table } = kernel;
   checkEnds(table, plan, jobs);
   let entries = 0;
   let entriesMax = 0;
@@ -169,14 +219,15 @@ function inspect(
     entries += steps.length;
     entriesMax = Math.max(entriesMax, steps.length);
   }
-  const leaves = leavesBySize(plan.configuration.format, table);
+  const leaves = leafSizes(table.format, table.leaves());
   const covered = leaves.reduce((sum, leaf) => sum + leaf.bytes * leaf.count, 0);
   const expected = plan.pages * 2 ** plan.configuration.format.pageShift;
   if (covered !== expected) {
     throw new CheckError(`${label(plan)}: the leaves cover ${covered} bytes, ${expected} were mapped`);
   }
   return {
-    counters: { tablesRead, entriesWritten, tablesAllocated },
+    // The root is the kernel's, not the mappings'.
+    counters: { tablesRead, entriesWritten, tablesAllocated: tablesAllocated - 1 },
     leaves,
     tableFrames,
     entriesMean: walks === 0 ? null : entries / walks,
@@ -184,21 +235,8 @@ function inspect(
   };
 }
 
-/** Leaves by size, smallest first; a run with a contiguous hint is one of its own size, as it is for a TLB. */
-function leavesBySize(format: PageTableFormat, table: PageTable): LayoutRow['leaves'] {
-  const counts = new Map<number, number>();
-  for (const { level, flags, leafShift, count } of table.leaves()) {
-    const run = format.levels[level]?.run ?? null;
-    const mark = run === null ? 0n : joinWords(run.set.lo, run.set.hi);
-    const entries = run !== null && (flags & mark) === mark ? run.entries : 1;
-    const bytes = entries * 2 ** leafShift;
-    counts.set(bytes, (counts.get(bytes) ?? 0) + count / entries);
-  }
-  return [...counts].sort(([a], [b]) => a - b).map(([bytes, count]) => ({ bytes, count }));
-}
-
 /** First and last page of every area must be the ones that were given; the page behind must not be mapped. */
-function checkEnds(table: PageTable, plan: Plan, jobs: readonly Job[]): void {
+function checkEnds(table: AddressSpace['table'], plan: Plan, jobs: readonly Job[]): void {
   const pageShift = BigInt(plan.configuration.format.pageShift);
   for (const { address, pages, frameAt } of jobs) {
     for (const page of [0, pages - 1]) {
@@ -220,7 +258,7 @@ function checkEnds(table: PageTable, plan: Plan, jobs: readonly Job[]): void {
 }
 
 /** Translates the sample and compares every result; this loop is also what is timed. */
-function checkSample(table: PageTable, { hi, lo, frame }: Sample): void {
+function checkSample({ table }: AddressSpace, { hi, lo, frame }: Sample): void {
   let wrongOnes = 0;
   for (let i = 0; i < frame.length; i++) {
     if (table.translateWords(hi[i] as number, lo[i] as number) !== frame[i]) wrongOnes++;
@@ -232,13 +270,15 @@ function checkSample(table: PageTable, { hi, lo, frame }: Sample): void {
   }
 }
 
-function takeDown(table: PageTable, jobs: readonly Job[]): void {
-  for (const { address, bytes } of jobs) table.unmap(address, bytes);
-  const left = table.leaves().next();
+function takeDown(kernel: AddressSpace, areas: readonly VmArea[]): void {
+  for (const area of areas) kernel.freeVmArea(area);
+  const left = kernel.table.leaves().next();
   if (left.done !== true) {
-    throw new CheckError(`${table.format.name}: ${hex(left.value.va)} is still mapped after the teardown`);
+    throw new CheckError(
+      `${kernel.table.format.name}: ${hex(left.value.va)} is still mapped after the teardown`,
+    );
   }
-  table.destroy();
+  kernel.destroy();
 }
 
 function wrong(plan: Plan, va: bigint, frame: number, got: string): CheckError {

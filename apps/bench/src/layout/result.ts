@@ -1,7 +1,7 @@
 import type { Kind, PageSizeSource } from '../input/workload.js';
 import type { Machine } from '../machine.js';
 import type { Spread } from '../spread.js';
-import type { LeafPolicy } from './plan.js';
+import type { LeafPolicy } from './kernel.js';
 
 /** What `vmarea-bench layout --json` prints. Keys are documented in the app's README and stay. */
 export interface LayoutResult {

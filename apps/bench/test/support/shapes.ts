@@ -140,3 +140,42 @@ export const speedShape = v.strictObject({
   ),
   warnings: v.array(text),
 });
+
+/** The shape of `workload --json`, with no key more and none less than the README documents. */
+export const workloadShape = v.strictObject({
+  command: v.literal('workload'),
+  schema: v.literal(1),
+  machine,
+  parameters: v.strictObject({
+    sequentialTestOrder: v.boolean(),
+    testRepeatCount: count,
+    testLoopCount: count,
+    nrPages: count,
+    useHuge: v.boolean(),
+    nrPcpuObjects: count,
+    seed: count,
+    release: v.picklist(['6.12', '2026']),
+    cpus: count,
+  }),
+  rows: v.array(
+    v.strictObject({
+      configuration: text,
+      title: text,
+      pageBytes: count,
+      case: text,
+      passed: count,
+      failed: count,
+      xfailed: count,
+      repeat: count,
+      loops: count,
+      avgUsec: count,
+      operations: count,
+      operationsPerSecond: count,
+      work: v.strictObject({ tablesRead: count, entriesWritten: count, flushes: count, purges: count }),
+      lazyPages: count,
+      leakCheck: v.strictObject({ tables: balance, pages: v.strictObject({ before: count, after: count }) }),
+    }),
+  ),
+  workers: v.array(v.strictObject({ configuration: text, worker: count, ns: count })),
+  warnings: v.array(text),
+});

@@ -1,0 +1,28 @@
+import type { FrameStats } from '@vmarea/core';
+import { CheckError } from './errors.js';
+
+/**
+ * Compares an allocator with what it was before a run: the counts, and that all free blocks have grown
+ * together again.
+ *
+ * @throws CheckError with the numbers when anything is missing.
+ */
+export function proveAllReturned(
+  what: string,
+  before: FrameStats,
+  after: FrameStats,
+): { before: number; after: number } {
+  if (before.allocated !== after.allocated || before.free !== after.free) {
+    throw new CheckError(
+      `${what} leaked: ${before.allocated} allocated before the run, ${after.allocated} after it; ` +
+        `${before.free} free before, ${after.free} after`,
+    );
+  }
+  if (before.freeBlocks.join() !== after.freeBlocks.join()) {
+    throw new CheckError(
+      `${what} came back in pieces: free blocks by order ${before.freeBlocks.join(' ')} before the run, ` +
+        `${after.freeBlocks.join(' ')} after it`,
+    );
+  }
+  return { before: before.allocated, after: after.allocated };
+}

@@ -1,0 +1,47 @@
+import { type Configuration, FrameAllocator, PhysicalMemory } from '@vmarea/core';
+import { UsageError } from '../errors.js';
+import { rootFrames } from '../root-frames.js';
+
+/** The machine of a configuration: one memory, its first frames for tables, the others for pages. */
+export interface Bed {
+  readonly configuration: Configuration;
+  readonly memory: PhysicalMemory;
+  readonly tables: FrameAllocator;
+  readonly ram: FrameAllocator;
+  /** All bytes of the memory. */
+  readonly bytes: Uint8Array;
+}
+
+/** More than the tables of any case take, alignments of gigabytes included. The host gives only what is touched. */
+const TABLE_BYTES = 2 ** 26;
+/** The most that one memory is asked for. */
+const MOST_BYTES = 3 * 2 ** 30;
+/** Frames beside those that cases ask for. */
+const SPARE = 64;
+
+/**
+ * Makes a machine with so many frames, the first of which have bytes.
+ *
+ * @throws UsageError when it would take more than 3 GiB.
+ */
+export function bedOf(configuration: Configuration, frames: number, withBytes: number): Bed {
+  const { format, name } = configuration;
+  const { pageShift } = format;
+  const first = TABLE_BYTES / 2 ** pageShift + 2 * rootFrames(format);
+  const bytes = (first + withBytes + SPARE) * 2 ** pageShift;
+  if (bytes > MOST_BYTES) {
+    throw new UsageError(
+      `${name} would need ${Math.ceil(bytes / 2 ** 20)} MiB of memory, more than the ${MOST_BYTES / 2 ** 20} that this tool takes: ` +
+        'ask for fewer --nr-pages or --cpus',
+    );
+  }
+  const memory = PhysicalMemory.create({ bytes });
+  return {
+    configuration,
+    memory,
+    tables: new FrameAllocator(memory, { pageShift, first: 0, frames: first }),
+    // The lowest frames are taken first, so those that are written to have bytes.
+    ram: new FrameAllocator(null, { pageShift, first, frames: Math.max(frames, withBytes) + SPARE }),
+    bytes: memory.bytesAt(0n, bytes),
+  };
+}

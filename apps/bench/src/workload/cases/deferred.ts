@@ -1,0 +1,72 @@
+import { POINTER_BYTES, type TestCase } from '../case.js';
+import type { Run } from '../run.js';
+
+/** Words before the pointers in a page of kvfree_rcu (struct kvfree_rcu_bulk_data). */
+const HEAD_WORDS = 5;
+/** Bytes of struct rcu_head, at the start of what is freed: the module writes behind it. */
+const RCU_HEAD_BYTES = 16;
+
+/**
+ * kvfree_rcu: pointers are gathered in a page. When it is full, its grace period begins; it ends when the next one is full, and all
+ * that the page names is freed at once.
+ */
+class Deferred {
+  readonly #run: Run;
+  readonly #size: number;
+  #filling: bigint[] = [];
+  #waiting: bigint[] = [];
+
+  constructor(run: Run) {
+    this.#run = run;
+    this.#size = batchOf(run.pageBytes);
+  }
+
+  free(address: bigint): void {
+    this.#filling.push(address);
+    if (this.#filling.length < this.#size) return;
+    this.#freeAll(this.#waiting);
+    this.#waiting = this.#filling;
+    this.#filling = [];
+  }
+
+  /** The end of all grace periods (kvfree_rcu_barrier). */
+  barrier(): void {
+    this.#freeAll(this.#waiting.splice(0));
+    this.#freeAll(this.#filling.splice(0));
+  }
+
+  #freeAll(addresses: readonly bigint[]): void {
+    for (const address of addresses) this.#run.vfree(address);
+  }
+}
+
+/** Pointers in a page (KVFREE_BULK_MAX_ENTR). */
+function batchOf(pageBytes: number): number {
+  return pageBytes / POINTER_BYTES - HEAD_WORDS;
+}
+
+function kvfreeRcu(name: string): TestCase {
+  return {
+    name,
+    isExpectedToFail: false,
+    frames: ({ testLoopCount }, { format }) =>
+      Math.min(testLoopCount, 2 * batchOf(2 ** format.pageShift)) + 1,
+    test({ run, parameters: { testLoopCount } }) {
+      const deferred = new Deferred(run);
+      // As in the module, what still waits is freed when nobody measures any more.
+      run.afterwards(() => deferred.barrier());
+      for (let i = 0; i < testLoopCount; i++) {
+        const address = run.vmalloc(1);
+        if (address === 0n) return false;
+        run.store(address + BigInt(RCU_HEAD_BYTES), 0x61);
+        deferred.free(address);
+      }
+      return true;
+    },
+  };
+}
+
+/** kvfree_rcu_mightsleep: with memory for the pages of pointers it is the same as with a head. */
+export const kvfreeRcu1: TestCase = kvfreeRcu('kvfree_rcu_1_arg_vmalloc_test');
+/** kvfree_rcu with a head in what is freed, which is used only where there is no page for pointers: never here. */
+export const kvfreeRcu2: TestCase = kvfreeRcu('kvfree_rcu_2_arg_vmalloc_test');

@@ -1,0 +1,24 @@
+import type { TestCase } from '../case.js';
+
+/** The same pages mapped for a moment, again and again. */
+export const vmMapRam: TestCase = {
+  name: 'vm_map_ram_test',
+  isExpectedToFail: false,
+  frames: ({ nrPages }) => nrPages,
+  test({ run, parameters: { testLoopCount, nrPages } }) {
+    const { kernel, bed } = run;
+    const frames = bed.ram.tryAllocateMany(nrPages);
+    if (frames === null) return false;
+    try {
+      for (let i = 0; i < testLoopCount; i++) {
+        const address = kernel.vmMapRam(frames);
+        run.store(address, 0x61);
+        kernel.vmUnmapRam(address, nrPages);
+        run.operations += 2;
+      }
+    } finally {
+      bed.ram.freeMany(frames);
+    }
+    return true;
+  },
+};

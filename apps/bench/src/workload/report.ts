@@ -1,0 +1,89 @@
+import { printable } from '@vmarea/core';
+import { type Console, coloursFor, widthOf } from '../console.js';
+import { machineLine } from '../machine.js';
+import { count, plural } from '../numbers.js';
+import { type Column, fittedTables, wrap } from '../text-table.js';
+import { TEST_CASES } from './cases/index.js';
+import type { WorkloadResult, WorkloadRow } from './result.js';
+
+type Columns = readonly Column<WorkloadRow>[];
+
+const KEYS: Columns = [
+  { head: 'format', align: 'left', cell: (row) => row.configuration },
+  { head: 'case', align: 'left', cell: (row) => row.case },
+];
+
+const TIMES: Columns = [
+  { head: 'avg usec', align: 'right', cell: (row) => count(row.avgUsec) },
+  { head: 'ops/s', align: 'right', cell: (row) => count(row.operationsPerSecond) },
+];
+
+const COUNTS: Columns = [
+  { head: 'tables read', align: 'right', cell: (row) => count(row.work.tablesRead) },
+  { head: 'entries', align: 'right', cell: (row) => count(row.work.entriesWritten) },
+  { head: 'flushes', align: 'right', cell: (row) => count(row.work.flushes) },
+  { head: 'purges', align: 'right', cell: (row) => count(row.work.purges) },
+  { head: 'lazy', align: 'right', cell: (row) => count(row.lazyPages) },
+];
+
+const LEGEND: readonly (readonly [string, string])[] = [
+  ['avg usec', 'time of one repetition; ops/s: calls that allocate, free, map, unmap or resize, in a second'],
+  ['tables read', 'and entries written in them: exact, as all that follows, over all repetitions'],
+  ['purges', 'those that flushed; lazy: the most pages that waited for one, guards included'],
+];
+
+/** The result as a text for people: the module's lines, and a table over the formats. */
+export function workloadReport(result: WorkloadResult, io: Pick<Console, 'stdout' | 'env'>): string {
+  const colours = coloursFor(io.stdout, io.env);
+  const width = widthOf(io.stdout, io.env);
+  const { rows, workers } = result;
+  const { release, cpus, seed } = result.parameters;
+  const out: string[] = [];
+  const paragraph = (text: string, indent = ''): number => out.push(wrap(text, width, indent));
+
+  paragraph(colours.bold('The cases of lib/test_vmalloc.c in each format'));
+  paragraph(
+    `Behaviour of Linux ${release}, ${plural(cpus, 'processor')}, one worker, seed ${seed}, a kernel of its own for each case`,
+    '  ',
+  );
+  paragraph(`Machine: ${machineLine(result.machine)}`, '  ');
+  out.push('');
+  for (const { configuration, worker, ns } of workers) {
+    out.push(colours.dim(configuration));
+    out.push(...rows.filter((row) => row.configuration === configuration).map(summaryLine));
+    out.push(`All test took worker${worker}=${ns} ns`, '');
+  }
+  out.push(...fittedTables(KEYS, [TIMES, COUNTS], byCase(rows), width).flatMap((table) => [table, '']));
+  for (const [what, meaning] of LEGEND) paragraph(`${colours.dim(what)}  ${meaning}`, '    ');
+  out.push('');
+  const tables = rows.reduce(
+    (sum, { leakCheck }) => sum + leakCheck.tables.peak - leakCheck.tables.before,
+    0,
+  );
+  const leaked = rows.reduce(
+    (sum, { leakCheck }) => sum + leakCheck.tables.after - leakCheck.tables.before,
+    0,
+  );
+  paragraph(
+    colours.green(
+      `At the end of each of ${plural(rows.length, 'case')} no area was left, the window was free in one piece, every page came back, ` +
+        `and ${count(tables - leaked)} of ${plural(tables, 'table frame')} with the kernel.`,
+    ),
+    '  ',
+  );
+  for (const warning of result.warnings) paragraph(colours.yellow(`Warning: ${printable(warning)}`), '  ');
+  return `${out.join('\n')}\n`;
+}
+
+/** The line of the module for one case. */
+function summaryLine(row: WorkloadRow): string {
+  return (
+    `Summary: ${row.case} passed: ${row.passed} failed: ${row.failed} xfailed: ${row.xfailed} ` +
+    `repeat: ${row.repeat} loops: ${row.loops} avg: ${row.avgUsec} usec`
+  );
+}
+
+/** Rows of one case together, so that formats stand below each other; cases by their bits, whatever order they ran in. */
+function byCase(rows: readonly WorkloadRow[]): WorkloadRow[] {
+  return TEST_CASES.flatMap(({ name }) => rows.filter((row) => row.case === name));
+}

@@ -1,0 +1,93 @@
+import { type AddressSpace, type FrameStats, VmError } from '@vmarea/core';
+import { proveAllReturned } from '../all-returned.js';
+import { CheckError } from '../errors.js';
+import { random } from '../random.js';
+import type { Bed } from './bed.js';
+import type { TestCase } from './case.js';
+import type { Parameters } from './parameters.js';
+import type { WorkloadRow } from './result.js';
+import { Run } from './run.js';
+
+/** What a case had before it began. */
+interface Before {
+  readonly tables: FrameStats;
+  readonly pages: FrameStats;
+}
+
+/**
+ * Runs a case in a kernel of its own, so that its counts depend on nothing that ran before, and proves that it leaves nothing behind.
+ *
+ * @param index - its bit: each case draws its own numbers, in whatever order they run.
+ * @param step - called before each repetition.
+ * @throws CheckError when a frame, an area or addresses are missing at the end.
+ */
+export async function runCase(
+  one: TestCase,
+  index: number,
+  bed: Bed,
+  parameters: Parameters,
+  step: () => Promise<void>,
+): Promise<{ readonly row: WorkloadRow; readonly ns: number }> {
+  const before = { tables: bed.tables.stats(), pages: bed.ram.stats() };
+  const run = new Run(bed, parameters);
+  const context = { run, parameters, random: random((parameters.seed ^ Math.imul(index, 0x85ebca6b)) >>> 0) };
+  const repeat = parameters.testRepeatCount;
+  let passed = 0;
+  for (let i = 0; i < repeat; i++) {
+    await step();
+    if (run.measure(() => one.test(context))) passed++;
+  }
+  const { milliseconds, operations, lazyPages, ...work } = run.work;
+  const { name, title, format } = bed.configuration;
+  const row: WorkloadRow = {
+    ...{ configuration: name, title, pageBytes: 2 ** format.pageShift, case: one.name },
+    passed,
+    failed: one.isExpectedToFail ? 0 : repeat - passed,
+    xfailed: one.isExpectedToFail ? repeat - passed : 0,
+    repeat,
+    loops: parameters.testLoopCount,
+    avgUsec: Math.floor((milliseconds * 1000) / repeat),
+    operations,
+    operationsPerSecond: Math.round((1000 * operations) / Math.max(milliseconds, 1e-3)),
+    work,
+    lazyPages,
+    leakCheck: leakCheck(`${name}, ${one.name}`, run, before),
+  };
+  return { row, ns: Math.round(milliseconds * 1e6) };
+}
+
+/** Has the kernel give back what it can, looks whether anything is still there, and takes it down. */
+function leakCheck(what: string, { kernel, bed }: Run, before: Before): WorkloadRow['leakCheck'] {
+  runOutOfAddresses(kernel);
+  const { areas, busyBytes, lazyBytes, pooledBytes, freeRanges } = kernel.stats();
+  if (areas !== 0 || freeRanges !== 1) {
+    throw new CheckError(
+      `${what}: ${areas} areas with ${busyBytes} bytes are left at the end; ${lazyBytes} bytes wait, ${pooledBytes} are in pools, ` +
+        `the free window is in ${freeRanges} pieces`,
+    );
+  }
+  const mapped = kernel.table.leaves().next();
+  if (mapped.done !== true)
+    throw new CheckError(`${what}: 0x${mapped.value.va.toString(16)} is still mapped at the end`);
+  const pages = proveAllReturned(`${what}: pages`, before.pages, bed.ram.stats());
+  const peak = bed.tables.stats().allocated;
+  kernel.destroy();
+  return {
+    tables: { ...proveAllReturned(`${what}: tables`, before.tables, bed.tables.stats()), peak },
+    pages,
+  };
+}
+
+/**
+ * Asks for more than the window: before a kernel refuses that, it purges, empties its pools and gives back blocks of vm_map_ram, which
+ * vm_unmap_aliases alone keeps as long as there is much room in them.
+ */
+function runOutOfAddresses(kernel: AddressSpace): void {
+  const { start, end } = kernel.linux.window;
+  try {
+    kernel.getVmArea(2n * (end - start));
+  } catch (error) {
+    if (error instanceof VmError && error.code === 'ENOMEM') return;
+    throw error;
+  }
+}
