@@ -20,10 +20,13 @@ describe('the policy of Linux', () => {
 
   test('leaves, guard and alignment', () => {
     const { leaves, guardBytes, ioremapMaxOrder, name } = riscv64Linux();
-    expect(leaves).toEqual({ vmalloc: [12, 21], vmap: [12], ioremap: [12, 21, 30] });
+    expect(leaves).toEqual({ vmalloc: [12, 21], vmap: [12], ioremap: [12, 21, 30], wholeRunsOnly: true });
     expect([guardBytes, ioremapMaxOrder, name]).toEqual([4096, 30, 'Linux riscv64, sv48']);
     const napot = riscv64Linux({ napot: true, guardPages: 0, svpbmt: false });
-    expect(napot.leaves).toEqual({ vmalloc: [12, 16, 21], vmap: [12], ioremap: [12, 16, 21, 30] });
+    expect(napot.leaves).toEqual({
+      ...{ vmalloc: [12, 16, 21], vmap: [12] },
+      ...{ ioremap: [12, 16, 21, 30], wholeRunsOnly: true },
+    });
     expect([napot.guardBytes, napot.name]).toEqual([0, 'Linux riscv64, sv48, NAPOT, no Svpbmt']);
   });
 
