@@ -1,4 +1,4 @@
-import type { LazyAreaOptions, VmArea } from '@vmarea/core';
+import { FrameAllocator, type LazyAreaOptions, type VmArea } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { type KernelOptions, kernelOf, RAM_FIRST } from './support/kernel.js';
 import { codeOf } from './support/thrown.js';
@@ -20,7 +20,7 @@ describe('an area that grows by need', () => {
     expect([touch(5), touch(5), touch(200_000)]).toEqual([true, true, true]);
     expect(kernel.vmallocToPfn(area.area.addr + BigInt(5 * PAGE))).toBe(RAM_FIRST);
     expect(area.stats).toEqual({
-      ...{ pages: GiB / PAGE, populated: 2, peak: 2, faults: 2 },
+      ...{ pages: GiB / PAGE, populated: 2, prepared: 0, peak: 2, faults: 2 },
       ...{ populatedChunks: 2, releasedChunks: 0 },
     });
     expect(kernel.vmallocinfo({ detail: true })).toMatch(/ pages=2 vmalloc N0=2 populated=2\/262144 4K=2\n/);
@@ -66,15 +66,51 @@ describe('an area that grows by need', () => {
     expect(area.stats).toMatchObject({ populated: 0, peak: 100, populatedChunks: 100, releasedChunks: 100 });
   });
 
-  test('needs no table when they were prepared', () => {
+  test('needs no memory when it was prepared', () => {
     const { area, frames, ram } = lazy();
-    const tables = area.prepare(0, 1024);
-    expect(tables).toBe(4);
-    for (let pfn = frames.tryAllocate(); pfn >= 0; pfn = frames.tryAllocate());
-    area.populate(0, 1024);
-    expect(ram.stats().allocated).toBe(1024);
+    // Two tables of pages, a PMD, a PUD.
+    expect(area.prepare(0, 1024)).toBe(4);
+    expect([ram.stats().allocated, area.stats.prepared, area.stats.populated]).toEqual([1024, 1024, 0]);
+    for (const one of [frames, ram]) for (let pfn = one.tryAllocate(); pfn >= 0; pfn = one.tryAllocate());
+    area.populate(0, 1000);
+    area.touch(1023);
+    expect([area.stats.prepared, area.stats.populated]).toEqual([23, 1001]);
     expect(codeOf(() => area.touch(1024))).toBe('ENOMEM');
-    expect(ram.stats().allocated).toBe(1024);
+    expect(codeOf(() => area.prepare(1024, 1))).toBe('ENOMEM');
+    expect(area.shrink()).toBe(1001);
+    expect([area.stats.prepared, area.stats.populated, ram.stats().free]).toEqual([0, 0, 1024]);
+  });
+
+  test('prepares all or nothing, and tables for the leaves that it will have', () => {
+    const { area, frames, ram } = lazy({ chunkShift: 21 });
+    const before = frames.stats().allocated;
+    // Blocks stand in a PMD: that, and a PUD.
+    expect(area.prepare(0, 5 * 512)).toBe(2);
+    expect(ram.stats().allocated).toBe(5 * 512);
+    area.touch(600);
+    expect([area.area.populated().leaves, frames.stats().allocated - before]).toEqual([
+      [{ bytes: 2 ** 21, count: 1 }],
+      2,
+    ]);
+    const scarce = lazy({}, { ramFrames: 10 });
+    expect(codeOf(() => scarce.area.prepare(0, 11))).toBe('ENOMEM');
+    expect([scarce.ram.stats().allocated, scarce.area.stats.prepared]).toEqual([0, 0]);
+  });
+
+  test('takes frames from an allocator of a caller', () => {
+    const own = new FrameAllocator(null, { first: 0x40000, frames: 64 });
+    const { kernel, area, touch, ram } = lazy({ frames: own, chunkShift: 13 });
+    touch(0);
+    expect([area.area.frameAt(1), own.stats().allocated, ram.stats().allocated]).toEqual([0x40001, 2, 0]);
+    own.free(0x40000, 1);
+    expect(codeOf(() => kernel.vfree(area.area.addr))).toBe('EINVAL');
+    expect(codeOf(() => area.shrink())).toBe('EINVAL');
+    expect([area.area.isLive, area.area.frameAt(1)]).toEqual([true, 0x40001]);
+    expect(own.allocate(1)).toBe(0x40000);
+    kernel.vfree(area.area.addr);
+    expect(own.stats().allocated).toBe(0);
+    for (const frames of [7 as never, new FrameAllocator(null, { first: 0, frames: 8, pageShift: 14 })])
+      expect(codeOf(() => kernel.getLazyArea(GiB, { frames }))).toBe('EINVAL');
   });
 
   test('populates all of a range or nothing', () => {

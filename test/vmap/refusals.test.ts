@@ -3,10 +3,12 @@ import {
   FrameAllocator,
   PhysicalMemory,
   type Protection,
+  VM_ALLOC,
   VM_ALLOW_HUGE_VMAP,
   VM_FLUSH_RESET_PERMS,
   VM_IOREMAP,
   VM_MAP_PUT_PAGES,
+  VM_NO_GUARD,
   VM_SPARSE,
   VM_USERMAP,
 } from '@vmarea/core';
@@ -49,9 +51,14 @@ test('an option too many does not say how large an area is', () => {
   const address = kernel.vmap(framesFrom(7, 3), 0, undefined, more);
   expect(kernel.findVmArea(address)?.pages).toBe(3);
   const protection = kernel.linux.protections.PAGE_KERNEL;
-  expect(kernel.findVmArea(kernel.vmapPfn(framesFrom(7, 3), protection, more))?.pages).toBe(3);
+  expect(kernel.findVmArea(kernel.vmapPfn(framesFrom(0x80000, 3), protection, more))?.pages).toBe(3);
   expect(kernel.getVmArea(3 * pageBytes, 0, more).pages).toBe(3);
   expect(kernel.findVmArea(kernel.vmalloc(3 * pageBytes, more))?.pages).toBe(3);
+  // Nor what it is.
+  const other = kernel.findVmArea(
+    kernel.vmalloc(3 * pageBytes, as<object>({ flags: VM_NO_GUARD, align: 1n << 30n })),
+  );
+  expect([other?.flags, (other?.addr ?? 0n) % (1n << 30n) === 0n]).toEqual([VM_ALLOC, false]);
 });
 
 test('a window is read once', () => {

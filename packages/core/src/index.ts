@@ -75,11 +75,11 @@ export {
   VM_USERMAP,
 } from './vmap/flags.js';
 export type { LazyArea } from './vmap/lazy-area.js';
-export type { LazyAreaOptions } from './vmap/lazy-pages.js';
 export type {
   AddressSpaceOptions,
   CallerOptions,
   EarlyArea,
+  LazyAreaOptions,
   LinuxRelease,
   VmAreaRequest,
   VmallocOptions,

@@ -77,7 +77,8 @@ export class Judge {
       throw new Escape(`a call refused with ${code} changed areas: ${differing(old, now)}`);
     if (writesFirst || isOfSink || code === 'ENOMEM' || code === 'EBUSY' || code === 'planted') return;
     for (const name of ['entriesWritten', 'tablesAllocated', 'tablesFreed', 'flushes'] as const)
-      if (before.counters[name] !== after.counters[name]) throw new Escape(`a refused call counts ${name}`);
+      if (before.counters[name] !== after.counters[name])
+        throw new Escape(`a call refused with ${code} counts ${name}`);
   }
 
   /** @throws Escape when something is mapped outside live ranges, or frames do not add up. */
@@ -109,7 +110,7 @@ export class Judge {
         pages += count * 2 ** (leafShift - pageShift);
       if (pages !== lazy?.stats.populated)
         throw new Escape(`a lazy area has ${pages} pages and says ${lazy?.stats.populated}`);
-      if (growsFromRam) this.#grown += pages;
+      if (growsFromRam) this.#grown += pages + (lazy?.stats.prepared ?? 0);
     }
   }
 

@@ -4,7 +4,7 @@ import type { Area, AreaInfo } from './area.js';
 import { type BusyArea, BusyAreas } from './busy-areas.js';
 import { FreeSpace, NOTHING_FITS } from './free-space.js';
 import { NIL } from './interval-tree.js';
-import { type AddressWindow, PageUnits, windowName } from './page-units.js';
+import { type AddressWindow, hullOf, PageUnits, windowName } from './page-units.js';
 import { takePercpu } from './percpu-areas.js';
 import { formatVmallocinfo } from './vmallocinfo.js';
 import { VmapNodes } from './vmap-nodes.js';
@@ -125,6 +125,8 @@ export class VmapAreas {
   readonly #busy: BusyAreas;
   readonly #reclaimers: (() => readonly Area[])[] = [];
   #isPurging = false;
+  /** What a purge had to flush besides, when its sink threw. */
+  #owed: AddressWindow | undefined;
   #purges = 0;
 
   /** @throws VmError `EINVAL` for a window without a whole page, bad counts, or early areas that overlap or are out of order. */
@@ -260,11 +262,21 @@ export class VmapAreas {
   /**
    * Frees an area. Its addresses wait for a purge, which follows at once when more than `lazyMaxPages` wait, unless `autoPurge` is off.
    *
+   * @param mayPurge - `false` leaves a purge that is due to a later call, for who has more to do first. Default true.
    * @throws VmError `EINVAL` when the area is not live here. An error of the sink: the area is freed all the same and must not be freed
    *   again; it waits like all others.
    */
-  free(area: Area): void {
+  free(area: Area, mayPurge: boolean = true): void {
     this.#release(this.#liveOf(area));
+    if (mayPurge) this.purgeIfDue();
+  }
+
+  /**
+   * Purges when more than `lazyMaxPages` wait, unless `autoPurge` is off or a purge is under way.
+   *
+   * @throws an error of the sink: then all of it still waits.
+   */
+  purgeIfDue(): void {
     if (this.isPurgeDue && this.#autoPurge && !this.#isPurging) this.#purge(false);
   }
 
@@ -384,16 +396,20 @@ export class VmapAreas {
     return take();
   }
 
-  #purge(isFull: boolean, also?: AddressWindow, releases: readonly (() => readonly Area[])[] = []): number {
+  #purge(isFull: boolean, more?: AddressWindow, releases: readonly (() => readonly Area[])[] = []): number {
     if (this.#isPurging)
       throw new VmError('EBUSY', 'these areas are in the middle of a purge', {
         advice: 'a flush sink may free areas and reserve what fits; purge when its call has returned',
       });
     this.#isPurging = true;
+    // Until a flush of it succeeds, whichever purge makes it.
+    const also = hullOf(this.#owed, more);
+    this.#owed = also;
     try {
       for (const release of isFull ? this.#reclaimers : releases)
         for (const area of release()) this.#release(this.#liveOf(area));
       const waited = this.#nodes.purge(isFull, (hull) => this.#flush(hull, also));
+      this.#owed = undefined;
       this.#purges++;
       return waited;
     } finally {

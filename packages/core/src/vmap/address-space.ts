@@ -13,13 +13,14 @@ import { VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VM_USERMAP } from './flags.js
 import { copyList } from './frame-lists.js';
 import { ioremapProt, iounmap } from './ioremap.js';
 import { getLazyArea, type LazyArea } from './lazy-area.js';
-import type { LazyAreaOptions } from './lazy-pages.js';
 import * as look from './lookup.js';
 import * as ranges from './map-ranges.js';
 import {
   type AddressSpaceOptions,
   type CallerOptions,
   callerOf,
+  choicesOf,
+  type LazyAreaOptions,
   type VmAreaRequest,
   type VmallocOptions,
   type VmallocRequest,
@@ -27,11 +28,12 @@ import {
 import { areaAt, liveArea } from './places.js';
 import { vmMapRam, vmUnmapRam } from './ram.js';
 import { remapVmallocRange, type UserRange } from './remap.js';
-import { freeVmArea, pcpuGetVmAreas, removeVmArea, reserve } from './reserve.js';
+import { endFreeing, freeVmArea, pcpuGetVmAreas, reserve } from './reserve.js';
 import { setMemory } from './set-memory.js';
 import { Space } from './space.js';
 import { isVmArea, type VmArea } from './vm-area.js';
-import { vfree, vmallocNodeRange } from './vmalloc.js';
+import { requireOwnHands } from './vm-struct.js';
+import { removeVmArea, vfree, vmallocNodeRange } from './vmalloc.js';
 import { vmap, vmapPfn, vunmap } from './vmap.js';
 import { type VreallocOptions, vrealloc } from './vrealloc.js';
 
@@ -148,13 +150,15 @@ export class AddressSpace<C extends Controls = Controls> {
    *   area is freed all the same.
    */
   freeVmArea(area: VmArea): void {
-    this.#space.change(() => freeVmArea(this.#space, liveArea(this.#space, area)));
+    this.#space.change(() => endFreeing(this.#space, freeVmArea(this.#space, liveArea(this.#space, area))));
   }
 
   /**
    * Removes the area that begins at an address, and what it maps (remove_vm_area).
    *
    * @returns its handle, not live any more. Frames that it owned are the caller's: `ownedFrames()`.
+   * A purge that is due is left to a later call.
+   *
    * @throws VmError `EINVAL` when no area begins there.
    */
   removeVmArea(address: bigint): VmArea {
@@ -424,17 +428,17 @@ export class AddressSpace<C extends Controls = Controls> {
    * @throws VmError `EINVAL` for no size, `E2BIG` for more pages than the machine has, `ENOMEM` when addresses, pages or tables are used up.
    */
   vmalloc(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ ...options, size });
+    return this.vmallocNodeRange({ ...choicesOf({ ...options }), size });
   }
 
   /** As `vmalloc`, with zeros in it (vzalloc). */
   vzalloc(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ ...options, size, zero: true });
+    return this.vmallocNodeRange({ ...choicesOf({ ...options }), size, zero: true });
   }
 
   /** As `vzalloc`, for `remapVmallocRange` (vmalloc_user). */
   vmallocUser(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ ...options, size, zero: true, flags: VM_USERMAP });
+    return this.vmallocNodeRange({ ...choicesOf({ ...options }), size, zero: true, flags: VM_USERMAP });
   }
 
   /**
@@ -442,7 +446,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * it takes base pages.
    */
   vmallocHuge(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ ...options, size, flags: VM_ALLOW_HUGE_VMAP });
+    return this.vmallocNodeRange({ ...choicesOf({ ...options }), size, flags: VM_ALLOW_HUGE_VMAP });
   }
 
   /**
@@ -471,7 +475,9 @@ export class AddressSpace<C extends Controls = Controls> {
         if (address !== 0n) vfree(this.#space, address);
         return 0n;
       }
-      if (address === 0n) return vmallocNodeRange(this.#space, { ...copy, size }).area.address;
+      const { align = 1n } = copy;
+      if (address === 0n)
+        return vmallocNodeRange(this.#space, { ...choicesOf(copy), size, align }).area.address;
       return vrealloc(this.#space, address, size, copy).area.address;
     });
   }
@@ -481,8 +487,9 @@ export class AddressSpace<C extends Controls = Controls> {
    *
    * Frames are free at once, and old translations are flushed at the next purge, as in Linux: `vmUnmapAliases` makes sure.
    *
-   * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or somebody else freed one of its frames. What a sink
-   *   throws in a purge: the area and its frames are free all the same.
+   * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or somebody else freed one of its frames; `ENOMEM` when its
+   *   aliases in the direct map have to be cut and there is no frame for a table. What a sink throws in a purge: the area and its frames are free
+   *   all the same.
    */
   vfree(address: bigint): void {
     if (address === 0n) return;
@@ -553,12 +560,14 @@ export class AddressSpace<C extends Controls = Controls> {
    * Marks an area: `vfree` takes its pages' aliases out of the direct map, flushes, and gives them their usual permissions back before the
    * pages are free (set_vm_flush_reset_perms).
    *
-   * @throws VmError `EINVAL` when no area holds the address.
+   * @throws VmError `EINVAL` when no area holds the address, or it grows by need.
    */
   setVmFlushResetPerms(address: bigint): void {
     this.#space.change(() => {
       const vm = areaAt(this.#space, address);
       if (vm === null) throw new VmError('EINVAL', 'no vm area holds the address', { address });
+      // One that grows flushes before its pages go, and a direct map is never told of them.
+      requireOwnHands(vm);
       vm.flags |= VM_FLUSH_RESET_PERMS;
     });
   }
@@ -661,21 +670,18 @@ export class AddressSpace<C extends Controls = Controls> {
     this.#space.change(() => {
       const structs = list.map((area) => liveArea(this.#space, area));
       if (new Set(structs).size < structs.length) throw new VmError('EINVAL', 'an area is in the list twice');
-      for (const vm of structs)
+      for (const vm of structs) {
+        vm.lazy?.checkAllocated();
         if (vm.owned !== null)
           throw new VmError('EINVAL', 'an area in the list owns pages', {
             address: vm.area.address,
             advice: 'vfree it',
           });
-      const errors: unknown[] = [];
-      for (const vm of structs)
-        try {
-          freeVmArea(this.#space, vm);
-        } catch (error) {
-          // It is gone all the same, and so must the others be.
-          errors.push(error);
-        }
-      if (errors.length > 0) throw errors[0];
+      }
+      endFreeing(
+        this.#space,
+        structs.flatMap((vm) => freeVmArea(this.#space, vm)),
+      );
     });
   }
 

@@ -1,4 +1,6 @@
 import { type AddressWindow, hullOf } from '../area/page-units.js';
+import { toBigint } from '../words.js';
+import { apart, cutAtEnds } from './cut-ends.js';
 import { eachStretch, type OwnFrames } from './frame-lists.js';
 import { listOf } from './frame-owners.js';
 import type { Space } from './space.js';
@@ -42,10 +44,12 @@ export function addAlias(space: Space, first: number, count: number, aliases: Ad
  * @throws VmError `ENOMEM` when a block of the direct map must be split and there is no frame: nothing is then changed.
  */
 export function takeAliasAway(space: Space, vm: VmStruct): DirectAlias {
-  const { table, blocks, linux } = space;
-  const aliases = vm.owned === null ? [] : aliasesOf(space, listOf(vm.owned));
-  // First all splits: they may need memory, and change no translation.
-  for (const { start, end } of aliases) table.split(start, end - start);
+  const { table, blocks, format, linux } = space;
+  const aliases = apart(vm.owned === null ? [] : aliasesOf(space, listOf(vm.owned)));
+  // First all cuts: they may need memory, and change no translation.
+  cutAtEnds(space, aliases);
+  // As they are put back: by the same leaves, which needs neither memory nor a flush.
+  const leaves = aliases.flatMap(({ start, end }) => [...table.leaves(start, end - start)]);
   for (const { start, end } of aliases) space.unmapLazily(start, end - start);
   return {
     flush: () => {
@@ -54,12 +58,14 @@ export function takeAliasAway(space: Space, vm: VmStruct): DirectAlias {
       blocks.unmapAliases(hull);
     },
     putBack: () => {
-      for (const { start, end } of aliases) {
-        const physical =
-          start -
-          (space.directMap as AddressWindow).start +
-          (BigInt(space.ram.first) << BigInt(space.pageShift));
-        table.mapRange(start, physical, end - start, linux.protections.PAGE_KERNEL, space.capsOf([], 0));
+      for (const { va, pa, count, leafShift, level, flags } of leaves) {
+        const run = format.levels[level]?.run ?? null;
+        const mark = run === null ? 0n : toBigint(run.set);
+        const runShift = run !== null && (flags & mark) === mark ? leafShift + Math.log2(run.entries) : 0;
+        table.mapRange(va, pa, BigInt(count) << BigInt(leafShift), linux.protections.PAGE_KERNEL, {
+          maxLeafShift: Math.max(leafShift, runShift),
+          maxRunShift: runShift,
+        });
       }
     },
   };

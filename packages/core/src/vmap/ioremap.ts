@@ -31,9 +31,7 @@ export function ioremapProt(
       },
     );
   const shift = BigInt(space.pageShift);
-  const { ram } = space;
-  const last = Number((first + mapped) >> shift);
-  if (Number(first >> shift) < ram.first + ram.frames && last > ram.first)
+  if (space.isRam(Number(first >> shift), Number(mapped >> shift)))
     throw new VmError('EINVAL', 'the range is memory, not a device', {
       address: physical,
       advice: 'Linux refuses to remap RAM with another memory type',

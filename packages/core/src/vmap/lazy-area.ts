@@ -1,6 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import { VM_ALLOC } from './flags.js';
-import { type LazyAreaOptions, LazyPages } from './lazy-pages.js';
+import { LazyPages } from './lazy-pages.js';
+import type { LazyAreaOptions } from './options.js';
 import { checkBytes, reserve } from './reserve.js';
 import type { Space } from './space.js';
 import { pagesFrom, type VmArea } from './vm-area.js';
@@ -63,18 +64,17 @@ export class LazyArea {
   }
 
   /**
-   * Makes the tables of a range now: populating it later takes frames for its pages, and none for tables.
+   * Makes the tables of a range now, and takes frames for its pages where the area owns them: using it later needs no memory. With
+   * `populate` the frames are the caller's matter. `shrink` gives back what was taken.
    *
    * @param page - offset of the first, in pages. Default 0.
    * @param count - pages. Default all from there on.
    * @returns the number of tables made.
-   * @throws VmError `ENOMEM`: then none is made.
+   * @throws VmError `ENOMEM`: then nothing is taken.
    */
   prepare(page: number = 0, count: number = pagesFrom(page, this.area.pages)): number {
     this.#check(page, count);
-    const { table, pages } = this.#space;
-    const va = this.area.addr + BigInt(page) * pages;
-    return this.#space.change(() => table.prepare(va, BigInt(count) * pages));
+    return this.#space.change(() => this.#pages.prepare(page, count));
   }
 
   /**
@@ -110,7 +110,7 @@ export class LazyArea {
 
 /** Reserves an area that grows. */
 export function getLazyArea(space: Space, size: number | bigint, options: LazyAreaOptions): LazyArea {
-  const { chunkShift = space.pageShift, caller, limit, populate, release } = options;
+  const { chunkShift = space.pageShift, caller, limit, populate, release, frames } = options;
   if (!Number.isInteger(chunkShift) || chunkShift < space.pageShift || chunkShift > space.pageShift + 18)
     throw new VmError(
       'EINVAL',
@@ -120,6 +120,9 @@ export function getLazyArea(space: Space, size: number | bigint, options: LazyAr
   for (const [name, call] of Object.entries({ populate, release }))
     if (call !== undefined && typeof call !== 'function')
       throw new VmError('EINVAL', `${name} is ${shown(call)}, expected a function`);
+  const isAllocator = typeof frames?.tryAllocate === 'function' && frames.pageShift === space.pageShift;
+  if (frames !== undefined && (!isAllocator || frames.first + frames.frames > space.pfnLimit))
+    throw new VmError('EINVAL', '`frames` is no FrameAllocator with the pages of the format');
   const vm = reserve(space, {
     ...{ size, flags: VM_ALLOC, shift: chunkShift, align: 1n << BigInt(chunkShift) },
     ...(caller === undefined ? {} : { caller }),

@@ -1,47 +1,23 @@
-import { shown, VmError } from '../errors.js';
+import { VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
-import { copyFrames, lengthOf, type OwnFrames } from './frame-lists.js';
-import type { OwnedFrames } from './frame-owners.js';
-import type { CallerOptions } from './options.js';
+import { type ChunkSource, chunkSource } from './chunk-sources.js';
+import type { OwnFrames } from './frame-lists.js';
+import type { LazyAreaOptions } from './options.js';
 import type { Space } from './space.js';
 import { type Growth, type LazyAreaStats, nameOf, type VmStruct } from './vm-struct.js';
-
-/** How an area grows. */
-export interface LazyAreaOptions extends CallerOptions {
-  /** What its pages allow. Default PAGE_KERNEL. */
-  readonly protection?: Protection;
-  /**
-   * log2 of the bytes that one use populates: with a leaf size of the policy's `leaves.vmalloc` each chunk is one leaf or run of it, and takes
-   * one block of frames. Default the page.
-   */
-  readonly chunkShift?: number;
-  /**
-   * Gives the frames of a chunk, whose first page it is told; they stay the caller's. It may throw: then nothing is populated. Default
-   * frames of the space's `ram`, which the area owns.
-   */
-  readonly populate?: (page: number, pages: number) => readonly number[] | Uint32Array | Float64Array;
-  /**
-   * Takes frames of a chunk back that `populate` gave: nothing shows them any more, and old translations are flushed. What it throws comes out
-   * of the call when all is given back and freed all the same.
-   */
-  readonly release?: (frames: Uint32Array | Float64Array, page: number) => void;
-  /** Most bytes that may be populated at a time. Default all. */
-  readonly limit?: number | bigint;
-}
-
-/** Most pages that one call takes from a caller. */
-const MOST_PAGES = 2 ** 26;
 
 /** The chunks of one area that grows by need. */
 export class LazyPages implements Growth {
   readonly #space: Space;
   readonly #vm: VmStruct;
-  readonly #options: LazyAreaOptions;
+  readonly #source: ChunkSource;
   readonly #chunkPages: number;
   readonly #limit: number;
   readonly #protection: Protection;
   /** Frames of populated chunks, by the index of the chunk. */
   readonly #chunks = new Map<number, OwnFrames>();
+  /** Frames that wait for their chunk to be used. */
+  readonly #ready = new Map<number, OwnFrames>();
   #peak = 0;
   #faults = 0;
   #populated = 0;
@@ -51,9 +27,9 @@ export class LazyPages implements Growth {
     const { chunkShift = space.pageShift, protection = space.linux.protections.PAGE_KERNEL } = options;
     this.#space = space;
     this.#vm = vm;
-    this.#options = options;
     this.#protection = protection;
     this.#chunkPages = 2 ** (chunkShift - space.pageShift);
+    this.#source = chunkSource(space, options, this.#chunkPages);
     const limit = options.limit ?? vm.area.bytes;
     this.#limit = Number(BigInt(limit) / space.pages);
   }
@@ -62,6 +38,7 @@ export class LazyPages implements Growth {
     return {
       pages: this.pages,
       populated: this.#chunks.size * this.#chunkPages,
+      prepared: this.#ready.size * this.#chunkPages,
       peak: this.#peak,
       faults: this.#faults,
       populatedChunks: this.#populated,
@@ -84,45 +61,78 @@ export class LazyPages implements Growth {
 
   /** Populates the chunks of a range that are missing: all or none. */
   populate(page: number, count: number): void {
+    const missing = this.#missing(page, count);
+    if (missing.length > 0) this.#fill(missing);
+  }
+
+  /**
+   * Makes the tables of a range, and takes frames for its chunks where the area owns them: all or nothing.
+   *
+   * @returns the number of tables made.
+   */
+  prepare(page: number, count: number): number {
+    const { table, pageShift } = this.#space;
+    const missing = this.#source.isOwn
+      ? this.#missing(page, count).filter((chunk) => !this.#ready.has(chunk))
+      : [];
+    const taken: OwnFrames[] = [];
+    try {
+      for (const chunk of missing) taken.push(this.#source.take(chunk));
+      const first = Math.floor(page / this.#chunkPages);
+      const end = Math.ceil((page + count) / this.#chunkPages);
+      const chunkShift = Math.log2(this.#chunkPages) + pageShift;
+      const tables = table.prepare(
+        this.#addressOf(first),
+        BigInt((end - first) * this.#chunkPages) * this.#space.pages,
+        { leafShift: this.#space.isBlockShift(chunkShift) ? chunkShift : pageShift },
+      );
+      for (const [i, chunk] of missing.entries()) this.#ready.set(chunk, taken[i] as OwnFrames);
+      return tables;
+    } catch (error) {
+      for (const [i, frames] of taken.entries()) this.#source.give(frames, missing[i] as number);
+      throw error;
+    }
+  }
+
+  /** Gives chunks back that lie in a range whole, after one flush, and frames that were prepared for it. */
+  shrink(page: number, count: number): number {
+    const first = Math.ceil(page / this.#chunkPages);
+    const end = Math.floor((page + count) / this.#chunkPages);
+    const going = within(this.#chunks, first, end);
+    const waiting = within(this.#ready, first, end);
+    for (const chunk of going) this.#source.check(this.#chunks.get(chunk) as OwnFrames);
+    for (const chunk of waiting) this.#source.check(this.#ready.get(chunk) as OwnFrames);
+    if (going.length > 0) {
+      const pages = BigInt((end - first) * this.#chunkPages);
+      this.#space.table.unmap(this.#addressOf(first), pages * this.#space.pages);
+    }
+    const errors = this.#giveBack(going, waiting);
+    if (errors.length > 0) throw errors[0];
+    return going.length * this.#chunkPages;
+  }
+
+  checkAllocated(): void {
+    for (const frames of this.#chunks.values()) this.#source.check(frames);
+    for (const frames of this.#ready.values()) this.#source.check(frames);
+  }
+
+  releaseAll(): unknown[] {
+    return this.#giveBack([...this.#chunks.keys()], [...this.#ready.keys()]);
+  }
+
+  /** Chunks of a range that have no pages. */
+  #missing(page: number, count: number): number[] {
     const first = Math.floor(page / this.#chunkPages);
     const end = Math.ceil((page + count) / this.#chunkPages);
     // Before they are listed: an area may have more chunks than an array.
-    const { populate } = this.#options;
-    const most = populate === undefined ? this.#space.ram.frames : MOST_PAGES;
     const least = (end - first - this.#chunks.size) * this.#chunkPages;
-    if (least > Math.min(most, this.#limit))
+    if (least > Math.min(this.#source.most, this.#limit))
       throw new VmError('ENOMEM', `${nameOf(this.#vm)} cannot have ${least} pages more`, {
         address: this.#vm.area.address,
       });
     const missing: number[] = [];
     for (let chunk = first; chunk < end; chunk++) if (!this.#chunks.has(chunk)) missing.push(chunk);
-    if (missing.length > 0) this.#fill(missing);
-  }
-
-  /** Gives chunks back that lie in a range whole, after one flush. */
-  shrink(page: number, count: number): number {
-    const first = Math.ceil(page / this.#chunkPages);
-    const end = Math.floor((page + count) / this.#chunkPages);
-    const going =
-      this.#chunks.size < end - first
-        ? [...this.#chunks.keys()].filter((chunk) => chunk >= first && chunk < end)
-        : Array.from({ length: Math.max(0, end - first) }, (_, i) => first + i).filter((chunk) =>
-            this.#chunks.has(chunk),
-          );
-    if (going.length === 0) return 0;
-    const bytes = this.#chunkPages * this.#space.pageBytes;
-    this.#space.table.unmap(this.#addressOf(first), BigInt(end - first) * BigInt(bytes));
-    this.#giveBack(going);
-    return going.length * this.#chunkPages;
-  }
-
-  /**
-   * Gives everything back: nothing of it is mapped any more.
-   *
-   * @throws what `release` throws first; everything is given back all the same.
-   */
-  releaseAll(): void {
-    this.#giveBack([...this.#chunks.keys()]);
+    return missing;
   }
 
   #fill(chunks: readonly number[]): void {
@@ -135,7 +145,7 @@ export class LazyPages implements Growth {
       });
     const taken: OwnFrames[] = [];
     try {
-      for (const chunk of chunks) taken.push(this.#framesOf(chunk));
+      for (const chunk of chunks) taken.push(this.#ready.get(chunk) ?? this.#source.take(chunk));
       const caps = this.#space.capsOf(
         linux.leaves.vmalloc,
         Math.log2(this.#chunkPages) + this.#space.pageShift,
@@ -151,59 +161,49 @@ export class LazyPages implements Growth {
     } catch (error) {
       for (const [i, frames] of taken.entries())
         try {
-          this.#returnFrames(frames, chunks[i] as number);
+          if (!this.#ready.has(chunks[i] as number)) this.#source.give(frames, chunks[i] as number);
         } catch {
           // Why nothing was populated says more.
         }
       throw error;
     }
-    for (const [i, chunk] of chunks.entries()) this.#chunks.set(chunk, taken[i] as OwnFrames);
+    for (const [i, chunk] of chunks.entries()) {
+      this.#chunks.set(chunk, taken[i] as OwnFrames);
+      this.#ready.delete(chunk);
+    }
     this.#populated += chunks.length;
     this.#peak = Math.max(this.#peak, this.#chunks.size * this.#chunkPages);
   }
 
-  #framesOf(chunk: number): OwnFrames {
-    const { populate } = this.#options;
-    const pages = this.#chunkPages;
-    if (populate === undefined) {
-      const first = this.#space.ram.allocate(Math.log2(pages));
-      // Nobody else may hand such a frame over: the area frees it.
-      this.#space.owners.take(this.#blockOf(first));
-      return Float64Array.from({ length: pages }, (_, i) => first + i);
-    }
-    const given = populate(chunk * pages, pages);
-    const length = lengthOf(given);
-    if (length !== pages)
-      throw new VmError('EINVAL', `populate gave ${shown(length)} frames for a chunk of ${pages} pages`);
-    return copyFrames(given, length, this.#space.pfnLimit);
-  }
-
-  #giveBack(chunks: readonly number[]): void {
+  /** Gives frames back: all of them, whatever a caller's function throws. */
+  #giveBack(populated: readonly number[], prepared: readonly number[]): unknown[] {
     const errors: unknown[] = [];
-    for (const chunk of chunks) {
-      const frames = this.#chunks.get(chunk) as OwnFrames;
-      this.#chunks.delete(chunk);
-      this.#released++;
-      try {
-        this.#returnFrames(frames, chunk);
-      } catch (error) {
-        // The others must not be lost for it.
-        errors.push(error);
+    for (const [map, list] of [
+      [this.#chunks, populated],
+      [this.#ready, prepared],
+    ] as const)
+      for (const chunk of list) {
+        const frames = map.get(chunk) as OwnFrames;
+        map.delete(chunk);
+        try {
+          this.#source.give(frames, chunk);
+        } catch (error) {
+          errors.push(error);
+        }
       }
-    }
-    if (errors.length > 0) throw errors[0];
-  }
-
-  #returnFrames(frames: OwnFrames, chunk: number): void {
-    if (this.#options.populate === undefined) this.#space.owners.free(this.#blockOf(frames[0] as number));
-    else this.#options.release?.(frames, chunk * this.#chunkPages);
-  }
-
-  #blockOf(first: number): OwnedFrames {
-    return { heads: Float64Array.of(first), order: Math.log2(this.#chunkPages) };
+    this.#released += populated.length;
+    return errors;
   }
 
   #addressOf(chunk: number): bigint {
     return this.#vm.area.address + BigInt(chunk * this.#chunkPages) * this.#space.pages;
   }
+}
+
+/** Chunks of a map in a range of indices, whichever is quicker to go through. */
+function within(chunks: ReadonlyMap<number, OwnFrames>, first: number, end: number): number[] {
+  if (chunks.size < end - first) return [...chunks.keys()].filter((chunk) => chunk >= first && chunk < end);
+  const found: number[] = [];
+  for (let chunk = first; chunk < end; chunk++) if (chunks.has(chunk)) found.push(chunk);
+  return found;
 }

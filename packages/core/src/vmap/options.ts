@@ -49,6 +49,8 @@ export interface AddressSpaceOptions<C extends Controls = Controls> {
   readonly sink?: FlushSink;
   /** Possible processors, 1 to 128. Default 1. */
   readonly cpus?: number;
+  /** Processors that are online, which decide how much may wait for a purge. Default `cpus`. */
+  readonly onlineCpus?: number;
   /** Pages of a block of `vmMapRam`; see `VmapBlocksOptions`. Default 1024. */
   readonly blockPages?: number;
   /** Whether freeing purges by itself; see `VmapAreasOptions`. Default true. */
@@ -92,6 +94,15 @@ export interface VmallocOptions extends CallerOptions {
   readonly mayPurge?: boolean;
 }
 
+/** These choices and no others: a member too many must not give flags or an alignment. */
+export function choicesOf({ caller, zero, mayPurge }: VmallocOptions): VmallocOptions {
+  return {
+    ...(caller === undefined ? {} : { caller }),
+    ...(zero === undefined ? {} : { zero }),
+    ...(mayPurge === undefined ? {} : { mayPurge }),
+  };
+}
+
 /** What `vmallocNodeRange` allocates. */
 export interface VmallocRequest extends VmallocOptions {
   /** Bytes. */
@@ -104,4 +115,29 @@ export interface VmallocRequest extends VmallocOptions {
   readonly protection?: Protection;
   /** VM_ flags beside VM_ALLOC: VM_ALLOW_HUGE_VMAP, VM_USERMAP, VM_NO_GUARD, VM_FLUSH_RESET_PERMS … Default 0. */
   readonly flags?: number;
+}
+
+/** How an area grows. */
+export interface LazyAreaOptions extends CallerOptions {
+  /** What its pages allow. Default PAGE_KERNEL. */
+  readonly protection?: Protection;
+  /**
+   * log2 of the bytes that one use populates: with a leaf size of the policy's `leaves.vmalloc` each chunk is one leaf or run of it, and takes
+   * one block of frames. Default the page.
+   */
+  readonly chunkShift?: number;
+  /** Where its frames come from, which the area owns: an allocator with the pages of the format. Default the space's `ram`. */
+  readonly frames?: FrameAllocator;
+  /**
+   * In place of an allocator: gives the frames of a chunk, whose first page it is told; they stay the caller's. It may throw: then
+   * nothing is populated.
+   */
+  readonly populate?: (page: number, pages: number) => readonly number[] | Uint32Array | Float64Array;
+  /**
+   * Takes frames of a chunk back that `populate` gave: nothing shows them any more, and old translations are flushed. What it throws comes out
+   * of the call when all is given back and freed all the same.
+   */
+  readonly release?: (frames: Uint32Array | Float64Array, page: number) => void;
+  /** Most bytes that may be populated at a time. Default all. */
+  readonly limit?: number | bigint;
 }

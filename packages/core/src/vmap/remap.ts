@@ -6,7 +6,7 @@ import { areaAt } from './places.js';
 import { checkBytes } from './reserve.js';
 import { stretchesOf } from './set-memory.js';
 import type { Space } from './space.js';
-import { nameOf } from './vm-struct.js';
+import { nameOf, requireNoArray } from './vm-struct.js';
 
 /** Most pages of one call: each needs an entry of its own. */
 const MOST_PAGES = 2 ** 26;
@@ -48,6 +48,7 @@ export function remapVmallocRange(
     throw new VmError('EINVAL', 'the user tables have pages of another size');
   const vm = areaAt(space, address);
   if (vm === null) throw new VmError('EINVAL', 'no vm area holds the address', { address });
+  requireNoArray(vm);
   if ((vm.flags & (VM_USERMAP | VM_DMA_COHERENT)) === 0)
     throw new VmError('EINVAL', `${nameOf(vm)} is not for users`, {
       address,

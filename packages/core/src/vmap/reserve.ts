@@ -2,7 +2,6 @@ import type { AddressWindow } from '../area/page-units.js';
 import { hex, shown, VmError } from '../errors.js';
 import { checkFlags, VM_ALLOC, VM_IOREMAP, VM_NO_GUARD } from './flags.js';
 import type { VmAreaRequest } from './options.js';
-import { areaFrom } from './places.js';
 import type { Space } from './space.js';
 import { nameOf, VmStruct } from './vm-struct.js';
 
@@ -67,62 +66,62 @@ export function cancel(space: Space, vm: VmStruct): void {
 }
 
 /**
- * Removes what an area maps and frees its addresses, which wait for a purge. What it owns is left to the caller.
- *
- * @throws what a purge's flush throws; the area is gone all the same.
+ * Removes what an area maps and frees its addresses, which wait for a purge. What it owns is left to the caller, and so is a purge that
+ * is due: it may throw, and there may be more to do before.
  */
 export function remove(space: Space, vm: VmStruct): void {
   space.unmapLazily(vm.area.address, vm.area.bytes);
   vm.isLive = false;
-  space.areas.free(vm.area);
+  space.areas.free(vm.area, false);
 }
 
 /**
- * `free_vm_area`.
+ * `free_vm_area`, without the purge that may be due.
  *
+ * @returns what a caller's `release` threw.
  * @throws VmError `EINVAL` when the area owns frames, which would be lost.
  */
-export function freeVmArea(space: Space, vm: VmStruct): void {
+export function freeVmArea(space: Space, vm: VmStruct): unknown[] {
   if (vm.owned !== null)
     throw new VmError('EINVAL', `${nameOf(vm)} owns ${vm.ownedPages} pages, which would be lost`, {
       address: vm.area.address,
       advice: 'vfree it',
     });
-  releaseLazy(space, vm);
+  const errors = releaseLazy(space, vm);
   remove(space, vm);
+  return errors;
 }
 
-/** `remove_vm_area`: what the area owns is the caller's afterwards. */
-export function removeVmArea(space: Space, address: bigint): VmStruct {
-  const vm = areaFrom(space, address, 'removeVmArea');
-  for (let one: VmStruct | null = vm; one !== null; one = one.array)
-    if (one.owned !== null) space.owners.checkAllocated(one.owned);
-  releaseLazy(space, vm);
-  try {
-    remove(space, vm);
-  } finally {
-    if (!vm.isLive) {
-      if (vm.owned !== null) space.owners.release(vm.owned);
-      for (let one = vm.array; one !== null; one = one.array) {
-        remove(space, one);
-        if (one.owned !== null) space.owners.free(one.owned);
-      }
-    }
-  }
-  return vm;
-}
-
-/** Frames that a lazily grown area took go back, after a flush, before its addresses do. */
-export function releaseLazy(space: Space, vm: VmStruct): void {
-  if (vm.lazy === null) return;
+/**
+ * Frames that an area took by need go back, after a flush, before its addresses do.
+ *
+ * @returns what a caller's `release` threw.
+ * @throws VmError `EINVAL` when somebody else freed a frame of it: nothing is then changed.
+ */
+export function releaseLazy(space: Space, vm: VmStruct): unknown[] {
+  if (vm.lazy === null) return [];
+  vm.lazy.checkAllocated();
   space.table.unmap(vm.area.address, vm.area.bytes);
+  return vm.lazy.releaseAll();
+}
+
+/**
+ * Ends a call that frees and returns nothing: all of its work is done, so a purge that is due may throw now.
+ *
+ * @param errors - of callers' functions: the first of them is thrown, after the purge.
+ * @throws what the sink throws in the purge.
+ */
+export function endFreeing(space: Space, errors: readonly unknown[]): void {
   try {
-    vm.lazy.releaseAll();
-  } catch (error) {
-    // What the caller's `release` throws must not leave an area that is half freed.
-    remove(space, vm);
-    throw error;
+    space.areas.purgeIfDue();
+  } finally {
+    throwFirst(errors);
   }
+}
+
+/** @throws the first of errors, when there are some. */
+export function throwFirst(errors: readonly unknown[]): void {
+  if (errors.length > 0) throw errors[0];
 }
 
 /** `pcpu_get_vm_areas`: areas at fixed distances from one base, from the top of the window down, without guards. */
@@ -147,8 +146,12 @@ export function pcpuGetVmAreas(
   return structs;
 }
 
-/** A copy of a caller's window, whose members may say something else at the next look. */
-function checkedWindow(space: Space, given: AddressWindow): AddressWindow {
+/**
+ * A copy of a caller's window, whose members may say something else at the next look.
+ *
+ * @throws VmError `EINVAL` when it is none or reaches into the direct map, `ERANGE` when the root does not translate it.
+ */
+export function checkedWindow(space: Space, given: AddressWindow): AddressWindow {
   const window = { start: given?.start, end: given?.end };
   if (typeof window.start !== 'bigint' || typeof window.end !== 'bigint')
     throw new VmError('EINVAL', 'the window is none', { advice: 'pass { start, end }, bigint of bytes' });

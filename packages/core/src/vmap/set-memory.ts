@@ -1,12 +1,11 @@
-import type { AddressWindow } from '../area/page-units.js';
 import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
-import { toBigint } from '../words.js';
+import { apart, cutAtEnds } from './cut-ends.js';
 import { addAlias } from './direct-map.js';
 import { VM_ALLOC, VM_ALLOW_HUGE_VMAP } from './flags.js';
 import { areaAt, requireInside } from './places.js';
 import type { Space } from './space.js';
-import { nameOf, type VmStruct } from './vm-struct.js';
+import { nameOf, requireNoArray, type VmStruct } from './vm-struct.js';
 
 /**
  * `set_memory_ro` and its kin: changes the protection of pages inside one area, and of their aliases in the direct map where the change
@@ -26,6 +25,7 @@ export function setMemory(
     throw new VmError('EINVAL', `the address is not a multiple of the page size`, { address });
   if (!Number.isSafeInteger(numPages) || numPages < 0 || numPages > 2 ** 31 - 1)
     throw new VmError('EINVAL', `${shown(numPages)} is no number of pages`, { address });
+  requireNoArray(vm);
   requireChangeable(space, vm);
   const end = address + BigInt(numPages) * space.pages;
   if (numPages === 0) return;
@@ -34,55 +34,19 @@ export function setMemory(
   const ranges = [{ start: address, end }];
   if (fields.write !== undefined)
     for (const { first, count } of stretches) addAlias(space, first, count, ranges);
-  space.blocks.unmapAliases();
-  const pieces = apart(ranges).map(({ start, end: last }) => ({ va: start, bytes: last - start }));
-  cutAtEnds(space, pieces);
-  space.table.protectMany(pieces, fields);
-}
-
-/** Ranges without what they share: a frame that is mapped twice has one alias. */
-function apart(ranges: readonly AddressWindow[]): AddressWindow[] {
-  const sorted = [...ranges].sort((a, b) => (a.start < b.start ? -1 : 1));
-  const found: { start: bigint; end: bigint }[] = [];
-  for (const { start, end } of sorted) {
-    const before = found.at(-1);
-    if (before === undefined || start > before.end) found.push({ start, end });
-    else if (end > before.end) before.end = end;
-  }
-  return found;
-}
-
-/**
- * Splits leaves that reach over an end of a range: which changes no translation. When there is no memory for one, those that were
- * split are put together again.
- */
-function cutAtEnds(space: Space, pieces: readonly { readonly va: bigint; readonly bytes: bigint }[]): void {
-  const { table, pages } = space;
-  const done: { readonly va: bigint; readonly bytes: bigint }[] = [];
+  const pieces = apart(ranges);
+  const mayCut = space.linux.setMemory !== 'vmalloc';
+  const undo = cutAtEnds(space, pieces, mayCut);
   try {
-    for (const { va, bytes } of pieces)
-      for (const page of [va, va + bytes - pages]) {
-        const around = leafAround(space, page);
-        if (around.va >= va && around.va + around.bytes <= va + bytes) continue;
-        table.split(page, pages);
-        done.push(around);
-      }
+    space.blocks.unmapAliases();
+    space.table.protectMany(
+      pieces.map(({ start, end: last }) => ({ va: start, bytes: last - start })),
+      fields,
+    );
   } catch (error) {
-    for (const { va, bytes } of done.reverse()) table.collapse(va, bytes);
+    undo();
     throw error;
   }
-}
-
-/** The leaf that maps a page, or the run that the leaf is in. */
-function leafAround({ table, format }: Space, page: bigint): { va: bigint; bytes: bigint } {
-  const [step] = table.walk(page).steps.slice(-1);
-  const { leaf } = table.walk(page);
-  const run = format.levels[step?.level ?? 0]?.run ?? null;
-  const shift = BigInt(leaf?.leafShift ?? 0);
-  const mark = run === null ? 0n : toBigint(run.set);
-  const isRun = run !== null && ((step?.entry ?? 0n) & mark) === mark;
-  const bytes = (isRun ? BigInt(run.entries) : 1n) << shift;
-  return { va: page - (page % bytes), bytes };
 }
 
 function requireChangeable(space: Space, vm: VmStruct): void {

@@ -49,6 +49,8 @@ export class Space implements AreaHost {
   /** True while a call changes something: sinks and callbacks must not start another. */
   isBusy = false;
   isDestroyed = false;
+  /** Where tables come from. */
+  readonly #tables: FrameAllocator;
   readonly #handles = new WeakMap<VmStruct, VmArea>();
   readonly #blockShifts: ReadonlySet<number>;
   /** True while the flush of what is unmapped is left to the purge. */
@@ -69,6 +71,7 @@ export class Space implements AreaHost {
     this.linux = linux;
     this.release = release;
     this.memory = memory;
+    this.#tables = frames;
     // Without a sink of the caller's there is none at all: a call of one costs a single page more than its own work.
     const parts = {
       ...{ format: format as PageTableFormat, memory, frames },
@@ -113,6 +116,7 @@ export class Space implements AreaHost {
         guardBytes: linux.guardBytes,
         ioremapMaxOrder: linux.ioremapMaxOrder,
         cpus: options.cpus ?? 1,
+        ...(options.onlineCpus === undefined ? {} : { onlineCpus: options.onlineCpus }),
         autoPurge: options.autoPurge ?? true,
         early: early.map(({ address, bytes }, i) => ({ address, bytes, info: structs[i] as VmStruct })),
         sink: {
@@ -211,9 +215,9 @@ export class Space implements AreaHost {
     }
   }
 
-  /** Physical memory of the machine, as opposed to devices: what allocators hand out. */
-  isRam(pfn: number): boolean {
-    return pfn >= this.ram.first && pfn < this.ram.first + this.ram.frames;
+  /** Memory of the machine, as opposed to devices: what the allocators of pages and of tables hand out. */
+  isRam(first: number, count: number = 1): boolean {
+    return holds(this.ram, first, count) || holds(this.#tables, first, count);
   }
 
   /** @throws VmError `ERANGE` when the root does not translate a window. */
@@ -235,18 +239,17 @@ export class Space implements AreaHost {
   destroy(): void {
     this.change(() => {
       const structs = [...this.areas].map(({ info }) => info).filter((info) => info instanceof VmStruct);
-      for (const { owned } of structs) if (owned !== null) this.owners.checkAllocated(owned);
+      for (const { owned, lazy } of structs) {
+        if (owned !== null) this.owners.checkAllocated(owned);
+        lazy?.checkAllocated();
+      }
       this.table.destroy();
       this.isDestroyed = true;
       const errors: unknown[] = [];
       for (const vm of structs) {
         vm.isLive = false;
         if (vm.owned !== null) this.owners.free(vm.owned);
-        try {
-          vm.lazy?.releaseAll();
-        } catch (error) {
-          errors.push(error);
-        }
+        errors.push(...(vm.lazy?.releaseAll() ?? []));
       }
       if (errors.length > 0) throw errors[0];
     });
@@ -299,4 +302,9 @@ function checkParts(
 /** The vm area of a reservation; `null` for a range of `vmMapRam`. */
 export function structOf(area: Area | undefined): VmStruct | null {
   return area?.info instanceof VmStruct ? area.info : null;
+}
+
+/** True when an allocator has one of adjacent frames. */
+function holds({ first, frames }: FrameAllocator, pfn: number, count: number): boolean {
+  return pfn < first + frames && pfn + count > first;
 }

@@ -9,6 +9,8 @@ export interface LazyAreaStats {
   readonly pages: number;
   /** Pages that it has now. */
   readonly populated: number;
+  /** Pages that `prepare` took for it, which wait for a use. */
+  readonly prepared: number;
   /** The most that it ever had. */
   readonly peak: number;
   /** Uses that populated a chunk (`handleFault`, `touch`). */
@@ -24,8 +26,14 @@ export interface Growth {
   readonly stats: LazyAreaStats;
   /** Populates the chunk of a page. */
   touch(page: number): void;
-  /** Gives everything back: nothing of it is mapped any more. */
-  releaseAll(): void;
+  /** @throws VmError `EINVAL` when somebody else freed a frame of it. */
+  checkAllocated(): void;
+  /**
+   * Gives everything back: nothing of it is mapped any more.
+   *
+   * @returns what a caller's `release` threw.
+   */
+  releaseAll(): unknown[];
 }
 
 /** What a space keeps of one vm area: Linux's `struct vm_struct`. It is what `VmapAreas` knows of the area, so that vmallocinfo tells it. */

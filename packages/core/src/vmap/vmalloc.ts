@@ -15,7 +15,17 @@ import { narrowed } from './frame-lists.js';
 import { listOf, type OwnedFrames } from './frame-owners.js';
 import type { VmallocRequest } from './options.js';
 import { areaFrom } from './places.js';
-import { cancel, checkAlign, checkBytes, releaseLazy, remove, reserve } from './reserve.js';
+import {
+  cancel,
+  checkAlign,
+  checkBytes,
+  checkedWindow,
+  endFreeing,
+  releaseLazy,
+  remove,
+  reserve,
+  throwFirst,
+} from './reserve.js';
 import type { Space } from './space.js';
 import { nameOf, type VmStruct } from './vm-struct.js';
 
@@ -38,7 +48,9 @@ export function vmallocNodeRange(space: Space, request: VmallocRequest): VmStruc
   checkAlign(align);
   // Before a search for addresses that may purge.
   const protection = checkProtection(request.protection ?? space.linux.protections.PAGE_KERNEL);
-  const checked = { ...request, protection };
+  // Read once: it may be looked for twice.
+  const window = request.window === undefined ? {} : { window: checkedWindow(space, request.window) };
+  const checked = { ...request, protection, ...window };
   const shift = (flags & VM_ALLOW_HUGE_VMAP) !== 0 ? hugeShift(space, bytes) : space.pageShift;
   if (shift === space.pageShift) return allocate(space, checked, shift, align);
   const aligned = align > 1n << BigInt(shift) ? align : 1n << BigInt(shift);
@@ -71,7 +83,8 @@ function fallBack(
   }
   for (const one of failed) {
     one.isLive = false;
-    space.areas.free(one.area);
+    // A purge that is due comes later: what a sink throws in it must not hide where the memory is.
+    space.areas.free(one.area, false);
   }
   return vm;
 }
@@ -79,7 +92,8 @@ function fallBack(
 /**
  * log2 of the leaves that a huge allocation tries: blocks when it is as large as one, else runs.
  *
- * Source: Linux 6.12, __vmalloc_node_range; arch_vmap_pte_supported_shift of arm64 and riscv.
+ * Source: Linux 6.12, __vmalloc_node_range; arch_vmap_pte_supported_shift of riscv, and of arm64, which has it since 6.16: whether a kernel
+ * has runs is the policy's.
  */
 export function hugeShift(space: Space, bytes: bigint): number {
   const { vmalloc, wholeRunsOnly = false } = space.linux.leaves;
@@ -198,24 +212,50 @@ export function vfree(space: Space, address: bigint): void {
   const vm = areaFrom(space, address, 'vfree');
   if ((vm.flags & VM_IOREMAP) !== 0)
     throw new VmError('EINVAL', `${nameOf(vm)} is a device range`, { address, advice: 'iounmap it' });
-  releaseArea(space, vm);
+  endFreeing(space, releaseArea(space, vm));
 }
 
-/** Frees an area with all that it owns. */
-export function releaseArea(space: Space, vm: VmStruct): void {
-  for (let one: VmStruct | null = vm; one !== null; one = one.array)
-    if (one.owned !== null) space.owners.checkAllocated(one.owned);
-  releaseLazy(space, vm);
+/**
+ * Frees an area with all that it owns, without the purge that may be due.
+ *
+ * @returns what callers' functions threw: all is freed all the same. A flush that failed is owed to the next purge.
+ * @throws VmError `EINVAL` when somebody else freed a frame of it, `ENOMEM` when aliases cannot be cut: nothing is then changed.
+ */
+export function releaseArea(space: Space, vm: VmStruct): unknown[] {
+  checkOwned(space, vm);
+  const errors = releaseLazy(space, vm);
   const alias = (vm.flags & VM_FLUSH_RESET_PERMS) !== 0 ? takeAliasAway(space, vm) : null;
   try {
     remove(space, vm);
     alias?.flush();
+  } catch (error) {
+    if (vm.isLive) throw error;
+    errors.push(error);
   } finally {
-    // What a sink throws comes after the area is gone: what it owned must not be lost for it.
     alias?.putBack();
-    if (!vm.isLive) {
-      if (vm.owned !== null) space.owners.free(vm.owned);
-      if (vm.array !== null) releaseArea(space, vm.array);
-    }
   }
+  if (vm.owned !== null) space.owners.free(vm.owned);
+  if (vm.array !== null) errors.push(...releaseArea(space, vm.array));
+  return errors;
+}
+
+/** @throws VmError `EINVAL` when somebody else freed a frame of an area, or of the array of its pages. */
+export function checkOwned(space: Space, vm: VmStruct): void {
+  for (let one: VmStruct | null = vm; one !== null; one = one.array)
+    if (one.owned !== null) space.owners.checkAllocated(one.owned);
+}
+
+/**
+ * `remove_vm_area`: what the area owns is the caller's afterwards, and its array of pages is freed. A purge that is due is left to a later
+ * call: what a sink throws must not hide the area.
+ */
+export function removeVmArea(space: Space, address: bigint): VmStruct {
+  const vm = areaFrom(space, address, 'removeVmArea');
+  checkOwned(space, vm);
+  const errors = releaseLazy(space, vm);
+  remove(space, vm);
+  if (vm.owned !== null) space.owners.release(vm.owned);
+  if (vm.array !== null) errors.push(...releaseArea(space, vm.array));
+  throwFirst(errors);
+  return vm;
 }

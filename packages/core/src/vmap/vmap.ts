@@ -7,7 +7,7 @@ import { checkFlags, VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_MAP_PUT_PAGES, VM_NO_G
 import { copyFrames, lengthOf, type OwnFrames } from './frame-lists.js';
 import { type CallerOptions, callerOf } from './options.js';
 import { areaFrom } from './places.js';
-import { cancel, releaseLazy, remove, reserve } from './reserve.js';
+import { cancel, endFreeing, releaseLazy, remove, reserve } from './reserve.js';
 import type { Space } from './space.js';
 import { nameOf, type VmStruct } from './vm-struct.js';
 import { hugeShift } from './vmalloc.js';
@@ -58,8 +58,9 @@ export function vunmap(space: Space, address: bigint, what: string): void {
       address,
       advice: 'vfree it',
     });
-  releaseLazy(space, vm);
+  const errors = releaseLazy(space, vm);
   remove(space, vm);
+  endFreeing(space, errors);
 }
 
 /** `vmap_pfn`: frames that are not memory, with base pages, naturally aligned. */

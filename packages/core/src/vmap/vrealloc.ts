@@ -7,7 +7,7 @@ import { areaFrom } from './places.js';
 import { checkAlign, checkBytes } from './reserve.js';
 import type { Space } from './space.js';
 import { nameOf, type VmStruct } from './vm-struct.js';
-import { releaseArea, vmallocNodeRange } from './vmalloc.js';
+import { checkOwned, releaseArea, vmallocNodeRange } from './vmalloc.js';
 
 /** Choices of `vrealloc`. */
 export interface VreallocOptions extends CallerOptions {
@@ -47,10 +47,10 @@ export function vrealloc(
     return vm;
   }
   const owned = vm.owned;
-  const old = vm.requestedBytes;
+  // Until 2026 no size but the area's was known.
+  const old = space.release === '2026' ? vm.requestedBytes : vm.area.bytes;
   // Before memory is taken, which could get a frame that somebody else freed.
-  for (let one: VmStruct | null = vm; one !== null; one = one.array)
-    if (one.owned !== null) space.owners.checkAllocated(one.owned);
+  checkOwned(space, vm);
   const moved = vmallocNodeRange(space, {
     size: bytes,
     align,
@@ -59,9 +59,10 @@ export function vrealloc(
   });
   copyBytes(space, listOf(owned), listOf(moved.owned as OwnedFrames), Number(old));
   try {
+    // A flush that fails is owed to the next purge; to throw for it would hide where the memory is.
     releaseArea(space, vm);
   } catch (error) {
-    // Nobody learns where the new memory is: it must not stay.
+    // The old memory stays as it was.
     releaseArea(space, moved);
     throw error;
   }

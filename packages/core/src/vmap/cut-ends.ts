@@ -1,0 +1,61 @@
+import type { AddressWindow } from '../area/page-units.js';
+import { VmError } from '../errors.js';
+import { toBigint } from '../words.js';
+import type { Space } from './space.js';
+
+/** Ranges without what they share: a frame that is mapped twice has one alias. */
+export function apart(ranges: readonly AddressWindow[]): AddressWindow[] {
+  const sorted = [...ranges].sort((a, b) => (a.start < b.start ? -1 : 1));
+  const found: { start: bigint; end: bigint }[] = [];
+  for (const { start, end } of sorted) {
+    const before = found.at(-1);
+    if (before === undefined || start > before.end) found.push({ start, end });
+    else if (end > before.end) before.end = end;
+  }
+  return found;
+}
+
+/**
+ * Splits leaves that reach over an end of a range: which changes no translation, and may need memory.
+ *
+ * @param mayCut - `false`: such a leaf is refused.
+ * @returns what puts the leaves together again.
+ * @throws VmError `ENOMEM` when there is no frame for a table, `EINVAL` where nothing may be cut; all leaves are then as they were.
+ */
+export function cutAtEnds(space: Space, ranges: readonly AddressWindow[], mayCut = true): () => void {
+  const { table, pages } = space;
+  const done: { readonly va: bigint; readonly bytes: bigint }[] = [];
+  const undo = (): void => {
+    for (const { va, bytes } of done.reverse()) table.collapse(va, bytes);
+  };
+  try {
+    for (const { start, end } of ranges)
+      for (const page of [start, end - pages]) {
+        const around = leafAround(space, page);
+        if (around.va >= start && around.va + around.bytes <= end) continue;
+        if (!mayCut)
+          throw new VmError('EINVAL', 'the range ends inside a leaf or a contiguous run', {
+            address: page,
+            advice: 'this architecture splits none here',
+          });
+        table.split(page, pages);
+        done.push(around);
+      }
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return undo;
+}
+
+/** The leaf that maps a page, or the run that the leaf is in; the page itself where nothing is mapped. */
+function leafAround({ table, format, pages }: Space, page: bigint): { va: bigint; bytes: bigint } {
+  const { steps, leaf } = table.walk(page);
+  const step = steps.at(-1);
+  if (leaf === null || step === undefined) return { va: page, bytes: pages };
+  const run = format.levels[step.level]?.run ?? null;
+  const mark = run === null ? 0n : toBigint(run.set);
+  const isRun = run !== null && (step.entry & mark) === mark;
+  const bytes = (isRun ? BigInt(run.entries) : 1n) << BigInt(leaf.leafShift);
+  return { va: page - (page % bytes), bytes };
+}
