@@ -1,11 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { AddressSpace } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
+import { LazyArea } from '../packages/core/src/vmap/lazy-area.js';
 import { VmArea } from '../packages/core/src/vmap/vm-area.js';
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 const api = read('../docs/api.md');
 const differences = read('../docs/linux-differences.md');
+
+/** Folder of the tests that hold the rows of the differences. */
+const ROWS = './vmap/linux-differences/';
 
 /** Public members of a class. */
 function membersOf(prototype: object): string[] {
@@ -21,6 +25,12 @@ describe('docs/api.md', () => {
     expect(missing).toEqual([]);
   });
 
+  test('has every member of LazyArea in the row of getLazyArea', () => {
+    const row = /^\| `getLazyArea\(.*$/m.exec(api)?.[0] ?? '';
+    const missing = membersOf(LazyArea.prototype).filter((name) => !row.includes(`\`${name}\``));
+    expect(missing).toEqual([]);
+  });
+
   test('names no call that there is not', () => {
     const known = new Set([AddressSpace, VmArea].flatMap(({ prototype }) => membersOf(prototype)));
     const named = [...api.matchAll(/^\| `([a-zA-Z]+)\(/gm)].map(([, name]) => name as string);
@@ -33,4 +43,14 @@ describe('docs/api.md', () => {
     const links = [...api.matchAll(/linux-differences\.md#(d\d+)/g)].map(([, id]) => id as string);
     expect(links.filter((id) => !rows.has(id))).toEqual([]);
   });
+});
+
+test('docs/linux-differences.md has a test for each row, whose title begins with its id', () => {
+  const rows = [...differences.matchAll(/<a id="d\d+"><\/a>(D\d+) /g)].map(([, id]) => id);
+  expect(rows.length).toBeGreaterThan(40);
+  const titles = readdirSync(new URL(ROWS, import.meta.url))
+    .map((file) => read(`${ROWS}${file}`))
+    .flatMap((text) => [...text.matchAll(/^ *(?:test|test\.each\(.*\)|\]\))\(\s*['"`](D\d+): /gm)])
+    .map(([, id]) => id);
+  expect(titles.sort()).toEqual([...new Set(rows)].sort());
 });
