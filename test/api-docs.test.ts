@@ -27,7 +27,7 @@ describe('docs/api.md', () => {
 
   test('has every member of LazyArea in the row of getLazyArea', () => {
     const row = /^\| `getLazyArea\(.*$/m.exec(api)?.[0] ?? '';
-    const missing = membersOf(LazyArea.prototype).filter((name) => !row.includes(`\`${name}\``));
+    const missing = membersOf(LazyArea.prototype).filter((name) => !new RegExp(`\`${name}[(\`]`).test(row));
     expect(missing).toEqual([]);
   });
 

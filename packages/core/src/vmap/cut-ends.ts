@@ -18,26 +18,20 @@ export function apart(ranges: readonly AddressWindow[]): AddressWindow[] {
 /**
  * Splits leaves that reach over an end of a range: which changes no translation, and may need memory.
  *
- * @param mayCut - `false`: such a leaf is refused.
  * @returns what puts the leaves together again.
- * @throws VmError `ENOMEM` when there is no frame for a table, `EINVAL` where nothing may be cut; all leaves are then as they were.
+ * @throws VmError `ENOMEM` when there is no frame for a table; all leaves are then as they were.
  */
-export function cutAtEnds(space: Space, ranges: readonly AddressWindow[], mayCut = true): () => void {
+export function cutAtEnds(space: Space, ranges: readonly AddressWindow[]): () => void {
   const { table, pages } = space;
   const done: { readonly va: bigint; readonly bytes: bigint }[] = [];
   const undo = (): void => {
     for (const { va, bytes } of done.reverse()) table.collapse(va, bytes);
   };
   try {
-    for (const { start, end } of ranges)
-      for (const page of [start, end - pages]) {
+    for (const range of ranges)
+      for (const page of [range.start, range.end - pages]) {
         const around = leafAround(space, page);
-        if (around.va >= start && around.va + around.bytes <= end) continue;
-        if (!mayCut)
-          throw new VmError('EINVAL', 'the range ends inside a leaf or a contiguous run', {
-            address: page,
-            advice: 'this architecture splits none here',
-          });
+        if (isInside(around, range)) continue;
         table.split(page, pages);
         done.push(around);
       }
@@ -46,6 +40,20 @@ export function cutAtEnds(space: Space, ranges: readonly AddressWindow[], mayCut
     throw error;
   }
   return undo;
+}
+
+/** @throws VmError `EINVAL` when a range ends inside a leaf or a run, where nothing may be cut. */
+export function requireWhole(space: Space, range: AddressWindow): void {
+  for (const page of [range.start, range.end - space.pages])
+    if (!isInside(leafAround(space, page), range))
+      throw new VmError('EINVAL', 'the range ends inside a leaf or a contiguous run', {
+        address: page,
+        advice: 'this architecture splits none here',
+      });
+}
+
+function isInside({ va, bytes }: { va: bigint; bytes: bigint }, { start, end }: AddressWindow): boolean {
+  return va >= start && va + bytes <= end;
 }
 
 /** The leaf that maps a page, or the run that the leaf is in; the page itself where nothing is mapped. */

@@ -1,6 +1,6 @@
 import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
-import { apart, cutAtEnds } from './cut-ends.js';
+import { apart, cutAtEnds, requireWhole } from './cut-ends.js';
 import { addAlias } from './direct-map.js';
 import { VM_ALLOC, VM_ALLOW_HUGE_VMAP } from './flags.js';
 import { areaAt, requireInside } from './places.js';
@@ -35,8 +35,8 @@ export function setMemory(
   if (fields.write !== undefined)
     for (const { first, count } of stretches) addAlias(space, first, count, ranges);
   const pieces = apart(ranges);
-  const mayCut = space.linux.setMemory !== 'vmalloc';
-  const undo = cutAtEnds(space, pieces, mayCut);
+  if (space.linux.setMemory === 'vmalloc') requireWhole(space, { start: address, end });
+  const undo = cutAtEnds(space, pieces);
   try {
     space.blocks.unmapAliases();
     space.table.protectMany(
