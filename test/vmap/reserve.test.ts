@@ -174,3 +174,44 @@ describe('pcpuGetVmAreas', () => {
     expect(kernel.stats().areas).toBe(0);
   });
 });
+
+describe('several processors', () => {
+  test('park what they freed in pools of their own, until they are emptied', () => {
+    const { kernel, at } = kernelOf('x86-64', { cpus: 2 });
+    kernel.cpu = 1;
+    const address = kernel.vmalloc(PAGE);
+    kernel.vfree(address);
+    kernel.vmUnmapAliases();
+    expect(kernel.stats().pooledRanges).toBe(1);
+    // Another processor has pools of its own.
+    kernel.cpu = 0;
+    expect(kernel.vmalloc(PAGE)).toBe(at(2));
+    kernel.cpu = 1;
+    expect(kernel.vmalloc(PAGE)).toBe(address);
+    kernel.vfree(address);
+    kernel.vmUnmapAliases();
+    kernel.shrinkPools();
+    expect(kernel.stats().pooledRanges).toBe(0);
+    for (const cpu of [2, -1, 0.5, '1' as never])
+      expect(
+        codeOf(() => {
+          kernel.cpu = cpu;
+        }),
+      ).toBe('EINVAL');
+    expect(kernel.cpu).toBe(1);
+  });
+
+  test('that are online decide how much may wait', () => {
+    const waits = (options: { cpus: number; onlineCpus?: number }) => {
+      const { kernel, flushes } = kernelOf('x86-64', options);
+      let pages = 0;
+      for (; flushes.length === 0; pages += 256) kernel.vfree(kernel.vmalloc(255 * PAGE));
+      return pages - 256;
+    };
+    expect([waits({ cpus: 1 }), waits({ cpus: 4 }), waits({ cpus: 4, onlineCpus: 1 })]).toEqual([
+      8192,
+      3 * 8192,
+      8192,
+    ]);
+  });
+});
