@@ -1,4 +1,4 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection, VM_MAP } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, VM_ALLOC, VM_MAP } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
 import { codeOf } from './support/thrown.js';
@@ -41,6 +41,27 @@ describe('setMemoryRo and its kin', () => {
     expect(codeOf(() => kernel.setMemoryRo(kernel.vmallocHuge(2 << 20), 1))).toBe('EINVAL');
     expect(codeOf(() => kernel.setMemoryRo(kernel.vmap([1], VM_MAP), 1))).toBe('EINVAL');
     expect(codeOf(() => kernel.setMemoryRo(kernel.vmalloc(1), 1))).toBe('none');
+  });
+
+  test('cut no leaf on arm64, however it came there', () => {
+    const { kernel, linux } = kernelOf('arm64-4k-48-cont');
+    const { area } = kernel.getLazyArea(4 << 20, { chunkShift: 21 });
+    kernel.handleFault(area.addr);
+    const runs = kernel.getVmAreaNode({ size: 16 * PAGE, flags: VM_ALLOC, align: 1n << 16n });
+    const end = runs.addr + runs.bytes;
+    kernel.vmapPagesRange(runs.addr, end, linux.protections.PAGE_KERNEL, framesFrom(16, 16), 16);
+    const before = [...kernel.table.leaves()];
+    for (const one of [area, runs]) {
+      expect(codeOf(() => kernel.setMemoryRo(one.addr, 1))).toBe('EINVAL');
+      expect(codeOf(() => kernel.setMemoryRo(one.addr + 4096n, 2))).toBe('EINVAL');
+    }
+    expect([...kernel.table.leaves()]).toEqual(before);
+    // Whole, they are changed in place.
+    kernel.setMemoryRo(area.addr, 512);
+    kernel.setMemoryRo(runs.addr, 16);
+    expect(area.populated().leaves).toEqual([{ bytes: 2 ** 21, count: 1 }]);
+    expect(runs.populated().leaves).toEqual([{ bytes: 65536, count: 1 }]);
+    expect(kernel.walk(runs.addr).leaf?.protection.write).toBe(false);
   });
 
   test.each([

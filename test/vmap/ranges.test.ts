@@ -253,6 +253,15 @@ describe('ioremap', () => {
     expect(codeOf(() => kernel.iounmap(kernel.vmalloc(1)))).toBe('EINVAL');
   });
 
+  test('keeps hands off the tables, whichever allocator they come from', () => {
+    const { kernel, linux } = kernelOf('x86-64');
+    const root = Number(kernel.root >> 12n);
+    expect(codeOf(() => kernel.ioremap(kernel.root, PAGE))).toBe('EINVAL');
+    expect(codeOf(() => kernel.ioremap(kernel.root + 4095n, 1))).toBe('EINVAL');
+    expect(codeOf(() => kernel.vmapPfn([root], linux.protections.PAGE_KERNEL))).toBe('EINVAL');
+    expect(kernel.stats().areas).toBe(0);
+  });
+
   test.each([
     ['memory', (2n ** 20n + 5n) << 12n, 1, 'EINVAL'],
     ['nothing', 0xfed0_0000n, 0, 'EINVAL'],

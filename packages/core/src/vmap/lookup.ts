@@ -41,7 +41,8 @@ export function vread(space: Space, address: bigint, into: Uint8Array): number {
   const length = Number(TOP - address < BigInt(bytes.length) ? TOP - address : BigInt(bytes.length));
   readPages(space, address, bytes.subarray(0, length), (page) => {
     const area = space.areas.find(page);
-    if (area === undefined || page >= area.address + area.bytes) return -1;
+    // A guard maps nothing, and reads as zeros like any hole.
+    if (area === undefined) return -1;
     const vm = structOf(area);
     if (vm !== null && (vm.flags & (VM_IOREMAP | VM_SPARSE)) !== 0) return -1;
     return frameAt(space, page);
