@@ -16,8 +16,8 @@ const kernel = new AddressSpace({
 
 /** A store: what a simulator does. */
 function store(address: bigint, value: number): void {
-  const { pa } = kernel.table.walk(address, { kind: 'write', user: false });
-  if (pa !== null) memory.write32(pa, value);
+  const { pa, fault } = kernel.table.walk(address, { kind: 'write', user: false });
+  if (fault === null && pa !== null) memory.write32(pa, value);
   else if (kernel.handleFault(address)) store(address, value);
   else throw new Error('Unable to handle kernel paging request');
 }

@@ -1,4 +1,4 @@
-import { type FlushSink, VM_SPARSE } from '@vmarea/core';
+import { type FlushSink, FrameAllocator, VM_SPARSE } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { kernelOf } from './support/kernel.js';
 import { codeOf } from './support/thrown.js';
@@ -137,6 +137,10 @@ describe('a space', () => {
       () => kernelOf('x86-64', { linux: undefined as never }),
       () => kernelOf('x86-64', { frames: arm.frames }),
       () => kernelOf('x86-64', { ram: arm.ram }),
+      // Tables would be handed out as pages.
+      () => kernelOf('x86-64', { ram: new FrameAllocator(null, { first: 1000, frames: 100 }) }),
+      () => kernelOf('x86-64', { linux: { ...x86.linux, leaves: {} as never } }),
+      () => kernelOf('x86-64', { linux: { ...x86.linux, leaves: null as never } }),
       () => kernelOf('x86-64', { release: '5.4' as never }),
       () => kernelOf('x86-64', { totalRamPages: 0 }),
       () => kernelOf('x86-64', { cpus: 200 }),
@@ -145,7 +149,7 @@ describe('a space', () => {
         x86.kernel.cpu = 1;
       },
     ].map(codeOf);
-    expect(codes).toEqual(['ERANGE', ...Array(9).fill('EINVAL')]);
+    expect(codes).toEqual(['ERANGE', ...Array(12).fill('EINVAL')]);
   });
 
   test('is unusable when it was destroyed', () => {

@@ -17,7 +17,8 @@ describe('an area that grows by need', () => {
   test('has nothing at first, and a page for each that is used', () => {
     const { kernel, ram, area, touch } = lazy();
     expect([ram.stats().allocated, area.area.populated().pages]).toEqual([0, 0]);
-    expect([touch(5), touch(5), touch(200_000)]).toEqual([true, true, true]);
+    // The second fault of page 5 has another cause.
+    expect([touch(5), touch(5), touch(200_000)]).toEqual([true, false, true]);
     expect(kernel.vmallocToPfn(area.area.addr + BigInt(5 * PAGE))).toBe(RAM_FIRST);
     expect(area.stats).toEqual({
       ...{ pages: GiB / PAGE, populated: 2, prepared: 0, peak: 2, faults: 2 },
@@ -97,6 +98,37 @@ describe('an area that grows by need', () => {
     expect([scarce.ram.stats().allocated, scarce.area.stats.prepared]).toEqual([0, 0]);
   });
 
+  test('keeps its limit, with what is prepared counted', () => {
+    const { area, ram } = lazy({ limit: 4 * PAGE });
+    area.populate(0, 2);
+    expect(area.prepare(2, 2)).toBeGreaterThanOrEqual(0);
+    for (const call of [() => area.prepare(4, 1), () => area.touch(4), () => area.populate(4, 1)])
+      expect(codeOf(call)).toBe('ENOMEM');
+    expect(area.touch(3)).toBe(true);
+    expect([area.stats.populated, area.stats.prepared, ram.stats().allocated]).toEqual([3, 1, 4]);
+  });
+
+  test('prepares tables for the leaves of the policy, and for pages where a caller gives the frames', () => {
+    // No leaf of 1 GiB in vmalloc: blocks of 2 MiB.
+    const large = lazy({ chunkShift: 30 }, { ramFrames: 2 ** 18 });
+    expect(large.area.prepare(0, 1)).toBe(2);
+    large.frames.allocateMany(large.frames.stats().free);
+    expect(large.area.touch(0)).toBe(true);
+    const scattered = lazy({
+      chunkShift: 21,
+      populate: (page, pages) => Array.from({ length: pages }, (_, i) => 2 * (page + i) + 1),
+    });
+    expect(scattered.area.prepare(0, 512)).toBe(3);
+    scattered.frames.allocateMany(scattered.frames.stats().free);
+    expect(scattered.area.touch(0)).toBe(true);
+  });
+
+  test('takes a protection that is whole, once', () => {
+    const { kernel } = kernelOf('x86-64');
+    expect(codeOf(() => kernel.getLazyArea(GiB, { protection: { write: false } as never }))).toBe('EINVAL');
+    expect(kernel.stats().areas).toBe(0);
+  });
+
   test('takes frames from an allocator of a caller', () => {
     const own = new FrameAllocator(null, { first: 0x40000, frames: 64 });
     const { kernel, area, touch, ram } = lazy({ frames: own, chunkShift: 13 });
@@ -109,7 +141,9 @@ describe('an area that grows by need', () => {
     expect(own.allocate(1)).toBe(0x40000);
     kernel.vfree(area.area.addr);
     expect(own.stats().allocated).toBe(0);
-    for (const frames of [7 as never, new FrameAllocator(null, { first: 0, frames: 8, pageShift: 14 })])
+    const tables = new FrameAllocator(null, { first: 0, frames: 8 });
+    const others = new FrameAllocator(null, { first: 0x40000, frames: 8, pageShift: 14 });
+    for (const frames of [7 as never, others, tables])
       expect(codeOf(() => kernel.getLazyArea(GiB, { frames }))).toBe('EINVAL');
   });
 

@@ -43,10 +43,34 @@ describe('setMemoryRo and its kin', () => {
     expect(codeOf(() => kernel.setMemoryRo(kernel.vmalloc(1), 1))).toBe('none');
   });
 
+  test('cut nothing where nothing changes', () => {
+    const { kernel, frames } = kernelOf('x86-64', { directMap: { base: DIRECT } });
+    const address = kernel.vmallocHuge(2 << 20);
+    const before = [...kernel.table.leaves()];
+    frames.allocateMany(frames.stats().free);
+    kernel.setMemoryNx(address + 4096n, 1);
+    kernel.setMemoryRw(address + 4096n, 3);
+    expect([...kernel.table.leaves()]).toEqual(before);
+    expect(codeOf(() => kernel.setMemoryRo(address + 4096n, 1))).toBe('ENOMEM');
+  });
+
+  test('refuse an area that grows by need', () => {
+    const { kernel } = kernelOf('x86-64');
+    const { area } = kernel.getLazyArea(PAGE);
+    kernel.handleFault(area.addr);
+    expect(codeOf(() => kernel.setMemoryRo(area.addr, 1))).toBe('EINVAL');
+  });
+
   test('cut no leaf on arm64, however it came there', () => {
     const { kernel, linux } = kernelOf('arm64-4k-48-cont');
-    const { area } = kernel.getLazyArea(4 << 20, { chunkShift: 21 });
-    kernel.handleFault(area.addr);
+    const area = kernel.getVmAreaNode({ size: 4 << 20, flags: VM_ALLOC, align: 1n << 21n });
+    kernel.vmapPagesRange(
+      area.addr,
+      area.addr + (2n << 20n),
+      linux.protections.PAGE_KERNEL,
+      framesFrom(512, 512),
+      21,
+    );
     const runs = kernel.getVmAreaNode({ size: 16 * PAGE, flags: VM_ALLOC, align: 1n << 16n });
     const end = runs.addr + runs.bytes;
     kernel.vmapPagesRange(runs.addr, end, linux.protections.PAGE_KERNEL, framesFrom(16, 16), 16);

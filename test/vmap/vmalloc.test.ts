@@ -247,6 +247,18 @@ describe('vrealloc', () => {
     expect(first(a, 201).slice(98)).toEqual([9, 9, ...Array(100).fill(0), 9]);
   });
 
+  test.each(['6.12', '2026'] as const)(
+    'of %s moves nothing before zeros that was never asked for',
+    (release) => {
+      const { kernel, fill, first } = setUp(release);
+      const a = kernel.vmalloc(PAGE);
+      fill(a, 0xff);
+      kernel.vrealloc(a, 100, { zero: true });
+      const b = kernel.vrealloc(a, 2 * PAGE, { zero: true });
+      expect([first(b, 101)[99], first(b, 101)[100]]).toEqual([0xff, 0]);
+    },
+  );
+
   test('refuses an alignment that the memory has not, and what is no vmalloc memory', () => {
     const { kernel } = setUp('6.12');
     kernel.vmalloc(1);

@@ -91,6 +91,16 @@ describe('VM_MAP_PUT_PAGES', () => {
     expect(codeOf(() => shared.kernel.vmap([root], PUT))).toBe('EINVAL');
   });
 
+  test('refuses frames that an area of another space owns, whose pages come from the same allocator', () => {
+    const { kernel, ram } = kernelOf('x86-64');
+    const other = kernelOf('x86-64', { ram }).kernel;
+    const address = kernel.vmalloc(PAGE);
+    const frame = kernel.vmallocToPfn(address);
+    expect(codeOf(() => other.vmap([frame], VM_MAP_PUT_PAGES))).toBe('EINVAL');
+    kernel.vfree(address);
+    expect(ram.stats().allocated).toBe(0);
+  });
+
   test('keeps what a failing call was given with the caller', () => {
     const { kernel, ram } = kernelOf('x86-64', { tablePages: 2 });
     const list = ram.allocateMany(2);

@@ -44,9 +44,11 @@ describe('kinds that contradict each other', () => {
       ]).toEqual([code, code]);
   });
 
-  test('D39: an area that grows by need takes no VM_FLUSH_RESET_PERMS', () => {
+  test('D39: an area that grows by need takes no VM_FLUSH_RESET_PERMS, and no change of permissions', () => {
     const { kernel } = kernelOf('x86-64');
     const { area } = kernel.getLazyArea(PAGE);
+    kernel.handleFault(area.addr);
+    expect(codeOf(() => kernel.setMemoryRo(area.addr, 1))).toBe('EINVAL');
     expect(codeOf(() => kernel.setVmFlushResetPerms(area.addr))).toBe('EINVAL');
     expect(area.flags).toBe(2);
   });
@@ -80,6 +82,24 @@ describe('what is done otherwise', () => {
       kernel.vread(moved, bytes);
       expect([bytes[99], bytes[200]]).toEqual([9, release === '2026' ? 0 : 9]);
     }
+  });
+
+  test('D54: one flush spans pages and aliases', () => {
+    const { kernel, flushes } = kernelOf('x86-64', { directMap: { base: DIRECT } });
+    const address = kernel.vmalloc(PAGE);
+    kernel.setMemoryRo(address, 1);
+    // Before it the block of the direct map was split.
+    const [last] = flushes.slice(-1) as [{ va: bigint; bytes: bigint }];
+    expect([last.va, last.va + last.bytes]).toEqual([DIRECT + (BigInt(RAM_FIRST) << 12n), address + 4096n]);
+  });
+
+  test('D55: where nothing changes nothing is split, and what was freed is flushed', () => {
+    const { kernel, flushes } = kernelOf('x86-64');
+    const address = kernel.vmallocHuge(2 << 20);
+    kernel.vfree(kernel.vmalloc(PAGE));
+    kernel.setMemoryNx(address + 4096n, 1);
+    expect((kernel.findVmArea(address) as VmArea).populated().leaves).toEqual([{ bytes: 2 ** 21, count: 1 }]);
+    expect(flushes).toHaveLength(1);
   });
 
   test('D53: vmalloc takes the lowest single frames', () => {

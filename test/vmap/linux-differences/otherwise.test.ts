@@ -116,8 +116,12 @@ describe('done otherwise', () => {
     const lazy = kernel.getLazyArea(2 ** 40);
     const plain = kernel.getVmArea(PAGE, VM_SPARSE);
     expect(kernel.handleFault(plain.addr)).toBe(false);
-    for (const page of [5, 2 ** 20, 5])
-      expect(kernel.handleFault(lazy.area.addr + BigInt(page * PAGE))).toBe(true);
+    for (const [page, isNew] of [
+      [5, true],
+      [2 ** 20, true],
+      [5, false],
+    ] as const)
+      expect(kernel.handleFault(lazy.area.addr + BigInt(page * PAGE))).toBe(isNew);
     expect([lazy.stats.populated, lazy.area.populated().pages, ram.stats().allocated]).toEqual([2, 2, 2]);
     expect(framesFrom(4, 3).map((page) => lazy.area.frameAt(page) >= 0)).toEqual([false, true, false]);
     lazy.shrink();

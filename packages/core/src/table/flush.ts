@@ -12,7 +12,8 @@ export interface FlushSink {
    * Forget the translations of a range.
    *
    * @param va - first byte of the range; a multiple of the page size.
-   * @param bytes - length in bytes; one call may cover more than was changed, never less.
+   * @param bytes - length in bytes; one call may cover more than was changed, never less. A purge, or a change of pages and their aliases, may
+   *   span from the direct map to the vmalloc window, tens of TiB: above some number of pages forget everything, as kernels do.
    * @param leafShift - log2 of the smallest leaf that was removed or changed: the stride that is enough.
    * @param tablesFreed - pfns of the tables that the range lost: cached upper levels must go too. Empty when
    *   only leaves changed. Their frames are still allocated, but for those of a restore that failed. Valid during the call.

@@ -161,11 +161,10 @@ export class PageTable<C extends Controls = Controls> {
    */
   mapMany(pieces: readonly MapPiece[]): void {
     this.#change((context) => {
-      if (!Array.isArray(pieces) || pieces.length === 0)
-        throw new VmError('EINVAL', 'mapMany needs a list of stretches to map');
+      const list = elementsOf(pieces, 'mapMany needs a list of stretches to map');
       mapPages(
         context,
-        pieces.map((piece: MapPiece) => scatteredPiece(context, piece)),
+        list.map((piece) => scatteredPiece(context, piece)),
       );
     });
   }
@@ -298,9 +297,9 @@ export class PageTable<C extends Controls = Controls> {
     options: FlushOptions = {},
   ): void {
     this.#change((context) => {
-      if (!Array.isArray(ranges) || ranges.length === 0)
-        throw new VmError('EINVAL', 'protectMany needs a list of ranges');
-      const list = ranges.map(({ va, bytes }) => pageRange(context.plan.format, va, bytes));
+      const list = elementsOf(ranges, 'protectMany needs a list of ranges').map(({ va, bytes }) =>
+        pageRange(context.plan.format, va, bytes),
+      );
       list.sort((a, b) => a.first - b.first);
       for (const [i, { first }] of list.entries()) {
         const before = list[i - 1];
@@ -700,6 +699,19 @@ export class PageTable<C extends Controls = Controls> {
       context.generation++;
     }
   }
+}
+
+/** The elements of a caller's list: at least one, each an object. */
+function elementsOf<T extends object>(list: readonly T[], what: string): T[] {
+  const elements: T[] = [];
+  const length = Array.isArray(list) ? list.length : 0;
+  for (let i = 0; i < length; i++) {
+    const one: unknown = list[i];
+    if (typeof one !== 'object' || one === null) throw new VmError('EINVAL', what);
+    elements.push(one as T);
+  }
+  if (elements.length === 0) throw new VmError('EINVAL', what);
+  return elements;
 }
 
 /** A stretch of scattered frames, checked. */

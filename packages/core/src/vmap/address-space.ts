@@ -156,7 +156,7 @@ export class AddressSpace<C extends Controls = Controls> {
   /**
    * Removes the area that begins at an address, and what it maps (remove_vm_area).
    *
-   * @returns its handle, not live any more. Frames that it owned are the caller's: `ownedFrames()`.
+   * @returns its handle, not live any more. Frames that it owned are the caller's: `ownedFrames()`. Those of an area that grows go back.
    * A purge that is due is left to a later call.
    *
    * @throws VmError `EINVAL` when no area begins there.
@@ -510,17 +510,18 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * What a simulator calls for a fault on a kernel address: populates the page when it is one of an area that grows.
+   * What a simulator calls for a fault on a kernel address: populates the page when it is one of an area that grows, and was not there.
    *
-   * @returns true when the access can be made again; false when nobody maps that page: a real fault.
+   * @returns true when the page is there now: the access can be made again. False when nobody maps that page, or it was there: then the
+   *   fault has another cause, such as a right that it has not, and comes again.
    * @throws VmError `ENOMEM` when there are no frames; what `populate` throws; `EINVAL` for what is no address.
    */
   handleFault(address: bigint): boolean {
     const vm = areaAt(this.#space, address);
     if (vm === null || vm.lazy === null || address >= vm.area.address + vm.area.bytes) return false;
     const { lazy, area } = vm;
-    this.#space.change(() => lazy.touch(Number((address - area.address) >> BigInt(this.#space.pageShift))));
-    return true;
+    const page = Number((address - area.address) >> BigInt(this.#space.pageShift));
+    return this.#space.change(() => lazy.touch(page));
   }
 
   // Short mappings

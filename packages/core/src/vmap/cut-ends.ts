@@ -1,5 +1,6 @@
 import type { AddressWindow } from '../area/page-units.js';
 import { VmError } from '../errors.js';
+import type { Protection } from '../format/protection.js';
 import { toBigint } from '../words.js';
 import type { Space } from './space.js';
 
@@ -25,7 +26,12 @@ export function cutAtEnds(space: Space, ranges: readonly AddressWindow[]): () =>
   const { table, pages } = space;
   const done: { readonly va: bigint; readonly bytes: bigint }[] = [];
   const undo = (): void => {
-    for (const { va, bytes } of done.reverse()) table.collapse(va, bytes);
+    for (const { va, bytes } of done.reverse())
+      try {
+        table.collapse(va, bytes);
+      } catch {
+        // A sink that throws again: smaller leaves stay, which translate the same, and the others are still put together.
+      }
   };
   try {
     for (const range of ranges)
@@ -50,6 +56,31 @@ export function requireWhole(space: Space, range: AddressWindow): void {
         address: page,
         advice: 'this architecture splits none here',
       });
+}
+
+/**
+ * A range without the parts of leaves at its ends that are as wanted already: nothing has to be cut for them.
+ *
+ * @returns `null` when nothing is left.
+ */
+export function withoutUnchanged(
+  space: Space,
+  range: AddressWindow,
+  fields: Partial<Protection>,
+): AddressWindow | null {
+  let { start, end } = range;
+  const first = leafAround(space, start);
+  if (!isInside(first, range) && isAlready(space, start, fields)) start = first.va + first.bytes;
+  if (start >= end) return null;
+  const last = leafAround(space, end - space.pages);
+  if (!isInside(last, { start, end }) && isAlready(space, end - space.pages, fields)) end = last.va;
+  return start < end ? { start, end } : null;
+}
+
+function isAlready({ table }: Space, page: bigint, fields: Partial<Protection>): boolean {
+  const { leaf } = table.walk(page);
+  const members = Object.keys(fields) as (keyof Protection)[];
+  return leaf !== null && members.every((member) => leaf.protection[member] === fields[member]);
 }
 
 function isInside({ va, bytes }: { va: bigint; bytes: bigint }, { start, end }: AddressWindow): boolean {

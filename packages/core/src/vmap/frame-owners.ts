@@ -22,13 +22,17 @@ const PIECE_SHIFT = 16;
 export class FrameOwners {
   readonly #ram: FrameAllocator;
   readonly #records: TableRecords;
-  /** By piece of the frames: only where areas own some. */
-  readonly #marks = new Map<number, Uint32Array>();
+  /** By piece of the frames: only where areas own some. Those of all spaces that take pages from one allocator. */
+  readonly #marks: Map<number, Uint32Array>;
+
+  static readonly #marksOf = new WeakMap<ArrayBufferLike, Map<number, Uint32Array>>();
 
   /** @param tables - where tables come from: their frames belong to page tables. */
   constructor(ram: FrameAllocator, tables: FrameAllocator) {
     this.#ram = ram;
     this.#records = TableRecords.of(tables);
+    this.#marks = FrameOwners.#marksOf.get(ram.state) ?? new Map<number, Uint32Array>();
+    FrameOwners.#marksOf.set(ram.state, this.#marks);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { shown, VmError } from '../errors.js';
+import { checkProtection } from '../table/arguments.js';
 import { VM_ALLOC } from './flags.js';
 import { LazyPages } from './lazy-pages.js';
 import type { LazyAreaOptions } from './options.js';
@@ -44,11 +45,12 @@ export class LazyArea {
    * Populates the chunk that holds a page, as a use of it would.
    *
    * @param page - offset in pages.
+   * @returns true when it was not there.
    * @throws VmError `ERANGE` outside the area, `ENOMEM` when frames, or those of tables, or the limit are used up; what `populate` throws.
    */
-  touch(page: number): void {
+  touch(page: number): boolean {
     this.#check(page, 1);
-    this.#space.change(() => this.#pages.touch(page));
+    return this.#space.change(() => this.#pages.touch(page));
   }
 
   /**
@@ -123,11 +125,14 @@ export function getLazyArea(space: Space, size: number | bigint, options: LazyAr
   const isAllocator = typeof frames?.tryAllocate === 'function' && frames.pageShift === space.pageShift;
   if (frames !== undefined && (!isAllocator || frames.first + frames.frames > space.pfnLimit))
     throw new VmError('EINVAL', '`frames` is no FrameAllocator with the pages of the format');
+  if (frames !== undefined) space.requireOthers(frames, '`frames`');
+  // Read once: nothing may be refused when the addresses are reserved.
+  const protection = checkProtection(options.protection ?? space.linux.protections.PAGE_KERNEL);
   const vm = reserve(space, {
     ...{ size, flags: VM_ALLOC, shift: chunkShift, align: 1n << BigInt(chunkShift) },
     ...(caller === undefined ? {} : { caller }),
   });
-  const pages = new LazyPages(space, vm, options);
+  const pages = new LazyPages(space, vm, { ...options, protection });
   vm.lazy = pages;
   return new LazyArea(space, vm, pages);
 }

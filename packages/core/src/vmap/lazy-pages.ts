@@ -23,11 +23,12 @@ export class LazyPages implements Growth {
   #populated = 0;
   #released = 0;
 
-  constructor(space: Space, vm: VmStruct, options: LazyAreaOptions) {
-    const { chunkShift = space.pageShift, protection = space.linux.protections.PAGE_KERNEL } = options;
+  /** @param options - checked, with a protection. */
+  constructor(space: Space, vm: VmStruct, options: LazyAreaOptions & { readonly protection: Protection }) {
+    const { chunkShift = space.pageShift } = options;
     this.#space = space;
     this.#vm = vm;
-    this.#protection = protection;
+    this.#protection = options.protection;
     this.#chunkPages = 2 ** (chunkShift - space.pageShift);
     this.#source = chunkSource(space, options, this.#chunkPages);
     const limit = options.limit ?? vm.area.bytes;
@@ -51,12 +52,12 @@ export class LazyPages implements Growth {
     return Number(this.#vm.area.bytes >> BigInt(this.#space.pageShift));
   }
 
-  /** Populates the chunk of a page that is used; nothing when it is there. */
-  touch(page: number): void {
+  touch(page: number): boolean {
     const chunk = Math.floor(page / this.#chunkPages);
-    if (this.#chunks.has(chunk)) return;
+    if (this.#chunks.has(chunk)) return false;
     this.#fill([chunk]);
     this.#faults++;
+    return true;
   }
 
   /** Populates the chunks of a range that are missing: all or none. */
@@ -71,20 +72,20 @@ export class LazyPages implements Growth {
    * @returns the number of tables made.
    */
   prepare(page: number, count: number): number {
-    const { table, pageShift } = this.#space;
+    const { table } = this.#space;
     const missing = this.#source.isOwn
       ? this.#missing(page, count).filter((chunk) => !this.#ready.has(chunk))
       : [];
+    this.#requireLimit(missing.length + this.#ready.size);
     const taken: OwnFrames[] = [];
     try {
       for (const chunk of missing) taken.push(this.#source.take(chunk));
       const first = Math.floor(page / this.#chunkPages);
       const end = Math.ceil((page + count) / this.#chunkPages);
-      const chunkShift = Math.log2(this.#chunkPages) + pageShift;
       const tables = table.prepare(
         this.#addressOf(first),
         BigInt((end - first) * this.#chunkPages) * this.#space.pages,
-        { leafShift: this.#space.isBlockShift(chunkShift) ? chunkShift : pageShift },
+        { leafShift: this.#preparedShift() },
       );
       for (const [i, chunk] of missing.entries()) this.#ready.set(chunk, taken[i] as OwnFrames);
       return tables;
@@ -92,6 +93,26 @@ export class LazyPages implements Growth {
       for (const [i, frames] of taken.entries()) this.#source.give(frames, missing[i] as number);
       throw error;
     }
+  }
+
+  /** log2 of the leaves that chunks will have at least: of frames that a caller gives nothing is known. */
+  #preparedShift(): number {
+    const { pageShift, linux } = this.#space;
+    const chunkShift = Math.log2(this.#chunkPages) + pageShift;
+    const blocks = linux.leaves.vmalloc.filter(
+      (shift) => shift <= chunkShift && this.#space.isBlockShift(shift),
+    );
+    return this.#source.isOwn ? Math.max(pageShift, ...blocks) : pageShift;
+  }
+
+  /** @throws VmError `ENOMEM` when so many chunks more are more than the limit. */
+  #requireLimit(more: number): void {
+    const pages = (this.#chunks.size + more) * this.#chunkPages;
+    if (pages > this.#limit)
+      throw new VmError('ENOMEM', `${nameOf(this.#vm)} may have ${this.#limit} pages, not ${pages}`, {
+        address: this.#vm.area.address,
+        advice: 'shrink it, or give it a larger limit',
+      });
   }
 
   /** Gives chunks back that lie in a range whole, after one flush, and frames that were prepared for it. */
@@ -137,12 +158,9 @@ export class LazyPages implements Growth {
 
   #fill(chunks: readonly number[]): void {
     const { table, linux } = this.#space;
-    const pages = (this.#chunks.size + chunks.length) * this.#chunkPages;
-    if (pages > this.#limit)
-      throw new VmError('ENOMEM', `${nameOf(this.#vm)} may have ${this.#limit} pages, not ${pages}`, {
-        address: this.#vm.area.address,
-        advice: 'shrink it, or give it a larger limit',
-      });
+    // The room of those that are prepared is kept.
+    const ready = chunks.reduce((sum, chunk) => sum + (this.#ready.has(chunk) ? 1 : 0), 0);
+    this.#requireLimit(chunks.length - ready + this.#ready.size);
     const taken: OwnFrames[] = [];
     try {
       for (const chunk of chunks) taken.push(this.#ready.get(chunk) ?? this.#source.take(chunk));

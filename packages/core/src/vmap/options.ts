@@ -37,7 +37,7 @@ export interface AddressSpaceOptions<C extends Controls = Controls> {
   readonly memory: PhysicalMemory;
   /** Where tables come from. */
   readonly frames: FrameAllocator;
-  /** Where vmalloc takes its pages: needs no bytes behind it. Default `frames`. */
+  /** Where vmalloc takes its pages: needs no bytes behind it, and has no frame of `frames`, or is the same. Default `frames`. */
   readonly ram?: FrameAllocator;
   /** Pages of memory that no call may exceed (totalram_pages). Default the frames of `ram`. */
   readonly totalRamPages?: number;
@@ -126,11 +126,14 @@ export interface LazyAreaOptions extends CallerOptions {
    * one block of frames. Default the page.
    */
   readonly chunkShift?: number;
-  /** Where its frames come from, which the area owns: an allocator with the pages of the format. Default the space's `ram`. */
+  /**
+   * Where its frames come from, which the area owns: an allocator with the pages of the format, and no frame of those of the
+   * space. Default the space's `ram`.
+   */
   readonly frames?: FrameAllocator;
   /**
    * In place of an allocator: gives the frames of a chunk, whose first page it is told; they stay the caller's. It may throw: then
-   * nothing is populated.
+   * nothing is populated. Frames of chunks that it gave before in the same call go to `release`; a list that is refused does not.
    */
   readonly populate?: (page: number, pages: number) => readonly number[] | Uint32Array | Float64Array;
   /**

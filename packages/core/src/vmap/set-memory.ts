@@ -1,11 +1,11 @@
 import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
-import { apart, cutAtEnds, requireWhole } from './cut-ends.js';
+import { apart, cutAtEnds, requireWhole, withoutUnchanged } from './cut-ends.js';
 import { addAlias } from './direct-map.js';
 import { VM_ALLOC, VM_ALLOW_HUGE_VMAP } from './flags.js';
 import { areaAt, requireInside } from './places.js';
 import type { Space } from './space.js';
-import { nameOf, requireNoArray, type VmStruct } from './vm-struct.js';
+import { nameOf, requireOwnHands, type VmStruct } from './vm-struct.js';
 
 /**
  * `set_memory_ro` and its kin: changes the protection of pages inside one area, and of their aliases in the direct map where the change
@@ -25,7 +25,7 @@ export function setMemory(
     throw new VmError('EINVAL', `the address is not a multiple of the page size`, { address });
   if (!Number.isSafeInteger(numPages) || numPages < 0 || numPages > 2 ** 31 - 1)
     throw new VmError('EINVAL', `${shown(numPages)} is no number of pages`, { address });
-  requireNoArray(vm);
+  requireOwnHands(vm);
   requireChangeable(space, vm);
   const end = address + BigInt(numPages) * space.pages;
   if (numPages === 0) return;
@@ -34,15 +34,16 @@ export function setMemory(
   const ranges = [{ start: address, end }];
   if (fields.write !== undefined)
     for (const { first, count } of stretches) addAlias(space, first, count, ranges);
-  const pieces = apart(ranges);
   if (space.linux.setMemory === 'vmalloc') requireWhole(space, { start: address, end });
+  const pieces = apart(ranges).flatMap((range) => withoutUnchanged(space, range, fields) ?? []);
   const undo = cutAtEnds(space, pieces);
   try {
     space.blocks.unmapAliases();
-    space.table.protectMany(
-      pieces.map(({ start, end: last }) => ({ va: start, bytes: last - start })),
-      fields,
-    );
+    if (pieces.length > 0)
+      space.table.protectMany(
+        pieces.map(({ start, end: last }) => ({ va: start, bytes: last - start })),
+        fields,
+      );
   } catch (error) {
     undo();
     throw error;

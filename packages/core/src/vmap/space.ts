@@ -92,6 +92,7 @@ export class Space implements AreaHost {
           'EINVAL',
           `\`ram\` has frames that do not fit ${format.paBits} physical address bits`,
         );
+      requireApart(ram, frames, '`ram`');
       this.ram = ram;
       this.owners = new FrameOwners(ram, frames);
       this.totalRamPages = options.totalRamPages ?? ram.frames;
@@ -100,14 +101,13 @@ export class Space implements AreaHost {
       this.#blockShifts = new Set(
         format.levels.filter(({ leaf }) => leaf !== null).map(({ shift }) => shift),
       );
-      const wrong = Object.values(linux.leaves).find(
-        (shifts) => Array.isArray(shifts) && shifts[0] !== format.pageShift,
-      );
-      if (wrong !== undefined)
-        throw new VmError(
-          'EINVAL',
-          `the policy ${linux.name} has other pages than the format ${format.name}`,
-        );
+      const { vmalloc, vmap, ioremap } = linux.leaves ?? {};
+      for (const shifts of [vmalloc, vmap, ioremap])
+        if (!Array.isArray(shifts) || shifts[0] !== format.pageShift)
+          throw new VmError(
+            'EINVAL',
+            `the policy ${shown(linux.name)} has other pages than the format ${format.name}`,
+          );
       this.requireTranslated(linux.window, 'the vmalloc window');
       const structs = early.map((one) => this.#earlyStruct(one));
       this.areas = new VmapAreas({
@@ -220,6 +220,12 @@ export class Space implements AreaHost {
     return holds(this.ram, first, count) || holds(this.#tables, first, count);
   }
 
+  /** @throws VmError `EINVAL` when an allocator has frames of the space's own: both would hand them out. */
+  requireOthers(frames: FrameAllocator, what: string): void {
+    requireApart(frames, this.ram, what);
+    requireApart(frames, this.#tables, what);
+  }
+
   /** @throws VmError `ERANGE` when the root does not translate a window. */
   requireTranslated({ start, end }: AddressWindow, what: string): void {
     const isInside = spansOf(this.format).some((span) => start >= span.start && end <= span.end);
@@ -307,4 +313,12 @@ export function structOf(area: Area | undefined): VmStruct | null {
 /** True when an allocator has one of adjacent frames. */
 function holds({ first, frames }: FrameAllocator, pfn: number, count: number): boolean {
   return pfn < first + frames && pfn + count > first;
+}
+
+/** @throws VmError `EINVAL` when two allocators have frames in common and are not one. */
+function requireApart(a: FrameAllocator, b: FrameAllocator, what: string): void {
+  if (a.state !== b.state && holds(a, b.first, b.frames))
+    throw new VmError('EINVAL', `${what} has frames that another allocator of the space hands out too`, {
+      advice: 'use one allocator for both, or ranges that are apart',
+    });
 }

@@ -24,8 +24,12 @@ export interface LazyAreaStats {
 /** How an area grows by need. */
 export interface Growth {
   readonly stats: LazyAreaStats;
-  /** Populates the chunk of a page. */
-  touch(page: number): void;
+  /**
+   * Populates the chunk of a page that is used.
+   *
+   * @returns false when it was there.
+   */
+  touch(page: number): boolean;
   /** @throws VmError `EINVAL` when somebody else freed a frame of it. */
   checkAllocated(): void;
   /**

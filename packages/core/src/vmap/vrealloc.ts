@@ -47,8 +47,8 @@ export function vrealloc(
     return vm;
   }
   const owned = vm.owned;
-  // Until 2026 no size but the area's was known.
-  const old = space.release === '2026' ? vm.requestedBytes : vm.area.bytes;
+  // Until 2026 no size but the area's was known. What was never asked for must not come before zeros.
+  const old = space.release === '2026' || zero ? vm.requestedBytes : vm.area.bytes;
   // Before memory is taken, which could get a frame that somebody else freed.
   checkOwned(space, vm);
   const moved = vmallocNodeRange(space, {

@@ -322,6 +322,22 @@ describe('what was freed', () => {
     expect(areas.reserve(0x1000).address).toBe(0xffffc90000000000n);
   });
 
+  it('owes what a failing purge had to flush besides, once', () => {
+    const sink = recorder();
+    const areas = new VmapAreas({ ...X86, sink });
+    areas.free(areas.reserve(0x1000));
+    sink.error = new Error('the TLB is on fire');
+    expect(() => areas.purge({ start: 0x1000n, end: 0x3000n })).toThrow('the TLB is on fire');
+    expect(() => areas.purge({ start: 0x5000n, end: 0x6000n })).toThrow('the TLB is on fire');
+    sink.error = null;
+    sink.flushes.length = 0;
+    areas.purge();
+    expect(sink.flushes).toEqual([[0x1000n, 0xffffc90000002000n - 0x1000n]]);
+    areas.free(areas.reserve(0x1000));
+    areas.purge();
+    expect(sink.flushes[1]).toEqual([0xffffc90000000000n, 0x2000n]);
+  });
+
   it('is purged by itself once more than 32 MiB wait for each doubling of processors', () => {
     for (const [cpus, pages] of [
       [1, 8192],

@@ -62,7 +62,10 @@ describe.each(formats.map((format) => [format.name, format] as const))('protectM
   test('refuses no list', () => {
     const { table } = setUp();
     expect(thrown(() => table.protectMany([], { write: false }))).toContain('EINVAL');
-    expect(thrown(() => table.protectMany(null as never, { write: false }))).toContain('EINVAL');
+    for (const list of [null, [null], [7], { length: 1 }, Array(2)]) {
+      expect(thrown(() => table.protectMany(list as never, { write: false }))).toContain('EINVAL');
+      expect(thrown(() => table.mapMany(list as never))).toContain('EINVAL');
+    }
   });
 
   test('takes all back when the sink throws', () => {

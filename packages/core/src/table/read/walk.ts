@@ -52,7 +52,7 @@ export interface Walk {
   readonly steps: readonly WalkStep[];
   /** The leaf; `null` when there is no translation. */
   readonly leaf: WalkLeaf | null;
-  /** Physical address of `va`, in bytes; `null` when there is no translation. */
+  /** Physical address of `va`, in bytes; `null` when there is no translation. Also where an access is refused: ask `fault`. */
   readonly pa: bigint | null;
   /** The effective permissions over all levels; `null` when there is no translation. */
   readonly permissions: Permissions | null;
