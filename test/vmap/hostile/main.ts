@@ -12,7 +12,7 @@ for (const name of NAMES) {
   const report = runHostile(name, {
     calls: Math.ceil(Number(calls) / NAMES.length),
     seed: Number(seed),
-    walkEvery: 10,
+    walkEvery: 1,
   });
   console.log(printed(name, report));
   add('calls', report.calls);
