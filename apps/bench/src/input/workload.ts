@@ -139,6 +139,11 @@ function request(
   source: Source,
 ): AreaRequest {
   const kind = kindOf(line);
+  if (line.bytes > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new UsageError(
+      `${source.file}:${line.line}: size ${line.bytes} is more than any window of addresses has`,
+    );
+  }
   const mapped = mappedBytes(line, source);
   const guardBytes = source.guardPages * source.pageBytes;
   const size = Number(line.bytes);

@@ -106,8 +106,19 @@ export function runOver(trace: Trace, configuration: Configuration, most = MOST_
   const live = new Map<number, { readonly area: Area; readonly isMapped: boolean }>();
   const peaks = { areas: 0, busyBytes: 0, freeRanges: areas.freeRanges };
   const moments: Moment[] = [];
+  const release = (name: number): void => {
+    const known = live.get(name);
+    if (known === undefined) return;
+    const { area, isMapped } = known;
+    live.delete(name);
+    if (isMapped) table.unmap(area.address, area.bytes);
+    areas.free(area);
+    so.busyBytes -= Number(area.bytes) + area.guardBytes;
+  };
   for (const step of steps) {
     if (step.type === 'request') {
+      // One that is live still: the recording lost its free.
+      release(step.area);
       const area = taken(areas, requestOf(trace, step.request, pageBytes), step.cpu);
       if (area === null) so.failing++;
       else {
@@ -119,16 +130,7 @@ export function runOver(trace: Trace, configuration: Configuration, most = MOST_
     } else if (step.type === 'failure') {
       // Two pages do not fit into a window of one.
       taken(areas, { bytes: pageBytes, guardBytes: pageBytes, window: onePage }, step.cpu);
-    } else {
-      const known = live.get(step.area);
-      if (known !== undefined) {
-        const { area, isMapped } = known;
-        live.delete(step.area);
-        if (isMapped) table.unmap(area.address, area.bytes);
-        areas.free(area);
-        so.busyBytes -= Number(area.bytes) + area.guardBytes;
-      }
-    }
+    } else release(step.area);
     so.far++;
     peaks.areas = Math.max(peaks.areas, areas.count);
     peaks.busyBytes = Math.max(peaks.busyBytes, so.busyBytes);

@@ -97,6 +97,7 @@ class TraceParser {
         return { type: 'purge done', areas: this.#whole(c), start: this.#page(a), end: this.#page(b) };
       case 'Q': {
         const parts = rest.slice(2);
+        if (parts.length === 0 || parts.length % 2 !== 0) this.#fail('pairs of an offset and a size');
         return {
           ...{ type: 'percpu entered', align: this.#alignment(b) },
           offsets: parts.filter((_field, i) => i % 2 === 0).map((field) => this.#page(field)),

@@ -54,7 +54,8 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
         '  ',
       ),
     );
-  if (isSame(result) && missing.length > 0 && result.photographs.length === 0)
+  if (result.events === 0) out.push('There is nothing in it to compare.');
+  else if (isSame(result) && missing.length > 0 && result.photographs.length === 0)
     out.push('What could be compared is the same; no photograph could.');
   else if (isSame(result)) out.push(colours.green('All the same.'));
   else if (result.determined > 0) out.push(colours.red('They differ.'));

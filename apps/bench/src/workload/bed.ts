@@ -12,8 +12,10 @@ export interface Bed {
   readonly bytes: Uint8Array;
 }
 
-/** More than the tables of any case take, alignments of gigabytes included. The host gives only what is touched. */
-const TABLE_BYTES = 2 ** 26;
+/** Bytes of tables beside those of pages, alignments of gigabytes included. The host gives only what is touched. */
+const LEAST_TABLE_BYTES = 2 ** 26;
+/** Bytes of tables for each page: its entry, and as much again for tables that are not full. */
+const TABLE_BYTES_OF_PAGE = 16;
 /** The most that one memory is asked for. */
 const MOST_BYTES = 3 * 2 ** 30;
 /** Frames beside those that cases ask for. */
@@ -27,12 +29,13 @@ const SPARE = 64;
 export function bedOf(configuration: Configuration, frames: number, withBytes: number): Bed {
   const { format, name } = configuration;
   const { pageShift } = format;
-  const first = TABLE_BYTES / 2 ** pageShift + 2 * rootFrames(format);
+  const tableBytes = LEAST_TABLE_BYTES + TABLE_BYTES_OF_PAGE * frames;
+  const first = Math.ceil(tableBytes / 2 ** pageShift) + 2 * rootFrames(format);
   const bytes = (first + withBytes + SPARE) * 2 ** pageShift;
   if (bytes > MOST_BYTES) {
     throw new UsageError(
       `${name} would need ${Math.ceil(bytes / 2 ** 20)} MiB of memory, more than the ${MOST_BYTES / 2 ** 20} that this tool takes: ` +
-        'ask for fewer --nr-pages or --cpus',
+        'ask for fewer --nr-pages, --nr-pcpu-objects or --cpus',
     );
   }
   const memory = PhysicalMemory.create({ bytes });

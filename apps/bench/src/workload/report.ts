@@ -50,7 +50,8 @@ export function workloadReport(result: WorkloadResult, io: Pick<Console, 'stdout
   out.push('');
   for (const { configuration, worker, ns } of workers) {
     out.push(colours.dim(configuration));
-    out.push(...rows.filter((row) => row.configuration === configuration).map(summaryLine));
+    // As the module: it runs them in another order than it tells of them.
+    out.push(...byCase(rows.filter((row) => row.configuration === configuration)).map(summaryLine));
     out.push(`All test took worker${worker}=${ns} ns`, '');
   }
   out.push(...fittedTables(KEYS, [TIMES, COUNTS], byCase(rows), width).flatMap((table) => [table, '']));

@@ -1,4 +1,4 @@
-import { type AddressSpace, type FrameStats, VmError } from '@vmarea/core';
+import { type AddressSpace, type AreaStats, type FrameStats, VmError } from '@vmarea/core';
 import { proveAllReturned } from '../all-returned.js';
 import { CheckError } from '../errors.js';
 import { random } from '../random.js';
@@ -30,6 +30,7 @@ export async function runCase(
 ): Promise<{ readonly row: WorkloadRow; readonly ns: number }> {
   const before = { tables: bed.tables.stats(), pages: bed.ram.stats() };
   const run = new Run(bed, parameters);
+  const fresh = run.kernel.stats();
   const context = { run, parameters, random: random((parameters.seed ^ Math.imul(index, 0x85ebca6b)) >>> 0) };
   const repeat = parameters.testRepeatCount;
   let passed = 0;
@@ -51,19 +52,27 @@ export async function runCase(
     operationsPerSecond: Math.round((1000 * operations) / Math.max(milliseconds, 1e-3)),
     work,
     lazyPages,
-    leakCheck: leakCheck(`${name}, ${one.name}`, run, before),
+    leakCheck: leakCheck(`${name}, ${one.name}`, run, { ...before, areas: fresh }),
   };
   return { row, ns: Math.round(milliseconds * 1e6) };
 }
 
 /** Has the kernel give back what it can, looks whether anything is still there, and takes it down. */
-function leakCheck(what: string, { kernel, bed }: Run, before: Before): WorkloadRow['leakCheck'] {
+function leakCheck(
+  what: string,
+  { kernel, bed }: Run,
+  before: Before & { readonly areas: AreaStats },
+): WorkloadRow['leakCheck'] {
   runOutOfAddresses(kernel);
-  const { areas, busyBytes, lazyBytes, pooledBytes, freeRanges } = kernel.stats();
-  if (areas !== 0 || freeRanges !== 1) {
+  const { areas, busyBytes, lazyBytes, pooledBytes, freeBytes, freeRanges } = kernel.stats();
+  const now = [areas, lazyBytes, pooledBytes, freeBytes, freeRanges];
+  const { areas: fresh } = before;
+  // All that the window had, and in one piece: what waits, is parked or lost would be missing at its edge.
+  const then = [0, 0n, 0n, fresh.freeBytes, 1];
+  if (now.some((value, i) => value !== then[i])) {
     throw new CheckError(
       `${what}: ${areas} areas with ${busyBytes} bytes are left at the end; ${lazyBytes} bytes wait, ${pooledBytes} are in pools, ` +
-        `the free window is in ${freeRanges} pieces`,
+        `${freeBytes} of ${fresh.freeBytes} bytes are free, in ${freeRanges} pieces`,
     );
   }
   const mapped = kernel.table.leaves().next();

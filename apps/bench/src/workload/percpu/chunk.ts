@@ -1,4 +1,4 @@
-import type { FrameAllocator, VmArea } from '@vmarea/core';
+import { type FrameAllocator, type VmArea, VmError } from '@vmarea/core';
 
 /** A free range of a unit, in bytes from its start. */
 interface Gap {
@@ -75,7 +75,7 @@ export class Chunk {
   /**
    * Maps the pages of a range in every processor's unit, where they are not yet (pcpu_populate_chunk).
    *
-   * @returns false when there are no frames.
+   * @returns false when there are no frames, for pages or for tables.
    */
   populate(offset: number, size: number): boolean {
     const last = Math.floor((offset + size - 1) / this.#pageBytes);
@@ -84,10 +84,25 @@ export class Chunk {
       if (this.#frames[page] !== undefined) continue;
       const frames = this.#ram.tryAllocateMany(units);
       if (frames === null) return false;
-      for (let unit = 0; unit < units; unit++)
-        this.area.map(unit * this.#unitPages + page, frames[unit] as number);
+      if (!this.#map(page, frames)) {
+        this.#ram.freeMany(frames);
+        return false;
+      }
       this.#frames[page] = frames;
     }
+    return true;
+  }
+
+  /** Maps a page in every unit, or in none. */
+  #map(page: number, frames: Float64Array): boolean {
+    for (let unit = 0; unit < frames.length; unit++)
+      try {
+        this.area.map(unit * this.#unitPages + page, frames[unit] as number);
+      } catch (error) {
+        for (let done = 0; done < unit; done++) this.area.unmap(done * this.#unitPages + page);
+        if (error instanceof VmError && error.code === 'ENOMEM') return false;
+        throw error;
+      }
     return true;
   }
 
