@@ -181,3 +181,12 @@ describe('what is in an area', () => {
     expect(work.hashed).toBe(3);
   });
 });
+
+describe('a size beyond all windows', () => {
+  it.each(['18446744073709547520 sparse', '1152921504606846976 pages=3 vmalloc'])(
+    'is refused: %s',
+    (rest) => {
+      expect(() => of(lines('8192 pages=1 vmalloc', rest))).toThrow(/^f:2: size \d+ is more than any window/);
+    },
+  );
+});

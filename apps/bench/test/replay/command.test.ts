@@ -69,6 +69,30 @@ describe('vmarea-bench replay', () => {
     });
   });
 
+  it('says of an empty stream that there is nothing to compare', async () => {
+    const { code, out } = await capture(['replay', file('empty.tsv', HEAD)], { cwd: folder });
+    expect(code).toBe(0);
+    expect(out).toContain('There is nothing in it to compare.');
+    expect(out).not.toContain('All the same');
+  });
+
+  it('refuses a per-cpu request without pairs of an offset and a size', async () => {
+    for (const parts of ['', '\t0', '\t0\t1000\t2000']) {
+      const path = file('q.tsv', `${HEAD}${ROWS[0]}\n1\t0\t0\tQ\t1\t1000${parts}\n`);
+      const { code, err } = await capture(['replay', path], { cwd: folder });
+      expect(code).toBe(2);
+      expect(err).toMatch(/q\.tsv:6: .*pairs of an offset and a size/);
+    }
+  });
+
+  it('frees on another format what is placed again, where the recording lost the free', async () => {
+    const rows = Array.from({ length: 50 }, () => ROWS[0]).join('\n');
+    const path = file('again.tsv', `${HEAD}${rows}\n`);
+    const { out } = await capture(['replay', path, '--format', 'x86-64', '--json'], { cwd: folder });
+    const { formats } = JSON.parse(out) as { formats: { peaks: { areas: number } }[] };
+    expect(formats[0]?.peaks.areas).toBe(1);
+  });
+
   it.each([false, true])('reads a file alone, packed: %s', async (isPacked) => {
     const name = file(isPacked ? 'a.tsv.gz' : 'a.tsv', `${HEAD}${ROWS.join('\n')}\n`, isPacked);
     const { code, out } = await capture(['replay', name, '--json'], { cwd: folder });
