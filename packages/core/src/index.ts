@@ -46,6 +46,7 @@ export type {
   CutOptions,
   FlushOptions,
   MapOptions,
+  MapPiece,
   PrepareOptions,
   SplitOptions,
   UnmapOptions,

@@ -24,6 +24,7 @@ export interface MapPiece {
   readonly frames: FrameList;
   /** What the pages allow. */
   readonly protection: Protection;
+  /** Caps on its leaves and runs. Default none. */
   readonly options?: MapOptions;
 }
 

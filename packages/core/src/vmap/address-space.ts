@@ -25,7 +25,7 @@ import {
   type VmallocOptions,
   type VmallocRequest,
 } from './options.js';
-import { areaAt, liveArea } from './places.js';
+import { areaAt, areaHolding, liveArea } from './places.js';
 import { vmMapRam, vmUnmapRam } from './ram.js';
 import { remapVmallocRange, type UserRange } from './remap.js';
 import { endFreeing, freeVmArea, pcpuGetVmAreas, reserve } from './reserve.js';
@@ -565,8 +565,7 @@ export class AddressSpace<C extends Controls = Controls> {
    */
   setVmFlushResetPerms(address: bigint): void {
     this.#space.change(() => {
-      const vm = areaAt(this.#space, address);
-      if (vm === null) throw new VmError('EINVAL', 'no vm area holds the address', { address });
+      const vm = areaHolding(this.#space, address);
       // One that grows flushes before its pages go, and a direct map is never told of them.
       requireOwnHands(vm);
       vm.flags |= VM_FLUSH_RESET_PERMS;

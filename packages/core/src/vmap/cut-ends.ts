@@ -1,7 +1,7 @@
 import type { AddressWindow } from '../area/page-units.js';
 import { VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
-import { toBigint } from '../words.js';
+import { runOf } from '../table/read/leaf-sizes.js';
 import type { Space } from './space.js';
 
 /** Ranges without what they share: a frame that is mapped twice has one alias. */
@@ -92,9 +92,7 @@ function leafAround({ table, format, pages }: Space, page: bigint): { va: bigint
   const { steps, leaf } = table.walk(page);
   const step = steps.at(-1);
   if (leaf === null || step === undefined) return { va: page, bytes: pages };
-  const run = format.levels[step.level]?.run ?? null;
-  const mark = run === null ? 0n : toBigint(run.set);
-  const isRun = run !== null && (step.entry & mark) === mark;
-  const bytes = (isRun ? BigInt(run.entries) : 1n) << BigInt(leaf.leafShift);
+  const entries = runOf(format, step.level, step.entry)?.entries ?? 1;
+  const bytes = BigInt(entries) << BigInt(leaf.leafShift);
   return { va: page - (page % bytes), bytes };
 }

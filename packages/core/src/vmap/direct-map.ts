@@ -1,5 +1,5 @@
 import { type AddressWindow, hullOf } from '../area/page-units.js';
-import { toBigint } from '../words.js';
+import { runOf } from '../table/read/leaf-sizes.js';
 import { apart, cutAtEnds } from './cut-ends.js';
 import { eachStretch, type OwnFrames } from './frame-lists.js';
 import { listOf } from './frame-owners.js';
@@ -14,14 +14,6 @@ export interface DirectAlias {
   putBack(): void;
 }
 
-/** Addresses at which the direct map shows adjacent frames. */
-function aliasOf(space: Space, first: number, count: number): AddressWindow | null {
-  const { directMap, ram, pageShift } = space;
-  if (directMap === null) return null;
-  const start = directMap.start + (BigInt(first - ram.first) << BigInt(pageShift));
-  return { start, end: start + (BigInt(count) << BigInt(pageShift)) };
-}
-
 /** Stretches of the direct map that show an area's frames. */
 function aliasesOf(space: Space, frames: OwnFrames): AddressWindow[] {
   const aliases: AddressWindow[] = [];
@@ -31,11 +23,12 @@ function aliasesOf(space: Space, frames: OwnFrames): AddressWindow[] {
 
 /** Adds where the direct map shows adjacent frames: those that are memory. A stretch may begin or end beside it, and the map does not. */
 export function addAlias(space: Space, first: number, count: number, aliases: AddressWindow[]): void {
-  const { ram } = space;
-  const from = Math.max(first, ram.first);
-  const to = Math.min(first + count, ram.first + ram.frames);
-  const alias = from < to ? aliasOf(space, from, to - from) : null;
-  if (alias !== null) aliases.push(alias);
+  const { directMap, ram, pageShift } = space;
+  const from = Math.max(first, ram.first) - ram.first;
+  const to = Math.min(first + count - ram.first, ram.frames);
+  if (directMap === null || from >= to) return;
+  const addressOf = (frame: number): bigint => directMap.start + (BigInt(frame) << BigInt(pageShift));
+  aliases.push({ start: addressOf(from), end: addressOf(to) });
 }
 
 /**
@@ -59,9 +52,8 @@ export function takeAliasAway(space: Space, vm: VmStruct): DirectAlias {
     },
     putBack: () => {
       for (const { va, pa, count, leafShift, level, flags } of leaves) {
-        const run = format.levels[level]?.run ?? null;
-        const mark = run === null ? 0n : toBigint(run.set);
-        const runShift = run !== null && (flags & mark) === mark ? leafShift + Math.log2(run.entries) : 0;
+        const run = runOf(format, level, flags);
+        const runShift = run === null ? 0 : leafShift + Math.log2(run.entries);
         table.mapRange(va, pa, BigInt(count) << BigInt(leafShift), linux.protections.PAGE_KERNEL, {
           maxLeafShift: Math.max(leafShift, runShift),
           maxRunShift: runShift,

@@ -21,7 +21,7 @@ export function ioremapProt(
   const bytes = checkBytes(size, 'size');
   const offset = physical & (space.pages - 1n);
   const first = physical - offset;
-  const mapped = ((offset + bytes + space.pages - 1n) / space.pages) * space.pages;
+  const mapped = space.wholePages(offset + bytes);
   if (first + mapped > 1n << BigInt(space.format.paBits))
     throw new VmError(
       'EINVAL',

@@ -11,6 +11,8 @@ export class LazyPages implements Growth {
   readonly #space: Space;
   readonly #vm: VmStruct;
   readonly #source: ChunkSource;
+  /** log2 of the bytes of a chunk, and its pages. */
+  readonly #chunkShift: number;
   readonly #chunkPages: number;
   readonly #limit: number;
   readonly #protection: Protection;
@@ -29,6 +31,7 @@ export class LazyPages implements Growth {
     this.#space = space;
     this.#vm = vm;
     this.#protection = options.protection;
+    this.#chunkShift = chunkShift;
     this.#chunkPages = 2 ** (chunkShift - space.pageShift);
     this.#source = chunkSource(space, options, this.#chunkPages);
     const limit = options.limit ?? vm.area.bytes;
@@ -98,9 +101,8 @@ export class LazyPages implements Growth {
   /** log2 of the leaves that chunks will have at least: of frames that a caller gives nothing is known. */
   #preparedShift(): number {
     const { pageShift, linux } = this.#space;
-    const chunkShift = Math.log2(this.#chunkPages) + pageShift;
     const blocks = linux.leaves.vmalloc.filter(
-      (shift) => shift <= chunkShift && this.#space.isBlockShift(shift),
+      (shift) => shift <= this.#chunkShift && this.#space.isBlockShift(shift),
     );
     return this.#source.isOwn ? Math.max(pageShift, ...blocks) : pageShift;
   }
@@ -164,10 +166,7 @@ export class LazyPages implements Growth {
     const taken: OwnFrames[] = [];
     try {
       for (const chunk of chunks) taken.push(this.#ready.get(chunk) ?? this.#source.take(chunk));
-      const caps = this.#space.capsOf(
-        linux.leaves.vmalloc,
-        Math.log2(this.#chunkPages) + this.#space.pageShift,
-      );
+      const caps = this.#space.capsOf(linux.leaves.vmalloc, this.#chunkShift);
       table.mapMany(
         chunks.map((chunk, i) => ({
           va: this.#addressOf(chunk),

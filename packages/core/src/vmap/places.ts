@@ -56,10 +56,22 @@ export function areaFrom(space: Space, address: bigint, what: string): VmStruct 
   });
 }
 
-/** A range inside one area. */
+/**
+ * The area that holds an address.
+ *
+ * @throws VmError `EINVAL` for what is no address, or where no area is.
+ */
+export function areaHolding(space: Space, address: bigint): VmStruct {
+  const vm = areaAt(space, address);
+  if (vm !== null) return vm;
+  throw new VmError('EINVAL', 'no vm area holds the address', {
+    address,
+    advice: 'getVmArea, vmalloc and their kin make one',
+  });
+}
+
+/** How long a range inside one area is. */
 export interface Place {
-  readonly vm: VmStruct;
-  readonly start: bigint;
   readonly bytes: bigint;
   readonly pages: number;
 }
@@ -91,15 +103,10 @@ export function checkRange(space: Space, start: bigint, end: bigint): number {
  */
 export function placeOf(space: Space, start: bigint, end: bigint): Place {
   const pages = checkRange(space, start, end);
-  const vm = areaAt(space, start);
-  if (vm === null)
-    throw new VmError('EINVAL', 'no vm area holds the address', {
-      address: start,
-      advice: 'reserve one: getVmArea(bytes, VM_SPARSE)',
-    });
+  const vm = areaHolding(space, start);
   requireInside(vm, start, end);
   requireOwnHands(vm);
-  return { vm, start, bytes: end - start, pages };
+  return { bytes: end - start, pages };
 }
 
 /** @throws VmError `ERANGE` when a range leaves the usable bytes of an area. */

@@ -2,7 +2,7 @@ import { shown, VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
 import type { PageTable } from '../table/page-table.js';
 import { VM_DMA_COHERENT, VM_USERMAP } from './flags.js';
-import { areaAt } from './places.js';
+import { areaHolding } from './places.js';
 import { checkBytes } from './reserve.js';
 import { stretchesOf } from './set-memory.js';
 import type { Space } from './space.js';
@@ -46,8 +46,7 @@ export function remapVmallocRange(
     });
   if (table.format?.pageShift !== space.pageShift)
     throw new VmError('EINVAL', 'the user tables have pages of another size');
-  const vm = areaAt(space, address);
-  if (vm === null) throw new VmError('EINVAL', 'no vm area holds the address', { address });
+  const vm = areaHolding(space, address);
   requireNoArray(vm);
   if ((vm.flags & (VM_USERMAP | VM_DMA_COHERENT)) === 0)
     throw new VmError('EINVAL', `${nameOf(vm)} is not for users`, {
@@ -59,7 +58,7 @@ export function remapVmallocRange(
   for (const one of [at, address])
     if (typeof one !== 'bigint' || (one & (space.pages - 1n)) !== 0n)
       throw new VmError('EINVAL', `${shown(one)} is not a multiple of the page size`);
-  const bytes = ((checkBytes(size, 'size') + space.pages - 1n) / space.pages) * space.pages;
+  const bytes = space.wholePages(checkBytes(size, 'size'));
   const from = address + BigInt(pgoff) * space.pages;
   if (from < vm.area.address || from + bytes > vm.area.address + vm.area.bytes)
     throw new VmError('EINVAL', `${bytes} bytes from page ${pgoff} on leave ${nameOf(vm)}`, { address });

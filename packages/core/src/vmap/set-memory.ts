@@ -3,7 +3,7 @@ import type { Protection } from '../format/protection.js';
 import { apart, cutAtEnds, requireWhole, withoutUnchanged } from './cut-ends.js';
 import { addAlias } from './direct-map.js';
 import { VM_ALLOC, VM_ALLOW_HUGE_VMAP } from './flags.js';
-import { areaAt, requireInside } from './places.js';
+import { areaHolding, requireInside } from './places.js';
 import type { Space } from './space.js';
 import { nameOf, requireOwnHands, type VmStruct } from './vm-struct.js';
 
@@ -19,8 +19,7 @@ export function setMemory(
   numPages: number,
   fields: Partial<Protection>,
 ): void {
-  const vm = areaAt(space, address);
-  if (vm === null) throw new VmError('EINVAL', 'no vm area holds the address', { address });
+  const vm = areaHolding(space, address);
   if ((address & (space.pages - 1n)) !== 0n)
     throw new VmError('EINVAL', `the address is not a multiple of the page size`, { address });
   if (!Number.isSafeInteger(numPages) || numPages < 0 || numPages > 2 ** 31 - 1)

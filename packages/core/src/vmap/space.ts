@@ -177,6 +177,11 @@ export class Space implements AreaHost {
     return handle;
   }
 
+  /** Bytes rounded up to whole pages. */
+  wholePages(bytes: bigint): bigint {
+    return (bytes + this.pages - 1n) & ~(this.pages - 1n);
+  }
+
   /** Sizes that a call of Linux may use, as the engine's caps. */
   capsOf(shifts: readonly number[], most: number): MapOptions {
     let leaf = this.pageShift;

@@ -42,7 +42,7 @@ const MAX_ORDER = 18;
 export function vmallocNodeRange(space: Space, request: VmallocRequest): VmStruct {
   const { flags = 0, align = 1n } = request;
   const bytes = checkBytes(request.size, 'size');
-  space.requireRam(Number((bytes + space.pages - 1n) >> BigInt(space.pageShift)));
+  space.requireRam(Number(space.wholePages(bytes) >> BigInt(space.pageShift)));
   if ((checkFlags(flags) & (VM_IOREMAP | VM_SPARSE)) !== 0)
     throw new VmError('EINVAL', 'vmalloc memory is neither VM_IOREMAP nor VM_SPARSE');
   checkAlign(align);
@@ -96,16 +96,17 @@ function fallBack(
  * has runs is the policy's.
  */
 export function hugeShift(space: Space, bytes: bigint): number {
+  return largeShifts(space, bytes)[0] ?? space.pageShift;
+}
+
+/** log2 of the blocks and runs that an allocation is large enough for, the largest first. */
+export function largeShifts(space: Space, bytes: bigint): number[] {
   const { vmalloc, wholeRunsOnly = false } = space.linux.leaves;
-  let best = space.pageShift;
-  for (const shift of vmalloc) {
+  const fits = (shift: number): boolean => {
     const unit = 1n << BigInt(shift);
-    const fits = space.isBlockShift(shift)
-      ? bytes >= unit
-      : bytes >= unit && (!wholeRunsOnly || bytes % unit === 0n);
-    if (fits && shift > best) best = shift;
-  }
-  return best;
+    return bytes >= unit && (space.isBlockShift(shift) || !wholeRunsOnly || bytes % unit === 0n);
+  };
+  return vmalloc.filter((shift) => shift > space.pageShift && fits(shift)).sort((a, b) => b - a);
 }
 
 /** One attempt: all of it, or nothing but the reservation, which goes to `failed` where the caller asks for it. */
@@ -157,7 +158,7 @@ function allocate(
     if (zero) zeroFrames(space, vm.owned as OwnedFrames);
     return vm;
   } catch (error) {
-    for (const { owned } of taken) if (owned !== null) giveBack(space, owned);
+    for (const { owned } of taken) if (owned !== null) space.owners.free(owned);
     const mayFollow = error instanceof VmError && error.code === 'ENOMEM';
     for (const { vm } of taken.reverse()) {
       if (failed !== null && mayFollow) failed.push(vm);
@@ -196,11 +197,6 @@ function takeFrames(space: Space, { area }: VmStruct, order: number): OwnedFrame
     throw new VmError('ENOMEM', `only ${i} of ${heads.length} blocks of order ${order} are free`);
   }
   return { heads: narrowed(heads), order };
-}
-
-function giveBack(space: Space, { heads, order }: OwnedFrames): void {
-  if (order === 0) space.ram.freeMany(heads);
-  else for (const pfn of heads) space.ram.free(pfn, order);
 }
 
 /**

@@ -1,5 +1,4 @@
 import { VmError } from '../errors.js';
-import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { Protection } from '../format/protection.js';
 import type { FrameList } from '../table/change/frame-source.js';
 import type { MapPiece } from '../table/options.js';
@@ -7,10 +6,10 @@ import { checkFlags, VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_MAP_PUT_PAGES, VM_NO_G
 import { copyFrames, lengthOf, type OwnFrames } from './frame-lists.js';
 import { type CallerOptions, callerOf } from './options.js';
 import { areaFrom } from './places.js';
-import { cancel, endFreeing, releaseLazy, remove, reserve } from './reserve.js';
+import { cancel, endFreeing, freeVmArea, reserve } from './reserve.js';
 import type { Space } from './space.js';
-import { nameOf, type VmStruct } from './vm-struct.js';
-import { hugeShift } from './vmalloc.js';
+import type { VmStruct } from './vm-struct.js';
+import { hugeShift, largeShifts } from './vmalloc.js';
 
 /** `vmap`. */
 export function vmap(
@@ -52,15 +51,7 @@ export function vmap(
 
 /** `vunmap`: frames stay with their owner. */
 export function vunmap(space: Space, address: bigint, what: string): void {
-  const vm = areaFrom(space, address, what);
-  if (vm.owned !== null)
-    throw new VmError('EINVAL', `${nameOf(vm)} owns ${vm.ownedPages} pages, which would be lost`, {
-      address,
-      advice: 'vfree it',
-    });
-  const errors = releaseLazy(space, vm);
-  remove(space, vm);
-  endFreeing(space, errors);
+  endFreeing(space, freeVmArea(space, areaFrom(space, address, what)));
 }
 
 /** `vmap_pfn`: frames that are not memory, with base pages, naturally aligned. */
@@ -83,7 +74,7 @@ export function vmapPfn(
       });
     const special = Object.freeze({
       ...withoutExecute,
-      extra: withoutExecute.extra | specialOf(space.linux),
+      extra: withoutExecute.extra | (space.linux.specialBit ?? 0n),
     });
     const vm = reserve(space, { ...callerOf(options), size: length * space.pageBytes, flags: VM_IOREMAP });
     try {
@@ -96,22 +87,12 @@ export function vmapPfn(
   });
 }
 
-function specialOf({ specialBit = 0n }: LinuxPolicy): bigint {
-  return specialBit;
-}
-
 /** Since 2026, addresses for a `vmap` are aligned to the leaf that it may get; where nothing fits, to a smaller one. */
 function reserveAligned(space: Space, pages: number, flags: number, options: CallerOptions): VmStruct {
   const size = pages * space.pageBytes;
   const request = { ...callerOf(options), size, flags };
   if (space.release === '6.12') return reserve(space, request);
-  const all = BigInt(size);
-  const block = hugeShift(space, all);
-  const run = space.linux.leaves.vmalloc
-    .filter((shift) => !space.isBlockShift(shift) && all >= 1n << BigInt(shift))
-    .filter((shift) => space.linux.leaves.wholeRunsOnly !== true || all % (1n << BigInt(shift)) === 0n);
-  for (const shift of new Set([block, ...run])) {
-    if (shift === space.pageShift) break;
+  for (const shift of largeShifts(space, BigInt(size))) {
     try {
       return reserve(space, { ...request, align: 1n << BigInt(shift) });
     } catch (error) {

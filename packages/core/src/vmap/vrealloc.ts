@@ -77,7 +77,7 @@ function inPlace(space: Space, vm: VmStruct): bigint {
 /** Frees whole pages behind the new end. The addresses stay reserved. */
 function shrink(space: Space, vm: VmStruct, bytes: bigint): void {
   const owned = vm.owned as OwnedFrames;
-  const pages = Number((bytes + space.pages - 1n) >> BigInt(space.pageShift));
+  const pages = Number(space.wholePages(bytes) >> BigInt(space.pageShift));
   if (pages >= vm.ownedPages || owned.order !== 0 || (vm.flags & (VM_FLUSH_RESET_PERMS | VM_USERMAP)) !== 0)
     return;
   const tail: OwnedFrames = { heads: owned.heads.slice(pages), order: 0 };

@@ -1,12 +1,22 @@
+import type { Run } from '../../format/entry.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
-import { joinWords } from '../../words.js';
+import { toBigint } from '../../words.js';
 import type { LeafRun } from './leaves.js';
 
 /** How many leaves there are of one size. */
 export interface LeafSize {
   /** Bytes of one leaf; of a run with a contiguous hint, of the whole run. */
   readonly bytes: number;
+  /** Leaves, or runs, of this size. */
   readonly count: number;
+}
+
+/** The run that a leaf says it is one of, by its mark; `null` for a leaf by itself. */
+export function runOf(format: PageTableFormat, level: number, leaf: bigint): Run | null {
+  const run = format.levels[level]?.run ?? null;
+  if (run === null) return null;
+  const mark = toBigint(run.set);
+  return (leaf & mark) === mark ? run : null;
 }
 
 /**
@@ -21,9 +31,7 @@ export interface LeafSize {
 export function leafSizes(format: PageTableFormat, runs: Iterable<LeafRun>): LeafSize[] {
   const counts = new Map<number, number>();
   for (const { level, flags, leafShift, count } of runs) {
-    const run = format.levels[level]?.run ?? null;
-    const mark = run === null ? 0n : joinWords(run.set.lo, run.set.hi);
-    const entries = run !== null && (flags & mark) === mark ? run.entries : 1;
+    const entries = runOf(format, level, flags)?.entries ?? 1;
     const bytes = entries * 2 ** leafShift;
     counts.set(bytes, (counts.get(bytes) ?? 0) + count / entries);
   }
