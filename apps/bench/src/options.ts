@@ -3,6 +3,13 @@ import type { ArgsDef } from 'citty';
 import { UsageError } from './errors.js';
 import { nearest } from './suggest.js';
 
+/** Values of a subcommand's arguments as the command line gives them: what is no flag is text. */
+export type ValuesOf<Definition extends ArgsDef> = {
+  readonly [Name in keyof Definition]?:
+    | (Definition[Name] extends { readonly type: 'boolean' } ? boolean : string)
+    | undefined;
+};
+
 /**
  * Checks a subcommand's arguments against its definition, which citty itself takes loosely, and writes every
  * option as `--name=value`, so that values such as `-` and `-5` arrive unchanged.

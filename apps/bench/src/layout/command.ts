@@ -8,7 +8,7 @@ import { readVmallocinfo } from '../input/vmallocinfo.js';
 import { KINDS, type Workload, workload } from '../input/workload.js';
 import { thisMachine } from '../machine.js';
 import { plural } from '../numbers.js';
-import { SEED, wholeNumber } from '../options.js';
+import { SEED, type ValuesOf, wholeNumber } from '../options.js';
 import { progress } from '../progress.js';
 import type { LeafPolicy } from './kernel.js';
 import { type Plan, plan } from './plan.js';
@@ -48,11 +48,7 @@ export const layoutArguments = {
 } as const satisfies ArgsDef;
 
 /** Values as the command line gives them. */
-export type LayoutArguments = {
-  readonly [K in Exclude<keyof typeof layoutArguments, 'json'>]?: string | undefined;
-} & {
-  readonly json?: boolean | undefined;
-};
+export type LayoutArguments = ValuesOf<typeof layoutArguments>;
 
 /** Runs `vmarea-bench layout` and writes its result. */
 export async function runLayout(args: LayoutArguments, io: Console): Promise<void> {

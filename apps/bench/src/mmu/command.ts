@@ -5,7 +5,7 @@ import type { Console } from '../console.js';
 import { CheckError, UsageError } from '../errors.js';
 import { choose, installedFormats } from '../formats.js';
 import { plural } from '../numbers.js';
-import { SEED, unknown, wholeNumber } from '../options.js';
+import { SEED, unknown, type ValuesOf, wholeNumber } from '../options.js';
 import { progress } from '../progress.js';
 import { type Case, readCase } from './case-file.js';
 import { JOBS as BATCH_JOBS } from './examine.js';
@@ -45,9 +45,7 @@ export const mmuArguments = {
 } as const satisfies ArgsDef;
 
 /** Values as the command line gives them. */
-export type MmuArguments = {
-  readonly [K in Exclude<keyof typeof mmuArguments, 'json' | 'planted'>]?: string | undefined;
-} & { readonly json?: boolean | undefined; readonly planted?: boolean | undefined };
+export type MmuArguments = ValuesOf<typeof mmuArguments>;
 
 /** With this value of `VMAREA_MMU` a missing QEMU is an error. */
 const REQUIRED = 'required';

@@ -3,7 +3,7 @@ import type { Console } from '../console.js';
 import { UsageError } from '../errors.js';
 import { choose, installedFormats } from '../formats.js';
 import { thisMachine } from '../machine.js';
-import { SEED, unknown, wholeNumber } from '../options.js';
+import { SEED, unknown, type ValuesOf, wholeNumber } from '../options.js';
 import { compareResults, differences, readEarlier } from './compare.js';
 import { measureAll } from './measure.js';
 import { inProcess, spawning } from './processes.js';
@@ -52,12 +52,8 @@ export const speedArguments = {
   markdown: { type: 'boolean', description: 'Print Markdown instead of tables for a terminal' },
 } as const satisfies ArgsDef;
 
-type Flags = 'json' | 'markdown' | 'quick';
-
 /** Values as the command line gives them. */
-export type SpeedArguments = {
-  readonly [K in Exclude<keyof typeof speedArguments, Flags>]?: string | undefined;
-} & { readonly [K in Flags]?: boolean | undefined };
+export type SpeedArguments = ValuesOf<typeof speedArguments>;
 
 /** Runs `vmarea-bench speed` and writes its result. */
 export async function runSpeed(args: SpeedArguments, io: Console): Promise<void> {

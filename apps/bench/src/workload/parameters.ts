@@ -1,7 +1,7 @@
 import { type LinuxRelease, printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import { UsageError } from '../errors.js';
-import { SEED, wholeNumber } from '../options.js';
+import { SEED, type ValuesOf, wholeNumber } from '../options.js';
 
 /** The options of `vmarea-bench workload`. */
 export const workloadArguments = {
@@ -56,12 +56,8 @@ export const workloadArguments = {
   json: { type: 'boolean', description: 'Print one JSON object instead of lines and a table' },
 } as const satisfies ArgsDef;
 
-type Flag = 'sequential-test-order' | 'use-huge' | 'json';
-
 /** Values as the command line gives them. */
-export type WorkloadArguments = {
-  readonly [K in Exclude<keyof typeof workloadArguments, Flag>]?: string | undefined;
-} & { readonly [K in Flag]?: boolean | undefined };
+export type WorkloadArguments = ValuesOf<typeof workloadArguments>;
 
 /** The parameters of lib/test_vmalloc.c, and of the machine under it. */
 export interface Parameters {
