@@ -34,13 +34,6 @@ interface Block {
   readonly live: Map<number, number>;
 }
 
-/** Pages of a block that came back: [from, to). */
-interface Dirty {
-  readonly block: Block;
-  readonly from: number;
-  readonly to: number;
-}
-
 /**
  * Short-lived ranges as `vm_map_ram` hands them out: cut from blocks, a power of two pages each, without guards.
  *
@@ -140,7 +133,8 @@ export class VmapBlocks {
     const { block, first } = this.#placeOf(address);
     if (block === undefined || block.live.get(first) !== pages) throw this.#unknown(address, pages);
     block.live.delete(first);
-    soil(block, first, first + pages);
+    block.dirtyFrom = Math.min(block.dirtyFrom, first);
+    block.dirtyTo = Math.max(block.dirtyTo, first + pages);
     block.dirty += roundUp(pages);
     if (block.dirty < this.#blockPages) return;
     this.#drop(block);
@@ -190,30 +184,22 @@ export class VmapBlocks {
    * @throws VmError `EBUSY` inside the `flush` of the areas' sink, and errors of that sink: then what came back is flushed by the next call.
    */
   unmapAliases(also?: AddressWindow): void {
-    const taken = this.#takeDirty();
+    const dirty = [...this.#blocks.values()].filter(
+      (block) => block.dirtyTo > 0 && !this.#isFragmented(block, false),
+    );
     let hull = also;
-    for (const { block, from, to } of taken) {
-      const { address } = block.area;
-      hull = hullOf(hull, { start: address + this.#bytes(from), end: address + this.#bytes(to) });
+    for (const { area, dirtyFrom, dirtyTo } of dirty) {
+      const start = area.address + this.#bytes(dirtyFrom);
+      hull = hullOf(hull, { start, end: area.address + this.#bytes(dirtyTo) });
     }
-    try {
-      this.#areas.purge(hull, () => this.#dropFragmented(false));
-    } catch (error) {
-      for (const { block, from, to } of taken) soil(block, from, to);
-      throw error;
-    }
-  }
-
-  /** Takes what came back and was not flushed from blocks that stay; what comes back from here on is not in the flush. */
-  #takeDirty(): Dirty[] {
-    const taken: Dirty[] = [];
-    for (const block of this.#blocks.values()) {
-      if (block.dirtyTo === 0 || this.#isFragmented(block, false)) continue;
-      taken.push({ block, from: block.dirtyFrom, to: block.dirtyTo });
-      block.dirtyFrom = this.#blockPages;
-      block.dirtyTo = 0;
-    }
-    return taken;
+    this.#areas.purge(hull, () => {
+      // The areas owe that flush from here on, whichever purge makes it; what comes back inside it is not in it.
+      for (const block of dirty) {
+        block.dirtyFrom = this.#blockPages;
+        block.dirtyTo = 0;
+      }
+      return this.#dropFragmented(false);
+    });
   }
 
   /** Lets go of blocks of which all that was handed out came back. */
@@ -290,10 +276,4 @@ export class VmapBlocks {
 /** The next power of two. */
 function roundUp(pages: number): number {
   return 2 ** Math.ceil(Math.log2(pages));
-}
-
-/** Adds pages to those that came back and were not flushed. */
-function soil(block: Block, from: number, to: number): void {
-  block.dirtyFrom = Math.min(block.dirtyFrom, from);
-  block.dirtyTo = Math.max(block.dirtyTo, to);
 }
