@@ -35,6 +35,7 @@ export type CaseOptions = Required<Pick<SuiteOptions, 'seed' | 'runs' | 'manual'
 export interface Case {
   /** What follows the names of the subject and the group: `run=16:offset=3`. */
   readonly id: string;
+  /** Makes what it needs, and throws what it finds wrong. */
   readonly run: () => void;
 }
 

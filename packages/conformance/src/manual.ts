@@ -27,9 +27,11 @@ export interface TableBits {
 
 /** Bits of which none may be set in an entry. */
 export interface ReservedBits {
+  /** Entries that point to a table, or leaves. */
   readonly in: 'table' | 'leaf';
   /** Name of the level; all levels when absent. */
   readonly level?: string;
+  /** Mask within the 64-bit entry. */
   readonly bits: bigint;
 }
 

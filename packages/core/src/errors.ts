@@ -37,6 +37,7 @@ export interface VmErrorDetails {
  * ```
  */
 export class VmError extends Error {
+  /** Always `VmError`, as a stack trace shows it. */
   override readonly name = 'VmError';
   /** Linux's name of the error. */
   readonly code: VmErrorCode;

@@ -15,6 +15,7 @@ export const OUT_OF_RANGE = -2;
  * vmap_init_free_space.
  */
 export class FreeSpace {
+  /** The free ranges: of each node the first page, and the end in pages, exclusive. */
   readonly tree: IntervalTree = new IntervalTree();
 
   /**

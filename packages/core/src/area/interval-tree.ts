@@ -39,18 +39,22 @@ export class IntervalTree {
   #erased: number = NIL;
   #used = 1;
 
+  /** The left child; `NIL` when there is none. */
   left(node: number): number {
     return this.child[2 * node] as number;
   }
 
+  /** The right child; `NIL` when there is none. */
   right(node: number): number {
     return this.child[2 * node + 1] as number;
   }
 
+  /** The parent; `NIL` of the root. */
   parent(node: number): number {
     return this.#parent[node] as number;
   }
 
+  /** Whether the node is red; otherwise it is black. */
   isRed(node: number): boolean {
     return this.#colour[node] === RED;
   }

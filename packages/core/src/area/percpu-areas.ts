@@ -9,8 +9,9 @@ export interface PercpuRequest {
   readonly sizes: readonly number[];
   /** Alignment of the base in pages: a power of two. */
   readonly align: number;
-  /** The vmalloc window, in pages; the end may have half a page more, as for `FreeSpace.take`. */
+  /** First page of the vmalloc window. */
   readonly vstart: number;
+  /** End of the vmalloc window in pages, exclusive; may have half a page more, as for `FreeSpace.take`. */
   readonly vend: number;
 }
 

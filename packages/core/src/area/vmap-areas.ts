@@ -73,12 +73,15 @@ export interface AreaStats {
   readonly busyBytes: bigint;
   /** Bytes that were freed and wait for a purge. */
   readonly lazyBytes: bigint;
-  /** Bytes that are parked in pools, and in how many ranges. */
+  /** Bytes that are parked in pools. */
   readonly pooledBytes: bigint;
+  /** Number of the ranges that are parked in pools. */
   readonly pooledRanges: number;
-  /** Free bytes of the window, in how many pieces, and the largest of them. */
+  /** Free bytes of the window. */
   readonly freeBytes: bigint;
+  /** Number of the free ranges of the window. */
   readonly freeRanges: number;
+  /** Bytes of the largest free range of the window. */
   readonly largestFree: bigint;
 }
 

@@ -12,7 +12,9 @@ export interface Waiting {
 
 /** Pages from the first to the last of some ranges, the end exclusive. */
 export interface Hull {
+  /** First page. */
   readonly start: number;
+  /** Page behind the last. */
   readonly end: number;
 }
 
