@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { AddressSpace } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
-import { LazyArea } from '../packages/core/src/vmap/lazy-area.js';
-import { VmArea } from '../packages/core/src/vmap/vm-area.js';
+import { VmArea } from '../packages/core/src/vmap/areas/vm-area.js';
+import { LazyArea } from '../packages/core/src/vmap/lazy/lazy-area.js';
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 const api = read('../docs/api.md');

@@ -1,6 +1,6 @@
 import { AddressSpace } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
-import { Random } from '../../packages/core/test/kernel/random.js';
+import { Random } from '../../packages/core/test/loops/random.js';
 import { callsOf } from './hostile/calls.js';
 import { kitOf } from './hostile/kit.js';
 import { printed } from './hostile/print.js';

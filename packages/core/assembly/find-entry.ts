@@ -1,5 +1,5 @@
-import { PLAN, SCRATCH_BYTES } from '../src/kernel/scratch-layout';
-import * as layout from '../src/kernel/walk-layout';
+import * as layout from '../src/loops/walk-layout';
+import { PLAN, SCRATCH_BYTES } from '../src/loops/wasm/scratch-layout';
 import { join, read } from './entry';
 import { field, isInRange, pair } from './walk-plan';
 

@@ -1,4 +1,4 @@
-import { TABLES } from '../src/kernel/scratch-layout';
+import { TABLES } from '../src/loops/wasm/scratch-layout';
 import { entryOf, isTable, NO_TABLE, rootTable, tableOf } from './walk-one';
 import { KEY_MASK, KEY_SHIFT } from './walk-plain';
 import { below, FIRST_LEVEL, isInRange, upperLevel } from './walk-plan';

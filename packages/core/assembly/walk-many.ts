@@ -1,5 +1,5 @@
-import { ADDRESSES, PLAN, SCRATCH_BYTES, SHIFTS } from '../src/kernel/scratch-layout';
-import { INSIDE_LO, LAST_TABLE, OFFSET, ROTATE } from '../src/kernel/walk-layout';
+import { INSIDE_LO, LAST_TABLE, OFFSET, ROTATE } from '../src/loops/walk-layout';
+import { ADDRESSES, PLAN, SCRATCH_BYTES, SHIFTS } from '../src/loops/wasm/scratch-layout';
 import { read } from './entry';
 import { findTable, forgetTables, placeOf } from './table-cache';
 import { NO_TABLE, walkOne } from './walk-one';
@@ -19,7 +19,7 @@ import {
 import { field, pair } from './walk-plan';
 
 /**
- * Walks the addresses in the scratch page by the plan there and leaves their frames and shifts; see `RunKernels.walkMany`. The
+ * Walks the addresses in the scratch page by the plan there and leaves their frames and shifts; see `RunLoops.walkMany`. The
  * bank begins where the page ends.
  *
  * @param isFirst - tables may have changed since the last call.

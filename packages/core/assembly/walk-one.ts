@@ -1,4 +1,3 @@
-import { PLAN, SCRATCH_BYTES } from '../src/kernel/scratch-layout';
 import {
   HIGH_HI,
   HIGH_HI_ROTATE,
@@ -23,7 +22,8 @@ import {
   SLOT_MASK,
   TABLE_MASK_LO,
   TABLE_VALUE_LO,
-} from '../src/kernel/walk-layout';
+} from '../src/loops/walk-layout';
+import { PLAN, SCRATCH_BYTES } from '../src/loops/wasm/scratch-layout';
 import { join, read } from './entry';
 import { below, endOfLevels, FIRST_LEVEL, field, isInRange, pair, upperLevel, word } from './walk-plan';
 

@@ -1,5 +1,5 @@
-import { PLAN } from '../src/kernel/scratch-layout';
-import * as layout from '../src/kernel/walk-layout';
+import * as layout from '../src/loops/walk-layout';
+import { PLAN } from '../src/loops/wasm/scratch-layout';
 
 // What the loop over plain leaves needs, at fixed addresses in the scratch pages: the loop keeps few numbers in registers then
 // and takes the others as operands from the first cache, where V8 would spill and reload them: a walk takes 5 ns instead of 7.

@@ -1,5 +1,5 @@
-import { PLAN } from '../src/kernel/scratch-layout';
-import { ABOVE_BIAS, ABOVE_SHIFT, ABOVE_SPAN, DEPTH, LEVELS, STRIDE } from '../src/kernel/walk-layout';
+import { ABOVE_BIAS, ABOVE_SHIFT, ABOVE_SPAN, DEPTH, LEVELS, STRIDE } from '../src/loops/walk-layout';
+import { PLAN } from '../src/loops/wasm/scratch-layout';
 
 // How the fields of the walk plan in the scratch page are read. A level is the address of its words.
 

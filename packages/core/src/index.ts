@@ -9,6 +9,7 @@ export { formatVmallocinfo, type VmallocinfoLine } from './area/vmallocinfo.js';
 export { type AreaStats, type ReserveOptions, VmapAreas, type VmapAreasOptions } from './area/vmap-areas.js';
 export { VmapBlocks, type VmapBlocksOptions } from './area/vmap-blocks.js';
 export { type Hull, type Lock, VmapNodes, type Waiting } from './area/vmap-nodes.js';
+export type { FrameList } from './check/frames.js';
 export { hex, printable, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';
 export { brokenRule, classify } from './format/classify.js';
@@ -19,8 +20,8 @@ export type { PageTableFormat, VirtualRange } from './format/page-table-format.j
 export { type MemoryType, type Protection, protection } from './format/protection.js';
 export { type Register, registerValue } from './format/register.js';
 export { validateFormat } from './format/validate.js';
-export type { FrameSource, RunKernels } from './kernel/run-kernels.js';
-export type { WebAssemblyMemoryLike } from './kernel/wasm-host.js';
+export type { FrameSource, RunLoops } from './loops/run-loops.js';
+export type { WebAssemblyMemoryLike } from './loops/wasm/wasm-host.js';
 export type {
   Bank,
   BankOptions,
@@ -30,16 +31,11 @@ export type {
   GivenBank,
   SparseImage,
 } from './memory/bank.js';
-export { FrameAllocator, type FrameAllocatorOptions } from './memory/frame-allocator.js';
-export type { FrameRange } from './memory/frame-state.js';
-export type { FrameStats } from './memory/frame-stats.js';
+export { FrameAllocator, type FrameAllocatorOptions } from './memory/frames/frame-allocator.js';
+export type { FrameRange } from './memory/frames/frame-state.js';
+export type { FrameStats } from './memory/frames/frame-stats.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
-export type { FrameList } from './table/change/frame-source.js';
-export type { Slot, SlotVisitor } from './table/change/slot.js';
-export type { Counters } from './table/counters.js';
-export type { FlushSink } from './table/flush.js';
-export type { FlushBatch } from './table/flush-batch.js';
-export type { OpenOptions, PageTableOptions } from './table/open.js';
+export type { Slot, SlotVisitor } from './table/change/visit/slot.js';
 export type {
   ApplyOptions,
   CollapseOptions,
@@ -52,14 +48,20 @@ export type {
   UnmapOptions,
 } from './table/options.js';
 export { PageTable } from './table/page-table.js';
-export type { TranslationCursor } from './table/read/cursor.js';
-export type { Difference, DifferenceSide, DiffOptions } from './table/read/diff.js';
-export type { DumpOptions } from './table/read/dump.js';
-export { type LeafSize, leafSizes } from './table/read/leaf-sizes.js';
-export type { LeafRun } from './table/read/leaves.js';
-export type { Walk, WalkLeaf, WalkStep } from './table/read/walk.js';
-export type { Snapshot } from './table/snapshot.js';
+export type { Difference, DifferenceSide, DiffOptions } from './table/show/diff.js';
+export type { DumpOptions } from './table/show/dump.js';
+export { type LeafSize, leafSizes } from './table/show/leaf-sizes.js';
+export type { Snapshot } from './table/show/snapshot.js';
+export type { Counters } from './table/state/counters.js';
+export type { FlushSink } from './table/state/flush.js';
+export type { FlushBatch } from './table/state/flush-batch.js';
+export type { OpenOptions, PageTableOptions } from './table/state/open.js';
+export type { TranslationCursor } from './table/walk/cursor.js';
+export type { LeafRun } from './table/walk/leaves.js';
+export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';
 export { AddressSpace } from './vmap/address-space.js';
+export type { Populated, VmArea } from './vmap/areas/vm-area.js';
+export type { LazyAreaStats } from './vmap/areas/vm-struct.js';
 export {
   VM_ALLOC,
   VM_ALLOW_HUGE_VMAP,
@@ -75,7 +77,7 @@ export {
   VM_UNINITIALIZED,
   VM_USERMAP,
 } from './vmap/flags.js';
-export type { LazyArea } from './vmap/lazy-area.js';
+export type { LazyArea } from './vmap/lazy/lazy-area.js';
 export type {
   AddressSpaceOptions,
   CallerOptions,
@@ -86,8 +88,6 @@ export type {
   VmallocOptions,
   VmallocRequest,
 } from './vmap/options.js';
-export type { UserRange } from './vmap/remap.js';
-export type { Populated, VmArea } from './vmap/vm-area.js';
-export type { LazyAreaStats } from './vmap/vm-struct.js';
-export type { VreallocOptions } from './vmap/vrealloc.js';
+export type { UserRange } from './vmap/pages/remap.js';
+export type { VreallocOptions } from './vmap/vmalloc/vrealloc.js';
 export { joinWords, mask, matches, or, toBigint, type Words, words, ZERO } from './words.js';

@@ -1,4 +1,4 @@
-import { Random } from '../../../packages/core/test/kernel/random.js';
+import { Random } from '../../../packages/core/test/loops/random.js';
 import { callsOf } from './calls.js';
 import { Judge, type State } from './judge.js';
 import { type Attempt, type Call, kitOf } from './kit.js';

@@ -8,7 +8,7 @@ import {
   VM_SPARSE,
   type VmArea,
 } from '@vmarea/core';
-import type { Random } from '../../../packages/core/test/kernel/random.js';
+import type { Random } from '../../../packages/core/test/loops/random.js';
 import { configuration, RAM_FIRST } from '../support/kernel.js';
 import { type Live, Model } from './model.js';
 import { Escape, Planted } from './planted.js';

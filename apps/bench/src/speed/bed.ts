@@ -51,7 +51,7 @@ export class Bed {
 
   /** Which loops the memory really has. */
   get kernels(): 'wasm' | 'array' {
-    return this.memory.banks[0]?.kernels.kind ?? 'array';
+    return this.memory.banks[0]?.loops.kind ?? 'array';
   }
 
   /** What vmalloc pages may do. */

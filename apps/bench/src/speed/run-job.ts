@@ -49,7 +49,7 @@ async function measure(
   return {
     workload: workload.id,
     units: size.units,
-    loops: bed.kernels,
+    loops: bed.loops,
     ns: counted.map(({ ns }) => ns),
     checksum: (first.checksum ?? 0) >>> 0,
     work: first.work,

@@ -1,6 +1,6 @@
 import { shown, VmError } from '../errors.js';
-import type { RunKernels } from '../kernel/run-kernels.js';
-import type { WebAssemblyMemoryLike } from '../kernel/wasm-host.js';
+import type { RunLoops } from '../loops/run-loops.js';
+import type { WebAssemblyMemoryLike } from '../loops/wasm/wasm-host.js';
 
 /**
  * Width of the physical addresses that memory and allocators accept, in bits.
@@ -38,7 +38,7 @@ export interface Bank {
    * Loops over runs of entries in `words`, as fast as this memory allows. Nothing may be stored through them either where the
    * bank is not writable.
    */
-  readonly kernels: RunKernels;
+  readonly loops: RunLoops;
   /**
    * Where a frame begins in `words`.
    *

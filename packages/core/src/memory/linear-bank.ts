@@ -1,8 +1,9 @@
 import { shown, VmError } from '../errors.js';
-import { ArrayKernels } from '../kernel/array-kernels.js';
-import type { RunKernels } from '../kernel/run-kernels.js';
-import { SCRATCH_BYTES } from '../kernel/scratch-layout.js';
-import { WasmKernels } from '../kernel/wasm-kernels.js';
+import { ArrayLoops } from '../loops/array-loops.js';
+import type { RunLoops } from '../loops/run-loops.js';
+import { SCRATCH_BYTES } from '../loops/wasm/scratch-layout.js';
+import { WasmLoops } from '../loops/wasm/wasm-loops.js';
+import { makeMemory } from '../loops/wasm/web-assembly.js';
 import {
   BANK_ALIGNMENT,
   type BankSource,
@@ -13,7 +14,6 @@ import {
   PHYSICAL_ADDRESS_BITS,
 } from './bank.js';
 import { isBuffer, isShared, makeBuffer } from './host.js';
-import { makeMemory } from './web-assembly.js';
 
 /** A bank whose bytes follow each other as their physical addresses do. */
 export class LinearBank implements ByteBank {
@@ -23,7 +23,7 @@ export class LinearBank implements ByteBank {
   readonly linear: boolean = true;
   readonly start: number;
   readonly end: number;
-  readonly kernels: RunKernels;
+  readonly loops: RunLoops;
   readonly #source: BankSource;
   readonly #byteOffset: number;
   readonly #shared: boolean;
@@ -53,9 +53,9 @@ export class LinearBank implements ByteBank {
     this.#wordCount = bytes / 4;
     this.#words = new Int32Array(bufferOf(source), byteOffset, bytes / 4);
     this.#quads = new BigUint64Array(bufferOf(source), byteOffset, bytes / 8);
-    this.kernels = isBuffer(source)
-      ? new ArrayKernels(this, this.#shared)
-      : new WasmKernels(this, { memory: source, isShared: this.#shared, byteOffset, hasScratch });
+    this.loops = isBuffer(source)
+      ? new ArrayLoops(this, this.#shared)
+      : new WasmLoops(this, { memory: source, isShared: this.#shared, byteOffset, hasScratch });
   }
 
   /** A bank of new zero bytes; see `PhysicalMemory.create`. */

@@ -1,7 +1,7 @@
-import { lowestBit } from './bitmap.js';
-import { freeOf, freeOrderAt, takePart } from './buddy.js';
-import { Word } from './frame-layout.js';
-import type { FrameState } from './frame-state.js';
+import { lowestBit } from './frames/bitmap.js';
+import { freeOf, freeOrderAt, takePart } from './frames/buddy.js';
+import { Word } from './frames/frame-layout.js';
+import type { FrameState } from './frames/frame-state.js';
 
 /**
  * Allocates a block at a pseudo-random place: draws a frame, takes the free block that holds it or else the

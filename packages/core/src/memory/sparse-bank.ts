@@ -1,6 +1,6 @@
 import { VmError } from '../errors.js';
-import { ArrayKernels } from '../kernel/array-kernels.js';
-import type { RunKernels } from '../kernel/run-kernels.js';
+import { ArrayLoops } from '../loops/array-loops.js';
+import type { RunLoops } from '../loops/run-loops.js';
 import { type ByteBank, checkPageShift, PHYSICAL_ADDRESS_BITS, type SparseImage } from './bank.js';
 
 /**
@@ -17,7 +17,7 @@ export class SparseBank implements ByteBank {
   readonly start: number;
   readonly end: number;
   readonly words: Int32Array;
-  readonly kernels: RunKernels = new ArrayKernels(this, false);
+  readonly loops: RunLoops = new ArrayLoops(this, false);
   readonly #quads: BigUint64Array;
   /** Per run: physical address of its first byte, ascending. */
   readonly #starts: Float64Array;

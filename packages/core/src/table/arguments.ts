@@ -2,23 +2,11 @@ import { shown, VmError } from '../errors.js';
 import type { Access } from '../format/access.js';
 import type { Plan } from '../format/plan.js';
 import { isMade, type Protection, protection } from '../format/protection.js';
-import type { FrameList } from './change/frame-source.js';
 import { requireFlag } from './choices.js';
-import type { TableContext } from './context.js';
-import { OwedFlushes } from './flush-batch.js';
 import type { CollapseOptions, FlushOptions, MapOptions, PrepareOptions, SplitOptions } from './options.js';
 import { type PageRange, pageRange } from './page-range.js';
-
-/** Number of pages that a list of frames has, before its elements are looked at. */
-export function frameCount(frames: FrameList): number {
-  if (frames instanceof Uint32Array || frames instanceof Float64Array || Array.isArray(frames)) {
-    if (frames.length === 0) throw new VmError('EINVAL', 'the list of frames is empty');
-    return frames.length;
-  }
-  throw new VmError('EINVAL', 'the frames are not an array', {
-    advice: 'pass a Uint32Array, a Float64Array or an array of numbers',
-  });
-}
+import type { TableContext } from './state/context.js';
+import { OwedFlushes } from './state/flush-batch.js';
 
 /** A misspelt access must not look allowed. */
 export function checkAccess(access: Access): void {

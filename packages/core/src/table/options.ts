@@ -1,6 +1,6 @@
+import type { FrameList } from '../check/frames.js';
 import type { Protection } from '../format/protection.js';
-import type { FrameList } from './change/frame-source.js';
-import type { FlushBatch } from './flush-batch.js';
+import type { FlushBatch } from './state/flush-batch.js';
 
 /** Choices of one mapping call. */
 export interface MapOptions {

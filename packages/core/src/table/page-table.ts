@@ -1,3 +1,4 @@
+import { checkFrames, type FrameList, frameCount } from '../check/frames.js';
 import { VmError } from '../errors.js';
 import type { Access, Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
@@ -9,29 +10,24 @@ import {
   checkProtection,
   checkVisitor,
   flagOf,
-  frameCount,
   leafCaps,
   leafShiftOf,
   physicalPage,
   protectionFields,
   rangeOf,
 } from './arguments.js';
-import { applyPages } from './change/apply.js';
-import { collapsePages } from './change/collapse.js';
-import { destroyTables } from './change/destroy.js';
-import { type FrameList, linearSource, scatteredSource } from './change/frame-source.js';
-import { type CheckedPiece, mapPages } from './change/map.js';
-import { countTables, prepareTables } from './change/prepare.js';
-import { protectPages } from './change/protect.js';
-import { reclaimTables } from './change/reclaim.js';
-import { GENERAL, makeSinglePages, type SinglePages } from './change/single-page.js';
-import type { SlotVisitor } from './change/slot.js';
-import { splitPages } from './change/split.js';
-import { unmapPages } from './change/unmap.js';
-import { destroyed, readOnly, type TableContext } from './context.js';
-import { type Counters, newCounters } from './counters.js';
-import { type FlushBatch, OwedFlushes } from './flush-batch.js';
-import { makeContext, type OpenOptions, type PageTableOptions } from './open.js';
+import { linearSource, scatteredSource } from './change/map/frame-source.js';
+import { type CheckedPiece, mapPages } from './change/map/map.js';
+import { countTables, prepareTables } from './change/map/prepare.js';
+import { GENERAL, makeSinglePages, type SinglePages } from './change/map/single-page.js';
+import { protectPages } from './change/protect/protect.js';
+import { destroyTables } from './change/remove/destroy.js';
+import { reclaimTables } from './change/remove/reclaim.js';
+import { unmapPages } from './change/remove/unmap.js';
+import { collapsePages } from './change/resize/collapse.js';
+import { splitPages } from './change/resize/split.js';
+import { applyPages } from './change/visit/apply.js';
+import type { SlotVisitor } from './change/visit/slot.js';
 import type {
   ApplyOptions,
   CollapseOptions,
@@ -44,15 +40,19 @@ import type {
   UnmapOptions,
 } from './options.js';
 import { addressOf, addressOfWords, pageRange, requireAddress } from './page-range.js';
-import { makeCursor, type TranslationCursor } from './read/cursor.js';
-import { type Difference, type DiffOptions, diffTables } from './read/diff.js';
-import { type DumpOptions, dumpTables } from './read/dump.js';
-import { type LeafRun, leafRuns } from './read/leaves.js';
-import { makeTranslator } from './read/translate.js';
-import { checkMany, ManyWalks } from './read/translate-many.js';
-import type { Translator } from './read/translator.js';
-import { rootAddress, type Walk, walkAddress } from './read/walk.js';
-import { gone, restoreSnapshot, type Snapshot, takeSnapshot } from './snapshot.js';
+import { type Difference, type DiffOptions, diffTables } from './show/diff.js';
+import { type DumpOptions, dumpTables } from './show/dump.js';
+import { gone, restoreSnapshot, type Snapshot, takeSnapshot } from './show/snapshot.js';
+import { destroyed, readOnly, type TableContext } from './state/context.js';
+import { type Counters, newCounters } from './state/counters.js';
+import { type FlushBatch, OwedFlushes } from './state/flush-batch.js';
+import { makeContext, type OpenOptions, type PageTableOptions } from './state/open.js';
+import { makeCursor, type TranslationCursor } from './walk/cursor.js';
+import { type LeafRun, leafRuns } from './walk/leaves.js';
+import { makeTranslator } from './walk/translate.js';
+import { checkMany, ManyWalks } from './walk/translate-many.js';
+import type { Translator } from './walk/translator.js';
+import { rootAddress, type Walk, walkAddress } from './walk/walk.js';
 
 /**
  * One root and the tables below it: real entries in real memory, in the format's exact bits.
@@ -717,9 +717,10 @@ function elementsOf<T extends object>(list: readonly T[], what: string): T[] {
 /** A stretch of scattered frames, checked. */
 function scatteredPiece({ plan }: TableContext, piece: MapPiece): CheckedPiece {
   const { va, frames, protection, options = {} } = piece;
+  const count = frameCount(frames);
   return {
-    range: pageRange(plan.format, va, frameCount(frames) * 2 ** plan.pageShift),
-    source: scatteredSource(frames, plan.pfnLimit),
+    range: pageRange(plan.format, va, count * 2 ** plan.pageShift),
+    source: scatteredSource(checkFrames(frames, count, plan.pfnLimit)),
     protection: checkProtection(protection),
     caps: leafCaps(options),
   };

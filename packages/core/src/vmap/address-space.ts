@@ -1,20 +1,22 @@
 import type { AreaStats } from '../area/vmap-areas.js';
+import type { FrameList } from '../check/frames.js';
+import { copyList } from '../check/list.js';
 import { shown, VmError } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { Protection } from '../format/protection.js';
-import type { FrameList } from '../table/change/frame-source.js';
-import type { SlotVisitor } from '../table/change/slot.js';
-import type { Counters } from '../table/counters.js';
+import type { SlotVisitor } from '../table/change/visit/slot.js';
 import type { PageTable } from '../table/page-table.js';
-import type { Walk } from '../table/read/walk.js';
-import { vmallocinfoOf } from './detail.js';
+import type { Counters } from '../table/state/counters.js';
+import type { Walk } from '../table/walk/walk.js';
+import { vmallocinfoOf } from './areas/detail.js';
+import { areaAt, areaHolding, liveArea } from './areas/places.js';
+import { endFreeing, freeVmArea, pcpuGetVmAreas, reserve } from './areas/reserve.js';
+import { isVmArea, type VmArea } from './areas/vm-area.js';
+import { requireOwnHands } from './areas/vm-struct.js';
+import { ioremapProt, iounmap } from './devices/ioremap.js';
 import { VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VM_USERMAP } from './flags.js';
-import { copyList } from './frame-lists.js';
-import { ioremapProt, iounmap } from './ioremap.js';
-import { getLazyArea, type LazyArea } from './lazy-area.js';
-import * as look from './lookup.js';
-import * as ranges from './map-ranges.js';
+import { getLazyArea, type LazyArea } from './lazy/lazy-area.js';
 import {
   type AddressSpaceOptions,
   type CallerOptions,
@@ -25,17 +27,15 @@ import {
   type VmallocOptions,
   type VmallocRequest,
 } from './options.js';
-import { areaAt, areaHolding, liveArea } from './places.js';
-import { vmMapRam, vmUnmapRam } from './ram.js';
-import { remapVmallocRange, type UserRange } from './remap.js';
-import { endFreeing, freeVmArea, pcpuGetVmAreas, reserve } from './reserve.js';
-import { setMemory } from './set-memory.js';
+import * as look from './pages/lookup.js';
+import * as ranges from './pages/map-ranges.js';
+import { vmMapRam, vmUnmapRam } from './pages/ram.js';
+import { remapVmallocRange, type UserRange } from './pages/remap.js';
+import { vmap, vmapPfn, vunmap } from './pages/vmap.js';
+import { setMemory } from './permissions/set-memory.js';
 import { Space } from './space.js';
-import { isVmArea, type VmArea } from './vm-area.js';
-import { requireOwnHands } from './vm-struct.js';
-import { removeVmArea, vfree, vmallocNodeRange } from './vmalloc.js';
-import { vmap, vmapPfn, vunmap } from './vmap.js';
-import { type VreallocOptions, vrealloc } from './vrealloc.js';
+import { removeVmArea, vfree, vmallocNodeRange } from './vmalloc/vmalloc.js';
+import { type VreallocOptions, vrealloc } from './vmalloc/vrealloc.js';
 
 /**
  * The kernel's vmap subsystem over real page tables: vm areas at Linux's addresses, and the calls that map into them.
@@ -651,7 +651,7 @@ export class AddressSpace<C extends Controls = Controls> {
   ): VmArea[] {
     const { caller = 'pcpu_get_vm_areas' } = { ...options };
     const [starts, lengths] = [offsets, sizes].map((list) =>
-      copyList(list, (one) => Number.isSafeInteger(one)),
+      copyList(list, 'offsets or sizes', (one) => Number.isSafeInteger(one)),
     );
     return this.#space.change(() =>
       pcpuGetVmAreas(this.#space, starts as number[], lengths as number[], align, caller).map((vm) =>
@@ -666,7 +666,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * @throws VmError `EINVAL`.
    */
   pcpuFreeVmAreas(areas: readonly VmArea[]): void {
-    const list = copyList(areas, isVmArea);
+    const list = copyList(areas, 'areas', isVmArea);
     this.#space.change(() => {
       const structs = list.map((area) => liveArea(this.#space, area));
       if (new Set(structs).size < structs.length) throw new VmError('EINVAL', 'an area is in the list twice');

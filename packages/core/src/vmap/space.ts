@@ -7,20 +7,20 @@ import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { planOf } from '../format/plan.js';
 import type { Protection } from '../format/protection.js';
-import type { FrameAllocator } from '../memory/frame-allocator.js';
+import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
+import { FrameOwners } from '../space/frame-owners.js';
 import { checkProtection } from '../table/arguments.js';
-import type { Counters } from '../table/counters.js';
-import type { FlushSink } from '../table/flush.js';
 import type { MapOptions } from '../table/options.js';
 import { spansOf } from '../table/page-range.js';
 import { PageTable } from '../table/page-table.js';
+import type { Counters } from '../table/state/counters.js';
+import type { FlushSink } from '../table/state/flush.js';
 import type { AreaHost } from './area-host.js';
+import { VmArea } from './areas/vm-area.js';
+import { VmStruct } from './areas/vm-struct.js';
 import { checkFlags } from './flags.js';
-import { FrameOwners } from './frame-owners.js';
 import type { AddressSpaceOptions, EarlyArea, LinuxRelease } from './options.js';
-import { VmArea } from './vm-area.js';
-import { VmStruct } from './vm-struct.js';
 
 /** What the calls of one address space share: its root, its areas, its memory, and who must be told. */
 export class Space implements AreaHost {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FrameAllocator, PhysicalMemory } from '@vmarea/core';
-import { TableRecords } from '../../src/table/table-records.js';
+import { TableRecords } from '../../src/table/state/table-records.js';
 
 /** All bytes of a memory, the allocator's state and the records, without the next owner's number, which only rises. */
 export function digest({ memory, frames }: { memory: PhysicalMemory; frames: FrameAllocator }): string {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FlushSink, PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory } from '@vmarea/core';
-import { TableRecords } from '../../src/table/table-records.js';
+import { TableRecords } from '../../src/table/state/table-records.js';
 
 /** One flush as a sink saw it. */
 interface Flush {

@@ -1,6 +1,6 @@
 import { hex } from '@vmarea/core';
 import { expect } from 'vitest';
-import { TableRecords } from '../../../src/table/table-records.js';
+import { TableRecords } from '../../../src/table/state/table-records.js';
 import { takenFrames } from '../machine.js';
 import type { Attributes } from '../manual-walk/descriptor.js';
 import { brokenRuns, type Enumeration } from '../manual-walk/enumerate.js';

@@ -1,0 +1,134 @@
+import { shown, VmError } from '../errors.js';
+import { typedKind, typedLength } from './typed-arrays.js';
+
+/** Frame numbers (pfns) to map, one per base page, in order. A `Uint32Array` is the fast form. */
+export type FrameList = readonly number[] | Uint32Array | Float64Array;
+
+/** Frames in a typed array. */
+export type FrameArray = Uint32Array | Float64Array;
+
+/** Most elements of a plain array that are copied: the language holds few more in one. */
+const MOST_ELEMENTS = 2 ** 26;
+
+/**
+ * The number of frames in a caller's list. Read it once: what the list says later does not count.
+ *
+ * Arrays are told by their brand, so those of another realm (an iframe, a `vm` context) are lists too.
+ *
+ * @throws VmError `EINVAL` for what is no list, or an empty one.
+ */
+export function frameCount(frames: FrameList): number {
+  const length = isTyped(frames) ? typedLength(frames) : Array.isArray(frames) ? frames.length : -1;
+  if (length > 0) return length;
+  if (length === 0) throw new VmError('EINVAL', 'the list of frames is empty');
+  throw new VmError('EINVAL', `the frames are not an array: ${shown(frames)}`, {
+    advice: 'pass a Uint32Array, a Float64Array or an array of numbers',
+  });
+}
+
+/**
+ * Checks every frame of a list. A typed array is returned as it is, a plain array as a copy.
+ *
+ * @param count - what `frameCount` returned.
+ * @param limit - frames at or above it do not fit the format's physical addresses.
+ * @throws VmError `EINVAL` naming the first element that is no frame; `E2BIG` for a plain array longer than 2^26.
+ */
+export function checkFrames(frames: FrameList, count: number, limit: number): FrameArray {
+  const kind = typedKind(frames);
+  if (kind === 'Uint32Array') checkNarrow(frames as Uint32Array, limit);
+  else if (kind === 'Float64Array') checkWide(frames as Float64Array, limit);
+  else return copyArray(frames as readonly number[], count, limit);
+  return frames as FrameArray;
+}
+
+/**
+ * Copies and checks a list that its owner may change while a call looks at it: from another thread, or in a getter.
+ *
+ * @param count - what `frameCount` returned, after it was found small enough.
+ * @param limit - frames at or above it do not fit the format's physical addresses.
+ * @throws VmError as `checkFrames`; `EINVAL` when the list changed its length; whatever a getter throws.
+ */
+export function copyFrames(frames: FrameList, count: number, limit: number): FrameArray {
+  if (!isTyped(frames)) return copyArray(frames, count, limit);
+  const copy = copyTyped(frames);
+  if (copy.length !== count)
+    throw new VmError('EINVAL', `the list of frames changed its length from ${count} to ${copy.length}`);
+  return checkFrames(copy, count, limit);
+}
+
+/** True for a frame number below a limit. One of 32 bits, as most are, is told without floating point. */
+export function isFrame(pfn: unknown, limit: number): pfn is number {
+  return (
+    typeof pfn === 'number' && pfn < limit && (pfn >>> 0 === pfn || (pfn >= 0 && Math.floor(pfn) === pfn))
+  );
+}
+
+/** Frames as 32-bit words, which are written faster, where all of them fit. */
+export function narrowed(frames: Float64Array): FrameArray {
+  for (let i = 0; i < frames.length; i++) if ((frames[i] as number) >= 2 ** 32) return frames;
+  return new Uint32Array(frames);
+}
+
+/** Calls back with each stretch of adjacent frames. */
+export function eachStretch(frames: FrameArray, visit: (first: number, count: number) => void): void {
+  let start = 0;
+  for (let i = 1; i <= frames.length; i++) {
+    if (i < frames.length && (frames[i] as number) === (frames[i - 1] as number) + 1) continue;
+    visit(frames[start] as number, i - start);
+    start = i;
+  }
+}
+
+function isTyped(frames: FrameList): frames is FrameArray {
+  const kind = typedKind(frames);
+  return kind === 'Uint32Array' || kind === 'Float64Array';
+}
+
+function checkNarrow(frames: Uint32Array, limit: number): void {
+  if (limit >= 4294967296) return;
+  for (let i = 0; i < frames.length; i++) {
+    if ((frames[i] as number) >= limit) throw badFrame(frames[i], i, limit);
+  }
+}
+
+function checkWide(frames: Float64Array, limit: number): void {
+  for (let i = 0; i < frames.length; i++) {
+    if (!isFrame(frames[i], limit)) throw badFrame(frames[i], i, limit);
+  }
+}
+
+/** Not by `slice`, which a caller may have replaced. */
+function copyTyped(frames: FrameArray): FrameArray {
+  if (typedLength(frames) === 0) return new Uint32Array(0);
+  return typedKind(frames) === 'Uint32Array' ? new Uint32Array(frames) : new Float64Array(frames);
+}
+
+/**
+ * Reads each element once: it may be a getter. Stops at the first that is no frame: a list with holes may be as long as
+ * the language allows.
+ */
+function copyArray(frames: readonly number[], count: number, limit: number): FrameArray {
+  if (count <= MOST_ELEMENTS) {
+    const copy = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      const pfn: unknown = frames[i];
+      if (!isFrame(pfn, limit)) throw badFrame(pfn, i, limit);
+      copy[i] = pfn;
+    }
+    return narrowed(copy);
+  }
+  // A list with holes is refused at its first one, before anything is allocated for its length.
+  for (let i = 0; i < MOST_ELEMENTS; i++) if (!isFrame(frames[i], limit)) throw badFrame(frames[i], i, limit);
+  throw new VmError('E2BIG', `${count} frames are more than one list holds`, {
+    advice: 'pass a Uint32Array',
+  });
+}
+
+/** The error of an element that is no frame number of the format. */
+export function badFrame(pfn: unknown, index: number, limit: number): VmError {
+  const frame =
+    typeof pfn === 'number' && Number.isInteger(pfn) && pfn >= 0 ? `0x${pfn.toString(16)}` : shown(pfn);
+  return new VmError('EINVAL', `frame ${frame} of page ${index} is not a frame number`, {
+    advice: `this format's frames are integers from 0 to 0x${(limit - 1).toString(16)}`,
+  });
+}

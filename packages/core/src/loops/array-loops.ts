@@ -1,0 +1,220 @@
+import type { AddressCodec } from '../address-codec.js';
+import { atomicCas64, atomicLoad64, atomicStore64 } from './atomic64.js';
+import { type EntryFinder, type FrameSource, type RunLoops, type WalkLoops, WRITTEN } from './run-loops.js';
+import { walkMany } from './walk-many.js';
+import { firstUnfit, writeLinear, writeNarrow, writeWide } from './write-loops.js';
+
+/** The words of a bank, taken afresh for each call: a WebAssembly.Memory may have grown since the last. */
+export interface EntryWords {
+  readonly words: Int32Array;
+}
+
+/** The loops over a bank's typed array: for memories and hosts without WebAssembly, and for short runs. */
+export class ArrayLoops implements RunLoops, WalkLoops {
+  high: number = 0;
+  protected readonly bank: EntryWords;
+  readonly #isShared: boolean;
+
+  /** @param isShared - other threads may use the bytes too. */
+  constructor(bank: EntryWords, isShared: boolean) {
+    this.bank = bank;
+    this.#isShared = isShared;
+  }
+
+  get kind(): 'array' | 'wasm' {
+    return 'array';
+  }
+
+  writeFrames(
+    at: number,
+    count: number,
+    { narrow, wide }: FrameSource,
+    from: number,
+    flagsLo: number,
+    flagsHi: number,
+    codec: AddressCodec,
+    limit: number,
+    isNew: boolean,
+  ): number {
+    const { words } = this.bank;
+    if (!isNew) {
+      const occupied = firstLive(words, at, count);
+      if (occupied >= 0) return occupied;
+    }
+    if (narrow !== null) {
+      if (limit < 4294967296) {
+        const bad = firstUnfit(narrow, from, count, limit);
+        if (bad >= 0) return -2 - bad;
+      }
+      writeNarrow(words, at, count, narrow, from, flagsLo, flagsHi, codec);
+    } else if (wide !== null) {
+      const bad = firstUnfit(wide, from, count, limit);
+      if (bad >= 0) return -2 - bad;
+      writeWide(words, at, count, wide, from, flagsLo, flagsHi, codec);
+    }
+    return WRITTEN;
+  }
+
+  writeLinear(
+    at: number,
+    count: number,
+    pfn: number,
+    step: number,
+    flagsLo: number,
+    flagsHi: number,
+    codec: AddressCodec,
+    isNew: boolean,
+  ): number {
+    const { words } = this.bank;
+    if (!isNew) {
+      const occupied = firstLive(words, at, count);
+      if (occupied >= 0) return occupied;
+    }
+    writeLinear(words, at, count, pfn, step, flagsLo, flagsHi, codec);
+    return WRITTEN;
+  }
+
+  erase(at: number, count: number): void {
+    this.bank.words.fill(0, at, at + 2 * count);
+  }
+
+  clear(at: number, count: number): number {
+    const { words } = this.bank;
+    const live = countLive(words, at, count);
+    if (live > 0) words.fill(0, at, at + 2 * count);
+    return live;
+  }
+
+  firstLive(at: number, count: number): number {
+    return firstLive(this.bank.words, at, count);
+  }
+
+  lastLive(at: number, count: number): number {
+    const { words } = this.bank;
+    for (let i = at + 2 * (count - 1); i >= at; i -= 2) {
+      if (((words[i] as number) | (words[i + 1] as number)) !== 0) return (i - at) / 2;
+    }
+    return -1;
+  }
+
+  countLive(at: number, count: number): number {
+    return countLive(this.bank.words, at, count);
+  }
+
+  matching(
+    at: number,
+    count: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): number {
+    const { words } = this.bank;
+    for (let i = at, end = at + 2 * count; i < end; i += 2) {
+      const lo = words[i] as number;
+      const hi = words[i + 1] as number;
+      const differs = ((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi);
+      if (differs !== 0 && (lo | hi) !== 0) return (i - at) / 2;
+    }
+    return count;
+  }
+
+  change(
+    at: number,
+    count: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): number {
+    const { words } = this.bank;
+    const keepLo = ~maskLo;
+    const keepHi = ~maskHi;
+    const setLo = valueLo & maskLo;
+    const setHi = valueHi & maskHi;
+    let live = 0;
+    for (let i = at, end = at + 2 * count; i < end; i += 2) {
+      const lo = words[i] as number;
+      const hi = words[i + 1] as number;
+      if ((lo | hi) === 0) continue;
+      words[i] = (lo & keepLo) | setLo;
+      words[i + 1] = (hi & keepHi) | setHi;
+      live++;
+    }
+    return live;
+  }
+
+  copy(to: number, from: number, count: number): void {
+    this.bank.words.copyWithin(to, from, from + 2 * count);
+  }
+
+  firstDifference(a: number, b: number, count: number): number {
+    const { words } = this.bank;
+    for (let i = 0; i < 2 * count; i++) {
+      if (words[a + i] !== words[b + i]) return i >> 1;
+    }
+    return -1;
+  }
+
+  load64(at: number): number {
+    const { words } = this.bank;
+    if (!this.#isShared) {
+      this.high = words[at + 1] as number;
+      return words[at] as number;
+    }
+    const value = atomicLoad64(words, at);
+    this.high = Number(BigInt.asIntN(32, value >> 32n));
+    return Number(BigInt.asIntN(32, value));
+  }
+
+  store64(at: number, lo: number, hi: number): void {
+    const { words } = this.bank;
+    if (this.#isShared) {
+      atomicStore64(words, at, lo, hi);
+      return;
+    }
+    words[at] = lo;
+    words[at + 1] = hi;
+  }
+
+  cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean {
+    const { words } = this.bank;
+    if (this.#isShared) return atomicCas64(words, at, expectedLo, expectedHi, lo, hi);
+    if (words[at] !== expectedLo || words[at + 1] !== expectedHi) return false;
+    words[at] = lo;
+    words[at + 1] = hi;
+    return true;
+  }
+
+  walkMany(
+    plan: Int32Array,
+    addresses: Uint32Array,
+    from: number,
+    count: number,
+    frames: Float64Array,
+    leafShifts: Uint8Array | null,
+  ): number {
+    return walkMany(this.bank.words, plan, addresses, from, count, frames, leafShifts);
+  }
+
+  finder(_plan: Int32Array): EntryFinder | null {
+    return null;
+  }
+}
+
+function firstLive(table: Int32Array, at: number, count: number): number {
+  const end = at + 2 * count;
+  for (let i = at; i < end; i += 2) {
+    if (((table[i] as number) | (table[i + 1] as number)) !== 0) return (i - at) / 2;
+  }
+  return -1;
+}
+
+function countLive(table: Int32Array, at: number, count: number): number {
+  const end = at + 2 * count;
+  let live = 0;
+  for (let i = at; i < end; i += 2) {
+    if (((table[i] as number) | (table[i + 1] as number)) !== 0) live++;
+  }
+  return live;
+}

@@ -1,0 +1,156 @@
+import type { AddressCodec } from '../address-codec.js';
+
+/** The frames of one call. A new object for each call: loops may keep a copy of its elements as long as they see it. */
+export interface FrameSource {
+  /** Frames below 2^32; `null` for another shape. */
+  readonly narrow: Uint32Array | null;
+  /** Frames of any size; `null` for another shape. */
+  readonly wide: Float64Array | null;
+  /** First frame of a linear range, where both arrays are `null`. */
+  readonly start: number;
+}
+
+/** Walks single addresses by one plan. */
+export interface EntryFinder {
+  /**
+   * The word index of the last level's entry for an address of two words, whatever it holds; -1 where the walk does not come
+   * so far.
+   */
+  entryOf(vaHi: number, vaLo: number): number;
+  /** True when the host has refused what it takes: it will find nothing. */
+  readonly isLost: boolean;
+}
+
+/** What `writeFrames` and `writeLinear` answer when all was written. */
+export const WRITTEN = -1;
+
+/**
+ * The inner loops, over runs of 64-bit entries in the words of one bank.
+ *
+ * `at` is the index in `bank.words` of the first entry's low word: even, and, with all that a call touches, inside the
+ * bank. `count` is a number of entries, 1 or more. Words are signed 32-bit integers. Nothing of that is checked, and
+ * nothing is allocated: these are the loops, not the face.
+ *
+ * There are two implementations with equal results: `ArrayLoops` over typed arrays, and `WasmLoops` over the
+ * WebAssembly.Memory that the bank lies in.
+ */
+export interface RunLoops {
+  /** Which implementation: for people and benchmarks. */
+  readonly kind: 'array' | 'wasm';
+
+  /**
+   * Writes a run of leaves to scattered frames.
+   *
+   * All is looked at before anything is written.
+   *
+   * @param source - with one of its arrays.
+   * @param from - index in that array of the first entry's frame.
+   * @param flagsLo - the bits of every entry beside its address.
+   * @param limit - frames at or above it do not fit.
+   * @param isNew - the slots need no look: what they hold may go.
+   * @returns `WRITTEN`; or the index of the first occupied slot; or, when none is, -2 minus the index of the first frame that
+   *   does not fit.
+   */
+  writeFrames(
+    at: number,
+    count: number,
+    source: FrameSource,
+    from: number,
+    flagsLo: number,
+    flagsHi: number,
+    codec: AddressCodec,
+    limit: number,
+    isNew: boolean,
+  ): number;
+
+  /**
+   * Writes a run of leaves over adjacent frames, `step` base pages each.
+   *
+   * @param pfn - frame of the first.
+   * @returns `WRITTEN`; or the index of the first occupied slot, and nothing is written.
+   */
+  writeLinear(
+    at: number,
+    count: number,
+    pfn: number,
+    step: number,
+    flagsLo: number,
+    flagsHi: number,
+    codec: AddressCodec,
+    isNew: boolean,
+  ): number;
+
+  /** Sets a run to 0 without a look at what it holds. */
+  erase(at: number, count: number): void;
+
+  /** Sets a run to 0; returns how many entries were not. */
+  clear(at: number, count: number): number;
+
+  /** Index of the first entry that is not 0; -1 when all are. */
+  firstLive(at: number, count: number): number;
+
+  /** Index of the last entry that is not 0; -1 when all are. */
+  lastLive(at: number, count: number): number;
+
+  /** Number of entries that are not 0. */
+  countLive(at: number, count: number): number;
+
+  /** Number of entries, from the first on, that are 0 or have `value` under the mask. */
+  matching(
+    at: number,
+    count: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): number;
+
+  /** Gives every entry that is not 0 the value under the mask; its other bits stay. Returns how many such entries there are. */
+  change(at: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): number;
+
+  /** Copies a run of entries to another place of the bank; they may overlap. */
+  copy(to: number, from: number, count: number): void;
+
+  /** Index of the first entry in which two runs differ; -1 when they are equal. */
+  firstDifference(a: number, b: number, count: number): number;
+
+  /** Reads one entry, on shared memory as one atomic: returns its low word, and `high` is its high word. */
+  load64(at: number): number;
+
+  /** High word of the entry that `load64` has read last. */
+  readonly high: number;
+
+  /** Writes one entry, on shared memory as one atomic. */
+  store64(at: number, lo: number, hi: number): void;
+
+  /** Writes one entry when it still is what is expected, on shared memory as one atomic; returns whether it was. */
+  cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean;
+}
+
+/** What the engine asks of a bank's loops besides: walks, by plans that are its own. */
+export interface WalkLoops {
+  /**
+   * Walks many addresses.
+   *
+   * @param plan - laid out as `walk-layout.ts` says.
+   * @param addresses - two words for each address, low word first.
+   * @param from - index of the first address.
+   * @param frames - takes the frame in base pages; -1 where there is no translation; -2 where the plan cannot tell.
+   * @param leafShifts - takes log2 bytes of the leaf, 0 where there is none; or `null`.
+   * @returns how many addresses have no frame, or none that the plan can tell.
+   */
+  walkMany(
+    plan: Int32Array,
+    addresses: Uint32Array,
+    from: number,
+    count: number,
+    frames: Float64Array,
+    leafShifts: Uint8Array | null,
+  ): number;
+
+  /** What walks single addresses by a plan faster than JavaScript; `null` where nothing does, or not by this plan. */
+  finder(plan: Int32Array): EntryFinder | null;
+}
+
+/** All that a bank's loops do. */
+export type Loops = RunLoops & WalkLoops;

@@ -1,0 +1,100 @@
+import type { FrameSource } from '../run-loops.js';
+import { PLAN_WORDS } from '../walk-layout.js';
+import { ADDRESSES, FRAMES_BYTES, PLAN, SHIFTS, WALKS } from './scratch-layout.js';
+import type { LoopExports } from './wasm-exports.js';
+import type { WebAssemblyMemoryLike } from './wasm-host.js';
+
+/** The walk plan that scratch pages hold: walks by it need no more than their addresses. */
+export interface Resident {
+  plan: Int32Array | null;
+}
+
+/**
+ * The pages through which arrays get into WebAssembly and out again. For one thread alone, that which made the memory.
+ *
+ * Such a memory cannot grow (its maximum is its size), so views of it stay good.
+ */
+export class Scratch {
+  readonly #narrow: Uint32Array;
+  readonly #wide: Float64Array;
+  readonly #plan: Int32Array;
+  readonly #addresses: Uint32Array;
+  readonly #frames: Float64Array;
+  readonly #shifts: Uint8Array;
+  /** The frames that the page holds: those of this source from `#from` up to `#to`. */
+  #source: FrameSource | null = null;
+  #from: number = 0;
+  #to: number = 0;
+  readonly #resident: Resident;
+
+  constructor(memory: WebAssemblyMemoryLike, resident: Resident) {
+    const { buffer } = memory;
+    this.#resident = resident;
+    this.#narrow = new Uint32Array(buffer, 0, FRAMES_BYTES / 4);
+    this.#wide = new Float64Array(buffer, 0, FRAMES_BYTES / 8);
+    this.#plan = new Int32Array(buffer, PLAN, PLAN_WORDS);
+    this.#addresses = new Uint32Array(buffer, ADDRESSES, 2 * WALKS);
+    this.#frames = new Float64Array(buffer, ADDRESSES, WALKS);
+    this.#shifts = new Uint8Array(buffer, SHIFTS, WALKS);
+  }
+
+  /** How many frames of a source the page can hold. */
+  capacity(source: FrameSource): number {
+    return FRAMES_BYTES / (source.narrow === null ? 8 : 4);
+  }
+
+  /**
+   * Brings frames into the page, with as many of those that follow as it holds: a call that maps 262,144 pages copies 16
+   * pieces, not 512.
+   *
+   * @param count - at most the capacity.
+   * @returns the byte address of the first.
+   */
+  stage(source: FrameSource, from: number, count: number): number {
+    const { narrow, wide } = source;
+    if (source !== this.#source || from < this.#from || from + count > this.#to) {
+      this.#source = source;
+      this.#from = from;
+      if (narrow !== null) {
+        this.#to = Math.min(from + FRAMES_BYTES / 4, narrow.length);
+        this.#narrow.set(narrow.subarray(from, this.#to));
+      } else if (wide !== null) {
+        this.#to = Math.min(from + FRAMES_BYTES / 8, wide.length);
+        this.#wide.set(wide.subarray(from, this.#to));
+      }
+    }
+    const at = (from - this.#from) * (narrow === null ? 8 : 4);
+    // After its last frame a source is let go: a memory must not keep the arrays of a call that is over.
+    if (from + count === (narrow ?? wide)?.length) this.#source = null;
+    return at;
+  }
+
+  /** Brings a plan into the pages. */
+  use(plan: Int32Array): void {
+    if (this.#resident.plan === plan) return;
+    this.#resident.plan = plan;
+    this.#plan.set(plan);
+  }
+
+  /** Walks many addresses; see `RunLoops.walkMany`. */
+  walkMany(
+    wasm: LoopExports,
+    plan: Int32Array,
+    addresses: Uint32Array,
+    from: number,
+    count: number,
+    frames: Float64Array,
+    leafShifts: Uint8Array | null,
+  ): number {
+    this.use(plan);
+    let missing = 0;
+    for (let i = from, end = from + count; i < end; i += WALKS) {
+      const piece = Math.min(end - i, WALKS);
+      this.#addresses.set(addresses.subarray(2 * i, 2 * (i + piece)));
+      missing += wasm.walkMany(piece, i === from ? 1 : 0);
+      frames.set(piece === WALKS ? this.#frames : this.#frames.subarray(0, piece), i);
+      leafShifts?.set(piece === WALKS ? this.#shifts : this.#shifts.subarray(0, piece), i);
+    }
+    return missing;
+  }
+}

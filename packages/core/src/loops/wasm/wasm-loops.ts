@@ -1,0 +1,309 @@
+import { type AddressCodec, addressHi, addressLo, entryHi, entryLo } from '../../address-codec.js';
+import { ArrayLoops, type EntryWords } from '../array-loops.js';
+import { type EntryFinder, type FrameSource, WRITTEN } from '../run-loops.js';
+import { firstUnfit, linearPiece } from '../write-loops.js';
+import { type Resident, Scratch } from './scratch.js';
+import type { LoopExports, SharedLoopExports } from './wasm-exports.js';
+import { type Start, WasmFinder } from './wasm-finder.js';
+import type { WebAssemblyMemoryLike } from './wasm-host.js';
+import { instantiate } from './wasm-module.js';
+
+/** Where the bytes of a bank are. */
+export interface WasmPlace {
+  readonly memory: WebAssemblyMemoryLike;
+  /** The memory's buffer is a SharedArrayBuffer. */
+  readonly isShared: boolean;
+  /** Byte offset of the bank in the memory. */
+  readonly byteOffset: number;
+  /** The memory's first two pages are ours, to bring arrays in and out. */
+  readonly hasScratch: boolean;
+}
+
+/**
+ * Runs shorter than this are left to the loops in JavaScript, which start at once: a call of a loop costs 4 to 12 ns, by its
+ * number of parameters. Break-even was at 4 to 10 entries (Node 20), and at 6 addresses.
+ */
+const SHORT = 12;
+const SHORT_WALKS = 8;
+
+/**
+ * The loops in WebAssembly, over the WebAssembly.Memory that the bank lies in.
+ *
+ * An instance is made when it is first needed: importing the package, or a memory that holds short runs alone, costs nothing.
+ * Where the host refuses, and for what needs a scratch page where there is none, the loops in JavaScript do it.
+ */
+export class WasmLoops extends ArrayLoops {
+  readonly #place: WasmPlace;
+  /** Byte offset of the bank as a signed 32-bit integer: addresses wrap around at 4 GiB as those of WebAssembly do. */
+  readonly #base: number;
+  /** On shared memory even one entry must be one atomic. */
+  readonly #short: number;
+  #wasm: LoopExports | null = null;
+  #scratch: Scratch | null = null;
+  readonly #resident: Resident = { plan: null };
+  readonly #start: Start = () => {
+    const wasm = this.#loops();
+    return wasm === null || this.#scratch === null ? null : { wasm, scratch: this.#scratch };
+  };
+  #isTried: boolean = false;
+
+  constructor(bank: EntryWords, place: WasmPlace) {
+    super(bank, place.isShared);
+    this.#place = place;
+    this.#base = place.byteOffset | 0;
+    this.#short = place.isShared ? 0 : SHORT;
+  }
+
+  /** `'array'` when the host has refused. */
+  override get kind(): 'array' | 'wasm' {
+    return this.#loops() === null ? 'array' : 'wasm';
+  }
+
+  override writeFrames(
+    at: number,
+    count: number,
+    source: FrameSource,
+    from: number,
+    flagsLo: number,
+    flagsHi: number,
+    codec: AddressCodec,
+    limit: number,
+    isNew: boolean,
+  ): number {
+    const wasm = this.#loopsFor(count);
+    if (wasm === null) {
+      return super.writeFrames(at, count, source, from, flagsLo, flagsHi, codec, limit, isNew);
+    }
+    const scratch = this.#scratch;
+    if (scratch === null || count > scratch.capacity(source)) {
+      return this.#place.isShared
+        ? this.#storeFrames(at, count, source, from, flagsLo, flagsHi, codec, limit, isNew)
+        : super.writeFrames(at, count, source, from, flagsLo, flagsHi, codec, limit, isNew);
+    }
+    const p = this.#byte(at);
+    if (!isNew) {
+      const occupied = wasm.firstLive(p, count);
+      if (occupied >= 0) return occupied;
+    }
+    const frames = scratch.stage(source, from, count);
+    const bad =
+      source.narrow !== null
+        ? wasm.writeNarrow(
+            p,
+            count,
+            frames,
+            codec.lowRotate,
+            codec.lowLo,
+            codec.lowHi,
+            flagsLo,
+            flagsHi,
+            Math.min(limit, 4294967296) - 1,
+          )
+        : wasm.writeWide(
+            p,
+            count,
+            frames,
+            codec.lowRotate,
+            codec.lowLo,
+            codec.lowHi,
+            codec.highLoRotate,
+            codec.highLo,
+            codec.highHiRotate,
+            codec.highHi,
+            flagsLo,
+            flagsHi,
+            limit,
+          );
+    return bad < 0 ? WRITTEN : -2 - bad;
+  }
+
+  override writeLinear(
+    at: number,
+    count: number,
+    pfn: number,
+    step: number,
+    flagsLo: number,
+    flagsHi: number,
+    codec: AddressCodec,
+    isNew: boolean,
+  ): number {
+    const wasm = this.#loopsFor(count);
+    if (wasm === null) return super.writeLinear(at, count, pfn, step, flagsLo, flagsHi, codec, isNew);
+    const { lowRotate, lowLo, lowHi } = codec;
+    let p = this.#byte(at);
+    let next = pfn;
+    let left = count;
+    if (!isNew) {
+      const occupied = wasm.firstLive(p, count);
+      if (occupied >= 0) return occupied;
+    }
+    while (left > 0) {
+      const piece = linearPiece(next, step, left);
+      const high = Math.floor(next / 4294967296);
+      const lo = flagsLo | addressLo(codec, 0, high);
+      const hi = flagsHi | addressHi(codec, 0, high);
+      wasm.writeLinear(p, piece, next, step, lowRotate, lowLo, lowHi, lo, hi);
+      p = (p + 8 * piece) | 0;
+      next += piece * step;
+      left -= piece;
+    }
+    return WRITTEN;
+  }
+
+  override erase(at: number, count: number): void {
+    // On memory that is not shared the host's own fill is the fastest.
+    if (this.#place.isShared) this.clear(at, count);
+    else super.erase(at, count);
+  }
+
+  override clear(at: number, count: number): number {
+    const wasm = this.#loopsFor(count);
+    return wasm === null ? super.clear(at, count) : wasm.clear(this.#byte(at), count);
+  }
+
+  override firstLive(at: number, count: number): number {
+    const wasm = this.#loopsFor(count);
+    return wasm === null ? super.firstLive(at, count) : wasm.firstLive(this.#byte(at), count);
+  }
+
+  override lastLive(at: number, count: number): number {
+    const wasm = this.#loopsFor(count);
+    return wasm === null ? super.lastLive(at, count) : wasm.lastLive(this.#byte(at), count);
+  }
+
+  override countLive(at: number, count: number): number {
+    const wasm = this.#loopsFor(count);
+    return wasm === null ? super.countLive(at, count) : wasm.countLive(this.#byte(at), count);
+  }
+
+  override matching(
+    at: number,
+    count: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): number {
+    const wasm = this.#loopsFor(count);
+    return wasm === null
+      ? super.matching(at, count, maskLo, maskHi, valueLo, valueHi)
+      : wasm.matching(this.#byte(at), count, maskLo, maskHi, valueLo, valueHi);
+  }
+
+  override change(
+    at: number,
+    count: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): number {
+    const wasm = this.#loopsFor(count);
+    return wasm === null
+      ? super.change(at, count, maskLo, maskHi, valueLo, valueHi)
+      : wasm.change(this.#byte(at), count, maskLo, maskHi, valueLo, valueHi);
+  }
+
+  override copy(to: number, from: number, count: number): void {
+    const wasm = this.#loopsFor(count);
+    if (wasm === null) super.copy(to, from, count);
+    else wasm.copy(this.#byte(to), this.#byte(from), count);
+  }
+
+  override firstDifference(a: number, b: number, count: number): number {
+    const wasm = this.#loopsFor(count);
+    return wasm === null
+      ? super.firstDifference(a, b, count)
+      : wasm.firstDifference(this.#byte(a), this.#byte(b), count);
+  }
+
+  override load64(at: number): number {
+    const wasm = this.#atomics();
+    if (wasm === null) return super.load64(at);
+    const lo = wasm.load64(this.#byte(at));
+    this.high = wasm.high();
+    return lo;
+  }
+
+  override store64(at: number, lo: number, hi: number): void {
+    const wasm = this.#atomics();
+    if (wasm === null) super.store64(at, lo, hi);
+    else wasm.store64(this.#byte(at), lo, hi);
+  }
+
+  override cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean {
+    const wasm = this.#atomics();
+    return wasm === null
+      ? super.cas64(at, expectedLo, expectedHi, lo, hi)
+      : wasm.cas64(this.#byte(at), expectedLo, expectedHi, lo, hi) !== 0;
+  }
+
+  override walkMany(
+    plan: Int32Array,
+    addresses: Uint32Array,
+    from: number,
+    count: number,
+    frames: Float64Array,
+    leafShifts: Uint8Array | null,
+  ): number {
+    const wasm = count < SHORT_WALKS ? null : this.#loops();
+    const scratch = this.#scratch;
+    return wasm === null || scratch === null
+      ? super.walkMany(plan, addresses, from, count, frames, leafShifts)
+      : scratch.walkMany(wasm, plan, addresses, from, count, frames, leafShifts);
+  }
+
+  override finder(plan: Int32Array): EntryFinder | null {
+    return this.#place.hasScratch ? WasmFinder.of(this.#resident, plan, this.#start) : null;
+  }
+
+  /** Scattered frames on shared memory without a scratch page: one atomic each. */
+  #storeFrames(
+    at: number,
+    count: number,
+    { narrow, wide }: FrameSource,
+    from: number,
+    flagsLo: number,
+    flagsHi: number,
+    codec: AddressCodec,
+    limit: number,
+    isNew: boolean,
+  ): number {
+    if (!isNew) {
+      const occupied = this.firstLive(at, count);
+      if (occupied >= 0) return occupied;
+    }
+    const pfns = (narrow ?? wide) as Uint32Array | Float64Array;
+    const bad = firstUnfit(pfns, from, count, limit);
+    if (bad >= 0) return -2 - bad;
+    for (let i = 0; i < count; i++) {
+      const pfn = pfns[from + i] as number;
+      this.store64(at + 2 * i, flagsLo | entryLo(codec, pfn), flagsHi | entryHi(codec, pfn));
+    }
+    return WRITTEN;
+  }
+
+  #byte(at: number): number {
+    return (this.#base + (at << 2)) | 0;
+  }
+
+  /** The loops for a run; `null` when it is too short for a call to pay, or the host has refused. */
+  #loopsFor(count: number): LoopExports | null {
+    return count < this.#short ? null : this.#loops();
+  }
+
+  /** On memory that no other thread uses, two plain accesses are one: `null`. */
+  #atomics(): SharedLoopExports | null {
+    return this.#place.isShared ? (this.#loops() as SharedLoopExports | null) : null;
+  }
+
+  #loops(): LoopExports | null {
+    if (!this.#isTried) {
+      const { memory, isShared, hasScratch } = this.#place;
+      this.#isTried = true;
+      this.#wasm = instantiate(memory, isShared);
+      if (this.#wasm !== null && hasScratch) this.#scratch = new Scratch(memory, this.#resident);
+    }
+    return this.#wasm;
+  }
+}

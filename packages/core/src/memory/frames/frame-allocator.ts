@@ -1,0 +1,269 @@
+import { shown, VmError } from '../../errors.js';
+import { checkCount, checkPageShift, PHYSICAL_ADDRESS_BITS } from '../bank.js';
+import type { PhysicalMemory } from '../physical-memory.js';
+import { takeScattered } from '../scatter.js';
+import { addRange, giveBack, takeLowest, takeMany } from './buddy.js';
+import { checkOrder, noFrames, whyNotFree } from './frame-errors.js';
+import { MAX_FRAMES, Word } from './frame-layout.js';
+import { checkBytes, freeRanges, mergeReserved, rangeOfBank } from './frame-range.js';
+import { type FrameRange, FrameState } from './frame-state.js';
+import { type FrameStats, statsOf } from './frame-stats.js';
+
+/** How a `FrameAllocator` is made. */
+export interface FrameAllocatorOptions {
+  /** log2 of the frame size in bytes: 12 (when absent), 14 or 16. */
+  readonly pageShift?: number;
+  /** First frame number. Of the memory's first bank when absent. */
+  readonly first?: number;
+  /** Number of frames, 1 to 2^30. Up to the end of the bank when absent. */
+  readonly frames?: number;
+  /** Frames that are never given out; inside the range, they may overlap. */
+  readonly reserved?: readonly FrameRange[];
+  /**
+   * Seed, 0 to 2^32 - 1: blocks come from pseudo-random places, the same for the same seed. Lowest first when
+   * absent.
+   */
+  readonly scatter?: number;
+  /** True: the state lies in a SharedArrayBuffer, for `attach` in another worker. */
+  readonly shared?: boolean;
+}
+
+/** Mark in `heads`, during `freeMany`: the list has named this frame. No order reaches it. */
+const NAMED = 0xff;
+
+/**
+ * Gives out frames: a buddy allocator, blocks of 2^0 to 2^18 frames.
+ *
+ * A block of order k begins at a frame number that is a multiple of 2^k, wherever the range begins. Without
+ * `scatter` it is the lowest free block of the smallest order that has one, so equal calls give equal frames.
+ * Allocating and freeing take O(log n) steps. Frames need no bytes behind them.
+ *
+ * A call that is refused changes nothing. All state is in `state`, one buffer. Several workers may attach to
+ * it, but **their calls are not ordered yet**: only one may be inside a call at a time, and the callers see
+ * to that.
+ *
+ * @example
+ * ```ts
+ * const memory = PhysicalMemory.create({ bytes: 64 * 2 ** 20 });
+ * const frames = new FrameAllocator(memory, { reserved: [{ pfn: 0, frames: 256 }] });
+ * const table = frames.allocate();    // one frame: 0x100
+ * const block = frames.allocate(9);   // 512 frames: 0x200
+ * frames.free(block, 9);
+ *
+ * // 512 GiB of frames that are only mapped, never touched.
+ * const targets = new FrameAllocator(null, { first: 0x1000000, frames: 2 ** 27, scatter: 1 });
+ * ```
+ */
+export class FrameAllocator {
+  /** log2 of the frame size in bytes. */
+  readonly pageShift: number;
+  /** The first frame number. */
+  readonly first: number;
+  /** Number of frames, reserved ones included. */
+  readonly frames: number;
+  /** The memory in which every frame that is not reserved has bytes; `null` for frames without bytes, or attached. */
+  readonly memory: PhysicalMemory | null;
+  /** All state of the allocator, for `attach`. About 1.3 bytes per frame, resident only where it was used. */
+  readonly state: ArrayBufferLike;
+  readonly #state: FrameState;
+
+  /**
+   * An allocator with all frames free, except the reserved ones.
+   *
+   * @param memory - the bytes of the frames; every frame that is not reserved must lie in a writable bank.
+   * `null` for frames without bytes; then `first` and `frames` must be given.
+   * @param o - the range and how to choose from it.
+   * @throws VmError `EINVAL` for a bad option, `ERANGE` for a reserved range that is not inside, `EFAULT` for
+   * a frame that the memory has no bytes for, `EPERM` when they are read-only, `ENOMEM` when the host has not
+   * enough memory for the state.
+   */
+  constructor(memory: PhysicalMemory | null, o: FrameAllocatorOptions = {}) {
+    if (memory !== null && typeof memory?.bankOf !== 'function') {
+      throw new VmError('EINVAL', `the memory is no PhysicalMemory: ${typeof memory}`, {
+        advice: 'PhysicalMemory.over(buffer) makes one; null is for frames without bytes',
+      });
+    }
+    // `attach` comes through here with a state that was checked already.
+    this.#state = o instanceof FrameState ? o : create(memory, o);
+    this.pageShift = this.#state.pageShift;
+    this.first = this.#state.first;
+    this.frames = this.#state.frames;
+    this.memory = memory;
+    this.state = this.#state.buffer;
+  }
+
+  /**
+   * An allocator over the state of another, which goes on exactly where that one is; both may be used.
+   *
+   * Checks the header and the counters, not every frame. Attach while no call is running.
+   *
+   * @param state - `state` of another allocator, of this worker or another.
+   * @throws VmError `EINVAL` with the field that is wrong.
+   */
+  static attach(state: ArrayBufferLike): FrameAllocator {
+    return new FrameAllocator(null, FrameState.attach(state));
+  }
+
+  /**
+   * Allocates a block.
+   *
+   * @param order - log2 of its frames: 0 (when absent) to 18.
+   * @returns its first frame number, a multiple of `2 ** order`.
+   * @throws VmError `ENOMEM` when no block is large enough, `EINVAL` for what is no order.
+   */
+  allocate(order: number = 0): number {
+    const pfn = this.tryAllocate(order);
+    if (pfn < 0) throw noFrames(this.#state, `block of order ${order}`);
+    return pfn;
+  }
+
+  /**
+   * True when a block of this order starts at this frame and is allocated. Changes nothing.
+   *
+   * @param pfn - any number.
+   * @param order - log2 of its frames: 0 (when absent) to 18.
+   */
+  isAllocated(pfn: number, order: number = 0): boolean {
+    return headOf(this.#state, pfn) === order + 1;
+  }
+
+  /**
+   * Allocates a block, or returns -1 when no block is large enough.
+   *
+   * @param order - log2 of its frames: 0 (when absent) to 18.
+   * @throws VmError `EINVAL` for what is no order.
+   */
+  tryAllocate(order: number = 0): number {
+    checkOrder(order);
+    const state = this.#state;
+    const index = state.scattered ? takeScattered(state, order) : takeLowest(state, order);
+    return index < 0 ? -1 : state.origin + index;
+  }
+
+  /**
+   * Allocates single frames, all or none: the same ones as so many calls of `allocate`.
+   *
+   * @param count - how many, 0 or more.
+   * @returns their numbers, in the order in which they were chosen.
+   * @throws VmError `ENOMEM` when fewer are free, `EINVAL` for what is no count.
+   */
+  allocateMany(count: number): Float64Array {
+    const pfns = this.tryAllocateMany(count);
+    if (pfns === null) throw noFrames(this.#state, `${count} frames`);
+    return pfns;
+  }
+
+  /**
+   * Allocates single frames as `allocateMany` does, or returns `null` when fewer are free.
+   *
+   * @param count - how many, 0 or more.
+   * @throws VmError `EINVAL` for what is no count.
+   */
+  tryAllocateMany(count: number): Float64Array | null {
+    checkCount(count, 'count');
+    const state = this.#state;
+    if (count > (state.words[Word.free] as number)) return null;
+    const pfns = new Float64Array(count);
+    if (state.scattered) {
+      for (let i = 0; i < count; i++) pfns[i] = state.origin + takeScattered(state, 0);
+    } else {
+      takeMany(state, pfns);
+    }
+    return pfns;
+  }
+
+  /**
+   * Frees a block.
+   *
+   * @param pfn - its first frame number, as `allocate` returned it.
+   * @param order - the order it was allocated with; 0 when absent.
+   * @throws VmError `EINVAL` when the frame is free already, reserved, inside a block or of another order;
+   * `ERANGE` when it is not of this allocator. The message says which, and the order it was allocated with.
+   */
+  free(pfn: number, order: number = 0): void {
+    checkOrder(order);
+    const state = this.#state;
+    if (headOf(state, pfn) !== order + 1) throw whyNotFree(state, pfn, order);
+    giveBack(state, pfn - state.origin, order);
+  }
+
+  /**
+   * Frees single frames, all or none.
+   *
+   * @param pfns - their numbers, in any order.
+   * @throws VmError as `free`, and `EINVAL` when the list has a frame twice.
+   */
+  freeMany(pfns: ArrayLike<number>): void {
+    const state = this.#state;
+    const { heads, first } = state;
+    if (typeof pfns?.length !== 'number')
+      throw new VmError('EINVAL', 'freeMany needs a list of frame numbers');
+    // Typed arrays give the same numbers the second time; of anything else a copy does.
+    const list = ArrayBuffer.isView(pfns) ? pfns : Array.from(pfns);
+    for (let i = 0; i < list.length; i++) {
+      const pfn = list[i] as number;
+      const head = headOf(state, pfn);
+      if (head === 1) {
+        heads[pfn - first] = NAMED;
+        continue;
+      }
+      for (let k = 0; k < i; k++) heads[(list[k] as number) - first] = 1;
+      throw head === NAMED ? namedTwice(state, pfn) : whyNotFree(state, pfn, 0);
+    }
+    for (let i = 0; i < list.length; i++) giveBack(state, (list[i] as number) - state.origin, 0);
+  }
+
+  /** Counts of frames and free blocks, without a look at every frame. */
+  stats(): FrameStats {
+    return statsOf(this.#state);
+  }
+}
+
+function create(memory: PhysicalMemory | null, o: FrameAllocatorOptions): FrameState {
+  const { pageShift = 12, reserved = [], scatter = null, shared = false } = o;
+  checkPageShift(pageShift);
+  if (scatter !== null && (!Number.isInteger(scatter) || scatter < 0 || scatter >= 2 ** 32)) {
+    throw new VmError('EINVAL', `scatter must be an integer of 0 to 2^32 - 1, not ${shown(scatter)}`);
+  }
+  const { pfn: first, frames } = rangeOf(memory, pageShift, o);
+  const merged = mergeReserved(reserved, { pfn: first, frames }, pageShift);
+  const free = freeRanges(merged, { pfn: first, frames });
+  if (memory !== null) for (const range of free) checkBytes(memory, range, pageShift);
+  const state = FrameState.create({ pageShift, first, frames, reserved: merged, scatter, shared });
+  for (const range of free) addRange(state, range.pfn - state.origin, range.frames);
+  return state;
+}
+
+function rangeOf(memory: PhysicalMemory | null, pageShift: number, o: FrameAllocatorOptions): FrameRange {
+  if (memory === null && (o.first === undefined || o.frames === undefined)) {
+    throw new VmError('EINVAL', 'an allocator without memory needs first and frames');
+  }
+  const given = o.first !== undefined && o.frames !== undefined;
+  const bank = memory === null || given ? null : rangeOfBank(memory, pageShift, o.first);
+  const first = o.first ?? (bank as FrameRange).pfn;
+  const frames = o.frames ?? (bank as FrameRange).frames;
+  checkCount(first, 'first');
+  checkCount(frames, 'frames');
+  if (frames < 1 || frames > MAX_FRAMES) {
+    throw new VmError('EINVAL', `an allocator has 1 to 2^30 frames, not ${frames}`);
+  }
+  const bits = PHYSICAL_ADDRESS_BITS - pageShift;
+  if (first + frames > 2 ** bits) {
+    throw new VmError(
+      'EINVAL',
+      `${frames} frames from 0x${first.toString(16)} on end beyond 2^${bits}, the last frame`,
+    );
+  }
+  return { pfn: first, frames };
+}
+
+/** The mark of a frame; `undefined` for what is no frame of the range. */
+function headOf(state: FrameState, pfn: number): number | undefined {
+  return Number.isInteger(pfn) ? state.heads[pfn - state.first] : undefined;
+}
+
+function namedTwice(state: FrameState, pfn: number): VmError {
+  return new VmError('EINVAL', `frame 0x${pfn.toString(16)} is in the list twice (double free)`, {
+    address: BigInt(pfn) << BigInt(state.pageShift),
+  });
+}

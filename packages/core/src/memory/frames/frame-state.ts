@@ -1,0 +1,102 @@
+import { makeBuffer } from '../host.js';
+import { Bitmap } from './bitmap.js';
+import { MAGIC, readShape, SCATTER, type Shape, shapeOf, VERSION, Word } from './frame-layout.js';
+
+/** A range of frames. */
+export interface FrameRange {
+  /** Its first frame. */
+  readonly pfn: number;
+  /** Its length. */
+  readonly frames: number;
+}
+
+/** What a state is made from; checked by the caller. */
+interface FrameStateOptions {
+  readonly pageShift: number;
+  readonly first: number;
+  readonly frames: number;
+  /** Ascending, apart from each other, inside the range. */
+  readonly reserved: readonly FrameRange[];
+  /** Seed, or `null` for lowest-first. */
+  readonly scatter: number | null;
+  readonly shared: boolean;
+}
+
+/**
+ * The state of an allocator: typed arrays over one buffer. Fields of this object are only views and numbers
+ * that follow from the header, so any number of workers can have one over the same buffer.
+ *
+ * Inside, a frame is an *index*: its distance from `origin`, the last multiple of the largest possible block
+ * at or below the first frame. So indexes are aligned as frame numbers are.
+ */
+export class FrameState {
+  readonly buffer: ArrayBufferLike;
+  readonly pageShift: number;
+  readonly first: number;
+  readonly frames: number;
+  readonly scattered: boolean;
+  /** The frame number of index 0. */
+  readonly origin: number;
+  /** The index of the first frame. */
+  readonly lead: number;
+  /** The largest order that fits into the range at all. */
+  readonly topOrder: number;
+  /** Everything as words; `Word` names those of the header. */
+  readonly words: Int32Array;
+  /** Per order up to `topOrder`: the free blocks, by index >> order. */
+  readonly free: readonly Bitmap[];
+  /** Per frame of the range: 0, or 1 + the order of the allocated block that begins there. */
+  readonly heads: Uint8Array;
+
+  private constructor(buffer: ArrayBufferLike, shape: Shape) {
+    this.buffer = buffer;
+    this.words = new Int32Array(buffer);
+    this.pageShift = shape.pageShift;
+    this.first = shape.first;
+    this.frames = shape.frames;
+    this.scattered = shape.scattered;
+    this.origin = shape.origin;
+    this.lead = shape.first - shape.origin;
+    this.topOrder = shape.topOrder;
+    this.free = shape.bitmapStarts.map(
+      (start, order) => new Bitmap(this.words, start, shape.bitmapSizes[order] as number),
+    );
+    this.heads = new Uint8Array(buffer, shape.headsOffset, shape.frames);
+  }
+
+  /** A state in which no frame is free yet: all count as allocated, except the reserved ones. */
+  static create(o: FrameStateOptions): FrameState {
+    const shape = shapeOf(o.pageShift, o.first, o.frames, o.reserved.length, o.scatter !== null);
+    const state = new FrameState(makeBuffer(shape.bytes, o.shared, `the state of ${o.frames} frames`), shape);
+    const { words } = state;
+    words[Word.magic] = MAGIC;
+    words[Word.version] = VERSION;
+    words[Word.pageShift] = o.pageShift;
+    words[Word.flags] = o.scatter === null ? 0 : SCATTER;
+    words[Word.firstLow] = o.first % 2 ** 32;
+    words[Word.firstHigh] = Math.floor(o.first / 2 ** 32);
+    words[Word.frames] = o.frames;
+    words[Word.bytes] = shape.bytes;
+    words[Word.random] = o.scatter ?? 0;
+    words[Word.reservedRanges] = o.reserved.length;
+    o.reserved.forEach((range, i) => {
+      words[Word.header + 2 * i] = range.pfn - o.first;
+      words[Word.header + 2 * i + 1] = range.frames;
+      (words[Word.reserved] as number) += range.frames;
+    });
+    return state;
+  }
+
+  /** The state that lies in a buffer; see `readShape`. Costs nothing per frame. */
+  static attach(buffer: ArrayBufferLike): FrameState {
+    return new FrameState(buffer, readShape(buffer));
+  }
+
+  /** The reserved ranges, ascending. */
+  reservedRanges(): FrameRange[] {
+    return Array.from({ length: this.words[Word.reservedRanges] as number }, (_, i) => ({
+      pfn: this.first + (this.words[Word.header + 2 * i] as number),
+      frames: this.words[Word.header + 2 * i + 1] as number,
+    }));
+  }
+}

@@ -1,0 +1,128 @@
+import type { FrameArray } from '../check/frames.js';
+import { VmError } from '../errors.js';
+import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
+import { TableRecords } from '../table/state/table-records.js';
+
+/** Frames that an area frees when it goes: blocks of `2 ** order` frames. */
+export interface OwnedFrames {
+  /** First frame of each block. */
+  readonly heads: FrameArray;
+  /** log2 of the frames of a block. */
+  readonly order: number;
+}
+
+/** log2 of the frames that one piece of the marks tells of. */
+const PIECE_SHIFT = 16;
+
+/**
+ * Which frames areas own, one bit each: no frame has two owners, and none is freed that somebody else freed before.
+ *
+ * Linux counts references in struct page for this.
+ */
+export class FrameOwners {
+  readonly #ram: FrameAllocator;
+  readonly #records: TableRecords;
+  /** By piece of the frames: only where areas own some. Those of all spaces that take pages from one allocator. */
+  readonly #marks: Map<number, Uint32Array>;
+
+  static readonly #marksOf = new WeakMap<ArrayBufferLike, Map<number, Uint32Array>>();
+
+  /** @param tables - where tables come from: their frames belong to page tables. */
+  constructor(ram: FrameAllocator, tables: FrameAllocator) {
+    this.#ram = ram;
+    this.#records = TableRecords.of(tables);
+    this.#marks = FrameOwners.#marksOf.get(ram.state) ?? new Map<number, Uint32Array>();
+    FrameOwners.#marksOf.set(ram.state, this.#marks);
+  }
+
+  /**
+   * Checks single frames that a caller hands over.
+   *
+   * @throws VmError `EINVAL` for one that is not allocated as a single frame, is a page table, has an owner, or is there twice.
+   */
+  checkGiven(frames: FrameArray): void {
+    const seen = new Set<number>();
+    for (const pfn of frames) {
+      const why = !this.#ram.isAllocated(pfn, 0)
+        ? 'is not allocated as a single frame'
+        : this.#records.find(pfn) >= 0
+          ? 'holds a page table'
+          : this.owns(pfn)
+            ? 'belongs to another area'
+            : seen.has(pfn)
+              ? 'is in the list twice'
+              : null;
+      seen.add(pfn);
+      if (why !== null)
+        throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} ${why}`, {
+          advice: 'hand over frames that the allocator of vmalloc memory gave, one by one',
+        });
+    }
+  }
+
+  /**
+   * Checks that frames can be freed: before anything of their area is changed.
+   *
+   * @throws VmError `EINVAL` when somebody else freed one.
+   */
+  checkAllocated({ heads, order }: OwnedFrames): void {
+    for (let i = 0; i < heads.length; i++) {
+      const pfn = heads[i] as number;
+      if (!this.#ram.isAllocated(pfn, order))
+        throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} of the area was freed by somebody else`, {
+          advice: 'an area frees what it owns; allocate the frame again and free the area',
+        });
+    }
+  }
+
+  /** True when an area owns the block that begins at a frame. */
+  owns(pfn: number): boolean {
+    // From the first frame on: frame numbers may be larger than 32 bits, their count is not.
+    const index = pfn - this.#ram.first;
+    const piece = this.#marks.get(index >>> PIECE_SHIFT);
+    return piece !== undefined && (((piece[(index & 0xffff) >>> 5] as number) >>> (index & 31)) & 1) === 1;
+  }
+
+  /** An area owns frames from now on. */
+  take({ heads }: OwnedFrames): void {
+    for (let i = 0; i < heads.length; i++) this.#mark(heads[i] as number, true);
+  }
+
+  /** Frames belong to no area any more; they stay allocated. */
+  release({ heads }: OwnedFrames): void {
+    for (let i = 0; i < heads.length; i++) this.#mark(heads[i] as number, false);
+  }
+
+  /** Gives frames back to the allocator. */
+  free(owned: OwnedFrames): void {
+    this.release(owned);
+    const { heads, order } = owned;
+    if (order === 0) this.#ram.freeMany(heads);
+    else for (let i = 0; i < heads.length; i++) this.#ram.free(heads[i] as number, order);
+  }
+
+  #mark(pfn: number, isOwned: boolean): void {
+    const index = pfn - this.#ram.first;
+    const key = index >>> PIECE_SHIFT;
+    let piece = this.#marks.get(key);
+    if (piece === undefined) {
+      piece = new Uint32Array(2 ** (PIECE_SHIFT - 5));
+      this.#marks.set(key, piece);
+    }
+    const at = (index & 0xffff) >>> 5;
+    const bit = 1 << (index & 31);
+    piece[at] = isOwned ? (piece[at] as number) | bit : (piece[at] as number) & ~bit;
+  }
+}
+
+/** Frames of an area, one for each page. */
+export function listOf({ heads, order }: OwnedFrames): FrameArray {
+  if (order === 0) return heads;
+  const length = 2 ** order;
+  const list =
+    heads instanceof Uint32Array
+      ? new Uint32Array(heads.length * length)
+      : new Float64Array(heads.length * length);
+  for (let i = 0; i < list.length; i++) list[i] = (heads[Math.floor(i / length)] as number) + (i % length);
+  return list;
+}

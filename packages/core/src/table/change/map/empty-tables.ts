@@ -1,0 +1,42 @@
+import type { LevelPlan } from '../../../format/plan.js';
+import { bankOfTable, childPfn, isTable, recordOf, type TableContext } from '../../state/context.js';
+
+/**
+ * The tables of a subtree, when this page table made all of them and they map nothing.
+ *
+ * Every entry is looked at: live counts do not know of other writers.
+ *
+ * @param level - index of the level of the subtree's top table.
+ * @param page - index of the first page that the subtree translates.
+ * @returns the pfns, top first; `null` when an entry that is no table, a foreign table or a table met twice was
+ *   found.
+ */
+export function collectEmptyTables(
+  context: TableContext,
+  level: number,
+  pfn: number,
+  page: number,
+  into: Set<number> = new Set(),
+): Set<number> | null {
+  const { plan, records, counters, owner } = context;
+  const record = recordOf(context, pfn);
+  if (records === null || !records.isOwn(record, owner, level) || into.has(pfn)) return null;
+  // The count refuses a table that is in use without a scan.
+  if (level === plan.last && records.live(record) > 0) return null;
+  into.add(pfn);
+  const here = plan.levels[level] as LevelPlan;
+  const bank = bankOfTable(context, pfn, page);
+  const { words } = bank;
+  const word = bank.wordOf(pfn, plan.pageShift);
+  counters.tablesRead++;
+  for (let slot = 0; slot < here.entries; slot++) {
+    const lo = words[word + 2 * slot] as number;
+    const hi = words[word + 2 * slot + 1] as number;
+    counters.entriesRead++;
+    if ((lo | hi) === 0) continue;
+    if (!isTable(here, lo, hi)) return null;
+    const child = childPfn(context, lo, hi);
+    if (collectEmptyTables(context, level + 1, child, page + slot * here.pages, into) === null) return null;
+  }
+  return into;
+}

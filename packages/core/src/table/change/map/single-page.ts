@@ -1,0 +1,235 @@
+import { type AddressCodec, entryHi, entryLo, rotateRight } from '../../../address-codec.js';
+import { isFrame } from '../../../check/frames.js';
+import { type LevelPlan, slotOf } from '../../../format/plan.js';
+import type { Protection } from '../../../format/protection.js';
+import { ZERO } from '../../../words.js';
+import { checkProtection } from '../../arguments.js';
+import { isWord } from '../../page-range.js';
+import { flush, freeTables, newTable, type TableContext, writeTableEntry } from '../../state/context.js';
+import type { TableRecords } from '../../state/table-records.js';
+import { FlatWalk } from '../../walk/flat-walk.js';
+import type { Translator } from '../../walk/translator.js';
+import { leafFlags } from '../protect/leaf-flags.js';
+
+/** What a single page comes to when it needs the general way: that splits, refuses, and says why. */
+export const GENERAL = -2;
+
+/**
+ * Maps and unmaps single pages, by words, where nothing out of the ordinary is met: no array, no bigint and no object is
+ * made on the way. Everything else is left to the general calls.
+ *
+ * For page tables that may be changed and whose tables lie in one bank.
+ */
+export class SinglePages {
+  readonly #context: TableContext;
+  readonly #records: TableRecords;
+  readonly #walk: FlatWalk;
+  readonly #codec: AddressCodec;
+  readonly #last: LevelPlan;
+  /** First frame of the bank, and log2 of the words of a frame: an entry's word index tells its table's frame. */
+  readonly #firstFrame: number = 0;
+  readonly #frameShift: number = 0;
+  readonly #pageMask: number = 0;
+  readonly #depth: number = 0;
+  /** "Is a plain page by itself": in no run, and of a frame below 2^32. */
+  readonly #ownMaskLo: number = 0;
+  readonly #ownMaskHi: number = 0;
+  readonly #ownLo: number = 0;
+  readonly #ownHi: number = 0;
+  /** The protection that was mapped with last, when it cannot change any more, and its bits. */
+  #protection: Protection | null = null;
+  #flagsLo = 0;
+  #flagsHi = 0;
+
+  constructor(context: TableContext, records: TableRecords, walk: FlatWalk) {
+    const { plan, root } = context;
+    this.#context = context;
+    this.#records = records;
+    this.#walk = walk;
+    this.#codec = plan.address;
+    this.#last = plan.levels[plan.last] as LevelPlan;
+    const mark = this.#last.level.run?.set ?? ZERO;
+    this.#ownMaskLo = walk.plainMaskLo | mark.lo;
+    this.#ownMaskHi = walk.plainMaskHi | mark.hi;
+    this.#ownLo = walk.plainValueLo | 0;
+    this.#ownHi = walk.plainValueHi | 0;
+    this.#firstFrame = Number(root.bank.base >> BigInt(plan.pageShift));
+    // `| 0`: V8 keeps the result of `**` as a double, and converts it at each use.
+    this.#frameShift = (plan.pageShift - 2) | 0;
+    this.#pageMask = (2 ** plan.pageShift - 1) | 0;
+    this.#depth = plan.levels.length | 0;
+  }
+
+  /**
+   * Maps one page.
+   *
+   * @returns false when the general way must do it; nothing is then changed.
+   * @throws VmError `EINVAL` for a protection that the format cannot say, `ENOMEM` when there is no frame for a table.
+   */
+  map(vaHi: number, vaLo: number, pfn: number, protection: Protection): boolean {
+    const context = this.#context;
+    const { plan } = context;
+    if (!this.#isOrdinary(vaHi, vaLo) || !isFrame(pfn, plan.pfnLimit)) return false;
+    if (protection !== this.#protection) this.#takeFlags(protection);
+    const at = this.#walk.entryOf(vaHi, vaLo);
+    if (at < 0) return this.#mapBelow(vaHi, vaLo, pfn);
+    const { words } = context.root.bank;
+    if (((words[at] as number) | (words[at | 1] as number)) !== 0) return false;
+    this.#write(words, at, pfn);
+    this.#records.add(this.#recordAt(at), 1);
+    this.#count(this.#depth, this.#depth, 1);
+    return true;
+  }
+
+  /**
+   * Removes the mapping of one page, with a flush.
+   *
+   * @returns the frame that was mapped, -1 when the slot was empty; `GENERAL`, and nothing is changed, when the general way
+   *   must do it.
+   * @throws what the sink throws; the page is then mapped as before.
+   */
+  unmap(vaHi: number, vaLo: number): number {
+    const context = this.#context;
+    if (!this.#isOrdinary(vaHi, vaLo)) return GENERAL;
+    const at = this.#walk.entryOf(vaHi, vaLo);
+    if (at < 0) return GENERAL;
+    const { words } = context.root.bank;
+    const lo = words[at] as number;
+    const hi = words[at | 1] as number;
+    const depth = this.#depth;
+    if ((lo | hi) === 0) {
+      this.#count(depth, depth, 0);
+      return -1;
+    }
+    const differs = ((lo & this.#ownMaskLo) ^ this.#ownLo) | ((hi & this.#ownMaskHi) ^ this.#ownHi);
+    if (differs !== 0) return GENERAL;
+    words[at] = 0;
+    words[at | 1] = 0;
+    this.#records.add(this.#recordAt(at), -1);
+    this.#count(depth, depth, 1);
+    if (context.sink === null) context.counters.flushes++;
+    else this.#flush(vaHi, vaLo, at, lo, hi);
+    const codec = this.#codec;
+    return rotateRight((lo & codec.lowLo) | (hi & codec.lowHi), codec.lowRotate) >>> 0;
+  }
+
+  /** True for a page of words in a table that may be changed now. */
+  #isOrdinary(vaHi: number, vaLo: number): boolean {
+    const context = this.#context;
+    return (
+      isWord(vaHi) &&
+      isWord(vaLo) &&
+      (vaLo & this.#pageMask) === 0 &&
+      // Compared with `false`: V8 asks what else than a boolean `!` may be given.
+      context.isChanging === false &&
+      context.isDestroyed === false &&
+      context.owed.size === 0
+    );
+  }
+
+  #takeFlags(protection: Protection): void {
+    const flags = leafFlags(this.#context.plan, checkProtection(protection), this.#last);
+    this.#flagsLo = flags.lo;
+    this.#flagsHi = flags.hi;
+    this.#protection = Object.isFrozen(protection) ? protection : null;
+  }
+
+  #write(words: Int32Array, at: number, pfn: number): void {
+    const codec = this.#codec;
+    if (pfn >>> 0 === pfn) {
+      const turned = (pfn << codec.lowRotate) | (pfn >>> (32 - codec.lowRotate));
+      words[at] = this.#flagsLo | (turned & codec.lowLo);
+      words[at | 1] = this.#flagsHi | (turned & codec.lowHi);
+    } else {
+      words[at] = this.#flagsLo | entryLo(codec, pfn);
+      words[at | 1] = this.#flagsHi | entryHi(codec, pfn);
+    }
+  }
+
+  /** The record of the table that holds an entry. */
+  #recordAt(at: number): number {
+    return this.#records.find(this.#firstFrame + (at >>> this.#frameShift));
+  }
+
+  #count(tables: number, entries: number, written: number): void {
+    const { counters } = this.#context;
+    counters.tablesRead += tables;
+    counters.entriesRead += entries;
+    counters.entriesWritten += written;
+  }
+
+  /**
+   * Makes the tables below an empty slot and maps the page in the last of them. They are written first and linked then, so
+   * that there is nothing to take back when a frame is missing but the frames.
+   */
+  #mapBelow(vaHi: number, vaLo: number, pfn: number): boolean {
+    const context = this.#context;
+    const { plan } = context;
+    const { missLevel, missAt } = this.#walk;
+    const { bank } = context.root;
+    if (missLevel < 0 || ((bank.words[missAt] as number) | (bank.words[missAt | 1] as number)) !== 0)
+      return false;
+    const missing = plan.last - missLevel;
+    const page = this.#walk.pageOf(vaHi, vaLo);
+    const top = this.#recordAt(missAt);
+    let record = top;
+    let slot = missAt;
+    let first = -1;
+    const made: number[] = [];
+    try {
+      for (let index = missLevel + 1; index <= plan.last; index++) {
+        const table = newTable(context, index, record, 0, page);
+        made.push(table);
+        if (first < 0) first = table;
+        else {
+          writeTableEntry(context, bank.words, slot, table);
+          this.#records.add(record, 1);
+        }
+        record = this.#records.find(table);
+        slot = bank.wordOf(table, plan.pageShift) + 2 * slotOf(plan.levels[index] as LevelPlan, vaHi, vaLo);
+      }
+    } catch (error) {
+      freeTables(context, made);
+      throw error;
+    }
+    this.#write(bank.words, slot, pfn);
+    this.#records.add(record, 1);
+    writeTableEntry(context, bank.words, missAt, first);
+    this.#records.add(top, 1);
+    this.#count(plan.levels.length, missLevel + 1, missing + 1);
+    return true;
+  }
+
+  #flush(vaHi: number, vaLo: number, at: number, lo: number, hi: number): void {
+    const context = this.#context;
+    const page = this.#walk.pageOf(vaHi, vaLo);
+    const { pageShift } = context.plan;
+    context.isChanging = true;
+    try {
+      flush(context, page, 1, pageShift, NO_TABLES);
+    } catch (error) {
+      const { words } = context.root.bank;
+      words[at] = lo;
+      words[at | 1] = hi;
+      this.#records.add(this.#recordAt(at), 1);
+      context.counters.entriesWritten++;
+      try {
+        flush(context, page, 1, pageShift, NO_TABLES);
+      } catch {
+        // A sink must not throw (see FlushSink); the first error is the one worth telling.
+      }
+      throw error;
+    } finally {
+      context.isChanging = false;
+    }
+  }
+}
+
+/** Makes it for a page table; `null` where the general calls must do everything. */
+export function makeSinglePages(context: TableContext, translator: Translator): SinglePages | null {
+  const { records, root } = context;
+  if (records === null || !root.bank.writable || !(translator instanceof FlatWalk)) return null;
+  return new SinglePages(context, records, translator);
+}
+
+const NO_TABLES: readonly number[] = Object.freeze([]);

@@ -1,0 +1,195 @@
+import { hex, VmError } from '../../../errors.js';
+import { isToldByFlags, type LevelPlan } from '../../../format/plan.js';
+import type { Protection } from '../../../format/protection.js';
+import { joinWords, toBigint, type Words } from '../../../words.js';
+import { isComplete } from '../../arguments.js';
+import { hullOf, type PageRange } from '../../page-range.js';
+import { isLeaf, type TableContext } from '../../state/context.js';
+import type { OwedFlushes } from '../../state/flush-batch.js';
+import { type Cut, findEntries } from '../look/find.js';
+import { partOf, type Span } from '../look/span.js';
+import { applyCut } from '../resize/cut.js';
+import { type ChangeSet, changing } from '../set/change-set.js';
+import { checkFlags, leafFlags } from './leaf-flags.js';
+
+/** Runs of equal leaves below this cost more by themselves than entry by entry. */
+const SHORT = 16;
+
+/**
+ * Changes the protection of the leaves of ranges; everything else is passed over. All of them, or none.
+ *
+ * A block or run is cut only when the part in the range really changes.
+ *
+ * @param ranges - one; or several that do not overlap, without cuts: two in one block would each cut it.
+ * @param fields - what changes.
+ * @param mayCut - whether a block or run that the range covers only in part is made smaller; else it is refused.
+ * @throws VmError `EINVAL` for a protection that the format cannot say, or an end inside a leaf that must not be cut;
+ *   `ENOMEM` for a cut.
+ */
+export function protectPages(
+  context: TableContext,
+  ranges: readonly PageRange[],
+  fields: Partial<Protection>,
+  mayCut: boolean,
+  batch: OwedFlushes | null,
+): void {
+  const { format } = context.plan;
+  const { memory } = fields;
+  // Refused even where nothing is mapped that could show it.
+  if (memory !== undefined && !format.memoryTypes.includes(memory)) {
+    throw new VmError('EINVAL', `${format.name} has no memory type ${memory}`, {
+      advice: `it has ${format.memoryTypes.join(', ')}`,
+    });
+  }
+  // So is a complete protection that no leaf can have.
+  if (isComplete(fields))
+    leafFlags(context.plan, fields, context.plan.levels[context.plan.last] as LevelPlan);
+  const all = ranges.map((range) => findEntries(context, range, 64, mayCut ? 'cut' : 'refuse'));
+  const protect = new Protect(context, fields);
+  changing(context, hullOf(ranges), batch, (changes) => {
+    const transform = protect.apply.bind(protect);
+    const cutter = { context, changes, maxShift: 64, transform };
+    for (const found of all) {
+      for (const cut of found.cuts) if (changesCut(protect, cut)) applyCut(cutter, cut);
+      for (const span of found.spans) {
+        context.counters.entriesRead += span.count;
+        protect.change(changes, span);
+      }
+      for (const { first, pages } of found.aliases) changes.widen(first, pages, context.plan.pageShift);
+    }
+  });
+}
+
+/** True when the part of a cut that the call is about changes. */
+function changesCut(protect: Protect, { level, bank, at, count, page, from, to }: Cut): boolean {
+  const words = bank.words.slice(at, at + 2 * count);
+  const first = Math.floor((from - page) / level.pages);
+  return protect.apply(words, 2 * first, Math.ceil((to - page) / level.pages) - first, level);
+}
+
+/** One change of protection, asked of the format once for each different entry, not per entry. */
+class Protect {
+  readonly #context: TableContext;
+  readonly #fields: Partial<Protection>;
+  /** Flags that were asked for: level, before, after; by the entry without its address. */
+  readonly #known: { level: LevelPlan; lo: number; hi: number; newLo: number; newHi: number }[] = [];
+
+  constructor(context: TableContext, fields: Partial<Protection>) {
+    this.#context = context;
+    this.#fields = fields;
+  }
+
+  /** Changes the leaves of a span: runs with equal flags by a kernel, everything else entry by entry. */
+  change(changes: ChangeSet, span: Span): void {
+    const { level, bank, at, count } = span;
+    let done = 0;
+    while (done < count) {
+      const equal = this.#changeEqual(changes, partOf(span, done, count - done));
+      done += equal;
+      if (equal >= SHORT || done === count) continue;
+      // Leaves that differ one by one, in accessed and dirty bits say: the rest of the table entry by entry.
+      const rest = Math.min(count - done, level.entries - (done % level.entries));
+      const part = partOf(span, done, rest);
+      const after = bank.words.slice(at + 2 * done, at + 2 * (done + rest));
+      if (this.apply(after, 0, rest, level)) changes.rewrite(part, after);
+      done += rest;
+    }
+  }
+
+  /**
+   * Changes the leaves that a span starts with, as far as their flags are equal, and passes over empty entries.
+   *
+   * @returns the number of entries that are dealt with; 0 when the first leaf's change needs a break, or a look at each entry.
+   */
+  #changeEqual(changes: ChangeSet, span: Span): number {
+    const { level, bank, at, count } = span;
+    const { loops, words } = bank;
+    const empty = loops.firstLive(at, count);
+    if (empty < 0) return count;
+    const lo = words[at + 2 * empty] as number;
+    const hi = words[at + 2 * empty + 1] as number;
+    if (!isLeaf(level, lo, hi) || !isToldByFlags(level, lo, hi)) return 0;
+    const { leafAddressLo, leafAddressHi, leaf } = level;
+    const flagsLo = lo & ~leafAddressLo;
+    const flagsHi = hi & ~leafAddressHi;
+    const { newLo, newHi } = this.#change(this.#context, level, lo, hi, flagsLo, flagsHi);
+    const isSame = newLo === flagsLo && newHi === flagsHi;
+    if (!isSame) {
+      const before = { lo: flagsLo, hi: flagsHi };
+      if (this.#context.plan.format.needsBreak(before, { lo: newLo, hi: newHi }, level.index)) return 0;
+    }
+    // Equal flags, and what the rules of a leaf demand of its address.
+    const equal = loops.matching(
+      at + 2 * empty,
+      count - empty,
+      ~leafAddressLo | leaf.maskLo,
+      ~leafAddressHi | leaf.maskHi,
+      flagsLo | (leaf.valueLo & leafAddressLo),
+      flagsHi | (leaf.valueHi & leafAddressHi),
+    );
+    if (!isSame) changes.changeFlags(partOf(span, empty, equal), flagsLo, flagsHi, newLo, newHi);
+    return empty + equal;
+  }
+
+  /**
+   * Changes the leaves among entries in place.
+   *
+   * @returns true when one of them is different now.
+   */
+  apply(words: Int32Array, at: number, count: number, level: LevelPlan): boolean {
+    const { leafAddressLo, leafAddressHi } = level;
+    const { maskLo, maskHi, valueLo, valueHi } = level.leaf;
+    const context = this.#context;
+    // The flags of the entry before and what became of them; no leaf has them at first.
+    let flagsLo = 0;
+    let flagsHi = 0;
+    let newLo = 0;
+    let newHi = 0;
+    let isSame = true;
+    let isTold = false;
+    for (let i = at, end = at + 2 * count; i < end; i += 2) {
+      const lo = words[i] as number;
+      const hi = words[i + 1] as number;
+      if ((lo | hi) === 0) continue;
+      const addressLo = lo & leafAddressLo;
+      const addressHi = hi & leafAddressHi;
+      // The match holds the unconditional rules, some of which are about the address.
+      if ((((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi)) !== 0) continue;
+      if (((lo ^ addressLo ^ flagsLo) | (hi ^ addressHi ^ flagsHi) | (isTold ? 0 : 1)) !== 0) {
+        if (!isLeaf(level, lo, hi)) continue;
+        isTold = isToldByFlags(level, lo, hi);
+        flagsLo = lo ^ addressLo;
+        flagsHi = hi ^ addressHi;
+        const known = this.#change(context, level, lo, hi, flagsLo, flagsHi);
+        newLo = known.newLo;
+        newHi = known.newHi;
+        if (newLo !== flagsLo || newHi !== flagsHi) isSame = false;
+      }
+      words[i] = newLo | addressLo;
+      words[i + 1] = newHi | addressHi;
+    }
+    return !isSame;
+  }
+
+  #change(
+    context: TableContext,
+    level: LevelPlan,
+    lo: number,
+    hi: number,
+    flagsLo: number,
+    flagsHi: number,
+  ): { newLo: number; newHi: number } {
+    for (const known of this.#known) {
+      if (known.level === level && known.lo === flagsLo && known.hi === flagsHi) return known;
+    }
+    const { format } = context.plan;
+    const before: Words = { lo: flagsLo, hi: flagsHi };
+    const wanted = { ...format.decode(before, level.index), ...this.#fields };
+    const after = format.change(before, wanted, level.index);
+    const what = `changes ${hex(joinWords(flagsLo, flagsHi))} to ${hex(toBigint(after))}`;
+    checkFlags(context.plan, level, after, lo & level.leafAddressLo, hi & level.leafAddressHi, what);
+    const known = { level, lo: flagsLo, hi: flagsHi, newLo: after.lo, newHi: after.hi };
+    this.#known.push(known);
+    return known;
+  }
+}

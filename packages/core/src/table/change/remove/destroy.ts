@@ -1,0 +1,75 @@
+import { VmError } from '../../../errors.js';
+import type { LevelPlan } from '../../../format/plan.js';
+import {
+  bankOfTable,
+  childPfn,
+  flush,
+  freedByOthers,
+  freeTables,
+  isTable,
+  readOnly,
+  type TableContext,
+} from '../../state/context.js';
+
+/**
+ * Gives every table that this page table made back to the allocator, after a flush that names them all.
+ *
+ * Tables that others made and linked into this tree (a kernel half that processes share) are left alone, and so is
+ * what is below them.
+ *
+ * @throws VmError `EINVAL` when the root is not its own, or when the allocator does not hold one of the frames;
+ *   nothing is then changed.
+ */
+export function destroyTables(context: TableContext): void {
+  const { plan, records, root, owner } = context;
+  if (records === null) throw readOnly();
+  if (context.owed.size > 0) {
+    throw new VmError('EBUSY', 'a batch of this page table owes a flush', {
+      advice: 'call its done() first',
+    });
+  }
+  if (!records.isOwn(records.find(root.pfn), owner, 0)) {
+    throw new VmError('EINVAL', 'the root was not made by this page table', {
+      advice: 'an opened root stays with its owner: unmap what you mapped, with `reclaim`',
+    });
+  }
+  const tables = new Set<number>();
+  collect(context, 0, root.pfn, 0, tables);
+  if (context.frames?.isAllocated(root.pfn, plan.rootOrder) !== true) throw freedByOthers(root.pfn);
+  for (const pfn of tables) {
+    if (!context.frames.isAllocated(pfn, 0)) throw freedByOthers(pfn);
+  }
+  flush(context, 0, plan.pages, plan.pageShift, [root.pfn, ...tables]);
+  freeTables(context, [...tables]);
+  context.frames.free(root.pfn, plan.rootOrder);
+  records.leave(root.pfn);
+  context.counters.tablesFreed++;
+  context.isDestroyed = true;
+}
+
+/** Adds the own tables below a table. A table met again (a self-map, two entries with one table) counts once. */
+function collect(
+  context: TableContext,
+  levelIndex: number,
+  pfn: number,
+  page: number,
+  tables: Set<number>,
+): void {
+  const { plan, counters, records, owner } = context;
+  if (levelIndex === plan.last || records === null) return;
+  const level = plan.levels[levelIndex] as LevelPlan;
+  const bank = bankOfTable(context, pfn, page);
+  const word = bank.wordOf(pfn, plan.pageShift);
+  const { words } = bank;
+  counters.tablesRead++;
+  counters.entriesRead += level.entries;
+  for (let slot = 0; slot < level.entries; slot++) {
+    const lo = words[word + 2 * slot] as number;
+    const hi = words[word + 2 * slot + 1] as number;
+    if ((lo | hi) === 0 || !isTable(level, lo, hi)) continue;
+    const child = childPfn(context, lo, hi);
+    if (tables.has(child) || !records.isOwn(records.find(child), owner, levelIndex + 1)) continue;
+    tables.add(child);
+    collect(context, levelIndex + 1, child, page + slot * level.pages, tables);
+  }
+}

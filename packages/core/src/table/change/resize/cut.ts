@@ -1,0 +1,172 @@
+import { entryHi, entryLo, pfnOf } from '../../../address-codec.js';
+import type { LevelPlan } from '../../../format/plan.js';
+import { writeLinear } from '../../../loops/write-loops.js';
+import {
+  isLeaf,
+  isTable,
+  recordOf,
+  type TableContext,
+  writableBankOfTable,
+  writeTableEntry,
+} from '../../state/context.js';
+import { leafStart } from '../../state/leaf-start.js';
+import type { Cut } from '../look/find.js';
+import type { Span } from '../look/span.js';
+import type { ChangeSet } from '../set/change-set.js';
+import { compare } from '../set/compare.js';
+
+/**
+ * Changes entries in place.
+ *
+ * @param words - two for each entry, from `at` on; not the table itself.
+ * @param page - first page that the entries translate, counted from the start of the root's range.
+ */
+export type Transform = (
+  words: Int32Array,
+  at: number,
+  count: number,
+  level: LevelPlan,
+  page: number,
+) => void;
+
+/** What the cuts of one call share. */
+export interface Cutter {
+  readonly context: TableContext;
+  readonly changes: ChangeSet;
+  /** log2 of the largest leaf, in bytes, that `transform` is given. */
+  readonly maxShift: number;
+  /** What happens to the pieces that the call is about; `null`: nothing, the smaller leaves are what is wanted. */
+  readonly transform: Transform | null;
+}
+
+/**
+ * Makes smaller leaves of a block, or unmarks a run, and transforms the part that the call is about.
+ *
+ * The size of a mapping and its other attributes never change in one write. Where the change of size needs a break, the
+ * entries are invalid in between and may come back transformed. Where it needs none, the smaller leaves say the same
+ * first, and are transformed in a second write.
+ */
+export function applyCut(cutter: Cutter, cut: Cut): void {
+  const { context, changes, maxShift, transform } = cutter;
+  const { level, bank, at, count, page, from, to } = cut;
+  const before = bank.words.slice(at, at + 2 * count);
+  const same = before.slice();
+  const lower: { child: number; from: number; to: number; page: number }[] = [];
+  for (let i = 0; i < count; i++) {
+    const lo = same[2 * i] as number;
+    const hi = same[2 * i + 1] as number;
+    if (!isLeaf(level, lo, hi)) continue;
+    const start = page + i * level.pages;
+    const here = { from: Math.max(from, start), to: Math.min(to, start + level.pages), page: start };
+    const pages = here.to - here.from;
+    const isPart = transform !== null && pages < level.pages;
+    if (pages > 0 && (isPart || level.shift > maxShift)) {
+      const child = makePieces(cutter, cut, lo, hi, start);
+      writeTableEntry(context, same, 2 * i, child);
+      lower.push({ child, ...here });
+    } else {
+      unmark(context, level, same, 2 * i, i, lo, hi);
+    }
+  }
+  const breaks = compare(context, cut, before, same).during !== null;
+  const after = same.slice();
+  if (!breaks) changes.rewrite(cut, same);
+  for (const { child, ...part } of lower) cutPieces(cutter, level.index + 1, child, part);
+  if (transform !== null) {
+    for (let i = 0; i < count; i++) {
+      const start = page + i * level.pages;
+      const isNamed = from <= start && start + level.pages <= to;
+      const lo = after[2 * i] as number;
+      const hi = after[2 * i + 1] as number;
+      if (isNamed && !isTable(level, lo, hi)) transform(after, 2 * i, 1, level, start);
+    }
+  }
+  changes.rewrite(cut, after);
+}
+
+/** Makes a table whose leaves say together what one leaf of the level above says. */
+function makePieces(cutter: Cutter, parent: Span, lo: number, hi: number, page: number): number {
+  const { context, changes } = cutter;
+  const { plan, records, counters } = context;
+  const { level } = parent;
+  const below = plan.levels[level.index + 1] as LevelPlan;
+  const child = changes.makeTable(below.index, parent.record, page, true);
+  const bank = writableBankOfTable(context, child, page);
+  const flags = plan.format.relevel(
+    { lo: lo & ~level.leafAddressLo, hi: hi & ~level.leafAddressHi },
+    level.index,
+    below.index,
+  );
+  const pfn = pfnOf(plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi);
+  const word = bank.wordOf(child, plan.pageShift);
+  // Bits of a block below its size are no address there; in a smaller leaf they would be.
+  const flagsLo = flags.lo & ~below.leafAddressLo;
+  const flagsHi = flags.hi & ~below.leafAddressHi;
+  writeLinear(bank.words, word, below.entries, pfn, below.pages, flagsLo, flagsHi, plan.address);
+  counters.entriesWritten += below.entries;
+  records?.add(records.find(child), below.entries);
+  return child;
+}
+
+/** Cuts on, and transforms, inside a table of new pieces. */
+function cutPieces(
+  cutter: Cutter,
+  levelIndex: number,
+  pfn: number,
+  part: { readonly from: number; readonly to: number; readonly page: number },
+): void {
+  const { context, changes, maxShift, transform } = cutter;
+  const { plan } = context;
+  const level = plan.levels[levelIndex] as LevelPlan;
+  const bank = writableBankOfTable(context, pfn, part.page);
+  const word = bank.wordOf(pfn, plan.pageShift);
+  const record = recordOf(context, pfn);
+  const spanOf = (slot: number, count: number): Span => ({
+    level,
+    bank,
+    at: word + 2 * slot,
+    count,
+    record,
+    page: part.page + slot * level.pages,
+  });
+  // Without a transform, leaves that are small enough are all that is wanted.
+  const small = level.shift <= maxShift ? transform : null;
+  if (level.shift <= maxShift && small === null) return;
+  // Slots that the part covers whole, and may be transformed as they are.
+  const first = Math.ceil((part.from - part.page) / level.pages);
+  const end = Math.floor((part.to - part.page) / level.pages);
+  for (let slot = Math.floor((part.from - part.page) / level.pages); ; slot++) {
+    const start = part.page + slot * level.pages;
+    if (start >= part.to) break;
+    if (small !== null && slot === first && first < end) {
+      const span = spanOf(first, end - first);
+      const after = bank.words.slice(span.at, span.at + 2 * span.count);
+      small(after, 0, span.count, level, start);
+      changes.rewrite(span, after);
+      slot = end - 1;
+      continue;
+    }
+    const from = Math.max(part.from, start);
+    applyCut(cutter, { ...spanOf(slot, 1), from, to: Math.min(part.to, start + level.pages) });
+  }
+}
+
+/** Takes the mark of a run from a leaf, which then says by itself what it said as part of it. */
+function unmark(
+  context: TableContext,
+  level: LevelPlan,
+  words: Int32Array,
+  at: number,
+  slot: number,
+  lo: number,
+  hi: number,
+): void {
+  const { run } = level.level;
+  if (run === null) return;
+  const { format, address } = context.plan;
+  const flags = { lo: lo & ~level.leafAddressLo, hi: hi & ~level.leafAddressHi };
+  const plain = format.relevel(flags, level.index, level.index);
+  const pfn = leafStart(context.plan, level, lo, hi, slot);
+  words[at] = plain.lo | entryLo(address, pfn);
+  words[at + 1] = plain.hi | entryHi(address, pfn);
+}

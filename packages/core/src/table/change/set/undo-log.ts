@@ -1,0 +1,120 @@
+import type { RunLoops } from '../../../loops/run-loops.js';
+import type { Bank } from '../../../memory/bank.js';
+import type { TableRecords } from '../../state/table-records.js';
+
+/**
+ * Numbers of a change: `at`, `count`, the table's record, by how much its live entries grew, what was before, and the
+ * number of tables.
+ */
+const STRIDE = 6;
+/** What was before: all entries were 0. Others: 0 and up an index in `#saved`, -2 and down one in `#flags`. */
+const EMPTY = -1;
+/**
+ * Words that saved runs share one buffer for: allocating one for each costs more than the copy. The first of a call is small: most calls
+ * save one run, and zeroing 64 KiB for it was more than half of a vmalloc and vfree of one page.
+ */
+const CHUNK_WORDS = 16384;
+const FIRST_CHUNK_WORDS = 256;
+
+/**
+ * What one call changed, run by run, so that all of it can be put back.
+ *
+ * Numbers in arrays instead of an object for each change: a call that maps 256 GiB makes 131,072 tables, and objects that live
+ * until its end are copied by the garbage collector again and again.
+ */
+export class UndoLog {
+  /** Banks and not their words: a WebAssembly.Memory may grow in the call. */
+  readonly #banks: Bank[] = [];
+  readonly #numbers: number[] = [];
+  readonly #saved: Int32Array[] = [];
+  /** Mask and value, two words each. */
+  readonly #flags: number[] = [];
+  #chunk: Int32Array | null = null;
+  #used = 0;
+
+  get isEmpty(): boolean {
+    return this.#banks.length === 0;
+  }
+
+  /**
+   * Notes a run of entries that are all 0 before they are written.
+   *
+   * @param tables - how many tables that follow each other the entries fill; 1 for one, or a part of one.
+   */
+  noteEmpty(bank: Bank, at: number, count: number, record: number, tables: number): void {
+    this.#banks.push(bank);
+    this.#numbers.push(at, count, record, count / tables, EMPTY, tables);
+  }
+
+  /**
+   * Notes a run of entries with their words before the change.
+   *
+   * @param record - of the table that holds the entries; -1 when it is not counted.
+   * @param grew - by how much the table's live entries grew.
+   */
+  noteWords(bank: Bank, at: number, count: number, record: number, grew: number, saved: Int32Array): void {
+    this.#banks.push(bank);
+    this.#numbers.push(at, count, record, grew, this.#saved.push(saved) - 1, 1);
+  }
+
+  /** Notes a run of which all entries that are not 0 had the value under the mask, and only that is going to change. */
+  noteFlags(
+    bank: Bank,
+    at: number,
+    count: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): void {
+    this.#banks.push(bank);
+    this.#numbers.push(at, count, -1, 0, -2 - this.#flags.length, 1);
+    this.#flags.push(maskLo, maskHi, valueLo, valueHi);
+  }
+
+  /** A copy of a run's words as they are now, for `noteWords`. */
+  copyOf(words: Int32Array, at: number, count: number): Int32Array {
+    const length = 2 * count;
+    if (length > CHUNK_WORDS / 2) return words.slice(at, at + length);
+    if (this.#chunk === null || this.#used + length > this.#chunk.length) {
+      const before = this.#chunk === null ? FIRST_CHUNK_WORDS / 4 : this.#chunk.length;
+      this.#chunk = new Int32Array(Math.min(CHUNK_WORDS, Math.max(4 * before, 2 * length)));
+      this.#used = 0;
+    }
+    const copy = this.#chunk.subarray(this.#used, this.#used + length);
+    copy.set(words.subarray(at, at + length));
+    this.#used += length;
+    return copy;
+  }
+
+  /**
+   * Puts everything back, last change first.
+   *
+   * @returns the number of entries that were written.
+   */
+  restore(records: TableRecords | null): number {
+    const numbers = this.#numbers;
+    let written = 0;
+    for (let i = this.#banks.length - 1; i >= 0; i--) {
+      const { words, loops } = this.#banks[i] as Bank;
+      const first = STRIDE * i;
+      const at = numbers[first] as number;
+      const count = numbers[first + 1] as number;
+      const before = numbers[first + 4] as number;
+      if (before === EMPTY) loops.erase(at, count);
+      else if (before >= 0) words.set(this.#saved[before] as Int32Array, at);
+      else this.#restoreFlags(loops, at, count, -2 - before);
+      written += count;
+      const grew = numbers[first + 3] as number;
+      records?.addEach(numbers[first + 2] as number, numbers[first + 5] as number, -grew);
+    }
+    return written;
+  }
+
+  #restoreFlags(loops: RunLoops, at: number, count: number, index: number): void {
+    const flags = this.#flags;
+    const maskLo = flags[index] as number;
+    const maskHi = flags[index + 1] as number;
+    loops.change(at, count, maskLo, maskHi, flags[index + 2] as number, flags[index + 3] as number);
+  }
+}

@@ -1,0 +1,228 @@
+import { VmError } from '../../../errors.js';
+import { classify } from '../../../format/classify.js';
+import type { LevelPlan } from '../../../format/plan.js';
+import type { Bank } from '../../../memory/bank.js';
+import { addressOf, type PageRange } from '../../page-range.js';
+import {
+  childPfn,
+  isLeaf,
+  isTable,
+  recordOf,
+  type TableContext,
+  writableBankOfTable,
+} from '../../state/context.js';
+import type { OwedFlushes } from '../../state/flush-batch.js';
+import { linkedTwice } from '../look/find.js';
+import { partAtRuns, wholeOf } from '../look/runs.js';
+import type { Span } from '../look/span.js';
+import { applyCut, type Cutter } from '../resize/cut.js';
+import { type ChangeSet, changing } from '../set/change-set.js';
+import { EntrySlot, type SlotVisitor } from './slot.js';
+
+/**
+ * Calls back with the entries of a range, one visit per table.
+ *
+ * @param makesTables - missing tables are made and empty entries are visited; else both are passed over.
+ * @param blocks - what to do with a leaf above the last level.
+ * @returns what the callback returned, when it stopped the call.
+ */
+export function applyPages<T>(
+  context: TableContext,
+  range: PageRange,
+  visit: SlotVisitor<T>,
+  makesTables: boolean,
+  blocks: 'refuse' | 'visit' | 'split',
+  batch: OwedFlushes | null,
+): T | undefined {
+  const { root } = context;
+  return changing(context, range, batch, (changes) => {
+    const applier = new Applier(context, changes, range, visit, makesTables, blocks);
+    applier.visitTable(0, root.bank, root.pfn, root.word, range.first, range.first, range.pages);
+    return applier.result;
+  });
+}
+
+class Applier<T> {
+  result: T | undefined = undefined;
+  readonly #context: TableContext;
+  readonly #changes: ChangeSet;
+  readonly #range: PageRange;
+  readonly #visit: SlotVisitor<T>;
+  readonly #makesTables: boolean;
+  readonly #blocks: 'refuse' | 'visit' | 'split';
+  readonly #met = new Set<number>();
+  readonly #slot: EntrySlot;
+  readonly #cutter: Cutter;
+
+  constructor(
+    context: TableContext,
+    changes: ChangeSet,
+    range: PageRange,
+    visit: SlotVisitor<T>,
+    makesTables: boolean,
+    blocks: 'refuse' | 'visit' | 'split',
+  ) {
+    this.#context = context;
+    this.#changes = changes;
+    this.#range = range;
+    this.#visit = visit;
+    this.#makesTables = makesTables;
+    this.#blocks = blocks;
+    this.#slot = new EntrySlot(context, range);
+    this.#cutter = {
+      context,
+      changes,
+      maxShift: context.plan.pageShift,
+      transform: (words, at, count, level, page) => {
+        this.#visitEntries(words, at, count, level, page);
+        this.#slot.write(words, at);
+      },
+    };
+  }
+
+  /**
+   * Visits a part of one table.
+   *
+   * @param offset - first page, counted from the first page that this table translates.
+   * @param page - the same page, counted from the start of the root's range.
+   */
+  visitTable(
+    levelIndex: number,
+    bank: Bank,
+    pfn: number,
+    word: number,
+    offset: number,
+    page: number,
+    pages: number,
+  ): void {
+    const { plan, counters } = this.#context;
+    const level = plan.levels[levelIndex] as LevelPlan;
+    const record = recordOf(this.#context, pfn);
+    counters.tablesRead++;
+    // What was set through the first link may be broken, and would look empty.
+    if (this.#met.has(pfn)) throw linkedTwice(this.#context, page);
+    this.#met.add(pfn);
+    if (levelIndex === plan.last) {
+      const at = word + 2 * offset;
+      this.#visitSpan({ level, bank, at, count: pages, record, page }, offset);
+      return;
+    }
+    let step = 0;
+    for (let done = 0; done < pages && this.result === undefined; done += step) {
+      const slot = Math.floor((offset + done) / level.pages);
+      const inside = offset + done - slot * level.pages;
+      const at = page + done;
+      step = Math.min(level.pages - inside, pages - done);
+      const entry = word + 2 * slot;
+      // Taken afresh: the callback may have made a WebAssembly.Memory grow.
+      const lo = bank.words[entry] as number;
+      const hi = bank.words[entry + 1] as number;
+      counters.entriesRead++;
+      const isEmpty = (lo | hi) === 0;
+      if (isEmpty ? this.#makesTables : isTable(level, lo, hi)) {
+        const child = isEmpty
+          ? this.#changes.linkTable(level, bank, entry, record, at)
+          : childPfn(this.#context, lo, hi);
+        const below = writableBankOfTable(this.#context, child, at);
+        this.visitTable(levelIndex + 1, below, child, below.wordOf(child, plan.pageShift), inside, at, step);
+      } else if (!isEmpty) {
+        const block: Span = { level, bank, at: entry, count: 1, record, page: at - inside };
+        step = this.#visitBlock(block, slot, at, step, pages - done);
+      }
+    }
+  }
+
+  /** Visits entries of the last level. */
+  #visitSpan(span: Span, slot: number): void {
+    const { plan } = this.#context;
+    if (this.#blocks !== 'split') {
+      this.#visitInPlace(span);
+      return;
+    }
+    partAtRuns(span, slot, this.#range, plan.pageShift, {
+      span: (part) => this.#visitInPlace(part),
+      cut: (group, from, to) => {
+        if (this.result === undefined) applyCut(this.#cutter, { ...group, from, to });
+      },
+    });
+  }
+
+  #visitInPlace(span: Span): void {
+    const { level, bank, at, count, page } = span;
+    if (this.result !== undefined) return;
+    this.#visitEntries(bank.words, at, count, level, page, bank);
+    if (!this.#slot.isSet) return;
+    // Read again: what the callback changed behind the slot's back stays.
+    const after = bank.words.slice(at, at + 2 * count);
+    this.#slot.write(after, 0);
+    this.#changes.rewrite(span, after);
+  }
+
+  /**
+   * Visits a leaf above the last level, or refuses it.
+   *
+   * @param pages - of the range, inside it.
+   * @param left - pages of the range from `from` on, in this table.
+   * @returns how many pages were visited: of a run that is split, all that the range has.
+   */
+  #visitBlock(entry: Span, slot: number, from: number, pages: number, left: number): number {
+    const { plan } = this.#context;
+    const { level, bank, at } = entry;
+    const { words } = bank;
+    const lo = words[at] as number;
+    const hi = words[at + 1] as number;
+    const address = addressOf(plan.format, from);
+    if (!isLeaf(level, lo, hi)) {
+      const kind = classify(plan.format.present, level.level, { lo, hi });
+      throw new VmError('EBUSY', `the ${level.level.name} slot holds an entry of the kind ${kind}`, {
+        address,
+        advice: 'it stands where a table is needed: clear it first',
+      });
+    }
+    if (this.#blocks === 'refuse') {
+      throw new VmError('EINVAL', `a ${level.level.name} leaf of ${2 ** level.shift} bytes maps this`, {
+        address,
+        advice: "ask for the block itself with blocks: 'visit', or for its pages with blocks: 'split'",
+      });
+    }
+    if (this.#blocks === 'visit') {
+      this.#slot.isPartial = pages < level.pages;
+      this.#visitInPlace(entry);
+      this.#slot.isPartial = false;
+      return pages;
+    }
+    // The blocks of a run are broken together, and then no longer there to be met one by one.
+    const group = wholeOf(entry, slot);
+    let to = entry.page + level.pages;
+    for (let next = at + 2; next < group.at + 2 * group.count; next += 2) {
+      if (!isLeaf(level, words[next] as number, words[next + 1] as number)) break;
+      to += level.pages;
+    }
+    to = Math.min(to, from + left);
+    applyCut(this.#cutter, { ...group, from, to });
+    return to - from;
+  }
+
+  /** Calls back with a run of entries; what it sets is kept in the slot. */
+  #visitEntries(
+    words: Int32Array,
+    at: number,
+    count: number,
+    level: LevelPlan,
+    page: number,
+    bank: Bank | null = null,
+  ): void {
+    const slot = this.#slot;
+    slot.begin(words, at, level, page);
+    let visited = 0;
+    try {
+      for (; visited < count && this.result === undefined; visited++) {
+        if (bank !== null) slot.words = bank.words;
+        if (slot.move(visited) || this.#makesTables) this.result = this.#visit(slot);
+      }
+    } finally {
+      slot.end();
+    }
+    if (bank !== null) this.#context.counters.entriesRead += visited;
+  }
+}

@@ -1,0 +1,262 @@
+import { shown, VmError } from '../../errors.js';
+import type { PageTableFormat } from '../../format/page-table-format.js';
+import type { Protection } from '../../format/protection.js';
+import { words } from '../../words.js';
+import { requireFlag } from '../choices.js';
+import { pageRange, type Span, spansOf } from '../page-range.js';
+import type { LeafRun } from '../walk/leaves.js';
+
+/** Choices of one comparison. */
+export interface DiffOptions {
+  /**
+   * First address in bytes, with `bytes`; default: everything that either root translates. The range must be one that
+   * at least one of the two tables could map.
+   */
+  readonly va?: bigint;
+  /** Length in bytes. */
+  readonly bytes?: bigint | number;
+  /** Accessed and dirty count as part of the protection. Default false: processors set them as they go. */
+  readonly touched?: boolean;
+  /**
+   * `Protection.extra` counts as part of the protection. Default: only between formats of the same name, since other
+   * formats mean other things by the same bits. Pass true for formats that are known to mean the same.
+   */
+  readonly extra?: boolean;
+}
+
+/** What one side of a difference maps. */
+export interface DifferenceSide {
+  /** Physical address of the first byte. */
+  readonly pa: bigint;
+  /** log2 of the size of the leaf that holds the first byte, in bytes. */
+  readonly leafShift: number;
+  /**
+   * What the leaf says by itself. It is that of the whole difference, but for accessed and dirty, which are the first
+   * byte's unless `touched` is set.
+   */
+  readonly protection: Protection;
+}
+
+/** A range that two tables translate differently. */
+export interface Difference {
+  /**
+   * - `only-here`, `only-there`: mapped by one of them.
+   * - `moved`: both map it, to different physical addresses; the protections may differ too.
+   * - `protection`: both map it to the same physical addresses, with different protections.
+   */
+  readonly kind: 'only-here' | 'only-there' | 'moved' | 'protection';
+  /** First address, in bytes. */
+  readonly va: bigint;
+  /** Length, in bytes. */
+  readonly bytes: bigint;
+  /** What this table maps; `null` for `only-there`. */
+  readonly here: DifferenceSide | null;
+  /** What the other table maps; `null` for `only-here`. */
+  readonly there: DifferenceSide | null;
+}
+
+/** What a comparison needs of a table. */
+interface Leaves {
+  readonly format: PageTableFormat;
+  leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun>;
+}
+
+/** What one side says about a range: linear, under one protection. */
+interface Piece extends Span, DifferenceSide {}
+
+/** A difference that may still grow. */
+interface OpenDifference {
+  readonly kind: Difference['kind'];
+  readonly start: bigint;
+  end: bigint;
+  readonly here: DifferenceSide | null;
+  readonly there: DifferenceSide | null;
+}
+
+/** What makes two protections equal. */
+interface Sameness {
+  readonly touched: boolean;
+  readonly extra: boolean;
+}
+
+const TOP = 1n << 64n;
+
+/**
+ * Compares what two tables translate, in address order, run by run and never page by page.
+ *
+ * Only translations and the protections of leaves count: not the sizes of leaves, not tables, not what tables forbid. A
+ * block and the same pages one by one are no difference. Neighbouring ranges are one difference when they differ in the
+ * same way: same kind, adjacent physical addresses and equal protections on each side.
+ *
+ * The arguments are checked, and both tables asked for, before the first difference is.
+ *
+ * @throws VmError `EINVAL` for an option or a table that is none; `EINVAL`, `ERANGE` when neither table could map the
+ *   range; `EFAULT`, while iterating, when a table has no bytes.
+ */
+export function diffTables(here: Leaves, there: Leaves, options: DiffOptions): IterableIterator<Difference> {
+  if (typeof there?.leaves !== 'function' || typeof there.format !== 'object') {
+    throw new VmError('EINVAL', `the other table is ${shown(there)}`, { advice: 'pass a PageTable' });
+  }
+  const { touched = false, extra = here.format.name === there.format.name } = options;
+  requireFlag('touched', touched);
+  requireFlag('extra', extra);
+  const limit = limitOf(here.format, there.format, options);
+  return differences(pieces(here, limit), pieces(there, limit), { touched, extra });
+}
+
+function* differences(
+  hereLeft: Iterator<Piece>,
+  thereLeft: Iterator<Piece>,
+  same: Sameness,
+): Generator<Difference, void, undefined> {
+  // On one side all bits mean the same.
+  const alike: Sameness = { touched: same.touched, extra: true };
+  let here = next(hereLeft);
+  let there = next(thereLeft);
+  let open: OpenDifference | null = null;
+  let at = 0n;
+  while (here !== null || there !== null) {
+    at = max(at, min(here?.start ?? TOP, there?.start ?? TOP));
+    const a = here !== null && here.start <= at ? here : null;
+    const b = there !== null && there.start <= at ? there : null;
+    // Up to the next address where a side begins or ends.
+    const end = min(edge(here, at), edge(there, at));
+    const kind = kindOf(a, b, at, same);
+    if (kind === null || open === null || !goesOn(open, kind, a, b, at, alike)) {
+      if (open !== null) yield closed(open);
+      open = kind === null ? null : { kind, start: at, end, here: side(a, at), there: side(b, at) };
+    } else {
+      open.end = end;
+    }
+    at = end;
+    if (here !== null && here.end === at) here = next(hereLeft);
+    if (there !== null && there.end === at) there = next(thereLeft);
+  }
+  if (open !== null) yield closed(open);
+}
+
+function next(left: Iterator<Piece>): Piece | null {
+  const step = left.next();
+  return step.done === true ? null : step.value;
+}
+
+/** Where a side begins, or ends, after an address. */
+function edge(piece: Piece | null, at: bigint): bigint {
+  if (piece === null) return TOP;
+  return piece.start > at ? piece.start : piece.end;
+}
+
+function kindOf(a: Piece | null, b: Piece | null, at: bigint, same: Sameness): Difference['kind'] | null {
+  if (a === null || b === null) return a === b ? null : b === null ? 'only-here' : 'only-there';
+  if (physical(a, at) !== physical(b, at)) return 'moved';
+  return isSame(a.protection, b.protection, same) ? null : 'protection';
+}
+
+/** True when a difference goes on at an address as it began. */
+function goesOn(
+  open: OpenDifference,
+  kind: Difference['kind'],
+  a: Piece | null,
+  b: Piece | null,
+  at: bigint,
+  alike: Sameness,
+): boolean {
+  const continues = (before: DifferenceSide | null, now: Piece | null): boolean =>
+    before === null ||
+    now === null ||
+    (before.pa + (at - open.start) === physical(now, at) && isSame(before.protection, now.protection, alike));
+  return open.kind === kind && open.end === at && continues(open.here, a) && continues(open.there, b);
+}
+
+function physical(piece: Piece, at: bigint): bigint {
+  return piece.pa + (at - piece.start);
+}
+
+function side(piece: Piece | null, at: bigint): DifferenceSide | null {
+  if (piece === null) return null;
+  return { pa: physical(piece, at), leafShift: piece.leafShift, protection: piece.protection };
+}
+
+function closed({ kind, start, end, here, there }: OpenDifference): Difference {
+  return { kind, va: start, bytes: end - start, here, there };
+}
+
+function isSame(a: Protection, b: Protection, { touched, extra }: Sameness): boolean {
+  if (a === b) return true;
+  return (
+    a.read === b.read &&
+    a.write === b.write &&
+    a.execute === b.execute &&
+    a.user === b.user &&
+    a.global === b.global &&
+    a.memory === b.memory &&
+    (!touched || (a.accessed === b.accessed && a.dirty === b.dirty)) &&
+    (!extra || a.extra === b.extra)
+  );
+}
+
+/** What a side maps in a range, cut to it. The table is asked at once, its leaves are read as they are needed. */
+function pieces(table: Leaves, limit: Span | null): Iterator<Piece> {
+  const { format } = table;
+  const lists =
+    limit === null
+      ? [table.leaves()]
+      : spansOf(format)
+          .map((half) => ({ start: max(half.start, limit.start), end: min(half.end, limit.end) }))
+          .filter(({ start, end }) => start < end)
+          .map((part) => leavesAround(table, part));
+  return cut(format, lists, limit ?? { start: 0n, end: TOP });
+}
+
+function* cut(
+  format: PageTableFormat,
+  lists: readonly IterableIterator<LeafRun>[],
+  limit: Span,
+): Generator<Piece, void, undefined> {
+  const known = format.levels.map(() => new Map<bigint, Protection>());
+  for (const list of lists) {
+    for (const { va, count, leafShift, level, pa, flags } of list) {
+      const protections = known[level] as Map<bigint, Protection>;
+      let protection = protections.get(flags);
+      if (protection === undefined) {
+        protection = format.decode(words(flags), level);
+        protections.set(flags, protection);
+      }
+      const start = max(va, limit.start);
+      const end = min(va + (BigInt(count) << BigInt(leafShift)), limit.end);
+      if (start < end) yield { start, end, pa: pa + (start - va), leafShift, protection };
+    }
+  }
+}
+
+/** The leaves of a part of a root's range that may begin and end inside a page of this format. */
+function leavesAround(table: Leaves, { start, end }: Span): IterableIterator<LeafRun> {
+  const inside = (1n << BigInt(table.format.pageShift)) - 1n;
+  const first = start & ~inside;
+  return table.leaves(first, ((end + inside) & ~inside) - first);
+}
+
+/** The range of a call; `null` for everything. One that either format accepts will do: the other may have none of it. */
+function limitOf(here: PageTableFormat, there: PageTableFormat, options: DiffOptions): Span | null {
+  const { va, bytes } = options;
+  if (va === undefined && bytes === undefined) return null;
+  try {
+    pageRange(here, va as bigint, bytes as bigint);
+  } catch (error) {
+    try {
+      pageRange(there, va as bigint, bytes as bigint);
+    } catch {
+      throw error;
+    }
+  }
+  const start = va as bigint;
+  return { start, end: start + BigInt(bytes as bigint) };
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

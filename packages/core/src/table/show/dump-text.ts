@@ -1,0 +1,186 @@
+import { hex } from '../../errors.js';
+import { isInRun } from '../../format/classify.js';
+import type { LevelPlan, Plan } from '../../format/plan.js';
+import type { Protection } from '../../format/protection.js';
+import { joinWords, type Words, words } from '../../words.js';
+import { addressOf } from '../page-range.js';
+import type { EffectiveRun, EntryRun, MissingTable } from '../walk/leaves.js';
+import type { Rights } from '../walk/rights.js';
+
+const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
+/** Nine digits and a unit. */
+const SIZE_WIDTH = 10;
+const COUNT_WIDTH = 8;
+
+/** Adjacent entries of one table that map nothing and have the same bits. */
+export interface DeadEntries extends EntryRun {
+  readonly kind: 'absent' | 'reserved';
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** What a leaf's line says of its flags: equal for many runs. */
+interface Attributes {
+  /** Before the physical address. */
+  readonly front: string;
+  /** After it; empty for most. */
+  readonly notes: string;
+}
+
+/**
+ * Writes the lines of a dump.
+ *
+ * A column's width hangs on the format alone, never on what is listed: one more mapping is one more line for `diff`.
+ * Only a run of 10^8 leaves or more, or of a size that takes 10^9 KiB or more to say exactly, is wider than its columns:
+ * that shifts the rest of its own line.
+ */
+export class DumpText {
+  readonly #plan: Plan;
+  readonly #levelWidth: number;
+  readonly #memoryWidth: number;
+  /** By level and rights, then by flags. */
+  readonly #attributes = new Map<number, Map<bigint, Attributes>>();
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    this.#levelWidth = Math.max(...plan.format.levels.map(({ name }) => name.length));
+    this.#memoryWidth = Math.max(...plan.format.memoryTypes.map((type) => type.length));
+  }
+
+  title(root: bigint): string {
+    return `${this.#plan.format.name}, root ${hex(root)}`;
+  }
+
+  leaves(run: EffectiveRun): string {
+    const level = this.#plan.levels[run.level] as LevelPlan;
+    const { front, notes } = this.#attributesOf(level, run.flags, run.rights);
+    return `${this.#place(run.va, run.count, level)}  ${front}  ${hex(run.pa)}${notes}`;
+  }
+
+  dead({ kind, level, page, lo, hi, count }: DeadEntries): string {
+    const va = addressOf(this.#plan.format, page);
+    return `${this.#place(va, count, level)}  ${kind} ${hex(joinWords(lo, hi))}`;
+  }
+
+  rootTable(root: bigint, inUse: string): string {
+    const { format, pages, pageShift } = this.#plan;
+    const level = this.#plan.levels[0] as LevelPlan;
+    const last = addressOf(format, pages - 1) + (1n << BigInt(pageShift)) - 1n;
+    return `${this.#span(addressOf(format, 0), last, pages, level)}  table ${hex(root)}  ${inUse}`;
+  }
+
+  /** @param state - what is known of its inside. */
+  table(table: Omit<MissingTable, 'rights'>, state: string): string {
+    const { format, levels, address, pageShift } = this.#plan;
+    const level = levels[table.level] as LevelPlan;
+    const pages = level.pages * level.entries;
+    const va = addressOf(format, table.page);
+    const flags = joinWords(
+      table.lo & ~(address.lowLo | address.highLo),
+      table.hi & ~(address.lowHi | address.highHi),
+    );
+    const pa = BigInt(table.pfn) << BigInt(pageShift);
+    const slot = String(table.slot).padStart(4);
+    const span = this.#span(va, va + BigInt(pages * 2 ** pageShift) - 1n, pages, level);
+    return `${span}  table ${hex(pa)}  slot ${slot}  flags ${hex(flags)}  ${state}`;
+  }
+
+  #place(va: bigint, count: number, level: LevelPlan): string {
+    const pages = count * level.pages;
+    const last = va + BigInt(pages * 2 ** this.#plan.pageShift) - 1n;
+    const leaf = humanSize(2 ** level.shift).padEnd(4);
+    return `${this.#span(va, last, pages, level)}  ${String(count).padStart(COUNT_WIDTH)} x ${leaf}`;
+  }
+
+  #span(first: bigint, last: bigint, pages: number, level: LevelPlan): string {
+    const size = humanSize(pages * 2 ** this.#plan.pageShift).padStart(SIZE_WIDTH);
+    return `${hex(first)}-${hex(last)}  ${size}  ${level.level.name.padEnd(this.#levelWidth)}`;
+  }
+
+  #attributesOf(level: LevelPlan, flags: bigint, rights: Rights): Attributes {
+    const key = level.index * 16 + rights.index;
+    let known = this.#attributes.get(key);
+    if (known === undefined) {
+      known = new Map();
+      this.#attributes.set(key, known);
+    }
+    let attributes = known.get(flags);
+    if (attributes === undefined) {
+      attributes = this.#describe(level, words(flags), rights);
+      known.set(flags, attributes);
+    }
+    return attributes;
+  }
+
+  #describe(level: LevelPlan, leaf: Words, rights: Rights): Attributes {
+    const found = this.#plan.format.decode(leaf, level.index);
+    const { run } = level.level;
+    let notes = '';
+    if (run !== null && isInRun(run, leaf.lo, leaf.hi)) notes += run.style === 'napot' ? '  napot' : '  cont';
+    if (found.extra !== 0n) notes += `  extra 0x${found.extra.toString(16)}`;
+    const memory = found.memory.padEnd(this.#memoryWidth);
+    return { front: `${rightsLetters(rights)} ${stateLetters(found)}  ${memory}`, notes };
+  }
+}
+
+function rightsLetters({ read, write, execute, user }: Rights): string {
+  return `${read ? 'r' : '-'}${write ? 'w' : '-'}${execute ? 'x' : '-'} ${user ? 'u' : 'k'}`;
+}
+
+function stateLetters({ global, accessed, dirty }: Protection): string {
+  return `${global ? 'g' : '-'}${accessed ? 'a' : '-'}${dirty ? 'd' : '-'}`;
+}
+
+/**
+ * A size in the largest unit that says it exactly with at most a half: `612K`, `2M`, `1.5G`.
+ *
+ * @param bytes - whole pages, so that every unit divides it exactly.
+ */
+function humanSize(bytes: number): string {
+  let unit = 0;
+  let size = bytes;
+  for (let i = 1; i < UNITS.length && bytes >= 1024 ** i; i++) {
+    if (!Number.isInteger((2 * bytes) / 1024 ** i)) break;
+    size = bytes / 1024 ** i;
+    unit = i;
+  }
+  return `${size}${UNITS[unit]}`;
+}
+
+/** A size in the largest unit that is not above it, rounded to one decimal: `36K`, `1.2G`, `2T`. */
+function roundedSize(bytes: number): string {
+  let unit = 0;
+  let size = bytes;
+  // As rounded: 1023.96K are 1M.
+  for (; unit + 1 < UNITS.length && Math.round(size * 10) >= 10240; unit++) size /= 1024;
+  return `${Math.round(size * 10) / 10}${UNITS[unit]}`;
+}
+
+/** What was left out of a list. */
+export interface LeftOut {
+  runs: number;
+  tables: number;
+  /** Of address space, that of the tables included. */
+  bytes: number;
+}
+
+/**
+ * The line in place of what was left out of a list: `... 9 runs and 1 table, 1.5G not shown`. The size is rounded.
+ *
+ * @param what - said after the tables, such as ` without bytes`.
+ */
+export function leftOut({ runs, tables, bytes }: LeftOut, what: string): string {
+  const counts = [];
+  if (runs > 0) counts.push(counted(runs, 'run'));
+  if (tables > 0) counts.push(`${counted(tables, 'table')}${what}`);
+  return `... ${counts.join(' and ')}, ${roundedSize(bytes)} not shown`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** How many items are shown before and after the line for the others, in a list that is longer than `lines`. */
+export function endsOf(lines: number): { readonly head: number; readonly tail: number } {
+  return { head: Math.ceil((lines - 1) / 2), tail: Math.floor((lines - 1) / 2) };
+}

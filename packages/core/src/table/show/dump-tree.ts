@@ -1,0 +1,164 @@
+import { hex } from '../../errors.js';
+import { classify } from '../../format/classify.js';
+import type { LevelPlan } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
+import { addressOf, type PageRange } from '../page-range.js';
+import { childPfn, isLeaf, isTable, type TableContext } from '../state/context.js';
+import { leafStart } from '../state/leaf-start.js';
+import { isNext, isNextLeaf, leafRun, type OpenRun } from '../walk/leaves.js';
+import type { EffectiveRights, Rights, TablePath } from '../walk/rights.js';
+import { rootAddress } from '../walk/walk.js';
+import { type DeadEntries, type DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
+
+/** What one tree is made from, and the lines so far. */
+interface Tree {
+  readonly context: TableContext;
+  readonly range: PageRange;
+  readonly text: DumpText;
+  readonly rights: EffectiveRights;
+  readonly lines: number;
+  readonly levels: number;
+  readonly out: string[];
+}
+
+/** Where each table was listed, whole: page by frame, for each path to it. */
+type Listed = Map<TablePath, Map<number, number>>;
+
+/** A table whose contents are to be listed. */
+interface Place {
+  readonly level: LevelPlan;
+  readonly bank: Bank;
+  readonly word: number;
+  /** Index of the first page that it translates. */
+  readonly page: number;
+  readonly path: TablePath;
+}
+
+interface LeafEntries extends OpenRun {
+  readonly kind: 'leaf';
+  readonly rights: Rights;
+}
+
+interface TableEntry {
+  readonly kind: 'table';
+  readonly page: number;
+  readonly slot: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+type Item = LeafEntries | DeadEntries | TableEntry;
+
+/** Lists the tables of a range as a tree, and what they hold. */
+export function dumpTree(tree: Tree): void {
+  const { plan, root, counters } = tree.context;
+  const level = plan.levels[0] as LevelPlan;
+  const place: Place = { level, bank: root.bank, word: root.word, page: 0, path: tree.rights.root };
+  tree.out.push(tree.text.rootTable(rootAddress(tree.context), inUse(tree.context, place)));
+  counters.tablesRead++;
+  listEntries(tree, new Map(), place);
+}
+
+/** The contents of a table, as lines that are indented by its depth. */
+function listEntries(tree: Tree, listed: Listed, place: Place): void {
+  const { lines, out, text, context } = tree;
+  const items = itemsOf(tree, place);
+  const indent = '  '.repeat(place.level.index + 1);
+  const list = (item: Item): void => {
+    if (item.kind === 'table') listTable(tree, listed, place, item, indent);
+    else if (item.kind !== 'leaf') out.push(indent + text.dead(item));
+    else out.push(indent + text.leaves(Object.assign(leafRun(context.plan, item), { rights: item.rights })));
+  };
+  if (items.length <= lines) {
+    for (const item of items) list(item);
+    return;
+  }
+  const { head, tail } = endsOf(lines);
+  const after = items.length - tail;
+  for (const item of items.slice(0, head)) list(item);
+  out.push(indent + leftOut(sumOf(items.slice(head, after), place.level, context.plan.pageShift), ''));
+  for (const item of items.slice(after)) list(item);
+}
+
+function sumOf(items: readonly Item[], level: LevelPlan, pageShift: number): LeftOut {
+  const tables = items.filter(({ kind }) => kind === 'table').length;
+  const entries = items.reduce((sum, item) => sum + (item.kind === 'table' ? 1 : item.count), 0);
+  return { runs: items.length - tables, tables, bytes: entries * level.pages * 2 ** pageShift };
+}
+
+/** The line of a table, and what it holds. */
+function listTable(tree: Tree, listed: Listed, above: Place, entry: TableEntry, indent: string): void {
+  const { context, range, text, out } = tree;
+  const { plan, memory, counters } = context;
+  const { lo, hi, page, slot } = entry;
+  const pfn = childPfn(context, lo, hi);
+  const level = plan.levels[above.level.index + 1] as LevelPlan;
+  const table = { level: level.index, page, slot, pfn, lo, hi };
+  const bank = memory.bankOf(pfn, plan.pageShift);
+  if (bank === null) {
+    out.push(indent + text.table(table, 'no bytes'));
+    return;
+  }
+  counters.tablesRead++;
+  const word = bank.wordOf(pfn, plan.pageShift);
+  const place: Place = { level, bank, word, page, path: above.path.enter(lo, hi) };
+  const places = listed.get(place.path) ?? new Map<number, number>();
+  listed.set(place.path, places);
+  const earlier = places.get(pfn);
+  const isWhole = page >= range.first && page + above.level.pages <= range.first + range.pages;
+  const isListed = level.index < tree.levels;
+  const state = inUse(context, place);
+  if (isListed && isWhole && earlier !== undefined) {
+    out.push(`${indent}${text.table(table, state)}, listed at ${hex(addressOf(plan.format, earlier))}`);
+    return;
+  }
+  if (isWhole) places.set(pfn, page);
+  out.push(indent + text.table(table, state));
+  if (isListed) listEntries(tree, listed, place);
+}
+
+/** What a table holds in the range, in slot order, with adjacent entries as runs. */
+function itemsOf({ context, range, rights }: Tree, place: Place): Item[] {
+  const { level, bank, word, page: start, path } = place;
+  const { plan } = context;
+  const { words } = bank;
+  const first = Math.max(0, Math.floor((range.first - start) / level.pages));
+  const end = Math.min(level.entries, Math.ceil((range.first + range.pages - start) / level.pages));
+  const items: Item[] = [];
+  for (let slot = first; slot < end; slot++) {
+    const lo = words[word + 2 * slot] as number;
+    const hi = words[word + 2 * slot + 1] as number;
+    if ((lo | hi) === 0) continue;
+    const page = start + slot * level.pages;
+    const last = items[items.length - 1];
+    if (isTable(level, lo, hi)) {
+      items.push({ kind: 'table', page, slot, lo, hi });
+    } else if (!isLeaf(level, lo, hi)) {
+      const kind = classify(plan.format.present, level.level, { lo, hi }) as DeadEntries['kind'];
+      if (last?.kind === kind && last.lo === lo && last.hi === hi && isNext(plan, last, page)) last.count++;
+      else items.push({ kind, level, page, lo, hi, count: 1 });
+    } else {
+      const flagsLo = lo & ~level.leafAddressLo;
+      const flagsHi = hi & ~level.leafAddressHi;
+      const pfn = leafStart(plan, level, lo, hi, slot);
+      if (last?.kind === 'leaf' && isNextLeaf(plan, last, level, page, pfn, flagsLo, flagsHi)) last.count++;
+      else {
+        const allowed = rights.of(path, level, lo, hi);
+        items.push({ kind: 'leaf', level, page, pfn, flagsLo, flagsHi, rights: allowed, count: 1 });
+      }
+    }
+  }
+  return items;
+}
+
+/** Counts the entries of a whole table that are not 0. */
+function inUse({ counters }: TableContext, { level, bank, word }: Place): string {
+  const { words } = bank;
+  let count = 0;
+  for (let at = word; at < word + 2 * level.entries; at += 2) {
+    if (((words[at] as number) | (words[at + 1] as number)) !== 0) count++;
+  }
+  counters.entriesRead += level.entries;
+  const { length } = String(level.entries);
+  return `${String(count).padStart(length)} of ${level.entries} in use`;
+}

@@ -1,0 +1,155 @@
+import { shown, VmError } from '../../errors.js';
+import type { Controls } from '../../format/access.js';
+import type { LevelPlan } from '../../format/plan.js';
+import { requireFlag } from '../choices.js';
+import type { PageRange } from '../page-range.js';
+import type { TableContext } from '../state/context.js';
+import { type EffectiveRun, effectiveRuns, type MissingTable } from '../walk/leaves.js';
+import { EffectiveRights } from '../walk/rights.js';
+import { rootAddress } from '../walk/walk.js';
+import { DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
+import { dumpTree } from './dump-tree.js';
+
+/** Choices of one dump. */
+export interface DumpOptions<C extends Controls = Controls> {
+  /** First address in bytes, with `bytes`; default: everything that the root translates. */
+  readonly va?: bigint;
+  /** Length in bytes. */
+  readonly bytes?: bigint | number;
+  /** Also list the tables, as a tree. Default false. */
+  readonly tables?: boolean;
+  /**
+   * The contents of how many levels of tables the tree shows, 1 or more; of the tables below it shows only the line.
+   * Default: all. Only with `tables`.
+   */
+  readonly levels?: number;
+  /**
+   * At most so many lines, 1 or more, for a list; the middle of a longer one is one line that says how many runs and
+   * tables are missing, and how much of the address space in all, rounded to one decimal. In the tree, what a table
+   * holds is a list, of runs and of tables with what is below them. Default: no limit.
+   */
+  readonly lines?: number;
+  /** Processor modes that differ from `format.controls`, for the effective rights. */
+  readonly controls?: Partial<C>;
+}
+
+/**
+ * Lists tables as text that is the same for the same tables, and whose lines differ only where the tables do.
+ *
+ * The first line names the format and the physical address of the root. Every other line is a run of adjacent leaves
+ * of one size with equal flags, equal rights and adjacent frames:
+ *
+ * ```text
+ * x86-64, root 0x0000000144218000
+ * 0xffffc90000000000-0xffffc90000098fff        612K  PTE       153 x 4K    rw- k gad  normal           0x0000000001234000
+ * ```
+ *
+ * - first and last address, size, level, number and size of the leaves;
+ * - `rwx`: what all levels together allow the side that the page belongs to, under the controls;
+ * - `k` or `u`: it belongs to the kernel, or to user mode;
+ * - `g`, `a`, `d`: global, accessed, dirty, as the leaf says;
+ * - the memory type, the physical address of the first byte;
+ * - `cont` or `napot` when the leaves carry the mark of a run, `extra` and its bits when there are any.
+ *
+ * A memory dump may lack tables: one without bytes is a line of its own, in its place, and no error. Otherwise the runs
+ * are those of `leaves`, cut where the tables above allow something else; leaves that only partly lie in the range are
+ * listed whole.
+ *
+ * With `tables`, each table is a line with its range, physical address, slot and entry's flags in the table above, and
+ * how many of its entries are not 0. What it holds is indented below: leaves, entries that the MMU ignores (`absent`)
+ * or refuses (`reserved`), and tables. A table that was listed before, whole, in the same level and below the same
+ * flags, is not listed again: its line says where it was.
+ *
+ * @throws VmError `EINVAL` for an option that makes no sense.
+ */
+export function dumpTables(context: TableContext, range: PageRange, options: DumpOptions): string {
+  const { plan } = context;
+  checkOptions(options, plan.format.controls);
+  const text = new DumpText(plan);
+  const rights = new EffectiveRights(plan, { ...plan.format.controls, ...options.controls });
+  const out = [text.title(rootAddress(context))];
+  const lines = options.lines ?? Infinity;
+  if (options.tables === true) {
+    dumpTree({ context, range, text, rights, lines, levels: options.levels ?? Infinity, out });
+  } else {
+    dumpRuns(context, range, text, rights, lines, out);
+  }
+  return `${out.join('\n')}\n`;
+}
+
+type Item = EffectiveRun | MissingTable;
+
+function dumpRuns(
+  context: TableContext,
+  range: PageRange,
+  text: DumpText,
+  rights: EffectiveRights,
+  lines: number,
+  out: string[],
+): void {
+  const line = (item: Item): string =>
+    item.rights === null ? text.table(item, 'no bytes') : text.leaves(item);
+  const { head, tail } = endsOf(lines);
+  // The last of the list, as a ring: what falls out of it is left out.
+  const kept: Item[] = [];
+  const left: LeftOut = { runs: 0, tables: 0, bytes: 0 };
+  let met = 0;
+  for (const item of effectiveRuns(context, range, rights)) {
+    if (met < head) out.push(line(item));
+    else {
+      const at = (met - head) % (lines - head);
+      const oldest = kept[at];
+      if (oldest !== undefined) leave(context, left, oldest);
+      kept[at] = item;
+    }
+    met++;
+  }
+  const later = met - Math.min(met, head);
+  const isLeftOut = met > lines;
+  // One more makes room for the line that says so.
+  const first = isLeftOut ? later - tail : 0;
+  if (isLeftOut) {
+    leave(context, left, kept[(first - 1) % (lines - head)] as Item);
+    out.push(leftOut(left, ' without bytes'));
+  }
+  for (let i = first; i < later; i++) out.push(line(kept[i % (lines - head)] as Item));
+}
+
+function leave(context: TableContext, left: LeftOut, item: Item): void {
+  if (item.rights === null) {
+    left.tables++;
+    const level = context.plan.levels[item.level] as LevelPlan;
+    left.bytes += level.pages * level.entries * 2 ** context.plan.pageShift;
+  } else {
+    left.runs++;
+    left.bytes += item.count * 2 ** item.leafShift;
+  }
+}
+
+function checkOptions({ tables, levels, lines, controls }: DumpOptions, known: Controls): void {
+  requireFlag('tables', tables);
+  checkNumber('levels', levels, 'pass the number of levels to show, 1 or more');
+  checkNumber('lines', lines, 'pass the number of lines for each list, 1 or more');
+  if (levels !== undefined && tables !== true) {
+    throw new VmError('EINVAL', 'levels is given, but no tree is asked for', {
+      advice: 'pass tables: true with it',
+    });
+  }
+  if (controls !== undefined && (typeof controls !== 'object' || controls === null)) {
+    throw new VmError('EINVAL', `controls is ${shown(controls)}`, {
+      advice: 'pass an object with the members that differ from format.controls',
+    });
+  }
+  const stranger = Object.keys(controls ?? {}).find((member) => !Object.hasOwn(known, member));
+  if (stranger !== undefined) {
+    const members = Object.keys(known).join(', ');
+    throw new VmError('EINVAL', `controls has ${stranger}, which the format has not`, {
+      advice: members === '' ? 'it has no controls' : `its members are ${members}`,
+    });
+  }
+}
+
+function checkNumber(member: string, value: number | undefined, advice: string): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
+  throw new VmError('EINVAL', `${member} is ${shown(value)}`, { advice });
+}

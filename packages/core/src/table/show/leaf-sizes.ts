@@ -1,0 +1,39 @@
+import type { Run } from '../../format/entry.js';
+import type { PageTableFormat } from '../../format/page-table-format.js';
+import { toBigint } from '../../words.js';
+import type { LeafRun } from '../walk/leaves.js';
+
+/** How many leaves there are of one size. */
+export interface LeafSize {
+  /** Bytes of one leaf; of a run with a contiguous hint, of the whole run. */
+  readonly bytes: number;
+  /** Leaves, or runs, of this size. */
+  readonly count: number;
+}
+
+/** The run that a leaf says it is one of, by its mark; `null` for a leaf by itself. */
+export function runOf(format: PageTableFormat, level: number, leaf: bigint): Run | null {
+  const run = format.levels[level]?.run ?? null;
+  if (run === null) return null;
+  const mark = toBigint(run.set);
+  return (leaf & mark) === mark ? run : null;
+}
+
+/**
+ * Counts leaves by size, smallest first. A run with a contiguous hint is one of its own size, as it is for a TLB.
+ *
+ * @param runs - from `PageTable.leaves`.
+ * @example
+ * ```ts
+ * leafSizes(table.format, table.leaves()); // [{ bytes: 4096, count: 3 }, { bytes: 2097152, count: 128 }]
+ * ```
+ */
+export function leafSizes(format: PageTableFormat, runs: Iterable<LeafRun>): LeafSize[] {
+  const counts = new Map<number, number>();
+  for (const { level, flags, leafShift, count } of runs) {
+    const entries = runOf(format, level, flags)?.entries ?? 1;
+    const bytes = entries * 2 ** leafShift;
+    counts.set(bytes, (counts.get(bytes) ?? 0) + count / entries);
+  }
+  return [...counts].sort(([a], [b]) => a - b).map(([bytes, count]) => ({ bytes, count }));
+}

@@ -1,0 +1,291 @@
+import { VmError } from '../../errors.js';
+import type { Bank } from '../../memory/bank.js';
+import { CompactCopy } from '../../memory/compact-copy.js';
+import type { PhysicalMemory } from '../../memory/physical-memory.js';
+import { childPfn, flush, isTable, readOnly, TableContext, type TablePlace } from '../state/context.js';
+import { holdsOwner, type RecordsCopy, TableRecords } from '../state/table-records.js';
+
+/**
+ * The bytes of a memory, the state of its allocators, and what the engine keeps of its tables, at one moment.
+ *
+ * `PageTable.snapshot` makes one. It never changes, can be restored any number of times and in any order, and belongs to
+ * the memory and the allocators it was made of; it is no file format. Also kept: which page tables there were.
+ *
+ * Not kept: read-only banks, allocators that no page table of the memory took tables from by then (page tables over one
+ * that came later are gone after a restore, and what they took stays taken), counters, and the caller's own objects.
+ */
+export interface Snapshot {
+  /** Bytes that the snapshot takes: pages of zeros are not kept. */
+  readonly bytes: number;
+}
+
+/** The one implementation of `Snapshot`. */
+class TakenSnapshot implements Snapshot {
+  readonly bytes: number;
+  readonly #memory: PhysicalMemory;
+  readonly #banks: ReadonlyMap<Bank, CompactCopy>;
+  readonly #records: ReadonlyMap<TableRecords, RecordsCopy>;
+
+  constructor(memory: PhysicalMemory) {
+    const records = TableRecords.over(memory).map((one) => [one, one.copy()] as const);
+    const banks = writableBanks(memory).map((bank) => [bank, CompactCopy.of(bank.words)] as const);
+    this.#memory = memory;
+    this.#banks = new Map(banks);
+    this.#records = new Map(records);
+    const copies = [...this.#banks.values(), ...records.flatMap(([, { state, frames }]) => [state, frames])];
+    this.bytes = copies.reduce((sum, copy) => sum + copy.bytes, 0);
+    Object.freeze(this);
+  }
+
+  static is(value: unknown): value is TakenSnapshot {
+    return typeof value === 'object' && value !== null && #memory in value;
+  }
+
+  isOf(memory: PhysicalMemory): boolean {
+    return this.#memory === memory;
+  }
+
+  /** What is kept of an allocator and its page tables; `null` when none had used it. */
+  of(records: TableRecords): RecordsCopy | null {
+    return this.#records.get(records) ?? null;
+  }
+
+  /** Refuses a memory whose bytes went away. */
+  requireBanks(): void {
+    const banks = writableBanks(this.#memory);
+    let cause: unknown;
+    try {
+      const isSame = (bank: Bank): boolean => this.#banks.get(bank)?.length === bank.words.length;
+      if (banks.length === this.#banks.size && banks.every(isSame)) return;
+    } catch (error) {
+      cause = error;
+    }
+    throw new VmError('EINVAL', 'the memory has not the banks that the snapshot was made of', { cause });
+  }
+
+  /** Makes the bytes what they were, and notes what each page that differs held. */
+  restoreBytes(replaced: Replaced[]): void {
+    for (const [bank, copy] of this.#banks) {
+      copy.restore(bank.words, (at, old) => replaced.push({ bank, at, old }));
+    }
+  }
+}
+
+/** Words that a restore wrote over. */
+interface Replaced {
+  readonly bank: Bank;
+  readonly at: number;
+  readonly old: Int32Array;
+}
+
+/**
+ * Takes a snapshot.
+ *
+ * @throws VmError `EBUSY` while a batch owes a flush, or another page table of the memory is in the middle of a change;
+ *   `EINVAL` when a page table in another memory takes its tables from the same allocator.
+ */
+export function takeSnapshot(context: TableContext): Snapshot {
+  if (context.records === null) throw readOnly();
+  requireIdle(context);
+  requireOneMemory(context);
+  return new TakenSnapshot(context.memory);
+}
+
+/**
+ * Puts a snapshot back: the bytes; then every page table that there is now flushes all it translates, naming the tables
+ * that its addresses lose; then the allocators, the records, and which page tables there are.
+ *
+ * The sinks come before the allocators, since no freed table's frame may go back before its flush. A page table that
+ * comes back is not flushed: it was when it was destroyed, or when a restore took it away.
+ *
+ * When a sink throws, the bytes go back to what they were, and all these page tables are flushed again: what walked
+ * meanwhile met the snapshot's entries. That flush names the snapshot's tables that the addresses lose, whose frames may
+ * be free; its errors are dropped.
+ *
+ * @throws VmError `EINVAL` for a snapshot of something else, or one that does not hold this page table, and when a page
+ *   table in another memory takes its tables from the same allocator; `EBUSY` while a batch owes a flush, in the
+ *   middle of another change, or when a sink took or gave back frames; what a sink throws. Nothing is then changed.
+ */
+export function restoreSnapshot(context: TableContext, snapshot: Snapshot): void {
+  const { memory, records, owner } = context;
+  if (records === null) throw readOnly();
+  if (!TakenSnapshot.is(snapshot)) {
+    throw new VmError('EINVAL', `the snapshot is none but of type ${typeof snapshot}`, {
+      advice: 'pass what snapshot() of a page table in the same memory returned',
+    });
+  }
+  const copy = snapshot.of(records);
+  if (!snapshot.isOf(memory) || copy === null) {
+    throw new VmError('EINVAL', 'the snapshot is of another memory or another allocator');
+  }
+  requireIdle(context);
+  requireOneMemory(context);
+  if (!holdsOwner(copy, owner)) {
+    throw new VmError('EINVAL', 'this page table was made after the snapshot, or destroyed before it', {
+      advice: 'restore it through a page table that the snapshot holds',
+    });
+  }
+  snapshot.requireBanks();
+  const all = TableRecords.over(memory);
+  const tables = all.flatMap(tablesOf);
+  const alive = tables.filter((one) => !one.isDestroyed);
+  const links = alive.map(linksOf);
+  const states = all.map((one) => CompactCopy.of(stateOf(one)));
+  const replaced: Replaced[] = [];
+  for (const one of tables) one.isChanging = true;
+  try {
+    snapshot.restoreBytes(replaced);
+    const losses = alive.map((one, i) => lossesOf(one, links[i] as Link[], !isHeld(one, snapshot)));
+    for (const [i, one] of alive.entries()) {
+      flush(one, 0, one.plan.pages, one.plan.pageShift, losses[i] as number[]);
+    }
+    if (!all.every((one, i) => states[i]?.matches(stateOf(one)))) {
+      throw new VmError('EBUSY', 'a flush sink took or gave back frames during the restore');
+    }
+  } catch (error) {
+    takeBack(alive, replaced);
+    throw error;
+  } finally {
+    for (const one of tables) {
+      one.isChanging = one === context;
+      one.generation++;
+    }
+  }
+  for (const one of all) one.restore(snapshot.of(one));
+}
+
+/** Puts the bytes of a restore that failed back, and flushes: walks may have met the snapshot's tables meanwhile. */
+function takeBack(tables: readonly TableContext[], replaced: readonly Replaced[]): void {
+  const links = tables.map(linksOf);
+  for (const { bank, at, old } of replaced) bank.words.set(old, at);
+  const losses = tables.map((one, i) => lossesOf(one, links[i] as Link[], false));
+  for (const [i, one] of tables.entries()) {
+    const { pages, pageShift, format } = one.plan;
+    // The halves around a hole one by one: a sink that throws at the first is called for the second all the same.
+    const part = format.range.upper === 'sign' ? pages / 2 : pages;
+    for (let first = 0; first < pages; first += part) {
+      try {
+        flush(one, first, part, pageShift, losses[i] as number[]);
+      } catch {
+        // A sink must not throw (see FlushSink); the first error is the one worth telling.
+      }
+    }
+  }
+}
+
+/** The error of a call on a page table that a restore took away. */
+export function gone(): VmError {
+  return new VmError('EINVAL', 'this page table was made after the snapshot that was restored', {
+    advice: 'make or open a new one',
+  });
+}
+
+/** Refuses while tables are neither in a tree nor free, or half of a change is done. */
+function requireIdle(context: TableContext): void {
+  for (const records of TableRecords.over(context.memory)) {
+    if (records.batches > 0) {
+      throw new VmError('EBUSY', 'a batch of a page table in this memory owes a flush', {
+        advice: 'call its done() first',
+      });
+    }
+    if (tablesOf(records).some((one) => one !== context && one.isChanging)) {
+      throw new VmError('EBUSY', 'another page table in this memory is in the middle of a change', {
+        advice: 'take and restore snapshots outside of flush sinks and callbacks',
+      });
+    }
+  }
+}
+
+/**
+ * Refuses where an allocator's frames are tables in two memories: the records of all would go back, but the bytes of one
+ * memory alone.
+ */
+function requireOneMemory({ memory }: TableContext): void {
+  const tables = TableRecords.over(memory).flatMap(tablesOf);
+  if (tables.some((one) => one.memory !== memory && !one.isDestroyed)) {
+    throw new VmError('EINVAL', 'a page table in another memory takes its tables from the same allocator', {
+      advice: 'give each memory an allocator of its own',
+    });
+  }
+}
+
+/** The page tables on watch that somebody still holds, by age. */
+function tablesOf(records: TableRecords): TableContext[] {
+  return records.watched().filter((one) => one instanceof TableContext);
+}
+
+/** True when a page table is there again, or still, after a restore. */
+function isHeld({ records, owner }: TableContext, snapshot: TakenSnapshot): boolean {
+  const copy = records === null ? null : snapshot.of(records);
+  return copy !== null && holdsOwner(copy, owner);
+}
+
+/** The words of an allocator's state. */
+function stateOf({ frameState }: TableRecords): Int32Array {
+  return new Int32Array(frameState);
+}
+
+function writableBanks(memory: PhysicalMemory): Bank[] {
+  return memory.banks.filter((bank) => bank.writable && bank.linear);
+}
+
+/** An entry that points to a table. */
+interface Link {
+  /** Level and frame of the table that holds the entry. */
+  readonly level: number;
+  readonly parent: number;
+  readonly bank: Bank;
+  readonly at: number;
+  readonly lo: number;
+  readonly hi: number;
+  readonly child: number;
+}
+
+/**
+ * Every entry of a tree that points to a table, upper levels first; none where there is no sink to hear of them.
+ *
+ * A table is read once for each level it stands at, however many entries name it: self-maps end.
+ */
+function linksOf(context: TableContext): Link[] {
+  const { plan, root, memory, sink } = context;
+  const links: Link[] = [];
+  if (sink === null) return links;
+  let tables: Map<number, TablePlace> = new Map([[root.pfn, root]]);
+  for (const level of plan.levels.slice(0, plan.last)) {
+    const below = new Map<number, TablePlace>();
+    for (const { pfn, bank, word } of tables.values()) {
+      const { words } = bank;
+      for (let at = word; at < word + 2 * level.entries; at += 2) {
+        const lo = words[at] as number;
+        const hi = words[at + 1] as number;
+        if ((lo | hi) === 0 || !isTable(level, lo, hi)) continue;
+        const child = childPfn(context, lo, hi);
+        links.push({ level: level.index, parent: pfn, bank, at, lo, hi, child });
+        const place = below.has(child) ? null : memory.locate(child, plan.pageShift);
+        if (place !== null) below.set(child, { pfn: child, ...place });
+      }
+    }
+    tables = below;
+  }
+  return links;
+}
+
+/**
+ * The tables that the addresses of a root have lost: those whose entry is another now, and all below them. A root that
+ * goes loses itself and everything.
+ *
+ * Who owns a table does not tell: one that was freed and made again for another address is on record both times,
+ * yet a walk cache that keeps it would serve it at the wrong place.
+ *
+ * @param links - of the tree as it was.
+ */
+function lossesOf({ plan, root }: TableContext, links: readonly Link[], losesRoot: boolean): number[] {
+  const lost = plan.levels.map(() => new Set<number>());
+  if (losesRoot) lost[0]?.add(root.pfn);
+  for (const { level, parent, bank, at, lo, hi, child } of links) {
+    const { words } = bank;
+    if (words[at] === lo && words[at + 1] === hi && lost[level]?.has(parent) !== true) continue;
+    lost[level + 1]?.add(child);
+  }
+  return [...new Set(lost.flatMap((pfns) => [...pfns]))];
+}

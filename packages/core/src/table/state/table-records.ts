@@ -1,0 +1,260 @@
+import { CompactCopy } from '../../memory/compact-copy.js';
+import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
+import { isShared } from '../../memory/host.js';
+
+/** Words before the first record: the next owner's number, and three in reserve. */
+const HEADER = 4;
+const NEXT_OWNER = 0;
+/** Page tables on watch before the first look for those that nobody holds any more. */
+const FIRST_PRUNE = 64;
+
+/** What the records know of a page table: they tell it when it goes and when it comes back. */
+export interface Watched {
+  readonly owner: number;
+  readonly memory: object;
+  isDestroyed: boolean;
+}
+
+/** The records of one allocator and the state of the allocator, as they were at one moment. */
+export interface RecordsCopy {
+  readonly state: CompactCopy;
+  readonly frames: CompactCopy;
+  /** Owners from here on came later. */
+  readonly nextOwner: number;
+  readonly gone: readonly number[];
+  /** Owners that were destroyed or gone, of those that were on watch. */
+  readonly destroyed: ReadonlySet<number>;
+}
+
+/**
+ * What the engine keeps of each table that it made, by frame: its level, its number of entries that are not 0, and
+ * which `PageTable` owns it.
+ *
+ * All of it is one buffer of typed words, shared when the allocator's state is shared: another worker needs no object
+ * of this one. Live counts are a hint that a table may be empty: whoever else writes into the memory (a simulated
+ * guest, another allocator's page table) is not counted, so a scan confirms before anything is lost.
+ */
+export class TableRecords {
+  /** A header of four 32-bit words; then, for each frame of the allocator, levels + 1, live entries, and owners. */
+  readonly state: ArrayBufferLike;
+  /** The state of the allocator. */
+  readonly frameState: ArrayBufferLike;
+  /** Batches of this thread that owe a flush: what they hold is neither in a tree nor free. */
+  batches = 0;
+  readonly #words: Int32Array;
+  /**
+   * By frame: level + 1, 0 where the engine has no table; entries that are not 0; owner. Three views, so that a handle is an index and
+   * the hot paths have no constant: a bundler makes a variable of one, and V8 checks its type at each use.
+   */
+  readonly #levels: Int32Array;
+  readonly #live: Int32Array;
+  readonly #owners: Int32Array;
+  // With a value from the start: V8 keeps a field that was undefined first as anything, and checks it at each use.
+  readonly #first: number = 0;
+  readonly #frames: number = 0;
+  /** By owner; weak, so that a page table which was dropped without `destroy` can be collected. */
+  readonly #watched = new Map<number, WeakRef<Watched>>();
+  #pruneAt = FIRST_PRUNE;
+  /** Owners that were made in a course of events that a restore took back: pairs of first and after the last. */
+  #gone: readonly number[] = [];
+  /** By frame: number of the last look through a range that met its table. Not part of the state: it is one thread's. */
+  #met: Uint32Array | null = null;
+  #looks = 0;
+  /** Memories that know of these records. */
+  readonly #memories = new WeakSet<object>();
+
+  private constructor(frames: FrameAllocator) {
+    this.frameState = frames.state;
+    const bytes = (HEADER + 3 * frames.frames) * 4;
+    this.state = isShared(frames.state) ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+    this.#words = new Int32Array(this.state);
+    const views = [0, 1, 2].map(
+      (i) => new Int32Array(this.state, 4 * (HEADER + i * frames.frames), frames.frames),
+    );
+    [this.#levels, this.#live, this.#owners] = views as [Int32Array, Int32Array, Int32Array];
+    this.#words[NEXT_OWNER] = 1;
+    this.#first = frames.first;
+    this.#frames = frames.frames;
+  }
+
+  static readonly #byState = new WeakMap<ArrayBufferLike, TableRecords>();
+
+  /** Records by memory; weak, so that an allocator which was dropped can be collected. */
+  static readonly #byMemory = new WeakMap<object, WeakRef<TableRecords>[]>();
+
+  /** The records of every allocator that page tables in a memory take their tables from. */
+  static over(memory: object): TableRecords[] {
+    const list = TableRecords.#byMemory.get(memory) ?? [];
+    return list.map((one) => one.deref()).filter((one) => one !== undefined);
+  }
+
+  /** The records of an allocator: one for all the page tables that take their tables from its state. */
+  static of(frames: FrameAllocator): TableRecords {
+    let records = TableRecords.#byState.get(frames.state);
+    if (records === undefined) {
+      records = new TableRecords(frames);
+      TableRecords.#byState.set(frames.state, records);
+    }
+    return records;
+  }
+
+  /** A number that no other page table of these records has. */
+  newOwner(): number {
+    const owner = this.#words[NEXT_OWNER] as number;
+    this.#words[NEXT_OWNER] = owner + 1;
+    return owner;
+  }
+
+  /** A handle for the record of a table that some engine made; -1 for any other frame. Adjacent frames have adjacent handles. */
+  find(pfn: number): number {
+    const index = pfn - this.#first;
+    if (index < 0 || index >= this.#frames) return -1;
+    return this.#levels[index] === 0 ? -1 : index;
+  }
+
+  /** Starts a look through a range that must know which tables it has met; returns its number. */
+  startLook(): number {
+    this.#looks = (this.#looks + 1) >>> 0;
+    // After 2^32 looks, marks of the first ones must not be taken for this one's.
+    if (this.#looks === 0) this.#met?.fill(0);
+    return this.#looks || this.startLook();
+  }
+
+  /** Marks a frame as met by a look: false when it was before, `null` for a frame that is not of the allocator. */
+  meet(pfn: number, look: number): boolean | null {
+    const index = pfn - this.#first;
+    if (!(index >= 0 && index < this.#frames)) return null;
+    this.#met ??= new Uint32Array(this.#frames);
+    if (this.#met[index] === look) return false;
+    this.#met[index] = look;
+    return true;
+  }
+
+  /** Who owns a table. */
+  ownerOf(handle: number): number {
+    return this.#owners[handle] as number;
+  }
+
+  /** True when the table is this owner's, for this level: it is then in the tree where it was put. */
+  isOwn(handle: number, owner: number, level: number): boolean {
+    return handle >= 0 && this.#owners[handle] === owner && this.#levels[handle] === level + 1;
+  }
+
+  /** Starts the record of a new, empty table. */
+  enter(pfn: number, level: number, owner: number): void {
+    const index = pfn - this.#first;
+    this.#levels[index] = level + 1;
+    this.#live[index] = 0;
+    this.#owners[index] = owner;
+  }
+
+  /** Ends the record of a table. */
+  leave(pfn: number): void {
+    const index = pfn - this.#first;
+    this.#levels[index] = 0;
+    this.#live[index] = 0;
+    this.#owners[index] = 0;
+  }
+
+  /** Counted entries of the table that are not 0; 0 or less when it may be empty. */
+  live(handle: number): number {
+    return this.#live[handle] as number;
+  }
+
+  /**
+   * Sets the live entries of tables in adjacent frames to 0.
+   *
+   * @returns how many they were; 0, and nothing is changed, when one of the tables may be empty.
+   */
+  takeLive(handle: number, tables: number): number {
+    const words = this.#live;
+    let live = 0;
+    for (let at = handle; at < handle + tables; at++) {
+      const one = words[at] as number;
+      if (one <= 0) return 0;
+      live += one;
+    }
+    words.fill(0, handle, handle + tables);
+    return live;
+  }
+
+  /** Adds to the live entries. A handle of -1 is ignored: foreign tables are not counted. */
+  add(handle: number, entries: number): void {
+    if (handle >= 0) this.#live[handle] = (this.#live[handle] as number) + entries;
+  }
+
+  /** Adds to the live entries of each of some tables in adjacent frames. A handle of -1 is ignored. */
+  addEach(handle: number, tables: number, entries: number): void {
+    if (handle < 0) return;
+    for (let i = 0; i < tables; i++) this.add(handle + i, entries);
+  }
+
+  /** Keeps an eye on a page table, once it has its root, so that `restore` can tell it whether it is still there. */
+  watch(table: Watched): void {
+    if (this.#watched.size >= this.#pruneAt) {
+      for (const [owner, one] of this.#watched) if (one.deref() === undefined) this.#watched.delete(owner);
+      this.#pruneAt = Math.max(FIRST_PRUNE, 2 * this.#watched.size);
+    }
+    this.#watched.set(table.owner, new WeakRef(table));
+    if (this.#memories.has(table.memory)) return;
+    this.#memories.add(table.memory);
+    const others = TableRecords.over(table.memory).map((one) => new WeakRef(one));
+    TableRecords.#byMemory.set(table.memory, [...others, new WeakRef<TableRecords>(this)]);
+  }
+
+  /** The page tables on watch that somebody still holds, by age. */
+  watched(): Watched[] {
+    const tables = [...this.#watched.values()].map((one) => one.deref()).filter((one) => one !== undefined);
+    return tables.sort((a, b) => a.owner - b.owner);
+  }
+
+  /** True when a restore took the page table away: it was made after the snapshot. */
+  isGone(owner: number): boolean {
+    return isWithin(this.#gone, owner);
+  }
+
+  /** Copies the records, the allocator's state, and which page tables there are. */
+  copy(): RecordsCopy {
+    return {
+      state: CompactCopy.of(this.#words),
+      frames: CompactCopy.of(new Int32Array(this.frameState)),
+      nextOwner: this.#words[NEXT_OWNER] as number,
+      gone: this.#gone,
+      destroyed: new Set(this.watched().flatMap((table) => (table.isDestroyed ? [table.owner] : []))),
+    };
+  }
+
+  /**
+   * Puts a copy back, and tells each page table on watch whether it is there. Owners' numbers do not go back: a new
+   * page table must not get the number, and so the tables, of one that vanished.
+   *
+   * @param copy - `null` when no page table used the allocator yet: then all are gone, what they took stays taken.
+   */
+  restore(copy: RecordsCopy | null): void {
+    const next = this.#words[NEXT_OWNER] as number;
+    copy?.state.restore(this.#words, null);
+    copy?.frames.restore(new Int32Array(this.frameState), null);
+    this.#words[NEXT_OWNER] = next;
+    const gone = [...(copy?.gone ?? [])];
+    const later = copy?.nextOwner ?? 0;
+    if (gone.at(-1) === later) gone[gone.length - 1] = next;
+    else if (later < next) gone.push(later, next);
+    this.#gone = gone;
+    for (const table of this.watched()) {
+      table.isDestroyed = copy === null || !holdsOwner(copy, table.owner);
+    }
+  }
+}
+
+/** True when a copy holds a page table that is on watch: it was made before, and not yet destroyed or gone. */
+export function holdsOwner(copy: RecordsCopy, owner: number): boolean {
+  return owner < copy.nextOwner && !copy.destroyed.has(owner);
+}
+
+/** True when a number lies in one of the ranges. */
+function isWithin(ranges: readonly number[], value: number): boolean {
+  for (let i = 0; i < ranges.length; i += 2) {
+    if (value >= (ranges[i] as number) && value < (ranges[i + 1] as number)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,130 @@
+import { rotateRight } from '../../address-codec.js';
+import type { LevelPlan } from '../../format/plan.js';
+import type { TableContext } from '../state/context.js';
+import { FlatWalk } from './flat-walk.js';
+import type { Translator } from './translator.js';
+
+/**
+ * Translates addresses that are near to the last one: it keeps the table of the last level that the last walk came to, and
+ * reads one entry where a walk reads four.
+ *
+ * What it keeps is right until this page table changes. A change through its own calls is noticed; one that others make in
+ * the tables above is not before `reset`, as with a processor's caches of upper levels. Entries of the kept table are read
+ * anew each time. Addresses in larger leaves are walked.
+ */
+export interface TranslationCursor {
+  /**
+   * Translates one address given as two 32-bit words, without bigint and without allocation.
+   *
+   * @param vaHi - bits 63..32, signed or unsigned.
+   * @param vaLo - bits 31..0, signed or unsigned.
+   * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no translation.
+   * @throws VmError `EINVAL` when the table was destroyed.
+   */
+  translateWords(vaHi: number, vaLo: number): number;
+  /** Forgets the table that is kept. */
+  reset(): void;
+}
+
+/** Makes the cursor of a root. */
+export function makeCursor(
+  context: TableContext,
+  translator: Translator,
+  live: () => void,
+): TranslationCursor {
+  if (translator instanceof FlatWalk) return new FlatCursor(context, translator, live);
+  return {
+    translateWords(vaHi, vaLo) {
+      live();
+      return translator.translate(vaHi, vaLo);
+    },
+    reset() {},
+  };
+}
+
+/** The number of no generation: nothing is kept. */
+const NOTHING = -1;
+
+/**
+ * All that an address in the kept table needs, in this one object, numbers first written with `| 0`: see `FlatWalk` for what
+ * that is worth. In order, 262,144 pages: 5.4 ns each with the bank's `words` asked for each time and one check more, 4.4 so.
+ */
+class FlatCursor implements TranslationCursor {
+  /** Address bits that all pages of a table of the last level share, in the low word. */
+  declare readonly sharedLo: number;
+  declare readonly shift: number;
+  declare readonly slots: number;
+  /** "Is a plain page, of a frame below 2^32", and the address codec's fields, as in `FlatWalk`. */
+  declare readonly plainMaskLo: number;
+  declare readonly plainMaskHi: number;
+  declare readonly plainValueLo: number;
+  declare readonly plainValueHi: number;
+  declare readonly lowLo: number;
+  declare readonly lowHi: number;
+  declare readonly lowRotate: number;
+  /** The kept table's first word, the address bits of its pages, and the generation of the page table that it was read in. */
+  declare table: number;
+  declare hi: number;
+  declare lo: number;
+  declare generation: number;
+  /** The bank's words: of a view that was detached, each word is undefined, which is no page, and the walk takes a new one. */
+  words: Int32Array;
+  readonly context: TableContext;
+  readonly walk: FlatWalk;
+  readonly live: () => void;
+
+  constructor(context: TableContext, walk: FlatWalk, live: () => void) {
+    const { shift, entries } = context.plan.levels[context.plan.last] as LevelPlan;
+    const covered = shift + Math.log2(entries);
+    this.context = context;
+    this.walk = walk;
+    this.live = live;
+    this.words = walk.bank.words;
+    this.sharedLo = covered >= 32 ? 0 : (-1 << covered) | 0;
+    this.shift = shift | 0;
+    this.slots = (entries - 1) | 0;
+    this.plainMaskLo = walk.plainMaskLo | 0;
+    this.plainMaskHi = walk.plainMaskHi | 0;
+    this.plainValueLo = walk.plainValueLo | 0;
+    this.plainValueHi = walk.plainValueHi | 0;
+    this.lowLo = walk.lowLo | 0;
+    this.lowHi = walk.lowHi | 0;
+    this.lowRotate = walk.lowRotate | 0;
+    this.table = 0;
+    this.hi = 0;
+    this.lo = 0;
+    this.generation = NOTHING | 0;
+  }
+
+  translateWords(vaHi: number, vaLo: number): number {
+    const differs = (vaHi ^ this.hi) | ((vaLo ^ this.lo) & this.sharedLo);
+    if ((differs | (this.generation ^ this.context.generation)) !== 0) return this.walkTo(vaHi, vaLo);
+    const { words } = this;
+    const at = (this.table + (((vaLo >>> this.shift) & this.slots) << 1)) | 0;
+    const lo = words[at] as number;
+    const hi = words[at | 1] as number;
+    const differsToo =
+      ((lo & this.plainMaskLo) ^ this.plainValueLo) | ((hi & this.plainMaskHi) ^ this.plainValueHi);
+    if (differsToo !== 0) return this.walkTo(vaHi, vaLo);
+    return rotateRight((lo & this.lowLo) | (hi & this.lowHi), this.lowRotate) >>> 0;
+  }
+
+  reset(): void {
+    this.generation = NOTHING;
+  }
+
+  walkTo(vaHi: number, vaLo: number): number {
+    this.live();
+    this.words = this.walk.bank.words;
+    const at = this.walk.entryOf(vaHi, vaLo);
+    if (at < 0) {
+      this.generation = NOTHING;
+      return this.walk.translate(vaHi, vaLo);
+    }
+    this.table = (at - (((vaLo >>> this.shift) & this.slots) << 1)) | 0;
+    this.hi = vaHi | 0;
+    this.lo = vaLo & this.sharedLo;
+    this.generation = this.context.generation | 0;
+    return this.walk.frameAt(at, vaHi, vaLo);
+  }
+}

@@ -1,0 +1,239 @@
+import type { LevelPlan, Plan } from '../../format/plan.js';
+import type { Bank } from '../../memory/bank.js';
+import { joinWords } from '../../words.js';
+import { addressOf, type PageRange } from '../page-range.js';
+import { bankOfTable, childPfn, destroyed, isLeaf, isTable, type TableContext } from '../state/context.js';
+import { leafStart } from '../state/leaf-start.js';
+import type { EffectiveRights, Rights, TablePath } from './rights.js';
+
+/** Adjacent leaves of one size whose addresses and frames both step by it and whose flags are equal. */
+export interface LeafRun {
+  /** First address, in bytes. */
+  readonly va: bigint;
+  /** Number of leaves. */
+  readonly count: number;
+  /** log2 of the size of one leaf in bytes, as its level says; a contiguous run is `count` such leaves. */
+  readonly leafShift: number;
+  /** Index into `format.levels`. */
+  readonly level: number;
+  /** First frame, in base pages. */
+  readonly pfn: number;
+  /** Physical address of the first byte. */
+  readonly pa: bigint;
+  /** The entry without its address field; `format.decode` reads it. */
+  readonly flags: bigint;
+}
+
+/** A run of leaves for which all levels together allow the same. */
+export interface EffectiveRun extends LeafRun {
+  readonly rights: Rights;
+}
+
+/** An entry that points to a table without bytes. */
+export interface MissingTable {
+  /** Tells it from a run. */
+  readonly rights: null;
+  /** Level of the table. */
+  readonly level: number;
+  /** Index of the first page that it translates. */
+  readonly page: number;
+  /** Slot of its entry in the table above. */
+  readonly slot: number;
+  readonly pfn: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** Adjacent entries of one level that may still be joined by the next. */
+export interface EntryRun {
+  readonly level: LevelPlan;
+  /** Index of the first page that they cover. */
+  readonly page: number;
+  count: number;
+}
+
+/** A run of leaves, in plain numbers. */
+export interface OpenRun extends EntryRun {
+  /** First frame, in base pages. */
+  readonly pfn: number;
+  /** What the entries say beside the address. */
+  readonly flagsLo: number;
+  readonly flagsHi: number;
+}
+
+/** A run whose rights are known. */
+interface JudgedRun extends OpenRun {
+  readonly rights: Rights | null;
+  /** Where the last leaf stood. */
+  path: TablePath | null;
+}
+
+/** A table on the way down, and how far it has been read. */
+interface Frame {
+  readonly bank: Bank;
+  readonly word: number;
+  /** Index of the first page that the table translates. */
+  readonly page: number;
+  /** `null` when nobody asked for rights. */
+  readonly path: TablePath | null;
+  slot: number;
+}
+
+/**
+ * Lists the leaves of a range in address order; one visit per table.
+ *
+ * A leaf that only partly lies in the range is listed whole. Entries that the MMU ignores or refuses are passed
+ * over.
+ *
+ * @throws VmError `EFAULT`, while iterating, when a table has no bytes.
+ */
+export function leafRuns(context: TableContext, range: PageRange): Generator<LeafRun, void, undefined> {
+  return runs(context, range, null) as Generator<LeafRun, void, undefined>;
+}
+
+/**
+ * Lists the leaves of a range as `leafRuns` does, but a run ends where all levels together allow something else, and a
+ * table without bytes is an item of the list.
+ *
+ * The format is asked once for each different leaf below each different path of table entries.
+ */
+export function effectiveRuns(
+  context: TableContext,
+  range: PageRange,
+  rights: EffectiveRights,
+): Generator<EffectiveRun | MissingTable, void, undefined> {
+  return runs(context, range, rights) as Generator<EffectiveRun | MissingTable, void, undefined>;
+}
+
+function* runs(
+  context: TableContext,
+  range: PageRange,
+  rights: EffectiveRights | null,
+): Generator<LeafRun | EffectiveRun | MissingTable, void, undefined> {
+  const { plan, counters, root } = context;
+  const end = range.first + range.pages;
+  let open: JudgedRun | null = null;
+  const rootPath = rights === null ? null : rights.root;
+  const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root.bank, root.word, 0, rootPath, range.first)];
+  counters.tablesRead++;
+
+  while (stack.length > 0) {
+    if (context.isDestroyed) throw destroyed();
+    const level = plan.levels[stack.length - 1] as LevelPlan;
+    const top = stack[stack.length - 1] as Frame;
+    const { slot } = top;
+    const page = top.page + slot * level.pages;
+    if (slot === level.entries || page >= end) {
+      stack.pop();
+      continue;
+    }
+    top.slot++;
+    counters.entriesRead++;
+    // Taken afresh: between two runs the caller may have made a WebAssembly.Memory grow.
+    const { words } = top.bank;
+    const lo = words[top.word + 2 * slot] as number;
+    const hi = words[top.word + 2 * slot + 1] as number;
+    if ((lo | hi) === 0) continue;
+    if (isTable(level, lo, hi)) {
+      const child = childPfn(context, lo, hi);
+      if (rights !== null && context.memory.bankOf(child, plan.pageShift) === null) {
+        if (open !== null) yield close(context, open);
+        open = null;
+        yield { rights: null, level: level.index + 1, page, slot, pfn: child, lo, hi };
+        continue;
+      }
+      const bank = bankOfTable(context, child, page);
+      const below = plan.levels[level.index + 1] as LevelPlan;
+      const path = top.path === null ? null : top.path.enter(lo, hi);
+      stack.push(enter(below, bank, bank.wordOf(child, plan.pageShift), page, path, range.first));
+      counters.tablesRead++;
+      continue;
+    }
+    if (!isLeaf(level, lo, hi)) continue;
+    const flagsLo = lo & ~level.leafAddressLo;
+    const flagsHi = hi & ~level.leafAddressHi;
+    const pfn = leafStart(plan, level, lo, hi, slot);
+    if (
+      open !== null &&
+      isNextLeaf(plan, open, level, page, pfn, flagsLo, flagsHi) &&
+      (top.path === open.path || isAllowedAlike(rights, open, top.path, lo, hi))
+    ) {
+      open.count++;
+      continue;
+    }
+    if (open !== null) yield close(context, open);
+    const path: TablePath | null = top.path;
+    const allowed: Rights | null = rights === null || path === null ? null : rights.of(path, level, lo, hi);
+    open = { level, page, pfn, flagsLo, flagsHi, rights: allowed, path, count: 1 };
+  }
+  if (open !== null) yield close(context, open);
+}
+
+/** Looks at the path once per table: the run goes on from there. */
+function isAllowedAlike(
+  rights: EffectiveRights | null,
+  run: JudgedRun,
+  path: TablePath | null,
+  lo: number,
+  hi: number,
+): boolean {
+  if (rights === null || path === null || rights.of(path, run.level, lo, hi) !== run.rights) return false;
+  run.path = path;
+  return true;
+}
+
+function enter(
+  level: LevelPlan,
+  bank: Bank,
+  word: number,
+  page: number,
+  path: TablePath | null,
+  first: number,
+): Frame {
+  return { bank, word, page, path, slot: Math.max(0, Math.floor((first - page) / level.pages)) };
+}
+
+function close({ plan }: TableContext, run: JudgedRun): LeafRun {
+  const leaves = leafRun(plan, run);
+  return run.rights === null ? leaves : Object.assign(leaves, { rights: run.rights });
+}
+
+/** True when a page is the next after a run, and no hole lies between: two halves of a range adjoin by index alone. */
+export function isNext({ format, pages }: Plan, { level, page, count }: EntryRun, at: number): boolean {
+  return at === page + count * level.pages && (2 * at !== pages || format.range.upper !== 'sign');
+}
+
+/** True when a leaf is one more of a run. */
+export function isNextLeaf(
+  plan: Plan,
+  run: OpenRun,
+  level: LevelPlan,
+  page: number,
+  pfn: number,
+  flagsLo: number,
+  flagsHi: number,
+): boolean {
+  return (
+    run.level === level &&
+    run.flagsLo === flagsLo &&
+    run.flagsHi === flagsHi &&
+    pfn === run.pfn + run.count * run.level.pages &&
+    isNext(plan, run, page)
+  );
+}
+
+/** What is told of a run. */
+export function leafRun(
+  { format, pageShift }: Plan,
+  { level, page, pfn, flagsLo, flagsHi, count }: OpenRun,
+): LeafRun {
+  return {
+    va: addressOf(format, page),
+    count,
+    leafShift: level.shift,
+    level: level.index,
+    pfn,
+    pa: BigInt(pfn) << BigInt(pageShift),
+    flags: joinWords(flagsLo, flagsHi),
+  };
+}

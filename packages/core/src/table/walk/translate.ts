@@ -1,0 +1,13 @@
+import type { TableContext } from '../state/context.js';
+import { FlatFinder } from './flat-finder.js';
+import { FlatWalk } from './flat-walk.js';
+import { LookupWalk } from './lookup-walk.js';
+import type { Translator } from './translator.js';
+
+/** Makes the translator of a root: the unrolled walk where all tables are in one linear bank, else the loop. */
+export function makeTranslator(context: TableContext): Translator {
+  const { plan, memory, root } = context;
+  const [bank] = memory.banks;
+  const isFlat = memory.banks.length === 1 && bank !== undefined && FlatFinder.fits(plan, bank);
+  return isFlat ? new FlatWalk(plan, bank, root.word) : new LookupWalk(context);
+}

@@ -1,0 +1,165 @@
+import type { AddressWindow } from '../../area/page-units.js';
+import { hex, shown, VmError } from '../../errors.js';
+import { checkFlags, VM_ALLOC, VM_IOREMAP, VM_NO_GUARD } from '../flags.js';
+import type { VmAreaRequest } from '../options.js';
+import type { Space } from '../space.js';
+import { nameOf, VmStruct } from './vm-struct.js';
+
+/** What is reserved: a checked request. */
+interface Reservation extends VmAreaRequest {
+  readonly mayPurge?: boolean;
+}
+
+/** A size in bytes of a caller. */
+export function checkBytes(bytes: unknown, what: string): bigint {
+  if (typeof bytes === 'bigint' ? bytes > 0n : Number.isSafeInteger(bytes) && (bytes as number) > 0)
+    return BigInt(bytes as number);
+  throw new VmError('EINVAL', `the ${what} is ${shown(bytes)}, expected 1 or more bytes`);
+}
+
+/**
+ * Reserves an area (__get_vm_area_node): no table is touched.
+ *
+ * @throws VmError `EINVAL` for a size, alignment or flag that makes no sense, `ERANGE` for a window that the root does not translate,
+ *   `ENOMEM` when nothing fits.
+ */
+export function reserve(space: Space, request: Reservation): VmStruct {
+  const { size, flags = 0, align = 1n, shift = space.pageShift, caller, mayPurge = true } = request;
+  const requested = checkBytes(size, 'size');
+  checkFlags(flags);
+  if (!Number.isInteger(shift) || shift < space.pageShift || shift > 62)
+    throw new VmError('EINVAL', `shift is ${shown(shift)}, expected log2 of bytes, a page or more`);
+  checkAlign(align);
+  if (caller !== undefined) checkCaller(caller);
+  const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
+  const unit = 1n << BigInt(shift);
+  const vm = new VmStruct(flags, requested, caller);
+  vm.area = space.areas.reserve(((requested + unit - 1n) / unit) * unit, {
+    // Linux's default of 1 byte is a page.
+    ...(align > space.pages ? { align } : {}),
+    guardBytes: (flags & VM_NO_GUARD) !== 0 ? 0 : space.linux.guardBytes,
+    ioremap: (flags & VM_IOREMAP) !== 0,
+    cpu: space.cpu,
+    mayPurge,
+    info: vm,
+    ...(window === undefined ? {} : { window }),
+  });
+  return vm;
+}
+
+/** @throws VmError `EINVAL` for an alignment that is no power of two. */
+export function checkAlign(align: unknown): void {
+  if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
+    throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
+}
+
+/** @throws VmError `EINVAL` for a name that vmallocinfo cannot print. */
+function checkCaller(caller: unknown): void {
+  if (typeof caller !== 'string')
+    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
+}
+
+/** Takes a reservation back of which nothing was mapped: as if it had never been. */
+export function cancel(space: Space, vm: VmStruct): void {
+  vm.isLive = false;
+  space.areas.cancel(vm.area);
+}
+
+/**
+ * Removes what an area maps and frees its addresses, which wait for a purge. What it owns is left to the caller, and so is a purge that
+ * is due: it may throw, and there may be more to do before.
+ */
+export function remove(space: Space, vm: VmStruct): void {
+  space.unmapLazily(vm.area.address, vm.area.bytes);
+  vm.isLive = false;
+  space.areas.free(vm.area, false);
+}
+
+/**
+ * `free_vm_area`, without the purge that may be due.
+ *
+ * @returns what a caller's `release` threw.
+ * @throws VmError `EINVAL` when the area owns frames, which would be lost.
+ */
+export function freeVmArea(space: Space, vm: VmStruct): unknown[] {
+  if (vm.owned !== null)
+    throw new VmError('EINVAL', `${nameOf(vm)} owns ${vm.ownedPages} pages, which would be lost`, {
+      address: vm.area.address,
+      advice: 'vfree it',
+    });
+  const errors = releaseLazy(space, vm);
+  remove(space, vm);
+  return errors;
+}
+
+/**
+ * Frames that an area took by need go back, after a flush, before its addresses do.
+ *
+ * @returns what a caller's `release` threw.
+ * @throws VmError `EINVAL` when somebody else freed a frame of it: nothing is then changed.
+ */
+export function releaseLazy(space: Space, vm: VmStruct): unknown[] {
+  if (vm.lazy === null) return [];
+  vm.lazy.checkAllocated();
+  space.table.unmap(vm.area.address, vm.area.bytes);
+  return vm.lazy.releaseAll();
+}
+
+/**
+ * Ends a call that frees and returns nothing: all of its work is done, so a purge that is due may throw now.
+ *
+ * @param errors - of callers' functions: the first of them is thrown, after the purge.
+ * @throws what the sink throws in the purge.
+ */
+export function endFreeing(space: Space, errors: readonly unknown[]): void {
+  try {
+    space.areas.purgeIfDue();
+  } finally {
+    throwFirst(errors);
+  }
+}
+
+/** @throws the first of errors, when there are some. */
+export function throwFirst(errors: readonly unknown[]): void {
+  if (errors.length > 0) throw errors[0];
+}
+
+/** `pcpu_get_vm_areas`: areas at fixed distances from one base, from the top of the window down, without guards. */
+export function pcpuGetVmAreas(
+  space: Space,
+  offsets: readonly number[],
+  sizes: readonly number[],
+  align: bigint,
+  caller: string,
+): VmStruct[] {
+  if (!Array.isArray(offsets) || !Array.isArray(sizes))
+    throw new VmError('EINVAL', 'offsets and sizes are two lists of bytes');
+  checkCaller(caller);
+  const structs: VmStruct[] = [];
+  const areas = space.areas.reservePercpu([...offsets], [...sizes], align, (i) => {
+    structs[i] = new VmStruct(VM_ALLOC, BigInt(sizes[i] as number), caller);
+    return structs[i];
+  });
+  areas.forEach((area, i) => {
+    (structs[i] as VmStruct).area = area;
+  });
+  return structs;
+}
+
+/**
+ * A copy of a caller's window, whose members may say something else at the next look.
+ *
+ * @throws VmError `EINVAL` when it is none or reaches into the direct map, `ERANGE` when the root does not translate it.
+ */
+export function checkedWindow(space: Space, given: AddressWindow): AddressWindow {
+  const window = { start: given?.start, end: given?.end };
+  if (typeof window.start !== 'bigint' || typeof window.end !== 'bigint')
+    throw new VmError('EINVAL', 'the window is none', { advice: 'pass { start, end }, bigint of bytes' });
+  space.requireTranslated(window, 'the window');
+  const { directMap } = space;
+  if (directMap !== null && window.start < directMap.end && window.end > directMap.start)
+    throw new VmError('EINVAL', `the window reaches into the direct map at ${hex(directMap.start)}`, {
+      address: window.start,
+    });
+  return window;
+}

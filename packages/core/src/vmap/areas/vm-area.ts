@@ -1,0 +1,307 @@
+import { copyFrames, type FrameList, frameCount } from '../../check/frames.js';
+import { shown, VmError } from '../../errors.js';
+import type { Protection } from '../../format/protection.js';
+import { type LeafSize, leafSizes } from '../../table/show/leaf-sizes.js';
+import { words } from '../../words.js';
+import type { AreaHost } from '../area-host.js';
+import { requireOwnHands, type VmStruct } from './vm-struct.js';
+
+/** How much of an area is mapped. */
+export interface Populated {
+  /** Pages that are mapped. */
+  readonly pages: number;
+  /** Leaves by size, smallest first; a run with a contiguous hint is one leaf of its own size. */
+  readonly leaves: readonly LeafSize[];
+}
+
+/**
+ * A reserved range of kernel addresses, and what may be done in it: by page offset, so that no call can name an address outside.
+ *
+ * Page 0 is at `addr`; the guard has no page. Calls are refused with `EINVAL` when the area was freed, with `ERANGE` when they leave it, and with
+ * `EBUSY` from within a flush sink or callback; then nothing is changed.
+ *
+ * @example
+ * ```ts
+ * const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
+ * area.map(0, [0x1234, 0x99, 0x7001]);
+ * area.frameAt(2); // 0x7001
+ * area.unmap(0, 3);
+ * kernel.freeVmArea(area);
+ * ```
+ */
+export class VmArea {
+  readonly #space: AreaHost;
+  readonly #vm: VmStruct;
+  readonly #pages: number;
+  readonly #pageBytes: number;
+  /** Address in two words, unsigned. */
+  readonly #lo: number;
+  readonly #hi: number;
+
+  /** @internal */
+  constructor(space: AreaHost, vm: VmStruct) {
+    this.#space = space;
+    this.#vm = vm;
+    const { hi, lo } = words(vm.area.address);
+    this.#hi = hi >>> 0;
+    this.#lo = lo >>> 0;
+    this.#pageBytes = space.pageBytes;
+    this.#pages = Number(vm.area.bytes >> BigInt(space.pageShift));
+  }
+
+  /** The area behind a handle; `null` when it is of another space. */
+  static structOf(handle: VmArea, space: AreaHost): VmStruct | null {
+    return handle.#space === space ? handle.#vm : null;
+  }
+
+  /** True for a handle. */
+  static is(value: unknown): value is VmArea {
+    return typeof value === 'object' && value !== null && #space in value;
+  }
+
+  /** First byte. */
+  get addr(): bigint {
+    return this.#vm.area.address;
+  }
+
+  /** Bytes with the guard, as Linux's `vm_struct.size` counts. */
+  get size(): bigint {
+    return this.bytes + BigInt(this.#vm.area.guardBytes);
+  }
+
+  /** Bytes that can be mapped, without the guard. */
+  get bytes(): bigint {
+    return this.#vm.area.bytes;
+  }
+
+  /** Pages that can be mapped. */
+  get pages(): number {
+    return this.#pages;
+  }
+
+  /** VM_ flags. */
+  get flags(): number {
+    return this.#vm.flags;
+  }
+
+  /** Bytes that were asked for, before any rounding. */
+  get requestedBytes(): bigint {
+    return this.#vm.requestedBytes;
+  }
+
+  /** Pages that the area owns, and frees when it is freed (nr_pages). */
+  get ownedPages(): number {
+    return this.#vm.ownedPages;
+  }
+
+  /** log2 of the pages of each block that it owns (page_order): above 0 when huge leaves were asked for and had. */
+  get pageOrder(): number {
+    return this.#vm.owned?.order ?? 0;
+  }
+
+  /** Physical address in bytes that a device range shows; `null` for other areas. */
+  get physical(): bigint | null {
+    return this.#vm.physical;
+  }
+
+  /** Who asked for it; `undefined` when nobody said. */
+  get caller(): string | undefined {
+    return this.#vm.caller;
+  }
+
+  /** False once it was freed. */
+  get isLive(): boolean {
+    return this.#vm.isLive;
+  }
+
+  /**
+   * Frames that it owns, in the order of its pages: a copy. Empty when it owns none.
+   *
+   * After `removeVmArea` they are the caller's to free, block by block of `2 ** pageOrder`.
+   */
+  ownedFrames(): Float64Array {
+    const { owned } = this.#vm;
+    if (owned === null) return new Float64Array(0);
+    const length = 2 ** owned.order;
+    const frames = new Float64Array(owned.heads.length * length);
+    for (let i = 0; i < frames.length; i++)
+      frames[i] = (owned.heads[Math.floor(i / length)] as number) + (i % length);
+    return frames;
+  }
+
+  /**
+   * Maps pages, with base pages: all of them or none.
+   *
+   * One page, given as a number, is the fast path.
+   *
+   * @param page - offset of the first, in pages from the start of the area.
+   * @param frames - one frame for each page, or the frame of one page.
+   * @param protection - what they allow. Default PAGE_KERNEL.
+   * @throws VmError `EINVAL` for what is no frame, `EBUSY` when a page is mapped, `ENOMEM` when there is no frame for a table.
+   */
+  map(page: number, frames: FrameList | number, protection?: Protection): void {
+    const prot = protection ?? this.#space.linux.protections.PAGE_KERNEL;
+    if (typeof frames === 'number') {
+      const offset = this.#enter(page, 1);
+      const space = this.#space;
+      // No closure, for the fast path. Busy, since a getter of the protection may want to free the area.
+      space.isBusy = true;
+      try {
+        space.table.mapWords(this.#highOf(offset), this.#lowOf(offset), frames, prot);
+      } finally {
+        space.isBusy = false;
+      }
+      return;
+    }
+    const length = frameCount(frames);
+    this.#enter(page, length);
+    const list = copyFrames(frames, length, this.#space.pfnLimit);
+    // Once more: a getter in the list may have freed the area.
+    const va = this.#addressOf(this.#enter(page, length));
+    this.#space.change(() => this.#space.table.map(va, list, prot, this.#space.capsOf([], 0)));
+  }
+
+  /**
+   * Removes the mappings of pages; holes are fine. One flush, before the call returns.
+   *
+   * Frames are left alone: they are the caller's, or go with the area.
+   *
+   * @param page - offset of the first, in pages.
+   * @param count - pages. Default 1.
+   * @throws VmError `ENOMEM` when a block has to be split and there is no frame for a table; what the sink throws.
+   */
+  unmap(page: number, count: number = 1): void {
+    const offset = this.#enter(page, count);
+    const space = this.#space;
+    // No closure, for the fast path.
+    space.isBusy = true;
+    try {
+      if (count === 1) space.table.unmapWords(this.#highOf(offset), this.#lowOf(offset));
+      else space.table.unmap(this.#addressOf(offset), count * this.#pageBytes);
+    } finally {
+      space.isBusy = false;
+    }
+  }
+
+  /**
+   * Changes the protection of what is mapped; holes are passed over. One flush, before the call returns.
+   *
+   * @param page - offset of the first, in pages.
+   * @param count - pages.
+   * @param fields - the members that change.
+   * @throws VmError as `PageTable.protect`.
+   * @example
+   * ```ts
+   * area.protect(0, 16, { write: false });
+   * ```
+   */
+  protect(page: number, count: number, fields: Partial<Protection>): void {
+    const va = this.#addressOf(this.#enter(page, count));
+    this.#space.change(() => this.#space.table.protect(va, count * this.#pageBytes, fields));
+  }
+
+  /**
+   * The frame of a page, also inside a larger leaf; -1 when it is not mapped.
+   *
+   * @param page - offset in pages.
+   */
+  frameAt(page: number): number {
+    const offset = this.#place(page, 1);
+    return this.#space.table.translateWords(this.#highOf(offset), this.#lowOf(offset));
+  }
+
+  /**
+   * Makes the tables of pages now, so that mapping them later takes no memory and cannot fail for want of it.
+   *
+   * @param page - offset of the first, in pages. Default 0.
+   * @param count - pages. Default all from there on.
+   * @returns the number of tables made.
+   * @throws VmError `ENOMEM` when there are not enough frames: then none is made.
+   */
+  prepare(page: number = 0, count: number = pagesFrom(page, this.#pages)): number {
+    const va = this.#addressOf(this.#enter(page, count));
+    return this.#space.change(() => this.#space.table.prepare(va, BigInt(count) * BigInt(this.#pageBytes)));
+  }
+
+  /** How much is mapped, and by which leaves: it reads the area's tables. */
+  populated(): Populated {
+    this.#place(0, 1);
+    const { table, format } = this.#space;
+    const leaves = leafSizes(format, table.leaves(this.addr, this.bytes));
+    return {
+      leaves,
+      pages: leaves.reduce((sum, { bytes, count }) => sum + bytes * count, 0) / this.#pageBytes,
+    };
+  }
+
+  /** Checks pages of a call that changes them; bytes from the start of the area. */
+  #enter(page: number, count: number): number {
+    const offset = this.#place(page, count);
+    if (this.#space.isBusy || this.#space.isDestroyed) this.#space.requireIdle();
+    if (this.#vm.lazy !== null || this.#vm.isArray) requireOwnHands(this.#vm);
+    return offset;
+  }
+
+  #place(page: number, count: number): number {
+    // Compared so that NaN, fractions and other types fail.
+    const isInside =
+      typeof page === 'number' &&
+      typeof count === 'number' &&
+      page >= 0 &&
+      count >= 1 &&
+      page + count <= this.#pages &&
+      Math.floor(page) === page &&
+      Math.floor(count) === count;
+    if (!isInside || !this.#vm.isLive) throw this.#refusal(page, count);
+    return page * this.#pageBytes;
+  }
+
+  #lowOf(offset: number): number {
+    return ((this.#lo + offset) % 4294967296) | 0;
+  }
+
+  #highOf(offset: number): number {
+    return (this.#hi + Math.floor((this.#lo + offset) / 4294967296)) | 0;
+  }
+
+  #addressOf(offset: number): bigint {
+    return this.addr + BigInt(offset);
+  }
+
+  #refusal(page: number, count: number): VmError {
+    const address = this.addr;
+    if (!this.#vm.isLive) return new VmError('EINVAL', 'the area was freed', { address });
+    if (!Number.isInteger(page) || !Number.isInteger(count) || count < 1)
+      return new VmError(
+        'EINVAL',
+        `${shown(count)} pages from page ${shown(page)} on are no pages of an area`,
+        {
+          address,
+          advice: 'pass whole numbers',
+        },
+      );
+    return new VmError(
+      'ERANGE',
+      `pages ${page} to ${page + count - 1} are not all in the area of ${this.#pages} pages`,
+      {
+        address,
+        advice: 'page 0 is its first; the guard has none',
+      },
+    );
+  }
+}
+
+/** Pages from one on; not subtracted from what is no number, which may throw. */
+export function pagesFrom(page: number, pages: number): number {
+  return typeof page === 'number' ? pages - page : Number.NaN;
+}
+
+/** True for a handle. */
+export function isVmArea(value: unknown): value is VmArea {
+  return VmArea.is(value);
+}
+
+/** The area behind a handle; `null` when it is of another space. */
+export function structOfHandle(handle: VmArea, space: AreaHost): VmStruct | null {
+  return VmArea.structOf(handle, space);
+}

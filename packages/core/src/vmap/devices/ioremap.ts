@@ -1,0 +1,59 @@
+import { shown, VmError } from '../../errors.js';
+import type { Protection } from '../../format/protection.js';
+import { areaFrom, checkAddress } from '../areas/places.js';
+import { cancel, checkBytes, reserve } from '../areas/reserve.js';
+import { VM_IOREMAP } from '../flags.js';
+import { type CallerOptions, callerOf } from '../options.js';
+import { ioremapPageRange } from '../pages/map-ranges.js';
+import { vunmap } from '../pages/vmap.js';
+import type { Space } from '../space.js';
+
+/** `generic_ioremap_prot`: the address of a physical one, which need not begin a page. */
+export function ioremapProt(
+  space: Space,
+  physical: bigint,
+  size: number | bigint,
+  protection: Protection,
+  options: CallerOptions,
+): bigint {
+  if (typeof physical !== 'bigint' || physical < 0n)
+    throw new VmError('EINVAL', `the physical address is ${shown(physical)}, expected bigint of bytes`);
+  const bytes = checkBytes(size, 'size');
+  const offset = physical & (space.pages - 1n);
+  const first = physical - offset;
+  const mapped = space.wholePages(offset + bytes);
+  if (first + mapped > 1n << BigInt(space.format.paBits))
+    throw new VmError(
+      'EINVAL',
+      `the device's range does not fit ${space.format.paBits} physical address bits`,
+      {
+        address: physical,
+      },
+    );
+  const shift = BigInt(space.pageShift);
+  if (space.isRam(Number(first >> shift), Number(mapped >> shift)))
+    throw new VmError('EINVAL', 'the range is memory, not a device', {
+      address: physical,
+      advice: 'Linux refuses to remap RAM with another memory type',
+    });
+  const vm = reserve(space, { ...callerOf(options), size: mapped, flags: VM_IOREMAP });
+  vm.physical = first;
+  const { address } = vm.area;
+  try {
+    ioremapPageRange(space, address, address + mapped, first, protection);
+  } catch (error) {
+    cancel(space, vm);
+    throw error;
+  }
+  return address + offset;
+}
+
+/** `iounmap`: any address in the first page of a device range. */
+export function iounmap(space: Space, address: bigint): void {
+  checkAddress(address);
+  const page = address - (address & (space.pages - 1n));
+  const vm = areaFrom(space, page, 'iounmap');
+  if ((vm.flags & VM_IOREMAP) === 0)
+    throw new VmError('EINVAL', 'the area is no device range', { address, advice: 'vunmap or vfree it' });
+  vunmap(space, page, 'iounmap');
+}

@@ -1,0 +1,85 @@
+import { copyFrames, type FrameArray, frameCount } from '../../check/frames.js';
+import { shown, VmError } from '../../errors.js';
+import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
+import type { LazyAreaOptions } from '../options.js';
+import type { Space } from '../space.js';
+
+/** Where the frames of a chunk come from, and where they go. */
+export interface ChunkSource {
+  /** Whether frames can be taken before they are used. */
+  readonly isOwn: boolean;
+  /** Most frames that there can be. */
+  readonly most: number;
+  /** @throws VmError `ENOMEM` when there are none; what a caller's function throws. */
+  take(chunk: number): FrameArray;
+  /** @throws what a caller's function throws. */
+  give(frames: FrameArray, chunk: number): void;
+  /** @throws VmError `EINVAL` when somebody else freed the frames. */
+  check(frames: FrameArray): void;
+}
+
+/** Most pages that one call takes from a caller's function. */
+const MOST_PAGES = 2 ** 26;
+
+/** The source that options name: a caller's function, a caller's allocator, or the memory of the space. */
+export function chunkSource(space: Space, options: LazyAreaOptions, chunkPages: number): ChunkSource {
+  const { populate, release, frames } = options;
+  if (populate === undefined) return new AllocatedChunks(space, frames ?? space.ram, chunkPages);
+  return {
+    isOwn: false,
+    most: MOST_PAGES,
+    take: (chunk) => {
+      const given = populate(chunk * chunkPages, chunkPages);
+      const length = frameCount(given);
+      if (length !== chunkPages)
+        throw new VmError(
+          'EINVAL',
+          `populate gave ${shown(length)} frames for a chunk of ${chunkPages} pages`,
+        );
+      return copyFrames(given, length, space.pfnLimit);
+    },
+    give: (list, chunk) => release?.(list, chunk * chunkPages),
+    check: () => {},
+  };
+}
+
+/** Blocks of an allocator, one for each chunk. */
+class AllocatedChunks implements ChunkSource {
+  readonly isOwn = true;
+  readonly most: number;
+  readonly #space: Space;
+  readonly #frames: FrameAllocator;
+  readonly #order: number;
+
+  constructor(space: Space, frames: FrameAllocator, chunkPages: number) {
+    this.#space = space;
+    this.#frames = frames;
+    this.#order = Math.log2(chunkPages);
+    this.most = frames.frames;
+  }
+
+  take(): FrameArray {
+    const first = this.#frames.allocate(this.#order);
+    // Nobody else may hand such a frame over: the area frees it.
+    if (this.#isOfSpace) this.#space.owners.take({ heads: Float64Array.of(first), order: this.#order });
+    return Float64Array.from({ length: 2 ** this.#order }, (_, i) => first + i);
+  }
+
+  give(list: FrameArray): void {
+    const [first] = list as unknown as [number];
+    if (this.#isOfSpace) this.#space.owners.release({ heads: Float64Array.of(first), order: this.#order });
+    this.#frames.free(first, this.#order);
+  }
+
+  check(list: FrameArray): void {
+    const [first] = list as unknown as [number];
+    if (this.#frames.isAllocated(first, this.#order)) return;
+    throw new VmError('EINVAL', `frame 0x${first.toString(16)} of the area was freed by somebody else`, {
+      advice: 'an area frees what it owns; allocate the frame again and free the area',
+    });
+  }
+
+  get #isOfSpace(): boolean {
+    return this.#frames === this.#space.ram;
+  }
+}

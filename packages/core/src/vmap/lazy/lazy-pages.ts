@@ -1,0 +1,226 @@
+import type { FrameArray } from '../../check/frames.js';
+import { VmError } from '../../errors.js';
+import type { Protection } from '../../format/protection.js';
+import { type Growth, type LazyAreaStats, nameOf, type VmStruct } from '../areas/vm-struct.js';
+import type { LazyAreaOptions } from '../options.js';
+import type { Space } from '../space.js';
+import { type ChunkSource, chunkSource } from './chunk-sources.js';
+
+/** The chunks of one area that grows by need. */
+export class LazyPages implements Growth {
+  readonly #space: Space;
+  readonly #vm: VmStruct;
+  readonly #source: ChunkSource;
+  /** log2 of the bytes of a chunk, and its pages. */
+  readonly #chunkShift: number;
+  readonly #chunkPages: number;
+  readonly #limit: number;
+  readonly #protection: Protection;
+  /** Frames of populated chunks, by the index of the chunk. */
+  readonly #chunks = new Map<number, FrameArray>();
+  /** Frames that wait for their chunk to be used. */
+  readonly #ready = new Map<number, FrameArray>();
+  #peak = 0;
+  #faults = 0;
+  #populated = 0;
+  #released = 0;
+
+  /** @param options - checked, with a protection. */
+  constructor(space: Space, vm: VmStruct, options: LazyAreaOptions & { readonly protection: Protection }) {
+    const { chunkShift = space.pageShift } = options;
+    this.#space = space;
+    this.#vm = vm;
+    this.#protection = options.protection;
+    this.#chunkShift = chunkShift;
+    this.#chunkPages = 2 ** (chunkShift - space.pageShift);
+    this.#source = chunkSource(space, options, this.#chunkPages);
+    const limit = options.limit ?? vm.area.bytes;
+    this.#limit = Number(BigInt(limit) / space.pages);
+  }
+
+  get stats(): LazyAreaStats {
+    return {
+      pages: this.pages,
+      populated: this.#chunks.size * this.#chunkPages,
+      prepared: this.#ready.size * this.#chunkPages,
+      peak: this.#peak,
+      faults: this.#faults,
+      populatedChunks: this.#populated,
+      releasedChunks: this.#released,
+    };
+  }
+
+  /** Pages of the area. */
+  get pages(): number {
+    return Number(this.#vm.area.bytes >> BigInt(this.#space.pageShift));
+  }
+
+  touch(page: number): boolean {
+    const chunk = Math.floor(page / this.#chunkPages);
+    if (this.#chunks.has(chunk)) return false;
+    this.#fill([chunk]);
+    this.#faults++;
+    return true;
+  }
+
+  /** Populates the chunks of a range that are missing: all or none. */
+  populate(page: number, count: number): void {
+    const missing = this.#missing(page, count);
+    if (missing.length > 0) this.#fill(missing);
+  }
+
+  /**
+   * Makes the tables of a range, and takes frames for its chunks where the area owns them: all or nothing.
+   *
+   * @returns the number of tables made.
+   */
+  prepare(page: number, count: number): number {
+    const { table } = this.#space;
+    const missing = this.#source.isOwn
+      ? this.#missing(page, count).filter((chunk) => !this.#ready.has(chunk))
+      : [];
+    this.#requireLimit(missing.length + this.#ready.size);
+    const taken: FrameArray[] = [];
+    try {
+      for (const chunk of missing) taken.push(this.#source.take(chunk));
+      const first = Math.floor(page / this.#chunkPages);
+      const end = Math.ceil((page + count) / this.#chunkPages);
+      const tables = table.prepare(
+        this.#addressOf(first),
+        BigInt((end - first) * this.#chunkPages) * this.#space.pages,
+        { leafShift: this.#preparedShift() },
+      );
+      for (const [i, chunk] of missing.entries()) this.#ready.set(chunk, taken[i] as FrameArray);
+      return tables;
+    } catch (error) {
+      for (const [i, frames] of taken.entries()) this.#source.give(frames, missing[i] as number);
+      throw error;
+    }
+  }
+
+  /** log2 of the leaves that chunks will have at least: of frames that a caller gives nothing is known. */
+  #preparedShift(): number {
+    const { pageShift, linux } = this.#space;
+    const blocks = linux.leaves.vmalloc.filter(
+      (shift) => shift <= this.#chunkShift && this.#space.isBlockShift(shift),
+    );
+    return this.#source.isOwn ? Math.max(pageShift, ...blocks) : pageShift;
+  }
+
+  /** @throws VmError `ENOMEM` when so many chunks more are more than the limit. */
+  #requireLimit(more: number): void {
+    const pages = (this.#chunks.size + more) * this.#chunkPages;
+    if (pages > this.#limit)
+      throw new VmError('ENOMEM', `${nameOf(this.#vm)} may have ${this.#limit} pages, not ${pages}`, {
+        address: this.#vm.area.address,
+        advice: 'shrink it, or give it a larger limit',
+      });
+  }
+
+  /** Gives chunks back that lie in a range whole, after one flush, and frames that were prepared for it. */
+  shrink(page: number, count: number): number {
+    const first = Math.ceil(page / this.#chunkPages);
+    const end = Math.floor((page + count) / this.#chunkPages);
+    const going = within(this.#chunks, first, end);
+    const waiting = within(this.#ready, first, end);
+    for (const chunk of going) this.#source.check(this.#chunks.get(chunk) as FrameArray);
+    for (const chunk of waiting) this.#source.check(this.#ready.get(chunk) as FrameArray);
+    if (going.length > 0) {
+      const pages = BigInt((end - first) * this.#chunkPages);
+      this.#space.table.unmap(this.#addressOf(first), pages * this.#space.pages);
+    }
+    const errors = this.#giveBack(going, waiting);
+    if (errors.length > 0) throw errors[0];
+    return going.length * this.#chunkPages;
+  }
+
+  checkAllocated(): void {
+    for (const frames of this.#chunks.values()) this.#source.check(frames);
+    for (const frames of this.#ready.values()) this.#source.check(frames);
+  }
+
+  releaseAll(): unknown[] {
+    return this.#giveBack([...this.#chunks.keys()], [...this.#ready.keys()]);
+  }
+
+  /** Chunks of a range that have no pages. */
+  #missing(page: number, count: number): number[] {
+    const first = Math.floor(page / this.#chunkPages);
+    const end = Math.ceil((page + count) / this.#chunkPages);
+    // Before they are listed: an area may have more chunks than an array.
+    const least = (end - first - this.#chunks.size) * this.#chunkPages;
+    if (least > Math.min(this.#source.most, this.#limit))
+      throw new VmError('ENOMEM', `${nameOf(this.#vm)} cannot have ${least} pages more`, {
+        address: this.#vm.area.address,
+      });
+    const missing: number[] = [];
+    for (let chunk = first; chunk < end; chunk++) if (!this.#chunks.has(chunk)) missing.push(chunk);
+    return missing;
+  }
+
+  #fill(chunks: readonly number[]): void {
+    const { table, linux } = this.#space;
+    // The room of those that are prepared is kept.
+    const ready = chunks.reduce((sum, chunk) => sum + (this.#ready.has(chunk) ? 1 : 0), 0);
+    this.#requireLimit(chunks.length - ready + this.#ready.size);
+    const taken: FrameArray[] = [];
+    try {
+      for (const chunk of chunks) taken.push(this.#ready.get(chunk) ?? this.#source.take(chunk));
+      const caps = this.#space.capsOf(linux.leaves.vmalloc, this.#chunkShift);
+      table.mapMany(
+        chunks.map((chunk, i) => ({
+          va: this.#addressOf(chunk),
+          frames: taken[i] as FrameArray,
+          protection: this.#protection,
+          options: caps,
+        })),
+      );
+    } catch (error) {
+      for (const [i, frames] of taken.entries())
+        try {
+          if (!this.#ready.has(chunks[i] as number)) this.#source.give(frames, chunks[i] as number);
+        } catch {
+          // Why nothing was populated says more.
+        }
+      throw error;
+    }
+    for (const [i, chunk] of chunks.entries()) {
+      this.#chunks.set(chunk, taken[i] as FrameArray);
+      this.#ready.delete(chunk);
+    }
+    this.#populated += chunks.length;
+    this.#peak = Math.max(this.#peak, this.#chunks.size * this.#chunkPages);
+  }
+
+  /** Gives frames back: all of them, whatever a caller's function throws. */
+  #giveBack(populated: readonly number[], prepared: readonly number[]): unknown[] {
+    const errors: unknown[] = [];
+    for (const [map, list] of [
+      [this.#chunks, populated],
+      [this.#ready, prepared],
+    ] as const)
+      for (const chunk of list) {
+        const frames = map.get(chunk) as FrameArray;
+        map.delete(chunk);
+        try {
+          this.#source.give(frames, chunk);
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+    this.#released += populated.length;
+    return errors;
+  }
+
+  #addressOf(chunk: number): bigint {
+    return this.#vm.area.address + BigInt(chunk * this.#chunkPages) * this.#space.pages;
+  }
+}
+
+/** Chunks of a map in a range of indices, whichever is quicker to go through. */
+function within(chunks: ReadonlyMap<number, FrameArray>, first: number, end: number): number[] {
+  if (chunks.size < end - first) return [...chunks.keys()].filter((chunk) => chunk >= first && chunk < end);
+  const found: number[] = [];
+  for (let chunk = first; chunk < end; chunk++) if (chunks.has(chunk)) found.push(chunk);
+  return found;
+}

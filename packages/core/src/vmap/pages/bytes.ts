@@ -1,0 +1,58 @@
+import type { OwnedFrames } from '../../space/frame-owners.js';
+import type { Space } from '../space.js';
+
+/** The bytes of a frame; `null` for one that has none. */
+export function bytesOf({ memory, pageShift, pageBytes }: Space, pfn: number): Uint8Array | null {
+  const place = memory.locate(pfn, pageShift);
+  if (place === null) return null;
+  const { words } = place.bank;
+  return new Uint8Array(words.buffer, words.byteOffset + 4 * place.word, pageBytes);
+}
+
+/** Fills frames with zeros, where they have bytes. */
+export function zeroFrames(space: Space, { heads, order }: OwnedFrames): void {
+  for (const head of heads) for (let i = 0; i < 2 ** order; i++) bytesOf(space, head + i)?.fill(0);
+}
+
+/**
+ * Copies the first bytes of frames to others, where both have bytes.
+ *
+ * @param length - bytes.
+ */
+export function copyBytes(
+  space: Space,
+  from: ArrayLike<number>,
+  to: ArrayLike<number>,
+  length: number,
+): void {
+  for (let i = 0, left = length; left > 0; i++, left -= space.pageBytes) {
+    const source = bytesOf(space, from[i] as number);
+    if (source !== null)
+      bytesOf(space, to[i] as number)?.set(source.subarray(0, Math.min(left, space.pageBytes)));
+  }
+}
+
+/**
+ * `vread`: copies what areas map; zeros for holes, device ranges, sparse areas and frames without bytes.
+ *
+ * @param start - first address.
+ * @param into - takes the bytes, all of them.
+ * @param mappedAt - the frame to be read for a page, by its address; -1 for one that reads as zeros.
+ */
+export function readPages(
+  space: Space,
+  start: bigint,
+  into: Uint8Array,
+  mappedAt: (page: bigint) => number,
+): void {
+  into.fill(0);
+  for (let at = 0; at < into.length; ) {
+    const address = start + BigInt(at);
+    const offset = Number(address & (space.pages - 1n));
+    const length = Math.min(space.pageBytes - offset, into.length - at);
+    const pfn = mappedAt(address - BigInt(offset));
+    const bytes = pfn < 0 ? null : bytesOf(space, pfn);
+    if (bytes !== null) into.set(bytes.subarray(offset, offset + length), at);
+    at += length;
+  }
+}

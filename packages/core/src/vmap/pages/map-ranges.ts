@@ -1,0 +1,179 @@
+import { copyFrames, type FrameArray, type FrameList, frameCount } from '../../check/frames.js';
+import { shown, VmError } from '../../errors.js';
+import type { Protection } from '../../format/protection.js';
+import type { SlotVisitor } from '../../table/change/visit/slot.js';
+import { areaAt, checkAddress, checkRange, placeOf, requireCount, requireInside } from '../areas/places.js';
+import { nameOf, requireOwnHands, type VmStruct } from '../areas/vm-struct.js';
+import { VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_NO_GUARD, VM_SPARSE } from '../flags.js';
+import type { Space } from '../space.js';
+
+/**
+ * `vmap_pages_range`, inside one live area.
+ *
+ * @param pageShift - Linux's: frames come in chunks of this size, each adjacent and aligned, and leaves may be as large.
+ */
+export function vmapPagesRange(
+  space: Space,
+  start: bigint,
+  end: bigint,
+  protection: Protection,
+  frames: FrameList,
+  pageShift: number,
+): void {
+  const list = takeList(space, start, end, frames);
+  space.change(() => {
+    const { pages } = placeOf(space, start, end);
+    requireCount(list.length, pages);
+    checkChunks(space, list, pageShift);
+    const { vmalloc, ioremap } = space.linux.leaves;
+    // Until the walkers were joined, chunks went the way of ioremap, which also tries the PUD.
+    const shifts = space.release === '6.12' ? ioremap : vmalloc;
+    space.table.map(start, list, protection, space.capsOf(shifts, pageShift));
+  });
+}
+
+/** `vunmap_range`, inside one live area: holes are fine, and no more goes than was named. */
+export function vunmapRange(space: Space, start: bigint, end: bigint): void {
+  space.change(() => {
+    const { bytes } = placeOf(space, start, end);
+    space.table.unmap(start, bytes);
+  });
+}
+
+/** `vm_area_map_pages`. */
+export function vmAreaMapPages(
+  space: Space,
+  vm: VmStruct,
+  start: bigint,
+  end: bigint,
+  frames: FrameList,
+): void {
+  checkSparse(space, vm, start, end);
+  const list = takeList(space, start, end, frames);
+  space.change(() => {
+    if (!vm.isLive) throw new VmError('EINVAL', 'the area was freed', { address: vm.area.address });
+    requireCount(list.length, checkSparse(space, vm, start, end));
+    space.table.map(start, list, space.linux.protections.PAGE_KERNEL, space.capsOf([], 0));
+  });
+}
+
+/** `vm_area_unmap_pages`. */
+export function vmAreaUnmapPages(space: Space, vm: VmStruct, start: bigint, end: bigint): void {
+  space.change(() => {
+    checkSparse(space, vm, start, end);
+    space.table.unmap(start, end - start);
+  });
+}
+
+/** `apply_to_page_range` and `apply_to_existing_page_range`. */
+export function applyToPages<T>(
+  space: Space,
+  address: bigint,
+  size: number | bigint,
+  visit: SlotVisitor<T>,
+  makesTables: boolean,
+): T | undefined {
+  if (typeof size !== 'bigint' && !Number.isSafeInteger(size))
+    throw new VmError('EINVAL', `the size is ${shown(size)}, expected bytes`);
+  return space.change(() => {
+    checkAddress(address);
+    const { bytes } = placeOf(space, address, address + BigInt(size));
+    return makesTables
+      ? space.table.applyToRange(address, bytes, visit)
+      : space.table.applyToExisting(address, bytes, visit);
+  });
+}
+
+/** `ioremap_page_range`: the area must be a device range, and the range all of it. */
+export function ioremapPageRange(
+  space: Space,
+  start: bigint,
+  end: bigint,
+  physical: bigint,
+  protection: Protection,
+): void {
+  checkRange(space, start, end);
+  const vm = areaAt(space, start);
+  if (vm === null || (vm.flags & VM_IOREMAP) === 0)
+    throw new VmError('EINVAL', 'no area with VM_IOREMAP holds the address', { address: start });
+  const { address, bytes } = vm.area;
+  if (start !== address || end !== address + bytes)
+    throw new VmError('ERANGE', `the range is not all of ${nameOf(vm)}`, { address: start });
+  mapDevice(space, start, end, physical, protection);
+}
+
+/** `vmap_page_range`, inside one live area. */
+export function vmapPageRange(
+  space: Space,
+  start: bigint,
+  end: bigint,
+  physical: bigint,
+  protection: Protection,
+): void {
+  placeOf(space, start, end);
+  mapDevice(space, start, end, physical, protection);
+}
+
+function mapDevice(space: Space, start: bigint, end: bigint, physical: bigint, protection: Protection): void {
+  const caps = space.capsOf(space.linux.leaves.ioremap, 63);
+  space.table.mapRange(start, physical, end - start, space.withoutExecute(protection), caps);
+}
+
+/** The checks of check_sparse_vm_area, in Linux's order. */
+function checkSparse(space: Space, vm: VmStruct, start: bigint, end: bigint): number {
+  const { flags } = vm;
+  const why =
+    (flags & VM_FLUSH_RESET_PERMS) !== 0
+      ? 'has VM_FLUSH_RESET_PERMS'
+      : (flags & VM_NO_GUARD) !== 0
+        ? 'has VM_NO_GUARD'
+        : (flags & VM_SPARSE) === 0
+          ? 'is not VM_SPARSE'
+          : null;
+  if (why !== null)
+    throw new VmError('EINVAL', `${nameOf(vm)} ${why}`, {
+      address: vm.area.address,
+      advice: 'reserve it with getVmArea(bytes, VM_SPARSE)',
+    });
+  const pages = checkRange(space, start, end);
+  space.requireRam(pages);
+  requireInside(vm, start, end);
+  requireOwnHands(vm);
+  return pages;
+}
+
+/** Copies a list that has one frame for each page of a range: before anything else is looked at, since getters may run. */
+function takeList(space: Space, start: bigint, end: bigint, frames: FrameList): FrameArray {
+  const pages = checkRange(space, start, end);
+  const length = frameCount(frames);
+  requireCount(length, pages);
+  return copyFrames(frames, length, space.pfnLimit);
+}
+
+/** @throws VmError `EINVAL` when frames are not chunks of `2 ** pageShift` bytes, each adjacent and aligned. */
+function checkChunks(space: Space, frames: FrameArray, pageShift: number): void {
+  // Not subtracted before it is a number: objects and symbols cannot be.
+  const order = typeof pageShift === 'number' ? pageShift - space.pageShift : -1;
+  if (!Number.isInteger(order) || order < 0 || order > 40)
+    throw new VmError(
+      'EINVAL',
+      `pageShift is ${shown(pageShift)}, expected log2 of bytes, ${space.pageShift} or more`,
+    );
+  if (order === 0) return;
+  const chunk = 2 ** order;
+  if (frames.length % chunk !== 0)
+    throw new VmError('EINVAL', `${frames.length} pages are not whole chunks of ${chunk}`, {
+      advice: 'pageShift promises frames in chunks of its size',
+    });
+  for (let i = 0; i < frames.length; i++) {
+    const first = frames[i - (i % chunk)] as number;
+    if (frames[i] === first + (i % chunk) && first % chunk === 0) continue;
+    throw new VmError(
+      'EINVAL',
+      `frame 0x${(frames[i] as number).toString(16)} of page ${i} is not adjacent in its chunk, or the chunk not aligned`,
+      {
+        advice: 'pageShift promises aligned chunks of adjacent frames',
+      },
+    );
+  }
+}

@@ -1,0 +1,75 @@
+import { shown, VmError } from '../../errors.js';
+import type { Protection } from '../../format/protection.js';
+import type { PageTable } from '../../table/page-table.js';
+import { areaHolding } from '../areas/places.js';
+import { checkBytes } from '../areas/reserve.js';
+import { nameOf, requireNoArray } from '../areas/vm-struct.js';
+import { VM_DMA_COHERENT, VM_USERMAP } from '../flags.js';
+import { stretchesOf } from '../permissions/set-memory.js';
+import type { Space } from '../space.js';
+
+/** Most pages of one call: each needs an entry of its own. */
+const MOST_PAGES = 2 ** 26;
+
+/** A range of user addresses, and the tables that it is mapped in: what `struct vm_area_struct` is to Linux here. */
+export interface UserRange {
+  /** The user's tables: of another root, and of any format with pages of the same size. */
+  readonly table: PageTable;
+  /** First address. */
+  readonly start: bigint;
+  /** The byte after the last one. */
+  readonly end: bigint;
+  /** What the user may do (vm_page_prot). */
+  readonly protection: Protection;
+}
+
+/**
+ * `remap_vmalloc_range_partial`: maps pages of an area into user tables, all or none.
+ *
+ * @param at - first user address.
+ * @param address - any page of the area.
+ * @param pgoff - pages to skip from there on.
+ * @param size - bytes, rounded up to pages.
+ */
+export function remapVmallocRange(
+  space: Space,
+  user: UserRange,
+  at: bigint,
+  address: bigint,
+  pgoff: number,
+  size: number | bigint,
+): void {
+  const { table, protection, start, end } = user ?? {};
+  if (typeof table?.map !== 'function' || typeof start !== 'bigint' || typeof end !== 'bigint')
+    throw new VmError('EINVAL', 'the user range is none', {
+      advice: 'pass { table, start, end, protection }',
+    });
+  if (table.format?.pageShift !== space.pageShift)
+    throw new VmError('EINVAL', 'the user tables have pages of another size');
+  const vm = areaHolding(space, address);
+  requireNoArray(vm);
+  if ((vm.flags & (VM_USERMAP | VM_DMA_COHERENT)) === 0)
+    throw new VmError('EINVAL', `${nameOf(vm)} is not for users`, {
+      address,
+      advice: 'vmallocUser allocates one that is',
+    });
+  if (!Number.isSafeInteger(pgoff) || pgoff < 0)
+    throw new VmError('EINVAL', `pgoff is ${shown(pgoff)}, expected a number of pages`);
+  for (const one of [at, address])
+    if (typeof one !== 'bigint' || (one & (space.pages - 1n)) !== 0n)
+      throw new VmError('EINVAL', `${shown(one)} is not a multiple of the page size`);
+  const bytes = space.wholePages(checkBytes(size, 'size'));
+  const from = address + BigInt(pgoff) * space.pages;
+  if (from < vm.area.address || from + bytes > vm.area.address + vm.area.bytes)
+    throw new VmError('EINVAL', `${bytes} bytes from page ${pgoff} on leave ${nameOf(vm)}`, { address });
+  if (at < start || at + bytes > end)
+    throw new VmError('EINVAL', `${bytes} bytes do not fit the user range`, { address: at });
+  const pages = Number(bytes >> BigInt(space.pageShift));
+  const stretches = stretchesOf(space, from, from + bytes);
+  if (pages > MOST_PAGES)
+    throw new VmError('E2BIG', `${pages} pages are more than one call maps`, { address });
+  const frames = new Float64Array(pages);
+  let i = 0;
+  for (const { first, count } of stretches) for (let k = 0; k < count; k++) frames[i++] = first + k;
+  table.map(at, frames, protection, { maxLeafShift: space.pageShift });
+}

@@ -1,0 +1,98 @@
+import type { AddressWindow } from '../../area/page-units.js';
+import { VmError } from '../../errors.js';
+import type { Protection } from '../../format/protection.js';
+import { runOf } from '../../table/show/leaf-sizes.js';
+import type { Space } from '../space.js';
+
+/** Ranges without what they share: a frame that is mapped twice has one alias. */
+export function apart(ranges: readonly AddressWindow[]): AddressWindow[] {
+  const sorted = [...ranges].sort((a, b) => (a.start < b.start ? -1 : 1));
+  const found: { start: bigint; end: bigint }[] = [];
+  for (const { start, end } of sorted) {
+    const before = found.at(-1);
+    if (before === undefined || start > before.end) found.push({ start, end });
+    else if (end > before.end) before.end = end;
+  }
+  return found;
+}
+
+/**
+ * Splits leaves that reach over an end of a range: which changes no translation, and may need memory.
+ *
+ * @returns what puts the leaves together again.
+ * @throws VmError `ENOMEM` when there is no frame for a table; all leaves are then as they were.
+ */
+export function cutAtEnds(space: Space, ranges: readonly AddressWindow[]): () => void {
+  const { table, pages } = space;
+  const done: { readonly va: bigint; readonly bytes: bigint }[] = [];
+  const undo = (): void => {
+    for (const { va, bytes } of done.reverse())
+      try {
+        table.collapse(va, bytes);
+      } catch {
+        // A sink that throws again: smaller leaves stay, which translate the same, and the others are still put together.
+      }
+  };
+  try {
+    for (const range of ranges)
+      for (const page of [range.start, range.end - pages]) {
+        const around = leafAround(space, page);
+        if (isInside(around, range)) continue;
+        table.split(page, pages);
+        done.push(around);
+      }
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return undo;
+}
+
+/** @throws VmError `EINVAL` when a range ends inside a leaf or a run, where nothing may be cut. */
+export function requireWhole(space: Space, range: AddressWindow): void {
+  for (const page of [range.start, range.end - space.pages])
+    if (!isInside(leafAround(space, page), range))
+      throw new VmError('EINVAL', 'the range ends inside a leaf or a contiguous run', {
+        address: page,
+        advice: 'this architecture splits none here',
+      });
+}
+
+/**
+ * A range without the parts of leaves at its ends that are as wanted already: nothing has to be cut for them.
+ *
+ * @returns `null` when nothing is left.
+ */
+export function withoutUnchanged(
+  space: Space,
+  range: AddressWindow,
+  fields: Partial<Protection>,
+): AddressWindow | null {
+  let { start, end } = range;
+  const first = leafAround(space, start);
+  if (!isInside(first, range) && isAlready(space, start, fields)) start = first.va + first.bytes;
+  if (start >= end) return null;
+  const last = leafAround(space, end - space.pages);
+  if (!isInside(last, { start, end }) && isAlready(space, end - space.pages, fields)) end = last.va;
+  return start < end ? { start, end } : null;
+}
+
+function isAlready({ table }: Space, page: bigint, fields: Partial<Protection>): boolean {
+  const { leaf } = table.walk(page);
+  const members = Object.keys(fields) as (keyof Protection)[];
+  return leaf !== null && members.every((member) => leaf.protection[member] === fields[member]);
+}
+
+function isInside({ va, bytes }: { va: bigint; bytes: bigint }, { start, end }: AddressWindow): boolean {
+  return va >= start && va + bytes <= end;
+}
+
+/** The leaf that maps a page, or the run that the leaf is in; the page itself where nothing is mapped. */
+function leafAround({ table, format, pages }: Space, page: bigint): { va: bigint; bytes: bigint } {
+  const { steps, leaf } = table.walk(page);
+  const step = steps.at(-1);
+  if (leaf === null || step === undefined) return { va: page, bytes: pages };
+  const entries = runOf(format, step.level, step.entry)?.entries ?? 1;
+  const bytes = BigInt(entries) << BigInt(leaf.leafShift);
+  return { va: page - (page % bytes), bytes };
+}

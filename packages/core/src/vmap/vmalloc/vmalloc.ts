@@ -1,0 +1,257 @@
+import { narrowed } from '../../check/frames.js';
+import { VmError } from '../../errors.js';
+import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
+import { checkProtection } from '../../table/arguments.js';
+import type { MapPiece } from '../../table/options.js';
+import { areaFrom } from '../areas/places.js';
+import {
+  cancel,
+  checkAlign,
+  checkBytes,
+  checkedWindow,
+  endFreeing,
+  releaseLazy,
+  remove,
+  reserve,
+  throwFirst,
+} from '../areas/reserve.js';
+import { nameOf, type VmStruct } from '../areas/vm-struct.js';
+import {
+  checkFlags,
+  VM_ALLOC,
+  VM_ALLOW_HUGE_VMAP,
+  VM_FLUSH_RESET_PERMS,
+  VM_IOREMAP,
+  VM_SPARSE,
+} from '../flags.js';
+import type { VmallocRequest } from '../options.js';
+import { zeroFrames } from '../pages/bytes.js';
+import { takeAliasAway } from '../permissions/direct-map.js';
+import type { Space } from '../space.js';
+
+/** Bytes of a pointer to a page, in the array of an area's pages. */
+const POINTER_BYTES = 8;
+/** The largest block that Linux's page allocator has (MAX_PAGE_ORDER), with pages of 4 KiB, is 4 MiB; ours goes further. */
+const MAX_ORDER = 18;
+
+/**
+ * `__vmalloc_node_range`: reserves, allocates, maps; with VM_ALLOW_HUGE_VMAP by larger leaves first.
+ *
+ * @throws VmError `EINVAL` for a request that makes no sense, `E2BIG` for more pages than the machine has, `ENOMEM`.
+ */
+export function vmallocNodeRange(space: Space, request: VmallocRequest): VmStruct {
+  const { flags = 0, align = 1n } = request;
+  const bytes = checkBytes(request.size, 'size');
+  space.requireRam(Number(space.wholePages(bytes) >> BigInt(space.pageShift)));
+  if ((checkFlags(flags) & (VM_IOREMAP | VM_SPARSE)) !== 0)
+    throw new VmError('EINVAL', 'vmalloc memory is neither VM_IOREMAP nor VM_SPARSE');
+  checkAlign(align);
+  // Before a search for addresses that may purge.
+  const protection = checkProtection(request.protection ?? space.linux.protections.PAGE_KERNEL);
+  // Read once: it may be looked for twice.
+  const window = request.window === undefined ? {} : { window: checkedWindow(space, request.window) };
+  const checked = { ...request, protection, ...window };
+  const shift = (flags & VM_ALLOW_HUGE_VMAP) !== 0 ? hugeShift(space, bytes) : space.pageShift;
+  if (shift === space.pageShift) return allocate(space, checked, shift, align);
+  const aligned = align > 1n << BigInt(shift) ? align : 1n << BigInt(shift);
+  const failed: VmStruct[] = [];
+  try {
+    return allocate(space, checked, shift, aligned, failed);
+  } catch (error) {
+    if (!(error instanceof VmError) || error.code !== 'ENOMEM') throw error;
+  }
+  return fallBack(space, checked, align, failed);
+}
+
+/**
+ * Once more with base pages. The addresses of the first attempt are not free yet when Linux looks for others: they wait for a purge.
+ */
+function fallBack(
+  space: Space,
+  request: VmallocRequest,
+  align: bigint,
+  failed: readonly VmStruct[],
+): VmStruct {
+  let vm: VmStruct;
+  try {
+    vm = allocate(space, request, space.pageShift, align);
+  } catch (error) {
+    for (const one of failed) cancel(space, one);
+    if (failed.length === 0 || !(error instanceof VmError) || error.code !== 'ENOMEM') throw error;
+    // Without them there may be room.
+    return allocate(space, request, space.pageShift, align);
+  }
+  for (const one of failed) {
+    one.isLive = false;
+    // A purge that is due comes later: what a sink throws in it must not hide where the memory is.
+    space.areas.free(one.area, false);
+  }
+  return vm;
+}
+
+/**
+ * log2 of the leaves that a huge allocation tries: blocks when it is as large as one, else runs.
+ *
+ * Source: Linux 6.12, __vmalloc_node_range; arch_vmap_pte_supported_shift of riscv, and of arm64, which has it since 6.16: whether a kernel
+ * has runs is the policy's.
+ */
+export function hugeShift(space: Space, bytes: bigint): number {
+  return largeShifts(space, bytes)[0] ?? space.pageShift;
+}
+
+/** log2 of the blocks and runs that an allocation is large enough for, the largest first. */
+export function largeShifts(space: Space, bytes: bigint): number[] {
+  const { vmalloc, wholeRunsOnly = false } = space.linux.leaves;
+  const fits = (shift: number): boolean => {
+    const unit = 1n << BigInt(shift);
+    return bytes >= unit && (space.isBlockShift(shift) || !wholeRunsOnly || bytes % unit === 0n);
+  };
+  return vmalloc.filter((shift) => shift > space.pageShift && fits(shift)).sort((a, b) => b - a);
+}
+
+/** One attempt: all of it, or nothing but the reservation, which goes to `failed` where the caller asks for it. */
+function allocate(
+  space: Space,
+  request: VmallocRequest,
+  shift: number,
+  align: bigint,
+  failed: VmStruct[] | null = null,
+): VmStruct {
+  const { size, flags = 0, window, caller, zero = false, mayPurge } = request;
+  const protection = request.protection ?? space.linux.protections.PAGE_KERNEL;
+  const common = {
+    ...(caller === undefined ? {} : { caller }),
+    ...(mayPurge === undefined ? {} : { mayPurge }),
+  };
+  const taken: { readonly vm: VmStruct; owned: OwnedFrames | null }[] = [];
+  try {
+    const vm = reserve(space, {
+      ...{ size, align, shift, flags: flags | VM_ALLOC },
+      ...common,
+      ...(window === undefined ? {} : { window }),
+    });
+    taken.push({ vm, owned: null });
+    // The array of an area's pages is an area itself where it is longer than a page, and so on.
+    for (let bytes = arrayBytes(space, vm); bytes > space.pageBytes; ) {
+      const array = reserve(space, { size: bytes, flags: VM_ALLOC, ...common });
+      taken.push({ vm: array, owned: null });
+      bytes = arrayBytes(space, array);
+    }
+    const pieces: MapPiece[] = [];
+    for (let i = taken.length - 1; i >= 0; i--) {
+      const one = taken[i] as (typeof taken)[number];
+      const order = i === 0 ? shift - space.pageShift : 0;
+      one.owned = takeFrames(space, one.vm, order);
+      pieces.push({
+        va: one.vm.area.address,
+        frames: listOf(one.owned),
+        protection: i === 0 ? protection : space.linux.protections.PAGE_KERNEL,
+        options: space.capsOf(order === 0 ? [] : space.linux.leaves.vmalloc, i === 0 ? shift : 0),
+      });
+    }
+    if (pieces.length === 1) {
+      const { va, frames, options } = pieces[0] as MapPiece;
+      space.table.map(va, frames, protection, options);
+    } else space.table.mapMany(pieces);
+    for (const [i, { vm: one, owned }] of taken.entries())
+      own(space, one, owned as OwnedFrames, taken[i + 1]?.vm);
+    if (zero) zeroFrames(space, vm.owned as OwnedFrames);
+    return vm;
+  } catch (error) {
+    for (const { owned } of taken) if (owned !== null) space.owners.free(owned);
+    const mayFollow = error instanceof VmError && error.code === 'ENOMEM';
+    for (const { vm } of taken.reverse()) {
+      if (failed !== null && mayFollow) failed.push(vm);
+      else cancel(space, vm);
+    }
+    throw error;
+  }
+}
+
+function arrayBytes(space: Space, { area }: VmStruct): number {
+  return Number(area.bytes >> BigInt(space.pageShift)) * POINTER_BYTES;
+}
+
+function own(space: Space, vm: VmStruct, owned: OwnedFrames, array: VmStruct | undefined): void {
+  space.owners.take(owned);
+  vm.owned = owned;
+  vm.ownedPages = owned.heads.length * 2 ** owned.order;
+  vm.array = array ?? null;
+  if (array !== undefined) array.isArray = true;
+}
+
+/** Blocks for all pages of an area: all or none. */
+function takeFrames(space: Space, { area }: VmStruct, order: number): OwnedFrames {
+  const { ram } = space;
+  const pages = Number(area.bytes >> BigInt(space.pageShift));
+  if (order === 0) return { heads: narrowed(ram.allocateMany(pages)), order };
+  if (order > MAX_ORDER) throw new VmError('ENOMEM', `no block of order ${order}`);
+  const heads = new Float64Array(pages / 2 ** order);
+  for (let i = 0; i < heads.length; i++) {
+    const pfn = ram.tryAllocate(order);
+    if (pfn >= 0) {
+      heads[i] = pfn;
+      continue;
+    }
+    for (let k = 0; k < i; k++) ram.free(heads[k] as number, order);
+    throw new VmError('ENOMEM', `only ${i} of ${heads.length} blocks of order ${order} are free`);
+  }
+  return { heads: narrowed(heads), order };
+}
+
+/**
+ * `vfree`. Frames are free before old translations of them are flushed, as in Linux: see `vmUnmapAliases`.
+ *
+ * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or one of its frames was freed by somebody else.
+ */
+export function vfree(space: Space, address: bigint): void {
+  const vm = areaFrom(space, address, 'vfree');
+  if ((vm.flags & VM_IOREMAP) !== 0)
+    throw new VmError('EINVAL', `${nameOf(vm)} is a device range`, { address, advice: 'iounmap it' });
+  endFreeing(space, releaseArea(space, vm));
+}
+
+/**
+ * Frees an area with all that it owns, without the purge that may be due.
+ *
+ * @returns what callers' functions threw: all is freed all the same. A flush that failed is owed to the next purge.
+ * @throws VmError `EINVAL` when somebody else freed a frame of it, `ENOMEM` when aliases cannot be cut: nothing is then changed.
+ */
+export function releaseArea(space: Space, vm: VmStruct): unknown[] {
+  checkOwned(space, vm);
+  const errors = releaseLazy(space, vm);
+  const alias = (vm.flags & VM_FLUSH_RESET_PERMS) !== 0 ? takeAliasAway(space, vm) : null;
+  try {
+    remove(space, vm);
+    alias?.flush();
+  } catch (error) {
+    if (vm.isLive) throw error;
+    errors.push(error);
+  } finally {
+    alias?.putBack();
+  }
+  if (vm.owned !== null) space.owners.free(vm.owned);
+  if (vm.array !== null) errors.push(...releaseArea(space, vm.array));
+  return errors;
+}
+
+/** @throws VmError `EINVAL` when somebody else freed a frame of an area, or of the array of its pages. */
+export function checkOwned(space: Space, vm: VmStruct): void {
+  for (let one: VmStruct | null = vm; one !== null; one = one.array)
+    if (one.owned !== null) space.owners.checkAllocated(one.owned);
+}
+
+/**
+ * `remove_vm_area`: what the area owns is the caller's afterwards, and its array of pages is freed. A purge that is due is left to a later
+ * call: what a sink throws must not hide the area.
+ */
+export function removeVmArea(space: Space, address: bigint): VmStruct {
+  const vm = areaFrom(space, address, 'removeVmArea');
+  checkOwned(space, vm);
+  const errors = releaseLazy(space, vm);
+  remove(space, vm);
+  if (vm.owned !== null) space.owners.release(vm.owned);
+  if (vm.array !== null) errors.push(...releaseArea(space, vm.array));
+  throwFirst(errors);
+  return vm;
+}

@@ -1,0 +1,102 @@
+import { VmError } from '../../errors.js';
+import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
+import { areaFrom } from '../areas/places.js';
+import { checkAlign, checkBytes } from '../areas/reserve.js';
+import { nameOf, type VmStruct } from '../areas/vm-struct.js';
+import { VM_ALLOC, VM_FLUSH_RESET_PERMS, VM_USERMAP } from '../flags.js';
+import type { CallerOptions } from '../options.js';
+import { bytesOf, copyBytes } from '../pages/bytes.js';
+import type { Space } from '../space.js';
+import { checkOwned, releaseArea, vmallocNodeRange } from './vmalloc.js';
+
+/** Choices of `vrealloc`. */
+export interface VreallocOptions extends CallerOptions {
+  /** Alignment in bytes, a power of two; one that the memory has not is refused: it never moves for that. Default 1. */
+  readonly align?: bigint;
+  /** Fills what is new with zeros, where pages have bytes. Default false. */
+  readonly zero?: boolean;
+}
+
+/**
+ * `vrealloc` of memory that exists, to a size above 0.
+ *
+ * @returns the area that holds it afterwards.
+ */
+export function vrealloc(
+  space: Space,
+  address: bigint,
+  size: number | bigint,
+  options: VreallocOptions,
+): VmStruct {
+  const { align = 1n, zero = false, caller } = options;
+  const bytes = checkBytes(size, 'size');
+  const vm = areaFrom(space, address, 'vrealloc');
+  if (vm.owned === null || (vm.flags & VM_ALLOC) === 0)
+    throw new VmError('EINVAL', `${nameOf(vm)} is not vmalloc memory`, { address });
+  checkAlign(align);
+  if (address % align !== 0n)
+    throw new VmError('EINVAL', 'the memory has not this alignment', {
+      address,
+      advice: 'vrealloc never moves for it; allocate, copy, free',
+    });
+  if (bytes <= inPlace(space, vm)) {
+    const before = vm.requestedBytes;
+    if (space.release === '2026' && bytes <= before) shrink(space, vm, bytes);
+    vm.requestedBytes = bytes;
+    if (zero && bytes > before) zeroRange(space, vm, before, bytes);
+    return vm;
+  }
+  const owned = vm.owned;
+  // Until 2026 no size but the area's was known. What was never asked for must not come before zeros.
+  const old = space.release === '2026' || zero ? vm.requestedBytes : vm.area.bytes;
+  // Before memory is taken, which could get a frame that somebody else freed.
+  checkOwned(space, vm);
+  const moved = vmallocNodeRange(space, {
+    size: bytes,
+    align,
+    zero,
+    ...(caller === undefined ? {} : { caller }),
+  });
+  copyBytes(space, listOf(owned), listOf(moved.owned as OwnedFrames), Number(old));
+  try {
+    // A flush that fails is owed to the next purge; to throw for it would hide where the memory is.
+    releaseArea(space, vm);
+  } catch (error) {
+    // The old memory stays as it was.
+    releaseArea(space, moved);
+    throw error;
+  }
+  return moved;
+}
+
+/** Bytes up to which it stays where it is: until 2026 what the area spans, then what it has pages for. */
+function inPlace(space: Space, vm: VmStruct): bigint {
+  return space.release === '2026' ? BigInt(vm.ownedPages) * space.pages : vm.area.bytes;
+}
+
+/** Frees whole pages behind the new end. The addresses stay reserved. */
+function shrink(space: Space, vm: VmStruct, bytes: bigint): void {
+  const owned = vm.owned as OwnedFrames;
+  const pages = Number(space.wholePages(bytes) >> BigInt(space.pageShift));
+  if (pages >= vm.ownedPages || owned.order !== 0 || (vm.flags & (VM_FLUSH_RESET_PERMS | VM_USERMAP)) !== 0)
+    return;
+  const tail: OwnedFrames = { heads: owned.heads.slice(pages), order: 0 };
+  space.owners.checkAllocated(tail);
+  const from = vm.area.address + BigInt(pages) * space.pages;
+  space.table.unmap(from, BigInt(vm.ownedPages - pages) * space.pages);
+  vm.owned = { heads: owned.heads.slice(0, pages), order: 0 };
+  vm.ownedPages = pages;
+  space.owners.free(tail);
+}
+
+/** Zeros from one byte of an area up to another, where its pages have bytes. */
+function zeroRange(space: Space, vm: VmStruct, from: bigint, to: bigint): void {
+  const frames = listOf(vm.owned as OwnedFrames);
+  const { pageBytes } = space;
+  for (let at = Number(from); at < Number(to); ) {
+    const offset = at % pageBytes;
+    const length = Math.min(pageBytes - offset, Number(to) - at);
+    bytesOf(space, frames[Math.floor(at / pageBytes)] as number)?.fill(0, offset, offset + length);
+    at += length;
+  }
+}

@@ -1,0 +1,203 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import type { AddressCodec } from '../../src/address-codec.js';
+import type { RunLoops } from '../../src/loops/run-loops.js';
+import type { WebAssemblyHost } from '../../src/loops/wasm/wasm-host.js';
+import { webAssemblyMemory } from '../memory/support.js';
+
+/*
+ * Hosts that have no WebAssembly, or refuse some of it: the package is loaded anew for each, since what was compiled is kept.
+ */
+
+const REAL = (globalThis as unknown as { WebAssembly: WebAssemblyHost }).WebAssembly;
+const x86: AddressCodec = {
+  lowRotate: 12,
+  lowLo: -4096,
+  lowHi: 0xfff,
+  highLoRotate: 0,
+  highLo: 0,
+  highHiRotate: 12,
+  highHi: 0xff000,
+};
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.resetModules();
+});
+
+/** The package as it is in a host with this WebAssembly. */
+async function load(host: Partial<WebAssemblyHost> | undefined) {
+  vi.resetModules();
+  vi.stubGlobal('WebAssembly', host);
+  return (await import('../../src/index.js')).PhysicalMemory;
+}
+
+/** A host that refuses one constructor. */
+function without(name: keyof WebAssemblyHost, error: Error): WebAssemblyHost {
+  const refuse = class {
+    constructor() {
+      throw error;
+    }
+  };
+  return { Memory: REAL.Memory, Module: REAL.Module, Instance: REAL.Instance, [name]: refuse };
+}
+
+/** Long runs of every kind. */
+function use(loops: RunLoops): void {
+  const source = { narrow: Uint32Array.from({ length: 100 }, (_, i) => 7 * i), wide: null, start: 0 };
+  expect(loops.writeFrames(0, 100, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
+  expect(loops.writeLinear(200, 100, 5, 1, 3, 0, x86, false)).toBe(-1);
+  expect(loops.writeLinear(100, 100, 5, 1, 3, 0, x86, false)).toBe(0);
+  expect(loops.matching(0, 200, 0xfff, 0, 3, 0)).toBe(200);
+  loops.change(0, 200, 2, 0, 0, 0);
+  loops.copy(400, 0, 200);
+  expect(loops.firstDifference(0, 400, 200)).toBe(-1);
+  expect([loops.firstLive(0, 500), loops.lastLive(0, 500), loops.countLive(0, 500)]).toEqual([0, 399, 400]);
+  expect(loops.clear(0, 500)).toBe(400);
+  loops.store64(6, 1, -1);
+  expect(loops.cas64(6, 1, -1, 2, -2)).toBe(true);
+  expect([loops.load64(6), loops.high]).toEqual([2, -2]);
+}
+
+test.each([
+  ['none at all', undefined],
+  ['no memory', without('Memory', new RangeError('could not allocate memory'))],
+  ['no module', without('Module', new EvalError('a content security policy'))],
+  ['no instance', without('Instance', new TypeError('no such feature'))],
+])('a host with WebAssembly, but %s', async (_, host) => {
+  const PhysicalMemory = await load(host);
+  for (const shared of [false, true]) {
+    const bank = PhysicalMemory.create({ bytes: 8192, shared }).banks[0];
+    expect(bank?.words).toHaveLength(2048);
+    expect(bank?.words.buffer).toBeInstanceOf(shared ? SharedArrayBuffer : ArrayBuffer);
+    use(bank?.loops as RunLoops);
+    expect(bank?.loops.kind).toBe('array');
+  }
+});
+
+test('a host that gives neither memory nor buffer', async () => {
+  const PhysicalMemory = await load(without('Memory', new RangeError('could not allocate memory')));
+  expect(() => PhysicalMemory.create({ bytes: 2 ** 50 })).toThrow('cannot give');
+});
+
+test('more than WebAssembly can hold becomes a buffer, or ENOMEM', async () => {
+  const PhysicalMemory = await load(REAL);
+  const memories: unknown[] = [];
+  vi.stubGlobal('WebAssembly', {
+    ...{ Module: REAL.Module, Instance: REAL.Instance },
+    Memory: class {
+      constructor(o: object) {
+        memories.push(o);
+      }
+    },
+  });
+  for (const bytes of [65536 * 65536, 2 ** 50]) {
+    try {
+      PhysicalMemory.create({ bytes });
+    } catch (error) {
+      expect((error as { code: string }).code).toBe('ENOMEM');
+    }
+  }
+  expect(memories).toEqual([]);
+});
+
+test('nothing is compiled before a long run, and then once', async () => {
+  const made = { Memory: 0, Module: 0, Instance: 0 };
+  const counting = (name: keyof typeof made) =>
+    new Proxy(REAL[name], {
+      construct(target, values) {
+        made[name]++;
+        return Reflect.construct(target, values);
+      },
+    });
+  const PhysicalMemory = await load({
+    Memory: counting('Memory') as WebAssemblyHost['Memory'],
+    Module: counting('Module') as WebAssemblyHost['Module'],
+    Instance: counting('Instance') as WebAssemblyHost['Instance'],
+  });
+  expect(made).toEqual({ Memory: 0, Module: 0, Instance: 0 });
+  const first = PhysicalMemory.create({ bytes: 8192 }).banks[0]?.loops as RunLoops;
+  const second = PhysicalMemory.create({ bytes: 8192 }).banks[0]?.loops as RunLoops;
+  first.writeLinear(0, 2, 5, 1, 3, 0, x86, false);
+  expect(first.clear(0, 2)).toBe(2);
+  expect(made).toEqual({ Memory: 2, Module: 0, Instance: 0 });
+  use(first);
+  use(second);
+  expect(made).toEqual({ Memory: 2, Module: 1, Instance: 2 });
+  expect([first.kind, second.kind]).toEqual(['wasm', 'wasm']);
+});
+
+test('without WebAssembly on request: a buffer that is the bank', async () => {
+  const PhysicalMemory = await load(REAL);
+  for (const shared of [false, true]) {
+    const bank = PhysicalMemory.create({ bytes: 8192, shared, webAssembly: false }).banks[0];
+    expect(bank?.words.buffer.byteLength).toBe(8192);
+    expect(bank?.loops.kind).toBe('array');
+    use(bank?.loops as RunLoops);
+  }
+});
+
+test('what only looks like a memory', async () => {
+  const PhysicalMemory = await load(REAL);
+  const { loops } = PhysicalMemory.over({ buffer: new ArrayBuffer(8192), grow: () => 0 }).banks[0] as {
+    loops: RunLoops;
+  };
+  use(loops);
+  expect(loops.kind).toBe('array');
+});
+
+test('a given memory that grows between calls', async () => {
+  const PhysicalMemory = await load(REAL);
+  const memory = webAssemblyMemory({ initial: 1, maximum: 3 });
+  const { loops } = PhysicalMemory.over(memory, { byteOffset: 8, bytes: 8192 }).banks[0] as {
+    loops: RunLoops;
+  };
+  for (let pages = 1; pages < 4; pages++) {
+    use(loops);
+    expect(loops.writeLinear(0, 100, pages, 1, 3, 0, x86, true)).toBe(-1);
+    expect(new Int32Array(memory.buffer)[2]).toBe(4096 * pages + 3);
+    expect(loops.clear(0, 1000)).toBe(100);
+    if (pages < 3) memory.grow(1);
+  }
+  expect(loops.kind).toBe('wasm');
+});
+
+test.each([false, true])('a run of more frames than the scratch page holds, shared: %s', async (shared) => {
+  const PhysicalMemory = await load(REAL);
+  const bank = PhysicalMemory.create({ bytes: 2 ** 18, shared }).banks[0];
+  for (const [count, isWide] of [
+    [16385, false],
+    [8193, true],
+  ] as const) {
+    const list = Array.from({ length: count }, (_, i) => 3 * i + 1);
+    const source = {
+      narrow: isWide ? null : Uint32Array.from(list),
+      wide: isWide ? Float64Array.from(list) : null,
+      start: 0,
+    };
+    expect(bank?.loops.writeFrames(0, count, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
+    const low = bank?.words.filter((_, i) => i % 2 === 0).subarray(0, count);
+    expect(low?.every((word, i) => word === (list[i] as number) * 4096 + 3)).toBe(true);
+    expect(bank?.loops.clear(0, 20_000)).toBe(count);
+    expect(bank?.loops.kind).toBe('wasm');
+  }
+});
+
+test('the end of 4 GiB', async () => {
+  const PhysicalMemory = await load(REAL);
+  // Nothing of it is resident before it is touched.
+  const bytes = 65534 * 65536;
+  const bank = PhysicalMemory.create({ bytes }).banks[0];
+  const loops = bank?.loops as RunLoops;
+  const at = bytes / 4 - 1024;
+  const source = { narrow: Uint32Array.from({ length: 512 }, (_, i) => i + 1), wide: null, start: 0 };
+  expect(loops.writeFrames(at, 512, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
+  expect(bank?.words.at(-2)).toBe(512 * 4096 + 3);
+  expect(loops.kind).toBe('wasm');
+  expect(loops.countLive(at - 200, 612)).toBe(512);
+  expect(loops.firstLive(at - 200, 612)).toBe(100);
+  expect(loops.lastLive(at - 200, 612)).toBe(611);
+  loops.copy(at - 1024, at, 512);
+  expect(loops.firstDifference(at - 1024, at, 512)).toBe(-1);
+  expect(loops.matching(at, 512, 0xfff, 0, 3, 0)).toBe(512);
+  expect(loops.clear(at, 512)).toBe(512);
+});

@@ -1,0 +1,287 @@
+import { describe, expect, test } from 'vitest';
+import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
+import { PhysicalMemory } from '../../../src/memory/physical-memory.js';
+import { code, refusal, snapshot, wrong } from '../support.js';
+
+const MiB = 2 ** 20;
+
+function expectOnly(blocks: Record<number, number>): number[] {
+  return Array.from({ length: 19 }, (_, order) => blocks[order] ?? 0);
+}
+
+describe('allocation', () => {
+  test('lowest first, aligned by the frame number', () => {
+    const frames = new FrameAllocator(null, { first: 0x105, frames: 64 });
+    expect(frames.allocate()).toBe(0x105);
+    expect(frames.allocate(1)).toBe(0x106);
+    expect(frames.allocate(4)).toBe(0x110);
+    expect(frames.allocate(2)).toBe(0x140);
+    expect(frames.allocate(3)).toBe(0x108);
+    expect(frames.allocate()).toBe(0x144);
+  });
+
+  test('the smallest block that fits is split, its lower part taken', () => {
+    const frames = new FrameAllocator(null, { first: 0, frames: 16 });
+    expect(frames.allocate()).toBe(0);
+    expect(frames.stats()).toEqual({
+      total: 16,
+      free: 15,
+      allocated: 1,
+      reserved: 0,
+      freeBlocks: expectOnly({ 0: 1, 1: 1, 2: 1, 3: 1 }),
+      largestOrder: 3,
+      fragmentation: 1 - 8 / 15,
+    });
+    expect(frames.allocate(1)).toBe(2);
+    expect(frames.allocate(1)).toBe(4);
+    expect(frames.allocate()).toBe(1);
+  });
+
+  test('buddies join again, in any order of freeing', () => {
+    const frames = new FrameAllocator(null, { first: 8, frames: 8 });
+    const all = Array.from({ length: 8 }, () => frames.allocate());
+    expect(frames.stats()).toMatchObject({ free: 0, largestOrder: -1, fragmentation: 0 });
+    for (const i of [3, 0, 6, 2, 5, 1, 7, 4]) frames.free(all[i] as number);
+    expect(frames.stats()).toMatchObject({ freeBlocks: expectOnly({ 3: 1 }), fragmentation: 0 });
+  });
+
+  test('neighbours that are no buddies do not join', () => {
+    const frames = new FrameAllocator(null, { first: 1, frames: 2 });
+    expect(frames.stats()).toMatchObject({ freeBlocks: expectOnly({ 0: 2 }), fragmentation: 0.5 });
+    expect(frames.tryAllocate(1)).toBe(-1);
+  });
+
+  test('every order, up to 18', () => {
+    const frames = new FrameAllocator(null, { first: 3, frames: 3 * 2 ** 18 });
+    for (let order = 18; order >= 0; order--) {
+      const pfn = frames.allocate(order);
+      expect(pfn % 2 ** order).toBe(0);
+      expect(pfn).toBeGreaterThanOrEqual(3);
+    }
+    expect(frames.stats().allocated).toBe(2 ** 19 - 1);
+  });
+
+  test('nothing left: ENOMEM, or -1', () => {
+    const frames = new FrameAllocator(null, { first: 0, frames: 6 });
+    expect(frames.tryAllocate(3)).toBe(-1);
+    expect(frames.tryAllocate(18)).toBe(-1);
+    const error = refusal(() => frames.allocate(3));
+    expect(error.code).toBe('ENOMEM');
+    expect(error.message).toContain('6 of 6 frames are free, the largest free block has order 2');
+    frames.allocate(2);
+    frames.allocate(1);
+    expect(frames.tryAllocate()).toBe(-1);
+    expect(code(() => frames.allocate())).toBe('ENOMEM');
+  });
+
+  test('frame numbers up to the last below 2^52 bytes', () => {
+    const top = new FrameAllocator(null, { first: 2 ** 40 - 5, frames: 5 });
+    expect([top.allocate(2), top.allocate()]).toEqual([2 ** 40 - 4, 2 ** 40 - 5]);
+    top.free(2 ** 40 - 4, 2);
+    expect(code(() => new FrameAllocator(null, { first: 2 ** 40 - 5, frames: 6 }))).toBe('EINVAL');
+    const large = { pageShift: 16, first: 2 ** 36 - 1 };
+    expect(new FrameAllocator(null, { ...large, frames: 1 }).allocate()).toBe(2 ** 36 - 1);
+    expect(code(() => new FrameAllocator(null, { ...large, frames: 2 }))).toBe('EINVAL');
+  });
+
+  test('512 GiB: only what is used becomes resident', () => {
+    const frames = new FrameAllocator(null, { first: 2 ** 24, frames: 2 ** 27 });
+    expect(frames.stats().freeBlocks).toEqual(expectOnly({ 18: 512 }));
+    expect(frames.allocate(18)).toBe(2 ** 24);
+    expect(frames.allocate()).toBe(2 ** 24 + 2 ** 18);
+    const many = frames.allocateMany(1000);
+    expect(many[999]).toBe(2 ** 24 + 2 ** 18 + 1000);
+    frames.freeMany(many);
+    frames.free(2 ** 24 + 2 ** 18);
+    frames.free(2 ** 24, 18);
+    expect(frames.stats().freeBlocks).toEqual(expectOnly({ 18: 512 }));
+  });
+});
+
+describe('many frames', () => {
+  test('the same ones as one by one', () => {
+    const options = { first: 3, frames: 200, reserved: [{ pfn: 70, frames: 3 }] };
+    const one = new FrameAllocator(null, options);
+    const many = new FrameAllocator(null, options);
+    for (const count of [0, 1, 5, 2, 64, 33, 92]) {
+      const singly = Array.from({ length: count }, () => one.allocate());
+      expect([...many.allocateMany(count)]).toEqual(singly);
+      expect(snapshot(many.state)).toEqual(snapshot(one.state));
+    }
+    expect(many.stats().free).toBe(0);
+  });
+
+  test.each([undefined, 5])('all or none (scatter %s)', (scatter) => {
+    const frames = new FrameAllocator(null, { first: 0, frames: 10, ...(scatter && { scatter }) });
+    const before = snapshot(frames.state);
+    expect(code(() => frames.allocateMany(11))).toBe('ENOMEM');
+    expect(code(() => frames.allocateMany(Number.MAX_SAFE_INTEGER))).toBe('ENOMEM');
+    expect(snapshot(frames.state)).toEqual(before);
+    expect([...frames.allocateMany(10)].sort((a, b) => a - b)).toEqual([...Array(10).keys()]);
+  });
+
+  test.each([-1, 1.5, Number.NaN, '1', undefined])('%s is no count', (count) => {
+    const frames = new FrameAllocator(null, { first: 0, frames: 10 });
+    expect(code(() => frames.allocateMany(wrong(count)))).toBe('EINVAL');
+  });
+
+  test('lists of any kind are freed', () => {
+    const frames = new FrameAllocator(null, { first: 0, frames: 8 });
+    const before = snapshot(frames.state);
+    const kinds = [
+      (pfns: Float64Array) => pfns,
+      (pfns: Float64Array) => Uint32Array.from(pfns),
+      (pfns: Float64Array) => [...pfns],
+    ];
+    for (const kind of kinds) {
+      frames.freeMany(kind(frames.allocateMany(5)));
+      expect(snapshot(frames.state)).toEqual(before);
+    }
+    frames.freeMany([]);
+    expect(snapshot(frames.state)).toEqual(before);
+  });
+});
+
+describe('ranges', () => {
+  test('reserved frames are never given out', () => {
+    const reserved = [
+      { pfn: 12, frames: 4 },
+      { pfn: 5, frames: 2 },
+      { pfn: 6, frames: 3 },
+      { pfn: 19, frames: 1 },
+    ];
+    const frames = new FrameAllocator(null, { first: 4, frames: 16, reserved });
+    expect(frames.stats()).toMatchObject({ total: 16, free: 7, allocated: 0, reserved: 9, largestOrder: 1 });
+    const all = Array.from({ length: 7 }, () => frames.allocate()).sort((a, b) => a - b);
+    expect(all).toEqual([4, 9, 10, 11, 16, 17, 18]);
+  });
+
+  test('everything may be reserved', () => {
+    const frames = new FrameAllocator(null, { first: 4, frames: 3, reserved: [{ pfn: 4, frames: 3 }] });
+    expect(frames.stats()).toMatchObject({ free: 0, reserved: 3, largestOrder: -1 });
+    expect(frames.tryAllocate()).toBe(-1);
+  });
+
+  test.each([
+    ['ERANGE', { pfn: 9, frames: 1 }],
+    ['ERANGE', { pfn: 26, frames: 1 }],
+    ['ERANGE', { pfn: 25, frames: 2 }],
+    ['EINVAL', { pfn: 12, frames: 0 }],
+    ['EINVAL', { pfn: 12.5, frames: 1 }],
+    ['EINVAL', { pfn: 12, frames: -1 }],
+    ['EINVAL', { pfn: 12 }],
+  ])('%s for the reserved range %j', (expected, range) => {
+    expect(code(() => new FrameAllocator(null, { first: 10, frames: 16, reserved: [wrong(range)] }))).toBe(
+      expected,
+    );
+  });
+
+  test.each([
+    { pageShift: 13 },
+    { first: -1 },
+    { first: 0.5 },
+    { first: '0' },
+    { frames: 0 },
+    { frames: 2 ** 30 + 1 },
+    { frames: Number.NaN },
+    { scatter: -1 },
+    { scatter: 2 ** 32 },
+    { scatter: 0.5 },
+    { reserved: {} },
+    { first: undefined },
+    { frames: undefined },
+  ])('EINVAL for %j', (o) => {
+    expect(code(() => new FrameAllocator(null, wrong({ first: 0, frames: 8, ...o })))).toBe('EINVAL');
+  });
+});
+
+describe('frames with bytes', () => {
+  test('the first bank by default, in whole frames', () => {
+    const memory = PhysicalMemory.create({ bytes: MiB + 4096, base: 0x3000n });
+    expect(new FrameAllocator(memory)).toMatchObject({ pageShift: 12, first: 3, frames: 257 });
+    expect(new FrameAllocator(memory, { pageShift: 14 })).toMatchObject({ first: 1, frames: 64 });
+    expect(new FrameAllocator(memory, { pageShift: 16 })).toMatchObject({ first: 1, frames: 15 });
+  });
+
+  test('a part of a bank', () => {
+    const memory = PhysicalMemory.of([{ bytes: MiB }, { bytes: MiB, base: 0x1000_0000n }]);
+    expect(new FrameAllocator(memory, { first: 0x10010 })).toMatchObject({ first: 0x10010, frames: 240 });
+    expect(new FrameAllocator(memory, { frames: 10 })).toMatchObject({ first: 0, frames: 10 });
+    expect(new FrameAllocator(memory, { first: 7, frames: 10 })).toMatchObject({ first: 7, frames: 10 });
+  });
+
+  test('over several banks, when the holes are reserved', () => {
+    const memory = PhysicalMemory.of([
+      { bytes: 8192 },
+      { bytes: 8192, base: 0x2000n },
+      { bytes: 8192, base: 0x6000n },
+    ]);
+    const error = refusal(() => new FrameAllocator(memory, { first: 0, frames: 8 }));
+    expect(error).toMatchObject({ code: 'EFAULT', address: 0x4000n });
+    const frames = new FrameAllocator(memory, { first: 0, frames: 8, reserved: [{ pfn: 4, frames: 2 }] });
+    expect([frames.allocate(2), frames.allocate(1)]).toEqual([0, 6]);
+    expect(code(() => new FrameAllocator(memory, { first: 6, frames: 3 }))).toBe('EFAULT');
+    expect(code(() => new FrameAllocator(memory, { first: 4 }))).toBe('EFAULT');
+  });
+
+  test('read-only frames are refused', () => {
+    const image = PhysicalMemory.sparse({ pageShift: 12, addresses: [0n], bytes: new Uint8Array(4096) });
+    expect(code(() => new FrameAllocator(image))).toBe('EPERM');
+    expect(code(() => new FrameAllocator(image, { first: 0, frames: 1 }))).toBe('EPERM');
+  });
+
+  test('a bank without a whole frame', () => {
+    const memory = PhysicalMemory.create({ bytes: 8192, base: 0x1000n });
+    expect(code(() => new FrameAllocator(memory, { pageShift: 14 }))).toBe('EINVAL');
+  });
+});
+
+describe('scatter', () => {
+  const options = { first: 100, frames: 4000, scatter: 7 };
+
+  test('the same seed gives the same places, another gives others', () => {
+    const [a, b, c] = [7, 7, 8].map((scatter) =>
+      new FrameAllocator(null, { ...options, scatter }).allocateMany(50),
+    );
+    expect(a).toEqual(b);
+    expect(a).not.toEqual(c);
+  });
+
+  test('one by one and many are the same', () => {
+    const one = new FrameAllocator(null, options);
+    const singly = Array.from({ length: 300 }, () => one.allocate());
+    expect([...new FrameAllocator(null, options).allocateMany(300)]).toEqual(singly);
+  });
+
+  test('places are spread over the whole range and rarely neighbours', () => {
+    const pfns = new FrameAllocator(null, options).allocateMany(400);
+    const tenths = new Set([...pfns].map((pfn) => Math.floor((pfn - 100) / 400)));
+    expect(tenths.size).toBe(10);
+    const neighbours = [...pfns].filter((pfn, i) => i > 0 && Math.abs(pfn - (pfns[i - 1] as number)) === 1);
+    expect(neighbours.length).toBeLessThan(10);
+  });
+
+  test('the first frame of fresh allocators is anywhere', () => {
+    const firsts = Array.from({ length: 200 }, (_, scatter) =>
+      new FrameAllocator(null, { first: 0, frames: 1024, scatter }).allocate(),
+    );
+    // 200 draws of 1024 hit 182 different ones on average.
+    expect(new Set(firsts).size).toBeGreaterThan(160);
+    expect(firsts.filter((pfn) => pfn % 2 === 1).length).toBeGreaterThan(70);
+  });
+
+  test('blocks too, until nothing is left', () => {
+    const frames = new FrameAllocator(null, { first: 0, frames: 256, scatter: 0 });
+    const blocks = Array.from({ length: 32 }, () => frames.allocate(3));
+    expect([...blocks].sort((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, i) => i * 8));
+    expect(blocks).not.toEqual([...blocks].sort((a, b) => a - b));
+    expect(frames.tryAllocate()).toBe(-1);
+  });
+
+  test('an allocation that fails draws no number', () => {
+    const frames = new FrameAllocator(null, { first: 0, frames: 8, scatter: 0 });
+    const before = snapshot(frames.state);
+    expect(frames.tryAllocate(4)).toBe(-1);
+    expect(snapshot(frames.state)).toEqual(before);
+  });
+});

@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
+import { Word } from '../../../src/memory/frames/frame-layout.js';
+import { refusal, snapshot, wrong } from '../support.js';
+
+const options = {
+  pageShift: 14,
+  first: 2 ** 33 + 5,
+  frames: 100,
+  reserved: [{ pfn: 2 ** 33 + 50, frames: 3 }],
+};
+
+describe('attach', () => {
+  test.each([undefined, 3])('goes on where the other is, in turns (scatter %s)', (scatter) => {
+    const all = { ...options, shared: true, ...(scatter && { scatter }) };
+    const alone = new FrameAllocator(null, all);
+    const first = new FrameAllocator(null, all);
+    expect(first.state).toBeInstanceOf(SharedArrayBuffer);
+    first.free(first.allocate(2), 2);
+    alone.free(alone.allocate(2), 2);
+    const second = FrameAllocator.attach(first.state);
+    expect(second).toMatchObject({ pageShift: 14, first: 2 ** 33 + 5, frames: 100 });
+    for (let i = 0; i < 20; i++) {
+      const pfn = alone.allocate(i % 3);
+      expect((i % 2 === 0 ? first : second).allocate(i % 3)).toBe(pfn);
+      if (i % 5 === 0) {
+        alone.free(pfn, i % 3);
+        (i % 2 === 0 ? second : first).free(pfn, i % 3);
+      }
+      expect(second.stats()).toEqual(alone.stats());
+    }
+    expect(snapshot(second.state)).toEqual(snapshot(alone.state));
+  });
+
+  test('a copy of the bytes is an allocator too', () => {
+    const frames = new FrameAllocator(null, options);
+    const block = frames.allocate(3);
+    const copy = FrameAllocator.attach(snapshot(frames.state).buffer);
+    expect(refusal(() => copy.free(block)).message).toContain('allocated with order 3');
+    expect(refusal(() => copy.free(2 ** 33 + 51)).message).toContain('reserved');
+    expect(copy.allocate()).toBe(frames.allocate());
+  });
+
+  test.each([
+    ['magic', Word.magic, 0],
+    ['version', Word.version, 2],
+    ['page shift', Word.pageShift, 13],
+    ['flags', Word.flags, 2],
+    ['number of frames', Word.frames, 0],
+    ['number of frames', Word.frames, 2 ** 30 + 1],
+    ['byte count', Word.frames, 300],
+    ['first frame', Word.firstHigh, -1],
+    ['first frame', Word.firstHigh, 2 ** 8],
+    ['byte count', Word.bytes, 8],
+    ['number of reserved ranges', Word.reservedRanges, -1],
+    ['number of reserved ranges', Word.reservedRanges, 2 ** 30],
+    ['byte count', Word.reservedRanges, 40],
+    ['reserved count', Word.reserved, 2],
+    ['free count', Word.free, 98],
+    ['free count', Word.free, -1],
+    ['free block counts', Word.free, 96],
+    ['free block count ', Word.freeBlocks, -1],
+    ['free block count ', Word.freeBlocks + 18, 1],
+    ['mask of orders', Word.orders, 0],
+    ['reserved range', Word.header, -1],
+    ['reserved range', Word.header, 98],
+    ['reserved range', Word.header + 1, 0],
+    ['reserved count', Word.header + 1, 4],
+  ])('a wrong %s is named (word %i)', (field, word, value) => {
+    const state = snapshot(new FrameAllocator(null, options).state).buffer;
+    FrameAllocator.attach(state);
+    new Int32Array(state)[word] = value;
+    const error = refusal(() => FrameAllocator.attach(state));
+    expect(error.code).toBe('EINVAL');
+    expect(error.message).toContain(`this is no state of a frame allocator: ${field}`);
+  });
+
+  test('another length is named', () => {
+    const { state } = new FrameAllocator(null, options);
+    for (const length of [0, 8, state.byteLength - 8, state.byteLength + 8, state.byteLength + 1]) {
+      const other = new Uint8Array(length);
+      other.set(new Uint8Array(state).subarray(0, length));
+      expect(refusal(() => FrameAllocator.attach(other.buffer)).message).toContain('length');
+    }
+  });
+
+  test.each([null, undefined, {}, new Uint8Array(400)])('%s is no buffer', (value) => {
+    expect(refusal(() => FrameAllocator.attach(wrong(value))).code).toBe('EINVAL');
+  });
+});

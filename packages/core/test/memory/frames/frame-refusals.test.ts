@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
+import { refusal, snapshot, wrong } from '../support.js';
+
+/** Frames 0x10 to 0x2f; 0x20 to 0x23 reserved; allocated are a block of order 2 at 0x24, 0x28 and 0x29. */
+function prepared(): FrameAllocator {
+  const frames = new FrameAllocator(null, { first: 0x10, frames: 32, reserved: [{ pfn: 0x20, frames: 4 }] });
+  expect([frames.allocate(2), frames.allocate(), frames.allocate()]).toEqual([0x24, 0x28, 0x29]);
+  return frames;
+}
+
+/** The refusal of a call that must leave the state as it is. */
+function refused(frames: FrameAllocator, call: () => unknown): { code: string; message: string } {
+  const before = snapshot(frames.state);
+  const error = refusal(call);
+  expect(snapshot(frames.state)).toEqual(before);
+  return error;
+}
+
+describe('a free that is refused says why and changes nothing', () => {
+  test.each([
+    [
+      'a double free',
+      0x2a,
+      0,
+      'EINVAL',
+      'frame 0x2a is free already, in a free block of order 1 (double free)',
+    ],
+    ['a free frame of a large block', 0x1b, 0, 'EINVAL', 'free already, in a free block of order 4'],
+    [
+      'too small an order',
+      0x24,
+      0,
+      'EINVAL',
+      'frame 0x24 was allocated with order 2, not 0; free it with order 2',
+    ],
+    ['too large an order', 0x28, 1, 'EINVAL', 'frame 0x28 was allocated with order 0, not 1'],
+    [
+      'the inside of a block',
+      0x26,
+      0,
+      'EINVAL',
+      'frame 0x26 lies inside the block that was allocated at 0x24 with order 2',
+    ],
+    ['the inside of a block, its order', 0x25, 2, 'EINVAL', 'allocated at 0x24 with order 2'],
+    ['a reserved frame', 0x23, 0, 'EINVAL', 'frame 0x23 is reserved'],
+    [
+      'the frame before the range',
+      0xf,
+      0,
+      'ERANGE',
+      'frame 0xf is not of this allocator, which has frames 0x10 to 0x2f',
+    ],
+    ['the frame after the range', 0x30, 0, 'ERANGE', 'frame 0x30 is not of this allocator'],
+    ['a far frame', 2 ** 40, 0, 'ERANGE', 'is not of this allocator'],
+    ['a negative number', -1, 0, 'EINVAL', 'a frame number is an integer of 0 or more, not -1'],
+    ['a fraction', 0x28 + 0.5, 0, 'EINVAL', 'a frame number'],
+    ['NaN', Number.NaN, 0, 'EINVAL', 'a frame number'],
+    ['a string', '40', 0, 'EINVAL', 'a frame number'],
+    ['a bigint', 40n, 0, 'EINVAL', 'a frame number'],
+    ['a negative order', 0x28, -1, 'EINVAL', 'an order is an integer of 0 to 18, not -1'],
+    ['order 19', 0x28, 19, 'EINVAL', 'an order'],
+    ['a fractional order', 0x28, 0.5, 'EINVAL', 'an order'],
+  ])('%s', (_, pfn, order, code, message) => {
+    const frames = prepared();
+    const error = refused(frames, () => frames.free(wrong(pfn), order));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(message);
+  });
+
+  test('a frame that was freed just now', () => {
+    const frames = prepared();
+    frames.free(0x28);
+    expect(refused(frames, () => frames.free(0x28)).message).toContain('double free');
+    frames.free(0x24, 2);
+    expect(refused(frames, () => frames.free(0x24, 2)).message).toContain('double free');
+  });
+
+  test.each([1, 2, 3, 6])('every frame inside a block of order %i', (order) => {
+    const frames = new FrameAllocator(null, { first: 3, frames: 200 });
+    const block = frames.allocate(order);
+    for (let pfn = block + 1; pfn < block + 2 ** order; pfn++) {
+      const { message } = refused(frames, () => frames.free(pfn));
+      expect(message).toContain(
+        `inside the block that was allocated at 0x${block.toString(16)} with order ${order}`,
+      );
+    }
+  });
+
+  test('the message has the address of the frame', () => {
+    const frames = new FrameAllocator(null, { pageShift: 16, first: 2, frames: 4 });
+    expect(refusal(() => frames.free(3)).address).toBe(0x30000n);
+  });
+});
+
+describe('a list that is refused changes nothing', () => {
+  test.each([
+    ['a frame twice', [0x28, 0x29, 0x28], 'EINVAL', 'frame 0x28 is in the list twice'],
+    ['a free frame', [0x28, 0x2a], 'EINVAL', 'double free'],
+    ['the start of a block', [0x28, 0x24], 'EINVAL', 'frame 0x24 was allocated with order 2, not 0'],
+    ['a reserved frame', [0x29, 0x28, 0x20], 'EINVAL', 'reserved'],
+    ['a foreign frame', [0x29, 0x28, 0x30], 'ERANGE', 'not of this allocator'],
+    ['no number', [0x29, null], 'EINVAL', 'a frame number'],
+    ['a string', [0x29, '40'], 'EINVAL', 'a frame number'],
+    ['a bigint', [0x29, 40n], 'EINVAL', 'a frame number'],
+    ['bigints', BigInt64Array.of(40n, 41n), 'EINVAL', 'a frame number'],
+    ['no list', null, 'EINVAL', 'needs a list'],
+    ['a number', 16, 'EINVAL', 'needs a list'],
+  ])('%s', (_, list, code, message) => {
+    const frames = prepared();
+    const error = refused(frames, () => frames.freeMany(wrong(list)));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(message);
+    frames.freeMany([0x29, 0x28]);
+  });
+});
+
+describe('an allocation that is refused changes nothing', () => {
+  test.each([-1, 19, 0.5, Number.NaN, '0', null, 0n])('%s is no order', (order) => {
+    const frames = prepared();
+    expect(refused(frames, () => frames.allocate(wrong(order))).code).toBe('EINVAL');
+    expect(refused(frames, () => frames.tryAllocate(wrong(order))).code).toBe('EINVAL');
+  });
+
+  test('no block is large enough', () => {
+    const frames = prepared();
+    expect(refused(frames, () => frames.allocate(5)).code).toBe('ENOMEM');
+    expect(refused(frames, () => frames.allocateMany(23)).code).toBe('ENOMEM');
+    expect(frames.allocateMany(22)).toHaveLength(22);
+  });
+});

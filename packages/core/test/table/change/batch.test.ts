@@ -1,0 +1,190 @@
+import { protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../../formats/arm64.js';
+import { riscv64 } from '../../formats/riscv64.js';
+import { sizes } from '../../support/entries.js';
+import { machine } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+
+const WRITE = protection({ write: true, global: true });
+const MiB = 1024 * 1024;
+const riscv = riscv64(3);
+const arm = arm64({ granule: 4, vaBits: 48 });
+
+describe('a batch', () => {
+  it('leaves flushes and frames to done, which flushes each stretch once', () => {
+    const { table, frames, flushes } = machine(riscv);
+    for (const va of [0x1000n, 0x2000n, 0x3000n, 0x4000_0000n]) table.map(va, [5], WRITE);
+    const batch = table.batch();
+    expect(batch.isPending).toBe(false);
+    const held = frames.stats().allocated;
+    table.unmap(0x3000n, 4096, { batch });
+    table.unmap(0x1000n, 4096, { batch, reclaim: true });
+    table.unmap(0x2000n, 4096, { batch, reclaim: true });
+    table.unmap(0x4000_0000n, 4096, { batch, reclaim: true });
+    expect(flushes).toEqual([]);
+    expect([...table.leaves()]).toEqual([]);
+    expect(frames.stats().allocated).toBe(held);
+    expect(batch).toMatchObject({
+      isPending: true,
+      ranges: [
+        { va: 0x1000n, bytes: 0x3000n },
+        { va: 0x4000_0000n, bytes: 0x1000n },
+      ],
+      tables: 4,
+    });
+    batch.done();
+    expect(flushes.map(({ va, bytes, leafShift }) => [va, bytes, leafShift])).toEqual([
+      [0x1000n, 0x3000n, 12],
+      [0x4000_0000n, 0x1000n, 12],
+    ]);
+    expect(flushes.every((flush) => flush.tablesFreed.length === 4)).toBe(true);
+    expect(frames.stats().allocated).toBe(1);
+    expect(batch).toMatchObject({ isPending: false, ranges: [], tables: 0 });
+    batch.done();
+    expect(flushes).toHaveLength(2);
+  });
+
+  it('must be used: its range takes no new mapping, and the table cannot go', () => {
+    const { table } = machine(riscv);
+    table.map(0x1000n, [5], WRITE);
+    table.map(0x20_0000n, [5], WRITE);
+    const batch = table.batch();
+    table.unmap(0x1000n, 4096, { batch });
+    const busy =
+      'EBUSY at 0x0000000000001000: a batch owes a flush for this range; call done() of the batch first';
+    expect(thrown(() => table.map(0x1000n, [6], WRITE))).toBe(busy);
+    expect(thrown(() => table.mapRange(0x1000n, 0n, 8192, WRITE))).toBe(busy);
+    expect(thrown(() => table.applyToRange(0x1000n, 4096, (slot) => slot.setLeaf(6, WRITE)))).toBe(busy);
+    expect(thrown(() => table.prepare(0x1000n, 4096))).toBe(busy);
+    expect(thrown(() => table.destroy())).toBe(
+      'EBUSY: a batch of this page table owes a flush; call its done() first',
+    );
+    // Beside it all is as ever; a look is free, too.
+    table.map(0x2000n, [6], WRITE);
+    table.applyToExisting(0x1000n, 8192, () => undefined);
+    batch.done();
+    table.map(0x1000n, [6], WRITE);
+    table.destroy();
+  });
+
+  it('may not take what the architecture wants in the middle of a call', () => {
+    const { table, flushes } = machine(arm);
+    const base = 0xffff000000000000n;
+    table.mapRange(base, 0n, 4 * MiB, WRITE);
+    const batch = table.batch();
+    // A block becomes a table: break, flush, make, now.
+    table.unmap(base + 0x1000n, 4096, { batch });
+    expect(flushes).toHaveLength(1);
+    expect(batch.isPending).toBe(false);
+    // A whole block just goes.
+    table.unmap(base + BigInt(2 * MiB), 2 * MiB, { batch });
+    expect(flushes).toHaveLength(1);
+    expect(batch.isPending).toBe(true);
+    batch.done();
+  });
+
+  it('takes protect, split, collapse, apply and reclaim as well', () => {
+    const { table, flushes, frames } = machine(riscv);
+    table.mapRange(0n, 0n, 2 * MiB, WRITE);
+    const batch = table.batch();
+    table.split(0n, 4096, { batch });
+    table.protect(0n, 2 * MiB, { write: false }, { batch });
+    expect(table.collapse(0n, 2 * MiB, { batch })).toBe(1);
+    table.applyToExisting(0n, 2 * MiB, (slot) => slot.set(0, 0), { batch, blocks: 'visit' });
+    expect(table.reclaim(undefined, undefined, { batch })).toBe(1);
+    expect(flushes).toEqual([]);
+    expect(sizes(table)).toEqual([]);
+    expect(frames.stats().allocated).toBe(3);
+    batch.done();
+    // The table that went translated 1 GiB.
+    expect(flushes).toMatchObject([{ va: 0n, bytes: 1n << 30n, leafShift: 12 }]);
+    expect(frames.stats().allocated).toBe(1);
+  });
+
+  it('keeps what it owes when the sink throws, and can be tried again', () => {
+    let isBroken = true;
+    const made = machine(riscv, 64, 0n, {
+      flush: () => {
+        if (isBroken) throw new Error('broken');
+      },
+    });
+    const { table, frames, flushes } = made;
+    table.map(0x1000n, [5], WRITE);
+    table.map(0x4000_0000n, [5], WRITE);
+    const batch = table.batch();
+    table.unmap(0x1000n, 4096, { batch, reclaim: true });
+    table.unmap(0x4000_0000n, 4096, { batch, reclaim: true });
+    expect(() => batch.done()).toThrow('broken');
+    expect(batch).toMatchObject({ isPending: true, tables: 4 });
+    expect(frames.stats().allocated).toBe(5);
+    isBroken = false;
+    flushes.length = 0;
+    batch.done();
+    expect(flushes).toHaveLength(2);
+    expect(frames.stats().allocated).toBe(1);
+  });
+
+  it('is refused by another table, and inside a sink or callback', () => {
+    const { table } = machine(riscv);
+    const other = machine(riscv).table;
+    const batch = other.batch();
+    expect(thrown(() => table.unmap(0n, 4096, { batch }))).toBe(
+      'EINVAL: `batch` is no batch of this page table; make it with its batch()',
+    );
+    expect(thrown(() => table.unmap(0n, 4096, { batch: {} as never }))).toMatch(
+      /^EINVAL: `batch` is no batch/,
+    );
+    other.map(0n, [1], WRITE);
+    other.unmap(0n, 4096, { batch });
+    expect(thrown(() => other.applyToRange(0x20_0000n, 4096, () => batch.done()))).toMatch(/^EBUSY/);
+    batch.done();
+  });
+});
+
+describe('what a batch owes', () => {
+  it('is the smallest stride of what it merged', () => {
+    const { table, flushes } = machine(riscv);
+    table.mapRange(0x4000_0000n, 0n, 2 * MiB, WRITE);
+    table.map(0x4020_0000n, [5], WRITE);
+    const batch = table.batch();
+    table.unmap(0x4020_0000n, 4096, { batch });
+    table.unmap(0x4000_0000n, 2 * MiB, { batch });
+    batch.done();
+    expect(flushes).toEqual([{ va: 0x4000_0000n, bytes: 0x20_1000n, leafShift: 12, tablesFreed: [] }]);
+  });
+
+  it('keeps every slot free from which a waiting table was taken', () => {
+    const { table, memory } = machine(arm);
+    const base = 0xffff000000000000n;
+    const call = (batch: ReturnType<typeof table.batch>, reclaims: boolean) => {
+      table.map(base, [7], WRITE);
+      table.unmap(base, 4096, reclaims ? { batch } : { batch, reclaim: true });
+      if (reclaims) table.reclaim(base, 4096, { batch });
+      const root = memory.read64(table.root);
+      // Another page, but the same tables: a walk that was cached would lead into those that wait.
+      expect(thrown(() => table.map(base + 0x5000n, [9], WRITE))).toMatch(
+        /^EBUSY at 0xffff000000005000: a batch owes/,
+      );
+      expect(memory.read64(table.root)).toBe(root);
+      table.map(base + (1n << 39n), [9], WRITE);
+      table.unmap(base + (1n << 39n), 4096, { reclaim: true });
+      batch.done();
+      table.map(base + 0x5000n, [9], WRITE);
+      table.unmap(base + 0x5000n, 4096, { reclaim: true });
+    };
+    call(table.batch(), false);
+    call(table.batch(), true);
+  });
+
+  it('stands in the way of nothing that stays invalid', () => {
+    const { table } = machine(riscv);
+    table.map(0n, [7], WRITE);
+    const batch = table.batch();
+    table.applyToRange(0n, 4096, (slot) => slot.set(0x1000, 0), { batch });
+    expect(batch.isPending).toBe(true);
+    table.applyToRange(0n, 4096, (slot) => slot.set(0, 0), { batch });
+    batch.done();
+    expect(sizes(table)).toEqual([]);
+  });
+});

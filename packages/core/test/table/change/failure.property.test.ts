@@ -1,0 +1,118 @@
+import type { FlushSink, PageTableFormat } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, VmError } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { formats } from '../../formats/index.js';
+import { fingerprint, firstAddress } from '../../support/machine.js';
+
+const WRITE = protection({ write: true });
+
+/** An allocator that fails from the n-th frame on. */
+class Failing extends FrameAllocator {
+  left = Number.POSITIVE_INFINITY;
+  override tryAllocate(order = 0): number {
+    if (this.left <= 0) return -1;
+    this.left--;
+    return super.tryAllocate(order);
+  }
+  override tryAllocateMany(count: number): Float64Array | null {
+    if (this.left < count) return null;
+    this.left -= count;
+    return super.tryAllocateMany(count);
+  }
+}
+
+/** log2 of the root's frames. */
+function rootOrder(format: PageTableFormat): number {
+  return Math.max(0, (format.levels[0]?.bits ?? 0) + 3 - format.pageShift);
+}
+
+describe.each(formats.map((format) => [format.name, format] as const))('%s', (_name, format) => {
+  const pageBytes = 2 ** format.pageShift;
+  const last = format.levels.length - 1;
+  const lastTable = format.levels[last - 1];
+  /** One whole table of the last level, and three pages of the next; three pages where the root is the last level. */
+  const pages = lastTable === undefined ? 3 : 2 ** (lastTable.shift - format.pageShift) + 3;
+  const start = firstAddress(format);
+  const count = (table: PageTable): number => [...table.leaves()].reduce((sum, run) => sum + run.count, 0);
+
+  it('leaves everything as it was, whichever allocation fails', () => {
+    const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
+    const frames = new Failing(memory, { pageShift: format.pageShift });
+    const table = new PageTable({ format, memory, frames });
+    const empty = fingerprint({ memory, frames });
+    // A table for each level below the root, and the second one of the last level.
+    const needed = last === 0 ? 0 : last + 1;
+    for (let allowed = 0; allowed < needed; allowed++) {
+      frames.left = allowed;
+      const call = () =>
+        table.mapRange(start, 0n, pages * pageBytes, WRITE, { maxLeafShift: format.pageShift });
+      expect(call).toThrow(/^ENOMEM.*: no frame for a /);
+      expect(frames.left, 'the allocations before the one that fails').toBe(0);
+      expect(fingerprint({ memory, frames })).toBe(empty);
+      expect(table.translate(start)).toBeNull();
+      expect(count(table)).toBe(0);
+    }
+    frames.left = needed;
+    table.mapRange(start, 0n, pages * pageBytes, WRITE, { maxLeafShift: format.pageShift });
+    expect(frames.left).toBe(0);
+    expect(count(table)).toBe(pages);
+  });
+
+  const block = format.levels[last - 1];
+  // A root that is the last level has no larger leaf.
+  if (block?.leaf) {
+    it('puts a replaced table back when a later allocation fails', () => {
+      const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
+      const frames = new Failing(memory, { pageShift: format.pageShift });
+      const table = new PageTable({ format, memory, frames });
+      table.map(start, [1], WRITE);
+      table.unmap(start, pageBytes);
+      const before = fingerprint({ memory, frames });
+      // The left-over table gives way to a block; the pages behind it need a table of their own.
+      const call = () => table.mapRange(start, 0n, pages * pageBytes, WRITE);
+      frames.left = 0;
+      expect(call).toThrow(/^ENOMEM.*: no frame for a /);
+      expect(fingerprint({ memory, frames })).toBe(before);
+      frames.left = 1;
+      call();
+      expect([...table.leaves()].map((run) => [run.leafShift, run.count])).toEqual([
+        [block?.shift, 1],
+        [format.pageShift, 3],
+      ]);
+      // One table went, one came.
+      expect(frames.stats().allocated).toBe(2 ** rootOrder(format) + last);
+    });
+  }
+
+  it('takes a map back that meets an occupied slot at its end, and flushes', () => {
+    const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
+    const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
+    const flushed: { va: bigint; bytes: bigint; freed: number; allocated: number }[] = [];
+    const sink: FlushSink = {
+      flush: (va, bytes, _leafShift, tablesFreed) => {
+        flushed.push({ va, bytes, freed: tablesFreed.length, allocated: frames.stats().allocated });
+      },
+    };
+    const table = new PageTable({ format, memory, frames, sink });
+    const busy = start + BigInt((pages - 1) * pageBytes);
+    table.map(busy, [7], WRITE);
+    const before = fingerprint({ memory, frames });
+    const { allocated } = frames.stats();
+    const call = () =>
+      table.mapRange(start, 0n, pages * pageBytes, WRITE, { maxLeafShift: format.pageShift });
+    expect(call).toThrow(VmError);
+    expect(call).toThrow(`EBUSY at 0x${busy.toString(16).padStart(16, '0')}`);
+    expect(fingerprint({ memory, frames })).toBe(before);
+    // Two refused calls, two flushes of the whole range, made while the call's own tables were still held.
+    if (format.levels.length > 1) {
+      expect(flushed).toHaveLength(2);
+      expect(flushed[0]).toEqual({
+        va: start,
+        bytes: BigInt(pages * pageBytes),
+        freed: 1,
+        allocated: allocated + 1,
+      });
+    }
+    expect(table.translate(busy)).toBe(7n << BigInt(format.pageShift));
+  });
+});

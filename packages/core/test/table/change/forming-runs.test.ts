@@ -1,0 +1,237 @@
+import { PhysicalMemory, protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { planOf } from '../../../src/format/plan.js';
+import type { MapCall } from '../../../src/table/change/map/map-call.js';
+import { writeLeaves } from '../../../src/table/change/map/write-leaves.js';
+import { arm64 } from '../../formats/arm64.js';
+import { riscv64 } from '../../formats/riscv64.js';
+import { entryAt } from '../../support/entries.js';
+import { machine } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+
+const WRITE = protection({ write: true, global: true });
+const MiB = 1024 * 1024;
+const BASE = 0xffff000000000000n;
+const CONT = 1n << 52n;
+const NAPOT = 1n << 63n;
+const arm = arm64({ granule: 4, vaBits: 48 });
+
+/** Pages from the base on that carry the mark, as ranges: `16-31`. */
+function marked(
+  table: ReturnType<typeof machine>['table'],
+  pages: number,
+  bytes = 4096,
+  from = BASE,
+): string {
+  const ranges: [number, number][] = [];
+  for (let page = 0; page < pages; page++) {
+    const steps = table.walk(from + BigInt(page * bytes)).steps;
+    if (((steps.at(-1)?.entry ?? 0n) & CONT) === 0n) continue;
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === page - 1) last[1] = page;
+    else ranges.push([page, page]);
+  }
+  return ranges.map(([first, end]) => `${first}-${end}`).join(' ');
+}
+
+describe('map forms runs', () => {
+  it('where address and frames are aligned, and leaves the ends single', () => {
+    const { table } = machine(arm);
+    table.mapRange(BASE + 0x5000n, 0x4000_5000n, 64 * 4096, WRITE);
+    expect(marked(table, 80)).toBe('16-63');
+    // Not where the frames are aligned otherwise than the address.
+    const other = machine(arm).table;
+    other.mapRange(BASE + 0x5000n, 0x4000_6000n, 64 * 4096, WRITE);
+    expect(marked(other, 80)).toBe('');
+  });
+
+  it.each([
+    [4, 12, 16],
+    [16, 14, 128],
+    [64, 16, 32],
+  ] as const)('of the granule %d K, as long as the manual says', (granule, shift, run) => {
+    const { table } = machine(arm64({ granule, vaBits: 48 }));
+    const bytes = 2 ** shift;
+    table.mapRange(BASE, 0n, (2 * run - 1) * bytes, WRITE);
+    expect(marked(table, 2 * run, bytes)).toBe(`0-${run - 1}`);
+    expect(table.counters.entriesWritten).toBe(2 * run - 1 + 3 - (granule === 64 ? 1 : 0));
+  });
+
+  it('of blocks too', () => {
+    const { table } = machine(arm);
+    table.mapRange(BASE, 0n, 40 * 2 * MiB, WRITE);
+    expect(marked(table, 40, 2 * MiB)).toBe('0-31');
+    const list = Uint32Array.from({ length: 17 * 512 }, (_, i) => 0x4000 + i);
+    const lists = machine(arm).table;
+    lists.map(BASE, list, WRITE);
+    expect(marked(lists, 17, 2 * MiB)).toBe('0-15');
+  });
+
+  it('of those frames of a list that happen to be adjacent', () => {
+    const { table } = machine(arm);
+    const list = Float64Array.from({ length: 64 }, (_, i) => 0x400 + i);
+    list[40] = 7;
+    table.map(BASE, list, WRITE);
+    expect(marked(table, 64)).toBe('0-31 48-63');
+    expect(table.translate(BASE + 40n * 4096n)).toBe(0x7000n);
+    expect(table.translate(BASE + 63n * 4096n)).toBe(0x43f000n);
+  });
+
+  it('no larger than the cap', () => {
+    const { table } = machine(arm);
+    table.mapRange(BASE, 0n, MiB, WRITE, { maxLeafShift: 15 });
+    expect(marked(table, 256)).toBe('');
+    table.mapRange(BASE + BigInt(MiB), 0n, MiB, WRITE, { maxLeafShift: 16 });
+    expect(marked(table, 512)).toBe('256-511');
+    // A cap of one block leaves blocks single.
+    const blocks = machine(arm).table;
+    blocks.mapRange(BASE, 0n, 32 * 2 * MiB, WRITE, { maxLeafShift: 24 });
+    expect(marked(blocks, 32, 2 * MiB)).toBe('');
+  });
+
+  it('no larger than a cap of their own, beside blocks', () => {
+    const { table } = machine(arm);
+    table.mapRange(BASE, 0n, 33 * 2 * MiB + 65536, WRITE, { maxLeafShift: 30, maxRunShift: 16 });
+    expect(marked(table, 32, 2 * MiB)).toBe('');
+    expect(marked(table, 16, 4096, BASE + BigInt(33 * 2 * MiB))).toBe('0-15');
+    const none = machine(arm).table;
+    none.mapRange(BASE, 0n, 3 * MiB, WRITE, { maxRunShift: 0 });
+    expect(marked(none, 256, 4096, BASE + BigInt(2 * MiB))).toBe('');
+    expect(none.collapse(BASE, 3 * MiB, { maxRunShift: 15 })).toBe(0);
+    expect(none.collapse(BASE, 3 * MiB, { maxRunShift: 16 })).toBe(16);
+    expect(thrown(() => none.mapRange(BASE, 0n, MiB, WRITE, { maxRunShift: 2.5 }))).toMatch(
+      /^EINVAL: maxRunShift is 2.5/,
+    );
+  });
+
+  it('with the words of NAPOT: all the same, half the size below the frame', () => {
+    const { table } = machine(riscv64(3));
+    table.mapRange(0x20000n, 0x8000_0000n, 0x11000, WRITE);
+    const first = entryAt(table, 0x20000n).entry;
+    expect(first >> 10n).toBe((NAPOT >> 10n) | 0x80008n);
+    for (let page = 0x20n; page < 0x30n; page++) expect(entryAt(table, page * 4096n).entry).toBe(first);
+    expect(entryAt(table, 0x30000n).entry >> 10n).toBe(0x80010n);
+    expect(table.translate(0x2f123n)).toBe(0x8000_f123n);
+  });
+
+  it('or nothing at all, when a slot is taken', () => {
+    for (const taken of [0n, 20n, 63n]) {
+      const { table, memory } = machine(arm);
+      table.map(BASE + taken * 4096n, [1], WRITE);
+      const before = memory.banks[0]?.words.slice();
+      expect(thrown(() => table.mapRange(BASE, 0x4000_0000n, 64 * 4096, WRITE))).toMatch(/^EBUSY/);
+      expect(memory.banks[0]?.words).toEqual(before);
+    }
+  });
+
+  it('single where a left-over table is in the way of one of its blocks', () => {
+    const { table } = machine(arm);
+    table.prepare(BASE + BigInt(3 * 2 * MiB), 4096);
+    table.mapRange(BASE, 0n, 32 * 2 * MiB, WRITE);
+    expect(marked(table, 32, 2 * MiB)).toBe('16-31');
+    expect([...table.leaves()].map(({ count, leafShift }) => [count, leafShift])).toEqual([
+      [16, 21],
+      [16, 21],
+    ]);
+  });
+
+  it('and clears what it wrote of a list that changes under it', () => {
+    const memory = PhysicalMemory.create({ bytes: 4096 });
+    const [bank] = memory.banks;
+    if (bank === undefined) throw new Error('no bank');
+    const plan = planOf(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
+    const level = plan.levels[plan.last];
+    if (level === undefined) throw new Error('no level');
+    const call = {
+      ...{ context: { plan }, maxLeafShift: 64, maxRunShift: 64, first: 0 },
+      ...{ flagsLo: new Int32Array(4).fill(0x703), flagsHi: new Int32Array(4) },
+    } as unknown as MapCall;
+    for (const bad of [3, 40]) {
+      const narrow = Uint32Array.from({ length: 48 }, (_, i) => 0x400 + i);
+      narrow[bad] = 2 ** 28;
+      const source = { narrow, wide: null, start: 0 };
+      expect(writeLeaves(call, level, bank, 0, source, 0, 48, true)).toBe(-2 - bad);
+      expect(bank.words.every((word) => word === 0)).toBe(true);
+    }
+  });
+});
+
+describe('collapse forms runs', () => {
+  it('again after one was undone, by a break where the architecture wants it', () => {
+    const { table, flushes, memory } = machine(arm);
+    table.mapRange(BASE, 0n, 32 * 4096, WRITE);
+    const before = memory.banks[0]?.words.slice();
+    table.protect(BASE + 0x5000n, 4096, { write: false });
+    expect(marked(table, 32)).toBe('16-31');
+    expect(table.collapse(BASE, 32 * 4096)).toBe(0);
+    table.protect(BASE + 0x5000n, 4096, { write: true });
+    flushes.length = 0;
+    table.resetCounters();
+    // Page 5 is clean now, the others are dirty: all of the run are.
+    expect(table.collapse(BASE, 32 * 4096)).toBe(1);
+    expect(memory.banks[0]?.words).toEqual(before);
+    expect(flushes).toMatchObject([{ va: BASE, bytes: 65536n, leafShift: 12 }]);
+    // Each of the 16 entries is broken, and then made.
+    expect(table.counters.entriesWritten).toBe(32);
+    expect(table.collapse(BASE, 32 * 4096)).toBe(0);
+  });
+
+  it('in use as any of its leaves was', () => {
+    for (const clean of [0n, 5n, 15n]) {
+      const { table } = machine(arm);
+      table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
+      const dirty = entryAt(table, BASE).entry;
+      table.protect(BASE + clean * 4096n, 4096, { write: false });
+      table.protect(BASE + clean * 4096n, 4096, { write: true });
+      expect(entryAt(table, BASE + clean * 4096n).entry).not.toBe(dirty | (clean << 12n));
+      expect(table.collapse(BASE, 65536)).toBe(1);
+      for (let page = 0n; page < 16n; page++) {
+        expect(entryAt(table, BASE + page * 4096n).entry).toBe(dirty | CONT | (page << 12n));
+      }
+    }
+  });
+
+  it('of blocks that it makes', () => {
+    const { table, frames } = machine(arm, 64);
+    table.mapRange(BASE, 0n, 17 * 2 * MiB, WRITE, { maxLeafShift: 12 });
+    // A run of 16 blocks, a block, and nothing of the rest of the table.
+    expect(table.collapse(BASE, 17 * 2 * MiB)).toBe(2);
+    expect(marked(table, 17, 2 * MiB)).toBe('0-15');
+    expect(frames.stats().allocated).toBe(3);
+  });
+
+  it('of NAPOT', () => {
+    const { table } = machine(riscv64(3));
+    table.mapRange(0n, 0x8000_0000n, 0x10000, WRITE, { maxLeafShift: 12 });
+    expect(table.collapse(0n, 0x10000)).toBe(1);
+    expect(entryAt(table, 0xf000n).entry >> 10n).toBe((NAPOT >> 10n) | 0x80008n);
+    expect(table.collapse(0n, 0x10000)).toBe(0);
+  });
+
+  it('only of leaves that say the same, adjacent and aligned', () => {
+    const { table } = machine(arm);
+    table.map(
+      BASE,
+      Array.from({ length: 16 }, (_, i) => 0x401 + i),
+      WRITE,
+    );
+    expect(table.collapse(BASE, 65536)).toBe(0);
+    table.unmap(BASE, 65536);
+    table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
+    table.protect(BASE, 4096, { user: true });
+    expect(table.collapse(BASE, 65536)).toBe(0);
+    table.protect(BASE, 4096, { user: false });
+    expect(table.collapse(BASE, 61440)).toBe(0);
+    expect(table.collapse(BASE, 65536, { maxLeafShift: 15 })).toBe(0);
+    expect(table.collapse(BASE, 65536)).toBe(1);
+  });
+});
+
+it('split takes the mark from runs in whole tables that follow one without', () => {
+  const { table } = machine(arm);
+  table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
+  table.mapRange(BASE + BigInt(2 * MiB), 0x4000_0000n, 2 * MiB, WRITE, { maxLeafShift: 16 });
+  expect(marked(table, 1024)).toBe('512-1023');
+  table.split(BASE, 4 * MiB);
+  expect(marked(table, 1024)).toBe('');
+});

@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type ShapedFormat, shapedFormats } from '../../formats/index.js';
+import { type Call, isRaw, tell } from '../../support/model/call.js';
+import { type Draft, drafts } from '../../support/model/draft.js';
+import { injectInto, type Tally } from '../../support/model/inject.js';
+import { play } from '../../support/model/play.js';
+import { step } from '../../support/model/step.js';
+import { newWorld } from '../../support/model/world.js';
+
+/*
+ * Random calls that fail in every way they can before they go through: at the first, second, … allocation, flush or
+ * callback, until there is none left; also while a batch is pending. Each time everything must be as before, caches included, and the caller must see that very error.
+ */
+
+/** VMAREA_RUNS multiplies the number of runs. */
+const RUNS = Number(process.env.VMAREA_RUNS ?? 1);
+
+/** What every operation of each family can meet, and must have met in the end: else these tests would prove nothing. */
+const MUST_MEET = [
+  'map: allocation',
+  'map: sink',
+  'unmap: allocation',
+  'unmap: sink',
+  'protect: allocation',
+  'protect: sink',
+  'split: allocation',
+  'split: sink',
+  'collapse: sink',
+  'prepare: allocation',
+  'reclaim: sink',
+  'applyToRange: allocation',
+  'applyToRange: sink',
+  'applyToRange: callback',
+  'applyToExisting: allocation',
+  'applyToExisting: sink',
+  'applyToExisting: callback',
+  'done: sink',
+  'pending: allocation',
+  'pending: sink',
+  'pending: callback',
+];
+
+const tally: Tally = new Map();
+
+function run(shaped: ShapedFormat, list: readonly Draft[]): void {
+  const world = newWorld(shaped);
+  const story: string[] = [];
+  const make = (call: Call): void => {
+    story.push(tell(call));
+    try {
+      if (isRaw(call)) step(world, call);
+      else injectInto(world, call, tally, shaped.shape.architecture);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\nafter:\n${story.join('\n')}`, { cause: error });
+    }
+  };
+  play(world, list, make);
+  for (const batch of world.batches.keys()) make({ op: 'done', batch });
+  make({ op: 'reclaim', first: 0, pages: 1, isEverything: true, batch: -1 });
+}
+
+describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, index] as const))(
+  '%s',
+  (_name, shaped, index) => {
+    it('leaves everything as it was, whatever fails', { timeout: 180_000 * RUNS }, () => {
+      fc.assert(
+        fc.property(drafts(10), (list) => run(shaped, list)),
+        {
+          numRuns: RUNS * { 4: 24, 16: 8, 64: 3 }[shaped.shape.granule],
+          seed: 20261204 + index,
+          unbiased: true,
+        },
+      );
+    });
+  },
+);
+
+describe.each(['arm64', 'riscv64', 'x86-64'])('every operation on %s', (family) => {
+  it('has failed wherever it can', () => {
+    expect(MUST_MEET.filter((name) => (tally.get(`${family} ${name}`) ?? 0) === 0)).toEqual([]);
+  });
+});

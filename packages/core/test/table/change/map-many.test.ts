@@ -1,0 +1,53 @@
+import { protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { formats } from '../../formats/index.js';
+import { fingerprint, firstAddress, machine } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+
+const WRITE = protection({ write: true });
+const READ = protection();
+
+describe.each(formats)('mapMany on $name', (format) => {
+  const page = 1n << BigInt(format.pageShift);
+  const base = firstAddress(format);
+
+  it('maps each stretch with its own protection and caps', () => {
+    const { table } = machine(format);
+    table.mapMany([
+      { va: base, frames: [5, 9], protection: WRITE },
+      {
+        va: base + 7n * page,
+        frames: Uint32Array.of(6, 7, 8),
+        protection: READ,
+        options: { maxLeafShift: 0 },
+      },
+    ]);
+    expect([0n, 1n, 2n, 7n, 8n, 9n, 10n].map((at) => table.translate(base + at * page))).toEqual([
+      ...[5n * page, 9n * page, null],
+      ...[6n * page, 7n * page, 8n * page, null],
+    ]);
+    expect(table.walk(base).permissions?.kernel.write).toBe(true);
+    expect(table.walk(base + 7n * page).permissions?.kernel.write).toBe(false);
+  });
+
+  it('leaves everything as it was when a later stretch fails', () => {
+    const state = machine(format);
+    const { table, frames } = state;
+    table.map(base + 12n * page, [1], WRITE);
+    const before = [fingerprint(state), frames.stats().allocated];
+    const first = { va: base, frames: [5, 9], protection: WRITE };
+    for (const [second, code] of [
+      [{ va: base + 12n * page, frames: [3], protection: WRITE }, /^EBUSY/],
+      [{ va: base + page, frames: [3], protection: WRITE }, /^EBUSY/],
+      [{ va: base + 1n, frames: [3], protection: WRITE }, /^EINVAL/],
+      [{ va: base + page, frames: [], protection: WRITE }, /^EINVAL/],
+      [{ va: base + page, frames: [-1], protection: WRITE }, /^EINVAL/],
+      [{ va: base + page, frames: [3], protection: {} as typeof WRITE }, /^EINVAL/],
+    ] as const) {
+      expect(thrown(() => table.mapMany([first, second]))).toMatch(code);
+      expect([fingerprint(state), frames.stats().allocated]).toEqual(before);
+    }
+    for (const none of [[], undefined, 5] as const)
+      expect(thrown(() => table.mapMany(none as unknown as []))).toMatch(/^EINVAL: mapMany needs/);
+  });
+});

@@ -1,0 +1,143 @@
+import type { PageTableFormat } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../../formats/arm64.js';
+import { formats } from '../../formats/index.js';
+import { fingerprint, firstAddress, machine } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+
+const WRITE = protection({ write: true, global: true });
+const MiB = 1024 * 1024;
+const GiB = 1024 * MiB;
+const arm = arm64({ granule: 4, vaBits: 48 });
+const BASE = 0xffff000000000000n;
+
+/** An allocator that has nothing to give while it is shut. */
+class Shut extends FrameAllocator {
+  isShut = false;
+  override tryAllocate(order = 0): number {
+    return this.isShut ? -1 : super.tryAllocate(order);
+  }
+  override tryAllocateMany(count: number): Float64Array | null {
+    return this.isShut ? null : super.tryAllocateMany(count);
+  }
+}
+
+describe('prepare', () => {
+  it('makes the tables for pages, or for larger leaves, once', () => {
+    const { table, frames, flushes } = machine(arm);
+    // A PUD and a PMD table, and one last table for each 2 MiB that the range meets.
+    const call = [BASE + 0x1ff000n, 4 * MiB] as const;
+    expect(table.tablesNeeded(...call, { leafShift: 21 })).toBe(2);
+    expect(table.prepare(...call, { leafShift: 21 })).toBe(2);
+    expect(table.tablesNeeded(...call)).toBe(3);
+    expect(table.prepare(...call)).toBe(3);
+    expect(table.prepare(...call)).toBe(0);
+    expect(frames.stats().allocated).toBe(6);
+    expect([...table.leaves()]).toEqual([]);
+    expect(flushes).toEqual([]);
+  });
+
+  it('counts without making, over the whole range too', () => {
+    const { table, frames } = machine(arm);
+    expect(table.tablesNeeded(BASE, 1n << 48n)).toBe(2 ** 9 + 2 ** 18 + 2 ** 27);
+    expect(table.tablesNeeded(BASE, 1n << 48n, { leafShift: 30 })).toBe(2 ** 9);
+    expect(frames.stats().allocated).toBe(1);
+  });
+
+  it('passes over what is mapped, whatever it is', () => {
+    const { table, memory } = machine(arm);
+    table.mapRange(BASE, 0n, GiB, WRITE);
+    table.mapRange(BASE + BigInt(GiB), 0n, 2 * MiB, WRITE);
+    const { address } = table.walk(BASE + BigInt(GiB) + BigInt(2 * MiB)).steps.at(-1) as { address: bigint };
+    memory.write64(address, 0xabc000n);
+    // Of the second GiB: two slots are in use, 510 want a table.
+    expect(table.tablesNeeded(BASE, 2 * GiB)).toBe(510);
+  });
+
+  it('leaves nothing behind when the frames do not suffice', () => {
+    const { table, memory, frames } = machine(arm, 8);
+    table.map(BASE, [1], WRITE);
+    const before = fingerprint({ memory, frames });
+    expect(thrown(() => table.prepare(BASE, 64 * MiB))).toMatch(
+      /^ENOMEM at 0xffff000000a00000: no frame for a PTE table/,
+    );
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+
+  it('is undone by reclaim, to the last table', () => {
+    const { table, memory, frames, flushes } = machine(arm);
+    const before = fingerprint({ memory, frames });
+    table.prepare(BASE, 8 * MiB);
+    table.map(BASE, [1], WRITE);
+    expect(table.reclaim(BASE, 8 * MiB)).toBe(3);
+    expect(table.translate(BASE)).toBe(0x1000n);
+    table.unmap(BASE, 4096);
+    expect(table.reclaim()).toBe(3);
+    expect(table.reclaim()).toBe(0);
+    expect(fingerprint({ memory, frames })).toBe(before);
+    // Two with tables, and one for the page.
+    expect(flushes.map((flush) => flush.tablesFreed.length)).toEqual([3, 0, 3]);
+  });
+});
+
+describe.each(formats.map((format) => [format.name, format] as const))(
+  '%s',
+  (_name, format: PageTableFormat) => {
+    it('maps without an allocation after prepare, which makes as many tables as were counted', () => {
+      const page = 2 ** format.pageShift;
+      const leafShifts = format.levels.filter((level) => level.leaf !== null).map((level) => level.shift);
+      const total = 2 ** (format.range.bits - format.pageShift);
+      const spans = format.levels.map((level) => 2 ** (level.shift - format.pageShift));
+      const places = [0, ...spans.map((span) => Math.min(span, total))];
+      fc.assert(
+        fc.property(
+          fc.array(
+            fc.record({
+              place: fc.nat(places.length - 1),
+              offset: fc.integer({ min: -2, max: 2 }),
+              pages: fc.integer({ min: 1, max: 5 }),
+              leaf: fc.nat(leafShifts.length - 1),
+            }),
+            { minLength: 1, maxLength: 4 },
+          ),
+          (calls) => {
+            const memory = PhysicalMemory.create({ bytes: 96 * page });
+            const frames = new Shut(memory, { pageShift: format.pageShift });
+            const table = new PageTable({ format, memory, frames });
+            const taken = new Set<number>();
+            for (const { place, offset, pages, leaf } of calls) {
+              const leafShift = leafShifts[leaf] as number;
+              const leafPages = 2 ** (leafShift - format.pageShift);
+              const start = (places[place] as number) + offset;
+              const first = leafPages > 4096 ? start - (start % leafPages) : start;
+              const count = leafPages > 4096 ? leafPages : pages;
+              const half = format.range.upper === 'sign' ? total / 2 : total;
+              if (first < 0 || first + count > half) continue;
+              const va = firstAddress(format) + BigInt(first) * BigInt(page);
+              const bytes = BigInt(count) * BigInt(page);
+              const needed = table.tablesNeeded(va, bytes, { leafShift });
+              const before = frames.stats().allocated;
+              expect(table.prepare(va, bytes, { leafShift })).toBe(needed);
+              expect(frames.stats().allocated - before).toBe(needed);
+              if (leafShift !== format.pageShift) continue;
+              const list = Array.from({ length: count }, (_, i) => first + i);
+              if (list.some((at) => taken.has(at))) continue;
+              for (const at of list) taken.add(at);
+              frames.isShut = true;
+              table.map(
+                va,
+                list.map((at) => at % 7),
+                WRITE,
+                { maxLeafShift: format.pageShift },
+              );
+              frames.isShut = false;
+            }
+          },
+        ),
+        { numRuns: 40, seed: 7 },
+      );
+    });
+  },
+);

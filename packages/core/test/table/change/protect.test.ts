@@ -1,0 +1,234 @@
+import { protection, words } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../../formats/arm64.js';
+import { formats } from '../../formats/index.js';
+import { riscv64 } from '../../formats/riscv64.js';
+import { entryAt, markRun, sizes } from '../../support/entries.js';
+import { fingerprint, firstAddress, machine } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+
+const WRITE = protection({ write: true, global: true });
+const MiB = 1024 * 1024;
+const arm = arm64({ granule: 4, vaBits: 48 });
+const BASE = 0xffff000000000000n;
+/** arm64 bits 55 to 58 are the system's. */
+const SOFTWARE = 0b101n << 55n;
+const READ_ONLY = 1n << 7n;
+const DBM = 1n << 51n;
+const CONT = 1n << 52n;
+
+describe('protect', () => {
+  it('changes the members that are named and leaves the others of each leaf alone', () => {
+    const { table } = machine(arm);
+    table.map(BASE, [1, 2], WRITE);
+    table.map(BASE + 0x2000n, [3], protection({ write: true, user: true, execute: true, memory: 'device' }));
+    table.protect(BASE, 3 * 4096, { write: false });
+    const read = (page: bigint) => table.walk(BASE + page * 4096n).leaf?.protection;
+    expect(read(0n)).toEqual(protection({ global: true }));
+    expect(read(2n)).toEqual(protection({ user: true, execute: true, memory: 'device' }));
+    expect(table.translate(BASE + 0x1000n)).toBe(0x2000n);
+    table.protect(BASE, 4096, protection({ execute: true }));
+    expect(read(0n)).toEqual(protection({ execute: true }));
+    expect(read(1n)).toEqual(protection({ global: true }));
+  });
+
+  it('keeps bits that it does not own, in entries that differ in them', () => {
+    const made = machine(arm);
+    const { table, memory } = made;
+    table.map(BASE, [1, 2, 3, 4], WRITE);
+    const bits = [0n, SOFTWARE, 1n << 58n, SOFTWARE];
+    bits.forEach((extra, i) => {
+      const { address, entry } = entryAt(table, BASE + BigInt(i * 4096));
+      memory.write64(address, entry | extra);
+    });
+    const before = bits.map((_, i) => entryAt(table, BASE + BigInt(i * 4096)).entry);
+    table.protect(BASE, 4 * 4096, { write: false });
+    // What was dirty is not writable now: arm64 says both with DBM and AP[2].
+    expect(bits.map((_, i) => entryAt(table, BASE + BigInt(i * 4096)).entry)).toEqual(
+      before.map((entry) => (entry & ~DBM) | READ_ONLY),
+    );
+  });
+
+  it('passes over holes, missing tables, and entries that the MMU ignores', () => {
+    const { table, memory } = machine(arm);
+    table.map(BASE, [1], WRITE);
+    const { address } = entryAt(table, BASE);
+    memory.write64(address + 8n, 0xabc000n);
+    table.protect(BASE, 1n << 40n, { write: false });
+    expect(memory.read64(address + 8n)).toBe(0xabc000n);
+    expect(table.walk(BASE).leaf?.protection.write).toBe(false);
+    expect(sizes(table)).toEqual([[BASE, 12, 1]]);
+  });
+
+  it('writes and flushes nothing, and splits nothing, when nothing changes', () => {
+    const { table, flushes, memory, frames } = machine(arm);
+    table.map(BASE, [1, 2, 3], WRITE);
+    table.mapRange(BASE + BigInt(2 * MiB), 0n, 2 * MiB, WRITE);
+    const before = fingerprint({ memory, frames });
+    table.resetCounters();
+    table.protect(BASE, 3 * MiB, { write: true, global: true });
+    table.protect(BASE, 3 * MiB, {});
+    expect(table.counters).toMatchObject({ entriesWritten: 0, flushes: 0, tablesAllocated: 0 });
+    expect(flushes).toEqual([]);
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+
+  it('flushes the hull of what changed, at the stride of its smallest leaf', () => {
+    const { table, flushes } = machine(arm);
+    table.map(BASE, [1, 2, 3], protection());
+    table.map(BASE + 0x1000_0000n, [9], WRITE);
+    table.mapRange(BASE + 0x4000_0000n, 0n, 2 * MiB, WRITE);
+    table.protect(BASE, 1n << 40n, { write: false });
+    expect(flushes).toEqual([
+      { va: BASE + 0x1000_0000n, bytes: 0x3020_0000n, leafShift: 12, tablesFreed: [] },
+    ]);
+  });
+
+  it('splits a block that is covered in part: one flush, and the rest as large as it can be', () => {
+    const { table, flushes } = machine(arm);
+    table.mapRange(BASE, 0x4000_0000n, 1 << 30, WRITE);
+    table.protect(BASE + 0x20_1000n, 0x2000, { write: false });
+    expect(sizes(table)).toEqual([
+      [BASE, 21, 1],
+      [BASE + 0x20_0000n, 12, 1],
+      [BASE + 0x20_1000n, 12, 2],
+      [BASE + 0x20_3000n, 12, 509],
+      [BASE + 0x40_0000n, 21, 510],
+    ]);
+    expect(table.walk(BASE + 0x20_1000n).leaf?.protection.write).toBe(false);
+    expect(table.walk(BASE + 0x20_0000n).leaf?.protection.write).toBe(true);
+    expect(table.translate(BASE + 0x3fff_f123n)).toBe(0x7fff_f123n);
+    expect(flushes).toEqual([{ va: BASE, bytes: 1n << 30n, leafShift: 12, tablesFreed: [] }]);
+  });
+
+  it('refuses to cut when it is told to', () => {
+    const { table, memory, frames, flushes } = machine(arm);
+    table.mapRange(BASE, 0n, 4 * MiB, WRITE);
+    const before = fingerprint({ memory, frames });
+    expect(thrown(() => table.protect(BASE, 3 * MiB, { write: false }, { split: false }))).toBe(
+      'EINVAL at 0xffff000000300000: the range ends inside a PMD entry of 0x200000 bytes; name all of it: it starts at 0xffff000000200000',
+    );
+    expect(fingerprint({ memory, frames })).toBe(before);
+    expect(flushes).toEqual([]);
+  });
+
+  it('refuses what is no protection, mapped or not', () => {
+    const { table } = machine(arm);
+    const call = (fields: object) => thrown(() => table.protect(BASE, 4096, fields));
+    expect(call({ writable: true })).toBe(
+      'EINVAL: the protection has writable: true; its members are read, write, execute, user, global, memory, accessed, dirty, extra',
+    );
+    expect(call({ write: 1 })).toMatch(/^EINVAL: the protection has write: 1;/);
+    expect(call({ memory: 'write-through' })).toBe(
+      'EINVAL: arm64-4k-48 has no memory type write-through; it has normal, tagged, write-combining, uncached, device',
+    );
+    expect(thrown(() => table.protect(BASE, 4096, null as never))).toMatch(/^EINVAL: the protection is null/);
+  });
+
+  it('takes nothing back half-way when the format refuses an entry', () => {
+    const riscv = riscv64(3);
+    const { table, memory, frames } = machine(riscv);
+    table.map(0x1000n, [1], protection());
+    table.map(0x200000n, [2], protection({ write: true }));
+    const before = fingerprint({ memory, frames });
+    // A page that can be neither read nor executed is no leaf in riscv64.
+    expect(thrown(() => table.protect(0n, 4 * MiB, { read: false }))).toMatch(
+      /^EINVAL: riscv64-sv39 changes 0x0000000000000043 to 0x0000000000000041, no PTE leaf/,
+    );
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+});
+
+describe('protect and runs', () => {
+  const small = arm64({ granule: 4, vaBits: 39, half: 'ttbr0' });
+  const riscv = riscv64(3);
+  it.each([
+    ['contiguous', small, CONT],
+    ['NAPOT', riscv, 1n << 63n],
+  ] as const)(
+    'keeps a %s run that it covers whole, and undoes the mark of all of it otherwise',
+    (_n, format, mark) => {
+      const made = machine(format);
+      const { table, memory } = made;
+      table.mapRange(0x10000n, 0x50010000n, 48 * 4096, WRITE, { maxLeafShift: 12 });
+      for (const start of [0x10000n, 0x20000n, 0x30000n]) markRun(made, start, 16, mark);
+      table.protect(0x10000n, 17 * 4096, { write: false });
+      for (let page = 0x10n; page < 0x40n; page++) {
+        const walk = table.walk(page << 12n);
+        expect(walk.pa, `page ${page}`).toBe(0x50000000n + (page << 12n));
+        expect(walk.leaf?.protection.write, `page ${page}`).toBe(page > 0x20n);
+        expect(walk.leaf?.runShift, `page ${page}`).toBe(page < 0x20n || page >= 0x30n ? 16 : null);
+        expect((memory.read64(entryAt(table, page << 12n).address) & mark) !== 0n).toBe(
+          page < 0x20n || page >= 0x30n,
+        );
+      }
+    },
+  );
+});
+
+describe('a change that needs a break', () => {
+  it('finds the entry invalid at the flush and written after it', () => {
+    const seen: bigint[] = [];
+    const made = machine(arm, 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
+    made.table.map(BASE, [1], WRITE);
+    const slot = entryAt(made.table, BASE).address;
+    made.table.protect(BASE, 4096, { write: false });
+    expect(seen).toEqual([0n]);
+    expect(made.table.walk(BASE).leaf?.protection.write).toBe(false);
+    expect(arm.decode(words(made.memory.read64(slot)), 3).write).toBe(false);
+  });
+
+  it('is no change of size and of rights in one write, where none is needed', () => {
+    const { table, memory } = machine(riscv64(3));
+    table.mapRange(0x200000n, 0n, 2 * MiB, WRITE);
+    const slot = entryAt(table, 0x200000n).address;
+    const words = memory.banks[0]?.words as Int32Array;
+    const written: bigint[] = [];
+    // What stands in the block's slot whenever a run of entries is written: the block, then a table, to the end.
+    words.set = function (this: Int32Array, ...run: Parameters<Int32Array['set']>) {
+      written.push(memory.read64(slot) & 0xfn);
+      Int32Array.prototype.set.apply(this, run);
+    };
+    table.protect(0x201000n, 4096, { write: false });
+    // The block gives way to a table of the same; then one of its pages changes.
+    expect(written).toEqual([0x7n, 0x1n]);
+    expect(table.walk(0x201000n).leaf?.protection.write).toBe(false);
+  });
+
+  it('leaves the entry valid all the time where no break is needed', () => {
+    const seen: bigint[] = [];
+    const made = machine(riscv64(3), 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
+    made.table.map(0x1000n, [1], WRITE);
+    const slot = entryAt(made.table, 0x1000n).address;
+    made.table.protect(0x1000n, 4096, { write: false });
+    expect(seen).toEqual([made.memory.read64(slot)]);
+    expect((seen[0] as bigint) & 0b100n).toBe(0n);
+  });
+});
+
+describe('leaves whose other rights differ', () => {
+  it.each(formats)('are each changed, in whichever word the bits stand: $name', (format) => {
+    const { table, pageBytes } = machine(format);
+    const base = firstAddress(format);
+    const page = (i: number): bigint => base + BigInt(i * pageBytes);
+    // The first ones are as they are wanted already: what is equal to them is passed over, and nothing else.
+    const frames = Array.from({ length: 4 }, (_, i) => 3 * i + 1);
+    const kinds = [
+      { write: true, execute: true },
+      { write: true, execute: false },
+      { write: false, execute: true },
+      { write: false, execute: false },
+    ];
+    for (const [i, kind] of kinds.entries())
+      table.map(page(4 * i), frames, protection({ ...kind, global: true }));
+    for (const fields of [{ execute: true }, { write: true }]) table.protect(base, 16 * pageBytes, fields);
+    for (let i = 0; i < 16; i++) {
+      const { leaf, pa } = table.walk(page(i));
+      expect([leaf?.protection.write, leaf?.protection.execute, pa], `page ${i}`).toEqual([
+        true,
+        true,
+        BigInt((frames[i % 4] as number) * pageBytes),
+      ]);
+    }
+  });
+});

@@ -1,0 +1,262 @@
+import type { FlushSink, PageTable, WebAssemblyMemoryLike } from '@vmarea/core';
+import { FrameAllocator, PhysicalMemory, protection, PageTable as Table } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../../formats/arm64.js';
+import { formats } from '../../formats/index.js';
+import { riscv64 } from '../../formats/riscv64.js';
+import { fingerprint, firstAddress, machine } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+
+/** What these tests use of WebAssembly: the library names no DOM or Node type. */
+declare const WebAssembly: {
+  Memory: new (o: { initial: number; maximum: number }) => WebAssemblyMemoryLike;
+};
+
+const WRITE = protection({ write: true, global: true });
+const MiB = 1024 * 1024;
+const arm = arm64({ granule: 4, vaBits: 48 });
+const BASE = 0xffff000000000000n;
+
+/** A sink that does what it is told, at the next flush. */
+class Told implements FlushSink {
+  next: () => void = () => {};
+  calls = 0;
+  flush(): void {
+    this.calls++;
+    this.next();
+  }
+}
+
+describe('a sink that throws', () => {
+  const broken = new Error('the sink is broken');
+  const fail = () => {
+    throw broken;
+  };
+
+  it.each([false, true])('leaves an unmap undone (reclaim %s)', (reclaim) => {
+    const sink = new Told();
+    const { table, memory, frames } = machine(arm, 64, 0n, sink);
+    table.map(BASE, [1, 2, 3], WRITE);
+    table.mapRange(BASE + BigInt(2 * MiB), 0n, 4 * MiB, WRITE);
+    table.map(BASE + (1n << 30n) - 0x3000n, [7], WRITE);
+    // A hole and an entry that the MMU ignores come back as well.
+    table.unmap(BASE + 0x1000n, 4096);
+    memory.write64((table.walk(BASE + 0x5000n).steps[3] as { address: bigint }).address, 0x1234_5678_9000n);
+    const before = fingerprint({ memory, frames });
+    sink.next = fail;
+    expect(() => table.unmap(BASE, 1n << 30n, { reclaim })).toThrow(broken);
+    expect(fingerprint({ memory, frames })).toBe(before);
+    expect(table.translate(BASE + 0x2000n)).toBe(0x3000n);
+    expect(table.walk(BASE + 0x5000n).steps[3]?.kind).toBe('absent');
+    // The same call goes through when the sink does its work.
+    sink.next = () => {};
+    table.unmap(BASE, 1n << 30n, { reclaim });
+    expect([...table.leaves()]).toEqual([]);
+    expect(frames.stats().allocated).toBe(reclaim ? 1 : 5);
+  });
+
+  it('leaves a replaced table in place', () => {
+    const sink = new Told();
+    const { table, memory, frames } = machine(arm, 64, 0n, sink);
+    table.map(BASE, [1], WRITE);
+    table.unmap(BASE, 4096);
+    const before = fingerprint({ memory, frames });
+    sink.next = fail;
+    expect(() => table.mapRange(BASE, 0n, 2 * MiB, WRITE)).toThrow(broken);
+    expect(fingerprint({ memory, frames })).toBe(before);
+    sink.next = () => {};
+    table.map(BASE, [4], WRITE);
+    expect(table.translate(BASE)).toBe(0x4000n);
+  });
+
+  it('in a roll-back does not hide the first error, and the frames go back', () => {
+    const sink = new Told();
+    const { table, memory, frames } = machine(arm, 64, 0n, sink);
+    table.map(BASE + BigInt(2 * MiB), [1], WRITE);
+    const before = fingerprint({ memory, frames });
+    sink.next = fail;
+    sink.calls = 0;
+    expect(thrown(() => table.mapRange(BASE, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 }))).toMatch(
+      /^EBUSY at 0xffff000000200000/,
+    );
+    expect(sink.calls).toBe(1);
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+
+  it('leaves a table alive that should be destroyed', () => {
+    const sink = new Told();
+    const { table, memory, frames } = machine(riscv64(3), 64, 0n, sink);
+    table.map(0x1000n, [1], WRITE);
+    table.map(0xffffffc000000000n, [2], WRITE);
+    const before = fingerprint({ memory, frames });
+    // In the first call, for the lower half, and in the second.
+    for (const good of [0, 1]) {
+      sink.calls = 0;
+      sink.next = () => {
+        if (sink.calls > good) fail();
+      };
+      expect(() => table.destroy()).toThrow(broken);
+      expect(sink.calls).toBe(good + 1);
+      expect(fingerprint({ memory, frames })).toBe(before);
+      expect(table.translate(0x1000n)).toBe(0x1000n);
+    }
+    sink.next = () => {};
+    table.destroy();
+    expect(frames.stats().allocated).toBe(0);
+  });
+});
+
+describe('a sink that calls back', () => {
+  const busy = /^EBUSY: this page table is in the middle of a change/;
+  const callbacks: [string, (table: PageTable) => void][] = [
+    ['map', (table) => table.map(BASE + 0x9000n, [9], WRITE)],
+    ['mapRange', (table) => table.mapRange(BASE, 0n, 4096, WRITE)],
+    ['unmap', (table) => table.unmap(BASE, 4096)],
+    ['destroy', (table) => table.destroy()],
+  ];
+
+  it.each(callbacks)('may not %s on the table that called it', (_what, call) => {
+    const sink = new Told();
+    const { table, frames } = machine(arm, 64, 0n, sink);
+    const seen: string[] = [];
+    sink.next = () => seen.push(thrown(() => call(table)));
+    // From an unmap, from the flush of a replaced table, from a roll-back and from destroy.
+    table.map(BASE, [1], WRITE);
+    table.unmap(BASE, 4096);
+    table.mapRange(BASE, 0n, 2 * MiB, WRITE);
+    table.map(BASE + BigInt(4 * MiB), [1], WRITE);
+    expect(
+      thrown(() => table.mapRange(BASE + BigInt(2 * MiB), 0n, 4 * MiB, WRITE, { maxLeafShift: 12 })),
+    ).toMatch(/^EBUSY at/);
+    table.destroy();
+    expect(seen).toHaveLength(4);
+    for (const message of seen) expect(message).toMatch(busy);
+    expect(frames.stats().allocated).toBe(0);
+  });
+
+  it('may read, and change another table of the same frames', () => {
+    const sink = new Told();
+    const { table, memory, frames } = machine(arm, 64, 0n, sink);
+    const other = new Table({ format: arm, memory, frames });
+    table.map(BASE, [1, 2], WRITE);
+    const seen: unknown[] = [];
+    sink.next = () => {
+      other.map(BASE, [5], WRITE);
+      seen.push(table.translate(BASE), table.translate(BASE + 0x1000n), [...table.leaves()].length);
+    };
+    table.unmap(BASE, 4096, { reclaim: true });
+    expect(seen).toEqual([null, 0x2000n, 1]);
+    expect(other.translate(BASE)).toBe(0x5000n);
+    sink.next = () => {};
+    table.destroy();
+    expect(frames.stats().allocated).toBe(4);
+    expect(other.translate(BASE)).toBe(0x5000n);
+  });
+
+  it('leaves the table usable after an error of its own', () => {
+    const sink = new Told();
+    const { table } = machine(arm, 64, 0n, sink);
+    table.map(BASE, [1], WRITE);
+    sink.next = () => table.unmap(BASE, 4096);
+    expect(thrown(() => table.unmap(BASE, 4096))).toMatch(busy);
+    expect(table.translate(BASE)).toBe(0x1000n);
+    sink.next = () => {};
+    table.unmap(BASE, 4096);
+    expect(table.translate(BASE)).toBeNull();
+  });
+});
+
+describe('a WebAssembly.Memory that grows', () => {
+  function growing() {
+    const wasm = new WebAssembly.Memory({ initial: 16, maximum: 64 });
+    const memory = PhysicalMemory.over(wasm);
+    const frames = new FrameAllocator(memory);
+    const sink = new Told();
+    const table = new Table({ format: arm, memory, frames, sink });
+    return { wasm, memory, frames, sink, table };
+  }
+
+  it('between two leaves of a list', () => {
+    const { wasm, table } = growing();
+    for (const page of [0n, 2n, 4n, 0x200n, 0x40000n])
+      table.map(BASE + page * 4096n, [Number(page) + 1], WRITE);
+    const listed: number[] = [];
+    for (const { pfn } of table.leaves()) {
+      listed.push(pfn);
+      wasm.grow(1);
+    }
+    expect(listed).toEqual([1, 3, 5, 0x201, 0x40001]);
+  });
+
+  it('in the flush of an unmap, of a replaced table and of a destroy', () => {
+    const { wasm, sink, table, frames } = growing();
+    sink.next = () => wasm.grow(1);
+    table.map(BASE, [1, 2], WRITE);
+    table.map(BASE + BigInt(2 * MiB), [3], WRITE);
+    table.unmap(BASE, 8192);
+    expect(table.translate(BASE)).toBeNull();
+    // The block goes into the new buffer, and so do the pages behind it.
+    table.mapRange(BASE, 0x40000000n, 2 * MiB, WRITE);
+    expect(table.walk(BASE)).toMatchObject({ pa: 0x40000000n, leaf: { leafShift: 21 } });
+    table.unmap(BASE + BigInt(2 * MiB), 4096, { reclaim: true });
+    expect([...table.leaves()].map((run) => run.leafShift)).toEqual([21]);
+    expect(frames.stats().allocated).toBe(3);
+    table.destroy();
+    expect(sink.calls).toBe(4);
+    expect(frames.stats().allocated).toBe(0);
+  });
+
+  it('in a replaced table of a call that fails afterwards', () => {
+    const { wasm, memory, frames, sink, table } = growing();
+    table.map(BASE, [1], WRITE);
+    table.unmap(BASE, 4096);
+    table.map(BASE + BigInt(2 * MiB), [3], WRITE);
+    const before = fingerprint({ memory, frames });
+    sink.next = () => wasm.grow(1);
+    expect(thrown(() => table.mapRange(BASE, 0n, 4 * MiB, WRITE))).toMatch(/^EBUSY at 0xffff000000200000/);
+    expect(fingerprint({ memory, frames })).toBe(before);
+  });
+
+  it('in an unmap whose sink then throws', () => {
+    const { wasm, memory, frames, sink, table } = growing();
+    table.map(BASE, [1, 2, 3], WRITE);
+    const before = fingerprint({ memory, frames });
+    sink.next = () => {
+      wasm.grow(1);
+      throw new Error('after growth');
+    };
+    expect(() => table.unmap(BASE, 8192, { reclaim: true })).toThrow('after growth');
+    expect(fingerprint({ memory, frames })).toBe(before);
+    expect(table.translate(BASE + 0x1000n)).toBe(0x2000n);
+  });
+
+  it('between calls', () => {
+    const { wasm, table } = growing();
+    table.map(BASE, [1], WRITE);
+    wasm.grow(1);
+    table.map(BASE + 0x1000n, [2], WRITE);
+    wasm.grow(1);
+    expect(table.translateWords(0xffff0000, 0x1000)).toBe(2);
+    expect(table.walk(BASE).pa).toBe(0x1000n);
+  });
+});
+
+describe.each(formats.map((format) => [format.name, format] as const))(
+  'the flushes of %s',
+  (_name, format) => {
+    it('of a destroy cover the root, in two calls where it has two halves', () => {
+      const { table, frames, flushes } = machine(format);
+      const { bits, upper } = format.range;
+      table.map(firstAddress(format, true), [1], WRITE);
+      const tables = table
+        .walk(firstAddress(format, true))
+        .steps.map((step) => Number(step.table >> BigInt(format.pageShift)));
+      const leafShift = format.pageShift;
+      table.destroy();
+      const bytes = 1n << BigInt(upper === 'sign' ? bits - 1 : bits);
+      const halves = upper === 'sign' ? [0n, (1n << 64n) - bytes] : [firstAddress(format)];
+      expect(flushes).toEqual(halves.map((va) => ({ va, bytes, leafShift, tablesFreed: tables })));
+      expect(frames.stats().allocated).toBe(0);
+    });
+  },
+);

@@ -1,0 +1,144 @@
+import type { PageTableFormat } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../../formats/arm64.js';
+import { riscv64 } from '../../formats/riscv64.js';
+import { digest } from '../../support/digest.js';
+import { entryAt } from '../../support/entries.js';
+import { firstAddress } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+import { Tlb } from '../../support/tlb.js';
+
+/*
+ * A restore that fails has had the snapshot's entries in the tables for a while. Each page table has a TLB here that
+ * walks again within its flush, so it keeps what it must not unless it is flushed once more.
+ */
+
+const WRITE = protection({ write: true, global: true });
+/** What one table of the last level translates. */
+const SPAN = 0x200000n;
+
+interface Heard {
+  name: string;
+  va: bigint;
+  tables: readonly number[];
+}
+
+function world(format: PageTableFormat) {
+  const memory = PhysicalMemory.create({ bytes: 128 * 4096 });
+  const frames = new FrameAllocator(memory);
+  const base = firstAddress(format);
+  const heard: Heard[] = [];
+  const tlbs: Tlb[] = [];
+  let failing: (call: number) => boolean = () => false;
+  let onFlush = (): void => {};
+  const process = (name: string): PageTable => {
+    const tlb = new Tlb(format);
+    const flush: Tlb['flush'] = (va, bytes, leafShift, tables) => {
+      heard.push({ name, va, tables: [...tables] });
+      if (failing(heard.length)) throw new Error(`stuck at ${heard.length}`);
+      // Of tables that are free by now, it wants to know nothing.
+      const held = tables.filter((pfn) => frames.isAllocated(pfn));
+      tlb.flush(va, bytes, leafShift, held);
+      onFlush();
+    };
+    const table = new PageTable({ format, memory, frames, sink: { flush } });
+    Object.assign(tlb, { memory, frames, root: table.root, refills: true });
+    tlbs.push(tlb);
+    return table;
+  };
+  const first = process('first');
+  const second = process('second');
+  first.map(base, [1, 2], WRITE);
+  first.map(base + SPAN, [3], WRITE);
+  second.map(base, [4], WRITE);
+  const back = Number(entryAt(first, base + SPAN).table >> 12n);
+  const snapshot = first.snapshot();
+  first.map(base + 4n * SPAN, [5], WRITE);
+  const there = Number(entryAt(first, base + 4n * SPAN).table >> 12n);
+  first.unmap(base, 4096);
+  first.unmap(base + SPAN, 4096, { reclaim: true });
+  second.protect(base, 4096, { write: false });
+  const late = process('late');
+  late.map(base, [6], WRITE);
+  const pages = [0n, 4096n, SPAN, 4n * SPAN].map((offset) => base + offset);
+  for (const tlb of tlbs) tlb.fill(pages);
+  heard.length = 0;
+  return {
+    ...{ memory, frames, first, second, snapshot, heard, lost: { there, back } },
+    expectFresh: () => {
+      for (const tlb of tlbs) tlb.expectFresh();
+    },
+    fail: (when: (call: number) => boolean) => {
+      failing = when;
+      heard.length = 0;
+    },
+    meddle: (call: () => void) => {
+      onFlush = call;
+    },
+  };
+}
+
+const NEVER = (): boolean => false;
+
+function message(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'none';
+}
+
+describe.each([
+  ['one range', arm64({ granule: 4, vaBits: 48 }), 1],
+  ['two halves', riscv64(4), 2],
+] as const)('a restore that fails, %s', (_name, format, parts) => {
+  const calls = 3 * parts;
+
+  it.each(Array.from({ length: calls }, (_, i) => i + 1))('at flush %i leaves nothing stale', (at) => {
+    const all = world(format);
+    const before = digest(all);
+    all.fail((call) => call === at);
+    expect(message(() => all.first.restore(all.snapshot))).toBe(`stuck at ${at}`);
+    all.fail(NEVER);
+    expect(digest(all)).toBe(before);
+    all.expectFresh();
+    all.first.restore(all.snapshot);
+    expect(all.heard.map(({ name }) => name)).toEqual(
+      ['first', 'second', 'late'].flatMap((name) => Array.from({ length: parts }, () => name)),
+    );
+  });
+
+  it('flushes all page tables again, whatever their sinks do', () => {
+    for (let again = 1; again <= calls; again++) {
+      const all = world(format);
+      all.fail((call) => call === calls || call === calls + again);
+      expect(message(() => all.first.restore(all.snapshot))).toBe(`stuck at ${calls}`);
+      const [there, back] = [all.heard.slice(0, calls), all.heard.slice(calls)];
+      expect(back.map(({ name, va }) => [name, va])).toEqual(there.map(({ name, va }) => [name, va]));
+    }
+  });
+
+  it('names the tables that are lost on the way there, and on the way back', () => {
+    const { first, snapshot, heard, fail, lost } = world(format);
+    fail((call) => call === calls);
+    expect(message(() => first.restore(snapshot))).toBe(`stuck at ${calls}`);
+    const told = heard.filter(({ name }) => name === 'first').map(({ tables }) => tables);
+    expect(told).toEqual([...Array(parts).fill([lost.there]), ...Array(parts).fill([lost.back])]);
+  });
+
+  it('for frames that a sink takes leaves nothing stale', () => {
+    const all = world(format);
+    let taken = -1;
+    all.meddle(() => {
+      if (taken < 0) taken = all.frames.allocate();
+    });
+    expect(thrown(() => all.second.restore(all.snapshot))).toMatch(/^EBUSY: a flush sink took or gave back/);
+    all.expectFresh();
+    expect(all.heard).toHaveLength(2 * calls);
+    all.frames.free(taken);
+    all.second.restore(all.snapshot);
+    expect(all.first.translate(firstAddress(format))).toBe(0x1000n);
+  });
+});

@@ -1,0 +1,194 @@
+import type { FlushSink } from '@vmarea/core';
+import { hex, PageTable, protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../../formats/arm64.js';
+import { riscv64 } from '../../formats/riscv64.js';
+import { digest } from '../../support/digest.js';
+import { entryAt } from '../../support/entries.js';
+import { fingerprint, machine } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+
+const WRITE = protection({ write: true, global: true });
+const arm = arm64({ granule: 4, vaBits: 48 });
+const BASE = 0xffff000000000000n;
+/** What one table of the last level translates. */
+const SPAN = 0x200000n;
+const tableAt = (table: PageTable, va: bigint, level = 3): number =>
+  Number((table.walk(va).steps[level]?.table ?? 0n) >> 12n);
+const sorted = (pfns: readonly number[] | undefined): number[] => [...(pfns ?? [])].sort((a, b) => a - b);
+
+describe('the flush of a restore', () => {
+  it('covers everything and names the tables that are lost, while they are still held', () => {
+    const held: boolean[] = [];
+    const seen: (bigint | null)[] = [];
+    const sink: FlushSink = {
+      flush: (_va, _bytes, _leafShift, tables) => {
+        held.push(...tables.map((pfn) => made.frames.isAllocated(pfn)));
+        seen.push(made.table.translate(BASE));
+      },
+    };
+    const made = machine(arm, 64, 0n, sink);
+    const { table, flushes } = made;
+    table.map(BASE, [1], WRITE);
+    const snapshot = table.snapshot();
+    table.map(BASE + SPAN, [2], WRITE);
+    table.map(BASE + (1n << 39n), [3], WRITE);
+    const late = [
+      tableAt(table, BASE + SPAN),
+      ...[1, 2, 3].map((level) => tableAt(table, BASE + (1n << 39n), level)),
+    ];
+    table.unmap(BASE, 4096);
+    flushes.length = 0;
+    seen.length = 0;
+    table.restore(snapshot);
+    expect(flushes).toHaveLength(1);
+    expect(flushes[0]).toMatchObject({ va: BASE, bytes: 1n << 48n, leafShift: 12 });
+    expect(sorted(flushes[0]?.tablesFreed)).toEqual(sorted(late));
+    expect(held).toEqual([true, true, true, true]);
+    expect(seen, 'the entries are back when the sink is called').toEqual([0x1000n]);
+    flushes.length = 0;
+    table.restore(snapshot);
+    expect(flushes.map((flush) => flush.tablesFreed)).toEqual([[]]);
+  });
+
+  it('is two where there is a hole', () => {
+    const { table, flushes } = machine(riscv64(4));
+    table.restore(table.snapshot());
+    expect(flushes.map(({ va, bytes }) => [hex(va), bytes])).toEqual([
+      [hex(0n), 1n << 47n],
+      [hex(0xffff800000000000n), 1n << 47n],
+    ]);
+  });
+
+  it('names a table that stands elsewhere now, and what is below it', () => {
+    const { table, flushes } = machine(arm);
+    const far = BASE + (1n << 39n);
+    table.map(BASE, [1], WRITE);
+    const snapshot = table.snapshot();
+    const tables = [1, 2, 3].map((level) => tableAt(table, BASE, level));
+    table.unmap(BASE, 4096, { reclaim: true });
+    table.map(far, [2], WRITE);
+    // The lowest free frames are taken first: the same tables, at another address.
+    expect([1, 2, 3].map((level) => tableAt(table, far, level))).toEqual(tables);
+    flushes.length = 0;
+    table.restore(snapshot);
+    expect(sorted(flushes[0]?.tablesFreed)).toEqual(sorted(tables));
+  });
+
+  it('names a table whose entry differs in one word alone', () => {
+    const { table, memory, flushes } = machine(arm);
+    table.map(BASE, [1], WRITE);
+    const { address, entry } = entryAt(table, BASE, 1);
+    const below = [2, 3].map((level) => tableAt(table, BASE, level));
+    const snapshot = table.snapshot();
+    // Bit 59 forbids execution below; bit 9 is ignored.
+    for (const bit of [1n << 59n, 1n << 9n]) {
+      memory.write64(address, entry | bit);
+      flushes.length = 0;
+      table.restore(snapshot);
+      expect(sorted(flushes[0]?.tablesFreed), hex(bit)).toEqual(sorted(below));
+    }
+  });
+
+  it('ends where a tree names itself', () => {
+    const { table, memory, flushes } = machine(arm);
+    table.map(BASE, [1], WRITE);
+    const snapshot = table.snapshot();
+    for (let slot = 256n; slot < 512n; slot++) memory.write64(table.root + 8n * slot, table.root | 0x403n);
+    flushes.length = 0;
+    table.restore(snapshot);
+    expect(flushes).toHaveLength(1);
+    expect(memory.read64(table.root + 8n * 511n)).toBe(0n);
+  });
+
+  it('reaches the sinks of all page tables in the memory, the vanished ones too', () => {
+    const log: [string, number[]][] = [];
+    const made = machine(arm);
+    const { memory, frames } = made;
+    const process = (name: string): PageTable =>
+      new PageTable({
+        format: arm,
+        memory,
+        frames,
+        sink: { flush: (_va, _bytes, _leafShift, tables) => log.push([name, sorted(tables)]) },
+      });
+    const first = process('first');
+    first.map(BASE, [1], WRITE);
+    const ended = process('ended');
+    ended.map(BASE, [2], WRITE);
+    const snapshot = first.snapshot();
+    ended.destroy();
+    const late = process('late');
+    late.map(BASE, [3], WRITE);
+    const lateTables = [0, 1, 2, 3].map((level) => tableAt(late, BASE, level));
+    log.length = 0;
+    made.table.restore(snapshot);
+    expect(log).toEqual([
+      ['first', []],
+      ['late', sorted(lateTables)],
+    ]);
+    expect(made.flushes).toHaveLength(1);
+  });
+
+  it('leaves everything as it was when a sink throws, whichever it is', () => {
+    const made = machine(arm);
+    const { memory, frames, table } = made;
+    let fails = false;
+    const sink: FlushSink = {
+      flush: () => {
+        if (fails) throw new Error('stuck');
+      },
+    };
+    const other = new PageTable({ format: arm, memory, frames, sink });
+    table.map(BASE, [1], WRITE);
+    other.map(BASE, [2], WRITE);
+    const snapshot = table.snapshot();
+    const late = new PageTable({ format: arm, memory, frames });
+    late.map(BASE, [3], WRITE);
+    table.unmap(BASE, 4096, { reclaim: true });
+    memory.write64(60n << 12n, 5n);
+    const before = [digest(made), fingerprint(made)];
+    fails = true;
+    for (const through of [table, other]) {
+      expect(() => through.restore(snapshot)).toThrow(/^stuck$/);
+      expect([digest(made), fingerprint(made)]).toEqual(before);
+      expect(table.translate(BASE)).toBeNull();
+      expect(late.translate(BASE)).toBe(0x3000n);
+    }
+    fails = false;
+    late.unmap(BASE, 4096);
+    other.restore(snapshot);
+    expect(table.translate(BASE)).toBe(0x1000n);
+  });
+
+  it('is refused a sink that takes frames, or changes another page table', () => {
+    const made = machine(arm);
+    const { memory, frames, table } = made;
+    let meddle = (): unknown => null;
+    const other = new PageTable({ format: arm, memory, frames, sink: { flush: () => meddle() } });
+    other.map(BASE, [1], WRITE);
+    const snapshot = other.snapshot();
+    other.map(BASE + SPAN, [2], WRITE);
+    const data = frames.allocate();
+    const taken: number[] = [];
+    meddle = () => taken.push(frames.allocate());
+    expect(thrown(() => other.restore(snapshot))).toBe(
+      'EBUSY: a flush sink took or gave back frames during the restore',
+    );
+    expect(other.translate(BASE + SPAN)).toBe(0x2000n);
+    // As many as before, yet others.
+    meddle = () => {
+      if (!frames.isAllocated(data)) return;
+      taken.push(frames.allocate());
+      frames.free(data);
+    };
+    expect(thrown(() => other.restore(snapshot))).toMatch(/^EBUSY: a flush sink took or gave back frames/);
+    expect(other.translate(BASE + SPAN)).toBe(0x2000n);
+    expect(frames.isAllocated(taken[0] as number)).toBe(true);
+    meddle = () => table.map(BASE, [3], WRITE);
+    const before = digest(made);
+    expect(thrown(() => table.restore(snapshot))).toMatch(/^EBUSY: this page table is in the middle/);
+    expect(thrown(() => other.restore(snapshot))).toMatch(/^EBUSY: this page table is in the middle/);
+    expect(digest(made)).toBe(before);
+  });
+});

@@ -1,0 +1,191 @@
+import type { FlushSink } from '@vmarea/core';
+import { PageTable, protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { TableRecords } from '../../../src/table/state/table-records.js';
+import { arm64 } from '../../formats/arm64.js';
+import { digest } from '../../support/digest.js';
+import { machine } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+
+const WRITE = protection({ write: true, global: true });
+const arm = arm64({ granule: 4, vaBits: 48 });
+const BASE = 0xffff000000000000n;
+/** What one table of the last level translates. */
+const SPAN = 0x200000n;
+const GONE = 'EINVAL: this page table was made after the snapshot that was restored; make or open a new one';
+
+describe('page tables that a restore takes away or brings back', () => {
+  function late() {
+    const made = machine(arm);
+    const { memory, frames, table } = made;
+    const snapshot = table.snapshot();
+    const gone = new PageTable({ format: arm, memory, frames });
+    gone.map(BASE, [1], WRITE);
+    return { ...made, snapshot, gone };
+  }
+
+  it('refuse every call once they are gone', () => {
+    const { table, gone, snapshot, memory, frames } = late();
+    const opened = PageTable.open({ format: arm, memory, root: table.root, frames });
+    opened.map(BASE, [4], WRITE);
+    const leaves = gone.leaves();
+    table.restore(snapshot);
+    const before = digest({ memory, frames });
+    for (const one of [gone, opened]) {
+      for (const call of [
+        () => one.map(BASE + SPAN, [2], WRITE),
+        () => one.mapRange(BASE + SPAN, 0n, 4096, WRITE),
+        () => one.unmap(BASE, 4096),
+        () => one.walk(BASE),
+        () => one.translate(BASE),
+        () => one.leaves(),
+        () => one.batch(),
+        () => one.snapshot(),
+        () => one.destroy(),
+      ]) {
+        expect(thrown(call)).toBe(GONE);
+      }
+      expect(thrown(() => one.translateWords(0xffff0000, 0))).toMatch(/^EINVAL: this page table was /);
+      expect(thrown(() => one.restore(snapshot))).toBe(
+        'EINVAL: this page table was made after the snapshot, or destroyed before it; ' +
+          'restore it through a page table that the snapshot holds',
+      );
+    }
+    expect(thrown(() => leaves.next())).toMatch(/^EINVAL: this page table was /);
+    expect(digest({ memory, frames })).toBe(before);
+  });
+
+  it('stay gone when others take their frames, and leave those alone', () => {
+    const { table, gone, snapshot, memory, frames } = late();
+    table.restore(snapshot);
+    const heir = new PageTable({ format: arm, memory, frames });
+    heir.map(BASE, [2], WRITE);
+    expect(heir.root).toBe(gone.root);
+    expect(thrown(() => gone.destroy())).toBe(GONE);
+    expect(thrown(() => gone.translate(BASE))).toBe(GONE);
+    expect(heir.translate(BASE)).toBe(0x2000n);
+    heir.destroy();
+    expect(frames.stats().allocated).toBe(1);
+  });
+
+  it('are gone also when their first call comes after the restore', () => {
+    const { table, snapshot, memory, frames } = late();
+    const unused = new PageTable({ format: arm, memory, frames });
+    table.restore(snapshot);
+    const before = digest({ memory, frames });
+    expect(thrown(() => unused.map(BASE, [1], WRITE))).toBe(GONE);
+    expect(digest({ memory, frames })).toBe(before);
+    // Nor does a snapshot hold one that was taken when it had vanished.
+    const never = new PageTable({ format: arm, memory, frames });
+    table.restore(snapshot);
+    expect(thrown(() => never.restore(table.snapshot()))).toMatch(/^EINVAL: this page table was made after/);
+    // A later past, made when the number of the unused one was already given out.
+    const later = table.snapshot();
+    const next = new PageTable({ format: arm, memory, frames });
+    table.restore(later);
+    expect(thrown(() => unused.translate(BASE))).toBe(GONE);
+    expect(thrown(() => next.translate(BASE))).toBe(GONE);
+  });
+
+  it('are there again with a snapshot that holds them, through themselves or others', () => {
+    const { table, gone, snapshot } = late();
+    const later = table.snapshot();
+    for (const through of [gone, table]) {
+      table.restore(snapshot);
+      expect(thrown(() => gone.translate(BASE))).toBe(GONE);
+      through.restore(later);
+      expect(gone.translate(BASE)).toBe(0x1000n);
+      expect(gone.translateWords(0xffff0000, 0)).toBe(1);
+      gone.map(BASE + SPAN, [2], WRITE);
+    }
+    // Destroyed is not gone: the snapshot brings it back as well.
+    for (const through of [gone, table]) {
+      gone.destroy();
+      expect(thrown(() => gone.translate(BASE))).toBe('EINVAL: this page table was destroyed');
+      through.restore(later);
+      expect(gone.translate(BASE)).toBe(0x1000n);
+    }
+    gone.destroy();
+    const without = table.snapshot();
+    table.restore(later);
+    table.restore(without);
+    expect(thrown(() => gone.translate(BASE))).toBe('EINVAL: this page table was destroyed');
+    expect(thrown(() => gone.restore(without))).toMatch(
+      /^EINVAL.*made after the snapshot, or destroyed before/,
+    );
+  });
+
+  it('are not flushed when they come back: they were when they went', () => {
+    const { table, memory, frames } = machine(arm);
+    const log: string[] = [];
+    const sink: FlushSink = { flush: () => void log.push('ended') };
+    const ended = new PageTable({ format: arm, memory, frames, sink });
+    ended.map(BASE, [1], WRITE);
+    const snapshot = table.snapshot();
+    for (const through of [ended, table]) {
+      ended.destroy();
+      expect(log).toEqual(['ended']);
+      through.restore(snapshot);
+      expect(log).toEqual(['ended']);
+      expect(ended.translate(BASE)).toBe(0x1000n);
+      log.length = 0;
+    }
+    table.restore(snapshot);
+    expect(log).toEqual(['ended']);
+  });
+
+  it('are told, however many there are', () => {
+    const { table, memory, frames } = machine(arm, 512);
+    const early = Array.from({ length: 100 }, () => new PageTable({ format: arm, memory, frames }));
+    const snapshot = table.snapshot();
+    const late = Array.from({ length: 150 }, () => new PageTable({ format: arm, memory, frames }));
+    table.restore(snapshot);
+    expect(new Set(early.map((one) => thrown(() => one.translate(BASE))))).toEqual(new Set(['none']));
+    expect(new Set(late.map((one) => thrown(() => one.translate(BASE))))).toEqual(new Set([GONE]));
+  });
+
+  it('never share a number', () => {
+    const { table, snapshot, memory, frames } = late();
+    const owners = new Set<number>();
+    for (let i = 0; i < 5; i++) {
+      const { root } = new PageTable({ format: arm, memory, frames });
+      const records = TableRecords.of(frames);
+      owners.add(records.ownerOf(records.find(Number(root >> 12n))));
+      table.restore(snapshot);
+    }
+    expect(owners.size).toBe(5);
+    expect(TableRecords.of(frames).copy().gone, 'as one range').toHaveLength(2);
+    // Also when each snapshot is taken right after a restore.
+    for (let i = 0; i < 5; i++) {
+      const again = table.snapshot();
+      new PageTable({ format: arm, memory, frames });
+      table.restore(again);
+    }
+    expect(TableRecords.of(frames).copy().gone).toHaveLength(2);
+  });
+});
+
+describe('a page table that has only translated so far', () => {
+  it('is gone like others when it was made after the snapshot', () => {
+    const { table, memory, frames } = machine(arm);
+    const snapshot = table.snapshot();
+    const late = new PageTable({ format: arm, memory, frames });
+    table.restore(snapshot);
+    expect(thrown(() => late.translateWords(-65536, 0))).toMatch(/^EINVAL: this page table was /);
+    expect(thrown(() => late.translate(BASE))).toBe(GONE);
+  });
+
+  it('is flushed like others', () => {
+    const { table, memory, frames } = machine(arm);
+    table.map(BASE, [1], WRITE);
+    const flushed: bigint[] = [];
+    const sink = { flush: (va: bigint) => void flushed.push(va) };
+    const other = PageTable.open({ format: arm, memory, root: table.root, frames, sink });
+    const snapshot = table.snapshot();
+    table.unmap(BASE, 4096);
+    expect(other.translateWords(-65536, 0)).toBe(-1);
+    table.restore(snapshot);
+    expect(flushed).toEqual([BASE]);
+    expect(other.translateWords(-65536, 0)).toBe(1);
+  });
+});

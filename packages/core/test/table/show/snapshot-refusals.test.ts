@@ -1,0 +1,134 @@
+import type { FlushSink, Snapshot } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../../formats/arm64.js';
+import { digest } from '../../support/digest.js';
+import { machine } from '../../support/machine.js';
+import { thrown } from '../../support/thrown.js';
+
+const WRITE = protection({ write: true, global: true });
+const arm = arm64({ granule: 4, vaBits: 48 });
+const BASE = 0xffff000000000000n;
+
+describe('snapshot and restore refuse, and change nothing', () => {
+  it('while a batch owes a flush', () => {
+    const made = machine(arm);
+    const { table, memory, frames } = made;
+    const other = new PageTable({ format: arm, memory, frames });
+    table.map(BASE, [1], WRITE);
+    const snapshot = table.snapshot();
+    const batch = table.batch();
+    table.unmap(BASE, 4096, { batch, reclaim: true });
+    const before = digest(made);
+    const message = 'EBUSY: a batch of a page table in this memory owes a flush; call its done() first';
+    for (const one of [table, other]) {
+      expect(thrown(() => one.snapshot())).toBe(message);
+      expect(thrown(() => one.restore(snapshot))).toBe(message);
+    }
+    expect(digest(made)).toBe(before);
+    batch.done();
+    table.restore(snapshot);
+    expect(table.translate(BASE)).toBe(0x1000n);
+  });
+
+  it('from within a sink', () => {
+    const said: string[] = [];
+    let snapshot: Snapshot | undefined;
+    const sink: FlushSink = {
+      flush: () => {
+        for (const one of [made.table, other]) {
+          said.push(thrown(() => one.snapshot()));
+          if (snapshot !== undefined) said.push(thrown(() => one.restore(snapshot as Snapshot)));
+        }
+      },
+    };
+    const made = machine(arm, 64, 0n, sink);
+    const { table, memory, frames } = made;
+    const other = new PageTable({ format: arm, memory, frames });
+    other.map(BASE, [1], WRITE);
+    table.map(BASE, [1], WRITE);
+    snapshot = table.snapshot();
+    table.unmap(BASE, 4096);
+    expect(said).toHaveLength(4);
+    for (const message of said) expect(message).toMatch(/^EBUSY: (this|another) page table .*in the middle/);
+    table.restore(snapshot);
+    expect(said).toHaveLength(8);
+    for (const message of said) expect(message).toMatch(/^EBUSY/);
+    expect(table.translate(BASE)).toBe(0x1000n);
+  });
+
+  it('what is no snapshot, or one of something else', () => {
+    const made = machine(arm);
+    const other = machine(arm);
+    const snapshot = made.table.snapshot();
+    const beside = new PageTable({
+      format: arm,
+      memory: made.memory,
+      frames: new FrameAllocator(made.memory, { first: 32, frames: 8 }),
+    });
+    made.table.map(BASE, [1], WRITE);
+    const before = digest(made);
+    for (const none of [undefined, null, 5, {}, { bytes: 4096 }, structuredClone(snapshot)]) {
+      expect(thrown(() => made.table.restore(none as Snapshot))).toMatch(/^EINVAL: the snapshot is none/);
+    }
+    const message = 'EINVAL: the snapshot is of another memory or another allocator';
+    expect(thrown(() => made.table.restore(other.table.snapshot()))).toBe(message);
+    expect(thrown(() => beside.restore(snapshot))).toBe(message);
+    expect(digest(made)).toBe(before);
+    const twin = new PageTable({ format: arm, memory: other.memory, frames: made.frames });
+    expect(thrown(() => twin.restore(snapshot))).toBe(message);
+    expect(made.table.translate(BASE)).toBe(0x1000n);
+    expect(made.flushes).toEqual([]);
+  });
+
+  it('an allocator whose frames are tables in two memories', () => {
+    const made = machine(arm);
+    const { table, frames } = made;
+    const memory = PhysicalMemory.create({ bytes: 64 * 4096 });
+    table.map(BASE, [1], WRITE);
+    const alone = table.snapshot();
+    const other = new PageTable({ format: arm, memory, frames });
+    other.map(BASE, [2], WRITE);
+    const before = digest(made);
+    const message =
+      'EINVAL: a page table in another memory takes its tables from the same allocator; ' +
+      'give each memory an allocator of its own';
+    for (const one of [table, other]) expect(thrown(() => one.snapshot())).toBe(message);
+    expect(thrown(() => table.restore(alone))).toBe(message);
+    expect(digest(made)).toBe(before);
+    expect(other.translate(BASE)).toBe(0x2000n);
+    expect(made.flushes).toEqual([]);
+    // Its tables are free again.
+    other.destroy();
+    table.map(BASE + (1n << 21n), [3], WRITE);
+    table.restore(alone);
+    expect([...table.leaves()].map(({ pfn }) => pfn)).toEqual([1]);
+    expect(thrown(() => other.translate(BASE))).toMatch(/^EINVAL/);
+  });
+
+  it('a memory whose bytes went away', () => {
+    const ram = new ArrayBuffer(1 << 18);
+    const memory = PhysicalMemory.of([{ bytes: 1 << 18 }, { source: ram, base: 1n << 32n }]);
+    const frames = new FrameAllocator(memory);
+    const table = new PageTable({ format: arm, memory, frames });
+    const snapshot = table.snapshot();
+    table.map(BASE, [1], WRITE);
+    structuredClone(ram, { transfer: [ram] });
+    expect(thrown(() => table.restore(snapshot))).toBe(
+      'EINVAL: the memory has not the banks that the snapshot was made of',
+    );
+    expect(table.translate(BASE)).toBe(0x1000n);
+    expect(thrown(() => table.snapshot())).toMatch(/^EFAULT at 0x0000000100000000/);
+  });
+
+  it('a table that is only read', () => {
+    const { table, memory } = machine(arm);
+    const snapshot = table.snapshot();
+    const reader = PageTable.open({ format: arm, memory, root: table.root });
+    expect(thrown(() => reader.snapshot())).toMatch(/^EPERM: this page table is read-only/);
+    expect(thrown(() => reader.restore(snapshot))).toMatch(/^EPERM: this page table is read-only/);
+    // It has no tables to lose, and goes on.
+    table.restore(snapshot);
+    expect(reader.translate(BASE)).toBeNull();
+  });
+});

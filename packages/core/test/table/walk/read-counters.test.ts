@@ -1,0 +1,68 @@
+import type { PageTable } from '@vmarea/core';
+import { protection } from '@vmarea/core';
+import { describe, expect, it } from 'vitest';
+import { arm64 } from '../../formats/arm64.js';
+import { machine } from '../../support/machine.js';
+
+/* Exact work of the calls that list: tables and entries that they read, and nothing that they write. */
+
+const WRITE = protection({ write: true, global: true });
+const BASE = 0xffff000000000000n;
+const MIB = 1n << 20n;
+const arm = arm64({ granule: 4, vaBits: 48 });
+
+/** 4 MiB in pages, in two tables. */
+function filled(): PageTable {
+  const { table } = machine(arm);
+  table.mapRange(BASE, 0n, 4n * MIB, WRITE, { maxLeafShift: 12 });
+  table.resetCounters();
+  return table;
+}
+
+const work = (tablesRead: number, entriesRead: number) => ({
+  tablesRead,
+  entriesRead,
+  entriesWritten: 0,
+  tablesAllocated: 0,
+  tablesZeroed: 0,
+  tablesFreed: 0,
+  flushes: 0,
+});
+
+describe('the work of a list', () => {
+  it.each<[string, (table: PageTable) => unknown]>([
+    ['leaves', (table) => [...table.leaves()]],
+    ['dump', (table) => table.dump()],
+    ['dump as a tree', (table) => table.dump({ tables: true })],
+    ['diff', (table) => [...table.diff(filled())]],
+  ])('%s of everything is each entry of the five tables', (_name, call) => {
+    const table = filled();
+    call(table);
+    expect(table.counters).toEqual(work(5, 5 * 512));
+  });
+
+  it.each<[string, (table: PageTable) => unknown]>([
+    ['leaves', (table) => [...table.leaves(BASE + MIB, 0x3000)]],
+    ['dump', (table) => table.dump({ va: BASE + MIB, bytes: 0x3000 })],
+    ['diff', (table) => [...table.diff(filled(), { va: BASE + MIB, bytes: 0x3000 })]],
+  ])('%s of three pages is one entry a table, and three of the last', (_name, call) => {
+    const table = filled();
+    call(table);
+    expect(table.counters).toEqual(work(4, 3 + 3));
+  });
+
+  it('a tree counts what is in use: all entries of the tables that it names', () => {
+    const table = filled();
+    table.dump({ tables: true, va: BASE + MIB, bytes: 0x3000 });
+    expect(table.counters).toEqual(work(4, 4 * 512));
+    table.resetCounters();
+    table.dump({ tables: true, levels: 2 });
+    expect(table.counters).toEqual(work(3, 3 * 512));
+  });
+
+  it('diff reads both tables once', () => {
+    const [here, there] = [filled(), filled()];
+    expect([...here.diff(there)]).toEqual([]);
+    expect(there.counters).toEqual(work(5, 5 * 512));
+  });
+});
