@@ -50,7 +50,7 @@ export class Bed {
   }
 
   /** Which loops the memory really has. */
-  get kernels(): 'wasm' | 'array' {
+  get loops(): 'wasm' | 'array' {
     return this.memory.banks[0]?.loops.kind ?? 'array';
   }
 
