@@ -1,4 +1,13 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  diffTables,
+  dumpTables,
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  restoreSnapshot,
+  takeSnapshot,
+} from '@vmarea/core';
 import { x8664 } from '@vmarea/x86-64';
 
 const memory = PhysicalMemory.create({ bytes: 1 << 20 });
@@ -8,9 +17,9 @@ const va = 0xffffc90000000000n;
 
 // One block of 2 MiB. Four of its pages become read-only: it is split, and says the same for all others.
 table.mapRange(va, 0x40000000n, 2 << 20, protection({ write: true, global: true }));
-const before = table.snapshot();
+const before = takeSnapshot(table);
 table.protect(va + 0x1000n, 4 * 4096, { write: false });
-console.log(table.dump());
+console.log(dumpTables(table));
 // x86-64, root 0x0000000000000000
 // 0xffffc90000000000-0xffffc90000000fff          4K  PTE         1 x 4K    rw- k gad  normal           0x0000000040000000
 // 0xffffc90000001000-0xffffc90000004fff         16K  PTE         4 x 4K    r-- k ga-  normal           0x0000000040001000
@@ -42,8 +51,8 @@ batch.done();
 // What another table, of any format, translates differently.
 const other = new PageTable({ format: x8664(), memory, frames });
 other.mapRange(va, 0x40000000n, 4 << 20, protection({ write: true, global: true }));
-console.log([...table.diff(other)].map(({ kind, bytes }) => [kind, bytes])); // [ [ 'only-there', 2097152n ] ]
+console.log([...diffTables(table, other)].map(({ kind, bytes }) => [kind, bytes])); // [ [ 'only-there', 2097152n ] ]
 
 // And back to the beginning.
-table.restore(before);
+restoreSnapshot(table, before);
 console.log([...table.leaves()].map((run) => [run.count, run.leafShift])); // [ [ 1, 21 ] ]

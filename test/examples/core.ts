@@ -1,4 +1,4 @@
-import { FrameAllocator, hex, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { FrameAllocator, hex, PageTable, PageTableReader, PhysicalMemory, protection } from '@vmarea/core';
 import { x8664 } from '@vmarea/x86-64';
 
 // An emulator's guest RAM: 16 MiB at physical 1 GiB, in a buffer that you own.
@@ -21,7 +21,7 @@ table.map(va, far.allocateMany(1000), protection({ write: true, global: true }))
 console.log(table.counters.tablesRead, table.counters.entriesWritten); // 5 1004
 
 // The same tables, opened by whoever has the memory and the root.
-const view = PageTable.open({ format: x8664(), memory, root: table.root });
+const view = new PageTableReader({ format: x8664(), memory, root: table.root });
 console.log(view.translate(va) === table.translate(va)); // true
 console.log(view.walk(va + (1000n << 12n)).fault?.kind); // not-present
 

@@ -10,6 +10,7 @@ import {
   VM_MAP,
   VM_MAP_PUT_PAGES,
   VM_SPARSE,
+  wasmLoops,
 } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, type KernelOptions, kernelOf } from './support/kernel.js';
@@ -38,7 +39,7 @@ function scatteredMemory(kernel: AddressSpace, ram: FrameAllocator, pageBytes: n
 
 /** Tables of a user, and a range of two pages that needs two of the last level. */
 function userOf({ format, linux, pageBytes }: ReturnType<typeof kernelOf>) {
-  const memory = PhysicalMemory.create({ bytes: 64 * pageBytes });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * pageBytes });
   const userFrames = new FrameAllocator(memory, { pageShift: format.pageShift });
   const table = new PageTable({ format, memory, frames: userFrames });
   const border = linux.window.start + BigInt(2 ** Math.max(...linux.leaves.vmalloc));

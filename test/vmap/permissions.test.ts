@@ -1,4 +1,12 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection, VM_ALLOC, VM_MAP } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  VM_ALLOC,
+  VM_MAP,
+  wasmLoops,
+} from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
 import { codeOf } from './support/thrown.js';
@@ -188,7 +196,7 @@ describe('VM_FLUSH_RESET_PERMS', () => {
 describe('remapVmallocRange', () => {
   const user = () => {
     const { format } = configuration('x86-64');
-    const memory = PhysicalMemory.create({ bytes: 2 ** 20 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
     const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
     return { table, start: 0x40_0000n, end: 0x40_3000n, protection: protection({ user: true, write: true }) };
   };

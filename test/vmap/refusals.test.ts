@@ -1,6 +1,7 @@
 import {
   AddressSpace,
   FrameAllocator,
+  type PageTable,
   PhysicalMemory,
   type Protection,
   VM_ALLOC,
@@ -11,6 +12,7 @@ import {
   VM_NO_GUARD,
   VM_SPARSE,
   VM_USERMAP,
+  wasmLoops,
 } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
@@ -119,7 +121,7 @@ describe('a space that cannot be made', () => {
     ['a sink that is none', { sink: {} }],
   ])('with %s keeps no frame', (_, wrong) => {
     const { format, linux } = configuration('x86-64');
-    const memory = PhysicalMemory.create({ bytes: 2 ** 20 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
     const frames = new FrameAllocator(memory);
     expect(codeOf(() => new AddressSpace({ format, linux, memory, frames, ...wrong }))).toBe('EINVAL');
     expect(frames.stats().allocated).toBe(0);
@@ -151,7 +153,7 @@ test('values that become no text and no number are refused by name', () => {
   const lazy = kernel.getLazyArea(4096);
   for (const one of [area, lazy]) expect(codeOf(() => one.prepare(as(Symbol('x'))))).toBe('EINVAL');
   expect(codeOf(() => kernel.vmapPagesRange(at(0), at(1), PAGE_KERNEL, [1], as(Symbol('x'))))).toBe('EINVAL');
-  const user = { table: kernel.table, start: as<bigint>(5), end: 7n, protection: PAGE_KERNEL };
+  const user = { table: as<PageTable>(kernel.table), start: as<bigint>(5), end: 7n, protection: PAGE_KERNEL };
   expect(codeOf(() => kernel.remapVmallocRange(user, at(0)))).toBe('EINVAL');
 });
 
@@ -162,7 +164,7 @@ test('ranges of more pages than an array has are refused for what is not mapped 
   expect(codeOf(() => kernel.setMemoryRo(area.addr, area.pages))).toBe('EFAULT');
   const user = kernelOf('x86-64').kernel;
   const range = {
-    table: user.table,
+    table: as<PageTable>(user.table),
     start: area.addr,
     end: area.addr + BigInt(bytes),
     protection: linux.protections.PAGE_KERNEL,

@@ -5,6 +5,7 @@ import {
   VM_IOREMAP,
   VM_USERMAP,
   type VmArea,
+  wasmLoops,
 } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { kernelOf, RAM_FIRST } from './support/kernel.js';
@@ -187,7 +188,7 @@ describe('vmallocHuge', () => {
 
 describe('vrealloc', () => {
   const setUp = (release: '6.12' | '2026') => {
-    const memory = PhysicalMemory.create({ bytes: 2 ** 20 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
     const frames = new FrameAllocator(memory);
     const made = kernelOf('x86-64', { memory, frames, ram: frames, release });
     const fill = (address: bigint, byte: number) =>

@@ -1,4 +1,12 @@
-import { type FlushSink, FrameAllocator, hex, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  type FlushSink,
+  FrameAllocator,
+  hex,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  wasmLoops,
+} from '@vmarea/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Arm64Options, arm64 } from '../src/index.js';
@@ -44,7 +52,7 @@ function walk(memory: PhysicalMemory, root: bigint, va: bigint, options: Arm64Op
 
 function make(options: Arm64Options, flush?: FlushSink) {
   const format = arm64(options);
-  const memory = PhysicalMemory.create({ bytes: 4 << 20 });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 4 << 20 });
   const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
   const table = new PageTable({ format, memory, frames, ...(flush === undefined ? {} : { sink: flush }) });
   const first = options.half === 'ttbr0' ? 0n : (1n << 64n) - (1n << BigInt(options.vaBits));

@@ -1,4 +1,4 @@
-import { PageTable, type Protection, protection, words } from '@vmarea/core';
+import { PageTableReader, type Protection, protection, words } from '@vmarea/core';
 import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { type Arm64Half, type Arm64Registers, arm64FromRegisters, arm64Linux } from '../src/index.js';
@@ -14,7 +14,7 @@ function open(name: 'linux-6.1-arm64-4k' | 'linux-6.12-arm64-16k') {
   const state = arm64FromRegisters(guest.machine.registers as unknown as Arm64Registers);
   const table = (root: 'ttbr0' | 'ttbr1') => {
     const { format, root: at } = state[root] as Arm64Half;
-    return PageTable.open({ format, memory: guest.memory, root: at });
+    return new PageTableReader({ format, memory: guest.memory, root: at });
   };
   return { guest, state, table };
 }

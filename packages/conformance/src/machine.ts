@@ -6,6 +6,7 @@ import {
   PhysicalMemory,
   type Protection,
   protection,
+  wasmLoops,
 } from '@vmarea/core';
 import { lastRead, type Read, readsOf } from './bytes.js';
 import type { Checked } from './case.js';
@@ -39,7 +40,10 @@ export class Machine {
       },
     };
     this.format = format;
-    this.memory = PhysicalMemory.create({ bytes: (tables + 2 * root) * 2 ** format.pageShift });
+    this.memory = PhysicalMemory.create({
+      loops: wasmLoops,
+      bytes: (tables + 2 * root) * 2 ** format.pageShift,
+    });
     // Frames that hold something: a table that is not zeroed where it must be is noticed.
     for (const { words } of this.memory.banks) words.fill(-1);
     this.frames = new FrameAllocator(this.memory, { pageShift: format.pageShift });

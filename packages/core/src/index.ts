@@ -20,8 +20,10 @@ export type { PageTableFormat, VirtualRange } from './format/page-table-format.j
 export { type MemoryType, type Protection, protection } from './format/protection.js';
 export { type Register, registerValue } from './format/register.js';
 export { validateFormat } from './format/validate.js';
-export type { FrameSource, RunLoops } from './loops/run-loops.js';
-export type { WebAssemblyMemoryLike } from './loops/wasm/wasm-host.js';
+export type { EntryWords } from './loops/array-loops.js';
+export type { LoopPlace, LoopProvider, WebAssemblyMemoryLike } from './loops/loop-provider.js';
+export type { EntryFinder, FrameSource, Loops, RunLoops, WalkLoops } from './loops/run-loops.js';
+export { wasmLoops } from './loops/wasm/provider.js';
 export type {
   Bank,
   BankOptions,
@@ -29,12 +31,12 @@ export type {
   BankSource,
   CreatedBank,
   GivenBank,
-  SparseImage,
 } from './memory/bank.js';
 export { FrameAllocator, type FrameAllocatorOptions } from './memory/frames/frame-allocator.js';
 export type { FrameRange } from './memory/frames/frame-state.js';
 export type { FrameStats } from './memory/frames/frame-stats.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
+export { type SparseImage, sparseBank } from './memory/sparse-bank.js';
 export type { Slot, SlotVisitor } from './table/change/visit/slot.js';
 export type {
   ApplyOptions,
@@ -48,14 +50,17 @@ export type {
   UnmapOptions,
 } from './table/options.js';
 export { PageTable } from './table/page-table.js';
-export type { Difference, DifferenceSide, DiffOptions } from './table/show/diff.js';
-export type { DumpOptions } from './table/show/dump.js';
+export { PageTableReader } from './table/page-table-reader.js';
+export type { ReadableTable } from './table/readable-table.js';
+export { type Difference, type DifferenceSide, type DiffOptions, diffTables } from './table/show/diff.js';
+export { type DumpOptions, dumpTables } from './table/show/dump.js';
 export { type LeafSize, leafSizes } from './table/show/leaf-sizes.js';
-export type { Snapshot } from './table/show/snapshot.js';
+export { restoreSnapshot, type Snapshot, takeSnapshot } from './table/show/snapshot.js';
 export type { Counters } from './table/state/counters.js';
-export type { FlushSink } from './table/state/flush.js';
 export type { FlushBatch } from './table/state/flush-batch.js';
-export type { OpenOptions, PageTableOptions } from './table/state/open.js';
+export type { FlushSink } from './table/state/flush-sink.js';
+export type { PageTableOptions } from './table/state/make.js';
+export type { ReaderOptions } from './table/state/open.js';
 export type { TranslationCursor } from './table/walk/cursor.js';
 export type { LeafRun } from './table/walk/leaves.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';

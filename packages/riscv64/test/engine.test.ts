@@ -1,4 +1,4 @@
-import { FrameAllocator, PageTable, type PageTableFormat, PhysicalMemory } from '@vmarea/core';
+import { FrameAllocator, PageTable, type PageTableFormat, PhysicalMemory, wasmLoops } from '@vmarea/core';
 import { hex } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { configurations, riscv64, riscv64Linux } from '../src/index.js';
@@ -6,7 +6,7 @@ import { configurations, riscv64, riscv64Linux } from '../src/index.js';
 const { PAGE_KERNEL } = riscv64Linux().protections;
 
 function machine(format: PageTableFormat) {
-  const memory = PhysicalMemory.create({ bytes: 1 << 20 });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 20 });
   return { memory, table: new PageTable({ format, memory, frames: new FrameAllocator(memory) }) };
 }
 

@@ -7,6 +7,7 @@ import {
   toBigint,
   VmError,
   validateFormat,
+  wasmLoops,
 } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 import { describe, expect, test } from 'vitest';
@@ -41,7 +42,7 @@ describe('the format', () => {
     [0xff00000000000000n, null],
     [0xffffffffffffffffn, null],
   ])('canonical at %s', (va, fault) => {
-    const memory = PhysicalMemory.create({ bytes: 0x10000 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
     expect(table.walk(va).fault?.kind).toBe(fault ?? 'not-present');
     const page = va & ~0xfffn;
@@ -56,7 +57,7 @@ describe('the format', () => {
 
 test('every operation leaves the entries that 4 levels have', () => {
   const run = (of: typeof format) => {
-    const memory = PhysicalMemory.create({ bytes: 1 << 20 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 20 });
     const table = new PageTable({ format: of, memory, frames: new FrameAllocator(memory) });
     const va = 0xffffc90000000000n;
     table.mapRange(va, 0x40000000n, 1 << 30, protection({ write: true, memory: 'write-through' }));

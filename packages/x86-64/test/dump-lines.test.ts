@@ -1,4 +1,4 @@
-import { PageTable } from '@vmarea/core';
+import { dumpTables, PageTableReader } from '@vmarea/core';
 import { loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { x8664FromRegisters } from '../src/index.js';
@@ -7,16 +7,16 @@ const guest = loadGuest('linux-6.12-x86-64');
 const { format } = x8664FromRegisters(
   guest.machine.registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>,
 );
-const swapper = PageTable.open({ format, memory: guest.memory, root: guest.root('swapper') });
+const swapper = new PageTableReader({ format, memory: guest.memory, root: guest.root('swapper') });
 
 describe('the tree with a few lines for each table', () => {
-  const all = swapper.dump({ tables: true }).trimEnd().split('\n').slice(1);
+  const all = dumpTables(swapper, { tables: true }).trimEnd().split('\n').slice(1);
   const depth = (line: string): number => (line.length - line.trimStart().length) / 2;
 
   test.each([1, 2, 3, 5, 40])(
     '%i: no table has more, and every line but the summaries is a line of the whole',
     (lines) => {
-      const some = swapper.dump({ tables: true, lines }).trimEnd().split('\n').slice(1);
+      const some = dumpTables(swapper, { tables: true, lines }).trimEnd().split('\n').slice(1);
       const listed = new Set(all);
       const counts: number[] = [];
       for (const line of some) {
@@ -40,7 +40,7 @@ describe('the tree with a few lines for each table', () => {
   );
 
   test('the first 20 lines with 3', () => {
-    const first = swapper.dump({ tables: true, lines: 3 }).split('\n').slice(0, 20).join('\n');
+    const first = dumpTables(swapper, { tables: true, lines: 3 }).split('\n').slice(0, 20).join('\n');
     expect(first).toMatchInlineSnapshot(`
       "x86-64, root 0x0000000147c22000
       0x0000000000000000-0xffffffffffffffff        256T  PGD  table 0x0000000147c22000   70 of 512 in use

@@ -1,4 +1,12 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  dumpTables,
+  FrameAllocator,
+  PageTable,
+  PageTableReader,
+  PhysicalMemory,
+  protection,
+  wasmLoops,
+} from '@vmarea/core';
 import { hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters } from '../src/index.js';
@@ -9,7 +17,7 @@ const format = x8664FromRegisters(
 ).format;
 
 function openRoot(root: 'swapper' | 'process') {
-  return PageTable.open({ format, memory: guest.memory, root: guest.root(root) });
+  return new PageTableReader({ format, memory: guest.memory, root: guest.root(root) });
 }
 
 const LEAVES =
@@ -110,7 +118,7 @@ function account(rows: readonly LeafRow[], lines: readonly Line[]): void {
 describe.each(['swapper', 'process'] as const)('the %s root of a running Linux', (root) => {
   const table = openRoot(root);
   const rows = guest.leaves(root);
-  const dump = table.dump();
+  const dump = dumpTables(table);
 
   test('the lines, read back, are the leaves that another walker found', () => {
     expect(dump).not.toMatch(/ $/m);
@@ -131,7 +139,7 @@ describe.each(['swapper', 'process'] as const)('the %s root of a running Linux',
   });
 
   test('the tree lists the same leaves, and a table that stands in several places once', () => {
-    const tree = table.dump({ tables: true });
+    const tree = dumpTables(table, { tables: true });
     expect(tree).not.toMatch(/ $/m);
     const seen = new Set<string>();
     const leaves: Line[] = [];
@@ -170,32 +178,32 @@ describe.each(['swapper', 'process'] as const)('the %s root of a running Linux',
 
 test("the kernel's half of a process forbids user text, the user's half runs it", () => {
   const text = { va: 0x401000n, bytes: 0x1000 };
-  const inUserHalf = PageTable.open({
+  const inUserHalf = new PageTableReader({
     format,
     memory: guest.memory,
     root: guest.machine.registers.cr3 as bigint,
   });
-  expect(openRoot('process').dump(text).split('\n')[1]).toContain('r-- u -a-');
-  expect(inUserHalf.dump(text).split('\n')[1]).toContain('r-x u -a-');
+  expect(dumpTables(openRoot('process'), text).split('\n')[1]).toContain('r-- u -a-');
+  expect(dumpTables(inUserHalf, text).split('\n')[1]).toContain('r-x u -a-');
 });
 
 test('controls change the letters', () => {
   const readOnly = { va: 0xffffffffbac00000n, bytes: 0x1000 };
   const table = openRoot('swapper');
-  expect(table.dump(readOnly).split('\n')[1]).toContain('r-- k');
-  expect(table.dump({ ...readOnly, controls: { wp: false } }).split('\n')[1]).toContain('rw- k');
+  expect(dumpTables(table, readOnly).split('\n')[1]).toContain('r-- k');
+  expect(dumpTables(table, { ...readOnly, controls: { wp: false } }).split('\n')[1]).toContain('rw- k');
 });
 
 test('a control that x86-64 has not is refused, with those that it has', () => {
   const members = Object.keys(format.controls).join(', ');
   expect(members).toMatch(/^wp, |, wp\b/);
-  expect(() => openRoot('swapper').dump({ controls: { wpp: false } as never })).toThrow(
+  expect(() => dumpTables(openRoot('swapper'), { controls: { wpp: false } as never })).toThrow(
     `EINVAL: controls has wpp, which the format has not; its members are ${members}`,
   );
 });
 
 test('the first 40 lines of a process', () => {
-  const first = openRoot('process').dump().split('\n').slice(0, 40).join('\n');
+  const first = dumpTables(openRoot('process')).split('\n').slice(0, 40).join('\n');
   expect(first).toMatchInlineSnapshot(`
     "x86-64, root 0x0000000144218000
     0x0000000000400000-0x0000000000400fff          4K  PTE         1 x 4K    r-- u -a-  normal           0x0000000142ac4000
@@ -241,14 +249,14 @@ test('the first 40 lines of a process', () => {
 });
 
 test("a page that its key refuses stays the user's, one below a kernel's table is the kernel's", () => {
-  const memory = PhysicalMemory.create({ bytes: 1 << 16 });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 16 });
   const table = new PageTable({ format: x8664(), memory, frames: new FrameAllocator(memory) });
   const data = protection({ write: true, user: true });
   table.map(0n, [7], { ...data, extra: 1n << 59n });
   table.map(0x200000n, [8], data);
-  expect(table.dump().match(/r.. [ku]|--- [ku]/g)).toEqual(['--- u', 'rw- u']);
+  expect(dumpTables(table).match(/r.. [ku]|--- [ku]/g)).toEqual(['--- u', 'rw- u']);
   const pmd = table.walk(0x200000n).steps[2];
   if (pmd === undefined) throw new Error('no PMD');
   memory.write64(pmd.address, pmd.entry & ~4n);
-  expect(table.dump().match(/r.. [ku]|--- [ku]/g)).toEqual(['--- u', 'rw- k']);
+  expect(dumpTables(table).match(/r.. [ku]|--- [ku]/g)).toEqual(['--- u', 'rw- k']);
 });

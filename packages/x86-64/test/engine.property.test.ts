@@ -1,4 +1,12 @@
-import { FrameAllocator, hex, PageTable, PhysicalMemory, type Protection, protection } from '@vmarea/core';
+import {
+  FrameAllocator,
+  hex,
+  PageTable,
+  PhysicalMemory,
+  type Protection,
+  protection,
+  wasmLoops,
+} from '@vmarea/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { x8664 } from '../src/index.js';
@@ -140,7 +148,7 @@ test('every operation says what the manual reads', () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(calls, (list) => {
-      const memory = PhysicalMemory.create({ bytes: 64 * 4096 });
+      const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * 4096 });
       const frames = new FrameAllocator(memory);
       const table = new PageTable({ format: x8664(), memory, frames });
       const model = new Map<bigint, Page>();

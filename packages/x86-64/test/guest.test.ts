@@ -1,4 +1,4 @@
-import { PageTable, type Protection, protection, words } from '@vmarea/core';
+import { PageTableReader, type Protection, protection, words } from '@vmarea/core';
 import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters, x8664Linux } from '../src/index.js';
@@ -12,7 +12,7 @@ const rows = { swapper: guest.leaves('swapper'), process: guest.leaves('process'
 const LEVEL: Record<string, number> = { 4096: PTE, 2097152: PMD, 1073741824: PUD };
 
 function openRoot(root: 'swapper' | 'process') {
-  return PageTable.open({ format, memory: guest.memory, root: guest.root(root) });
+  return new PageTableReader({ format, memory: guest.memory, root: guest.root(root) });
 }
 
 function print({ va, count, size, pa, flags }: LeafRow): string {
@@ -151,7 +151,7 @@ describe('what the processor would do', () => {
   test("the user half of the process runs its text, which the kernel's half forbids", () => {
     // Page-table isolation sets XD in the user entries of the kernel's root, so that a kernel that returned to the
     // user without switching would fault at once.
-    const inUserHalf = PageTable.open({ format, memory: guest.memory, root: registers.cr3 as bigint });
+    const inUserHalf = new PageTableReader({ format, memory: guest.memory, root: registers.cr3 as bigint });
     const run = { kind: 'execute', user: true } as const;
     expect(inUserHalf.walk(0x401000n, run).fault).toBeNull();
     expect(table.walk(0x401000n, run).fault).toMatchObject({
@@ -180,9 +180,11 @@ describe('what the processor would do', () => {
 test('one address bit less, and the root of the guest is out of reach', () => {
   // It lies between 4 GiB and 8 GiB.
   const walk = (paBits: number) =>
-    PageTable.open({ format: x8664({ paBits }), memory: guest.memory, root: guest.root('swapper') }).walk(
-      0xffffffffb9200000n,
-    );
+    new PageTableReader({
+      format: x8664({ paBits }),
+      memory: guest.memory,
+      root: guest.root('swapper'),
+    }).walk(0xffffffffb9200000n);
   expect(walk(33).fault).toBeNull();
   expect(() => walk(32)).toThrow('does not fit 32 address bits');
 });

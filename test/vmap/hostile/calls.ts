@@ -61,9 +61,9 @@ export function callsOf(kit: Kit): Record<string, Call> {
     table: () => ({
       run: () =>
         dice.of([
-          () => kernel.table.unmap(args.address(), page),
           () => kernel.table.walk(args.address()),
-          () => kernel.table.destroy(),
+          () => kernel.table.translate(args.address()),
+          () => [...kernel.table.leaves(args.address(), page)],
         ])(),
     }),
     linux: () => ({ run: () => kernel.linux }),

@@ -7,6 +7,7 @@ import {
   PhysicalMemory,
   VM_SPARSE,
   type VmArea,
+  wasmLoops,
 } from '@vmarea/core';
 import type { Random } from '../../../packages/core/test/loops/random.js';
 import { configuration, RAM_FIRST } from '../support/kernel.js';
@@ -55,7 +56,7 @@ export class World {
     this.page = 2 ** format.pageShift;
     this.pages = BigInt(this.page);
     const { pageShift } = format;
-    this.memory = PhysicalMemory.create({ bytes: KERNEL_TABLES });
+    this.memory = PhysicalMemory.create({ loops: wasmLoops, bytes: KERNEL_TABLES });
     this.frames = new FrameAllocator(this.memory, { pageShift });
     this.ram = dice.oneIn(4)
       ? this.frames
@@ -74,12 +75,12 @@ export class World {
         : {}),
     };
     this.kernel = new AddressSpace(this.options);
-    const others = PhysicalMemory.create({ bytes: OTHER_TABLES, base: BigInt(2 ** 24) });
+    const others = PhysicalMemory.create({ loops: wasmLoops, bytes: OTHER_TABLES, base: BigInt(2 ** 24) });
     const stranger = new AddressSpace({
       ...{ format, linux, memory: others, frames: new FrameAllocator(others, { pageShift }) },
     });
     this.#strange = stranger.getVmArea(8 * this.page, VM_SPARSE);
-    const users = PhysicalMemory.create({ bytes: OTHER_TABLES, base: BigInt(2 ** 25) });
+    const users = PhysicalMemory.create({ loops: wasmLoops, bytes: OTHER_TABLES, base: BigInt(2 ** 25) });
     const table = new PageTable({ format, memory: users, frames: new FrameAllocator(users, { pageShift }) });
     this.user = { table, start, end: start + 16n * this.pages };
   }

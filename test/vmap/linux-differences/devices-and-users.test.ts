@@ -1,4 +1,4 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection, VM_USERMAP } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, VM_USERMAP, wasmLoops } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { configuration, kernelOf, RAM_FIRST } from '../support/kernel.js';
 import { codeOf } from '../support/thrown.js';
@@ -8,7 +8,7 @@ const BYTES = 4096n;
 
 /** A user's tables with a range of 4 pages. */
 function user() {
-  const memory = PhysicalMemory.create({ bytes: 2 ** 20 });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
   const table = new PageTable({ ...configuration('x86-64'), memory, frames: new FrameAllocator(memory) });
   const all = protection({ user: true, write: true });
   return { table, start: 0x40_0000n, end: 0x40_4000n, protection: all };

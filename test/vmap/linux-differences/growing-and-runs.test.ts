@@ -5,6 +5,7 @@ import {
   VM_MAP_PUT_PAGES,
   VM_SPARSE,
   type VmArea,
+  wasmLoops,
 } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf, RAM_FIRST } from '../support/kernel.js';
@@ -68,7 +69,7 @@ describe('what is done otherwise', () => {
 
   test('D52: vrealloc with zeros zeroes what becomes usable, in place too', () => {
     for (const release of ['6.12', '2026'] as const) {
-      const memory = PhysicalMemory.create({ bytes: 2 ** 20 });
+      const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
       const frames = new FrameAllocator(memory);
       const { kernel } = kernelOf('x86-64', { memory, frames, ram: frames, release });
       const address = kernel.vmalloc(100);

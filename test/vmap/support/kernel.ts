@@ -5,6 +5,7 @@ import {
   type Configuration,
   FrameAllocator,
   PhysicalMemory,
+  wasmLoops,
 } from '@vmarea/core';
 import { configurations as riscv64 } from '@vmarea/riscv64';
 import { configurations as x8664 } from '@vmarea/x86-64';
@@ -44,7 +45,7 @@ export function kernelOf(name: string, options: KernelOptions = {}) {
   const { tablePages = 1024, ramFrames = 2 ** 18, onFlush, ...rest } = options;
   const { format, linux } = configuration(name);
   const { pageShift } = format;
-  const memory = PhysicalMemory.create({ bytes: tablePages * 2 ** pageShift });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: tablePages * 2 ** pageShift });
   const frames = new FrameAllocator(memory, { pageShift });
   const ram =
     ramFrames === 0 ? frames : new FrameAllocator(null, { pageShift, first: RAM_FIRST, frames: ramFrames });

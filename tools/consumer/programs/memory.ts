@@ -1,8 +1,8 @@
-import { PhysicalMemory } from '@vmarea/core';
+import { PhysicalMemory, wasmLoops } from '@vmarea/core';
 
 /** Makes memory, writes one entry and reads it back. */
 export function run(): string {
-  const memory = PhysicalMemory.create({ bytes: 1 << 20 });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 20 });
   const entry = 0x8000000000000163n;
   memory.write64(0x1000n, entry);
   const found = memory.read64(0x1000n);

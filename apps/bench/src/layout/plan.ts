@@ -7,6 +7,7 @@ import {
   PhysicalMemory,
   type Protection,
   VmError,
+  wasmLoops,
 } from '@vmarea/core';
 import type { AreaRequest } from '../input/workload.js';
 import { rootFrames } from '../root-frames.js';
@@ -95,7 +96,7 @@ export function plan(
 function placingKernel(configuration: Configuration, leafPolicy: LeafPolicy): AddressSpace {
   const { format } = configuration;
   const { pageShift } = format;
-  const memory = PhysicalMemory.create({ bytes: 2 * rootFrames(format) * 2 ** pageShift });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 * rootFrames(format) * 2 ** pageShift });
   return kernelOf(configuration, leafPolicy, memory, new FrameAllocator(memory, { pageShift }));
 }
 

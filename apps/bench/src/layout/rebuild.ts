@@ -7,6 +7,7 @@ import {
   PhysicalMemory,
   type Protection,
   type VmArea,
+  wasmLoops,
 } from '@vmarea/core';
 import { proveAllReturned } from '../all-returned.js';
 import { CheckError } from '../errors.js';
@@ -73,7 +74,10 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
   const { format, linux, name, title } = plan.configuration;
   const pageBytes = 2 ** format.pageShift;
   // The root may need an aligned block of several frames.
-  const memory = PhysicalMemory.create({ bytes: (plan.tableFrames + 2 * rootFrames(format)) * pageBytes });
+  const memory = PhysicalMemory.create({
+    loops: wasmLoops,
+    bytes: (plan.tableFrames + 2 * rootFrames(format)) * pageBytes,
+  });
   const tables = new FrameAllocator(memory, { pageShift: format.pageShift });
   const before = tables.stats();
   const pools = new FramePools(plan, options.seed);

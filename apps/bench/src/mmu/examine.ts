@@ -1,5 +1,5 @@
 import type { Configuration, PageTableFormat, Walk } from '@vmarea/core';
-import { PageTable } from '@vmarea/core';
+import { PageTableReader } from '@vmarea/core';
 import { random } from '../random.js';
 import { built } from './batch/built.js';
 import { randomEntries } from './batch/random-entries.js';
@@ -49,7 +49,7 @@ export async function examine(
   const subject = { ...sound, format: plant(sound.format) };
   target.prepare(guest.ram, subject);
   // What is asked, and what is left out, must not hang on a planted fault.
-  const table = new PageTable({ format: sound.format, memory, root: tables.root });
+  const table = new PageTableReader({ format: sound.format, memory, root: tables.root });
   const model = new Model(target, sound, memory, table);
   const leftOut = new Map<string, number>();
   const jobs: Job[] = [];

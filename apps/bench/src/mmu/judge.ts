@@ -1,4 +1,4 @@
-import { PageTable, type PageTableFormat, PhysicalMemory, type Walk } from '@vmarea/core';
+import { type PageTableFormat, PageTableReader, PhysicalMemory, type Walk } from '@vmarea/core';
 import type { Tables } from './batch/tables.js';
 import type { Job, Processor } from './guest/guest.js';
 import {
@@ -65,7 +65,7 @@ export interface Batch {
 
 /** An empty memory for tables, at the places that a target has for them. */
 export function tableMemory({ ram }: Target): PhysicalMemory {
-  return PhysicalMemory.of(ram.banks.map((bank) => ({ ...bank, webAssembly: false })));
+  return PhysicalMemory.of(ram.banks);
 }
 
 /** Runs a batch in model and guest. The tables change: accessed and dirty bits. */
@@ -77,7 +77,7 @@ export async function judge(
 ): Promise<BatchResult> {
   const { subject, sound, tables, jobs } = batch;
   const { memory, root } = tables;
-  const table = new PageTable({ format: subject.format, memory, root });
+  const table = new PageTableReader({ format: subject.format, memory, root });
   writeTables(guest, memory);
   const before = new Map<bigint, bigint>();
   const firstStore = guest.firstStore;
@@ -85,7 +85,7 @@ export async function judge(
   const model = new Model(target, subject, memory, table);
   const stores = new Map<bigint, Store>();
   // QEMU keeps the code that it once saw somewhere, so units must be there before it looks, whatever a planted fault says.
-  const real = new PageTable({ format: sound, memory, root });
+  const real = new PageTableReader({ format: sound, memory, root });
   for (const { va } of jobs) {
     const pa = real.translate(va);
     if (pa === null || !isFrame(target.ram, pa)) continue;

@@ -1,4 +1,4 @@
-import type { Access, PageTable, PageTableFormat, PhysicalMemory, Walk } from '@vmarea/core';
+import type { Access, PageTableFormat, PageTableReader, PhysicalMemory, Walk } from '@vmarea/core';
 import { toBigint, words } from '@vmarea/core';
 import { addressOf } from './batch/address.js';
 import { ACCESSES, type GuestAccess, offsetInUnit, PROBES, REAL_ACCESSES } from './guest/layout.js';
@@ -17,7 +17,7 @@ export class Model {
   readonly #target: Target;
   readonly #subject: Subject;
   readonly #memory: PhysicalMemory;
-  readonly #table: PageTable;
+  readonly #table: PageTableReader;
   /** Bits that the processor may set beside those it must: by address of the entry. */
   readonly allowed = new Map<bigint, bigint>();
 
@@ -26,7 +26,7 @@ export class Model {
     this.allowed.set(entry, (this.allowed.get(entry) ?? 0n) | bits);
   }
 
-  constructor(target: Target, subject: Subject, memory: PhysicalMemory, table: PageTable) {
+  constructor(target: Target, subject: Subject, memory: PhysicalMemory, table: PageTableReader) {
     this.#target = target;
     this.#subject = subject;
     this.#memory = memory;

@@ -1,4 +1,12 @@
-import { type Configuration, FrameAllocator, PageTable, PhysicalMemory, type Protection } from '@vmarea/core';
+import {
+  type Configuration,
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  type Protection,
+  type ReadableTable,
+  wasmLoops,
+} from '@vmarea/core';
 import { CheckError } from '../errors.js';
 import { rootFrames } from '../root-frames.js';
 import { fold } from './fold.js';
@@ -42,7 +50,7 @@ export class Bed {
     this.baseLeaves = { maxLeafShift: format.pageShift };
     this.memory = PhysicalMemory.create({
       bytes: this.#tablesNeeded() * 2 ** format.pageShift,
-      webAssembly: variant === 'kernel',
+      ...(variant === 'kernel' ? { loops: wasmLoops } : {}),
     });
     // Touched once, so that no page fault of the host is measured; and a table that is not zeroed is noticed.
     for (const bank of this.memory.banks) bank.words.fill(-1);
@@ -117,7 +125,7 @@ export class Bed {
    * @param step - base pages from one address to the next.
    * @throws CheckError when another number is mapped.
    */
-  foldRange(table: PageTable, mapped: number, step = 1): number {
+  foldRange(table: ReadableTable, mapped: number, step = 1): number {
     const addresses = new BigUint64Array(CHUNK);
     // Counted in words: a bigint for each page would be garbage by the megabyte, and cool the caches before the next round.
     const words = new Uint32Array(addresses.buffer);

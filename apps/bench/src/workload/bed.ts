@@ -1,4 +1,4 @@
-import { type Configuration, FrameAllocator, PhysicalMemory } from '@vmarea/core';
+import { type Configuration, FrameAllocator, PhysicalMemory, wasmLoops } from '@vmarea/core';
 import { UsageError } from '../errors.js';
 import { rootFrames } from '../root-frames.js';
 
@@ -38,7 +38,7 @@ export function bedOf(configuration: Configuration, frames: number, withBytes: n
         'ask for fewer --nr-pages, --nr-pcpu-objects or --cpus',
     );
   }
-  const memory = PhysicalMemory.create({ bytes });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes });
   return {
     configuration,
     memory,

@@ -1,4 +1,4 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
@@ -10,7 +10,7 @@ describe.each(configurations)('addresses in entries of $name', ({ format }) => {
   it('stand where the engine puts them', () => {
     const page = 1n << BigInt(format.pageShift);
     const last = format.levels.length - 1;
-    const memory = PhysicalMemory.create({ bytes: 16 * 2 ** format.pageShift });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 16 * 2 ** format.pageShift });
     const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
     const table = new PageTable({ format, memory, frames });
     const va = inRange(format, page);

@@ -1,5 +1,5 @@
 import { ARM64_BITS } from '@vmarea/arm64';
-import { type Configuration, PageTable, toBigint, type Walk } from '@vmarea/core';
+import { type Configuration, PageTableReader, toBigint, type Walk } from '@vmarea/core';
 import { RISCV_BITS } from '@vmarea/riscv64';
 import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
@@ -33,7 +33,7 @@ function walked(
     const next = toBigint(format.tableEntry) | addressBits(format, at + page, format.pageShift) | table;
     memory.write64(at, level === format.levels.length - 1 ? last : next);
   }
-  const walk = new PageTable({ format, memory, root }).walk(inRange(format, 0n), undefined, controls);
+  const walk = new PageTableReader({ format, memory, root }).walk(inRange(format, 0n), undefined, controls);
   return { subject, walk };
 }
 

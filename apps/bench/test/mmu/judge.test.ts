@@ -1,4 +1,4 @@
-import { type Configuration, PageTable, type PhysicalMemory } from '@vmarea/core';
+import { type Configuration, PageTableReader, type PhysicalMemory } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import { type Examined, examine } from '../../src/mmu/examine.js';
@@ -102,7 +102,7 @@ class Liar implements Processor {
       this.ram.read(base, new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
     const controls = { sum: sum === 1n, mxr: mxr === 1n, adue: adue === 1n };
     const subject: Subject = { format: configuration.format, controls };
-    const table = new PageTable({ format: subject.format, memory, root });
+    const table = new PageTableReader({ format: subject.format, memory, root });
     const model = new Model(this.#target, subject, memory, table);
     const results = new BigUint64Array(jobs.length * ACCESSES.length * RESULT_WORDS);
     for (const [i, { va, mask }] of jobs.entries()) {

@@ -35,7 +35,7 @@ function translateWrongly(where: 'twin' | 'everywhere'): void {
   const { create } = PhysicalMemory;
   const { translateWords } = PageTable.prototype;
   vi.spyOn(PhysicalMemory, 'create').mockImplementation((options) => {
-    isTwin = options.webAssembly === false;
+    isTwin = options.loops === undefined;
     return create.call(PhysicalMemory, options);
   });
   vi.spyOn(PageTable.prototype, 'translateWords').mockImplementation(function (this: PageTable, hi, lo) {
@@ -124,7 +124,7 @@ describe('the checks of speed see what they are for', () => {
     let isTwin = false;
     const { create } = PhysicalMemory;
     vi.spyOn(PhysicalMemory, 'create').mockImplementation((options) => {
-      isTwin = options.webAssembly === false;
+      isTwin = options.loops === undefined;
       return create.call(PhysicalMemory, options);
     });
     expect(await complaint(['--workload', 'W1.fresh', '--format', 'x86-64'])).toMatch(

@@ -1,5 +1,5 @@
 import { hex, shown, VmError } from '../errors.js';
-import type { FlushSink } from '../table/state/flush.js';
+import type { FlushSink } from '../table/state/flush-sink.js';
 import type { Area, AreaInfo } from './area.js';
 import { type BusyArea, BusyAreas } from './busy-areas.js';
 import { FreeSpace, NOTHING_FITS } from './free-space.js';

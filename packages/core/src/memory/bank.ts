@@ -1,6 +1,6 @@
 import { shown, VmError } from '../errors.js';
-import type { RunLoops } from '../loops/run-loops.js';
-import type { WebAssemblyMemoryLike } from '../loops/wasm/wasm-host.js';
+import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
+import type { Loops } from '../loops/run-loops.js';
 
 /**
  * Width of the physical addresses that memory and allocators accept, in bits.
@@ -38,7 +38,7 @@ export interface Bank {
    * Loops over runs of entries in `words`, as fast as this memory allows. Nothing may be stored through them either where the
    * bank is not writable.
    */
-  readonly loops: RunLoops;
+  readonly loops: Loops;
   /**
    * Where a frame begins in `words`.
    *
@@ -57,12 +57,8 @@ export interface CreatedBank {
   readonly base?: bigint;
   /** True: its buffer is a SharedArrayBuffer, for several workers. */
   readonly shared?: boolean;
-  /**
-   * False: an ArrayBuffer or SharedArrayBuffer, and loops in JavaScript. True when absent: a WebAssembly.Memory and loops in
-   * WebAssembly, where the host has them and up to 4 GiB less 128 KiB. Then the bank is not all of its buffer, and the
-   * buffer cannot be transferred.
-   */
-  readonly webAssembly?: boolean;
+  /** Faster loops than those in JavaScript: `wasmLoops`. Default: loops in JavaScript over an ArrayBuffer or SharedArrayBuffer. */
+  readonly loops?: LoopProvider;
 }
 
 /** How bytes that exist already become a bank. */
@@ -77,6 +73,8 @@ export interface BankPlacement {
   readonly bytes?: number;
   /** False: a read-only image. True when absent. */
   readonly writable?: boolean;
+  /** Faster loops than those in JavaScript, for bytes in a WebAssembly.Memory: `wasmLoops`. Default: loops in JavaScript. */
+  readonly loops?: LoopProvider;
 }
 
 /** What a bank can lie over. */
@@ -88,21 +86,8 @@ export interface GivenBank extends BankPlacement {
   readonly source: BankSource;
 }
 
-/** A read-only image of single frames, as a dump holds them. */
-export interface SparseImage {
-  /** log2 of the frame size in bytes: 12, 14 or 16. */
-  readonly pageShift: number;
-  /** Physical address of each frame, a multiple of the frame size; in any order, none twice. */
-  readonly addresses: BigUint64Array | readonly bigint[];
-  /**
-   * The frames one after another: frame `i` is `bytes[i << pageShift ..]`. Used in place when aligned to 8
-   * bytes.
-   */
-  readonly bytes: Uint8Array;
-}
-
-/** One bank of `PhysicalMemory.of`. */
-export type BankOptions = CreatedBank | GivenBank | SparseImage;
+/** One bank of `PhysicalMemory.of`: of new bytes, over given ones, or one that was made: `sparseBank(image)`. */
+export type BankOptions = CreatedBank | GivenBank | Bank;
 
 /** What `PhysicalMemory` needs of a bank beyond its public face. Addresses are numbers: exact up to 2^53. */
 export interface ByteBank extends Bank {

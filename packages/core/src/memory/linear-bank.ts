@@ -1,9 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import { ArrayLoops } from '../loops/array-loops.js';
-import type { RunLoops } from '../loops/run-loops.js';
-import { SCRATCH_BYTES } from '../loops/wasm/scratch-layout.js';
-import { WasmLoops } from '../loops/wasm/wasm-loops.js';
-import { makeMemory } from '../loops/wasm/web-assembly.js';
+import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
+import type { Loops } from '../loops/run-loops.js';
 import {
   BANK_ALIGNMENT,
   type BankSource,
@@ -23,7 +21,7 @@ export class LinearBank implements ByteBank {
   readonly linear: boolean = true;
   readonly start: number;
   readonly end: number;
-  readonly loops: RunLoops;
+  readonly loops: Loops;
   readonly #source: BankSource;
   readonly #byteOffset: number;
   readonly #shared: boolean;
@@ -39,7 +37,7 @@ export class LinearBank implements ByteBank {
     byteOffset: number,
     bytes: number,
     writable: boolean,
-    hasScratch: boolean,
+    makeLoops: ((bank: LinearBank) => Loops) | null,
   ) {
     this.base = base;
     this.bytes = bytes;
@@ -53,25 +51,31 @@ export class LinearBank implements ByteBank {
     this.#wordCount = bytes / 4;
     this.#words = new Int32Array(bufferOf(source), byteOffset, bytes / 4);
     this.#quads = new BigUint64Array(bufferOf(source), byteOffset, bytes / 8);
-    this.loops = isBuffer(source)
-      ? new ArrayLoops(this, this.#shared)
-      : new WasmLoops(this, { memory: source, isShared: this.#shared, byteOffset, hasScratch });
+    this.loops = makeLoops === null ? new ArrayLoops(this, this.#shared) : makeLoops(this);
   }
 
   /** A bank of new zero bytes; see `PhysicalMemory.create`. */
   static create(o: CreatedBank): LinearBank {
-    const { base = 0n, bytes, shared = false, webAssembly = true } = o;
+    const { base = 0n, bytes, shared = false, loops } = o;
     checkPlace(base, bytes);
-    const memory = webAssembly ? makeMemory(SCRATCH_BYTES + bytes, shared) : null;
-    return memory === null
-      ? new LinearBank(makeBuffer(bytes, shared, 'a bank'), base, 0, bytes, true, false)
-      : new LinearBank(memory, base, SCRATCH_BYTES, bytes, true, true);
+    checkProvider(loops);
+    const place = loops?.create(bytes, shared) ?? null;
+    if (loops === undefined || place === null)
+      return new LinearBank(makeBuffer(bytes, shared, 'a bank'), base, 0, bytes, true, null);
+    return new LinearBank(place.memory, base, place.byteOffset, bytes, true, (bank) =>
+      loops.over(bank, place),
+    );
   }
 
   /** A bank over given bytes; see `PhysicalMemory.over`. */
   static over(o: GivenBank): LinearBank {
-    const { source, base = 0n, byteOffset = 0, writable = true } = o;
+    const { source, base = 0n, byteOffset = 0, writable = true, loops } = o;
     checkSource(source);
+    checkProvider(loops);
+    if (loops !== undefined && isBuffer(source))
+      throw new VmError('EINVAL', '`loops` work on a WebAssembly.Memory, and the source is a buffer', {
+        advice: 'leave `loops` out, or let PhysicalMemory.create make the memory',
+      });
     checkCount(byteOffset, 'byteOffset');
     if (byteOffset % 8 !== 0) throw new VmError('EINVAL', `byteOffset ${byteOffset} is not a multiple of 8`);
     const { byteLength } = bufferOf(source);
@@ -83,7 +87,14 @@ export class LinearBank implements ByteBank {
         `a bank of ${bytes} bytes from byte ${byteOffset} on does not fit into a source of ${byteLength} bytes`,
       );
     }
-    return new LinearBank(source, base, byteOffset, bytes, writable, false);
+    return new LinearBank(source, base, byteOffset, bytes, writable, loops === undefined ? null : loopsOf);
+
+    function loopsOf(bank: LinearBank): Loops {
+      const memory = source as WebAssemblyMemoryLike;
+      return (loops as LoopProvider).over(bank, {
+        ...{ memory, byteOffset, isShared: isShared(memory.buffer), hasScratch: false },
+      });
+    }
   }
 
   get words(): Int32Array {
@@ -150,6 +161,12 @@ export class LinearBank implements ByteBank {
       });
     }
   }
+}
+
+function checkProvider(loops: unknown): void {
+  const { create, over } = (loops ?? {}) as { create?: unknown; over?: unknown };
+  if (loops === undefined || (typeof create === 'function' && typeof over === 'function')) return;
+  throw new VmError('EINVAL', `\`loops\` is ${shown(loops)}`, { advice: 'pass wasmLoops, or leave it out' });
 }
 
 function bufferOf(source: BankSource): ArrayBuffer | SharedArrayBuffer {

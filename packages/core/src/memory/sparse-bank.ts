@@ -1,7 +1,35 @@
 import { VmError } from '../errors.js';
 import { ArrayLoops } from '../loops/array-loops.js';
-import type { RunLoops } from '../loops/run-loops.js';
-import { type ByteBank, checkPageShift, PHYSICAL_ADDRESS_BITS, type SparseImage } from './bank.js';
+import type { Loops } from '../loops/run-loops.js';
+import { type Bank, type ByteBank, checkPageShift, PHYSICAL_ADDRESS_BITS } from './bank.js';
+import { lastAtOrBelow, readOnly } from './bank-search.js';
+
+/** A read-only image of single frames, as a dump holds them. */
+export interface SparseImage {
+  /** log2 of the frame size in bytes: 12, 14 or 16. */
+  readonly pageShift: number;
+  /** Physical address of each frame, a multiple of the frame size; in any order, none twice. */
+  readonly addresses: BigUint64Array | readonly bigint[];
+  /**
+   * The frames one after another: frame `i` is `bytes[i << pageShift ..]`. Used in place when aligned to 8
+   * bytes.
+   */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Makes a read-only bank of single frames, for `PhysicalMemory.of`.
+ *
+ * @param image - frame size, where each frame was, and the frames.
+ * @throws VmError `EINVAL` for a bad address, one that is there twice, or bytes of another length.
+ * @example
+ * ```ts
+ * const memory = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses, bytes })]);
+ * ```
+ */
+export function sparseBank(image: SparseImage): Bank {
+  return new SparseBank(image);
+}
 
 /**
  * A read-only image of single frames.
@@ -9,7 +37,7 @@ import { type ByteBank, checkPageShift, PHYSICAL_ADDRESS_BITS, type SparseImage 
  * Frames that follow each other both in address and in the image are one *run*; a look-up is a binary search
  * over the runs, three numbers each, no object per frame.
  */
-export class SparseBank implements ByteBank {
+class SparseBank implements ByteBank {
   readonly base: bigint;
   readonly bytes: number;
   readonly writable: boolean = false;
@@ -17,7 +45,7 @@ export class SparseBank implements ByteBank {
   readonly start: number;
   readonly end: number;
   readonly words: Int32Array;
-  readonly loops: RunLoops = new ArrayLoops(this, false);
+  readonly loops: Loops = new ArrayLoops(this, false);
   readonly #quads: BigUint64Array;
   /** Per run: physical address of its first byte, ascending. */
   readonly #starts: Float64Array;
@@ -109,23 +137,6 @@ export class SparseBank implements ByteBank {
     const run = lastAtOrBelow(this.#starts, address);
     return run >= 0 && address < (this.#ends[run] as number) ? run : -1;
   }
-}
-
-/** Index of the last of ascending values that is not above `value`; -1 when all are. */
-export function lastAtOrBelow(values: Float64Array, value: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((values[middle] as number) <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-/** The error of a store into an image. */
-export function readOnly(address: bigint): VmError {
-  return new VmError('EPERM', 'this memory is a read-only image', { address });
 }
 
 function checkBytes(image: SparseImage): void {

@@ -1,12 +1,9 @@
 import { checkFrames, type FrameList, frameCount } from '../check/frames.js';
 import { VmError } from '../errors.js';
-import type { Access, Controls } from '../format/access.js';
-import type { PageTableFormat } from '../format/page-table-format.js';
+import type { Controls } from '../format/access.js';
 import type { Protection } from '../format/protection.js';
-import { words } from '../words.js';
 import {
   batchOf,
-  checkAccess,
   checkProtection,
   checkVisitor,
   flagOf,
@@ -39,20 +36,14 @@ import type {
   SplitOptions,
   UnmapOptions,
 } from './options.js';
-import { addressOf, addressOfWords, pageRange, requireAddress } from './page-range.js';
-import { type Difference, type DiffOptions, diffTables } from './show/diff.js';
-import { type DumpOptions, dumpTables } from './show/dump.js';
-import { gone, restoreSnapshot, type Snapshot, takeSnapshot } from './show/snapshot.js';
-import { destroyed, readOnly, type TableContext } from './state/context.js';
-import { type Counters, newCounters } from './state/counters.js';
+import { addressOf, addressOfWords, pageRange } from './page-range.js';
+import { ReadableTable } from './readable-table.js';
+import { changeTables } from './state/change-lock.js';
+import type { TableContext } from './state/context.js';
 import { type FlushBatch, OwedFlushes } from './state/flush-batch.js';
-import { makeContext, type OpenOptions, type PageTableOptions } from './state/open.js';
-import { makeCursor, type TranslationCursor } from './walk/cursor.js';
-import { type LeafRun, leafRuns } from './walk/leaves.js';
+import { makeContext, type PageTableOptions } from './state/make.js';
+import { requireLive } from './state/registry.js';
 import { makeTranslator } from './walk/translate.js';
-import { checkMany, ManyWalks } from './walk/translate-many.js';
-import type { Translator } from './walk/translator.js';
-import { rootAddress, type Walk, walkAddress } from './walk/walk.js';
 
 /**
  * One root and the tables below it: real entries in real memory, in the format's exact bits.
@@ -69,58 +60,22 @@ import { rootAddress, type Walk, walkAddress } from './walk/walk.js';
  * table.translate(0xffffc90000001008n); // 0x99008n
  * ```
  */
-export class PageTable<C extends Controls = Controls> {
-  /** The format of the tables. */
-  readonly format: PageTableFormat<C>;
+export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   readonly #context: TableContext;
-  readonly #translator: Translator;
   readonly #single: SinglePages | null;
-  #many: ManyWalks | null = null;
 
   /**
-   * Makes an empty root, or opens the one that `root` names.
+   * Makes an empty root, or takes the one that `root` names.
    *
    * @throws VmError `EINVAL` when format, memory, frames and root do not fit together, `ENOMEM` when there is no
-   *   frame for the root, `EFAULT` when the root to be opened has no bytes.
+   *   frame for the root, `EFAULT` when an existing root has no bytes.
    */
-  constructor(options: PageTableOptions<C> | OpenOptions<C>) {
-    this.#context = makeContext(options);
-    this.format = options.format;
-    this.#translator = makeTranslator(this.#context);
-    this.#single = makeSinglePages(this.#context, this.#translator);
-  }
-
-  /**
-   * Opens tables that exist: in an image, in a guest's memory, or made elsewhere.
-   *
-   * Without `frames` they are only read. With `frames`, calls may change entries and add tables. Tables that were there
-   * before are never freed; added ones belong to the owner of the table above them, when it comes from this allocator.
-   *
-   * @throws VmError `EFAULT` when the root has no bytes, `EINVAL` when it is not aligned to its size.
-   * @example
-   * ```ts
-   * const table = PageTable.open({ format: x8664(), memory: image, root: 0x144218000n });
-   * for (const run of table.leaves()) console.log(hex(run.va), run.count, hex(run.pa));
-   * ```
-   */
-  static open<C extends Controls>(options: OpenOptions<C>): PageTable<C> {
-    // A missing root stays missing: the constructor would make a new one.
-    return new PageTable({ ...options, root: options?.root });
-  }
-
-  /** Physical address of the root table in bytes: what goes into CR3, TTBR or satp. */
-  get root(): bigint {
-    return rootAddress(this.#context);
-  }
-
-  /** Exact work of the calls so far; a live object. */
-  get counters(): Readonly<Counters> {
-    return this.#context.counters;
-  }
-
-  /** Sets all counters to 0. */
-  resetCounters(): void {
-    Object.assign(this.#context.counters, newCounters());
+  constructor(options: PageTableOptions<C>) {
+    const context = makeContext(options);
+    const translator = makeTranslator(context);
+    super(context, translator);
+    this.#context = context;
+    this.#single = makeSinglePages(context, translator);
   }
 
   /**
@@ -387,7 +342,7 @@ export class PageTable<C extends Controls = Controls> {
    * @throws VmError `ERANGE`, `EFAULT` as `map`; `EINVAL` when `leafShift` is no leaf size of the format.
    */
   tablesNeeded(va: bigint, bytes: bigint | number, options: PrepareOptions = {}): number {
-    const context = this.#live();
+    const context = requireLive(this.#context);
     return countTables(
       context,
       pageRange(context.plan.format, va, bytes),
@@ -472,180 +427,7 @@ export class PageTable<C extends Controls = Controls> {
    * ```
    */
   batch(): FlushBatch {
-    return new OwedFlushes(this.#live());
-  }
-
-  /**
-   * Walks one address and reports every entry on the way, the leaf, the permissions over all levels, or the fault.
-   *
-   * @param va - any unsigned 64-bit address; one without translation is a fault in the result, not an error.
-   * @param access - when given, the fault also says whether it is refused.
-   * @param controls - processor modes that differ from `format.controls`.
-   * @throws VmError `ERANGE` or `EINVAL` when `va` is not an unsigned 64-bit bigint; `EINVAL` when `access` is none.
-   * @example
-   * ```ts
-   * const { steps, leaf, fault } = table.walk(0xffffc90000001008n, { kind: 'write', user: false });
-   * console.log(steps.map((step) => `${step.name} ${hex(step.entry)}`), leaf?.leafShift, fault?.code);
-   * ```
-   */
-  walk(va: bigint, access?: Access, controls?: Partial<C>): Walk {
-    if (access !== undefined) checkAccess(access);
-    return walkAddress(this.#live(), va, access, { ...this.format.controls, ...controls });
-  }
-
-  /**
-   * Translates one address.
-   *
-   * @returns the physical address in bytes; `null` when there is no translation.
-   * @throws VmError `ERANGE` when `va` is not an unsigned 64-bit bigint.
-   */
-  translate(va: bigint): bigint | null {
-    const { plan } = this.#live();
-    requireAddress(va);
-    const { hi, lo } = words(va);
-    const pfn = this.#translator.translate(hi, lo);
-    if (pfn < 0) return null;
-    return (BigInt(pfn) << BigInt(plan.pageShift)) | (va & ((1n << BigInt(plan.pageShift)) - 1n));
-  }
-
-  /**
-   * Translates one address given as two 32-bit words: the fast path, without bigint and without allocation.
-   *
-   * @param vaHi - bits 63..32, signed or unsigned.
-   * @param vaLo - bits 31..0, signed or unsigned.
-   * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no translation.
-   * @throws VmError `EINVAL` when the table was destroyed.
-   * @example
-   * ```ts
-   * table.translateWords(0xffffc900, 0x00001008); // 0x99
-   * ```
-   */
-  translateWords(vaHi: number, vaLo: number): number {
-    if (this.#context.isDestroyed) this.#live();
-    return this.#translator.translate(vaHi, vaLo);
-  }
-
-  /**
-   * Translates many addresses.
-   *
-   * @param addresses - virtual addresses in bytes.
-   * @param frames - takes the frame of each address in base pages, also inside a larger leaf; -1 where there is no
-   *   translation. At least as long as `addresses`.
-   * @param leafShifts - takes log2 bytes of the leaf; 0 where there is no translation.
-   * @returns how many addresses are translated.
-   * @throws VmError `EINVAL` for arrays of another type, or that are too short, or when the table was destroyed.
-   * @example
-   * ```ts
-   * const frames = new Float64Array(2);
-   * table.translateMany(BigUint64Array.of(0xffffc90000000000n, 0xffffc90000001008n), frames); // frames[1] is 0x99
-   * ```
-   */
-  translateMany(addresses: BigUint64Array, frames: Float64Array, leafShifts?: Uint8Array): number {
-    const context = this.#live();
-    checkMany(addresses, frames, leafShifts);
-    this.#many ??= new ManyWalks(context);
-    return this.#many.translate(addresses, frames, leafShifts ?? null);
-  }
-
-  /**
-   * Makes a cursor, which translates addresses near to each other faster than `translateWords`, where the tables lie in one
-   * bank. See `TranslationCursor` for what it keeps.
-   *
-   * @throws VmError `EINVAL` when the table was destroyed.
-   */
-  cursor(): TranslationCursor {
-    return makeCursor(this.#live(), this.#translator, () => void this.#live());
-  }
-
-  /**
-   * Lists leaves in address order, adjacent ones of one size with equal flags and adjacent frames as one run.
-   *
-   * A leaf that only partly lies in the range is listed whole. Do not change the table while iterating.
-   *
-   * @param va - first address in bytes; default: everything that the root translates.
-   * @param bytes - length in bytes; given with `va`, and only then.
-   * @throws VmError `EFAULT`, while iterating, when an entry points to a table that has no bytes.
-   * @example
-   * ```ts
-   * for (const { va, count, leafShift, pa } of table.leaves()) console.log(hex(va), count, 2 ** leafShift, hex(pa));
-   * ```
-   */
-  leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun> {
-    const context = this.#live();
-    return leafRuns(context, rangeOf(context.plan, va, bytes));
-  }
-
-  /**
-   * Shows what is mapped as text: one line for each run of leaves, in one form for all formats, like the kernel's ptdump.
-   *
-   * The rights are the effective ones over all levels. A table without bytes, as a memory dump may lack one, is a line.
-   *
-   * @throws VmError `ERANGE`, `EINVAL` for a range or an option that makes no sense.
-   * @example
-   * ```ts
-   * table.dump();
-   * // x86-64, root 0x0000000000000000
-   * // 0xffffc90000000000-0xffffc90000002fff       12K  PTE       3 x 4K    rw- k gad  normal           0x0000000001234000
-   * table.dump({ tables: true, levels: 2 }); // as a tree: the root's table, and those it points to
-   * ```
-   */
-  dump(options: DumpOptions<C> = {}): string {
-    const context = this.#live();
-    return dumpTables(context, rangeOf(context.plan, options?.va, options?.bytes), options ?? {});
-  }
-
-  /**
-   * Compares what this table (here) and another (there) translate, in address order; the formats may differ.
-   *
-   * Leaf sizes do not count: a block is what its pages are. Protections are those of the leaves; what the tables above
-   * forbid is not compared, `dump` shows it. Do not change either table while iterating.
-   *
-   * @param other - the other table.
-   * @throws VmError `ERANGE`, `EINVAL` for a range or an option that makes no sense, or when `other` is no page table or
-   *   was destroyed; `EFAULT`, while iterating, when a table has no bytes.
-   * @example
-   * ```ts
-   * for (const { kind, va, bytes } of before.diff(after)) console.log(kind, hex(va), bytes);
-   * ```
-   */
-  diff<D extends Controls>(other: PageTable<D>, options: DiffOptions = {}): IterableIterator<Difference> {
-    this.#live();
-    return diffTables(this, other, options ?? {});
-  }
-
-  /**
-   * Keeps the bytes of the memory, the state of its allocators and the engine's records as they are now.
-   *
-   * @throws VmError `EINVAL` when a page table in another memory takes its tables from the same allocator; `EBUSY` while a
-   *   batch of a page table in this memory owes a flush, or from within the sink or callback of one; `EFAULT` when bytes of the memory went away; `EPERM` when the table is read-only.
-   */
-  snapshot(): Snapshot {
-    return this.#change(takeSnapshot);
-  }
-
-  /**
-   * Puts memory, allocators and records back as they were. It may be done any number of times, and in any order.
-   *
-   * All page tables in the memory go back together. One that was made or opened since the snapshot is then gone: its calls
-   * throw `EINVAL`. One that was destroyed since is there again. Both hold until another snapshot is restored. Page tables
-   * without `frames` only read: they stay, and are not flushed.
-   *
-   * Every page table that there is when `restore` is called flushes everything through its own sink, which hears of the
-   * tables that its addresses lose; one that was destroyed was flushed when it went. When a sink throws, all are flushed
-   * once more after the bytes are back.
-   *
-   * @throws VmError `EINVAL` when the snapshot is of another memory or allocator, does not hold this page table, or has
-   *   banks whose bytes went away, and as `snapshot`; `EBUSY` as `snapshot`, and when a sink takes or gives back frames;
-   *   `EPERM` when the table is read-only; what a sink throws. Nothing is then changed.
-   * @example
-   * ```ts
-   * const before = table.snapshot();
-   * table.unmap(0xffffc90000000000n, 0x2000n);
-   * table.restore(before); // mapped again
-   * ```
-   */
-  restore(snapshot: Snapshot): void {
-    this.#change((context) => restoreSnapshot(context, snapshot), true);
+    return new OwedFlushes(requireLive(this.#context));
   }
 
   /**
@@ -657,12 +439,6 @@ export class PageTable<C extends Controls = Controls> {
    */
   destroy(): void {
     this.#change(destroyTables);
-  }
-
-  #live(): TableContext {
-    const context = this.#context;
-    if (context.isDestroyed) throw context.records?.isGone(context.owner) ? gone() : destroyed();
-    return context;
   }
 
   #apply<T>(
@@ -680,24 +456,8 @@ export class PageTable<C extends Controls = Controls> {
     });
   }
 
-  /** Runs a call that changes the tables; one that comes from within another's sink or callback is refused. */
-  #change<R>(call: (context: TableContext) => R, mayBeGone = false): R {
-    const context = mayBeGone ? this.#context : this.#live();
-    if (context.frames === null || !context.root.bank.writable) throw readOnly();
-    if (context.isChanging) {
-      throw new VmError('EBUSY', 'this page table is in the middle of a change', {
-        advice: 'a flush sink or callback must not change the table that called it',
-      });
-    }
-    context.isChanging = true;
-    context.generation++;
-    try {
-      return call(context);
-    } finally {
-      context.isChanging = false;
-      // A sink may have translated in the middle.
-      context.generation++;
-    }
+  #change<R>(call: (context: TableContext) => R): R {
+    return changeTables(requireLive(this.#context), call);
   }
 }
 

@@ -6,7 +6,7 @@ import type { Controls } from '../format/access.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { Protection } from '../format/protection.js';
 import type { SlotVisitor } from '../table/change/visit/slot.js';
-import type { PageTable } from '../table/page-table.js';
+import type { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
 import type { Walk } from '../table/walk/walk.js';
 import { vmallocinfoOf } from './areas/detail.js';
@@ -77,11 +77,9 @@ export class AddressSpace<C extends Controls = Controls> {
     this.#space = new Space({ ...options } as AddressSpaceOptions);
   }
 
-  /**
-   * The root, to be read: `walk`, `leaves`, `translate`, `dump`, `diff`. Its changing calls are refused with `EPERM`.
-   */
-  get table(): PageTable<C> {
-    return this.#space.view as unknown as PageTable<C>;
+  /** The tables, to be read: `walk`, `translate`, `leaves`, and `dumpTables` or `diffTables` over it. */
+  get table(): PageTableReader<C> {
+    return this.#space.view as unknown as PageTableReader<C>;
   }
 
   /** Linux's policy of the space. */

@@ -5,7 +5,7 @@ import type { PageTableFormat } from '../format/page-table-format.js';
 import type { Protection } from '../format/protection.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
-import type { FlushSink } from '../table/state/flush.js';
+import type { FlushSink } from '../table/state/flush-sink.js';
 
 /**
  * Whose behaviour, where released kernels differ: `6.12`, or `2026`, the development tree of mid-2026 (vmap of contiguous runs with

@@ -14,8 +14,9 @@ import { checkProtection } from '../table/arguments.js';
 import type { MapOptions } from '../table/options.js';
 import { spansOf } from '../table/page-range.js';
 import { PageTable } from '../table/page-table.js';
+import { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
-import type { FlushSink } from '../table/state/flush.js';
+import type { FlushSink } from '../table/state/flush-sink.js';
 import type { AreaHost } from './area-host.js';
 import { VmArea } from './areas/vm-area.js';
 import { VmStruct } from './areas/vm-struct.js';
@@ -39,7 +40,7 @@ export class Space implements AreaHost {
   /** The tables, as they may be changed: never handed out. */
   readonly table: PageTable;
   /** The same root, as everybody may read it. */
-  readonly view: PageTable;
+  readonly view: PageTableReader;
   readonly areas: VmapAreas;
   readonly blocks: VmapBlocks;
   readonly directMap: AddressWindow | null;
@@ -79,7 +80,7 @@ export class Space implements AreaHost {
     };
     this.table = new PageTable(options.root === undefined ? parts : { ...parts, root: options.root });
     try {
-      this.view = PageTable.open({ format: format as PageTableFormat, memory, root: this.table.root });
+      this.view = new PageTableReader({ format: format as PageTableFormat, memory, root: this.table.root });
       this.format = format as PageTableFormat;
       this.pageShift = format.pageShift;
       this.pageBytes = 2 ** format.pageShift;

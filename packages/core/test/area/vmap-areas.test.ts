@@ -4,7 +4,7 @@ import type { Area } from '../../src/area/area.js';
 import { IntervalTree } from '../../src/area/interval-tree.js';
 import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
 import type { VmError } from '../../src/errors.js';
-import type { FlushSink } from '../../src/table/state/flush.js';
+import type { FlushSink } from '../../src/table/state/flush-sink.js';
 import { thrown } from '../support/thrown.js';
 
 const PAGE = 0x1000n;

@@ -28,7 +28,7 @@ afterEach(() => {
 async function load(host: Partial<WebAssemblyHost> | undefined) {
   vi.resetModules();
   vi.stubGlobal('WebAssembly', host);
-  return (await import('../../src/index.js')).PhysicalMemory;
+  return await import('../../src/index.js');
 }
 
 /** A host that refuses one constructor. */
@@ -64,9 +64,9 @@ test.each([
   ['no module', without('Module', new EvalError('a content security policy'))],
   ['no instance', without('Instance', new TypeError('no such feature'))],
 ])('a host with WebAssembly, but %s', async (_, host) => {
-  const PhysicalMemory = await load(host);
+  const { PhysicalMemory, wasmLoops } = await load(host);
   for (const shared of [false, true]) {
-    const bank = PhysicalMemory.create({ bytes: 8192, shared }).banks[0];
+    const bank = PhysicalMemory.create({ loops: wasmLoops, bytes: 8192, shared }).banks[0];
     expect(bank?.words).toHaveLength(2048);
     expect(bank?.words.buffer).toBeInstanceOf(shared ? SharedArrayBuffer : ArrayBuffer);
     use(bank?.loops as RunLoops);
@@ -75,12 +75,14 @@ test.each([
 });
 
 test('a host that gives neither memory nor buffer', async () => {
-  const PhysicalMemory = await load(without('Memory', new RangeError('could not allocate memory')));
-  expect(() => PhysicalMemory.create({ bytes: 2 ** 50 })).toThrow('cannot give');
+  const { PhysicalMemory, wasmLoops } = await load(
+    without('Memory', new RangeError('could not allocate memory')),
+  );
+  expect(() => PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 50 })).toThrow('cannot give');
 });
 
 test('more than WebAssembly can hold becomes a buffer, or ENOMEM', async () => {
-  const PhysicalMemory = await load(REAL);
+  const { PhysicalMemory, wasmLoops } = await load(REAL);
   const memories: unknown[] = [];
   vi.stubGlobal('WebAssembly', {
     ...{ Module: REAL.Module, Instance: REAL.Instance },
@@ -92,7 +94,7 @@ test('more than WebAssembly can hold becomes a buffer, or ENOMEM', async () => {
   });
   for (const bytes of [65536 * 65536, 2 ** 50]) {
     try {
-      PhysicalMemory.create({ bytes });
+      PhysicalMemory.create({ loops: wasmLoops, bytes });
     } catch (error) {
       expect((error as { code: string }).code).toBe('ENOMEM');
     }
@@ -109,14 +111,14 @@ test('nothing is compiled before a long run, and then once', async () => {
         return Reflect.construct(target, values);
       },
     });
-  const PhysicalMemory = await load({
+  const { PhysicalMemory, wasmLoops } = await load({
     Memory: counting('Memory') as WebAssemblyHost['Memory'],
     Module: counting('Module') as WebAssemblyHost['Module'],
     Instance: counting('Instance') as WebAssemblyHost['Instance'],
   });
   expect(made).toEqual({ Memory: 0, Module: 0, Instance: 0 });
-  const first = PhysicalMemory.create({ bytes: 8192 }).banks[0]?.loops as RunLoops;
-  const second = PhysicalMemory.create({ bytes: 8192 }).banks[0]?.loops as RunLoops;
+  const first = PhysicalMemory.create({ loops: wasmLoops, bytes: 8192 }).banks[0]?.loops as RunLoops;
+  const second = PhysicalMemory.create({ loops: wasmLoops, bytes: 8192 }).banks[0]?.loops as RunLoops;
   first.writeLinear(0, 2, 5, 1, 3, 0, x86, false);
   expect(first.clear(0, 2)).toBe(2);
   expect(made).toEqual({ Memory: 2, Module: 0, Instance: 0 });
@@ -126,10 +128,10 @@ test('nothing is compiled before a long run, and then once', async () => {
   expect([first.kind, second.kind]).toEqual(['wasm', 'wasm']);
 });
 
-test('without WebAssembly on request: a buffer that is the bank', async () => {
-  const PhysicalMemory = await load(REAL);
+test('without a provider of loops: a buffer that is the bank', async () => {
+  const { PhysicalMemory } = await load(REAL);
   for (const shared of [false, true]) {
-    const bank = PhysicalMemory.create({ bytes: 8192, shared, webAssembly: false }).banks[0];
+    const bank = PhysicalMemory.create({ bytes: 8192, shared }).banks[0];
     expect(bank?.words.buffer.byteLength).toBe(8192);
     expect(bank?.loops.kind).toBe('array');
     use(bank?.loops as RunLoops);
@@ -137,8 +139,11 @@ test('without WebAssembly on request: a buffer that is the bank', async () => {
 });
 
 test('what only looks like a memory', async () => {
-  const PhysicalMemory = await load(REAL);
-  const { loops } = PhysicalMemory.over({ buffer: new ArrayBuffer(8192), grow: () => 0 }).banks[0] as {
+  const { PhysicalMemory, wasmLoops } = await load(REAL);
+  const { loops } = PhysicalMemory.over(
+    { buffer: new ArrayBuffer(8192), grow: () => 0 },
+    { loops: wasmLoops },
+  ).banks[0] as {
     loops: RunLoops;
   };
   use(loops);
@@ -146,9 +151,10 @@ test('what only looks like a memory', async () => {
 });
 
 test('a given memory that grows between calls', async () => {
-  const PhysicalMemory = await load(REAL);
+  const { PhysicalMemory, wasmLoops } = await load(REAL);
   const memory = webAssemblyMemory({ initial: 1, maximum: 3 });
-  const { loops } = PhysicalMemory.over(memory, { byteOffset: 8, bytes: 8192 }).banks[0] as {
+  const { loops } = PhysicalMemory.over(memory, { byteOffset: 8, bytes: 8192, loops: wasmLoops })
+    .banks[0] as {
     loops: RunLoops;
   };
   for (let pages = 1; pages < 4; pages++) {
@@ -162,8 +168,8 @@ test('a given memory that grows between calls', async () => {
 });
 
 test.each([false, true])('a run of more frames than the scratch page holds, shared: %s', async (shared) => {
-  const PhysicalMemory = await load(REAL);
-  const bank = PhysicalMemory.create({ bytes: 2 ** 18, shared }).banks[0];
+  const { PhysicalMemory, wasmLoops } = await load(REAL);
+  const bank = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 18, shared }).banks[0];
   for (const [count, isWide] of [
     [16385, false],
     [8193, true],
@@ -183,10 +189,10 @@ test.each([false, true])('a run of more frames than the scratch page holds, shar
 });
 
 test('the end of 4 GiB', async () => {
-  const PhysicalMemory = await load(REAL);
+  const { PhysicalMemory, wasmLoops } = await load(REAL);
   // Nothing of it is resident before it is touched.
   const bytes = 65534 * 65536;
-  const bank = PhysicalMemory.create({ bytes }).banks[0];
+  const bank = PhysicalMemory.create({ loops: wasmLoops, bytes }).banks[0];
   const loops = bank?.loops as RunLoops;
   const at = bytes / 4 - 1024;
   const source = { narrow: Uint32Array.from({ length: 512 }, (_, i) => i + 1), wide: null, start: 0 };

@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { AddressCodec } from '../../src/address-codec.js';
 import { ArrayLoops } from '../../src/loops/array-loops.js';
+import type { WebAssemblyMemoryLike } from '../../src/loops/loop-provider.js';
 import type { RunLoops } from '../../src/loops/run-loops.js';
-import type { WebAssemblyMemoryLike } from '../../src/loops/wasm/wasm-host.js';
 import { WasmLoops } from '../../src/loops/wasm/wasm-loops.js';
 
 /** What a thread of the test is told. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BankOptions } from '../../src/memory/bank.js';
 import { PhysicalMemory } from '../../src/memory/physical-memory.js';
+import { sparseBank } from '../../src/memory/sparse-bank.js';
 import { refusal, webAssemblyMemory } from './support.js';
 
 const FRAME = 4096n;
@@ -67,7 +68,7 @@ function build({
         Array.from({ length: 4096 }, (_, i) => content(frame * 4096 + i)),
       );
       const addresses = order.map((frame) => base + BigInt(frame) * step);
-      options.push({ pageShift: 12, addresses, bytes: Uint8Array.from(image) });
+      options.push(sparseBank({ pageShift: 12, addresses, bytes: Uint8Array.from(image) }));
     } else {
       options.push({ bytes, base, shared: kind === 'shared' });
     }

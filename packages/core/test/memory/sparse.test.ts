@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PhysicalMemory } from '../../src/memory/physical-memory.js';
+import { sparseBank } from '../../src/memory/sparse-bank.js';
 import { code, refusal, wrong } from './support.js';
 
 /** Frames of 4 KiB, frame `i` filled with `i + 1`. */
@@ -9,7 +10,7 @@ function frames(count: number, size = 4096): Uint8Array {
 
 describe('sparse images', () => {
   const addresses = [0x9000n, 0x3000n, 0x4000n, 0x5000n, 0x8000n];
-  const image = PhysicalMemory.sparse({ pageShift: 12, addresses, bytes: frames(5) });
+  const image = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses, bytes: frames(5) })]);
 
   test('every frame is at its address, in any order', () => {
     addresses.forEach((pa, i) => {
@@ -47,11 +48,13 @@ describe('sparse images', () => {
   });
 
   test('larger frames are found where the smaller ones stand together', () => {
-    const run = PhysicalMemory.sparse({
-      pageShift: 12,
-      addresses: [0x1000n, 0x4000n, 0x5000n, 0x6000n, 0x7000n, 0x8000n],
-      bytes: frames(6),
-    });
+    const run = PhysicalMemory.of([
+      sparseBank({
+        pageShift: 12,
+        addresses: [0x1000n, 0x4000n, 0x5000n, 0x6000n, 0x7000n, 0x8000n],
+        bytes: frames(6),
+      }),
+    ]);
     expect(run.locate(1, 14)?.word).toBe(1024);
     expect(run.locate(2, 14)).toBeNull();
     expect(run.locate(0, 14)).toBeNull();
@@ -59,11 +62,13 @@ describe('sparse images', () => {
   });
 
   test('frames of 64 KiB', () => {
-    const large = PhysicalMemory.sparse({
-      pageShift: 16,
-      addresses: BigUint64Array.of(0x50000n, 0x10000n),
-      bytes: frames(2, 65536),
-    });
+    const large = PhysicalMemory.of([
+      sparseBank({
+        pageShift: 16,
+        addresses: BigUint64Array.of(0x50000n, 0x10000n),
+        bytes: frames(2, 65536),
+      }),
+    ]);
     expect(large.locate(5, 16)?.word).toBe(0);
     expect(large.locate(0x1f)?.word).toBe(16384 + 15 * 1024);
     expect(large.read32(0x1fffcn)).toBe(0x0202_0202);
@@ -72,14 +77,14 @@ describe('sparse images', () => {
   test('bytes that begin anywhere', () => {
     const all = new Uint8Array(4096 + 16);
     const bytes = all.subarray(3, 3 + 4096).fill(7);
-    const odd = PhysicalMemory.sparse({ pageShift: 12, addresses: [0n], bytes });
+    const odd = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses: [0n], bytes })]);
     expect(odd.read32(0xffcn)).toBe(0x0707_0707);
     expect(odd.read64(0n)).toBe(0x0707_0707_0707_0707n);
   });
 
   test('the caller may reuse the addresses', () => {
     const list = BigUint64Array.of(0x1000n, 0x3000n);
-    const memory = PhysicalMemory.sparse({ pageShift: 12, addresses: list, bytes: frames(2) });
+    const memory = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses: list, bytes: frames(2) })]);
     list.fill(0n);
     expect(memory.read32(0x3000n)).toBe(0x0202_0202);
   });
@@ -87,7 +92,7 @@ describe('sparse images', () => {
   test('beside a writable bank', () => {
     const memory = PhysicalMemory.of([
       { bytes: 4096, base: 0x10000n },
-      { pageShift: 12, addresses, bytes: frames(5) },
+      sparseBank({ pageShift: 12, addresses, bytes: frames(5) }),
     ]);
     memory.write32(0x10000n, 3);
     expect(memory.read32(0x9000n)).toBe(0x0101_0101);
@@ -97,7 +102,7 @@ describe('sparse images', () => {
       code(() =>
         PhysicalMemory.of([
           { bytes: 4096, base: 0x6000n },
-          { pageShift: 12, addresses, bytes: frames(5) },
+          sparseBank({ pageShift: 12, addresses, bytes: frames(5) }),
         ]),
       ),
     ).toBe('EINVAL');
@@ -109,7 +114,7 @@ describe('sparse images', () => {
       [0x2000n, 0x1000n, 0x2000n],
     ]) {
       const error = refusal(() =>
-        PhysicalMemory.sparse({ pageShift: 12, addresses: twice, bytes: frames(twice.length) }),
+        PhysicalMemory.of([sparseBank({ pageShift: 12, addresses: twice, bytes: frames(twice.length) })]),
       );
       expect(error).toMatchObject({ code: 'EINVAL', address: twice[0] });
     }
@@ -129,7 +134,7 @@ describe('sparse images', () => {
     ['a page shift', { pageShift: 13, bytes: frames(2) }],
   ])('refuses %s', (_, o) => {
     const good = { pageShift: 12, addresses: [0x1000n], bytes: frames(1) };
-    PhysicalMemory.sparse(good);
-    expect(code(() => PhysicalMemory.sparse(wrong({ ...good, ...o })))).toBe('EINVAL');
+    PhysicalMemory.of([sparseBank(good)]);
+    expect(code(() => PhysicalMemory.of([sparseBank(wrong({ ...good, ...o }))]))).toBe('EINVAL');
   });
 });

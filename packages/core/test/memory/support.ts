@@ -1,5 +1,5 @@
 import { VmError } from '../../src/errors.js';
-import type { WebAssemblyMemoryLike } from '../../src/loops/wasm/wasm-host.js';
+import type { WebAssemblyMemoryLike } from '../../src/loops/loop-provider.js';
 
 /** What a call throws; fails when that is nothing or anything but a VmError. */
 export function refusal(call: () => unknown): VmError {

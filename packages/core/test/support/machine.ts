@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FlushSink, PageTableFormat } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, wasmLoops } from '@vmarea/core';
 import { TableRecords } from '../../src/table/state/table-records.js';
 
 /** One flush as a sink saw it. */
@@ -14,7 +14,7 @@ interface Flush {
 /** Memory, frames and an empty table of one format; `tableFrames` bounds the tables. A `sink` is called after the recorder. */
 export function machine(format: PageTableFormat, tableFrames = 64, base = 0n, sink?: FlushSink) {
   const pageBytes = 2 ** format.pageShift;
-  const memory = PhysicalMemory.create({ bytes: tableFrames * pageBytes, base });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: tableFrames * pageBytes, base });
   const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
   const flushes: Flush[] = [];
   const recorder: FlushSink = {

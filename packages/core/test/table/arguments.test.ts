@@ -1,12 +1,14 @@
-import type { PageTableFormat, PageTableOptions, Protection } from '@vmarea/core';
+import type { PageTableFormat, PageTableOptions, Protection, ReaderOptions } from '@vmarea/core';
 import {
   FrameAllocator,
   or,
   PageTable,
+  PageTableReader,
   PhysicalMemory,
   protection,
   VmapAreas,
   VmError,
+  wasmLoops,
   words,
 } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
@@ -149,7 +151,7 @@ describe('what is no argument', () => {
   });
 
   it('a new table without frames', () => {
-    const memory = PhysicalMemory.create({ bytes: MiB });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: MiB });
     expect(thrown(() => new PageTable({ format: arm, memory } as unknown as PageTableOptions))).toMatch(
       /^EINVAL: a page table needs `frames` for its tables, or the `root` of existing ones$/,
     );
@@ -180,7 +182,7 @@ describe('what is no argument', () => {
   });
 
   it('an allocator of another memory without bytes for its last frame', () => {
-    const memory = PhysicalMemory.create({ bytes: 0x10000 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const fitting = new FrameAllocator(null, { first: 4, frames: 12 });
     const tooLong = new FrameAllocator(null, { first: 4, frames: 13 });
     expect(thrown(() => new PageTable({ format: arm, memory, frames: fitting }))).toBe('none');
@@ -205,23 +207,22 @@ describe('what is no argument', () => {
   });
 
   it('things of another kind than the ones asked for', () => {
-    const memory = PhysicalMemory.create({ bytes: 0x10000 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const frames = new FrameAllocator(memory);
     const make = (options: unknown) => thrown(() => new PageTable(options as PageTableOptions));
     expect(make(undefined)).toMatch(/^EINVAL: a page table needs `format` and `memory`/);
     expect(make({ format: arm, memory: new ArrayBuffer(8), frames })).toMatch(/^EINVAL: a page table needs/);
-    expect(make({ format: arm, memory, frames: {} })).toMatch(/^EINVAL: `frames` is no FrameAllocator/);
-    const open = (options: unknown) =>
-      thrown(() => PageTable.open(options as { format: typeof arm; memory: typeof memory; root: bigint }));
+    expect(make({ format: arm, memory, frames: {} })).toMatch(/^EINVAL: a page table needs `frames`/);
+    const open = (options: unknown) => thrown(() => new PageTableReader(options as ReaderOptions));
     expect(open({ format: arm, memory, frames })).toMatch(/^EINVAL: the root has type undefined/);
     expect(open({ format: arm, memory, root: 4096 })).toMatch(/^EINVAL: the root has type number/);
     expect(frames.stats().allocated).toBe(0);
     expect(thrown(() => new FrameAllocator(5 as unknown as PhysicalMemory))).toMatch(
       /^EINVAL: the memory is no PhysicalMemory/,
     );
-    expect(thrown(() => PhysicalMemory.create({ bytes: 4096n as unknown as number }))).toMatch(
-      /it is 4096n$/,
-    );
+    expect(
+      thrown(() => PhysicalMemory.create({ loops: wasmLoops, bytes: 4096n as unknown as number })),
+    ).toMatch(/it is 4096n$/);
     expect(
       thrown(
         () => new VmapAreas({ window: { start: 0 as unknown as bigint, end: 1n << 20n }, pageShift: 12 }),

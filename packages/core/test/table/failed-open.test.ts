@@ -1,4 +1,12 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  restoreSnapshot,
+  takeSnapshot,
+  wasmLoops,
+} from '@vmarea/core';
 import { expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { machine } from '../support/machine.js';
@@ -12,24 +20,22 @@ it('a page table that was never made does not stand in the way of a restore', ()
   let flushes = 0;
   const sink = { flush: () => void flushes++ };
   const fail = () => {
-    expect(thrown(() => PageTable.open({ format, memory, frames, root: 1n << 40n, sink }))).toMatch(
-      /^EFAULT/,
-    );
+    expect(thrown(() => new PageTable({ format, memory, frames, root: 1n << 40n, sink }))).toMatch(/^EFAULT/);
     const taken = Array.from({ length: frames.stats().free }, () => frames.allocate());
     expect(thrown(() => new PageTable({ format, memory, frames, sink }))).toMatch(/^ENOMEM/);
     frames.freeMany(taken);
   };
   fail();
-  const snapshot = table.snapshot();
+  const snapshot = takeSnapshot(table);
   fail();
   table.map(BASE, [1], protection());
-  table.restore(snapshot);
+  restoreSnapshot(table, snapshot);
   expect(table.translate(BASE)).toBeNull();
   expect(flushes).toBe(0);
 });
 
 it('nor does one over frames without bytes', () => {
-  const memory = PhysicalMemory.create({ bytes: 1 << 16 });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 16 });
   const frames = new FrameAllocator(null, { first: 1 << 20, frames: 8 });
   expect(thrown(() => new PageTable({ format, memory, frames }))).toMatch(/^EINVAL/);
 });

@@ -1,4 +1,11 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection, type WalkStep } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  type WalkStep,
+  wasmLoops,
+} from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { wideRoot } from '../formats/index.js';
@@ -121,7 +128,7 @@ describe('destroy', () => {
   it('is refused to an opened table, also on the same allocator', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
-    const opened = PageTable.open({ format: arm, memory, root: table.root, frames });
+    const opened = new PageTable({ format: arm, memory, root: table.root, frames });
     opened.map(BASE + SLOT, [2], WRITE);
     const before = fingerprint({ memory, frames });
     expect(thrown(() => opened.destroy())).toMatch(/^EINVAL: the root was not made by this page table/);
@@ -251,20 +258,20 @@ describe('an entry that another writer puts into a table which was emptied', () 
       'a page table with frames of another allocator',
       ({ memory, table }) => {
         const frames = new FrameAllocator(memory, { first: 48, frames: 16 });
-        PageTable.open({ format: arm, memory, root: table.root, frames }).map(other, [0x44], WRITE);
+        new PageTable({ format: arm, memory, root: table.root, frames }).map(other, [0x44], WRITE);
       },
     ],
     [
       'another page table of the same allocator',
       ({ memory, frames, table }) => {
-        PageTable.open({ format: arm, memory, root: table.root, frames }).map(other, [0x44], WRITE);
+        new PageTable({ format: arm, memory, root: table.root, frames }).map(other, [0x44], WRITE);
       },
     ],
     [
       'a page table of an attached allocator',
       ({ memory, frames, table }) => {
         const attached = FrameAllocator.attach(frames.state);
-        PageTable.open({ format: arm, memory, root: table.root, frames: attached }).map(other, [0x44], WRITE);
+        new PageTable({ format: arm, memory, root: table.root, frames: attached }).map(other, [0x44], WRITE);
       },
     ],
     [
@@ -278,7 +285,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
   describe.each(writers)('by %s', (_who, write) => {
     /** The first page table maps and unmaps one page; then the other writer maps another in the same table. */
     function emptied() {
-      const memory = PhysicalMemory.create({ bytes: 64 * 4096 });
+      const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * 4096 });
       const frames = new FrameAllocator(memory, { first: 0, frames: 48 });
       const table = new PageTable({ format: arm, memory, frames });
       table.map(BASE, [1], WRITE);

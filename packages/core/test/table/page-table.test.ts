@@ -1,5 +1,5 @@
 import type { PageTableFormat } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { wideRoot } from '../formats/index.js';
@@ -232,7 +232,7 @@ describe('destroy', () => {
 });
 
 describe('construction', () => {
-  const memory = PhysicalMemory.create({ bytes: MiB });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: MiB });
 
   it('refuses parts that do not fit together', () => {
     const frames = new FrameAllocator(memory);

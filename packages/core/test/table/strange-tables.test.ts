@@ -1,4 +1,4 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
@@ -173,7 +173,7 @@ describe('a slot', () => {
       throw new Error('riscv64 has leaves everywhere');
     const lax = { ...pmd.leaf, rules: [] };
     const format = { ...riscv, levels: [root, { ...pmd, leaf: lax }, pte] };
-    const memory = PhysicalMemory.create({ bytes: 1 << 18 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 18 });
     const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
     table.mapRange(0n, 0n, 2 * MiB, WRITE);
     const call = () => table.applyToRange(0n, 2 * MiB, (slot) => slot.set(1, 0), { blocks: 'visit' });

@@ -1,8 +1,8 @@
+import type { WebAssemblyMemoryLike } from '../loop-provider.js';
 import type { FrameSource } from '../run-loops.js';
 import { PLAN_WORDS } from '../walk-layout.js';
 import { ADDRESSES, FRAMES_BYTES, PLAN, SHIFTS, WALKS } from './scratch-layout.js';
 import type { LoopExports } from './wasm-exports.js';
-import type { WebAssemblyMemoryLike } from './wasm-host.js';
 
 /** The walk plan that scratch pages hold: walks by it need no more than their addresses. */
 export interface Resident {

@@ -1,23 +1,12 @@
 import { type AddressCodec, addressHi, addressLo, entryHi, entryLo } from '../../address-codec.js';
 import { ArrayLoops, type EntryWords } from '../array-loops.js';
+import type { LoopPlace } from '../loop-provider.js';
 import { type EntryFinder, type FrameSource, WRITTEN } from '../run-loops.js';
 import { firstUnfit, linearPiece } from '../write-loops.js';
 import { type Resident, Scratch } from './scratch.js';
 import type { LoopExports, SharedLoopExports } from './wasm-exports.js';
 import { type Start, WasmFinder } from './wasm-finder.js';
-import type { WebAssemblyMemoryLike } from './wasm-host.js';
 import { instantiate } from './wasm-module.js';
-
-/** Where the bytes of a bank are. */
-export interface WasmPlace {
-  readonly memory: WebAssemblyMemoryLike;
-  /** The memory's buffer is a SharedArrayBuffer. */
-  readonly isShared: boolean;
-  /** Byte offset of the bank in the memory. */
-  readonly byteOffset: number;
-  /** The memory's first two pages are ours, to bring arrays in and out. */
-  readonly hasScratch: boolean;
-}
 
 /**
  * Runs shorter than this are left to the loops in JavaScript, which start at once: a call of a loop costs 4 to 12 ns, by its
@@ -33,7 +22,7 @@ const SHORT_WALKS = 8;
  * Where the host refuses, and for what needs a scratch page where there is none, the loops in JavaScript do it.
  */
 export class WasmLoops extends ArrayLoops {
-  readonly #place: WasmPlace;
+  readonly #place: LoopPlace;
   /** Byte offset of the bank as a signed 32-bit integer: addresses wrap around at 4 GiB as those of WebAssembly do. */
   readonly #base: number;
   /** On shared memory even one entry must be one atomic. */
@@ -47,7 +36,7 @@ export class WasmLoops extends ArrayLoops {
   };
   #isTried: boolean = false;
 
-  constructor(bank: EntryWords, place: WasmPlace) {
+  constructor(bank: EntryWords, place: LoopPlace) {
     super(bank, place.isShared);
     this.#place = place;
     this.#base = place.byteOffset | 0;

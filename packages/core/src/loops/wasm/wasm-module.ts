@@ -1,7 +1,8 @@
+import type { WebAssemblyMemoryLike } from '../loop-provider.js';
 import { decodeBase64 } from './base64.js';
 import { NOT_SHARED, SHARED } from './binaries.js';
 import type { LoopExports } from './wasm-exports.js';
-import { type WebAssemblyMemoryLike, webAssemblyHost } from './wasm-host.js';
+import { webAssemblyHost } from './wasm-host.js';
 
 /** A module of each kind once it was asked for; `null` when this host would not compile it. */
 let notShared: object | null | undefined;

@@ -1,4 +1,5 @@
-import { type WebAssemblyMemoryLike, webAssemblyHost } from './wasm-host.js';
+import type { WebAssemblyMemoryLike } from '../loop-provider.js';
+import { webAssemblyHost } from './wasm-host.js';
 
 /** Bytes of a page of WebAssembly. */
 const PAGE = 65536;

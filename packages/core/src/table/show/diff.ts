@@ -1,9 +1,11 @@
-import { shown, VmError } from '../../errors.js';
+import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
 import { words } from '../../words.js';
 import { requireFlag } from '../choices.js';
 import { pageRange, type Span, spansOf } from '../page-range.js';
+import type { ReadableTable } from '../readable-table.js';
+import { contextOf } from '../state/registry.js';
 import type { LeafRun } from '../walk/leaves.js';
 
 /** Choices of one comparison. */
@@ -56,10 +58,7 @@ export interface Difference {
 }
 
 /** What a comparison needs of a table. */
-interface Leaves {
-  readonly format: PageTableFormat;
-  leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun>;
-}
+type Listed = Pick<ReadableTable, 'format' | 'leaves'>;
 
 /** What one side says about a range: linear, under one protection. */
 interface Piece extends Span, DifferenceSide {}
@@ -88,20 +87,27 @@ const TOP = 1n << 64n;
  * block and the same pages one by one are no difference. Neighbouring ranges are one difference when they differ in the
  * same way: same kind, adjacent physical addresses and equal protections on each side.
  *
- * The arguments are checked, and both tables asked for, before the first difference is.
+ * The formats may differ. What the tables above forbid is not compared; `dumpTables` shows it. Do not change either table
+ * while iterating. The arguments are checked before the first difference is asked for.
  *
- * @throws VmError `EINVAL` for an option or a table that is none; `EINVAL`, `ERANGE` when neither table could map the
- *   range; `EFAULT`, while iterating, when a table has no bytes.
+ * @throws VmError `ERANGE`, `EINVAL` for a range or an option that makes no sense; `EINVAL` for what is no page table, or one
+ *   that was destroyed; `EFAULT`, while iterating, when a table has no bytes.
+ * @example
+ * ```ts
+ * for (const { kind, va, bytes } of diffTables(before, after)) console.log(kind, hex(va), bytes);
+ * ```
  */
-export function diffTables(here: Leaves, there: Leaves, options: DiffOptions): IterableIterator<Difference> {
-  if (typeof there?.leaves !== 'function' || typeof there.format !== 'object') {
-    throw new VmError('EINVAL', `the other table is ${shown(there)}`, { advice: 'pass a PageTable' });
-  }
-  const { touched = false, extra = here.format.name === there.format.name } = options;
+export function diffTables<C extends Controls, D extends Controls>(
+  here: ReadableTable<C>,
+  there: ReadableTable<D>,
+  options: DiffOptions = {},
+): IterableIterator<Difference> {
+  for (const table of [here, there]) contextOf(table);
+  const { touched = false, extra = here.format.name === there.format.name } = options ?? {};
   requireFlag('touched', touched);
   requireFlag('extra', extra);
-  const limit = limitOf(here.format, there.format, options);
-  return differences(pieces(here, limit), pieces(there, limit), { touched, extra });
+  const limit = limitOf(here.format as PageTableFormat, there.format as PageTableFormat, options ?? {});
+  return differences(pieces(here as Listed, limit), pieces(there as Listed, limit), { touched, extra });
 }
 
 function* differences(
@@ -196,7 +202,7 @@ function isSame(a: Protection, b: Protection, { touched, extra }: Sameness): boo
 }
 
 /** What a side maps in a range, cut to it. The table is asked at once, its leaves are read as they are needed. */
-function pieces(table: Leaves, limit: Span | null): Iterator<Piece> {
+function pieces(table: Listed, limit: Span | null): Iterator<Piece> {
   const { format } = table;
   const lists =
     limit === null
@@ -230,7 +236,7 @@ function* cut(
 }
 
 /** The leaves of a part of a root's range that may begin and end inside a page of this format. */
-function leavesAround(table: Leaves, { start, end }: Span): IterableIterator<LeafRun> {
+function leavesAround(table: Listed, { start, end }: Span): IterableIterator<LeafRun> {
   const inside = (1n << BigInt(table.format.pageShift)) - 1n;
   const first = start & ~inside;
   return table.leaves(first, ((end + inside) & ~inside) - first);

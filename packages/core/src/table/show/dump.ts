@@ -1,9 +1,12 @@
 import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { LevelPlan } from '../../format/plan.js';
+import { rangeOf } from '../arguments.js';
 import { requireFlag } from '../choices.js';
 import type { PageRange } from '../page-range.js';
+import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
+import { contextOf } from '../state/registry.js';
 import { type EffectiveRun, effectiveRuns, type MissingTable } from '../walk/leaves.js';
 import { EffectiveRights } from '../walk/rights.js';
 import { rootAddress } from '../walk/walk.js';
@@ -34,7 +37,9 @@ export interface DumpOptions<C extends Controls = Controls> {
 }
 
 /**
- * Lists tables as text that is the same for the same tables, and whose lines differ only where the tables do.
+ * Shows what is mapped as text: one line for each run of leaves, in one form for all formats, like the kernel's ptdump.
+ *
+ * The text is the same for the same tables, and whose lines differ only where the tables do.
  *
  * The first line names the format and the physical address of the root. Every other line is a run of adjacent leaves
  * of one size with equal flags, equal rights and adjacent frames:
@@ -60,10 +65,22 @@ export interface DumpOptions<C extends Controls = Controls> {
  * or refuses (`reserved`), and tables. A table that was listed before, whole, in the same level and below the same
  * flags, is not listed again: its line says where it was.
  *
- * @throws VmError `EINVAL` for an option that makes no sense.
+ * @throws VmError `ERANGE`, `EINVAL` for a range or an option that makes no sense; `EINVAL` when the table was destroyed.
+ * @example
+ * ```ts
+ * dumpTables(table);
+ * // x86-64, root 0x0000000000000000
+ * // 0xffffc90000000000-0xffffc90000002fff       12K  PTE       3 x 4K    rw- k gad  normal           0x0000000001234000
+ * dumpTables(table, { tables: true, levels: 2 }); // as a tree: the root's table, and those it points to
+ * ```
  */
-export function dumpTables(context: TableContext, range: PageRange, options: DumpOptions): string {
+export function dumpTables<C extends Controls>(
+  table: ReadableTable<C>,
+  options: DumpOptions<C> = {},
+): string {
+  const context = contextOf(table);
   const { plan } = context;
+  const range = rangeOf(plan, options?.va, options?.bytes);
   checkOptions(options, plan.format.controls);
   const text = new DumpText(plan);
   const rights = new EffectiveRights(plan, { ...plan.format.controls, ...options.controls });

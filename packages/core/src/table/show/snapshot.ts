@@ -1,14 +1,20 @@
 import { VmError } from '../../errors.js';
+import type { Controls } from '../../format/access.js';
 import type { Bank } from '../../memory/bank.js';
 import { CompactCopy } from '../../memory/compact-copy.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
-import { childPfn, flush, isTable, readOnly, TableContext, type TablePlace } from '../state/context.js';
+import type { PageTable } from '../page-table.js';
+import { changeTables } from '../state/change-lock.js';
+import { readOnly, TableContext, type TablePlace } from '../state/context.js';
+import { childPfn, isTable } from '../state/entries.js';
+import { flush } from '../state/flush.js';
+import { contextBehind, contextOf } from '../state/registry.js';
 import { holdsOwner, type RecordsCopy, TableRecords } from '../state/table-records.js';
 
 /**
  * The bytes of a memory, the state of its allocators, and what the engine keeps of its tables, at one moment.
  *
- * `PageTable.snapshot` makes one. It never changes, can be restored any number of times and in any order, and belongs to
+ * `takeSnapshot` makes one. It never changes, can be restored any number of times and in any order, and belongs to
  * the memory and the allocators it was made of; it is no file format. Also kept: which page tables there were.
  *
  * Not kept: read-only banks, allocators that no page table of the memory took tables from by then (page tables over one
@@ -79,20 +85,51 @@ interface Replaced {
 }
 
 /**
- * Takes a snapshot.
+ * Keeps the bytes of the memory, the state of its allocators and the engine's records as they are now.
  *
- * @throws VmError `EBUSY` while a batch owes a flush, or another page table of the memory is in the middle of a change;
- *   `EINVAL` when a page table in another memory takes its tables from the same allocator.
+ * @param table - any page table in the memory.
+ * @throws VmError `EINVAL` when a page table in another memory takes its tables from the same allocator, or the table was
+ *   destroyed; `EBUSY` while a batch of a page table in this memory owes a flush, or from within the sink or callback of one;
+ *   `EFAULT` when bytes of the memory went away; `EPERM` when its root is in read-only memory.
  */
-export function takeSnapshot(context: TableContext): Snapshot {
-  if (context.records === null) throw readOnly();
+export function takeSnapshot<C extends Controls>(table: PageTable<C>): Snapshot {
+  return changeTables(contextOf(table), take);
+}
+
+function take(context: TableContext): Snapshot {
   requireIdle(context);
   requireOneMemory(context);
   return new TakenSnapshot(context.memory);
 }
 
 /**
- * Puts a snapshot back: the bytes; then every page table that there is now flushes all it translates, naming the tables
+ * Puts memory, allocators and records back as they were. It may be done any number of times, and in any order.
+ *
+ * All page tables in the memory go back together. One that was made or opened since the snapshot is then gone: its calls
+ * throw `EINVAL`. One that was destroyed since is there again. Both hold until another snapshot is restored. A
+ * `PageTableReader` stays, and is not flushed.
+ *
+ * Every page table that there is when this is called flushes everything through its own sink, which hears of the
+ * tables that its addresses lose; one that was destroyed was flushed when it went. When a sink throws, all are flushed
+ * once more after the bytes are back.
+ *
+ * @param table - any page table that the snapshot holds, destroyed or not.
+ * @throws VmError `EINVAL` when the snapshot is of another memory or allocator, does not hold this page table, or has
+ *   banks whose bytes went away, and as `takeSnapshot`; `EBUSY` as `takeSnapshot`, and when a sink takes or gives back frames;
+ *   `EPERM` when the root is in read-only memory; what a sink throws. Nothing is then changed.
+ * @example
+ * ```ts
+ * const before = takeSnapshot(table);
+ * table.unmap(0xffffc90000000000n, 0x2000n);
+ * restoreSnapshot(table, before); // mapped again
+ * ```
+ */
+export function restoreSnapshot<C extends Controls>(table: PageTable<C>, snapshot: Snapshot): void {
+  changeTables(contextBehind(table), (context) => restore(context, snapshot));
+}
+
+/**
+ * Puts the bytes back; then every page table that there is now flushes all it translates, naming the tables
  * that its addresses lose; then the allocators, the records, and which page tables there are.
  *
  * The sinks come before the allocators, since no freed table's frame may go back before its flush. A page table that
@@ -101,12 +138,8 @@ export function takeSnapshot(context: TableContext): Snapshot {
  * When a sink throws, the bytes go back to what they were, and all these page tables are flushed again: what walked
  * meanwhile met the snapshot's entries. That flush names the snapshot's tables that the addresses lose, whose frames may
  * be free; its errors are dropped.
- *
- * @throws VmError `EINVAL` for a snapshot of something else, or one that does not hold this page table, and when a page
- *   table in another memory takes its tables from the same allocator; `EBUSY` while a batch owes a flush, in the
- *   middle of another change, or when a sink took or gave back frames; what a sink throws. Nothing is then changed.
  */
-export function restoreSnapshot(context: TableContext, snapshot: Snapshot): void {
+function restore(context: TableContext, snapshot: Snapshot): void {
   const { memory, records, owner } = context;
   if (records === null) throw readOnly();
   if (!TakenSnapshot.is(snapshot)) {
@@ -171,13 +204,6 @@ function takeBack(tables: readonly TableContext[], replaced: readonly Replaced[]
       }
     }
   }
-}
-
-/** The error of a call on a page table that a restore took away. */
-export function gone(): VmError {
-  return new VmError('EINVAL', 'this page table was made after the snapshot that was restored', {
-    advice: 'make or open a new one',
-  });
 }
 
 /** Refuses while tables are neither in a tree nor free, or half of a change is done. */

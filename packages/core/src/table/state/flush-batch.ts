@@ -1,7 +1,9 @@
 import { VmError } from '../../errors.js';
 import { addressOf, type PageRange } from '../page-range.js';
-import { flush, freeHeldTables, type TableContext } from './context.js';
+import type { TableContext } from './context.js';
+import { flush } from './flush.js';
 import { OwedRanges } from './owed-ranges.js';
+import { freeHeldTables } from './tables.js';
 
 /**
  * Flushes that calls have left for later, and the tables that wait for them.

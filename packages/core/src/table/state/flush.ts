@@ -1,22 +1,44 @@
+import { VmError } from '../../errors.js';
+import { addressOf, type PageRange } from '../page-range.js';
+import type { TableContext } from './context.js';
+
 /**
- * Who keeps translations (a TLB model, a simulator's cached translations) and must forget them.
+ * Flushes a range of pages through the sink: in two calls where it crosses the hole between canonical halves.
  *
- * The engine calls it synchronously, after the entries were changed and before a freed table's frame goes back
- * to the allocator. When it returns, no translation of the range may be served from a cache.
- *
- * It must not change the table that calls it: that is refused with `EBUSY`. It should not throw: an error of its own
- * ends the call, which then leaves the tables as they were; one during the roll-back of a failing call is dropped.
+ * @param first - page index.
+ * @param pages - number of pages.
  */
-export interface FlushSink {
-  /**
-   * Forget the translations of a range.
-   *
-   * @param va - first byte of the range; a multiple of the page size.
-   * @param bytes - length in bytes; one call may cover more than was changed, never less. A purge, or a change of pages and their aliases, may
-   *   span from the direct map to the vmalloc window, tens of TiB: above some number of pages forget everything, as kernels do.
-   * @param leafShift - log2 of the smallest leaf that was removed or changed: the stride that is enough.
-   * @param tablesFreed - pfns of the tables that the range lost: cached upper levels must go too. Empty when
-   *   only leaves changed. Their frames are still allocated, but for those of a restore that failed. Valid during the call.
-   */
-  flush(va: bigint, bytes: bigint, leafShift: number, tablesFreed: readonly number[]): void;
+export function flush(
+  context: TableContext,
+  first: number,
+  pages: number,
+  leafShift: number,
+  tablesFreed: readonly number[],
+): void {
+  const { format, pageShift } = context.plan;
+  const half = context.plan.pages / 2;
+  if (format.range.upper === 'sign' && first < half && first + pages > half) {
+    flush(context, first, half - first, leafShift, tablesFreed);
+    flush(context, half, first + pages - half, leafShift, tablesFreed);
+    return;
+  }
+  context.counters.flushes++;
+  context.sink?.flush(addressOf(format, first), BigInt(pages) << BigInt(pageShift), leafShift, tablesFreed);
+}
+
+/**
+ * Refuses to make a page valid for which a flush is owed: what was taken away there could still be served.
+ *
+ * @throws VmError `EBUSY` while a batch owes a flush for a page of the range.
+ */
+export function refuseOwed(context: TableContext, range: PageRange): void {
+  if (context.owed.size === 0) return;
+  for (const batch of context.owed) {
+    if (batch.touches(range)) {
+      throw new VmError('EBUSY', 'a batch owes a flush for this range', {
+        address: addressOf(context.plan.format, range.first),
+        advice: 'call done() of the batch first',
+      });
+    }
+  }
 }

@@ -2,8 +2,10 @@ import type { LevelPlan, Plan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { joinWords } from '../../words.js';
 import { addressOf, type PageRange } from '../page-range.js';
-import { bankOfTable, childPfn, destroyed, isLeaf, isTable, type TableContext } from '../state/context.js';
+import { destroyed, type TableContext } from '../state/context.js';
+import { childPfn, isLeaf, isTable } from '../state/entries.js';
 import { leafStart } from '../state/leaf-start.js';
+import { bankOfTable } from '../state/table-banks.js';
 import type { EffectiveRights, Rights, TablePath } from './rights.js';
 
 /** Adjacent leaves of one size whose addresses and frames both step by it and whose flags are equal. */

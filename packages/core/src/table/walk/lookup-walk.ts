@@ -1,7 +1,8 @@
 import { pfnOf } from '../../address-codec.js';
 import { type LevelPlan, slotOf } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
-import { isTable, type TableContext } from '../state/context.js';
+import type { TableContext } from '../state/context.js';
+import { isTable } from '../state/entries.js';
 import type { Translator } from './translator.js';
 import { finish, isInRange, type RangeTest, rangeTest } from './walk-end.js';
 

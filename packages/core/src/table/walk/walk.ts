@@ -7,7 +7,8 @@ import type { Protection } from '../../format/protection.js';
 import type { Bank } from '../../memory/bank.js';
 import { joinWords, type Words, words } from '../../words.js';
 import { isTranslated, requireAddress } from '../page-range.js';
-import { childPfn, type TableContext } from '../state/context.js';
+import type { TableContext } from '../state/context.js';
+import { childPfn } from '../state/entries.js';
 import { leafFrame } from './walk-end.js';
 
 /** One entry that a walk read. */

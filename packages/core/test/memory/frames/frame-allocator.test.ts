@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { PhysicalMemory } from '../../../src/memory/physical-memory.js';
+import { sparseBank } from '../../../src/memory/sparse-bank.js';
 import { code, refusal, snapshot, wrong } from '../support.js';
 
 const MiB = 2 ** 20;
@@ -225,7 +226,9 @@ describe('frames with bytes', () => {
   });
 
   test('read-only frames are refused', () => {
-    const image = PhysicalMemory.sparse({ pageShift: 12, addresses: [0n], bytes: new Uint8Array(4096) });
+    const image = PhysicalMemory.of([
+      sparseBank({ pageShift: 12, addresses: [0n], bytes: new Uint8Array(4096) }),
+    ]);
     expect(code(() => new FrameAllocator(image))).toBe('EPERM');
     expect(code(() => new FrameAllocator(image, { first: 0, frames: 1 }))).toBe('EPERM');
   });

@@ -1,4 +1,11 @@
-import { FrameAllocator, type PageTable, PhysicalMemory, protection, PageTable as Table } from '@vmarea/core';
+import {
+  FrameAllocator,
+  type PageTable,
+  PhysicalMemory,
+  protection,
+  PageTable as Table,
+  wasmLoops,
+} from '@vmarea/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
@@ -79,12 +86,15 @@ describe.each([
   it('are as they are, adjacent or not', () => {
     fc.assert(
       fc.property(steps, fc.boolean(), fc.boolean(), (list, webAssembly, isScattered) => {
-        const memory = PhysicalMemory.create({ bytes: 48 * 4096, webAssembly });
+        const memory = PhysicalMemory.create({
+          bytes: 48 * 4096,
+          ...(webAssembly ? { loops: wasmLoops } : {}),
+        });
         const chance = isScattered ? { scatter: 7 } : {};
         const frames = new FrameAllocator(memory, { first: 0, frames: 24, ...chance });
         const strange = new FrameAllocator(memory, { first: 24, frames: 24, ...chance });
         const table = new Table({ format, memory, frames });
-        const other = Table.open({ format, memory, frames: strange, root: table.root });
+        const other = new Table({ format, memory, frames: strange, root: table.root });
         const model: (Page | null)[] = new Array(TABLES * PAGES).fill(null);
         let salt = 1;
         for (const step of list) {
@@ -102,7 +112,7 @@ describe.each([
 });
 
 it('a block among whole tables of pages is a block', () => {
-  const memory = PhysicalMemory.create({ bytes: 16 * 4096 });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 16 * 4096 });
   const table = new Table({ format: x86(4, 46), memory, frames: new FrameAllocator(memory) });
   const frames = new Uint32Array(5 * PAGES);
   for (let i = 0; i < frames.length; i++) frames[i] = 100_000 + ((i * 7919) % 65_521);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, sparseBank } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { fingerprint, machine } from '../../support/machine.js';
@@ -63,7 +63,7 @@ describe('a read-only root with frames beside it', () => {
       { source: bytes.buffer, base: 0x100000000n, writable: false },
     ]);
     const frames = new FrameAllocator(memory, { first: 0, frames: 16 });
-    const table = PageTable.open({ format: arm, memory, root: source.table.root, frames });
+    const table = new PageTable({ format: arm, memory, root: source.table.root, frames });
     const before = fingerprint({ memory, frames });
     const copy = Buffer.from(bytes);
     const message = /^EPERM: this page table is read-only/;
@@ -87,11 +87,11 @@ describe('read-only tables below a root that can be written', () => {
     const image = new Uint8Array(source.memory.bytesAt(0x100000000n, 16 * 4096)).slice();
     const memory = PhysicalMemory.of([
       { bytes: 64 * 4096, base: 0n },
-      {
+      sparseBank({
         addresses: Array.from({ length: 16 }, (_, i) => 0x100000000n + BigInt(i * 4096)),
         bytes: image,
         pageShift: 12,
-      },
+      }),
     ]);
     const frames = new FrameAllocator(memory, { first: 0, frames: 64 });
     const flushes: bigint[] = [];

@@ -1,4 +1,4 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { formats } from '../../formats/index.js';
 import { firstAddress } from '../../support/machine.js';
@@ -11,7 +11,7 @@ describe.each(formats.map((format) => [format.name, format] as const))(
     /** Frames that were given out, filled with ones and given back. */
     function used() {
       const pageBytes = 2 ** format.pageShift;
-      const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
+      const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
       const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
       const all = frames.allocateMany(frames.frames);
       for (const pfn of all) memory.bytesAt(BigInt(pfn * pageBytes), pageBytes).fill(0xff);

@@ -1,5 +1,5 @@
 import type { FlushSink, PageTableFormat } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection, VmError } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, VmError, wasmLoops } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { formats } from '../../formats/index.js';
 import { fingerprint, firstAddress } from '../../support/machine.js';
@@ -36,7 +36,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
   const count = (table: PageTable): number => [...table.leaves()].reduce((sum, run) => sum + run.count, 0);
 
   it('leaves everything as it was, whichever allocation fails', () => {
-    const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
     const frames = new Failing(memory, { pageShift: format.pageShift });
     const table = new PageTable({ format, memory, frames });
     const empty = fingerprint({ memory, frames });
@@ -62,7 +62,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
   // A root that is the last level has no larger leaf.
   if (block?.leaf) {
     it('puts a replaced table back when a later allocation fails', () => {
-      const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
+      const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
       const frames = new Failing(memory, { pageShift: format.pageShift });
       const table = new PageTable({ format, memory, frames });
       table.map(start, [1], WRITE);
@@ -85,7 +85,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
   }
 
   it('takes a map back that meets an occupied slot at its end, and flushes', () => {
-    const memory = PhysicalMemory.create({ bytes: 40 * pageBytes });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
     const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
     const flushed: { va: bigint; bytes: bigint; freed: number; allocated: number }[] = [];
     const sink: FlushSink = {

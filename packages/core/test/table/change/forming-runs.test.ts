@@ -1,4 +1,4 @@
-import { PhysicalMemory, protection } from '@vmarea/core';
+import { PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { planOf } from '../../../src/format/plan.js';
 import type { MapCall } from '../../../src/table/change/map/map-call.js';
@@ -136,7 +136,7 @@ describe('map forms runs', () => {
   });
 
   it('and clears what it wrote of a list that changes under it', () => {
-    const memory = PhysicalMemory.create({ bytes: 4096 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 4096 });
     const [bank] = memory.banks;
     if (bank === undefined) throw new Error('no bank');
     const plan = planOf(arm64({ granule: 4, vaBits: 48, paBits: 40 }));

@@ -1,5 +1,5 @@
 import type { PageTableFormat } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
@@ -103,7 +103,7 @@ describe.each(formats.map((format) => [format.name, format] as const))(
             { minLength: 1, maxLength: 4 },
           ),
           (calls) => {
-            const memory = PhysicalMemory.create({ bytes: 96 * page });
+            const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 96 * page });
             const frames = new Shut(memory, { pageShift: format.pageShift });
             const table = new PageTable({ format, memory, frames });
             const taken = new Set<number>();

@@ -1,4 +1,4 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { arm64 } from '../../formats/arm64.js';
@@ -179,7 +179,8 @@ describe('what mapWords and unmapWords refuse', () => {
   it('a table that only reads, or that is gone', () => {
     const { table, memory, frames } = machine(arm);
     table.mapWords(HI, 0, 1, WRITE);
-    const reader = PageTable.open({ format: arm, memory, root: table.root });
+    const image = PhysicalMemory.over(memory.bytesAt(0n, 16 * 4096).slice().buffer, { writable: false });
+    const reader = new PageTable({ format: arm, memory: image, root: table.root, frames });
     expect(thrown(() => reader.mapWords(HI, 0x1000, 1, WRITE))).toMatch(/^EPERM/);
     expect(thrown(() => reader.unmapWords(HI, 0))).toMatch(/^EPERM/);
     expect(reader.translateWords(HI, 0)).toBe(1);
@@ -233,7 +234,7 @@ describe('the flush of unmapWords', () => {
   });
 
   it('is counted without a sink', () => {
-    const memory = PhysicalMemory.create({ bytes: 2 ** 16 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 16 });
     const table = new PageTable({ format: arm, memory, frames: new FrameAllocator(memory) });
     table.mapWords(HI, 0, 1, WRITE);
     expect(table.unmapWords(HI, 0)).toBe(1);

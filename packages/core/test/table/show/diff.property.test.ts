@@ -1,5 +1,5 @@
 import type { Difference, PageTableFormat, Protection } from '@vmarea/core';
-import { hex, protection } from '@vmarea/core';
+import { diffTables, hex, protection } from '@vmarea/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formats } from '../../formats/index.js';
@@ -183,7 +183,7 @@ function check(
     end = va + bytes;
     Object.assign(options, { va, bytes });
   }
-  const found = [...a.table.diff(b.table, options)];
+  const found = [...diffTables(a.table, b.table, options)];
 
   // Every 4K step of every difference is what the Maps say, and no step is missing.
   const left = new Set([...a.model.keys(), ...b.model.keys()]);

@@ -1,5 +1,5 @@
 import type { Protection } from '@vmarea/core';
-import { hex } from '@vmarea/core';
+import { dumpTables, hex } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { formats } from '../../formats/index.js';
 import { walkBytes } from '../../support/bytes-walk.js';
@@ -29,7 +29,7 @@ describe('every format', () => {
       map(total - page, page, KERNEL);
 
       for (const options of [{}, { tables: true }]) {
-        const dump = table.dump(options);
+        const dump = dumpTables(table, options);
         expect(dump).not.toMatch(/ $/m);
         expect(dump).toMatch(/[^\n]\n$/);
         expect(dump.startsWith(`${format.name}, root ${hex(table.root)}\n`)).toBe(true);

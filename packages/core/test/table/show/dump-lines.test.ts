@@ -1,4 +1,4 @@
-import { hex, PageTable, PhysicalMemory } from '@vmarea/core';
+import { dumpTables, hex, PageTableReader, PhysicalMemory, sparseBank } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { riscv64 } from '../../formats/riscv64.js';
 import { fields, KERNEL, linesOf, MIB, sample, WINDOW } from '../../support/dump.js';
@@ -16,35 +16,40 @@ describe('a table without bytes', () => {
     kept.forEach((pa, i) => {
       bytes.set(memory.bytesAt(pa, 4096), i * 4096);
     });
-    const sparse = PhysicalMemory.sparse({ pageShift: 12, addresses: kept, bytes });
-    return { table: PageTable.open({ format: table.format, memory: sparse, root: table.root }), missing };
+    const sparse = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses: kept, bytes })]);
+    return {
+      table: new PageTableReader({ format: table.format, memory: sparse, root: table.root }),
+      missing,
+    };
   }
 
   it('is a line in its place, and the rest is listed', () => {
     const { table, missing } = image();
     const line = `0xffff800000000000-0xffff80003fffffff          1G  PMD  table ${hex(missing)}  slot    0  flags 0x1000000000000403  no bytes`;
-    const [first, ...others] = linesOf(table.dump());
+    const [first, ...others] = linesOf(dumpTables(table));
     expect(first).toBe(line);
-    expect(others).toEqual(linesOf(sample().table.dump()).slice(4));
-    expect(linesOf(table.dump({ tables: true })).filter((text) => text.includes('no bytes'))).toEqual([
+    expect(others).toEqual(linesOf(dumpTables(sample().table)).slice(4));
+    expect(linesOf(dumpTables(table, { tables: true })).filter((text) => text.includes('no bytes'))).toEqual([
       `    ${line}`,
     ]);
     expect(thrown(() => [...table.leaves()])).toMatch(/^EFAULT/);
   });
 
   it('is counted where lines are left out, with what it would translate', () => {
-    expect(linesOf(image().table.dump({ lines: 1 }))).toEqual([
+    expect(linesOf(dumpTables(image().table, { lines: 1 }))).toEqual([
       '... 4 runs and 1 table without bytes, 1G not shown',
     ]);
     const { table, memory } = machine(riscv64(3));
     table.mapRange(0n, 0x40000000n, 0x80000n, KERNEL);
     const { address } = entryAt(table, 0n, 1);
     for (const slot of [1n, 2n, 3n]) memory.write64(address + 8n * slot, (0x99999n << 10n) | 1n);
-    expect(linesOf(table.dump({ lines: 1 }))).toEqual([
+    expect(linesOf(dumpTables(table, { lines: 1 }))).toEqual([
       '... 1 run and 3 tables without bytes, 6.5M not shown',
     ]);
-    expect(linesOf(table.dump({ lines: 2 })).slice(1)).toEqual(['... 3 tables without bytes, 6M not shown']);
-    expect(linesOf(table.dump({ lines: 3 }))[1]).toBe('... 2 tables without bytes, 4M not shown');
+    expect(linesOf(dumpTables(table, { lines: 2 })).slice(1)).toEqual([
+      '... 3 tables without bytes, 6M not shown',
+    ]);
+    expect(linesOf(dumpTables(table, { lines: 3 }))[1]).toBe('... 2 tables without bytes, 4M not shown');
   });
 });
 
@@ -59,8 +64,8 @@ describe('lines', () => {
 
   it.each([1, 2, 3, 4, 5, 13])('%i show the ends of a list and say what is missing', (lines) => {
     const table = scattered();
-    const all = linesOf(table.dump());
-    const got = linesOf(table.dump({ lines }));
+    const all = linesOf(dumpTables(table));
+    const got = linesOf(dumpTables(table, { lines }));
     expect(got).toHaveLength(lines);
     const head = Math.ceil((lines - 1) / 2);
     const tail = lines - 1 - head;
@@ -74,18 +79,18 @@ describe('lines', () => {
 
   it.each([14, 15, 1000])('%i are enough', (lines) => {
     const table = scattered();
-    expect(table.dump({ lines })).toBe(table.dump());
+    expect(dumpTables(table, { lines })).toBe(dumpTables(table));
   });
 
   it('are counted for each table of a tree', () => {
     const table = scattered();
-    const all = linesOf(table.dump({ tables: true }));
-    expect(linesOf(table.dump({ tables: true, lines: 3 }))).toEqual([
+    const all = linesOf(dumpTables(table, { tables: true }));
+    expect(linesOf(dumpTables(table, { tables: true, lines: 3 }))).toEqual([
       ...all.slice(0, 4),
       '      ... 9 runs, 36K not shown',
       ...all.slice(13),
     ]);
-    expect(linesOf(table.dump({ tables: true, lines: 2 }))).toEqual([
+    expect(linesOf(dumpTables(table, { tables: true, lines: 2 }))).toEqual([
       ...all.slice(0, 4),
       '      ... 10 runs, 40K not shown',
       all[14],
@@ -104,9 +109,9 @@ describe('lines', () => {
 
   it('of a tree are runs, dead entries and tables with what is below them', () => {
     const { table, memory } = mixed();
-    const all = linesOf(table.dump({ tables: true }));
+    const all = linesOf(dumpTables(table, { tables: true }));
     expect(all).toHaveLength(1 + 3 + 2 * 3);
-    const shown = (lines: number): string[] => linesOf(table.dump({ tables: true, lines }));
+    const shown = (lines: number): string[] => linesOf(dumpTables(table, { tables: true, lines }));
     expect(shown(5)).toEqual(all);
     expect(shown(4)).toEqual([...all.slice(0, 5), '  ... 1 run and 1 table, 2G not shown', all[9]]);
     expect(shown(3)).toEqual([...all.slice(0, 2), '  ... 1 run and 2 tables, 3G not shown', all[9]]);
@@ -125,7 +130,7 @@ describe('lines', () => {
   it('bound what is read', () => {
     const { table } = mixed();
     table.resetCounters();
-    table.dump({ tables: true, lines: 1 });
+    dumpTables(table, { tables: true, lines: 1 });
     expect(table.counters).toMatchObject({ tablesRead: 1, entriesRead: 512 });
   });
 
@@ -136,7 +141,7 @@ describe('lines', () => {
     const [first, second] = [0n, 8n].map((at) => memory.read64(table.root + at)) as [bigint, bigint];
     memory.write64(table.root + 16n, first);
     memory.write64(table.root + 24n, second);
-    const lines = linesOf(table.dump({ tables: true, lines: 3 }));
+    const lines = linesOf(dumpTables(table, { tables: true, lines: 3 }));
     expect(lines.filter((line) => /^ {2}\S/.test(line)).map(fields)).toEqual([
       expect.stringMatching(/ slot 0 .* 1 of 512 in use$/),
       '2 tables, 2G not shown',
@@ -148,9 +153,9 @@ describe('lines', () => {
   it('round a large sum to one decimal', () => {
     const { table } = machine(riscv64(4), 1024);
     const small = { maxLeafShift: 12 };
-    const left = (): string | undefined => linesOf(table.dump({ lines: 1 }))[0];
+    const left = (): string | undefined => linesOf(dumpTables(table, { lines: 1 }))[0];
     table.mapRange(0n, 0n, 0x3ff000n, KERNEL, small);
-    expect(left()).toBe(linesOf(table.dump())[0]);
+    expect(left()).toBe(linesOf(dumpTables(table))[0]);
     table.map(1n << 38n, [7], KERNEL);
     expect(left()).toBe('... 2 runs, 4M not shown');
     table.mapRange(1n << 39n, 1n << 39n, 0x5b000n, KERNEL, small);
@@ -164,6 +169,6 @@ describe('lines', () => {
     const { table } = machine(riscv64(3), 1024);
     table.mapRange(0n, 0n, (1024n - 8n) << 20n, KERNEL, { maxLeafShift: 21 });
     table.mapRange(2n << 30n, 0n, 0x7ff000n, KERNEL, { maxLeafShift: 12 });
-    expect(linesOf(table.dump({ lines: 1 }))).toEqual(['... 2 runs, 1G not shown']);
+    expect(linesOf(dumpTables(table, { lines: 1 }))).toEqual(['... 2 runs, 1G not shown']);
   });
 });

@@ -1,5 +1,5 @@
 import type { PageTableFormat } from '@vmarea/core';
-import { FrameAllocator, hex, PageTable, PhysicalMemory } from '@vmarea/core';
+import { dumpTables, FrameAllocator, hex, PageTable, PhysicalMemory } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
@@ -23,7 +23,7 @@ describe('the tree', () => {
   }
 
   it('lists tables, what they hold, and what maps nothing', () => {
-    expect(withOthers().table.dump({ tables: true })).toMatchInlineSnapshot(`
+    expect(dumpTables(withOthers().table, { tables: true })).toMatchInlineSnapshot(`
       "arm64-4k-48, root 0x0000000000000000
       0xffff000000000000-0xffffffffffffffff        256T  PGD  table 0x0000000000000000    3 of 512 in use
         0xffff800000000000-0xffff807fffffffff        512G  PUD  table 0x0000000000001000  slot  256  flags 0x1000000000000403    3 of 512 in use
@@ -54,17 +54,19 @@ describe('the tree', () => {
 
   it('shows the contents of as many levels as are asked for', () => {
     const { table } = withOthers();
-    const all = linesOf(table.dump({ tables: true }));
+    const all = linesOf(dumpTables(table, { tables: true }));
     for (const levels of [1, 2, 3, 4, 9]) {
       const shallow = all.filter((line) => (/^ */.exec(line)?.[0].length as number) <= 2 * levels);
-      expect(linesOf(table.dump({ tables: true, levels }))).toEqual(shallow);
+      expect(linesOf(dumpTables(table, { tables: true, levels }))).toEqual(shallow);
     }
-    expect(all.length).toBeGreaterThan(linesOf(table.dump({ tables: true, levels: 3 })).length);
+    expect(all.length).toBeGreaterThan(linesOf(dumpTables(table, { tables: true, levels: 3 })).length);
   });
 
   it('shows the tables of a range, and counts all of their entries', () => {
     const { table } = sample();
-    expect(linesOf(table.dump({ tables: true, va: WINDOW + 0x1000n, bytes: 0x2000 })).map(fields)).toEqual([
+    expect(
+      linesOf(dumpTables(table, { tables: true, va: WINDOW + 0x1000n, bytes: 0x2000 })).map(fields),
+    ).toEqual([
       expect.stringMatching(/^256T PGD table 0x[\da-f]{16} 2 of 512 in use$/),
       expect.stringMatching(
         /^512G PUD table 0x[\da-f]{16} slot 256 flags 0x1000000000000403 3 of 512 in use$/,
@@ -80,14 +82,14 @@ describe('the tree', () => {
     table.map(0x1000n, [7], KERNEL);
     // Slot 510 of the root is the root.
     memory.write64(table.root + 510n * 8n, ((table.root >> 12n) << 10n) | 1n);
-    const lines = linesOf(table.dump({ tables: true }));
+    const lines = linesOf(dumpTables(table, { tables: true }));
     expect(
       lines
         .filter((line) => line.includes(`table ${hex(table.root)}`))
         .map((line) => fields(line).split(' ')[1]),
     ).toEqual(['PGD', 'PUD', 'PMD', 'PTE']);
     expect(lines.length).toBeLessThan(30);
-    expect(linesOf(table.dump())).toHaveLength(1);
+    expect(linesOf(dumpTables(table))).toHaveLength(1);
   });
 
   it('lists a table once, however often it is reached', () => {
@@ -100,7 +102,7 @@ describe('the tree', () => {
       for (let slot = 0n; slot < 64n; slot++) memory.write64(at + 8n * slot, entry);
       at = BigInt(Math.max(pfn, 0)) << 12n;
     }
-    const lines = linesOf(table.dump({ tables: true }));
+    const lines = linesOf(dumpTables(table, { tables: true }));
     // The root; 64 lines in each of three levels.
     expect(lines.length).toBe(1 + 3 * 64);
     expect(lines.filter((line) => line.endsWith(', listed at 0x0000000000000000'))).toHaveLength(2 * 63);
@@ -113,7 +115,7 @@ describe('the tree', () => {
     table.map(0x10000n, [8], KERNEL);
     const at = entryAt(table, 0n, 1).address;
     for (let slot = 1n; slot < 3n; slot++) memory.write64(at + 8n * slot, memory.read64(at));
-    const lines = linesOf(table.dump({ tables: true, va: 0x10000n, bytes: 0x3f1000 })).slice(2);
+    const lines = linesOf(dumpTables(table, { tables: true, va: 0x10000n, bytes: 0x3f1000 })).slice(2);
     expect(lines.map((line) => line.trim().slice(0, 37))).toEqual([
       '0x0000000000000000-0x00000000001fffff',
       '0x0000000000010000-0x0000000000010fff',
@@ -131,7 +133,7 @@ describe('the tree', () => {
     const at = entryAt(table, WINDOW, 2).address;
     memory.write64(at + 8n, memory.read64(at));
     memory.write64(at + 16n, memory.read64(at) | (1n << 62n));
-    const lines = linesOf(table.dump({ tables: true }))
+    const lines = linesOf(dumpTables(table, { tables: true }))
       .slice(3)
       .map(fields);
     expect(lines).toEqual([
@@ -148,7 +150,7 @@ describe('the tree', () => {
     table.map(0n, [7], KERNEL);
     memory.write64(table.root + 8n, memory.read64(table.root));
     const marks = (levels: number): boolean[] =>
-      linesOf(table.dump({ tables: true, levels })).map((line) => line.includes('listed at'));
+      linesOf(dumpTables(table, { tables: true, levels })).map((line) => line.includes('listed at'));
     expect(marks(1)).toEqual([false, false, false]);
     expect(marks(2)).toEqual([false, false, false, true]);
   });
@@ -162,7 +164,7 @@ describe('the tree', () => {
       memory.write64(address + 16n + 8n * BigInt(i), entry);
     });
     expect(
-      linesOf(table.dump({ tables: true }))
+      linesOf(dumpTables(table, { tables: true }))
         .slice(4)
         .map(fields),
     ).toEqual([
@@ -200,7 +202,7 @@ describe('the tree', () => {
       memory.write64(address + 8n * BigInt(i + 1), (entry & ~pieces) | bits);
     });
     asked = 0;
-    const lines = linesOf(table.dump({ tables: true }));
+    const lines = linesOf(dumpTables(table, { tables: true }));
     expect(asked).toBe(1);
     const tables = lines.filter((line) => line.includes(' PTE  table '));
     expect(tables.map((line) => /table (\S+)/.exec(line)?.[1])).toEqual(

@@ -1,5 +1,13 @@
 import type { PageTableFormat } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  restoreSnapshot,
+  takeSnapshot,
+  wasmLoops,
+} from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
@@ -25,7 +33,7 @@ interface Heard {
 }
 
 function world(format: PageTableFormat) {
-  const memory = PhysicalMemory.create({ bytes: 128 * 4096 });
+  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 128 * 4096 });
   const frames = new FrameAllocator(memory);
   const base = firstAddress(format);
   const heard: Heard[] = [];
@@ -53,7 +61,7 @@ function world(format: PageTableFormat) {
   first.map(base + SPAN, [3], WRITE);
   second.map(base, [4], WRITE);
   const back = Number(entryAt(first, base + SPAN).table >> 12n);
-  const snapshot = first.snapshot();
+  const snapshot = takeSnapshot(first);
   first.map(base + 4n * SPAN, [5], WRITE);
   const there = Number(entryAt(first, base + 4n * SPAN).table >> 12n);
   first.unmap(base, 4096);
@@ -100,11 +108,11 @@ describe.each([
     const all = world(format);
     const before = digest(all);
     all.fail((call) => call === at);
-    expect(message(() => all.first.restore(all.snapshot))).toBe(`stuck at ${at}`);
+    expect(message(() => restoreSnapshot(all.first, all.snapshot))).toBe(`stuck at ${at}`);
     all.fail(NEVER);
     expect(digest(all)).toBe(before);
     all.expectFresh();
-    all.first.restore(all.snapshot);
+    restoreSnapshot(all.first, all.snapshot);
     expect(all.heard.map(({ name }) => name)).toEqual(
       ['first', 'second', 'late'].flatMap((name) => Array.from({ length: parts }, () => name)),
     );
@@ -114,7 +122,7 @@ describe.each([
     for (let again = 1; again <= calls; again++) {
       const all = world(format);
       all.fail((call) => call === calls || call === calls + again);
-      expect(message(() => all.first.restore(all.snapshot))).toBe(`stuck at ${calls}`);
+      expect(message(() => restoreSnapshot(all.first, all.snapshot))).toBe(`stuck at ${calls}`);
       const [there, back] = [all.heard.slice(0, calls), all.heard.slice(calls)];
       expect(back.map(({ name, va }) => [name, va])).toEqual(there.map(({ name, va }) => [name, va]));
     }
@@ -123,7 +131,7 @@ describe.each([
   it('names the tables that are lost on the way there, and on the way back', () => {
     const { first, snapshot, heard, fail, lost } = world(format);
     fail((call) => call === calls);
-    expect(message(() => first.restore(snapshot))).toBe(`stuck at ${calls}`);
+    expect(message(() => restoreSnapshot(first, snapshot))).toBe(`stuck at ${calls}`);
     const told = heard.filter(({ name }) => name === 'first').map(({ tables }) => tables);
     expect(told).toEqual([...Array(parts).fill([lost.there]), ...Array(parts).fill([lost.back])]);
   });
@@ -134,11 +142,13 @@ describe.each([
     all.meddle(() => {
       if (taken < 0) taken = all.frames.allocate();
     });
-    expect(thrown(() => all.second.restore(all.snapshot))).toMatch(/^EBUSY: a flush sink took or gave back/);
+    expect(thrown(() => restoreSnapshot(all.second, all.snapshot))).toMatch(
+      /^EBUSY: a flush sink took or gave back/,
+    );
     all.expectFresh();
     expect(all.heard).toHaveLength(2 * calls);
     all.frames.free(taken);
-    all.second.restore(all.snapshot);
+    restoreSnapshot(all.second, all.snapshot);
     expect(all.first.translate(firstAddress(format))).toBe(0x1000n);
   });
 });

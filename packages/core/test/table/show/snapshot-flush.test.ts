@@ -1,5 +1,5 @@
 import type { FlushSink } from '@vmarea/core';
-import { hex, PageTable, protection } from '@vmarea/core';
+import { hex, PageTable, protection, restoreSnapshot, takeSnapshot } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
@@ -30,7 +30,7 @@ describe('the flush of a restore', () => {
     const made = machine(arm, 64, 0n, sink);
     const { table, flushes } = made;
     table.map(BASE, [1], WRITE);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     table.map(BASE + SPAN, [2], WRITE);
     table.map(BASE + (1n << 39n), [3], WRITE);
     const late = [
@@ -40,20 +40,20 @@ describe('the flush of a restore', () => {
     table.unmap(BASE, 4096);
     flushes.length = 0;
     seen.length = 0;
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(flushes).toHaveLength(1);
     expect(flushes[0]).toMatchObject({ va: BASE, bytes: 1n << 48n, leafShift: 12 });
     expect(sorted(flushes[0]?.tablesFreed)).toEqual(sorted(late));
     expect(held).toEqual([true, true, true, true]);
     expect(seen, 'the entries are back when the sink is called').toEqual([0x1000n]);
     flushes.length = 0;
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(flushes.map((flush) => flush.tablesFreed)).toEqual([[]]);
   });
 
   it('is two where there is a hole', () => {
     const { table, flushes } = machine(riscv64(4));
-    table.restore(table.snapshot());
+    restoreSnapshot(table, takeSnapshot(table));
     expect(flushes.map(({ va, bytes }) => [hex(va), bytes])).toEqual([
       [hex(0n), 1n << 47n],
       [hex(0xffff800000000000n), 1n << 47n],
@@ -64,14 +64,14 @@ describe('the flush of a restore', () => {
     const { table, flushes } = machine(arm);
     const far = BASE + (1n << 39n);
     table.map(BASE, [1], WRITE);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     const tables = [1, 2, 3].map((level) => tableAt(table, BASE, level));
     table.unmap(BASE, 4096, { reclaim: true });
     table.map(far, [2], WRITE);
     // The lowest free frames are taken first: the same tables, at another address.
     expect([1, 2, 3].map((level) => tableAt(table, far, level))).toEqual(tables);
     flushes.length = 0;
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(sorted(flushes[0]?.tablesFreed)).toEqual(sorted(tables));
   });
 
@@ -80,12 +80,12 @@ describe('the flush of a restore', () => {
     table.map(BASE, [1], WRITE);
     const { address, entry } = entryAt(table, BASE, 1);
     const below = [2, 3].map((level) => tableAt(table, BASE, level));
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     // Bit 59 forbids execution below; bit 9 is ignored.
     for (const bit of [1n << 59n, 1n << 9n]) {
       memory.write64(address, entry | bit);
       flushes.length = 0;
-      table.restore(snapshot);
+      restoreSnapshot(table, snapshot);
       expect(sorted(flushes[0]?.tablesFreed), hex(bit)).toEqual(sorted(below));
     }
   });
@@ -93,10 +93,10 @@ describe('the flush of a restore', () => {
   it('ends where a tree names itself', () => {
     const { table, memory, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     for (let slot = 256n; slot < 512n; slot++) memory.write64(table.root + 8n * slot, table.root | 0x403n);
     flushes.length = 0;
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(flushes).toHaveLength(1);
     expect(memory.read64(table.root + 8n * 511n)).toBe(0n);
   });
@@ -116,13 +116,13 @@ describe('the flush of a restore', () => {
     first.map(BASE, [1], WRITE);
     const ended = process('ended');
     ended.map(BASE, [2], WRITE);
-    const snapshot = first.snapshot();
+    const snapshot = takeSnapshot(first);
     ended.destroy();
     const late = process('late');
     late.map(BASE, [3], WRITE);
     const lateTables = [0, 1, 2, 3].map((level) => tableAt(late, BASE, level));
     log.length = 0;
-    made.table.restore(snapshot);
+    restoreSnapshot(made.table, snapshot);
     expect(log).toEqual([
       ['first', []],
       ['late', sorted(lateTables)],
@@ -142,7 +142,7 @@ describe('the flush of a restore', () => {
     const other = new PageTable({ format: arm, memory, frames, sink });
     table.map(BASE, [1], WRITE);
     other.map(BASE, [2], WRITE);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     const late = new PageTable({ format: arm, memory, frames });
     late.map(BASE, [3], WRITE);
     table.unmap(BASE, 4096, { reclaim: true });
@@ -150,14 +150,14 @@ describe('the flush of a restore', () => {
     const before = [digest(made), fingerprint(made)];
     fails = true;
     for (const through of [table, other]) {
-      expect(() => through.restore(snapshot)).toThrow(/^stuck$/);
+      expect(() => restoreSnapshot(through, snapshot)).toThrow(/^stuck$/);
       expect([digest(made), fingerprint(made)]).toEqual(before);
       expect(table.translate(BASE)).toBeNull();
       expect(late.translate(BASE)).toBe(0x3000n);
     }
     fails = false;
     late.unmap(BASE, 4096);
-    other.restore(snapshot);
+    restoreSnapshot(other, snapshot);
     expect(table.translate(BASE)).toBe(0x1000n);
   });
 
@@ -167,12 +167,12 @@ describe('the flush of a restore', () => {
     let meddle = (): unknown => null;
     const other = new PageTable({ format: arm, memory, frames, sink: { flush: () => meddle() } });
     other.map(BASE, [1], WRITE);
-    const snapshot = other.snapshot();
+    const snapshot = takeSnapshot(other);
     other.map(BASE + SPAN, [2], WRITE);
     const data = frames.allocate();
     const taken: number[] = [];
     meddle = () => taken.push(frames.allocate());
-    expect(thrown(() => other.restore(snapshot))).toBe(
+    expect(thrown(() => restoreSnapshot(other, snapshot))).toBe(
       'EBUSY: a flush sink took or gave back frames during the restore',
     );
     expect(other.translate(BASE + SPAN)).toBe(0x2000n);
@@ -182,13 +182,19 @@ describe('the flush of a restore', () => {
       taken.push(frames.allocate());
       frames.free(data);
     };
-    expect(thrown(() => other.restore(snapshot))).toMatch(/^EBUSY: a flush sink took or gave back frames/);
+    expect(thrown(() => restoreSnapshot(other, snapshot))).toMatch(
+      /^EBUSY: a flush sink took or gave back frames/,
+    );
     expect(other.translate(BASE + SPAN)).toBe(0x2000n);
     expect(frames.isAllocated(taken[0] as number)).toBe(true);
     meddle = () => table.map(BASE, [3], WRITE);
     const before = digest(made);
-    expect(thrown(() => table.restore(snapshot))).toMatch(/^EBUSY: this page table is in the middle/);
-    expect(thrown(() => other.restore(snapshot))).toMatch(/^EBUSY: this page table is in the middle/);
+    expect(thrown(() => restoreSnapshot(table, snapshot))).toMatch(
+      /^EBUSY: this page table is in the middle/,
+    );
+    expect(thrown(() => restoreSnapshot(other, snapshot))).toMatch(
+      /^EBUSY: this page table is in the middle/,
+    );
     expect(digest(made)).toBe(before);
   });
 });

@@ -1,5 +1,5 @@
 import type { FlushSink } from '@vmarea/core';
-import { PageTable, protection } from '@vmarea/core';
+import { PageTable, protection, restoreSnapshot, takeSnapshot } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { arm64 } from '../../formats/arm64.js';
@@ -18,7 +18,7 @@ describe('page tables that a restore takes away or brings back', () => {
   function late() {
     const made = machine(arm);
     const { memory, frames, table } = made;
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     const gone = new PageTable({ format: arm, memory, frames });
     gone.map(BASE, [1], WRITE);
     return { ...made, snapshot, gone };
@@ -26,10 +26,10 @@ describe('page tables that a restore takes away or brings back', () => {
 
   it('refuse every call once they are gone', () => {
     const { table, gone, snapshot, memory, frames } = late();
-    const opened = PageTable.open({ format: arm, memory, root: table.root, frames });
+    const opened = new PageTable({ format: arm, memory, root: table.root, frames });
     opened.map(BASE, [4], WRITE);
     const leaves = gone.leaves();
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     const before = digest({ memory, frames });
     for (const one of [gone, opened]) {
       for (const call of [
@@ -40,13 +40,13 @@ describe('page tables that a restore takes away or brings back', () => {
         () => one.translate(BASE),
         () => one.leaves(),
         () => one.batch(),
-        () => one.snapshot(),
+        () => takeSnapshot(one),
         () => one.destroy(),
       ]) {
         expect(thrown(call)).toBe(GONE);
       }
       expect(thrown(() => one.translateWords(0xffff0000, 0))).toMatch(/^EINVAL: this page table was /);
-      expect(thrown(() => one.restore(snapshot))).toBe(
+      expect(thrown(() => restoreSnapshot(one, snapshot))).toBe(
         'EINVAL: this page table was made after the snapshot, or destroyed before it; ' +
           'restore it through a page table that the snapshot holds',
       );
@@ -57,7 +57,7 @@ describe('page tables that a restore takes away or brings back', () => {
 
   it('stay gone when others take their frames, and leave those alone', () => {
     const { table, gone, snapshot, memory, frames } = late();
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     const heir = new PageTable({ format: arm, memory, frames });
     heir.map(BASE, [2], WRITE);
     expect(heir.root).toBe(gone.root);
@@ -71,29 +71,31 @@ describe('page tables that a restore takes away or brings back', () => {
   it('are gone also when their first call comes after the restore', () => {
     const { table, snapshot, memory, frames } = late();
     const unused = new PageTable({ format: arm, memory, frames });
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     const before = digest({ memory, frames });
     expect(thrown(() => unused.map(BASE, [1], WRITE))).toBe(GONE);
     expect(digest({ memory, frames })).toBe(before);
     // Nor does a snapshot hold one that was taken when it had vanished.
     const never = new PageTable({ format: arm, memory, frames });
-    table.restore(snapshot);
-    expect(thrown(() => never.restore(table.snapshot()))).toMatch(/^EINVAL: this page table was made after/);
+    restoreSnapshot(table, snapshot);
+    expect(thrown(() => restoreSnapshot(never, takeSnapshot(table)))).toMatch(
+      /^EINVAL: this page table was made after/,
+    );
     // A later past, made when the number of the unused one was already given out.
-    const later = table.snapshot();
+    const later = takeSnapshot(table);
     const next = new PageTable({ format: arm, memory, frames });
-    table.restore(later);
+    restoreSnapshot(table, later);
     expect(thrown(() => unused.translate(BASE))).toBe(GONE);
     expect(thrown(() => next.translate(BASE))).toBe(GONE);
   });
 
   it('are there again with a snapshot that holds them, through themselves or others', () => {
     const { table, gone, snapshot } = late();
-    const later = table.snapshot();
+    const later = takeSnapshot(table);
     for (const through of [gone, table]) {
-      table.restore(snapshot);
+      restoreSnapshot(table, snapshot);
       expect(thrown(() => gone.translate(BASE))).toBe(GONE);
-      through.restore(later);
+      restoreSnapshot(through, later);
       expect(gone.translate(BASE)).toBe(0x1000n);
       expect(gone.translateWords(0xffff0000, 0)).toBe(1);
       gone.map(BASE + SPAN, [2], WRITE);
@@ -102,15 +104,15 @@ describe('page tables that a restore takes away or brings back', () => {
     for (const through of [gone, table]) {
       gone.destroy();
       expect(thrown(() => gone.translate(BASE))).toBe('EINVAL: this page table was destroyed');
-      through.restore(later);
+      restoreSnapshot(through, later);
       expect(gone.translate(BASE)).toBe(0x1000n);
     }
     gone.destroy();
-    const without = table.snapshot();
-    table.restore(later);
-    table.restore(without);
+    const without = takeSnapshot(table);
+    restoreSnapshot(table, later);
+    restoreSnapshot(table, without);
     expect(thrown(() => gone.translate(BASE))).toBe('EINVAL: this page table was destroyed');
-    expect(thrown(() => gone.restore(without))).toMatch(
+    expect(thrown(() => restoreSnapshot(gone, without))).toMatch(
       /^EINVAL.*made after the snapshot, or destroyed before/,
     );
   });
@@ -121,25 +123,25 @@ describe('page tables that a restore takes away or brings back', () => {
     const sink: FlushSink = { flush: () => void log.push('ended') };
     const ended = new PageTable({ format: arm, memory, frames, sink });
     ended.map(BASE, [1], WRITE);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     for (const through of [ended, table]) {
       ended.destroy();
       expect(log).toEqual(['ended']);
-      through.restore(snapshot);
+      restoreSnapshot(through, snapshot);
       expect(log).toEqual(['ended']);
       expect(ended.translate(BASE)).toBe(0x1000n);
       log.length = 0;
     }
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(log).toEqual(['ended']);
   });
 
   it('are told, however many there are', () => {
     const { table, memory, frames } = machine(arm, 512);
     const early = Array.from({ length: 100 }, () => new PageTable({ format: arm, memory, frames }));
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     const late = Array.from({ length: 150 }, () => new PageTable({ format: arm, memory, frames }));
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(new Set(early.map((one) => thrown(() => one.translate(BASE))))).toEqual(new Set(['none']));
     expect(new Set(late.map((one) => thrown(() => one.translate(BASE))))).toEqual(new Set([GONE]));
   });
@@ -151,15 +153,15 @@ describe('page tables that a restore takes away or brings back', () => {
       const { root } = new PageTable({ format: arm, memory, frames });
       const records = TableRecords.of(frames);
       owners.add(records.ownerOf(records.find(Number(root >> 12n))));
-      table.restore(snapshot);
+      restoreSnapshot(table, snapshot);
     }
     expect(owners.size).toBe(5);
     expect(TableRecords.of(frames).copy().gone, 'as one range').toHaveLength(2);
     // Also when each snapshot is taken right after a restore.
     for (let i = 0; i < 5; i++) {
-      const again = table.snapshot();
+      const again = takeSnapshot(table);
       new PageTable({ format: arm, memory, frames });
-      table.restore(again);
+      restoreSnapshot(table, again);
     }
     expect(TableRecords.of(frames).copy().gone).toHaveLength(2);
   });
@@ -168,9 +170,9 @@ describe('page tables that a restore takes away or brings back', () => {
 describe('a page table that has only translated so far', () => {
   it('is gone like others when it was made after the snapshot', () => {
     const { table, memory, frames } = machine(arm);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     const late = new PageTable({ format: arm, memory, frames });
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(thrown(() => late.translateWords(-65536, 0))).toMatch(/^EINVAL: this page table was /);
     expect(thrown(() => late.translate(BASE))).toBe(GONE);
   });
@@ -180,11 +182,11 @@ describe('a page table that has only translated so far', () => {
     table.map(BASE, [1], WRITE);
     const flushed: bigint[] = [];
     const sink = { flush: (va: bigint) => void flushed.push(va) };
-    const other = PageTable.open({ format: arm, memory, root: table.root, frames, sink });
-    const snapshot = table.snapshot();
+    const other = new PageTable({ format: arm, memory, root: table.root, frames, sink });
+    const snapshot = takeSnapshot(table);
     table.unmap(BASE, 4096);
     expect(other.translateWords(-65536, 0)).toBe(-1);
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(flushed).toEqual([BASE]);
     expect(other.translateWords(-65536, 0)).toBe(1);
   });

@@ -1,5 +1,14 @@
 import type { FlushSink, Snapshot } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PageTableReader,
+  PhysicalMemory,
+  protection,
+  restoreSnapshot,
+  takeSnapshot,
+  wasmLoops,
+} from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { digest } from '../../support/digest.js';
@@ -16,18 +25,18 @@ describe('snapshot and restore refuse, and change nothing', () => {
     const { table, memory, frames } = made;
     const other = new PageTable({ format: arm, memory, frames });
     table.map(BASE, [1], WRITE);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     const batch = table.batch();
     table.unmap(BASE, 4096, { batch, reclaim: true });
     const before = digest(made);
     const message = 'EBUSY: a batch of a page table in this memory owes a flush; call its done() first';
     for (const one of [table, other]) {
-      expect(thrown(() => one.snapshot())).toBe(message);
-      expect(thrown(() => one.restore(snapshot))).toBe(message);
+      expect(thrown(() => takeSnapshot(one))).toBe(message);
+      expect(thrown(() => restoreSnapshot(one, snapshot))).toBe(message);
     }
     expect(digest(made)).toBe(before);
     batch.done();
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(table.translate(BASE)).toBe(0x1000n);
   });
 
@@ -37,8 +46,8 @@ describe('snapshot and restore refuse, and change nothing', () => {
     const sink: FlushSink = {
       flush: () => {
         for (const one of [made.table, other]) {
-          said.push(thrown(() => one.snapshot()));
-          if (snapshot !== undefined) said.push(thrown(() => one.restore(snapshot as Snapshot)));
+          said.push(thrown(() => takeSnapshot(one)));
+          if (snapshot !== undefined) said.push(thrown(() => restoreSnapshot(one, snapshot as Snapshot)));
         }
       },
     };
@@ -47,11 +56,11 @@ describe('snapshot and restore refuse, and change nothing', () => {
     const other = new PageTable({ format: arm, memory, frames });
     other.map(BASE, [1], WRITE);
     table.map(BASE, [1], WRITE);
-    snapshot = table.snapshot();
+    snapshot = takeSnapshot(table);
     table.unmap(BASE, 4096);
     expect(said).toHaveLength(4);
     for (const message of said) expect(message).toMatch(/^EBUSY: (this|another) page table .*in the middle/);
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(said).toHaveLength(8);
     for (const message of said) expect(message).toMatch(/^EBUSY/);
     expect(table.translate(BASE)).toBe(0x1000n);
@@ -60,7 +69,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
   it('what is no snapshot, or one of something else', () => {
     const made = machine(arm);
     const other = machine(arm);
-    const snapshot = made.table.snapshot();
+    const snapshot = takeSnapshot(made.table);
     const beside = new PageTable({
       format: arm,
       memory: made.memory,
@@ -69,14 +78,16 @@ describe('snapshot and restore refuse, and change nothing', () => {
     made.table.map(BASE, [1], WRITE);
     const before = digest(made);
     for (const none of [undefined, null, 5, {}, { bytes: 4096 }, structuredClone(snapshot)]) {
-      expect(thrown(() => made.table.restore(none as Snapshot))).toMatch(/^EINVAL: the snapshot is none/);
+      expect(thrown(() => restoreSnapshot(made.table, none as Snapshot))).toMatch(
+        /^EINVAL: the snapshot is none/,
+      );
     }
     const message = 'EINVAL: the snapshot is of another memory or another allocator';
-    expect(thrown(() => made.table.restore(other.table.snapshot()))).toBe(message);
-    expect(thrown(() => beside.restore(snapshot))).toBe(message);
+    expect(thrown(() => restoreSnapshot(made.table, takeSnapshot(other.table)))).toBe(message);
+    expect(thrown(() => restoreSnapshot(beside, snapshot))).toBe(message);
     expect(digest(made)).toBe(before);
     const twin = new PageTable({ format: arm, memory: other.memory, frames: made.frames });
-    expect(thrown(() => twin.restore(snapshot))).toBe(message);
+    expect(thrown(() => restoreSnapshot(twin, snapshot))).toBe(message);
     expect(made.table.translate(BASE)).toBe(0x1000n);
     expect(made.flushes).toEqual([]);
   });
@@ -84,24 +95,24 @@ describe('snapshot and restore refuse, and change nothing', () => {
   it('an allocator whose frames are tables in two memories', () => {
     const made = machine(arm);
     const { table, frames } = made;
-    const memory = PhysicalMemory.create({ bytes: 64 * 4096 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * 4096 });
     table.map(BASE, [1], WRITE);
-    const alone = table.snapshot();
+    const alone = takeSnapshot(table);
     const other = new PageTable({ format: arm, memory, frames });
     other.map(BASE, [2], WRITE);
     const before = digest(made);
     const message =
       'EINVAL: a page table in another memory takes its tables from the same allocator; ' +
       'give each memory an allocator of its own';
-    for (const one of [table, other]) expect(thrown(() => one.snapshot())).toBe(message);
-    expect(thrown(() => table.restore(alone))).toBe(message);
+    for (const one of [table, other]) expect(thrown(() => takeSnapshot(one))).toBe(message);
+    expect(thrown(() => restoreSnapshot(table, alone))).toBe(message);
     expect(digest(made)).toBe(before);
     expect(other.translate(BASE)).toBe(0x2000n);
     expect(made.flushes).toEqual([]);
     // Its tables are free again.
     other.destroy();
     table.map(BASE + (1n << 21n), [3], WRITE);
-    table.restore(alone);
+    restoreSnapshot(table, alone);
     expect([...table.leaves()].map(({ pfn }) => pfn)).toEqual([1]);
     expect(thrown(() => other.translate(BASE))).toMatch(/^EINVAL/);
   });
@@ -111,24 +122,26 @@ describe('snapshot and restore refuse, and change nothing', () => {
     const memory = PhysicalMemory.of([{ bytes: 1 << 18 }, { source: ram, base: 1n << 32n }]);
     const frames = new FrameAllocator(memory);
     const table = new PageTable({ format: arm, memory, frames });
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     table.map(BASE, [1], WRITE);
     structuredClone(ram, { transfer: [ram] });
-    expect(thrown(() => table.restore(snapshot))).toBe(
+    expect(thrown(() => restoreSnapshot(table, snapshot))).toBe(
       'EINVAL: the memory has not the banks that the snapshot was made of',
     );
     expect(table.translate(BASE)).toBe(0x1000n);
-    expect(thrown(() => table.snapshot())).toMatch(/^EFAULT at 0x0000000100000000/);
+    expect(thrown(() => takeSnapshot(table))).toMatch(/^EFAULT at 0x0000000100000000/);
   });
 
   it('a table that is only read', () => {
     const { table, memory } = machine(arm);
-    const snapshot = table.snapshot();
-    const reader = PageTable.open({ format: arm, memory, root: table.root });
-    expect(thrown(() => reader.snapshot())).toMatch(/^EPERM: this page table is read-only/);
-    expect(thrown(() => reader.restore(snapshot))).toMatch(/^EPERM: this page table is read-only/);
+    const snapshot = takeSnapshot(table);
+    const reader = new PageTableReader({ format: arm, memory, root: table.root });
+    expect(thrown(() => takeSnapshot(reader as PageTable))).toMatch(/^EPERM: this page table is read-only/);
+    expect(thrown(() => restoreSnapshot(reader as PageTable, snapshot))).toMatch(
+      /^EPERM: this page table is read-only/,
+    );
     // It has no tables to lose, and goes on.
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(reader.translate(BASE)).toBeNull();
   });
 });

@@ -1,5 +1,14 @@
 import type { FrameStats, PageTableFormat, Snapshot } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection, VmError } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  restoreSnapshot,
+  takeSnapshot,
+  VmError,
+  wasmLoops,
+} from '@vmarea/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
@@ -79,7 +88,12 @@ class World {
   constructor(format: PageTableFormat, scatter: boolean, shared: boolean) {
     const { pageShift } = format;
     this.#format = format;
-    this.#memory = PhysicalMemory.create({ bytes: FRAMES << pageShift, base: 0x80000000n, shared });
+    this.#memory = PhysicalMemory.create({
+      loops: wasmLoops,
+      bytes: FRAMES << pageShift,
+      base: 0x80000000n,
+      shared,
+    });
     this.#frames = new FrameAllocator(this.#memory, {
       pageShift,
       shared,
@@ -159,7 +173,7 @@ class World {
     }
     const digest = this.#digest();
     this.#moments.push({
-      snapshot: process.table.snapshot(),
+      snapshot: takeSnapshot(process.table),
       digest,
       stats: this.#frames.stats(),
       models: this.#processes.map(({ model }) => model),
@@ -173,7 +187,7 @@ class World {
     if (moment === undefined) return;
     const models = this.#processes.map((_, i) => moment.models[i] ?? null);
     const before = this.#digest();
-    const code = codeOf(() => process.table.restore(moment.snapshot));
+    const code = codeOf(() => restoreSnapshot(process.table, moment.snapshot));
     const isHeld = models[this.#processes.indexOf(process)] !== null;
     expect(code).toBe(isHeld ? null : 'EINVAL');
     expect(this.#digest()).toBe(isHeld ? moment.digest : before);
@@ -192,7 +206,7 @@ class World {
       () => table.map(va, [1], WRITE),
       () => table.unmap(va, 1 << this.#format.pageShift),
       () => table.leaves(),
-      () => table.snapshot(),
+      () => takeSnapshot(table),
       () => table.destroy(),
       () => table.translateWords(0, 0),
     ]) {

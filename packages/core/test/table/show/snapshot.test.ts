@@ -1,5 +1,13 @@
 import type { Snapshot } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  restoreSnapshot,
+  takeSnapshot,
+  wasmLoops,
+} from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { webAssemblyMemory } from '../../memory/support.js';
@@ -24,7 +32,7 @@ describe('restore', () => {
     const data = frames.allocate();
     memory.write64(BigInt(data) << 12n, 77n);
     const before = digest(made);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     expect(digest(made), 'taking it changes nothing').toBe(before);
     const leaves = [...table.leaves()];
     for (const round of [1n, 2n]) {
@@ -33,7 +41,7 @@ describe('restore', () => {
       memory.write64(BigInt(data) << 12n, round);
       memory.write64(63n << 12n, round);
       frames.free(data);
-      table.restore(snapshot);
+      restoreSnapshot(table, snapshot);
       expect(digest(made)).toBe(before);
       expect([...table.leaves()]).toEqual(leaves);
       expect(table.translate(BASE + 4096n)).toBe(0x2000n);
@@ -46,48 +54,48 @@ describe('restore', () => {
 
   it('goes forward as well as back', () => {
     const { table } = machine(arm);
-    const snapshots: Snapshot[] = [table.snapshot()];
+    const snapshots: Snapshot[] = [takeSnapshot(table)];
     for (let i = 0; i < 4; i++) {
       table.map(BASE + BigInt(i) * SPAN, [i], WRITE);
-      snapshots.push(table.snapshot());
+      snapshots.push(takeSnapshot(table));
     }
     for (const i of [2, 4, 0, 3, 1, 4]) {
-      table.restore(snapshots[i] as Snapshot);
+      restoreSnapshot(table, snapshots[i] as Snapshot);
       expect([...table.leaves()].map((run) => run.pfn)).toEqual([0, 1, 2, 3].slice(0, i));
     }
   });
 
   it('costs what is not zero', () => {
-    const memory = PhysicalMemory.create({ bytes: 64 * MiB });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * MiB });
     const frames = new FrameAllocator(memory);
     const table = new PageTable({ format: arm, memory, frames });
-    const empty = table.snapshot().bytes;
+    const empty = takeSnapshot(table).bytes;
     expect(empty).toBeLessThan(64 * 1024);
     memory.write64(40n << 20n, 1n);
     // One page, and a run of its own.
-    expect(table.snapshot().bytes).toBe(empty + 4096 + 16);
+    expect(takeSnapshot(table).bytes).toBe(empty + 4096 + 16);
     memory.write64((40n << 20n) + 4096n, 1n);
-    expect(table.snapshot().bytes).toBe(empty + 8192 + 16);
-    expect(Object.isFrozen(table.snapshot())).toBe(true);
+    expect(takeSnapshot(table).bytes).toBe(empty + 8192 + 16);
+    expect(Object.isFrozen(takeSnapshot(table))).toBe(true);
   });
 
   it('works over shared and over grown memory, and leaves alone what the bank does not hold', () => {
     const wasm = webAssemblyMemory({ initial: 4, maximum: 16 });
     const placed = { byteOffset: 65536, bytes: 2 * 65536 };
     for (const memory of [
-      PhysicalMemory.create({ bytes: 1 << 18, shared: true }),
+      PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 18, shared: true }),
       PhysicalMemory.over(wasm, placed),
     ]) {
       const made = { memory, frames: new FrameAllocator(memory, { shared: true }) };
       const table = new PageTable({ format: arm, ...made });
       table.map(BASE, [1], WRITE);
       const before = digest(made);
-      const snapshot = table.snapshot();
+      const snapshot = takeSnapshot(table);
       wasm.grow(1);
       const all = new Uint8Array(wasm.buffer);
       for (const at of [0, 65535, 3 * 65536, all.length - 1]) all[at] = 9;
       table.map(BASE + SPAN, [2], WRITE);
-      table.restore(snapshot);
+      restoreSnapshot(table, snapshot);
       expect(digest(made)).toBe(before);
       for (const at of [0, 65535, 3 * 65536, all.length - 1]) expect(all[at]).toBe(9);
       table.map(BASE + SPAN, [3], WRITE);
@@ -104,23 +112,23 @@ describe('restore', () => {
     ]);
     const table = new PageTable({ format: arm, memory, frames: new FrameAllocator(memory) });
     memory.write64(0x100001000n, 5n);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     memory.write64(0x100000000n, 6n);
     memory.write64(0x100001000n, 6n);
     new Uint8Array(image)[0] = 7;
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(memory.read64(0x100000000n)).toBe(0n);
     expect(memory.read64(0x100001000n)).toBe(5n);
     expect(memory.read64(0x200000000n)).toBe(7n);
   });
 
   it('may be called on an opened table, whose root nobody made', () => {
-    const memory = PhysicalMemory.create({ bytes: 1 << 18 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 18 });
     const frames = new FrameAllocator(memory, { reserved: [{ pfn: 0, frames: 8 }] });
-    const table = PageTable.open({ format: arm, memory, root: 0x1000n, frames });
-    const snapshot = table.snapshot();
+    const table = new PageTable({ format: arm, memory, root: 0x1000n, frames });
+    const snapshot = takeSnapshot(table);
     table.map(BASE, [1], WRITE);
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(memory.read64(0x1000n)).toBe(0n);
     expect(frames.stats().allocated).toBe(0);
     table.map(BASE, [2], WRITE);
@@ -128,30 +136,30 @@ describe('restore', () => {
   });
 
   it('puts every allocator back that page tables of the memory use', () => {
-    const memory = PhysicalMemory.create({ bytes: 1 << 18 });
+    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 18 });
     const lower = new FrameAllocator(memory, { first: 0, frames: 32 });
     const upper = new FrameAllocator(memory, { first: 32, frames: 32 });
     const first = new PageTable({ format: arm, memory, frames: lower });
     first.map(BASE, [1], WRITE);
-    const second = PageTable.open({ format: arm, memory, root: first.root, frames: upper });
+    const second = new PageTable({ format: arm, memory, root: first.root, frames: upper });
     second.map(BASE + SPAN, [2], WRITE);
     const before = [digest({ memory, frames: lower }), digest({ memory, frames: upper })];
-    const snapshot = first.snapshot();
+    const snapshot = takeSnapshot(first);
     second.map(BASE + 2n * SPAN, [3], WRITE);
-    first.restore(snapshot);
+    restoreSnapshot(first, snapshot);
     expect([digest({ memory, frames: lower }), digest({ memory, frames: upper })]).toEqual(before);
     second.unmap(BASE + SPAN, 4096);
-    second.restore(snapshot);
+    restoreSnapshot(second, snapshot);
     expect(first.translate(BASE + SPAN)).toBe(0x2000n);
   });
 
   it('takes page tables away whose allocator came later, and leaves that as it is', () => {
     const { table, memory } = machine(arm);
-    const snapshot = table.snapshot();
+    const snapshot = takeSnapshot(table);
     const frames = new FrameAllocator(memory, { first: 32, frames: 8 });
     const late = new PageTable({ format: arm, memory, frames });
     late.map(BASE, [1], WRITE);
-    table.restore(snapshot);
+    restoreSnapshot(table, snapshot);
     expect(thrown(() => late.translate(BASE))).toBe(GONE);
     expect(frames.stats().allocated).toBe(4);
     expect(new PageTable({ format: arm, memory, frames }).translate(BASE)).toBeNull();
@@ -160,10 +168,10 @@ describe('restore', () => {
 
 it('keeps the counts of work', () => {
   const { table } = machine(arm);
-  const snapshot = table.snapshot();
+  const snapshot = takeSnapshot(table);
   table.map(BASE, [1], WRITE, PAGES);
   const { tablesAllocated, flushes } = table.counters;
-  table.restore(snapshot);
+  restoreSnapshot(table, snapshot);
   expect(table.counters.tablesAllocated).toBe(tablesAllocated);
   expect(table.counters.flushes).toBe(flushes + 1);
 });

@@ -1,5 +1,12 @@
 import type { WebAssemblyMemoryLike } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  restoreSnapshot,
+  takeSnapshot,
+} from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
@@ -48,9 +55,9 @@ describe('a cursor', () => {
     table.unmapWords(0, 0x1000);
     expect(cursor.translateWords(0, 0x1000)).toBe(-1);
     expect(cursor.translateWords(0, 0x2000)).toBe(0x40002);
-    const before = table.snapshot();
+    const before = takeSnapshot(table);
     table.unmap(0n, 2 ** 21, { reclaim: true });
-    table.restore(before);
+    restoreSnapshot(table, before);
     expect(cursor.translateWords(0, 0x2000)).toBe(0x40002);
   });
 
@@ -61,10 +68,10 @@ describe('a cursor', () => {
     table.map(0n, [1, 2], WRITE);
     keeper.map(0n, [1, 2], WRITE);
     const cursor = table.cursor();
-    const before = keeper.snapshot();
+    const before = takeSnapshot(keeper);
     table.map(0x200000n, [5, 6], WRITE);
     expect(cursor.translateWords(0, 0x201000)).toBe(6);
-    keeper.restore(before);
+    restoreSnapshot(keeper, before);
     // Its table of pages takes the frame that the other one's had.
     keeper.map(0x200000n, [41, 42, 43], WRITE);
     expect(cursor.translateWords(0, 0x201000)).toBe(-1);
@@ -72,7 +79,7 @@ describe('a cursor', () => {
     later.map(0n, [7, 8], WRITE);
     const gone = later.cursor();
     expect(gone.translateWords(0, 0x1000)).toBe(8);
-    keeper.restore(before);
+    restoreSnapshot(keeper, before);
     expect(thrown(() => gone.translateWords(0, 0x1000))).toMatch(/^EINVAL.*made after the snapshot/);
     // A sink that translates while its table is destroyed.
     expect(cursor.translateWords(0, 0x1000)).toBe(2);

@@ -1,4 +1,11 @@
-import { FrameAllocator, PageTable, type PageTableFormat, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  type PageTableFormat,
+  PhysicalMemory,
+  protection,
+  wasmLoops,
+} from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
@@ -27,7 +34,9 @@ function build(format: PageTableFormat, webAssembly: boolean) {
   const first = 5;
   const whole = 26;
   const bytes = whole * pageBytes + (pageBytes > 4096 ? 4096 : 0);
-  const memory = PhysicalMemory.of([{ bytes, base: BigInt(first * pageBytes), webAssembly }]);
+  const memory = PhysicalMemory.of([
+    { bytes, base: BigInt(first * pageBytes), ...(webAssembly ? { loops: wasmLoops } : {}) },
+  ]);
   const frames = new FrameAllocator(memory, { pageShift: format.pageShift, first, frames: whole });
   const table = new PageTable({ format, memory, frames });
   return { memory, frames, table, pageBytes, first, end: first + whole };

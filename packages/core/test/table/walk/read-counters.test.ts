@@ -1,5 +1,5 @@
 import type { PageTable } from '@vmarea/core';
-import { protection } from '@vmarea/core';
+import { diffTables, dumpTables, protection } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { machine } from '../../support/machine.js';
@@ -32,9 +32,9 @@ const work = (tablesRead: number, entriesRead: number) => ({
 describe('the work of a list', () => {
   it.each<[string, (table: PageTable) => unknown]>([
     ['leaves', (table) => [...table.leaves()]],
-    ['dump', (table) => table.dump()],
-    ['dump as a tree', (table) => table.dump({ tables: true })],
-    ['diff', (table) => [...table.diff(filled())]],
+    ['dump', (table) => dumpTables(table)],
+    ['dump as a tree', (table) => dumpTables(table, { tables: true })],
+    ['diff', (table) => [...diffTables(table, filled())]],
   ])('%s of everything is each entry of the five tables', (_name, call) => {
     const table = filled();
     call(table);
@@ -43,8 +43,8 @@ describe('the work of a list', () => {
 
   it.each<[string, (table: PageTable) => unknown]>([
     ['leaves', (table) => [...table.leaves(BASE + MIB, 0x3000)]],
-    ['dump', (table) => table.dump({ va: BASE + MIB, bytes: 0x3000 })],
-    ['diff', (table) => [...table.diff(filled(), { va: BASE + MIB, bytes: 0x3000 })]],
+    ['dump', (table) => dumpTables(table, { va: BASE + MIB, bytes: 0x3000 })],
+    ['diff', (table) => [...diffTables(table, filled(), { va: BASE + MIB, bytes: 0x3000 })]],
   ])('%s of three pages is one entry a table, and three of the last', (_name, call) => {
     const table = filled();
     call(table);
@@ -53,16 +53,16 @@ describe('the work of a list', () => {
 
   it('a tree counts what is in use: all entries of the tables that it names', () => {
     const table = filled();
-    table.dump({ tables: true, va: BASE + MIB, bytes: 0x3000 });
+    dumpTables(table, { tables: true, va: BASE + MIB, bytes: 0x3000 });
     expect(table.counters).toEqual(work(4, 4 * 512));
     table.resetCounters();
-    table.dump({ tables: true, levels: 2 });
+    dumpTables(table, { tables: true, levels: 2 });
     expect(table.counters).toEqual(work(3, 3 * 512));
   });
 
   it('diff reads both tables once', () => {
     const [here, there] = [filled(), filled()];
-    expect([...here.diff(there)]).toEqual([]);
+    expect([...diffTables(here, there)]).toEqual([]);
     expect(there.counters).toEqual(work(5, 5 * 512));
   });
 });

@@ -1,5 +1,15 @@
-import type { Level, PageTableFormat } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  FrameAllocator,
+  type Level,
+  PageTable,
+  type PageTableFormat,
+  PageTableReader,
+  PhysicalMemory,
+  protection,
+  type ReadableTable,
+  sparseBank,
+  wasmLoops,
+} from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
@@ -11,7 +21,7 @@ import { thrown } from '../../support/thrown.js';
 const WRITE = protection({ write: true, global: true });
 
 /** Frames and leaf shifts of addresses, all at once. */
-function many(table: PageTable, addresses: readonly bigint[]): [number, number][] {
+function many(table: ReadableTable, addresses: readonly bigint[]): [number, number][] {
   const frames = new Float64Array(addresses.length);
   const shifts = new Uint8Array(addresses.length);
   const found = table.translateMany(BigUint64Array.from(addresses), frames, shifts);
@@ -20,7 +30,7 @@ function many(table: PageTable, addresses: readonly bigint[]): [number, number][
 }
 
 /** The same, each by a walk that reports all. */
-function oneByOne(table: PageTable, addresses: readonly bigint[]): [number, number][] {
+function oneByOne(table: ReadableTable, addresses: readonly bigint[]): [number, number][] {
   const pageBytes = 1n << BigInt(table.format.pageShift);
   return addresses.map((va) => {
     const { leaf, pa } = table.walk(va);
@@ -54,7 +64,7 @@ function mapped(format: PageTableFormat, table: PageTable): bigint[] {
 describe.each(formats)('translateMany of $name', (format) => {
   it.each([true, false])('tells what walks tell (WebAssembly %s)', (webAssembly) => {
     const bytes = 64 * 2 ** format.pageShift;
-    const memory = PhysicalMemory.create({ bytes, webAssembly });
+    const memory = PhysicalMemory.create({ bytes, ...(webAssembly ? { loops: wasmLoops } : {}) });
     const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
     const table = new PageTable({ format, memory, frames });
     const addresses = mapped(format, table);
@@ -82,12 +92,16 @@ describe('translateMany', () => {
       [-1, 0],
     ];
     expect(many(table, addresses)).toEqual(expected);
-    const image = PhysicalMemory.sparse({
-      pageShift: 12,
-      addresses: Array.from({ length: 16 }, (_, i) => (1n << 32n) + 4096n * BigInt(i)),
-      bytes: memory.bytesAt(1n << 32n, 16 * 4096).slice(),
-    });
-    expect(many(PageTable.open({ format, memory: image, root: table.root }), addresses)).toEqual(expected);
+    const image = PhysicalMemory.of([
+      sparseBank({
+        pageShift: 12,
+        addresses: Array.from({ length: 16 }, (_, i) => (1n << 32n) + 4096n * BigInt(i)),
+        bytes: memory.bytesAt(1n << 32n, 16 * 4096).slice(),
+      }),
+    ]);
+    expect(many(new PageTableReader({ format, memory: image, root: table.root }), addresses)).toEqual(
+      expected,
+    );
   });
 
   it('follows entries that lead out of the bank nowhere', () => {

@@ -2,14 +2,10 @@ import { hex, VmError } from '../../../errors.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
 import { addressOf, type PageRange } from '../../page-range.js';
-import {
-  childPfn,
-  isLeaf,
-  isTable,
-  recordOf,
-  type TableContext,
-  writableBankOfTable,
-} from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { childPfn, isLeaf, isTable } from '../../state/entries.js';
+import { writableBankOfTable } from '../../state/table-banks.js';
+import { recordOf } from '../../state/tables.js';
 import { partAtRuns, wholeOf } from './runs.js';
 import type { Link, Span } from './span.js';
 

@@ -1,7 +1,8 @@
 import { isInRun } from '../../../format/classify.js';
 import { isToldByFlags, type LevelPlan, matchesAddress } from '../../../format/plan.js';
 import { type Words, ZERO } from '../../../words.js';
-import { isLeaf, type TableContext } from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { isLeaf } from '../../state/entries.js';
 import { leafStart } from '../../state/leaf-start.js';
 
 /** Reads the leaves of one level, asking the format only where flags differ from those of the leaf before. */

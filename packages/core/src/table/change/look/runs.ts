@@ -1,6 +1,6 @@
 import { isInRun } from '../../../format/classify.js';
 import type { PageRange } from '../../page-range.js';
-import { isLeaf, isTable } from '../../state/context.js';
+import { isLeaf, isTable } from '../../state/entries.js';
 import type { Span } from './span.js';
 
 /** Takes the parts of a span, in order. */

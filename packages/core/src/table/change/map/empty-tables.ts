@@ -1,5 +1,8 @@
 import type { LevelPlan } from '../../../format/plan.js';
-import { bankOfTable, childPfn, isTable, recordOf, type TableContext } from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { childPfn, isTable } from '../../state/entries.js';
+import { bankOfTable } from '../../state/table-banks.js';
+import { recordOf } from '../../state/tables.js';
 
 /**
  * The tables of a subtree, when this page table made all of them and they map nothing.

@@ -1,6 +1,8 @@
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
-import { childPfn, isTable, recordOf, writableBankOfTable } from '../../state/context.js';
+import { childPfn, isTable } from '../../state/entries.js';
+import { writableBankOfTable } from '../../state/table-banks.js';
+import { recordOf } from '../../state/tables.js';
 import { isBlock } from './frame-source.js';
 import type { MapCall } from './map-call.js';
 import { writePages } from './write-pages.js';

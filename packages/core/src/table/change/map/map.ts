@@ -5,14 +5,11 @@ import type { FrameSource } from '../../../loops/run-loops.js';
 import type { Bank } from '../../../memory/bank.js';
 import type { LeafCaps } from '../../arguments.js';
 import { hullOf, type PageRange } from '../../page-range.js';
-import {
-  childPfn,
-  isTable,
-  recordOf,
-  refuseOwed,
-  type TableContext,
-  writableBankOfTable,
-} from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { childPfn, isTable } from '../../state/entries.js';
+import { refuseOwed } from '../../state/flush.js';
+import { writableBankOfTable } from '../../state/table-banks.js';
+import { recordOf } from '../../state/tables.js';
 import { type ChangeSet, changing } from '../set/change-set.js';
 import { collectEmptyTables } from './empty-tables.js';
 import { frameAt, isBlock, isLinear } from './frame-source.js';

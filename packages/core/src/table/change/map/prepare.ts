@@ -1,15 +1,11 @@
 import type { LevelPlan, Plan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
 import type { PageRange } from '../../page-range.js';
-import {
-  bankOfTable,
-  childPfn,
-  isTable,
-  recordOf,
-  refuseOwed,
-  type TableContext,
-  writableBankOfTable,
-} from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { childPfn, isTable } from '../../state/entries.js';
+import { refuseOwed } from '../../state/flush.js';
+import { bankOfTable, writableBankOfTable } from '../../state/table-banks.js';
+import { recordOf } from '../../state/tables.js';
 import { type ChangeSet, changing } from '../set/change-set.js';
 
 /** What one call carries down the levels. */

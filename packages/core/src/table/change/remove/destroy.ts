@@ -1,15 +1,10 @@
 import { VmError } from '../../../errors.js';
 import type { LevelPlan } from '../../../format/plan.js';
-import {
-  bankOfTable,
-  childPfn,
-  flush,
-  freedByOthers,
-  freeTables,
-  isTable,
-  readOnly,
-  type TableContext,
-} from '../../state/context.js';
+import { readOnly, type TableContext } from '../../state/context.js';
+import { childPfn, isTable } from '../../state/entries.js';
+import { flush } from '../../state/flush.js';
+import { bankOfTable } from '../../state/table-banks.js';
+import { freedByOthers, freeTables } from '../../state/tables.js';
 
 /**
  * Gives every table that this page table made back to the allocator, after a flush that names them all.

@@ -1,7 +1,8 @@
 import type { LevelPlan } from '../../../format/plan.js';
 import type { PageRange } from '../../page-range.js';
-import { isOwnAndEmpty, recordOf, type TableContext } from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
+import { isOwnAndEmpty, recordOf } from '../../state/tables.js';
 import { findEntries } from '../look/find.js';
 import type { Link } from '../look/span.js';
 import { type ChangeSet, changing } from '../set/change-set.js';

@@ -1,15 +1,11 @@
 import { entryHi, entryLo, pfnOf } from '../../../address-codec.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import { writeLinear } from '../../../loops/write-loops.js';
-import {
-  isLeaf,
-  isTable,
-  recordOf,
-  type TableContext,
-  writableBankOfTable,
-  writeTableEntry,
-} from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { isLeaf, isTable, writeTableEntry } from '../../state/entries.js';
 import { leafStart } from '../../state/leaf-start.js';
+import { writableBankOfTable } from '../../state/table-banks.js';
+import { recordOf } from '../../state/tables.js';
 import type { Cut } from '../look/find.js';
 import type { Span } from '../look/span.js';
 import type { ChangeSet } from '../set/change-set.js';

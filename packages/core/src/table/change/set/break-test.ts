@@ -1,5 +1,6 @@
 import type { LevelPlan } from '../../../format/plan.js';
-import { isPresent, type TableContext } from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { isPresent } from '../../state/entries.js';
 
 /** Asks a format whether a change needs a break: once for each different change of flags, not per entry. */
 export class BreakTest {

@@ -1,18 +1,11 @@
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
 import type { PageRange } from '../../page-range.js';
-import {
-  flush,
-  freedByOthers,
-  freeHeldTables,
-  freeTables,
-  newTable,
-  newTables,
-  refuseOwed,
-  type TableContext,
-  writeTableEntry,
-} from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { writeTableEntry } from '../../state/entries.js';
+import { flush, refuseOwed } from '../../state/flush.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
+import { freedByOthers, freeHeldTables, freeTables, newTable, newTables } from '../../state/tables.js';
 import { type Link, partOf, type Span } from '../look/span.js';
 import { compare } from './compare.js';
 import { UndoLog } from './undo-log.js';

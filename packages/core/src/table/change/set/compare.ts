@@ -1,4 +1,6 @@
-import { isPresent, refuseOwed, type TableContext } from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { isPresent } from '../../state/entries.js';
+import { refuseOwed } from '../../state/flush.js';
 import type { Span } from '../look/span.js';
 import { BreakTest } from './break-test.js';
 

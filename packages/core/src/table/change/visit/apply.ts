@@ -3,15 +3,11 @@ import { classify } from '../../../format/classify.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
 import { addressOf, type PageRange } from '../../page-range.js';
-import {
-  childPfn,
-  isLeaf,
-  isTable,
-  recordOf,
-  type TableContext,
-  writableBankOfTable,
-} from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { childPfn, isLeaf, isTable } from '../../state/entries.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
+import { writableBankOfTable } from '../../state/table-banks.js';
+import { recordOf } from '../../state/tables.js';
 import { linkedTwice } from '../look/find.js';
 import { partAtRuns, wholeOf } from '../look/runs.js';
 import type { Span } from '../look/span.js';

@@ -6,7 +6,8 @@ import type { Protection } from '../../../format/protection.js';
 import { joinWords, type Words, ZERO } from '../../../words.js';
 import { checkProtection } from '../../arguments.js';
 import { addressOf, type PageRange } from '../../page-range.js';
-import { isLeaf, isPresent, isTable, type TableContext } from '../../state/context.js';
+import type { TableContext } from '../../state/context.js';
+import { isLeaf, isPresent, isTable } from '../../state/entries.js';
 import { leafStart } from '../../state/leaf-start.js';
 import { leafFlags } from '../protect/leaf-flags.js';
 

@@ -1,0 +1,44 @@
+import type { EntryWords } from './array-loops.js';
+import type { Loops } from './run-loops.js';
+
+/**
+ * The part of a `WebAssembly.Memory` that vmarea uses. Any real one fits; core names no DOM or Node type.
+ *
+ * Growth replaces `buffer`: the old ArrayBuffer is detached, an old SharedArrayBuffer stays usable.
+ * Source: WebAssembly JavaScript Interface, "refresh the memory buffer".
+ */
+export interface WebAssemblyMemoryLike {
+  /** All its bytes, as they are now. */
+  readonly buffer: ArrayBuffer | SharedArrayBuffer;
+  /** Adds pages of 64 KiB; returns the former number of pages. */
+  grow(delta: number): number;
+}
+
+/** Where the bytes of a bank are. */
+export interface LoopPlace {
+  /** The memory that holds them. */
+  readonly memory: WebAssemblyMemoryLike;
+  /** The memory's buffer is a SharedArrayBuffer. */
+  readonly isShared: boolean;
+  /** Byte offset of the bank in the memory. */
+  readonly byteOffset: number;
+  /** The loops may write to the memory before `byteOffset`. */
+  readonly hasScratch: boolean;
+}
+
+/**
+ * Faster loops over page-table entries than those in JavaScript, for `PhysicalMemory.create` and `over`. A bundle that does not
+ * import one does not carry it. `wasmLoops` is the one that core has.
+ */
+export interface LoopProvider {
+  /**
+   * Makes new memory of zeros for a bank.
+   *
+   * @param bytes - length of the bank.
+   * @returns where the bank lies; `null` when the host cannot give such a memory. Then the bank gets a buffer, and the
+   *   loops in JavaScript.
+   */
+  create(bytes: number, isShared: boolean): LoopPlace | null;
+  /** Makes the loops of a bank. */
+  over(bank: EntryWords, place: LoopPlace): Loops;
+}

@@ -1,0 +1,25 @@
+import type { LoopProvider } from '../loop-provider.js';
+import { SCRATCH_BYTES } from './scratch-layout.js';
+import { WasmLoops } from './wasm-loops.js';
+import { makeMemory } from './web-assembly.js';
+
+/**
+ * Loops in WebAssembly: they map, unmap and protect ranges two to ten times faster than those in JavaScript, and add 10 kB to a
+ * bundle (gzip).
+ *
+ * A memory that is created with them lies in a `WebAssembly.Memory`, up to 4 GiB less 128 KiB; its buffer cannot be transferred.
+ * Where the host has no WebAssembly, forbids to compile it, or has no addresses left, the loops in JavaScript do the work:
+ * `memory.banks[0].loops.kind` tells which do.
+ *
+ * @example
+ * ```ts
+ * const memory = PhysicalMemory.create({ bytes: 16 << 20, loops: wasmLoops });
+ * ```
+ */
+export const wasmLoops: LoopProvider = {
+  create(bytes, isShared) {
+    const memory = makeMemory(SCRATCH_BYTES + bytes, isShared);
+    return memory === null ? null : { memory, isShared, byteOffset: SCRATCH_BYTES, hasScratch: true };
+  },
+  over: (bank, place) => new WasmLoops(bank, place),
+};

@@ -1,0 +1,150 @@
+import type { Access, Controls } from '../format/access.js';
+import type { PageTableFormat } from '../format/page-table-format.js';
+import { words } from '../words.js';
+import { checkAccess, rangeOf } from './arguments.js';
+import { requireAddress } from './page-range.js';
+import type { TableContext } from './state/context.js';
+import { type Counters, newCounters } from './state/counters.js';
+import { register, requireLive } from './state/registry.js';
+import { makeCursor, type TranslationCursor } from './walk/cursor.js';
+import { type LeafRun, leafRuns } from './walk/leaves.js';
+import { checkMany, ManyWalks } from './walk/translate-many.js';
+import type { Translator } from './walk/translator.js';
+import { rootAddress, type Walk, walkAddress } from './walk/walk.js';
+
+/**
+ * What can be asked of page tables, whoever changes them: `PageTableReader` and `PageTable` both can.
+ *
+ * Addresses are unsigned 64-bit bigints as the processor holds them (kernel addresses start with 0xffff…). Nothing here changes
+ * an entry. `dumpTables`, `diffTables`, `takeSnapshot` and `leafSizes` are functions over it.
+ */
+export abstract class ReadableTable<C extends Controls = Controls> {
+  /** The format of the tables. */
+  readonly format: PageTableFormat<C>;
+  readonly #context: TableContext;
+  readonly #translator: Translator;
+  #many: ManyWalks | null = null;
+
+  /** The two faces alone make one. */
+  protected constructor(context: TableContext, translator: Translator) {
+    this.format = context.plan.format as unknown as PageTableFormat<C>;
+    this.#context = context;
+    this.#translator = translator;
+    register(this, context);
+  }
+
+  /** Physical address of the root table in bytes: what goes into CR3, TTBR or satp. */
+  get root(): bigint {
+    return rootAddress(this.#context);
+  }
+
+  /** Exact work of the calls so far; a live object. */
+  get counters(): Readonly<Counters> {
+    return this.#context.counters;
+  }
+
+  /** Sets all counters to 0. */
+  resetCounters(): void {
+    Object.assign(this.#context.counters, newCounters());
+  }
+
+  /**
+   * Walks one address and reports every entry on the way, the leaf, the permissions over all levels, or the fault.
+   *
+   * @param va - any unsigned 64-bit address; one without translation is a fault in the result, not an error.
+   * @param access - when given, the fault also says whether it is refused.
+   * @param controls - processor modes that differ from `format.controls`.
+   * @throws VmError `ERANGE` or `EINVAL` when `va` is not an unsigned 64-bit bigint; `EINVAL` when `access` is none.
+   * @example
+   * ```ts
+   * const { steps, leaf, fault } = table.walk(0xffffc90000001008n, { kind: 'write', user: false });
+   * console.log(steps.map((step) => `${step.name} ${hex(step.entry)}`), leaf?.leafShift, fault?.code);
+   * ```
+   */
+  walk(va: bigint, access?: Access, controls?: Partial<C>): Walk {
+    if (access !== undefined) checkAccess(access);
+    return walkAddress(requireLive(this.#context), va, access, { ...this.format.controls, ...controls });
+  }
+
+  /**
+   * Translates one address.
+   *
+   * @returns the physical address in bytes; `null` when there is no translation.
+   * @throws VmError `ERANGE` when `va` is not an unsigned 64-bit bigint.
+   */
+  translate(va: bigint): bigint | null {
+    const { plan } = requireLive(this.#context);
+    requireAddress(va);
+    const { hi, lo } = words(va);
+    const pfn = this.#translator.translate(hi, lo);
+    if (pfn < 0) return null;
+    return (BigInt(pfn) << BigInt(plan.pageShift)) | (va & ((1n << BigInt(plan.pageShift)) - 1n));
+  }
+
+  /**
+   * Translates one address given as two 32-bit words: the fast path, without bigint and without allocation.
+   *
+   * @param vaHi - bits 63..32, signed or unsigned.
+   * @param vaLo - bits 31..0, signed or unsigned.
+   * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no translation.
+   * @throws VmError `EINVAL` when the table was destroyed.
+   * @example
+   * ```ts
+   * table.translateWords(0xffffc900, 0x00001008); // 0x99
+   * ```
+   */
+  translateWords(vaHi: number, vaLo: number): number {
+    if (this.#context.isDestroyed) requireLive(this.#context);
+    return this.#translator.translate(vaHi, vaLo);
+  }
+
+  /**
+   * Translates many addresses.
+   *
+   * @param addresses - virtual addresses in bytes.
+   * @param frames - takes the frame of each address in base pages, also inside a larger leaf; -1 where there is no
+   *   translation. At least as long as `addresses`.
+   * @param leafShifts - takes log2 bytes of the leaf; 0 where there is no translation.
+   * @returns how many addresses are translated.
+   * @throws VmError `EINVAL` for arrays of another type, or that are too short, or when the table was destroyed.
+   * @example
+   * ```ts
+   * const frames = new Float64Array(2);
+   * table.translateMany(BigUint64Array.of(0xffffc90000000000n, 0xffffc90000001008n), frames); // frames[1] is 0x99
+   * ```
+   */
+  translateMany(addresses: BigUint64Array, frames: Float64Array, leafShifts?: Uint8Array): number {
+    const context = requireLive(this.#context);
+    checkMany(addresses, frames, leafShifts);
+    this.#many ??= new ManyWalks(context);
+    return this.#many.translate(addresses, frames, leafShifts ?? null);
+  }
+
+  /**
+   * Makes a cursor, which translates addresses near to each other faster than `translateWords`, where the tables lie in one
+   * bank. See `TranslationCursor` for what it keeps.
+   *
+   * @throws VmError `EINVAL` when the table was destroyed.
+   */
+  cursor(): TranslationCursor {
+    return makeCursor(requireLive(this.#context), this.#translator, () => void requireLive(this.#context));
+  }
+
+  /**
+   * Lists leaves in address order, adjacent ones of one size with equal flags and adjacent frames as one run.
+   *
+   * A leaf that only partly lies in the range is listed whole. Do not change the table while iterating.
+   *
+   * @param va - first address in bytes; default: everything that the root translates.
+   * @param bytes - length in bytes; given with `va`, and only then.
+   * @throws VmError `EFAULT`, while iterating, when an entry points to a table that has no bytes.
+   * @example
+   * ```ts
+   * for (const { va, count, leafShift, pa } of table.leaves()) console.log(hex(va), count, 2 ** leafShift, hex(pa));
+   * ```
+   */
+  leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun> {
+    const context = requireLive(this.#context);
+    return leafRuns(context, rangeOf(context.plan, va, bytes));
+  }
+}

@@ -1,0 +1,31 @@
+import { entryHi, entryLo, pfnOf } from '../../address-codec.js';
+import { type LevelPlan, meets } from '../../format/plan.js';
+import type { TableContext } from './context.js';
+
+/** True when an entry of a level points to a table. */
+export function isTable(level: LevelPlan, lo: number, hi: number): boolean {
+  return meets(level.table, lo, hi);
+}
+
+/** True when an entry of a level maps. */
+export function isLeaf(level: LevelPlan, lo: number, hi: number): boolean {
+  return meets(level.leaf, lo, hi);
+}
+
+/** The frame that a table entry points to. */
+export function childPfn(context: TableContext, lo: number, hi: number): number {
+  return pfnOf(context.plan.address, lo, hi);
+}
+
+/** True when the MMU looks at an entry at all. */
+export function isPresent(context: TableContext, lo: number, hi: number): boolean {
+  const { mask, value } = context.plan.format.present;
+  return (((lo & mask.lo) ^ value.lo) | ((hi & mask.hi) ^ value.hi)) === 0;
+}
+
+/** Writes an entry that points to a table; the caller counts it. */
+export function writeTableEntry(context: TableContext, words: Int32Array, at: number, pfn: number): void {
+  const { address, format } = context.plan;
+  words[at] = format.tableEntry.lo | entryLo(address, pfn);
+  words[at + 1] = format.tableEntry.hi | entryHi(address, pfn);
+}

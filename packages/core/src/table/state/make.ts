@@ -1,0 +1,81 @@
+import { VmError } from '../../errors.js';
+import type { Controls } from '../../format/access.js';
+import type { PageTableFormat } from '../../format/page-table-format.js';
+import type { Plan } from '../../format/plan.js';
+import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
+import type { PhysicalMemory } from '../../memory/physical-memory.js';
+import { TableContext, type TablePlace } from './context.js';
+import type { FlushSink } from './flush-sink.js';
+import { openRoot, requireParts } from './open.js';
+import { bankOfTable } from './table-banks.js';
+import { TableRecords } from './table-records.js';
+import { newTable } from './tables.js';
+
+/** What a `PageTable` is made of. Calls on tables in one memory come from one thread at a time. */
+export interface PageTableOptions<C extends Controls = Controls> {
+  /** The page-table format. */
+  readonly format: PageTableFormat<C>;
+  /** The memory that holds the tables. */
+  readonly memory: PhysicalMemory;
+  /** Where tables come from. Its page size is the format's, and all its frames have bytes in `memory`. */
+  readonly frames: FrameAllocator;
+  /**
+   * Physical address in bytes of a root that exists. Its tables are never freed; added ones belong to the owner of the table
+   * above them, when that comes from this allocator. Default: a new, empty root.
+   */
+  readonly root?: bigint;
+  /** Who must forget translations that change. Default: nobody. */
+  readonly sink?: FlushSink;
+}
+
+/** Makes the context of a new root, or of one that exists. */
+export function makeContext<C extends Controls>(options: PageTableOptions<C>): TableContext {
+  const plan = requireParts(options);
+  const { memory, frames, root } = options;
+  if (typeof frames?.tryAllocate !== 'function') {
+    throw new VmError('EINVAL', 'a page table needs `frames`, a FrameAllocator for its tables', {
+      advice: 'new FrameAllocator(memory) makes one; a PageTableReader needs none',
+    });
+  }
+  checkAllocator(plan, memory, frames);
+  const context = new TableContext(plan, memory, frames, TableRecords.of(frames), options.sink ?? null);
+  context.root = root === undefined ? newRoot(context) : openRoot(plan, memory, root);
+  // Not before it has a root: one that gets none is no page table, and nobody's restore may meet it.
+  context.records?.watch(context);
+  return context;
+}
+
+function newRoot(context: TableContext): TablePlace {
+  const { plan } = context;
+  const pfn = newTable(context, 0, -1, plan.rootOrder, 0);
+  const bank = bankOfTable(context, pfn, 0);
+  return { pfn, bank, word: bank.wordOf(pfn, plan.pageShift) };
+}
+
+/** The allocator must deal in this format's pages, and each of its frames must have bytes that can be written. */
+function checkAllocator(plan: Plan, memory: PhysicalMemory, frames: FrameAllocator): void {
+  if (frames.pageShift !== plan.pageShift) {
+    throw new VmError(
+      'EINVAL',
+      `the allocator has pages of ${2 ** frames.pageShift} bytes, ${plan.format.name} of ${2 ** plan.pageShift}`,
+      { advice: `make one with pageShift ${plan.pageShift}` },
+    );
+  }
+  const last = frames.first + frames.frames - 1;
+  const bank = memory.bankOf(frames.first, plan.pageShift);
+  // An allocator that was made over this memory has checked its frames one by one, holes left out.
+  const isChecked = frames.memory === memory;
+  if (!isChecked && (bank === null || bank.wordOf(last, plan.pageShift) < 0 || !bank.writable)) {
+    throw new VmError(
+      'EINVAL',
+      `frames 0x${frames.first.toString(16)} to 0x${last.toString(16)} do not all have bytes in one writable bank`,
+      { advice: 'tables need bytes: take them from an allocator over the memory' },
+    );
+  }
+  if (last >= plan.pfnLimit) {
+    throw new VmError(
+      'EINVAL',
+      `frame 0x${last.toString(16)} does not fit ${plan.format.paBits} physical address bits`,
+    );
+  }
+}

@@ -1,0 +1,35 @@
+import { shown, VmError } from '../../errors.js';
+import { destroyed, gone, type TableContext } from './context.js';
+
+/** What is behind each page table that a caller holds: its members are private. */
+const contexts: WeakMap<object, TableContext> = new WeakMap();
+
+/** Keeps what is behind a page table. */
+export function register(table: object, context: TableContext): void {
+  contexts.set(table, context);
+}
+
+/**
+ * What is behind a page table that a caller passed to a function.
+ *
+ * @throws VmError `EINVAL` for what is no page table of this build of the package, or one that was destroyed.
+ */
+export function contextOf(table: unknown): TableContext {
+  return requireLive(contextBehind(table));
+}
+
+/** As `contextOf`, of a table that may have been destroyed. */
+export function contextBehind(table: unknown): TableContext {
+  const context = typeof table === 'object' && table !== null ? contexts.get(table) : undefined;
+  if (context === undefined)
+    throw new VmError('EINVAL', `${shown(table)} is no page table`, {
+      advice: 'pass a PageTable or a PageTableReader',
+    });
+  return context;
+}
+
+/** @throws VmError `EINVAL` when the table was destroyed, or a restore took it away. */
+export function requireLive(context: TableContext): TableContext {
+  if (context.isDestroyed) throw context.records?.isGone(context.owner) ? gone() : destroyed();
+  return context;
+}
