@@ -1,4 +1,6 @@
 import {
+  applyToRange,
+  collapseLeaves,
   diffTables,
   dumpTables,
   FrameAllocator,
@@ -27,14 +29,14 @@ console.log(dumpTables(table));
 
 // Made writable again the pages are one, and dirty where they were; a block takes the table's place.
 table.protect(va, 2 << 20, { write: true });
-console.log(table.collapse(va, 2 << 20), [...table.leaves()].length); // 1 1
+console.log(collapseLeaves(table, va, 2 << 20), [...table.leaves()].length); // 1 1
 
 // Tables for a range in advance: mapping it later needs no memory.
 const far = va + (1n << 30n);
 console.log(table.tablesNeeded(far, 64 << 10), table.prepare(far, 64 << 10)); // 2 2
 
 // An entry at a time, as with Linux's apply_to_page_range; what is returned ends the call.
-const full = table.applyToRange(far, 64 << 10, (slot) => {
+const full = applyToRange(table, far, 64 << 10, (slot) => {
   if (slot.page === 3) return slot.va;
   slot.setLeaf(0x1234 + slot.page, protection({ write: true }));
   return undefined;

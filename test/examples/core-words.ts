@@ -1,4 +1,11 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  translateMany,
+  translationCursor,
+} from '@vmarea/core';
 import { x8664 } from '@vmarea/x86-64';
 
 const memory = PhysicalMemory.create({ bytes: 1 << 20 });
@@ -11,14 +18,14 @@ table.mapWords(0xffffc900, 0x00002000, 0x99, rw);
 console.log(table.translateWords(0xffffc900, 0x00002abc)); // 153
 
 // Addresses near to each other: a cursor keeps the last table.
-const cursor = table.cursor();
+const cursor = translationCursor(table);
 console.log(cursor.translateWords(0xffffc900, 0x00001000) === 0x1234); // true
 
 // Many addresses at once: frames of base pages (-1 for none) and log2 of the leaf sizes.
 const addresses = BigUint64Array.of(0xffffc90000001000n, 0xffffc90000002008n, 0xffffc90000003000n);
 const pfns = new Float64Array(addresses.length);
 const leafShifts = new Uint8Array(addresses.length);
-console.log(table.translateMany(addresses, pfns, leafShifts), [...pfns], [...leafShifts]); // 2 [ 4660, 153, -1 ] [ 12, 12, 0 ]
+console.log(translateMany(table, addresses, pfns, leafShifts), [...pfns], [...leafShifts]); // 2 [ 4660, 153, -1 ] [ 12, 12, 0 ]
 
 // What was mapped comes back; one flush went to the sink, had there been one.
 console.log(table.unmapWords(0xffffc900, 0x00001000) === 0x1234, table.counters.flushes); // true 1

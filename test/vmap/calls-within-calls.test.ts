@@ -119,7 +119,7 @@ describe('the tables of a space', () => {
   test('go on from a root that exists', () => {
     const { kernel, memory, frames, format, linux, at } = kernelOf('x86-64');
     kernel.getVmArea(PAGE).map(0, 7);
-    const again = kernelOf('x86-64', { memory, frames, format, linux, root: kernel.root }).kernel;
+    const again = kernelOf('x86-64', { memory, frames, format, linux, root: kernel.table.root }).kernel;
     expect(again.table.translate(at(0))).toBe(7n << 12n);
     expect(codeOf(() => again.getVmArea(PAGE).map(0, 8))).toBe('EBUSY');
     expect(codeOf(() => again.destroy())).toBe('EINVAL');

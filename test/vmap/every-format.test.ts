@@ -37,7 +37,7 @@ describe.each(CONFIGURATIONS.map(({ name }) => name))('a kernel on %s', (name) =
     expect(flushes).toEqual([{ va: at(62), bytes: BigInt(pageBytes) }]);
     expect(area.frameAt(62)).toBe(-1);
     area.protect(63, 1, { write: false });
-    expect(kernel.walk(at(63)).leaf?.protection.write).toBe(false);
+    expect(kernel.table.walk(at(63)).leaf?.protection.write).toBe(false);
   });
 
   test('uses each leaf size of the policy in vmallocHuge', () => {
@@ -62,7 +62,7 @@ describe.each(CONFIGURATIONS.map(({ name }) => name))('a kernel on %s', (name) =
       const address = kernel.ioremap(physical + 0x10n, 2 ** shift - 0x20);
       expect(address % 0x1000n).toBe(0x10n);
       expect(kernel.findVmArea(address)?.populated().leaves).toEqual([{ bytes: 2 ** shift, count: 1 }]);
-      expect(kernel.walk(address).leaf?.protection.execute).toBe(false);
+      expect(kernel.table.walk(address).leaf?.protection.execute).toBe(false);
       kernel.iounmap(address);
       expect(kernel.findVmArea(address)).toBeNull();
     }

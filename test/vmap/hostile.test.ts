@@ -21,7 +21,7 @@ describe(`hostile calls, from seed ${SEED} on`, () => {
       // Refusals alone would prove little: the live areas are what is attacked.
       expect(report.successes).toBeGreaterThan(CALLS / 3);
       expect([...report.refusals.keys()].sort()).toEqual(
-        ['E2BIG', 'EBUSY', 'EFAULT', 'EINVAL', 'ENOMEM', 'EPERM', 'ERANGE', 'planted'].sort(),
+        ['E2BIG', 'EBUSY', 'EFAULT', 'EINVAL', 'ENOMEM', 'ERANGE', 'planted'].sort(),
       );
       expect(report.nested).toBeGreaterThan(0);
       expect(report.hashes).toBeGreaterThan(0);

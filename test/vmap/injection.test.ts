@@ -178,7 +178,7 @@ function stateOf({ kernel, memory, frames, ram, lazy, user, userFrames }: World)
   const show = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
   const leaves = [[...kernel.table.leaves()], [...user.table.leaves()]];
   hash.update(JSON.stringify([leaves, kernel.vmallocinfo(), lazy.stats, kernel.stats()], show));
-  hash.update(memory.bytesAt(kernel.root, 4096));
+  hash.update(memory.bytesAt(kernel.table.root, 4096));
   return hash.digest('hex');
 }
 

@@ -22,16 +22,16 @@ describe('setMemoryRo and its kin', () => {
     const address = kernel.vmalloc(4 * PAGE);
     kernel.vfree(kernel.vmalloc(PAGE));
     const writes = () =>
-      [0, 1, 2, 3].map((i) => kernel.walk(address + BigInt(i * PAGE)).leaf?.protection.write);
+      [0, 1, 2, 3].map((i) => kernel.table.walk(address + BigInt(i * PAGE)).leaf?.protection.write);
     kernel.setMemoryRo(address + 4096n, 2);
     expect(writes()).toEqual([true, false, false, true]);
     expect(flushes).toHaveLength(2);
     kernel.setMemoryRw(address, 4);
     expect(writes()).toEqual([true, true, true, true]);
     kernel.setMemoryX(address, 1);
-    expect(kernel.walk(address).leaf?.protection.execute).toBe(true);
+    expect(kernel.table.walk(address).leaf?.protection.execute).toBe(true);
     kernel.setMemoryNx(address, 4);
-    expect(kernel.walk(address).leaf?.protection.execute).toBe(false);
+    expect(kernel.table.walk(address).leaf?.protection.execute).toBe(false);
     kernel.setMemoryRo(address, 0);
     expect(writes()[0]).toBe(true);
   });
@@ -42,8 +42,8 @@ describe('setMemoryRo and its kin', () => {
       const address = kernel.vmallocHuge(2 << 20);
       kernel.setMemoryRo(address + 4096n, 1);
       expect(kernel.findVmArea(address)?.populated().leaves).toEqual([{ bytes: 4096, count: 512 }]);
-      expect(kernel.walk(address).leaf?.protection.write).toBe(true);
-      expect(kernel.walk(address + 4096n).leaf?.protection.write).toBe(false);
+      expect(kernel.table.walk(address).leaf?.protection.write).toBe(true);
+      expect(kernel.table.walk(address + 4096n).leaf?.protection.write).toBe(false);
     }
     const { kernel } = kernelOf('arm64-4k-48');
     expect(codeOf(() => kernel.setMemoryRo(kernel.vmallocHuge(2 << 20), 1))).toBe('EINVAL');
@@ -93,7 +93,7 @@ describe('setMemoryRo and its kin', () => {
     kernel.setMemoryRo(runs.addr, 16);
     expect(area.populated().leaves).toEqual([{ bytes: 2 ** 21, count: 1 }]);
     expect(runs.populated().leaves).toEqual([{ bytes: 65536, count: 1 }]);
-    expect(kernel.walk(runs.addr).leaf?.protection.write).toBe(false);
+    expect(kernel.table.walk(runs.addr).leaf?.protection.write).toBe(false);
   });
 
   test.each([
@@ -116,7 +116,7 @@ describe('setMemoryRo and its kin', () => {
   test('change the alias in the direct map for writing, not for execution', () => {
     const { kernel } = kernelOf('x86-64', { directMap: { base: DIRECT } });
     const address = kernel.vmalloc(2 * PAGE);
-    const alias = (page: number) => kernel.walk(ALIAS + BigInt(page * PAGE)).leaf;
+    const alias = (page: number) => kernel.table.walk(ALIAS + BigInt(page * PAGE)).leaf;
     expect(alias(0)?.pa).toBe(BigInt(RAM_FIRST) << 12n);
     kernel.setMemoryRo(address + 4096n, 1);
     expect([alias(0), alias(1), alias(2)].map((leaf) => leaf?.protection.write)).toEqual([true, false, true]);
@@ -131,8 +131,8 @@ describe('setMemoryRo and its kin', () => {
     const frame = ram.allocate();
     const address = kernel.vmap([frame, 5, frame]);
     kernel.setMemoryRo(address, 3);
-    expect(kernel.walk(ALIAS).leaf?.protection.write).toBe(false);
-    expect(kernel.walk(address + 8192n).leaf?.protection.write).toBe(false);
+    expect(kernel.table.walk(ALIAS).leaf?.protection.write).toBe(false);
+    expect(kernel.table.walk(address + 8192n).leaf?.protection.write).toBe(false);
   });
 
   test('take the change of the area back when the alias cannot follow', () => {
@@ -183,7 +183,7 @@ describe('VM_FLUSH_RESET_PERMS', () => {
     expect(seen).toEqual([[null, 2, 0]]);
     expect(flushes[0]?.va).toBe(ALIAS);
     expect((flushes[0]?.va ?? 0n) + (flushes[0]?.bytes ?? 0n)).toBe(address + 3n * 4096n);
-    expect(kernel.walk(ALIAS).leaf?.protection.write).toBe(true);
+    expect(kernel.table.walk(ALIAS).leaf?.protection.write).toBe(true);
     expect(ram.stats().allocated).toBe(0);
   });
 

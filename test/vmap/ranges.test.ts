@@ -127,7 +127,7 @@ describe('vmAreaMapPages', () => {
     const area = kernel.getVmArea(64 * PAGE, VM_SPARSE);
     kernel.vmAreaMapPages(area, at(0), at(16), framesFrom(16, 16));
     expect(area.populated()).toEqual({ pages: 16, leaves: [{ bytes: 4096, count: 16 }] });
-    const { read, write, execute, global } = kernel.walk(at(3)).leaf?.protection ?? {};
+    const { read, write, execute, global } = kernel.table.walk(at(3)).leaf?.protection ?? {};
     expect({ read, write, execute, global }).toEqual({
       read: true,
       write: true,
@@ -232,7 +232,7 @@ describe('ioremapPageRange', () => {
     const { kernel, linux, at } = kernelOf('arm64-4k-48');
     kernel.getVmArea(4 * PAGE);
     kernel.vmapPageRange(at(1), at(3), 0x3eff_0000n, linux.protections.PAGE_KERNEL_EXEC);
-    const { leaf } = kernel.walk(at(2));
+    const { leaf } = kernel.table.walk(at(2));
     expect([leaf?.pa, leaf?.protection.execute]).toEqual([0x3eff_1000n, false]);
     expect(codeOf(() => kernel.vmapPageRange(at(3), at(5), 0n, linux.protections.PAGE_KERNEL))).toBe(
       'ERANGE',
@@ -255,9 +255,9 @@ describe('ioremap', () => {
 
   test('keeps hands off the tables, whichever allocator they come from', () => {
     const { kernel, linux } = kernelOf('x86-64');
-    const root = Number(kernel.root >> 12n);
-    expect(codeOf(() => kernel.ioremap(kernel.root, PAGE))).toBe('EINVAL');
-    expect(codeOf(() => kernel.ioremap(kernel.root + 4095n, 1))).toBe('EINVAL');
+    const root = Number(kernel.table.root >> 12n);
+    expect(codeOf(() => kernel.ioremap(kernel.table.root, PAGE))).toBe('EINVAL');
+    expect(codeOf(() => kernel.ioremap(kernel.table.root + 4095n, 1))).toBe('EINVAL');
     expect(codeOf(() => kernel.vmapPfn([root], linux.protections.PAGE_KERNEL))).toBe('EINVAL');
     expect(kernel.stats().areas).toBe(0);
   });

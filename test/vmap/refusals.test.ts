@@ -1,7 +1,7 @@
 import {
   AddressSpace,
   FrameAllocator,
-  type PageTable,
+  PageTable,
   PhysicalMemory,
   type Protection,
   VM_ALLOC,
@@ -162,9 +162,9 @@ test('ranges of more pages than an array has are refused for what is not mapped 
   const bytes = 2 ** 43 - 4096;
   const area = kernel.getVmArea(bytes, VM_USERMAP);
   expect(codeOf(() => kernel.setMemoryRo(area.addr, area.pages))).toBe('EFAULT');
-  const user = kernelOf('x86-64').kernel;
+  const { format, memory, frames } = kernelOf('x86-64');
   const range = {
-    table: as<PageTable>(user.table),
+    table: new PageTable({ format, memory, frames }),
     start: area.addr,
     end: area.addr + BigInt(bytes),
     protection: linux.protections.PAGE_KERNEL,
@@ -222,8 +222,8 @@ test('an alias of memory ends where memory ends', () => {
   const address = kernel.vmap([last, last + 1, last + 2], 0);
   kernel.setMemoryRo(address, 3);
   const alias = 0xffff_8880_0000_0000n + BigInt(last * pageBytes);
-  expect(kernel.walk(alias).leaf?.protection.write).toBe(false);
-  expect(kernel.walk(address + 0x2000n).leaf?.protection.write).toBe(false);
+  expect(kernel.table.walk(alias).leaf?.protection.write).toBe(false);
+  expect(kernel.table.walk(address + 0x2000n).leaf?.protection.write).toBe(false);
 });
 
 test('a protection that is none is refused before addresses are looked for', () => {

@@ -201,7 +201,7 @@ describe('a sink that throws when vfree resets permissions', () => {
       // All is done but the flush.
       expect([ram.stats().allocated, kernel.stats().areas]).toEqual([0, 0]);
       for (const alias of [ALIAS, ALIAS + BYTES])
-        expect(kernel.walk(alias).leaf?.protection.write).toBe(true);
+        expect(kernel.table.walk(alias).leaf?.protection.write).toBe(true);
       expect(thrownBy(() => kernel.vmUnmapAliases())).toBe(stop);
       world.mend();
       kernel.vmUnmapAliases();

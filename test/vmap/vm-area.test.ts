@@ -122,7 +122,7 @@ describe('a handle', () => {
     area.map(2, [1, 2]);
     area.protect(0, 8, { write: false });
     expect(flushes).toHaveLength(1);
-    expect(kernel.walk(area.addr + 0x2000n).leaf?.protection.write).toBe(false);
+    expect(kernel.table.walk(area.addr + 0x2000n).leaf?.protection.write).toBe(false);
     area.protect(0, 8, { write: false });
     expect(flushes).toHaveLength(1);
     expect(codeOf(() => area.protect(0, 8, { wrte: false } as never))).toBe('EINVAL');

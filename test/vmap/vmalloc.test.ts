@@ -123,7 +123,7 @@ describe('vmalloc', () => {
       protection: linux.protections.PAGE_KERNEL_EXEC,
     });
     expect(address).toBe(start + (1n << 21n));
-    expect(kernel.walk(address).leaf?.protection.execute).toBe(true);
+    expect(kernel.table.walk(address).leaf?.protection.execute).toBe(true);
     expect(codeOf(() => kernel.vmallocNodeRange({ size: 1, flags: VM_IOREMAP }))).toBe('EINVAL');
   });
 });

@@ -11,7 +11,7 @@ describe('vmap', () => {
     const frames = ram.allocateMany(3).reverse();
     const address = kernel.vmap(frames, VM_MAP, linux.protections.PAGE_KERNEL_EXEC);
     expect(kernel.vmallocToPfn(address + 4096n)).toBe(frames[1]);
-    expect(kernel.walk(address).leaf?.protection.execute).toBe(false);
+    expect(kernel.table.walk(address).leaf?.protection.execute).toBe(false);
     expect(codeOf(() => kernel.vunmap(address + 4096n))).toBe('EINVAL');
     kernel.vunmap(address);
     expect(codeOf(() => kernel.vunmap(address))).toBe('EINVAL');
@@ -23,7 +23,7 @@ describe('vmap', () => {
     const { kernel, linux } = kernelOf('arm64-4k-48');
     const guarded = { ...linux.protections.PAGE_KERNEL_EXEC, extra: 1n << 50n };
     const address = kernel.vmap([1], VM_MAP, guarded);
-    const { entry } = kernel.walk(address).steps.at(-1) ?? { entry: 0n };
+    const { entry } = kernel.table.walk(address).steps.at(-1) ?? { entry: 0n };
     expect([(entry >> 50n) & 1n, (entry >> 53n) & 1n]).toEqual([0n, 1n]);
   });
 
@@ -87,7 +87,7 @@ describe('VM_MAP_PUT_PAGES', () => {
     // A caller may map them all the same.
     expect(codeOf(() => kernel.vmap([b, a, kernel.vmallocToPfn(memory)]))).toBe('none');
     const shared = kernelOf('x86-64', { ramFrames: 0 });
-    const root = Number(shared.kernel.root >> 12n);
+    const root = Number(shared.kernel.table.root >> 12n);
     expect(codeOf(() => shared.kernel.vmap([root], PUT))).toBe('EINVAL');
   });
 
@@ -163,7 +163,7 @@ describe('vmapPfn', () => {
     const { kernel, linux } = kernelOf('x86-64');
     const address = kernel.vmapPfn(framesFrom(0x80000, 5), linux.protections.PAGE_KERNEL_EXEC);
     expect(address % 0x8000n).toBe(0n);
-    const { entry } = kernel.walk(address).steps.at(-1) ?? { entry: 0n };
+    const { entry } = kernel.table.walk(address).steps.at(-1) ?? { entry: 0n };
     expect([(entry >> 9n) & 1n, entry >> 63n]).toEqual([1n, 1n]);
     const { PAGE_KERNEL } = linux.protections;
     expect(codeOf(() => kernel.vmapPfn([0x80000, RAM_FIRST], PAGE_KERNEL))).toBe('EINVAL');

@@ -22,8 +22,7 @@ export { type Register, registerValue } from './format/register.js';
 export { validateFormat } from './format/validate.js';
 export type { EntryWords } from './loops/array-loops.js';
 export type { LoopPlace, LoopProvider, WebAssemblyMemoryLike } from './loops/loop-provider.js';
-export type { EntryFinder, FrameSource, Loops, RunLoops, WalkLoops } from './loops/run-loops.js';
-export { wasmLoops } from './loops/wasm/provider.js';
+export type { EntryFinder, FrameSource, RunLoops, WalkLoops } from './loops/run-loops.js';
 export type {
   Bank,
   BankOptions,
@@ -37,6 +36,9 @@ export type { FrameRange } from './memory/frames/frame-state.js';
 export type { FrameStats } from './memory/frames/frame-stats.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
 export { type SparseImage, sparseBank } from './memory/sparse-bank.js';
+export { collapseLeaves } from './table/change/resize/collapse.js';
+export { splitLeaves } from './table/change/resize/split.js';
+export { applyToExisting, applyToRange } from './table/change/visit/apply.js';
 export type { Slot, SlotVisitor } from './table/change/visit/slot.js';
 export type {
   ApplyOptions,
@@ -61,9 +63,11 @@ export type { FlushBatch } from './table/state/flush-batch.js';
 export type { FlushSink } from './table/state/flush-sink.js';
 export type { PageTableOptions } from './table/state/make.js';
 export type { ReaderOptions } from './table/state/open.js';
-export type { TranslationCursor } from './table/walk/cursor.js';
+export { type TranslationCursor, translationCursor } from './table/walk/cursor.js';
 export type { LeafRun } from './table/walk/leaves.js';
+export { translateMany } from './table/walk/translate-many.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';
+export { wasmLoops } from './table/walk/wasm-provider.js';
 export { AddressSpace } from './vmap/address-space.js';
 export type { Populated, VmArea } from './vmap/areas/vm-area.js';
 export type { LazyAreaStats } from './vmap/areas/vm-struct.js';

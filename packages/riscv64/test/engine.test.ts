@@ -1,4 +1,11 @@
-import { FrameAllocator, PageTable, type PageTableFormat, PhysicalMemory, wasmLoops } from '@vmarea/core';
+import {
+  collapseLeaves,
+  FrameAllocator,
+  PageTable,
+  type PageTableFormat,
+  PhysicalMemory,
+  wasmLoops,
+} from '@vmarea/core';
 import { hex } from '@vmarea/fixtures';
 import { describe, expect, test } from 'vitest';
 import { configurations, riscv64, riscv64Linux } from '../src/index.js';
@@ -46,7 +53,7 @@ describe.each(configurations.map((one) => [one.name, one] as const))('%s', (_nam
     expect(table.walk(start + 0x1000n).leaf?.protection.write).toBe(false);
     expect(table.walk(start).leaf?.protection.write).toBe(true);
     table.protect(start + 0x1000n, 4096, { write: true });
-    table.collapse(start, 4 << 20);
+    collapseLeaves(table, start, 4 << 20);
     expect(table.walk(start + 0x1000n).leaf?.leafShift).toBe(21);
     table.unmap(start, 4096);
     expect([table.translate(start), table.translate(start + 0x1000n)]).toEqual([null, 0x80001000n]);

@@ -35,11 +35,11 @@ export {
  * for (const { name, format } of configurations) console.log(name, format.levels.length);
  * ```
  */
-export const configurations: readonly Configuration[] = Object.freeze([
-  Object.freeze({
+export const configurations: readonly Configuration[] = /* @__PURE__ */ Object.freeze([
+  /* @__PURE__ */ Object.freeze({
     name: 'x86-64',
     title: 'x86-64, 4 levels, 4 KiB pages, Linux without PTI',
-    format: x8664(),
-    linux: x8664Linux(),
+    format: /* @__PURE__ */ x8664(),
+    linux: /* @__PURE__ */ x8664Linux(),
   }),
 ]);

@@ -1,10 +1,12 @@
 import {
+  collapseLeaves,
   FrameAllocator,
   hex,
   PageTable,
   PhysicalMemory,
   type Protection,
   protection,
+  splitLeaves,
   wasmLoops,
 } from '@vmarea/core';
 import fc from 'fast-check';
@@ -185,11 +187,11 @@ test('every operation says what the manual reads', () => {
             break;
           }
           case 'split':
-            table.split(va, bytes, { leafShift: which > 3 ? 21 : 12 });
+            splitLeaves(table, va, bytes, { leafShift: which > 3 ? 21 : 12 });
             break;
           case 'collapse':
-            if (which > 1) table.split(va, bytes);
-            isDone = table.collapse(va & ~(2n * MiB - 1n), 4n * MiB) > 0;
+            if (which > 1) splitLeaves(table, va, bytes);
+            isDone = collapseLeaves(table, va & ~(2n * MiB - 1n), 4n * MiB) > 0;
             for (const [page, { flags }] of [...pagesBelow(memory, table.root, 4, 0n)]) {
               // A block has what any of its pages had of A and D; nothing else may differ.
               const address = BigInt.asUintN(64, BigInt.asIntN(48, page));

@@ -67,7 +67,6 @@ export function callsOf(kit: Kit): Record<string, Call> {
         ])(),
     }),
     linux: () => ({ run: () => kernel.linux }),
-    root: () => ({ run: () => kernel.root }),
     counters: () => ({ run: () => Object.assign(kernel.counters, { entriesWritten: 0 }) }),
     cpu: () => ({
       run: () => {
@@ -98,7 +97,6 @@ export function callsOf(kit: Kit): Record<string, Call> {
           ),
       };
     },
-    walk: () => ({ run: () => kernel.walk(args.or(8, () => args.address())) }),
     vmallocinfo: () => ({ run: () => kernel.vmallocinfo(args.options({ detail: dice.oneIn(2) })) }),
     ...memoryCalls(kit),
     shrinkPools: () => ({ run: () => kernel.shrinkPools() }),

@@ -90,7 +90,14 @@ describe('mapping and unmapping', () => {
       const first = kernelOf('x86-64');
       first.kernel.getVmArea(PAGE).map(0, 7);
       const { memory, frames, format, linux } = first;
-      const again = kernelOf('x86-64', { memory, frames, format, linux, release, root: first.kernel.root });
+      const again = kernelOf('x86-64', {
+        memory,
+        frames,
+        format,
+        linux,
+        release,
+        root: first.kernel.table.root,
+      });
       const { IOREMAP } = linux.protections;
       expect(codeOf(() => again.kernel.vmapPfn([0x80000], IOREMAP))).toBe('EBUSY');
       expect(codeOf(() => again.kernel.ioremap(0xfed0_0000n, PAGE))).toBe('EBUSY');

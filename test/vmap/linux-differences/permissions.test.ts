@@ -19,7 +19,7 @@ function withDirectMap(name: string) {
   const address = made.kernel.vmalloc(4 * PAGE);
   const alias = base + (BigInt(RAM_FIRST) << 12n);
   const writes = (from: bigint) =>
-    [0n, 1n, 2n, 3n].map((page) => made.kernel.walk(from + page * BYTES).leaf?.protection.write);
+    [0n, 1n, 2n, 3n].map((page) => made.kernel.table.walk(from + page * BYTES).leaf?.protection.write);
   return { ...made, address, alias, writes };
 }
 
@@ -52,7 +52,7 @@ describe.each(Object.keys(DIRECT))('permissions on %s', (name) => {
     const before = [...kernel.table.leaves()];
     for (const call of CALLS) expect(codeOf(() => kernel[call](address, 4))).toBe('EFAULT');
     expect([...kernel.table.leaves()]).toEqual(before);
-    expect(kernel.walk(address + 2n * BYTES).steps.at(-1)?.entry).toBe(0n);
+    expect(kernel.table.walk(address + 2n * BYTES).steps.at(-1)?.entry).toBe(0n);
   });
 
   test('D25: a range with the guard is ERANGE', () => {
@@ -76,7 +76,7 @@ describe.each(Object.keys(DIRECT))('permissions on %s', (name) => {
     const { kernel } = kernelOf(name);
     const address = kernel.vmalloc(4 * PAGE);
     const shape = () => [...kernel.table.leaves()].map(({ va, count, pfn }) => [va, count, pfn]);
-    const pages = () => [0n, 1n, 2n, 3n].map((page) => kernel.walk(address + page * BYTES).leaf);
+    const pages = () => [0n, 1n, 2n, 3n].map((page) => kernel.table.walk(address + page * BYTES).leaf);
     expect(shape()).toEqual([[address, 4, RAM_FIRST]]);
     kernel.setMemoryRo(address, 4);
     expect(shape()).toEqual([[address, 4, RAM_FIRST]]);
@@ -91,8 +91,8 @@ describe.each(Object.keys(DIRECT))('permissions on %s', (name) => {
     kernel.setMemoryRo(address + BYTES, 2);
     expect([writes(address), writes(alias)]).toEqual(Array(2).fill([true, false, false, true]));
     kernel.setMemoryX(address, 4);
-    expect(kernel.walk(address).leaf?.protection.execute).toBe(true);
-    expect(kernel.walk(alias).leaf?.protection.execute).toBe(false);
+    expect(kernel.table.walk(address).leaf?.protection.execute).toBe(true);
+    expect(kernel.table.walk(alias).leaf?.protection.execute).toBe(false);
     kernel.setMemoryRw(address, 4);
     expect([writes(address), writes(alias)]).toEqual(Array(2).fill(Array(4).fill(true)));
   });

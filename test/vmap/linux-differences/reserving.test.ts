@@ -39,7 +39,7 @@ describe('reserving and allocating', () => {
       Array(4).fill('EINVAL'),
     );
     const { kernel: shared } = kernelOf('x86-64', { ramFrames: 0 });
-    expect(codeOf(() => shared.vmap([Number(shared.root >> 12n)], VM_MAP_PUT_PAGES))).toBe('EINVAL');
+    expect(codeOf(() => shared.vmap([Number(shared.table.root >> 12n)], VM_MAP_PUT_PAGES))).toBe('EINVAL');
     // What was refused stays with the caller, who can hand it over.
     expect(codeOf(put([b]))).toBe('none');
   });

@@ -1,4 +1,5 @@
 import {
+  collapseLeaves,
   dumpTables,
   FrameAllocator,
   PageTable,
@@ -45,7 +46,7 @@ export function run(): string {
   expect('a page of a block', table.walk(range).leaf?.leafShift, 12);
   expect('its neighbour', table.walk(range + 4096n).leaf?.protection.write, true);
   table.protect(range, 4096, { write: true });
-  expect('collapse', table.collapse(range, 4 << 20), 1);
+  expect('collapse', collapseLeaves(table, range, 4 << 20), 1);
   expect('dump', dumpTables(table).split('\n').at(-2)?.includes('2 x 2M'), true);
   restoreSnapshot(table, start);
 

@@ -5,6 +5,7 @@ import {
   PhysicalMemory,
   type Protection,
   type ReadableTable,
+  translateMany,
   wasmLoops,
 } from '@vmarea/core';
 import { CheckError } from '../errors.js';
@@ -146,7 +147,7 @@ export class Bed {
         lo = next >>> 0;
         hi += high + (next > 0xffff_ffff ? 1 : 0);
       }
-      found += table.translateMany(addresses.subarray(0, here), frames, leafShifts);
+      found += translateMany(table, addresses.subarray(0, here), frames, leafShifts);
       for (let i = 0; i < here; i++) sum = fold(fold(sum, frames[i] as number), leafShifts[i] as number);
     }
     if (found !== mapped) {

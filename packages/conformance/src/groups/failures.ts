@@ -1,3 +1,4 @@
+import { collapseLeaves, splitLeaves } from '@vmarea/core';
 import { codeOf, ensure, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, firstAddress, Machine, placeOf, rangeBytes, type Size, sizesOf } from '../machine.js';
@@ -92,7 +93,7 @@ function splitWithFrames(subject: Checked, size: Size): void {
       const before = machine.state();
       const { table, page } = machine;
       const call = {
-        split: () => table.split(va, page),
+        split: () => splitLeaves(table, va, page),
         unmap: () => table.unmap(va, page),
         protect: () => table.protect(va, page, { write: false }),
       }[name];
@@ -110,9 +111,9 @@ const CALLS = {
   'unmap-page': ({ table, page }: Machine, va: bigint): void => table.unmap(va + page, page),
   'protect-page': ({ table, page }: Machine, va: bigint): void =>
     table.protect(va + page, page, { write: false }),
-  split: ({ table, page }: Machine, va: bigint): void => table.split(va, page),
+  split: ({ table, page }: Machine, va: bigint): void => splitLeaves(table, va, page),
   collapse: ({ table }: Machine, va: bigint, bytes: bigint, { shift }: Size): void =>
-    void table.collapse(va, bytes, { maxLeafShift: shift }),
+    void collapseLeaves(table, va, bytes, { maxLeafShift: shift }),
 } as const;
 
 /** A sink that throws: the call is taken back, also where entries were made invalid for a break. */
@@ -122,7 +123,7 @@ function sink(subject: Checked, size: Size, name: keyof typeof CALLS): void {
   const machine = new Machine(subject.format, 30);
   const { table } = machine;
   table.mapRange(va, pa, bytes, dataOf(subject), { maxLeafShift: size.shift });
-  if (name === 'collapse') table.split(va, machine.page);
+  if (name === 'collapse') splitLeaves(table, va, machine.page);
   machine.flushes.length = 0;
   const before = machine.state();
   const places = [va, va + machine.page, va + bytes - machine.page];

@@ -1,3 +1,4 @@
+import { collapseLeaves, splitLeaves } from '@vmarea/core';
 import { ensure, hex, same } from '../assert.js';
 import { watchingBreaks } from '../break-watch.js';
 import type { Case, Checked, Group } from '../case.js';
@@ -28,9 +29,9 @@ const CALLS = {
     table.protect(va, bytes, { write: false }),
   'protect-page': ({ table, page }: Machine, va: bigint): void =>
     table.protect(va + page, page, { write: false }),
-  split: ({ table, page }: Machine, va: bigint): void => table.split(va, page),
+  split: ({ table, page }: Machine, va: bigint): void => splitLeaves(table, va, page),
   collapse: ({ table }: Machine, va: bigint, bytes: bigint, size: Size): void =>
-    void table.collapse(va, bytes, { maxLeafShift: size.shift }),
+    void collapseLeaves(table, va, bytes, { maxLeafShift: size.shift }),
 } as const;
 
 function one(subject: Checked, size: Size, name: keyof typeof CALLS): void {
@@ -42,7 +43,7 @@ function one(subject: Checked, size: Size, name: keyof typeof CALLS): void {
   machine.table.mapRange(va, pa, bytes, dataOf(subject), { maxLeafShift: size.shift });
   same(machine.flushes.length, 0, 'flushes of map');
   if (name === 'collapse') {
-    machine.table.split(va, machine.page);
+    splitLeaves(machine.table, va, machine.page);
     machine.flushes.length = 0;
   }
   const before = machine.last(va);

@@ -1,4 +1,4 @@
-import { protection, toBigint } from '@vmarea/core';
+import { collapseLeaves, protection, splitLeaves, toBigint } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, firstAddress, Machine, placeOf, type Size, sizesOf } from '../machine.js';
@@ -116,7 +116,7 @@ const CASES: Readonly<Record<string, (subject: Checked, size: Size) => void>> = 
     const at = stage(subject, size);
     const { table, page } = at.machine;
     const before = table.walk(at.va).leaf?.protection ?? protection();
-    table.split(at.va, page);
+    splitLeaves(table, at.va, page);
     translates(at, null, 'split');
     same(table.walk(at.va).leaf?.leafShift, subject.format.pageShift, 'the size of the first leaf');
     for (const offset of inside(at))
@@ -126,11 +126,11 @@ const CASES: Readonly<Record<string, (subject: Checked, size: Size) => void>> = 
     const at = stage(subject, size);
     const { table, page } = at.machine;
     const entry = at.machine.last(at.va).entry;
-    table.split(at.va, page);
-    ensure(table.collapse(at.va, at.bytes, { maxLeafShift: size.shift }) > 0, 'nothing was collapsed');
+    splitLeaves(table, at.va, page);
+    ensure(collapseLeaves(table, at.va, at.bytes, { maxLeafShift: size.shift }) > 0, 'nothing was collapsed');
     translates(at, null, 'collapsed');
     same(at.machine.last(at.va).level, size.level, 'the level of the leaf');
     same(at.machine.last(at.va).entry, entry, 'the entry');
-    same(table.collapse(at.va, at.bytes, { maxLeafShift: size.shift }), 0, 'collapse once more');
+    same(collapseLeaves(table, at.va, at.bytes, { maxLeafShift: size.shift }), 0, 'collapse once more');
   },
 };

@@ -1,4 +1,4 @@
-import { protection, toBigint } from '@vmarea/core';
+import { collapseLeaves, protection, splitLeaves, toBigint } from '@vmarea/core';
 import { codeOf, ensure, hex, same } from '../assert.js';
 import { kindOf } from '../bytes.js';
 import type { Case, Checked, Group } from '../case.js';
@@ -113,8 +113,8 @@ class Game {
       this.#model.protect(first, pages, write);
     } else if (name === 'split') {
       // All of a large leaf would be too many tables.
-      table.split(va, BigInt(Math.min(pages, FEW)) * this.#machine.page);
-    } else table.collapse(va, bytes);
+      splitLeaves(table, va, BigInt(Math.min(pages, FEW)) * this.#machine.page);
+    } else collapseLeaves(table, va, bytes);
     this.#judge(range);
   }
 

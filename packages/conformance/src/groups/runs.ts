@@ -1,4 +1,4 @@
-import { toBigint } from '@vmarea/core';
+import { collapseLeaves, splitLeaves, toBigint } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
 import { watchingBreaks } from '../break-watch.js';
 import { kindOf } from '../bytes.js';
@@ -33,7 +33,7 @@ const UNDO = {
   protect: ({ table }: Machine, va: bigint, bytes: bigint): void =>
     table.protect(va, bytes, { write: false }),
   // A page of it: all of a large leaf would be too many tables.
-  split: ({ table, page }: Machine, va: bigint): void => table.split(va, page),
+  split: ({ table, page }: Machine, va: bigint): void => splitLeaves(table, va, page),
 } as const;
 
 interface Stage {
@@ -128,7 +128,7 @@ function undone(subject: Checked, size: Size, name: keyof typeof UNDO, offset: n
     machine.table.protect(va, BigInt(2 * entries) * leafBytes, { write: true });
     watchingBreaks(machine, leaves, () =>
       ensure(
-        machine.table.collapse(va, BigInt(2 * entries) * leafBytes, { maxLeafShift: size.shift }) > 0,
+        collapseLeaves(machine.table, va, BigInt(2 * entries) * leafBytes, { maxLeafShift: size.shift }) > 0,
         'collapse makes no run',
       ),
     );

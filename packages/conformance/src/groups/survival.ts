@@ -1,4 +1,12 @@
-import { type Level, type PageTableFormat, type Protection, toBigint, words } from '@vmarea/core';
+import {
+  collapseLeaves,
+  type Level,
+  type PageTableFormat,
+  type Protection,
+  splitLeaves,
+  toBigint,
+  words,
+} from '@vmarea/core';
 import { ensure, hex, same } from '../assert.js';
 import { addressMask, kindOf } from '../bytes.js';
 import type { Case, Checked, Group } from '../case.js';
@@ -79,7 +87,7 @@ function splits(subject: Checked, size: Size): void {
   for (const bit of bits) {
     machine.memory.write64(address, entry | bit);
     const before = machine.table.walk(va).leaf?.protection as Protection;
-    machine.table.split(va, machine.page);
+    splitLeaves(machine.table, va, machine.page);
     // What would be address in a leaf of the last level cannot go there, and may go with the first step.
     const isAddress = (before.extra & addressMask(format, format.pageShift)) !== 0n;
     let isKept = true;
@@ -99,7 +107,7 @@ function splits(subject: Checked, size: Size): void {
       const flags = machine.last(va + at).entry & ~addressMask(format, shift);
       same(flags, toBigint(canSay), `the flags ${where}`);
     }
-    machine.table.collapse(va, bytes, { maxLeafShift: size.shift });
+    collapseLeaves(machine.table, va, bytes, { maxLeafShift: size.shift });
     same(machine.last(va).level, size.level, 'the level after collapse');
     if (isKept) {
       survived++;

@@ -431,7 +431,7 @@ export class VmapAreas {
       if (first < start) start = first;
       if (last > end) end = last;
     }
-    if (start < end) this.#sink?.flush(start, end - start, this.pageShift, []);
+    if (start < end) this.#sink?.flush(start, end - start, this.pageShift, [], 0);
   }
 
   #liveOf(area: Area): BusyArea {

@@ -1,7 +1,6 @@
 import type { AddressCodec } from '../address-codec.js';
 import { atomicCas64, atomicLoad64, atomicStore64 } from './atomic64.js';
-import { type EntryFinder, type FrameSource, type RunLoops, type WalkLoops, WRITTEN } from './run-loops.js';
-import { walkMany } from './walk-many.js';
+import { type FrameSource, type RunLoops, type WalkLoops, WRITTEN } from './run-loops.js';
 import { firstUnfit, writeLinear, writeNarrow, writeWide } from './write-loops.js';
 
 /** The words of a bank, taken afresh for each call: a WebAssembly.Memory may have grown since the last. */
@@ -10,7 +9,7 @@ export interface EntryWords {
 }
 
 /** The loops over a bank's typed array: for memories and hosts without WebAssembly, and for short runs. */
-export class ArrayLoops implements RunLoops, WalkLoops {
+export class ArrayLoops implements RunLoops {
   high: number = 0;
   protected readonly bank: EntryWords;
   readonly #isShared: boolean;
@@ -23,6 +22,10 @@ export class ArrayLoops implements RunLoops, WalkLoops {
 
   get kind(): 'array' | 'wasm' {
     return 'array';
+  }
+
+  get walks(): WalkLoops | null {
+    return null;
   }
 
   writeFrames(
@@ -184,21 +187,6 @@ export class ArrayLoops implements RunLoops, WalkLoops {
     words[at] = lo;
     words[at + 1] = hi;
     return true;
-  }
-
-  walkMany(
-    plan: Int32Array,
-    addresses: Uint32Array,
-    from: number,
-    count: number,
-    frames: Float64Array,
-    leafShifts: Uint8Array | null,
-  ): number {
-    return walkMany(this.bank.words, plan, addresses, from, count, frames, leafShifts);
-  }
-
-  finder(_plan: Int32Array): EntryFinder | null {
-    return null;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { EntryWords } from './array-loops.js';
-import type { Loops } from './run-loops.js';
+import type { RunLoops } from './run-loops.js';
 
 /**
  * The part of a `WebAssembly.Memory` that vmarea uses. Any real one fits; core names no DOM or Node type.
@@ -40,5 +40,5 @@ export interface LoopProvider {
    */
   create(bytes: number, isShared: boolean): LoopPlace | null;
   /** Makes the loops of a bank. */
-  over(bank: EntryWords, place: LoopPlace): Loops;
+  over(bank: EntryWords, place: LoopPlace): RunLoops;
 }

@@ -1,4 +1,5 @@
 import type { AddressCodec } from '../address-codec.js';
+import type { Plan } from '../format/plan.js';
 
 /** The frames of one call. A new object for each call: loops may keep a copy of its elements as long as they see it. */
 export interface FrameSource {
@@ -37,6 +38,9 @@ export const WRITTEN = -1;
 export interface RunLoops {
   /** Which implementation: for people and benchmarks. */
   readonly kind: 'array' | 'wasm';
+
+  /** Walks that are faster than those in JavaScript; `null` where there are none. */
+  readonly walks: WalkLoops | null;
 
   /**
    * Writes a run of leaves to scattered frames.
@@ -127,30 +131,45 @@ export interface RunLoops {
   cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean;
 }
 
-/** What the engine asks of a bank's loops besides: walks, by plans that are its own. */
+/** What a walk plan needs to know of a bank. */
+export interface BankSpan {
+  /** Physical address of its first byte. */
+  readonly base: bigint;
+  /** Length in bytes. */
+  readonly bytes: number;
+  /** The byte at `base + n` is byte `n` of its words. */
+  readonly linear: boolean;
+}
+
+/** Walks by the tables of one bank, faster than JavaScript does. */
 export interface WalkLoops {
+  /**
+   * A root and its format as the numbers that walks go by, laid out as `walk-layout.ts` says; `null` where the bank, or the format,
+   * is none that numbers can tell.
+   *
+   * @param rootWord - index of the root's first word in the bank.
+   */
+  planOf(plan: Plan, bank: BankSpan, rootWord: number): Int32Array | null;
+
   /**
    * Walks many addresses.
    *
-   * @param plan - laid out as `walk-layout.ts` says.
+   * @param plan - from `planOf`.
    * @param addresses - two words for each address, low word first.
-   * @param from - index of the first address.
-   * @param frames - takes the frame in base pages; -1 where there is no translation; -2 where the plan cannot tell.
+   * @param frames - takes the frame in base pages; -1 where there is no translation; `UNKNOWN_FRAME` where the plan cannot tell.
    * @param leafShifts - takes log2 bytes of the leaf, 0 where there is none; or `null`.
-   * @returns how many addresses have no frame, or none that the plan can tell.
+   * @returns false, and nothing is written, where the host has refused, or so few addresses are not worth a call.
    */
   walkMany(
     plan: Int32Array,
     addresses: Uint32Array,
-    from: number,
-    count: number,
     frames: Float64Array,
     leafShifts: Uint8Array | null,
-  ): number;
+  ): boolean;
 
-  /** What walks single addresses by a plan faster than JavaScript; `null` where nothing does, or not by this plan. */
+  /** What walks single addresses by a plan; `null` where nothing does, or not by this plan. */
   finder(plan: Int32Array): EntryFinder | null;
 }
 
-/** All that a bank's loops do. */
-export type Loops = RunLoops & WalkLoops;
+/** The frame of an address of which a plan cannot tell. */
+export const UNKNOWN_FRAME = -2;

@@ -1,6 +1,6 @@
 import { shown, VmError } from '../errors.js';
 import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
-import type { Loops } from '../loops/run-loops.js';
+import type { RunLoops } from '../loops/run-loops.js';
 
 /**
  * Width of the physical addresses that memory and allocators accept, in bits.
@@ -35,10 +35,10 @@ export interface Bank {
    */
   readonly words: Int32Array;
   /**
-   * Loops over runs of entries in `words`, as fast as this memory allows. Nothing may be stored through them either where the
+   * RunLoops over runs of entries in `words`, as fast as this memory allows. Nothing may be stored through them either where the
    * bank is not writable.
    */
-  readonly loops: Loops;
+  readonly loops: RunLoops;
   /**
    * Where a frame begins in `words`.
    *

@@ -1,7 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import { ArrayLoops } from '../loops/array-loops.js';
 import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
-import type { Loops } from '../loops/run-loops.js';
+import type { RunLoops } from '../loops/run-loops.js';
 import {
   BANK_ALIGNMENT,
   type BankSource,
@@ -21,7 +21,7 @@ export class LinearBank implements ByteBank {
   readonly linear: boolean = true;
   readonly start: number;
   readonly end: number;
-  readonly loops: Loops;
+  readonly loops: RunLoops;
   readonly #source: BankSource;
   readonly #byteOffset: number;
   readonly #shared: boolean;
@@ -37,7 +37,7 @@ export class LinearBank implements ByteBank {
     byteOffset: number,
     bytes: number,
     writable: boolean,
-    makeLoops: ((bank: LinearBank) => Loops) | null,
+    makeLoops: ((bank: LinearBank) => RunLoops) | null,
   ) {
     this.base = base;
     this.bytes = bytes;
@@ -89,7 +89,7 @@ export class LinearBank implements ByteBank {
     }
     return new LinearBank(source, base, byteOffset, bytes, writable, loops === undefined ? null : loopsOf);
 
-    function loopsOf(bank: LinearBank): Loops {
+    function loopsOf(bank: LinearBank): RunLoops {
       const memory = source as WebAssemblyMemoryLike;
       return (loops as LoopProvider).over(bank, {
         ...{ memory, byteOffset, isShared: isShared(memory.buffer), hasScratch: false },

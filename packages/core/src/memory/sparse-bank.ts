@@ -1,6 +1,6 @@
 import { VmError } from '../errors.js';
 import { ArrayLoops } from '../loops/array-loops.js';
-import type { Loops } from '../loops/run-loops.js';
+import type { RunLoops } from '../loops/run-loops.js';
 import { type Bank, type ByteBank, checkPageShift, PHYSICAL_ADDRESS_BITS } from './bank.js';
 import { lastAtOrBelow, readOnly } from './bank-search.js';
 
@@ -45,7 +45,7 @@ class SparseBank implements ByteBank {
   readonly start: number;
   readonly end: number;
   readonly words: Int32Array;
-  readonly loops: Loops = new ArrayLoops(this, false);
+  readonly loops: RunLoops = new ArrayLoops(this, false);
   readonly #quads: BigUint64Array;
   /** Per run: physical address of its first byte, ascending. */
   readonly #starts: Float64Array;

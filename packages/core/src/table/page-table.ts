@@ -5,7 +5,6 @@ import type { Protection } from '../format/protection.js';
 import {
   batchOf,
   checkProtection,
-  checkVisitor,
   flagOf,
   leafCaps,
   leafShiftOf,
@@ -21,19 +20,12 @@ import { protectPages } from './change/protect/protect.js';
 import { destroyTables } from './change/remove/destroy.js';
 import { reclaimTables } from './change/remove/reclaim.js';
 import { unmapPages } from './change/remove/unmap.js';
-import { collapsePages } from './change/resize/collapse.js';
-import { splitPages } from './change/resize/split.js';
-import { applyPages } from './change/visit/apply.js';
-import type { SlotVisitor } from './change/visit/slot.js';
 import type {
-  ApplyOptions,
-  CollapseOptions,
   CutOptions,
   FlushOptions,
   MapOptions,
   MapPiece,
   PrepareOptions,
-  SplitOptions,
   UnmapOptions,
 } from './options.js';
 import { addressOf, addressOfWords, pageRange } from './page-range.js';
@@ -268,49 +260,6 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Splits the leaves of a range into smaller ones that translate the same. What is outside the range stays as large as
-   * it can: one page of a 1 GiB block leaves 511 leaves of 2 MiB and 512 of 4 KiB.
-   *
-   * @param va - first address in bytes, a multiple of the page size.
-   * @param bytes - length in bytes, a multiple of the page size.
-   * @throws VmError `EINVAL` when `leafShift` is no leaf size of the format; `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as
-   *   `map`; what the sink throws.
-   * @example
-   * ```ts
-   * table.split(0xffffc90000201000n, 4096); // the block around it is 512 pages now
-   * ```
-   */
-  split(va: bigint, bytes: bigint | number, options: SplitOptions = {}): void {
-    this.#change((context) => {
-      const range = pageRange(context.plan.format, va, bytes);
-      splitPages(context, range, leafShiftOf(context.plan, options), batchOf(context, options));
-    });
-  }
-
-  /**
-   * Makes blocks of full tables in the range wherever all their leaves are adjacent and aligned and have equal
-   * attributes, up to the largest size possible, and frees the tables; and runs with a contiguous hint of what is no block.
-   *
-   * Accessed and dirty need not agree: all of a block or run has what any of its leaves had. One that would reach beyond the
-   * range is not made, nor one in place of a table that this page table does not own.
-   *
-   * @param va - first address in bytes, a multiple of the page size.
-   * @param bytes - length in bytes, a multiple of the page size.
-   * @returns the number of blocks and runs made: 0 when none could be.
-   * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when a cap is no integer; what the sink throws.
-   * @example
-   * ```ts
-   * const made = table.collapse(0xffffc90000200000n, 2n << 20n) === 1;
-   * ```
-   */
-  collapse(va: bigint, bytes: bigint | number, options: CollapseOptions = {}): number {
-    return this.#change((context) => {
-      const range = pageRange(context.plan.format, va, bytes);
-      return collapsePages(context, range, leafCaps(options), batchOf(context, options));
-    });
-  }
-
-  /**
    * Makes the tables that a later `map` of the range needs, so that it allocates nothing and cannot fail for want of
    * memory: whatever the frames, or, with a larger `leafShift`, when it maps whole leaves of that size. Slots that are in
    * use are passed over.
@@ -348,53 +297,6 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
       pageRange(context.plan.format, va, bytes),
       leafShiftOf(context.plan, options),
     );
-  }
-
-  /**
-   * Calls back with every page's entry of a range, empty ones too; missing tables are made on the way, as in Linux's
-   * `apply_to_page_range`.
-   *
-   * The callback may set the entry. When it throws, or the call fails, everything is as it was. When it returns something
-   * else than `undefined` the call ends there, keeps what was set, and returns that.
-   *
-   * @param va - first address in bytes, a multiple of the page size.
-   * @param bytes - length in bytes, a multiple of the page size.
-   * @returns what the callback returned, or `undefined` when it has seen every entry.
-   * @throws VmError `EINVAL` for a block, unless `blocks` says otherwise; `EBUSY` for an entry above the last level that is
-   *   neither table nor block, or one that would become valid while a batch owes its flush; `ENOMEM`, `ERANGE`, `EFAULT`,
-   *   `EPERM` as `map`; what the callback or the sink throws.
-   * @example
-   * ```ts
-   * table.applyToRange(shadow, 1n << 20n, (slot) => {
-   *   if (slot.entry === 0n) slot.setLeaf(frames.allocate(), PAGE_KERNEL);
-   * });
-   * ```
-   */
-  applyToRange<T = undefined>(
-    va: bigint,
-    bytes: bigint | number,
-    visit: SlotVisitor<T>,
-    options: ApplyOptions = {},
-  ): T | undefined {
-    return this.#apply(va, bytes, visit, true, options);
-  }
-
-  /**
-   * Calls back with every entry of a range that is not empty; makes no table, as Linux's
-   * `apply_to_existing_page_range`. Otherwise as `applyToRange`.
-   *
-   * @param va - first address in bytes, a multiple of the page size.
-   * @param bytes - length in bytes, a multiple of the page size.
-   * @returns what the callback returned, or `undefined` when it has seen every entry.
-   * @throws VmError as `applyToRange`; `ENOMEM` only for a split.
-   */
-  applyToExisting<T = undefined>(
-    va: bigint,
-    bytes: bigint | number,
-    visit: SlotVisitor<T>,
-    options: ApplyOptions = {},
-  ): T | undefined {
-    return this.#apply(va, bytes, visit, false, options);
   }
 
   /**
@@ -439,21 +341,6 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    */
   destroy(): void {
     this.#change(destroyTables);
-  }
-
-  #apply<T>(
-    va: bigint,
-    bytes: bigint | number,
-    visit: SlotVisitor<T>,
-    makesTables: boolean,
-    options: ApplyOptions,
-  ): T | undefined {
-    return this.#change((context) => {
-      const range = pageRange(context.plan.format, va, bytes);
-      const blocks = options?.blocks ?? 'refuse';
-      checkVisitor(visit, blocks);
-      return applyPages(context, range, visit, makesTables, blocks, batchOf(context, options));
-    });
   }
 
   #change<R>(call: (context: TableContext) => R): R {

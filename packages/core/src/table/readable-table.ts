@@ -6,9 +6,7 @@ import { requireAddress } from './page-range.js';
 import type { TableContext } from './state/context.js';
 import { type Counters, newCounters } from './state/counters.js';
 import { register, requireLive } from './state/registry.js';
-import { makeCursor, type TranslationCursor } from './walk/cursor.js';
 import { type LeafRun, leafRuns } from './walk/leaves.js';
-import { checkMany, ManyWalks } from './walk/translate-many.js';
 import type { Translator } from './walk/translator.js';
 import { rootAddress, type Walk, walkAddress } from './walk/walk.js';
 
@@ -16,21 +14,20 @@ import { rootAddress, type Walk, walkAddress } from './walk/walk.js';
  * What can be asked of page tables, whoever changes them: `PageTableReader` and `PageTable` both can.
  *
  * Addresses are unsigned 64-bit bigints as the processor holds them (kernel addresses start with 0xffff…). Nothing here changes
- * an entry. `dumpTables`, `diffTables`, `takeSnapshot` and `leafSizes` are functions over it.
+ * an entry. What a bundle may leave out is a function over it: `translateMany`, `translationCursor`, `dumpTables`, `diffTables`.
  */
 export abstract class ReadableTable<C extends Controls = Controls> {
   /** The format of the tables. */
   readonly format: PageTableFormat<C>;
   readonly #context: TableContext;
   readonly #translator: Translator;
-  #many: ManyWalks | null = null;
 
   /** The two faces alone make one. */
   protected constructor(context: TableContext, translator: Translator) {
     this.format = context.plan.format as unknown as PageTableFormat<C>;
     this.#context = context;
     this.#translator = translator;
-    register(this, context);
+    register(this, context, translator);
   }
 
   /** Physical address of the root table in bytes: what goes into CR3, TTBR or satp. */
@@ -96,38 +93,6 @@ export abstract class ReadableTable<C extends Controls = Controls> {
   translateWords(vaHi: number, vaLo: number): number {
     if (this.#context.isDestroyed) requireLive(this.#context);
     return this.#translator.translate(vaHi, vaLo);
-  }
-
-  /**
-   * Translates many addresses.
-   *
-   * @param addresses - virtual addresses in bytes.
-   * @param frames - takes the frame of each address in base pages, also inside a larger leaf; -1 where there is no
-   *   translation. At least as long as `addresses`.
-   * @param leafShifts - takes log2 bytes of the leaf; 0 where there is no translation.
-   * @returns how many addresses are translated.
-   * @throws VmError `EINVAL` for arrays of another type, or that are too short, or when the table was destroyed.
-   * @example
-   * ```ts
-   * const frames = new Float64Array(2);
-   * table.translateMany(BigUint64Array.of(0xffffc90000000000n, 0xffffc90000001008n), frames); // frames[1] is 0x99
-   * ```
-   */
-  translateMany(addresses: BigUint64Array, frames: Float64Array, leafShifts?: Uint8Array): number {
-    const context = requireLive(this.#context);
-    checkMany(addresses, frames, leafShifts);
-    this.#many ??= new ManyWalks(context);
-    return this.#many.translate(addresses, frames, leafShifts ?? null);
-  }
-
-  /**
-   * Makes a cursor, which translates addresses near to each other faster than `translateWords`, where the tables lie in one
-   * bank. See `TranslationCursor` for what it keeps.
-   *
-   * @throws VmError `EINVAL` when the table was destroyed.
-   */
-  cursor(): TranslationCursor {
-    return makeCursor(requireLive(this.#context), this.#translator, () => void requireLive(this.#context));
   }
 
   /**

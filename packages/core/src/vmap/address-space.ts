@@ -8,7 +8,6 @@ import type { Protection } from '../format/protection.js';
 import type { SlotVisitor } from '../table/change/visit/slot.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
-import type { Walk } from '../table/walk/walk.js';
 import { vmallocinfoOf } from './areas/detail.js';
 import { areaAt, areaHolding, liveArea } from './areas/places.js';
 import { endFreeing, freeVmArea, pcpuGetVmAreas, reserve } from './areas/reserve.js';
@@ -16,6 +15,7 @@ import { isVmArea, type VmArea } from './areas/vm-area.js';
 import { requireOwnHands } from './areas/vm-struct.js';
 import { ioremapProt, iounmap } from './devices/ioremap.js';
 import { VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VM_USERMAP } from './flags.js';
+import { KernelSpace } from './kernel-space.js';
 import { getLazyArea, type LazyArea } from './lazy/lazy-area.js';
 import {
   type AddressSpaceOptions,
@@ -33,7 +33,6 @@ import { vmMapRam, vmUnmapRam } from './pages/ram.js';
 import { remapVmallocRange, type UserRange } from './pages/remap.js';
 import { vmap, vmapPfn, vunmap } from './pages/vmap.js';
 import { setMemory } from './permissions/set-memory.js';
-import { Space } from './space.js';
 import { removeVmArea, vfree, vmallocNodeRange } from './vmalloc/vmalloc.js';
 import { type VreallocOptions, vrealloc } from './vmalloc/vrealloc.js';
 
@@ -65,7 +64,7 @@ import { type VreallocOptions, vrealloc } from './vmalloc/vrealloc.js';
  * ```
  */
 export class AddressSpace<C extends Controls = Controls> {
-  readonly #space: Space;
+  readonly #space: KernelSpace;
 
   /**
    * @throws VmError `EINVAL` when options do not fit together, `ERANGE` when the root does not translate the policy's window, `ENOMEM` when
@@ -74,7 +73,7 @@ export class AddressSpace<C extends Controls = Controls> {
   constructor(options: AddressSpaceOptions<C>) {
     if (typeof options !== 'object' || options === null)
       throw new VmError('EINVAL', 'an address space needs format, linux, memory and frames');
-    this.#space = new Space({ ...options } as AddressSpaceOptions);
+    this.#space = new KernelSpace({ ...options } as AddressSpaceOptions);
   }
 
   /** The tables, to be read: `walk`, `translate`, `leaves`, and `dumpTables` or `diffTables` over it. */
@@ -85,11 +84,6 @@ export class AddressSpace<C extends Controls = Controls> {
   /** Linux's policy of the space. */
   get linux(): LinuxPolicy {
     return this.#space.linux;
-  }
-
-  /** Physical address of the root in bytes: what goes into CR3, TTBR1 or satp. */
-  get root(): bigint {
-    return this.#space.table.root;
   }
 
   /** Exact work so far: tables read, entries written, flushes made (one for each call of the sink). */
@@ -396,11 +390,6 @@ export class AddressSpace<C extends Controls = Controls> {
    */
   vread(address: bigint, into: Uint8Array): number {
     return look.vread(this.#space, address, into);
-  }
-
-  /** Walks one address; see `PageTable.walk`. */
-  walk(address: bigint): Walk {
-    return this.#space.view.walk(address);
   }
 
   /**

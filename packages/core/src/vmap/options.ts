@@ -43,6 +43,8 @@ export interface AddressSpaceOptions<C extends Controls = Controls> {
   readonly totalRamPages?: number;
   /** Physical address of an existing root in bytes, to go on with. Default a new one. */
   readonly root?: bigint;
+  /** Address-space id that flushes name: see `FlushSink.flush`. 0 to 65535. Default: 0. */
+  readonly asid?: number;
   /** Whose behaviour. Default `6.12`. */
   readonly release?: LinuxRelease;
   /** Who must forget translations. */

@@ -23,7 +23,11 @@ test.each([false, true])('an instance changes no byte, shared: %s', (isShared) =
   const before = snapshot(memory.buffer);
   const words = new Int32Array(memory.buffer, SCRATCH_BYTES);
   for (const hasScratch of [false, true]) {
-    const loops = new WasmLoops({ words }, { memory, isShared, byteOffset: SCRATCH_BYTES, hasScratch });
+    const loops = new WasmLoops(
+      { words },
+      { memory, isShared, byteOffset: SCRATCH_BYTES, hasScratch },
+      () => null,
+    );
     expect(loops.kind).toBe('wasm');
   }
   expect(Buffer.from(snapshot(memory.buffer)).equals(Buffer.from(before))).toBe(true);

@@ -81,7 +81,7 @@ function clobberScratch({ loops }: World): void {
   const plan = new Int32Array(98);
   plan.set([1, 0, 2, 12, 31, 1, 1]);
   plan.set([12, 0, 0, 0, 1, 0, 0, 0, 1], 18);
-  loops.walkMany(plan, new Uint32Array(80).fill(0xffff_ffff), 0, 40, new Float64Array(40), null);
+  loops.walks?.walkMany(plan, new Uint32Array(80).fill(0xffff_ffff), new Float64Array(40), null);
 }
 
 /** All operations by name. */

@@ -67,7 +67,11 @@ const buffer = 'buffer' in source ? source.buffer : source;
 const words = new Int32Array(buffer, 8, 1024);
 const loops =
   'buffer' in source
-    ? new WasmLoops({ words }, { memory: source, isShared: true, byteOffset: 8, hasScratch: false })
+    ? new WasmLoops(
+        { words },
+        { memory: source, isShared: true, byteOffset: 8, hasScratch: false },
+        () => null,
+      )
     : new ArrayLoops({ words }, true);
 
 const started = new Int32Array(buffer);

@@ -1,7 +1,8 @@
 import { ArrayLoops } from '../../src/loops/array-loops.js';
-import type { Loops } from '../../src/loops/run-loops.js';
+import type { RunLoops } from '../../src/loops/run-loops.js';
 import { SCRATCH_BYTES } from '../../src/loops/wasm/scratch-layout.js';
 import { WasmLoops } from '../../src/loops/wasm/wasm-loops.js';
+import { planOf } from '../../src/table/walk/walk-plan.js';
 import { webAssemblyMemory } from '../memory/support.js';
 import { Random } from './random.js';
 
@@ -12,10 +13,10 @@ export const ENTRIES: number = BANK_BYTES / 8;
 /** Two banks with equal bytes: one for the loops under test, one for the loops that they are compared with. */
 export interface World {
   readonly name: string;
-  readonly loops: Loops;
+  readonly loops: RunLoops;
   readonly isShared: boolean;
   readonly words: Int32Array;
-  readonly twin: Loops;
+  readonly twin: RunLoops;
   readonly twinWords: Int32Array;
   /** True when no byte around the bank was written. */
   isContained(): boolean;
@@ -31,7 +32,7 @@ function world(name: string, isShared: boolean, hasScratch: boolean, bytes: numb
   const after = new Uint8Array(memory.buffer, byteOffset + bytes);
   if (!hasScratch) before.fill(0xa5);
   after.fill(0x5a);
-  const loops = new WasmLoops({ words }, { memory, isShared, byteOffset, hasScratch });
+  const loops = new WasmLoops({ words }, { memory, isShared, byteOffset, hasScratch }, planOf);
   if (loops.kind !== 'wasm') throw new Error('this host has no WebAssembly to test');
   const twinWords = new Int32Array(bytes / 4);
   const isContained = () =>

@@ -18,9 +18,9 @@ export function machine(format: PageTableFormat, tableFrames = 64, base = 0n, si
   const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
   const flushes: Flush[] = [];
   const recorder: FlushSink = {
-    flush: (va, bytes, leafShift, tablesFreed) => {
+    flush: (va, bytes, leafShift, tablesFreed, asid) => {
       flushes.push({ va, bytes, leafShift, tablesFreed: [...tablesFreed] });
-      sink?.flush(va, bytes, leafShift, tablesFreed);
+      sink?.flush(va, bytes, leafShift, tablesFreed, asid);
     },
   };
   const table = new PageTable({ format, memory, frames, sink: recorder });

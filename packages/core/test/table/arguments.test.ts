@@ -153,7 +153,7 @@ describe('what is no argument', () => {
   it('a new table without frames', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: MiB });
     expect(thrown(() => new PageTable({ format: arm, memory } as unknown as PageTableOptions))).toMatch(
-      /^EINVAL: a page table needs `frames` for its tables, or the `root` of existing ones$/,
+      /^EINVAL: a page table needs `frames`, a FrameAllocator for its tables; .*a PageTableReader needs none$/,
     );
   });
 

@@ -1,4 +1,14 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
+import {
+  applyToExisting,
+  applyToRange,
+  collapseLeaves,
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  splitLeaves,
+  wasmLoops,
+} from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
@@ -25,10 +35,10 @@ describe('collapse', () => {
       const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
       memory.write64(pmd.address, pmd.entry | bits);
       const before = table.walk(BASE).permissions;
-      expect(table.collapse(BASE, 2 * MiB)).toBe(0);
+      expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(0);
       expect(table.walk(BASE).permissions).toEqual(before);
       memory.write64(pmd.address, pmd.entry);
-      expect(table.collapse(BASE, 2 * MiB)).toBe(1);
+      expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(1);
     }
   });
 
@@ -36,16 +46,16 @@ describe('collapse', () => {
     // arm64's table entries carry UXNTable: no page below may be executed by user mode, block or not.
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 2 * MiB, protection({ user: true, execute: true }), { maxLeafShift: 12 });
-    expect(table.collapse(BASE, 2 * MiB)).toBe(1);
+    expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(1);
   });
 
   it('never takes an entry that the MMU ignores for a leaf', () => {
     const { table, memory } = machine(riscv);
     table.mapRange(0n, 0n, GiB, WRITE);
-    table.split(0n, 4096);
+    splitLeaves(table, 0n, 4096);
     const { address, entry } = entryAt(table, BigInt(2 * MiB));
     memory.write64(address, entry & ~0x3ffn);
-    expect(table.collapse(0n, GiB)).toBe(1);
+    expect(collapseLeaves(table, 0n, GiB)).toBe(1);
     expect(table.translate(BigInt(2 * MiB))).toBeNull();
     expect(sizes(table)).toEqual([
       [0n, 21, 1],
@@ -64,9 +74,9 @@ describe('a NAPOT leaf of a size that riscv64 reserves', () => {
     // PPN[3:0] is 4 in place of 8.
     memory.write64(address, entry ^ (12n << 10n));
     expect(table.translate(0x209000n)).toBeNull();
-    expect(table.collapse(0x200000n, 2 * MiB)).toBe(0);
+    expect(collapseLeaves(table, 0x200000n, 2 * MiB)).toBe(0);
     memory.write64(address, entry);
-    expect(table.collapse(0x200000n, 2 * MiB)).toBe(1);
+    expect(collapseLeaves(table, 0x200000n, 2 * MiB)).toBe(1);
   });
 });
 
@@ -102,7 +112,7 @@ describe('a run whose marks are not whole', () => {
 
   it('is split to its end', () => {
     const { table } = marked([1]);
-    table.split(0n, 8 * MiB);
+    splitLeaves(table, 0n, 8 * MiB);
     expect(sizes(table).map(([, shift, count]) => [shift, count])).toEqual([
       [12, 2048],
       [21, 12],
@@ -144,13 +154,13 @@ describe('a slot', () => {
     table.map(0n, [7], WRITE);
     const before = fingerprint({ memory, frames });
     for (const word of [undefined, null, Number.NaN, 'x', 2 ** 40, 0.5]) {
-      const call = () => table.applyToRange(0n, 4096, (slot) => slot.set(word as number, 0));
+      const call = () => applyToRange(table, 0n, 4096, (slot) => slot.set(word as number, 0));
       expect(thrown(call), String(word)).toMatch(
         /^EINVAL at 0x0000000000000000: the PTE entry cannot become the words/,
       );
     }
     for (const rights of [undefined, null, {}]) {
-      expect(thrown(() => table.applyToRange(0n, 4096, (slot) => slot.setLeaf(1, rights as never)))).toMatch(
+      expect(thrown(() => applyToRange(table, 0n, 4096, (slot) => slot.setLeaf(1, rights as never)))).toMatch(
         /^EINVAL/,
       );
     }
@@ -160,7 +170,7 @@ describe('a slot', () => {
   it('sees what a protection says now', () => {
     const { table } = machine(riscv);
     const rights = { ...WRITE };
-    table.applyToRange(0n, 8192, (slot) => {
+    applyToRange(table, 0n, 8192, (slot) => {
       rights.write = slot.page === 0;
       slot.setLeaf(slot.page, rights);
     });
@@ -176,7 +186,7 @@ describe('a slot', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 18 });
     const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
     table.mapRange(0n, 0n, 2 * MiB, WRITE);
-    const call = () => table.applyToRange(0n, 2 * MiB, (slot) => slot.set(1, 0), { blocks: 'visit' });
+    const call = () => applyToRange(table, 0n, 2 * MiB, (slot) => slot.set(1, 0), { blocks: 'visit' });
     expect(thrown(call)).toMatch(/cannot become 0x0000000000000001/);
   });
 
@@ -184,7 +194,7 @@ describe('a slot', () => {
     const { table } = machine(riscv);
     let kept: { set(lo: number, hi: number): void } | undefined;
     const call = () =>
-      table.applyToRange(0n, 4096, (slot) => {
+      applyToRange(table, 0n, 4096, (slot) => {
         kept = slot;
         throw new Error('broken');
       });
@@ -254,15 +264,15 @@ describe('a table that is linked twice', () => {
         sink: { flush: () => void seen.push(memory.read64(address)) },
       },
     });
-    expect(watched.collapse(BASE, 4 * MiB)).toBe(1);
+    expect(collapseLeaves(watched, BASE, 4 * MiB)).toBe(1);
     // Broken while it is flushed.
     expect(seen).toEqual([0n]);
     expect(memory.read64(address) & CONT).toBe(CONT);
-    expect(table.collapse(BASE, 4 * MiB)).toBe(0);
+    expect(collapseLeaves(table, BASE, 4 * MiB)).toBe(0);
     table.unmap(BASE, 65536);
     table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
     flushes.length = 0;
-    expect(table.collapse(BASE, 4 * MiB)).toBe(1);
+    expect(collapseLeaves(table, BASE, 4 * MiB)).toBe(1);
     expect(flushes).toMatchObject([{ va: BASE, bytes: BigInt(2 * MiB + 65536) }]);
   });
 
@@ -272,7 +282,7 @@ describe('a table that is linked twice', () => {
     const before = fingerprint({ memory, frames });
     const twice = /^EINVAL at 0x0000000000200000: a table that translates this was met in the range before/;
     expect(thrown(() => table.unmap(0n, GiB + MiB))).toMatch(twice);
-    expect(thrown(() => table.applyToExisting(0n, 4 * MiB, () => undefined))).toMatch(twice);
+    expect(thrown(() => applyToExisting(table, 0n, 4 * MiB, () => undefined))).toMatch(twice);
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 });

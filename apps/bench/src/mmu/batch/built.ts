@@ -1,10 +1,12 @@
 import {
+  collapseLeaves,
   FrameAllocator,
   type Level,
   PageTable,
   type PageTableFormat,
   type PhysicalMemory,
   type Protection,
+  splitLeaves,
   VmError,
 } from '@vmarea/core';
 import type { Random } from '../../random.js';
@@ -63,8 +65,8 @@ function call(
     else if (kind === 1) {
       const { write, execute, user } = sayable(format, random);
       table.protect(va, count * page, { write, execute, user });
-    } else if (kind === 2) table.split(va, page);
-    else table.collapse(start, bytes);
+    } else if (kind === 2) splitLeaves(table, va, page);
+    else collapseLeaves(table, start, bytes);
   } catch (error) {
     if (!(error instanceof VmError)) throw error;
   }

@@ -1,4 +1,5 @@
 import type { PageTable, TranslationCursor } from '@vmarea/core';
+import { translateMany, translationCursor } from '@vmarea/core';
 import { CheckError } from '../../errors.js';
 import { timed } from '../../timed.js';
 import type { Bed, Places } from '../bed.js';
@@ -75,7 +76,7 @@ function openBatch(order: 'sequential' | 'random') {
       table.resetCounters();
       let found = 0;
       const ns = timed(() => {
-        found = table.translateMany(addresses, frames, leafShifts);
+        found = translateMany(table, addresses, frames, leafShifts);
       });
       const work = workOf(table);
       if (found !== addresses.length) {
@@ -95,7 +96,7 @@ export const TRANSLATE: readonly Workload[] = (
   [
     ['W4.random', 'translateWords in random order', openEach('random', (table) => table)],
     ['W4.sequential', 'translateWords in ascending order', openEach('sequential', (table) => table)],
-    ['W4.cursor', 'a cursor in ascending order', openEach('sequential', (table) => table.cursor())],
+    ['W4.cursor', 'a cursor in ascending order', openEach('sequential', (table) => translationCursor(table))],
     ['W4.batch', 'translateMany in random order', openBatch('random')],
     ['W4.batch-sequential', 'translateMany in ascending order', openBatch('sequential')],
   ] as const

@@ -76,25 +76,22 @@ export class Scratch {
     this.#plan.set(plan);
   }
 
-  /** Walks many addresses; see `RunLoops.walkMany`. */
+  /** Walks many addresses; see `WalkLoops.walkMany`. */
   walkMany(
     wasm: LoopExports,
     plan: Int32Array,
     addresses: Uint32Array,
-    from: number,
-    count: number,
     frames: Float64Array,
     leafShifts: Uint8Array | null,
-  ): number {
+  ): void {
     this.use(plan);
-    let missing = 0;
-    for (let i = from, end = from + count; i < end; i += WALKS) {
-      const piece = Math.min(end - i, WALKS);
+    const count = addresses.length / 2;
+    for (let i = 0; i < count; i += WALKS) {
+      const piece = Math.min(count - i, WALKS);
       this.#addresses.set(addresses.subarray(2 * i, 2 * (i + piece)));
-      missing += wasm.walkMany(piece, i === from ? 1 : 0);
+      wasm.walkMany(piece, i === 0 ? 1 : 0);
       frames.set(piece === WALKS ? this.#frames : this.#frames.subarray(0, piece), i);
       leafShifts?.set(piece === WALKS ? this.#shifts : this.#shifts.subarray(0, piece), i);
     }
-    return missing;
   }
 }

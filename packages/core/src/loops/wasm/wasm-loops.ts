@@ -1,19 +1,19 @@
 import { type AddressCodec, addressHi, addressLo, entryHi, entryLo } from '../../address-codec.js';
 import { ArrayLoops, type EntryWords } from '../array-loops.js';
 import type { LoopPlace } from '../loop-provider.js';
-import { type EntryFinder, type FrameSource, WRITTEN } from '../run-loops.js';
+import { type FrameSource, type WalkLoops, WRITTEN } from '../run-loops.js';
 import { firstUnfit, linearPiece } from '../write-loops.js';
 import { type Resident, Scratch } from './scratch.js';
 import type { LoopExports, SharedLoopExports } from './wasm-exports.js';
-import { type Start, WasmFinder } from './wasm-finder.js';
+import type { Start } from './wasm-finder.js';
 import { instantiate } from './wasm-module.js';
+import { WasmWalks } from './wasm-walks.js';
 
 /**
  * Runs shorter than this are left to the loops in JavaScript, which start at once: a call of a loop costs 4 to 12 ns, by its
- * number of parameters. Break-even was at 4 to 10 entries (Node 20), and at 6 addresses.
+ * number of parameters. Break-even was at 4 to 10 entries (Node 20).
  */
 const SHORT = 12;
-const SHORT_WALKS = 8;
 
 /**
  * The loops in WebAssembly, over the WebAssembly.Memory that the bank lies in.
@@ -30,15 +30,17 @@ export class WasmLoops extends ArrayLoops {
   #wasm: LoopExports | null = null;
   #scratch: Scratch | null = null;
   readonly #resident: Resident = { plan: null };
-  readonly #start: Start = () => {
-    const wasm = this.#loops();
-    return wasm === null || this.#scratch === null ? null : { wasm, scratch: this.#scratch };
-  };
+  readonly #walks: WasmWalks | null;
   #isTried: boolean = false;
 
-  constructor(bank: EntryWords, place: LoopPlace) {
+  constructor(bank: EntryWords, place: LoopPlace, planOf: WalkLoops['planOf']) {
     super(bank, place.isShared);
+    const start: Start = () => {
+      const wasm = this.#loops();
+      return wasm === null || this.#scratch === null ? null : { wasm, scratch: this.#scratch };
+    };
     this.#place = place;
+    this.#walks = place.hasScratch ? new WasmWalks(this.#resident, start, planOf) : null;
     this.#base = place.byteOffset | 0;
     this.#short = place.isShared ? 0 : SHORT;
   }
@@ -46,6 +48,10 @@ export class WasmLoops extends ArrayLoops {
   /** `'array'` when the host has refused. */
   override get kind(): 'array' | 'wasm' {
     return this.#loops() === null ? 'array' : 'wasm';
+  }
+
+  override get walks(): WalkLoops | null {
+    return this.#walks;
   }
 
   override writeFrames(
@@ -225,25 +231,6 @@ export class WasmLoops extends ArrayLoops {
     return wasm === null
       ? super.cas64(at, expectedLo, expectedHi, lo, hi)
       : wasm.cas64(this.#byte(at), expectedLo, expectedHi, lo, hi) !== 0;
-  }
-
-  override walkMany(
-    plan: Int32Array,
-    addresses: Uint32Array,
-    from: number,
-    count: number,
-    frames: Float64Array,
-    leafShifts: Uint8Array | null,
-  ): number {
-    const wasm = count < SHORT_WALKS ? null : this.#loops();
-    const scratch = this.#scratch;
-    return wasm === null || scratch === null
-      ? super.walkMany(plan, addresses, from, count, frames, leafShifts)
-      : scratch.walkMany(wasm, plan, addresses, from, count, frames, leafShifts);
-  }
-
-  override finder(plan: Int32Array): EntryFinder | null {
-    return this.#place.hasScratch ? WasmFinder.of(this.#resident, plan, this.#start) : null;
   }
 
   /** Scattered frames on shared memory without a scratch page: one atomic each. */

@@ -1,3 +1,4 @@
+import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
@@ -5,7 +6,6 @@ import { words } from '../../words.js';
 import { requireFlag } from '../choices.js';
 import { pageRange, type Span, spansOf } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
-import { contextOf } from '../state/registry.js';
 import type { LeafRun } from '../walk/leaves.js';
 
 /** Choices of one comparison. */
@@ -102,7 +102,11 @@ export function diffTables<C extends Controls, D extends Controls>(
   there: ReadableTable<D>,
   options: DiffOptions = {},
 ): IterableIterator<Difference> {
-  for (const table of [here, there]) contextOf(table);
+  for (const table of [here, there])
+    if (typeof table?.leaves !== 'function' || typeof table.format !== 'object')
+      throw new VmError('EINVAL', `${shown(table)} is no page table`, {
+        advice: 'pass a PageTable or a PageTableReader',
+      });
   const { touched = false, extra = here.format.name === there.format.name } = options ?? {};
   requireFlag('touched', touched);
   requireFlag('extra', extra);

@@ -9,7 +9,8 @@ import { readOnly, TableContext, type TablePlace } from '../state/context.js';
 import { childPfn, isTable } from '../state/entries.js';
 import { flush } from '../state/flush.js';
 import { contextBehind, contextOf } from '../state/registry.js';
-import { holdsOwner, type RecordsCopy, TableRecords } from '../state/table-records.js';
+import { TableRecords } from '../state/table-records.js';
+import { copyRecords, holdsOwner, type RecordsCopy, restoreRecords } from './records-copy.js';
 
 /**
  * The bytes of a memory, the state of its allocators, and what the engine keeps of its tables, at one moment.
@@ -33,7 +34,7 @@ class TakenSnapshot implements Snapshot {
   readonly #records: ReadonlyMap<TableRecords, RecordsCopy>;
 
   constructor(memory: PhysicalMemory) {
-    const records = TableRecords.over(memory).map((one) => [one, one.copy()] as const);
+    const records = TableRecords.over(memory).map((one) => [one, copyRecords(one)] as const);
     const banks = writableBanks(memory).map((bank) => [bank, CompactCopy.of(bank.words)] as const);
     this.#memory = memory;
     this.#banks = new Map(banks);
@@ -184,7 +185,7 @@ function restore(context: TableContext, snapshot: Snapshot): void {
       one.generation++;
     }
   }
-  for (const one of all) one.restore(snapshot.of(one));
+  for (const one of all) restoreRecords(one, snapshot.of(one));
 }
 
 /** Puts the bytes of a restore that failed back, and flushes: walks may have met the snapshot's tables meanwhile. */

@@ -50,6 +50,8 @@ export class TableContext {
   /** Batches that owe a flush. */
   readonly owed: Set<OwesFlush> = new Set();
   isDestroyed = false;
+  /** Address-space id that flushes name. */
+  asid = 0;
 
   constructor(
     plan: Plan,

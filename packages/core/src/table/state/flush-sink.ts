@@ -17,6 +17,8 @@ export interface FlushSink {
    * @param leafShift - log2 of the smallest leaf that was removed or changed: the stride that is enough.
    * @param tablesFreed - pfns of the tables that the range lost: cached upper levels must go too. Empty when
    *   only leaves changed. Their frames are still allocated, but for those of a restore that failed. Valid during the call.
+   * @param asid - address-space id of the root that the range is of, as its page table was made with: 0 unless said. Translations of global
+   *   leaves go whatever it is.
    */
-  flush(va: bigint, bytes: bigint, leafShift: number, tablesFreed: readonly number[]): void;
+  flush(va: bigint, bytes: bigint, leafShift: number, tablesFreed: readonly number[], asid: number): void;
 }

@@ -23,7 +23,8 @@ export function flush(
     return;
   }
   context.counters.flushes++;
-  context.sink?.flush(addressOf(format, first), BigInt(pages) << BigInt(pageShift), leafShift, tablesFreed);
+  const bytes = BigInt(pages) << BigInt(pageShift);
+  context.sink?.flush(addressOf(format, first), bytes, leafShift, tablesFreed, context.asid);
 }
 
 /**

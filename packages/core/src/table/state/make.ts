@@ -1,4 +1,4 @@
-import { VmError } from '../../errors.js';
+import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Plan } from '../../format/plan.js';
@@ -24,21 +24,31 @@ export interface PageTableOptions<C extends Controls = Controls> {
    * above them, when that comes from this allocator. Default: a new, empty root.
    */
   readonly root?: bigint;
+  /** Address-space id that flushes name, where several roots share a sink: PCID or ASID, 0 to 65535. Default: 0. */
+  readonly asid?: number;
   /** Who must forget translations that change. Default: nobody. */
   readonly sink?: FlushSink;
 }
 
+/** The widest: arm64 and riscv64 have 16 bits, x86-64's PCID has 12. */
+const MAX_ASID = 65535;
+
 /** Makes the context of a new root, or of one that exists. */
 export function makeContext<C extends Controls>(options: PageTableOptions<C>): TableContext {
   const plan = requireParts(options);
-  const { memory, frames, root } = options;
+  const { memory, frames, root, asid = 0 } = options;
   if (typeof frames?.tryAllocate !== 'function') {
     throw new VmError('EINVAL', 'a page table needs `frames`, a FrameAllocator for its tables', {
       advice: 'new FrameAllocator(memory) makes one; a PageTableReader needs none',
     });
   }
+  if (!Number.isInteger(asid) || asid < 0 || asid > MAX_ASID)
+    throw new VmError('EINVAL', `asid is ${shown(asid)}`, {
+      advice: `pass an integer from 0 to ${MAX_ASID}`,
+    });
   checkAllocator(plan, memory, frames);
   const context = new TableContext(plan, memory, frames, TableRecords.of(frames), options.sink ?? null);
+  context.asid = asid;
   context.root = root === undefined ? newRoot(context) : openRoot(plan, memory, root);
   // Not before it has a root: one that gets none is no page table, and nobody's restore may meet it.
   context.records?.watch(context);

@@ -1,12 +1,19 @@
 import { shown, VmError } from '../../errors.js';
+import type { Translator } from '../walk/translator.js';
 import { destroyed, gone, type TableContext } from './context.js';
 
+/** What is behind a page table. */
+export interface Behind {
+  readonly context: TableContext;
+  readonly translator: Translator;
+}
+
 /** What is behind each page table that a caller holds: its members are private. */
-const contexts: WeakMap<object, TableContext> = new WeakMap();
+const tables: WeakMap<object, Behind> = new WeakMap();
 
 /** Keeps what is behind a page table. */
-export function register(table: object, context: TableContext): void {
-  contexts.set(table, context);
+export function register(table: object, context: TableContext, translator: Translator): void {
+  tables.set(table, { context, translator });
 }
 
 /**
@@ -20,12 +27,16 @@ export function contextOf(table: unknown): TableContext {
 
 /** As `contextOf`, of a table that may have been destroyed. */
 export function contextBehind(table: unknown): TableContext {
-  const context = typeof table === 'object' && table !== null ? contexts.get(table) : undefined;
-  if (context === undefined)
-    throw new VmError('EINVAL', `${shown(table)} is no page table`, {
-      advice: 'pass a PageTable or a PageTableReader',
-    });
-  return context;
+  return behind(table).context;
+}
+
+/** Context and translator of a page table that a caller passed to a function. */
+export function behind(table: unknown): Behind {
+  const found = typeof table === 'object' && table !== null ? tables.get(table) : undefined;
+  if (found !== undefined) return found;
+  throw new VmError('EINVAL', `${shown(table)} is no page table`, {
+    advice: 'pass a PageTable or a PageTableReader',
+  });
 }
 
 /** @throws VmError `EINVAL` when the table was destroyed, or a restore took it away. */

@@ -1,4 +1,3 @@
-import { CompactCopy } from '../../memory/compact-copy.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import { isShared } from '../../memory/host.js';
 
@@ -13,17 +12,6 @@ export interface Watched {
   readonly owner: number;
   readonly memory: object;
   isDestroyed: boolean;
-}
-
-/** The records of one allocator and the state of the allocator, as they were at one moment. */
-export interface RecordsCopy {
-  readonly state: CompactCopy;
-  readonly frames: CompactCopy;
-  /** Owners from here on came later. */
-  readonly nextOwner: number;
-  readonly gone: readonly number[];
-  /** Owners that were destroyed or gone, of those that were on watch. */
-  readonly destroyed: ReadonlySet<number>;
 }
 
 /**
@@ -213,42 +201,26 @@ export class TableRecords {
     return isWithin(this.#gone, owner);
   }
 
-  /** Copies the records, the allocator's state, and which page tables there are. */
-  copy(): RecordsCopy {
-    return {
-      state: CompactCopy.of(this.#words),
-      frames: CompactCopy.of(new Int32Array(this.frameState)),
-      nextOwner: this.#words[NEXT_OWNER] as number,
-      gone: this.#gone,
-      destroyed: new Set(this.watched().flatMap((table) => (table.isDestroyed ? [table.owner] : []))),
-    };
+  /** All records as words, and the ranges of owners that a restore took away. For snapshots. */
+  get bytes(): { readonly words: Int32Array; readonly nextOwner: number; readonly gone: readonly number[] } {
+    return { words: this.#words, nextOwner: this.#words[NEXT_OWNER] as number, gone: this.#gone };
   }
 
   /**
-   * Puts a copy back, and tells each page table on watch whether it is there. Owners' numbers do not go back: a new
-   * page table must not get the number, and so the tables, of one that vanished.
+   * Takes what a restore has written into the words. Owners' numbers do not go back: a new page table must not get the
+   * number, and so the tables, of one that vanished.
    *
-   * @param copy - `null` when no page table used the allocator yet: then all are gone, what they took stays taken.
+   * @param next - the next owner's number before the restore.
+   * @param later - owners from here on came after the snapshot: they are gone.
+   * @param gone - the ranges that were gone at the snapshot.
    */
-  restore(copy: RecordsCopy | null): void {
-    const next = this.#words[NEXT_OWNER] as number;
-    copy?.state.restore(this.#words, null);
-    copy?.frames.restore(new Int32Array(this.frameState), null);
+  afterRestore(next: number, later: number, gone: readonly number[]): void {
+    const list = [...gone];
     this.#words[NEXT_OWNER] = next;
-    const gone = [...(copy?.gone ?? [])];
-    const later = copy?.nextOwner ?? 0;
-    if (gone.at(-1) === later) gone[gone.length - 1] = next;
-    else if (later < next) gone.push(later, next);
-    this.#gone = gone;
-    for (const table of this.watched()) {
-      table.isDestroyed = copy === null || !holdsOwner(copy, table.owner);
-    }
+    if (list.at(-1) === later) list[list.length - 1] = next;
+    else if (later < next) list.push(later, next);
+    this.#gone = list;
   }
-}
-
-/** True when a copy holds a page table that is on watch: it was made before, and not yet destroyed or gone. */
-export function holdsOwner(copy: RecordsCopy, owner: number): boolean {
-  return owner < copy.nextOwner && !copy.destroyed.has(owner);
 }
 
 /** True when a number lies in one of the ranges. */

@@ -1,8 +1,10 @@
 import { rotateRight } from '../../address-codec.js';
+import type { Controls } from '../../format/access.js';
 import type { LevelPlan } from '../../format/plan.js';
+import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
+import { behind, contextOf, requireLive } from '../state/registry.js';
 import { FlatWalk } from './flat-walk.js';
-import type { Translator } from './translator.js';
 
 /**
  * Translates addresses that are near to the last one: it keeps the table of the last level that the last walk came to, and
@@ -26,12 +28,22 @@ export interface TranslationCursor {
   reset(): void;
 }
 
-/** Makes the cursor of a root. */
-export function makeCursor(
-  context: TableContext,
-  translator: Translator,
-  live: () => void,
-): TranslationCursor {
+/**
+ * Makes a cursor, which translates addresses near to each other faster than `translateWords`, where the tables lie in one
+ * bank. See `TranslationCursor` for what it keeps.
+ *
+ * @param table - whose addresses it translates.
+ * @throws VmError `EINVAL` when the table was destroyed.
+ * @example
+ * ```ts
+ * const cursor = translationCursor(table);
+ * for (let page = 0; page < 512; page++) cursor.translateWords(0xffffc900, page << 12);
+ * ```
+ */
+export function translationCursor<C extends Controls>(table: ReadableTable<C>): TranslationCursor {
+  const context = contextOf(table);
+  const { translator } = behind(table);
+  const live = () => void requireLive(context);
   if (translator instanceof FlatWalk) return new FlatCursor(context, translator, live);
   return {
     translateWords(vaHi, vaLo) {

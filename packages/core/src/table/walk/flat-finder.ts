@@ -2,8 +2,8 @@ import { rotateRight } from '../../address-codec.js';
 import type { FastMatch, LevelPlan, Plan } from '../../format/plan.js';
 import type { EntryFinder } from '../../loops/run-loops.js';
 import type { Bank } from '../../memory/bank.js';
+import { isWalkable, lastTableWord, tableWindow } from './bank-window.js';
 import { rangeTest } from './walk-end.js';
-import { isWalkable, lastTableWord, tableWindow } from './walk-plan.js';
 
 /**
  * The walk unrolled by depth, for tables in one linear bank and a format whose tables look alike at all levels, as

@@ -1,11 +1,10 @@
 import { rotateRight } from '../../address-codec.js';
 import { type LevelPlan, meets, type Plan } from '../../format/plan.js';
-import type { EntryFinder, Loops } from '../../loops/run-loops.js';
+import type { EntryFinder } from '../../loops/run-loops.js';
 import type { Bank } from '../../memory/bank.js';
 import { FlatFinder } from './flat-finder.js';
 import type { Translator } from './translator.js';
 import { finish } from './walk-end.js';
-import { walkPlan } from './walk-plan.js';
 
 /**
  * Translates by tables in one bank: a finder walks to the entry of the last level, in WebAssembly where there is one for it,
@@ -45,8 +44,9 @@ export class FlatWalk implements Translator {
     this.bank = bank;
     this.#plan = plan;
     this.#flat = new FlatFinder(plan, bank, rootWord);
-    const loops = bank.loops as Loops;
-    this.#finder = loops.finder(walkPlan(plan, bank, rootWord)) ?? this.#flat;
+    const { walks } = bank.loops;
+    const words = walks?.planOf(plan, bank, rootWord) ?? null;
+    this.#finder = (words === null ? null : walks?.finder(words)) ?? this.#flat;
   }
 
   translate(high: number, low: number): number {

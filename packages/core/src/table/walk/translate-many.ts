@@ -1,55 +1,95 @@
 import { shown, VmError } from '../../errors.js';
-import type { Loops } from '../../loops/run-loops.js';
-import { UNKNOWN_FRAME } from '../../loops/walk-many.js';
+import type { Controls } from '../../format/access.js';
+import { UNKNOWN_FRAME, type WalkLoops } from '../../loops/run-loops.js';
+import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
+import { behind, contextOf } from '../state/registry.js';
 import { LookupWalk } from './lookup-walk.js';
-import { isWalkable, walkPlan } from './walk-plan.js';
+import type { Translator } from './translator.js';
 
-/** Translates many addresses of one root: by a kernel where all tables are in one bank, and one by one what that cannot tell. */
-export class ManyWalks {
-  readonly #context: TableContext;
-  readonly #one: LookupWalk;
+/**
+ * Translates many addresses.
+ *
+ * @param table - whose addresses they are.
+ * @param addresses - virtual addresses in bytes.
+ * @param frames - takes the frame of each address in base pages, also inside a larger leaf; -1 where there is no
+ *   translation. At least as long as `addresses`.
+ * @param leafShifts - takes log2 bytes of the leaf; 0 where there is no translation.
+ * @returns how many addresses are translated.
+ * @throws VmError `EINVAL` for arrays of another type, or that are too short, or when the table was destroyed.
+ * @example
+ * ```ts
+ * const frames = new Float64Array(2);
+ * translateMany(table, BigUint64Array.of(0xffffc90000000000n, 0xffffc90000001008n), frames); // frames[1] is 0x99
+ * ```
+ */
+export function translateMany<C extends Controls>(
+  table: ReadableTable<C>,
+  addresses: BigUint64Array,
+  frames: Float64Array,
+  leafShifts?: Uint8Array,
+): number {
+  const context = contextOf(table);
+  checkMany(addresses, frames, leafShifts);
+  let walks = walksOf.get(context);
+  if (walks === undefined) {
+    walks = new ManyWalks(context, behind(table).translator);
+    walksOf.set(context, walks);
+  }
+  return walks.translate(addresses, frames, leafShifts ?? null);
+}
+
+/** A root's walks, once it was asked for many: a walk plan takes 10 µs. */
+const walksOf: WeakMap<TableContext, ManyWalks> = new WeakMap();
+
+/** Translates many addresses of one root: in one call where the bank's loops can, and one by one what those cannot tell. */
+class ManyWalks {
+  readonly #translator: Translator;
+  /** Tells the leaf's size too, and takes a loop for it. */
+  readonly #lookup: LookupWalk;
+  readonly #walks: WalkLoops | null;
   readonly #plan: Int32Array | null;
 
-  constructor(context: TableContext) {
+  constructor(context: TableContext, translator: Translator) {
     const { plan, memory, root } = context;
-    this.#context = context;
-    this.#one = new LookupWalk(context);
-    const isOne = memory.banks.length === 1 && isWalkable(plan, root.bank);
-    this.#plan = isOne ? walkPlan(plan, root.bank, root.word) : null;
+    const { walks } = root.bank.loops;
+    this.#translator = translator;
+    this.#lookup = new LookupWalk(context);
+    this.#walks = walks;
+    this.#plan =
+      memory.banks.length === 1 && walks !== null ? walks.planOf(plan, root.bank, root.word) : null;
   }
 
-  /** Translates all addresses, and returns how many are translated. See `PageTable.translateMany`. */
+  /** Translates all addresses, and returns how many are translated. See `translateMany`. */
   translate(addresses: BigUint64Array, frames: Float64Array, leafShifts: Uint8Array | null): number {
     const count = addresses.length;
     if (count === 0) return 0;
     // As words: a bigint for each address would cost 100 ns.
     const words = new Uint32Array(addresses.buffer, addresses.byteOffset, 2 * count);
-    if (this.#plan === null) {
-      for (let i = 0; i < count; i++) this.#translateOne(words, i, frames, leafShifts);
-    } else {
-      const loops = this.#context.root.bank.loops as Loops;
-      const missing = loops.walkMany(this.#plan, words, 0, count, frames, leafShifts);
-      if (missing === 0) return count;
-      for (let i = 0; i < count; i++) {
-        if (frames[i] === UNKNOWN_FRAME) this.#translateOne(words, i, frames, leafShifts);
-      }
-    }
+    const isWalked =
+      this.#plan !== null && this.#walks?.walkMany(this.#plan, words, frames, leafShifts) === true;
     let found = 0;
-    for (let i = 0; i < count; i++) if ((frames[i] as number) >= 0) found++;
+    for (let i = 0; i < count; i++) {
+      if (!isWalked || frames[i] === UNKNOWN_FRAME) this.#translateOne(words, i, frames, leafShifts);
+      if ((frames[i] as number) >= 0) found++;
+    }
     return found;
   }
 
   #translateOne(words: Uint32Array, i: number, frames: Float64Array, leafShifts: Uint8Array | null): void {
     const vaLo = (words[2 * i] as number) | 0;
     const vaHi = (words[2 * i + 1] as number) | 0;
-    frames[i] = this.#one.translate(vaHi, vaLo);
-    if (leafShifts !== null) leafShifts[i] = this.#one.leafShift;
+    if (leafShifts === null) {
+      frames[i] = this.#translator.translate(vaHi, vaLo);
+      return;
+    }
+    frames[i] = this.#lookup.translate(vaHi, vaLo);
+    leafShifts[i] = this.#lookup.leafShift;
   }
 }
 
 /** Refuses arrays of another type than the loops take, or too short ones: nothing is then written. */
-export function checkMany(addresses: unknown, frames: unknown, leafShifts: unknown): void {
+function checkMany(addresses: unknown, frames: unknown, leafShifts: unknown): void {
   const count = lengthOf(addresses, 'BigUint64Array', 'addresses', 0);
   lengthOf(frames, 'Float64Array', 'frames', count);
   if (leafShifts !== undefined) lengthOf(leafShifts, 'Uint8Array', 'leafShifts', count);

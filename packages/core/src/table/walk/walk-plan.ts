@@ -1,84 +1,21 @@
-import { addressHi, addressLo } from '../../address-codec.js';
 import type { FastMatch, LevelPlan, Plan } from '../../format/plan.js';
 import { preparePlan } from '../../loops/prepare-plan.js';
+import type { BankSpan } from '../../loops/run-loops.js';
 import * as layout from '../../loops/walk-layout.js';
-import type { Bank } from '../../memory/bank.js';
+import { isWalkable, lastTableWord, type TableWindow, tableWindow } from './bank-window.js';
 import { rangeTest } from './walk-end.js';
 
-/** First frame of a bank, and log2 of the frames of the smallest aligned window around it. */
-function windowOf(plan: Plan, bank: Bank): { first: number; frameBits: number } {
-  const first = Number(bank.base >> BigInt(plan.pageShift));
-  const last = first + Math.max(1, Math.floor(bank.bytes / 2 ** plan.pageShift)) - 1;
-  let frameBits = 0;
-  while (Math.floor(first / 2 ** frameBits) !== Math.floor(last / 2 ** frameBits)) frameBits++;
-  return { first, frameBits };
+/** The plan of a root; `null` where its tables cannot be walked as words of one bank. See `WalkLoops.planOf`. */
+export function planOf(plan: Plan, bank: BankSpan, rootWord: number): Int32Array | null {
+  return isWalkable(plan, bank) ? walkPlan(plan, bank, rootWord) : null;
 }
 
 /**
- * True when entries of a root can be walked as words of one bank: the low bits of a table's address, rotated, are the index
- * of its first word.
- */
-export function isWalkable(plan: Plan, bank: Bank): boolean {
-  const { pageShift, format } = plan;
-  return (
-    bank.linear &&
-    bank.bytes >= 2 ** pageShift &&
-    format.range.bits >= 32 &&
-    bank.base % BigInt(2 ** pageShift) === 0n &&
-    // A word's index has 32 bits in the window, and 31 in the bank: 8 GiB.
-    bank.bytes < 2 ** 33 &&
-    windowOf(plan, bank).frameBits + pageShift - 2 <= 32
-  );
-}
-
-/** The highest word index at which a whole table fits into a bank. */
-export function lastTableWord({ pageWords }: Plan, bank: Bank): number {
-  return bank.bytes / 4 - pageWords;
-}
-
-/** The bits of a table entry that say in which word of a bank its table starts, and those that say that it is in the window. */
-export interface TableWindow {
-  /** Entry bits of a frame inside the window, and their rotation to a word index. */
-  readonly insideLo: number;
-  readonly insideHi: number;
-  readonly rotate: number;
-  /** Words from the start of the window to the bank. */
-  readonly offset: number;
-  /** Address bits above the window, and what they are. */
-  readonly aboveLo: number;
-  readonly aboveHi: number;
-  readonly valueLo: number;
-  readonly valueHi: number;
-}
-
-/** The window of a bank in a format's table entries. */
-export function tableWindow(plan: Plan, bank: Bank): TableWindow {
-  const { address, pageShift } = plan;
-  const { first, frameBits } = windowOf(plan, bank);
-  const wordShift = pageShift - 2;
-  const high = Math.floor(first / 4294967296);
-  const insideLo = addressLo(address, 2 ** frameBits - 1, 0) | 0;
-  const insideHi = addressHi(address, 2 ** frameBits - 1, 0) | 0;
-  const aboveLo = (address.lowLo | address.highLo) & ~insideLo;
-  const aboveHi = (address.lowHi | address.highHi) & ~insideHi;
-  return {
-    insideLo,
-    insideHi,
-    rotate: (address.lowRotate - wordShift) & 31,
-    offset: ((first % 2 ** frameBits) * 2 ** wordShift) | 0,
-    aboveLo,
-    aboveHi,
-    valueLo: addressLo(address, first | 0, high) & aboveLo,
-    valueHi: addressHi(address, first | 0, high) & aboveHi,
-  };
-}
-
-/**
- * A root and its format as the numbers that `RunLoops.walkMany` walks by, for tables in one walkable bank.
+ * A root and its format as the numbers that `WalkLoops.walkMany` walks by, for tables in one walkable bank.
  *
  * @param rootWord - index of the root's first word in the bank.
  */
-export function walkPlan(plan: Plan, bank: Bank, rootWord: number): Int32Array {
+function walkPlan(plan: Plan, bank: BankSpan, rootWord: number): Int32Array {
   const { address, levels, pageShift } = plan;
   const { aboveShift, zeros, ones } = rangeTest(plan);
   const window = tableWindow(plan, bank);

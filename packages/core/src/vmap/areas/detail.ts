@@ -1,10 +1,10 @@
 import { leafSizes } from '../../table/show/leaf-sizes.js';
-import type { Space } from '../space.js';
+import type { KernelSpace } from '../kernel-space.js';
 
 const UNITS = ['', 'K', 'M', 'G', 'T'];
 
 /** The text of /proc/vmallocinfo, with what is populated where it is asked for. */
-export function vmallocinfoOf(space: Space, isDetailed: boolean): string {
+export function vmallocinfoOf(space: KernelSpace, isDetailed: boolean): string {
   const text = space.areas.vmallocinfo();
   if (!isDetailed) return text;
   const lines = text.split('\n').map((line) => {

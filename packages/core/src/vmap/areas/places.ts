@@ -1,5 +1,5 @@
 import { hex, shown, VmError } from '../../errors.js';
-import { type Space, structOf } from '../space.js';
+import { type KernelSpace, structOf } from '../kernel-space.js';
 import { isVmArea, structOfHandle, type VmArea } from './vm-area.js';
 import { nameOf, requireNoArray, requireOwnHands, type VmStruct } from './vm-struct.js';
 
@@ -8,7 +8,7 @@ import { nameOf, requireNoArray, requireOwnHands, type VmStruct } from './vm-str
  *
  * @throws VmError `EINVAL` for what is no handle, one of another space, or one whose area is gone.
  */
-export function liveArea(space: Space, handle: VmArea): VmStruct {
+export function liveArea(space: KernelSpace, handle: VmArea): VmStruct {
   const vm = isVmArea(handle) ? structOfHandle(handle, space) : null;
   if (vm === null)
     throw new VmError('EINVAL', 'this is no vm area of this address space', {
@@ -34,7 +34,7 @@ export function checkAddress(address: unknown): asserts address is bigint {
  *
  * @throws VmError `EINVAL` for what is no address.
  */
-export function areaAt(space: Space, address: bigint): VmStruct | null {
+export function areaAt(space: KernelSpace, address: bigint): VmStruct | null {
   checkAddress(address);
   return structOf(space.areas.find(address));
 }
@@ -44,7 +44,7 @@ export function areaAt(space: Space, address: bigint): VmStruct | null {
  *
  * @throws VmError `EINVAL` when none begins there.
  */
-export function areaFrom(space: Space, address: bigint, what: string): VmStruct {
+export function areaFrom(space: KernelSpace, address: bigint, what: string): VmStruct {
   const vm = areaAt(space, address);
   if (vm !== null && vm.area.address === address) {
     requireNoArray(vm);
@@ -61,7 +61,7 @@ export function areaFrom(space: Space, address: bigint, what: string): VmStruct 
  *
  * @throws VmError `EINVAL` for what is no address, or where no area is.
  */
-export function areaHolding(space: Space, address: bigint): VmStruct {
+export function areaHolding(space: KernelSpace, address: bigint): VmStruct {
   const vm = areaAt(space, address);
   if (vm !== null) return vm;
   throw new VmError('EINVAL', 'no vm area holds the address', {
@@ -82,7 +82,7 @@ export interface Place {
  * @returns its pages.
  * @throws VmError `EINVAL`.
  */
-export function checkRange(space: Space, start: bigint, end: bigint): number {
+export function checkRange(space: KernelSpace, start: bigint, end: bigint): number {
   checkAddress(start);
   if (typeof end !== 'bigint')
     throw new VmError('EINVAL', `the end is ${shown(end)}, expected bigint of bytes`);
@@ -101,7 +101,7 @@ export function checkRange(space: Space, start: bigint, end: bigint): number {
  *
  * @throws VmError `EINVAL` for a range that is misaligned, empty, or begins in no area; `ERANGE` when it leaves the area.
  */
-export function placeOf(space: Space, start: bigint, end: bigint): Place {
+export function placeOf(space: KernelSpace, start: bigint, end: bigint): Place {
   const pages = checkRange(space, start, end);
   const vm = areaHolding(space, start);
   requireInside(vm, start, end);

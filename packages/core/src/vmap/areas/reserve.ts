@@ -1,8 +1,8 @@
 import type { AddressWindow } from '../../area/page-units.js';
 import { hex, shown, VmError } from '../../errors.js';
 import { checkFlags, VM_ALLOC, VM_IOREMAP, VM_NO_GUARD } from '../flags.js';
+import type { KernelSpace } from '../kernel-space.js';
 import type { VmAreaRequest } from '../options.js';
-import type { Space } from '../space.js';
 import { nameOf, VmStruct } from './vm-struct.js';
 
 /** What is reserved: a checked request. */
@@ -23,7 +23,7 @@ export function checkBytes(bytes: unknown, what: string): bigint {
  * @throws VmError `EINVAL` for a size, alignment or flag that makes no sense, `ERANGE` for a window that the root does not translate,
  *   `ENOMEM` when nothing fits.
  */
-export function reserve(space: Space, request: Reservation): VmStruct {
+export function reserve(space: KernelSpace, request: Reservation): VmStruct {
   const { size, flags = 0, align = 1n, shift = space.pageShift, caller, mayPurge = true } = request;
   const requested = checkBytes(size, 'size');
   checkFlags(flags);
@@ -60,7 +60,7 @@ function checkCaller(caller: unknown): void {
 }
 
 /** Takes a reservation back of which nothing was mapped: as if it had never been. */
-export function cancel(space: Space, vm: VmStruct): void {
+export function cancel(space: KernelSpace, vm: VmStruct): void {
   vm.isLive = false;
   space.areas.cancel(vm.area);
 }
@@ -69,7 +69,7 @@ export function cancel(space: Space, vm: VmStruct): void {
  * Removes what an area maps and frees its addresses, which wait for a purge. What it owns is left to the caller, and so is a purge that
  * is due: it may throw, and there may be more to do before.
  */
-export function remove(space: Space, vm: VmStruct): void {
+export function remove(space: KernelSpace, vm: VmStruct): void {
   space.unmapLazily(vm.area.address, vm.area.bytes);
   vm.isLive = false;
   space.areas.free(vm.area, false);
@@ -81,7 +81,7 @@ export function remove(space: Space, vm: VmStruct): void {
  * @returns what a caller's `release` threw.
  * @throws VmError `EINVAL` when the area owns frames, which would be lost.
  */
-export function freeVmArea(space: Space, vm: VmStruct): unknown[] {
+export function freeVmArea(space: KernelSpace, vm: VmStruct): unknown[] {
   if (vm.owned !== null)
     throw new VmError('EINVAL', `${nameOf(vm)} owns ${vm.ownedPages} pages, which would be lost`, {
       address: vm.area.address,
@@ -98,7 +98,7 @@ export function freeVmArea(space: Space, vm: VmStruct): unknown[] {
  * @returns what a caller's `release` threw.
  * @throws VmError `EINVAL` when somebody else freed a frame of it: nothing is then changed.
  */
-export function releaseLazy(space: Space, vm: VmStruct): unknown[] {
+export function releaseLazy(space: KernelSpace, vm: VmStruct): unknown[] {
   if (vm.lazy === null) return [];
   vm.lazy.checkAllocated();
   space.table.unmap(vm.area.address, vm.area.bytes);
@@ -111,7 +111,7 @@ export function releaseLazy(space: Space, vm: VmStruct): unknown[] {
  * @param errors - of callers' functions: the first of them is thrown, after the purge.
  * @throws what the sink throws in the purge.
  */
-export function endFreeing(space: Space, errors: readonly unknown[]): void {
+export function endFreeing(space: KernelSpace, errors: readonly unknown[]): void {
   try {
     space.areas.purgeIfDue();
   } finally {
@@ -126,7 +126,7 @@ export function throwFirst(errors: readonly unknown[]): void {
 
 /** `pcpu_get_vm_areas`: areas at fixed distances from one base, from the top of the window down, without guards. */
 export function pcpuGetVmAreas(
-  space: Space,
+  space: KernelSpace,
   offsets: readonly number[],
   sizes: readonly number[],
   align: bigint,
@@ -151,7 +151,7 @@ export function pcpuGetVmAreas(
  *
  * @throws VmError `EINVAL` when it is none or reaches into the direct map, `ERANGE` when the root does not translate it.
  */
-export function checkedWindow(space: Space, given: AddressWindow): AddressWindow {
+export function checkedWindow(space: KernelSpace, given: AddressWindow): AddressWindow {
   const window = { start: given?.start, end: given?.end };
   if (typeof window.start !== 'bigint' || typeof window.end !== 'bigint')
     throw new VmError('EINVAL', 'the window is none', { advice: 'pass { start, end }, bigint of bytes' });

@@ -1,9 +1,11 @@
 import { copyFrames, type FrameList, frameCount } from '../../check/frames.js';
 import { shown, VmError } from '../../errors.js';
+import type { LinuxPolicy } from '../../format/linux-policy.js';
 import type { Protection } from '../../format/protection.js';
+import type { ChangeLock } from '../../space/change-lock.js';
+import type { Space } from '../../space/space.js';
 import { type LeafSize, leafSizes } from '../../table/show/leaf-sizes.js';
 import { words } from '../../words.js';
-import type { AreaHost } from '../area-host.js';
 import { requireOwnHands, type VmStruct } from './vm-struct.js';
 
 /** How much of an area is mapped. */
@@ -30,7 +32,9 @@ export interface Populated {
  * ```
  */
 export class VmArea {
-  readonly #space: AreaHost;
+  readonly #space: Space;
+  readonly #lock: ChangeLock;
+  readonly #linux: LinuxPolicy;
   readonly #vm: VmStruct;
   readonly #pages: number;
   readonly #pageBytes: number;
@@ -39,8 +43,10 @@ export class VmArea {
   readonly #hi: number;
 
   /** @internal */
-  constructor(space: AreaHost, vm: VmStruct) {
+  constructor(space: Space, linux: LinuxPolicy, vm: VmStruct) {
     this.#space = space;
+    this.#lock = space.lock;
+    this.#linux = linux;
     this.#vm = vm;
     const { hi, lo } = words(vm.area.address);
     this.#hi = hi >>> 0;
@@ -50,7 +56,7 @@ export class VmArea {
   }
 
   /** The area behind a handle; `null` when it is of another space. */
-  static structOf(handle: VmArea, space: AreaHost): VmStruct | null {
+  static structOf(handle: VmArea, space: Space): VmStruct | null {
     return handle.#space === space ? handle.#vm : null;
   }
 
@@ -140,16 +146,16 @@ export class VmArea {
    * @throws VmError `EINVAL` for what is no frame, `EBUSY` when a page is mapped, `ENOMEM` when there is no frame for a table.
    */
   map(page: number, frames: FrameList | number, protection?: Protection): void {
-    const prot = protection ?? this.#space.linux.protections.PAGE_KERNEL;
+    const prot = protection ?? this.#linux.protections.PAGE_KERNEL;
     if (typeof frames === 'number') {
       const offset = this.#enter(page, 1);
-      const space = this.#space;
+      const lock = this.#lock;
       // No closure, for the fast path. Busy, since a getter of the protection may want to free the area.
-      space.isBusy = true;
+      lock.isBusy = true;
       try {
-        space.table.mapWords(this.#highOf(offset), this.#lowOf(offset), frames, prot);
+        this.#space.table.mapWords(this.#highOf(offset), this.#lowOf(offset), frames, prot);
       } finally {
-        space.isBusy = false;
+        lock.isBusy = false;
       }
       return;
     }
@@ -158,7 +164,7 @@ export class VmArea {
     const list = copyFrames(frames, length, this.#space.pfnLimit);
     // Once more: a getter in the list may have freed the area.
     const va = this.#addressOf(this.#enter(page, length));
-    this.#space.change(() => this.#space.table.map(va, list, prot, this.#space.capsOf([], 0)));
+    this.#lock.change(() => this.#space.table.map(va, list, prot, this.#space.capsOf([], 0)));
   }
 
   /**
@@ -172,14 +178,15 @@ export class VmArea {
    */
   unmap(page: number, count: number = 1): void {
     const offset = this.#enter(page, count);
-    const space = this.#space;
+    const lock = this.#lock;
+    const { table } = this.#space;
     // No closure, for the fast path.
-    space.isBusy = true;
+    lock.isBusy = true;
     try {
-      if (count === 1) space.table.unmapWords(this.#highOf(offset), this.#lowOf(offset));
-      else space.table.unmap(this.#addressOf(offset), count * this.#pageBytes);
+      if (count === 1) table.unmapWords(this.#highOf(offset), this.#lowOf(offset));
+      else table.unmap(this.#addressOf(offset), count * this.#pageBytes);
     } finally {
-      space.isBusy = false;
+      lock.isBusy = false;
     }
   }
 
@@ -197,7 +204,7 @@ export class VmArea {
    */
   protect(page: number, count: number, fields: Partial<Protection>): void {
     const va = this.#addressOf(this.#enter(page, count));
-    this.#space.change(() => this.#space.table.protect(va, count * this.#pageBytes, fields));
+    this.#lock.change(() => this.#space.table.protect(va, count * this.#pageBytes, fields));
   }
 
   /**
@@ -220,7 +227,7 @@ export class VmArea {
    */
   prepare(page: number = 0, count: number = pagesFrom(page, this.#pages)): number {
     const va = this.#addressOf(this.#enter(page, count));
-    return this.#space.change(() => this.#space.table.prepare(va, BigInt(count) * BigInt(this.#pageBytes)));
+    return this.#lock.change(() => this.#space.table.prepare(va, BigInt(count) * BigInt(this.#pageBytes)));
   }
 
   /** How much is mapped, and by which leaves: it reads the area's tables. */
@@ -237,7 +244,7 @@ export class VmArea {
   /** Checks pages of a call that changes them; bytes from the start of the area. */
   #enter(page: number, count: number): number {
     const offset = this.#place(page, count);
-    if (this.#space.isBusy || this.#space.isDestroyed) this.#space.requireIdle();
+    if (this.#lock.isBusy || this.#lock.isDestroyed) this.#lock.requireIdle();
     if (this.#vm.lazy !== null || this.#vm.isArray) requireOwnHands(this.#vm);
     return offset;
   }
@@ -282,11 +289,8 @@ export class VmArea {
       );
     return new VmError(
       'ERANGE',
-      `pages ${page} to ${page + count - 1} are not all in the area of ${this.#pages} pages`,
-      {
-        address,
-        advice: 'page 0 is its first; the guard has none',
-      },
+      `pages ${page}–${page + count - 1} exceed the area (pages 0–${this.#pages - 1})`,
+      { address },
     );
   }
 }
@@ -302,6 +306,6 @@ export function isVmArea(value: unknown): value is VmArea {
 }
 
 /** The area behind a handle; `null` when it is of another space. */
-export function structOfHandle(handle: VmArea, space: AreaHost): VmStruct | null {
+export function structOfHandle(handle: VmArea, space: Space): VmStruct | null {
   return VmArea.structOf(handle, space);
 }

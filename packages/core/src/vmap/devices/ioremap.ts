@@ -3,14 +3,14 @@ import type { Protection } from '../../format/protection.js';
 import { areaFrom, checkAddress } from '../areas/places.js';
 import { cancel, checkBytes, reserve } from '../areas/reserve.js';
 import { VM_IOREMAP } from '../flags.js';
+import type { KernelSpace } from '../kernel-space.js';
 import { type CallerOptions, callerOf } from '../options.js';
 import { ioremapPageRange } from '../pages/map-ranges.js';
 import { vunmap } from '../pages/vmap.js';
-import type { Space } from '../space.js';
 
 /** `generic_ioremap_prot`: the address of a physical one, which need not begin a page. */
 export function ioremapProt(
-  space: Space,
+  space: KernelSpace,
   physical: bigint,
   size: number | bigint,
   protection: Protection,
@@ -31,7 +31,7 @@ export function ioremapProt(
       },
     );
   const shift = BigInt(space.pageShift);
-  if (space.isRam(Number(first >> shift), Number(mapped >> shift)))
+  if (space.machine.holds(Number(first >> shift), Number(mapped >> shift)))
     throw new VmError('EINVAL', 'the range is memory, not a device', {
       address: physical,
       advice: 'Linux refuses to remap RAM with another memory type',
@@ -49,7 +49,7 @@ export function ioremapProt(
 }
 
 /** `iounmap`: any address in the first page of a device range. */
-export function iounmap(space: Space, address: bigint): void {
+export function iounmap(space: KernelSpace, address: bigint): void {
   checkAddress(address);
   const page = address - (address & (space.pages - 1n));
   const vm = areaFrom(space, page, 'iounmap');

@@ -1,8 +1,8 @@
 import { copyFrames, type FrameArray, frameCount } from '../../check/frames.js';
 import { shown, VmError } from '../../errors.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
+import type { KernelSpace } from '../kernel-space.js';
 import type { LazyAreaOptions } from '../options.js';
-import type { Space } from '../space.js';
 
 /** Where the frames of a chunk come from, and where they go. */
 export interface ChunkSource {
@@ -22,9 +22,9 @@ export interface ChunkSource {
 const MOST_PAGES = 2 ** 26;
 
 /** The source that options name: a caller's function, a caller's allocator, or the memory of the space. */
-export function chunkSource(space: Space, options: LazyAreaOptions, chunkPages: number): ChunkSource {
+export function chunkSource(space: KernelSpace, options: LazyAreaOptions, chunkPages: number): ChunkSource {
   const { populate, release, frames } = options;
-  if (populate === undefined) return new AllocatedChunks(space, frames ?? space.ram, chunkPages);
+  if (populate === undefined) return new AllocatedChunks(space, frames ?? space.machine.ram, chunkPages);
   return {
     isOwn: false,
     most: MOST_PAGES,
@@ -47,11 +47,11 @@ export function chunkSource(space: Space, options: LazyAreaOptions, chunkPages: 
 class AllocatedChunks implements ChunkSource {
   readonly isOwn = true;
   readonly most: number;
-  readonly #space: Space;
+  readonly #space: KernelSpace;
   readonly #frames: FrameAllocator;
   readonly #order: number;
 
-  constructor(space: Space, frames: FrameAllocator, chunkPages: number) {
+  constructor(space: KernelSpace, frames: FrameAllocator, chunkPages: number) {
     this.#space = space;
     this.#frames = frames;
     this.#order = Math.log2(chunkPages);
@@ -61,13 +61,15 @@ class AllocatedChunks implements ChunkSource {
   take(): FrameArray {
     const first = this.#frames.allocate(this.#order);
     // Nobody else may hand such a frame over: the area frees it.
-    if (this.#isOfSpace) this.#space.owners.take({ heads: Float64Array.of(first), order: this.#order });
+    if (this.#isOfSpace)
+      this.#space.machine.owners.take({ heads: Float64Array.of(first), order: this.#order });
     return Float64Array.from({ length: 2 ** this.#order }, (_, i) => first + i);
   }
 
   give(list: FrameArray): void {
     const [first] = list as unknown as [number];
-    if (this.#isOfSpace) this.#space.owners.release({ heads: Float64Array.of(first), order: this.#order });
+    if (this.#isOfSpace)
+      this.#space.machine.owners.release({ heads: Float64Array.of(first), order: this.#order });
     this.#frames.free(first, this.#order);
   }
 
@@ -80,6 +82,6 @@ class AllocatedChunks implements ChunkSource {
   }
 
   get #isOfSpace(): boolean {
-    return this.#frames === this.#space.ram;
+    return this.#frames === this.#space.machine.ram;
   }
 }

@@ -4,8 +4,8 @@ import { checkBytes, reserve } from '../areas/reserve.js';
 import { pagesFrom, type VmArea } from '../areas/vm-area.js';
 import type { LazyAreaStats, VmStruct } from '../areas/vm-struct.js';
 import { VM_ALLOC } from '../flags.js';
+import type { KernelSpace } from '../kernel-space.js';
 import type { LazyAreaOptions } from '../options.js';
-import type { Space } from '../space.js';
 import { LazyPages } from './lazy-pages.js';
 
 /**
@@ -24,12 +24,12 @@ import { LazyPages } from './lazy-pages.js';
 export class LazyArea {
   /** Its place. `map`, `unmap` and `protect` of the handle are refused: the area does that itself. */
   readonly area: VmArea;
-  readonly #space: Space;
+  readonly #space: KernelSpace;
   readonly #vm: VmStruct;
   readonly #pages: LazyPages;
 
   /** @internal */
-  constructor(space: Space, vm: VmStruct, pages: LazyPages) {
+  constructor(space: KernelSpace, vm: VmStruct, pages: LazyPages) {
     this.area = space.handleOf(vm);
     this.#space = space;
     this.#vm = vm;
@@ -111,7 +111,7 @@ export class LazyArea {
 }
 
 /** Reserves an area that grows. */
-export function getLazyArea(space: Space, size: number | bigint, options: LazyAreaOptions): LazyArea {
+export function getLazyArea(space: KernelSpace, size: number | bigint, options: LazyAreaOptions): LazyArea {
   const { chunkShift = space.pageShift, caller, limit, populate, release, frames } = options;
   if (!Number.isInteger(chunkShift) || chunkShift < space.pageShift || chunkShift > space.pageShift + 18)
     throw new VmError(
@@ -125,7 +125,7 @@ export function getLazyArea(space: Space, size: number | bigint, options: LazyAr
   const isAllocator = typeof frames?.tryAllocate === 'function' && frames.pageShift === space.pageShift;
   if (frames !== undefined && (!isAllocator || frames.first + frames.frames > space.pfnLimit))
     throw new VmError('EINVAL', '`frames` is no FrameAllocator with the pages of the format');
-  if (frames !== undefined) space.requireOthers(frames, '`frames`');
+  if (frames !== undefined) space.machine.requireOthers(frames, '`frames`');
   // Read once: nothing may be refused when the addresses are reserved.
   const protection = checkProtection(options.protection ?? space.linux.protections.PAGE_KERNEL);
   const vm = reserve(space, {

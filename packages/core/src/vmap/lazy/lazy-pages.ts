@@ -2,13 +2,13 @@ import type { FrameArray } from '../../check/frames.js';
 import { VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
 import { type Growth, type LazyAreaStats, nameOf, type VmStruct } from '../areas/vm-struct.js';
+import type { KernelSpace } from '../kernel-space.js';
 import type { LazyAreaOptions } from '../options.js';
-import type { Space } from '../space.js';
 import { type ChunkSource, chunkSource } from './chunk-sources.js';
 
 /** The chunks of one area that grows by need. */
 export class LazyPages implements Growth {
-  readonly #space: Space;
+  readonly #space: KernelSpace;
   readonly #vm: VmStruct;
   readonly #source: ChunkSource;
   /** log2 of the bytes of a chunk, and its pages. */
@@ -26,7 +26,11 @@ export class LazyPages implements Growth {
   #released = 0;
 
   /** @param options - checked, with a protection. */
-  constructor(space: Space, vm: VmStruct, options: LazyAreaOptions & { readonly protection: Protection }) {
+  constructor(
+    space: KernelSpace,
+    vm: VmStruct,
+    options: LazyAreaOptions & { readonly protection: Protection },
+  ) {
     const { chunkShift = space.pageShift } = options;
     this.#space = space;
     this.#vm = vm;

@@ -1,8 +1,8 @@
 import type { OwnedFrames } from '../../space/frame-owners.js';
-import type { Space } from '../space.js';
+import type { KernelSpace } from '../kernel-space.js';
 
 /** The bytes of a frame; `null` for one that has none. */
-export function bytesOf({ memory, pageShift, pageBytes }: Space, pfn: number): Uint8Array | null {
+export function bytesOf({ memory, pageShift, pageBytes }: KernelSpace, pfn: number): Uint8Array | null {
   const place = memory.locate(pfn, pageShift);
   if (place === null) return null;
   const { words } = place.bank;
@@ -10,7 +10,7 @@ export function bytesOf({ memory, pageShift, pageBytes }: Space, pfn: number): U
 }
 
 /** Fills frames with zeros, where they have bytes. */
-export function zeroFrames(space: Space, { heads, order }: OwnedFrames): void {
+export function zeroFrames(space: KernelSpace, { heads, order }: OwnedFrames): void {
   for (const head of heads) for (let i = 0; i < 2 ** order; i++) bytesOf(space, head + i)?.fill(0);
 }
 
@@ -20,7 +20,7 @@ export function zeroFrames(space: Space, { heads, order }: OwnedFrames): void {
  * @param length - bytes.
  */
 export function copyBytes(
-  space: Space,
+  space: KernelSpace,
   from: ArrayLike<number>,
   to: ArrayLike<number>,
   length: number,
@@ -40,7 +40,7 @@ export function copyBytes(
  * @param mappedAt - the frame to be read for a page, by its address; -1 for one that reads as zeros.
  */
 export function readPages(
-  space: Space,
+  space: KernelSpace,
   start: bigint,
   into: Uint8Array,
   mappedAt: (page: bigint) => number,

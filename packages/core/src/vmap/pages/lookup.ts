@@ -3,27 +3,27 @@ import { VmError } from '../../errors.js';
 import { words } from '../../words.js';
 import { checkAddress } from '../areas/places.js';
 import { VM_IOREMAP, VM_SPARSE } from '../flags.js';
-import { type Space, structOf } from '../space.js';
+import { type KernelSpace, structOf } from '../kernel-space.js';
 import { readPages } from './bytes.js';
 
 const TOP = 1n << 64n;
 
 /** `is_vmalloc_addr`. */
-export function isVmallocAddr(space: Space, address: bigint): boolean {
+export function isVmallocAddr(space: KernelSpace, address: bigint): boolean {
   checkAddress(address);
   const { start, end } = space.linux.window;
   return address >= start && address < end;
 }
 
 /** `vmalloc_to_page`: the frame of an address, `null` when there is none. */
-export function vmallocToPage(space: Space, address: bigint): number | null {
+export function vmallocToPage(space: KernelSpace, address: bigint): number | null {
   if (!isVmallocAddr(space, address) && space.areas.find(address) === undefined) return null;
   const pfn = frameAt(space, address);
   return pfn < 0 ? null : pfn;
 }
 
 /** `vmalloc_to_pfn`. */
-export function vmallocToPfn(space: Space, address: bigint): number {
+export function vmallocToPfn(space: KernelSpace, address: bigint): number {
   const pfn = vmallocToPage(space, address);
   if (pfn === null)
     throw new VmError('EFAULT', 'no vmalloc page is mapped here', {
@@ -34,7 +34,7 @@ export function vmallocToPfn(space: Space, address: bigint): number {
 }
 
 /** `vread_iter`. */
-export function vread(space: Space, address: bigint, into: Uint8Array): number {
+export function vread(space: KernelSpace, address: bigint, into: Uint8Array): number {
   checkAddress(address);
   if (typedKind(into) !== 'Uint8Array') throw new VmError('EINVAL', 'the bytes go into a Uint8Array');
   const bytes = plainBytes(into);
@@ -50,7 +50,7 @@ export function vread(space: Space, address: bigint, into: Uint8Array): number {
   return length;
 }
 
-function frameAt(space: Space, address: bigint): number {
+function frameAt(space: KernelSpace, address: bigint): number {
   const { hi, lo } = words(address);
   return space.table.translateWords(hi, lo);
 }

@@ -1,11 +1,12 @@
 import { copyFrames, type FrameArray, type FrameList, frameCount } from '../../check/frames.js';
 import { shown, VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
+import { applyToExisting, applyToRange } from '../../table/change/visit/apply.js';
 import type { SlotVisitor } from '../../table/change/visit/slot.js';
 import { areaAt, checkAddress, checkRange, placeOf, requireCount, requireInside } from '../areas/places.js';
 import { nameOf, requireOwnHands, type VmStruct } from '../areas/vm-struct.js';
 import { VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_NO_GUARD, VM_SPARSE } from '../flags.js';
-import type { Space } from '../space.js';
+import type { KernelSpace } from '../kernel-space.js';
 
 /**
  * `vmap_pages_range`, inside one live area.
@@ -13,7 +14,7 @@ import type { Space } from '../space.js';
  * @param pageShift - Linux's: frames come in chunks of this size, each adjacent and aligned, and leaves may be as large.
  */
 export function vmapPagesRange(
-  space: Space,
+  space: KernelSpace,
   start: bigint,
   end: bigint,
   protection: Protection,
@@ -33,7 +34,7 @@ export function vmapPagesRange(
 }
 
 /** `vunmap_range`, inside one live area: holes are fine, and no more goes than was named. */
-export function vunmapRange(space: Space, start: bigint, end: bigint): void {
+export function vunmapRange(space: KernelSpace, start: bigint, end: bigint): void {
   space.change(() => {
     const { bytes } = placeOf(space, start, end);
     space.table.unmap(start, bytes);
@@ -42,7 +43,7 @@ export function vunmapRange(space: Space, start: bigint, end: bigint): void {
 
 /** `vm_area_map_pages`. */
 export function vmAreaMapPages(
-  space: Space,
+  space: KernelSpace,
   vm: VmStruct,
   start: bigint,
   end: bigint,
@@ -58,7 +59,7 @@ export function vmAreaMapPages(
 }
 
 /** `vm_area_unmap_pages`. */
-export function vmAreaUnmapPages(space: Space, vm: VmStruct, start: bigint, end: bigint): void {
+export function vmAreaUnmapPages(space: KernelSpace, vm: VmStruct, start: bigint, end: bigint): void {
   space.change(() => {
     checkSparse(space, vm, start, end);
     space.table.unmap(start, end - start);
@@ -67,7 +68,7 @@ export function vmAreaUnmapPages(space: Space, vm: VmStruct, start: bigint, end:
 
 /** `apply_to_page_range` and `apply_to_existing_page_range`. */
 export function applyToPages<T>(
-  space: Space,
+  space: KernelSpace,
   address: bigint,
   size: number | bigint,
   visit: SlotVisitor<T>,
@@ -79,14 +80,14 @@ export function applyToPages<T>(
     checkAddress(address);
     const { bytes } = placeOf(space, address, address + BigInt(size));
     return makesTables
-      ? space.table.applyToRange(address, bytes, visit)
-      : space.table.applyToExisting(address, bytes, visit);
+      ? applyToRange(space.table, address, bytes, visit)
+      : applyToExisting(space.table, address, bytes, visit);
   });
 }
 
 /** `ioremap_page_range`: the area must be a device range, and the range all of it. */
 export function ioremapPageRange(
-  space: Space,
+  space: KernelSpace,
   start: bigint,
   end: bigint,
   physical: bigint,
@@ -104,7 +105,7 @@ export function ioremapPageRange(
 
 /** `vmap_page_range`, inside one live area. */
 export function vmapPageRange(
-  space: Space,
+  space: KernelSpace,
   start: bigint,
   end: bigint,
   physical: bigint,
@@ -114,13 +115,19 @@ export function vmapPageRange(
   mapDevice(space, start, end, physical, protection);
 }
 
-function mapDevice(space: Space, start: bigint, end: bigint, physical: bigint, protection: Protection): void {
+function mapDevice(
+  space: KernelSpace,
+  start: bigint,
+  end: bigint,
+  physical: bigint,
+  protection: Protection,
+): void {
   const caps = space.capsOf(space.linux.leaves.ioremap, 63);
   space.table.mapRange(start, physical, end - start, space.withoutExecute(protection), caps);
 }
 
 /** The checks of check_sparse_vm_area, in Linux's order. */
-function checkSparse(space: Space, vm: VmStruct, start: bigint, end: bigint): number {
+function checkSparse(space: KernelSpace, vm: VmStruct, start: bigint, end: bigint): number {
   const { flags } = vm;
   const why =
     (flags & VM_FLUSH_RESET_PERMS) !== 0
@@ -136,14 +143,14 @@ function checkSparse(space: Space, vm: VmStruct, start: bigint, end: bigint): nu
       advice: 'reserve it with getVmArea(bytes, VM_SPARSE)',
     });
   const pages = checkRange(space, start, end);
-  space.requireRam(pages);
+  space.machine.requireAtMost(pages);
   requireInside(vm, start, end);
   requireOwnHands(vm);
   return pages;
 }
 
 /** Copies a list that has one frame for each page of a range: before anything else is looked at, since getters may run. */
-function takeList(space: Space, start: bigint, end: bigint, frames: FrameList): FrameArray {
+function takeList(space: KernelSpace, start: bigint, end: bigint, frames: FrameList): FrameArray {
   const pages = checkRange(space, start, end);
   const length = frameCount(frames);
   requireCount(length, pages);
@@ -151,7 +158,7 @@ function takeList(space: Space, start: bigint, end: bigint, frames: FrameList): 
 }
 
 /** @throws VmError `EINVAL` when frames are not chunks of `2 ** pageShift` bytes, each adjacent and aligned. */
-function checkChunks(space: Space, frames: FrameArray, pageShift: number): void {
+function checkChunks(space: KernelSpace, frames: FrameArray, pageShift: number): void {
   // Not subtracted before it is a number: objects and symbols cannot be.
   const order = typeof pageShift === 'number' ? pageShift - space.pageShift : -1;
   if (!Number.isInteger(order) || order < 0 || order > 40)

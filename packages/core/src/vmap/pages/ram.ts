@@ -1,12 +1,12 @@
 import { copyFrames, type FrameList, frameCount } from '../../check/frames.js';
 import { shown, VmError } from '../../errors.js';
 import { checkAddress } from '../areas/places.js';
-import type { Space } from '../space.js';
+import type { KernelSpace } from '../kernel-space.js';
 
 /** `vm_map_ram`: PAGE_KERNEL, base pages, no guard. */
-export function vmMapRam(space: Space, frames: FrameList): bigint {
+export function vmMapRam(space: KernelSpace, frames: FrameList): bigint {
   const length = frameCount(frames);
-  space.requireRam(length);
+  space.machine.requireAtMost(length);
   const list = copyFrames(frames, length, space.pfnLimit);
   return space.change(() => {
     const address = space.blocks.reserve(length, space.cpu);
@@ -21,7 +21,7 @@ export function vmMapRam(space: Space, frames: FrameList): bigint {
 }
 
 /** `vm_unmap_ram`: its flush waits for the block's, or for `vmUnmapAliases`. */
-export function vmUnmapRam(space: Space, address: bigint, count: number): void {
+export function vmUnmapRam(space: KernelSpace, address: bigint, count: number): void {
   checkAddress(address);
   const pages = space.blocks.pagesAt(address);
   if (pages === 0)

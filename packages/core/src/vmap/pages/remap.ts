@@ -5,8 +5,8 @@ import { areaHolding } from '../areas/places.js';
 import { checkBytes } from '../areas/reserve.js';
 import { nameOf, requireNoArray } from '../areas/vm-struct.js';
 import { VM_DMA_COHERENT, VM_USERMAP } from '../flags.js';
+import type { KernelSpace } from '../kernel-space.js';
 import { stretchesOf } from '../permissions/set-memory.js';
-import type { Space } from '../space.js';
 
 /** Most pages of one call: each needs an entry of its own. */
 const MOST_PAGES = 2 ** 26;
@@ -32,7 +32,7 @@ export interface UserRange {
  * @param size - bytes, rounded up to pages.
  */
 export function remapVmallocRange(
-  space: Space,
+  space: KernelSpace,
   user: UserRange,
   at: bigint,
   address: bigint,

@@ -6,13 +6,13 @@ import { areaFrom } from '../areas/places.js';
 import { cancel, endFreeing, freeVmArea, reserve } from '../areas/reserve.js';
 import type { VmStruct } from '../areas/vm-struct.js';
 import { checkFlags, VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_MAP_PUT_PAGES, VM_NO_GUARD } from '../flags.js';
+import type { KernelSpace } from '../kernel-space.js';
 import { type CallerOptions, callerOf } from '../options.js';
-import type { Space } from '../space.js';
 import { hugeShift, largeShifts } from '../vmalloc/vmalloc.js';
 
 /** `vmap`. */
 export function vmap(
-  space: Space,
+  space: KernelSpace,
   frames: FrameList,
   flags: number,
   protection: Protection,
@@ -27,11 +27,11 @@ export function vmap(
   if ((flags & VM_MAP_PUT_PAGES) !== 0 && (flags & VM_IOREMAP) !== 0)
     throw new VmError('EINVAL', 'a device range owns no pages', { advice: 'nothing could free them' });
   const length = frameCount(frames);
-  space.requireRam(length);
+  space.machine.requireAtMost(length);
   const list = copyFrames(frames, length, space.pfnLimit);
   return space.change(() => {
     const withoutExecute = space.withoutExecute(protection);
-    if ((flags & VM_MAP_PUT_PAGES) !== 0) space.owners.checkGiven(list);
+    if ((flags & VM_MAP_PUT_PAGES) !== 0) space.machine.owners.checkGiven(list);
     const vm = reserveAligned(space, length, flags, options);
     try {
       mapList(space, vm.area.address, list, withoutExecute);
@@ -42,20 +42,20 @@ export function vmap(
     if ((flags & VM_MAP_PUT_PAGES) !== 0) {
       vm.owned = { heads: list, order: 0 };
       vm.ownedPages = length;
-      space.owners.take(vm.owned);
+      space.machine.owners.take(vm.owned);
     }
     return vm;
   });
 }
 
 /** `vunmap`: frames stay with their owner. */
-export function vunmap(space: Space, address: bigint, what: string): void {
+export function vunmap(space: KernelSpace, address: bigint, what: string): void {
   endFreeing(space, freeVmArea(space, areaFrom(space, address, what)));
 }
 
 /** `vmap_pfn`: frames that are not memory, with base pages, naturally aligned. */
 export function vmapPfn(
-  space: Space,
+  space: KernelSpace,
   pfns: FrameList,
   protection: Protection,
   options: CallerOptions,
@@ -66,7 +66,7 @@ export function vmapPfn(
   const list = copyFrames(pfns, length, space.pfnLimit);
   return space.change(() => {
     const withoutExecute = space.withoutExecute(protection);
-    const ram = list.find((pfn) => space.isRam(pfn));
+    const ram = list.find((pfn) => space.machine.holds(pfn));
     if (ram !== undefined)
       throw new VmError('EINVAL', `frame 0x${ram.toString(16)} is memory`, {
         advice: 'vmapPfn is for devices; use vmap',
@@ -87,7 +87,7 @@ export function vmapPfn(
 }
 
 /** Since 2026, addresses for a `vmap` are aligned to the leaf that it may get; where nothing fits, to a smaller one. */
-function reserveAligned(space: Space, pages: number, flags: number, options: CallerOptions): VmStruct {
+function reserveAligned(space: KernelSpace, pages: number, flags: number, options: CallerOptions): VmStruct {
   const size = pages * space.pageBytes;
   const request = { ...callerOf(options), size, flags };
   if (space.release === '6.12') return reserve(space, request);
@@ -101,7 +101,7 @@ function reserveAligned(space: Space, pages: number, flags: number, options: Cal
   return reserve(space, request);
 }
 
-function mapList(space: Space, va: bigint, list: FrameArray, protection: Protection): void {
+function mapList(space: KernelSpace, va: bigint, list: FrameArray, protection: Protection): void {
   const { vmap: shifts } = space.linux.leaves;
   if (space.release === '6.12') {
     space.table.map(va, list, protection, space.capsOf(shifts, 63));
@@ -130,7 +130,7 @@ interface Batch {
  * How a list is cut (vmap_pages_range_batched): runs of adjacent, naturally aligned frames of one order together; from the first page on
  * that is in none, base pages.
  */
-function batches(space: Space, list: FrameArray): Batch[] {
+function batches(space: KernelSpace, list: FrameArray): Batch[] {
   const found: Batch[] = [];
   let from = 0;
   let shift = 0;
@@ -149,7 +149,7 @@ function batches(space: Space, list: FrameArray): Batch[] {
 }
 
 /** log2 of the pages from one on that may be mapped together (get_vmap_batch_order). */
-function batchOrder(space: Space, list: FrameArray, at: number): number {
+function batchOrder(space: KernelSpace, list: FrameArray, at: number): number {
   const first = list[at] as number;
   let most = list.length - at;
   if (first !== 0) {

@@ -1,8 +1,10 @@
 import type { AddressWindow } from '../../area/page-units.js';
 import { VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
+import { collapseLeaves } from '../../table/change/resize/collapse.js';
+import { splitLeaves } from '../../table/change/resize/split.js';
 import { runOf } from '../../table/show/leaf-sizes.js';
-import type { Space } from '../space.js';
+import type { KernelSpace } from '../kernel-space.js';
 
 /** Ranges without what they share: a frame that is mapped twice has one alias. */
 export function apart(ranges: readonly AddressWindow[]): AddressWindow[] {
@@ -22,13 +24,13 @@ export function apart(ranges: readonly AddressWindow[]): AddressWindow[] {
  * @returns what puts the leaves together again.
  * @throws VmError `ENOMEM` when there is no frame for a table; all leaves are then as they were.
  */
-export function cutAtEnds(space: Space, ranges: readonly AddressWindow[]): () => void {
+export function cutAtEnds(space: KernelSpace, ranges: readonly AddressWindow[]): () => void {
   const { table, pages } = space;
   const done: { readonly va: bigint; readonly bytes: bigint }[] = [];
   const undo = (): void => {
     for (const { va, bytes } of done.reverse())
       try {
-        table.collapse(va, bytes);
+        collapseLeaves(table, va, bytes);
       } catch {
         // A sink that throws again: smaller leaves stay, which translate the same, and the others are still put together.
       }
@@ -38,7 +40,7 @@ export function cutAtEnds(space: Space, ranges: readonly AddressWindow[]): () =>
       for (const page of [range.start, range.end - pages]) {
         const around = leafAround(space, page);
         if (isInside(around, range)) continue;
-        table.split(page, pages);
+        splitLeaves(table, page, pages);
         done.push(around);
       }
   } catch (error) {
@@ -49,7 +51,7 @@ export function cutAtEnds(space: Space, ranges: readonly AddressWindow[]): () =>
 }
 
 /** @throws VmError `EINVAL` when a range ends inside a leaf or a run, where nothing may be cut. */
-export function requireWhole(space: Space, range: AddressWindow): void {
+export function requireWhole(space: KernelSpace, range: AddressWindow): void {
   for (const page of [range.start, range.end - space.pages])
     if (!isInside(leafAround(space, page), range))
       throw new VmError('EINVAL', 'the range ends inside a leaf or a contiguous run', {
@@ -64,7 +66,7 @@ export function requireWhole(space: Space, range: AddressWindow): void {
  * @returns `null` when nothing is left.
  */
 export function withoutUnchanged(
-  space: Space,
+  space: KernelSpace,
   range: AddressWindow,
   fields: Partial<Protection>,
 ): AddressWindow | null {
@@ -77,7 +79,7 @@ export function withoutUnchanged(
   return start < end ? { start, end } : null;
 }
 
-function isAlready({ table }: Space, page: bigint, fields: Partial<Protection>): boolean {
+function isAlready({ table }: KernelSpace, page: bigint, fields: Partial<Protection>): boolean {
   const { leaf } = table.walk(page);
   const members = Object.keys(fields) as (keyof Protection)[];
   return leaf !== null && members.every((member) => leaf.protection[member] === fields[member]);
@@ -88,7 +90,7 @@ function isInside({ va, bytes }: { va: bigint; bytes: bigint }, { start, end }: 
 }
 
 /** The leaf that maps a page, or the run that the leaf is in; the page itself where nothing is mapped. */
-function leafAround({ table, format, pages }: Space, page: bigint): { va: bigint; bytes: bigint } {
+function leafAround({ table, format, pages }: KernelSpace, page: bigint): { va: bigint; bytes: bigint } {
   const { steps, leaf } = table.walk(page);
   const step = steps.at(-1);
   if (leaf === null || step === undefined) return { va: page, bytes: pages };

@@ -3,7 +3,7 @@ import { eachStretch, type FrameArray } from '../../check/frames.js';
 import { listOf } from '../../space/frame-owners.js';
 import { runOf } from '../../table/show/leaf-sizes.js';
 import type { VmStruct } from '../areas/vm-struct.js';
-import type { Space } from '../space.js';
+import type { KernelSpace } from '../kernel-space.js';
 import { apart, cutAtEnds } from './cut-ends.js';
 
 /** What `vfree` does with the direct map's entries of an area that asks for VM_FLUSH_RESET_PERMS. */
@@ -15,20 +15,10 @@ export interface DirectAlias {
 }
 
 /** Stretches of the direct map that show an area's frames. */
-function aliasesOf(space: Space, frames: FrameArray): AddressWindow[] {
-  const aliases: AddressWindow[] = [];
-  eachStretch(frames, (first, count) => addAlias(space, first, count, aliases));
-  return aliases;
-}
-
-/** Adds where the direct map shows adjacent frames: those that are memory. A stretch may begin or end beside it, and the map does not. */
-export function addAlias(space: Space, first: number, count: number, aliases: AddressWindow[]): void {
-  const { directMap, ram, pageShift } = space;
-  const from = Math.max(first, ram.first) - ram.first;
-  const to = Math.min(first + count - ram.first, ram.frames);
-  if (directMap === null || from >= to) return;
-  const addressOf = (frame: number): bigint => directMap.start + (BigInt(frame) << BigInt(pageShift));
-  aliases.push({ start: addressOf(from), end: addressOf(to) });
+function aliasesOf({ directMap }: KernelSpace, frames: FrameArray): AddressWindow[] {
+  const aliases: (AddressWindow | null)[] = [];
+  eachStretch(frames, (first, count) => aliases.push(directMap?.aliasOf(first, count) ?? null));
+  return aliases.filter((alias) => alias !== null);
 }
 
 /**
@@ -36,7 +26,7 @@ export function addAlias(space: Space, first: number, count: number, aliases: Ad
  *
  * @throws VmError `ENOMEM` when a block of the direct map must be split and there is no frame: nothing is then changed.
  */
-export function takeAliasAway(space: Space, vm: VmStruct): DirectAlias {
+export function takeAliasAway(space: KernelSpace, vm: VmStruct): DirectAlias {
   const { table, blocks, format, linux } = space;
   const aliases = apart(vm.owned === null ? [] : aliasesOf(space, listOf(vm.owned)));
   // First all cuts: they may need memory, and change no translation.

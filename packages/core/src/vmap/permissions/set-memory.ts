@@ -3,9 +3,8 @@ import type { Protection } from '../../format/protection.js';
 import { areaHolding, requireInside } from '../areas/places.js';
 import { nameOf, requireOwnHands, type VmStruct } from '../areas/vm-struct.js';
 import { VM_ALLOC, VM_ALLOW_HUGE_VMAP } from '../flags.js';
-import type { Space } from '../space.js';
+import type { KernelSpace } from '../kernel-space.js';
 import { apart, cutAtEnds, requireWhole, withoutUnchanged } from './cut-ends.js';
-import { addAlias } from './direct-map.js';
 
 /**
  * `set_memory_ro` and its kin: changes the protection of pages inside one area, and of their aliases in the direct map where the change
@@ -14,7 +13,7 @@ import { addAlias } from './direct-map.js';
  * Where the policy says so (arm64) it is for vmalloc memory without huge leaves; elsewhere a leaf that the range covers in part is split.
  */
 export function setMemory(
-  space: Space,
+  space: KernelSpace,
   address: bigint,
   numPages: number,
   fields: Partial<Protection>,
@@ -32,7 +31,10 @@ export function setMemory(
   const stretches = stretchesOf(space, address, end);
   const ranges = [{ start: address, end }];
   if (fields.write !== undefined)
-    for (const { first, count } of stretches) addAlias(space, first, count, ranges);
+    for (const { first, count } of stretches) {
+      const alias = space.directMap?.aliasOf(first, count) ?? null;
+      if (alias !== null) ranges.push(alias);
+    }
   if (space.linux.setMemory === 'vmalloc') requireWhole(space, { start: address, end });
   const pieces = apart(ranges).flatMap((range) => withoutUnchanged(space, range, fields) ?? []);
   const undo = cutAtEnds(space, pieces);
@@ -49,7 +51,7 @@ export function setMemory(
   }
 }
 
-function requireChangeable(space: Space, vm: VmStruct): void {
+function requireChangeable(space: KernelSpace, vm: VmStruct): void {
   if (space.linux.setMemory !== 'vmalloc') return;
   if ((vm.flags & VM_ALLOC) !== 0 && (vm.flags & VM_ALLOW_HUGE_VMAP) === 0) return;
   throw new VmError('EINVAL', `${nameOf(vm)} is not vmalloc memory without huge leaves`, {
@@ -63,7 +65,11 @@ function requireChangeable(space: Space, vm: VmStruct): void {
  *
  * @throws VmError `EFAULT` for the first page that is not mapped.
  */
-export function stretchesOf(space: Space, start: bigint, end: bigint): { first: number; count: number }[] {
+export function stretchesOf(
+  space: KernelSpace,
+  start: bigint,
+  end: bigint,
+): { first: number; count: number }[] {
   const stretches: { first: number; count: number }[] = [];
   let at = start;
   for (const { va, count, leafShift, pfn } of space.table.leaves(start, end - start)) {

@@ -24,10 +24,10 @@ import {
   VM_IOREMAP,
   VM_SPARSE,
 } from '../flags.js';
+import type { KernelSpace } from '../kernel-space.js';
 import type { VmallocRequest } from '../options.js';
 import { zeroFrames } from '../pages/bytes.js';
 import { takeAliasAway } from '../permissions/direct-map.js';
-import type { Space } from '../space.js';
 
 /** Bytes of a pointer to a page, in the array of an area's pages. */
 const POINTER_BYTES = 8;
@@ -39,10 +39,10 @@ const MAX_ORDER = 18;
  *
  * @throws VmError `EINVAL` for a request that makes no sense, `E2BIG` for more pages than the machine has, `ENOMEM`.
  */
-export function vmallocNodeRange(space: Space, request: VmallocRequest): VmStruct {
+export function vmallocNodeRange(space: KernelSpace, request: VmallocRequest): VmStruct {
   const { flags = 0, align = 1n } = request;
   const bytes = checkBytes(request.size, 'size');
-  space.requireRam(Number(space.wholePages(bytes) >> BigInt(space.pageShift)));
+  space.machine.requireAtMost(Number(space.wholePages(bytes) >> BigInt(space.pageShift)));
   if ((checkFlags(flags) & (VM_IOREMAP | VM_SPARSE)) !== 0)
     throw new VmError('EINVAL', 'vmalloc memory is neither VM_IOREMAP nor VM_SPARSE');
   checkAlign(align);
@@ -67,7 +67,7 @@ export function vmallocNodeRange(space: Space, request: VmallocRequest): VmStruc
  * Once more with base pages. The addresses of the first attempt are not free yet when Linux looks for others: they wait for a purge.
  */
 function fallBack(
-  space: Space,
+  space: KernelSpace,
   request: VmallocRequest,
   align: bigint,
   failed: readonly VmStruct[],
@@ -95,12 +95,12 @@ function fallBack(
  * Source: Linux 6.12, __vmalloc_node_range; arch_vmap_pte_supported_shift of riscv, and of arm64, which has it since 6.16: whether a kernel
  * has runs is the policy's.
  */
-export function hugeShift(space: Space, bytes: bigint): number {
+export function hugeShift(space: KernelSpace, bytes: bigint): number {
   return largeShifts(space, bytes)[0] ?? space.pageShift;
 }
 
 /** log2 of the blocks and runs that an allocation is large enough for, the largest first. */
-export function largeShifts(space: Space, bytes: bigint): number[] {
+export function largeShifts(space: KernelSpace, bytes: bigint): number[] {
   const { vmalloc, wholeRunsOnly = false } = space.linux.leaves;
   const fits = (shift: number): boolean => {
     const unit = 1n << BigInt(shift);
@@ -111,7 +111,7 @@ export function largeShifts(space: Space, bytes: bigint): number[] {
 
 /** One attempt: all of it, or nothing but the reservation, which goes to `failed` where the caller asks for it. */
 function allocate(
-  space: Space,
+  space: KernelSpace,
   request: VmallocRequest,
   shift: number,
   align: bigint,
@@ -158,7 +158,7 @@ function allocate(
     if (zero) zeroFrames(space, vm.owned as OwnedFrames);
     return vm;
   } catch (error) {
-    for (const { owned } of taken) if (owned !== null) space.owners.free(owned);
+    for (const { owned } of taken) if (owned !== null) space.machine.owners.free(owned);
     const mayFollow = error instanceof VmError && error.code === 'ENOMEM';
     for (const { vm } of taken.reverse()) {
       if (failed !== null && mayFollow) failed.push(vm);
@@ -168,12 +168,12 @@ function allocate(
   }
 }
 
-function arrayBytes(space: Space, { area }: VmStruct): number {
+function arrayBytes(space: KernelSpace, { area }: VmStruct): number {
   return Number(area.bytes >> BigInt(space.pageShift)) * POINTER_BYTES;
 }
 
-function own(space: Space, vm: VmStruct, owned: OwnedFrames, array: VmStruct | undefined): void {
-  space.owners.take(owned);
+function own(space: KernelSpace, vm: VmStruct, owned: OwnedFrames, array: VmStruct | undefined): void {
+  space.machine.owners.take(owned);
   vm.owned = owned;
   vm.ownedPages = owned.heads.length * 2 ** owned.order;
   vm.array = array ?? null;
@@ -181,8 +181,8 @@ function own(space: Space, vm: VmStruct, owned: OwnedFrames, array: VmStruct | u
 }
 
 /** Blocks for all pages of an area: all or none. */
-function takeFrames(space: Space, { area }: VmStruct, order: number): OwnedFrames {
-  const { ram } = space;
+function takeFrames(space: KernelSpace, { area }: VmStruct, order: number): OwnedFrames {
+  const { ram } = space.machine;
   const pages = Number(area.bytes >> BigInt(space.pageShift));
   if (order === 0) return { heads: narrowed(ram.allocateMany(pages)), order };
   if (order > MAX_ORDER) throw new VmError('ENOMEM', `no block of order ${order}`);
@@ -204,7 +204,7 @@ function takeFrames(space: Space, { area }: VmStruct, order: number): OwnedFrame
  *
  * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or one of its frames was freed by somebody else.
  */
-export function vfree(space: Space, address: bigint): void {
+export function vfree(space: KernelSpace, address: bigint): void {
   const vm = areaFrom(space, address, 'vfree');
   if ((vm.flags & VM_IOREMAP) !== 0)
     throw new VmError('EINVAL', `${nameOf(vm)} is a device range`, { address, advice: 'iounmap it' });
@@ -217,7 +217,7 @@ export function vfree(space: Space, address: bigint): void {
  * @returns what callers' functions threw: all is freed all the same. A flush that failed is owed to the next purge.
  * @throws VmError `EINVAL` when somebody else freed a frame of it, `ENOMEM` when aliases cannot be cut: nothing is then changed.
  */
-export function releaseArea(space: Space, vm: VmStruct): unknown[] {
+export function releaseArea(space: KernelSpace, vm: VmStruct): unknown[] {
   checkOwned(space, vm);
   const errors = releaseLazy(space, vm);
   const alias = (vm.flags & VM_FLUSH_RESET_PERMS) !== 0 ? takeAliasAway(space, vm) : null;
@@ -230,27 +230,27 @@ export function releaseArea(space: Space, vm: VmStruct): unknown[] {
   } finally {
     alias?.putBack();
   }
-  if (vm.owned !== null) space.owners.free(vm.owned);
+  if (vm.owned !== null) space.machine.owners.free(vm.owned);
   if (vm.array !== null) errors.push(...releaseArea(space, vm.array));
   return errors;
 }
 
 /** @throws VmError `EINVAL` when somebody else freed a frame of an area, or of the array of its pages. */
-export function checkOwned(space: Space, vm: VmStruct): void {
+export function checkOwned(space: KernelSpace, vm: VmStruct): void {
   for (let one: VmStruct | null = vm; one !== null; one = one.array)
-    if (one.owned !== null) space.owners.checkAllocated(one.owned);
+    if (one.owned !== null) space.machine.owners.checkAllocated(one.owned);
 }
 
 /**
  * `remove_vm_area`: what the area owns is the caller's afterwards, and its array of pages is freed. A purge that is due is left to a later
  * call: what a sink throws must not hide the area.
  */
-export function removeVmArea(space: Space, address: bigint): VmStruct {
+export function removeVmArea(space: KernelSpace, address: bigint): VmStruct {
   const vm = areaFrom(space, address, 'removeVmArea');
   checkOwned(space, vm);
   const errors = releaseLazy(space, vm);
   remove(space, vm);
-  if (vm.owned !== null) space.owners.release(vm.owned);
+  if (vm.owned !== null) space.machine.owners.release(vm.owned);
   if (vm.array !== null) errors.push(...releaseArea(space, vm.array));
   throwFirst(errors);
   return vm;

@@ -4,9 +4,9 @@ import { areaFrom } from '../areas/places.js';
 import { checkAlign, checkBytes } from '../areas/reserve.js';
 import { nameOf, type VmStruct } from '../areas/vm-struct.js';
 import { VM_ALLOC, VM_FLUSH_RESET_PERMS, VM_USERMAP } from '../flags.js';
+import type { KernelSpace } from '../kernel-space.js';
 import type { CallerOptions } from '../options.js';
 import { bytesOf, copyBytes } from '../pages/bytes.js';
-import type { Space } from '../space.js';
 import { checkOwned, releaseArea, vmallocNodeRange } from './vmalloc.js';
 
 /** Choices of `vrealloc`. */
@@ -23,7 +23,7 @@ export interface VreallocOptions extends CallerOptions {
  * @returns the area that holds it afterwards.
  */
 export function vrealloc(
-  space: Space,
+  space: KernelSpace,
   address: bigint,
   size: number | bigint,
   options: VreallocOptions,
@@ -70,27 +70,27 @@ export function vrealloc(
 }
 
 /** Bytes up to which it stays where it is: until 2026 what the area spans, then what it has pages for. */
-function inPlace(space: Space, vm: VmStruct): bigint {
+function inPlace(space: KernelSpace, vm: VmStruct): bigint {
   return space.release === '2026' ? BigInt(vm.ownedPages) * space.pages : vm.area.bytes;
 }
 
 /** Frees whole pages behind the new end. The addresses stay reserved. */
-function shrink(space: Space, vm: VmStruct, bytes: bigint): void {
+function shrink(space: KernelSpace, vm: VmStruct, bytes: bigint): void {
   const owned = vm.owned as OwnedFrames;
   const pages = Number(space.wholePages(bytes) >> BigInt(space.pageShift));
   if (pages >= vm.ownedPages || owned.order !== 0 || (vm.flags & (VM_FLUSH_RESET_PERMS | VM_USERMAP)) !== 0)
     return;
   const tail: OwnedFrames = { heads: owned.heads.slice(pages), order: 0 };
-  space.owners.checkAllocated(tail);
+  space.machine.owners.checkAllocated(tail);
   const from = vm.area.address + BigInt(pages) * space.pages;
   space.table.unmap(from, BigInt(vm.ownedPages - pages) * space.pages);
   vm.owned = { heads: owned.heads.slice(0, pages), order: 0 };
   vm.ownedPages = pages;
-  space.owners.free(tail);
+  space.machine.owners.free(tail);
 }
 
 /** Zeros from one byte of an area up to another, where its pages have bytes. */
-function zeroRange(space: Space, vm: VmStruct, from: bigint, to: bigint): void {
+function zeroRange(space: KernelSpace, vm: VmStruct, from: bigint, to: bigint): void {
   const frames = listOf(vm.owned as OwnedFrames);
   const { pageBytes } = space;
   for (let at = Number(from); at < Number(to); ) {

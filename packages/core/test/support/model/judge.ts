@@ -1,4 +1,4 @@
-import { hex } from '@vmarea/core';
+import { hex, translateMany } from '@vmarea/core';
 import { expect } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { takenFrames } from '../machine.js';
@@ -101,7 +101,7 @@ function expectReads(world: World): void {
   const addresses = BigUint64Array.from(pages, (page) => addressOfPage(geometry, page) + inside);
   const frames = new Float64Array(pages.length);
   const shifts = new Uint8Array(pages.length);
-  table.translateMany(addresses, frames, shifts);
+  translateMany(table, addresses, frames, shifts);
   for (const [index, page] of pages.entries()) {
     const va = addressOfPage(geometry, page);
     const found = manualWalk(read64, table.root, va, geometry.shape);

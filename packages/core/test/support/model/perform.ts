@@ -1,5 +1,5 @@
 import type { FlushBatch, PageTable, Slot } from '@vmarea/core';
-import { words } from '@vmarea/core';
+import { applyToExisting, applyToRange, collapseLeaves, splitLeaves, words } from '@vmarea/core';
 import { addressOfPage, type Geometry } from '../manual-walk/geometry.js';
 import { type Action, Thrown } from './apply.js';
 import type { ApplyCall, MapCall, TableCall, UnmapCall } from './call.js';
@@ -46,9 +46,9 @@ export function perform(stage: Stage, call: TableCall): unknown {
     case 'protect':
       return table.protect(va, bytes, call.fields, { split: call.split, ...deferred });
     case 'split':
-      return table.split(va, bytes, { leafShift: call.leafShift, ...deferred });
+      return splitLeaves(table, va, bytes, { leafShift: call.leafShift, ...deferred });
     case 'collapse':
-      return table.collapse(va, bytes, { maxLeafShift: call.maxLeafShift, ...deferred });
+      return collapseLeaves(table, va, bytes, { maxLeafShift: call.maxLeafShift, ...deferred });
     case 'prepare':
       return table.prepare(va, bytes, { leafShift: call.leafShift });
     case 'tablesNeeded':
@@ -57,7 +57,8 @@ export function perform(stage: Stage, call: TableCall): unknown {
       return table.reclaim(va, bytes, deferred);
     default: {
       const options = { blocks: call.blocks, ...deferred };
-      return table[call.op](va, bytes, visitor(stage, call), options);
+      const apply = call.op === 'applyToRange' ? applyToRange : applyToExisting;
+      return apply(table, va, bytes, visitor(stage, call), options);
     }
   }
 }

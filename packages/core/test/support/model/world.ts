@@ -1,4 +1,5 @@
 import type { FlushBatch, FlushSink, TranslationCursor } from '@vmarea/core';
+import { translationCursor } from '@vmarea/core';
 import type { ShapedFormat } from '../../formats/index.js';
 import { BreakWatch } from '../break-watch.js';
 import { machine } from '../machine.js';
@@ -85,7 +86,7 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?:
   Object.assign(tlb, { memory: made.memory, frames: made.frames, root: made.table.root });
   Object.assign(watch, { memory: made.memory, reachable: () => enumerator.read(made.table.root).tables });
   const batches = [made.table.batch(), made.table.batch()];
-  const cursor = made.table.cursor();
+  const cursor = translationCursor(made.table);
   const model = new Model(geometry);
   const waiting: [number, number][][] = [[], []];
   const judges = { geometry, manual, read64, enumerator, tlb, watch };

@@ -1,4 +1,4 @@
-import { protection } from '@vmarea/core';
+import { applyToExisting, applyToRange, protection } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
@@ -16,7 +16,7 @@ describe('applyToRange', () => {
     const { table, frames, flushes } = machine(arm);
     const seen: [bigint, number, number, number, bigint, number][] = [];
     const start = BASE + 0x1ff000n;
-    const result = table.applyToRange(start, 3 * 4096, (slot) => {
+    const result = applyToRange(table, start, 3 * 4096, (slot) => {
       seen.push([slot.va, slot.page, slot.level, slot.leafShift, slot.entry, slot.pfn]);
       slot.setLeaf(100 + slot.page, WRITE);
       expect(slot.pfn).toBe(100 + slot.page);
@@ -36,7 +36,7 @@ describe('applyToRange', () => {
 
   it('stops at the first value, returns it, and keeps what was set', () => {
     const { table, frames } = machine(arm);
-    const found = table.applyToRange(BASE, 64 * MiB, (slot) => {
+    const found = applyToRange(table, BASE, 64 * MiB, (slot) => {
       if (slot.page === 2) return 'here';
       slot.setLeaf(slot.page, WRITE);
       return undefined;
@@ -45,8 +45,8 @@ describe('applyToRange', () => {
     expect(sizes(table)).toEqual([[BASE, 12, 2]]);
     // No table is made beyond the stop.
     expect(frames.stats().allocated).toBe(4);
-    expect(table.applyToRange(BASE, 4096, () => 0)).toBe(0);
-    expect(table.applyToRange(BASE, 4096, () => null)).toBe(null);
+    expect(applyToRange(table, BASE, 4096, () => 0)).toBe(0);
+    expect(applyToRange(table, BASE, 4096, () => null)).toBe(null);
   });
 
   it('leaves everything as it was when the callback throws', () => {
@@ -55,7 +55,7 @@ describe('applyToRange', () => {
     const before = fingerprint({ memory, frames });
     const broken = new Error('broken');
     const call = () =>
-      table.applyToRange(BASE, 4 * MiB, (slot) => {
+      applyToRange(table, BASE, 4 * MiB, (slot) => {
         if (slot.page === 600) throw broken;
         slot.setLeaf(slot.page, protection());
       });
@@ -72,16 +72,16 @@ describe('applyToRange', () => {
     memory.write64(pmd.address + 16n, 0xabc000n);
     const before = fingerprint({ memory, frames });
     const clear = (slot: { set(lo: number, hi: number): void }) => slot.set(0, 0);
-    expect(thrown(() => table.applyToRange(BASE, 3 * MiB, clear))).toBe(
+    expect(thrown(() => applyToRange(table, BASE, 3 * MiB, clear))).toBe(
       "EINVAL at 0xffff000000200000: a PMD leaf of 2097152 bytes maps this; ask for the block itself with blocks: 'visit', or for its pages with blocks: 'split'",
     );
-    expect(thrown(() => table.applyToExisting(BASE + BigInt(4 * MiB), 4096, clear))).toBe(
+    expect(thrown(() => applyToExisting(table, BASE + BigInt(4 * MiB), 4096, clear))).toBe(
       'EBUSY at 0xffff000000400000: the PMD slot holds an entry of the kind absent; it stands where a table is needed: clear it first',
     );
-    expect(thrown(() => table.applyToRange(BASE, 4096, clear, { blocks: 'pages' as never }))).toMatch(
+    expect(thrown(() => applyToRange(table, BASE, 4096, clear, { blocks: 'pages' as never }))).toMatch(
       /^EINVAL: blocks is 'pages'/,
     );
-    expect(thrown(() => table.applyToRange(BASE, 4096, undefined as never))).toMatch(
+    expect(thrown(() => applyToRange(table, BASE, 4096, undefined as never))).toMatch(
       /^EINVAL: the callback is/,
     );
     expect(fingerprint({ memory, frames })).toBe(before);
@@ -91,7 +91,8 @@ describe('applyToRange', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0x4000_0000n, 4 * MiB, WRITE);
     const seen: unknown[] = [];
-    table.applyToExisting(
+    applyToExisting(
+      table,
       BASE + BigInt(2 * MiB),
       2 * MiB,
       (slot) => {
@@ -103,7 +104,8 @@ describe('applyToRange', () => {
     expect(seen).toEqual([[BASE + BigInt(2 * MiB), 0, 21, 0x40200]]);
     expect(table.translate(BASE + BigInt(3 * MiB))).toBe(0x8010_0000n);
     const part = () =>
-      table.applyToExisting(
+      applyToExisting(
+        table,
         BASE + BigInt(MiB),
         4096,
         (slot) => {
@@ -122,7 +124,8 @@ describe('applyToRange', () => {
     const { table, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 1 << 30, WRITE);
     const pages: number[] = [];
-    table.applyToRange(
+    applyToRange(
+      table,
       BASE + 0x40_1000n,
       0x3000,
       (slot) => {
@@ -150,13 +153,13 @@ describe('applyToRange', () => {
     table.mapRange(0x10000n, 0x50010000n, 16 * 4096, WRITE);
     markRun(made, 0x10000n, 16, 1n << 63n);
     const frames: number[] = [];
-    table.applyToExisting(0x12000n, 8192, (slot) => void frames.push(slot.pfn));
+    applyToExisting(table, 0x12000n, 8192, (slot) => void frames.push(slot.pfn));
     expect(frames).toEqual([0x50012, 0x50013]);
-    expect(thrown(() => table.applyToExisting(0x12000n, 4096, (slot) => slot.set(0, 0)))).toMatch(
+    expect(thrown(() => applyToExisting(table, 0x12000n, 4096, (slot) => slot.set(0, 0)))).toMatch(
       /^EINVAL at 0x0000000000012000: the PTE entry is a leaf of a run; use blocks: 'split'/,
     );
     expect(table.walk(0x11000n).leaf?.runShift).toBe(16);
-    table.applyToExisting(0x12000n, 4096, (slot) => slot.set(0, 0), { blocks: 'split' });
+    applyToExisting(table, 0x12000n, 4096, (slot) => slot.set(0, 0), { blocks: 'split' });
     expect(table.translate(0x12000n)).toBeNull();
     expect(table.translate(0x1f123n)).toBe(0x5001f123n);
     expect(table.walk(0x1f000n).leaf?.runShift).toBeNull();
@@ -166,7 +169,7 @@ describe('applyToRange', () => {
     const { table, memory, frames } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
     const before = fingerprint({ memory, frames });
     const set = (lo: number, hi: number) =>
-      thrown(() => table.applyToRange(BASE, 4096, (slot) => slot.set(lo, hi)));
+      thrown(() => applyToRange(table, BASE, 4096, (slot) => slot.set(lo, hi)));
     // 01 is reserved at the last level.
     expect(set(0x1001, 0)).toBe(
       'EINVAL at 0xffff000000000000: the PTE entry cannot become 0x0000000000001001; it may be 0, a PTE leaf outside of runs, or an entry that the MMU ignores',
@@ -174,7 +177,7 @@ describe('applyToRange', () => {
     expect(set(0x1003, 0x100)).toMatch(/cannot become/); // beyond 40 bits
     expect(set(0x1003, 1 << 20)).toMatch(/cannot become/); // a contiguous mark alone
     const leaf = (pfn: number) =>
-      thrown(() => table.applyToRange(BASE, 4096, (slot) => slot.setLeaf(pfn, WRITE)));
+      thrown(() => applyToRange(table, BASE, 4096, (slot) => slot.setLeaf(pfn, WRITE)));
     for (const pfn of [-1, 0.5, 2 ** 28, Number.NaN]) expect(leaf(pfn)).toMatch(/cannot map frame/);
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(set(0x1002, 0)).toBe('none'); // the MMU ignores it
@@ -183,10 +186,10 @@ describe('applyToRange', () => {
 
   it('does not let the callback change the table, or set a slot that it kept', () => {
     const { table } = machine(arm);
-    const call = () => table.applyToRange(BASE, 4096, () => table.map(BASE, [1], WRITE));
+    const call = () => applyToRange(table, BASE, 4096, () => table.map(BASE, [1], WRITE));
     expect(thrown(call)).toMatch(/^EBUSY: this page table is in the middle of a change/);
     let kept: { set(lo: number, hi: number): void } | undefined;
-    table.applyToRange(BASE, 4096, (slot) => {
+    applyToRange(table, BASE, 4096, (slot) => {
       kept = slot;
     });
     expect(thrown(() => kept?.set(0x1003, 0))).toMatch(/: the PTE entry was kept after its callback/);
@@ -196,7 +199,7 @@ describe('applyToRange', () => {
     const { table, memory } = machine(arm);
     table.map(BASE, [1, 2], WRITE);
     const second = entryAt(table, BASE + 0x1000n);
-    table.applyToExisting(BASE, 8192, (slot) => {
+    applyToExisting(table, BASE, 8192, (slot) => {
       // A guest sets the access bit of the other page meanwhile.
       if (slot.page === 0) {
         memory.write64(second.address, second.entry | (1n << 55n));
@@ -224,7 +227,7 @@ describe('different changes of equal entries', () => {
     });
     const { table } = made;
     table.map(BASE, [1, 2, 3, 4], WRITE);
-    table.applyToExisting(BASE, 4 * 4096, (slot) =>
+    applyToExisting(table, BASE, 4 * 4096, (slot) =>
       slot.setLeaf(slot.pfn, protection({ global: true, memory: slot.page % 2 === 0 ? 'normal' : 'device' })),
     );
     expect(atFlush).toEqual([true, false, true, false]);
@@ -239,7 +242,7 @@ describe('applyToExisting', () => {
     table.map(BASE + 0x4000_0000n, [4], WRITE);
     const before = frames.stats().allocated;
     const seen: bigint[] = [];
-    table.applyToExisting(BASE, 1n << 48n, (slot) => {
+    applyToExisting(table, BASE, 1n << 48n, (slot) => {
       seen.push(slot.va);
       slot.set(0, 0);
     });

@@ -1,4 +1,4 @@
-import { protection } from '@vmarea/core';
+import { applyToExisting, applyToRange, collapseLeaves, protection, splitLeaves } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
@@ -55,14 +55,14 @@ describe('a batch', () => {
       'EBUSY at 0x0000000000001000: a batch owes a flush for this range; call done() of the batch first';
     expect(thrown(() => table.map(0x1000n, [6], WRITE))).toBe(busy);
     expect(thrown(() => table.mapRange(0x1000n, 0n, 8192, WRITE))).toBe(busy);
-    expect(thrown(() => table.applyToRange(0x1000n, 4096, (slot) => slot.setLeaf(6, WRITE)))).toBe(busy);
+    expect(thrown(() => applyToRange(table, 0x1000n, 4096, (slot) => slot.setLeaf(6, WRITE)))).toBe(busy);
     expect(thrown(() => table.prepare(0x1000n, 4096))).toBe(busy);
     expect(thrown(() => table.destroy())).toBe(
       'EBUSY: a batch of this page table owes a flush; call its done() first',
     );
     // Beside it all is as ever; a look is free, too.
     table.map(0x2000n, [6], WRITE);
-    table.applyToExisting(0x1000n, 8192, () => undefined);
+    applyToExisting(table, 0x1000n, 8192, () => undefined);
     batch.done();
     table.map(0x1000n, [6], WRITE);
     table.destroy();
@@ -88,10 +88,10 @@ describe('a batch', () => {
     const { table, flushes, frames } = machine(riscv);
     table.mapRange(0n, 0n, 2 * MiB, WRITE);
     const batch = table.batch();
-    table.split(0n, 4096, { batch });
+    splitLeaves(table, 0n, 4096, { batch });
     table.protect(0n, 2 * MiB, { write: false }, { batch });
-    expect(table.collapse(0n, 2 * MiB, { batch })).toBe(1);
-    table.applyToExisting(0n, 2 * MiB, (slot) => slot.set(0, 0), { batch, blocks: 'visit' });
+    expect(collapseLeaves(table, 0n, 2 * MiB, { batch })).toBe(1);
+    applyToExisting(table, 0n, 2 * MiB, (slot) => slot.set(0, 0), { batch, blocks: 'visit' });
     expect(table.reclaim(undefined, undefined, { batch })).toBe(1);
     expect(flushes).toEqual([]);
     expect(sizes(table)).toEqual([]);
@@ -137,7 +137,7 @@ describe('a batch', () => {
     );
     other.map(0n, [1], WRITE);
     other.unmap(0n, 4096, { batch });
-    expect(thrown(() => other.applyToRange(0x20_0000n, 4096, () => batch.done()))).toMatch(/^EBUSY/);
+    expect(thrown(() => applyToRange(other, 0x20_0000n, 4096, () => batch.done()))).toMatch(/^EBUSY/);
     batch.done();
   });
 });
@@ -181,9 +181,9 @@ describe('what a batch owes', () => {
     const { table } = machine(riscv);
     table.map(0n, [7], WRITE);
     const batch = table.batch();
-    table.applyToRange(0n, 4096, (slot) => slot.set(0x1000, 0), { batch });
+    applyToRange(table, 0n, 4096, (slot) => slot.set(0x1000, 0), { batch });
     expect(batch.isPending).toBe(true);
-    table.applyToRange(0n, 4096, (slot) => slot.set(0, 0), { batch });
+    applyToRange(table, 0n, 4096, (slot) => slot.set(0, 0), { batch });
     batch.done();
     expect(sizes(table)).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { protection } from '@vmarea/core';
+import { applyToExisting, applyToRange, protection, splitLeaves } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { entryAt, sizes } from '../../support/entries.js';
@@ -25,25 +25,22 @@ function marked() {
 }
 
 describe('a run of blocks', () => {
-  it.each(['applyToRange', 'applyToExisting'] as const)(
-    'is split under %s, and every page is seen once',
-    (call) => {
-      const { table, frames, flushes, isMarked } = marked();
-      const seen: [number, bigint][] = [];
-      const start = 3 * MiB;
-      table[call](BigInt(start), 4 * MiB, (slot) => void seen.push([slot.page, slot.entry & 0xfffff000n]), {
-        blocks: 'split',
-      });
-      expect(seen).toEqual(
-        Array.from({ length: 1024 }, (_, page) => [page, BigInt(0x4000_0000 + start + page * 4096)]),
-      );
-      expect(flushes).toHaveLength(1);
-      expect([isMarked(0), isMarked(30 * MiB), isMarked(32 * MiB)]).toEqual([false, false, true]);
-      expect(table.translate(BigInt(start + 4 * MiB))).toBe(BigInt(0x4000_0000 + start + 4 * MiB));
-      table.destroy();
-      expect(frames.stats().allocated).toBe(0);
-    },
-  );
+  it.each([applyToRange, applyToExisting])('is split under $name, and every page is seen once', (call) => {
+    const { table, frames, flushes, isMarked } = marked();
+    const seen: [number, bigint][] = [];
+    const start = 3 * MiB;
+    call(table, BigInt(start), 4 * MiB, (slot) => void seen.push([slot.page, slot.entry & 0xfffff000n]), {
+      blocks: 'split',
+    });
+    expect(seen).toEqual(
+      Array.from({ length: 1024 }, (_, page) => [page, BigInt(0x4000_0000 + start + page * 4096)]),
+    );
+    expect(flushes).toHaveLength(1);
+    expect([isMarked(0), isMarked(30 * MiB), isMarked(32 * MiB)]).toEqual([false, false, true]);
+    expect(table.translate(BigInt(start + 4 * MiB))).toBe(BigInt(0x4000_0000 + start + 4 * MiB));
+    table.destroy();
+    expect(frames.stats().allocated).toBe(0);
+  });
 
   it.each([
     [0, 2 * MiB],
@@ -52,7 +49,7 @@ describe('a run of blocks', () => {
     [31 * MiB, 4096],
   ])('loses its mark to a split of %i bytes and %i on, and stays blocks', (start, bytes) => {
     const { table, isMarked } = marked();
-    table.split(BigInt(start), bytes, { leafShift: 21 });
+    splitLeaves(table, BigInt(start), bytes, { leafShift: 21 });
     expect(sizes(table).every(([, shift]) => shift === 21)).toBe(true);
     expect([isMarked(0), isMarked(30 * MiB), isMarked(32 * MiB)]).toEqual([false, false, true]);
   });
@@ -61,7 +58,7 @@ describe('a run of blocks', () => {
     const { table, memory } = marked();
     // Block 4 becomes a table behind the engine's back: the marks around it no longer make a run.
     const pmd = entryAt(table, BigInt(8 * MiB));
-    table.split(BigInt(40 * MiB), 4096);
+    splitLeaves(table, BigInt(40 * MiB), 4096);
     const borrowed = table.walk(BigInt(40 * MiB)).steps[1]?.entry as bigint;
     memory.write64(pmd.address, borrowed);
     table.protect(BigInt(5 * MiB), 10 * MiB, { write: false });

@@ -1,5 +1,5 @@
 import type { Counters, PageTable } from '@vmarea/core';
-import { protection } from '@vmarea/core';
+import { applyToExisting, applyToRange, collapseLeaves, protection, splitLeaves } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
@@ -80,19 +80,19 @@ const cases: readonly Case[] = [
   {
     what: 'split of a block into pages',
     before: blocks,
-    call: (table) => table.split(BASE, 4096),
+    call: (table) => splitLeaves(table, BASE, 4096),
     arm: work(3, 3, 512 + 2, 1, 0, 1),
   },
   {
     what: 'split of what is small already',
     before: pages,
-    call: (table) => table.split(BASE, 4 * MiB),
+    call: (table) => splitLeaves(table, BASE, 4 * MiB),
     arm: work(5, 4, 0),
   },
   {
     what: 'collapse of 1024 pages',
     before: pages,
-    call: (table) => void table.collapse(BASE, 4 * MiB),
+    call: (table) => void collapseLeaves(table, BASE, 4 * MiB),
     arm: work(5, 4 + 1024, 4, 0, 2, 1),
   },
   {
@@ -101,7 +101,7 @@ const cases: readonly Case[] = [
       const frames = Array.from({ length: 512 }, (_, i) => 512 * (1 + (i % 7)));
       table.map(BASE, frames, WRITE);
     },
-    call: (table) => void table.collapse(BASE, 2 * MiB),
+    call: (table) => void collapseLeaves(table, BASE, 2 * MiB),
     // No block at the second page; runs may begin at any sixteenth.
     arm: work(4, 3 + 512, 0),
   },
@@ -150,13 +150,13 @@ const cases: readonly Case[] = [
   {
     what: 'applyToRange that sets 1024 entries',
     before: (table) => void table.prepare(BASE, 4 * MiB),
-    call: (table) => table.applyToRange(BASE, 4 * MiB, (slot) => slot.setLeaf(slot.page, WRITE)),
+    call: (table) => applyToRange(table, BASE, 4 * MiB, (slot) => slot.setLeaf(slot.page, WRITE)),
     arm: work(5, 4 + 1024, 1024),
   },
   {
     what: 'applyToExisting that looks',
     before: pages,
-    call: (table) => table.applyToExisting(BASE, GiB, () => undefined),
+    call: (table) => applyToExisting(table, BASE, GiB, () => undefined),
     // The PMD table's 512 slots are looked at.
     arm: work(5, 2 + 512 + 1024, 0),
   },
@@ -199,7 +199,7 @@ const cases: readonly Case[] = [
     what: 'applyToRange that splits a block and clears one page',
     before: blocks,
     call: (table) =>
-      table.applyToRange(BASE, 8192, (slot) => (slot.page === 0 ? slot.set(0, 0) : undefined), {
+      applyToRange(table, BASE, 8192, (slot) => (slot.page === 0 ? slot.set(0, 0) : undefined), {
         blocks: 'split',
       }),
     arm: work(3, 3, 512 + 1 + 2, 1, 0, 1),
@@ -242,14 +242,14 @@ describe('the work of a call', () => {
     expect(count(() => table.protect(0n, 4 * MiB, { write: false }))).toEqual(
       work(4, 3 + 1024, 1024, 0, 0, 1),
     );
-    expect(count(() => table.collapse(0n, 4 * MiB))).toEqual(work(4, 3 + 1024, 2, 0, 2, 1));
+    expect(count(() => collapseLeaves(table, 0n, 4 * MiB))).toEqual(work(4, 3 + 1024, 2, 0, 2, 1));
     // Without runs, pages that are no block are given up at the second.
     table.unmap(0n, 4 * MiB);
     table.map(0n, [512, 3, ...Array.from({ length: 510 }, (_, i) => i)], WRITE);
-    expect(count(() => table.collapse(0n, 2 * MiB, { maxLeafShift: 12 }))).toEqual(work(3, 2, 0));
+    expect(count(() => collapseLeaves(table, 0n, 2 * MiB, { maxLeafShift: 12 }))).toEqual(work(3, 2, 0));
     table.unmap(0n, 4 * MiB);
     table.mapRange(0n, 0n, 4 * MiB, WRITE, { maxLeafShift: 21 });
-    expect(count(() => table.split(0n, 4096))).toEqual(work(2, 2, 512 + 1, 1, 0, 1));
+    expect(count(() => splitLeaves(table, 0n, 4096))).toEqual(work(2, 2, 512 + 1, 1, 0, 1));
     expect(count(() => table.unmap(BigInt(2 * MiB) + 4096n, 4096))).toEqual(work(2, 2, 512 + 1 + 1, 1, 0, 1));
   });
 });

@@ -1,4 +1,4 @@
-import { PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
+import { collapseLeaves, PhysicalMemory, protection, splitLeaves, wasmLoops } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { planOf } from '../../../src/format/plan.js';
 import type { MapCall } from '../../../src/table/change/map/map-call.js';
@@ -97,8 +97,8 @@ describe('map forms runs', () => {
     const none = machine(arm).table;
     none.mapRange(BASE, 0n, 3 * MiB, WRITE, { maxRunShift: 0 });
     expect(marked(none, 256, 4096, BASE + BigInt(2 * MiB))).toBe('');
-    expect(none.collapse(BASE, 3 * MiB, { maxRunShift: 15 })).toBe(0);
-    expect(none.collapse(BASE, 3 * MiB, { maxRunShift: 16 })).toBe(16);
+    expect(collapseLeaves(none, BASE, 3 * MiB, { maxRunShift: 15 })).toBe(0);
+    expect(collapseLeaves(none, BASE, 3 * MiB, { maxRunShift: 16 })).toBe(16);
     expect(thrown(() => none.mapRange(BASE, 0n, MiB, WRITE, { maxRunShift: 2.5 }))).toMatch(
       /^EINVAL: maxRunShift is 2.5/,
     );
@@ -163,17 +163,17 @@ describe('collapse forms runs', () => {
     const before = memory.banks[0]?.words.slice();
     table.protect(BASE + 0x5000n, 4096, { write: false });
     expect(marked(table, 32)).toBe('16-31');
-    expect(table.collapse(BASE, 32 * 4096)).toBe(0);
+    expect(collapseLeaves(table, BASE, 32 * 4096)).toBe(0);
     table.protect(BASE + 0x5000n, 4096, { write: true });
     flushes.length = 0;
     table.resetCounters();
     // Page 5 is clean now, the others are dirty: all of the run are.
-    expect(table.collapse(BASE, 32 * 4096)).toBe(1);
+    expect(collapseLeaves(table, BASE, 32 * 4096)).toBe(1);
     expect(memory.banks[0]?.words).toEqual(before);
     expect(flushes).toMatchObject([{ va: BASE, bytes: 65536n, leafShift: 12 }]);
     // Each of the 16 entries is broken, and then made.
     expect(table.counters.entriesWritten).toBe(32);
-    expect(table.collapse(BASE, 32 * 4096)).toBe(0);
+    expect(collapseLeaves(table, BASE, 32 * 4096)).toBe(0);
   });
 
   it('in use as any of its leaves was', () => {
@@ -184,7 +184,7 @@ describe('collapse forms runs', () => {
       table.protect(BASE + clean * 4096n, 4096, { write: false });
       table.protect(BASE + clean * 4096n, 4096, { write: true });
       expect(entryAt(table, BASE + clean * 4096n).entry).not.toBe(dirty | (clean << 12n));
-      expect(table.collapse(BASE, 65536)).toBe(1);
+      expect(collapseLeaves(table, BASE, 65536)).toBe(1);
       for (let page = 0n; page < 16n; page++) {
         expect(entryAt(table, BASE + page * 4096n).entry).toBe(dirty | CONT | (page << 12n));
       }
@@ -195,7 +195,7 @@ describe('collapse forms runs', () => {
     const { table, frames } = machine(arm, 64);
     table.mapRange(BASE, 0n, 17 * 2 * MiB, WRITE, { maxLeafShift: 12 });
     // A run of 16 blocks, a block, and nothing of the rest of the table.
-    expect(table.collapse(BASE, 17 * 2 * MiB)).toBe(2);
+    expect(collapseLeaves(table, BASE, 17 * 2 * MiB)).toBe(2);
     expect(marked(table, 17, 2 * MiB)).toBe('0-15');
     expect(frames.stats().allocated).toBe(3);
   });
@@ -203,9 +203,9 @@ describe('collapse forms runs', () => {
   it('of NAPOT', () => {
     const { table } = machine(riscv64(3));
     table.mapRange(0n, 0x8000_0000n, 0x10000, WRITE, { maxLeafShift: 12 });
-    expect(table.collapse(0n, 0x10000)).toBe(1);
+    expect(collapseLeaves(table, 0n, 0x10000)).toBe(1);
     expect(entryAt(table, 0xf000n).entry >> 10n).toBe((NAPOT >> 10n) | 0x80008n);
-    expect(table.collapse(0n, 0x10000)).toBe(0);
+    expect(collapseLeaves(table, 0n, 0x10000)).toBe(0);
   });
 
   it('only of leaves that say the same, adjacent and aligned', () => {
@@ -215,15 +215,15 @@ describe('collapse forms runs', () => {
       Array.from({ length: 16 }, (_, i) => 0x401 + i),
       WRITE,
     );
-    expect(table.collapse(BASE, 65536)).toBe(0);
+    expect(collapseLeaves(table, BASE, 65536)).toBe(0);
     table.unmap(BASE, 65536);
     table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
     table.protect(BASE, 4096, { user: true });
-    expect(table.collapse(BASE, 65536)).toBe(0);
+    expect(collapseLeaves(table, BASE, 65536)).toBe(0);
     table.protect(BASE, 4096, { user: false });
-    expect(table.collapse(BASE, 61440)).toBe(0);
-    expect(table.collapse(BASE, 65536, { maxLeafShift: 15 })).toBe(0);
-    expect(table.collapse(BASE, 65536)).toBe(1);
+    expect(collapseLeaves(table, BASE, 61440)).toBe(0);
+    expect(collapseLeaves(table, BASE, 65536, { maxLeafShift: 15 })).toBe(0);
+    expect(collapseLeaves(table, BASE, 65536)).toBe(1);
   });
 });
 
@@ -232,6 +232,6 @@ it('split takes the mark from runs in whole tables that follow one without', () 
   table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
   table.mapRange(BASE + BigInt(2 * MiB), 0x4000_0000n, 2 * MiB, WRITE, { maxLeafShift: 16 });
   expect(marked(table, 1024)).toBe('512-1023');
-  table.split(BASE, 4 * MiB);
+  splitLeaves(table, BASE, 4 * MiB);
   expect(marked(table, 1024)).toBe('');
 });

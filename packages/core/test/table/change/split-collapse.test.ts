@@ -1,4 +1,4 @@
-import { protection } from '@vmarea/core';
+import { collapseLeaves, protection, splitLeaves } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
@@ -18,7 +18,7 @@ describe('split', () => {
   it('makes pages of the named part and leaves the rest as large as it can be', () => {
     const { table, frames, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 2 * GiB, WRITE);
-    table.split(BASE + 0x3fff_f000n, 8192);
+    splitLeaves(table, BASE + 0x3fff_f000n, 8192);
     expect(sizes(table)).toEqual([
       [BASE, 21, 511],
       [BASE + BigInt(GiB - 2 * MiB), 12, 1024],
@@ -36,12 +36,12 @@ describe('split', () => {
   it('stops at the size it is given', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
-    table.split(BASE, 4096, { leafShift: 21 });
+    splitLeaves(table, BASE, 4096, { leafShift: 21 });
     expect(sizes(table)).toEqual([[BASE, 21, 512]]);
-    table.split(BASE, 4096, { leafShift: 21 });
-    table.split(BASE, 4096, { leafShift: 30 });
+    splitLeaves(table, BASE, 4096, { leafShift: 21 });
+    splitLeaves(table, BASE, 4096, { leafShift: 30 });
     expect(sizes(table)).toEqual([[BASE, 21, 512]]);
-    expect(thrown(() => table.split(BASE, 4096, { leafShift: 16 }))).toBe(
+    expect(thrown(() => splitLeaves(table, BASE, 4096, { leafShift: 16 }))).toBe(
       'EINVAL: leafShift is 16, no leaf size of arm64-4k-48; it has 12, 21, 30',
     );
   });
@@ -52,7 +52,7 @@ describe('split', () => {
     const { address, entry } = entryAt(table, BASE);
     // Bits 20 to 12 of a block are RES0; a page would take them for its frame.
     memory.write64(address, entry | SOFTWARE | (1n << 13n));
-    table.split(BASE, 4096);
+    splitLeaves(table, BASE, 4096);
     expect(entryAt(table, BASE + 0x5000n).entry).toBe((entry & ~0b11n) | 0b11n | SOFTWARE | 0x5000n);
   });
 
@@ -61,7 +61,7 @@ describe('split', () => {
     const { table } = made;
     table.mapRange(0x10000n, 0x50010000n, 32 * 4096, WRITE);
     for (const start of [0x10000n, 0x20000n]) markRun(made, start, 16, 1n << 63n);
-    table.split(0x13000n, 4096);
+    splitLeaves(table, 0x13000n, 4096);
     const shifts = [0x10000n, 0x1f000n, 0x20000n, 0x2f000n].map((va) => table.walk(va).leaf?.runShift);
     expect(shifts).toEqual([null, null, 16, 16]);
     expect(table.translate(0x1f000n)).toBe(0x5001f000n);
@@ -71,7 +71,7 @@ describe('split', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1, 2], WRITE);
     const before = fingerprint({ memory, frames });
-    table.split(BASE, GiB);
+    splitLeaves(table, BASE, GiB);
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(flushes).toEqual([]);
   });
@@ -81,7 +81,7 @@ describe('split', () => {
     const made = machine(arm, 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
     made.table.mapRange(BASE, 0n, 2 * MiB, WRITE);
     const slot = entryAt(made.table, BASE).address;
-    made.table.split(BASE, 4096);
+    splitLeaves(made.table, BASE, 4096);
     expect(seen).toEqual([0n]);
     expect(made.table.walk(BASE).steps).toHaveLength(4);
   });
@@ -92,7 +92,7 @@ describe('collapse', () => {
     const { table, frames, flushes } = machine(arm, 600);
     table.mapRange(BASE, 0x4000_0000n, GiB, WRITE, { maxLeafShift: 12 });
     expect(frames.stats().allocated).toBe(3 + 512);
-    expect(table.collapse(BASE, GiB)).toBe(1);
+    expect(collapseLeaves(table, BASE, GiB)).toBe(1);
     expect(sizes(table)).toEqual([[BASE, 30, 1]]);
     expect(table.translate(BASE + 0x1234_5678n)).toBe(0x5234_5678n);
     expect(frames.stats().allocated).toBe(2);
@@ -105,8 +105,8 @@ describe('collapse', () => {
     const { table, memory, frames } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
     const before = fingerprint({ memory, frames });
-    table.split(BASE + 0x12_3000n, 4096);
-    expect(table.collapse(BASE, GiB)).toBe(1);
+    splitLeaves(table, BASE + 0x12_3000n, 4096);
+    expect(collapseLeaves(table, BASE, GiB)).toBe(1);
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
@@ -114,15 +114,15 @@ describe('collapse', () => {
     const { table } = machine(arm, 600);
     table.mapRange(BASE, 0n, GiB, WRITE, { maxLeafShift: 12 });
     // A block, and 31 runs of the table that is not whole in the range.
-    expect(table.collapse(BASE + 0x1000n, 4 * MiB)).toBe(1 + 31);
-    expect(table.collapse(BASE, GiB, { maxLeafShift: 21 })).toBe(511);
+    expect(collapseLeaves(table, BASE + 0x1000n, 4 * MiB)).toBe(1 + 31);
+    expect(collapseLeaves(table, BASE, GiB, { maxLeafShift: 21 })).toBe(511);
     expect(sizes(table)).toEqual([[BASE, 21, 512]]);
     // Runs of 16 blocks; the last block reaches beyond the range.
-    expect(table.collapse(BASE, GiB - 4096)).toBe(31);
-    expect(table.collapse(BASE, GiB, { maxLeafShift: 29 })).toBe(1);
-    expect(table.collapse(BASE, GiB, { maxLeafShift: 29 })).toBe(0);
-    expect(table.collapse(BASE, GiB)).toBe(1);
-    expect(thrown(() => table.collapse(BASE, GiB, { maxLeafShift: 2.5 }))).toMatch(
+    expect(collapseLeaves(table, BASE, GiB - 4096)).toBe(31);
+    expect(collapseLeaves(table, BASE, GiB, { maxLeafShift: 29 })).toBe(1);
+    expect(collapseLeaves(table, BASE, GiB, { maxLeafShift: 29 })).toBe(0);
+    expect(collapseLeaves(table, BASE, GiB)).toBe(1);
+    expect(thrown(() => collapseLeaves(table, BASE, GiB, { maxLeafShift: 2.5 }))).toMatch(
       /^EINVAL: maxLeafShift is 2.5/,
     );
   });
@@ -134,9 +134,9 @@ describe('collapse', () => {
       table.mapRange(BASE, start, 2 * MiB, WRITE, { maxLeafShift: 12 });
       change(made);
       // Runs of what is no block come first.
-      table.collapse(BASE, 2 * MiB, { maxLeafShift: 16 });
+      collapseLeaves(table, BASE, 2 * MiB, { maxLeafShift: 16 });
       const before = fingerprint({ memory, frames });
-      expect(table.collapse(BASE, 2 * MiB)).toBe(0);
+      expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(0);
       expect(fingerprint({ memory, frames })).toBe(before);
     };
     refused(() => {}, 0x4000_1000n);
@@ -166,7 +166,7 @@ describe('collapse', () => {
     };
     bit(0x205000n, 0x40n);
     bit(0x3ff000n, 0xc0n);
-    expect(table.collapse(0n, GiB)).toBe(1);
+    expect(collapseLeaves(table, 0n, GiB)).toBe(1);
     expect(table.walk(0x200000n).leaf).toMatchObject({
       leafShift: 21,
       protection: { accessed: true, dirty: true, write: true },
@@ -178,7 +178,7 @@ describe('collapse', () => {
     const { table } = made;
     table.mapRange(0x200000n, 0x40000000n, 2 * MiB, WRITE, { maxLeafShift: 12 });
     for (let i = 0; i < 32; i++) markRun(made, 0x200000n + BigInt(i * 65536), 16, 1n << 63n);
-    expect(table.collapse(0x200000n, 2 * MiB)).toBe(1);
+    expect(collapseLeaves(table, 0x200000n, 2 * MiB)).toBe(1);
     expect(entryAt(table, 0x200000n).entry & (1n << 63n)).toBe(0n);
     expect(table.translate(0x234567n)).toBe(0x40034567n);
   });
@@ -188,7 +188,7 @@ describe('collapse', () => {
     table.mapRange(BASE, 0x4000_0000n, 2 * MiB, WRITE, { maxLeafShift: 12 });
     const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
     memory.write64(pmd.address + 8n, pmd.entry);
-    expect(table.collapse(BASE, 4 * MiB)).toBe(2);
+    expect(collapseLeaves(table, BASE, 4 * MiB)).toBe(2);
     expect(frames.stats().allocated).toBe(3);
     expect(table.translate(BASE + BigInt(3 * MiB))).toBe(0x4010_0000n);
   });
@@ -205,8 +205,8 @@ describe('collapse', () => {
     });
     memory.write64(other.root, memory.read64(kernel.table.root));
     // It marks runs in them: that takes no table away.
-    expect(other.collapse(BASE, 2 * MiB)).toBe(32);
-    expect(other.collapse(BASE, 2 * MiB)).toBe(0);
-    expect(kernel.table.collapse(BASE, 2 * MiB)).toBe(1);
+    expect(collapseLeaves(other, BASE, 2 * MiB)).toBe(32);
+    expect(collapseLeaves(other, BASE, 2 * MiB)).toBe(0);
+    expect(collapseLeaves(kernel.table, BASE, 2 * MiB)).toBe(1);
   });
 });

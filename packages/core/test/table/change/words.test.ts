@@ -179,8 +179,13 @@ describe('what mapWords and unmapWords refuse', () => {
   it('a table that only reads, or that is gone', () => {
     const { table, memory, frames } = machine(arm);
     table.mapWords(HI, 0, 1, WRITE);
-    const image = PhysicalMemory.over(memory.bytesAt(0n, 16 * 4096).slice().buffer, { writable: false });
-    const reader = new PageTable({ format: arm, memory: image, root: table.root, frames });
+    const source = memory.bytesAt(0n, 64 * 4096).slice().buffer;
+    const image = PhysicalMemory.of([
+      { source, writable: false },
+      { bytes: 4096, base: 1n << 32n },
+    ]);
+    const others = new FrameAllocator(image, { first: 2 ** 20, frames: 1 });
+    const reader = new PageTable({ format: arm, memory: image, root: table.root, frames: others });
     expect(thrown(() => reader.mapWords(HI, 0x1000, 1, WRITE))).toMatch(/^EPERM/);
     expect(thrown(() => reader.unmapWords(HI, 0))).toMatch(/^EPERM/);
     expect(reader.translateWords(HI, 0)).toBe(1);

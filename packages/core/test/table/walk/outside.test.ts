@@ -4,6 +4,8 @@ import {
   type PageTableFormat,
   PhysicalMemory,
   protection,
+  translateMany,
+  translationCursor,
   wasmLoops,
 } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
@@ -52,7 +54,7 @@ describe.each(cases)('$name', (format) => {
     const span = 1n << BigInt(upper);
     table.map(base, [1], WRITE);
     table.map(base + span, [2], WRITE);
-    const cursor = table.cursor();
+    const cursor = translationCursor(table);
     for (const level of [depth - 2, depth - 3].filter((one) => one >= 0)) {
       const { address, entry } = table.walk(base + span).steps[level] as { address: bigint; entry: bigint };
       const home =
@@ -71,7 +73,7 @@ describe.each(cases)('$name', (format) => {
           expect(cursor.translateWords(hi, lo)).toBe(-1);
           expect(table.translate(va)).toBe(null);
           const many = new Float64Array(20);
-          expect(table.translateMany(new BigUint64Array(20).fill(va), many)).toBe(0);
+          expect(translateMany(table, new BigUint64Array(20).fill(va), many)).toBe(0);
           expect([...new Set(many)]).toEqual([-1]);
           expect(thrown(() => table.mapWords(hi, lo, 9, WRITE))).toMatch(/^EFAULT/);
           expect(thrown(() => table.unmapWords(hi, lo))).toMatch(/^EFAULT/);

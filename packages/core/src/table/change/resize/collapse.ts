@@ -1,11 +1,16 @@
 import { entryHi, entryLo } from '../../../address-codec.js';
+import type { Controls } from '../../../format/access.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
-import type { LeafCaps } from '../../arguments.js';
-import type { PageRange } from '../../page-range.js';
+import { batchOf, type LeafCaps, leafCaps } from '../../arguments.js';
+import type { CollapseOptions } from '../../options.js';
+import { type PageRange, pageRange } from '../../page-range.js';
+import type { PageTable } from '../../page-table.js';
+import { changeTables } from '../../state/change-lock.js';
 import type { TableContext } from '../../state/context.js';
 import { childPfn, isTable } from '../../state/entries.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
+import { contextOf } from '../../state/registry.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
 import { recordOf } from '../../state/tables.js';
 import { LeafReader } from '../look/leaf-reader.js';
@@ -24,6 +29,35 @@ interface Edit {
 }
 
 /**
+ * Makes blocks of full tables in the range wherever all their leaves are adjacent and aligned and have equal
+ * attributes, up to the largest size possible, and frees the tables; and runs with a contiguous hint of what is no block.
+ *
+ * Accessed and dirty need not agree: all of a block or run has what any of its leaves had. One that would reach beyond the
+ * range is not made, nor one in place of a table that this page table does not own.
+ *
+ * @param table - whose leaves they are.
+ * @param va - first address in bytes, a multiple of the page size.
+ * @param bytes - length in bytes, a multiple of the page size.
+ * @returns the number of blocks and runs made: 0 when none could be.
+ * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when a cap is no integer; what the sink throws.
+ * @example
+ * ```ts
+ * const made = collapseLeaves(table, 0xffffc90000200000n, 2n << 20n) === 1;
+ * ```
+ */
+export function collapseLeaves<C extends Controls>(
+  table: PageTable<C>,
+  va: bigint,
+  bytes: bigint | number,
+  options: CollapseOptions = {},
+): number {
+  return changeTables(contextOf(table), (context) => {
+    const range = pageRange(context.plan.format, va, bytes);
+    return collapsePages(context, range, leafCaps(options), batchOf(context, options));
+  });
+}
+
+/**
  * Makes blocks of full tables wherever their leaves are one, and runs of leaves that are no block.
  *
  * All is read first, from the bottom up: a table that becomes one with its neighbours is not made a block by itself.
@@ -31,7 +65,7 @@ interface Edit {
  * @param caps - on blocks and runs.
  * @returns the number of blocks and runs made.
  */
-export function collapsePages(
+function collapsePages(
   context: TableContext,
   range: PageRange,
   caps: LeafCaps,

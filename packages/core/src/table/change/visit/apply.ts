@@ -1,11 +1,17 @@
 import { VmError } from '../../../errors.js';
+import type { Controls } from '../../../format/access.js';
 import { classify } from '../../../format/classify.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
-import { addressOf, type PageRange } from '../../page-range.js';
+import { batchOf, checkVisitor } from '../../arguments.js';
+import type { ApplyOptions } from '../../options.js';
+import { addressOf, type PageRange, pageRange } from '../../page-range.js';
+import type { PageTable } from '../../page-table.js';
+import { changeTables } from '../../state/change-lock.js';
 import type { TableContext } from '../../state/context.js';
 import { childPfn, isLeaf, isTable } from '../../state/entries.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
+import { contextOf } from '../../state/registry.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
 import { recordOf } from '../../state/tables.js';
 import { linkedTwice } from '../look/find.js';
@@ -16,13 +22,80 @@ import { type ChangeSet, changing } from '../set/change-set.js';
 import { EntrySlot, type SlotVisitor } from './slot.js';
 
 /**
+ * Calls back with every page's entry of a range, empty ones too; missing tables are made on the way, as in Linux's
+ * `apply_to_page_range`.
+ *
+ * The callback may set the entry. When it throws, or the call fails, everything is as it was. When it returns something
+ * else than `undefined` the call ends there, keeps what was set, and returns that.
+ *
+ * @param table - whose entries they are.
+ * @param va - first address in bytes, a multiple of the page size.
+ * @param bytes - length in bytes, a multiple of the page size.
+ * @returns what the callback returned, or `undefined` when it has seen every entry.
+ * @throws VmError `EINVAL` for a block, unless `blocks` says otherwise; `EBUSY` for an entry above the last level that is
+ *   neither table nor block, or one that would become valid while a batch owes its flush; `ENOMEM`, `ERANGE`, `EFAULT`,
+ *   `EPERM` as `map`; what the callback or the sink throws.
+ * @example
+ * ```ts
+ * applyToRange(table, shadow, 1n << 20n, (slot) => {
+ *   if (slot.entry === 0n) slot.setLeaf(frames.allocate(), PAGE_KERNEL);
+ * });
+ * ```
+ */
+export function applyToRange<C extends Controls, T = undefined>(
+  table: PageTable<C>,
+  va: bigint,
+  bytes: bigint | number,
+  visit: SlotVisitor<T>,
+  options: ApplyOptions = {},
+): T | undefined {
+  return apply(contextOf(table), va, bytes, visit, true, options);
+}
+
+/**
+ * Calls back with every entry of a range that is not empty; makes no table, as Linux's
+ * `apply_to_existing_page_range`. Otherwise as `applyToRange`.
+ *
+ * @param table - whose entries they are.
+ * @param va - first address in bytes, a multiple of the page size.
+ * @param bytes - length in bytes, a multiple of the page size.
+ * @returns what the callback returned, or `undefined` when it has seen every entry.
+ * @throws VmError as `applyToRange`; `ENOMEM` only for a split.
+ */
+export function applyToExisting<C extends Controls, T = undefined>(
+  table: PageTable<C>,
+  va: bigint,
+  bytes: bigint | number,
+  visit: SlotVisitor<T>,
+  options: ApplyOptions = {},
+): T | undefined {
+  return apply(contextOf(table), va, bytes, visit, false, options);
+}
+
+function apply<T>(
+  context: TableContext,
+  va: bigint,
+  bytes: bigint | number,
+  visit: SlotVisitor<T>,
+  makesTables: boolean,
+  options: ApplyOptions,
+): T | undefined {
+  return changeTables(context, () => {
+    const range = pageRange(context.plan.format, va, bytes);
+    const blocks = options?.blocks ?? 'refuse';
+    checkVisitor(visit, blocks);
+    return applyPages(context, range, visit, makesTables, blocks, batchOf(context, options));
+  });
+}
+
+/**
  * Calls back with the entries of a range, one visit per table.
  *
  * @param makesTables - missing tables are made and empty entries are visited; else both are passed over.
  * @param blocks - what to do with a leaf above the last level.
  * @returns what the callback returned, when it stopped the call.
  */
-export function applyPages<T>(
+function applyPages<T>(
   context: TableContext,
   range: PageRange,
   visit: SlotVisitor<T>,

@@ -1,4 +1,5 @@
-import { rotateRight } from '../address-codec.js';
+import { rotateRight } from '../../src/address-codec.js';
+import { UNKNOWN_FRAME } from '../../src/loops/run-loops.js';
 import {
   ABOVE_BIAS,
   ABOVE_SHIFT,
@@ -36,23 +37,19 @@ import {
   TABLE_MASK_LO,
   TABLE_VALUE_HI,
   TABLE_VALUE_LO,
-} from './walk-layout.js';
+} from '../../src/loops/walk-layout.js';
 
 /** The frame of an address without translation. */
 const NO_FRAME = -1;
-/** The frame of an address of which a plan cannot tell. */
-export const UNKNOWN_FRAME = -2;
 
-/** Walks many addresses by a plan; see `RunLoops.walkMany`. */
+/** What `WalkLoops.walkMany` must answer: the same walk, in plain TypeScript. */
 export function walkMany(
   words: Int32Array,
   plan: Int32Array,
   addresses: Uint32Array,
-  from: number,
-  count: number,
   frames: Float64Array,
   leafShifts: Uint8Array | null,
-): number {
+): void {
   const depth = plan[DEPTH] as number;
   const root = plan[ROOT] as number;
   const lastTable = (plan[LAST_TABLE] as number) >>> 0;
@@ -64,8 +61,7 @@ export function walkMany(
   const insideHi = plan[INSIDE_HI] as number;
   const rotate = plan[ROTATE] as number;
   const offset = plan[OFFSET] as number;
-  let missing = 0;
-  for (let i = from, end = from + count; i < end; i++) {
+  for (let i = 0; i < addresses.length / 2; i++) {
     const vaLo = (addresses[2 * i] as number) | 0;
     const vaHi = (addresses[2 * i + 1] as number) | 0;
     let frame = NO_FRAME;
@@ -101,11 +97,9 @@ export function walkMany(
         break;
       }
     }
-    if (frame < 0) missing++;
     frames[i] = frame;
     if (leafShifts !== null) leafShifts[i] = leafShift;
   }
-  return missing;
 }
 
 function frameOf(

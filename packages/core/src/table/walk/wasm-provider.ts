@@ -1,7 +1,8 @@
-import type { LoopProvider } from '../loop-provider.js';
-import { SCRATCH_BYTES } from './scratch-layout.js';
-import { WasmLoops } from './wasm-loops.js';
-import { makeMemory } from './web-assembly.js';
+import type { LoopProvider } from '../../loops/loop-provider.js';
+import { SCRATCH_BYTES } from '../../loops/wasm/scratch-layout.js';
+import { WasmLoops } from '../../loops/wasm/wasm-loops.js';
+import { makeMemory } from '../../loops/wasm/web-assembly.js';
+import { planOf } from './walk-plan.js';
 
 /**
  * Loops in WebAssembly: they map, unmap and protect ranges two to ten times faster than those in JavaScript, and add 10 kB to a
@@ -21,5 +22,5 @@ export const wasmLoops: LoopProvider = {
     const memory = makeMemory(SCRATCH_BYTES + bytes, isShared);
     return memory === null ? null : { memory, isShared, byteOffset: SCRATCH_BYTES, hasScratch: true };
   },
-  over: (bank, place) => new WasmLoops(bank, place),
+  over: (bank, place) => new WasmLoops(bank, place, planOf),
 };

@@ -1,0 +1,32 @@
+import { VmError } from '../errors.js';
+
+/** Lets one call at a time change an address space: a flush sink or a callback may look, and must not start another. */
+export class ChangeLock {
+  /** True while a call changes something. Fast paths set it themselves, after `requireIdle`. */
+  isBusy = false;
+  isDestroyed = false;
+
+  /**
+   * Runs a call that changes something.
+   *
+   * @throws VmError as `requireIdle`; whatever the call throws.
+   */
+  change<R>(call: () => R): R {
+    this.requireIdle();
+    this.isBusy = true;
+    try {
+      return call();
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  /** @throws VmError `EBUSY` from within a sink or callback, `EINVAL` when the space was destroyed. */
+  requireIdle(): void {
+    if (this.isDestroyed) throw new VmError('EINVAL', 'the address space was destroyed');
+    if (this.isBusy)
+      throw new VmError('EBUSY', 'the address space is in the middle of a call', {
+        advice: 'a flush sink or callback may look, and must not change anything',
+      });
+  }
+}

@@ -1,0 +1,71 @@
+import { shown, VmError } from '../errors.js';
+import type { PageTableFormat } from '../format/page-table-format.js';
+import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
+import { FrameOwners } from './frame-owners.js';
+
+/** The memory of the machine, as opposed to devices: the frames of pages and those of tables, and who owns them. */
+export class MachineMemory {
+  /** Frames of pages. */
+  readonly ram: FrameAllocator;
+  /** Frames of tables. */
+  readonly tables: FrameAllocator;
+  readonly owners: FrameOwners;
+  /** Pages that no call may exceed. */
+  readonly totalRamPages: number;
+
+  /**
+   * @param pfnLimit - frames at or above it fit no entry of the format.
+   * @throws VmError `EINVAL` for allocators that do not fit the format or share frames, and for what is no number of pages.
+   */
+  constructor(
+    format: PageTableFormat,
+    pfnLimit: number,
+    tables: FrameAllocator,
+    ram: FrameAllocator,
+    totalRamPages: number | undefined,
+  ) {
+    if (typeof ram?.tryAllocate !== 'function' || ram.pageShift !== format.pageShift)
+      throw new VmError('EINVAL', '`ram` is no FrameAllocator with the pages of the format');
+    if (ram.first + ram.frames > pfnLimit)
+      throw new VmError(
+        'EINVAL',
+        `\`ram\` has frames that do not fit ${format.paBits} physical address bits`,
+      );
+    requireApart(ram, tables, '`ram`');
+    this.ram = ram;
+    this.tables = tables;
+    this.owners = new FrameOwners(ram, tables);
+    this.totalRamPages = totalRamPages ?? ram.frames;
+    if (!Number.isSafeInteger(this.totalRamPages) || this.totalRamPages < 1)
+      throw new VmError('EINVAL', `totalRamPages is ${shown(this.totalRamPages)}, expected 1 or more`);
+  }
+
+  /** True when one of adjacent frames is memory: one that an allocator hands out. */
+  holds(first: number, count: number = 1): boolean {
+    return hasOneOf(this.ram, first, count) || hasOneOf(this.tables, first, count);
+  }
+
+  /** @throws VmError `EINVAL` when an allocator has frames of the machine's own: both would hand them out. */
+  requireOthers(frames: FrameAllocator, what: string): void {
+    requireApart(frames, this.ram, what);
+    requireApart(frames, this.tables, what);
+  }
+
+  /** @throws VmError `E2BIG` when a call asks for more pages than the machine has. */
+  requireAtMost(pages: number): void {
+    if (pages > this.totalRamPages)
+      throw new VmError('E2BIG', `${pages} pages are more than the machine has: ${this.totalRamPages}`);
+  }
+}
+
+function hasOneOf({ first, frames }: FrameAllocator, pfn: number, count: number): boolean {
+  return pfn < first + frames && pfn + count > first;
+}
+
+/** @throws VmError `EINVAL` when two allocators have frames in common and are not one. */
+function requireApart(a: FrameAllocator, b: FrameAllocator, what: string): void {
+  if (a.state !== b.state && hasOneOf(a, b.first, b.frames))
+    throw new VmError('EINVAL', `${what} has frames that another allocator of the space hands out too`, {
+      advice: 'use one allocator for both, or ranges that are apart',
+    });
+}

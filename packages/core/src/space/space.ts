@@ -1,0 +1,147 @@
+import { hex, VmError } from '../errors.js';
+import type { PageTableFormat } from '../format/page-table-format.js';
+import { planOf } from '../format/plan.js';
+import type { Protection } from '../format/protection.js';
+import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
+import type { PhysicalMemory } from '../memory/physical-memory.js';
+import type { MapOptions } from '../table/options.js';
+import { type Span, spansOf } from '../table/page-range.js';
+import { PageTable } from '../table/page-table.js';
+import { PageTableReader } from '../table/page-table-reader.js';
+import type { Counters } from '../table/state/counters.js';
+import type { FlushSink } from '../table/state/flush-sink.js';
+import { ChangeLock } from './change-lock.js';
+import { DirectMap } from './direct-map.js';
+import { FlushLedger } from './flush-ledger.js';
+import { MachineMemory } from './machine-memory.js';
+
+/** What a space is made of. */
+export interface SpaceParts {
+  readonly format: PageTableFormat;
+  readonly memory: PhysicalMemory;
+  /** Where tables come from. */
+  readonly frames: FrameAllocator;
+  /** Where pages come from. */
+  readonly ram: FrameAllocator;
+  readonly totalRamPages: number | undefined;
+  /** Physical address of a root that exists; `undefined` for a new one. */
+  readonly root: bigint | undefined;
+  readonly asid: number | undefined;
+  readonly sink: FlushSink | undefined;
+}
+
+/**
+ * An address space: a root and what belongs to it. Its lock, its memory, its direct map, and who is told when translations go. It knows no vm
+ * area: what reserves and maps in it stands on it.
+ */
+export class Space {
+  readonly format: PageTableFormat;
+  readonly memory: PhysicalMemory;
+  readonly pageShift: number;
+  readonly pageBytes: number;
+  /** Bytes of a page, as addresses are counted. */
+  readonly pages: bigint;
+  /** Frames at or above it fit no entry. */
+  readonly pfnLimit: number;
+  /** The tables, as they may be changed: never handed out. */
+  readonly table: PageTable;
+  /** The same root, as everybody may read it. */
+  readonly view: PageTableReader;
+  readonly lock: ChangeLock = new ChangeLock();
+  readonly machine: MachineMemory;
+  readonly flushes: FlushLedger;
+  readonly asid: number;
+  /** Where all memory is shown; `null` when nowhere. */
+  directMap: DirectMap | null = null;
+  readonly #blockShifts: ReadonlySet<number>;
+
+  /** @throws VmError `EINVAL` when parts do not fit together, `ENOMEM` when there is no frame for the root, `EFAULT` when an existing one has no bytes. */
+  constructor(parts: SpaceParts) {
+    const { format, memory, frames, ram, totalRamPages, root, asid, sink } = parts;
+    this.flushes = new FlushLedger(sink ?? null);
+    const tableSink = this.flushes.tableSink();
+    // First, since its checks are those of format, memory and frames.
+    this.table = new PageTable({
+      ...{ format, memory, frames },
+      ...(tableSink === null ? {} : { sink: tableSink }),
+      ...(root === undefined ? {} : { root }),
+      ...(asid === undefined ? {} : { asid }),
+    });
+    this.format = format;
+    this.memory = memory;
+    this.asid = asid ?? 0;
+    this.pageShift = format.pageShift;
+    this.pageBytes = 2 ** format.pageShift;
+    this.pages = BigInt(this.pageBytes);
+    this.pfnLimit = planOf(format).pfnLimit;
+    this.#blockShifts = new Set(format.levels.filter(({ leaf }) => leaf !== null).map(({ shift }) => shift));
+    try {
+      this.view = new PageTableReader({ format, memory, root: this.table.root });
+      this.machine = new MachineMemory(format, this.pfnLimit, frames, ram, totalRamPages);
+    } catch (error) {
+      if (root === undefined) this.abandon();
+      throw error;
+    }
+  }
+
+  /** Takes a root back that nobody has seen: no sink can keep anything of it. */
+  abandon(): void {
+    this.flushes.silence();
+    this.table.destroy();
+  }
+
+  /** Exact work so far. A flush that is left to a purge counts when the purge makes it. */
+  counters(): Counters {
+    const { counters } = this.table;
+    return { ...counters, flushes: this.flushes.made(counters.flushes) };
+  }
+
+  /** Removes what a range maps and leaves the flush to the purge that makes its addresses free again. */
+  unmapLazily(address: bigint, bytes: bigint): void {
+    this.flushes.leave(
+      () => this.table.counters.flushes,
+      () => this.table.unmap(address, bytes),
+    );
+  }
+
+  /** Maps all memory from a base on: the direct map. */
+  mapDirectly(base: bigint, protection: Protection): DirectMap {
+    const { ram } = this.machine;
+    const map = new DirectMap(base, ram);
+    const physical = BigInt(ram.first) << BigInt(this.pageShift);
+    this.table.mapRange(map.start, physical, map.end - map.start, protection);
+    this.directMap = map;
+    return map;
+  }
+
+  /** Bytes rounded up to whole pages. */
+  wholePages(bytes: bigint): bigint {
+    return (bytes + this.pages - 1n) & ~(this.pages - 1n);
+  }
+
+  /** Sizes that a call of Linux may use, as the engine's caps. */
+  capsOf(shifts: readonly number[], most: number): MapOptions {
+    let leaf = this.pageShift;
+    let run = 0;
+    for (const shift of shifts) {
+      if (shift > most) continue;
+      leaf = Math.max(leaf, shift);
+      if (!this.#blockShifts.has(shift)) run = Math.max(run, shift);
+    }
+    return { maxLeafShift: leaf, maxRunShift: run };
+  }
+
+  /** True for a size of blocks, false for one of runs. */
+  isBlockShift(shift: number): boolean {
+    return this.#blockShifts.has(shift);
+  }
+
+  /** @throws VmError `ERANGE` when the root does not translate a window. */
+  requireTranslated({ start, end }: Span, what: string): void {
+    const isInside = spansOf(this.format).some((span) => start >= span.start && end <= span.end);
+    if (!isInside)
+      throw new VmError('ERANGE', `${what} ${hex(start)} .. ${hex(end)} is not all translated by one root`, {
+        advice: `the format is ${this.format.name}`,
+      });
+  }
+}

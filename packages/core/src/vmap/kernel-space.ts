@@ -1,0 +1,158 @@
+import type { Area } from '../area/area.js';
+import { VmapAreas } from '../area/vmap-areas.js';
+import { VmapBlocks } from '../area/vmap-blocks.js';
+import { shown, VmError } from '../errors.js';
+import type { LinuxPolicy } from '../format/linux-policy.js';
+import type { PageTableFormat } from '../format/page-table-format.js';
+import type { Protection } from '../format/protection.js';
+import { Space } from '../space/space.js';
+import { checkProtection } from '../table/arguments.js';
+import { VmArea } from './areas/vm-area.js';
+import { VmStruct } from './areas/vm-struct.js';
+import { checkFlags } from './flags.js';
+import type { AddressSpaceOptions, EarlyArea, LinuxRelease } from './options.js';
+
+/** The kernel's address space: its vm areas, as Linux's policy places them, over a root. What all calls of the vmap API share. */
+export class KernelSpace extends Space {
+  readonly linux: LinuxPolicy;
+  readonly release: LinuxRelease;
+  readonly areas: VmapAreas;
+  readonly blocks: VmapBlocks;
+  /** The processor that calls. */
+  cpu = 0;
+  readonly #handles = new WeakMap<VmStruct, VmArea>();
+
+  constructor(options: AddressSpaceOptions) {
+    const { format, linux, memory, frames, ram = frames, sink, release = '6.12', early = [] } = options;
+    checkParts(options);
+    checkPolicy(linux);
+    if (release !== '6.12' && release !== '2026')
+      throw new VmError('EINVAL', `release is ${shown(release)}, expected '6.12' or '2026'`);
+    const { totalRamPages, root, asid } = options;
+    super({ format: format as PageTableFormat, memory, frames, ram, totalRamPages, root, asid, sink });
+    this.linux = linux;
+    this.release = release;
+    try {
+      checkLeaves(linux, this.format);
+      this.requireTranslated(linux.window, 'the vmalloc window');
+      this.areas = this.#makeAreas(options, early);
+      this.blocks = new VmapBlocks({ areas: this.areas, blockPages: options.blockPages ?? 1024 });
+      if (options.directMap !== undefined) this.#mapMemory(options.directMap.base);
+    } catch (error) {
+      if (root === undefined) this.abandon();
+      throw error;
+    }
+  }
+
+  /** Runs a call that changes something; see `ChangeLock.change`. */
+  change<R>(call: () => R): R {
+    return this.lock.change(call);
+  }
+
+  /** The handle of an area: always the same object. */
+  handleOf(vm: VmStruct): VmArea {
+    let handle = this.#handles.get(vm);
+    if (handle === undefined) {
+      handle = new VmArea(this, this.linux, vm);
+      this.#handles.set(vm, handle);
+    }
+    return handle;
+  }
+
+  /** A protection without execution (pgprot_nx). */
+  withoutExecute(protection: Protection): Protection {
+    const checked = checkProtection(protection);
+    const { execute, extra } = checked;
+    const without = extra & ~(this.linux.executeBits ?? 0n);
+    if (!execute && without === extra) return checked;
+    return Object.freeze({ ...checked, execute: false, extra: without });
+  }
+
+  /** Frees everything and the root. */
+  destroy(): void {
+    this.change(() => {
+      const structs = [...this.areas].map(structOf).filter((vm) => vm !== null);
+      for (const { owned, lazy } of structs) {
+        if (owned !== null) this.machine.owners.checkAllocated(owned);
+        lazy?.checkAllocated();
+      }
+      this.table.destroy();
+      this.lock.isDestroyed = true;
+      const errors: unknown[] = [];
+      for (const vm of structs) {
+        vm.isLive = false;
+        if (vm.owned !== null) this.machine.owners.free(vm.owned);
+        errors.push(...(vm.lazy?.releaseAll() ?? []));
+      }
+      if (errors.length > 0) throw errors[0];
+    });
+  }
+
+  #makeAreas(options: AddressSpaceOptions, early: readonly EarlyArea[]): VmapAreas {
+    const { linux, pageShift } = this;
+    const structs = early.map(earlyStruct);
+    const areas = new VmapAreas({
+      window: linux.window,
+      pageShift,
+      guardBytes: linux.guardBytes,
+      ioremapMaxOrder: linux.ioremapMaxOrder,
+      cpus: options.cpus ?? 1,
+      ...(options.onlineCpus === undefined ? {} : { onlineCpus: options.onlineCpus }),
+      autoPurge: options.autoPurge ?? true,
+      early: early.map(({ address, bytes }, i) => ({ address, bytes, info: structs[i] as VmStruct })),
+      sink: this.flushes.purgeSink(this.asid),
+    });
+    for (const area of areas) (area.info as VmStruct).area = area;
+    return areas;
+  }
+
+  #mapMemory(base: bigint): void {
+    const { window, protections } = this.linux;
+    const { ram } = this.machine;
+    const start = base + (BigInt(ram.first) << BigInt(this.pageShift));
+    if (start < window.end && start + (BigInt(ram.frames) << BigInt(this.pageShift)) > window.start)
+      throw new VmError('EINVAL', 'the direct map lies over the vmalloc window', { address: start });
+    this.mapDirectly(base, protections.PAGE_KERNEL);
+  }
+}
+
+/** Parts that are looked at late, when something was made already. */
+function checkParts({ early = [], sink, directMap }: AddressSpaceOptions): void {
+  const isEarly = (one: EarlyArea) => typeof one?.address === 'bigint' && typeof one.bytes === 'bigint';
+  if (!Array.isArray(early) || !early.every(isEarly))
+    throw new VmError('EINVAL', '`early` is no list of areas', {
+      advice: 'pass { address, bytes } for each, bigint of bytes',
+    });
+  if (sink !== undefined && typeof sink?.flush !== 'function')
+    throw new VmError('EINVAL', '`sink` has no function flush');
+  if (directMap !== undefined && typeof directMap?.base !== 'bigint')
+    throw new VmError('EINVAL', '`directMap` has no base', { advice: 'pass { base }, bigint of bytes' });
+}
+
+function checkPolicy(linux: LinuxPolicy): void {
+  if (typeof linux?.window?.start !== 'bigint' || typeof linux.leaves !== 'object')
+    throw new VmError('EINVAL', 'an address space needs `linux`, a Linux policy', {
+      advice: 'x8664Linux(), arm64Linux({ … }) and their kin make one',
+    });
+}
+
+function checkLeaves(linux: LinuxPolicy, format: PageTableFormat): void {
+  const { vmalloc, vmap, ioremap } = linux.leaves ?? {};
+  for (const shifts of [vmalloc, vmap, ioremap])
+    if (!Array.isArray(shifts) || shifts[0] !== format.pageShift)
+      throw new VmError(
+        'EINVAL',
+        `the policy ${shown(linux.name)} has other pages than the format ${format.name}`,
+      );
+}
+
+function earlyStruct({ flags = 0, bytes, physical, caller }: EarlyArea): VmStruct {
+  const vm = new VmStruct(checkFlags(flags), bytes, caller);
+  vm.physical = physical ?? null;
+  return vm;
+}
+
+/** The vm area of a reservation; `null` for a range of `vmMapRam`. */
+export function structOf(area: Area | undefined): VmStruct | null {
+  return area?.info instanceof VmStruct ? area.info : null;
+}
