@@ -56,20 +56,27 @@ export class VmError extends Error {
   }
 }
 
+/** Longer text in a message is cut. */
+const LONGEST = 60;
+
 /**
- * Shows a value that a caller passed by mistake, so that its type can be seen: `4096n`, `'4096'`, `4096`.
+ * Shows a value that a caller passed by mistake, so that its type can be seen: `4096n`, `'4096'`, `4096`, `an array`.
+ *
+ * It runs no code of the value: an object with a `toString` that throws must not turn the refusal into another error.
  *
  * @internal
  */
 export function shown(value: unknown): string {
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'string') return `'${value}'`;
-  try {
-    return String(value);
-  } catch {
-    // An object without toString, or with one that throws: the refusal must not be another error for that.
-    return `of type ${typeof value}`;
+  if (typeof value === 'bigint') {
+    const size = value < 0n ? -value : value;
+    return size > 0xffffn ? `${value < 0n ? '-' : ''}0x${size.toString(16)}n` : `${value}n`;
   }
+  if (typeof value === 'string') {
+    return value.length > LONGEST ? `'${value.slice(0, LONGEST)}…'` : `'${value}'`;
+  }
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  return String(value);
 }
 
 /**

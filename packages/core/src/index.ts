@@ -9,17 +9,28 @@ export { formatVmallocinfo, type VmallocinfoLine } from './area/vmallocinfo.js';
 export { type AreaStats, type ReserveOptions, VmapAreas, type VmapAreasOptions } from './area/vmap-areas.js';
 export { VmapBlocks, type VmapBlocksOptions } from './area/vmap-blocks.js';
 export { type Hull, type Lock, VmapNodes, type Waiting } from './area/vmap-nodes.js';
+export { completeControls } from './check/controls.js';
 export type { FrameList } from './check/frames.js';
+export { bigintOption, choiceOption, flagOption, integerOption } from './check/members.js';
+export { type Given, optionsOf } from './check/options.js';
 export { hex, printable, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';
 export { brokenRule, classify } from './format/classify.js';
 export type { AddressField, EntryKind, Level, Match, Rule, Run, Shape } from './format/entry.js';
 export type { Fault, FaultCode, FaultKind } from './format/fault.js';
 export type { Configuration, LinuxLeaves, LinuxPolicy, LinuxProtections } from './format/linux-policy.js';
-export type { PageTableFormat, VirtualRange } from './format/page-table-format.js';
+export type { PageTableFormat } from './format/page-table-format.js';
 export { type MemoryType, type Protection, protection } from './format/protection.js';
-export { type Register, registerValue } from './format/register.js';
+export { type Register, registerOption, registerValue } from './format/register.js';
+export {
+  type AddressTranslation,
+  type MachineState,
+  machineState,
+  type Translation,
+  withHidden,
+} from './format/translation.js';
 export { validateFormat } from './format/validate.js';
+export type { VirtualRange } from './format/virtual-range.js';
 export type { EntryWords } from './loops/array-loops.js';
 export type { LoopPlace, LoopProvider, WebAssemblyMemoryLike } from './loops/loop-provider.js';
 export type { EntryFinder, FrameSource, RunLoops, WalkLoops } from './loops/run-loops.js';

@@ -3,24 +3,7 @@ import type { Access, Controls, Permissions } from './access.js';
 import type { AddressField, Level, Match } from './entry.js';
 import type { Fault, FaultCode } from './fault.js';
 import type { MemoryType, Protection } from './protection.js';
-
-/**
- * The virtual addresses that one root translates.
- *
- * arm64's TTBR0 (`zeros`) and TTBR1 (`ones`) are two formats with a root each; x86-64 and riscv64 have one
- * root for both halves (`sign`).
- */
-export interface VirtualRange {
-  /** Bits of an address that the tables translate: the sum of the level bits and `pageShift`; at most 63. */
-  readonly bits: number;
-  /**
-   * What all bits above must be: 0, 1, or copies of bit `bits - 1` (canonical addresses).
-   *
-   * Source: SDM vol. 1, "Canonical Addressing"; Arm ARM D8.2, input address ranges of TTBR0_EL1 and TTBR1_EL1; RISC-V
-   * privileged specification, Sv39: bits 63–39 must equal bit 38.
-   */
-  readonly upper: 'zeros' | 'ones' | 'sign';
-}
+import type { VirtualRange } from './virtual-range.js';
 
 /**
  * The contract that a page-table format implements: the architecture manual as data, and small pure

@@ -16,7 +16,7 @@ const MAX_ROOT_PAGES_SHIFT = 4;
  * @throws VmError `EINVAL` naming the member and what is wrong with it.
  */
 export function validateFormat(format: PageTableFormat): void {
-  const { pageShift, paBits, range, levels } = format;
+  const { pageShift, paBits, range, levels, controls } = format;
   const bad = (member: string, why: string): VmError =>
     new VmError('EINVAL', `format ${format.name}: ${member} ${why}`);
 
@@ -69,6 +69,8 @@ export function validateFormat(format: PageTableFormat): void {
   if (range.upper === 'sign' && range.bits < 33)
     throw bad('range', 'of sign-extended addresses is under 33 bits');
   if (!['zeros', 'ones', 'sign'].includes(range.upper)) throw bad('range.upper', `is ${shown(range.upper)}`);
+  if (typeof controls !== 'object' || controls === null)
+    throw bad('controls', `is ${shown(controls)}, expected an object with the default of each control`);
   checkAddress(format, bad);
 }
 

@@ -1,4 +1,5 @@
 import { hex, VmError } from '../errors.js';
+import type { Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { planOf } from '../format/plan.js';
 import type { Protection } from '../format/protection.js';
@@ -27,6 +28,8 @@ export interface SpaceParts {
   /** Physical address of a root that exists; `undefined` for a new one. */
   readonly root: bigint | undefined;
   readonly asid: number | undefined;
+  /** Processor modes of walks that differ from the format's. */
+  readonly controls: Partial<Controls> | undefined;
   readonly sink: FlushSink | undefined;
 }
 
@@ -57,7 +60,7 @@ export class Space {
 
   /** @throws VmError `EINVAL` when parts do not fit together, `ENOMEM` when there is no frame for the root, `EFAULT` when an existing one has no bytes. */
   constructor(parts: SpaceParts) {
-    const { format, memory, frames, ram, totalRamPages, root, asid, sink } = parts;
+    const { format, memory, frames, ram, totalRamPages, root, asid, controls, sink } = parts;
     this.flushes = new FlushLedger(sink ?? null);
     const tableSink = this.flushes.tableSink();
     // First, since its checks are those of format, memory and frames.
@@ -76,7 +79,8 @@ export class Space {
     this.pfnLimit = planOf(format).pfnLimit;
     this.#blockShifts = new Set(format.levels.filter(({ leaf }) => leaf !== null).map(({ shift }) => shift));
     try {
-      this.view = new PageTableReader({ format, memory, root: this.table.root });
+      const modes = controls === undefined ? {} : { controls };
+      this.view = new PageTableReader({ format, memory, root: this.table.root, ...modes });
       this.machine = new MachineMemory(format, this.pfnLimit, frames, ram, totalRamPages);
     } catch (error) {
       if (root === undefined) this.abandon();

@@ -1,9 +1,9 @@
+import type { Given } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 import type { Access } from '../format/access.js';
 import type { Plan } from '../format/plan.js';
 import { isMade, type Protection, protection } from '../format/protection.js';
-import { requireFlag } from './choices.js';
-import type { CollapseOptions, FlushOptions, MapOptions, PrepareOptions, SplitOptions } from './options.js';
+import type { FlushOptions, MapOptions, PrepareOptions } from './options.js';
 import { type PageRange, pageRange } from './page-range.js';
 import type { TableContext } from './state/context.js';
 import { OwedFlushes } from './state/flush-batch.js';
@@ -11,7 +11,7 @@ import { OwedFlushes } from './state/flush-batch.js';
 /** A misspelt access must not look allowed. */
 export function checkAccess(access: Access): void {
   if (!['read', 'write', 'execute'].includes(access?.kind) || typeof access.user !== 'boolean') {
-    throw new VmError('EINVAL', 'the access is not one', {
+    throw new VmError('EINVAL', 'invalid access', {
       advice: "pass { kind: 'read' | 'write' | 'execute', user: boolean }",
     });
   }
@@ -73,26 +73,14 @@ export function isComplete(fields: Partial<Protection>): fields is Protection {
   return Object.keys(protection()).every((member) => Object.hasOwn(fields, member));
 }
 
-/** A choice between yes and no. */
-export function flagOf<K extends string>(
-  options: { readonly [key in K]?: boolean },
-  member: K,
-  byDefault: boolean,
-): boolean {
-  const value = options?.[member] ?? byDefault;
-  requireFlag(member, value);
-  return value;
-}
-
 /** A range that may be left out: then it is everything that the root translates. */
-export function rangeOf(plan: Plan, va: bigint | undefined, bytes: bigint | number | undefined): PageRange {
+export function rangeOf(plan: Plan, { va, bytes }: Given<{ va: bigint; bytes: bigint | number }>): PageRange {
   if (va === undefined && bytes === undefined) return { first: 0, pages: plan.pages };
   return pageRange(plan.format, va as bigint, bytes as bigint);
 }
 
 /** The batch that a call leaves its flush to; `null` for a flush at once. */
-export function batchOf(context: TableContext, options: FlushOptions): OwedFlushes | null {
-  const batch = options?.batch;
+export function batchOf(context: TableContext, { batch }: Given<FlushOptions>): OwedFlushes | null {
   if (batch === undefined) return null;
   if (!(batch instanceof OwedFlushes) || !batch.isOf(context)) {
     throw new VmError('EINVAL', '`batch` is no batch of this page table', {
@@ -103,15 +91,14 @@ export function batchOf(context: TableContext, options: FlushOptions): OwedFlush
 }
 
 /** A leaf size of the format, as log2 bytes; the base page by default. */
-export function leafShiftOf(plan: Plan, options: PrepareOptions | SplitOptions): number {
-  const shift = options?.leafShift ?? plan.pageShift;
+export function leafShiftOf(plan: Plan, { leafShift = plan.pageShift }: Given<PrepareOptions>): number {
   const sizes = plan.levels.filter((level) => level.level.leaf !== null).map((level) => level.shift);
-  if (!sizes.includes(shift)) {
-    throw new VmError('EINVAL', `leafShift is ${shown(shift)}, no leaf size of ${plan.format.name}`, {
+  if (!sizes.includes(leafShift as number)) {
+    throw new VmError('EINVAL', `leafShift is ${shown(leafShift)}, no leaf size of ${plan.format.name}`, {
       advice: `it has ${sizes.reverse().join(', ')}`,
     });
   }
-  return shift;
+  return leafShift as number;
 }
 
 /** How large leaves and runs may be, as log2 bytes. */
@@ -122,19 +109,19 @@ export interface LeafCaps {
 }
 
 /** The caps on the sizes of leaves and of runs; none by default. */
-export function leafCaps(options: MapOptions | CollapseOptions): LeafCaps {
-  const leaf = capOf('maxLeafShift', options?.maxLeafShift, 64);
-  return { leaf, run: Math.min(leaf, capOf('maxRunShift', options?.maxRunShift, leaf)) };
+export function leafCaps({ maxLeafShift, maxRunShift }: Given<MapOptions>): LeafCaps {
+  const leaf = capOf('maxLeafShift', maxLeafShift, 64);
+  return { leaf, run: Math.min(leaf, capOf('maxRunShift', maxRunShift, leaf)) };
 }
 
-function capOf(name: string, cap: number | undefined, fallback: number): number {
+function capOf(name: string, cap: unknown, fallback: number): number {
   if (cap === undefined) return fallback;
   if (!Number.isInteger(cap)) {
     throw new VmError('EINVAL', `${name} is ${shown(cap)}`, {
       advice: 'give log2 of bytes, such as 21 for 2 MiB',
     });
   }
-  return cap;
+  return cap as number;
 }
 
 /** The frame of a physical address. */
@@ -155,14 +142,8 @@ export function physicalPage(plan: Plan, pa: bigint): number {
   return Number(pa >> BigInt(pageShift));
 }
 
-/** What to do with blocks, and the callback. */
-export function checkVisitor(visit: unknown, blocks: unknown): void {
-  if (typeof visit !== 'function') {
+/** @throws VmError `EINVAL` for what is no function. */
+export function checkVisitor(visit: unknown): void {
+  if (typeof visit !== 'function')
     throw new VmError('EINVAL', `the callback is ${shown(visit)}`, { advice: 'pass (slot) => { … }' });
-  }
-  if (blocks !== 'refuse' && blocks !== 'visit' && blocks !== 'split') {
-    throw new VmError('EINVAL', `blocks is ${shown(blocks)}`, {
-      advice: "pass 'refuse', 'visit' or 'split'",
-    });
-  }
 }

@@ -16,6 +16,9 @@ export interface MapOptions {
   readonly maxRunShift?: number;
 }
 
+/** The names of `MapOptions`, and of `CollapseOptions` beside `batch`. */
+export const MAP_OPTIONS = ['maxLeafShift', 'maxRunShift'] as const;
+
 /** One stretch of a call that maps several: the arguments of `map`. */
 export interface MapPiece {
   /** First address in bytes, a multiple of the page size. */
@@ -37,6 +40,9 @@ export interface FlushOptions {
   readonly batch?: FlushBatch;
 }
 
+/** The names of `FlushOptions`. */
+export const FLUSH_OPTIONS = ['batch'] as const;
+
 /** Choices of a call whose range may end inside a leaf larger than a page. */
 export interface CutOptions extends FlushOptions {
   /**
@@ -47,6 +53,9 @@ export interface CutOptions extends FlushOptions {
   readonly split?: boolean;
 }
 
+/** The names of `CutOptions`. */
+export const CUT_OPTIONS = ['batch', 'split'] as const;
+
 /** Choices of one unmapping call. */
 export interface UnmapOptions extends CutOptions {
   /**
@@ -55,6 +64,9 @@ export interface UnmapOptions extends CutOptions {
    */
   readonly reclaim?: boolean;
 }
+
+/** The names of `UnmapOptions`. */
+export const UNMAP_OPTIONS = ['batch', 'split', 'reclaim'] as const;
 
 /** Choices of one call that makes leaves smaller. */
 export interface SplitOptions extends FlushOptions {
@@ -78,6 +90,9 @@ export interface PrepareOptions {
   /** log2 bytes of the leaves that are going to be mapped: a leaf size of the format. Default: the base page. */
   readonly leafShift?: number;
 }
+
+/** The names of `PrepareOptions`. */
+export const PREPARE_OPTIONS = ['leafShift'] as const;
 
 /** Choices of one call that visits entries. */
 export interface ApplyOptions extends FlushOptions {

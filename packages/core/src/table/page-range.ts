@@ -1,5 +1,7 @@
+import { requireAddress } from '../check/address.js';
 import { shown, VmError } from '../errors.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
+import { isInRange, ruleOf } from '../format/virtual-range.js';
 import { joinWords } from '../words.js';
 
 const TOP = 1n << 64n;
@@ -66,21 +68,6 @@ export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | n
   return { first: pageIndex(format, va), pages: Number(length >> BigInt(pageShift)) };
 }
 
-/**
- * Checks that a value is an address at all.
- *
- * @throws VmError `EINVAL` when it is no bigint, `ERANGE` when it is not an unsigned 64-bit value.
- */
-export function requireAddress(va: bigint): void {
-  if (typeof va !== 'bigint')
-    throw new VmError('EINVAL', `the address has type ${typeof va}, expected bigint`);
-  if (va < 0n || va >= TOP) {
-    throw new VmError('ERANGE', `the address ${va} is outside 64 bits`, {
-      advice: 'pass it as an unsigned 64-bit value, as in BigInt.asUintN(64, address)',
-    });
-  }
-}
-
 /** True for a 32-bit integer, signed or unsigned. */
 export function isWord(word: unknown): boolean {
   return typeof word === 'number' && ((word | 0) === word || word >>> 0 === word);
@@ -121,11 +108,9 @@ function asBytes(bytes: bigint | number, va: bigint): bigint {
 }
 
 function outside(format: PageTableFormat, address: bigint): VmError {
-  const { bits, upper } = format.range;
-  const rule = { zeros: 'all be 0', ones: 'all be 1', sign: `equal bit ${bits - 1}` }[upper];
   return new VmError('ERANGE', `the address is not one that ${format.name} translates`, {
     address,
-    advice: `bits 63 to ${bits} must ${rule}`,
+    advice: ruleOf(format.range),
   });
 }
 
@@ -135,12 +120,7 @@ function outside(format: PageTableFormat, address: bigint): VmError {
  * @param va - unsigned 64-bit.
  */
 export function isTranslated(format: PageTableFormat, va: bigint): boolean {
-  const { bits, upper } = format.range;
-  const above = va >> BigInt(bits);
-  const ones = (1n << BigInt(64 - bits)) - 1n;
-  if (upper === 'zeros') return above === 0n;
-  if (upper === 'ones') return above === ones;
-  return above === (((va >> BigInt(bits - 1)) & 1n) === 0n ? 0n : ones);
+  return isInRange(format.range, va);
 }
 
 /** Addresses in bytes, the end not included: it may be 2^64. */

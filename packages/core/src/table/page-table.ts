@@ -1,11 +1,13 @@
 import { checkFrames, type FrameList, frameCount } from '../check/frames.js';
+import { flagOption } from '../check/members.js';
+import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { Protection } from '../format/protection.js';
 import {
   batchOf,
   checkProtection,
-  flagOf,
+  type LeafCaps,
   leafCaps,
   leafShiftOf,
   physicalPage,
@@ -28,6 +30,7 @@ import type {
   PrepareOptions,
   UnmapOptions,
 } from './options.js';
+import { CUT_OPTIONS, FLUSH_OPTIONS, MAP_OPTIONS, PREPARE_OPTIONS, UNMAP_OPTIONS } from './options.js';
 import { addressOf, addressOfWords, pageRange } from './page-range.js';
 import { ReadableTable } from './readable-table.js';
 import { changeTables } from './state/change-lock.js';
@@ -87,9 +90,9 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    * table.map(0xffffc90000000000n, Uint32Array.of(0x1234, 0x99, 0x7001), PAGE_KERNEL);
    * ```
    */
-  map(va: bigint, frames: FrameList, protection: Protection, options: MapOptions = {}): void {
+  map(va: bigint, frames: FrameList, protection: Protection, options?: MapOptions): void {
     this.#change((context) => {
-      mapPages(context, [scatteredPiece(context, { va, frames, protection, options })]);
+      mapPages(context, [scatteredPiece(context, va, frames, protection, options)]);
     });
   }
 
@@ -111,7 +114,9 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
       const list = elementsOf(pieces, 'mapMany needs a list of stretches to map');
       mapPages(
         context,
-        list.map((piece) => scatteredPiece(context, piece)),
+        list.map(({ va, frames, protection, options }) =>
+          scatteredPiece(context, va, frames, protection, options),
+        ),
       );
     });
   }
@@ -134,13 +139,13 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
     pa: bigint,
     bytes: bigint | number,
     protection: Protection,
-    options: MapOptions = {},
+    options?: MapOptions,
   ): void {
     this.#change((context) => {
       const { plan } = context;
       const range = pageRange(plan.format, va, bytes);
       const source = linearSource(physicalPage(plan, pa), range.pages, plan.pfnLimit);
-      const caps = leafCaps(options);
+      const caps = capsFor('mapRange()', options);
       mapPages(context, [{ range, source, protection: checkProtection(protection), caps }]);
     });
   }
@@ -160,11 +165,18 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    * table.unmap(0xffffc90000000000n, 3 * 4096, { reclaim: true });
    * ```
    */
-  unmap(va: bigint, bytes: bigint | number, options: UnmapOptions = {}): void {
+  unmap(va: bigint, bytes: bigint | number, options?: UnmapOptions): void {
+    const given = optionsOf(options, UNMAP_OPTIONS, 'unmap()');
     this.#change((context) => {
       const range = pageRange(context.plan.format, va, bytes);
-      const batch = batchOf(context, options);
-      unmapPages(context, range, flagOf(options, 'reclaim', false), flagOf(options, 'split', true), batch);
+      const batch = batchOf(context, given);
+      unmapPages(
+        context,
+        range,
+        flagOption(given, 'reclaim', false),
+        flagOption(given, 'split', true),
+        batch,
+      );
     });
   }
 
@@ -221,11 +233,12 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    * table.protect(text, 2n << 20n, { write: false, execute: true });
    * ```
    */
-  protect(va: bigint, bytes: bigint | number, fields: Partial<Protection>, options: CutOptions = {}): void {
+  protect(va: bigint, bytes: bigint | number, fields: Partial<Protection>, options?: CutOptions): void {
+    const given = optionsOf(options, CUT_OPTIONS, 'protect()');
     this.#change((context) => {
       const range = pageRange(context.plan.format, va, bytes);
-      const batch = batchOf(context, options);
-      protectPages(context, [range], protectionFields(fields), flagOf(options, 'split', true), batch);
+      const batch = batchOf(context, given);
+      protectPages(context, [range], protectionFields(fields), flagOption(given, 'split', true), batch);
     });
   }
 
@@ -241,8 +254,9 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   protectMany(
     ranges: readonly { readonly va: bigint; readonly bytes: bigint | number }[],
     fields: Partial<Protection>,
-    options: FlushOptions = {},
+    options?: FlushOptions,
   ): void {
+    const given = optionsOf(options, FLUSH_OPTIONS, 'protectMany()');
     this.#change((context) => {
       const list = elementsOf(ranges, 'protectMany needs a list of ranges').map(({ va, bytes }) =>
         pageRange(context.plan.format, va, bytes),
@@ -255,7 +269,7 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
             address: addressOf(context.plan.format, first),
           });
       }
-      protectPages(context, list, protectionFields(fields), false, batchOf(context, options));
+      protectPages(context, list, protectionFields(fields), false, batchOf(context, given));
     });
   }
 
@@ -273,10 +287,11 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    * @throws VmError `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when `leafShift` is no leaf size of the
    *   format; `EBUSY` while a batch owes a flush for the range.
    */
-  prepare(va: bigint, bytes: bigint | number, options: PrepareOptions = {}): number {
+  prepare(va: bigint, bytes: bigint | number, options?: PrepareOptions): number {
+    const given = optionsOf(options, PREPARE_OPTIONS, 'prepare()');
     return this.#change((context) => {
       const range = pageRange(context.plan.format, va, bytes);
-      return prepareTables(context, range, leafShiftOf(context.plan, options));
+      return prepareTables(context, range, leafShiftOf(context.plan, given));
     });
   }
 
@@ -290,13 +305,10 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    * @param bytes - length in bytes, a multiple of the page size.
    * @throws VmError `ERANGE`, `EFAULT` as `map`; `EINVAL` when `leafShift` is no leaf size of the format.
    */
-  tablesNeeded(va: bigint, bytes: bigint | number, options: PrepareOptions = {}): number {
+  tablesNeeded(va: bigint, bytes: bigint | number, options?: PrepareOptions): number {
+    const given = optionsOf(options, PREPARE_OPTIONS, 'tablesNeeded()');
     const context = requireLive(this.#context);
-    return countTables(
-      context,
-      pageRange(context.plan.format, va, bytes),
-      leafShiftOf(context.plan, options),
-    );
+    return countTables(context, pageRange(context.plan.format, va, bytes), leafShiftOf(context.plan, given));
   }
 
   /**
@@ -310,9 +322,10 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when a table's frame was freed by somebody else; what
    *   the sink throws.
    */
-  reclaim(va?: bigint, bytes?: bigint | number, options: FlushOptions = {}): number {
+  reclaim(va?: bigint, bytes?: bigint | number, options?: FlushOptions): number {
+    const given = optionsOf(options, FLUSH_OPTIONS, 'reclaim()');
     return this.#change((context) =>
-      reclaimTables(context, rangeOf(context.plan, va, bytes), batchOf(context, options)),
+      reclaimTables(context, rangeOf(context.plan, { va, bytes }), batchOf(context, given)),
     );
   }
 
@@ -362,13 +375,22 @@ function elementsOf<T extends object>(list: readonly T[], what: string): T[] {
 }
 
 /** A stretch of scattered frames, checked. */
-function scatteredPiece({ plan }: TableContext, piece: MapPiece): CheckedPiece {
-  const { va, frames, protection, options = {} } = piece;
+function scatteredPiece(
+  { plan }: TableContext,
+  va: bigint,
+  frames: FrameList,
+  protection: Protection,
+  options: MapOptions | undefined,
+): CheckedPiece {
   const count = frameCount(frames);
   return {
     range: pageRange(plan.format, va, count * 2 ** plan.pageShift),
     source: scatteredSource(checkFrames(frames, count, plan.pfnLimit)),
     protection: checkProtection(protection),
-    caps: leafCaps(options),
+    caps: capsFor('map()', options),
   };
+}
+
+function capsFor(call: string, options: MapOptions | undefined): LeafCaps {
+  return leafCaps(optionsOf(options, MAP_OPTIONS, call));
 }

@@ -1,8 +1,9 @@
+import { requireAddress } from '../check/address.js';
+import { completeControls } from '../check/controls.js';
 import type { Access, Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { words } from '../words.js';
 import { checkAccess, rangeOf } from './arguments.js';
-import { requireAddress } from './page-range.js';
 import type { TableContext } from './state/context.js';
 import { type Counters, newCounters } from './state/counters.js';
 import { register, requireLive } from './state/registry.js';
@@ -50,8 +51,9 @@ export abstract class ReadableTable<C extends Controls = Controls> {
    *
    * @param va - any unsigned 64-bit address; one without translation is a fault in the result, not an error.
    * @param access - when given, the fault also says whether it is refused.
-   * @param controls - processor modes that differ from `format.controls`.
-   * @throws VmError `ERANGE` or `EINVAL` when `va` is not an unsigned 64-bit bigint; `EINVAL` when `access` is none.
+   * @param controls - processor modes that differ from those that the table was opened with.
+   * @throws VmError `ERANGE` or `EINVAL` when `va` is not an unsigned 64-bit bigint; `EINVAL` when `access` is none, and for
+   *   controls that the format does not know.
    * @example
    * ```ts
    * const { steps, leaf, fault } = table.walk(0xffffc90000001008n, { kind: 'write', user: false });
@@ -60,7 +62,8 @@ export abstract class ReadableTable<C extends Controls = Controls> {
    */
   walk(va: bigint, access?: Access, controls?: Partial<C>): Walk {
     if (access !== undefined) checkAccess(access);
-    return walkAddress(requireLive(this.#context), va, access, { ...this.format.controls, ...controls });
+    const context = requireLive(this.#context);
+    return walkAddress(context, va, access, completeControls(context.controls, controls, this.format.name));
   }
 
   /**
@@ -110,6 +113,6 @@ export abstract class ReadableTable<C extends Controls = Controls> {
    */
   leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun> {
     const context = requireLive(this.#context);
-    return leafRuns(context, rangeOf(context.plan, va, bytes));
+    return leafRuns(context, rangeOf(context.plan, { va, bytes }));
   }
 }

@@ -1,6 +1,8 @@
 import type { AreaStats } from '../area/vmap-areas.js';
 import type { FrameList } from '../check/frames.js';
 import { copyList } from '../check/list.js';
+import { flagOption } from '../check/members.js';
+import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
@@ -19,10 +21,14 @@ import { KernelSpace } from './kernel-space.js';
 import { getLazyArea, type LazyArea } from './lazy/lazy-area.js';
 import {
   type AddressSpaceOptions,
+  AREA_REQUEST,
+  CALLER_OPTIONS,
   type CallerOptions,
-  callerOf,
-  choicesOf,
+  LAZY_OPTIONS,
   type LazyAreaOptions,
+  SPACE_OPTIONS,
+  VMALLOC_OPTIONS,
+  VMALLOC_REQUEST,
   type VmAreaRequest,
   type VmallocOptions,
   type VmallocRequest,
@@ -30,11 +36,11 @@ import {
 import * as look from './pages/lookup.js';
 import * as ranges from './pages/map-ranges.js';
 import { vmMapRam, vmUnmapRam } from './pages/ram.js';
-import { remapVmallocRange, type UserRange } from './pages/remap.js';
+import { remapVmallocRange, USER_RANGE, type UserRange } from './pages/remap.js';
 import { vmap, vmapPfn, vunmap } from './pages/vmap.js';
 import { setMemory } from './permissions/set-memory.js';
 import { removeVmArea, vfree, vmallocNodeRange } from './vmalloc/vmalloc.js';
-import { type VreallocOptions, vrealloc } from './vmalloc/vrealloc.js';
+import { VREALLOC_OPTIONS, type VreallocOptions, vrealloc } from './vmalloc/vrealloc.js';
 
 /**
  * The kernel's vmap subsystem over real page tables: vm areas at Linux's addresses, and the calls that map into them.
@@ -71,9 +77,8 @@ export class AddressSpace<C extends Controls = Controls> {
    *   there is no frame for the root or the direct map.
    */
   constructor(options: AddressSpaceOptions<C>) {
-    if (typeof options !== 'object' || options === null)
-      throw new VmError('EINVAL', 'an address space needs format, linux, memory and frames');
-    this.#space = new KernelSpace({ ...options } as AddressSpaceOptions);
+    const given = optionsOf<Partial<AddressSpaceOptions<C>>>(options, SPACE_OPTIONS, 'AddressSpace');
+    this.#space = new KernelSpace(given as AddressSpaceOptions);
   }
 
   /** The tables, to be read: `walk`, `translate`, `leaves`, and `dumpTables` or `diffTables` over it. */
@@ -121,8 +126,9 @@ export class AddressSpace<C extends Controls = Controls> {
    * const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
    * ```
    */
-  getVmArea(size: number | bigint, flags: number = 0, options: CallerOptions = {}): VmArea {
-    return this.getVmAreaNode({ ...callerOf({ ...options }), size, flags });
+  getVmArea(size: number | bigint, flags: number = 0, options?: CallerOptions): VmArea {
+    const given = optionsOf(options, CALLER_OPTIONS, 'getVmArea()') as CallerOptions;
+    return this.getVmAreaNode({ ...given, size, flags });
   }
 
   /**
@@ -131,8 +137,12 @@ export class AddressSpace<C extends Controls = Controls> {
    * @throws VmError as `getVmArea`; `ERANGE` for a window that the root does not translate.
    */
   getVmAreaNode(request: VmAreaRequest): VmArea {
-    const copy = { ...request };
-    return this.#space.change(() => this.#space.handleOf(reserve(this.#space, copy)));
+    const given = optionsOf<Partial<VmAreaRequest>>(
+      request,
+      AREA_REQUEST,
+      'getVmAreaNode()',
+    ) as VmAreaRequest;
+    return this.#space.change(() => this.#space.handleOf(reserve(this.#space, given)));
   }
 
   /**
@@ -195,9 +205,10 @@ export class AddressSpace<C extends Controls = Controls> {
     frames: FrameList,
     flags: number = 0,
     protection: Protection = this.#space.linux.protections.PAGE_KERNEL,
-    options: CallerOptions = {},
+    options?: CallerOptions,
   ): bigint {
-    return vmap(this.#space, frames, flags, protection, { ...options }).area.address;
+    const given = optionsOf(options, CALLER_OPTIONS, 'vmap()') as CallerOptions;
+    return vmap(this.#space, frames, flags, protection, given).area.address;
   }
 
   /**
@@ -205,8 +216,9 @@ export class AddressSpace<C extends Controls = Controls> {
    *
    * @throws VmError `EINVAL` for a frame of the machine's memory, `ENOMEM`.
    */
-  vmapPfn(pfns: FrameList, protection: Protection, options: CallerOptions = {}): bigint {
-    return vmapPfn(this.#space, pfns, protection, { ...options }).area.address;
+  vmapPfn(pfns: FrameList, protection: Protection, options?: CallerOptions): bigint {
+    const given = optionsOf(options, CALLER_OPTIONS, 'vmapPfn()') as CallerOptions;
+    return vmapPfn(this.#space, pfns, protection, given).area.address;
   }
 
   /**
@@ -326,7 +338,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * @returns the address of the first register.
    * @throws VmError `EINVAL` for a range that does not fit or is memory, `ENOMEM`.
    */
-  ioremap(physical: bigint, size: number | bigint, options: CallerOptions = {}): bigint {
+  ioremap(physical: bigint, size: number | bigint, options?: CallerOptions): bigint {
     return this.ioremapProt(physical, size, this.#space.linux.protections.IOREMAP, options);
   }
 
@@ -335,10 +347,10 @@ export class AddressSpace<C extends Controls = Controls> {
     physical: bigint,
     size: number | bigint,
     protection: Protection,
-    options: CallerOptions = {},
+    options?: CallerOptions,
   ): bigint {
-    const copy = { ...options };
-    return this.#space.change(() => ioremapProt(this.#space, physical, size, protection, copy));
+    const given = optionsOf(options, CALLER_OPTIONS, 'ioremap()') as CallerOptions;
+    return this.#space.change(() => ioremapProt(this.#space, physical, size, protection, given));
   }
 
   /**
@@ -401,8 +413,9 @@ export class AddressSpace<C extends Controls = Controls> {
    * // 0xffffc90000005000-0xffffc90100006000 4294971392 sparse populated=3/1048576 4K=3
    * ```
    */
-  vmallocinfo(options: { readonly detail?: boolean } = {}): string {
-    return vmallocinfoOf(this.#space, options?.detail ?? false);
+  vmallocinfo(options?: { readonly detail?: boolean }): string {
+    const given = optionsOf(options, ['detail'], 'vmallocinfo()');
+    return vmallocinfoOf(this.#space, flagOption(given, 'detail', false));
   }
 
   // vmalloc
@@ -414,26 +427,31 @@ export class AddressSpace<C extends Controls = Controls> {
    * @returns the first address.
    * @throws VmError `EINVAL` for no size, `E2BIG` for more pages than the machine has, `ENOMEM` when addresses, pages or tables are used up.
    */
-  vmalloc(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ ...choicesOf({ ...options }), size });
+  vmalloc(size: number | bigint, options?: VmallocOptions): bigint {
+    return this.vmallocNodeRange({ ...choices(options, 'vmalloc()'), size });
   }
 
   /** As `vmalloc`, with zeros in it (vzalloc). */
-  vzalloc(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ ...choicesOf({ ...options }), size, zero: true });
+  vzalloc(size: number | bigint, options?: VmallocOptions): bigint {
+    return this.vmallocNodeRange({ ...choices(options, 'vzalloc()'), size, zero: true });
   }
 
   /** As `vzalloc`, for `remapVmallocRange` (vmalloc_user). */
-  vmallocUser(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ ...choicesOf({ ...options }), size, zero: true, flags: VM_USERMAP });
+  vmallocUser(size: number | bigint, options?: VmallocOptions): bigint {
+    return this.vmallocNodeRange({
+      ...choices(options, 'vmallocUser()'),
+      size,
+      zero: true,
+      flags: VM_USERMAP,
+    });
   }
 
   /**
    * As `vmalloc`, by the largest leaves of the policy that fit (vmalloc_huge): the size is rounded up to them. Where there are no blocks of frames
    * it takes base pages.
    */
-  vmallocHuge(size: number | bigint, options: VmallocOptions = {}): bigint {
-    return this.vmallocNodeRange({ ...choicesOf({ ...options }), size, flags: VM_ALLOW_HUGE_VMAP });
+  vmallocHuge(size: number | bigint, options?: VmallocOptions): bigint {
+    return this.vmallocNodeRange({ ...choices(options, 'vmallocHuge()'), size, flags: VM_ALLOW_HUGE_VMAP });
   }
 
   /**
@@ -443,8 +461,8 @@ export class AddressSpace<C extends Controls = Controls> {
    * @throws VmError as `vmalloc`; `ERANGE` for a window that the root does not translate.
    */
   vmallocNodeRange(request: VmallocRequest): bigint {
-    const copy = { ...request };
-    return this.#space.change(() => vmallocNodeRange(this.#space, copy).area.address);
+    const given = optionsOf<Partial<VmallocRequest>>(request, VMALLOC_REQUEST, 'vmallocNodeRange()');
+    return this.#space.change(() => vmallocNodeRange(this.#space, given as VmallocRequest).area.address);
   }
 
   /**
@@ -455,17 +473,15 @@ export class AddressSpace<C extends Controls = Controls> {
    * @returns its address, which may be another one; 0n when it was freed.
    * @throws VmError `EINVAL` when no vmalloc memory begins there or it has not the alignment; as `vmalloc`: the memory stays as it is.
    */
-  vrealloc(address: bigint, size: number | bigint, options: VreallocOptions = {}): bigint {
-    const copy = { ...options };
+  vrealloc(address: bigint, size: number | bigint, options?: VreallocOptions): bigint {
+    const given = optionsOf(options, VREALLOC_OPTIONS, 'vrealloc()') as VreallocOptions;
     return this.#space.change(() => {
       if (size === 0 || size === 0n) {
         if (address !== 0n) vfree(this.#space, address);
         return 0n;
       }
-      const { align = 1n } = copy;
-      if (address === 0n)
-        return vmallocNodeRange(this.#space, { ...choicesOf(copy), size, align }).area.address;
-      return vrealloc(this.#space, address, size, copy).area.address;
+      if (address === 0n) return vmallocNodeRange(this.#space, { ...given, size }).area.address;
+      return vrealloc(this.#space, address, size, given).area.address;
     });
   }
 
@@ -491,9 +507,9 @@ export class AddressSpace<C extends Controls = Controls> {
    * @param size - bytes, rounded up to chunks.
    * @throws VmError as `getVmArea`.
    */
-  getLazyArea(size: number | bigint, options: LazyAreaOptions = {}): LazyArea {
-    const copy = { ...options };
-    return this.#space.change(() => getLazyArea(this.#space, size, copy));
+  getLazyArea(size: number | bigint, options?: LazyAreaOptions): LazyArea {
+    const given = optionsOf(options, LAZY_OPTIONS, 'getLazyArea()') as LazyAreaOptions;
+    return this.#space.change(() => getLazyArea(this.#space, size, given));
   }
 
   /**
@@ -598,10 +614,10 @@ export class AddressSpace<C extends Controls = Controls> {
    *   `PageTable.map` throws.
    */
   remapVmallocRange(user: UserRange, address: bigint, pgoff: number = 0): void {
-    const copy = { ...user };
-    const { start, end } = copy;
+    const given = userRange(user);
+    const { start, end } = given;
     const size = typeof start === 'bigint' && typeof end === 'bigint' ? end - start : 0n;
-    this.remapVmallocRangePartial(copy, start, address, pgoff, size);
+    this.remapVmallocRangePartial(given, start, address, pgoff, size);
   }
 
   /**
@@ -618,8 +634,8 @@ export class AddressSpace<C extends Controls = Controls> {
     pgoff: number,
     size: number | bigint,
   ): void {
-    const copy = { ...user };
-    this.#space.change(() => remapVmallocRange(this.#space, copy, at, address, pgoff, size));
+    const given = userRange(user);
+    this.#space.change(() => remapVmallocRange(this.#space, given, at, address, pgoff, size));
   }
 
   /**
@@ -634,9 +650,10 @@ export class AddressSpace<C extends Controls = Controls> {
     offsets: readonly number[],
     sizes: readonly number[],
     align: bigint,
-    options: CallerOptions = {},
+    options?: CallerOptions,
   ): VmArea[] {
-    const { caller = 'pcpu_get_vm_areas' } = { ...options };
+    const given = optionsOf(options, CALLER_OPTIONS, 'pcpuGetVmAreas()') as CallerOptions;
+    const { caller = 'pcpu_get_vm_areas' } = given;
     const [starts, lengths] = [offsets, sizes].map((list) =>
       copyList(list, 'offsets or sizes', (one) => Number.isSafeInteger(one)),
     );
@@ -685,4 +702,12 @@ export class AddressSpace<C extends Controls = Controls> {
   destroy(): void {
     this.#space.destroy();
   }
+}
+
+function choices(options: VmallocOptions | undefined, call: string): VmallocOptions {
+  return optionsOf(options, VMALLOC_OPTIONS, call) as VmallocOptions;
+}
+
+function userRange(user: UserRange): UserRange {
+  return optionsOf<Partial<UserRange>>(user, USER_RANGE, 'the user range') as UserRange;
 }

@@ -1,6 +1,7 @@
 import type { Area } from '../area/area.js';
 import { VmapAreas } from '../area/vmap-areas.js';
 import { VmapBlocks } from '../area/vmap-blocks.js';
+import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
@@ -10,7 +11,7 @@ import { checkProtection } from '../table/arguments.js';
 import { VmArea } from './areas/vm-area.js';
 import { VmStruct } from './areas/vm-struct.js';
 import { checkFlags } from './flags.js';
-import type { AddressSpaceOptions, EarlyArea, LinuxRelease } from './options.js';
+import { type AddressSpaceOptions, EARLY_AREA, type EarlyArea, type LinuxRelease } from './options.js';
 
 /** The kernel's address space: its vm areas, as Linux's policy places them, over a root. What all calls of the vmap API share. */
 export class KernelSpace extends Space {
@@ -23,13 +24,24 @@ export class KernelSpace extends Space {
   readonly #handles = new WeakMap<VmStruct, VmArea>();
 
   constructor(options: AddressSpaceOptions) {
-    const { format, linux, memory, frames, ram = frames, sink, release = '6.12', early = [] } = options;
+    const { format, linux, memory, frames, ram = frames, sink, release = '6.12' } = options;
     checkParts(options);
+    const early = (options.early ?? []).map(earlyArea);
     checkPolicy(linux);
     if (release !== '6.12' && release !== '2026')
       throw new VmError('EINVAL', `release is ${shown(release)}, expected '6.12' or '2026'`);
-    const { totalRamPages, root, asid } = options;
-    super({ format: format as PageTableFormat, memory, frames, ram, totalRamPages, root, asid, sink });
+    const { totalRamPages, root, asid, controls } = options;
+    super({
+      format: format as PageTableFormat,
+      memory,
+      frames,
+      ram,
+      totalRamPages,
+      root,
+      asid,
+      controls,
+      sink,
+    });
     this.linux = linux;
     this.release = release;
     try {
@@ -118,11 +130,8 @@ export class KernelSpace extends Space {
 
 /** Parts that are looked at late, when something was made already. */
 function checkParts({ early = [], sink, directMap }: AddressSpaceOptions): void {
-  const isEarly = (one: EarlyArea) => typeof one?.address === 'bigint' && typeof one.bytes === 'bigint';
-  if (!Array.isArray(early) || !early.every(isEarly))
-    throw new VmError('EINVAL', '`early` is no list of areas', {
-      advice: 'pass { address, bytes } for each, bigint of bytes',
-    });
+  if (!Array.isArray(early))
+    throw new VmError('EINVAL', `early is ${shown(early)}`, { advice: 'pass a list of areas' });
   if (sink !== undefined && typeof sink?.flush !== 'function')
     throw new VmError('EINVAL', '`sink` has no function flush');
   if (directMap !== undefined && typeof directMap?.base !== 'bigint')
@@ -144,6 +153,16 @@ function checkLeaves(linux: LinuxPolicy, format: PageTableFormat): void {
         'EINVAL',
         `the policy ${shown(linux.name)} has other pages than the format ${format.name}`,
       );
+}
+
+/** A copy of an early area, checked. */
+function earlyArea(given: EarlyArea, i: number): EarlyArea {
+  const area = optionsOf<Partial<EarlyArea>>(given, EARLY_AREA, `early[${i}]`, 'member') as EarlyArea;
+  if (typeof area.address !== 'bigint' || typeof area.bytes !== 'bigint')
+    throw new VmError('EINVAL', `early[${i}] has no address or length`, {
+      advice: 'pass { address, bytes }, bigint of bytes',
+    });
+  return area;
 }
 
 function earlyStruct({ flags = 0, bytes, physical, caller }: EarlyArea): VmStruct {

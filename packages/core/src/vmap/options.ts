@@ -19,7 +19,7 @@ export interface EarlyArea {
   readonly address: bigint;
   /** Length in bytes, whole pages. */
   readonly bytes: bigint;
-  /** VM_ flags. Default 0. */
+  /** VM_ flags. Default: 0. */
   readonly flags?: number;
   /** Physical address in bytes, where it shows one range. */
   readonly physical?: bigint;
@@ -37,25 +37,27 @@ export interface AddressSpaceOptions<C extends Controls = Controls> {
   readonly memory: PhysicalMemory;
   /** Where tables come from. */
   readonly frames: FrameAllocator;
-  /** Where vmalloc takes its pages: needs no bytes behind it, and has no frame of `frames`, or is the same. Default `frames`. */
+  /** Where vmalloc takes its pages: needs no bytes behind it, and has no frame of `frames`, or is the same. Default: `frames`. */
   readonly ram?: FrameAllocator;
-  /** Pages of memory that no call may exceed (totalram_pages). Default the frames of `ram`. */
+  /** Pages of memory that no call may exceed (totalram_pages). Default: the frames of `ram`. */
   readonly totalRamPages?: number;
-  /** Physical address of an existing root in bytes, to go on with. Default a new one. */
+  /** Physical address of an existing root in bytes, to go on with. Default: a new one. */
   readonly root?: bigint;
+  /** Processor modes of walks and dumps that differ from `format.controls`. Default: none. */
+  readonly controls?: Partial<C>;
   /** Address-space id that flushes name: see `FlushSink.flush`. 0 to 65535. Default: 0. */
   readonly asid?: number;
-  /** Whose behaviour. Default `6.12`. */
+  /** Whose behaviour. Default: `6.12`. */
   readonly release?: LinuxRelease;
   /** Who must forget translations. */
   readonly sink?: FlushSink;
-  /** Possible processors, 1 to 128. Default 1. */
+  /** Possible processors, 1 to 128. Default: 1. */
   readonly cpus?: number;
-  /** Processors that are online, which decide how much may wait for a purge. Default `cpus`. */
+  /** Processors that are online, which decide how much may wait for a purge. Default: `cpus`. */
   readonly onlineCpus?: number;
-  /** Pages of a block of `vmMapRam`; see `VmapBlocksOptions`. Default 1024. */
+  /** Pages of a block of `vmMapRam`; see `VmapBlocksOptions`. Default: 1024. */
   readonly blockPages?: number;
-  /** Whether freeing purges by itself; see `VmapAreasOptions`. Default true. */
+  /** Whether freeing purges by itself; see `VmapAreasOptions`. Default: true. */
   readonly autoPurge?: boolean;
   /** Areas that are there from the start, by address. */
   readonly early?: readonly EarlyArea[];
@@ -63,74 +65,97 @@ export interface AddressSpaceOptions<C extends Controls = Controls> {
   readonly directMap?: { readonly base: bigint };
 }
 
+/** The names of `AddressSpaceOptions`. */
+export const SPACE_OPTIONS: readonly (keyof AddressSpaceOptions)[] = [
+  ...(['format', 'linux', 'memory', 'frames', 'ram', 'totalRamPages', 'root', 'controls', 'asid'] as const),
+  ...(['release', 'sink', 'cpus', 'onlineCpus', 'blockPages', 'autoPurge', 'early', 'directMap'] as const),
+];
+
+/** The names of `EarlyArea`. */
+export const EARLY_AREA = ['address', 'bytes', 'flags', 'physical', 'caller'] as const;
+
 /** Choices of calls that reserve. */
 export interface CallerOptions {
   /** Who asks, as `%pS` prints it: what vmallocinfo shows. */
   readonly caller?: string;
 }
 
-/** Who asks, and nothing else: a member too many must not say how large an area is. */
-export function callerOf({ caller }: CallerOptions): CallerOptions {
-  return caller === undefined ? {} : { caller };
-}
+/** The names of `CallerOptions`. */
+export const CALLER_OPTIONS = ['caller'] as const;
 
 /** What `getVmAreaNode` reserves. */
 export interface VmAreaRequest extends CallerOptions {
   /** Bytes, rounded up to whole pages. */
   readonly size: number | bigint;
-  /** VM_ flags. Default 0. */
+  /** VM_ flags. Default: 0. */
   readonly flags?: number;
-  /** Alignment in bytes, a power of two. VM_IOREMAP overrides it. Default 1. */
+  /** Alignment in bytes, a power of two. VM_IOREMAP overrides it. Default: 1. */
   readonly align?: bigint;
-  /** log2 of the bytes that the size is rounded up to. Default the page. */
+  /** log2 of the bytes that the size is rounded up to. Default: the page. */
   readonly shift?: number;
-  /** Where it must lie. Default the vmalloc window. */
+  /** Where it must lie. Default: the vmalloc window. */
   readonly window?: AddressWindow;
 }
 
+/** The names of `VmAreaRequest`. */
+export const AREA_REQUEST: readonly (keyof VmAreaRequest)[] = [
+  'caller',
+  'size',
+  'flags',
+  'align',
+  'shift',
+  'window',
+];
+
 /** Choices of a vmalloc call. */
 export interface VmallocOptions extends CallerOptions {
-  /** Fills the pages with zeros where they have bytes. Default false. */
+  /** Fills the pages with zeros where they have bytes. Default: false. */
   readonly zero?: boolean;
-  /** Whether a request that finds no addresses purges and tries again; `false` as with GFP_NOWAIT. Default true. */
+  /** Whether a request that finds no addresses purges and tries again; `false` as with GFP_NOWAIT. Default: true. */
   readonly mayPurge?: boolean;
 }
 
-/** These choices and no others: a member too many must not give flags or an alignment. */
-export function choicesOf({ caller, zero, mayPurge }: VmallocOptions): VmallocOptions {
-  return {
-    ...(caller === undefined ? {} : { caller }),
-    ...(zero === undefined ? {} : { zero }),
-    ...(mayPurge === undefined ? {} : { mayPurge }),
-  };
-}
+/** The names of `VmallocOptions`. */
+export const VMALLOC_OPTIONS = ['caller', 'zero', 'mayPurge'] as const;
 
 /** What `vmallocNodeRange` allocates. */
 export interface VmallocRequest extends VmallocOptions {
   /** Bytes. */
   readonly size: number | bigint;
-  /** Alignment in bytes, a power of two. Default 1. */
+  /** Alignment in bytes, a power of two. Default: 1. */
   readonly align?: bigint;
-  /** Where it must lie. Default the vmalloc window. */
+  /** Where it must lie. Default: the vmalloc window. */
   readonly window?: AddressWindow;
-  /** What the pages allow. Default PAGE_KERNEL. */
+  /** What the pages allow. Default: PAGE_KERNEL. */
   readonly protection?: Protection;
-  /** VM_ flags beside VM_ALLOC: VM_ALLOW_HUGE_VMAP, VM_USERMAP, VM_NO_GUARD, VM_FLUSH_RESET_PERMS … Default 0. */
+  /** VM_ flags beside VM_ALLOC: VM_ALLOW_HUGE_VMAP, VM_USERMAP, VM_NO_GUARD, VM_FLUSH_RESET_PERMS … Default: 0. */
   readonly flags?: number;
 }
 
+/** The names of `VmallocRequest`. */
+export const VMALLOC_REQUEST: readonly (keyof VmallocRequest)[] = [
+  'caller',
+  'zero',
+  'mayPurge',
+  'size',
+  'align',
+  'window',
+  'protection',
+  'flags',
+];
+
 /** How an area grows. */
 export interface LazyAreaOptions extends CallerOptions {
-  /** What its pages allow. Default PAGE_KERNEL. */
+  /** What its pages allow. Default: PAGE_KERNEL. */
   readonly protection?: Protection;
   /**
    * log2 of the bytes that one use populates: with a leaf size of the policy's `leaves.vmalloc` each chunk is one leaf or run of it, and takes
-   * one block of frames. Default the page.
+   * one block of frames. Default: the page.
    */
   readonly chunkShift?: number;
   /**
    * Where its frames come from, which the area owns: an allocator with the pages of the format, and no frame of those of the
-   * space. Default the space's `ram`.
+   * space. Default: the space's `ram`.
    */
   readonly frames?: FrameAllocator;
   /**
@@ -143,6 +168,17 @@ export interface LazyAreaOptions extends CallerOptions {
    * of the call when all is given back and freed all the same.
    */
   readonly release?: (frames: Uint32Array | Float64Array, page: number) => void;
-  /** Most bytes that may be populated at a time. Default all. */
+  /** Most bytes that may be populated at a time. Default: all. */
   readonly limit?: number | bigint;
 }
+
+/** The names of `LazyAreaOptions`. */
+export const LAZY_OPTIONS: readonly (keyof LazyAreaOptions)[] = [
+  'caller',
+  'protection',
+  'chunkShift',
+  'frames',
+  'populate',
+  'release',
+  'limit',
+];

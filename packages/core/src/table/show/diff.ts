@@ -1,9 +1,10 @@
+import { flagOption } from '../../check/members.js';
+import { optionsOf } from '../../check/options.js';
 import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
 import { words } from '../../words.js';
-import { requireFlag } from '../choices.js';
 import { pageRange, type Span, spansOf } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
 import type { LeafRun } from '../walk/leaves.js';
@@ -72,6 +73,8 @@ interface OpenDifference {
   readonly there: DifferenceSide | null;
 }
 
+const NAMES = ['va', 'bytes', 'touched', 'extra'] as const;
+
 /** What makes two protections equal. */
 interface Sameness {
   readonly touched: boolean;
@@ -100,17 +103,21 @@ const TOP = 1n << 64n;
 export function diffTables<C extends Controls, D extends Controls>(
   here: ReadableTable<C>,
   there: ReadableTable<D>,
-  options: DiffOptions = {},
+  options?: DiffOptions,
 ): IterableIterator<Difference> {
   for (const table of [here, there])
     if (typeof table?.leaves !== 'function' || typeof table.format !== 'object')
       throw new VmError('EINVAL', `${shown(table)} is no page table`, {
         advice: 'pass a PageTable or a PageTableReader',
       });
-  const { touched = false, extra = here.format.name === there.format.name } = options ?? {};
-  requireFlag('touched', touched);
-  requireFlag('extra', extra);
-  const limit = limitOf(here.format as PageTableFormat, there.format as PageTableFormat, options ?? {});
+  const given = optionsOf(options, NAMES, 'diffTables()');
+  const touched = flagOption(given, 'touched', false);
+  const extra = flagOption(given, 'extra', here.format.name === there.format.name);
+  const limit = limitOf(
+    here.format as PageTableFormat,
+    there.format as PageTableFormat,
+    given as DiffOptions,
+  );
   return differences(pieces(here as Listed, limit), pieces(there as Listed, limit), { touched, extra });
 }
 

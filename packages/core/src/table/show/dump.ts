@@ -1,8 +1,10 @@
-import { shown, VmError } from '../../errors.js';
+import { completeControls } from '../../check/controls.js';
+import { flagOption, integerOption } from '../../check/members.js';
+import { type Given, optionsOf } from '../../check/options.js';
+import { VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { LevelPlan } from '../../format/plan.js';
 import { rangeOf } from '../arguments.js';
-import { requireFlag } from '../choices.js';
 import type { PageRange } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
@@ -32,9 +34,14 @@ export interface DumpOptions<C extends Controls = Controls> {
    * holds is a list, of runs and of tables with what is below them. Default: no limit.
    */
   readonly lines?: number;
-  /** Processor modes that differ from `format.controls`, for the effective rights. */
+  /** Processor modes for the effective rights that differ from those that the table was opened with. Default: none. */
   readonly controls?: Partial<C>;
 }
+
+const NAMES = ['va', 'bytes', 'tables', 'levels', 'lines', 'controls'] as const;
+
+/** No limit. */
+const MOST = Number.MAX_SAFE_INTEGER;
 
 /**
  * Shows what is mapped as text: one line for each run of leaves, in one form for all formats, like the kernel's ptdump.
@@ -74,23 +81,20 @@ export interface DumpOptions<C extends Controls = Controls> {
  * dumpTables(table, { tables: true, levels: 2 }); // as a tree: the root's table, and those it points to
  * ```
  */
-export function dumpTables<C extends Controls>(
-  table: ReadableTable<C>,
-  options: DumpOptions<C> = {},
-): string {
+export function dumpTables<C extends Controls>(table: ReadableTable<C>, options?: DumpOptions<C>): string {
   const context = contextOf(table);
   const { plan } = context;
-  const range = rangeOf(plan, options?.va, options?.bytes);
-  checkOptions(options, plan.format.controls);
+  const given = optionsOf(options, NAMES, 'dumpTables()');
+  const range = rangeOf(plan, given);
+  const isTree = flagOption(given, 'tables', false);
+  const levels = checkLevels(given);
+  const lines = integerOption(given, 'lines', 1, MOST, MOST);
   const text = new DumpText(plan);
-  const rights = new EffectiveRights(plan, { ...plan.format.controls, ...options.controls });
+  const controls = completeControls(context.controls, given.controls as Partial<Controls>, plan.format.name);
+  const rights = new EffectiveRights(plan, controls);
   const out = [text.title(rootAddress(context))];
-  const lines = options.lines ?? Infinity;
-  if (options.tables === true) {
-    dumpTree({ context, range, text, rights, lines, levels: options.levels ?? Infinity, out });
-  } else {
-    dumpRuns(context, range, text, rights, lines, out);
-  }
+  if (isTree) dumpTree({ context, range, text, rights, lines, levels, out });
+  else dumpRuns(context, range, text, rights, lines, out);
   return `${out.join('\n')}\n`;
 }
 
@@ -143,30 +147,12 @@ function leave(context: TableContext, left: LeftOut, item: Item): void {
   }
 }
 
-function checkOptions({ tables, levels, lines, controls }: DumpOptions, known: Controls): void {
-  requireFlag('tables', tables);
-  checkNumber('levels', levels, 'pass the number of levels to show, 1 or more');
-  checkNumber('lines', lines, 'pass the number of lines for each list, 1 or more');
-  if (levels !== undefined && tables !== true) {
+/** Checks what a tree alone has. */
+function checkLevels(given: Given<DumpOptions>): number {
+  if (given.levels !== undefined && given.tables !== true) {
     throw new VmError('EINVAL', 'levels is given, but no tree is asked for', {
       advice: 'pass tables: true with it',
     });
   }
-  if (controls !== undefined && (typeof controls !== 'object' || controls === null)) {
-    throw new VmError('EINVAL', `controls is ${shown(controls)}`, {
-      advice: 'pass an object with the members that differ from format.controls',
-    });
-  }
-  const stranger = Object.keys(controls ?? {}).find((member) => !Object.hasOwn(known, member));
-  if (stranger !== undefined) {
-    const members = Object.keys(known).join(', ');
-    throw new VmError('EINVAL', `controls has ${stranger}, which the format has not`, {
-      advice: members === '' ? 'it has no controls' : `its members are ${members}`,
-    });
-  }
-}
-
-function checkNumber(member: string, value: number | undefined, advice: string): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) return;
-  throw new VmError('EINVAL', `${member} is ${shown(value)}`, { advice });
+  return integerOption(given, 'levels', 1, MOST, MOST);
 }

@@ -1,4 +1,5 @@
 import { VmError } from '../../errors.js';
+import type { Controls } from '../../format/access.js';
 import type { Plan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
@@ -40,6 +41,8 @@ export class TableContext {
   /** Whose a table is, in `records`: of the tables that are in the tree, only those with this number are ever freed. */
   readonly owner: number;
   readonly sink: FlushSink | null;
+  /** The processor modes of walks that are given none: complete. */
+  readonly controls: Controls;
   readonly counters: Counters = newCounters();
   /** Set once, right after construction: making a root needs the rest of the context. */
   root: TablePlace = NO_PLACE;
@@ -59,6 +62,7 @@ export class TableContext {
     frames: FrameAllocator | null,
     records: TableRecords | null,
     sink: FlushSink | null,
+    controls: Controls,
   ) {
     this.plan = plan;
     this.memory = memory;
@@ -66,6 +70,7 @@ export class TableContext {
     this.records = records;
     this.owner = this.records?.newOwner() ?? 0;
     this.sink = sink;
+    this.controls = controls;
   }
 }
 

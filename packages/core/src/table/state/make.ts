@@ -1,3 +1,4 @@
+import { optionsOf } from '../../check/options.js';
 import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
@@ -6,7 +7,7 @@ import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import { TableContext, type TablePlace } from './context.js';
 import type { FlushSink } from './flush-sink.js';
-import { openRoot, requireParts } from './open.js';
+import { controlsOf, openRoot, requireParts } from './open.js';
 import { bankOfTable } from './table-banks.js';
 import { TableRecords } from './table-records.js';
 import { newTable } from './tables.js';
@@ -28,15 +29,20 @@ export interface PageTableOptions<C extends Controls = Controls> {
   readonly asid?: number;
   /** Who must forget translations that change. Default: nobody. */
   readonly sink?: FlushSink;
+  /** Processor modes of walks and dumps that differ from `format.controls`. Default: none. */
+  readonly controls?: Partial<C>;
 }
 
 /** The widest: arm64 and riscv64 have 16 bits, x86-64's PCID has 12. */
 const MAX_ASID = 65535;
 
+const NAMES = ['format', 'memory', 'frames', 'root', 'asid', 'sink', 'controls'] as const;
+
 /** Makes the context of a new root, or of one that exists. */
 export function makeContext<C extends Controls>(options: PageTableOptions<C>): TableContext {
-  const plan = requireParts(options);
-  const { memory, frames, root, asid = 0 } = options;
+  const given = optionsOf<Partial<PageTableOptions<C>>>(options, NAMES, 'PageTable') as PageTableOptions<C>;
+  const plan = requireParts(given);
+  const { memory, frames, root, asid = 0, sink = null } = given;
   if (typeof frames?.tryAllocate !== 'function') {
     throw new VmError('EINVAL', 'a page table needs `frames`, a FrameAllocator for its tables', {
       advice: 'new FrameAllocator(memory) makes one; a PageTableReader needs none',
@@ -47,7 +53,14 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
       advice: `pass an integer from 0 to ${MAX_ASID}`,
     });
   checkAllocator(plan, memory, frames);
-  const context = new TableContext(plan, memory, frames, TableRecords.of(frames), options.sink ?? null);
+  const context = new TableContext(
+    plan,
+    memory,
+    frames,
+    TableRecords.of(frames),
+    sink,
+    controlsOf(plan, given.controls),
+  );
   context.asid = asid;
   context.root = root === undefined ? newRoot(context) : openRoot(plan, memory, root);
   // Not before it has a root: one that gets none is no page table, and nobody's restore may meet it.

@@ -1,3 +1,5 @@
+import { completeControls } from '../../check/controls.js';
+import { optionsOf } from '../../check/options.js';
 import { VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
@@ -5,7 +7,7 @@ import { type LevelPlan, type Plan, planOf } from '../../format/plan.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import { TableContext, type TablePlace } from './context.js';
 
-/** What a `PageTableReader` is made of. */
+/** What a `PageTableReader` is made of. What a format's `…FromRegisters` says of a root goes in whole: `{ ...tables, memory }`. */
 export interface ReaderOptions<C extends Controls = Controls> {
   /** The page-table format. */
   readonly format: PageTableFormat<C>;
@@ -13,6 +15,8 @@ export interface ReaderOptions<C extends Controls = Controls> {
   readonly memory: PhysicalMemory;
   /** Physical address of the root table in bytes, without the other bits of CR3, TTBR or satp. */
   readonly root: bigint;
+  /** Processor modes of walks and dumps that differ from `format.controls`. Default: none. */
+  readonly controls?: Partial<C>;
 }
 
 /** arm64 tables start at a multiple of 64 bytes at least; no format aligns its root less. */
@@ -20,10 +24,19 @@ const MIN_ROOT_BYTES = 64;
 
 /** Makes the context of a root that is only read. */
 export function openContext<C extends Controls>(options: ReaderOptions<C>): TableContext {
-  const plan = requireParts(options);
-  const context = new TableContext(plan, options.memory, null, null, null);
-  context.root = openRoot(plan, options.memory, options.root);
+  const given = optionsOf<Partial<ReaderOptions<C>>>(options, NAMES, 'PageTableReader') as ReaderOptions<C>;
+  const plan = requireParts(given);
+  const controls = controlsOf(plan, given.controls);
+  const context = new TableContext(plan, given.memory, null, null, null, controls);
+  context.root = openRoot(plan, given.memory, given.root);
   return context;
+}
+
+const NAMES = ['format', 'memory', 'root', 'controls'] as const;
+
+/** Complete controls of a table: the format's, but for those that are given. */
+export function controlsOf(plan: Plan, given: Partial<Controls> | undefined): Controls {
+  return completeControls<Controls>(plan.format.controls, given, plan.format.name);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { requireAddress } from '../../check/address.js';
 import type { Access, Controls, Permissions } from '../../format/access.js';
 import { brokenRule, classify, isInRun, shapeOf } from '../../format/classify.js';
 import type { EntryKind, Level } from '../../format/entry.js';
@@ -6,7 +7,7 @@ import { type LevelPlan, type Plan, slotOf } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import type { Bank } from '../../memory/bank.js';
 import { joinWords, type Words, words } from '../../words.js';
-import { isTranslated, requireAddress } from '../page-range.js';
+import { isTranslated } from '../page-range.js';
 import type { TableContext } from '../state/context.js';
 import { childPfn } from '../state/entries.js';
 import { leafFrame } from './walk-end.js';

@@ -4,7 +4,7 @@ import { areaFrom, checkAddress } from '../areas/places.js';
 import { cancel, checkBytes, reserve } from '../areas/reserve.js';
 import { VM_IOREMAP } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
-import { type CallerOptions, callerOf } from '../options.js';
+import type { CallerOptions } from '../options.js';
 import { ioremapPageRange } from '../pages/map-ranges.js';
 import { vunmap } from '../pages/vmap.js';
 
@@ -36,7 +36,7 @@ export function ioremapProt(
       address: physical,
       advice: 'Linux refuses to remap RAM with another memory type',
     });
-  const vm = reserve(space, { ...callerOf(options), size: mapped, flags: VM_IOREMAP });
+  const vm = reserve(space, { ...options, size: mapped, flags: VM_IOREMAP });
   vm.physical = first;
   const { address } = vm.area;
   try {

@@ -23,6 +23,9 @@ export interface UserRange {
   readonly protection: Protection;
 }
 
+/** The names of `UserRange`. */
+export const USER_RANGE = ['table', 'start', 'end', 'protection'] as const;
+
 /**
  * `remap_vmalloc_range_partial`: maps pages of an area into user tables, all or none.
  *

@@ -7,7 +7,7 @@ import { cancel, endFreeing, freeVmArea, reserve } from '../areas/reserve.js';
 import type { VmStruct } from '../areas/vm-struct.js';
 import { checkFlags, VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_MAP_PUT_PAGES, VM_NO_GUARD } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
-import { type CallerOptions, callerOf } from '../options.js';
+import type { CallerOptions } from '../options.js';
 import { hugeShift, largeShifts } from '../vmalloc/vmalloc.js';
 
 /** `vmap`. */
@@ -75,7 +75,7 @@ export function vmapPfn(
       ...withoutExecute,
       extra: withoutExecute.extra | (space.linux.specialBit ?? 0n),
     });
-    const vm = reserve(space, { ...callerOf(options), size: length * space.pageBytes, flags: VM_IOREMAP });
+    const vm = reserve(space, { ...options, size: length * space.pageBytes, flags: VM_IOREMAP });
     try {
       space.table.map(vm.area.address, list, special, space.capsOf([], 0));
     } catch (error) {
@@ -89,7 +89,7 @@ export function vmapPfn(
 /** Since 2026, addresses for a `vmap` are aligned to the leaf that it may get; where nothing fits, to a smaller one. */
 function reserveAligned(space: KernelSpace, pages: number, flags: number, options: CallerOptions): VmStruct {
   const size = pages * space.pageBytes;
-  const request = { ...callerOf(options), size, flags };
+  const request = { ...options, size, flags };
   if (space.release === '6.12') return reserve(space, request);
   for (const shift of largeShifts(space, BigInt(size))) {
     try {

@@ -17,6 +17,9 @@ export interface VreallocOptions extends CallerOptions {
   readonly zero?: boolean;
 }
 
+/** The names of `VreallocOptions`. */
+export const VREALLOC_OPTIONS = ['caller', 'align', 'zero'] as const;
+
 /**
  * `vrealloc` of memory that exists, to a size above 0.
  *

@@ -1,9 +1,10 @@
 import { entryHi, entryLo } from '../../../address-codec.js';
+import { optionsOf } from '../../../check/options.js';
 import type { Controls } from '../../../format/access.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
 import { batchOf, type LeafCaps, leafCaps } from '../../arguments.js';
-import type { CollapseOptions } from '../../options.js';
+import { type CollapseOptions, MAP_OPTIONS } from '../../options.js';
 import { type PageRange, pageRange } from '../../page-range.js';
 import type { PageTable } from '../../page-table.js';
 import { changeTables } from '../../state/change-lock.js';
@@ -49,11 +50,12 @@ export function collapseLeaves<C extends Controls>(
   table: PageTable<C>,
   va: bigint,
   bytes: bigint | number,
-  options: CollapseOptions = {},
+  options?: CollapseOptions,
 ): number {
+  const given = optionsOf(options, ['batch', ...MAP_OPTIONS], 'collapseLeaves()');
   return changeTables(contextOf(table), (context) => {
     const range = pageRange(context.plan.format, va, bytes);
-    return collapsePages(context, range, leafCaps(options), batchOf(context, options));
+    return collapsePages(context, range, leafCaps(given), batchOf(context, given));
   });
 }
 

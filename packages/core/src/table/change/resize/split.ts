@@ -1,3 +1,4 @@
+import { optionsOf } from '../../../check/options.js';
 import type { Controls } from '../../../format/access.js';
 import { batchOf, leafShiftOf } from '../../arguments.js';
 import type { SplitOptions } from '../../options.js';
@@ -29,11 +30,12 @@ export function splitLeaves<C extends Controls>(
   table: PageTable<C>,
   va: bigint,
   bytes: bigint | number,
-  options: SplitOptions = {},
+  options?: SplitOptions,
 ): void {
+  const given = optionsOf(options, ['batch', 'leafShift'], 'splitLeaves()');
   changeTables(contextOf(table), (context) => {
     const range = pageRange(context.plan.format, va, bytes);
-    splitPages(context, range, leafShiftOf(context.plan, options), batchOf(context, options));
+    splitPages(context, range, leafShiftOf(context.plan, given), batchOf(context, given));
   });
 }
 

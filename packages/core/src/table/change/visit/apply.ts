@@ -1,3 +1,5 @@
+import { choiceOption } from '../../../check/members.js';
+import { type Given, optionsOf } from '../../../check/options.js';
 import { VmError } from '../../../errors.js';
 import type { Controls } from '../../../format/access.js';
 import { classify } from '../../../format/classify.js';
@@ -47,9 +49,10 @@ export function applyToRange<C extends Controls, T = undefined>(
   va: bigint,
   bytes: bigint | number,
   visit: SlotVisitor<T>,
-  options: ApplyOptions = {},
+  options?: ApplyOptions,
 ): T | undefined {
-  return apply(contextOf(table), va, bytes, visit, true, options);
+  const given = optionsOf(options, NAMES, 'applyToRange()');
+  return apply(contextOf(table), va, bytes, visit, true, given);
 }
 
 /**
@@ -67,10 +70,13 @@ export function applyToExisting<C extends Controls, T = undefined>(
   va: bigint,
   bytes: bigint | number,
   visit: SlotVisitor<T>,
-  options: ApplyOptions = {},
+  options?: ApplyOptions,
 ): T | undefined {
-  return apply(contextOf(table), va, bytes, visit, false, options);
+  const given = optionsOf(options, NAMES, 'applyToExisting()');
+  return apply(contextOf(table), va, bytes, visit, false, given);
 }
+
+const NAMES = ['batch', 'blocks'] as const;
 
 function apply<T>(
   context: TableContext,
@@ -78,13 +84,13 @@ function apply<T>(
   bytes: bigint | number,
   visit: SlotVisitor<T>,
   makesTables: boolean,
-  options: ApplyOptions,
+  given: Given<ApplyOptions>,
 ): T | undefined {
   return changeTables(context, () => {
     const range = pageRange(context.plan.format, va, bytes);
-    const blocks = options?.blocks ?? 'refuse';
-    checkVisitor(visit, blocks);
-    return applyPages(context, range, visit, makesTables, blocks, batchOf(context, options));
+    const blocks = choiceOption(given, 'blocks', ['refuse', 'visit', 'split'], 'refuse');
+    checkVisitor(visit);
+    return applyPages(context, range, visit, makesTables, blocks, batchOf(context, given));
   });
 }
 

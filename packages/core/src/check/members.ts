@@ -1,0 +1,101 @@
+import { shown, VmError } from '../errors.js';
+import type { Given } from './options.js';
+
+/**
+ * A member that is true or false.
+ *
+ * @param fallback - used when the member is absent; without it the member must be there.
+ * @throws VmError `EINVAL` naming the member and its value.
+ * @example
+ * ```ts
+ * const nxe = flagOption(given, 'nxe', true);
+ * ```
+ */
+export function flagOption<Name extends string>(
+  given: Given<Record<Name, unknown>>,
+  name: Name,
+  fallback?: boolean,
+): boolean {
+  const value = given[name] === undefined ? fallback : given[name];
+  if (typeof value !== 'boolean') throw wrongValue(name, value, 'true or false');
+  return value;
+}
+
+/**
+ * A member that is an integer in a range, as a number.
+ *
+ * @param least - smallest value that is allowed.
+ * @param most - largest value that is allowed.
+ * @param fallback - used when the member is absent; without it the member must be there.
+ * @throws VmError `EINVAL` naming the member, its value and the range.
+ * @example
+ * ```ts
+ * const paBits = integerOption(given, 'paBits', 32, 52, 52);
+ * ```
+ */
+export function integerOption<Name extends string>(
+  given: Given<Record<Name, unknown>>,
+  name: Name,
+  least: number,
+  most: number,
+  fallback?: number,
+): number {
+  const value = given[name] === undefined ? fallback : given[name];
+  if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
+    throw wrongValue(name, value, `${least} to ${most}`);
+  return value as number;
+}
+
+/**
+ * A member that is one of a few values.
+ *
+ * @param choices - the values, text or numbers.
+ * @param fallback - used when the member is absent; without it the member must be there.
+ * @throws VmError `EINVAL` naming the member, its value and the choices.
+ * @example
+ * ```ts
+ * const granule = choiceOption(given, 'granule', [4, 16, 64]);
+ * ```
+ */
+export function choiceOption<Name extends string, const Choice extends string | number>(
+  given: Given<Record<Name, unknown>>,
+  name: Name,
+  choices: readonly Choice[],
+  fallback?: NoInfer<Choice>,
+): Choice {
+  const value = given[name] === undefined ? fallback : given[name];
+  if (!choices.includes(value as Choice)) {
+    const last = choices.at(-1);
+    const others = choices.slice(0, -1);
+    throw wrongValue(name, value, others.length === 0 ? `${last}` : `${others.join(', ')} or ${last}`);
+  }
+  return value as Choice;
+}
+
+/**
+ * A member that is an unsigned integer, as a bigint: an address, or a register of the machine as a format takes it.
+ *
+ * @param most - largest value that is allowed.
+ * @param fallback - used when the member is absent; without it the member must be there.
+ * @throws VmError `EINVAL` naming the member, its value and the range.
+ * @example
+ * ```ts
+ * const pat = bigintOption(given, 'pat', 2n ** 64n - 1n, LINUX_PAT);
+ * ```
+ */
+export function bigintOption<Name extends string>(
+  given: Given<Record<Name, unknown>>,
+  name: Name,
+  most: bigint,
+  fallback?: bigint,
+): bigint {
+  const value = given[name] === undefined ? fallback : given[name];
+  if (typeof value !== 'bigint' || value < 0n || value > most)
+    throw wrongValue(name, value, `a bigint from 0 to 0x${most.toString(16)}`);
+  return value;
+}
+
+/** The refusal of a value: `paBits is '48', expected 32 to 52`. */
+export function wrongValue(name: string, value: unknown, expected: string): VmError {
+  return new VmError('EINVAL', `${name} is ${shown(value)}, expected ${expected}`);
+}

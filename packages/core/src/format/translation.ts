@@ -1,0 +1,101 @@
+import { requireAddress } from '../check/address.js';
+import { wrongValue } from '../check/members.js';
+import { hex } from '../errors.js';
+import type { Access, Controls } from './access.js';
+import type { PageTableFormat } from './page-table-format.js';
+import { isInRange, ruleOf } from './virtual-range.js';
+
+/** Existing tables and how a processor reads them. Opening a page table takes all three as they are. */
+export interface Translation<C extends Controls = Controls> {
+  /** The format of the tables. */
+  readonly format: PageTableFormat<C>;
+  /** Physical address of the root table in bytes. */
+  readonly root: bigint;
+  /** The processor modes. */
+  readonly controls: C;
+}
+
+/** The tables that translate an address. */
+export interface AddressTranslation<C extends Controls = Controls> extends Translation<C> {
+  /** The address as a walk takes it: without its tag. */
+  readonly address: bigint;
+}
+
+/** What the registers of a machine say, in one form for all architectures. `…FromRegisters` of each format returns it. */
+export interface MachineState<C extends Controls = Controls> {
+  /**
+   * The tables that translate an address, and the address without its tag.
+   *
+   * The result goes whole into the options of a page table: `PageTable.open({ ...tables, memory })`. `address` is not
+   * copied by that, since it is not an option.
+   *
+   * @param va - 64 bits, as a pointer has them.
+   * @param kind - of the access: a tag may be for data accesses alone. Default: `read`.
+   * @returns `null` when no tables translate the address; `whyNot` says why.
+   * @throws VmError `EINVAL` or `ERANGE` when `va` is not an unsigned 64-bit bigint; `EINVAL` when `kind` is not a kind.
+   */
+  for(va: bigint, kind?: Access['kind']): AddressTranslation<C> | null;
+  /**
+   * Why no tables translate an address, in words for people.
+   *
+   * @returns `null` when some do.
+   * @throws VmError as `for`.
+   */
+  whyNot(va: bigint, kind?: Access['kind']): string | null;
+}
+
+/** Chooses the tables for an address, or says why there are none. */
+type Choose<C extends Controls> = (
+  va: bigint,
+  kind: Access['kind'],
+) => { readonly tables: Translation<C>; readonly address: bigint } | string;
+
+/**
+ * Makes what a format's `…FromRegisters` returns. Only `shown` is enumerable: spread into the options of a page table, it
+ * leaves nothing there that is not an option.
+ *
+ * @param shown - members for everybody to see: a `Translation` where the machine has one root.
+ * @param beside - members that can be read, and are not copied by a spread.
+ * @param choose - the tables of an address without its tag, or why there are none. Whether they translate the address is
+ *   checked here.
+ */
+export function machineState<C extends Controls, S extends object, B extends object>(
+  shown: S,
+  beside: B,
+  choose: Choose<C>,
+): Readonly<S & B> & MachineState<C> {
+  const answer = (va: bigint, kind: Access['kind']): AddressTranslation<C> | string => {
+    requireAddress(va);
+    if (!['read', 'write', 'execute'].includes(kind))
+      throw wrongValue('kind', kind, 'read, write or execute');
+    const choice = choose(va, kind);
+    if (typeof choice === 'string') return choice;
+    const { tables, address } = choice;
+    const { format, root, controls } = tables;
+    if (isInRange(format.range, address)) return withHidden({ format, root, controls }, { address });
+    return `${hex(address)} is not an address of ${format.name}: ${ruleOf(format.range)}`;
+  };
+  return withHidden(shown, {
+    ...beside,
+    for: (va: bigint, kind: Access['kind'] = 'read') => {
+      const found = answer(va, kind);
+      return typeof found === 'string' ? null : found;
+    },
+    whyNot: (va: bigint, kind: Access['kind'] = 'read') => {
+      const found = answer(va, kind);
+      return typeof found === 'string' ? found : null;
+    },
+  });
+}
+
+/**
+ * A frozen object of two kinds of members: those of `shown`, and others that can be read, and are not copied by a spread.
+ *
+ * @param shown - enumerable members.
+ * @param hidden - members that are not.
+ */
+export function withHidden<S extends object, H extends object>(shown: S, hidden: H): Readonly<S & H> {
+  const whole = { ...shown };
+  for (const [name, value] of Object.entries(hidden)) Object.defineProperty(whole, name, { value });
+  return Object.freeze(whole) as Readonly<S & H>;
+}

@@ -1,0 +1,155 @@
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it, test, vi } from 'vitest';
+import { optionsOf } from '../../src/check/options.js';
+import { VmError } from '../../src/errors.js';
+
+interface Options {
+  readonly mode?: string;
+  readonly paBits?: number;
+  readonly guardPages?: number;
+}
+
+const NAMES = ['mode', 'paBits', 'guardPages'] as const;
+const read = (value: unknown): unknown => optionsOf(value as Options, NAMES, 'format()');
+
+describe('options that are right', () => {
+  it('are copied, and frozen', () => {
+    const given = { mode: 'sv39', paBits: 40 };
+    const copy = read(given);
+    expect(copy).toEqual(given);
+    expect(copy).not.toBe(given);
+    expect(Object.isFrozen(copy)).toBe(true);
+  });
+
+  it('that are undefined are the same empty record each time', () => {
+    expect(read(undefined)).toBe(read(undefined));
+    expect(Object.keys(read(undefined) as object)).toEqual([]);
+    expect(Object.isFrozen(read(undefined))).toBe(true);
+  });
+
+  it('have no member for a value that is undefined, and one for null', () => {
+    expect(Object.entries(read({ mode: undefined, paBits: null }) as object)).toEqual([['paBits', null]]);
+  });
+
+  it('may be of another realm, without prototype, or an instance with properties of its own', () => {
+    expect(read(runInNewContext('({ mode: "sv39" })'))).toEqual({ mode: 'sv39' });
+    expect(read(Object.assign(Object.create(null), { mode: 'sv39' }))).toEqual({ mode: 'sv39' });
+    class Mine {
+      mode = 'sv39';
+    }
+    expect(read(new Mine())).toEqual({ mode: 'sv39' });
+  });
+
+  it('are read once: a getter runs once', () => {
+    const mode = vi.fn(() => 'sv39');
+    const options = Object.defineProperty({}, 'mode', { get: mode, enumerable: true });
+    expect(read(options)).toEqual({ mode: 'sv39' });
+    expect(mode).toHaveBeenCalledTimes(1);
+  });
+
+  it('of a proxy are read once each', () => {
+    const gets: PropertyKey[] = [];
+    const options = new Proxy(
+      { mode: 'sv39', paBits: 40 },
+      {
+        get(target, name) {
+          gets.push(name);
+          return Reflect.get(target, name);
+        },
+      },
+    );
+    expect(read(options)).toEqual({ mode: 'sv39', paBits: 40 });
+    expect(gets).toEqual(['mode', 'paBits']);
+  });
+
+  it('do not take what Object.prototype was given, nor symbols', () => {
+    Object.defineProperty(Object.prototype, 'paBits', {
+      ...{ value: 1, configurable: true, enumerable: true, writable: true },
+    });
+    try {
+      expect(Object.keys(read({ mode: 'sv39', [Symbol('paBits')]: 2 }) as object)).toEqual(['mode']);
+    } finally {
+      delete (Object.prototype as { paBits?: number }).paBits;
+    }
+  });
+
+  it('pass on what a getter throws', () => {
+    const options = {
+      get mode(): string {
+        throw new RangeError('mine');
+      },
+    };
+    expect(() => read(options)).toThrow(new RangeError('mine'));
+  });
+});
+
+describe('a name that is not known is refused', () => {
+  test.each([
+    ['mod', 'did you mean `mode`?'],
+    ['MODE', 'did you mean `mode`?'],
+    ['pabits', 'did you mean `paBits`?'],
+    ['guardPage', 'did you mean `guardPages`?'],
+    ['guard', 'did you mean `guardPages`?'],
+    ['pageSize', 'it has mode, paBits, guardPages'],
+    ['__proto__', 'it has mode, paBits, guardPages'],
+    ['constructor', 'it has mode, paBits, guardPages'],
+    ['', 'it has mode, paBits, guardPages'],
+    ['m'.repeat(100_000), 'it has mode, paBits, guardPages'],
+  ])('%s', (name, advice) => {
+    const options = JSON.parse(`{ ${JSON.stringify(name)}: 1 }`);
+    expect(() => read(options)).toThrow(`EINVAL: format() has no option \`${name}\`; ${advice}`);
+  });
+
+  it('before its value is read', () => {
+    const mod = vi.fn();
+    expect(() => read(Object.defineProperty({}, 'mod', { get: mod, enumerable: true }))).toThrow(VmError);
+    expect(mod).not.toHaveBeenCalled();
+  });
+
+  it('with the value undefined too', () => {
+    expect(() => read({ mod: undefined })).toThrow('no option `mod`');
+  });
+
+  it('by a call that has no options, and with the word for its members', () => {
+    expect(() => optionsOf({ sumo: true } as object, [], 'kestrel', 'control')).toThrow(
+      'EINVAL: kestrel has no control `sumo`; it has none',
+    );
+  });
+});
+
+describe('what is no object with options is refused', () => {
+  test.each([
+    [null, 'null'],
+    ['sv39', "'sv39'"],
+    [39, '39'],
+    [39n, '39n'],
+    [true, 'true'],
+    [Symbol('s'), 'Symbol(s)'],
+    [() => 1, 'a function'],
+    [class {}, 'a function'],
+    [[], 'an array'],
+    [['mode'], 'an array'],
+    [runInNewContext('[]'), 'an array'],
+    [new Map([['mode', 'sv39']]), 'an object'],
+    [new Date(0), 'an object'],
+    [new Uint8Array(), 'an object'],
+  ])('%o', (value, text) => {
+    expect(() => read(value)).toThrow(VmError);
+    expect(() => read(value)).toThrow(
+      `EINVAL: the options of format() are ${text}; pass an object with any of mode, paBits, guardPages`,
+    );
+  });
+
+  it('when a known name is inherited, since it would not be read', () => {
+    class Mine {
+      get mode(): string {
+        return 'sv39';
+      }
+    }
+    for (const options of [Object.create({ mode: 'sv39' }), new Mine()]) {
+      expect(() => read(options)).toThrow(
+        'EINVAL: the option `mode` of format() is inherited; pass an object',
+      );
+    }
+  });
+});
