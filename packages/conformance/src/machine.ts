@@ -67,7 +67,7 @@ export class Machine {
 
   /** Everything that a refused call must leave as it was: the allocator, and the bytes of all frames that are given out. */
   state(): string {
-    const copy = FrameAllocator.attach(this.frames.state.slice(0));
+    const copy = new FrameAllocator(null, { state: this.frames.state.slice(0) });
     const free = new Set<number>();
     for (let pfn = copy.tryAllocate(); pfn >= 0; pfn = copy.tryAllocate()) free.add(pfn);
     const parts = [textOf(new Uint8Array(this.frames.state))];

@@ -1,3 +1,4 @@
+import { checkAlign, checkBytes } from '../check/bytes.js';
 import { hex, shown, VmError } from '../errors.js';
 
 /** Addresses from start to end, the end exclusive. */
@@ -63,15 +64,8 @@ export class PageUnits {
    * @throws VmError `EINVAL` unless it is a multiple of the page size below 2^64.
    */
   pages(bytes: number | bigint, what: string): number {
-    if (typeof bytes !== 'number' && typeof bytes !== 'bigint')
-      throw new VmError(
-        'EINVAL',
-        `the ${what} has type ${typeof bytes}, expected number or bigint, of bytes`,
-      );
-    if (typeof bytes === 'number' && !Number.isSafeInteger(bytes))
-      throw new VmError('EINVAL', `${what} ${bytes} is not a whole number of bytes`);
-    const exact = BigInt(bytes);
-    if (exact < 0n || exact % this.#pageBytes !== 0n || exact >= TOP)
+    const exact = bytes === 0 || bytes === 0n ? 0n : checkBytes(bytes, what);
+    if (exact % this.#pageBytes !== 0n || exact >= TOP)
       throw new VmError(
         'EINVAL',
         `${what} ${bytes} is not a multiple of the page size ${hex(this.#pageBytes)}`,
@@ -98,9 +92,8 @@ export class PageUnits {
    */
   alignment(align: bigint | undefined): number {
     if (align === undefined) return 1;
-    if (typeof align !== 'bigint')
-      throw new VmError('EINVAL', `the alignment has type ${typeof align}, expected bigint of bytes`);
-    if (align < this.#pageBytes || (align & (align - 1n)) !== 0n || align >= TOP)
+    checkAlign(align);
+    if (align < this.#pageBytes || align >= TOP)
       throw new VmError(
         'EINVAL',
         `alignment ${wideHex(align)} is not a power of two of at least the page size ${hex(this.#pageBytes)}`,

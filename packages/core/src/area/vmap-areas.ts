@@ -1,3 +1,6 @@
+import { checkAddress } from '../check/address.js';
+import { flagOption } from '../check/members.js';
+import { optionsOf } from '../check/options.js';
 import { hex, shown, VmError } from '../errors.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import type { Area, AreaInfo } from './area.js';
@@ -85,6 +88,12 @@ export interface AreaStats {
   readonly largestFree: bigint;
 }
 
+const AREAS_OPTIONS = [
+  ...(['window', 'pageShift', 'guardBytes', 'ioremapMaxOrder', 'cpus'] as const),
+  ...(['onlineCpus', 'autoPurge', 'early', 'sink'] as const),
+] as const;
+const RESERVE_OPTIONS = ['align', 'guardBytes', 'window', 'ioremap', 'cpu', 'mayPurge', 'info'] as const;
+
 /** Bytes that may wait for each doubling of processors: 32 MiB (lazy_max_pages). */
 const LAZY_BYTES = 2 ** 25;
 /** Nodes that Linux makes at most, and processors that it can have (NR_CPUS with MAXSMP). */
@@ -103,7 +112,8 @@ const MAX_ONLINE = 8192;
  *
  * @example
  * ```ts
- * const areas = new VmapAreas({ ...x8664Linux(), pageShift: 12 });
+ * const { window, guardBytes } = x8664Linux();
+ * const areas = new VmapAreas({ window, guardBytes, pageShift: 12 });
  * const area = areas.reserve(0x4000, { info: { words: ['vmalloc'] } });
  * areas.find(area.address + 0x4000n) === area; // true: the guard belongs to the area
  * areas.free(area);
@@ -134,8 +144,13 @@ export class VmapAreas {
 
   /** @throws VmError `EINVAL` for a window without a whole page, bad counts, or early areas that overlap or are out of order. */
   constructor(options: VmapAreasOptions) {
-    const { window, pageShift, guardBytes = 0, cpus = 1, onlineCpus = cpus, early = [] } = options;
-    const { ioremapMaxOrder = pageShift + 7 } = options;
+    const given = optionsOf<Partial<VmapAreasOptions>>(
+      options,
+      AREAS_OPTIONS,
+      'VmapAreas',
+    ) as VmapAreasOptions;
+    const { window, pageShift, guardBytes = 0, cpus = 1, onlineCpus = cpus, early = [] } = given;
+    const { ioremapMaxOrder = pageShift + 7 } = given;
     this.#units = new PageUnits(pageShift);
     for (const [name, number, least, most] of [
       ['cpus', cpus, 1, MAX_CPUS],
@@ -152,8 +167,8 @@ export class VmapAreas {
     this.#window = { start: window.start, end: window.end };
     this.#guardBytes = guardBytes;
     this.#ioremapMaxOrder = ioremapMaxOrder;
-    this.#autoPurge = options.autoPurge ?? true;
-    this.#sink = options.sink;
+    this.#autoPurge = flagOption(given, 'autoPurge', true);
+    this.#sink = given.sink;
     const ranges = this.#earlyRanges(early);
     this.#free = new FreeSpace(2 ** (64 - pageShift), ranges);
     this.#nodes = new VmapNodes(this.#free, cpus);
@@ -201,23 +216,26 @@ export class VmapAreas {
    * @throws VmError `EINVAL` when size, alignment, guard, window or processor makes no sense; `ENOMEM` when nothing fits; `EBUSY` when
    *   nothing fits inside a sink's `flush`. An error of the sink, where the purge needed it: then nothing was reserved.
    */
-  reserve(bytes: number | bigint, options: ReserveOptions = {}): Area {
+  reserve(bytes: number | bigint, options?: ReserveOptions): Area {
+    const given = optionsOf(options, RESERVE_OPTIONS, 'reserve()') as ReserveOptions;
     const pages = this.#units.pages(bytes, 'size');
     if (pages === 0) throw new VmError('EINVAL', 'an area needs at least one page, not 0 bytes');
-    const guardBytes = options.guardBytes ?? this.#guardBytes;
+    const guardBytes = given.guardBytes ?? this.#guardBytes;
     const size = pages + this.#units.guard(guardBytes);
-    const align = options.ioremap === true ? this.#naturalAlign(pages) : this.#units.alignment(options.align);
-    const { window = this.#window, cpu = 0 } = options;
+    const align = flagOption(given, 'ioremap', false)
+      ? this.#naturalAlign(pages)
+      : this.#units.alignment(given.align);
+    const { window = this.#window, cpu = 0 } = given;
+    const mayPurge = flagOption(given, 'mayPurge', true);
     const { vstart, vend } = this.#units.window(window);
     if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.cpus)
       throw new VmError('EINVAL', `processor ${shown(cpu)} is none of the ${this.cpus}`);
     const isUsual = window.start === this.#window.start && window.end === this.#window.end;
     const node = isUsual && this.cpus > 1 ? cpu : -1;
     let start = node >= 0 ? this.#nodes.take(node, size, align) : NOTHING_FITS;
-    if (start < 0)
-      start = this.#takeOrPurge(() => this.#free.take(size, align, vstart, vend), options.mayPurge ?? true);
+    if (start < 0) start = this.#takeOrPurge(() => this.#free.take(size, align, vstart, vend), mayPurge);
     if (start < 0) throw this.#noRoom(bytes, guardBytes, align, window);
-    return this.#add(start, pages, guardBytes, node, options.info);
+    return this.#add(start, pages, guardBytes, node, given.info);
   }
 
   /**
@@ -294,13 +312,14 @@ export class VmapAreas {
     this.#free.give(busy.start, busy.start + busy.size);
   }
 
-  /** The live area that holds an address, in its usable bytes or in its guard; `undefined` for any other. */
+  /**
+   * The live area that holds an address, in its usable bytes or in its guard; `undefined` for any other.
+   *
+   * @throws VmError `EINVAL`, `ERANGE` for what is no address.
+   */
   find(address: bigint): Area | undefined {
-    if (typeof address !== 'bigint')
-      throw new VmError('EINVAL', `the address has type ${typeof address}, expected bigint of bytes`);
-    return BigInt.asUintN(64, address) === address
-      ? this.#busy.find(this.#units.page(address))?.area
-      : undefined;
+    checkAddress(address);
+    return this.#busy.find(this.#units.page(address))?.area;
   }
 
   /**

@@ -1,3 +1,4 @@
+import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 import type { Area } from './area.js';
 import { type AddressWindow, hullOf } from './page-units.js';
@@ -63,7 +64,8 @@ export class VmapBlocks {
 
   /** @throws VmError `EINVAL` when an option is out of range. */
   constructor(options: VmapBlocksOptions) {
-    const { areas, blockPages = 1024 } = options;
+    const given = optionsOf<Partial<VmapBlocksOptions>>(options, ['areas', 'blockPages'], 'VmapBlocks');
+    const { areas, blockPages = 1024 } = given as VmapBlocksOptions;
     if (
       typeof blockPages !== 'number' ||
       !Number.isInteger(Math.log2(blockPages)) ||

@@ -1,16 +1,23 @@
-import { VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
+
+const TOP = 1n << 64n;
 
 /**
- * Checks that a value is an address at all.
+ * Checks that a value is an address: every public call of vmarea does it with this function.
  *
+ * @param what - what it is the address of, for the message.
  * @throws VmError `EINVAL` when it is not a bigint, `ERANGE` when it is not an unsigned 64-bit value.
  */
-export function requireAddress(va: bigint): void {
-  if (typeof va !== 'bigint')
-    throw new VmError('EINVAL', `the address has type ${typeof va}, expected bigint`);
-  if (va < 0n || va >= 1n << 64n) {
-    throw new VmError('ERANGE', `the address ${va} is outside 64 bits`, {
-      advice: 'pass it as an unsigned 64-bit value, as in BigInt.asUintN(64, address)',
+export function checkAddress(address: unknown, what = 'the address'): asserts address is bigint {
+  if (typeof address !== 'bigint')
+    throw new VmError('EINVAL', `${what} is ${shown(address)}, expected a bigint`);
+  if (address < 0n || address >= TOP)
+    throw new VmError('ERANGE', `${what} ${address} is outside 64 bits`, {
+      advice: 'pass an unsigned 64-bit value; BigInt.asUintN(64, address) makes one',
     });
-  }
+}
+
+/** True for a 32-bit integer, signed or unsigned. */
+export function isWord(word: unknown): word is number {
+  return typeof word === 'number' && ((word | 0) === word || word >>> 0 === word);
 }

@@ -1,4 +1,4 @@
-import { requireAddress } from '../check/address.js';
+import { checkAddress } from '../check/address.js';
 import { wrongValue } from '../check/members.js';
 import { hex } from '../errors.js';
 import type { Access, Controls } from './access.js';
@@ -65,7 +65,7 @@ export function machineState<C extends Controls, S extends object, B extends obj
   choose: Choose<C>,
 ): Readonly<S & B> & MachineState<C> {
   const answer = (va: bigint, kind: Access['kind']): AddressTranslation<C> | string => {
-    requireAddress(va);
+    checkAddress(va);
     if (!['read', 'write', 'execute'].includes(kind))
       throw wrongValue('kind', kind, 'read, write or execute');
     const choice = choose(va, kind);

@@ -1,3 +1,5 @@
+import { flagOption } from '../check/members.js';
+import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 import { ArrayLoops } from '../loops/array-loops.js';
 import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
@@ -12,6 +14,9 @@ import {
   PHYSICAL_ADDRESS_BITS,
 } from './bank.js';
 import { isBuffer, isShared, makeBuffer } from './host.js';
+
+const CREATED = ['bytes', 'base', 'shared', 'loops'] as const;
+const GIVEN = ['source', 'base', 'byteOffset', 'bytes', 'writable', 'loops'] as const;
 
 /** A bank whose bytes follow each other as their physical addresses do. */
 export class LinearBank implements ByteBank {
@@ -55,8 +60,10 @@ export class LinearBank implements ByteBank {
   }
 
   /** A bank of new zero bytes; see `PhysicalMemory.create`. */
-  static create(o: CreatedBank): LinearBank {
-    const { base = 0n, bytes, shared = false, loops } = o;
+  static create(given: CreatedBank): LinearBank {
+    const o = optionsOf<Partial<CreatedBank>>(given, CREATED, 'a bank') as CreatedBank;
+    const { base = 0n, bytes, loops } = o;
+    const shared = flagOption(o, 'shared', false);
     checkPlace(base, bytes);
     checkProvider(loops);
     const place = loops?.create(bytes, shared) ?? null;
@@ -68,8 +75,10 @@ export class LinearBank implements ByteBank {
   }
 
   /** A bank over given bytes; see `PhysicalMemory.over`. */
-  static over(o: GivenBank): LinearBank {
-    const { source, base = 0n, byteOffset = 0, writable = true, loops } = o;
+  static over(given: GivenBank): LinearBank {
+    const o = optionsOf<Partial<GivenBank>>(given, GIVEN, 'a bank') as GivenBank;
+    const { source, base = 0n, byteOffset = 0, loops } = o;
+    const writable = flagOption(o, 'writable', true);
     checkSource(source);
     checkProvider(loops);
     if (loops !== undefined && isBuffer(source))

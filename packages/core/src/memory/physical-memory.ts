@@ -1,3 +1,4 @@
+import { checkAddress } from '../check/address.js';
 import { hex, shown, VmError } from '../errors.js';
 import {
   type Bank,
@@ -284,10 +285,7 @@ function span(bank: ByteBank): string {
 }
 
 function checkedAddress(pa: unknown, size: number): number {
-  if (typeof pa !== 'bigint') throw new VmError('EINVAL', `a physical address is a bigint, not ${typeof pa}`);
-  if (pa < 0n || pa >= 1n << 64n) {
-    throw new VmError('EINVAL', `a physical address is unsigned and has 64 bits at most; this is ${pa}`);
-  }
+  checkAddress(pa, 'the physical address');
   if (pa % BigInt(size) !== 0n) {
     throw new VmError(
       'EINVAL',

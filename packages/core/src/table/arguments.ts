@@ -1,3 +1,4 @@
+import { checkAddress } from '../check/address.js';
 import type { Given } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 import type { Access } from '../format/access.js';
@@ -127,10 +128,8 @@ function capOf(name: string, cap: unknown, fallback: number): number {
 /** The frame of a physical address. */
 export function physicalPage(plan: Plan, pa: bigint): number {
   const { pageShift, format } = plan;
-  if (typeof pa !== 'bigint') {
-    throw new VmError('EINVAL', `the physical address has type ${typeof pa}, expected bigint`);
-  }
-  if (pa < 0n || pa >> BigInt(format.paBits) !== 0n) {
+  checkAddress(pa, 'the physical address');
+  if (pa >> BigInt(format.paBits) !== 0n) {
     throw new VmError(
       'EINVAL',
       `the physical address 0x${pa.toString(16)} does not fit ${format.paBits} bits`,

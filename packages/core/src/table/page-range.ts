@@ -1,4 +1,5 @@
-import { requireAddress } from '../check/address.js';
+import { checkAddress, isWord } from '../check/address.js';
+import { checkBytes } from '../check/bytes.js';
 import { shown, VmError } from '../errors.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { isInRange, ruleOf } from '../format/virtual-range.js';
@@ -34,9 +35,9 @@ export function hullOf(ranges: readonly PageRange[]): PageRange {
  *   the addresses that the format translates, or crosses the hole between the canonical halves.
  */
 export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | number): PageRange {
-  const length = asBytes(bytes, va);
+  const length = checkBytes(bytes, 'length', va);
   const { pageShift } = format;
-  requireAddress(va);
+  checkAddress(va);
   const page = 1n << BigInt(pageShift);
   if ((va & (page - 1n)) !== 0n) {
     throw new VmError('EINVAL', `the address is not a multiple of the page size 0x${page.toString(16)}`, {
@@ -68,11 +69,6 @@ export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | n
   return { first: pageIndex(format, va), pages: Number(length >> BigInt(pageShift)) };
 }
 
-/** True for a 32-bit integer, signed or unsigned. */
-export function isWord(word: unknown): boolean {
-  return typeof word === 'number' && ((word | 0) === word || word >>> 0 === word);
-}
-
 /**
  * The address of two 32-bit words.
  *
@@ -87,24 +83,6 @@ export function addressOfWords(vaHi: number, vaLo: number): bigint {
     }
   }
   return joinWords(vaLo, vaHi);
-}
-
-function asBytes(bytes: bigint | number, va: bigint): bigint {
-  if (typeof bytes === 'number' && !Number.isSafeInteger(bytes)) {
-    throw new VmError('EINVAL', `the length ${bytes} is not an integer of bytes`);
-  }
-  if (typeof bytes !== 'bigint' && typeof bytes !== 'number') {
-    throw new VmError('EINVAL', `the length has type ${typeof bytes}, expected bigint or number, of bytes`);
-  }
-  const length = BigInt(bytes);
-  if (length <= 0n) {
-    throw new VmError(
-      'EINVAL',
-      `the length of ${length} bytes is empty`,
-      typeof va === 'bigint' ? { address: va } : {},
-    );
-  }
-  return length;
 }
 
 function outside(format: PageTableFormat, address: bigint): VmError {

@@ -1,4 +1,4 @@
-import { requireAddress } from '../check/address.js';
+import { checkAddress } from '../check/address.js';
 import { completeControls } from '../check/controls.js';
 import type { Access, Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
@@ -74,7 +74,7 @@ export abstract class ReadableTable<C extends Controls = Controls> {
    */
   translate(va: bigint): bigint | null {
     const { plan } = requireLive(this.#context);
-    requireAddress(va);
+    checkAddress(va);
     const { hi, lo } = words(va);
     const pfn = this.#translator.translate(hi, lo);
     if (pfn < 0) return null;

@@ -31,7 +31,7 @@ export function machine(format: PageTableFormat, tableFrames = 64, base = 0n, si
 export function takenFrames(frames: FrameAllocator): Set<number> {
   const taken = new Set<number>();
   for (let i = 0; i < frames.frames; i++) taken.add(frames.first + i);
-  const copy = FrameAllocator.attach(frames.state.slice(0));
+  const copy = new FrameAllocator(null, { state: frames.state.slice(0) });
   for (let pfn = copy.tryAllocate(); pfn >= 0; pfn = copy.tryAllocate()) taken.delete(pfn);
   return taken;
 }

@@ -153,7 +153,7 @@ export class Tlb implements FlushSink {
   #refuseFreeFrames(tables: readonly number[]): void {
     if (tables.length === 0) return;
     const { frames, root } = this;
-    const copy = FrameAllocator.attach(frames.state.slice(0));
+    const copy = new FrameAllocator(null, { state: frames.state.slice(0) });
     const rootBytes = 8 * 2 ** (this.#format.levels[0]?.bits ?? 0);
     const rootOrder = Math.max(0, Math.log2(rootBytes) - frames.pageShift);
     for (const pfn of tables)

@@ -270,7 +270,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
     [
       'a page table of an attached allocator',
       ({ memory, frames, table }) => {
-        const attached = FrameAllocator.attach(frames.state);
+        const attached = new FrameAllocator(null, { state: frames.state });
         new PageTable({ format: arm, memory, root: table.root, frames: attached }).map(other, [0x44], WRITE);
       },
     ],

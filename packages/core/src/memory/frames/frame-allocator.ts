@@ -1,3 +1,4 @@
+import { optionsOf } from '../../check/options.js';
 import { shown, VmError } from '../../errors.js';
 import { checkCount, checkPageShift, PHYSICAL_ADDRESS_BITS } from '../bank.js';
 import type { PhysicalMemory } from '../physical-memory.js';
@@ -24,9 +25,17 @@ export interface FrameAllocatorOptions {
    * absent.
    */
   readonly scatter?: number;
-  /** True: the state lies in a SharedArrayBuffer, for `attach` in another worker. */
+  /** The state lies in a SharedArrayBuffer, for an allocator over it in another worker. Default: false. */
   readonly shared?: boolean;
+  /**
+   * `state` of another allocator, of this worker or another: this one goes on exactly where that one is, and both may be used. It
+   * says all the rest, so no other option may be given, and no memory. Its header and counters are checked, not every frame; make
+   * it while no call is running. Default: a new state.
+   */
+  readonly state?: ArrayBufferLike;
 }
+
+const NAMES = ['pageShift', 'first', 'frames', 'reserved', 'scatter', 'shared', 'state'] as const;
 
 /** Mark in `heads`, during `freeMany`: the list has named this frame. No order reaches it. */
 const NAMED = 0xff;
@@ -38,7 +47,7 @@ const NAMED = 0xff;
  * `scatter` it is the lowest free block of the smallest order that has one, so equal calls give equal frames.
  * Allocating and freeing take O(log n) steps. Frames need no bytes behind them.
  *
- * A call that is refused changes nothing. All state is in `state`, one buffer. Several workers may attach to
+ * A call that is refused changes nothing. All state is in `state`, one buffer. Several workers may have allocators over
  * it, but **their calls are not ordered yet**: only one may be inside a call at a time, and the callers see
  * to that.
  *
@@ -61,9 +70,9 @@ export class FrameAllocator {
   readonly first: number;
   /** Number of frames, reserved ones included. */
   readonly frames: number;
-  /** The memory in which every frame that is not reserved has bytes; `null` for frames without bytes, or attached. */
+  /** The memory in which every frame that is not reserved has bytes; `null` for frames without bytes, or over another's state. */
   readonly memory: PhysicalMemory | null;
-  /** All state of the allocator, for `attach`. About 1.3 bytes per frame, resident only where it was used. */
+  /** All state of the allocator, for another one over it. About 1.3 bytes per frame, resident only where it was used. */
   readonly state: ArrayBufferLike;
   readonly #state: FrameState;
 
@@ -77,31 +86,19 @@ export class FrameAllocator {
    * a frame that the memory has no bytes for, `EPERM` when they are read-only, `ENOMEM` when the host has not
    * enough memory for the state.
    */
-  constructor(memory: PhysicalMemory | null, o: FrameAllocatorOptions = {}) {
+  constructor(memory: PhysicalMemory | null, options?: FrameAllocatorOptions) {
+    const given = optionsOf(options, NAMES, 'FrameAllocator') as FrameAllocatorOptions;
     if (memory !== null && typeof memory?.bankOf !== 'function') {
       throw new VmError('EINVAL', `the memory is no PhysicalMemory: ${typeof memory}`, {
         advice: 'PhysicalMemory.over(buffer) makes one; null is for frames without bytes',
       });
     }
-    // `attach` comes through here with a state that was checked already.
-    this.#state = o instanceof FrameState ? o : create(memory, o);
+    this.#state = given.state === undefined ? create(memory, given) : attach(memory, given);
     this.pageShift = this.#state.pageShift;
     this.first = this.#state.first;
     this.frames = this.#state.frames;
     this.memory = memory;
     this.state = this.#state.buffer;
-  }
-
-  /**
-   * An allocator over the state of another, which goes on exactly where that one is; both may be used.
-   *
-   * Checks the header and the counters, not every frame. Attach while no call is running.
-   *
-   * @param state - `state` of another allocator, of this worker or another.
-   * @throws VmError `EINVAL` with the field that is wrong.
-   */
-  static attach(state: ArrayBufferLike): FrameAllocator {
-    return new FrameAllocator(null, FrameState.attach(state));
   }
 
   /**
@@ -217,6 +214,15 @@ export class FrameAllocator {
   stats(): FrameStats {
     return statsOf(this.#state);
   }
+}
+
+function attach(memory: PhysicalMemory | null, { state, ...others }: FrameAllocatorOptions): FrameState {
+  const [other] = memory === null ? Object.keys(others) : ['memory'];
+  if (other !== undefined)
+    throw new VmError('EINVAL', `\`state\` says all of an allocator, and \`${other}\` is given too`, {
+      advice: 'new FrameAllocator(null, { state }) goes on with it',
+    });
+  return FrameState.attach(state as ArrayBufferLike);
 }
 
 function create(memory: PhysicalMemory | null, o: FrameAllocatorOptions): FrameState {

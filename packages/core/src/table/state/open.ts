@@ -1,3 +1,4 @@
+import { checkAddress } from '../../check/address.js';
 import { completeControls } from '../../check/controls.js';
 import { optionsOf } from '../../check/options.js';
 import { VmError } from '../../errors.js';
@@ -69,12 +70,11 @@ export function requireParts<C extends Controls>(options: {
  */
 export function openRoot(plan: Plan, memory: PhysicalMemory, root: bigint): TablePlace {
   const { pageShift } = plan;
-  if (typeof root !== 'bigint')
-    throw new VmError('EINVAL', `the root has type ${typeof root}, expected bigint: its physical address`);
-  if (root < 0n || root >> BigInt(plan.format.paBits) !== 0n) {
+  checkAddress(root, 'the root');
+  if (root >> BigInt(plan.format.paBits) !== 0n) {
     throw new VmError(
       'EINVAL',
-      `the root ${root < 0n ? root : `0x${root.toString(16)}`} does not fit ${plan.format.paBits} address bits`,
+      `the root 0x${root.toString(16)} does not fit ${plan.format.paBits} address bits`,
     );
   }
   const bytes = Math.max(MIN_ROOT_BYTES, (plan.levels[0] as LevelPlan).entries * 8);

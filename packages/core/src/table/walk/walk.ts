@@ -1,4 +1,4 @@
-import { requireAddress } from '../../check/address.js';
+import { checkAddress } from '../../check/address.js';
 import type { Access, Controls, Permissions } from '../../format/access.js';
 import { brokenRule, classify, isInRun, shapeOf } from '../../format/classify.js';
 import type { EntryKind, Level } from '../../format/entry.js';
@@ -82,7 +82,7 @@ export function walkAddress(
 ): Walk {
   const { plan, counters } = context;
   const { format } = plan;
-  requireAddress(va);
+  checkAddress(va);
   const steps: WalkStep[] = [];
   const path: Words[] = [];
   const failed = (fault: Fault): Walk => ({

@@ -1,3 +1,4 @@
+import { checkAddress } from '../../check/address.js';
 import { hex, shown, VmError } from '../../errors.js';
 import { type KernelSpace, structOf } from '../kernel-space.js';
 import { isVmArea, structOfHandle, type VmArea } from './vm-area.js';
@@ -17,16 +18,6 @@ export function liveArea(space: KernelSpace, handle: VmArea): VmStruct {
   if (!vm.isLive) throw new VmError('EINVAL', 'the area was freed', { address: vm.area.address });
   requireNoArray(vm);
   return vm;
-}
-
-/** An address that a caller names. */
-export function checkAddress(address: unknown): asserts address is bigint {
-  if (typeof address !== 'bigint')
-    throw new VmError('EINVAL', `the address is ${shown(address)}, expected bigint of bytes`);
-  if (address < 0n || address >> 64n !== 0n)
-    throw new VmError('EINVAL', `the address ${address} is not an unsigned 64-bit value`, {
-      advice: 'BigInt.asUintN(64, address) makes one',
-    });
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { AddressWindow } from '../../area/page-units.js';
+import { checkAlign, checkBytes } from '../../check/bytes.js';
 import { hex, shown, VmError } from '../../errors.js';
 import { checkFlags, VM_ALLOC, VM_IOREMAP, VM_NO_GUARD } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
@@ -8,13 +9,6 @@ import { nameOf, VmStruct } from './vm-struct.js';
 /** What is reserved: a checked request. */
 interface Reservation extends VmAreaRequest {
   readonly mayPurge?: boolean;
-}
-
-/** A size in bytes of a caller. */
-export function checkBytes(bytes: unknown, what: string): bigint {
-  if (typeof bytes === 'bigint' ? bytes > 0n : Number.isSafeInteger(bytes) && (bytes as number) > 0)
-    return BigInt(bytes as number);
-  throw new VmError('EINVAL', `the ${what} is ${shown(bytes)}, expected 1 or more bytes`);
 }
 
 /**
@@ -45,12 +39,6 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
     ...(window === undefined ? {} : { window }),
   });
   return vm;
-}
-
-/** @throws VmError `EINVAL` for an alignment that is no power of two. */
-export function checkAlign(align: unknown): void {
-  if (typeof align !== 'bigint' || align < 1n || (align & (align - 1n)) !== 0n)
-    throw new VmError('EINVAL', `the alignment is ${shown(align)}, expected a power of two, of bytes`);
 }
 
 /** @throws VmError `EINVAL` for a name that vmallocinfo cannot print. */

@@ -1,7 +1,9 @@
-import { shown, VmError } from '../../errors.js';
+import { checkAddress } from '../../check/address.js';
+import { checkBytes } from '../../check/bytes.js';
+import { VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
-import { areaFrom, checkAddress } from '../areas/places.js';
-import { cancel, checkBytes, reserve } from '../areas/reserve.js';
+import { areaFrom } from '../areas/places.js';
+import { cancel, reserve } from '../areas/reserve.js';
 import { VM_IOREMAP } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
 import type { CallerOptions } from '../options.js';
@@ -16,8 +18,7 @@ export function ioremapProt(
   protection: Protection,
   options: CallerOptions,
 ): bigint {
-  if (typeof physical !== 'bigint' || physical < 0n)
-    throw new VmError('EINVAL', `the physical address is ${shown(physical)}, expected bigint of bytes`);
+  checkAddress(physical, 'the physical address');
   const bytes = checkBytes(size, 'size');
   const offset = physical & (space.pages - 1n);
   const first = physical - offset;

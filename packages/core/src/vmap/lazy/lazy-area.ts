@@ -1,6 +1,7 @@
+import { checkBytes } from '../../check/bytes.js';
 import { shown, VmError } from '../../errors.js';
 import { checkProtection } from '../../table/arguments.js';
-import { checkBytes, reserve } from '../areas/reserve.js';
+import { reserve } from '../areas/reserve.js';
 import { pagesFrom, type VmArea } from '../areas/vm-area.js';
 import type { LazyAreaStats, VmStruct } from '../areas/vm-struct.js';
 import { VM_ALLOC } from '../flags.js';

@@ -1,7 +1,8 @@
+import { checkAddress } from '../../check/address.js';
 import { plainBytes, typedKind } from '../../check/typed-arrays.js';
 import { VmError } from '../../errors.js';
 import { words } from '../../words.js';
-import { checkAddress } from '../areas/places.js';
+
 import { VM_IOREMAP, VM_SPARSE } from '../flags.js';
 import { type KernelSpace, structOf } from '../kernel-space.js';
 import { readPages } from './bytes.js';

@@ -1,9 +1,10 @@
+import { checkAddress } from '../../check/address.js';
 import { copyFrames, type FrameArray, type FrameList, frameCount } from '../../check/frames.js';
 import { shown, VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
 import { applyToExisting, applyToRange } from '../../table/change/visit/apply.js';
 import type { SlotVisitor } from '../../table/change/visit/slot.js';
-import { areaAt, checkAddress, checkRange, placeOf, requireCount, requireInside } from '../areas/places.js';
+import { areaAt, checkRange, placeOf, requireCount, requireInside } from '../areas/places.js';
 import { nameOf, requireOwnHands, type VmStruct } from '../areas/vm-struct.js';
 import { VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_NO_GUARD, VM_SPARSE } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';

@@ -1,6 +1,7 @@
+import { checkAddress } from '../../check/address.js';
 import { copyFrames, type FrameList, frameCount } from '../../check/frames.js';
 import { shown, VmError } from '../../errors.js';
-import { checkAddress } from '../areas/places.js';
+
 import type { KernelSpace } from '../kernel-space.js';
 
 /** `vm_map_ram`: PAGE_KERNEL, base pages, no guard. */

@@ -1,8 +1,9 @@
+import { checkBytes } from '../../check/bytes.js';
 import { shown, VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
 import type { PageTable } from '../../table/page-table.js';
 import { areaHolding } from '../areas/places.js';
-import { checkBytes } from '../areas/reserve.js';
+
 import { nameOf, requireNoArray } from '../areas/vm-struct.js';
 import { VM_DMA_COHERENT, VM_USERMAP } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';

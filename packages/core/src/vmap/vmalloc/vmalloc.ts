@@ -1,3 +1,4 @@
+import { checkAlign, checkBytes } from '../../check/bytes.js';
 import { narrowed } from '../../check/frames.js';
 import { VmError } from '../../errors.js';
 import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
@@ -6,8 +7,6 @@ import type { MapPiece } from '../../table/options.js';
 import { areaFrom } from '../areas/places.js';
 import {
   cancel,
-  checkAlign,
-  checkBytes,
   checkedWindow,
   endFreeing,
   releaseLazy,

@@ -1,7 +1,8 @@
+import { checkAlign, checkBytes } from '../../check/bytes.js';
 import { VmError } from '../../errors.js';
 import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
 import { areaFrom } from '../areas/places.js';
-import { checkAlign, checkBytes } from '../areas/reserve.js';
+
 import { nameOf, type VmStruct } from '../areas/vm-struct.js';
 import { VM_ALLOC, VM_FLUSH_RESET_PERMS, VM_USERMAP } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';

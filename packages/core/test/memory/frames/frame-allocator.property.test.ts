@@ -164,7 +164,7 @@ test('the allocator is a set of free frames', () => {
           if (step.count > model.free.size) {
             expectRefused(frames, () => frames.allocateMany(step.count), 'ENOMEM');
           } else {
-            const one = FrameAllocator.attach(snapshot(frames.state).buffer);
+            const one = new FrameAllocator(null, { state: snapshot(frames.state).buffer });
             for (const pfn of frames.allocateMany(step.count)) {
               expect(pfn).toBe(one.allocate());
               model.take(pfn, 0);
@@ -189,7 +189,7 @@ test('the allocator is a set of free frames', () => {
             expectRefused(frames, () => frames.free(pfn, step.order), code);
           }
         } else if (step.do === 'attach') {
-          frames = FrameAllocator.attach(frames.state);
+          frames = new FrameAllocator(null, { state: frames.state });
         }
         expect(frames.stats()).toEqual(model.stats());
       }
@@ -214,7 +214,7 @@ test('an allocator that is attached midway goes on as the first would', () => {
       let frames = new FrameAllocator(null, { ...setup, shared: true });
       const out: number[][] = [[], []];
       list.forEach((step, i) => {
-        if (i === midway) frames = FrameAllocator.attach(frames.state);
+        if (i === midway) frames = new FrameAllocator(null, { state: frames.state });
         [alone, frames].forEach((allocator, which) => {
           const mine = out[which] as number[];
           if (step.do === 'allocate') mine.push(allocator.tryAllocate(0));

@@ -18,7 +18,7 @@ describe('attach', () => {
     expect(first.state).toBeInstanceOf(SharedArrayBuffer);
     first.free(first.allocate(2), 2);
     alone.free(alone.allocate(2), 2);
-    const second = FrameAllocator.attach(first.state);
+    const second = new FrameAllocator(null, { state: first.state });
     expect(second).toMatchObject({ pageShift: 14, first: 2 ** 33 + 5, frames: 100 });
     for (let i = 0; i < 20; i++) {
       const pfn = alone.allocate(i % 3);
@@ -35,7 +35,7 @@ describe('attach', () => {
   test('a copy of the bytes is an allocator too', () => {
     const frames = new FrameAllocator(null, options);
     const block = frames.allocate(3);
-    const copy = FrameAllocator.attach(snapshot(frames.state).buffer);
+    const copy = new FrameAllocator(null, { state: snapshot(frames.state).buffer });
     expect(refusal(() => copy.free(block)).message).toContain('allocated with order 3');
     expect(refusal(() => copy.free(2 ** 33 + 51)).message).toContain('reserved');
     expect(copy.allocate()).toBe(frames.allocate());
@@ -68,9 +68,9 @@ describe('attach', () => {
     ['reserved count', Word.header + 1, 4],
   ])('a wrong %s is named (word %i)', (field, word, value) => {
     const state = snapshot(new FrameAllocator(null, options).state).buffer;
-    FrameAllocator.attach(state);
+    new FrameAllocator(null, { state: state });
     new Int32Array(state)[word] = value;
-    const error = refusal(() => FrameAllocator.attach(state));
+    const error = refusal(() => new FrameAllocator(null, { state: state }));
     expect(error.code).toBe('EINVAL');
     expect(error.message).toContain(`this is no state of a frame allocator: ${field}`);
   });
@@ -80,11 +80,11 @@ describe('attach', () => {
     for (const length of [0, 8, state.byteLength - 8, state.byteLength + 8, state.byteLength + 1]) {
       const other = new Uint8Array(length);
       other.set(new Uint8Array(state).subarray(0, length));
-      expect(refusal(() => FrameAllocator.attach(other.buffer)).message).toContain('length');
+      expect(refusal(() => new FrameAllocator(null, { state: other.buffer })).message).toContain('length');
     }
   });
 
   test.each([null, undefined, {}, new Uint8Array(400)])('%s is no buffer', (value) => {
-    expect(refusal(() => FrameAllocator.attach(wrong(value))).code).toBe('EINVAL');
+    expect(refusal(() => new FrameAllocator(null, { state: wrong(value) })).code).toBe('EINVAL');
   });
 });

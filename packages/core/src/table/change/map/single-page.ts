@@ -1,10 +1,10 @@
 import { type AddressCodec, entryHi, entryLo, rotateRight } from '../../../address-codec.js';
+import { isWord } from '../../../check/address.js';
 import { isFrame } from '../../../check/frames.js';
 import { type LevelPlan, slotOf } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
 import { ZERO } from '../../../words.js';
 import { checkProtection } from '../../arguments.js';
-import { isWord } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
 import { writeTableEntry } from '../../state/entries.js';
 import { flush } from '../../state/flush.js';

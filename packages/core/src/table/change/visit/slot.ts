@@ -1,4 +1,5 @@
 import { entryHi, entryLo } from '../../../address-codec.js';
+import { isWord } from '../../../check/address.js';
 import { hex, shown, VmError } from '../../../errors.js';
 import { isInRun } from '../../../format/classify.js';
 import type { LevelPlan } from '../../../format/plan.js';
@@ -223,9 +224,4 @@ export class EntrySlot implements Slot {
   #refused(why: string, advice: string): VmError {
     return new VmError('EINVAL', `the ${this.#level.level.name} entry ${why}`, { address: this.va, advice });
   }
-}
-
-/** True for a 32-bit integer, signed or unsigned. */
-function isWord(word: unknown): word is number {
-  return Number.isInteger(word) && (word as number) >= -(2 ** 31) && (word as number) < 2 ** 32;
 }
