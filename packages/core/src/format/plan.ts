@@ -4,7 +4,6 @@ import { brokenRule } from './classify.js';
 import { compileAddress } from './compile-address.js';
 import type { Level, Rule, Shape } from './entry.js';
 import type { PageTableFormat } from './page-table-format.js';
-import { validateFormat } from './validate.js';
 
 /** A match on both words of an entry, with every unconditional `equal` rule merged into it. */
 export interface FastMatch {
@@ -88,11 +87,7 @@ export interface Plan {
 
 const plans = new WeakMap<PageTableFormat, Plan>();
 
-/**
- * The plan of a format.
- *
- * @throws VmError `EINVAL` when the format contradicts itself; the message names the member.
- */
+/** The plan of a format. It trusts the format: `requireSound` asks whether that contradicts itself. */
 export function planOf(format: PageTableFormat): Plan {
   let plan = plans.get(format);
   if (plan === undefined) {
@@ -103,7 +98,6 @@ export function planOf(format: PageTableFormat): Plan {
 }
 
 function compile(format: PageTableFormat): Plan {
-  validateFormat(format);
   const { pageShift } = format;
   const address = compileAddress(format.address, pageShift);
   const root = format.levels[0] as Level;

@@ -1,3 +1,6 @@
+import { wrongValue } from '../check/members.js';
+import { optionsOf } from '../check/options.js';
+
 /**
  * Memory types by the use Linux makes of them; a format maps each to its own encoding and refuses
  * those it cannot say.
@@ -55,30 +58,37 @@ export interface Protection {
 /** What `protection` returned: nothing else can be told from an object whose members run somebody's code. */
 const made = new WeakSet<Protection>();
 
+const DEFAULTS: Protection = Object.freeze({
+  read: true,
+  write: false,
+  execute: false,
+  user: false,
+  global: false,
+  memory: 'normal',
+  accessed: true,
+  dirty: false,
+  extra: 0n,
+});
+const NAMES = Object.keys(DEFAULTS) as (keyof Protection)[];
+
 /**
  * Completes a protection: readable, kernel-only, normal memory, accessed, and dirty when writable, as
  * Linux writes its kernel mappings.
  *
  * @param fields - what differs from the defaults.
+ * @throws VmError `EINVAL` for a member that is none, naming the nearest one, or a value of another type.
  * @example
  * ```ts
  * const text = protection({ execute: true, global: true });
  * const registers = protection({ write: true, memory: 'device' });
  * ```
  */
-export function protection(fields: Partial<Protection> = {}): Protection {
-  const whole: Protection = Object.freeze({
-    read: true,
-    write: false,
-    execute: false,
-    user: false,
-    global: false,
-    memory: 'normal',
-    accessed: true,
-    dirty: fields.write ?? false,
-    extra: 0n,
-    ...fields,
-  });
+export function protection(fields?: Partial<Protection>): Protection {
+  const given = optionsOf(fields, NAMES, 'protection()', 'member');
+  for (const [name, value] of Object.entries(given))
+    if (typeof value !== typeof DEFAULTS[name as keyof Protection])
+      throw wrongValue(`${name} of the protection`, value, `a ${typeof DEFAULTS[name as keyof Protection]}`);
+  const whole = Object.freeze({ ...DEFAULTS, dirty: given.write ?? false, ...given }) as Protection;
   made.add(whole);
   return whole;
 }

@@ -10,6 +10,20 @@ const ENTRY_SHIFT = 3;
 /** A root of more than 16 pages is no known architecture's (LoongArch and arm64 stage 2 stop there). */
 const MAX_ROOT_PAGES_SHIFT = 4;
 
+/** Formats that were found sound. */
+const sound: WeakSet<PageTableFormat> = new WeakSet();
+
+/**
+ * Checks a format once.
+ *
+ * @throws VmError as `validateFormat`.
+ */
+export function requireSound(format: PageTableFormat): void {
+  if (sound.has(format)) return;
+  validateFormat(format);
+  sound.add(format);
+}
+
 /**
  * Checks that a format does not contradict itself, so that the engine need not ask again.
  *

@@ -45,7 +45,7 @@ export class CompactCopy {
       kept.set(part, to);
       to += part.length;
     }
-    return new CompactCopy(length, runs, kept);
+    return new this(length, runs, kept);
   }
 
   /** Bytes that the copy takes. */

@@ -68,10 +68,8 @@ export class LinearBank implements ByteBank {
     checkProvider(loops);
     const place = loops?.create(bytes, shared) ?? null;
     if (loops === undefined || place === null)
-      return new LinearBank(makeBuffer(bytes, shared, 'a bank'), base, 0, bytes, true, null);
-    return new LinearBank(place.memory, base, place.byteOffset, bytes, true, (bank) =>
-      loops.over(bank, place),
-    );
+      return new this(makeBuffer(bytes, shared, 'a bank'), base, 0, bytes, true, null);
+    return new this(place.memory, base, place.byteOffset, bytes, true, (bank) => loops.over(bank, place));
   }
 
   /** A bank over given bytes; see `PhysicalMemory.over`. */
@@ -96,7 +94,7 @@ export class LinearBank implements ByteBank {
         `a bank of ${bytes} bytes from byte ${byteOffset} on does not fit into a source of ${byteLength} bytes`,
       );
     }
-    return new LinearBank(source, base, byteOffset, bytes, writable, loops === undefined ? null : loopsOf);
+    return new this(source, base, byteOffset, bytes, writable, loops === undefined ? null : loopsOf);
 
     function loopsOf(bank: LinearBank): RunLoops {
       const memory = source as WebAssemblyMemoryLike;

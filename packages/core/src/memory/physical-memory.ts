@@ -1,5 +1,6 @@
 import { checkAddress } from '../check/address.js';
 import { hex, shown, VmError } from '../errors.js';
+import { printsItself, sizeText } from '../prints.js';
 import {
   type Bank,
   type BankOptions,
@@ -38,6 +39,7 @@ export class PhysicalMemory {
 
   private constructor(banks: ByteBank[]) {
     requireLittleEndian();
+    printsItself(new.target.prototype);
     if (banks.length === 0) throw new VmError('EINVAL', 'a memory needs at least one bank');
     banks.sort((a, b) => a.start - b.start);
     for (let i = 1; i < banks.length; i++) {
@@ -61,7 +63,7 @@ export class PhysicalMemory {
    * @throws VmError `EINVAL` for a bad place, `ENOMEM` when the host has not enough memory.
    */
   static create(o: CreatedBank): PhysicalMemory {
-    return new PhysicalMemory([LinearBank.create(o)]);
+    return new this([LinearBank.create(o)]);
   }
 
   /**
@@ -74,7 +76,7 @@ export class PhysicalMemory {
    * @throws VmError `EINVAL` for a bad place or one that does not fit into the source.
    */
   static over(source: BankSource, o: BankPlacement = {}): PhysicalMemory {
-    return new PhysicalMemory([LinearBank.over({ ...o, source })]);
+    return new this([LinearBank.over({ ...o, source })]);
   }
 
   /**
@@ -95,7 +97,7 @@ export class PhysicalMemory {
    */
   static of(banks: readonly BankOptions[]): PhysicalMemory {
     if (!Array.isArray(banks)) throw new VmError('EINVAL', 'the banks must be an array');
-    return new PhysicalMemory(banks.map(open));
+    return new this(banks.map(open));
   }
 
   /**
@@ -220,6 +222,15 @@ export class PhysicalMemory {
     return copy;
   }
 
+  /** Its banks, a line each. */
+  toString(): string {
+    const bytes = this.banks.reduce((sum, bank) => sum + bank.bytes, 0);
+    const lines = this.#banks.slice(0, SHOWN).map((bank) => `  ${span(bank)} ${kindOf(bank)}`);
+    const others = this.banks.length - SHOWN;
+    if (others > 0) lines[SHOWN - 1] = `  and ${others + 1} more banks`;
+    return [`PhysicalMemory of ${sizeText(bytes)}`, ...lines].join('\n');
+  }
+
   #bankAt(address: number, pa: bigint): ByteBank {
     const bank = this.#banks[lastAtOrBelow(this.#starts, address)];
     if (bank === undefined || bank.offsetOf(address) < 0) throw this.#noBytes(address, pa);
@@ -252,16 +263,18 @@ export class PhysicalMemory {
 
   /** For messages: the banks around an address. */
   #ranges(address: number): string {
-    const shown = 4;
-    const first = Math.max(0, Math.min(lastAtOrBelow(this.#starts, address) - 1, this.#banks.length - shown));
+    const first = Math.max(0, Math.min(lastAtOrBelow(this.#starts, address) - 1, this.#banks.length - SHOWN));
     const text = this.#banks
-      .slice(first, first + shown)
+      .slice(first, first + SHOWN)
       .map(span)
       .join(', ');
-    const others = this.#banks.length - shown;
+    const others = this.#banks.length - SHOWN;
     return others > 0 ? `${text} and ${others} more banks` : text;
   }
 }
+
+/** Banks that a text names. */
+const SHOWN = 4;
 
 function open(o: BankOptions): ByteBank {
   if (typeof o !== 'object' || o === null)
@@ -276,6 +289,11 @@ function open(o: BankOptions): ByteBank {
 function view(bank: ByteBank, address: number, length: number): Uint8Array {
   const { words } = bank;
   return new Uint8Array(words.buffer, words.byteOffset + bank.offsetOf(address), length);
+}
+
+function kindOf({ linear, writable, loops }: Bank): string {
+  if (!linear) return 'read-only';
+  return `${writable ? 'writable' : 'read-only'}, loops in ${loops.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}`;
 }
 
 /** For messages: first and last address of a bank. */

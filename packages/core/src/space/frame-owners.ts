@@ -25,14 +25,12 @@ export class FrameOwners {
   /** By piece of the frames: only where areas own some. Those of all spaces that take pages from one allocator. */
   readonly #marks: Map<number, Uint32Array>;
 
-  static readonly #marksOf = new WeakMap<ArrayBufferLike, Map<number, Uint32Array>>();
-
   /** @param tables - where tables come from: their frames belong to page tables. */
   constructor(ram: FrameAllocator, tables: FrameAllocator) {
     this.#ram = ram;
     this.#records = TableRecords.of(tables);
-    this.#marks = FrameOwners.#marksOf.get(ram.state) ?? new Map<number, Uint32Array>();
-    FrameOwners.#marksOf.set(ram.state, this.#marks);
+    this.#marks = marksOf.get(ram.state) ?? new Map<number, Uint32Array>();
+    marksOf.set(ram.state, this.#marks);
   }
 
   /**
@@ -114,6 +112,8 @@ export class FrameOwners {
     piece[at] = isOwned ? (piece[at] as number) | bit : (piece[at] as number) & ~bit;
   }
 }
+
+const marksOf: WeakMap<ArrayBufferLike, Map<number, Uint32Array>> = new WeakMap();
 
 /** Frames of an area, one for each page. */
 export function listOf({ heads, order }: OwnedFrames): FrameArray {

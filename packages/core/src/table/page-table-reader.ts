@@ -6,7 +6,7 @@ import { makeTranslator } from './walk/translate.js';
 /**
  * Page tables that exist, to be read: in an image, in a guest's memory, or the kernel's own (`AddressSpace.table`).
  *
- * It reads the bytes at each call, so it sees what others change.
+ * It reads the bytes at each call, so it sees what others change. It trusts its format, which `PageTable` and the conformance suite check.
  *
  * @example
  * ```ts

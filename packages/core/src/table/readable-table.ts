@@ -1,7 +1,9 @@
 import { checkAddress } from '../check/address.js';
 import { completeControls } from '../check/controls.js';
+import { hex } from '../errors.js';
 import type { Access, Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
+import { printsItself } from '../prints.js';
 import { words } from '../words.js';
 import { checkAccess, rangeOf } from './arguments.js';
 import type { TableContext } from './state/context.js';
@@ -29,6 +31,7 @@ export abstract class ReadableTable<C extends Controls = Controls> {
     this.#context = context;
     this.#translator = translator;
     register(this, context, translator);
+    printsItself(new.target.prototype);
   }
 
   /** Physical address of the root table in bytes: what goes into CR3, TTBR or satp. */
@@ -39,6 +42,15 @@ export abstract class ReadableTable<C extends Controls = Controls> {
   /** Exact work of the calls so far; a live object. */
   get counters(): Readonly<Counters> {
     return this.#context.counters;
+  }
+
+  /** What it is, and the work of its calls so far. */
+  toString(): string {
+    const { tablesRead, entriesWritten, tablesAllocated, tablesFreed, flushes } = this.counters;
+    return [
+      `${this.constructor.name} ${this.format.name}, root ${hex(this.root)}`,
+      `  ${tablesRead} tables read, ${entriesWritten} entries written, ${tablesAllocated - tablesFreed} tables made, ${flushes} flushes`,
+    ].join('\n');
   }
 
   /** Sets all counters to 0. */

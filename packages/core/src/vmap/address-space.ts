@@ -3,10 +3,11 @@ import type { FrameList } from '../check/frames.js';
 import { copyList } from '../check/list.js';
 import { flagOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
-import { shown, VmError } from '../errors.js';
+import { hex, shown, VmError } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { Protection } from '../format/protection.js';
+import { printsItself, sizeText } from '../prints.js';
 import type { SlotVisitor } from '../table/change/visit/slot.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
@@ -79,11 +80,23 @@ export class AddressSpace<C extends Controls = Controls> {
   constructor(options: AddressSpaceOptions<C>) {
     const given = optionsOf<Partial<AddressSpaceOptions<C>>>(options, SPACE_OPTIONS, 'AddressSpace');
     this.#space = new KernelSpace(given as AddressSpaceOptions);
+    printsItself(new.target.prototype);
   }
 
   /** The tables, to be read: `walk`, `translate`, `leaves`, and `dumpTables` or `diffTables` over it. */
   get table(): PageTableReader<C> {
     return this.#space.view as unknown as PageTableReader<C>;
+  }
+
+  /** Its format, root and window, and how many areas there are. */
+  toString(): string {
+    const { linux, table, release } = this.#space;
+    const { areas, busyBytes, lazyBytes, largestFree } = this.stats();
+    return [
+      `AddressSpace ${this.table.format.name}, as Linux ${release}, root ${hex(table.root)}`,
+      `  vmalloc window ${hex(linux.window.start)}-${hex(linux.window.end)}`,
+      `  ${areas} areas of ${sizeText(busyBytes)}, ${sizeText(lazyBytes)} wait for a purge, ${sizeText(largestFree)} free in one piece`,
+    ].join('\n');
   }
 
   /** Linux's policy of the space. */

@@ -30,7 +30,7 @@ export class WasmFinder implements EntryFinder {
   /** The finder of a plan; `null` where its levels are not simple. */
   static of(resident: Resident, plan: Int32Array, start: Start): WasmFinder | null {
     const isSimple = ((plan[layout.SINGLE_MASK] as number) | (plan[layout.SINGLE_MASK + 1] as number)) !== 0;
-    return isSimple ? new WasmFinder(resident, plan, start) : null;
+    return isSimple ? new this(resident, plan, start) : null;
   }
 
   entryOf(vaHi: number, vaLo: number): number {

@@ -1,5 +1,6 @@
 import { optionsOf } from '../../check/options.js';
 import { shown, VmError } from '../../errors.js';
+import { printsItself, sizeText } from '../../prints.js';
 import { checkCount, checkPageShift, PHYSICAL_ADDRESS_BITS } from '../bank.js';
 import type { PhysicalMemory } from '../physical-memory.js';
 import { takeScattered } from '../scatter.js';
@@ -94,6 +95,7 @@ export class FrameAllocator {
       });
     }
     this.#state = given.state === undefined ? create(memory, given) : attach(memory, given);
+    printsItself(new.target.prototype);
     this.pageShift = this.#state.pageShift;
     this.first = this.#state.first;
     this.frames = this.#state.frames;
@@ -208,6 +210,16 @@ export class FrameAllocator {
       throw head === NAMED ? namedTwice(state, pfn) : whyNotFree(state, pfn, 0);
     }
     for (let i = 0; i < list.length; i++) giveBack(state, (list[i] as number) - state.origin, 0);
+  }
+
+  /** Which frames it has, and how many of them are free. */
+  toString(): string {
+    const { total, free, allocated, reserved } = this.stats();
+    const range = `0x${this.first.toString(16)}-0x${(this.first + total - 1).toString(16)}`;
+    return [
+      `FrameAllocator of ${total} frames of ${sizeText(2 ** this.pageShift)}: ${range}`,
+      `  ${free} free, ${allocated} allocated, ${reserved} reserved`,
+    ].join('\n');
   }
 
   /** Counts of frames and free blocks, without a look at every frame. */

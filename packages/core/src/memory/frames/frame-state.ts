@@ -67,7 +67,7 @@ export class FrameState {
   /** A state in which no frame is free yet: all count as allocated, except the reserved ones. */
   static create(o: FrameStateOptions): FrameState {
     const shape = shapeOf(o.pageShift, o.first, o.frames, o.reserved.length, o.scatter !== null);
-    const state = new FrameState(makeBuffer(shape.bytes, o.shared, `the state of ${o.frames} frames`), shape);
+    const state = new this(makeBuffer(shape.bytes, o.shared, `the state of ${o.frames} frames`), shape);
     const { words } = state;
     words[Word.magic] = MAGIC;
     words[Word.version] = VERSION;
@@ -89,7 +89,7 @@ export class FrameState {
 
   /** The state that lies in a buffer; see `readShape`. Costs nothing per frame. */
   static attach(buffer: ArrayBufferLike): FrameState {
-    return new FrameState(buffer, readShape(buffer));
+    return new this(buffer, readShape(buffer));
   }
 
   /** The reserved ranges, ascending. */

@@ -3,6 +3,7 @@ import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Plan } from '../../format/plan.js';
+import { requireSound } from '../../format/validate.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import { TableContext, type TablePlace } from './context.js';
@@ -42,6 +43,7 @@ const NAMES = ['format', 'memory', 'frames', 'root', 'asid', 'sink', 'controls']
 export function makeContext<C extends Controls>(options: PageTableOptions<C>): TableContext {
   const given = optionsOf<Partial<PageTableOptions<C>>>(options, NAMES, 'PageTable') as PageTableOptions<C>;
   const plan = requireParts(given);
+  requireSound(plan.format);
   const { memory, frames, root, asid = 0, sink = null } = given;
   if (typeof frames?.tryAllocate !== 'function') {
     throw new VmError('EINVAL', 'a page table needs `frames`, a FrameAllocator for its tables', {

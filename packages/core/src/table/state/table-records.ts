@@ -65,23 +65,17 @@ export class TableRecords {
     this.#frames = frames.frames;
   }
 
-  static readonly #byState = new WeakMap<ArrayBufferLike, TableRecords>();
-
-  /** Records by memory; weak, so that an allocator which was dropped can be collected. */
-  static readonly #byMemory = new WeakMap<object, WeakRef<TableRecords>[]>();
-
   /** The records of every allocator that page tables in a memory take their tables from. */
   static over(memory: object): TableRecords[] {
-    const list = TableRecords.#byMemory.get(memory) ?? [];
-    return list.map((one) => one.deref()).filter((one) => one !== undefined);
+    return recordsOver(memory);
   }
 
   /** The records of an allocator: one for all the page tables that take their tables from its state. */
   static of(frames: FrameAllocator): TableRecords {
-    let records = TableRecords.#byState.get(frames.state);
+    let records = byState.get(frames.state);
     if (records === undefined) {
-      records = new TableRecords(frames);
-      TableRecords.#byState.set(frames.state, records);
+      records = new this(frames);
+      byState.set(frames.state, records);
     }
     return records;
   }
@@ -186,8 +180,8 @@ export class TableRecords {
     this.#watched.set(table.owner, new WeakRef(table));
     if (this.#memories.has(table.memory)) return;
     this.#memories.add(table.memory);
-    const others = TableRecords.over(table.memory).map((one) => new WeakRef(one));
-    TableRecords.#byMemory.set(table.memory, [...others, new WeakRef<TableRecords>(this)]);
+    const others = recordsOver(table.memory).map((one) => new WeakRef(one));
+    byMemory.set(table.memory, [...others, new WeakRef<TableRecords>(this)]);
   }
 
   /** The page tables on watch that somebody still holds, by age. */
@@ -222,6 +216,16 @@ export class TableRecords {
     this.#gone = list;
   }
 }
+
+function recordsOver(memory: object): TableRecords[] {
+  const list = byMemory.get(memory) ?? [];
+  return list.map((one) => one.deref()).filter((one) => one !== undefined);
+}
+
+const byState: WeakMap<ArrayBufferLike, TableRecords> = new WeakMap();
+
+/** Records by memory; weak, so that an allocator which was dropped can be collected. */
+const byMemory: WeakMap<object, WeakRef<TableRecords>[]> = new WeakMap();
 
 /** True when a number lies in one of the ranges. */
 function isWithin(ranges: readonly number[], value: number): boolean {

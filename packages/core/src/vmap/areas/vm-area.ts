@@ -1,11 +1,13 @@
 import { copyFrames, type FrameList, frameCount } from '../../check/frames.js';
-import { shown, VmError } from '../../errors.js';
+import { hex, shown, VmError } from '../../errors.js';
 import type { LinuxPolicy } from '../../format/linux-policy.js';
 import type { Protection } from '../../format/protection.js';
+import { printsItself, sizeText } from '../../prints.js';
 import type { ChangeLock } from '../../space/change-lock.js';
 import type { Space } from '../../space/space.js';
 import { type LeafSize, leafSizes } from '../../table/show/leaf-sizes.js';
 import { words } from '../../words.js';
+import { wordsOf } from '../flags.js';
 import { requireOwnHands, type VmStruct } from './vm-struct.js';
 
 /** How much of an area is mapped. */
@@ -44,6 +46,7 @@ export class VmArea {
 
   /** @internal */
   constructor(space: Space, linux: LinuxPolicy, vm: VmStruct) {
+    printsItself(new.target.prototype);
     this.#space = space;
     this.#lock = space.lock;
     this.#linux = linux;
@@ -63,6 +66,18 @@ export class VmArea {
   /** True for a handle. */
   static is(value: unknown): value is VmArea {
     return typeof value === 'object' && value !== null && #space in value;
+  }
+
+  /** Where it is, how large, and what for. */
+  toString(): string {
+    const end = this.addr + this.size;
+    const words = wordsOf(this.flags).join(' ');
+    const guard = this.#vm.area.guardBytes;
+    return [
+      `VmArea ${hex(this.addr)}-${hex(end)}${this.isLive ? '' : ', freed'}`,
+      `  ${sizeText(this.bytes)}${guard === 0 ? '' : ` and a guard of ${sizeText(guard)}`}${words === '' ? '' : `, ${words}`}`,
+      ...(this.caller === undefined ? [] : [`  ${this.caller}`]),
+    ].join('\n');
   }
 
   /** First byte. */

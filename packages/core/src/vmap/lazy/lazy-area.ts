@@ -1,5 +1,6 @@
 import { checkBytes } from '../../check/bytes.js';
 import { shown, VmError } from '../../errors.js';
+import { printsItself } from '../../prints.js';
 import { checkProtection } from '../../table/arguments.js';
 import { reserve } from '../areas/reserve.js';
 import { pagesFrom, type VmArea } from '../areas/vm-area.js';
@@ -31,10 +32,22 @@ export class LazyArea {
 
   /** @internal */
   constructor(space: KernelSpace, vm: VmStruct, pages: LazyPages) {
+    printsItself(new.target.prototype);
     this.area = space.handleOf(vm);
     this.#space = space;
     this.#vm = vm;
     this.#pages = pages;
+  }
+
+  /** Where it is, and how much of it is there. */
+  toString(): string {
+    const { pages, populated, faults } = this.stats;
+    const [place = '', ...rest] = String(this.area).split('\n');
+    return [
+      place.replace('VmArea', 'LazyArea'),
+      ...rest,
+      `  ${populated} of ${pages} pages are there, ${faults} faults`,
+    ].join('\n');
   }
 
   /** What it has done so far. */

@@ -24,7 +24,7 @@ export class SlotRow {
 
   /** A row for the tables of a level; `null` where no run may be made. */
   static of(context: TableContext, level: LevelPlan, maxRunShift: number): SlotRow | null {
-    return level.level.run === null || level.runShift > maxRunShift ? null : new SlotRow(context, level);
+    return level.level.run === null || level.runShift > maxRunShift ? null : new this(context, level);
   }
 
   /** Starts another table. */

@@ -1,0 +1,25 @@
+const INSPECT: symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom');
+
+/**
+ * Lets `console.log` of Node print the `toString` of a class, which says what an object is in one to five lines.
+ *
+ * Constructors call it, with `new.target.prototype`: a member with a computed name would keep the class in every bundle.
+ */
+export function printsItself(prototype: object): void {
+  if (Object.hasOwn(prototype, INSPECT)) return;
+  Object.defineProperty(prototype, INSPECT, {
+    value(this: object) {
+      return String(this);
+    },
+  });
+}
+
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+
+/** Bytes as people read them: `16 MiB`, `4.1 GiB`. */
+export function sizeText(bytes: number | bigint): string {
+  let size = Number(bytes);
+  let unit = 0;
+  for (; size >= 1024 && unit < UNITS.length - 1; unit++) size /= 1024;
+  return `${Number.isInteger(size) ? size : size.toFixed(1)} ${UNITS[unit]}`;
+}
