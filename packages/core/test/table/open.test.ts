@@ -99,7 +99,7 @@ describe('opening', () => {
       'EINVAL at 0x0000000000001003: the root is not a multiple of its size 0x1000',
     );
     expect(open(-1n)).toThrow(VmError);
-    expect(open(7 as unknown as bigint)).toThrow('EINVAL: the root has type number, expected bigint');
+    expect(open(7 as unknown as bigint)).toThrow('EINVAL: the root is 7, expected a bigint');
   });
 
   it('takes a small root that starts inside a frame', () => {

@@ -67,20 +67,25 @@ describe('ranges, to the last byte', () => {
       4097,
       'EINVAL at 0xffff000000000000: 4097 bytes are not a multiple of the page size 0x1000',
     ],
-    ['an empty range', BASE, 0, 'EINVAL at 0xffff000000000000: the length of 0 bytes is empty'],
-    ['a negative length', BASE, -4096, 'EINVAL at 0xffff000000000000: the length of -4096 bytes is empty'],
-    ['a fraction', BASE, 0.5, 'EINVAL: the length 0.5 is not an integer of bytes'],
+    ['an empty range', BASE, 0, 'EINVAL at 0xffff000000000000: the length is 0, expected 1 or more bytes'],
+    [
+      'a negative length',
+      BASE,
+      -4096,
+      'EINVAL at 0xffff000000000000: the length is -4096, expected 1 or more bytes',
+    ],
+    ['a fraction', BASE, 0.5, 'EINVAL at 0xffff000000000000: the length is 0.5, expected 1 or more bytes'],
     [
       'a negative address',
       -4096n,
       4096,
-      'ERANGE: the address -4096 is outside 64 bits; pass it as an unsigned 64-bit value, as in BigInt.asUintN(64, address)',
+      'ERANGE: the address -4096 is outside 64 bits; pass an unsigned 64-bit value; BigInt.asUintN(64, address) makes one',
     ],
     [
       '2^64',
       1n << 64n,
       4096,
-      'ERANGE: the address 18446744073709551616 is outside 64 bits; pass it as an unsigned 64-bit value, as in BigInt.asUintN(64, address)',
+      'ERANGE: the address 18446744073709551616 is outside 64 bits; pass an unsigned 64-bit value; BigInt.asUintN(64, address) makes one',
     ],
   ])('refuses %s', (_what, va, bytes, message) => {
     expect(thrown(() => table.unmap(va, bytes))).toBe(message);
@@ -89,10 +94,10 @@ describe('ranges, to the last byte', () => {
 
   it('refuses values of another type', () => {
     expect(thrown(() => table.map(4096 as unknown as bigint, [1], WRITE))).toBe(
-      'EINVAL: the address has type number, expected bigint',
+      'EINVAL: the address is 4096, expected a bigint',
     );
     expect(thrown(() => table.translate('x' as unknown as bigint))).toBe(
-      'EINVAL: the address has type string, expected bigint',
+      "EINVAL: the address is 'x', expected a bigint",
     );
     expect(thrown(() => table.map(BASE, 'ab' as unknown as number[], WRITE))).toMatch(
       /^EINVAL: the frames are not an array/,

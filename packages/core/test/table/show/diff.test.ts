@@ -193,12 +193,12 @@ describe('a range', () => {
     expect(thrown(() => diffTables(here, there, { va: 1n << 50n, bytes: 0x1000 }))).toMatch(
       /^ERANGE.*not one that riscv64-sv39 translates/,
     );
-    expect(thrown(() => diffTables(here, there, { va: 0n, bytes: 0 }))).toMatch(/^EINVAL.*is empty/);
+    expect(thrown(() => diffTables(here, there, { va: 0n, bytes: 0 }))).toMatch(/^EINVAL.*the length is 0/);
     expect(thrown(() => diffTables(here, there, { va: 0x800n, bytes: 0x1000 }))).toMatch(
       /^EINVAL.*page size/,
     );
     expect(thrown(() => diffTables(here, there, { va: 0n }))).toMatch(
-      /^EINVAL: the length has type undefined/,
+      /^EINVAL.*the length is undefined/,
     );
     expect(thrown(() => diffTables(here, there, { bytes: 0x1000 }))).toMatch(
       /^EINVAL: the address has type undefined/,
@@ -213,10 +213,10 @@ it('refuses what is no table or no choice before anything is asked for', () => {
   );
   expect(thrown(() => diffTables(here, {} as never))).toMatch(/^EINVAL: .* is no page table/);
   expect(thrown(() => diffTables(here, there, { touched: 1 } as never))).toBe(
-    'EINVAL: touched is 1; pass true or false',
+    'EINVAL: touched is 1, expected true or false',
   );
   expect(thrown(() => diffTables(here, there, { extra: 'no' } as never))).toBe(
-    "EINVAL: extra is 'no'; pass true or false",
+    "EINVAL: extra is 'no', expected true or false",
   );
   there.destroy();
   expect(thrown(() => diffTables(here, there))).toBe('EINVAL: this page table was destroyed');
