@@ -1,8 +1,9 @@
-import { AddressSpace, FrameAllocator, hex, PhysicalMemory, VM_SPARSE } from '@vmarea/core';
+import { AddressSpace, FrameAllocator, hex, PhysicalMemory, VM_SPARSE, wasmLoops } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 
-const memory = PhysicalMemory.create({ bytes: 16 << 20 }); // real bytes: tables and pages live here
-const frames = new FrameAllocator(memory); // hands out the frames of both
+// Real bytes: tables and pages live here. Leave `loops` out for plain JavaScript.
+const memory = PhysicalMemory.create({ bytes: 16 << 20, loops: wasmLoops });
+const frames = new FrameAllocator(memory);
 const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames });
 
 // Linux's calls, at Linux's addresses.
@@ -10,24 +11,24 @@ const buffer = kernel.vmalloc(12 << 10, { caller: 'fork_init+0x5d/0x160' });
 const timer = kernel.ioremap(0xfed00000n, 1024, { caller: 'hpet_enable+0x2f/0x320' });
 console.log(hex(buffer), hex(timer)); // 0xffffc90000000000 0xffffc90000004000
 
-// An area that is populated on demand, by page: no address to get wrong.
+// An area that is populated on demand. Pages are named by their offset, so no call maps outside.
 const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
 area.map(0, [0x1234, 0x99, 0x7001]);
 area.map(1_000_000, 0x42);
 console.log(hex(BigInt(area.frameAt(2)))); // 0x0000000000007001
 
-// What Linux prints, and how much of it is there.
+// /proc/vmallocinfo, and how much of each area is populated.
 console.log(kernel.vmallocinfo({ detail: true }));
 // 0xffffc90000000000-0xffffc90000004000   16384 fork_init+0x5d/0x160 pages=3 vmalloc N0=3 populated=3/3 4K=3
 // 0xffffc90000004000-0xffffc90000006000    8192 hpet_enable+0x2f/0x320 phys=0x00000000fed00000 ioremap populated=1/1 4K=1
 // 0xffffc90000006000-0xffffc90100007000 4294971392 sparse populated=4/1048576 4K=4
 
-// A walk tells every entry that the processor reads, and what it may do.
+// A walk shows every entry that the MMU reads, and why an access faults.
 const walk = kernel.table.walk(buffer, { kind: 'execute', user: false });
 console.log(walk.steps.map(({ name, index }) => `${name}[${index}]`).join(' ')); // PGD[402] PUD[0] PMD[0] PTE[0]
 console.log(walk.fault?.kind, walk.fault?.code); // permission { name: '#PF', code: 17 }
 
-// Nothing is lost.
+// Everything goes back.
 kernel.vfree(buffer);
 kernel.iounmap(timer);
 kernel.freeVmArea(area);

@@ -201,7 +201,7 @@ describe('a range', () => {
       /^EINVAL.*the length is undefined/,
     );
     expect(thrown(() => diffTables(here, there, { bytes: 0x1000 }))).toMatch(
-      /^EINVAL: the address has type undefined/,
+      /^EINVAL: the address is undefined/,
     );
   });
 });
