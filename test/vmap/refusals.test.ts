@@ -4,7 +4,6 @@ import {
   PageTable,
   PhysicalMemory,
   type Protection,
-  VM_ALLOC,
   VM_ALLOW_HUGE_VMAP,
   VM_FLUSH_RESET_PERMS,
   VM_IOREMAP,
@@ -47,20 +46,24 @@ test('vread writes into no proxy, and not where an array says that it is longer'
   expect(kernel.vread(at(0), Object.defineProperty(new Uint8Array(4), 'length', { value: 99 }))).toBe(4);
 });
 
-test('an option too many does not say how large an area is', () => {
+test('an option that a call does not have is refused, and does not say how large an area is', () => {
   const { kernel, pageBytes } = kernelOf('x86-64');
   const more = as<object>({ size: pageBytes });
-  const address = kernel.vmap(framesFrom(7, 3), 0, undefined, more);
-  expect(kernel.findVmArea(address)?.pages).toBe(3);
   const protection = kernel.linux.protections.PAGE_KERNEL;
-  expect(kernel.findVmArea(kernel.vmapPfn(framesFrom(0x80000, 3), protection, more))?.pages).toBe(3);
-  expect(kernel.getVmArea(3 * pageBytes, 0, more).pages).toBe(3);
-  expect(kernel.findVmArea(kernel.vmalloc(3 * pageBytes, more))?.pages).toBe(3);
-  // Nor what it is.
-  const other = kernel.findVmArea(
-    kernel.vmalloc(3 * pageBytes, as<object>({ flags: VM_NO_GUARD, align: 1n << 30n })),
+  for (const call of [
+    () => kernel.vmap(framesFrom(7, 3), 0, undefined, more),
+    () => kernel.vmapPfn(framesFrom(0x80000, 3), protection, more),
+    () => kernel.getVmArea(3 * pageBytes, 0, more),
+    () => kernel.vmalloc(3 * pageBytes, more),
+    () => kernel.vmalloc(3 * pageBytes, as<object>({ flags: VM_NO_GUARD })),
+    () => kernel.getLazyArea(pageBytes, as<object>({ chunkshift: 21 })),
+    () => kernel.vmallocinfo(as<object>({ details: true })),
+  ])
+    expect(codeOf(call)).toBe('EINVAL');
+  expect(kernel.stats().areas).toBe(0);
+  expect(() => kernel.getLazyArea(pageBytes, as<object>({ chunkshift: 21 }))).toThrow(
+    'EINVAL: getLazyArea() has no option `chunkshift`; did you mean `chunkShift`?',
   );
-  expect([other?.flags, (other?.addr ?? 0n) % (1n << 30n) === 0n]).toEqual([VM_ALLOC, false]);
 });
 
 test('a window is read once', () => {

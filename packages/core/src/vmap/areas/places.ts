@@ -1,5 +1,5 @@
 import { checkAddress } from '../../check/address.js';
-import { hex, shown, VmError } from '../../errors.js';
+import { hex, VmError } from '../../errors.js';
 import { type KernelSpace, structOf } from '../kernel-space.js';
 import { isVmArea, structOfHandle, type VmArea } from './vm-area.js';
 import { nameOf, requireNoArray, requireOwnHands, type VmStruct } from './vm-struct.js';
@@ -61,22 +61,23 @@ export function areaHolding(space: KernelSpace, address: bigint): VmStruct {
   });
 }
 
-/** How long a range inside one area is. */
-export interface Place {
+/** A range of whole pages, checked. */
+export interface CheckedRange {
+  readonly start: bigint;
+  /** The address after the last byte. */
+  readonly end: bigint;
   readonly bytes: bigint;
   readonly pages: number;
 }
 
 /**
- * Checks the ends of a range: whole pages, at least one.
+ * Checks the ends of a range: whole pages, at least one. Once for each call; whether an area holds it is `requireArea`'s to say.
  *
- * @returns its pages.
- * @throws VmError `EINVAL`.
+ * @throws VmError `EINVAL` for what is no such range, `ERANGE` when an end is outside 64 bits.
  */
-export function checkRange(space: KernelSpace, start: bigint, end: bigint): number {
+export function checkRange(space: KernelSpace, start: bigint, end: bigint): CheckedRange {
   checkAddress(start);
-  if (typeof end !== 'bigint')
-    throw new VmError('EINVAL', `the end is ${shown(end)}, expected bigint of bytes`);
+  if (typeof end !== 'bigint') checkAddress(end, 'the end');
   if (end <= start)
     throw new VmError('EINVAL', `the range ends at ${hex(end)}, before it has a page`, { address: start });
   for (const address of [start, end])
@@ -84,20 +85,20 @@ export function checkRange(space: KernelSpace, start: bigint, end: bigint): numb
       throw new VmError('EINVAL', `the address is not a multiple of the page size ${hex(space.pages)}`, {
         address,
       });
-  return Number((end - start) >> BigInt(space.pageShift));
+  checkAddress(end - 1n, 'the last byte');
+  const bytes = end - start;
+  return { start, end, bytes, pages: Number(bytes >> BigInt(space.pageShift)) };
 }
 
 /**
- * Finds the one live area that holds a range, its guard not included.
+ * Requires one live area that holds a range, its guard not included. Asked again after code of the caller has run.
  *
- * @throws VmError `EINVAL` for a range that is misaligned, empty, or begins in no area; `ERANGE` when it leaves the area.
+ * @throws VmError `EINVAL` for a range that begins in no area, or in one that maps by itself; `ERANGE` when it leaves the area.
  */
-export function placeOf(space: KernelSpace, start: bigint, end: bigint): Place {
-  const pages = checkRange(space, start, end);
+export function requireArea(space: KernelSpace, { start, end }: CheckedRange): void {
   const vm = areaHolding(space, start);
   requireInside(vm, start, end);
   requireOwnHands(vm);
-  return { bytes: end - start, pages };
 }
 
 /** @throws VmError `ERANGE` when a range leaves the usable bytes of an area. */

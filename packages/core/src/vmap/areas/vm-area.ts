@@ -1,5 +1,5 @@
 import { copyFrames, type FrameList, frameCount } from '../../check/frames.js';
-import { hex, shown, VmError } from '../../errors.js';
+import { hex } from '../../errors.js';
 import type { LinuxPolicy } from '../../format/linux-policy.js';
 import type { Protection } from '../../format/protection.js';
 import { printsItself, sizeText } from '../../prints.js';
@@ -8,6 +8,7 @@ import type { Space } from '../../space/space.js';
 import { type LeafSize, leafSizes } from '../../table/show/leaf-sizes.js';
 import { words } from '../../words.js';
 import { wordsOf } from '../flags.js';
+import { isInside, pagesRefused } from './area-pages.js';
 import { requireOwnHands, type VmStruct } from './vm-struct.js';
 
 /** How much of an area is mapped. */
@@ -265,16 +266,8 @@ export class VmArea {
   }
 
   #place(page: number, count: number): number {
-    // Compared so that NaN, fractions and other types fail.
-    const isInside =
-      typeof page === 'number' &&
-      typeof count === 'number' &&
-      page >= 0 &&
-      count >= 1 &&
-      page + count <= this.#pages &&
-      Math.floor(page) === page &&
-      Math.floor(count) === count;
-    if (!isInside || !this.#vm.isLive) throw this.#refusal(page, count);
+    if (!this.#vm.isLive || !isInside(page, count, this.#pages))
+      throw pagesRefused(this.#vm, page, count, this.#pages);
     return page * this.#pageBytes;
   }
 
@@ -288,25 +281,6 @@ export class VmArea {
 
   #addressOf(offset: number): bigint {
     return this.addr + BigInt(offset);
-  }
-
-  #refusal(page: number, count: number): VmError {
-    const address = this.addr;
-    if (!this.#vm.isLive) return new VmError('EINVAL', 'the area was freed', { address });
-    if (!Number.isInteger(page) || !Number.isInteger(count) || count < 1)
-      return new VmError(
-        'EINVAL',
-        `${shown(count)} pages from page ${shown(page)} on are no pages of an area`,
-        {
-          address,
-          advice: 'pass whole numbers',
-        },
-      );
-    return new VmError(
-      'ERANGE',
-      `pages ${page}–${page + count - 1} exceed the area (pages 0–${this.#pages - 1})`,
-      { address },
-    );
   }
 }
 

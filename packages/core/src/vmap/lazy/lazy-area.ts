@@ -2,6 +2,7 @@ import { checkBytes } from '../../check/bytes.js';
 import { shown, VmError } from '../../errors.js';
 import { printsItself } from '../../prints.js';
 import { checkProtection } from '../../table/arguments.js';
+import { isInside, pagesRefused } from '../areas/area-pages.js';
 import { reserve } from '../areas/reserve.js';
 import { pagesFrom, type VmArea } from '../areas/vm-area.js';
 import type { LazyAreaStats, VmStruct } from '../areas/vm-struct.js';
@@ -106,21 +107,8 @@ export class LazyArea {
   }
 
   #check(page: number, count: number): void {
-    if (!this.#vm.isLive) throw new VmError('EINVAL', 'the area was freed', { address: this.area.addr });
-    const isRange = Number.isSafeInteger(page) && Number.isSafeInteger(count) && page >= 0 && count >= 1;
-    if (!isRange)
-      throw new VmError(
-        'EINVAL',
-        `${shown(count)} pages from page ${shown(page)} on are no pages of an area`,
-      );
-    if (page + count > this.area.pages)
-      throw new VmError(
-        'ERANGE',
-        `pages ${page} to ${page + count - 1} are not all in the area of ${this.area.pages} pages`,
-        {
-          address: this.area.addr,
-        },
-      );
+    const { pages } = this.area;
+    if (!this.#vm.isLive || !isInside(page, count, pages)) throw pagesRefused(this.#vm, page, count, pages);
   }
 }
 

@@ -4,7 +4,14 @@ import { shown, VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
 import { applyToExisting, applyToRange } from '../../table/change/visit/apply.js';
 import type { SlotVisitor } from '../../table/change/visit/slot.js';
-import { areaAt, checkRange, placeOf, requireCount, requireInside } from '../areas/places.js';
+import {
+  areaAt,
+  type CheckedRange,
+  checkRange,
+  requireArea,
+  requireCount,
+  requireInside,
+} from '../areas/places.js';
 import { nameOf, requireOwnHands, type VmStruct } from '../areas/vm-struct.js';
 import { VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_NO_GUARD, VM_SPARSE } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
@@ -22,10 +29,10 @@ export function vmapPagesRange(
   frames: FrameList,
   pageShift: number,
 ): void {
-  const list = takeList(space, start, end, frames);
+  const range = checkRange(space, start, end);
+  const list = takeList(space, range, frames);
   space.change(() => {
-    const { pages } = placeOf(space, start, end);
-    requireCount(list.length, pages);
+    requireArea(space, range);
     checkChunks(space, list, pageShift);
     const { vmalloc, ioremap } = space.linux.leaves;
     // Until the walkers were joined, chunks went the way of ioremap, which also tries the PUD.
@@ -37,8 +44,9 @@ export function vmapPagesRange(
 /** `vunmap_range`, inside one live area: holes are fine, and no more goes than was named. */
 export function vunmapRange(space: KernelSpace, start: bigint, end: bigint): void {
   space.change(() => {
-    const { bytes } = placeOf(space, start, end);
-    space.table.unmap(start, bytes);
+    const range = checkRange(space, start, end);
+    requireArea(space, range);
+    space.table.unmap(start, range.bytes);
   });
 }
 
@@ -50,11 +58,11 @@ export function vmAreaMapPages(
   end: bigint,
   frames: FrameList,
 ): void {
-  checkSparse(space, vm, start, end);
-  const list = takeList(space, start, end, frames);
+  const range = checkSparse(space, vm, start, end);
+  const list = takeList(space, range, frames);
   space.change(() => {
+    // A getter in the list may have freed the area.
     if (!vm.isLive) throw new VmError('EINVAL', 'the area was freed', { address: vm.area.address });
-    requireCount(list.length, checkSparse(space, vm, start, end));
     space.table.map(start, list, space.linux.protections.PAGE_KERNEL, space.capsOf([], 0));
   });
 }
@@ -79,10 +87,11 @@ export function applyToPages<T>(
     throw new VmError('EINVAL', `the size is ${shown(size)}, expected bytes`);
   return space.change(() => {
     checkAddress(address);
-    const { bytes } = placeOf(space, address, address + BigInt(size));
+    const range = checkRange(space, address, address + BigInt(size));
+    requireArea(space, range);
     return makesTables
-      ? applyToRange(space.table, address, bytes, visit)
-      : applyToExisting(space.table, address, bytes, visit);
+      ? applyToRange(space.table, address, range.bytes, visit)
+      : applyToExisting(space.table, address, range.bytes, visit);
   });
 }
 
@@ -112,7 +121,7 @@ export function vmapPageRange(
   physical: bigint,
   protection: Protection,
 ): void {
-  placeOf(space, start, end);
+  requireArea(space, checkRange(space, start, end));
   mapDevice(space, start, end, physical, protection);
 }
 
@@ -128,7 +137,7 @@ function mapDevice(
 }
 
 /** The checks of check_sparse_vm_area, in Linux's order. */
-function checkSparse(space: KernelSpace, vm: VmStruct, start: bigint, end: bigint): number {
+function checkSparse(space: KernelSpace, vm: VmStruct, start: bigint, end: bigint): CheckedRange {
   const { flags } = vm;
   const why =
     (flags & VM_FLUSH_RESET_PERMS) !== 0
@@ -143,19 +152,18 @@ function checkSparse(space: KernelSpace, vm: VmStruct, start: bigint, end: bigin
       address: vm.area.address,
       advice: 'reserve it with getVmArea(bytes, VM_SPARSE)',
     });
-  const pages = checkRange(space, start, end);
-  space.machine.requireAtMost(pages);
+  const range = checkRange(space, start, end);
+  space.machine.requireAtMost(range.pages);
   requireInside(vm, start, end);
   requireOwnHands(vm);
-  return pages;
+  return range;
 }
 
 /** Copies a list that has one frame for each page of a range: before anything else is looked at, since getters may run. */
-function takeList(space: KernelSpace, start: bigint, end: bigint, frames: FrameList): FrameArray {
-  const pages = checkRange(space, start, end);
-  const length = frameCount(frames);
-  requireCount(length, pages);
-  return copyFrames(frames, length, space.pfnLimit);
+function takeList(space: KernelSpace, { pages }: CheckedRange, frames: FrameList): FrameArray {
+  const count = frameCount(frames);
+  requireCount(count, pages);
+  return copyFrames(frames, count, space.pfnLimit);
 }
 
 /** @throws VmError `EINVAL` when frames are not chunks of `2 ** pageShift` bytes, each adjacent and aligned. */

@@ -1,0 +1,29 @@
+import { shown, VmError } from '../../errors.js';
+import type { VmStruct } from './vm-struct.js';
+
+/** True for pages of an area of so many: whole numbers, at least one. Compared so that NaN, fractions and other types fail. */
+export function isInside(page: number, count: number, pages: number): boolean {
+  return (
+    typeof page === 'number' &&
+    typeof count === 'number' &&
+    page >= 0 &&
+    count >= 1 &&
+    page + count <= pages &&
+    Math.floor(page) === page &&
+    Math.floor(count) === count
+  );
+}
+
+/** Why pages are refused that are not inside, or whose area was freed. */
+export function pagesRefused(vm: VmStruct, page: number, count: number, pages: number): VmError {
+  const { address } = vm.area;
+  if (!vm.isLive) return new VmError('EINVAL', 'the area was freed', { address });
+  if (!Number.isInteger(page) || !Number.isInteger(count) || count < 1)
+    return new VmError('EINVAL', `${shown(count)} pages from page ${shown(page)} on`, {
+      address,
+      advice: 'pass whole numbers, and at least 1 page',
+    });
+  return new VmError('ERANGE', `pages ${page}–${page + count - 1} exceed the area (pages 0–${pages - 1})`, {
+    address,
+  });
+}
