@@ -5,4 +5,6 @@ import { runTurbo } from './support/run-turbo.mjs';
 
 const built = await runTurbo(['build', '--filter=@vmarea/bench...'], 'stderr');
 process.exitCode =
-  built === 0 ? await run(process.execPath, [`${root}apps/bench/dist/cli.js`, ...process.argv.slice(2)]) : built;
+  built === 0
+    ? await run(process.execPath, [`${root}apps/bench/dist/cli.js`, ...process.argv.slice(2)])
+    : built;

@@ -12,7 +12,8 @@ const require = createRequire(import.meta.url);
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** npm and npx are scripts on Windows, which only a shell can start. */
-const needsShell = (/** @type {string} */ command) => process.platform === 'win32' && /^np[mx]$/.test(command);
+const needsShell = (/** @type {string} */ command) =>
+  process.platform === 'win32' && /^np[mx]$/.test(command);
 
 /**
  * Runs a program on this terminal.
@@ -24,7 +25,9 @@ const needsShell = (/** @type {string} */ command) => process.platform === 'win3
  */
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = endsWithUs(spawn(command, args, { stdio: 'inherit', shell: needsShell(command), ...options }));
+    const child = endsWithUs(
+      spawn(command, args, { stdio: 'inherit', shell: needsShell(command), ...options }),
+    );
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(exitCode(code, signal)));
   });
