@@ -3,7 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { hex, PageTable, PhysicalMemory, parseVmallocinfo } from '@vmarea/core';
+import { hex, PageTableReader, PhysicalMemory, parseVmallocinfo, sparseBank } from '@vmarea/core';
 import { x8664FromRegisters } from '@vmarea/x86-64';
 
 const GUEST = '../packages/fixtures/data/linux-6.12-x86-64';
@@ -19,14 +19,14 @@ const addresses = BigUint64Array.from({ length: header.frames }, (_, frame) =>
   view.getBigUint64(addressesAt + 8 * frame, true),
 );
 const bytes = file.subarray(addressesAt + 8 * header.frames);
-const memory = PhysicalMemory.sparse({ pageShift: header.pageShift, addresses, bytes });
+const memory = PhysicalMemory.of([sparseBank({ pageShift: header.pageShift, addresses, bytes })]);
 console.log(header.frames, hex(addresses[0] ?? 0n)); // 165 0x0000000143548000
 
 // Registers say which format it is. CR3 has the root of the process that ran; the kernel's own tables have another.
 const { cr0, cr3, cr4, efer } = header.registers;
 const cpu = x8664FromRegisters({ cr0: BigInt(cr0), cr3: BigInt(cr3), cr4: BigInt(cr4), efer: BigInt(efer) });
 console.log(cpu.format.name, hex(cpu.root)); // x86-64 0x0000000144219000
-const table = PageTable.open({ format: cpu.format, memory, root: BigInt(header.roots.swapper) });
+const table = new PageTableReader({ format: cpu.format, memory, root: BigInt(header.roots.swapper) });
 
 // The guest's /proc/vmallocinfo tells where its timer is. A walk reports every entry on the way and what it allows.
 const areas = parseVmallocinfo(unpacked('vmallocinfo.txt.gz').toString());
