@@ -1,5 +1,4 @@
 import { pnpm, root, run } from './run.mjs';
-import { temporaryFolder } from './temporary.mjs';
 
 /**
  * Runs turbo. npx fetches the pnpm that package.json names, and `pnpm exec` installs what is missing or out of date.
@@ -9,8 +8,7 @@ import { temporaryFolder } from './temporary.mjs';
  * @returns {Promise<number>} the exit code.
  */
 export function runTurbo(args, to = 'stdout') {
-  // What the tasks leave in their temporary folder goes with it, also when they are interrupted.
-  const env = { TURBO_TELEMETRY_DISABLED: '1', ...process.env, TMPDIR: temporaryFolder('turbo') };
+  const env = { TURBO_TELEMETRY_DISABLED: '1', ...process.env };
   return run('npx', pnpm('exec', 'turbo', 'run', ...args), {
     cwd: root,
     env,

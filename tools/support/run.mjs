@@ -5,15 +5,29 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { codeOf, endsWithUs } from './ending.mjs';
+import { temporaryFolder } from './temporary.mjs';
 
 const require = createRequire(import.meta.url);
 
 /** The folder of the repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** npm and npx are scripts on Windows, which only a shell can start. */
-const needsShell = (/** @type {string} */ command) =>
-  process.platform === 'win32' && /^np[mx]$/.test(command);
+/** @type {string | undefined} */
+let temporaries;
+
+/**
+ * Children make their temporary folders inside one of this process. What they leave behind when they are interrupted goes with it.
+ *
+ * @param {string} command
+ * @param {import('node:child_process').SpawnOptions} options
+ * @returns {import('node:child_process').SpawnOptions}
+ */
+function prepared(command, options) {
+  temporaries ??= temporaryFolder('children');
+  // npm and npx are scripts on Windows, which only a shell can start.
+  const shell = process.platform === 'win32' && /^np[mx]$/.test(command);
+  return { shell, ...options, env: { ...(options.env ?? process.env), TMPDIR: temporaries } };
+}
 
 /**
  * Runs a program on this terminal.
@@ -25,9 +39,7 @@ const needsShell = (/** @type {string} */ command) =>
  */
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = endsWithUs(
-      spawn(command, args, { stdio: 'inherit', shell: needsShell(command), ...options }),
-    );
+    const child = endsWithUs(spawn(command, args, { stdio: 'inherit', ...prepared(command, options) }));
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(exitCode(code, signal)));
   });
@@ -44,7 +56,7 @@ export function run(command, args, options = {}) {
 export function printed(command, args, { input = '', ...options } = {}) {
   return new Promise((resolve, reject) => {
     const child = endsWithUs(
-      spawn(command, args, { shell: needsShell(command), ...options, stdio: ['pipe', 'pipe', 'pipe'] }),
+      spawn(command, args, { ...prepared(command, options), stdio: ['pipe', 'pipe', 'pipe'] }),
     );
     const out = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text) => (out.stdout += text));
