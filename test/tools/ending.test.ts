@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { isRunning } from '../../tools/support/ending.mjs';
 
 const support = fileURLToPath(new URL('../../tools/support/', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vmarea-ending-'));
@@ -29,14 +30,6 @@ async function started(command: string, args: string[]): Promise<{ process: Chil
   let text = '';
   while (text.split('\n').length < 3) text += String((await once(process.stdout, 'data'))[0]);
   return { process, pids: text.trim().split('\n').map(Number) };
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 /** Waits for what must come. The test's limit ends it where it does not. */

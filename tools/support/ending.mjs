@@ -87,7 +87,7 @@ async function ended(pids, milliseconds) {
 }
 
 /** @param {number} pid */
-function isRunning(pid) {
+export function isRunning(pid) {
   const stat = statOf(pid);
   if (stat !== null) return stat.state !== 'Z'; // a zombie has ended
   try {
