@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { watch } from './ending.mjs';
 
+/** @type {string[]} */
+const folders = [];
+
 /**
  * Makes an empty folder that is gone when this process has ended, also by a signal.
  *
@@ -11,8 +14,15 @@ import { watch } from './ending.mjs';
  * @returns {string} its path.
  */
 export function temporaryFolder(name) {
+  if (folders.length === 0) {
+    process.on('exit', removeAll);
+    watch();
+  }
   const folder = mkdtempSync(join(tmpdir(), `vmarea-${name}-`));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
-  watch();
+  folders.push(folder);
   return folder;
+}
+
+function removeAll() {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
