@@ -1,7 +1,15 @@
 /**
  * Change part of a mapping: protect some of its pages, split and collapse blocks, and visit entries one by one.
  */
-import { AddressSpace, FrameAllocator, PageTable, PhysicalMemory } from '@vmarea/core';
+import {
+  AddressSpace,
+  applyToExisting,
+  collapseLeaves,
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  splitLeaves,
+} from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 
 const memory = PhysicalMemory.create({ bytes: 16 << 20 });
@@ -23,17 +31,17 @@ table.protect(va + 0x5000n, 3 * 4096, { write: false });
 console.log(leaves(), table.counters.flushes); // 5 x 4K + 3 x 4K + 504 x 4K + 1 x 2048K 1
 
 // A table becomes a block again when its pages follow each other and say the same.
-console.log(table.collapse(va, 2 << 20)); // 0
+console.log(collapseLeaves(table, va, 2 << 20)); // 0
 table.protect(va, 2 << 20, { write: true });
-console.log(table.collapse(va, 2 << 20), leaves()); // 1 2 x 2048K
+console.log(collapseLeaves(table, va, 2 << 20), leaves()); // 1 2 x 2048K
 
 // Splitting in advance means that no later change has to find memory for a table.
-table.split(va + (2n << 20n), 2 << 20);
+splitLeaves(table, va + (2n << 20n), 2 << 20);
 console.log(leaves()); // 1 x 2048K + 512 x 4K
 
 // A visitor gets every entry of a range. Here it counts pages in the low half of the second block.
 let seen = 0;
-table.applyToExisting(va + (2n << 20n), 1 << 20, (slot) => {
+applyToExisting(table, va + (2n << 20n), 1 << 20, (slot) => {
   if (slot.entry !== 0n) seen++;
 });
 console.log(seen); // 256
