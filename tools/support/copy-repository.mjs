@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { root } from './run.mjs';
@@ -15,6 +16,32 @@ const ignored = readFileSync(join(root, '.gitignore'), 'utf8')
  */
 export function copyRepository(folder) {
   cpSync(root, folder, { recursive: true, filter: (path) => !isIgnored(basename(path)) });
+}
+
+/**
+ * The files that `copyRepository` copies, with a hash of each.
+ *
+ * @param {string} [folder] - in the repository.
+ * @returns {Map<string, string>}
+ */
+export function repositoryFiles(folder = '') {
+  const entries = readdirSync(join(root, folder), { withFileTypes: true }).filter(
+    ({ name }) => !isIgnored(name),
+  );
+  return new Map(
+    entries.flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return [...repositoryFiles(path)];
+      return [
+        [
+          path,
+          createHash('sha256')
+            .update(readFileSync(join(root, path)))
+            .digest('hex'),
+        ],
+      ];
+    }),
+  );
 }
 
 /**
