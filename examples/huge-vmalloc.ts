@@ -1,5 +1,5 @@
 /**
- * What larger leaves save: the same 64 MiB on two architectures, by page_shift.
+ * Allocate 64 MiB with base pages and with larger leaves, on two architectures, and compare what the tables take.
  */
 import { arm64, arm64Linux } from '@vmarea/arm64';
 import { AddressSpace, type Configuration, FrameAllocator, PhysicalMemory } from '@vmarea/core';
@@ -15,12 +15,12 @@ const machines: readonly Machine[] = [
   },
 ];
 
-/** Allocates with base pages, or huge, and tells leaves and tables. */
+/** Allocates, and describes leaves and tables. */
 function cost({ format, linux }: Machine, isHuge: boolean): string {
   const { pageShift } = format;
   const memory = PhysicalMemory.create({ bytes: 8 << 20 });
   const frames = new FrameAllocator(memory, { pageShift });
-  // Pages that nobody looks at need no bytes.
+  // Pages that nobody reads or writes need no bytes.
   const ram = new FrameAllocator(null, { pageShift, first: 2 ** 18, frames: 2 ** 16 });
   const kernel = new AddressSpace({ format, linux, memory, frames, ram });
   const address = isHuge ? kernel.vmallocHuge(64 << 20) : kernel.vmalloc(64 << 20);
@@ -36,7 +36,7 @@ console.log(machines.map((machine) => cost(machine, true)).join('\n'));
 // x86-64: 32 x 2048K, 4 tables
 // arm64-16k-47: 2 x 32768K, 3 tables
 
-// vmapPagesRange says page_shift itself: a promise that frames come in chunks of it. Here runs of 2 MiB with the contiguous bit.
+// vmapPagesRange takes page_shift, a promise that frames come in chunks of that size. Here chunks of 2 MiB become contiguous runs.
 const { format, linux } = machines[1] as Machine;
 const memory = PhysicalMemory.create({ bytes: 8 << 20 });
 const frames = new FrameAllocator(memory, { pageShift: format.pageShift });

@@ -1,6 +1,6 @@
 /**
- * KASAN's way: reserve a giant region of shadow, populate the pieces that memory needs with `applyToPageRange`, and free them with
- * `applyToExistingPageRange`.
+ * Keep shadow memory as KASAN does. One huge area is reserved. `applyToPageRange` populates the parts that memory needs, and
+ * `applyToExistingPageRange` frees them.
  */
 import { AddressSpace, FrameAllocator, PhysicalMemory, VM_NO_GUARD, VM_SPARSE } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
@@ -11,7 +11,7 @@ const linux = x8664Linux();
 const kernel = new AddressSpace({ format: x8664(), linux, memory, frames });
 const { PAGE_KERNEL } = linux.protections;
 
-// One byte of shadow for eight bytes of memory: 16 TiB, where x86-64 has it, for exactly this window.
+// A byte of shadow stands for eight bytes of memory. x86-64 has 16 TiB of shadow in exactly this window.
 const SHADOW = { start: 0xffffec0000000000n, end: 0xfffffc0000000000n };
 const shadow = kernel.getVmAreaNode({
   size: SHADOW.end - SHADOW.start,
@@ -20,14 +20,14 @@ const shadow = kernel.getVmAreaNode({
 });
 const shadowOf = (address: bigint): bigint => (address >> 3n) + 0xdffffc0000000000n;
 
-/** Whole pages of shadow for a piece of memory. */
+/** The pages of shadow for a piece of memory. */
 function shadowPages(address: bigint, bytes: bigint): { start: bigint; size: bigint } {
   const start = shadowOf(address) & ~4095n;
   const end = (shadowOf(address + bytes) + 4095n) & ~4095n;
   return { start, size: end - start };
 }
 
-/** Backs what is not backed yet: neighbours share pages of shadow. */
+/** Maps the pages that are missing. Neighbours share pages of shadow. */
 function populate(address: bigint, bytes: bigint): number {
   const { start, size } = shadowPages(address, bytes);
   let made = 0;
@@ -39,7 +39,7 @@ function populate(address: bigint, bytes: bigint): number {
   return made;
 }
 
-/** Frees the backing of a range. No table is made, holes are passed over, and one flush comes before the frames are free. */
+/** Frees the pages of a range. The call makes no table, skips holes, and flushes once before the frames are free. */
 function depopulate(address: bigint, bytes: bigint): number {
   const { start, size } = shadowPages(address, bytes);
   const freed: number[] = [];
@@ -58,7 +58,7 @@ console.log(populate(window + (1n << 19n), 1n << 20n)); // 16
 console.log(populate(window + (1n << 30n), 4096n)); // 1
 console.log(shadow.populated().pages, kernel.counters.flushes); // 49 0
 
-// All of it, with the hole between: what lies behind a hole is found.
+// One call frees all of it and finds what lies behind the hole.
 console.log(depopulate(window, (1n << 30n) + 4096n), kernel.counters.flushes); // 49 1
 console.log(shadow.populated().pages); // 0
 kernel.freeVmArea(shadow);

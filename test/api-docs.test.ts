@@ -8,7 +8,7 @@ const read = (path: string): string => readFileSync(new URL(path, import.meta.ur
 const api = read('../docs/api.md');
 const differences = read('../docs/linux-differences.md');
 
-/** Folder of the tests that hold the rows of the differences. */
+/** The folder with a test for each row of the differences. */
 const ROWS = './vmap/linux-differences/';
 
 /** Public members of a class, but for those that every object has. */
@@ -31,21 +31,21 @@ describe('docs/api.md', () => {
     expect(missing).toEqual([]);
   });
 
-  test('names no call that there is not', () => {
+  test('names only calls that exist', () => {
     const known = new Set([AddressSpace, VmArea].flatMap(({ prototype }) => membersOf(prototype)));
     const named = [...api.matchAll(/^\| `([a-zA-Z]+)\(/gm)].map(([, name]) => name as string);
     expect(named.length).toBeGreaterThan(50);
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  test('links to rows that exist', () => {
+  test('links only to rows that exist', () => {
     const rows = new Set([...differences.matchAll(/<a id="(d\d+)">/g)].map(([, id]) => id));
     const links = [...api.matchAll(/linux-differences\.md#(d\d+)/g)].map(([, id]) => id as string);
     expect(links.filter((id) => !rows.has(id))).toEqual([]);
   });
 });
 
-test('docs/linux-differences.md has a test for each row, whose title begins with its id', () => {
+test("docs/linux-differences.md has a test for each row; the title begins with the row's id", () => {
   const rows = [...differences.matchAll(/<a id="d\d+"><\/a>(D\d+) /g)].map(([, id]) => id);
   expect(rows.length).toBeGreaterThan(40);
   const titles = readdirSync(new URL(ROWS, import.meta.url))

@@ -4,7 +4,7 @@ import { printedBy, promisedBy } from './support/printed.js';
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 
-/** Where each README's examples stand as programs, in their order, and how to run them. */
+/** The program of each README example, in the README's order, and how to run it. */
 const examples = [
   { readme: '../README.md', file: './examples/root.ts', run: () => import('./examples/root.js') },
   {
@@ -48,7 +48,7 @@ describe.each(examples)('the example $file in $readme', ({ readme, file, run }) 
   const example = read(file);
   const place = examples.filter((other) => other.readme === readme).findIndex((other) => other.file === file);
 
-  test('is the program that runs here', () => {
+  test('is the program that this test runs', () => {
     const blocks = [...read(readme).matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1]);
     expect(blocks[place]).toBe(example);
     expect(blocks).toHaveLength(examples.filter((other) => other.readme === readme).length);

@@ -1,15 +1,15 @@
-// Layer rules that `turbo boundaries` cannot see, checked by dependency-cruiser:
-// - which folder ("room") of packages/core/src may import which other;
-// - the sources of a package import only what its `dependencies` name, never a devDependency;
-// - no import cycle inside a package. (A cycle of packages stops turbo.)
+// Checks the layer rules that `turbo boundaries` cannot see, with dependency-cruiser:
+// - A folder ("room") of packages/core/src imports only the rooms below it.
+// - The sources of a package import only what its `dependencies` name, never a devDependency.
+// - No import cycle inside a package. Turbo finds cycles between packages.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
 
 /**
- * For each room of core, the rooms it may import. `types` rooms may be imported with `import type` only.
- * Files directly in src/ are helpers of all rooms, except index.ts; they import no room.
+ * For each room of core, the rooms that it may import. From the rooms in `types` it may import types only.
+ * Files directly in src/ are helpers of all rooms and import no room. Only index.ts imports rooms.
  * @type {Record<string, { all: string[], types?: string[] }>}
  */
 const rooms = {
@@ -23,7 +23,7 @@ const rooms = {
   vmap: { all: ['memory', 'format', 'table', 'area', 'space', 'check'] },
 };
 
-/** Most cycles that are printed: one wrong import may close dozens. */
+/** At most this many cycles are printed, because one wrong import may close dozens. */
 const CYCLES_SHOWN = 5;
 
 const core = '^packages/core/src/';
@@ -60,7 +60,7 @@ const forbidden = [
   {
     name: "not one of the package's dependencies",
     from: { path: '^(packages|apps)/[^/]+/src/' },
-    // The compiler refuses modules of Node (`core`) where they have no place.
+    // `core` means modules of Node. The compiler refuses them where they have no place.
     to: { couldNotResolve: false, dependencyTypesNot: ['local', 'npm', 'core'] },
   },
   { name: 'import cycle', from: {}, to: { circular: true } },
@@ -76,8 +76,8 @@ const { output } = await cruise(folders, {
   validate: true,
   ruleSet: { forbidden: forbidden.map((rule) => ({ ...rule, severity: 'error' })) },
   doNotFollow: { path: 'node_modules' },
-  // Types too. A package of this repository keeps its path under node_modules: that is where
-  // dependency-cruiser can tell a dependency from a devDependency.
+  // Types count too. A package of this repository keeps its path under node_modules, so that dependency-cruiser
+  // knows a dependency from a devDependency.
   tsPreCompilationDeps: true,
   preserveSymlinks: true,
   enhancedResolveOptions: {
@@ -98,7 +98,7 @@ for (const { from, cycle = [] } of cycles.slice(0, CYCLES_SHOWN)) {
 }
 if (cycles.length > CYCLES_SHOWN) problems.push(`and ${cycles.length - CYCLES_SHOWN} more import cycles`);
 
-// Where it finds no TypeScript that it can use, dependency-cruiser passes over the files in silence.
+// dependency-cruiser skips files silently when it finds no TypeScript that it can use.
 const read = new Set(output.modules.map(({ source }) => source));
 const files = folders.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
@@ -106,12 +106,13 @@ const files = folders.flatMap((folder) =>
     .map((file) => `${folder}/${file.replaceAll('\\', '/')}`),
 );
 const unread = files.filter((file) => !read.has(file));
-if (files.length === 0) problems.push('there is no source file');
-if (unread.length > 0) problems.push(`${unread.length} source files were not read, ${unread[0]} first`);
+if (files.length === 0) problems.push('no source file was found');
+if (unread.length > 0)
+  problems.push(`${unread.length} source files were not read; the first is ${unread[0]}`);
 
 for (const problem of problems) console.error(problem);
 console.log(
   `layers: ${files.length - unread.length} source files checked, ` +
-    (problems.length === 0 ? 'no problem' : 'with the problems above'),
+    (problems.length === 0 ? 'no problem' : 'see the problems above'),
 );
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -1,6 +1,6 @@
 // node tools/test-totals.mjs REPORT STATUS
-// Prints the tests that failed and, as the last line, "N passed, N failed" from vitest's JSON report. Fails when STATUS (0 when
-// all checks passed) is not 0, when a test failed or when no test ran.
+// Prints the tests that failed. The last line is "N passed, N failed", from vitest's JSON report. Fails when a test failed, when no
+// test ran, or when STATUS is not 0: another check failed.
 import { existsSync, readFileSync } from 'node:fs';
 
 const [reportFile = '', status = '1'] = process.argv.slice(2);
@@ -10,8 +10,8 @@ const failed = report?.numFailedTests ?? 0;
 
 /** @type {string[]} */
 const problems = [];
-if (status !== '0') problems.push(`a check ended with ${status}: see above`);
-if (!report) problems.push(`there is no test report at ${reportFile}`);
+if (status !== '0') problems.push(`a check ended with ${status}; see above`);
+if (!report) problems.push(`the test report ${reportFile} is missing`);
 else if (!report.success) problems.push('the test run was not successful');
 if (failed > 0) problems.push(`${failed} tests failed`);
 if (passed + failed === 0) problems.push('no test ran');

@@ -1,7 +1,7 @@
 import { format } from 'node:util';
 import { expect, vi } from 'vitest';
 
-/** What a program's comments say that it prints: after a call of `console.log`, or in the lines below it. Every call must say. */
+/** What the comments of a program say it prints. A comment stands behind or below each call of `console.log`. */
 export function promisedBy(program: string): string[] {
   const calls = program.matchAll(/^ *console\.log\(.*\);(?: \/\/ (.*)|((?:\n\/\/ ?.*)+))$/gm);
   const promised = [...calls].map(([, beside, below]) => beside ?? textOf(below as string));
@@ -9,7 +9,7 @@ export function promisedBy(program: string): string[] {
   return promised;
 }
 
-/** What a program prints, call by call, without empty lines at the end. */
+/** What a program prints in each call, without empty lines at the end. */
 export async function printedBy(run: () => Promise<unknown>): Promise<string[]> {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {});
   await run();

@@ -1,9 +1,9 @@
 import { readModule } from './sections.mjs';
 
-/** Browsers compile what is smaller synchronously, on their main thread too (Chrome: 4 KiB). */
+/** Browsers compile smaller modules synchronously, on the main thread too. Chrome's limit is 4 KiB. */
 const BYTES = 4096;
 
-/** Instantiating such a module changes no byte of a memory: there is nothing that could. */
+/** With these sections alone, an instance changes no byte of its memory. */
 const ALLOWED = new Set(['type', 'import', 'function', 'global', 'export', 'code']);
 
 const LOOPS = [
@@ -13,11 +13,12 @@ const LOOPS = [
 const ATOMICS = ['cas64', 'high', 'load64', 'store64'];
 
 /**
- * What is wrong with a binary.
+ * Checks a binary.
  *
  * @param {string} name
  * @param {Uint8Array} bytes
  * @param {boolean} isShared
+ * @returns {string[]} what is wrong with it.
  */
 export function checkBinary(name, bytes, isShared) {
   /** @type {string[]} */
@@ -25,16 +26,20 @@ export function checkBinary(name, bytes, isShared) {
   const expect = (/** @type {boolean} */ holds, /** @type {string} */ what) => {
     if (!holds) problems.push(`loops (${name}): ${what}`);
   };
-  expect(bytes.length < BYTES, `${bytes.length} bytes, not below ${BYTES}`);
+  expect(bytes.length < BYTES, `has ${bytes.length} bytes; the limit is ${BYTES}`);
 
   const { sections, imports, exports } = readModule(bytes);
-  for (const section of sections) expect(ALLOWED.has(section), `has a section "${section}"`);
+  for (const section of sections)
+    expect(ALLOWED.has(section), `has a section "${section}", which may write to the memory`);
   // The one global is the high word that load64 leaves.
-  expect(sections.includes('global') === isShared, 'has globals, or lacks one');
+  expect(sections.includes('global') === isShared, isShared ? 'lacks its global' : 'has a global');
 
-  expect(imports.length === 1 && imports[0]?.name === 'env.memory', 'imports more or less than a memory');
+  expect(
+    imports.length === 1 && imports[0]?.name === 'env.memory',
+    'must import one memory and nothing else',
+  );
   const { flags, minimum, maximum } = imports[0]?.limits ?? { flags: -1, minimum: -1, maximum: -1 };
-  // Any memory fits: a maximum would refuse those that have none, and a shared import must name one.
+  // Every memory must fit. A maximum would refuse a memory without one, but a shared import must have a maximum.
   expect(flags === (isShared ? 3 : 0), `its memory has the flags ${flags}`);
   expect(minimum === 0 && (!isShared || maximum === 65536), `its memory is ${minimum} to ${maximum} pages`);
 

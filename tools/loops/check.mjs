@@ -1,4 +1,4 @@
-// The committed loops are those that the sources give, and they are what core counts on.
+// Checks that the committed loops are what the sources compile to, and that core can rely on them.
 import { readFileSync } from 'node:fs';
 import { checkBinary } from './check-binary.mjs';
 import { compileLoops, moduleText, target } from './compile.mjs';

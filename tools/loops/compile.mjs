@@ -1,4 +1,4 @@
-// Compiles the WebAssembly loops: packages/core/assembly, in two binaries, to the text of one module of core.
+// Compiles packages/core/assembly to two WebAssembly binaries, and makes the text of a module of core from them.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
@@ -8,17 +8,16 @@ const core = fileURLToPath(new URL('../../packages/core/', import.meta.url));
 /** The module that holds the binaries. */
 export const target = join(core, 'src/loops/wasm/binaries.ts');
 
-/** No heap, no stack, no data: nothing but functions over a memory that is imported. */
+/** Only functions over an imported memory: no heap, no stack, no data. */
 const common = [
   ...['-O3', '--converge', '--noAssert', '--runtime', 'stub'],
   ...['--importMemory', '--noExportMemory', '--initialMemory', '0'],
   ...['--enable', 'simd'],
-  // "Exchange of v128 values": between the files of this module alone. "usize to i32 will require a cast": with 64-bit
-  // addresses, which the loops will not have.
+  // Warning 112 is about v128 values that leave the module: none does. Warning 201 is about 64-bit addresses: the loops have none.
   ...['--disableWarning', '112', '--disableWarning', '201'],
 ];
 
-/** The feature of threads makes each access of an entry one atomic: see assembly/entry.ts. */
+/** With threads each access of an entry is one atomic: see assembly/entry.ts. */
 const forShared = ['--enable', 'threads', '--sharedMemory', '--maximumMemory', '65536'];
 
 /** Both binaries. */

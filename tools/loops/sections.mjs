@@ -1,4 +1,4 @@
-// What a WebAssembly binary holds: the little of the format that a check of the loops needs.
+// Reads the parts of a WebAssembly binary that the check of the loops needs.
 // Source: WebAssembly core specification, chapter "Binary Format", section "Modules".
 
 /** Names of sections by their id. */
@@ -49,12 +49,12 @@ export function readModule(bytes) {
 function readImport(reader) {
   const name = `${reader.name()}.${reader.name()}`;
   const kind = KINDS[reader.byte()] ?? 'unknown';
-  if (kind !== 'memory') throw new Error(`imports ${name}, which is no memory but a ${kind}`);
+  if (kind !== 'memory') throw new Error(`imports ${name}, a ${kind}: expected a memory`);
   return { name, kind, limits: readLimits(reader) };
 }
 
 /**
- * Bit 0 of the flags: there is a maximum; bit 1: shared; bit 2: 64-bit addresses.
+ * Flags: bit 0 for a maximum, bit 1 for shared, bit 2 for 64-bit addresses.
  *
  * @typedef {{ flags: number, minimum: number, maximum: number }} Limits
  * @param {Reader} reader

@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { accountFor, EXCEPTIONS } from '../tools/documents/accounts.mjs';
+import { allCommands, commandsIn, documents } from '../tools/documents/commands.mjs';
+
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const commands = allCommands();
+
+describe('the commands of the documents', () => {
+  test('are found in every document that has some', () => {
+    expect(documents()).toEqual(
+      expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'apps/bench/README.md', 'docs/fidelity.md']),
+    );
+    const files = new Set(commands.map(({ file }) => file));
+    for (const file of ['README.md', 'CONTRIBUTING.md', 'apps/bench/README.md', 'examples/README.md'])
+      expect(files).toContain(file);
+    for (const name of ['core', 'x86-64', 'x86-64-la57', 'arm64', 'riscv64', 'conformance'])
+      expect(files).toContain(`packages/${name}/README.md`);
+  });
+
+  test('are all run by something, or cannot be run for a reason', () => {
+    const unknown = commands.filter((command) => accountFor(command) === null);
+    expect(unknown.map(({ file, line, text }) => `${file}:${line}: ${text}`)).toEqual([]);
+  });
+
+  test('have a smaller form in the same document where they take minutes', () => {
+    for (const command of commands) {
+      const account = accountFor(command);
+      if (account?.how !== 'smaller') continue;
+      const smaller = commands.find(({ file, text }) => file === command.file && text === account.instead);
+      expect(smaller, `${command.file}: ${account.instead}`).toBeDefined();
+      expect(smaller && accountFor(smaller)?.how).toBe('run');
+    }
+  });
+
+  test('are where an exception speaks of them', () => {
+    const texts = new Set(commands.map(({ text }) => text));
+    expect(Object.keys(EXCEPTIONS).filter((text) => !texts.has(text))).toEqual([]);
+  });
+
+  test.each([
+    'npm publish',
+    'npm run no-such-script',
+    'npx rimraf /',
+    'node evil.mjs',
+    'sudo rm -rf /',
+    'vmarea-bench replay NAME',
+  ])('%s has no account', (text) => {
+    expect(accountFor({ text, file: 'README.md', line: 1 })).toBeNull();
+  });
+});
+
+describe('commandsIn', () => {
+  const found = (text: string) =>
+    commandsIn('a.md', text).map((command) => `${command.line} ${command.text}`);
+
+  test('takes every line of a shell block, without comments', () => {
+    expect(found('# A\n\n```sh\nmake it   # now\n\n# only a comment\nnpm start -- --a "#b"\n```\n')).toEqual([
+      '4 make it',
+      '7 npm start -- --a "#b"',
+    ]);
+  });
+
+  test('takes code in text and tables that starts a program', () => {
+    expect(found('Run `npm\ntest` or `npx x`.\n\n| `npm run a` | `VAR=1 npm run b -- 0\\|1` |\n')).toEqual([
+      '1 npm test',
+      '2 npx x',
+      '4 npm run a',
+      '4 VAR=1 npm run b -- 0|1',
+    ]);
+  });
+
+  test('takes commands of a block that names no language, and no output', () => {
+    expect(found('```\nnpm start\n4 tables\n```\n')).toEqual(['2 npm start']);
+  });
+
+  test('passes over names and other languages', () => {
+    expect(found('`npm` and `node`, `vmarea-bench`\n\n```ts\nnpm start\n```\n')).toEqual([]);
+  });
+});
+
+describe('CI', () => {
+  test('runs what CONTRIBUTING.md says', () => {
+    const said = /^CI runs `\.ci\/run`: (.*?)\. /m.exec(read('CONTRIBUTING.md'))?.[1] ?? '';
+    const named = [...said.matchAll(/`(.*?)`/g)].map(([, text]) => text as string);
+    expect(named).toContain('npm test');
+    expect(named).toContain('npm run documents');
+    for (const text of named) {
+      expect(accountFor({ text, file: 'CONTRIBUTING.md', line: 1 })).toEqual({ how: 'ci', by: '.ci/run' });
+    }
+  });
+
+  test('on GitHub runs the same script', () => {
+    expect(read('.github/workflows/ci.yml')).toMatch(/^ +- run: \.ci\/run$/m);
+  });
+});

@@ -1,0 +1,39 @@
+// Builds the package of the current folder into its dist/, which is emptied first. What is built depends on the package's files.
+//
+// src/index.ts is a library:
+//   dist/index.js       ES module, with the declarations of all modules that it shows
+//   dist/cjs/index.js   the same for CommonJS. The package.json beside it says so, to Node and to TypeScript
+// src/cli.ts is a command:
+//   dist/cli.js         ES module for Node
+//
+// Everything has a source map. Maps name the files of src/, which the package ships, and hold no copy of them.
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import * as esbuild from 'esbuild';
+import { declarations } from './declarations.mjs';
+
+rmSync('dist', { recursive: true, force: true });
+if (existsSync('src/index.ts')) {
+  mkdirSync('dist/cjs', { recursive: true });
+  writeFileSync('dist/cjs/package.json', '{ "type": "commonjs", "sideEffects": false }\n');
+  await Promise.all([
+    javascript('src/index.ts', { outfile: 'dist/index.js', format: 'esm', platform: 'neutral' }),
+    javascript('src/index.ts', { outfile: 'dist/cjs/index.js', format: 'cjs', platform: 'neutral' }),
+    declarations('dist', 'dist/cjs'),
+  ]);
+}
+if (existsSync('src/cli.ts')) {
+  await javascript('src/cli.ts', { outfile: 'dist/cli.js', format: 'esm', platform: 'node' });
+  chmodSync('dist/cli.js', 0o755);
+}
+
+/**
+ * @param {string} entry
+ * @param {esbuild.BuildOptions} options
+ */
+function javascript(entry, options) {
+  return esbuild.build({
+    ...{ entryPoints: [entry], bundle: true, packages: 'external', target: 'es2023' },
+    ...{ sourcemap: true, sourcesContent: false, logLevel: 'warning' },
+    ...options,
+  });
+}

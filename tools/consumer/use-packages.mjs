@@ -1,0 +1,33 @@
+import { checkFiles } from './check-files.mjs';
+import { isCommand } from './packages.mjs';
+import { Project } from './project.mjs';
+import { useCommand } from './use-command.mjs';
+import { useLibraries } from './use-libraries.mjs';
+
+/**
+ * Installs tarballs in a new project, checks their files, and uses them.
+ *
+ * @param {import('./checks.mjs').Checks} checks
+ * @param {import('./packages.mjs').Package[]} packages
+ * @param {Map<string, string>} tarballs - of the packages.
+ * @param {{ changelog: boolean }} options - whether each must have a changelog.
+ * @returns {Promise<Project | null>} the project; `null` when the packages could not be installed.
+ */
+export async function usePackages(checks, packages, tarballs, options) {
+  const libraries = packages.filter((one) => !isCommand(one)).map(({ name }) => name);
+  const all = packages.map(({ name }) => name);
+  const project = new Project();
+  // Offline: the libraries need each other, and nothing else in the world.
+  const install = () => project.install(libraries, tarballs, '--offline');
+  if (!(await checks.check(`install ${libraries.join(', ')}`, install))) return null;
+  await useLibraries(checks, project, libraries);
+
+  // What the command needs from others comes from the registry, or from npm's cache.
+  const installAll = () => project.install(all, tarballs, '--prefer-offline');
+  if (!(await checks.check(`install ${all.join(', ')}`, installAll))) return null;
+  await useCommand(checks, project);
+  for (const name of all) {
+    await checks.check(`${name}: files and maps`, () => checkFiles(project.installed(name), options));
+  }
+  return project;
+}

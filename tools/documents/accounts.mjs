@@ -1,0 +1,132 @@
+// Who runs each command that a document names. `npm test` fails for a command without an account: let it be run, or say here why not.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from '../support/run.mjs';
+
+/**
+ * - `ci`: `by`, a part of `.ci/run`, runs the command.
+ * - `run`: `npm run documents` runs it, as `as`: where a reader puts an own value, `as` has one.
+ * - `fails`: `npm run documents` runs it, and it must fail.
+ * - `smaller`: it takes minutes. `instead` is a command of the same document and is run.
+ * - `refused`: it cannot be run.
+ *
+ * @typedef {{ how: 'ci', by: string }
+ *   | { how: 'run', as: string }
+ *   | { how: 'fails', as: string, reason: string }
+ *   | { how: 'smaller', instead: string, reason: string }
+ *   | { how: 'refused', reason: string }} Account
+ */
+
+const minutes = (/** @type {string} */ instead) => ({
+  how: /** @type {const} */ ('smaller'),
+  instead,
+  reason: 'takes minutes',
+});
+const ci = (/** @type {string} */ by) => ({ how: /** @type {const} */ ('ci'), by });
+const refused = (/** @type {string} */ reason) => ({ how: /** @type {const} */ ('refused'), reason });
+
+/**
+ * Commands that are not simply run. Each must be in a document.
+ *
+ * @type {Readonly<Record<string, Account>>}
+ */
+export const EXCEPTIONS = {
+  'npm install': { how: 'fails', as: 'npm install', reason: 'the repository is installed by pnpm' },
+  'npx changeset': refused('asks questions; npm run release:rehearse reads what it has written'),
+
+  'npm run hostile': minutes('npm run hostile -- 10000 7'),
+  'npm run mutations': minutes('npm run mutations -- riscv64 NAPOT'),
+  'npm run test:mmu -- --seconds 3600': minutes('npm run bench -- mmu --seconds 10'),
+  'npm run bench -- speed --format x86-64': minutes('npm run bench -- speed --quick --format x86-64'),
+  'vmarea-bench speed': minutes('vmarea-bench speed --quick --workload W1,W4 --format x86-64'),
+  'vmarea-bench speed --json > before.json': minutes(
+    'vmarea-bench speed --quick --workload W1 --format x86-64 --json > before.json',
+  ),
+  'vmarea-bench speed --compare before.json': minutes(
+    'vmarea-bench speed --quick --workload W1 --format x86-64 --compare before.json',
+  ),
+
+  'vmarea-bench replay': { how: 'run', as: 'vmarea-bench replay --help' }, // a name
+  'vmarea-bench mmu': ci('npm run test:mmu'),
+  'npm run bench -- mmu --case mmu-cases/FILE': refused(
+    'only a run that fails writes a case; a test reads one',
+  ),
+  'vmarea-bench mmu --case mmu-cases/FILE': refused('only a run that fails writes a case; a test reads one'),
+};
+
+/**
+ * What readers fill in themselves, and a value for it.
+ *
+ * @type {readonly [RegExp, string][]}
+ */
+const VALUES = [
+  [/(?<= replay )TRACE\b/, 'apps/bench/test/data/traces/x86-1cpu'],
+  [/(?<= workload )NAME\[,NAME\]/, 'fix_size_alloc_test,vm_map_ram_test'],
+  [/(?<= example )NAME\b/, 'lazy-area'],
+];
+
+/** A word that a reader replaces. */
+const PLACEHOLDER = /\b(?:BYTES|COMMAND|FILE|FOLDER|ID|N|NAME|TRACE)\b/;
+
+/** What may be run: it changes nothing outside of the copy of the repository, and stand-ins play the part of root. */
+const RUNNABLE = [
+  /^npm (-s )?start( |$)/,
+  /^([A-Z_]+=\S+ )*npx vitest run /,
+  /^vmarea-bench /,
+  /^sudo cat \/proc\/vmallocinfo [>|]/,
+  /^sudo cat \/sys\/kernel\/tracing\/trace >/,
+  /^echo 1 \| sudo tee \/sys\/kernel\/tracing\//,
+];
+
+const main = readFileSync(join(root, '.ci/run'), 'utf8');
+/** @type {Record<string, string>} */
+const scripts = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts;
+/** @type {Record<string, unknown>} */
+const tasks = JSON.parse(readFileSync(join(root, 'turbo.json'), 'utf8')).tasks;
+
+/**
+ * @param {import('./commands.mjs').Command} command
+ * @returns {Account | null} `null` when nobody has thought of it.
+ */
+export function accountFor({ text, file }) {
+  if (Object.hasOwn(EXCEPTIONS, text)) return EXCEPTIONS[text] ?? null;
+  if (isInMain(text)) return ci('.ci/run');
+  const script = /^npm run ([\w:]+)/.exec(text)?.[1];
+  if (text === `npm run ${script}` && isTestTask(script ?? '')) return ci('npm test');
+  if (/^packages\//.test(file) && /^npm install /.test(text)) return ci('npm run release:rehearse');
+  const as = filled(text);
+  if (PLACEHOLDER.test(as)) return null;
+  const isKnown =
+    script === undefined ? RUNNABLE.some((one) => one.test(text)) : Object.hasOwn(scripts, script);
+  return isKnown ? { how: 'run', as } : null;
+}
+
+/**
+ * Whether the main script runs it, perhaps with `-s` or variables before it.
+ *
+ * @param {string} text
+ */
+function isInMain(text) {
+  if (text === '.ci/run') return true;
+  const commands = main.split(/\n|&&|\|\|/).map((one) =>
+    one
+      .replace(/ -s\b/, '')
+      .replace(/^ *(\w+=\S+ )*/, '')
+      .trim(),
+  );
+  return commands.includes(text);
+}
+
+/**
+ * Whether `npm test` runs a script of the repository as a task.
+ *
+ * @param {string} script
+ */
+function isTestTask(script) {
+  return Object.hasOwn(tasks, `//#${script}`) && (scripts.test ?? '').split(' ').includes(script);
+}
+
+/** @param {string} text */
+function filled(text) {
+  return VALUES.reduce((filling, [pattern, value]) => filling.replace(pattern, value), text);
+}

@@ -1,0 +1,115 @@
+// `npm run documents`: runs the commands of the documents as they stand there, in a copy of the repository that is like a new clone.
+//   npm run documents -- README.md    those of one document
+//   npm run documents -- --list       runs nothing; prints who runs each command
+//
+// accounts.mjs says who runs a command. Commands that need root, or a machine's own /proc, meet stand-ins.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { Checks } from '../consumer/checks.mjs';
+import { copyRepository } from '../support/copy-repository.mjs';
+import { output, printed } from '../support/run.mjs';
+import { temporaryFolder } from '../support/temporary.mjs';
+import { accountFor } from './accounts.mjs';
+import { allCommands } from './commands.mjs';
+
+/** @typedef {{ text: string, places: string[], account: import('./accounts.mjs').Account }} Known */
+
+const [argument] = process.argv.slice(2);
+const commands = known();
+if (argument === '--list') {
+  const rows = commands.map(({ text, places, account }) => [text, said(account), places.join(', ')]);
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  for (const row of rows) console.log(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '));
+} else {
+  const chosen = commands.filter(({ places }) => places.some((place) => place.startsWith(argument ?? '')));
+  if (chosen.length === 0) throw new Error(`${argument} has no command`);
+  await runAll(chosen);
+}
+
+/** Every command once, with the places where it stands. */
+function known() {
+  /** @type {Map<string, Known>} */
+  const all = new Map();
+  for (const command of allCommands()) {
+    const place = `${command.file}:${command.line}`;
+    const account = accountFor(command);
+    if (account === null) throw new Error(`${place}: nobody runs ${command.text}; see accounts.mjs`);
+    const one = all.get(command.text) ?? { text: command.text, places: [], account };
+    one.places.push(place);
+    all.set(command.text, one);
+  }
+  return [...all.values()];
+}
+
+/** @param {import('./accounts.mjs').Account} account */
+function said(account) {
+  if (account.how === 'ci') return `run by ${account.by}`;
+  if (account.how === 'run') return 'run';
+  if (account.how === 'fails') return `run, must fail: ${account.reason}`;
+  if (account.how === 'smaller') return `${account.reason}; run smaller: ${account.instead}`;
+  return `not run: ${account.reason}`;
+}
+
+/** @param {Known[]} chosen */
+async function runAll(chosen) {
+  const checks = new Checks('documents');
+  const copy = join(temporaryFolder('documents'), 'repository');
+  copyRepository(copy);
+  const env = standIns(copy);
+  // Before anything is installed: what must fail would spoil the copy if it succeeded.
+  for (const { account, places } of chosen) {
+    if (account.how === 'fails') {
+      await checks.check(`${account.as} fails: ${account.reason}`, () => mustFail(account.as, places, copy));
+    }
+  }
+  await checks.check('npm run build', async () => {
+    await output('npm', ['run', 'build'], { cwd: copy });
+    return 'vmarea-bench is this build';
+  });
+  for (const { text, account, places } of chosen) {
+    if (account.how !== 'run') continue;
+    const as = account.as === text ? text : `${text}, as ${account.as}`;
+    await checks.check(as, async () => {
+      await output('sh', ['-c', account.as], { cwd: copy, env });
+      return places.join(', ');
+    });
+  }
+  checks.finish();
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} places
+ * @param {string} copy
+ */
+async function mustFail(command, places, copy) {
+  const { code } = await printed('sh', ['-c', command], { cwd: copy });
+  if (code === 0) throw new Error('it succeeded');
+  return places.join(', ');
+}
+
+/**
+ * Programs that play the part of root and of an installed vmarea-bench, and files that a reader is supposed to have.
+ *
+ * @param {string} copy
+ * @returns {NodeJS.ProcessEnv}
+ */
+function standIns(copy) {
+  const areas = join(copy, 'apps/bench/data/linux-6.12-x86-64.vmallocinfo.txt');
+  writeFileSync(join(copy, 'saved.txt.gz'), gzipSync(readFileSync(areas)));
+  const folder = join(copy, 'reports/stand-ins');
+  mkdirSync(folder, { recursive: true });
+  const program = (/** @type {string} */ name, /** @type {string[]} */ lines) =>
+    writeFileSync(join(folder, name), ['#!/bin/sh', ...lines, ''].join('\n'), { mode: 0o755 });
+  program('vmarea-bench', [`exec node '${join(copy, 'apps/bench/dist/cli.js')}' "$@"`]);
+  program('sudo', [
+    'case "$*" in',
+    `  'cat /proc/vmallocinfo') exec cat '${areas}' ;;`,
+    `  'cat /sys/kernel/tracing/trace') exec cat '${join(copy, 'tools/documents/ftrace.txt')}' ;;`,
+    "  'tee /sys/kernel/tracing/'*) exec cat ;;",
+    '  *) echo "no stand-in for sudo $*" >&2; exit 1 ;;',
+    'esac',
+  ]);
+  return { ...process.env, PATH: `${folder}${delimiter}${process.env.PATH}` };
+}
