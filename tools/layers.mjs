@@ -1,8 +1,9 @@
 // Layer rules that `turbo boundaries` cannot see, checked by dependency-cruiser:
 // - which folder ("room") of packages/core/src may import which other;
 // - the sources of a package import only what its `dependencies` name, never a devDependency;
+// - a published package depends on published packages of this repository alone, and core on none;
 // - no import cycle inside a package. (A cycle of packages stops turbo.)
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
@@ -108,6 +109,18 @@ const files = folders.flatMap((folder) =>
 const unread = files.filter((file) => !read.has(file));
 if (files.length === 0) problems.push('there is no source file');
 if (unread.length > 0) problems.push(`${unread.length} source files were not read, ${unread[0]} first`);
+
+/** @type {{ name: string, private?: boolean, dependencies?: Record<string, string> }[]} */
+const packages = readdirSync(join(root, 'packages')).map((name) =>
+  JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')),
+);
+const published = packages.filter((one) => one.private !== true);
+for (const { name, dependencies = {} } of published) {
+  const allowed = name === '@vmarea/core' ? [] : published.map((one) => one.name);
+  for (const dependency of Object.keys(dependencies)) {
+    if (!allowed.includes(dependency)) problems.push(`${name} may not depend on ${dependency}`);
+  }
+}
 
 for (const problem of problems) console.error(problem);
 console.log(

@@ -1,7 +1,7 @@
 import { VM_MAP, VM_SPARSE } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { CONFIGURATIONS, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 describe.each(CONFIGURATIONS.map(({ name }) => name))('a kernel on %s', (name) => {
   test('allocates, looks, and gives everything back', () => {

@@ -1,6 +1,6 @@
+import { SeededRandom } from '@vmarea/conformance';
 import { AddressSpace } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
-import { Random } from '../../packages/core/test/loops/random.js';
 import { callsOf } from './hostile/calls.js';
 import { kitOf } from './hostile/kit.js';
 import { printed } from './hostile/print.js';
@@ -31,7 +31,7 @@ describe(`hostile calls, from seed ${SEED} on`, () => {
 });
 
 test('each public member of the faces is called', () => {
-  const world = new World('x86-64', new Random(1));
+  const world = new World('x86-64', new SeededRandom(1));
   const names = Object.keys(callsOf(kitOf(world)));
   expect(names).toEqual(expect.arrayContaining(Object.getOwnPropertyNames(AddressSpace.prototype)));
   const area = world.kernel.getVmArea(1);

@@ -12,9 +12,9 @@ import {
   VM_SPARSE,
   wasmLoops,
 } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, type KernelOptions, kernelOf } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 /** Where each maps all memory: a direct map beside the window. */
 const DIRECT: Readonly<Record<string, bigint>> = {

@@ -1,7 +1,7 @@
 import { FrameAllocator, type LazyAreaOptions, type VmArea } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { type KernelOptions, kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 const GiB = 1 << 30;

@@ -7,9 +7,9 @@ import {
   VM_MAP,
   wasmLoops,
 } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 /** Where the direct map of RAM_FIRST begins. */

@@ -14,9 +14,9 @@ import {
   VM_USERMAP,
   wasmLoops,
 } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 /** Shows a value that hostile code wrote. */
 const as = <T>(value: unknown): T => value as T;

@@ -1,7 +1,7 @@
 import { VM_ALLOC, VM_IOREMAP, VM_NO_GUARD, VM_SPARSE, type VmArea } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { kernelOf } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 

@@ -49,7 +49,7 @@ cpSync(root, copy, {
   recursive: true,
   filter: (path) => !['node_modules', 'dist', '.git', '.turbo', 'reports'].includes(basename(path)),
 });
-symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+linkModules(join(root, 'node_modules'), join(copy, 'node_modules'));
 for (const group of ['packages', 'apps']) {
   for (const folder of readdirSync(join(root, group))) {
     const modules = join(root, group, folder, 'node_modules');

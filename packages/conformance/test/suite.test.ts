@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import type { PageTableFormat, Words } from '@vmarea/core';
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runGroup, runs, type SuiteOptions, suite } from '../src/index.js';
 import { configurations, kestrel } from './kestrel.js';
 import { barring, FAULTS, manual, without } from './planted.js';
@@ -48,18 +48,18 @@ function outcome(
 }
 
 describe('a fault of a format is seen', () => {
-  it.each(FAULTS)('%s: by %s', (_what, group, broken) => {
+  test.each(FAULTS)('%s: by %s', (_what, group, broken) => {
     const { failed, messages } = outcome({ ...kestrel, ...broken });
     expect(failed.filter((id) => id.startsWith(`broken:${group}:`))).not.toEqual([]);
     for (const [i, message] of messages.entries()) expect(message).toContain(failed[i]);
   });
 
-  it('and the format without one has none', () => {
+  test('and the format without one has none', () => {
     expect(outcome({ ...kestrel }).failed).toEqual([]);
     expect(outcome({ ...kestrel, ...barring }).failed).toEqual([]);
   });
 
-  it('without what the manual says there are fewer cases, and none fails', () => {
+  test('without what the manual says there are fewer cases, and none fails', () => {
     const { failed, all } = outcome(kestrel, { manual: {} });
     expect(failed).toEqual([]);
     expect(all.length).toBeLessThan(outcome(kestrel).all.length);
@@ -68,7 +68,7 @@ describe('a fault of a format is seen', () => {
 });
 
 describe('cases', () => {
-  it('have ids of their own, and run alone', () => {
+  test('have ids of their own, and run alone', () => {
     const { all } = outcome(kestrel);
     expect(new Set(all).size).toBe(all.length);
     expect(all.length).toBeGreaterThan(60);
@@ -80,20 +80,20 @@ describe('cases', () => {
     ).toBe(true);
   });
 
-  it('that are skipped are named with the reason', () => {
+  test('that are skipped are named with the reason', () => {
     const { all } = outcome(kestrel, { skip: { random: 'too slow here' } });
     expect(all).toContain('broken:random: skipped, too slow here');
     expect(all.filter((id) => id.startsWith('broken:random:'))).toHaveLength(1);
   });
 
-  it('that do not exist are refused', () => {
+  test('that do not exist are refused', () => {
     expect(() => outcome(kestrel, { skip: { randm: 'x' } })).toThrow(
       /skip names the group randm; there are protections,/,
     );
     expect(() => outcome(kestrel, { only: 'other:random' })).toThrow('only other:random is no case');
   });
 
-  it('of one group run by themselves', () => {
+  test('of one group run by themselves', () => {
     const names: string[] = [];
     expect(
       runGroup(
@@ -105,7 +105,7 @@ describe('cases', () => {
     expect(names).toEqual([]);
   });
 
-  it('differ by seed, and are the same for the same seed', () => {
+  test('differ by seed, and are the same for the same seed', () => {
     const story = (seed: number): string => {
       const broken = { ...kestrel, relevel: (w: Words) => without(w, 0x20n), change: (w: Words) => w };
       return outcome(broken, { seed, only: 'broken:random:' }).messages.join();

@@ -1,5 +1,5 @@
 import { dumpTables, PageTableReader } from '@vmarea/core';
-import { loadGuest } from '@vmarea/fixtures';
+import { loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { x8664FromRegisters } from '../src/index.js';
 

@@ -7,7 +7,7 @@ import {
   protection,
   wasmLoops,
 } from '@vmarea/core';
-import { hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
+import { hex, type LeafRow, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters } from '../src/index.js';
 

@@ -1,5 +1,6 @@
+import { kindOf } from '@vmarea/conformance';
 import { protection, validateFormat } from '@vmarea/core';
-import { hex, kindOf } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { X86_BITS, type X8664Options, x86Format, x8664 } from '../src/index.js';
 import { PGD, PMD, PTE, PUD } from './support.js';

@@ -1,5 +1,5 @@
 import { PageTableReader, type Protection, protection, words } from '@vmarea/core';
-import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
+import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters, x8664Linux } from '../src/index.js';
 import { PMD, PTE, PUD } from './support.js';

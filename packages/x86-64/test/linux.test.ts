@@ -1,4 +1,4 @@
-import { hex } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { configurations, type X8664Protections, x86LinuxPolicy, x8664, x8664Linux } from '../src/index.js';
 import { PMD, PTE, PUD } from './support.js';

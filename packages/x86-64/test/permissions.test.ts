@@ -1,5 +1,5 @@
 import type { Access, Words } from '@vmarea/core';
-import { pathOf } from '@vmarea/fixtures';
+import { pathOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { X8664_CONTROLS, type X8664Controls, x8664 } from '../src/index.js';
 

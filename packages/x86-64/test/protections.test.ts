@@ -1,5 +1,6 @@
+import { kindOf } from '@vmarea/conformance';
 import { type MemoryType, type Protection, protection, toBigint, words } from '@vmarea/core';
-import { hex, kindOf } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LINUX_PAT, memoryTypesOf, RESET_PAT, x8664, x8664Linux } from '../src/index.js';

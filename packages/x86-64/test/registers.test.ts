@@ -1,4 +1,5 @@
-import { hex, kindOf, loadGuest } from '@vmarea/fixtures';
+import { kindOf } from '@vmarea/conformance';
+import { hex, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import {
   RESET_PAT,

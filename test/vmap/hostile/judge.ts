@@ -1,6 +1,7 @@
 import type { Counters } from '@vmarea/core';
 import { VmError } from '@vmarea/core';
-import { fingerprint } from '../../../packages/core/test/support/machine.js';
+import { fingerprint } from '@vmarea/testkit';
+import { TableRecords } from '../../../packages/core/src/table/state/table-records.js';
 import { linesOf } from './ledger.js';
 import { Escape, Planted } from './planted.js';
 import type { World } from './world.js';
@@ -63,7 +64,8 @@ export class Judge {
   /** All bytes of tables, the engine's records, and both allocators. */
   hash(): string {
     const { memory, frames, ram } = this.#world;
-    return `${fingerprint({ memory, frames })} ${Buffer.from(new Uint8Array(ram.state)).toString('base64')}`;
+    const tables = fingerprint(memory, frames, TableRecords.of(frames).state);
+    return `${tables} ${Buffer.from(new Uint8Array(ram.state)).toString('base64')}`;
   }
 
   /** @throws Escape when a refused call changed something. */

@@ -1,4 +1,4 @@
-import { Random } from '../../../packages/core/test/loops/random.js';
+import { SeededRandom } from '@vmarea/conformance';
 import { callsOf } from './calls.js';
 import { Judge, type State } from './judge.js';
 import { type Attempt, type Call, kitOf } from './kit.js';
@@ -56,7 +56,7 @@ export function runHostile(name: string, { calls, seed, walkEvery }: Effort): Re
     ...{ seed, calls: 0, nested: 0, successes: 0, hashes: 0, walks: 0 },
     ...{ refusals: new Map(), byCall: new Map() },
   };
-  const dice = new Random(seed);
+  const dice = new SeededRandom(seed);
   while (report.calls < calls) {
     const round = new Round(name, dice, report, walkEvery);
     try {
@@ -84,7 +84,7 @@ class Round {
   /** What a nested call found: it must not be lost in a call that catches errors. */
   #escape: unknown = null;
 
-  constructor(name: string, dice: Random, report: Report, walkEvery: number) {
+  constructor(name: string, dice: SeededRandom, report: Report, walkEvery: number) {
     const world = new World(name, dice);
     const calls = callsOf(kitOf(world));
     this.#world = world;

@@ -1,3 +1,4 @@
+import type { SeededRandom } from '@vmarea/conformance';
 import {
   AddressSpace,
   type AddressSpaceOptions,
@@ -9,7 +10,6 @@ import {
   type VmArea,
   wasmLoops,
 } from '@vmarea/core';
-import type { Random } from '../../../packages/core/test/loops/random.js';
 import { configuration, RAM_FIRST } from '../support/kernel.js';
 import { type Live, Model } from './model.js';
 import { Escape, Planted } from './planted.js';
@@ -22,7 +22,7 @@ const RAM_FRAMES = 2048;
 
 /** A small machine under attack, and what the attacker knows of it. */
 export class World {
-  readonly dice: Random;
+  readonly dice: SeededRandom;
   readonly model = new Model();
   readonly options: AddressSpaceOptions;
   readonly kernel: AddressSpace;
@@ -49,7 +49,7 @@ export class World {
   /** Everything is being freed: callbacks that areas kept do what they should. */
   isEnding = false;
 
-  constructor(name: string, dice: Random) {
+  constructor(name: string, dice: SeededRandom) {
     this.dice = dice;
     const { format, linux } = configuration(name);
     this.pageShift = format.pageShift;

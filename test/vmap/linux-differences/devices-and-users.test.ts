@@ -1,7 +1,7 @@
 import { FrameAllocator, PageTable, PhysicalMemory, protection, VM_USERMAP, wasmLoops } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { configuration, kernelOf, RAM_FIRST } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 const BYTES = 4096n;

@@ -1,6 +1,6 @@
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { kernelOf, RAM_FIRST } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 const BYTES = 4096n;

@@ -42,7 +42,11 @@ export function integerOption<Name extends string>(
 ): number {
   const value = given[name] === undefined ? fallback : given[name];
   if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
-    throw wrongValue(name, value, most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`);
+    throw wrongValue(
+      name,
+      value,
+      most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `${least} to ${most}`,
+    );
   return value as number;
 }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Area } from '../../src/area/area.js';
 import { VmapAreas } from '../../src/area/vmap-areas.js';
 import type { VmError } from '../../src/errors.js';
@@ -30,7 +30,7 @@ const step = fc.oneof(
   },
 );
 
-it('every page of the window is free, live, waiting or parked, and none is two of these', () => {
+test('every page of the window is free, live, waiting or parked, and none is two of these', () => {
   const met = { refused: 0, flushed: 0, pooled: 0 };
   fc.assert(
     fc.property(

@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import type { Area } from '../../src/area/area.js';
 import { FreeSpace } from '../../src/area/free-space.js';
 import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
 import { VmapBlocks } from '../../src/area/vmap-blocks.js';
 import { VmapNodes } from '../../src/area/vmap-nodes.js';
-import { thrown } from '../support/thrown.js';
 
 /* What a re-implementation of Linux's areas is most likely to get wrong, one test each. */
 
@@ -17,7 +17,7 @@ const X86: VmapAreasOptions = {
 };
 
 describe('what is easily got wrong', () => {
-  it("x86-64's VMALLOC_END is the last byte, used as if it were the end: the last page is never used", () => {
+  test("x86-64's VMALLOC_END is the last byte, used as if it were the end: the last page is never used", () => {
     const end = 0xffffe8ffffffffffn;
     const areas = new VmapAreas({ ...X86, window: { start: end - 0x3fffn, end }, guardBytes: 0 });
     expect(areas.stats().freeBytes).toBe(0x3000n);
@@ -25,7 +25,7 @@ describe('what is easily got wrong', () => {
     expect(thrown(() => areas.reserve(0x1000))).toMatch(/^ENOMEM/);
   });
 
-  it('sizes in vmallocinfo and in what waits count the guard; usable bytes do not', () => {
+  test('sizes in vmallocinfo and in what waits count the guard; usable bytes do not', () => {
     const areas = new VmapAreas(X86);
     const area = areas.reserve(0x4000);
     expect(area.bytes).toBe(0x4000n);
@@ -34,7 +34,7 @@ describe('what is easily got wrong', () => {
     expect(areas.lazyPages).toBe(5);
   });
 
-  it('interior and guard addresses find the area', () => {
+  test('interior and guard addresses find the area', () => {
     const areas = new VmapAreas(X86);
     const area = areas.reserve(0x4000);
     for (const offset of [0n, 1n, 0x3fffn, 0x4000n, 0x4fffn])
@@ -42,7 +42,7 @@ describe('what is easily got wrong', () => {
     expect(areas.find(area.address + 0x5000n)).toBeUndefined();
   });
 
-  it('a device range is aligned to its size without the guard, rounded up, whatever alignment was asked for', () => {
+  test('a device range is aligned to its size without the guard, rounded up, whatever alignment was asked for', () => {
     const areas = new VmapAreas(X86);
     areas.reserve(0x1000);
     const area = areas.reserve(0x30000, { ioremap: true, align: 0x1000n });
@@ -50,7 +50,7 @@ describe('what is easily got wrong', () => {
     expect(area.bytes + BigInt(area.guardBytes)).toBe(0x31000n);
   });
 
-  it('for large alignments the answer is what the tree shape lets the search find, not the lowest fit', () => {
+  test('for large alignments the answer is what the tree shape lets the search find, not the lowest fit', () => {
     // 4 pages fit at 16, aligned; but the search pads, and does not go where 4 + 4 − 1 pages do not fit.
     const free = new FreeSpace(2 ** 52, [
       { start: 0.5, size: 15.5 },
@@ -61,7 +61,7 @@ describe('what is easily got wrong', () => {
     expect(free.take(4, 1, 16, 2 ** 20)).toBe(16);
   });
 
-  it('a split keeps the old node on the right, a double merge keeps the one before', () => {
+  test('a split keeps the old node on the right, a double merge keeps the one before', () => {
     const free = new FreeSpace(2 ** 52);
     const { tree } = free;
     const node = tree.root;
@@ -74,7 +74,7 @@ describe('what is easily got wrong', () => {
     expect(tree.size).toBe(1);
   });
 
-  it('what was freed is not there again before a purge, and after it waits by size, newest first, one candidate each', () => {
+  test('what was freed is not there again before a purge, and after it waits by size, newest first, one candidate each', () => {
     const areas = new VmapAreas({ ...X86, cpus: 2 });
     const list = [0, 1, 2].map(() => areas.reserve(0x1000, { cpu: 1 }));
     for (const area of list) areas.free(area);
@@ -89,7 +89,7 @@ describe('what is easily got wrong', () => {
     expect(areas.reserve(0x1000, { cpu: 1 }).address).toBe(list[1]?.address);
   });
 
-  it('a quarter decays, from the head and rounded down; of fewer than four in 6.12 all', () => {
+  test('a quarter decays, from the head and rounded down; of fewer than four in 6.12 all', () => {
     for (const [pooled, left] of [
       [3, 0],
       [4, 3],
@@ -106,7 +106,7 @@ describe('what is easily got wrong', () => {
     }
   });
 
-  it('pools go by the processor that asks, live areas by their address, what waits by the node in their flags', () => {
+  test('pools go by the processor that asks, live areas by their address, what waits by the node in their flags', () => {
     const areas = new VmapAreas({ ...X86, cpus: 4 });
     // In the zone of node 0, asked for by processor 3.
     const area = areas.reserve(0x1000, { cpu: 3 });
@@ -122,7 +122,7 @@ describe('what is easily got wrong', () => {
     expect(areas.reserve(0x1000, { cpu: 3 }).address).toBe(area.address);
   });
 
-  it('the threshold is strictly greater, in pages with guards', () => {
+  test('the threshold is strictly greater, in pages with guards', () => {
     const areas = new VmapAreas(X86);
     const exact = areas.reserve(8191 * 0x1000);
     const more = areas.reserve(0x1000);
@@ -132,7 +132,7 @@ describe('what is easily got wrong', () => {
     expect(areas.lazyPages).toBe(0);
   });
 
-  it('vm_map_ram: no guard, powers of two, no slot twice before the block is drained', () => {
+  test('vm_map_ram: no guard, powers of two, no slot twice before the block is drained', () => {
     const areas = new VmapAreas(X86);
     const blocks = new VmapBlocks({ areas, blockPages: 256 });
     const first = blocks.reserve(3);
@@ -142,7 +142,7 @@ describe('what is easily got wrong', () => {
     expect(areas.find(first)?.guardBytes).toBe(0);
   });
 
-  it('vmallocinfo goes by node and then address; what is parked in pools is invisible', () => {
+  test('vmallocinfo goes by node and then address; what is parked in pools is invisible', () => {
     const areas = new VmapAreas({ ...X86, cpus: 2 });
     const list = Array.from({ length: 12 }, () => areas.reserve(0x3000));
     const shown = areas.vmallocinfo().match(/^0x[0-9a-f]+/gm) ?? [];
@@ -155,7 +155,7 @@ describe('what is easily got wrong', () => {
     expect(areas.vmallocinfo().split('\n')).toHaveLength(12);
   });
 
-  it('per-cpu chunks come from the top and have no guard', () => {
+  test('per-cpu chunks come from the top and have no guard', () => {
     const areas = new VmapAreas(X86);
     const [chunk] = areas.reservePercpu([0], [0x200000], 0x200000n);
     expect(chunk).toMatchObject({ address: 0xffffe8ffffc00000n, guardBytes: 0 });

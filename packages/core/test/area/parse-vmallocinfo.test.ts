@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type ParsedVmallocinfoLine, parseVmallocinfo } from '../../src/area/parse-vmallocinfo.js';
 import { formatVmallocinfo } from '../../src/area/vmallocinfo.js';
 import { printable, VmError } from '../../src/errors.js';
@@ -20,7 +20,7 @@ function parseOne(line: string): ParsedVmallocinfoLine {
 
 describe('three real kernels', () => {
   // Counted with awk and grep: lines, sum of the size column, lines with pages= and their sum, lines with phys=.
-  it.each([
+  test.each([
     [
       'linux-6.12-x86-64',
       { lines: 163, bytes: 4582035456n, counted: 154, pages: 3848, phys: 6, unpurged: 0 },
@@ -50,7 +50,7 @@ describe('three real kernels', () => {
   });
 
   // Counted with grep -cE '(^| )WORD( |$)'.
-  it.each([
+  test.each([
     ['linux-6.12-x86-64', { vmalloc: 155, vmap: 1, ioremap: 6, sparse: 1, user: 1, vpages: 1 }],
     ['linux-6.1-arm64-4k', { vmalloc: 56, vmap: 5, ioremap: 7, 'dma-coherent': 3 }],
     ['linux-6.12-arm64-16k', { vmalloc: 58, vmap: 5, ioremap: 7, 'dma-coherent': 3 }],
@@ -72,7 +72,7 @@ describe('one line', () => {
     bytes: 8192n,
     unknown: [],
   };
-  it.each<[string, string, object, object?]>([
+  test.each<[string, string, object, object?]>([
     [
       'vmalloc in a module',
       ' foo+0x66/0xa0 [zram] pages=1 vmalloc N0=1',
@@ -129,7 +129,7 @@ describe('one line', () => {
     expect(parseOne(RANGE + rest)).toEqual({ ...plain, info, ...others });
   });
 
-  it.each([
+  test.each([
     ['hashed by %pK', '0x00000000e29ae2fb-0x000000008dae40b7   20480 foo+0x1/0x2 vmap', 20480],
     ['all zeros', '0x0000000000000000-0x0000000000000000    8192 foo+0x1/0x2 vmap', 8192],
     ['before the hash has its key', '0x(____ptrval____)-0x(____ptrval____)    8192 foo+0x1/0x2 vmap', 8192],
@@ -146,14 +146,14 @@ describe('one line', () => {
     );
   });
 
-  it('32-bit addresses', () => {
+  test('32-bit addresses', () => {
     expect(parseOne('0xf0800000-0xf0802000    8192 foo+0x1/0x2 ioremap phys=0xfed00000')).toMatchObject({
       start: 0xf0800000n,
       info: { phys: 0xfed00000n },
     });
   });
 
-  it('every part of a line, there and back', () => {
+  test('every part of a line, there and back', () => {
     const line =
       '0xffffc90000161000-0xffffc90000164000   12288 zcomp_cpu_up_prepare+0x66/0xa0 [zram 0123abcd] pages=2 ' +
       'phys=0x00000000fed00000 ioremap sparse vmalloc vmap user dma-coherent vpages N0=1 N2=1\n';
@@ -175,7 +175,7 @@ describe('one line', () => {
 
 describe('whole texts', () => {
   const two = [`${RANGE} a+0x1/0x2 vmap`, `${RANGE} b+0x1/0x2 vmap`];
-  it.each([
+  test.each([
     ['newline at the end', `${two.join('\n')}\n`],
     ['no newline at the end', two.join('\n')],
     ['CR LF', `${two.join('\r\n')}\r\n`],
@@ -185,21 +185,21 @@ describe('whole texts', () => {
     expect(parseVmallocinfo(text, 'f').map(({ info }) => info.caller)).toEqual(['a+0x1/0x2', 'b+0x1/0x2']);
   });
 
-  it('a line of a megabyte', () => {
+  test('a line of a megabyte', () => {
     const words = 'x'.repeat(2 ** 20);
     const [line] = parseVmallocinfo(`${RANGE} a+0x1/0x2 ${words} vmap\n`, 'f');
     expect(line?.unknown).toEqual([words]);
     expect(line?.info.words).toEqual(['vmap']);
   });
 
-  it('a hundred thousand words on one line', () => {
+  test('a hundred thousand words on one line', () => {
     const [line] = parseVmallocinfo(`${RANGE} a+0x1/0x2 ${'w '.repeat(100000)}`, 'f');
     expect(line?.unknown).toHaveLength(100000);
   });
 });
 
 describe('malformed lines name file, line, column and what was expected', () => {
-  it.each([
+  test.each([
     ['hello', "f:1:1: expected the first address: 0x and up to 16 hex digits, found 'hello'"],
     ['0x1', "f:1:4: expected '-' between the addresses, found the end of the line"],
     ['0x1g-0x2 4096', 'f:1:1: expected the first address'],
@@ -229,7 +229,7 @@ describe('malformed lines name file, line, column and what was expected', () => 
     expect(() => parseVmallocinfo(text, 'f')).toThrow(message);
   });
 
-  it('shows a little of a long line, and no control characters', () => {
+  test('shows a little of a long line, and no control characters', () => {
     const error = (text: string): string => {
       try {
         parseVmallocinfo(text, 'f');

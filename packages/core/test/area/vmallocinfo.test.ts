@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { VmapAreas } from '../../src/area/vmap-areas.js';
 
-it('the text of areas goes node by node and by address, and then what waits', () => {
+test('the text of areas goes node by node and by address, and then what waits', () => {
   const areas = new VmapAreas({
     window: { start: 0xffffc90000000000n, end: 0xffffe8ffffffffffn },
     pageShift: 12,

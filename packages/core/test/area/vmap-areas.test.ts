@@ -1,11 +1,11 @@
+import { thrown } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Area } from '../../src/area/area.js';
 import { IntervalTree } from '../../src/area/interval-tree.js';
 import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
 import type { VmError } from '../../src/errors.js';
 import type { FlushSink } from '../../src/table/state/flush-sink.js';
-import { thrown } from '../support/thrown.js';
 
 const PAGE = 0x1000n;
 
@@ -24,7 +24,7 @@ function codeOf(ask: () => Area): Area | null {
 }
 
 describe('one processor', () => {
-  it('takes the lowest fit and keeps the guard inside the interval', () => {
+  test('takes the lowest fit and keeps the guard inside the interval', () => {
     const map = areasOf(0x10000n, 0x20000n);
     const a = map.reserve(0x3000, { guardBytes: 0x1000 });
     const b = map.reserve(0x1000n);
@@ -46,7 +46,7 @@ describe('one processor', () => {
     expect(map.reserve(0x4000).address).toBe(0x10000n);
   });
 
-  it('skips to the alignment and fills the hole later', () => {
+  test('skips to the alignment and fills the hole later', () => {
     const map = areasOf(0x1000n, 0x100000n);
     expect(map.reserve(0x1000, { align: 0x10000n }).address).toBe(0x10000n);
     expect(map.reserve(0x1000, { align: 0x10000n }).address).toBe(0x20000n);
@@ -55,7 +55,7 @@ describe('one processor', () => {
     expect(map.reserve(0x1000).address).toBe(0x21000n);
   });
 
-  it('finds by containment, guard included, and nothing in between', () => {
+  test('finds by containment, guard included, and nothing in between', () => {
     const map = areasOf(0x10000n, 0x20000n);
     const area = map.reserve(0x2000, { align: 0x4000n, guardBytes: 0x1000 });
     map.free(map.reserve(0x1000));
@@ -70,14 +70,14 @@ describe('one processor', () => {
     }
   });
 
-  it('never uses the last, partial page of a window whose end is inclusive', () => {
+  test('never uses the last, partial page of a window whose end is inclusive', () => {
     const map = areasOf(0xffffe8ffffffc000n, 0xffffe8ffffffffffn);
     expect(map.stats().freeBytes).toBe(0x3000n);
     expect(map.reserve(0x3000).address).toBe(0xffffe8ffffffc000n);
     expect(thrown(() => map.reserve(0x1000))).toMatch(/^ENOMEM/);
   });
 
-  it('rounds a ragged start up, and never uses the first and the last page of all', () => {
+  test('rounds a ragged start up, and never uses the first and the last page of all', () => {
     const map = areasOf(0xffffffffffff8001n, 1n << 64n);
     const area = map.reserve(0x6000);
     expect(area.address).toBe(0xffffffffffff9000n);
@@ -86,7 +86,7 @@ describe('one processor', () => {
     expect(areasOf(0n, 0x100000n).reserve(0x1000).address).toBe(0x1000n);
   });
 
-  it('works in the pages of the format', () => {
+  test('works in the pages of the format', () => {
     const map = areasOf(0xffff800080000000n, 0xffff800090000000n, 16);
     expect(map.reserve(0x10000, { guardBytes: 0x10000 }).address).toBe(0xffff800080000000n);
     expect(map.reserve(0x10000).address).toBe(0xffff800080020000n);
@@ -95,7 +95,7 @@ describe('one processor', () => {
     );
   });
 
-  it('iterates by address and lets the caller free on the way', () => {
+  test('iterates by address and lets the caller free on the way', () => {
     const map = areasOf(0x100000n, 0x200000n);
     const first = map.reserve(0x2000);
     const high = map.reserve(0x1000, { align: 0x8000n });
@@ -108,7 +108,7 @@ describe('one processor', () => {
     expect(map.reserve(0x100000).address).toBe(0x100000n);
   });
 
-  it.each<[string, () => unknown, RegExp]>([
+  test.each<[string, () => unknown, RegExp]>([
     ['empty window', () => areasOf(0x1000n, 0x1fffn), /^EINVAL.*no page/],
     ['reversed window', () => areasOf(0x9000n, 0x1000n), /^EINVAL/],
     ['negative start', () => areasOf(-1n, 0x1000n), /^EINVAL.*64-bit/],
@@ -154,7 +154,7 @@ describe('one processor', () => {
     return areasOf(0x8000n, 0xc000n);
   }
 
-  it('frees only what is live in this very map', () => {
+  test('frees only what is live in this very map', () => {
     const map = small();
     const area = map.reserve(0x1000);
     const other = small();
@@ -171,7 +171,7 @@ describe('one processor', () => {
     expect(map.count).toBe(1);
   });
 
-  it('behaves like a row of pages that are taken or not', () => {
+  test('behaves like a row of pages that are taken or not', () => {
     const PAGES = 48;
     const step = fc.oneof(
       {
@@ -259,7 +259,7 @@ function recorder(): FlushSink & { readonly flushes: [bigint, bigint][]; error: 
 }
 
 describe("Linux's example on x86-64", () => {
-  it('has these addresses', () => {
+  test('has these addresses', () => {
     const areas = new VmapAreas(X86);
     const first = areas.reserve(0x1000);
     expect(first.address).toBe(0xffffc90000000000n);
@@ -273,7 +273,7 @@ describe("Linux's example on x86-64", () => {
     expect(areas.reserve(0x1000).address).toBe(0xffffc90000000000n);
   });
 
-  it('a device range is aligned up to the largest order, and a page at least', () => {
+  test('a device range is aligned up to the largest order, and a page at least', () => {
     const areas = new VmapAreas(X86);
     areas.reserve(0x1000);
     expect(areas.reserve(3 * 2 ** 30, { ioremap: true }).address).toBe(0xffffc90040000000n);
@@ -281,7 +281,7 @@ describe("Linux's example on x86-64", () => {
     expect(areas.reserve(0x1000, { ioremap: true }).address).toBe(0xffffc90000002000n);
   });
 
-  it('a window of its own, and none of the usual alignment', () => {
+  test('a window of its own, and none of the usual alignment', () => {
     const areas = new VmapAreas(X86);
     const window = { start: 0xffffffffc0000000n, end: 0xffffffffff000000n };
     expect(areas.reserve(0x2000, { window }).address).toBe(0xffffffffc0000000n);
@@ -293,7 +293,7 @@ describe("Linux's example on x86-64", () => {
 });
 
 describe('what was freed', () => {
-  it('is flushed once, over all of it, before it is used again', () => {
+  test('is flushed once, over all of it, before it is used again', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink });
     const list = Array.from({ length: 4 }, () => areas.reserve(0x1000));
@@ -312,7 +312,7 @@ describe('what was freed', () => {
     );
   });
 
-  it('waits on when the sink fails', () => {
+  test('waits on when the sink fails', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink });
     const area = areas.reserve(0x1000);
@@ -326,7 +326,7 @@ describe('what was freed', () => {
     expect(areas.reserve(0x1000).address).toBe(0xffffc90000000000n);
   });
 
-  it('owes what a failing purge had to flush besides, once', () => {
+  test('owes what a failing purge had to flush besides, once', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink });
     areas.free(areas.reserve(0x1000));
@@ -342,7 +342,7 @@ describe('what was freed', () => {
     expect(sink.flushes[1]).toEqual([0xffffc90000000000n, 0x2000n]);
   });
 
-  it('is purged by itself once more than 32 MiB wait for each doubling of processors', () => {
+  test('is purged by itself once more than 32 MiB wait for each doubling of processors', () => {
     for (const [cpus, pages] of [
       [1, 8192],
       [8, 32768],
@@ -360,7 +360,7 @@ describe('what was freed', () => {
     }
   });
 
-  it('is purged when nothing fits, and then it is asked once more', () => {
+  test('is purged when nothing fits, and then it is asked once more', () => {
     const sink = recorder();
     const areas = new VmapAreas({ window: { start: 0x10000n, end: 0x20000n }, pageShift: 12, sink });
     const all = areas.reserve(0x10000);
@@ -393,7 +393,7 @@ describe('a sink that turns back to the areas', () => {
     return { areas, flushes, hook };
   }
 
-  it('may free: what it frees was not flushed and waits for the next purge', () => {
+  test('may free: what it frees was not flushed and waits for the next purge', () => {
     const { areas, flushes, hook } = reentrant();
     const [first, victim] = [areas.reserve(0x1000), areas.reserve(0x1000)];
     areas.free(first);
@@ -408,7 +408,7 @@ describe('a sink that turns back to the areas', () => {
     expect(flushes.at(-1)).toEqual([victim.address, victim.address + 0x2000n]);
   });
 
-  it('may free so much that a purge is due: one call later it is made', () => {
+  test('may free so much that a purge is due: one call later it is made', () => {
     const { areas, flushes, hook } = reentrant();
     const [first, large, last] = [areas.reserve(0x1000), areas.reserve(2 ** 26), areas.reserve(0x1000)];
     areas.free(first);
@@ -421,7 +421,7 @@ describe('a sink that turns back to the areas', () => {
     expect(areas.lazyPages).toBe(0);
   });
 
-  it('must not purge, nor reserve what does not fit', () => {
+  test('must not purge, nor reserve what does not fit', () => {
     const { areas, hook } = reentrant({ window: { start: 0x10000n, end: 0x20000n }, guardBytes: 0 });
     const refused: string[] = [];
     areas.free(areas.reserve(0x8000));
@@ -438,7 +438,7 @@ describe('a sink that turns back to the areas', () => {
     expect(areas.reserve(0x1000).address).toBe(0x10000n);
   });
 
-  it('keeps what waits, in whatever order, when it throws', () => {
+  test('keeps what waits, in whatever order, when it throws', () => {
     const { areas, hook } = reentrant({ cpus: 3 });
     const list = [2, 0, 1, 2].map((cpu) => areas.reserve(0x3000, { cpu }));
     for (const area of list.toReversed()) areas.free(area);
@@ -455,7 +455,7 @@ describe('a sink that turns back to the areas', () => {
 });
 
 describe('without autoPurge', () => {
-  it('only the caller purges, and a request that finds nothing', () => {
+  test('only the caller purges, and a request that finds nothing', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink, autoPurge: false });
     const list = [areas.reserve(2 ** 26), areas.reserve(2 ** 26)];
@@ -473,7 +473,7 @@ describe('without autoPurge', () => {
 describe('a request that fails', () => {
   afterEach(() => void vi.restoreAllMocks());
 
-  it('looks at no list of ranges, however many there are', () => {
+  test('looks at no list of ranges, however many there are', () => {
     const areas = new VmapAreas(X86);
     for (let i = 0; i < 300; i++) areas.reserve(0x1000, { align: 0x4000n });
     const walks = (['next', 'previous'] as const).map((step) => vi.spyOn(IntervalTree.prototype, step));
@@ -482,7 +482,7 @@ describe('a request that fails', () => {
     for (const walk of walks) expect(walk).not.toHaveBeenCalled();
   });
 
-  it('purges nothing where it must not wait', () => {
+  test('purges nothing where it must not wait', () => {
     const sink = recorder();
     const areas = new VmapAreas({ window: { start: 0x10000n, end: 0x20000n }, pageShift: 12, sink });
     areas.free(areas.reserve(0x9000));
@@ -497,7 +497,7 @@ describe('a request that fails', () => {
 });
 
 describe('a reservation that is taken back', () => {
-  it('leaves its addresses free at once, guard and all, and is no area any more', () => {
+  test('leaves its addresses free at once, guard and all, and is no area any more', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink, cpus: 2 });
     const [first, second] = [areas.reserve(0x3000), areas.reserve(0x1000, { cpu: 1 })];
@@ -515,7 +515,7 @@ describe('a reservation that is taken back', () => {
 });
 
 describe('several processors', () => {
-  it('take from their own pools, newest first, and find areas of other nodes', () => {
+  test('take from their own pools, newest first, and find areas of other nodes', () => {
     const areas = new VmapAreas({ ...X86, cpus: 4 });
     const mine = [0, 1, 2].map(() => areas.reserve(0x3000, { cpu: 2 }));
     const large = areas.reserve(0x40000, { cpu: 1 });
@@ -534,7 +534,7 @@ describe('several processors', () => {
 });
 
 describe('per-cpu chunks and early areas', () => {
-  it('chunks come from the top, without guards', () => {
+  test('chunks come from the top, without guards', () => {
     const areas = new VmapAreas(X86);
     const [one, other] = areas.reservePercpu([0, 0x200000], [0x100000, 0x100000], 0x100000n);
     expect(one).toMatchObject({ address: 0xffffe8ffffc00000n, bytes: 0x100000n, guardBytes: 0 });
@@ -554,7 +554,7 @@ describe('per-cpu chunks and early areas', () => {
     );
   });
 
-  it('chunks are described one by one, before anything is taken', () => {
+  test('chunks are described one by one, before anything is taken', () => {
     const areas = new VmapAreas(X86);
     const { freeBytes } = areas.stats();
     const ask = (infoOf?: (index: number) => { pages: number }) =>
@@ -570,7 +570,7 @@ describe('per-cpu chunks and early areas', () => {
     expect(ask().map(({ info }) => info)).toEqual([{ words: ['vmalloc'] }, { words: ['vmalloc'] }]);
   });
 
-  it('early areas are live, and in nobody’s way', () => {
+  test('early areas are live, and in nobody’s way', () => {
     const early = [
       { address: 0xffffc90000000000n, bytes: 0x4000n, info: { words: ['vmap' as const] } },
       { address: 0xffffc90000004000n, bytes: 0x1000n },
@@ -591,13 +591,13 @@ describe('per-cpu chunks and early areas', () => {
       );
   });
 
-  it('pools end at 128 processors, what may wait grows with those that are online', () => {
+  test('pools end at 128 processors, what may wait grows with those that are online', () => {
     const pages = (onlineCpus: number): number =>
       new VmapAreas({ ...X86, cpus: 128, onlineCpus }).lazyMaxPages / 8192;
     expect([127, 128, 255, 256, 8192].map(pages)).toEqual([7, 8, 8, 9, 14]);
   });
 
-  it.each([
+  test.each([
     [{ cpus: 0 }, /cpus is 0/],
     [{ cpus: 129 }, /cpus is 129/],
     [{ cpus: 1.5 }, /cpus is 1.5/],

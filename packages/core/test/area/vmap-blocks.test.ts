@@ -1,8 +1,8 @@
+import { thrown } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { VmapAreas } from '../../src/area/vmap-areas.js';
 import { VmapBlocks } from '../../src/area/vmap-blocks.js';
-import { thrown } from '../support/thrown.js';
 
 const START = 0xffffc90000000000n;
 const MiB = 2n ** 20n;
@@ -18,7 +18,7 @@ function blocksOf(options: { cpus?: number; onlineCpus?: number; blockPages?: nu
 const at = (page: number): bigint => START + BigInt(page) * 0x1000n;
 
 describe('ranges of vm_map_ram', () => {
-  it('are cut from the bottom up, a power of two pages each, and never used twice', () => {
+  test('are cut from the bottom up, a power of two pages each, and never used twice', () => {
     const { areas, blocks } = blocksOf();
     expect([1, 3, 2, 64].map((pages) => blocks.reserve(pages))).toEqual([at(0), at(1), at(5), at(7)]);
     blocks.free(at(1), 3);
@@ -27,7 +27,7 @@ describe('ranges of vm_map_ram', () => {
     expect(areas.vmallocinfo()).toBe('0xffffc90000000000-0xffffc90000100000 1048576 vm_map_ram\n');
   });
 
-  it('a block that lacks room stays for smaller ones', () => {
+  test('a block that lacks room stays for smaller ones', () => {
     const { blocks } = blocksOf({ blockPages: 128 });
     blocks.reserve(64);
     blocks.reserve(33);
@@ -40,7 +40,7 @@ describe('ranges of vm_map_ram', () => {
     expect(other.reserve(16)).toBe(at(96));
   });
 
-  it('a block that came back whole is freed, and waits for a purge like an area', () => {
+  test('a block that came back whole is freed, and waits for a purge like an area', () => {
     const { areas, blocks } = blocksOf();
     const all = Array.from({ length: 4 }, () => blocks.reserve(64));
     for (const address of all) blocks.free(address, 64);
@@ -49,7 +49,7 @@ describe('ranges of vm_map_ram', () => {
     expect(blocks.reserve(1)).toBe(at(256));
   });
 
-  it('large ones are areas of their own, without a guard', () => {
+  test('large ones are areas of their own, without a guard', () => {
     const { areas, blocks } = blocksOf();
     const one = blocks.reserve(65);
     const other = blocks.reserve(100);
@@ -59,7 +59,7 @@ describe('ranges of vm_map_ram', () => {
     expect(areas.count).toBe(1);
   });
 
-  it('each processor has blocks of its own', () => {
+  test('each processor has blocks of its own', () => {
     const { blocks } = blocksOf({ cpus: 2 });
     const [mine, other] = [blocks.reserve(1, 0), blocks.reserve(1, 1)];
     expect(other - mine).toBe(MiB);
@@ -69,7 +69,7 @@ describe('ranges of vm_map_ram', () => {
 });
 
 describe('unmapAliases', () => {
-  it('flushes once over what came back in blocks that stay, and what was freed', () => {
+  test('flushes once over what came back in blocks that stay, and what was freed', () => {
     const { areas, blocks, flushes } = blocksOf();
     blocks.reserve(4);
     const second = blocks.reserve(4);
@@ -82,7 +82,7 @@ describe('unmapAliases', () => {
     expect(flushes).toHaveLength(1);
   });
 
-  it('frees blocks with nothing live, where less than a quarter is left; a request that fails frees all of those', () => {
+  test('frees blocks with nothing live, where less than a quarter is left; a request that fails frees all of those', () => {
     const { blocks } = blocksOf();
     const few = blocks.reserve(64);
     blocks.free(few, 64);
@@ -119,7 +119,7 @@ describe('what a sink does inside the flush of unmapAliases', () => {
     return { made, areas, blocks: new VmapBlocks({ areas, blockPages: 128 }) };
   }
 
-  it('what it frees is flushed by the next call', () => {
+  test('what it frees is flushed by the next call', () => {
     const { made, blocks } = sunk();
     const [x, , z] = [blocks.reserve(4), blocks.reserve(4), blocks.reserve(4)];
     blocks.free(x, 4);
@@ -135,7 +135,7 @@ describe('what a sink does inside the flush of unmapAliases', () => {
     expect(made.flushes).toHaveLength(2);
   });
 
-  it('when it throws, the next call flushes all that came back before and meanwhile', () => {
+  test('when it throws, the next call flushes all that came back before and meanwhile', () => {
     const { made, blocks } = sunk();
     const [x, , z] = [blocks.reserve(4), blocks.reserve(4), blocks.reserve(4)];
     blocks.free(x, 4);
@@ -148,7 +148,7 @@ describe('what a sink does inside the flush of unmapAliases', () => {
     expect(made.flushes.at(-1)).toEqual([at(0), at(12)]);
   });
 
-  it('another unmapAliases is refused, and takes nothing from the next', () => {
+  test('another unmapAliases is refused, and takes nothing from the next', () => {
     const { made, areas, blocks } = sunk();
     const [x] = [blocks.reserve(4), blocks.reserve(4)];
     blocks.free(x, 4);
@@ -161,7 +161,7 @@ describe('what a sink does inside the flush of unmapAliases', () => {
 });
 
 describe('cancel', () => {
-  it('takes the last range of a block back, and all of them in reverse: then the block is free at once', () => {
+  test('takes the last range of a block back, and all of them in reverse: then the block is free at once', () => {
     const { areas, blocks, flushes } = blocksOf();
     const [first, second] = [blocks.reserve(3), blocks.reserve(1)];
     const message = /^EINVAL at 0x.*: no range that was reserved last begins here/;
@@ -178,7 +178,7 @@ describe('cancel', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('what came back stays in the block, and what follows it can be cancelled', () => {
+  test('what came back stays in the block, and what follows it can be cancelled', () => {
     const { blocks } = blocksOf();
     const [first, second] = [blocks.reserve(1), blocks.reserve(1)];
     blocks.free(first, 1);
@@ -187,7 +187,7 @@ describe('cancel', () => {
     expect(blocks.reserve(1)).toBe(second);
   });
 
-  it('large ones are areas of their own: their addresses are free at once', () => {
+  test('large ones are areas of their own: their addresses are free at once', () => {
     const { areas, blocks } = blocksOf();
     const large = blocks.reserve(100);
     blocks.cancel(large);
@@ -195,7 +195,7 @@ describe('cancel', () => {
     expect(blocks.reserve(100)).toBe(large);
   });
 
-  it('a full block is looked at again before those that were made after it', () => {
+  test('a full block is looked at again before those that were made after it', () => {
     const { blocks } = blocksOf({ blockPages: 128 });
     blocks.reserve(64);
     const last = blocks.reserve(64);
@@ -213,7 +213,7 @@ describe('cancel', () => {
   });
 });
 
-it('pagesAt tells what begins at an address', () => {
+test('pagesAt tells what begins at an address', () => {
   const { blocks } = blocksOf();
   const [three, large] = [blocks.reserve(3), blocks.reserve(65)];
   expect(blocks.pagesAt(three)).toBe(3);
@@ -241,7 +241,7 @@ describe('one flush', () => {
     return made;
   }
 
-  it('for blocks that unmapAliases frees, and for all else', () => {
+  test('for blocks that unmapAliases frees, and for all else', () => {
     const { areas, blocks, flushes } = fragmented();
     // One page more than may wait.
     const extra = areas.reserve(0x1000);
@@ -253,7 +253,7 @@ describe('one flush', () => {
     expect(blocks.count).toBe(1);
   });
 
-  it('for blocks that a request which finds nothing frees', () => {
+  test('for blocks that a request which finds nothing frees', () => {
     const { areas, blocks, flushes } = fragmented(START + 9n * 4n * MiB + 0x4000n);
     areas.free(areas.reserve(0x4000));
     expect(areas.reserve(32n * MiB).address).toBe(START);
@@ -261,7 +261,7 @@ describe('one flush', () => {
     expect(blocks.count).toBe(1);
   });
 
-  it('and two sets of blocks are both asked', () => {
+  test('and two sets of blocks are both asked', () => {
     const { areas, blocks } = blocksOf({ blockPages: 128, end: START + MiB });
     const others = new VmapBlocks({ areas, blockPages: 128 });
     for (const one of [blocks, others]) one.free(one.reserve(1), 1);
@@ -269,7 +269,7 @@ describe('one flush', () => {
     expect([blocks.count, others.count]).toEqual([0, 0]);
   });
 
-  it('inside a flush there is no other, and no block is lost', () => {
+  test('inside a flush there is no other, and no block is lost', () => {
     let inside = (): void => {};
     const areas = new VmapAreas({
       window: { start: START, end: START + 4n * MiB },
@@ -291,12 +291,12 @@ describe('one flush', () => {
 });
 
 describe('what is refused', () => {
-  it.each([0, -1, 1.5, Number.NaN])('%d pages', (pages) => {
+  test.each([0, -1, 1.5, Number.NaN])('%d pages', (pages) => {
     const { blocks } = blocksOf();
     expect(thrown(() => blocks.reserve(pages))).toMatch(/^EINVAL.*no number of pages/);
   });
 
-  it('a range that is not there, or is another', () => {
+  test('a range that is not there, or is another', () => {
     const { areas, blocks } = blocksOf();
     const address = blocks.reserve(3);
     for (const [wrong, pages] of [
@@ -315,7 +315,7 @@ describe('what is refused', () => {
   });
 });
 
-it('ranges never overlap, and nothing is lost', () => {
+test('ranges never overlap, and nothing is lost', () => {
   const step = fc.oneof(
     { weight: 3, arbitrary: fc.record({ pages: fc.integer({ min: 1, max: 70 }), cpu: fc.nat(1) }) },
     { weight: 3, arbitrary: fc.record({ victim: fc.nat() }) },

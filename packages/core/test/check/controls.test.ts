@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { completeControls } from '../../src/check/controls.js';
 import { VmError } from '../../src/errors.js';
 
@@ -13,13 +13,13 @@ const KNOWN: Controls = Object.freeze({ pan: true, pkru: 0x55555554, key: 1n, mo
 const complete = (given: unknown, known = KNOWN) => completeControls(known, given as Controls, 'arch');
 
 describe('controls', () => {
-  it('that are absent are the known ones', () => {
+  test('that are absent are the known ones', () => {
     expect(complete(undefined)).toBe(KNOWN);
     expect(complete({})).toEqual(KNOWN);
     expect(complete({ pan: undefined })).toEqual(KNOWN);
   });
 
-  it('that are given in part are completed, in a frozen copy', () => {
+  test('that are given in part are completed, in a frozen copy', () => {
     const given = { pan: false, pkru: 0xffffffff };
     const whole = complete(given);
     given.pan = true;
@@ -28,7 +28,7 @@ describe('controls', () => {
     expect(KNOWN.pan).toBe(true);
   });
 
-  it('that were completed come back as they are', () => {
+  test('that were completed come back as they are', () => {
     const whole = complete({ pan: false });
     expect(complete(whole)).toBe(whole);
     const opened = complete({ pan: false, mode: 'guest' });
@@ -36,12 +36,12 @@ describe('controls', () => {
     expect(complete(KNOWN, opened)).toBe(KNOWN);
   });
 
-  it('are completed from what the table was opened with', () => {
+  test('are completed from what the table was opened with', () => {
     const opened = complete({ pan: false });
     expect(complete({ key: 2n }, opened)).toEqual({ ...KNOWN, pan: false, key: 2n });
   });
 
-  it('of another format are refused, completed or not', () => {
+  test('of another format are refused, completed or not', () => {
     const other = completeControls({ sum: false }, { sum: true }, 'other');
     expect(() => complete(other)).toThrow('EINVAL: arch has no control `sum`; it has pan, pkru, key, mode');
   });

@@ -1,7 +1,7 @@
 import type { AddressField, PageTableFormat } from '@vmarea/core';
 import { joinWords, VmError, validateFormat, words } from '@vmarea/core';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { addressHi, addressLo, pfnOf } from '../../src/address-codec.js';
 import { classify } from '../../src/format/classify.js';
 import { compileAddress } from '../../src/format/compile-address.js';
@@ -23,11 +23,11 @@ function place(fields: readonly AddressField[], pa: bigint): bigint {
 describe.each(formats.map((format) => [format.name, format] as const))('%s', (_name, format) => {
   const plan = planOf(format);
 
-  it('passes its own check', () => {
+  test('passes its own check', () => {
     expect(() => validateFormat(format)).not.toThrow();
   });
 
-  it('places every frame bit where the fields say, and finds it again', () => {
+  test('places every frame bit where the fields say, and finds it again', () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: 0n, max: (1n << BigInt(format.paBits - format.pageShift)) - 1n }),
@@ -45,7 +45,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
     );
   });
 
-  it('finds the slot of every level in an address', () => {
+  test('finds the slot of every level in an address', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: ONES }), (va) => {
         for (const level of plan.levels) {
@@ -57,7 +57,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
     );
   });
 
-  it('reads an entry in one compare as the rules read it one by one', () => {
+  test('reads an entry in one compare as the rules read it one by one', () => {
     // Random entries are nearly never a table or leaf: half of the bits come from a good entry.
     const good = [
       format.tableEntry,
@@ -92,7 +92,7 @@ describe('a format that contradicts itself', () => {
   const good = arm64({ granule: 4, vaBits: 48 });
   const [root, pud, pmd, pte] = good.levels as [NonNullable<(typeof good.levels)[0]>, never, never, never];
   const table = root.table as NonNullable<typeof root.table>;
-  it.each<[string, Partial<PageTableFormat>, string]>([
+  test.each<[string, Partial<PageTableFormat>, string]>([
     ['page size', { pageShift: 11 }, 'pageShift is 11'],
     ['physical size', { paBits: 60 }, 'paBits is 60'],
     ['no level', { levels: [] }, 'levels are 0'],
@@ -154,7 +154,7 @@ describe('a format that contradicts itself', () => {
     expect(() => validateFormat({ ...good, ...change })).toThrow(message);
   });
 
-  it('is refused when its address fields overlap or are scattered', () => {
+  test('is refused when its address fields overlap or are scattered', () => {
     const fields =
       (...list: AddressField[]) =>
       () =>
@@ -173,7 +173,7 @@ describe('a format that contradicts itself', () => {
 });
 
 describe('the contract says', () => {
-  it('arm64: levels, blocks, runs and address fields of every granule', () => {
+  test('arm64: levels, blocks, runs and address fields of every granule', () => {
     const shape = (format: PageTableFormat) =>
       format.levels.map(
         (l) => `${l.name} ${l.shift}/${l.bits}${l.leaf ? ' leaf' : ''}${l.run ? ` x${l.run.entries}` : ''}`,
@@ -205,7 +205,7 @@ describe('the contract says', () => {
     expect(shape(arm64({ granule: 4, vaBits: 16, half: 'ttbr0' }))).toEqual(['PGD 12/4 leaf x16']);
   });
 
-  it('riscv64: three to five levels, a frame field at bit 10, NAPOT', () => {
+  test('riscv64: three to five levels, a frame field at bit 10, NAPOT', () => {
     for (const depth of [3, 4, 5] as const) {
       const format = riscv64(depth);
       expect(format.levels).toHaveLength(depth);

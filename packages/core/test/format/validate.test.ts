@@ -1,6 +1,6 @@
 import type { Level, PageTableFormat, Shape } from '@vmarea/core';
 import { VmError, validateFormat, words, ZERO } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
 
@@ -16,7 +16,7 @@ const shape = (mask: bigint, value: bigint): Shape => ({
 });
 
 describe('a format is refused', () => {
-  it.each<[string, Partial<PageTableFormat>, string]>([
+  test.each<[string, Partial<PageTableFormat>, string]>([
     ['with pages that no allocator has', { pageShift: 13 }, 'pageShift is 13, expected 12, 14 or 16'],
     ['with physical addresses of a page', { paBits: 12 }, 'paBits is 12, expected 13 to 56'],
     ['with physical addresses of 57 bits', { paBits: 57 }, 'paBits is 57'],
@@ -177,7 +177,7 @@ describe('a format is refused', () => {
     expect(call).toThrow(message);
   });
 
-  it('when its sign-extended addresses have fewer than 33 bits', () => {
+  test('when its sign-extended addresses have fewer than 33 bits', () => {
     const at = (vaBits: number) => () => {
       const small = arm64({ granule: 4, vaBits });
       const levels = small.levels.map((level) => ({ ...level, run: null }));
@@ -188,7 +188,7 @@ describe('a format is refused', () => {
     expect(at(33)).not.toThrow();
   });
 
-  it('when it translates more than 63 bits', () => {
+  test('when it translates more than 63 bits', () => {
     const coarse = arm64({ granule: 64, vaBits: 42 });
     const levels = (rootBits: number): Level[] => [
       { ...(coarse.levels[0] as Level), shift: 55, bits: rootBits, leaf: null, run: null },
@@ -207,14 +207,14 @@ describe('a format is refused', () => {
 });
 
 describe('a format is taken', () => {
-  it('with a run as large as its table, and with rules that hold only sometimes', () => {
+  test('with a run as large as its table, and with rules that hold only sometimes', () => {
     expect(() =>
       validateFormat({ ...good, levels: [root, pud, pmd, { ...pte, run: run(512) }] }),
     ).not.toThrow();
     expect(() => validateFormat(riscv64(5))).not.toThrow();
   });
 
-  it('with a root of 16 pages and physical addresses of 56 bits', () => {
+  test('with a root of 16 pages and physical addresses of 56 bits', () => {
     const sv39 = riscv64(3);
     const [first, ...rest] = sv39.levels as [Level, Level, Level];
     expect(() =>

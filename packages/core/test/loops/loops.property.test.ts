@@ -1,7 +1,7 @@
+import { SeededRandom } from '@vmarea/conformance';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { operations } from './operations.js';
-import { Random } from './random.js';
 import { WALK_BYTES, walkMany } from './walks.js';
 import { agree, BANK_BYTES, newWorlds, refill, type World } from './worlds.js';
 
@@ -30,14 +30,14 @@ const MUST_REACH = [
   ...[3, 4, 5].flatMap((depth) => [1, 2].map((up) => `walk: leaf ${up} above the last of ${depth}`)),
 ];
 
-it('WebAssembly and TypeScript do the same', () => {
+test('WebAssembly and TypeScript do the same', () => {
   const worlds = newWorlds(BANK_BYTES);
   const walkWorlds = newWorlds(WALK_BYTES);
   const names = [...Object.keys(operations), 'walkMany'];
   const reached = new Map<string, number>();
   const note = (what: string) => reached.set(what, (reached.get(what) ?? 0) + 1);
   const one = (name: string, which: number, seed: number): World => {
-    const random = new Random(seed);
+    const random = new SeededRandom(seed);
     const operation = operations[name];
     const world = (operation === undefined ? walkWorlds : worlds)[which] as World;
     note(`${name}, ${world.name}`);

@@ -1,15 +1,15 @@
+import type { SeededRandom } from '@vmarea/conformance';
 import { expect } from 'vitest';
 import type { FrameSource } from '../../src/loops/run-loops.js';
 import { codecs } from './codecs.js';
 import { placeOf, type Run, runIn } from './places.js';
-import type { Random } from './random.js';
 import { ENTRIES, type World } from './worlds.js';
 
 /** Notes what a case has met, so that the test can say it met everything. */
 export type Note = (what: string) => void;
 
 /** Calls one operation on both banks of a world and compares what they answer. */
-export type Operation = (world: World, random: Random, note: Note) => void;
+export type Operation = (world: World, random: SeededRandom, note: Note) => void;
 
 function same<T>(world: World, call: (loops: World['loops']) => T): T {
   const answer = call(world.loops);
@@ -23,7 +23,7 @@ function empty({ words, twinWords }: World, { first, count }: Run): void {
 }
 
 /** Frames that fit, many of them next to a power of two. */
-function frameBelow(random: Random, limit: number): number {
+function frameBelow(random: SeededRandom, limit: number): number {
   const near = [0, 2 ** 20, 2 ** 31, 2 ** 32, limit].filter((at) => at <= limit);
   const frame = random.oneIn(2)
     ? random.of(near) + random.below(5) - 3
@@ -32,7 +32,7 @@ function frameBelow(random: Random, limit: number): number {
 }
 
 /** Calls of one source as the engine makes them: one after another along its frames, now and then with a walk in between. */
-function writeFrames(world: World, random: Random, note: Note, isNarrow: boolean): void {
+function writeFrames(world: World, random: SeededRandom, note: Note, isNarrow: boolean): void {
   const { name, address, limit: most } = random.of(codecs);
   const limit = random.oneIn(3) ? 1 + random.below(Math.min(most, 4294967295)) : most;
   const calls = random.of([1, 1, 1, 2, 3]);

@@ -1,9 +1,10 @@
+import { refusal } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BankOptions } from '../../src/memory/bank.js';
 import { PhysicalMemory } from '../../src/memory/physical-memory.js';
 import { sparseBank } from '../../src/memory/sparse-bank.js';
-import { refusal, webAssemblyMemory } from './support.js';
+import { webAssemblyMemory } from './support.js';
 
 const FRAME = 4096n;
 

@@ -1,8 +1,9 @@
+import { codeOf, refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import type { BankOptions } from '../../src/memory/bank.js';
 import { requireLittleEndian } from '../../src/memory/host.js';
 import { PhysicalMemory } from '../../src/memory/physical-memory.js';
-import { code, refusal, webAssemblyMemory, wrong } from './support.js';
+import { webAssemblyMemory, wrong } from './support.js';
 
 const TOP = 1n << 52n;
 
@@ -28,13 +29,13 @@ describe('bytes and words', () => {
 
   test.each([0.5, Number.NaN, 2 ** 32, -(2 ** 31) - 1, '1', undefined])('write32 refuses %s', (value) => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
-    expect(code(() => memory.write32(0n, wrong(value)))).toBe('EINVAL');
+    expect(codeOf(() => memory.write32(0n, wrong(value)))).toBe('EINVAL');
     expect(memory.read64(0n)).toBe(0n);
   });
 
   test.each([1, 1n << 64n, -(1n << 63n) - 1n])('write64 refuses %s', (value) => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
-    expect(code(() => memory.write64(0n, wrong(value)))).toBe('EINVAL');
+    expect(codeOf(() => memory.write64(0n, wrong(value)))).toBe('EINVAL');
     expect(memory.read64(0n)).toBe(0n);
   });
 
@@ -99,8 +100,8 @@ describe('addresses', () => {
     ['8', 'EINVAL'],
     [undefined, 'EINVAL'],
   ])('%s is no physical address', (pa, expected) => {
-    expect(code(() => memory.read64(wrong(pa)))).toBe(expected);
-    expect(code(() => memory.bytesAt(wrong(pa), 1))).toBe(expected);
+    expect(codeOf(() => memory.read64(wrong(pa)))).toBe(expected);
+    expect(codeOf(() => memory.bytesAt(wrong(pa), 1))).toBe(expected);
   });
 
   test('a range over the end of a bank names the first address without bytes', () => {
@@ -119,7 +120,7 @@ describe('addresses', () => {
   });
 
   test.each([0, -1, 1.5, Number.NaN, '1'])('a range of %s bytes is refused', (length) => {
-    expect(code(() => memory.bytesAt(0x1000n, wrong(length)))).toBe('EINVAL');
+    expect(codeOf(() => memory.bytesAt(0x1000n, wrong(length)))).toBe('EINVAL');
   });
 
   test('the message shows the banks around the address, not all', () => {
@@ -155,8 +156,8 @@ describe('frames', () => {
 
   test.each([-1, 0.5, Number.NaN, 1n, '1'])('%s is no frame number', (pfn) => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
-    expect(code(() => memory.locate(wrong(pfn)))).toBe('EINVAL');
-    expect(code(() => memory.bankOf(wrong(pfn), 12))).toBe('EINVAL');
+    expect(codeOf(() => memory.locate(wrong(pfn)))).toBe('EINVAL');
+    expect(codeOf(() => memory.bankOf(wrong(pfn), 12))).toBe('EINVAL');
   });
 
   test('a bank says -1 for what is no frame of it', () => {
@@ -168,7 +169,7 @@ describe('frames', () => {
 
   test.each([0, 11, 13, 21, 12.5, null])('%s is no page shift', (pageShift) => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
-    expect(code(() => memory.bankOf(0, wrong(pageShift)))).toBe('EINVAL');
+    expect(codeOf(() => memory.bankOf(0, wrong(pageShift)))).toBe('EINVAL');
   });
 });
 
@@ -199,7 +200,7 @@ describe('banks over given bytes', () => {
     memory.write32(0x1000n, 9);
     expect(new Uint32Array(wasm.buffer)[0]).toBe(9);
     expect(memory.banks[0]?.words).toHaveLength(65536 / 4);
-    expect(code(() => memory.read32(0x11000n))).toBe('EFAULT');
+    expect(codeOf(() => memory.read32(0x11000n))).toBe('EFAULT');
   });
 
   test('a grown shared WebAssembly.Memory', () => {
@@ -240,7 +241,7 @@ describe('banks over given bytes', () => {
     ['too long', { byteOffset: 8, bytes: 16384 }],
     ['a rest that is no multiple of 4096', { byteOffset: 8 }],
   ])('refuses %s', (_, o) => {
-    expect(code(() => PhysicalMemory.over(new ArrayBuffer(16384), o))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.over(new ArrayBuffer(16384), o))).toBe('EINVAL');
   });
 
   test('a typed array is refused: it would lose its offset', () => {
@@ -248,7 +249,7 @@ describe('banks over given bytes', () => {
   });
 
   test.each([null, undefined, 4096, {}, { buffer: [] }])('%s is no source', (source) => {
-    expect(code(() => PhysicalMemory.over(wrong(source)))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.over(wrong(source)))).toBe('EINVAL');
   });
 });
 
@@ -256,12 +257,12 @@ describe('places', () => {
   test.each([0, -4096, 100, 4097, 4096.5, Number.NaN, Number.POSITIVE_INFINITY, '4096', 4096n, undefined])(
     'a length of %s is refused',
     (bytes) => {
-      expect(code(() => PhysicalMemory.create({ bytes: wrong(bytes) }))).toBe('EINVAL');
+      expect(codeOf(() => PhysicalMemory.create({ bytes: wrong(bytes) }))).toBe('EINVAL');
     },
   );
 
   test.each([1n, 0x1800n, -4096n, 4096, TOP, null])('a base of %s is refused', (base) => {
-    expect(code(() => PhysicalMemory.create({ bytes: 4096, base: wrong(base) }))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.create({ bytes: 4096, base: wrong(base) }))).toBe('EINVAL');
   });
 
   test('the last frame below 2^52 is the last', () => {
@@ -269,11 +270,11 @@ describe('places', () => {
     memory.write64(TOP - 8n, 1n);
     expect(memory.read64(TOP - 8n)).toBe(1n);
     expect(memory.locate(2 ** 40 - 1)?.word).toBe(0);
-    expect(code(() => PhysicalMemory.create({ bytes: 8192, base: TOP - 4096n }))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.create({ bytes: 8192, base: TOP - 4096n }))).toBe('EINVAL');
   });
 
   test('a host without that much memory', () => {
-    expect(code(() => PhysicalMemory.create({ bytes: 2 ** 50 }))).toBe('ENOMEM');
+    expect(codeOf(() => PhysicalMemory.create({ bytes: 2 ** 50 }))).toBe('ENOMEM');
   });
 
   test('banks are sorted; touching ones are fine, overlapping ones are not', () => {
@@ -285,11 +286,11 @@ describe('places', () => {
     const error = refusal(() => PhysicalMemory.of([...banks, { bytes: 4096, base: 0x3000n }]));
     expect(error.code).toBe('EINVAL');
     expect(error.message).toContain('0x0000000000002000-0x0000000000003fff');
-    expect(code(() => PhysicalMemory.of([{ bytes: 4096 }, { bytes: 4096 }]))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.of([{ bytes: 4096 }, { bytes: 4096 }]))).toBe('EINVAL');
   });
 
   test.each([[[]], [null], [[null]], [[{}]]])('%j is no list of banks', (banks) => {
-    expect(code(() => PhysicalMemory.of(wrong<BankOptions[]>(banks)))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.of(wrong<BankOptions[]>(banks)))).toBe('EINVAL');
   });
 
   test('a big-endian host is refused', () => {

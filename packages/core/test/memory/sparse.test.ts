@@ -1,7 +1,8 @@
+import { codeOf, refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { PhysicalMemory } from '../../src/memory/physical-memory.js';
 import { sparseBank } from '../../src/memory/sparse-bank.js';
-import { code, refusal, wrong } from './support.js';
+import { wrong } from './support.js';
 
 /** Frames of 4 KiB, frame `i` filled with `i + 1`. */
 function frames(count: number, size = 4096): Uint8Array {
@@ -29,8 +30,8 @@ describe('sparse images', () => {
 
   test('it cannot be written', () => {
     expect(refusal(() => image.write32(0x3004n, 1))).toMatchObject({ code: 'EPERM', address: 0x3004n });
-    expect(code(() => image.write64(0x3000n, 1n))).toBe('EPERM');
-    expect(code(() => image.write64(0x6000n, 1n))).toBe('EFAULT');
+    expect(codeOf(() => image.write64(0x3000n, 1n))).toBe('EPERM');
+    expect(codeOf(() => image.write64(0x6000n, 1n))).toBe('EFAULT');
   });
 
   test('bytes of frames that stand together are a view, others a copy', () => {
@@ -99,7 +100,7 @@ describe('sparse images', () => {
     expect(memory.banks.map((bank) => bank.linear)).toEqual([false, true]);
     expect(refusal(() => memory.read32(0xa000n)).message).toContain('image');
     expect(
-      code(() =>
+      codeOf(() =>
         PhysicalMemory.of([
           { bytes: 4096, base: 0x6000n },
           sparseBank({ pageShift: 12, addresses, bytes: frames(5) }),
@@ -135,6 +136,6 @@ describe('sparse images', () => {
   ])('refuses %s', (_, o) => {
     const good = { pageShift: 12, addresses: [0x1000n], bytes: frames(1) };
     PhysicalMemory.of([sparseBank(good)]);
-    expect(code(() => PhysicalMemory.of([sparseBank(wrong({ ...good, ...o }))]))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.of([sparseBank(wrong({ ...good, ...o }))]))).toBe('EINVAL');
   });
 });

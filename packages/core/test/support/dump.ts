@@ -1,7 +1,7 @@
 import type { Protection } from '@vmarea/core';
 import { protection } from '@vmarea/core';
+import { machine } from '@vmarea/testkit';
 import { arm64 } from '../formats/arm64.js';
-import { machine } from './machine.js';
 
 export const KERNEL: Protection = protection({ write: true, global: true });
 export const TEXT: Protection = protection({ execute: true, global: true });

@@ -11,11 +11,11 @@ import {
   wasmLoops,
   words,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
-import { fingerprint, machine } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
+import { fingerprint } from '../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -34,7 +34,7 @@ describe('a protection that only pages can have', () => {
     },
   };
 
-  it('is fine in a call that makes no block', () => {
+  test('is fine in a call that makes no block', () => {
     const { table } = machine(pagesOnly);
     const scattered = Uint32Array.from({ length: 1024 }, (_, i) => 2 * i);
     asked.length = 0;
@@ -46,7 +46,7 @@ describe('a protection that only pages can have', () => {
     expect(asked).toEqual([3, 3, 3]);
   });
 
-  it('is refused when a block is due, and what was written before goes', () => {
+  test('is refused when a block is due, and what was written before goes', () => {
     const { table, memory, frames } = machine(pagesOnly);
     const before = fingerprint({ memory, frames });
     const call = () => table.mapRange(BASE + 0x1ff000n, 0x1ff000n, 4 * MiB, WRITE);
@@ -54,7 +54,7 @@ describe('a protection that only pages can have', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('of any level is asked for once a call', () => {
+  test('of any level is asked for once a call', () => {
     const levels: number[] = [];
     const { table } = machine({
       ...arm,
@@ -87,13 +87,13 @@ describe('a protection that a format encodes wrongly', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   };
 
-  it('is refused for each address bit', () => {
+  test('is refused for each address bit', () => {
     for (const bit of [12n, 31n, 32n, 47n]) refused(1n << bit);
     refused(1n << 10n, riscv64(3), 0n);
     refused(1n << 53n, riscv64(3), 0n);
   });
 
-  it('is refused for bits that make it no leaf', () => {
+  test('is refused for bits that make it no leaf', () => {
     // Reserved by riscv64, and a run of another size than the format knows.
     refused(1n << 54n, riscv64(3), 0n);
     refused(1n << 63n, riscv64(3), 0n);
@@ -101,7 +101,7 @@ describe('a protection that a format encodes wrongly', () => {
     refused(1n << 45n, arm64({ granule: 4, vaBits: 48, paBits: 40 }));
   });
 
-  it('is refused at the level of a block', () => {
+  test('is refused at the level of a block', () => {
     const shifted: PageTableFormat = {
       ...arm,
       name: 'wrong-block',
@@ -117,7 +117,7 @@ describe('a protection that a format encodes wrongly', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('says nothing about address bits below the size of a block', () => {
+  test('says nothing about address bits below the size of a block', () => {
     // arm64's GP and nT stand there; this format has a software bit at 16 in blocks.
     const low: PageTableFormat = {
       ...arm,
@@ -134,7 +134,7 @@ describe('a protection that a format encodes wrongly', () => {
 });
 
 describe('what is no argument', () => {
-  it.each([
+  test.each([
     ['undefined', undefined],
     ['null', null],
     ['a number', 3],
@@ -150,14 +150,14 @@ describe('what is no argument', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('a new table without frames', () => {
+  test('a new table without frames', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: MiB });
     expect(thrown(() => new PageTable({ format: arm, memory } as unknown as PageTableOptions))).toMatch(
       /^EINVAL: a page table needs `frames`, a FrameAllocator for its tables; .*a PageTableReader needs none$/,
     );
   });
 
-  it('half of a range of leaves', () => {
+  test('half of a range of leaves', () => {
     const { table } = machine(arm);
     expect(thrown(() => table.leaves(undefined, 4096))).toBe(
       'EINVAL: the address is undefined, expected a bigint',
@@ -169,7 +169,7 @@ describe('what is no argument', () => {
     expect(thrown(() => table.leaves(0n, 4096))).toMatch(/^ERANGE/);
   });
 
-  it('frames and addresses that are both wrong: the range is named', () => {
+  test('frames and addresses that are both wrong: the range is named', () => {
     const { table } = machine(arm);
     expect(thrown(() => table.map(0n, [-1], WRITE))).toMatch(/^ERANGE/);
     expect(thrown(() => table.mapRange(0n, 1n, 4096, WRITE))).toMatch(/^ERANGE/);
@@ -181,7 +181,7 @@ describe('what is no argument', () => {
     );
   });
 
-  it('an allocator of another memory without bytes for its last frame', () => {
+  test('an allocator of another memory without bytes for its last frame', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const fitting = new FrameAllocator(null, { first: 4, frames: 12 });
     const tooLong = new FrameAllocator(null, { first: 4, frames: 13 });
@@ -195,7 +195,7 @@ describe('what is no argument', () => {
     );
   });
 
-  it('an access that is none: it must not look allowed', () => {
+  test('an access that is none: it must not look allowed', () => {
     const { table } = machine(arm);
     table.map(BASE, [1], protection());
     const walk = (access: unknown) =>
@@ -206,7 +206,7 @@ describe('what is no argument', () => {
     }
   });
 
-  it('things of another kind than the ones asked for', () => {
+  test('things of another kind than the ones asked for', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const frames = new FrameAllocator(memory);
     const make = (options: unknown) => thrown(() => new PageTable(options as PageTableOptions));
@@ -233,9 +233,7 @@ describe('what is no argument', () => {
     expect(thrown(() => areas.reserve(4096, { align: 4096 as unknown as bigint }))).toMatch(
       /^EINVAL: the alignment is 4096/,
     );
-    expect(thrown(() => areas.reserve('4096' as unknown as number))).toMatch(
-      /^EINVAL: the size is '4096'/,
-    );
+    expect(thrown(() => areas.reserve('4096' as unknown as number))).toMatch(/^EINVAL: the size is '4096'/);
     expect(areas.count).toBe(0);
   });
 });

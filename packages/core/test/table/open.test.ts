@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import {
   FrameAllocator,
   PageTable,
@@ -8,11 +9,11 @@ import {
   VmError,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { formats } from '../formats/index.js';
 import { riscv64 } from '../formats/riscv64.js';
-import { firstAddress, machine } from '../support/machine.js';
 
 const WRITE = protection({ write: true, global: true });
 const arm = arm64({ granule: 4, vaBits: 48 });
@@ -36,10 +37,10 @@ function imageOf(
 }
 
 describe.each(formats.map((format) => [format.name, format] as const))('%s as an image', (_name, format) => {
-  it('tells the same as the tables it was taken from', () => {
+  test('tells the same as the tables it was taken from', () => {
     const made = machine(format, 64, 0x80000000n);
     const { table, pageBytes } = made;
-    const start = firstAddress(format, true);
+    const start = firstAddress(format);
     const total = 2 ** (format.range.bits - format.pageShift) / (format.range.upper === 'sign' ? 2 : 1);
     const end = start + BigInt(total * pageBytes);
     table.map(start, [9, 7, 8], WRITE);
@@ -65,7 +66,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s as an
 });
 
 describe('opening', () => {
-  it('walks tables in several banks, and writes into them', () => {
+  test('walks tables in several banks, and writes into them', () => {
     // Guest RAM below and above a hole, as a PC has it; the root lies in the upper bank.
     const ram = new ArrayBuffer(0x40000);
     const memory = PhysicalMemory.of([
@@ -91,7 +92,7 @@ describe('opening', () => {
     expect(() => second.destroy()).toThrow('EINVAL: the root was not made by this page table');
   });
 
-  it('refuses a root without bytes, a misaligned one and one that is no address', () => {
+  test('refuses a root without bytes, a misaligned one and one that is no address', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const open = (root: bigint) => () => new PageTableReader({ format: arm, memory, root });
     expect(open(0x10000n)).toThrow('EFAULT at 0x0000000000010000: the memory has no bytes at the root');
@@ -102,7 +103,7 @@ describe('opening', () => {
     expect(open(7 as unknown as bigint)).toThrow('EINVAL: the root is 7, expected a bigint');
   });
 
-  it('takes a small root that starts inside a frame', () => {
+  test('takes a small root that starts inside a frame', () => {
     // 16K granule, 48 bits: two entries in the root, 64 bytes alignment.
     const format = arm64({ granule: 16, vaBits: 48 });
     const { table, memory, frames } = machine(format);
@@ -115,7 +116,7 @@ describe('opening', () => {
     expect(inside.walk(BASE).steps[0]?.address).toBe(0x8040n);
   });
 
-  it('says where a table without bytes is missing, and changes nothing', () => {
+  test('says where a table without bytes is missing, and changes nothing', () => {
     const made = machine(arm);
     made.table.map(BASE, [1], WRITE);
     made.table.map(BASE + 0x40000000n, [2], WRITE);
@@ -149,7 +150,7 @@ describe('opening', () => {
 });
 
 describe('entries that do not map', () => {
-  it('are told apart: absent, reserved, and the rule that is broken', () => {
+  test('are told apart: absent, reserved, and the rule that is broken', () => {
     const format = arm64({ granule: 4, vaBits: 48, paBits: 40 });
     const { table, memory } = machine(format);
     table.map(BASE, [1, 2, 3, 4], WRITE);
@@ -178,7 +179,7 @@ describe('entries that do not map', () => {
     expect(table.walk(0n).steps).toEqual([]);
   });
 
-  it('follow riscv64: W without R, N with another size, a misaligned superpage, A in a pointer', () => {
+  test('follow riscv64: W without R, N with another size, a misaligned superpage, A in a pointer', () => {
     const format = riscv64(3);
     const { table, memory } = machine(format);
     table.map(0n, [0x100, 0x101, 0x102], WRITE);
@@ -207,7 +208,7 @@ describe('entries that do not map', () => {
 });
 
 describe('NAPOT leaves', () => {
-  it('take the low frame bits from the address, in every reader', () => {
+  test('take the low frame bits from the address, in every reader', () => {
     const format = riscv64(3);
     const { table, memory } = machine(format);
     const va = 0x10000n;

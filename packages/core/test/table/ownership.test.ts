@@ -1,3 +1,4 @@
+import { takenFrames } from '@vmarea/conformance';
 import {
   FrameAllocator,
   PageTable,
@@ -6,11 +7,11 @@ import {
   type WalkStep,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { wideRoot } from '../formats/index.js';
-import { fingerprint, machine, takenFrames } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
+import { fingerprint } from '../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -35,7 +36,7 @@ describe('two roots that share a subtree', () => {
     return { kernel: kernel.table, process, memory, frames };
   }
 
-  it('are two views of the shared pages', () => {
+  test('are two views of the shared pages', () => {
     const { kernel, process } = shared();
     process.map(BASE + 0x2000n, [5], WRITE);
     expect(kernel.translate(BASE + 0x2000n)).toBe(0x5000n);
@@ -44,7 +45,7 @@ describe('two roots that share a subtree', () => {
     expect(kernel.translate(BASE + SLOT)).toBeNull();
   });
 
-  it('lose only what the destroyed one made', () => {
+  test('lose only what the destroyed one made', () => {
     const { kernel, process, memory, frames } = shared();
     const own = [0, 1, 2, 3].map((level) => pfnOf(stepAt(process, BASE + SLOT, level)));
     const theirs = [0, 1, 2, 3].map((level) => pfnOf(stepAt(kernel, BASE, level)));
@@ -62,7 +63,7 @@ describe('two roots that share a subtree', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('leave the other root as it was when the maker of the shared tables goes first', () => {
+  test('leave the other root as it was when the maker of the shared tables goes first', () => {
     const { kernel, process, frames } = shared();
     const own = [0, 1, 2, 3].map((level) => pfnOf(stepAt(process, BASE + SLOT, level)));
     kernel.destroy();
@@ -70,7 +71,7 @@ describe('two roots that share a subtree', () => {
     expect(process.translate(BASE + SLOT)).toBe(0x3000n);
   });
 
-  it('do not take the shared tables apart by reclaiming, nor under a block', () => {
+  test('do not take the shared tables apart by reclaiming, nor under a block', () => {
     const { kernel, process, frames } = shared();
     const { allocated } = frames.stats();
     process.unmap(BASE, 8192, { reclaim: true });
@@ -86,7 +87,7 @@ describe('two roots that share a subtree', () => {
 });
 
 describe('destroy', () => {
-  it('frees a root once that one of its own entries names', () => {
+  test('frees a root once that one of its own entries names', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     memory.write64(table.root + 8n * 510n, table.root | 0x403n);
@@ -96,7 +97,7 @@ describe('destroy', () => {
     expect([...(flushes[0]?.tablesFreed ?? [])].sort()).toEqual([0, 1, 2, 3]);
   });
 
-  it('frees a table once that two entries name', () => {
+  test('frees a table once that two entries name', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     const root = stepAt(table, BASE, 0);
@@ -113,7 +114,7 @@ describe('destroy', () => {
     expect(table.counters.tablesFreed).toBe(4);
   });
 
-  it('does not follow its own tables to another level', () => {
+  test('does not follow its own tables to another level', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
     // The last table of one branch stands where a PMD should be in another, and leads back to the PUD.
@@ -125,7 +126,7 @@ describe('destroy', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('is refused to an opened table, also on the same allocator', () => {
+  test('is refused to an opened table, also on the same allocator', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     const opened = new PageTable({ format: arm, memory, root: table.root, frames });
@@ -140,7 +141,7 @@ describe('destroy', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it.each([
+  test.each([
     ['the root', 0],
     ['an upper table', 1],
     ['a last table', 3],
@@ -159,7 +160,7 @@ describe('destroy', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('changes nothing when a root of several frames was freed by somebody else', () => {
+  test('changes nothing when a root of several frames was freed by somebody else', () => {
     const { table, memory, frames } = machine(wideRoot());
     table.map(0x1000n, [1], WRITE);
     frames.free(Number(table.root >> 12n), 4);
@@ -193,7 +194,7 @@ describe('a table that was freed by somebody else', () => {
     return { first, second, frames, pfn };
   }
 
-  it('belongs to the page table that took the frame next', () => {
+  test('belongs to the page table that took the frame next', () => {
     const { first, second, frames, pfn } = takenOver();
     // The count of the former table is gone: empty, it is reclaimed by its new owner, and by nobody else.
     first.unmap(BASE, 2 * MiB, { reclaim: true });
@@ -203,13 +204,13 @@ describe('a table that was freed by somebody else', () => {
     expect(takenFrames(frames)).not.toContain(pfn);
   });
 
-  it('that counted entries starts anew', () => {
+  test('that counted entries starts anew', () => {
     const { second, frames, pfn } = takenOver();
     second.unmap(BASE + BigInt(2 * MiB), 4096, { reclaim: true });
     expect(takenFrames(frames)).not.toContain(pfn);
   });
 
-  it('makes an unmap that would reclaim it fail whole', () => {
+  test('makes an unmap that would reclaim it fail whole', () => {
     const { table, memory, frames } = leftOver();
     const before = fingerprint({ memory, frames });
     expect(thrown(() => table.unmap(BASE, 8 * MiB, { reclaim: true }))).toMatch(/^EINVAL.*free/);
@@ -217,7 +218,7 @@ describe('a table that was freed by somebody else', () => {
     expect(table.translate(BASE + BigInt(4 * MiB))).toBe(0x2000n);
   });
 
-  it('makes a map that would replace it fail whole', () => {
+  test('makes a map that would replace it fail whole', () => {
     const { table, memory, frames } = leftOver();
     const before = fingerprint({ memory, frames });
     expect(thrown(() => table.mapRange(BASE, 0n, 2 * MiB, WRITE))).toMatch(/^EINVAL.*free/);
@@ -227,7 +228,7 @@ describe('a table that was freed by somebody else', () => {
 });
 
 describe('a table that two entries name', () => {
-  it('is replaced by two blocks and freed once', () => {
+  test('is replaced by two blocks and freed once', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
     const pmd = stepAt(table, BASE, 2);
@@ -238,7 +239,7 @@ describe('a table that two entries name', () => {
     expect(frames.stats().allocated).toBe(3);
   });
 
-  it('is not freed by reclaim while one of them stays', () => {
+  test('is not freed by reclaim while one of them stays', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
     const pmd = stepAt(table, BASE, 2);
@@ -295,7 +296,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
       return { memory, frames, table };
     }
 
-    it('is not written over', () => {
+    test('is not written over', () => {
       const made = emptied();
       const before = fingerprint(made);
       expect(thrown(() => made.table.map(other, [3], WRITE))).toMatch(/^EBUSY at 0xffff000000007000/);
@@ -303,7 +304,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
       expect(fingerprint(made)).toBe(before);
     });
 
-    it('is removed by an unmap of its range', () => {
+    test('is removed by an unmap of its range', () => {
       const { table } = emptied();
       table.unmap(BASE, 2 * MiB);
       expect(table.translate(other)).toBeNull();
@@ -312,7 +313,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
       expect(table.translate(other)).toBe(0x5000n);
     });
 
-    it('keeps its table when the rest is reclaimed', () => {
+    test('keeps its table when the rest is reclaimed', () => {
       const { table, frames } = emptied();
       const { allocated } = frames.stats();
       table.unmap(BASE, 4096, { reclaim: true });
@@ -325,7 +326,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
       expect(frames.stats().allocated).toBe(1);
     });
 
-    it('is not replaced by a block', () => {
+    test('is not replaced by a block', () => {
       const made = emptied();
       const before = fingerprint(made);
       expect(thrown(() => made.table.mapRange(BASE, 0n, 2 * MiB, WRITE))).toMatch(

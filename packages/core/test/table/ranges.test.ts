@@ -1,9 +1,9 @@
 import { protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
-import { fingerprint, machine } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
+import { fingerprint } from '../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const arm = arm64({ granule: 4, vaBits: 48 });
@@ -14,7 +14,7 @@ describe('ranges, to the last byte', () => {
   const sv39 = machine(riscv64(3)).table;
   const low = machine(arm64({ granule: 4, vaBits: 48, half: 'ttbr0' })).table;
 
-  it('takes the last page of the addresses, and not one byte more', () => {
+  test('takes the last page of the addresses, and not one byte more', () => {
     const top = 0xfffffffffffff000n;
     table.map(top, [5], WRITE);
     expect(table.translate(0xffffffffffffffffn)).toBe(0x5fffn);
@@ -26,7 +26,7 @@ describe('ranges, to the last byte', () => {
     expect(table.translate(top)).toBeNull();
   });
 
-  it('names the rule that an address breaks', () => {
+  test('names the rule that an address breaks', () => {
     expect(thrown(() => table.map(0xfffeffff_fffff000n, [1], WRITE))).toMatch(
       /^ERANGE .*bits 63 to 48 must all be 1$/,
     );
@@ -38,7 +38,7 @@ describe('ranges, to the last byte', () => {
     );
   });
 
-  it('refuses a range that ends outside, or crosses the hole between the halves', () => {
+  test('refuses a range that ends outside, or crosses the hole between the halves', () => {
     expect(thrown(() => low.map(0xfffffffff000n, [1, 2], WRITE))).toMatch(/^ERANGE at 0x0001000000000fff/);
     expect(thrown(() => sv39.mapRange(0x3ffffff000n, 0n, 0x2000n, WRITE))).toMatch(
       /^ERANGE at 0x0000004000000fff/,
@@ -54,7 +54,7 @@ describe('ranges, to the last byte', () => {
     ]);
   });
 
-  it.each([
+  test.each([
     [
       'a misaligned address',
       BASE + 1n,
@@ -92,7 +92,7 @@ describe('ranges, to the last byte', () => {
     expect(thrown(() => table.mapRange(va, 0n, bytes, WRITE))).toBe(message);
   });
 
-  it('refuses values of another type', () => {
+  test('refuses values of another type', () => {
     expect(thrown(() => table.map(4096 as unknown as bigint, [1], WRITE))).toBe(
       'EINVAL: the address is 4096, expected a bigint',
     );
@@ -112,7 +112,7 @@ describe('frames', () => {
   const { table, memory, frames } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
   const limit = 2 ** 28;
 
-  it.each([
+  test.each([
     [
       'beyond the physical addresses',
       [0, limit],
@@ -131,7 +131,7 @@ describe('frames', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('are refused as a physical range that reaches the limit', () => {
+  test('are refused as a physical range that reaches the limit', () => {
     const end = BigInt(limit) << 12n;
     expect(thrown(() => table.mapRange(BASE, end - 4096n, 8192, WRITE))).toMatch(/^EINVAL: .*0x10000000/);
     expect(thrown(() => table.mapRange(BASE, end, 4096, WRITE))).toMatch(/does not fit 40 bits/);
@@ -141,7 +141,7 @@ describe('frames', () => {
     table.unmap(BASE, 4096);
   });
 
-  it('above 2^32 reach every bit of a 52-bit address', () => {
+  test('above 2^32 reach every bit of a 52-bit address', () => {
     for (const format of [
       arm64({ granule: 4, vaBits: 52, large: true }),
       arm64({ granule: 64, vaBits: 52, large: true }),

@@ -9,12 +9,12 @@ import {
   splitLeaves,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
+import { fingerprint } from '../support/digest.js';
 import { entryAt, markRun, sizes } from '../support/entries.js';
-import { fingerprint, machine } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
 
 /* Tables that no call of the engine made: odd marks, restrictions in table entries, tables linked twice. */
 
@@ -28,7 +28,7 @@ const BASE = 0xffff000000000000n;
 const CONT = 1n << 52n;
 
 describe('collapse', () => {
-  it('keeps a table whose entry forbids what its leaves allow', () => {
+  test('keeps a table whose entry forbids what its leaves allow', () => {
     for (const bits of [1n << 59n, 1n << 62n]) {
       const { table, memory } = machine(arm);
       table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
@@ -42,14 +42,14 @@ describe('collapse', () => {
     }
   });
 
-  it('knows its own tables, which forbid what Linux makes all of them forbid', () => {
+  test('knows its own tables, which forbid what Linux makes all of them forbid', () => {
     // arm64's table entries carry UXNTable: no page below may be executed by user mode, block or not.
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 2 * MiB, protection({ user: true, execute: true }), { maxLeafShift: 12 });
     expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(1);
   });
 
-  it('never takes an entry that the MMU ignores for a leaf', () => {
+  test('never takes an entry that the MMU ignores for a leaf', () => {
     const { table, memory } = machine(riscv);
     table.mapRange(0n, 0n, GiB, WRITE);
     splitLeaves(table, 0n, 4096);
@@ -65,7 +65,7 @@ describe('collapse', () => {
 });
 
 describe('a NAPOT leaf of a size that riscv64 reserves', () => {
-  it('is no leaf to collapse, though the one before it has equal flags', () => {
+  test('is no leaf to collapse, though the one before it has equal flags', () => {
     const made = machine(riscv);
     const { table, memory } = made;
     table.mapRange(0x200000n, 0x40000000n, 2 * MiB, WRITE, { maxLeafShift: 12 });
@@ -91,7 +91,7 @@ describe('a run whose marks are not whole', () => {
     return made;
   }
 
-  it.each([[[0]], [[1]], [[0, 1]], [[5]]])('loses what is named, and nothing else (%j)', (unmarked) => {
+  test.each([[[0]], [[1]], [[0, 1]], [[5]]])('loses what is named, and nothing else (%j)', (unmarked) => {
     const { table } = marked(unmarked);
     table.unmap(BigInt(MiB), 3 * MiB);
     for (let at = 0; at < 32; at++) {
@@ -100,7 +100,7 @@ describe('a run whose marks are not whole', () => {
     }
   });
 
-  it('has no mark left when a part of it changed, though that had none', () => {
+  test('has no mark left when a part of it changed, though that had none', () => {
     const { table } = marked([0]);
     table.protect(0n, 2 * MiB, { write: false });
     expect([1, 8, 15].map((block) => entryAt(table, BigInt(block * 2 * MiB)).entry & CONT)).toEqual([
@@ -110,7 +110,7 @@ describe('a run whose marks are not whole', () => {
     ]);
   });
 
-  it('is split to its end', () => {
+  test('is split to its end', () => {
     const { table } = marked([1]);
     splitLeaves(table, 0n, 8 * MiB);
     expect(sizes(table).map(([, shift, count]) => [shift, count])).toEqual([
@@ -121,7 +121,7 @@ describe('a run whose marks are not whole', () => {
 });
 
 describe('protect', () => {
-  it('passes over a reserved entry, whatever stands before it', () => {
+  test('passes over a reserved entry, whatever stands before it', () => {
     const { table, memory } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
     table.map(BASE, [1, 2, 3], WRITE);
     const { address, entry } = entryAt(table, BASE + 0x1000n);
@@ -131,7 +131,7 @@ describe('protect', () => {
     expect(table.walk(BASE + 0x2000n).leaf?.protection.write).toBe(false);
   });
 
-  it('refuses a complete protection that no leaf has, and members that are none', () => {
+  test('refuses a complete protection that no leaf has, and members that are none', () => {
     const { table } = machine(riscv);
     const call = (fields: object) => thrown(() => table.protect(0n, 4096, fields));
     expect(call(protection({ read: false, write: true }))).toBe(
@@ -149,7 +149,7 @@ describe('protect', () => {
 });
 
 describe('a slot', () => {
-  it('takes only words, and only whole protections', () => {
+  test('takes only words, and only whole protections', () => {
     const { table, memory, frames } = machine(riscv);
     table.map(0n, [7], WRITE);
     const before = fingerprint({ memory, frames });
@@ -167,7 +167,7 @@ describe('a slot', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('sees what a protection says now', () => {
+  test('sees what a protection says now', () => {
     const { table } = machine(riscv);
     const rights = { ...WRITE };
     applyToRange(table, 0n, 8192, (slot) => {
@@ -177,7 +177,7 @@ describe('a slot', () => {
     expect([0n, 4096n].map((va) => table.walk(va).leaf?.protection.write)).toEqual([true, false]);
   });
 
-  it('takes no table, where tables and leaves look alike', () => {
+  test('takes no table, where tables and leaves look alike', () => {
     const [root, pmd, pte] = riscv.levels;
     if (root?.leaf == null || pmd?.leaf == null || pte == null)
       throw new Error('riscv64 has leaves everywhere');
@@ -190,7 +190,7 @@ describe('a slot', () => {
     expect(thrown(call)).toMatch(/cannot become 0x0000000000000001/);
   });
 
-  it('that was kept from a callback that threw cannot be set', () => {
+  test('that was kept from a callback that threw cannot be set', () => {
     const { table } = machine(riscv);
     let kept: { set(lo: number, hi: number): void } | undefined;
     const call = () =>
@@ -204,7 +204,7 @@ describe('a slot', () => {
 });
 
 describe('an entry that the MMU ignores', () => {
-  it('keeps its bits under protect, the first of a range too', () => {
+  test('keeps its bits under protect, the first of a range too', () => {
     const { table, memory } = machine(riscv);
     table.mapRange(0n, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
     // A swap entry with W and the bits of a leaf.
@@ -218,7 +218,7 @@ describe('an entry that the MMU ignores', () => {
 });
 
 describe('a table that is linked twice', () => {
-  it('flushes both places, also where it follows its neighbour in memory', () => {
+  test('flushes both places, also where it follows its neighbour in memory', () => {
     const { table, memory, flushes } = machine(riscv);
     table.mapRange(0n, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
     const first = table.walk(0n).steps[1] as { address: bigint; entry: bigint };
@@ -240,7 +240,7 @@ describe('a table that is linked twice', () => {
     return made;
   }
 
-  it('is flushed in both places', () => {
+  test('is flushed in both places', () => {
     const { table, flushes } = linked();
     table.protect(0n, 4 * MiB, { write: false });
     table.unmap(0n, 4 * MiB);
@@ -250,7 +250,7 @@ describe('a table that is linked twice', () => {
     ]);
   });
 
-  it('becomes runs once, and is flushed in both places', () => {
+  test('becomes runs once, and is flushed in both places', () => {
     const { table, memory, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
     const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
@@ -276,7 +276,7 @@ describe('a table that is linked twice', () => {
     expect(flushes).toMatchObject([{ va: BASE, bytes: BigInt(2 * MiB + 65536) }]);
   });
 
-  it('is not split, nor shown, through both links at once', () => {
+  test('is not split, nor shown, through both links at once', () => {
     const { table, memory, frames } = linked();
     table.mapRange(BigInt(GiB), 0n, 2 * MiB, WRITE);
     const before = fingerprint({ memory, frames });
@@ -288,7 +288,7 @@ describe('a table that is linked twice', () => {
 });
 
 describe('a frame that somebody else frees', () => {
-  it('while it waits in a batch: done tells, and is done', () => {
+  test('while it waits in a batch: done tells, and is done', () => {
     const { table, frames } = machine(riscv);
     table.map(0n, [7], WRITE);
     const pte = table.walk(0n).steps[2]?.table as bigint;
@@ -301,7 +301,7 @@ describe('a frame that somebody else frees', () => {
     table.destroy();
   });
 
-  it('in the sink: the call is done, and says so', () => {
+  test('in the sink: the call is done, and says so', () => {
     const made: ReturnType<typeof machine> = machine(riscv, 64, 0n, {
       flush: (_va, _bytes, _leafShift, tables) => {
         if (tables[0] !== undefined) made.frames.free(tables[0]);
@@ -314,7 +314,7 @@ describe('a frame that somebody else frees', () => {
   });
 });
 
-it('a batch keeps its ranges on one side of the canonical hole, and takes 20,000 of them in no time', () => {
+test('a batch keeps its ranges on one side of the canonical hole, and takes 20,000 of them in no time', () => {
   const { table, flushes } = machine(riscv, 256);
   const middle = 1n << 38n;
   const upper = (1n << 64n) - middle;

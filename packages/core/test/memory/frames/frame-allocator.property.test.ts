@@ -1,8 +1,9 @@
+import { refusal } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { Word } from '../../../src/memory/frames/frame-layout.js';
-import { refusal, snapshot } from '../support.js';
+import { snapshot } from '../support.js';
 
 const setups = fc
   .record({

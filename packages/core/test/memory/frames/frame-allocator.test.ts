@@ -1,8 +1,9 @@
+import { codeOf, refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { PhysicalMemory } from '../../../src/memory/physical-memory.js';
 import { sparseBank } from '../../../src/memory/sparse-bank.js';
-import { code, refusal, snapshot, wrong } from '../support.js';
+import { snapshot, wrong } from '../support.js';
 
 const MiB = 2 ** 20;
 
@@ -72,17 +73,17 @@ describe('allocation', () => {
     frames.allocate(2);
     frames.allocate(1);
     expect(frames.tryAllocate()).toBe(-1);
-    expect(code(() => frames.allocate())).toBe('ENOMEM');
+    expect(codeOf(() => frames.allocate())).toBe('ENOMEM');
   });
 
   test('frame numbers up to the last below 2^52 bytes', () => {
     const top = new FrameAllocator(null, { first: 2 ** 40 - 5, frames: 5 });
     expect([top.allocate(2), top.allocate()]).toEqual([2 ** 40 - 4, 2 ** 40 - 5]);
     top.free(2 ** 40 - 4, 2);
-    expect(code(() => new FrameAllocator(null, { first: 2 ** 40 - 5, frames: 6 }))).toBe('EINVAL');
+    expect(codeOf(() => new FrameAllocator(null, { first: 2 ** 40 - 5, frames: 6 }))).toBe('EINVAL');
     const large = { pageShift: 16, first: 2 ** 36 - 1 };
     expect(new FrameAllocator(null, { ...large, frames: 1 }).allocate()).toBe(2 ** 36 - 1);
-    expect(code(() => new FrameAllocator(null, { ...large, frames: 2 }))).toBe('EINVAL');
+    expect(codeOf(() => new FrameAllocator(null, { ...large, frames: 2 }))).toBe('EINVAL');
   });
 
   test('512 GiB: only what is used becomes resident', () => {
@@ -115,15 +116,15 @@ describe('many frames', () => {
   test.each([undefined, 5])('all or none (scatter %s)', (scatter) => {
     const frames = new FrameAllocator(null, { first: 0, frames: 10, ...(scatter && { scatter }) });
     const before = snapshot(frames.state);
-    expect(code(() => frames.allocateMany(11))).toBe('ENOMEM');
-    expect(code(() => frames.allocateMany(Number.MAX_SAFE_INTEGER))).toBe('ENOMEM');
+    expect(codeOf(() => frames.allocateMany(11))).toBe('ENOMEM');
+    expect(codeOf(() => frames.allocateMany(Number.MAX_SAFE_INTEGER))).toBe('ENOMEM');
     expect(snapshot(frames.state)).toEqual(before);
     expect([...frames.allocateMany(10)].sort((a, b) => a - b)).toEqual([...Array(10).keys()]);
   });
 
   test.each([-1, 1.5, Number.NaN, '1', undefined])('%s is no count', (count) => {
     const frames = new FrameAllocator(null, { first: 0, frames: 10 });
-    expect(code(() => frames.allocateMany(wrong(count)))).toBe('EINVAL');
+    expect(codeOf(() => frames.allocateMany(wrong(count)))).toBe('EINVAL');
   });
 
   test('lists of any kind are freed', () => {
@@ -172,7 +173,7 @@ describe('ranges', () => {
     ['EINVAL', { pfn: 12, frames: -1 }],
     ['EINVAL', { pfn: 12 }],
   ])('%s for the reserved range %j', (expected, range) => {
-    expect(code(() => new FrameAllocator(null, { first: 10, frames: 16, reserved: [wrong(range)] }))).toBe(
+    expect(codeOf(() => new FrameAllocator(null, { first: 10, frames: 16, reserved: [wrong(range)] }))).toBe(
       expected,
     );
   });
@@ -192,7 +193,7 @@ describe('ranges', () => {
     { first: undefined },
     { frames: undefined },
   ])('EINVAL for %j', (o) => {
-    expect(code(() => new FrameAllocator(null, wrong({ first: 0, frames: 8, ...o })))).toBe('EINVAL');
+    expect(codeOf(() => new FrameAllocator(null, wrong({ first: 0, frames: 8, ...o })))).toBe('EINVAL');
   });
 });
 
@@ -221,21 +222,21 @@ describe('frames with bytes', () => {
     expect(error).toMatchObject({ code: 'EFAULT', address: 0x4000n });
     const frames = new FrameAllocator(memory, { first: 0, frames: 8, reserved: [{ pfn: 4, frames: 2 }] });
     expect([frames.allocate(2), frames.allocate(1)]).toEqual([0, 6]);
-    expect(code(() => new FrameAllocator(memory, { first: 6, frames: 3 }))).toBe('EFAULT');
-    expect(code(() => new FrameAllocator(memory, { first: 4 }))).toBe('EFAULT');
+    expect(codeOf(() => new FrameAllocator(memory, { first: 6, frames: 3 }))).toBe('EFAULT');
+    expect(codeOf(() => new FrameAllocator(memory, { first: 4 }))).toBe('EFAULT');
   });
 
   test('read-only frames are refused', () => {
     const image = PhysicalMemory.of([
       sparseBank({ pageShift: 12, addresses: [0n], bytes: new Uint8Array(4096) }),
     ]);
-    expect(code(() => new FrameAllocator(image))).toBe('EPERM');
-    expect(code(() => new FrameAllocator(image, { first: 0, frames: 1 }))).toBe('EPERM');
+    expect(codeOf(() => new FrameAllocator(image))).toBe('EPERM');
+    expect(codeOf(() => new FrameAllocator(image, { first: 0, frames: 1 }))).toBe('EPERM');
   });
 
   test('a bank without a whole frame', () => {
     const memory = PhysicalMemory.create({ bytes: 8192, base: 0x1000n });
-    expect(code(() => new FrameAllocator(memory, { pageShift: 14 }))).toBe('EINVAL');
+    expect(codeOf(() => new FrameAllocator(memory, { pageShift: 14 }))).toBe('EINVAL');
   });
 });
 

@@ -1,7 +1,8 @@
+import { refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { Word } from '../../../src/memory/frames/frame-layout.js';
-import { refusal, snapshot, wrong } from '../support.js';
+import { snapshot, wrong } from '../support.js';
 
 const options = {
   pageShift: 14,

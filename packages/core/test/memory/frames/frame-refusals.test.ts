@@ -1,6 +1,7 @@
+import { refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
-import { refusal, snapshot, wrong } from '../support.js';
+import { snapshot, wrong } from '../support.js';
 
 /** Frames 0x10 to 0x2f; 0x20 to 0x23 reserved; allocated are a block of order 2 at 0x24, 0x28 and 0x29. */
 function prepared(): FrameAllocator {

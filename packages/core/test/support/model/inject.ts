@@ -6,7 +6,7 @@ import { judge } from './judge.js';
 import { perform, type SlotSeen } from './perform.js';
 import { expectUnchanged } from './state.js';
 import { begin, finish, outcomeOf, settle, stageOf } from './step.js';
-import { allOf, type World } from './world.js';
+import { allOf, type World, watchBreaks } from './world.js';
 
 /** Where a call can fail that is right by itself. */
 type Fault = 'allocation' | 'sink' | 'callback';
@@ -48,7 +48,7 @@ function attempt(
     if (!isHit('sink')) return;
     // The harshest way to fail: it has forgotten nothing, and has just walked what stands there now.
     world.tlb.walkAgain();
-    world.watch.look(allOf(world).tables);
+    watchBreaks(world, allOf(world));
     throw BROKEN_SINK;
   };
   const seen: SlotSeen[] = [];

@@ -1,13 +1,13 @@
+import { takenFrames } from '@vmarea/conformance';
 import { hex, translateMany } from '@vmarea/core';
 import { expect } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
-import { takenFrames } from '../machine.js';
 import type { Attributes } from '../manual-walk/descriptor.js';
 import { brokenRuns, type Enumeration } from '../manual-walk/enumerate.js';
 import { addressOfPage, type ManualLevel } from '../manual-walk/geometry.js';
 import { manualWalk } from '../manual-walk/walk.js';
 import { key } from './model.js';
-import { allOf, type World } from './world.js';
+import { allOf, type World, watchBreaks } from './world.js';
 
 /** Judges a world between two calls. */
 export function judge(world: World): void {
@@ -16,7 +16,7 @@ export function judge(world: World): void {
   expectTables(world, found);
   expectFrames(world, found);
   const owed = world.batches.flatMap(({ ranges }) => ranges);
-  world.watch.look(found.tables);
+  watchBreaks(world, found);
   world.tlb.expectFresh(owed);
   expectReads(world);
   expectLeaves(world, found);

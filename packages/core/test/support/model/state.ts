@@ -1,7 +1,7 @@
+import { takenFrames } from '@vmarea/conformance';
 import { hex } from '@vmarea/core';
 import { expect } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
-import { takenFrames } from '../machine.js';
 import type { World } from './world.js';
 
 /** Everything that calls on a world change, but for the model: copied, to be compared with what is there later. */

@@ -1,6 +1,6 @@
+import { takenFrames } from '@vmarea/conformance';
 import { hex, VmError } from '@vmarea/core';
 import { expect } from 'vitest';
-import { takenFrames } from '../machine.js';
 import { addressOfPage } from '../manual-walk/geometry.js';
 import { type Seen, Thrown } from './apply.js';
 import type { Begun, Outcome } from './begun.js';

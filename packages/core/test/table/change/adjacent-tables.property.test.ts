@@ -7,12 +7,12 @@ import {
   wasmLoops,
 } from '@vmarea/core';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { x86 } from '../../formats/x86.js';
-import { fingerprint } from '../../support/machine.js';
+import { fingerprint } from '../../support/digest.js';
 
 /*
  * Calls over several whole tables of the last level: tables that follow each other in memory are taken as one, others one by
@@ -83,7 +83,7 @@ describe.each([
   ['arm64', arm64({ granule: 4, vaBits: 48 }), 0xffff_0000_0000_0000n],
   ['riscv64', riscv64(3), 0n],
 ] as const)('whole tables of %s', (_, format, base) => {
-  it('are as they are, adjacent or not', () => {
+  test('are as they are, adjacent or not', () => {
     fc.assert(
       fc.property(steps, fc.boolean(), fc.boolean(), (list, webAssembly, isScattered) => {
         const memory = PhysicalMemory.create({
@@ -111,7 +111,7 @@ describe.each([
   });
 });
 
-it('a block among whole tables of pages is a block', () => {
+test('a block among whole tables of pages is a block', () => {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 16 * 4096 });
   const table = new Table({ format: x86(4, 46), memory, frames: new FrameAllocator(memory) });
   const frames = new Uint32Array(5 * PAGES);
@@ -126,7 +126,7 @@ it('a block among whole tables of pages is a block', () => {
   expect(table.counters.tablesAllocated).toBe(1 + 2 + 4);
 });
 
-it('calls over whole tables have reached everything', () => {
+test('calls over whole tables have reached everything', () => {
   for (const what of [
     'map',
     'map refused',

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, sparseBank } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
-import { fingerprint, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -22,7 +22,7 @@ describe('a call that meets a table without bytes', () => {
   }
   const missing = 'EFAULT at 0xffff000000200000: the table at physical 0x7000000000 has no bytes';
 
-  it.each([false, true])('unmap changes nothing and flushes nothing (reclaim %s)', (reclaim) => {
+  test.each([false, true])('unmap changes nothing and flushes nothing (reclaim %s)', (reclaim) => {
     const { table, memory, frames, flushes } = damaged();
     const before = fingerprint({ memory, frames });
     expect(thrown(() => table.unmap(BASE, 6 * MiB, { reclaim }))).toBe(missing);
@@ -36,7 +36,7 @@ describe('a call that meets a table without bytes', () => {
     expect([...table.leaves(BASE, 2 * MiB)]).toEqual([]);
   });
 
-  it('map takes back what it wrote before', () => {
+  test('map takes back what it wrote before', () => {
     const { table, memory, frames } = damaged();
     const before = fingerprint({ memory, frames });
     const call = () => table.mapRange(BASE + 0x1000n, 0n, 3 * MiB, WRITE, { maxLeafShift: 12 });
@@ -45,7 +45,7 @@ describe('a call that meets a table without bytes', () => {
     expect(table.translate(BASE + 0x1000n)).toBeNull();
   });
 
-  it('a block does not replace it', () => {
+  test('a block does not replace it', () => {
     const { table, memory, frames } = damaged();
     const before = fingerprint({ memory, frames });
     expect(thrown(() => table.mapRange(BASE + 0x200000n, 0n, 2 * MiB, WRITE))).toBe(missing);
@@ -54,7 +54,7 @@ describe('a call that meets a table without bytes', () => {
 });
 
 describe('a read-only root with frames beside it', () => {
-  it('is read, and changed by no call', () => {
+  test('is read, and changed by no call', () => {
     const source = machine(arm, 16, 0x100000000n);
     source.table.map(BASE, [0x11], WRITE);
     const bytes = new Uint8Array(source.memory.bytesAt(0x100000000n, 16 * 4096)).slice();
@@ -103,14 +103,14 @@ describe('read-only tables below a root that can be written', () => {
   }
   const refused = /^EPERM at 0xffff000000.*: the table at physical 0x100001000 is in read-only memory$/;
 
-  it('are read', () => {
+  test('are read', () => {
     const { table } = linked();
     expect(table.translate(BASE + 0x1000n)).toBe(0x12000n);
     expect(table.walk(BASE + BigInt(4 * MiB)).leaf?.leafShift).toBe(21);
     expect([...table.leaves()].map((run) => run.pfn)).toEqual([0x11, 0]);
   });
 
-  it('are never written by map, unmap or reclaim', () => {
+  test('are never written by map, unmap or reclaim', () => {
     const { table, memory, frames, flushes, hash } = linked();
     const before = fingerprint({ memory, frames });
     const bytes = hash();
@@ -126,7 +126,7 @@ describe('read-only tables below a root that can be written', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('take back what a call wrote before it met them', () => {
+  test('take back what a call wrote before it met them', () => {
     const { table, memory, frames, hash } = linked();
     const bytes = hash();
     // The first slot becomes the second: the range runs from own tables into the image's.
@@ -140,7 +140,7 @@ describe('read-only tables below a root that can be written', () => {
     expect(hash()).toBe(bytes);
   });
 
-  it('stay when the root goes', () => {
+  test('stay when the root goes', () => {
     const { table, frames, hash } = linked();
     const bytes = hash();
     table.map(BASE + (1n << 39n), [1], WRITE);

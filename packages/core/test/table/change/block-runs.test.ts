@@ -1,8 +1,8 @@
 import { applyToExisting, applyToRange, protection, splitLeaves } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { entryAt, sizes } from '../../support/entries.js';
-import { machine } from '../../support/machine.js';
 
 /* Runs of blocks, which are broken together: 16 blocks of 2 MiB under arm64's contiguous mark. */
 
@@ -25,7 +25,7 @@ function marked() {
 }
 
 describe('a run of blocks', () => {
-  it.each([applyToRange, applyToExisting])('is split under $name, and every page is seen once', (call) => {
+  test.each([applyToRange, applyToExisting])('is split under $name, and every page is seen once', (call) => {
     const { table, frames, flushes, isMarked } = marked();
     const seen: [number, bigint][] = [];
     const start = 3 * MiB;
@@ -42,7 +42,7 @@ describe('a run of blocks', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it.each([
+  test.each([
     [0, 2 * MiB],
     [0, 4096],
     [4096, 2 * MiB],
@@ -54,7 +54,7 @@ describe('a run of blocks', () => {
     expect([isMarked(0), isMarked(30 * MiB), isMarked(32 * MiB)]).toEqual([false, false, true]);
   });
 
-  it('is cut once when it is met in several parts: here a table stands in its middle', () => {
+  test('is cut once when it is met in several parts: here a table stands in its middle', () => {
     const { table, memory } = marked();
     // Block 4 becomes a table behind the engine's back: the marks around it no longer make a run.
     const pmd = entryAt(table, BigInt(8 * MiB));

@@ -1,11 +1,12 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { FlushSink } from '@vmarea/core';
 import { PageTable, protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -21,7 +22,7 @@ describe('a list of frames', () => {
     return [...table.leaves()].map((run) => `${run.count}x${run.leafShift}`).join(' ');
   };
 
-  it.each([
+  test.each([
     ['an array', (list: number[]) => list],
     ['a Uint32Array', (list: number[]) => Uint32Array.from(list)],
     ['a Float64Array', (list: number[]) => Float64Array.from(list)],
@@ -42,14 +43,14 @@ describe('a list of frames', () => {
 });
 
 describe.each(formats.map((format) => [format.name, format] as const))('a leaf of %s', (_name, format) => {
-  it('translates to its last byte, at every level that has one', () => {
+  test('translates to its last byte, at every level that has one', () => {
     for (const { leaf, shift } of format.levels) {
       // A frame number that is a multiple of the leaf's, and not 0 where there is another.
       const bytes = 1n << BigInt(shift);
       const pa = 1n << BigInt(format.paBits) > bytes ? bytes : 0n;
       if (leaf === null || bytes > 1n << BigInt(format.paBits)) continue;
       const { table } = machine(format);
-      const va = firstAddress(format, true);
+      const va = firstAddress(format);
       table.mapRange(va, pa, bytes, WRITE);
       expect([...table.leaves()].map((run) => [run.va, run.count, run.leafShift, run.pa])).toEqual([
         [va, 1, shift, pa],
@@ -65,7 +66,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('a leaf o
 });
 
 describe('a left-over subtree under a large request', () => {
-  it('stays when it holds a block: the slot is busy', () => {
+  test('stays when it holds a block: the slot is busy', () => {
     const { table, memory, frames, flushes } = machine(arm);
     const live = BASE + BigInt(6 * MiB);
     table.mapRange(live, 0n, 2 * MiB, WRITE);
@@ -79,7 +80,7 @@ describe('a left-over subtree under a large request', () => {
     expect(flushes).toEqual([{ va: BASE, bytes: BigInt(GiB), leafShift: 12, tablesFreed: [] }]);
   });
 
-  it('stays when a page is mapped two levels down, and goes when it is not', () => {
+  test('stays when a page is mapped two levels down, and goes when it is not', () => {
     const { table, frames, flushes } = machine(arm);
     const page = BASE + BigInt(512 * MiB);
     table.map(page, [7], WRITE);
@@ -101,7 +102,7 @@ describe('a left-over subtree under a large request', () => {
     expect(frames.stats().allocated).toBe(2);
   });
 
-  it('is not scanned when it is known to be in use', () => {
+  test('is not scanned when it is known to be in use', () => {
     const { table } = machine(arm);
     table.map(BASE + 0x1ff000n, [7], WRITE);
     table.resetCounters();
@@ -110,7 +111,7 @@ describe('a left-over subtree under a large request', () => {
     expect(table.counters.entriesRead).toBe(2 + 2 + 512);
   });
 
-  it('is held while the sink runs, and its slot is empty', () => {
+  test('is held while the sink runs, and its slot is empty', () => {
     const seen: unknown[] = [];
     const sink: FlushSink = {
       flush: () => {
@@ -128,7 +129,7 @@ describe('a left-over subtree under a large request', () => {
 });
 
 describe('unmap of a part of a leaf', () => {
-  it('is refused from the middle of a block to its end, and from its start to the middle', () => {
+  test('is refused from the middle of a block to its end, and from its start to the middle', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE + 0x1ff000n, [5], WRITE);
     table.mapRange(BASE + BigInt(2 * MiB), 0n, 2 * MiB, WRITE);
@@ -151,7 +152,7 @@ describe('unmap of a part of a leaf', () => {
     ['a NAPOT run', riscv64(3), 0x200000n, 1n << 63n, 8n << 10n],
     ['a contiguous run', arm64({ granule: 4, vaBits: 39, half: 'ttbr0' }), 0x200000n, 1n << 52n, 0n],
   ] as const;
-  it.each(runs)('is refused where an end lies inside %s', (_what, format, va, bit, size) => {
+  test.each(runs)('is refused where an end lies inside %s', (_what, format, va, bit, size) => {
     const { table, memory, frames, flushes } = machine(format);
     // Pages 15 to 48, of which 16 to 31 are a run; the ones around it are not marked.
     table.mapRange(va + 0xf000n, 0x5000f000n, 34 * 4096, WRITE, { maxLeafShift: 12 });
@@ -191,7 +192,7 @@ describe('unmap of a part of a leaf', () => {
     ]);
   });
 
-  it('is refused inside a contiguous run of blocks', () => {
+  test('is refused inside a contiguous run of blocks', () => {
     const { table, memory, frames } = machine(arm);
     table.mapRange(BASE, 0n, 64 * MiB, WRITE);
     for (let i = 16n; i < 32n; i++) {
@@ -212,7 +213,7 @@ describe('unmap of a part of a leaf', () => {
     expect([...table.leaves()]).toMatchObject([{ va: BASE, count: 15 }]);
   });
 
-  it('is fine beside entries that the MMU ignores, whatever bits they have', () => {
+  test('is fine beside entries that the MMU ignores, whatever bits they have', () => {
     const { table, memory } = machine(arm);
     table.map(BASE, [1, 2, 3], WRITE);
     // A swapped-out page: not present, and its other bits are the operating system's.
@@ -224,7 +225,7 @@ describe('unmap of a part of a leaf', () => {
 });
 
 describe('the stride of a flush', () => {
-  it('is the smallest leaf that was removed', () => {
+  test('is the smallest leaf that was removed', () => {
     const map = (...parts: [at: number, bytes: number][]) => {
       const made = machine(arm);
       for (const [at, bytes] of parts) made.table.mapRange(BASE + BigInt(at), BigInt(at), bytes, WRITE);
@@ -238,7 +239,7 @@ describe('the stride of a flush', () => {
     expect(map([GiB, 2 * GiB])).toEqual([[BigInt(GiB), BigInt(2 * GiB), 30]]);
   });
 
-  it('is the page where tables go as well', () => {
+  test('is the page where tables go as well', () => {
     const { table, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 2 * MiB, WRITE);
     const tables = table.walk(BASE).steps.slice(1);
@@ -261,7 +262,7 @@ describe('a list of leaves', () => {
   const list = (va: bigint, bytes: number) =>
     [...table.leaves(va, bytes)].map((run) => [run.va - BASE, run.count]);
 
-  it('takes the range to its exact ends', () => {
+  test('takes the range to its exact ends', () => {
     expect(list(BASE + 0x4000n, 4096)).toEqual([]);
     expect(list(BASE + 0x4000n, 8192)).toEqual([[0x5000n, 1]]);
     expect(list(BASE + 0x5000n, 4096)).toEqual([[0x5000n, 1]]);
@@ -273,7 +274,7 @@ describe('a list of leaves', () => {
     expect(list(BASE + BigInt(4 * MiB), 4096)).toEqual([]);
   });
 
-  it('ends with an error when the table is destroyed under it', () => {
+  test('ends with an error when the table is destroyed under it', () => {
     const other = machine(arm).table;
     other.map(BASE, [1, 5, 9], WRITE);
     const runs = other.leaves();
@@ -283,7 +284,7 @@ describe('a list of leaves', () => {
     expect(runs.next().done).toBe(true);
   });
 
-  it('has a block whole that is only partly inside', () => {
+  test('has a block whole that is only partly inside', () => {
     const whole = [[BigInt(2 * MiB), 1]];
     expect(list(BASE + BigInt(2 * MiB - 4096), 8192)).toEqual(whole);
     expect(list(BASE + BigInt(3 * MiB), 4096)).toEqual(whole);
@@ -293,7 +294,7 @@ describe('a list of leaves', () => {
 });
 
 describe('tables from frames that hold something', () => {
-  it.each([
+  test.each([
     ['blocks that fill a table, and two more', 0x4000_0000n],
     ['pages that are no blocks', 0x4000_1000n],
   ])('%s', (_what, pa) => {

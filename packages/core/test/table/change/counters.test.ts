@@ -1,9 +1,9 @@
 import type { Counters, PageTable } from '@vmarea/core';
 import { applyToExisting, applyToRange, collapseLeaves, protection, splitLeaves } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { machine } from '../../support/machine.js';
 
 /*
  * Exact work, in place of time. arm64 with four levels breaks before it makes; riscv64 with three never does. Each
@@ -214,7 +214,7 @@ const cases: readonly Case[] = [
 ];
 
 describe('the work of a call', () => {
-  it.each(cases)('$what', ({ before, call, arm }) => {
+  test.each(cases)('$what', ({ before, call, arm }) => {
     const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
     before(table);
     table.resetCounters();
@@ -222,7 +222,7 @@ describe('the work of a call', () => {
     expect(table.counters).toEqual(arm);
   });
 
-  it('of destroy reads every table above the last level, and frees all', () => {
+  test('of destroy reads every table above the last level, and frees all', () => {
     const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
     pages(table);
     table.resetCounters();
@@ -231,7 +231,7 @@ describe('the work of a call', () => {
     expect(counters).toEqual(work(3, 3 * 512, 0, 0, 5, 1));
   });
 
-  it('is less where no break is needed', () => {
+  test('is less where no break is needed', () => {
     const { table } = machine(riscv64(3));
     table.mapRange(0n, 0n, 4 * MiB, WRITE, SMALL);
     const count = (call: () => void): Work => {

@@ -1,7 +1,7 @@
+import { firstAddress } from '@vmarea/conformance';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formats } from '../../formats/index.js';
-import { firstAddress } from '../../support/machine.js';
 
 const WRITE = protection({ write: true });
 
@@ -19,7 +19,7 @@ describe.each(formats.map((format) => [format.name, format] as const))(
       return { memory, frames, pageBytes };
     }
 
-    it('starts with a root of zeros, in all of its frames', () => {
+    test('starts with a root of zeros, in all of its frames', () => {
       const { memory, frames } = used();
       const table = new PageTable({ format, memory, frames });
       const bytes = memory.bytesAt(table.root, 8 * 2 ** (format.levels[0]?.bits ?? 0));
@@ -27,10 +27,10 @@ describe.each(formats.map((format) => [format.name, format] as const))(
       expect([...table.leaves()]).toEqual([]);
     });
 
-    it('makes tables that map only what was asked for', () => {
+    test('makes tables that map only what was asked for', () => {
       const { memory, frames, pageBytes } = used();
       const table = new PageTable({ format, memory, frames });
-      const first = firstAddress(format, true);
+      const first = firstAddress(format);
       const half = format.range.upper === 'sign' ? 2 : 1;
       const last = first + (1n << BigInt(format.range.bits)) / BigInt(half) - BigInt(pageBytes);
       table.map(first, [3], WRITE);

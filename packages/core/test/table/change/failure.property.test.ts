@@ -1,8 +1,9 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { FlushSink, PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, VmError, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formats } from '../../formats/index.js';
-import { fingerprint, firstAddress } from '../../support/machine.js';
+import { fingerprint } from '../../support/digest.js';
 
 const WRITE = protection({ write: true });
 
@@ -32,10 +33,10 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
   const lastTable = format.levels[last - 1];
   /** One whole table of the last level, and three pages of the next; three pages where the root is the last level. */
   const pages = lastTable === undefined ? 3 : 2 ** (lastTable.shift - format.pageShift) + 3;
-  const start = firstAddress(format);
+  const start = firstAddress(format, 'lower');
   const count = (table: PageTable): number => [...table.leaves()].reduce((sum, run) => sum + run.count, 0);
 
-  it('leaves everything as it was, whichever allocation fails', () => {
+  test('leaves everything as it was, whichever allocation fails', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
     const frames = new Failing(memory, { pageShift: format.pageShift });
     const table = new PageTable({ format, memory, frames });
@@ -61,7 +62,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
   const block = format.levels[last - 1];
   // A root that is the last level has no larger leaf.
   if (block?.leaf) {
-    it('puts a replaced table back when a later allocation fails', () => {
+    test('puts a replaced table back when a later allocation fails', () => {
       const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
       const frames = new Failing(memory, { pageShift: format.pageShift });
       const table = new PageTable({ format, memory, frames });
@@ -84,7 +85,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
     });
   }
 
-  it('takes a map back that meets an occupied slot at its end, and flushes', () => {
+  test('takes a map back that meets an occupied slot at its end, and flushes', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
     const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
     const flushed: { va: bigint; bytes: bigint; freed: number; allocated: number }[] = [];

@@ -1,13 +1,12 @@
 import { collapseLeaves, PhysicalMemory, protection, splitLeaves, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { planOf } from '../../../src/format/plan.js';
 import type { MapCall } from '../../../src/table/change/map/map-call.js';
 import { writeLeaves } from '../../../src/table/change/map/write-leaves.js';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { entryAt } from '../../support/entries.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -35,7 +34,7 @@ function marked(
 }
 
 describe('map forms runs', () => {
-  it('where address and frames are aligned, and leaves the ends single', () => {
+  test('where address and frames are aligned, and leaves the ends single', () => {
     const { table } = machine(arm);
     table.mapRange(BASE + 0x5000n, 0x4000_5000n, 64 * 4096, WRITE);
     expect(marked(table, 80)).toBe('16-63');
@@ -45,7 +44,7 @@ describe('map forms runs', () => {
     expect(marked(other, 80)).toBe('');
   });
 
-  it.each([
+  test.each([
     [4, 12, 16],
     [16, 14, 128],
     [64, 16, 32],
@@ -57,7 +56,7 @@ describe('map forms runs', () => {
     expect(table.counters.entriesWritten).toBe(2 * run - 1 + 3 - (granule === 64 ? 1 : 0));
   });
 
-  it('of blocks too', () => {
+  test('of blocks too', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 40 * 2 * MiB, WRITE);
     expect(marked(table, 40, 2 * MiB)).toBe('0-31');
@@ -67,7 +66,7 @@ describe('map forms runs', () => {
     expect(marked(lists, 17, 2 * MiB)).toBe('0-15');
   });
 
-  it('of those frames of a list that happen to be adjacent', () => {
+  test('of those frames of a list that happen to be adjacent', () => {
     const { table } = machine(arm);
     const list = Float64Array.from({ length: 64 }, (_, i) => 0x400 + i);
     list[40] = 7;
@@ -77,7 +76,7 @@ describe('map forms runs', () => {
     expect(table.translate(BASE + 63n * 4096n)).toBe(0x43f000n);
   });
 
-  it('no larger than the cap', () => {
+  test('no larger than the cap', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, MiB, WRITE, { maxLeafShift: 15 });
     expect(marked(table, 256)).toBe('');
@@ -89,7 +88,7 @@ describe('map forms runs', () => {
     expect(marked(blocks, 32, 2 * MiB)).toBe('');
   });
 
-  it('no larger than a cap of their own, beside blocks', () => {
+  test('no larger than a cap of their own, beside blocks', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 33 * 2 * MiB + 65536, WRITE, { maxLeafShift: 30, maxRunShift: 16 });
     expect(marked(table, 32, 2 * MiB)).toBe('');
@@ -104,7 +103,7 @@ describe('map forms runs', () => {
     );
   });
 
-  it('with the words of NAPOT: all the same, half the size below the frame', () => {
+  test('with the words of NAPOT: all the same, half the size below the frame', () => {
     const { table } = machine(riscv64(3));
     table.mapRange(0x20000n, 0x8000_0000n, 0x11000, WRITE);
     const first = entryAt(table, 0x20000n).entry;
@@ -114,7 +113,7 @@ describe('map forms runs', () => {
     expect(table.translate(0x2f123n)).toBe(0x8000_f123n);
   });
 
-  it('or nothing at all, when a slot is taken', () => {
+  test('or nothing at all, when a slot is taken', () => {
     for (const taken of [0n, 20n, 63n]) {
       const { table, memory } = machine(arm);
       table.map(BASE + taken * 4096n, [1], WRITE);
@@ -124,7 +123,7 @@ describe('map forms runs', () => {
     }
   });
 
-  it('single where a left-over table is in the way of one of its blocks', () => {
+  test('single where a left-over table is in the way of one of its blocks', () => {
     const { table } = machine(arm);
     table.prepare(BASE + BigInt(3 * 2 * MiB), 4096);
     table.mapRange(BASE, 0n, 32 * 2 * MiB, WRITE);
@@ -135,7 +134,7 @@ describe('map forms runs', () => {
     ]);
   });
 
-  it('and clears what it wrote of a list that changes under it', () => {
+  test('and clears what it wrote of a list that changes under it', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 4096 });
     const [bank] = memory.banks;
     if (bank === undefined) throw new Error('no bank');
@@ -157,7 +156,7 @@ describe('map forms runs', () => {
 });
 
 describe('collapse forms runs', () => {
-  it('again after one was undone, by a break where the architecture wants it', () => {
+  test('again after one was undone, by a break where the architecture wants it', () => {
     const { table, flushes, memory } = machine(arm);
     table.mapRange(BASE, 0n, 32 * 4096, WRITE);
     const before = memory.banks[0]?.words.slice();
@@ -176,7 +175,7 @@ describe('collapse forms runs', () => {
     expect(collapseLeaves(table, BASE, 32 * 4096)).toBe(0);
   });
 
-  it('in use as any of its leaves was', () => {
+  test('in use as any of its leaves was', () => {
     for (const clean of [0n, 5n, 15n]) {
       const { table } = machine(arm);
       table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
@@ -191,7 +190,7 @@ describe('collapse forms runs', () => {
     }
   });
 
-  it('of blocks that it makes', () => {
+  test('of blocks that it makes', () => {
     const { table, frames } = machine(arm, 64);
     table.mapRange(BASE, 0n, 17 * 2 * MiB, WRITE, { maxLeafShift: 12 });
     // A run of 16 blocks, a block, and nothing of the rest of the table.
@@ -200,7 +199,7 @@ describe('collapse forms runs', () => {
     expect(frames.stats().allocated).toBe(3);
   });
 
-  it('of NAPOT', () => {
+  test('of NAPOT', () => {
     const { table } = machine(riscv64(3));
     table.mapRange(0n, 0x8000_0000n, 0x10000, WRITE, { maxLeafShift: 12 });
     expect(collapseLeaves(table, 0n, 0x10000)).toBe(1);
@@ -208,7 +207,7 @@ describe('collapse forms runs', () => {
     expect(collapseLeaves(table, 0n, 0x10000)).toBe(0);
   });
 
-  it('only of leaves that say the same, adjacent and aligned', () => {
+  test('only of leaves that say the same, adjacent and aligned', () => {
     const { table } = machine(arm);
     table.map(
       BASE,
@@ -227,7 +226,7 @@ describe('collapse forms runs', () => {
   });
 });
 
-it('split takes the mark from runs in whole tables that follow one without', () => {
+test('split takes the mark from runs in whole tables that follow one without', () => {
   const { table } = machine(arm);
   table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
   table.mapRange(BASE + BigInt(2 * MiB), 0x4000_0000n, 2 * MiB, WRITE, { maxLeafShift: 16 });

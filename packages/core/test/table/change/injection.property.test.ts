@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type ShapedFormat, shapedFormats } from '../../formats/index.js';
 import { type Call, isRaw, tell } from '../../support/model/call.js';
 import { type Draft, drafts } from '../../support/model/draft.js';
@@ -63,7 +63,7 @@ function run(shaped: ShapedFormat, list: readonly Draft[]): void {
 describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, index] as const))(
   '%s',
   (_name, shaped, index) => {
-    it('leaves everything as it was, whatever fails', { timeout: 180_000 * RUNS }, () => {
+    test('leaves everything as it was, whatever fails', { timeout: 180_000 * RUNS }, () => {
       fc.assert(
         fc.property(drafts(10), (list) => run(shaped, list)),
         {
@@ -77,7 +77,7 @@ describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, 
 );
 
 describe.each(['arm64', 'riscv64', 'x86-64'])('every operation on %s', (family) => {
-  it('has failed wherever it can', () => {
+  test('has failed wherever it can', () => {
     expect(MUST_MEET.filter((name) => (tally.get(`${family} ${name}`) ?? 0) === 0)).toEqual([]);
   });
 });

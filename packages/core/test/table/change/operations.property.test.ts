@@ -1,6 +1,6 @@
 import { protection } from '@vmarea/core';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { type ShapedFormat, shapedFormats } from '../../formats/index.js';
 import { geometryOf } from '../../support/manual-walk/geometry.js';
@@ -154,14 +154,14 @@ describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, 
       { weight: 3, arbitrary: fc.constant(undefined) },
       { weight: 1, arbitrary: fc.nat(shaped.shape.depth + 2) },
     );
-    it.each([
+    test.each([
       ['enough frames', true],
       ['none to spare', false],
     ])('cuts the largest leaf, and makes it again, with %s', (_frames, hasFrames) =>
       runLargest(shaped, hasFrames),
     );
 
-    it('does what the model does', { timeout: 180_000 * RUNS }, () => {
+    test('does what the model does', { timeout: 180_000 * RUNS }, () => {
       fc.assert(
         fc.property(drafts(16), fc.constantFrom(...BASES), spare, (...given) => run(shaped, ...given)),
         { numRuns: RUNS * runsOf(shaped), seed: 20261203 + index, unbiased: true },
@@ -171,7 +171,7 @@ describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, 
 );
 
 describe.each(Object.entries(REACH))('calls on %s', (family, names) => {
-  it('have reached everything', () => {
+  test('have reached everything', () => {
     expect(names.filter((name) => (reached.get(`${family} ${name}`) ?? 0) === 0)).toEqual([]);
   });
 });

@@ -1,11 +1,12 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
+import { machine, thrown } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -25,7 +26,7 @@ class Shut extends FrameAllocator {
 }
 
 describe('prepare', () => {
-  it('makes the tables for pages, or for larger leaves, once', () => {
+  test('makes the tables for pages, or for larger leaves, once', () => {
     const { table, frames, flushes } = machine(arm);
     // A PUD and a PMD table, and one last table for each 2 MiB that the range meets.
     const call = [BASE + 0x1ff000n, 4 * MiB] as const;
@@ -39,14 +40,14 @@ describe('prepare', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('counts without making, over the whole range too', () => {
+  test('counts without making, over the whole range too', () => {
     const { table, frames } = machine(arm);
     expect(table.tablesNeeded(BASE, 1n << 48n)).toBe(2 ** 9 + 2 ** 18 + 2 ** 27);
     expect(table.tablesNeeded(BASE, 1n << 48n, { leafShift: 30 })).toBe(2 ** 9);
     expect(frames.stats().allocated).toBe(1);
   });
 
-  it('passes over what is mapped, whatever it is', () => {
+  test('passes over what is mapped, whatever it is', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
     table.mapRange(BASE + BigInt(GiB), 0n, 2 * MiB, WRITE);
@@ -56,7 +57,7 @@ describe('prepare', () => {
     expect(table.tablesNeeded(BASE, 2 * GiB)).toBe(510);
   });
 
-  it('leaves nothing behind when the frames do not suffice', () => {
+  test('leaves nothing behind when the frames do not suffice', () => {
     const { table, memory, frames } = machine(arm, 8);
     table.map(BASE, [1], WRITE);
     const before = fingerprint({ memory, frames });
@@ -66,7 +67,7 @@ describe('prepare', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('is undone by reclaim, to the last table', () => {
+  test('is undone by reclaim, to the last table', () => {
     const { table, memory, frames, flushes } = machine(arm);
     const before = fingerprint({ memory, frames });
     table.prepare(BASE, 8 * MiB);
@@ -85,7 +86,7 @@ describe('prepare', () => {
 describe.each(formats.map((format) => [format.name, format] as const))(
   '%s',
   (_name, format: PageTableFormat) => {
-    it('maps without an allocation after prepare, which makes as many tables as were counted', () => {
+    test('maps without an allocation after prepare, which makes as many tables as were counted', () => {
       const page = 2 ** format.pageShift;
       const leafShifts = format.levels.filter((level) => level.leaf !== null).map((level) => level.shift);
       const total = 2 ** (format.range.bits - format.pageShift);
@@ -115,7 +116,7 @@ describe.each(formats.map((format) => [format.name, format] as const))(
               const count = leafPages > 4096 ? leafPages : pages;
               const half = format.range.upper === 'sign' ? total / 2 : total;
               if (first < 0 || first + count > half) continue;
-              const va = firstAddress(format) + BigInt(first) * BigInt(page);
+              const va = firstAddress(format, 'lower') + BigInt(first) * BigInt(page);
               const bytes = BigInt(count) * BigInt(page);
               const needed = table.tablesNeeded(va, bytes, { leafShift });
               const before = frames.stats().allocated;

@@ -1,11 +1,12 @@
+import { firstAddress } from '@vmarea/conformance';
 import { protection, words } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
+import { fingerprint } from '../../support/digest.js';
 import { entryAt, markRun, sizes } from '../../support/entries.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -18,7 +19,7 @@ const DBM = 1n << 51n;
 const CONT = 1n << 52n;
 
 describe('protect', () => {
-  it('changes the members that are named and leaves the others of each leaf alone', () => {
+  test('changes the members that are named and leaves the others of each leaf alone', () => {
     const { table } = machine(arm);
     table.map(BASE, [1, 2], WRITE);
     table.map(BASE + 0x2000n, [3], protection({ write: true, user: true, execute: true, memory: 'device' }));
@@ -32,7 +33,7 @@ describe('protect', () => {
     expect(read(1n)).toEqual(protection({ global: true }));
   });
 
-  it('keeps bits that it does not own, in entries that differ in them', () => {
+  test('keeps bits that it does not own, in entries that differ in them', () => {
     const made = machine(arm);
     const { table, memory } = made;
     table.map(BASE, [1, 2, 3, 4], WRITE);
@@ -49,7 +50,7 @@ describe('protect', () => {
     );
   });
 
-  it('passes over holes, missing tables, and entries that the MMU ignores', () => {
+  test('passes over holes, missing tables, and entries that the MMU ignores', () => {
     const { table, memory } = machine(arm);
     table.map(BASE, [1], WRITE);
     const { address } = entryAt(table, BASE);
@@ -60,7 +61,7 @@ describe('protect', () => {
     expect(sizes(table)).toEqual([[BASE, 12, 1]]);
   });
 
-  it('writes and flushes nothing, and splits nothing, when nothing changes', () => {
+  test('writes and flushes nothing, and splits nothing, when nothing changes', () => {
     const { table, flushes, memory, frames } = machine(arm);
     table.map(BASE, [1, 2, 3], WRITE);
     table.mapRange(BASE + BigInt(2 * MiB), 0n, 2 * MiB, WRITE);
@@ -73,7 +74,7 @@ describe('protect', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('flushes the hull of what changed, at the stride of its smallest leaf', () => {
+  test('flushes the hull of what changed, at the stride of its smallest leaf', () => {
     const { table, flushes } = machine(arm);
     table.map(BASE, [1, 2, 3], protection());
     table.map(BASE + 0x1000_0000n, [9], WRITE);
@@ -84,7 +85,7 @@ describe('protect', () => {
     ]);
   });
 
-  it('splits a block that is covered in part: one flush, and the rest as large as it can be', () => {
+  test('splits a block that is covered in part: one flush, and the rest as large as it can be', () => {
     const { table, flushes } = machine(arm);
     table.mapRange(BASE, 0x4000_0000n, 1 << 30, WRITE);
     table.protect(BASE + 0x20_1000n, 0x2000, { write: false });
@@ -101,7 +102,7 @@ describe('protect', () => {
     expect(flushes).toEqual([{ va: BASE, bytes: 1n << 30n, leafShift: 12, tablesFreed: [] }]);
   });
 
-  it('refuses to cut when it is told to', () => {
+  test('refuses to cut when it is told to', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 4 * MiB, WRITE);
     const before = fingerprint({ memory, frames });
@@ -112,7 +113,7 @@ describe('protect', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('refuses what is no protection, mapped or not', () => {
+  test('refuses what is no protection, mapped or not', () => {
     const { table } = machine(arm);
     const call = (fields: object) => thrown(() => table.protect(BASE, 4096, fields));
     expect(call({ writable: true })).toBe(
@@ -125,7 +126,7 @@ describe('protect', () => {
     expect(thrown(() => table.protect(BASE, 4096, null as never))).toMatch(/^EINVAL: the protection is null/);
   });
 
-  it('takes nothing back half-way when the format refuses an entry', () => {
+  test('takes nothing back half-way when the format refuses an entry', () => {
     const riscv = riscv64(3);
     const { table, memory, frames } = machine(riscv);
     table.map(0x1000n, [1], protection());
@@ -142,7 +143,7 @@ describe('protect', () => {
 describe('protect and runs', () => {
   const small = arm64({ granule: 4, vaBits: 39, half: 'ttbr0' });
   const riscv = riscv64(3);
-  it.each([
+  test.each([
     ['contiguous', small, CONT],
     ['NAPOT', riscv, 1n << 63n],
   ] as const)(
@@ -167,7 +168,7 @@ describe('protect and runs', () => {
 });
 
 describe('a change that needs a break', () => {
-  it('finds the entry invalid at the flush and written after it', () => {
+  test('finds the entry invalid at the flush and written after it', () => {
     const seen: bigint[] = [];
     const made = machine(arm, 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
     made.table.map(BASE, [1], WRITE);
@@ -178,7 +179,7 @@ describe('a change that needs a break', () => {
     expect(arm.decode(words(made.memory.read64(slot)), 3).write).toBe(false);
   });
 
-  it('is no change of size and of rights in one write, where none is needed', () => {
+  test('is no change of size and of rights in one write, where none is needed', () => {
     const { table, memory } = machine(riscv64(3));
     table.mapRange(0x200000n, 0n, 2 * MiB, WRITE);
     const slot = entryAt(table, 0x200000n).address;
@@ -195,7 +196,7 @@ describe('a change that needs a break', () => {
     expect(table.walk(0x201000n).leaf?.protection.write).toBe(false);
   });
 
-  it('leaves the entry valid all the time where no break is needed', () => {
+  test('leaves the entry valid all the time where no break is needed', () => {
     const seen: bigint[] = [];
     const made = machine(riscv64(3), 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
     made.table.map(0x1000n, [1], WRITE);
@@ -207,9 +208,9 @@ describe('a change that needs a break', () => {
 });
 
 describe('leaves whose other rights differ', () => {
-  it.each(formats)('are each changed, in whichever word the bits stand: $name', (format) => {
+  test.each(formats)('are each changed, in whichever word the bits stand: $name', (format) => {
     const { table, pageBytes } = machine(format);
-    const base = firstAddress(format);
+    const base = firstAddress(format, 'lower');
     const page = (i: number): bigint => base + BigInt(i * pageBytes);
     // The first ones are as they are wanted already: what is equal to them is passed over, and nothing else.
     const frames = Array.from({ length: 4 }, (_, i) => 3 * i + 1);

@@ -1,11 +1,12 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { FlushSink, PageTable, WebAssemblyMemoryLike } from '@vmarea/core';
 import { FrameAllocator, PhysicalMemory, protection, PageTable as Table } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 /** What these tests use of WebAssembly: the library names no DOM or Node type. */
 declare const WebAssembly: {
@@ -33,7 +34,7 @@ describe('a sink that throws', () => {
     throw broken;
   };
 
-  it.each([false, true])('leaves an unmap undone (reclaim %s)', (reclaim) => {
+  test.each([false, true])('leaves an unmap undone (reclaim %s)', (reclaim) => {
     const sink = new Told();
     const { table, memory, frames } = machine(arm, 64, 0n, sink);
     table.map(BASE, [1, 2, 3], WRITE);
@@ -55,7 +56,7 @@ describe('a sink that throws', () => {
     expect(frames.stats().allocated).toBe(reclaim ? 1 : 5);
   });
 
-  it('leaves a replaced table in place', () => {
+  test('leaves a replaced table in place', () => {
     const sink = new Told();
     const { table, memory, frames } = machine(arm, 64, 0n, sink);
     table.map(BASE, [1], WRITE);
@@ -69,7 +70,7 @@ describe('a sink that throws', () => {
     expect(table.translate(BASE)).toBe(0x4000n);
   });
 
-  it('in a roll-back does not hide the first error, and the frames go back', () => {
+  test('in a roll-back does not hide the first error, and the frames go back', () => {
     const sink = new Told();
     const { table, memory, frames } = machine(arm, 64, 0n, sink);
     table.map(BASE + BigInt(2 * MiB), [1], WRITE);
@@ -83,7 +84,7 @@ describe('a sink that throws', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('leaves a table alive that should be destroyed', () => {
+  test('leaves a table alive that should be destroyed', () => {
     const sink = new Told();
     const { table, memory, frames } = machine(riscv64(3), 64, 0n, sink);
     table.map(0x1000n, [1], WRITE);
@@ -115,7 +116,7 @@ describe('a sink that calls back', () => {
     ['destroy', (table) => table.destroy()],
   ];
 
-  it.each(callbacks)('may not %s on the table that called it', (_what, call) => {
+  test.each(callbacks)('may not %s on the table that called it', (_what, call) => {
     const sink = new Told();
     const { table, frames } = machine(arm, 64, 0n, sink);
     const seen: string[] = [];
@@ -134,7 +135,7 @@ describe('a sink that calls back', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('may read, and change another table of the same frames', () => {
+  test('may read, and change another table of the same frames', () => {
     const sink = new Told();
     const { table, memory, frames } = machine(arm, 64, 0n, sink);
     const other = new Table({ format: arm, memory, frames });
@@ -153,7 +154,7 @@ describe('a sink that calls back', () => {
     expect(other.translate(BASE)).toBe(0x5000n);
   });
 
-  it('leaves the table usable after an error of its own', () => {
+  test('leaves the table usable after an error of its own', () => {
     const sink = new Told();
     const { table } = machine(arm, 64, 0n, sink);
     table.map(BASE, [1], WRITE);
@@ -176,7 +177,7 @@ describe('a WebAssembly.Memory that grows', () => {
     return { wasm, memory, frames, sink, table };
   }
 
-  it('between two leaves of a list', () => {
+  test('between two leaves of a list', () => {
     const { wasm, table } = growing();
     for (const page of [0n, 2n, 4n, 0x200n, 0x40000n])
       table.map(BASE + page * 4096n, [Number(page) + 1], WRITE);
@@ -188,7 +189,7 @@ describe('a WebAssembly.Memory that grows', () => {
     expect(listed).toEqual([1, 3, 5, 0x201, 0x40001]);
   });
 
-  it('in the flush of an unmap, of a replaced table and of a destroy', () => {
+  test('in the flush of an unmap, of a replaced table and of a destroy', () => {
     const { wasm, sink, table, frames } = growing();
     sink.next = () => wasm.grow(1);
     table.map(BASE, [1, 2], WRITE);
@@ -206,7 +207,7 @@ describe('a WebAssembly.Memory that grows', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('in a replaced table of a call that fails afterwards', () => {
+  test('in a replaced table of a call that fails afterwards', () => {
     const { wasm, memory, frames, sink, table } = growing();
     table.map(BASE, [1], WRITE);
     table.unmap(BASE, 4096);
@@ -217,7 +218,7 @@ describe('a WebAssembly.Memory that grows', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('in an unmap whose sink then throws', () => {
+  test('in an unmap whose sink then throws', () => {
     const { wasm, memory, frames, sink, table } = growing();
     table.map(BASE, [1, 2, 3], WRITE);
     const before = fingerprint({ memory, frames });
@@ -230,7 +231,7 @@ describe('a WebAssembly.Memory that grows', () => {
     expect(table.translate(BASE + 0x1000n)).toBe(0x2000n);
   });
 
-  it('between calls', () => {
+  test('between calls', () => {
     const { wasm, table } = growing();
     table.map(BASE, [1], WRITE);
     wasm.grow(1);
@@ -244,12 +245,12 @@ describe('a WebAssembly.Memory that grows', () => {
 describe.each(formats.map((format) => [format.name, format] as const))(
   'the flushes of %s',
   (_name, format) => {
-    it('of a destroy cover the root, in two calls where it has two halves', () => {
+    test('of a destroy cover the root, in two calls where it has two halves', () => {
       const { table, frames, flushes } = machine(format);
       const { bits, upper } = format.range;
-      table.map(firstAddress(format, true), [1], WRITE);
+      table.map(firstAddress(format), [1], WRITE);
       const tables = table
-        .walk(firstAddress(format, true))
+        .walk(firstAddress(format))
         .steps.map((step) => Number(step.table >> BigInt(format.pageShift)));
       const leafShift = format.pageShift;
       table.destroy();

@@ -1,10 +1,10 @@
 import { collapseLeaves, protection, splitLeaves } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
+import { fingerprint } from '../../support/digest.js';
 import { entryAt, markRun, sizes } from '../../support/entries.js';
-import { fingerprint, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -15,7 +15,7 @@ const BASE = 0xffff000000000000n;
 const SOFTWARE = 0b101n << 55n;
 
 describe('split', () => {
-  it('makes pages of the named part and leaves the rest as large as it can be', () => {
+  test('makes pages of the named part and leaves the rest as large as it can be', () => {
     const { table, frames, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 2 * GiB, WRITE);
     splitLeaves(table, BASE + 0x3fff_f000n, 8192);
@@ -33,7 +33,7 @@ describe('split', () => {
     expect(flushes).toEqual([{ va: BASE, bytes: BigInt(2 * GiB), leafShift: 21, tablesFreed: [] }]);
   });
 
-  it('stops at the size it is given', () => {
+  test('stops at the size it is given', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
     splitLeaves(table, BASE, 4096, { leafShift: 21 });
@@ -46,7 +46,7 @@ describe('split', () => {
     );
   });
 
-  it('keeps software bits, and drops what would be an address in a smaller leaf', () => {
+  test('keeps software bits, and drops what would be an address in a smaller leaf', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0x4000_0000n, 2 * MiB, WRITE);
     const { address, entry } = entryAt(table, BASE);
@@ -56,7 +56,7 @@ describe('split', () => {
     expect(entryAt(table, BASE + 0x5000n).entry).toBe((entry & ~0b11n) | 0b11n | SOFTWARE | 0x5000n);
   });
 
-  it('undoes runs that are larger, and only those', () => {
+  test('undoes runs that are larger, and only those', () => {
     const made = machine(riscv);
     const { table } = made;
     table.mapRange(0x10000n, 0x50010000n, 32 * 4096, WRITE);
@@ -67,7 +67,7 @@ describe('split', () => {
     expect(table.translate(0x1f000n)).toBe(0x5001f000n);
   });
 
-  it('has nothing to do for pages and holes', () => {
+  test('has nothing to do for pages and holes', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1, 2], WRITE);
     const before = fingerprint({ memory, frames });
@@ -76,7 +76,7 @@ describe('split', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('breaks a block before it links the table, where the format demands it', () => {
+  test('breaks a block before it links the table, where the format demands it', () => {
     const seen: bigint[] = [];
     const made = machine(arm, 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
     made.table.mapRange(BASE, 0n, 2 * MiB, WRITE);
@@ -88,7 +88,7 @@ describe('split', () => {
 });
 
 describe('collapse', () => {
-  it('makes a block of 512 pages, and of 512 blocks a larger one, at once', () => {
+  test('makes a block of 512 pages, and of 512 blocks a larger one, at once', () => {
     const { table, frames, flushes } = machine(arm, 600);
     table.mapRange(BASE, 0x4000_0000n, GiB, WRITE, { maxLeafShift: 12 });
     expect(frames.stats().allocated).toBe(3 + 512);
@@ -101,7 +101,7 @@ describe('collapse', () => {
     expect(flushes[0]?.tablesFreed).toHaveLength(513);
   });
 
-  it('takes back what split made', () => {
+  test('takes back what split made', () => {
     const { table, memory, frames } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
     const before = fingerprint({ memory, frames });
@@ -110,7 +110,7 @@ describe('collapse', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('goes no further than its cap and its range', () => {
+  test('goes no further than its cap and its range', () => {
     const { table } = machine(arm, 600);
     table.mapRange(BASE, 0n, GiB, WRITE, { maxLeafShift: 12 });
     // A block, and 31 runs of the table that is not whole in the range.
@@ -127,7 +127,7 @@ describe('collapse', () => {
     );
   });
 
-  it('wants the leaves adjacent, aligned and alike', () => {
+  test('wants the leaves adjacent, aligned and alike', () => {
     const refused = (change: (made: ReturnType<typeof machine>) => void, start = 0x4000_0000n): void => {
       const made = machine(arm);
       const { table, memory, frames } = made;
@@ -155,7 +155,7 @@ describe('collapse', () => {
     });
   });
 
-  it('does not ask accessed and dirty to agree: the block has what any page had', () => {
+  test('does not ask accessed and dirty to agree: the block has what any page had', () => {
     const { table, memory } = machine(riscv);
     table.mapRange(0x200000n, 0n, 2 * MiB, protection({ write: true, accessed: false, dirty: false }), {
       maxLeafShift: 12,
@@ -173,7 +173,7 @@ describe('collapse', () => {
     });
   });
 
-  it('takes runs for the leaves they are', () => {
+  test('takes runs for the leaves they are', () => {
     const made = machine(riscv);
     const { table } = made;
     table.mapRange(0x200000n, 0x40000000n, 2 * MiB, WRITE, { maxLeafShift: 12 });
@@ -183,7 +183,7 @@ describe('collapse', () => {
     expect(table.translate(0x234567n)).toBe(0x40034567n);
   });
 
-  it('frees a table that two slots name once', () => {
+  test('frees a table that two slots name once', () => {
     const { table, memory, frames } = machine(arm);
     table.mapRange(BASE, 0x4000_0000n, 2 * MiB, WRITE, { maxLeafShift: 12 });
     const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
@@ -193,7 +193,7 @@ describe('collapse', () => {
     expect(table.translate(BASE + BigInt(3 * MiB))).toBe(0x4010_0000n);
   });
 
-  it('leaves tables of others alone', () => {
+  test('leaves tables of others alone', () => {
     const kernel = machine(arm);
     kernel.table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
     const { memory, frames, format } = kernel;

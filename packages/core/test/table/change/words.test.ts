@@ -1,12 +1,13 @@
+import { firstAddress } from '@vmarea/conformance';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { x86 } from '../../formats/x86.js';
+import { fingerprint } from '../../support/digest.js';
 import { markRun } from '../../support/entries.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 /*
  * Single pages by words. That the calls do what `map` and `unmap` of a page do is for the random operations to show; here is
@@ -25,10 +26,11 @@ function work({ counters }: PageTable): object {
 }
 
 describe('mapWords and unmapWords', () => {
-  it.each(formats)('serve any page of $name', (format) => {
+  test.each(formats)('serve any page of $name', (format) => {
     const { table, frames, flushes, pageBytes } = machine(format);
     const top =
-      firstAddress(format) + (1n << BigInt(format.range.bits - (format.range.upper === 'sign' ? 1 : 0)));
+      firstAddress(format, 'lower') +
+      (1n << BigInt(format.range.bits - (format.range.upper === 'sign' ? 1 : 0)));
     const va = top - BigInt(pageBytes);
     const [hi, lo] = [Number(va >> 32n), Number(BigInt.asIntN(32, va))];
     table.mapWords(hi, lo, 7, WRITE);
@@ -43,7 +45,7 @@ describe('mapWords and unmapWords', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('cost what a walk and an entry cost', () => {
+  test('cost what a walk and an entry cost', () => {
     const { table } = machine(arm);
     table.resetCounters();
     table.mapWords(HI, 0x1000, 5, WRITE);
@@ -63,7 +65,7 @@ describe('mapWords and unmapWords', () => {
     expect(work(table)).toEqual({ tablesRead: 4, entriesRead: 4 });
   });
 
-  it('keep count of the entries of a table', () => {
+  test('keep count of the entries of a table', () => {
     const { table, frames } = machine(arm);
     const records = TableRecords.of(frames);
     const live = (): number => {
@@ -78,7 +80,7 @@ describe('mapWords and unmapWords', () => {
     expect(live()).toBe(1);
   });
 
-  it('take the mark from a run before a page of it goes', () => {
+  test('take the mark from a run before a page of it goes', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0x100000n, 16 * 4096, WRITE, { maxLeafShift: 12 });
     markRun({ table, memory }, BASE, 16, 1n << 52n);
@@ -88,7 +90,7 @@ describe('mapWords and unmapWords', () => {
     expect(table.translateWords(HI, 0x4000)).toBe(0x104);
   });
 
-  it('take frames of any size', () => {
+  test('take frames of any size', () => {
     const wide = arm64({ granule: 4, vaBits: 52, large: true });
     const { table } = machine(wide);
     const [hi, lo] = [0xfff00000, 0x3000];
@@ -99,7 +101,7 @@ describe('mapWords and unmapWords', () => {
     }
   });
 
-  it('see a protection that was changed in between', () => {
+  test('see a protection that was changed in between', () => {
     const { table } = machine(arm);
     const loose = { ...WRITE };
     table.mapWords(HI, 0, 1, loose);
@@ -113,7 +115,7 @@ describe('mapWords and unmapWords', () => {
     expect(rights).toEqual([true, false, true, false]);
   });
 
-  it('split what stands around the page', () => {
+  test('split what stands around the page', () => {
     const { table } = machine(x86(4, 46));
     table.mapRange(0n, 0x40000000n, 2 ** 21, WRITE);
     expect(table.unmapWords(0, 0x3000)).toBe(0x40003);
@@ -146,7 +148,7 @@ describe('what mapWords and unmapWords refuse', () => {
     ],
   ];
 
-  it.each(cases)('%s', (_, call, message) => {
+  test.each(cases)('%s', (_, call, message) => {
     const { table, memory, frames } = machine(arm);
     table.mapWords(HI, 0x5000, 9, WRITE);
     const before = fingerprint({ memory, frames });
@@ -154,7 +156,7 @@ describe('what mapWords and unmapWords refuse', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('a page without a frame for its tables', () => {
+  test('a page without a frame for its tables', () => {
     // Root, and two of the three tables below it.
     const { table, memory, frames } = machine(arm, 3);
     const before = fingerprint({ memory, frames });
@@ -165,7 +167,7 @@ describe('what mapWords and unmapWords refuse', () => {
     expect(frames.stats().allocated).toBe(1);
   });
 
-  it('a page for which a batch owes a flush', () => {
+  test('a page for which a batch owes a flush', () => {
     const { table } = machine(arm);
     table.mapWords(HI, 0, 1, WRITE);
     const batch = table.batch();
@@ -176,7 +178,7 @@ describe('what mapWords and unmapWords refuse', () => {
     expect(table.translateWords(HI, 0)).toBe(2);
   });
 
-  it('a table that only reads, or that is gone', () => {
+  test('a table that only reads, or that is gone', () => {
     const { table, memory, frames } = machine(arm);
     table.mapWords(HI, 0, 1, WRITE);
     const source = memory.bytesAt(0n, 64 * 4096).slice().buffer;
@@ -210,7 +212,7 @@ describe('the flush of unmapWords', () => {
     return { ...made, state };
   }
 
-  it('comes when the entry is gone, and lets nobody change the table', () => {
+  test('comes when the entry is gone, and lets nobody change the table', () => {
     const { table, state } = told();
     let seen: unknown[] = [];
     state.next = () => {
@@ -225,7 +227,7 @@ describe('the flush of unmapWords', () => {
     table.mapWords(HI, 0x2000, 1, WRITE);
   });
 
-  it('takes the entry back when the sink throws, and flushes again', () => {
+  test('takes the entry back when the sink throws, and flushes again', () => {
     const { table, state, memory, frames } = told();
     const before = fingerprint({ memory, frames });
     state.next = () => {
@@ -238,7 +240,7 @@ describe('the flush of unmapWords', () => {
     expect(table.unmapWords(HI, 0x1000)).toBe(5);
   });
 
-  it('is counted without a sink', () => {
+  test('is counted without a sink', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 16 });
     const table = new PageTable({ format: arm, memory, frames: new FrameAllocator(memory) });
     table.mapWords(HI, 0, 1, WRITE);

@@ -1,10 +1,9 @@
 import type { Difference, PageTableFormat, Protection } from '@vmarea/core';
 import { diffTables, hex, protection } from '@vmarea/core';
+import { machine, walkBytes } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formats } from '../../formats/index.js';
-import { walkBytes } from '../../support/bytes-walk.js';
-import { machine } from '../../support/machine.js';
 
 /*
  * Two tables of any two formats against two plain Maps of 4K page → (physical address, protection), which the test
@@ -243,14 +242,14 @@ const limits = fc.option(
 describe('diff against two Maps', () => {
   const extra = fc.constantFrom(undefined, undefined, true, false);
 
-  it('of two formats', () => {
+  test('of two formats', () => {
     fc.assert(fc.property(anyFormat, anyFormat, calls, fc.boolean(), extra, limits, check), {
       numRuns: 300,
       seed: 20261122,
     });
   });
 
-  it('of one format', () => {
+  test('of one format', () => {
     fc.assert(
       fc.property(anyFormat, calls, fc.boolean(), extra, limits, (format, ...rest) =>
         check(format, format, ...rest),

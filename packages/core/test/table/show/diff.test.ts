@@ -1,10 +1,9 @@
 import type { Difference, DiffOptions, PageTable, PageTableFormat, Protection } from '@vmarea/core';
 import { diffTables, hex, protection, splitLeaves, words } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const KERNEL = protection({ write: true, global: true });
 const TEXT = protection({ execute: true, global: true });
@@ -25,7 +24,7 @@ function pair(format = riscv64(3), other = format) {
 }
 
 describe('differences', () => {
-  it('are of four kinds, in address order', () => {
+  test('are of four kinds, in address order', () => {
     const { here, there } = pair();
     here.map(0x1000n, [1, 2, 3, 4], KERNEL);
     there.map(0x2000n, [2, 9, 4, 5], KERNEL);
@@ -48,7 +47,7 @@ describe('differences', () => {
     expect(changed?.there?.protection).toMatchObject({ read: true, write: false });
   });
 
-  it('do not see how large leaves are', () => {
+  test('do not see how large leaves are', () => {
     const { here, there } = pair();
     here.mapRange(0n, 0x40000000n, 6n * MIB, KERNEL);
     there.mapRange(0n, 0x40000000n, 6n * MIB, KERNEL, { maxLeafShift: 12 });
@@ -61,7 +60,7 @@ describe('differences', () => {
     expect(diff(here, there)).toEqual(['only-here 0x0000000000000000+0x600000 0x40000000/21 -']);
   });
 
-  it('end where a side stops to be adjacent, or its protection changes', () => {
+  test('end where a side stops to be adjacent, or its protection changes', () => {
     const { here, there } = pair();
     here.map(0n, [1, 2, 3, 4, 5], KERNEL);
     there.map(0n, [11, 12, 14, 15, 16], KERNEL);
@@ -73,7 +72,7 @@ describe('differences', () => {
     ]);
   });
 
-  it('reach the top of the 64-bit addresses', () => {
+  test('reach the top of the 64-bit addresses', () => {
     const format = arm64({ granule: 64, vaBits: 48 });
     const { here, there } = pair(format);
     here.map(0xffffffffffff0000n, [7], KERNEL);
@@ -83,7 +82,7 @@ describe('differences', () => {
     expect(diff(here, there)).toEqual(['moved 0xffffffffffff0000+0x10000 0x70000/16 0x80000/16']);
   });
 
-  it('take a few steps for terabytes', () => {
+  test('take a few steps for terabytes', () => {
     const { here, there } = pair(riscv64(5));
     here.mapRange(0n, 0n, 1n << 48n, KERNEL);
     there.mapRange(0n, 0n, 1n << 48n, KERNEL);
@@ -93,7 +92,7 @@ describe('differences', () => {
     ]);
   });
 
-  it('are found as they are asked for', () => {
+  test('are found as they are asked for', () => {
     const { here, there } = pair();
     for (let i = 0n; i < 64n; i++) here.map(i * 0x2000n, [7], KERNEL);
     here.resetCounters();
@@ -107,7 +106,7 @@ describe('differences', () => {
 describe('accessed and dirty', () => {
   const cold = { ...KERNEL, accessed: false, dirty: false };
 
-  it('are no difference by default, and do not cut one', () => {
+  test('are no difference by default, and do not cut one', () => {
     const { here, there } = pair();
     here.map(0n, [1], KERNEL);
     here.map(0x1000n, [2], cold);
@@ -117,7 +116,7 @@ describe('accessed and dirty', () => {
     expect(diff(here, there)).toEqual(['only-here 0x0000000000000000+0x2000 0x1000/12 -']);
   });
 
-  it('are compared when asked', () => {
+  test('are compared when asked', () => {
     const { here, there } = pair();
     here.map(0n, [1], KERNEL);
     here.map(0x1000n, [2], cold);
@@ -134,7 +133,7 @@ describe('two formats', () => {
   const small = riscv64(3);
   const large = arm64({ granule: 64, vaBits: 48, half: 'ttbr0' });
 
-  it('may have pages of other sizes', () => {
+  test('may have pages of other sizes', () => {
     const { here, there } = pair(small, large);
     here.map(0x10000n, [0x100, 0x101, 0x102, 0x103], KERNEL);
     there.map(0x10000n, [0x10], KERNEL);
@@ -144,7 +143,7 @@ describe('two formats', () => {
     ]);
   });
 
-  it('may translate other addresses', () => {
+  test('may translate other addresses', () => {
     const { here, there } = pair(small, large);
     here.map(0xffffffc000000000n, [7], KERNEL);
     there.map(0x800000000000n, [8], KERNEL);
@@ -157,7 +156,7 @@ describe('two formats', () => {
     expect(diff(here, there, { va: 0xffffffc000000000n, bytes: 0x1000 })).toEqual(both.slice(1));
   });
 
-  it('mean other things by extra, unless they are said not to', () => {
+  test('mean other things by extra, unless they are said not to', () => {
     const { here, there } = pair(riscv64(3), riscv64(4));
     here.map(0n, [1], { ...KERNEL, extra: 0x100n });
     there.map(0n, [1], KERNEL);
@@ -174,7 +173,7 @@ describe('two formats', () => {
 });
 
 describe('a range', () => {
-  it('cuts leaves that reach beyond it', () => {
+  test('cuts leaves that reach beyond it', () => {
     const { here, there } = pair();
     here.mapRange(0n, 0x40000000n, 4n * MIB, KERNEL);
     there.mapRange(0n, 0x40000000n, 4n * MIB, TEXT);
@@ -187,7 +186,7 @@ describe('a range', () => {
     ]);
   });
 
-  it('is one that either table could map', () => {
+  test('is one that either table could map', () => {
     const { here, there } = pair(riscv64(3), riscv64(4));
     expect(diff(here, there, { va: 1n << 40n, bytes: 0x1000 })).toEqual([]);
     expect(thrown(() => diffTables(here, there, { va: 1n << 50n, bytes: 0x1000 }))).toMatch(
@@ -197,16 +196,14 @@ describe('a range', () => {
     expect(thrown(() => diffTables(here, there, { va: 0x800n, bytes: 0x1000 }))).toMatch(
       /^EINVAL.*page size/,
     );
-    expect(thrown(() => diffTables(here, there, { va: 0n }))).toMatch(
-      /^EINVAL.*the length is undefined/,
-    );
+    expect(thrown(() => diffTables(here, there, { va: 0n }))).toMatch(/^EINVAL.*the length is undefined/);
     expect(thrown(() => diffTables(here, there, { bytes: 0x1000 }))).toMatch(
       /^EINVAL: the address has type undefined/,
     );
   });
 });
 
-it('refuses what is no table or no choice before anything is asked for', () => {
+test('refuses what is no table or no choice before anything is asked for', () => {
   const { here, there } = pair();
   expect(thrown(() => diffTables(here, undefined as never))).toBe(
     'EINVAL: undefined is no page table; pass a PageTable or a PageTableReader',
@@ -235,7 +232,7 @@ describe('one member of the protection', () => {
     return { format: { ...format, decode }, leaves } as PageTable;
   }
 
-  it.each([
+  test.each([
     ['read', false],
     ['write', false],
     ['execute', true],
@@ -252,7 +249,7 @@ describe('one member of the protection', () => {
     expect(diff(table, told(table, member, KERNEL[member]))).toEqual([]);
   });
 
-  it.each(['accessed', 'dirty'] as const)('%s is one when asked', (member) => {
+  test.each(['accessed', 'dirty'] as const)('%s is one when asked', (member) => {
     const { table } = machine(format);
     table.map(0x1000n, [7, 8], KERNEL);
     const other = told(table, member, false);

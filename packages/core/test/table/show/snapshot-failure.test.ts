@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { PageTableFormat } from '@vmarea/core';
 import {
   FrameAllocator,
@@ -8,14 +9,12 @@ import {
   takeSnapshot,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { ModelTlb, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { digest } from '../../support/digest.js';
 import { entryAt } from '../../support/entries.js';
-import { firstAddress } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
-import { Tlb } from '../../support/tlb.js';
 
 /*
  * A restore that fails has had the snapshot's entries in the tables for a while. Each page table has a TLB here that
@@ -35,14 +34,14 @@ interface Heard {
 function world(format: PageTableFormat) {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 128 * 4096 });
   const frames = new FrameAllocator(memory);
-  const base = firstAddress(format);
+  const base = firstAddress(format, 'lower');
   const heard: Heard[] = [];
-  const tlbs: Tlb[] = [];
+  const tlbs: ModelTlb[] = [];
   let failing: (call: number) => boolean = () => false;
   let onFlush = (): void => {};
   const process = (name: string): PageTable => {
-    const tlb = new Tlb(format);
-    const flush: Tlb['flush'] = (va, bytes, leafShift, tables) => {
+    const tlb = new ModelTlb(format);
+    const flush: ModelTlb['flush'] = (va, bytes, leafShift, tables) => {
       heard.push({ name, va, tables: [...tables] });
       if (failing(heard.length)) throw new Error(`stuck at ${heard.length}`);
       // Of tables that are free by now, it wants to know nothing.
@@ -104,7 +103,7 @@ describe.each([
 ] as const)('a restore that fails, %s', (_name, format, parts) => {
   const calls = 3 * parts;
 
-  it.each(Array.from({ length: calls }, (_, i) => i + 1))('at flush %i leaves nothing stale', (at) => {
+  test.each(Array.from({ length: calls }, (_, i) => i + 1))('at flush %i leaves nothing stale', (at) => {
     const all = world(format);
     const before = digest(all);
     all.fail((call) => call === at);
@@ -118,7 +117,7 @@ describe.each([
     );
   });
 
-  it('flushes all page tables again, whatever their sinks do', () => {
+  test('flushes all page tables again, whatever their sinks do', () => {
     for (let again = 1; again <= calls; again++) {
       const all = world(format);
       all.fail((call) => call === calls || call === calls + again);
@@ -128,7 +127,7 @@ describe.each([
     }
   });
 
-  it('names the tables that are lost on the way there, and on the way back', () => {
+  test('names the tables that are lost on the way there, and on the way back', () => {
     const { first, snapshot, heard, fail, lost } = world(format);
     fail((call) => call === calls);
     expect(message(() => restoreSnapshot(first, snapshot))).toBe(`stuck at ${calls}`);
@@ -136,7 +135,7 @@ describe.each([
     expect(told).toEqual([...Array(parts).fill([lost.there]), ...Array(parts).fill([lost.back])]);
   });
 
-  it('for frames that a sink takes leaves nothing stale', () => {
+  test('for frames that a sink takes leaves nothing stale', () => {
     const all = world(format);
     let taken = -1;
     all.meddle(() => {
@@ -149,6 +148,6 @@ describe.each([
     expect(all.heard).toHaveLength(2 * calls);
     all.frames.free(taken);
     restoreSnapshot(all.second, all.snapshot);
-    expect(all.first.translate(firstAddress(format))).toBe(0x1000n);
+    expect(all.first.translate(firstAddress(format, 'lower'))).toBe(0x1000n);
   });
 });

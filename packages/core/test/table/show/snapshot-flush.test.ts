@@ -1,12 +1,11 @@
 import type { FlushSink } from '@vmarea/core';
 import { hex, PageTable, protection, restoreSnapshot, takeSnapshot } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { digest } from '../../support/digest.js';
+import { digest, fingerprint } from '../../support/digest.js';
 import { entryAt } from '../../support/entries.js';
-import { fingerprint, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const arm = arm64({ granule: 4, vaBits: 48 });
@@ -18,7 +17,7 @@ const tableAt = (table: PageTable, va: bigint, level = 3): number =>
 const sorted = (pfns: readonly number[] | undefined): number[] => [...(pfns ?? [])].sort((a, b) => a - b);
 
 describe('the flush of a restore', () => {
-  it('covers everything and names the tables that are lost, while they are still held', () => {
+  test('covers everything and names the tables that are lost, while they are still held', () => {
     const held: boolean[] = [];
     const seen: (bigint | null)[] = [];
     const sink: FlushSink = {
@@ -51,7 +50,7 @@ describe('the flush of a restore', () => {
     expect(flushes.map((flush) => flush.tablesFreed)).toEqual([[]]);
   });
 
-  it('is two where there is a hole', () => {
+  test('is two where there is a hole', () => {
     const { table, flushes } = machine(riscv64(4));
     restoreSnapshot(table, takeSnapshot(table));
     expect(flushes.map(({ va, bytes }) => [hex(va), bytes])).toEqual([
@@ -60,7 +59,7 @@ describe('the flush of a restore', () => {
     ]);
   });
 
-  it('names a table that stands elsewhere now, and what is below it', () => {
+  test('names a table that stands elsewhere now, and what is below it', () => {
     const { table, flushes } = machine(arm);
     const far = BASE + (1n << 39n);
     table.map(BASE, [1], WRITE);
@@ -75,7 +74,7 @@ describe('the flush of a restore', () => {
     expect(sorted(flushes[0]?.tablesFreed)).toEqual(sorted(tables));
   });
 
-  it('names a table whose entry differs in one word alone', () => {
+  test('names a table whose entry differs in one word alone', () => {
     const { table, memory, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     const { address, entry } = entryAt(table, BASE, 1);
@@ -90,7 +89,7 @@ describe('the flush of a restore', () => {
     }
   });
 
-  it('ends where a tree names itself', () => {
+  test('ends where a tree names itself', () => {
     const { table, memory, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     const snapshot = takeSnapshot(table);
@@ -101,7 +100,7 @@ describe('the flush of a restore', () => {
     expect(memory.read64(table.root + 8n * 511n)).toBe(0n);
   });
 
-  it('reaches the sinks of all page tables in the memory, the vanished ones too', () => {
+  test('reaches the sinks of all page tables in the memory, the vanished ones too', () => {
     const log: [string, number[]][] = [];
     const made = machine(arm);
     const { memory, frames } = made;
@@ -130,7 +129,7 @@ describe('the flush of a restore', () => {
     expect(made.flushes).toHaveLength(1);
   });
 
-  it('leaves everything as it was when a sink throws, whichever it is', () => {
+  test('leaves everything as it was when a sink throws, whichever it is', () => {
     const made = machine(arm);
     const { memory, frames, table } = made;
     let fails = false;
@@ -161,7 +160,7 @@ describe('the flush of a restore', () => {
     expect(table.translate(BASE)).toBe(0x1000n);
   });
 
-  it('is refused a sink that takes frames, or changes another page table', () => {
+  test('is refused a sink that takes frames, or changes another page table', () => {
     const made = machine(arm);
     const { memory, frames, table } = made;
     let meddle = (): unknown => null;

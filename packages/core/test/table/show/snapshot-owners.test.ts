@@ -1,11 +1,10 @@
 import type { FlushSink } from '@vmarea/core';
 import { PageTable, protection, restoreSnapshot, takeSnapshot } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { arm64 } from '../../formats/arm64.js';
 import { digest } from '../../support/digest.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const arm = arm64({ granule: 4, vaBits: 48 });
@@ -24,7 +23,7 @@ describe('page tables that a restore takes away or brings back', () => {
     return { ...made, snapshot, gone };
   }
 
-  it('refuse every call once they are gone', () => {
+  test('refuse every call once they are gone', () => {
     const { table, gone, snapshot, memory, frames } = late();
     const opened = new PageTable({ format: arm, memory, root: table.root, frames });
     opened.map(BASE, [4], WRITE);
@@ -55,7 +54,7 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(digest({ memory, frames })).toBe(before);
   });
 
-  it('stay gone when others take their frames, and leave those alone', () => {
+  test('stay gone when others take their frames, and leave those alone', () => {
     const { table, gone, snapshot, memory, frames } = late();
     restoreSnapshot(table, snapshot);
     const heir = new PageTable({ format: arm, memory, frames });
@@ -68,7 +67,7 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(frames.stats().allocated).toBe(1);
   });
 
-  it('are gone also when their first call comes after the restore', () => {
+  test('are gone also when their first call comes after the restore', () => {
     const { table, snapshot, memory, frames } = late();
     const unused = new PageTable({ format: arm, memory, frames });
     restoreSnapshot(table, snapshot);
@@ -89,7 +88,7 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(thrown(() => next.translate(BASE))).toBe(GONE);
   });
 
-  it('are there again with a snapshot that holds them, through themselves or others', () => {
+  test('are there again with a snapshot that holds them, through themselves or others', () => {
     const { table, gone, snapshot } = late();
     const later = takeSnapshot(table);
     for (const through of [gone, table]) {
@@ -117,7 +116,7 @@ describe('page tables that a restore takes away or brings back', () => {
     );
   });
 
-  it('are not flushed when they come back: they were when they went', () => {
+  test('are not flushed when they come back: they were when they went', () => {
     const { table, memory, frames } = machine(arm);
     const log: string[] = [];
     const sink: FlushSink = { flush: () => void log.push('ended') };
@@ -136,7 +135,7 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(log).toEqual(['ended']);
   });
 
-  it('are told, however many there are', () => {
+  test('are told, however many there are', () => {
     const { table, memory, frames } = machine(arm, 512);
     const early = Array.from({ length: 100 }, () => new PageTable({ format: arm, memory, frames }));
     const snapshot = takeSnapshot(table);
@@ -146,7 +145,7 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(new Set(late.map((one) => thrown(() => one.translate(BASE))))).toEqual(new Set([GONE]));
   });
 
-  it('never share a number', () => {
+  test('never share a number', () => {
     const { table, snapshot, memory, frames } = late();
     const owners = new Set<number>();
     for (let i = 0; i < 5; i++) {
@@ -168,7 +167,7 @@ describe('page tables that a restore takes away or brings back', () => {
 });
 
 describe('a page table that has only translated so far', () => {
-  it('is gone like others when it was made after the snapshot', () => {
+  test('is gone like others when it was made after the snapshot', () => {
     const { table, memory, frames } = machine(arm);
     const snapshot = takeSnapshot(table);
     const late = new PageTable({ format: arm, memory, frames });
@@ -177,7 +176,7 @@ describe('a page table that has only translated so far', () => {
     expect(thrown(() => late.translate(BASE))).toBe(GONE);
   });
 
-  it('is flushed like others', () => {
+  test('is flushed like others', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
     const flushed: bigint[] = [];

@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { FrameStats, PageTableFormat, Snapshot } from '@vmarea/core';
 import {
   FrameAllocator,
@@ -9,15 +10,13 @@ import {
   VmError,
   wasmLoops,
 } from '@vmarea/core';
+import { ModelTlb, walkBytes } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { wideRoot } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { walkBytes } from '../../support/bytes-walk.js';
 import { digest } from '../../support/digest.js';
-import { firstAddress } from '../../support/machine.js';
-import { Tlb } from '../../support/tlb.js';
 
 /*
  * Several page tables over one memory, random calls, snapshots in between, restored in any order through any of them.
@@ -63,7 +62,7 @@ const calls = fc.array(
 
 interface Process {
   readonly table: PageTable;
-  readonly tlb: Tlb;
+  readonly tlb: ModelTlb;
   /** `null` when it was destroyed or is gone. */
   model: Model | null;
 }
@@ -105,7 +104,7 @@ class World {
   make(): void {
     const alive = this.#processes.filter(({ model }) => model !== null);
     if (alive.length >= MOST_TABLES) return;
-    const tlb = new Tlb(this.#format);
+    const tlb = new ModelTlb(this.#format);
     const table = new PageTable({
       format: this.#format,
       memory: this.#memory,
@@ -223,7 +222,7 @@ class World {
     }
     tlb.expectFresh();
     const shift = BigInt(this.#format.pageShift);
-    const base = firstAddress(this.#format);
+    const base = firstAddress(this.#format, 'lower');
     const listed = new Map<number, number>();
     for (const { va, count, pfn } of table.leaves()) {
       for (let i = 0; i < count; i++) listed.set(Number((va - base) >> shift) + i, pfn + i);
@@ -252,7 +251,7 @@ class World {
   }
 
   #address(page: number): bigint {
-    return firstAddress(this.#format) + (BigInt(page) << BigInt(this.#format.pageShift));
+    return firstAddress(this.#format, 'lower') + (BigInt(page) << BigInt(this.#format.pageShift));
   }
 }
 
@@ -276,7 +275,7 @@ describe.each(
     wideRoot(),
   ].map((format) => [format.name, format] as const),
 )('%s', (_name, format) => {
-  it('goes back and forth in time as the models do', () => {
+  test('goes back and forth in time as the models do', () => {
     fc.assert(
       fc.property(calls, fc.boolean(), fc.boolean(), (list, scatter, shared) => {
         const world = new World(format, scatter, shared);

@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import {
   FrameAllocator,
   PageTable,
@@ -8,12 +9,12 @@ import {
   translationCursor,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { x86 } from '../../formats/x86.js';
-import { fingerprint, firstAddress } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 /*
  * Table entries that lead to frames which the memory has no table in: below it, above it, only in part inside. Every way to
@@ -45,9 +46,9 @@ function build(format: PageTableFormat, webAssembly: boolean) {
 }
 
 describe.each(cases)('$name', (format) => {
-  it.each([true, false])('ends where there is no table (WebAssembly %s)', (webAssembly) => {
+  test.each([true, false])('ends where there is no table (WebAssembly %s)', (webAssembly) => {
     const { memory, frames, table, pageBytes, first, end } = build(format, webAssembly);
-    const base = firstAddress(format);
+    const base = firstAddress(format, 'lower');
     const depth = format.levels.length;
     // One page below each of the tables above the last, and a block, whose frame nobody may be told by mistake.
     const upper = (format.levels[depth - 2] as { shift: number }).shift;

@@ -1,8 +1,8 @@
 import type { PageTable } from '@vmarea/core';
 import { diffTables, dumpTables, protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
-import { machine } from '../../support/machine.js';
 
 /* Exact work of the calls that list: tables and entries that they read, and nothing that they write. */
 
@@ -30,7 +30,7 @@ const work = (tablesRead: number, entriesRead: number) => ({
 });
 
 describe('the work of a list', () => {
-  it.each<[string, (table: PageTable) => unknown]>([
+  test.each<[string, (table: PageTable) => unknown]>([
     ['leaves', (table) => [...table.leaves()]],
     ['dump', (table) => dumpTables(table)],
     ['dump as a tree', (table) => dumpTables(table, { tables: true })],
@@ -41,7 +41,7 @@ describe('the work of a list', () => {
     expect(table.counters).toEqual(work(5, 5 * 512));
   });
 
-  it.each<[string, (table: PageTable) => unknown]>([
+  test.each<[string, (table: PageTable) => unknown]>([
     ['leaves', (table) => [...table.leaves(BASE + MIB, 0x3000)]],
     ['dump', (table) => dumpTables(table, { va: BASE + MIB, bytes: 0x3000 })],
     ['diff', (table) => [...diffTables(table, filled(), { va: BASE + MIB, bytes: 0x3000 })]],
@@ -51,7 +51,7 @@ describe('the work of a list', () => {
     expect(table.counters).toEqual(work(4, 3 + 3));
   });
 
-  it('a tree counts what is in use: all entries of the tables that it names', () => {
+  test('a tree counts what is in use: all entries of the tables that it names', () => {
     const table = filled();
     dumpTables(table, { tables: true, va: BASE + MIB, bytes: 0x3000 });
     expect(table.counters).toEqual(work(4, 4 * 512));
@@ -60,7 +60,7 @@ describe('the work of a list', () => {
     expect(table.counters).toEqual(work(3, 3 * 512));
   });
 
-  it('diff reads both tables once', () => {
+  test('diff reads both tables once', () => {
     const [here, there] = [filled(), filled()];
     expect([...diffTables(here, there)]).toEqual([]);
     expect(there.counters).toEqual(work(5, 5 * 512));

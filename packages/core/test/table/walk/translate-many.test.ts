@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import {
   FrameAllocator,
   type Level,
@@ -11,13 +12,12 @@ import {
   translateMany,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { x86 } from '../../formats/x86.js';
-import { firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 
@@ -41,7 +41,7 @@ function oneByOne(table: ReadableTable, addresses: readonly bigint[]): [number, 
 
 /** Pages of all leaf sizes, and addresses inside, before and behind each, in the other half, and in the hole. */
 function mapped(format: PageTableFormat, table: PageTable): bigint[] {
-  const start = firstAddress(format);
+  const start = firstAddress(format, 'lower');
   const addresses = [
     start,
     start - 1n,
@@ -63,7 +63,7 @@ function mapped(format: PageTableFormat, table: PageTable): bigint[] {
 }
 
 describe.each(formats)('translateMany of $name', (format) => {
-  it.each([true, false])('tells what walks tell (WebAssembly %s)', (webAssembly) => {
+  test.each([true, false])('tells what walks tell (WebAssembly %s)', (webAssembly) => {
     const bytes = 64 * 2 ** format.pageShift;
     const memory = PhysicalMemory.create({ bytes, ...(webAssembly ? { loops: wasmLoops } : {}) });
     const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
@@ -79,7 +79,7 @@ describe.each(formats)('translateMany of $name', (format) => {
 });
 
 describe('translateMany', () => {
-  it('walks tables in several banks, and in an image', () => {
+  test('walks tables in several banks, and in an image', () => {
     const format = x86(4, 46);
     const memory = PhysicalMemory.of([{ bytes: 4096 }, { bytes: 16 * 4096, base: 1n << 32n }]);
     const frames = new FrameAllocator(memory, { first: 2 ** 20, frames: 16 });
@@ -105,7 +105,7 @@ describe('translateMany', () => {
     );
   });
 
-  it('follows entries that lead out of the bank nowhere', () => {
+  test('follows entries that lead out of the bank nowhere', () => {
     const format = x86(4, 46);
     const { table, memory } = machine(format);
     table.map(0n, [1, 2], WRITE);
@@ -117,7 +117,7 @@ describe('translateMany', () => {
     }
   });
 
-  it('asks for the rules of a leaf that no mask can say', () => {
+  test('asks for the rules of a leaf that no mask can say', () => {
     const { table, memory } = machine(riscv64(3));
     table.map(0n, [1, 2, 3], WRITE);
     const { address, entry } = table.walk(0x1000n).steps[2] as { address: bigint; entry: bigint };
@@ -129,7 +129,7 @@ describe('translateMany', () => {
     );
   });
 
-  it.each(formats)('refuses to write over what else it is given: $name', (format) => {
+  test.each(formats)('refuses to write over what else it is given: $name', (format) => {
     const { table } = machine(format);
     const addresses = new BigUint64Array(4);
     const before = addresses.slice();
@@ -154,7 +154,7 @@ describe('translateMany', () => {
     expect(translateMany(table, new BigUint64Array(both, 0, 4), new Float64Array(both, 32, 4))).toBe(0);
   });
 
-  it('looks at the bits above a range of two levels, whatever it has met before', () => {
+  test('looks at the bits above a range of two levels, whatever it has met before', () => {
     const format = { ...arm64({ granule: 64, vaBits: 42 }), range: { bits: 42, upper: 'sign' } } as const;
     const { table } = machine(format);
     const HIGH = 0xffff_fe00_0000_0000n;
@@ -171,7 +171,7 @@ describe('translateMany', () => {
     );
   });
 
-  it('takes no table outside of the bank for a leaf, where all else that is valid is one', () => {
+  test('takes no table outside of the bank for a leaf, where all else that is valid is one', () => {
     const { levels, ...rest } = riscv64(3);
     const anything = (level: Level): Level =>
       level.leaf === null
@@ -190,7 +190,7 @@ describe('translateMany', () => {
     expect(table.walk(0n).fault).toMatchObject({ kind: 'external' });
   });
 
-  it('leaves the shifts out, and fills no more than asked for', () => {
+  test('leaves the shifts out, and fills no more than asked for', () => {
     const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
     table.map(0xffff000000000000n, [3], WRITE);
     const frames = new Float64Array(3).fill(99);
@@ -200,7 +200,7 @@ describe('translateMany', () => {
     expect([...frames]).toEqual([3, -1, 99]);
   });
 
-  it.each<[string, unknown, unknown, unknown, RegExp]>([
+  test.each<[string, unknown, unknown, unknown, RegExp]>([
     ['numbers', [1], new Float64Array(1), undefined, /^EINVAL.*addresses is .*pass a BigUint64Array/],
     ['nothing', undefined, new Float64Array(1), undefined, /^EINVAL.*addresses is undefined/],
     ['signed addresses', new BigInt64Array(1), new Float64Array(1), undefined, /^EINVAL.*BigUint64Array/],
@@ -239,7 +239,7 @@ describe('translateMany', () => {
     );
   });
 
-  it('refuses a table that is gone', () => {
+  test('refuses a table that is gone', () => {
     const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
     table.destroy();
     expect(thrown(() => translateMany(table, new BigUint64Array(1), new Float64Array(1)))).toMatch(

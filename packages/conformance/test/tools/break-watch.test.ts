@@ -1,8 +1,8 @@
 import { type PageTableFormat, protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
-import { watchingBreaks } from '../src/break-watch.js';
-import { Machine } from '../src/machine.js';
-import { kestrel } from './kestrel.js';
+import { describe, expect, test } from 'vitest';
+import { Machine } from '../../src/machine.js';
+import { watchingBreaks } from '../../src/watching-breaks.js';
+import { kestrel } from '../kestrel.js';
 
 const strict: PageTableFormat = { ...kestrel, needsBreak: (before, after) => before.lo !== after.lo };
 const VA = 0x20_0000n;
@@ -22,28 +22,28 @@ function changed(steps: readonly (bigint | null)[], format: PageTableFormat = st
 }
 
 describe('a valid entry that becomes another one', () => {
-  it('is refused when it is written before the flush', () => {
+  test('is refused when it is written before the flush', () => {
     expect(() => changed([W, null])).toThrow(/without a break/);
   });
 
-  it('is refused when it stays valid through the flush and is written after it', () => {
+  test('is refused when it stays valid through the flush and is written after it', () => {
     expect(() => changed([null, W])).toThrow(/without a break/);
   });
 
-  it('is refused when it was invalid, but in no flush', () => {
+  test('is refused when it was invalid, but in no flush', () => {
     expect(() => changed([0n, W, null])).toThrow(/without a break/);
     expect(() => changed([null, 0n, W])).toThrow(/without a break/);
   });
 
-  it('is refused when the flush was of other addresses', () => {
+  test('is refused when the flush was of other addresses', () => {
     expect(() => changed([0n, null, W], strict, VA + 0x1000n)).toThrow(/without a break/);
   });
 
-  it('is right when a flush saw it invalid', () => {
+  test('is right when a flush saw it invalid', () => {
     expect(() => changed([0n, null, W])).not.toThrow();
   });
 
-  it('is right where no break is needed', () => {
+  test('is right where no break is needed', () => {
     expect(() => changed([null, W], kestrel)).not.toThrow();
   });
 });
