@@ -30,7 +30,7 @@ const step = fc.oneof(
   },
 );
 
-test('every page of the window is free, live, waiting or parked, and none is two of these', () => {
+test('each page of the window is exactly one of free, live, waiting for a purge, or in a pool', () => {
   const met = { refused: 0, flushed: 0, pooled: 0 };
   fc.assert(
     fc.property(
@@ -75,7 +75,7 @@ test('every page of the window is free, live, waiting or parked, and none is two
                       }),
                     ];
               for (const area of made) {
-                // Nothing that waits is given out before it was flushed.
+                // Nothing that waits is given out before its flush.
                 expect([...freed].some((at) => at >= area.address && at < area.address + area.bytes)).toBe(
                   false,
                 );

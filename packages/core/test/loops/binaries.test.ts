@@ -6,16 +6,19 @@ import { SCRATCH_BYTES } from '../../src/loops/wasm/scratch-layout.js';
 import { WasmLoops } from '../../src/loops/wasm/wasm-loops.js';
 import { snapshot, webAssemblyMemory } from '../memory/support.js';
 
-test.each([NOT_SHARED, SHARED, '', 'AA==', 'AAE=', '+/+/', 'azAZ09+/'])('base64 %#', (text) => {
-  expect(Buffer.from(decodeBase64(text))).toEqual(Buffer.from(text, 'base64'));
-});
+test.each([NOT_SHARED, SHARED, '', 'AA==', 'AAE=', '+/+/', 'azAZ09+/'])(
+  'decodeBase64 gives the bytes that Node gives, text %#',
+  (text) => {
+    expect(Buffer.from(decodeBase64(text))).toEqual(Buffer.from(text, 'base64'));
+  },
+);
 
-// Chrome's main thread compiles no more at once.
-test.each([NOT_SHARED, SHARED])('a module below 4 KiB %#', (text) => {
+// Chrome's main thread compiles no larger module synchronously.
+test.each([NOT_SHARED, SHARED])('module %# is below 4 KiB', (text) => {
   expect(decodeBase64(text).length).toBeLessThan(4096);
 });
 
-test.each([false, true])('an instance changes no byte, shared: %s', (isShared) => {
+test.each([false, true])('an instance changes no byte of its memory, shared: %s', (isShared) => {
   const memory = webAssemblyMemory({ initial: 3, maximum: 3, shared: isShared });
   const all = new Int32Array(memory.buffer);
   const random = new SeededRandom(7);

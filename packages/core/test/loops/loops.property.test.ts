@@ -6,11 +6,11 @@ import { WALK_BYTES, walkMany } from './walks.js';
 import { agree, BANK_BYTES, newWorlds, refill, type World } from './worlds.js';
 
 /*
- * The loops in WebAssembly against the loops in TypeScript, on equal bytes: answers and all bytes are the same, and nothing
- * around the bank is touched. The loops are judged by the tests of the engine, with bytes and a walker of their own.
+ * The loops in WebAssembly against the loops in TypeScript, on equal bytes: answers and bytes are the same, and nothing around
+ * the bank changes. Whether the loops are right is judged by the tests of the engine.
  */
 
-/** VMAREA_RUNS multiplies the number of runs: 100 for a long night. */
+/** VMAREA_RUNS multiplies the number of runs: 100 for a run over night. */
 const RUNS = 25_000 * Number(process.env.VMAREA_RUNS ?? 1);
 
 const MUST_REACH = [
@@ -30,7 +30,7 @@ const MUST_REACH = [
   ...[3, 4, 5].flatMap((depth) => [1, 2].map((up) => `walk: leaf ${up} above the last of ${depth}`)),
 ];
 
-test('WebAssembly and TypeScript do the same', () => {
+test('the WebAssembly loops give the answers and bytes of the TypeScript loops', () => {
   const worlds = newWorlds(BANK_BYTES);
   const walkWorlds = newWorlds(WALK_BYTES);
   const names = [...Object.keys(operations), 'walkMany'];

@@ -19,7 +19,7 @@ export function linesOf(dump: string): string[] {
   return dump.trimEnd().split('\n').slice(1);
 }
 
-/** A bit of everything on arm64. */
+/** A table on arm64 with leaves of many kinds. */
 export function sample() {
   const all = machine(arm64({ granule: 4, vaBits: 48 }));
   const { table } = all;

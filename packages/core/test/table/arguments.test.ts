@@ -22,7 +22,7 @@ const MiB = 1024 * 1024;
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-describe('a protection that only pages can have', () => {
+describe('a protection that the format encodes for pages alone', () => {
   const asked: number[] = [];
   const pagesOnly: PageTableFormat = {
     ...arm,
@@ -34,7 +34,7 @@ describe('a protection that only pages can have', () => {
     },
   };
 
-  test('is fine in a call that makes no block', () => {
+  test('maps where a call makes no block', () => {
     const { table } = machine(pagesOnly);
     const scattered = Uint32Array.from({ length: 1024 }, (_, i) => 2 * i);
     asked.length = 0;
@@ -42,11 +42,11 @@ describe('a protection that only pages can have', () => {
     table.mapRange(BASE + BigInt(8 * MiB), 0n, 4 * MiB, WRITE, { maxLeafShift: 20 });
     table.mapRange(BASE + BigInt(16 * MiB), 0x1000n, 4 * MiB, WRITE);
     expect([...table.leaves()].reduce((sum, run) => sum + run.count, 0)).toBe(3072);
-    // Once a call, not once an entry.
+    // It is encoded once a call, not once an entry.
     expect(asked).toEqual([3, 3, 3]);
   });
 
-  test('is refused when a block is due, and what was written before goes', () => {
+  test('is refused where a call would make a block, and what it has written is undone', () => {
     const { table, memory, frames } = machine(pagesOnly);
     const before = fingerprint({ memory, frames });
     const call = () => table.mapRange(BASE + 0x1ff000n, 0x1ff000n, 4 * MiB, WRITE);
@@ -54,7 +54,7 @@ describe('a protection that only pages can have', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  test('of any level is asked for once a call', () => {
+  test('is encoded once for each level and call', () => {
     const levels: number[] = [];
     const { table } = machine({
       ...arm,
@@ -70,7 +70,7 @@ describe('a protection that only pages can have', () => {
   });
 });
 
-describe('a protection that a format encodes wrongly', () => {
+describe('a wrong encoding by the format', () => {
   const refused = (extra: bigint, format = arm, va = BASE): void => {
     const { table, memory, frames } = machine(format);
     const before = fingerprint({ memory, frames });
@@ -87,21 +87,21 @@ describe('a protection that a format encodes wrongly', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   };
 
-  test('is refused for each address bit', () => {
+  test('is refused when it has an address bit', () => {
     for (const bit of [12n, 31n, 32n, 47n]) refused(1n << bit);
     refused(1n << 10n, riscv64(3), 0n);
     refused(1n << 53n, riscv64(3), 0n);
   });
 
-  test('is refused for bits that make it no leaf', () => {
-    // Reserved by riscv64, and a run of another size than the format knows.
+  test('is refused when it is no leaf', () => {
+    // A bit that riscv64 reserves, and a run of a size that the format does not have.
     refused(1n << 54n, riscv64(3), 0n);
     refused(1n << 63n, riscv64(3), 0n);
     // Above the physical addresses.
     refused(1n << 45n, arm64({ granule: 4, vaBits: 48, paBits: 40 }));
   });
 
-  test('is refused at the level of a block', () => {
+  test('is refused when only that of a block is wrong', () => {
     const shifted: PageTableFormat = {
       ...arm,
       name: 'wrong-block',
@@ -117,8 +117,8 @@ describe('a protection that a format encodes wrongly', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  test('says nothing about address bits below the size of a block', () => {
-    // arm64's GP and nT stand there; this format has a software bit at 16 in blocks.
+  test('may have bits below the size of a block, where blocks have no address', () => {
+    // arm64 has GP and nT there. This format has a software bit at 16 in blocks.
     const low: PageTableFormat = {
       ...arm,
       name: 'low-bits',
@@ -133,15 +133,15 @@ describe('a protection that a format encodes wrongly', () => {
   });
 });
 
-describe('what is no argument', () => {
+describe('PageTable refuses', () => {
   test.each([
     ['undefined', undefined],
     ['null', null],
     ['a number', 3],
-    ['without `extra`', { ...WRITE, extra: undefined }],
-    ['with a number for `extra`', { ...WRITE, extra: 0 }],
-    ['some fields', { write: true }],
-  ])('as a protection: %s', (_what, wanted) => {
+    ['one without `extra`', { ...WRITE, extra: undefined }],
+    ['one with a number for `extra`', { ...WRITE, extra: 0 }],
+    ['some of its members', { write: true }],
+  ])('%s as a protection', (_what, wanted) => {
     const { table, memory, frames } = machine(arm);
     const before = fingerprint({ memory, frames });
     const message = /^EINVAL: the protection is not complete; make it with protection\(/;
@@ -150,14 +150,14 @@ describe('what is no argument', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  test('a new table without frames', () => {
+  test('a new table without an allocator', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: MiB });
     expect(thrown(() => new PageTable({ format: arm, memory } as unknown as PageTableOptions))).toMatch(
       /^EINVAL: a page table needs `frames`, a FrameAllocator for its tables; .*a PageTableReader needs none$/,
     );
   });
 
-  test('half of a range of leaves', () => {
+  test('leaves with an address or a length alone', () => {
     const { table } = machine(arm);
     expect(thrown(() => table.leaves(undefined, 4096))).toBe(
       'EINVAL: the address is undefined, expected a bigint',
@@ -169,7 +169,7 @@ describe('what is no argument', () => {
     expect(thrown(() => table.leaves(0n, 4096))).toMatch(/^ERANGE/);
   });
 
-  test('frames and addresses that are both wrong: the range is named', () => {
+  test('a call with a wrong address and wrong frames, and names the address', () => {
     const { table } = machine(arm);
     expect(thrown(() => table.map(0n, [-1], WRITE))).toMatch(/^ERANGE/);
     expect(thrown(() => table.mapRange(0n, 1n, 4096, WRITE))).toMatch(/^ERANGE/);
@@ -181,7 +181,7 @@ describe('what is no argument', () => {
     );
   });
 
-  test('an allocator of another memory without bytes for its last frame', () => {
+  test('an allocator whose last frame has no bytes in the memory', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const fitting = new FrameAllocator(null, { first: 4, frames: 12 });
     const tooLong = new FrameAllocator(null, { first: 4, frames: 13 });
@@ -195,7 +195,7 @@ describe('what is no argument', () => {
     );
   });
 
-  test('an access that is none: it must not look allowed', () => {
+  test('an invalid access, which must not look allowed', () => {
     const { table } = machine(arm);
     table.map(BASE, [1], protection());
     const walk = (access: unknown) =>
@@ -206,7 +206,7 @@ describe('what is no argument', () => {
     }
   });
 
-  test('things of another kind than the ones asked for', () => {
+  test('options of another type', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const frames = new FrameAllocator(memory);
     const make = (options: unknown) => thrown(() => new PageTable(options as PageTableOptions));

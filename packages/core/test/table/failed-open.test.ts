@@ -14,7 +14,7 @@ import { arm64 } from '../formats/arm64.js';
 const format = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-test('a page table that was never made does not stand in the way of a restore', () => {
+test('a restore passes over a page table whose construction failed', () => {
   const { table, memory, frames } = machine(format, 4);
   let flushes = 0;
   const sink = { flush: () => void flushes++ };
@@ -33,7 +33,7 @@ test('a page table that was never made does not stand in the way of a restore', 
   expect(flushes).toBe(0);
 });
 
-test('nor does one over frames without bytes', () => {
+test('a page table over frames without bytes is refused', () => {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 16 });
   const frames = new FrameAllocator(null, { first: 1 << 20, frames: 8 });
   expect(thrown(() => new PageTable({ format, memory, frames }))).toMatch(/^EINVAL/);

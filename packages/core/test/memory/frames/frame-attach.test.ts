@@ -12,7 +12,7 @@ const options = {
 };
 
 describe('attach', () => {
-  test.each([undefined, 3])('goes on where the other is, in turns (scatter %s)', (scatter) => {
+  test.each([undefined, 3])('shares one state: two allocators in turns do what one does (scatter %s)', (scatter) => {
     const all = { ...options, shared: true, ...(scatter && { scatter }) };
     const alone = new FrameAllocator(null, all);
     const first = new FrameAllocator(null, all);
@@ -33,7 +33,7 @@ describe('attach', () => {
     expect(snapshot(second.state)).toEqual(snapshot(alone.state));
   });
 
-  test('a copy of the bytes is an allocator too', () => {
+  test('makes an allocator of a copy of the bytes', () => {
     const frames = new FrameAllocator(null, options);
     const block = frames.allocate(3);
     const copy = new FrameAllocator(null, { state: snapshot(frames.state).buffer });
@@ -67,7 +67,7 @@ describe('attach', () => {
     ['reserved range', Word.header, 98],
     ['reserved range', Word.header + 1, 0],
     ['reserved count', Word.header + 1, 4],
-  ])('a wrong %s is named (word %i)', (field, word, value) => {
+  ])('refuses a state with a wrong %s, and names it (word %i)', (field, word, value) => {
     const state = snapshot(new FrameAllocator(null, options).state).buffer;
     new FrameAllocator(null, { state: state });
     new Int32Array(state)[word] = value;
@@ -76,7 +76,7 @@ describe('attach', () => {
     expect(error.message).toContain(`this is no state of a frame allocator: ${field}`);
   });
 
-  test('another length is named', () => {
+  test('refuses a state of another length', () => {
     const { state } = new FrameAllocator(null, options);
     for (const length of [0, 8, state.byteLength - 8, state.byteLength + 8, state.byteLength + 1]) {
       const other = new Uint8Array(length);
@@ -85,7 +85,7 @@ describe('attach', () => {
     }
   });
 
-  test.each([null, undefined, {}, new Uint8Array(400)])('%s is no buffer', (value) => {
+  test.each([null, undefined, {}, new Uint8Array(400)])('refuses %s, which is no buffer', (value) => {
     expect(refusal(() => new FrameAllocator(null, { state: wrong(value) })).code).toBe('EINVAL');
   });
 });

@@ -23,7 +23,7 @@ export interface World extends TestMachine {
   readonly batches: readonly FlushBatch[];
   /** One for the whole life of the world. */
   readonly cursor: TranslationCursor;
-  /** By batch: what the tables translated that wait in it, as first page and the page after the last. */
+  /** By batch: the ranges that its waiting tables translated, as first page and the page after the last. */
   readonly waiting: [number, number][][];
   /** The model after the calls so far. */
   model: Model;
@@ -33,7 +33,7 @@ export interface World extends TestMachine {
   onAllocate: () => boolean;
   /** Frames that were given out since it was emptied. */
   readonly given: Set<number>;
-  /** Told of what calls have reached that a test must reach. */
+  /** Called with the name of each case that a call meets. */
   onReached: (what: string) => void;
 }
 
@@ -59,7 +59,7 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?:
   const rootFrames = Math.max(1, rootBytes / 2 ** geometry.pageShift);
   const frames = spare === undefined ? (FRAMES[shape.granule] as number) : rootFrames + spare;
   const highest = geometry.frameLimit - frames;
-  // With hardly any frames a root of several has to be where it may stand.
+  // With hardly any frames, a root of several frames must be aligned from the start.
   const first = spare === undefined ? baseFrame : baseFrame - (baseFrame % rootFrames);
   const base = BigInt(Math.min(first, highest)) << BigInt(geometry.pageShift);
   const made = machine(format, frames, base, sink);
@@ -101,7 +101,7 @@ function reader(bytes: Uint8Array, base: bigint): Read64 {
   };
 }
 
-/** All that stands in a world's tables. */
+/** All entries and tables of a world. */
 export function allOf({ enumerator, table }: World): Enumeration {
   return enumerator.read(table.root);
 }
@@ -122,7 +122,7 @@ export function isOwed({ batches, geometry, waiting }: World, first: number, pag
 }
 
 /**
- * Notes which tables a call has put into a batch, or that the batch has let all of them go.
+ * Notes which tables a call has put into a batch, or that the batch has none any more.
  *
  * @param held - how many tables the batch held before: a call that must break flushes at once and adds none.
  */

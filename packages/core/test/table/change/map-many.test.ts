@@ -12,7 +12,7 @@ describe.each(formats)('mapMany on $name', (format) => {
   const page = 1n << BigInt(format.pageShift);
   const base = firstAddress(format, 'lower');
 
-  test('maps each stretch with its own protection and caps', () => {
+  test('maps each range with its own protection and options', () => {
     const { table } = machine(format);
     table.mapMany([
       { va: base, frames: [5, 9], protection: WRITE },
@@ -31,7 +31,7 @@ describe.each(formats)('mapMany on $name', (format) => {
     expect(table.walk(base + 7n * page).permissions?.kernel.write).toBe(false);
   });
 
-  test('leaves everything as it was when a later stretch fails', () => {
+  test('leaves everything as it was when a later range fails', () => {
     const state = machine(format);
     const { table, frames } = state;
     table.map(base + 12n * page, [1], WRITE);

@@ -19,7 +19,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('protectM
     return { ...made, va, writes };
   };
 
-  test('changes ranges together, with one flush, in any order', () => {
+  test('changes several ranges in any order, with one flush', () => {
     const { table, va, writes, flushes } = setUp();
     table.protectMany(
       [
@@ -60,7 +60,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('protectM
     expect(made.flushes).toEqual([]);
   });
 
-  test('refuses no list', () => {
+  test('refuses a value that is no list of ranges', () => {
     const { table } = setUp();
     expect(thrown(() => table.protectMany([], { write: false }))).toContain('EINVAL');
     for (const list of [null, [null], [7], { length: 1 }, Array(2)]) {
@@ -69,7 +69,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('protectM
     }
   });
 
-  test('takes all back when the sink throws', () => {
+  test('is undone when the sink throws', () => {
     let throws = false;
     const made = setUp(() => {
       if (throws) throw new Error('stop');

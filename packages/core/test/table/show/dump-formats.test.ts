@@ -6,9 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { formats } from '../../formats/index.js';
 import { KERNEL, linesOf, TEXT, USER } from '../../support/dump.js';
 
-describe('every format', () => {
+describe('a dump', () => {
   test.each(formats.map((format) => [format.name, format] as const))(
-    '%s: what the lines say is what the bytes say',
+    'of %s says what the bytes say',
     (_name, format) => {
       const { table, memory } = machine(format);
       const page = 1n << BigInt(format.pageShift);

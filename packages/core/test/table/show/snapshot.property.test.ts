@@ -19,13 +19,13 @@ import { riscv64 } from '../../formats/riscv64.js';
 import { digest } from '../../support/digest.js';
 
 /*
- * Several page tables over one memory, random calls, snapshots in between, restored in any order through any of them.
- * The judge is a plain Map for each page table, copied at each snapshot, and a hash of all bytes. A TLB hangs on each
- * page table and must never serve what the tables no longer say.
+ * Several page tables over one memory: random calls, snapshots in between, and restores in any order through any of them. The
+ * judge is a plain Map for each page table, copied at each snapshot, and a hash of all bytes. Each page table has a TLB, which
+ * must never hold what the tables no longer say.
  */
 
 const WRITE = protection({ write: true });
-/** More than all page tables of a run can need: no call runs out of frames. */
+/** More than all page tables of a run need: no call runs out of frames. */
 const FRAMES = 160;
 const MOST_TABLES = 4;
 
@@ -33,7 +33,7 @@ type Model = ReadonlyMap<number, number>;
 
 interface Call {
   kind: 'make' | 'map' | 'unmap' | 'destroy' | 'write' | 'allocate' | 'free' | 'snapshot' | 'restore';
-  /** Which page table, and which of the snapshots or frames; taken modulo what there is. */
+  /** Which page table, and which of the snapshots or frames, modulo their number. */
   table: number;
   which: number;
   place: number;
@@ -214,7 +214,7 @@ class World {
     expect(this.#digest()).toBe(before);
   }
 
-  /** What the tables say, by the engine and by their bytes, is what the model says. */
+  /** The tables say what the model says, by the engine and by their bytes. */
   #compare({ table, tlb, model }: Process): void {
     if (model === null) {
       expect(codeOf(() => table.translate(0n))).toBe('EINVAL');
@@ -274,8 +274,8 @@ describe.each(
     riscv64(5),
     wideRoot(),
   ].map((format) => [format.name, format] as const),
-)('%s', (_name, format) => {
-  test('goes back and forth in time as the models do', () => {
+)('snapshots of %s', (_name, format) => {
+  test('restore what plain Maps hold, in any order', () => {
     fc.assert(
       fc.property(calls, fc.boolean(), fc.boolean(), (list, scatter, shared) => {
         const world = new World(format, scatter, shared);
