@@ -128,24 +128,44 @@ describe('VmapAreas with one processor', () => {
       () => new VmapAreas({ ...X86, guardBytes: 0x1000n as unknown as number }),
       /^EINVAL: the guard has type bigint/,
     ],
-    ['a window of the last byte', () => areasOf((1n << 64n) - 1n, 1n << 64n), /ff .. 0x10000000000000000 holds no/],
+    [
+      'a window of the last byte',
+      () => areasOf((1n << 64n) - 1n, 1n << 64n),
+      /ff .. 0x10000000000000000 holds no/,
+    ],
     [
       'alignment of all',
       () => small().reserve(0x1000, { align: 1n << 64n }),
       /alignment 0x10000000000000000 /,
     ],
     ['a negative alignment', () => small().reserve(0x1000, { align: -1n }), /^EINVAL: the alignment is -1n/],
-    ['a guard that is no multiple of the page', () => small().reserve(0x1000, { guardBytes: 1 }), /^EINVAL: guard 1/],
     [
-      'alignment no power',
+      'a guard that is no multiple of the page',
+      () => small().reserve(0x1000, { guardBytes: 1 }),
+      /^EINVAL: guard 1/,
+    ],
+    [
+      'an alignment that is no power of two',
       () => small().reserve(0x1000, { align: 0x3000n }),
       /^EINVAL: the alignment is 12288n/,
     ],
     ['an alignment below a page', () => small().reserve(0x1000, { align: 1n }), /^EINVAL: alignment/],
     ['an alignment of 0', () => small().reserve(0x1000, { align: 0n }), /^EINVAL: the alignment is 0n/],
-    ['a size that does not fit', () => small().reserve(0x5000), /^ENOMEM.*20480 bytes.*0x0+1000.*0x0+8000 .. 0x0+c000/],
-    ['a guard that does not fit', () => small().reserve(0x4000, { guardBytes: 0x1000 }), /^ENOMEM.*guard of 4096/],
-    ['an alignment that no free range has', () => small().reserve(0x1000, { align: 0x10000n }), /^ENOMEM.*aligned to 0x0+10000/],
+    [
+      'a size that does not fit',
+      () => small().reserve(0x5000),
+      /^ENOMEM.*20480 bytes.*0x0+1000.*0x0+8000 .. 0x0+c000/,
+    ],
+    [
+      'a guard that does not fit',
+      () => small().reserve(0x4000, { guardBytes: 0x1000 }),
+      /^ENOMEM.*guard of 4096/,
+    ],
+    [
+      'an alignment that no free range has',
+      () => small().reserve(0x1000, { align: 0x10000n }),
+      /^ENOMEM.*aligned to 0x0+10000/,
+    ],
   ])('refuses %s', (_, action, message) => {
     expect(thrown(action)).toMatch(message);
   });

@@ -77,21 +77,24 @@ describe('an address', () => {
     expect(error.address).toBe(0x1000n + offset);
   });
 
-  test.each([0n, 0xff8n, 0x3000n, 0x7ff8n, 0x9000n, TOP, (1n << 64n) - 8n])('without bytes is EFAULT: %s', (pa) => {
-    for (const call of [
-      () => memory.read32(pa),
-      () => memory.read64(pa),
-      () => memory.write32(pa, 0),
-      () => memory.write64(pa, 0n),
-      () => memory.bytesAt(pa, 1),
-    ]) {
-      const error = refusal(call);
-      expect(error.code).toBe('EFAULT');
-      expect(error.address).toBe(pa);
-      expect(error.message).toContain('0x0000000000001000-0x0000000000002fff');
-      expect(error.message).toContain('0x0000000000008000-0x0000000000008fff');
-    }
-  });
+  test.each([0n, 0xff8n, 0x3000n, 0x7ff8n, 0x9000n, TOP, (1n << 64n) - 8n])(
+    'without bytes is EFAULT: %s',
+    (pa) => {
+      for (const call of [
+        () => memory.read32(pa),
+        () => memory.read64(pa),
+        () => memory.write32(pa, 0),
+        () => memory.write64(pa, 0n),
+        () => memory.bytesAt(pa, 1),
+      ]) {
+        const error = refusal(call);
+        expect(error.code).toBe('EFAULT');
+        expect(error.address).toBe(pa);
+        expect(error.message).toContain('0x0000000000001000-0x0000000000002fff');
+        expect(error.message).toContain('0x0000000000008000-0x0000000000008fff');
+      }
+    },
+  );
 
   test.each([
     [-8n, 'ERANGE'],

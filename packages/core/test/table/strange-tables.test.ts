@@ -91,14 +91,17 @@ describe('a run that lacks some of its marks', () => {
     return made;
   }
 
-  test.each([[[0]], [[1]], [[0, 1]], [[5]]])('loses only the range that is unmapped (%j without a mark)', (unmarked) => {
-    const { table } = marked(unmarked);
-    table.unmap(BigInt(MiB), 3 * MiB);
-    for (let at = 0; at < 32; at++) {
-      const here = table.translate(BigInt(at * MiB));
-      expect(here, `${at} MiB`).toBe(at >= 1 && at < 4 ? null : BigInt(0x4000_0000 + at * MiB));
-    }
-  });
+  test.each([[[0]], [[1]], [[0, 1]], [[5]]])(
+    'loses only the range that is unmapped (%j without a mark)',
+    (unmarked) => {
+      const { table } = marked(unmarked);
+      table.unmap(BigInt(MiB), 3 * MiB);
+      for (let at = 0; at < 32; at++) {
+        const here = table.translate(BigInt(at * MiB));
+        expect(here, `${at} MiB`).toBe(at >= 1 && at < 4 ? null : BigInt(0x4000_0000 + at * MiB));
+      }
+    },
+  );
 
   test('loses all marks when an entry without a mark changes', () => {
     const { table } = marked([0]);

@@ -12,26 +12,29 @@ const options = {
 };
 
 describe('attach', () => {
-  test.each([undefined, 3])('shares one state: two allocators in turns do what one does (scatter %s)', (scatter) => {
-    const all = { ...options, shared: true, ...(scatter && { scatter }) };
-    const alone = new FrameAllocator(null, all);
-    const first = new FrameAllocator(null, all);
-    expect(first.state).toBeInstanceOf(SharedArrayBuffer);
-    first.free(first.allocate(2), 2);
-    alone.free(alone.allocate(2), 2);
-    const second = new FrameAllocator(null, { state: first.state });
-    expect(second).toMatchObject({ pageShift: 14, first: 2 ** 33 + 5, frames: 100 });
-    for (let i = 0; i < 20; i++) {
-      const pfn = alone.allocate(i % 3);
-      expect((i % 2 === 0 ? first : second).allocate(i % 3)).toBe(pfn);
-      if (i % 5 === 0) {
-        alone.free(pfn, i % 3);
-        (i % 2 === 0 ? second : first).free(pfn, i % 3);
+  test.each([undefined, 3])(
+    'shares one state: two allocators in turns do what one does (scatter %s)',
+    (scatter) => {
+      const all = { ...options, shared: true, ...(scatter && { scatter }) };
+      const alone = new FrameAllocator(null, all);
+      const first = new FrameAllocator(null, all);
+      expect(first.state).toBeInstanceOf(SharedArrayBuffer);
+      first.free(first.allocate(2), 2);
+      alone.free(alone.allocate(2), 2);
+      const second = new FrameAllocator(null, { state: first.state });
+      expect(second).toMatchObject({ pageShift: 14, first: 2 ** 33 + 5, frames: 100 });
+      for (let i = 0; i < 20; i++) {
+        const pfn = alone.allocate(i % 3);
+        expect((i % 2 === 0 ? first : second).allocate(i % 3)).toBe(pfn);
+        if (i % 5 === 0) {
+          alone.free(pfn, i % 3);
+          (i % 2 === 0 ? second : first).free(pfn, i % 3);
+        }
+        expect(second.stats()).toEqual(alone.stats());
       }
-      expect(second.stats()).toEqual(alone.stats());
-    }
-    expect(snapshot(second.state)).toEqual(snapshot(alone.state));
-  });
+      expect(snapshot(second.state)).toEqual(snapshot(alone.state));
+    },
+  );
 
   test('makes an allocator of a copy of the bytes', () => {
     const frames = new FrameAllocator(null, options);

@@ -25,7 +25,7 @@ function marked() {
 }
 
 describe('a run of blocks', () => {
-  test.each([applyToRange, applyToExisting])('is split under $name, and every page is seen once', (call) => {
+  test.each([applyToRange, applyToExisting])('is split by $name, which visits each page once', (call) => {
     const { table, frames, flushes, isMarked } = marked();
     const seen: [number, bigint][] = [];
     const start = 3 * MiB;
@@ -47,12 +47,15 @@ describe('a run of blocks', () => {
     [0, 4096],
     [4096, 2 * MiB],
     [31 * MiB, 4096],
-  ])('loses its mark and stays blocks under a split to 2 MiB, from byte %i on for %i bytes', (start, bytes) => {
-    const { table, isMarked } = marked();
-    splitLeaves(table, BigInt(start), bytes, { leafShift: 21 });
-    expect(sizes(table).every(([, shift]) => shift === 21)).toBe(true);
-    expect([isMarked(0), isMarked(30 * MiB), isMarked(32 * MiB)]).toEqual([false, false, true]);
-  });
+  ])(
+    'loses its mark and stays blocks under a split to 2 MiB, from byte %i on for %i bytes',
+    (start, bytes) => {
+      const { table, isMarked } = marked();
+      splitLeaves(table, BigInt(start), bytes, { leafShift: 21 });
+      expect(sizes(table).every(([, shift]) => shift === 21)).toBe(true);
+      expect([isMarked(0), isMarked(30 * MiB), isMarked(32 * MiB)]).toEqual([false, false, true]);
+    },
+  );
 
   test('is cut once when a call meets it in two parts, around a table in its middle', () => {
     const { table, memory } = marked();
