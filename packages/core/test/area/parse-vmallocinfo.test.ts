@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { type GuestName, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { type ParsedVmallocinfoLine, parseVmallocinfo } from '../../src/area/parse-vmallocinfo.js';
 import { formatVmallocinfo } from '../../src/area/vmallocinfo.js';
@@ -8,8 +7,7 @@ import { printable, VmError } from '../../src/errors.js';
 const RANGE = '0xffffcd6580005000-0xffffcd6580007000    8192';
 
 function textOf(guest: string): string {
-  const file = new URL(`../../../fixtures/data/${guest}/vmallocinfo.txt.gz`, import.meta.url);
-  return gunzipSync(readFileSync(file)).toString('utf8');
+  return loadGuest(guest as GuestName).vmallocinfoText();
 }
 
 function parseOne(line: string): ParsedVmallocinfoLine {
