@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { hex, PageTableReader, PhysicalMemory, parseVmallocinfo, sparseBank } from '@vmarea/core';
 import { x8664FromRegisters } from '@vmarea/x86-64';
 
-const GUEST = '../packages/fixtures/data/linux-6.12-x86-64';
+const GUEST = '../packages/testkit/data/linux-6.12-x86-64';
 const unpacked = (name: string): Buffer =>
   gunzipSync(readFileSync(new URL(`${GUEST}/${name}`, import.meta.url)));
 

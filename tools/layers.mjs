@@ -1,8 +1,9 @@
 // Checks the layer rules that `turbo boundaries` cannot see, with dependency-cruiser:
 // - A folder ("room") of packages/core/src imports only the rooms below it.
 // - The sources of a package import only what its `dependencies` name, never a devDependency.
+// - A published package depends on published packages of this repository alone, and core on none.
 // - No import cycle inside a package. Turbo finds cycles between packages.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
@@ -109,6 +110,18 @@ const unread = files.filter((file) => !read.has(file));
 if (files.length === 0) problems.push('no source file was found');
 if (unread.length > 0)
   problems.push(`${unread.length} source files were not read; the first is ${unread[0]}`);
+
+/** @type {{ name: string, private?: boolean, dependencies?: Record<string, string> }[]} */
+const packages = readdirSync(join(root, 'packages')).map((name) =>
+  JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')),
+);
+const published = packages.filter((one) => one.private !== true);
+for (const { name, dependencies = {} } of published) {
+  const allowed = name === '@vmarea/core' ? [] : published.map((one) => one.name);
+  for (const dependency of Object.keys(dependencies)) {
+    if (!allowed.includes(dependency)) problems.push(`${name} may not depend on ${dependency}`);
+  }
+}
 
 for (const problem of problems) console.error(problem);
 console.log(

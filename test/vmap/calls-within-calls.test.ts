@@ -1,12 +1,12 @@
 import { type FlushSink, FrameAllocator, VM_SPARSE } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { kernelOf } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 
 describe('a sink or callback', () => {
-  test('may look, and changes nothing', () => {
+  test('may read, and may not change the space', () => {
     const codes: string[] = [];
     const made = kernelOf('x86-64', {
       onFlush: () => {
@@ -34,7 +34,7 @@ describe('a sink or callback', () => {
     expect(codes).toEqual(Array(11).fill('EBUSY'));
   });
 
-  test('may free an area in a list while the list is read: the call sees it', () => {
+  test('may free an area while the list for it is read; the call notices', () => {
     const { kernel } = kernelOf('x86-64');
     const area = kernel.getVmArea(4 * PAGE, VM_SPARSE);
     const list = [1, 2];
@@ -56,7 +56,7 @@ describe('a sink or callback', () => {
     expect([...kernel.table.leaves()]).toEqual([]);
   });
 
-  test('that throws in a flush at once takes the call back', () => {
+  test('that throws in an immediate flush undoes the call', () => {
     const stop = new Error('stop');
     let throws = false;
     const sink: FlushSink = {
@@ -106,7 +106,7 @@ describe('a sink or callback', () => {
 });
 
 describe('the tables of a space', () => {
-  test('are shown, and changed by nobody else', () => {
+  test('can be read by all, and changed through the space alone', () => {
     const { kernel, at } = kernelOf('x86-64');
     const area = kernel.getVmArea(PAGE);
     area.map(0, 7);
@@ -116,7 +116,7 @@ describe('the tables of a space', () => {
     expect(area.frameAt(0)).toBe(7);
   });
 
-  test('go on from a root that exists', () => {
+  test('can be taken over from an existing root', () => {
     const { kernel, memory, frames, format, linux, at } = kernelOf('x86-64');
     kernel.getVmArea(PAGE).map(0, 7);
     const again = kernelOf('x86-64', { memory, frames, format, linux, root: kernel.table.root }).kernel;
@@ -127,7 +127,7 @@ describe('the tables of a space', () => {
 });
 
 describe('a space', () => {
-  test('refuses what does not fit together', () => {
+  test('refuses a format, policy, memory and allocators that do not fit together', () => {
     const x86 = kernelOf('x86-64');
     const arm = kernelOf('arm64-16k-47');
     const codes = [
@@ -136,7 +136,7 @@ describe('a space', () => {
       () => kernelOf('x86-64', { linux: undefined as never }),
       () => kernelOf('x86-64', { frames: arm.frames }),
       () => kernelOf('x86-64', { ram: arm.ram }),
-      // Tables would be handed out as pages.
+      // Tables would be given out as pages.
       () => kernelOf('x86-64', { ram: new FrameAllocator(null, { first: 1000, frames: 100 }) }),
       () => kernelOf('x86-64', { linux: { ...x86.linux, leaves: {} as never } }),
       () => kernelOf('x86-64', { linux: { ...x86.linux, leaves: null as never } }),
@@ -151,7 +151,7 @@ describe('a space', () => {
     expect(codes).toEqual(['ERANGE', ...Array(12).fill('EINVAL')]);
   });
 
-  test('is unusable when it was destroyed', () => {
+  test('refuses every call once it is destroyed', () => {
     const { kernel, frames, ram } = kernelOf('x86-64');
     const area = kernel.getVmArea(PAGE);
     area.map(0, 7);

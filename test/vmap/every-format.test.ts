@@ -1,10 +1,10 @@
 import { VM_MAP, VM_SPARSE } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { CONFIGURATIONS, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 describe.each(CONFIGURATIONS.map(({ name }) => name))('a kernel on %s', (name) => {
-  test('allocates, looks, and gives everything back', () => {
+  test('allocates memory, finds its pages, and frees everything', () => {
     const { kernel, frames, ram, pageBytes, at } = kernelOf(name);
     const before = ram.stats();
     const address = kernel.vmalloc(3 * pageBytes - 5);
@@ -23,7 +23,7 @@ describe.each(CONFIGURATIONS.map(({ name }) => name))('a kernel on %s', (name) =
     expect(frames.stats().allocated).toBe(0);
   });
 
-  test('maps a sparse area by page, and nothing beside it', () => {
+  test('maps pages of a sparse area, and nothing beside them', () => {
     const { kernel, pageBytes, at, flushes } = kernelOf(name);
     const area = kernel.getVmArea(64 * pageBytes, VM_SPARSE);
     area.map(62, [7, 9]);
@@ -55,7 +55,7 @@ describe.each(CONFIGURATIONS.map(({ name }) => name))('a kernel on %s', (name) =
     }
   });
 
-  test('maps a device by the largest leaves of ioremap', () => {
+  test('maps a device with the largest leaves that ioremap uses', () => {
     const { kernel, linux } = kernelOf(name);
     for (const shift of linux.leaves.ioremap) {
       const physical = 0x40_0000_0000n;
@@ -68,7 +68,7 @@ describe.each(CONFIGURATIONS.map(({ name }) => name))('a kernel on %s', (name) =
     }
   });
 
-  test('says what Linux says of its areas', () => {
+  test('prints its areas as Linux does', () => {
     const { kernel, pageBytes, at } = kernelOf(name);
     kernel.vmalloc(pageBytes, { caller: 'fork+0x1/0x2' });
     kernel.vmap([1, 2], VM_MAP);

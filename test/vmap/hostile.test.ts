@@ -1,6 +1,6 @@
+import { SeededRandom } from '@vmarea/conformance';
 import { AddressSpace } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
-import { Random } from '../../packages/core/test/loops/random.js';
 import { callsOf } from './hostile/calls.js';
 import { kitOf } from './hostile/kit.js';
 import { printed } from './hostile/print.js';
@@ -18,7 +18,7 @@ describe(`hostile calls, from seed ${SEED} on`, () => {
     (name) => {
       const report = runHostile(name, { calls: CALLS, seed: SEED, walkEvery: 10 });
       if (VMAREA_CALLS !== undefined) console.log(printed(name, report));
-      // Refusals alone would prove little: the live areas are what is attacked.
+      // Refusals alone would prove little: the calls must attack live areas.
       expect(report.successes).toBeGreaterThan(CALLS / 3);
       expect([...report.refusals.keys()].sort()).toEqual(
         ['E2BIG', 'EBUSY', 'EFAULT', 'EINVAL', 'ENOMEM', 'ERANGE', 'planted'].sort(),
@@ -30,8 +30,8 @@ describe(`hostile calls, from seed ${SEED} on`, () => {
   );
 });
 
-test('each public member of the faces is called', () => {
-  const world = new World('x86-64', new Random(1));
+test('hostile calls reach each public member of AddressSpace, VmArea and LazyArea', () => {
+  const world = new World('x86-64', new SeededRandom(1));
   const names = Object.keys(callsOf(kitOf(world)));
   expect(names).toEqual(expect.arrayContaining(Object.getOwnPropertyNames(AddressSpace.prototype)));
   const area = world.kernel.getVmArea(1);
@@ -41,7 +41,7 @@ test('each public member of the faces is called', () => {
     ['LazyArea', lazy],
   ] as const) {
     const members = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(one));
-    // What only tells something is asked in one call.
+    // One call reads all getters.
     const calls = Object.entries(members).filter(
       ([key, { get }]) => get === undefined && key !== 'constructor',
     );

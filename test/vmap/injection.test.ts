@@ -12,11 +12,11 @@ import {
   VM_SPARSE,
   wasmLoops,
 } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, type KernelOptions, kernelOf } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
-/** Where each maps all memory: a direct map beside the window. */
+/** The base of a direct map beside the window, by configuration. */
 const DIRECT: Readonly<Record<string, bigint>> = {
   'x86-64': 0xffff_8880_0000_0000n,
   'arm64-4k-48-cont': 0xffff_0000_0000_0000n,
@@ -24,7 +24,7 @@ const DIRECT: Readonly<Record<string, bigint>> = {
   'riscv64-sv48-napot': 0xffff_af80_0000_0000n,
 };
 
-/** Two pieces of memory, each of two frames that are far from each other: in two blocks of the direct map. */
+/** Two areas of two frames each, which lie far apart: in two blocks of the direct map. */
 function scatteredMemory(kernel: AddressSpace, ram: FrameAllocator, pageBytes: number): [bigint, bigint] {
   const all = ram.allocateMany(ram.stats().free).sort();
   const allocate = (first: number) => {
@@ -37,7 +37,7 @@ function scatteredMemory(kernel: AddressSpace, ram: FrameAllocator, pageBytes: n
   return memories;
 }
 
-/** Tables of a user, and a range of two pages that needs two of the last level. */
+/** The tables of a user, and a range of two pages that needs two PTE tables. */
 function userOf({ format, linux, pageBytes }: ReturnType<typeof kernelOf>) {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * pageBytes });
   const userFrames = new FrameAllocator(memory, { pageShift: format.pageShift });
@@ -47,7 +47,7 @@ function userOf({ format, linux, pageBytes }: ReturnType<typeof kernelOf>) {
   return { userFrames, user: { table, ...range, protection: linux.protections.PAGE_KERNEL } };
 }
 
-/** A kernel with something in it, and what the calls below work on. */
+/** A kernel with some areas, and what the calls below work on. */
 function setUp(name: string, options: KernelOptions = {}) {
   const directMap = { base: DIRECT[name] as bigint };
   const made = kernelOf(name, { tablePages: 512, ramFrames: 2 ** 13, directMap, ...options });
@@ -62,18 +62,18 @@ function setUp(name: string, options: KernelOptions = {}) {
     Uint32Array.from({ length: pages }, (_, i) => pages + i),
     huge,
   );
-  // It begins the window: no hole is left before it, so what comes next lies where there is no table yet.
+  // It begins the window, and leaves no hole before it: the next area lies where there is no table yet.
   const sparse = kernel.getVmArea(2 ** 40, VM_SPARSE);
   sparse.map(3, 7);
   const buffer = kernel.vmalloc(3 * pageBytes);
   const [scattered, reset] = scatteredMemory(kernel, ram, pageBytes);
   kernel.setVmFlushResetPerms(reset);
   const shared = kernel.vmallocUser(2 * pageBytes);
-  // What waits for a purge goes on waiting.
+  // What waits for a purge still waits.
   kernel.vfree(kernel.vmalloc(1));
   const lazy = kernel.getLazyArea(2 ** 40);
   const given = ram.allocateMany(5);
-  // Windows in which there is no table yet.
+  // Windows without a table so far.
   const [far, farther] = [1n << 44n, (1n << 44n) + (1n << 41n)].map((offset) => ({
     start: linux.window.start + offset,
     end: linux.window.start + offset + (1n << 41n),
@@ -159,13 +159,13 @@ const CALLS: Readonly<Record<string, (world: World) => unknown>> = {
     kernel.setMemoryNx(closed + BigInt(pageBytes), 2),
 };
 
-/** Options of calls that need others than the usual. */
+/** The options of calls that need other than the usual ones. */
 const OPTIONS: Readonly<Record<string, KernelOptions>> = { 'vmap of several pieces': { release: '2026' } };
 
-/** Those that arm64 does not do at all. */
+/** The calls that arm64 refuses. */
 const isRefused = (name: string, call: string) => name.startsWith('arm64') && call.endsWith(' in a leaf');
 
-/** Takes frames until so many are left. */
+/** Allocates frames until only `left` are free. */
 function drain(allocator: FrameAllocator, left: number): void {
   const { free } = allocator.stats();
   if (free > left) allocator.allocateMany(free - left);
@@ -182,9 +182,9 @@ function stateOf({ kernel, memory, frames, ram, lazy, user, userFrames }: World)
   return hash.digest('hex');
 }
 
-describe.each(Object.keys(DIRECT))('on %s', (name) => {
+describe.each(Object.keys(DIRECT))('with too few frames on %s', (name) => {
   for (const call of Object.keys(CALLS)) {
-    test(`${call} is all or nothing, however many frames there are`, () => {
+    test(`${call} is all or nothing, however many frames are free`, () => {
       const run = CALLS[call] as (world: World) => unknown;
       const all = call.startsWith('remap') ? (['user'] as const) : (['tables', 'ram'] as const);
       for (const scarce of all) {
@@ -198,7 +198,7 @@ describe.each(Object.keys(DIRECT))('on %s', (name) => {
           expect(code).toBe(isRefused(name, call) ? 'EINVAL' : 'ENOMEM');
           expect(stateOf(world)).toBe(before);
           if (isRefused(name, call)) break;
-          // Memory for pages is taken by the thousand: what happens between is the same.
+          // Pages are allocated by the thousand: in between nothing differs.
           if (scarce === 'ram' && left > 5) break;
         }
       }

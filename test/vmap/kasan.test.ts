@@ -1,14 +1,14 @@
 import { VM_NO_GUARD, VM_SPARSE } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { type KernelOptions, kernelOf } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 const BYTES = 4096n;
-/** Bytes whose shadow is one page. */
+/** Bytes of addresses whose shadow is one page. */
 const SHADOWED = 8n * BYTES;
 
-/** Where the shadow lies (KASAN_SHADOW_START, _END), and what is added to an address / 8 (KASAN_SHADOW_OFFSET). */
+/** Where the shadow lies (KASAN_SHADOW_START and _END), and what is added to an address / 8 (KASAN_SHADOW_OFFSET). */
 const SHADOWS = {
   'x86-64': { start: 0xffff_ec00_0000_0000n, end: 0xffff_fc00_0000_0000n, offset: 0xdfff_fc00_0000_0000n },
   'arm64-4k-48': {
@@ -43,18 +43,18 @@ function withShadow(name: keyof typeof SHADOWS, options: KernelOptions = {}) {
         slot.setLeaf(pfn, linux.protections.PAGE_KERNEL);
       });
     } catch (error) {
-      // Nothing of it is mapped: the frames are ours.
+      // None of them is mapped: the frames are still ours.
       ram.freeMany(taken);
       throw error;
     }
     return taken.length;
   };
 
-  /** kasan_populate_vmalloc: the shadow is rounded outwards to pages, and may be there in part. */
+  /** kasan_populate_vmalloc: the shadow is rounded outwards to pages, and part of it may be populated already. */
   const populate = (address: bigint, bytes: bigint) =>
     populateShadow(down(shadowOf(address), BYTES), up(shadowOf(address + bytes), BYTES));
 
-  /** Frees what a range of the shadow has, after the flush. */
+  /** Frees the frames of a range of the shadow, after the flush. */
   const releaseShadow = (from: bigint, to: bigint) => {
     const gone: number[] = [];
     kernel.applyToExistingPageRange(from, to - from, (slot) => {
@@ -65,7 +65,7 @@ function withShadow(name: keyof typeof SHADOWS, options: KernelOptions = {}) {
     return gone.length;
   };
 
-  /** kasan_release_vmalloc: rounded inwards, unless the free region around has all of a page's memory. */
+  /** kasan_release_vmalloc: rounded inwards, unless the free region around it covers all addresses of a shadow page. */
   const release = (from: bigint, to: bigint, free: { readonly start: bigint; readonly end: bigint }) => {
     let first = up(from, SHADOWED);
     let last = down(to, SHADOWED);
@@ -79,7 +79,7 @@ function withShadow(name: keyof typeof SHADOWS, options: KernelOptions = {}) {
 describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of KASAN on %s', (name) => {
   const { start, end } = SHADOWS[name];
 
-  test('has a window of its own, which it fills, and takes no table', () => {
+  test('fills a window of its own, and takes no table', () => {
     const { kernel, region, frames, at, shadowOf } = withShadow(name);
     expect([region.addr, region.bytes, region.size]).toEqual([start, end - start, end - start]);
     expect(frames.stats().allocated).toBe(1);
@@ -89,9 +89,9 @@ describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of K
     expect(kernel.isVmallocAddr(region.addr)).toBe(false);
   });
 
-  test('is populated where it is empty, by pieces that overlap', () => {
+  test('is populated where it is empty, range by overlapping range', () => {
     const { kernel, region, ram, flushes, populate, shadowOf, at } = withShadow(name);
-    // 4 pages of addresses with the guard, 21, and 6: what 0, 0 to 3, and 3 shadow pages cover.
+    // 4, 21 and 6 pages with the guard: their shadow is in the shadow pages 0, 0 to 3, and 3.
     const areas = [3, 20, 5].map((pages) => ({ address: kernel.vmalloc(pages * PAGE), pages }));
     expect(areas.map(({ address }) => address)).toEqual([at(0), at(4), at(25)]);
     const before = ram.stats().allocated;
@@ -99,7 +99,7 @@ describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of K
     expect(made).toEqual([1, 2, 1]);
     const shadow = [...kernel.table.leaves(start, end - start)];
     for (const { address, pages } of areas) populate(address, BigInt(pages) * BYTES);
-    // A range that covers all of them, and more on both sides.
+    // A range that covers all of them, with more on both sides.
     expect(populate(at(0), 40n * BYTES)).toBe(1);
     expect([...kernel.table.leaves(start, end - start)].slice(0, shadow.length)).toMatchObject(
       shadow.map(({ va, pfn }) => ({ va, pfn })),
@@ -110,15 +110,15 @@ describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of K
     expect(flushes).toEqual([]);
   });
 
-  test('is freed over holes with one flush, while the frames are still taken', () => {
+  test('is freed across holes with one flush, before its frames are freed', () => {
     const seen: number[] = [];
     const made = withShadow(name, { onFlush: () => seen.push(made.ram.stats().allocated) });
     const { kernel, region, ram, flushes, populate, release, shadowOf, at } = made;
-    // Three far pieces, in tables of their own.
+    // Three ranges far apart, each in a table of its own.
     for (const page of [0, 2 ** 13, 2 ** 14 + 8]) populate(at(page), 16n * BYTES);
     expect(ram.stats().allocated).toBe(6);
     const all = { start: at(0), end: at(2 ** 15) };
-    // Nothing lies there: nothing to flush.
+    // Nothing is mapped there, so nothing is flushed.
     expect(release(at(64), at(128), all)).toBe(0);
     expect(flushes).toEqual([]);
     expect(release(at(0), at(2 ** 13 + 8), all)).toBe(3);
@@ -126,7 +126,7 @@ describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of K
     const [{ va, bytes }] = flushes as [{ va: bigint; bytes: bigint }];
     expect(va <= shadowOf(at(0)) && va + bytes >= shadowOf(at(2 ** 13 + 8))).toBe(true);
     expect(kernel.vmallocToPage(shadowOf(at(2 ** 13 + 8)))).not.toBeNull();
-    // Pages whose memory is in use in part stay, unless what is around is free too.
+    // A shadow page whose addresses are partly in use stays, unless those around are free as well.
     const inside = { start: at(2 ** 13 + 9), end: at(2 ** 13 + 15) };
     expect(release(inside.start, inside.end, inside)).toBe(0);
     expect(release(inside.start, inside.end, all)).toBe(1);
@@ -134,14 +134,14 @@ describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of K
     expect([seen, ram.stats().allocated, region.populated().pages]).toEqual([[6, 3, 2], 0, 0]);
   });
 
-  test('takes a piece back whole when a table has no frame', () => {
+  test('is left as it was by a populate that finds no frame for a table', () => {
     for (let left = 0; ; left++) {
       const { kernel, region, frames, ram, flushes, populateShadow, shadowOf, at } = withShadow(name);
       const shadow = shadowOf(at(0));
       populateShadow(shadow, shadow + 2n * BYTES);
       frames.allocateMany(frames.stats().free - left);
       const before = [[...kernel.table.leaves()], new Uint8Array(frames.state).slice(), ram.stats()];
-      // Over the end of a table of PTEs, and over what is there.
+      // Across the end of a PTE table, and across populated pages.
       const code = codeOf(() => populateShadow(shadow, shadow + 1500n * BYTES));
       if (code === 'none') {
         expect(left).toBe(2);
@@ -150,14 +150,14 @@ describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of K
       }
       expect(code).toBe('ENOMEM');
       expect([[...kernel.table.leaves()], new Uint8Array(frames.state), ram.stats()]).toEqual(before);
-      // What was written for a moment may be known to a processor: one flush, of this piece.
+      // A processor may know entries that stood there for a moment: one flush of this range.
       expect(flushes.length).toBeLessThanOrEqual(1);
       for (const { va, bytes } of flushes)
         expect(va >= shadow && va + bytes <= shadow + 1500n * BYTES).toBe(true);
     }
   });
 
-  test('takes a piece back whole when the callback throws, in populating and in freeing', () => {
+  test('is left as it was when the callback throws, in populating and in freeing', () => {
     const { kernel, frames, ram, flushes, populateShadow, shadowOf, linux, at } = withShadow(name, {
       ramFrames: 700,
     });
@@ -165,7 +165,7 @@ describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of K
     populateShadow(shadow, shadow + 100n * BYTES);
     const state = () => [[...kernel.table.leaves()], frames.stats(), ram.stats()];
     const before = state();
-    // The memory for pages ends in the second table.
+    // The frames for pages run out in the second table.
     expect(codeOf(() => populateShadow(shadow, shadow + 1500n * BYTES))).toBe('ENOMEM');
     expect(state()).toEqual(before);
     const stop = new Error('stop');
@@ -180,11 +180,11 @@ describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of K
       ).toThrow(stop);
       expect(state()).toEqual(before);
     }
-    // One for each call that was taken back, at most.
+    // At most one for each call that was undone.
     expect(flushes.length).toBeLessThanOrEqual(3);
   });
 
-  test('is not left by any range', () => {
+  test('bounds every range', () => {
     const { kernel, frames } = withShadow(name);
     const visit = () => undefined;
     for (const call of ['applyToPageRange', 'applyToExistingPageRange'] as const) {
@@ -194,21 +194,21 @@ describe.each(Object.keys(SHADOWS) as (keyof typeof SHADOWS)[])('the shadow of K
       expect(codeOf(() => kernel[call](end, PAGE, visit))).toBe('EINVAL');
       expect(codeOf(() => kernel[call](end - BYTES, PAGE, visit))).toBe('none');
     }
-    // KASAN's area is no sparse area in the sense of BPF's calls: it has no guard.
+    // The calls for sparse areas refuse the area of KASAN: it has no guard.
     const region = kernel.findVmArea(start);
     expect(codeOf(() => kernel.vmAreaMapPages(region as never, start, start + BYTES, [1]))).toBe('EINVAL');
     expect([...kernel.table.leaves()]).toEqual([]);
     expect(frames.stats().allocated).toBeLessThanOrEqual(4);
   });
 
-  test('leaves no table of nobody', () => {
+  test('leaves no table without an owner', () => {
     const { kernel, region, frames, ram, populate, release, releaseShadow, at } = withShadow(name);
     const all = { start: at(0), end: at(2 ** 20) };
     for (let page = 0; page < 2 ** 20; page += 2 ** 16) populate(at(page), 20n * BYTES);
     const tables = frames.stats().allocated;
     release(all.start, all.end, all);
     expect([region.populated().pages, ram.stats().allocated]).toEqual([0, 0]);
-    // They stay, as in Linux, and serve again.
+    // The tables stay, as in Linux, and are used again.
     for (let page = 0; page < 2 ** 20; page += 2 ** 16) populate(at(page), 20n * BYTES);
     expect(frames.stats().allocated).toBe(tables);
     expect(releaseShadow(start, end)).toBe(48);

@@ -1,7 +1,7 @@
 import { FrameAllocator, type LazyAreaOptions, type VmArea } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { type KernelOptions, kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 const GiB = 1 << 30;
@@ -13,11 +13,11 @@ const lazy = (options: LazyAreaOptions = {}, more: KernelOptions = {}) => {
   return { ...made, area, touch };
 };
 
-describe('an area that grows by need', () => {
-  test('has nothing at first, and a page for each that is used', () => {
+describe('a lazy area', () => {
+  test('maps nothing at first, then each page that is touched', () => {
     const { kernel, ram, area, touch } = lazy();
     expect([ram.stats().allocated, area.area.populated().pages]).toEqual([0, 0]);
-    // The second fault of page 5 has another cause.
+    // The second fault at page 5 has another cause.
     expect([touch(5), touch(5), touch(200_000)]).toEqual([true, false, true]);
     expect(kernel.vmallocToPfn(area.area.addr + BigInt(5 * PAGE))).toBe(RAM_FIRST);
     expect(area.stats).toEqual({
@@ -27,21 +27,21 @@ describe('an area that grows by need', () => {
     expect(kernel.vmallocinfo({ detail: true })).toMatch(/ pages=2 vmalloc N0=2 populated=2\/262144 4K=2\n/);
   });
 
-  test('takes chunks of a leaf size', () => {
+  test('grows by chunks of a leaf size', () => {
     const { area, touch, ram } = lazy({ chunkShift: 21 });
     touch(700);
     expect(area.area.populated()).toEqual({ pages: 512, leaves: [{ bytes: 2 ** 21, count: 1 }] });
     expect(area.area.frameAt(512) % 512).toBe(0);
     expect(area.shrink(512, 511)).toBe(0);
     touch(0);
-    // The first chunk lies in the range in part.
+    // The first chunk is partly in the range.
     expect(area.shrink(500, 600)).toBe(512);
     expect(ram.stats().allocated).toBe(512);
     expect(area.shrink(0, 512)).toBe(512);
     expect(ram.stats().allocated).toBe(0);
   });
 
-  test('says no for its guard, for other areas, and for addresses of nobody', () => {
+  test('handles no fault in its guard, in other areas, or outside of areas', () => {
     const { kernel, area, at } = lazy();
     const end = area.area.addr + area.area.bytes;
     const other = kernel.getVmArea(PAGE);
@@ -54,7 +54,7 @@ describe('an area that grows by need', () => {
     expect(area.stats.populated).toBe(0);
   });
 
-  test('shrinks after one flush, while the frames are still taken', () => {
+  test('shrinks with one flush, before its frames are freed', () => {
     const seen: number[] = [];
     const { area, ram, flushes } = lazy({}, { onFlush: () => seen.push(ram.stats().allocated) });
     area.populate(0, 100);
@@ -67,9 +67,9 @@ describe('an area that grows by need', () => {
     expect(area.stats).toMatchObject({ populated: 0, peak: 100, populatedChunks: 100, releasedChunks: 100 });
   });
 
-  test('needs no memory when it was prepared', () => {
+  test('needs no memory for what was prepared', () => {
     const { area, frames, ram } = lazy();
-    // Two tables of pages, a PMD, a PUD.
+    // Two PTE tables, a PMD table and a PUD table.
     expect(area.prepare(0, 1024)).toBe(4);
     expect([ram.stats().allocated, area.stats.prepared, area.stats.populated]).toEqual([1024, 1024, 0]);
     for (const one of [frames, ram]) for (let pfn = one.tryAllocate(); pfn >= 0; pfn = one.tryAllocate());
@@ -82,10 +82,10 @@ describe('an area that grows by need', () => {
     expect([area.stats.prepared, area.stats.populated, ram.stats().free]).toEqual([0, 0, 1024]);
   });
 
-  test('prepares all or nothing, and tables for the leaves that it will have', () => {
+  test('prepares all or nothing, with tables for the leaves that it will map', () => {
     const { area, frames, ram } = lazy({ chunkShift: 21 });
     const before = frames.stats().allocated;
-    // Blocks stand in a PMD: that, and a PUD.
+    // Blocks need a PMD table and a PUD table.
     expect(area.prepare(0, 5 * 512)).toBe(2);
     expect(ram.stats().allocated).toBe(5 * 512);
     area.touch(600);
@@ -98,7 +98,7 @@ describe('an area that grows by need', () => {
     expect([scarce.ram.stats().allocated, scarce.area.stats.prepared]).toEqual([0, 0]);
   });
 
-  test('keeps its limit, with what is prepared counted', () => {
+  test('keeps its limit, and counts what is prepared', () => {
     const { area, ram } = lazy({ limit: 4 * PAGE });
     area.populate(0, 2);
     expect(area.prepare(2, 2)).toBeGreaterThanOrEqual(0);
@@ -108,8 +108,8 @@ describe('an area that grows by need', () => {
     expect([area.stats.populated, area.stats.prepared, ram.stats().allocated]).toEqual([3, 1, 4]);
   });
 
-  test('prepares tables for the leaves of the policy, and for pages where a caller gives the frames', () => {
-    // No leaf of 1 GiB in vmalloc: blocks of 2 MiB.
+  test('prepares tables for the leaves of the policy, and for pages where the caller gives the frames', () => {
+    // vmalloc uses no leaf of 1 GiB: blocks of 2 MiB.
     const large = lazy({ chunkShift: 30 }, { ramFrames: 2 ** 18 });
     expect(large.area.prepare(0, 1)).toBe(2);
     large.frames.allocateMany(large.frames.stats().free);
@@ -123,13 +123,13 @@ describe('an area that grows by need', () => {
     expect(scattered.area.touch(0)).toBe(true);
   });
 
-  test('takes a protection that is whole, once', () => {
+  test('needs a complete protection', () => {
     const { kernel } = kernelOf('x86-64');
     expect(codeOf(() => kernel.getLazyArea(GiB, { protection: { write: false } as never }))).toBe('EINVAL');
     expect(kernel.stats().areas).toBe(0);
   });
 
-  test('takes frames from an allocator of a caller', () => {
+  test('takes frames from an allocator of the caller', () => {
     const own = new FrameAllocator(null, { first: 0x40000, frames: 64 });
     const { kernel, area, touch, ram } = lazy({ frames: own, chunkShift: 13 });
     touch(0);
@@ -159,7 +159,7 @@ describe('an area that grows by need', () => {
     limited.touch(9);
   });
 
-  test('takes frames from a callback, and gives them back to another', () => {
+  test('takes frames from a callback, and hands them back to another', () => {
     const back: unknown[] = [];
     const { kernel, area, touch, ram } = lazy({
       chunkShift: 13,
@@ -173,7 +173,7 @@ describe('an area that grows by need', () => {
     expect(back).toEqual([[[0x5006, 0x5007], 6]]);
   });
 
-  test('is as it was when a callback throws, lies, or calls back', () => {
+  test('stays as it was when a callback throws, returns wrong frames, or changes the space', () => {
     const stop = new Error('stop');
     let answer: () => readonly number[] = () => {
       throw stop;
@@ -194,7 +194,7 @@ describe('an area that grows by need', () => {
     expect(touch(0)).toBe(true);
   });
 
-  test('is mapped by nobody else, and freed with all it has', () => {
+  test('refuses other calls that map it, and is freed with all its frames', () => {
     const { kernel, area, ram, linux, touch } = lazy();
     touch(1);
     const { addr } = area.area;
@@ -229,13 +229,13 @@ describe('an area that grows by need', () => {
     expect(kernel.stats().areas).toBe(0);
   });
 
-  test('refuses pages that are none', () => {
+  test('refuses wrong page numbers', () => {
     const { area } = lazy();
     for (const page of [GiB / PAGE, -1]) expect(codeOf(() => area.touch(page))).toBe('ERANGE');
     for (const page of [0.5, Number.NaN, '0' as never]) expect(codeOf(() => area.touch(page))).toBe('EINVAL');
   });
 
-  test('gives its frames back when the space is destroyed', () => {
+  test('frees its frames when the space is destroyed', () => {
     const { kernel, ram, touch, area } = lazy();
     touch(1);
     kernel.destroy();

@@ -7,17 +7,17 @@ import {
   VM_MAP,
   wasmLoops,
 } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
-/** Where the direct map of RAM_FIRST begins. */
+/** The base of the direct map, in which RAM_FIRST has ALIAS. */
 const DIRECT = 0xffff_8880_0000_0000n;
 const ALIAS = DIRECT + (BigInt(RAM_FIRST) << 12n);
 
-describe('setMemoryRo and its kin', () => {
-  test('change the pages that are named, and flush what was freed before', () => {
+describe('setMemoryRo, Rw, X and Nx', () => {
+  test('change the given pages, and flush what was freed before', () => {
     const { kernel, flushes } = kernelOf('x86-64');
     const address = kernel.vmalloc(4 * PAGE);
     kernel.vfree(kernel.vmalloc(PAGE));
@@ -36,7 +36,7 @@ describe('setMemoryRo and its kin', () => {
     expect(writes()[0]).toBe(true);
   });
 
-  test('split a huge leaf on x86-64 and riscv64; arm64 refuses such memory', () => {
+  test('split a huge leaf on x86-64 and riscv64, and refuse one on arm64', () => {
     for (const name of ['x86-64', 'riscv64-sv48']) {
       const { kernel } = kernelOf(name);
       const address = kernel.vmallocHuge(2 << 20);
@@ -51,7 +51,7 @@ describe('setMemoryRo and its kin', () => {
     expect(codeOf(() => kernel.setMemoryRo(kernel.vmalloc(1), 1))).toBe('none');
   });
 
-  test('cut nothing where nothing changes', () => {
+  test('split nothing where nothing changes', () => {
     const { kernel, frames } = kernelOf('x86-64', { directMap: { base: DIRECT } });
     const address = kernel.vmallocHuge(2 << 20);
     const before = [...kernel.table.leaves()];
@@ -62,14 +62,14 @@ describe('setMemoryRo and its kin', () => {
     expect(codeOf(() => kernel.setMemoryRo(address + 4096n, 1))).toBe('ENOMEM');
   });
 
-  test('refuse an area that grows by need', () => {
+  test('refuse a lazy area', () => {
     const { kernel } = kernelOf('x86-64');
     const { area } = kernel.getLazyArea(PAGE);
     kernel.handleFault(area.addr);
     expect(codeOf(() => kernel.setMemoryRo(area.addr, 1))).toBe('EINVAL');
   });
 
-  test('cut no leaf on arm64, however it came there', () => {
+  test('split no leaf on arm64, whichever call mapped it', () => {
     const { kernel, linux } = kernelOf('arm64-4k-48-cont');
     const area = kernel.getVmAreaNode({ size: 4 << 20, flags: VM_ALLOC, align: 1n << 21n });
     kernel.vmapPagesRange(
@@ -88,7 +88,7 @@ describe('setMemoryRo and its kin', () => {
       expect(codeOf(() => kernel.setMemoryRo(one.addr + 4096n, 2))).toBe('EINVAL');
     }
     expect([...kernel.table.leaves()]).toEqual(before);
-    // Whole, they are changed in place.
+    // Whole leaves are changed in place.
     kernel.setMemoryRo(area.addr, 512);
     kernel.setMemoryRo(runs.addr, 16);
     expect(area.populated().leaves).toEqual([{ bytes: 2 ** 21, count: 1 }]);
@@ -97,12 +97,12 @@ describe('setMemoryRo and its kin', () => {
   });
 
   test.each([
-    ['an address of nobody', 'EINVAL', -(1n << 30n), 1],
+    ['an address outside of areas', 'EINVAL', -(1n << 30n), 1],
     ['an address inside a page', 'EINVAL', 8n, 1],
-    ['a number that is none', 'EINVAL', 0n, Number.NaN],
-    ['a negative number', 'EINVAL', 0n, -1],
-    ['pages behind the area', 'ERANGE', 0n, 5],
-    ['a hole', 'EFAULT', 0n, 4],
+    ['NaN pages', 'EINVAL', 0n, Number.NaN],
+    ['a negative number of pages', 'EINVAL', 0n, -1],
+    ['pages after the area', 'ERANGE', 0n, 5],
+    ['a page that is not mapped', 'EFAULT', 0n, 4],
   ])('refuse %s, and change nothing', (_, code, offset, pages) => {
     const { kernel, linux } = kernelOf('x86-64');
     const area = kernel.getVmArea(4 * PAGE);
@@ -113,7 +113,7 @@ describe('setMemoryRo and its kin', () => {
     expect([...kernel.table.leaves()]).toEqual(before);
   });
 
-  test('change the alias in the direct map for writing, not for execution', () => {
+  test('change the alias in the direct map for write, not for execute', () => {
     const { kernel } = kernelOf('x86-64', { directMap: { base: DIRECT } });
     const address = kernel.vmalloc(2 * PAGE);
     const alias = (page: number) => kernel.table.walk(ALIAS + BigInt(page * PAGE)).leaf;
@@ -126,7 +126,7 @@ describe('setMemoryRo and its kin', () => {
     expect(alias(1)?.protection.write).toBe(true);
   });
 
-  test('change the one alias of a frame that is mapped twice', () => {
+  test('change once the alias of a frame that is mapped twice', () => {
     const { kernel, ram } = kernelOf('x86-64', { directMap: { base: DIRECT } });
     const frame = ram.allocate();
     const address = kernel.vmap([frame, 5, frame]);
@@ -135,7 +135,7 @@ describe('setMemoryRo and its kin', () => {
     expect(kernel.table.walk(address + 8192n).leaf?.protection.write).toBe(false);
   });
 
-  test('take the change of the area back when the alias cannot follow', () => {
+  test('undo the change of the area when the alias cannot be changed', () => {
     const { kernel, frames } = kernelOf('x86-64', { directMap: { base: DIRECT }, tablePages: 16 });
     const address = kernel.vmalloc(2 * PAGE);
     for (let pfn = frames.tryAllocate(); pfn >= 0; pfn = frames.tryAllocate());
@@ -146,7 +146,7 @@ describe('setMemoryRo and its kin', () => {
 });
 
 describe('the direct map', () => {
-  test('is no place for areas', () => {
+  test('takes no areas', () => {
     const { kernel } = kernelOf('x86-64', { directMap: { base: DIRECT } });
     const window = { start: ALIAS, end: ALIAS + (1n << 30n) };
     expect(codeOf(() => kernel.getVmAreaNode({ size: PAGE, window }))).toBe('EINVAL');
@@ -161,7 +161,7 @@ describe('the direct map', () => {
 });
 
 describe('VM_FLUSH_RESET_PERMS', () => {
-  test('takes the aliases away, flushes once over all, and gives them back before the frames are free', () => {
+  test('removes the aliases, flushes once over everything, and restores them before the frames are freed', () => {
     const seen: unknown[] = [];
     const made = kernelOf('x86-64', {
       directMap: { base: DIRECT },
@@ -179,7 +179,7 @@ describe('VM_FLUSH_RESET_PERMS', () => {
     flushes.length = 0;
     seen.length = 0;
     kernel.vfree(address);
-    // Aliases gone, frames still taken, area gone: nobody can have them any more when they are free.
+    // At the flush the aliases and the area are gone and the frames still allocated: nobody can reach them once they are free.
     expect(seen).toEqual([[null, 2, 0]]);
     expect(flushes[0]?.va).toBe(ALIAS);
     expect((flushes[0]?.va ?? 0n) + (flushes[0]?.bytes ?? 0n)).toBe(address + 3n * 4096n);
@@ -187,7 +187,7 @@ describe('VM_FLUSH_RESET_PERMS', () => {
     expect(ram.stats().allocated).toBe(0);
   });
 
-  test('is refused where there is no area', () => {
+  test('is refused for an address outside of areas', () => {
     const { kernel, at } = kernelOf('x86-64');
     expect(codeOf(() => kernel.setVmFlushResetPerms(at(0)))).toBe('EINVAL');
   });
@@ -201,7 +201,7 @@ describe('remapVmallocRange', () => {
     return { table, start: 0x40_0000n, end: 0x40_3000n, protection: protection({ user: true, write: true }) };
   };
 
-  test("maps an area's pages into a user's tables", () => {
+  test("maps the pages of an area into a user's tables", () => {
     const { kernel } = kernelOf('x86-64');
     const address = kernel.vmallocUser(4 * PAGE);
     const vma = user();
@@ -210,14 +210,14 @@ describe('remapVmallocRange', () => {
       framesFrom(RAM_FIRST + 1, 3),
     );
     expect(vma.table.walk(0x40_0000n, { kind: 'write', user: true }).fault).toBeNull();
-    // Also from huge leaves, page by page.
+    // Huge leaves are mapped page by page.
     const huge = kernel.vmallocNodeRange({ size: 2 << 20, flags: 0x408 });
     const other = user();
     kernel.remapVmallocRangePartial(other, 0x40_1000n, huge, 7, 100);
     expect(other.table.translateWords(0, 0x40_1000)).toBe(kernel.vmallocToPfn(huge) + 7);
   });
 
-  test('refuses memory that is not for users, and what does not fit', () => {
+  test('refuses memory that is not for users, and ranges that do not fit', () => {
     const { kernel, at } = kernelOf('x86-64');
     const vma = user();
     const plain = kernel.vmalloc(4 * PAGE);
@@ -240,7 +240,7 @@ describe('remapVmallocRange', () => {
 });
 
 describe('vread', () => {
-  test('reads what is mapped, and zeros for holes, guards, devices and sparse areas', () => {
+  test('reads mapped memory, and zeros for holes, guards, devices and sparse areas', () => {
     const { kernel, memory, at } = kernelOf('x86-64', { ramFrames: 0 });
     const plain = kernel.vmalloc(2 * PAGE);
     const frame = kernel.vmallocToPfn(plain);
@@ -255,7 +255,7 @@ describe('vread', () => {
     expect(into[PAGE + 5]).toBe(2);
     expect(kernel.vread(ram, into.subarray(0, 3))).toBe(3);
     expect([...into.subarray(0, 3)]).toEqual([1, 1, 1]);
-    // Cut at the end of all addresses.
+    // A read ends at the last of all addresses.
     expect(kernel.vread((1n << 64n) - 5n, into)).toBe(5);
     expect(codeOf(() => kernel.vread(-1n, into))).toBe('EINVAL');
     expect(codeOf(() => kernel.vread(plain, [] as never))).toBe('EINVAL');
@@ -263,7 +263,7 @@ describe('vread', () => {
 });
 
 describe('vmallocToPage', () => {
-  test('finds the page inside a larger leaf; vmallocToPfn refuses where there is none', () => {
+  test('finds a page inside a larger leaf; vmallocToPfn refuses where there is none', () => {
     const { kernel, at, linux } = kernelOf('x86-64');
     const address = kernel.vmallocHuge(2 << 20);
     expect(kernel.vmallocToPage(address + 0x12345n)).toBe(kernel.vmallocToPfn(address) + 0x12);

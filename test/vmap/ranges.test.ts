@@ -1,7 +1,7 @@
 import { VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_MAP, VM_NO_GUARD, VM_SPARSE } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 
@@ -13,7 +13,7 @@ describe('vmapPagesRange', () => {
     ['arm64-4k-48-cont', 16, [{ bytes: 65536, count: 64 }]],
     ['arm64-4k-48-cont', 21, [{ bytes: 2 ** 21, count: 2 }]],
     ['riscv64-sv48-napot', 16, [{ bytes: 65536, count: 64 }]],
-  ])('on %s with a page_shift of %i uses leaves of it', (name, pageShift, leaves) => {
+  ])('on %s uses leaves of page_shift %i', (name, pageShift, leaves) => {
     const { kernel, linux } = kernelOf(name);
     const area = kernel.getVmAreaNode({ size: 1024 * PAGE, align: 1n << 21n });
     const { addr, bytes } = area;
@@ -27,7 +27,7 @@ describe('vmapPagesRange', () => {
     expect(area.populated()).toEqual({ pages: 1024, leaves });
   });
 
-  test('goes up to the PUD until the walkers were joined', () => {
+  test('uses leaves of 1 GiB in 6.12 and of 2 MiB in 2026, where the walkers were merged', () => {
     for (const [release, size] of [
       ['6.12', 2 ** 30],
       ['2026', 2 ** 21],
@@ -43,11 +43,11 @@ describe('vmapPagesRange', () => {
   test.each([
     ['frames that are not adjacent in a chunk', [...framesFrom(512, 511), 9], 21],
     ['chunks that are not aligned', framesFrom(513, 512), 21],
-    ['a ragged end', framesFrom(1024, 512), 22],
+    ['a number of frames that is no multiple of the chunk', framesFrom(1024, 512), 22],
     ['a shift below the page', framesFrom(512, 512), 11],
-    ['a shift that is no number', framesFrom(512, 512), Number.NaN],
+    ['a shift that is NaN', framesFrom(512, 512), Number.NaN],
     ['too few frames', framesFrom(512, 511), 12],
-    ['a frame that fits no entry', [...framesFrom(512, 511), 2 ** 40], 12],
+    ['a frame beyond the physical addresses', [...framesFrom(512, 511), 2 ** 40], 12],
   ])('refuses %s', (_, frames, pageShift) => {
     const { kernel, linux } = kernelOf('x86-64');
     const { addr, bytes } = kernel.getVmAreaNode({ size: 512 * PAGE, align: 1n << 21n });
@@ -76,7 +76,7 @@ describe('vmapPagesRange', () => {
     expect(codeOf(map(3, 5))).toBe('none');
   });
 
-  test('maps all or nothing: a page that is mapped stops it', () => {
+  test('maps nothing when a page of the range is mapped already', () => {
     const { kernel, linux, at } = kernelOf('x86-64');
     const area = kernel.getVmArea(8 * PAGE);
     area.map(5, 99);
@@ -89,7 +89,7 @@ describe('vmapPagesRange', () => {
 });
 
 describe('vunmapRange', () => {
-  test('removes what was named, with one flush, and splits what reaches out', () => {
+  test('unmaps the range with one flush, and splits a leaf that extends beyond it', () => {
     const { kernel, linux, flushes, at } = kernelOf('x86-64');
     const area = kernel.getVmAreaNode({ size: 1024 * PAGE, align: 1n << 21n });
     const { PAGE_KERNEL } = linux.protections;
@@ -160,7 +160,7 @@ describe('vmAreaMapPages', () => {
 });
 
 describe('applyToPageRange', () => {
-  test('visits each slot, makes tables, and writes what is set', () => {
+  test('visits each slot, makes tables, and writes what the callback sets', () => {
     const { kernel, linux, at } = kernelOf('x86-64');
     const area = kernel.getVmArea(600 * PAGE, VM_SPARSE);
     let visits = 0;
@@ -175,12 +175,12 @@ describe('applyToPageRange', () => {
       seen.push(slot.pfn);
       slot.set(0, 0);
     });
-    // Also what lies behind a hole in the same table, which Linux missed until 6.15.
+    // This includes pages after a hole in the same table, which Linux missed until 6.15.
     expect(seen).toEqual([101, 201, 301, 401, 501]);
     expect(area.populated().pages).toBe(1);
   });
 
-  test('takes everything back when the callback throws', () => {
+  test('undoes everything when the callback throws', () => {
     const { kernel, linux, frames } = kernelOf('x86-64');
     const area = kernel.getVmArea(2000 * PAGE, VM_SPARSE);
     const before = frames.stats().allocated;
@@ -211,7 +211,7 @@ describe('applyToPageRange', () => {
 });
 
 describe('ioremapPageRange', () => {
-  test('takes all of an area with VM_IOREMAP and nothing else', () => {
+  test('maps the whole of an area with VM_IOREMAP, and nothing else', () => {
     const { kernel, linux } = kernelOf('x86-64');
     const { IOREMAP } = linux.protections;
     const area = kernel.getVmArea(4 * PAGE, VM_IOREMAP);
@@ -228,7 +228,7 @@ describe('ioremapPageRange', () => {
     expect(codeOf(call(area.addr, end))).toBe('EBUSY');
   });
 
-  test('vmapPageRange maps part of an area, never executable', () => {
+  test('has a sibling, vmapPageRange, that maps part of an area, never executable', () => {
     const { kernel, linux, at } = kernelOf('arm64-4k-48');
     kernel.getVmArea(4 * PAGE);
     kernel.vmapPageRange(at(1), at(3), 0x3eff_0000n, linux.protections.PAGE_KERNEL_EXEC);
@@ -241,7 +241,7 @@ describe('ioremapPageRange', () => {
 });
 
 describe('ioremap', () => {
-  test('tells the physical address, and is freed by any address of its first page', () => {
+  test('shows the physical address in vmallocinfo, and is unmapped by any address of its first page', () => {
     const { kernel } = kernelOf('x86-64');
     const address = kernel.ioremap(0xfed0_0ff0n, 0x20);
     expect(kernel.vmallocinfo()).toMatch(/ 12288 phys=0x00000000fed00000 ioremap\n/);
@@ -253,7 +253,7 @@ describe('ioremap', () => {
     expect(codeOf(() => kernel.iounmap(kernel.vmalloc(1)))).toBe('EINVAL');
   });
 
-  test('keeps hands off the tables, whichever allocator they come from', () => {
+  test('refuses to map page tables, whichever allocator they come from', () => {
     const { kernel, linux } = kernelOf('x86-64');
     const root = Number(kernel.table.root >> 12n);
     expect(codeOf(() => kernel.ioremap(kernel.table.root, PAGE))).toBe('EINVAL');
@@ -263,9 +263,9 @@ describe('ioremap', () => {
   });
 
   test.each([
-    ['memory', (2n ** 20n + 5n) << 12n, 1, 'EINVAL'],
-    ['nothing', 0xfed0_0000n, 0, 'EINVAL'],
-    ['more than the physical addresses', (1n << 52n) - 4096n, 8192, 'EINVAL'],
+    ['RAM', (2n ** 20n + 5n) << 12n, 1, 'EINVAL'],
+    ['a size of 0', 0xfed0_0000n, 0, 'EINVAL'],
+    ['a range beyond the physical addresses', (1n << 52n) - 4096n, 8192, 'EINVAL'],
     ['a negative address', -1n, 1, 'ERANGE'],
   ])('refuses %s', (_, physical, size, code) => {
     const { kernel } = kernelOf('x86-64');

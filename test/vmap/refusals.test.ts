@@ -13,15 +13,15 @@ import {
   VM_USERMAP,
   wasmLoops,
 } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
-/** Shows a value that hostile code wrote. */
+/** Passes a wrong value to a call that TypeScript would refuse. */
 const as = <T>(value: unknown): T => value as T;
 
-describe('lists of frames', () => {
-  test('are not copied by what a caller put in the place of slice', () => {
+describe('a list of frames', () => {
+  test('is copied without calling its own slice', () => {
     const { kernel } = kernelOf('x86-64');
     const list = Object.assign(Uint32Array.of(1, 2), { slice: () => ['x'] });
     expect(kernel.vmallocToPfn(kernel.vmap(list))).toBe(1);
@@ -29,10 +29,10 @@ describe('lists of frames', () => {
 
   test.each<[string, () => unknown]>([
     ['a proxy of a typed array', () => new Proxy(Uint32Array.of(1), {})],
-    ['what only inherits from one', () => Object.create(Uint32Array.prototype)],
-    ['one without its bytes, which says that it has them', () => detached()],
-    ['a list of holes as long as the language allows', () => new Array(2 ** 32 - 1)],
-  ])('refuse %s', (_, list) => {
+    ['an object that only inherits from one', () => Object.create(Uint32Array.prototype)],
+    ['a detached one that claims to have bytes', () => detached()],
+    ['an empty array of the greatest length', () => new Array(2 ** 32 - 1)],
+  ])('is refused when it is %s', (_, list) => {
     const { kernel, pageBytes } = kernelOf('x86-64');
     const area = kernel.getVmArea(2 ** 32 * pageBytes, VM_SPARSE);
     expect(codeOf(() => area.map(0, as(list())))).toBe('EINVAL');
@@ -40,13 +40,13 @@ describe('lists of frames', () => {
   });
 });
 
-test('vread writes into no proxy, and not where an array says that it is longer', () => {
+test('vread refuses a proxy, and writes only the real length of an array', () => {
   const { kernel, at } = kernelOf('x86-64');
   expect(codeOf(() => kernel.vread(at(0), new Proxy(new Uint8Array(4), {})))).toBe('EINVAL');
   expect(kernel.vread(at(0), Object.defineProperty(new Uint8Array(4), 'length', { value: 99 }))).toBe(4);
 });
 
-test('an option that a call does not have is refused, and does not say how large an area is', () => {
+test('refuses an unknown option, so it cannot change the size of an area', () => {
   const { kernel, pageBytes } = kernelOf('x86-64');
   const more = as<object>({ size: pageBytes });
   const protection = kernel.linux.protections.PAGE_KERNEL;
@@ -66,7 +66,7 @@ test('an option that a call does not have is refused, and does not say how large
   );
 });
 
-test('a window is read once', () => {
+test('each member of a window is read once', () => {
   const { kernel, linux, pageBytes } = kernelOf('x86-64');
   let looks = 0;
   const window = {
@@ -79,7 +79,7 @@ test('a window is read once', () => {
 });
 
 describe('a protection', () => {
-  /** One whose `extra` is right at the first look alone. */
+  /** A protection whose `extra` is right only when it is read first. */
   const fickle = (whole: Protection) => {
     let looks = 0;
     return {
@@ -96,7 +96,7 @@ describe('a protection', () => {
     expect(kernel.vmallocToPfn(kernel.vmap([5], 0, fickle(PAGE_KERNEL)))).toBe(5);
   });
 
-  test('cannot free the area in which it is written', () => {
+  test('cannot free the area that is being mapped with it', () => {
     const { kernel, linux, pageBytes } = kernelOf('x86-64');
     const area = kernel.getVmArea(pageBytes, VM_SPARSE);
     const codes: string[] = [];
@@ -113,16 +113,16 @@ describe('a protection', () => {
   });
 });
 
-describe('a space that cannot be made', () => {
+describe('new AddressSpace with wrong options', () => {
   test.each<[string, object]>([
-    ['no list of early areas', { early: 5 }],
-    ['an early area that is none', { early: [null] }],
+    ['early that is no list', { early: 5 }],
+    ['early with null in it', { early: [null] }],
     ['a direct map without an address', { directMap: { base: 5 } }],
-    ['no pages of memory', { totalRamPages: 0 }],
-    ['a block size that is no number', { blockPages: Symbol('x') }],
-    ['processors that are no number', { cpus: Object.create(null) }],
-    ['a sink that is none', { sink: {} }],
-  ])('with %s keeps no frame', (_, wrong) => {
+    ['0 pages of RAM', { totalRamPages: 0 }],
+    ['blockPages that is no number', { blockPages: Symbol('x') }],
+    ['cpus that is no number', { cpus: Object.create(null) }],
+    ['a sink without flush', { sink: {} }],
+  ])('keeps no frame: %s', (_, wrong) => {
     const { format, linux } = configuration('x86-64');
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
     const frames = new FrameAllocator(memory);
@@ -131,7 +131,7 @@ describe('a space that cannot be made', () => {
   });
 });
 
-test('lists of parts and areas are read by element, to the first that is none', () => {
+test('lists of parts and areas are read by index, up to the first wrong element', () => {
   const { kernel, pageBytes } = kernelOf('x86-64');
   const endless = Object.assign([pageBytes], {
     [Symbol.iterator]: function* () {
@@ -145,7 +145,7 @@ test('lists of parts and areas are read by element, to the first that is none', 
   expect(codeOf(() => kernel.pcpuGetVmAreas([0], [pageBytes], 4096n, { caller }))).toBe('EINVAL');
 });
 
-test('values that become no text and no number are refused by name', () => {
+test('values that convert to no text and no number are refused by the name of the argument', () => {
   const { kernel, at, linux } = kernelOf('x86-64');
   const silent = as<bigint>(Object.create(null));
   expect(codeOf(() => kernel.vunmap(silent))).toBe('EINVAL');
@@ -160,7 +160,7 @@ test('values that become no text and no number are refused by name', () => {
   expect(codeOf(() => kernel.remapVmallocRange(user, at(0)))).toBe('EINVAL');
 });
 
-test('ranges of more pages than an array has are refused for what is not mapped in them', () => {
+test('a range of more pages than an array can hold is refused for its unmapped pages', () => {
   const { kernel, linux } = kernelOf('x86-64');
   const bytes = 2 ** 43 - 4096;
   const area = kernel.getVmArea(bytes, VM_USERMAP);
@@ -177,7 +177,7 @@ test('ranges of more pages than an array has are refused for what is not mapped 
   expect(codeOf(() => lazy.populate())).toBe('ENOMEM');
 });
 
-test('what a caller throws who takes frames back comes when all is freed', () => {
+test('an error that the release callback throws is thrown after everything is freed', () => {
   const { kernel, pageBytes } = kernelOf('x86-64');
   const seen: number[] = [];
   const release = (_: unknown, page: number) => {
@@ -193,7 +193,7 @@ test('what a caller throws who takes frames back comes when all is freed', () =>
   expect(seen).toEqual([0, 1, 2]);
 });
 
-test('vrealloc keeps no second memory when the first cannot be freed', () => {
+test('vrealloc keeps no new memory when the old one cannot be freed', () => {
   const { kernel, ram, pageBytes } = kernelOf('x86-64');
   const address = kernel.vmalloc(2 * pageBytes);
   ram.free(RAM_FIRST);
@@ -202,12 +202,12 @@ test('vrealloc keeps no second memory when the first cannot be freed', () => {
   expect(ram.stats().allocated).toBe(before);
 });
 
-test('a device range takes no pages that nothing could free', () => {
+test('VM_IOREMAP with VM_MAP_PUT_PAGES is refused, since nothing could free the pages', () => {
   const { kernel, ram } = kernelOf('x86-64');
   expect(codeOf(() => kernel.vmap([ram.allocate()], VM_MAP_PUT_PAGES | VM_IOREMAP))).toBe('EINVAL');
 });
 
-test('the frames of an area that grows cannot be handed over to another', () => {
+test('the frames of a lazy area cannot be handed to another area', () => {
   const { kernel, ram, pageBytes } = kernelOf('x86-64');
   const lazy = kernel.getLazyArea(pageBytes);
   lazy.touch(0);
@@ -216,7 +216,7 @@ test('the frames of an area that grows cannot be handed over to another', () => 
   expect(ram.stats().allocated).toBe(0);
 });
 
-test('an alias of memory ends where memory ends', () => {
+test('an alias in the direct map ends where RAM ends', () => {
   const { kernel, ram, pageBytes } = kernelOf('x86-64', {
     ramFrames: 512,
     directMap: { base: 0xffff_8880_0000_0000n },
@@ -229,7 +229,7 @@ test('an alias of memory ends where memory ends', () => {
   expect(kernel.table.walk(address + 0x2000n).leaf?.protection.write).toBe(false);
 });
 
-test('a protection that is none is refused before addresses are looked for', () => {
+test('a wrong protection is refused before addresses are searched', () => {
   const { kernel, pageBytes, flushes } = kernelOf('x86-64');
   const window = { start: kernel.linux.window.start, end: kernel.linux.window.start + BigInt(4 * pageBytes) };
   kernel.vfree(kernel.vmallocNodeRange({ size: 3 * pageBytes, window, flags: VM_FLUSH_RESET_PERMS }));

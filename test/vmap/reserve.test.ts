@@ -1,16 +1,16 @@
 import { VM_ALLOC, VM_IOREMAP, VM_NO_GUARD, VM_SPARSE, type VmArea } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { kernelOf } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 
 describe('getVmArea', () => {
-  test('reserves as Linux does, one after another, each with a guard (worked example of the placement)', () => {
+  test('places areas as Linux does, one after another, each with a guard', () => {
     const { kernel, at } = kernelOf('x86-64');
     expect(kernel.getVmArea(PAGE).addr).toBe(at(0));
     expect(kernel.getVmArea(3 * PAGE).addr).toBe(at(2));
-    // Aligned to its own size, the guard not counted.
+    // Aligned to its own size without the guard.
     expect(kernel.getVmArea(0x10000, VM_IOREMAP).addr).toBe(at(0x10));
     expect(kernel.getVmArea(1).addr).toBe(at(6));
     const first = kernel.findVmArea(at(0)) as VmArea;
@@ -27,7 +27,7 @@ describe('getVmArea', () => {
     expect(kernel.counters).toEqual(before);
   });
 
-  test('counts the guard in size, not in bytes; VM_NO_GUARD has none', () => {
+  test('counts the guard in size, not in bytes; with VM_NO_GUARD there is none', () => {
     const { kernel } = kernelOf('x86-64');
     const area = kernel.getVmArea(5000);
     expect([area.bytes, area.size, area.pages, area.requestedBytes]).toEqual([8192n, 12288n, 2, 5000n]);
@@ -36,7 +36,7 @@ describe('getVmArea', () => {
     expect([bare.bytes, bare.size]).toEqual([4096n, 4096n]);
   });
 
-  test('takes alignment, rounding and window of getVmAreaNode', () => {
+  test('has a variant, getVmAreaNode, with alignment, rounding and window', () => {
     const { kernel, linux } = kernelOf('x86-64');
     const window = { start: linux.window.start + (1n << 40n), end: linux.window.start + (2n << 40n) };
     const area = kernel.getVmAreaNode({ size: 1, shift: 21, align: 1n << 30n, window, flags: VM_SPARSE });
@@ -45,11 +45,11 @@ describe('getVmArea', () => {
   });
 
   test.each([
-    ['no size', 'EINVAL', { size: 0 }],
+    ['a size of 0', 'EINVAL', { size: 0 }],
     ['a negative size', 'EINVAL', { size: -1n }],
-    ['a fraction', 'EINVAL', { size: 1.5 }],
-    ['a text', 'EINVAL', { size: '4096' as never }],
-    ['a flag that does not exist', 'EINVAL', { size: 1, flags: 0x2000 }],
+    ['a fractional size', 'EINVAL', { size: 1.5 }],
+    ['a size as text', 'EINVAL', { size: '4096' as never }],
+    ['an unknown flag', 'EINVAL', { size: 1, flags: 0x2000 }],
     ['VM_UNINITIALIZED', 'EINVAL', { size: 1, flags: 0x20 }],
     ['an alignment that is no power of two', 'EINVAL', { size: 1, align: 3n }],
     [
@@ -57,7 +57,7 @@ describe('getVmArea', () => {
       'ERANGE',
       { size: 1, window: { start: 0n, end: 1n << 60n } },
     ],
-    ['more than there is', 'ENOMEM', { size: 1n << 50n }],
+    ['a size beyond the window', 'ENOMEM', { size: 1n << 50n }],
   ])('refuses %s and reserves nothing', (_, code, request) => {
     const { kernel, at } = kernelOf('x86-64');
     expect(codeOf(() => kernel.getVmAreaNode(request))).toBe(code);
@@ -66,7 +66,7 @@ describe('getVmArea', () => {
 });
 
 describe('freeing an area', () => {
-  test('clears what it maps and leaves the frames to their owner', () => {
+  test('unmaps it, and leaves its frames to their owner', () => {
     const { kernel, ram, flushes, at } = kernelOf('x86-64');
     const frame = ram.allocate();
     const area = kernel.getVmArea(2 * PAGE, VM_SPARSE);
@@ -80,7 +80,7 @@ describe('freeing an area', () => {
     expect(flushes).toEqual([{ va: at(0), bytes: 3n * 4096n }]);
   });
 
-  test('is refused twice, for a foreign area, and for one that owns pages', () => {
+  test('is refused for an area that is freed, foreign, or owns its pages', () => {
     const { kernel } = kernelOf('x86-64');
     const other = kernelOf('x86-64').kernel.getVmArea(PAGE);
     const area = kernel.getVmArea(PAGE);
@@ -93,7 +93,7 @@ describe('freeing an area', () => {
     expect(memory.isLive).toBe(true);
   });
 
-  test('a handle of a freed area does nothing, also when its addresses are reserved again', () => {
+  test('makes its handle dead, also when the addresses are reserved again', () => {
     const { kernel } = kernelOf('x86-64');
     const old = kernel.getVmArea(PAGE, VM_SPARSE);
     kernel.freeVmArea(old);
@@ -105,7 +105,7 @@ describe('freeing an area', () => {
     expect(area.frameAt(0)).toBe(-1);
   });
 
-  test('removeVmArea hands the frames over, and takes no address inside', () => {
+  test('by removeVmArea hands over its frames, and needs its first address', () => {
     const { kernel, ram, at } = kernelOf('x86-64');
     const address = kernel.vmalloc(600 * PAGE);
     expect(codeOf(() => kernel.removeVmArea(at(1)))).toBe('EINVAL');
@@ -121,7 +121,7 @@ describe('freeing an area', () => {
 });
 
 describe('findVmArea', () => {
-  test('finds by any address inside, the guard too, and always the same handle', () => {
+  test('gives the same handle for any address inside an area or its guard', () => {
     const { kernel, at } = kernelOf('x86-64');
     const area = kernel.getVmArea(2 * PAGE);
     for (const address of [at(0), at(1) + 5n, at(2), at(3) - 1n])
@@ -129,12 +129,12 @@ describe('findVmArea', () => {
     expect(kernel.findVmArea(at(3))).toBeNull();
   });
 
-  test('knows no area for a range of vmMapRam', () => {
+  test('gives null for a range of vmMapRam', () => {
     const { kernel } = kernelOf('x86-64');
     expect(kernel.findVmArea(kernel.vmMapRam([1]))).toBeNull();
   });
 
-  test('finds areas that are there from the start', () => {
+  test('finds early areas', () => {
     const { kernel, at } = kernelOf('x86-64');
     expect(kernel.findVmArea(at(0))).toBeNull();
     const early = [
@@ -148,7 +148,7 @@ describe('findVmArea', () => {
 });
 
 describe('pcpuGetVmAreas', () => {
-  test('places them from the top, without guards, and frees all or none', () => {
+  test('places areas from the top of the window, without guards; pcpuFreeVmAreas frees all or none', () => {
     const { kernel, linux } = kernelOf('x86-64');
     const step = 1 << 21;
     const areas = kernel.pcpuGetVmAreas([0, 4 * step], [step, step], BigInt(step));
@@ -176,14 +176,14 @@ describe('pcpuGetVmAreas', () => {
 });
 
 describe('several processors', () => {
-  test('park what they freed in pools of their own, until they are emptied', () => {
+  test('keep purged ranges in pools of their own, until shrinkPools', () => {
     const { kernel, at } = kernelOf('x86-64', { cpus: 2 });
     kernel.cpu = 1;
     const address = kernel.vmalloc(PAGE);
     kernel.vfree(address);
     kernel.vmUnmapAliases();
     expect(kernel.stats().pooledRanges).toBe(1);
-    // Another processor has pools of its own.
+    // Another processor does not find them in its pools.
     kernel.cpu = 0;
     expect(kernel.vmalloc(PAGE)).toBe(at(2));
     kernel.cpu = 1;
@@ -201,7 +201,7 @@ describe('several processors', () => {
     expect(kernel.cpu).toBe(1);
   });
 
-  test('that are online decide how much may wait', () => {
+  test('that are online decide how many pages may wait', () => {
     const waits = (options: { cpus: number; onlineCpus?: number }) => {
       const { kernel, flushes } = kernelOf('x86-64', options);
       let pages = 0;

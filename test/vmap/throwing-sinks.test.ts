@@ -4,14 +4,14 @@ import { type KernelOptions, kernelOf, RAM_FIRST } from './support/kernel.js';
 
 const PAGE = 4096;
 const BYTES = 4096n;
-/** Where the direct map of RAM_FIRST begins. */
+/** The base of the direct map, in which RAM_FIRST has ALIAS. */
 const DIRECT = 0xffff_8880_0000_0000n;
 const ALIAS = DIRECT + (BigInt(RAM_FIRST) << 12n);
-/** Pages that may wait: one more, and a purge is due. */
+/** Pages that may wait: with one more a purge is due. */
 const THRESHOLD = 8192;
 const stop = new Error('stop');
 
-/** A kernel whose sink can be broken, and a check that all came back to how it is now. */
+/** A kernel whose sink can be broken, and a check that everything is free again. */
 function breakable(options: KernelOptions = {}) {
   let isBroken = false;
   const made = kernelOf('x86-64', {
@@ -25,7 +25,7 @@ function breakable(options: KernelOptions = {}) {
   let before = state();
   return {
     ...made,
-    /** From now on the sink throws; what it saw before is forgotten. */
+    /** From now on the sink throws; earlier flushes are forgotten. */
     break: () => {
       isBroken = true;
       flushes.length = 0;
@@ -38,7 +38,7 @@ function breakable(options: KernelOptions = {}) {
     remember: () => {
       before = state();
     },
-    /** Once the sink works again and all is freed, nothing is missing. */
+    /** Once the sink works again and everything is freed, nothing is missing. */
     expectAllBack: () => {
       isBroken = false;
       kernel.vmUnmapAliases();
@@ -47,7 +47,7 @@ function breakable(options: KernelOptions = {}) {
   };
 }
 
-/** Frees until as much waits as may: the next page that is freed makes a purge due. */
+/** Frees until as many pages wait as may: the next page that is freed makes a purge due. */
 function fillUp(kernel: AddressSpace): void {
   for (let i = 0; i < THRESHOLD / 256; i++) kernel.vfree(kernel.vmalloc(255 * PAGE));
   expect(kernel.stats().lazyBytes).toBe(BigInt(THRESHOLD) * BYTES);
@@ -63,11 +63,11 @@ function thrownBy(call: () => unknown): unknown {
   return null;
 }
 
-describe('a sink that throws in a purge: a call that returns something', () => {
-  test.each([2, 4])('vmallocHuge of %i MiB that falls back returns its address', (size) => {
+describe('when the sink throws in a purge', () => {
+  test.each([2, 4])('vmallocHuge of %i MiB that falls back to pages returns its address', (size) => {
     const world = breakable({ ramFrames: 2048 });
     const { kernel, ram, flushes } = world;
-    // A frame of every block of 512 is taken.
+    // One frame of every block of 512 is allocated.
     const all = ram.allocateMany(2048);
     ram.freeMany(all.filter((_, i) => i % 512 !== 0));
     fillUp(kernel);
@@ -80,14 +80,14 @@ describe('a sink that throws in a purge: a call that returns something', () => {
     const pages = size * 256;
     const area = kernel.findVmArea(address) as VmArea;
     expect(area.populated()).toEqual({ pages, leaves: [{ bytes: PAGE, count: pages }] });
-    // The purge is a later call's, whose work is done when it throws.
+    // The purge is left to a later call, whose work is done when it throws.
     expect(flushes).toEqual([]);
     expect(thrownBy(() => kernel.vfree(address))).toBe(stop);
     expect([area.isLive, ram.stats().allocated, kernel.stats().areas]).toEqual([false, allocated, 0]);
     world.expectAllBack();
   });
 
-  test('removeVmArea of an area with an array of pages hands its frames over', () => {
+  test('removeVmArea of an area with an array of pages hands over its frames', () => {
     const world = breakable();
     const { kernel, ram, flushes } = world;
     const address = kernel.vmalloc(600 * PAGE);
@@ -96,7 +96,7 @@ describe('a sink that throws in a purge: a call that returns something', () => {
     const area = kernel.removeVmArea(address);
     expect(flushes).toEqual([]);
     expect([area.isLive, kernel.stats().areas]).toEqual([false, 0]);
-    // Those of the array are free.
+    // The frames of the array are free.
     const frames = area.ownedFrames();
     expect([frames.length, ram.stats().allocated]).toEqual([600, 600]);
     ram.freeMany(frames);
@@ -113,7 +113,7 @@ describe('a sink that throws in a purge: a call that returns something', () => {
       fillUp(kernel);
       return address;
     };
-    // Once with a sink that works: tables stay, and are not missed later.
+    // First with a sink that works: tables stay, and must not count as lost later.
     kernel.vfree(kernel.vrealloc(prepare(), 2 * pages * PAGE));
     kernel.vmUnmapAliases();
     world.remember();
@@ -131,13 +131,13 @@ describe('a sink that throws in a purge: a call that returns something', () => {
   });
 });
 
-describe('a sink that throws in a purge: a call that returns nothing', () => {
+describe('when the sink throws in a purge, a call that returns nothing', () => {
   type Call = (world: ReturnType<typeof breakable>) => [free: () => void, ...areas: VmArea[]];
   /** The call to be made, and the areas that it frees. */
   const calls: Readonly<Record<string, Call>> = {
     vfree: ({ kernel, at }) => {
       const address = kernel.vmalloc(600 * PAGE);
-      // The array of its pages goes with it.
+      // The array of its pages is freed with it.
       const areas = [kernel.findVmArea(address), kernel.findVmArea(at(601))] as VmArea[];
       expect(areas.map(({ pages }) => pages)).toEqual([600, 2]);
       return [() => kernel.vfree(address), ...areas];
@@ -165,7 +165,7 @@ describe('a sink that throws in a purge: a call that returns nothing', () => {
     },
   };
   for (const call of Object.keys(calls)) {
-    test(`${call} has done all when it throws`, () => {
+    test(`has done its work: ${call}`, () => {
       const world = breakable();
       const { kernel, ram, flushes } = world;
       const [free, ...areas] = (calls[call] as Call)(world);
@@ -176,7 +176,7 @@ describe('a sink that throws in a purge: a call that returns nothing', () => {
       expect(areas.map((area) => area.isLive)).toEqual(areas.map(() => false));
       expect([ram.stats().allocated, kernel.stats().areas]).toEqual([0, 0]);
       expect([...kernel.table.leaves()]).toEqual([]);
-      // One purge was tried, after all was freed.
+      // One purge was tried, after everything was freed.
       expect(flushes).toHaveLength(1);
       const [{ va, bytes }] = flushes as [{ va: bigint; bytes: bigint }];
       for (const [start, end] of ends) expect(va <= start && va + bytes >= end).toBe(true);
@@ -185,9 +185,9 @@ describe('a sink that throws in a purge: a call that returns nothing', () => {
   }
 });
 
-describe('a sink that throws when vfree resets permissions', () => {
+describe('when the sink throws, vfree with VM_FLUSH_RESET_PERMS', () => {
   for (const isDue of [false, true]) {
-    test(`leaves the flush of the aliases to the next purge, ${isDue ? 'when' : 'before'} one is due`, () => {
+    test(`leaves the flush of the aliases to the next purge, ${isDue ? 'with' : 'without'} one due`, () => {
       const world = breakable({ directMap: { base: DIRECT } });
       const { kernel, ram, flushes } = world;
       const address = kernel.vmalloc(2 * PAGE);
@@ -198,7 +198,7 @@ describe('a sink that throws when vfree resets permissions', () => {
       if (isDue) fillUp(kernel);
       world.break();
       expect(thrownBy(() => kernel.vfree(address))).toBe(stop);
-      // All is done but the flush.
+      // Everything but the flush is done.
       expect([ram.stats().allocated, kernel.stats().areas]).toEqual([0, 0]);
       for (const alias of [ALIAS, ALIAS + BYTES])
         expect(kernel.table.walk(alias).leaf?.protection.write).toBe(true);
@@ -208,7 +208,7 @@ describe('a sink that throws when vfree resets permissions', () => {
       expect(flushes).toHaveLength(1);
       const [{ va, bytes }] = flushes as [{ va: bigint; bytes: bigint }];
       expect(va <= ALIAS && va + bytes >= address + 3n * BYTES).toBe(true);
-      // It is owed once.
+      // The flush is owed once.
       kernel.vfree(kernel.vmalloc(PAGE));
       kernel.vmUnmapAliases();
       expect((flushes[1]?.va ?? 0n) >= address).toBe(true);
@@ -216,7 +216,7 @@ describe('a sink that throws when vfree resets permissions', () => {
     });
   }
 
-  test('refuses it whole when the sink throws as a block of the direct map is split', () => {
+  test('changes nothing when the flush was for the split of a block in the direct map', () => {
     const world = breakable({ directMap: { base: DIRECT } });
     const { kernel, ram } = world;
     const address = kernel.vmalloc(2 * PAGE);

@@ -1,7 +1,7 @@
 import { VM_SPARSE, type VmArea } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 
@@ -10,7 +10,7 @@ const sparse = (pages: number) => {
   return { ...made, area: made.kernel.getVmArea(pages * PAGE, VM_SPARSE) };
 };
 
-/** Values that are no page of an area of 8 pages, and what is said of them. */
+/** Values that are no page of an area of 8 pages, and the code that they are refused with. */
 const NO_PAGES: readonly (readonly [value: unknown, code: string])[] = [
   [-1, 'EINVAL'],
   [0.5, 'EINVAL'],
@@ -24,8 +24,8 @@ const NO_PAGES: readonly (readonly [value: unknown, code: string])[] = [
   [Number.MAX_SAFE_INTEGER, 'ERANGE'],
 ];
 
-describe('a handle', () => {
-  test.each(NO_PAGES)('takes %s for no page, in any call', (value, code) => {
+describe('a VmArea', () => {
+  test.each(NO_PAGES)('refuses %s as a page in every call', (value, code) => {
     const { kernel, area } = sparse(8);
     area.map(1, 5);
     const page = value as number;
@@ -43,7 +43,7 @@ describe('a handle', () => {
     expect([...kernel.table.leaves()].map(({ pfn, count }) => [pfn, count])).toEqual([[5, 1]]);
   });
 
-  test.each([0, -1, 1.5, Number.NaN, '2', 9])('takes %s for no number of pages', (count) => {
+  test.each([0, -1, 1.5, Number.NaN, '2', 9])('refuses %s as a number of pages', (count) => {
     const { area } = sparse(8);
     const codes = [
       () => area.unmap(0, count as number),
@@ -53,14 +53,14 @@ describe('a handle', () => {
     expect(codes).toEqual(Array(3).fill(count === 9 ? 'ERANGE' : 'EINVAL'));
   });
 
-  test.each([-1, 0.5, Number.NaN, 2 ** 53, 2 ** 40])('takes %s for no frame', (frame) => {
+  test.each([-1, 0.5, Number.NaN, 2 ** 53, 2 ** 40])('refuses %s as a frame', (frame) => {
     const { area } = sparse(8);
     expect(codeOf(() => area.map(0, frame))).toBe('EINVAL');
     expect(codeOf(() => area.map(0, [1, frame]))).toBe('EINVAL');
     expect(area.populated().pages).toBe(0);
   });
 
-  test('says the same of one page and of a list', () => {
+  test('maps one page and a list alike', () => {
     const { area, linux } = sparse(2000);
     area.map(511, framesFrom(100, 3), linux.protections.PAGE_KERNEL_RO);
     area.map(600, 7, linux.protections.PAGE_KERNEL_RO);
@@ -73,7 +73,7 @@ describe('a handle', () => {
     expect(area.populated()).toEqual({ pages: 0, leaves: [] });
   });
 
-  test('reaches addresses whose lower words carry over', () => {
+  test('reaches pages beyond 4 GiB from its start', () => {
     const { area, kernel } = sparse(2 ** 21);
     for (const page of [2 ** 20 - 1, 2 ** 20, 2 ** 21 - 1]) {
       area.map(page, page);
@@ -81,7 +81,7 @@ describe('a handle', () => {
     }
   });
 
-  test('of one space is nothing to another, whose pages at the same addresses stay', () => {
+  test('of one space is refused by another, whose pages at the same addresses stay', () => {
     const a = sparse(8);
     const b = sparse(8);
     a.area.map(0, 1);
@@ -107,17 +107,17 @@ describe('a handle', () => {
     expect(codeOf(() => kernel.freeVmArea(undefined as never))).toBe('EINVAL');
   });
 
-  test('prepares tables, and mapping then takes no memory', () => {
+  test('prepares tables, and needs no memory to map after that', () => {
     const { area, frames } = sparse(2048);
     const tables = area.prepare();
-    // Four tables of pages, a PMD, a PUD.
+    // Four PTE tables, a PMD table and a PUD table.
     expect(tables).toBe(6);
     for (let pfn = frames.tryAllocate(); pfn >= 0; pfn = frames.tryAllocate());
     for (const page of [0, 511, 512, 2047]) area.map(page, 1);
     expect(area.populated().pages).toBe(4);
   });
 
-  test('protects what is mapped, with one flush', () => {
+  test('protects mapped pages with one flush', () => {
     const { area, flushes, kernel } = sparse(8);
     area.map(2, [1, 2]);
     area.protect(0, 8, { write: false });

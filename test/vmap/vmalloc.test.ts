@@ -7,23 +7,23 @@ import {
   type VmArea,
   wasmLoops,
 } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 
 describe('vmalloc', () => {
-  test('takes a second area for the array of more than 512 pages (worked example of the placement)', () => {
+  test('takes a second area for the array of more than 512 pages', () => {
     const { kernel, ram, at } = kernelOf('x86-64');
     kernel.vmalloc(2 ** 21 + 1);
-    // 513 pages and the guard, then 4104 bytes of pointers.
+    // 513 pages and the guard, then an array of 4104 bytes.
     expect(kernel.vmallocinfo()).toBe(
       `0x${at(0).toString(16)}-0x${at(514).toString(16)} 2105344 pages=513 vmalloc vpages N0=513\n` +
         `0x${at(514).toString(16)}-0x${at(517).toString(16)}   12288 pages=2 vmalloc N0=2\n`,
     );
     expect(ram.stats().allocated).toBe(515);
-    // The array goes with its area, and by nobody's hand before.
+    // The array is freed with its area, and cannot be freed before.
     expect(codeOf(() => kernel.vfree(at(514)))).toBe('EINVAL');
     expect(codeOf(() => kernel.vunmapRange(at(514), at(515)))).toBe('EINVAL');
     expect(codeOf(() => kernel.removeVmArea(at(514)))).toBe('EINVAL');
@@ -33,7 +33,7 @@ describe('vmalloc', () => {
     expect(kernel.stats().areas).toBe(0);
   });
 
-  test('and a third for the array of the array', () => {
+  test('takes a third area for the array of the array', () => {
     const { kernel, ram } = kernelOf('x86-64', { ramFrames: 2 ** 19, tablePages: 4096 });
     const address = kernel.vmalloc((2 ** 18 + 1) * PAGE);
     expect(kernel.vmallocinfo().match(/pages=\d+/g)).toEqual(['pages=262145', 'pages=513', 'pages=2']);
@@ -42,10 +42,10 @@ describe('vmalloc', () => {
   });
 
   test.each([
-    ['no bytes', 'EINVAL', 0],
+    ['0 bytes', 'EINVAL', 0],
     ['negative bytes', 'EINVAL', -4096],
     ['NaN', 'EINVAL', Number.NaN],
-    ['a text', 'EINVAL', '1' as never],
+    ['a size as text', 'EINVAL', '1' as never],
     ['more than the machine has', 'E2BIG', 2n ** 63n],
     ['more than is free', 'ENOMEM', 2 ** 30],
   ])('refuses %s and leaves nothing behind', (_, code, size) => {
@@ -58,7 +58,7 @@ describe('vmalloc', () => {
     expect(kernel.vmalloc(1)).toBe(at(0));
   });
 
-  test('takes everything back, whichever table it has no frame for', () => {
+  test('undoes everything, whichever table finds no frame', () => {
     for (let tablePages = 1; tablePages < 8; tablePages++) {
       const { kernel, ram, frames, at } = kernelOf('x86-64', { tablePages });
       const code = codeOf(() => kernel.vmalloc(1500 * PAGE));
@@ -69,7 +69,7 @@ describe('vmalloc', () => {
     }
   });
 
-  test('frees by the first address alone; 0 is nothing to free', () => {
+  test('gives memory that vfree frees by its first address alone; vfree(0) does nothing', () => {
     const { kernel, at } = kernelOf('x86-64');
     const address = kernel.vmalloc(3 * PAGE);
     for (const wrong of [at(1), at(3), address + 1n, address - 4096n, -1n, 1n << 64n])
@@ -80,7 +80,7 @@ describe('vmalloc', () => {
     expect(codeOf(() => kernel.vfree(address))).toBe('EINVAL');
   });
 
-  test('flushes freed addresses at the next purge, after the frames are free', () => {
+  test('gives addresses that are flushed at the next purge, after the frames are free', () => {
     const { kernel, ram, flushes, at } = kernelOf('x86-64');
     kernel.vfree(kernel.vmalloc(PAGE));
     expect([ram.stats().allocated, flushes.length]).toEqual([0, 0]);
@@ -90,13 +90,13 @@ describe('vmalloc', () => {
     expect(kernel.counters.flushes).toBe(1);
   });
 
-  test('purges by itself when much waits', () => {
+  test('is followed by a purge when more pages wait than may', () => {
     const { kernel, flushes } = kernelOf('x86-64');
     for (let i = 0; i < 33; i++) kernel.vfree(kernel.vmalloc(255 * PAGE));
     expect(flushes).toHaveLength(1);
   });
 
-  test('vzalloc and vmallocUser fill with zeros what vmalloc leaves as it was', () => {
+  test('leaves memory as it was; vzalloc and vmallocUser zero it', () => {
     const { kernel, memory, frames } = kernelOf('x86-64', { ramFrames: 0 });
     const dirty = frames.allocateMany(20);
     for (const pfn of dirty) memory.bytesAt(BigInt(pfn) << 12n, PAGE).fill(0xaa);
@@ -113,7 +113,7 @@ describe('vmalloc', () => {
     expect(kernel.findVmArea(user)?.flags).toBe(0x2 | VM_USERMAP);
   });
 
-  test('vmallocNodeRange takes window, alignment, protection', () => {
+  test('has a variant, vmallocNodeRange, with window, alignment and protection', () => {
     const { kernel, linux } = kernelOf('x86-64');
     const start = linux.window.start + (1n << 40n);
     const address = kernel.vmallocNodeRange({
@@ -129,7 +129,7 @@ describe('vmalloc', () => {
 });
 
 describe('vmallocHuge', () => {
-  test('rounds 3 MiB up to 4, on a multiple of 2 MiB (worked example of the placement)', () => {
+  test('rounds 3 MiB up to 4 MiB, aligned to 2 MiB', () => {
     const { kernel, ram } = kernelOf('x86-64');
     kernel.vmalloc(1);
     const area = kernel.findVmArea(kernel.vmallocHuge(3 << 20)) as VmArea;
@@ -141,16 +141,16 @@ describe('vmallocHuge', () => {
   test.each([
     ['arm64-4k-48-cont', 100 << 10, [{ bytes: 65536, count: 2 }]],
     ['arm64-4k-48', 100 << 10, [{ bytes: 4096, count: 25 }]],
-    // riscv takes runs only for multiples of theirs.
+    // riscv64 uses runs only for sizes that are multiples of one.
     ['riscv64-sv48-napot', 100 << 10, [{ bytes: 4096, count: 25 }]],
     ['riscv64-sv48-napot', 128 << 10, [{ bytes: 65536, count: 2 }]],
     ['arm64-16k-47-cont', 3 << 20, [{ bytes: 2 << 20, count: 2 }]],
-  ])('on %s takes %i bytes by the leaves of its policy', (name, size, leaves) => {
+  ])('on %s maps %i bytes with the leaves of its policy', (name, size, leaves) => {
     const { kernel } = kernelOf(name);
     expect((kernel.findVmArea(kernel.vmallocHuge(size)) as VmArea).populated().leaves).toEqual(leaves);
   });
 
-  test('falls back to base pages, with the first addresses still taken', () => {
+  test('falls back to base pages, while the addresses of its first attempt wait', () => {
     const { kernel, ram } = kernelOf('x86-64', { ramFrames: 2048 });
     const taken = Array.from({ length: 4 }, (_, i) => RAM_FIRST + 512 * i);
     const all = ram.allocateMany(2048);
@@ -158,14 +158,14 @@ describe('vmallocHuge', () => {
     const address = kernel.vmallocHuge(2 << 20);
     const area = kernel.findVmArea(address) as VmArea;
     expect(area.populated().leaves).toEqual([{ bytes: 4096, count: 512 }]);
-    // The first attempt lay at the first multiple of 2 MiB, which waits for a purge now.
+    // The first attempt was at the first multiple of 2 MiB, which waits for a purge now.
     expect(kernel.vmallocinfo()).toMatch(/2101248 unpurged vm_area/);
     expect(area.pageOrder).toBe(0);
     kernel.vfree(address);
     expect(ram.stats().allocated).toBe(4);
   });
 
-  test('takes both attempts back when neither works', () => {
+  test('undoes both attempts when neither succeeds', () => {
     const { kernel, ram, at } = kernelOf('x86-64', { ramFrames: 600 });
     ram.allocateMany(100);
     expect(codeOf(() => kernel.vmallocHuge(2 << 20))).toBe('ENOMEM');
@@ -173,7 +173,7 @@ describe('vmallocHuge', () => {
     expect(kernel.vmalloc(1)).toBe(at(0));
   });
 
-  test('gives its blocks back whole', () => {
+  test('frees its blocks as blocks', () => {
     const { kernel, ram } = kernelOf('x86-64');
     const before = ram.stats();
     const address = kernel.vmallocNodeRange({ size: 8 << 20, flags: VM_ALLOW_HUGE_VMAP });
@@ -202,7 +202,7 @@ describe('vrealloc', () => {
   };
 
   test.each(['6.12', '2026'] as const)(
-    'of %s moves to grow, keeps the bytes, and never extends in place',
+    'of %s moves to grow and keeps the bytes; it never extends in place',
     (release) => {
       const { kernel, frames, fill, first } = setUp(release);
       const before = frames.stats().allocated;
@@ -214,7 +214,7 @@ describe('vrealloc', () => {
       expect(codeOf(() => kernel.vfree(a))).toBe('EINVAL');
       expect(kernel.vrealloc(b, 1)).toBe(b);
       const pages = kernel.findVmArea(b)?.ownedPages;
-      // Until 2026 the size alone was noted.
+      // Before 2026 only the size was noted.
       expect(pages).toBe(release === '2026' ? 1 : 4);
       expect(kernel.findVmArea(b)?.bytes).toBe(4n * 4096n);
       expect(kernel.vmallocToPage(b + 4096n) === null).toBe(release === '2026');
@@ -224,12 +224,12 @@ describe('vrealloc', () => {
       expect(first(c, 2)).toEqual([7, 7]);
       expect(kernel.vrealloc(c, 0)).toBe(0n);
       expect(kernel.stats().areas).toBe(0);
-      // Tables stay when they are empty.
+      // Tables stay when they are emptied.
       expect(frames.stats().allocated).toBe(before + 3);
     },
   );
 
-  test('frees no tail of memory for users, of huge blocks, or for resetting permissions', () => {
+  test('frees no tail of user memory, of huge blocks, or of memory with VM_FLUSH_RESET_PERMS', () => {
     const { kernel } = setUp('2026');
     const user = kernel.vmallocUser(4 * PAGE);
     kernel.vrealloc(user, 1);
@@ -240,7 +240,7 @@ describe('vrealloc', () => {
     expect(kernel.findVmArea(reset)?.ownedPages).toBe(4);
   });
 
-  test('zeroes what is new when asked', () => {
+  test('zeroes new bytes with zero: true', () => {
     const { kernel, fill, first } = setUp('6.12');
     const a = kernel.vmalloc(100);
     fill(a, 9);
@@ -249,7 +249,7 @@ describe('vrealloc', () => {
   });
 
   test.each(['6.12', '2026'] as const)(
-    'of %s moves nothing before zeros that was never asked for',
+    'of %s copies no bytes beyond the requested size, with zero: true',
     (release) => {
       const { kernel, fill, first } = setUp(release);
       const a = kernel.vmalloc(PAGE);
@@ -260,7 +260,7 @@ describe('vrealloc', () => {
     },
   );
 
-  test('refuses an alignment that the memory has not, and what is no vmalloc memory', () => {
+  test('refuses an alignment that the memory lacks, and memory that is not from vmalloc', () => {
     const { kernel } = setUp('6.12');
     kernel.vmalloc(1);
     const a = kernel.vmalloc(1);

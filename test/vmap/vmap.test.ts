@@ -1,12 +1,12 @@
 import { VM_FLUSH_RESET_PERMS, VM_MAP, VM_MAP_PUT_PAGES, VM_NO_GUARD, type VmArea } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
-import { codeOf } from './support/thrown.js';
 
 const PAGE = 4096;
 
 describe('vmap', () => {
-  test('maps scattered frames, never executable, and leaves them to the caller', () => {
+  test('maps scattered frames, never executable, and leaves their ownership to the caller', () => {
     const { kernel, linux, ram } = kernelOf('x86-64');
     const frames = ram.allocateMany(3).reverse();
     const address = kernel.vmap(frames, VM_MAP, linux.protections.PAGE_KERNEL_EXEC);
@@ -19,7 +19,7 @@ describe('vmap', () => {
     ram.freeMany(frames);
   });
 
-  test('takes the guarded-page bit away with execution', () => {
+  test('clears the guarded-page bit together with execution', () => {
     const { kernel, linux } = kernelOf('arm64-4k-48');
     const guarded = { ...linux.protections.PAGE_KERNEL_EXEC, extra: 1n << 50n };
     const address = kernel.vmap([1], VM_MAP, guarded);
@@ -27,7 +27,7 @@ describe('vmap', () => {
     expect([(entry >> 50n) & 1n, (entry >> 53n) & 1n]).toEqual([0n, 1n]);
   });
 
-  test('prints no vmap without VM_MAP, and no pages without VM_MAP_PUT_PAGES', () => {
+  test('shows vmap in vmallocinfo with VM_MAP alone, and pages= with VM_MAP_PUT_PAGES alone', () => {
     const { kernel, ram } = kernelOf('x86-64');
     kernel.vmap([1]);
     kernel.vmap([1], VM_MAP);
@@ -44,16 +44,16 @@ describe('vmap', () => {
     ['VM_NO_GUARD', 'EINVAL', [1], VM_NO_GUARD],
     ['VM_FLUSH_RESET_PERMS', 'EINVAL', [1], VM_FLUSH_RESET_PERMS],
     ['no frames', 'EINVAL', [], 0],
-    ['a list that is none', 'EINVAL', null as never, 0],
+    ['null as a list', 'EINVAL', null as never, 0],
     ['more pages than the machine has', 'E2BIG', Array.from<number>({ length: 101 }).fill(1), 0],
-    ['a frame that is none', 'EINVAL', [1, -1], 0],
-  ])('refuses %s with nothing left behind', (_, code, frames, flags) => {
+    ['a negative frame', 'EINVAL', [1, -1], 0],
+  ])('refuses %s and leaves nothing behind', (_, code, frames, flags) => {
     const { kernel, at } = kernelOf('x86-64', { totalRamPages: 100 });
     expect(codeOf(() => kernel.vmap(frames, flags))).toBe(code);
     expect(kernel.getVmArea(1).addr).toBe(at(0));
   });
 
-  test('gives the addresses back when there is no frame for a table', () => {
+  test('frees its addresses when there is no frame for a table', () => {
     const { kernel, at, frames } = kernelOf('x86-64', { tablePages: 2 });
     expect(codeOf(() => kernel.vmap([1]))).toBe('ENOMEM');
     expect(frames.stats().allocated).toBe(1);
@@ -62,7 +62,7 @@ describe('vmap', () => {
 });
 
 describe('VM_MAP_PUT_PAGES', () => {
-  test('hands the frames over: vfree frees them once, vunmap would lose them', () => {
+  test('hands over the frames: vfree frees them, and vunmap, which would lose them, is refused', () => {
     const { kernel, ram } = kernelOf('x86-64');
     const address = kernel.vmap(ram.allocateMany(3), VM_MAP | VM_MAP_PUT_PAGES);
     expect(codeOf(() => kernel.vunmap(address))).toBe('EINVAL');
@@ -71,7 +71,7 @@ describe('VM_MAP_PUT_PAGES', () => {
     expect(codeOf(() => kernel.vfree(address))).toBe('EINVAL');
   });
 
-  test('refuses frames that another owns, that are free, blocks, twice in the list, or tables', () => {
+  test('refuses frames that are owned, free, part of a block, given twice, or tables', () => {
     const { kernel, ram } = kernelOf('x86-64');
     const [a, b] = ram.allocateMany(2) as unknown as [number, number];
     const block = ram.allocate(1);
@@ -84,14 +84,14 @@ describe('VM_MAP_PUT_PAGES', () => {
     expect(codeOf(() => kernel.vmap([b, a], PUT))).toBe('EINVAL');
     const memory = kernel.vmalloc(PAGE);
     expect(codeOf(() => kernel.vmap([kernel.vmallocToPfn(memory)], PUT))).toBe('EINVAL');
-    // A caller may map them all the same.
+    // A caller may map them without VM_MAP_PUT_PAGES.
     expect(codeOf(() => kernel.vmap([b, a, kernel.vmallocToPfn(memory)]))).toBe('none');
     const shared = kernelOf('x86-64', { ramFrames: 0 });
     const root = Number(shared.kernel.table.root >> 12n);
     expect(codeOf(() => shared.kernel.vmap([root], PUT))).toBe('EINVAL');
   });
 
-  test('refuses frames that an area of another space owns, whose pages come from the same allocator', () => {
+  test('refuses frames that an area of another space with the same allocator owns', () => {
     const { kernel, ram } = kernelOf('x86-64');
     const other = kernelOf('x86-64', { ram }).kernel;
     const address = kernel.vmalloc(PAGE);
@@ -101,7 +101,7 @@ describe('VM_MAP_PUT_PAGES', () => {
     expect(ram.stats().allocated).toBe(0);
   });
 
-  test('keeps what a failing call was given with the caller', () => {
+  test('leaves the frames with the caller when the call fails', () => {
     const { kernel, ram } = kernelOf('x86-64', { tablePages: 2 });
     const list = ram.allocateMany(2);
     expect(codeOf(() => kernel.vmap(list, VM_MAP_PUT_PAGES))).toBe('ENOMEM');
@@ -109,7 +109,7 @@ describe('VM_MAP_PUT_PAGES', () => {
     expect(ram.stats().allocated).toBe(0);
   });
 
-  test('is not freed while a frame of it is free already', () => {
+  test('makes vfree refuse an area of which a frame is free already', () => {
     const { kernel, ram } = kernelOf('x86-64');
     const list = ram.allocateMany(2);
     const address = kernel.vmap(list, VM_MAP_PUT_PAGES);
@@ -129,22 +129,22 @@ describe('vmap of adjacent frames', () => {
   };
   const block = framesFrom(2 ** 19, 512);
 
-  test('takes base pages until 2026, then the largest leaves, on addresses aligned to them', () => {
+  test('uses base pages in 6.12, the largest leaves at aligned addresses in 2026', () => {
     expect(leavesOf('x86-64', '6.12', block)).toEqual([{ bytes: 4096, count: 512 }]);
     expect(leavesOf('x86-64', '2026', block)).toEqual([{ bytes: 2 ** 21, count: 1 }]);
     expect(leavesOf('arm64-4k-48-cont', '2026', framesFrom(2 ** 19, 16))).toEqual([
       { bytes: 65536, count: 1 },
     ]);
-    // Adjacent, but not on a multiple of their number.
+    // Adjacent, but not aligned.
     expect(leavesOf('x86-64', '2026', framesFrom(2 ** 19 + 1, 512))).toEqual([{ bytes: 4096, count: 512 }]);
   });
 
-  test('goes on with base pages from the first frame on that stands alone', () => {
+  test('uses base pages from the first frame that is not adjacent', () => {
     expect(leavesOf('x86-64', '2026', [...block, 7, ...framesFrom(2 ** 20, 512)])).toEqual([
       { bytes: 4096, count: 513 },
       { bytes: 2 ** 21, count: 1 },
     ]);
-    // Also where a whole block comes later, at the right address.
+    // This holds although a whole block follows at an aligned address.
     const alone = framesFrom(2 ** 18, 512).map((pfn) => 2 * pfn);
     expect(leavesOf('x86-64', '2026', [...block, ...alone, ...framesFrom(2 ** 20, 512)])).toEqual([
       { bytes: 4096, count: 1024 },
@@ -159,7 +159,7 @@ describe('vmap of adjacent frames', () => {
 });
 
 describe('vmapPfn', () => {
-  test('maps device frames one by one, special, naturally aligned, and refuses memory', () => {
+  test('maps device frames as special pages at an aligned address, and refuses RAM', () => {
     const { kernel, linux } = kernelOf('x86-64');
     const address = kernel.vmapPfn(framesFrom(0x80000, 5), linux.protections.PAGE_KERNEL_EXEC);
     expect(address % 0x8000n).toBe(0n);
@@ -173,11 +173,11 @@ describe('vmapPfn', () => {
 });
 
 describe('vmMapRam', () => {
-  test('cuts ranges from a block, without guard, and takes each back once, whole', () => {
+  test('cuts ranges from a block, without guards; each is unmapped once, as a whole', () => {
     const { kernel, at } = kernelOf('x86-64');
     const a = kernel.vmMapRam([1, 2, 3]);
     const b = kernel.vmMapRam([4]);
-    // A power of two: three pages take four.
+    // Sizes are powers of two: three pages take four.
     expect(b - a).toBe(4n * 4096n);
     expect(a).toBe(at(0));
     expect(kernel.vmallocToPfn(a + 2n * 4096n)).toBe(3);
@@ -201,7 +201,7 @@ describe('vmMapRam', () => {
     expect(flushes).toHaveLength(1);
   });
 
-  test('is not to be written through as an area', () => {
+  test('gives a range that the calls for areas refuse', () => {
     const { kernel, linux } = kernelOf('x86-64');
     const a = kernel.vmMapRam(framesFrom(1, 100));
     const { PAGE_KERNEL } = linux.protections;
@@ -211,7 +211,7 @@ describe('vmMapRam', () => {
     kernel.vmUnmapRam(a, 100);
   });
 
-  test('gives the range back when there is no frame for a table', () => {
+  test('frees the range when there is no frame for a table', () => {
     const { kernel, frames } = kernelOf('x86-64', { tablePages: 2 });
     expect(codeOf(() => kernel.vmMapRam([1]))).toBe('ENOMEM');
     expect(frames.stats().allocated).toBe(1);

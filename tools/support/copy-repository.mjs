@@ -51,7 +51,7 @@ export function repositoryFiles(folder = '') {
  */
 export function copyWithModules(folder) {
   copyRepository(folder);
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  linkModules(join(root, 'node_modules'), join(folder, 'node_modules'), folder);
   for (const group of ['packages', 'apps']) {
     for (const name of readdirSync(join(root, group))) {
       const modules = join(root, group, name, 'node_modules');

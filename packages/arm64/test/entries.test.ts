@@ -1,5 +1,6 @@
+import { kindOf } from '@vmarea/conformance';
 import { classify, validateFormat, words } from '@vmarea/core';
-import { hex, kindOf } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { ARM64_BITS, type Arm64Options, arm64, configurations } from '../src/index.js';
 

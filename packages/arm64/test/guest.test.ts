@@ -1,5 +1,5 @@
 import { PageTableReader, type Protection, protection, words } from '@vmarea/core';
-import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
+import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { type Arm64Half, type Arm64Registers, arm64FromRegisters, arm64Linux } from '../src/index.js';
 

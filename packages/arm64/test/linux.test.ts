@@ -1,5 +1,5 @@
 import { toBigint } from '@vmarea/core';
-import { hex } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import {
   type Arm64LinuxOptions,

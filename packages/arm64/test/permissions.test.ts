@@ -1,5 +1,5 @@
 import type { Access, Words } from '@vmarea/core';
-import { hex, pathOf } from '@vmarea/fixtures';
+import { hex, pathOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { ARM64_CONTROLS, type Arm64Controls, arm64, withoutTag } from '../src/index.js';
 

@@ -1,5 +1,6 @@
+import { kindOf } from '@vmarea/conformance';
 import { type Protection, protection, toBigint, words } from '@vmarea/core';
-import { hex, kindOf } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { arm64, LINUX_MAIR_MTE } from '../src/index.js';

@@ -1,4 +1,5 @@
-import { hex, kindOf } from '@vmarea/fixtures';
+import { kindOf } from '@vmarea/conformance';
+import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { type Arm64Half, type Arm64Registers, type Arm64State, arm64FromRegisters } from '../src/index.js';
 

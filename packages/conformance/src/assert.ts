@@ -1,3 +1,5 @@
+import { hex } from '@vmarea/core';
+
 /** Refuses two values that are not the same; bigints are shown in hex. */
 export function same(actual: unknown, expected: unknown, what: string): void {
   const one = shown(actual);
@@ -26,9 +28,4 @@ function shown(value: unknown): string {
   return (
     JSON.stringify(value, (_key, one: unknown) => (typeof one === 'bigint' ? hex(one) : one)) ?? 'undefined'
   );
-}
-
-/** `0x` and 16 digits. */
-export function hex(value: bigint): string {
-  return `0x${BigInt.asUintN(64, value).toString(16).padStart(16, '0')}`;
 }

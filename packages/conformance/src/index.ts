@@ -1,5 +1,5 @@
 /**
- * The suite that every page-table format for `@vmarea/core` must pass.
+ * The suite that every page-table format for `@vmarea/core` must pass, and the tools that it judges with, for tests of your own.
  *
  * @packageDocumentation
  */
@@ -20,3 +20,8 @@ export { runs } from './groups/runs.js';
 export { survival } from './groups/survival.js';
 export type { Change, Manual, ReservedBits, Right, TableBits, Told } from './manual.js';
 export { runGroup, suite } from './suite.js';
+export { firstAddress, rangeBytes, rootFrames } from './tools/addresses.js';
+export { BreakWatch, type FlushedRange, type ReachedTable } from './tools/break-watch.js';
+export { addressMask, addressOf, type Kind, kindOf, lastRead, type Read, readsOf } from './tools/entries.js';
+export { takenFrames } from './tools/frames.js';
+export { SeededRandom } from './tools/seeded-random.js';

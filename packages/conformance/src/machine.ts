@@ -8,8 +8,10 @@ import {
   protection,
   wasmLoops,
 } from '@vmarea/core';
-import { lastRead, type Read, readsOf } from './bytes.js';
 import type { Checked } from './case.js';
+import { firstAddress, rangeBytes, rootFrames } from './tools/addresses.js';
+import { lastRead, type Read, readsOf } from './tools/entries.js';
+import { takenFrames } from './tools/frames.js';
 
 /** One flush as the sink saw it. */
 export interface Flush {
@@ -67,13 +69,8 @@ export class Machine {
 
   /** Everything that a refused call must leave as it was: the allocator, and the bytes of all frames that are given out. */
   state(): string {
-    const copy = new FrameAllocator(null, { state: this.frames.state.slice(0) });
-    const free = new Set<number>();
-    for (let pfn = copy.tryAllocate(); pfn >= 0; pfn = copy.tryAllocate()) free.add(pfn);
     const parts = [textOf(new Uint8Array(this.frames.state))];
-    for (let i = 0; i < this.frames.frames; i++) {
-      const pfn = this.frames.first + i;
-      if (free.has(pfn)) continue;
+    for (const pfn of takenFrames(this.frames)) {
       const bytes = this.memory.bytesAt(
         BigInt(pfn) << BigInt(this.format.pageShift),
         2 ** this.format.pageShift,
@@ -92,21 +89,6 @@ function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
     text += String.fromCharCode.apply(null, units.subarray(at, at + 8192) as unknown as number[]);
   }
   return text;
-}
-
-/** Frames that a root table takes: more than one where roots are joined, one where it is small. */
-export function rootFrames({ levels, pageShift }: PageTableFormat): number {
-  return Math.max(1, 2 ** ((levels[0]?.bits ?? 0) + 3 - pageShift));
-}
-
-/** First address of a format's range, or of its upper half where there are two. */
-export function firstAddress({ range: { bits, upper } }: PageTableFormat): bigint {
-  return upper === 'zeros' ? 0n : (1n << 64n) - (1n << BigInt(upper === 'sign' ? bits - 1 : bits));
-}
-
-/** Bytes of the addresses from `firstAddress` on. */
-export function rangeBytes({ range: { bits, upper } }: PageTableFormat): bigint {
-  return 1n << BigInt(upper === 'sign' ? bits - 1 : bits);
 }
 
 /** The protection that most cases map with: what vmalloc uses. */

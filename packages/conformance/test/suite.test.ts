@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runInNewContext } from 'node:vm';
 import type { PageTableFormat, Words } from '@vmarea/core';
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runGroup, runs, type SuiteOptions, suite } from '../src/index.js';
 import { configurations, kestrel } from './kestrel.js';
 import { barring, FAULTS, manual, without } from './planted.js';
@@ -11,7 +11,7 @@ if (configuration === undefined) throw new Error('kestrel has no configuration')
 
 suite(test, () => configuration, { manual });
 
-test('the code of docs/write-a-format.md is the file that is tested here', () => {
+test('docs/write-a-format.md shows the code that is tested here', () => {
   const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
   const blocks = [...read('../../../docs/write-a-format.md').matchAll(/^```ts\n(.*?)^```$/gms)].map(
     ([, one]) => one,
@@ -19,13 +19,13 @@ test('the code of docs/write-a-format.md is the file that is tested here', () =>
   expect(blocks.join('\n')).toBe(read('./kestrel.ts'));
 });
 
-test('what docs/write-a-format.md tells of the manual is what is told here', () => {
+test('docs/write-a-format.md shows the manual that is used here', () => {
   const text = readFileSync(new URL('../../../docs/write-a-format.md', import.meta.url), 'utf8');
   const [, literal] = /^const manual = (\{\n.*?^\});$/ms.exec(text) ?? [];
   expect(runInNewContext(`(${literal})`)).toEqual(manual);
 });
 
-/** The ids of the cases that fail, and of all. */
+/** The ids and messages of the cases that fail, and the ids of all. */
 function outcome(
   format: PageTableFormat,
   options: SuiteOptions = {},
@@ -47,19 +47,19 @@ function outcome(
   return result;
 }
 
-describe('a fault of a format is seen', () => {
-  it.each(FAULTS)('%s: by %s', (_what, group, broken) => {
+describe('the suite', () => {
+  test.each(FAULTS)('finds a fault: %s (%s)', (_what, group, broken) => {
     const { failed, messages } = outcome({ ...kestrel, ...broken });
     expect(failed.filter((id) => id.startsWith(`broken:${group}:`))).not.toEqual([]);
     for (const [i, message] of messages.entries()) expect(message).toContain(failed[i]);
   });
 
-  it('and the format without one has none', () => {
+  test('finds none in the format without a fault', () => {
     expect(outcome({ ...kestrel }).failed).toEqual([]);
     expect(outcome({ ...kestrel, ...barring }).failed).toEqual([]);
   });
 
-  it('without what the manual says there are fewer cases, and none fails', () => {
+  test('has fewer cases without a manual, and none fails', () => {
     const { failed, all } = outcome(kestrel, { manual: {} });
     expect(failed).toEqual([]);
     expect(all.length).toBeLessThan(outcome(kestrel).all.length);
@@ -67,8 +67,8 @@ describe('a fault of a format is seen', () => {
   });
 });
 
-describe('cases', () => {
-  it('have ids of their own, and run alone', () => {
+describe('a case', () => {
+  test('has an id of its own, and runs alone by it', () => {
     const { all } = outcome(kestrel);
     expect(new Set(all).size).toBe(all.length);
     expect(all.length).toBeGreaterThan(60);
@@ -80,20 +80,20 @@ describe('cases', () => {
     ).toBe(true);
   });
 
-  it('that are skipped are named with the reason', () => {
+  test('of a skipped group is replaced by a name with the reason', () => {
     const { all } = outcome(kestrel, { skip: { random: 'too slow here' } });
     expect(all).toContain('broken:random: skipped, too slow here');
     expect(all.filter((id) => id.startsWith('broken:random:'))).toHaveLength(1);
   });
 
-  it('that do not exist are refused', () => {
+  test('or group that does not exist is refused', () => {
     expect(() => outcome(kestrel, { skip: { randm: 'x' } })).toThrow(
       /skip names the group randm; there are protections,/,
     );
     expect(() => outcome(kestrel, { only: 'other:random' })).toThrow('only other:random is no case');
   });
 
-  it('of one group run by themselves', () => {
+  test('runs with its group by runGroup', () => {
     const names: string[] = [];
     expect(
       runGroup(
@@ -105,7 +105,7 @@ describe('cases', () => {
     expect(names).toEqual([]);
   });
 
-  it('differ by seed, and are the same for the same seed', () => {
+  test('of random calls depends on the seed alone', () => {
     const story = (seed: number): string => {
       const broken = { ...kestrel, relevel: (w: Words) => without(w, 0x20n), change: (w: Words) => w };
       return outcome(broken, { seed, only: 'broken:random:' }).messages.join();

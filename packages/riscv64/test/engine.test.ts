@@ -6,7 +6,7 @@ import {
   PhysicalMemory,
   wasmLoops,
 } from '@vmarea/core';
-import { hex } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { configurations, riscv64, riscv64Linux } from '../src/index.js';
 

@@ -1,5 +1,6 @@
+import { kindOf } from '@vmarea/conformance';
 import { validateFormat } from '@vmarea/core';
-import { hex, kindOf } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { RISCV_BITS, type Riscv64Mode, type Riscv64Options, riscv64 } from '../src/index.js';
 

@@ -1,5 +1,5 @@
 import type { Access, FaultKind } from '@vmarea/core';
-import { hex, pathOf } from '@vmarea/fixtures';
+import { hex, pathOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { RISCV64_CONTROLS, riscv64 } from '../src/index.js';
 

@@ -1,5 +1,5 @@
 import { type Protection, protection, toBigint, words } from '@vmarea/core';
-import { hex } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { riscv64, riscv64Linux } from '../src/index.js';

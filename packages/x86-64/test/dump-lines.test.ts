@@ -1,5 +1,5 @@
 import { dumpTables, PageTableReader } from '@vmarea/core';
-import { loadGuest } from '@vmarea/fixtures';
+import { loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { x8664FromRegisters } from '../src/index.js';
 
@@ -9,12 +9,12 @@ const { format } = x8664FromRegisters(
 );
 const swapper = new PageTableReader({ format, memory: guest.memory, root: guest.root('swapper') });
 
-describe('the tree with a few lines for each table', () => {
+describe('a dump as a tree with a few lines for each table', () => {
   const all = dumpTables(swapper, { tables: true }).trimEnd().split('\n').slice(1);
   const depth = (line: string): number => (line.length - line.trimStart().length) / 2;
 
   test.each([1, 2, 3, 5, 40])(
-    '%i: no table has more, and every line but the summaries is a line of the whole',
+    'has at most %i lines for each table, and all but the summaries are lines of the whole dump',
     (lines) => {
       const some = dumpTables(swapper, { tables: true, lines }).trimEnd().split('\n').slice(1);
       const listed = new Set(all);
@@ -28,7 +28,7 @@ describe('the tree with a few lines for each table', () => {
           expect(line).toMatch(/^ *\.{3} (\d+ runs?)?( and )?(\d+ tables?)?, [\d.]+[KMGT] not shown$/);
           expect(line).not.toMatch(/ 1 (runs|tables)| ([02-9]|\d\d+) (run|table)\b/);
         } else if (!line.includes(', listed at ')) {
-          // A table that is listed here may stand elsewhere in the whole, where it says so.
+          // A table that is listed here may be listed elsewhere in the whole dump, which says so.
           expect(
             [...listed].some((one) => one.startsWith(line)),
             line,
@@ -39,7 +39,7 @@ describe('the tree with a few lines for each table', () => {
     },
   );
 
-  test('the first 20 lines with 3', () => {
+  test('has these first 20 lines with lines: 3', () => {
     const first = dumpTables(swapper, { tables: true, lines: 3 }).split('\n').slice(0, 20).join('\n');
     expect(first).toMatchInlineSnapshot(`
       "x86-64, root 0x0000000147c22000

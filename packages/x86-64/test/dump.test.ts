@@ -7,7 +7,7 @@ import {
   protection,
   wasmLoops,
 } from '@vmarea/core';
-import { hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
+import { hex, type LeafRow, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters } from '../src/index.js';
 
@@ -49,7 +49,7 @@ interface Line {
   text: string;
 }
 
-/** A line read back; what it says twice must agree. */
+/** Reads a line back. What it says twice must agree. */
 function parse(text: string): Line {
   const found = LEAVES.exec(text);
   if (found === null) throw new Error(`no line of leaves: ${text}`);
@@ -73,7 +73,7 @@ function parse(text: string): Line {
   };
 }
 
-/** The letters of a leaf, from the entries as they stand in memory and the manual's rules. */
+/** The letters of a leaf, from the entries in memory by the rules of the manual. */
 function lettersOf(root: bigint, va: bigint): string {
   let table = root;
   let all = -1n;
@@ -94,7 +94,7 @@ function lettersOf(root: bigint, va: bigint): string {
   }
 }
 
-/** Every leaf of the lines is one of the rows, in order, and none is left. */
+/** The leaves of the lines are those of the rows, in order, and none is missing. */
 function account(rows: readonly LeafRow[], lines: readonly Line[]): void {
   let row = 0;
   let done = 0;
@@ -115,12 +115,12 @@ function account(rows: readonly LeafRow[], lines: readonly Line[]): void {
   expect(row).toBe(rows.length);
 }
 
-describe.each(['swapper', 'process'] as const)('the %s root of a running Linux', (root) => {
+describe.each(['swapper', 'process'] as const)('a dump of the %s root of a running Linux', (root) => {
   const table = openRoot(root);
   const rows = guest.leaves(root);
   const dump = dumpTables(table);
 
-  test('the lines, read back, are the leaves that another walker found', () => {
+  test('lists the leaves that another walker found', () => {
     expect(dump).not.toMatch(/ $/m);
     expect(dump.endsWith('\n') && !dump.endsWith('\n\n')).toBe(true);
     const [title, ...lines] = dump.trimEnd().split('\n');
@@ -128,7 +128,7 @@ describe.each(['swapper', 'process'] as const)('the %s root of a running Linux',
     account(rows, lines.map(parse));
   });
 
-  test('the letters are those of the entries on the way', () => {
+  test('has the letters that follow from the entries on the path', () => {
     const lines = dump.trimEnd().split('\n').slice(1).map(parse);
     for (const { va, count, size, letters, text } of lines) {
       for (const at of [va, va + size * BigInt(count - 1)]) {
@@ -138,7 +138,7 @@ describe.each(['swapper', 'process'] as const)('the %s root of a running Linux',
     }
   });
 
-  test('the tree lists the same leaves, and a table that stands in several places once', () => {
+  test('lists the same leaves as a tree, and a table with several parents once', () => {
     const tree = dumpTables(table, { tables: true });
     expect(tree).not.toMatch(/ $/m);
     const seen = new Set<string>();
@@ -156,7 +156,7 @@ describe.each(['swapper', 'process'] as const)('the %s root of a running Linux',
       else expect(seen, line).toContain(`${level} ${pa}`);
       seen.add(`${level} ${pa}`);
     }
-    // Runs end where tables do here, so that their first leaves are compared.
+    // Runs end at the end of a table here, so that their first leaves are compared.
     const wanted = new Map(
       dump
         .trimEnd()
@@ -176,7 +176,7 @@ describe.each(['swapper', 'process'] as const)('the %s root of a running Linux',
   });
 });
 
-test("the kernel's half of a process forbids user text, the user's half runs it", () => {
+test('the kernel root of a process shows user text as not executable, the user root as executable', () => {
   const text = { va: 0x401000n, bytes: 0x1000 };
   const inUserHalf = new PageTableReader({
     format,
@@ -187,14 +187,14 @@ test("the kernel's half of a process forbids user text, the user's half runs it"
   expect(dumpTables(inUserHalf, text).split('\n')[1]).toContain('r-x u -a-');
 });
 
-test('controls change the letters', () => {
+test('controls change the letters of a dump', () => {
   const readOnly = { va: 0xffffffffbac00000n, bytes: 0x1000 };
   const table = openRoot('swapper');
   expect(dumpTables(table, readOnly).split('\n')[1]).toContain('r-- k');
   expect(dumpTables(table, { ...readOnly, controls: { wp: false } }).split('\n')[1]).toContain('rw- k');
 });
 
-test('a control that x86-64 has not is refused, with those that it has', () => {
+test('an unknown control is refused with the list of known ones', () => {
   const members = Object.keys(format.controls).join(', ');
   expect(members).toMatch(/^wp, |, wp\b/);
   expect(() => dumpTables(openRoot('swapper'), { controls: { wpp: false } as never })).toThrow(
@@ -202,7 +202,7 @@ test('a control that x86-64 has not is refused, with those that it has', () => {
   );
 });
 
-test('the first 40 lines of a process', () => {
+test('a dump of a process has these first 40 lines', () => {
   const first = dumpTables(openRoot('process')).split('\n').slice(0, 40).join('\n');
   expect(first).toMatchInlineSnapshot(`
     "x86-64, root 0x0000000144218000
@@ -248,7 +248,7 @@ test('the first 40 lines of a process', () => {
   `);
 });
 
-test("a page that its key refuses stays the user's, one below a kernel's table is the kernel's", () => {
+test("a page with a closed protection key is shown as the user's, a page below a kernel table as the kernel's", () => {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 16 });
   const table = new PageTable({ format: x8664(), memory, frames: new FrameAllocator(memory) });
   const data = protection({ write: true, user: true });

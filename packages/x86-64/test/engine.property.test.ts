@@ -14,9 +14,9 @@ import { expect, test } from 'vitest';
 import { x8664 } from '../src/index.js';
 
 /*
- * The engine's operations on x86-64's entries, read back by a walk of this file's own: SDM vol. 3A, Paging, "4-Level
- * Paging and 5-Level Paging", figure of the entries. What moves between sizes (PAT, PS) and what a change must keep
- * (A, software bits) or take along (D with R/W) is written down here a second time.
+ * The engine's operations on x86-64 entries, read back by a walk that this file has for itself: SDM vol. 3A, Paging, "4-Level
+ * Paging and 5-Level Paging", figure of the entries. The bits that move between sizes (PAT, PS), those that a change must keep
+ * (A, software bits) and the one that it must clear (D with R/W) are written here a second time.
  */
 
 const P = 1n;
@@ -75,7 +75,7 @@ const CACHING: Partial<Record<Protection['memory'], bigint>> = {
   'write-through': BIT7 | PCD | PWT,
 };
 
-/** Flags of a protection, written down again. */
+/** The flags of a protection, written a second time. */
 function flagsOf(p: Protection): bigint {
   let flags = P | (CACHING[p.memory] as bigint);
   if (p.write) flags |= RW;
@@ -87,7 +87,7 @@ function flagsOf(p: Protection): bigint {
   return flags | p.extra;
 }
 
-/** Flags after a change of some members. */
+/** The flags after a change of some members. */
 function changed(flags: bigint, fields: Partial<Protection>): bigint {
   const put = (bits: bigint, isOn: boolean | undefined): void => {
     if (isOn !== undefined) after = isOn ? after | bits : after & ~bits;
@@ -105,7 +105,7 @@ function changed(flags: bigint, fields: Partial<Protection>): bigint {
 
 const BASE = 0xffffc90000000000n;
 const MiB = 1n << 20n;
-/** Places around the boundaries of 2 MiB and 1 GiB, in pages. */
+/** Pages around the boundaries of 2 MiB and 1 GiB. */
 const places = [0, 510, 512, 1024, 262_144 - 1, 262_144];
 
 const protections: Protection[] = [
@@ -146,7 +146,7 @@ const calls = fc.array(
   { minLength: 2, maxLength: 16 },
 );
 
-test('every operation says what the manual reads', () => {
+test('every operation writes entries that the manual reads as the plain model says', () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(calls, (list) => {
@@ -167,7 +167,7 @@ test('every operation says what the manual reads', () => {
           case 'map':
           case 'block': {
             if (named.some((page) => model.has(page))) continue;
-            // A frame with the same place in its 2 MiB, so that pages can become blocks again.
+            // A frame at the same offset in its 2 MiB, so that pages can become blocks again.
             const pa = (va & 0x3fff_ffffn) + BigInt(which) * 0x4000_0000n;
             table.mapRange(va, pa, bytes, p, { maxLeafShift: isBlock ? 30 : 12 });
             for (const page of named) model.set(page, { pfn: (pa + (page - va)) >> 12n, flags: flagsOf(p) });
@@ -193,7 +193,7 @@ test('every operation says what the manual reads', () => {
             if (which > 1) splitLeaves(table, va, bytes);
             isDone = collapseLeaves(table, va & ~(2n * MiB - 1n), 4n * MiB) > 0;
             for (const [page, { flags }] of [...pagesBelow(memory, table.root, 4, 0n)]) {
-              // A block has what any of its pages had of A and D; nothing else may differ.
+              // A block has A and D if any of its pages had; nothing else may differ.
               const address = BigInt.asUintN(64, BigInt.asIntN(48, page));
               const old = model.get(address);
               if (old !== undefined && (flags & ~(A | D)) === (old.flags & ~(A | D))) {
@@ -203,7 +203,7 @@ test('every operation says what the manual reads', () => {
             }
             break;
           default: {
-            // What the system, and the processor, do without the library.
+            // Changes by the operating system and the processor.
             const bits = kind === 'dirty' ? A | D : SOFTWARE & (0x0280_0000_0000_0400n << BigInt(which & 1));
             const leaf = table.walk(va);
             const step = leaf.steps.at(-1);
@@ -238,7 +238,7 @@ test('every operation says what the manual reads', () => {
     }),
     { numRuns: 150, seed: 3 },
   );
-  // Nothing of this may become a test of nothing.
+  // Each operation must have been tested often.
   for (const kind of ['map', 'block', 'unmap', 'protect', 'split', 'collapse', 'software', 'dirty']) {
     expect(seen.get(kind), kind).toBeGreaterThan(10);
   }

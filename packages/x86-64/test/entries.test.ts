@@ -1,5 +1,6 @@
+import { kindOf } from '@vmarea/conformance';
 import { protection, validateFormat } from '@vmarea/core';
-import { hex, kindOf } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { X86_BITS, type X8664Options, x86Format, x8664 } from '../src/index.js';
 import { PGD, PMD, PTE, PUD } from './support.js';
@@ -28,8 +29,8 @@ test('the bits of an entry are where the manual has them', () => {
   });
 });
 
-describe('geometry', () => {
-  test('four levels of nine bits over 4 KiB pages, 48-bit canonical addresses', () => {
+describe('x8664', () => {
+  test('has four levels of nine bits over 4 KiB pages, and 48-bit canonical addresses', () => {
     expect(format.levels.map(({ name, shift, bits }) => [name, shift, bits])).toEqual([
       ['PGD', 39, 9],
       ['PUD', 30, 9],
@@ -41,18 +42,18 @@ describe('geometry', () => {
     expect(format.levels.map((level) => level.run)).toEqual([null, null, null, null]);
   });
 
-  test('the address is bits 51:12, cut to paBits', () => {
+  test('has the address in bits 51:12, up to paBits', () => {
     expect(format.address).toEqual([{ entryBit: 12, paBit: 12, width: 40 }]);
     expect(x8664({ paBits: 36 }).address).toEqual([{ entryBit: 12, paBit: 12, width: 24 }]);
     expect(x8664({ paBits: 36 }).paBits).toBe(36);
   });
 
-  test('table entries are _PAGE_TABLE, with the encryption bit when there is one', () => {
+  test('has _PAGE_TABLE as table entry, with the encryption bit if there is one', () => {
     expect(hex(format.tableEntry)).toBe('0x0000000000000067');
     expect(hex(x8664({ encryptionBit: 47 }).tableEntry)).toBe('0x0000800000000067');
   });
 
-  test('nothing of a format can be changed', () => {
+  test('gives a deeply frozen format', () => {
     const frozen = (value: unknown): boolean =>
       typeof value !== 'object' ||
       value === null ||
@@ -62,9 +63,9 @@ describe('geometry', () => {
   });
 });
 
-describe('kinds of entries', () => {
+describe('an entry', () => {
   const cases: [what: string, level: number, entry: bigint, kind: string, options?: X8664Options][] = [
-    ['nothing', PTE, 0n, 'none'],
+    ['0', PTE, 0n, 'none'],
     ['all bits but P', PTE, 0xfffffffffffffffen, 'absent'],
     ['an inverted swap entry', PTE, 0x7ffffffffffd5200n, 'absent'],
     ['a PROT_NONE entry (bit 8 with P clear)', PTE, 0x8000000142ac4160n, 'absent'],
@@ -98,7 +99,7 @@ describe('kinds of entries', () => {
     ['the encryption bit in a leaf', PTE, 0x0000800000001163n, 'leaf', { encryptionBit: 47 }],
     ['the encryption bit in a table entry', PUD, 0x0000800000001067n, 'table', { encryptionBit: 47 }],
     ['the bit above the encryption bit', PTE, 0x0001000000001163n, 'reserved', { encryptionBit: 47 }],
-    ['the bit below it', PTE, 0x0000400000001163n, 'leaf', { encryptionBit: 47 }],
+    ['the bit below the encryption bit', PTE, 0x0000400000001163n, 'leaf', { encryptionBit: 47 }],
     [
       'the bit below, reduced address',
       PTE,
@@ -108,12 +109,12 @@ describe('kinds of entries', () => {
     ],
   ];
 
-  test.each(cases)('%s', (_, level, entry, kind, options) => {
+  test.each(cases)('is of the right kind: %s', (_, level, entry, kind, options) => {
     expect(kindOf(x8664(options), level, entry)).toBe(kind);
   });
 
   test.each([32, 36, 39, 46, 51, 52])(
-    'with %i physical address bits the rest up to 51 is reserved',
+    'reserves the address bits from %i up to 51 with as many physical address bits',
     (paBits) => {
       const narrow = x8664({ paBits });
       const examples = [
@@ -134,7 +135,7 @@ describe('kinds of entries', () => {
     },
   );
 
-  test('every broken rule is a reserved-bit fault', () => {
+  test('faults as reserved for every broken rule', () => {
     const rules = x8664({ paBits: 40, nxe: false, page1g: false, vendor: 'amd' }).levels.flatMap((level) => [
       ...(level.table?.rules ?? []),
       ...(level.leaf?.rules ?? []),
@@ -144,7 +145,7 @@ describe('kinds of entries', () => {
   });
 });
 
-describe('options', () => {
+describe('the options of x8664', () => {
   test.each([
     [{ paBits: 31 }, 'paBits is 31, expected 32 to 52'],
     [{ paBits: 53 }, 'paBits is 53, expected 32 to 52'],
@@ -163,10 +164,10 @@ describe('options', () => {
   });
 });
 
-describe('another number of levels', () => {
+describe('x86Format with five levels', () => {
   const five = x86Format({ name: 'five', levels: ['PGD', 'P4D', 'PUD', 'PMD', 'PTE'] }, { vendor: 'amd' });
 
-  test('only adds a level on top and widens the canonical range', () => {
+  test('adds a level on top and widens the canonical range', () => {
     expect(five.name).toBe('five');
     expect(five.range).toEqual({ bits: 57, upper: 'sign' });
     expect(five.levels.map(({ name, shift }) => [name, shift])).toEqual([
@@ -182,7 +183,7 @@ describe('another number of levels', () => {
     expect(validateFormat(five)).toBeUndefined();
   });
 
-  test('neither of the two upper levels has leaves, and AMD reserves bit 8 in both', () => {
+  test('has no leaves in the two upper levels; AMD reserves bit 8 in both', () => {
     for (const level of [0, 1]) {
       expect(kindOf(five, level, 0x1067n)).toBe('table');
       expect(kindOf(five, level, 0x10e7n)).toBe('reserved');

@@ -1,5 +1,5 @@
 import { PageTableReader, type Protection, protection, words } from '@vmarea/core';
-import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/fixtures';
+import { compareAreas, comparePages, hex, type LeafRow, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters, x8664Linux } from '../src/index.js';
 import { PMD, PTE, PUD } from './support.js';
@@ -36,7 +36,7 @@ describe.each([
         flags: run.flags,
       };
       const other = expected[found];
-      // Compared as text, so that the first difference is the message.
+      // Compared as text, so that the message shows the first difference.
       const wanted = other === undefined ? 'no more rows' : print(other);
       if (print(row) !== wanted) expect(`row ${found}: ${print(row)}`).toBe(`row ${found}: ${wanted}`);
       if (run.pfn !== Number(run.pa >> 12n) || format.levels[run.level]?.shift !== run.leafShift) {
@@ -47,7 +47,7 @@ describe.each([
     expect(found).toBe(count);
   });
 
-  test('every leaf decodes and encodes without loss', () => {
+  test('has leaves that decode and encode without loss', () => {
     for (const { va, size, flags } of rows[root]) {
       const level = LEVEL[String(size)] as number;
       const back = hex(format.encode(format.decode(words(flags), level), level));
@@ -55,7 +55,7 @@ describe.each([
     }
   });
 
-  test('the first and the last byte of every run translate', () => {
+  test('translates the first and the last byte of every run', () => {
     const table = openRoot(root);
     for (const row of rows[root]) {
       const last = BigInt(row.count) * row.size - 1n;
@@ -66,8 +66,8 @@ describe.each([
   });
 });
 
-describe('what the kernel said itself', () => {
-  test('the frames of the process: only its two PROT_NONE areas are not mapped', () => {
+describe('the tables agree with the kernel', () => {
+  test('on the frames of the process, except for its two PROT_NONE areas', () => {
     const { compared, differences } = comparePages(openRoot('process'), guest.pagemap());
     const pages = (start: bigint, count: number) =>
       Array.from({ length: count }, (_, i) => hex(start + 0x1000n * BigInt(i)));
@@ -79,14 +79,14 @@ describe('what the kernel said itself', () => {
     expect(compared).toBe(270_909);
   });
 
-  test('its vm areas', () => {
+  test('on its vm areas', () => {
     const { compared, differences } = compareAreas(openRoot('swapper'), guest.vmallocinfo());
     expect(differences).toEqual([]);
     expect(compared).toBe(160);
   });
 });
 
-describe("the kernel's own protections", () => {
+describe("the kernel's tables have Linux's protections", () => {
   const pti = x8664Linux({ pti: true, window: { start: symbols.vmalloc_base as bigint } });
   const { PAGE_KERNEL, PAGE_KERNEL_RO, PAGE_KERNEL_ROX, IOREMAP } = pti.protections;
   const table = openRoot('swapper');
@@ -95,12 +95,12 @@ describe("the kernel's own protections", () => {
     return { shift: leaf?.leafShift, protection: leaf?.protection };
   };
 
-  test('image: text, the part of it that user tables share, read-only data, data', () => {
-    // __START_KERNEL_map is where the image's virtual addresses count from, phys_base where it was loaded.
+  test('in the image: text, the text that user tables share, read-only data, data', () => {
+    // The virtual addresses of the image count from __START_KERNEL_map; it was loaded at phys_base.
     const text = 0xffffffffb9200000n;
     expect(table.translate(text)).toBe(text - 0xffffffff80000000n + (symbols.phys_base as bigint));
     expect(leafAt(text)).toEqual({ shift: 21, protection: PAGE_KERNEL_ROX });
-    // Entry code is mapped in both halves, so it may be global in spite of page-table isolation.
+    // Entry code is mapped in both roots, so it may be global despite page-table isolation.
     const shared = x8664Linux().protections.PAGE_KERNEL_ROX;
     expect(leafAt(0xffffffffba000000n)).toEqual({ shift: 21, protection: shared });
     expect(leafAt(0xffffffffba200000n)).toEqual({ shift: 21, protection: PAGE_KERNEL_RO });
@@ -108,14 +108,14 @@ describe("the kernel's own protections", () => {
     expect(leafAt(0xffffffffbae00000n)).toEqual({ shift: 21, protection: PAGE_KERNEL });
   });
 
-  test('direct map: all three sizes', () => {
+  test('in the direct map, in all three leaf sizes', () => {
     const base = symbols.page_offset_base as bigint;
     expect(leafAt(base)).toEqual({ shift: 12, protection: PAGE_KERNEL });
     expect(leafAt(base + 0x200000n)).toEqual({ shift: 21, protection: PAGE_KERNEL });
     expect(leafAt(base + 0x100000000n)).toEqual({ shift: 30, protection: PAGE_KERNEL });
   });
 
-  test('the vmalloc window holds PAGE_KERNEL and IOREMAP only, in base pages but for one ioremap in 2 MiB', () => {
+  test('in the vmalloc window: PAGE_KERNEL and IOREMAP alone, in base pages except for one ioremap in 2 MiB', () => {
     const { start, end } = pti.window;
     const seen = new Map<string, number>();
     for (const run of table.leaves(start, end - start + 1n)) {
@@ -130,11 +130,11 @@ describe("the kernel's own protections", () => {
   });
 });
 
-describe('what the processor would do', () => {
+describe('a walk of the process', () => {
   const table = openRoot('process');
   const user = { kind: 'read', user: true } as const;
 
-  test('user text is read by the user, and by the kernel only with AC', () => {
+  test('lets the user read user text, and the kernel only with AC', () => {
     const text = 0x401000n;
     expect(table.walk(text, user).fault).toBeNull();
     expect(table.walk(text).permissions).toEqual({
@@ -148,9 +148,9 @@ describe('what the processor would do', () => {
     });
   });
 
-  test("the user half of the process runs its text, which the kernel's half forbids", () => {
-    // Page-table isolation sets XD in the user entries of the kernel's root, so that a kernel that returned to the
-    // user without switching would fault at once.
+  test('lets the user execute its text from the user root, and not from the kernel root', () => {
+    // Page-table isolation sets XD in the user entries of the kernel root: a kernel that returns to the user without
+    // switching roots faults at once.
     const inUserHalf = new PageTableReader({ format, memory: guest.memory, root: registers.cr3 as bigint });
     const run = { kind: 'execute', user: true } as const;
     expect(inUserHalf.walk(0x401000n, run).fault).toBeNull();
@@ -161,14 +161,14 @@ describe('what the processor would do', () => {
     });
   });
 
-  test('kernel text is out of reach for the user', () => {
+  test('refuses kernel text to the user', () => {
     expect(table.walk(0xffffffffb9200000n, user).fault).toMatchObject({
       kind: 'permission',
       code: { name: '#PF', code: 0x5 },
     });
   });
 
-  test('an address that is not canonical is no page fault', () => {
+  test('raises #GP for an address that is not canonical', () => {
     expect(table.walk(0x0000800000000000n, user).fault).toEqual({
       kind: 'address',
       level: 0,
@@ -177,7 +177,7 @@ describe('what the processor would do', () => {
   });
 });
 
-test('one address bit less, and the root of the guest is out of reach', () => {
+test('the root of the guest is out of reach with one physical address bit less', () => {
   // It lies between 4 GiB and 8 GiB.
   const walk = (paBits: number) =>
     new PageTableReader({

@@ -1,4 +1,4 @@
-import { hex } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { configurations, type X8664Protections, x86LinuxPolicy, x8664, x8664Linux } from '../src/index.js';
 import { PMD, PTE, PUD } from './support.js';
@@ -37,7 +37,7 @@ const PTI: Bits = {
   IOREMAP_WT: '0x80000000000000fb',
 };
 
-/** With the C-bit at 51: all but device memory and NOENC carry it. */
+/** With the C-bit at 51: all have it but device memory and NOENC. */
 const ENCRYPTED: Bits = {
   PAGE_KERNEL: '0x8008000000000163',
   PAGE_KERNEL_RO: '0x8008000000000121',
@@ -58,7 +58,7 @@ function bitsOf(format: ReturnType<typeof x8664>, protections: X8664Protections)
   return Object.fromEntries(entries);
 }
 
-describe('named protections', () => {
+describe('the named protections are those of the kernel', () => {
   test('without page-table isolation', () => {
     expect(bitsOf(x8664(), x8664Linux().protections)).toEqual(PLAIN);
   });
@@ -79,7 +79,7 @@ describe('named protections', () => {
     );
   });
 
-  test('as large leaves: PAGE_KERNEL_LARGE and PAGE_KERNEL_LARGE_EXEC', () => {
+  test('in large leaves, where they are PAGE_KERNEL_LARGE and PAGE_KERNEL_LARGE_EXEC', () => {
     const format = x8664();
     const { PAGE_KERNEL, PAGE_KERNEL_EXEC, IOREMAP, IOREMAP_WT } = x8664Linux().protections;
     for (const level of [PMD, PUD]) {
@@ -91,22 +91,22 @@ describe('named protections', () => {
   });
 });
 
-describe('the policy', () => {
+describe('x8664Linux', () => {
   const policy = x8664Linux();
 
-  test('the window without KASLR ends a byte early, as VMALLOC_END does', () => {
+  test('has a window without KASLR that ends a byte early, as VMALLOC_END does', () => {
     expect(hex(policy.window.start)).toBe('0xffffc90000000000');
     expect(hex(policy.window.end)).toBe('0xffffe8ffffffffff');
   });
 
-  test('a randomised start moves the end with it', () => {
+  test('moves the end of the window with a randomised start', () => {
     const { start, end } = x8664Linux({ window: { start: 0xffffcd6580000000n } }).window;
     expect(end - start).toBe(32n * 2n ** 40n - 1n);
     const given = { start: 0xffffc90000000000n, end: 0xffffd0ffffffffffn };
     expect(x8664Linux({ window: given }).window).toEqual(given);
   });
 
-  test('another layout differs in name and window only', () => {
+  test('differs from another layout in name and window alone', () => {
     const other = x86LinuxPolicy({
       name: 'other',
       vmallocStart: 0xffa0000000000000n,
@@ -116,7 +116,7 @@ describe('the policy', () => {
     expect({ ...other, name: policy.name, window: policy.window }).toEqual(policy);
   });
 
-  test('guard, alignment and leaves', () => {
+  test('has the guard, alignment and leaf sizes of Linux', () => {
     expect(policy.guardBytes).toBe(4096);
     expect(x8664Linux({ guardPages: 2 }).guardBytes).toBe(8192);
     expect(x8664Linux({ guardPages: 0 }).guardBytes).toBe(0);
@@ -125,7 +125,7 @@ describe('the policy', () => {
     expect(x8664Linux({ page1g: false }).leaves.ioremap).toEqual([12, 21]);
   });
 
-  test('the name says what was chosen', () => {
+  test('has the chosen options in its name', () => {
     expect(policy.name).toBe('Linux x86-64');
     expect(x8664Linux({ pti: true, nx: false, encryptionBit: 47 }).name).toBe(
       'Linux x86-64, PTI, no NX, memory encryption',
@@ -137,13 +137,13 @@ describe('the policy', () => {
     [{ window: { start: 0xffffc90000000000n, end: 0xffffc90000000fffn } }, 'has no page before its end'],
     [{ guardPages: -1 }, 'guardPages is -1'],
     [{ guardPages: 0.5 }, 'guardPages is 0.5'],
-  ])('%o is refused', (options, message) => {
+  ])('refuses %o', (options, message) => {
     expect(() => x8664Linux(options)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     expect(() => x8664Linux(options)).toThrow(message);
   });
 });
 
-test('there is one configuration, and its protections can be encoded', () => {
+test('configurations has one member, whose protections can be encoded', () => {
   expect(configurations.map(({ name }) => name)).toEqual(['x86-64']);
   for (const { format, linux } of configurations) {
     expect(format.name).toBe('x86-64');

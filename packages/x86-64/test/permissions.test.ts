@@ -1,5 +1,5 @@
 import type { Access, Words } from '@vmarea/core';
-import { pathOf } from '@vmarea/fixtures';
+import { pathOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { X8664_CONTROLS, type X8664Controls, x8664 } from '../src/index.js';
 
@@ -13,7 +13,7 @@ const accesses: Access[] = (['read', 'write', 'execute'] as const).flatMap((kind
   { kind, user: true },
 ]);
 
-/** A page as the manual speaks of it. */
+/** A page in the terms of the manual. */
 interface Page {
   /** "user-mode address": U/S is 1 in every entry. */
   userMode: boolean;
@@ -26,10 +26,7 @@ interface Page {
   pkrs: { ad: boolean; wd: boolean };
 }
 
-/**
- * The manual's list "Determination of Access Rights", item by item, each as it stands there: it answers
- * whether the access is allowed.
- */
+/** True when an access is allowed: the manual's list "Determination of Access Rights", item by item as it stands there. */
 function manualAllows(page: Page, access: Access, c: X8664Controls): boolean {
   const keyPermitsRead = page.userMode ? !(c.pke && page.pkru.ad) : !(c.pks && page.pkrs.ad);
   const keyPermitsWrite = (byUser: boolean): boolean => {
@@ -86,7 +83,7 @@ function compare(path: Words[], page: Page, controls: X8664Controls): void {
     const fault = format.check(path, access, controls);
     const side = access.user ? permissions.user : permissions.kernel;
     const expected = allowed ? null : manualPk(page, access, controls) ? 'protection-key' : 'permission';
-    // `expect` for every one of half a million cases would take minutes.
+    // `expect` for each of half a million cases would take minutes.
     if ((fault?.kind ?? null) !== expected || side[access.kind] !== allowed) {
       expect({ page, access, controls, fault: fault?.kind ?? null, permitted: side[access.kind] }).toEqual({
         page,
@@ -101,8 +98,8 @@ function compare(path: Words[], page: Page, controls: X8664Controls): void {
 
 const none = { ad: false, wd: false };
 
-describe('access rights against the manual', () => {
-  test('every U/S, R/W and XD on four levels, under every WP, SMEP, SMAP and AC', () => {
+describe('permissions and check agree with the manual', () => {
+  test('for every U/S, R/W and XD on four levels, under every WP, SMEP, SMAP and AC', () => {
     let paths = 0;
     for (let flags = 0; flags < 1 << 12; flags++) {
       const at = (level: number, group: number): boolean => ((flags >> (3 * level + group)) & 1) === 1;
@@ -133,7 +130,7 @@ describe('access rights against the manual', () => {
     expect(paths).toBe(4096);
   });
 
-  test.each([0, 1, 7, 15])('key %i: every right in PKRU and PKRS, under every mode', (key) => {
+  test.each([0, 1, 7, 15])('for key %i with every right in PKRU and PKRS, under every mode', (key) => {
     let cases = 0;
     for (let flags = 0; flags < 8; flags++) {
       const entry =
@@ -148,7 +145,7 @@ describe('access rights against the manual', () => {
           pkru: { ad: (rights & 1) !== 0, wd: (rights & 2) !== 0 },
           pkrs: { ad: (rights & 4) !== 0, wd: (rights & 8) !== 0 },
         };
-        // All other keys have the opposite rights, so that the wrong key shows.
+        // All other keys have the opposite rights, so that a wrong key shows.
         const register = (own: number): number => {
           const others = own ^ 3;
           let bits = 0;
@@ -174,7 +171,7 @@ describe('access rights against the manual', () => {
     expect(cases).toBe(8 * 16 * 64);
   });
 
-  test('PGE and G grant and refuse nothing', () => {
+  test('in that PGE and G change no right', () => {
     const path = pathOf(0x167n, 0x167n, 0x167n, 0x163n);
     const without = pathOf(0x067n, 0x067n, 0x067n, 0x063n);
     for (const pge of [false, true]) {
@@ -184,7 +181,7 @@ describe('access rights against the manual', () => {
   });
 });
 
-describe('the level of a refusal', () => {
+describe('the level of a fault', () => {
   const open = 0x067n;
   test.each([
     ['U/S clear in the PUD', [open, 0x063n, 0x063n, 0x065n], { kind: 'read', user: true }, 1],
@@ -212,7 +209,7 @@ describe('the level of a refusal', () => {
   );
 });
 
-test('a walk without controls is that of a current Linux kernel', () => {
+test('the default controls are those of a current Linux kernel', () => {
   expect(format.controls).toEqual({
     wp: true,
     pge: true,

@@ -1,5 +1,6 @@
+import { kindOf } from '@vmarea/conformance';
 import { type MemoryType, type Protection, protection, toBigint, words } from '@vmarea/core';
-import { hex, kindOf } from '@vmarea/fixtures';
+import { hex } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LINUX_PAT, memoryTypesOf, RESET_PAT, x8664, x8664Linux } from '../src/index.js';
@@ -25,7 +26,7 @@ describe('encode', () => {
     ['key 15', { execute: true, accessed: false, extra: 15n << 59n }, '0x7800000000000001'],
     ['key 1', { execute: true, accessed: false, extra: 1n << 59n }, '0x0800000000000001'],
   ];
-  test.each(bit)('%s of a 4 KiB leaf', (_, fields, entry) => {
+  test.each(bit)('puts %s into a 4 KiB leaf', (_, fields, entry) => {
     expect(hex(format.encode(protection(fields), PTE))).toBe(entry);
   });
 
@@ -42,7 +43,7 @@ describe('encode', () => {
     }
   });
 
-  test('the encryption bit is said in extra', () => {
+  test('takes the encryption bit from extra', () => {
     const encrypted = x8664({ encryptionBit: 51, paBits: 46 });
     const secret = protection({ write: true, global: true, extra: 1n << 51n });
     expect(hex(encrypted.encode(secret, PTE))).toBe('0x8008000000000163');
@@ -51,7 +52,7 @@ describe('encode', () => {
   });
 
   const refused: [what: string, fields: Partial<Protection>, level: number, message: string][] = [
-    ['no reading', { read: false }, PTE, 'read is false'],
+    ['a protection without read', { read: false }, PTE, 'read is false'],
     ['tagged memory', { memory: 'tagged' }, PTE, 'memory is tagged, which the PAT does not have'],
     ['P in extra', { extra: 1n }, PTE, 'extra has the bits 0x1,'],
     ['A and D in extra', { extra: 0x60n }, PTE, 'extra has the bits 0x60,'],
@@ -70,19 +71,19 @@ describe('encode', () => {
     ['a leaf in the PGD', {}, PGD, 'level 0 has no leaves; use 1 (PUD), 2 (PMD), 3 (PTE)'],
     ['a leaf below the PTE', {}, 4, 'level 4 has no leaves'],
   ];
-  test.each(refused)('%s is refused', (_, fields, level, message) => {
+  test.each(refused)('refuses %s', (_, fields, level, message) => {
     const encode = () => format.encode(protection(fields), level);
     expect(encode).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     expect(encode).toThrow(message);
   });
 
-  test('without NXE a page cannot be made non-executable', () => {
+  test('refuses a page that is not executable without NXE', () => {
     const plain = x8664({ nxe: false });
     expect(() => plain.encode(protection(), PTE)).toThrow('execute is false');
     expect(hex(plain.encode(protection({ execute: true }), PTE))).toBe('0x0000000000000021');
   });
 
-  test('without 1 GiB leaves the PUD has none', () => {
+  test('refuses a leaf in the PUD without 1 GiB leaves', () => {
     expect(() => x8664({ page1g: false }).encode(protection(), PUD)).toThrow('level 1 has no leaves');
   });
 });
@@ -91,11 +92,11 @@ describe('memory types', () => {
   test.each([
     [LINUX_PAT, 'normal write-combining device uncached normal write-protected device write-through'],
     [RESET_PAT, 'normal write-through device uncached normal write-through device uncached'],
-  ])('IA32_PAT %s', (pat, types) => {
+  ])('follow from IA32_PAT %s', (pat, types) => {
     expect(memoryTypesOf(pat).join(' ')).toBe(types);
   });
 
-  test('a leaf with each of the eight indexes decodes to its type', () => {
+  test('are decoded from each of the eight PAT indexes', () => {
     const types = memoryTypesOf(LINUX_PAT);
     for (const [index, type] of types.entries()) {
       const low = BigInt(((index & 3) << 3) | 0x63);
@@ -106,7 +107,7 @@ describe('memory types', () => {
     }
   });
 
-  test('a second index with the same type travels in extra, in the form of a 4 KiB leaf', () => {
+  test('with two PAT indexes keep the second in extra, as bits of a 4 KiB leaf', () => {
     expect(format.decode(words(0xe3n), PTE).extra).toBe(0x80n);
     expect(format.decode(words(0x10e3n), PMD).extra).toBe(0x80n);
     expect(format.decode(words(0xf3n), PTE).extra).toBe(0x90n);
@@ -116,7 +117,7 @@ describe('memory types', () => {
     expect(hex(format.encode(second, PUD))).toBe('0x00000000000010e3');
   });
 
-  test('a format says the types of its PAT and no others', () => {
+  test('of a format are those of its PAT and no others', () => {
     expect(format.memoryTypes).toEqual([
       'normal',
       'write-combining',
@@ -158,7 +159,7 @@ describe('decode', () => {
         });
         const size = { [PUD]: 30n, [PMD]: 21n, [PTE]: 12n }[level] as bigint;
         const address = ((1n << 52n) - (1n << size)) & ((1n << BigInt(m.paBits)) - 1n);
-        // Make the random bits a legal leaf: present, large where it must be, no reserved bit.
+        // Make the random bits a valid leaf: present, large where it must be, no reserved bit.
         let entry = raw | 1n;
         if (level !== PTE) entry = (entry | 0x80n) & ~((1n << size) - (1n << 13n));
         const secret = ownsBit ? 1n << BigInt(encryptionBit) : 0n;
@@ -173,7 +174,7 @@ describe('decode', () => {
     fc.assert(run, { numRuns: 3000 });
   });
 
-  test('gives back every protection that encode takes', () => {
+  test('gives back every protection that encode accepts', () => {
     const any = fc.record({
       read: fc.constant(true),
       write: fc.boolean(),
@@ -204,22 +205,25 @@ describe('change', () => {
   });
 
   test.each([
-    // From a leaf without any bit but P, and from one with every bit: what differs is what a protection owns.
+    // From a leaf with P alone, and from one with every bit: a protection owns the bits that differ.
     ['PTE', PTE, 0x1n, '0xf80000000000019f'],
     ['PMD', PMD, 0x81n, '0xf80000000000119f'],
     ['PUD', PUD, 0x81n, '0xf80000000000119f'],
-  ])('%s: never A, D upwards, software bits or address', (_, level, empty, owned) => {
-    const ones = (1n << 64n) - 1n;
-    const keyed = { ...all, extra: 0x7800000000000000n, memory: 'uncached' as const };
-    const raised = toBigint(format.change(words(empty), keyed, level));
-    const lowered = toBigint(format.change(words(ones), none, level));
-    const unowned = ones & ~BigInt(owned);
-    expect(hex(raised & unowned)).toBe(hex(empty & unowned));
-    // Lowering everything takes RW, and D with it.
-    expect(hex(lowered & unowned)).toBe(hex(unowned & ~0x40n));
-  });
+  ])(
+    'of a %s leaf never changes A, software bits or the address, and never sets D',
+    (_, level, empty, owned) => {
+      const ones = (1n << 64n) - 1n;
+      const keyed = { ...all, extra: 0x7800000000000000n, memory: 'uncached' as const };
+      const raised = toBigint(format.change(words(empty), keyed, level));
+      const lowered = toBigint(format.change(words(ones), none, level));
+      const unowned = ones & ~BigInt(owned);
+      expect(hex(raised & unowned)).toBe(hex(empty & unowned));
+      // Taking everything away clears RW, and D with it.
+      expect(hex(lowered & unowned)).toBe(hex(unowned & ~0x40n));
+    },
+  );
 
-  test('gives the new protection and keeps the rest', () => {
+  test('sets the new protection and keeps the rest', () => {
     for (const [level, before] of [
       [PTE, 0xfff8000012345fffn],
       [PMD, 0xfff8000012201fffn],
@@ -237,7 +241,7 @@ describe('change', () => {
     }
   });
 
-  test('drops D where RW goes, as Linux does, and only there', () => {
+  test('clears D together with RW, as Linux does, and only then', () => {
     const { PAGE_KERNEL, PAGE_KERNEL_RO } = x8664Linux().protections;
     const changed = (before: bigint, wanted: Protection) =>
       hex(toBigint(format.change(words(before), wanted, PTE)));
@@ -246,7 +250,7 @@ describe('change', () => {
     expect(changed(0x8000000000005121n, PAGE_KERNEL)).toBe('0x8000000000005123');
   });
 
-  test('the PGD has no leaf to change', () => {
+  test('refuses a leaf of the PGD', () => {
     expect(() => format.change(words(1n), none, PGD)).toThrow('level 0 has no leaves');
   });
 });
@@ -261,11 +265,11 @@ describe('relevel', () => {
     ['1 GiB to 2 MiB', PUD, PMD, 0x80000000400011e3n, 0x80000000400011e3n],
     ['4 KiB to 4 KiB', PTE, PTE, 0x80000000002011fbn, 0x80000000002011fbn],
     ['key and software bits', PMD, PTE, 0xfff0000000200fe3n, 0xfff0000000200f63n],
-  ])('%s', (_, from, to, before, after) => {
+  ])('converts %s', (_, from, to, before, after) => {
     expect(hex(format.relevel(words(before), from, to))).toBe(hex(after));
   });
 
-  test('keeps the protection, and there and back is the same', () => {
+  test('keeps the protection, and gives the same leaf back on the way back', () => {
     const run = fc.property(fc.bigInt(0n, 2n ** 64n - 1n), fc.constantFrom(PUD, PMD), (raw, level) => {
       const large = words((raw & ~0x3fffe000n) | 0x81n);
       const small = format.relevel(large, level, PTE);
@@ -278,12 +282,12 @@ describe('relevel', () => {
 
 describe('touch', () => {
   test.each([
-    ['a table read', 'table', 'read', 0x1007n, 0x1027n],
-    ['a table on the way to a write', 'table', 'write', 0x1007n, 0x1027n],
-    ['a leaf read', 'leaf', 'read', 0x8000000000001003n, 0x8000000000001023n],
-    ['a leaf fetched from', 'leaf', 'execute', 0x1003n, 0x1023n],
-    ['a leaf written', 'leaf', 'write', 0x8000000000001003n, 0x8000000000001063n],
-  ] as const)('%s', (_, kind, access, before, after) => {
+    ['a table that is read', 'table', 'read', 0x1007n, 0x1027n],
+    ['a table on the path of a write', 'table', 'write', 0x1007n, 0x1027n],
+    ['a leaf that is read', 'leaf', 'read', 0x8000000000001003n, 0x8000000000001023n],
+    ['a leaf that is executed', 'leaf', 'execute', 0x1003n, 0x1023n],
+    ['a leaf that is written', 'leaf', 'write', 0x8000000000001003n, 0x8000000000001063n],
+  ] as const)('marks %s', (_, kind, access, before, after) => {
     expect(
       hex(
         format.touch(
@@ -298,7 +302,7 @@ describe('touch', () => {
   });
 });
 
-test('no change between valid entries needs a break', () => {
+test('needsBreak is false for every change between valid entries', () => {
   expect(format.needsBreak(words(0x2001e3n), words(0x1067n), PMD)).toBe(false);
   expect(format.needsBreak(words(0x1163n), words(0x2163n), PTE)).toBe(false);
 });

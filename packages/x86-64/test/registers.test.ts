@@ -1,4 +1,5 @@
-import { hex, kindOf, loadGuest } from '@vmarea/fixtures';
+import { kindOf } from '@vmarea/conformance';
+import { hex, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import {
   RESET_PAT,
@@ -11,12 +12,12 @@ import { PMD, PTE, PUD } from './support.js';
 
 const LINUX = { cr0: 0x80050033, cr3: 0x1000, cr4: 0x750ef0, efer: 0xd01 } as const;
 
-describe('the state of a processor', () => {
-  test('of the recorded guest', () => {
+describe('x8664FromRegisters', () => {
+  test('reads the state of the recorded guest', () => {
     const { registers } = loadGuest('linux-6.12-x86-64').machine;
     const { cr0, cr3, cr4, efer } = registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>;
     const state = x8664FromRegisters({ cr0, cr3, cr4, efer });
-    // Stopped in user mode under page-table isolation: CR3 is the user half, one page above the process's root.
+    // Stopped in user mode under page-table isolation: CR3 points to the user root, one page above the kernel root.
     expect(hex(state.root)).toBe('0x0000000144219000');
     expect(state.pcid).toBeNull();
     expect(state.rootMemory).toBe('normal');
@@ -58,13 +59,13 @@ describe('the state of a processor', () => {
     expect(x8664FromRegisters({ ...LINUX, rflags: 0x246 }).controls.ac).toBe(false);
   });
 
-  test('EFER.NXE decides whether bit 63 is reserved', () => {
+  test('reserves bit 63 without EFER.NXE', () => {
     const { format } = x8664FromRegisters({ ...LINUX, efer: 0x501 });
     expect(kindOf(format, PTE, 0x8000000000001163n)).toBe('reserved');
     expect(kindOf(format, PTE, 0x1163n)).toBe('leaf');
   });
 
-  test('passes the options of the format on', () => {
+  test('passes on the options of the format', () => {
     const { format } = x8664FromRegisters({
       ...LINUX,
       paBits: 40,
@@ -82,7 +83,7 @@ describe('the state of a processor', () => {
 });
 
 describe('CR3', () => {
-  test('without PCIDE its PWT and PCD type the root', () => {
+  test('has the memory type of the root in PWT and PCD without PCIDE', () => {
     const memory = (cr3: bigint) => x8664FromRegisters({ ...LINUX, cr3 }).rootMemory;
     expect(memory(0x1000n)).toBe('normal');
     expect(memory(0x1008n)).toBe('write-combining');
@@ -91,16 +92,16 @@ describe('CR3', () => {
     expect(x8664FromRegisters({ ...LINUX, cr3: 0x1018n })).toMatchObject({ root: 0x1000n, pcid: null });
   });
 
-  test('with PCIDE its low 12 bits are the PCID', () => {
+  test('has the PCID in its low 12 bits with PCIDE', () => {
     const state = x8664FromRegisters({ ...LINUX, cr4: LINUX.cr4 | (1 << 17), cr3: 0x144219819n });
     expect(state).toMatchObject({ root: 0x144219000n, pcid: 0x819, rootMemory: 'normal' });
   });
 
-  test('its linear-address-masking bits are no address', () => {
+  test('has linear-address-masking bits that are no part of the address', () => {
     expect(x8664FromRegisters({ ...LINUX, cr3: 0x6000000000001000n }).root).toBe(0x1000n);
   });
 
-  test('its encryption bit is no address', () => {
+  test('has an encryption bit that is no part of the address', () => {
     const state = x8664FromRegisters({ ...LINUX, encryptionBit: 47, cr3: 0x0000800000001000n });
     expect(state.root).toBe(0x1000n);
   });
@@ -117,7 +118,7 @@ describe('CR3', () => {
   });
 });
 
-describe('another mode of paging is refused, naming register and bit', () => {
+describe('x8664FromRegisters refuses another paging mode and names register and bit', () => {
   test.each([
     [{ cr0: 0x80050032 }, 'CR0.PE (bit 0) is clear'],
     [{ cr0: 0x00050033 }, 'CR0.PG (bit 31) is clear'],
@@ -137,7 +138,7 @@ describe('another mode of paging is refused, naming register and bit', () => {
   });
 });
 
-test('a mode with LA57 wants what this one refuses', () => {
+test('a mode with LA57 needs the bit that this one refuses', () => {
   const mode = {
     la57: true,
     otherwise: 'use x8664FromRegisters',

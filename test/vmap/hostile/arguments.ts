@@ -2,7 +2,7 @@ import type { Live } from './model.js';
 import { Planted } from './planted.js';
 import type { World } from './world.js';
 
-/** What plain JavaScript can pass: right values, values at boundaries, and anything else. */
+/** The values that plain JavaScript can pass: right ones, boundary values, and anything else. */
 export class Arguments {
   readonly #world: World;
   readonly #addresses: readonly bigint[];
@@ -66,7 +66,7 @@ export class Arguments {
     return at + dice.of([0n, 0n, 0n, 0n, pages, -pages, 1n, -1n, pages / 2n]);
   }
 
-  /** First address of something live; now and then what `address` says. */
+  /** First address of a live range; now and then any address. */
   start(...kinds: readonly Live['kind'][]): bigint {
     const { dice, model } = this.#world;
     const some = model.of(...kinds);
@@ -74,13 +74,13 @@ export class Arguments {
     return this.#aim(dice.of(some)).start;
   }
 
-  /** Something live, which the call is about. */
+  /** A live range, which becomes the target of the call. */
   anyLive(): Live | null {
     const { dice, model } = this.#world;
     return model.live.length === 0 ? null : this.#aim(dice.of(model.live));
   }
 
-  /** A range of pages inside something live, near its ends; now and then one that leaves it. */
+  /** A range of pages inside a live range, near its ends; now and then one that leaves it. */
   range(...kinds: readonly Live['kind'][]): { start: bigint; end: bigint; pages: number } {
     const { dice, model, pages } = this.#world;
     const some = model.of(...kinds);
@@ -120,7 +120,7 @@ export class Arguments {
     return this.or(8, () => (dice.oneIn(4) ? dice.below(0x4000) : dice.of(usual)));
   }
 
-  /** A protection: a named one, one that is not whole, or one whose members are read by hostile code. */
+  /** A protection: a named one, an incomplete one, or one whose getters are hostile. */
   protection(): never {
     const { dice, options } = this.#world;
     const named = dice.of(Object.values(options.linux.protections));
@@ -128,7 +128,7 @@ export class Arguments {
     return one as never;
   }
 
-  /** Options or a request: as they are, or read by hostile code. */
+  /** Options or a request: plain, or with hostile getters. */
   options(usual: object): never {
     const { dice, pages } = this.#world;
     const injected = dice.oneIn(6)
@@ -150,9 +150,9 @@ export class Arguments {
   }
 
   /**
-   * A callback that does what it must not.
+   * A callback that misbehaves.
    *
-   * @param where - `sink` for one that is told of what is done already: what it throws undoes nothing.
+   * @param where - `sink` for a callback after the fact: what it throws undoes nothing.
    */
   callback<T>(usual: (...args: never[]) => T, where: 'argument' | 'sink' = 'argument'): never {
     const { dice } = this.#world;
@@ -164,7 +164,7 @@ export class Arguments {
     }) as never;
   }
 
-  /** The same object, with members that throw, call back, or say something else when they are read again. */
+  /** The same object, with getters that throw, call back, or change their value at the second read. */
   hostile<T extends object>(usual: T): T {
     const { dice } = this.#world;
     return dice.of<() => T>([
@@ -208,7 +208,7 @@ export class Arguments {
     return loud;
   }
 
-  /** Right at first sight, something else afterwards. */
+  /** Right when it is read first, wrong afterwards. */
   #fickle<T extends object>(target: T): T {
     const { dice } = this.#world;
     const fickle = { ...target };

@@ -41,7 +41,7 @@ export function callsOf(kit: Kit): Record<string, Call> {
             100,
           ])
         : args.wrong();
-      // To open live tables once more is no mistake that could be told.
+      // Opening live tables again is a mistake that nothing can detect.
       if (wrong === 'root' && typeof value === 'bigint') value = 1n;
       const given = args.options({ ...own, [wrong]: value });
 
@@ -50,7 +50,7 @@ export function callsOf(kit: Kit): Record<string, Call> {
         settle: (space: unknown) => {
           world.mayThrowInSink = false;
           (space as AddressSpace).destroy();
-          // Unless a getter in the options changed something.
+          // This holds unless a getter in the options changed something.
           if (world.changes === changes && world.frames.stats().allocated !== before)
             throw new Error('a space that was destroyed keeps frames');
         },

@@ -1,13 +1,14 @@
 import type { Counters } from '@vmarea/core';
 import { VmError } from '@vmarea/core';
-import { fingerprint } from '../../../packages/core/test/support/machine.js';
+import { fingerprint } from '@vmarea/testkit';
+import { TableRecords } from '../../../packages/core/src/table/state/table-records.js';
 import { linesOf } from './ledger.js';
 import { Escape, Planted } from './planted.js';
 import type { World } from './world.js';
 
 const CODES = ['EINVAL', 'ERANGE', 'ENOMEM', 'EBUSY', 'EFAULT', 'EPERM', 'E2BIG'];
 
-/** What a refused call must leave alone, in short. */
+/** The state that a refused call must leave alone, in short. */
 export interface State {
   readonly counters: Counters;
   readonly frames: string;
@@ -15,12 +16,12 @@ export interface State {
   readonly text: string | null;
 }
 
-/** What a call came to. */
+/** The outcome of a call. */
 export interface Outcome {
   /** A code, `planted`, or `none` for a success. */
   readonly code: string;
   readonly isOfSink: boolean;
-  /** It writes on its way and takes back. */
+  /** It writes, and undoes it when it is refused. */
   readonly writesFirst: boolean;
 }
 
@@ -30,7 +31,7 @@ export class Judge {
   /** Tables, and their frames, that were there before the first call: the root, and the tables of a direct map. */
   readonly #firstTables: number;
   readonly #firstFrames: number;
-  /** Pages that lazy areas show of their own frames. */
+  /** Pages that lazy areas map with frames of their own. */
   #grown = 0;
 
   constructor(world: World) {
@@ -39,7 +40,7 @@ export class Judge {
     this.#firstFrames = world.frames.stats().allocated;
   }
 
-  /** The code of what a call threw. */
+  /** The code of an error that a call threw. */
   codeOf(error: unknown): { code: string; isOfSink: boolean } {
     if (error instanceof Planted) return { code: 'planted', isOfSink: error.isOfSink };
     if (error instanceof VmError && CODES.includes(error.code)) return { code: error.code, isOfSink: false };
@@ -63,14 +64,15 @@ export class Judge {
   /** All bytes of tables, the engine's records, and both allocators. */
   hash(): string {
     const { memory, frames, ram } = this.#world;
-    return `${fingerprint({ memory, frames })} ${Buffer.from(new Uint8Array(ram.state)).toString('base64')}`;
+    const tables = fingerprint(memory, frames, TableRecords.of(frames).state);
+    return `${tables} ${Buffer.from(new Uint8Array(ram.state)).toString('base64')}`;
   }
 
   /** @throws Escape when a refused call changed something. */
   refused(before: State, after: State, { code, isOfSink, writesFirst }: Outcome): void {
     if (before.frames !== after.frames)
       throw new Escape(`a refused call took frames: ${before.frames}, then ${after.frames}`);
-    // Out of addresses, it purges and looks again; a sink speaks in the middle of a purge or of a flush.
+    // A call that finds no address purges and tries again; a sink throws in the middle of a purge or flush.
     const mayPurge = code === 'ENOMEM' || isOfSink || writesFirst;
     const [old, now] = [before, after].map(({ text }) => (mayPurge && text !== null ? kept(text) : text));
     if (old !== now && typeof old === 'string' && typeof now === 'string')

@@ -9,16 +9,16 @@ export interface Attempt {
   readonly run: () => unknown;
   /** Enters what it did, when it succeeds. */
   readonly settle?: (result: unknown) => void;
-  /** First address of what it frees: gone all the same when a sink throws. */
+  /** First address of the range that it frees: it is freed even when a sink throws. */
   readonly frees?: unknown;
-  /** It writes on its way and takes back: counters may move when it is refused. */
+  /** It writes, and undoes it when it is refused: counters may change then. */
   readonly writesFirst?: boolean;
 }
 
 /** Makes an attempt from random arguments. */
 export type Call = () => Attempt;
 
-/** Whatever can be live. */
+/** All kinds of live ranges. */
 export const ANY: readonly Kind[] = ['area', 'vmalloc', 'vmap', 'device', 'percpu', 'lazy', 'array', 'ram'];
 
 /** What entries of calls are made with. */
@@ -38,7 +38,7 @@ export function kitOf(world: World) {
   const freeing = (address: bigint, run: () => unknown, settle: (address: unknown) => unknown): Attempt => ({
     ...{ run, frees: address, settle: () => void (address !== 0n && settle(address)) },
   });
-  /** A request read by hostile code is not the same at each look: then only the area itself says its size. */
+  /** A plain member of a request; a request with hostile getters changes between reads, and gives `null`. */
   const plain = (request: unknown, member: string): unknown => {
     const all = Object.getOwnPropertyDescriptor(Object(request), member);
     return all !== undefined && 'value' in all ? all.value : null;

@@ -3,10 +3,10 @@ import type { Kind, Live } from './model.js';
 import { Escape } from './planted.js';
 import type { World } from './world.js';
 
-/** What each kind of freeing call may free. */
+/** The kinds of ranges that each freeing call may free. */
 const FREEABLE: readonly Kind[] = ['area', 'vmalloc', 'vmap', 'device', 'percpu', 'lazy'];
 
-/** Enters into the model what calls that succeeded say that they did, and refuses what they cannot have done. */
+/** Enters the results of successful calls into the model, and refuses impossible ones. */
 export class Ledger {
   readonly #world: World;
 
@@ -90,12 +90,12 @@ export class Ledger {
     if (bytes !== BigInt(count as number) * this.#world.pages) throw new Escape('a range was freed in part');
   }
 
-  /** As `freed`, by a call that must not lose frames. */
+  /** As `freed`, by a call that must not free an area with owned frames. */
   unmapped(address: unknown): void {
     if (this.freed(address).owned > 0) throw new Escape('frames that an area owned are lost');
   }
 
-  /** An area was removed: what it owned is the test's now. */
+  /** An area was removed: its frames belong to the test now. */
   removed(address: unknown): void {
     const { handle } = this.freed(address);
     const { ownedPages = 0, pageOrder = 0 } = handle ?? {};
@@ -130,7 +130,7 @@ export class Ledger {
   }
 }
 
-/** Areas as the space's text tells them, ranges of vmMapRam and what waits for a purge left out. */
+/** The areas in vmallocinfo, without ranges of vmMapRam and those that wait for a purge. */
 export function linesOf({ kernel }: World): { start: bigint; end: bigint }[] {
   return [...kernel.vmallocinfo().matchAll(/^(0x[0-9a-f]+)-(0x[0-9a-f]+) +\d+(.*)$/gm)]
     .filter(([, , , rest]) => !/vm_map_ram|unpurged/.test(rest as string))

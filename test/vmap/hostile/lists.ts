@@ -13,11 +13,11 @@ export class Lists {
     this.#arguments = args;
   }
 
-  /** A list of so many frames; now and then of another number. `count` is what it has when the call begins. */
+  /** A list of so many frames, at times of another number. `count` is its length when the call begins. */
   of(wanted: number): { readonly list: FrameList; readonly count: number } {
     const { dice } = this.#world;
     if (dice.oneIn(16)) {
-      // Some of it is a list by chance.
+      // Some of these are lists by chance.
       const list = this.#arguments.wrong();
       return {
         list: list as FrameList,
@@ -65,7 +65,7 @@ export class Lists {
     return array;
   }
 
-  /** What is no list, or not quite. */
+  /** A value that is no list, or almost one. */
   #odd(numbers: number[]): FrameList {
     const { dice } = this.#world;
     const typed = this.#typed(numbers);
@@ -94,7 +94,7 @@ export class Lists {
     ])() as FrameList;
   }
 
-  /** A plain array that is another one at second sight. */
+  /** A plain array that differs when it is read again. */
   #changing(numbers: number[]): number[] {
     const world = this.#world;
     const { dice } = world;
@@ -166,7 +166,7 @@ function withSpecies(numbers: readonly number[]): Uint32Array {
   return Hostile.from(numbers);
 }
 
-/** A typed array without its bytes, which says that it has them. */
+/** A detached typed array that claims to have bytes. */
 function detached(numbers: readonly number[]): Uint32Array {
   const array = Uint32Array.from(numbers);
   structuredClone(array.buffer, { transfer: [array.buffer] });

@@ -19,6 +19,6 @@ for (const name of NAMES) {
   add('successes', report.successes);
   for (const [code, count] of report.refusals) add(code, count);
 }
-// A run that finds an escape has thrown it.
+// A run that finds an escape throws it.
 console.log(`seed ${seed}: ${[...totals].map(([what, count]) => `${what} ${count}`).join(', ')}, escapes 0`);
 console.log(`${((performance.now() - begin) / 1000).toFixed(0)} s`);

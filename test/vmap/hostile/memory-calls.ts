@@ -111,7 +111,7 @@ export function memoryCalls({
             }
           : {}),
       });
-      // Hostile options may have lost what was given.
+      // With hostile options the given frames may be lost.
       const found = Object.getOwnPropertyDescriptor(Object(given), 'populate');
       const isFromCaller = found !== undefined && (found.get !== undefined || found.value !== undefined);
       return {

@@ -1,10 +1,10 @@
 import type { LazyArea, VmArea } from '@vmarea/core';
 import { Escape } from './planted.js';
 
-/** How a range came to be, which says what may free it. */
+/** Which call made a range, which decides what may free it. */
 export type Kind = 'area' | 'vmalloc' | 'vmap' | 'device' | 'percpu' | 'lazy' | 'ram' | 'array';
 
-/** A range that is live, as the results of successful calls tell it. */
+/** A live range, by the results of successful calls. */
 export interface Live {
   readonly kind: Kind;
   readonly start: bigint;
@@ -15,15 +15,15 @@ export interface Live {
   /** `null` for a range of vmMapRam. */
   readonly handle: VmArea | null;
   readonly lazy: LazyArea | null;
-  /** Where a lazy area gets its frames: false when the caller gives them. */
+  /** True when a lazy area allocates its frames; false when the caller gives them. */
   readonly growsFromRam: boolean;
-  /** Frames that go with it. */
+  /** Frames that are freed with it. */
   owned: number;
   /** The area that this one holds the array of pages for. */
   readonly parent: Live | null;
 }
 
-/** The judge's own list of live ranges: nothing in it is asked of the space. */
+/** The judge's own list of live ranges, which never asks the space. */
 export class Model {
   readonly live: Live[] = [];
   /** Handles and addresses that were live once. */
@@ -69,7 +69,7 @@ export class Model {
     for (const list of [this.freedAddresses, this.freedHandles]) if (list.length > 16) list.shift();
   }
 
-  /** Ranges that may be mapped, ascending, with those joined that touch: a walk joins their leaves too. */
+  /** Ranges that may be mapped, ascending; adjacent ones are joined, since a walk joins their leaves too. */
   mappable(
     also: readonly { readonly start: bigint; readonly end: bigint }[],
   ): { start: bigint; end: bigint }[] {

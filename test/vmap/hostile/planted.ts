@@ -1,7 +1,7 @@
-/** An error that a hostile argument throws by itself: it may pass through a call, nothing else but a VmError may. */
+/** An error that a hostile argument throws. Only this and a VmError may pass through a call. */
 export class Planted extends Error {
   override readonly name = 'Planted';
-  /** True when the flush sink threw it, or who takes frames back: then an area may be freed all the same. */
+  /** True when the flush sink or the release callback threw it: then an area may be freed nevertheless. */
   readonly isOfSink: boolean;
 
   constructor(where: 'argument' | 'sink') {

@@ -1,6 +1,6 @@
 import type { Report } from './run.js';
 
-/** What a run came to, for people. */
+/** The results of a run as text. */
 export function printed(name: string, report: Report): string {
   const refused = [...report.refusals].sort(([a], [b]) => (a < b ? -1 : 1));
   const codes = refused.map(([code, count]) => `${code} ${count}`).join(', ');

@@ -1,4 +1,4 @@
-import { Random } from '../../../packages/core/test/loops/random.js';
+import { SeededRandom } from '@vmarea/conformance';
 import { callsOf } from './calls.js';
 import { Judge, type State } from './judge.js';
 import { type Attempt, type Call, kitOf } from './kit.js';
@@ -7,7 +7,7 @@ import { World } from './world.js';
 
 /** Calls after which a world is ended, its frames are counted, and another one begins. */
 const CALLS_OF_WORLD = 4000;
-/** So many ranges are live before calls that free come more often. */
+/** With more live ranges than this, calls that free come more often. */
 const MANY = 24;
 const FREEING = [
   'freeVmArea',
@@ -19,7 +19,7 @@ const FREEING = [
   'pcpuFreeVmAreas',
   'vmUnmapAliases',
 ];
-/** Once in so many times: each ends a world, or makes one. */
+/** Calls that are made only once in so many times, since each ends or makes a world. */
 const SELDOM: Readonly<Record<string, number>> = {
   destroy: 200,
   constructor: 10,
@@ -27,7 +27,7 @@ const SELDOM: Readonly<Record<string, number>> = {
   'VmArea.members': 4,
 };
 
-/** What a run came to. */
+/** The results of a run. */
 export interface Report {
   readonly seed: number;
   calls: number;
@@ -36,7 +36,7 @@ export interface Report {
   successes: number;
   readonly refusals: Map<string, number>;
   readonly byCall: Map<string, { successes: number; refusals: number }>;
-  /** Refused calls that were held against a hash of all bytes. */
+  /** Refused calls that were checked by a hash of all bytes. */
   hashes: number;
   /** Walks of all tables. */
   walks: number;
@@ -56,7 +56,7 @@ export function runHostile(name: string, { calls, seed, walkEvery }: Effort): Re
     ...{ seed, calls: 0, nested: 0, successes: 0, hashes: 0, walks: 0 },
     ...{ refusals: new Map(), byCall: new Map() },
   };
-  const dice = new Random(seed);
+  const dice = new SeededRandom(seed);
   while (report.calls < calls) {
     const round = new Round(name, dice, report, walkEvery);
     try {
@@ -84,7 +84,7 @@ class Round {
   /** What a nested call found: it must not be lost in a call that catches errors. */
   #escape: unknown = null;
 
-  constructor(name: string, dice: Random, report: Report, walkEvery: number) {
+  constructor(name: string, dice: SeededRandom, report: Report, walkEvery: number) {
     const world = new World(name, dice);
     const calls = callsOf(kitOf(world));
     this.#world = world;
@@ -115,7 +115,7 @@ class Round {
     this.#report.calls++;
     this.#make(name);
     if (this.#escape !== null) throw this.#escape;
-    // What was removed or held is given back now and then: memory must not run dry for good.
+    // Removed and held frames are freed now and then: memory must not run out for good.
     if (dice.oneIn(40)) this.#giveBack();
   }
 
@@ -181,7 +181,7 @@ class Round {
     attempt.settle?.(result);
     if (this.#world.isGone) return;
     const after = this.#judge.state(isNested);
-    // A purge alone is no change that a refusal would have to spare.
+    // A refused call may have purged.
     if (before.frames !== after.frames || attempt.settle !== undefined || differ(before, after))
       this.#world.changes++;
     this.#last = after;
@@ -200,7 +200,7 @@ class Round {
     if (this.#world.isGone) return;
     const after = this.#judge.state(before.text !== null);
     if (!isSound && writesFirst) {
-      // What the nested call left was seen in the middle of this one.
+      // A nested call has changed the state in the middle of this one.
     } else if (isOfSink) {
       this.#world.settleFreed(Array.isArray(frees) ? frees : [frees]);
       this.#world.changes++;
@@ -214,12 +214,12 @@ class Round {
         if (this.#judge.hash() !== hash) throw new Escape(`a call refused with ${code} changed bytes`);
       }
     }
-    // A nested one that purged on its way is what the outer one finds.
+    // After a nested call that purged, the outer one starts from the new state.
     if (isNested && differ(before, after)) this.#world.changes++;
     if (!isNested || differ(before, after)) this.#last = after;
   }
 
-  /** What a getter, a callback or a sink does: it frees what the call is about, or makes any other call. */
+  /** What a getter, a callback or a sink does: it frees the range of the running call, or makes any other call. */
   #callBack(): void {
     const { dice, model, target } = this.#world;
     if (this.running.length > 2 || this.#escape !== null) return;
@@ -264,7 +264,7 @@ class Round {
     this.running.pop();
   }
 
-  /** Takes frames that can be handed over. */
+  /** Allocates frames that can be handed over. */
   #hold(): void {
     this.#world.hold(8);
     this.#last = this.#judge.state(false);

@@ -1,3 +1,4 @@
+import type { SeededRandom } from '@vmarea/conformance';
 import {
   AddressSpace,
   type AddressSpaceOptions,
@@ -9,7 +10,6 @@ import {
   type VmArea,
   wasmLoops,
 } from '@vmarea/core';
-import type { Random } from '../../../packages/core/test/loops/random.js';
 import { configuration, RAM_FIRST } from '../support/kernel.js';
 import { type Live, Model } from './model.js';
 import { Escape, Planted } from './planted.js';
@@ -22,7 +22,7 @@ const RAM_FRAMES = 2048;
 
 /** A small machine under attack, and what the attacker knows of it. */
 export class World {
-  readonly dice: Random;
+  readonly dice: SeededRandom;
   readonly model = new Model();
   readonly options: AddressSpaceOptions;
   readonly kernel: AddressSpace;
@@ -46,10 +46,10 @@ export class World {
   /** Successful calls that changed something. */
   changes = 0;
   isGone = false;
-  /** Everything is being freed: callbacks that areas kept do what they should. */
+  /** Everything is being freed: from now on callbacks behave. */
   isEnding = false;
 
-  constructor(name: string, dice: Random) {
+  constructor(name: string, dice: SeededRandom) {
     this.dice = dice;
     const { format, linux } = configuration(name);
     this.pageShift = format.pageShift;
@@ -85,7 +85,7 @@ export class World {
     this.user = { table, start, end: start + 16n * this.pages };
   }
 
-  /** Where all of `ram` is shown; `null` when it is not. */
+  /** The direct map of `ram`; `null` when there is none. */
   get directMap(): { readonly start: bigint; readonly end: bigint } | null {
     const base = this.options.directMap?.base;
     if (base === undefined) return null;
@@ -93,7 +93,7 @@ export class World {
     return { start, end: start + (BigInt(this.ram.frames) << BigInt(this.pageShift)) };
   }
 
-  /** A handle of any kind, or what looks like one. */
+  /** A handle of any kind, or an object that looks like one. */
   someHandle(): unknown {
     const { dice, model } = this;
     const some = model.live.flatMap(({ handle }) => (handle === null ? [] : [handle]));
@@ -134,7 +134,7 @@ export class World {
     return lazy;
   }
 
-  /** The handle of what holds an address. */
+  /** The handle of the live range that holds an address. */
   handleAt(address: bigint): VmArea | null {
     return (
       this.model.live.find(({ start, bytes }) => start <= address && address < start + bytes)?.handle ?? null
@@ -155,7 +155,7 @@ export class World {
     }
   }
 
-  /** Memory changed its size where it is. */
+  /** Vmalloc memory has changed its size in place. */
   regrown(address: bigint): void {
     const one = this.model.at(address);
     if (one === undefined || one.handle === null)
@@ -165,7 +165,7 @@ export class World {
     one.owned = ownedPages;
   }
 
-  /** True when the space refuses all calls, as it does from then on. */
+  /** True when the space was destroyed, and so refuses all calls. */
   isDestroyed(): boolean {
     try {
       this.kernel.shrinkPools();
@@ -175,7 +175,7 @@ export class World {
     }
   }
 
-  /** Forgets those of some ranges that are not live any more. */
+  /** Forgets the ranges that are not live any more, among some. */
   settleFreed(starts: readonly unknown[]): void {
     for (const start of starts) {
       const one: Live | undefined = typeof start === 'bigint' ? this.model.at(start) : undefined;
@@ -188,7 +188,7 @@ export class World {
     return kind === 'ram' ? this.kernel.vmallocToPage(start) !== null : handle?.isLive === true;
   }
 
-  /** A sink that looks, calls back, changes the arrays of the call, and sometimes throws. */
+  /** A sink that calls back, changes the arrays of the call, and sometimes throws. */
   #flush(): void {
     const { dice } = this;
     for (const array of this.arrays) array.fill(dice.below(2 ** 20));

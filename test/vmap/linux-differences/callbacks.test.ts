@@ -1,12 +1,12 @@
 import { VM_SPARSE } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 
 describe('callbacks', () => {
-  test('D18: applyToPageRange that meets a huge leaf is EINVAL, and nothing of it stays', () => {
+  test('D18: applyToPageRange that meets a huge leaf is EINVAL and changes nothing', () => {
     const { kernel, linux, frames, at } = kernelOf('x86-64');
     const { PAGE_KERNEL } = linux.protections;
     kernel.getVmAreaNode({ size: 1024 * PAGE, align: 1n << 21n });
@@ -23,7 +23,7 @@ describe('callbacks', () => {
     expect(visits).toBeLessThanOrEqual(12);
   });
 
-  test('D19: applyToExistingPageRange visits what lies behind a hole of a table', () => {
+  test('D19: applyToExistingPageRange visits pages after a hole in a table', () => {
     const { kernel } = kernelOf('x86-64');
     const area = kernel.getVmArea(600 * PAGE, VM_SPARSE);
     for (const page of [3, 7, 511, 599]) area.map(page, page);
@@ -34,7 +34,7 @@ describe('callbacks', () => {
     expect(seen).toEqual([3, 7, 511, 599]);
   });
 
-  test('D20: applyToPageRange flushes once what it took away, and nothing else', () => {
+  test('D20: applyToPageRange flushes once the mappings that it removed, and nothing else', () => {
     const { kernel, linux, flushes, at } = kernelOf('x86-64');
     const { PAGE_KERNEL } = linux.protections;
     const area = kernel.getVmArea(600 * PAGE, VM_SPARSE);
@@ -51,7 +51,7 @@ describe('callbacks', () => {
     expect(va >= at(0) && va + bytes <= at(600)).toBe(true);
   });
 
-  test('D34: a call from a flush or a callback is EBUSY, and the call around it goes on', () => {
+  test('D34: a call from a flush or a callback is EBUSY, and the outer call goes on', () => {
     const codes: string[] = [];
     const made = kernelOf('x86-64', { onFlush: () => codes.push(codeOf(() => made.kernel.vmalloc(1))) });
     const { kernel, linux, ram } = made;

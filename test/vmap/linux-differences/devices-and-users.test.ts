@@ -1,7 +1,7 @@
 import { FrameAllocator, PageTable, PhysicalMemory, protection, VM_USERMAP, wasmLoops } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { configuration, kernelOf, RAM_FIRST } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 const BYTES = 4096n;
@@ -14,7 +14,7 @@ function user() {
   return { table, start: 0x40_0000n, end: 0x40_4000n, protection: all };
 }
 
-describe('devices, users, and looking', () => {
+describe('devices, users and lookups', () => {
   test('D27: remapVmallocRange is all or nothing, and EFAULT for a page that is not mapped', () => {
     const { kernel } = kernelOf('x86-64');
     const address = kernel.vmallocUser(4 * PAGE);
@@ -30,7 +30,7 @@ describe('devices, users, and looking', () => {
     expect((kernel.findVmArea(address)?.flags ?? 0) & VM_USERMAP).toBe(VM_USERMAP);
   });
 
-  test.each(['x86-64', 'arm64-4k-48', 'riscv64-sv48'])('D28: ioremap of memory on %s is EINVAL', (name) => {
+  test.each(['x86-64', 'arm64-4k-48', 'riscv64-sv48'])('D28: ioremap of RAM on %s is EINVAL', (name) => {
     const { kernel, linux, ram } = kernelOf(name);
     const first = BigInt(RAM_FIRST) << 12n;
     const end = BigInt(RAM_FIRST + ram.frames) << 12n;
@@ -51,7 +51,7 @@ describe('devices, users, and looking', () => {
     );
   });
 
-  test('D29: vmallocToPage of a device range is its frame', () => {
+  test('D29: vmallocToPage of a device range gives its frame', () => {
     const { kernel } = kernelOf('x86-64');
     const address = kernel.ioremap(0xfed0_0000n, 4 * PAGE);
     expect(kernel.vmallocToPage(address + 2n * BYTES + 8n)).toBe(0xfed02);
@@ -66,7 +66,7 @@ describe('devices, users, and looking', () => {
     }
   });
 
-  test('D48: vread beyond areas writes zeros and counts all bytes', () => {
+  test('D48: vread outside of areas writes zeros and counts all bytes', () => {
     const { kernel, memory, at } = kernelOf('x86-64', { ramFrames: 0 });
     const address = kernel.vmalloc(PAGE);
     memory.bytesAt(BigInt(kernel.vmallocToPfn(address)) << 12n, PAGE).fill(7);

@@ -1,24 +1,27 @@
 import { VM_MAP, VM_MAP_PUT_PAGES, type VmArea } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf, RAM_FIRST } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 const BYTES = 4096n;
 
 describe('freeing', () => {
-  test.each(['vfree', 'vunmap', 'removeVmArea'] as const)('D7: %s takes the first address alone', (call) => {
-    const { kernel, at } = kernelOf('x86-64');
-    const address = call === 'vunmap' ? kernel.vmap([1, 2, 3]) : kernel.vmalloc(3 * PAGE);
-    const area = kernel.findVmArea(address) as VmArea;
-    // Inside a page, other pages, the guard, nobody's.
-    for (const wrong of [address + 8n, at(1), at(2), at(3), at(50)])
-      expect(codeOf(() => kernel[call](wrong))).toBe('EINVAL');
-    expect([area.isLive, area.populated().pages]).toEqual([true, 3]);
-    kernel[call](address);
-    expect(area.isLive).toBe(false);
-    expect(codeOf(() => kernel[call](address))).toBe('EINVAL');
-  });
+  test.each(['vfree', 'vunmap', 'removeVmArea'] as const)(
+    'D7: %s takes only the first address of an area',
+    (call) => {
+      const { kernel, at } = kernelOf('x86-64');
+      const address = call === 'vunmap' ? kernel.vmap([1, 2, 3]) : kernel.vmalloc(3 * PAGE);
+      const area = kernel.findVmArea(address) as VmArea;
+      // Inside the first page, in other pages, in the guard, outside of areas.
+      for (const wrong of [address + 8n, at(1), at(2), at(3), at(50)])
+        expect(codeOf(() => kernel[call](wrong))).toBe('EINVAL');
+      expect([area.isLive, area.populated().pages]).toEqual([true, 3]);
+      kernel[call](address);
+      expect(area.isLive).toBe(false);
+      expect(codeOf(() => kernel[call](address))).toBe('EINVAL');
+    },
+  );
 
   test('D8: vunmap and freeVmArea refuse an area that owns pages', () => {
     const { kernel, ram } = kernelOf('x86-64');
@@ -51,7 +54,7 @@ describe('freeing', () => {
     expect(kernel.stats().areas).toBe(0);
   });
 
-  test('D11: iounmap refuses what is no device range', () => {
+  test('D11: iounmap refuses an area that is no device range', () => {
     const { kernel, at } = kernelOf('x86-64');
     const memory = kernel.vmalloc(PAGE);
     const mapped = kernel.vmap([1]);
@@ -65,7 +68,7 @@ describe('freeing', () => {
     ]);
   });
 
-  test('D21: vmUnmapRam refuses another address or count than those of the mapping', () => {
+  test('D21: vmUnmapRam refuses an address or count other than those of the mapping', () => {
     const { kernel } = kernelOf('x86-64');
     const address = kernel.vmMapRam(framesFrom(1, 4));
     const next = kernel.vmMapRam([9]);

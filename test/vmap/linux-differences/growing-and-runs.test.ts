@@ -7,14 +7,14 @@ import {
   type VmArea,
   wasmLoops,
 } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf, RAM_FIRST } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 const DIRECT = 0xffff_8880_0000_0000n;
 
-describe('kinds that contradict each other', () => {
+describe('flags that contradict each other', () => {
   test('D36: VM_MAP_PUT_PAGES with VM_IOREMAP, vmalloc memory with VM_IOREMAP or VM_SPARSE are EINVAL', () => {
     const { kernel, ram } = kernelOf('x86-64');
     const frame = ram.allocate();
@@ -31,7 +31,7 @@ describe('kinds that contradict each other', () => {
     expect(codeOf(() => kernel.vmapPfn(list, linux.protections.PAGE_KERNEL))).toBe('E2BIG');
   });
 
-  test('D38: a window over the direct map is EINVAL, one that is not translated ERANGE', () => {
+  test('D38: a window over the direct map is EINVAL, one outside the root is ERANGE', () => {
     const { kernel } = kernelOf('x86-64', { directMap: { base: DIRECT } });
     const start = DIRECT + (BigInt(RAM_FIRST) << 12n);
     for (const [window, code] of [
@@ -45,7 +45,7 @@ describe('kinds that contradict each other', () => {
       ]).toEqual([code, code]);
   });
 
-  test('D39: an area that grows by need takes no VM_FLUSH_RESET_PERMS, and no change of permissions', () => {
+  test('D39: a lazy area refuses VM_FLUSH_RESET_PERMS and changes of permissions', () => {
     const { kernel } = kernelOf('x86-64');
     const { area } = kernel.getLazyArea(PAGE);
     kernel.handleFault(area.addr);
@@ -55,8 +55,8 @@ describe('kinds that contradict each other', () => {
   });
 });
 
-describe('what is done otherwise', () => {
-  test('D51: runs on arm64 are where the policy has them, whatever the release', () => {
+describe('done differently', () => {
+  test('D51: arm64 uses runs where its policy says so, in every release', () => {
     for (const release of ['6.12', '2026'] as const)
       for (const [name, leaves] of [
         ['arm64-4k-48', [{ bytes: PAGE, count: 16 }]],
@@ -67,7 +67,7 @@ describe('what is done otherwise', () => {
       }
   });
 
-  test('D52: vrealloc with zeros zeroes what becomes usable, in place too', () => {
+  test('D52: vrealloc with zero zeroes all bytes that become usable, also in place', () => {
     for (const release of ['6.12', '2026'] as const) {
       const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
       const frames = new FrameAllocator(memory);
@@ -78,23 +78,23 @@ describe('what is done otherwise', () => {
       const bytes = new Uint8Array(201);
       kernel.vread(address, bytes);
       expect([bytes[99], bytes[100], bytes[199], bytes[200]]).toEqual([9, 0, 0, 9]);
-      // One that moves takes along what was asked for; 6.12 knows no size but the area's.
+      // One that moves copies the requested bytes; 6.12 knows only the size of the area.
       const moved = kernel.vrealloc(address, 2 * PAGE);
       kernel.vread(moved, bytes);
       expect([bytes[99], bytes[200]]).toEqual([9, release === '2026' ? 0 : 9]);
     }
   });
 
-  test('D54: one flush spans pages and aliases', () => {
+  test('D54: one flush covers the pages and their aliases', () => {
     const { kernel, flushes } = kernelOf('x86-64', { directMap: { base: DIRECT } });
     const address = kernel.vmalloc(PAGE);
     kernel.setMemoryRo(address, 1);
-    // Before it the block of the direct map was split.
+    // An earlier flush was for the split of the block in the direct map.
     const [last] = flushes.slice(-1) as [{ va: bigint; bytes: bigint }];
     expect([last.va, last.va + last.bytes]).toEqual([DIRECT + (BigInt(RAM_FIRST) << 12n), address + 4096n]);
   });
 
-  test('D55: where nothing changes nothing is split, and what was freed is flushed', () => {
+  test('D55: a change that changes nothing splits nothing, and still flushes what was freed', () => {
     const { kernel, flushes } = kernelOf('x86-64');
     const address = kernel.vmallocHuge(2 << 20);
     kernel.vfree(kernel.vmalloc(PAGE));

@@ -1,7 +1,7 @@
 import { VM_IOREMAP, VM_SPARSE } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 const BYTES = 4096n;
@@ -37,7 +37,7 @@ function ranges() {
 }
 
 describe('mapping and unmapping', () => {
-  test('D1: a range of no area is EINVAL, one that leaves its area ERANGE, and nothing is written', () => {
+  test('D1: a range outside of areas is EINVAL, one that leaves its area is ERANGE, and nothing is written', () => {
     const { kernel, linux, at } = kernelOf('x86-64');
     const { PAGE_KERNEL } = linux.protections;
     const calls = [
@@ -50,7 +50,7 @@ describe('mapping and unmapping', () => {
     kernel.getVmArea(2 * PAGE).map(0, 8);
     const before = [...kernel.table.leaves()];
     for (const call of calls) {
-      // Beyond all areas; over the guard; into the next area; the guard alone.
+      // Outside of areas, into the guard, into the next area, and the guard alone.
       expect([
         codeOf(() => call(6, 7)),
         codeOf(() => call(1, 3)),
@@ -61,7 +61,7 @@ describe('mapping and unmapping', () => {
     expect([...kernel.table.leaves()]).toEqual(before);
   });
 
-  test('D2: a page that is mapped in the middle, or a table without a frame: nothing is mapped', () => {
+  test('D2: a mapped page in the middle, or no frame for a table, and nothing is mapped', () => {
     const { kernel, area, device, maps } = ranges();
     area.map(5, 0x99);
     device.map(5, 0x98);
@@ -77,7 +77,7 @@ describe('mapping and unmapping', () => {
     expect(wide.populated().pages).toBe(1);
   });
 
-  test('D3: a page that is mapped is EBUSY to every mapping call of both releases, and stays', () => {
+  test('D3: a mapped page is EBUSY for every mapping call in both releases, and stays', () => {
     const { kernel, area, device, maps } = ranges();
     area.map(5, 0x99);
     device.map(5, 0x98);
@@ -85,7 +85,7 @@ describe('mapping and unmapping', () => {
     for (const map of Object.values(maps)) expect(codeOf(() => map(0n, 8n * BYTES))).toBe('EBUSY');
     expect([codeOf(() => area.map(5, 1)), codeOf(() => area.map(4, [1, 2]))]).toEqual(['EBUSY', 'EBUSY']);
     expect([...kernel.table.leaves()]).toEqual(before);
-    // A root that has a page where the area comes to lie.
+    // A root with a page mapped where the area will be.
     for (const release of ['6.12', '2026'] as const) {
       const first = kernelOf('x86-64');
       first.kernel.getVmArea(PAGE).map(0, 7);
@@ -111,7 +111,7 @@ describe('mapping and unmapping', () => {
     ['x86-64', 21],
     ['arm64-4k-48-cont', 16],
     ['riscv64-sv48-napot', 16],
-  ])('D4: unmapping part of a leaf or run on %s leaves the rest', (name, shift) => {
+  ])('D4: unmapping part of a leaf or run on %s keeps the rest', (name, shift) => {
     const pages = 2 ** (shift - 12);
     const kinds = ['vunmapRange', 'vmAreaUnmapPages', 'unmap'] as const;
     for (const kind of kinds) {
@@ -129,19 +129,19 @@ describe('mapping and unmapping', () => {
     }
   });
 
-  test('D5: an empty or reversed range is EINVAL to all of them', () => {
+  test('D5: an empty or reversed range is EINVAL for every call', () => {
     const { kernel, area, maps, others } = ranges();
     for (const call of Object.values({ ...maps, ...others }))
       expect([codeOf(() => call(BYTES, BYTES)), codeOf(() => call(2n * BYTES, BYTES))]).toEqual([
         'EINVAL',
         'EINVAL',
       ]);
-    // Linux has more pages than the machine in this one.
+    // Linux finds more pages than the machine has here.
     expect(codeOf(() => kernel.vmAreaUnmapPages(area, area.addr + BYTES, area.addr))).toBe('EINVAL');
     expect([...kernel.table.leaves()]).toEqual([]);
   });
 
-  test('D6: an address inside a page is EINVAL to all of them', () => {
+  test('D6: an address inside a page is EINVAL for every call', () => {
     const { kernel, area, maps, others } = ranges();
     area.map(1, 7);
     const before = [...kernel.table.leaves()];
@@ -171,7 +171,7 @@ describe('mapping and unmapping', () => {
   test.each([
     ['a chunk that is not adjacent', [...framesFrom(512, 511), 9]],
     ['a chunk that is not aligned', framesFrom(513, 512)],
-    ['a chunk that is cut', framesFrom(512, 511)],
+    ['an incomplete chunk', framesFrom(512, 511)],
   ])('D17: %s is EINVAL, and nothing is mapped', (_, frames) => {
     const { kernel, linux, at } = kernelOf('x86-64');
     const { PAGE_KERNEL } = linux.protections;

@@ -1,11 +1,11 @@
 import { VM_DEFER_KMEMLEAK, VM_IOREMAP, VM_KASAN, VM_SPARSE, type VmArea } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 
-/** A kernel of 2048 frames, of which every block of 512 has one taken. */
+/** A kernel of 2048 frames: in each block of 512 one frame is allocated. */
 function withoutBlocks() {
   const made = kernelOf('x86-64', { ramFrames: 2048 });
   const all = made.ram.allocateMany(2048);
@@ -13,8 +13,8 @@ function withoutBlocks() {
   return made;
 }
 
-describe('done otherwise', () => {
-  test('D40: addresses of a call that failed are free at once', () => {
+describe('done differently', () => {
+  test('D40: the addresses of a failed call are free at once', () => {
     const { kernel, frames, linux, at } = kernelOf('x86-64');
     frames.allocateMany(frames.stats().free);
     for (const call of [
@@ -31,10 +31,10 @@ describe('done otherwise', () => {
     expect(kernel.getVmArea(1).addr).toBe(at(0));
   });
 
-  test('D41: addresses of a huge attempt wait for a purge, once base pages lie elsewhere', () => {
+  test('D41: the addresses of a failed huge attempt wait for a purge when base pages are used instead', () => {
     const { kernel, at } = withoutBlocks();
     const address = kernel.vmallocHuge(2 << 20);
-    // The window begins on a multiple of 2 MiB: the attempt lay there.
+    // The window begins at a multiple of 2 MiB: the attempt was there.
     expect(address >= at(513)).toBe(true);
     expect(kernel.findVmArea(address)?.populated().leaves).toEqual([{ bytes: PAGE, count: 512 }]);
     expect(kernel.stats().lazyBytes).toBe(513n * 4096n);
@@ -43,7 +43,7 @@ describe('done otherwise', () => {
     expect(kernel.getVmArea(PAGE).addr).toBe(at(0));
   });
 
-  test('D42: the array of pages is reserved, backed and mapped, and its bytes stay', () => {
+  test('D42: the array of pages is reserved, backed and mapped, but not written', () => {
     const { kernel, memory, frames, at } = kernelOf('x86-64', { ramFrames: 0 });
     const dirty = frames.allocateMany(700);
     for (const pfn of dirty) memory.bytesAt(BigInt(pfn) << 12n, PAGE).fill(0xaa);
@@ -70,7 +70,7 @@ describe('done otherwise', () => {
     }
   });
 
-  test('D44: all pages are of node 0, however many processors there are', () => {
+  test('D44: all pages are of memory node 0, however many processors there are', () => {
     const { kernel } = kernelOf('x86-64', { cpus: 4 });
     for (const cpu of [0, 1, 2, 3]) {
       kernel.cpu = cpu;
@@ -79,7 +79,7 @@ describe('done otherwise', () => {
     expect(kernel.vmallocinfo().match(/N\d+=\d+/g)).toEqual(Array(4).fill('N0=2'));
   });
 
-  test('D45: a leaf of 1 GiB replaces tables that map nothing, and no others', () => {
+  test('D45: a leaf of 1 GiB replaces only tables that map nothing', () => {
     const { kernel, linux, frames, at } = kernelOf('x86-64');
     const { IOREMAP } = linux.protections;
     const pages = 2 ** 18;
@@ -97,7 +97,7 @@ describe('done otherwise', () => {
     expect(area.populated().leaves).toEqual([{ bytes: 2 ** 30, count: 1 }]);
   });
 
-  test('D49: mayPurge: false takes no addresses that wait; marks of KASAN and kmemleak do nothing', () => {
+  test('D49: mayPurge: false uses no addresses that wait; the flags of KASAN and kmemleak do nothing', () => {
     const { kernel, linux, ram } = kernelOf('x86-64');
     const { start } = linux.window;
     const window = { start, end: start + 4n * 4096n };
@@ -111,7 +111,7 @@ describe('done otherwise', () => {
     expect([ram.stats().allocated, kernel.stats().areas]).toEqual([3, 1]);
   });
 
-  test('D50: an area of getLazyArea has pages where it was used, and no others', () => {
+  test('D50: an area of getLazyArea maps only the pages that were touched', () => {
     const { kernel, ram } = kernelOf('x86-64');
     const lazy = kernel.getLazyArea(2 ** 40);
     const plain = kernel.getVmArea(PAGE, VM_SPARSE);

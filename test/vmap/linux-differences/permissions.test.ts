@@ -1,11 +1,11 @@
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { kernelOf, RAM_FIRST } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 const BYTES = 4096n;
 const CALLS = ['setMemoryRo', 'setMemoryRw', 'setMemoryX', 'setMemoryNx'] as const;
-/** A direct map below or above the window of each. */
+/** A direct map below or above the window, by configuration. */
 const DIRECT: Readonly<Record<string, bigint>> = {
   'x86-64': 0xffff_8880_0000_0000n,
   'arm64-4k-48': 0xffff_0000_0000_0000n,
@@ -35,7 +35,7 @@ describe.each(Object.keys(DIRECT))('permissions on %s', (name) => {
     expect([...kernel.table.leaves()]).toEqual(before);
   });
 
-  test('D23: a kernel address outside of areas is EINVAL, mapped or not', () => {
+  test('D23: a kernel address outside of areas is EINVAL, whether it is mapped or not', () => {
     const { kernel, alias, at } = withDirectMap(name);
     const before = [...kernel.table.leaves()];
     for (const call of CALLS)
@@ -46,7 +46,7 @@ describe.each(Object.keys(DIRECT))('permissions on %s', (name) => {
     expect([...kernel.table.leaves()]).toEqual(before);
   });
 
-  test('D24: a page that is not mapped is EFAULT, and what lies before it stays', () => {
+  test('D24: a page that is not mapped is EFAULT, and the pages before it stay as they were', () => {
     const { kernel, address } = withDirectMap(name);
     kernel.vunmapRange(address + 2n * BYTES, address + 3n * BYTES);
     const before = [...kernel.table.leaves()];
@@ -55,7 +55,7 @@ describe.each(Object.keys(DIRECT))('permissions on %s', (name) => {
     expect(kernel.table.walk(address + 2n * BYTES).steps.at(-1)?.entry).toBe(0n);
   });
 
-  test('D25: a range with the guard is ERANGE', () => {
+  test('D25: a range that reaches into the guard is ERANGE', () => {
     const { kernel, address } = withDirectMap(name);
     const before = [...kernel.table.leaves()];
     for (const call of CALLS)
@@ -66,13 +66,13 @@ describe.each(Object.keys(DIRECT))('permissions on %s', (name) => {
     expect([...kernel.table.leaves()]).toEqual(before);
   });
 
-  test('D26: setVmFlushResetPerms where no area is is EINVAL', () => {
+  test('D26: setVmFlushResetPerms outside of areas is EINVAL', () => {
     const { kernel, alias, at } = withDirectMap(name);
     for (const address of [alias, at(1000), 0n])
       expect(codeOf(() => kernel.setVmFlushResetPerms(address))).toBe('EINVAL');
   });
 
-  test('D46: without a direct map the area alone is changed', () => {
+  test('D46: without a direct map only the area changes', () => {
     const { kernel } = kernelOf(name);
     const address = kernel.vmalloc(4 * PAGE);
     const shape = () => [...kernel.table.leaves()].map(({ va, count, pfn }) => [va, count, pfn]);
@@ -86,7 +86,7 @@ describe.each(Object.keys(DIRECT))('permissions on %s', (name) => {
     expect(shape()).toEqual([]);
   });
 
-  test('D47: the alias follows for writing, and not for execution', () => {
+  test('D47: the alias follows for write, not for execute', () => {
     const { kernel, address, alias, writes } = withDirectMap(name);
     kernel.setMemoryRo(address + BYTES, 2);
     expect([writes(address), writes(alias)]).toEqual(Array(2).fill([true, false, false, true]));

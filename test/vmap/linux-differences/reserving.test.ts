@@ -5,14 +5,14 @@ import {
   VM_SPARSE,
   VM_UNINITIALIZED,
 } from '@vmarea/core';
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf, RAM_FIRST } from '../support/kernel.js';
-import { codeOf } from '../support/thrown.js';
 
 const PAGE = 4096;
 
 describe('reserving and allocating', () => {
-  test('D12: flags that do not exist, and VM_UNINITIALIZED, are EINVAL', () => {
+  test('D12: unknown flags and VM_UNINITIALIZED are EINVAL', () => {
     const { kernel, at } = kernelOf('x86-64');
     for (const flags of [0x2000, 0x8000_0000, VM_SPARSE | 0x4000, VM_UNINITIALIZED])
       expect([
@@ -29,7 +29,7 @@ describe('reserving and allocating', () => {
     expect(kernel.stats().areas).toBe(0);
   });
 
-  test('D14: VM_MAP_PUT_PAGES takes no frame that has an owner, is free, holds a table, or is there twice', () => {
+  test('D14: VM_MAP_PUT_PAGES refuses a frame that is owned, free, a table, or given twice', () => {
     const { kernel, ram } = kernelOf('x86-64');
     const [a, b] = [ram.allocate(), ram.allocate()];
     kernel.vmap([a], VM_MAP_PUT_PAGES);
@@ -40,7 +40,7 @@ describe('reserving and allocating', () => {
     );
     const { kernel: shared } = kernelOf('x86-64', { ramFrames: 0 });
     expect(codeOf(() => shared.vmap([Number(shared.table.root >> 12n)], VM_MAP_PUT_PAGES))).toBe('EINVAL');
-    // What was refused stays with the caller, who can hand it over.
+    // Refused frames stay with the caller, who can still hand them over.
     expect(codeOf(put([b]))).toBe('none');
   });
 
@@ -61,7 +61,7 @@ describe('reserving and allocating', () => {
     expect(codeOf(() => kernel.vmalloc(100 * PAGE))).toBe('none');
   });
 
-  test('D31: parts of per-cpu areas that overlap are EINVAL', () => {
+  test('D31: overlapping parts of per-cpu areas are EINVAL', () => {
     const { kernel } = kernelOf('x86-64');
     const reserve = (offsets: number[], sizes: number[]) => () =>
       kernel.pcpuGetVmAreas(offsets, sizes, BigInt(PAGE));
@@ -76,7 +76,7 @@ describe('reserving and allocating', () => {
     expect(codeOf(reserve([0, 2 * PAGE], [2 * PAGE, PAGE]))).toBe('none');
   });
 
-  test('D32: getVmAreaSize of a per-cpu area is all that can be mapped', () => {
+  test('D32: getVmAreaSize of a per-cpu area is all of its mappable bytes', () => {
     const { kernel } = kernelOf('x86-64');
     const areas = kernel.pcpuGetVmAreas([0, 8 * PAGE], [4 * PAGE, 2 * PAGE], BigInt(PAGE));
     expect(areas.map((area) => kernel.getVmAreaSize(area))).toEqual([4n * 4096n, 2n * 4096n]);
@@ -84,7 +84,7 @@ describe('reserving and allocating', () => {
     expect(areas.map((area) => area.populated().pages)).toEqual([4, 2]);
   });
 
-  test('D33: vrealloc of what is no vmalloc memory is EINVAL', () => {
+  test('D33: vrealloc of memory that is not from vmalloc is EINVAL', () => {
     const { kernel, ram, at } = kernelOf('x86-64');
     const memory = kernel.vmalloc(2 * PAGE);
     const others = [

@@ -27,14 +27,14 @@ interface Flush {
   readonly bytes: bigint;
 }
 
-/** First frame of the memory that vmalloc hands out: no bytes lie there. */
+/** First frame of the memory that vmalloc gives out. It has no bytes. */
 export const RAM_FIRST = 2 ** 20;
 
-/** What differs from a kernel with 4 MiB of tables and 2^18 frames of memory without bytes. */
+/** Options of a kernel; by default it has 4 MiB of tables and 2^18 frames without bytes. */
 export type KernelOptions = Partial<AddressSpaceOptions> & {
   /** Pages that hold tables. */
   readonly tablePages?: number;
-  /** Frames of vmalloc memory; 0: the tables' memory serves both. */
+  /** Frames of vmalloc memory; with 0 it comes from the memory of the tables. */
   readonly ramFrames?: number;
   /** Called inside each flush. */
   readonly onFlush?: (flush: Flush) => void;

@@ -1,8 +1,16 @@
-import { type Access, type Controls, type PageTableFormat, toBigint, type Words, words } from '@vmarea/core';
-import { ensure, hex, same } from '../assert.js';
-import { addressBits, addressMask, kindOf } from '../bytes.js';
+import {
+  type Access,
+  type Controls,
+  hex,
+  type PageTableFormat,
+  toBigint,
+  type Words,
+  words,
+} from '@vmarea/core';
+import { ensure, same } from '../assert.js';
 import type { Case, Group } from '../case.js';
 import { combinations, controlsOf, encoded, leavesInUse, pathTo } from '../members.js';
+import { addressBits, addressMask, kindOf } from '../tools/entries.js';
 
 /** Accessed and dirty: what the MMU sets, and when it faults instead. */
 export const accessedDirty: Group = {

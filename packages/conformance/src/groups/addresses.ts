@@ -1,7 +1,7 @@
 import { codeOf, ensure, same } from '../assert.js';
-import { addressOf } from '../bytes.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
+import { addressOf } from '../tools/entries.js';
 
 /** Physical addresses, bit by bit, into entries and out of them. */
 export const addresses: Group = {

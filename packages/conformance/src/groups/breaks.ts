@@ -1,4 +1,5 @@
 import {
+  hex,
   type Level,
   type MemoryType,
   type PageTableFormat,
@@ -8,12 +9,12 @@ import {
   toBigint,
   words,
 } from '@vmarea/core';
-import { hex, same } from '../assert.js';
-import { addressBits } from '../bytes.js';
+import { same } from '../assert.js';
 import type { Case, Group } from '../case.js';
 import { sizesOf } from '../machine.js';
 import type { Change } from '../manual.js';
 import { encoded } from '../members.js';
+import { addressBits } from '../tools/entries.js';
 
 type Pair = readonly [before: bigint, after: bigint];
 

@@ -1,7 +1,8 @@
 import { words } from '@vmarea/core';
 import { same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
-import { dataOf, firstAddress, Machine, placeOf, rangeBytes, type Size, sizesOf } from '../machine.js';
+import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
+import { firstAddress, rangeBytes } from '../tools/addresses.js';
 
 /** Exact work: one visit for each table, one store for each entry, two where it is broken, one flush for a call that takes away. */
 export const counters: Group = {

@@ -1,7 +1,8 @@
 import { collapseLeaves, splitLeaves } from '@vmarea/core';
 import { codeOf, ensure, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
-import { dataOf, firstAddress, Machine, placeOf, rangeBytes, type Size, sizesOf } from '../machine.js';
+import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
+import { firstAddress, rangeBytes } from '../tools/addresses.js';
 
 /** Calls that fail, at every place where they can, leave everything as it was. */
 export const failures: Group = {

@@ -1,18 +1,20 @@
 import {
   type Access,
   type FaultKind,
+  hex,
   type PageTableFormat,
   type Rule,
   type Shape,
   toBigint,
   VmError,
 } from '@vmarea/core';
-import { ensure, hex, same } from '../assert.js';
-import { addressBits, brokenRule, kindOf, matches } from '../bytes.js';
+import { ensure, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
-import { dataOf, firstAddress, Machine } from '../machine.js';
+import { dataOf, Machine } from '../machine.js';
 import type { Manual, Told } from '../manual.js';
 import { leafLevels } from '../members.js';
+import { firstAddress } from '../tools/addresses.js';
+import { addressBits, brokenRule, kindOf, matches } from '../tools/entries.js';
 
 /** Entries that must fault, made from the rules one by one, and the numbers of faults. */
 export const faults: Group = {
@@ -92,11 +94,12 @@ function broken(subject: Checked, level: number, kind: 'table' | 'leaf', entries
   const { address } = machine.reads(va)[level] as { address: bigint };
   for (const entry of entries) {
     const { table, leaf } = format.levels[level] as { table: Shape | null; leaf: Shape | null };
-    same(kindOf(format, level, entry), 'reserved', `the kind of ${hex(entry)} at level ${level}`);
     const rule = brokenRule(kind === 'table' ? table : leaf, entry);
+    const wanted = rule?.fault ?? 'reserved';
+    same(kindOf(format, level, entry), wanted, `the kind of ${hex(entry)} at level ${level}`);
     machine.memory.write64(address, entry);
     const { fault, pa } = machine.table.walk(va);
-    same([fault?.kind, fault?.level], [rule?.fault ?? 'reserved', level], `the fault of ${hex(entry)}`);
+    same([fault?.kind, fault?.level], [wanted, level], `the fault of ${hex(entry)}`);
     same([pa, machine.table.translate(va)], [null, null], `the translation by ${hex(entry)}`);
   }
 }

@@ -1,8 +1,8 @@
-import { collapseLeaves, splitLeaves } from '@vmarea/core';
-import { ensure, hex, same } from '../assert.js';
-import { watchingBreaks } from '../break-watch.js';
+import { collapseLeaves, hex, splitLeaves } from '@vmarea/core';
+import { ensure, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
+import { watchingBreaks } from '../watching-breaks.js';
 
 /** Flushes: one a call, over all that was changed, before tables go and where the architecture demands a break. */
 export const flushes: Group = {

@@ -1,7 +1,8 @@
 import { collapseLeaves, protection, splitLeaves, toBigint } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
-import { dataOf, firstAddress, Machine, placeOf, type Size, sizesOf } from '../machine.js';
+import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
+import { firstAddress } from '../tools/addresses.js';
 
 /** Every operation on every size of leaf and run, alone and with its like beside it. */
 export const operations: Group = {

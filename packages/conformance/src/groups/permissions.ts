@@ -7,9 +7,9 @@ import {
   words,
 } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
-import { addressMask, kindOf } from '../bytes.js';
 import type { Case, Group } from '../case.js';
 import { combinations, controlsOf, encoded, isInUse, leafLevels, leavesInUse, pathTo } from '../members.js';
+import { addressMask, kindOf } from '../tools/entries.js';
 import { forbidding } from './tables-forbid.js';
 
 const KINDS = ['read', 'write', 'execute'] as const;

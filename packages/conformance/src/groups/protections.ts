@@ -1,8 +1,8 @@
-import { type PageTableFormat, type Protection, toBigint } from '@vmarea/core';
-import { ensure, hex, same } from '../assert.js';
-import { addressMask, kindOf } from '../bytes.js';
+import { hex, type PageTableFormat, type Protection, toBigint } from '@vmarea/core';
+import { ensure, same } from '../assert.js';
 import type { Case, Group } from '../case.js';
 import { combinations, encoded, leafLevels } from '../members.js';
+import { addressMask, kindOf } from '../tools/entries.js';
 
 /** Protections to bits and back, at every level with leaves. */
 export const protections: Group = {

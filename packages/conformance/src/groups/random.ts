@@ -1,10 +1,11 @@
-import { collapseLeaves, protection, splitLeaves, toBigint } from '@vmarea/core';
-import { codeOf, ensure, hex, same } from '../assert.js';
-import { kindOf } from '../bytes.js';
+import { collapseLeaves, hex, protection, splitLeaves, toBigint } from '@vmarea/core';
+import { codeOf, ensure, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
 import { type Interval, Intervals, join } from '../intervals.js';
-import { dataOf, firstAddress, Machine, rangeBytes, type Size, sizesOf } from '../machine.js';
-import { Random } from '../random.js';
+import { dataOf, Machine, type Size, sizesOf } from '../machine.js';
+import { firstAddress, rangeBytes } from '../tools/addresses.js';
+import { kindOf } from '../tools/entries.js';
+import { SeededRandom } from '../tools/seeded-random.js';
 
 /** Random calls against a plain list of intervals, at the boundaries and of the sizes of levels, blocks and runs. */
 export const random: Group = {
@@ -45,7 +46,7 @@ const LISTED = 10_000;
 /** One sequence of calls. */
 class Game {
   readonly #subject: Checked;
-  readonly #pick: Random;
+  readonly #pick: SeededRandom;
   readonly #run: number;
   readonly #machine: Machine;
   readonly #model = new Intervals();
@@ -60,7 +61,7 @@ class Game {
   constructor(subject: Checked, seed: number, run: number) {
     const { format } = subject;
     this.#subject = subject;
-    this.#pick = new Random(seed);
+    this.#pick = new SeededRandom(seed);
     this.#run = run;
     // Each call may need tables at both ends of its range, and a list one or two in between.
     this.#machine = new Machine(format, 20 + CALLS * 2 * format.levels.length);

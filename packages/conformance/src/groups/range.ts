@@ -1,6 +1,7 @@
 import { codeOf, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
-import { dataOf, firstAddress, Machine, rangeBytes, rootFrames } from '../machine.js';
+import { dataOf, Machine } from '../machine.js';
+import { firstAddress, rangeBytes, rootFrames } from '../tools/addresses.js';
 
 const ALL = 1n << 64n;
 

@@ -1,9 +1,9 @@
 import { collapseLeaves, splitLeaves, toBigint } from '@vmarea/core';
 import { ensure, same } from '../assert.js';
-import { watchingBreaks } from '../break-watch.js';
-import { kindOf } from '../bytes.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
+import { kindOf } from '../tools/entries.js';
+import { watchingBreaks } from '../watching-breaks.js';
 
 /** Runs with a contiguous hint: whole or none, and never changed while they are valid where that is not allowed. */
 export const runs: Group = {

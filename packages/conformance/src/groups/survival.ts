@@ -1,5 +1,6 @@
 import {
   collapseLeaves,
+  hex,
   type Level,
   type PageTableFormat,
   type Protection,
@@ -7,11 +8,11 @@ import {
   toBigint,
   words,
 } from '@vmarea/core';
-import { ensure, hex, same } from '../assert.js';
-import { addressMask, kindOf } from '../bytes.js';
+import { ensure, same } from '../assert.js';
 import type { Case, Checked, Group } from '../case.js';
 import { dataOf, Machine, placeOf, type Size, sizesOf } from '../machine.js';
 import { encoded } from '../members.js';
+import { addressMask, kindOf } from '../tools/entries.js';
 
 /** Bits that a protection carries in `extra`, set by somebody else, outlive what the engine does to their leaves. */
 export const survival: Group = {

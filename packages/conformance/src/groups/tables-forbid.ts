@@ -1,16 +1,17 @@
 import {
   type Access,
+  hex,
   type PageTableFormat,
   type Permissions,
   toBigint,
   type Words,
   words,
 } from '@vmarea/core';
-import { hex, same } from '../assert.js';
-import { addressMask, kindOf } from '../bytes.js';
+import { same } from '../assert.js';
 import type { Case } from '../case.js';
 import type { Right, TableBits } from '../manual.js';
 import { leafLevels, leavesInUse } from '../members.js';
+import { addressMask, kindOf } from '../tools/entries.js';
 
 const RIGHTS: readonly Right[] = [
   ...(['kernel read', 'kernel write', 'kernel execute'] as const),

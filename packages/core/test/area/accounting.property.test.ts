@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Area } from '../../src/area/area.js';
 import { VmapAreas } from '../../src/area/vmap-areas.js';
 import type { VmError } from '../../src/errors.js';
@@ -30,7 +30,7 @@ const step = fc.oneof(
   },
 );
 
-it('every page of the window is free, live, waiting or parked, and none is two of these', () => {
+test('each page of the window is exactly one of free, live, waiting for a purge, or in a pool', () => {
   const met = { refused: 0, flushed: 0, pooled: 0 };
   fc.assert(
     fc.property(
@@ -75,7 +75,7 @@ it('every page of the window is free, live, waiting or parked, and none is two o
                       }),
                     ];
               for (const area of made) {
-                // Nothing that waits is given out before it was flushed.
+                // Nothing that waits is given out before its flush.
                 expect([...freed].some((at) => at >= area.address && at < area.address + area.bytes)).toBe(
                   false,
                 );

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FreeSpace, NOTHING_FITS } from '../../src/area/free-space.js';
 import { type IntervalTree, NIL } from '../../src/area/interval-tree.js';
 import { LinuxTree } from './support/linux-tree.js';
 import { shape, shapeOf } from './support/shape.js';
 
 const SPACE = 2 ** 52;
-/** A small window, so that it fills and breaks into pieces; its end is no page boundary, as on x86-64. */
+/** The first window is small, so that it fills and fragments; its end is no page boundary, as on x86-64. */
 const START = 2 ** 20;
 const WINDOWS = [
   { vstart: START, vend: START + 4096.5 },
@@ -14,7 +14,7 @@ const WINDOWS = [
   { vstart: START + 4096, vend: START + 5000 },
 ] as const;
 
-/** Links, colours and order of a tree; what it must be whatever was done. */
+/** Checks what holds of a tree after any calls: links, colours and order. */
 function check(tree: IntervalTree): void {
   const depths = new Set<number>();
   const walk = (node: number, parent: number, blacks: number): void => {
@@ -49,8 +49,8 @@ const take = fc.record({
 const give = fc.record({ kind: fc.constant('give' as const), which: fc.nat() });
 const steps = fc.array(fc.oneof(take, take, give), { minLength: 20, maxLength: 120 });
 
-describe('the free space', () => {
-  it('has the addresses and the tree of Linux after every step', () => {
+describe('FreeSpace', () => {
+  test('gives the addresses that Linux gives and has the same tree after every step', () => {
     const met = { split: 0, refused: 0, padded: 0 };
     fc.assert(
       fc.property(steps, (list) => {
@@ -83,7 +83,7 @@ describe('the free space', () => {
     expect(met.padded).toBeGreaterThan(500);
   });
 
-  it('gives the lowest fit for alignments up to a page', () => {
+  test('gives the lowest fit where the alignment is one page', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.integer({ min: 1, max: 40 }), fc.boolean()), { maxLength: 150 }),
@@ -115,7 +115,7 @@ describe('the free space', () => {
     );
   });
 
-  it('is whole again when all is given back', () => {
+  test('is one range again when everything is given back', () => {
     const free = new FreeSpace(SPACE);
     const { vstart, vend } = WINDOWS[0];
     const live: number[] = [];
@@ -127,9 +127,9 @@ describe('the free space', () => {
   });
 });
 
-describe('the edges', () => {
-  it('a request that fills its window is searched without padding', () => {
-    // Three holes: the search meets the middle one first, and pads what it asks of the one on the left.
+describe('FreeSpace at its edges', () => {
+  test('searches without padding for a request that fills its window', () => {
+    // There are three holes. The search meets the middle one first, and pads the size that it asks of the left one.
     const free = new FreeSpace(SPACE, [
       { start: 0.5, size: 2 ** 16 - 0.5 },
       { start: 2 ** 16 + 64, size: 2 ** 16 - 64 },
@@ -140,14 +140,14 @@ describe('the edges', () => {
     expect(free.take(64, 64, 2 ** 16, 2 ** 16 + 64)).toBe(2 ** 16);
   });
 
-  it('the first and the last page of all are a byte short', () => {
+  test('never gives the first and the last page of the address space, which lack a byte', () => {
     const free = new FreeSpace(2 ** 50);
     expect(free.take(1, 1, 0, 2 ** 50)).toBe(1);
     expect(free.take(2 ** 50 - 3, 1, 0, 2 ** 50)).toBe(2);
     expect(free.take(1, 1, 0, 2 ** 50)).toBe(NOTHING_FITS);
   });
 
-  it('a range that overlaps what is free is not taken back', () => {
+  test('refuses to take back a range that overlaps a free one', () => {
     const free = new FreeSpace(SPACE);
     const start = free.take(10, 1, 100, 1000);
     expect(start).toBe(100);
@@ -157,7 +157,7 @@ describe('the edges', () => {
     expect(free.give(100, 110)).toBe(false);
   });
 
-  it('early areas leave holes that are added upwards', () => {
+  test('adds the holes between early areas from the lowest up', () => {
     const free = new FreeSpace(SPACE, [
       { start: 100, size: 50 },
       { start: 150, size: 50 },

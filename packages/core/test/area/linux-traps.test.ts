@@ -1,12 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import type { Area } from '../../src/area/area.js';
 import { FreeSpace } from '../../src/area/free-space.js';
 import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
 import { VmapBlocks } from '../../src/area/vmap-blocks.js';
 import { VmapNodes } from '../../src/area/vmap-nodes.js';
-import { thrown } from '../support/thrown.js';
 
-/* What a re-implementation of Linux's areas is most likely to get wrong, one test each. */
+/* What a second implementation of Linux's areas gets wrong most easily, one test each. */
 
 const START = 0xffffc90000000000n;
 const X86: VmapAreasOptions = {
@@ -16,8 +16,8 @@ const X86: VmapAreasOptions = {
   ioremapMaxOrder: 30,
 };
 
-describe('what is easily got wrong', () => {
-  it("x86-64's VMALLOC_END is the last byte, used as if it were the end: the last page is never used", () => {
+describe('as in Linux', () => {
+  test("the last page of x86-64's window stays unused, since VMALLOC_END is its last byte", () => {
     const end = 0xffffe8ffffffffffn;
     const areas = new VmapAreas({ ...X86, window: { start: end - 0x3fffn, end }, guardBytes: 0 });
     expect(areas.stats().freeBytes).toBe(0x3000n);
@@ -25,7 +25,7 @@ describe('what is easily got wrong', () => {
     expect(thrown(() => areas.reserve(0x1000))).toMatch(/^ENOMEM/);
   });
 
-  it('sizes in vmallocinfo and in what waits count the guard; usable bytes do not', () => {
+  test('vmallocinfo and the pages that wait count the guard; bytes of an area does not', () => {
     const areas = new VmapAreas(X86);
     const area = areas.reserve(0x4000);
     expect(area.bytes).toBe(0x4000n);
@@ -34,7 +34,7 @@ describe('what is easily got wrong', () => {
     expect(areas.lazyPages).toBe(5);
   });
 
-  it('interior and guard addresses find the area', () => {
+  test('every address inside an area and its guard finds it', () => {
     const areas = new VmapAreas(X86);
     const area = areas.reserve(0x4000);
     for (const offset of [0n, 1n, 0x3fffn, 0x4000n, 0x4fffn])
@@ -42,7 +42,7 @@ describe('what is easily got wrong', () => {
     expect(areas.find(area.address + 0x5000n)).toBeUndefined();
   });
 
-  it('a device range is aligned to its size without the guard, rounded up, whatever alignment was asked for', () => {
+  test('a device range is aligned to its size rounded up to a power of two, guard excluded, whatever alignment is requested', () => {
     const areas = new VmapAreas(X86);
     areas.reserve(0x1000);
     const area = areas.reserve(0x30000, { ioremap: true, align: 0x1000n });
@@ -50,8 +50,8 @@ describe('what is easily got wrong', () => {
     expect(area.bytes + BigInt(area.guardBytes)).toBe(0x31000n);
   });
 
-  it('for large alignments the answer is what the tree shape lets the search find, not the lowest fit', () => {
-    // 4 pages fit at 16, aligned; but the search pads, and does not go where 4 + 4 − 1 pages do not fit.
+  test('a request with a large alignment gets what the search meets in the tree, which need not be the lowest fit', () => {
+    // 4 aligned pages fit at 16. But the search pads: it passes over what holds less than 4 + 4 − 1 pages.
     const free = new FreeSpace(2 ** 52, [
       { start: 0.5, size: 15.5 },
       { start: 20, size: 44 },
@@ -61,7 +61,7 @@ describe('what is easily got wrong', () => {
     expect(free.take(4, 1, 16, 2 ** 20)).toBe(16);
   });
 
-  it('a split keeps the old node on the right, a double merge keeps the one before', () => {
+  test('a split keeps the old node on the right; a merge with both neighbours keeps the left one', () => {
     const free = new FreeSpace(2 ** 52);
     const { tree } = free;
     const node = tree.root;
@@ -74,22 +74,22 @@ describe('what is easily got wrong', () => {
     expect(tree.size).toBe(1);
   });
 
-  it('what was freed is not there again before a purge, and after it waits by size, newest first, one candidate each', () => {
+  test('freed ranges are reused only after a purge, by size, the newest first, one candidate per request', () => {
     const areas = new VmapAreas({ ...X86, cpus: 2 });
     const list = [0, 1, 2].map(() => areas.reserve(0x1000, { cpu: 1 }));
     for (const area of list) areas.free(area);
     const fresh = areas.reserve(0x1000, { cpu: 1 });
     expect(list.map(({ address }) => address)).not.toContain(fresh.address);
     areas.purge();
-    // Another size, another processor: not theirs.
+    // Neither another size nor another processor finds them.
     expect(areas.reserve(0x2000, { cpu: 1 }).address).toBeGreaterThan(fresh.address);
     expect(areas.reserve(0x1000, { cpu: 0 }).address).toBeGreaterThan(fresh.address);
-    // The head is at START + 0x4000 and not aligned to 32 KiB: it goes to the tail, and the heap serves.
+    // The head, START + 0x4000, is not aligned to 32 KiB: it goes to the tail, and the tree serves.
     expect(areas.reserve(0x1000, { cpu: 1, align: 0x8000n }).address % 0x8000n).toBe(0n);
     expect(areas.reserve(0x1000, { cpu: 1 }).address).toBe(list[1]?.address);
   });
 
-  it('a quarter decays, from the head and rounded down; of fewer than four in 6.12 all', () => {
+  test('a purge takes a quarter of a pool from its head, rounded down; in 6.12 all of a pool of fewer than four', () => {
     for (const [pooled, left] of [
       [3, 0],
       [4, 3],
@@ -106,23 +106,23 @@ describe('what is easily got wrong', () => {
     }
   });
 
-  it('pools go by the processor that asks, live areas by their address, what waits by the node in their flags', () => {
+  test('a pool belongs to the processor that asks, a live area to the node of its address, a freed range to the node in its flags', () => {
     const areas = new VmapAreas({ ...X86, cpus: 4 });
-    // In the zone of node 0, asked for by processor 3.
+    // In the zone of node 0, requested by processor 3.
     const area = areas.reserve(0x1000, { cpu: 3 });
     areas.reserve(0xe000, { cpu: 0 });
     const other = areas.reserve(0x1000, { cpu: 0 });
     expect(areas.vmallocinfo().split('\n')[0]).toContain(area.address.toString(16));
     areas.free(other);
     areas.free(area);
-    // Node 0's waits before node 3's, though its address is higher.
+    // What waits at node 0 is listed before node 3, though its address is higher.
     const waiting = areas.vmallocinfo().split('\n').slice(1, 3);
     expect(waiting[0]).toContain(other.address.toString(16));
     areas.purge();
     expect(areas.reserve(0x1000, { cpu: 3 }).address).toBe(area.address);
   });
 
-  it('the threshold is strictly greater, in pages with guards', () => {
+  test('a purge is due above the threshold, not at it, and guards count', () => {
     const areas = new VmapAreas(X86);
     const exact = areas.reserve(8191 * 0x1000);
     const more = areas.reserve(0x1000);
@@ -132,7 +132,7 @@ describe('what is easily got wrong', () => {
     expect(areas.lazyPages).toBe(0);
   });
 
-  it('vm_map_ram: no guard, powers of two, no slot twice before the block is drained', () => {
+  test('vm_map_ram gives powers of two without a guard, and no slot twice before its block is drained', () => {
     const areas = new VmapAreas(X86);
     const blocks = new VmapBlocks({ areas, blockPages: 256 });
     const first = blocks.reserve(3);
@@ -142,7 +142,7 @@ describe('what is easily got wrong', () => {
     expect(areas.find(first)?.guardBytes).toBe(0);
   });
 
-  it('vmallocinfo goes by node and then address; what is parked in pools is invisible', () => {
+  test('vmallocinfo goes by node, then by address, and does not show the pools', () => {
     const areas = new VmapAreas({ ...X86, cpus: 2 });
     const list = Array.from({ length: 12 }, () => areas.reserve(0x3000));
     const shown = areas.vmallocinfo().match(/^0x[0-9a-f]+/gm) ?? [];
@@ -155,7 +155,7 @@ describe('what is easily got wrong', () => {
     expect(areas.vmallocinfo().split('\n')).toHaveLength(12);
   });
 
-  it('per-cpu chunks come from the top and have no guard', () => {
+  test('per-cpu chunks come from the top of the window and have no guard', () => {
     const areas = new VmapAreas(X86);
     const [chunk] = areas.reservePercpu([0], [0x200000], 0x200000n);
     expect(chunk).toMatchObject({ address: 0xffffe8ffffc00000n, guardBytes: 0 });

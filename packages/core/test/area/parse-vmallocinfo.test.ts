@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { type GuestName, loadGuest } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { type ParsedVmallocinfoLine, parseVmallocinfo } from '../../src/area/parse-vmallocinfo.js';
 import { formatVmallocinfo } from '../../src/area/vmallocinfo.js';
 import { printable, VmError } from '../../src/errors.js';
@@ -8,8 +7,7 @@ import { printable, VmError } from '../../src/errors.js';
 const RANGE = '0xffffcd6580005000-0xffffcd6580007000    8192';
 
 function textOf(guest: string): string {
-  const file = new URL(`../../../fixtures/data/${guest}/vmallocinfo.txt.gz`, import.meta.url);
-  return gunzipSync(readFileSync(file)).toString('utf8');
+  return loadGuest(guest as GuestName).vmallocinfoText();
 }
 
 function parseOne(line: string): ParsedVmallocinfoLine {
@@ -18,9 +16,9 @@ function parseOne(line: string): ParsedVmallocinfoLine {
   return lines[0] as ParsedVmallocinfoLine;
 }
 
-describe('three real kernels', () => {
+describe('parseVmallocinfo on real kernels', () => {
   // Counted with awk and grep: lines, sum of the size column, lines with pages= and their sum, lines with phys=.
-  it.each([
+  test.each([
     [
       'linux-6.12-x86-64',
       { lines: 163, bytes: 4582035456n, counted: 154, pages: 3848, phys: 6, unpurged: 0 },
@@ -30,7 +28,7 @@ describe('three real kernels', () => {
       'linux-6.12-arm64-16k',
       { lines: 101, bytes: 337133568n, counted: 57, pages: 213, phys: 12, unpurged: 28 },
     ],
-  ])('%s: every line is understood, and written again it is the same bytes', (guest, expected) => {
+  ])('%s: understands every line, and the lines format to the same bytes', (guest, expected) => {
     const text = textOf(guest);
     const lines = parseVmallocinfo(text);
     expect(formatVmallocinfo(lines)).toBe(text);
@@ -50,11 +48,11 @@ describe('three real kernels', () => {
   });
 
   // Counted with grep -cE '(^| )WORD( |$)'.
-  it.each([
+  test.each([
     ['linux-6.12-x86-64', { vmalloc: 155, vmap: 1, ioremap: 6, sparse: 1, user: 1, vpages: 1 }],
     ['linux-6.1-arm64-4k', { vmalloc: 56, vmap: 5, ioremap: 7, 'dma-coherent': 3 }],
     ['linux-6.12-arm64-16k', { vmalloc: 58, vmap: 5, ioremap: 7, 'dma-coherent': 3 }],
-  ])('%s: words', (guest, expected) => {
+  ])('%s: finds as many of each word as grep', (guest, expected) => {
     const seen: Record<string, number> = {};
     for (const { info } of parseVmallocinfo(textOf(guest)))
       for (const word of [...(info.words ?? []), ...(info.vpages === true ? ['vpages'] : [])])
@@ -63,7 +61,7 @@ describe('three real kernels', () => {
   });
 });
 
-describe('one line', () => {
+describe('parseVmallocinfo on one line', () => {
   const plain = {
     line: 1,
     type: 'area',
@@ -72,14 +70,14 @@ describe('one line', () => {
     bytes: 8192n,
     unknown: [],
   };
-  it.each<[string, string, object, object?]>([
+  test.each<[string, string, object, object?]>([
     [
       'vmalloc in a module',
       ' foo+0x66/0xa0 [zram] pages=1 vmalloc N0=1',
       { caller: 'foo+0x66/0xa0 [zram]', pages: 1, words: ['vmalloc'], nodes: [{ node: 0, pages: 1 }] },
     ],
     [
-      'module with build id',
+      'a module with its build id',
       ' foo+0x66/0xa0 [zram 0123abcd] pages=1 vmalloc',
       { caller: 'foo+0x66/0xa0 [zram 0123abcd]', pages: 1, words: ['vmalloc'] },
     ],
@@ -99,7 +97,11 @@ describe('one line', () => {
       ' hpet_enable+0x9e/0x500 phys=0x00000000fed00000 ioremap',
       { caller: 'hpet_enable+0x9e/0x500', phys: 0xfed00000n, words: ['ioremap'] },
     ],
-    ['sparse user', ' a.b+0xb1/0x180 sparse user', { caller: 'a.b+0xb1/0x180', words: ['sparse', 'user'] }],
+    [
+      'the words sparse and user',
+      ' a.b+0xb1/0x180 sparse user',
+      { caller: 'a.b+0xb1/0x180', words: ['sparse', 'user'] },
+    ],
     [
       'caller without symbol',
       ' 0xffffffffc0a0b0c1 vmalloc',
@@ -112,9 +114,9 @@ describe('one line', () => {
       { unknown: ['bar+0x1/0x2'] },
     ],
     ['no caller', ' pages=1 vmalloc', { pages: 1, words: ['vmalloc'] }],
-    ['nothing more', '', {}],
+    ['a range without more', '', {}],
     ['trailing spaces', '   ', {}],
-    ['tabs', '\tfoo+0x1/0x2\tvmap', { caller: 'foo+0x1/0x2', words: ['vmap'] }],
+    ['tabs as spaces', '\tfoo+0x1/0x2\tvmap', { caller: 'foo+0x1/0x2', words: ['vmap'] }],
     [
       'unknown words',
       ' foo+0x1/0x2 vmalloc shiny colour=red [late]',
@@ -125,15 +127,15 @@ describe('one line', () => {
     ['vm_map_ram', ' vm_map_ram', { isRam: true }, { type: 'vm_map_ram' }],
     ['unpurged', ' unpurged vm_area', {}, { type: 'unpurged' }],
     ['pages=0', ' foo+0x1/0x2 pages=0 vmalloc', { caller: 'foo+0x1/0x2', pages: 0, words: ['vmalloc'] }],
-  ])('%s', (_, rest, info, others = {}) => {
+  ])('reads %s', (_, rest, info, others = {}) => {
     expect(parseOne(RANGE + rest)).toEqual({ ...plain, info, ...others });
   });
 
-  it.each([
+  test.each([
     ['hashed by %pK', '0x00000000e29ae2fb-0x000000008dae40b7   20480 foo+0x1/0x2 vmap', 20480],
     ['all zeros', '0x0000000000000000-0x0000000000000000    8192 foo+0x1/0x2 vmap', 8192],
-    ['before the hash has its key', '0x(____ptrval____)-0x(____ptrval____)    8192 foo+0x1/0x2 vmap', 8192],
-  ])('%s: only the size is known', (_, line, size) => {
+    ['not hashed yet', '0x(____ptrval____)-0x(____ptrval____)    8192 foo+0x1/0x2 vmap', 8192],
+  ])('reads only the size where the addresses are %s', (_, line, size) => {
     const one = parseOne(line);
     expect(one).toMatchObject({
       start: null,
@@ -146,14 +148,14 @@ describe('one line', () => {
     );
   });
 
-  it('32-bit addresses', () => {
+  test('reads 32-bit addresses', () => {
     expect(parseOne('0xf0800000-0xf0802000    8192 foo+0x1/0x2 ioremap phys=0xfed00000')).toMatchObject({
       start: 0xf0800000n,
       info: { phys: 0xfed00000n },
     });
   });
 
-  it('every part of a line, there and back', () => {
+  test('reads every part of a line and writes it again', () => {
     const line =
       '0xffffc90000161000-0xffffc90000164000   12288 zcomp_cpu_up_prepare+0x66/0xa0 [zram 0123abcd] pages=2 ' +
       'phys=0x00000000fed00000 ioremap sparse vmalloc vmap user dma-coherent vpages N0=1 N2=1\n';
@@ -173,33 +175,33 @@ describe('one line', () => {
   });
 });
 
-describe('whole texts', () => {
+describe('parseVmallocinfo on a text', () => {
   const two = [`${RANGE} a+0x1/0x2 vmap`, `${RANGE} b+0x1/0x2 vmap`];
-  it.each([
-    ['newline at the end', `${two.join('\n')}\n`],
+  test.each([
+    ['a newline at the end', `${two.join('\n')}\n`],
     ['no newline at the end', two.join('\n')],
     ['CR LF', `${two.join('\r\n')}\r\n`],
-    ['CR LF, none at the end', two.join('\r\n')],
+    ['CR LF with none at the end', two.join('\r\n')],
     ['empty lines', `\n${two.join('\n\n')}\n\n`],
-  ])('%s', (_, text) => {
+  ])('accepts %s', (_, text) => {
     expect(parseVmallocinfo(text, 'f').map(({ info }) => info.caller)).toEqual(['a+0x1/0x2', 'b+0x1/0x2']);
   });
 
-  it('a line of a megabyte', () => {
+  test('reads a line of a megabyte', () => {
     const words = 'x'.repeat(2 ** 20);
     const [line] = parseVmallocinfo(`${RANGE} a+0x1/0x2 ${words} vmap\n`, 'f');
     expect(line?.unknown).toEqual([words]);
     expect(line?.info.words).toEqual(['vmap']);
   });
 
-  it('a hundred thousand words on one line', () => {
+  test('reads a hundred thousand words on one line', () => {
     const [line] = parseVmallocinfo(`${RANGE} a+0x1/0x2 ${'w '.repeat(100000)}`, 'f');
     expect(line?.unknown).toHaveLength(100000);
   });
 });
 
-describe('malformed lines name file, line, column and what was expected', () => {
-  it.each([
+describe('parseVmallocinfo names file, line, column and what it expected', () => {
+  test.each([
     ['hello', "f:1:1: expected the first address: 0x and up to 16 hex digits, found 'hello'"],
     ['0x1', "f:1:4: expected '-' between the addresses, found the end of the line"],
     ['0x1g-0x2 4096', 'f:1:1: expected the first address'],
@@ -224,12 +226,12 @@ describe('malformed lines name file, line, column and what was expected', () => 
     [`${RANGE} a+0x1/0x2 [open`, "f:1:57: expected a module name that ends in ']', found '[open'"],
     [`${RANGE} a+0x1/0x2 vmap\n\n  ${RANGE}`, 'f:3:1: expected the first address'],
     [`${RANGE}\r\n0x1\r\n`, 'f:2:4: expected'],
-  ])('%j', (text, message) => {
+  ])('for %j', (text, message) => {
     expect(() => parseVmallocinfo(text, 'f')).toThrow(VmError);
     expect(() => parseVmallocinfo(text, 'f')).toThrow(message);
   });
 
-  it('shows a little of a long line, and no control characters', () => {
+  test('and shows the beginning of a long line, with control characters escaped', () => {
     const error = (text: string): string => {
       try {
         parseVmallocinfo(text, 'f');

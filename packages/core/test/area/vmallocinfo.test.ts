@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { VmapAreas } from '../../src/area/vmap-areas.js';
 
-it('the text of areas goes node by node and by address, and then what waits', () => {
+test('vmallocinfo lists areas node by node and by address, then the ranges that wait for a purge', () => {
   const areas = new VmapAreas({
     window: { start: 0xffffc90000000000n, end: 0xffffe8ffffffffffn },
     pageShift: 12,
@@ -15,7 +15,7 @@ it('the text of areas goes node by node and by address, and then what waits', ()
     nodes: [{ node: 0, pages: 4 }],
   } as const;
   areas.reserve(0x4000, { info: stack });
-  // Sixteen pages on, another node.
+  // Sixteen pages further begins another node.
   areas.reserve(0x100000, { align: 0x10000n, guardBytes: 0, info: { isRam: true } });
   areas.reserve(0x1000, { ioremap: true, info: { phys: 0xfed00000n, words: ['ioremap'] } });
   const gone = areas.reserve(0x2000, { cpu: 1 });

@@ -1,11 +1,11 @@
+import { thrown } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Area } from '../../src/area/area.js';
 import { IntervalTree } from '../../src/area/interval-tree.js';
 import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
 import type { VmError } from '../../src/errors.js';
 import type { FlushSink } from '../../src/table/state/flush-sink.js';
-import { thrown } from '../support/thrown.js';
 
 const PAGE = 0x1000n;
 
@@ -13,7 +13,7 @@ function areasOf(start: bigint, end: bigint, pageShift = 12): VmapAreas {
   return new VmapAreas({ window: { start, end }, pageShift });
 }
 
-/** What a request gives; `null` when nothing fits. */
+/** The area that a request gets; `null` when nothing fits. */
 function codeOf(ask: () => Area): Area | null {
   try {
     return ask();
@@ -23,8 +23,8 @@ function codeOf(ask: () => Area): Area | null {
   }
 }
 
-describe('one processor', () => {
-  it('takes the lowest fit and keeps the guard inside the interval', () => {
+describe('VmapAreas with one processor', () => {
+  test('takes the lowest fit and keeps the guard inside the interval', () => {
     const map = areasOf(0x10000n, 0x20000n);
     const a = map.reserve(0x3000, { guardBytes: 0x1000 });
     const b = map.reserve(0x1000n);
@@ -41,12 +41,12 @@ describe('one processor', () => {
     });
     expect(map.purge()).toBe(1);
     expect(map.stats().freeBytes).toBe(0x10000n - 0x1000n);
-    // 4 pages are free below b: a fifth does not fit there, the fourth does.
+    // 4 pages are free below b: a range of 5 does not fit there, one of 4 does.
     expect(map.reserve(0x5000).address).toBe(0x15000n);
     expect(map.reserve(0x4000).address).toBe(0x10000n);
   });
 
-  it('skips to the alignment and fills the hole later', () => {
+  test('skips to an aligned address, and fills the hole with later requests', () => {
     const map = areasOf(0x1000n, 0x100000n);
     expect(map.reserve(0x1000, { align: 0x10000n }).address).toBe(0x10000n);
     expect(map.reserve(0x1000, { align: 0x10000n }).address).toBe(0x20000n);
@@ -55,7 +55,7 @@ describe('one processor', () => {
     expect(map.reserve(0x1000).address).toBe(0x21000n);
   });
 
-  it('finds by containment, guard included, and nothing in between', () => {
+  test('finds an area by any address inside it or its guard, and none in between', () => {
     const map = areasOf(0x10000n, 0x20000n);
     const area = map.reserve(0x2000, { align: 0x4000n, guardBytes: 0x1000 });
     map.free(map.reserve(0x1000));
@@ -70,14 +70,14 @@ describe('one processor', () => {
     }
   });
 
-  it('never uses the last, partial page of a window whose end is inclusive', () => {
+  test('never uses the last page of a window whose end is its last byte', () => {
     const map = areasOf(0xffffe8ffffffc000n, 0xffffe8ffffffffffn);
     expect(map.stats().freeBytes).toBe(0x3000n);
     expect(map.reserve(0x3000).address).toBe(0xffffe8ffffffc000n);
     expect(thrown(() => map.reserve(0x1000))).toMatch(/^ENOMEM/);
   });
 
-  it('rounds a ragged start up, and never uses the first and the last page of all', () => {
+  test('rounds an unaligned start up, and never uses the first and the last page of the address space', () => {
     const map = areasOf(0xffffffffffff8001n, 1n << 64n);
     const area = map.reserve(0x6000);
     expect(area.address).toBe(0xffffffffffff9000n);
@@ -86,7 +86,7 @@ describe('one processor', () => {
     expect(areasOf(0n, 0x100000n).reserve(0x1000).address).toBe(0x1000n);
   });
 
-  it('works in the pages of the format', () => {
+  test('counts in pages of the given size', () => {
     const map = areasOf(0xffff800080000000n, 0xffff800090000000n, 16);
     expect(map.reserve(0x10000, { guardBytes: 0x10000 }).address).toBe(0xffff800080000000n);
     expect(map.reserve(0x10000).address).toBe(0xffff800080020000n);
@@ -95,7 +95,7 @@ describe('one processor', () => {
     );
   });
 
-  it('iterates by address and lets the caller free on the way', () => {
+  test('iterates by address, and the caller may free on the way', () => {
     const map = areasOf(0x100000n, 0x200000n);
     const first = map.reserve(0x2000);
     const high = map.reserve(0x1000, { align: 0x8000n });
@@ -108,16 +108,16 @@ describe('one processor', () => {
     expect(map.reserve(0x100000).address).toBe(0x100000n);
   });
 
-  it.each<[string, () => unknown, RegExp]>([
-    ['empty window', () => areasOf(0x1000n, 0x1fffn), /^EINVAL.*no page/],
-    ['reversed window', () => areasOf(0x9000n, 0x1000n), /^EINVAL/],
-    ['negative start', () => areasOf(-1n, 0x1000n), /^EINVAL.*64-bit/],
-    ['end too high', () => areasOf(0n, (1n << 64n) + 1n), /^EINVAL.*64-bit/],
-    ['page shift', () => areasOf(0n, 0x1000n, 11), /^EINVAL.*page shift 11/],
-    ['no bytes', () => small().reserve(0), /^EINVAL.*at least one page/],
-    ['ragged size', () => small().reserve(0x1001), /^EINVAL: size 4097/],
-    ['negative size', () => small().reserve(-0x1000n), /^EINVAL: the size is -4096n/],
-    ['fractional size', () => small().reserve(0.5), /^EINVAL: the size is 0.5/],
+  test.each<[string, () => unknown, RegExp]>([
+    ['a window without a page', () => areasOf(0x1000n, 0x1fffn), /^EINVAL.*no page/],
+    ['a window that ends before it starts', () => areasOf(0x9000n, 0x1000n), /^EINVAL/],
+    ['a negative start', () => areasOf(-1n, 0x1000n), /^EINVAL.*64-bit/],
+    ['an end above 2^64', () => areasOf(0n, (1n << 64n) + 1n), /^EINVAL.*64-bit/],
+    ['a page shift of 11', () => areasOf(0n, 0x1000n, 11), /^EINVAL.*page shift 11/],
+    ['a size of 0', () => small().reserve(0), /^EINVAL.*at least one page/],
+    ['a size that is no multiple of the page', () => small().reserve(0x1001), /^EINVAL: size 4097/],
+    ['a negative size', () => small().reserve(-0x1000n), /^EINVAL: the size is -4096n/],
+    ['a fractional size', () => small().reserve(0.5), /^EINVAL: the size is 0.5/],
     [
       'guard that is no number',
       () => small().reserve(0x1000, { guardBytes: 0x1000n as unknown as number }),
@@ -128,25 +128,45 @@ describe('one processor', () => {
       () => new VmapAreas({ ...X86, guardBytes: 0x1000n as unknown as number }),
       /^EINVAL: the guard has type bigint/,
     ],
-    ['window to the top', () => areasOf((1n << 64n) - 1n, 1n << 64n), /ff .. 0x10000000000000000 holds no/],
+    [
+      'a window of the last byte',
+      () => areasOf((1n << 64n) - 1n, 1n << 64n),
+      /ff .. 0x10000000000000000 holds no/,
+    ],
     [
       'alignment of all',
       () => small().reserve(0x1000, { align: 1n << 64n }),
       /alignment 0x10000000000000000 /,
     ],
-    ['negative alignment', () => small().reserve(0x1000, { align: -1n }), /^EINVAL: the alignment is -1n/],
-    ['ragged guard', () => small().reserve(0x1000, { guardBytes: 1 }), /^EINVAL: guard 1/],
+    ['a negative alignment', () => small().reserve(0x1000, { align: -1n }), /^EINVAL: the alignment is -1n/],
     [
-      'alignment no power',
+      'a guard that is no multiple of the page',
+      () => small().reserve(0x1000, { guardBytes: 1 }),
+      /^EINVAL: guard 1/,
+    ],
+    [
+      'an alignment that is no power of two',
       () => small().reserve(0x1000, { align: 0x3000n }),
       /^EINVAL: the alignment is 12288n/,
     ],
-    ['alignment below a page', () => small().reserve(0x1000, { align: 1n }), /^EINVAL: alignment/],
-    ['alignment zero', () => small().reserve(0x1000, { align: 0n }), /^EINVAL: the alignment is 0n/],
-    ['too large', () => small().reserve(0x5000), /^ENOMEM.*20480 bytes.*0x0+1000.*0x0+8000 .. 0x0+c000/],
-    ['guard does not fit', () => small().reserve(0x4000, { guardBytes: 0x1000 }), /^ENOMEM.*guard of 4096/],
-    ['nothing aligned', () => small().reserve(0x1000, { align: 0x10000n }), /^ENOMEM.*aligned to 0x0+10000/],
-  ])('refuses: %s', (_, action, message) => {
+    ['an alignment below a page', () => small().reserve(0x1000, { align: 1n }), /^EINVAL: alignment/],
+    ['an alignment of 0', () => small().reserve(0x1000, { align: 0n }), /^EINVAL: the alignment is 0n/],
+    [
+      'a size that does not fit',
+      () => small().reserve(0x5000),
+      /^ENOMEM.*20480 bytes.*0x0+1000.*0x0+8000 .. 0x0+c000/,
+    ],
+    [
+      'a guard that does not fit',
+      () => small().reserve(0x4000, { guardBytes: 0x1000 }),
+      /^ENOMEM.*guard of 4096/,
+    ],
+    [
+      'an alignment that no free range has',
+      () => small().reserve(0x1000, { align: 0x10000n }),
+      /^ENOMEM.*aligned to 0x0+10000/,
+    ],
+  ])('refuses %s', (_, action, message) => {
     expect(thrown(action)).toMatch(message);
   });
 
@@ -154,7 +174,7 @@ describe('one processor', () => {
     return areasOf(0x8000n, 0xc000n);
   }
 
-  it('frees only what is live in this very map', () => {
+  test('frees only an area that is live in this very object', () => {
     const map = small();
     const area = map.reserve(0x1000);
     const other = small();
@@ -171,7 +191,7 @@ describe('one processor', () => {
     expect(map.count).toBe(1);
   });
 
-  it('behaves like a row of pages that are taken or not', () => {
+  test('does what a plain array of taken pages does', () => {
     const PAGES = 48;
     const step = fc.oneof(
       {
@@ -214,7 +234,7 @@ describe('one processor', () => {
             const found = codeOf(ask);
             if (one.align === 1)
               expect(found === null ? -1 : Number((found.address - base) / PAGE)).toBe(expected);
-            // A search that pads may miss what fits.
+            // A search that pads may miss a range that fits.
             if (expected < 0) expect(found).toBeNull();
             if (found === null) continue;
             const place = Number((found.address - base) / PAGE);
@@ -245,7 +265,7 @@ const X86: VmapAreasOptions = {
   ioremapMaxOrder: 30,
 };
 
-/** Flushes as they came; one may throw. */
+/** A sink that records its flushes, and throws `error` when it is set. */
 function recorder(): FlushSink & { readonly flushes: [bigint, bigint][]; error: Error | null } {
   const flushes: [bigint, bigint][] = [];
   return {
@@ -258,13 +278,13 @@ function recorder(): FlushSink & { readonly flushes: [bigint, bigint][]; error: 
   };
 }
 
-describe("Linux's example on x86-64", () => {
-  it('has these addresses', () => {
+describe("VmapAreas with Linux's options for x86-64", () => {
+  test('gives the addresses that Linux gives', () => {
     const areas = new VmapAreas(X86);
     const first = areas.reserve(0x1000);
     expect(first.address).toBe(0xffffc90000000000n);
     expect(areas.reserve(0x3000).address).toBe(0xffffc90000002000n);
-    // Aligned to its own size, the guard not counted; the hole stays.
+    // Aligned to its own size without the guard; the hole stays.
     expect(areas.reserve(0x10000, { ioremap: true }).address).toBe(0xffffc90000010000n);
     expect(areas.reserve(0x1000).address).toBe(0xffffc90000006000n);
     areas.free(first);
@@ -273,7 +293,7 @@ describe("Linux's example on x86-64", () => {
     expect(areas.reserve(0x1000).address).toBe(0xffffc90000000000n);
   });
 
-  it('a device range is aligned up to the largest order, and a page at least', () => {
+  test('aligns a device range to its size, at most to the largest order, at least to a page', () => {
     const areas = new VmapAreas(X86);
     areas.reserve(0x1000);
     expect(areas.reserve(3 * 2 ** 30, { ioremap: true }).address).toBe(0xffffc90040000000n);
@@ -281,7 +301,7 @@ describe("Linux's example on x86-64", () => {
     expect(areas.reserve(0x1000, { ioremap: true }).address).toBe(0xffffc90000002000n);
   });
 
-  it('a window of its own, and none of the usual alignment', () => {
+  test('takes a request for another window', () => {
     const areas = new VmapAreas(X86);
     const window = { start: 0xffffffffc0000000n, end: 0xffffffffff000000n };
     expect(areas.reserve(0x2000, { window }).address).toBe(0xffffffffc0000000n);
@@ -292,8 +312,8 @@ describe("Linux's example on x86-64", () => {
   });
 });
 
-describe('what was freed', () => {
-  it('is flushed once, over all of it, before it is used again', () => {
+describe('a freed area', () => {
+  test('is flushed before its addresses are used again: one flush over all that waits', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink });
     const list = Array.from({ length: 4 }, () => areas.reserve(0x1000));
@@ -304,7 +324,7 @@ describe('what was freed', () => {
     expect(sink.flushes).toEqual([[0xffffc90000000000n, 0x6000n]]);
     expect(areas.purge()).toBe(0);
     expect(sink.flushes).toHaveLength(1);
-    // Nothing waits: what the caller names is flushed all the same.
+    // Nothing waits, but the range that the caller names is flushed.
     areas.purge({ start: 0x1000n, end: 0x3000n });
     expect(sink.flushes.at(-1)).toEqual([0x1000n, 0x2000n]);
     expect(thrown(() => areas.purge({ start: 0x3000n, end: 0x1000n }))).toMatch(
@@ -312,7 +332,7 @@ describe('what was freed', () => {
     );
   });
 
-  it('waits on when the sink fails', () => {
+  test('still waits after a flush that failed', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink });
     const area = areas.reserve(0x1000);
@@ -326,7 +346,7 @@ describe('what was freed', () => {
     expect(areas.reserve(0x1000).address).toBe(0xffffc90000000000n);
   });
 
-  it('owes what a failing purge had to flush besides, once', () => {
+  test('waits together with the ranges that a failed purge was told to flush; the next purge flushes all, once', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink });
     areas.free(areas.reserve(0x1000));
@@ -342,7 +362,7 @@ describe('what was freed', () => {
     expect(sink.flushes[1]).toEqual([0xffffc90000000000n, 0x2000n]);
   });
 
-  it('is purged by itself once more than 32 MiB wait for each doubling of processors', () => {
+  test('is purged once more than 32 MiB wait, times the doublings of the number of processors', () => {
     for (const [cpus, pages] of [
       [1, 8192],
       [8, 32768],
@@ -350,7 +370,7 @@ describe('what was freed', () => {
     ] as const) {
       const areas = new VmapAreas({ ...X86, cpus });
       expect(areas.lazyMaxPages).toBe(pages);
-      // Exactly so much may wait: 256 areas of a power of two pages with their guards.
+      // Exactly as much as may wait: 256 areas of a power of two pages, guards included.
       const size = pages / 256;
       const list = Array.from({ length: 257 }, () => areas.reserve((size - 1) * 0x1000));
       for (const area of list.slice(0, 256)) areas.free(area);
@@ -360,7 +380,7 @@ describe('what was freed', () => {
     }
   });
 
-  it('is purged when nothing fits, and then it is asked once more', () => {
+  test('is purged when a request does not fit, and the request is tried again', () => {
     const sink = recorder();
     const areas = new VmapAreas({ window: { start: 0x10000n, end: 0x20000n }, pageShift: 12, sink });
     const all = areas.reserve(0x10000);
@@ -374,7 +394,7 @@ describe('what was freed', () => {
   });
 });
 
-describe('a sink that turns back to the areas', () => {
+describe('a sink that calls the areas inside a purge', () => {
   /** Areas whose sink calls what is set. */
   function reentrant(options: Partial<VmapAreasOptions> = {}) {
     const flushes: [start: bigint, end: bigint][] = [];
@@ -393,7 +413,7 @@ describe('a sink that turns back to the areas', () => {
     return { areas, flushes, hook };
   }
 
-  it('may free: what it frees was not flushed and waits for the next purge', () => {
+  test('may free: the area waits for the next purge, since this one did not flush it', () => {
     const { areas, flushes, hook } = reentrant();
     const [first, victim] = [areas.reserve(0x1000), areas.reserve(0x1000)];
     areas.free(first);
@@ -401,14 +421,14 @@ describe('a sink that turns back to the areas', () => {
     expect(areas.purge()).toBe(1);
     expect(flushes).toEqual([[first.address, first.address + 0x2000n]]);
     expect(areas.lazyPages).toBe(2);
-    // The first is usable again, the victim is not.
+    // The first is usable again; the area that the sink freed is not.
     expect(areas.reserve(0x1000).address).toBe(first.address);
     expect(areas.reserve(0x1000).address).toBe(victim.address + 0x2000n);
     expect(areas.purge()).toBe(1);
     expect(flushes.at(-1)).toEqual([victim.address, victim.address + 0x2000n]);
   });
 
-  it('may free so much that a purge is due: one call later it is made', () => {
+  test('may free so much that a purge is due: the next call purges', () => {
     const { areas, flushes, hook } = reentrant();
     const [first, large, last] = [areas.reserve(0x1000), areas.reserve(2 ** 26), areas.reserve(0x1000)];
     areas.free(first);
@@ -421,7 +441,7 @@ describe('a sink that turns back to the areas', () => {
     expect(areas.lazyPages).toBe(0);
   });
 
-  it('must not purge, nor reserve what does not fit', () => {
+  test('may not purge, nor reserve what fits only after a purge', () => {
     const { areas, hook } = reentrant({ window: { start: 0x10000n, end: 0x20000n }, guardBytes: 0 });
     const refused: string[] = [];
     areas.free(areas.reserve(0x8000));
@@ -438,7 +458,7 @@ describe('a sink that turns back to the areas', () => {
     expect(areas.reserve(0x1000).address).toBe(0x10000n);
   });
 
-  it('keeps what waits, in whatever order, when it throws', () => {
+  test('may throw: the same ranges wait in the same order', () => {
     const { areas, hook } = reentrant({ cpus: 3 });
     const list = [2, 0, 1, 2].map((cpu) => areas.reserve(0x3000, { cpu }));
     for (const area of list.toReversed()) areas.free(area);
@@ -454,8 +474,8 @@ describe('a sink that turns back to the areas', () => {
   });
 });
 
-describe('without autoPurge', () => {
-  it('only the caller purges, and a request that finds nothing', () => {
+describe('VmapAreas without autoPurge', () => {
+  test('purges when the caller says so, or when a request does not fit', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink, autoPurge: false });
     const list = [areas.reserve(2 ** 26), areas.reserve(2 ** 26)];
@@ -473,7 +493,7 @@ describe('without autoPurge', () => {
 describe('a request that fails', () => {
   afterEach(() => void vi.restoreAllMocks());
 
-  it('looks at no list of ranges, however many there are', () => {
+  test('does not walk the list of free ranges, however many there are', () => {
     const areas = new VmapAreas(X86);
     for (let i = 0; i < 300; i++) areas.reserve(0x1000, { align: 0x4000n });
     const walks = (['next', 'previous'] as const).map((step) => vi.spyOn(IntervalTree.prototype, step));
@@ -482,7 +502,7 @@ describe('a request that fails', () => {
     for (const walk of walks) expect(walk).not.toHaveBeenCalled();
   });
 
-  it('purges nothing where it must not wait', () => {
+  test('purges nothing when it must not wait', () => {
     const sink = recorder();
     const areas = new VmapAreas({ window: { start: 0x10000n, end: 0x20000n }, pageShift: 12, sink });
     areas.free(areas.reserve(0x9000));
@@ -496,8 +516,8 @@ describe('a request that fails', () => {
   });
 });
 
-describe('a reservation that is taken back', () => {
-  it('leaves its addresses free at once, guard and all, and is no area any more', () => {
+describe('cancel', () => {
+  test('frees the addresses of an area and its guard at once', () => {
     const sink = recorder();
     const areas = new VmapAreas({ ...X86, sink, cpus: 2 });
     const [first, second] = [areas.reserve(0x3000), areas.reserve(0x1000, { cpu: 1 })];
@@ -514,12 +534,12 @@ describe('a reservation that is taken back', () => {
   });
 });
 
-describe('several processors', () => {
-  it('take from their own pools, newest first, and find areas of other nodes', () => {
+describe('VmapAreas with several processors', () => {
+  test('takes from the pool of the processor that asks, newest first, and finds areas of every node', () => {
     const areas = new VmapAreas({ ...X86, cpus: 4 });
     const mine = [0, 1, 2].map(() => areas.reserve(0x3000, { cpu: 2 }));
     const large = areas.reserve(0x40000, { cpu: 1 });
-    // It begins in one zone of 16 pages and ends in others.
+    // It begins in one zone of 16 pages and reaches into others.
     for (const offset of [0n, 0x1ffffn, 0x40fffn]) expect(areas.find(large.address + offset)).toBe(large);
     for (const area of mine) areas.free(area);
     areas.purge();
@@ -534,7 +554,7 @@ describe('several processors', () => {
 });
 
 describe('per-cpu chunks and early areas', () => {
-  it('chunks come from the top, without guards', () => {
+  test('take chunks from the top of the window, without guards', () => {
     const areas = new VmapAreas(X86);
     const [one, other] = areas.reservePercpu([0, 0x200000], [0x100000, 0x100000], 0x100000n);
     expect(one).toMatchObject({ address: 0xffffe8ffffc00000n, bytes: 0x100000n, guardBytes: 0 });
@@ -554,7 +574,7 @@ describe('per-cpu chunks and early areas', () => {
     );
   });
 
-  it('chunks are described one by one, before anything is taken', () => {
+  test('ask for the description of each chunk before they take anything', () => {
     const areas = new VmapAreas(X86);
     const { freeBytes } = areas.stats();
     const ask = (infoOf?: (index: number) => { pages: number }) =>
@@ -570,7 +590,7 @@ describe('per-cpu chunks and early areas', () => {
     expect(ask().map(({ info }) => info)).toEqual([{ words: ['vmalloc'] }, { words: ['vmalloc'] }]);
   });
 
-  it('early areas are live, and in nobody’s way', () => {
+  test('keep early areas live, and place others around them', () => {
     const early = [
       { address: 0xffffc90000000000n, bytes: 0x4000n, info: { words: ['vmap' as const] } },
       { address: 0xffffc90000004000n, bytes: 0x1000n },
@@ -591,13 +611,13 @@ describe('per-cpu chunks and early areas', () => {
       );
   });
 
-  it('pools end at 128 processors, what may wait grows with those that are online', () => {
+  test('have pools for up to 128 processors; the pages that may wait grow with the processors online', () => {
     const pages = (onlineCpus: number): number =>
       new VmapAreas({ ...X86, cpus: 128, onlineCpus }).lazyMaxPages / 8192;
     expect([127, 128, 255, 256, 8192].map(pages)).toEqual([7, 8, 8, 9, 14]);
   });
 
-  it.each([
+  test.each([
     [{ cpus: 0 }, /cpus is 0/],
     [{ cpus: 129 }, /cpus is 129/],
     [{ cpus: 1.5 }, /cpus is 1.5/],
@@ -608,7 +628,7 @@ describe('per-cpu chunks and early areas', () => {
     [{ ioremapMaxOrder: 12.5 }, /ioremapMaxOrder is 12.5/],
     [{ guardBytes: 100 }, /guard 100 is not a multiple/],
     [{ pageShift: 17 }, /page shift 17/],
-  ])('refuses %j', (change, message) => {
+  ])('refuse %j', (change, message) => {
     expect(thrown(() => new VmapAreas({ ...X86, ...change }))).toMatch(message);
   });
 });

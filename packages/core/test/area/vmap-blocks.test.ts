@@ -1,8 +1,8 @@
+import { thrown } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { VmapAreas } from '../../src/area/vmap-areas.js';
 import { VmapBlocks } from '../../src/area/vmap-blocks.js';
-import { thrown } from '../support/thrown.js';
 
 const START = 0xffffc90000000000n;
 const MiB = 2n ** 20n;
@@ -17,8 +17,8 @@ function blocksOf(options: { cpus?: number; onlineCpus?: number; blockPages?: nu
 
 const at = (page: number): bigint => START + BigInt(page) * 0x1000n;
 
-describe('ranges of vm_map_ram', () => {
-  it('are cut from the bottom up, a power of two pages each, and never used twice', () => {
+describe('reserve', () => {
+  test('cuts ranges of a power of two pages from a block, from the bottom up, and uses none twice', () => {
     const { areas, blocks } = blocksOf();
     expect([1, 3, 2, 64].map((pages) => blocks.reserve(pages))).toEqual([at(0), at(1), at(5), at(7)]);
     blocks.free(at(1), 3);
@@ -27,7 +27,7 @@ describe('ranges of vm_map_ram', () => {
     expect(areas.vmallocinfo()).toBe('0xffffc90000000000-0xffffc90000100000 1048576 vm_map_ram\n');
   });
 
-  it('a block that lacks room stays for smaller ones', () => {
+  test('keeps a block that lacks room for smaller ranges', () => {
     const { blocks } = blocksOf({ blockPages: 128 });
     blocks.reserve(64);
     blocks.reserve(33);
@@ -35,12 +35,12 @@ describe('ranges of vm_map_ram', () => {
     const { blocks: other } = blocksOf({ blockPages: 128 });
     other.reserve(64);
     other.reserve(32);
-    // 32 are left: 64 begin a block of their own, 16 do not.
+    // 32 pages are left: a range of 64 begins a new block, a range of 16 does not.
     expect(other.reserve(64)).toBe(at(128));
     expect(other.reserve(16)).toBe(at(96));
   });
 
-  it('a block that came back whole is freed, and waits for a purge like an area', () => {
+  test('frees a block once all of it has come back; it waits for a purge as an area does', () => {
     const { areas, blocks } = blocksOf();
     const all = Array.from({ length: 4 }, () => blocks.reserve(64));
     for (const address of all) blocks.free(address, 64);
@@ -49,7 +49,7 @@ describe('ranges of vm_map_ram', () => {
     expect(blocks.reserve(1)).toBe(at(256));
   });
 
-  it('large ones are areas of their own, without a guard', () => {
+  test('makes a range larger than 64 pages an area of its own, without a guard', () => {
     const { areas, blocks } = blocksOf();
     const one = blocks.reserve(65);
     const other = blocks.reserve(100);
@@ -59,7 +59,7 @@ describe('ranges of vm_map_ram', () => {
     expect(areas.count).toBe(1);
   });
 
-  it('each processor has blocks of its own', () => {
+  test('gives each processor blocks of its own', () => {
     const { blocks } = blocksOf({ cpus: 2 });
     const [mine, other] = [blocks.reserve(1, 0), blocks.reserve(1, 1)];
     expect(other - mine).toBe(MiB);
@@ -69,7 +69,7 @@ describe('ranges of vm_map_ram', () => {
 });
 
 describe('unmapAliases', () => {
-  it('flushes once over what came back in blocks that stay, and what was freed', () => {
+  test('flushes once, over the freed ranges of live blocks and over freed areas', () => {
     const { areas, blocks, flushes } = blocksOf();
     blocks.reserve(4);
     const second = blocks.reserve(4);
@@ -82,7 +82,7 @@ describe('unmapAliases', () => {
     expect(flushes).toHaveLength(1);
   });
 
-  it('frees blocks with nothing live, where less than a quarter is left; a request that fails frees all of those', () => {
+  test('frees blocks with nothing live and less than a quarter unused; a request that finds no room frees every block with nothing live', () => {
     const { blocks } = blocksOf();
     const few = blocks.reserve(64);
     blocks.free(few, 64);
@@ -101,7 +101,7 @@ describe('unmapAliases', () => {
   });
 });
 
-describe('what a sink does inside the flush of unmapAliases', () => {
+describe('a sink that is called by unmapAliases', () => {
   function sunk() {
     const made: { inside: (() => void) | null; flushes: [bigint, bigint][] } = { inside: null, flushes: [] };
     const areas = new VmapAreas({
@@ -119,7 +119,7 @@ describe('what a sink does inside the flush of unmapAliases', () => {
     return { made, areas, blocks: new VmapBlocks({ areas, blockPages: 128 }) };
   }
 
-  it('what it frees is flushed by the next call', () => {
+  test('may free a range: the next call flushes it', () => {
     const { made, blocks } = sunk();
     const [x, , z] = [blocks.reserve(4), blocks.reserve(4), blocks.reserve(4)];
     blocks.free(x, 4);
@@ -135,7 +135,7 @@ describe('what a sink does inside the flush of unmapAliases', () => {
     expect(made.flushes).toHaveLength(2);
   });
 
-  it('when it throws, the next call flushes all that came back before and meanwhile', () => {
+  test('may throw: the next call flushes what came back before it and during it', () => {
     const { made, blocks } = sunk();
     const [x, , z] = [blocks.reserve(4), blocks.reserve(4), blocks.reserve(4)];
     blocks.free(x, 4);
@@ -148,7 +148,7 @@ describe('what a sink does inside the flush of unmapAliases', () => {
     expect(made.flushes.at(-1)).toEqual([at(0), at(12)]);
   });
 
-  it('another unmapAliases is refused, and takes nothing from the next', () => {
+  test('may not call unmapAliases; the refused call leaves the work to the next one', () => {
     const { made, areas, blocks } = sunk();
     const [x] = [blocks.reserve(4), blocks.reserve(4)];
     blocks.free(x, 4);
@@ -161,7 +161,7 @@ describe('what a sink does inside the flush of unmapAliases', () => {
 });
 
 describe('cancel', () => {
-  it('takes the last range of a block back, and all of them in reverse: then the block is free at once', () => {
+  test('takes back the last range of a block; when all are taken back in reverse, the block is free at once', () => {
     const { areas, blocks, flushes } = blocksOf();
     const [first, second] = [blocks.reserve(3), blocks.reserve(1)];
     const message = /^EINVAL at 0x.*: no range that was reserved last begins here/;
@@ -178,7 +178,7 @@ describe('cancel', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('what came back stays in the block, and what follows it can be cancelled', () => {
+  test('takes back a range that follows a freed one; the freed one stays in the block', () => {
     const { blocks } = blocksOf();
     const [first, second] = [blocks.reserve(1), blocks.reserve(1)];
     blocks.free(first, 1);
@@ -187,7 +187,7 @@ describe('cancel', () => {
     expect(blocks.reserve(1)).toBe(second);
   });
 
-  it('large ones are areas of their own: their addresses are free at once', () => {
+  test('frees the addresses of a large range at once', () => {
     const { areas, blocks } = blocksOf();
     const large = blocks.reserve(100);
     blocks.cancel(large);
@@ -195,25 +195,25 @@ describe('cancel', () => {
     expect(blocks.reserve(100)).toBe(large);
   });
 
-  it('a full block is looked at again before those that were made after it', () => {
+  test('makes a full block usable again, before the blocks that are younger', () => {
     const { blocks } = blocksOf({ blockPages: 128 });
     blocks.reserve(64);
     const last = blocks.reserve(64);
-    // Room in a second and a third.
+    // These have room in a second and a third block.
     const [second, third] = [blocks.reserve(64), blocks.reserve(32)];
     expect([second, third]).toEqual([at(128), at(192)]);
     blocks.cancel(last);
     expect(blocks.reserve(32)).toBe(last);
     expect(blocks.reserve(32)).toBe(last + 0x20000n);
     expect(blocks.reserve(32)).toBe(at(224));
-    // The second is full: it comes before the fourth, and behind none.
+    // The second block is full. Once it has room again it comes before the fourth.
     blocks.reserve(1);
     blocks.cancel(at(224));
     expect(blocks.reserve(1)).toBe(at(224));
   });
 });
 
-it('pagesAt tells what begins at an address', () => {
+test('pagesAt gives the pages of the range that begins at an address, 0 where none begins', () => {
   const { blocks } = blocksOf();
   const [three, large] = [blocks.reserve(3), blocks.reserve(65)];
   expect(blocks.pagesAt(three)).toBe(3);
@@ -225,8 +225,8 @@ it('pagesAt tells what begins at an address', () => {
   expect([three, large].map((address) => blocks.pagesAt(address))).toEqual([0, 0]);
 });
 
-describe('one flush', () => {
-  /** Nine blocks of 4 MiB, each with 64 pages never used; in eight the rest came back: together just what may wait. */
+describe('a purge that frees blocks', () => {
+  /** Nine blocks of 4 MiB, each with 64 unused pages. In eight of them the rest came back: together exactly what may wait. */
   function fragmented(end?: bigint) {
     const made = blocksOf({
       cpus: 9,
@@ -241,7 +241,7 @@ describe('one flush', () => {
     return made;
   }
 
-  it('for blocks that unmapAliases frees, and for all else', () => {
+  test('flushes once for the blocks that unmapAliases frees and for freed areas', () => {
     const { areas, blocks, flushes } = fragmented();
     // One page more than may wait.
     const extra = areas.reserve(0x1000);
@@ -253,7 +253,7 @@ describe('one flush', () => {
     expect(blocks.count).toBe(1);
   });
 
-  it('for blocks that a request which finds nothing frees', () => {
+  test('flushes once when a request that finds no room frees blocks', () => {
     const { areas, blocks, flushes } = fragmented(START + 9n * 4n * MiB + 0x4000n);
     areas.free(areas.reserve(0x4000));
     expect(areas.reserve(32n * MiB).address).toBe(START);
@@ -261,7 +261,7 @@ describe('one flush', () => {
     expect(blocks.count).toBe(1);
   });
 
-  it('and two sets of blocks are both asked', () => {
+  test('asks every VmapBlocks over the same areas', () => {
     const { areas, blocks } = blocksOf({ blockPages: 128, end: START + MiB });
     const others = new VmapBlocks({ areas, blockPages: 128 });
     for (const one of [blocks, others]) one.free(one.reserve(1), 1);
@@ -269,7 +269,7 @@ describe('one flush', () => {
     expect([blocks.count, others.count]).toEqual([0, 0]);
   });
 
-  it('inside a flush there is no other, and no block is lost', () => {
+  test('refuses unmapAliases inside its flush, and loses no block', () => {
     let inside = (): void => {};
     const areas = new VmapAreas({
       window: { start: START, end: START + 4n * MiB },
@@ -290,13 +290,13 @@ describe('one flush', () => {
   });
 });
 
-describe('what is refused', () => {
-  it.each([0, -1, 1.5, Number.NaN])('%d pages', (pages) => {
+describe('a refused call', () => {
+  test.each([0, -1, 1.5, Number.NaN])('reserves %d pages', (pages) => {
     const { blocks } = blocksOf();
     expect(thrown(() => blocks.reserve(pages))).toMatch(/^EINVAL.*no number of pages/);
   });
 
-  it('a range that is not there, or is another', () => {
+  test('frees a range that is not live, or has another size', () => {
     const { areas, blocks } = blocksOf();
     const address = blocks.reserve(3);
     for (const [wrong, pages] of [
@@ -315,7 +315,7 @@ describe('what is refused', () => {
   });
 });
 
-it('ranges never overlap, and nothing is lost', () => {
+test('live ranges never overlap, and all pages come back in the end', () => {
   const step = fc.oneof(
     { weight: 3, arbitrary: fc.record({ pages: fc.integer({ min: 1, max: 70 }), cpu: fc.nat(1) }) },
     { weight: 3, arbitrary: fc.record({ victim: fc.nat() }) },
@@ -341,7 +341,7 @@ it('ranges never overlap, and nothing is lost', () => {
         }
       }
       for (const gone of live) blocks.free(...gone);
-      // A request that nothing can serve brings back all that can come back.
+      // A request that nothing can serve brings back everything that is free.
       expect(thrown(() => areas.reserve(1n << 46n))).toMatch(/^ENOMEM/);
       expect(areas.stats()).toMatchObject({ areas: 0, lazyBytes: 0n, pooledRanges: 0, freeRanges: 1 });
       expect(blocks.count).toBe(0);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FreeSpace } from '../../src/area/free-space.js';
 import { takePercpu } from '../../src/area/percpu-areas.js';
 import { type Hull, VmapNodes, type Waiting } from '../../src/area/vmap-nodes.js';
@@ -16,7 +16,7 @@ function areas(cpus: number) {
   return { free, nodes, take };
 }
 
-/** What a purge flushes, and what it says. */
+/** What a purge flushes, and the number that it returns. */
 function purged(nodes: VmapNodes): { hull: Hull | null; areas: number } {
   let hull: Hull | null = null;
   const areas = nodes.purge(false, (one) => {
@@ -25,8 +25,8 @@ function purged(nodes: VmapNodes): { hull: Hull | null; areas: number } {
   return { hull, areas };
 }
 
-describe('with one processor', () => {
-  it('nothing freed is there again before a purge', () => {
+describe('one processor', () => {
+  test('reuses freed addresses only after a purge', () => {
     const { nodes, take } = areas(1);
     const first = take(2);
     nodes.add({ start: first, size: 2, node: -1 });
@@ -38,7 +38,7 @@ describe('with one processor', () => {
     expect(take(2)).toBe(first);
   });
 
-  it('a purge covers the hull, and there are no pools', () => {
+  test('purges the hull of what was freed, and has no pools', () => {
     const { nodes, take } = areas(1);
     const starts = Array.from({ length: 5 }, () => take(3));
     for (const i of [3, 1]) nodes.add({ start: starts[i] as number, size: 3, node: -1 });
@@ -52,8 +52,8 @@ describe('with one processor', () => {
   });
 });
 
-describe('the order of a purge', () => {
-  it('is seen in the tree: what is not pooled goes back from the highest down', () => {
+describe('a purge', () => {
+  test('gives ranges without a pool back to the tree from the highest address down', () => {
     const { free, nodes, take } = areas(1);
     const model = new LinuxTree(0.5, SPACE - 0.5);
     const starts = Array.from({ length: 15 }, () => take(2));
@@ -66,10 +66,10 @@ describe('the order of a purge', () => {
   });
 });
 
-describe('with several', () => {
+describe('several processors', () => {
   const freed = (start: number, size: number, node: number): Waiting => ({ start, size, node });
 
-  it('a purge parks ranges of up to 256 pages with an owner, the highest at the head', () => {
+  test('a purge moves ranges of up to 256 pages to the pool of their node, the highest at the head', () => {
     const { nodes, take } = areas(2);
     const small = [take(4), take(4), take(4)];
     const large = take(257);
@@ -84,7 +84,7 @@ describe('with several', () => {
     expect(take(257)).toBe(large);
   });
 
-  it('a head that is not aligned goes to the tail, and nothing is taken', () => {
+  test('take moves a head of a pool that is not aligned to its tail, and takes nothing', () => {
     const { nodes } = areas(2);
     for (const start of [START, START + 16, START + 33]) nodes.add(freed(start, 5, 0));
     nodes.purge(false);
@@ -93,7 +93,7 @@ describe('with several', () => {
     expect(nodes.take(0, 5, 16)).toBe(START + 16);
   });
 
-  it('a purge first takes a quarter of each pool back, and all of one with fewer than four', () => {
+  test('a purge first takes a quarter out of each pool, and everything out of a pool of fewer than four', () => {
     const { free, nodes, take } = areas(2);
     const eight = Array.from({ length: 8 }, () => take(2));
     const three = Array.from({ length: 3 }, () => take(7));
@@ -104,11 +104,11 @@ describe('with several', () => {
     nodes.purge(false);
     expect(nodes.state(0).pools[1]?.map(({ start }) => start)).toEqual(eight.slice(0, 6).reverse());
     expect(nodes.state(0).pools[6]).toEqual([]);
-    // The two from the head and the three lie side by side: one range.
+    // The two from the head of one pool and the three of the other are adjacent: one range.
     expect(free.tree.size).toBe(2);
   });
 
-  it('a full purge empties the pools and fills none; so does a shrinker', () => {
+  test('a full purge empties the pools and fills none, and so does shrink', () => {
     for (const empty of [(n: VmapNodes) => void n.purge(true), (n: VmapNodes) => n.shrink()]) {
       const { free, nodes, take } = areas(3);
       for (let i = 0; i < 9; i++) nodes.add(freed(take(4), 4, i % 3));
@@ -124,7 +124,7 @@ describe('with several', () => {
     }
   });
 
-  it('what has no owner waits at the node of its address: zones of 16 pages', () => {
+  test('a range without an owner waits at the node of its address, in zones of 16 pages', () => {
     const { nodes } = areas(4);
     for (const i of [0, 15, 16, 47, 64]) nodes.add(freed(START + i, 1, -1));
     expect([0, 1, 2, 3].map((node) => nodes.state(node).lazy.map(({ start }) => start - START))).toEqual([
@@ -139,13 +139,13 @@ describe('with several', () => {
 describe('per-cpu areas', () => {
   const request = { offsets: [0], sizes: [512], align: 512, ...WINDOW };
 
-  it('come from the top, downwards', () => {
+  test('are taken from the top of the window down', () => {
     const { free } = areas(1);
     expect(takePercpu(free, request)).toBe(WINDOW.vend - 512);
     expect(takePercpu(free, request)).toBe(WINDOW.vend - 1024);
   });
 
-  it('keep their distances around what is in the way', () => {
+  test('keep the distances between their parts around what is taken', () => {
     const { free } = areas(1);
     const pair = { ...request, offsets: [0, 4096], sizes: [512, 1024] };
     const base = takePercpu(free, pair);
@@ -157,7 +157,7 @@ describe('per-cpu areas', () => {
     expect(free.enclosing(next + 4096) === free.enclosing(base)).toBe(true);
   });
 
-  it('are refused where they do not fit, and nothing is taken', () => {
+  test('take nothing where they do not fit', () => {
     const { free } = areas(1);
     const { size } = free.tree;
     expect(takePercpu(free, { ...request, sizes: [2 ** 20 + 512] })).toBe(-1);

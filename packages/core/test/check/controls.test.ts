@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { completeControls } from '../../src/check/controls.js';
 import { VmError } from '../../src/errors.js';
 
@@ -12,14 +12,14 @@ interface Controls {
 const KNOWN: Controls = Object.freeze({ pan: true, pkru: 0x55555554, key: 1n, mode: 'kernel' });
 const complete = (given: unknown, known = KNOWN) => completeControls(known, given as Controls, 'arch');
 
-describe('controls', () => {
-  it('that are absent are the known ones', () => {
+describe('completed controls', () => {
+  test('are the known ones when none are given', () => {
     expect(complete(undefined)).toBe(KNOWN);
     expect(complete({})).toEqual(KNOWN);
     expect(complete({ pan: undefined })).toEqual(KNOWN);
   });
 
-  it('that are given in part are completed, in a frozen copy', () => {
+  test('have the known value for each missing member, in a frozen copy', () => {
     const given = { pan: false, pkru: 0xffffffff };
     const whole = complete(given);
     given.pan = true;
@@ -28,7 +28,7 @@ describe('controls', () => {
     expect(KNOWN.pan).toBe(true);
   });
 
-  it('that were completed come back as they are', () => {
+  test('are the same object when they were completed before', () => {
     const whole = complete({ pan: false });
     expect(complete(whole)).toBe(whole);
     const opened = complete({ pan: false, mode: 'guest' });
@@ -36,18 +36,18 @@ describe('controls', () => {
     expect(complete(KNOWN, opened)).toBe(KNOWN);
   });
 
-  it('are completed from what the table was opened with', () => {
+  test('start from the controls that the table was opened with', () => {
     const opened = complete({ pan: false });
     expect(complete({ key: 2n }, opened)).toEqual({ ...KNOWN, pan: false, key: 2n });
   });
 
-  it('of another format are refused, completed or not', () => {
+  test('are refused when they are of another format', () => {
     const other = completeControls({ sum: false }, { sum: true }, 'other');
     expect(() => complete(other)).toThrow('EINVAL: arch has no control `sum`; it has pan, pkru, key, mode');
   });
 });
 
-describe('controls that are not right are refused', () => {
+describe('wrong controls are refused', () => {
   test.each([
     [{ PAN: true }, 'EINVAL: arch has no control `PAN`; did you mean `pan`?'],
     [{ pann: true }, 'EINVAL: arch has no control `pann`; did you mean `pan`?'],

@@ -46,13 +46,13 @@ describe.each<
     expect(() => read({ a: value }, true)).toThrow(`expected ${expected}`);
   });
 
-  test('takes the default where the member is absent, and refuses without one', () => {
+  test('takes the default for an absent member, and refuses one without a default', () => {
     expect(read({}, true)).toBe(read({ a: undefined }, true));
     expect(() => read({}, false)).toThrow(`EINVAL: a is undefined, expected ${expected}`);
   });
 });
 
-test('right values come back', () => {
+test('each check returns a right value', () => {
   const given = { flag: false, number: 32, choice: 'amd', wide: 0xffn };
   expect(flagOption(given, 'flag', true)).toBe(false);
   expect(integerOption(given, 'number', 32, 52)).toBe(32);

@@ -13,14 +13,14 @@ test.each([
   ['maxLeafShfit', ['maxLeafShift', 'maxRunShift'], 'maxLeafShift'],
   ['max', ['maxLeafShift', 'maxRunShift'], 'maxRunShift'],
   ['gaurdPagez', ['guardPages'], 'guardPages'],
-])('%s among %o is most likely %s', (name, names, expected) => {
+])('the nearest name to %s among %o is %s', (name, names, expected) => {
   expect(nearest(name, names)).toBe(expected);
 });
 
-test.each(['', 'x', 'xyz', 'colour', 'a'.repeat(41)])('nothing is near to %s', (name) => {
+test.each(['', 'x', 'xyz', 'colour', 'a'.repeat(41)])('no name is near to "%s"', (name) => {
   expect(nearest(name, [...MODES, 'maxLeafShift'])).toBeUndefined();
 });
 
-test('among equals the first is taken', () => {
+test('of equally near names the first is taken', () => {
   expect(nearest('pkr', ['pke', 'pks'])).toBe('pke');
 });

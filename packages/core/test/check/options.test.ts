@@ -1,5 +1,5 @@
 import { runInNewContext } from 'node:vm';
-import { describe, expect, it, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { optionsOf } from '../../src/check/options.js';
 import { VmError } from '../../src/errors.js';
 
@@ -12,8 +12,8 @@ interface Options {
 const NAMES = ['mode', 'paBits', 'guardPages'] as const;
 const read = (value: unknown): unknown => optionsOf(value as Options, NAMES, 'format()');
 
-describe('options that are right', () => {
-  it('are copied, and frozen', () => {
+describe('right options', () => {
+  test('are copied, and frozen', () => {
     const given = { mode: 'sv39', paBits: 40 };
     const copy = read(given);
     expect(copy).toEqual(given);
@@ -21,17 +21,17 @@ describe('options that are right', () => {
     expect(Object.isFrozen(copy)).toBe(true);
   });
 
-  it('that are undefined are the same empty record each time', () => {
+  test('are the same empty record each time when they are undefined', () => {
     expect(read(undefined)).toBe(read(undefined));
     expect(Object.keys(read(undefined) as object)).toEqual([]);
     expect(Object.isFrozen(read(undefined))).toBe(true);
   });
 
-  it('have no member for a value that is undefined, and one for null', () => {
+  test('have no member for undefined, and one for null', () => {
     expect(Object.entries(read({ mode: undefined, paBits: null }) as object)).toEqual([['paBits', null]]);
   });
 
-  it('may be of another realm, without prototype, or an instance with properties of its own', () => {
+  test('may come from another realm, have no prototype, or be an instance with own properties', () => {
     expect(read(runInNewContext('({ mode: "sv39" })'))).toEqual({ mode: 'sv39' });
     expect(read(Object.assign(Object.create(null), { mode: 'sv39' }))).toEqual({ mode: 'sv39' });
     class Mine {
@@ -40,14 +40,14 @@ describe('options that are right', () => {
     expect(read(new Mine())).toEqual({ mode: 'sv39' });
   });
 
-  it('are read once: a getter runs once', () => {
+  test('are read once: a getter runs once', () => {
     const mode = vi.fn(() => 'sv39');
     const options = Object.defineProperty({}, 'mode', { get: mode, enumerable: true });
     expect(read(options)).toEqual({ mode: 'sv39' });
     expect(mode).toHaveBeenCalledTimes(1);
   });
 
-  it('of a proxy are read once each', () => {
+  test('are read once through a proxy', () => {
     const gets: PropertyKey[] = [];
     const options = new Proxy(
       { mode: 'sv39', paBits: 40 },
@@ -62,7 +62,7 @@ describe('options that are right', () => {
     expect(gets).toEqual(['mode', 'paBits']);
   });
 
-  it('do not take what Object.prototype was given, nor symbols', () => {
+  test('do not include symbols, or additions to Object.prototype', () => {
     Object.defineProperty(Object.prototype, 'paBits', {
       ...{ value: 1, configurable: true, enumerable: true, writable: true },
     });
@@ -73,7 +73,7 @@ describe('options that are right', () => {
     }
   });
 
-  it('pass on what a getter throws', () => {
+  test('pass on the error of a getter', () => {
     const options = {
       get mode(): string {
         throw new RangeError('mine');
@@ -83,7 +83,7 @@ describe('options that are right', () => {
   });
 });
 
-describe('a name that is not known is refused', () => {
+describe('an unknown name is refused', () => {
   test.each([
     ['mod', 'did you mean `mode`?'],
     ['MODE', 'did you mean `mode`?'],
@@ -100,24 +100,24 @@ describe('a name that is not known is refused', () => {
     expect(() => read(options)).toThrow(`EINVAL: format() has no option \`${name}\`; ${advice}`);
   });
 
-  it('before its value is read', () => {
+  test('before its value is read', () => {
     const mod = vi.fn();
     expect(() => read(Object.defineProperty({}, 'mod', { get: mod, enumerable: true }))).toThrow(VmError);
     expect(mod).not.toHaveBeenCalled();
   });
 
-  it('with the value undefined too', () => {
+  test('even with the value undefined', () => {
     expect(() => read({ mod: undefined })).toThrow('no option `mod`');
   });
 
-  it('by a call that has no options, and with the word for its members', () => {
+  test('by a call without options, and with the given word for members', () => {
     expect(() => optionsOf({ sumo: true } as object, [], 'kestrel', 'control')).toThrow(
       'EINVAL: kestrel has no control `sumo`; it has none',
     );
   });
 });
 
-describe('what is no object with options is refused', () => {
+describe('a value that is no options object is refused', () => {
   test.each([
     [null, 'null'],
     ['sv39', "'sv39'"],
@@ -140,7 +140,7 @@ describe('what is no object with options is refused', () => {
     );
   });
 
-  it('when a known name is inherited, since it would not be read', () => {
+  test('when a known name is inherited, since it would not be read', () => {
     class Mine {
       get mode(): string {
         return 'sv39';

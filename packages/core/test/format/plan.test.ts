@@ -1,7 +1,7 @@
 import type { AddressField, PageTableFormat } from '@vmarea/core';
 import { joinWords, VmError, validateFormat, words } from '@vmarea/core';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { addressHi, addressLo, pfnOf } from '../../src/address-codec.js';
 import { classify } from '../../src/format/classify.js';
 import { compileAddress } from '../../src/format/compile-address.js';
@@ -12,7 +12,7 @@ import { riscv64 } from '../formats/riscv64.js';
 
 const ONES = (1n << 64n) - 1n;
 
-/** The same by bigint, one field at a time. */
+/** The same in bigint, one field at a time. */
 function place(fields: readonly AddressField[], pa: bigint): bigint {
   return fields.reduce(
     (entry, f) => entry | (((pa >> BigInt(f.paBit)) & ((1n << BigInt(f.width)) - 1n)) << BigInt(f.entryBit)),
@@ -20,14 +20,14 @@ function place(fields: readonly AddressField[], pa: bigint): bigint {
   );
 }
 
-describe.each(formats.map((format) => [format.name, format] as const))('%s', (_name, format) => {
+describe.each(formats.map((format) => [format.name, format] as const))('the plan of %s', (_name, format) => {
   const plan = planOf(format);
 
-  it('passes its own check', () => {
+  test('comes from a format that passes validation', () => {
     expect(() => validateFormat(format)).not.toThrow();
   });
 
-  it('places every frame bit where the fields say, and finds it again', () => {
+  test('puts each bit of a frame where the address fields say, and reads it back', () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: 0n, max: (1n << BigInt(format.paBits - format.pageShift)) - 1n }),
@@ -37,7 +37,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
           const high = Math.floor(number / 2 ** 32);
           const entry = joinWords(addressLo(plan.address, low, high), addressHi(plan.address, low, high));
           expect(entry).toBe(place(format.address, pfn << BigInt(format.pageShift)));
-          // Other bits of the entry do not disturb it.
+          // Other bits of the entry make no difference.
           const noisy = words(entry | (ONES ^ place(format.address, ONES)));
           expect(pfnOf(plan.address, noisy.lo, noisy.hi)).toBe(number);
         },
@@ -45,7 +45,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
     );
   });
 
-  it('finds the slot of every level in an address', () => {
+  test('finds the slot of each level in an address', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: ONES }), (va) => {
         for (const level of plan.levels) {
@@ -57,8 +57,8 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
     );
   });
 
-  it('reads an entry in one compare as the rules read it one by one', () => {
-    // Random entries are nearly never a table or leaf: half of the bits come from a good entry.
+  test('classifies an entry by one compare as the rules do one by one', () => {
+    // A random entry is hardly ever a table or leaf: half of the bits come from a good one.
     const good = [
       format.tableEntry,
       ...format.levels.map((_, i) =>
@@ -79,7 +79,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
           for (const level of plan.levels) {
             const kind = classify(format.present, level.level, entry);
             expect(meets(level.table, entry.lo, entry.hi)).toBe(kind === 'table');
-            // The table shape is tried first; what is left is the leaf's.
+            // The table's shape is tried first; the rest is the leaf's.
             if (kind !== 'table') expect(meets(level.leaf, entry.lo, entry.hi)).toBe(kind === 'leaf');
           }
         },
@@ -88,16 +88,16 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
   });
 });
 
-describe('a format that contradicts itself', () => {
+describe('validateFormat', () => {
   const good = arm64({ granule: 4, vaBits: 48 });
   const [root, pud, pmd, pte] = good.levels as [NonNullable<(typeof good.levels)[0]>, never, never, never];
   const table = root.table as NonNullable<typeof root.table>;
-  it.each<[string, Partial<PageTableFormat>, string]>([
-    ['page size', { pageShift: 11 }, 'pageShift is 11'],
-    ['physical size', { paBits: 60 }, 'paBits is 60'],
+  test.each<[string, Partial<PageTableFormat>, string]>([
+    ['a page of 2 KiB', { pageShift: 11 }, 'pageShift is 11'],
+    ['physical addresses of 60 bits', { paBits: 60 }, 'paBits is 60'],
     ['no level', { levels: [] }, 'levels are 0'],
     [
-      'range',
+      'a range that its levels do not translate',
       { range: { bits: 47, upper: 'ones' } },
       'range.bits is 47, but the levels and pageShift translate 48',
     ],
@@ -149,12 +149,12 @@ describe('a format that contradicts itself', () => {
       { tableEntry: words(0x1003n) },
       'tableEntry has a bit inside the address',
     ],
-  ])('is refused: %s', (_what, change, message) => {
+  ])('refuses %s', (_what, change, message) => {
     expect(() => validateFormat({ ...good, ...change })).toThrow(VmError);
     expect(() => validateFormat({ ...good, ...change })).toThrow(message);
   });
 
-  it('is refused when its address fields overlap or are scattered', () => {
+  test('refuses address fields that overlap or are scattered', () => {
     const fields =
       (...list: AddressField[]) =>
       () =>
@@ -172,8 +172,8 @@ describe('a format that contradicts itself', () => {
   });
 });
 
-describe('the contract says', () => {
-  it('arm64: levels, blocks, runs and address fields of every granule', () => {
+describe('the contract holds', () => {
+  test('the levels, blocks, runs and address fields of each granule of arm64', () => {
     const shape = (format: PageTableFormat) =>
       format.levels.map(
         (l) => `${l.name} ${l.shift}/${l.bits}${l.leaf ? ' leaf' : ''}${l.run ? ` x${l.run.entries}` : ''}`,
@@ -205,7 +205,7 @@ describe('the contract says', () => {
     expect(shape(arm64({ granule: 4, vaBits: 16, half: 'ttbr0' }))).toEqual(['PGD 12/4 leaf x16']);
   });
 
-  it('riscv64: three to five levels, a frame field at bit 10, NAPOT', () => {
+  test('three to five levels of riscv64, its frame field at bit 10, and NAPOT', () => {
     for (const depth of [3, 4, 5] as const) {
       const format = riscv64(depth);
       expect(format.levels).toHaveLength(depth);

@@ -1,6 +1,6 @@
 import type { Level, PageTableFormat, Shape } from '@vmarea/core';
 import { VmError, validateFormat, words, ZERO } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
 
@@ -15,15 +15,15 @@ const shape = (mask: bigint, value: bigint): Shape => ({
   rules: [],
 });
 
-describe('a format is refused', () => {
-  it.each<[string, Partial<PageTableFormat>, string]>([
-    ['with pages that no allocator has', { pageShift: 13 }, 'pageShift is 13, expected 12, 14 or 16'],
-    ['with physical addresses of a page', { paBits: 12 }, 'paBits is 12, expected 13 to 56'],
+describe('validateFormat refuses a format', () => {
+  test.each<[string, Partial<PageTableFormat>, string]>([
+    ['with a page size that no allocator has', { pageShift: 13 }, 'pageShift is 13, expected 12, 14 or 16'],
+    ['with physical addresses of 12 bits', { paBits: 12 }, 'paBits is 12, expected 13 to 56'],
     ['with physical addresses of 57 bits', { paBits: 57 }, 'paBits is 57'],
-    ['with a fraction of a bit', { paBits: 40.5 }, 'paBits is 40.5'],
+    ['with a fractional number of address bits', { paBits: 40.5 }, 'paBits is 40.5'],
     ['with six levels', { levels: [root, root, root, pud, pmd, pte] }, 'levels are 6, expected 1 to 5'],
     [
-      'when a level below the root is small',
+      'with a level below the root that fills no page',
       { levels: [root, pud, { ...pmd, bits: 8 }, pte] },
       'levels[2] (PMD) has 8 index bits, expected 9',
     ],
@@ -52,7 +52,11 @@ describe('a format is refused', () => {
       { levels: [root, pud, pmd, { ...pte, leaf: null, run: null }] },
       'levels[3] (PTE) is the last and has no leaf',
     ],
-    ['with addresses of no half', { range: { bits: 48, upper: 'both' as 'sign' } }, "range.upper is 'both'"],
+    [
+      'with an unknown kind of range',
+      { range: { bits: 48, upper: 'both' as 'sign' } },
+      "range.upper is 'both'",
+    ],
     [
       'with a wrong number of address bits',
       { range: { bits: 49, upper: 'ones' } },
@@ -116,7 +120,11 @@ describe('a format is refused', () => {
       { levels: [root, pud, pmd, { ...pte, run: run(1024) }] },
       'levels[3] (PTE) has a run larger than its table',
     ],
-    ['with a run of one', { levels: [root, pud, pmd, { ...pte, run: run(1) }] }, 'are not a power of two'],
+    [
+      'with a run of one entry',
+      { levels: [root, pud, pmd, { ...pte, run: run(1) }] },
+      'are not a power of two',
+    ],
     [
       'with a run of no leaves',
       { levels: [{ ...root, run: run(16) }, pud, pmd, pte] },
@@ -177,7 +185,7 @@ describe('a format is refused', () => {
     expect(call).toThrow(message);
   });
 
-  it('when its sign-extended addresses have fewer than 33 bits', () => {
+  test('with sign-extended addresses of fewer than 33 bits', () => {
     const at = (vaBits: number) => () => {
       const small = arm64({ granule: 4, vaBits });
       const levels = small.levels.map((level) => ({ ...level, run: null }));
@@ -188,7 +196,7 @@ describe('a format is refused', () => {
     expect(at(33)).not.toThrow();
   });
 
-  it('when it translates more than 63 bits', () => {
+  test('that translates more than 63 bits', () => {
     const coarse = arm64({ granule: 64, vaBits: 42 });
     const levels = (rootBits: number): Level[] => [
       { ...(coarse.levels[0] as Level), shift: 55, bits: rootBits, leaf: null, run: null },
@@ -206,15 +214,15 @@ describe('a format is refused', () => {
   });
 });
 
-describe('a format is taken', () => {
-  it('with a run as large as its table, and with rules that hold only sometimes', () => {
+describe('validateFormat accepts a format', () => {
+  test('with a run as large as its table, or with conditional rules', () => {
     expect(() =>
       validateFormat({ ...good, levels: [root, pud, pmd, { ...pte, run: run(512) }] }),
     ).not.toThrow();
     expect(() => validateFormat(riscv64(5))).not.toThrow();
   });
 
-  it('with a root of 16 pages and physical addresses of 56 bits', () => {
+  test('with a root of 16 pages and physical addresses of 56 bits', () => {
     const sv39 = riscv64(3);
     const [first, ...rest] = sv39.levels as [Level, Level, Level];
     expect(() =>

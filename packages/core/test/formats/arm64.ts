@@ -12,7 +12,7 @@ import type {
 import { mask, matches, protection, toBigint, VmError, words, ZERO } from '@vmarea/core';
 
 /**
- * arm64 stage 1, written down as data to prove that the contract can say it (Arm ARM, D8.3: descriptor
+ * arm64 stage 1, written as data to prove that the contract can hold it (Arm ARM, D8.3: descriptor
  * formats; D8.2.6: granules). Not a package: `sh`, hierarchical permissions and MAIR are the simplest
  * that make a whole format.
  */

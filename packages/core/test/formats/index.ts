@@ -20,7 +20,7 @@ export function wideRoot(): PageTableFormat {
 }
 
 /**
- * What a test that shares nothing with the format objects has to know of one: the parameters of the architecture.
+ * What a test without the format objects must know of a format: the parameters of the architecture.
  *
  * `vaBits` and `depth` say the same where each level has 9 bits (riscv64, x86-64), unless the root is wider.
  */
@@ -76,7 +76,7 @@ function shapedX86(depth: 4 | 5, large: boolean): ShapedFormat {
   };
 }
 
-/** Every shape the contract has to carry: granules, depths 1 to 5, small roots, 52-bit addresses, both halves, a root of several frames. */
+/** Every shape that the contract must hold: granules, depths 1 to 5, small roots, 52-bit addresses, both halves, a root of several frames. */
 export const shapedFormats: readonly ShapedFormat[] = [
   shapedArm64({ granule: 4, vaBits: 48 }),
   shapedArm64({ granule: 4, vaBits: 39, half: 'ttbr0' }),

@@ -2,8 +2,8 @@ import type { Level, Match, PageTableFormat, Permissions, Protection, Rule, Word
 import { mask, protection, toBigint, VmError, words, ZERO } from '@vmarea/core';
 
 /**
- * riscv64 Sv39, Sv48 and Sv57 with Svnapot and Svpbmt, written down as data to prove that the contract can
- * say it (RISC-V privileged specification, Sv39 to Sv57; chapters "Svnapot" and "Svpbmt").
+ * riscv64 Sv39, Sv48 and Sv57 with Svnapot and Svpbmt, written as data to prove that the contract can
+ * hold it (RISC-V privileged specification, Sv39 to Sv57; chapters "Svnapot" and "Svpbmt").
  */
 const V = 1n;
 const R = 1n << 1n;

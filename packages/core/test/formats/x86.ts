@@ -30,7 +30,7 @@ const NX = 1n << 63n;
 const CACHING = PWT | PCD | PAT;
 const SOFTWARE = mask(9, 11) | mask(52, 58);
 const NAMES = ['PTE', 'PMD', 'PUD', 'P4D', 'PGD'];
-/** By PAT index, as Linux programs it: indexes 4 and 6 say again what 0 and 2 say. */
+/** By PAT index, as Linux programs it: indexes 4 and 6 repeat 0 and 2. */
 const TYPES = [
   'normal',
   'write-combining',

@@ -5,7 +5,7 @@ import type { WebAssemblyHost } from '../../src/loops/wasm/wasm-host.js';
 import { webAssemblyMemory } from '../memory/support.js';
 
 /*
- * Hosts that have no WebAssembly, or refuse some of it: the package is loaded anew for each, since what was compiled is kept.
+ * Hosts that have no WebAssembly, or refuse part of it. The package is loaded anew for each, since it keeps what it compiled.
  */
 
 const REAL = (globalThis as unknown as { WebAssembly: WebAssemblyHost }).WebAssembly;
@@ -24,7 +24,7 @@ afterEach(() => {
   vi.resetModules();
 });
 
-/** The package as it is in a host with this WebAssembly. */
+/** The package, loaded in a host with this WebAssembly. */
 async function load(host: Partial<WebAssemblyHost> | undefined) {
   vi.resetModules();
   vi.stubGlobal('WebAssembly', host);
@@ -41,7 +41,7 @@ function without(name: keyof WebAssemblyHost, error: Error): WebAssemblyHost {
   return { Memory: REAL.Memory, Module: REAL.Module, Instance: REAL.Instance, [name]: refuse };
 }
 
-/** Long runs of every kind. */
+/** Makes long runs of every kind. */
 function use(loops: RunLoops): void {
   const source = { narrow: Uint32Array.from({ length: 100 }, (_, i) => 7 * i), wide: null, start: 0 };
   expect(loops.writeFrames(0, 100, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
@@ -59,11 +59,11 @@ function use(loops: RunLoops): void {
 }
 
 test.each([
-  ['none at all', undefined],
-  ['no memory', without('Memory', new RangeError('could not allocate memory'))],
-  ['no module', without('Module', new EvalError('a content security policy'))],
-  ['no instance', without('Instance', new TypeError('no such feature'))],
-])('a host with WebAssembly, but %s', async (_, host) => {
+  ['WebAssembly', undefined],
+  ['WebAssembly.Memory', without('Memory', new RangeError('could not allocate memory'))],
+  ['WebAssembly.Module', without('Module', new EvalError('a content security policy'))],
+  ['WebAssembly.Instance', without('Instance', new TypeError('no such feature'))],
+])('a host without %s uses a buffer and the TypeScript loops', async (_, host) => {
   const { PhysicalMemory, wasmLoops } = await load(host);
   for (const shared of [false, true]) {
     const bank = PhysicalMemory.create({ loops: wasmLoops, bytes: 8192, shared }).banks[0];
@@ -74,14 +74,14 @@ test.each([
   }
 });
 
-test('a host that gives neither memory nor buffer', async () => {
+test('a host that gives neither a memory nor a buffer is an error', async () => {
   const { PhysicalMemory, wasmLoops } = await load(
     without('Memory', new RangeError('could not allocate memory')),
   );
   expect(() => PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 50 })).toThrow('cannot give');
 });
 
-test('more than WebAssembly can hold becomes a buffer, or ENOMEM', async () => {
+test('a bank larger than WebAssembly can hold is a buffer; where the host gives none it is ENOMEM', async () => {
   const { PhysicalMemory, wasmLoops } = await load(REAL);
   const memories: unknown[] = [];
   vi.stubGlobal('WebAssembly', {
@@ -102,7 +102,7 @@ test('more than WebAssembly can hold becomes a buffer, or ENOMEM', async () => {
   expect(memories).toEqual([]);
 });
 
-test('nothing is compiled before a long run, and then once', async () => {
+test('the module is compiled at the first long run, once', async () => {
   const made = { Memory: 0, Module: 0, Instance: 0 };
   const counting = (name: keyof typeof made) =>
     new Proxy(REAL[name], {
@@ -128,7 +128,7 @@ test('nothing is compiled before a long run, and then once', async () => {
   expect([first.kind, second.kind]).toEqual(['wasm', 'wasm']);
 });
 
-test('without a provider of loops: a buffer that is the bank', async () => {
+test('a bank without a provider of loops is a buffer of just its size', async () => {
   const { PhysicalMemory } = await load(REAL);
   for (const shared of [false, true]) {
     const bank = PhysicalMemory.create({ bytes: 8192, shared }).banks[0];
@@ -138,7 +138,7 @@ test('without a provider of loops: a buffer that is the bank', async () => {
   }
 });
 
-test('what only looks like a memory', async () => {
+test('an object that only looks like a WebAssembly.Memory uses the TypeScript loops', async () => {
   const { PhysicalMemory, wasmLoops } = await load(REAL);
   const { loops } = PhysicalMemory.over(
     { buffer: new ArrayBuffer(8192), grow: () => 0 },
@@ -150,7 +150,7 @@ test('what only looks like a memory', async () => {
   expect(loops.kind).toBe('array');
 });
 
-test('a given memory that grows between calls', async () => {
+test('a given memory may grow between calls', async () => {
   const { PhysicalMemory, wasmLoops } = await load(REAL);
   const memory = webAssemblyMemory({ initial: 1, maximum: 3 });
   const { loops } = PhysicalMemory.over(memory, { byteOffset: 8, bytes: 8192, loops: wasmLoops })
@@ -167,30 +167,33 @@ test('a given memory that grows between calls', async () => {
   expect(loops.kind).toBe('wasm');
 });
 
-test.each([false, true])('a run of more frames than the scratch page holds, shared: %s', async (shared) => {
-  const { PhysicalMemory, wasmLoops } = await load(REAL);
-  const bank = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 18, shared }).banks[0];
-  for (const [count, isWide] of [
-    [16385, false],
-    [8193, true],
-  ] as const) {
-    const list = Array.from({ length: count }, (_, i) => 3 * i + 1);
-    const source = {
-      narrow: isWide ? null : Uint32Array.from(list),
-      wide: isWide ? Float64Array.from(list) : null,
-      start: 0,
-    };
-    expect(bank?.loops.writeFrames(0, count, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
-    const low = bank?.words.filter((_, i) => i % 2 === 0).subarray(0, count);
-    expect(low?.every((word, i) => word === (list[i] as number) * 4096 + 3)).toBe(true);
-    expect(bank?.loops.clear(0, 20_000)).toBe(count);
-    expect(bank?.loops.kind).toBe('wasm');
-  }
-});
+test.each([false, true])(
+  'a run of more frames than the scratch page holds is written whole, shared: %s',
+  async (shared) => {
+    const { PhysicalMemory, wasmLoops } = await load(REAL);
+    const bank = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 18, shared }).banks[0];
+    for (const [count, isWide] of [
+      [16385, false],
+      [8193, true],
+    ] as const) {
+      const list = Array.from({ length: count }, (_, i) => 3 * i + 1);
+      const source = {
+        narrow: isWide ? null : Uint32Array.from(list),
+        wide: isWide ? Float64Array.from(list) : null,
+        start: 0,
+      };
+      expect(bank?.loops.writeFrames(0, count, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
+      const low = bank?.words.filter((_, i) => i % 2 === 0).subarray(0, count);
+      expect(low?.every((word, i) => word === (list[i] as number) * 4096 + 3)).toBe(true);
+      expect(bank?.loops.clear(0, 20_000)).toBe(count);
+      expect(bank?.loops.kind).toBe('wasm');
+    }
+  },
+);
 
-test('the end of 4 GiB', async () => {
+test('a bank that ends near 4 GiB is written to its end', async () => {
   const { PhysicalMemory, wasmLoops } = await load(REAL);
-  // Nothing of it is resident before it is touched.
+  // None of it is resident before it is touched.
   const bytes = 65534 * 65536;
   const bank = PhysicalMemory.create({ loops: wasmLoops, bytes }).banks[0];
   const loops = bank?.loops as RunLoops;

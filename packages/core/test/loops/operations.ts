@@ -1,15 +1,15 @@
+import type { SeededRandom } from '@vmarea/conformance';
 import { expect } from 'vitest';
 import type { FrameSource } from '../../src/loops/run-loops.js';
 import { codecs } from './codecs.js';
 import { placeOf, type Run, runIn } from './places.js';
-import type { Random } from './random.js';
 import { ENTRIES, type World } from './worlds.js';
 
 /** Notes what a case has met, so that the test can say it met everything. */
 export type Note = (what: string) => void;
 
 /** Calls one operation on both banks of a world and compares what they answer. */
-export type Operation = (world: World, random: Random, note: Note) => void;
+export type Operation = (world: World, random: SeededRandom, note: Note) => void;
 
 function same<T>(world: World, call: (loops: World['loops']) => T): T {
   const answer = call(world.loops);
@@ -23,7 +23,7 @@ function empty({ words, twinWords }: World, { first, count }: Run): void {
 }
 
 /** Frames that fit, many of them next to a power of two. */
-function frameBelow(random: Random, limit: number): number {
+function frameBelow(random: SeededRandom, limit: number): number {
   const near = [0, 2 ** 20, 2 ** 31, 2 ** 32, limit].filter((at) => at <= limit);
   const frame = random.oneIn(2)
     ? random.of(near) + random.below(5) - 3
@@ -31,8 +31,8 @@ function frameBelow(random: Random, limit: number): number {
   return frame >= 0 && frame < limit ? frame : random.below(Math.min(limit, 1000));
 }
 
-/** Calls of one source as the engine makes them: one after another along its frames, now and then with a walk in between. */
-function writeFrames(world: World, random: Random, note: Note, isNarrow: boolean): void {
+/** Calls of one source as the engine makes them: one after another along its frames, sometimes with a walk in between. */
+function writeFrames(world: World, random: SeededRandom, note: Note, isNarrow: boolean): void {
   const { name, address, limit: most } = random.of(codecs);
   const limit = random.oneIn(3) ? 1 + random.below(Math.min(most, 4294967295)) : most;
   const calls = random.of([1, 1, 1, 2, 3]);
@@ -41,7 +41,7 @@ function writeFrames(world: World, random: Random, note: Note, isNarrow: boolean
   const length = skipped + runs.reduce((sum, { count }) => sum + count, 0) + random.below(3);
   const fits = isNarrow ? Math.min(limit, 4294967296) : limit;
   const list = isNarrow ? new Uint32Array(length) : new Float64Array(length);
-  // The first frames count in no call of their own; a long list repeats what a short one has.
+  // The first frames are in no call; a long list repeats a short one.
   const distinct = Math.min(length, 700);
   for (let i = 0; i < distinct; i++) list[i] = frameBelow(random, fits);
   for (let i = distinct; i < length; i++) list[i] = list[i % distinct] as number;
@@ -57,7 +57,7 @@ function writeFrames(world: World, random: Random, note: Note, isNarrow: boolean
   const flagsLo = random.word() & ~(address.lowLo | address.highLo);
   const flagsHi = random.word() & ~(address.lowHi | address.highHi);
   let from = skipped;
-  // Now and then from the start again, or from the frames that the first call has passed over.
+  // Sometimes from the start again, or from the frames that the first call skipped.
   const again = runs.filter(() => random.oneIn(3));
   for (const run of [...runs, ...again]) {
     const { first, count } = run;
@@ -132,7 +132,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     const { first, count } = runIn(random);
     const maskLo = random.of([0, 1, -1, 0xff, random.word()]);
     const maskHi = random.of([0, -2147483648, random.word()]);
-    // The value of an entry of the run, which others then share; now and then one that none can have.
+    // The value of an entry of the run, which others may share; sometimes one that no entry has.
     const { words, twinWords } = world;
     const model = 2 * (first + random.below(count));
     const valueLo = (words[model] as number) & maskLo;

@@ -1,4 +1,4 @@
-import type { Random } from './random.js';
+import type { SeededRandom } from '@vmarea/conformance';
 import { ENTRIES } from './worlds.js';
 
 /** A run of entries: index of the first, and how many. */
@@ -11,7 +11,7 @@ export interface Run {
 const LENGTHS = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 511, 512, 513, 600];
 
 /** A run somewhere in a bank, often at its start or end. */
-export function runIn(random: Random): Run {
+export function runIn(random: SeededRandom): Run {
   const count = random.oneIn(40)
     ? random.of([2048, 4096, 8191, 8192])
     : random.oneIn(2)
@@ -21,7 +21,7 @@ export function runIn(random: Random): Run {
 }
 
 /** Where a run of a length may lie. */
-export function placeOf(random: Random, count: number): number {
+export function placeOf(random: SeededRandom, count: number): number {
   const last = ENTRIES - count;
   return random.of([0, last, Math.min(last, 1), Math.max(0, last - 1), random.below(last + 1)]);
 }

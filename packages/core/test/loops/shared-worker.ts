@@ -5,7 +5,7 @@ import type { WebAssemblyMemoryLike } from '../../src/loops/loop-provider.js';
 import type { RunLoops } from '../../src/loops/run-loops.js';
 import { WasmLoops } from '../../src/loops/wasm/wasm-loops.js';
 
-/** What a thread of the test is told. */
+/** The input of a thread of the test. */
 export interface Told {
   /** A WebAssembly.Memory or a SharedArrayBuffer: the bank from byte 8 on, and in its last word how many have started. */
   readonly source: WebAssemblyMemoryLike | SharedArrayBuffer;
@@ -15,7 +15,7 @@ export interface Told {
   readonly rounds: number;
 }
 
-/** What it saw: entries whose halves do not belong together. */
+/** What it saw: entries whose halves do not match. */
 export interface Seen {
   readonly torn: number;
   readonly counted: number;

@@ -1,3 +1,4 @@
+import type { SeededRandom } from '@vmarea/conformance';
 import { expect } from 'vitest';
 import { addressHi, addressLo, pfnOf } from '../../src/address-codec.js';
 import { type FastMatch, type LevelPlan, type Plan, planOf } from '../../src/format/plan.js';
@@ -10,7 +11,6 @@ import { wideRoot } from '../formats/index.js';
 import { riscv64 } from '../formats/riscv64.js';
 import { x86 } from '../formats/x86.js';
 import type { Note } from './operations.js';
-import type { Random } from './random.js';
 import { walkMany as modelWalks } from './walk-many.js';
 import { agree, type World } from './worlds.js';
 
@@ -47,7 +47,7 @@ interface Ground {
 }
 
 /** Random tables at a random place, many random addresses. */
-export function walkMany(world: World, random: Random, note: Note): void {
+export function walkMany(world: World, random: SeededRandom, note: Note): void {
   const plan = random.of(plans);
   const frames = WALK_BYTES / 2 ** plan.pageShift;
   const base = random.of([0, 5, 0x40003, 0x7fffe00, 0xffe00, 0xffff0000, 2 ** 33]) % (plan.pfnLimit - frames);
@@ -143,7 +143,7 @@ function findEntries(
 }
 
 /** Fills the used slots: frames take the part of each level in turn. */
-function fillTables({ words, twinWords }: World, random: Random, ground: Ground, root: number): void {
+function fillTables({ words, twinWords }: World, random: SeededRandom, ground: Ground, root: number): void {
   const { plan, frames, slots } = ground;
   const entriesPerFrame = 2 ** (plan.pageShift - 3);
   // Frames from 40 on are in no table: few enough to fill, enough for each level.
@@ -162,7 +162,7 @@ function fillTables({ words, twinWords }: World, random: Random, ground: Ground,
 }
 
 /** Mostly a table or a leaf; also nothing, anything, tables outside the bank, and entries with one wrong bit. */
-function entryOf(random: Random, ground: Ground, level: LevelPlan): readonly [number, number] {
+function entryOf(random: SeededRandom, ground: Ground, level: LevelPlan): readonly [number, number] {
   const { plan, base, frames } = ground;
   const flip = random.oneIn(12) ? 1 << random.below(32) : 0;
   if (random.oneIn(10)) return random.of([[0, 0] as const, [random.word(), random.word()] as const]);
@@ -186,7 +186,7 @@ function entryOf(random: Random, ground: Ground, level: LevelPlan): readonly [nu
 }
 
 /** Mostly an address of used slots, near that of others; now and then one outside the range. */
-function addressIn(random: Random, { plan, slots }: Ground): bigint {
+function addressIn(random: SeededRandom, { plan, slots }: Ground): bigint {
   const { bits, upper } = plan.format.range;
   let address = BigInt(random.below(2 ** plan.pageShift));
   for (const { shift, entries } of plan.levels) {

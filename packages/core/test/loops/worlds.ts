@@ -1,10 +1,10 @@
+import { SeededRandom } from '@vmarea/conformance';
 import { ArrayLoops } from '../../src/loops/array-loops.js';
 import type { RunLoops } from '../../src/loops/run-loops.js';
 import { SCRATCH_BYTES } from '../../src/loops/wasm/scratch-layout.js';
 import { WasmLoops } from '../../src/loops/wasm/wasm-loops.js';
 import { planOf } from '../../src/table/walk/walk-plan.js';
 import { webAssemblyMemory } from '../memory/support.js';
-import { Random } from './random.js';
 
 /** Bytes of a bank: 18 frames of 4 KiB, so that a run of 8192 entries has a place to move. */
 export const BANK_BYTES: number = 18 * 4096;
@@ -52,9 +52,9 @@ export function newWorlds(bytes: number): readonly World[] {
 }
 
 /** Entries to fill banks with: stretches of zeros, of few entries, of whole tables; and entries of which a half is 0. */
-const POOL: Int32Array = newPool(new Random(20261125), 4 * ENTRIES);
+const POOL: Int32Array = newPool(new SeededRandom(20261125), 4 * ENTRIES);
 
-function newPool(random: Random, entries: number): Int32Array {
+function newPool(random: SeededRandom, entries: number): Int32Array {
   const pool = new Int32Array(2 * entries);
   for (let i = 0; i < entries; ) {
     const rarity = random.of([0, 1, 2, 30, 700]);
@@ -68,7 +68,7 @@ function newPool(random: Random, entries: number): Int32Array {
 }
 
 /** Gives both banks of a world the same bytes. */
-export function refill(world: World, random: Random): void {
+export function refill(world: World, random: SeededRandom): void {
   const from = 2 * random.below((POOL.length - world.words.length) / 2);
   const part = POOL.subarray(from, from + world.words.length);
   world.words.set(part);

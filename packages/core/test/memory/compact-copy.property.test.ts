@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, test } from 'vitest';
 import { CompactCopy } from '../../src/memory/compact-copy.js';
 
 /** Lengths around the 1024 words of a page, and writes that leave most pages zero. */
@@ -15,7 +15,7 @@ const someWords = fc
 const isSame = (a: Int32Array, b: Int32Array): boolean =>
   a.length === b.length && a.every((word, at) => word === b[at]);
 
-it('a compact copy puts all words back, and writes only the pages that differ', () => {
+test('restore puts back all words, and writes only the pages that differ', () => {
   fc.assert(
     fc.property(someWords, fc.boolean(), ([length, then, since], shared) => {
       const buffer = shared ? new SharedArrayBuffer(4 * length) : new ArrayBuffer(4 * length);

@@ -1,9 +1,10 @@
+import { refusal } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BankOptions } from '../../src/memory/bank.js';
 import { PhysicalMemory } from '../../src/memory/physical-memory.js';
 import { sparseBank } from '../../src/memory/sparse-bank.js';
-import { refusal, webAssemblyMemory } from './support.js';
+import { webAssemblyMemory } from './support.js';
 
 const FRAME = 4096n;
 
@@ -16,14 +17,14 @@ const layouts = fc.record({
       frames: fc.integer({ min: 1, max: 3 }),
       kind: fc.constantFrom('created', 'shared', 'wasm', 'read-only', 'sparse'),
       backwards: fc.boolean(),
-      // Distance of an image's frames, in frames.
+      // Distance between the frames of an image, in frames.
       stride: fc.integer({ min: 1, max: 2 }),
     }),
     { minLength: 1, maxLength: 5 },
   ),
 });
 
-/** Places are a frame boundary and a distance from it, so that most touch an edge. */
+/** A place is a frame boundary and a distance from it, so that most touch an edge. */
 const places = fc.record({
   frame: fc.bigInt(-1n, 30n),
   by: fc.constantFrom(-8n, -4n, -1n, 0n, 1n, 2n, 4n, 8n, 16n),
@@ -83,7 +84,7 @@ function wordOf(model: Model, pa: bigint, size: number): bigint {
   return word;
 }
 
-test('memory is a map from addresses to bytes', () => {
+test('PhysicalMemory does what a plain Map from addresses to bytes does', () => {
   fc.assert(
     fc.property(layouts, fc.array(places, { minLength: 1, maxLength: 30 }), (layout, steps) => {
       const [memory, model] = build(layout);
@@ -153,7 +154,7 @@ function checkBytes(memory: PhysicalMemory, model: Model, pa: bigint, length: nu
   expect(call()).toEqual(Uint8Array.from(expected));
 }
 
-test('a frame is located exactly when all its bytes are in one bank, in one piece', () => {
+test('locate finds exactly the frames whose bytes are in one bank, in one piece', () => {
   fc.assert(
     fc.property(layouts, fc.constantFrom(12, 14, 16), (layout, pageShift) => {
       const [memory, model] = build(layout);

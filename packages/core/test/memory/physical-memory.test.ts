@@ -1,13 +1,14 @@
+import { codeOf, refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import type { BankOptions } from '../../src/memory/bank.js';
 import { requireLittleEndian } from '../../src/memory/host.js';
 import { PhysicalMemory } from '../../src/memory/physical-memory.js';
-import { code, refusal, webAssemblyMemory, wrong } from './support.js';
+import { webAssemblyMemory, wrong } from './support.js';
 
 const TOP = 1n << 52n;
 
-describe('bytes and words', () => {
-  test('words are little-endian, whatever their width', () => {
+describe('PhysicalMemory', () => {
+  test('stores words of 32 and 64 bits in little-endian order', () => {
     const memory = PhysicalMemory.create({ bytes: 8192, base: 0x8000_0000n });
     memory.write64(0x8000_1008n, 0x8877_6655_4433_2211n);
     expect([...memory.bytesAt(0x8000_1008n, 8)]).toEqual([0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88]);
@@ -18,7 +19,7 @@ describe('bytes and words', () => {
     expect(memory.banks[0]?.words[(0x1008 + 4) / 4]).toBe(0xdead_beef | 0);
   });
 
-  test('signed values are stored as their bits', () => {
+  test('stores a signed value as its bits', () => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
     memory.write32(0n, -1);
     expect(memory.read32(0n)).toBe(0xffff_ffff);
@@ -28,17 +29,17 @@ describe('bytes and words', () => {
 
   test.each([0.5, Number.NaN, 2 ** 32, -(2 ** 31) - 1, '1', undefined])('write32 refuses %s', (value) => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
-    expect(code(() => memory.write32(0n, wrong(value)))).toBe('EINVAL');
+    expect(codeOf(() => memory.write32(0n, wrong(value)))).toBe('EINVAL');
     expect(memory.read64(0n)).toBe(0n);
   });
 
   test.each([1, 1n << 64n, -(1n << 63n) - 1n])('write64 refuses %s', (value) => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
-    expect(code(() => memory.write64(0n, wrong(value)))).toBe('EINVAL');
+    expect(codeOf(() => memory.write64(0n, wrong(value)))).toBe('EINVAL');
     expect(memory.read64(0n)).toBe(0n);
   });
 
-  test('bytesAt is a view', () => {
+  test('gives a view of its bytes by bytesAt', () => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
     memory.bytesAt(16n, 4).set([1, 2, 3, 4]);
     expect(memory.read32(16n)).toBe(0x0403_0201);
@@ -46,7 +47,7 @@ describe('bytes and words', () => {
     expect(memory.read32(0xffcn)).toBe(0x0909_0909);
   });
 
-  test('shared memory holds the same bytes', () => {
+  test('works on shared memory', () => {
     const memory = PhysicalMemory.create({ bytes: 4096, shared: true });
     expect(memory.banks[0]?.words.buffer).toBeInstanceOf(SharedArrayBuffer);
     memory.write64(8n, 0xffff_ffff_0000_0001n);
@@ -57,7 +58,7 @@ describe('bytes and words', () => {
   });
 });
 
-describe('addresses', () => {
+describe('an address', () => {
   const memory = PhysicalMemory.of([
     { bytes: 8192, base: 0x1000n },
     { bytes: 4096, base: 0x8000n },
@@ -69,28 +70,31 @@ describe('addresses', () => {
     ['write32', 2n],
     ['read64', 4n],
     ['write64', 4n],
-  ] as const)('%s at %s above a multiple is misaligned', (name, offset) => {
+  ] as const)('must be aligned: %s at %s above a multiple is refused', (name, offset) => {
     const value = name.endsWith('64') ? 1n : 1;
     const error = refusal(() => memory[name](0x1000n + offset, wrong(value)));
     expect(error.code).toBe('EINVAL');
     expect(error.address).toBe(0x1000n + offset);
   });
 
-  test.each([0n, 0xff8n, 0x3000n, 0x7ff8n, 0x9000n, TOP, (1n << 64n) - 8n])('no bytes at %s', (pa) => {
-    for (const call of [
-      () => memory.read32(pa),
-      () => memory.read64(pa),
-      () => memory.write32(pa, 0),
-      () => memory.write64(pa, 0n),
-      () => memory.bytesAt(pa, 1),
-    ]) {
-      const error = refusal(call);
-      expect(error.code).toBe('EFAULT');
-      expect(error.address).toBe(pa);
-      expect(error.message).toContain('0x0000000000001000-0x0000000000002fff');
-      expect(error.message).toContain('0x0000000000008000-0x0000000000008fff');
-    }
-  });
+  test.each([0n, 0xff8n, 0x3000n, 0x7ff8n, 0x9000n, TOP, (1n << 64n) - 8n])(
+    'without bytes is EFAULT: %s',
+    (pa) => {
+      for (const call of [
+        () => memory.read32(pa),
+        () => memory.read64(pa),
+        () => memory.write32(pa, 0),
+        () => memory.write64(pa, 0n),
+        () => memory.bytesAt(pa, 1),
+      ]) {
+        const error = refusal(call);
+        expect(error.code).toBe('EFAULT');
+        expect(error.address).toBe(pa);
+        expect(error.message).toContain('0x0000000000001000-0x0000000000002fff');
+        expect(error.message).toContain('0x0000000000008000-0x0000000000008fff');
+      }
+    },
+  );
 
   test.each([
     [-8n, 'ERANGE'],
@@ -98,12 +102,12 @@ describe('addresses', () => {
     [8, 'EINVAL'],
     ['8', 'EINVAL'],
     [undefined, 'EINVAL'],
-  ])('%s is no physical address', (pa, expected) => {
-    expect(code(() => memory.read64(wrong(pa)))).toBe(expected);
-    expect(code(() => memory.bytesAt(wrong(pa), 1))).toBe(expected);
+  ])('is not %s', (pa, expected) => {
+    expect(codeOf(() => memory.read64(wrong(pa)))).toBe(expected);
+    expect(codeOf(() => memory.bytesAt(wrong(pa), 1))).toBe(expected);
   });
 
-  test('a range over the end of a bank names the first address without bytes', () => {
+  test('is named where a range reaches over the end of a bank: the first without bytes', () => {
     expect(memory.bytesAt(0x1ff0n, 0x1010)).toHaveLength(0x1010);
     const error = refusal(() => memory.bytesAt(0x1ff0n, 0x1011));
     expect(error.code).toBe('EFAULT');
@@ -111,18 +115,18 @@ describe('addresses', () => {
     expect(refusal(() => memory.bytesAt(0x1000n, Number.MAX_SAFE_INTEGER)).address).toBe(0x3000n);
   });
 
-  test('a range over two banks is refused as that', () => {
+  test('is named where a range reaches into a second bank', () => {
     const touching = PhysicalMemory.of([{ bytes: 4096 }, { bytes: 4096, base: 0x1000n }]);
     const error = refusal(() => touching.bytesAt(0xff0n, 32));
     expect(error.code).toBe('EINVAL');
     expect(error.address).toBe(0x1000n);
   });
 
-  test.each([0, -1, 1.5, Number.NaN, '1'])('a range of %s bytes is refused', (length) => {
-    expect(code(() => memory.bytesAt(0x1000n, wrong(length)))).toBe('EINVAL');
+  test.each([0, -1, 1.5, Number.NaN, '1'])('begins no range of %s bytes', (length) => {
+    expect(codeOf(() => memory.bytesAt(0x1000n, wrong(length)))).toBe('EINVAL');
   });
 
-  test('the message shows the banks around the address, not all', () => {
+  test('is refused with the two banks around it, not all', () => {
     const many = PhysicalMemory.of(
       Array.from({ length: 10 }, (_, i) => ({ bytes: 4096, base: BigInt(i) * 0x10000n })),
     );
@@ -134,8 +138,8 @@ describe('addresses', () => {
   });
 });
 
-describe('frames', () => {
-  test('locate gives the bank and the word of a frame', () => {
+describe('a frame', () => {
+  test('is located by its bank and the index of its first word', () => {
     const memory = PhysicalMemory.of([
       { bytes: 0x8000, base: 0x3000n },
       { bytes: 0x1000, base: 0xb000n },
@@ -145,7 +149,7 @@ describe('frames', () => {
     expect(memory.locate(10)).toEqual({ bank: low, word: 0x7000 / 4 });
     expect(memory.locate(11)).toEqual({ bank: high, word: 0 });
     expect([memory.locate(2), memory.locate(12), memory.locate(2 ** 40)]).toEqual([null, null, null]);
-    // 16 KiB frames: 0 begins below the bank, 1 is inside, 2 would go over into the other bank.
+    // Of 16 KiB frames, 0 begins below the bank, 1 is inside, 2 would reach into the other bank.
     expect(memory.locate(0, 14)).toBeNull();
     expect(memory.locate(1, 14)).toEqual({ bank: low, word: 0x1000 / 4 });
     expect(memory.locate(2, 14)).toBeNull();
@@ -153,27 +157,27 @@ describe('frames', () => {
     expect(memory.bankOf(0, 16)).toBeNull();
   });
 
-  test.each([-1, 0.5, Number.NaN, 1n, '1'])('%s is no frame number', (pfn) => {
+  test.each([-1, 0.5, Number.NaN, 1n, '1'])('never has the number %s', (pfn) => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
-    expect(code(() => memory.locate(wrong(pfn)))).toBe('EINVAL');
-    expect(code(() => memory.bankOf(wrong(pfn), 12))).toBe('EINVAL');
+    expect(codeOf(() => memory.locate(wrong(pfn)))).toBe('EINVAL');
+    expect(codeOf(() => memory.bankOf(wrong(pfn), 12))).toBe('EINVAL');
   });
 
-  test('a bank says -1 for what is no frame of it', () => {
+  test('that is not in a bank has the word -1', () => {
     const bank = PhysicalMemory.create({ bytes: 8192 }).banks[0];
     expect([-1, 0, 1, 2, 0.5, Number.NaN].map((pfn) => bank?.wordOf(pfn, 12))).toEqual([
       -1, 0, 1024, -1, -1, -1,
     ]);
   });
 
-  test.each([0, 11, 13, 21, 12.5, null])('%s is no page shift', (pageShift) => {
+  test.each([0, 11, 13, 21, 12.5, null])('never has the page shift %s', (pageShift) => {
     const memory = PhysicalMemory.create({ bytes: 4096 });
-    expect(code(() => memory.bankOf(0, wrong(pageShift)))).toBe('EINVAL');
+    expect(codeOf(() => memory.bankOf(0, wrong(pageShift)))).toBe('EINVAL');
   });
 });
 
-describe('banks over given bytes', () => {
-  test('an offset into a buffer', () => {
+describe('PhysicalMemory.over', () => {
+  test('takes a part of a buffer', () => {
     const buffer = new ArrayBuffer(16384);
     const memory = PhysicalMemory.over(buffer, { base: 0x10000n, byteOffset: 8, bytes: 8192 });
     memory.write32(0x10000n, 7);
@@ -182,11 +186,11 @@ describe('banks over given bytes', () => {
     expect(memory.banks[0]?.words).toHaveLength(2048);
   });
 
-  test('without options it takes all', () => {
+  test('takes all of a buffer by default', () => {
     expect(PhysicalMemory.over(new SharedArrayBuffer(12288)).banks[0]?.bytes).toBe(12288);
   });
 
-  test('a grown WebAssembly.Memory: same length, new buffer', () => {
+  test('follows a WebAssembly.Memory that grows: the bank keeps its length and gets the new buffer', () => {
     const wasm = webAssemblyMemory({ initial: 1, maximum: 3 });
     const memory = PhysicalMemory.over(wasm, { base: 0x1000n });
     memory.write64(0x1008n, 5n);
@@ -199,10 +203,10 @@ describe('banks over given bytes', () => {
     memory.write32(0x1000n, 9);
     expect(new Uint32Array(wasm.buffer)[0]).toBe(9);
     expect(memory.banks[0]?.words).toHaveLength(65536 / 4);
-    expect(code(() => memory.read32(0x11000n))).toBe('EFAULT');
+    expect(codeOf(() => memory.read32(0x11000n))).toBe('EFAULT');
   });
 
-  test('a grown shared WebAssembly.Memory', () => {
+  test('follows a shared WebAssembly.Memory that grows', () => {
     const wasm = webAssemblyMemory({ initial: 1, maximum: 2, shared: true });
     const memory = PhysicalMemory.over(wasm);
     wasm.grow(1);
@@ -211,7 +215,7 @@ describe('banks over given bytes', () => {
     expect(memory.banks[0]?.bytes).toBe(65536);
   });
 
-  test('a buffer that was transferred away is a plain error', () => {
+  test('refuses calls on a buffer that was transferred away', () => {
     const buffer = new ArrayBuffer(4096);
     const memory = PhysicalMemory.over(buffer, { base: 0x5000n });
     structuredClone(buffer, { transfer: [buffer] });
@@ -224,7 +228,7 @@ describe('banks over given bytes', () => {
     }
   });
 
-  test('a read-only bank refuses writes and stays as it is', () => {
+  test('makes a read-only bank, which refuses writes', () => {
     const memory = PhysicalMemory.over(new ArrayBuffer(4096), { writable: false });
     expect(refusal(() => memory.write32(4n, 1))).toMatchObject({ code: 'EPERM', address: 4n });
     expect(refusal(() => memory.write64(8n, 1n))).toMatchObject({ code: 'EPERM', address: 8n });
@@ -233,50 +237,50 @@ describe('banks over given bytes', () => {
   });
 
   test.each([
-    ['offset not a multiple of 8', { byteOffset: 4, bytes: 4096 }],
-    ['negative offset', { byteOffset: -8 }],
-    ['fractional offset', { byteOffset: 0.5 }],
-    ['offset beyond the end', { byteOffset: 32768 }],
-    ['too long', { byteOffset: 8, bytes: 16384 }],
+    ['an offset that is no multiple of 8', { byteOffset: 4, bytes: 4096 }],
+    ['a negative offset', { byteOffset: -8 }],
+    ['a fractional offset', { byteOffset: 0.5 }],
+    ['an offset beyond the end', { byteOffset: 32768 }],
+    ['a length beyond the end', { byteOffset: 8, bytes: 16384 }],
     ['a rest that is no multiple of 4096', { byteOffset: 8 }],
   ])('refuses %s', (_, o) => {
-    expect(code(() => PhysicalMemory.over(new ArrayBuffer(16384), o))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.over(new ArrayBuffer(16384), o))).toBe('EINVAL');
   });
 
-  test('a typed array is refused: it would lose its offset', () => {
+  test('refuses a typed array, whose offset would be lost', () => {
     expect(refusal(() => PhysicalMemory.over(wrong(new Uint8Array(8192)))).message).toContain('byteOffset');
   });
 
-  test.each([null, undefined, 4096, {}, { buffer: [] }])('%s is no source', (source) => {
-    expect(code(() => PhysicalMemory.over(wrong(source)))).toBe('EINVAL');
+  test.each([null, undefined, 4096, {}, { buffer: [] }])('refuses %s as a source', (source) => {
+    expect(codeOf(() => PhysicalMemory.over(wrong(source)))).toBe('EINVAL');
   });
 });
 
-describe('places', () => {
+describe('PhysicalMemory.create and of', () => {
   test.each([0, -4096, 100, 4097, 4096.5, Number.NaN, Number.POSITIVE_INFINITY, '4096', 4096n, undefined])(
-    'a length of %s is refused',
+    'refuse a length of %s',
     (bytes) => {
-      expect(code(() => PhysicalMemory.create({ bytes: wrong(bytes) }))).toBe('EINVAL');
+      expect(codeOf(() => PhysicalMemory.create({ bytes: wrong(bytes) }))).toBe('EINVAL');
     },
   );
 
-  test.each([1n, 0x1800n, -4096n, 4096, TOP, null])('a base of %s is refused', (base) => {
-    expect(code(() => PhysicalMemory.create({ bytes: 4096, base: wrong(base) }))).toBe('EINVAL');
+  test.each([1n, 0x1800n, -4096n, 4096, TOP, null])('refuse a base of %s', (base) => {
+    expect(codeOf(() => PhysicalMemory.create({ bytes: 4096, base: wrong(base) }))).toBe('EINVAL');
   });
 
-  test('the last frame below 2^52 is the last', () => {
+  test('reach up to the last frame below 2^52', () => {
     const memory = PhysicalMemory.create({ bytes: 4096, base: TOP - 4096n });
     memory.write64(TOP - 8n, 1n);
     expect(memory.read64(TOP - 8n)).toBe(1n);
     expect(memory.locate(2 ** 40 - 1)?.word).toBe(0);
-    expect(code(() => PhysicalMemory.create({ bytes: 8192, base: TOP - 4096n }))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.create({ bytes: 8192, base: TOP - 4096n }))).toBe('EINVAL');
   });
 
-  test('a host without that much memory', () => {
-    expect(code(() => PhysicalMemory.create({ bytes: 2 ** 50 }))).toBe('ENOMEM');
+  test('give ENOMEM where the host has not that much memory', () => {
+    expect(codeOf(() => PhysicalMemory.create({ bytes: 2 ** 50 }))).toBe('ENOMEM');
   });
 
-  test('banks are sorted; touching ones are fine, overlapping ones are not', () => {
+  test('sort banks, let them touch, and refuse banks that overlap', () => {
     const banks = [
       { bytes: 4096, base: 0x4000n },
       { bytes: 8192, base: 0x2000n },
@@ -285,14 +289,14 @@ describe('places', () => {
     const error = refusal(() => PhysicalMemory.of([...banks, { bytes: 4096, base: 0x3000n }]));
     expect(error.code).toBe('EINVAL');
     expect(error.message).toContain('0x0000000000002000-0x0000000000003fff');
-    expect(code(() => PhysicalMemory.of([{ bytes: 4096 }, { bytes: 4096 }]))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.of([{ bytes: 4096 }, { bytes: 4096 }]))).toBe('EINVAL');
   });
 
-  test.each([[[]], [null], [[null]], [[{}]]])('%j is no list of banks', (banks) => {
-    expect(code(() => PhysicalMemory.of(wrong<BankOptions[]>(banks)))).toBe('EINVAL');
+  test.each([[[]], [null], [[null]], [[{}]]])('refuse %j as a list of banks', (banks) => {
+    expect(codeOf(() => PhysicalMemory.of(wrong<BankOptions[]>(banks)))).toBe('EINVAL');
   });
 
-  test('a big-endian host is refused', () => {
+  test('refuse a big-endian host', () => {
     expect(refusal(() => requireLittleEndian(false)).message).toContain('big-endian');
     requireLittleEndian();
   });

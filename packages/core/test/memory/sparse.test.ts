@@ -1,18 +1,19 @@
+import { codeOf, refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { PhysicalMemory } from '../../src/memory/physical-memory.js';
 import { sparseBank } from '../../src/memory/sparse-bank.js';
-import { code, refusal, wrong } from './support.js';
+import { wrong } from './support.js';
 
 /** Frames of 4 KiB, frame `i` filled with `i + 1`. */
 function frames(count: number, size = 4096): Uint8Array {
   return Uint8Array.from({ length: count * size }, (_, i) => Math.floor(i / size) + 1);
 }
 
-describe('sparse images', () => {
+describe('a sparse bank', () => {
   const addresses = [0x9000n, 0x3000n, 0x4000n, 0x5000n, 0x8000n];
   const image = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses, bytes: frames(5) })]);
 
-  test('every frame is at its address, in any order', () => {
+  test('has each frame at its address, in whatever order they are given', () => {
     addresses.forEach((pa, i) => {
       expect(image.read32(pa)).toBe(0x0101_0101 * (i + 1));
       expect(image.read64(pa + 0xff8n)).toBe(0x0101_0101_0101_0101n * BigInt(i + 1));
@@ -22,18 +23,18 @@ describe('sparse images', () => {
     expect(image.banks[0]?.words).toHaveLength(5 * 1024);
   });
 
-  test.each([0n, 0x2ff8n, 0x6000n, 0x7ff8n, 0xa000n])('no bytes at %s', (pa) => {
+  test.each([0n, 0x2ff8n, 0x6000n, 0x7ff8n, 0xa000n])('has no bytes at %s', (pa) => {
     expect(refusal(() => image.read64(pa))).toMatchObject({ code: 'EFAULT', address: pa });
     expect(image.locate(Number(pa >> 12n))).toBeNull();
   });
 
-  test('it cannot be written', () => {
+  test('refuses writes', () => {
     expect(refusal(() => image.write32(0x3004n, 1))).toMatchObject({ code: 'EPERM', address: 0x3004n });
-    expect(code(() => image.write64(0x3000n, 1n))).toBe('EPERM');
-    expect(code(() => image.write64(0x6000n, 1n))).toBe('EFAULT');
+    expect(codeOf(() => image.write64(0x3000n, 1n))).toBe('EPERM');
+    expect(codeOf(() => image.write64(0x6000n, 1n))).toBe('EFAULT');
   });
 
-  test('bytes of frames that stand together are a view, others a copy', () => {
+  test('gives a view of bytes that lie together in the file, a copy of others', () => {
     const view = image.bytesAt(0x3ffen, 0x1004);
     expect(view.buffer).toBe(image.banks[0]?.words.buffer);
     expect([view[0], view[2], view[0x1001], view[0x1002]]).toEqual([2, 3, 3, 4]);
@@ -47,7 +48,7 @@ describe('sparse images', () => {
     });
   });
 
-  test('larger frames are found where the smaller ones stand together', () => {
+  test('finds a larger frame where the smaller ones lie together', () => {
     const run = PhysicalMemory.of([
       sparseBank({
         pageShift: 12,
@@ -61,7 +62,7 @@ describe('sparse images', () => {
     expect(image.locate(2, 14)).toBeNull();
   });
 
-  test('frames of 64 KiB', () => {
+  test('has frames of 64 KiB', () => {
     const large = PhysicalMemory.of([
       sparseBank({
         pageShift: 16,
@@ -74,7 +75,7 @@ describe('sparse images', () => {
     expect(large.read32(0x1fffcn)).toBe(0x0202_0202);
   });
 
-  test('bytes that begin anywhere', () => {
+  test('takes bytes that begin at any offset', () => {
     const all = new Uint8Array(4096 + 16);
     const bytes = all.subarray(3, 3 + 4096).fill(7);
     const odd = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses: [0n], bytes })]);
@@ -82,14 +83,14 @@ describe('sparse images', () => {
     expect(odd.read64(0n)).toBe(0x0707_0707_0707_0707n);
   });
 
-  test('the caller may reuse the addresses', () => {
+  test('copies the addresses: the caller may reuse its array', () => {
     const list = BigUint64Array.of(0x1000n, 0x3000n);
     const memory = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses: list, bytes: frames(2) })]);
     list.fill(0n);
     expect(memory.read32(0x3000n)).toBe(0x0202_0202);
   });
 
-  test('beside a writable bank', () => {
+  test('stands beside a writable bank', () => {
     const memory = PhysicalMemory.of([
       { bytes: 4096, base: 0x10000n },
       sparseBank({ pageShift: 12, addresses, bytes: frames(5) }),
@@ -99,7 +100,7 @@ describe('sparse images', () => {
     expect(memory.banks.map((bank) => bank.linear)).toEqual([false, true]);
     expect(refusal(() => memory.read32(0xa000n)).message).toContain('image');
     expect(
-      code(() =>
+      codeOf(() =>
         PhysicalMemory.of([
           { bytes: 4096, base: 0x6000n },
           sparseBank({ pageShift: 12, addresses, bytes: frames(5) }),
@@ -108,7 +109,7 @@ describe('sparse images', () => {
     ).toBe('EINVAL');
   });
 
-  test('a frame that is there twice', () => {
+  test('refuses a frame that is given twice', () => {
     for (const twice of [
       [0x1000n, 0x1000n],
       [0x2000n, 0x1000n, 0x2000n],
@@ -131,10 +132,10 @@ describe('sparse images', () => {
     ['an address beyond 2^52', { addresses: [1n << 52n] }],
     ['an address that is no bigint', { addresses: [4096] }],
     ['addresses of another type', { addresses: new Uint32Array(1) }],
-    ['a page shift', { pageShift: 13, bytes: frames(2) }],
+    ['a page shift of 13', { pageShift: 13, bytes: frames(2) }],
   ])('refuses %s', (_, o) => {
     const good = { pageShift: 12, addresses: [0x1000n], bytes: frames(1) };
     PhysicalMemory.of([sparseBank(good)]);
-    expect(code(() => PhysicalMemory.of([sparseBank(wrong({ ...good, ...o }))]))).toBe('EINVAL');
+    expect(codeOf(() => PhysicalMemory.of([sparseBank(wrong({ ...good, ...o }))]))).toBe('EINVAL');
   });
 });

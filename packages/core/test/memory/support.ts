@@ -1,21 +1,4 @@
-import { VmError } from '../../src/errors.js';
 import type { WebAssemblyMemoryLike } from '../../src/loops/loop-provider.js';
-
-/** What a call throws; fails when that is nothing or anything but a VmError. */
-export function refusal(call: () => unknown): VmError {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof VmError) return error;
-    throw error;
-  }
-  throw new Error('the call was not refused');
-}
-
-/** The code that a call is refused with. */
-export function code(call: () => unknown): string {
-  return refusal(call).code;
-}
 
 /** A copy of bytes, to compare with later. */
 export function snapshot(buffer: ArrayBufferLike): Uint8Array {

@@ -1,7 +1,7 @@
 import type { Protection } from '@vmarea/core';
 import { protection } from '@vmarea/core';
+import { machine } from '@vmarea/testkit';
 import { arm64 } from '../formats/arm64.js';
-import { machine } from './machine.js';
 
 export const KERNEL: Protection = protection({ write: true, global: true });
 export const TEXT: Protection = protection({ execute: true, global: true });
@@ -19,7 +19,7 @@ export function linesOf(dump: string): string[] {
   return dump.trimEnd().split('\n').slice(1);
 }
 
-/** A bit of everything on arm64. */
+/** A table on arm64 with leaves of many kinds. */
 export function sample() {
   const all = machine(arm64({ granule: 4, vaBits: 48 }));
   const { table } = all;

@@ -7,7 +7,7 @@ export function entryAt(table: PageTable, va: bigint, level = -1): WalkStep {
   return step;
 }
 
-/** What is mapped, as address, leaf size and number of leaves. */
+/** The leaves, as address, leaf size and count. */
 export function sizes(table: PageTable): [bigint, number, number][] {
   return [...table.leaves()].map((run) => [run.va, run.leafShift, run.count]);
 }

@@ -11,18 +11,18 @@ import {
   wasmLoops,
   words,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
-import { fingerprint, machine } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
+import { fingerprint } from '../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-describe('a protection that only pages can have', () => {
+describe('a protection that the format encodes for pages alone', () => {
   const asked: number[] = [];
   const pagesOnly: PageTableFormat = {
     ...arm,
@@ -34,7 +34,7 @@ describe('a protection that only pages can have', () => {
     },
   };
 
-  it('is fine in a call that makes no block', () => {
+  test('maps where a call makes no block', () => {
     const { table } = machine(pagesOnly);
     const scattered = Uint32Array.from({ length: 1024 }, (_, i) => 2 * i);
     asked.length = 0;
@@ -42,11 +42,11 @@ describe('a protection that only pages can have', () => {
     table.mapRange(BASE + BigInt(8 * MiB), 0n, 4 * MiB, WRITE, { maxLeafShift: 20 });
     table.mapRange(BASE + BigInt(16 * MiB), 0x1000n, 4 * MiB, WRITE);
     expect([...table.leaves()].reduce((sum, run) => sum + run.count, 0)).toBe(3072);
-    // Once a call, not once an entry.
+    // It is encoded once a call, not once an entry.
     expect(asked).toEqual([3, 3, 3]);
   });
 
-  it('is refused when a block is due, and what was written before goes', () => {
+  test('is refused where a call would make a block, and what it has written is undone', () => {
     const { table, memory, frames } = machine(pagesOnly);
     const before = fingerprint({ memory, frames });
     const call = () => table.mapRange(BASE + 0x1ff000n, 0x1ff000n, 4 * MiB, WRITE);
@@ -54,7 +54,7 @@ describe('a protection that only pages can have', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('of any level is asked for once a call', () => {
+  test('is encoded once for each level and call', () => {
     const levels: number[] = [];
     const { table } = machine({
       ...arm,
@@ -70,7 +70,7 @@ describe('a protection that only pages can have', () => {
   });
 });
 
-describe('a protection that a format encodes wrongly', () => {
+describe('a wrong encoding by the format', () => {
   const refused = (extra: bigint, format = arm, va = BASE): void => {
     const { table, memory, frames } = machine(format);
     const before = fingerprint({ memory, frames });
@@ -87,21 +87,21 @@ describe('a protection that a format encodes wrongly', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   };
 
-  it('is refused for each address bit', () => {
+  test('is refused when it has an address bit', () => {
     for (const bit of [12n, 31n, 32n, 47n]) refused(1n << bit);
     refused(1n << 10n, riscv64(3), 0n);
     refused(1n << 53n, riscv64(3), 0n);
   });
 
-  it('is refused for bits that make it no leaf', () => {
-    // Reserved by riscv64, and a run of another size than the format knows.
+  test('is refused when it is no leaf', () => {
+    // A bit that riscv64 reserves, and a run of a size that the format does not have.
     refused(1n << 54n, riscv64(3), 0n);
     refused(1n << 63n, riscv64(3), 0n);
     // Above the physical addresses.
     refused(1n << 45n, arm64({ granule: 4, vaBits: 48, paBits: 40 }));
   });
 
-  it('is refused at the level of a block', () => {
+  test('is refused when only that of a block is wrong', () => {
     const shifted: PageTableFormat = {
       ...arm,
       name: 'wrong-block',
@@ -117,8 +117,8 @@ describe('a protection that a format encodes wrongly', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('says nothing about address bits below the size of a block', () => {
-    // arm64's GP and nT stand there; this format has a software bit at 16 in blocks.
+  test('may have bits below the size of a block, where blocks have no address', () => {
+    // arm64 has GP and nT there. This format has a software bit at 16 in blocks.
     const low: PageTableFormat = {
       ...arm,
       name: 'low-bits',
@@ -133,15 +133,15 @@ describe('a protection that a format encodes wrongly', () => {
   });
 });
 
-describe('what is no argument', () => {
-  it.each([
+describe('PageTable refuses', () => {
+  test.each([
     ['undefined', undefined],
     ['null', null],
     ['a number', 3],
-    ['without `extra`', { ...WRITE, extra: undefined }],
-    ['with a number for `extra`', { ...WRITE, extra: 0 }],
-    ['some fields', { write: true }],
-  ])('as a protection: %s', (_what, wanted) => {
+    ['one without `extra`', { ...WRITE, extra: undefined }],
+    ['one with a number for `extra`', { ...WRITE, extra: 0 }],
+    ['some of its members', { write: true }],
+  ])('%s as a protection', (_what, wanted) => {
     const { table, memory, frames } = machine(arm);
     const before = fingerprint({ memory, frames });
     const message = /^EINVAL: the protection is not complete; make it with protection\(/;
@@ -150,14 +150,14 @@ describe('what is no argument', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('a new table without frames', () => {
+  test('a new table without an allocator', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: MiB });
     expect(thrown(() => new PageTable({ format: arm, memory } as unknown as PageTableOptions))).toMatch(
       /^EINVAL: a page table needs `frames`, a FrameAllocator for its tables; .*a PageTableReader needs none$/,
     );
   });
 
-  it('half of a range of leaves', () => {
+  test('leaves with an address or a length alone', () => {
     const { table } = machine(arm);
     expect(thrown(() => table.leaves(undefined, 4096))).toBe(
       'EINVAL: the address is undefined, expected a bigint',
@@ -165,11 +165,13 @@ describe('what is no argument', () => {
     expect(thrown(() => table.leaves(BASE))).toBe(
       'EINVAL at 0xffff000000000000: the length is undefined, expected 1 or more bytes',
     );
-    expect(thrown(() => table.leaves(BASE, 0))).toMatch(/^EINVAL .*the length is 0, expected 1 or more bytes$/);
+    expect(thrown(() => table.leaves(BASE, 0))).toMatch(
+      /^EINVAL .*the length is 0, expected 1 or more bytes$/,
+    );
     expect(thrown(() => table.leaves(0n, 4096))).toMatch(/^ERANGE/);
   });
 
-  it('frames and addresses that are both wrong: the range is named', () => {
+  test('a call with a wrong address and wrong frames, and names the address', () => {
     const { table } = machine(arm);
     expect(thrown(() => table.map(0n, [-1], WRITE))).toMatch(/^ERANGE/);
     expect(thrown(() => table.mapRange(0n, 1n, 4096, WRITE))).toMatch(/^ERANGE/);
@@ -181,7 +183,7 @@ describe('what is no argument', () => {
     );
   });
 
-  it('an allocator of another memory without bytes for its last frame', () => {
+  test('an allocator whose last frame has no bytes in the memory', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const fitting = new FrameAllocator(null, { first: 4, frames: 12 });
     const tooLong = new FrameAllocator(null, { first: 4, frames: 13 });
@@ -195,7 +197,7 @@ describe('what is no argument', () => {
     );
   });
 
-  it('an access that is none: it must not look allowed', () => {
+  test('an invalid access, which must not look allowed', () => {
     const { table } = machine(arm);
     table.map(BASE, [1], protection());
     const walk = (access: unknown) =>
@@ -206,7 +208,7 @@ describe('what is no argument', () => {
     }
   });
 
-  it('things of another kind than the ones asked for', () => {
+  test('options of another type', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const frames = new FrameAllocator(memory);
     const make = (options: unknown) => thrown(() => new PageTable(options as PageTableOptions));
@@ -233,9 +235,7 @@ describe('what is no argument', () => {
     expect(thrown(() => areas.reserve(4096, { align: 4096 as unknown as bigint }))).toMatch(
       /^EINVAL: the alignment is 4096/,
     );
-    expect(thrown(() => areas.reserve('4096' as unknown as number))).toMatch(
-      /^EINVAL: the size is '4096'/,
-    );
+    expect(thrown(() => areas.reserve('4096' as unknown as number))).toMatch(/^EINVAL: the size is '4096'/);
     expect(areas.count).toBe(0);
   });
 });

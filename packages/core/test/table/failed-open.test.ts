@@ -7,15 +7,14 @@ import {
   takeSnapshot,
   wasmLoops,
 } from '@vmarea/core';
-import { expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
-import { machine } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
 
 const format = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-it('a page table that was never made does not stand in the way of a restore', () => {
+test('a restore passes over a page table whose construction failed', () => {
   const { table, memory, frames } = machine(format, 4);
   let flushes = 0;
   const sink = { flush: () => void flushes++ };
@@ -34,7 +33,7 @@ it('a page table that was never made does not stand in the way of a restore', ()
   expect(flushes).toBe(0);
 });
 
-it('nor does one over frames without bytes', () => {
+test('a page table over frames without bytes is refused', () => {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 16 });
   const frames = new FrameAllocator(null, { first: 1 << 20, frames: 8 });
   expect(thrown(() => new PageTable({ format, memory, frames }))).toMatch(/^EINVAL/);

@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import {
   FrameAllocator,
   PageTable,
@@ -8,17 +9,17 @@ import {
   VmError,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { formats } from '../formats/index.js';
 import { riscv64 } from '../formats/riscv64.js';
-import { firstAddress, machine } from '../support/machine.js';
 
 const WRITE = protection({ write: true, global: true });
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-/** The allocated frames of a machine as a read-only image: the root's in order, the others backwards. */
+/** The allocated frames of a machine as a read-only image: those of the root in order, the others backwards. */
 function imageOf(
   { memory, frames }: { memory: PhysicalMemory; frames: FrameAllocator },
   rootFrames = 1,
@@ -35,11 +36,11 @@ function imageOf(
   return PhysicalMemory.of([sparseBank({ pageShift: frames.pageShift, addresses, bytes })]);
 }
 
-describe.each(formats.map((format) => [format.name, format] as const))('%s as an image', (_name, format) => {
-  it('tells the same as the tables it was taken from', () => {
+describe.each(formats.map((format) => [format.name, format] as const))('an image of %s', (_name, format) => {
+  test('reads as the tables that it was taken from', () => {
     const made = machine(format, 64, 0x80000000n);
     const { table, pageBytes } = made;
-    const start = firstAddress(format, true);
+    const start = firstAddress(format);
     const total = 2 ** (format.range.bits - format.pageShift) / (format.range.upper === 'sign' ? 2 : 1);
     const end = start + BigInt(total * pageBytes);
     table.map(start, [9, 7, 8], WRITE);
@@ -64,9 +65,9 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s as an
   });
 });
 
-describe('opening', () => {
-  it('walks tables in several banks, and writes into them', () => {
-    // Guest RAM below and above a hole, as a PC has it; the root lies in the upper bank.
+describe('opening existing tables', () => {
+  test('walks tables in several banks, and changes them', () => {
+    // The RAM of a guest, below and above a hole as in a PC. The root lies in the upper bank.
     const ram = new ArrayBuffer(0x40000);
     const memory = PhysicalMemory.of([
       { source: ram, byteOffset: 0, bytes: 0x20000, base: 0n },
@@ -84,14 +85,14 @@ describe('opening', () => {
       expect(table.translate(BASE + 0x40000000n)).toBe(0x22000n);
       expect([...table.leaves()]).toHaveLength(2);
     }
-    // Tables of the first are foreign to the second: emptied, they stay.
+    // Tables of the first allocator are foreign to the second: they stay when they are emptied.
     second.unmap(BASE, 0x80000000n, { reclaim: true });
     expect(lower.stats().allocated).toBe(0);
     expect(upper.stats().allocated).toBe(4);
     expect(() => second.destroy()).toThrow('EINVAL: the root was not made by this page table');
   });
 
-  it('refuses a root without bytes, a misaligned one and one that is no address', () => {
+  test('refuses a root that has no bytes, is misaligned or is no address', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const open = (root: bigint) => () => new PageTableReader({ format: arm, memory, root });
     expect(open(0x10000n)).toThrow('EFAULT at 0x0000000000010000: the memory has no bytes at the root');
@@ -102,7 +103,7 @@ describe('opening', () => {
     expect(open(7 as unknown as bigint)).toThrow('EINVAL: the root is 7, expected a bigint');
   });
 
-  it('takes a small root that starts inside a frame', () => {
+  test('takes a small root that starts inside a frame', () => {
     // 16K granule, 48 bits: two entries in the root, 64 bytes alignment.
     const format = arm64({ granule: 16, vaBits: 48 });
     const { table, memory, frames } = machine(format);
@@ -115,7 +116,7 @@ describe('opening', () => {
     expect(inside.walk(BASE).steps[0]?.address).toBe(0x8040n);
   });
 
-  it('says where a table without bytes is missing, and changes nothing', () => {
+  test('names the address of a table without bytes, and changes nothing', () => {
     const made = machine(arm);
     made.table.map(BASE, [1], WRITE);
     made.table.map(BASE + 0x40000000n, [2], WRITE);
@@ -148,8 +149,8 @@ describe('opening', () => {
   });
 });
 
-describe('entries that do not map', () => {
-  it('are told apart: absent, reserved, and the rule that is broken', () => {
+describe('an entry that does not map', () => {
+  test('is absent, reserved, or breaks a rule, and the walk tells which', () => {
     const format = arm64({ granule: 4, vaBits: 48, paBits: 40 });
     const { table, memory } = machine(format);
     table.map(BASE, [1, 2, 3, 4], WRITE);
@@ -171,14 +172,14 @@ describe('entries that do not map', () => {
     expect(() => table.map(BASE, [1], WRITE)).toThrow(
       'EBUSY at 0xffff000000000000: the PTE slot holds an absent entry 0x0000123456789000',
     );
-    // unmap clears them: they stand in the range that was named.
+    // unmap clears them: they stand in the range.
     table.unmap(BASE, 4096 * 4);
     expect(memory.read64(pte)).toBe(0n);
     expect(table.walk(0n).fault).toMatchObject({ kind: 'address', level: 0 });
     expect(table.walk(0n).steps).toEqual([]);
   });
 
-  it('follow riscv64: W without R, N with another size, a misaligned superpage, A in a pointer', () => {
+  test('is reserved on riscv64: W without R, N with another size, a misaligned superpage, A in a pointer', () => {
     const format = riscv64(3);
     const { table, memory } = machine(format);
     table.map(0n, [0x100, 0x101, 0x102], WRITE);
@@ -206,8 +207,8 @@ describe('entries that do not map', () => {
   });
 });
 
-describe('NAPOT leaves', () => {
-  it('take the low frame bits from the address, in every reader', () => {
+describe('a NAPOT leaf', () => {
+  test('takes its low frame bits from the address, in every call that reads', () => {
     const format = riscv64(3);
     const { table, memory } = machine(format);
     const va = 0x10000n;

@@ -1,3 +1,4 @@
+import { takenFrames } from '@vmarea/conformance';
 import {
   FrameAllocator,
   PageTable,
@@ -6,17 +7,17 @@ import {
   type WalkStep,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { wideRoot } from '../formats/index.js';
-import { fingerprint, machine, takenFrames } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
+import { fingerprint } from '../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
-/** What one entry of the root covers. */
+/** Bytes that one entry of the root covers. */
 const SLOT = 1n << 39n;
 
 const stepAt = (table: PageTable, va: bigint, level: number): WalkStep =>
@@ -35,7 +36,7 @@ describe('two roots that share a subtree', () => {
     return { kernel: kernel.table, process, memory, frames };
   }
 
-  it('are two views of the shared pages', () => {
+  test('both show what either maps in it', () => {
     const { kernel, process } = shared();
     process.map(BASE + 0x2000n, [5], WRITE);
     expect(kernel.translate(BASE + 0x2000n)).toBe(0x5000n);
@@ -44,7 +45,7 @@ describe('two roots that share a subtree', () => {
     expect(kernel.translate(BASE + SLOT)).toBeNull();
   });
 
-  it('lose only what the destroyed one made', () => {
+  test('keep the shared subtree when the root that did not make it is destroyed', () => {
     const { kernel, process, memory, frames } = shared();
     const own = [0, 1, 2, 3].map((level) => pfnOf(stepAt(process, BASE + SLOT, level)));
     const theirs = [0, 1, 2, 3].map((level) => pfnOf(stepAt(kernel, BASE, level)));
@@ -62,7 +63,7 @@ describe('two roots that share a subtree', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('leave the other root as it was when the maker of the shared tables goes first', () => {
+  test('keep what the other root made when the maker of the subtree is destroyed', () => {
     const { kernel, process, frames } = shared();
     const own = [0, 1, 2, 3].map((level) => pfnOf(stepAt(process, BASE + SLOT, level)));
     kernel.destroy();
@@ -70,13 +71,13 @@ describe('two roots that share a subtree', () => {
     expect(process.translate(BASE + SLOT)).toBe(0x3000n);
   });
 
-  it('do not take the shared tables apart by reclaiming, nor under a block', () => {
+  test('do not free a shared table by reclaim, nor replace it by a block', () => {
     const { kernel, process, frames } = shared();
     const { allocated } = frames.stats();
     process.unmap(BASE, 8192, { reclaim: true });
     expect(frames.stats().allocated).toBe(allocated);
     expect(kernel.walk(BASE).steps).toHaveLength(4);
-    // The empty table is the kernel's: pages go into it, no block replaces it.
+    // The empty table is the kernel's: pages go into it, and no block replaces it.
     process.mapRange(BASE, 0n, 2 * MiB, WRITE);
     expect([...kernel.leaves()].map((run) => `${run.count}x${run.leafShift}`)).toEqual(['512x12']);
     expect(frames.stats().allocated).toBe(allocated);
@@ -86,7 +87,7 @@ describe('two roots that share a subtree', () => {
 });
 
 describe('destroy', () => {
-  it('frees a root once that one of its own entries names', () => {
+  test('frees once a root that one of its own entries points to', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     memory.write64(table.root + 8n * 510n, table.root | 0x403n);
@@ -96,7 +97,7 @@ describe('destroy', () => {
     expect([...(flushes[0]?.tablesFreed ?? [])].sort()).toEqual([0, 1, 2, 3]);
   });
 
-  it('frees a table once that two entries name', () => {
+  test('frees once a table that two entries point to', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     const root = stepAt(table, BASE, 0);
@@ -108,15 +109,15 @@ describe('destroy', () => {
     table.destroy();
     expect(frames.stats().allocated).toBe(0);
     expect([...(flushes[0]?.tablesFreed ?? [])].sort()).toEqual([0, 1, 2, 3]);
-    // Each upper table is read once, too.
+    // Each upper table is read once as well.
     expect(table.counters.tablesRead).toBe(3);
     expect(table.counters.tablesFreed).toBe(4);
   });
 
-  it('does not follow its own tables to another level', () => {
+  test('does not follow its own table at another level', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
-    // The last table of one branch stands where a PMD should be in another, and leads back to the PUD.
+    // A PTE table of one branch stands where another has a PMD, and points back to the PUD.
     const pte = stepAt(table, BASE, 3);
     const pud = stepAt(table, BASE, 1);
     memory.write64(pud.address + 8n, pte.table | 0x403n);
@@ -125,7 +126,7 @@ describe('destroy', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('is refused to an opened table, also on the same allocator', () => {
+  test('is refused to a table that was opened, also with the same allocator', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     const opened = new PageTable({ format: arm, memory, root: table.root, frames });
@@ -135,15 +136,15 @@ describe('destroy', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(flushes).toEqual([]);
     expect(opened.translate(BASE)).toBe(0x1000n);
-    // What the opened one put into the tree goes with the tree.
+    // What the opened one added to the tree goes with the tree.
     table.destroy();
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it.each([
+  test.each([
     ['the root', 0],
     ['an upper table', 1],
-    ['a last table', 3],
+    ['a PTE table', 3],
   ])('changes nothing when %s was freed by somebody else', (_what, level) => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
@@ -153,13 +154,13 @@ describe('destroy', () => {
     expect(thrown(() => table.destroy())).toMatch(/^EINVAL.*free/);
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(table.translate(BASE)).toBe(0x1000n);
-    // Back in place, the same call succeeds: the lowest free frame is the one that went.
+    // With the frame back in place the same call succeeds: the lowest free frame is that one.
     expect(frames.allocate()).toBe(pfnOf(stepAt(table, BASE, level)));
     table.destroy();
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('changes nothing when a root of several frames was freed by somebody else', () => {
+  test('changes nothing when a root of several frames was freed by somebody else', () => {
     const { table, memory, frames } = machine(wideRoot());
     table.map(0x1000n, [1], WRITE);
     frames.free(Number(table.root >> 12n), 4);
@@ -170,7 +171,7 @@ describe('destroy', () => {
 });
 
 describe('a table that was freed by somebody else', () => {
-  /** A left-over last table whose frame is free. */
+  /** A machine with an empty PTE table whose frame was freed. */
   function leftOver() {
     const made = machine(arm);
     made.table.map(BASE, [1], WRITE);
@@ -180,7 +181,7 @@ describe('a table that was freed by somebody else', () => {
     return made;
   }
 
-  /** The first table's last table, which counts two entries, freed and taken by a second page table. */
+  /** A PTE table that counts two entries, freed behind its owner's back and taken by a second page table. */
   function takenOver() {
     const { table: first, memory, frames } = machine(arm);
     first.map(BASE, [1, 2], WRITE);
@@ -193,9 +194,9 @@ describe('a table that was freed by somebody else', () => {
     return { first, second, frames, pfn };
   }
 
-  it('belongs to the page table that took the frame next', () => {
+  test('belongs to the page table that takes its frame next', () => {
     const { first, second, frames, pfn } = takenOver();
-    // The count of the former table is gone: empty, it is reclaimed by its new owner, and by nobody else.
+    // The count of the former table is gone: once empty, its new owner reclaims it, and nobody else.
     first.unmap(BASE, 2 * MiB, { reclaim: true });
     expect(takenFrames(frames)).toContain(pfn);
     second.map(BASE + BigInt(2 * MiB), [4], WRITE);
@@ -203,13 +204,13 @@ describe('a table that was freed by somebody else', () => {
     expect(takenFrames(frames)).not.toContain(pfn);
   });
 
-  it('that counted entries starts anew', () => {
+  test('counts its entries anew', () => {
     const { second, frames, pfn } = takenOver();
     second.unmap(BASE + BigInt(2 * MiB), 4096, { reclaim: true });
     expect(takenFrames(frames)).not.toContain(pfn);
   });
 
-  it('makes an unmap that would reclaim it fail whole', () => {
+  test('fails an unmap that would reclaim it, and nothing changes', () => {
     const { table, memory, frames } = leftOver();
     const before = fingerprint({ memory, frames });
     expect(thrown(() => table.unmap(BASE, 8 * MiB, { reclaim: true }))).toMatch(/^EINVAL.*free/);
@@ -217,7 +218,7 @@ describe('a table that was freed by somebody else', () => {
     expect(table.translate(BASE + BigInt(4 * MiB))).toBe(0x2000n);
   });
 
-  it('makes a map that would replace it fail whole', () => {
+  test('fails a map that would replace it, and nothing changes', () => {
     const { table, memory, frames } = leftOver();
     const before = fingerprint({ memory, frames });
     expect(thrown(() => table.mapRange(BASE, 0n, 2 * MiB, WRITE))).toMatch(/^EINVAL.*free/);
@@ -226,8 +227,8 @@ describe('a table that was freed by somebody else', () => {
   });
 });
 
-describe('a table that two entries name', () => {
-  it('is replaced by two blocks and freed once', () => {
+describe('a table that two entries point to', () => {
+  test('is freed once when two blocks replace it', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
     const pmd = stepAt(table, BASE, 2);
@@ -238,20 +239,20 @@ describe('a table that two entries name', () => {
     expect(frames.stats().allocated).toBe(3);
   });
 
-  it('is not freed by reclaim while one of them stays', () => {
+  test('is not freed by reclaim while one of them stays', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
     const pmd = stepAt(table, BASE, 2);
     memory.write64(pmd.address + 8n, pmd.entry);
     table.unmap(BASE, 4 * MiB, { reclaim: true });
-    // Both entries lie in the range: none may lead to a frame that is free.
+    // Both entries lie in the range: neither may point to a free frame.
     for (const va of [BASE, BASE + BigInt(2 * MiB)]) {
       for (const step of table.walk(va).steps) expect(takenFrames(frames)).toContain(pfnOf(step));
     }
   });
 });
 
-describe('an entry that another writer puts into a table which was emptied', () => {
+describe('an entry that another writer puts into an emptied table', () => {
   const other = BASE + 0x7000n;
   const writers: [string, (made: ReturnType<typeof machine>) => void][] = [
     [
@@ -283,7 +284,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
   ];
 
   describe.each(writers)('by %s', (_who, write) => {
-    /** The first page table maps and unmaps one page; then the other writer maps another in the same table. */
+    /** A page table maps and unmaps one page. Then the other writer maps another page in the same PTE table. */
     function emptied() {
       const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * 4096 });
       const frames = new FrameAllocator(memory, { first: 0, frames: 48 });
@@ -295,7 +296,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
       return { memory, frames, table };
     }
 
-    it('is not written over', () => {
+    test('is not written over', () => {
       const made = emptied();
       const before = fingerprint(made);
       expect(thrown(() => made.table.map(other, [3], WRITE))).toMatch(/^EBUSY at 0xffff000000007000/);
@@ -303,7 +304,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
       expect(fingerprint(made)).toBe(before);
     });
 
-    it('is removed by an unmap of its range', () => {
+    test('is removed by an unmap of its range', () => {
       const { table } = emptied();
       table.unmap(BASE, 2 * MiB);
       expect(table.translate(other)).toBeNull();
@@ -312,7 +313,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
       expect(table.translate(other)).toBe(0x5000n);
     });
 
-    it('keeps its table when the rest is reclaimed', () => {
+    test('keeps its table from being reclaimed', () => {
       const { table, frames } = emptied();
       const { allocated } = frames.stats();
       table.unmap(BASE, 4096, { reclaim: true });
@@ -325,7 +326,7 @@ describe('an entry that another writer puts into a table which was emptied', () 
       expect(frames.stats().allocated).toBe(1);
     });
 
-    it('is not replaced by a block', () => {
+    test('is not replaced by a block', () => {
       const made = emptied();
       const before = fingerprint(made);
       expect(thrown(() => made.table.mapRange(BASE, 0n, 2 * MiB, WRITE))).toMatch(

@@ -1,23 +1,23 @@
 import type { PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { wideRoot } from '../formats/index.js';
 import { riscv64 } from '../formats/riscv64.js';
-import { fingerprint, machine } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
+import { fingerprint } from '../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-describe('work counters', () => {
-  it('count a map, an unmap and a walk exactly', () => {
+describe('counters', () => {
+  test('count a map, an unmap and a walk exactly', () => {
     const { table, frames } = machine(arm);
     table.resetCounters();
     table.mapRange(BASE, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
-    // PGD, PUD, PMD and two PTE tables; entries read: one slot each in PGD and PUD, two in PMD, none in new PTE tables.
+    // PGD, PUD, PMD and two PTE tables. Entries read: one each in PGD and PUD, two in the PMD, none in new PTE tables.
     expect(table.counters).toEqual({
       tablesRead: 5,
       entriesRead: 4,
@@ -30,7 +30,7 @@ describe('work counters', () => {
     });
     table.resetCounters();
     table.unmap(BASE, 4 * MiB);
-    // The same five tables and four entries above the last level; tables cleared whole are not read.
+    // The same five tables, and four entries above the last level: a table that is cleared whole is not read.
     expect(table.counters).toEqual({
       tablesRead: 5,
       entriesRead: 4,
@@ -46,7 +46,7 @@ describe('work counters', () => {
     expect(frames.stats().allocated).toBe(5);
   });
 
-  it('show one walk per table, not per page: the same tables for 1 page as for 512', () => {
+  test('show one visit per table: as many for 1 page as for 512', () => {
     const one = machine(arm).table;
     const many = machine(arm).table;
     one.resetCounters();
@@ -63,8 +63,8 @@ describe('work counters', () => {
   });
 });
 
-describe('larger leaves', () => {
-  it('are as large as address, frames and cap allow', () => {
+describe('blocks', () => {
+  test('are as large as address, frames and cap allow', () => {
     const shifts = (format: PageTableFormat, va: bigint, pa: bigint, bytes: number, cap?: number): string => {
       const { table } = machine(format, 128);
       table.mapRange(va, pa, bytes, WRITE, cap === undefined ? {} : { maxLeafShift: cap });
@@ -82,7 +82,7 @@ describe('larger leaves', () => {
     expect(shifts(riscv64(3), 0n, 0n, 3 * GiB)).toBe('3x30');
   });
 
-  it('come from scattered frames that happen to be adjacent and aligned', () => {
+  test('are made of listed frames that are adjacent and aligned', () => {
     const { table } = machine(arm);
     const list = Uint32Array.from({ length: 1024 }, (_, i) => 0x400 + i);
     list[1023] = 0x9999;
@@ -95,7 +95,7 @@ describe('larger leaves', () => {
     ]);
   });
 
-  it('replace an empty left-over table: break, flush, make, and the frame goes back', () => {
+  test('replace an empty table: break, flush, make, then free its frame', () => {
     const { table, frames, flushes, memory } = machine(arm);
     table.map(BASE, [1], WRITE);
     table.unmap(BASE, 4096);
@@ -108,7 +108,7 @@ describe('larger leaves', () => {
     expect(flushes[0]).toMatchObject({ va: BASE, bytes: BigInt(2 * MiB) });
     expect(flushes[0]?.tablesFreed).toHaveLength(1);
     expect(memory.banks).toHaveLength(1);
-    // A whole empty subtree goes the same way.
+    // An empty subtree is replaced in the same way.
     table.unmap(BASE, 2 * MiB);
     table.map(BASE + BigInt(4 * MiB), [3], WRITE);
     table.unmap(BASE + BigInt(4 * MiB), 4096);
@@ -117,7 +117,7 @@ describe('larger leaves', () => {
     expect(frames.stats().allocated).toBe(2);
   });
 
-  it('put the entry back when a replaced table belongs to a call that fails', () => {
+  test('are undone when the call fails: the entry of the replaced table comes back', () => {
     const { table, frames, memory } = machine(arm);
     table.map(BASE, [1], WRITE);
     table.unmap(BASE, 4096);
@@ -131,7 +131,7 @@ describe('larger leaves', () => {
     expect(table.translate(BASE)).toBe(0x9000n);
   });
 
-  it('give way to base pages where a left-over table maps something else', () => {
+  test('do not replace a table that maps something: the call is EBUSY', () => {
     const { table } = machine(arm);
     table.map(BASE + BigInt(MiB), [1], WRITE);
     table.unmap(BASE + BigInt(MiB), 4096);
@@ -141,7 +141,7 @@ describe('larger leaves', () => {
     );
   });
 
-  it('are not unmapped in part when splitting is refused', () => {
+  test('are not unmapped in part when split is false', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 4 * MiB, WRITE);
     const before = fingerprint({ memory, frames });
@@ -160,17 +160,17 @@ describe('larger leaves', () => {
 });
 
 describe('unmap', () => {
-  it('flushes the part of the range that had mappings once, and nothing when there was nothing', () => {
+  test('flushes once the part of the range that was mapped, and not at all when nothing was', () => {
     const { table, flushes } = machine(arm);
     table.map(BASE + 0x5000n, [1], WRITE);
     table.map(BASE + 0x9000n, [2], WRITE);
-    // The second table of the range has no mapping: the flush ends where the first one does.
+    // The second table of the range maps nothing: the flush ends where the first table does.
     table.unmap(BASE, 3 * MiB);
     table.unmap(BASE, 3 * MiB);
     expect(flushes).toEqual([{ va: BASE, bytes: BigInt(2 * MiB), leafShift: 12, tablesFreed: [] }]);
   });
 
-  it('frees emptied tables when asked, after the flush that names them', () => {
+  test('frees emptied tables with reclaim, after the flush that names them', () => {
     const during: number[] = [];
     const frames = { current: null as FrameAllocator | null };
     const { table, frames: allocator } = machine(arm, 64, 0n, {
@@ -181,7 +181,7 @@ describe('unmap', () => {
     frames.current = allocator;
     table.mapRange(BASE, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
     table.unmap(BASE, 4 * MiB, { reclaim: true });
-    // PUD, PMD and two PTE tables, all still held while the sink runs.
+    // PUD, PMD and two PTE tables, all still allocated while the sink runs.
     expect(during).toEqual([4, 5]);
     expect(allocator.stats().allocated).toBe(1);
     expect(table.counters.tablesFreed).toBe(4);
@@ -189,7 +189,7 @@ describe('unmap', () => {
     expect(table.translate(BASE)).toBe(0x4000n);
   });
 
-  it('keeps tables that still map something', () => {
+  test('keeps tables that still map something', () => {
     const { table, frames } = machine(arm);
     table.map(BASE, [1, 2], WRITE);
     table.unmap(BASE, 4096, { reclaim: true });
@@ -199,7 +199,7 @@ describe('unmap', () => {
 });
 
 describe('destroy', () => {
-  it('gives every table back after one flush that names them, and ends the object', () => {
+  test('frees every table after one flush that names them; later calls are refused', () => {
     const { table, frames, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
     table.map(0xfffffffffffff000n, [1], WRITE);
@@ -219,7 +219,7 @@ describe('destroy', () => {
     }
   });
 
-  it('gives a root of several frames back whole', () => {
+  test('frees a root of several frames as a whole', () => {
     const { table, frames } = machine(wideRoot());
     expect(frames.stats().allocated).toBe(16);
     const last = (1n << 43n) - 4096n;
@@ -231,10 +231,10 @@ describe('destroy', () => {
   });
 });
 
-describe('construction', () => {
+describe('the constructor', () => {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: MiB });
 
-  it('refuses parts that do not fit together', () => {
+  test('refuses a memory, allocator and format that do not fit together', () => {
     const frames = new FrameAllocator(memory);
     const coarse = new FrameAllocator(memory, { pageShift: 16 });
     const unbacked = new FrameAllocator(null, { first: 0x1000, frames: 16 });
@@ -252,13 +252,13 @@ describe('construction', () => {
   });
 });
 
-describe('a root that some accesses may not use', () => {
+describe('a root that checkRoot closes to an access', () => {
   const format: PageTableFormat = {
     ...arm,
     checkRoot: ({ user }) => (user ? { kind: 'address', level: 0 } : null),
   };
 
-  it('is not read for them, whatever is mapped', () => {
+  test('is not read for it, whatever is mapped', () => {
     const { table } = machine(format);
     table.mapRange(BASE, 0n, 4096, WRITE);
     table.resetCounters();

@@ -1,20 +1,20 @@
 import { protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
-import { fingerprint, machine } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
+import { fingerprint } from '../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-describe('ranges, to the last byte', () => {
+describe('a call', () => {
   const { table } = machine(arm);
   const sv39 = machine(riscv64(3)).table;
   const low = machine(arm64({ granule: 4, vaBits: 48, half: 'ttbr0' })).table;
 
-  it('takes the last page of the addresses, and not one byte more', () => {
+  test('takes the last page of all addresses, and refuses a byte more', () => {
     const top = 0xfffffffffffff000n;
     table.map(top, [5], WRITE);
     expect(table.translate(0xffffffffffffffffn)).toBe(0x5fffn);
@@ -26,7 +26,7 @@ describe('ranges, to the last byte', () => {
     expect(table.translate(top)).toBeNull();
   });
 
-  it('names the rule that an address breaks', () => {
+  test('names the rule that an address breaks', () => {
     expect(thrown(() => table.map(0xfffeffff_fffff000n, [1], WRITE))).toMatch(
       /^ERANGE .*bits 63 to 48 must all be 1$/,
     );
@@ -38,7 +38,7 @@ describe('ranges, to the last byte', () => {
     );
   });
 
-  it('refuses a range that ends outside, or crosses the hole between the halves', () => {
+  test('refuses a range that ends outside the root, or crosses the canonical hole', () => {
     expect(thrown(() => low.map(0xfffffffff000n, [1, 2], WRITE))).toMatch(/^ERANGE at 0x0001000000000fff/);
     expect(thrown(() => sv39.mapRange(0x3ffffff000n, 0n, 0x2000n, WRITE))).toMatch(
       /^ERANGE at 0x0000004000000fff/,
@@ -54,7 +54,7 @@ describe('ranges, to the last byte', () => {
     ]);
   });
 
-  it.each([
+  test.each([
     [
       'a misaligned address',
       BASE + 1n,
@@ -92,7 +92,7 @@ describe('ranges, to the last byte', () => {
     expect(thrown(() => table.mapRange(va, 0n, bytes, WRITE))).toBe(message);
   });
 
-  it('refuses values of another type', () => {
+  test('refuses values of another type', () => {
     expect(thrown(() => table.map(4096 as unknown as bigint, [1], WRITE))).toBe(
       'EINVAL: the address is 4096, expected a bigint',
     );
@@ -108,30 +108,30 @@ describe('ranges, to the last byte', () => {
   });
 });
 
-describe('frames', () => {
+describe('frame numbers', () => {
   const { table, memory, frames } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
   const limit = 2 ** 28;
 
-  it.each([
+  test.each([
     [
       'beyond the physical addresses',
       [0, limit],
       "EINVAL: frame 0x10000000 of page 1 is not a frame number; this format's frames are integers from 0 to 0xfffffff",
     ],
     ['negative', [-1], 'EINVAL: frame -1 of page 0'],
-    ['a fraction', [1.5], 'EINVAL: frame 1.5 of page 0'],
-    ['NaN', [Number.NaN], 'EINVAL: frame NaN of page 0'],
-    ['a string', ['7' as unknown as number], "EINVAL: frame '7' of page 0"],
-    ['a hole', new Array<number>(2).fill(1, 0, 1), 'EINVAL: frame undefined of page 1'],
-    ['typed and too large', Uint32Array.of(1, 2, limit), 'EINVAL: frame 0x10000000 of page 2'],
-    ['a typed fraction', Float64Array.of(1, 2.5), 'EINVAL: frame 2.5 of page 1'],
-  ])('%s are refused and nothing is written', (_what, list, message) => {
+    ['fractional', [1.5], 'EINVAL: frame 1.5 of page 0'],
+    ['that are NaN', [Number.NaN], 'EINVAL: frame NaN of page 0'],
+    ['that are text', ['7' as unknown as number], "EINVAL: frame '7' of page 0"],
+    ['missing in the list', new Array<number>(2).fill(1, 0, 1), 'EINVAL: frame undefined of page 1'],
+    ['too large in a typed array', Uint32Array.of(1, 2, limit), 'EINVAL: frame 0x10000000 of page 2'],
+    ['fractional in a typed array', Float64Array.of(1, 2.5), 'EINVAL: frame 2.5 of page 1'],
+  ])('%s are refused, and nothing is written', (_what, list, message) => {
     const before = fingerprint({ memory, frames });
     expect(thrown(() => table.map(BASE, list, WRITE))).toContain(message);
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('are refused as a physical range that reaches the limit', () => {
+  test('are refused where a physical range reaches the limit', () => {
     const end = BigInt(limit) << 12n;
     expect(thrown(() => table.mapRange(BASE, end - 4096n, 8192, WRITE))).toMatch(/^EINVAL: .*0x10000000/);
     expect(thrown(() => table.mapRange(BASE, end, 4096, WRITE))).toMatch(/does not fit 40 bits/);
@@ -141,7 +141,7 @@ describe('frames', () => {
     table.unmap(BASE, 4096);
   });
 
-  it('above 2^32 reach every bit of a 52-bit address', () => {
+  test('above 2^32 reach every bit of a 52-bit address', () => {
     for (const format of [
       arm64({ granule: 4, vaBits: 52, large: true }),
       arm64({ granule: 64, vaBits: 52, large: true }),
@@ -151,7 +151,7 @@ describe('frames', () => {
       const va = 0xfff0000000000000n;
       large.map(va, [top, 1, 2 ** 32 + 5 < top ? 2 ** 32 + 5 : 9], WRITE);
       expect(large.translate(va)).toBe(BigInt(top) << BigInt(format.pageShift));
-      // A linear range that crosses frame 2^32, where the entry's two words change together.
+      // A linear range across frame 2^32, where both words of the entry change.
       if (format.pageShift === 12) {
         const pa = (2n ** 32n - 3n) << 12n;
         large.mapRange(va + 0x200000n, pa, 6 * 4096, WRITE);

@@ -9,14 +9,14 @@ import {
   splitLeaves,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../formats/arm64.js';
 import { riscv64 } from '../formats/riscv64.js';
+import { fingerprint } from '../support/digest.js';
 import { entryAt, markRun, sizes } from '../support/entries.js';
-import { fingerprint, machine } from '../support/machine.js';
-import { thrown } from '../support/thrown.js';
 
-/* Tables that no call of the engine made: odd marks, restrictions in table entries, tables linked twice. */
+/* Tables as no call of the engine makes them: odd marks, table entries that forbid, tables linked twice. */
 
 const WRITE = protection({ write: true, global: true, execute: true });
 const MiB = 1024 * 1024;
@@ -28,7 +28,7 @@ const BASE = 0xffff000000000000n;
 const CONT = 1n << 52n;
 
 describe('collapse', () => {
-  it('keeps a table whose entry forbids what its leaves allow', () => {
+  test('keeps a table whose entry forbids what its leaves allow', () => {
     for (const bits of [1n << 59n, 1n << 62n]) {
       const { table, memory } = machine(arm);
       table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
@@ -42,14 +42,14 @@ describe('collapse', () => {
     }
   });
 
-  it('knows its own tables, which forbid what Linux makes all of them forbid', () => {
-    // arm64's table entries carry UXNTable: no page below may be executed by user mode, block or not.
+  test('makes a block of a table of its own, whose entry forbids what Linux lets all table entries forbid', () => {
+    // arm64's table entries carry UXNTable: user mode may execute no page below, block or not.
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 2 * MiB, protection({ user: true, execute: true }), { maxLeafShift: 12 });
     expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(1);
   });
 
-  it('never takes an entry that the MMU ignores for a leaf', () => {
+  test('takes no entry that the MMU ignores for a leaf', () => {
     const { table, memory } = machine(riscv);
     table.mapRange(0n, 0n, GiB, WRITE);
     splitLeaves(table, 0n, 4096);
@@ -64,8 +64,8 @@ describe('collapse', () => {
   });
 });
 
-describe('a NAPOT leaf of a size that riscv64 reserves', () => {
-  it('is no leaf to collapse, though the one before it has equal flags', () => {
+describe('a NAPOT leaf of a reserved size', () => {
+  test('is not collapsed with the leaf before it, whose flags are equal', () => {
     const made = machine(riscv);
     const { table, memory } = made;
     table.mapRange(0x200000n, 0x40000000n, 2 * MiB, WRITE, { maxLeafShift: 12 });
@@ -80,7 +80,7 @@ describe('a NAPOT leaf of a size that riscv64 reserves', () => {
   });
 });
 
-describe('a run whose marks are not whole', () => {
+describe('a run that lacks some of its marks', () => {
   function marked(unmarked: readonly number[]) {
     const made = machine(low);
     made.table.mapRange(0n, 0x4000_0000n, 32 * MiB, WRITE, { maxLeafShift: 21 });
@@ -91,16 +91,19 @@ describe('a run whose marks are not whole', () => {
     return made;
   }
 
-  it.each([[[0]], [[1]], [[0, 1]], [[5]]])('loses what is named, and nothing else (%j)', (unmarked) => {
-    const { table } = marked(unmarked);
-    table.unmap(BigInt(MiB), 3 * MiB);
-    for (let at = 0; at < 32; at++) {
-      const here = table.translate(BigInt(at * MiB));
-      expect(here, `${at} MiB`).toBe(at >= 1 && at < 4 ? null : BigInt(0x4000_0000 + at * MiB));
-    }
-  });
+  test.each([[[0]], [[1]], [[0, 1]], [[5]]])(
+    'loses only the range that is unmapped (%j without a mark)',
+    (unmarked) => {
+      const { table } = marked(unmarked);
+      table.unmap(BigInt(MiB), 3 * MiB);
+      for (let at = 0; at < 32; at++) {
+        const here = table.translate(BigInt(at * MiB));
+        expect(here, `${at} MiB`).toBe(at >= 1 && at < 4 ? null : BigInt(0x4000_0000 + at * MiB));
+      }
+    },
+  );
 
-  it('has no mark left when a part of it changed, though that had none', () => {
+  test('loses all marks when an entry without a mark changes', () => {
     const { table } = marked([0]);
     table.protect(0n, 2 * MiB, { write: false });
     expect([1, 8, 15].map((block) => entryAt(table, BigInt(block * 2 * MiB)).entry & CONT)).toEqual([
@@ -110,7 +113,7 @@ describe('a run whose marks are not whole', () => {
     ]);
   });
 
-  it('is split to its end', () => {
+  test('is split up to its last entry', () => {
     const { table } = marked([1]);
     splitLeaves(table, 0n, 8 * MiB);
     expect(sizes(table).map(([, shift, count]) => [shift, count])).toEqual([
@@ -121,7 +124,7 @@ describe('a run whose marks are not whole', () => {
 });
 
 describe('protect', () => {
-  it('passes over a reserved entry, whatever stands before it', () => {
+  test('leaves a reserved entry alone, whatever stands before it', () => {
     const { table, memory } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
     table.map(BASE, [1, 2, 3], WRITE);
     const { address, entry } = entryAt(table, BASE + 0x1000n);
@@ -131,7 +134,7 @@ describe('protect', () => {
     expect(table.walk(BASE + 0x2000n).leaf?.protection.write).toBe(false);
   });
 
-  it('refuses a complete protection that no leaf has, and members that are none', () => {
+  test('refuses a protection that no leaf can have, and unknown members', () => {
     const { table } = machine(riscv);
     const call = (fields: object) => thrown(() => table.protect(0n, 4096, fields));
     expect(call(protection({ read: false, write: true }))).toBe(
@@ -149,7 +152,7 @@ describe('protect', () => {
 });
 
 describe('a slot', () => {
-  it('takes only words, and only whole protections', () => {
+  test('takes only 32-bit words, and only complete protections', () => {
     const { table, memory, frames } = machine(riscv);
     table.map(0n, [7], WRITE);
     const before = fingerprint({ memory, frames });
@@ -167,7 +170,7 @@ describe('a slot', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('sees what a protection says now', () => {
+  test('reads a protection anew at each setLeaf', () => {
     const { table } = machine(riscv);
     const rights = { ...WRITE };
     applyToRange(table, 0n, 8192, (slot) => {
@@ -177,7 +180,7 @@ describe('a slot', () => {
     expect([0n, 4096n].map((va) => table.walk(va).leaf?.protection.write)).toEqual([true, false]);
   });
 
-  it('takes no table, where tables and leaves look alike', () => {
+  test('takes no table entry where a rule alone tells it from a leaf', () => {
     const [root, pmd, pte] = riscv.levels;
     if (root?.leaf == null || pmd?.leaf == null || pte == null)
       throw new Error('riscv64 has leaves everywhere');
@@ -190,7 +193,7 @@ describe('a slot', () => {
     expect(thrown(call)).toMatch(/cannot become 0x0000000000000001/);
   });
 
-  it('that was kept from a callback that threw cannot be set', () => {
+  test('cannot be set after its callback has thrown', () => {
     const { table } = machine(riscv);
     let kept: { set(lo: number, hi: number): void } | undefined;
     const call = () =>
@@ -204,7 +207,7 @@ describe('a slot', () => {
 });
 
 describe('an entry that the MMU ignores', () => {
-  it('keeps its bits under protect, the first of a range too', () => {
+  test('keeps its bits under protect, even as the first of a range', () => {
     const { table, memory } = machine(riscv);
     table.mapRange(0n, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
     // A swap entry with W and the bits of a leaf.
@@ -218,7 +221,7 @@ describe('an entry that the MMU ignores', () => {
 });
 
 describe('a table that is linked twice', () => {
-  it('flushes both places, also where it follows its neighbour in memory', () => {
+  test('is flushed at both addresses, also where it follows its neighbour in memory', () => {
     const { table, memory, flushes } = machine(riscv);
     table.mapRange(0n, 0n, 4 * MiB, WRITE, { maxLeafShift: 12 });
     const first = table.walk(0n).steps[1] as { address: bigint; entry: bigint };
@@ -240,7 +243,7 @@ describe('a table that is linked twice', () => {
     return made;
   }
 
-  it('is flushed in both places', () => {
+  test('is flushed at both addresses by protect and unmap', () => {
     const { table, flushes } = linked();
     table.protect(0n, 4 * MiB, { write: false });
     table.unmap(0n, 4 * MiB);
@@ -250,7 +253,7 @@ describe('a table that is linked twice', () => {
     ]);
   });
 
-  it('becomes runs once, and is flushed in both places', () => {
+  test('is made runs once, and flushed at both addresses', () => {
     const { table, memory, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
     const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
@@ -265,7 +268,7 @@ describe('a table that is linked twice', () => {
       },
     });
     expect(collapseLeaves(watched, BASE, 4 * MiB)).toBe(1);
-    // Broken while it is flushed.
+    // The entry is invalid during the flush.
     expect(seen).toEqual([0n]);
     expect(memory.read64(address) & CONT).toBe(CONT);
     expect(collapseLeaves(table, BASE, 4 * MiB)).toBe(0);
@@ -276,7 +279,7 @@ describe('a table that is linked twice', () => {
     expect(flushes).toMatchObject([{ va: BASE, bytes: BigInt(2 * MiB + 65536) }]);
   });
 
-  it('is not split, nor shown, through both links at once', () => {
+  test('is not split, nor visited, through both links in one call', () => {
     const { table, memory, frames } = linked();
     table.mapRange(BigInt(GiB), 0n, 2 * MiB, WRITE);
     const before = fingerprint({ memory, frames });
@@ -287,8 +290,8 @@ describe('a table that is linked twice', () => {
   });
 });
 
-describe('a frame that somebody else frees', () => {
-  it('while it waits in a batch: done tells, and is done', () => {
+describe('a table whose frame somebody else frees', () => {
+  test('while a batch holds it makes done throw; the batch is done nevertheless', () => {
     const { table, frames } = machine(riscv);
     table.map(0n, [7], WRITE);
     const pte = table.walk(0n).steps[2]?.table as bigint;
@@ -301,7 +304,7 @@ describe('a frame that somebody else frees', () => {
     table.destroy();
   });
 
-  it('in the sink: the call is done, and says so', () => {
+  test('inside the flush makes the call throw; the call has taken effect', () => {
     const made: ReturnType<typeof machine> = machine(riscv, 64, 0n, {
       flush: (_va, _bytes, _leafShift, tables) => {
         if (tables[0] !== undefined) made.frames.free(tables[0]);
@@ -314,7 +317,7 @@ describe('a frame that somebody else frees', () => {
   });
 });
 
-it('a batch keeps its ranges on one side of the canonical hole, and takes 20,000 of them in no time', () => {
+test('a batch keeps its ranges on one side of the canonical hole, and takes 20,000 ranges', () => {
   const { table, flushes } = machine(riscv, 256);
   const middle = 1n << 38n;
   const upper = (1n << 64n) - middle;
@@ -330,7 +333,7 @@ it('a batch keeps its ranges on one side of the canonical hole, and takes 20,000
   batch.done();
   expect(flushes).toHaveLength(2);
   table.mapRange(0n, 0n, 40_000 * 4096, WRITE, { maxLeafShift: 12 });
-  // Every other page, from both ends in turn.
+  // Every other page, alternating between both ends.
   for (let i = 0; i < 20_000; i++) {
     const page = i % 2 === 0 ? i : 40_000 - i - 1;
     table.unmap(BigInt(page * 4096), 4096, { batch });

@@ -5,7 +5,7 @@ import { Bitmap } from '../../../src/memory/frames/bitmap.js';
 /** Numbers dense around the edges of words and of summary words. */
 const sizes = fc.oneof(fc.integer({ min: 1, max: 70 }), fc.constantFrom(1023, 1024, 1025, 32769, 33000));
 
-test('a bitmap is the set of numbers that was put in', () => {
+test('a bitmap does what a plain Set of numbers does', () => {
   fc.assert(
     fc.property(
       sizes.chain((size) => {
@@ -17,7 +17,7 @@ test('a bitmap is the set of numbers that was put in', () => {
         return fc.tuple(fc.constant(size), fc.array(fc.tuple(fc.boolean(), number), { maxLength: 60 }));
       }),
       ([size, steps]) => {
-        // A word on each side must stay as it is.
+        // A word on each side must not change.
         const words = new Int32Array(Bitmap.wordsFor(size) + 2);
         const bitmap = new Bitmap(words, 1, size);
         const model = new Set<number>();
@@ -43,7 +43,7 @@ test('a bitmap is the set of numbers that was put in', () => {
   );
 });
 
-test.each([1, 31, 32, 33, 64, 1024, 1025])('a full bitmap of %i has no member beyond', (size) => {
+test.each([1, 31, 32, 33, 64, 1024, 1025])('a full bitmap of %i has no member beyond its size', (size) => {
   const bitmap = new Bitmap(new Int32Array(Bitmap.wordsFor(size)).fill(-1), 0, size);
   expect([bitmap.has(size - 1), bitmap.has(size), bitmap.has(size + 32), bitmap.has(-1)]).toEqual([
     true,

@@ -1,8 +1,9 @@
+import { refusal } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { Word } from '../../../src/memory/frames/frame-layout.js';
-import { refusal, snapshot } from '../support.js';
+import { snapshot } from '../support.js';
 
 const setups = fc
   .record({
@@ -44,7 +45,7 @@ const steps = fc.array(
   { maxLength: 60 },
 );
 
-/** The plain model: a set of free frames, and the blocks that are out. */
+/** The plain model: a set of free frames, and the blocks that are given out. */
 class Model {
   readonly free = new Set<number>();
   readonly blocks = new Map<number, number>();
@@ -128,7 +129,7 @@ class Model {
   }
 }
 
-/** The frame that the next scattered allocation draws: splitmix32, written down once more. */
+/** The frame that the next scattered allocation draws: splitmix32, written a second time. */
 function draw({ state, first, frames }: FrameAllocator): number {
   let z = BigInt((new Uint32Array(state)[Word.random] as number) + 0x9e37_79b9) & 0xffff_ffffn;
   z = ((z ^ (z >> 16n)) * 0x85eb_ca6bn) & 0xffff_ffffn;
@@ -137,14 +138,14 @@ function draw({ state, first, frames }: FrameAllocator): number {
   return first + Number((z * BigInt(frames)) >> 32n);
 }
 
-/** The state without the word that scattering counts on. */
+/** The state without the word in which scattering counts. */
 function withoutRandom(frames: FrameAllocator): Uint8Array {
   const copy = snapshot(frames.state);
   new Int32Array(copy.buffer)[Word.random] = 0;
   return copy;
 }
 
-test('the allocator is a set of free frames', () => {
+test('the allocator does what a plain set of free frames does', () => {
   fc.assert(
     fc.property(setups, steps, (setup, list) => {
       let frames = new FrameAllocator(null, setup);
@@ -207,7 +208,7 @@ function expectRefused(frames: FrameAllocator, call: () => unknown, code: string
   expect(Buffer.compare(snapshot(frames.state), before)).toBe(0);
 }
 
-test('an allocator that is attached midway goes on as the first would', () => {
+test('an allocator that is attached midway goes on as the first one would', () => {
   fc.assert(
     fc.property(setups, steps, fc.nat(60), (setup, list, midway) => {
       const alone = new FrameAllocator(null, setup);

@@ -1,8 +1,9 @@
+import { codeOf, refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { PhysicalMemory } from '../../../src/memory/physical-memory.js';
 import { sparseBank } from '../../../src/memory/sparse-bank.js';
-import { code, refusal, snapshot, wrong } from '../support.js';
+import { snapshot, wrong } from '../support.js';
 
 const MiB = 2 ** 20;
 
@@ -10,8 +11,8 @@ function expectOnly(blocks: Record<number, number>): number[] {
   return Array.from({ length: 19 }, (_, order) => blocks[order] ?? 0);
 }
 
-describe('allocation', () => {
-  test('lowest first, aligned by the frame number', () => {
+describe('allocate', () => {
+  test('gives the lowest block, aligned by its frame number', () => {
     const frames = new FrameAllocator(null, { first: 0x105, frames: 64 });
     expect(frames.allocate()).toBe(0x105);
     expect(frames.allocate(1)).toBe(0x106);
@@ -21,7 +22,7 @@ describe('allocation', () => {
     expect(frames.allocate()).toBe(0x144);
   });
 
-  test('the smallest block that fits is split, its lower part taken', () => {
+  test('splits the smallest block that fits, and takes its lower part', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 16 });
     expect(frames.allocate()).toBe(0);
     expect(frames.stats()).toEqual({
@@ -38,7 +39,7 @@ describe('allocation', () => {
     expect(frames.allocate()).toBe(1);
   });
 
-  test('buddies join again, in any order of freeing', () => {
+  test('gets whole blocks back when buddies are freed, in any order', () => {
     const frames = new FrameAllocator(null, { first: 8, frames: 8 });
     const all = Array.from({ length: 8 }, () => frames.allocate());
     expect(frames.stats()).toMatchObject({ free: 0, largestOrder: -1, fragmentation: 0 });
@@ -46,13 +47,13 @@ describe('allocation', () => {
     expect(frames.stats()).toMatchObject({ freeBlocks: expectOnly({ 3: 1 }), fragmentation: 0 });
   });
 
-  test('neighbours that are no buddies do not join', () => {
+  test('gets no block from neighbours that are no buddies', () => {
     const frames = new FrameAllocator(null, { first: 1, frames: 2 });
     expect(frames.stats()).toMatchObject({ freeBlocks: expectOnly({ 0: 2 }), fragmentation: 0.5 });
     expect(frames.tryAllocate(1)).toBe(-1);
   });
 
-  test('every order, up to 18', () => {
+  test('gives every order up to 18', () => {
     const frames = new FrameAllocator(null, { first: 3, frames: 3 * 2 ** 18 });
     for (let order = 18; order >= 0; order--) {
       const pfn = frames.allocate(order);
@@ -62,7 +63,7 @@ describe('allocation', () => {
     expect(frames.stats().allocated).toBe(2 ** 19 - 1);
   });
 
-  test('nothing left: ENOMEM, or -1', () => {
+  test('throws ENOMEM when nothing is left; tryAllocate gives -1', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 6 });
     expect(frames.tryAllocate(3)).toBe(-1);
     expect(frames.tryAllocate(18)).toBe(-1);
@@ -72,20 +73,20 @@ describe('allocation', () => {
     frames.allocate(2);
     frames.allocate(1);
     expect(frames.tryAllocate()).toBe(-1);
-    expect(code(() => frames.allocate())).toBe('ENOMEM');
+    expect(codeOf(() => frames.allocate())).toBe('ENOMEM');
   });
 
-  test('frame numbers up to the last below 2^52 bytes', () => {
+  test('gives frame numbers up to the last below 2^52 bytes', () => {
     const top = new FrameAllocator(null, { first: 2 ** 40 - 5, frames: 5 });
     expect([top.allocate(2), top.allocate()]).toEqual([2 ** 40 - 4, 2 ** 40 - 5]);
     top.free(2 ** 40 - 4, 2);
-    expect(code(() => new FrameAllocator(null, { first: 2 ** 40 - 5, frames: 6 }))).toBe('EINVAL');
+    expect(codeOf(() => new FrameAllocator(null, { first: 2 ** 40 - 5, frames: 6 }))).toBe('EINVAL');
     const large = { pageShift: 16, first: 2 ** 36 - 1 };
     expect(new FrameAllocator(null, { ...large, frames: 1 }).allocate()).toBe(2 ** 36 - 1);
-    expect(code(() => new FrameAllocator(null, { ...large, frames: 2 }))).toBe('EINVAL');
+    expect(codeOf(() => new FrameAllocator(null, { ...large, frames: 2 }))).toBe('EINVAL');
   });
 
-  test('512 GiB: only what is used becomes resident', () => {
+  test('serves 512 GiB, of whose state only the used part becomes resident', () => {
     const frames = new FrameAllocator(null, { first: 2 ** 24, frames: 2 ** 27 });
     expect(frames.stats().freeBlocks).toEqual(expectOnly({ 18: 512 }));
     expect(frames.allocate(18)).toBe(2 ** 24);
@@ -99,8 +100,8 @@ describe('allocation', () => {
   });
 });
 
-describe('many frames', () => {
-  test('the same ones as one by one', () => {
+describe('allocateMany and freeMany', () => {
+  test('give the frames that single allocations give', () => {
     const options = { first: 3, frames: 200, reserved: [{ pfn: 70, frames: 3 }] };
     const one = new FrameAllocator(null, options);
     const many = new FrameAllocator(null, options);
@@ -112,21 +113,21 @@ describe('many frames', () => {
     expect(many.stats().free).toBe(0);
   });
 
-  test.each([undefined, 5])('all or none (scatter %s)', (scatter) => {
+  test.each([undefined, 5])('give all frames or none (scatter %s)', (scatter) => {
     const frames = new FrameAllocator(null, { first: 0, frames: 10, ...(scatter && { scatter }) });
     const before = snapshot(frames.state);
-    expect(code(() => frames.allocateMany(11))).toBe('ENOMEM');
-    expect(code(() => frames.allocateMany(Number.MAX_SAFE_INTEGER))).toBe('ENOMEM');
+    expect(codeOf(() => frames.allocateMany(11))).toBe('ENOMEM');
+    expect(codeOf(() => frames.allocateMany(Number.MAX_SAFE_INTEGER))).toBe('ENOMEM');
     expect(snapshot(frames.state)).toEqual(before);
     expect([...frames.allocateMany(10)].sort((a, b) => a - b)).toEqual([...Array(10).keys()]);
   });
 
-  test.each([-1, 1.5, Number.NaN, '1', undefined])('%s is no count', (count) => {
+  test.each([-1, 1.5, Number.NaN, '1', undefined])('refuse %s as a count', (count) => {
     const frames = new FrameAllocator(null, { first: 0, frames: 10 });
-    expect(code(() => frames.allocateMany(wrong(count)))).toBe('EINVAL');
+    expect(codeOf(() => frames.allocateMany(wrong(count)))).toBe('EINVAL');
   });
 
-  test('lists of any kind are freed', () => {
+  test('free lists of any kind', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 8 });
     const before = snapshot(frames.state);
     const kinds = [
@@ -143,8 +144,8 @@ describe('many frames', () => {
   });
 });
 
-describe('ranges', () => {
-  test('reserved frames are never given out', () => {
+describe('the options of FrameAllocator', () => {
+  test('reserve frames, which are never given out', () => {
     const reserved = [
       { pfn: 12, frames: 4 },
       { pfn: 5, frames: 2 },
@@ -157,7 +158,7 @@ describe('ranges', () => {
     expect(all).toEqual([4, 9, 10, 11, 16, 17, 18]);
   });
 
-  test('everything may be reserved', () => {
+  test('may reserve everything', () => {
     const frames = new FrameAllocator(null, { first: 4, frames: 3, reserved: [{ pfn: 4, frames: 3 }] });
     expect(frames.stats()).toMatchObject({ free: 0, reserved: 3, largestOrder: -1 });
     expect(frames.tryAllocate()).toBe(-1);
@@ -171,8 +172,8 @@ describe('ranges', () => {
     ['EINVAL', { pfn: 12.5, frames: 1 }],
     ['EINVAL', { pfn: 12, frames: -1 }],
     ['EINVAL', { pfn: 12 }],
-  ])('%s for the reserved range %j', (expected, range) => {
-    expect(code(() => new FrameAllocator(null, { first: 10, frames: 16, reserved: [wrong(range)] }))).toBe(
+  ])('are refused with %s for the reserved range %j', (expected, range) => {
+    expect(codeOf(() => new FrameAllocator(null, { first: 10, frames: 16, reserved: [wrong(range)] }))).toBe(
       expected,
     );
   });
@@ -191,27 +192,27 @@ describe('ranges', () => {
     { reserved: {} },
     { first: undefined },
     { frames: undefined },
-  ])('EINVAL for %j', (o) => {
-    expect(code(() => new FrameAllocator(null, wrong({ first: 0, frames: 8, ...o })))).toBe('EINVAL');
+  ])('are refused with EINVAL for %j', (o) => {
+    expect(codeOf(() => new FrameAllocator(null, wrong({ first: 0, frames: 8, ...o })))).toBe('EINVAL');
   });
 });
 
-describe('frames with bytes', () => {
-  test('the first bank by default, in whole frames', () => {
+describe('FrameAllocator over a memory', () => {
+  test('takes the whole frames of the first bank by default', () => {
     const memory = PhysicalMemory.create({ bytes: MiB + 4096, base: 0x3000n });
     expect(new FrameAllocator(memory)).toMatchObject({ pageShift: 12, first: 3, frames: 257 });
     expect(new FrameAllocator(memory, { pageShift: 14 })).toMatchObject({ first: 1, frames: 64 });
     expect(new FrameAllocator(memory, { pageShift: 16 })).toMatchObject({ first: 1, frames: 15 });
   });
 
-  test('a part of a bank', () => {
+  test('takes a part of a bank', () => {
     const memory = PhysicalMemory.of([{ bytes: MiB }, { bytes: MiB, base: 0x1000_0000n }]);
     expect(new FrameAllocator(memory, { first: 0x10010 })).toMatchObject({ first: 0x10010, frames: 240 });
     expect(new FrameAllocator(memory, { frames: 10 })).toMatchObject({ first: 0, frames: 10 });
     expect(new FrameAllocator(memory, { first: 7, frames: 10 })).toMatchObject({ first: 7, frames: 10 });
   });
 
-  test('over several banks, when the holes are reserved', () => {
+  test('takes several banks when the holes between them are reserved', () => {
     const memory = PhysicalMemory.of([
       { bytes: 8192 },
       { bytes: 8192, base: 0x2000n },
@@ -221,28 +222,28 @@ describe('frames with bytes', () => {
     expect(error).toMatchObject({ code: 'EFAULT', address: 0x4000n });
     const frames = new FrameAllocator(memory, { first: 0, frames: 8, reserved: [{ pfn: 4, frames: 2 }] });
     expect([frames.allocate(2), frames.allocate(1)]).toEqual([0, 6]);
-    expect(code(() => new FrameAllocator(memory, { first: 6, frames: 3 }))).toBe('EFAULT');
-    expect(code(() => new FrameAllocator(memory, { first: 4 }))).toBe('EFAULT');
+    expect(codeOf(() => new FrameAllocator(memory, { first: 6, frames: 3 }))).toBe('EFAULT');
+    expect(codeOf(() => new FrameAllocator(memory, { first: 4 }))).toBe('EFAULT');
   });
 
-  test('read-only frames are refused', () => {
+  test('refuses read-only frames', () => {
     const image = PhysicalMemory.of([
       sparseBank({ pageShift: 12, addresses: [0n], bytes: new Uint8Array(4096) }),
     ]);
-    expect(code(() => new FrameAllocator(image))).toBe('EPERM');
-    expect(code(() => new FrameAllocator(image, { first: 0, frames: 1 }))).toBe('EPERM');
+    expect(codeOf(() => new FrameAllocator(image))).toBe('EPERM');
+    expect(codeOf(() => new FrameAllocator(image, { first: 0, frames: 1 }))).toBe('EPERM');
   });
 
-  test('a bank without a whole frame', () => {
+  test('refuses a bank without a whole frame', () => {
     const memory = PhysicalMemory.create({ bytes: 8192, base: 0x1000n });
-    expect(code(() => new FrameAllocator(memory, { pageShift: 14 }))).toBe('EINVAL');
+    expect(codeOf(() => new FrameAllocator(memory, { pageShift: 14 }))).toBe('EINVAL');
   });
 });
 
 describe('scatter', () => {
   const options = { first: 100, frames: 4000, scatter: 7 };
 
-  test('the same seed gives the same places, another gives others', () => {
+  test('gives the same frames for the same seed, others for another', () => {
     const [a, b, c] = [7, 7, 8].map((scatter) =>
       new FrameAllocator(null, { ...options, scatter }).allocateMany(50),
     );
@@ -250,13 +251,13 @@ describe('scatter', () => {
     expect(a).not.toEqual(c);
   });
 
-  test('one by one and many are the same', () => {
+  test('gives the same frames one by one as by allocateMany', () => {
     const one = new FrameAllocator(null, options);
     const singly = Array.from({ length: 300 }, () => one.allocate());
     expect([...new FrameAllocator(null, options).allocateMany(300)]).toEqual(singly);
   });
 
-  test('places are spread over the whole range and rarely neighbours', () => {
+  test('spreads frames over the whole range, few of them neighbours', () => {
     const pfns = new FrameAllocator(null, options).allocateMany(400);
     const tenths = new Set([...pfns].map((pfn) => Math.floor((pfn - 100) / 400)));
     expect(tenths.size).toBe(10);
@@ -264,16 +265,16 @@ describe('scatter', () => {
     expect(neighbours.length).toBeLessThan(10);
   });
 
-  test('the first frame of fresh allocators is anywhere', () => {
+  test('gives each seed another first frame, anywhere in the range', () => {
     const firsts = Array.from({ length: 200 }, (_, scatter) =>
       new FrameAllocator(null, { first: 0, frames: 1024, scatter }).allocate(),
     );
-    // 200 draws of 1024 hit 182 different ones on average.
+    // 200 draws out of 1024 hit 182 different frames on average.
     expect(new Set(firsts).size).toBeGreaterThan(160);
     expect(firsts.filter((pfn) => pfn % 2 === 1).length).toBeGreaterThan(70);
   });
 
-  test('blocks too, until nothing is left', () => {
+  test('scatters blocks too, until none is left', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 256, scatter: 0 });
     const blocks = Array.from({ length: 32 }, () => frames.allocate(3));
     expect([...blocks].sort((a, b) => a - b)).toEqual(Array.from({ length: 32 }, (_, i) => i * 8));
@@ -281,7 +282,7 @@ describe('scatter', () => {
     expect(frames.tryAllocate()).toBe(-1);
   });
 
-  test('an allocation that fails draws no number', () => {
+  test('draws no number for an allocation that fails', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 8, scatter: 0 });
     const before = snapshot(frames.state);
     expect(frames.tryAllocate(4)).toBe(-1);

@@ -1,7 +1,8 @@
+import { refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { Word } from '../../../src/memory/frames/frame-layout.js';
-import { refusal, snapshot, wrong } from '../support.js';
+import { snapshot, wrong } from '../support.js';
 
 const options = {
   pageShift: 14,
@@ -11,28 +12,31 @@ const options = {
 };
 
 describe('attach', () => {
-  test.each([undefined, 3])('goes on where the other is, in turns (scatter %s)', (scatter) => {
-    const all = { ...options, shared: true, ...(scatter && { scatter }) };
-    const alone = new FrameAllocator(null, all);
-    const first = new FrameAllocator(null, all);
-    expect(first.state).toBeInstanceOf(SharedArrayBuffer);
-    first.free(first.allocate(2), 2);
-    alone.free(alone.allocate(2), 2);
-    const second = new FrameAllocator(null, { state: first.state });
-    expect(second).toMatchObject({ pageShift: 14, first: 2 ** 33 + 5, frames: 100 });
-    for (let i = 0; i < 20; i++) {
-      const pfn = alone.allocate(i % 3);
-      expect((i % 2 === 0 ? first : second).allocate(i % 3)).toBe(pfn);
-      if (i % 5 === 0) {
-        alone.free(pfn, i % 3);
-        (i % 2 === 0 ? second : first).free(pfn, i % 3);
+  test.each([undefined, 3])(
+    'shares one state: two allocators in turns do what one does (scatter %s)',
+    (scatter) => {
+      const all = { ...options, shared: true, ...(scatter && { scatter }) };
+      const alone = new FrameAllocator(null, all);
+      const first = new FrameAllocator(null, all);
+      expect(first.state).toBeInstanceOf(SharedArrayBuffer);
+      first.free(first.allocate(2), 2);
+      alone.free(alone.allocate(2), 2);
+      const second = new FrameAllocator(null, { state: first.state });
+      expect(second).toMatchObject({ pageShift: 14, first: 2 ** 33 + 5, frames: 100 });
+      for (let i = 0; i < 20; i++) {
+        const pfn = alone.allocate(i % 3);
+        expect((i % 2 === 0 ? first : second).allocate(i % 3)).toBe(pfn);
+        if (i % 5 === 0) {
+          alone.free(pfn, i % 3);
+          (i % 2 === 0 ? second : first).free(pfn, i % 3);
+        }
+        expect(second.stats()).toEqual(alone.stats());
       }
-      expect(second.stats()).toEqual(alone.stats());
-    }
-    expect(snapshot(second.state)).toEqual(snapshot(alone.state));
-  });
+      expect(snapshot(second.state)).toEqual(snapshot(alone.state));
+    },
+  );
 
-  test('a copy of the bytes is an allocator too', () => {
+  test('makes an allocator of a copy of the bytes', () => {
     const frames = new FrameAllocator(null, options);
     const block = frames.allocate(3);
     const copy = new FrameAllocator(null, { state: snapshot(frames.state).buffer });
@@ -66,7 +70,7 @@ describe('attach', () => {
     ['reserved range', Word.header, 98],
     ['reserved range', Word.header + 1, 0],
     ['reserved count', Word.header + 1, 4],
-  ])('a wrong %s is named (word %i)', (field, word, value) => {
+  ])('refuses a state with a wrong %s, and names it (word %i)', (field, word, value) => {
     const state = snapshot(new FrameAllocator(null, options).state).buffer;
     new FrameAllocator(null, { state: state });
     new Int32Array(state)[word] = value;
@@ -75,7 +79,7 @@ describe('attach', () => {
     expect(error.message).toContain(`this is no state of a frame allocator: ${field}`);
   });
 
-  test('another length is named', () => {
+  test('refuses a state of another length', () => {
     const { state } = new FrameAllocator(null, options);
     for (const length of [0, 8, state.byteLength - 8, state.byteLength + 8, state.byteLength + 1]) {
       const other = new Uint8Array(length);
@@ -84,7 +88,7 @@ describe('attach', () => {
     }
   });
 
-  test.each([null, undefined, {}, new Uint8Array(400)])('%s is no buffer', (value) => {
+  test.each([null, undefined, {}, new Uint8Array(400)])('refuses %s, which is no buffer', (value) => {
     expect(refusal(() => new FrameAllocator(null, { state: wrong(value) })).code).toBe('EINVAL');
   });
 });

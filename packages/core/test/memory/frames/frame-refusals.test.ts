@@ -1,8 +1,9 @@
+import { refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
-import { refusal, snapshot, wrong } from '../support.js';
+import { snapshot, wrong } from '../support.js';
 
-/** Frames 0x10 to 0x2f; 0x20 to 0x23 reserved; allocated are a block of order 2 at 0x24, 0x28 and 0x29. */
+/** Frames 0x10 to 0x2f. 0x20 to 0x23 are reserved; 0x28, 0x29 and a block of order 2 at 0x24 are allocated. */
 function prepared(): FrameAllocator {
   const frames = new FrameAllocator(null, { first: 0x10, frames: 32, reserved: [{ pfn: 0x20, frames: 4 }] });
   expect([frames.allocate(2), frames.allocate(), frames.allocate()]).toEqual([0x24, 0x28, 0x29]);
@@ -17,7 +18,7 @@ function refused(frames: FrameAllocator, call: () => unknown): { code: string; m
   return error;
 }
 
-describe('a free that is refused says why and changes nothing', () => {
+describe('free refuses, says why, and changes nothing', () => {
   test.each([
     [
       'a double free',
@@ -42,7 +43,13 @@ describe('a free that is refused says why and changes nothing', () => {
       'EINVAL',
       'frame 0x26 lies inside the block that was allocated at 0x24 with order 2',
     ],
-    ['the inside of a block, its order', 0x25, 2, 'EINVAL', 'allocated at 0x24 with order 2'],
+    [
+      'a frame inside a block, with the order of the block',
+      0x25,
+      2,
+      'EINVAL',
+      'allocated at 0x24 with order 2',
+    ],
     ['a reserved frame', 0x23, 0, 'EINVAL', 'frame 0x23 is reserved'],
     [
       'the frame before the range',
@@ -61,14 +68,14 @@ describe('a free that is refused says why and changes nothing', () => {
     ['a negative order', 0x28, -1, 'EINVAL', 'an order is an integer of 0 to 18, not -1'],
     ['order 19', 0x28, 19, 'EINVAL', 'an order'],
     ['a fractional order', 0x28, 0.5, 'EINVAL', 'an order'],
-  ])('%s', (_, pfn, order, code, message) => {
+  ])('for %s', (_, pfn, order, code, message) => {
     const frames = prepared();
     const error = refused(frames, () => frames.free(wrong(pfn), order));
     expect(error.code).toBe(code);
     expect(error.message).toContain(message);
   });
 
-  test('a frame that was freed just now', () => {
+  test('for a frame that was freed just now', () => {
     const frames = prepared();
     frames.free(0x28);
     expect(refused(frames, () => frames.free(0x28)).message).toContain('double free');
@@ -76,7 +83,7 @@ describe('a free that is refused says why and changes nothing', () => {
     expect(refused(frames, () => frames.free(0x24, 2)).message).toContain('double free');
   });
 
-  test.each([1, 2, 3, 6])('every frame inside a block of order %i', (order) => {
+  test.each([1, 2, 3, 6])('for every frame inside a block of order %i', (order) => {
     const frames = new FrameAllocator(null, { first: 3, frames: 200 });
     const block = frames.allocate(order);
     for (let pfn = block + 1; pfn < block + 2 ** order; pfn++) {
@@ -87,15 +94,15 @@ describe('a free that is refused says why and changes nothing', () => {
     }
   });
 
-  test('the message has the address of the frame', () => {
+  test('with the address of the frame', () => {
     const frames = new FrameAllocator(null, { pageShift: 16, first: 2, frames: 4 });
     expect(refusal(() => frames.free(3)).address).toBe(0x30000n);
   });
 });
 
-describe('a list that is refused changes nothing', () => {
+describe('freeMany refuses, says why, and changes nothing', () => {
   test.each([
-    ['a frame twice', [0x28, 0x29, 0x28], 'EINVAL', 'frame 0x28 is in the list twice'],
+    ['a list with a frame twice', [0x28, 0x29, 0x28], 'EINVAL', 'frame 0x28 is in the list twice'],
     ['a free frame', [0x28, 0x2a], 'EINVAL', 'double free'],
     ['the start of a block', [0x28, 0x24], 'EINVAL', 'frame 0x24 was allocated with order 2, not 0'],
     ['a reserved frame', [0x29, 0x28, 0x20], 'EINVAL', 'reserved'],
@@ -104,9 +111,9 @@ describe('a list that is refused changes nothing', () => {
     ['a string', [0x29, '40'], 'EINVAL', 'a frame number'],
     ['a bigint', [0x29, 40n], 'EINVAL', 'a frame number'],
     ['bigints', BigInt64Array.of(40n, 41n), 'EINVAL', 'a frame number'],
-    ['no list', null, 'EINVAL', 'needs a list'],
+    ['null', null, 'EINVAL', 'needs a list'],
     ['a number', 16, 'EINVAL', 'needs a list'],
-  ])('%s', (_, list, code, message) => {
+  ])('for %s', (_, list, code, message) => {
     const frames = prepared();
     const error = refused(frames, () => frames.freeMany(wrong(list)));
     expect(error.code).toBe(code);
@@ -115,14 +122,14 @@ describe('a list that is refused changes nothing', () => {
   });
 });
 
-describe('an allocation that is refused changes nothing', () => {
-  test.each([-1, 19, 0.5, Number.NaN, '0', null, 0n])('%s is no order', (order) => {
+describe('allocate refuses, and changes nothing', () => {
+  test.each([-1, 19, 0.5, Number.NaN, '0', null, 0n])('for the order %s', (order) => {
     const frames = prepared();
     expect(refused(frames, () => frames.allocate(wrong(order))).code).toBe('EINVAL');
     expect(refused(frames, () => frames.tryAllocate(wrong(order))).code).toBe('EINVAL');
   });
 
-  test('no block is large enough', () => {
+  test('when no block is large enough', () => {
     const frames = prepared();
     expect(refused(frames, () => frames.allocate(5)).code).toBe('ENOMEM');
     expect(refused(frames, () => frames.allocateMany(23)).code).toBe('ENOMEM');

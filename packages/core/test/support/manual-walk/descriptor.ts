@@ -13,7 +13,7 @@ export type Descriptor =
       readonly bits: bigint;
     };
 
-/** What a leaf's bits allow, and the bits that are software's. */
+/** What the bits of a leaf allow, and its software bits. */
 export interface Attributes {
   readonly read: boolean;
   readonly write: boolean;

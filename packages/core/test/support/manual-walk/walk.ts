@@ -8,7 +8,7 @@ import { x86Manual } from './x86.js';
 /** Reads 64 bits at a physical address. */
 export type Read64 = (pa: bigint) => bigint;
 
-/** What the bytes say of one address. */
+/** The translation of one address by the bytes. */
 export interface ManualWalk {
   /** Physical address of the page, in bytes. */
   readonly pa: bigint;
@@ -47,7 +47,7 @@ function lookUp(shape: FormatShape): { geometry: Geometry; manual: Manual } {
 }
 
 /**
- * Walks one address over raw bytes, by the architecture's manual: no format object and nothing of the engine is asked.
+ * Walks one address over raw bytes by the architecture's manual, without a format object and without the engine.
  *
  * @param root - physical address of the root table.
  * @param va - one that the root translates; only its low bits count.

@@ -25,7 +25,7 @@ const SOFTWARE = ones(11, 9) | ones(62, 52);
 /**
  * How the manual reads an entry of these tables.
  *
- * The bits of a leaf are said as an entry that maps 4 KiB has them: PAT at bit 7.
+ * The bits of a leaf are given as in an entry that maps 4 KiB: PAT at bit 7.
  */
 export function x86Manual({ levels, last, pageShift, frameLimit }: Geometry): Manual {
   const widest = pageShift + Math.log2(frameLimit);

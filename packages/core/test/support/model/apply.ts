@@ -22,16 +22,16 @@ export interface ApplyPlan {
   readonly pages: number;
   readonly makesTables: boolean;
   readonly blocks: 'refuse' | 'visit' | 'split';
-  /** What the n-th callback does; the last one goes on. */
+  /** What the n-th callback does; the last action repeats. */
   readonly actions: readonly Action[];
-  /** True for a page that must not be mapped as long as a flush is owed. */
+  /** True for a page that cannot be mapped, since a flush is owed for it. */
   readonly isOwed: (page: number, pages: number) => boolean;
 }
 
 /** What a callback throws. */
 export class Thrown extends Error {}
 
-/** The frame that `leaf` maps at a page: the same number, so that leaves may become one. */
+/** The frame that `leaf` maps at a page: the same number, so that leaves can be collapsed. */
 function frameOf(model: Model, page: number): number {
   return page % model.geometry.frameLimit;
 }
@@ -74,7 +74,7 @@ export function applyTo(model: Model, plan: ApplyPlan, seen: Seen[]): number | n
           show(page, index);
           continue;
         }
-        // The blocks of a run go together, as far as the range reaches.
+        // The blocks of a run are split together, as far as the range reaches.
         const cutTo = entry.isMarked ? Math.min(end, runAround(model, page, entry)[1]) : upTo;
         cutAtEnds(model, start, cutTo);
         splitTo(model, start, cutTo, model.geometry.pageShift);

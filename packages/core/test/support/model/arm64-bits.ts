@@ -40,7 +40,7 @@ function rights(p: Omit<Protection, 'extra' | 'accessed'>): bigint {
 
 /** arm64: the right to write and dirtiness share two bits, and execution has one bit for each side. */
 export function arm64Bits({ shape }: Geometry): LeafBits {
-  // With DS = 1 the place of the shareability belongs to the address (Arm ARM D8.3.1).
+  // With DS = 1 the bits of the shareability are part of the address (Arm ARM D8.3.1).
   const shareable = shape.large && shape.granule !== 64 ? 0n : ones(9, 8);
   return {
     encode: (p) => rights(p) | shareable | (p.accessed ? ACCESS_FLAG : 0n) | p.extra,

@@ -1,13 +1,13 @@
 import type { Prediction } from './predict.js';
 import type { WorldState } from './state.js';
 
-/** What came of a call: what it returned, or why it was refused. */
+/** The outcome of a call: its result, or why it was refused. */
 export interface Outcome {
   readonly refusal: string | null;
   readonly result: unknown;
 }
 
-/** A call that is about to be made: what it has to do, and what is there before. */
+/** A call that is about to be made: what it must do, and the state before it. */
 export interface Begun {
   readonly expected: Prediction;
   readonly before: WorldState;

@@ -7,13 +7,13 @@ export interface CallFrames {
   readonly start: number;
 }
 
-/** The range of a call, in pages from the start of the root's range; it may lie outside of that. */
+/** The range of a call, in pages from the start of the root's range; it may lie outside. */
 export interface CallRange {
   readonly first: number;
   readonly pages: number;
 }
 
-/** Index of the batch that a call leaves its flush to; -1 for none. */
+/** Index of the batch that the flush is left to; -1 for none. */
 interface Deferred {
   readonly batch: number;
 }
@@ -60,7 +60,7 @@ export interface ApplyCall extends CallRange, Deferred {
 
 interface ReclaimCall extends CallRange, Deferred {
   readonly op: 'reclaim';
-  /** The range is left out: everything. */
+  /** No range is given: everything. */
   readonly isEverything: boolean;
 }
 
@@ -68,7 +68,7 @@ interface DoneCall extends Deferred {
   readonly op: 'done';
 }
 
-/** What the test writes into the bytes by itself, as an operating system or the hardware would. */
+/** A write by the test itself, as an operating system or the hardware would make it. */
 export interface RawCall {
   readonly op: 'mark' | 'software' | 'use' | 'hide';
   /** First page of the leaf, or of the run. */
@@ -90,7 +90,7 @@ export type TableCall =
   | DoneCall;
 export type Call = TableCall | RawCall;
 
-/** True for what the test does itself. */
+/** True for a write by the test itself. */
 export function isRaw(call: Call): call is RawCall {
   return call.op === 'mark' || call.op === 'software' || call.op === 'use' || call.op === 'hide';
 }

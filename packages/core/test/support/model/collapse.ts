@@ -12,7 +12,7 @@ export function collapseInto(model: Model, first: number, end: number, maxLeafSh
     const { tablePages } = model.level(index);
     for (const start of model.tablesOf(index)) {
       if (start < first || start + tablePages > end || !collapseTable(model, index, start)) continue;
-      // Blocks that went into this one are not there any more.
+      // The blocks that became part of this one are gone.
       for (const page of made) if (page >= start && page < start + tablePages) made.delete(page);
       made.add(start);
     }
@@ -30,7 +30,7 @@ export function collapseInto(model: Model, first: number, end: number, maxLeafSh
   return made.size;
 }
 
-/** Marks leaves that follow each other as a run; false when they say different things, or are one already. */
+/** Marks adjacent leaves as a run; false when they differ, or are a run already. */
 function makeRun(model: Model, start: number, run: number, pages: number): boolean {
   const leaves = Array.from(
     { length: run },
@@ -51,7 +51,7 @@ function makeRun(model: Model, start: number, run: number, pages: number): boole
   return true;
 }
 
-/** Makes one block of a table; false when its leaves do not say the same. */
+/** Makes one block of a table; false when its leaves differ. */
 function collapseTable(model: Model, index: number, start: number): boolean {
   const { tablePages, pages } = model.level(index);
   if (model.live(index, start) !== tablePages / pages) return false;

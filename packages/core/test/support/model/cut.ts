@@ -13,7 +13,7 @@ function unmarkRun(model: Model, page: number, entry: ModelEntry): void {
   for (let at = start; at < end; at += model.pagesOf(entry)) model.change(at, { isMarked: false });
 }
 
-/** Makes a table of smaller leaves out of a block. */
+/** Replaces a block by a table of smaller leaves. */
 function splitEntry(model: Model, page: number, { level, pfn, bits }: ModelEntry): void {
   const { tablePages, pages } = model.level(level + 1);
   model.remove(page);
@@ -23,7 +23,7 @@ function splitEntry(model: Model, page: number, { level, pfn, bits }: ModelEntry
   }
 }
 
-/** Takes the mark from the runs that a test names, among those that hold a page of the range. */
+/** Takes the mark from the runs of the range that `isMeant` selects. */
 function unmarkRuns(
   model: Model,
   first: number,
@@ -48,9 +48,9 @@ export function cutsLeaf(model: Model, first: number, end: number): boolean {
 }
 
 /**
- * Makes the leaves and runs at the ends of a range smaller, until no end lies inside one; pieces stay as large as they can.
+ * Splits the leaves and runs at the ends of a range until no end lies inside one; pieces stay as large as possible.
  *
- * @param isMeant - the leaves that have to be cut; all by default.
+ * @param isMeant - selects the leaves that are split; all by default.
  */
 export function cutAtEnds(
   model: Model,
@@ -69,7 +69,7 @@ export function cutAtEnds(
   }
 }
 
-/** Makes the leaves and runs of a range smaller, until none is larger than `leafShift`. */
+/** Splits the leaves and runs of a range until none is larger than `leafShift`. */
 export function splitTo(model: Model, first: number, end: number, leafShift: number): void {
   const largest = 2 ** (leafShift - model.geometry.pageShift);
   unmarkRuns(model, first, end, (_, start, stop) => stop - start > largest);

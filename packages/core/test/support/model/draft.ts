@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 
 /**
- * A call before it is known what the tables hold: small numbers that `resolve` turns into a range, frames and choices. It
- * shrinks to few calls with small numbers.
+ * A call before the contents of the tables are known: small numbers that `resolve` turns into a range, frames and choices, so that
+ * fast-check shrinks it well.
  */
 export interface Draft {
   readonly op:
@@ -35,7 +35,7 @@ export interface Draft {
   readonly cap: number;
   readonly choice: number;
   readonly batch: number;
-  /** What follows right after the call, on the same range. */
+  /** Which follow-up comes after the call, on the same range. */
   readonly follow: number;
   readonly actions: readonly number[];
 }
@@ -88,7 +88,7 @@ const anyDraft = draftOf(
 const mapDraft = draftOf(fc.constantFrom(...MAPS));
 const markDraft = draftOf(fc.constant('mark'));
 
-/** Drafts for one table: it begins with something mapped, and perhaps runs, or most calls would be about nothing. */
+/** Drafts for one table. The first ones map something, and perhaps make runs: else most calls would find nothing. */
 export function drafts(maxLength: number): fc.Arbitrary<Draft[]> {
   return fc
     .tuple(

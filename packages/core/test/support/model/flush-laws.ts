@@ -4,7 +4,7 @@ import type { TableCall } from './call.js';
 import type { Model, ModelEntry } from './model.js';
 import type { World } from './world.js';
 
-/** What a call took away: entries that were, and are not any more, or say something else; and tables. */
+/** What a call removed or changed: entries and tables. */
 interface Loss {
   leaves: number;
   ignored: number;
@@ -42,8 +42,8 @@ function isSame(a: ModelEntry, b: ModelEntry): boolean {
 }
 
 /**
- * A call that went through flushes once what it took away, or leaves that to its batch; only around the canonical hole there
- * are two. Where the architecture wants a break a deferred call may flush, and then it is once as well.
+ * A call that succeeds flushes once what it removed, or leaves that to its batch; across the canonical hole it flushes twice. A
+ * deferred call may flush where the architecture needs a break, and then once as well.
  */
 export function expectFlushes(
   world: World,
@@ -60,7 +60,7 @@ export function expectFlushes(
   const isDeferred = 'batch' in call && call.batch >= 0;
   const why = `flushes of ${call.op} that took ${leaves} leaves and ${tables} tables`;
   if (leaves + tables === 0) {
-    // Nothing that a cache could hold has changed; unmap does not look at what it clears.
+    // Nothing that a cache can hold has changed; unmap does not look at the entries that it clears.
     if (ignored > 0 && call.op === 'unmap') expect([0, 1], why).toContain(flushes);
     else expect(flushes, why).toBe(0);
     return;
@@ -71,7 +71,7 @@ export function expectFlushes(
     expect(flushes, why).toBe(once);
     return;
   }
-  // Nothing was cut: all is owed.
+  // Nothing was split: everything is owed.
   const isPlain = call.op === 'unmap' && after.entries.size + leaves + ignored === world.model.entries.size;
   if (isPlain || shape.architecture !== 'arm64') expect(flushes, why).toBe(0);
   else expect([0, once], why).toContain(flushes);

@@ -6,30 +6,30 @@ import { judge } from './judge.js';
 import { perform, type SlotSeen } from './perform.js';
 import { expectUnchanged } from './state.js';
 import { begin, finish, outcomeOf, settle, stageOf } from './step.js';
-import { allOf, type World } from './world.js';
+import { allOf, type World, watchBreaks } from './world.js';
 
-/** Where a call can fail that is right by itself. */
+/** Where a correct call can fail. */
 type Fault = 'allocation' | 'sink' | 'callback';
 
 /** What each fault looks like to the caller. */
 const REFUSAL: Record<Fault, string> = { allocation: 'ENOMEM', sink: 'expected', callback: 'thrown' };
 
-/** What a sink throws that is told to fail. */
+/** The error of a sink that must fail. */
 const BROKEN_SINK = new Error('the sink is broken');
 
 /** Failures that were met, by operation and fault. */
 export type Tally = Map<string, number>;
 
-/** With more chances to fail than this not all are taken: the first 12, some of the others, and the last. */
+/** With more chances to fail than this, only the first 12, some of the others and the last are tried. */
 const ALL = 24;
 
-/** Of the others every 13th, or about so many. */
+/** Of the others every 13th is tried, or about so many. */
 const OTHERS = 40;
 
 /**
  * Makes a call fail at the n-th allocation, flush or callback, counted together, and all later allocations with it.
  *
- * @returns what failed; `null` when the call had fewer, and has gone through.
+ * @returns what failed; `null` when the call had fewer chances, and succeeded.
  */
 function attempt(
   world: World,
@@ -46,9 +46,9 @@ function attempt(
   world.onAllocate = () => !isHit('allocation') && fault !== 'allocation';
   world.onFlush = () => {
     if (!isHit('sink')) return;
-    // The harshest way to fail: it has forgotten nothing, and has just walked what stands there now.
+    // The worst way to fail: the TLB has dropped nothing, and has just walked the present entries.
     world.tlb.walkAgain();
-    world.watch.look(allOf(world).tables);
+    watchBreaks(world, allOf(world));
     throw BROKEN_SINK;
   };
   const seen: SlotSeen[] = [];
@@ -65,7 +65,7 @@ function attempt(
   }
 }
 
-/** How often a call can fail, about: what the model says of its callbacks and tables, and a flush. */
+/** About how often a call can fail: by the model's number of callbacks and tables, and a flush. */
 function chances({ expected, owed }: Begun, world: World, call: TableCall): number {
   if (call.op === 'done') return owed[call.batch] ?? 0;
   const isDeferred = 'batch' in call && call.batch >= 0;
@@ -73,7 +73,7 @@ function chances({ expected, owed }: Begun, world: World, call: TableCall): numb
 }
 
 /**
- * Lets a call fail in every way that it can, each time from the same state, until it goes through.
+ * Makes a call fail in every way that it can, each time from the same state, until it succeeds.
  *
  * @param family - under which name failures are counted.
  */
@@ -90,7 +90,7 @@ export function injectInto(world: World, call: TableCall, tally: Tally, family: 
     world.tlb.walkAgain();
     const { fault, outcome, seen } = attempt(world, call, which);
     if (fault === null || begun.expected.refusal !== null) {
-      // A call that is wrong by itself is refused for that, or for what it met before.
+      // A wrong call is refused for that, or for a failure that it met before.
       const isMet = fault !== null && outcome.refusal === REFUSAL[fault];
       if (isMet) expectUnchanged(world, begun.before, `after ${call.op}, ${fault} ${which}`);
       else settle(world, call, { ...begun, flushes }, outcome, seen);

@@ -1,13 +1,13 @@
+import { takenFrames } from '@vmarea/conformance';
 import { hex, translateMany } from '@vmarea/core';
 import { expect } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
-import { takenFrames } from '../machine.js';
 import type { Attributes } from '../manual-walk/descriptor.js';
 import { brokenRuns, type Enumeration } from '../manual-walk/enumerate.js';
 import { addressOfPage, type ManualLevel } from '../manual-walk/geometry.js';
 import { manualWalk } from '../manual-walk/walk.js';
 import { key } from './model.js';
-import { allOf, type World } from './world.js';
+import { allOf, type World, watchBreaks } from './world.js';
 
 /** Judges a world between two calls. */
 export function judge(world: World): void {
@@ -16,13 +16,13 @@ export function judge(world: World): void {
   expectTables(world, found);
   expectFrames(world, found);
   const owed = world.batches.flatMap(({ ranges }) => ranges);
-  world.watch.look(found.tables);
+  watchBreaks(world, found);
   world.tlb.expectFresh(owed);
   expectReads(world);
   expectLeaves(world, found);
 }
 
-/** Every entry of the tables is one of the model's, and the other way round. */
+/** The tables have the entries of the model, and no others. */
 function expectEntries({ geometry, model }: World, found: Enumeration): void {
   for (const { page, level, kind, pfn, bits, isMarked, entry } of found.entries) {
     const want = model.entries.get(page);
@@ -33,7 +33,7 @@ function expectEntries({ geometry, model }: World, found: Enumeration): void {
       want.pfn === pfn &&
       want.bits === bits &&
       want.isMarked === isMarked;
-    // A plain comparison first: there may be thousands.
+    // A plain comparison first: there may be thousands of entries.
     if (isSame) continue;
     const at = `${kind} ${hex(entry)} at ${hex(addressOfPage(geometry, page))}`;
     expect({ level, pfn, bits, isMarked }, at).toEqual(want ?? null);
@@ -50,7 +50,7 @@ function expectEntries({ geometry, model }: World, found: Enumeration): void {
   expect(brokenRuns(geometry, found)).toEqual([]);
 }
 
-/** The tables are the model's, each is on record, and its live count is true. */
+/** The tables are those of the model, each is on record, and its live count is right. */
 function expectTables({ frames, model }: World, found: Enumeration): void {
   const records = TableRecords.of(frames);
   const tables = new Map(found.tables.map((table) => [key(table.level, table.page), table]));
@@ -92,7 +92,7 @@ function expectFrames({ frames, geometry, batches, table }: World, found: Enumer
   expect(stale, 'records of free frames').toEqual([]);
 }
 
-/** A few pages, as the table itself tells them in every way it can, by a byte in the middle of them. */
+/** Reads a few pages by every call that reads, at a byte in the middle of each. */
 function expectReads(world: World): void {
   const { geometry, model, table, read64, manual } = world;
   const shift = BigInt(geometry.pageShift);
@@ -133,7 +133,7 @@ function expectReads(world: World): void {
       many: [frames[index], shifts[index]],
       byWalk: walk.pa === null ? null : walk.pa - inside,
       fault: walk.fault?.kind ?? null,
-      // Every member of the protection, by the bits that the second writing-down makes of them.
+      // Each member of the protection, by the bits that the second version of the rules gives it.
       leaf:
         leaf === null
           ? null
@@ -156,7 +156,7 @@ function expectReads(world: World): void {
   }
 }
 
-/** `leaves` lists what the bytes hold: every leaf once, in order, in runs as long as they can be. */
+/** `leaves` lists the leaves in the bytes, each once, in order, in runs as long as possible. */
 function expectLeaves({ geometry, manual, table }: World, found: Enumeration): void {
   const leaves = found.entries.filter(({ kind }) => kind === 'leaf');
   let next = 0;
@@ -194,7 +194,7 @@ function rightsOf({ read, write, execute, user, global, accessed, dirty }: Right
   return { read, write, execute, user, global, accessed, dirty };
 }
 
-/** Pages at the ends of leaves, and the ones beside them; about so many leaves, spread over all. */
+/** Pages at both ends of about `count` leaves, spread over all, and the pages beside them. */
 export function samplePages({ geometry, model }: World, leaves: number): number[] {
   const all = [...model.entries];
   const step = Math.max(1, Math.floor(all.length / leaves));

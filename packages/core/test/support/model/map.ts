@@ -52,7 +52,7 @@ export function mapInto(
   fill(0, first, first + pages);
 }
 
-/** Takes out the left-over tables that a larger leaf replaces; nothing is mapped through them. */
+/** Removes the empty tables that a larger leaf replaces. */
 function dropTables(model: Model, level: number, page: number): void {
   if (level > model.geometry.last || !model.hasTable(level, page)) return;
   const { tablePages } = model.level(level);

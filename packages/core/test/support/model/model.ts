@@ -4,7 +4,7 @@ import type { LeafBits } from './leaf-bits.js';
 import { riscv64Bits } from './riscv64-bits.js';
 import { x86Bits } from './x86-bits.js';
 
-/** What the model keeps of an entry that is not empty and no table. */
+/** An entry of the model that is neither empty nor a table. */
 export interface ModelEntry {
   readonly level: number;
   /** First frame; -1 for an entry that the MMU ignores. */
@@ -14,12 +14,12 @@ export interface ModelEntry {
   readonly isMarked: boolean;
 }
 
-/** Thrown inside a prediction: the call needs more tables than there are frames. */
+/** Thrown inside a prediction: there are too few frames for the tables of the call. */
 export class OutOfFrames extends Error {}
 
 /**
- * What a page table has to hold: a plain Map of its entries by their first page, and its tables with the number of
- * entries in use. It knows nothing of bytes; the operations on it stand beside this file.
+ * What a page table must hold: a plain Map of its entries by first page, and its tables with the number of entries in use. It
+ * knows nothing of bytes; the operations on it are in the files beside this one.
  */
 export class Model {
   readonly geometry: Geometry;
@@ -36,7 +36,7 @@ export class Model {
     this.tables.set(key(0, 0), 0);
   }
 
-  /** A copy, for a call that may turn out to be refused. */
+  /** A copy, for a call that may be refused. */
   clone(): Model {
     const copy = new Model(this.geometry);
     for (const [page, entry] of this.entries) copy.entries.set(page, entry);

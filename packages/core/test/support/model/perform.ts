@@ -22,7 +22,7 @@ export interface Stage {
   readonly geometry: Geometry;
   readonly bits: LeafBits;
   readonly batches: readonly FlushBatch[];
-  /** Called before each callback does what it is told. */
+  /** Called before each callback does its action. */
   readonly onVisit?: (seen: SlotSeen) => void;
 }
 
@@ -86,12 +86,12 @@ function map(
   table.map(va, isNarrow ? Uint32Array.from(list) : list, protection, { maxLeafShift });
 }
 
-/** True for an address that two words can say. */
+/** True for an address that fits two words. */
 function hasWords(va: bigint): boolean {
   return va >= 0n && va < 1n << 64n;
 }
 
-/** True for a call that `unmapWords` can make, of which it makes every other one. */
+/** True for every other call that `unmapWords` can make. */
 function isForWords({ first, pages, split, reclaim, batch }: UnmapCall, va: bigint): boolean {
   return pages === 1 && split && !reclaim && batch < 0 && first % 2 === 0 && hasWords(va);
 }
@@ -100,7 +100,7 @@ function wordsOf(va: bigint): [number, number] {
   return [Number(va >> 32n), Number(BigInt.asIntN(32, va))];
 }
 
-/** Unmaps a page by words; it must tell what it translated to. */
+/** Unmaps a page by words, and checks that it returns the frame. */
 function unmapOne(table: PageTable, va: bigint): void {
   const [hi, lo] = wordsOf(va);
   const before = table.translateWords(hi, lo);
@@ -120,7 +120,7 @@ function visitor(stage: Stage, call: ApplyCall): (slot: Slot) => number | undefi
   };
 }
 
-/** Sets the entry to what the action says, when it says anything. */
+/** Sets the entry as the action says, if it sets any. */
 function act({ geometry, bits }: Stage, slot: Slot, action: Action, first: number): void {
   if (action.do === 'throw') throw new Thrown();
   if (action.do === 'leaf') {

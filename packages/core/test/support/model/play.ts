@@ -8,7 +8,7 @@ import type { World } from './world.js';
 /** Pages of a follow-up that maps or visits one page at a time. */
 const SOME = 20;
 
-/** Makes what drafts mean, one after another, each with what follows from it. */
+/** Makes the calls that drafts stand for, one after another, each with its follow-ups. */
 export function play(world: World, list: readonly Draft[], make: (call: Call) => void): void {
   for (const draft of list) {
     const call = resolve(world.model, draft);
@@ -19,7 +19,7 @@ export function play(world: World, list: readonly Draft[], make: (call: Call) =>
   }
 }
 
-/** What meets a call best: a batch that is used, or used too early; the way back from a cut, a cut of what was made. */
+/** Calls that test another call best: a batch that is done, or used too early; a collapse after a split, and a split after a map. */
 function followUps(world: World, before: Model, call: Call, draft: Draft): Call[] {
   const { follow: then } = draft;
   const { geometry, batches, model } = world;
@@ -45,14 +45,14 @@ function followUps(world: World, before: Model, call: Call, draft: Draft): Call[
     return onto[then] ?? [];
   }
   if (call.op === 'split' && then < 7) {
-    // The blocks that were cut, whole.
+    // The whole of the blocks that were split.
     const cut = before.within(first, end).filter(([, { level }]) => level < geometry.last);
     const from = Math.min(first, ...cut.map(([page]) => page));
     const to = Math.max(end, ...cut.map(([page, entry]) => page + before.pagesOf(entry)));
     return [{ op: 'collapse', first: from, pages: to - from, batch: -1, maxLeafShift: 64 }];
   }
   if (call.op === 'unmap' && then > 5) {
-    // A larger leaf in the place of a table that is empty now.
+    // A larger leaf in the slot of a table that is empty now.
     const onto = resolve(model, { ...draft, op: 'mapUnit', anchor: 12 });
     return onto === null ? [] : [onto];
   }
@@ -73,7 +73,7 @@ function followUps(world: World, before: Model, call: Call, draft: Draft): Call[
   return followRun(model, first, then);
 }
 
-/** Cuts a run or block, or makes one of the table that holds it. */
+/** Splits a run or block, or collapses the table that holds it. */
 function followRun(model: Model, page: number, then: number): TableCall[] {
   const one = { first: page + 1, pages: 1, split: then !== 7 };
   switch (then) {

@@ -9,7 +9,7 @@ import { type Model, type ModelEntry, OutOfFrames } from './model.js';
 import { Refused } from './refused.js';
 import { prepareTables, reclaimTables } from './tables.js';
 
-/** What a call has to do. */
+/** What a call must do. */
 export interface Prediction {
   /** Why it is refused: a code, or what the callback throws; `null` when it is not. */
   readonly refusal: VmErrorCode | 'thrown' | null;
@@ -62,21 +62,21 @@ function change(
       const frames = framesOf(call.frames, call.pages);
       if (highestFrame(call.frames, call.pages) >= geometry.frameLimit) throw new Refused('EINVAL');
       if (isOwed(first, call.pages)) throw new Refused('EBUSY');
-      // Page by page it is exact which comes first, the slot that is taken or the table that is missing.
+      // Page by page it is known which comes first, the occupied slot or the missing table.
       const isExact = call.maxLeafShift === geometry.pageShift;
       if (!isExact && model.within(first, end).length > 0) throw new Refused('EBUSY');
       return mapInto(model, first, call.pages, frames, model.bits.encode(call.protection), call.maxLeafShift);
     }
     case 'unmap':
       if (!call.split && cutsLeaf(model, first, end)) throw new Refused('EINVAL');
-      // What the MMU ignores cannot be cut: nobody knows what it stands for.
+      // An entry that the MMU ignores cannot be split: nobody knows its meaning.
       if (cutsOpaque(model, first, end)) throw new Refused('EINVAL');
       cutAtEnds(model, first, end);
       for (const [page] of model.within(first, end)) model.remove(page);
       if (call.reclaim) reclaimTables(model, first, end);
       return undefined;
     case 'protect':
-      // What the MMU ignores stays as it is, whole.
+      // An entry that the MMU ignores stays as it is.
       if (!call.split && cutsLeaf(model, first, end)) throw new Refused('EINVAL');
       return protect(model, first, end, call.fields);
     case 'split':
@@ -113,7 +113,7 @@ function protect(
     if (after === null) throw new Refused('EINVAL');
     return after;
   };
-  // What does not change is not cut.
+  // A leaf that does not change is not split.
   cutAtEnds(model, first, end, (entry) => changed(entry) !== entry.bits);
   for (const [page, entry] of model.within(first, end)) {
     if (entry.pfn < 0) continue;
@@ -156,7 +156,7 @@ function framesOf(given: CallFrames, pages: number): ModelFrames {
       if (first % count !== 0) return false;
       if (count === 1 || given.kind === 'linear' || given.kind === 'list') return true;
       if (given.kind === 'apart') return false;
-      // Only the ends are out of order.
+      // Only the first and last frame are swapped.
       return pages === 1 || (index > 0 && index + count < pages);
     },
   };

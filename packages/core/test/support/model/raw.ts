@@ -3,7 +3,7 @@ import type { Enumeration, FoundEntry } from '../manual-walk/enumerate.js';
 import type { RawCall } from './call.js';
 import type { Model } from './model.js';
 
-/** The pages from a leaf on whose leaves one raw change touches: all of a run, else the leaf alone. */
+/** The pages from a leaf on that one raw change touches: all of a run, else the leaf alone. */
 function extent(model: Model, { op, page }: RawCall): number {
   const entry = model.entries.get(page);
   if (entry === undefined) return 0;
@@ -11,7 +11,7 @@ function extent(model: Model, { op, page }: RawCall): number {
   return op === 'mark' || entry.isMarked ? run * pages : pages;
 }
 
-/** True when the leaves from this page on may carry the mark of a run, and do not yet. */
+/** True when the leaves from this page on may become a run, and are none yet. */
 export function mayMark(model: Model, page: number): boolean {
   const first = model.entries.get(page);
   if (first === undefined || first.pfn < 0 || first.isMarked) return false;
@@ -26,8 +26,8 @@ export function mayMark(model: Model, page: number): boolean {
 }
 
 /**
- * Changes entries in the bytes and in the model, as something else than the library would: an operating system with its
- * software bits and runs, the hardware with accessed and dirty. Entries in use stay as many as they are.
+ * Changes entries in the bytes and in the model, as others would: an operating system its software bits and runs, the hardware
+ * accessed and dirty. The number of entries in use stays the same.
  */
 export function writeRaw(model: Model, memory: PhysicalMemory, found: Enumeration, call: RawCall): void {
   const end = call.page + extent(model, call);

@@ -4,7 +4,7 @@ import { cutsLeaf } from './cut.js';
 import type { Model, ModelEntry } from './model.js';
 import type { World } from './world.js';
 
-/** What a call has reached, as names that a test can demand. */
+/** The cases that a call has met, by name. */
 export function reachedBy(world: World, call: TableCall, begun: Begun, outcome: Outcome): string[] {
   const { op } = call;
   if (outcome.refusal !== null) return refusedBy(world.model, call, begun, outcome.refusal);
@@ -73,7 +73,7 @@ function splitBy(before: Model, after: Model): string[] {
   return names;
 }
 
-/** Leaves and runs that a range covers only in part and that are smaller now. */
+/** Leaves and runs that a range covers in part and that are smaller now. */
 function cutBy(before: Model, after: Model, first: number, end: number): string[] {
   const names: string[] = [];
   const isInside = (page: number, entry: ModelEntry): boolean =>

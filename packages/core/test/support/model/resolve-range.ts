@@ -3,10 +3,10 @@ import type { CallRange } from './call.js';
 import type { Draft } from './draft.js';
 import type { Model } from './model.js';
 
-/** Visits of a callback, and pages that a list of frames names, are never more. */
+/** The most visits of a callback, and the most pages of a list of frames. */
 const MOST_PAGES = 17_000;
 
-/** Pages that tables are prepared for, or counted, are never more: the model does it one by one. */
+/** The most pages for which tables are prepared or counted: the model does it one by one. */
 const MOST_PREPARED = 300_000;
 
 /** Anchors below this are places. */
@@ -20,14 +20,14 @@ function places({ geometry }: Model): number[] {
   return [0, block, 3 * block, span(0), span(1), pages / 2, pages - block, pages];
 }
 
-/** The level whose leaf size a draft is about; most often the one above the last. */
+/** The level whose leaf size a draft uses; most often the one above the last. */
 function unitLevel({ levels, last }: Geometry, cap: number): number {
   const above = cap === 7 || cap === 5 ? 4 : cap === 6 ? 2 : 1;
   for (let level = Math.max(0, last - above); level < last; level++) if (levels[level]?.mayMap) return level;
   return last;
 }
 
-/** First page and length of what a draft is about: a place, a leaf, a block, a leaf of a run, or a full table. */
+/** First page and length of the place, leaf, block, leaf of a run or full table that a draft uses. */
 function anchorOf(model: Model, { op, anchor, which, cap }: Draft): { base: number; unit: number } {
   const { geometry } = model;
   const level = unitLevel(geometry, cap);
@@ -47,7 +47,7 @@ function anchorOf(model: Model, { op, anchor, which, cap }: Draft): { base: numb
     return anchor >= 17 ? entry.isMarked : anchor < 12 || entry.level < geometry.last;
   });
   const among = some.length > 0 ? some : all;
-  // Neighbours are much alike: a large step reaches different ones.
+  // Neighbours are alike: a large step reaches different ones.
   const [page, entry] = among[(which * 7919) % among.length] as (typeof all)[number];
   const run = entry.isMarked ? model.level(entry.level).run : 1;
   const size = model.pagesOf(entry) * run;
@@ -61,7 +61,7 @@ export function rangeOf(model: Model, draft: Draft): CallRange | null {
   // Only whole tables collapse.
   const size = draft.op === 'collapse' && draft.size < 6 ? 4 : draft.size;
   const { base: start, unit } = anchorOf(model, draft);
-  // Its start, its end, its middle; a place is where something begins.
+  // Its start, its end, its middle.
   const within = [0, 0, unit, Math.floor(unit / 2), unit - 1, 0][inside] as number;
   const base = anchor < PLACES ? start : start + within;
   const run = model.level(geometry.last).run || 2;
@@ -70,7 +70,7 @@ export function rangeOf(model: Model, draft: Draft): CallRange | null {
   const isAligned = size >= 4 && (offset > -2 || pages > MOST_PAGES);
   const first = isAligned ? base - (((base % unit) + unit) % unit) : base + offset;
   const range = { first, pages: Math.min(pages, mostPages(draft)) };
-  // Beside a sign-extended range are the addresses of its other end.
+  // After the end of a sign-extended range follow the addresses of its start.
   if (geometry.shape.upper === 'sign' && (first < 0 || first >= geometry.pages)) return null;
   return range;
 }

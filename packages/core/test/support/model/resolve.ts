@@ -6,10 +6,10 @@ import type { Model } from './model.js';
 import { mayMark } from './raw.js';
 import { alignedRange, rangeOf } from './resolve-range.js';
 
-/** Pages beyond which a range may only be mapped by leaves larger than a page. */
+/** The most pages that are mapped one by one; larger ranges get larger leaves. */
 const MANY_PAGES = 17_000;
 
-/** The batches of two that calls are left to, most often the first, so that what it owes has to be merged; -1 for none. */
+/** Which of two batches a call is left to, most often the first, so that it has to merge ranges; -1 for none. */
 const BATCHES: readonly number[] = [0, 0, 0, 1, -1, -1, -1, -1];
 
 const PROTECTIONS: readonly Partial<Protection>[] = [
@@ -20,7 +20,7 @@ const PROTECTIONS: readonly Partial<Protection>[] = [
   { user: true, execute: true, memory: 'write-combining' },
 ];
 
-/** What `protect` is asked for: single members, some, all, none, and some that change nothing or cannot be said. */
+/** Changes for `protect`: single members, some, all, none, and some that change nothing or that no leaf can have. */
 const CHANGES: readonly Partial<Protection>[] = [
   { write: false },
   { write: true },
@@ -37,7 +37,7 @@ const CHANGES: readonly Partial<Protection>[] = [
   protection({ user: true }),
 ];
 
-/** The call that a draft means in a model; `null` when there is nothing that it could be about. */
+/** The call that a draft stands for in a model; `null` when it finds nothing to use. */
 export function resolve(model: Model, draft: Draft): Call | null {
   const { op } = draft;
   const batch = BATCHES[draft.batch] as number;
@@ -99,7 +99,7 @@ function protectionOf({ bits, geometry }: Model, draft: Draft): Protection {
   return protection({ ...fields, memory, extra });
 }
 
-/** Gives a range frames; one with very many pages gets some that make large leaves. */
+/** Frames for a range; for very many pages they make large leaves. */
 function withFrames<R extends CallRange & { maxLeafShift: number }>(
   { geometry }: Model,
   draft: Draft,
@@ -143,7 +143,7 @@ function resolveRaw(model: Model, draft: Draft, op: RawCall['op']): RawCall | nu
     if (op === 'mark') {
       if (mayMark(model, page)) pages.push(page);
     } else if (op === 'hide') {
-      // Only what stands above the last level: of the others `applyToRange` hides some.
+      // Only entries above the last level: `applyToRange` hides some of the others.
       if (entry.pfn >= 0 && entry.level < model.geometry.last && !entry.isMarked) pages.push(page);
     } else if (entry.pfn >= 0) {
       pages.push(entry.isMarked ? runStart(model, page) : page);

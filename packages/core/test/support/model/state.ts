@@ -1,10 +1,10 @@
+import { takenFrames } from '@vmarea/conformance';
 import { hex } from '@vmarea/core';
 import { expect } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
-import { takenFrames } from '../machine.js';
 import type { World } from './world.js';
 
-/** Everything that calls on a world change, but for the model: copied, to be compared with what is there later. */
+/** Everything that calls on a world change, except the model: a copy, to be compared later. */
 export interface WorldState {
   /** The allocator's state and the engine's records of tables. */
   readonly books: readonly Uint8Array[];
@@ -37,7 +37,7 @@ export function stateOf(world: World): WorldState {
   return { books, bytes: bytesOf(world).slice(), owed: owedOf(world), taken: takenFrames(world.frames) };
 }
 
-/** A refused call leaves all as it was; only frames that were given out to it in between may hold other bytes. */
+/** A refused call leaves everything as it was; only frames that it was given meanwhile may hold other bytes. */
 export function expectUnchanged(world: World, before: WorldState, why: string): void {
   const [allocator, records] = booksOf(world).map((book, i) => isSame(book, before.books[i] as Uint8Array));
   expect({ allocator, records, owed: owedOf(world) }, why).toEqual({
@@ -51,7 +51,7 @@ export function expectUnchanged(world: World, before: WorldState, why: string): 
   ).toEqual([]);
 }
 
-/** No call writes into frames that are free before and after it and that it was not given. */
+/** No call writes to frames that are free before and after it, unless it was given them meanwhile. */
 export function expectFreeUntouched(world: World, before: WorldState, taken: ReadonlySet<number>): void {
   const isFree = (pfn: number): boolean => !before.taken.has(pfn) && !taken.has(pfn);
   expect(changedFrames(world, before, isFree), 'free frames whose bytes changed').toEqual([]);

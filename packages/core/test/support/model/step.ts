@@ -1,6 +1,6 @@
+import { takenFrames } from '@vmarea/conformance';
 import { hex, VmError } from '@vmarea/core';
 import { expect } from 'vitest';
-import { takenFrames } from '../machine.js';
 import { addressOfPage } from '../manual-walk/geometry.js';
 import { type Seen, Thrown } from './apply.js';
 import type { Begun, Outcome } from './begun.js';
@@ -18,7 +18,7 @@ import { allOf, isOwed, noteWaiting, type World } from './world.js';
 /** Leaves whose translations a TLB is asked for after each step. */
 const CACHED_LEAVES = 24;
 
-/** Runs a call and says what came of it; errors that are nobody's pass through. */
+/** Runs a call and gives its outcome; unexpected errors pass through. */
 export function outcomeOf(call: () => unknown, expected: readonly unknown[] = []): Outcome {
   try {
     return { refusal: null, result: call() };
@@ -30,17 +30,17 @@ export function outcomeOf(call: () => unknown, expected: readonly unknown[] = []
   }
 }
 
-/** What the model says of a call in this world. */
+/** What a call must do in this world, by the model. */
 function predictIn(world: World, call: TableCall): Prediction {
   world.model.frames = world.frames.stats().free;
   return predict(world.model, call, (first, pages) => isOwed(world, first, pages));
 }
 
-/** Makes a call on a world, and judges what came of it. */
+/** Makes a call on a world, and judges its outcome. */
 export function step(world: World, call: Call): void {
   if (isRaw(call)) {
     writeRaw(world.model, world.memory, allOf(world), call);
-    // Whoever writes entries by himself flushes by himself.
+    // Whoever writes entries must also flush.
     world.tlb.clear();
     world.watch.clear();
   } else {
@@ -62,7 +62,7 @@ function make(world: World, call: TableCall): void {
   settle(world, call, begun, outcome, seen);
 }
 
-/** Looks at what is there before a call. */
+/** Notes the state before a call. */
 export function begin(world: World, call: TableCall): Begun {
   const { batches, flushes } = world;
   world.tlb.named.clear();
@@ -76,7 +76,7 @@ export function begin(world: World, call: TableCall): Begun {
   };
 }
 
-/** Judges what came of a call, and takes it over into the model. */
+/** Judges the outcome of a call, and updates the model. */
 export function settle(
   world: World,
   call: TableCall,
@@ -116,16 +116,16 @@ export function stageOf({ table, geometry, batches, model }: World): Parameters<
   return { table, geometry, batches, bits: model.bits };
 }
 
-/** True when a callback ended the call before it met the lack of frames: the model splits a block whole, the engine piece by piece. */
+/** True when a callback ended the call before the frames ran out: the model splits a block at once, the engine piece by piece. */
 function isEarly(call: TableCall, outcome: Outcome, { refusal }: Prediction): boolean {
   const mayEnd = outcome.refusal === 'EINVAL' || outcome.refusal === 'thrown';
   return refusal === 'ENOMEM' && mayEnd && 'blocks' in call && call.blocks === 'split';
 }
 
-/** True when a call that is wrong in another way too may meet the lack of frames first. */
+/** True when a call that must be refused anyway may run out of frames first. */
 function mayRunOut({ model, frames, geometry }: World, call: TableCall, { refusal }: Prediction): boolean {
   if (refusal === null || refusal === 'ERANGE' || !('pages' in call)) return false;
-  // Page by page it is said exactly what is met first.
+  // Page by page it is known what comes first.
   if (call.op === 'map' && call.maxLeafShift === geometry.pageShift) return false;
   const smallest = (model.geometry.levels[geometry.last]?.tablePages ?? 1) as number;
   return frames.stats().free < Math.ceil(call.pages / smallest) + 2 * geometry.levels.length;

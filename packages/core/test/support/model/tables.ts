@@ -17,7 +17,7 @@ export function prepareTables(model: Model, first: number, end: number, level: n
   return made;
 }
 
-/** Frees the tables that a range reaches into and that hold nothing, from the bottom up; returns their number. */
+/** Frees the empty tables that a range meets, from the bottom up; returns their number. */
 export function reclaimTables(model: Model, first: number, end: number): number {
   let freed = 0;
   for (let index = model.geometry.last; index > 0; index--) {

@@ -1,30 +1,29 @@
+import { BreakWatch, type ReachedTable } from '@vmarea/conformance';
 import type { FlushBatch, FlushSink, TranslationCursor } from '@vmarea/core';
 import { translationCursor } from '@vmarea/core';
+import { ModelTlb, machine, type TestMachine } from '@vmarea/testkit';
 import type { ShapedFormat } from '../../formats/index.js';
-import { BreakWatch } from '../break-watch.js';
-import { machine } from '../machine.js';
 import type { Manual } from '../manual-walk/descriptor.js';
-import { type Enumeration, Enumerator } from '../manual-walk/enumerate.js';
-import { type Geometry, geometryOf } from '../manual-walk/geometry.js';
+import { type Enumeration, Enumerator, type FoundTable } from '../manual-walk/enumerate.js';
+import { addressOfPage, type Geometry, geometryOf } from '../manual-walk/geometry.js';
 import { manualOf, type Read64 } from '../manual-walk/walk.js';
-import { Tlb } from '../tlb.js';
 import { Model } from './model.js';
 
 /** Frames for tables, by granule: large tables take longer to read. */
 const FRAMES: Record<number, number> = { 4: 160, 16: 72, 64: 48 };
 
 /** A page table, the model of it, and the caches that hang on it. */
-export interface World extends ReturnType<typeof machine> {
+export interface World extends TestMachine {
   readonly geometry: Geometry;
   readonly manual: Manual;
   readonly read64: Read64;
   readonly enumerator: Enumerator;
-  readonly tlb: Tlb;
+  readonly tlb: ModelTlb;
   readonly watch: BreakWatch;
   readonly batches: readonly FlushBatch[];
   /** One for the whole life of the world. */
   readonly cursor: TranslationCursor;
-  /** By batch: what the tables translated that wait in it, as first page and the page after the last. */
+  /** By batch: the ranges that its waiting tables translated, as first page and the page after the last. */
   readonly waiting: [number, number][][];
   /** The model after the calls so far. */
   model: Model;
@@ -34,7 +33,7 @@ export interface World extends ReturnType<typeof machine> {
   onAllocate: () => boolean;
   /** Frames that were given out since it was emptied. */
   readonly given: Set<number>;
-  /** Told of what calls have reached that a test must reach. */
+  /** Called with the name of each case that a call meets. */
   onReached: (what: string) => void;
 }
 
@@ -46,22 +45,21 @@ export interface World extends ReturnType<typeof machine> {
 export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?: number): World {
   const geometry = geometryOf(shape);
   const manual = manualOf(geometry);
-  const tlb = new Tlb(format);
+  const tlb = new ModelTlb(format);
   tlb.refills = true;
-  const watch = new BreakWatch(format, geometry);
   const state = { onFlush: () => {}, onAllocate: () => true, onReached: (_: string) => {} };
   const sink: FlushSink = {
     flush(va, bytes, leafShift, tablesFreed) {
       state.onFlush();
       tlb.flush(va, bytes, leafShift, tablesFreed);
-      watch.flush(va, bytes);
+      watch.look(reachedIn(geometry, enumerator.read(made.table.root).tables), { va, bytes });
     },
   };
   const rootBytes = 8 * 2 ** (geometry.levels[0]?.bits ?? 0);
   const rootFrames = Math.max(1, rootBytes / 2 ** geometry.pageShift);
   const frames = spare === undefined ? (FRAMES[shape.granule] as number) : rootFrames + spare;
   const highest = geometry.frameLimit - frames;
-  // With hardly any frames a root of several has to be where it may stand.
+  // With hardly any frames, a root of several frames must be aligned from the start.
   const first = spare === undefined ? baseFrame : baseFrame - (baseFrame % rootFrames);
   const base = BigInt(Math.min(first, highest)) << BigInt(geometry.pageShift);
   const made = machine(format, frames, base, sink);
@@ -84,7 +82,7 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?:
   const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
   const enumerator = new Enumerator({ words, base }, geometry, manual);
   Object.assign(tlb, { memory: made.memory, frames: made.frames, root: made.table.root });
-  Object.assign(watch, { memory: made.memory, reachable: () => enumerator.read(made.table.root).tables });
+  const watch = new BreakWatch(format, made.memory);
   const batches = [made.table.batch(), made.table.batch()];
   const cursor = translationCursor(made.table);
   const model = new Model(geometry);
@@ -103,9 +101,18 @@ function reader(bytes: Uint8Array, base: bigint): Read64 {
   };
 }
 
-/** All that stands in a world's tables. */
+/** All entries and tables of a world. */
 export function allOf({ enumerator, table }: World): Enumeration {
   return enumerator.read(table.root);
+}
+
+/** Looks at the entries of all tables between two flushes. */
+export function watchBreaks({ watch, geometry }: World, { tables }: Enumeration): void {
+  watch.look(reachedIn(geometry, tables));
+}
+
+function reachedIn(geometry: Geometry, tables: readonly FoundTable[]): ReachedTable[] {
+  return tables.map(({ pfn, level, page }) => ({ pfn, level, va: addressOfPage(geometry, page) }));
 }
 
 /** True when a batch of the world owes a flush for a page of a range, or holds a table that translated one. */
@@ -115,7 +122,7 @@ export function isOwed({ batches, geometry, waiting }: World, first: number, pag
 }
 
 /**
- * Notes which tables a call has put into a batch, or that the batch has let all of them go.
+ * Notes which tables a call has put into a batch, or that the batch has none any more.
  *
  * @param held - how many tables the batch held before: a call that must break flushes at once and adds none.
  */

@@ -36,7 +36,7 @@ function rights(p: Omit<Protection, 'extra' | 'accessed' | 'dirty'>): bigint {
   return bits;
 }
 
-/** x86-64: everything readable; dirty goes with the right to write, since the two apart are a shadow stack. */
+/** x86-64: everything is readable. Dirty goes with the right to write: dirty without it is a shadow stack. */
 export function x86Bits({ shape }: Geometry): LeafBits {
   return {
     encode: (p) => rights(p) | (p.accessed ? ACCESSED : 0n) | (p.dirty ? DIRTY : 0n) | p.extra,

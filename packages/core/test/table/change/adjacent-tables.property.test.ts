@@ -7,18 +7,18 @@ import {
   wasmLoops,
 } from '@vmarea/core';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { x86 } from '../../formats/x86.js';
-import { fingerprint } from '../../support/machine.js';
+import { fingerprint } from '../../support/digest.js';
 
 /*
- * Calls over several whole tables of the last level: tables that follow each other in memory are taken as one, others one by
- * one, and it must make no difference. Tables are made in any order, so that some are adjacent and some are not, some of them
- * by somebody with frames of his own, whom the engine's records do not know. The judge is a plain array of pages, and a count
- * of the entries in the bytes.
+ * Calls over several whole PTE tables. The engine takes tables that follow each other in memory as one, others one by one, and
+ * this must make no difference. Tables are made in any order, so that some are adjacent and some are not. Some are made by a
+ * page table with another allocator, whose tables the records do not know. The judge is a plain array of pages, and a count of
+ * the entries in the bytes.
  */
 
 const RUNS = Number(process.env.VMAREA_RUNS ?? 1);
@@ -68,7 +68,7 @@ const steps = fc.array(
 const reached = new Map<string, number>();
 const note = (what: string) => reached.set(what, (reached.get(what) ?? 0) + 1);
 
-/** Frames of a call: scattered, but for one table in the middle whose frames are a block, when there is one. */
+/** Frames of a call: scattered, but for a table in the middle, if there is one, whose frames make a block. */
 function framesOf(first: number, pages: number, hasBlock: boolean, salt: number): Uint32Array {
   const frames = Uint32Array.from({ length: pages }, (_, i) => 100_000 + ((i * 7919 + salt) % 65_521));
   const start = Math.ceil((first + PAGES) / PAGES) * PAGES - first;
@@ -82,8 +82,8 @@ describe.each([
   ['x86-64', x86(4, 46), 0xffff_8000_0000_0000n],
   ['arm64', arm64({ granule: 4, vaBits: 48 }), 0xffff_0000_0000_0000n],
   ['riscv64', riscv64(3), 0n],
-] as const)('whole tables of %s', (_, format, base) => {
-  it('are as they are, adjacent or not', () => {
+] as const)('calls over whole tables of %s', (_, format, base) => {
+  test('do what a plain array does, whether tables are adjacent or not', () => {
     fc.assert(
       fc.property(steps, fc.boolean(), fc.boolean(), (list, webAssembly, isScattered) => {
         const memory = PhysicalMemory.create({
@@ -111,7 +111,7 @@ describe.each([
   });
 });
 
-it('a block among whole tables of pages is a block', () => {
+test('map makes a block among whole tables of pages', () => {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 16 * 4096 });
   const table = new Table({ format: x86(4, 46), memory, frames: new FrameAllocator(memory) });
   const frames = new Uint32Array(5 * PAGES);
@@ -122,11 +122,11 @@ it('a block among whole tables of pages is a block', () => {
   expect(blocks.map(({ va, pfn, count }) => [va, pfn, count])).toEqual([
     [BigInt(2 * PAGES * 4096), 3 * PAGES, 1],
   ]);
-  // A PUD and a PMD table, and four of pages: none for the block.
+  // A PUD table, a PMD table, and four PTE tables: none for the block.
   expect(table.counters.tablesAllocated).toBe(1 + 2 + 4);
 });
 
-it('calls over whole tables have reached everything', () => {
+test('the calls over whole tables above have met every case', () => {
   for (const what of [
     'map',
     'map refused',
@@ -183,7 +183,7 @@ function play(step: Step, stage: Stage, model: (Page | null)[], salt: number): v
       ? table.map(va, list, given)
       : table.mapRange(va, BigInt(salt) << 12n, bytes, given, { maxLeafShift: block ? 21 : 12 });
   if (!isFree) {
-    // Where frames are scattered, one that was taken and given back has moved the source of chance on.
+    // With scattered frames, an allocation that was undone has still drawn a random number.
     const before = isScattered ? null : fingerprint({ memory, frames });
     expect(map).toThrow('EBUSY');
     if (before !== null) expect(fingerprint({ memory, frames })).toBe(before);
@@ -197,7 +197,7 @@ function play(step: Step, stage: Stage, model: (Page | null)[], salt: number): v
   note(op);
 }
 
-/** Every page is what the array says, and every table's live count what its bytes say. */
+/** Each page is what the array says, and the live count of each table is what its bytes say. */
 function judge(
   table: PageTable,
   frames: FrameAllocator,

@@ -1,10 +1,10 @@
 import { applyToExisting, applyToRange, protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
+import { fingerprint } from '../../support/digest.js';
 import { entryAt, markRun, sizes } from '../../support/entries.js';
-import { fingerprint, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -12,7 +12,7 @@ const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
 describe('applyToRange', () => {
-  it('visits every page in order, makes the tables, and sets what it is told', () => {
+  test('visits every page in order, makes tables, and writes what the callback sets', () => {
     const { table, frames, flushes } = machine(arm);
     const seen: [bigint, number, number, number, bigint, number][] = [];
     const start = BASE + 0x1ff000n;
@@ -34,7 +34,7 @@ describe('applyToRange', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('stops at the first value, returns it, and keeps what was set', () => {
+  test('stops at the first value that is returned, returns it, and keeps what was set', () => {
     const { table, frames } = machine(arm);
     const found = applyToRange(table, BASE, 64 * MiB, (slot) => {
       if (slot.page === 2) return 'here';
@@ -43,13 +43,13 @@ describe('applyToRange', () => {
     });
     expect(found).toBe('here');
     expect(sizes(table)).toEqual([[BASE, 12, 2]]);
-    // No table is made beyond the stop.
+    // No table is made after the stop.
     expect(frames.stats().allocated).toBe(4);
     expect(applyToRange(table, BASE, 4096, () => 0)).toBe(0);
     expect(applyToRange(table, BASE, 4096, () => null)).toBe(null);
   });
 
-  it('leaves everything as it was when the callback throws', () => {
+  test('undoes everything when the callback throws', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE + 0x1000n, [7], WRITE);
     const before = fingerprint({ memory, frames });
@@ -64,7 +64,7 @@ describe('applyToRange', () => {
     expect(table.translate(BASE + 0x1000n)).toBe(0x7000n);
   });
 
-  it('refuses a block, and an entry that stands where a table is needed', () => {
+  test('refuses a block, and an entry where a table is needed', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
     table.mapRange(BASE + BigInt(2 * MiB), 0n, 2 * MiB, WRITE);
@@ -87,7 +87,7 @@ describe('applyToRange', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('visits a block when it is asked to, and does not let a part of it be set', () => {
+  test('visits a block with blocks: visit, and lets only the whole of it be set', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0x4000_0000n, 4 * MiB, WRITE);
     const seen: unknown[] = [];
@@ -120,7 +120,7 @@ describe('applyToRange', () => {
     expect(table.translate(BASE)).toBe(0x4000_0000n);
   });
 
-  it('splits a block when it is asked to, down to pages, and only where the range is', () => {
+  test('splits a block with blocks: split, down to pages, only where the range is', () => {
     const { table, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 1 << 30, WRITE);
     const pages: number[] = [];
@@ -146,7 +146,7 @@ describe('applyToRange', () => {
     expect(flushes).toHaveLength(1);
   });
 
-  it('takes a run apart before its leaves are set, and not for a look', () => {
+  test('takes a run apart when one of its leaves is set, not when it is only read', () => {
     const format = riscv64(3);
     const made = machine(format);
     const { table } = made;
@@ -165,7 +165,7 @@ describe('applyToRange', () => {
     expect(table.walk(0x1f000n).leaf?.runShift).toBeNull();
   });
 
-  it('refuses words that are no entry of the level, and frames that do not fit', () => {
+  test('refuses words that are no entry of the level, and frames that the format cannot address', () => {
     const { table, memory, frames } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
     const before = fingerprint({ memory, frames });
     const set = (lo: number, hi: number) =>
@@ -184,7 +184,7 @@ describe('applyToRange', () => {
     expect(entryAt(table, BASE).entry).toBe(0x1002n);
   });
 
-  it('does not let the callback change the table, or set a slot that it kept', () => {
+  test('refuses to let the callback change the table, or set a slot later', () => {
     const { table } = machine(arm);
     const call = () => applyToRange(table, BASE, 4096, () => table.map(BASE, [1], WRITE));
     expect(thrown(call)).toMatch(/^EBUSY: this page table is in the middle of a change/);
@@ -195,7 +195,7 @@ describe('applyToRange', () => {
     expect(thrown(() => kept?.set(0x1003, 0))).toMatch(/: the PTE entry was kept after its callback/);
   });
 
-  it('leaves alone what was written behind its back', () => {
+  test('keeps what another writer puts into the table meanwhile', () => {
     const { table, memory } = machine(arm);
     table.map(BASE, [1, 2], WRITE);
     const second = entryAt(table, BASE + 0x1000n);
@@ -212,8 +212,8 @@ describe('applyToRange', () => {
 });
 
 describe('different changes of equal entries', () => {
-  it('are broken one by one: what one needs says nothing of the next', () => {
-    // As arm64 has it: another memory type needs a break, other rights do not.
+  test('each get a break only where they need one', () => {
+    // As on arm64: another memory type needs a break, other rights do not.
     const memoryType = 7 << 2;
     const format = {
       ...arm,
@@ -236,7 +236,7 @@ describe('different changes of equal entries', () => {
 });
 
 describe('applyToExisting', () => {
-  it('passes over empty entries and missing tables, and makes none', () => {
+  test('passes over empty entries and missing tables, and makes none', () => {
     const { table, frames, flushes } = machine(arm);
     table.map(BASE + 0x3000n, [3], WRITE);
     table.map(BASE + 0x4000_0000n, [4], WRITE);

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, sparseBank } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
-import { fingerprint, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -11,7 +11,7 @@ const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
 describe('a call that meets a table without bytes', () => {
-  /** Pages before, in and behind a table whose entry points nowhere. */
+  /** Pages before, in and after a table whose entry points to no memory. */
   function damaged() {
     const made = machine(arm);
     const { table, memory } = made;
@@ -22,7 +22,7 @@ describe('a call that meets a table without bytes', () => {
   }
   const missing = 'EFAULT at 0xffff000000200000: the table at physical 0x7000000000 has no bytes';
 
-  it.each([false, true])('unmap changes nothing and flushes nothing (reclaim %s)', (reclaim) => {
+  test.each([false, true])('changes and flushes nothing as an unmap (reclaim %s)', (reclaim) => {
     const { table, memory, frames, flushes } = damaged();
     const before = fingerprint({ memory, frames });
     expect(thrown(() => table.unmap(BASE, 6 * MiB, { reclaim }))).toBe(missing);
@@ -30,13 +30,13 @@ describe('a call that meets a table without bytes', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(flushes).toEqual([]);
     expect(table.translate(BASE)).toBe(0x1000n);
-    // The parts beside it can be named by themselves.
+    // The parts beside it can be unmapped by themselves.
     table.unmap(BASE, 2 * MiB);
     table.unmap(BASE + 0x400000n, 2 * MiB);
     expect([...table.leaves(BASE, 2 * MiB)]).toEqual([]);
   });
 
-  it('map takes back what it wrote before', () => {
+  test('undoes what it has written as a map', () => {
     const { table, memory, frames } = damaged();
     const before = fingerprint({ memory, frames });
     const call = () => table.mapRange(BASE + 0x1000n, 0n, 3 * MiB, WRITE, { maxLeafShift: 12 });
@@ -45,7 +45,7 @@ describe('a call that meets a table without bytes', () => {
     expect(table.translate(BASE + 0x1000n)).toBeNull();
   });
 
-  it('a block does not replace it', () => {
+  test('does not replace it by a block', () => {
     const { table, memory, frames } = damaged();
     const before = fingerprint({ memory, frames });
     expect(thrown(() => table.mapRange(BASE + 0x200000n, 0n, 2 * MiB, WRITE))).toBe(missing);
@@ -54,7 +54,7 @@ describe('a call that meets a table without bytes', () => {
 });
 
 describe('a read-only root with frames beside it', () => {
-  it('is read, and changed by no call', () => {
+  test('can be read, and no call changes it', () => {
     const source = machine(arm, 16, 0x100000000n);
     source.table.map(BASE, [0x11], WRITE);
     const bytes = new Uint8Array(source.memory.bytesAt(0x100000000n, 16 * 4096)).slice();
@@ -67,7 +67,7 @@ describe('a read-only root with frames beside it', () => {
     const before = fingerprint({ memory, frames });
     const copy = Buffer.from(bytes);
     const message = /^EPERM: this page table is read-only/;
-    // In a slot of the root itself, too.
+    // This holds for a slot of the root itself as well.
     expect(thrown(() => table.map(BASE + (1n << 39n), [1], WRITE))).toMatch(message);
     expect(thrown(() => table.map(BASE + 4096n, [1], WRITE))).toMatch(message);
     expect(thrown(() => table.unmap(BASE, 1n << 40n))).toMatch(message);
@@ -78,7 +78,7 @@ describe('a read-only root with frames beside it', () => {
   });
 });
 
-describe('read-only tables below a root that can be written', () => {
+describe('read-only tables below a writable root', () => {
   /** A subtree of an image in the first slot of the root, tables of its own in the second. */
   function linked() {
     const source = machine(arm, 16, 0x100000000n);
@@ -103,14 +103,14 @@ describe('read-only tables below a root that can be written', () => {
   }
   const refused = /^EPERM at 0xffff000000.*: the table at physical 0x100001000 is in read-only memory$/;
 
-  it('are read', () => {
+  test('can be read', () => {
     const { table } = linked();
     expect(table.translate(BASE + 0x1000n)).toBe(0x12000n);
     expect(table.walk(BASE + BigInt(4 * MiB)).leaf?.leafShift).toBe(21);
     expect([...table.leaves()].map((run) => run.pfn)).toEqual([0x11, 0]);
   });
 
-  it('are never written by map, unmap or reclaim', () => {
+  test('are changed by no map, unmap or reclaim', () => {
     const { table, memory, frames, flushes, hash } = linked();
     const before = fingerprint({ memory, frames });
     const bytes = hash();
@@ -119,17 +119,17 @@ describe('read-only tables below a root that can be written', () => {
     expect(thrown(() => table.mapRange(BASE + BigInt(8 * MiB), 0n, 2 * MiB, WRITE))).toMatch(refused);
     expect(thrown(() => table.unmap(BASE, 4096))).toMatch(refused);
     expect(thrown(() => table.unmap(BASE, 1n << 40n, { reclaim: true }))).toMatch(refused);
-    // Nothing is mapped there, yet its tables could not be changed.
+    // Nothing is mapped there, but its tables could not be changed.
     expect(thrown(() => table.unmap(BASE + 0x9000n, 4096))).toMatch(refused);
     expect(hash()).toBe(bytes);
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(flushes).toEqual([]);
   });
 
-  it('take back what a call wrote before it met them', () => {
+  test('make a call undo what it has written before it met them', () => {
     const { table, memory, frames, hash } = linked();
     const bytes = hash();
-    // The first slot becomes the second: the range runs from own tables into the image's.
+    // The first slot becomes the second, so that the range runs from own tables into those of the image.
     const entry = memory.read64(table.root);
     memory.write64(table.root, 0n);
     memory.write64(table.root + 8n, entry);
@@ -140,7 +140,7 @@ describe('read-only tables below a root that can be written', () => {
     expect(hash()).toBe(bytes);
   });
 
-  it('stay when the root goes', () => {
+  test('stay when the root is destroyed', () => {
     const { table, frames, hash } = linked();
     const bytes = hash();
     table.map(BASE + (1n << 39n), [1], WRITE);

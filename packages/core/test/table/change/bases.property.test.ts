@@ -9,22 +9,21 @@ import {
   VmError,
   wasmLoops,
 } from '@vmarea/core';
+import { thrown, walkBytes } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
-import { walkBytes } from '../../support/bytes-walk.js';
-import { thrown } from '../../support/thrown.js';
 
 /*
- * Tables wherever a machine may have its memory: the readers must agree with a walk over the bytes, also for
- * addresses beside the range and for entries with a bit turned over.
+ * Tables anywhere in physical memory: every call that reads must agree with a walk over the bytes, also for addresses beside the
+ * range and for entries with one bit inverted.
  */
 
 const WRITE = protection({ write: true });
 const TOP = 1n << 64n;
 
-/** Not all are multiples of a 16K or 64K granule: an allocator takes the whole frames inside. */
+/** Not all are multiples of 16K or 64K: the allocator takes the whole frames inside. */
 const BASES = [
   0n,
   0x1000n,
@@ -41,7 +40,7 @@ const FRAMES = 48;
 
 interface Case {
   base: bigint;
-  /** A second bank beside the one with the tables: the walk has to look tables up. */
+  /** A second bank beside that of the tables, so that the walk has to look up the bank. */
   isSplit: boolean;
   /** Seeds of addresses and frames. */
   maps: [va: bigint, pfn: bigint, isBlock: boolean][];
@@ -150,8 +149,8 @@ function run(format: PageTableFormat, { base, isSplit, maps, probes, flips }: Ca
 
 describe.each(
   [...formats, arm64({ granule: 4, vaBits: 48, paBits: 48 })].map((format) => [format.name, format] as const),
-)('%s anywhere in physical memory', (_name, format) => {
-  it('is read as its bytes say', () => {
+)('a table of %s anywhere in physical memory', (_name, format) => {
+  test('reads as its bytes say', () => {
     fc.assert(
       fc.property(cases, (one) => run(format, one)),
       { numRuns: 30, seed: 99 },
@@ -159,7 +158,7 @@ describe.each(
   });
 });
 
-describe('physical addresses that a format cannot say', () => {
+describe('physical addresses that a format cannot hold', () => {
   const wide = arm64({ granule: 4, vaBits: 48 });
   const narrow = arm64({ granule: 4, vaBits: 48, paBits: 40 });
   const at = (base: bigint) => {
@@ -167,7 +166,7 @@ describe('physical addresses that a format cannot say', () => {
     return { memory, frames: new FrameAllocator(memory) };
   };
 
-  it('are refused for the frames of new tables', () => {
+  test('are refused for the frames of new tables', () => {
     const above = at(1n << 40n);
     const message = 'EINVAL: frame 0x1000000f does not fit 40 physical address bits';
     expect(thrown(() => new PageTable({ format: narrow, ...above }))).toBe(message);
@@ -183,7 +182,7 @@ describe('physical addresses that a format cannot say', () => {
     expect(last.translate(0xffff000000000000n)).toBe(0x5000n);
   });
 
-  it('are refused for a root that is opened', () => {
+  test('are refused for a root that is opened', () => {
     const { memory, frames } = at(1n << 41n);
     const made = new PageTable({ format: wide, memory, frames });
     const open = (format: PageTableFormat, root: bigint) =>

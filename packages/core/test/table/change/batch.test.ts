@@ -1,10 +1,9 @@
 import { applyToExisting, applyToRange, collapseLeaves, protection, splitLeaves } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { sizes } from '../../support/entries.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -12,7 +11,7 @@ const riscv = riscv64(3);
 const arm = arm64({ granule: 4, vaBits: 48 });
 
 describe('a batch', () => {
-  it('leaves flushes and frames to done, which flushes each stretch once', () => {
+  test('leaves flushes and frames to done, which flushes each range once', () => {
     const { table, frames, flushes } = machine(riscv);
     for (const va of [0x1000n, 0x2000n, 0x3000n, 0x4000_0000n]) table.map(va, [5], WRITE);
     const batch = table.batch();
@@ -45,7 +44,7 @@ describe('a batch', () => {
     expect(flushes).toHaveLength(2);
   });
 
-  it('must be used: its range takes no new mapping, and the table cannot go', () => {
+  test('must be done before its range takes a new mapping, and before the table is destroyed', () => {
     const { table } = machine(riscv);
     table.map(0x1000n, [5], WRITE);
     table.map(0x20_0000n, [5], WRITE);
@@ -60,7 +59,7 @@ describe('a batch', () => {
     expect(thrown(() => table.destroy())).toBe(
       'EBUSY: a batch of this page table owes a flush; call its done() first',
     );
-    // Beside it all is as ever; a look is free, too.
+    // Addresses beside it can be mapped, and all can be read.
     table.map(0x2000n, [6], WRITE);
     applyToExisting(table, 0x1000n, 8192, () => undefined);
     batch.done();
@@ -68,23 +67,23 @@ describe('a batch', () => {
     table.destroy();
   });
 
-  it('may not take what the architecture wants in the middle of a call', () => {
+  test('does not defer a flush that a break needs in the middle of a call', () => {
     const { table, flushes } = machine(arm);
     const base = 0xffff000000000000n;
     table.mapRange(base, 0n, 4 * MiB, WRITE);
     const batch = table.batch();
-    // A block becomes a table: break, flush, make, now.
+    // A block becomes a table: break, flush, make, at once.
     table.unmap(base + 0x1000n, 4096, { batch });
     expect(flushes).toHaveLength(1);
     expect(batch.isPending).toBe(false);
-    // A whole block just goes.
+    // A whole block is only cleared.
     table.unmap(base + BigInt(2 * MiB), 2 * MiB, { batch });
     expect(flushes).toHaveLength(1);
     expect(batch.isPending).toBe(true);
     batch.done();
   });
 
-  it('takes protect, split, collapse, apply and reclaim as well', () => {
+  test('takes protect, split, collapse, applyToExisting and reclaim as well', () => {
     const { table, flushes, frames } = machine(riscv);
     table.mapRange(0n, 0n, 2 * MiB, WRITE);
     const batch = table.batch();
@@ -102,7 +101,7 @@ describe('a batch', () => {
     expect(frames.stats().allocated).toBe(1);
   });
 
-  it('keeps what it owes when the sink throws, and can be tried again', () => {
+  test('keeps what it owes when the sink throws, and done can be called again', () => {
     let isBroken = true;
     const made = machine(riscv, 64, 0n, {
       flush: () => {
@@ -125,7 +124,7 @@ describe('a batch', () => {
     expect(frames.stats().allocated).toBe(1);
   });
 
-  it('is refused by another table, and inside a sink or callback', () => {
+  test('is refused by another table, inside a sink and inside a callback', () => {
     const { table } = machine(riscv);
     const other = machine(riscv).table;
     const batch = other.batch();
@@ -143,7 +142,7 @@ describe('a batch', () => {
 });
 
 describe('what a batch owes', () => {
-  it('is the smallest stride of what it merged', () => {
+  test('is flushed with the smallest stride of what was merged', () => {
     const { table, flushes } = machine(riscv);
     table.mapRange(0x4000_0000n, 0n, 2 * MiB, WRITE);
     table.map(0x4020_0000n, [5], WRITE);
@@ -154,7 +153,7 @@ describe('what a batch owes', () => {
     expect(flushes).toEqual([{ va: 0x4000_0000n, bytes: 0x20_1000n, leafShift: 12, tablesFreed: [] }]);
   });
 
-  it('keeps every slot free from which a waiting table was taken', () => {
+  test('keeps the slots of waiting tables empty', () => {
     const { table, memory } = machine(arm);
     const base = 0xffff000000000000n;
     const call = (batch: ReturnType<typeof table.batch>, reclaims: boolean) => {
@@ -162,7 +161,7 @@ describe('what a batch owes', () => {
       table.unmap(base, 4096, reclaims ? { batch } : { batch, reclaim: true });
       if (reclaims) table.reclaim(base, 4096, { batch });
       const root = memory.read64(table.root);
-      // Another page, but the same tables: a walk that was cached would lead into those that wait.
+      // Another page of the same tables: a cached walk would lead into those that wait.
       expect(thrown(() => table.map(base + 0x5000n, [9], WRITE))).toMatch(
         /^EBUSY at 0xffff000000005000: a batch owes/,
       );
@@ -177,7 +176,7 @@ describe('what a batch owes', () => {
     call(table.batch(), true);
   });
 
-  it('stands in the way of nothing that stays invalid', () => {
+  test('does not keep a slot from entries that are not valid', () => {
     const { table } = machine(riscv);
     table.map(0n, [7], WRITE);
     const batch = table.batch();

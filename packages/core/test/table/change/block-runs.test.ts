@@ -1,10 +1,10 @@
 import { applyToExisting, applyToRange, protection, splitLeaves } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { entryAt, sizes } from '../../support/entries.js';
-import { machine } from '../../support/machine.js';
 
-/* Runs of blocks, which are broken together: 16 blocks of 2 MiB under arm64's contiguous mark. */
+/* Runs of blocks, which get a break together: 16 blocks of 2 MiB with arm64's contiguous bit. */
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -25,7 +25,7 @@ function marked() {
 }
 
 describe('a run of blocks', () => {
-  it.each([applyToRange, applyToExisting])('is split under $name, and every page is seen once', (call) => {
+  test.each([applyToRange, applyToExisting])('is split by $name, which visits each page once', (call) => {
     const { table, frames, flushes, isMarked } = marked();
     const seen: [number, bigint][] = [];
     const start = 3 * MiB;
@@ -42,21 +42,24 @@ describe('a run of blocks', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it.each([
+  test.each([
     [0, 2 * MiB],
     [0, 4096],
     [4096, 2 * MiB],
     [31 * MiB, 4096],
-  ])('loses its mark to a split of %i bytes and %i on, and stays blocks', (start, bytes) => {
-    const { table, isMarked } = marked();
-    splitLeaves(table, BigInt(start), bytes, { leafShift: 21 });
-    expect(sizes(table).every(([, shift]) => shift === 21)).toBe(true);
-    expect([isMarked(0), isMarked(30 * MiB), isMarked(32 * MiB)]).toEqual([false, false, true]);
-  });
+  ])(
+    'loses its mark and stays blocks under a split to 2 MiB, from byte %i on for %i bytes',
+    (start, bytes) => {
+      const { table, isMarked } = marked();
+      splitLeaves(table, BigInt(start), bytes, { leafShift: 21 });
+      expect(sizes(table).every(([, shift]) => shift === 21)).toBe(true);
+      expect([isMarked(0), isMarked(30 * MiB), isMarked(32 * MiB)]).toEqual([false, false, true]);
+    },
+  );
 
-  it('is cut once when it is met in several parts: here a table stands in its middle', () => {
+  test('is cut once when a call meets it in two parts, around a table in its middle', () => {
     const { table, memory } = marked();
-    // Block 4 becomes a table behind the engine's back: the marks around it no longer make a run.
+    // Block 4 becomes a table, by somebody else: the marks around it are no run any more.
     const pmd = entryAt(table, BigInt(8 * MiB));
     splitLeaves(table, BigInt(40 * MiB), 4096);
     const borrowed = table.walk(BigInt(40 * MiB)).steps[1]?.entry as bigint;

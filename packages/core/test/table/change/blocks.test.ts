@@ -1,11 +1,12 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { FlushSink } from '@vmarea/core';
 import { PageTable, protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -21,11 +22,11 @@ describe('a list of frames', () => {
     return [...table.leaves()].map((run) => `${run.count}x${run.leafShift}`).join(' ');
   };
 
-  it.each([
+  test.each([
     ['an array', (list: number[]) => list],
     ['a Uint32Array', (list: number[]) => Uint32Array.from(list)],
     ['a Float64Array', (list: number[]) => Float64Array.from(list)],
-  ])('becomes a block only when every frame is adjacent, in %s', (_what, form) => {
+  ])('becomes a block only where all frames are adjacent, in %s', (_what, form) => {
     expect(shifts(form(adjacent()))).toBe('1x21');
     for (const wrong of [0, 1, 255, 510, 511]) {
       const list = adjacent();
@@ -34,22 +35,22 @@ describe('a list of frames', () => {
     }
     const swapped = adjacent();
     [swapped[100], swapped[200]] = [swapped[200] as number, swapped[100] as number];
-    // The runs that hold a swapped page, from 96 and from 192 on, are pages.
+    // The runs with a swapped page, from 96 and from 192 on, are single pages.
     expect(shifts(form(swapped))).toBe('96x12 4x12 1x12 11x12 80x12 8x12 1x12 7x12 304x12');
-    // Adjacent, but not at a multiple of their number.
+    // Adjacent, but not aligned.
     expect(shifts(form(adjacent().map((pfn) => pfn + 1)))).toBe('512x12');
   });
 });
 
 describe.each(formats.map((format) => [format.name, format] as const))('a leaf of %s', (_name, format) => {
-  it('translates to its last byte, at every level that has one', () => {
+  test('translates up to its last byte, at every level with leaves', () => {
     for (const { leaf, shift } of format.levels) {
-      // A frame number that is a multiple of the leaf's, and not 0 where there is another.
+      // An aligned frame number, not 0 where there is another.
       const bytes = 1n << BigInt(shift);
       const pa = 1n << BigInt(format.paBits) > bytes ? bytes : 0n;
       if (leaf === null || bytes > 1n << BigInt(format.paBits)) continue;
       const { table } = machine(format);
-      const va = firstAddress(format, true);
+      const va = firstAddress(format);
       table.mapRange(va, pa, bytes, WRITE);
       expect([...table.leaves()].map((run) => [run.va, run.count, run.leafShift, run.pa])).toEqual([
         [va, 1, shift, pa],
@@ -64,8 +65,8 @@ describe.each(formats.map((format) => [format.name, format] as const))('a leaf o
   });
 });
 
-describe('a left-over subtree under a large request', () => {
-  it('stays when it holds a block: the slot is busy', () => {
+describe('an existing subtree in the slot of a block', () => {
+  test('stays when it maps a block: the call is EBUSY', () => {
     const { table, memory, frames, flushes } = machine(arm);
     const live = BASE + BigInt(6 * MiB);
     table.mapRange(live, 0n, 2 * MiB, WRITE);
@@ -75,11 +76,11 @@ describe('a left-over subtree under a large request', () => {
     );
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(table.translate(live)).toBe(0n);
-    // The three blocks that were written before are gone from every cache, too.
+    // The three blocks that were written before are flushed.
     expect(flushes).toEqual([{ va: BASE, bytes: BigInt(GiB), leafShift: 12, tablesFreed: [] }]);
   });
 
-  it('stays when a page is mapped two levels down, and goes when it is not', () => {
+  test('stays when it maps a page two levels down, and is freed when it maps none', () => {
     const { table, frames, flushes } = machine(arm);
     const page = BASE + BigInt(512 * MiB);
     table.map(page, [7], WRITE);
@@ -101,16 +102,16 @@ describe('a left-over subtree under a large request', () => {
     expect(frames.stats().allocated).toBe(2);
   });
 
-  it('is not scanned when it is known to be in use', () => {
+  test('is not scanned when its live count is above 0', () => {
     const { table } = machine(arm);
     table.map(BASE + 0x1ff000n, [7], WRITE);
     table.resetCounters();
     expect(thrown(() => table.mapRange(BASE, 0n, 2 * MiB, WRITE))).toMatch(/^EBUSY at 0xffff0000001ff000/);
-    // The slots of PGD and PUD, that of the PMD twice, and the 512 of the table that the pages would go into.
+    // A slot of the PGD and of the PUD, that of the PMD twice, and the 512 of the table that the pages would go into.
     expect(table.counters.entriesRead).toBe(2 + 2 + 512);
   });
 
-  it('is held while the sink runs, and its slot is empty', () => {
+  test('is still allocated during the flush, with its slot empty', () => {
     const seen: unknown[] = [];
     const sink: FlushSink = {
       flush: () => {
@@ -127,8 +128,8 @@ describe('a left-over subtree under a large request', () => {
   });
 });
 
-describe('unmap of a part of a leaf', () => {
-  it('is refused from the middle of a block to its end, and from its start to the middle', () => {
+describe('unmap of part of a leaf with split: false', () => {
+  test('is refused for either half of a block', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE + 0x1ff000n, [5], WRITE);
     table.mapRange(BASE + BigInt(2 * MiB), 0n, 2 * MiB, WRITE);
@@ -141,7 +142,7 @@ describe('unmap of a part of a leaf', () => {
     refused(3 * MiB, MiB, '300000');
     refused(2 * MiB, MiB, '300000');
     refused(4 * MiB - 4096, 4096, '3ff000');
-    // A page before the block is not removed either.
+    // A page before the block is not unmapped either.
     refused(2 * MiB - 4096, 8192, '201000');
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(flushes).toEqual([]);
@@ -151,9 +152,9 @@ describe('unmap of a part of a leaf', () => {
     ['a NAPOT run', riscv64(3), 0x200000n, 1n << 63n, 8n << 10n],
     ['a contiguous run', arm64({ granule: 4, vaBits: 39, half: 'ttbr0' }), 0x200000n, 1n << 52n, 0n],
   ] as const;
-  it.each(runs)('is refused where an end lies inside %s', (_what, format, va, bit, size) => {
+  test.each(runs)('is refused where an end lies inside %s', (_what, format, va, bit, size) => {
     const { table, memory, frames, flushes } = machine(format);
-    // Pages 15 to 48, of which 16 to 31 are a run; the ones around it are not marked.
+    // Pages 15 to 48: 16 to 31 are a run, the others have no mark.
     table.mapRange(va + 0xf000n, 0x5000f000n, 34 * 4096, WRITE, { maxLeafShift: 12 });
     for (let i = 16n; i < 32n; i++) {
       const { address, entry } = table.walk(va + i * 4096n).steps.at(-1) as {
@@ -181,7 +182,7 @@ describe('unmap of a part of a leaf', () => {
     part(18, 4, 18); // both
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(flushes).toEqual([]);
-    // Outside of the run every page is its own.
+    // Outside the run every page stands by itself.
     table.unmap(va + 0xf000n, 4096);
     table.unmap(va + 40n * 4096n, 4096);
     table.unmap(va + 0x10000n, 0x10000);
@@ -191,7 +192,7 @@ describe('unmap of a part of a leaf', () => {
     ]);
   });
 
-  it('is refused inside a contiguous run of blocks', () => {
+  test('is refused inside a contiguous run of blocks', () => {
     const { table, memory, frames } = machine(arm);
     table.mapRange(BASE, 0n, 64 * MiB, WRITE);
     for (let i = 16n; i < 32n; i++) {
@@ -212,10 +213,10 @@ describe('unmap of a part of a leaf', () => {
     expect([...table.leaves()]).toMatchObject([{ va: BASE, count: 15 }]);
   });
 
-  it('is fine beside entries that the MMU ignores, whatever bits they have', () => {
+  test('is allowed for entries that the MMU ignores, whatever bits they have', () => {
     const { table, memory } = machine(arm);
     table.map(BASE, [1, 2, 3], WRITE);
-    // A swapped-out page: not present, and its other bits are the operating system's.
+    // A page that is swapped out: not present, with other bits of the operating system.
     const at = table.walk(BASE + 0x1000n).steps.at(-1)?.address as bigint;
     memory.write64(at, (1n << 52n) | 0x1234000n);
     table.unmap(BASE + 0x1000n, 4096);
@@ -224,7 +225,7 @@ describe('unmap of a part of a leaf', () => {
 });
 
 describe('the stride of a flush', () => {
-  it('is the smallest leaf that was removed', () => {
+  test('is the size of the smallest leaf that was unmapped', () => {
     const map = (...parts: [at: number, bytes: number][]) => {
       const made = machine(arm);
       for (const [at, bytes] of parts) made.table.mapRange(BASE + BigInt(at), BigInt(at), bytes, WRITE);
@@ -238,7 +239,7 @@ describe('the stride of a flush', () => {
     expect(map([GiB, 2 * GiB])).toEqual([[BigInt(GiB), BigInt(2 * GiB), 30]]);
   });
 
-  it('is the page where tables go as well', () => {
+  test('is the page where tables are freed as well', () => {
     const { table, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 2 * MiB, WRITE);
     const tables = table.walk(BASE).steps.slice(1);
@@ -254,14 +255,14 @@ describe('the stride of a flush', () => {
   });
 });
 
-describe('a list of leaves', () => {
+describe('leaves of a range', () => {
   const { table } = machine(arm);
   table.mapRange(BASE + BigInt(2 * MiB), 0n, 2 * MiB, WRITE);
   table.map(BASE + 0x5000n, [9, 10, 11], WRITE);
   const list = (va: bigint, bytes: number) =>
     [...table.leaves(va, bytes)].map((run) => [run.va - BASE, run.count]);
 
-  it('takes the range to its exact ends', () => {
+  test('are those that lie in it, to the exact page', () => {
     expect(list(BASE + 0x4000n, 4096)).toEqual([]);
     expect(list(BASE + 0x4000n, 8192)).toEqual([[0x5000n, 1]]);
     expect(list(BASE + 0x5000n, 4096)).toEqual([[0x5000n, 1]]);
@@ -273,7 +274,7 @@ describe('a list of leaves', () => {
     expect(list(BASE + BigInt(4 * MiB), 4096)).toEqual([]);
   });
 
-  it('ends with an error when the table is destroyed under it', () => {
+  test('end with an error when the table is destroyed meanwhile', () => {
     const other = machine(arm).table;
     other.map(BASE, [1, 5, 9], WRITE);
     const runs = other.leaves();
@@ -283,7 +284,7 @@ describe('a list of leaves', () => {
     expect(runs.next().done).toBe(true);
   });
 
-  it('has a block whole that is only partly inside', () => {
+  test('include the whole of a block that is partly inside', () => {
     const whole = [[BigInt(2 * MiB), 1]];
     expect(list(BASE + BigInt(2 * MiB - 4096), 8192)).toEqual(whole);
     expect(list(BASE + BigInt(3 * MiB), 4096)).toEqual(whole);
@@ -292,11 +293,11 @@ describe('a list of leaves', () => {
   });
 });
 
-describe('tables from frames that hold something', () => {
-  it.each([
+describe('tables in frames that hold old data', () => {
+  test.each([
     ['blocks that fill a table, and two more', 0x4000_0000n],
     ['pages that are no blocks', 0x4000_1000n],
-  ])('%s', (_what, pa) => {
+  ])('map only what is asked for: %s', (_what, pa) => {
     const made = machine(arm, 1200);
     const { memory, frames, format } = made;
     for (const { words } of memory.banks) words.fill(-1);

@@ -1,13 +1,13 @@
 import type { Counters, PageTable } from '@vmarea/core';
 import { applyToExisting, applyToRange, collapseLeaves, protection, splitLeaves } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { machine } from '../../support/machine.js';
 
 /*
- * Exact work, in place of time. arm64 with four levels breaks before it makes; riscv64 with three never does. Each
- * number is explained by the walk: one table a level and call, one entry a table above the last.
+ * Exact work, in place of time. arm64 with four levels needs breaks; riscv64 with three never does. Each number follows from the
+ * walk: one visit a table and call, one entry a table above the last level.
  */
 
 const WRITE = protection({ write: true, global: true });
@@ -17,7 +17,7 @@ const BASE = 0xffff000000000000n;
 const SMALL = { maxLeafShift: 12 } as const;
 
 type Work = Omit<Counters, 'flushes'> & { flushes?: number };
-/** Tables read, entries read and written, tables made and freed, flushes, tables zeroed. */
+/** Tables read, entries read, entries written, tables made, tables freed, flushes, tables zeroed. */
 const work = (
   tablesRead: number,
   entriesRead: number,
@@ -47,21 +47,21 @@ const cases: readonly Case[] = [
     what: 'map of 1024 pages into new tables',
     before: () => {},
     call: pages,
-    // PGD, PUD, PMD with two slots, two PTE tables; a new table is not read for occupied slots. PTE tables are filled, not zeroed.
+    // PGD, PUD, PMD with two slots, two PTE tables. A new table is not read for occupied slots. PTE tables are filled, not zeroed.
     arm: work(5, 4, 1024 + 4, 4, 0, 0, 2),
   },
   {
     what: 'map of 512 blocks and a page into new tables',
     before: () => {},
     call: (table) => table.mapRange(BASE, 0n, GiB + 4096, WRITE, { maxLeafShift: 21 }),
-    // Two slots of the PUD, one PMD table that the blocks fill; PUD, the other PMD and its PTE table are zeroed.
+    // Two slots of the PUD, and one PMD table that the blocks fill. The PUD, the other PMD and its PTE table are zeroed.
     arm: work(5, 1 + 2 + 1, 512 + 1 + 4, 4, 0, 0, 3),
   },
   {
     what: 'protect of 1024 pages',
     before: pages,
     call: (table) => table.protect(BASE, 4 * MiB, { write: false }),
-    // Each entry is broken, and then made.
+    // Each entry is cleared, then written.
     arm: work(5, 4 + 1024, 2 * 1024, 0, 0, 1),
   },
   {
@@ -74,7 +74,7 @@ const cases: readonly Case[] = [
     what: 'protect of one page of a 1 GiB block',
     before: large,
     call: (table) => table.protect(BASE, 4096, { write: false }),
-    // Two tables of 512 pieces; the page among them, the block that holds it, and the 1 GiB block: broken and made.
+    // Two tables of 512 pieces. The page, the block that holds it, and the 1 GiB block are cleared, then written.
     arm: work(2, 2, 2 * 512 + 6, 2, 0, 1),
   },
   {
@@ -84,7 +84,7 @@ const cases: readonly Case[] = [
     arm: work(3, 3, 512 + 2, 1, 0, 1),
   },
   {
-    what: 'split of what is small already',
+    what: 'split of pages',
     before: pages,
     call: (table) => splitLeaves(table, BASE, 4 * MiB),
     arm: work(5, 4, 0),
@@ -96,17 +96,17 @@ const cases: readonly Case[] = [
     arm: work(5, 4 + 1024, 4, 0, 2, 1),
   },
   {
-    what: 'collapse of scattered pages, which are no block and no run',
+    what: 'collapse of scattered pages, which make no block and no run',
     before: (table) => {
       const frames = Array.from({ length: 512 }, (_, i) => 512 * (1 + (i % 7)));
       table.map(BASE, frames, WRITE);
     },
     call: (table) => void collapseLeaves(table, BASE, 2 * MiB),
-    // No block at the second page; runs may begin at any sixteenth.
+    // The second page shows that there is no block; a run may begin at any sixteenth page.
     arm: work(4, 3 + 512, 0),
   },
   {
-    what: 'unmap of 1024 pages, whole tables by their count',
+    what: 'unmap of 1024 pages in whole tables',
     before: pages,
     call: (table) => table.unmap(BASE, 4 * MiB),
     arm: work(5, 4, 1024, 0, 0, 1),
@@ -115,14 +115,14 @@ const cases: readonly Case[] = [
     what: 'unmap with reclaim',
     before: pages,
     call: (table) => table.unmap(BASE, 4 * MiB, { reclaim: true }),
-    // The two tables of pages were cleared whole. Those above are scanned before they go: 512 entries each.
+    // The two PTE tables were cleared whole. Those above are scanned before they are freed: 512 entries each.
     arm: work(5, 4 + 2 * 512, 1024 + 4, 0, 4, 1),
   },
   {
     what: 'unmap of one page of a block',
     before: blocks,
     call: (table) => table.unmap(BASE + 0x1000n, 4096),
-    // 512 pieces, one of them cleared; the block broken and made.
+    // 512 pieces, one of them cleared. The entry of the block is cleared, then written.
     arm: work(3, 3, 512 + 1 + 2, 1, 0, 1),
   },
   {
@@ -132,13 +132,13 @@ const cases: readonly Case[] = [
     arm: work(5, 4, 0),
   },
   {
-    what: 'prepare of 4 MiB, and its count',
+    what: 'tablesNeeded and prepare of 4 MiB',
     before: () => {},
     call: (table) => {
       table.tablesNeeded(BASE, 4 * MiB);
       table.prepare(BASE, 4 * MiB);
     },
-    // The count reads the root alone.
+    // tablesNeeded reads the root alone.
     arm: work(1 + 5, 1 + 4, 4, 4, 0, 0, 4),
   },
   {
@@ -154,10 +154,10 @@ const cases: readonly Case[] = [
     arm: work(5, 4 + 1024, 1024),
   },
   {
-    what: 'applyToExisting that looks',
+    what: 'applyToExisting that only reads',
     before: pages,
     call: (table) => applyToExisting(table, BASE, GiB, () => undefined),
-    // The PMD table's 512 slots are looked at.
+    // The 512 slots of the PMD table are read.
     arm: work(5, 2 + 512 + 1024, 0),
   },
   {
@@ -175,7 +175,7 @@ const cases: readonly Case[] = [
     what: 'map of a block over an empty table',
     before: (table) => void table.prepare(BASE, 4096),
     call: (table) => table.mapRange(BASE, 0n, 2 * MiB, WRITE),
-    // The left-over table is looked at whole; its entry is broken, and made a block.
+    // The empty table is scanned whole. Its entry is cleared, then written as a block.
     arm: work(4, 3 + 512, 2, 0, 1, 1),
   },
   {
@@ -185,7 +185,7 @@ const cases: readonly Case[] = [
     arm: work(5, 4 + 4 * 512, 4, 0, 4, 1),
   },
   {
-    what: 'unmap into a batch, and its end',
+    what: 'unmap into a batch, and done',
     before: pages,
     call: (table) => {
       const batch = table.batch();
@@ -205,16 +205,16 @@ const cases: readonly Case[] = [
     arm: work(3, 3, 512 + 1 + 2, 1, 0, 1),
   },
   {
-    what: 'map that meets an occupied slot at its end, and takes all back',
+    what: 'map that meets an occupied slot at its end, and is undone',
     before: (table) => table.map(BASE + BigInt(4 * MiB - 4096), [1], WRITE),
     call: (table) => expect(() => table.mapRange(BASE, 0n, 4 * MiB, WRITE, SMALL)).toThrow('EBUSY'),
-    // 512 pages and a link, written. Only the link is taken back: its table goes. The second one is read up to its last entry.
+    // 512 pages and a link are written. Only the link is undone: its table is freed. The second table is read to its last entry.
     arm: work(5, 4 + 512, 513 + 1, 1, 1, 1),
   },
 ];
 
-describe('the work of a call', () => {
-  it.each(cases)('$what', ({ before, call, arm }) => {
+describe('the counters tell the exact work', () => {
+  test.each(cases)('of $what', ({ before, call, arm }) => {
     const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
     before(table);
     table.resetCounters();
@@ -222,7 +222,7 @@ describe('the work of a call', () => {
     expect(table.counters).toEqual(arm);
   });
 
-  it('of destroy reads every table above the last level, and frees all', () => {
+  test('of destroy, which reads every table above the last level and frees all', () => {
     const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
     pages(table);
     table.resetCounters();
@@ -231,7 +231,7 @@ describe('the work of a call', () => {
     expect(counters).toEqual(work(3, 3 * 512, 0, 0, 5, 1));
   });
 
-  it('is less where no break is needed', () => {
+  test('of calls that need no break, which is less', () => {
     const { table } = machine(riscv64(3));
     table.mapRange(0n, 0n, 4 * MiB, WRITE, SMALL);
     const count = (call: () => void): Work => {
@@ -243,7 +243,7 @@ describe('the work of a call', () => {
       work(4, 3 + 1024, 1024, 0, 0, 1),
     );
     expect(count(() => collapseLeaves(table, 0n, 4 * MiB))).toEqual(work(4, 3 + 1024, 2, 0, 2, 1));
-    // Without runs, pages that are no block are given up at the second.
+    // Without runs, the second page shows that there is nothing to collapse.
     table.unmap(0n, 4 * MiB);
     table.map(0n, [512, 3, ...Array.from({ length: 510 }, (_, i) => i)], WRITE);
     expect(count(() => collapseLeaves(table, 0n, 2 * MiB, { maxLeafShift: 12 }))).toEqual(work(3, 2, 0));

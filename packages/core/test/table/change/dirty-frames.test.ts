@@ -1,14 +1,14 @@
+import { firstAddress } from '@vmarea/conformance';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formats } from '../../formats/index.js';
-import { firstAddress } from '../../support/machine.js';
 
 const WRITE = protection({ write: true });
 
 describe.each(formats.map((format) => [format.name, format] as const))(
-  '%s on used frames',
+  'a page table of %s in frames that were used before',
   (_name, format) => {
-    /** Frames that were given out, filled with ones and given back. */
+    /** Frames that were allocated, filled with ones and freed. */
     function used() {
       const pageBytes = 2 ** format.pageShift;
       const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
@@ -19,7 +19,7 @@ describe.each(formats.map((format) => [format.name, format] as const))(
       return { memory, frames, pageBytes };
     }
 
-    it('starts with a root of zeros, in all of its frames', () => {
+    test('starts with a root of zeros, in all frames of the root', () => {
       const { memory, frames } = used();
       const table = new PageTable({ format, memory, frames });
       const bytes = memory.bytesAt(table.root, 8 * 2 ** (format.levels[0]?.bits ?? 0));
@@ -27,10 +27,10 @@ describe.each(formats.map((format) => [format.name, format] as const))(
       expect([...table.leaves()]).toEqual([]);
     });
 
-    it('makes tables that map only what was asked for', () => {
+    test('makes tables that map only what was asked for', () => {
       const { memory, frames, pageBytes } = used();
       const table = new PageTable({ format, memory, frames });
-      const first = firstAddress(format, true);
+      const first = firstAddress(format);
       const half = format.range.upper === 'sign' ? 2 : 1;
       const last = first + (1n << BigInt(format.range.bits)) / BigInt(half) - BigInt(pageBytes);
       table.map(first, [3], WRITE);
@@ -39,7 +39,7 @@ describe.each(formats.map((format) => [format.name, format] as const))(
         [first, 1, 3],
         [last, 1, 8],
       ]);
-      // Each table on the way holds one entry, but the one where the ways part.
+      // Each table on the path holds one entry, except where the paths part.
       for (const va of [first, last]) {
         for (const { table: at, level } of table.walk(va).steps.slice(1)) {
           const entries = 2 ** (format.levels[level]?.bits ?? 0);

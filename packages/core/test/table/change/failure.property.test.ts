@@ -1,8 +1,9 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { FlushSink, PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, VmError, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formats } from '../../formats/index.js';
-import { fingerprint, firstAddress } from '../../support/machine.js';
+import { fingerprint } from '../../support/digest.js';
 
 const WRITE = protection({ write: true });
 
@@ -26,21 +27,21 @@ function rootOrder(format: PageTableFormat): number {
   return Math.max(0, (format.levels[0]?.bits ?? 0) + 3 - format.pageShift);
 }
 
-describe.each(formats.map((format) => [format.name, format] as const))('%s', (_name, format) => {
+describe.each(formats.map((format) => [format.name, format] as const))('a map of %s', (_name, format) => {
   const pageBytes = 2 ** format.pageShift;
   const last = format.levels.length - 1;
   const lastTable = format.levels[last - 1];
-  /** One whole table of the last level, and three pages of the next; three pages where the root is the last level. */
+  /** One whole PTE table, and three pages of the next; three pages where the root is the only level. */
   const pages = lastTable === undefined ? 3 : 2 ** (lastTable.shift - format.pageShift) + 3;
-  const start = firstAddress(format);
+  const start = firstAddress(format, 'lower');
   const count = (table: PageTable): number => [...table.leaves()].reduce((sum, run) => sum + run.count, 0);
 
-  it('leaves everything as it was, whichever allocation fails', () => {
+  test('leaves everything as it was when any of its allocations fails', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
     const frames = new Failing(memory, { pageShift: format.pageShift });
     const table = new PageTable({ format, memory, frames });
     const empty = fingerprint({ memory, frames });
-    // A table for each level below the root, and the second one of the last level.
+    // A table for each level below the root, and a second PTE table.
     const needed = last === 0 ? 0 : last + 1;
     for (let allowed = 0; allowed < needed; allowed++) {
       frames.left = allowed;
@@ -59,16 +60,16 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
   });
 
   const block = format.levels[last - 1];
-  // A root that is the last level has no larger leaf.
+  // A root that is the only level has no blocks.
   if (block?.leaf) {
-    it('puts a replaced table back when a later allocation fails', () => {
+    test('puts a replaced table back when a later allocation fails', () => {
       const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
       const frames = new Failing(memory, { pageShift: format.pageShift });
       const table = new PageTable({ format, memory, frames });
       table.map(start, [1], WRITE);
       table.unmap(start, pageBytes);
       const before = fingerprint({ memory, frames });
-      // The left-over table gives way to a block; the pages behind it need a table of their own.
+      // A block replaces the empty table; the pages after it need a table of their own.
       const call = () => table.mapRange(start, 0n, pages * pageBytes, WRITE);
       frames.left = 0;
       expect(call).toThrow(/^ENOMEM.*: no frame for a /);
@@ -79,12 +80,12 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
         [block?.shift, 1],
         [format.pageShift, 3],
       ]);
-      // One table went, one came.
+      // One table is freed, one is made.
       expect(frames.stats().allocated).toBe(2 ** rootOrder(format) + last);
     });
   }
 
-  it('takes a map back that meets an occupied slot at its end, and flushes', () => {
+  test('is undone and flushed when it meets an occupied slot at its end', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 40 * pageBytes });
     const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
     const flushed: { va: bigint; bytes: bigint; freed: number; allocated: number }[] = [];
@@ -103,7 +104,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('%s', (_n
     expect(call).toThrow(VmError);
     expect(call).toThrow(`EBUSY at 0x${busy.toString(16).padStart(16, '0')}`);
     expect(fingerprint({ memory, frames })).toBe(before);
-    // Two refused calls, two flushes of the whole range, made while the call's own tables were still held.
+    // Two refused calls: two flushes of the whole range, made while the tables of the call are still allocated.
     if (format.levels.length > 1) {
       expect(flushed).toHaveLength(2);
       expect(flushed[0]).toEqual({

@@ -1,13 +1,12 @@
 import { collapseLeaves, PhysicalMemory, protection, splitLeaves, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { planOf } from '../../../src/format/plan.js';
 import type { MapCall } from '../../../src/table/change/map/map-call.js';
 import { writeLeaves } from '../../../src/table/change/map/write-leaves.js';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { entryAt } from '../../support/entries.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -16,7 +15,7 @@ const CONT = 1n << 52n;
 const NAPOT = 1n << 63n;
 const arm = arm64({ granule: 4, vaBits: 48 });
 
-/** Pages from the base on that carry the mark, as ranges: `16-31`. */
+/** The pages with the mark, counted from the base, as ranges: `16-31`. */
 function marked(
   table: ReturnType<typeof machine>['table'],
   pages: number,
@@ -35,21 +34,21 @@ function marked(
 }
 
 describe('map forms runs', () => {
-  it('where address and frames are aligned, and leaves the ends single', () => {
+  test('where address and frames are aligned; the ends stay single pages', () => {
     const { table } = machine(arm);
     table.mapRange(BASE + 0x5000n, 0x4000_5000n, 64 * 4096, WRITE);
     expect(marked(table, 80)).toBe('16-63');
-    // Not where the frames are aligned otherwise than the address.
+    // None where address and frames are not aligned alike.
     const other = machine(arm).table;
     other.mapRange(BASE + 0x5000n, 0x4000_6000n, 64 * 4096, WRITE);
     expect(marked(other, 80)).toBe('');
   });
 
-  it.each([
+  test.each([
     [4, 12, 16],
     [16, 14, 128],
     [64, 16, 32],
-  ] as const)('of the granule %d K, as long as the manual says', (granule, shift, run) => {
+  ] as const)('of the length that the manual gives for the granule of %d K', (granule, shift, run) => {
     const { table } = machine(arm64({ granule, vaBits: 48 }));
     const bytes = 2 ** shift;
     table.mapRange(BASE, 0n, (2 * run - 1) * bytes, WRITE);
@@ -57,7 +56,7 @@ describe('map forms runs', () => {
     expect(table.counters.entriesWritten).toBe(2 * run - 1 + 3 - (granule === 64 ? 1 : 0));
   });
 
-  it('of blocks too', () => {
+  test('of blocks', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 40 * 2 * MiB, WRITE);
     expect(marked(table, 40, 2 * MiB)).toBe('0-31');
@@ -67,7 +66,7 @@ describe('map forms runs', () => {
     expect(marked(lists, 17, 2 * MiB)).toBe('0-15');
   });
 
-  it('of those frames of a list that happen to be adjacent', () => {
+  test('of the frames of a list that are adjacent', () => {
     const { table } = machine(arm);
     const list = Float64Array.from({ length: 64 }, (_, i) => 0x400 + i);
     list[40] = 7;
@@ -77,19 +76,19 @@ describe('map forms runs', () => {
     expect(table.translate(BASE + 63n * 4096n)).toBe(0x43f000n);
   });
 
-  it('no larger than the cap', () => {
+  test('up to maxLeafShift', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, MiB, WRITE, { maxLeafShift: 15 });
     expect(marked(table, 256)).toBe('');
     table.mapRange(BASE + BigInt(MiB), 0n, MiB, WRITE, { maxLeafShift: 16 });
     expect(marked(table, 512)).toBe('256-511');
-    // A cap of one block leaves blocks single.
+    // With a maxLeafShift of one block, blocks stay single.
     const blocks = machine(arm).table;
     blocks.mapRange(BASE, 0n, 32 * 2 * MiB, WRITE, { maxLeafShift: 24 });
     expect(marked(blocks, 32, 2 * MiB)).toBe('');
   });
 
-  it('no larger than a cap of their own, beside blocks', () => {
+  test('up to maxRunShift, beside larger blocks', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 33 * 2 * MiB + 65536, WRITE, { maxLeafShift: 30, maxRunShift: 16 });
     expect(marked(table, 32, 2 * MiB)).toBe('');
@@ -104,7 +103,7 @@ describe('map forms runs', () => {
     );
   });
 
-  it('with the words of NAPOT: all the same, half the size below the frame', () => {
+  test('of NAPOT: all entries equal, with half the size below the frame', () => {
     const { table } = machine(riscv64(3));
     table.mapRange(0x20000n, 0x8000_0000n, 0x11000, WRITE);
     const first = entryAt(table, 0x20000n).entry;
@@ -114,7 +113,7 @@ describe('map forms runs', () => {
     expect(table.translate(0x2f123n)).toBe(0x8000_f123n);
   });
 
-  it('or nothing at all, when a slot is taken', () => {
+  test('or writes nothing at all when a slot is occupied', () => {
     for (const taken of [0n, 20n, 63n]) {
       const { table, memory } = machine(arm);
       table.map(BASE + taken * 4096n, [1], WRITE);
@@ -124,7 +123,7 @@ describe('map forms runs', () => {
     }
   });
 
-  it('single where a left-over table is in the way of one of its blocks', () => {
+  test('but leaves blocks single where an empty table stood in the slot of one', () => {
     const { table } = machine(arm);
     table.prepare(BASE + BigInt(3 * 2 * MiB), 4096);
     table.mapRange(BASE, 0n, 32 * 2 * MiB, WRITE);
@@ -135,7 +134,7 @@ describe('map forms runs', () => {
     ]);
   });
 
-  it('and clears what it wrote of a list that changes under it', () => {
+  test('and clears what it has written when a list changes meanwhile', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 4096 });
     const [bank] = memory.banks;
     if (bank === undefined) throw new Error('no bank');
@@ -157,7 +156,7 @@ describe('map forms runs', () => {
 });
 
 describe('collapse forms runs', () => {
-  it('again after one was undone, by a break where the architecture wants it', () => {
+  test('again where a run was undone, by a break where the architecture needs one', () => {
     const { table, flushes, memory } = machine(arm);
     table.mapRange(BASE, 0n, 32 * 4096, WRITE);
     const before = memory.banks[0]?.words.slice();
@@ -167,16 +166,16 @@ describe('collapse forms runs', () => {
     table.protect(BASE + 0x5000n, 4096, { write: true });
     flushes.length = 0;
     table.resetCounters();
-    // Page 5 is clean now, the others are dirty: all of the run are.
+    // Page 5 is clean now and the others are dirty: the whole run becomes dirty.
     expect(collapseLeaves(table, BASE, 32 * 4096)).toBe(1);
     expect(memory.banks[0]?.words).toEqual(before);
     expect(flushes).toMatchObject([{ va: BASE, bytes: 65536n, leafShift: 12 }]);
-    // Each of the 16 entries is broken, and then made.
+    // Each of the 16 entries is cleared, then written.
     expect(table.counters.entriesWritten).toBe(32);
     expect(collapseLeaves(table, BASE, 32 * 4096)).toBe(0);
   });
 
-  it('in use as any of its leaves was', () => {
+  test('that are accessed and dirty if any of the leaves was', () => {
     for (const clean of [0n, 5n, 15n]) {
       const { table } = machine(arm);
       table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
@@ -191,16 +190,16 @@ describe('collapse forms runs', () => {
     }
   });
 
-  it('of blocks that it makes', () => {
+  test('of the blocks that it makes', () => {
     const { table, frames } = machine(arm, 64);
     table.mapRange(BASE, 0n, 17 * 2 * MiB, WRITE, { maxLeafShift: 12 });
-    // A run of 16 blocks, a block, and nothing of the rest of the table.
+    // A run of 16 blocks, and one block; the rest of the table stays.
     expect(collapseLeaves(table, BASE, 17 * 2 * MiB)).toBe(2);
     expect(marked(table, 17, 2 * MiB)).toBe('0-15');
     expect(frames.stats().allocated).toBe(3);
   });
 
-  it('of NAPOT', () => {
+  test('of NAPOT leaves', () => {
     const { table } = machine(riscv64(3));
     table.mapRange(0n, 0x8000_0000n, 0x10000, WRITE, { maxLeafShift: 12 });
     expect(collapseLeaves(table, 0n, 0x10000)).toBe(1);
@@ -208,7 +207,7 @@ describe('collapse forms runs', () => {
     expect(collapseLeaves(table, 0n, 0x10000)).toBe(0);
   });
 
-  it('only of leaves that say the same, adjacent and aligned', () => {
+  test('only of leaves that are equal, adjacent and aligned', () => {
     const { table } = machine(arm);
     table.map(
       BASE,
@@ -227,7 +226,7 @@ describe('collapse forms runs', () => {
   });
 });
 
-it('split takes the mark from runs in whole tables that follow one without', () => {
+test('split takes the marks from whole tables of runs that follow a table without any', () => {
   const { table } = machine(arm);
   table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
   table.mapRange(BASE + BigInt(2 * MiB), 0x4000_0000n, 2 * MiB, WRITE, { maxLeafShift: 16 });

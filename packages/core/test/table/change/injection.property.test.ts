@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type ShapedFormat, shapedFormats } from '../../formats/index.js';
 import { type Call, isRaw, tell } from '../../support/model/call.js';
 import { type Draft, drafts } from '../../support/model/draft.js';
@@ -9,14 +9,15 @@ import { step } from '../../support/model/step.js';
 import { newWorld } from '../../support/model/world.js';
 
 /*
- * Random calls that fail in every way they can before they go through: at the first, second, … allocation, flush or
- * callback, until there is none left; also while a batch is pending. Each time everything must be as before, caches included, and the caller must see that very error.
+ * Random calls that fail in every way they can before they succeed: at the first, second, … allocation, flush or callback, until
+ * none is left, also while a batch is pending. Each time everything must be as before, caches included, and the caller must get
+ * that very error.
  */
 
 /** VMAREA_RUNS multiplies the number of runs. */
 const RUNS = Number(process.env.VMAREA_RUNS ?? 1);
 
-/** What every operation of each family can meet, and must have met in the end: else these tests would prove nothing. */
+/** The failures that the operations can meet. Each family must have met all of them in the end: else these tests prove nothing. */
 const MUST_MEET = [
   'map: allocation',
   'map: sink',
@@ -61,9 +62,9 @@ function run(shaped: ShapedFormat, list: readonly Draft[]): void {
 }
 
 describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, index] as const))(
-  '%s',
+  'random calls on %s',
   (_name, shaped, index) => {
-    it('leaves everything as it was, whatever fails', { timeout: 180_000 * RUNS }, () => {
+    test('leave everything as it was, whatever fails', { timeout: 180_000 * RUNS }, () => {
       fc.assert(
         fc.property(drafts(10), (list) => run(shaped, list)),
         {
@@ -76,8 +77,8 @@ describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, 
   },
 );
 
-describe.each(['arm64', 'riscv64', 'x86-64'])('every operation on %s', (family) => {
-  it('has failed wherever it can', () => {
+describe.each(['arm64', 'riscv64', 'x86-64'])('the random calls on %s', (family) => {
+  test('have failed wherever they can', () => {
     expect(MUST_MEET.filter((name) => (tally.get(`${family} ${name}`) ?? 0) === 0)).toEqual([]);
   });
 });

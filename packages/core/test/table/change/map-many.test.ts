@@ -1,17 +1,18 @@
+import { firstAddress } from '@vmarea/conformance';
 import { protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { formats } from '../../formats/index.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 const WRITE = protection({ write: true });
 const READ = protection();
 
 describe.each(formats)('mapMany on $name', (format) => {
   const page = 1n << BigInt(format.pageShift);
-  const base = firstAddress(format);
+  const base = firstAddress(format, 'lower');
 
-  it('maps each stretch with its own protection and caps', () => {
+  test('maps each range with its own protection and options', () => {
     const { table } = machine(format);
     table.mapMany([
       { va: base, frames: [5, 9], protection: WRITE },
@@ -30,7 +31,7 @@ describe.each(formats)('mapMany on $name', (format) => {
     expect(table.walk(base + 7n * page).permissions?.kernel.write).toBe(false);
   });
 
-  it('leaves everything as it was when a later stretch fails', () => {
+  test('leaves everything as it was when a later range fails', () => {
     const state = machine(format);
     const { table, frames } = state;
     table.map(base + 12n * page, [1], WRITE);

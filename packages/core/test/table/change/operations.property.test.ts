@@ -1,6 +1,6 @@
 import { protection } from '@vmarea/core';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { type ShapedFormat, shapedFormats } from '../../formats/index.js';
 import { geometryOf } from '../../support/manual-walk/geometry.js';
@@ -11,18 +11,18 @@ import { step } from '../../support/model/step.js';
 import { newWorld, type World } from '../../support/model/world.js';
 
 /*
- * Random calls of every operation against a model of entries and tables. After each call everything is judged by bytes:
- * a walker written from the manuals reads all tables whole, so that nothing can be mapped, lost or leaked unseen; caches
- * that walk in the middle of calls must never serve what is not so; break-before-make is watched entry by entry.
+ * Random calls of every operation against a model of entries and tables. After each call all bytes are judged: a walker written
+ * from the manuals reads all tables whole, so that nothing is mapped, lost or leaked unseen; a TLB that walks in the middle of
+ * calls must hold nothing stale; break-before-make is watched entry by entry.
  */
 
-/** VMAREA_RUNS multiplies the number of runs: 100 for a long night. */
+/** VMAREA_RUNS multiplies the number of runs: 100 for a run over night. */
 const RUNS = Number(process.env.VMAREA_RUNS ?? 1);
 
-/** First frames of the bank that holds the tables: frame numbers leave 31 and 32 bits. */
+/** First frames of the bank with the tables: some frame numbers exceed 31 and 32 bits. */
 const BASES = [0, 5, 0x40003, 0xffff0, 0x7ffffff9, 0xffffffe9];
 
-/** What calls of every family must have reached in the end: else this test would prove less than it says. */
+/** The cases that the calls must have met for every family in the end: else this test proves less than it says. */
 const MUST_REACH = [
   'map',
   'unmap',
@@ -64,7 +64,7 @@ const REACH: Record<string, readonly string[]> = {
 
 const reached = new Map<string, number>();
 
-/** A world that tells what it reaches, and a call on it that tells its story when it fails. */
+/** A world that notes which cases it meets, and a function that makes calls on it and tells all of them when one fails. */
 function stage(
   shaped: ShapedFormat,
   base: number,
@@ -87,12 +87,12 @@ function stage(
   return { world, make };
 }
 
-/** All goes, and nothing is left. */
+/** Destroys the table: no frame and no record is left. */
 function end(world: World): void {
   for (const batch of world.batches) batch.done();
   world.table.destroy();
   expect(world.frames.stats().allocated).toBe(0);
-  // Four words of header; no table is left on record.
+  // Four words of header, then a record for each table: none is left.
   const records = new Int32Array(TableRecords.of(world.frames).state);
   expect(records.subarray(4).every((word) => word === 0)).toBe(true);
 }
@@ -103,7 +103,7 @@ function run(shaped: ShapedFormat, list: readonly Draft[], base: number, spare: 
   end(world);
 }
 
-/** The largest leaf of a format is cut and made again, level by level; without a frame to spare it stays whole. */
+/** Splits the largest leaf of a format level by level and collapses it again; with no frames for tables it stays whole. */
 function runLargest(shaped: ShapedFormat, hasFrames: boolean): void {
   const { levels, last, pageShift } = geometryOf(shaped.shape);
   const level = levels.findIndex(({ mayMap }) => mayMap);
@@ -131,7 +131,7 @@ function runLargest(shaped: ShapedFormat, hasFrames: boolean): void {
   make({ op: 'collapse', ...whole, batch: -1, maxLeafShift: 64 });
   make({ op: 'unmap', ...one, batch: 0, reclaim: true, split: true });
   make({ op: 'unmap', ...whole, batch: 0, reclaim: true, split: true });
-  // Nothing may be mapped as long as the flush is owed.
+  // Nothing can be mapped as long as the batch owes a flush.
   const frames = { kind: 'linear', start: 1 } as const;
   make({ op: 'map', ...one, frames, protection: given, maxLeafShift: 64 });
   make({ op: 'prepare', ...one, leafShift: pageShift });
@@ -141,27 +141,27 @@ function runLargest(shaped: ShapedFormat, hasFrames: boolean): void {
   end(world);
 }
 
-/** Large tables take longer, and the shapes that have them differ little. */
+/** Large tables take longer, and the formats that have them differ little. */
 function runsOf({ shape }: ShapedFormat): number {
   return { 4: 40, 16: 15, 64: 8 }[shape.granule];
 }
 
 describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, index] as const))(
-  '%s',
+  'calls on %s',
   (_name, shaped, index) => {
-    // Often enough for everything, sometimes hardly any.
+    // Mostly enough frames for everything, sometimes hardly any.
     const spare = fc.oneof(
       { weight: 3, arbitrary: fc.constant(undefined) },
       { weight: 1, arbitrary: fc.nat(shaped.shape.depth + 2) },
     );
-    it.each([
+    test.each([
       ['enough frames', true],
-      ['none to spare', false],
-    ])('cuts the largest leaf, and makes it again, with %s', (_frames, hasFrames) =>
+      ['no frames for tables', false],
+    ])('split the largest leaf and collapse it again, with %s', (_frames, hasFrames) =>
       runLargest(shaped, hasFrames),
     );
 
-    it('does what the model does', { timeout: 180_000 * RUNS }, () => {
+    test('do what the model does', { timeout: 180_000 * RUNS }, () => {
       fc.assert(
         fc.property(drafts(16), fc.constantFrom(...BASES), spare, (...given) => run(shaped, ...given)),
         { numRuns: RUNS * runsOf(shaped), seed: 20261203 + index, unbiased: true },
@@ -170,8 +170,8 @@ describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, 
   },
 );
 
-describe.each(Object.entries(REACH))('calls on %s', (family, names) => {
-  it('have reached everything', () => {
+describe.each(Object.entries(REACH))('the random calls on %s', (family, names) => {
+  test('have met every case', () => {
     expect(names.filter((name) => (reached.get(`${family} ${name}`) ?? 0) === 0)).toEqual([]);
   });
 });

@@ -1,11 +1,12 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { PageTableFormat } from '@vmarea/core';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
+import { machine, thrown } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -13,7 +14,7 @@ const GiB = 1024 * MiB;
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-/** An allocator that has nothing to give while it is shut. */
+/** An allocator that gives no frame while it is shut. */
 class Shut extends FrameAllocator {
   isShut = false;
   override tryAllocate(order = 0): number {
@@ -25,9 +26,9 @@ class Shut extends FrameAllocator {
 }
 
 describe('prepare', () => {
-  it('makes the tables for pages, or for larger leaves, once', () => {
+  test('makes the tables for pages, or for blocks, once', () => {
     const { table, frames, flushes } = machine(arm);
-    // A PUD and a PMD table, and one last table for each 2 MiB that the range meets.
+    // A PUD and a PMD table, and a PTE table for each 2 MiB that the range meets.
     const call = [BASE + 0x1ff000n, 4 * MiB] as const;
     expect(table.tablesNeeded(...call, { leafShift: 21 })).toBe(2);
     expect(table.prepare(...call, { leafShift: 21 })).toBe(2);
@@ -39,24 +40,24 @@ describe('prepare', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('counts without making, over the whole range too', () => {
+  test('has a count, tablesNeeded, that makes none, also over the whole root', () => {
     const { table, frames } = machine(arm);
     expect(table.tablesNeeded(BASE, 1n << 48n)).toBe(2 ** 9 + 2 ** 18 + 2 ** 27);
     expect(table.tablesNeeded(BASE, 1n << 48n, { leafShift: 30 })).toBe(2 ** 9);
     expect(frames.stats().allocated).toBe(1);
   });
 
-  it('passes over what is mapped, whatever it is', () => {
+  test('passes over entries in use, whatever they are', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
     table.mapRange(BASE + BigInt(GiB), 0n, 2 * MiB, WRITE);
     const { address } = table.walk(BASE + BigInt(GiB) + BigInt(2 * MiB)).steps.at(-1) as { address: bigint };
     memory.write64(address, 0xabc000n);
-    // Of the second GiB: two slots are in use, 510 want a table.
+    // In the second GiB two slots are in use; 510 need a table.
     expect(table.tablesNeeded(BASE, 2 * GiB)).toBe(510);
   });
 
-  it('leaves nothing behind when the frames do not suffice', () => {
+  test('leaves everything as it was when there are too few frames', () => {
     const { table, memory, frames } = machine(arm, 8);
     table.map(BASE, [1], WRITE);
     const before = fingerprint({ memory, frames });
@@ -66,7 +67,7 @@ describe('prepare', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('is undone by reclaim, to the last table', () => {
+  test('is undone by reclaim', () => {
     const { table, memory, frames, flushes } = machine(arm);
     const before = fingerprint({ memory, frames });
     table.prepare(BASE, 8 * MiB);
@@ -77,15 +78,15 @@ describe('prepare', () => {
     expect(table.reclaim()).toBe(3);
     expect(table.reclaim()).toBe(0);
     expect(fingerprint({ memory, frames })).toBe(before);
-    // Two with tables, and one for the page.
+    // Two flushes for the tables, and one for the page.
     expect(flushes.map((flush) => flush.tablesFreed.length)).toEqual([3, 0, 3]);
   });
 });
 
 describe.each(formats.map((format) => [format.name, format] as const))(
-  '%s',
+  'prepare on %s',
   (_name, format: PageTableFormat) => {
-    it('maps without an allocation after prepare, which makes as many tables as were counted', () => {
+    test('needs no allocation to map after prepare, which makes as many tables as tablesNeeded gives', () => {
       const page = 2 ** format.pageShift;
       const leafShifts = format.levels.filter((level) => level.leaf !== null).map((level) => level.shift);
       const total = 2 ** (format.range.bits - format.pageShift);
@@ -115,7 +116,7 @@ describe.each(formats.map((format) => [format.name, format] as const))(
               const count = leafPages > 4096 ? leafPages : pages;
               const half = format.range.upper === 'sign' ? total / 2 : total;
               if (first < 0 || first + count > half) continue;
-              const va = firstAddress(format) + BigInt(first) * BigInt(page);
+              const va = firstAddress(format, 'lower') + BigInt(first) * BigInt(page);
               const bytes = BigInt(count) * BigInt(page);
               const needed = table.tablesNeeded(va, bytes, { leafShift });
               const before = frames.stats().allocated;

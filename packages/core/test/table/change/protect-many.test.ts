@@ -1,9 +1,10 @@
+import { firstAddress } from '@vmarea/conformance';
 import { protection } from '@vmarea/core';
+import { machine, thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { x86 } from '../../formats/x86.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
 const DATA = protection({ write: true });
 const formats = [x86(4, 46), arm64({ granule: 4, vaBits: 48 })];
@@ -11,14 +12,14 @@ const formats = [x86(4, 46), arm64({ granule: 4, vaBits: 48 })];
 describe.each(formats.map((format) => [format.name, format] as const))('protectMany on %s', (_, format) => {
   const setUp = (sink?: () => void) => {
     const made = machine(format, 64, 0n, sink === undefined ? undefined : { flush: sink });
-    const va = firstAddress(format, true);
+    const va = firstAddress(format);
     made.table.mapRange(va, 0n, 4 << 20, DATA);
     made.table.map(va + (8n << 20n), [7, 8, 9], DATA);
     const writes = (offset: number) => made.table.walk(va + BigInt(offset)).leaf?.protection.write;
     return { ...made, va, writes };
   };
 
-  test('changes ranges together, with one flush, in any order', () => {
+  test('changes several ranges in any order, with one flush', () => {
     const { table, va, writes, flushes } = setUp();
     table.protectMany(
       [
@@ -59,7 +60,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('protectM
     expect(made.flushes).toEqual([]);
   });
 
-  test('refuses no list', () => {
+  test('refuses a value that is no list of ranges', () => {
     const { table } = setUp();
     expect(thrown(() => table.protectMany([], { write: false }))).toContain('EINVAL');
     for (const list of [null, [null], [7], { length: 1 }, Array(2)]) {
@@ -68,7 +69,7 @@ describe.each(formats.map((format) => [format.name, format] as const))('protectM
     }
   });
 
-  test('takes all back when the sink throws', () => {
+  test('is undone when the sink throws', () => {
     let throws = false;
     const made = setUp(() => {
       if (throws) throw new Error('stop');

@@ -1,24 +1,25 @@
+import { firstAddress } from '@vmarea/conformance';
 import { protection, words } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
+import { fingerprint } from '../../support/digest.js';
 import { entryAt, markRun, sizes } from '../../support/entries.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
-/** arm64 bits 55 to 58 are the system's. */
+/** Bits 55 to 58 of arm64 are for software. */
 const SOFTWARE = 0b101n << 55n;
 const READ_ONLY = 1n << 7n;
 const DBM = 1n << 51n;
 const CONT = 1n << 52n;
 
 describe('protect', () => {
-  it('changes the members that are named and leaves the others of each leaf alone', () => {
+  test('changes the given members of each leaf, and no others', () => {
     const { table } = machine(arm);
     table.map(BASE, [1, 2], WRITE);
     table.map(BASE + 0x2000n, [3], protection({ write: true, user: true, execute: true, memory: 'device' }));
@@ -32,7 +33,7 @@ describe('protect', () => {
     expect(read(1n)).toEqual(protection({ global: true }));
   });
 
-  it('keeps bits that it does not own, in entries that differ in them', () => {
+  test('keeps software bits, which may differ from entry to entry', () => {
     const made = machine(arm);
     const { table, memory } = made;
     table.map(BASE, [1, 2, 3, 4], WRITE);
@@ -43,13 +44,13 @@ describe('protect', () => {
     });
     const before = bits.map((_, i) => entryAt(table, BASE + BigInt(i * 4096)).entry);
     table.protect(BASE, 4 * 4096, { write: false });
-    // What was dirty is not writable now: arm64 says both with DBM and AP[2].
+    // A dirty page is not writable now: arm64 keeps both in DBM and AP[2].
     expect(bits.map((_, i) => entryAt(table, BASE + BigInt(i * 4096)).entry)).toEqual(
       before.map((entry) => (entry & ~DBM) | READ_ONLY),
     );
   });
 
-  it('passes over holes, missing tables, and entries that the MMU ignores', () => {
+  test('passes over empty slots, missing tables, and entries that the MMU ignores', () => {
     const { table, memory } = machine(arm);
     table.map(BASE, [1], WRITE);
     const { address } = entryAt(table, BASE);
@@ -60,7 +61,7 @@ describe('protect', () => {
     expect(sizes(table)).toEqual([[BASE, 12, 1]]);
   });
 
-  it('writes and flushes nothing, and splits nothing, when nothing changes', () => {
+  test('writes, flushes and splits nothing when nothing changes', () => {
     const { table, flushes, memory, frames } = machine(arm);
     table.map(BASE, [1, 2, 3], WRITE);
     table.mapRange(BASE + BigInt(2 * MiB), 0n, 2 * MiB, WRITE);
@@ -73,7 +74,7 @@ describe('protect', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('flushes the hull of what changed, at the stride of its smallest leaf', () => {
+  test('flushes the hull of what changed, with the stride of its smallest leaf', () => {
     const { table, flushes } = machine(arm);
     table.map(BASE, [1, 2, 3], protection());
     table.map(BASE + 0x1000_0000n, [9], WRITE);
@@ -84,7 +85,7 @@ describe('protect', () => {
     ]);
   });
 
-  it('splits a block that is covered in part: one flush, and the rest as large as it can be', () => {
+  test('splits a block that it covers in part, with one flush; the rest stays as large as possible', () => {
     const { table, flushes } = machine(arm);
     table.mapRange(BASE, 0x4000_0000n, 1 << 30, WRITE);
     table.protect(BASE + 0x20_1000n, 0x2000, { write: false });
@@ -101,7 +102,7 @@ describe('protect', () => {
     expect(flushes).toEqual([{ va: BASE, bytes: 1n << 30n, leafShift: 12, tablesFreed: [] }]);
   });
 
-  it('refuses to cut when it is told to', () => {
+  test('refuses to split a block with split: false', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 4 * MiB, WRITE);
     const before = fingerprint({ memory, frames });
@@ -112,7 +113,7 @@ describe('protect', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('refuses what is no protection, mapped or not', () => {
+  test('refuses wrong members, whether anything is mapped or not', () => {
     const { table } = machine(arm);
     const call = (fields: object) => thrown(() => table.protect(BASE, 4096, fields));
     expect(call({ writable: true })).toBe(
@@ -125,13 +126,13 @@ describe('protect', () => {
     expect(thrown(() => table.protect(BASE, 4096, null as never))).toMatch(/^EINVAL: the protection is null/);
   });
 
-  it('takes nothing back half-way when the format refuses an entry', () => {
+  test('is undone when the format refuses to change an entry', () => {
     const riscv = riscv64(3);
     const { table, memory, frames } = machine(riscv);
     table.map(0x1000n, [1], protection());
     table.map(0x200000n, [2], protection({ write: true }));
     const before = fingerprint({ memory, frames });
-    // A page that can be neither read nor executed is no leaf in riscv64.
+    // riscv64 has no leaf for a page that can be neither read nor executed.
     expect(thrown(() => table.protect(0n, 4 * MiB, { read: false }))).toMatch(
       /^EINVAL: riscv64-sv39 changes 0x0000000000000043 to 0x0000000000000041, no PTE leaf/,
     );
@@ -139,14 +140,14 @@ describe('protect', () => {
   });
 });
 
-describe('protect and runs', () => {
+describe('protect of a run', () => {
   const small = arm64({ granule: 4, vaBits: 39, half: 'ttbr0' });
   const riscv = riscv64(3);
-  it.each([
+  test.each([
     ['contiguous', small, CONT],
     ['NAPOT', riscv, 1n << 63n],
   ] as const)(
-    'keeps a %s run that it covers whole, and undoes the mark of all of it otherwise',
+    'keeps the %s mark of a run that it covers whole, and takes all marks of a run that it covers in part',
     (_n, format, mark) => {
       const made = machine(format);
       const { table, memory } = made;
@@ -167,7 +168,7 @@ describe('protect and runs', () => {
 });
 
 describe('a change that needs a break', () => {
-  it('finds the entry invalid at the flush and written after it', () => {
+  test('has the entry invalid during the flush, and written after it', () => {
     const seen: bigint[] = [];
     const made = machine(arm, 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
     made.table.map(BASE, [1], WRITE);
@@ -178,24 +179,24 @@ describe('a change that needs a break', () => {
     expect(arm.decode(words(made.memory.read64(slot)), 3).write).toBe(false);
   });
 
-  it('is no change of size and of rights in one write, where none is needed', () => {
+  test('changes size and rights of a block in two writes where no break is needed', () => {
     const { table, memory } = machine(riscv64(3));
     table.mapRange(0x200000n, 0n, 2 * MiB, WRITE);
     const slot = entryAt(table, 0x200000n).address;
     const words = memory.banks[0]?.words as Int32Array;
     const written: bigint[] = [];
-    // What stands in the block's slot whenever a run of entries is written: the block, then a table, to the end.
+    // The slot of the block at each write of a run of entries: first the block, then a table.
     words.set = function (this: Int32Array, ...run: Parameters<Int32Array['set']>) {
       written.push(memory.read64(slot) & 0xfn);
       Int32Array.prototype.set.apply(this, run);
     };
     table.protect(0x201000n, 4096, { write: false });
-    // The block gives way to a table of the same; then one of its pages changes.
+    // A table with the same leaves replaces the block, then one of its pages changes.
     expect(written).toEqual([0x7n, 0x1n]);
     expect(table.walk(0x201000n).leaf?.protection.write).toBe(false);
   });
 
-  it('leaves the entry valid all the time where no break is needed', () => {
+  test('leaves the entry valid throughout where no break is needed', () => {
     const seen: bigint[] = [];
     const made = machine(riscv64(3), 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
     made.table.map(0x1000n, [1], WRITE);
@@ -206,12 +207,12 @@ describe('a change that needs a break', () => {
   });
 });
 
-describe('leaves whose other rights differ', () => {
-  it.each(formats)('are each changed, in whichever word the bits stand: $name', (format) => {
+describe('leaves with different rights', () => {
+  test.each(formats)('are each changed, in whichever word of the entry the bits are: $name', (format) => {
     const { table, pageBytes } = machine(format);
-    const base = firstAddress(format);
+    const base = firstAddress(format, 'lower');
     const page = (i: number): bigint => base + BigInt(i * pageBytes);
-    // The first ones are as they are wanted already: what is equal to them is passed over, and nothing else.
+    // The first ones need no change: what is equal to them is passed over, and nothing else.
     const frames = Array.from({ length: 4 }, (_, i) => 3 * i + 1);
     const kinds = [
       { write: true, execute: true },

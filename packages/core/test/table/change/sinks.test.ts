@@ -1,13 +1,14 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { FlushSink, PageTable, WebAssemblyMemoryLike } from '@vmarea/core';
 import { FrameAllocator, PhysicalMemory, protection, PageTable as Table } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
+import { fingerprint } from '../../support/digest.js';
 
-/** What these tests use of WebAssembly: the library names no DOM or Node type. */
+/** The part of WebAssembly that these tests use: core is compiled without the types of the DOM and Node. */
 declare const WebAssembly: {
   Memory: new (o: { initial: number; maximum: number }) => WebAssemblyMemoryLike;
 };
@@ -17,7 +18,7 @@ const MiB = 1024 * 1024;
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-/** A sink that does what it is told, at the next flush. */
+/** A sink that calls `next` at each flush. */
 class Told implements FlushSink {
   next: () => void = () => {};
   calls = 0;
@@ -33,13 +34,13 @@ describe('a sink that throws', () => {
     throw broken;
   };
 
-  it.each([false, true])('leaves an unmap undone (reclaim %s)', (reclaim) => {
+  test.each([false, true])('undoes an unmap (reclaim %s)', (reclaim) => {
     const sink = new Told();
     const { table, memory, frames } = machine(arm, 64, 0n, sink);
     table.map(BASE, [1, 2, 3], WRITE);
     table.mapRange(BASE + BigInt(2 * MiB), 0n, 4 * MiB, WRITE);
     table.map(BASE + (1n << 30n) - 0x3000n, [7], WRITE);
-    // A hole and an entry that the MMU ignores come back as well.
+    // An empty slot and an entry that the MMU ignores are as before as well.
     table.unmap(BASE + 0x1000n, 4096);
     memory.write64((table.walk(BASE + 0x5000n).steps[3] as { address: bigint }).address, 0x1234_5678_9000n);
     const before = fingerprint({ memory, frames });
@@ -48,14 +49,14 @@ describe('a sink that throws', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
     expect(table.translate(BASE + 0x2000n)).toBe(0x3000n);
     expect(table.walk(BASE + 0x5000n).steps[3]?.kind).toBe('absent');
-    // The same call goes through when the sink does its work.
+    // The same call succeeds once the sink does.
     sink.next = () => {};
     table.unmap(BASE, 1n << 30n, { reclaim });
     expect([...table.leaves()]).toEqual([]);
     expect(frames.stats().allocated).toBe(reclaim ? 1 : 5);
   });
 
-  it('leaves a replaced table in place', () => {
+  test('keeps a table that a block would replace', () => {
     const sink = new Told();
     const { table, memory, frames } = machine(arm, 64, 0n, sink);
     table.map(BASE, [1], WRITE);
@@ -69,7 +70,7 @@ describe('a sink that throws', () => {
     expect(table.translate(BASE)).toBe(0x4000n);
   });
 
-  it('in a roll-back does not hide the first error, and the frames go back', () => {
+  test('while a call is undone does not hide the first error, and the frames are freed', () => {
     const sink = new Told();
     const { table, memory, frames } = machine(arm, 64, 0n, sink);
     table.map(BASE + BigInt(2 * MiB), [1], WRITE);
@@ -83,13 +84,13 @@ describe('a sink that throws', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('leaves a table alive that should be destroyed', () => {
+  test('keeps a table from being destroyed', () => {
     const sink = new Told();
     const { table, memory, frames } = machine(riscv64(3), 64, 0n, sink);
     table.map(0x1000n, [1], WRITE);
     table.map(0xffffffc000000000n, [2], WRITE);
     const before = fingerprint({ memory, frames });
-    // In the first call, for the lower half, and in the second.
+    // In the flush of the lower half, and in that of the upper.
     for (const good of [0, 1]) {
       sink.calls = 0;
       sink.next = () => {
@@ -115,12 +116,12 @@ describe('a sink that calls back', () => {
     ['destroy', (table) => table.destroy()],
   ];
 
-  it.each(callbacks)('may not %s on the table that called it', (_what, call) => {
+  test.each(callbacks)('may not %s on the table that called it', (_what, call) => {
     const sink = new Told();
     const { table, frames } = machine(arm, 64, 0n, sink);
     const seen: string[] = [];
     sink.next = () => seen.push(thrown(() => call(table)));
-    // From an unmap, from the flush of a replaced table, from a roll-back and from destroy.
+    // In the flush of an unmap, of a replaced table, of a call that is undone, and of a destroy.
     table.map(BASE, [1], WRITE);
     table.unmap(BASE, 4096);
     table.mapRange(BASE, 0n, 2 * MiB, WRITE);
@@ -134,7 +135,7 @@ describe('a sink that calls back', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('may read, and change another table of the same frames', () => {
+  test('may read, and change another table with the same allocator', () => {
     const sink = new Told();
     const { table, memory, frames } = machine(arm, 64, 0n, sink);
     const other = new Table({ format: arm, memory, frames });
@@ -153,7 +154,7 @@ describe('a sink that calls back', () => {
     expect(other.translate(BASE)).toBe(0x5000n);
   });
 
-  it('leaves the table usable after an error of its own', () => {
+  test('leaves the table usable after a refused call', () => {
     const sink = new Told();
     const { table } = machine(arm, 64, 0n, sink);
     table.map(BASE, [1], WRITE);
@@ -166,7 +167,7 @@ describe('a sink that calls back', () => {
   });
 });
 
-describe('a WebAssembly.Memory that grows', () => {
+describe('a WebAssembly.Memory may grow', () => {
   function growing() {
     const wasm = new WebAssembly.Memory({ initial: 16, maximum: 64 });
     const memory = PhysicalMemory.over(wasm);
@@ -176,7 +177,7 @@ describe('a WebAssembly.Memory that grows', () => {
     return { wasm, memory, frames, sink, table };
   }
 
-  it('between two leaves of a list', () => {
+  test('between two results of leaves', () => {
     const { wasm, table } = growing();
     for (const page of [0n, 2n, 4n, 0x200n, 0x40000n])
       table.map(BASE + page * 4096n, [Number(page) + 1], WRITE);
@@ -188,14 +189,14 @@ describe('a WebAssembly.Memory that grows', () => {
     expect(listed).toEqual([1, 3, 5, 0x201, 0x40001]);
   });
 
-  it('in the flush of an unmap, of a replaced table and of a destroy', () => {
+  test('in the flush of an unmap, of a replaced table and of a destroy', () => {
     const { wasm, sink, table, frames } = growing();
     sink.next = () => wasm.grow(1);
     table.map(BASE, [1, 2], WRITE);
     table.map(BASE + BigInt(2 * MiB), [3], WRITE);
     table.unmap(BASE, 8192);
     expect(table.translate(BASE)).toBeNull();
-    // The block goes into the new buffer, and so do the pages behind it.
+    // The block is written to the new buffer, and so are the pages after it.
     table.mapRange(BASE, 0x40000000n, 2 * MiB, WRITE);
     expect(table.walk(BASE)).toMatchObject({ pa: 0x40000000n, leaf: { leafShift: 21 } });
     table.unmap(BASE + BigInt(2 * MiB), 4096, { reclaim: true });
@@ -206,7 +207,7 @@ describe('a WebAssembly.Memory that grows', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('in a replaced table of a call that fails afterwards', () => {
+  test('in the flush of a replaced table, in a call that then fails', () => {
     const { wasm, memory, frames, sink, table } = growing();
     table.map(BASE, [1], WRITE);
     table.unmap(BASE, 4096);
@@ -217,7 +218,7 @@ describe('a WebAssembly.Memory that grows', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('in an unmap whose sink then throws', () => {
+  test('in the flush of an unmap whose sink then throws', () => {
     const { wasm, memory, frames, sink, table } = growing();
     table.map(BASE, [1, 2, 3], WRITE);
     const before = fingerprint({ memory, frames });
@@ -230,7 +231,7 @@ describe('a WebAssembly.Memory that grows', () => {
     expect(table.translate(BASE + 0x1000n)).toBe(0x2000n);
   });
 
-  it('between calls', () => {
+  test('between calls', () => {
     const { wasm, table } = growing();
     table.map(BASE, [1], WRITE);
     wasm.grow(1);
@@ -241,22 +242,19 @@ describe('a WebAssembly.Memory that grows', () => {
   });
 });
 
-describe.each(formats.map((format) => [format.name, format] as const))(
-  'the flushes of %s',
-  (_name, format) => {
-    it('of a destroy cover the root, in two calls where it has two halves', () => {
-      const { table, frames, flushes } = machine(format);
-      const { bits, upper } = format.range;
-      table.map(firstAddress(format, true), [1], WRITE);
-      const tables = table
-        .walk(firstAddress(format, true))
-        .steps.map((step) => Number(step.table >> BigInt(format.pageShift)));
-      const leafShift = format.pageShift;
-      table.destroy();
-      const bytes = 1n << BigInt(upper === 'sign' ? bits - 1 : bits);
-      const halves = upper === 'sign' ? [0n, (1n << 64n) - bytes] : [firstAddress(format)];
-      expect(flushes).toEqual(halves.map((va) => ({ va, bytes, leafShift, tablesFreed: tables })));
-      expect(frames.stats().allocated).toBe(0);
-    });
-  },
-);
+describe.each(formats.map((format) => [format.name, format] as const))('the flush of %s', (_name, format) => {
+  test('covers the root at destroy, in two calls where the range has two halves', () => {
+    const { table, frames, flushes } = machine(format);
+    const { bits, upper } = format.range;
+    table.map(firstAddress(format), [1], WRITE);
+    const tables = table
+      .walk(firstAddress(format))
+      .steps.map((step) => Number(step.table >> BigInt(format.pageShift)));
+    const leafShift = format.pageShift;
+    table.destroy();
+    const bytes = 1n << BigInt(upper === 'sign' ? bits - 1 : bits);
+    const halves = upper === 'sign' ? [0n, (1n << 64n) - bytes] : [firstAddress(format)];
+    expect(flushes).toEqual(halves.map((va) => ({ va, bytes, leafShift, tablesFreed: tables })));
+    expect(frames.stats().allocated).toBe(0);
+  });
+});

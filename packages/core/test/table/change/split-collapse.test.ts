@@ -1,10 +1,10 @@
 import { collapseLeaves, protection, splitLeaves } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
+import { fingerprint } from '../../support/digest.js';
 import { entryAt, markRun, sizes } from '../../support/entries.js';
-import { fingerprint, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const MiB = 1024 * 1024;
@@ -15,7 +15,7 @@ const BASE = 0xffff000000000000n;
 const SOFTWARE = 0b101n << 55n;
 
 describe('split', () => {
-  it('makes pages of the named part and leaves the rest as large as it can be', () => {
+  test('makes pages of the range, and leaves the rest as large as possible', () => {
     const { table, frames, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 2 * GiB, WRITE);
     splitLeaves(table, BASE + 0x3fff_f000n, 8192);
@@ -28,12 +28,12 @@ describe('split', () => {
       expect(table.translate(BASE + va)).toBe(va);
       expect(table.walk(BASE + va).leaf?.protection).toEqual(WRITE);
     }
-    // Root, PUD; two tables on each side.
+    // The root, a PUD table, and two tables on each side.
     expect(frames.stats().allocated).toBe(6);
     expect(flushes).toEqual([{ va: BASE, bytes: BigInt(2 * GiB), leafShift: 21, tablesFreed: [] }]);
   });
 
-  it('stops at the size it is given', () => {
+  test('stops at leafShift', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
     splitLeaves(table, BASE, 4096, { leafShift: 21 });
@@ -46,17 +46,17 @@ describe('split', () => {
     );
   });
 
-  it('keeps software bits, and drops what would be an address in a smaller leaf', () => {
+  test('keeps software bits, and drops bits that would be an address in a smaller leaf', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0x4000_0000n, 2 * MiB, WRITE);
     const { address, entry } = entryAt(table, BASE);
-    // Bits 20 to 12 of a block are RES0; a page would take them for its frame.
+    // Bits 20 to 12 of a block are RES0; in a page they are part of the address.
     memory.write64(address, entry | SOFTWARE | (1n << 13n));
     splitLeaves(table, BASE, 4096);
     expect(entryAt(table, BASE + 0x5000n).entry).toBe((entry & ~0b11n) | 0b11n | SOFTWARE | 0x5000n);
   });
 
-  it('undoes runs that are larger, and only those', () => {
+  test('takes the marks from the runs that it meets, and from no others', () => {
     const made = machine(riscv);
     const { table } = made;
     table.mapRange(0x10000n, 0x50010000n, 32 * 4096, WRITE);
@@ -67,7 +67,7 @@ describe('split', () => {
     expect(table.translate(0x1f000n)).toBe(0x5001f000n);
   });
 
-  it('has nothing to do for pages and holes', () => {
+  test('does nothing for pages and empty slots', () => {
     const { table, memory, frames, flushes } = machine(arm);
     table.map(BASE, [1, 2], WRITE);
     const before = fingerprint({ memory, frames });
@@ -76,7 +76,7 @@ describe('split', () => {
     expect(flushes).toEqual([]);
   });
 
-  it('breaks a block before it links the table, where the format demands it', () => {
+  test('clears the entry of a block before it links the table, where the format needs a break', () => {
     const seen: bigint[] = [];
     const made = machine(arm, 64, 0n, { flush: () => seen.push(made.memory.read64(slot)) });
     made.table.mapRange(BASE, 0n, 2 * MiB, WRITE);
@@ -88,7 +88,7 @@ describe('split', () => {
 });
 
 describe('collapse', () => {
-  it('makes a block of 512 pages, and of 512 blocks a larger one, at once', () => {
+  test('makes a block of 512 pages, and one of 512 blocks, in one call', () => {
     const { table, frames, flushes } = machine(arm, 600);
     table.mapRange(BASE, 0x4000_0000n, GiB, WRITE, { maxLeafShift: 12 });
     expect(frames.stats().allocated).toBe(3 + 512);
@@ -101,7 +101,7 @@ describe('collapse', () => {
     expect(flushes[0]?.tablesFreed).toHaveLength(513);
   });
 
-  it('takes back what split made', () => {
+  test('undoes a split', () => {
     const { table, memory, frames } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
     const before = fingerprint({ memory, frames });
@@ -110,14 +110,14 @@ describe('collapse', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('goes no further than its cap and its range', () => {
+  test('keeps to its range and to maxLeafShift', () => {
     const { table } = machine(arm, 600);
     table.mapRange(BASE, 0n, GiB, WRITE, { maxLeafShift: 12 });
-    // A block, and 31 runs of the table that is not whole in the range.
+    // A block, and 31 runs of the table that is partly in the range.
     expect(collapseLeaves(table, BASE + 0x1000n, 4 * MiB)).toBe(1 + 31);
     expect(collapseLeaves(table, BASE, GiB, { maxLeafShift: 21 })).toBe(511);
     expect(sizes(table)).toEqual([[BASE, 21, 512]]);
-    // Runs of 16 blocks; the last block reaches beyond the range.
+    // Runs of 16 blocks; the last block extends beyond the range.
     expect(collapseLeaves(table, BASE, GiB - 4096)).toBe(31);
     expect(collapseLeaves(table, BASE, GiB, { maxLeafShift: 29 })).toBe(1);
     expect(collapseLeaves(table, BASE, GiB, { maxLeafShift: 29 })).toBe(0);
@@ -127,13 +127,13 @@ describe('collapse', () => {
     );
   });
 
-  it('wants the leaves adjacent, aligned and alike', () => {
+  test('needs leaves that are adjacent, aligned and equal', () => {
     const refused = (change: (made: ReturnType<typeof machine>) => void, start = 0x4000_0000n): void => {
       const made = machine(arm);
       const { table, memory, frames } = made;
       table.mapRange(BASE, start, 2 * MiB, WRITE, { maxLeafShift: 12 });
       change(made);
-      // Runs of what is no block come first.
+      // First it makes runs where there is no block.
       collapseLeaves(table, BASE, 2 * MiB, { maxLeafShift: 16 });
       const before = fingerprint({ memory, frames });
       expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(0);
@@ -142,7 +142,7 @@ describe('collapse', () => {
     refused(() => {}, 0x4000_1000n);
     refused(({ table }) => table.unmap(BASE + 0x1ff000n, 4096));
     refused(({ table }) => table.protect(BASE + 0x1ff000n, 4096, { write: false }));
-    // Another frame: below those before it, or above.
+    // One other frame: below its neighbours, or above.
     for (const other of [0x3000n, 0x8000n]) {
       refused(({ table, memory }) => {
         const { address, entry } = entryAt(table, BASE + 0x7000n);
@@ -155,7 +155,7 @@ describe('collapse', () => {
     });
   });
 
-  it('does not ask accessed and dirty to agree: the block has what any page had', () => {
+  test('makes a block that is accessed and dirty if any of its pages was', () => {
     const { table, memory } = machine(riscv);
     table.mapRange(0x200000n, 0n, 2 * MiB, protection({ write: true, accessed: false, dirty: false }), {
       maxLeafShift: 12,
@@ -173,7 +173,7 @@ describe('collapse', () => {
     });
   });
 
-  it('takes runs for the leaves they are', () => {
+  test('makes a block of runs', () => {
     const made = machine(riscv);
     const { table } = made;
     table.mapRange(0x200000n, 0x40000000n, 2 * MiB, WRITE, { maxLeafShift: 12 });
@@ -183,7 +183,7 @@ describe('collapse', () => {
     expect(table.translate(0x234567n)).toBe(0x40034567n);
   });
 
-  it('frees a table that two slots name once', () => {
+  test('frees once a table that two entries point to', () => {
     const { table, memory, frames } = machine(arm);
     table.mapRange(BASE, 0x4000_0000n, 2 * MiB, WRITE, { maxLeafShift: 12 });
     const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
@@ -193,7 +193,7 @@ describe('collapse', () => {
     expect(table.translate(BASE + BigInt(3 * MiB))).toBe(0x4010_0000n);
   });
 
-  it('leaves tables of others alone', () => {
+  test('leaves tables of other owners alone', () => {
     const kernel = machine(arm);
     kernel.table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
     const { memory, frames, format } = kernel;
@@ -204,7 +204,7 @@ describe('collapse', () => {
       frames,
     });
     memory.write64(other.root, memory.read64(kernel.table.root));
-    // It marks runs in them: that takes no table away.
+    // It marks runs in them, since that frees no table.
     expect(collapseLeaves(other, BASE, 2 * MiB)).toBe(32);
     expect(collapseLeaves(other, BASE, 2 * MiB)).toBe(0);
     expect(collapseLeaves(kernel.table, BASE, 2 * MiB)).toBe(1);

@@ -1,16 +1,17 @@
+import { firstAddress } from '@vmarea/conformance';
 import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { x86 } from '../../formats/x86.js';
+import { fingerprint } from '../../support/digest.js';
 import { markRun } from '../../support/entries.js';
-import { fingerprint, firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 /*
- * Single pages by words. That the calls do what `map` and `unmap` of a page do is for the random operations to show; here is
- * what is theirs alone: the words, the work, the flush.
+ * Single pages by words. The random operations show that these calls do what `map` and `unmap` of a page do. Here is what they
+ * have by themselves: the words, the work, the flush.
  */
 
 const WRITE = protection({ write: true, global: true });
@@ -19,16 +20,17 @@ const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 const HI = 0xffff0000;
 
-/** Nothing but the counters that are not 0. */
+/** The counters that are not 0. */
 function work({ counters }: PageTable): object {
   return Object.fromEntries(Object.entries(counters).filter(([, count]) => count !== 0));
 }
 
 describe('mapWords and unmapWords', () => {
-  it.each(formats)('serve any page of $name', (format) => {
+  test.each(formats)('map and unmap any page of $name', (format) => {
     const { table, frames, flushes, pageBytes } = machine(format);
     const top =
-      firstAddress(format) + (1n << BigInt(format.range.bits - (format.range.upper === 'sign' ? 1 : 0)));
+      firstAddress(format, 'lower') +
+      (1n << BigInt(format.range.bits - (format.range.upper === 'sign' ? 1 : 0)));
     const va = top - BigInt(pageBytes);
     const [hi, lo] = [Number(va >> 32n), Number(BigInt.asIntN(32, va))];
     table.mapWords(hi, lo, 7, WRITE);
@@ -43,11 +45,11 @@ describe('mapWords and unmapWords', () => {
     expect(frames.stats().allocated).toBe(0);
   });
 
-  it('cost what a walk and an entry cost', () => {
+  test('cost a walk and one entry', () => {
     const { table } = machine(arm);
     table.resetCounters();
     table.mapWords(HI, 0x1000, 5, WRITE);
-    // One table of each kind below the root, three links and the page.
+    // One table for each level below the root, three links and the page.
     expect(work(table)).toEqual({
       ...{ tablesRead: 4, entriesRead: 1, entriesWritten: 4 },
       ...{ tablesAllocated: 3, tablesZeroed: 3 },
@@ -63,7 +65,7 @@ describe('mapWords and unmapWords', () => {
     expect(work(table)).toEqual({ tablesRead: 4, entriesRead: 4 });
   });
 
-  it('keep count of the entries of a table', () => {
+  test('keep the live count of a table', () => {
     const { table, frames } = machine(arm);
     const records = TableRecords.of(frames);
     const live = (): number => {
@@ -78,7 +80,7 @@ describe('mapWords and unmapWords', () => {
     expect(live()).toBe(1);
   });
 
-  it('take the mark from a run before a page of it goes', () => {
+  test('take the marks from a run before they unmap a page of it', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0x100000n, 16 * 4096, WRITE, { maxLeafShift: 12 });
     markRun({ table, memory }, BASE, 16, 1n << 52n);
@@ -88,7 +90,7 @@ describe('mapWords and unmapWords', () => {
     expect(table.translateWords(HI, 0x4000)).toBe(0x104);
   });
 
-  it('take frames of any size', () => {
+  test('take frame numbers of any size', () => {
     const wide = arm64({ granule: 4, vaBits: 52, large: true });
     const { table } = machine(wide);
     const [hi, lo] = [0xfff00000, 0x3000];
@@ -99,7 +101,7 @@ describe('mapWords and unmapWords', () => {
     }
   });
 
-  it('see a protection that was changed in between', () => {
+  test('read a protection anew at each call', () => {
     const { table } = machine(arm);
     const loose = { ...WRITE };
     table.mapWords(HI, 0, 1, loose);
@@ -113,7 +115,7 @@ describe('mapWords and unmapWords', () => {
     expect(rights).toEqual([true, false, true, false]);
   });
 
-  it('split what stands around the page', () => {
+  test('split a block around the page', () => {
     const { table } = machine(x86(4, 46));
     table.mapRange(0n, 0x40000000n, 2 ** 21, WRITE);
     expect(table.unmapWords(0, 0x3000)).toBe(0x40003);
@@ -122,23 +124,43 @@ describe('mapWords and unmapWords', () => {
   });
 });
 
-describe('what mapWords and unmapWords refuse', () => {
+describe('mapWords and unmapWords refuse', () => {
   const cases: [string, (table: PageTable) => void, RegExp][] = [
-    ['a fraction', (t) => t.mapWords(HI, 0.5, 1, WRITE), /^EINVAL.* 0\.5 is no 32-bit word/],
+    ['a fractional word', (t) => t.mapWords(HI, 0.5, 1, WRITE), /^EINVAL.* 0\.5 is no 32-bit word/],
     ['a high word of 33 bits', (t) => t.mapWords(2 ** 32, 0, 1, WRITE), /^EINVAL.* 4294967296 is no 32-bit/],
     ['a low word of 33 bits', (t) => t.mapWords(HI, 2 ** 32, 1, WRITE), /^EINVAL.* is no 32-bit word/],
-    ['NaN', (t) => t.unmapWords(Number.NaN, 0), /^EINVAL.* NaN is no 32-bit word/],
-    ['nothing', (t) => t.unmapWords(HI, undefined as unknown as number), /^EINVAL.* undefined is no 32-bit/],
-    ['an inner address', (t) => t.mapWords(HI, 8, 1, WRITE), /^EINVAL at 0xffff000000000008.*multiple/],
-    ['an inner address to unmap', (t) => t.unmapWords(HI, 8), /^EINVAL at 0xffff000000000008.*multiple/],
-    ['an address of no table', (t) => t.mapWords(0xfffe0000, 0, 1, WRITE), /^ERANGE at 0xfffe000000000000/],
-    ['an address of no table to unmap', (t) => t.unmapWords(1, 0), /^ERANGE at 0x0000000100000000/],
+    ['a word that is NaN', (t) => t.unmapWords(Number.NaN, 0), /^EINVAL.* NaN is no 32-bit word/],
+    [
+      'a missing word',
+      (t) => t.unmapWords(HI, undefined as unknown as number),
+      /^EINVAL.* undefined is no 32-bit/,
+    ],
+    [
+      'an address inside a page',
+      (t) => t.mapWords(HI, 8, 1, WRITE),
+      /^EINVAL at 0xffff000000000008.*multiple/,
+    ],
+    [
+      'an address inside a page, to unmap',
+      (t) => t.unmapWords(HI, 8),
+      /^EINVAL at 0xffff000000000008.*multiple/,
+    ],
+    [
+      'an address outside the range',
+      (t) => t.mapWords(0xfffe0000, 0, 1, WRITE),
+      /^ERANGE at 0xfffe000000000000/,
+    ],
+    ['an address outside the range, to unmap', (t) => t.unmapWords(1, 0), /^ERANGE at 0x0000000100000000/],
     ['a frame that is too high', (t) => t.mapWords(HI, 0, 2 ** 36, WRITE), /^EINVAL.*0x1000000000 of page 0/],
-    ['half a frame', (t) => t.mapWords(HI, 0, 1.5, WRITE), /^EINVAL.*1\.5 of page 0/],
+    ['a fractional frame', (t) => t.mapWords(HI, 0, 1.5, WRITE), /^EINVAL.*1\.5 of page 0/],
     ['a frame below 0', (t) => t.mapWords(HI, 0, -1, WRITE), /^EINVAL.*-1 of page 0/],
     ['a frame as a bigint', (t) => t.mapWords(HI, 0, 1n as unknown as number, WRITE), /^EINVAL.*of page 0/],
     ['an occupied slot', (t) => t.mapWords(HI, 0x5000, 1, WRITE), /^EBUSY at 0xffff000000005000.*PTE slot/],
-    ['half a protection', (t) => t.mapWords(HI, 0, 1, { write: true } as never), /^EINVAL.*not complete/],
+    [
+      'an incomplete protection',
+      (t) => t.mapWords(HI, 0, 1, { write: true } as never),
+      /^EINVAL.*not complete/,
+    ],
     [
       'a protection that cannot be said',
       (t) => t.mapWords(HI, 0, 1, { ...WRITE, memory: 'write-through' as never }),
@@ -146,7 +168,7 @@ describe('what mapWords and unmapWords refuse', () => {
     ],
   ];
 
-  it.each(cases)('%s', (_, call, message) => {
+  test.each(cases)('%s', (_, call, message) => {
     const { table, memory, frames } = machine(arm);
     table.mapWords(HI, 0x5000, 9, WRITE);
     const before = fingerprint({ memory, frames });
@@ -154,7 +176,7 @@ describe('what mapWords and unmapWords refuse', () => {
     expect(fingerprint({ memory, frames })).toBe(before);
   });
 
-  it('a page without a frame for its tables', () => {
+  test('a page when there are no frames for its tables', () => {
     // Root, and two of the three tables below it.
     const { table, memory, frames } = machine(arm, 3);
     const before = fingerprint({ memory, frames });
@@ -165,7 +187,7 @@ describe('what mapWords and unmapWords refuse', () => {
     expect(frames.stats().allocated).toBe(1);
   });
 
-  it('a page for which a batch owes a flush', () => {
+  test('a page whose flush a batch owes', () => {
     const { table } = machine(arm);
     table.mapWords(HI, 0, 1, WRITE);
     const batch = table.batch();
@@ -176,7 +198,7 @@ describe('what mapWords and unmapWords refuse', () => {
     expect(table.translateWords(HI, 0)).toBe(2);
   });
 
-  it('a table that only reads, or that is gone', () => {
+  test('calls on a table that is read-only or destroyed', () => {
     const { table, memory, frames } = machine(arm);
     table.mapWords(HI, 0, 1, WRITE);
     const source = memory.bytesAt(0n, 64 * 4096).slice().buffer;
@@ -197,7 +219,7 @@ describe('what mapWords and unmapWords refuse', () => {
 });
 
 describe('the flush of unmapWords', () => {
-  /** A table whose sink does what it is told at each flush. */
+  /** A table whose sink calls `next` at each flush. */
   function told() {
     const state = { flushes: 0, next: (): void => {} };
     const made = machine(arm, 64, 0n, {
@@ -210,7 +232,7 @@ describe('the flush of unmapWords', () => {
     return { ...made, state };
   }
 
-  it('comes when the entry is gone, and lets nobody change the table', () => {
+  test('comes after the entry is cleared, and nobody may change the table inside it', () => {
     const { table, state } = told();
     let seen: unknown[] = [];
     state.next = () => {
@@ -225,7 +247,7 @@ describe('the flush of unmapWords', () => {
     table.mapWords(HI, 0x2000, 1, WRITE);
   });
 
-  it('takes the entry back when the sink throws, and flushes again', () => {
+  test('comes again when the sink throws, with the entry written back', () => {
     const { table, state, memory, frames } = told();
     const before = fingerprint({ memory, frames });
     state.next = () => {
@@ -238,7 +260,7 @@ describe('the flush of unmapWords', () => {
     expect(table.unmapWords(HI, 0x1000)).toBe(5);
   });
 
-  it('is counted without a sink', () => {
+  test('is counted though there is no sink', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 16 });
     const table = new PageTable({ format: arm, memory, frames: new FrameAllocator(memory) });
     table.mapWords(HI, 0, 1, WRITE);

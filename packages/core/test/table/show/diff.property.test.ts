@@ -1,14 +1,13 @@
 import type { Difference, PageTableFormat, Protection } from '@vmarea/core';
 import { diffTables, hex, protection } from '@vmarea/core';
+import { machine, walkBytes } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { formats } from '../../formats/index.js';
-import { walkBytes } from '../../support/bytes-walk.js';
-import { machine } from '../../support/machine.js';
 
 /*
- * Two tables of any two formats against two plain Maps of 4K page → (physical address, protection), which the test
- * fills from its own calls. Places are those where both formats translate: level boundaries, and the ends of ranges.
+ * Two tables of any two formats against two plain Maps from 4K pages to physical address and protection, which the test fills
+ * from its own calls. Addresses are chosen where both formats translate, at level boundaries and at the ends of ranges.
  */
 
 const STEP = 4096n;
@@ -25,13 +24,13 @@ interface Call {
   /** Who maps it, and what the other table does differently when both do. */
   kind: 'here' | 'there' | 'both' | 'both but frames' | 'both but protection';
   place: number;
-  /** In pages of 64K from the place, so that both formats can say it. */
+  /** In pages of 64K from the place, so that both formats can map it. */
   offset: number;
   pages: number;
-  /** What is added to a frame that follows from the address: a call's neighbours are often adjacent. */
+  /** What is added to a frame that follows from the address, so that neighbours are often adjacent. */
   frame: number;
   protection: number;
-  /** Which side may use larger leaves than a page. */
+  /** Which side may use blocks. */
   large: 'here' | 'there';
 }
 
@@ -84,7 +83,7 @@ function later(a: bigint, b: bigint): bigint {
   return isLater ? a : b;
 }
 
-/** Boundaries in what both formats translate; where they share nothing, in what the first does. */
+/** Boundaries in what both formats translate; where they share nothing, in what the first translates. */
 function placesOf(here: PageTableFormat, there: PageTableFormat): bigint[] {
   const shared = spans(here).flatMap(([start, end]) =>
     spans(there)
@@ -103,7 +102,7 @@ interface Sameness {
 
 const keys = new WeakMap<Protection, Map<string, string>>();
 
-/** The members of a protection that count, as text. */
+/** The members of a protection that are compared, as text. */
 function key(found: Protection, { touched, extra }: Sameness): string {
   const known = keys.get(found) ?? new Map<string, string>();
   keys.set(found, known);
@@ -120,7 +119,7 @@ function key(found: Protection, { touched, extra }: Sameness): string {
   return text;
 }
 
-/** What one 4K step is, by the two Maps. */
+/** What one 4K page is, by the two Maps. */
 function expectedKind(a: Mapped | undefined, b: Mapped | undefined, same: Sameness): string {
   if (a === undefined || b === undefined)
     return a === b ? 'same' : b === undefined ? 'only-here' : 'only-there';
@@ -175,7 +174,7 @@ function check(
     const page = 1n << BigInt(Math.min(here.pageShift, there.pageShift));
     const va = (places[limit.place] as bigint) + BigInt(limit.offset) * page;
     const bytes = BigInt(limit.pages) * page;
-    // One of the two must be able to map the range.
+    // At least one of the two must be able to map the range.
     const isAligned = ({ pageShift }: PageTableFormat) =>
       ((va | bytes) & ((1n << BigInt(pageShift)) - 1n)) === 0n;
     if (![here, there].some((format) => isIn(format, va, bytes) && isAligned(format))) return;
@@ -185,7 +184,7 @@ function check(
   }
   const found = [...diffTables(a.table, b.table, options)];
 
-  // Every 4K step of every difference is what the Maps say, and no step is missing.
+  // Each 4K page of each difference is what the Maps say, and no page is missing.
   const left = new Set([...a.model.keys(), ...b.model.keys()]);
   let last = -1n;
   for (const difference of found) {
@@ -197,7 +196,7 @@ function check(
       const theirs = b.model.get(va + at);
       const got = `${kind} ${sideAt(difference.here, at, touched)} ${sideAt(difference.there, at, touched)}`;
       const wanted = `${expectedKind(mine, theirs, same)} ${sideAt(mine, 0n, touched)} ${sideAt(theirs, 0n, touched)}`;
-      // `expect` at every step would take most of the time.
+      // `expect` at every page would take most of the time.
       if (got !== wanted) expect(got, hex(va + at)).toBe(wanted);
       left.delete(va + at);
     }
@@ -216,7 +215,7 @@ function check(
     const kind = expectedKind(a.model.get(va), b.model.get(va), same);
     if (kind !== 'same') expect(`${hex(va)}: ${kind}`).toBe(`${hex(va)}: same`);
   }
-  // No two neighbours could be one.
+  // No two neighbours could be one difference.
   found.forEach((difference, i) => {
     const next = found[i + 1];
     if (next === undefined || difference.va + difference.bytes !== next.va) return;
@@ -240,17 +239,17 @@ const limits = fc.option(
   }),
 );
 
-describe('diff against two Maps', () => {
+describe('diffTables finds what two plain Maps tell', () => {
   const extra = fc.constantFrom(undefined, undefined, true, false);
 
-  it('of two formats', () => {
+  test('for tables of two formats', () => {
     fc.assert(fc.property(anyFormat, anyFormat, calls, fc.boolean(), extra, limits, check), {
       numRuns: 300,
       seed: 20261122,
     });
   });
 
-  it('of one format', () => {
+  test('for tables of one format', () => {
     fc.assert(
       fc.property(anyFormat, calls, fc.boolean(), extra, limits, (format, ...rest) =>
         check(format, format, ...rest),

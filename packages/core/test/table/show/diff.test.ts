@@ -1,10 +1,9 @@
 import type { Difference, DiffOptions, PageTable, PageTableFormat, Protection } from '@vmarea/core';
 import { diffTables, hex, protection, splitLeaves, words } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const KERNEL = protection({ write: true, global: true });
 const TEXT = protection({ execute: true, global: true });
@@ -24,8 +23,8 @@ function pair(format = riscv64(3), other = format) {
   return { here: machine(format, 64).table, there: machine(other, 64).table };
 }
 
-describe('differences', () => {
-  it('are of four kinds, in address order', () => {
+describe('diffTables', () => {
+  test('gives four kinds of differences, in address order', () => {
     const { here, there } = pair();
     here.map(0x1000n, [1, 2, 3, 4], KERNEL);
     there.map(0x2000n, [2, 9, 4, 5], KERNEL);
@@ -48,20 +47,20 @@ describe('differences', () => {
     expect(changed?.there?.protection).toMatchObject({ read: true, write: false });
   });
 
-  it('do not see how large leaves are', () => {
+  test('gives none where only the sizes of leaves differ', () => {
     const { here, there } = pair();
     here.mapRange(0n, 0x40000000n, 6n * MIB, KERNEL);
     there.mapRange(0n, 0x40000000n, 6n * MIB, KERNEL, { maxLeafShift: 12 });
     expect(diff(here, there)).toEqual([]);
     there.unmap(0x201000n, 0x2000n);
     expect(diff(here, there)).toEqual(['only-here 0x0000000000201000+0x2000 0x40201000/21 -']);
-    // One range over blocks, pages and a table boundary.
+    // One range across blocks, pages and a table boundary.
     there.unmap(0n, 6n * MIB);
     splitLeaves(here, 2n * MIB, 0x1000n);
     expect(diff(here, there)).toEqual(['only-here 0x0000000000000000+0x600000 0x40000000/21 -']);
   });
 
-  it('end where a side stops to be adjacent, or its protection changes', () => {
+  test('ends a difference where a side stops being adjacent or changes its protection', () => {
     const { here, there } = pair();
     here.map(0n, [1, 2, 3, 4, 5], KERNEL);
     there.map(0n, [11, 12, 14, 15, 16], KERNEL);
@@ -73,7 +72,7 @@ describe('differences', () => {
     ]);
   });
 
-  it('reach the top of the 64-bit addresses', () => {
+  test('reaches the last of the 64-bit addresses', () => {
     const format = arm64({ granule: 64, vaBits: 48 });
     const { here, there } = pair(format);
     here.map(0xffffffffffff0000n, [7], KERNEL);
@@ -83,7 +82,7 @@ describe('differences', () => {
     expect(diff(here, there)).toEqual(['moved 0xffffffffffff0000+0x10000 0x70000/16 0x80000/16']);
   });
 
-  it('take a few steps for terabytes', () => {
+  test('compares terabytes of blocks in a few steps', () => {
     const { here, there } = pair(riscv64(5));
     here.mapRange(0n, 0n, 1n << 48n, KERNEL);
     there.mapRange(0n, 0n, 1n << 48n, KERNEL);
@@ -93,7 +92,7 @@ describe('differences', () => {
     ]);
   });
 
-  it('are found as they are asked for', () => {
+  test('reads tables only as far as differences are taken', () => {
     const { here, there } = pair();
     for (let i = 0n; i < 64n; i++) here.map(i * 0x2000n, [7], KERNEL);
     here.resetCounters();
@@ -104,10 +103,10 @@ describe('differences', () => {
   });
 });
 
-describe('accessed and dirty', () => {
+describe('accessed and dirty bits', () => {
   const cold = { ...KERNEL, accessed: false, dirty: false };
 
-  it('are no difference by default, and do not cut one', () => {
+  test('are no difference by default, and end none', () => {
     const { here, there } = pair();
     here.map(0n, [1], KERNEL);
     here.map(0x1000n, [2], cold);
@@ -117,7 +116,7 @@ describe('accessed and dirty', () => {
     expect(diff(here, there)).toEqual(['only-here 0x0000000000000000+0x2000 0x1000/12 -']);
   });
 
-  it('are compared when asked', () => {
+  test('are compared with touched: true', () => {
     const { here, there } = pair();
     here.map(0n, [1], KERNEL);
     here.map(0x1000n, [2], cold);
@@ -130,11 +129,11 @@ describe('accessed and dirty', () => {
   });
 });
 
-describe('two formats', () => {
+describe('tables of two formats', () => {
   const small = riscv64(3);
   const large = arm64({ granule: 64, vaBits: 48, half: 'ttbr0' });
 
-  it('may have pages of other sizes', () => {
+  test('may have pages of different sizes', () => {
     const { here, there } = pair(small, large);
     here.map(0x10000n, [0x100, 0x101, 0x102, 0x103], KERNEL);
     there.map(0x10000n, [0x10], KERNEL);
@@ -144,7 +143,7 @@ describe('two formats', () => {
     ]);
   });
 
-  it('may translate other addresses', () => {
+  test('may translate different addresses', () => {
     const { here, there } = pair(small, large);
     here.map(0xffffffc000000000n, [7], KERNEL);
     there.map(0x800000000000n, [8], KERNEL);
@@ -157,7 +156,7 @@ describe('two formats', () => {
     expect(diff(here, there, { va: 0xffffffc000000000n, bytes: 0x1000 })).toEqual(both.slice(1));
   });
 
-  it('mean other things by extra, unless they are said not to', () => {
+  test('are compared without extra by default, with it by extra: true', () => {
     const { here, there } = pair(riscv64(3), riscv64(4));
     here.map(0n, [1], { ...KERNEL, extra: 0x100n });
     there.map(0n, [1], KERNEL);
@@ -173,8 +172,8 @@ describe('two formats', () => {
   });
 });
 
-describe('a range', () => {
-  it('cuts leaves that reach beyond it', () => {
+describe('the range of a diff', () => {
+  test('cuts leaves that reach beyond it', () => {
     const { here, there } = pair();
     here.mapRange(0n, 0x40000000n, 4n * MIB, KERNEL);
     there.mapRange(0n, 0x40000000n, 4n * MIB, TEXT);
@@ -187,7 +186,7 @@ describe('a range', () => {
     ]);
   });
 
-  it('is one that either table could map', () => {
+  test('lies where at least one of the tables translates', () => {
     const { here, there } = pair(riscv64(3), riscv64(4));
     expect(diff(here, there, { va: 1n << 40n, bytes: 0x1000 })).toEqual([]);
     expect(thrown(() => diffTables(here, there, { va: 1n << 50n, bytes: 0x1000 }))).toMatch(
@@ -197,16 +196,14 @@ describe('a range', () => {
     expect(thrown(() => diffTables(here, there, { va: 0x800n, bytes: 0x1000 }))).toMatch(
       /^EINVAL.*page size/,
     );
-    expect(thrown(() => diffTables(here, there, { va: 0n }))).toMatch(
-      /^EINVAL.*the length is undefined/,
-    );
+    expect(thrown(() => diffTables(here, there, { va: 0n }))).toMatch(/^EINVAL.*the length is undefined/);
     expect(thrown(() => diffTables(here, there, { bytes: 0x1000 }))).toMatch(
       /^EINVAL: the address is undefined/,
     );
   });
 });
 
-it('refuses what is no table or no choice before anything is asked for', () => {
+test('diffTables refuses wrong arguments at the call, before a difference is taken', () => {
   const { here, there } = pair();
   expect(thrown(() => diffTables(here, undefined as never))).toBe(
     'EINVAL: undefined is no page table; pass a PageTable or a PageTableReader',
@@ -222,10 +219,10 @@ it('refuses what is no table or no choice before anything is asked for', () => {
   expect(thrown(() => diffTables(here, there))).toBe('EINVAL: this page table was destroyed');
 });
 
-describe('one member of the protection', () => {
+describe('a member of the protection', () => {
   const format = riscv64(3);
 
-  /** What a table maps, told with one member changed. */
+  /** The same table, decoded with one member changed. */
   function told(table: PageTable, member: keyof Protection, value: unknown): PageTable {
     const decode: PageTableFormat['decode'] = (leaf, level) => ({
       ...format.decode(leaf, level),
@@ -235,7 +232,7 @@ describe('one member of the protection', () => {
     return { format: { ...format, decode }, leaves } as PageTable;
   }
 
-  it.each([
+  test.each([
     ['read', false],
     ['write', false],
     ['execute', true],
@@ -243,7 +240,7 @@ describe('one member of the protection', () => {
     ['global', false],
     ['memory', 'device'],
     ['extra', 1n],
-  ] as const)('%s is a difference by itself', (member, value) => {
+  ] as const)('makes a difference by itself: %s', (member, value) => {
     const { table } = machine(format);
     table.map(0x1000n, [7, 8], KERNEL);
     expect(format.decode(words([...table.leaves()][0]?.flags ?? 0n), 2)[member]).not.toBe(value);
@@ -252,7 +249,7 @@ describe('one member of the protection', () => {
     expect(diff(table, told(table, member, KERNEL[member]))).toEqual([]);
   });
 
-  it.each(['accessed', 'dirty'] as const)('%s is one when asked', (member) => {
+  test.each(['accessed', 'dirty'] as const)('makes a difference only with touched: true: %s', (member) => {
     const { table } = machine(format);
     table.map(0x1000n, [7, 8], KERNEL);
     const other = told(table, member, false);

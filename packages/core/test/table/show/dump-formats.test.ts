@@ -1,18 +1,18 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { Protection } from '@vmarea/core';
 import { dumpTables, hex } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, walkBytes } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { formats } from '../../formats/index.js';
-import { walkBytes } from '../../support/bytes-walk.js';
 import { KERNEL, linesOf, TEXT, USER } from '../../support/dump.js';
-import { firstAddress, machine } from '../../support/machine.js';
 
-describe('every format', () => {
-  it.each(formats.map((format) => [format.name, format] as const))(
-    '%s: what the lines say is what the bytes say',
+describe('a dump', () => {
+  test.each(formats.map((format) => [format.name, format] as const))(
+    'of %s says what the bytes say',
     (_name, format) => {
       const { table, memory } = machine(format);
       const page = 1n << BigInt(format.pageShift);
-      const start = firstAddress(format, true);
+      const start = firstAddress(format);
       const total = 1n << BigInt(format.range.bits - (format.range.upper === 'sign' ? 1 : 0));
       const block = 1n << BigInt(format.levels.at(-2)?.shift ?? format.pageShift);
       let mapped = 0n;

@@ -1,10 +1,9 @@
 import { dumpTables, hex, PageTableReader, PhysicalMemory, sparseBank } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { riscv64 } from '../../formats/riscv64.js';
 import { fields, KERNEL, linesOf, MIB, sample, WINDOW } from '../../support/dump.js';
 import { entryAt } from '../../support/entries.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 describe('a table without bytes', () => {
   function image() {
@@ -23,7 +22,7 @@ describe('a table without bytes', () => {
     };
   }
 
-  it('is a line in its place, and the rest is listed', () => {
+  test('has a line in its place, and the rest is listed', () => {
     const { table, missing } = image();
     const line = `0xffff800000000000-0xffff80003fffffff          1G  PMD  table ${hex(missing)}  slot    0  flags 0x1000000000000403  no bytes`;
     const [first, ...others] = linesOf(dumpTables(table));
@@ -35,7 +34,7 @@ describe('a table without bytes', () => {
     expect(thrown(() => [...table.leaves()])).toMatch(/^EFAULT/);
   });
 
-  it('is counted where lines are left out, with what it would translate', () => {
+  test('counts where lines are left out, with the bytes that it would translate', () => {
     expect(linesOf(dumpTables(image().table, { lines: 1 }))).toEqual([
       '... 4 runs and 1 table without bytes, 1G not shown',
     ]);
@@ -53,8 +52,8 @@ describe('a table without bytes', () => {
   });
 });
 
-describe('lines', () => {
-  /** 11 runs of one page, and 3 more behind a table boundary. */
+describe('the option lines', () => {
+  /** 11 runs of one page, and 3 more after a table boundary. */
   function scattered() {
     const { table } = machine(riscv64(3));
     for (let i = 0n; i < 11n; i++) table.map(0x10000n + i * 0x2000n, [7], KERNEL);
@@ -62,7 +61,7 @@ describe('lines', () => {
     return table;
   }
 
-  it.each([1, 2, 3, 4, 5, 13])('%i show the ends of a list and say what is missing', (lines) => {
+  test.each([1, 2, 3, 4, 5, 13])('of %i shows both ends of a list and says what is left out', (lines) => {
     const table = scattered();
     const all = linesOf(dumpTables(table));
     const got = linesOf(dumpTables(table, { lines }));
@@ -77,12 +76,12 @@ describe('lines', () => {
     ]);
   });
 
-  it.each([14, 15, 1000])('%i are enough', (lines) => {
+  test.each([14, 15, 1000])('of %i leaves nothing out', (lines) => {
     const table = scattered();
     expect(dumpTables(table, { lines })).toBe(dumpTables(table));
   });
 
-  it('are counted for each table of a tree', () => {
+  test('counts for each table of a tree by itself', () => {
     const table = scattered();
     const all = linesOf(dumpTables(table, { tables: true }));
     expect(linesOf(dumpTables(table, { tables: true, lines: 3 }))).toEqual([
@@ -99,7 +98,7 @@ describe('lines', () => {
     ]);
   });
 
-  /** Three blocks and two tables by turns, in a root of riscv64. */
+  /** Three blocks and two tables in turn, in a root of riscv64. */
   function mixed() {
     const all = machine(riscv64(3));
     for (const slot of [0n, 2n, 4n]) all.table.mapRange(slot << 30n, 1n << 30n, 1n << 30n, KERNEL);
@@ -107,7 +106,7 @@ describe('lines', () => {
     return all;
   }
 
-  it('of a tree are runs, dead entries and tables with what is below them', () => {
+  test('counts runs, dead entries, and tables with all below them, in a tree', () => {
     const { table, memory } = mixed();
     const all = linesOf(dumpTables(table, { tables: true }));
     expect(all).toHaveLength(1 + 3 + 2 * 3);
@@ -117,7 +116,7 @@ describe('lines', () => {
     expect(shown(3)).toEqual([...all.slice(0, 2), '  ... 1 run and 2 tables, 3G not shown', all[9]]);
     expect(shown(2)).toEqual([...all.slice(0, 2), '  ... 2 runs and 2 tables, 4G not shown']);
     expect(shown(1)).toEqual([all[0], '  ... 3 runs and 2 tables, 5G not shown']);
-    // Two of one kind are one run.
+    // Two adjacent ones of a kind are one run.
     for (const slot of [5n, 6n]) memory.write64(table.root + 8n * slot, 0x1230n);
     expect(shown(1)).toEqual([
       all[0]?.replace('5 of 512', '7 of 512'),
@@ -127,14 +126,14 @@ describe('lines', () => {
     expect(shown(1)[1]).toBe('  ... 2 tables, 2G not shown');
   });
 
-  it('bound what is read', () => {
+  test('bounds what is read', () => {
     const { table } = mixed();
     table.resetCounters();
     dumpTables(table, { tables: true, lines: 1 });
     expect(table.counters).toMatchObject({ tablesRead: 1, entriesRead: 512 });
   });
 
-  it('left out do not count as listed', () => {
+  test('does not count a table that it leaves out as listed', () => {
     const { table, memory } = machine(riscv64(3));
     table.map(0n, [7], KERNEL);
     table.map(1n << 30n, [8], KERNEL);
@@ -150,7 +149,7 @@ describe('lines', () => {
     expect(lines).toHaveLength(8);
   });
 
-  it('round a large sum to one decimal', () => {
+  test('rounds a large sum to one decimal', () => {
     const { table } = machine(riscv64(4), 1024);
     const small = { maxLeafShift: 12 };
     const left = (): string | undefined => linesOf(dumpTables(table, { lines: 1 }))[0];
@@ -165,7 +164,7 @@ describe('lines', () => {
     expect(left()).toBe('... 5 runs, 1T not shown');
   });
 
-  it('never say 1024 of a unit', () => {
+  test('never gives a sum as 1024 of a unit', () => {
     const { table } = machine(riscv64(3), 1024);
     table.mapRange(0n, 0n, (1024n - 8n) << 20n, KERNEL, { maxLeafShift: 21 });
     table.mapRange(2n << 30n, 0n, 0x7ff000n, KERNEL, { maxLeafShift: 12 });

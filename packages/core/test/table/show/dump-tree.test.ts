@@ -1,14 +1,14 @@
 import type { PageTableFormat } from '@vmarea/core';
 import { dumpTables, FrameAllocator, hex, PageTable, PhysicalMemory } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { fields, KERNEL, linesOf, MIB, sample, WINDOW } from '../../support/dump.js';
 import { entryAt } from '../../support/entries.js';
-import { machine } from '../../support/machine.js';
 
-describe('the tree', () => {
-  /** The sample, and entries that map nothing. */
+describe('a dump as a tree', () => {
+  /** The sample, with some entries that map nothing. */
   function withOthers() {
     const all = sample();
     const { table, memory } = all;
@@ -16,13 +16,13 @@ describe('the tree', () => {
     memory.write64(swapped, 0xabc0n);
     memory.write64(swapped + 8n, 0xabc0n);
     memory.write64(swapped + 16n, 0xabd0n);
-    // A block where the last level has none, and a table beyond all memory.
+    // A block at the last level, which has none, and a table outside the memory.
     memory.write64(swapped + 32n, 0x1000000000000701n);
     memory.write64(entryAt(table, WINDOW + 512n * 1024n * MIB, 0).address, 0x1000000077000403n);
     return all;
   }
 
-  it('lists tables, what they hold, and what maps nothing', () => {
+  test('lists tables, their entries in use, and entries that map nothing', () => {
     expect(dumpTables(withOthers().table, { tables: true })).toMatchInlineSnapshot(`
       "arm64-4k-48, root 0x0000000000000000
       0xffff000000000000-0xffffffffffffffff        256T  PGD  table 0x0000000000000000    3 of 512 in use
@@ -52,7 +52,7 @@ describe('the tree', () => {
     `);
   });
 
-  it('shows the contents of as many levels as are asked for', () => {
+  test('shows as many levels as are asked for', () => {
     const { table } = withOthers();
     const all = linesOf(dumpTables(table, { tables: true }));
     for (const levels of [1, 2, 3, 4, 9]) {
@@ -62,7 +62,7 @@ describe('the tree', () => {
     expect(all.length).toBeGreaterThan(linesOf(dumpTables(table, { tables: true, levels: 3 })).length);
   });
 
-  it('shows the tables of a range, and counts all of their entries', () => {
+  test('shows the tables of a range, and counts all their entries', () => {
     const { table } = sample();
     expect(
       linesOf(dumpTables(table, { tables: true, va: WINDOW + 0x1000n, bytes: 0x2000 })).map(fields),
@@ -77,7 +77,7 @@ describe('the tree', () => {
     ]);
   });
 
-  it('ends where a table holds itself', () => {
+  test('ends where a table points to itself', () => {
     const { table, memory } = machine(riscv64(4));
     table.map(0x1000n, [7], KERNEL);
     // Slot 510 of the root is the root.
@@ -92,9 +92,9 @@ describe('the tree', () => {
     expect(linesOf(dumpTables(table))).toHaveLength(1);
   });
 
-  it('lists a table once, however often it is reached', () => {
+  test('lists a table once, however many entries point to it', () => {
     const { table, memory, frames } = machine(riscv64(3));
-    // Each table holds nothing but the one below it, 64 times: 2^18 ways to one page.
+    // Each table holds the one below it, 64 times: 2^18 paths to one page.
     const below = [frames.allocate(), frames.allocate()];
     let at = table.root;
     for (const pfn of [...below, -1]) {
@@ -103,13 +103,13 @@ describe('the tree', () => {
       at = BigInt(Math.max(pfn, 0)) << 12n;
     }
     const lines = linesOf(dumpTables(table, { tables: true }));
-    // The root; 64 lines in each of three levels.
+    // The root, and 64 lines in each of three levels.
     expect(lines.length).toBe(1 + 3 * 64);
     expect(lines.filter((line) => line.endsWith(', listed at 0x0000000000000000'))).toHaveLength(2 * 63);
     expect(lines.filter((line) => line.includes('x 4K'))).toHaveLength(64);
   });
 
-  it('lists a table again that a range had cut', () => {
+  test('lists a table again whose first list was cut by the range', () => {
     const { table, memory } = machine(riscv64(3));
     table.map(0n, [7], KERNEL);
     table.map(0x10000n, [8], KERNEL);
@@ -127,7 +127,7 @@ describe('the tree', () => {
     ]);
   });
 
-  it('lists a table again where other flags stand above it', () => {
+  test('lists a table again under an entry with other flags', () => {
     const { table, memory } = machine(arm64({ granule: 4, vaBits: 48 }));
     table.map(WINDOW, [7], KERNEL);
     const at = entryAt(table, WINDOW, 2).address;
@@ -145,7 +145,7 @@ describe('the tree', () => {
     ]);
   });
 
-  it('does not say where a table was whose contents no line shows', () => {
+  test('refers to no list of a table whose contents it does not show', () => {
     const { table, memory } = machine(riscv64(3));
     table.map(0n, [7], KERNEL);
     memory.write64(table.root + 8n, memory.read64(table.root));
@@ -155,7 +155,7 @@ describe('the tree', () => {
     expect(marks(2)).toEqual([false, false, false, true]);
   });
 
-  it('tells entries apart by both of their words, and by where they are', () => {
+  test('makes one line only of equal entries side by side, by both of their words', () => {
     const { table, memory } = machine(arm64({ granule: 4, vaBits: 48 }));
     table.map(WINDOW, [7, 8], KERNEL);
     const { address } = entryAt(table, WINDOW);
@@ -177,7 +177,7 @@ describe('the tree', () => {
     ]);
   });
 
-  it("sees no flags in any piece of a table's address", () => {
+  test("takes no piece of a table's address for flags", () => {
     // 52 address bits: bits 51 to 48 stand in bits 15 to 12 of an entry.
     const format = arm64({ granule: 64, vaBits: 48, large: true });
     let asked = 0;

@@ -1,15 +1,14 @@
 import type { PageTableFormat, Protection } from '@vmarea/core';
 import { dumpTables, FrameAllocator, hex, PageTable, PhysicalMemory, wasmLoops } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { fields, KERNEL, linesOf, MIB, sample, USER, WINDOW } from '../../support/dump.js';
 import { entryAt } from '../../support/entries.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
-describe('the plain form', () => {
-  it('is a line for each run, in columns', () => {
+describe('a dump', () => {
+  test('has a line for each run, in columns', () => {
     expect(dumpTables(sample().table)).toMatchInlineSnapshot(`
       "arm64-4k-48, root 0x0000000000000000
       0xffff800000000000-0xffff800000002fff         12K  PTE         3 x 4K    rw- k gad  normal           0x0000000001234000
@@ -24,11 +23,11 @@ describe('the plain form', () => {
     `);
   });
 
-  it('says nothing more than its title of an empty table', () => {
+  test('of an empty table is its title', () => {
     expect(dumpTables(machine(riscv64(3)).table)).toBe('riscv64-sv39, root 0x0000000000000000\n');
   });
 
-  it('marks contiguous and NAPOT runs, a line where the mark changes', () => {
+  test('marks contiguous and NAPOT runs, and begins a line where the mark changes', () => {
     const arm = machine(arm64({ granule: 4, vaBits: 48 }));
     arm.table.mapRange(WINDOW, 0x10000n, 0x20000n, KERNEL, { maxLeafShift: 12 });
     for (let page = 0n; page < 16n; page++) {
@@ -54,7 +53,7 @@ describe('the plain form', () => {
     }
   });
 
-  it('keeps its columns for 10 GiB in pages', () => {
+  test('keeps its columns for 10 GiB in pages', () => {
     const { table } = machine(riscv64(4), 6000);
     table.map(0x1000n, [7], KERNEL);
     table.mapRange(1n << 39n, 1n << 32n, (10n << 30n) + 0x1000n, KERNEL, { maxLeafShift: 12 });
@@ -66,7 +65,7 @@ describe('the plain form', () => {
     `);
   });
 
-  it('keeps leaves of two sizes apart that adjoin in all else', () => {
+  test('begins a line where only the size of leaves changes', () => {
     const { table } = machine(riscv64(3));
     table.map(0x1ff000n, [0x1ff], KERNEL);
     table.mapRange(0x200000n, 0x200000n, 2n * MIB, KERNEL);
@@ -84,7 +83,7 @@ describe('the plain form', () => {
     ]);
   });
 
-  it('shows whole leaves of a range', () => {
+  test('shows whole leaves, though the range cuts them', () => {
     const { table } = sample();
     const lines = linesOf(dumpTables(table, { va: WINDOW + 0x2000n, bytes: 0x200000n }));
     expect(lines.map((line) => line.slice(0, 50).trim())).toEqual([
@@ -99,7 +98,7 @@ describe('the plain form', () => {
     expect(thrown(() => dumpTables(table, { va: 0n, bytes: 0x1000 }))).toMatch(/^ERANGE/);
   });
 
-  it('does not run over the hole between the halves', () => {
+  test('begins a line after the canonical hole', () => {
     const { table } = machine(riscv64(3));
     table.map(0x3ffffff000n, [7], KERNEL);
     table.map(0xffffffc000000000n, [8], KERNEL);
@@ -107,7 +106,7 @@ describe('the plain form', () => {
       '0x0000003ffffff000-0x0000003fffffffff',
       '0xffffffc000000000-0xffffffc000000fff',
     ]);
-    // The same where both sides of the hole are leaves of the root.
+    // The same where the leaves on both sides of the hole stand in the root.
     const blocks = machine(riscv64(3));
     blocks.table.mapRange(0x3fc0000000n, 0x40000000n, 1n << 30n, KERNEL);
     blocks.table.mapRange(0xffffffc000000000n, 0x80000000n, 1n << 30n, KERNEL);
@@ -121,7 +120,7 @@ describe('the plain form', () => {
     ]);
   });
 
-  it('says a size exactly', () => {
+  test('gives each size exactly', () => {
     const { table } = machine(riscv64(4), 1024);
     const sizes = [0x99000n, 0x180000n, 0x200000n, 0x201000n, 0x60000000n, 1n << 39n];
     sizes.forEach((size, i) => {
@@ -140,9 +139,9 @@ describe('the plain form', () => {
   });
 });
 
-describe('effective rights', () => {
+describe('the rights in a dump', () => {
   const format = arm64({ granule: 4, vaBits: 48 });
-  /** 4 MiB in base pages under two tables, and a change of the second one's entry. */
+  /** 4 MiB in base pages under two tables, with bits set in the entry of the second. */
   function twoTables(bits: bigint, given: Protection = KERNEL, over: PageTableFormat = format) {
     const all = machine(over);
     all.table.mapRange(WINDOW, 0x40000000n, 4n * MIB, given, { maxLeafShift: 12 });
@@ -152,7 +151,7 @@ describe('effective rights', () => {
     return all.table;
   }
 
-  it('are those that tables above leave, and cut a run', () => {
+  test('are those that the tables above allow, and end a run', () => {
     expect(linesOf(dumpTables(twoTables(0n))).map(fields)).toEqual([
       '4M PTE 1024 x 4K rw- k gad normal 0x0000000040000000',
     ]);
@@ -162,21 +161,21 @@ describe('effective rights', () => {
     ]);
   });
 
-  it('do not cut a run where the entries above differ and allow the same', () => {
-    // Ignored bits of a table's entry, and a right that the leaf does not give.
+  test('end no run where the tables above differ but allow the same', () => {
+    // An ignored bit of a table entry, and a right that the leaf does not give.
     for (const bits of [1n << 52n, 1n << 59n]) {
       expect(linesOf(dumpTables(twoTables(bits))), hex(bits)).toHaveLength(1);
     }
   });
 
-  it('give a page of the user to the kernel when tables leave the user nothing', () => {
+  test('show a page of the user as one of the kernel where the tables above close it to the user', () => {
     expect(linesOf(dumpTables(twoTables(1n << 61n, USER))).map(fields)).toEqual([
       '2M PTE 512 x 4K rw- u -ad normal 0x0000000040000000',
       '2M PTE 512 x 4K rw- k -ad normal 0x0000000040200000',
     ]);
   });
 
-  it('are asked for once for each different leaf and path', () => {
+  test('are computed once for each different path and leaf', () => {
     let asked = 0;
     const counting: PageTableFormat = {
       ...format,
@@ -194,10 +193,10 @@ describe('effective rights', () => {
   });
 });
 
-describe('options that make no sense', () => {
+describe('dumpTables refuses options', () => {
   const { table } = machine(riscv64(3));
 
-  it.each([
+  test.each([
     [{ tables: true, levels: 0 }, 'EINVAL: levels is 0, expected 1 or more'],
     [{ tables: true, levels: 1.5 }, 'EINVAL: levels is 1.5, expected 1 or more'],
     [{ levels: 1 }, 'EINVAL: levels is given, but no tree is asked for; pass tables: true with it'],
@@ -214,7 +213,7 @@ describe('options that make no sense', () => {
     expect(thrown(() => dumpTables(table, options as never))).toBe(message);
   });
 
-  it('are not looked at in a table that was destroyed', () => {
+  test('and, before it looks at them, a destroyed table', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 16 });
     const gone = new PageTable({ format: riscv64(3), memory, frames: new FrameAllocator(memory) });
     gone.destroy();

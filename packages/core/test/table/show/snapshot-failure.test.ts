@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { PageTableFormat } from '@vmarea/core';
 import {
   FrameAllocator,
@@ -8,22 +9,20 @@ import {
   takeSnapshot,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { ModelTlb, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { digest } from '../../support/digest.js';
 import { entryAt } from '../../support/entries.js';
-import { firstAddress } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
-import { Tlb } from '../../support/tlb.js';
 
 /*
- * A restore that fails has had the snapshot's entries in the tables for a while. Each page table has a TLB here that
- * walks again within its flush, so it keeps what it must not unless it is flushed once more.
+ * During a restore that fails, the tables hold the snapshot's entries for a while. Each page table here has a TLB that walks
+ * again inside its flush: it keeps stale entries unless it is flushed once more.
  */
 
 const WRITE = protection({ write: true, global: true });
-/** What one table of the last level translates. */
+/** Bytes that one PTE table translates. */
 const SPAN = 0x200000n;
 
 interface Heard {
@@ -35,17 +34,17 @@ interface Heard {
 function world(format: PageTableFormat) {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 128 * 4096 });
   const frames = new FrameAllocator(memory);
-  const base = firstAddress(format);
+  const base = firstAddress(format, 'lower');
   const heard: Heard[] = [];
-  const tlbs: Tlb[] = [];
+  const tlbs: ModelTlb[] = [];
   let failing: (call: number) => boolean = () => false;
   let onFlush = (): void => {};
   const process = (name: string): PageTable => {
-    const tlb = new Tlb(format);
-    const flush: Tlb['flush'] = (va, bytes, leafShift, tables) => {
+    const tlb = new ModelTlb(format);
+    const flush: ModelTlb['flush'] = (va, bytes, leafShift, tables) => {
       heard.push({ name, va, tables: [...tables] });
       if (failing(heard.length)) throw new Error(`stuck at ${heard.length}`);
-      // Of tables that are free by now, it wants to know nothing.
+      // Tables that are free by now do not count.
       const held = tables.filter((pfn) => frames.isAllocated(pfn));
       tlb.flush(va, bytes, leafShift, held);
       onFlush();
@@ -99,26 +98,29 @@ function message(call: () => unknown): string {
 }
 
 describe.each([
-  ['one range', arm64({ granule: 4, vaBits: 48 }), 1],
-  ['two halves', riscv64(4), 2],
-] as const)('a restore that fails, %s', (_name, format, parts) => {
+  ['of one range', arm64({ granule: 4, vaBits: 48 }), 1],
+  ['of two halves', riscv64(4), 2],
+] as const)('a restore %s that fails', (_name, format, parts) => {
   const calls = 3 * parts;
 
-  it.each(Array.from({ length: calls }, (_, i) => i + 1))('at flush %i leaves nothing stale', (at) => {
-    const all = world(format);
-    const before = digest(all);
-    all.fail((call) => call === at);
-    expect(message(() => restoreSnapshot(all.first, all.snapshot))).toBe(`stuck at ${at}`);
-    all.fail(NEVER);
-    expect(digest(all)).toBe(before);
-    all.expectFresh();
-    restoreSnapshot(all.first, all.snapshot);
-    expect(all.heard.map(({ name }) => name)).toEqual(
-      ['first', 'second', 'late'].flatMap((name) => Array.from({ length: parts }, () => name)),
-    );
-  });
+  test.each(Array.from({ length: calls }, (_, i) => i + 1))(
+    'at flush %i undoes everything and leaves no stale entry',
+    (at) => {
+      const all = world(format);
+      const before = digest(all);
+      all.fail((call) => call === at);
+      expect(message(() => restoreSnapshot(all.first, all.snapshot))).toBe(`stuck at ${at}`);
+      all.fail(NEVER);
+      expect(digest(all)).toBe(before);
+      all.expectFresh();
+      restoreSnapshot(all.first, all.snapshot);
+      expect(all.heard.map(({ name }) => name)).toEqual(
+        ['first', 'second', 'late'].flatMap((name) => Array.from({ length: parts }, () => name)),
+      );
+    },
+  );
 
-  it('flushes all page tables again, whatever their sinks do', () => {
+  test('flushes all page tables again, even when their sinks throw', () => {
     for (let again = 1; again <= calls; again++) {
       const all = world(format);
       all.fail((call) => call === calls || call === calls + again);
@@ -128,7 +130,7 @@ describe.each([
     }
   });
 
-  it('names the tables that are lost on the way there, and on the way back', () => {
+  test('names the tables that go, both in the first flush and in the flush that undoes', () => {
     const { first, snapshot, heard, fail, lost } = world(format);
     fail((call) => call === calls);
     expect(message(() => restoreSnapshot(first, snapshot))).toBe(`stuck at ${calls}`);
@@ -136,7 +138,7 @@ describe.each([
     expect(told).toEqual([...Array(parts).fill([lost.there]), ...Array(parts).fill([lost.back])]);
   });
 
-  it('for frames that a sink takes leaves nothing stale', () => {
+  test('because a sink took frames leaves no stale entry', () => {
     const all = world(format);
     let taken = -1;
     all.meddle(() => {
@@ -149,6 +151,6 @@ describe.each([
     expect(all.heard).toHaveLength(2 * calls);
     all.frames.free(taken);
     restoreSnapshot(all.second, all.snapshot);
-    expect(all.first.translate(firstAddress(format))).toBe(0x1000n);
+    expect(all.first.translate(firstAddress(format, 'lower'))).toBe(0x1000n);
   });
 });

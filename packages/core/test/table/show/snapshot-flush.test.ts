@@ -1,24 +1,23 @@
 import type { FlushSink } from '@vmarea/core';
 import { hex, PageTable, protection, restoreSnapshot, takeSnapshot } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { digest } from '../../support/digest.js';
+import { digest, fingerprint } from '../../support/digest.js';
 import { entryAt } from '../../support/entries.js';
-import { fingerprint, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
-/** What one table of the last level translates. */
+/** Bytes that one PTE table translates. */
 const SPAN = 0x200000n;
 const tableAt = (table: PageTable, va: bigint, level = 3): number =>
   Number((table.walk(va).steps[level]?.table ?? 0n) >> 12n);
 const sorted = (pfns: readonly number[] | undefined): number[] => [...(pfns ?? [])].sort((a, b) => a - b);
 
 describe('the flush of a restore', () => {
-  it('covers everything and names the tables that are lost, while they are still held', () => {
+  test('covers the whole root and names the tables that go, while their frames are still allocated', () => {
     const held: boolean[] = [];
     const seen: (bigint | null)[] = [];
     const sink: FlushSink = {
@@ -51,7 +50,7 @@ describe('the flush of a restore', () => {
     expect(flushes.map((flush) => flush.tablesFreed)).toEqual([[]]);
   });
 
-  it('is two where there is a hole', () => {
+  test('is two where there is a hole', () => {
     const { table, flushes } = machine(riscv64(4));
     restoreSnapshot(table, takeSnapshot(table));
     expect(flushes.map(({ va, bytes }) => [hex(va), bytes])).toEqual([
@@ -60,7 +59,7 @@ describe('the flush of a restore', () => {
     ]);
   });
 
-  it('names a table that stands elsewhere now, and what is below it', () => {
+  test('names a table that stands at another address now, and the tables below it', () => {
     const { table, flushes } = machine(arm);
     const far = BASE + (1n << 39n);
     table.map(BASE, [1], WRITE);
@@ -68,14 +67,14 @@ describe('the flush of a restore', () => {
     const tables = [1, 2, 3].map((level) => tableAt(table, BASE, level));
     table.unmap(BASE, 4096, { reclaim: true });
     table.map(far, [2], WRITE);
-    // The lowest free frames are taken first: the same tables, at another address.
+    // The lowest free frames are taken first: the same frames are tables at another address.
     expect([1, 2, 3].map((level) => tableAt(table, far, level))).toEqual(tables);
     flushes.length = 0;
     restoreSnapshot(table, snapshot);
     expect(sorted(flushes[0]?.tablesFreed)).toEqual(sorted(tables));
   });
 
-  it('names a table whose entry differs in one word alone', () => {
+  test('names the tables below an entry of which one word changes', () => {
     const { table, memory, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     const { address, entry } = entryAt(table, BASE, 1);
@@ -90,7 +89,7 @@ describe('the flush of a restore', () => {
     }
   });
 
-  it('ends where a tree names itself', () => {
+  test('ends in a tree that points to itself', () => {
     const { table, memory, flushes } = machine(arm);
     table.map(BASE, [1], WRITE);
     const snapshot = takeSnapshot(table);
@@ -101,7 +100,7 @@ describe('the flush of a restore', () => {
     expect(memory.read64(table.root + 8n * 511n)).toBe(0n);
   });
 
-  it('reaches the sinks of all page tables in the memory, the vanished ones too', () => {
+  test('reaches the sinks of all page tables of the memory, also of those that go', () => {
     const log: [string, number[]][] = [];
     const made = machine(arm);
     const { memory, frames } = made;
@@ -130,7 +129,7 @@ describe('the flush of a restore', () => {
     expect(made.flushes).toHaveLength(1);
   });
 
-  it('leaves everything as it was when a sink throws, whichever it is', () => {
+  test('undoes everything when any of the sinks throws', () => {
     const made = machine(arm);
     const { memory, frames, table } = made;
     let fails = false;
@@ -161,7 +160,7 @@ describe('the flush of a restore', () => {
     expect(table.translate(BASE)).toBe(0x1000n);
   });
 
-  it('is refused a sink that takes frames, or changes another page table', () => {
+  test('refuses to let a sink take frames or change another page table', () => {
     const made = machine(arm);
     const { memory, frames, table } = made;
     let meddle = (): unknown => null;
@@ -176,7 +175,7 @@ describe('the flush of a restore', () => {
       'EBUSY: a flush sink took or gave back frames during the restore',
     );
     expect(other.translate(BASE + SPAN)).toBe(0x2000n);
-    // As many as before, yet others.
+    // As many frames as before, but others.
     meddle = () => {
       if (!frames.isAllocated(data)) return;
       taken.push(frames.allocate());

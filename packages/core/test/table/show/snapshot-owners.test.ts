@@ -1,16 +1,15 @@
 import type { FlushSink } from '@vmarea/core';
 import { PageTable, protection, restoreSnapshot, takeSnapshot } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
 import { arm64 } from '../../formats/arm64.js';
 import { digest } from '../../support/digest.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
-/** What one table of the last level translates. */
+/** Bytes that one PTE table translates. */
 const SPAN = 0x200000n;
 const GONE = 'EINVAL: this page table was made after the snapshot that was restored; make or open a new one';
 
@@ -24,7 +23,7 @@ describe('page tables that a restore takes away or brings back', () => {
     return { ...made, snapshot, gone };
   }
 
-  it('refuse every call once they are gone', () => {
+  test('refuse every call once they are gone', () => {
     const { table, gone, snapshot, memory, frames } = late();
     const opened = new PageTable({ format: arm, memory, root: table.root, frames });
     opened.map(BASE, [4], WRITE);
@@ -55,7 +54,7 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(digest({ memory, frames })).toBe(before);
   });
 
-  it('stay gone when others take their frames, and leave those alone', () => {
+  test('stay gone when others take their frames, and do not touch those', () => {
     const { table, gone, snapshot, memory, frames } = late();
     restoreSnapshot(table, snapshot);
     const heir = new PageTable({ format: arm, memory, frames });
@@ -68,20 +67,20 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(frames.stats().allocated).toBe(1);
   });
 
-  it('are gone also when their first call comes after the restore', () => {
+  test('are gone even when their first call comes after the restore', () => {
     const { table, snapshot, memory, frames } = late();
     const unused = new PageTable({ format: arm, memory, frames });
     restoreSnapshot(table, snapshot);
     const before = digest({ memory, frames });
     expect(thrown(() => unused.map(BASE, [1], WRITE))).toBe(GONE);
     expect(digest({ memory, frames })).toBe(before);
-    // Nor does a snapshot hold one that was taken when it had vanished.
+    // A snapshot that is taken after it went does not hold it either.
     const never = new PageTable({ format: arm, memory, frames });
     restoreSnapshot(table, snapshot);
     expect(thrown(() => restoreSnapshot(never, takeSnapshot(table)))).toMatch(
       /^EINVAL: this page table was made after/,
     );
-    // A later past, made when the number of the unused one was already given out.
+    // A later snapshot, taken after the number of the unused one was given out.
     const later = takeSnapshot(table);
     const next = new PageTable({ format: arm, memory, frames });
     restoreSnapshot(table, later);
@@ -89,7 +88,7 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(thrown(() => next.translate(BASE))).toBe(GONE);
   });
 
-  it('are there again with a snapshot that holds them, through themselves or others', () => {
+  test('come back with a snapshot that holds them, restored through themselves or others', () => {
     const { table, gone, snapshot } = late();
     const later = takeSnapshot(table);
     for (const through of [gone, table]) {
@@ -100,7 +99,7 @@ describe('page tables that a restore takes away or brings back', () => {
       expect(gone.translateWords(0xffff0000, 0)).toBe(1);
       gone.map(BASE + SPAN, [2], WRITE);
     }
-    // Destroyed is not gone: the snapshot brings it back as well.
+    // The snapshot brings a destroyed one back as well.
     for (const through of [gone, table]) {
       gone.destroy();
       expect(thrown(() => gone.translate(BASE))).toBe('EINVAL: this page table was destroyed');
@@ -117,7 +116,7 @@ describe('page tables that a restore takes away or brings back', () => {
     );
   });
 
-  it('are not flushed when they come back: they were when they went', () => {
+  test('are not flushed when they come back, since they were when they went', () => {
     const { table, memory, frames } = machine(arm);
     const log: string[] = [];
     const sink: FlushSink = { flush: () => void log.push('ended') };
@@ -136,7 +135,7 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(log).toEqual(['ended']);
   });
 
-  it('are told, however many there are', () => {
+  test('are all told, however many there are', () => {
     const { table, memory, frames } = machine(arm, 512);
     const early = Array.from({ length: 100 }, () => new PageTable({ format: arm, memory, frames }));
     const snapshot = takeSnapshot(table);
@@ -146,7 +145,7 @@ describe('page tables that a restore takes away or brings back', () => {
     expect(new Set(late.map((one) => thrown(() => one.translate(BASE))))).toEqual(new Set([GONE]));
   });
 
-  it('never share a number', () => {
+  test('never share an owner number', () => {
     const { table, snapshot, memory, frames } = late();
     const owners = new Set<number>();
     for (let i = 0; i < 5; i++) {
@@ -157,7 +156,7 @@ describe('page tables that a restore takes away or brings back', () => {
     }
     expect(owners.size).toBe(5);
     expect(TableRecords.of(frames).bytes.gone, 'as one range').toHaveLength(2);
-    // Also when each snapshot is taken right after a restore.
+    // Nor when each snapshot is taken right after a restore.
     for (let i = 0; i < 5; i++) {
       const again = takeSnapshot(table);
       new PageTable({ format: arm, memory, frames });
@@ -168,7 +167,7 @@ describe('page tables that a restore takes away or brings back', () => {
 });
 
 describe('a page table that has only translated so far', () => {
-  it('is gone like others when it was made after the snapshot', () => {
+  test('is gone when it was made after the snapshot', () => {
     const { table, memory, frames } = machine(arm);
     const snapshot = takeSnapshot(table);
     const late = new PageTable({ format: arm, memory, frames });
@@ -177,7 +176,7 @@ describe('a page table that has only translated so far', () => {
     expect(thrown(() => late.translate(BASE))).toBe(GONE);
   });
 
-  it('is flushed like others', () => {
+  test('is flushed by a restore', () => {
     const { table, memory, frames } = machine(arm);
     table.map(BASE, [1], WRITE);
     const flushed: bigint[] = [];

@@ -9,18 +9,17 @@ import {
   takeSnapshot,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { digest } from '../../support/digest.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
 describe('snapshot and restore refuse, and change nothing', () => {
-  it('while a batch owes a flush', () => {
+  test('while a batch owes a flush', () => {
     const made = machine(arm);
     const { table, memory, frames } = made;
     const other = new PageTable({ format: arm, memory, frames });
@@ -40,7 +39,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     expect(table.translate(BASE)).toBe(0x1000n);
   });
 
-  it('from within a sink', () => {
+  test('inside a flush sink', () => {
     const said: string[] = [];
     let snapshot: Snapshot | undefined;
     const sink: FlushSink = {
@@ -66,7 +65,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     expect(table.translate(BASE)).toBe(0x1000n);
   });
 
-  it('what is no snapshot, or one of something else', () => {
+  test('for a value that is no snapshot, or one of another memory', () => {
     const made = machine(arm);
     const other = machine(arm);
     const snapshot = takeSnapshot(made.table);
@@ -92,7 +91,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     expect(made.flushes).toEqual([]);
   });
 
-  it('an allocator whose frames are tables in two memories', () => {
+  test('for an allocator whose frames are tables in two memories', () => {
     const made = machine(arm);
     const { table, frames } = made;
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * 4096 });
@@ -109,7 +108,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     expect(digest(made)).toBe(before);
     expect(other.translate(BASE)).toBe(0x2000n);
     expect(made.flushes).toEqual([]);
-    // Its tables are free again.
+    // The tables of the other are free again.
     other.destroy();
     table.map(BASE + (1n << 21n), [3], WRITE);
     restoreSnapshot(table, alone);
@@ -117,7 +116,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     expect(thrown(() => other.translate(BASE))).toMatch(/^EINVAL/);
   });
 
-  it('a memory whose bytes went away', () => {
+  test('for a memory whose bytes went away', () => {
     const ram = new ArrayBuffer(1 << 18);
     const memory = PhysicalMemory.of([{ bytes: 1 << 18 }, { source: ram, base: 1n << 32n }]);
     const frames = new FrameAllocator(memory);
@@ -132,7 +131,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     expect(thrown(() => takeSnapshot(table))).toMatch(/^EFAULT at 0x0000000100000000/);
   });
 
-  it('a table that is only read', () => {
+  test('for a table that is only read', () => {
     const { table, memory } = machine(arm);
     const snapshot = takeSnapshot(table);
     const reader = new PageTableReader({ format: arm, memory, root: table.root });
@@ -140,7 +139,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     expect(thrown(() => restoreSnapshot(reader as PageTable, snapshot))).toMatch(
       /^EPERM: this page table is read-only/,
     );
-    // It has no tables to lose, and goes on.
+    // The reader has no tables to lose, and works on.
     restoreSnapshot(table, snapshot);
     expect(reader.translate(BASE)).toBeNull();
   });

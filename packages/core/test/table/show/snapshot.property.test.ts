@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { FrameStats, PageTableFormat, Snapshot } from '@vmarea/core';
 import {
   FrameAllocator,
@@ -9,24 +10,22 @@ import {
   VmError,
   wasmLoops,
 } from '@vmarea/core';
+import { ModelTlb, walkBytes } from '@vmarea/testkit';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { wideRoot } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
-import { walkBytes } from '../../support/bytes-walk.js';
 import { digest } from '../../support/digest.js';
-import { firstAddress } from '../../support/machine.js';
-import { Tlb } from '../../support/tlb.js';
 
 /*
- * Several page tables over one memory, random calls, snapshots in between, restored in any order through any of them.
- * The judge is a plain Map for each page table, copied at each snapshot, and a hash of all bytes. A TLB hangs on each
- * page table and must never serve what the tables no longer say.
+ * Several page tables over one memory: random calls, snapshots in between, and restores in any order through any of them. The
+ * judge is a plain Map for each page table, copied at each snapshot, and a hash of all bytes. Each page table has a TLB, which
+ * must never hold what the tables no longer say.
  */
 
 const WRITE = protection({ write: true });
-/** More than all page tables of a run can need: no call runs out of frames. */
+/** More than all page tables of a run need: no call runs out of frames. */
 const FRAMES = 160;
 const MOST_TABLES = 4;
 
@@ -34,7 +33,7 @@ type Model = ReadonlyMap<number, number>;
 
 interface Call {
   kind: 'make' | 'map' | 'unmap' | 'destroy' | 'write' | 'allocate' | 'free' | 'snapshot' | 'restore';
-  /** Which page table, and which of the snapshots or frames; taken modulo what there is. */
+  /** Which page table, and which of the snapshots or frames, modulo their number. */
   table: number;
   which: number;
   place: number;
@@ -63,7 +62,7 @@ const calls = fc.array(
 
 interface Process {
   readonly table: PageTable;
-  readonly tlb: Tlb;
+  readonly tlb: ModelTlb;
   /** `null` when it was destroyed or is gone. */
   model: Model | null;
 }
@@ -105,7 +104,7 @@ class World {
   make(): void {
     const alive = this.#processes.filter(({ model }) => model !== null);
     if (alive.length >= MOST_TABLES) return;
-    const tlb = new Tlb(this.#format);
+    const tlb = new ModelTlb(this.#format);
     const table = new PageTable({
       format: this.#format,
       memory: this.#memory,
@@ -215,7 +214,7 @@ class World {
     expect(this.#digest()).toBe(before);
   }
 
-  /** What the tables say, by the engine and by their bytes, is what the model says. */
+  /** The tables say what the model says, by the engine and by their bytes. */
   #compare({ table, tlb, model }: Process): void {
     if (model === null) {
       expect(codeOf(() => table.translate(0n))).toBe('EINVAL');
@@ -223,7 +222,7 @@ class World {
     }
     tlb.expectFresh();
     const shift = BigInt(this.#format.pageShift);
-    const base = firstAddress(this.#format);
+    const base = firstAddress(this.#format, 'lower');
     const listed = new Map<number, number>();
     for (const { va, count, pfn } of table.leaves()) {
       for (let i = 0; i < count; i++) listed.set(Number((va - base) >> shift) + i, pfn + i);
@@ -252,7 +251,7 @@ class World {
   }
 
   #address(page: number): bigint {
-    return firstAddress(this.#format) + (BigInt(page) << BigInt(this.#format.pageShift));
+    return firstAddress(this.#format, 'lower') + (BigInt(page) << BigInt(this.#format.pageShift));
   }
 }
 
@@ -275,8 +274,8 @@ describe.each(
     riscv64(5),
     wideRoot(),
   ].map((format) => [format.name, format] as const),
-)('%s', (_name, format) => {
-  it('goes back and forth in time as the models do', () => {
+)('snapshots of %s', (_name, format) => {
+  test('restore what plain Maps hold, in any order', () => {
     fc.assert(
       fc.property(calls, fc.boolean(), fc.boolean(), (list, scatter, shared) => {
         const world = new World(format, scatter, shared);

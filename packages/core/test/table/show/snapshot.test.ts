@@ -8,24 +8,23 @@ import {
   takeSnapshot,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { webAssemblyMemory } from '../../memory/support.js';
 import { digest } from '../../support/digest.js';
-import { machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 const PAGES = { maxLeafShift: 12 };
 const MiB = 1024 * 1024;
 const arm = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
-/** What one table of the last level translates. */
+/** Bytes that one PTE table translates. */
 const SPAN = 0x200000n;
 const GONE = 'EINVAL: this page table was made after the snapshot that was restored; make or open a new one';
 
-describe('restore', () => {
-  it('brings back bytes, mappings, tables and free frames, as often as it is called', () => {
+describe('restoreSnapshot', () => {
+  test('brings back bytes, mappings, tables and free frames, at every call', () => {
     const made = machine(arm);
     const { table, memory, frames } = made;
     table.map(BASE, [1, 2], WRITE);
@@ -52,7 +51,7 @@ describe('restore', () => {
     expect(frames.stats().allocated).toBe(1);
   });
 
-  it('goes forward as well as back', () => {
+  test('goes forward in time as well as back', () => {
     const { table } = machine(arm);
     const snapshots: Snapshot[] = [takeSnapshot(table)];
     for (let i = 0; i < 4; i++) {
@@ -65,21 +64,21 @@ describe('restore', () => {
     }
   });
 
-  it('costs what is not zero', () => {
+  test('needs snapshots whose size is that of the pages that are not zero', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * MiB });
     const frames = new FrameAllocator(memory);
     const table = new PageTable({ format: arm, memory, frames });
     const empty = takeSnapshot(table).bytes;
     expect(empty).toBeLessThan(64 * 1024);
     memory.write64(40n << 20n, 1n);
-    // One page, and a run of its own.
+    // One page, which is a run by itself.
     expect(takeSnapshot(table).bytes).toBe(empty + 4096 + 16);
     memory.write64((40n << 20n) + 4096n, 1n);
     expect(takeSnapshot(table).bytes).toBe(empty + 8192 + 16);
     expect(Object.isFrozen(takeSnapshot(table))).toBe(true);
   });
 
-  it('works over shared and over grown memory, and leaves alone what the bank does not hold', () => {
+  test('works on shared and on grown memory, and leaves bytes outside the bank alone', () => {
     const wasm = webAssemblyMemory({ initial: 4, maximum: 16 });
     const placed = { byteOffset: 65536, bytes: 2 * 65536 };
     for (const memory of [
@@ -103,7 +102,7 @@ describe('restore', () => {
     }
   });
 
-  it('puts all writable banks back, and no read-only one', () => {
+  test('restores all writable banks, and no read-only one', () => {
     const image = new ArrayBuffer(8192);
     const memory = PhysicalMemory.of([
       { bytes: 1 << 18, base: 0n },
@@ -122,7 +121,7 @@ describe('restore', () => {
     expect(memory.read64(0x200000000n)).toBe(7n);
   });
 
-  it('may be called on an opened table, whose root nobody made', () => {
+  test('works on an opened table, whose root no page table made', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 18 });
     const frames = new FrameAllocator(memory, { reserved: [{ pfn: 0, frames: 8 }] });
     const table = new PageTable({ format: arm, memory, root: 0x1000n, frames });
@@ -135,7 +134,7 @@ describe('restore', () => {
     expect(table.translate(BASE)).toBe(0x2000n);
   });
 
-  it('puts every allocator back that page tables of the memory use', () => {
+  test('restores every allocator that page tables of the memory use', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 18 });
     const lower = new FrameAllocator(memory, { first: 0, frames: 32 });
     const upper = new FrameAllocator(memory, { first: 32, frames: 32 });
@@ -153,7 +152,7 @@ describe('restore', () => {
     expect(first.translate(BASE + SPAN)).toBe(0x2000n);
   });
 
-  it('takes page tables away whose allocator came later, and leaves that as it is', () => {
+  test('removes page tables whose allocator came later, and leaves that allocator as it is', () => {
     const { table, memory } = machine(arm);
     const snapshot = takeSnapshot(table);
     const frames = new FrameAllocator(memory, { first: 32, frames: 8 });
@@ -166,7 +165,7 @@ describe('restore', () => {
   });
 });
 
-it('keeps the counts of work', () => {
+test('restoreSnapshot keeps the counters', () => {
   const { table } = machine(arm);
   const snapshot = takeSnapshot(table);
   table.map(BASE, [1], WRITE, PAGES);

@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import type { WebAssemblyMemoryLike } from '@vmarea/core';
 import {
   FrameAllocator,
@@ -8,14 +9,13 @@ import {
   takeSnapshot,
   translationCursor,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { x86 } from '../../formats/x86.js';
-import { firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
-/** What these tests use of WebAssembly: the library names no DOM or Node type. */
+/** The part of WebAssembly that these tests use: core is compiled without the types of the DOM and Node. */
 declare const WebAssembly: {
   Memory: new (o: { initial: number; maximum: number }) => WebAssemblyMemoryLike;
 };
@@ -23,9 +23,9 @@ declare const WebAssembly: {
 const WRITE = protection({ write: true, global: true });
 
 describe('a cursor', () => {
-  it.each(formats)('translates as the table does, page by page and back: $name', (format) => {
+  test.each(formats)('translates as its table does, page by page up and down: $name', (format) => {
     const { table, pageBytes } = machine(format);
-    const start = firstAddress(format);
+    const start = firstAddress(format, 'lower');
     const perTable = 2 ** (format.levels.at(-1)?.bits ?? 0);
     const pages = Math.min(2 * perTable, 2 ** (format.range.bits - format.pageShift - 1));
     const mapped = Array.from({ length: pages }, (_, i) => i).filter((i) => i % 3 !== 1);
@@ -40,11 +40,11 @@ describe('a cursor', () => {
         expect.fail(`page ${i}: ${cursor.translateWords(hi, lo)} instead of ${pfn}`);
       }
     }
-    // Far away, in the other half, nowhere.
+    // Far away, in the other half, and outside the range.
     expect(cursor.translateWords(0x12345678, 0)).toBe(-1);
   });
 
-  it('notices what the page table itself changes', () => {
+  test('follows changes by its page table', () => {
     const { table } = machine(x86(4, 46));
     table.map(0n, [1, 2], WRITE);
     const cursor = translationCursor(table);
@@ -62,7 +62,7 @@ describe('a cursor', () => {
     expect(cursor.translateWords(0, 0x2000)).toBe(0x40002);
   });
 
-  it('notices what a restore by another page table, or a sink in the middle, leaves behind', () => {
+  test('follows a restore by another page table, and a destroy in whose flush it translates', () => {
     const state = { next: (): void => {} };
     const { table, memory, frames } = machine(x86(4, 46), 64, 0n, { flush: () => state.next() });
     const keeper = new PageTable({ format: x86(4, 46), memory, frames });
@@ -73,7 +73,7 @@ describe('a cursor', () => {
     table.map(0x200000n, [5, 6], WRITE);
     expect(cursor.translateWords(0, 0x201000)).toBe(6);
     restoreSnapshot(keeper, before);
-    // Its table of pages takes the frame that the other one's had.
+    // Its PTE table takes the frame that the other one's had.
     keeper.map(0x200000n, [41, 42, 43], WRITE);
     expect(cursor.translateWords(0, 0x201000)).toBe(-1);
     const later = new PageTable({ format: x86(4, 46), memory, frames });
@@ -89,7 +89,7 @@ describe('a cursor', () => {
     expect(thrown(() => cursor.translateWords(0, 0x1000))).toMatch(/^EINVAL.*destroyed/);
   });
 
-  it('reads entries anew, and tables above them after a reset', () => {
+  test('reads the last entry anew at each call, the tables above it after reset', () => {
     const { table, memory } = machine(x86(4, 46));
     table.map(0n, [1, 2], WRITE);
     table.map(0x200000n, [8, 9], WRITE);
@@ -97,7 +97,7 @@ describe('a cursor', () => {
     expect(cursor.translateWords(0, 0x1000)).toBe(2);
     const step = (va: bigint, level: number) =>
       table.walk(va).steps[level] as { address: bigint; entry: bigint };
-    // Somebody else writes: a page's entry, then the one that points to its table.
+    // Somebody else writes the entry of a page, then the entry that points to its table.
     memory.write64(step(0x1000n, 3).address, step(0x200000n, 3).entry);
     expect(cursor.translateWords(0, 0x1000)).toBe(8);
     memory.write64(step(0n, 2).address, step(0x200000n, 2).entry);
@@ -106,7 +106,7 @@ describe('a cursor', () => {
     expect(cursor.translateWords(0, 0x1000)).toBe(9);
   });
 
-  it('goes on when the memory has grown', () => {
+  test('works on after the memory has grown', () => {
     const guest = new WebAssembly.Memory({ initial: 2, maximum: 4 });
     const memory = PhysicalMemory.over(guest);
     const table = new PageTable({ format: x86(4, 46), memory, frames: new FrameAllocator(memory) });
@@ -118,7 +118,7 @@ describe('a cursor', () => {
     expect(cursor.translateWords(0, 0x2000)).toBe(-1);
   });
 
-  it('serves tables in several banks', () => {
+  test('works on tables in several banks', () => {
     const memory = PhysicalMemory.of([{ bytes: 4096 }, { bytes: 16 * 4096, base: 1n << 32n }]);
     const frames = new FrameAllocator(memory, { first: 2 ** 20, frames: 16 });
     const table = new PageTable({ format: x86(4, 46), memory, frames });
@@ -129,7 +129,7 @@ describe('a cursor', () => {
     expect(cursor.translateWords(0, 0x2000)).toBe(-1);
   });
 
-  it.each([1, 2])('ends with its table (%s banks)', (banks) => {
+  test.each([1, 2])('refuses calls once its table is destroyed (%s banks)', (banks) => {
     const made = PhysicalMemory.of([{ bytes: 2 ** 16 }, { bytes: 4096, base: 1n << 32n }].slice(0, banks));
     const format = arm64({ granule: 4, vaBits: 48 });
     const frames = new FrameAllocator(made, { first: 0, frames: 16 });

@@ -1,10 +1,10 @@
 import type { PageTable } from '@vmarea/core';
 import { diffTables, dumpTables, protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
-import { machine } from '../../support/machine.js';
 
-/* Exact work of the calls that list: tables and entries that they read, and nothing that they write. */
+/* Exact work of the calls that list tables: what they read; they write nothing. */
 
 const WRITE = protection({ write: true, global: true });
 const BASE = 0xffff000000000000n;
@@ -29,29 +29,29 @@ const work = (tablesRead: number, entriesRead: number) => ({
   flushes: 0,
 });
 
-describe('the work of a list', () => {
-  it.each<[string, (table: PageTable) => unknown]>([
+describe('the counters', () => {
+  test.each<[string, (table: PageTable) => unknown]>([
     ['leaves', (table) => [...table.leaves()]],
     ['dump', (table) => dumpTables(table)],
     ['dump as a tree', (table) => dumpTables(table, { tables: true })],
     ['diff', (table) => [...diffTables(table, filled())]],
-  ])('%s of everything is each entry of the five tables', (_name, call) => {
+  ])('count each entry of all five tables for %s of everything', (_name, call) => {
     const table = filled();
     call(table);
     expect(table.counters).toEqual(work(5, 5 * 512));
   });
 
-  it.each<[string, (table: PageTable) => unknown]>([
+  test.each<[string, (table: PageTable) => unknown]>([
     ['leaves', (table) => [...table.leaves(BASE + MIB, 0x3000)]],
     ['dump', (table) => dumpTables(table, { va: BASE + MIB, bytes: 0x3000 })],
     ['diff', (table) => [...diffTables(table, filled(), { va: BASE + MIB, bytes: 0x3000 })]],
-  ])('%s of three pages is one entry a table, and three of the last', (_name, call) => {
+  ])('count one entry a table, three in the last, for %s of three pages', (_name, call) => {
     const table = filled();
     call(table);
     expect(table.counters).toEqual(work(4, 3 + 3));
   });
 
-  it('a tree counts what is in use: all entries of the tables that it names', () => {
+  test('count all entries of the tables whose use a tree shows', () => {
     const table = filled();
     dumpTables(table, { tables: true, va: BASE + MIB, bytes: 0x3000 });
     expect(table.counters).toEqual(work(4, 4 * 512));
@@ -60,7 +60,7 @@ describe('the work of a list', () => {
     expect(table.counters).toEqual(work(3, 3 * 512));
   });
 
-  it('diff reads both tables once', () => {
+  test('count one read of both tables for a diff', () => {
     const [here, there] = [filled(), filled()];
     expect([...diffTables(here, there)]).toEqual([]);
     expect(there.counters).toEqual(work(5, 5 * 512));

@@ -1,3 +1,4 @@
+import { firstAddress } from '@vmarea/conformance';
 import {
   FrameAllocator,
   type Level,
@@ -11,17 +12,16 @@ import {
   translateMany,
   wasmLoops,
 } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { machine, thrown } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
 import { formats } from '../../formats/index.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { x86 } from '../../formats/x86.js';
-import { firstAddress, machine } from '../../support/machine.js';
-import { thrown } from '../../support/thrown.js';
 
 const WRITE = protection({ write: true, global: true });
 
-/** Frames and leaf shifts of addresses, all at once. */
+/** Frames and leaf shifts of addresses, by one call. */
 function many(table: ReadableTable, addresses: readonly bigint[]): [number, number][] {
   const frames = new Float64Array(addresses.length);
   const shifts = new Uint8Array(addresses.length);
@@ -30,7 +30,7 @@ function many(table: ReadableTable, addresses: readonly bigint[]): [number, numb
   return addresses.map((_, i) => [frames[i] as number, shifts[i] as number]);
 }
 
-/** The same, each by a walk that reports all. */
+/** The same, each by a walk. */
 function oneByOne(table: ReadableTable, addresses: readonly bigint[]): [number, number][] {
   const pageBytes = 1n << BigInt(table.format.pageShift);
   return addresses.map((va) => {
@@ -39,9 +39,9 @@ function oneByOne(table: ReadableTable, addresses: readonly bigint[]): [number, 
   });
 }
 
-/** Pages of all leaf sizes, and addresses inside, before and behind each, in the other half, and in the hole. */
+/** Maps leaves of all sizes. Returns addresses inside, before and after each, in the other half, and in the hole. */
 function mapped(format: PageTableFormat, table: PageTable): bigint[] {
-  const start = firstAddress(format);
+  const start = firstAddress(format, 'lower');
   const addresses = [
     start,
     start - 1n,
@@ -63,7 +63,7 @@ function mapped(format: PageTableFormat, table: PageTable): bigint[] {
 }
 
 describe.each(formats)('translateMany of $name', (format) => {
-  it.each([true, false])('tells what walks tell (WebAssembly %s)', (webAssembly) => {
+  test.each([true, false])('gives what single walks give (WebAssembly %s)', (webAssembly) => {
     const bytes = 64 * 2 ** format.pageShift;
     const memory = PhysicalMemory.create({ bytes, ...(webAssembly ? { loops: wasmLoops } : {}) });
     const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
@@ -72,14 +72,14 @@ describe.each(formats)('translateMany of $name', (format) => {
     const expected = oneByOne(table, addresses);
     expect(expected.some(([pfn]) => pfn >= 0)).toBe(true);
     expect(many(table, addresses)).toEqual(expected);
-    // So many that they do not fit into one piece of the kernel's.
+    // More than fit into one piece of the scratch page.
     const often = Array.from({ length: 5000 }, (_, i) => addresses[i % addresses.length] as bigint);
     expect(many(table, often)).toEqual(often.map((_, i) => expected[i % addresses.length]));
   });
 });
 
 describe('translateMany', () => {
-  it('walks tables in several banks, and in an image', () => {
+  test('walks tables in several banks, and in an image', () => {
     const format = x86(4, 46);
     const memory = PhysicalMemory.of([{ bytes: 4096 }, { bytes: 16 * 4096, base: 1n << 32n }]);
     const frames = new FrameAllocator(memory, { first: 2 ** 20, frames: 16 });
@@ -105,7 +105,7 @@ describe('translateMany', () => {
     );
   });
 
-  it('follows entries that lead out of the bank nowhere', () => {
+  test('gives -1 where an entry points out of the bank', () => {
     const format = x86(4, 46);
     const { table, memory } = machine(format);
     table.map(0n, [1, 2], WRITE);
@@ -117,7 +117,7 @@ describe('translateMany', () => {
     }
   });
 
-  it('asks for the rules of a leaf that no mask can say', () => {
+  test('checks the rules of a leaf that no mask can express', () => {
     const { table, memory } = machine(riscv64(3));
     table.map(0n, [1, 2, 3], WRITE);
     const { address, entry } = table.walk(0x1000n).steps[2] as { address: bigint; entry: bigint };
@@ -129,7 +129,7 @@ describe('translateMany', () => {
     );
   });
 
-  it.each(formats)('refuses to write over what else it is given: $name', (format) => {
+  test.each(formats)('refuses result arrays that overlap the addresses or each other: $name', (format) => {
     const { table } = machine(format);
     const addresses = new BigUint64Array(4);
     const before = addresses.slice();
@@ -149,18 +149,18 @@ describe('translateMany', () => {
       /^EINVAL.*leafShifts lies over frames/,
     );
     expect(frames).toEqual(new Float64Array(4).fill(7));
-    // Side by side in one buffer is fine.
+    // Side by side in one buffer is allowed.
     const both = new ArrayBuffer(64);
     expect(translateMany(table, new BigUint64Array(both, 0, 4), new Float64Array(both, 32, 4))).toBe(0);
   });
 
-  it('looks at the bits above a range of two levels, whatever it has met before', () => {
+  test('checks the bits above a range of two levels, whatever it has met before', () => {
     const format = { ...arm64({ granule: 64, vaBits: 42 }), range: { bits: 42, upper: 'sign' } } as const;
     const { table } = machine(format);
     const HIGH = 0xffff_fe00_0000_0000n;
     table.map(0n, [1, 2], WRITE);
     table.map(HIGH, [3, 4], WRITE);
-    // Bit 41 set, and not copied above; the other way round.
+    // Bit 41 is set but not copied above, and the other way round.
     const wrong = [0x200_0000_0000n, 0xffff_fc00_0000_0000n];
     const all = [0n, HIGH, ...wrong, 0x10000n, HIGH + 0x10000n, ...wrong];
     const list = [...all, ...all, ...all];
@@ -171,7 +171,7 @@ describe('translateMany', () => {
     );
   });
 
-  it('takes no table outside of the bank for a leaf, where all else that is valid is one', () => {
+  test('takes no table outside the bank for a leaf, where every other valid entry is a leaf', () => {
     const { levels, ...rest } = riscv64(3);
     const anything = (level: Level): Level =>
       level.leaf === null
@@ -190,7 +190,7 @@ describe('translateMany', () => {
     expect(table.walk(0n).fault).toMatchObject({ kind: 'external' });
   });
 
-  it('leaves the shifts out, and fills no more than asked for', () => {
+  test('takes no shifts, and fills no more than the number of addresses', () => {
     const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
     table.map(0xffff000000000000n, [3], WRITE);
     const frames = new Float64Array(3).fill(99);
@@ -200,9 +200,15 @@ describe('translateMany', () => {
     expect([...frames]).toEqual([3, -1, 99]);
   });
 
-  it.each<[string, unknown, unknown, unknown, RegExp]>([
-    ['numbers', [1], new Float64Array(1), undefined, /^EINVAL.*addresses is .*pass a BigUint64Array/],
-    ['nothing', undefined, new Float64Array(1), undefined, /^EINVAL.*addresses is undefined/],
+  test.each<[string, unknown, unknown, unknown, RegExp]>([
+    [
+      'a plain array of numbers',
+      [1],
+      new Float64Array(1),
+      undefined,
+      /^EINVAL.*addresses is .*pass a BigUint64Array/,
+    ],
+    ['no addresses', undefined, new Float64Array(1), undefined, /^EINVAL.*addresses is undefined/],
     ['signed addresses', new BigInt64Array(1), new Float64Array(1), undefined, /^EINVAL.*BigUint64Array/],
     [
       'frames of 32 bits',
@@ -239,7 +245,7 @@ describe('translateMany', () => {
     );
   });
 
-  it('refuses a table that is gone', () => {
+  test('refuses a destroyed table', () => {
     const { table } = machine(arm64({ granule: 4, vaBits: 48 }));
     table.destroy();
     expect(thrown(() => translateMany(table, new BigUint64Array(1), new Float64Array(1)))).toMatch(

@@ -1,14 +1,14 @@
 import { type PageTableFormat, protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
-import { watchingBreaks } from '../src/break-watch.js';
-import { Machine } from '../src/machine.js';
-import { kestrel } from './kestrel.js';
+import { describe, expect, test } from 'vitest';
+import { Machine } from '../../src/machine.js';
+import { watchingBreaks } from '../../src/watching-breaks.js';
+import { kestrel } from '../kestrel.js';
 
 const strict: PageTableFormat = { ...kestrel, needsBreak: (before, after) => before.lo !== after.lo };
 const VA = 0x20_0000n;
 const W = 4n;
 
-/** One page, and a call that changes its entry in a few steps; `null` is a flush of that page. */
+/** Maps a page and watches a call that changes its entry step by step; `null` is a flush of that page. */
 function changed(steps: readonly (bigint | null)[], format: PageTableFormat = strict, flushed = VA): void {
   const machine = new Machine(format);
   machine.table.map(VA, [7], protection({ write: true }));
@@ -21,29 +21,29 @@ function changed(steps: readonly (bigint | null)[], format: PageTableFormat = st
   });
 }
 
-describe('a valid entry that becomes another one', () => {
-  it('is refused when it is written before the flush', () => {
+describe('BreakWatch', () => {
+  test('refuses an entry that is written before the flush', () => {
     expect(() => changed([W, null])).toThrow(/without a break/);
   });
 
-  it('is refused when it stays valid through the flush and is written after it', () => {
+  test('refuses an entry that is valid during the flush and written after it', () => {
     expect(() => changed([null, W])).toThrow(/without a break/);
   });
 
-  it('is refused when it was invalid, but in no flush', () => {
+  test('refuses an entry that was invalid, but in no flush', () => {
     expect(() => changed([0n, W, null])).toThrow(/without a break/);
     expect(() => changed([null, 0n, W])).toThrow(/without a break/);
   });
 
-  it('is refused when the flush was of other addresses', () => {
+  test('refuses an entry that was invalid in a flush of other addresses', () => {
     expect(() => changed([0n, null, W], strict, VA + 0x1000n)).toThrow(/without a break/);
   });
 
-  it('is right when a flush saw it invalid', () => {
+  test('accepts an entry that was invalid in a flush', () => {
     expect(() => changed([0n, null, W])).not.toThrow();
   });
 
-  it('is right where no break is needed', () => {
+  test('accepts a change that needs no break', () => {
     expect(() => changed([null, W], kestrel)).not.toThrow();
   });
 });

@@ -1,7 +1,14 @@
-import type { FlushSink, PageTableFormat, PhysicalMemory, Protection } from '@vmarea/core';
-import { FrameAllocator, hex, words } from '@vmarea/core';
-import { expect } from 'vitest';
-import { type ByteWalk, walkBytes } from './bytes-walk.js';
+import { addressMask } from '@vmarea/conformance';
+import {
+  type FlushSink,
+  FrameAllocator,
+  hex,
+  type PageTableFormat,
+  type PhysicalMemory,
+  type Protection,
+  words,
+} from '@vmarea/core';
+import { type ByteWalk, walkBytes } from '../entries/walk-bytes.js';
 
 /** A cached translation: the leaf that holds an address, and the page that was asked for. */
 interface Cached {
@@ -21,15 +28,32 @@ const MOST_ASKED = 128;
 export type OwedRanges = readonly { readonly va: bigint; readonly bytes: bigint }[];
 
 /**
- * A TLB that keeps what it has seen until a flush takes it away, and takes away no more than it must: of a range it
- * visits one address per stride, and drops the leaves that hold one of them.
+ * A plain model of a TLB, for tests to use as the flush sink of a page table. It shows a flush that is missing, too short, or of the
+ * wrong stride.
+ *
+ * It is the laziest one that an architecture allows: what it has seen stays until a flush takes it away, and a flush takes no more
+ * than it must. Of a range it visits one address per stride, and drops the leaves that hold one of them. It looks pages up by bytes,
+ * with none of the engine's code. It models no processor's sizes, ways or timing.
+ *
+ * Each flush is also held against the contract: a range of the format, aligned, not across the hole, and with no table whose frame
+ * is free already.
+ *
+ * @example
+ * ```ts
+ * const tlb = new ModelTlb(format);
+ * const table = new PageTable({ format, memory, frames, sink: tlb });
+ * Object.assign(tlb, { memory, frames, root: table.root });
+ * tlb.fill([va]);
+ * table.unmap(va, 4096);
+ * tlb.expectFresh();
+ * ```
  */
-export class Tlb implements FlushSink {
+export class ModelTlb implements FlushSink {
   readonly #format: PageTableFormat;
   /** By page: what was found at different times, as long as no flush took it away. */
   readonly #cached = new Map<bigint, Cached[]>();
-  /** Tables that flushes have named since `named` was emptied. */
-  readonly named = new Set<number>();
+  /** Tables that flushes have named since the test last emptied it. */
+  readonly named: Set<number> = new Set<number>();
   /**
    * True: it walks again inside the flush, right after dropping, every page that it was ever asked for. A processor may
    * walk at any moment, so what stands in the tables at that moment must be safe to keep.
@@ -41,8 +65,11 @@ export class Tlb implements FlushSink {
   readonly #decoded: Map<bigint, Protection>[] = [];
   /** By level: where the address of a leaf stands; of a block only what lies above its size. */
   readonly #fields: readonly bigint[];
+  /** The memory of the tables, set once the table is made. */
   memory!: PhysicalMemory;
+  /** The allocator of the tables, set once the table is made. */
   frames!: FrameAllocator;
+  /** Physical address of the root table, set once the table is made. */
   root!: bigint;
 
   constructor(format: PageTableFormat) {
@@ -51,16 +78,7 @@ export class Tlb implements FlushSink {
   }
 
   flush(va: bigint, bytes: bigint, leafShift: number, tablesFreed: readonly number[]): void {
-    const what = `flush of ${hex(va)}, 0x${bytes.toString(16)} bytes`;
-    expect(bytes > 0n, what).toBe(true);
-    expect(va % (1n << BigInt(this.#format.pageShift)), what).toBe(0n);
-    expect(this.#isTranslated(va) && this.#isTranslated(va + bytes - 1n), what).toBe(true);
-    const top = BigInt(this.#format.range.bits - 1);
-    if (this.#format.range.upper === 'sign') expect(va >> top, what).toBe((va + bytes - 1n) >> top);
-    expect(
-      this.#format.levels.some((level) => level.shift === leafShift),
-      what,
-    ).toBe(true);
+    this.#checkFlush(va, bytes, leafShift);
     this.#refuseFreeFrames(tablesFreed);
     for (const pfn of tablesFreed) this.named.add(pfn);
     const stride = 1n << BigInt(leafShift);
@@ -77,17 +95,21 @@ export class Tlb implements FlushSink {
     if (this.refills) this.walkAgain();
   }
 
-  /** Every translation that is still cached is what the tables say now, unless a flush is owed for its page. */
+  /**
+   * Every translation that is still cached is what the tables say now, unless a flush is owed for its page.
+   *
+   * @throws Error naming the page that is stale.
+   */
   expectFresh(owed: OwedRanges = []): void {
     for (const [page, all] of this.#cached) {
       if (owed.some(({ va, bytes }) => page >= va && page < va + bytes)) continue;
       const found = walkBytes(this.#format, this.memory, this.root, page);
       const now = found === null ? null : this.#seenBy(found);
       for (const { pa, protection } of all) {
-        // A plain comparison first: there are thousands.
         if (found?.pa === pa && now !== null && isSame(now, protection)) continue;
-        expect(found?.pa, `cached ${hex(page)}`).toBe(pa);
-        expect(now, `cached ${hex(page)}`).toEqual(protection);
+        const cached = `${hex(pa)} with ${textOf(protection)}`;
+        const says = found === null ? 'nothing' : `${hex(found.pa)} with ${textOf(now)}`;
+        throw new Error(`cached ${hex(page)}: ${cached}, but the tables say ${says}`);
       }
     }
   }
@@ -141,6 +163,24 @@ export class Tlb implements FlushSink {
     }
   }
 
+  /** Refuses a flush that no page table of the format may ask for. */
+  #checkFlush(va: bigint, bytes: bigint, leafShift: number): void {
+    const { range, pageShift, levels } = this.#format;
+    const last = va + bytes - 1n;
+    const isAcrossHole =
+      range.upper === 'sign' && va >> BigInt(range.bits - 1) !== last >> BigInt(range.bits - 1);
+    const wrong = [
+      bytes <= 0n && 'it is empty',
+      va % (1n << BigInt(pageShift)) !== 0n && 'it begins inside a page',
+      !(this.#isTranslated(va) && this.#isTranslated(last)) && 'it is outside the range of the format',
+      isAcrossHole && 'it crosses the canonical hole',
+      !levels.some(({ shift }) => shift === leafShift) && `no level has leaves of 2^${leafShift} bytes`,
+    ].filter((one) => one !== false);
+    if (wrong.length > 0) {
+      throw new Error(`flush of ${hex(va)}, 0x${bytes.toString(16)} bytes: ${wrong.join(', ')}`);
+    }
+  }
+
   #isTranslated(va: bigint): boolean {
     const { bits, upper } = this.#format.range;
     if (va < 0n || va >= 1n << 64n) return false;
@@ -156,17 +196,14 @@ export class Tlb implements FlushSink {
     const copy = new FrameAllocator(null, { state: frames.state.slice(0) });
     const rootBytes = 8 * 2 ** (this.#format.levels[0]?.bits ?? 0);
     const rootOrder = Math.max(0, Math.log2(rootBytes) - frames.pageShift);
-    for (const pfn of tables)
+    for (const pfn of tables) {
       copy.free(pfn, BigInt(pfn) << BigInt(frames.pageShift) === root ? rootOrder : 0);
+    }
   }
 }
 
-function addressMask({ address }: PageTableFormat, leafShift: number): bigint {
-  let bits = 0n;
-  for (const { entryBit, paBit, width } of address) {
-    for (let i = 0; i < width; i++) if (paBit + i >= leafShift) bits |= 1n << BigInt(entryBit + i);
-  }
-  return bits;
+function textOf(protection: Protection | null): string {
+  return JSON.stringify(protection, (_, value) => (typeof value === 'bigint' ? hex(value) : value));
 }
 
 function isSame(a: Protection, b: Protection): boolean {

@@ -9,18 +9,21 @@ import {
 } from '@vmarea/core';
 
 /*
- * Entries read from bytes by the format's data, with bigints and code of its own: the judge of what the engine wrote.
+ * Entries read from bytes by the format's data, with bigints and none of the engine's code: the judge of what the engine wrote.
  */
 
 /** One entry that a walk reads. */
 export interface Read {
+  /** Index of its level; the root is 0. */
   readonly level: number;
+  /** Physical address of the entry itself. */
   readonly address: bigint;
+  /** The entry as it stands in memory. */
   readonly entry: bigint;
 }
 
-/** What an entry is by its data. */
-export type Kind = 'none' | 'absent' | 'table' | 'leaf' | 'reserved';
+/** What an entry is by the format's data; for one that breaks a rule, the fault that the rule names. */
+export type Kind = 'none' | 'absent' | 'table' | 'leaf' | Rule['fault'];
 
 const seen = new WeakMap<Match, readonly [mask: bigint, value: bigint]>();
 
@@ -34,15 +37,18 @@ export function matches(entry: bigint, match: Match): boolean {
   return (entry & bits[0]) === bits[1];
 }
 
-/** What an entry is at a level, all rules asked. */
+/**
+ * Tells what an entry is, by the format's data alone. `reserved` is also an entry that is present but neither a table nor a leaf.
+ *
+ * @param level - index of the level that holds it; the root is 0.
+ */
 export function kindOf(format: PageTableFormat, level: number, entry: bigint): Kind {
   if (entry === 0n) return 'none';
   if (!matches(entry, format.present)) return 'absent';
   const { table, leaf } = format.levels[level] as Level;
   const shape = table !== null && matches(entry, table.match) ? table : leaf;
   if (shape === null || !matches(entry, shape.match)) return 'reserved';
-  if (brokenRule(shape, entry) !== undefined) return 'reserved';
-  return shape === table ? 'table' : 'leaf';
+  return brokenRule(shape, entry)?.fault ?? (shape === table ? 'table' : 'leaf');
 }
 
 /** The first rule of a kind of entry that an entry breaks. */
@@ -68,7 +74,11 @@ export function addressMask(format: PageTableFormat, shift: number): bigint {
   return addressBits(format, -1n << BigInt(shift));
 }
 
-/** The physical address in an entry: its bits at or above a shift. */
+/**
+ * Reads the physical address in an entry, in bytes.
+ *
+ * @param shift - log2 of the bytes that the entry maps: address bits below it are left out.
+ */
 export function addressOf(format: PageTableFormat, entry: bigint, shift: number): bigint {
   let address = 0n;
   for (const { entryBit, paBit, width } of format.address) {
@@ -77,7 +87,12 @@ export function addressOf(format: PageTableFormat, entry: bigint, shift: number)
   return (address >> BigInt(shift)) << BigInt(shift);
 }
 
-/** The entries that a walk reads, root first, up to the one that ends it. */
+/**
+ * Reads the entries of a walk from memory, root first, up to the one that ends it.
+ *
+ * @param root - physical address of the root table.
+ * @param va - virtual address; bits above the format's range are left out.
+ */
 export function readsOf(format: PageTableFormat, memory: PhysicalMemory, root: bigint, va: bigint): Read[] {
   const reads: Read[] = [];
   let table = root;
