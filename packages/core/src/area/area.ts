@@ -1,21 +1,24 @@
-/** Kinds by which Linux marks an area, in the words of /proc/vmallocinfo. */
+/** Kinds of areas, in the words of /proc/vmallocinfo. */
 export type AreaWord = 'ioremap' | 'sparse' | 'vmalloc' | 'vmap' | 'user' | 'dma-coherent';
 
-/** What is known of an area beside its place: what /proc/vmallocinfo tells. */
+/** What is known of an area besides its place: what /proc/vmallocinfo shows. */
 export interface AreaInfo {
-  /** Who asked for it, as `%pS` prints it: `kernel_clone+0xc2/0x430`, `zcomp_cpu_up_prepare+0x66/0xa0 [zram]`. */
+  /**
+   * Who asked for it, as `%pS` prints it: `kernel_clone+0xc2/0x430`,
+   * `zcomp_cpu_up_prepare+0x66/0xa0 [zram]`.
+   */
   readonly caller?: string;
   /** Number of pages that it owns. */
   readonly pages?: number;
-  /** Physical address in bytes, where it shows one range. */
+  /** Physical address in bytes, when it maps one range. */
   readonly phys?: bigint;
   /** Its kinds. */
   readonly words?: readonly AreaWord[];
-  /** The array of its pages is a vmalloc area itself. */
+  /** True when the array of its pages is itself a vmalloc area. */
   readonly vpages?: boolean;
-  /** Pages by memory node, in the order of nodes. */
+  /** Pages by memory node, in node order. */
   readonly nodes?: readonly { readonly node: number; readonly pages: number }[];
-  /** A range of `vm_map_ram`, or a block that it hands out: it has no description. */
+  /** True for a range of `vm_map_ram`, or a block that it is cut from. It has no description. */
   readonly isRam?: boolean;
 }
 
@@ -25,7 +28,7 @@ export interface Area {
   readonly address: bigint;
   /** Usable bytes, without the guard. */
   readonly bytes: bigint;
-  /** Bytes after the usable ones that are reserved too and never mapped. */
+  /** Bytes after the usable ones. They are reserved too, and never mapped. */
   readonly guardBytes: number;
   /** What is known of it. */
   readonly info: AreaInfo;

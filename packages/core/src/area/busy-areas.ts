@@ -1,34 +1,34 @@
 import type { Area } from './area.js';
 import { IntervalTree, NIL } from './interval-tree.js';
 
-/** A live area and what the allocator knows of it. */
+/** A live area, and what the allocator knows of it. */
 export interface BusyArea {
   readonly area: Area;
-  /** First page, and pages with the guard. */
+  /** First page, and number of pages with the guard. */
   readonly start: number;
   readonly size: number;
   /** The node that its flags name; -1 for none. */
   readonly node: number;
 }
 
-/** The areas of one node, by the tree's indexes. */
+/** The areas of one node, by tree index. */
 interface Home {
   readonly tree: IntervalTree;
   readonly areas: (BusyArea | undefined)[];
 }
 
 /**
- * Live areas: a tree for each node, by the node of their first page.
+ * Live areas: one tree for each node. An area is in the tree of its first page's node.
  *
- * Source: Linux 6.12, `mm/vmalloc.c`: find_vmap_area looks at the node of the address and then backwards at the others, since an
- * area may begin in the zone of another node.
+ * Source: Linux 6.12, `mm/vmalloc.c`: find_vmap_area looks at the node of the address and then backwards at
+ * the others, since an area may begin in the zone of another node.
  */
 export class BusyAreas {
   #count = 0;
   readonly #homes: Home[];
   readonly #nodeOf: (page: number) => number;
 
-  /** @param nodeOf - the node of a page. */
+  /** @param nodeOf - gives the node of a page. */
   constructor(nodes: number, nodeOf: (page: number) => number) {
     this.#homes = Array.from({ length: nodes }, () => ({ tree: new IntervalTree(), areas: [] }));
     this.#nodeOf = nodeOf;
@@ -65,7 +65,7 @@ export class BusyAreas {
     this.#count--;
   }
 
-  /** All of them, in Linux's order: node by node, by address. */
+  /** All of them, in Linux's order: by node, then by address. */
   *[Symbol.iterator](): IterableIterator<BusyArea> {
     for (const { tree, areas } of this.#homes)
       for (let node = tree.next(NIL); node !== NIL; node = tree.next(node)) yield areas[node] as BusyArea;

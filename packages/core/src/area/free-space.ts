@@ -2,25 +2,26 @@ import { IntervalTree, NIL } from './interval-tree.js';
 
 /** Nothing fits. */
 export const NOTHING_FITS = -1;
-/** What was found begins too late to end inside the window. */
+/** The range that was found begins too late to end inside the window. */
 export const OUT_OF_RANGE = -2;
 
 /**
- * The free ranges of the kernel's address space, as Linux keeps and searches them.
+ * The free ranges of the kernel's address space, kept and searched as Linux does.
  *
- * All in pages. The space is [1, 2^64 − 1) in bytes: its first and last page are a byte short, and half a page here, so that they
- * compare as they do in bytes. Whole pages are never confused with them.
+ * Everything is in pages. Linux's space is [1, 2^64 − 1) in bytes: its first and last page are a byte short.
+ * Here they are half a page short, so that they compare as they do in bytes and never equal whole pages.
  *
- * Source: Linux 6.12, `mm/vmalloc.c`: find_vmap_lowest_match, is_within_this_va, va_clip, merge_or_add_vmap_area,
- * vmap_init_free_space.
+ * Source: Linux 6.12, `mm/vmalloc.c`: find_vmap_lowest_match, is_within_this_va, va_clip,
+ * merge_or_add_vmap_area, vmap_init_free_space.
  */
 export class FreeSpace {
-  /** The free ranges: of each node the first page, and the end in pages, exclusive. */
+  /** The free ranges. A node has the first page, and the end in pages, exclusive. */
   readonly tree: IntervalTree = new IntervalTree();
 
   /**
    * @param pages - of the whole address space: 2^64 bytes.
-   * @param early - areas that are there from the start, by address, without overlap; what is free between them is added upwards.
+   * @param early - areas that exist from the start, by address, without overlap. The free ranges between
+   *   them are added in ascending order.
    */
   constructor(pages: number, early: readonly { readonly start: number; readonly size: number }[] = []) {
     let from = 0.5;
@@ -32,17 +33,17 @@ export class FreeSpace {
   }
 
   /**
-   * Takes the range that Linux would: for alignments up to a page the lowest that fits; for larger ones what a search for the
-   * padded length meets, which depends on the tree's shape.
+   * Takes the range that Linux would take. For alignments up to a page it is the lowest that fits. For
+   * larger ones it is the one that a search for the padded length meets, which depends on the tree's shape.
    *
    * @param size - in pages, at least 1.
    * @param align - in pages, a power of two.
    * @param vstart - first page of the window.
-   * @param vend - end of the window; half a page more where Linux's is no multiple of a page.
+   * @param vend - end of the window; half a page more when Linux's is not a multiple of a page.
    * @returns the first page; `NOTHING_FITS` or `OUT_OF_RANGE`.
    */
   take(size: number, align: number, vstart: number, vend: number): number {
-    // A request that fills its window is searched without padding.
+    // The search for a request that fills its window uses no padding.
     const isPadded = align > 1 && vend - vstart !== size;
     const node = this.#find(size, align, vstart, isPadded);
     if (node === NIL) return NOTHING_FITS;
@@ -53,16 +54,16 @@ export class FreeSpace {
     return start;
   }
 
-  /** Becomes a copy of another: a state to start from again. */
+  /** Becomes a copy of another, for example to start again from a saved state. */
   copyFrom({ tree }: FreeSpace): void {
     this.tree.copyFrom(tree);
   }
 
-  /** The lowest match, as Linux looks for it. */
+  /** The lowest match, searched as Linux does. */
   #find(size: number, align: number, windowStart: number, isPadded: boolean): number {
     const { tree } = this;
     const { start, end, longest, child } = tree;
-    // size + align − 1 bytes, of which the last is a page short.
+    // size + align − 1 bytes; the last page is a byte short.
     const length = isPadded ? size + align - 0.5 : size;
     let vstart = windowStart;
     let node = tree.root;
@@ -86,7 +87,7 @@ export class FreeSpace {
         if (isWithin(above, end[node] as number, size, align, vstart)) return node;
         const other = child[2 * node + 1] as number;
         if (vstart <= above && (longest[other] as number) >= length) {
-          // A byte more than the start: the next page.
+          // One byte more than the start: the next page.
           vstart = above + 0.5;
           node = other;
           break;
@@ -96,7 +97,7 @@ export class FreeSpace {
     return NIL;
   }
 
-  /** Takes a range out of the free range that holds it. In a split the node stays as what is left on the right. */
+  /** Takes a range out of the free range that holds it. After a split, the node is the part on the right. */
   clip(node: number, start: number, size: number): void {
     const { tree } = this;
     const from = tree.start[node] as number;
@@ -120,9 +121,10 @@ export class FreeSpace {
   }
 
   /**
-   * Gives a range back. It grows the range behind it, and then the one before it, which survives when both touch.
+   * Gives a range back. It joins the free range after it, then the one before it. When it touches both, the
+   * one before survives.
    *
-   * @returns false when it overlaps a free range: then nothing is done.
+   * @returns false, and nothing is done, when it overlaps a free range.
    */
   give(start: number, end: number): boolean {
     const { tree } = this;
@@ -152,7 +154,8 @@ export class FreeSpace {
   }
 
   /**
-   * The highest free range that begins at or below an address, the one that holds or touches it where there is one.
+   * The highest free range that begins at or below an address. When a range holds or touches the address, it
+   * is that one.
    *
    * Source: Linux 6.12, pvm_find_va_enclose_addr.
    */
@@ -175,11 +178,11 @@ export class FreeSpace {
 
 /** The next multiple of a power of two. */
 function alignUp(page: number, align: number): number {
-  // Most requests ask for a page; a division is 4 ns.
+  // Most requests have an alignment of a page, and a division takes 4 ns.
   return align === 1 ? Math.ceil(page) : Math.ceil(page / align) * align;
 }
 
-/** is_within_this_va: whether an aligned range fits into a free one. */
+/** is_within_this_va: true when an aligned range fits into a free one. */
 function isWithin(from: number, to: number, size: number, align: number, vstart: number): boolean {
   return alignUp(Math.max(from, vstart), align) + size <= to;
 }

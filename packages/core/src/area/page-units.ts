@@ -9,7 +9,7 @@ export interface AddressWindow {
   readonly end: bigint;
 }
 
-/** The smallest range that holds two; of one that is missing, the other. */
+/** The smallest range that holds both; when one is missing, the other. */
 export function hullOf(
   a: AddressWindow | undefined,
   b: AddressWindow | undefined,
@@ -20,18 +20,21 @@ export function hullOf(
   return { start: first.start, end: last.end };
 }
 
-/** A window in pages, as `FreeSpace` takes it. */
+/** A window in pages, as `FreeSpace` expects it. */
 export interface PageWindow {
   /** First whole page. */
   readonly vstart: number;
-  /** End; half a page more where it is no multiple of a page. */
+  /** End; half a page more when it is not a multiple of a page. */
   readonly vend: number;
 }
 
 /** 2^64. */
 const TOP = 1n << 64n;
 
-/** Bytes at the face, pages inside: a page number of a 64-bit address is exact as a number. */
+/**
+ * Converts between bytes, as the face has them, and pages. The page number of a 64-bit address fits a double
+ * exactly.
+ */
 export class PageUnits {
   /** log2 of the page size in bytes. */
   readonly shift: number;
@@ -52,7 +55,7 @@ export class PageUnits {
     return Number(address >> this.#shift);
   }
 
-  /** First byte of a page, or the bytes of so many. */
+  /** The first byte of a page, or the length of so many pages in bytes. */
   bytes(pages: number): bigint {
     return BigInt(pages) << this.#shift;
   }
@@ -74,7 +77,7 @@ export class PageUnits {
   }
 
   /**
-   * A guard in pages: a number of bytes, as areas carry it.
+   * A guard as a number of bytes, the form that areas carry.
    *
    * @throws VmError `EINVAL` unless it is a number and a multiple of the page size.
    */
@@ -87,7 +90,7 @@ export class PageUnits {
   /**
    * An alignment in pages.
    *
-   * @param align - bytes. Default a page.
+   * @param align - bytes. Default: a page.
    * @throws VmError `EINVAL` unless it is a power of two of at least a page.
    */
   alignment(align: bigint | undefined): number {
@@ -120,12 +123,12 @@ export class PageUnits {
   }
 }
 
-/** A window as errors name it. Its end may be 2^64. */
+/** A window, for errors. Its end may be 2^64. */
 export function windowName({ start, end }: AddressWindow): string {
   return `the window ${hex(start)} .. ${wideHex(end)}`;
 }
 
-/** As `hex`, but with all digits of what is no 64-bit number. */
+/** Like `hex`, but with all digits of a value that is not a 64-bit number. */
 function wideHex(value: bigint): string {
   if (BigInt.asUintN(64, value) === value) return hex(value);
   return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;

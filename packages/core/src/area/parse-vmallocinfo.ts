@@ -2,28 +2,30 @@ import { printable, VmError } from '../errors.js';
 import type { AreaInfo, AreaWord } from './area.js';
 import { AREA_WORDS, type VmallocinfoLine } from './vmallocinfo.js';
 
-/** A line of a text of /proc/vmallocinfo. */
+/** A line of /proc/vmallocinfo, parsed. */
 export interface ParsedVmallocinfoLine extends VmallocinfoLine {
   /** Its number in the text, from 1. */
   readonly line: number;
-  /** Words that are not known here, in order: other versions print others. */
+  /** Words that this parser does not know, in order. Other kernel versions print others. */
   readonly unknown: readonly string[];
 }
 
-/** Smallest page size of Linux: every size is a multiple of it. */
+/** Smallest page size of Linux. Every size is a multiple of it. */
 const SMALLEST_PAGE = 4096n;
-/** Characters of a faulty line that an error shows. */
+/** Most characters of a faulty line that an error shows. */
 const EXCERPT = 60;
 
 /**
- * Reads a text of /proc/vmallocinfo. `formatVmallocinfo` writes back what Linux 6.12 wrote, byte for byte, but for hidden and hashed
- * addresses, which become zeros. Unknown words, `pages=0` and `phys=0x0`, which 6.12 does not print, are left out.
+ * Parses a text of /proc/vmallocinfo. `formatVmallocinfo` turns the result back into what Linux 6.12 wrote,
+ * byte for byte, except that hidden and hashed addresses become zeros. It leaves out what 6.12 does not
+ * print: unknown words, `pages=0` and `phys=0x0`.
  *
- * Addresses that do not span the size are hidden ones (hashed or blanked for who may not see them) and become `null`. Lines may end in
- * CR LF, empty ones are passed over. Callers stay as they stand, a module and its build id included.
+ * Addresses whose distance is not the size are hidden ones (hashed or blanked for unprivileged readers);
+ * they become `null`. Lines may end in CR LF. Empty lines are skipped. Callers stay as they are, with a
+ * module and its build id.
  *
  * @param text - a whole file, or a part of one.
- * @param name - how errors call it.
+ * @param name - its name in errors.
  * @throws VmError `EINVAL` naming line and column, and what was expected there.
  *
  * @example
@@ -73,7 +75,7 @@ class LineParser {
     return { ...place, type: 'area', ...this.#description() };
   }
 
-  /** An address, or `null` when the kernel prints a placeholder for it. */
+  /** An address; `null` when the kernel prints a placeholder for it. */
   #address(what: string): bigint | null {
     const token = this.#expect(
       /0x[0-9a-f]{1,16}(?![0-9a-z])|0x\(____ptrval____\)/iy,
@@ -90,7 +92,7 @@ class LineParser {
     return this.#fail(`a size that is a positive multiple of ${SMALLEST_PAGE} bytes below 2^64`);
   }
 
-  /** What follows on the line, without surrounding spaces; nothing when that is long. */
+  /** The rest of the line, without surrounding spaces; empty when it is too long. */
   #rest(): string {
     return this.#text.length - this.#at > EXCERPT ? '' : this.#text.slice(this.#at).trim();
   }
@@ -134,7 +136,7 @@ class LineParser {
     return { info, unknown };
   }
 
-  /** `[name]`; some kernels print a build id behind the name. */
+  /** `[name]`; some kernels print a build id after the name. */
   #module(column: number): string {
     this.#at = column;
     return this.#expect(/\[[^\]]+\]/y, "a module name that ends in ']'");
@@ -147,7 +149,7 @@ class LineParser {
     return this.#fail(what);
   }
 
-  /** Passes over spaces; false at the end of the line. */
+  /** Skips spaces; false at the end of the line. */
   #more(): boolean {
     while (this.#text[this.#at] === ' ' || this.#text[this.#at] === '\t') this.#at++;
     return this.#at < this.#text.length;

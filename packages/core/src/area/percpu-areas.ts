@@ -11,12 +11,15 @@ export interface PercpuRequest {
   readonly align: number;
   /** First page of the vmalloc window. */
   readonly vstart: number;
-  /** End of the vmalloc window in pages, exclusive; may have half a page more, as for `FreeSpace.take`. */
+  /**
+   * End of the vmalloc window in pages, exclusive. It may have half a page more, as for `FreeSpace.take`.
+   */
   readonly vend: number;
 }
 
 /**
- * Takes ranges for chunks of per-cpu memory: from the top of the window downwards, all at their distances, without guards.
+ * Takes ranges for chunks of per-cpu memory: from the top of the window down, all at fixed distances,
+ * without guards.
  *
  * Source: Linux 6.12, `mm/vmalloc.c`: pcpu_get_vm_areas, pvm_determine_end_from_reverse.
  *
@@ -31,13 +34,13 @@ export function takePercpu(free: FreeSpace, request: PercpuRequest): number {
   return base;
 }
 
-/** Where they fit; below the window when they do not. */
+/** The base at which they fit. It is below the window when they do not. */
 function baseOf(free: FreeSpace, { offsets, sizes, align, vstart, vend }: PercpuRequest): number {
   const { tree } = free;
   const count = offsets.length;
   const startOf = (area: number): number => offsets[area] as number;
   const endOf = (area: number): number => startOf(area) + (sizes[area] as number);
-  // The one with the highest address comes first.
+  // The area with the highest address comes first.
   let area = 0;
   for (let i = 1; i < count; i++) if (startOf(i) > startOf(area)) area = i;
   let last = area;

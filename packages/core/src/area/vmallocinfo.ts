@@ -2,7 +2,7 @@ import type { AreaInfo, AreaWord } from './area.js';
 
 /** One line of /proc/vmallocinfo. */
 export interface VmallocinfoLine {
-  /** `area`: an ordinary one. The two others are lines that Linux prints without a description. */
+  /** `area`: an ordinary one. The other two are lines that Linux prints without a description. */
   readonly type: 'area' | 'vm_map_ram' | 'unpurged';
   /** First byte; `null` when it is hidden from the reader. */
   readonly start: bigint | null;
@@ -10,7 +10,7 @@ export interface VmallocinfoLine {
   readonly end: bigint | null;
   /** Size in bytes as Linux counts it, the guard included. */
   readonly bytes: bigint;
-  /** What is said of the area. */
+  /** What the line says of the area. */
   readonly info: AreaInfo;
 }
 
@@ -29,11 +29,11 @@ export const AREA_WORDS: readonly AreaWord[] = [
 ];
 
 /**
- * The text of /proc/vmallocinfo. Hidden addresses are zeros, as Linux shows them to who may not see them.
+ * The text of /proc/vmallocinfo. Hidden addresses are zeros, as Linux shows them to unprivileged readers.
  *
  * Source: Linux 6.12, `mm/vmalloc.c`, vmalloc_info_show and show_purge_info.
  *
- * @param lines - from `parseVmallocinfo`, or of your own.
+ * @param lines - from `parseVmallocinfo`, or your own.
  */
 export function formatVmallocinfo(lines: readonly VmallocinfoLine[]): string {
   return lines.map((line) => `${lineOf(line)}\n`).join('');

@@ -12,63 +12,75 @@ import { takePercpu } from './percpu-areas.js';
 import { formatVmallocinfo } from './vmallocinfo.js';
 import { VmapNodes } from './vmap-nodes.js';
 
-/** The space and the machine. */
+/** Options of `VmapAreas`: the space and the machine. */
 export interface VmapAreasOptions {
   /**
-   * The window that requests have when they name none, in bytes, as a `LinuxPolicy` has it. A page that is only partly inside is not
-   * used.
+   * The default window of requests, in bytes, as in a `LinuxPolicy`. A page that is only partly inside is
+   * not used.
    */
   readonly window: AddressWindow;
   /** log2 of the page size: 12, 14 or 16. */
   readonly pageShift: number;
-  /** Bytes kept unmapped after an area that does not say otherwise. Default 0. */
+  /** Bytes kept unmapped after an area, unless the request says otherwise. Default: 0. */
   readonly guardBytes?: number;
-  /** log2 of the largest alignment of a device range. Default 7 more than `pageShift` (IOREMAP_MAX_ORDER). */
+  /** log2 of the largest alignment of a device range. Default: `pageShift` + 7 (IOREMAP_MAX_ORDER). */
   readonly ioremapMaxOrder?: number;
   /**
-   * Possible processors, 1 to 128: each has pools for what it freed. Default 1: no pools, always the lowest fit.
+   * Possible processors, 1 to 128. Each has pools for what it freed. One processor has no pools, and always
+   * gets the lowest fit.
    *
-   * Source: Linux 6.12, vmap_init_nodes.
+   * Source: Linux 6.12, vmap_init_nodes. Default: 1.
    */
   readonly cpus?: number;
   /**
-   * Processors that are online, which decide how much may wait: up to `cpus`; up to 8192 with 128, where Linux stops making pools but goes
-   * on counting processors. Default `cpus`.
+   * Processors that are online; they decide how much may wait. Up to `cpus`; with 128, up to 8192: there
+   * Linux stops making pools but still counts processors.
    *
-   * Source: Linux 6.12, lazy_max_pages; NR_CPUS of arch/x86/Kconfig.
+   * Source: Linux 6.12, lazy_max_pages; NR_CPUS of arch/x86/Kconfig. Default: `cpus`.
    */
   readonly onlineCpus?: number;
   /**
-   * Whether freeing purges by itself. Linux queues a worker, which comes later; here the call that crosses the threshold does its work
-   * before it returns. With `false` nothing but `purge`, `reserve` and `reservePercpu` purges: for who knows when the worker comes (a
-   * replay, a simulator with time of its own). `isPurgeDue` says when Linux would queue it. Default true.
+   * Whether freeing purges by itself. Linux queues a worker, which runs later. Here the call that crosses
+   * the threshold does that work before it returns. With `false`, only `purge`, `reserve` and
+   * `reservePercpu` purge: this is for callers who know when the worker runs (a replay, a simulator with its
+   * own time). `isPurgeDue` tells when Linux would queue it. Default: true.
    */
   readonly autoPurge?: boolean;
-  /** Areas that are there from the start, by address: images of the kernel, early device ranges. */
+  /**
+   * Areas that exist from the start, by address: images of the kernel, early device ranges. Default: none.
+   */
   readonly early?: readonly { readonly address: bigint; readonly bytes: bigint; readonly info?: AreaInfo }[];
-  /** Who must forget translations before addresses may be used again. */
+  /** Who must forget translations before addresses may be used again. Default: nobody. */
   readonly sink?: FlushSink;
 }
 
-/** What a reservation asks for beside its size. */
+/** What a reservation asks for besides its size. */
 export interface ReserveOptions {
-  /** Alignment in bytes: a power of two of at least a page, which is the default. */
+  /** Alignment in bytes: a power of two of at least a page. Default: a page. */
   readonly align?: bigint;
-  /** Bytes to keep free after the area, whole pages. */
+  /** Bytes to keep free after the area, whole pages. Default: `guardBytes` of the areas. */
   readonly guardBytes?: number;
-  /** Where it must lie, in bytes, the end exclusive. Default that of the areas. */
+  /** The window it must lie in, in bytes, the end exclusive. Default: the window of the areas. */
   readonly window?: AddressWindow;
-  /** A device range (VM_IOREMAP): aligned to its own size, rounded up to a power of two, up to `ioremapMaxOrder`. */
+  /**
+   * Whether it is a device range (VM_IOREMAP): aligned to its own size, rounded up to a power of two, up to
+   * `ioremapMaxOrder`. Default: false.
+   */
   readonly ioremap?: boolean;
-  /** The processor that asks, by number, below `cpus`. Linux takes numbers from 128 on modulo 128. Default 0. */
+  /**
+   * Number of the processor that asks, below `cpus`. Linux takes numbers from 128 on modulo 128. Default: 0.
+   */
   readonly cpu?: number;
-  /** Whether a request that finds nothing purges and tries again. `false` is for who must not wait (GFP_NOWAIT). Default true. */
+  /**
+   * Whether a request that finds nothing purges and tries again. Pass `false` when the caller must not wait
+   * (GFP_NOWAIT). Default: true.
+   */
   readonly mayPurge?: boolean;
-  /** What is known of the area. */
+  /** What is known of the area. Default: nothing. */
   readonly info?: AreaInfo;
 }
 
-/** How much is where, in bytes. */
+/** How the space is used, in bytes. */
 export interface AreaStats {
   /** Live areas. */
   readonly areas: number;
@@ -76,9 +88,9 @@ export interface AreaStats {
   readonly busyBytes: bigint;
   /** Bytes that were freed and wait for a purge. */
   readonly lazyBytes: bigint;
-  /** Bytes that are parked in pools. */
+  /** Bytes of the ranges in pools. */
   readonly pooledBytes: bigint;
-  /** Number of the ranges that are parked in pools. */
+  /** Number of ranges in pools. */
   readonly pooledRanges: number;
   /** Free bytes of the window. */
   readonly freeBytes: bigint;
@@ -96,19 +108,19 @@ const RESERVE_OPTIONS = ['align', 'guardBytes', 'window', 'ioremap', 'cpu', 'may
 
 /** Bytes that may wait for each doubling of processors: 32 MiB (lazy_max_pages). */
 const LAZY_BYTES = 2 ** 25;
-/** Nodes that Linux makes at most, and processors that it can have (NR_CPUS with MAXSMP). */
+/** The most nodes that Linux makes, and the most processors that it can have (NR_CPUS with MAXSMP). */
 const MAX_CPUS = 128;
 const MAX_ONLINE = 8192;
 
 /**
  * The vm areas of a kernel, placed as Linux places them.
  *
- * A request gets the address that Linux 6.12 would give it after the same history: by its search of an augmented red-black tree,
- * whose answer for large alignments depends on the tree's shape, and with several processors by pools of what each freed. What is freed
- * cannot be used again before a purge, which flushes once over all that was freed. When Linux's worker purges is a matter of its
- * scheduler: see `autoPurge`.
+ * A request gets the address that Linux 6.12 would give it after the same history. The search of the
+ * augmented red-black tree is Linux's; for large alignments its answer depends on the tree's shape. With
+ * several processors, each has pools of what it freed. Freed addresses cannot be used again before a purge,
+ * which flushes once over all of them. When Linux's worker purges is up to its scheduler: see `autoPurge`.
  *
- * It knows nothing of page tables. Addresses and sizes are bytes at the face.
+ * It knows nothing of page tables. Addresses and sizes are in bytes.
  *
  * @example
  * ```ts
@@ -138,11 +150,14 @@ export class VmapAreas {
   readonly #busy: BusyAreas;
   readonly #reclaimers: (() => readonly Area[])[] = [];
   #isPurging = false;
-  /** What a purge had to flush besides, when its sink threw. */
+  /** What a purge still had to flush when its sink threw. */
   #owed: AddressWindow | undefined;
   #purges = 0;
 
-  /** @throws VmError `EINVAL` for a window without a whole page, bad counts, or early areas that overlap or are out of order. */
+  /**
+   * @throws VmError `EINVAL` for a window without a whole page, invalid counts, or early areas that overlap
+   *   or are out of order.
+   */
   constructor(options: VmapAreasOptions) {
     const given = optionsOf<Partial<VmapAreasOptions>>(
       options,
@@ -181,40 +196,45 @@ export class VmapAreas {
     return this.#busy.count;
   }
 
-  /** Pages that were freed and wait, guards included. */
+  /** Pages that were freed and wait for a purge, guards included. */
   get lazyPages(): number {
     return this.#nodes.lazyPages;
   }
 
   /**
-   * Free ranges of the whole address space: what Linux's free tree has as nodes. `stats` counts those of the window, and has to look at
-   * each.
+   * Free ranges of the whole address space: the nodes of Linux's free tree. `stats` counts those of the
+   * window, and must look at each.
    */
   get freeRanges(): number {
     return this.#free.tree.size;
   }
 
-  /** Purges so far, whatever asked for them, also those that found nothing waiting; a purge that a sink's error ended is none. */
+  /**
+   * Purges so far, including those that found nothing waiting. A purge that ended with a sink's error does
+   * not count.
+   */
   get purges(): number {
     return this.#purges;
   }
 
-  /** True inside a sink's `flush`: what is freed then waits for the next purge. */
+  /** True inside a sink's `flush`. What is freed then waits for the next purge. */
   get isPurging(): boolean {
     return this.#isPurging;
   }
 
-  /** Whether so much waits that Linux would have its worker purge (drain_vmap_area_work). */
+  /** True when so much waits that Linux would have its worker purge (drain_vmap_area_work). */
   get isPurgeDue(): boolean {
     return this.#nodes.lazyPages > this.lazyMaxPages;
   }
 
   /**
-   * Reserves a range. When nothing fits, all that waits is purged, pools included, and the search is made once more.
+   * Reserves a range. When nothing fits, it purges all that waits, empties the pools, and searches once
+   * more.
    *
    * @param bytes - usable bytes: whole pages, at least one.
-   * @throws VmError `EINVAL` when size, alignment, guard, window or processor makes no sense; `ENOMEM` when nothing fits; `EBUSY` when
-   *   nothing fits inside a sink's `flush`. An error of the sink, where the purge needed it: then nothing was reserved.
+   * @throws VmError `EINVAL` for an invalid size, alignment, guard, window or processor; `ENOMEM` when
+   *   nothing fits; `EBUSY` when nothing fits inside a sink's `flush`. An error of the sink, when it had to
+   *   purge: then nothing was reserved.
    */
   reserve(bytes: number | bigint, options?: ReserveOptions): Area {
     const given = optionsOf(options, RESERVE_OPTIONS, 'reserve()') as ReserveOptions;
@@ -239,15 +259,16 @@ export class VmapAreas {
   }
 
   /**
-   * Reserves ranges at fixed distances from one base, from the top of the window downwards and without guards: chunks of per-cpu
-   * memory.
+   * Reserves ranges at fixed distances from one base, from the top of the window down, without guards:
+   * chunks of per-cpu memory.
    *
    * @param offsets - of each range from the base, in bytes: multiples of `align`.
    * @param sizes - of each, in bytes: multiples of `align`.
    * @param align - of the base in bytes: a power of two of at least a page.
-   * @param infoOf - what is known of each, by its index. It is asked before anything is taken; what it throws is thrown on.
-   * @throws VmError `EINVAL` when they are misaligned, overlap, or their numbers differ; `ENOMEM` when they fit nowhere; `EBUSY` and
-   *   errors of the sink as for `reserve`.
+   * @param infoOf - what is known of each, by its index. It is called before anything is taken. What it
+   *   throws is passed on.
+   * @throws VmError `EINVAL` when they are misaligned, overlap, or their numbers differ; `ENOMEM` when they
+   *   fit nowhere; `EBUSY` and errors of the sink as for `reserve`.
    */
   reservePercpu(
     offsets: readonly number[],
@@ -281,11 +302,13 @@ export class VmapAreas {
   }
 
   /**
-   * Frees an area. Its addresses wait for a purge, which follows at once when more than `lazyMaxPages` wait, unless `autoPurge` is off.
+   * Frees an area. Its addresses wait for a purge. When more than `lazyMaxPages` wait, it purges at once,
+   * unless `autoPurge` is off.
    *
-   * @param mayPurge - `false` leaves a purge that is due to a later call, for who has more to do first. Default true.
-   * @throws VmError `EINVAL` when the area is not live here. An error of the sink: the area is freed all the same and must not be freed
-   *   again; it waits like all others.
+   * @param mayPurge - `false` leaves a purge that is due to a later call, for callers with work left.
+   *   Default: true.
+   * @throws VmError `EINVAL` when the area is not live here. An error of the sink: the area is freed all the
+   *   same, waits like all others, and must not be freed again.
    */
   free(area: Area, mayPurge: boolean = true): void {
     this.#release(this.#liveOf(area));
@@ -293,16 +316,17 @@ export class VmapAreas {
   }
 
   /**
-   * Purges when more than `lazyMaxPages` wait, unless `autoPurge` is off or a purge is under way.
+   * Purges when more than `lazyMaxPages` wait, unless `autoPurge` is off or a purge is running.
    *
-   * @throws an error of the sink: then all of it still waits.
+   * @throws an error of the sink: all of it then still waits.
    */
   purgeIfDue(): void {
     if (this.isPurgeDue && this.#autoPurge && !this.#isPurging) this.#purge(false);
   }
 
   /**
-   * Takes a reservation back of which nothing was used: its addresses are free at once, without a flush (free_vmap_area).
+   * Undoes a reservation that was not used. Its addresses are free at once, without a flush
+   * (free_vmap_area).
    *
    * @throws VmError `EINVAL` when the area is not live here.
    */
@@ -315,7 +339,7 @@ export class VmapAreas {
   /**
    * The live area that holds an address, in its usable bytes or in its guard; `undefined` for any other.
    *
-   * @throws VmError `EINVAL`, `ERANGE` for what is no address.
+   * @throws VmError `EINVAL`, `ERANGE` for an invalid address.
    */
   find(address: bigint): Area | undefined {
     checkAddress(address);
@@ -323,13 +347,16 @@ export class VmapAreas {
   }
 
   /**
-   * Makes what was freed usable again: one flush over all of it, then ranges of up to 256 pages go to their processors' pools and the
-   * others to the free space (vm_unmap_aliases). What a sink frees inside the flush waits for the next purge.
+   * Makes freed addresses usable again. After one flush over all of them, ranges of up to 256 pages go to
+   * their processors' pools and the others to the free space (vm_unmap_aliases). What a sink frees inside
+   * the flush waits for the next purge.
    *
-   * @param also - bytes that the flush must cover besides: it is made even when nothing waits.
-   * @param release - lets go of live areas and returns them: they are freed first, so that the same flush covers them.
+   * @param also - bytes that the flush must also cover. It is then made even when nothing waits.
+   * @param release - removes live areas from its own lists and returns them. They are freed first, so that
+   *   the same flush covers them.
    * @returns the number of areas that waited.
-   * @throws VmError `EINVAL` when `also` ends before it starts, `EBUSY` inside a sink's `flush`. An error of the sink: then all of it still waits.
+   * @throws VmError `EINVAL` when `also` ends before it starts; `EBUSY` inside a sink's `flush`. An error of
+   *   the sink: all of it then still waits.
    */
   purge(also?: AddressWindow, release?: () => readonly Area[]): number {
     if (also !== undefined && (also.start > also.end || also.start < 0n || also.end > 1n << 64n))
@@ -338,9 +365,10 @@ export class VmapAreas {
   }
 
   /**
-   * Names who can give areas back when nothing fits: it is asked before all that waits is purged (VmapBlocks).
+   * Adds a function that can give areas back when nothing fits. It is called before all that waits is purged
+   * (VmapBlocks).
    *
-   * @param reclaim - lets go of live areas and returns them; they are freed.
+   * @param reclaim - removes live areas from its own lists and returns them. They are freed.
    */
   addReclaim(reclaim: () => readonly Area[]): void {
     this.#reclaimers.push(reclaim);
@@ -351,7 +379,7 @@ export class VmapAreas {
     this.#nodes.shrink();
   }
 
-  /** How much is where. It looks at every free range of the window. */
+  /** How the space is used. It looks at every free range of the window. */
   stats(): AreaStats {
     const { tree } = this.#free;
     const { vstart, vend } = this.#units.window(this.#window);
@@ -382,7 +410,7 @@ export class VmapAreas {
     };
   }
 
-  /** The text of /proc/vmallocinfo, in Linux's order: node by node and by address, and then what waits. */
+  /** The text of /proc/vmallocinfo in Linux's order: areas by node and address, then what waits. */
   vmallocinfo(): string {
     const areas = [...this.#busy].map(({ area }) => area);
     const waiting = Array.from(
@@ -401,7 +429,9 @@ export class VmapAreas {
     ]);
   }
 
-  /** The areas that are live at the moment of the call, by address. Freeing them on the way is allowed. */
+  /**
+   * The areas that are live at the moment of the call, by address. They may be freed during the iteration.
+   */
   [Symbol.iterator](): IterableIterator<Area> {
     const all = [...this.#busy];
     return all
@@ -424,7 +454,7 @@ export class VmapAreas {
         advice: 'a flush sink may free areas and reserve what fits; purge when its call has returned',
       });
     this.#isPurging = true;
-    // Until a flush of it succeeds, whichever purge makes it.
+    // Owed until some purge flushes it successfully.
     const also = hullOf(this.#owed, more);
     this.#owed = also;
     try {
@@ -495,7 +525,7 @@ export class VmapAreas {
   }
 
   #noRoom(bytes: number | bigint, guard: number, align: number, window: AddressWindow): VmError {
-    // Nothing is counted for this text: a request that fails costs no more than one that does not.
+    // No counting for this text: a failed request costs no more than any other.
     const waiting = this.#units.bytes(this.#nodes.lazyPages);
     return new VmError(
       'ENOMEM',

@@ -4,31 +4,36 @@ import type { Area } from './area.js';
 import { type AddressWindow, hullOf } from './page-units.js';
 import type { VmapAreas } from './vmap-areas.js';
 
-/** How blocks are cut. */
+/** Options of `VmapBlocks`. */
 export interface VmapBlocksOptions {
-  /** The areas that blocks are taken from; they ask the blocks for room when nothing fits. */
+  /** The areas that blocks are taken from. When nothing fits, they ask the blocks for room. */
   readonly areas: VmapAreas;
   /**
-   * Pages of a block, a power of two from 128 to 1024 (VMAP_BBMAP_BITS). Linux derives it from NR_CPUS: 1024 with 4K pages and up to
-   * 2048 processors, 256 with 8192. Default 1024.
+   * Pages of a block, a power of two from 128 to 1024 (VMAP_BBMAP_BITS). Linux derives it from NR_CPUS: 1024
+   * with 4K pages and up to 2048 processors, 256 with 8192. Default: 1024.
    */
   readonly blockPages?: number;
 }
 
-/** Pages of the largest range that is cut from a block: larger ones are areas of their own (VMAP_MAX_ALLOC). */
+/**
+ * Pages of the largest range that is cut from a block. A larger range is an area of its own
+ * (VMAP_MAX_ALLOC).
+ */
 const MOST_PAGES = 64;
 
-/** One block: handed out from the bottom up, never twice before all of it has come back. */
+/**
+ * One block. It is handed out from the bottom up, and no part of it twice before all of it has come back.
+ */
 interface Block {
   readonly area: Area;
   readonly cpu: number;
-  /** Blocks that were made before it. */
+  /** Number of blocks made before it. */
   readonly rank: number;
-  /** Pages not handed out yet, at its end. */
+  /** Pages at its end that are not handed out yet. */
   free: number;
   /** Pages that came back. */
   dirty: number;
-  /** Pages that came back and were not flushed: [from, to). */
+  /** Pages that came back and are not flushed: [from, to). */
   dirtyFrom: number;
   dirtyTo: number;
   /** Pages of each live range, by its first page. */
@@ -36,12 +41,14 @@ interface Block {
 }
 
 /**
- * Short-lived ranges as `vm_map_ram` hands them out: cut from blocks, a power of two pages each, without guards.
+ * Short-lived ranges as `vm_map_ram` hands them out: cut from blocks, a power of two pages each, without
+ * guards.
  *
- * A block is used from the bottom up, and nothing of it again before all of it came back; then it is freed like an area. `unmapAliases`
- * frees blocks that have nothing live earlier.
+ * A block is used from the bottom up. No part of it is used again before all of it came back. It is then
+ * freed like an area. `unmapAliases` also frees blocks with nothing live in them before that.
  *
- * Source: Linux 6.12, `mm/vmalloc.c`: vb_alloc, vb_free, new_vmap_block, purge_fragmented_block, _vm_unmap_aliases.
+ * Source: Linux 6.12, `mm/vmalloc.c`: vb_alloc, vb_free, new_vmap_block, purge_fragmented_block,
+ * _vm_unmap_aliases.
  *
  * @example
  * ```ts
@@ -54,9 +61,9 @@ export class VmapBlocks {
   readonly #areas: VmapAreas;
   readonly #pageShift: number;
   readonly #blockPages: number;
-  /** Blocks with room, by processor, in the order in which they were made. */
+  /** Blocks with room, by processor, oldest first. */
   readonly #open: Block[][];
-  /** All blocks, by first page; an area that is no block is not here. */
+  /** All blocks, by first page. Areas that are not blocks are not in it. */
   readonly #blocks = new Map<bigint, Block>();
   #made = 0;
   /** Ranges that are areas of their own. */
@@ -92,10 +99,10 @@ export class VmapBlocks {
    * Reserves a range.
    *
    * @param pages - at least 1. Up to 64 are rounded up to a power of two and cut from a block.
-   * @param cpu - the processor that asks. Default 0.
+   * @param cpu - the processor that asks. Default: 0.
    * @returns its first byte.
-   * @throws VmError `EINVAL` for what is no number of pages or no processor, `ENOMEM` when nothing fits. Errors of the areas' sink, as
-   *   for their `reserve`.
+   * @throws VmError `EINVAL` for an invalid number of pages or processor; `ENOMEM` when nothing fits. Errors
+   *   of the areas' sink, as for their `reserve`.
    */
   reserve(pages: number, cpu = 0): bigint {
     this.#checkPages(pages);
@@ -117,11 +124,11 @@ export class VmapBlocks {
   }
 
   /**
-   * Gives a range back. It is not used again before its block is.
+   * Gives a range back. It is not used again before its whole block is.
    *
    * @param pages - as for `reserve`.
-   * @throws VmError `EINVAL` when no range begins there, or it has another number of pages. An error of the areas' sink: the range came
-   *   back all the same and must not be freed again.
+   * @throws VmError `EINVAL` when no range begins there, or when it has another number of pages. An error of
+   *   the areas' sink: the range came back all the same and must not be freed again.
    */
   free(address: bigint, pages: number): void {
     this.#checkPages(pages);
@@ -144,9 +151,9 @@ export class VmapBlocks {
   }
 
   /**
-   * Takes back the range that was reserved last and not used: it can be reserved again at once.
+   * Undoes the last reservation, which was not used. The range can be reserved again at once.
    *
-   * @throws VmError `EINVAL` when no range begins there, or others of its block were reserved since.
+   * @throws VmError `EINVAL` when no range begins there, or when others of its block were reserved since.
    */
   cancel(address: bigint): void {
     const large = this.#large.get(address);
@@ -168,7 +175,7 @@ export class VmapBlocks {
     this.#areas.cancel(block.area);
   }
 
-  /** Pages of the live range that begins at an address; 0 when none does. */
+  /** Pages of the live range that begins at an address; 0 for none. */
   pagesAt(address: bigint): number {
     const large = this.#large.get(address);
     if (large !== undefined) return Number(large.bytes >> BigInt(this.#pageShift));
@@ -177,13 +184,15 @@ export class VmapBlocks {
   }
 
   /**
-   * Makes sure that no old translation is left (vm_unmap_aliases): blocks that have nothing live and less than a quarter free are
-   * freed, and one flush covers what came back in the others, and all that was freed.
+   * Makes sure that no old translation is left (vm_unmap_aliases). It frees blocks that have nothing live
+   * and less than a quarter free. One flush covers what came back in the other blocks, and all that was
+   * freed.
    *
    * What the sink frees inside the flush is left for the next call.
    *
-   * @param also - bytes that the flush must cover besides.
-   * @throws VmError `EBUSY` inside the `flush` of the areas' sink, and errors of that sink: then what came back is flushed by the next call.
+   * @param also - bytes that the flush must also cover.
+   * @throws VmError `EBUSY` inside the `flush` of the areas' sink, and errors of that sink: the next call
+   *   then flushes what came back.
    */
   unmapAliases(also?: AddressWindow): void {
     const dirty = [...this.#blocks.values()].filter(
@@ -195,7 +204,8 @@ export class VmapBlocks {
       hull = hullOf(hull, { start, end: area.address + this.#bytes(dirtyTo) });
     }
     this.#areas.purge(hull, () => {
-      // The areas owe that flush from here on, whichever purge makes it; what comes back inside it is not in it.
+      // From here on the areas owe this flush, whichever purge makes it. What comes back during the flush is
+      // not part of it.
       for (const block of dirty) {
         block.dirtyFrom = this.#blockPages;
         block.dirtyTo = 0;
@@ -204,7 +214,7 @@ export class VmapBlocks {
     });
   }
 
-  /** Lets go of blocks of which all that was handed out came back. */
+  /** Removes blocks whose pages all came back, as far as they were handed out, and returns their areas. */
   #dropFragmented(isForced: boolean): Area[] {
     const blocks = [...this.#blocks.values()].filter((block) => this.#isFragmented(block, isForced));
     for (const block of blocks) this.#drop(block);
@@ -215,7 +225,7 @@ export class VmapBlocks {
     return free + dirty === this.#blockPages && dirty > 0 && (isForced || free < this.#blockPages / 4);
   }
 
-  /** The block of an address and the page in it; -1, which no range begins at, inside a page. */
+  /** The block of an address and the page in it. Inside a page it is -1, where no range begins. */
   #placeOf(address: bigint): { block: Block | undefined; first: number } {
     const inBlock = address % this.#bytes(this.#blockPages);
     const isPage = inBlock % this.#bytes(1) === 0n;
@@ -243,14 +253,14 @@ export class VmapBlocks {
     return block;
   }
 
-  /** Puts a block that has room again where it was among those of its processor. */
+  /** Puts a block that has room again back in its place among those of its processor. */
   #reopen(block: Block): void {
     const open = this.#open[block.cpu] as Block[];
     const behind = open.findIndex(({ rank }) => rank > block.rank);
     open.splice(behind < 0 ? open.length : behind, 0, block);
   }
 
-  /** Forgets a block; its area is the caller's to free. */
+  /** Forgets a block. The caller frees its area. */
   #drop(block: Block): void {
     this.#blocks.delete(block.area.address);
     const open = this.#open[block.cpu] as Block[];

@@ -10,11 +10,11 @@ export interface Waiting {
   readonly node: number;
 }
 
-/** Pages from the first to the last of some ranges, the end exclusive. */
+/** The pages from the first to the last of some ranges, the end exclusive. */
 export interface Hull {
   /** First page. */
   readonly start: number;
-  /** Page behind the last. */
+  /** The page after the last one. */
   readonly end: number;
 }
 
@@ -23,23 +23,24 @@ export type Lock = 'pool' | 'heap';
 
 /** Pages of the largest ranges that are pooled. */
 const CLASSES = 256;
-/** Pages of neighbouring addresses that belong to one node, where there are several. */
+/** Pages of neighbouring addresses that belong to one node, when there are several nodes. */
 const ZONE_PAGES = 16;
 
-/** One node: what was freed there, and what is parked there by size, the head of a pool last. */
+/** One node: what was freed there, and its pools by size. The head of a pool is its last element. */
 interface Node {
   lazy: Waiting[];
   readonly pools: Waiting[][];
 }
 
 /**
- * Freed ranges on their way back: lazy lists and pools by size, one set for each processor that is possible.
+ * Freed ranges on their way back: lazy lists, and pools by size. Each possible processor has a set of them.
  *
- * Nothing that is freed can be used again before a purge. A purge then parks ranges of up to 256 pages in pools, of which only
- * requests of that size on that processor take; the others go back to the free space. With one processor there are no pools.
+ * Nothing that is freed can be used again before a purge. A purge puts ranges of up to 256 pages in pools,
+ * where only requests of that size on that processor find them. The others go back to the free space. With
+ * one processor there are no pools.
  *
- * Source: Linux 6.12, `mm/vmalloc.c`: free_vmap_area_noflush, __purge_vmap_area_lazy, decay_va_pool_node, purge_vmap_node,
- * node_alloc, node_pool_del_va. The order of all steps is that of recorded streams of 6.12.
+ * Source: Linux 6.12, `mm/vmalloc.c`: free_vmap_area_noflush, __purge_vmap_area_lazy, decay_va_pool_node,
+ * purge_vmap_node, node_alloc, node_pool_del_va. The order of all steps is that of recorded streams of 6.12.
  */
 export class VmapNodes {
   /** Pages that wait in lazy lists, guards included (vmap_lazy_nr). */
@@ -69,8 +70,8 @@ export class VmapNodes {
   }
 
   /**
-   * Takes a parked range of exactly this size from a node's pool. Only the head of the pool is looked at: one that is not aligned goes to
-   * the tail, and nothing is taken.
+   * Takes a range of exactly this size from a node's pool. It looks only at the head of the pool. A head
+   * that is not aligned goes to the tail, and nothing is taken.
    *
    * @returns its first page; -1 for none.
    */
@@ -93,13 +94,14 @@ export class VmapNodes {
   /**
    * Purges: takes all lazy lists, flushes, decays the pools, and then puts what was taken where it belongs.
    *
-   * @param isFull - pools are emptied and not filled: what a request that found nothing does.
-   * @param flush - called with what was taken, `null` for nothing, before any of it can be used again. When it throws, all of it waits
-   *   again. What it frees itself waits for the next purge.
+   * @param isFull - empties the pools and does not fill them, as for a request that found nothing.
+   * @param flush - called with what was taken, `null` for nothing, before any of it can be used again. When
+   *   it throws, all of it waits again. What it frees itself waits for the next purge.
    * @returns the number of ranges that waited.
    */
   purge(isFull: boolean, flush: (hull: Hull | null) => void = () => {}): number {
-    // Linux decays each node right before it takes its list. Neither looks at what the other changes, and decay cannot be undone.
+    // Linux decays each node right before it takes that node's list. Neither uses what the other changes, so
+    // the lists can come first here. They must: a decay cannot be undone.
     const lists = this.#nodes.map((_node, i) => this.collect(i));
     try {
       flush(hullOf(lists));
@@ -115,17 +117,17 @@ export class VmapNodes {
     return lists.reduce((sum, list) => sum + list.length, 0);
   }
 
-  /** Empties all pools into the free space: what Linux does when memory is short. */
+  /** Empties all pools into the free space, as Linux does when memory is short. */
   shrink(): void {
     for (let node = 0; node < this.count; node++) finish(this.decay(node, true));
   }
 
-  /** Ranges that are parked in pools. */
+  /** Number of ranges in pools. */
   get pooled(): number {
     return this.#nodes.reduce((sum, { pools }) => sum + pools.reduce((all, pool) => all + pool.length, 0), 0);
   }
 
-  /** Pages of the ranges that are parked in pools. */
+  /** Pages of the ranges in pools. */
   get pooledPages(): number {
     return this.#nodes.reduce(
       (sum, { pools }) => sum + pools.reduce((all, pool, i) => all + pool.length * (i + 1), 0),
@@ -146,11 +148,12 @@ export class VmapNodes {
   }
 
   /**
-   * Takes a quarter of each pool of a node, from its head, back into the free space; or all. Linux 6.12 counts a quarter down from 0 where
-   * a pool has fewer than four, and so takes all of those. While a pool is looked through, others find it empty.
+   * Moves a quarter of each pool of a node, from its head, back into the free space; or all of it. Linux
+   * 6.12 counts a quarter down from 0 when a pool has fewer than four ranges, and so takes all of them.
+   * While it looks through a pool, others find the pool empty.
    *
-   * A step ends where Linux takes a lock for the next one, and says which: what a replay of several processors needs, as others may come
-   * in between. `purge` makes all steps at once.
+   * A step ends where Linux takes a lock for the next one, and yields which lock. A replay of several
+   * processors needs this, since others may come in between. `purge` runs all steps at once.
    */
   *decay(node: number, isFull: boolean): Generator<Lock> {
     const { pools } = this.#nodes[node] as Node;
@@ -170,7 +173,7 @@ export class VmapNodes {
     if (decayed.length === 0) return;
     decayed.sort((a, b) => a.start - b.start);
     yield 'heap';
-    // Neighbours are joined first: what the tree gets is fewer and longer.
+    // Neighbours are joined first, so the tree gets fewer and longer ranges.
     let { start } = decayed[0] as Waiting;
     let end = start;
     for (const range of decayed) {
@@ -183,7 +186,7 @@ export class VmapNodes {
     this.#give(start, end);
   }
 
-  /** Takes the lazy list of a node, by address: the first thing that a purge does with it. */
+  /** Takes the lazy list of a node, by address: the first step of a purge. */
   collect(node: number): Waiting[] {
     const home = this.#nodes[node] as Node;
     const list = home.lazy.sort((a, b) => a.start - b.start);
@@ -191,7 +194,10 @@ export class VmapNodes {
     return list;
   }
 
-  /** Parks what a purge collected in a node's pools, in address order, and gives the rest back in reverse. In steps, as `decay`. */
+  /**
+   * Puts what a purge collected in a node's pools, in address order, and gives the rest back in reverse
+   * order. It runs in steps, as `decay` does.
+   */
   *giveBack(node: number, list: readonly Waiting[], isFull: boolean): Generator<Lock> {
     const { pools } = this.#nodes[node] as Node;
     const rest: Waiting[] = [];
@@ -213,12 +219,13 @@ export class VmapNodes {
     }
   }
   #give(start: number, end: number): void {
-    // What comes back was taken and is in one place alone: an overlap is a fault of ours, and worse when passed over.
+    // A range that comes back was taken, and is in one place only. An overlap is our own fault, and must not
+    // go unnoticed.
     if (!this.#free.give(start, end)) throw new Error(`pages ${start} to ${end} are free already`);
   }
 }
 
-/** Pages from the first to the last range; `null` when there is none. */
+/** The pages from the first to the last range; `null` when there is none. */
 function hullOf(lists: readonly (readonly Waiting[])[]): Hull | null {
   let start = Number.POSITIVE_INFINITY;
   let end = 0;

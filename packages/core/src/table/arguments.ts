@@ -9,7 +9,7 @@ import { type PageRange, pageRange } from './page-range.js';
 import type { TableContext } from './state/context.js';
 import { OwedFlushes } from './state/flush-batch.js';
 
-/** A misspelt access must not look allowed. */
+/** Refuses a misspelt access: it must not look allowed. */
 export function checkAccess(access: Access): void {
   if (!['read', 'write', 'execute'].includes(access?.kind) || typeof access.user !== 'boolean') {
     throw new VmError('EINVAL', 'invalid access', {
@@ -21,9 +21,10 @@ export function checkAccess(access: Access): void {
 const DEFAULTS = protection();
 
 /**
- * Refuses a protection that was not completed: a missing member must not look like a right that is not given.
+ * Refuses an incomplete protection: a missing member must not look like a right that is not given.
  *
- * @returns it when `protection()` made it, else a copy: members may change, or be read by a caller's code.
+ * @returns the protection itself when `protection()` made it, else a copy: its members may change, or may be
+ *   getters of the caller.
  */
 export function checkProtection(protection: Protection): Protection {
   if (isMade(protection)) return protection;
@@ -43,7 +44,7 @@ function notComplete(): VmError {
   });
 }
 
-/** The members of a protection that a call changes: a copy, read once. */
+/** The members of a protection that a call changes, as a copy. Each is read once. */
 export function protectionFields(fields: Partial<Protection>): Partial<Protection> {
   if (typeof fields !== 'object' || fields === null) {
     throw new VmError('EINVAL', `the protection is ${shown(fields)}`, {
@@ -74,13 +75,13 @@ export function isComplete(fields: Partial<Protection>): fields is Protection {
   return Object.keys(protection()).every((member) => Object.hasOwn(fields, member));
 }
 
-/** A range that may be left out: then it is everything that the root translates. */
+/** A range that may be left out. Default: everything that the root translates. */
 export function rangeOf(plan: Plan, { va, bytes }: Given<{ va: bigint; bytes: bigint | number }>): PageRange {
   if (va === undefined && bytes === undefined) return { first: 0, pages: plan.pages };
   return pageRange(plan.format, va as bigint, bytes as bigint);
 }
 
-/** The batch that a call leaves its flush to; `null` for a flush at once. */
+/** The batch that takes the call's flush; `null` when the call flushes at once. */
 export function batchOf(context: TableContext, { batch }: Given<FlushOptions>): OwedFlushes | null {
   if (batch === undefined) return null;
   if (!(batch instanceof OwedFlushes) || !batch.isOf(context)) {
@@ -91,7 +92,7 @@ export function batchOf(context: TableContext, { batch }: Given<FlushOptions>): 
   return batch;
 }
 
-/** A leaf size of the format, as log2 bytes; the base page by default. */
+/** A leaf size of the format, as log2 bytes. Default: the base page. */
 export function leafShiftOf(plan: Plan, { leafShift = plan.pageShift }: Given<PrepareOptions>): number {
   const sizes = plan.levels.filter((level) => level.level.leaf !== null).map((level) => level.shift);
   if (!sizes.includes(leafShift as number)) {
@@ -109,7 +110,7 @@ export interface LeafCaps {
   readonly run: number;
 }
 
-/** The caps on the sizes of leaves and of runs; none by default. */
+/** The caps on the sizes of leaves and runs. Default: none. */
 export function leafCaps({ maxLeafShift, maxRunShift }: Given<MapOptions>): LeafCaps {
   const leaf = capOf('maxLeafShift', maxLeafShift, 64);
   return { leaf, run: Math.min(leaf, capOf('maxRunShift', maxRunShift, leaf)) };
@@ -125,7 +126,7 @@ function capOf(name: string, cap: unknown, fallback: number): number {
   return cap as number;
 }
 
-/** The frame of a physical address. */
+/** The frame at a physical address. */
 export function physicalPage(plan: Plan, pa: bigint): number {
   const { pageShift, format } = plan;
   checkAddress(pa, 'the physical address');
@@ -141,7 +142,7 @@ export function physicalPage(plan: Plan, pa: bigint): number {
   return Number(pa >> BigInt(pageShift));
 }
 
-/** @throws VmError `EINVAL` for what is no function. */
+/** @throws VmError `EINVAL` for anything that is not a function. */
 export function checkVisitor(visit: unknown): void {
   if (typeof visit !== 'function')
     throw new VmError('EINVAL', `the callback is ${shown(visit)}`, { advice: 'pass (slot) => { … }' });

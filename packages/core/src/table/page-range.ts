@@ -15,7 +15,7 @@ export interface PageRange {
   readonly pages: number;
 }
 
-/** The smallest range that holds all of one or more. */
+/** The smallest range that contains all the given ones, of which there is at least one. */
 export function hullOf(ranges: readonly PageRange[]): PageRange {
   let first = Number.POSITIVE_INFINITY;
   let end = 0;
@@ -27,12 +27,13 @@ export function hullOf(ranges: readonly PageRange[]): PageRange {
 }
 
 /**
- * Checks an address range to its last byte.
+ * Checks an address range up to its last byte.
  *
- * @param va - first address in bytes, 0 to 2^64 - 1, as the processor holds it (sign-extended where canonical).
+ * @param va - first address in bytes, 0 to 2^64 - 1, as the processor holds it (sign-extended where
+ *   canonical).
  * @param bytes - length in bytes.
- * @throws VmError `EINVAL` when the range is empty, negative or not page-aligned; `ERANGE` when it wraps, leaves
- *   the addresses that the format translates, or crosses the hole between the canonical halves.
+ * @throws VmError `EINVAL` when the range is empty, negative or not page-aligned; `ERANGE` when it wraps,
+ *   leaves the addresses that the format translates, or crosses the hole between the canonical halves.
  */
 export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | number): PageRange {
   const length = checkBytes(bytes, 'length', va);
@@ -70,9 +71,9 @@ export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | n
 }
 
 /**
- * The address of two 32-bit words.
+ * The address in two 32-bit words.
  *
- * @throws VmError `EINVAL` when one is no 32-bit integer: cut short it would name another page.
+ * @throws VmError `EINVAL` when a word is not a 32-bit integer: truncated, it would name another page.
  */
 export function addressOfWords(vaHi: number, vaLo: number): bigint {
   for (const word of [vaHi, vaLo]) {
@@ -101,7 +102,7 @@ export function isTranslated(format: PageTableFormat, va: bigint): boolean {
   return isInRange(format.range, va);
 }
 
-/** Addresses in bytes, the end not included: it may be 2^64. */
+/** Addresses in bytes. The end is not included and may be 2^64. */
 export interface Span {
   readonly start: bigint;
   readonly end: bigint;
@@ -121,7 +122,7 @@ function pageIndex(format: PageTableFormat, va: bigint): number {
   return Number((va & ((1n << BigInt(format.range.bits)) - 1n)) >> BigInt(format.pageShift));
 }
 
-/** The address of a page index: the inverse of `pageIndex`, upper bits filled in. */
+/** The address of a page index, upper bits filled in: the inverse of `pageIndex`. */
 export function addressOf(format: PageTableFormat, page: number): bigint {
   const { bits, upper } = format.range;
   const low = BigInt(page) << BigInt(format.pageShift);

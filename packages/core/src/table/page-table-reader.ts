@@ -4,9 +4,11 @@ import { openContext, type ReaderOptions } from './state/open.js';
 import { makeTranslator } from './walk/translate.js';
 
 /**
- * Page tables that exist, to be read: in an image, in a guest's memory, or the kernel's own (`AddressSpace.table`).
+ * Reads page tables that exist: in an image, in a guest's memory, or the kernel's own
+ * (`AddressSpace.table`).
  *
- * It reads the bytes at each call, so it sees what others change. It trusts its format, which `PageTable` and the conformance suite check.
+ * It reads the bytes at each call, so it sees what others change. It does not check its format: `PageTable`
+ * and the conformance suite do.
  *
  * @example
  * ```ts
@@ -17,8 +19,8 @@ import { makeTranslator } from './walk/translate.js';
  */
 export class PageTableReader<C extends Controls = Controls> extends ReadableTable<C> {
   /**
-   * @throws VmError `EFAULT` when the root has no bytes; `EINVAL` when it is not aligned to its size, or format and memory are
-   *   something else.
+   * @throws VmError `EFAULT` when the root has no bytes; `EINVAL` when it is not aligned to its size, or
+   *   when format or memory is not one.
    */
   constructor(options: ReaderOptions<C>) {
     const context = openContext(options);

@@ -43,8 +43,8 @@ import { makeTranslator } from './walk/translate.js';
 /**
  * One root and the tables below it: real entries in real memory, in the format's exact bits.
  *
- * Addresses are unsigned 64-bit bigints as the processor holds them (kernel addresses start with 0xffff…). A call
- * that throws leaves entries, allocator and live counts as they were.
+ * Addresses are unsigned 64-bit bigints as the processor holds them (kernel addresses start with 0xffff…). A
+ * call that throws leaves entries, allocator and live counts as they were.
  *
  * @example
  * ```ts
@@ -62,8 +62,8 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   /**
    * Makes an empty root, or takes the one that `root` names.
    *
-   * @throws VmError `EINVAL` when format, memory, frames and root do not fit together, `ENOMEM` when there is no
-   *   frame for the root, `EFAULT` when an existing root has no bytes.
+   * @throws VmError `EINVAL` when format, memory, frames and root do not fit together; `ENOMEM` when there
+   *   is no frame for the root; `EFAULT` when an existing root has no bytes.
    */
   constructor(options: PageTableOptions<C>) {
     const context = makeContext(options);
@@ -76,15 +76,16 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   /**
    * Maps pages to scattered frames.
    *
-   * Every slot must be empty. Adjacent, aligned frames become larger leaves, or runs with a contiguous hint, where the address
-   * allows it. No flush is needed for a new mapping; one is made where a larger leaf replaces an empty left-over table.
+   * Every slot must be empty. Adjacent, aligned frames become larger leaves, or runs with a contiguous hint,
+   * where the address allows it. A new mapping needs no flush. One is made where a larger leaf replaces an
+   * empty table.
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param frames - pfns in base pages of the format, one per page; they need no bytes behind them.
    * @param protection - what the pages allow.
-   * @throws VmError `EINVAL` misaligned, empty, or a frame that does not fit `paBits`; `ERANGE` outside the addresses
-   *   that the format translates; `EBUSY` a slot is occupied, or a batch owes a flush for the range; `ENOMEM` no frame for a
-   *   table; `EFAULT` a table has no bytes; `EPERM` read-only.
+   * @throws VmError `EINVAL` misaligned, empty, or a frame that does not fit `paBits`; `ERANGE` outside the
+   *   addresses that the format translates; `EBUSY` a slot is occupied, or a batch owes a flush for the
+   *   range; `ENOMEM` no frame for a table; `EFAULT` a table has no bytes; `EPERM` read-only.
    * @example
    * ```ts
    * table.map(0xffffc90000000000n, Uint32Array.of(0x1234, 0x99, 0x7001), PAGE_KERNEL);
@@ -97,9 +98,9 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Maps several stretches in one call: all of them or none. Each may have a protection and caps of its own.
+   * Maps several pieces in one call: all of them or none. Each may have its own protection and caps.
    *
-   * @param pieces - at least one. Two that overlap are refused as an occupied slot is.
+   * @param pieces - at least one. Two that overlap are refused like an occupied slot.
    * @throws VmError as `map`.
    * @example
    * ```ts
@@ -151,15 +152,15 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Removes the mappings of a range; holes are fine. One flush covers what was removed.
+   * Removes the mappings of a range. Holes are allowed. One flush covers what was removed.
    *
-   * A block or run that the range covers only in part is split: nothing outside the range goes.
+   * A block or run that the range covers only in part is split: mappings outside the range stay.
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
-   * @throws VmError `EINVAL` when an end lies inside a leaf larger than a page and `split` is false, or inside an entry
-   *   above the last level that is no leaf and cannot be split; `ENOMEM` no frame for the table of a split; `ERANGE`,
-   *   `EFAULT`, `EPERM` as `map`; what the sink throws.
+   * @throws VmError `EINVAL` when an end lies inside a leaf larger than a page and `split` is false, or
+   *   inside an entry above the last level that is not a leaf and cannot be split; `ENOMEM` no frame for the
+   *   table of a split; `ERANGE`, `EFAULT`, `EPERM` as `map`; what the sink throws.
    * @example
    * ```ts
    * table.unmap(0xffffc90000000000n, 3 * 4096, { reclaim: true });
@@ -181,7 +182,7 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Maps one page, given as two 32-bit words of its address: the fast path, without bigint and without arrays.
+   * Maps one page. Its address comes as two 32-bit words: the fast path, without bigints or arrays.
    *
    * @param vaHi - bits 63..32 of the address, signed or unsigned.
    * @param vaLo - bits 31..0, a multiple of the page size.
@@ -199,7 +200,7 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Removes the mapping of one page, given as two 32-bit words of its address, with a flush when there was one.
+   * Removes the mapping of one page, and flushes when there was one. The address comes as two 32-bit words.
    *
    * A block or run around the page is split.
    *
@@ -218,16 +219,18 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Changes the protection of what is mapped in a range; holes, and entries that the MMU ignores, are passed over.
+   * Changes the protection of what is mapped in a range. Holes, and entries that the MMU ignores, are
+   * skipped.
    *
-   * Software bits, accessed and dirty survive as the format says (`PageTableFormat.change`). One flush covers what
-   * changed; none is made when nothing did.
+   * Software bits, accessed and dirty survive as the format says (`PageTableFormat.change`). One flush
+   * covers what changed. When nothing changed there is no flush.
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
-   * @param fields - the members that change; the others stay as each leaf has them. `accessed`, `dirty` and `extra` are no
-   *   protection: they can be given only as parts of a complete one, and `PageTableFormat.change` says what becomes of them.
-   * @throws VmError as `unmap`; `EINVAL` for a protection that the format cannot say.
+   * @param fields - the members that change; each leaf keeps its others. `accessed`, `dirty` and `extra` are
+   *   not protection: they may be given only as part of a complete one, and `PageTableFormat.change` says
+   *   what becomes of them.
+   * @throws VmError as `unmap`; `EINVAL` for a protection that the format cannot express.
    * @example
    * ```ts
    * table.protect(text, 2n << 20n, { write: false, execute: true });
@@ -245,11 +248,12 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   /**
    * Changes the protection of what is mapped in several ranges: all of them or none, with one flush.
    *
-   * No range may end inside a block or run: `split` makes that so.
+   * No range may end inside a block or run. Call `splitLeaves` first where one does.
    *
-   * @param ranges - at least one, none over another: first address and length in bytes, multiples of the page size.
+   * @param ranges - at least one, and none overlaps another: first address and length in bytes, multiples of
+   *   the page size.
    * @param fields - the members that change, as for `protect`.
-   * @throws VmError `EINVAL` when ranges overlap, or one ends inside a block or run; as `protect`.
+   * @throws VmError `EINVAL` when ranges overlap, or when one ends inside a block or run; as `protect`.
    */
   protectMany(
     ranges: readonly { readonly va: bigint; readonly bytes: bigint | number }[],
@@ -274,18 +278,19 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Makes the tables that a later `map` of the range needs, so that it allocates nothing and cannot fail for want of
-   * memory: whatever the frames, or, with a larger `leafShift`, when it maps whole leaves of that size. Slots that are in
-   * use are passed over.
+   * Makes the tables that a later `map` of the range needs. That `map` then allocates nothing and cannot run
+   * out of memory. This holds for any frames; with a larger `leafShift`, when it maps whole leaves of that
+   * size. Slots in use are skipped.
    *
-   * The promise ends where a call takes prepared tables away: `reclaim`, `unmap` with `reclaim`, `collapse`, or a `map` that
-   * puts a larger leaf in an empty table's place (cap it with `maxLeafShift` to keep the tables).
+   * The promise ends when a call removes prepared tables: `reclaim`, `unmap` with `reclaim`,
+   * `collapseLeaves`, or a `map` that puts a larger leaf in place of an empty table. Cap `map` with
+   * `maxLeafShift` to keep the tables.
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
    * @returns the number of tables made.
-   * @throws VmError `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when `leafShift` is no leaf size of the
-   *   format; `EBUSY` while a batch owes a flush for the range.
+   * @throws VmError `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when `leafShift` is no leaf
+   *   size of the format; `EBUSY` while a batch owes a flush for the range.
    */
   prepare(va: bigint, bytes: bigint | number, options?: PrepareOptions): number {
     const given = optionsOf(options, PREPARE_OPTIONS, 'prepare()');
@@ -296,10 +301,10 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Counts the tables that `prepare` would make: frames that a `map` with leaves of this size has to find.
+   * Counts the tables that `prepare` would make: the frames that a `map` with leaves of this size needs.
    *
-   * It reads; nothing is changed. The count is exact for a `map` that uses leaves of this size alone; one that finds
-   * larger ones needs fewer.
+   * It only reads. The count is exact for a `map` that uses leaves of this size alone. A `map` that can use
+   * larger ones needs fewer tables.
    *
    * @param va - first address in bytes, a multiple of the page size.
    * @param bytes - length in bytes, a multiple of the page size.
@@ -312,15 +317,16 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Frees the tables in a range that hold nothing, after one flush that names them.
+   * Frees the empty tables in a range, after one flush that names them.
    *
-   * A table that only partly lies in the range goes too when all of it is empty. Not while other roots link to it.
+   * A table that lies only partly in the range is freed too when all of it is empty. Do not call it while
+   * other roots link to the tables.
    *
-   * @param va - first address in bytes, a multiple of the page size; default: everything.
-   * @param bytes - length in bytes; given with `va`, and only then.
+   * @param va - first address in bytes, a multiple of the page size. Default: everything.
+   * @param bytes - length in bytes; given exactly when `va` is.
    * @returns the number of tables freed.
-   * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when a table's frame was freed by somebody else; what
-   *   the sink throws.
+   * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when somebody else freed a table's frame;
+   *   what the sink throws.
    */
   reclaim(va?: bigint, bytes?: bigint | number, options?: FlushOptions): number {
     const given = optionsOf(options, FLUSH_OPTIONS, 'reclaim()');
@@ -330,7 +336,8 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Makes a batch, which calls may leave their flush to: `table.unmap(va, bytes, { batch })`.
+   * Makes a batch. A call that is given the batch leaves its flush to it:
+   * `table.unmap(va, bytes, { batch })`.
    *
    * @throws VmError `EINVAL` when the table was destroyed.
    * @example
@@ -346,11 +353,11 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Flushes everything and gives all tables that this object owns, the root included, back to the allocator. The object
-   * is unusable afterwards. Mapped frames, and tables of others that were linked in, stay with their owner.
+   * Flushes everything, and frees all tables that this object owns, the root included. The object is
+   * unusable afterwards. Mapped frames, and linked tables of other owners, stay allocated.
    *
-   * @throws VmError `EINVAL` when the root was opened and not made here, or when a table's frame was freed by somebody
-   *   else; `EBUSY` while a batch owes a flush; `EPERM` when read-only. Nothing is then changed.
+   * @throws VmError `EINVAL` when the root was opened and not made here, or when somebody else freed a
+   *   table's frame; `EBUSY` while a batch owes a flush; `EPERM` when read-only. Nothing is then changed.
    */
   destroy(): void {
     this.#change(destroyTables);
@@ -374,7 +381,7 @@ function elementsOf<T extends object>(list: readonly T[], what: string): T[] {
   return elements;
 }
 
-/** A stretch of scattered frames, checked. */
+/** One piece with scattered frames, checked. */
 function scatteredPiece(
   { plan }: TableContext,
   va: bigint,

@@ -14,10 +14,11 @@ import type { Translator } from './walk/translator.js';
 import { rootAddress, type Walk, walkAddress } from './walk/walk.js';
 
 /**
- * What can be asked of page tables, whoever changes them: `PageTableReader` and `PageTable` both can.
+ * What both faces can read: `PageTableReader` and `PageTable`.
  *
- * Addresses are unsigned 64-bit bigints as the processor holds them (kernel addresses start with 0xffff…). Nothing here changes
- * an entry. What a bundle may leave out is a function over it: `translateMany`, `translationCursor`, `dumpTables`, `diffTables`.
+ * Addresses are unsigned 64-bit bigints as the processor holds them (kernel addresses start with 0xffff…).
+ * Nothing here changes an entry. What a bundle may leave out is a function over a table: `translateMany`,
+ * `translationCursor`, `dumpTables`, `diffTables`.
  */
 export abstract class ReadableTable<C extends Controls = Controls> {
   /** The format of the tables. */
@@ -25,7 +26,7 @@ export abstract class ReadableTable<C extends Controls = Controls> {
   readonly #context: TableContext;
   readonly #translator: Translator;
 
-  /** The two faces alone make one. */
+  /** Only the two faces make one. */
   protected constructor(context: TableContext, translator: Translator) {
     this.format = context.plan.format as unknown as PageTableFormat<C>;
     this.#context = context;
@@ -39,12 +40,12 @@ export abstract class ReadableTable<C extends Controls = Controls> {
     return rootAddress(this.#context);
   }
 
-  /** Exact work of the calls so far; a live object. */
+  /** Exact work of the calls so far. The object is live. */
   get counters(): Readonly<Counters> {
     return this.#context.counters;
   }
 
-  /** What it is, and the work of its calls so far. */
+  /** What the table is, and the work of its calls so far. */
   toString(): string {
     const { tablesRead, entriesWritten, tablesAllocated, tablesFreed, flushes } = this.counters;
     return [
@@ -59,13 +60,14 @@ export abstract class ReadableTable<C extends Controls = Controls> {
   }
 
   /**
-   * Walks one address and reports every entry on the way, the leaf, the permissions over all levels, or the fault.
+   * Walks one address. The result has every entry on the way, the leaf, the permissions over all levels, and
+   * the fault.
    *
-   * @param va - any unsigned 64-bit address; one without translation is a fault in the result, not an error.
-   * @param access - when given, the fault also says whether it is refused.
+   * @param va - any unsigned 64-bit address. One without translation is a fault in the result, not an error.
+   * @param access - when given, the fault also says whether this access is refused.
    * @param controls - processor modes that differ from those that the table was opened with.
-   * @throws VmError `ERANGE` or `EINVAL` when `va` is not an unsigned 64-bit bigint; `EINVAL` when `access` is none, and for
-   *   controls that the format does not know.
+   * @throws VmError `ERANGE` or `EINVAL` when `va` is not an unsigned 64-bit bigint; `EINVAL` for an invalid
+   *   access, and for controls that the format does not know.
    * @example
    * ```ts
    * const { steps, leaf, fault } = table.walk(0xffffc90000001008n, { kind: 'write', user: false });
@@ -94,11 +96,12 @@ export abstract class ReadableTable<C extends Controls = Controls> {
   }
 
   /**
-   * Translates one address given as two 32-bit words: the fast path, without bigint and without allocation.
+   * Translates one address that comes as two 32-bit words: the fast path, without bigints or allocation.
    *
    * @param vaHi - bits 63..32, signed or unsigned.
    * @param vaLo - bits 31..0, signed or unsigned.
-   * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no translation.
+   * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no
+   *   translation.
    * @throws VmError `EINVAL` when the table was destroyed.
    * @example
    * ```ts
@@ -111,12 +114,13 @@ export abstract class ReadableTable<C extends Controls = Controls> {
   }
 
   /**
-   * Lists leaves in address order, adjacent ones of one size with equal flags and adjacent frames as one run.
+   * Lists leaves in address order. Adjacent leaves of one size with equal flags and adjacent frames are one
+   * run.
    *
-   * A leaf that only partly lies in the range is listed whole. Do not change the table while iterating.
+   * A leaf that lies only partly in the range is listed whole. Do not change the table while iterating.
    *
-   * @param va - first address in bytes; default: everything that the root translates.
-   * @param bytes - length in bytes; given with `va`, and only then.
+   * @param va - first address in bytes. Default: everything that the root translates.
+   * @param bytes - length in bytes; given exactly when `va` is.
    * @throws VmError `EFAULT`, while iterating, when an entry points to a table that has no bytes.
    * @example
    * ```ts

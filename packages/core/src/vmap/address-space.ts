@@ -44,17 +44,20 @@ import { removeVmArea, vfree, vmallocNodeRange } from './vmalloc/vmalloc.js';
 import { VREALLOC_OPTIONS, type VreallocOptions, vrealloc } from './vmalloc/vrealloc.js';
 
 /**
- * The kernel's vmap subsystem over real page tables: vm areas at Linux's addresses, and the calls that map into them.
+ * The kernel's vmap subsystem over real page tables: vm areas at Linux's addresses, and the calls that map
+ * into them.
  *
- * Names are Linux's in camelCase, `docs/api.md` holds each beside its twin. Where Linux would stop the machine, warn, remove more than was
- * named or hide an error, a call here is refused with the precise code (`docs/linux-differences.md`).
+ * Names are Linux's in camelCase; `docs/api.md` lists each beside its twin. Where Linux would stop the
+ * machine, warn, remove more than was named or hide an error, a call here is refused with a precise code
+ * (`docs/linux-differences.md`).
  *
  * - **Nothing is written outside a live area**, whatever is passed in.
- * - **All or nothing**: a call that throws leaves tables, areas and frames as they were. What a sink throws in the flush of a purge is told where
- *   it may happen.
- * - **Frames are owned**: vmalloc memory and VM_MAP_PUT_PAGES free theirs, nothing else frees any.
+ * - **All or nothing**: a call that throws leaves tables, areas and frames as they were. A call whose purge
+ *   may throw a sink's error after its work is done says so.
+ * - **Frames are owned**: vmalloc memory and VM_MAP_PUT_PAGES areas free their frames. Nothing else frees
+ *   any.
  * - Addresses are unsigned 64-bit bigints, sizes are bytes, frames are pfns in pages of the format.
- * - A sink or callback may look; a call that changes something is refused there with `EBUSY`.
+ * - A sink or callback may look. A call in it that changes something is refused with `EBUSY`.
  *
  * @example
  * ```ts
@@ -74,8 +77,8 @@ export class AddressSpace<C extends Controls = Controls> {
   readonly #space: KernelSpace;
 
   /**
-   * @throws VmError `EINVAL` when options do not fit together, `ERANGE` when the root does not translate the policy's window, `ENOMEM` when
-   *   there is no frame for the root or the direct map.
+   * @throws VmError `EINVAL` when options do not fit together; `ERANGE` when the root does not translate the
+   *   policy's window; `ENOMEM` when there is no frame for the root or the direct map.
    */
   constructor(options: AddressSpaceOptions<C>) {
     const given = optionsOf<Partial<AddressSpaceOptions<C>>>(options, SPACE_OPTIONS, 'AddressSpace');
@@ -83,12 +86,12 @@ export class AddressSpace<C extends Controls = Controls> {
     printsItself(new.target.prototype);
   }
 
-  /** The tables, to be read: `walk`, `translate`, `leaves`, and `dumpTables` or `diffTables` over it. */
+  /** The tables, for reading: `walk`, `translate`, `leaves`, and `dumpTables` or `diffTables` over it. */
   get table(): PageTableReader<C> {
     return this.#space.view as unknown as PageTableReader<C>;
   }
 
-  /** Its format, root and window, and how many areas there are. */
+  /** Its format, root and window, and how many areas it has. */
   toString(): string {
     const { linux, table, release } = this.#space;
     const { areas, busyBytes, lazyBytes, largestFree } = this.stats();
@@ -99,7 +102,7 @@ export class AddressSpace<C extends Controls = Controls> {
     ].join('\n');
   }
 
-  /** Linux's policy of the space. */
+  /** Linux's policy for the space. */
   get linux(): LinuxPolicy {
     return this.#space.linux;
   }
@@ -109,19 +112,19 @@ export class AddressSpace<C extends Controls = Controls> {
     return this.#space.counters();
   }
 
-  /** The processor that calls: whose pools and blocks are used. Default 0. */
+  /** The processor that calls: its pools and blocks are used. Default: 0. */
   get cpu(): number {
     return this.#space.cpu;
   }
 
-  /** @throws VmError `EINVAL` for a processor that there is not. */
+  /** @throws VmError `EINVAL` for a processor that does not exist. */
   set cpu(cpu: number) {
     if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.#space.areas.cpus)
       throw new VmError('EINVAL', `processor ${shown(cpu)} is none of the ${this.#space.areas.cpus}`);
     this.#space.cpu = cpu;
   }
 
-  /** How much of the window is where, in bytes. */
+  /** How the window is used, in bytes. */
   stats(): AreaStats {
     return this.#space.areas.stats();
   }
@@ -129,11 +132,11 @@ export class AddressSpace<C extends Controls = Controls> {
   // Areas
 
   /**
-   * Reserves an area in the vmalloc window (get_vm_area): no table is touched.
+   * Reserves an area in the vmalloc window (get_vm_area). It changes no table.
    *
    * @param size - bytes, rounded up to pages.
-   * @param flags - VM_ flags; VM_SPARSE for pages that come and go. Default 0.
-   * @throws VmError `EINVAL` for no size or unknown flags, `ENOMEM` when nothing fits.
+   * @param flags - VM_ flags; VM_SPARSE for pages that come and go. Default: 0.
+   * @throws VmError `EINVAL` for an invalid size or unknown flags; `ENOMEM` when nothing fits.
    * @example
    * ```ts
    * const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
@@ -161,8 +164,8 @@ export class AddressSpace<C extends Controls = Controls> {
   /**
    * Frees an area and removes what it maps (free_vm_area). Its frames stay with their owner.
    *
-   * @throws VmError `EINVAL` when it was freed, is of another space, or owns pages (`vfree` frees those). What a sink throws in a purge: the
-   *   area is freed all the same.
+   * @throws VmError `EINVAL` when it was freed, belongs to another space, or owns pages (`vfree` frees
+   *   those). What a sink throws in a purge: the area is freed all the same.
    */
   freeVmArea(area: VmArea): void {
     this.#space.change(() => endFreeing(this.#space, freeVmArea(this.#space, liveArea(this.#space, area))));
@@ -171,9 +174,10 @@ export class AddressSpace<C extends Controls = Controls> {
   /**
    * Removes the area that begins at an address, and what it maps (remove_vm_area).
    *
-   * @returns its handle, not live any more. Frames that it owned are the caller's: `ownedFrames()`. Those of an area that grows go back.
    * A purge that is due is left to a later call.
    *
+   * @returns its handle, which is no longer live. Frames that it owned are now the caller's:
+   *   `ownedFrames()`. Those of a lazy area are freed.
    * @throws VmError `EINVAL` when no area begins there.
    */
   removeVmArea(address: bigint): VmArea {
@@ -181,9 +185,10 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * The area that holds an address, its guard included (find_vm_area); `null` when none does, or it is a range of `vmMapRam`.
+   * The area that holds an address, its guard included (find_vm_area); `null` when there is none, or only a
+   * range of `vmMapRam`.
    *
-   * @throws VmError `EINVAL` for what is no address.
+   * @throws VmError `EINVAL` for an invalid address.
    */
   findVmArea(address: bigint): VmArea | null {
     const vm = areaAt(this.#space, address);
@@ -202,17 +207,17 @@ export class AddressSpace<C extends Controls = Controls> {
   // vmap
 
   /**
-   * Maps frames into a new area (vmap): never executable.
+   * Maps frames into a new area (vmap). They are never executable.
    *
-   * With VM_MAP_PUT_PAGES the area owns the frames from then on, and `vfree` frees them. Pass VM_MAP for vmallocinfo to say "vmap", as Linux's
-   * callers do.
+   * With VM_MAP_PUT_PAGES the area owns the frames, and `vfree` frees them. Pass VM_MAP so that vmallocinfo
+   * says "vmap", as Linux's callers do.
    *
    * @param frames - one for each page.
-   * @param flags - VM_ flags. Default 0.
-   * @param protection - Default PAGE_KERNEL.
+   * @param flags - VM_ flags. Default: 0.
+   * @param protection - what the pages allow. Default: PAGE_KERNEL.
    * @returns the first address.
-   * @throws VmError `EINVAL` for VM_NO_GUARD, VM_FLUSH_RESET_PERMS, or frames that cannot be owned; `E2BIG` for more pages than the machine
-   *   has; `ENOMEM`.
+   * @throws VmError `EINVAL` for VM_NO_GUARD, VM_FLUSH_RESET_PERMS, or frames that cannot be owned; `E2BIG`
+   *   for more pages than the machine has; `ENOMEM`.
    */
   vmap(
     frames: FrameList,
@@ -225,9 +230,9 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * Maps frames that are no memory into a new, naturally aligned area (vmap_pfn).
+   * Maps frames that are not memory into a new, naturally aligned area (vmap_pfn).
    *
-   * @throws VmError `EINVAL` for a frame of the machine's memory, `ENOMEM`.
+   * @throws VmError `EINVAL` for a frame of the machine's memory; `ENOMEM`.
    */
   vmapPfn(pfns: FrameList, protection: Protection, options?: CallerOptions): bigint {
     const given = optionsOf(options, CALLER_OPTIONS, 'vmapPfn()') as CallerOptions;
@@ -235,9 +240,9 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * Frees the area that begins at an address; its frames stay (vunmap).
+   * Frees the area that begins at an address (vunmap). Its frames stay with their owner.
    *
-   * @throws VmError `EINVAL` when no area begins there, or it owns pages.
+   * @throws VmError `EINVAL` when no area begins there, or when it owns pages.
    */
   vunmap(address: bigint): void {
     this.#space.change(() => vunmap(this.#space, address, 'vunmap'));
@@ -247,9 +252,10 @@ export class AddressSpace<C extends Controls = Controls> {
    * Maps frames into a range of a live area (vmap_pages_range).
    *
    * @param start - first address, inside one area; `end` is the byte after the last one.
-   * @param pageShift - log2 of bytes: a promise that frames come in aligned, adjacent chunks of this size, and the cap on leaves. Default the page.
-   * @throws VmError `EINVAL` when no area holds the range, or frames break the promise; `ERANGE` when it leaves the area; `EBUSY` when a page is
-   *   mapped; `ENOMEM`.
+   * @param pageShift - log2 of bytes. It promises that frames come in aligned, adjacent chunks of this size,
+   *   and it caps leaves. Default: the page.
+   * @throws VmError `EINVAL` when no area holds the range, or frames break the promise; `ERANGE` when it
+   *   leaves the area; `EBUSY` when a page is mapped; `ENOMEM`.
    */
   vmapPagesRange(
     start: bigint,
@@ -262,7 +268,8 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * Removes what a range of a live area maps, with one flush (vunmap_range). A leaf or run that reaches out of it is split.
+   * Removes what a range of a live area maps, with one flush (vunmap_range). A leaf or run that reaches
+   * beyond the range is split.
    *
    * @throws VmError `EINVAL`, `ERANGE` as `vmapPagesRange`; `ENOMEM` for the table of a split.
    */
@@ -275,17 +282,18 @@ export class AddressSpace<C extends Controls = Controls> {
   /**
    * Maps frames into a range of a VM_SPARSE area with PAGE_KERNEL (vm_area_map_pages).
    *
-   * @throws VmError in Linux's order: `EINVAL` for VM_FLUSH_RESET_PERMS, VM_NO_GUARD, no VM_SPARSE; `E2BIG` for more pages than the machine
-   *   has; `ERANGE` outside the area; `EBUSY` when a page is mapped; `ENOMEM`.
+   * @throws VmError in Linux's order: `EINVAL` for VM_FLUSH_RESET_PERMS, VM_NO_GUARD, no VM_SPARSE; `E2BIG`
+   *   for more pages than the machine has; `ERANGE` outside the area; `EBUSY` when a page is mapped;
+   *   `ENOMEM`.
    */
   vmAreaMapPages(area: VmArea, start: bigint, end: bigint, frames: FrameList): void {
     ranges.vmAreaMapPages(this.#space, liveArea(this.#space, area), start, end, frames);
   }
 
   /**
-   * Removes what a range of a VM_SPARSE area maps, with one flush (vm_area_unmap_pages). Holes are fine.
+   * Removes what a range of a VM_SPARSE area maps, with one flush (vm_area_unmap_pages). Holes are allowed.
    *
-   * @throws VmError as `vmAreaMapPages`: Linux says nothing.
+   * @throws VmError as `vmAreaMapPages`. Linux reports no error.
    */
   vmAreaUnmapPages(area: VmArea, start: bigint, end: bigint): void {
     ranges.vmAreaUnmapPages(this.#space, liveArea(this.#space, area), start, end);
@@ -294,12 +302,13 @@ export class AddressSpace<C extends Controls = Controls> {
   // Entries
 
   /**
-   * Calls back with every page's entry of a range of a live area, empty ones too; missing tables are made (apply_to_page_range). See
-   * `PageTable.applyToRange`.
+   * Calls back with the entry of every page in a range of a live area, empty ones included. Missing tables
+   * are made (apply_to_page_range). See `applyToRange`.
    *
    * @param size - bytes, whole pages.
    * @returns what the callback returned to stop, or `undefined`.
-   * @throws VmError `EINVAL`, `ERANGE` as `vmapPagesRange`; `EINVAL` for a leaf larger than a page; `ENOMEM`; what the callback throws.
+   * @throws VmError `EINVAL`, `ERANGE` as `vmapPagesRange`; `EINVAL` for a leaf larger than a page;
+   *   `ENOMEM`; what the callback throws.
    */
   applyToPageRange<T = undefined>(
     address: bigint,
@@ -310,7 +319,8 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * Calls back with every entry of a range that is not empty; makes no table (apply_to_existing_page_range).
+   * Calls back with every entry of a range that is not empty. It makes no table
+   * (apply_to_existing_page_range).
    *
    * @throws VmError as `applyToPageRange`.
    */
@@ -325,17 +335,18 @@ export class AddressSpace<C extends Controls = Controls> {
   // Devices
 
   /**
-   * Maps a physical range into all of a VM_IOREMAP area, by the largest leaves (ioremap_page_range).
+   * Maps a physical range into all of a VM_IOREMAP area, with the largest leaves (ioremap_page_range).
    *
    * @param physical - first physical address in bytes, a multiple of the page size.
-   * @throws VmError `EINVAL` when the area is no VM_IOREMAP, `ERANGE` when the range is not all of it, `EBUSY`, `ENOMEM`.
+   * @throws VmError `EINVAL` when the area is not VM_IOREMAP; `ERANGE` when the range is not all of it;
+   *   `EBUSY`; `ENOMEM`.
    */
   ioremapPageRange(start: bigint, end: bigint, physical: bigint, protection: Protection): void {
     this.#space.change(() => ranges.ioremapPageRange(this.#space, start, end, physical, protection));
   }
 
   /**
-   * Maps a physical range into part of a live area, by the largest leaves (vmap_page_range).
+   * Maps a physical range into part of a live area, with the largest leaves (vmap_page_range).
    *
    * @throws VmError as `vmapPagesRange`.
    */
@@ -346,10 +357,10 @@ export class AddressSpace<C extends Controls = Controls> {
   /**
    * Maps a device's registers into a new area (ioremap).
    *
-   * @param physical - physical address in bytes: it need not begin a page.
+   * @param physical - physical address in bytes. It need not be the start of a page.
    * @param size - bytes.
    * @returns the address of the first register.
-   * @throws VmError `EINVAL` for a range that does not fit or is memory, `ENOMEM`.
+   * @throws VmError `EINVAL` for a range that does not fit, or that is memory; `ENOMEM`.
    */
   ioremap(physical: bigint, size: number | bigint, options?: CallerOptions): bigint {
     return this.ioremapProt(physical, size, this.#space.linux.protections.IOREMAP, options);
@@ -376,12 +387,13 @@ export class AddressSpace<C extends Controls = Controls> {
     this.#space.change(() => iounmap(this.#space, address));
   }
 
-  // Looking
+  // Lookup
 
   /**
-   * The page at an address of the window or of an area, also inside a larger leaf (vmalloc_to_page): its frame; `null` when none is mapped.
+   * The frame at an address of the window or of an area, also inside a larger leaf (vmalloc_to_page); `null`
+   * when nothing is mapped there.
    *
-   * @throws VmError `EINVAL` for what is no address.
+   * @throws VmError `EINVAL` for an invalid address.
    */
   vmallocToPage(address: bigint): number | null {
     return look.vmallocToPage(this.#space, address);
@@ -390,7 +402,7 @@ export class AddressSpace<C extends Controls = Controls> {
   /**
    * The frame at an address (vmalloc_to_pfn).
    *
-   * @throws VmError `EFAULT` when none is mapped.
+   * @throws VmError `EFAULT` when nothing is mapped there.
    */
   vmallocToPfn(address: bigint): number {
     return look.vmallocToPfn(this.#space, address);
@@ -401,24 +413,29 @@ export class AddressSpace<C extends Controls = Controls> {
     return look.isVmallocAddr(this.#space, address);
   }
 
-  /** True when the area at an address got pages in blocks for huge leaves (is_vm_area_hugepages). */
+  /**
+   * True when the pages of the area at an address were allocated as blocks for huge leaves
+   * (is_vm_area_hugepages).
+   */
   isVmAreaHugepages(address: bigint): boolean {
     return (areaAt(this.#space, address)?.owned?.order ?? 0) > 0;
   }
 
   /**
-   * Copies bytes that areas map (vread_iter): zeros for holes, device ranges, sparse areas and pages without bytes.
+   * Copies the bytes that areas map (vread_iter). Holes, device ranges, sparse areas and pages without bytes
+   * read as zeros.
    *
-   * @param into - takes the bytes, all of them, cut at the end of the address space.
-   * @returns bytes that were written to it.
-   * @throws VmError `EINVAL` for what is no address or no Uint8Array.
+   * @param into - receives the bytes. It is filled, up to the end of the address space.
+   * @returns the number of bytes written to it.
+   * @throws VmError `EINVAL` for an invalid address, or anything but a Uint8Array.
    */
   vread(address: bigint, into: Uint8Array): number {
     return look.vread(this.#space, address, into);
   }
 
   /**
-   * The text of /proc/vmallocinfo. With `detail`, each area also says how much of it is populated, and by which leaves.
+   * The text of /proc/vmallocinfo. With `detail`, each area also shows how much of it is populated, and by
+   * which leaves.
    *
    * @example
    * ```ts
@@ -434,17 +451,18 @@ export class AddressSpace<C extends Controls = Controls> {
   // vmalloc
 
   /**
-   * Allocates memory that is contiguous in addresses alone (vmalloc), by base pages.
+   * Allocates memory with contiguous addresses and scattered frames (vmalloc), mapped by base pages.
    *
    * @param size - bytes, 1 or more.
    * @returns the first address.
-   * @throws VmError `EINVAL` for no size, `E2BIG` for more pages than the machine has, `ENOMEM` when addresses, pages or tables are used up.
+   * @throws VmError `EINVAL` for an invalid size; `E2BIG` for more pages than the machine has; `ENOMEM` when
+   *   addresses, pages or tables are used up.
    */
   vmalloc(size: number | bigint, options?: VmallocOptions): bigint {
     return this.vmallocNodeRange({ ...choices(options, 'vmalloc()'), size });
   }
 
-  /** As `vmalloc`, with zeros in it (vzalloc). */
+  /** As `vmalloc`, filled with zeros (vzalloc). */
   vzalloc(size: number | bigint, options?: VmallocOptions): bigint {
     return this.vmallocNodeRange({ ...choices(options, 'vzalloc()'), size, zero: true });
   }
@@ -460,15 +478,15 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * As `vmalloc`, by the largest leaves of the policy that fit (vmalloc_huge): the size is rounded up to them. Where there are no blocks of frames
-   * it takes base pages.
+   * As `vmalloc`, with the largest leaves of the policy that fit (vmalloc_huge). The size is rounded up to
+   * them. Where there are no blocks of frames, it uses base pages.
    */
   vmallocHuge(size: number | bigint, options?: VmallocOptions): bigint {
     return this.vmallocNodeRange({ ...choices(options, 'vmallocHuge()'), size, flags: VM_ALLOW_HUGE_VMAP });
   }
 
   /**
-   * The allocation behind all of them (__vmalloc_node_range).
+   * The allocation behind the other vmalloc calls (__vmalloc_node_range).
    *
    * @returns the first address.
    * @throws VmError as `vmalloc`; `ERANGE` for a window that the root does not translate.
@@ -483,8 +501,9 @@ export class AddressSpace<C extends Controls = Controls> {
    *
    * @param address - 0n allocates.
    * @param size - bytes; 0 frees.
-   * @returns its address, which may be another one; 0n when it was freed.
-   * @throws VmError `EINVAL` when no vmalloc memory begins there or it has not the alignment; as `vmalloc`: the memory stays as it is.
+   * @returns its address, which may have changed; 0n when it was freed.
+   * @throws VmError `EINVAL` when no vmalloc memory begins there, or when it is not aligned as asked; as
+   *   `vmalloc`: the memory then stays as it is.
    */
   vrealloc(address: bigint, size: number | bigint, options?: VreallocOptions): bigint {
     const given = optionsOf(options, VREALLOC_OPTIONS, 'vrealloc()') as VreallocOptions;
@@ -499,23 +518,24 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * Frees vmalloc memory, or an area of VM_MAP_PUT_PAGES, with its frames (vfree). 0n is nothing to free.
+   * Frees vmalloc memory, or a VM_MAP_PUT_PAGES area, with its frames (vfree). 0n does nothing.
    *
-   * Frames are free at once, and old translations are flushed at the next purge, as in Linux: `vmUnmapAliases` makes sure.
+   * Frames are free at once. Old translations are flushed at the next purge, as in Linux; `vmUnmapAliases`
+   * flushes them now.
    *
-   * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or somebody else freed one of its frames; `ENOMEM` when its
-   *   aliases in the direct map have to be cut and there is no frame for a table. What a sink throws in a purge: the area and its frames are free
-   *   all the same.
+   * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or somebody else
+   *   freed one of its frames; `ENOMEM` when its aliases in the direct map must be split and there is no
+   *   frame for a table. What a sink throws in a purge: the area and its frames are free all the same.
    */
   vfree(address: bigint): void {
     if (address === 0n) return;
     this.#space.change(() => vfree(this.#space, address));
   }
 
-  // Memory that grows
+  // Lazy areas
 
   /**
-   * Reserves memory that grows only when it is used; see `LazyArea`.
+   * Reserves memory that gets pages only when it is used; see `LazyArea`.
    *
    * @param size - bytes, rounded up to chunks.
    * @throws VmError as `getVmArea`.
@@ -526,11 +546,14 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * What a simulator calls for a fault on a kernel address: populates the page when it is one of an area that grows, and was not there.
+   * Handles a fault on a kernel address for a simulator. It populates the page when the page belongs to a
+   * lazy area and is missing.
    *
-   * @returns true when the page is there now: the access can be made again. False when nobody maps that page, or it was there: then the
-   *   fault has another cause, such as a right that it has not, and comes again.
-   * @throws VmError `ENOMEM` when there are no frames; what `populate` throws; `EINVAL` for what is no address.
+   * @returns true when the page is there now and the access can be repeated. False when nothing maps that
+   *   page, or it was there before: then the fault has another cause, such as a missing right, and would
+   *   come again.
+   * @throws VmError `ENOMEM` when there are no frames; what `populate` throws; `EINVAL` for an invalid
+   *   address.
    */
   handleFault(address: bigint): boolean {
     const vm = areaAt(this.#space, address);
@@ -543,10 +566,10 @@ export class AddressSpace<C extends Controls = Controls> {
   // Short mappings
 
   /**
-   * Maps frames for a short time: no area, no guard, cut from a block (vm_map_ram).
+   * Maps frames for a short time, without an area or guard. The addresses are cut from a block (vm_map_ram).
    *
    * @returns the first address.
-   * @throws VmError `EINVAL` for what is no frame, `E2BIG`, `ENOMEM`.
+   * @throws VmError `EINVAL` for an invalid frame; `E2BIG`; `ENOMEM`.
    */
   vmMapRam(frames: FrameList): bigint {
     return vmMapRam(this.#space, frames);
@@ -556,16 +579,18 @@ export class AddressSpace<C extends Controls = Controls> {
    * Unmaps what `vmMapRam` mapped (vm_unmap_ram).
    *
    * @param count - pages, as they were mapped.
-   * @throws VmError `EINVAL` when no such range begins there. What a sink throws in a purge: it is unmapped all the same.
+   * @throws VmError `EINVAL` when no such range begins there. What a sink throws in a purge: the range is
+   *   unmapped all the same.
    */
   vmUnmapRam(address: bigint, count: number): void {
     this.#space.change(() => vmUnmapRam(this.#space, address, count));
   }
 
   /**
-   * Flushes all that was freed, so that no old translation is left, and makes the addresses usable again (vm_unmap_aliases).
+   * Flushes all that was freed, so that no old translation is left, and makes the addresses usable again
+   * (vm_unmap_aliases).
    *
-   * @throws what the sink throws: all of it still waits.
+   * @throws what the sink throws: all of it then still waits.
    */
   vmUnmapAliases(): void {
     this.#space.change(() => this.#space.blocks.unmapAliases());
@@ -574,38 +599,40 @@ export class AddressSpace<C extends Controls = Controls> {
   // Permissions
 
   /**
-   * Marks an area: `vfree` takes its pages' aliases out of the direct map, flushes, and gives them their usual permissions back before the
-   * pages are free (set_vm_flush_reset_perms).
+   * Marks an area (set_vm_flush_reset_perms). `vfree` then removes its pages' aliases from the direct map,
+   * flushes, and gives them their usual permissions back before the pages are free.
    *
-   * @throws VmError `EINVAL` when no area holds the address, or it grows by need.
+   * @throws VmError `EINVAL` when no area holds the address, or when it is a lazy area.
    */
   setVmFlushResetPerms(address: bigint): void {
     this.#space.change(() => {
       const vm = areaHolding(this.#space, address);
-      // One that grows flushes before its pages go, and a direct map is never told of them.
+      // A lazy area flushes before its pages are freed, and never changes their aliases in the direct map.
       requireOwnHands(vm);
       vm.flags |= VM_FLUSH_RESET_PERMS;
     });
   }
 
   /**
-   * Takes the right to write from pages of an area, and from their aliases in the direct map (set_memory_ro).
+   * Removes write permission from pages of an area, and from their aliases in the direct map
+   * (set_memory_ro).
    *
    * @param address - a multiple of the page size.
    * @param numPages - 0 or more.
-   * @throws VmError `EINVAL` when no area holds the address, or the architecture does not change this kind; `ERANGE` when it leaves the area;
-   *   `EFAULT` when a page is not mapped; `ENOMEM` for the table of a split.
+   * @throws VmError `EINVAL` when no area holds the address, or when the architecture does not change this
+   *   kind of area; `ERANGE` when it leaves the area; `EFAULT` when a page is not mapped; `ENOMEM` for the
+   *   table of a split.
    */
   setMemoryRo(address: bigint, numPages: number): void {
     this.#space.change(() => setMemory(this.#space, address, numPages, { write: false }));
   }
 
-  /** Gives the right to write (set_memory_rw). As `setMemoryRo`. */
+  /** Grants write permission (set_memory_rw). As `setMemoryRo`. */
   setMemoryRw(address: bigint, numPages: number): void {
     this.#space.change(() => setMemory(this.#space, address, numPages, { write: true }));
   }
 
-  /** Makes pages executable (set_memory_x). As `setMemoryRo`; aliases stay. */
+  /** Makes pages executable (set_memory_x). As `setMemoryRo`, but aliases stay as they are. */
   setMemoryX(address: bigint, numPages: number): void {
     this.#space.change(() => setMemory(this.#space, address, numPages, { execute: true }));
   }
@@ -618,13 +645,13 @@ export class AddressSpace<C extends Controls = Controls> {
   // Users and processors
 
   /**
-   * Maps an area of VM_USERMAP into all of a user range (remap_vmalloc_range).
+   * Maps a VM_USERMAP area into all of a user range (remap_vmalloc_range).
    *
    * @param user - the range and its tables.
    * @param address - first address of the area.
    * @param pgoff - pages to skip.
-   * @throws VmError `EINVAL` when the area is not for users or is too short, `EFAULT` when a page of it is not mapped, and what the user's
-   *   `PageTable.map` throws.
+   * @throws VmError `EINVAL` when the area is not for users or is too short; `EFAULT` when a page of it is
+   *   not mapped; what the user's `PageTable.map` throws.
    */
   remapVmallocRange(user: UserRange, address: bigint, pgoff: number = 0): void {
     const given = userRange(user);
@@ -657,7 +684,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * @param offsets - of each from the base, in bytes: multiples of `align`.
    * @param sizes - of each, in bytes: multiples of `align`.
    * @param align - in bytes, a power of two of at least a page.
-   * @throws VmError `EINVAL` when they are misaligned or overlap, `ENOMEM` when they fit nowhere.
+   * @throws VmError `EINVAL` when they are misaligned or overlap; `ENOMEM` when they fit nowhere.
    */
   pcpuGetVmAreas(
     offsets: readonly number[],
@@ -678,7 +705,7 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * Frees such areas (pcpu_free_vm_areas): all, or none when one of them is not live.
+   * Frees such areas (pcpu_free_vm_areas): all of them, or none when one is not live.
    *
    * @throws VmError `EINVAL`.
    */
@@ -708,9 +735,11 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * Flushes everything and frees all that the space owns: frames of areas, tables, root. The object is unusable afterwards.
+   * Flushes everything and frees all that the space owns: frames of areas, tables, root. The object is
+   * unusable afterwards.
    *
-   * @throws VmError `EINVAL` when the root was not made here, or somebody else freed a frame of an area; then nothing is changed.
+   * @throws VmError `EINVAL` when the root was not made here, or when somebody else freed a frame of an
+   *   area. Nothing is then changed.
    */
   destroy(): void {
     this.#space.destroy();

@@ -7,13 +7,13 @@ import { shown, VmError } from '../errors.js';
 export const VM_IOREMAP = 0x1;
 /** vmalloc memory. */
 export const VM_ALLOC = 0x2;
-/** Pages of a caller, mapped by `vmap`, which does not add the flag by itself. */
+/** Pages of a caller. `vmap` does not add this flag itself. */
 export const VM_MAP = 0x4;
 /** May be mapped into user tables by `remapVmallocRange`. */
 export const VM_USERMAP = 0x8;
 /** Memory that devices see coherently. */
 export const VM_DMA_COHERENT = 0x10;
-/** Linux's mark of an area that is not mapped yet. No call here leaves one. */
+/** Linux's mark of an area that is not yet mapped. No call here leaves one. */
 export const VM_UNINITIALIZED = 0x20;
 /** No guard behind the area. */
 export const VM_NO_GUARD = 0x40;
@@ -21,11 +21,11 @@ export const VM_NO_GUARD = 0x40;
 export const VM_KASAN = 0x80;
 /** `vfree` resets the direct map's permissions of its pages, and flushes before they are free. */
 export const VM_FLUSH_RESET_PERMS = 0x100;
-/** `vmap` takes the frames: `vfree` gives them back. */
+/** `vmap` takes over the frames, and `vfree` frees them. */
 export const VM_MAP_PUT_PAGES = 0x200;
 /** vmalloc may use leaves and runs larger than a page. */
 export const VM_ALLOW_HUGE_VMAP = 0x400;
-/** kmemleak learns of the area later. */
+/** kmemleak is told of the area later. */
 export const VM_DEFER_KMEMLEAK = 0x800;
 /** Pages come and go with `vmAreaMapPages` and `vmAreaUnmapPages`. */
 export const VM_SPARSE = 0x1000;
@@ -42,9 +42,9 @@ const WORDS: readonly (readonly [flag: number, word: AreaWord])[] = [
 ];
 
 /**
- * Checks flags that a caller names.
+ * Checks flags that a caller passes.
  *
- * @throws VmError `EINVAL` for what is no number, or has bits that no VM_ flag has.
+ * @throws VmError `EINVAL` for anything but a number, or for bits that no VM_ flag has.
  */
 export function checkFlags(flags: unknown): number {
   if (typeof flags !== 'number' || flags >>> 0 !== flags || (flags & ~ALL) !== 0)
@@ -54,7 +54,7 @@ export function checkFlags(flags: unknown): number {
   return flags;
 }
 
-/** The words by which /proc/vmallocinfo names flags. */
+/** The words for flags in /proc/vmallocinfo. */
 export function wordsOf(flags: number): AreaWord[] {
   return WORDS.filter(([flag]) => (flags & flag) !== 0).map(([, word]) => word);
 }

@@ -13,7 +13,10 @@ import { VmStruct } from './areas/vm-struct.js';
 import { checkFlags } from './flags.js';
 import { type AddressSpaceOptions, EARLY_AREA, type EarlyArea, type LinuxRelease } from './options.js';
 
-/** The kernel's address space: its vm areas, as Linux's policy places them, over a root. What all calls of the vmap API share. */
+/**
+ * The kernel's address space: a root with vm areas, placed by Linux's policy. All calls of the vmap API work
+ * on one.
+ */
 export class KernelSpace extends Space {
   readonly linux: LinuxPolicy;
   readonly release: LinuxRelease;
@@ -61,7 +64,7 @@ export class KernelSpace extends Space {
     return this.lock.change(call);
   }
 
-  /** The handle of an area: always the same object. */
+  /** The handle of an area. It is always the same object. */
   handleOf(vm: VmStruct): VmArea {
     let handle = this.#handles.get(vm);
     if (handle === undefined) {
@@ -128,7 +131,7 @@ export class KernelSpace extends Space {
   }
 }
 
-/** Parts that are looked at late, when something was made already. */
+/** Checks parts that would otherwise be used only after something was made. */
 function checkParts({ early = [], sink, directMap }: AddressSpaceOptions): void {
   if (!Array.isArray(early))
     throw new VmError('EINVAL', `early is ${shown(early)}`, { advice: 'pass a list of areas' });

@@ -8,12 +8,13 @@ import type { PhysicalMemory } from '../memory/physical-memory.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 
 /**
- * Whose behaviour, where released kernels differ: `6.12`, or `2026`, the development tree of mid-2026 (vmap of contiguous runs with
- * larger leaves, vrealloc that frees tail pages, no 1 GiB leaves in vmapPagesRange).
+ * Which kernel to follow where kernels differ. `6.12` is that release. `2026` is the development tree of
+ * mid-2026: vmap maps contiguous runs with larger leaves, vrealloc frees tail pages, vmapPagesRange makes no
+ * 1 GiB leaves.
  */
 export type LinuxRelease = '6.12' | '2026';
 
-/** An area that is there from the start (vm_area_add_early). */
+/** An area that exists from the start (vm_area_add_early). */
 export interface EarlyArea {
   /** First byte. */
   readonly address: bigint;
@@ -21,9 +22,9 @@ export interface EarlyArea {
   readonly bytes: bigint;
   /** VM_ flags. Default: 0. */
   readonly flags?: number;
-  /** Physical address in bytes, where it shows one range. */
+  /** Physical address in bytes of the one range that it maps. Default: none. */
   readonly physical?: bigint;
-  /** Who made it, as `%pS` prints it. */
+  /** Who made it, as `%pS` prints it. Default: nobody. */
   readonly caller?: string;
 }
 
@@ -31,37 +32,43 @@ export interface EarlyArea {
 export interface AddressSpaceOptions<C extends Controls = Controls> {
   /** The page-table format. */
   readonly format: PageTableFormat<C>;
-  /** Linux's policy for it: window, guard, leaf sizes, protections. */
+  /** Linux's policy for the format: window, guard, leaf sizes, protections. */
   readonly linux: LinuxPolicy;
-  /** The memory that holds the tables, and the bytes of frames that have some. */
+  /** The memory that holds the tables, and the bytes of the frames that have some. */
   readonly memory: PhysicalMemory;
   /** Where tables come from. */
   readonly frames: FrameAllocator;
-  /** Where vmalloc takes its pages: needs no bytes behind it, and has no frame of `frames`, or is the same. Default: `frames`. */
+  /**
+   * Where vmalloc takes its pages. It needs no bytes behind it. It is `frames` itself, or has no frame in
+   * common with it. Default: `frames`.
+   */
   readonly ram?: FrameAllocator;
-  /** Pages of memory that no call may exceed (totalram_pages). Default: the frames of `ram`. */
+  /** The most pages that a call may ask for (totalram_pages). Default: the frames of `ram`. */
   readonly totalRamPages?: number;
-  /** Physical address of an existing root in bytes, to go on with. Default: a new one. */
+  /** Physical address in bytes of an existing root to use. Default: a new one. */
   readonly root?: bigint;
-  /** Processor modes of walks and dumps that differ from `format.controls`. Default: none. */
+  /** Processor modes for walks and dumps that differ from `format.controls`. Default: none. */
   readonly controls?: Partial<C>;
-  /** Address-space id that flushes name: see `FlushSink.flush`. 0 to 65535. Default: 0. */
+  /** Address-space id for flushes, 0 to 65535; see `FlushSink.flush`. Default: 0. */
   readonly asid?: number;
-  /** Whose behaviour. Default: `6.12`. */
+  /** Which kernel to follow. Default: `6.12`. */
   readonly release?: LinuxRelease;
-  /** Who must forget translations. */
+  /** Who must forget translations that change. Default: nobody. */
   readonly sink?: FlushSink;
   /** Possible processors, 1 to 128. Default: 1. */
   readonly cpus?: number;
-  /** Processors that are online, which decide how much may wait for a purge. Default: `cpus`. */
+  /** Processors that are online. They decide how much may wait for a purge. Default: `cpus`. */
   readonly onlineCpus?: number;
   /** Pages of a block of `vmMapRam`; see `VmapBlocksOptions`. Default: 1024. */
   readonly blockPages?: number;
   /** Whether freeing purges by itself; see `VmapAreasOptions`. Default: true. */
   readonly autoPurge?: boolean;
-  /** Areas that are there from the start, by address. */
+  /** Areas that exist from the start, by address. Default: none. */
   readonly early?: readonly EarlyArea[];
-  /** Maps all of `ram` at `base + physical address` with PAGE_KERNEL: the alias that `setMemoryRo` and VM_FLUSH_RESET_PERMS act on. */
+  /**
+   * Maps all of `ram` at `base + physical address` with PAGE_KERNEL. `setMemoryRo` and VM_FLUSH_RESET_PERMS
+   * also act on this alias. Default: no direct map.
+   */
   readonly directMap?: { readonly base: bigint };
 }
 
@@ -74,9 +81,9 @@ export const SPACE_OPTIONS: readonly (keyof AddressSpaceOptions)[] = [
 /** The names of `EarlyArea`. */
 export const EARLY_AREA = ['address', 'bytes', 'flags', 'physical', 'caller'] as const;
 
-/** Choices of calls that reserve. */
+/** Options of calls that reserve. */
 export interface CallerOptions {
-  /** Who asks, as `%pS` prints it: what vmallocinfo shows. */
+  /** Who asks, as `%pS` prints it. vmallocinfo shows it. Default: nobody. */
   readonly caller?: string;
 }
 
@@ -93,7 +100,7 @@ export interface VmAreaRequest extends CallerOptions {
   readonly align?: bigint;
   /** log2 of the bytes that the size is rounded up to. Default: the page. */
   readonly shift?: number;
-  /** Where it must lie. Default: the vmalloc window. */
+  /** The window it must lie in. Default: the vmalloc window. */
   readonly window?: AddressWindow;
 }
 
@@ -107,11 +114,14 @@ export const AREA_REQUEST: readonly (keyof VmAreaRequest)[] = [
   'window',
 ];
 
-/** Choices of a vmalloc call. */
+/** Options of a vmalloc call. */
 export interface VmallocOptions extends CallerOptions {
-  /** Fills the pages with zeros where they have bytes. Default: false. */
+  /** Whether to fill the pages with zeros, where they have bytes. Default: false. */
   readonly zero?: boolean;
-  /** Whether a request that finds no addresses purges and tries again; `false` as with GFP_NOWAIT. Default: true. */
+  /**
+   * Whether a request that finds no addresses purges and tries again. False is like GFP_NOWAIT. Default:
+   * true.
+   */
   readonly mayPurge?: boolean;
 }
 
@@ -124,11 +134,14 @@ export interface VmallocRequest extends VmallocOptions {
   readonly size: number | bigint;
   /** Alignment in bytes, a power of two. Default: 1. */
   readonly align?: bigint;
-  /** Where it must lie. Default: the vmalloc window. */
+  /** The window it must lie in. Default: the vmalloc window. */
   readonly window?: AddressWindow;
   /** What the pages allow. Default: PAGE_KERNEL. */
   readonly protection?: Protection;
-  /** VM_ flags beside VM_ALLOC: VM_ALLOW_HUGE_VMAP, VM_USERMAP, VM_NO_GUARD, VM_FLUSH_RESET_PERMS … Default: 0. */
+  /**
+   * VM_ flags besides VM_ALLOC: VM_ALLOW_HUGE_VMAP, VM_USERMAP, VM_NO_GUARD, VM_FLUSH_RESET_PERMS … Default:
+   * 0.
+   */
   readonly flags?: number;
 }
 
@@ -144,31 +157,33 @@ export const VMALLOC_REQUEST: readonly (keyof VmallocRequest)[] = [
   'flags',
 ];
 
-/** How an area grows. */
+/** Options of a lazy area. */
 export interface LazyAreaOptions extends CallerOptions {
   /** What its pages allow. Default: PAGE_KERNEL. */
   readonly protection?: Protection;
   /**
-   * log2 of the bytes that one use populates: with a leaf size of the policy's `leaves.vmalloc` each chunk is one leaf or run of it, and takes
-   * one block of frames. Default: the page.
+   * log2 of the bytes that one use populates. With a leaf size of the policy's `leaves.vmalloc`, each chunk
+   * is one leaf or run of that size, and takes one block of frames. Default: the page.
    */
   readonly chunkShift?: number;
   /**
-   * Where its frames come from, which the area owns: an allocator with the pages of the format, and no frame of those of the
-   * space. Default: the space's `ram`.
+   * Where its frames come from. The area owns them. The allocator has the format's page size, and no frame
+   * in common with the space's. Default: the space's `ram`.
    */
   readonly frames?: FrameAllocator;
   /**
-   * In place of an allocator: gives the frames of a chunk, whose first page it is told; they stay the caller's. It may throw: then
-   * nothing is populated. Frames of chunks that it gave before in the same call go to `release`; a list that is refused does not.
+   * Replaces the allocator: returns the frames of a chunk, given the chunk's first page and its number of
+   * pages. The frames stay the caller's. When it throws, nothing is populated, and the frames of chunks that
+   * it returned earlier in the same call go to `release`. A list that is refused does not. Default: none.
    */
   readonly populate?: (page: number, pages: number) => readonly number[] | Uint32Array | Float64Array;
   /**
-   * Takes frames of a chunk back that `populate` gave: nothing shows them any more, and old translations are flushed. What it throws comes out
-   * of the call when all is given back and freed all the same.
+   * Receives the frames of a chunk that `populate` returned. They are no longer mapped, and old translations
+   * are flushed. What it throws comes out of the call, after everything was given back and freed. Default:
+   * none.
    */
   readonly release?: (frames: Uint32Array | Float64Array, page: number) => void;
-  /** Most bytes that may be populated at a time. Default: all. */
+  /** The most bytes that may be populated at a time. Default: all. */
   readonly limit?: number | bigint;
 }
 

@@ -9,20 +9,24 @@ import { pageRange, type Span, spansOf } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
 import type { LeafRun } from '../walk/leaves.js';
 
-/** Choices of one comparison. */
+/** Options of one comparison. */
 export interface DiffOptions {
   /**
-   * First address in bytes, with `bytes`; default: everything that either root translates. The range must be one that
-   * at least one of the two tables could map.
+   * First address in bytes, with `bytes`. At least one of the two tables must be able to map the range.
+   * Default: everything that either root translates.
    */
   readonly va?: bigint;
   /** Length in bytes. */
   readonly bytes?: bigint | number;
-  /** Accessed and dirty count as part of the protection. Default false: processors set them as they go. */
+  /**
+   * Whether accessed and dirty count as part of the protection. Processors set them during use. Default:
+   * false.
+   */
   readonly touched?: boolean;
   /**
-   * `Protection.extra` counts as part of the protection. Default: only between formats of the same name, since other
-   * formats mean other things by the same bits. Pass true for formats that are known to mean the same.
+   * Whether `Protection.extra` counts as part of the protection. Formats of different names give these bits
+   * different meanings. Pass true for formats that are known to give them the same one. Default: true
+   * between formats of the same name, else false.
    */
   readonly extra?: boolean;
 }
@@ -34,8 +38,8 @@ export interface DifferenceSide {
   /** log2 of the size of the leaf that holds the first byte, in bytes. */
   readonly leafShift: number;
   /**
-   * What the leaf says by itself. It is that of the whole difference, but for accessed and dirty, which are the first
-   * byte's unless `touched` is set.
+   * What the leaf says by itself. It holds for the whole difference, except that accessed and dirty are the
+   * first byte's unless `touched` is set.
    */
   readonly protection: Protection;
 }
@@ -43,7 +47,7 @@ export interface DifferenceSide {
 /** A range that two tables translate differently. */
 export interface Difference {
   /**
-   * - `only-here`, `only-there`: mapped by one of them.
+   * - `only-here`, `only-there`: only one of them maps it.
    * - `moved`: both map it, to different physical addresses; the protections may differ too.
    * - `protection`: both map it to the same physical addresses, with different protections.
    */
@@ -58,10 +62,10 @@ export interface Difference {
   readonly there: DifferenceSide | null;
 }
 
-/** What a comparison needs of a table. */
+/** What a comparison needs from a table. */
 type Listed = Pick<ReadableTable, 'format' | 'leaves'>;
 
-/** What one side says about a range: linear, under one protection. */
+/** What one side maps in a range: linear, under one protection. */
 interface Piece extends Span, DifferenceSide {}
 
 /** A difference that may still grow. */
@@ -75,7 +79,7 @@ interface OpenDifference {
 
 const NAMES = ['va', 'bytes', 'touched', 'extra'] as const;
 
-/** What makes two protections equal. */
+/** When two protections count as equal. */
 interface Sameness {
   readonly touched: boolean;
   readonly extra: boolean;
@@ -84,17 +88,17 @@ interface Sameness {
 const TOP = 1n << 64n;
 
 /**
- * Compares what two tables translate, in address order, run by run and never page by page.
+ * Compares what two tables translate, in address order. It compares runs, never single pages.
  *
- * Only translations and the protections of leaves count: not the sizes of leaves, not tables, not what tables forbid. A
- * block and the same pages one by one are no difference. Neighbouring ranges are one difference when they differ in the
- * same way: same kind, adjacent physical addresses and equal protections on each side.
+ * Only translations and the protections of leaves count. Leaf sizes, tables, and what tables forbid do not.
+ * A block and the same pages one by one are equal. Neighbouring ranges are one difference when they differ
+ * in the same way: same kind, adjacent physical addresses and equal protections on each side.
  *
- * The formats may differ. What the tables above forbid is not compared; `dumpTables` shows it. Do not change either table
- * while iterating. The arguments are checked before the first difference is asked for.
+ * The formats may differ. `dumpTables` shows what the tables above forbid. Do not change either table while
+ * iterating. The arguments are checked at the call, not at the first difference.
  *
- * @throws VmError `ERANGE`, `EINVAL` for a range or an option that makes no sense; `EINVAL` for what is no page table, or one
- *   that was destroyed; `EFAULT`, while iterating, when a table has no bytes.
+ * @throws VmError `ERANGE`, `EINVAL` for an invalid range or option; `EINVAL` for anything that is not a
+ *   page table, or for a destroyed one; `EFAULT`, while iterating, when a table has no bytes.
  * @example
  * ```ts
  * for (const { kind, va, bytes } of diffTables(before, after)) console.log(kind, hex(va), bytes);
@@ -126,7 +130,7 @@ function* differences(
   thereLeft: Iterator<Piece>,
   same: Sameness,
 ): Generator<Difference, void, undefined> {
-  // On one side all bits mean the same.
+  // Within one side, all bits mean the same.
   const alike: Sameness = { touched: same.touched, extra: true };
   let here = next(hereLeft);
   let there = next(thereLeft);
@@ -157,7 +161,7 @@ function next(left: Iterator<Piece>): Piece | null {
   return step.done === true ? null : step.value;
 }
 
-/** Where a side begins, or ends, after an address. */
+/** The first address after `at` where a side begins or ends. */
 function edge(piece: Piece | null, at: bigint): bigint {
   if (piece === null) return TOP;
   return piece.start > at ? piece.start : piece.end;
@@ -169,7 +173,7 @@ function kindOf(a: Piece | null, b: Piece | null, at: bigint, same: Sameness): D
   return isSame(a.protection, b.protection, same) ? null : 'protection';
 }
 
-/** True when a difference goes on at an address as it began. */
+/** True when a difference continues at an address as it began. */
 function goesOn(
   open: OpenDifference,
   kind: Difference['kind'],
@@ -212,7 +216,10 @@ function isSame(a: Protection, b: Protection, { touched, extra }: Sameness): boo
   );
 }
 
-/** What a side maps in a range, cut to it. The table is asked at once, its leaves are read as they are needed. */
+/**
+ * What a side maps in a range, cut to it. The call to the table is made at once; its leaves are read on
+ * demand.
+ */
 function pieces(table: Listed, limit: Span | null): Iterator<Piece> {
   const { format } = table;
   const lists =
@@ -246,14 +253,17 @@ function* cut(
   }
 }
 
-/** The leaves of a part of a root's range that may begin and end inside a page of this format. */
+/** The leaves in a part of a root's range. The part may begin and end inside a page of this format. */
 function leavesAround(table: Listed, { start, end }: Span): IterableIterator<LeafRun> {
   const inside = (1n << BigInt(table.format.pageShift)) - 1n;
   const first = start & ~inside;
   return table.leaves(first, ((end + inside) & ~inside) - first);
 }
 
-/** The range of a call; `null` for everything. One that either format accepts will do: the other may have none of it. */
+/**
+ * The range of a call; `null` for everything. It is enough that one format accepts it: the other may have
+ * none of it.
+ */
 function limitOf(here: PageTableFormat, there: PageTableFormat, options: DiffOptions): Span | null {
   const { va, bytes } = options;
   if (va === undefined && bytes === undefined) return null;

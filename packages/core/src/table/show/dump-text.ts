@@ -19,20 +19,20 @@ export interface DeadEntries extends EntryRun {
   readonly hi: number;
 }
 
-/** What a leaf's line says of its flags: equal for many runs. */
+/** What a leaf's line says about its flags. It is the same for many runs. */
 interface Attributes {
-  /** Before the physical address. */
+  /** The text before the physical address. */
   readonly front: string;
-  /** After it; empty for most. */
+  /** The text after it; empty for most. */
   readonly notes: string;
 }
 
 /**
  * Writes the lines of a dump.
  *
- * A column's width hangs on the format alone, never on what is listed: one more mapping is one more line for `diff`.
- * Only a run of 10^8 leaves or more, or of a size that takes 10^9 KiB or more to say exactly, is wider than its columns:
- * that shifts the rest of its own line.
+ * A column's width depends only on the format, never on what is listed, so one more mapping is one more line
+ * in a text diff. A run is wider than its columns only when it has 10^8 leaves or more, or a size that takes
+ * 10^9 KiB or more to write exactly. That shifts the rest of its own line.
  */
 export class DumpText {
   readonly #plan: Plan;
@@ -69,7 +69,7 @@ export class DumpText {
     return `${this.#span(addressOf(format, 0), last, pages, level)}  table ${hex(root)}  ${inUse}`;
   }
 
-  /** @param state - what is known of its inside. */
+  /** @param state - what is known about its contents. */
   table(table: Omit<MissingTable, 'rights'>, state: string): string {
     const { format, levels, address, pageShift } = this.#plan;
     const level = levels[table.level] as LevelPlan;
@@ -132,7 +132,7 @@ function stateLetters({ global, accessed, dirty }: Protection): string {
 }
 
 /**
- * A size in the largest unit that says it exactly with at most a half: `612K`, `2M`, `1.5G`.
+ * A size in the largest unit in which it is a multiple of a half: `612K`, `2M`, `1.5G`.
  *
  * @param bytes - whole pages, so that every unit divides it exactly.
  */
@@ -151,23 +151,23 @@ function humanSize(bytes: number): string {
 function roundedSize(bytes: number): string {
   let unit = 0;
   let size = bytes;
-  // As rounded: 1023.96K are 1M.
+  // As rounded: 1023.96K is shown as 1M.
   for (; unit + 1 < UNITS.length && Math.round(size * 10) >= 10240; unit++) size /= 1024;
   return `${Math.round(size * 10) / 10}${UNITS[unit]}`;
 }
 
-/** What was left out of a list. */
+/** What a list leaves out. */
 export interface LeftOut {
   runs: number;
   tables: number;
-  /** Of address space, that of the tables included. */
+  /** Of address space, including that of the tables. */
   bytes: number;
 }
 
 /**
- * The line in place of what was left out of a list: `... 9 runs and 1 table, 1.5G not shown`. The size is rounded.
+ * The line for what a list leaves out: `... 9 runs and 1 table, 1.5G not shown`. The size is rounded.
  *
- * @param what - said after the tables, such as ` without bytes`.
+ * @param what - added after the tables, such as ` without bytes`.
  */
 export function leftOut({ runs, tables, bytes }: LeftOut, what: string): string {
   const counts = [];
@@ -180,7 +180,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** How many items are shown before and after the line for the others, in a list that is longer than `lines`. */
+/** How many items to show before and after the line for what is left out, in a list longer than `lines`. */
 export function endsOf(lines: number): { readonly head: number; readonly tail: number } {
   return { head: Math.ceil((lines - 1) / 2), tail: Math.floor((lines - 1) / 2) };
 }

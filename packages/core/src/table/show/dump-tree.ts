@@ -11,7 +11,7 @@ import type { EffectiveRights, Rights, TablePath } from '../walk/rights.js';
 import { rootAddress } from '../walk/walk.js';
 import { type DeadEntries, type DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
 
-/** What one tree is made from, and the lines so far. */
+/** What a tree is made from, and its lines so far. */
 interface Tree {
   readonly context: TableContext;
   readonly range: PageRange;
@@ -22,10 +22,10 @@ interface Tree {
   readonly out: string[];
 }
 
-/** Where each table was listed, whole: page by frame, for each path to it. */
+/** Where each table was listed whole: page by frame, for each path to it. */
 type Listed = Map<TablePath, Map<number, number>>;
 
-/** A table whose contents are to be listed. */
+/** A table whose contents will be listed. */
 interface Place {
   readonly level: LevelPlan;
   readonly bank: Bank;
@@ -60,7 +60,7 @@ export function dumpTree(tree: Tree): void {
   listEntries(tree, new Map(), place);
 }
 
-/** The contents of a table, as lines that are indented by its depth. */
+/** Lists the contents of a table, as lines indented by its depth. */
 function listEntries(tree: Tree, listed: Listed, place: Place): void {
   const { lines, out, text, context } = tree;
   const items = itemsOf(tree, place);
@@ -87,7 +87,7 @@ function sumOf(items: readonly Item[], level: LevelPlan, pageShift: number): Lef
   return { runs: items.length - tables, tables, bytes: entries * level.pages * 2 ** pageShift };
 }
 
-/** The line of a table, and what it holds. */
+/** Writes the line of a table, then its contents. */
 function listTable(tree: Tree, listed: Listed, above: Place, entry: TableEntry, indent: string): void {
   const { context, range, text, out } = tree;
   const { plan, memory, counters } = context;
@@ -118,7 +118,7 @@ function listTable(tree: Tree, listed: Listed, above: Place, entry: TableEntry, 
   if (isListed) listEntries(tree, listed, place);
 }
 
-/** What a table holds in the range, in slot order, with adjacent entries as runs. */
+/** What a table holds in the range, in slot order. Adjacent entries are runs. */
 function itemsOf({ context, range, rights }: Tree, place: Place): Item[] {
   const { level, bank, word, page: start, path } = place;
   const { plan } = context;

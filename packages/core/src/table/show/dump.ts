@@ -15,26 +15,30 @@ import { rootAddress } from '../walk/walk.js';
 import { DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
 import { dumpTree } from './dump-tree.js';
 
-/** Choices of one dump. */
+/** Options of one dump. */
 export interface DumpOptions<C extends Controls = Controls> {
-  /** First address in bytes, with `bytes`; default: everything that the root translates. */
+  /** First address in bytes, with `bytes`. Default: everything that the root translates. */
   readonly va?: bigint;
   /** Length in bytes. */
   readonly bytes?: bigint | number;
-  /** Also list the tables, as a tree. Default false. */
+  /** Whether to list the tables too, as a tree. Default: false. */
   readonly tables?: boolean;
   /**
-   * The contents of how many levels of tables the tree shows, 1 or more; of the tables below it shows only the line.
-   * Default: all. Only with `tables`.
+   * How many levels of tables the tree shows with their contents, 1 or more. A table below them is a line
+   * only. Allowed only with `tables`. Default: all.
    */
   readonly levels?: number;
   /**
-   * At most so many lines, 1 or more, for a list; the middle of a longer one is one line that says how many runs and
-   * tables are missing, and how much of the address space in all, rounded to one decimal. In the tree, what a table
-   * holds is a list, of runs and of tables with what is below them. Default: no limit.
+   * Longest list, in lines, 1 or more. In a longer one, a single line replaces the middle. It tells how many
+   * runs and tables are missing, and their size in the address space, rounded to one decimal. In the tree,
+   * the contents of one table are a list: its runs, and its tables with what is below them. Default: no
+   * limit.
    */
   readonly lines?: number;
-  /** Processor modes for the effective rights that differ from those that the table was opened with. Default: none. */
+  /**
+   * Processor modes for the effective rights that differ from those that the table was opened with. Default:
+   * none.
+   */
   readonly controls?: Partial<C>;
 }
 
@@ -44,12 +48,13 @@ const NAMES = ['va', 'bytes', 'tables', 'levels', 'lines', 'controls'] as const;
 const MOST = Number.MAX_SAFE_INTEGER;
 
 /**
- * Shows what is mapped as text: one line for each run of leaves, in one form for all formats, like the kernel's ptdump.
+ * Shows what is mapped as text, like the kernel's ptdump. Each run of leaves is one line, in the same form
+ * for all formats.
  *
- * The text is the same for the same tables, and whose lines differ only where the tables do.
+ * Equal tables give equal text, and lines differ only where the tables do.
  *
- * The first line names the format and the physical address of the root. Every other line is a run of adjacent leaves
- * of one size with equal flags, equal rights and adjacent frames:
+ * The first line names the format and the physical address of the root. Every other line is a run of
+ * adjacent leaves of one size with equal flags, equal rights and adjacent frames:
  *
  * ```text
  * x86-64, root 0x0000000144218000
@@ -63,16 +68,16 @@ const MOST = Number.MAX_SAFE_INTEGER;
  * - the memory type, the physical address of the first byte;
  * - `cont` or `napot` when the leaves carry the mark of a run, `extra` and its bits when there are any.
  *
- * A memory dump may lack tables: one without bytes is a line of its own, in its place, and no error. Otherwise the runs
- * are those of `leaves`, cut where the tables above allow something else; leaves that only partly lie in the range are
- * listed whole.
+ * A memory dump may lack tables. A table without bytes is a line in its place, not an error. Otherwise the
+ * runs are those of `leaves`, but a run ends where the tables above allow something else. Leaves that lie
+ * only partly in the range are listed whole.
  *
- * With `tables`, each table is a line with its range, physical address, slot and entry's flags in the table above, and
- * how many of its entries are not 0. What it holds is indented below: leaves, entries that the MMU ignores (`absent`)
- * or refuses (`reserved`), and tables. A table that was listed before, whole, in the same level and below the same
- * flags, is not listed again: its line says where it was.
+ * With `tables`, each table is a line with its range, its physical address, its slot and entry flags in the
+ * table above, and how many of its entries are not 0. Its contents are indented below: leaves, entries that
+ * the MMU ignores (`absent`) or refuses (`reserved`), and tables. A table that was already listed whole, at
+ * the same level and below the same flags, is not listed again: its line says where it was.
  *
- * @throws VmError `ERANGE`, `EINVAL` for a range or an option that makes no sense; `EINVAL` when the table was destroyed.
+ * @throws VmError `ERANGE`, `EINVAL` for an invalid range or option; `EINVAL` when the table was destroyed.
  * @example
  * ```ts
  * dumpTables(table);
@@ -111,7 +116,7 @@ function dumpRuns(
   const line = (item: Item): string =>
     item.rights === null ? text.table(item, 'no bytes') : text.leaves(item);
   const { head, tail } = endsOf(lines);
-  // The last of the list, as a ring: what falls out of it is left out.
+  // The end of the list, as a ring. What falls out of it is left out.
   const kept: Item[] = [];
   const left: LeftOut = { runs: 0, tables: 0, bytes: 0 };
   let met = 0;
@@ -127,7 +132,7 @@ function dumpRuns(
   }
   const later = met - Math.min(met, head);
   const isLeftOut = met > lines;
-  // One more makes room for the line that says so.
+  // One more item gives its place to the line that says so.
   const first = isLeftOut ? later - tail : 0;
   if (isLeftOut) {
     leave(context, left, kept[(first - 1) % (lines - head)] as Item);
@@ -147,7 +152,7 @@ function leave(context: TableContext, left: LeftOut, item: Item): void {
   }
 }
 
-/** Checks what a tree alone has. */
+/** Checks an option that only a tree has. */
 function checkLevels(given: Given<DumpOptions>): number {
   if (given.levels !== undefined && given.tables !== true) {
     throw new VmError('EINVAL', 'levels is given, but no tree is asked for', {

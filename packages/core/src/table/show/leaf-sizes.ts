@@ -3,15 +3,15 @@ import type { PageTableFormat } from '../../format/page-table-format.js';
 import { toBigint } from '../../words.js';
 import type { LeafRun } from '../walk/leaves.js';
 
-/** How many leaves there are of one size. */
+/** How many leaves of one size there are. */
 export interface LeafSize {
-  /** Bytes of one leaf; of a run with a contiguous hint, of the whole run. */
+  /** Bytes of one leaf. For a run with a contiguous hint, bytes of the whole run. */
   readonly bytes: number;
   /** Leaves, or runs, of this size. */
   readonly count: number;
 }
 
-/** The run that a leaf says it is one of, by its mark; `null` for a leaf by itself. */
+/** The run that a leaf belongs to by its mark; `null` for a single leaf. */
 export function runOf(format: PageTableFormat, level: number, leaf: bigint): Run | null {
   const run = format.levels[level]?.run ?? null;
   if (run === null) return null;
@@ -20,9 +20,10 @@ export function runOf(format: PageTableFormat, level: number, leaf: bigint): Run
 }
 
 /**
- * Counts leaves by size, smallest first. A run with a contiguous hint is one of its own size, as it is for a TLB.
+ * Counts leaves by size, smallest first. A run with a contiguous hint counts as one leaf of the run's size,
+ * as it does for a TLB.
  *
- * @param runs - from `PageTable.leaves`.
+ * @param runs - from `leaves` of a page table.
  * @example
  * ```ts
  * leafSizes(table.format, table.leaves()); // [{ bytes: 4096, count: 3 }, { bytes: 2097152, count: 128 }]

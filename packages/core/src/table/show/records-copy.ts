@@ -1,14 +1,14 @@
 import { CompactCopy } from '../../memory/compact-copy.js';
 import type { TableRecords } from '../state/table-records.js';
 
-/** The records of one allocator and the state of the allocator, as they were at one moment. */
+/** The records of one allocator and the allocator's state at one moment. */
 export interface RecordsCopy {
   readonly state: CompactCopy;
   readonly frames: CompactCopy;
-  /** Owners from here on came later. */
+  /** Owners from this number on came later. */
   readonly nextOwner: number;
   readonly gone: readonly number[];
-  /** Owners that were destroyed or gone, of those that were on watch. */
+  /** Watched owners that were destroyed or gone. */
   readonly destroyed: ReadonlySet<number>;
 }
 
@@ -25,9 +25,10 @@ export function copyRecords(records: TableRecords): RecordsCopy {
 }
 
 /**
- * Puts a copy back, and tells each page table on watch whether it is there.
+ * Puts a copy back, and tells each watched page table whether it still exists.
  *
- * @param copy - `null` when no page table used the allocator yet: then all are gone, what they took stays taken.
+ * @param copy - `null` when no page table used the allocator yet: then all are gone, and what they took
+ *   stays taken.
  */
 export function restoreRecords(records: TableRecords, copy: RecordsCopy | null): void {
   const { words, nextOwner } = records.bytes;
@@ -37,7 +38,7 @@ export function restoreRecords(records: TableRecords, copy: RecordsCopy | null):
   for (const table of records.watched()) table.isDestroyed = copy === null || !holdsOwner(copy, table.owner);
 }
 
-/** True when a copy holds a page table that is on watch: it was made before, and not yet destroyed or gone. */
+/** True when a copy holds a watched page table: it was made before, and was neither destroyed nor gone. */
 export function holdsOwner(copy: RecordsCopy, owner: number): boolean {
   return owner < copy.nextOwner && !copy.destroyed.has(owner);
 }

@@ -13,16 +13,18 @@ import { TableRecords } from '../state/table-records.js';
 import { copyRecords, holdsOwner, type RecordsCopy, restoreRecords } from './records-copy.js';
 
 /**
- * The bytes of a memory, the state of its allocators, and what the engine keeps of its tables, at one moment.
+ * The bytes of a memory, the state of its allocators, and what the engine keeps about its tables, at one
+ * moment. It also keeps which page tables there were.
  *
- * `takeSnapshot` makes one. It never changes, can be restored any number of times and in any order, and belongs to
- * the memory and the allocators it was made of; it is no file format. Also kept: which page tables there were.
+ * `takeSnapshot` makes one. It never changes. It can be restored any number of times and in any order, in
+ * the memory and with the allocators it was made of. It is not a file format.
  *
- * Not kept: read-only banks, allocators that no page table of the memory took tables from by then (page tables over one
- * that came later are gone after a restore, and what they took stays taken), counters, and the caller's own objects.
+ * It does not keep read-only banks, counters and the caller's own objects. Nor does it keep an allocator
+ * that no page table of the memory had taken tables from. Page tables that used such an allocator later are
+ * gone after a restore, and what they took stays taken.
  */
 export interface Snapshot {
-  /** Bytes that the snapshot takes: pages of zeros are not kept. */
+  /** Bytes that the snapshot takes. Pages of zeros take none. */
   readonly bytes: number;
 }
 
@@ -52,12 +54,12 @@ class TakenSnapshot implements Snapshot {
     return this.#memory === memory;
   }
 
-  /** What is kept of an allocator and its page tables; `null` when none had used it. */
+  /** What is kept of an allocator and its page tables; `null` when no page table had used it. */
   of(records: TableRecords): RecordsCopy | null {
     return this.#records.get(records) ?? null;
   }
 
-  /** Refuses a memory whose bytes went away. */
+  /** Refuses a memory that lost bytes. */
   requireBanks(): void {
     const banks = writableBanks(this.#memory);
     let cause: unknown;
@@ -70,7 +72,7 @@ class TakenSnapshot implements Snapshot {
     throw new VmError('EINVAL', 'the memory has not the banks that the snapshot was made of', { cause });
   }
 
-  /** Makes the bytes what they were, and notes what each page that differs held. */
+  /** Restores the bytes, and notes what each page that differs held. */
   restoreBytes(replaced: Replaced[]): void {
     for (const [bank, copy] of this.#banks) {
       copy.restore(bank.words, (at, old) => replaced.push({ bank, at, old }));
@@ -78,7 +80,7 @@ class TakenSnapshot implements Snapshot {
   }
 }
 
-/** Words that a restore wrote over. */
+/** Words that a restore replaced. */
 interface Replaced {
   readonly bank: Bank;
   readonly at: number;
@@ -89,9 +91,10 @@ interface Replaced {
  * Keeps the bytes of the memory, the state of its allocators and the engine's records as they are now.
  *
  * @param table - any page table in the memory.
- * @throws VmError `EINVAL` when a page table in another memory takes its tables from the same allocator, or the table was
- *   destroyed; `EBUSY` while a batch of a page table in this memory owes a flush, or from within the sink or callback of one;
- *   `EFAULT` when bytes of the memory went away; `EPERM` when its root is in read-only memory.
+ * @throws VmError `EINVAL` when a page table in another memory takes its tables from the same allocator, or
+ *   the table was destroyed; `EBUSY` while a batch of a page table in this memory owes a flush, or from
+ *   within the sink or callback of one; `EFAULT` when the memory lost bytes; `EPERM` when its root is in
+ *   read-only memory.
  */
 export function takeSnapshot<C extends Controls>(table: PageTable<C>): Snapshot {
   return changeTables(contextOf(table), take);
@@ -104,20 +107,22 @@ function take(context: TableContext): Snapshot {
 }
 
 /**
- * Puts memory, allocators and records back as they were. It may be done any number of times, and in any order.
+ * Puts memory, allocators and records back as they were. It can be done any number of times, and in any
+ * order.
  *
- * All page tables in the memory go back together. One that was made or opened since the snapshot is then gone: its calls
- * throw `EINVAL`. One that was destroyed since is there again. Both hold until another snapshot is restored. A
- * `PageTableReader` stays, and is not flushed.
+ * All page tables in the memory go back together. One that was made or opened since the snapshot is then
+ * gone: its calls throw `EINVAL`. One that was destroyed since then exists again. Both hold until another
+ * snapshot is restored. A `PageTableReader` stays, and is not flushed.
  *
- * Every page table that there is when this is called flushes everything through its own sink, which hears of the
- * tables that its addresses lose; one that was destroyed was flushed when it went. When a sink throws, all are flushed
- * once more after the bytes are back.
+ * Every page table that exists at the call flushes everything through its own sink. The flush names the
+ * tables that its addresses lose. A destroyed page table was flushed when it was destroyed. When a sink
+ * throws, the bytes go back, and then all are flushed once more.
  *
  * @param table - any page table that the snapshot holds, destroyed or not.
- * @throws VmError `EINVAL` when the snapshot is of another memory or allocator, does not hold this page table, or has
- *   banks whose bytes went away, and as `takeSnapshot`; `EBUSY` as `takeSnapshot`, and when a sink takes or gives back frames;
- *   `EPERM` when the root is in read-only memory; what a sink throws. Nothing is then changed.
+ * @throws VmError `EINVAL` when the snapshot is of another memory or allocator, does not hold this page
+ *   table, or has banks that lost bytes, and as `takeSnapshot`; `EBUSY` as `takeSnapshot`, and when a sink
+ *   allocates or frees frames; `EPERM` when the root is in read-only memory; what a sink throws. Nothing is
+ *   then changed.
  * @example
  * ```ts
  * const before = takeSnapshot(table);
@@ -130,15 +135,15 @@ export function restoreSnapshot<C extends Controls>(table: PageTable<C>, snapsho
 }
 
 /**
- * Puts the bytes back; then every page table that there is now flushes all it translates, naming the tables
- * that its addresses lose; then the allocators, the records, and which page tables there are.
+ * Restores in this order: the bytes; a flush by every page table that exists now, of all that it translates,
+ * naming the tables that its addresses lose; the allocators, the records, and which page tables there are.
  *
- * The sinks come before the allocators, since no freed table's frame may go back before its flush. A page table that
- * comes back is not flushed: it was when it was destroyed, or when a restore took it away.
+ * The sinks come before the allocators, since no freed table's frame may be reused before its flush. A page
+ * table that comes back is not flushed: it was flushed when it was destroyed, or when a restore removed it.
  *
- * When a sink throws, the bytes go back to what they were, and all these page tables are flushed again: what walked
- * meanwhile met the snapshot's entries. That flush names the snapshot's tables that the addresses lose, whose frames may
- * be free; its errors are dropped.
+ * When a sink throws, the old bytes are put back and all these page tables are flushed again: a walk may
+ * have met the snapshot's entries meanwhile. That flush names the snapshot's tables that the addresses lose.
+ * Their frames may be free. Its errors are dropped.
  */
 function restore(context: TableContext, snapshot: Snapshot): void {
   const { memory, records, owner } = context;
@@ -188,26 +193,30 @@ function restore(context: TableContext, snapshot: Snapshot): void {
   for (const one of all) restoreRecords(one, snapshot.of(one));
 }
 
-/** Puts the bytes of a restore that failed back, and flushes: walks may have met the snapshot's tables meanwhile. */
+/**
+ * Undoes a restore that failed: puts the old bytes back and flushes, since walks may have met the snapshot's
+ * tables.
+ */
 function takeBack(tables: readonly TableContext[], replaced: readonly Replaced[]): void {
   const links = tables.map(linksOf);
   for (const { bank, at, old } of replaced) bank.words.set(old, at);
   const losses = tables.map((one, i) => lossesOf(one, links[i] as Link[], false));
   for (const [i, one] of tables.entries()) {
     const { pages, pageShift, format } = one.plan;
-    // The halves around a hole one by one: a sink that throws at the first is called for the second all the same.
+    // Each half around a hole has its own try: a sink that throws for the first is still called for the
+    // second.
     const part = format.range.upper === 'sign' ? pages / 2 : pages;
     for (let first = 0; first < pages; first += part) {
       try {
         flush(one, first, part, pageShift, losses[i] as number[]);
       } catch {
-        // A sink must not throw (see FlushSink); the first error is the one worth telling.
+        // A sink must not throw (see FlushSink). The first error is the one to report.
       }
     }
   }
 }
 
-/** Refuses while tables are neither in a tree nor free, or half of a change is done. */
+/** Refuses while tables are neither in a tree nor free, or while a change is half done. */
 function requireIdle(context: TableContext): void {
   for (const records of TableRecords.over(context.memory)) {
     if (records.batches > 0) {
@@ -224,8 +233,8 @@ function requireIdle(context: TableContext): void {
 }
 
 /**
- * Refuses where an allocator's frames are tables in two memories: the records of all would go back, but the bytes of one
- * memory alone.
+ * Refuses when an allocator's frames are tables in two memories: a restore would take back the records of
+ * both, but the bytes of only one.
  */
 function requireOneMemory({ memory }: TableContext): void {
   const tables = TableRecords.over(memory).flatMap(tablesOf);
@@ -236,12 +245,12 @@ function requireOneMemory({ memory }: TableContext): void {
   }
 }
 
-/** The page tables on watch that somebody still holds, by age. */
+/** The watched page tables that somebody still holds, oldest first. */
 function tablesOf(records: TableRecords): TableContext[] {
   return records.watched().filter((one) => one instanceof TableContext);
 }
 
-/** True when a page table is there again, or still, after a restore. */
+/** True when a page table exists after a restore. */
 function isHeld({ records, owner }: TableContext, snapshot: TakenSnapshot): boolean {
   const copy = records === null ? null : snapshot.of(records);
   return copy !== null && holdsOwner(copy, owner);
@@ -269,9 +278,9 @@ interface Link {
 }
 
 /**
- * Every entry of a tree that points to a table, upper levels first; none where there is no sink to hear of them.
+ * Every entry of a tree that points to a table, upper levels first. Empty when there is no sink to tell.
  *
- * A table is read once for each level it stands at, however many entries name it: self-maps end.
+ * A table is read once for each level it is used at, however many entries name it, so self-maps end.
  */
 function linksOf(context: TableContext): Link[] {
   const { plan, root, memory, sink } = context;
@@ -298,11 +307,11 @@ function linksOf(context: TableContext): Link[] {
 }
 
 /**
- * The tables that the addresses of a root have lost: those whose entry is another now, and all below them. A root that
- * goes loses itself and everything.
+ * The tables that the addresses of a root have lost: those whose entry has changed, and all below them. A
+ * root that goes loses itself and everything below.
  *
- * Who owns a table does not tell: one that was freed and made again for another address is on record both times,
- * yet a walk cache that keeps it would serve it at the wrong place.
+ * Ownership does not tell. A table that was freed and made again for another address is on record both
+ * times, yet a walk cache that keeps it would serve it at the wrong place.
  *
  * @param links - of the tree as it was.
  */

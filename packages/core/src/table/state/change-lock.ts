@@ -2,10 +2,10 @@ import { VmError } from '../../errors.js';
 import { readOnly, type TableContext } from './context.js';
 
 /**
- * Runs a call that changes the tables.
+ * Runs a call that changes the tables. One call at a time.
  *
- * @throws VmError `EBUSY` from within a sink or callback of another call, `EPERM` when the root is in read-only memory; whatever
- *   the call throws.
+ * @throws VmError `EBUSY` from within a sink or callback of another call; `EPERM` when the root is in
+ *   read-only memory; what the call throws.
  */
 export function changeTables<R>(context: TableContext, call: (context: TableContext) => R): R {
   if (context.frames === null || !context.root.bank.writable) throw readOnly();
@@ -20,7 +20,7 @@ export function changeTables<R>(context: TableContext, call: (context: TableCont
     return call(context);
   } finally {
     context.isChanging = false;
-    // A sink may have translated in the middle.
+    // A sink may have translated during the call.
     context.generation++;
   }
 }

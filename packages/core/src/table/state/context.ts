@@ -9,7 +9,7 @@ import { type Counters, newCounters } from './counters.js';
 import type { FlushSink } from './flush-sink.js';
 import type { TableRecords } from './table-records.js';
 
-/** One table: its frame and where its entries stand. */
+/** One table: its frame, and where its entries are. */
 export interface TablePlace {
   readonly pfn: number;
   readonly bank: Bank;
@@ -17,19 +17,19 @@ export interface TablePlace {
   readonly word: number;
 }
 
-/** Something that owes a flush: a batch. */
+/** Something that can owe a flush: a batch. */
 export interface OwesFlush {
-  /** True when a flush is owed for a page of the range. */
+  /** True when it owes a flush for a page of the range. */
   touches(range: PageRange): boolean;
 }
 
 const NO_PLACE: TablePlace = Object.freeze({ pfn: -1, bank: null as unknown as Bank, word: -1 });
 
 /**
- * What every operation of one page table works with.
+ * The state that every operation of one page table works with.
  *
- * A class, so that all contexts have one hidden class: spread literals gave each table another one, and V8 threw
- * its optimised code away with every new table.
+ * It is a class so that all contexts have one hidden class. Spread literals gave each table a class of its
+ * own, and V8 dropped its optimised code with every new table.
  */
 export class TableContext {
   readonly plan: Plan;
@@ -38,22 +38,25 @@ export class TableContext {
   readonly frames: FrameAllocator | null;
   /** `null` exactly when `frames` is. */
   readonly records: TableRecords | null;
-  /** Whose a table is, in `records`: of the tables that are in the tree, only those with this number are ever freed. */
+  /** Owner of this page table's tables, in `records`. Only tables with this number are ever freed. */
   readonly owner: number;
   readonly sink: FlushSink | null;
-  /** The processor modes of walks that are given none: complete. */
+  /** Complete processor modes, for walks that are given none. */
   readonly controls: Controls;
   readonly counters: Counters = newCounters();
   /** Set once, right after construction: making a root needs the rest of the context. */
   root: TablePlace = NO_PLACE;
-  /** True while a call changes the tables: its flush sink or callback must not start another. */
+  /** True while a call changes the tables. Its flush sink or callback must not start another call. */
   isChanging = false;
-  /** Counts the calls that may have changed which tables there are: what was read of upper levels before holds no longer. */
+  /**
+   * Counts the calls that may have changed which tables there are. What was read of upper levels before is
+   * then stale.
+   */
   generation = 0;
   /** Batches that owe a flush. */
   readonly owed: Set<OwesFlush> = new Set();
   isDestroyed = false;
-  /** Address-space id that flushes name. */
+  /** Address-space id for flushes. */
   asid = 0;
 
   constructor(
@@ -74,19 +77,19 @@ export class TableContext {
   }
 }
 
-/** The error of any call on a table that was destroyed. */
+/** The error of any call on a destroyed table. */
 export function destroyed(): VmError {
   return new VmError('EINVAL', 'this page table was destroyed');
 }
 
-/** The error of a change to a table that can only be read. */
+/** The error of a change to a table that is only read. */
 export function readOnly(): VmError {
   return new VmError('EPERM', 'this page table is read-only', {
     advice: 'open it with `frames`, over memory that can be written',
   });
 }
 
-/** The error of a call on a page table that a restore took away. */
+/** The error of a call on a page table that a restore removed. */
 export function gone(): VmError {
   return new VmError('EINVAL', 'this page table was made after the snapshot that was restored', {
     advice: 'make or open a new one',

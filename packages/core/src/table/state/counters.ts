@@ -1,28 +1,31 @@
 /**
- * Exact work of a table's calls, in place of time: the same call on the same tables always counts the same. What others
- * wrote into the tables may be counted as if it were the engine's.
+ * Exact work of a table's calls, instead of time. The same call on the same tables always counts the same.
+ * Entries that others wrote may be counted as if the engine had written them.
  *
- * `translate` and `translateWords` are not counted: a counter would cost more than their checks. `snapshot` and `restore`
- * count their flushes alone.
+ * `translate` and `translateWords` are not counted: a counter would cost more than their checks.
+ * `takeSnapshot` and `restoreSnapshot` count only their flushes.
  */
 export interface Counters {
   /** Tables entered by a walk: once per table and call, however many of its entries are used. */
   tablesRead: number;
-  /** 64-bit entries that a call had to look at, each once however often it does. */
+  /** 64-bit entries that a call had to read. Each counts once, however often the call reads it. */
   entriesRead: number;
-  /** 64-bit entries stored. Zeroing a new table is not counted here. */
+  /** 64-bit entries stored. Zeroing a new table does not count. */
   entriesWritten: number;
-  /** Frames taken from the allocator for tables, a root of several frames as one. */
+  /** Tables taken from the allocator. A root of several frames counts as one. */
   tablesAllocated: number;
-  /** Those of them that were zeroed, an empty root too: one that the call fills with base pages, or blocks of a linear range, is not. */
+  /**
+   * New tables that were zeroed, an empty root included. A table that the call fills with base pages, or
+   * with blocks of a linear range, is not zeroed.
+   */
   tablesZeroed: number;
   /** Tables given back to the allocator. */
   tablesFreed: number;
-  /** Calls of the flush sink (counted without a sink, too); two for a range around the canonical hole. */
+  /** Calls of the flush sink, also counted without a sink. A range around the canonical hole takes two. */
   flushes: number;
 }
 
-/** Counters that all stand at 0. */
+/** Counters that all start at 0. */
 export function newCounters(): Counters {
   return {
     tablesRead: 0,

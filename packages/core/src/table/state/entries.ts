@@ -17,13 +17,13 @@ export function childPfn(context: TableContext, lo: number, hi: number): number 
   return pfnOf(context.plan.address, lo, hi);
 }
 
-/** True when the MMU looks at an entry at all. */
+/** True when the MMU takes an entry into account. */
 export function isPresent(context: TableContext, lo: number, hi: number): boolean {
   const { mask, value } = context.plan.format.present;
   return (((lo & mask.lo) ^ value.lo) | ((hi & mask.hi) ^ value.hi)) === 0;
 }
 
-/** Writes an entry that points to a table; the caller counts it. */
+/** Writes an entry that points to a table. The caller counts it. */
 export function writeTableEntry(context: TableContext, words: Int32Array, at: number, pfn: number): void {
   const { address, format } = context.plan;
   words[at] = format.tableEntry.lo | entryLo(address, pfn);

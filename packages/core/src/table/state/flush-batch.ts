@@ -6,13 +6,14 @@ import { OwedRanges } from './owed-ranges.js';
 import { freeHeldTables } from './tables.js';
 
 /**
- * Flushes that calls have left for later, and the tables that wait for them.
+ * Flushes that calls left for later, and the tables that wait for them.
  *
- * It knows of one page table: others that share its tables must not map there either, before `done`.
+ * A batch belongs to one page table. Until `done`, other page tables that share its tables must not map
+ * there either.
  *
- * It must be used: until `done` is called the sink may still serve what was taken away, the freed tables stay
- * allocated, mapping into the ranges, or where a waiting table translated, is refused with `EBUSY`, and so are `destroy`,
- * `snapshot` and `restore`.
+ * Call `done` in the end. Until then the sink may still serve removed translations, and the freed tables
+ * stay allocated. Mapping into the ranges, or where a waiting table translated, is refused with `EBUSY`, and
+ * so are `destroy`, `takeSnapshot` and `restoreSnapshot`.
  *
  * @example
  * ```ts
@@ -24,17 +25,17 @@ import { freeHeldTables } from './tables.js';
 export interface FlushBatch {
   /** True while a flush is owed. */
   readonly isPending: boolean;
-  /** The ranges to be flushed, ascending, adjacent ones merged; addresses and lengths in bytes. */
+  /** The ranges to flush, ascending, adjacent ones merged. Addresses and lengths in bytes. */
   readonly ranges: readonly { readonly va: bigint; readonly bytes: bigint }[];
   /** Number of tables whose frames wait for the flush. */
   readonly tables: number;
   /**
-   * Flushes what is owed, and gives the tables' frames back. The batch is then empty and can be used again.
+   * Flushes what is owed, and frees the waiting tables. The batch is then empty and can be used again.
    *
    * When the sink throws, everything stays owed and `done` can be called again.
    *
-   * @throws VmError `EBUSY` from within a flush sink or callback; `EINVAL` when somebody else has freed the frame of a table
-   *   that waited: all others are free then, and nothing is owed; what the sink throws.
+   * @throws VmError `EBUSY` from within a flush sink or callback; `EINVAL` when somebody else has freed the
+   *   frame of a waiting table: the other tables are then free, and nothing is owed; what the sink throws.
    */
   done(): void;
 }
@@ -44,7 +45,7 @@ export class OwedFlushes implements FlushBatch {
   readonly #context: TableContext;
   readonly #tables = new Set<number>();
   readonly #owed: OwedRanges;
-  /** What the waiting tables translated: a walk that was cached may still lead into them. */
+  /** What the waiting tables translated. A cached walk may still lead into them. */
   readonly #unlinked: OwedRanges;
 
   constructor(context: TableContext) {
@@ -82,7 +83,7 @@ export class OwedFlushes implements FlushBatch {
     const tables = [...this.#tables];
     context.isChanging = true;
     try {
-      // Each range names all the tables: which of them a walk cache reaches through it is not kept.
+      // Each range names all the tables. Which range a cached walk reaches a table through is not recorded.
       for (const { from, to, leafShift } of this.#owed.list) {
         flush(context, from, to - from, leafShift, tables);
       }
@@ -110,7 +111,7 @@ export class OwedFlushes implements FlushBatch {
   /**
    * Adds what one call leaves for later.
    *
-   * @param unlinked - what the tables translated that are out of the tree.
+   * @param unlinked - what the removed tables translated.
    */
   owe(
     from: number,

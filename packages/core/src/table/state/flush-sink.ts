@@ -1,24 +1,28 @@
 /**
- * Who keeps translations (a TLB model, a simulator's cached translations) and must forget them.
+ * An object that caches translations (a TLB model, a simulator) and must forget them.
  *
- * The engine calls it synchronously, after the entries were changed and before a freed table's frame goes back
- * to the allocator. When it returns, no translation of the range may be served from a cache.
+ * The engine calls it synchronously, after the entries were changed and before a freed table's frame goes
+ * back to the allocator. After it returns, no translation of the range may be served from a cache.
  *
- * It must not change the table that calls it: that is refused with `EBUSY`. It should not throw: an error of its own
- * ends the call, which then leaves the tables as they were; one during the roll-back of a failing call is dropped.
+ * It must not change the table that calls it: that is refused with `EBUSY`. It should not throw. An error of
+ * its own ends the call, which then leaves the tables as they were. An error during the roll-back of a
+ * failed call is dropped.
  */
 export interface FlushSink {
   /**
-   * Forget the translations of a range.
+   * Forgets the translations of a range.
    *
    * @param va - first byte of the range; a multiple of the page size.
-   * @param bytes - length in bytes; one call may cover more than was changed, never less. A purge, or a change of pages and their aliases, may
-   *   span from the direct map to the vmalloc window, tens of TiB: above some number of pages forget everything, as kernels do.
-   * @param leafShift - log2 of the smallest leaf that was removed or changed: the stride that is enough.
-   * @param tablesFreed - pfns of the tables that the range lost: cached upper levels must go too. Empty when
-   *   only leaves changed. Their frames are still allocated, but for those of a restore that failed. Valid during the call.
-   * @param asid - address-space id of the root that the range is of, as its page table was made with: 0 unless said. Translations of global
-   *   leaves go whatever it is.
+   * @param bytes - length in bytes. One call may cover more than was changed, never less. A purge, or a
+   *   change of pages and their aliases, may span from the direct map to the vmalloc window, tens of TiB.
+   *   Above some number of pages, forget everything, as kernels do.
+   * @param leafShift - log2 of the smallest leaf that was removed or changed: a stride of this size is
+   *   enough.
+   * @param tablesFreed - pfns of the tables that the range lost. Cached upper levels must go too. Empty when
+   *   only leaves changed. Their frames are still allocated, except after a restore that failed. Valid
+   *   during the call.
+   * @param asid - address-space id of the range's root, as its page table was made with. Translations of
+   *   global leaves go whatever it is. Default: 0.
    */
   flush(va: bigint, bytes: bigint, leafShift: number, tablesFreed: readonly number[], asid: number): void;
 }

@@ -3,7 +3,8 @@ import { addressOf, type PageRange } from '../page-range.js';
 import type { TableContext } from './context.js';
 
 /**
- * Flushes a range of pages through the sink: in two calls where it crosses the hole between canonical halves.
+ * Flushes a range of pages through the sink. A range that crosses the hole between canonical halves takes
+ * two calls.
  *
  * @param first - page index.
  * @param pages - number of pages.
@@ -28,7 +29,7 @@ export function flush(
 }
 
 /**
- * Refuses to make a page valid for which a flush is owed: what was taken away there could still be served.
+ * Refuses to make a page valid while a flush is owed for it: the sink may still serve its old translation.
  *
  * @throws VmError `EBUSY` while a batch owes a flush for a page of the range.
  */

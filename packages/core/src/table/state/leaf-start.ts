@@ -3,7 +3,7 @@ import type { Run } from '../../format/entry.js';
 import type { LevelPlan, Plan } from '../../format/plan.js';
 
 /**
- * First frame of a leaf: bits below its size do not count; a NAPOT leaf's low bits come from its slot.
+ * First frame of a leaf. Bits below its size do not count. The low bits of a NAPOT leaf come from its slot.
  *
  * @param slot - of the entry in its table.
  */
@@ -15,8 +15,8 @@ export function leafStart(plan: Plan, level: LevelPlan, lo: number, hi: number, 
 }
 
 /**
- * The frame that a leaf of a run carries: its own; or, where all entries of a run are the same (NAPOT), the first one's with
- * half the run's size below it.
+ * The frame in the entry of a leaf of a run. It is the leaf's own frame. Where all entries of a run are the
+ * same (NAPOT), it is the run's first frame, with half the run's size in the bits below.
  *
  * @param start - frame of the run's first leaf.
  * @param index - of the leaf in its run.

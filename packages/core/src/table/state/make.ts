@@ -13,7 +13,7 @@ import { bankOfTable } from './table-banks.js';
 import { TableRecords } from './table-records.js';
 import { newTable } from './tables.js';
 
-/** What a `PageTable` is made of. Calls on tables in one memory come from one thread at a time. */
+/** What a `PageTable` is made of. One thread at a time may call the tables in one memory. */
 export interface PageTableOptions<C extends Controls = Controls> {
   /** The page-table format. */
   readonly format: PageTableFormat<C>;
@@ -22,19 +22,21 @@ export interface PageTableOptions<C extends Controls = Controls> {
   /** Where tables come from. Its page size is the format's, and all its frames have bytes in `memory`. */
   readonly frames: FrameAllocator;
   /**
-   * Physical address in bytes of a root that exists. Its tables are never freed; added ones belong to the owner of the table
-   * above them, when that comes from this allocator. Default: a new, empty root.
+   * Physical address in bytes of an existing root. Its tables are never freed. A table that is added belongs
+   * to the owner of the table above it, when that one comes from this allocator. Default: a new, empty root.
    */
   readonly root?: bigint;
-  /** Address-space id that flushes name, where several roots share a sink: PCID or ASID, 0 to 65535. Default: 0. */
+  /**
+   * Address-space id for flushes, where several roots share a sink: PCID or ASID, 0 to 65535. Default: 0.
+   */
   readonly asid?: number;
   /** Who must forget translations that change. Default: nobody. */
   readonly sink?: FlushSink;
-  /** Processor modes of walks and dumps that differ from `format.controls`. Default: none. */
+  /** Processor modes for walks and dumps that differ from `format.controls`. Default: none. */
   readonly controls?: Partial<C>;
 }
 
-/** The widest: arm64 and riscv64 have 16 bits, x86-64's PCID has 12. */
+/** The largest id: arm64 and riscv64 have 16 bits, x86-64's PCID has 12. */
 const MAX_ASID = 65535;
 
 const NAMES = ['format', 'memory', 'frames', 'root', 'asid', 'sink', 'controls'] as const;
@@ -65,7 +67,7 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
   );
   context.asid = asid;
   context.root = root === undefined ? newRoot(context) : openRoot(plan, memory, root);
-  // Not before it has a root: one that gets none is no page table, and nobody's restore may meet it.
+  // Only once it has a root: a context that got none is not a page table, and no restore may find it.
   context.records?.watch(context);
   return context;
 }
@@ -77,7 +79,7 @@ function newRoot(context: TableContext): TablePlace {
   return { pfn, bank, word: bank.wordOf(pfn, plan.pageShift) };
 }
 
-/** The allocator must deal in this format's pages, and each of its frames must have bytes that can be written. */
+/** The allocator must use this format's page size, and each of its frames must have writable bytes. */
 function checkAllocator(plan: Plan, memory: PhysicalMemory, frames: FrameAllocator): void {
   if (frames.pageShift !== plan.pageShift) {
     throw new VmError(
@@ -88,7 +90,7 @@ function checkAllocator(plan: Plan, memory: PhysicalMemory, frames: FrameAllocat
   }
   const last = frames.first + frames.frames - 1;
   const bank = memory.bankOf(frames.first, plan.pageShift);
-  // An allocator that was made over this memory has checked its frames one by one, holes left out.
+  // An allocator that was made over this memory has checked each of its frames, and left holes out.
   const isChecked = frames.memory === memory;
   if (!isChecked && (bank === null || bank.wordOf(last, plan.pageShift) < 0 || !bank.writable)) {
     throw new VmError(

@@ -8,7 +8,10 @@ import { type LevelPlan, type Plan, planOf } from '../../format/plan.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import { TableContext, type TablePlace } from './context.js';
 
-/** What a `PageTableReader` is made of. What a format's `…FromRegisters` says of a root goes in whole: `{ ...tables, memory }`. */
+/**
+ * What a `PageTableReader` is made of. What a format's `…FromRegisters` says of a root can be spread in:
+ * `{ ...tables, memory }`.
+ */
 export interface ReaderOptions<C extends Controls = Controls> {
   /** The page-table format. */
   readonly format: PageTableFormat<C>;
@@ -16,11 +19,11 @@ export interface ReaderOptions<C extends Controls = Controls> {
   readonly memory: PhysicalMemory;
   /** Physical address of the root table in bytes, without the other bits of CR3, TTBR or satp. */
   readonly root: bigint;
-  /** Processor modes of walks and dumps that differ from `format.controls`. Default: none. */
+  /** Processor modes for walks and dumps that differ from `format.controls`. Default: none. */
   readonly controls?: Partial<C>;
 }
 
-/** arm64 tables start at a multiple of 64 bytes at least; no format aligns its root less. */
+/** An arm64 root is aligned to 64 bytes at least. No format aligns its root to less. */
 const MIN_ROOT_BYTES = 64;
 
 /** Makes the context of a root that is only read. */
@@ -35,21 +38,21 @@ export function openContext<C extends Controls>(options: ReaderOptions<C>): Tabl
 
 const NAMES = ['format', 'memory', 'root', 'controls'] as const;
 
-/** Complete controls of a table: the format's, but for those that are given. */
+/** A table's complete controls: the format's, with the given ones in their place. */
 export function controlsOf(plan: Plan, given: Partial<Controls> | undefined): Controls {
   return completeControls<Controls>(plan.format.controls, given, plan.format.name);
 }
 
 /**
- * The plan of the format, when format and memory are there.
+ * The plan of the format, once format and memory are known to be given.
  *
- * @throws VmError `EINVAL` when one is missing or something else.
+ * @throws VmError `EINVAL` when one is missing or is not one.
  */
 export function requireParts<C extends Controls>(options: {
   readonly format: PageTableFormat<C>;
   readonly memory: PhysicalMemory;
 }): Plan {
-  // By what they can do, not by class: the ES and the CommonJS build of this package each have their own.
+  // By what they can do, not by class: the ES and the CommonJS build of this package have separate classes.
   if (
     typeof options?.memory?.bankOf !== 'function' ||
     typeof options.format !== 'object' ||
@@ -63,10 +66,11 @@ export function requireParts<C extends Controls>(options: {
 }
 
 /**
- * Where an existing root stands.
+ * The place of an existing root.
  *
  * @param root - physical address in bytes.
- * @throws VmError `EINVAL` for what is no such address or not aligned to the root's size; `EFAULT` where there are no bytes.
+ * @throws VmError `EINVAL` when it is not such an address, or not aligned to the root's size; `EFAULT` when
+ *   it has no bytes.
  */
 export function openRoot(plan: Plan, memory: PhysicalMemory, root: bigint): TablePlace {
   const { pageShift } = plan;

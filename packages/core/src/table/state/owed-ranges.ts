@@ -3,19 +3,19 @@ export interface OwedRange {
   from: number;
   /** The page after the last. */
   to: number;
-  /** log2 of the smallest leaf that was taken away. */
+  /** log2 of the smallest leaf that was removed. */
   leafShift: number;
 }
 
 /**
- * Ranges of pages, ascending, none touching the next: a purge of 20,000 areas adds as many, so both ways are by binary
- * search.
+ * Ranges of pages, ascending; none touches the next. A purge of 20,000 areas adds as many ranges, so `add`
+ * and `touches` use binary search.
  */
 export class OwedRanges {
   readonly #ranges: OwedRange[] = [];
   readonly #middle: number;
 
-  /** @param middle - page at which a range must end: the other side of the canonical hole; -1 for none. */
+  /** @param middle - page at which a range must end, the other side of the canonical hole; -1 for none. */
   constructor(middle: number) {
     this.#middle = middle;
   }
@@ -24,7 +24,7 @@ export class OwedRanges {
     return this.#ranges;
   }
 
-  /** Adds a range, merged with those that it touches. */
+  /** Adds a range, merged with the ranges that it touches. */
   add(from: number, to: number, leafShift: number): void {
     const middle = this.#middle;
     if (from < middle && to > middle) {

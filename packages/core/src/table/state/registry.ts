@@ -2,30 +2,30 @@ import { shown, VmError } from '../../errors.js';
 import type { Translator } from '../walk/translator.js';
 import { destroyed, gone, type TableContext } from './context.js';
 
-/** What is behind a page table. */
+/** The private parts of a page table. */
 export interface Behind {
   readonly context: TableContext;
   readonly translator: Translator;
 }
 
-/** What is behind each page table that a caller holds: its members are private. */
+/** The private parts of each page table that a caller holds. */
 const tables: WeakMap<object, Behind> = new WeakMap();
 
-/** Keeps what is behind a page table. */
+/** Keeps the private parts of a page table. */
 export function register(table: object, context: TableContext, translator: Translator): void {
   tables.set(table, { context, translator });
 }
 
 /**
- * What is behind a page table that a caller passed to a function.
+ * The context of a page table that a caller passed to a function.
  *
- * @throws VmError `EINVAL` for what is no page table of this build of the package, or one that was destroyed.
+ * @throws VmError `EINVAL` when it is no page table of this build of the package, or a destroyed one.
  */
 export function contextOf(table: unknown): TableContext {
   return requireLive(contextBehind(table));
 }
 
-/** As `contextOf`, of a table that may have been destroyed. */
+/** As `contextOf`, also for a table that may be destroyed. */
 export function contextBehind(table: unknown): TableContext {
   return behind(table).context;
 }
@@ -39,7 +39,7 @@ export function behind(table: unknown): Behind {
   });
 }
 
-/** @throws VmError `EINVAL` when the table was destroyed, or a restore took it away. */
+/** @throws VmError `EINVAL` when the table was destroyed, or when a restore removed it. */
 export function requireLive(context: TableContext): TableContext {
   if (context.isDestroyed) throw context.records?.isGone(context.owner) ? gone() : destroyed();
   return context;

@@ -3,7 +3,7 @@ import type { Bank } from '../../memory/bank.js';
 import { addressOf } from '../page-range.js';
 import type { TableContext } from './context.js';
 
-/** The bank that holds a frame: the root's is asked before the memory searches all of them. */
+/** The bank that holds a frame. The root's bank is tried first, then all banks are searched. */
 export function bankOf({ root, memory, plan }: TableContext, pfn: number): Bank | null {
   if (root.pfn >= 0 && root.bank.wordOf(pfn, plan.pageShift) >= 0) return root.bank;
   return memory.bankOf(pfn, plan.pageShift);
@@ -26,7 +26,7 @@ export function bankOfTable(context: TableContext, pfn: number, page: number): B
 }
 
 /**
- * The bank that holds a table that is about to be changed.
+ * The bank that holds a table which will be changed.
  *
  * @throws VmError `EFAULT` when the memory has no bytes there, `EPERM` when they are read-only.
  */

@@ -1,13 +1,13 @@
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import { isShared } from '../../memory/host.js';
 
-/** Words before the first record: the next owner's number, and three in reserve. */
+/** Words before the first record: the next owner's number, and three reserved ones. */
 const HEADER = 4;
 const NEXT_OWNER = 0;
-/** Page tables on watch before the first look for those that nobody holds any more. */
+/** Number of watched page tables at which the records first drop those that nobody holds any more. */
 const FIRST_PRUNE = 64;
 
-/** What the records know of a page table: they tell it when it goes and when it comes back. */
+/** What the records know of a page table. They tell it when a restore removes it or brings it back. */
 export interface Watched {
   readonly owner: number;
   readonly memory: object;
@@ -15,40 +15,51 @@ export interface Watched {
 }
 
 /**
- * What the engine keeps of each table that it made, by frame: its level, its number of entries that are not 0, and
- * which `PageTable` owns it.
+ * What the engine keeps of each table that it made, by frame: its level, its number of entries that are not
+ * 0, and which `PageTable` owns it.
  *
- * All of it is one buffer of typed words, shared when the allocator's state is shared: another worker needs no object
- * of this one. Live counts are a hint that a table may be empty: whoever else writes into the memory (a simulated
- * guest, another allocator's page table) is not counted, so a scan confirms before anything is lost.
+ * All records are in one buffer of typed words. It is shared when the allocator's state is: another worker
+ * needs no object of this one. A live count is only a hint that a table may be empty. Others may write into
+ * the memory (a simulated guest, another allocator's page table) without being counted, so a scan confirms
+ * it before anything is lost.
  */
 export class TableRecords {
-  /** A header of four 32-bit words; then, for each frame of the allocator, levels + 1, live entries, and owners. */
+  /**
+   * A header of four 32-bit words; then, for each frame of the allocator: level + 1, live entries, owner.
+   */
   readonly state: ArrayBufferLike;
   /** The state of the allocator. */
   readonly frameState: ArrayBufferLike;
-  /** Batches of this thread that owe a flush: what they hold is neither in a tree nor free. */
+  /** Batches of this thread that owe a flush. Their tables are neither in a tree nor free. */
   batches = 0;
   readonly #words: Int32Array;
   /**
-   * By frame: level + 1, 0 where the engine has no table; entries that are not 0; owner. Three views, so that a handle is an index and
-   * the hot paths have no constant: a bundler makes a variable of one, and V8 checks its type at each use.
+   * By frame: level + 1, or 0 where the engine has no table; entries that are not 0; owner. Three views, so
+   * that a handle is an index and the hot paths have no constants. A bundler makes a variable of a constant,
+   * and V8 checks its type at each use.
    */
   readonly #levels: Int32Array;
   readonly #live: Int32Array;
   readonly #owners: Int32Array;
-  // With a value from the start: V8 keeps a field that was undefined first as anything, and checks it at each use.
+  // Has a value from the start. V8 types a field that was undefined first as anything, and checks it at each
+  // use.
   readonly #first: number = 0;
   readonly #frames: number = 0;
-  /** By owner; weak, so that a page table which was dropped without `destroy` can be collected. */
+  /** By owner. Weak, so that a page table that was dropped without `destroy` can be collected. */
   readonly #watched = new Map<number, WeakRef<Watched>>();
   #pruneAt = FIRST_PRUNE;
-  /** Owners that were made in a course of events that a restore took back: pairs of first and after the last. */
+  /**
+   * Owners that a restore removed, because they were made after its snapshot. Pairs: the first, and the one
+   * after the last.
+   */
   #gone: readonly number[] = [];
-  /** By frame: number of the last look through a range that met its table. Not part of the state: it is one thread's. */
+  /**
+   * By frame: number of the last look through a range that met its table. Not part of the shared state: it
+   * belongs to one thread.
+   */
   #met: Uint32Array | null = null;
   #looks = 0;
-  /** Memories that know of these records. */
+  /** Memories that know these records. */
   readonly #memories = new WeakSet<object>();
 
   private constructor(frames: FrameAllocator) {
@@ -65,12 +76,12 @@ export class TableRecords {
     this.#frames = frames.frames;
   }
 
-  /** The records of every allocator that page tables in a memory take their tables from. */
+  /** The records of every allocator that the page tables in a memory take their tables from. */
   static over(memory: object): TableRecords[] {
     return recordsOver(memory);
   }
 
-  /** The records of an allocator: one for all the page tables that take their tables from its state. */
+  /** The records of an allocator, one for all page tables that take their tables from its state. */
   static of(frames: FrameAllocator): TableRecords {
     let records = byState.get(frames.state);
     if (records === undefined) {
@@ -87,22 +98,27 @@ export class TableRecords {
     return owner;
   }
 
-  /** A handle for the record of a table that some engine made; -1 for any other frame. Adjacent frames have adjacent handles. */
+  /**
+   * The handle of the record of a table that some engine made; -1 for any other frame. Adjacent frames have
+   * adjacent handles.
+   */
   find(pfn: number): number {
     const index = pfn - this.#first;
     if (index < 0 || index >= this.#frames) return -1;
     return this.#levels[index] === 0 ? -1 : index;
   }
 
-  /** Starts a look through a range that must know which tables it has met; returns its number. */
+  /** Starts a look through a range that must know which tables it has met. Returns its number. */
   startLook(): number {
     this.#looks = (this.#looks + 1) >>> 0;
-    // After 2^32 looks, marks of the first ones must not be taken for this one's.
+    // After 2^32 looks, the marks of the first ones must not count for this one.
     if (this.#looks === 0) this.#met?.fill(0);
     return this.#looks || this.startLook();
   }
 
-  /** Marks a frame as met by a look: false when it was before, `null` for a frame that is not of the allocator. */
+  /**
+   * Marks a frame as met by a look. False when it was met before; `null` for a frame outside the allocator.
+   */
   meet(pfn: number, look: number): boolean | null {
     const index = pfn - this.#first;
     if (!(index >= 0 && index < this.#frames)) return null;
@@ -112,12 +128,15 @@ export class TableRecords {
     return true;
   }
 
-  /** Who owns a table. */
+  /** The owner of a table. */
   ownerOf(handle: number): number {
     return this.#owners[handle] as number;
   }
 
-  /** True when the table is this owner's, for this level: it is then in the tree where it was put. */
+  /**
+   * True when the table is this owner's and was made for this level. It is then in the tree where it was
+   * put.
+   */
   isOwn(handle: number, owner: number, level: number): boolean {
     return handle >= 0 && this.#owners[handle] === owner && this.#levels[handle] === level + 1;
   }
@@ -138,7 +157,7 @@ export class TableRecords {
     this.#owners[index] = 0;
   }
 
-  /** Counted entries of the table that are not 0; 0 or less when it may be empty. */
+  /** Counted entries of the table that are not 0. At 0 or below, the table may be empty. */
   live(handle: number): number {
     return this.#live[handle] as number;
   }
@@ -146,7 +165,7 @@ export class TableRecords {
   /**
    * Sets the live entries of tables in adjacent frames to 0.
    *
-   * @returns how many they were; 0, and nothing is changed, when one of the tables may be empty.
+   * @returns how many there were; 0, and nothing is changed, when one of the tables may be empty.
    */
   takeLive(handle: number, tables: number): number {
     const words = this.#live;
@@ -165,13 +184,13 @@ export class TableRecords {
     if (handle >= 0) this.#live[handle] = (this.#live[handle] as number) + entries;
   }
 
-  /** Adds to the live entries of each of some tables in adjacent frames. A handle of -1 is ignored. */
+  /** Adds to the live entries of each of several tables in adjacent frames. A handle of -1 is ignored. */
   addEach(handle: number, tables: number, entries: number): void {
     if (handle < 0) return;
     for (let i = 0; i < tables; i++) this.add(handle + i, entries);
   }
 
-  /** Keeps an eye on a page table, once it has its root, so that `restore` can tell it whether it is still there. */
+  /** Watches a page table once it has its root, so that a restore can tell it whether it still exists. */
   watch(table: Watched): void {
     if (this.#watched.size >= this.#pruneAt) {
       for (const [owner, one] of this.#watched) if (one.deref() === undefined) this.#watched.delete(owner);
@@ -184,28 +203,28 @@ export class TableRecords {
     byMemory.set(table.memory, [...others, new WeakRef<TableRecords>(this)]);
   }
 
-  /** The page tables on watch that somebody still holds, by age. */
+  /** The watched page tables that somebody still holds, oldest first. */
   watched(): Watched[] {
     const tables = [...this.#watched.values()].map((one) => one.deref()).filter((one) => one !== undefined);
     return tables.sort((a, b) => a.owner - b.owner);
   }
 
-  /** True when a restore took the page table away: it was made after the snapshot. */
+  /** True when a restore removed the page table, because it was made after the snapshot. */
   isGone(owner: number): boolean {
     return isWithin(this.#gone, owner);
   }
 
-  /** All records as words, and the ranges of owners that a restore took away. For snapshots. */
+  /** All records as words, and the ranges of owners that a restore removed. For snapshots. */
   get bytes(): { readonly words: Int32Array; readonly nextOwner: number; readonly gone: readonly number[] } {
     return { words: this.#words, nextOwner: this.#words[NEXT_OWNER] as number, gone: this.#gone };
   }
 
   /**
-   * Takes what a restore has written into the words. Owners' numbers do not go back: a new page table must not get the
-   * number, and so the tables, of one that vanished.
+   * Takes over what a restore has written into the words. Owners' numbers never go back: a new page table
+   * must not get the number, and with it the tables, of one that vanished.
    *
    * @param next - the next owner's number before the restore.
-   * @param later - owners from here on came after the snapshot: they are gone.
+   * @param later - owners from this number on came after the snapshot: they are gone.
    * @param gone - the ranges that were gone at the snapshot.
    */
   afterRestore(next: number, later: number, gone: readonly number[]): void {
@@ -224,7 +243,7 @@ function recordsOver(memory: object): TableRecords[] {
 
 const byState: WeakMap<ArrayBufferLike, TableRecords> = new WeakMap();
 
-/** Records by memory; weak, so that an allocator which was dropped can be collected. */
+/** Records by memory. Weak, so that an allocator that was dropped can be collected. */
 const byMemory: WeakMap<object, WeakRef<TableRecords>[]> = new WeakMap();
 
 /** True when a number lies in one of the ranges. */

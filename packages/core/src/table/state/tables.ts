@@ -12,15 +12,15 @@ export function recordOf({ records }: TableContext, pfn: number): number {
 /**
  * Takes a frame for a new table, zeroes it and starts its record.
  *
- * A table belongs to the owner of the table above it: whoever destroys a tree frees all that engines put into it. Below
- * a table that no engine made, it belongs to this page table.
+ * A table belongs to the owner of the table above it, so whoever destroys a tree frees all that engines put
+ * into it. Below a table that no engine made, it belongs to this page table.
  *
  * @param parent - record of the table above; -1 for a root, or where there is none.
  * @param order - log2 of the adjacent frames; above 0 only for a large root.
  * @param page - index of the first page that the table translates, for the message.
- * @param isFilled - every entry is going to be written before anybody can see the table: it is not zeroed.
- * @throws VmError `ENOMEM` when the allocator has none; `EPERM` when the table is only read; `EINVAL` when a large root
- *   does not get adjacent bytes.
+ * @param isFilled - the call writes every entry before anybody can see the table, so it is not zeroed.
+ * @throws VmError `ENOMEM` when the allocator has none; `EPERM` when the table is only read; `EINVAL` when a
+ *   large root does not get adjacent bytes.
  */
 export function newTable(
   context: TableContext,
@@ -69,8 +69,8 @@ export function newTable(
  * Takes frames for several new tables of one parent and starts their records. They are not zeroed.
  *
  * @param parent - record of the table above; -1 where there is none.
- * @returns their frames, those that so many calls of `newTable` take; `null`, and nothing is done, when there are not
- *   enough, or when one has no bytes that can be written.
+ * @returns their frames, the same as that many calls of `newTable` take; `null`, and nothing is done, when
+ *   there are too few frames, or when one has no writable bytes.
  */
 export function newTables(
   context: TableContext,
@@ -92,7 +92,7 @@ export function newTables(
   return pfns;
 }
 
-/** Gives the frames of tables back, all of them or, when one cannot be freed, none. The caller has flushed. */
+/** Frees the frames of tables: all of them, or none when one cannot be freed. The caller has flushed. */
 export function freeTables(context: TableContext, pfns: readonly number[]): void {
   if (pfns.length === 0) return;
   context.frames?.freeMany(pfns);
@@ -101,7 +101,7 @@ export function freeTables(context: TableContext, pfns: readonly number[]): void
 }
 
 /**
- * Gives the frames of tables back after their flush, whatever a sink has done to them.
+ * Frees the frames of tables after their flush, even when a sink has freed some.
  *
  * @throws VmError `EINVAL` when somebody else freed one of them meanwhile; the others are free.
  */
@@ -117,8 +117,8 @@ export function freeHeldTables(context: TableContext, pfns: readonly number[]): 
 /**
  * True when this page table made the table, for this level, and every entry of it is 0.
  *
- * A count above 0 is believed without a scan: entries that somebody else cleared only keep a table from being
- * reclaimed.
+ * A count above 0 is believed without a scan. Entries that somebody else cleared only keep a table from
+ * being reclaimed.
  */
 export function isOwnAndEmpty(context: TableContext, pfn: number, level: number, page: number): boolean {
   const { records, owner, plan, counters } = context;
@@ -131,7 +131,7 @@ export function isOwnAndEmpty(context: TableContext, pfn: number, level: number,
   return live < 0;
 }
 
-/** The error of a table whose frame the allocator does not hold any more. */
+/** The error of a table whose frame the allocator no longer holds. */
 export function freedByOthers(pfn: number): VmError {
   return new VmError(
     'EINVAL',

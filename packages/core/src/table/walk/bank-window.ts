@@ -2,7 +2,7 @@ import { addressHi, addressLo } from '../../address-codec.js';
 import type { Plan } from '../../format/plan.js';
 import type { BankSpan } from '../../loops/run-loops.js';
 
-/** First frame of a bank, and log2 of the frames of the smallest aligned window around it. */
+/** First frame of the smallest aligned window around a bank, and log2 of its frames. */
 function windowOf(plan: Plan, bank: BankSpan): { first: number; frameBits: number } {
   const first = Number(bank.base >> BigInt(plan.pageShift));
   const last = first + Math.max(1, Math.floor(bank.bytes / 2 ** plan.pageShift)) - 1;
@@ -12,8 +12,8 @@ function windowOf(plan: Plan, bank: BankSpan): { first: number; frameBits: numbe
 }
 
 /**
- * True when entries of a root can be walked as words of one bank: the low bits of a table's address, rotated, are the index
- * of its first word.
+ * True when the entries of a root can be walked as words of one bank. The low bits of a table's address,
+ * rotated, are then the index of its first word.
  */
 export function isWalkable(plan: Plan, bank: BankSpan): boolean {
   const { pageShift, format } = plan;
@@ -22,7 +22,7 @@ export function isWalkable(plan: Plan, bank: BankSpan): boolean {
     bank.bytes >= 2 ** pageShift &&
     format.range.bits >= 32 &&
     bank.base % BigInt(2 ** pageShift) === 0n &&
-    // A word's index has 32 bits in the window, and 31 in the bank: 8 GiB.
+    // A word's index has 32 bits in the window and 31 in the bank: 8 GiB.
     bank.bytes < 2 ** 33 &&
     windowOf(plan, bank).frameBits + pageShift - 2 <= 32
   );
@@ -33,7 +33,10 @@ export function lastTableWord({ pageWords }: Plan, bank: BankSpan): number {
   return bank.bytes / 4 - pageWords;
 }
 
-/** The bits of a table entry that say in which word of a bank its table starts, and those that say that it is in the window. */
+/**
+ * Which bits of a table entry give the word of a bank where its table starts, and which tell that it is in
+ * the window.
+ */
 export interface TableWindow {
   /** Entry bits of a frame inside the window, and their rotation to a word index. */
   readonly insideLo: number;
@@ -41,7 +44,7 @@ export interface TableWindow {
   readonly rotate: number;
   /** Words from the start of the window to the bank. */
   readonly offset: number;
-  /** Address bits above the window, and what they are. */
+  /** Address bits above the window, and their value. */
   readonly aboveLo: number;
   readonly aboveHi: number;
   readonly valueLo: number;

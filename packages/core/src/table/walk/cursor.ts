@@ -7,32 +7,33 @@ import { behind, contextOf, requireLive } from '../state/registry.js';
 import { FlatWalk } from './flat-walk.js';
 
 /**
- * Translates addresses that are near to the last one: it keeps the table of the last level that the last walk came to, and
- * reads one entry where a walk reads four.
+ * Translates addresses that are near the last one. It keeps the last-level table of the last walk, and reads
+ * one entry where a walk reads four.
  *
- * What it keeps is right until this page table changes. A change through its own calls is noticed; one that others make in
- * the tables above is not before `reset`, as with a processor's caches of upper levels. Entries of the kept table are read
- * anew each time. Addresses in larger leaves are walked.
+ * It forgets the table when this page table changes through its own calls. It does not notice when others
+ * change the tables above: call `reset` then, as a kernel invalidates a processor's cached upper levels.
+ * Entries of the kept table are read again each time. Addresses in larger leaves are walked.
  */
 export interface TranslationCursor {
   /**
-   * Translates one address given as two 32-bit words, without bigint and without allocation.
+   * Translates one address that comes as two 32-bit words, without bigints or allocation.
    *
    * @param vaHi - bits 63..32, signed or unsigned.
    * @param vaLo - bits 31..0, signed or unsigned.
-   * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no translation.
+   * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no
+   *   translation.
    * @throws VmError `EINVAL` when the table was destroyed.
    */
   translateWords(vaHi: number, vaLo: number): number;
-  /** Forgets the table that is kept. */
+  /** Forgets the kept table. */
   reset(): void;
 }
 
 /**
- * Makes a cursor, which translates addresses near to each other faster than `translateWords`, where the tables lie in one
- * bank. See `TranslationCursor` for what it keeps.
+ * Makes a cursor. It translates addresses near each other faster than `translateWords`, where the tables are
+ * in one bank. See `TranslationCursor` for what it keeps.
  *
- * @param table - whose addresses it translates.
+ * @param table - the table that translates.
  * @throws VmError `EINVAL` when the table was destroyed.
  * @example
  * ```ts
@@ -54,19 +55,20 @@ export function translationCursor<C extends Controls>(table: ReadableTable<C>): 
   };
 }
 
-/** The number of no generation: nothing is kept. */
+/** A generation that no table has: nothing is kept. */
 const NOTHING = -1;
 
 /**
- * All that an address in the kept table needs, in this one object, numbers first written with `| 0`: see `FlatWalk` for what
- * that is worth. In order, 262,144 pages: 5.4 ns each with the bank's `words` asked for each time and one check more, 4.4 so.
+ * All that an address in the kept table needs is in this one object, in numbers that are first written with
+ * `| 0` (`FlatWalk` says what that gains). In order, 262,144 pages: 4.4 ns each. With a look-up of the
+ * bank's `words` each time and one check more it was 5.4 ns.
  */
 class FlatCursor implements TranslationCursor {
-  /** Address bits that all pages of a table of the last level share, in the low word. */
+  /** Address bits that all pages of a last-level table share, in the low word. */
   declare readonly sharedLo: number;
   declare readonly shift: number;
   declare readonly slots: number;
-  /** "Is a plain page, of a frame below 2^32", and the address codec's fields, as in `FlatWalk`. */
+  /** The test "is a plain page, of a frame below 2^32", and the address codec's fields, as in `FlatWalk`. */
   declare readonly plainMaskLo: number;
   declare readonly plainMaskHi: number;
   declare readonly plainValueLo: number;
@@ -74,12 +76,18 @@ class FlatCursor implements TranslationCursor {
   declare readonly lowLo: number;
   declare readonly lowHi: number;
   declare readonly lowRotate: number;
-  /** The kept table's first word, the address bits of its pages, and the generation of the page table that it was read in. */
+  /**
+   * First word of the kept table, the address bits of its pages, and the page table's generation when it was
+   * read.
+   */
   declare table: number;
   declare hi: number;
   declare lo: number;
   declare generation: number;
-  /** The bank's words: of a view that was detached, each word is undefined, which is no page, and the walk takes a new one. */
+  /**
+   * The bank's words. In a detached view each word is undefined, which is no page; the walk then takes a new
+   * view.
+   */
   words: Int32Array;
   readonly context: TableContext;
   readonly walk: FlatWalk;

@@ -6,38 +6,42 @@ import { isWalkable, lastTableWord, tableWindow } from './bank-window.js';
 import { rangeTest } from './walk-end.js';
 
 /**
- * The walk unrolled by depth, for tables in one linear bank and a format whose tables look alike at all levels, as
- * those of x86-64, arm64 and riscv64 do.
+ * The walk unrolled by depth. It serves tables in one linear bank, and formats whose tables look alike at
+ * all levels, as those of x86-64, arm64 and riscv64 do.
  *
- * A level that is not there is skipped by a branch which always goes the same way. Type bits, must-be-zero bits and
- * the address bits outside the bank's window are one masked compare; an entry that fails it (larger leaf, hole,
- * fault) ends the walk. The window is the smallest aligned power of two of frames around the bank: entry bits
- * inside it, rotated, are the index of the table's first word. A table in the window but outside the bank
- * ends the walk as well. Slots come from one of three words of the address (bits
- * 63..32, 47..16, 31..0), so that each is a shift and a mask.
+ * A missing level is skipped by a branch that always goes the same way. One masked compare tests type bits,
+ * must-be-zero bits and the address bits outside the bank's window. An entry that fails it (larger leaf,
+ * hole, fault) ends the walk. The window is the smallest aligned power of two of frames around the bank.
+ * Entry bits inside it, rotated, are the index of the table's first word. A table in the window but outside
+ * the bank ends the walk as well. Slots come from one of three words of the address (bits 63..32, 47..16,
+ * 31..0), so each is a shift and a mask.
  *
- * What counted, as multiples of a walk with x86-64's constants written into it (262,144 random pages, Node 20):
+ * What counted, as multiples of a walk with x86-64's constants written into it (262,144 random pages, Node
+ * 20):
  *
- * - a class and not a closure, since V8 inlines a method for every table, but a closure only for the first: 8 → 6.3;
- * - number fields that are `declare`d and first written with `| 0`: a field that starts as undefined, or with a result
- *   of `**` or Math.floor, is checked and converted at each use: 6.3 → 4.8;
- * - all of them in this one object, as each further object is a load and a check of its class: 4.8 → 3.9;
+ * - a class, not a closure: V8 inlines a method for every table, but a closure only for the first: 8 → 6.3;
+ * - number fields that are `declare`d and first written with `| 0`: V8 checks and converts a field that
+ *   starts as undefined, or with a result of `**` or Math.floor, at each use: 6.3 → 4.8;
+ * - all of them in this one object: each further object costs a load and a check of its class: 4.8 → 3.9;
  * - slots without a choice of words: 3.9 → 3.6.
  */
 export class FlatFinder implements EntryFinder {
-  /** The bits above the range are right when `((vaHi >> aboveShift) + aboveBias) >>> 0` is at most `aboveSpan`. */
+  /**
+   * The bits above the range are valid when `((vaHi >> aboveShift) + aboveBias) >>> 0` is at most
+   * `aboveSpan`.
+   */
   declare readonly aboveShift: number;
   declare readonly aboveBias: number;
   declare readonly aboveSpan: number;
   /** Bits of the high word that belong to the range. */
   declare readonly keepHi: number;
 
-  /** Steps count from the last level up: 1 is the last, 5 a fifth level. */
+  /** Steps are numbered from the last level up: 1 is the last, 5 a fifth level. */
   declare readonly depth: number;
   declare readonly rootWord: number;
-  /** All slots of a table that fills a page. */
+  /** Mask of the slots of a table that fills a page. */
   declare readonly slots: number;
-  /** Shift of each step's slot in its word of the address; step 3 uses the word from bit 16 or 32. */
+  /** Shift of each step's slot in its word of the address. Step 3 uses the word from bit 16 or 32. */
   declare readonly shift1: number;
   declare readonly shift2: number;
   declare readonly shift3: number;
@@ -45,7 +49,7 @@ export class FlatFinder implements EntryFinder {
   declare readonly shift5: number;
   declare readonly from3: number;
 
-  /** "Is a table inside the window." */
+  /** The test "is a table inside the window". */
   declare readonly tableMaskLo: number;
   declare readonly tableMaskHi: number;
   declare readonly tableValueLo: number;
@@ -59,7 +63,10 @@ export class FlatFinder implements EntryFinder {
   /** The highest word index at which a table may start. */
   declare readonly lastTable: number;
 
-  /** Where the last walk ended before the last level: its level, -1 outside the range; and the entry's word index. */
+  /**
+   * Where the last walk ended before the last level: the level (-1 outside the range) and the entry's word
+   * index.
+   */
   declare missLevel: number;
   declare missAt: number;
 
@@ -120,7 +127,7 @@ export class FlatFinder implements EntryFinder {
     );
   }
 
-  /** See `EntryFinder`; where it is -1, `missLevel` and `missAt` tell where the walk ended. */
+  /** See `EntryFinder`. When it returns -1, `missLevel` and `missAt` tell where the walk ended. */
   entryOf(high: number, low: number): number {
     if (((high >> this.aboveShift) + this.aboveBias) >>> 0 > this.aboveSpan) return this.#miss(-1, 0);
     const words = this.#bank.words;
@@ -184,7 +191,10 @@ export class FlatFinder implements EntryFinder {
   }
 }
 
-/** First address bit of the word that the unrolled walk takes a step's slot from; -1 when that one does not hold it. */
+/**
+ * First address bit of the word that the unrolled walk takes a step's slot from; -1 when that word does not
+ * hold it.
+ */
 function wordOfSlot({ shift, entries }: LevelPlan, step: number): number {
   const end = shift + Math.log2(entries);
   if (step === 1) return end <= 32 ? 0 : -1;

@@ -7,13 +7,13 @@ import type { Translator } from './translator.js';
 import { finish } from './walk-end.js';
 
 /**
- * Translates by tables in one bank: a finder walks to the entry of the last level, in WebAssembly where there is one for it,
- * and a plain page is told from all else by one compare.
+ * Translates by tables in one bank. A finder walks to the entry of the last level, in WebAssembly where
+ * there is one for it. One compare tells a plain page from everything else.
  *
- * Numbers are `declare`d and first written with `| 0`, for the reason that `FlatFinder` gives.
+ * Numbers are `declare`d and first written with `| 0`; `FlatFinder` gives the reason.
  */
 export class FlatWalk implements Translator {
-  /** "Is a plain page, of a frame below 2^32": without further rules, and in no NAPOT run. */
+  /** The test "is a plain page, of a frame below 2^32": without further rules, and in no NAPOT run. */
   declare readonly plainMaskLo: number;
   declare readonly plainMaskHi: number;
   declare readonly plainValueLo: number;
@@ -22,7 +22,9 @@ export class FlatWalk implements Translator {
   declare readonly lowLo: number;
   declare readonly lowHi: number;
   declare readonly lowRotate: number;
-  /** The bank's words: of a view that was detached, each word is undefined, which is no page; then a new one is taken. */
+  /**
+   * The bank's words. In a detached view each word is undefined, which is no page; a new view is then taken.
+   */
   words: Int32Array;
   readonly bank: Bank;
   #finder: EntryFinder;
@@ -32,7 +34,8 @@ export class FlatWalk implements Translator {
   constructor(plan: Plan, bank: Bank, rootWord: number) {
     const { levels, last, address } = plan;
     const { sureLeaf, napotLo, napotHi } = levels[last] as LevelPlan;
-    // Nothing meets a value outside its mask: pages that no mask can tell all go the long way.
+    // No entry meets a value outside its mask. So where no mask can tell a page, all pages take the slow
+    // path.
     this.plainMaskLo = sureLeaf === null ? 0 : sureLeaf.maskLo | napotLo | address.highLo;
     this.plainMaskHi = sureLeaf === null ? 0 : sureLeaf.maskHi | napotHi | address.highHi;
     this.plainValueLo = sureLeaf === null ? 1 : sureLeaf.valueLo | 0;
@@ -61,8 +64,8 @@ export class FlatWalk implements Translator {
   }
 
   /**
-   * The word index of the last level's entry for an address, whatever it holds; -1 when the walk does not come so far: then
-   * `missLevel` and `missAt` tell where it ended.
+   * The word index of the last level's entry for an address, whatever it holds. -1 when the walk ends before
+   * it: then `missLevel` and `missAt` tell where.
    */
   entryOf(high: number, low: number): number {
     const at = this.#finder.entryOf(high, low);
@@ -93,7 +96,7 @@ export class FlatWalk implements Translator {
     return (this.#inside(high) >>> 0) * 2 ** (32 - pageShift) + (low >>> pageShift);
   }
 
-  /** What an address translates to whose walk ends early. */
+  /** The translation of an address whose walk ends early. */
   #end(high: number, low: number): number {
     const at = this.#flatEntryOf(high, low);
     if (at >= 0) return this.frameAt(at, high, low);
@@ -101,14 +104,17 @@ export class FlatWalk implements Translator {
     const { words } = this.bank;
     const lo = words[this.missAt] as number;
     const hi = words[this.missAt | 1] as number;
-    // Tables are tried before leaves: one that is not in the bank must not be taken for a leaf.
+    // Tables are tried before leaves: a table outside the bank must not count as a leaf.
     if (meets((this.#plan.levels[this.missLevel] as LevelPlan).table, lo, hi)) return -1;
     return finish(this.#plan, this.missLevel, lo, hi, this.#inside(high), low | 0);
   }
 
-  /** The same in JavaScript, for what the finder did not find; and for good where it never will. */
+  /**
+   * The same in JavaScript, for what the finder did not find. Where the finder never will, JavaScript takes
+   * over for good.
+   */
   #flatEntryOf(high: number, low: number): number {
-    // Then it was the one that did not find it.
+    // The finder is the JavaScript one already.
     if (this.#finder === this.#flat) return -1;
     if (this.#finder.isLost) this.#finder = this.#flat;
     return this.#flat.entryOf(high, low);

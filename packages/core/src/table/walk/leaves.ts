@@ -8,13 +8,13 @@ import { leafStart } from '../state/leaf-start.js';
 import { bankOfTable } from '../state/table-banks.js';
 import type { EffectiveRights, Rights, TablePath } from './rights.js';
 
-/** Adjacent leaves of one size whose addresses and frames both step by it and whose flags are equal. */
+/** Adjacent leaves of one size and equal flags, whose addresses and frames both step by that size. */
 export interface LeafRun {
   /** First address, in bytes. */
   readonly va: bigint;
   /** Number of leaves. */
   readonly count: number;
-  /** log2 of the size of one leaf in bytes, as its level says; a contiguous run is `count` such leaves. */
+  /** log2 of the size of one leaf in bytes, as its level says. A contiguous run is `count` such leaves. */
   readonly leafShift: number;
   /** Index into `format.levels`. */
   readonly level: number;
@@ -46,7 +46,7 @@ export interface MissingTable {
   readonly hi: number;
 }
 
-/** Adjacent entries of one level that may still be joined by the next. */
+/** Adjacent entries of one level. The next one may still join. */
 export interface EntryRun {
   readonly level: LevelPlan;
   /** Index of the first page that they cover. */
@@ -58,7 +58,7 @@ export interface EntryRun {
 export interface OpenRun extends EntryRun {
   /** First frame, in base pages. */
   readonly pfn: number;
-  /** What the entries say beside the address. */
+  /** The entries' bits without the address. */
   readonly flagsLo: number;
   readonly flagsHi: number;
 }
@@ -66,7 +66,7 @@ export interface OpenRun extends EntryRun {
 /** A run whose rights are known. */
 interface JudgedRun extends OpenRun {
   readonly rights: Rights | null;
-  /** Where the last leaf stood. */
+  /** The table path of the last leaf. */
   path: TablePath | null;
 }
 
@@ -76,16 +76,16 @@ interface Frame {
   readonly word: number;
   /** Index of the first page that the table translates. */
   readonly page: number;
-  /** `null` when nobody asked for rights. */
+  /** `null` when rights are not wanted. */
   readonly path: TablePath | null;
   slot: number;
 }
 
 /**
- * Lists the leaves of a range in address order; one visit per table.
+ * Lists the leaves of a range in address order. Each table is visited once.
  *
- * A leaf that only partly lies in the range is listed whole. Entries that the MMU ignores or refuses are passed
- * over.
+ * A leaf that lies only partly in the range is listed whole. Entries that the MMU ignores or refuses are
+ * skipped.
  *
  * @throws VmError `EFAULT`, while iterating, when a table has no bytes.
  */
@@ -94,8 +94,8 @@ export function leafRuns(context: TableContext, range: PageRange): Generator<Lea
 }
 
 /**
- * Lists the leaves of a range as `leafRuns` does, but a run ends where all levels together allow something else, and a
- * table without bytes is an item of the list.
+ * Lists the leaves of a range as `leafRuns` does, with two differences. A run ends where all levels together
+ * allow something else. A table without bytes is an item of the list.
  *
  * The format is asked once for each different leaf below each different path of table entries.
  */
@@ -131,7 +131,7 @@ function* runs(
     }
     top.slot++;
     counters.entriesRead++;
-    // Taken afresh: between two runs the caller may have made a WebAssembly.Memory grow.
+    // Taken afresh: between two runs the caller may have grown a WebAssembly.Memory.
     const { words } = top.bank;
     const lo = words[top.word + 2 * slot] as number;
     const hi = words[top.word + 2 * slot + 1] as number;
@@ -171,7 +171,7 @@ function* runs(
   if (open !== null) yield close(context, open);
 }
 
-/** Looks at the path once per table: the run goes on from there. */
+/** Asks for the rights once per table. Later leaves of that table then have the run's own path. */
 function isAllowedAlike(
   rights: EffectiveRights | null,
   run: JudgedRun,
@@ -200,12 +200,15 @@ function close({ plan }: TableContext, run: JudgedRun): LeafRun {
   return run.rights === null ? leaves : Object.assign(leaves, { rights: run.rights });
 }
 
-/** True when a page is the next after a run, and no hole lies between: two halves of a range adjoin by index alone. */
+/**
+ * True when a page directly follows a run and no hole is between. (The two halves of a range are adjacent by
+ * index alone.)
+ */
 export function isNext({ format, pages }: Plan, { level, page, count }: EntryRun, at: number): boolean {
   return at === page + count * level.pages && (2 * at !== pages || format.range.upper !== 'sign');
 }
 
-/** True when a leaf is one more of a run. */
+/** True when a leaf continues a run. */
 export function isNextLeaf(
   plan: Plan,
   run: OpenRun,
@@ -224,7 +227,7 @@ export function isNextLeaf(
   );
 }
 
-/** What is told of a run. */
+/** A run as callers see it. */
 export function leafRun(
   { format, pageShift }: Plan,
   { level, page, pfn, flagsLo, flagsHi, count }: OpenRun,

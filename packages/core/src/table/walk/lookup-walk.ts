@@ -6,7 +6,7 @@ import { isTable } from '../state/entries.js';
 import type { Translator } from './translator.js';
 import { finish, isInRange, type RangeTest, rangeTest } from './walk-end.js';
 
-/** The walk as a loop, for several banks and sparse images: each table is looked up in the memory. */
+/** The walk as a loop, for several banks and sparse images. It looks each table up in the memory. */
 export class LookupWalk implements Translator {
   readonly #context: TableContext;
   readonly #range: RangeTest;

@@ -4,7 +4,10 @@ import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { LevelPlan, Plan } from '../../format/plan.js';
 import type { Words } from '../../words.js';
 
-/** What all levels together allow the side that a page belongs to. Equal ones are one object. */
+/**
+ * What all levels together allow the side (user or kernel) that a page belongs to. Equal rights are one
+ * object.
+ */
 export interface Rights {
   /** 0 to 15: bits for read, write, execute, user. */
   readonly index: number;
@@ -43,9 +46,9 @@ class WordsMap<T> {
   }
 }
 
-/** The entries on the way to a table. Ways that differ only in where the tables stand are one object. */
+/** The entries on the way to a table. Paths that differ only in where the tables are, are one object. */
 export class TablePath {
-  /** Root first; the first entries that were met with these flags. */
+  /** Root first. They are the first entries that were met with these flags. */
   readonly entries: readonly Words[];
   readonly #address: AddressCodec;
   readonly #below = new WordsMap<TablePath>();
@@ -69,7 +72,7 @@ export class TablePath {
     return path;
   }
 
-  /** What a leaf in the table allows; `find` is asked once for each different leaf. */
+  /** What a leaf in the table allows. `find` is called once for each different leaf. */
   rights(flagsLo: number, flagsHi: number, find: () => Rights): Rights {
     let rights = this.#rights.get(flagsLo, flagsHi);
     if (rights === undefined) {
@@ -108,8 +111,9 @@ export class EffectiveRights {
   }
 
   /**
-   * True when the tables above leave user mode nothing of a page that the leaf gives it: then it is the kernel's, as on
-   * x86-64 below a table without U/S. A page that user mode cannot use for another reason, such as its key, stays its own.
+   * True when the tables above take from user mode all that the leaf grants it. The page is then the
+   * kernel's, as on x86-64 below a table without U/S. A page that user mode cannot use for another reason,
+   * such as its key, stays a user page.
    */
   #isTakenFromUser(path: TablePath, leaf: Words, user: Allowed): boolean {
     if (isAny(user)) return false;

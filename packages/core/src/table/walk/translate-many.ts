@@ -10,13 +10,13 @@ import type { Translator } from './translator.js';
 /**
  * Translates many addresses.
  *
- * @param table - whose addresses they are.
+ * @param table - the table that translates.
  * @param addresses - virtual addresses in bytes.
- * @param frames - takes the frame of each address in base pages, also inside a larger leaf; -1 where there is no
- *   translation. At least as long as `addresses`.
- * @param leafShifts - takes log2 bytes of the leaf; 0 where there is no translation.
+ * @param frames - receives the frame of each address in base pages, also inside a larger leaf; -1 where
+ *   there is no translation. At least as long as `addresses`.
+ * @param leafShifts - receives log2 bytes of the leaf; 0 where there is no translation.
  * @returns how many addresses are translated.
- * @throws VmError `EINVAL` for arrays of another type, or that are too short, or when the table was destroyed.
+ * @throws VmError `EINVAL` for arrays of another type, arrays that are too short, or a destroyed table.
  * @example
  * ```ts
  * const frames = new Float64Array(2);
@@ -39,13 +39,16 @@ export function translateMany<C extends Controls>(
   return walks.translate(addresses, frames, leafShifts ?? null);
 }
 
-/** A root's walks, once it was asked for many: a walk plan takes 10 µs. */
+/** The walks of each root that was asked for many. A walk plan takes 10 µs to make. */
 const walksOf: WeakMap<TableContext, ManyWalks> = new WeakMap();
 
-/** Translates many addresses of one root: in one call where the bank's loops can, and one by one what those cannot tell. */
+/**
+ * Translates many addresses of one root. The bank's loops do it in one call where they can. What they cannot
+ * tell is translated one by one.
+ */
 class ManyWalks {
   readonly #translator: Translator;
-  /** Tells the leaf's size too, and takes a loop for it. */
+  /** Also tells the leaf's size. It is a loop, not the unrolled walk. */
   readonly #lookup: LookupWalk;
   readonly #walks: WalkLoops | null;
   readonly #plan: Int32Array | null;
@@ -60,7 +63,7 @@ class ManyWalks {
       memory.banks.length === 1 && walks !== null ? walks.planOf(plan, root.bank, root.word) : null;
   }
 
-  /** Translates all addresses, and returns how many are translated. See `translateMany`. */
+  /** Translates all addresses and returns how many are translated. See `translateMany`. */
   translate(addresses: BigUint64Array, frames: Float64Array, leafShifts: Uint8Array | null): number {
     const count = addresses.length;
     if (count === 0) return 0;
@@ -88,7 +91,9 @@ class ManyWalks {
   }
 }
 
-/** Refuses arrays of another type than the loops take, or too short ones: nothing is then written. */
+/**
+ * Refuses arrays that are too short, or of another type than the loops take. Nothing is written before that.
+ */
 function checkMany(addresses: unknown, frames: unknown, leafShifts: unknown): void {
   const count = lengthOf(addresses, 'BigUint64Array', 'addresses', 0);
   lengthOf(frames, 'Float64Array', 'frames', count);
@@ -112,7 +117,7 @@ function isOverlapping(a: ArrayBufferView, b: ArrayBufferView): boolean {
 }
 
 function lengthOf(array: unknown, type: string, name: string, least: number): number {
-  // By brand, which holds for arrays of other realms too.
+  // By brand, which also holds for arrays of other realms.
   if (!ArrayBuffer.isView(array) || Object.prototype.toString.call(array) !== `[object ${type}]`) {
     throw new VmError('EINVAL', `${name} is ${shown(array)}`, { advice: `pass a ${type}` });
   }

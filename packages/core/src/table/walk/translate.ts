@@ -4,7 +4,9 @@ import { FlatWalk } from './flat-walk.js';
 import { LookupWalk } from './lookup-walk.js';
 import type { Translator } from './translator.js';
 
-/** Makes the translator of a root: the unrolled walk where all tables are in one linear bank, else the loop. */
+/**
+ * Makes the translator of a root: the unrolled walk where all tables are in one linear bank, else the loop.
+ */
 export function makeTranslator(context: TableContext): Translator {
   const { plan, memory, root } = context;
   const [bank] = memory.banks;

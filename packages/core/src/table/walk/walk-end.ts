@@ -1,7 +1,7 @@
 import { pfnHigh, pfnLow } from '../../address-codec.js';
 import { type LevelPlan, meets, type Plan } from '../../format/plan.js';
 
-/** Tells whether the bits above a range are as the format demands. */
+/** True when the address bits above a range are as the format demands. */
 export function isInRange(range: RangeTest, vaHi: number, vaLo: number): boolean {
   const above = vaHi >> range.aboveShift;
   if (above !== range.zeros && above !== range.ones) return false;
@@ -9,12 +9,12 @@ export function isInRange(range: RangeTest, vaHi: number, vaLo: number): boolean
 }
 
 export interface RangeTest {
-  /** Bits of the high word that belong to the range; a sign-extended range has its top bit repeated above. */
+  /** Bits of the high word that belong to the range. A sign-extended range repeats its top bit above. */
   readonly aboveShift: number;
   /** The two values that the bits above may have, as signed words. */
   readonly zeros: number;
   readonly ones: number;
-  /** Bits of the low word that are inside a range of less than 2^32 bytes; 32 in larger ones. */
+  /** Bits of the low word inside a range of less than 2^32 bytes; 32 for larger ranges. */
   readonly lowBits: number;
 }
 

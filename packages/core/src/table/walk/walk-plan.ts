@@ -5,13 +5,15 @@ import * as layout from '../../loops/walk-layout.js';
 import { isWalkable, lastTableWord, type TableWindow, tableWindow } from './bank-window.js';
 import { rangeTest } from './walk-end.js';
 
-/** The plan of a root; `null` where its tables cannot be walked as words of one bank. See `WalkLoops.planOf`. */
+/**
+ * The plan of a root; `null` where its tables cannot be walked as words of one bank. See `WalkLoops.planOf`.
+ */
 export function planOf(plan: Plan, bank: BankSpan, rootWord: number): Int32Array | null {
   return isWalkable(plan, bank) ? walkPlan(plan, bank, rootWord) : null;
 }
 
 /**
- * A root and its format as the numbers that `WalkLoops.walkMany` walks by, for tables in one walkable bank.
+ * A root and its format as the numbers that `WalkLoops.walkMany` needs, for tables in one walkable bank.
  *
  * @param rootWord - index of the root's first word in the bank.
  */
@@ -50,7 +52,7 @@ function levelWords(level: LevelPlan, window: TableWindow): Int32Array {
   const { table, sureLeaf } = level;
   const leaf = sureLeaf ?? level.leaf;
   const tables = table.rest === null && level.level.table !== null;
-  // Tables are tried first: a leaf that looks like a table outside of the bank must not be taken for one.
+  // Tables are tried first: a leaf that looks like a table outside of the bank must not count as one.
   const isApart =
     level.level.table === null ||
     ((table.maskLo & leaf.maskLo & (table.valueLo ^ leaf.valueLo)) |
@@ -80,7 +82,7 @@ function levelWords(level: LevelPlan, window: TableWindow): Int32Array {
   return words;
 }
 
-/** Writes a match, mask first; one that nothing meets for `null`. */
+/** Writes a match, mask first. `null` becomes a match that no entry meets. */
 function putMatch(words: Int32Array, at: number, match: FastMatch | null): void {
   words[at] = match?.maskLo ?? 0;
   words[at + 1] = match?.maskHi ?? 0;

@@ -36,7 +36,9 @@ export interface WalkLeaf {
   readonly level: number;
   /** log2 of the size that the leaf's level covers, in bytes. */
   readonly leafShift: number;
-  /** log2 of the bytes of the run that the leaf is part of, by its contiguous or NAPOT mark; `null` for none. */
+  /**
+   * log2 of the bytes of the run that the leaf is part of, by its contiguous or NAPOT mark; `null` for none.
+   */
   readonly runShift: number | null;
   /** Physical address of the leaf's first byte. */
   readonly pa: bigint;
@@ -46,29 +48,32 @@ export interface WalkLeaf {
   readonly protection: Protection;
 }
 
-/** Everything a walk of one address tells. */
+/** Everything that a walk of one address tells. */
 export interface Walk {
   /** The address, in bytes. */
   readonly va: bigint;
-  /** The entries read, root first; empty when the address is outside the root's range. */
+  /** The entries read, root first. Empty when the address is outside the root's range. */
   readonly steps: readonly WalkStep[];
   /** The leaf; `null` when there is no translation. */
   readonly leaf: WalkLeaf | null;
-  /** Physical address of `va`, in bytes; `null` when there is no translation. Also where an access is refused: ask `fault`. */
+  /**
+   * Physical address of `va`, in bytes; `null` when there is no translation. Also set when the access is
+   * refused: see `fault`.
+   */
   readonly pa: bigint | null;
   /** The effective permissions over all levels; `null` when there is no translation. */
   readonly permissions: Permissions | null;
-  /** Why there is no translation, or why the access is refused; `null` when all is well. */
+  /** Why there is no translation, or why the access is refused; `null` for neither. */
   readonly fault: (Fault & { readonly code: FaultCode }) | null;
 }
 
 const READ: Access = { kind: 'read', user: false };
 
 /**
- * Walks one address as the MMU does and reports every entry on the way.
+ * Walks one address as the MMU does, and reports every entry on the way.
  *
- * It never throws for an address without translation: the fault says why. It changes nothing: accessed and dirty
- * bits stay.
+ * It never throws for an address without translation: the fault says why. It changes nothing: accessed and
+ * dirty bits stay.
  *
  * @param va - 0 to 2^64 - 1.
  * @param access - when given, permissions are judged too.
@@ -127,7 +132,7 @@ export function walkAddress(
   throw new Error('a format whose last level has tables passed its check');
 }
 
-/** Physical address of the root table's first byte: a small root may start inside its frame. */
+/** Physical address of the root table's first byte. A small root may start inside its frame. */
 export function rootAddress(context: TableContext): bigint {
   const { root, plan } = context;
   const offset = root.word - root.bank.wordOf(root.pfn, plan.pageShift);

@@ -5,12 +5,12 @@ import { makeMemory } from '../../loops/wasm/web-assembly.js';
 import { planOf } from './walk-plan.js';
 
 /**
- * Loops in WebAssembly: they map, unmap and protect ranges two to ten times faster than those in JavaScript, and add 10 kB to a
- * bundle (gzip).
+ * Loops in WebAssembly. They map, unmap and protect ranges two to ten times faster than the JavaScript
+ * loops, and add 10 kB to a bundle (gzip).
  *
- * A memory that is created with them lies in a `WebAssembly.Memory`, up to 4 GiB less 128 KiB; its buffer cannot be transferred.
- * Where the host has no WebAssembly, forbids to compile it, or has no addresses left, the loops in JavaScript do the work:
- * `memory.banks[0].loops.kind` tells which do.
+ * A memory created with them is in a `WebAssembly.Memory`, up to 4 GiB less 128 KiB. Its buffer cannot be
+ * transferred. Where the host has no WebAssembly, forbids compiling it, or has no addresses left, the
+ * JavaScript loops do the work. `memory.banks[0].loops.kind` tells which ones do.
  *
  * @example
  * ```ts

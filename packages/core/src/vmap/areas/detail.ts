@@ -3,7 +3,7 @@ import type { KernelSpace } from '../kernel-space.js';
 
 const UNITS = ['', 'K', 'M', 'G', 'T'];
 
-/** The text of /proc/vmallocinfo, with what is populated where it is asked for. */
+/** The text of /proc/vmallocinfo. With details, each line also says what is populated. */
 export function vmallocinfoOf(space: KernelSpace, isDetailed: boolean): string {
   const text = space.areas.vmallocinfo();
   if (!isDetailed) return text;

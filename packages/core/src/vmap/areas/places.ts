@@ -7,7 +7,8 @@ import { nameOf, requireNoArray, requireOwnHands, type VmStruct } from './vm-str
 /**
  * The area behind a handle.
  *
- * @throws VmError `EINVAL` for what is no handle, one of another space, or one whose area is gone.
+ * @throws VmError `EINVAL` for anything but a handle, a handle of another space, or one whose area was
+ *   freed.
  */
 export function liveArea(space: KernelSpace, handle: VmArea): VmStruct {
   const vm = isVmArea(handle) ? structOfHandle(handle, space) : null;
@@ -21,9 +22,10 @@ export function liveArea(space: KernelSpace, handle: VmArea): VmStruct {
 }
 
 /**
- * The area that holds an address, in its usable bytes or its guard; `null` for none, or a range of `vmMapRam`.
+ * The area that holds an address, in its usable bytes or its guard; `null` for none, or for a range of
+ * `vmMapRam`.
  *
- * @throws VmError `EINVAL` for what is no address.
+ * @throws VmError `EINVAL` for an invalid address.
  */
 export function areaAt(space: KernelSpace, address: bigint): VmStruct | null {
   checkAddress(address);
@@ -31,7 +33,7 @@ export function areaAt(space: KernelSpace, address: bigint): VmStruct | null {
 }
 
 /**
- * The area that begins at an address: Linux takes any page inside for it, and frees the whole area.
+ * The area that begins at an address. Linux accepts any page inside instead, and frees the whole area.
  *
  * @throws VmError `EINVAL` when none begins there.
  */
@@ -50,7 +52,7 @@ export function areaFrom(space: KernelSpace, address: bigint, what: string): VmS
 /**
  * The area that holds an address.
  *
- * @throws VmError `EINVAL` for what is no address, or where no area is.
+ * @throws VmError `EINVAL` for an invalid address, or when there is no area.
  */
 export function areaHolding(space: KernelSpace, address: bigint): VmStruct {
   const vm = areaAt(space, address);
@@ -71,7 +73,7 @@ export interface CheckedRange {
 }
 
 /**
- * Checks the ends of a range: whole pages, at least one. Once for each call; whether an area holds it is `requireArea`'s to say.
+ * Checks the ends of a range: whole pages, at least one. A call does it once; `requireArea` then asks for the area.
  *
  * @throws VmError `EINVAL` for what is no such range, `ERANGE` when an end is outside 64 bits.
  */
@@ -91,7 +93,7 @@ export function checkRange(space: KernelSpace, start: bigint, end: bigint): Chec
 }
 
 /**
- * Requires one live area that holds a range, its guard not included. Asked again after code of the caller has run.
+ * Requires one live area that holds a range. Its guard does not count. A call asks after code of the caller has run.
  *
  * @throws VmError `EINVAL` for a range that begins in no area, or in one that maps by itself; `ERANGE` when it leaves the area.
  */
@@ -111,7 +113,7 @@ export function requireInside(vm: VmStruct, start: bigint, end: bigint): void {
   });
 }
 
-/** @throws VmError `EINVAL` when a list has not one frame for each page. */
+/** @throws VmError `EINVAL` when a list does not have one frame for each page. */
 export function requireCount(frames: number, pages: number): void {
   if (frames !== pages)
     throw new VmError('EINVAL', `${frames} frames for ${pages} pages`, {

@@ -6,16 +6,16 @@ import type { KernelSpace } from '../kernel-space.js';
 import type { VmAreaRequest } from '../options.js';
 import { nameOf, VmStruct } from './vm-struct.js';
 
-/** What is reserved: a checked request. */
+/** A checked request. */
 interface Reservation extends VmAreaRequest {
   readonly mayPurge?: boolean;
 }
 
 /**
- * Reserves an area (__get_vm_area_node): no table is touched.
+ * Reserves an area (__get_vm_area_node). It changes no table.
  *
- * @throws VmError `EINVAL` for a size, alignment or flag that makes no sense, `ERANGE` for a window that the root does not translate,
- *   `ENOMEM` when nothing fits.
+ * @throws VmError `EINVAL` for an invalid size, alignment or flag; `ERANGE` for a window that the root does
+ *   not translate; `ENOMEM` when nothing fits.
  */
 export function reserve(space: KernelSpace, request: Reservation): VmStruct {
   const { size, flags = 0, align = 1n, shift = space.pageShift, caller, mayPurge = true } = request;
@@ -29,7 +29,7 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
   const unit = 1n << BigInt(shift);
   const vm = new VmStruct(flags, requested, caller);
   vm.area = space.areas.reserve(((requested + unit - 1n) / unit) * unit, {
-    // Linux's default of 1 byte is a page.
+    // Linux's default of 1 byte means a page.
     ...(align > space.pages ? { align } : {}),
     guardBytes: (flags & VM_NO_GUARD) !== 0 ? 0 : space.linux.guardBytes,
     ioremap: (flags & VM_IOREMAP) !== 0,
@@ -47,15 +47,15 @@ function checkCaller(caller: unknown): void {
     throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
 }
 
-/** Takes a reservation back of which nothing was mapped: as if it had never been. */
+/** Undoes a reservation in which nothing was mapped. */
 export function cancel(space: KernelSpace, vm: VmStruct): void {
   vm.isLive = false;
   space.areas.cancel(vm.area);
 }
 
 /**
- * Removes what an area maps and frees its addresses, which wait for a purge. What it owns is left to the caller, and so is a purge that
- * is due: it may throw, and there may be more to do before.
+ * Removes what an area maps and frees its addresses, which wait for a purge. The caller frees what the area
+ * owns, and runs a purge that is due: a purge may throw, so the other work comes first.
  */
 export function remove(space: KernelSpace, vm: VmStruct): void {
   space.unmapLazily(vm.area.address, vm.area.bytes);
@@ -81,10 +81,10 @@ export function freeVmArea(space: KernelSpace, vm: VmStruct): unknown[] {
 }
 
 /**
- * Frames that an area took by need go back, after a flush, before its addresses do.
+ * Frees the frames of a lazy area, after a flush, before its addresses are freed.
  *
  * @returns what a caller's `release` threw.
- * @throws VmError `EINVAL` when somebody else freed a frame of it: nothing is then changed.
+ * @throws VmError `EINVAL` when somebody else freed a frame of it. Nothing is then changed.
  */
 export function releaseLazy(space: KernelSpace, vm: VmStruct): unknown[] {
   if (vm.lazy === null) return [];
@@ -94,9 +94,9 @@ export function releaseLazy(space: KernelSpace, vm: VmStruct): unknown[] {
 }
 
 /**
- * Ends a call that frees and returns nothing: all of its work is done, so a purge that is due may throw now.
+ * Ends a call that frees and returns nothing. All of its work is done, so a purge that is due may throw now.
  *
- * @param errors - of callers' functions: the first of them is thrown, after the purge.
+ * @param errors - of callers' functions. The first is thrown, after the purge.
  * @throws what the sink throws in the purge.
  */
 export function endFreeing(space: KernelSpace, errors: readonly unknown[]): void {
@@ -107,12 +107,15 @@ export function endFreeing(space: KernelSpace, errors: readonly unknown[]): void
   }
 }
 
-/** @throws the first of errors, when there are some. */
+/** @throws the first of the errors, if there is one. */
 export function throwFirst(errors: readonly unknown[]): void {
   if (errors.length > 0) throw errors[0];
 }
 
-/** `pcpu_get_vm_areas`: areas at fixed distances from one base, from the top of the window down, without guards. */
+/**
+ * `pcpu_get_vm_areas`: areas at fixed distances from one base, from the top of the window down, without
+ * guards.
+ */
 export function pcpuGetVmAreas(
   space: KernelSpace,
   offsets: readonly number[],
@@ -135,9 +138,10 @@ export function pcpuGetVmAreas(
 }
 
 /**
- * A copy of a caller's window, whose members may say something else at the next look.
+ * A copy of a caller's window: its members may be getters that change.
  *
- * @throws VmError `EINVAL` when it is none or reaches into the direct map, `ERANGE` when the root does not translate it.
+ * @throws VmError `EINVAL` when it is not a window, or reaches into the direct map; `ERANGE` when the root
+ *   does not translate it.
  */
 export function checkedWindow(space: KernelSpace, given: AddressWindow): AddressWindow {
   const window = { start: given?.start, end: given?.end };

@@ -15,15 +15,17 @@ import { requireOwnHands, type VmStruct } from './vm-struct.js';
 export interface Populated {
   /** Pages that are mapped. */
   readonly pages: number;
-  /** Leaves by size, smallest first; a run with a contiguous hint is one leaf of its own size. */
+  /** Leaves by size, smallest first. A run with a contiguous hint is one leaf of the run's size. */
   readonly leaves: readonly LeafSize[];
 }
 
 /**
- * A reserved range of kernel addresses, and what may be done in it: by page offset, so that no call can name an address outside.
+ * A reserved range of kernel addresses, and what may be done in it. Calls name pages by their offset, so no
+ * call can name an address outside.
  *
- * Page 0 is at `addr`; the guard has no page. Calls are refused with `EINVAL` when the area was freed, with `ERANGE` when they leave it, and with
- * `EBUSY` from within a flush sink or callback; then nothing is changed.
+ * Page 0 is at `addr`. The guard has no page. Calls are refused with `EINVAL` when the area was freed, with
+ * `ERANGE` when they leave it, and with `EBUSY` from within a flush sink or callback. Nothing is then
+ * changed. A handle stays dead when its addresses are reserved again.
  *
  * @example
  * ```ts
@@ -59,7 +61,7 @@ export class VmArea {
     this.#pages = Number(vm.area.bytes >> BigInt(space.pageShift));
   }
 
-  /** The area behind a handle; `null` when it is of another space. */
+  /** The area behind a handle; `null` when it belongs to another space. */
   static structOf(handle: VmArea, space: Space): VmStruct | null {
     return handle.#space === space ? handle.#vm : null;
   }
@@ -69,7 +71,7 @@ export class VmArea {
     return typeof value === 'object' && value !== null && #space in value;
   }
 
-  /** Where it is, how large, and what for. */
+  /** Where it is, how large it is, and what it is for. */
   toString(): string {
     const end = this.addr + this.size;
     const words = wordsOf(this.flags).join(' ');
@@ -86,7 +88,7 @@ export class VmArea {
     return this.#vm.area.address;
   }
 
-  /** Bytes with the guard, as Linux's `vm_struct.size` counts. */
+  /** Bytes with the guard, as in Linux's `vm_struct.size`. */
   get size(): bigint {
     return this.bytes + BigInt(this.#vm.area.guardBytes);
   }
@@ -111,33 +113,36 @@ export class VmArea {
     return this.#vm.requestedBytes;
   }
 
-  /** Pages that the area owns, and frees when it is freed (nr_pages). */
+  /** Pages that the area owns. They are freed with the area (nr_pages). */
   get ownedPages(): number {
     return this.#vm.ownedPages;
   }
 
-  /** log2 of the pages of each block that it owns (page_order): above 0 when huge leaves were asked for and had. */
+  /**
+   * log2 of the pages of each block that it owns (page_order). Above 0 when huge leaves were asked for and
+   * given.
+   */
   get pageOrder(): number {
     return this.#vm.owned?.order ?? 0;
   }
 
-  /** Physical address in bytes that a device range shows; `null` for other areas. */
+  /** Physical address in bytes that a device range maps; `null` for other areas. */
   get physical(): bigint | null {
     return this.#vm.physical;
   }
 
-  /** Who asked for it; `undefined` when nobody said. */
+  /** The caller that was named for it; `undefined` when none was. */
   get caller(): string | undefined {
     return this.#vm.caller;
   }
 
-  /** False once it was freed. */
+  /** False once the area was freed. */
   get isLive(): boolean {
     return this.#vm.isLive;
   }
 
   /**
-   * Frames that it owns, in the order of its pages: a copy. Empty when it owns none.
+   * The frames that it owns, in the order of its pages, as a copy. Empty when it owns none.
    *
    * After `removeVmArea` they are the caller's to free, block by block of `2 ** pageOrder`.
    */
@@ -152,21 +157,23 @@ export class VmArea {
   }
 
   /**
-   * Maps pages, with base pages: all of them or none.
+   * Maps pages, as base pages: all of them or none.
    *
-   * One page, given as a number, is the fast path.
+   * One page, with its frame as a number, is the fast path.
    *
    * @param page - offset of the first, in pages from the start of the area.
    * @param frames - one frame for each page, or the frame of one page.
-   * @param protection - what they allow. Default PAGE_KERNEL.
-   * @throws VmError `EINVAL` for what is no frame, `EBUSY` when a page is mapped, `ENOMEM` when there is no frame for a table.
+   * @param protection - what the pages allow. Default: PAGE_KERNEL.
+   * @throws VmError `EINVAL` for an invalid frame; `EBUSY` when a page is mapped; `ENOMEM` when there is no
+   *   frame for a table.
    */
   map(page: number, frames: FrameList | number, protection?: Protection): void {
     const prot = protection ?? this.#linux.protections.PAGE_KERNEL;
     if (typeof frames === 'number') {
       const offset = this.#enter(page, 1);
       const lock = this.#lock;
-      // No closure, for the fast path. Busy, since a getter of the protection may want to free the area.
+      // No closure: this is the fast path. Busy, because a getter of the protection may try to free the
+      // area.
       lock.isBusy = true;
       try {
         this.#space.table.mapWords(this.#highOf(offset), this.#lowOf(offset), frames, prot);
@@ -178,25 +185,26 @@ export class VmArea {
     const length = frameCount(frames);
     this.#enter(page, length);
     const list = copyFrames(frames, length, this.#space.pfnLimit);
-    // Once more: a getter in the list may have freed the area.
+    // Checked again: a getter in the list may have freed the area.
     const va = this.#addressOf(this.#enter(page, length));
     this.#lock.change(() => this.#space.table.map(va, list, prot, this.#space.capsOf([], 0)));
   }
 
   /**
-   * Removes the mappings of pages; holes are fine. One flush, before the call returns.
+   * Removes the mappings of pages. Holes are allowed. One flush, before the call returns.
    *
-   * Frames are left alone: they are the caller's, or go with the area.
+   * Frames are not freed: they belong to the caller, or are freed with the area.
    *
    * @param page - offset of the first, in pages.
-   * @param count - pages. Default 1.
-   * @throws VmError `ENOMEM` when a block has to be split and there is no frame for a table; what the sink throws.
+   * @param count - pages. Default: 1.
+   * @throws VmError `ENOMEM` when a block must be split and there is no frame for a table; what the sink
+   *   throws.
    */
   unmap(page: number, count: number = 1): void {
     const offset = this.#enter(page, count);
     const lock = this.#lock;
     const { table } = this.#space;
-    // No closure, for the fast path.
+    // No closure: this is the fast path.
     lock.isBusy = true;
     try {
       if (count === 1) table.unmapWords(this.#highOf(offset), this.#lowOf(offset));
@@ -207,7 +215,7 @@ export class VmArea {
   }
 
   /**
-   * Changes the protection of what is mapped; holes are passed over. One flush, before the call returns.
+   * Changes the protection of what is mapped. Holes are skipped. One flush, before the call returns.
    *
    * @param page - offset of the first, in pages.
    * @param count - pages.
@@ -234,19 +242,19 @@ export class VmArea {
   }
 
   /**
-   * Makes the tables of pages now, so that mapping them later takes no memory and cannot fail for want of it.
+   * Makes the tables of pages now. To map them later then takes no memory and cannot run out of it.
    *
-   * @param page - offset of the first, in pages. Default 0.
-   * @param count - pages. Default all from there on.
+   * @param page - offset of the first, in pages. Default: 0.
+   * @param count - pages. Default: all from `page` on.
    * @returns the number of tables made.
-   * @throws VmError `ENOMEM` when there are not enough frames: then none is made.
+   * @throws VmError `ENOMEM` when there are too few frames: then none is made.
    */
   prepare(page: number = 0, count: number = pagesFrom(page, this.#pages)): number {
     const va = this.#addressOf(this.#enter(page, count));
     return this.#lock.change(() => this.#space.table.prepare(va, BigInt(count) * BigInt(this.#pageBytes)));
   }
 
-  /** How much is mapped, and by which leaves: it reads the area's tables. */
+  /** How much is mapped, and by which leaves. It reads the area's tables. */
   populated(): Populated {
     this.#place(0, 1);
     const { table, format } = this.#space;
@@ -257,7 +265,9 @@ export class VmArea {
     };
   }
 
-  /** Checks pages of a call that changes them; bytes from the start of the area. */
+  /**
+   * Checks the pages of a call that changes them. Returns their offset in bytes from the start of the area.
+   */
   #enter(page: number, count: number): number {
     const offset = this.#place(page, count);
     if (this.#lock.isBusy || this.#lock.isDestroyed) this.#lock.requireIdle();
@@ -284,7 +294,7 @@ export class VmArea {
   }
 }
 
-/** Pages from one on; not subtracted from what is no number, which may throw. */
+/** The number of pages from one on. It does not subtract when `page` is no number, since that may throw. */
 export function pagesFrom(page: number, pages: number): number {
   return typeof page === 'number' ? pages - page : Number.NaN;
 }
@@ -294,7 +304,7 @@ export function isVmArea(value: unknown): value is VmArea {
   return VmArea.is(value);
 }
 
-/** The area behind a handle; `null` when it is of another space. */
+/** The area behind a handle; `null` when it belongs to another space. */
 export function structOfHandle(handle: VmArea, space: Space): VmStruct | null {
   return VmArea.structOf(handle, space);
 }

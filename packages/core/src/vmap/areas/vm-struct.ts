@@ -3,62 +3,65 @@ import { hex, VmError } from '../../errors.js';
 import type { OwnedFrames } from '../../space/frame-owners.js';
 import { wordsOf } from '../flags.js';
 
-/** What an area that grows by need has done. */
+/** What a lazy area has done. */
 export interface LazyAreaStats {
-  /** Pages that it could have. */
+  /** Pages that it can have. */
   readonly pages: number;
   /** Pages that it has now. */
   readonly populated: number;
-  /** Pages that `prepare` took for it, which wait for a use. */
+  /** Pages that `prepare` took for it and that are not used yet. */
   readonly prepared: number;
-  /** The most that it ever had. */
+  /** The most pages that it ever had. */
   readonly peak: number;
   /** Uses that populated a chunk (`handleFault`, `touch`). */
   readonly faults: number;
-  /** Chunks that were populated in all. */
+  /** Chunks that were populated, in total. */
   readonly populatedChunks: number;
-  /** Chunks that were given back in all. */
+  /** Chunks that were given back, in total. */
   readonly releasedChunks: number;
 }
 
-/** How an area grows by need. */
+/** How a lazy area gets pages. */
 export interface Growth {
   readonly stats: LazyAreaStats;
   /**
    * Populates the chunk of a page that is used.
    *
-   * @returns false when it was there.
+   * @returns false when the page was already there.
    */
   touch(page: number): boolean;
   /** @throws VmError `EINVAL` when somebody else freed a frame of it. */
   checkAllocated(): void;
   /**
-   * Gives everything back: nothing of it is mapped any more.
+   * Gives all frames back. The caller has unmapped them.
    *
    * @returns what a caller's `release` threw.
    */
   releaseAll(): unknown[];
 }
 
-/** What a space keeps of one vm area: Linux's `struct vm_struct`. It is what `VmapAreas` knows of the area, so that vmallocinfo tells it. */
+/**
+ * What a space keeps of one vm area: Linux's `struct vm_struct`. `VmapAreas` keeps it as the area's info,
+ * and vmallocinfo prints it.
+ */
 export class VmStruct implements AreaInfo {
-  /** Its place. Set once, right after the reservation, which takes this object. */
+  /** Its place. Set once, right after the reservation, which receives this object. */
   area!: Area;
   flags: number;
   readonly caller?: string;
   /** Bytes that were asked for, before any rounding (requested_size). */
   requestedBytes: bigint;
-  /** Where it shows one physical range, in bytes. */
+  /** Physical address in bytes of the one range that it maps; `null` for other areas. */
   physical: bigint | null = null;
-  /** Frames that go with the area. */
+  /** Frames that are freed with the area. */
   owned: OwnedFrames | null = null;
   /** Pages that it owns (nr_pages). */
   ownedPages = 0;
-  /** The area that holds the array of its pages, where that is longer than a page. */
+  /** The area that holds the array of its pages, when that is longer than a page. */
   array: VmStruct | null = null;
-  /** It holds the array of another area's pages, and goes with that. */
+  /** True for an area that holds the array of another area's pages. It is freed with that one. */
   isArray = false;
-  /** What populates it by need. */
+  /** What populates a lazy area. */
   lazy: Growth | null = null;
   isLive = true;
 
@@ -95,7 +98,7 @@ export function nameOf({ area }: VmStruct): string {
   return `the area ${hex(area.address)} .. ${hex(area.address + area.bytes)}`;
 }
 
-/** @throws VmError `EINVAL` for the array of an area's pages: it goes with that area. */
+/** @throws VmError `EINVAL` for the array of an area's pages: it is freed with that area. */
 export function requireNoArray(vm: VmStruct): void {
   if (vm.isArray)
     throw new VmError('EINVAL', `${nameOf(vm)} holds the array of another area's pages`, {
@@ -104,7 +107,10 @@ export function requireNoArray(vm: VmStruct): void {
     });
 }
 
-/** @throws VmError `EINVAL` for an area that grows by need, which maps and unmaps by itself, and for the array of an area's pages. */
+/**
+ * @throws VmError `EINVAL` for a lazy area, which maps and unmaps by itself, and for the array of an area's
+ *   pages.
+ */
 export function requireOwnHands(vm: VmStruct): void {
   requireNoArray(vm);
   if (vm.lazy !== null)

@@ -10,7 +10,7 @@ import type { CallerOptions } from '../options.js';
 import { ioremapPageRange } from '../pages/map-ranges.js';
 import { vunmap } from '../pages/vmap.js';
 
-/** `generic_ioremap_prot`: the address of a physical one, which need not begin a page. */
+/** `generic_ioremap_prot`: the virtual address of a physical one, which need not be the start of a page. */
 export function ioremapProt(
   space: KernelSpace,
   physical: bigint,
@@ -49,7 +49,7 @@ export function ioremapProt(
   return address + offset;
 }
 
-/** `iounmap`: any address in the first page of a device range. */
+/** `iounmap`: accepts any address in the first page of a device range. */
 export function iounmap(space: KernelSpace, address: bigint): void {
   checkAddress(address);
   const page = address - (address & (space.pages - 1n));

@@ -8,7 +8,7 @@ import type { LazyAreaOptions } from '../options.js';
 export interface ChunkSource {
   /** Whether frames can be taken before they are used. */
   readonly isOwn: boolean;
-  /** Most frames that there can be. */
+  /** The most frames that there can be. */
   readonly most: number;
   /** @throws VmError `ENOMEM` when there are none; what a caller's function throws. */
   take(chunk: number): FrameArray;
@@ -60,7 +60,7 @@ class AllocatedChunks implements ChunkSource {
 
   take(): FrameArray {
     const first = this.#frames.allocate(this.#order);
-    // Nobody else may hand such a frame over: the area frees it.
+    // Nobody else may hand such a frame over: this area frees it.
     if (this.#isOfSpace)
       this.#space.machine.owners.take({ heads: Float64Array.of(first), order: this.#order });
     return Float64Array.from({ length: 2 ** this.#order }, (_, i) => first + i);

@@ -12,8 +12,9 @@ import type { LazyAreaOptions } from '../options.js';
 import { LazyPages } from './lazy-pages.js';
 
 /**
- * vmalloc memory that grows only when it is used: addresses are reserved at once, pages come chunk by chunk, by `touch`, by `populate`, or
- * by `AddressSpace.handleFault`, and go with `shrink`.
+ * vmalloc memory that gets pages only when it is used. Its addresses are reserved at once. Its pages come
+ * chunk by chunk, by `touch`, `populate` or `AddressSpace.handleFault`, and go with `shrink`. Linux has no
+ * such call.
  *
  * @example
  * ```ts
@@ -25,7 +26,7 @@ import { LazyPages } from './lazy-pages.js';
  * ```
  */
 export class LazyArea {
-  /** Its place. `map`, `unmap` and `protect` of the handle are refused: the area does that itself. */
+  /** Its area. The handle's `map`, `unmap` and `protect` are refused: the lazy area does that itself. */
   readonly area: VmArea;
   readonly #space: KernelSpace;
   readonly #vm: VmStruct;
@@ -40,7 +41,7 @@ export class LazyArea {
     this.#pages = pages;
   }
 
-  /** Where it is, and how much of it is there. */
+  /** Where it is, and how much of it is populated. */
   toString(): string {
     const { pages, populated, faults } = this.stats;
     const [place = '', ...rest] = String(this.area).split('\n');
@@ -57,11 +58,12 @@ export class LazyArea {
   }
 
   /**
-   * Populates the chunk that holds a page, as a use of it would.
+   * Populates the chunk that holds a page, as a use of the page would.
    *
    * @param page - offset in pages.
-   * @returns true when it was not there.
-   * @throws VmError `ERANGE` outside the area, `ENOMEM` when frames, or those of tables, or the limit are used up; what `populate` throws.
+   * @returns true when it was missing.
+   * @throws VmError `ERANGE` outside the area; `ENOMEM` when frames, frames of tables, or the limit are used
+   *   up; what `populate` throws.
    */
   touch(page: number): boolean {
     this.#check(page, 1);
@@ -69,10 +71,10 @@ export class LazyArea {
   }
 
   /**
-   * Populates all chunks of a range that are missing: all of them or none.
+   * Populates all missing chunks of a range: all of them or none.
    *
-   * @param page - offset of the first, in pages. Default 0.
-   * @param count - pages. Default all from there on.
+   * @param page - offset of the first, in pages. Default: 0.
+   * @param count - pages. Default: all from `page` on.
    * @throws VmError as `touch`.
    */
   populate(page: number = 0, count: number = pagesFrom(page, this.area.pages)): void {
@@ -81,11 +83,12 @@ export class LazyArea {
   }
 
   /**
-   * Makes the tables of a range now, and takes frames for its pages where the area owns them: using it later needs no memory. With
-   * `populate` the frames are the caller's matter. `shrink` gives back what was taken.
+   * Makes the tables of a range now, and takes frames for its pages when the area owns its frames. A later
+   * use then needs no memory. With a `populate` function, the caller provides the frames. `shrink` gives
+   * back what was taken.
    *
-   * @param page - offset of the first, in pages. Default 0.
-   * @param count - pages. Default all from there on.
+   * @param page - offset of the first, in pages. Default: 0.
+   * @param count - pages. Default: all from `page` on.
    * @returns the number of tables made.
    * @throws VmError `ENOMEM`: then nothing is taken.
    */
@@ -95,11 +98,11 @@ export class LazyArea {
   }
 
   /**
-   * Gives back what chunks of a range have, where the range holds all of the chunk: unmapped, flushed once, and then free.
+   * Gives back the chunks that lie wholly in a range: unmaps them, flushes once, then frees them.
    *
-   * @param page - offset of the first, in pages. Default 0.
-   * @param count - pages. Default all from there on.
-   * @returns pages that were given back.
+   * @param page - offset of the first, in pages. Default: 0.
+   * @param count - pages. Default: all from `page` on.
+   * @returns the number of pages given back.
    */
   shrink(page: number = 0, count: number = pagesFrom(page, this.area.pages)): number {
     this.#check(page, count);
@@ -112,7 +115,7 @@ export class LazyArea {
   }
 }
 
-/** Reserves an area that grows. */
+/** Reserves a lazy area. */
 export function getLazyArea(space: KernelSpace, size: number | bigint, options: LazyAreaOptions): LazyArea {
   const { chunkShift = space.pageShift, caller, limit, populate, release, frames } = options;
   if (!Number.isInteger(chunkShift) || chunkShift < space.pageShift || chunkShift > space.pageShift + 18)
@@ -128,7 +131,7 @@ export function getLazyArea(space: KernelSpace, size: number | bigint, options: 
   if (frames !== undefined && (!isAllocator || frames.first + frames.frames > space.pfnLimit))
     throw new VmError('EINVAL', '`frames` is no FrameAllocator with the pages of the format');
   if (frames !== undefined) space.machine.requireOthers(frames, '`frames`');
-  // Read once: nothing may be refused when the addresses are reserved.
+  // Read now: nothing may be refused after the addresses are reserved.
   const protection = checkProtection(options.protection ?? space.linux.protections.PAGE_KERNEL);
   const vm = reserve(space, {
     ...{ size, flags: VM_ALLOC, shift: chunkShift, align: 1n << BigInt(chunkShift) },

@@ -6,7 +6,7 @@ import type { KernelSpace } from '../kernel-space.js';
 import type { LazyAreaOptions } from '../options.js';
 import { type ChunkSource, chunkSource } from './chunk-sources.js';
 
-/** The chunks of one area that grows by need. */
+/** The chunks of one lazy area. */
 export class LazyPages implements Growth {
   readonly #space: KernelSpace;
   readonly #vm: VmStruct;
@@ -16,9 +16,9 @@ export class LazyPages implements Growth {
   readonly #chunkPages: number;
   readonly #limit: number;
   readonly #protection: Protection;
-  /** Frames of populated chunks, by the index of the chunk. */
+  /** Frames of populated chunks, by chunk index. */
   readonly #chunks = new Map<number, FrameArray>();
-  /** Frames that wait for their chunk to be used. */
+  /** Frames that were prepared for chunks that are not used yet. */
   readonly #ready = new Map<number, FrameArray>();
   #peak = 0;
   #faults = 0;
@@ -67,14 +67,15 @@ export class LazyPages implements Growth {
     return true;
   }
 
-  /** Populates the chunks of a range that are missing: all or none. */
+  /** Populates the missing chunks of a range: all or none. */
   populate(page: number, count: number): void {
     const missing = this.#missing(page, count);
     if (missing.length > 0) this.#fill(missing);
   }
 
   /**
-   * Makes the tables of a range, and takes frames for its chunks where the area owns them: all or nothing.
+   * Makes the tables of a range, and takes frames for its chunks when the area owns its frames: all or
+   * nothing.
    *
    * @returns the number of tables made.
    */
@@ -102,7 +103,7 @@ export class LazyPages implements Growth {
     }
   }
 
-  /** log2 of the leaves that chunks will have at least: of frames that a caller gives nothing is known. */
+  /** log2 of the smallest leaf that chunks will have. Nothing is known of frames that a caller gives. */
   #preparedShift(): number {
     const { pageShift, linux } = this.#space;
     const blocks = linux.leaves.vmalloc.filter(
@@ -111,7 +112,7 @@ export class LazyPages implements Growth {
     return this.#source.isOwn ? Math.max(pageShift, ...blocks) : pageShift;
   }
 
-  /** @throws VmError `ENOMEM` when so many chunks more are more than the limit. */
+  /** @throws VmError `ENOMEM` when this many more chunks exceed the limit. */
   #requireLimit(more: number): void {
     const pages = (this.#chunks.size + more) * this.#chunkPages;
     if (pages > this.#limit)
@@ -121,7 +122,7 @@ export class LazyPages implements Growth {
       });
   }
 
-  /** Gives chunks back that lie in a range whole, after one flush, and frames that were prepared for it. */
+  /** Gives back chunks that lie wholly in a range, after one flush, and frames that were prepared for it. */
   shrink(page: number, count: number): number {
     const first = Math.ceil(page / this.#chunkPages);
     const end = Math.floor((page + count) / this.#chunkPages);
@@ -151,7 +152,7 @@ export class LazyPages implements Growth {
   #missing(page: number, count: number): number[] {
     const first = Math.floor(page / this.#chunkPages);
     const end = Math.ceil((page + count) / this.#chunkPages);
-    // Before they are listed: an area may have more chunks than an array.
+    // Checked before they are listed: an area may have more chunks than an array can hold.
     const least = (end - first - this.#chunks.size) * this.#chunkPages;
     if (least > Math.min(this.#source.most, this.#limit))
       throw new VmError('ENOMEM', `${nameOf(this.#vm)} cannot have ${least} pages more`, {
@@ -164,7 +165,7 @@ export class LazyPages implements Growth {
 
   #fill(chunks: readonly number[]): void {
     const { table, linux } = this.#space;
-    // The room of those that are prepared is kept.
+    // Prepared chunks count already.
     const ready = chunks.reduce((sum, chunk) => sum + (this.#ready.has(chunk) ? 1 : 0), 0);
     this.#requireLimit(chunks.length - ready + this.#ready.size);
     const taken: FrameArray[] = [];
@@ -184,7 +185,7 @@ export class LazyPages implements Growth {
         try {
           if (!this.#ready.has(chunks[i] as number)) this.#source.give(frames, chunks[i] as number);
         } catch {
-          // Why nothing was populated says more.
+          // The first error says why nothing was populated.
         }
       throw error;
     }
@@ -196,7 +197,7 @@ export class LazyPages implements Growth {
     this.#peak = Math.max(this.#peak, this.#chunks.size * this.#chunkPages);
   }
 
-  /** Gives frames back: all of them, whatever a caller's function throws. */
+  /** Gives all frames back, even when a caller's function throws. */
   #giveBack(populated: readonly number[], prepared: readonly number[]): unknown[] {
     const errors: unknown[] = [];
     for (const [map, list] of [
@@ -221,7 +222,7 @@ export class LazyPages implements Growth {
   }
 }
 
-/** Chunks of a map in a range of indices, whichever is quicker to go through. */
+/** Chunks of a map in a range of indices. It goes through the map or the range, whichever is shorter. */
 function within(chunks: ReadonlyMap<number, FrameArray>, first: number, end: number): number[] {
   if (chunks.size < end - first) return [...chunks.keys()].filter((chunk) => chunk >= first && chunk < end);
   const found: number[] = [];

@@ -15,7 +15,7 @@ export function zeroFrames(space: KernelSpace, { heads, order }: OwnedFrames): v
 }
 
 /**
- * Copies the first bytes of frames to others, where both have bytes.
+ * Copies the first bytes of frames to other frames, where both have bytes.
  *
  * @param length - bytes.
  */
@@ -33,11 +33,11 @@ export function copyBytes(
 }
 
 /**
- * `vread`: copies what areas map; zeros for holes, device ranges, sparse areas and frames without bytes.
+ * `vread`: copies what areas map. Holes, device ranges, sparse areas and frames without bytes read as zeros.
  *
  * @param start - first address.
- * @param into - takes the bytes, all of them.
- * @param mappedAt - the frame to be read for a page, by its address; -1 for one that reads as zeros.
+ * @param into - receives the bytes. It is filled.
+ * @param mappedAt - the frame to read for a page, by its address; -1 for a page that reads as zeros.
  */
 export function readPages(
   space: KernelSpace,

@@ -16,7 +16,7 @@ export function isVmallocAddr(space: KernelSpace, address: bigint): boolean {
   return address >= start && address < end;
 }
 
-/** `vmalloc_to_page`: the frame of an address, `null` when there is none. */
+/** `vmalloc_to_page`: the frame at an address; `null` when there is none. */
 export function vmallocToPage(space: KernelSpace, address: bigint): number | null {
   if (!isVmallocAddr(space, address) && space.areas.find(address) === undefined) return null;
   const pfn = frameAt(space, address);

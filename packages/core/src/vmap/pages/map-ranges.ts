@@ -19,7 +19,8 @@ import type { KernelSpace } from '../kernel-space.js';
 /**
  * `vmap_pages_range`, inside one live area.
  *
- * @param pageShift - Linux's: frames come in chunks of this size, each adjacent and aligned, and leaves may be as large.
+ * @param pageShift - as in Linux: frames come in chunks of this size, each adjacent and aligned, and leaves
+ *   may be as large.
  */
 export function vmapPagesRange(
   space: KernelSpace,
@@ -35,13 +36,13 @@ export function vmapPagesRange(
     requireArea(space, range);
     checkChunks(space, list, pageShift);
     const { vmalloc, ioremap } = space.linux.leaves;
-    // Until the walkers were joined, chunks went the way of ioremap, which also tries the PUD.
+    // Before the walkers were joined, chunks took the path of ioremap, which also tries the PUD.
     const shifts = space.release === '6.12' ? ioremap : vmalloc;
     space.table.map(start, list, protection, space.capsOf(shifts, pageShift));
   });
 }
 
-/** `vunmap_range`, inside one live area: holes are fine, and no more goes than was named. */
+/** `vunmap_range`, inside one live area. Holes are allowed. Nothing outside the named range is removed. */
 export function vunmapRange(space: KernelSpace, start: bigint, end: bigint): void {
   space.change(() => {
     const range = checkRange(space, start, end);
@@ -95,7 +96,7 @@ export function applyToPages<T>(
   });
 }
 
-/** `ioremap_page_range`: the area must be a device range, and the range all of it. */
+/** `ioremap_page_range`: the area must be a device range, and the range must be all of it. */
 export function ioremapPageRange(
   space: KernelSpace,
   start: bigint,
@@ -166,9 +167,11 @@ function takeList(space: KernelSpace, { pages }: CheckedRange, frames: FrameList
   return copyFrames(frames, count, space.pfnLimit);
 }
 
-/** @throws VmError `EINVAL` when frames are not chunks of `2 ** pageShift` bytes, each adjacent and aligned. */
+/**
+ * @throws VmError `EINVAL` when frames are not chunks of `2 ** pageShift` bytes, each adjacent and aligned.
+ */
 function checkChunks(space: KernelSpace, frames: FrameArray, pageShift: number): void {
-  // Not subtracted before it is a number: objects and symbols cannot be.
+  // Subtracted only from a number: objects and symbols may throw.
   const order = typeof pageShift === 'number' ? pageShift - space.pageShift : -1;
   if (!Number.isInteger(order) || order < 0 || order > 40)
     throw new VmError(

@@ -21,7 +21,7 @@ export function vmMapRam(space: KernelSpace, frames: FrameList): bigint {
   });
 }
 
-/** `vm_unmap_ram`: its flush waits for the block's, or for `vmUnmapAliases`. */
+/** `vm_unmap_ram`. Its flush waits for that of the block, or for `vmUnmapAliases`. */
 export function vmUnmapRam(space: KernelSpace, address: bigint, count: number): void {
   checkAddress(address);
   const pages = space.blocks.pagesAt(address);

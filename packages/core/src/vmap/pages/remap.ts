@@ -9,12 +9,12 @@ import { VM_DMA_COHERENT, VM_USERMAP } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
 import { stretchesOf } from '../permissions/set-memory.js';
 
-/** Most pages of one call: each needs an entry of its own. */
+/** Most pages of one call. Each needs an entry of its own. */
 const MOST_PAGES = 2 ** 26;
 
-/** A range of user addresses, and the tables that it is mapped in: what `struct vm_area_struct` is to Linux here. */
+/** A range of user addresses, and the tables to map it in. It stands for Linux's `struct vm_area_struct`. */
 export interface UserRange {
-  /** The user's tables: of another root, and of any format with pages of the same size. */
+  /** The user's tables. They have another root, and any format with the same page size. */
   readonly table: PageTable;
   /** First address. */
   readonly start: bigint;
@@ -32,7 +32,7 @@ export const USER_RANGE = ['table', 'start', 'end', 'protection'] as const;
  *
  * @param at - first user address.
  * @param address - any page of the area.
- * @param pgoff - pages to skip from there on.
+ * @param pgoff - pages to skip from there.
  * @param size - bytes, rounded up to pages.
  */
 export function remapVmallocRange(

@@ -48,7 +48,7 @@ export function vmap(
   });
 }
 
-/** `vunmap`: frames stay with their owner. */
+/** `vunmap`. Frames stay with their owner. */
 export function vunmap(space: KernelSpace, address: bigint, what: string): void {
   endFreeing(space, freeVmArea(space, areaFrom(space, address, what)));
 }
@@ -61,7 +61,8 @@ export function vmapPfn(
   options: CallerOptions,
 ): VmStruct {
   const length = frameCount(pfns);
-  // Addresses, not memory, are the limit of device frames; a list as long as the window fits in no memory.
+  // Device frames are limited by addresses, not by memory. A list as long as the window would not fit in
+  // memory.
   if (length > 2 ** 30) throw new VmError('E2BIG', `${length} pages are more than one call maps`);
   const list = copyFrames(pfns, length, space.pfnLimit);
   return space.change(() => {
@@ -86,7 +87,10 @@ export function vmapPfn(
   });
 }
 
-/** Since 2026, addresses for a `vmap` are aligned to the leaf that it may get; where nothing fits, to a smaller one. */
+/**
+ * Reserves addresses for a `vmap`. Since 2026 they are aligned to the leaf that it may get, or to a smaller
+ * one when nothing fits.
+ */
 function reserveAligned(space: KernelSpace, pages: number, flags: number, options: CallerOptions): VmStruct {
   const size = pages * space.pageBytes;
   const request = { ...options, size, flags };
@@ -127,8 +131,8 @@ interface Batch {
 }
 
 /**
- * How a list is cut (vmap_pages_range_batched): runs of adjacent, naturally aligned frames of one order together; from the first page on
- * that is in none, base pages.
+ * How a list is split (vmap_pages_range_batched). Adjacent, naturally aligned frames of one order form a
+ * batch. From the first page that belongs to none, the rest are base pages.
  */
 function batches(space: KernelSpace, list: FrameArray): Batch[] {
   const found: Batch[] = [];
@@ -148,7 +152,7 @@ function batches(space: KernelSpace, list: FrameArray): Batch[] {
   return found;
 }
 
-/** log2 of the pages from one on that may be mapped together (get_vmap_batch_order). */
+/** log2 of the pages, from one on, that may be mapped together (get_vmap_batch_order). */
 function batchOrder(space: KernelSpace, list: FrameArray, at: number): number {
   const first = list[at] as number;
   let most = list.length - at;

@@ -6,7 +6,7 @@ import { splitLeaves } from '../../table/change/resize/split.js';
 import { runOf } from '../../table/show/leaf-sizes.js';
 import type { KernelSpace } from '../kernel-space.js';
 
-/** Ranges without what they share: a frame that is mapped twice has one alias. */
+/** Ranges without overlaps: a frame that is mapped twice has one alias. */
 export function apart(ranges: readonly AddressWindow[]): AddressWindow[] {
   const sorted = [...ranges].sort((a, b) => (a.start < b.start ? -1 : 1));
   const found: { start: bigint; end: bigint }[] = [];
@@ -19,9 +19,9 @@ export function apart(ranges: readonly AddressWindow[]): AddressWindow[] {
 }
 
 /**
- * Splits leaves that reach over an end of a range: which changes no translation, and may need memory.
+ * Splits leaves that reach beyond an end of a range. This changes no translation, but may need memory.
  *
- * @returns what puts the leaves together again.
+ * @returns a function that puts the leaves together again.
  * @throws VmError `ENOMEM` when there is no frame for a table; all leaves are then as they were.
  */
 export function cutAtEnds(space: KernelSpace, ranges: readonly AddressWindow[]): () => void {
@@ -32,7 +32,8 @@ export function cutAtEnds(space: KernelSpace, ranges: readonly AddressWindow[]):
       try {
         collapseLeaves(table, va, bytes);
       } catch {
-        // A sink that throws again: smaller leaves stay, which translate the same, and the others are still put together.
+        // The sink throws again. These leaves stay smaller but translate the same, and the others are still
+        // put together.
       }
   };
   try {
@@ -50,7 +51,7 @@ export function cutAtEnds(space: KernelSpace, ranges: readonly AddressWindow[]):
   return undo;
 }
 
-/** @throws VmError `EINVAL` when a range ends inside a leaf or a run, where nothing may be cut. */
+/** @throws VmError `EINVAL` when a range ends inside a leaf or a run, and the architecture splits none. */
 export function requireWhole(space: KernelSpace, range: AddressWindow): void {
   for (const page of [range.start, range.end - space.pages])
     if (!isInside(leafAround(space, page), range))
@@ -61,7 +62,8 @@ export function requireWhole(space: KernelSpace, range: AddressWindow): void {
 }
 
 /**
- * A range without the parts of leaves at its ends that are as wanted already: nothing has to be cut for them.
+ * A range without the parts of leaves at its ends that already have the wanted permissions, so that nothing
+ * is split for them.
  *
  * @returns `null` when nothing is left.
  */
@@ -89,7 +91,7 @@ function isInside({ va, bytes }: { va: bigint; bytes: bigint }, { start, end }: 
   return va >= start && va + bytes <= end;
 }
 
-/** The leaf that maps a page, or the run that the leaf is in; the page itself where nothing is mapped. */
+/** The leaf that maps a page, or the run that the leaf is in. The page itself when nothing is mapped. */
 function leafAround({ table, format, pages }: KernelSpace, page: bigint): { va: bigint; bytes: bigint } {
   const { steps, leaf } = table.walk(page);
   const step = steps.at(-1);

@@ -6,15 +6,15 @@ import type { VmStruct } from '../areas/vm-struct.js';
 import type { KernelSpace } from '../kernel-space.js';
 import { apart, cutAtEnds } from './cut-ends.js';
 
-/** What `vfree` does with the direct map's entries of an area that asks for VM_FLUSH_RESET_PERMS. */
+/** What `vfree` does with the direct map's entries of a VM_FLUSH_RESET_PERMS area. */
 export interface DirectAlias {
-  /** Purges, with one flush over the aliases too: nobody has an old translation afterwards. */
+  /** Purges, with one flush that also covers the aliases. No old translation is left afterwards. */
   flush(): void;
   /** Gives the aliases their usual permissions. */
   putBack(): void;
 }
 
-/** Stretches of the direct map that show an area's frames. */
+/** The parts of the direct map that map an area's frames. */
 function aliasesOf({ directMap }: KernelSpace, frames: FrameArray): AddressWindow[] {
   const aliases: (AddressWindow | null)[] = [];
   eachStretch(frames, (first, count) => aliases.push(directMap?.aliasOf(first, count) ?? null));
@@ -22,16 +22,17 @@ function aliasesOf({ directMap }: KernelSpace, frames: FrameArray): AddressWindo
 }
 
 /**
- * Takes the aliases of an area's frames away, as vm_reset_perms does.
+ * Removes the aliases of an area's frames, as vm_reset_perms does.
  *
- * @throws VmError `ENOMEM` when a block of the direct map must be split and there is no frame: nothing is then changed.
+ * @throws VmError `ENOMEM` when a block of the direct map must be split and there is no frame. Nothing is
+ *   then changed.
  */
 export function takeAliasAway(space: KernelSpace, vm: VmStruct): DirectAlias {
   const { table, blocks, format, linux } = space;
   const aliases = apart(vm.owned === null ? [] : aliasesOf(space, listOf(vm.owned)));
-  // First all cuts: they may need memory, and change no translation.
+  // All splits come first: they may need memory, and change no translation.
   cutAtEnds(space, aliases);
-  // As they are put back: by the same leaves, which needs neither memory nor a flush.
+  // They are put back with the same leaves, which needs neither memory nor a flush.
   const leaves = aliases.flatMap(({ start, end }) => [...table.leaves(start, end - start)]);
   for (const { start, end } of aliases) space.unmapLazily(start, end - start);
   return {

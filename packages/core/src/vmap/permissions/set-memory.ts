@@ -7,10 +7,11 @@ import type { KernelSpace } from '../kernel-space.js';
 import { apart, cutAtEnds, requireWhole, withoutUnchanged } from './cut-ends.js';
 
 /**
- * `set_memory_ro` and its kin: changes the protection of pages inside one area, and of their aliases in the direct map where the change
- * is about writing.
+ * `set_memory_ro` and its siblings: changes the protection of pages inside one area. When the change is
+ * about writing, it also changes their aliases in the direct map.
  *
- * Where the policy says so (arm64) it is for vmalloc memory without huge leaves; elsewhere a leaf that the range covers in part is split.
+ * Where the policy says so (arm64), only vmalloc memory without huge leaves may change. Elsewhere, a leaf
+ * that the range covers only in part is split.
  */
 export function setMemory(
   space: KernelSpace,
@@ -61,7 +62,8 @@ function requireChangeable(space: KernelSpace, vm: VmStruct): void {
 }
 
 /**
- * Adjacent frames that a range maps, in order: by leaf, since a range of large leaves may have more pages than an array.
+ * Adjacent frames that a range maps, in order. They are listed by leaf, since a range of large leaves may
+ * have more pages than an array can hold.
  *
  * @throws VmError `EFAULT` for the first page that is not mapped.
  */

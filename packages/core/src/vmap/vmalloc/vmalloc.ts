@@ -30,13 +30,16 @@ import { takeAliasAway } from '../permissions/direct-map.js';
 
 /** Bytes of a pointer to a page, in the array of an area's pages. */
 const POINTER_BYTES = 8;
-/** The largest block that Linux's page allocator has (MAX_PAGE_ORDER), with pages of 4 KiB, is 4 MiB; ours goes further. */
+/**
+ * The largest block order here. Linux's page allocator stops earlier: 4 MiB with pages of 4 KiB
+ * (MAX_PAGE_ORDER).
+ */
 const MAX_ORDER = 18;
 
 /**
- * `__vmalloc_node_range`: reserves, allocates, maps; with VM_ALLOW_HUGE_VMAP by larger leaves first.
+ * `__vmalloc_node_range`: reserves, allocates, maps. With VM_ALLOW_HUGE_VMAP it tries larger leaves first.
  *
- * @throws VmError `EINVAL` for a request that makes no sense, `E2BIG` for more pages than the machine has, `ENOMEM`.
+ * @throws VmError `EINVAL` for an invalid request; `E2BIG` for more pages than the machine has; `ENOMEM`.
  */
 export function vmallocNodeRange(space: KernelSpace, request: VmallocRequest): VmStruct {
   const { flags = 0, align = 1n } = request;
@@ -45,9 +48,9 @@ export function vmallocNodeRange(space: KernelSpace, request: VmallocRequest): V
   if ((checkFlags(flags) & (VM_IOREMAP | VM_SPARSE)) !== 0)
     throw new VmError('EINVAL', 'vmalloc memory is neither VM_IOREMAP nor VM_SPARSE');
   checkAlign(align);
-  // Before a search for addresses that may purge.
+  // Checked before the search for addresses, which may purge.
   const protection = checkProtection(request.protection ?? space.linux.protections.PAGE_KERNEL);
-  // Read once: it may be looked for twice.
+  // Read once, since the search may run twice.
   const window = request.window === undefined ? {} : { window: checkedWindow(space, request.window) };
   const checked = { ...request, protection, ...window };
   const shift = (flags & VM_ALLOW_HUGE_VMAP) !== 0 ? hugeShift(space, bytes) : space.pageShift;
@@ -63,7 +66,8 @@ export function vmallocNodeRange(space: KernelSpace, request: VmallocRequest): V
 }
 
 /**
- * Once more with base pages. The addresses of the first attempt are not free yet when Linux looks for others: they wait for a purge.
+ * Tries again with base pages. When Linux searches again, the addresses of the first attempt are not free
+ * yet: they wait for a purge.
  */
 function fallBack(
   space: KernelSpace,
@@ -77,28 +81,28 @@ function fallBack(
   } catch (error) {
     for (const one of failed) cancel(space, one);
     if (failed.length === 0 || !(error instanceof VmError) || error.code !== 'ENOMEM') throw error;
-    // Without them there may be room.
+    // Without those addresses there may be room.
     return allocate(space, request, space.pageShift, align);
   }
   for (const one of failed) {
     one.isLive = false;
-    // A purge that is due comes later: what a sink throws in it must not hide where the memory is.
+    // A purge that is due comes later: an error of its sink must not hide the new address.
     space.areas.free(one.area, false);
   }
   return vm;
 }
 
 /**
- * log2 of the leaves that a huge allocation tries: blocks when it is as large as one, else runs.
+ * log2 of the leaves that a huge allocation tries: blocks when it is at least as large as one, else runs.
  *
- * Source: Linux 6.12, __vmalloc_node_range; arch_vmap_pte_supported_shift of riscv, and of arm64, which has it since 6.16: whether a kernel
- * has runs is the policy's.
+ * Source: Linux 6.12, __vmalloc_node_range; arch_vmap_pte_supported_shift of riscv, and of arm64, which has
+ * it since 6.16. Whether a kernel has runs is up to the policy.
  */
 export function hugeShift(space: KernelSpace, bytes: bigint): number {
   return largeShifts(space, bytes)[0] ?? space.pageShift;
 }
 
-/** log2 of the blocks and runs that an allocation is large enough for, the largest first. */
+/** log2 of the blocks and runs that an allocation is large enough for, largest first. */
 export function largeShifts(space: KernelSpace, bytes: bigint): number[] {
   const { vmalloc, wholeRunsOnly = false } = space.linux.leaves;
   const fits = (shift: number): boolean => {
@@ -108,7 +112,10 @@ export function largeShifts(space: KernelSpace, bytes: bigint): number[] {
   return vmalloc.filter((shift) => shift > space.pageShift && fits(shift)).sort((a, b) => b - a);
 }
 
-/** One attempt: all of it, or nothing but the reservation, which goes to `failed` where the caller asks for it. */
+/**
+ * One attempt. It allocates everything, or leaves nothing but the reservations. These go to `failed` when it
+ * is given, else they are undone.
+ */
 function allocate(
   space: KernelSpace,
   request: VmallocRequest,
@@ -130,7 +137,7 @@ function allocate(
       ...(window === undefined ? {} : { window }),
     });
     taken.push({ vm, owned: null });
-    // The array of an area's pages is an area itself where it is longer than a page, and so on.
+    // The array of an area's pages is itself an area when it is longer than a page, and so on.
     for (let bytes = arrayBytes(space, vm); bytes > space.pageBytes; ) {
       const array = reserve(space, { size: bytes, flags: VM_ALLOC, ...common });
       taken.push({ vm: array, owned: null });
@@ -179,7 +186,7 @@ function own(space: KernelSpace, vm: VmStruct, owned: OwnedFrames, array: VmStru
   if (array !== undefined) array.isArray = true;
 }
 
-/** Blocks for all pages of an area: all or none. */
+/** Takes blocks for all pages of an area: all or none. */
 function takeFrames(space: KernelSpace, { area }: VmStruct, order: number): OwnedFrames {
   const { ram } = space.machine;
   const pages = Number(area.bytes >> BigInt(space.pageShift));
@@ -199,9 +206,10 @@ function takeFrames(space: KernelSpace, { area }: VmStruct, order: number): Owne
 }
 
 /**
- * `vfree`. Frames are free before old translations of them are flushed, as in Linux: see `vmUnmapAliases`.
+ * `vfree`. As in Linux, frames are free before their old translations are flushed; see `vmUnmapAliases`.
  *
- * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or one of its frames was freed by somebody else.
+ * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or somebody else freed
+ *   one of its frames.
  */
 export function vfree(space: KernelSpace, address: bigint): void {
   const vm = areaFrom(space, address, 'vfree');
@@ -213,8 +221,10 @@ export function vfree(space: KernelSpace, address: bigint): void {
 /**
  * Frees an area with all that it owns, without the purge that may be due.
  *
- * @returns what callers' functions threw: all is freed all the same. A flush that failed is owed to the next purge.
- * @throws VmError `EINVAL` when somebody else freed a frame of it, `ENOMEM` when aliases cannot be cut: nothing is then changed.
+ * @returns what callers' functions threw. Everything is freed all the same. The next purge makes a flush
+ *   that failed.
+ * @throws VmError `EINVAL` when somebody else freed a frame of it; `ENOMEM` when aliases cannot be split.
+ *   Nothing is then changed.
  */
 export function releaseArea(space: KernelSpace, vm: VmStruct): unknown[] {
   checkOwned(space, vm);
@@ -241,8 +251,8 @@ export function checkOwned(space: KernelSpace, vm: VmStruct): void {
 }
 
 /**
- * `remove_vm_area`: what the area owns is the caller's afterwards, and its array of pages is freed. A purge that is due is left to a later
- * call: what a sink throws must not hide the area.
+ * `remove_vm_area`. The caller then owns what the area owned. Its array of pages is freed. A purge that is
+ * due is left to a later call: an error of its sink must not hide the area.
  */
 export function removeVmArea(space: KernelSpace, address: bigint): VmStruct {
   const vm = areaFrom(space, address, 'removeVmArea');

@@ -10,11 +10,14 @@ import type { CallerOptions } from '../options.js';
 import { bytesOf, copyBytes } from '../pages/bytes.js';
 import { checkOwned, releaseArea, vmallocNodeRange } from './vmalloc.js';
 
-/** Choices of `vrealloc`. */
+/** Options of `vrealloc`. */
 export interface VreallocOptions extends CallerOptions {
-  /** Alignment in bytes, a power of two; one that the memory has not is refused: it never moves for that. Default 1. */
+  /**
+   * Alignment in bytes, a power of two. When the memory is not aligned to it, the call is refused: memory
+   * never moves for alignment. Default: 1.
+   */
   readonly align?: bigint;
-  /** Fills what is new with zeros, where pages have bytes. Default false. */
+  /** Whether to fill new bytes with zeros, where pages have bytes. Default: false. */
   readonly zero?: boolean;
 }
 
@@ -22,7 +25,7 @@ export interface VreallocOptions extends CallerOptions {
 export const VREALLOC_OPTIONS = ['caller', 'align', 'zero'] as const;
 
 /**
- * `vrealloc` of memory that exists, to a size above 0.
+ * `vrealloc` of existing memory, to a size above 0.
  *
  * @returns the area that holds it afterwards.
  */
@@ -51,9 +54,10 @@ export function vrealloc(
     return vm;
   }
   const owned = vm.owned;
-  // Until 2026 no size but the area's was known. What was never asked for must not come before zeros.
+  // Before 2026, only the area's size was known. With `zero`, bytes that were never asked for are not
+  // copied: they must read as zeros.
   const old = space.release === '2026' || zero ? vm.requestedBytes : vm.area.bytes;
-  // Before memory is taken, which could get a frame that somebody else freed.
+  // Checked before the allocation, which could get a frame that somebody else freed.
   checkOwned(space, vm);
   const moved = vmallocNodeRange(space, {
     size: bytes,
@@ -63,7 +67,7 @@ export function vrealloc(
   });
   copyBytes(space, listOf(owned), listOf(moved.owned as OwnedFrames), Number(old));
   try {
-    // A flush that fails is owed to the next purge; to throw for it would hide where the memory is.
+    // The next purge makes a flush that fails here. Throwing for it would hide the new address.
     releaseArea(space, vm);
   } catch (error) {
     // The old memory stays as it was.
@@ -73,12 +77,14 @@ export function vrealloc(
   return moved;
 }
 
-/** Bytes up to which it stays where it is: until 2026 what the area spans, then what it has pages for. */
+/**
+ * The largest size that needs no move: before 2026 what the area spans, since then what it has pages for.
+ */
 function inPlace(space: KernelSpace, vm: VmStruct): bigint {
   return space.release === '2026' ? BigInt(vm.ownedPages) * space.pages : vm.area.bytes;
 }
 
-/** Frees whole pages behind the new end. The addresses stay reserved. */
+/** Frees whole pages after the new end. The addresses stay reserved. */
 function shrink(space: KernelSpace, vm: VmStruct, bytes: bigint): void {
   const owned = vm.owned as OwnedFrames;
   const pages = Number(space.wholePages(bytes) >> BigInt(space.pageShift));
@@ -93,7 +99,7 @@ function shrink(space: KernelSpace, vm: VmStruct, bytes: bigint): void {
   space.machine.owners.free(tail);
 }
 
-/** Zeros from one byte of an area up to another, where its pages have bytes. */
+/** Zeros an area from one byte up to another, where its pages have bytes. */
 function zeroRange(space: KernelSpace, vm: VmStruct, from: bigint, to: bigint): void {
   const frames = listOf(vm.owned as OwnedFrames);
   const { pageBytes } = space;

@@ -9,39 +9,48 @@ import { recordOf } from '../../state/tables.js';
 import { partAtRuns, wholeOf } from './runs.js';
 import type { Link, Span } from './span.js';
 
-/** A block, or a run of leaves with a contiguous hint, that has to become smaller leaves before it is changed. */
+/**
+ * A block, or a run of leaves with a contiguous hint, that must become smaller leaves before it is changed.
+ */
 export interface Cut extends Span {
-  /** The pages of it that the call is about: from, and up to but not with. */
+  /** The pages of it that the call is about: the first, and the one after the last. */
   readonly from: number;
   readonly to: number;
 }
 
-/** What one visit to the tables of a range finds, each list in address order. */
+/** What one visit to the tables of a range finds. Each list is in address order. */
 export interface Findings {
-  /** Entries that lie in the range whole. Above the last level all of them are leaves or otherwise not empty. */
+  /**
+   * Entries that lie wholly in the range. Above the last level, all of them are leaves or otherwise not
+   * empty.
+   */
   readonly spans: readonly Span[];
   readonly cuts: readonly Cut[];
-  /** Entries above the last level that would have to be cut but are no leaves: nobody knows what they stand for. */
+  /**
+   * Entries above the last level that a cut would need, but that are not leaves: nobody knows what they
+   * mean.
+   */
   readonly opaque: readonly Cut[];
   /** Tables, each before those below it. */
   readonly links: readonly Link[];
-  /** Parts of the range that tables translate which stand in it twice. */
+  /** Parts of the range whose tables occur in it twice. */
   readonly aliases: readonly PageRange[];
 }
 
 /**
- * What becomes of a leaf, or run, that the range covers only in part: it is cut, it is refused, or it does not matter
- * where the range ends.
+ * What to do with a leaf or run that the range covers only in part: cut it, refuse the call, or keep it
+ * because the call does not care where the range ends.
  */
 export type Ends = 'cut' | 'refuse' | 'keep';
 
 /**
- * Finds the entries of a range, one visit per table, before anything is changed.
+ * Finds the entries of a range before anything is changed. Each table is visited once.
  *
- * @param maxShift - leaves and runs of more than this, log2 bytes, are cut even where the range covers them whole.
- * @param wantsLinks - whether `links` is asked for; else it stays empty.
- * @throws VmError `EINVAL` when an end of the range lies inside a block or run that must not be cut; `EFAULT`, `EPERM` for
- *   a table without bytes or in read-only memory.
+ * @param maxShift - leaves and runs larger than this, log2 bytes, are cut even where the range covers them
+ *   whole.
+ * @param wantsLinks - whether to fill `links`; else it stays empty.
+ * @throws VmError `EINVAL` when an end of the range lies inside a block or run that must not be cut;
+ *   `EFAULT`, `EPERM` for a table without bytes or in read-only memory.
  */
 export function findEntries(
   context: TableContext,
@@ -58,10 +67,10 @@ export function findEntries(
   return finder;
 }
 
-/** A span that tables which follow are still added to. */
+/** A span that the tables after it may still join. */
 type Growing = { -readonly [K in keyof Span]: Span[K] };
 
-/** True when a table of the last level follows the whole tables of a span, in memory and in the range. */
+/** True when a last-level table follows the whole tables of a span, in memory and in the range. */
 function isNext(last: Span, bank: Bank, at: number, record: number, page: number): boolean {
   const { entries } = last.level;
   return (
@@ -81,9 +90,11 @@ class Finder implements Findings {
   readonly links: Link[] = [];
   readonly aliases: PageRange[] = [];
   readonly #look: number;
-  /** Runs of the last level are not too large: in a table that the range covers whole, all stay as they are. */
+  /**
+   * Runs of the last level are small enough to stay. In a table that the range covers whole, all of them do.
+   */
   readonly #keepsRuns: boolean;
-  /** Tables that were met and are not of the allocator. */
+  /** Tables outside the allocator that were met. */
   readonly #strangers = new Set<number>();
   readonly #context: TableContext;
   readonly #range: PageRange;
@@ -137,7 +148,7 @@ class Finder implements Findings {
     let slot = Math.floor(offset / level.pages);
     let inside = offset - slot * level.pages;
     let at = page;
-    /** Slots from here on end their walks, lie in the range whole, and are not yet added. */
+    /** Slots from here on end their walks, lie wholly in the range, and are not yet added. */
     let open = slot;
     const add = (to: number, endPage: number): void => {
       if (to === open) return;
@@ -158,7 +169,7 @@ class Finder implements Findings {
       const lo = words[entry] as number;
       const hi = words[entry + 1] as number;
       counters.entriesRead++;
-      // A leaf, or something that is neither empty nor a table.
+      // A leaf, or an entry that is neither empty nor a table.
       const isEnd = (lo | hi) !== 0 && !isTable(level, lo, hi);
       if (!isEnd || here !== level.pages || level.shift > this.#maxShift) {
         add(slot, at);
@@ -193,8 +204,9 @@ class Finder implements Findings {
   }
 
   /**
-   * Adds a span. Whole tables of the last level that follow each other in memory as they do in the range, as tables do that
-   * one call made, are one: what is done to it costs as much as its entries, and nothing for each table.
+   * Adds a span. Whole last-level tables that follow each other both in memory and in the range become one
+   * span; tables that one call made do. Work on it then costs what its entries cost, with nothing extra for
+   * each table.
    */
   #pushSpan(span: Span): void {
     const { level, bank, at, count, record, page } = span;
@@ -205,9 +217,9 @@ class Finder implements Findings {
   }
 
   /**
-   * Adds a whole table of the last level to the span that it follows: as `visit` does, at 10 ns less.
+   * Joins a whole last-level table to the span before it. It does what `visit` does, 10 ns faster.
    *
-   * @returns false, and nothing is done, when there is none.
+   * @returns false, and nothing is done, when the table does not follow one.
    */
   #extend(bank: Bank, at: number, pfn: number, page: number): boolean {
     const last = this.spans[this.spans.length - 1];
@@ -221,7 +233,10 @@ class Finder implements Findings {
     return true;
   }
 
-  /** Marks a table as met: false when it was before. By frame, as a set of numbers costs 40 ns a table. */
+  /**
+   * Marks a table as met. False when it was met before. Marks are by frame: a set of numbers costs 40 ns a
+   * table.
+   */
   #meet(pfn: number): boolean {
     const isFirst = this.#context.records?.meet(pfn, this.#look) ?? null;
     if (isFirst !== null) return isFirst;
@@ -229,12 +244,12 @@ class Finder implements Findings {
     return this.#strangers.add(pfn).size > size;
   }
 
-  /** Adds entries that lie in the range whole; runs that must not stay whole are cut. */
+  /** Adds entries that lie wholly in the range. Runs that must not stay whole are cut. */
   #add(span: Span, slot: number): void {
     partAtRuns(span, slot, this.#ends === 'keep' ? null : this.#range, this.#maxShift, this.#parts);
   }
 
-  /** Adds an entry above the last level that the range covers only in part, or that is too large. */
+  /** Adds an entry above the last level that is too large, or that the range covers only in part. */
   #addCut(entry: Span, slot: number, from: number, to: number): void {
     const { level, bank, at } = entry;
     const group = wholeOf(entry, slot);
@@ -244,7 +259,7 @@ class Finder implements Findings {
     else this.opaque.push({ ...entry, from, to });
   }
 
-  /** Adds a cut; another part of the same run widens the one before. */
+  /** Adds a cut. Another part of the same run widens the cut before it. */
   #pushCut(group: Span, from: number, to: number): void {
     if (this.#ends === 'refuse') throw this.#inside(group.level, group.page, group.count * group.level.pages);
     const last = this.cuts[this.cuts.length - 1];
@@ -260,7 +275,7 @@ class Finder implements Findings {
     }
   }
 
-  /** The error of a range that cuts a larger leaf or a run which starts at page `start`. */
+  /** The error of a range that cuts a larger leaf or a run, which starts at page `start`. */
   #inside(level: LevelPlan, start: number, pages: number): VmError {
     const { format } = this.#context.plan;
     const { first, pages: named } = this.#range;
@@ -269,7 +284,7 @@ class Finder implements Findings {
   }
 }
 
-/** The error of a call that meets a table through two links, and would have to change its entries' kinds. */
+/** The error of a call that meets a table through two links and would have to cut or show its entries. */
 export function linkedTwice(context: TableContext, page: number): VmError {
   return new VmError('EINVAL', 'a table that translates this was met in the range before', {
     address: addressOf(context.plan.format, page),
@@ -277,7 +292,7 @@ export function linkedTwice(context: TableContext, page: number): VmError {
   });
 }
 
-/** The error of an address that lies inside a larger leaf or a run, which starts at page `start`. */
+/** The error of an address inside a larger leaf or a run, which starts at page `start`. */
 export function insideOf(
   context: TableContext,
   level: LevelPlan,

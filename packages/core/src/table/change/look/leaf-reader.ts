@@ -5,9 +5,11 @@ import type { TableContext } from '../../state/context.js';
 import { isLeaf } from '../../state/entries.js';
 import { leafStart } from '../../state/leaf-start.js';
 
-/** Reads the leaves of one level, asking the format only where flags differ from those of the leaf before. */
+/**
+ * Reads the leaves of one level. It asks the format only when flags differ from those of the leaf before.
+ */
 export class LeafReader {
-  /** Without address and mark. */
+  /** Without address and run mark. */
   flags: Words = ZERO;
   /** First frame. */
   pfn = 0;

@@ -3,14 +3,14 @@ import type { PageRange } from '../../page-range.js';
 import { isLeaf, isTable } from '../../state/entries.js';
 import type { Span } from './span.js';
 
-/** Takes the parts of a span, in order. */
+/** Receives the parts of a span, in order. */
 interface RunParts {
   /** Entries that may be changed as they are. */
   span(span: Span): void;
   /**
    * A run that must not stay whole.
    *
-   * @param group - all of it.
+   * @param group - the whole run.
    * @param from - first page of the part in the span.
    * @param to - the page after it.
    */
@@ -31,10 +31,10 @@ function hasMark({ level, bank, at, count }: Span): boolean {
 }
 
 /**
- * The entries of a run that are changed together with some of them.
+ * The entries of a run that must change together with some of its entries.
  *
- * Above the last level it ends at an empty entry or a table, as no sound run has: what is beyond may be met, and changed,
- * for itself.
+ * Above the last level it ends at an empty entry or a table, which no sound run contains. What is beyond may
+ * be met and changed by itself.
  *
  * @param part - adjacent entries of one aligned run.
  * @param slot - of the first in its table.
@@ -56,7 +56,10 @@ function runAround(part: Span, slot: number): Span {
   return { ...part, at: at - 2 * before, count: before + end, page: page - before * level.pages };
 }
 
-/** What has to change with a block: the run that it is in, when a leaf of that carries a mark, or the block alone. */
+/**
+ * What must change together with a block: its run, when a leaf of the run carries a mark, or else the block
+ * alone.
+ */
 export function wholeOf(block: Span, slot: number): Span {
   if (block.level.level.run === null) return block;
   const group = runAround(block, slot);
@@ -64,8 +67,8 @@ export function wholeOf(block: Span, slot: number): Span {
 }
 
 /**
- * Parts a span of leaves at the runs that a call must not leave whole: those that reach beyond its range, and those that
- * are larger than it wants.
+ * Splits a span of leaves at the runs that a call must not leave whole. These are runs that reach beyond the
+ * call's range, and runs larger than the call wants.
  *
  * @param slot - of the span's first entry in its table.
  * @param range - of the whole call; `null` when runs may reach beyond it.

@@ -1,7 +1,10 @@
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
 
-/** Adjacent entries of one table, or all entries of several tables that follow each other in the bank and in the range. */
+/**
+ * Adjacent entries of one table, or all entries of several tables that follow each other in the bank and in
+ * the range.
+ */
 export interface Span {
   readonly level: LevelPlan;
   readonly bank: Bank;
@@ -9,13 +12,13 @@ export interface Span {
   readonly at: number;
   /** Number of entries. */
   readonly count: number;
-  /** Record of the table, the first of several; -1 when it is not counted. */
+  /** Record of the table, or of the first of several tables; -1 when it is not counted. */
   readonly record: number;
   /** First page that the entries translate, counted from the start of the root's range. */
   readonly page: number;
 }
 
-/** A part of a span, as a span: in a part of several tables the record is the first one's. */
+/** A part of a span, as a span. In a part of several tables the record is that of the first. */
 export function partOf(span: Span, from: number, count: number): Span {
   const { level, at, record, page } = span;
   const table = Math.floor(from / level.entries);
@@ -33,7 +36,7 @@ export interface Link {
   readonly pfn: number;
   readonly level: number;
   readonly bank: Bank;
-  /** Where the entry that points to it stands. */
+  /** The place of the entry that points to it. */
   readonly parent: Bank;
   readonly at: number;
   readonly parentRecord: number;

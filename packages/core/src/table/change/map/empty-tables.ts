@@ -7,12 +7,12 @@ import { recordOf } from '../../state/tables.js';
 /**
  * The tables of a subtree, when this page table made all of them and they map nothing.
  *
- * Every entry is looked at: live counts do not know of other writers.
+ * Every entry is read: live counts do not know of other writers.
  *
  * @param level - index of the level of the subtree's top table.
  * @param page - index of the first page that the subtree translates.
- * @returns the pfns, top first; `null` when an entry that is no table, a foreign table or a table met twice was
- *   found.
+ * @returns the pfns, top first; `null` when it meets an entry that is not a table, a foreign table, or a
+ *   table for the second time.
  */
 export function collectEmptyTables(
   context: TableContext,
@@ -24,7 +24,7 @@ export function collectEmptyTables(
   const { plan, records, counters, owner } = context;
   const record = recordOf(context, pfn);
   if (records === null || !records.isOwn(record, owner, level) || into.has(pfn)) return null;
-  // The count refuses a table that is in use without a scan.
+  // The count refuses a table in use without a scan.
   if (level === plan.last && records.live(record) > 0) return null;
   into.add(pfn);
   const here = plan.levels[level] as LevelPlan;

@@ -3,9 +3,7 @@ import { typedKind } from '../../../check/typed-arrays.js';
 import { VmError } from '../../../errors.js';
 import type { FrameSource } from '../../../loops/run-loops.js';
 
-/**
- * The frames of a list that was checked; see `checkFrames`.
- */
+/** The frames of a checked list; see `checkFrames`. */
 export function scatteredSource(frames: FrameArray): FrameSource {
   return frames instanceof Uint32Array || typedKind(frames) === 'Uint32Array'
     ? { narrow: frames as Uint32Array, wide: null, start: 0 }
@@ -42,13 +40,16 @@ export function frameAt(source: FrameSource, page: number): number {
   return source.start + page;
 }
 
-/** True when `pages` frames from `page` on are adjacent and start at a multiple of `pages`: a block can map them. */
+/**
+ * True when `pages` frames from `page` on are adjacent and start at a multiple of `pages`: then a block can
+ * map them.
+ */
 export function isBlock(source: FrameSource, page: number, pages: number): boolean {
   const first = frameAt(source, page);
   if (first % pages !== 0) return false;
   const list = source.narrow ?? source.wide;
   if (list === null) return true;
-  // The last frame refuses nearly every scattered list without a scan.
+  // The last frame rules out nearly every scattered list without a scan.
   if (list[page + pages - 1] !== first + pages - 1) return false;
   for (let i = 1; i < pages; i++) {
     if (list[page + i] !== first + i) return false;

@@ -9,7 +9,7 @@ import type { TableContext } from '../../state/context.js';
 import { leafFlags } from '../protect/leaf-flags.js';
 import type { ChangeSet } from '../set/change-set.js';
 
-/** What one call of `map` carries down the levels. */
+/** What one call of `map` passes down the levels. */
 export interface MapCall {
   readonly context: TableContext;
   readonly source: FrameSource;
@@ -20,16 +20,16 @@ export interface MapCall {
   readonly maxRunShift: number;
   /** First page of the call, counted from the start of the root's range. */
   readonly first: number;
-  /** Leaf bits by level, as words, once they have been asked for. */
+  /** Leaf bits by level, as words, once the format was asked for them. */
   readonly flagsLo: Int32Array;
   readonly flagsHi: Int32Array;
   readonly hasFlags: Uint8Array;
   readonly changes: ChangeSet;
-  /** There were not enough frames for several tables at once. */
+  /** There were too few frames for several tables at once. */
   areFramesFew: boolean;
 }
 
-/** Asks the format for a level's leaf bits, once per call: a call without blocks never asks for theirs. */
+/** Asks the format for a level's leaf bits, once per call. A call without blocks never asks for theirs. */
 export function needFlags(call: MapCall, level: LevelPlan): void {
   const { index } = level;
   if (call.hasFlags[index] === 1) return;

@@ -8,20 +8,21 @@ import type { MapCall } from './map-call.js';
 import { writePages } from './write-pages.js';
 
 /*
- * Whole tables of base pages at once. Tables that one call made follow each other in memory, as the allocator gives the
- * lowest frame that is free: then their entries are one run, and a run of 64 tables costs little more than one of one.
+ * Maps whole tables of base pages at once. The allocator gives the lowest free frame, so tables that one
+ * call makes follow each other in memory. Their entries are then one run, and a run over 64 tables costs
+ * little more than a run over one.
  */
 
 /**
- * Maps whole tables of base pages from a slot on.
+ * Maps whole tables of base pages, starting at a slot.
  *
  * @param level - of the slot; the tables are of the last level.
  * @param entry - index of the slot's low word.
  * @param pfn - of the table that holds it.
  * @param isNew - the call made that table.
- * @param mayBlock - slots whose frames are a block take one, and end the run.
+ * @param mayBlock - slots whose frames form a block take one, and end the run.
  * @param left - pages of the call from `at` on, in this table.
- * @returns the number of slots that are done; 0 when the first one must be looked at by itself.
+ * @returns the number of slots done; 0 when the first one needs a look by itself.
  */
 export function mapTables(
   call: MapCall,
@@ -34,7 +35,7 @@ export function mapTables(
   at: number,
   left: number,
 ): number {
-  // With a batch pending, each slot has to be asked for; and where frames are few, each table.
+  // While a batch is pending, each slot needs its own check. When frames are few, so does each table.
   if (left < 2 * level.pages || call.context.owed.size > 0) return 0;
   const { words, loops } = bank;
   const lo = words[entry] as number;
@@ -54,13 +55,13 @@ export function mapTables(
 }
 
 /**
- * Maps pages into the tables that the slots from one on point to, as long as they are whole and follow each other in
- * memory.
+ * Maps pages into the tables that the slots point to, from one slot on, while the tables are whole and
+ * follow each other in memory.
  *
  * @param level - of the slots; the tables are of the last level.
  * @param entry - index of the first slot's low word, which points to a table.
- * @param wanted - slots that are to be mapped whole.
- * @returns the number of slots: 1 at least.
+ * @param wanted - slots that will be mapped whole.
+ * @returns the number of slots: at least 1.
  */
 function mapExistingTables(
   call: MapCall,
@@ -94,12 +95,13 @@ function mapExistingTables(
 }
 
 /**
- * Makes the tables of empty slots from one on, all of them whole, and maps their pages.
+ * Makes the tables of empty slots, from one slot on, and maps the pages of all of them. The tables are
+ * filled whole.
  *
  * @param pfn - of the table that holds the slots.
  * @param isNew - the call made that table.
- * @param wanted - empty slots that are to be mapped whole.
- * @returns false when there are not enough frames: nothing was done.
+ * @param wanted - empty slots that will be mapped whole.
+ * @returns false when there are too few frames: nothing was done.
  */
 function mapNewTables(
   call: MapCall,
@@ -124,7 +126,7 @@ function mapNewTables(
     let tables = 1;
     while (tables < most && made[done + tables] === child + tables) tables++;
     const childBank = writableBankOfTable(context, child, first + at + done * level.pages);
-    // Frames that follow each other may still lie in two banks.
+    // Frames that follow each other may still be in two banks.
     while (childBank.wordOf(child + tables - 1, plan.pageShift) < 0) tables--;
     const word = childBank.wordOf(child, plan.pageShift);
     const from = at + done * level.pages;
@@ -146,10 +148,15 @@ function mapNewTables(
   return true;
 }
 
-/** Entries that are written at once: of a list of wide frames loops take no more in one go (`Scratch.capacity`). */
+/**
+ * Most entries written at once. Loops take no more of a list of wide frames in one go (`Scratch.capacity`).
+ */
 const MOST_ENTRIES = 8192;
 
-/** Slots from a page on that base pages fill whole: those whose frames are no block, where blocks may be used. */
+/**
+ * How many slots, from a page on, base pages fill whole. Where blocks may be used, a slot whose frames form
+ * a block does not count.
+ */
 function wholeSlots(call: MapCall, level: LevelPlan, mayBlock: boolean, at: number, left: number): number {
   const wanted = Math.floor(left / level.pages);
   if (!mayBlock) return wanted;

@@ -23,22 +23,23 @@ export interface CheckedPiece {
   readonly range: PageRange;
   readonly source: FrameSource;
   readonly protection: Protection;
-  /** On leaves and runs; at least the page size is always used. */
+  /** Caps on leaves and runs. The page size is always allowed. */
   readonly caps: LeafCaps;
 }
 
 /**
- * Maps pages to frames: one visit per table, the largest leaves that address, frames and cap allow.
+ * Maps pages to frames. Each table is visited once. Leaves are the largest that address, frames and cap
+ * allow.
  *
  * @param pieces - one or more, mapped in their order; all or none.
- * @throws VmError `EBUSY` for an occupied slot, `ENOMEM`, `EFAULT`, `EPERM`, `EINVAL` for a protection that the
- *   format cannot say; the tables are then as before.
+ * @throws VmError `EBUSY` for an occupied slot; `ENOMEM`, `EFAULT`, `EPERM`; `EINVAL` for a protection that
+ *   the format cannot express. The tables are then as before.
  */
 export function mapPages(context: TableContext, pieces: readonly CheckedPiece[]): void {
   const { root, plan } = context;
   for (const { range } of pieces) refuseOwed(context, range);
   changing(context, hullOf(pieces.map(({ range }) => range)), null, (changes) => {
-    // A protection that cannot be said is refused before a table is made.
+    // A protection that the format cannot express is refused before a table is made.
     const calls = pieces.map((piece) => callOf(context, piece, changes));
     for (const call of calls) needFlags(call, plan.levels[plan.last] as LevelPlan);
     for (const [i, { range }] of pieces.entries())
@@ -66,9 +67,9 @@ function callOf(context: TableContext, piece: CheckedPiece, changes: ChangeSet):
 /**
  * Maps a part of one table.
  *
- * @param isNew - the call made this table: it is empty.
+ * @param isNew - the call made this table, so it is empty.
  * @param offset - first page, counted from the first page that this table translates.
- * @param done - pages of the call that are mapped already.
+ * @param done - pages of the call that are already mapped.
  * @param pages - pages to map here.
  */
 function mapTable(
@@ -111,9 +112,10 @@ function mapTable(
 }
 
 /**
- * Continues in the table below a slot, which is made when the slot is empty.
+ * Continues in the table below a slot. When the slot is empty, it makes that table.
  *
- * A new table is linked when it is written: nobody ever sees it half done, and one that is filled need not be zeroed first.
+ * A new table is linked after it is written. Nobody sees it half done, and a table that is filled need not
+ * be zeroed first.
  */
 function descend(
   call: MapCall,
@@ -151,17 +153,17 @@ function descend(
   changes.writeLink(bank, entry, record, child);
 }
 
-/** How many blocks follow each other from one on, over adjacent frames. */
+/** How many blocks over adjacent frames follow each other from here. */
 function blocksFrom(call: MapCall, level: LevelPlan, at: number, left: number): number {
   const { source, first } = call;
-  // What follows an aligned block of a linear range are more of them.
+  // In a linear range, an aligned block is followed by aligned blocks.
   if (isLinear(source)) return Math.floor(left / level.pages);
   const entries = runEntries(call, level);
   const pages = entries * level.pages;
   return pages <= left && (first + at) % pages === 0 && isBlock(source, at, pages) ? entries : 1;
 }
 
-/** True when pages for a whole table of a level give each of its slots a leaf: base pages, or a block. */
+/** True when the pages of a whole table give each of its slots a leaf: a base page, or a block. */
 function isFilled(
   { context: { plan }, source, maxLeafShift }: MapCall,
   levelIndex: number,
@@ -169,17 +171,17 @@ function isFilled(
 ): boolean {
   if (levelIndex === plan.last) return true;
   const { level, shift, pages } = plan.levels[levelIndex] as LevelPlan;
-  // Blocks of a linear range are aligned all or none.
+  // The blocks of a linear range are all aligned or none is.
   return level.leaf !== null && shift <= maxLeafShift && isLinear(source) && isBlock(source, at, pages);
 }
 
 /**
  * Writes blocks over adjacent frames into the slots from one on, as many as are empty.
  *
- * A left-over table in the first slot is replaced when this page table made it and it maps nothing.
+ * An empty table in the first slot is replaced when this page table made it.
  *
- * @param wanted - slots that are to take a block.
- * @returns the number of blocks: 0 when a table with mappings is in the way: the pages go into it.
+ * @param wanted - slots that should take a block.
+ * @returns the number of blocks; 0 when a table with mappings is in the first slot, so the pages go into it.
  */
 function writeBlocks(
   call: MapCall,

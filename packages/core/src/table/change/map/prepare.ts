@@ -8,17 +8,17 @@ import { bankOfTable, writableBankOfTable } from '../../state/table-banks.js';
 import { recordOf } from '../../state/tables.js';
 import { type ChangeSet, changing } from '../set/change-set.js';
 
-/** What one call carries down the levels. */
+/** What one call passes down the levels. */
 interface PrepareCall {
   readonly context: TableContext;
   /** `null`: count what is missing, and change nothing. */
   readonly changes: ChangeSet | null;
-  /** log2 bytes of the leaves that the tables are for. */
+  /** Size of the leaves that the tables are for, log2 bytes. */
   readonly leafShift: number;
 }
 
 /**
- * Makes the tables that hold leaves of a size, wherever a slot of the range is empty.
+ * Makes the tables for leaves of a size, wherever a slot of the range is empty.
  *
  * @param leafShift - log2 bytes of the leaves.
  * @returns the number of tables made.
@@ -91,7 +91,10 @@ function prepareBelow(
   return tables;
 }
 
-/** Tables from a level down to the one that holds the leaves, for a part of what is below one empty slot. */
+/**
+ * Counts the tables below one empty slot, for a part of what it translates, down to the level that holds the
+ * leaves.
+ */
 function tablesBelow(
   plan: Plan,
   levelIndex: number,

@@ -14,14 +14,14 @@ import { FlatWalk } from '../../walk/flat-walk.js';
 import type { Translator } from '../../walk/translator.js';
 import { leafFlags } from '../protect/leaf-flags.js';
 
-/** What a single page comes to when it needs the general way: that splits, refuses, and says why. */
+/** Result for a single page that needs the general call, which can split, refuse, and say why. */
 export const GENERAL = -2;
 
 /**
- * Maps and unmaps single pages, by words, where nothing out of the ordinary is met: no array, no bigint and no object is
- * made on the way. Everything else is left to the general calls.
+ * Maps and unmaps single pages, by words, in ordinary cases. It makes no array, bigint or object on the way.
+ * It leaves everything else to the general calls.
  *
- * For page tables that may be changed and whose tables lie in one bank.
+ * For page tables that may be changed and whose tables are in one bank.
  */
 export class SinglePages {
   readonly #context: TableContext;
@@ -29,17 +29,20 @@ export class SinglePages {
   readonly #walk: FlatWalk;
   readonly #codec: AddressCodec;
   readonly #last: LevelPlan;
-  /** First frame of the bank, and log2 of the words of a frame: an entry's word index tells its table's frame. */
+  /**
+   * First frame of the bank, and log2 of the words of a frame: an entry's word index gives its table's
+   * frame.
+   */
   readonly #firstFrame: number = 0;
   readonly #frameShift: number = 0;
   readonly #pageMask: number = 0;
   readonly #depth: number = 0;
-  /** "Is a plain page by itself": in no run, and of a frame below 2^32. */
+  /** The test "is a plain page by itself": in no run, and of a frame below 2^32. */
   readonly #ownMaskLo: number = 0;
   readonly #ownMaskHi: number = 0;
   readonly #ownLo: number = 0;
   readonly #ownHi: number = 0;
-  /** The protection that was mapped with last, when it cannot change any more, and its bits. */
+  /** The protection of the last `map`, when it can no longer change, and its bits. */
   #protection: Protection | null = null;
   #flagsLo = 0;
   #flagsHi = 0;
@@ -66,8 +69,9 @@ export class SinglePages {
   /**
    * Maps one page.
    *
-   * @returns false when the general way must do it; nothing is then changed.
-   * @throws VmError `EINVAL` for a protection that the format cannot say, `ENOMEM` when there is no frame for a table.
+   * @returns false, and nothing is changed, when the general call must do it.
+   * @throws VmError `EINVAL` for a protection that the format cannot express; `ENOMEM` when there is no
+   *   frame for a table.
    */
   map(vaHi: number, vaLo: number, pfn: number, protection: Protection): boolean {
     const context = this.#context;
@@ -87,8 +91,8 @@ export class SinglePages {
   /**
    * Removes the mapping of one page, with a flush.
    *
-   * @returns the frame that was mapped, -1 when the slot was empty; `GENERAL`, and nothing is changed, when the general way
-   *   must do it.
+   * @returns the frame that was mapped; -1 when the slot was empty; `GENERAL`, and nothing is changed, when
+   *   the general call must do it.
    * @throws what the sink throws; the page is then mapped as before.
    */
   unmap(vaHi: number, vaLo: number): number {
@@ -116,14 +120,14 @@ export class SinglePages {
     return rotateRight((lo & codec.lowLo) | (hi & codec.lowHi), codec.lowRotate) >>> 0;
   }
 
-  /** True for a page of words in a table that may be changed now. */
+  /** True for a valid page address whose table may be changed now. */
   #isOrdinary(vaHi: number, vaLo: number): boolean {
     const context = this.#context;
     return (
       isWord(vaHi) &&
       isWord(vaLo) &&
       (vaLo & this.#pageMask) === 0 &&
-      // Compared with `false`: V8 asks what else than a boolean `!` may be given.
+      // Compared with `false`: for `!`, V8 checks for other types than a boolean.
       context.isChanging === false &&
       context.isDestroyed === false &&
       context.owed.size === 0
@@ -162,8 +166,8 @@ export class SinglePages {
   }
 
   /**
-   * Makes the tables below an empty slot and maps the page in the last of them. They are written first and linked then, so
-   * that there is nothing to take back when a frame is missing but the frames.
+   * Makes the tables below an empty slot and maps the page in the last of them. They are written before they
+   * are linked. So when a frame is missing, only the frames have to go back.
    */
   #mapBelow(vaHi: number, vaLo: number, pfn: number): boolean {
     const context = this.#context;
@@ -219,7 +223,7 @@ export class SinglePages {
       try {
         flush(context, page, 1, pageShift, NO_TABLES);
       } catch {
-        // A sink must not throw (see FlushSink); the first error is the one worth telling.
+        // A sink must not throw (see FlushSink). The first error is the one to report.
       }
       throw error;
     } finally {

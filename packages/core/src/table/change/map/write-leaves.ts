@@ -6,20 +6,21 @@ import { frameAt, isBlock, isLinear } from './frame-source.js';
 import type { MapCall } from './map-call.js';
 
 /*
- * Leaves get the mark of a run in the same store that makes them valid: marking them later would be a change of valid
- * entries, which arm64 wants broken first.
+ * A leaf gets the mark of a run in the store that makes it valid. To mark it later would change a valid
+ * entry, and arm64 demands a break for that.
  */
 
 /**
- * Writes adjacent leaves of one level, with the mark of a run wherever address, frames and the call's cap allow one.
+ * Writes adjacent leaves of one level. They get the mark of a run wherever address, frames and the call's
+ * cap allow one.
  *
- * All is looked at before anything is written.
+ * All is checked before anything is written.
  *
  * @param at - index of the first entry's low word.
  * @param source - the call's frames, or those of adjacent blocks.
  * @param done - pages of the call before the first leaf.
  * @param count - leaves: of one table, or of whole tables that follow each other.
- * @param isNew - the slots need no look: what they hold may go.
+ * @param isNew - the slots need no check: their contents may be lost.
  * @returns as `RunLoops.writeFrames`.
  */
 export function writeLeaves(
@@ -42,7 +43,7 @@ export function writeLeaves(
     if (from === to) return WRITTEN;
     const p = at + 2 * from;
     const result = writePlain(call, level, loops, p, source, frameOf(from), to - from, true, isRun);
-    // Another thread has changed the list since it was checked: nothing of it stays.
+    // Another thread has changed the list since it was checked: none of it stays.
     return result === WRITTEN ? WRITTEN : takeBack(loops, at, from, result);
   };
 
@@ -78,7 +79,7 @@ export function runEntries({ maxRunShift }: MapCall, { level: { run }, runShift 
   return run === null || runShift > maxRunShift ? Number.POSITIVE_INFINITY : run.entries;
 }
 
-/** Writes leaves that all carry the mark of a run, or none of them. */
+/** Writes leaves that all carry the mark of a run, or all do not. */
 function writePlain(
   call: MapCall,
   level: LevelPlan,
@@ -111,7 +112,7 @@ function writePlain(
     : loops.writeFrames(at, count, source, done, flagsLo, flagsHi, plan.address, plan.pfnLimit, isNew);
 }
 
-/** Clears the leaves before one whose frame was refused. */
+/** Clears the leaves before the one whose frame was refused. */
 function takeBack(loops: RunLoops, at: number, written: number, result: number): number {
   if (written > 0) loops.erase(at, written);
   return result - written;

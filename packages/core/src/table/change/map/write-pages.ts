@@ -10,10 +10,10 @@ import { writeLeaves } from './write-leaves.js';
  * Writes base pages into a table of the last level, or into several that follow each other in memory.
  *
  * @param at - index of the first entry's low word.
- * @param record - of the table, the first of several; -1 when they are not counted.
- * @param tables - how many tables; more than one are written whole.
- * @param isNew - the call made them: they are empty, whatever they hold.
- * @param done - pages of the call that are mapped already.
+ * @param record - of the table, or of the first of several; -1 when they are not counted.
+ * @param tables - how many tables; when there are more than one, all are written whole.
+ * @param isNew - the call made them: they count as empty, whatever they hold.
+ * @param done - pages of the call that are already mapped.
  */
 export function writePages(
   call: MapCall,

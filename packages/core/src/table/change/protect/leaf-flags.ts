@@ -4,9 +4,9 @@ import type { Protection } from '../../../format/protection.js';
 import { toBigint, type Words } from '../../../words.js';
 
 /**
- * The bits of a leaf without its address, as the format says and checked.
+ * The checked bits of a leaf without its address.
  *
- * @throws VmError `EINVAL` for a protection that the format cannot say.
+ * @throws VmError `EINVAL` for a protection that the format cannot express.
  */
 export function leafFlags(plan: Plan, protection: Protection, level: LevelPlan): Words {
   const { format } = plan;
@@ -16,9 +16,9 @@ export function leafFlags(plan: Plan, protection: Protection, level: LevelPlan):
 }
 
 /**
- * Refuses flags that reach into the address or make no leaf.
+ * Refuses flags that reach into the address, or that make no leaf.
  *
- * @param addressLo - the address bits that stand beside them, since a rule may be about both.
+ * @param addressLo - the address bits beside them, since a rule may involve both.
  */
 export function checkFlags(
   plan: Plan,

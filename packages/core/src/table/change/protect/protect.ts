@@ -13,19 +13,19 @@ import { applyCut } from '../resize/cut.js';
 import { type ChangeSet, changing } from '../set/change-set.js';
 import { checkFlags, leafFlags } from './leaf-flags.js';
 
-/** Runs of equal leaves below this cost more by themselves than entry by entry. */
+/** Runs of equal leaves shorter than this are faster entry by entry. */
 const SHORT = 16;
 
 /**
- * Changes the protection of the leaves of ranges; everything else is passed over. All of them, or none.
+ * Changes the protection of the leaves of ranges: all of them, or none. Everything else is skipped.
  *
- * A block or run is cut only when the part in the range really changes.
+ * A block or run is cut only when its part in the range really changes.
  *
  * @param ranges - one; or several that do not overlap, without cuts: two in one block would each cut it.
  * @param fields - what changes.
- * @param mayCut - whether a block or run that the range covers only in part is made smaller; else it is refused.
- * @throws VmError `EINVAL` for a protection that the format cannot say, or an end inside a leaf that must not be cut;
- *   `ENOMEM` for a cut.
+ * @param mayCut - whether a block or run that the range covers only in part is cut; else it is refused.
+ * @throws VmError `EINVAL` for a protection that the format cannot express, or an end inside a leaf that
+ *   must not be cut; `ENOMEM` for a cut.
  */
 export function protectPages(
   context: TableContext,
@@ -36,13 +36,13 @@ export function protectPages(
 ): void {
   const { format } = context.plan;
   const { memory } = fields;
-  // Refused even where nothing is mapped that could show it.
+  // Refused even when nothing is mapped in the range.
   if (memory !== undefined && !format.memoryTypes.includes(memory)) {
     throw new VmError('EINVAL', `${format.name} has no memory type ${memory}`, {
       advice: `it has ${format.memoryTypes.join(', ')}`,
     });
   }
-  // So is a complete protection that no leaf can have.
+  // A complete protection that no leaf can have is refused too.
   if (isComplete(fields))
     leafFlags(context.plan, fields, context.plan.levels[context.plan.last] as LevelPlan);
   const all = ranges.map((range) => findEntries(context, range, 64, mayCut ? 'cut' : 'refuse'));
@@ -61,18 +61,18 @@ export function protectPages(
   });
 }
 
-/** True when the part of a cut that the call is about changes. */
+/** True when the call's part of a cut changes. */
 function changesCut(protect: Protect, { level, bank, at, count, page, from, to }: Cut): boolean {
   const words = bank.words.slice(at, at + 2 * count);
   const first = Math.floor((from - page) / level.pages);
   return protect.apply(words, 2 * first, Math.ceil((to - page) / level.pages) - first, level);
 }
 
-/** One change of protection, asked of the format once for each different entry, not per entry. */
+/** One change of protection. It asks the format once for each different entry, not for each entry. */
 class Protect {
   readonly #context: TableContext;
   readonly #fields: Partial<Protection>;
-  /** Flags that were asked for: level, before, after; by the entry without its address. */
+  /** Flags that were asked for: level, before, after; entries without their address. */
   readonly #known: { level: LevelPlan; lo: number; hi: number; newLo: number; newHi: number }[] = [];
 
   constructor(context: TableContext, fields: Partial<Protection>) {
@@ -80,7 +80,7 @@ class Protect {
     this.#fields = fields;
   }
 
-  /** Changes the leaves of a span: runs with equal flags by a kernel, everything else entry by entry. */
+  /** Changes the leaves of a span: a run with equal flags by a loop, everything else entry by entry. */
   change(changes: ChangeSet, span: Span): void {
     const { level, bank, at, count } = span;
     let done = 0;
@@ -88,7 +88,8 @@ class Protect {
       const equal = this.#changeEqual(changes, partOf(span, done, count - done));
       done += equal;
       if (equal >= SHORT || done === count) continue;
-      // Leaves that differ one by one, in accessed and dirty bits say: the rest of the table entry by entry.
+      // Leaves that differ one by one, for example in accessed and dirty: the rest of the table goes entry
+      // by entry.
       const rest = Math.min(count - done, level.entries - (done % level.entries));
       const part = partOf(span, done, rest);
       const after = bank.words.slice(at + 2 * done, at + 2 * (done + rest));
@@ -98,9 +99,10 @@ class Protect {
   }
 
   /**
-   * Changes the leaves that a span starts with, as far as their flags are equal, and passes over empty entries.
+   * Changes the leaves at the start of a span, as long as their flags are equal, and skips empty entries.
    *
-   * @returns the number of entries that are dealt with; 0 when the first leaf's change needs a break, or a look at each entry.
+   * @returns the number of entries done; 0 when the first leaf's change needs a break, or a look at each
+   *   entry.
    */
   #changeEqual(changes: ChangeSet, span: Span): number {
     const { level, bank, at, count } = span;
@@ -119,7 +121,7 @@ class Protect {
       const before = { lo: flagsLo, hi: flagsHi };
       if (this.#context.plan.format.needsBreak(before, { lo: newLo, hi: newHi }, level.index)) return 0;
     }
-    // Equal flags, and what the rules of a leaf demand of its address.
+    // Equal flags, and what a leaf's rules demand of its address.
     const equal = loops.matching(
       at + 2 * empty,
       count - empty,
@@ -141,7 +143,7 @@ class Protect {
     const { leafAddressLo, leafAddressHi } = level;
     const { maskLo, maskHi, valueLo, valueHi } = level.leaf;
     const context = this.#context;
-    // The flags of the entry before and what became of them; no leaf has them at first.
+    // The flags of the entry before, and what they became. At first a value that no leaf has.
     let flagsLo = 0;
     let flagsHi = 0;
     let newLo = 0;
@@ -154,7 +156,7 @@ class Protect {
       if ((lo | hi) === 0) continue;
       const addressLo = lo & leafAddressLo;
       const addressHi = hi & leafAddressHi;
-      // The match holds the unconditional rules, some of which are about the address.
+      // The match contains the unconditional rules, some of which are about the address.
       if ((((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi)) !== 0) continue;
       if (((lo ^ addressLo ^ flagsLo) | (hi ^ addressHi ^ flagsHi) | (isTold ? 0 : 1)) !== 0) {
         if (!isLeaf(level, lo, hi)) continue;

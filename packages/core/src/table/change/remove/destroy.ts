@@ -7,13 +7,13 @@ import { bankOfTable } from '../../state/table-banks.js';
 import { freedByOthers, freeTables } from '../../state/tables.js';
 
 /**
- * Gives every table that this page table made back to the allocator, after a flush that names them all.
+ * Frees every table that this page table made, after a flush that names them all.
  *
- * Tables that others made and linked into this tree (a kernel half that processes share) are left alone, and so is
- * what is below them.
+ * Tables that others made and linked into this tree (a kernel half that processes share) are left alone, and
+ * so is everything below them.
  *
- * @throws VmError `EINVAL` when the root is not its own, or when the allocator does not hold one of the frames;
- *   nothing is then changed.
+ * @throws VmError `EINVAL` when the root is not its own, or when the allocator does not hold one of the
+ *   frames. Nothing is then changed.
  */
 export function destroyTables(context: TableContext): void {
   const { plan, records, root, owner } = context;
@@ -42,7 +42,10 @@ export function destroyTables(context: TableContext): void {
   context.isDestroyed = true;
 }
 
-/** Adds the own tables below a table. A table met again (a self-map, two entries with one table) counts once. */
+/**
+ * Adds the own tables below a table. A table that is met again (a self-map, two entries with one table)
+ * counts once.
+ */
 function collect(
   context: TableContext,
   levelIndex: number,

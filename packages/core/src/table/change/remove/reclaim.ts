@@ -8,7 +8,7 @@ import type { Link } from '../look/span.js';
 import { type ChangeSet, changing } from '../set/change-set.js';
 
 /**
- * Frees the tables of this page table in a range that are empty.
+ * Frees this page table's empty tables in a range.
  *
  * @returns the number of tables that are out of the tree.
  */

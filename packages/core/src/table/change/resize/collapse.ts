@@ -20,27 +20,32 @@ import { changing } from '../set/change-set.js';
 import { Union, type Whole } from './leaf-union.js';
 import { SlotRow } from './slot-row.js';
 
-/** Slots that take larger leaves: one a block in place of its table, or adjacent ones a run. */
+/**
+ * Slots that take larger leaves: one slot takes a block in place of its table, or adjacent slots take a run.
+ */
 interface Edit {
   readonly span: Span;
   readonly words: Int32Array;
-  /** The tables that go, and log2 bytes of the smallest leaf that was there. */
+  /** The tables that go, and log2 bytes of the smallest leaf in them. */
   readonly tables: readonly number[];
   readonly leafShift: number;
 }
 
 /**
- * Makes blocks of full tables in the range wherever all their leaves are adjacent and aligned and have equal
- * attributes, up to the largest size possible, and frees the tables; and runs with a contiguous hint of what is no block.
+ * Makes leaves larger. A full table in the range becomes a block wherever its leaves are adjacent and
+ * aligned and have equal attributes, up to the largest size possible. Its table is freed. Leaves that do not
+ * become a block become runs with a contiguous hint.
  *
- * Accessed and dirty need not agree: all of a block or run has what any of its leaves had. One that would reach beyond the
- * range is not made, nor one in place of a table that this page table does not own.
+ * Accessed and dirty may differ: a block or run has them when any of its leaves had. A block or run that
+ * would reach beyond the range is not made. Neither is a block in place of a table that this page table does
+ * not own.
  *
- * @param table - whose leaves they are.
+ * @param table - the table to change.
  * @param va - first address in bytes, a multiple of the page size.
  * @param bytes - length in bytes, a multiple of the page size.
  * @returns the number of blocks and runs made: 0 when none could be.
- * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when a cap is no integer; what the sink throws.
+ * @throws VmError `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when a cap is not an integer; what the sink
+ *   throws.
  * @example
  * ```ts
  * const made = collapseLeaves(table, 0xffffc90000200000n, 2n << 20n) === 1;
@@ -60,9 +65,10 @@ export function collapseLeaves<C extends Controls>(
 }
 
 /**
- * Makes blocks of full tables wherever their leaves are one, and runs of leaves that are no block.
+ * Makes blocks of full tables whose leaves are one, and runs of leaves that do not become a block.
  *
- * All is read first, from the bottom up: a table that becomes one with its neighbours is not made a block by itself.
+ * It first reads everything, from the bottom up. A table that becomes one with its neighbours is not made a
+ * block first.
  *
  * @param caps - on blocks and runs.
  * @returns the number of blocks and runs made.
@@ -95,11 +101,11 @@ class Collapser {
   readonly #end: number;
   readonly #maxLeafShift: number;
   readonly #edits: Edit[];
-  /** First entries of the runs that are made, by their bank. */
+  /** First entries of the runs to make, by bank. */
   readonly #runs = new Map<Bank, Set<number>>();
   /** Where a table that is linked twice translates the same runs again. */
   readonly aliases: PageRange[] = [];
-  /** By level: the leaves of the table that is being visited; `null` where no runs are made. */
+  /** By level: the leaves of the table under visit; `null` where no runs are made. */
   readonly #rows: readonly (SlotRow | null)[];
 
   constructor(context: TableContext, range: PageRange, caps: LeafCaps, edits: Edit[]) {
@@ -115,7 +121,8 @@ class Collapser {
    * Visits the part of a table that lies in the range.
    *
    * @param page - first page that the table translates.
-   * @returns what it says as one leaf; `null` when it cannot be one, and then the slots that can be are noted.
+   * @returns its leaves as one leaf; `null` when they cannot be one. Then the slots that can become larger
+   *   leaves are noted.
    */
   visit(levelIndex: number, bank: Bank, pfn: number, word: number, page: number): Whole | null {
     const { plan, counters } = this.#context;
@@ -153,7 +160,7 @@ class Collapser {
         row?.put(slot, flags, frame, false);
         if (one?.addTable(whole) === false) one = null;
       } else if (one === null && row === null) {
-        // Only tables are of interest: blocks may be made below them.
+        // Only tables matter: blocks may be made below them.
       } else if (!reader.read(lo, hi, slot)) {
         one = null;
       } else {
@@ -166,7 +173,9 @@ class Collapser {
     return whole;
   }
 
-  /** Notes the blocks of a table that does not become one, or the runs that hold them, and other runs. */
+  /**
+   * For a table that does not become one leaf: notes its blocks, or the runs that hold them, and other runs.
+   */
   #note(
     row: SlotRow | null,
     blocks: readonly Edit[],
@@ -200,7 +209,7 @@ class Collapser {
     this.#edits.push(...blocks.filter((one) => !inRuns.has(one)));
   }
 
-  /** False for a run that was made before, through another link to its table. */
+  /** False for a run that was already made through another link to its table. */
   #isFirst({ bank, at }: Span): boolean {
     const runs = this.#runs.get(bank) ?? new Set();
     this.#runs.set(bank, runs);
@@ -209,13 +218,14 @@ class Collapser {
   }
 
   /**
-   * True when the entry that points to a table forbids what its leaves allow: the block in its place would not.
+   * True when the entry that points to a table forbids what its leaves allow. A block in its place would
+   * allow it.
    *
    * @param level - of the entry.
    */
   #isRestricted(level: LevelPlan, lo: number, hi: number, whole: Whole): boolean {
     const { format, levels, last } = this.#context.plan;
-    // A table's address has the bits that a page's has, whatever the level.
+    // A table's address has the same bits as a page's, whatever the level.
     const { leafAddressLo, leafAddressHi } = levels[last] as LevelPlan;
     const entry = { lo: lo & ~leafAddressLo, hi: hi & ~leafAddressHi };
     if (entry.lo === format.tableEntry.lo && entry.hi === format.tableEntry.hi) return false;
@@ -234,7 +244,7 @@ class Collapser {
     const above = plan.levels[levelIndex - 1];
     if (above === undefined || above.level.leaf === null || above.shift > this.#maxLeafShift) return null;
     if (page < this.#first || page + above.pages > this.#end) return null;
-    // A table of somebody else may be linked elsewhere, and could not be freed.
+    // Another owner's table may be linked elsewhere, and this page table cannot free it.
     if (records?.isOwn(records.find(pfn), owner, levelIndex) !== true) return null;
     return new Union(this.#context, plan.levels[levelIndex] as LevelPlan, above, pfn);
   }

@@ -29,18 +29,18 @@ export type Transform = (
 export interface Cutter {
   readonly context: TableContext;
   readonly changes: ChangeSet;
-  /** log2 of the largest leaf, in bytes, that `transform` is given. */
+  /** The largest leaf that `transform` is given, log2 bytes. */
   readonly maxShift: number;
-  /** What happens to the pieces that the call is about; `null`: nothing, the smaller leaves are what is wanted. */
+  /** Changes the pieces that the call is about; `null` when smaller leaves are all that is wanted. */
   readonly transform: Transform | null;
 }
 
 /**
  * Makes smaller leaves of a block, or unmarks a run, and transforms the part that the call is about.
  *
- * The size of a mapping and its other attributes never change in one write. Where the change of size needs a break, the
- * entries are invalid in between and may come back transformed. Where it needs none, the smaller leaves say the same
- * first, and are transformed in a second write.
+ * One write never changes both the size of a mapping and its other attributes. Where the change of size
+ * needs a break, the entries are invalid in between, and may come back already transformed. Where it needs
+ * none, a first write makes smaller leaves that translate the same, and a second one transforms them.
  */
 export function applyCut(cutter: Cutter, cut: Cut): void {
   const { context, changes, maxShift, transform } = cutter;
@@ -80,7 +80,7 @@ export function applyCut(cutter: Cutter, cut: Cut): void {
   changes.rewrite(cut, after);
 }
 
-/** Makes a table whose leaves say together what one leaf of the level above says. */
+/** Makes a table whose leaves together translate the same as one leaf of the level above. */
 function makePieces(cutter: Cutter, parent: Span, lo: number, hi: number, page: number): number {
   const { context, changes } = cutter;
   const { plan, records, counters } = context;
@@ -95,7 +95,7 @@ function makePieces(cutter: Cutter, parent: Span, lo: number, hi: number, page: 
   );
   const pfn = pfnOf(plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi);
   const word = bank.wordOf(child, plan.pageShift);
-  // Bits of a block below its size are no address there; in a smaller leaf they would be.
+  // In a block, bits below its size are not address bits. In a smaller leaf they would be.
   const flagsLo = flags.lo & ~below.leafAddressLo;
   const flagsHi = flags.hi & ~below.leafAddressHi;
   writeLinear(bank.words, word, below.entries, pfn, below.pages, flagsLo, flagsHi, plan.address);
@@ -104,7 +104,7 @@ function makePieces(cutter: Cutter, parent: Span, lo: number, hi: number, page: 
   return child;
 }
 
-/** Cuts on, and transforms, inside a table of new pieces. */
+/** Continues the cut, and transforms, inside a table of new pieces. */
 function cutPieces(
   cutter: Cutter,
   levelIndex: number,
@@ -125,10 +125,10 @@ function cutPieces(
     record,
     page: part.page + slot * level.pages,
   });
-  // Without a transform, leaves that are small enough are all that is wanted.
+  // Without a transform, small enough leaves are all that is wanted.
   const small = level.shift <= maxShift ? transform : null;
   if (level.shift <= maxShift && small === null) return;
-  // Slots that the part covers whole, and may be transformed as they are.
+  // Slots that the part covers whole. They may be transformed as they are.
   const first = Math.ceil((part.from - part.page) / level.pages);
   const end = Math.floor((part.to - part.page) / level.pages);
   for (let slot = Math.floor((part.from - part.page) / level.pages); ; slot++) {
@@ -147,7 +147,10 @@ function cutPieces(
   }
 }
 
-/** Takes the mark of a run from a leaf, which then says by itself what it said as part of it. */
+/**
+ * Takes the mark of a run from a leaf. The leaf then translates by itself what it translated as part of the
+ * run.
+ */
 function unmark(
   context: TableContext,
   level: LevelPlan,

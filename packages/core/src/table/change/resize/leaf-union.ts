@@ -3,19 +3,19 @@ import type { Words } from '../../../words.js';
 import type { TableContext } from '../../state/context.js';
 import { mergeFlags } from './merge-flags.js';
 
-/** What a table says when all its leaves together are one: a leaf of the level above. */
+/** A table whose leaves are together one leaf of the level above, and that leaf. */
 export interface Whole {
   /** First frame. */
   readonly pfn: number;
   /** Flags as the level above has them. */
   readonly flags: Words;
-  /** log2 bytes of the smallest leaf in it. */
+  /** log2 bytes of its smallest leaf. */
   readonly leafShift: number;
   /** The table, and those below it. */
   readonly tables: readonly number[];
 }
 
-/** The leaves of one table as they are met, as long as they are one leaf of the level above. */
+/** Collects the leaves of one table, as long as they are together one leaf of the level above. */
 export class Union {
   readonly #tables: number[];
   #leafShift: number;
@@ -57,7 +57,7 @@ export class Union {
     return this.#addFrame(pfn);
   }
 
-  /** All slots as one leaf; `null` when the format does not know such a leaf. */
+  /** All slots as one leaf; `null` when the format has no such leaf. */
   whole(): Whole | null {
     const { format } = this.#context.plan;
     if (this.#flags === null) return null;

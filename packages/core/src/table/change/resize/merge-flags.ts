@@ -3,9 +3,10 @@ import type { Protection } from '../../../format/protection.js';
 import type { Words } from '../../../words.js';
 
 /**
- * The flags of one leaf that stands for two: accessed and dirty when one of them was; all else must agree.
+ * The flags of one leaf that stands for two. It is accessed or dirty when one of them was. All else must
+ * agree.
  *
- * It never says too little: a page that was written stays dirty.
+ * It never loses a mark: a page that was written stays dirty.
  *
  * @param level - of both, and of the result.
  * @returns `null` when they disagree.

@@ -5,11 +5,14 @@ import type { TableContext } from '../../state/context.js';
 import { frameInRun } from '../../state/leaf-start.js';
 import { mergeFlags } from './merge-flags.js';
 
-/** The leaves of one table, slot by slot, as a collapse finds or makes them: where they may become runs is seen at the end. */
+/**
+ * The leaves of one table, slot by slot, as a collapse finds or makes them. At the end it shows where they
+ * may become runs.
+ */
 export class SlotRow {
   readonly #context: TableContext;
   readonly #level: LevelPlan;
-  /** Without the mark of a run; `null` where there is no leaf. */
+  /** Without the run mark; `null` where there is no leaf. */
   readonly #flags: (Words | null)[];
   readonly #pfns: Float64Array;
   readonly #marks: Uint8Array;
@@ -40,10 +43,10 @@ export class SlotRow {
   }
 
   /**
-   * The words that make one run of the leaves from a slot on.
+   * The words that make the leaves from a slot on one run.
    *
    * @param first - the slot of the run's first leaf.
-   * @returns `null` when they are none, or are one already.
+   * @returns `null` when they cannot be a run, or are one already.
    */
   runFrom(first: number): Int32Array | null {
     const { format, address } = this.#context.plan;

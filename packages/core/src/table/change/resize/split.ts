@@ -13,14 +13,14 @@ import { changing } from '../set/change-set.js';
 import { applyCut } from './cut.js';
 
 /**
- * Splits the leaves of a range into smaller ones that translate the same. What is outside the range stays as large as
- * it can: one page of a 1 GiB block leaves 511 leaves of 2 MiB and 512 of 4 KiB.
+ * Splits the leaves of a range into smaller ones that translate the same. Leaves outside the range stay as
+ * large as they can: to split one page of a 1 GiB block leaves 511 leaves of 2 MiB and 512 of 4 KiB.
  *
- * @param table - whose leaves they are.
+ * @param table - the table to change.
  * @param va - first address in bytes, a multiple of the page size.
  * @param bytes - length in bytes, a multiple of the page size.
- * @throws VmError `EINVAL` when `leafShift` is no leaf size of the format; `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as
- *   `map`; what the sink throws.
+ * @throws VmError `EINVAL` when `leafShift` is no leaf size of the format; `ENOMEM`, `ERANGE`, `EFAULT`,
+ *   `EPERM` as `map`; what the sink throws.
  * @example
  * ```ts
  * splitLeaves(table, 0xffffc90000201000n, 4096); // the block around it is 512 pages now
@@ -40,7 +40,7 @@ export function splitLeaves<C extends Controls>(
 }
 
 /**
- * Makes the leaves and runs of a range no larger than a size; what they translate stays.
+ * Makes the leaves and runs of a range no larger than a size. Their translations stay the same.
  *
  * @param leafShift - log2 bytes.
  */

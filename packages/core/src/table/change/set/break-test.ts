@@ -2,13 +2,15 @@ import type { LevelPlan } from '../../../format/plan.js';
 import type { TableContext } from '../../state/context.js';
 import { isPresent } from '../../state/entries.js';
 
-/** Asks a format whether a change needs a break: once for each different change of flags, not per entry. */
+/**
+ * Asks a format whether a change needs a break, once for each different change of flags, not for each entry.
+ */
 export class BreakTest {
   readonly #context: TableContext;
   readonly #addressLo: number;
   readonly #addressHi: number;
   readonly #level: number;
-  // The last change that was asked for: flags before, which bits changed, and the answer.
+  // The last change that was asked for: flags before, the bits that changed, and the answer.
   #lo = 0;
   #hi = 0;
   #changedLo = 0;
@@ -36,7 +38,7 @@ export class BreakTest {
     if (!isPresent(context, newLo, newHi)) return false;
     const { format } = context.plan;
     const isNeeded = format.needsBreak({ lo, hi }, { lo: newLo, hi: newHi }, this.#level);
-    // A new address may matter by itself, and is another for each entry.
+    // A new address may need a break by itself, and it differs for each entry.
     if (((changedLo & this.#addressLo) | (changedHi & this.#addressHi)) === 0) {
       this.#lo = lo & ~this.#addressLo;
       this.#hi = hi & ~this.#addressHi;

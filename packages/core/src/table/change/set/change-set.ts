@@ -10,23 +10,24 @@ import { type Link, partOf, type Span } from '../look/span.js';
 import { compare } from './compare.js';
 import { UndoLog } from './undo-log.js';
 
-/** A run with entries that are invalid until the flush has been made. */
+/** A run with entries that are invalid until the flush. */
 interface Broken {
   readonly bank: Bank;
   readonly at: number;
-  /** The run's words until then: 0 where an entry is broken. */
+  /** The run's words until the flush: 0 where an entry is broken. */
   readonly during: Int32Array;
   readonly after: Int32Array;
 }
 
 /**
- * What one call changes, in the order that the architecture demands, so that a failing call leaves everything as it was.
+ * What one call changes, in the order that the architecture demands. A call that fails leaves everything as
+ * it was.
  *
- * The way of a call: entries are written, or made invalid where the format demands a break; then `commit` flushes the
- * hull of what was taken away, once; then the broken entries get their new values; then the frames of the tables that
- * went are given back. `rollBack` undoes all of it up to the flush.
+ * The call writes entries, or makes them invalid where the format demands a break. `commit` then flushes the
+ * hull of what was removed or changed, once. It then gives the broken entries their new values, and frees
+ * the tables that were removed. `rollBack` undoes everything before the flush.
  *
- * Entries of a table that the call made are not noted: the table goes back whole.
+ * Entries of a table that the call made are not noted: the whole table goes back.
  */
 export class ChangeSet {
   readonly #context: TableContext;
@@ -34,13 +35,13 @@ export class ChangeSet {
   readonly #broken: Broken[] = [];
   /** Tables that the call made. */
   readonly #made: number[] = [];
-  /** Tables that the call took out of the tree. */
+  /** Tables that the call removed from the tree. */
   readonly #gone = new Set<number>();
   /** Records of the tables that were cleared whole. */
   readonly #cleared = new Set<number>();
-  /** What the tables translated that were taken out. */
+  /** What the removed tables translated. */
   readonly #unlinked: PageRange[] = [];
-  /** The pages to be flushed, empty while `#to` is below 0, and log2 of the smallest leaf among them. */
+  /** The pages to flush, none while `#to` is below 0, and log2 of the smallest leaf among them. */
   #from = Number.POSITIVE_INFINITY;
   #to = -1;
   #leafShift = 64;
@@ -52,9 +53,9 @@ export class ChangeSet {
   }
 
   /**
-   * Makes a table, which goes back when the call fails.
+   * Makes a table. It goes back when the call fails.
    *
-   * @param isFilled - the call writes every entry before it links the table: it need not be zeroed.
+   * @param isFilled - the call writes every entry before it links the table, so it need not be zeroed.
    */
   makeTable(level: number, parentRecord: number, page: number, isFilled: boolean = false): number {
     const pfn = newTable(this.#context, level, parentRecord, 0, page, isFilled);
@@ -71,12 +72,12 @@ export class ChangeSet {
     return pfn;
   }
 
-  /** Refuses to link a table for a page for which a flush is owed. */
+  /** Refuses to link a table for a page that a flush is owed for. */
   checkOwed(page: number): void {
     if (this.#context.owed.size > 0) refuseOwed(this.#context, { first: page, pages: 1 });
   }
 
-  /** Links a table into an empty slot that was noted, or whose table the call made. */
+  /** Links a table into an empty slot. The slot was noted, or the call made its table. */
   writeLink(bank: Bank, at: number, record: number, pfn: number): void {
     const { counters, records } = this.#context;
     writeTableEntry(this.#context, bank.words, at, pfn);
@@ -85,9 +86,9 @@ export class ChangeSet {
   }
 
   /**
-   * Makes several tables that the call fills before it links them: they are not zeroed.
+   * Makes several tables that the call fills before it links them. They are not zeroed.
    *
-   * @returns their frames; `null`, and nothing is done, when there are not enough.
+   * @returns their frames; `null`, and nothing is done, when there are too few.
    */
   makeTables(level: number, parentRecord: number, count: number): Float64Array | null {
     const made = newTables(this.#context, level, parentRecord, count);
@@ -95,20 +96,21 @@ export class ChangeSet {
     return made;
   }
 
-  /** Links tables into adjacent empty slots that were noted, or whose table the call made. */
+  /** Links tables into adjacent empty slots. The slots were noted, or the call made their table. */
   writeLinks(bank: Bank, at: number, record: number, made: Float64Array): void {
     const { plan, counters, records } = this.#context;
     const { tableEntry } = plan.format;
     const source = { narrow: null, wide: made, start: 0 };
     const { lo, hi } = tableEntry;
-    // It refuses none: a page table's allocator has no frame that does not fit (`checkFrames` in open.ts).
+    // It refuses none: every frame of a page table's allocator fits the format (`checkAllocator` in
+    // make.ts).
     bank.loops.writeFrames(at, made.length, source, 0, lo, hi, plan.address, plan.pfnLimit, true);
     counters.entriesWritten += made.length;
     records?.add(record, made.length);
   }
 
   /**
-   * Notes a run of entries that are all 0 before they are written, in tables that the call did not make.
+   * Notes a run of entries before they are written. All are 0, in tables that the call did not make.
    *
    * @param tables - how many tables that follow each other the entries fill; 1 for one, or a part of one.
    */
@@ -119,7 +121,7 @@ export class ChangeSet {
   /**
    * Clears a run of entries.
    *
-   * @param keepsOld - false when nothing can fail from here on: the old entries need not be kept.
+   * @param keepsOld - false when nothing can fail from here on, so the old entries need not be kept.
    */
   clear(span: Span, keepsOld: boolean): void {
     const { level, bank, at, count, record, page } = span;
@@ -131,7 +133,7 @@ export class ChangeSet {
       return;
     }
     const saved = keepsOld ? this.#log.copyOf(bank.words, at, count) : null;
-    // A whole table is cleared by its count, without a look. Only a count of 0 needs proof.
+    // The count of a whole table is enough, without a scan. Only a count of 0 needs proof.
     const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
     let live = counted;
     if (counted > 0) {
@@ -148,7 +150,7 @@ export class ChangeSet {
     this.widen(page, count * level.pages, level.shift);
   }
 
-  /** Clears whole tables that follow each other at once, when all of them are counted as in use. */
+  /** Clears whole tables that follow each other at once, when the counts of all say that they are in use. */
   #clearCounted({ level, bank, at, count, record, page }: Span, tables: number): boolean {
     const { counters, records } = this.#context;
     const live = records === null || record < 0 ? 0 : records.takeLive(record, tables);
@@ -160,12 +162,12 @@ export class ChangeSet {
   }
 
   /**
-   * Gives a run of entries new words; those that stay the same are not written.
+   * Gives a run of entries new words. Those that stay the same are not written.
    *
-   * Entries that the MMU did not look at before become valid at once. An entry that must be broken first is made
-   * invalid, and gets its words after the flush.
+   * Entries that the MMU ignored before become valid at once. An entry that needs a break is made invalid,
+   * and gets its words after the flush.
    *
-   * @param after - two words for each entry; it belongs to the change set from now on.
+   * @param after - two words for each entry. The change set keeps this array.
    * @throws VmError `EBUSY` when an entry would become valid for which a batch owes a flush.
    */
   rewrite(span: Span, after: Int32Array): void {
@@ -184,9 +186,9 @@ export class ChangeSet {
   }
 
   /**
-   * Gives all leaves of a run, which have equal flags, other flags; the change needs no break.
+   * Gives all leaves of a run, whose flags are equal, other flags. The change needs no break.
    *
-   * Only the bits that change are noted, no entry is copied.
+   * It notes only the bits that change, and copies no entry.
    */
   changeFlags(span: Span, lo: number, hi: number, newLo: number, newHi: number): void {
     const { level, bank, at, count, page } = span;
@@ -204,10 +206,10 @@ export class ChangeSet {
   }
 
   /**
-   * Takes an empty table out of its parent.
+   * Removes an empty table from its parent.
    *
-   * Only the part of the call's range that it translates has to be flushed: the flush names the table, and any address
-   * in it is enough to find the walks that were cached.
+   * The flush must cover only the part of the call's range that the table translated. It names the table,
+   * and any address in that part is enough to find the walks that were cached.
    */
   unlink({ pfn, level, parent, at, parentRecord, page, pages }: Link): void {
     const { plan } = this.#context;
@@ -226,9 +228,9 @@ export class ChangeSet {
   }
 
   /**
-   * Notes that a table is out of the tree: its frame goes back after the flush.
+   * Notes that a table is out of the tree. Its frame goes back after the flush.
    *
-   * @throws VmError `EINVAL` when the allocator does not hold it any more.
+   * @throws VmError `EINVAL` when the allocator no longer holds it.
    */
   free(pfn: number): void {
     if (this.#context.frames?.isAllocated(pfn) !== true) throw freedByOthers(pfn);
@@ -240,18 +242,18 @@ export class ChangeSet {
     return this.#gone.has(pfn);
   }
 
-  /** True when the call has cleared every entry of the table of a record: nobody has to look whether it is empty. */
+  /** True when the call has cleared every entry of a record's table, so it needs no scan. */
   isCleared(record: number): boolean {
     return record >= 0 && this.#cleared.has(record);
   }
 
-  /** True when one of a table's entries is invalid until the flush has been made. */
+  /** True when one of a table's entries is invalid until the flush. */
   holdsBroken(bank: Bank, word: number, entries: number): boolean {
     const end = word + 2 * entries;
     return this.#broken.some((run) => run.bank === bank && run.at >= word && run.at < end);
   }
 
-  /** Widens what the flush has to cover. */
+  /** Widens the range that the flush must cover. */
   widen(page: number, pages: number, leafShift: number): void {
     this.#from = Math.min(this.#from, page);
     this.#to = Math.max(this.#to, page + pages);
@@ -259,9 +261,10 @@ export class ChangeSet {
   }
 
   /**
-   * Ends the call: flush, make, free; or leaves the flush to a batch, when nothing was broken.
+   * Ends the call: flush, write the broken entries, free. When no entry is broken, the flush can be left to
+   * a batch.
    *
-   * @throws what the sink throws; `rollBack` is then due.
+   * @throws what the sink throws; call `rollBack` then.
    */
   commit(batch: OwedFlushes | null): void {
     const context = this.#context;
@@ -279,16 +282,17 @@ export class ChangeSet {
   }
 
   /**
-   * Takes a failed call back: restores entries and live counts, last first, flushes, and frees the tables it made.
+   * Undoes a failed call: restores entries and live counts, last first, flushes, and frees the tables it
+   * made.
    *
-   * The flush comes before the frames go back: a cached upper level may still name them. They go back even when the
-   * sink throws; the error that the caller sees is the one that made the call fail.
+   * The flush comes before the frames go back: a cached upper level may still name them. They go back even
+   * when the sink throws. The caller sees the error that made the call fail.
    *
    * @param range - of the call; what was changed beyond it is flushed too.
    */
   rollBack(range: PageRange): void {
     const context = this.#context;
-    // Only a sink that frees what it is told of comes here with a call that is done.
+    // The call is done. It only failed to free a table, whose frame a sink had freed.
     if (this.#isMade) return;
     if (!this.#log.isEmpty) {
       context.counters.entriesWritten += this.#log.restore(context.records);
@@ -296,13 +300,13 @@ export class ChangeSet {
       try {
         flush(context, this.#from, this.#to - this.#from, this.#leafShift, this.#made);
       } catch {
-        // A sink must not throw (see FlushSink); the first error is the one worth telling.
+        // A sink must not throw (see FlushSink). The first error is the one to report.
       }
     }
     freeTables(context, this.#made);
   }
 
-  /** Gives broken entries their words; whatever else was written in the meantime stays. */
+  /** Gives broken entries their words. What others wrote in the meantime stays. */
   #make({ bank, at, during, after }: Broken): void {
     const { words } = bank;
     let written = 0;
@@ -318,7 +322,7 @@ export class ChangeSet {
   }
 }
 
-/** Runs one call: what it changes is committed, or taken back when it throws. */
+/** Runs one call. Its changes are committed, or undone when it throws. */
 export function changing<R>(
   context: TableContext,
   range: PageRange,

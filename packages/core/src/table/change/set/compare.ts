@@ -4,15 +4,17 @@ import { refuseOwed } from '../../state/flush.js';
 import type { Span } from '../look/span.js';
 import { BreakTest } from './break-test.js';
 
-/** What giving a run of entries new words comes to. */
+/** What happens when a run of entries gets new words. */
 interface Comparison {
   /** Entries that change. */
   readonly written: number;
-  /** By how much the entries grow that are not 0. */
+  /** The change in the number of entries that are not 0. */
   readonly grew: number;
-  /** The words until the flush, 0 where an entry must be broken; `null` when none must. */
+  /** The words until the flush, with 0 where an entry must be broken; `null` when none must. */
   readonly during: Int32Array | null;
-  /** The entries that the MMU looked at before and that change: the first, and the one after the last; 0 for none. */
+  /**
+   * The entries that change and that the MMU used before: the first, and the one after the last; 0 for none.
+   */
   readonly first: number;
   readonly end: number;
 }

@@ -3,15 +3,19 @@ import type { Bank } from '../../../memory/bank.js';
 import type { TableRecords } from '../../state/table-records.js';
 
 /**
- * Numbers of a change: `at`, `count`, the table's record, by how much its live entries grew, what was before, and the
- * number of tables.
+ * Numbers for each change: `at`, `count`, the table's record, the change in its live entries, what was
+ * before, and the number of tables.
  */
 const STRIDE = 6;
-/** What was before: all entries were 0. Others: 0 and up an index in `#saved`, -2 and down one in `#flags`. */
+/**
+ * What was before: all entries were 0. Other values: 0 and up is an index in `#saved`, -2 and down one in
+ * `#flags`.
+ */
 const EMPTY = -1;
 /**
- * Words that saved runs share one buffer for: allocating one for each costs more than the copy. The first of a call is small: most calls
- * save one run, and zeroing 64 KiB for it was more than half of a vmalloc and vfree of one page.
+ * Words of the buffer that saved runs share: to allocate one for each costs more than the copy. The first
+ * buffer of a call is small, since most calls save one run. To zero 64 KiB for it was more than half of a
+ * vmalloc and vfree of one page.
  */
 const CHUNK_WORDS = 16384;
 const FIRST_CHUNK_WORDS = 256;
@@ -19,11 +23,11 @@ const FIRST_CHUNK_WORDS = 256;
 /**
  * What one call changed, run by run, so that all of it can be put back.
  *
- * Numbers in arrays instead of an object for each change: a call that maps 256 GiB makes 131,072 tables, and objects that live
- * until its end are copied by the garbage collector again and again.
+ * It keeps numbers in arrays instead of an object for each change. A call that maps 256 GiB makes 131,072
+ * tables, and the garbage collector would copy objects that live until its end again and again.
  */
 export class UndoLog {
-  /** Banks and not their words: a WebAssembly.Memory may grow in the call. */
+  /** Banks, not their words: a WebAssembly.Memory may grow during the call. */
   readonly #banks: Bank[] = [];
   readonly #numbers: number[] = [];
   readonly #saved: Int32Array[] = [];
@@ -37,7 +41,7 @@ export class UndoLog {
   }
 
   /**
-   * Notes a run of entries that are all 0 before they are written.
+   * Notes a run of entries before they are written. All are 0.
    *
    * @param tables - how many tables that follow each other the entries fill; 1 for one, or a part of one.
    */
@@ -50,14 +54,17 @@ export class UndoLog {
    * Notes a run of entries with their words before the change.
    *
    * @param record - of the table that holds the entries; -1 when it is not counted.
-   * @param grew - by how much the table's live entries grew.
+   * @param grew - the change in the table's live entries.
    */
   noteWords(bank: Bank, at: number, count: number, record: number, grew: number, saved: Int32Array): void {
     this.#banks.push(bank);
     this.#numbers.push(at, count, record, grew, this.#saved.push(saved) - 1, 1);
   }
 
-  /** Notes a run of which all entries that are not 0 had the value under the mask, and only that is going to change. */
+  /**
+   * Notes a run in which all entries that are not 0 had the value under the mask. Only the bits under the
+   * mask will change.
+   */
   noteFlags(
     bank: Bank,
     at: number,
@@ -72,7 +79,7 @@ export class UndoLog {
     this.#flags.push(maskLo, maskHi, valueLo, valueHi);
   }
 
-  /** A copy of a run's words as they are now, for `noteWords`. */
+  /** A copy of a run's present words, for `noteWords`. */
   copyOf(words: Int32Array, at: number, count: number): Int32Array {
     const length = 2 * count;
     if (length > CHUNK_WORDS / 2) return words.slice(at, at + length);

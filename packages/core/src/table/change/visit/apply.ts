@@ -24,19 +24,19 @@ import { type ChangeSet, changing } from '../set/change-set.js';
 import { EntrySlot, type SlotVisitor } from './slot.js';
 
 /**
- * Calls back with every page's entry of a range, empty ones too; missing tables are made on the way, as in Linux's
- * `apply_to_page_range`.
+ * Calls back with the entry of every page of a range, empty ones included. It makes missing tables on the
+ * way, as Linux's `apply_to_page_range` does.
  *
- * The callback may set the entry. When it throws, or the call fails, everything is as it was. When it returns something
- * else than `undefined` the call ends there, keeps what was set, and returns that.
+ * The callback may set the entry. When it throws, or the call fails, everything is as it was. When it
+ * returns anything but `undefined`, the call ends there, keeps what was set, and returns that value.
  *
- * @param table - whose entries they are.
+ * @param table - the table whose entries are visited.
  * @param va - first address in bytes, a multiple of the page size.
  * @param bytes - length in bytes, a multiple of the page size.
  * @returns what the callback returned, or `undefined` when it has seen every entry.
- * @throws VmError `EINVAL` for a block, unless `blocks` says otherwise; `EBUSY` for an entry above the last level that is
- *   neither table nor block, or one that would become valid while a batch owes its flush; `ENOMEM`, `ERANGE`, `EFAULT`,
- *   `EPERM` as `map`; what the callback or the sink throws.
+ * @throws VmError `EINVAL` for a block, unless `blocks` says otherwise; `EBUSY` for an entry above the last
+ *   level that is neither table nor block, or one that would become valid while a batch owes its flush;
+ *   `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as `map`; what the callback or the sink throws.
  * @example
  * ```ts
  * applyToRange(table, shadow, 1n << 20n, (slot) => {
@@ -56,10 +56,10 @@ export function applyToRange<C extends Controls, T = undefined>(
 }
 
 /**
- * Calls back with every entry of a range that is not empty; makes no table, as Linux's
- * `apply_to_existing_page_range`. Otherwise as `applyToRange`.
+ * Calls back with every entry of a range that is not empty. It makes no table, as Linux's
+ * `apply_to_existing_page_range`. Otherwise it is like `applyToRange`.
  *
- * @param table - whose entries they are.
+ * @param table - the table whose entries are visited.
  * @param va - first address in bytes, a multiple of the page size.
  * @param bytes - length in bytes, a multiple of the page size.
  * @returns what the callback returned, or `undefined` when it has seen every entry.
@@ -95,9 +95,9 @@ function apply<T>(
 }
 
 /**
- * Calls back with the entries of a range, one visit per table.
+ * Calls back with the entries of a range. Each table is visited once.
  *
- * @param makesTables - missing tables are made and empty entries are visited; else both are passed over.
+ * @param makesTables - makes missing tables and visits empty entries; without it, both are skipped.
  * @param blocks - what to do with a leaf above the last level.
  * @returns what the callback returned, when it stopped the call.
  */
@@ -174,7 +174,7 @@ class Applier<T> {
     const level = plan.levels[levelIndex] as LevelPlan;
     const record = recordOf(this.#context, pfn);
     counters.tablesRead++;
-    // What was set through the first link may be broken, and would look empty.
+    // An entry that was set through the first link may be broken, and would look empty.
     if (this.#met.has(pfn)) throw linkedTwice(this.#context, page);
     this.#met.add(pfn);
     if (levelIndex === plan.last) {
@@ -189,7 +189,7 @@ class Applier<T> {
       const at = page + done;
       step = Math.min(level.pages - inside, pages - done);
       const entry = word + 2 * slot;
-      // Taken afresh: the callback may have made a WebAssembly.Memory grow.
+      // Taken afresh: the callback may have grown a WebAssembly.Memory.
       const lo = bank.words[entry] as number;
       const hi = bank.words[entry + 1] as number;
       counters.entriesRead++;
@@ -227,7 +227,7 @@ class Applier<T> {
     if (this.result !== undefined) return;
     this.#visitEntries(bank.words, at, count, level, page, bank);
     if (!this.#slot.isSet) return;
-    // Read again: what the callback changed behind the slot's back stays.
+    // Read again: what the callback changed without the slot stays.
     const after = bank.words.slice(at, at + 2 * count);
     this.#slot.write(after, 0);
     this.#changes.rewrite(span, after);
@@ -238,7 +238,7 @@ class Applier<T> {
    *
    * @param pages - of the range, inside it.
    * @param left - pages of the range from `from` on, in this table.
-   * @returns how many pages were visited: of a run that is split, all that the range has.
+   * @returns how many pages were visited; for a run that is split, all that the range has of it.
    */
   #visitBlock(entry: Span, slot: number, from: number, pages: number, left: number): number {
     const { plan } = this.#context;
@@ -266,7 +266,7 @@ class Applier<T> {
       this.#slot.isPartial = false;
       return pages;
     }
-    // The blocks of a run are broken together, and then no longer there to be met one by one.
+    // The blocks of a run are broken together. They are then no longer there to be met one by one.
     const group = wholeOf(entry, slot);
     let to = entry.page + level.pages;
     for (let next = at + 2; next < group.at + 2 * group.count; next += 2) {
@@ -278,7 +278,7 @@ class Applier<T> {
     return to - from;
   }
 
-  /** Calls back with a run of entries; what it sets is kept in the slot. */
+  /** Calls back with a run of entries. The slot keeps what the callback sets. */
   #visitEntries(
     words: Int32Array,
     at: number,

@@ -13,17 +13,21 @@ import { leafStart } from '../../state/leaf-start.js';
 import { leafFlags } from '../protect/leaf-flags.js';
 
 /**
- * One entry as a callback of `applyToRange` or `applyToExisting` sees it.
+ * One entry, as a callback of `applyToRange` or `applyToExisting` sees it.
  *
- * It is the same object for every entry of a call: read what is needed, keep the numbers and not the object. What is
- * set is written when the callback has seen all entries of its table; the slot itself tells it at once.
+ * It is the same object for every entry of a call. Read what is needed and keep the numbers, not the object.
+ * What is set is written after the callback has seen all entries of the table. The slot itself shows it at
+ * once.
  */
 export interface Slot {
   /** First address that the entry translates, in bytes. */
   readonly va: bigint;
-  /** The same, in pages from the first page of the call's range: a plain number; negative for a visited block that begins before it. */
+  /**
+   * The same, as a plain number of pages from the first page of the call's range. Negative for a visited
+   * block that begins before the range.
+   */
   readonly page: number;
-  /** Index into `format.levels`: the last, unless a block is visited. */
+  /** Index into `format.levels`: the last, except for a visited block. */
   readonly level: number;
   /** log2 of the bytes that the entry translates. */
   readonly leafShift: number;
@@ -33,28 +37,28 @@ export interface Slot {
   readonly hi: number;
   /** The entry's 64 bits. */
   readonly entry: bigint;
-  /** First frame of the leaf, in base pages; -1 when the entry is no leaf. */
+  /** First frame of the leaf, in base pages; -1 when the entry is not a leaf. */
   readonly pfn: number;
   /**
    * Sets the entry's words.
    *
-   * @throws VmError `EINVAL` when they are neither 0, nor a leaf of this level, nor an entry that the MMU ignores; when
-   *   the entry is a leaf of a run; or when the range covers a visited block only in part.
+   * @throws VmError `EINVAL` when they are neither 0, nor a leaf of this level, nor an entry that the MMU
+   *   ignores; when the entry is a leaf of a run; or when the range covers a visited block only in part.
    */
   set(lo: number, hi: number): void;
   /**
    * Sets the entry to a leaf.
    *
    * @param pfn - first frame, in base pages.
-   * @throws VmError `EINVAL` as `set`, and for a frame or protection that the format cannot say.
+   * @throws VmError `EINVAL` as `set`, and for a frame or protection that the format cannot express.
    */
   setLeaf(pfn: number, protection: Protection): void;
 }
 
-/** Looks at one entry. Anything but `undefined` stops the call, which returns it. */
+/** Looks at one entry. When it returns anything but `undefined`, the call stops and returns that value. */
 export type SlotVisitor<T> = (slot: Slot) => T | undefined;
 
-/** The one implementation of `Slot`, moved from entry to entry. */
+/** The one implementation of `Slot`. It moves from entry to entry. */
 export class EntrySlot implements Slot {
   /** The visited block reaches beyond the range. */
   isPartial = false;
@@ -67,9 +71,9 @@ export class EntrySlot implements Slot {
   #index = 0;
   #lo = 0;
   #hi = 0;
-  /** False between two calls of the callback: whoever kept the slot cannot set anything. */
+  /** False between two calls of the callback: a callback that kept the slot cannot set anything. */
   #isOpen = false;
-  /** What was set in the run: index, low and high word, three for each. */
+  /** What was set in the run, three numbers each: index, low word, high word. */
   #sets: Int32Array = new Int32Array(64);
   #setWords = 0;
   #protection: Protection | null = null;
@@ -92,7 +96,7 @@ export class EntrySlot implements Slot {
     this.#isOpen = true;
   }
 
-  /** Goes to an entry of the run; false when it is empty. */
+  /** Moves to an entry of the run; false when it is empty. */
   move(index: number): boolean {
     this.#index = index;
     this.#lo = this.words[this.#at + 2 * index] as number;
@@ -201,7 +205,7 @@ export class EntrySlot implements Slot {
     }
     if (protection !== this.#protection || level !== this.#flagsLevel) {
       this.#flags = leafFlags(plan, checkProtection(protection), level);
-      // One that may change meanwhile is asked for each time.
+      // A protection that may still change is encoded anew each time.
       this.#protection = Object.isFrozen(protection) ? protection : null;
       this.#flagsLevel = level;
     }
