@@ -16,12 +16,12 @@ describe('allocation', () => {
     expect(frames.allocate()).toBe(0x105);
     expect(frames.allocate(1)).toBe(0x106);
     expect(frames.allocate(4)).toBe(0x110);
-    expect(frames.allocate(2)).toBe(0x140);
     expect(frames.allocate(3)).toBe(0x108);
-    expect(frames.allocate()).toBe(0x144);
+    expect(frames.allocate(2)).toBe(0x120);
+    expect(frames.allocate()).toBe(0x124);
   });
 
-  test('the smallest block that fits is split, its lower part taken', () => {
+  test('the lowest block that fits is split, its lower part taken', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 16 });
     expect(frames.allocate()).toBe(0);
     expect(frames.stats()).toEqual({
@@ -36,6 +36,14 @@ describe('allocation', () => {
     expect(frames.allocate(1)).toBe(2);
     expect(frames.allocate(1)).toBe(4);
     expect(frames.allocate()).toBe(1);
+  });
+
+  test('a large block is split where it is lower than a smaller one', () => {
+    const frames = new FrameAllocator(null, { first: 0x1000, frames: 5184 });
+    expect(frames.stats().freeBlocks).toEqual(expectOnly({ 12: 1, 10: 1, 6: 1 }));
+    expect(frames.allocate()).toBe(0x1000);
+    expect(frames.allocate(6)).toBe(0x1040);
+    expect([...frames.allocateMany(3)]).toEqual([0x1001, 0x1002, 0x1003]);
   });
 
   test('buddies join again, in any order of freeing', () => {

@@ -5,7 +5,9 @@ import { refusal, snapshot, wrong } from '../support.js';
 /** Frames 0x10 to 0x2f; 0x20 to 0x23 reserved; allocated are a block of order 2 at 0x24, 0x28 and 0x29. */
 function prepared(): FrameAllocator {
   const frames = new FrameAllocator(null, { first: 0x10, frames: 32, reserved: [{ pfn: 0x20, frames: 4 }] });
+  const low = frames.allocate(4);
   expect([frames.allocate(2), frames.allocate(), frames.allocate()]).toEqual([0x24, 0x28, 0x29]);
+  frames.free(low, 4);
   return frames;
 }
 
