@@ -16,7 +16,7 @@ const number = v.pipe(v.number(), v.finite(), v.minValue(0));
 const timing = v.nullable(v.object({ median: number, standardError: number }));
 const earlierSchema = v.object({
   command: v.literal('speed'),
-  schema: v.literal(3),
+  schema: v.literal(4),
   machine: v.object({ cpu: v.string(), cores: v.number(), node: v.string(), platform: v.string() }),
   compiler: v.nullable(v.string()),
   seed: number,
@@ -31,8 +31,8 @@ const earlierSchema = v.object({
       workload: v.string(),
       units: v.number(),
       passes: number,
-      kernel: timing,
-      twin: timing,
+      wasm: timing,
+      array: timing,
       c: timing,
     }),
   ),
@@ -58,7 +58,7 @@ export function readEarlier(file: string): Earlier {
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw new UsageError(
-    `--compare ${printable(file)}: it is no result of speed --json with schema 3 ` +
+    `--compare ${printable(file)}: it is no result of speed --json with schema 4 ` +
       `(${v.getDotPath(issue) ?? 'the whole'}: ${printable(issue.message)})`,
   );
 }
@@ -76,7 +76,7 @@ export function compareResults(file: string, before: Earlier, after: Pick<SpeedR
       unmatched++;
       continue;
     }
-    for (const variant of ['kernel', 'twin'] as const) {
+    for (const variant of ['wasm', 'array'] as const) {
       const from = old[variant];
       const to = row[variant];
       if (from === null || to === null || from.median === 0 || to.median === 0) continue;

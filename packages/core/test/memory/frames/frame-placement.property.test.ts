@@ -1,13 +1,17 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FrameAllocator } from '../../src/memory/frame-allocator.js';
+import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 
 /** Starts and sizes whose largest aligned blocks lie in different places: at the start, in the middle, at the end. */
 const starts = fc.oneof(
   fc.nat(5000),
   fc.constantFrom(0, 1, 0x1000, 0xfff, 2 ** 18, 2 ** 31 - 3, 2 ** 32 - 4096, 2 ** 36 - 9000),
 );
-const sizes = fc.oneof(fc.integer({ min: 1, max: 70 }), fc.integer({ min: 71, max: 9000 }), fc.constant(5184));
+const sizes = fc.oneof(
+  fc.integer({ min: 1, max: 70 }),
+  fc.integer({ min: 71, max: 9000 }),
+  fc.constant(5184),
+);
 
 /** The lowest aligned frames that are free, found by looking at each place; -1 when there are none. */
 function lowestFree(isFree: Uint8Array, first: number, order: number): number {
