@@ -63,7 +63,7 @@ export async function measureAll(
     }
   } finally {
     bar.end();
-    await reference?.close();
+    reference?.close();
   }
   const rows = rowsOf(entries, samples);
   const noLoops = rows.some(({ wasm }) => wasm?.loops === 'array');

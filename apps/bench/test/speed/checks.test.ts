@@ -180,7 +180,7 @@ describe.skipIf(process.platform === 'win32')('C that is not as it should be', (
   });
 
   it.each([
-    ['does-not-exist', /does-not-exist cannot be used \(spawn does-not-exist ENOENT\)/],
+    ['does-not-exist', /does-not-exist cannot be used \(there is no program does-not-exist\)/],
     [`${process.execPath} --not-an-option`, /cannot be used \(.*not-an-option/],
   ])('without a compiler that works (%s), all but C goes on', async (CC, reason) => {
     const { rows, compiler, warnings } = await speedJson([...small, ...args], { CC });
