@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { printable } from '@vmarea/core';
 import * as v from 'valibot';
 import { UsageError } from '../errors.js';
+import { whyUnreadable } from '../input/unreadable.js';
 import type { ComparedRow, Comparison, SpeedResult, Verdict } from './result.js';
 import { WORKLOADS } from './workloads/registry.js';
 
@@ -51,7 +52,7 @@ export function readEarlier(file: string): Earlier {
   try {
     value = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    const why = error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message;
+    const why = error instanceof SyntaxError ? 'it is not JSON' : whyUnreadable(error, file);
     throw new UsageError(`--compare ${printable(file)}: ${printable(why)}`);
   }
   const parsed = v.safeParse(earlierSchema, value);

@@ -45,6 +45,9 @@ export function spawning(script: string, cwd: string): Runner {
 
 /** Runs one job and prints the answer: what a child does. */
 export async function answerJob(argument: string, io: Console): Promise<void> {
+  if (!argument.startsWith('{')) {
+    throw new UsageError(`${JOB_COMMAND} is how speed starts itself; to measure, run: vmarea-bench speed`);
+  }
   const job = JSON.parse(argument) as Job;
   let answer: Answer;
   try {
