@@ -1,12 +1,20 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
+import { EXIT_INTERNAL } from './errors.js';
+import { endBy } from './process/cleanup.js';
 import { run } from './run.js';
 
-// A reader that has seen enough (`| head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader has seen enough, such as `head`: the work ends, as that of other tools does.
+    if (error.code === 'EPIPE') endBy('SIGPIPE');
+    else if (stream === process.stderr) process.exit(EXIT_INTERNAL);
+    else {
+      process.stderr.write(`vmarea-bench: the result cannot be written: ${error.message}\n`);
+      process.exit(EXIT_INTERNAL);
+    }
+  });
+}
 
 process.exitCode = await run(process.argv.slice(2), {
   stdin: process.stdin,

@@ -77,6 +77,24 @@ export function unknown(what: string, name: string, known: readonly string[], he
   );
 }
 
+/**
+ * The value of an option that takes one of a few words.
+ *
+ * @param fallback - the value when the option is absent.
+ * @throws UsageError for another word, with the nearest known one.
+ */
+export function oneOf<Value extends string>(
+  name: string,
+  value: string | undefined,
+  known: readonly Value[],
+  fallback: Value,
+): Value {
+  if (value === undefined) return fallback;
+  const found = known.find((one) => one === value);
+  if (found === undefined) throw unknown(`value of ${name}`, value, known);
+  return found;
+}
+
 /** Bounds of a number on the command line. */
 export interface Bounds {
   readonly min: number;

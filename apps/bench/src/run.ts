@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
-import { VmError } from '@vmarea/core';
+import { printable, VmError } from '@vmarea/core';
 import { type ArgsDef, type CommandDef, defineCommand, parseArgs, renderUsage } from 'citty';
 import { appFile } from './app-root.js';
 import { type Console, coloursFor, type Sink } from './console.js';
@@ -53,13 +53,13 @@ const main = defineCommand({
   subCommands: { layout, speed, mmu, replay, workload },
 });
 
-/** The subcommands: their definition, and what runs them with checked arguments. */
-const COMMANDS: Readonly<
-  Record<
-    string,
-    { readonly command: CommandDef; readonly run: (rawArgs: string[], io: Console) => Promise<void> }
-  >
-> = {
+/** A subcommand: its definition, and what runs it with checked arguments. */
+interface Command {
+  readonly command: CommandDef;
+  readonly run: (rawArgs: string[], io: Console) => Promise<void>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
   layout: {
     command: layout,
     run: (rawArgs, io) => runLayout(parseArgs(rawArgs, layoutArguments) as LayoutArguments, io),
@@ -107,24 +107,41 @@ export async function run(rawArgs: readonly string[], io: Console): Promise<numb
 
 async function dispatch(rawArgs: readonly string[], io: Console): Promise<void> {
   const [first, ...rest] = rawArgs;
-  if (first === undefined || isHelp(first) || first === 'help') return help(io, main);
+  if (first === undefined) return help(io, main);
+  if (first === JOB_COMMAND) return answerJob(rest[0] ?? '', io);
+  if (isHelp(first) || first === 'help') return helpFor(rest, io);
   if (first === '--version' || first === '-v') {
+    if (rest[0] !== undefined) throw surplus(rest[0], first);
     io.stdout.write(`${version}\n`);
     return;
   }
-  if (first === JOB_COMMAND) return answerJob(rest[0] ?? '', io);
-  const names = Object.keys(COMMANDS);
-  const chosen = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
-  if (chosen === undefined) {
-    if (first.startsWith('-')) {
-      throw new UsageError(
-        `${unknown('option', first, ['--help', '--version']).message}\nCommands: ${names.join(', ')}`,
-      );
-    }
-    throw unknown('command', first, names);
-  }
+  const chosen = commandOf(first);
   if (rest.some(isHelp)) return help(io, chosen.command, main);
   await chosen.run(strictArguments(rest, chosen.command.args as ArgsDef), io);
+}
+
+/** The help of the whole, or that of one command. */
+function helpFor([name, more]: readonly string[], io: Console): Promise<void> {
+  if (more !== undefined) throw surplus(more, `help ${name}`);
+  return name === undefined ? help(io, main) : help(io, commandOf(name).command, main);
+}
+
+function surplus(argument: string, before: string): UsageError {
+  return new UsageError(`unexpected argument '${printable(argument)}' after ${printable(before)}`);
+}
+
+/**
+ * The command of a name.
+ *
+ * @throws UsageError for another name, with the nearest command.
+ */
+function commandOf(name: string): Command {
+  const names = Object.keys(COMMANDS);
+  const chosen = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (chosen !== undefined) return chosen;
+  if (!name.startsWith('-')) throw unknown('command', name, names);
+  const { message } = unknown('option', name, ['--help', '--version']);
+  throw new UsageError(`${message}\nCommands: ${names.join(', ')}`);
 }
 
 function isHelp(argument: string): boolean {

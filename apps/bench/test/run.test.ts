@@ -19,6 +19,12 @@ describe('the command line', () => {
     }
   });
 
+  it('help NAME is the help of a command', async () => {
+    const { code, out } = await capture(['help', 'workload']);
+    expect(code).toBe(0);
+    expect(out).toBe((await capture(['workload', '--help'])).out);
+  });
+
   it('--version', async () => {
     expect((await capture(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\S*\n$/);
   });
@@ -29,6 +35,10 @@ describe('the command line', () => {
     [['--hlep'], "unknown option '--hlep'\nDid you mean --help?\nCommands: layout, speed, mmu, replay"],
     [['--json', 'layout'], "unknown option '--json'"],
     [['x\u001b[31m'], "unknown command 'x\\u{1b}[31m'"],
+    [['help', 'layut'], "unknown command 'layut'\nDid you mean layout?"],
+    [['help', 'layout', 'speed'], "unexpected argument 'speed' after help layout"],
+    [['--version', 'layout'], "unexpected argument 'layout' after --version"],
+    [['speed-job'], 'to measure, run: vmarea-bench speed'],
   ])('%j ends with exit code 2', async (args, message) => {
     const { code, out, err } = await capture(args);
     expect(code).toBe(2);

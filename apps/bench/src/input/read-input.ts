@@ -5,6 +5,7 @@ import { gunzip } from 'node:zlib';
 import { printable } from '@vmarea/core';
 import { appFile } from '../app-root.js';
 import { UsageError } from '../errors.js';
+import { whyUnreadable } from './unreadable.js';
 
 /** A text to parse and what to call it. */
 export interface InputText {
@@ -41,25 +42,6 @@ async function bundled(): Promise<InputText> {
   return { file, title, text: await readFile(appFile(`data/${file}`), 'utf8') };
 }
 
-/** Why a file cannot be read, in words. */
-function reason(error: unknown, file: string): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  switch (code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return 'there is no such file';
-    case 'EISDIR':
-      return 'it is a directory; name a file';
-    case 'EACCES':
-    case 'EPERM':
-      return file.endsWith('/vmallocinfo')
-        ? `the kernel shows it to root alone; try: sudo cat ${file} | vmarea-bench layout --vmallocinfo -`
-        : 'permission denied';
-    default:
-      return error instanceof Error ? error.message : String(error);
-  }
-}
-
 function tooLarge(): string {
   return `it is larger than ${LARGEST / 1024 / 1024} MiB`;
 }
@@ -76,7 +58,7 @@ async function readAll(stream: AsyncIterable<unknown>, file: string): Promise<Ui
       chunks.push(bytes);
     }
   } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${reason(error, file)}`, { cause: error });
+    throw new UsageError(`cannot read ${file}: ${whyUnreadable(error, file)}`, { cause: error });
   }
   return Buffer.concat(chunks);
 }

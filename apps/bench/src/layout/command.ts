@@ -8,7 +8,7 @@ import { readVmallocinfo } from '../input/vmallocinfo.js';
 import { KINDS, type Workload, workload } from '../input/workload.js';
 import { thisMachine } from '../machine.js';
 import { plural } from '../numbers.js';
-import { SEED, type ValuesOf, wholeNumber } from '../options.js';
+import { oneOf, SEED, type ValuesOf, wholeNumber } from '../options.js';
 import { progress } from '../progress.js';
 import type { LeafPolicy } from './kernel.js';
 import { type Plan, plan } from './plan.js';
@@ -96,9 +96,8 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
 }
 
 function leafPolicies(value: string | undefined): readonly LeafPolicy[] {
-  if (value === undefined || value === 'both') return ['base', 'huge'];
-  if (value === 'base' || value === 'huge') return [value];
-  throw new UsageError(`--leaves must be base, huge or both, not '${printable(value)}'`);
+  const chosen = oneOf('--leaves', value, ['base', 'huge', 'both'], 'both');
+  return chosen === 'both' ? ['base', 'huge'] : [chosen];
 }
 
 function pageSizeOption(value: string | undefined): number | undefined {

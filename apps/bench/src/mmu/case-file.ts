@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { hex, printable } from '@vmarea/core';
 import * as v from 'valibot';
 import { UsageError } from '../errors.js';
+import { whyUnreadable } from '../input/unreadable.js';
 import { ACCESSES, MAX_JOBS } from './guest/layout.js';
 
 /*
@@ -83,9 +84,8 @@ export function readCase(path: string): Case {
   try {
     json = JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new UsageError(
-      `${printable(path)} cannot be read: ${error instanceof Error ? error.message : error}`,
-    );
+    const why = error instanceof SyntaxError ? 'it is not JSON' : whyUnreadable(error, path);
+    throw new UsageError(`cannot read ${printable(path)}: ${printable(why)}`);
   }
   const parsed = v.safeParse(caseSchema, json);
   if (!parsed.success) {

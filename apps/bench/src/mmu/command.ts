@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
-import type { Configuration } from '@vmarea/core';
+import { type Configuration, VmError } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import type { Console } from '../console.js';
 import { CheckError, UsageError } from '../errors.js';
 import { choose, installedFormats } from '../formats.js';
 import { plural } from '../numbers.js';
-import { SEED, unknown, type ValuesOf, wholeNumber } from '../options.js';
+import { oneOf, SEED, unknown, type ValuesOf, wholeNumber } from '../options.js';
 import { progress } from '../progress.js';
 import { type Case, readCase } from './case-file.js';
 import { JOBS as BATCH_JOBS } from './examine.js';
@@ -47,7 +47,7 @@ export const mmuArguments = {
 /** Values as the command line gives them. */
 export type MmuArguments = ValuesOf<typeof mmuArguments>;
 
-/** With this value of `VMAREA_MMU` a missing QEMU is an error. */
+/** With this value of `VMAREA_MMU` a missing QEMU is an error; without, its formats are skipped. */
 const REQUIRED = 'required';
 
 /** Runs `vmarea-bench mmu` and writes its result. */
@@ -61,6 +61,7 @@ export async function runMmu(args: MmuArguments, io: Console): Promise<void> {
   if (seconds !== null && args.addresses !== undefined) {
     throw new UsageError('--seconds stands in place of --addresses: give one of them');
   }
+  refuseIgnored(args);
   const folder = resolve(io.cwd, args.cases ?? 'mmu-cases');
   const installed = await installedFormats(io.cwd);
   if (args.case !== undefined)
@@ -83,6 +84,17 @@ export async function runMmu(args: MmuArguments, io: Console): Promise<void> {
     throw new CheckError(`the model and the MMU differ in ${plural(differences, 'place')}`);
   const missed = plants.filter(({ isConfirmed }) => !isConfirmed);
   if (missed.length > 0) throw new CheckError(`${plural(missed.length, 'planted fault')} not told by a case`);
+}
+
+/** Refuses options that another one leaves without effect. */
+function refuseIgnored(args: MmuArguments): void {
+  const refuse = (by: string, names: readonly (keyof MmuArguments)[]): void => {
+    const name = names.find((one) => args[one] !== undefined && args[one] !== false);
+    if (name !== undefined)
+      throw new UsageError(`--${name} has no effect with --${by}; leave out one of them`);
+  };
+  if (args.case !== undefined) refuse('case', ['format', 'addresses', 'seconds', 'seed', 'planted', 'json']);
+  if (args.planted === true) refuse('planted', ['addresses', 'seconds']);
 }
 
 interface Work {
@@ -149,8 +161,9 @@ function benchesOf(
   configurations: readonly Configuration[],
   seed: number,
   folder: string,
-  { env }: Console,
+  { env }: Pick<Console, 'env'>,
 ): { readonly benches: Bench[]; readonly skipped: MmuResult['skipped'] } {
+  const isRequired = requiresQemu(env);
   const benches: Bench[] = [];
   const skipped: { configuration: string; why: string }[] = [];
   for (const configuration of configurations) {
@@ -159,12 +172,18 @@ function benchesOf(
     else benches.push({ ...found, configuration, seed, folder });
   }
   const [first] = skipped;
-  if (first !== undefined && env.VMAREA_MMU === REQUIRED) {
+  if (first !== undefined && isRequired) {
     throw new CheckError(
       `VMAREA_MMU is ${REQUIRED}, and ${first.configuration} cannot be judged: ${first.why}`,
     );
   }
   return { benches, skipped };
+}
+
+/** Whether a missing QEMU is an error. */
+function requiresQemu({ VMAREA_MMU: value }: Console['env']): boolean {
+  if (value === undefined || value === '') return false;
+  return oneOf('VMAREA_MMU', value, [REQUIRED], REQUIRED) === REQUIRED;
 }
 
 /** The target and QEMU of a configuration, or why there is none. */
@@ -195,15 +214,28 @@ async function again(
   const { target, qemu } = bench;
   const planted =
     one.from.planted === null ? null : target.plants.find(({ name }) => name === one.from.planted);
-  if (planted === undefined) throw new UsageError(`there is no planted fault '${one.from.planted}'`);
+  if (planted === undefined) {
+    const names = target.plants.map(({ name }) => name);
+    throw unknown('planted fault', one.from.planted ?? '', names);
+  }
   const guest = new Guest(target, qemu, configuration.format);
   try {
-    const result = await runCase(target, guest, qemu.version, configuration, one, planted?.apply);
+    const result = await runGiven(target, guest, qemu.version, configuration, one, planted?.apply);
     io.stdout.write(caseReport(one, result, target.subject(configuration, one.settings).format, io));
     const differences = differencesOf(result).length;
     if (differences > 0)
       throw new CheckError(`the model and the MMU differ in ${plural(differences, 'place')}`);
   } finally {
     guest.stop();
+  }
+}
+
+/** As `runCase`, where the case is the user's: what the machine has no room for is his mistake. */
+async function runGiven(...given: Parameters<typeof runCase>): ReturnType<typeof runCase> {
+  try {
+    return await runCase(...given);
+  } catch (error) {
+    if (error instanceof VmError) throw new UsageError(`the case cannot be made again: ${error.message}`);
+    throw error;
   }
 }

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { printable } from '@vmarea/core';
 import { UsageError } from '../errors.js';
+import { whyUnreadable } from '../input/unreadable.js';
 import { parseFtrace } from './ftrace.js';
 import { type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
 
@@ -19,9 +20,7 @@ export function readTrace(path: string): Trace {
     bytes = readFileSync(file);
     if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes);
   } catch (error) {
-    throw new UsageError(
-      `${printable(file)} cannot be read: ${error instanceof Error ? error.message : error}`,
-    );
+    throw new UsageError(`cannot read ${printable(file)}: ${printable(whyUnreadable(error, file))}`);
   }
   const name = basename(isFolder ? path : path.replace(/\.tsv(\.gz)?$/, ''));
   const text = bytes.toString('latin1');

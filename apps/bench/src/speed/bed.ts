@@ -15,7 +15,7 @@ import { STREAM, scatter } from './scatter.js';
 import { alignUp, FIRST_FRAME, type Size } from './size.js';
 
 /** Which inner loops the engine gets. */
-export type Variant = 'kernel' | 'twin';
+export type Variant = 'wasm' | 'array';
 
 /** Translations that a check asks for at once. */
 const CHUNK = 4096;
@@ -51,7 +51,7 @@ export class Bed {
     this.baseLeaves = { maxLeafShift: format.pageShift };
     this.memory = PhysicalMemory.create({
       bytes: this.#tablesNeeded() * 2 ** format.pageShift,
-      ...(variant === 'kernel' ? { loops: wasmLoops } : {}),
+      ...(variant === 'wasm' ? { loops: wasmLoops } : {}),
     });
     // Touched once, so that no page fault of the host is measured; and a table that is not zeroed is noticed.
     for (const bank of this.memory.banks) bank.words.fill(-1);

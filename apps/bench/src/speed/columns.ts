@@ -17,7 +17,7 @@ function ratioText(value: number | null): string {
 }
 
 const ns =
-  (column: 'kernel' | 'twin' | 'c', pick: (timing: Timing) => number = ({ median }) => median) =>
+  (column: 'wasm' | 'array' | 'c', pick: (timing: Timing) => number = ({ median }) => median) =>
   (row: SpeedRow): string => {
     const timing = row[column];
     return nsText(timing === null ? undefined : pick(timing));
@@ -30,21 +30,30 @@ export const KEYS: readonly Column<SpeedRow>[] = [
 
 /** Times and how they compare with C. */
 export const TIMES: readonly Column<SpeedRow>[] = [
-  { head: 'kernel ns', align: 'right', cell: ns('kernel') },
-  { head: 'twin ns', align: 'right', cell: ns('twin') },
+  { head: 'wasm ns', align: 'right', cell: ns('wasm') },
+  { head: 'array ns', align: 'right', cell: ns('array') },
   { head: 'C ns', align: 'right', cell: ns('c') },
-  { head: 'kernel/C', align: 'right', cell: ({ ratio }) => ratioText(ratio.kernel) },
-  { head: 'twin/C', align: 'right', cell: ({ ratio }) => ratioText(ratio.twin) },
+  { head: 'wasm/C', align: 'right', cell: ({ ratio }) => ratioText(ratio.wasm) },
+  { head: 'array/C', align: 'right', cell: ({ ratio }) => ratioText(ratio.array) },
 ];
 
 /** How far rounds differ. */
 export const SPREAD: readonly Column<SpeedRow>[] = [
-  { head: 'kernel min', align: 'right', cell: ns('kernel', ({ min }) => min) },
-  { head: 'kernel MAD', align: 'right', cell: ns('kernel', ({ mad }) => mad) },
-  { head: 'twin min', align: 'right', cell: ns('twin', ({ min }) => min) },
-  { head: 'twin MAD', align: 'right', cell: ns('twin', ({ mad }) => mad) },
+  { head: 'wasm min', align: 'right', cell: ns('wasm', ({ min }) => min) },
+  { head: 'wasm MAD', align: 'right', cell: ns('wasm', ({ mad }) => mad) },
+  { head: 'array min', align: 'right', cell: ns('array', ({ min }) => min) },
+  { head: 'array MAD', align: 'right', cell: ns('array', ({ mad }) => mad) },
   { head: 'C min', align: 'right', cell: ns('c', ({ min }) => min) },
   { head: 'C MAD', align: 'right', cell: ns('c', ({ mad }) => mad) },
+];
+
+/** Whose results and work were compared. */
+export const AGREEMENT: readonly Column<SpeedRow>[] = [
+  {
+    head: 'same result',
+    align: 'left',
+    cell: ({ sameResult }) => sameResult.map((column) => (column === 'c' ? 'C' : column)).join(' = '),
+  },
 ];
 
 /** Exact numbers. */

@@ -8,7 +8,7 @@ import { compareResults, differences, readEarlier } from './compare.js';
 import { measureAll } from './measure.js';
 import { inProcess, spawning } from './processes.js';
 import { speedMarkdown, speedReport } from './report.js';
-import type { SpeedResult } from './result.js';
+import type { SpeedResult, SpeedRow } from './result.js';
 import { COLUMNS, type ColumnName } from './rows.js';
 import type { Plan } from './schedule.js';
 import { chooseWorkloads } from './workloads/registry.js';
@@ -23,7 +23,7 @@ export const speedArguments = {
   format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (all when absent)' },
   variant: {
     type: 'string',
-    valueHint: 'kernel|twin|c[,…]',
+    valueHint: 'wasm|array|c[,…]',
     description: 'Only these columns (all when absent)',
   },
   pages: {
@@ -42,7 +42,15 @@ export const speedArguments = {
     description: 'Fresh processes for each variant, 1 to 100 (4 when absent)',
   },
   seed: { type: 'string', valueHint: 'N', description: 'Seed of frames and addresses (1 when absent)' },
-  quick: { type: 'boolean', description: 'Small and with few rounds, to see what it does' },
+  'warm-up': {
+    type: 'string',
+    valueHint: 'MS',
+    description: 'Least warm-up of a process in milliseconds, 0 to 60000; 0 is one round (300 when absent)',
+  },
+  quick: {
+    type: 'boolean',
+    description: 'Only check that all columns give the same results: small, without times',
+  },
   compare: {
     type: 'string',
     valueHint: 'FILE',
@@ -61,6 +69,11 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
     throw new UsageError('--json and --markdown exclude each other');
   }
   const quick = args.quick === true;
+  if (quick && args.compare !== undefined) {
+    throw new UsageError(
+      '--quick shows no times, so there is nothing to compare; leave out --quick or --compare',
+    );
+  }
   const plan = planOf(args, quick);
   const workloads = chooseWorkloads(args.workload);
   const columns = chooseColumns(args.variant);
@@ -73,10 +86,12 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
 
   const { repeat, passes, warmUp, warmUpMs, pages, seed } = plan;
   const machine = thisMachine();
-  const { compiler, rows, skipped } = measured;
+  const { compiler, skipped } = measured;
+  // Code that V8 has not compiled yet is a hundred times slower than C: such a ratio says nothing.
+  const rows = quick ? measured.rows.map(withoutRatio) : measured.rows;
   const result: SpeedResult = {
     command: 'speed',
-    schema: 3,
+    schema: 4,
     machine,
     compiler,
     seed,
@@ -101,15 +116,24 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
   else io.stdout.write(args.markdown === true ? speedMarkdown(result) : speedReport(result, io));
 }
 
+function withoutRatio(row: SpeedRow): SpeedRow {
+  return { ...row, ratio: { wasm: null, array: null } };
+}
+
 function planOf(args: SpeedArguments, quick: boolean): Plan {
+  const warmUpMs = wholeNumber('warm-up', args['warm-up'], {
+    min: 0,
+    max: 60_000,
+    fallback: quick ? 0 : 300,
+  });
   return {
     pages: wholeNumber('pages', args.pages, { min: 64, max: 2 ** 20, fallback: quick ? 2 ** 12 : 2 ** 18 }),
     repeat: wholeNumber('repeat', args.repeat, { min: 1, max: 1000, fallback: quick ? 3 : 7 }),
     passes: wholeNumber('passes', args.passes, { min: 1, max: 100, fallback: quick ? 2 : 4 }),
     seed: wholeNumber('seed', args.seed, SEED),
     // V8 compiles what has run often, and one call is one run. C gets the same.
-    warmUp: quick ? 1 : 24,
-    warmUpMs: quick ? 0 : 300,
+    warmUp: warmUpMs === 0 ? 1 : 24,
+    warmUpMs,
   };
 }
 

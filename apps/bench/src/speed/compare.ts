@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { printable } from '@vmarea/core';
 import * as v from 'valibot';
 import { UsageError } from '../errors.js';
+import { whyUnreadable } from '../input/unreadable.js';
 import type { ComparedRow, Comparison, SpeedResult, Verdict } from './result.js';
 import { WORKLOADS } from './workloads/registry.js';
 
@@ -16,7 +17,7 @@ const number = v.pipe(v.number(), v.finite(), v.minValue(0));
 const timing = v.nullable(v.object({ median: number, standardError: number }));
 const earlierSchema = v.object({
   command: v.literal('speed'),
-  schema: v.literal(3),
+  schema: v.literal(4),
   machine: v.object({ cpu: v.string(), cores: v.number(), node: v.string(), platform: v.string() }),
   compiler: v.nullable(v.string()),
   seed: number,
@@ -31,8 +32,8 @@ const earlierSchema = v.object({
       workload: v.string(),
       units: v.number(),
       passes: number,
-      kernel: timing,
-      twin: timing,
+      wasm: timing,
+      array: timing,
       c: timing,
     }),
   ),
@@ -51,14 +52,14 @@ export function readEarlier(file: string): Earlier {
   try {
     value = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    const why = error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message;
+    const why = error instanceof SyntaxError ? 'it is not JSON' : whyUnreadable(error, file);
     throw new UsageError(`--compare ${printable(file)}: ${printable(why)}`);
   }
   const parsed = v.safeParse(earlierSchema, value);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw new UsageError(
-    `--compare ${printable(file)}: it is no result of speed --json with schema 3 ` +
+    `--compare ${printable(file)}: it is no result of speed --json with schema 4 ` +
       `(${v.getDotPath(issue) ?? 'the whole'}: ${printable(issue.message)})`,
   );
 }
@@ -76,7 +77,7 @@ export function compareResults(file: string, before: Earlier, after: Pick<SpeedR
       unmatched++;
       continue;
     }
-    for (const variant of ['kernel', 'twin'] as const) {
+    for (const variant of ['wasm', 'array'] as const) {
       const from = old[variant];
       const to = row[variant];
       if (from === null || to === null || from.median === 0 || to.median === 0) continue;

@@ -63,19 +63,17 @@ export async function measureAll(
     }
   } finally {
     bar.end();
-    await reference?.close();
+    reference?.close();
   }
   const rows = rowsOf(entries, samples);
-  const noLoops = rows.some(({ kernel }) => kernel?.loops === 'array');
+  const noLoops = rows.some(({ wasm }) => wasm?.loops === 'array');
   return {
     compiler: reference?.compiler ?? null,
     rows,
     skipped,
     warnings: [
       ...(typeof built === 'string' ? [built] : []),
-      ...(noLoops
-        ? ['the kernel column had loops over typed arrays: there are none in WebAssembly here']
-        : []),
+      ...(noLoops ? ['this host has no WebAssembly loops: the wasm columns show array loops'] : []),
     ],
   };
 }

@@ -1,11 +1,11 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { appFile } from '../app-root.js';
 import type { Console } from '../console.js';
 import { CheckError } from '../errors.js';
+import { outputOf } from '../process/output.js';
+import { type TemporaryFolder, temporaryFolder } from '../process/temporary-folder.js';
 import type { Job, Measured } from './job.js';
-import { outputOf } from './processes.js';
 
 /** The page tables in C, compiled and ready to run. */
 export interface Reference {
@@ -16,7 +16,7 @@ export interface Reference {
     job: Pick<Job, 'workloads' | 'pages' | 'seed' | 'rounds' | 'warmUp' | 'warmUpMs'>,
   ): Promise<readonly Measured[]>;
   /** Takes the compiled program away. */
-  close(): Promise<void>;
+  close(): void;
 }
 
 const OPTIONS = ['-std=c11', '-O3'];
@@ -37,24 +37,25 @@ interface Line {
  */
 export async function buildReference(env: Console['env']): Promise<Reference | string> {
   const [command = 'cc', ...own] = (env.CC?.trim() || 'cc').split(/\s+/);
-  let folder: string | undefined;
+  let folder: TemporaryFolder | undefined;
   try {
     const [version = command] = (await outputOf(command, [...own, '--version'])).split('\n');
-    folder = await mkdtemp(join(tmpdir(), 'vmarea-bench-'));
-    const program = join(folder, 'reference');
+    folder = temporaryFolder('vmarea-bench-');
+    const program = join(folder.path, 'reference');
     const sources = await readdir(appFile('reference'));
     const files = sources
       .filter((name) => name.endsWith('.c'))
       .map((name) => join(appFile('reference'), name));
-    await outputOf(command, [...own, ...OPTIONS, '-o', program, ...files]);
+    // Compilers leave files behind when they are killed: here they go with the folder.
+    const env = { ...process.env, TMPDIR: folder.path };
+    await outputOf(command, [...own, ...OPTIONS, '-o', program, ...files], { env });
     return {
       compiler: [version.trim(), ...own, ...OPTIONS].join(' '),
       run: (job) => run(program, job),
-      close: () =>
-        rm(program, { force: true }).then(() => rm(folder as string, { recursive: true, force: true })),
+      close: () => folder?.remove(),
     };
   } catch (error) {
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    folder?.remove();
     const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
     return `no C reference, the columns of C are n/a: ${command} cannot be used (${line})`;
   }

@@ -2,44 +2,70 @@ import { printable } from '@vmarea/core';
 import { type Console, coloursFor, widthOf } from '../console.js';
 import { machineLine } from '../machine.js';
 import { count, plural } from '../numbers.js';
-import { fittedTables, markdownTable, textTable, wrap } from '../text-table.js';
-import { COMPARED, KEYS, SPREAD, TIMES, WORK } from './columns.js';
+import { type Column, fittedTables, markdownTable, textTable, wrap } from '../text-table.js';
+import { AGREEMENT, COMPARED, KEYS, SPREAD, TIMES, WORK } from './columns.js';
 import { LEAST_PASSES } from './compare.js';
 import type { Comparison, SpeedResult, SpeedRow, Verdict } from './result.js';
 
 /** With fewer pages, what a call costs by itself outweighs what its pages cost. */
 const FEW_PAGES = 1024;
 const FEW_PAGES_NOTE = 'With so few pages the times are mostly those of the calls, not of the pages.';
-const QUICK_NOTE = 'A quick run: small, with few rounds. Its times say little.';
+const QUICK_NOTE =
+  'A quick run checks that all columns give the same results and do the same work. It is too short to measure ' +
+  'times: leave out --quick for these.';
 
-const LEGEND: readonly (readonly [string, string])[] = [
+type Legend = readonly (readonly [string, string])[];
+
+const TIMES_LEGEND: Legend = [
   [
     'ns',
     'per page, leaf, translation or operation: median of all rounds, without the calls that prepare and check',
   ],
-  ['kernel, twin', 'the engine with loops in WebAssembly, and with the same loops over typed arrays'],
+];
+const COLUMNS_LEGEND: Legend = [
+  [
+    'wasm, array',
+    'the engine with WebAssembly loops, and with array loops: the same loops over typed arrays',
+  ],
   ['C', 'page tables of x86-64 with 4 levels and the same checks in C, compiled on this machine'],
+];
+const SPREAD_LEGEND: Legend = [
   ['min, MAD', 'the fastest round, and how near to the median half of all rounds lie'],
+];
+const WORK_LEGEND: Legend = [
   [
     'units',
     'pages, leaves, translations or operations of a round; entries and bytes written in it are exact',
   ],
 ];
 
+/** The columns of a result, in groups that stay together, and what they mean. A quick run has no times. */
+function columnsOf({ quick }: SpeedResult): {
+  readonly columns: readonly (readonly Column<SpeedRow>[])[];
+  readonly legend: Legend;
+} {
+  if (quick) return { columns: [WORK, AGREEMENT], legend: [...COLUMNS_LEGEND, ...WORK_LEGEND] };
+  return {
+    columns: [TIMES, SPREAD, WORK],
+    legend: [...TIMES_LEGEND, ...COLUMNS_LEGEND, ...SPREAD_LEGEND, ...WORK_LEGEND],
+  };
+}
+
 /** The result as a text for people. */
 export function speedReport(result: SpeedResult, io: Pick<Console, 'stdout' | 'env'>): string {
   const colours = coloursFor(io.stdout, io.env);
   const width = widthOf(io.stdout, io.env);
+  const { columns, legend } = columnsOf(result);
   const tables = groups(result).flatMap(([title, rows]) => [
     wrap(colours.bold(title), width),
     '',
-    ...fittedTables(KEYS, [TIMES, SPREAD, WORK], rows, width).flatMap((table) => [table, '']),
+    ...fittedTables(KEYS, columns, rows, width).flatMap((table) => [table, '']),
   ]);
   const out = [
     ...facts(result).map((line) => wrap(line, width, '  ')),
     '',
     ...tables,
-    ...LEGEND.map(([what, meaning]) => wrap(`${colours.dim(what)}  ${meaning}`, width, '    ')),
+    ...legend.map(([what, meaning]) => wrap(`${colours.dim(what)}  ${meaning}`, width, '    ')),
     '',
     ...descriptions(result).map(([id, text]) => wrap(`${colours.dim(id)}  ${text}`, width, '    ')),
     '',
@@ -59,7 +85,7 @@ export function speedMarkdown(result: SpeedResult): string {
     ...groups(result).flatMap(([title, rows]) => [
       `**${title}**`,
       '',
-      markdownTable([...KEYS, ...TIMES, ...SPREAD, ...WORK], rows),
+      markdownTable([...KEYS, ...columnsOf(result).columns.flat()], rows),
       '',
     ]),
     ...descriptions(result).map(([id, text]) => `- \`${id}\`: ${text}`),

@@ -7,7 +7,7 @@ import type { Work } from './work.js';
 export interface SpeedResult {
   readonly command: 'speed';
   /** Raised when a key changes its meaning or goes away. */
-  readonly schema: 3;
+  readonly schema: 4;
   readonly machine: Machine;
   /** The C compiler and its options; `null` when nothing was measured in C. */
   readonly compiler: string | null;
@@ -21,7 +21,7 @@ export interface SpeedResult {
   readonly warmUpMs: number;
   /** Fresh processes for each variant. */
   readonly passes: number;
-  /** A short run for a demonstration: its times say little. */
+  /** A short run that only checks: its times say little, and there are no ratios. */
   readonly quick: boolean;
   readonly rows: readonly SpeedRow[];
   /** What formats cannot do. */
@@ -49,16 +49,18 @@ export interface SpeedRow {
   readonly warmUp: number;
   readonly warmUpMs: number;
   readonly passes: number;
-  /** With the loops that the memory of the host allows. */
-  readonly kernel: Timing | null;
-  /** With loops over typed arrays. */
-  readonly twin: Timing | null;
+  /** With WebAssembly loops, where the host allows them. */
+  readonly wasm: Timing | null;
+  /** With array loops. */
+  readonly array: Timing | null;
   /** The C reference; `null` also where it did another number of units. */
   readonly c: Timing | null;
   /** Of the medians: how many times as long as C. */
-  readonly ratio: { readonly kernel: number | null; readonly twin: number | null };
+  readonly ratio: { readonly wasm: number | null; readonly array: number | null };
   /** Exact work of one round; `null` when only C was measured. */
   readonly work: (Work & { readonly bytesWritten: number }) | null;
+  /** Columns whose checksums were compared, and are equal. */
+  readonly sameResult: readonly ('wasm' | 'array' | 'c')[];
   /** Of all results: equal in every row that does the same. */
   readonly checksum: number;
 }
@@ -78,7 +80,7 @@ export interface Comparison {
 export interface ComparedRow {
   readonly configuration: string;
   readonly workload: string;
-  readonly variant: 'kernel' | 'twin';
+  readonly variant: 'wasm' | 'array';
   /** What is compared: the ratio to C of the same run, or nanoseconds where one of the results has no C. */
   readonly measure: 'ratio' | 'ns';
   readonly before: number;

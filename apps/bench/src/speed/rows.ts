@@ -6,7 +6,7 @@ import { type Timing, timingOf } from './timing.js';
 import { bytesWritten } from './work.js';
 
 /** The columns of the tables. */
-export const COLUMNS = ['kernel', 'twin', 'c'] as const;
+export const COLUMNS = ['wasm', 'array', 'c'] as const;
 
 /** One of the columns. */
 export type ColumnName = (typeof COLUMNS)[number];
@@ -44,8 +44,8 @@ export function rowsOf(entries: readonly Entry[], samples: Samples): readonly Sp
     const variants = COLUMNS.map((column) =>
       samples.of(column === 'c' ? null : configuration.name, workload.id, column),
     );
-    const [kernel = [], twin = [], c = []] = variants;
-    const own = [...kernel, ...twin];
+    const [wasm = [], array = [], c = []] = variants;
+    const own = [...wasm, ...array];
     checkWork(`${configuration.name}, ${workload.id}`, own);
     const isSameSize = c[0]?.units === entry.units;
     const isSameLeaf = isSameSize && entry.leafShift === C_SHIFTS[levelOf(entry)];
@@ -62,7 +62,11 @@ export function rowsOf(entries: readonly Entry[], samples: Samples): readonly Sp
       }
     }
     const first = own[0] ?? (isSameSize ? c[0] : undefined);
-    if (first !== undefined) rows.push(rowOf(entry, first, kernel, twin, isSameSize ? c : []));
+    if (first === undefined) continue;
+    const sameResult = COLUMNS.filter((_, i) => (variants[i] ?? []).length > 0).filter(
+      (column) => column !== 'c' || isSameLeaf,
+    );
+    rows.push({ ...rowOf(entry, first, wasm, array, isSameSize ? c : []), sameResult });
   }
   return rows;
 }
@@ -92,14 +96,14 @@ function levelOf({ configuration: { format }, leafShift }: Entry): number {
 function rowOf(
   { configuration: { name, title, format }, workload, units, leafShift, rounds }: Entry,
   first: Measured,
-  kernel: readonly Measured[],
-  twin: readonly Measured[],
+  wasm: readonly Measured[],
+  array: readonly Measured[],
   c: readonly Measured[],
-): SpeedRow {
+): Omit<SpeedRow, 'sameResult'> {
   const pageBytes = 2 ** format.pageShift;
   const timing = (passes: readonly Measured[]): Timing | null =>
     passes.length === 0 ? null : timingOf(passes);
-  const timings = { kernel: timing(kernel), twin: timing(twin), c: timing(c) };
+  const timings = { wasm: timing(wasm), array: timing(array), c: timing(c) };
   const ratio = (one: Timing | null): number | null =>
     one === null || timings.c === null || timings.c.median === 0
       ? null
@@ -116,7 +120,7 @@ function rowOf(
     leafBytes: 2 ** leafShift,
     ...rounds,
     ...timings,
-    ratio: { kernel: ratio(timings.kernel), twin: ratio(timings.twin) },
+    ratio: { wasm: ratio(timings.wasm), array: ratio(timings.array) },
     work: first.work === null ? null : { ...first.work, bytesWritten: bytesWritten(first.work, pageBytes) },
     checksum: first.checksum,
   };

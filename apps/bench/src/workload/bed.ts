@@ -7,7 +7,10 @@ export interface Bed {
   readonly configuration: Configuration;
   readonly memory: PhysicalMemory;
   readonly tables: FrameAllocator;
+  /** Frames of pages; each has bytes. */
   readonly ram: FrameAllocator;
+  /** Frames without bytes, outside the memory, for cases that store nothing. */
+  readonly blindRam: FrameAllocator;
   /** All bytes of the memory. */
   readonly bytes: Uint8Array;
 }
@@ -22,16 +25,19 @@ const MOST_BYTES = 3 * 2 ** 30;
 const SPARE = 64;
 
 /**
- * Makes a machine with so many frames, the first of which have bytes.
+ * Makes a machine.
  *
+ * @param frames - the most frames that a case holds.
+ * @param blindFrames - the most frames that a case holds which stores nothing.
  * @throws UsageError when it would take more than 3 GiB.
  */
-export function bedOf(configuration: Configuration, frames: number, withBytes: number): Bed {
+export function bedOf(configuration: Configuration, frames: number, blindFrames: number): Bed {
   const { format, name } = configuration;
   const { pageShift } = format;
-  const tableBytes = LEAST_TABLE_BYTES + TABLE_BYTES_OF_PAGE * frames;
+  const tableBytes = LEAST_TABLE_BYTES + TABLE_BYTES_OF_PAGE * Math.max(frames, blindFrames);
   const first = Math.ceil(tableBytes / 2 ** pageShift) + 2 * rootFrames(format);
-  const bytes = (first + withBytes + SPARE) * 2 ** pageShift;
+  const end = first + frames + SPARE;
+  const bytes = end * 2 ** pageShift;
   if (bytes > MOST_BYTES) {
     throw new UsageError(
       `${name} would need ${Math.ceil(bytes / 2 ** 20)} MiB of memory, more than the ${MOST_BYTES / 2 ** 20} that this tool takes: ` +
@@ -43,8 +49,8 @@ export function bedOf(configuration: Configuration, frames: number, withBytes: n
     configuration,
     memory,
     tables: new FrameAllocator(memory, { pageShift, first: 0, frames: first }),
-    // The lowest frames are taken first, so those that are written to have bytes.
-    ram: new FrameAllocator(null, { pageShift, first, frames: Math.max(frames, withBytes) + SPARE }),
+    ram: new FrameAllocator(memory, { pageShift, first, frames: end - first }),
+    blindRam: new FrameAllocator(null, { pageShift, first: end, frames: blindFrames + SPARE }),
     bytes: memory.bytesAt(0n, bytes),
   };
 }

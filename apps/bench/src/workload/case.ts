@@ -10,7 +10,7 @@ export interface TestCase {
   readonly isExpectedToFail: boolean;
   /** The most frames that it holds at one time. */
   readonly frames: (parameters: Parameters, configuration: Configuration) => number;
-  /** True when it never looks into a frame, so that frames need no bytes. */
+  /** True when it reads and writes no page: it gets frames without bytes. */
   readonly isBlind?: boolean;
   /** Makes the case once; false where the module's function returns an error. */
   readonly test: (context: Context) => boolean;

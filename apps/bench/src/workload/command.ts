@@ -26,9 +26,14 @@ export async function runWorkload(args: WorkloadArguments, io: Console): Promise
   const bar = progress(io, configurations.length * chosen.length * parameters.testRepeatCount);
   try {
     for (const configuration of configurations) {
-      const most = (some: readonly TestCase[]): number =>
-        Math.max(0, ...some.map((one) => one.frames(parameters, configuration)));
-      const bed = bedOf(configuration, most(cases), most(cases.filter(({ isBlind }) => isBlind !== true)));
+      const most = (areBlind: boolean): number =>
+        Math.max(
+          0,
+          ...cases
+            .filter(({ isBlind = false }) => isBlind === areBlind)
+            .map((one) => one.frames(parameters, configuration)),
+        );
+      const bed = bedOf(configuration, most(false), most(true));
       let ns = 0;
       for (const index of inOrder(chosen, parameters)) {
         const one = caseAt(index);

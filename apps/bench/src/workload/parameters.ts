@@ -1,7 +1,6 @@
-import { type LinuxRelease, printable } from '@vmarea/core';
+import type { LinuxRelease } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
-import { UsageError } from '../errors.js';
-import { SEED, type ValuesOf, wholeNumber } from '../options.js';
+import { oneOf, SEED, type ValuesOf, wholeNumber } from '../options.js';
 
 /** The options of `vmarea-bench workload`. */
 export const workloadArguments = {
@@ -82,9 +81,6 @@ const RELEASES: readonly LinuxRelease[] = ['6.12', '2026'];
  * @throws UsageError for a number out of range, or a release that is not known.
  */
 export function parametersOf(args: WorkloadArguments): Parameters {
-  const release = RELEASES.find((one) => one === (args.release ?? '6.12'));
-  if (release === undefined)
-    throw new UsageError(`--release must be 6.12 or 2026, not '${printable(args.release ?? '')}'`);
   return {
     sequentialTestOrder: args['sequential-test-order'] === true,
     testRepeatCount: wholeNumber('test-repeat-count', args['test-repeat-count'], {
@@ -105,7 +101,7 @@ export function parametersOf(args: WorkloadArguments): Parameters {
       fallback: 35_000,
     }),
     seed: wholeNumber('seed', args.seed, SEED),
-    release,
+    release: oneOf('--release', args.release, RELEASES, '6.12'),
     cpus: wholeNumber('cpus', args.cpus, { min: 1, max: 128, fallback: 1 }),
   };
 }

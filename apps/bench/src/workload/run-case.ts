@@ -28,8 +28,9 @@ export async function runCase(
   parameters: Parameters,
   step: () => Promise<void>,
 ): Promise<{ readonly row: WorkloadRow; readonly ns: number }> {
-  const before = { tables: bed.tables.stats(), pages: bed.ram.stats() };
-  const run = new Run(bed, parameters);
+  const ram = one.isBlind === true ? bed.blindRam : bed.ram;
+  const before = { tables: bed.tables.stats(), pages: ram.stats() };
+  const run = new Run(bed, ram, parameters);
   const fresh = run.kernel.stats();
   const context = { run, parameters, random: random((parameters.seed ^ Math.imul(index, 0x85ebca6b)) >>> 0) };
   const repeat = parameters.testRepeatCount;
@@ -60,7 +61,7 @@ export async function runCase(
 /** Has the kernel give back what it can, looks whether anything is still there, and takes it down. */
 function leakCheck(
   what: string,
-  { kernel, bed }: Run,
+  { kernel, bed, ram }: Run,
   before: Before & { readonly areas: AreaStats },
 ): WorkloadRow['leakCheck'] {
   runOutOfAddresses(kernel);
@@ -78,7 +79,7 @@ function leakCheck(
   const mapped = kernel.table.leaves().next();
   if (mapped.done !== true)
     throw new CheckError(`${what}: 0x${mapped.value.va.toString(16)} is still mapped at the end`);
-  const pages = proveAllReturned(`${what}: pages`, before.pages, bed.ram.stats());
+  const pages = proveAllReturned(`${what}: pages`, before.pages, ram.stats());
   const peak = bed.tables.stats().allocated;
   kernel.destroy();
   return {

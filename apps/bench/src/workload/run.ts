@@ -1,4 +1,12 @@
-import { AddressSpace, VM_ALLOW_HUGE_VMAP, type VmallocRequest, VmError } from '@vmarea/core';
+import {
+  AddressSpace,
+  type FrameAllocator,
+  hex,
+  VM_ALLOW_HUGE_VMAP,
+  type VmallocRequest,
+  VmError,
+} from '@vmarea/core';
+import { CheckError } from '../errors.js';
 import type { Bed } from './bed.js';
 import type { Parameters } from './parameters.js';
 
@@ -16,9 +24,14 @@ export interface Work {
   lazyPages: number;
 }
 
+/** What is left in pages that a later call must zero. */
+const NOT_ZERO = 0xa5;
+
 /** One kernel in which a case runs: the calls that the module makes, and what is counted about them. */
 export class Run {
   readonly bed: Bed;
+  /** Frames of pages. */
+  readonly ram: FrameAllocator;
   readonly kernel: AddressSpace;
   readonly pageBytes: number;
   /** Calls so far that allocate, free, map, unmap or resize. */
@@ -30,13 +43,14 @@ export class Run {
   readonly #after: (() => void)[] = [];
   readonly #pageShift: number;
   #isMeasuring = false;
-  /** Milliseconds that were spent on looking at what waits: no part of the case. */
+  /** Milliseconds of checks while a case runs: no part of the case. */
   #lookingMs = 0;
 
-  constructor(bed: Bed, { release, cpus }: Parameters) {
-    const { configuration, memory, tables, ram } = bed;
+  constructor(bed: Bed, ram: FrameAllocator, { release, cpus }: Parameters) {
+    const { configuration, memory, tables } = bed;
     const { format, linux } = configuration;
     this.bed = bed;
+    this.ram = ram;
     this.#pageShift = format.pageShift;
     this.pageBytes = 2 ** format.pageShift;
     const sink = { flush: (va: bigint): void => this.#seeFlush(va) };
@@ -46,7 +60,9 @@ export class Run {
   /** Allocates; 0n where Linux returns NULL. */
   vmalloc(pages: number, more: Partial<VmallocRequest> = {}): bigint {
     this.operations++;
-    return orNull(() => this.kernel.vmallocNodeRange({ ...more, size: pages * this.pageBytes }));
+    const address = orNull(() => this.kernel.vmallocNodeRange({ ...more, size: pages * this.pageBytes }));
+    if (more.zero === true && address !== 0n) this.#checkZeros(address, pages);
+    return address;
   }
 
   /** As `vmalloc`, by larger leaves where they fit (vmalloc_huge). */
@@ -100,9 +116,34 @@ export class Run {
     return result;
   }
 
+  /**
+   * Where the byte of an address is. An array ignores a write outside, so the place is checked.
+   *
+   * @throws CheckError when its frame has no bytes.
+   */
   #placeOf(address: bigint): number {
     const offset = Number(address & BigInt(this.pageBytes - 1));
-    return this.kernel.vmallocToPfn(address) * this.pageBytes + offset;
+    const pfn = this.kernel.vmallocToPfn(address);
+    const place = pfn * this.pageBytes + offset;
+    if (!(place >= 0 && place < this.bed.bytes.length)) {
+      const { name } = this.bed.configuration;
+      throw new CheckError(
+        `${name}: nothing can be stored at ${hex(address)}: frame 0x${pfn.toString(16)} has no bytes`,
+      );
+    }
+    return place;
+  }
+
+  /** Each page must begin with 0. It then gets another byte, which the next zeroing must clear. */
+  #checkZeros(address: bigint, pages: number): void {
+    const start = performance.now();
+    for (let page = 0; page < pages; page++) {
+      const at = address + BigInt(page * this.pageBytes);
+      if (this.load(at) !== 0)
+        throw new CheckError(`${this.bed.configuration.name}: the page at ${hex(at)} was not zeroed`);
+      this.store(at, NOT_ZERO);
+    }
+    this.#lookingMs += performance.now() - start;
   }
 
   #waiting(): number {

@@ -31,7 +31,7 @@ describe('a case file', () => {
   });
 
   it.each([
-    ['{', 'cannot be read'],
+    ['{', 'it is not JSON'],
     ['{}', 'is no case: kind'],
     [{ kind: 'other' }, 'is no case: kind'],
     [{ root: '12' }, 'is no case: root: is no hexadecimal number of 64 bits'],
@@ -49,6 +49,8 @@ describe('a case file', () => {
   });
 
   it('that is not there is refused', () => {
-    expect(() => readCase(join(mkdtempSync(join(folder, 'case-')), 'none.json'))).toThrow('cannot be read');
+    expect(() => readCase(join(mkdtempSync(join(folder, 'case-')), 'none.json'))).toThrow(
+      'none.json: there is no such file',
+    );
   });
 });

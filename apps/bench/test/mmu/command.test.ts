@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { writeCase } from '../../src/mmu/case-file.js';
 import { findQemu } from '../../src/mmu/guest/qemu.js';
 import { TARGETS } from '../../src/mmu/targets/index.js';
 import { capture } from '../support/capture.js';
@@ -56,13 +57,62 @@ describe('the command line', () => {
     [['--seconds', 'x'], '--seconds must be a whole number'],
     [['--seconds', '5', '--addresses', '5'], '--seconds stands in place of --addresses'],
     [['--format', 'x86'], "unknown format 'x86'"],
-    [['--case', 'none.json'], 'none.json cannot be read'],
+    [['--case', 'none.json'], 'none.json: there is no such file'],
+    [['--case', 'none.json', '--seed', '3'], '--seed has no effect with --case'],
+    [['--case', 'none.json', '--planted'], '--planted has no effect with --case'],
+    [['--planted', '--seconds', '3'], '--seconds has no effect with --planted'],
     [['--plantd'], 'Did you mean --planted?'],
   ])('%j is refused', async (args, message) => {
     const { code, out, err } = await capture(['mmu', ...args], { cwd: folder, env: NOWHERE });
     expect(code).toBe(2);
     expect(out).toBe('');
     expect(err).toContain(message);
+  });
+
+  it('another value of VMAREA_MMU is refused, also where nothing is missing', async () => {
+    const { code, out, err } = await capture(['mmu'], { env: { ...NOWHERE, VMAREA_MMU: 'require' } });
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toContain("unknown value of VMAREA_MMU 'require'\nDid you mean required?");
+  });
+
+  /** What is said about a case file whose text is changed. */
+  async function refusalOf(change: (text: string) => string): Promise<string> {
+    const path = writeCase(folder, {
+      ...{ configuration: 'x86-64', settings: {}, root: 0x200_0000n },
+      entries: new Map([[0x200_0800n, 1n]]),
+      jobs: [{ va: 0n, mask: 1 }],
+      from: { qemu: '9.1.0', seed: 1, batch: 0, tables: 'random', planted: null, alone: true },
+      differences: [],
+    });
+    writeFileSync(path, change(readFileSync(path, 'utf8')));
+    // Nothing runs: each mistake is found before, or when the tables are written.
+    const fake = join(folder, 'qemu-system-x86_64');
+    const script =
+      '#!/bin/sh\n[ "$1" = --version ] && { echo QEMU emulator version 9.1.0; exit; }\nsleep 1000\n';
+    writeFileSync(fake, script, { mode: 0o755 });
+    const { code, out, err } = await capture(['mmu', '--case', path], { env: NOWHERE });
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    return err;
+  }
+
+  it.each([
+    ['a configuration', '"x86-64"', '"x86-65"', "unknown configuration 'x86-65'\nDid you mean x86-64?"],
+    [
+      'a planted fault',
+      '"planted": null',
+      '"planted": "SMEP is not askd"',
+      "unknown planted fault 'SMEP is not askd'\nDid you mean SMEP is not asked?",
+    ],
+    [
+      'memory that the machine does not have',
+      '"0x0000000002000800"',
+      '"0x0000f00000000000"',
+      'the case cannot be made again: EFAULT',
+    ],
+  ])('a case that names %s that is not there is refused', async (_, from, to, message) => {
+    expect(await refusalOf((text) => text.replace(from, to))).toContain(message);
   });
 });
 

@@ -118,7 +118,9 @@ describe('vmarea-bench replay', () => {
 
   it.each([
     [[], 'TRACE is missing'],
-    [['none'], 'none cannot be read'],
+    [['none'], 'none: there is no such file'],
+    [['a.tsv', '--format', 'x86-65'], 'Did you mean x86-64?'],
+    [['a.tsv', '--formt', 'all'], "unknown option '--formt'\nDid you mean --format?"],
     [['a.tsv', '--format', 'x86'], "unknown format 'x86'"],
     [['a.tsv', 'b.tsv'], "unexpected argument 'b.tsv'"],
     [[file('c.tsv', ROWS[0] as string)], 'c.tsv:1: expected a line #page'],

@@ -30,26 +30,26 @@ async function complaint(args: readonly string[], env = {}): Promise<string> {
 }
 
 /** Makes the walks of one kind of loops, or of all, find the next frame instead. */
-function translateWrongly(where: 'twin' | 'everywhere'): void {
-  let isTwin = false;
+function translateWrongly(where: 'array' | 'everywhere'): void {
+  let isArrayLoops = false;
   const { create } = PhysicalMemory;
   const { translateWords } = PageTable.prototype;
   vi.spyOn(PhysicalMemory, 'create').mockImplementation((options) => {
-    isTwin = options.loops === undefined;
+    isArrayLoops = options.loops === undefined;
     return create.call(PhysicalMemory, options);
   });
   vi.spyOn(PageTable.prototype, 'translateWords').mockImplementation(function (this: PageTable, hi, lo) {
     const pfn = translateWords.call(this, hi, lo);
-    return isTwin || where === 'everywhere' ? pfn + 1 : pfn;
+    return isArrayLoops || where === 'everywhere' ? pfn + 1 : pfn;
   });
 }
 
 describe('the checks of speed see what they are for', () => {
-  it.each(['twin', 'everywhere'] as const)('a wrong translation (%s)', async (where) => {
+  it.each(['array', 'everywhere'] as const)('a wrong translation (%s)', async (where) => {
     translateWrongly(where);
     // By what was mapped: no other variant, and no compiler, is needed to see it.
     for (const id of ['W4.random', 'W4.sequential', 'W5.translate']) {
-      const message = await complaint(['--workload', id, '--format', 'x86-64', '--variant', 'kernel,twin']);
+      const message = await complaint(['--workload', id, '--format', 'x86-64', '--variant', 'wasm,array']);
       expect(message, id).toMatch(
         /^vmarea-bench: x86-64: translations give checksum -?\d+ instead of -?\d+\n$/,
       );
@@ -116,15 +116,15 @@ describe('the checks of speed see what they are for', () => {
     vi.spyOn(PageTable.prototype, 'map').mockImplementation(function (this: PageTable, va, frames, ...rest) {
       map.call(this, va, frames, ...rest);
       // The same mappings at last, in the one without WebAssembly, by more work.
-      if (isTwin) {
+      if (isArrayLoops) {
         this.unmap(va, 4096);
         map.call(this, va, (frames as Uint32Array).subarray(0, 1), ...rest);
       }
     });
-    let isTwin = false;
+    let isArrayLoops = false;
     const { create } = PhysicalMemory;
     vi.spyOn(PhysicalMemory, 'create').mockImplementation((options) => {
-      isTwin = options.loops === undefined;
+      isArrayLoops = options.loops === undefined;
       return create.call(PhysicalMemory, options);
     });
     expect(await complaint(['--workload', 'W1.fresh', '--format', 'x86-64'])).toMatch(
@@ -136,7 +136,7 @@ describe('the checks of speed see what they are for', () => {
 describe.skipIf(process.platform === 'win32')('C that is not as it should be', () => {
   const line = (units: number, checksum: number, tables = 3): string =>
     `echo '${JSON.stringify({ workload: 'W1.fresh', units, tables, checksum, ns: [640, 640, 640] })}'`;
-  const args = ['--workload', 'W1.fresh', '--format', 'x86-64', '--variant', 'kernel,c'];
+  const args = ['--workload', 'W1.fresh', '--format', 'x86-64', '--variant', 'wasm,c'];
 
   it('another checksum', async () => {
     const CC = fakeCompiler(folder, line(64, 7));
@@ -165,7 +165,7 @@ describe.skipIf(process.platform === 'win32')('C that is not as it should be', (
     const CC = fakeCompiler(folder, line(63, 7));
     const { rows, compiler } = await speedJson([...small, ...args], { CC });
     expect(compiler).toMatch(/^a compiler that cannot .* -std=c11 -O3$/);
-    expect(rows).toMatchObject([{ c: null, ratio: { kernel: null, twin: null } }]);
+    expect(rows).toMatchObject([{ c: null, ratio: { wasm: null, array: null } }]);
   });
 
   it('the same checksum is a time, and a ratio', async () => {
@@ -176,11 +176,11 @@ describe.skipIf(process.platform === 'win32')('C that is not as it should be', (
       ...{ median: 10, min: 10, max: 10, mad: 0, standardError: 0 },
       ...{ samples: 6, loops: 'c' },
     });
-    expect(row?.ratio.kernel).toBeCloseTo((row?.kernel?.median ?? 0) / 10, 2);
+    expect(row?.ratio.wasm).toBeCloseTo((row?.wasm?.median ?? 0) / 10, 2);
   });
 
   it.each([
-    ['does-not-exist', /does-not-exist cannot be used \(spawn does-not-exist ENOENT\)/],
+    ['does-not-exist', /does-not-exist cannot be used \(there is no program does-not-exist\)/],
     [`${process.execPath} --not-an-option`, /cannot be used \(.*not-an-option/],
   ])('without a compiler that works (%s), all but C goes on', async (CC, reason) => {
     const { rows, compiler, warnings } = await speedJson([...small, ...args], { CC });

@@ -12,7 +12,7 @@ const later = WORKLOADS.filter(({ isSameEverywhere }) => isSameEverywhere !== tr
 describe('speed', () => {
   it('--json has the documented shape, a row for each workload and format', async () => {
     const result = await speedJson(small);
-    expect(result).toMatchObject({ pages: 64, seed: 1, quick: true, compiler: null, comparison: null });
+    expect(result).toMatchObject({ pages: 64, seed: 1, quick: false, compiler: null, comparison: null });
     expect(result.warnings).toEqual([]);
     const names = [...new Set(result.rows.map(({ configuration }) => configuration))];
     // 12 of arm64, 6 of riscv64, 2 of x86-64.
@@ -24,10 +24,10 @@ describe('speed', () => {
       expect(ids.filter((id) => all.includes(id))).toEqual(name === names[0] ? ids : later);
       if (name.startsWith('x86')) expect(skipped).toEqual([]);
     }
-    for (const { kernel, twin, c, rounds, passes, units, work, pageBytes } of result.rows) {
+    for (const { wasm, array, c, rounds, passes, units, work, pageBytes } of result.rows) {
       expect(c).toBeNull();
-      expect([kernel?.loops, twin?.loops]).toEqual(['wasm', 'array']);
-      for (const timing of [kernel, twin]) {
+      expect([wasm?.loops, array?.loops]).toEqual(['wasm', 'array']);
+      for (const timing of [wasm, array]) {
         expect(timing?.samples).toBe(rounds * passes);
         expect(timing?.min).toBeLessThanOrEqual(timing?.median ?? -1);
         expect(timing?.median).toBeLessThanOrEqual(timing?.max ?? -1);
@@ -43,7 +43,7 @@ describe('speed', () => {
     const args = ['--workload', 'W3', '--format', 'x86-64', '--repeat', '5', '--passes', '3', '--seed', '9'];
     const { repeat, passes, seed, rows } = await speedJson([...small, ...args]);
     expect({ repeat, passes, seed }).toEqual({ repeat: 5, passes: 3, seed: 9 });
-    expect(rows).toMatchObject([{ rounds: 5, passes: 3, kernel: { samples: 15 }, twin: { samples: 15 } }]);
+    expect(rows).toMatchObject([{ rounds: 5, passes: 3, wasm: { samples: 15 }, array: { samples: 15 } }]);
     const other = await measured(configurationOf('x86-64'), 'W3', { seed: 9 });
     expect(rows[0]?.checksum).toBe(other.checksum);
   });
@@ -60,13 +60,13 @@ describe('speed', () => {
     expect(out).toMatch(/^Seed 1\. 2 fresh processes for each variant in alternating order/m);
     expect(out).toMatch(/^x86-64-la57 \(.+\)$/m);
     expect(
-      out.match(/^workload +kernel ns +twin ns +C ns +kernel\/C +twin\/C +kernel min .* C MAD +units .*$/gm),
+      out.match(/^workload +wasm ns +array ns +C ns +wasm\/C +array\/C +wasm min .* C MAD +units .*$/gm),
     ).toHaveLength(2);
     // 64 pages and 3 tables with 4 levels, 4 tables with 5; both times, no C; least and MAD of both.
     const times = '( +[\\d.]+){2}( +n/a){3}( +[\\d.]+){4}( +n/a){2}';
     expect(out).toMatch(new RegExp(`^W1\\.fresh${times} +64 +67 +12,824$`, 'm'));
     expect(out).toMatch(new RegExp(`^W1\\.fresh${times} +64 +68 +16,928$`, 'm'));
-    expect(out).toMatch(/^kernel, twin {2}the engine with loops in WebAssembly/m);
+    expect(out).toMatch(/^wasm, array {2}the engine with WebAssembly loops, and with array loops/m);
     expect(out).toMatch(/^W1\.existing {2}map scattered base pages/m);
     expect(out.split('\n').filter((line) => line.length > 180)).toEqual([]);
   });
@@ -75,8 +75,8 @@ describe('speed', () => {
     const args = [...small, '--workload', 'W1', '--format', 'x86-64'];
     const { out } = await capture(args, { columns: 90, tty: true, env: { NO_COLOR: '1' } });
     expect(out.match(/^workload.*$/gm)).toEqual([
-      expect.stringMatching(/^workload +kernel ns +twin ns +C ns +kernel\/C +twin\/C$/),
-      expect.stringMatching(/^workload +kernel min +kernel MAD +twin min +twin MAD +C min +C MAD$/),
+      expect.stringMatching(/^workload +wasm ns +array ns +C ns +wasm\/C +array\/C$/),
+      expect.stringMatching(/^workload +wasm min +wasm MAD +array min +array MAD +C min +C MAD$/),
       expect.stringMatching(/^workload +units +entries written +bytes written$/),
     ]);
     expect(out.split('\n').filter((line) => line.length > 90)).toEqual([]);
@@ -87,9 +87,7 @@ describe('speed', () => {
     expect(code).toBe(0);
     const lines = out.split('\n').filter((line) => line.startsWith('|'));
     const heads = lines.filter((line) =>
-      line.startsWith(
-        '| workload | kernel ns | twin ns | C ns | kernel/C | twin/C | kernel min | kernel MAD |',
-      ),
+      line.startsWith('| workload | wasm ns | array ns | C ns | wasm/C | array/C | wasm min | wasm MAD |'),
     );
     expect(heads).toHaveLength(2);
     expect(lines.filter((line) => /^\|( -+:? \|){10,}$|^\|( :?-+:? \|)+$/.test(line))).toHaveLength(2);
@@ -102,28 +100,46 @@ describe('speed', () => {
   });
 
   it('marks quick runs and runs with few pages', async () => {
-    const args = ['--workload', 'W1.fresh', '--format', 'x86-64', '--variant', 'twin'];
+    const args = ['--workload', 'W1.fresh', '--format', 'x86-64', '--variant', 'array'];
     const few = 'With so few pages';
-    const quick = 'A quick run: small, with few rounds. Its times say little.';
+    const quick = 'A quick run checks that all columns give the same results and do the same work.';
     const marks = async (...more: string[]) => {
-      const { out } = await capture(['speed', ...args, ...more]);
+      const { out } = await capture(['speed', ...args, ...more], { env: { COLUMNS: '200' } });
       return [out.includes(quick), out.includes(few)];
     };
     expect(await marks('--quick')).toEqual([true, false]);
     expect(await marks('--quick', '--pages', '64')).toEqual([true, true]);
     expect(await marks('--pages', '64', '--passes', '1', '--repeat', '1')).toEqual([false, true]);
-    expect((await capture([...small, ...args, '--markdown'])).out).toContain(`- ${quick}`);
+    expect((await capture([...small, '--quick', ...args, '--markdown'])).out).toContain(`- ${quick}`);
+  });
+
+  it('--quick shows whose results are the same, and neither times nor ratios', async () => {
+    const args = ['speed', '--quick', '--pages', '64', '--workload', 'W3', '--format', 'x86-64,arm64-16k-47'];
+    const { code, out } = await capture([...args, '--variant', 'wasm,array'], { env: { COLUMNS: '200' } });
+    expect(code).toBe(0);
+    expect(out.match(/^workload +units +entries written +bytes written +same result$/gm)).toHaveLength(2);
+    expect(out.match(/^W3 +64 +64 +512 +wasm = array$/gm)).toHaveLength(2);
+    expect(out).not.toMatch(/\bns\b|MAD|\/C/);
+    expect(out).toContain('leave out --quick for these.');
+    const { rows } = await speedJson([...args, '--variant', 'wasm,array']);
+    expect(rows.map(({ ratio }) => ratio)).toEqual([
+      { wasm: null, array: null },
+      { wasm: null, array: null },
+    ]);
+    const markdown = await capture([...args, '--variant', 'wasm', '--markdown']);
+    expect(markdown.out).toContain('| workload | units | entries written | bytes written | same result |');
+    expect(markdown.out).toContain('| W3 | 64 | 64 | 512 | wasm |');
   });
 
   it('--variant keeps columns, in their own order', async () => {
-    const args = ['speed', '--quick', '--pages', '64', '--workload', 'W3', '--format', 'x86-64', '--variant'];
-    expect((await speedJson([...args, 'twin'])).rows).toMatchObject([{ kernel: null, c: null }]);
-    const { rows } = await speedJson([...args, 'twin, kernel']);
-    expect(Object.keys(rows[0] ?? {}).filter((key) => ['kernel', 'twin'].includes(key))).toEqual([
-      'kernel',
-      'twin',
+    const args = ['speed', '--workload', 'W3', '--format', 'x86-64', ...small.slice(1, -1)];
+    expect((await speedJson([...args, 'array'])).rows).toMatchObject([{ wasm: null, c: null }]);
+    const { rows } = await speedJson([...args, 'array, wasm']);
+    expect(Object.keys(rows[0] ?? {}).filter((key) => ['wasm', 'array'].includes(key))).toEqual([
+      'wasm',
+      'array',
     ]);
-    expect((await capture([...args, 'twin'])).out).toMatch(/^W3 +n\/a +[\d.]+( +n\/a){3}$/m);
+    expect((await capture([...args, 'array'])).out).toMatch(/^W3 +n\/a +[\d.]+( +n\/a){3}$/m);
   });
 });
 
@@ -175,11 +191,14 @@ describe('speed refuses', () => {
     [['--workload', 'W1.frsh'], "unknown workload 'W1.frsh'\nDid you mean W1.fresh?"],
     [['--workload', 'translation'], "unknown workload 'translation'\nKnown: W1.fresh, W1.existing,"],
     [['--workload', 'W1,'], '--workload has an empty name'],
-    [['--variant', 'twn'], "unknown variant 'twn'\nDid you mean twin?"],
-    [['--variant', ''], '--variant needs a value: --variant kernel|twin|c[,…]'],
+    [['--variant', 'arry'], "unknown variant 'arry'\nDid you mean array?"],
+    [['--variant', ''], '--variant needs a value: --variant wasm|array|c[,…]'],
     [['--format', 'x86'], "unknown format 'x86'"],
     [['--json', '--markdown'], '--json and --markdown exclude each other'],
     [['--quick=yes'], '--quick takes no value'],
+    [['--quick', '--compare', 'a.json'], '--quick shows no times, so there is nothing to compare'],
+    [['--warm-up', '60001'], '--warm-up must be a whole number from 0 to 60000'],
+    [['--variant', 'kernel'], "unknown variant 'kernel'\nKnown: wasm, array, c"],
     [['--compare'], '--compare needs a value: --compare FILE'],
     [
       ['result.json'],

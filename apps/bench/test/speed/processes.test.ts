@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'vmarea-processes-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const job: Job = {
-  ...{ configuration: 'x86-64', variant: 'twin', workloads: ['W3'] },
+  ...{ configuration: 'x86-64', variant: 'array', workloads: ['W3'] },
   ...{ pages: 64, seed: 1, rounds: 2, warmUp: 1, warmUpMs: 0 },
 };
 
@@ -56,7 +56,7 @@ describe('a child', () => {
   it('answers with what it measured', async () => {
     const { code, out } = await capture([JOB_COMMAND, JSON.stringify(job)]);
     expect(code).toBe(0);
-    const { work, checksum } = await measured(configurationOf('x86-64'), 'W3', { variant: 'twin' });
+    const { work, checksum } = await measured(configurationOf('x86-64'), 'W3', { variant: 'array' });
     expect(JSON.parse(out)).toMatchObject({ measured: [{ workload: 'W3', units: 64, work, checksum }] });
   });
 });
@@ -64,22 +64,22 @@ describe('a child', () => {
 describe('the order of the processes', () => {
   const rounds = { rounds: 1, warmUp: 1, warmUpMs: 0, passes: 2 };
   const order = (ids: string, passes: number, of: Parameters<typeof turns<string>>[3]) =>
-    turns(['kernel', 'twin', 'c'], chooseWorkloads(ids), passes, of).map(
+    turns(['wasm', 'array', 'c'], chooseWorkloads(ids), passes, of).map(
       ({ pass, column, workloads }) => `${pass} ${column} ${workloads.join('+')}`,
     );
 
   it('families apart, every other pass backwards', () => {
     expect(order('W1,W3', 2, () => rounds)).toEqual([
-      ...['0 kernel W1.fresh+W1.existing', '0 twin W1.fresh+W1.existing', '0 c W1.fresh+W1.existing'],
-      ...['0 kernel W3', '0 twin W3', '0 c W3'],
-      ...['1 c W1.fresh+W1.existing', '1 twin W1.fresh+W1.existing', '1 kernel W1.fresh+W1.existing'],
-      ...['1 c W3', '1 twin W3', '1 kernel W3'],
+      ...['0 wasm W1.fresh+W1.existing', '0 array W1.fresh+W1.existing', '0 c W1.fresh+W1.existing'],
+      ...['0 wasm W3', '0 array W3', '0 c W3'],
+      ...['1 c W1.fresh+W1.existing', '1 array W1.fresh+W1.existing', '1 wasm W1.fresh+W1.existing'],
+      ...['1 c W3', '1 array W3', '1 wasm W3'],
     ]);
   });
 
   it('a column that does not measure a workload has no process, and a large workload fewer passes', () => {
     const found = order('W3', 3, (column) => (column === 'c' ? null : rounds));
-    expect(found).toEqual(['0 kernel W3', '0 twin W3', '1 twin W3', '1 kernel W3']);
+    expect(found).toEqual(['0 wasm W3', '0 array W3', '1 array W3', '1 wasm W3']);
   });
 });
 
@@ -114,7 +114,7 @@ describe.skipIf(!existsSync(built))('the built command', () => {
       '--workload',
       'W3',
       '--variant',
-      'kernel,twin',
+      'wasm,array',
       '--json',
     ];
     const out = execFileSync(process.execPath, [built, ...args], { encoding: 'utf8', stdio: 'pipe' });
@@ -123,8 +123,8 @@ describe.skipIf(!existsSync(built))('the built command', () => {
       expect.arrayContaining(['x86-64', 'x86-64-la57']),
     );
     for (const row of rows) {
-      expect([row.kernel?.loops, row.twin?.loops]).toEqual(['wasm', 'array']);
-      expect(row.kernel?.samples).toBe(row.rounds * row.passes);
+      expect([row.wasm?.loops, row.array?.loops]).toEqual(['wasm', 'array']);
+      expect(row.wasm?.samples).toBe(row.rounds * row.passes);
     }
   });
 });

@@ -76,7 +76,7 @@ const ratio = v.nullable(v.number());
 /** The shape of `speed --json`, with no key more and none less than the README documents. */
 export const speedShape = v.strictObject({
   command: v.literal('speed'),
-  schema: v.literal(3),
+  schema: v.literal(4),
   machine,
   compiler: v.nullable(text),
   seed: count,
@@ -101,10 +101,10 @@ export const speedShape = v.strictObject({
       warmUp: count,
       warmUpMs: count,
       passes: count,
-      kernel: v.nullable(timing),
-      twin: v.nullable(timing),
+      wasm: v.nullable(timing),
+      array: v.nullable(timing),
       c: v.nullable(timing),
-      ratio: v.strictObject({ kernel: ratio, twin: ratio }),
+      ratio: v.strictObject({ wasm: ratio, array: ratio }),
       work: v.nullable(
         v.strictObject({
           tablesRead: count,
@@ -115,6 +115,7 @@ export const speedShape = v.strictObject({
           bytesWritten: count,
         }),
       ),
+      sameResult: v.array(v.picklist(['wasm', 'array', 'c'])),
       checksum: count,
     }),
   ),
@@ -126,7 +127,7 @@ export const speedShape = v.strictObject({
         v.strictObject({
           configuration: text,
           workload: text,
-          variant: v.picklist(['kernel', 'twin']),
+          variant: v.picklist(['wasm', 'array']),
           measure: v.picklist(['ratio', 'ns']),
           before: v.number(),
           after: v.number(),

@@ -23,7 +23,7 @@ export async function measured(
   job: Partial<Job> = {},
 ): Promise<Measured> {
   const { name } = configuration;
-  const plain = { configuration: name, variant: 'kernel', pages: 64, seed: 1, rounds: 1 } as const;
+  const plain = { configuration: name, variant: 'wasm', pages: 64, seed: 1, rounds: 1 } as const;
   const [one] = await runJob(
     { ...plain, warmUp: 1, warmUpMs: 0, workloads: [workload], ...job },
     configuration,
@@ -33,7 +33,10 @@ export async function measured(
 }
 
 /** Arguments of a run that takes milliseconds, in this process and without a compiler. */
-export const small = ['speed', '--quick', '--pages', '64', '--variant', 'kernel,twin'];
+export const small = [
+  ...['speed', '--pages', '64', '--repeat', '3', '--passes', '2', '--warm-up', '0'],
+  ...['--variant', 'wasm,array'],
+];
 
 /** The result of a run with `--json`, when it went well. */
 export async function speedJson(

@@ -21,7 +21,8 @@ async function run(name: string, format: string, changed: Partial<Parameters> = 
   const configuration = formats.find((each) => each.name === format);
   if (one === undefined || configuration === undefined) throw new Error(`no ${name} on ${format}`);
   const frames = one.frames(parameters, configuration);
-  const bed = bedOf(configuration, frames, one.isBlind === true ? 0 : frames);
+  const isBlind = one.isBlind === true;
+  const bed = bedOf(configuration, isBlind ? 0 : frames, isBlind ? frames : 0);
   return (await runCase(one, index, bed, parameters, async () => {})).row;
 }
 

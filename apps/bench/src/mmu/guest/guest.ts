@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { PageTableFormat } from '@vmarea/core';
 import { CheckError } from '../../errors.js';
+import { type TemporaryFolder, temporaryFolder } from '../../process/temporary-folder.js';
 import type { Target } from '../target.js';
 import { ACCESSES, MAILBOX, RESULT_WORDS, STUB } from './layout.js';
 import { type Qemu, QemuProcess } from './qemu.js';
@@ -33,7 +34,7 @@ const LOOKS = 200;
 export class Guest implements Processor {
   readonly ram: SharedRam;
   readonly #target: Target;
-  readonly #folder: string;
+  readonly #folder: TemporaryFolder;
   readonly #qemu: QemuProcess;
   #batch = 0n;
   #store = 0n;
@@ -45,10 +46,9 @@ export class Guest implements Processor {
    */
   constructor(target: Target, qemu: Qemu, format: PageTableFormat) {
     this.#target = target;
-    this.#folder = mkdtempSync(join(memoryFolder(), 'vmarea-mmu-'));
-    process.on('exit', this.#clean);
-    this.ram = new SharedRam(join(this.#folder, 'ram'), target.ram.bytes, target.ram.offsetOf);
-    const files = target.install(this.ram, this.#folder, format);
+    this.#folder = temporaryFolder('vmarea-mmu-', memoryFolder());
+    this.ram = new SharedRam(join(this.#folder.path, 'ram'), target.ram.bytes, target.ram.offsetOf);
+    const files = target.install(this.ram, this.#folder.path, format);
     const { bytes } = target.ram;
     this.#qemu = new QemuProcess(qemu, [
       ...['-nodefaults', '-display', 'none', '-no-reboot', '-accel', 'tcg', '-smp', '1'],
@@ -86,7 +86,7 @@ export class Guest implements Processor {
       for (let i = 0; i < LOOKS; i++) {
         if (this.ram.read64(done) !== this.#batch) continue;
         // QEMU has the file open: without a name it goes with the two processes, however they end.
-        if (this.#batch === 1n) rmSync(this.#folder, { recursive: true, force: true });
+        if (this.#batch === 1n) this.#folder.remove();
         return;
       }
       await setImmediate();
@@ -101,20 +101,14 @@ export class Guest implements Processor {
   stop(): void {
     this.#qemu.stop();
     this.ram.close();
-    this.#clean();
-    process.off('exit', this.#clean);
+    this.#folder.remove();
   }
-
-  readonly #clean = (): void => {
-    this.#qemu?.stop();
-    rmSync(this.#folder, { recursive: true, force: true });
-  };
 }
 
 /** A folder whose files stay in memory, where there is one. */
 function memoryFolder(): string {
   try {
-    rmSync(mkdtempSync('/dev/shm/vmarea-mmu-'), { recursive: true });
+    accessSync('/dev/shm', constants.W_OK | constants.X_OK);
     return '/dev/shm';
   } catch {
     return tmpdir();

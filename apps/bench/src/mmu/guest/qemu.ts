@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
+import { type Child, startChild } from '../../process/children.js';
 
 /** A QEMU that was found. */
 export interface Qemu {
@@ -18,20 +19,17 @@ export function findQemu(binary: string, env: Readonly<Record<string, string | u
 
 /** A QEMU that runs; what it says on standard error is kept. */
 export class QemuProcess {
-  readonly #child: ChildProcess;
+  readonly #child: Child;
   #said = '';
   #hasEnded = false;
 
   constructor(qemu: Qemu, args: readonly string[]) {
-    this.#child = spawn(qemu.binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#child = startChild(qemu.binary, args, { hasOutput: false });
     this.#child.stderr?.on('data', (data) => {
       this.#said += String(data);
     });
-    this.#child.on('exit', () => {
-      this.#hasEnded = true;
-    });
-    this.#child.on('error', (error) => {
-      this.#said += error.message;
+    this.#child.ended.then(({ problem }) => {
+      this.#said += problem ?? '';
       this.#hasEnded = true;
     });
   }
@@ -42,6 +40,6 @@ export class QemuProcess {
   }
 
   stop(): void {
-    this.#child.kill('SIGKILL');
+    this.#child.kill();
   }
 }

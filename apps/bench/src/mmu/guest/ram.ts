@@ -1,4 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { hex } from '@vmarea/core';
+import { CheckError } from '../../errors.js';
 
 /** Bytes at physical addresses. */
 export interface Ram {
@@ -31,18 +33,14 @@ export class SharedRam implements Ram {
 
   write(pa: bigint, bytes: Uint8Array): void {
     let done = 0;
-    const at = Number(this.#offsetOf(pa));
+    const at = this.#placeOf(pa, bytes.length);
     while (done < bytes.length) done += writeSync(this.#file, bytes, done, bytes.length - done, at + done);
   }
 
   read(pa: bigint, bytes: Uint8Array): void {
-    const at = Number(this.#offsetOf(pa));
+    const at = this.#placeOf(pa, bytes.length);
     let done = 0;
-    while (done < bytes.length) {
-      const got = readSync(this.#file, bytes, done, bytes.length - done, at + done);
-      if (got === 0) throw new Error(`the guest's memory ends before 0x${pa.toString(16)}`);
-      done += got;
-    }
+    while (done < bytes.length) done += readSync(this.#file, bytes, done, bytes.length - done, at + done);
   }
 
   write64(pa: bigint, value: bigint): void {
@@ -53,6 +51,20 @@ export class SharedRam implements Ram {
   read64(pa: bigint): bigint {
     this.read(pa, new Uint8Array(this.#word.buffer));
     return this.#word[0] as bigint;
+  }
+
+  /**
+   * Where bytes are in the file. A file grows by a write behind its end, and takes a negative place for the place
+   * where it is, so both are refused here.
+   *
+   * @throws CheckError when the guest has no memory there.
+   */
+  #placeOf(pa: bigint, length: number): number {
+    const at = this.#offsetOf(pa);
+    if (at < 0n || at + BigInt(length) > this.bytes) {
+      throw new CheckError(`the guest has no memory for ${length} bytes at ${hex(pa)}`);
+    }
+    return Number(at);
   }
 
   close(): void {

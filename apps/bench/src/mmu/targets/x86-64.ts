@@ -52,7 +52,7 @@ export const x8664Target: Target = {
   ram: {
     bytes: BYTES,
     stub: STUB_AT,
-    offsetOf: (pa) => (pa < LOW ? pa : pa - HIGH + LOW),
+    offsetOf: (pa) => (pa < LOW ? pa : pa < HIGH ? -1n : pa - HIGH + LOW),
     banks: [
       { base: 0x200_0000n, bytes: 4 << 20 },
       { base: 0x55_5540_0000n, bytes: 4 << 20 },

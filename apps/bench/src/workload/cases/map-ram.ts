@@ -6,8 +6,8 @@ export const vmMapRam: TestCase = {
   isExpectedToFail: false,
   frames: ({ nrPages }) => nrPages,
   test({ run, parameters: { testLoopCount, nrPages } }) {
-    const { kernel, bed } = run;
-    const frames = bed.ram.tryAllocateMany(nrPages);
+    const { kernel, ram } = run;
+    const frames = ram.tryAllocateMany(nrPages);
     if (frames === null) return false;
     try {
       for (let i = 0; i < testLoopCount; i++) {
@@ -17,7 +17,7 @@ export const vmMapRam: TestCase = {
         run.operations += 2;
       }
     } finally {
-      bed.ram.freeMany(frames);
+      ram.freeMany(frames);
     }
     return true;
   },

@@ -63,12 +63,12 @@ export class PercpuAllocator {
   }
 
   #newChunk(): Chunk | null {
-    const { kernel, bed, pageBytes } = this.#run;
+    const { kernel, ram, pageBytes } = this.#run;
     try {
       const size = this.#cpus * this.#unitBytes;
       const [area] = kernel.pcpuGetVmAreas([0], [size], BigInt(pageBytes));
       if (area === undefined) return null;
-      const chunk = new Chunk(area, bed.ram, this.#unitBytes / pageBytes, pageBytes);
+      const chunk = new Chunk(area, ram, this.#unitBytes / pageBytes, pageBytes);
       this.#chunks.push(chunk);
       return chunk;
     } catch (error) {

@@ -8,6 +8,8 @@
  */
 export class Bitmap {
   readonly #words: Int32Array;
+  /** Index of the first word of the bits. */
+  readonly #start: number;
   /** Index of the first word of each level, the bits themselves first. The last level is one word. */
   readonly #starts: readonly number[];
   readonly #size: number;
@@ -19,6 +21,7 @@ export class Bitmap {
    */
   constructor(words: Int32Array, start: number, size: number) {
     this.#words = words;
+    this.#start = start;
     this.#size = size;
     const starts: number[] = [];
     let next = start;
@@ -37,14 +40,32 @@ export class Bitmap {
   /** True when `i` is a member; false for all numbers outside the set's size. */
   has(i: number): boolean {
     if (i < 0 || i >= this.#size) return false;
-    return ((this.#words[(this.#starts[0] as number) + (i >>> 5)] as number) & (1 << (i & 31))) !== 0;
+    return ((this.#words[this.#start + (i >>> 5)] as number) & (1 << (i & 31))) !== 0;
   }
 
   /** Adds a member. */
   add(i: number): void {
     const words = this.#words;
+    const at = this.#start + (i >>> 5);
+    const before = words[at] as number;
+    words[at] = before | (1 << (i & 31));
+    if (before === 0) this.#mark(i >>> 5);
+  }
+
+  /** Removes a member. */
+  remove(i: number): void {
+    const words = this.#words;
+    const at = this.#start + (i >>> 5);
+    const after = (words[at] as number) & ~(1 << (i & 31));
+    words[at] = after;
+    if (after === 0) this.#unmark(i >>> 5);
+  }
+
+  /** Says in the summaries that a word of members is no longer 0. */
+  #mark(i: number): void {
+    const words = this.#words;
     const starts = this.#starts;
-    for (let level = 0; level < starts.length; level++) {
+    for (let level = 1; level < starts.length; level++) {
       const at = (starts[level] as number) + (i >>> 5);
       const before = words[at] as number;
       words[at] = before | (1 << (i & 31));
@@ -53,11 +74,11 @@ export class Bitmap {
     }
   }
 
-  /** Removes a member. */
-  remove(i: number): void {
+  /** Says in the summaries that a word of members is 0 now. */
+  #unmark(i: number): void {
     const words = this.#words;
     const starts = this.#starts;
-    for (let level = 0; level < starts.length; level++) {
+    for (let level = 1; level < starts.length; level++) {
       const at = (starts[level] as number) + (i >>> 5);
       const after = (words[at] as number) & ~(1 << (i & 31));
       words[at] = after;

@@ -1,13 +1,15 @@
 import { type Bitmap, lowestBit } from './bitmap.js';
-import { MAX_ORDER, Word } from './frame-layout.js';
+import { MAX_ORDER, NONE_FREE, Word } from './frame-layout.js';
 import type { FrameState } from './frame-state.js';
 
 // The buddy algorithm on a state: which blocks are free, splitting, coalescing. Nothing is checked here.
 // Blocks are named by the index of their first frame.
 //
-// The free blocks of an order are a bitmap and no list: the lowest one is found as fast, a buddy is looked up
-// by one bit, frames need no links (8 bytes each), and the state depends only on which blocks are free, not
-// on the order of the calls.
+// The free blocks of an order are a bitmap, not a list: one bit tells whether a buddy is free, frames need no
+// links (8 bytes each), and the state depends only on which blocks are free, not on the order of the calls.
+//
+// A word per order holds the lowest free block. The lowest frames of all are the least of these words, so an
+// allocation compares up to 19 numbers instead of searching 19 bitmaps.
 
 /** Frees a range for the first time: cut into the largest aligned blocks. It must not touch free frames. */
 export function addRange(state: FrameState, index: number, frames: number): void {
@@ -22,15 +24,14 @@ export function addRange(state: FrameState, index: number, frames: number): void
 }
 
 /**
- * Allocates the lowest block of the smallest order that has one.
+ * Allocates the lowest aligned frames that are free, whatever the order of the free block that holds them.
  *
- * @returns its index; -1, and nothing has changed, when no block is large enough.
+ * @returns their index; -1, and nothing has changed, when no block is large enough.
  */
 export function takeLowest(state: FrameState, order: number): number {
-  const orders = (state.words[Word.orders] as number) & (-1 << order);
-  if (orders === 0) return -1;
-  const k = lowestBit(orders);
-  const index = freeOf(state, k).first() << k;
+  const k = orderOfLowest(state, order);
+  if (k < 0) return -1;
+  const index = state.words[Word.lowest + k] as number;
   return takePart(state, index, k, index, order);
 }
 
@@ -44,8 +45,8 @@ export function takeMany(state: FrameState, pfns: Float64Array): void {
   const { words, heads, lead, origin } = state;
   const count = pfns.length;
   for (let done = 0; done < count; ) {
-    const k = lowestBit(words[Word.orders] as number);
-    const index = freeOf(state, k).first() << k;
+    const k = orderOfLowest(state, 0);
+    const index = words[Word.lowest + k] as number;
     remove(state, index, k);
     if (1 << k > count - done) {
       insert(state, index, k - 1);
@@ -116,17 +117,41 @@ export function freeOf(state: FrameState, order: number): Bitmap {
   return state.free[order] as Bitmap;
 }
 
+/** The order of the lowest free block among those of an order or more; -1 when there is none. */
+function orderOfLowest({ words }: FrameState, order: number): number {
+  let found = -1;
+  let lowest = NONE_FREE;
+  for (let rest = (words[Word.orders] as number) & (-1 << order); rest !== 0; rest &= rest - 1) {
+    const k = lowestBit(rest);
+    const index = words[Word.lowest + k] as number;
+    if (index < lowest) {
+      lowest = index;
+      found = k;
+    }
+  }
+  return found;
+}
+
 function insert(state: FrameState, index: number, order: number): void {
   const { words } = state;
-  freeOf(state, order).add(index >>> order);
+  const at = index >>> order;
+  freeOf(state, order).add(at);
   (words[Word.freeBlocks + order] as number) += 1;
   (words[Word.orders] as number) |= 1 << order;
+  if (at << order < (words[Word.lowest + order] as number)) words[Word.lowest + order] = at << order;
 }
 
 function remove(state: FrameState, index: number, order: number): void {
   const { words } = state;
-  freeOf(state, order).remove(index >>> order);
+  const at = index >>> order;
+  const blocks = freeOf(state, order);
+  blocks.remove(at);
   const count = (words[Word.freeBlocks + order] as number) - 1;
   words[Word.freeBlocks + order] = count;
-  if (count === 0) (words[Word.orders] as number) &= ~(1 << order);
+  if (count === 0) {
+    (words[Word.orders] as number) &= ~(1 << order);
+    words[Word.lowest + order] = NONE_FREE;
+  } else if (at << order === words[Word.lowest + order]) {
+    words[Word.lowest + order] = blocks.from(at) << order;
+  }
 }

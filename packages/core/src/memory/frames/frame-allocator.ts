@@ -22,8 +22,8 @@ export interface FrameAllocatorOptions {
   /** Frames that are never given out; inside the range, they may overlap. */
   readonly reserved?: readonly FrameRange[];
   /**
-   * Seed, 0 to 2^32 - 1: blocks come from pseudo-random places, the same for the same seed. Lowest first when
-   * absent.
+   * Seed, 0 to 2^32 - 1: blocks come from pseudo-random places, the same for the same seed. When absent, the
+   * lowest free block that fits comes first.
    */
   readonly scatter?: number;
   /** The state lies in a SharedArrayBuffer, for an allocator over it in another worker. Default: false. */
@@ -45,7 +45,7 @@ const NAMED = 0xff;
  * Gives out frames: a buddy allocator, blocks of 2^0 to 2^18 frames.
  *
  * A block of order k begins at a frame number that is a multiple of 2^k, wherever the range begins. Without
- * `scatter` it is the lowest free block of the smallest order that has one, so equal calls give equal frames.
+ * `scatter` a call gives the lowest such frames that are free, so equal calls give equal frames.
  * Allocating and freeing take O(log n) steps. Frames need no bytes behind them.
  *
  * A call that is refused changes nothing. All state is in `state`, one buffer. Several workers may have allocators over

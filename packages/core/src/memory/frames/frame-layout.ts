@@ -38,9 +38,14 @@ export const Word = {
   orders: 13,
   /** Free blocks of order 0; the other orders follow. */
   freeBlocks: 16,
-  /** Number of words: the end of the free block counts, rounded to 64 bits. */
-  header: 36,
+  /** Index of the lowest free block of order 0, `NONE_FREE` when there is none; the other orders follow. */
+  lowest: 35,
+  /** Number of words: the end of the lowest blocks, rounded to 64 bits. */
+  header: 54,
 } as const;
+
+/** What stands in place of an index where an order has no free block: more than any index. */
+export const NONE_FREE: number = 0x7fff_ffff;
 
 /** `vmFA` in the order of the bytes. */
 export const MAGIC: number = 0x41466d76;
@@ -122,7 +127,18 @@ export function readShape(buffer: unknown): Shape {
   if (word(Word.bytes) !== shape.bytes) bad('byte count', `${word(Word.bytes)}, expected ${shape.bytes}`);
   if (length !== shape.bytes) bad('length', `${length} bytes, the header says ${shape.bytes}`);
   checkCounters(words, frames, shape.topOrder, ranges);
+  checkLowest(words, shape);
   return shape;
+}
+
+function checkLowest(words: Int32Array, { bitmapStarts, bitmapSizes }: Shape): void {
+  for (let order = 0; order <= MAX_ORDER; order++) {
+    const [start, size] = [bitmapStarts[order], bitmapSizes[order]];
+    const first = start === undefined ? -1 : new Bitmap(words, start, size as number).first();
+    const index = words[Word.lowest + order] as number;
+    const expected = first < 0 ? NONE_FREE : first << order;
+    if (index !== expected) bad(`lowest free block of order ${order}`, `${index}, expected ${expected}`);
+  }
 }
 
 function checkCounters(words: Int32Array, frames: number, topOrder: number, ranges: number): void {

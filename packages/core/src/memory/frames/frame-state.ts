@@ -1,6 +1,16 @@
 import { makeBuffer } from '../host.js';
 import { Bitmap } from './bitmap.js';
-import { MAGIC, readShape, SCATTER, type Shape, shapeOf, VERSION, Word } from './frame-layout.js';
+import {
+  MAGIC,
+  MAX_ORDER,
+  NONE_FREE,
+  readShape,
+  SCATTER,
+  type Shape,
+  shapeOf,
+  VERSION,
+  Word,
+} from './frame-layout.js';
 
 /** A range of frames. */
 export interface FrameRange {
@@ -78,6 +88,7 @@ export class FrameState {
     words[Word.frames] = o.frames;
     words[Word.bytes] = shape.bytes;
     words[Word.random] = o.scatter ?? 0;
+    words.fill(NONE_FREE, Word.lowest, Word.lowest + MAX_ORDER + 1);
     words[Word.reservedRanges] = o.reserved.length;
     o.reserved.forEach((range, i) => {
       words[Word.header + 2 * i] = range.pfn - o.first;

@@ -94,9 +94,8 @@ class Model {
 
   /** What lowest-first must choose. */
   lowest(order: number): number {
-    const blocks = this.freeBlocks().filter(([, k]) => k >= order);
-    const smallest = Math.min(...blocks.map(([, k]) => k));
-    return blocks.find(([, k]) => k === smallest)?.[0] ?? -1;
+    const holding = this.freeBlocks().find(([, k]) => k >= order);
+    return holding?.[0] ?? -1;
   }
 
   take(pfn: number, order: number): void {

@@ -17,12 +17,12 @@ describe('allocate', () => {
     expect(frames.allocate()).toBe(0x105);
     expect(frames.allocate(1)).toBe(0x106);
     expect(frames.allocate(4)).toBe(0x110);
-    expect(frames.allocate(2)).toBe(0x140);
     expect(frames.allocate(3)).toBe(0x108);
-    expect(frames.allocate()).toBe(0x144);
+    expect(frames.allocate(2)).toBe(0x120);
+    expect(frames.allocate()).toBe(0x124);
   });
 
-  test('splits the smallest block that fits, and takes its lower part', () => {
+  test('splits the lowest block that fits, and takes its lower part', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 16 });
     expect(frames.allocate()).toBe(0);
     expect(frames.stats()).toEqual({
@@ -37,6 +37,14 @@ describe('allocate', () => {
     expect(frames.allocate(1)).toBe(2);
     expect(frames.allocate(1)).toBe(4);
     expect(frames.allocate()).toBe(1);
+  });
+
+  test('splits a large block where it lies lower than a smaller one', () => {
+    const frames = new FrameAllocator(null, { first: 0x1000, frames: 5184 });
+    expect(frames.stats().freeBlocks).toEqual(expectOnly({ 12: 1, 10: 1, 6: 1 }));
+    expect(frames.allocate()).toBe(0x1000);
+    expect(frames.allocate(6)).toBe(0x1040);
+    expect([...frames.allocateMany(3)]).toEqual([0x1001, 0x1002, 0x1003]);
   });
 
   test('gets whole blocks back when buddies are freed, in any order', () => {

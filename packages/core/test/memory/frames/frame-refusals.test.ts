@@ -6,7 +6,9 @@ import { snapshot, wrong } from '../support.js';
 /** Frames 0x10 to 0x2f. 0x20 to 0x23 are reserved; 0x28, 0x29 and a block of order 2 at 0x24 are allocated. */
 function prepared(): FrameAllocator {
   const frames = new FrameAllocator(null, { first: 0x10, frames: 32, reserved: [{ pfn: 0x20, frames: 4 }] });
+  const low = frames.allocate(4);
   expect([frames.allocate(2), frames.allocate(), frames.allocate()]).toEqual([0x24, 0x28, 0x29]);
+  frames.free(low, 4);
   return frames;
 }
 

@@ -1,0 +1,55 @@
+import { existsSync, rmSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { start, Watched } from '../support/real-process.js';
+
+let watched: Watched;
+beforeEach(() => {
+  watched = new Watched();
+});
+afterEach(() => watched.remove());
+
+describe.skipIf(process.platform === 'win32')('a process with a child and a temporary folder', () => {
+  const begin = async () => {
+    const { child, ended } = start('test/support/holder.ts', [watched.pipe]);
+    const folder = await watched.begun;
+    expect(existsSync(folder)).toBe(true);
+    return { child, ended, folder };
+  };
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends both and removes the folder', async (signal) => {
+    const { child, ended, folder } = await begin();
+    child.kill(signal);
+    expect(await ended).toEqual({ code: null, signal, err: '' });
+    await watched.gone;
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('SIGKILL ends the child, too, and what the child started', async () => {
+    const { child, ended, folder } = await begin();
+    child.kill('SIGKILL');
+    expect(await ended).toMatchObject({ signal: 'SIGKILL' });
+    await watched.gone;
+    // Nobody was left to do it.
+    rmSync(folder, { recursive: true });
+  });
+
+  it('a reader that is gone ends both, as SIGPIPE ends other tools', async () => {
+    const { child, ended, folder } = await begin();
+    child.stdout?.destroy();
+    child.stdin?.write('write');
+    expect(await ended).toEqual({ code: null, signal: 'SIGPIPE', err: '' });
+    await watched.gone;
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it.each([
+    ['exit', 7],
+    ['throw', 1],
+  ])('%s: the same', async (order, code) => {
+    const { child, ended, folder } = await begin();
+    child.stdin?.write(order);
+    expect(await ended).toMatchObject({ code, signal: null });
+    await watched.gone;
+    expect(existsSync(folder)).toBe(false);
+  });
+});

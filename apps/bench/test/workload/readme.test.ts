@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { installedFormats } from '../../src/formats.js';
+import { TEST_CASES } from '../../src/workload/cases/index.js';
+import { capture } from '../support/capture.js';
+
+const readme = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8');
+const [, command = ''] = /`npm run bench -- (workload all[^`\n]*)`/.exec(readme) ?? [];
+const { configurations } = await installedFormats('/');
+
+describe('the workload command of the README', () => {
+  it('names the size that is run here', () => {
+    expect(command).toMatch(/^workload all --test-loop-count \d+$/);
+  });
+
+  // One format at a time: together they take as long as they do in a terminal.
+  it.each(configurations.map(({ name }) => name))('passes all cases on %s', async (format) => {
+    const { code, out, err } = await capture([...command.split(' '), '--format', format]);
+    expect(err).toBe('');
+    expect(code).toBe(0);
+    const passed = [...out.matchAll(/^Summary: (\w+) passed: (\d) failed: 0 xfailed: (\d)/gm)];
+    expect(passed.map(([, name]) => name)).toEqual(TEST_CASES.map(({ name }) => name));
+    for (const [line, , right, expected] of passed) expect(Number(right) + Number(expected), line).toBe(1);
+  });
+});
