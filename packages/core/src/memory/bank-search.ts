@@ -1,6 +1,6 @@
 import { VmError } from '../errors.js';
 
-/** Index of the last of ascending values that is not above `value`; -1 when all are. */
+/** Index of the last of ascending values that is not above `value`; -1 when all are above. */
 export function lastAtOrBelow(values: Float64Array, value: number): number {
   let low = 0;
   let high = values.length;

@@ -11,39 +11,41 @@ import type { RunLoops } from '../loops/run-loops.js';
  */
 export const PHYSICAL_ADDRESS_BITS: number = 52;
 
-/** Bank bases and lengths are multiples of this: the smallest frame of every format. */
+/** Bank bases and lengths are multiples of this: the smallest frame size of all formats. */
 export const BANK_ALIGNMENT: number = 4096;
 
-/** Bytes at physical addresses, as `PhysicalMemory` gives them out. */
+/** Bytes at physical addresses: one bank of a `PhysicalMemory`. */
 export interface Bank {
   /** Physical address of its first byte; a multiple of 4096. */
   readonly base: bigint;
   /**
-   * Length in bytes, a multiple of 4096. Of an image: all its frames together, without the gaps between them.
+   * Length in bytes, a multiple of 4096. For an image: all its frames together, without the gaps between
+   * them.
    */
   readonly bytes: number;
-  /** False for an image; then nothing may be stored through `words` either. */
+  /** False for an image. Nothing may then be stored through `words` either. */
   readonly writable: boolean;
-  /** True: the byte at `base + n` is byte `n` of `words`. False: a sparse set of frames, see `wordOf`. */
+  /** True: the byte at `base + n` is byte `n` of `words`. False: a sparse set of frames; see `wordOf`. */
   readonly linear: boolean;
   /**
    * All bytes of the bank as 32-bit words, little-endian.
    *
-   * Take it afresh after anything that may grow a WebAssembly.Memory: growth empties older views.
+   * Read this member again after anything that may grow a WebAssembly.Memory: growth empties older views.
    *
    * @throws VmError `EFAULT` when the buffer was transferred away or shrunk.
    */
   readonly words: Int32Array;
   /**
-   * RunLoops over runs of entries in `words`, as fast as this memory allows. Nothing may be stored through them either where the
-   * bank is not writable.
+   * Loops over runs of entries in `words`, as fast as this memory allows. When the bank is not writable,
+   * they must not store either.
    */
   readonly loops: RunLoops;
   /**
    * Where a frame begins in `words`.
    *
    * @param pfn - frame number.
-   * @param pageShift - log2 of the frame size in bytes: 12, 14 or 16; not checked, this is the fast path.
+   * @param pageShift - log2 of the frame size in bytes: 12, 14 or 16. Not checked, since this is the fast
+   *   path.
    * @returns the index of its first word; -1 when the frame is not wholly inside the bank.
    */
   wordOf(pfn: number, pageShift: number): number;
@@ -53,51 +55,57 @@ export interface Bank {
 export interface CreatedBank {
   /** Length in bytes: a multiple of 4096, at least 4096. */
   readonly bytes: number;
-  /** Physical address of the first byte: a multiple of 4096. 0n when absent. */
+  /** Physical address of the first byte: a multiple of 4096. Default: 0n. */
   readonly base?: bigint;
-  /** True: its buffer is a SharedArrayBuffer, for several workers. */
+  /** True: its buffer is a SharedArrayBuffer, for several workers. Default: false. */
   readonly shared?: boolean;
-  /** Faster loops than those in JavaScript: `wasmLoops`. Default: loops in JavaScript over an ArrayBuffer or SharedArrayBuffer. */
-  readonly loops?: LoopProvider;
-}
-
-/** How bytes that exist already become a bank. */
-export interface BankPlacement {
-  /** Physical address of the first byte: a multiple of 4096. 0n when absent. */
-  readonly base?: bigint;
   /**
-   * Where the bank begins in the source, in bytes: a multiple of 8 (64-bit atomics need it). 0 when absent.
+   * Faster loops than those in JavaScript: `wasmLoops`. Default: loops in JavaScript over an ArrayBuffer or
+   * SharedArrayBuffer.
    */
-  readonly byteOffset?: number;
-  /** Length in bytes: a multiple of 4096. All up to the end of the source when absent. */
-  readonly bytes?: number;
-  /** False: a read-only image. True when absent. */
-  readonly writable?: boolean;
-  /** Faster loops than those in JavaScript, for bytes in a WebAssembly.Memory: `wasmLoops`. Default: loops in JavaScript. */
   readonly loops?: LoopProvider;
 }
 
-/** What a bank can lie over. */
+/** How existing bytes become a bank. */
+export interface BankPlacement {
+  /** Physical address of the first byte: a multiple of 4096. Default: 0n. */
+  readonly base?: bigint;
+  /** Where the bank begins in the source, in bytes: a multiple of 8 (64-bit atomics need it). Default: 0. */
+  readonly byteOffset?: number;
+  /** Length in bytes: a multiple of 4096. Default: all up to the end of the source. */
+  readonly bytes?: number;
+  /** False: a read-only image. Default: true. */
+  readonly writable?: boolean;
+  /**
+   * Faster loops than those in JavaScript, for bytes in a WebAssembly.Memory: `wasmLoops`. Default: loops in
+   * JavaScript.
+   */
+  readonly loops?: LoopProvider;
+}
+
+/** What a bank can be made over. */
 export type BankSource = ArrayBuffer | SharedArrayBuffer | WebAssemblyMemoryLike;
 
-/** A bank over bytes that exist already. */
+/** A bank over existing bytes. */
 export interface GivenBank extends BankPlacement {
   /** Where the bytes are. */
   readonly source: BankSource;
 }
 
-/** One bank of `PhysicalMemory.of`: of new bytes, over given ones, or one that was made: `sparseBank(image)`. */
+/** One bank of `PhysicalMemory.of`: of new bytes, over given ones, or made before by `sparseBank(image)`. */
 export type BankOptions = CreatedBank | GivenBank | Bank;
 
-/** What `PhysicalMemory` needs of a bank beyond its public face. Addresses are numbers: exact up to 2^53. */
+/**
+ * What `PhysicalMemory` needs of a bank beyond its public members. Addresses are numbers: exact up to 2^53.
+ */
 export interface ByteBank extends Bank {
   /** Physical address of the first byte. */
   readonly start: number;
-  /** Physical address after the last byte; of an image: after its highest frame. */
+  /** Physical address after the last byte. For an image: after its highest frame. */
   readonly end: number;
   /** Byte offset of an address in `words`; -1 when the bank has no byte there. */
   offsetOf(address: number): number;
-  /** Number of bytes from an address on that follow each other in `words` too; 0 when there is none. */
+  /** Number of bytes, from an address on, that follow each other in `words` too; 0 for none. */
   adjacent(address: number): number;
   /** Unsigned 32-bit word at a byte offset. */
   read32(offset: number): number;
@@ -114,14 +122,14 @@ export function isPageShift(pageShift: unknown): pageShift is 12 | 14 | 16 {
   return pageShift === 12 || pageShift === 14 || pageShift === 16;
 }
 
-/** Refuses what is no base page size, with `EINVAL`. */
+/** Refuses anything but a base page size, with `EINVAL`. */
 export function checkPageShift(pageShift: unknown): void {
   if (!isPageShift(pageShift)) {
     throw new VmError('EINVAL', `pageShift must be 12, 14 or 16, not ${shown(pageShift)}`);
   }
 }
 
-/** Refuses what is no integer of 0 or more, with `EINVAL`. */
+/** Refuses anything but an integer of 0 or more, with `EINVAL`. */
 export function checkCount(value: unknown, name: string): asserts value is number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) {
     throw new VmError('EINVAL', `${name} must be an integer of 0 or more, not ${shown(value)}`);

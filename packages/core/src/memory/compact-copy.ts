@@ -1,23 +1,26 @@
 /** Words in a page of a copy: 4 KiB, the smallest frame of every format. */
 const PAGE_WORDS = 1024;
 
-/** Hears of a page before it is overwritten: the index of its first word, and a copy of what it holds. */
+/** Called for a page before it is overwritten, with the index of its first word and a copy of its words. */
 type BeforeWrite = (at: number, old: Int32Array) => void;
 
-/** A page that differs: its first word and the one after its last; `from` is its index in what is kept, -1 for zeros. */
+/**
+ * Called for a page that differs: its first word and the one after its last. `from` is its index in the kept
+ * words, -1 for zeros.
+ */
 type PageVisitor = (at: number, end: number, from: number) => boolean;
 
 /**
- * A copy of words that keeps no page of zeros: 64 MiB of which 2 MiB are in use cost 2 MiB.
+ * A copy of words that keeps no page of zeros: 64 MiB with 2 MiB in use cost 2 MiB.
  *
  * It never changes, and it can be put back any number of times.
  */
 export class CompactCopy {
   /** Number of words that were copied, zeros included. */
   readonly length: number;
-  /** Index of the first word and the one after the last, for each run of pages that are kept; ascending. */
+  /** For each run of kept pages: index of its first word and of the one after its last; ascending. */
   readonly #runs: readonly number[];
-  /** The words of the runs, one run after another. */
+  /** The words of the runs, one after another. */
   readonly #kept: Int32Array;
 
   private constructor(length: number, runs: readonly number[], kept: Int32Array) {
@@ -26,7 +29,7 @@ export class CompactCopy {
     this.#kept = kept;
   }
 
-  /** Copies words, of a shared buffer too; nobody writes them meanwhile. */
+  /** Copies words, also of a shared buffer. Nobody may write to them meanwhile. */
   static of(words: Int32Array): CompactCopy {
     const { length } = words;
     const runs: number[] = [];
@@ -53,16 +56,16 @@ export class CompactCopy {
     return this.#kept.byteLength + this.#runs.length * 8;
   }
 
-  /** True when words, as many as were copied, are what they were. */
+  /** True when the words equal the copied ones. There must be as many. */
   matches(words: Int32Array): boolean {
     return this.#visit(words, () => false);
   }
 
   /**
-   * Makes words what they were. Only pages that differ are written: untouched zeros stay without memory of the host.
+   * Restores the words. Only pages that differ are written, so untouched zeros take no memory of the host.
    *
    * @param words - as many as were copied.
-   * @param before - called for each page that differs; `null` when nobody wants to know.
+   * @param before - called for each page that differs; `null` for nobody.
    */
   restore(words: Int32Array, before: BeforeWrite | null): void {
     this.#visit(words, (at, end, from) => {
@@ -73,7 +76,7 @@ export class CompactCopy {
     });
   }
 
-  /** Visits each page that differs, until one returns false; then so does this. */
+  /** Visits each page that differs, until `visit` returns false. Then it returns false too. */
   #visit(words: Int32Array, visit: PageVisitor): boolean {
     const runs = this.#runs;
     const kept = this.#kept;

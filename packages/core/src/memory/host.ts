@@ -3,10 +3,10 @@ import { VmError } from '../errors.js';
 const HOST_IS_LITTLE_ENDIAN: boolean = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 /**
- * Refuses a big-endian host: page-table entries are little-endian, and typed arrays use the host's byte
+ * Refuses a big-endian host: page-table entries are little-endian, but typed arrays use the host's byte
  * order.
  *
- * @param little - the host's byte order; given by tests only.
+ * @param little - the host's byte order; only tests pass it.
  * @throws VmError `EINVAL`.
  */
 export function requireLittleEndian(little: boolean = HOST_IS_LITTLE_ENDIAN): void {
@@ -18,8 +18,8 @@ export function requireLittleEndian(little: boolean = HOST_IS_LITTLE_ENDIAN): vo
 }
 
 /**
- * Says what a value is by its brand, which holds for objects of other realms (frames, `vm` contexts) too,
- * where `instanceof` fails.
+ * True for a buffer of any realm (frames, `vm` contexts). It looks at the brand, since `instanceof` fails
+ * across realms.
  */
 export function isBuffer(value: unknown): value is ArrayBuffer | SharedArrayBuffer {
   return tag(value) === '[object ArrayBuffer]' || isShared(value);
@@ -37,13 +37,13 @@ function tag(value: unknown): string {
 /**
  * Makes a buffer of zeros.
  *
- * Hosts take large buffers from the operating system as untouched zero pages: nothing is resident before it
- * is written: the 170 MB of an allocator over 512 GiB take 0.2 to 2 ms.
+ * Hosts take large buffers from the operating system as untouched zero pages, so nothing is resident before
+ * it is written. The 170 MB of an allocator over 512 GiB take 0.2 to 2 ms.
  *
  * @param bytes - its length.
  * @param shared - true: a SharedArrayBuffer.
  * @param purpose - what it is for, for the message.
- * @throws VmError `EINVAL` when the host has no SharedArrayBuffer, `ENOMEM` when it has not enough memory.
+ * @throws VmError `EINVAL` when the host has no SharedArrayBuffer; `ENOMEM` when it has too little memory.
  */
 export function makeBuffer(bytes: number, shared: boolean, purpose: string): ArrayBuffer | SharedArrayBuffer {
   if (shared && typeof SharedArrayBuffer === 'undefined') {

@@ -30,7 +30,7 @@ export class LinearBank implements ByteBank {
   readonly #source: BankSource;
   readonly #byteOffset: number;
   readonly #shared: boolean;
-  /** `start` counted in words: below 2^50, so the arithmetic in doubles is exact. */
+  /** `start` in words. It is below 2^50, so arithmetic in doubles is exact. */
   readonly #firstWord: number = 0;
   readonly #wordCount: number = 0;
   #words: Int32Array;
@@ -72,7 +72,7 @@ export class LinearBank implements ByteBank {
     return new this(place.memory, base, place.byteOffset, bytes, true, (bank) => loops.over(bank, place));
   }
 
-  /** A bank over given bytes; see `PhysicalMemory.over`. */
+  /** A bank over existing bytes; see `PhysicalMemory.over`. */
   static over(given: GivenBank): LinearBank {
     const o = optionsOf<Partial<GivenBank>>(given, GIVEN, 'a bank') as GivenBank;
     const { source, base = 0n, byteOffset = 0, loops } = o;
@@ -105,9 +105,9 @@ export class LinearBank implements ByteBank {
   }
 
   get words(): Int32Array {
-    // Growth of a WebAssembly.Memory, a transfer and a shrink below the bank's end all make the length of an
-    // old view 0. Asking that costs nothing; asking a WebAssembly.Memory for its buffer is a call into the
-    // host.
+    // Growth of a WebAssembly.Memory, a transfer, and a shrink below the bank's end all make the length of
+    // an old view 0. To read that length costs nothing. To ask a WebAssembly.Memory for its buffer is a call
+    // into the host.
     const words = this.#words;
     return words.length === 0 ? this.#refresh() : words;
   }
@@ -115,7 +115,7 @@ export class LinearBank implements ByteBank {
   wordOf(pfn: number, pageShift: number): number {
     const frameWords = 1 << (pageShift - 2);
     const word = pfn * frameWords - this.#firstWord;
-    // Written so that NaN fails it. A fraction cannot name a frame.
+    // Written so that NaN fails. A fraction cannot name a frame.
     return word >= 0 && word <= this.#wordCount - frameWords && Number.isInteger(pfn) ? word : -1;
   }
 
@@ -127,7 +127,7 @@ export class LinearBank implements ByteBank {
     return this.offsetOf(address) < 0 ? 0 : this.end - address;
   }
 
-  // On shared memory every access is one atomic: two plain 32-bit halves can be read torn.
+  // On shared memory every access is one atomic: another thread could see two plain 32-bit halves torn.
   read32(offset: number): number {
     const { words } = this;
     return (this.#shared ? Atomics.load(words, offset / 4) : (words[offset / 4] as number)) >>> 0;
@@ -183,7 +183,7 @@ function bufferOf(source: BankSource): ArrayBuffer | SharedArrayBuffer {
 function checkSource(source: unknown): void {
   if (isBuffer(source)) return;
   if (ArrayBuffer.isView(source)) {
-    // It has a `buffer` too, but its bytes are only a part of it.
+    // It also has a `buffer`, but its bytes are only a part of that.
     throw new VmError('EINVAL', 'a typed array is not a source for a bank', {
       advice: 'give its buffer, with byteOffset and bytes',
     });

@@ -16,10 +16,10 @@ import { requireLittleEndian } from './host.js';
 import { LinearBank } from './linear-bank.js';
 
 /**
- * Physical memory: one or more banks of real bytes, each at a physical base. Page tables live in it.
+ * Physical memory: one or more banks of real bytes, each at a physical base. Page tables are stored in it.
  *
- * Frames that are only mapped need no bytes; so a memory of some megabytes serves an address space that maps
- * terabytes. Addresses are bytes as `bigint`, words are little-endian.
+ * Frames that are only mapped need no bytes, so a memory of some megabytes serves an address space that maps
+ * terabytes. Addresses are bytes as `bigint`. Words are little-endian.
  *
  * @example
  * ```ts
@@ -59,21 +59,21 @@ export class PhysicalMemory {
   /**
    * A memory of new zero bytes.
    *
-   * @param o - its place; `shared` for use by several workers.
-   * @throws VmError `EINVAL` for a bad place, `ENOMEM` when the host has not enough memory.
+   * @param o - its length and place; `shared` for use by several workers.
+   * @throws VmError `EINVAL` for an invalid place; `ENOMEM` when the host has too little memory.
    */
   static create(o: CreatedBank): PhysicalMemory {
     return new this([LinearBank.create(o)]);
   }
 
   /**
-   * A memory over bytes that exist already: an emulator's guest RAM, or a dump (`writable: false`).
+   * A memory over existing bytes: an emulator's guest RAM, or a dump (`writable: false`).
    *
-   * A WebAssembly.Memory may grow later; the bank keeps its length and follows the new buffer.
+   * A WebAssembly.Memory may grow later. The bank keeps its length and follows the new buffer.
    *
    * @param source - where the bytes are.
-   * @param o - which of them, and at which physical address. All of them from 0n on when absent.
-   * @throws VmError `EINVAL` for a bad place or one that does not fit into the source.
+   * @param o - which of them, and at which physical address. Default: all of them, from 0n on.
+   * @throws VmError `EINVAL` for an invalid place, or one that does not fit into the source.
    */
   static over(source: BankSource, o: BankPlacement = {}): PhysicalMemory {
     return new this([LinearBank.over({ ...o, source })]);
@@ -82,10 +82,10 @@ export class PhysicalMemory {
   /**
    * A memory of several banks.
    *
-   * @param banks - in any order. None may overlap another; an image takes all from its lowest to its highest
-   * frame.
-   * @throws VmError `EINVAL` for a bad bank or two that overlap, `ENOMEM` when the host has not enough
-   * memory.
+   * @param banks - in any order. None may overlap another. An image takes all addresses from its lowest to
+   *   its highest frame.
+   * @throws VmError `EINVAL` for an invalid bank, or two that overlap; `ENOMEM` when the host has too little
+   *   memory.
    * @example
    * ```ts
    * const memory = PhysicalMemory.of([
@@ -105,8 +105,8 @@ export class PhysicalMemory {
    *
    * @param pfn - frame number.
    * @param pageShift - log2 of the frame size in bytes: 12, 14 or 16.
-   * @returns `null` when no bank holds all of the frame.
-   * @throws VmError `EINVAL` for what is no frame number or no page size.
+   * @returns `null` when no bank holds the whole frame.
+   * @throws VmError `EINVAL` for an invalid frame number or page size.
    */
   bankOf(pfn: number, pageShift: number): Bank | null {
     return this.locate(pfn, pageShift)?.bank ?? null;
@@ -116,10 +116,10 @@ export class PhysicalMemory {
    * Where a frame's bytes are.
    *
    * @param pfn - frame number.
-   * @param pageShift - log2 of the frame size in bytes: 12 (when absent), 14 or 16.
-   * @returns the bank and the index of the frame's first word in `bank.words`; `null` when no bank holds all
-   * of the frame.
-   * @throws VmError `EINVAL` for what is no frame number or no page size.
+   * @param pageShift - log2 of the frame size in bytes: 12, 14 or 16. Default: 12.
+   * @returns the bank and the index of the frame's first word in `bank.words`; `null` when no bank holds the
+   *   whole frame.
+   * @throws VmError `EINVAL` for an invalid frame number or page size.
    */
   locate(pfn: number, pageShift: number = 12): { bank: Bank; word: number } | null {
     checkPageShift(pageShift);
@@ -134,7 +134,7 @@ export class PhysicalMemory {
    *
    * @param pa - physical address in bytes, a multiple of 4.
    * @returns the word, unsigned.
-   * @throws VmError `EINVAL` for a misaligned address, `EFAULT` where there are no bytes.
+   * @throws VmError `EINVAL` for a misaligned address; `EFAULT` where there are no bytes.
    */
   read32(pa: bigint): number {
     const address = checkedAddress(pa, 4);
@@ -143,11 +143,11 @@ export class PhysicalMemory {
   }
 
   /**
-   * Reads 64 bits; on shared memory as one atomic.
+   * Reads 64 bits, on shared memory as one atomic.
    *
    * @param pa - physical address in bytes, a multiple of 8.
    * @returns the word, unsigned.
-   * @throws VmError `EINVAL` for a misaligned address, `EFAULT` where there are no bytes.
+   * @throws VmError `EINVAL` for a misaligned address; `EFAULT` where there are no bytes.
    */
   read64(pa: bigint): bigint {
     const address = checkedAddress(pa, 8);
@@ -160,8 +160,8 @@ export class PhysicalMemory {
    *
    * @param pa - physical address in bytes, a multiple of 4.
    * @param value - signed or unsigned: -2^31 to 2^32 - 1.
-   * @throws VmError `EINVAL` for a misaligned address or a value that is no 32-bit integer, `EFAULT` where
-   * there are no bytes, `EPERM` in an image.
+   * @throws VmError `EINVAL` for a misaligned address, or a value that is not a 32-bit integer; `EFAULT`
+   *   where there are no bytes; `EPERM` in an image.
    */
   write32(pa: bigint, value: number): void {
     const address = checkedAddress(pa, 4);
@@ -175,12 +175,12 @@ export class PhysicalMemory {
   }
 
   /**
-   * Writes 64 bits; on shared memory as one atomic.
+   * Writes 64 bits, on shared memory as one atomic.
    *
    * @param pa - physical address in bytes, a multiple of 8.
    * @param value - signed or unsigned: -2^63 to 2^64 - 1.
-   * @throws VmError `EINVAL` for a misaligned address or a value that is no 64-bit integer, `EFAULT` where
-   * there are no bytes, `EPERM` in an image.
+   * @throws VmError `EINVAL` for a misaligned address, or a value that is not a 64-bit integer; `EFAULT`
+   *   where there are no bytes; `EPERM` in an image.
    */
   write64(pa: bigint, value: bigint): void {
     const address = checkedAddress(pa, 8);
@@ -192,14 +192,14 @@ export class PhysicalMemory {
   }
 
   /**
-   * The bytes of a range: a view of the bank itself. Only where an image keeps the frames of the range apart
-   * is it a copy. Do not write into the bytes of a bank that is not writable: JavaScript has no read-only
+   * The bytes of a range, as a view of the bank itself. It is a copy only where an image keeps the frames of
+   * the range apart. Do not write into the bytes of a bank that is not writable: JavaScript has no read-only
    * views.
    *
    * @param pa - physical address in bytes of the first.
    * @param length - number of bytes, 1 or more.
-   * @throws VmError `EFAULT` with the first address that has no bytes, `EINVAL` for an empty range or one
-   * over two banks.
+   * @throws VmError `EFAULT` with the first address that has no bytes; `EINVAL` for an empty range, or one
+   *   over two banks.
    */
   bytesAt(pa: bigint, length: number): Uint8Array {
     const address = checkedAddress(pa, 1);
@@ -208,7 +208,7 @@ export class PhysicalMemory {
     const bank = this.#bankAt(address, pa);
     const first = bank.adjacent(address);
     if (length <= first) return view(bank, address, length);
-    // The whole range is looked at before anything is copied: a length beyond all memory costs nothing.
+    // The whole range is checked before anything is copied, so a length beyond all memory costs nothing.
     for (let done = first; done < length; done += bank.adjacent(address + done)) {
       if (bank.adjacent(address + done) === 0)
         throw this.#noBytes(address + done, BigInt(address + done), bank);
@@ -243,7 +243,7 @@ export class PhysicalMemory {
     return bank;
   }
 
-  /** @param from - the bank that a range came from: it may be another that has bytes here. */
+  /** @param from - the bank in which a range begins: another bank may have bytes here. */
   #noBytes(address: number, pa: bigint, from: ByteBank | null = null): VmError {
     const bank = this.#banks[lastAtOrBelow(this.#starts, address)];
     if (from !== null && bank !== undefined && bank.offsetOf(address) >= 0) {
@@ -261,7 +261,7 @@ export class PhysicalMemory {
     );
   }
 
-  /** For messages: the banks around an address. */
+  /** The banks around an address, for messages. */
   #ranges(address: number): string {
     const first = Math.max(0, Math.min(lastAtOrBelow(this.#starts, address) - 1, this.#banks.length - SHOWN));
     const text = this.#banks
@@ -273,13 +273,14 @@ export class PhysicalMemory {
   }
 }
 
-/** Banks that a text names. */
+/** Most banks that a text names. */
 const SHOWN = 4;
 
 function open(o: BankOptions): ByteBank {
   if (typeof o !== 'object' || o === null)
     throw new VmError('EINVAL', `a bank must be an object, not ${shown(o)}`);
-  // A bank that was made, told by what it can do: another build of this package has classes of its own.
+  // A bank that was made before. It is told by what it can do, since another build of this package has its
+  // own classes.
   if ('offsetOf' in o) return o as ByteBank;
   if ('addresses' in o)
     throw new VmError('EINVAL', 'an image is no bank yet', { advice: 'pass sparseBank(image)' });
@@ -296,7 +297,7 @@ function kindOf({ linear, writable, loops }: Bank): string {
   return `${writable ? 'writable' : 'read-only'}, loops in ${loops.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}`;
 }
 
-/** For messages: first and last address of a bank. */
+/** First and last address of a bank, for messages. */
 function span(bank: ByteBank): string {
   const range = `${hex(bank.base)}-${hex(BigInt(bank.end) - 1n)}`;
   return bank.linear ? range : `${range} (an image with ${bank.bytes} bytes)`;

@@ -4,11 +4,11 @@ import type { RunLoops } from '../loops/run-loops.js';
 import { type Bank, type ByteBank, checkPageShift, PHYSICAL_ADDRESS_BITS } from './bank.js';
 import { lastAtOrBelow, readOnly } from './bank-search.js';
 
-/** A read-only image of single frames, as a dump holds them. */
+/** A read-only image of single frames, as in a memory dump. */
 export interface SparseImage {
   /** log2 of the frame size in bytes: 12, 14 or 16. */
   readonly pageShift: number;
-  /** Physical address of each frame, a multiple of the frame size; in any order, none twice. */
+  /** Physical address of each frame, a multiple of the frame size. In any order, none twice. */
   readonly addresses: BigUint64Array | readonly bigint[];
   /**
    * The frames one after another: frame `i` is `bytes[i << pageShift ..]`. Used in place when aligned to 8
@@ -21,7 +21,7 @@ export interface SparseImage {
  * Makes a read-only bank of single frames, for `PhysicalMemory.of`.
  *
  * @param image - frame size, where each frame was, and the frames.
- * @throws VmError `EINVAL` for a bad address, one that is there twice, or bytes of another length.
+ * @throws VmError `EINVAL` for an invalid address, an address given twice, or bytes of another length.
  * @example
  * ```ts
  * const memory = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses, bytes })]);
@@ -34,8 +34,8 @@ export function sparseBank(image: SparseImage): Bank {
 /**
  * A read-only image of single frames.
  *
- * Frames that follow each other both in address and in the image are one *run*; a look-up is a binary search
- * over the runs, three numbers each, no object per frame.
+ * Frames that follow each other both in address and in the image are one *run*. A look-up is a binary search
+ * over the runs: three numbers each, no object per frame.
  */
 class SparseBank implements ByteBank {
   readonly base: bigint;
@@ -47,11 +47,11 @@ class SparseBank implements ByteBank {
   readonly words: Int32Array;
   readonly loops: RunLoops = new ArrayLoops(this, false);
   readonly #quads: BigUint64Array;
-  /** Per run: physical address of its first byte, ascending. */
+  /** For each run: physical address of its first byte, ascending. */
   readonly #starts: Float64Array;
-  /** Per run: physical address after its last byte. */
+  /** For each run: physical address after its last byte. */
   readonly #ends: Float64Array;
-  /** Per run: where it begins in the image, in bytes. */
+  /** For each run: where it begins in the image, in bytes. */
   readonly #offsets: Float64Array;
 
   constructor(image: SparseImage) {
@@ -91,8 +91,8 @@ class SparseBank implements ByteBank {
     this.base = BigInt(this.start);
     this.bytes = bytes.length;
 
-    // Files are often read into slices that begin anywhere; those are copied once. Not with `slice`: a Node Buffer's
-    // gives a view.
+    // Files are often read into slices that begin anywhere. Those are copied once, but not with `slice`:
+    // that of a Node Buffer gives a view.
     const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
     this.words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
     this.#quads = new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
@@ -160,7 +160,7 @@ function checkBytes(image: SparseImage): void {
   }
 }
 
-/** The addresses as numbers: a copy, so that nothing the caller does later moves a frame. */
+/** The addresses as numbers. They are a copy, so later changes by the caller move no frame. */
 function checkedAddresses(image: SparseImage, size: number): Float64Array {
   const limit = 1n << BigInt(PHYSICAL_ADDRESS_BITS);
   return Float64Array.from(image.addresses, (address: unknown, i) => {
@@ -174,7 +174,7 @@ function checkedAddresses(image: SparseImage, size: number): Float64Array {
   });
 }
 
-/** The frames' places in the image in the order of their addresses. */
+/** The frames' places in the image, in the order of their addresses. */
 function ascending(addresses: Float64Array): Uint32Array {
   const slots = Uint32Array.from(addresses.keys());
   const sorted = addresses.every((address, i) => i === 0 || (addresses[i - 1] as number) < address);

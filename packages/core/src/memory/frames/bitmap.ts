@@ -1,10 +1,10 @@
 /**
- * A set of small integers: one bit each, and above the bits a tree of summaries, 32 to one, so that the
- * lowest member, or the lowest from a number on, is found in a step per level (6 for 2^27 bits) however empty
- * it is.
+ * A set of small integers, one bit each. Above the bits is a tree of summaries, 32 to one. So the lowest
+ * member, or the lowest from a number on, is found in one step per level (6 for 2^27 bits), even when the
+ * set is nearly empty.
  *
- * It lies in words that are given and keeps nothing outside of them; words of zeros are the empty set. A
- * summary bit is set exactly when the word below it is not 0.
+ * It is stored in words that the caller gives, and keeps nothing outside of them. Words of zeros are the
+ * empty set. A summary bit is set exactly when the word below it is not 0.
  */
 export class Bitmap {
   readonly #words: Int32Array;
@@ -32,7 +32,7 @@ export class Bitmap {
     this.#starts = starts;
   }
 
-  /** Number of words that a set of `size` bits takes, summaries included. */
+  /** Number of words for a set of `size` bits, summaries included. */
   static wordsFor(size: number): number {
     return levelSizes(size).reduce((sum, count) => sum + count, 0);
   }
@@ -87,13 +87,13 @@ export class Bitmap {
     }
   }
 
-  /** The lowest member; -1 when there is none. */
+  /** The lowest member; -1 for an empty set. */
   first(): number {
     const top = this.#starts.length - 1;
     return this.#words[this.#starts[top] as number] === 0 ? -1 : this.#descend(top, 0);
   }
 
-  /** The lowest member that is not below `i`; -1 when there is none. */
+  /** The lowest member that is not below `i`; -1 for none. */
   from(i: number): number {
     const words = this.#words;
     const starts = this.#starts;
@@ -120,7 +120,7 @@ export class Bitmap {
   }
 }
 
-/** Number of the lowest bit that is set; `word` is not 0. */
+/** Number of the lowest set bit; `word` is not 0. */
 export function lowestBit(word: number): number {
   return 31 - Math.clz32(word & -word);
 }

@@ -2,16 +2,17 @@ import { type Bitmap, lowestBit } from './bitmap.js';
 import { MAX_ORDER, NONE_FREE, Word } from './frame-layout.js';
 import type { FrameState } from './frame-state.js';
 
-// The buddy algorithm on a state: which blocks are free, splitting, coalescing. Nothing is checked here.
-// Blocks are named by the index of their first frame.
+// The buddy algorithm on a state: which blocks are free, splitting, coalescing. Nothing is checked here. A
+// block is named by the index of its first frame.
 //
-// The free blocks of an order are a bitmap, not a list: one bit tells whether a buddy is free, frames need no
-// links (8 bytes each), and the state depends only on which blocks are free, not on the order of the calls.
+// The free blocks of an order are a bitmap, not a list. One bit tells whether a buddy is free, and frames
+// need no links (8 bytes each). The state depends only on which blocks are free, not on the order of the
+// calls.
 //
-// A word per order holds the lowest free block. The lowest frames of all are the least of these words, so an
+// One word per order holds its lowest free block. The lowest free frame is the least of these words, so an
 // allocation compares up to 19 numbers instead of searching 19 bitmaps.
 
-/** Frees a range for the first time: cut into the largest aligned blocks. It must not touch free frames. */
+/** Frees a range for the first time, as the largest aligned blocks. It must not touch free frames. */
 export function addRange(state: FrameState, index: number, frames: number): void {
   const end = index + frames;
   while (index < end) {
@@ -26,7 +27,7 @@ export function addRange(state: FrameState, index: number, frames: number): void
 /**
  * Allocates the lowest aligned frames that are free, whatever the order of the free block that holds them.
  *
- * @returns their index; -1, and nothing has changed, when no block is large enough.
+ * @returns the index of the first; -1, and nothing has changed, when no block is large enough.
  */
 export function takeLowest(state: FrameState, order: number): number {
   const k = orderOfLowest(state, order);
@@ -36,10 +37,10 @@ export function takeLowest(state: FrameState, order: number): number {
 }
 
 /**
- * Allocates single frames, the same ones as `takeLowest` one after another; so many must be free.
+ * Allocates single frames: the same as repeated calls of `takeLowest`. That many must be free.
  *
- * A block that is used up whole is not split on the way: about 5 ns per frame instead of 60
- * (262,144 frames of 512 GiB).
+ * A block that is used whole is not split on the way: about 5 ns per frame instead of 60 (262,144 frames of
+ * 512 GiB).
  */
 export function takeMany(state: FrameState, pfns: Float64Array): void {
   const { words, heads, lead, origin } = state;
@@ -91,12 +92,13 @@ export function takePart(
   return index;
 }
 
-/** Frees an allocated block and joins it with its buddy as long as that is free. */
+/** Frees an allocated block, and joins it with its buddy while that one is free. */
 export function giveBack(state: FrameState, index: number, order: number): void {
   state.heads[index - state.lead] = 0;
   (state.words[Word.free] as number) += 1 << order;
   let k = order;
-  // The joined block holds the index; that it may begin below it does not matter, `index >> k` names it.
+  // The index stays inside the joined block. The block may begin below it, since `index >> k` still names
+  // it.
   while (k < state.topOrder && freeOf(state, k).has((index >>> k) ^ 1)) {
     remove(state, index ^ (1 << k), k);
     k++;
@@ -117,7 +119,7 @@ export function freeOf(state: FrameState, order: number): Bitmap {
   return state.free[order] as Bitmap;
 }
 
-/** The order of the lowest free block among those of an order or more; -1 when there is none. */
+/** The order of the lowest free block, of this order or a larger one; -1 for none. */
 function orderOfLowest({ words }: FrameState, order: number): number {
   let found = -1;
   let lowest = NONE_FREE;

@@ -11,46 +11,51 @@ import { checkBytes, freeRanges, mergeReserved, rangeOfBank } from './frame-rang
 import { type FrameRange, FrameState } from './frame-state.js';
 import { type FrameStats, statsOf } from './frame-stats.js';
 
-/** How a `FrameAllocator` is made. */
+/** Options of a `FrameAllocator`. */
 export interface FrameAllocatorOptions {
-  /** log2 of the frame size in bytes: 12 (when absent), 14 or 16. */
+  /** log2 of the frame size in bytes: 12, 14 or 16. Default: 12. */
   readonly pageShift?: number;
-  /** First frame number. Of the memory's first bank when absent. */
+  /** First frame number. Default: that of the memory's first bank. */
   readonly first?: number;
-  /** Number of frames, 1 to 2^30. Up to the end of the bank when absent. */
+  /** Number of frames, 1 to 2^30. Default: all up to the end of the bank. */
   readonly frames?: number;
-  /** Frames that are never given out; inside the range, they may overlap. */
+  /**
+   * Frames that are never allocated. They are inside the range, and may overlap each other. Default: none.
+   */
   readonly reserved?: readonly FrameRange[];
   /**
-   * Seed, 0 to 2^32 - 1: blocks come from pseudo-random places, the same for the same seed. When absent, the
-   * lowest free block that fits comes first.
+   * Seed, 0 to 2^32 - 1. Blocks then come from pseudo-random places, the same for the same seed. Default:
+   * none; the lowest free block that fits comes first.
    */
   readonly scatter?: number;
-  /** The state lies in a SharedArrayBuffer, for an allocator over it in another worker. Default: false. */
+  /**
+   * True: the state is in a SharedArrayBuffer, for an allocator over it in another worker. Default: false.
+   */
   readonly shared?: boolean;
   /**
-   * `state` of another allocator, of this worker or another: this one goes on exactly where that one is, and both may be used. It
-   * says all the rest, so no other option may be given, and no memory. Its header and counters are checked, not every frame; make
-   * it while no call is running. Default: a new state.
+   * `state` of another allocator, of this worker or another. The new allocator continues where that one is,
+   * and both may be used. The state holds all other options, so no other option and no memory may be given.
+   * Its header and counters are checked, but not every frame. Make the allocator while no call is running.
+   * Default: a new state.
    */
   readonly state?: ArrayBufferLike;
 }
 
 const NAMES = ['pageShift', 'first', 'frames', 'reserved', 'scatter', 'shared', 'state'] as const;
 
-/** Mark in `heads`, during `freeMany`: the list has named this frame. No order reaches it. */
+/** Mark in `heads` during `freeMany`: the list has already named this frame. No order has this value. */
 const NAMED = 0xff;
 
 /**
- * Gives out frames: a buddy allocator, blocks of 2^0 to 2^18 frames.
+ * Allocates frames: a buddy allocator with blocks of 2^0 to 2^18 frames.
  *
  * A block of order k begins at a frame number that is a multiple of 2^k, wherever the range begins. Without
- * `scatter` a call gives the lowest such frames that are free, so equal calls give equal frames.
- * Allocating and freeing take O(log n) steps. Frames need no bytes behind them.
+ * `scatter` a call gives the lowest such frames that are free, so equal calls give equal frames. Allocating
+ * and freeing take O(log n) steps. Frames need no bytes behind them.
  *
- * A call that is refused changes nothing. All state is in `state`, one buffer. Several workers may have allocators over
- * it, but **their calls are not ordered yet**: only one may be inside a call at a time, and the callers see
- * to that.
+ * A refused call changes nothing. All state is in `state`, one buffer. Several workers may have allocators
+ * over it, but **their calls are not ordered yet**: only one may be inside a call at a time, and the callers
+ * must ensure that.
  *
  * @example
  * ```ts
@@ -71,21 +76,27 @@ export class FrameAllocator {
   readonly first: number;
   /** Number of frames, reserved ones included. */
   readonly frames: number;
-  /** The memory in which every frame that is not reserved has bytes; `null` for frames without bytes, or over another's state. */
+  /**
+   * The memory in which every frame that is not reserved has bytes. `null` for frames without bytes, or for
+   * an allocator over another's state.
+   */
   readonly memory: PhysicalMemory | null;
-  /** All state of the allocator, for another one over it. About 1.3 bytes per frame, resident only where it was used. */
+  /**
+   * All state of the allocator, for another one over it. About 1.3 bytes per frame; only the parts in use
+   * are resident.
+   */
   readonly state: ArrayBufferLike;
   readonly #state: FrameState;
 
   /**
    * An allocator with all frames free, except the reserved ones.
    *
-   * @param memory - the bytes of the frames; every frame that is not reserved must lie in a writable bank.
-   * `null` for frames without bytes; then `first` and `frames` must be given.
-   * @param o - the range and how to choose from it.
-   * @throws VmError `EINVAL` for a bad option, `ERANGE` for a reserved range that is not inside, `EFAULT` for
-   * a frame that the memory has no bytes for, `EPERM` when they are read-only, `ENOMEM` when the host has not
-   * enough memory for the state.
+   * @param memory - the bytes of the frames. Every frame that is not reserved must be in a writable bank.
+   *   `null` for frames without bytes; then `first` and `frames` must be given.
+   * @param o - the range, and how to choose from it.
+   * @throws VmError `EINVAL` for an invalid option; `ERANGE` for a reserved range that is not inside;
+   *   `EFAULT` for a frame that the memory has no bytes for; `EPERM` when they are read-only; `ENOMEM` when
+   *   the host has too little memory for the state.
    */
   constructor(memory: PhysicalMemory | null, options?: FrameAllocatorOptions) {
     const given = optionsOf(options, NAMES, 'FrameAllocator') as FrameAllocatorOptions;
@@ -106,9 +117,9 @@ export class FrameAllocator {
   /**
    * Allocates a block.
    *
-   * @param order - log2 of its frames: 0 (when absent) to 18.
+   * @param order - log2 of its frames: 0 to 18. Default: 0.
    * @returns its first frame number, a multiple of `2 ** order`.
-   * @throws VmError `ENOMEM` when no block is large enough, `EINVAL` for what is no order.
+   * @throws VmError `ENOMEM` when no block is large enough; `EINVAL` for an invalid order.
    */
   allocate(order: number = 0): number {
     const pfn = this.tryAllocate(order);
@@ -117,10 +128,10 @@ export class FrameAllocator {
   }
 
   /**
-   * True when a block of this order starts at this frame and is allocated. Changes nothing.
+   * True when an allocated block of this order begins at this frame. Changes nothing.
    *
    * @param pfn - any number.
-   * @param order - log2 of its frames: 0 (when absent) to 18.
+   * @param order - log2 of its frames: 0 to 18. Default: 0.
    */
   isAllocated(pfn: number, order: number = 0): boolean {
     return headOf(this.#state, pfn) === order + 1;
@@ -129,8 +140,8 @@ export class FrameAllocator {
   /**
    * Allocates a block, or returns -1 when no block is large enough.
    *
-   * @param order - log2 of its frames: 0 (when absent) to 18.
-   * @throws VmError `EINVAL` for what is no order.
+   * @param order - log2 of its frames: 0 to 18. Default: 0.
+   * @throws VmError `EINVAL` for an invalid order.
    */
   tryAllocate(order: number = 0): number {
     checkOrder(order);
@@ -140,11 +151,11 @@ export class FrameAllocator {
   }
 
   /**
-   * Allocates single frames, all or none: the same ones as so many calls of `allocate`.
+   * Allocates single frames, all or none: the same as repeated calls of `allocate`.
    *
    * @param count - how many, 0 or more.
    * @returns their numbers, in the order in which they were chosen.
-   * @throws VmError `ENOMEM` when fewer are free, `EINVAL` for what is no count.
+   * @throws VmError `ENOMEM` when fewer are free; `EINVAL` for an invalid count.
    */
   allocateMany(count: number): Float64Array {
     const pfns = this.tryAllocateMany(count);
@@ -156,7 +167,7 @@ export class FrameAllocator {
    * Allocates single frames as `allocateMany` does, or returns `null` when fewer are free.
    *
    * @param count - how many, 0 or more.
-   * @throws VmError `EINVAL` for what is no count.
+   * @throws VmError `EINVAL` for an invalid count.
    */
   tryAllocateMany(count: number): Float64Array | null {
     checkCount(count, 'count');
@@ -175,9 +186,10 @@ export class FrameAllocator {
    * Frees a block.
    *
    * @param pfn - its first frame number, as `allocate` returned it.
-   * @param order - the order it was allocated with; 0 when absent.
+   * @param order - the order it was allocated with. Default: 0.
    * @throws VmError `EINVAL` when the frame is free already, reserved, inside a block or of another order;
-   * `ERANGE` when it is not of this allocator. The message says which, and the order it was allocated with.
+   *   `ERANGE` when it does not belong to this allocator. The message says which, and the order it was
+   *   allocated with.
    */
   free(pfn: number, order: number = 0): void {
     checkOrder(order);
@@ -190,14 +202,14 @@ export class FrameAllocator {
    * Frees single frames, all or none.
    *
    * @param pfns - their numbers, in any order.
-   * @throws VmError as `free`, and `EINVAL` when the list has a frame twice.
+   * @throws VmError as `free`; `EINVAL` when the list names a frame twice.
    */
   freeMany(pfns: ArrayLike<number>): void {
     const state = this.#state;
     const { heads, first } = state;
     if (typeof pfns?.length !== 'number')
       throw new VmError('EINVAL', 'freeMany needs a list of frame numbers');
-    // Typed arrays give the same numbers the second time; of anything else a copy does.
+    // A typed array gives the same numbers the second time. Anything else is copied.
     const list = ArrayBuffer.isView(pfns) ? pfns : Array.from(pfns);
     for (let i = 0; i < list.length; i++) {
       const pfn = list[i] as number;
@@ -222,7 +234,7 @@ export class FrameAllocator {
     ].join('\n');
   }
 
-  /** Counts of frames and free blocks, without a look at every frame. */
+  /** Counts frames and free blocks, without a look at every frame. */
   stats(): FrameStats {
     return statsOf(this.#state);
   }
@@ -275,7 +287,7 @@ function rangeOf(memory: PhysicalMemory | null, pageShift: number, o: FrameAlloc
   return { pfn: first, frames };
 }
 
-/** The mark of a frame; `undefined` for what is no frame of the range. */
+/** The mark of a frame; `undefined` for a number outside the range. */
 function headOf(state: FrameState, pfn: number): number | undefined {
   return Number.isInteger(pfn) ? state.heads[pfn - state.first] : undefined;
 }

@@ -3,7 +3,7 @@ import { freeOrderAt } from './buddy.js';
 import { MAX_ORDER, Word } from './frame-layout.js';
 import type { FrameState } from './frame-state.js';
 
-/** Refuses what is no order, with `EINVAL`. */
+/** Refuses an invalid order, with `EINVAL`. */
 export function checkOrder(order: unknown): void {
   if (!Number.isInteger(order) || (order as number) < 0 || (order as number) > MAX_ORDER) {
     throw new VmError('EINVAL', `an order is an integer of 0 to ${MAX_ORDER}, not ${shown(order)}`);
@@ -18,7 +18,7 @@ export function noFrames(state: FrameState, wanted: string): VmError {
   return new VmError('ENOMEM', `no ${wanted} free: ${free} of ${state.frames} frames are free${best}`);
 }
 
-/** Says why a block cannot be freed; called when it is known that it cannot. */
+/** The error that says why a block cannot be freed. Call it only when the block cannot be. */
 export function whyNotFree(state: FrameState, pfn: unknown, order: number): VmError {
   if (!Number.isSafeInteger(pfn) || (pfn as number) < 0) {
     return new VmError('EINVAL', `a frame number is an integer of 0 or more, not ${shown(pfn)}`);

@@ -6,15 +6,15 @@ import { Bitmap } from './bitmap.js';
 /** The largest order: a block of 2^18 frames is 1 GiB in frames of 4 KiB. */
 export const MAX_ORDER: number = 18;
 
-/** Most frames of one allocator (4 TiB in frames of 4 KiB): every index stays a 32-bit integer. */
+/** Most frames of one allocator (4 TiB in frames of 4 KiB). Every index then stays a 32-bit integer. */
 export const MAX_FRAMES: number = 2 ** 30;
 
 /**
  * The 32-bit words at the start of the state.
  *
- * After them: the reserved ranges (word pairs: distance of the first frame from `first`, length), one bitmap
- * of free blocks per order, one byte per frame (0, or 1 + the order of the allocated block that begins
- * there).
+ * After them come the reserved ranges (word pairs: distance of the first frame from `first`, length), one
+ * bitmap of free blocks per order, and one byte per frame (0, or 1 + the order of the allocated block that
+ * begins there).
  */
 export const Word = {
   magic: 0,
@@ -25,9 +25,9 @@ export const Word = {
   firstLow: 4,
   firstHigh: 5,
   frames: 6,
-  /** Length of the whole state. */
+  /** Length of the whole state, in bytes. */
   bytes: 7,
-  /** For ordering calls of several workers; 0, not used yet. */
+  /** Reserved for ordering calls of several workers. 0: not used yet. */
   lock: 8,
   /** State of the random numbers that scatter uses. */
   random: 9,
@@ -38,21 +38,21 @@ export const Word = {
   orders: 13,
   /** Free blocks of order 0; the other orders follow. */
   freeBlocks: 16,
-  /** Index of the lowest free block of order 0, `NONE_FREE` when there is none; the other orders follow. */
+  /** Index of the lowest free block of order 0, or `NONE_FREE`; the other orders follow. */
   lowest: 35,
-  /** Number of words: the end of the lowest blocks, rounded to 64 bits. */
+  /** Number of header words: the end of the lowest blocks, rounded up to 64 bits. */
   header: 54,
 } as const;
 
-/** What stands in place of an index where an order has no free block: more than any index. */
+/** The index for an order without a free block. It is larger than any index. */
 export const NONE_FREE: number = 0x7fff_ffff;
 
-/** `vmFA` in the order of the bytes. */
+/** `vmFA` in byte order. */
 export const MAGIC: number = 0x41466d76;
 export const VERSION: number = 1;
 export const SCATTER: number = 1;
 
-/** Everything about a state that follows from a few numbers of its header. */
+/** What follows from a few numbers of a state's header. */
 export interface Shape {
   readonly pageShift: number;
   readonly first: number;
@@ -66,7 +66,7 @@ export interface Shape {
   readonly bytes: number;
 }
 
-/** Lays a state out. */
+/** Computes the layout of a state. */
 export function shapeOf(
   pageShift: number,
   first: number,
@@ -102,7 +102,7 @@ export function shapeOf(
   };
 }
 
-/** Reads and checks the header of a state; `EINVAL` names the first field that cannot be. */
+/** Reads and checks the header of a state. `EINVAL` names the first invalid field. */
 export function readShape(buffer: unknown): Shape {
   if (!isBuffer(buffer)) {
     throw new VmError('EINVAL', 'the state of a frame allocator is an ArrayBuffer or a SharedArrayBuffer');

@@ -4,10 +4,10 @@ import type { PhysicalMemory } from '../physical-memory.js';
 import type { FrameRange } from './frame-state.js';
 
 /**
- * The frames of a bank: of the first one, or from a given frame to the end of the bank that holds it.
+ * The frames of a bank: of the first bank, or from a given frame to the end of the bank that holds it.
  *
- * @throws VmError `EPERM` when it is an image, `EFAULT` when no bank holds the given frame, `EINVAL` when the
- * bank holds no whole frame.
+ * @throws VmError `EPERM` when it is an image; `EFAULT` when no bank holds the given frame; `EINVAL` when
+ *   the bank has no whole frame.
  */
 export function rangeOfBank(memory: PhysicalMemory, pageShift: number, from: number | undefined): FrameRange {
   const bank = from === undefined ? memory.banks[0] : memory.bankOf(from, pageShift);
@@ -28,7 +28,7 @@ export function rangeOfBank(memory: PhysicalMemory, pageShift: number, from: num
   return { pfn, frames };
 }
 
-/** Refuses a range with a frame that has no bytes (`EFAULT`) or read-only ones (`EPERM`). */
+/** Refuses a range in which a frame has no bytes (`EFAULT`) or read-only ones (`EPERM`). */
 export function checkBytes(memory: PhysicalMemory, range: FrameRange, pageShift: number): void {
   const size = 2 ** pageShift;
   for (let pfn = range.pfn; pfn < range.pfn + range.frames; ) {
@@ -46,7 +46,7 @@ export function checkBytes(memory: PhysicalMemory, range: FrameRange, pageShift:
 /**
  * Sorts reserved ranges and joins those that touch or overlap.
  *
- * @throws VmError `EINVAL` for what is no range, `ERANGE` for one that is not inside `all`.
+ * @throws VmError `EINVAL` for anything but a range; `ERANGE` for one that is not inside `all`.
  */
 export function mergeReserved(
   reserved: readonly FrameRange[],
@@ -79,7 +79,7 @@ export function mergeReserved(
   return merged;
 }
 
-/** What ascending reserved ranges leave of a range. */
+/** The parts of a range that ascending reserved ranges leave. */
 export function freeRanges(reserved: readonly FrameRange[], all: FrameRange): FrameRange[] {
   const free: FrameRange[] = [];
   let pfn = all.pfn;

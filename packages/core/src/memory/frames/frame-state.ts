@@ -20,21 +20,21 @@ export interface FrameRange {
   readonly frames: number;
 }
 
-/** What a state is made from; checked by the caller. */
+/** What a state is made from. The caller has checked it. */
 interface FrameStateOptions {
   readonly pageShift: number;
   readonly first: number;
   readonly frames: number;
   /** Ascending, apart from each other, inside the range. */
   readonly reserved: readonly FrameRange[];
-  /** Seed, or `null` for lowest-first. */
+  /** Seed, or `null` for lowest first. */
   readonly scatter: number | null;
   readonly shared: boolean;
 }
 
 /**
- * The state of an allocator: typed arrays over one buffer. Fields of this object are only views and numbers
- * that follow from the header, so any number of workers can have one over the same buffer.
+ * The state of an allocator: typed arrays over one buffer. Fields of this object are only views, and numbers
+ * that follow from the header. So any number of workers can have one over the same buffer.
  *
  * Inside, a frame is an *index*: its distance from `origin`, the last multiple of the largest possible block
  * at or below the first frame. So indexes are aligned as frame numbers are.
@@ -49,13 +49,13 @@ export class FrameState {
   readonly origin: number;
   /** The index of the first frame. */
   readonly lead: number;
-  /** The largest order that fits into the range at all. */
+  /** The largest order that fits into the range. */
   readonly topOrder: number;
-  /** Everything as words; `Word` names those of the header. */
+  /** All of it as words; `Word` names those of the header. */
   readonly words: Int32Array;
-  /** Per order up to `topOrder`: the free blocks, by index >> order. */
+  /** The free blocks of each order up to `topOrder`, by index >> order. */
   readonly free: readonly Bitmap[];
-  /** Per frame of the range: 0, or 1 + the order of the allocated block that begins there. */
+  /** One byte for each frame of the range: 0, or 1 + the order of the allocated block that begins there. */
   readonly heads: Uint8Array;
 
   private constructor(buffer: ArrayBufferLike, shape: Shape) {
@@ -98,7 +98,7 @@ export class FrameState {
     return state;
   }
 
-  /** The state that lies in a buffer; see `readShape`. Costs nothing per frame. */
+  /** The state in a buffer; see `readShape`. It costs nothing per frame. */
   static attach(buffer: ArrayBufferLike): FrameState {
     return new this(buffer, readShape(buffer));
   }

@@ -1,7 +1,7 @@
 import { MAX_ORDER, Word } from './frame-layout.js';
 import type { FrameState } from './frame-state.js';
 
-/** What `FrameAllocator.stats` tells. */
+/** What `FrameAllocator.stats` returns. */
 export interface FrameStats {
   /** All frames of the range. */
   readonly total: number;
@@ -16,11 +16,11 @@ export interface FrameStats {
   /** Order of the largest free block; -1 when nothing is free. */
   readonly largestOrder: number;
   /**
-   * 1 - frames in the largest free block / free frames; 0 when nothing is free. 0: all that is free is one
-   * block.
+   * 1 - frames in the largest free block / free frames; 0 when nothing is free. So 0 means that all free
+   * frames are one block.
    *
-   * No block is larger than 2^18 frames, so it says nothing about ranges beyond that: 512 GiB without a hole,
-   * in frames of 4 KiB, are 512 blocks and have 0.998.
+   * No block is larger than 2^18 frames, so it says nothing about larger ranges: 512 GiB without a hole, in
+   * frames of 4 KiB, are 512 blocks and have 0.998.
    */
   readonly fragmentation: number;
 }
