@@ -1,6 +1,6 @@
 /** One memory access, as the MMU sees it. */
 export interface Access {
-  /** What is done. An atomic read-modify-write is a `write`. */
+  /** What the access does. An atomic read-modify-write is a `write`. */
   readonly kind: 'read' | 'write' | 'execute';
   /** True for user mode (x86-64 CPL 3, arm64 EL0, riscv64 U). */
   readonly user: boolean;

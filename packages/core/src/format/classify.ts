@@ -6,7 +6,7 @@ export function isInRun({ set }: Run, lo: number, hi: number): boolean {
   return (lo & set.lo) === set.lo && (hi & set.hi) === set.hi;
 }
 
-/** The first rule of a shape that an entry breaks, or `null`. */
+/** The first rule of a shape that an entry breaks; `null` for none. */
 export function brokenRule(shape: Shape, entry: Words): Rule | null {
   for (const rule of shape.rules) {
     if (rule.when !== undefined && !matches(entry, rule.when)) continue;
@@ -15,7 +15,9 @@ export function brokenRule(shape: Shape, entry: Words): Rule | null {
   return null;
 }
 
-/** The shape that a present entry has at a level, its rules not yet asked; `null` for neither table nor leaf. */
+/**
+ * The shape of a present entry at a level, before its rules are checked; `null` for neither table nor leaf.
+ */
 export function shapeOf(level: Level, entry: Words): Shape | null {
   if (level.table !== null && matches(entry, level.table.match)) return level.table;
   if (level.leaf !== null && matches(entry, level.leaf.match)) return level.leaf;

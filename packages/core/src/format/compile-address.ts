@@ -7,8 +7,8 @@ import type { AddressField } from './entry.js';
  *
  * @param fields - of a format; bits must not overlap.
  * @param pageShift - log2 of the base page in bytes.
- * @throws VmError `EINVAL` when fields overlap, lie outside 64 bits, or when the low 32 pfn bits are not one
- *   contiguous field (no known architecture needs that).
+ * @throws VmError `EINVAL` when fields overlap or lie outside 64 bits, or when the low 32 pfn bits are not
+ *   one contiguous field (no known architecture needs that).
  */
 export function compileAddress(fields: readonly AddressField[], pageShift: number): AddressCodec {
   // [entry word * 2 + pfn word]

@@ -2,23 +2,23 @@ import type { Words } from '../words.js';
 
 /** A pattern of bits: an entry matches when `(entry & mask) === value`. */
 export interface Match {
-  /** The bits that are looked at. */
+  /** The bits that are compared. */
   readonly mask: Words;
-  /** What they must be; no bit outside `mask`. */
+  /** Their value. It has no bit outside `mask`. */
   readonly value: Words;
 }
 
 /**
- * What the MMU demands of an entry that it has already recognised as a table or a leaf.
+ * What the MMU demands of an entry that it has recognised as a table or a leaf.
  *
- * The walk faults with `fault` when the rule is broken. A rule with `when` is asked only of entries
- * that match it. Examples: x86-64's reserved bits (`equal`, value 0, fault `reserved`); riscv64's
- * forbidden "W without R" (`differ`); riscv64's "N set demands PPN[3:0] = 8" (`when` N, `equal`).
+ * The walk faults with `fault` when the rule is broken. A rule with `when` applies only to entries that
+ * match it. Examples: x86-64's reserved bits (`equal`, value 0, fault `reserved`); riscv64's forbidden "W
+ * without R" (`differ`); riscv64's "N set demands PPN[3:0] = 8" (`when` N, `equal`).
  */
 export interface Rule {
-  /** Entries that the rule is about; all when absent. */
+  /** Entries that the rule applies to. Default: all. */
   readonly when?: Match;
-  /** The bits that the rule looks at. */
+  /** The bits that the rule compares. */
   readonly mask: Words;
   /** The value that they are compared with. */
   readonly value: Words;
@@ -30,22 +30,22 @@ export interface Rule {
 
 /** How one kind of entry looks at one level, and what the MMU demands of it. */
 export interface Shape {
-  /** Tells this kind from the others; tried only on entries that are present. */
+  /** Tells this kind from the others. It is compared only with entries that are present. */
   readonly match: Match;
   /** Checked in order; the first broken one decides the fault. */
   readonly rules: readonly Rule[];
 }
 
 /**
- * A hint that `entries` neighbouring leaves may share one TLB entry (arm64's contiguous bit,
- * riscv64's Svnapot). Address and frame of the first leaf are multiples of `entries` leaves.
+ * A hint that `entries` neighbouring leaves may share one TLB entry (arm64's contiguous bit, riscv64's
+ * Svnapot). Address and frame of the first leaf are multiples of `entries` leaves.
  */
 export interface Run {
   /** Leaves in a run: a power of two. */
   readonly entries: number;
   /**
-   * `consecutive`: each entry carries its own frame (arm64). `napot`: all entries are the same and
-   * the low frame bits hold the size as `entries / 2` (riscv64); a walk takes them from the address.
+   * `consecutive`: each entry carries its own frame (arm64). `napot`: all entries are the same, and the low
+   * frame bits hold the size as `entries / 2` (riscv64). A walk takes those bits from the address.
    */
   readonly style: 'consecutive' | 'napot';
   /** The bits that mark a leaf as part of a run. */
@@ -59,11 +59,11 @@ export interface Level {
   /** log2 of the bytes that one entry of this level covers. */
   readonly shift: number;
   /**
-   * log2 of the number of entries. `pageShift - 3` fills a page; only the root may have fewer
-   * (arm64 with a small address range) or more (then its table is several adjacent frames).
+   * log2 of the number of entries. `pageShift - 3` fills a page. Only the root may have fewer (arm64 with a
+   * small address range) or more (then its table is several adjacent frames).
    */
   readonly bits: number;
-  /** How an entry that points to a table looks; `null` at the last level. Tried before `leaf`. */
+  /** How an entry that points to a table looks; `null` at the last level. It is tried before `leaf`. */
   readonly table: Shape | null;
   /** How an entry that maps looks; `null` where the architecture allows no leaf. */
   readonly leaf: Shape | null;
@@ -72,11 +72,11 @@ export interface Level {
 }
 
 /**
- * Where a piece of the physical address stands in an entry: bits
- * `entryBit .. entryBit + width - 1` of the entry are bits `paBit .. paBit + width - 1` of the address.
+ * Where a piece of the physical address is in an entry: bits `entryBit .. entryBit + width - 1` of the entry
+ * are bits `paBit .. paBit + width - 1` of the address.
  *
- * Several fields describe split addresses: arm64 LPA has 51:48 in bits 15:12, LPA2 has 51:50 in bits
- * 9:8; riscv64 has its frame number at bit 10.
+ * Several fields describe split addresses: arm64 LPA has 51:48 in bits 15:12, LPA2 has 51:50 in bits 9:8;
+ * riscv64 has its frame number at bit 10.
  */
 export interface AddressField {
   /** Lowest bit in the entry. */
@@ -91,9 +91,9 @@ export interface AddressField {
  * What the MMU makes of an entry.
  *
  * - `none`: all bits are 0. The only kind that `map` writes over.
- * - `absent`: not 0, yet the MMU ignores it (swap entry, PROT_NONE).
+ * - `absent`: not 0, but the MMU ignores it (swap entry, PROT_NONE).
  * - `table`: points to a table of the next level.
  * - `leaf`: maps.
- * - `reserved`: present, but neither, or it breaks a rule: the walk faults.
+ * - `reserved`: present, but neither table nor leaf, or it breaks a rule: the walk faults.
  */
 export type EntryKind = 'none' | 'absent' | 'table' | 'leaf' | 'reserved';

@@ -1,7 +1,7 @@
 /**
  * Why a walk found no translation, or why an access is refused.
  *
- * - `address`: the address is not one this root translates (x86-64 non-canonical, outside TTBR's range).
+ * - `address`: this root does not translate the address (x86-64 non-canonical, outside TTBR's range).
  * - `not-present`: an entry that the MMU ignores.
  * - `reserved`: an entry with a forbidden encoding.
  * - `address-size`: an entry whose frame exceeds the physical address size, where the architecture tells it
@@ -26,8 +26,8 @@ export interface Fault {
   /** The reason. */
   readonly kind: FaultKind;
   /**
-   * Index into `format.levels` (root is 0) of the entry that faulted; 0 for `address`; for `external` that of the
-   * table which has no bytes.
+   * Index into `format.levels` (root is 0) of the entry that faulted. 0 for `address`. For `external`, the
+   * level of the table without bytes.
    */
   readonly level: number;
 }

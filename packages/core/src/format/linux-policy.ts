@@ -25,11 +25,14 @@ export interface LinuxLeaves {
   readonly vmap: readonly number[];
   /** `ioremap` of physical ranges. */
   readonly ioremap: readonly number[];
-  /** A huge allocation takes runs only when its size is a multiple of theirs (riscv's arch_vmap_pte_supported_shift). Default false. */
+  /**
+   * True when a huge allocation takes runs only if its size is a multiple of theirs (riscv's
+   * arch_vmap_pte_supported_shift). Default: false.
+   */
   readonly wholeRunsOnly?: boolean;
 }
 
-/** Linux's choices for one architecture and configuration, beside what the manual allows. */
+/** Linux's choices for one architecture and configuration, within what the manual allows. */
 export interface LinuxPolicy {
   /** For people: architecture and options, e.g. `Linux x86-64, PTI`. */
   readonly name: string;
@@ -46,20 +49,23 @@ export interface LinuxPolicy {
   readonly leaves: LinuxLeaves;
   /** Named protections, with this kernel's exact bits. */
   readonly protections: LinuxProtections;
-  /** Bits of `extra` that go with execution and are taken away with it (pgprot_nx): arm64's guarded page. Default none. */
+  /**
+   * Bits of `extra` that belong to execution and are removed with it (pgprot_nx): arm64's guarded page.
+   * Default: none.
+   */
   readonly executeBits?: bigint;
-  /** Bit of `extra` that marks an entry without a `struct page` (pte_mkspecial). Default none. */
+  /** Bit of `extra` that marks an entry without a `struct page` (pte_mkspecial). Default: none. */
   readonly specialBit?: bigint;
   /**
-   * What set_memory_ro and its kin may change: `any` mapped pages, splitting leaves, or `vmalloc` memory without VM_ALLOW_HUGE_VMAP alone
-   * (arm64). Default `any`.
+   * What set_memory_ro and its siblings may change. `any`: all mapped pages, splitting leaves. `vmalloc`:
+   * only vmalloc memory without VM_ALLOW_HUGE_VMAP (arm64). Default: `any`.
    */
   readonly setMemory?: 'any' | 'vmalloc';
 }
 
 /**
- * A format with a Linux policy, ready to be run: what a backend package lists as its `configurations`, and
- * what tools that compare architectures go through.
+ * A format with a Linux policy, ready to use. A format's package exports them as `configurations`, and tools
+ * that compare architectures run them all.
  */
 export interface Configuration {
   /** Unique short name: `x86-64`, `arm64-16k-47`. */

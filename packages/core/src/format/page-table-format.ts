@@ -7,14 +7,14 @@ import type { VirtualRange } from './virtual-range.js';
 
 /**
  * The contract that a page-table format implements: the architecture manual as data, and small pure
- * functions for what is no data.
+ * functions for the rest.
  *
- * The engine reads the data once, when a `PageTable` is made, and calls the functions where it meets something new (a
- * call, a level, other flags than before), never for each entry of a uniform range. A format object is immutable and holds no state. Entries are 64-bit,
- * little-endian.
+ * The engine reads the data once, when a `PageTable` is made. It calls the functions when it meets something
+ * new (a call, a level, other flags than before), never for each entry of a uniform range. A format object
+ * is immutable and holds no state. Entries are 64-bit, little-endian.
  *
- * A `level` is an index into `levels`: 0 is the root. A *path* lists the entries a walk went through, root
- * first, the leaf last.
+ * A `level` is an index into `levels`: 0 is the root. A *path* lists the entries that a walk went through,
+ * root first, the leaf last.
  *
  * @typeParam C - the controls (processor modes) that the format knows.
  */
@@ -22,13 +22,16 @@ export interface PageTableFormat<C extends Controls = Controls> {
   /** Name for people and for `--format`: `x86-64`, `arm64-16k-47`. */
   readonly name: string;
   /**
-   * log2 of the base page in bytes: 12, 14 or 16. A table fills one base page, the root perhaps less or more.
+   * log2 of the base page in bytes: 12, 14 or 16. A table fills one base page. Only the root may take less
+   * or more.
    *
-   * Source: SDM vol. 3A, Paging (4 KiB); Arm ARM D8.2, translation granules; RISC-V privileged specification, PAGESIZE.
+   * Source: SDM vol. 3A, Paging (4 KiB); Arm ARM D8.2, translation granules; RISC-V privileged
+   * specification, PAGESIZE.
    */
   readonly pageShift: number;
   /**
-   * Width of a physical address in bits, up to 56; frames at or above `2 ** (paBits - pageShift)` are refused.
+   * Width of a physical address in bits, up to 56. Frames at or above `2 ** (paBits - pageShift)` are
+   * refused.
    *
    * Source: CPUID MAXPHYADDR (SDM vol. 3A, Paging); TCR_EL1.IPS and ID_AA64MMFR0_EL1.PARange; RISC-V: 56.
    */
@@ -36,108 +39,114 @@ export interface PageTableFormat<C extends Controls = Controls> {
   /** Which virtual addresses a root translates. */
   readonly range: VirtualRange;
   /**
-   * Entries that match are looked at by the MMU; others that are not 0 are `absent`. Bit 0 in every known format: x86-64
-   * P, arm64 valid, riscv64 V.
+   * The match of entries that the MMU does not ignore. Other entries are `absent` when they are not 0. It is
+   * bit 0 in every known format: x86-64 P, arm64 valid, riscv64 V.
    */
   readonly present: Match;
   /**
-   * Root first; one to five. Each level's shift is the sum of the bits below it and `pageShift`. Below a level with leaves
-   * every level has them.
+   * Root first; one to five. Each level's shift is the sum of the bits below it and `pageShift`. All levels
+   * below one with leaves have leaves too.
    *
-   * Source: SDM vol. 3A, Paging, 4-level and 5-level; Arm ARM D8.2.6 to D8.2.8, levels −1 to 3 per granule, and D8.3, which
-   * levels hold blocks; RISC-V Sv39 to Sv57, leaves at every level.
+   * Source: SDM vol. 3A, Paging, 4-level and 5-level; Arm ARM D8.2.6 to D8.2.8, levels −1 to 3 per granule,
+   * and D8.3, which levels hold blocks; RISC-V Sv39 to Sv57, leaves at every level.
    */
   readonly levels: readonly Level[];
   /**
-   * Where the physical address stands in an entry, at every level. A leaf above the last level uses only the
-   * bits at or above its size. Entry bits 31..0 of the pfn must be one field; higher ones may stand elsewhere.
+   * Where the physical address is in an entry, at every level. A leaf above the last level uses only the
+   * bits at or above its size. Entry bits 31..0 of the pfn must be one field; higher ones may be elsewhere.
    *
-   * Source: SDM vol. 3A, figure of the paging-structure entries (51:12); Arm ARM D8.3 (47:n; 49:n with 9:8 when DS = 1; 15:12
-   * with the 64K granule and 52 bits); RISC-V PTE, PPN at 53:10.
+   * Source: SDM vol. 3A, figure of the paging-structure entries (51:12); Arm ARM D8.3 (47:n; 49:n with 9:8
+   * when DS = 1; 15:12 with the 64K granule and 52 bits); RISC-V PTE, PPN at 53:10.
    */
   readonly address: readonly AddressField[];
   /**
-   * What an entry that points to a table carries beside the address, at every level. It must be a table there.
+   * The bits besides the address of an entry that points to a table, at every level. With them the entry
+   * must be a table.
    *
-   * Source: Linux, `_PAGE_TABLE` 0x067 (arch/x86/include/asm/pgtable_types.h); `PMD_TYPE_TABLE | PMD_TABLE_AF |
-   * PMD_TABLE_UXN` 0x1000000000000403 (arch/arm64/include/asm/pgtable-hwdef.h).
+   * Source: Linux, `_PAGE_TABLE` 0x067 (arch/x86/include/asm/pgtable_types.h);
+   * `PMD_TYPE_TABLE | PMD_TABLE_AF | PMD_TABLE_UXN` 0x1000000000000403
+   * (arch/arm64/include/asm/pgtable-hwdef.h).
    */
   readonly tableEntry: Words;
-  /** The memory types that `encode` can say; `decode` gives no others. */
+  /** The memory types that `encode` can express. `decode` returns no others. */
   readonly memoryTypes: readonly MemoryType[];
-  /** The controls a walk uses when none are given: a current kernel's. */
+  /** The controls of a walk that is given none: those of a current kernel. */
   readonly controls: C;
 
   /**
    * The bits of a leaf at `level` that grants `protection`, without the address.
    *
-   * It never marks a run: `run.set` is the engine's, and `extra` must not hold it.
+   * It never marks a run: the engine sets `run.set`, and `extra` must not contain it.
    *
-   * @param level - one that has leaves; the engine calls this, `decode`, `change` and `relevel` for no other.
-   * @throws VmError `EINVAL` when the format cannot say it: the message names the member and what is possible.
+   * @param level - one that has leaves. The engine calls this, `decode`, `change` and `relevel` for no
+   *   other.
+   * @throws VmError `EINVAL` when the format cannot express it. The message names the member and what is
+   *   possible.
    */
   encode(protection: Protection, level: number): Words;
 
   /**
-   * The protection that a leaf at `level` carries by itself: `encode(decode(w))` gives `w` without its address and
-   * without the mark of a run.
+   * The protection that a leaf at `level` carries by itself. `encode(decode(w))` is `w` without its address
+   * and without the mark of a run.
    */
   decode(leaf: Words, level: number): Protection;
 
   /**
-   * A leaf after a change of its protection: what `encode` says, in the bits that a protection owns.
+   * A leaf after a change of its protection: the result of `encode`, in the bits that a protection owns.
    *
-   * The address, the mark of a run (`run.set`), software bits and other `extra` survive, and so do accessed and dirty,
-   * the way the architecture keeps them: x86-64 drops D where write permission goes (D without RW is a shadow stack),
-   * arm64 keeps DBM and AP[2] consistent. The engine passes the leaf without its address, once for each different one of a
-   * range, not per entry.
+   * The address, the mark of a run (`run.set`), software bits and other `extra` survive. Accessed and dirty
+   * survive in the way the architecture keeps them: x86-64 drops D together with write permission (D without
+   * RW is a shadow stack), arm64 keeps DBM and AP[2] consistent. The engine passes the leaf without its
+   * address. It calls this once for each different leaf of a range, not for each entry.
    *
    * @throws VmError `EINVAL` as `encode`.
    */
   change(leaf: Words, protection: Protection, level: number): Words;
 
   /**
-   * A leaf's bits moved from one level to another: x86-64 moves PAT between bits 7 and 12 and sets PS, arm64 swaps the
-   * type bits. For split and collapse. The engine passes the leaf without its address and puts the address in afterwards.
-   * The mark of a run goes; that is all that happens where the two levels are the same.
+   * A leaf's bits moved from one level to another, for split and collapse. x86-64 moves PAT between bits 7
+   * and 12 and sets PS; arm64 swaps the type bits. The engine passes the leaf without its address, and adds
+   * the address afterwards. The mark of a run is removed. When both levels are the same, nothing else
+   * changes.
    */
   relevel(leaf: Words, from: number, to: number): Words;
 
   /**
-   * True when going from one valid entry to another needs the entry to be invalid in between (break-before-make):
-   * invalid, flush, write. The two may be of different kinds (block and table) and differ in the mark of a run. The
-   * engine never changes the size of a mapping and its other attributes in one write without a break. It
-   * remembers the answer for entries that change alike and keep their addresses: it must not depend on which address
-   * that is.
+   * True when a change from one valid entry to another needs break-before-make: invalidate, flush, write.
+   * The two may be of different kinds (block and table) and differ in the mark of a run. The engine never
+   * changes both the size of a mapping and its other attributes in one write without a break. It remembers
+   * the answer for entries that change alike and keep their addresses, so the answer must not depend on the
+   * address.
    */
   needsBreak(before: Words, after: Words, level: number): boolean;
 
   /**
-   * What the translation allows, over all levels: what tables forbid (x86-64 R/W, U/S, NX; arm64 APTable, PXNTable,
-   * UXNTable), a leaf cannot allow.
+   * What the translation allows, over all levels. What tables forbid (x86-64 R/W, U/S, NX; arm64 APTable,
+   * PXNTable, UXNTable), a leaf cannot allow.
    *
-   * @param path - complete, its last entry a leaf that breaks no rule.
+   * @param path - complete; its last entry is a leaf that breaks no rule.
    */
   permissions(path: readonly Words[], controls: C): Permissions;
 
   /**
-   * The fault of an access for which this root may not be used at all, `null` when it may: asked before any entry is read,
-   * whatever is mapped. Absent where the architecture knows no such control.
+   * The fault of an access that may not use this root at all, whatever is mapped; `null` when it may. It is
+   * called before any entry is read. Absent when the architecture has no such control.
    *
-   * Source: Arm ARM, D8.15, FEAT_E0PD: a Translation fault of level 0 for every unprivileged access to the half.
+   * Source: Arm ARM, D8.15, FEAT_E0PD: a Translation fault of level 0 for every unprivileged access to the
+   * half.
    */
   checkRoot?(access: Access, controls: C): Fault | null;
 
   /**
-   * The fault of an access to a page that is mapped, or `null` when it is allowed.
+   * The fault of an access to a mapped page; `null` when it is allowed.
    *
-   * @param path - as for `permissions`; entries that break a rule have faulted before.
+   * @param path - as for `permissions`. An entry that breaks a rule has already faulted.
    */
   check(path: readonly Words[], access: Access, controls: C): Fault | null;
 
   /**
-   * The entry after the MMU has used it for an allowed access: accessed and, for a write to a leaf, dirty bits, where
-   * hardware sets them under these controls.
+   * The entry after the MMU has used it for an allowed access. Hardware may set the accessed bit under these
+   * controls, and the dirty bit for a write to a leaf.
    *
    * @param level - of the entry; a leaf when `kind` says so.
    * @returns the same object when nothing changes.

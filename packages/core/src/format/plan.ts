@@ -11,7 +11,7 @@ export interface FastMatch {
   readonly maskHi: number;
   readonly valueLo: number;
   readonly valueHi: number;
-  /** The rules that could not be merged, as a shape; `null` when the match says it all. */
+  /** The rules that could not be merged, as a shape; `null` when the match is enough. */
   readonly rest: Shape | null;
 }
 
@@ -41,33 +41,36 @@ export interface LevelPlan {
   readonly level: Level;
   /** log2 of the bytes that an entry covers. */
   readonly shift: number;
-  /** log2 of the bytes that a run of its leaves covers; that of a leaf where there are no runs. */
+  /** log2 of the bytes that a run of its leaves covers. Without runs, that of a leaf. */
   readonly runShift: number;
   /** Number of entries. */
   readonly entries: number;
-  /** Base pages that an entry covers: exact as a number, up to 2^45. */
+  /** Base pages that an entry covers. Exact as a number, up to 2^45. */
   readonly pages: number;
-  /** Where an address's slot number stands in the two words of the address. */
+  /** Where the slot number is in the two words of an address. */
   readonly slot: SlotField;
-  /** Entries that point to a table; a match that nothing meets at the last level. */
+  /** Entries that point to a table. At the last level, a match that no entry meets. */
   readonly table: FastMatch;
-  /** Entries that map; a match that nothing meets where no leaf is allowed. */
+  /** Entries that map. Where no leaf is allowed, a match that no entry meets. */
   readonly leaf: FastMatch;
-  /** Entries that surely map, whatever else their rules ask: a match that says it all; `null` where there is none. */
+  /**
+   * Entries that map for certain, whatever their other rules demand, as a match without a rest; `null` where
+   * there is none.
+   */
   readonly sureLeaf: FastMatch | null;
   /** Entry bits of a leaf's address: those of the fields at or above `shift`. */
   readonly leafAddressLo: number;
   readonly leafAddressHi: number;
-  /** Bits of a pfn below this level's leaf size, low and high word: 0 at the last level. */
+  /** Bits of a pfn below this level's leaf size, low and high word. 0 at the last level. */
   readonly insideLow: number;
   readonly insideHigh: number;
-  /** Bits that mark a NAPOT leaf (0 and 0 where there is none), and its pages - 1. */
+  /** Bits that mark a NAPOT leaf (0 and 0 without one), and its pages - 1. */
   readonly napotLo: number;
   readonly napotHi: number;
   readonly napotInside: number;
 }
 
-/** A format, checked and turned into numbers for loops. One per format object, made on first use. */
+/** A format, checked and compiled to numbers for loops. One per format object, made on first use. */
 export interface Plan {
   readonly format: PageTableFormat;
   readonly pageShift: number;
@@ -87,7 +90,7 @@ export interface Plan {
 
 const plans = new WeakMap<PageTableFormat, Plan>();
 
-/** The plan of a format. It trusts the format: `requireSound` asks whether that contradicts itself. */
+/** The plan of a format. It does not check the format: `requireSound` does. */
 export function planOf(format: PageTableFormat): Plan {
   let plan = plans.get(format);
   if (plan === undefined) {
@@ -197,16 +200,16 @@ function fastMatch(shape: Shape | null): FastMatch {
 }
 
 /**
- * A match that is enough to keep all rules of another: what must not be is excluded by one bit of it.
+ * A match that is enough to keep all rules of another: it excludes by one bit what a rule forbids.
  *
- * riscv64's pages with R, of plain memory and without N keep "not W alone", "PBMT is not 3" and "N wants a pattern". Entries
- * that fail it are looked at rule by rule.
+ * For riscv64, pages with R, of plain memory and without N keep "not W alone", "PBMT is not 3" and "N wants
+ * a pattern". Entries that fail it are checked rule by rule.
  */
 function sureMatch(match: FastMatch): FastMatch | null {
   if (match.rest === null) return match;
   let { maskLo, maskHi, valueLo, valueHi } = match;
   for (const rule of match.rest.rules) {
-    // A rule with a condition is kept where the condition is not met.
+    // A conditional rule holds when its condition is not met.
     const { mask, value } = rule.when ?? rule;
     const differs = (maskLo & mask.lo & (valueLo ^ value.lo)) | (maskHi & mask.hi & (valueHi ^ value.hi));
     if (differs !== 0) continue;
@@ -224,16 +227,16 @@ function sureMatch(match: FastMatch): FastMatch | null {
 }
 
 /**
- * True when the unconditional rules of a level's leaves hold for an entry: all that is left to ask of one whose flags
- * `isToldByFlags` has approved.
+ * True when the unconditional rules of a level's leaves hold for an entry. When `isToldByFlags` is true for
+ * its flags, nothing else needs a check.
  */
 export function matchesAddress({ leaf }: LevelPlan, lo: number, hi: number): boolean {
   return (((lo & leaf.maskLo) ^ leaf.valueLo) | ((hi & leaf.maskHi) ^ leaf.valueHi)) === 0;
 }
 
 /**
- * True when no other rule that holds for a leaf looks at its address: then every entry with its flags that
- * `matchesAddress` is a leaf too. riscv64's rule about a NAPOT leaf's low frame bits is one that does look.
+ * True when no other rule of a leaf depends on its address. Then every entry with these flags that passes
+ * `matchesAddress` is a leaf too. riscv64's rule about a NAPOT leaf's low frame bits does depend on it.
  */
 export function isToldByFlags(level: LevelPlan, lo: number, hi: number): boolean {
   const { leafAddressLo, leafAddressHi } = level;

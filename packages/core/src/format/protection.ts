@@ -2,8 +2,8 @@ import { wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 
 /**
- * Memory types by the use Linux makes of them; a format maps each to its own encoding and refuses
- * those it cannot say.
+ * Memory types, named by Linux's use of them. A format maps each to its own encoding, and refuses those it
+ * cannot express.
  *
  * | type | x86-64 (Linux's PAT) | arm64 (Linux's MAIR) | riscv64 (Svpbmt) |
  * | --- | --- | --- | --- |
@@ -27,8 +27,8 @@ export type MemoryType =
 /**
  * What a leaf allows and how its memory behaves, in terms that every format shares.
  *
- * Formats turn it into bits with `encode` and back with `decode`; what only one architecture knows
- * travels in `extra`, so that `decode` loses nothing.
+ * Formats turn it into bits with `encode` and back with `decode`. What only one architecture has is in
+ * `extra`, so that `decode` loses nothing.
  */
 export interface Protection {
   /** Loads are allowed. x86-64 cannot forbid them. */
@@ -43,19 +43,19 @@ export interface Protection {
   readonly global: boolean;
   /** The memory type. */
   readonly memory: MemoryType;
-  /** The accessed bit (x86-64 A, arm64 AF, riscv64 A) as it is first written. */
+  /** The accessed bit (x86-64 A, arm64 AF, riscv64 A), as it is first written. */
   readonly accessed: boolean;
   /** The dirty bit as it is first written. */
   readonly dirty: boolean;
   /**
-   * Bits of this format's leaf beyond the ones above (software bits, x86-64 protection key and encryption bit, arm64
-   * GP), where they stand in a leaf of the last level. A format that moves a bit in larger leaves moves it itself.
-   * 0n is none.
+   * Other bits of this format's leaf (software bits, x86-64 protection key and encryption bit, arm64 GP), at
+   * their place in a leaf of the last level. A format that moves a bit in larger leaves does so itself. 0n
+   * for none.
    */
   readonly extra: bigint;
 }
 
-/** What `protection` returned: nothing else can be told from an object whose members run somebody's code. */
+/** What `protection` returned. Any other object may have members that run a caller's code. */
 const made = new WeakSet<Protection>();
 
 const DEFAULTS: Protection = Object.freeze({
@@ -72,11 +72,11 @@ const DEFAULTS: Protection = Object.freeze({
 const NAMES = Object.keys(DEFAULTS) as (keyof Protection)[];
 
 /**
- * Completes a protection: readable, kernel-only, normal memory, accessed, and dirty when writable, as
- * Linux writes its kernel mappings.
+ * Completes a protection: readable, kernel-only, normal memory, accessed, and dirty when writable, as Linux
+ * writes its kernel mappings.
  *
- * @param fields - what differs from the defaults.
- * @throws VmError `EINVAL` for a member that is none, naming the nearest one, or a value of another type.
+ * @param fields - the members that differ from these defaults.
+ * @throws VmError `EINVAL` for an unknown member, naming the nearest one, or for a value of another type.
  * @example
  * ```ts
  * const text = protection({ execute: true, global: true });
@@ -93,7 +93,7 @@ export function protection(fields?: Partial<Protection>): Protection {
   return whole;
 }
 
-/** True for what `protection` returned: it is whole, and says the same at each look. */
+/** True for what `protection` returned: it is complete and never changes. */
 export function isMade(value: Protection): boolean {
   return made.has(value);
 }

@@ -1,11 +1,11 @@
 import type { Given } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 
-/** A 64-bit register of a processor; a number must be a non-negative safe integer. */
+/** A 64-bit register of a processor. A number must be a non-negative safe integer. */
 export type Register = bigint | number;
 
 /**
- * A register as an unsigned 64-bit value: how a format's package checks what it is given.
+ * A register as an unsigned 64-bit value. A format's package checks its arguments with this.
  *
  * @param name - of the register, for the error.
  * @param register - what the caller passed.
@@ -27,10 +27,10 @@ export function registerValue(name: string, register: unknown): bigint {
 }
 
 /**
- * A register among those of a machine, as `registerValue` gives it.
+ * One register of a machine's, as `registerValue` returns it.
  *
  * @param given - what `optionsOf` returned.
- * @param fallback - the value of an absent register; without it the register must be there.
+ * @param fallback - the value of an absent register; without it the register is required.
  * @throws VmError `EINVAL` as `registerValue`.
  * @example
  * ```ts

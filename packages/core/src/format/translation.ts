@@ -5,7 +5,7 @@ import type { Access, Controls } from './access.js';
 import type { PageTableFormat } from './page-table-format.js';
 import { isInRange, ruleOf } from './virtual-range.js';
 
-/** Existing tables and how a processor reads them. Opening a page table takes all three as they are. */
+/** Existing tables, and how a processor reads them. They can be spread into the options of a page table. */
 export interface Translation<C extends Controls = Controls> {
   /** The format of the tables. */
   readonly format: PageTableFormat<C>;
@@ -17,22 +17,26 @@ export interface Translation<C extends Controls = Controls> {
 
 /** The tables that translate an address. */
 export interface AddressTranslation<C extends Controls = Controls> extends Translation<C> {
-  /** The address as a walk takes it: without its tag. */
+  /** The address as a walk takes it, without its tag. */
   readonly address: bigint;
 }
 
-/** What the registers of a machine say, in one form for all architectures. `…FromRegisters` of each format returns it. */
+/**
+ * What the registers of a machine mean, in one form for all architectures. `…FromRegisters` of each format
+ * returns it.
+ */
 export interface MachineState<C extends Controls = Controls> {
   /**
    * The tables that translate an address, and the address without its tag.
    *
-   * The result goes whole into the options of a page table: `PageTable.open({ ...tables, memory })`. `address` is not
-   * copied by that, since it is not an option.
+   * The result can be spread into the options of a page table: `new PageTableReader({ ...tables, memory })`.
+   * That does not copy `address`, which is not an option.
    *
    * @param va - 64 bits, as a pointer has them.
    * @param kind - of the access: a tag may be for data accesses alone. Default: `read`.
    * @returns `null` when no tables translate the address; `whyNot` says why.
-   * @throws VmError `EINVAL` or `ERANGE` when `va` is not an unsigned 64-bit bigint; `EINVAL` when `kind` is not a kind.
+   * @throws VmError `EINVAL` or `ERANGE` when `va` is not an unsigned 64-bit bigint; `EINVAL` for an invalid
+   *   `kind`.
    */
   for(va: bigint, kind?: Access['kind']): AddressTranslation<C> | null;
   /**
@@ -51,13 +55,13 @@ type Choose<C extends Controls> = (
 ) => { readonly tables: Translation<C>; readonly address: bigint } | string;
 
 /**
- * Makes what a format's `…FromRegisters` returns. Only `shown` is enumerable: spread into the options of a page table, it
- * leaves nothing there that is not an option.
+ * Makes the result of a format's `…FromRegisters`. Only the members of `shown` are enumerable, so a spread
+ * into the options of a page table copies nothing but options.
  *
- * @param shown - members for everybody to see: a `Translation` where the machine has one root.
- * @param beside - members that can be read, and are not copied by a spread.
- * @param choose - the tables of an address without its tag, or why there are none. Whether they translate the address is
- *   checked here.
+ * @param shown - members that a spread copies: a `Translation` when the machine has one root.
+ * @param beside - members that can be read, but that a spread does not copy.
+ * @param choose - gives the tables of an address without its tag, or says why there are none. Whether they
+ *   translate the address is checked here.
  */
 export function machineState<C extends Controls, S extends object, B extends object>(
   shown: S,
@@ -89,10 +93,11 @@ export function machineState<C extends Controls, S extends object, B extends obj
 }
 
 /**
- * A frozen object of two kinds of members: those of `shown`, and others that can be read, and are not copied by a spread.
+ * A frozen object with two kinds of members: those of `shown`, and others that can be read but that a spread
+ * does not copy.
  *
  * @param shown - enumerable members.
- * @param hidden - members that are not.
+ * @param hidden - members that are not enumerable.
  */
 export function withHidden<S extends object, H extends object>(shown: S, hidden: H): Readonly<S & H> {
   const whole = { ...shown };

@@ -7,10 +7,10 @@ import type { PageTableFormat } from './page-table-format.js';
 
 /** log2 of the bytes of an entry. */
 const ENTRY_SHIFT = 3;
-/** A root of more than 16 pages is no known architecture's (LoongArch and arm64 stage 2 stop there). */
+/** No known architecture has a root of more than 16 pages (LoongArch and arm64 stage 2 stop there). */
 const MAX_ROOT_PAGES_SHIFT = 4;
 
-/** Formats that were found sound. */
+/** Formats that passed the check. */
 const sound: WeakSet<PageTableFormat> = new WeakSet();
 
 /**
@@ -25,7 +25,7 @@ export function requireSound(format: PageTableFormat): void {
 }
 
 /**
- * Checks that a format does not contradict itself, so that the engine need not ask again.
+ * Checks that a format does not contradict itself, so that the engine need not check again.
  *
  * @throws VmError `EINVAL` naming the member and what is wrong with it.
  */
@@ -88,7 +88,7 @@ export function validateFormat(format: PageTableFormat): void {
   checkAddress(format, bad);
 }
 
-/** Every frame below `paBits` must be sayable, and no table entry bit may sit in the address. */
+/** Every frame below `paBits` must have an encoding, and no bit of `tableEntry` may be in the address. */
 function checkAddress(format: PageTableFormat, bad: (member: string, why: string) => VmError): void {
   compileAddress(format.address, format.pageShift);
   let entryBits = 0n;
@@ -111,10 +111,11 @@ function checkAddress(format: PageTableFormat, bad: (member: string, why: string
 
 function isSound(shape: Shape, present: Match): boolean {
   if (!isInside(shape.match.value, shape.match.mask)) return false;
-  // 0 is an empty slot, in every format.
+  // 0 is an empty slot in every format.
   if ((shape.match.value.lo | shape.match.value.hi) === 0) return false;
   if (!isInside(present.value, present.mask) || (present.mask.lo | present.mask.hi) === 0) return false;
-  // A shape must imply that the entry is present, else the engine and the MMU could read it differently.
+  // A shape must imply that the entry is present. Otherwise the engine and the MMU could read it
+  // differently.
   const { mask, value } = shape.match;
   if (!isInside(present.mask, mask) || !matches(value, present)) return false;
   return shape.rules.every((rule) => isInside(rule.value, rule.mask));
