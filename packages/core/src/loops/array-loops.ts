@@ -3,12 +3,14 @@ import { atomicCas64, atomicLoad64, atomicStore64 } from './atomic64.js';
 import { type FrameSource, type RunLoops, type WalkLoops, WRITTEN } from './run-loops.js';
 import { firstUnfit, writeLinear, writeNarrow, writeWide } from './write-loops.js';
 
-/** The words of a bank, taken afresh for each call: a WebAssembly.Memory may have grown since the last. */
+/** The words of a bank. They are read again for each call, since a WebAssembly.Memory may have grown. */
 export interface EntryWords {
   readonly words: Int32Array;
 }
 
-/** The loops over a bank's typed array: for memories and hosts without WebAssembly, and for short runs. */
+/**
+ * The loops over a bank's typed array. They serve memories and hosts without WebAssembly, and short runs.
+ */
 export class ArrayLoops implements RunLoops {
   high: number = 0;
   protected readonly bank: EntryWords;

@@ -1,7 +1,7 @@
 import { joinWords } from '../words.js';
 
-// One 64-bit atomic on shared memory without WebAssembly: slow, as each makes a view and bigints, and correct, which two
-// 32-bit accesses are not: a reader could see half an entry.
+// 64-bit atomics on shared memory without WebAssembly. They are slow, since each makes a view and bigints.
+// Two 32-bit accesses would be wrong: a reader could see half an entry.
 
 /** Reads an entry. */
 export function atomicLoad64(words: Int32Array, at: number): bigint {
@@ -13,7 +13,7 @@ export function atomicStore64(words: Int32Array, at: number, lo: number, hi: num
   Atomics.store(quad(words, at), 0, joinWords(lo, hi));
 }
 
-/** Writes an entry when it still is what is expected; returns whether it was. */
+/** Writes an entry when it still has the expected value. Returns whether it did. */
 export function atomicCas64(
   words: Int32Array,
   at: number,

@@ -2,15 +2,15 @@ import type { EntryWords } from './array-loops.js';
 import type { RunLoops } from './run-loops.js';
 
 /**
- * The part of a `WebAssembly.Memory` that vmarea uses. Any real one fits; core names no DOM or Node type.
+ * The part of a `WebAssembly.Memory` that vmarea uses. Any real one fits. Core names no DOM or Node type.
  *
- * Growth replaces `buffer`: the old ArrayBuffer is detached, an old SharedArrayBuffer stays usable.
- * Source: WebAssembly JavaScript Interface, "refresh the memory buffer".
+ * Growth replaces `buffer`: the old ArrayBuffer is detached, an old SharedArrayBuffer stays usable. Source:
+ * WebAssembly JavaScript Interface, "refresh the memory buffer".
  */
 export interface WebAssemblyMemoryLike {
-  /** All its bytes, as they are now. */
+  /** All its bytes at this moment. */
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
-  /** Adds pages of 64 KiB; returns the former number of pages. */
+  /** Adds pages of 64 KiB. Returns the former number of pages. */
   grow(delta: number): number;
 }
 
@@ -27,16 +27,16 @@ export interface LoopPlace {
 }
 
 /**
- * Faster loops over page-table entries than those in JavaScript, for `PhysicalMemory.create` and `over`. A bundle that does not
- * import one does not carry it. `wasmLoops` is the one that core has.
+ * Faster loops over page-table entries than those in JavaScript, for `PhysicalMemory.create` and `over`. A
+ * bundle that imports no provider does not contain one. Core has one: `wasmLoops`.
  */
 export interface LoopProvider {
   /**
    * Makes new memory of zeros for a bank.
    *
    * @param bytes - length of the bank.
-   * @returns where the bank lies; `null` when the host cannot give such a memory. Then the bank gets a buffer, and the
-   *   loops in JavaScript.
+   * @returns the place of the bank; `null` when the host cannot give such memory. The bank then gets a
+   *   buffer and the JavaScript loops.
    */
   create(bytes: number, isShared: boolean): LoopPlace | null;
   /** Makes the loops of a bank. */

@@ -3,15 +3,15 @@ import * as at from './walk-layout.js';
 import { SCRATCH_BYTES } from './wasm/scratch-layout.js';
 
 /**
- * Fills in what a walk by a plan needs at hand, in WebAssembly: the fields from `UPPER_SHIFT` on, which say nothing that those
- * before do not.
+ * Fills in the fields of a plan that a walk in WebAssembly needs, from `UPPER_SHIFT` on. They follow from
+ * the fields before.
  *
- * A *plain* leaf stands at the last level, is in no NAPOT run, and its frame is one mask and one shift of its 64 bits: the
- * pieces of its address that stand elsewhere (LPA, LPA2) are 0. One masked compare tells it; every other leaf takes the
- * whole walk.
+ * A *plain* leaf is at the last level and in no NAPOT run, and its frame is one mask and one shift of its 64
+ * bits: pieces of its address that are elsewhere (LPA, LPA2) are 0. One masked compare tells it. Every other
+ * leaf takes the full walk.
  *
- * Levels are *simple* where all above the last know a table by the same bits, and these bits, moved to the left, are its place
- * in the bank: true of x86-64, arm64 and riscv64.
+ * Levels are *simple* when all above the last have the same bits for a table, and these bits, shifted left,
+ * give its place in the bank. That is true of x86-64, arm64 and riscv64.
  */
 export function preparePlan(plan: Int32Array): void {
   const word = (index: number): number => plan[index] as number;
@@ -19,8 +19,8 @@ export function preparePlan(plan: Int32Array): void {
   const last = levels[levels.length - 1] as number;
   // A root of one level has no level above the last.
   const upper = levels[levels.length - 2] ?? last;
-  // Where two levels are all of a range whose top bit is copied above, that bit is part of the key: the range is only looked at
-  // for addresses of another key.
+  // A range of only two levels whose top bit is copied upwards has that bit in the key. The range is checked
+  // only for addresses with a new key.
   const keyShift = Math.min(
     word(upper + at.SHIFT) + Math.log2(word(upper + at.SLOT_MASK) + 1),
     32 + word(at.ABOVE_SHIFT),
@@ -42,7 +42,7 @@ function preparePlain(plan: Int32Array, last: number): void {
   const under = (1 << rotate) - 1;
   const mainLo = plan[at.LOW_LO] as number;
   const mainHi = plan[at.LOW_HI] as number;
-  // What a rotation takes over the end of a word, a shift of 64 bits does not.
+  // A rotation carries bits over the end of a word. A 64-bit shift does not.
   const high = plan[at.HIGH_HI_ROTATE] === rotate ? (plan[at.HIGH_HI] as number) & ~under : 0;
   const frame = joinWords(mainLo & ~under, (mainHi & under) | high);
   const address =
@@ -52,7 +52,7 @@ function preparePlain(plan: Int32Array, last: number): void {
   const leafValue = pair(plan, last + at.LEAF_VALUE_LO);
   const tableMask = pair(plan, last + at.TABLE_MASK_LO);
   const tableValue = pair(plan, last + at.TABLE_VALUE_LO);
-  // Tables are tried before leaves. The last level has none, or none that looks like a leaf.
+  // Tables are tried before leaves. The last level has no tables, or none that looks like a leaf.
   const mayBeTable =
     (tableValue & ~tableMask) === 0n && (leafMask & tableMask & (leafValue ^ tableValue)) === 0n;
   const inside = (plan[last + at.INSIDE_LOW] as number) | (plan[last + at.INSIDE_HIGH] as number);
@@ -67,7 +67,7 @@ function prepareSingle(plan: Int32Array, levels: readonly number[], last: number
   const [first = last] = levels;
   const upper = levels.slice(0, -1);
   const inside = pair(plan, at.INSIDE_LO);
-  // To the right by ROTATE is a word index, to the left by 2 its byte.
+  // Shifted right by ROTATE it is a word index; shifted left by 2, its byte.
   const left = 2 - (plan[at.ROTATE] as number);
   const slots = plan[last + at.SLOT_MASK] as number;
   const isSimple =
@@ -78,7 +78,7 @@ function prepareSingle(plan: Int32Array, levels: readonly number[], last: number
       (level) =>
         pair(plan, level + at.TABLE_MASK_LO) === pair(plan, first + at.TABLE_MASK_LO) &&
         pair(plan, level + at.TABLE_VALUE_LO) === pair(plan, first + at.TABLE_VALUE_LO) &&
-        // A root may have fewer entries than a table; one of more is more than a page.
+        // A root may have fewer entries than a table. One with more is larger than a page.
         (plan[level + at.SLOT_MASK] as number) <= slots,
     );
   putPair(plan, at.SINGLE_MASK, isSimple ? pair(plan, first + at.TABLE_MASK_LO) : 0n);

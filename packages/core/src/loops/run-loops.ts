@@ -1,59 +1,62 @@
 import type { AddressCodec } from '../address-codec.js';
 import type { Plan } from '../format/plan.js';
 
-/** The frames of one call. A new object for each call: loops may keep a copy of its elements as long as they see it. */
+/**
+ * The frames of one call. Each call makes a new object: loops may keep a copy of its elements while they see
+ * the same one.
+ */
 export interface FrameSource {
-  /** Frames below 2^32; `null` for another shape. */
+  /** Frames below 2^32; `null` for another form. */
   readonly narrow: Uint32Array | null;
-  /** Frames of any size; `null` for another shape. */
+  /** Frames of any size; `null` for another form. */
   readonly wide: Float64Array | null;
-  /** First frame of a linear range, where both arrays are `null`. */
+  /** First frame of a linear range, when both arrays are `null`. */
   readonly start: number;
 }
 
 /** Walks single addresses by one plan. */
 export interface EntryFinder {
   /**
-   * The word index of the last level's entry for an address of two words, whatever it holds; -1 where the walk does not come
-   * so far.
+   * The word index of the last level's entry for an address of two words, whatever it holds. -1 when the
+   * walk ends before it.
    */
   entryOf(vaHi: number, vaLo: number): number;
-  /** True when the host has refused what it takes: it will find nothing. */
+  /** True when the host has refused what the finder needs: it will find nothing. */
   readonly isLost: boolean;
 }
 
-/** What `writeFrames` and `writeLinear` answer when all was written. */
+/** Result of `writeFrames` and `writeLinear` when all was written. */
 export const WRITTEN = -1;
 
 /**
  * The inner loops, over runs of 64-bit entries in the words of one bank.
  *
- * `at` is the index in `bank.words` of the first entry's low word: even, and, with all that a call touches, inside the
- * bank. `count` is a number of entries, 1 or more. Words are signed 32-bit integers. Nothing of that is checked, and
- * nothing is allocated: these are the loops, not the face.
+ * `at` is the index in `bank.words` of the first entry's low word. It is even, and everything that a call
+ * touches is inside the bank. `count` is a number of entries, 1 or more. Words are signed 32-bit integers.
+ * The loops check none of this, and allocate nothing.
  *
  * There are two implementations with equal results: `ArrayLoops` over typed arrays, and `WasmLoops` over the
- * WebAssembly.Memory that the bank lies in.
+ * WebAssembly.Memory of the bank.
  */
 export interface RunLoops {
-  /** Which implementation: for people and benchmarks. */
+  /** Which implementation it is, for people and benchmarks. */
   readonly kind: 'array' | 'wasm';
 
-  /** Walks that are faster than those in JavaScript; `null` where there are none. */
+  /** Walks that are faster than those in JavaScript; `null` for none. */
   readonly walks: WalkLoops | null;
 
   /**
    * Writes a run of leaves to scattered frames.
    *
-   * All is looked at before anything is written.
+   * All is checked before anything is written.
    *
    * @param source - with one of its arrays.
    * @param from - index in that array of the first entry's frame.
-   * @param flagsLo - the bits of every entry beside its address.
+   * @param flagsLo - the bits of every entry besides its address.
    * @param limit - frames at or above it do not fit.
-   * @param isNew - the slots need no look: what they hold may go.
-   * @returns `WRITTEN`; or the index of the first occupied slot; or, when none is, -2 minus the index of the first frame that
-   *   does not fit.
+   * @param isNew - the slots need no check: their contents may be lost.
+   * @returns `WRITTEN`; or the index of the first occupied slot; or, when none is, -2 minus the index of the
+   *   first frame that does not fit.
    */
   writeFrames(
     at: number,
@@ -84,10 +87,10 @@ export interface RunLoops {
     isNew: boolean,
   ): number;
 
-  /** Sets a run to 0 without a look at what it holds. */
+  /** Sets a run to 0 without a check of its contents. */
   erase(at: number, count: number): void;
 
-  /** Sets a run to 0; returns how many entries were not. */
+  /** Sets a run to 0. Returns how many entries were not 0. */
   clear(at: number, count: number): number;
 
   /** Index of the first entry that is not 0; -1 when all are. */
@@ -99,7 +102,7 @@ export interface RunLoops {
   /** Number of entries that are not 0. */
   countLive(at: number, count: number): number;
 
-  /** Number of entries, from the first on, that are 0 or have `value` under the mask. */
+  /** Number of entries, from the first one on, that are 0 or have `value` under the mask. */
   matching(
     at: number,
     count: number,
@@ -109,25 +112,31 @@ export interface RunLoops {
     valueHi: number,
   ): number;
 
-  /** Gives every entry that is not 0 the value under the mask; its other bits stay. Returns how many such entries there are. */
+  /**
+   * Gives every entry that is not 0 the value under the mask. Its other bits stay. Returns the number of
+   * such entries.
+   */
   change(at: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): number;
 
-  /** Copies a run of entries to another place of the bank; they may overlap. */
+  /** Copies a run of entries to another place in the bank. The two may overlap. */
   copy(to: number, from: number, count: number): void;
 
   /** Index of the first entry in which two runs differ; -1 when they are equal. */
   firstDifference(a: number, b: number, count: number): number;
 
-  /** Reads one entry, on shared memory as one atomic: returns its low word, and `high` is its high word. */
+  /** Reads one entry, on shared memory as one atomic. Returns its low word; `high` is its high word. */
   load64(at: number): number;
 
-  /** High word of the entry that `load64` has read last. */
+  /** High word of the entry that `load64` read last. */
   readonly high: number;
 
   /** Writes one entry, on shared memory as one atomic. */
   store64(at: number, lo: number, hi: number): void;
 
-  /** Writes one entry when it still is what is expected, on shared memory as one atomic; returns whether it was. */
+  /**
+   * Writes one entry when it still has the expected value, on shared memory as one atomic. Returns whether
+   * it did.
+   */
   cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean;
 }
 
@@ -137,15 +146,15 @@ export interface BankSpan {
   readonly base: bigint;
   /** Length in bytes. */
   readonly bytes: number;
-  /** The byte at `base + n` is byte `n` of its words. */
+  /** True when the byte at `base + n` is byte `n` of its words. */
   readonly linear: boolean;
 }
 
-/** Walks by the tables of one bank, faster than JavaScript does. */
+/** Walks by the tables of one bank that are faster than those in JavaScript. */
 export interface WalkLoops {
   /**
-   * A root and its format as the numbers that walks go by, laid out as `walk-layout.ts` says; `null` where the bank, or the format,
-   * is none that numbers can tell.
+   * A root and its format as the numbers that walks use, in the layout of `walk-layout.ts`; `null` when the
+   * bank or the format cannot be expressed so.
    *
    * @param rootWord - index of the root's first word in the bank.
    */
@@ -156,9 +165,11 @@ export interface WalkLoops {
    *
    * @param plan - from `planOf`.
    * @param addresses - two words for each address, low word first.
-   * @param frames - takes the frame in base pages; -1 where there is no translation; `UNKNOWN_FRAME` where the plan cannot tell.
-   * @param leafShifts - takes log2 bytes of the leaf, 0 where there is none; or `null`.
-   * @returns false, and nothing is written, where the host has refused, or so few addresses are not worth a call.
+   * @param frames - receives the frame in base pages; -1 where there is no translation; `UNKNOWN_FRAME`
+   *   where the plan cannot tell.
+   * @param leafShifts - receives log2 bytes of the leaf, 0 where there is none; or `null`.
+   * @returns false, and nothing is written, when the host has refused, or when the addresses are too few to
+   *   be worth a call.
    */
   walkMany(
     plan: Int32Array,
@@ -167,9 +178,9 @@ export interface WalkLoops {
     leafShifts: Uint8Array | null,
   ): boolean;
 
-  /** What walks single addresses by a plan; `null` where nothing does, or not by this plan. */
+  /** A finder that walks single addresses by a plan; `null` where there is none, or none for this plan. */
   finder(plan: Int32Array): EntryFinder | null;
 }
 
-/** The frame of an address of which a plan cannot tell. */
+/** The frame of an address for which a plan cannot tell. */
 export const UNKNOWN_FRAME = -2;

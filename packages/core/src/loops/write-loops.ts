@@ -11,7 +11,7 @@ export function firstUnfit(
 ): number {
   for (let i = 0; i < count; i++) {
     const pfn = pfns[from + i] as number;
-    // Written so that NaN fails: the array may be another thread's too.
+    // Written so that NaN fails. The array may belong to another thread too.
     if (!(pfn >= 0 && pfn < limit)) return i;
   }
   return -1;
@@ -64,7 +64,10 @@ export function writeWide(
   }
 }
 
-/** How many of `left` frames from `pfn` on, `step` apart, have the same bits 32 and up: nearly always all of them. */
+/**
+ * How many of `left` frames, from `pfn` on and `step` apart, have the same bits 32 and up. It is nearly
+ * always all of them.
+ */
 export function linearPiece(pfn: number, step: number, left: number): number {
   return Math.min(left, Math.ceil(((Math.floor(pfn / 4294967296) + 1) * 4294967296 - pfn) / step));
 }

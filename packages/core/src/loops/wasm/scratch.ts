@@ -4,15 +4,16 @@ import { PLAN_WORDS } from '../walk-layout.js';
 import { ADDRESSES, FRAMES_BYTES, PLAN, SHIFTS, WALKS } from './scratch-layout.js';
 import type { LoopExports } from './wasm-exports.js';
 
-/** The walk plan that scratch pages hold: walks by it need no more than their addresses. */
+/** The walk plan in the scratch pages. Walks by it need only their addresses. */
 export interface Resident {
   plan: Int32Array | null;
 }
 
 /**
- * The pages through which arrays get into WebAssembly and out again. For one thread alone, that which made the memory.
+ * The pages through which arrays get into WebAssembly and out again. They are for one thread: the one that
+ * made the memory.
  *
- * Such a memory cannot grow (its maximum is its size), so views of it stay good.
+ * Such a memory cannot grow (its maximum is its size), so views of it stay valid.
  */
 export class Scratch {
   readonly #narrow: Uint32Array;
@@ -21,7 +22,7 @@ export class Scratch {
   readonly #addresses: Uint32Array;
   readonly #frames: Float64Array;
   readonly #shifts: Uint8Array;
-  /** The frames that the page holds: those of this source from `#from` up to `#to`. */
+  /** The frames in the page: those of this source from `#from` up to `#to`. */
   #source: FrameSource | null = null;
   #from: number = 0;
   #to: number = 0;
@@ -44,8 +45,8 @@ export class Scratch {
   }
 
   /**
-   * Brings frames into the page, with as many of those that follow as it holds: a call that maps 262,144 pages copies 16
-   * pieces, not 512.
+   * Copies frames into the page, with as many of the next ones as fit. So a call that maps 262,144 pages
+   * copies 16 pieces, not 512.
    *
    * @param count - at most the capacity.
    * @returns the byte address of the first.
@@ -64,12 +65,12 @@ export class Scratch {
       }
     }
     const at = (from - this.#from) * (narrow === null ? 8 : 4);
-    // After its last frame a source is let go: a memory must not keep the arrays of a call that is over.
+    // A source is dropped after its last frame: a memory must not keep the arrays of a finished call.
     if (from + count === (narrow ?? wide)?.length) this.#source = null;
     return at;
   }
 
-  /** Brings a plan into the pages. */
+  /** Copies a plan into the pages. */
   use(plan: Int32Array): void {
     if (this.#resident.plan === plan) return;
     this.#resident.plan = plan;

@@ -1,9 +1,9 @@
 /**
- * What the binaries export, from the sources in `assembly/`. Addresses are in bytes, all numbers are 32-bit integers where
- * nothing else is said; WebAssembly takes them signed or unsigned.
+ * What the binaries export, from the sources in `assembly/`. Addresses are in bytes. Numbers are 32-bit
+ * integers unless something else is said; WebAssembly takes them signed or unsigned.
  */
 export interface LoopExports {
-  /** Index of the first frame above `highest`, -1 when all was written. */
+  /** Index of the first frame above `highest`; -1 when all was written. */
   writeNarrow(
     p: number,
     count: number,
@@ -57,15 +57,15 @@ export interface LoopExports {
   change(p: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): number;
   copy(to: number, from: number, count: number): void;
   firstDifference(a: number, b: number, count: number): number;
-  /** On what lies in the scratch pages. */
+  /** Works on the contents of the scratch pages. */
   walkMany(count: number, isFirst: number): number;
-  /** By the plan in the scratch pages: word index in the bank, or -1. */
+  /** Walks by the plan in the scratch pages. Word index in the bank, or -1. */
   findEntry(hi: number, lo: number): number;
   /** The same by a plan of four levels. */
   findEntry4(hi: number, lo: number): number;
 }
 
-/** What the binary for shared memory exports besides. */
+/** What the binary for shared memory also exports. */
 export interface SharedLoopExports extends LoopExports {
   load64(p: number): number;
   high(): number;

@@ -3,16 +3,19 @@ import * as layout from '../walk-layout.js';
 import type { Resident, Scratch } from './scratch.js';
 import type { LoopExports } from './wasm-exports.js';
 
-/** What a finder needs, once it is first used: an instance and its scratch pages; `null` where the host refuses. */
+/**
+ * What a finder needs from its first use on: an instance and its scratch pages; `null` when the host
+ * refuses.
+ */
 export type Start = () => { readonly wasm: LoopExports; readonly scratch: Scratch } | null;
 
 type Find = (vaHi: number, vaLo: number) => number;
 
 /**
- * Walks single addresses in WebAssembly, by the plan that is left in the scratch pages.
+ * Walks single addresses in WebAssembly, by the plan that stays in the scratch pages.
  *
- * V8 inlines the call. The walk in JavaScript takes twice as long, since it needs more than 200 instructions, and so few walks
- * are on their way at a time. Nothing is compiled before the first walk.
+ * V8 inlines the call. The walk in JavaScript takes twice as long: it has more than 200 instructions, so
+ * only few walks run at a time. Nothing is compiled before the first walk.
  */
 export class WasmFinder implements EntryFinder {
   readonly #resident: Resident;
@@ -27,7 +30,7 @@ export class WasmFinder implements EntryFinder {
     this.#start = start;
   }
 
-  /** The finder of a plan; `null` where its levels are not simple. */
+  /** The finder of a plan; `null` when its levels are not simple. */
   static of(resident: Resident, plan: Int32Array, start: Start): WasmFinder | null {
     const isSimple = ((plan[layout.SINGLE_MASK] as number) | (plan[layout.SINGLE_MASK + 1] as number)) !== 0;
     return isSimple ? new this(resident, plan, start) : null;
@@ -38,7 +41,10 @@ export class WasmFinder implements EntryFinder {
     return find === null || this.#resident.plan !== this.#plan ? this.#enter(vaHi, vaLo) : find(vaHi, vaLo);
   }
 
-  /** Walks when the plan is not in the scratch pages: brings it there. Where the host refuses, no walk comes anywhere. */
+  /**
+   * Walks when the plan is not in the scratch pages: copies it there. When the host refuses, no walk reaches
+   * an entry.
+   */
   #enter(vaHi: number, vaLo: number): number {
     const started = this.#start();
     if (started === null) {

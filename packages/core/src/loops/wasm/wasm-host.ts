@@ -1,6 +1,9 @@
 import type { WebAssemblyMemoryLike } from '../loop-provider.js';
 
-/** The part of the global `WebAssembly` that vmarea uses. Core names no DOM or Node type, so it is written down here. */
+/**
+ * The part of the global `WebAssembly` that vmarea uses. Core names no DOM or Node type, so the part is
+ * declared here.
+ */
 export interface WebAssemblyHost {
   readonly Memory: new (o: { initial: number; maximum: number; shared: boolean }) => WebAssemblyMemoryLike;
   readonly Module: new (bytes: Uint8Array) => object;
@@ -10,7 +13,7 @@ export interface WebAssemblyHost {
   ) => { readonly exports: object };
 }
 
-/** WebAssembly, as it is now; `null` where there is none. */
+/** The host's WebAssembly at this moment; `null` for none. */
 export function webAssemblyHost(): WebAssemblyHost | null {
   return (globalThis as { readonly WebAssembly?: WebAssemblyHost }).WebAssembly ?? null;
 }

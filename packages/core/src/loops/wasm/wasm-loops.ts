@@ -10,22 +10,26 @@ import { instantiate } from './wasm-module.js';
 import { WasmWalks } from './wasm-walks.js';
 
 /**
- * Runs shorter than this are left to the loops in JavaScript, which start at once: a call of a loop costs 4 to 12 ns, by its
- * number of parameters. Break-even was at 4 to 10 entries (Node 20).
+ * Runs shorter than this use the loops in JavaScript, which start at once. A call into WebAssembly costs 4
+ * to 12 ns, by its number of parameters. Break-even was at 4 to 10 entries (Node 20).
  */
 const SHORT = 12;
 
 /**
- * The loops in WebAssembly, over the WebAssembly.Memory that the bank lies in.
+ * The loops in WebAssembly, over the WebAssembly.Memory of the bank.
  *
- * An instance is made when it is first needed: importing the package, or a memory that holds short runs alone, costs nothing.
- * Where the host refuses, and for what needs a scratch page where there is none, the loops in JavaScript do it.
+ * An instance is made when it is first needed. So to import the package, or to use a memory with short runs
+ * only, costs nothing. The loops in JavaScript take over when the host refuses, and when a scratch page is
+ * needed and there is none.
  */
 export class WasmLoops extends ArrayLoops {
   readonly #place: LoopPlace;
-  /** Byte offset of the bank as a signed 32-bit integer: addresses wrap around at 4 GiB as those of WebAssembly do. */
+  /**
+   * Byte offset of the bank as a signed 32-bit integer. Addresses wrap around at 4 GiB, as those of
+   * WebAssembly do.
+   */
   readonly #base: number;
-  /** On shared memory even one entry must be one atomic. */
+  /** On shared memory even a single entry must be one atomic. */
   readonly #short: number;
   #wasm: LoopExports | null = null;
   #scratch: Scratch | null = null;
@@ -146,7 +150,7 @@ export class WasmLoops extends ArrayLoops {
   }
 
   override erase(at: number, count: number): void {
-    // On memory that is not shared the host's own fill is the fastest.
+    // On memory that is not shared, the host's own fill is the fastest.
     if (this.#place.isShared) this.clear(at, count);
     else super.erase(at, count);
   }
@@ -233,7 +237,7 @@ export class WasmLoops extends ArrayLoops {
       : wasm.cas64(this.#byte(at), expectedLo, expectedHi, lo, hi) !== 0;
   }
 
-  /** Scattered frames on shared memory without a scratch page: one atomic each. */
+  /** Writes scattered frames on shared memory without a scratch page: one atomic each. */
   #storeFrames(
     at: number,
     count: number,
@@ -263,12 +267,12 @@ export class WasmLoops extends ArrayLoops {
     return (this.#base + (at << 2)) | 0;
   }
 
-  /** The loops for a run; `null` when it is too short for a call to pay, or the host has refused. */
+  /** The loops for a run; `null` when it is too short for a call to pay, or when the host has refused. */
   #loopsFor(count: number): LoopExports | null {
     return count < this.#short ? null : this.#loops();
   }
 
-  /** On memory that no other thread uses, two plain accesses are one: `null`. */
+  /** `null` on memory that no other thread uses: two plain accesses are enough there. */
   #atomics(): SharedLoopExports | null {
     return this.#place.isShared ? (this.#loops() as SharedLoopExports | null) : null;
   }

@@ -2,7 +2,7 @@ import type { EntryFinder, WalkLoops } from '../run-loops.js';
 import type { Resident } from './scratch.js';
 import { type Start, WasmFinder } from './wasm-finder.js';
 
-/** Fewer addresses are walked one by one: break-even was at 6 (Node 20). */
+/** Fewer addresses than this are walked one by one. Break-even was at 6 (Node 20). */
 const SHORT_WALKS = 8;
 
 /** Walks in WebAssembly, by a plan that stays in the scratch pages of the memory. */

@@ -7,10 +7,12 @@ const PAGE = 65536;
 const PAGES = 65536;
 
 /**
- * A new memory of zeros that cannot grow; `null` where the host has no WebAssembly or will not give so much of it.
+ * A new memory of zeros that cannot grow; `null` when the host has no WebAssembly or will not give that
+ * much.
  *
- * V8 reserves 10 GiB of addresses for each: about 13,000 can be alive in a process, and none of them where its addresses are
- * limited (`ulimit -v`). Made and dropped in a loop they are collected in time: 40,000 of 1 MiB took 45 µs each, a buffer 26.
+ * V8 reserves 10 GiB of addresses for each. About 13,000 can be alive in a process, and none where its
+ * addresses are limited (`ulimit -v`). Memories that are made and dropped in a loop are collected in time:
+ * 40,000 of 1 MiB took 45 µs each; a buffer took 26.
  */
 export function makeMemory(bytes: number, shared: boolean): WebAssemblyMemoryLike | null {
   const host = webAssemblyHost();
