@@ -3,10 +3,10 @@ import { shown, VmError } from '../errors.js';
 const TOP = 1n << 64n;
 
 /**
- * Checks that a value is an address: every public call of vmarea does it with this function.
+ * Checks that a value is an address. Every public call of vmarea uses this function.
  *
  * @param what - what it is the address of, for the message.
- * @throws VmError `EINVAL` when it is not a bigint, `ERANGE` when it is not an unsigned 64-bit value.
+ * @throws VmError `EINVAL` when it is not a bigint; `ERANGE` when it is not an unsigned 64-bit value.
  */
 export function checkAddress(address: unknown, what = 'the address'): asserts address is bigint {
   if (typeof address !== 'bigint')

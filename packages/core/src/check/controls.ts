@@ -1,22 +1,24 @@
 import { wrongValue } from './members.js';
 import { optionsOf } from './options.js';
 
-/** Controls that are known to be whole and right, and the format's own controls that they were made from. */
+/**
+ * Controls that are known to be complete and valid, and the format's own controls that they were made from.
+ */
 const complete = new WeakMap<object, object>();
 
 /**
- * Completes controls (processor modes), and refuses what the format does not know.
+ * Completes controls (processor modes), and refuses those that the format does not know.
  *
- * Members that are absent are those of `known`. The result is frozen, and passing it in again costs one look-up.
+ * Absent members get their values from `known`. The result is frozen. To pass it in again costs one look-up.
  *
- * A member has the type of the known one: `true` or `false`; a number, which is an unsigned 32-bit integer; a bigint, which
- * is an unsigned 64-bit integer; or text.
+ * A member has the type of the known one: `true` or `false`; a number, which is an unsigned 32-bit integer;
+ * a bigint, which is an unsigned 64-bit integer; or text.
  *
  * @param known - complete controls: the format's own, or what this function returned.
  * @param given - the members that differ. Default: none.
  * @param what - whose controls they are, for the message: the format's name.
- * @throws VmError `EINVAL` for a name that the format does not know, naming the nearest one that it does, and for a value
- *   of another type.
+ * @throws VmError `EINVAL` for a name that the format does not know, naming the nearest one that it does,
+ *   and for a value of another type.
  * @example
  * ```ts
  * completeControls(X8664_CONTROLS, { smap: false }, 'x86-64');
@@ -37,7 +39,7 @@ export function completeControls<C extends object>(known: C, given: Partial<C> |
   return whole as unknown as C;
 }
 
-/** True when a value may stand in place of a known one. */
+/** True when a value may replace a known one. */
 function isAlike(value: unknown, known: unknown): boolean {
   if (typeof value !== typeof known) return false;
   if (typeof value === 'number') return value >>> 0 === value;

@@ -7,15 +7,15 @@ export type FrameList = readonly number[] | Uint32Array | Float64Array;
 /** Frames in a typed array. */
 export type FrameArray = Uint32Array | Float64Array;
 
-/** Most elements of a plain array that are copied: the language holds few more in one. */
+/** Most elements of a plain array that are copied. A JavaScript array cannot hold many more. */
 const MOST_ELEMENTS = 2 ** 26;
 
 /**
- * The number of frames in a caller's list. Read it once: what the list says later does not count.
+ * The number of frames in a caller's list. Call it once: a later length does not count.
  *
- * Arrays are told by their brand, so those of another realm (an iframe, a `vm` context) are lists too.
+ * Arrays are recognised by their brand, so those of another realm (an iframe, a `vm` context) are lists too.
  *
- * @throws VmError `EINVAL` for what is no list, or an empty one.
+ * @throws VmError `EINVAL` for anything that is not a list, or an empty list.
  */
 export function frameCount(frames: FrameList): number {
   const length = isTyped(frames) ? typedLength(frames) : Array.isArray(frames) ? frames.length : -1;
@@ -31,7 +31,8 @@ export function frameCount(frames: FrameList): number {
  *
  * @param count - what `frameCount` returned.
  * @param limit - frames at or above it do not fit the format's physical addresses.
- * @throws VmError `EINVAL` naming the first element that is no frame; `E2BIG` for a plain array longer than 2^26.
+ * @throws VmError `EINVAL` naming the first element that is not a frame; `E2BIG` for a plain array longer
+ *   than 2^26.
  */
 export function checkFrames(frames: FrameList, count: number, limit: number): FrameArray {
   const kind = typedKind(frames);
@@ -42,11 +43,11 @@ export function checkFrames(frames: FrameList, count: number, limit: number): Fr
 }
 
 /**
- * Copies and checks a list that its owner may change while a call looks at it: from another thread, or in a getter.
+ * Copies and checks a list that may change during a call: from another thread, or in a getter.
  *
  * @param count - what `frameCount` returned, after it was found small enough.
  * @param limit - frames at or above it do not fit the format's physical addresses.
- * @throws VmError as `checkFrames`; `EINVAL` when the list changed its length; whatever a getter throws.
+ * @throws VmError as `checkFrames`; `EINVAL` when the list changed its length; what a getter throws.
  */
 export function copyFrames(frames: FrameList, count: number, limit: number): FrameArray {
   if (!isTyped(frames)) return copyArray(frames, count, limit);
@@ -56,14 +57,14 @@ export function copyFrames(frames: FrameList, count: number, limit: number): Fra
   return checkFrames(copy, count, limit);
 }
 
-/** True for a frame number below a limit. One of 32 bits, as most are, is told without floating point. */
+/** True for a frame number below a limit. A 32-bit number, as most are, needs no floating point. */
 export function isFrame(pfn: unknown, limit: number): pfn is number {
   return (
     typeof pfn === 'number' && pfn < limit && (pfn >>> 0 === pfn || (pfn >= 0 && Math.floor(pfn) === pfn))
   );
 }
 
-/** Frames as 32-bit words, which are written faster, where all of them fit. */
+/** The frames as 32-bit words, when all of them fit: those are written faster. */
 export function narrowed(frames: Float64Array): FrameArray {
   for (let i = 0; i < frames.length; i++) if ((frames[i] as number) >= 2 ** 32) return frames;
   return new Uint32Array(frames);
@@ -97,15 +98,15 @@ function checkWide(frames: Float64Array, limit: number): void {
   }
 }
 
-/** Not by `slice`, which a caller may have replaced. */
+/** Without `slice`, which a caller may have replaced. */
 function copyTyped(frames: FrameArray): FrameArray {
   if (typedLength(frames) === 0) return new Uint32Array(0);
   return typedKind(frames) === 'Uint32Array' ? new Uint32Array(frames) : new Float64Array(frames);
 }
 
 /**
- * Reads each element once: it may be a getter. Stops at the first that is no frame: a list with holes may be as long as
- * the language allows.
+ * Reads each element once, since it may be a getter. It stops at the first that is not a frame, since a list
+ * with holes may have any length.
  */
 function copyArray(frames: readonly number[], count: number, limit: number): FrameArray {
   if (count <= MOST_ELEMENTS) {
@@ -117,14 +118,14 @@ function copyArray(frames: readonly number[], count: number, limit: number): Fra
     }
     return narrowed(copy);
   }
-  // A list with holes is refused at its first one, before anything is allocated for its length.
+  // A list with holes is refused at its first hole, before anything is allocated for its length.
   for (let i = 0; i < MOST_ELEMENTS; i++) if (!isFrame(frames[i], limit)) throw badFrame(frames[i], i, limit);
   throw new VmError('E2BIG', `${count} frames are more than one list holds`, {
     advice: 'pass a Uint32Array',
   });
 }
 
-/** The error of an element that is no frame number of the format. */
+/** The error of an element that is not a frame number of the format. */
 export function badFrame(pfn: unknown, index: number, limit: number): VmError {
   const frame =
     typeof pfn === 'number' && Number.isInteger(pfn) && pfn >= 0 ? `0x${pfn.toString(16)}` : shown(pfn);

@@ -2,9 +2,9 @@ import { shown, VmError } from '../errors.js';
 import type { Given } from './options.js';
 
 /**
- * A member that is true or false.
+ * Reads a member that is true or false.
  *
- * @param fallback - used when the member is absent; without it the member must be there.
+ * @param fallback - used when the member is absent; without it the member is required.
  * @throws VmError `EINVAL` naming the member and its value.
  * @example
  * ```ts
@@ -22,11 +22,11 @@ export function flagOption<Name extends string>(
 }
 
 /**
- * A member that is an integer in a range, as a number.
+ * Reads a member that is an integer in a range, as a number.
  *
  * @param least - smallest value that is allowed.
  * @param most - largest value that is allowed.
- * @param fallback - used when the member is absent; without it the member must be there.
+ * @param fallback - used when the member is absent; without it the member is required.
  * @throws VmError `EINVAL` naming the member, its value and the range.
  * @example
  * ```ts
@@ -51,10 +51,10 @@ export function integerOption<Name extends string>(
 }
 
 /**
- * A member that is one of a few values.
+ * Reads a member that is one of a few values.
  *
  * @param choices - the values, text or numbers.
- * @param fallback - used when the member is absent; without it the member must be there.
+ * @param fallback - used when the member is absent; without it the member is required.
  * @throws VmError `EINVAL` naming the member, its value and the choices.
  * @example
  * ```ts
@@ -77,10 +77,10 @@ export function choiceOption<Name extends string, const Choice extends string | 
 }
 
 /**
- * A member that is an unsigned integer, as a bigint: an address, or a register of the machine as a format takes it.
+ * Reads a member that is an unsigned integer, as a bigint: an address, or a register of the machine.
  *
  * @param most - largest value that is allowed.
- * @param fallback - used when the member is absent; without it the member must be there.
+ * @param fallback - used when the member is absent; without it the member is required.
  * @throws VmError `EINVAL` naming the member, its value and the range.
  * @example
  * ```ts
@@ -99,7 +99,7 @@ export function bigintOption<Name extends string>(
   return value;
 }
 
-/** The refusal of a value: `paBits is '48', expected 32 to 52`. */
+/** The error that refuses a value: `paBits is '48', expected 32 to 52`. */
 export function wrongValue(name: string, value: unknown, expected: string): VmError {
   return new VmError('EINVAL', `${name} is ${shown(value)}, expected ${expected}`);
 }

@@ -1,11 +1,11 @@
-/** No more letters are compared: a mistyped name is short, and the work grows with its length. */
+/** Most letters that are compared. A mistyped name is short, and the work grows with its length. */
 const LONGEST = 40;
 
 /**
  * The known name that a mistyped one most likely means. Case does not count.
  *
- * A known name is near when at most a third of its letters, or one, have to change, and when one of the two begins with
- * the other.
+ * A known name is near in two cases: at most a third of its letters, or one letter, must change; or one of
+ * the two names begins with the other.
  *
  * @returns `undefined` when none is near.
  * @example

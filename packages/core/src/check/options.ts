@@ -7,21 +7,22 @@ export type Given<T> = { readonly [Name in keyof T]?: unknown };
 const NONE = Object.freeze({});
 
 /**
- * Reads an option object: every public call of vmarea does it with this function.
+ * Reads an option object. Every public call of vmarea uses this function.
  *
  * - `undefined` means no options. Nothing is allocated for it.
- * - Each own enumerable property is read once, into a frozen copy. A getter runs once, and a later change has no effect.
+ * - Each own enumerable property is read once, into a frozen copy. A getter runs once, and a later change
+ *   has no effect.
  * - A name that is not in `names` is refused, with the nearest name that is. It is never ignored.
  * - A property with the value `undefined` counts as absent. `null` is a value.
- * - A known name that the object only inherits is refused, since the call would not see it: a class with getters,
- *   `Object.create(defaults)`. Symbols, and what `Object.prototype` has, do not count.
+ * - A known name that the object only inherits is refused, since the call would not see it: a class with
+ *   getters, `Object.create(defaults)`. Symbols, and what `Object.prototype` has, do not count.
  *
  * @param value - what the caller passed.
  * @param names - every name that the call knows.
  * @param what - the call as its caller writes it: `map()`, `riscv64()`.
  * @param kind - what one member is called in the message. Default: `option`.
  * @returns the members that were given; check each value before use.
- * @throws VmError `EINVAL` for a name that is not known, and when `value` is no plain object.
+ * @throws VmError `EINVAL` for a name that is not known, and when `value` is not a plain object.
  * @example
  * ```ts
  * const NAMES = ['mode', 'paBits'] as const;
@@ -56,7 +57,7 @@ export function optionsOf<T extends object>(
   return Object.freeze(copy) as Given<T>;
 }
 
-/** An object that is not plain may have members where they are not read: `size` of a Map, a getter of a class. */
+/** An object that is not plain may have members in other places: `size` of a Map, a getter of a class. */
 function refuseHidden(value: object, names: readonly string[], what: string, kind: string): void {
   if (Object.prototype.toString.call(value) !== '[object Object]') throw noObject(value, names, what, kind);
   for (const name of names) {
