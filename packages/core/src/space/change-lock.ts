@@ -1,6 +1,9 @@
 import { VmError } from '../errors.js';
 
-/** Lets one call at a time change an address space: a flush sink or a callback may look, and must not start another. */
+/**
+ * Lets one call at a time change an address space. A flush sink or a callback may look, but must not start
+ * another call.
+ */
 export class ChangeLock {
   /** True while a call changes something. Fast paths set it themselves, after `requireIdle`. */
   isBusy = false;
@@ -9,7 +12,7 @@ export class ChangeLock {
   /**
    * Runs a call that changes something.
    *
-   * @throws VmError as `requireIdle`; whatever the call throws.
+   * @throws VmError as `requireIdle`; what the call throws.
    */
   change<R>(call: () => R): R {
     this.requireIdle();
@@ -21,7 +24,7 @@ export class ChangeLock {
     }
   }
 
-  /** @throws VmError `EBUSY` from within a sink or callback, `EINVAL` when the space was destroyed. */
+  /** @throws VmError `EBUSY` from within a sink or callback; `EINVAL` when the space was destroyed. */
   requireIdle(): void {
     if (this.isDestroyed) throw new VmError('EINVAL', 'the address space was destroyed');
     if (this.isBusy)

@@ -1,7 +1,10 @@
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { Span } from '../table/page-range.js';
 
-/** Where the kernel shows all of its memory: each frame at a fixed distance from its physical address. */
+/**
+ * The range where the kernel maps all of its memory, each frame at a fixed distance from its physical
+ * address.
+ */
 export class DirectMap implements Span {
   /** First address. */
   readonly start: bigint;
@@ -17,7 +20,7 @@ export class DirectMap implements Span {
     this.#ram = ram;
   }
 
-  /** Where adjacent frames are shown: those that are memory. `null` when none is. */
+  /** The alias of adjacent frames, as far as they are memory; `null` when none is. */
   aliasOf(first: number, count: number): Span | null {
     const { first: origin, frames, pageShift } = this.#ram;
     const from = Math.max(first, origin) - origin;

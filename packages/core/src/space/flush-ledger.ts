@@ -1,12 +1,12 @@
 import type { FlushSink } from '../table/state/flush-sink.js';
 
 /**
- * Who is told of flushes, and which flushes wait: what is unmapped together with its addresses is flushed by the purge that makes the
- * addresses free again, once for many.
+ * Whom to tell of flushes, and which flushes wait. What is unmapped together with its addresses is not
+ * flushed at once. The purge that makes the addresses free again flushes it, once for many.
  */
 export class FlushLedger {
   readonly #sink: FlushSink | null;
-  /** True while what is unmapped is left to a purge. */
+  /** True while unmapping leaves its flush to a purge. */
   #isLeaving = false;
   #left = 0;
   #purges = 0;
@@ -15,7 +15,10 @@ export class FlushLedger {
     this.#sink = sink;
   }
 
-  /** What the tables tell; `null` without a sink, since a call of one costs a single page more than its own work. */
+  /**
+   * The sink for the tables; `null` without a sink, since a call of one costs a single page more than its
+   * own work.
+   */
   tableSink(): FlushSink | null {
     const sink = this.#sink;
     if (sink === null) return null;
@@ -26,7 +29,7 @@ export class FlushLedger {
     };
   }
 
-  /** What purges tell. */
+  /** The sink for purges. */
   purgeSink(asid: number): FlushSink {
     return {
       flush: (va, bytes, leafShift, tables) => {
@@ -39,7 +42,7 @@ export class FlushLedger {
   /**
    * Runs a call of the tables and leaves its flush to a purge.
    *
-   * @param flushes - how many flushes the tables have counted so far.
+   * @param flushes - gives the number of flushes that the tables have counted so far.
    */
   leave(flushes: () => number, call: () => void): void {
     const before = flushes();
@@ -52,12 +55,16 @@ export class FlushLedger {
     }
   }
 
-  /** Nobody is told any more: what is destroyed was seen by nobody. */
+  /** Tells nobody of later flushes, for a space that is destroyed before anybody has seen it. */
   silence(): void {
     this.#isLeaving = true;
   }
 
-  /** Calls of the sink, of all that the tables counted. */
+  /**
+   * Number of calls of the sink.
+   *
+   * @param counted - flushes that the tables counted.
+   */
   made(counted: number): number {
     return counted - this.#left + this.#purges;
   }

@@ -3,7 +3,7 @@ import { VmError } from '../errors.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { TableRecords } from '../table/state/table-records.js';
 
-/** Frames that an area frees when it goes: blocks of `2 ** order` frames. */
+/** Frames that are freed with their area: blocks of `2 ** order` frames. */
 export interface OwnedFrames {
   /** First frame of each block. */
   readonly heads: FrameArray;
@@ -11,21 +11,24 @@ export interface OwnedFrames {
   readonly order: number;
 }
 
-/** log2 of the frames that one piece of the marks tells of. */
+/** log2 of the frames in one piece of the marks. */
 const PIECE_SHIFT = 16;
 
 /**
- * Which frames areas own, one bit each: no frame has two owners, and none is freed that somebody else freed before.
+ * Which frames areas own, one bit each. No frame has two owners, and no frame is freed twice.
  *
  * Linux counts references in struct page for this.
  */
 export class FrameOwners {
   readonly #ram: FrameAllocator;
   readonly #records: TableRecords;
-  /** By piece of the frames: only where areas own some. Those of all spaces that take pages from one allocator. */
+  /**
+   * By piece of the frames, only where areas own some. All spaces that take pages from one allocator share
+   * them.
+   */
   readonly #marks: Map<number, Uint32Array>;
 
-  /** @param tables - where tables come from: their frames belong to page tables. */
+  /** @param tables - where tables come from: those frames belong to page tables. */
   constructor(ram: FrameAllocator, tables: FrameAllocator) {
     this.#ram = ram;
     this.#records = TableRecords.of(tables);
@@ -36,7 +39,8 @@ export class FrameOwners {
   /**
    * Checks single frames that a caller hands over.
    *
-   * @throws VmError `EINVAL` for one that is not allocated as a single frame, is a page table, has an owner, or is there twice.
+   * @throws VmError `EINVAL` for one that is not allocated as a single frame, is a page table, has an owner,
+   *   or is given twice.
    */
   checkGiven(frames: FrameArray): void {
     const seen = new Set<number>();
@@ -59,7 +63,7 @@ export class FrameOwners {
   }
 
   /**
-   * Checks that frames can be freed: before anything of their area is changed.
+   * Checks that frames can be freed, before anything of their area is changed.
    *
    * @throws VmError `EINVAL` when somebody else freed one.
    */
@@ -75,23 +79,23 @@ export class FrameOwners {
 
   /** True when an area owns the block that begins at a frame. */
   owns(pfn: number): boolean {
-    // From the first frame on: frame numbers may be larger than 32 bits, their count is not.
+    // Counted from the first frame: frame numbers may need more than 32 bits, their count does not.
     const index = pfn - this.#ram.first;
     const piece = this.#marks.get(index >>> PIECE_SHIFT);
     return piece !== undefined && (((piece[(index & 0xffff) >>> 5] as number) >>> (index & 31)) & 1) === 1;
   }
 
-  /** An area owns frames from now on. */
+  /** From now on an area owns these frames. */
   take({ heads }: OwnedFrames): void {
     for (let i = 0; i < heads.length; i++) this.#mark(heads[i] as number, true);
   }
 
-  /** Frames belong to no area any more; they stay allocated. */
+  /** From now on no area owns these frames. They stay allocated. */
   release({ heads }: OwnedFrames): void {
     for (let i = 0; i < heads.length; i++) this.#mark(heads[i] as number, false);
   }
 
-  /** Gives frames back to the allocator. */
+  /** Frees frames. */
   free(owned: OwnedFrames): void {
     this.release(owned);
     const { heads, order } = owned;
@@ -115,7 +119,7 @@ export class FrameOwners {
 
 const marksOf: WeakMap<ArrayBufferLike, Map<number, Uint32Array>> = new WeakMap();
 
-/** Frames of an area, one for each page. */
+/** The frames of an area, one for each page. */
 export function listOf({ heads, order }: OwnedFrames): FrameArray {
   if (order === 0) return heads;
   const length = 2 ** order;

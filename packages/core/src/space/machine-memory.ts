@@ -3,19 +3,23 @@ import type { PageTableFormat } from '../format/page-table-format.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { FrameOwners } from './frame-owners.js';
 
-/** The memory of the machine, as opposed to devices: the frames of pages and those of tables, and who owns them. */
+/**
+ * The memory of the machine, as opposed to devices: the frames of pages, the frames of tables, and who owns
+ * them.
+ */
 export class MachineMemory {
   /** Frames of pages. */
   readonly ram: FrameAllocator;
   /** Frames of tables. */
   readonly tables: FrameAllocator;
   readonly owners: FrameOwners;
-  /** Pages that no call may exceed. */
+  /** The most pages that a call may ask for. */
   readonly totalRamPages: number;
 
   /**
    * @param pfnLimit - frames at or above it fit no entry of the format.
-   * @throws VmError `EINVAL` for allocators that do not fit the format or share frames, and for what is no number of pages.
+   * @throws VmError `EINVAL` for allocators that do not fit the format or share frames, and for an invalid
+   *   number of pages.
    */
   constructor(
     format: PageTableFormat,
@@ -40,12 +44,15 @@ export class MachineMemory {
       throw new VmError('EINVAL', `totalRamPages is ${shown(this.totalRamPages)}, expected 1 or more`);
   }
 
-  /** True when one of adjacent frames is memory: one that an allocator hands out. */
+  /** True when one of adjacent frames is memory, that is, belongs to an allocator. */
   holds(first: number, count: number = 1): boolean {
     return hasOneOf(this.ram, first, count) || hasOneOf(this.tables, first, count);
   }
 
-  /** @throws VmError `EINVAL` when an allocator has frames of the machine's own: both would hand them out. */
+  /**
+   * @throws VmError `EINVAL` when an allocator shares frames with the machine's own: both would hand them
+   *   out.
+   */
   requireOthers(frames: FrameAllocator, what: string): void {
     requireApart(frames, this.ram, what);
     requireApart(frames, this.tables, what);
@@ -62,7 +69,7 @@ function hasOneOf({ first, frames }: FrameAllocator, pfn: number, count: number)
   return pfn < first + frames && pfn + count > first;
 }
 
-/** @throws VmError `EINVAL` when two allocators have frames in common and are not one. */
+/** @throws VmError `EINVAL` when two different allocators share frames. */
 function requireApart(a: FrameAllocator, b: FrameAllocator, what: string): void {
   if (a.state !== b.state && hasOneOf(a, b.first, b.frames))
     throw new VmError('EINVAL', `${what} has frames that another allocator of the space hands out too`, {

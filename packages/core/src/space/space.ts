@@ -25,45 +25,49 @@ export interface SpaceParts {
   /** Where pages come from. */
   readonly ram: FrameAllocator;
   readonly totalRamPages: number | undefined;
-  /** Physical address of a root that exists; `undefined` for a new one. */
+  /** Physical address in bytes of an existing root; `undefined` for a new one. */
   readonly root: bigint | undefined;
   readonly asid: number | undefined;
-  /** Processor modes of walks that differ from the format's. */
+  /** Processor modes for walks that differ from the format's. */
   readonly controls: Partial<Controls> | undefined;
   readonly sink: FlushSink | undefined;
 }
 
 /**
- * An address space: a root and what belongs to it. Its lock, its memory, its direct map, and who is told when translations go. It knows no vm
- * area: what reserves and maps in it stands on it.
+ * An address space: a root and what belongs to it. It has a lock, a memory and a direct map, and it knows
+ * whom to tell when translations go. It knows no vm area. What reserves addresses and maps in them is built
+ * on it.
  */
 export class Space {
   readonly format: PageTableFormat;
   readonly memory: PhysicalMemory;
   readonly pageShift: number;
   readonly pageBytes: number;
-  /** Bytes of a page, as addresses are counted. */
+  /** Bytes of a page, as a bigint for addresses. */
   readonly pages: bigint;
   /** Frames at or above it fit no entry. */
   readonly pfnLimit: number;
-  /** The tables, as they may be changed: never handed out. */
+  /** The tables, for changes. They are never handed out. */
   readonly table: PageTable;
-  /** The same root, as everybody may read it. */
+  /** The same root, for everybody to read. */
   readonly view: PageTableReader;
   readonly lock: ChangeLock = new ChangeLock();
   readonly machine: MachineMemory;
   readonly flushes: FlushLedger;
   readonly asid: number;
-  /** Where all memory is shown; `null` when nowhere. */
+  /** Where all memory is mapped; `null` for nowhere. */
   directMap: DirectMap | null = null;
   readonly #blockShifts: ReadonlySet<number>;
 
-  /** @throws VmError `EINVAL` when parts do not fit together, `ENOMEM` when there is no frame for the root, `EFAULT` when an existing one has no bytes. */
+  /**
+   * @throws VmError `EINVAL` when parts do not fit together; `ENOMEM` when there is no frame for the root;
+   *   `EFAULT` when an existing one has no bytes.
+   */
   constructor(parts: SpaceParts) {
     const { format, memory, frames, ram, totalRamPages, root, asid, controls, sink } = parts;
     this.flushes = new FlushLedger(sink ?? null);
     const tableSink = this.flushes.tableSink();
-    // First, since its checks are those of format, memory and frames.
+    // First, since it checks format, memory and frames.
     this.table = new PageTable({
       ...{ format, memory, frames },
       ...(tableSink === null ? {} : { sink: tableSink }),
@@ -88,7 +92,7 @@ export class Space {
     }
   }
 
-  /** Takes a root back that nobody has seen: no sink can keep anything of it. */
+  /** Frees a root that nobody has seen. No sink can have cached any of it. */
   abandon(): void {
     this.flushes.silence();
     this.table.destroy();
@@ -100,7 +104,7 @@ export class Space {
     return { ...counters, flushes: this.flushes.made(counters.flushes) };
   }
 
-  /** Removes what a range maps and leaves the flush to the purge that makes its addresses free again. */
+  /** Removes what a range maps, and leaves the flush to the purge that makes its addresses free again. */
   unmapLazily(address: bigint, bytes: bigint): void {
     this.flushes.leave(
       () => this.table.counters.flushes,
@@ -108,7 +112,7 @@ export class Space {
     );
   }
 
-  /** Maps all memory from a base on: the direct map. */
+  /** Maps all memory from a base address on: the direct map. */
   mapDirectly(base: bigint, protection: Protection): DirectMap {
     const { ram } = this.machine;
     const map = new DirectMap(base, ram);
@@ -123,7 +127,7 @@ export class Space {
     return (bytes + this.pages - 1n) & ~(this.pages - 1n);
   }
 
-  /** Sizes that a call of Linux may use, as the engine's caps. */
+  /** The caps for leaf sizes that a call of Linux may use. */
   capsOf(shifts: readonly number[], most: number): MapOptions {
     let leaf = this.pageShift;
     let run = 0;
@@ -135,7 +139,7 @@ export class Space {
     return { maxLeafShift: leaf, maxRunShift: run };
   }
 
-  /** True for a size of blocks, false for one of runs. */
+  /** True for a block size, false for a run size. */
   isBlockShift(shift: number): boolean {
     return this.#blockShifts.has(shift);
   }
