@@ -8,8 +8,8 @@
  * high = rotateRight(lo & highLo, highLoRotate) | rotateRight(hi & highHi, highHiRotate)
  * ```
  *
- * One rotation serves both halves of the main field, whose bits stand in disjoint places of `lo` and
- * `hi`: writing a scattered frame then costs one rotate and two masks.
+ * One rotation serves both halves of the main field, since their bits are in disjoint places of `lo` and
+ * `hi`. Writing a scattered frame then costs one rotate and two masks.
  */
 export interface AddressCodec {
   /** Left rotation from `low` to both entry words. */

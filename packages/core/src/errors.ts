@@ -11,11 +11,11 @@
  */
 export type VmErrorCode = 'EINVAL' | 'ERANGE' | 'ENOMEM' | 'EBUSY' | 'EFAULT' | 'EPERM' | 'E2BIG';
 
-/** Where an error happened; every member is optional and is printed in the message when given. */
+/** Where an error happened. Every member is optional, and is part of the message when given. */
 export interface VmErrorDetails {
   /** Address in bytes that the error is about: physical from memory, allocator and root, else virtual. */
   readonly address?: bigint;
-  /** What the caller can do about it: one clause, no final stop. */
+  /** What the caller can do about it: one clause, without a full stop. */
   readonly advice?: string;
   /** The error that led to this one. */
   readonly cause?: unknown;
@@ -60,9 +60,10 @@ export class VmError extends Error {
 const LONGEST = 60;
 
 /**
- * Shows a value that a caller passed by mistake, so that its type can be seen: `4096n`, `'4096'`, `4096`, `an array`.
+ * Shows a value that a caller passed by mistake, so that its type is visible: `4096n`, `'4096'`, `4096`,
+ * `an array`.
  *
- * It runs no code of the value: an object with a `toString` that throws must not turn the refusal into another error.
+ * It runs no code of the value: a `toString` that throws must not turn the refusal into another error.
  *
  * @internal
  */
@@ -80,9 +81,9 @@ export function shown(value: unknown): string {
 }
 
 /**
- * Shows control characters as escapes, so that a text from elsewhere cannot play with the terminal that shows it.
+ * Shows control characters as escapes, so that foreign text cannot control the terminal.
  *
- * @param text - any text: a file's name, a line of it.
+ * @param text - any text: a file's name, a line of a file.
  */
 export function printable(text: string): string {
   return text.replace(
@@ -92,7 +93,7 @@ export function printable(text: string): string {
 }
 
 /**
- * Prints an address the way the kernel's `%016lx` does: `0x` and 16 digits.
+ * Formats an address as the kernel's `%016lx` does: `0x` and 16 digits.
  *
  * @param address - any integer; only its low 64 bits are printed.
  */

@@ -1,9 +1,11 @@
 const INSPECT: symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom');
 
 /**
- * Lets `console.log` of Node print the `toString` of a class, which says what an object is in one to five lines.
+ * Makes Node's `console.log` print the `toString` of a class, which says in one to five lines what an object
+ * is.
  *
- * Constructors call it, with `new.target.prototype`: a member with a computed name would keep the class in every bundle.
+ * Constructors call it with `new.target.prototype`. A member with a computed name would keep the class in
+ * every bundle.
  */
 export function printsItself(prototype: object): void {
   if (Object.hasOwn(prototype, INSPECT)) return;

@@ -1,8 +1,8 @@
 /**
  * One 64-bit value (a page-table entry, a mask) as two 32-bit words.
  *
- * Both halves are signed 32-bit integers, as JavaScript's bit operators return them; compare
- * with `===` only values that went through such an operator (`x | 0`).
+ * Both halves are signed 32-bit integers, as JavaScript's bit operators return them. Compare with `===` only
+ * values that went through such an operator (`x | 0`).
  */
 export interface Words {
   /** Bits 31..0. */
