@@ -61,7 +61,7 @@ export class Bitmap {
     if (after === 0) this.#unmark(i >>> 5);
   }
 
-  /** Says in the summaries that a word of members is no longer 0. */
+  /** Marks a word of members in the summaries as no longer 0. */
   #mark(i: number): void {
     const words = this.#words;
     const starts = this.#starts;
@@ -74,7 +74,7 @@ export class Bitmap {
     }
   }
 
-  /** Says in the summaries that a word of members is 0 now. */
+  /** Marks a word of members in the summaries as 0. */
   #unmark(i: number): void {
     const words = this.#words;
     const starts = this.#starts;

@@ -1,7 +1,10 @@
 import { shown, VmError } from '../../errors.js';
 import type { VmStruct } from './vm-struct.js';
 
-/** True for pages of an area of so many: whole numbers, at least one. Compared so that NaN, fractions and other types fail. */
+/**
+ * True when pages are inside an area: whole numbers, at least one. Written so that NaN, fractions and other
+ * types fail.
+ */
 export function isInside(page: number, count: number, pages: number): boolean {
   return (
     typeof page === 'number' &&
@@ -14,7 +17,7 @@ export function isInside(page: number, count: number, pages: number): boolean {
   );
 }
 
-/** Why pages are refused that are not inside, or whose area was freed. */
+/** The error for pages that are not inside, or whose area was freed. */
 export function pagesRefused(vm: VmStruct, page: number, count: number, pages: number): VmError {
   const { address } = vm.area;
   if (!vm.isLive) return new VmError('EINVAL', 'the area was freed', { address });

@@ -73,9 +73,10 @@ export interface CheckedRange {
 }
 
 /**
- * Checks the ends of a range: whole pages, at least one. A call does it once; `requireArea` then asks for the area.
+ * Checks the ends of a range: whole pages, at least one. A call does it once. Then `requireArea` finds the
+ * area.
  *
- * @throws VmError `EINVAL` for what is no such range, `ERANGE` when an end is outside 64 bits.
+ * @throws VmError `EINVAL` for anything but such a range; `ERANGE` when an end is outside 64 bits.
  */
 export function checkRange(space: KernelSpace, start: bigint, end: bigint): CheckedRange {
   checkAddress(start);
@@ -93,9 +94,11 @@ export function checkRange(space: KernelSpace, start: bigint, end: bigint): Chec
 }
 
 /**
- * Requires one live area that holds a range. Its guard does not count. A call asks after code of the caller has run.
+ * Requires one live area that holds a range. Its guard does not count. A call checks it after the caller's
+ * code has run.
  *
- * @throws VmError `EINVAL` for a range that begins in no area, or in one that maps by itself; `ERANGE` when it leaves the area.
+ * @throws VmError `EINVAL` for a range that begins in no area, or in one that maps by itself; `ERANGE` when
+ *   it leaves the area.
  */
 export function requireArea(space: KernelSpace, { start, end }: CheckedRange): void {
   const vm = areaHolding(space, start);

@@ -160,7 +160,10 @@ function checkSparse(space: KernelSpace, vm: VmStruct, start: bigint, end: bigin
   return range;
 }
 
-/** Copies a list that has one frame for each page of a range: before anything else is looked at, since getters may run. */
+/**
+ * Copies a list that has one frame for each page of a range. This comes first, since the list's getters may
+ * run a caller's code.
+ */
 function takeList(space: KernelSpace, { pages }: CheckedRange, frames: FrameList): FrameArray {
   const count = frameCount(frames);
   requireCount(count, pages);
