@@ -26,8 +26,8 @@ export default defineConfig({
   resolve: { conditions: ['@vmarea/source', 'module', 'node', 'development|production'] },
   ssr: { resolve: { conditions: ['@vmarea/source', 'module', 'node', 'development|production'] } },
   test: {
-    // Property tests take seconds on a busy machine; a hang still ends.
-    testTimeout: 30_000,
+    // A property test takes seconds, and on a busy machine a minute. A hang still ends.
+    testTimeout: 120_000,
     // The default leaves one processor free, which on two halves the speed.
     maxWorkers: '100%',
     reporters: ['default', 'json'],
