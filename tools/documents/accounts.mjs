@@ -6,13 +6,11 @@ import { root } from '../support/run.mjs';
 /**
  * - `ci`: `by`, a part of `.ci/run`, runs the command.
  * - `run`: `npm run documents` runs it, as `as`: where a reader puts an own value, `as` has one.
- * - `fails`: `npm run documents` runs it, and it must fail.
  * - `smaller`: it takes minutes. `instead` is a command of the same document and is run.
  * - `refused`: it cannot be run.
  *
  * @typedef {{ how: 'ci', by: string }
  *   | { how: 'run', as: string }
- *   | { how: 'fails', as: string, reason: string }
  *   | { how: 'smaller', instead: string, reason: string }
  *   | { how: 'refused', reason: string }} Account
  */
@@ -31,7 +29,7 @@ const refused = (/** @type {string} */ reason) => ({ how: /** @type {const} */ (
  * @type {Readonly<Record<string, Account>>}
  */
 export const EXCEPTIONS = {
-  'npm install': { how: 'fails', as: 'npm install', reason: 'the repository is installed by pnpm' },
+  'npm install': refused('a reader must not run it; a test runs the guard that ends it'),
   'npx changeset': refused('asks questions; npm run release:rehearse reads what it has written'),
 
   'npm run hostile': minutes('npm run hostile -- 10000 7'),
