@@ -44,7 +44,6 @@ export const EXCEPTIONS = {
     'vmarea-bench speed --quick --workload W1 --format x86-64 --compare before.json',
   ),
 
-  'vmarea-bench replay': { how: 'run', as: 'vmarea-bench replay --help' }, // a name
   'vmarea-bench mmu': ci('npm run test:mmu'),
   'npm run bench -- mmu --case mmu-cases/FILE': refused(
     'only a run that fails writes a case; a test reads one',
@@ -58,6 +57,7 @@ export const EXCEPTIONS = {
  * @type {readonly [RegExp, string][]}
  */
 const VALUES = [
+  [/(?<=^vmarea-bench replay)$/, ' --help'], // a mere name of the command
   [/(?<= replay )TRACE\b/, 'apps/bench/test/data/traces/x86-1cpu'],
   [/(?<= workload )NAME\[,NAME\]/, 'fix_size_alloc_test,vm_map_ram_test'],
   [/(?<= example )NAME\b/, 'lazy-area'],
