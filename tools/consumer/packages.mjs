@@ -17,6 +17,7 @@ import { output, pnpm } from '../support/run.mjs';
 export function published(root) {
   return ['packages', 'apps']
     .flatMap((group) => readdirSync(join(root, group)).map((name) => join(root, group, name)))
+    .filter((folder) => existsSync(join(folder, 'package.json'))) // git leaves node_modules of a package that went
     .map((folder) => ({ ...JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')), folder }))
     .filter((manifest) => !manifest.private);
 }

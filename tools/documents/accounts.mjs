@@ -6,13 +6,11 @@ import { root } from '../support/run.mjs';
 /**
  * - `ci`: `by`, a part of `.ci/run`, runs the command.
  * - `run`: `npm run documents` runs it, as `as`: where a reader puts an own value, `as` has one.
- * - `fails`: `npm run documents` runs it, and it must fail.
  * - `smaller`: it takes minutes. `instead` is a command of the same document and is run.
  * - `refused`: it cannot be run.
  *
  * @typedef {{ how: 'ci', by: string }
  *   | { how: 'run', as: string }
- *   | { how: 'fails', as: string, reason: string }
  *   | { how: 'smaller', instead: string, reason: string }
  *   | { how: 'refused', reason: string }} Account
  */
@@ -31,7 +29,7 @@ const refused = (/** @type {string} */ reason) => ({ how: /** @type {const} */ (
  * @type {Readonly<Record<string, Account>>}
  */
 export const EXCEPTIONS = {
-  'npm install': { how: 'fails', as: 'npm install', reason: 'the repository is installed by pnpm' },
+  'npm install': refused('a reader must not run it; a test runs the guard that ends it'),
   'npx changeset': refused('asks questions; npm run release:rehearse reads what it has written'),
 
   'npm run hostile': minutes('npm run hostile -- 10000 7'),
@@ -46,7 +44,6 @@ export const EXCEPTIONS = {
     'vmarea-bench speed --quick --workload W1 --format x86-64 --compare before.json',
   ),
 
-  'vmarea-bench replay': { how: 'run', as: 'vmarea-bench replay --help' }, // a name
   'vmarea-bench mmu': ci('npm run test:mmu'),
   'npm run bench -- mmu --case mmu-cases/FILE': refused(
     'only a run that fails writes a case; a test reads one',
@@ -60,6 +57,7 @@ export const EXCEPTIONS = {
  * @type {readonly [RegExp, string][]}
  */
 const VALUES = [
+  [/(?<=^vmarea-bench replay)$/, ' --help'], // a mere name of the command
   [/(?<= replay )TRACE\b/, 'apps/bench/test/data/traces/x86-1cpu'],
   [/(?<= workload )NAME\[,NAME\]/, 'fix_size_alloc_test,vm_map_ram_test'],
   [/(?<= example )NAME\b/, 'lazy-area'],

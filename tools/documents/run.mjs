@@ -8,7 +8,7 @@ import { delimiter, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Checks } from '../consumer/checks.mjs';
 import { copyRepository } from '../support/copy-repository.mjs';
-import { output, printed } from '../support/run.mjs';
+import { output } from '../support/run.mjs';
 import { temporaryFolder } from '../support/temporary.mjs';
 import { accountFor } from './accounts.mjs';
 import { allCommands } from './commands.mjs';
@@ -46,7 +46,6 @@ function known() {
 function said(account) {
   if (account.how === 'ci') return `run by ${account.by}`;
   if (account.how === 'run') return 'run';
-  if (account.how === 'fails') return `run, must fail: ${account.reason}`;
   if (account.how === 'smaller') return `${account.reason}; run smaller: ${account.instead}`;
   return `not run: ${account.reason}`;
 }
@@ -57,12 +56,6 @@ async function runAll(chosen) {
   const copy = join(temporaryFolder('documents'), 'repository');
   copyRepository(copy);
   const env = standIns(copy);
-  // Before anything is installed: what must fail would spoil the copy if it succeeded.
-  for (const { account, places } of chosen) {
-    if (account.how === 'fails') {
-      await checks.check(`${account.as} fails: ${account.reason}`, () => mustFail(account.as, places, copy));
-    }
-  }
   await checks.check('npm run build', async () => {
     await output('npm', ['run', 'build'], { cwd: copy });
     return 'vmarea-bench is this build';
@@ -76,17 +69,6 @@ async function runAll(chosen) {
     });
   }
   checks.finish();
-}
-
-/**
- * @param {string} command
- * @param {string[]} places
- * @param {string} copy
- */
-async function mustFail(command, places, copy) {
-  const { code } = await printed('sh', ['-c', command], { cwd: copy });
-  if (code === 0) throw new Error('it succeeded');
-  return places.join(', ');
 }
 
 /**
