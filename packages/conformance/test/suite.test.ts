@@ -49,7 +49,8 @@ function outcome(
 
 describe('the suite', () => {
   test.each(FAULTS)('finds a fault: %s (%s)', (_what, group, broken) => {
-    const { failed, messages } = outcome({ ...kestrel, ...broken });
+    // The other groups find some of the faults too, and would take most of the time.
+    const { failed, messages } = outcome({ ...kestrel, ...broken }, { only: `broken:${group}:` });
     expect(failed.filter((id) => id.startsWith(`broken:${group}:`))).not.toEqual([]);
     for (const [i, message] of messages.entries()) expect(message).toContain(failed[i]);
   });

@@ -252,7 +252,7 @@ describe('VmapAreas with one processor', () => {
           expect([...map]).toEqual([...new Set(owner.filter((o) => o !== undefined))]);
         }
       }),
-      { numRuns: 400, seed: 5 },
+      { numRuns: 150, seed: 5 },
     );
   });
 });

@@ -11,7 +11,7 @@ import { agree, BANK_BYTES, newWorlds, refill, type World } from './worlds.js';
  */
 
 /** VMAREA_RUNS multiplies the number of runs: 100 for a run over night. */
-const RUNS = 25_000 * Number(process.env.VMAREA_RUNS ?? 1);
+const RUNS = 12_000 * Number(process.env.VMAREA_RUNS ?? 1);
 
 const MUST_REACH = [
   ...['occupied', 'does not fit', 'beyond a page of scratch'].map((what) => `frames: ${what}`),

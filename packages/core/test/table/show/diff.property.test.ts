@@ -244,7 +244,7 @@ describe('diffTables finds what two plain Maps tell', () => {
 
   test('for tables of two formats', () => {
     fc.assert(fc.property(anyFormat, anyFormat, calls, fc.boolean(), extra, limits, check), {
-      numRuns: 300,
+      numRuns: 150,
       seed: 20261122,
     });
   });
@@ -254,7 +254,7 @@ describe('diffTables finds what two plain Maps tell', () => {
       fc.property(anyFormat, calls, fc.boolean(), extra, limits, (format, ...rest) =>
         check(format, format, ...rest),
       ),
-      { numRuns: 200, seed: 20261123 },
+      { numRuns: 100, seed: 20261123 },
     );
   });
 });
