@@ -1,4 +1,4 @@
-import type { AddressCodec } from '../address-codec.js';
+import type { EntryTemplate } from '../entry-template.js';
 import type { Plan } from '../format/plan.js';
 
 /** The frames of one call. A new object for each call: loops may keep a copy of its elements as long as they see it. */
@@ -22,7 +22,7 @@ export interface EntryFinder {
   readonly isLost: boolean;
 }
 
-/** What `writeFrames` and `writeLinear` answer when all was written. */
+/** What `writeFrames` answers when all was written. */
 export const WRITTEN = -1;
 
 /**
@@ -43,46 +43,25 @@ export interface RunLoops {
   readonly walks: WalkLoops | null;
 
   /**
-   * Writes a run of leaves to scattered frames.
+   * Writes a run of leaves to scattered frames. What the slots hold goes: `firstLive` tells whether they are free.
    *
-   * All is looked at before anything is written.
+   * All frames are looked at before anything is written.
    *
    * @param source - with one of its arrays.
    * @param from - index in that array of the first entry's frame.
-   * @param flagsLo - the bits of every entry beside its address.
-   * @param limit - frames at or above it do not fit.
-   * @param isNew - the slots need no look: what they hold may go.
-   * @returns `WRITTEN`; or the index of the first occupied slot; or, when none is, -2 minus the index of the first frame that
-   *   does not fit.
+   * @param template - the leaves without their frames.
+   * @returns `WRITTEN`; or the index of the first frame that does not fit, counted from `from`, and nothing is written.
    */
-  writeFrames(
-    at: number,
-    count: number,
-    source: FrameSource,
-    from: number,
-    flagsLo: number,
-    flagsHi: number,
-    codec: AddressCodec,
-    limit: number,
-    isNew: boolean,
-  ): number;
+  writeFrames(at: number, count: number, source: FrameSource, from: number, template: EntryTemplate): number;
 
   /**
-   * Writes a run of leaves over adjacent frames, `step` base pages each.
+   * Writes a run of leaves over adjacent frames. What the slots hold goes.
    *
    * @param pfn - frame of the first.
-   * @returns `WRITTEN`; or the index of the first occupied slot, and nothing is written.
+   * @param step - base pages from one leaf's frame to the next one's.
+   * @param template - the leaves without their frames; its limit is not asked.
    */
-  writeLinear(
-    at: number,
-    count: number,
-    pfn: number,
-    step: number,
-    flagsLo: number,
-    flagsHi: number,
-    codec: AddressCodec,
-    isNew: boolean,
-  ): number;
+  writeLinear(at: number, count: number, pfn: number, step: number, template: EntryTemplate): void;
 
   /** Sets a run to 0 without a look at what it holds. */
   erase(at: number, count: number): void;
