@@ -43,23 +43,23 @@ export interface RunLoops {
   readonly walks: WalkLoops | null;
 
   /**
-   * Writes a run of leaves to scattered frames. What the slots hold goes: `firstLive` tells whether they are free.
+   * Writes a run of leaves to scattered frames. It does not ask whether the slots are free: `firstLive` does.
    *
-   * All frames are looked at before anything is written.
+   * All frames are checked before anything is written.
    *
    * @param source - with one of its arrays.
    * @param from - index in that array of the first entry's frame.
    * @param template - the leaves without their frames.
-   * @returns `WRITTEN`; or the index of the first frame that does not fit, counted from `from`, and nothing is written.
+   * @returns `WRITTEN`; or the index, counted from `from`, of the first frame that does not fit. Then nothing is written.
    */
   writeFrames(at: number, count: number, source: FrameSource, from: number, template: EntryTemplate): number;
 
   /**
-   * Writes a run of leaves over adjacent frames. What the slots hold goes.
+   * Writes a run of leaves over adjacent frames. It does not ask whether the slots are free.
    *
    * @param pfn - frame of the first.
-   * @param step - base pages from one leaf's frame to the next one's.
-   * @param template - the leaves without their frames; its limit is not asked.
+   * @param step - base pages from the frame of one leaf to the frame of the next.
+   * @param template - the leaves without their frames. Frames are not checked against its limit.
    */
   writeLinear(at: number, count: number, pfn: number, step: number, template: EntryTemplate): void;
 

@@ -2,9 +2,10 @@
  * What the binaries export, from the sources in `assembly/`. Addresses are in bytes, all numbers are 32-bit integers where
  * nothing else is said; WebAssembly takes them signed or unsigned.
  *
- * The loops that write take the address codec as numbers, 9 to 13 in all. With the codec in the scratch page instead, written
- * once for all calls of a format, 12 narrow frames took 11.0 ns instead of 10.8, 12 wide ones 41 instead of 46, and 512 of
- * either the same; the module grew by 32 of the 97 bytes that it may. And a memory that was given has no such page.
+ * The loops that write take 9 to 13 numbers, since the address codec is among them. It could be in the scratch page instead,
+ * written once for a format. That was tried: 12 narrow frames took 11.0 ns instead of 10.8, 12 wide ones 41 instead of 46, and
+ * for 512 frames there was no difference. The module grew by 32 bytes, of 97 that are left. And a given memory has no scratch
+ * page.
  */
 export interface LoopExports {
   /** Index of the first frame above `highest`, -1 when all was written. */

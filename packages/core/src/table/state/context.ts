@@ -59,7 +59,7 @@ export class TableContext {
   isDestroyed = false;
   /** Address-space id for flushes. */
   asid = 0;
-  /** The visit to the root that the last change made, for the next. */
+  /** The visit to the root, made by the first call that changes the tables. */
   visit: TableVisit | null = null;
 
   constructor(
@@ -81,8 +81,8 @@ export class TableContext {
 }
 
 /**
- * The visit to the root by a call that changes the tables. Such calls exclude each other, so they share it. It
- * and the visits below are a tenth of what a call for a few pages takes.
+ * The visit to the root, for a call that changes the tables. Such calls exclude each other, so they share the
+ * visits: to make new ones took a tenth of a call for a few pages.
  */
 export function visitRoot(context: TableContext, range: PageRange): TableVisit {
   context.visit ??= new TableVisit(context, 0);

@@ -13,8 +13,8 @@ interface Tree {
 /**
  * A visit to one table: where it stands, and the part of the call's range that its entries translate.
  *
- * A call has one visit a level, and moves it from table to table: a call over 131,072 tables makes no object for each. So
- * what is read of a visit holds until the table above it goes on to its next part.
+ * A call has one visit for each level, and moves it from table to table. So a call over 131,072 tables makes no object for
+ * each of them. What a visit says holds until the call moves it.
  */
 export class TableVisit {
   readonly level: LevelPlan;
@@ -24,14 +24,14 @@ export class TableVisit {
   pfn = -1;
   /** Record of the table; -1 when it is not counted. */
   record = -1;
-  /** The call made the table: it is empty, whatever it holds. */
+  /** The call made the table: it counts as empty, whatever it holds. */
   isNew = false;
-  /** The entry that the part starts in, and the pages of that entry before the part. */
+  /** The entry in which the part starts, and the pages of that entry before the part. */
   slot = 0;
   inside = 0;
   /** Pages of the call before the part. */
   done = 0;
-  /** Pages of the part. Of the last level also those of several whole tables that follow each other in memory. */
+  /** Pages of the part. On the last level it may be several whole tables that follow each other in memory. */
   pages = 0;
   readonly #tree: Tree;
   #below: TableVisit | null = null;
@@ -43,7 +43,7 @@ export class TableVisit {
     this.bank = tree.root.bank;
   }
 
-  /** Visits the root, for all of a range. */
+  /** Moves to the root, for all of a range. */
   toRoot({ first, pages }: PageRange): this {
     const { pfn, bank, word } = this.#tree.root;
     this.#take(first, 0, pages);
@@ -54,7 +54,7 @@ export class TableVisit {
   }
 
   /**
-   * The visit to a table below, for a part of this one's pages. Which table that is, `enter` says.
+   * The visit of the level below, moved to a part of this table's pages. `enter` says which table that is.
    *
    * @param offset - first page of the part, counted from the first page that the table translates.
    * @param done - pages of the call before the part.
@@ -66,7 +66,7 @@ export class TableVisit {
     return below;
   }
 
-  /** Says which table is visited. */
+  /** Moves to a table. */
   enter(pfn: number, bank: Bank, isNew: boolean = false): this {
     const { plan, records } = this.#tree;
     this.pfn = pfn;
@@ -80,7 +80,7 @@ export class TableVisit {
   #take(offset: number, done: number, pages: number): void {
     const { level } = this;
     this.slot = Math.floor(offset / level.pages);
-    // An integer: the difference of two numbers beyond 2^31 would be kept as a double, in a box of its own.
+    // `Math.floor` gives V8 a small integer. Without it, the difference of two numbers beyond 2^31 stays a boxed double.
     this.inside = Math.floor(offset - this.slot * level.pages);
     this.done = done;
     this.pages = pages;

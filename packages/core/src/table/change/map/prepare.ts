@@ -32,7 +32,7 @@ export function prepareTables(context: TableContext, range: PageRange, leafShift
 
 /** Counts the tables that `prepareTables` would make. */
 export function countTables(context: TableContext, range: PageRange, leafShift: number): number {
-  // Callbacks of a change may ask: its visits are not to be moved.
+  // A callback of a change may ask this: the visits of the change must not move.
   const root = new TableVisit(context, 0).toRoot(range);
   return prepareBelow({ context, changes: null, leafShift, range }, root);
 }
@@ -44,7 +44,7 @@ function prepareBelow(call: PrepareCall, table: TableVisit): number {
   const { level, bank, word, record } = table;
   counters.tablesRead++;
   if (level.shift <= leafShift) return 0;
-  // Nothing can be missing in the tables of the leaves: no visit to each.
+  // The tables of the leaves have no tables below: they need no visit.
   const isAboveLeaves = (plan.levels[level.index + 1] as LevelPlan).shift <= leafShift;
   const { words } = bank;
   let tables = 0;
