@@ -13,6 +13,7 @@ export { completeControls } from './check/controls.js';
 export type { FrameList } from './check/frames.js';
 export { bigintOption, choiceOption, flagOption, integerOption } from './check/members.js';
 export { type Given, optionsOf } from './check/options.js';
+export type { EntryTemplate } from './entry-template.js';
 export { hex, printable, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';
 export { brokenRule, classify } from './format/classify.js';

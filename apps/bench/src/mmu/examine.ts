@@ -25,15 +25,20 @@ export interface Examined extends Batch, BatchResult {
   readonly leftOut: ReadonlyMap<string, number>;
 }
 
+/** A processor that judges: what it is, what asks it, and the version of QEMU. */
+interface Machine {
+  readonly target: Target;
+  readonly guest: Processor;
+  readonly version: string;
+}
+
 /**
  * Makes a batch and runs it. The same seed and number give the same batch.
  *
  * @param plant - changes the format that the model walks by.
  */
 export async function examine(
-  target: Target,
-  guest: Processor,
-  version: string,
+  { target, guest, version }: Machine,
   configuration: Configuration,
   seed: number,
   batch: number,

@@ -38,6 +38,7 @@ export async function runConfiguration(
   step: () => Promise<void>,
 ): Promise<MmuRow> {
   const { configuration, target, qemu, seed } = bench;
+  const { version } = qemu;
   const start = performance.now();
   const tally = { addresses: 0, accesses: 0, unplaced: 0, entriesTouched: 0, differences: 0 };
   const outcomes: Record<string, Record<string, number>> = {};
@@ -53,7 +54,7 @@ export async function runConfiguration(
         guest.stop();
         guest = new Guest(target, qemu, configuration.format);
       }
-      const one = await examine(target, guest, qemu.version, configuration, seed, batch);
+      const one = await examine({ target, guest, version }, configuration, seed, batch);
       tally.addresses += one.jobs.length;
       tally.accesses += one.judged.length;
       tally.entriesTouched += one.entriesTouched;
@@ -86,11 +87,12 @@ export async function runConfiguration(
 /** Plants a fault in the format and looks for it. */
 export async function runPlant(bench: Bench, plant: Plant): Promise<PlantRow> {
   const { configuration, target, qemu, seed } = bench;
+  const { version } = qemu;
   const guest = new Guest(target, qemu, configuration.format);
   const row = { configuration: configuration.name, plant: plant.name };
   try {
     for (let batch = 0; batch < PLANT_BATCHES; batch++) {
-      const one = await examine(target, guest, qemu.version, configuration, seed, batch, plant.apply);
+      const one = await examine({ target, guest, version }, configuration, seed, batch, plant.apply);
       if (differencesOf(one).length === 0) continue;
       const [file, line, plan] = await keep(bench, guest, one, plant);
       const sound = differencesOf(await runCase(target, guest, qemu.version, configuration, plan));

@@ -139,7 +139,7 @@ async function differences(lie: Lie, batches = 3): Promise<string[]> {
 
 function examined(lie: Lie, batch = 0): Promise<Examined> {
   const one = { ...target, settings: () => ({ svpbmt: true, sum: true, mxr: false, adue: true }) };
-  return examine(one, new Liar(lie), '10.0', configuration, 1, batch);
+  return examine({ target: one, guest: new Liar(lie), version: '10.0' }, configuration, 1, batch);
 }
 
 const onDone = (change: (pa: bigint) => Outcome) => (outcome: Outcome) =>
@@ -221,7 +221,12 @@ describe('the judge', () => {
       noMemory: null,
       ram: { ...target.ram, frames: [0n, 0n], isEmpty: () => true },
     };
-    const { judged } = await examine(nowhere, new Liar({}, nowhere), '10.0', configuration, 1, 0);
+    const { judged } = await examine(
+      { target: nowhere, guest: new Liar({}, nowhere), version: '10.0' },
+      configuration,
+      1,
+      0,
+    );
     const done = judged.filter(({ expected }) => expected.outcome.kind === 'done');
     expect(done.length).toBeGreaterThan(20);
     expect(judged.filter(({ isUnplaced }) => isUnplaced)).toEqual(done);
@@ -232,7 +237,13 @@ describe('the judge', () => {
     const { deviations, plants } = riscv64Target;
     const known: Target = { ...target, deviations };
     const asked = async (plant: Plant | null): Promise<unknown> => {
-      const one = await examine(known, new Liar({}), '10.0', configuration, 1, 0, plant?.apply);
+      const one = await examine(
+        { target: known, guest: new Liar({}), version: '10.0' },
+        configuration,
+        1,
+        0,
+        plant?.apply,
+      );
       return [one.jobs, one.leftOut];
     };
     const sound = await asked(null);

@@ -1,4 +1,5 @@
 import type { AddressCodec } from '../address-codec.js';
+import type { EntryTemplate } from '../entry-template.js';
 import { matches, type Words } from '../words.js';
 import { brokenRule } from './classify.js';
 import { compileAddress } from './compile-address.js';
@@ -81,6 +82,8 @@ export interface Plan {
   /** Base pages that the root covers: a power of two up to 2^52. */
   readonly pages: number;
   readonly address: AddressCodec;
+  /** Entries that point to tables. */
+  readonly link: EntryTemplate;
   readonly levels: readonly LevelPlan[];
   /** Index of the last level. */
   readonly last: number;
@@ -103,18 +106,26 @@ export function planOf(format: PageTableFormat): Plan {
 function compile(format: PageTableFormat): Plan {
   const { pageShift } = format;
   const address = compileAddress(format.address, pageShift);
+  const pfnLimit = 2 ** (format.paBits - pageShift);
+  const { lo, hi } = format.tableEntry;
   const root = format.levels[0] as Level;
   return Object.freeze({
     format,
     pageShift,
     pageWords: 2 ** (pageShift - 2),
-    pfnLimit: 2 ** (format.paBits - pageShift),
+    pfnLimit,
     pages: 2 ** (format.range.bits - pageShift),
     address,
+    link: { lo, hi, address, pfnLimit },
     levels: Object.freeze(format.levels.map((_, index) => compileLevel(format, index))),
     last: format.levels.length - 1,
     rootOrder: Math.max(0, root.bits + 3 - pageShift),
   });
+}
+
+/** Leaves of the same bits beside their frames. */
+export function leafTemplate({ address, pfnLimit }: Plan, lo: number, hi: number): EntryTemplate {
+  return { lo, hi, address, pfnLimit };
 }
 
 function compileLevel(format: PageTableFormat, index: number): LevelPlan {

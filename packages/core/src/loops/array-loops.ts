@@ -1,4 +1,4 @@
-import type { AddressCodec } from '../address-codec.js';
+import type { EntryTemplate } from '../entry-template.js';
 import { atomicCas64, atomicLoad64, atomicStore64 } from './atomic64.js';
 import { type FrameSource, type RunLoops, type WalkLoops, WRITTEN } from './run-loops.js';
 import { firstUnfit, writeLinear, writeNarrow, writeWide } from './write-loops.js';
@@ -35,48 +35,26 @@ export class ArrayLoops implements RunLoops {
     count: number,
     { narrow, wide }: FrameSource,
     from: number,
-    flagsLo: number,
-    flagsHi: number,
-    codec: AddressCodec,
-    limit: number,
-    isNew: boolean,
+    template: EntryTemplate,
   ): number {
     const { words } = this.bank;
-    if (!isNew) {
-      const occupied = firstLive(words, at, count);
-      if (occupied >= 0) return occupied;
-    }
+    const { pfnLimit } = template;
     if (narrow !== null) {
-      if (limit < 4294967296) {
-        const bad = firstUnfit(narrow, from, count, limit);
-        if (bad >= 0) return -2 - bad;
+      if (pfnLimit < 4294967296) {
+        const bad = firstUnfit(narrow, from, count, pfnLimit);
+        if (bad >= 0) return bad;
       }
-      writeNarrow(words, at, count, narrow, from, flagsLo, flagsHi, codec);
+      writeNarrow(words, at, count, narrow, from, template);
     } else if (wide !== null) {
-      const bad = firstUnfit(wide, from, count, limit);
-      if (bad >= 0) return -2 - bad;
-      writeWide(words, at, count, wide, from, flagsLo, flagsHi, codec);
+      const bad = firstUnfit(wide, from, count, pfnLimit);
+      if (bad >= 0) return bad;
+      writeWide(words, at, count, wide, from, template);
     }
     return WRITTEN;
   }
 
-  writeLinear(
-    at: number,
-    count: number,
-    pfn: number,
-    step: number,
-    flagsLo: number,
-    flagsHi: number,
-    codec: AddressCodec,
-    isNew: boolean,
-  ): number {
-    const { words } = this.bank;
-    if (!isNew) {
-      const occupied = firstLive(words, at, count);
-      if (occupied >= 0) return occupied;
-    }
-    writeLinear(words, at, count, pfn, step, flagsLo, flagsHi, codec);
-    return WRITTEN;
+  writeLinear(at: number, count: number, pfn: number, step: number, template: EntryTemplate): void {
+    writeLinear(this.bank.words, at, count, pfn, step, template);
   }
 
   erase(at: number, count: number): void {

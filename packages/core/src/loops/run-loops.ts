@@ -1,4 +1,4 @@
-import type { AddressCodec } from '../address-codec.js';
+import type { EntryTemplate } from '../entry-template.js';
 import type { Plan } from '../format/plan.js';
 
 /**
@@ -25,7 +25,7 @@ export interface EntryFinder {
   readonly isLost: boolean;
 }
 
-/** Result of `writeFrames` and `writeLinear` when all was written. */
+/** What `writeFrames` answers when all was written. */
 export const WRITTEN = -1;
 
 /**
@@ -46,46 +46,25 @@ export interface RunLoops {
   readonly walks: WalkLoops | null;
 
   /**
-   * Writes a run of leaves to scattered frames.
+   * Writes a run of leaves to scattered frames. It does not ask whether the slots are free: `firstLive` does.
    *
-   * All is checked before anything is written.
+   * All frames are checked before anything is written.
    *
    * @param source - with one of its arrays.
    * @param from - index in that array of the first entry's frame.
-   * @param flagsLo - the bits of every entry besides its address.
-   * @param limit - frames at or above it do not fit.
-   * @param isNew - the slots need no check: their contents may be lost.
-   * @returns `WRITTEN`; or the index of the first occupied slot; or, when none is, -2 minus the index of the
-   *   first frame that does not fit.
+   * @param template - the leaves without their frames.
+   * @returns `WRITTEN`; or the index, counted from `from`, of the first frame that does not fit. Then nothing is written.
    */
-  writeFrames(
-    at: number,
-    count: number,
-    source: FrameSource,
-    from: number,
-    flagsLo: number,
-    flagsHi: number,
-    codec: AddressCodec,
-    limit: number,
-    isNew: boolean,
-  ): number;
+  writeFrames(at: number, count: number, source: FrameSource, from: number, template: EntryTemplate): number;
 
   /**
-   * Writes a run of leaves over adjacent frames, `step` base pages each.
+   * Writes a run of leaves over adjacent frames. It does not ask whether the slots are free.
    *
    * @param pfn - frame of the first.
-   * @returns `WRITTEN`; or the index of the first occupied slot, and nothing is written.
+   * @param step - base pages from the frame of one leaf to the frame of the next.
+   * @param template - the leaves without their frames. Frames are not checked against its limit.
    */
-  writeLinear(
-    at: number,
-    count: number,
-    pfn: number,
-    step: number,
-    flagsLo: number,
-    flagsHi: number,
-    codec: AddressCodec,
-    isNew: boolean,
-  ): number;
+  writeLinear(at: number, count: number, pfn: number, step: number, template: EntryTemplate): void;
 
   /** Sets a run to 0 without a check of its contents. */
   erase(at: number, count: number): void;

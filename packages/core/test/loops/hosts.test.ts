@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { AddressCodec } from '../../src/address-codec.js';
+import type { EntryTemplate } from '../../src/entry-template.js';
 import type { RunLoops } from '../../src/loops/run-loops.js';
 import type { WebAssemblyHost } from '../../src/loops/wasm/wasm-host.js';
 import { webAssemblyMemory } from '../memory/support.js';
@@ -18,6 +19,7 @@ const x86: AddressCodec = {
   highHiRotate: 12,
   highHi: 0xff000,
 };
+const leaves: EntryTemplate = { lo: 3, hi: 0, address: x86, pfnLimit: 2 ** 40 };
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -44,9 +46,10 @@ function without(name: keyof WebAssemblyHost, error: Error): WebAssemblyHost {
 /** Makes long runs of every kind. */
 function use(loops: RunLoops): void {
   const source = { narrow: Uint32Array.from({ length: 100 }, (_, i) => 7 * i), wide: null, start: 0 };
-  expect(loops.writeFrames(0, 100, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
-  expect(loops.writeLinear(200, 100, 5, 1, 3, 0, x86, false)).toBe(-1);
-  expect(loops.writeLinear(100, 100, 5, 1, 3, 0, x86, false)).toBe(0);
+  expect(loops.writeFrames(0, 100, source, 0, leaves)).toBe(-1);
+  expect(loops.firstLive(200, 100)).toBe(-1);
+  loops.writeLinear(200, 100, 5, 1, leaves);
+  expect(loops.firstLive(100, 100)).toBe(0);
   expect(loops.matching(0, 200, 0xfff, 0, 3, 0)).toBe(200);
   loops.change(0, 200, 2, 0, 0, 0);
   loops.copy(400, 0, 200);
@@ -119,7 +122,7 @@ test('the module is compiled at the first long run, once', async () => {
   expect(made).toEqual({ Memory: 0, Module: 0, Instance: 0 });
   const first = PhysicalMemory.create({ loops: wasmLoops, bytes: 8192 }).banks[0]?.loops as RunLoops;
   const second = PhysicalMemory.create({ loops: wasmLoops, bytes: 8192 }).banks[0]?.loops as RunLoops;
-  first.writeLinear(0, 2, 5, 1, 3, 0, x86, false);
+  first.writeLinear(0, 2, 5, 1, leaves);
   expect(first.clear(0, 2)).toBe(2);
   expect(made).toEqual({ Memory: 2, Module: 0, Instance: 0 });
   use(first);
@@ -159,7 +162,7 @@ test('a given memory may grow between calls', async () => {
   };
   for (let pages = 1; pages < 4; pages++) {
     use(loops);
-    expect(loops.writeLinear(0, 100, pages, 1, 3, 0, x86, true)).toBe(-1);
+    loops.writeLinear(0, 100, pages, 1, leaves);
     expect(new Int32Array(memory.buffer)[2]).toBe(4096 * pages + 3);
     expect(loops.clear(0, 1000)).toBe(100);
     if (pages < 3) memory.grow(1);
@@ -182,7 +185,7 @@ test.each([false, true])(
         wide: isWide ? Float64Array.from(list) : null,
         start: 0,
       };
-      expect(bank?.loops.writeFrames(0, count, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
+      expect(bank?.loops.writeFrames(0, count, source, 0, leaves)).toBe(-1);
       const low = bank?.words.filter((_, i) => i % 2 === 0).subarray(0, count);
       expect(low?.every((word, i) => word === (list[i] as number) * 4096 + 3)).toBe(true);
       expect(bank?.loops.clear(0, 20_000)).toBe(count);
@@ -199,7 +202,7 @@ test('a bank that ends near 4 GiB is written to its end', async () => {
   const loops = bank?.loops as RunLoops;
   const at = bytes / 4 - 1024;
   const source = { narrow: Uint32Array.from({ length: 512 }, (_, i) => i + 1), wide: null, start: 0 };
-  expect(loops.writeFrames(at, 512, source, 0, 3, 0, x86, 2 ** 40, false)).toBe(-1);
+  expect(loops.writeFrames(at, 512, source, 0, leaves)).toBe(-1);
   expect(bank?.words.at(-2)).toBe(512 * 4096 + 3);
   expect(loops.kind).toBe('wasm');
   expect(loops.countLive(at - 200, 612)).toBe(512);

@@ -22,6 +22,11 @@ function empty({ words, twinWords }: World, { first, count }: Run): void {
   twinWords.fill(0, 2 * first, 2 * (first + count));
 }
 
+/** Whether a slot of a run is not free, as the engine asks before it writes. */
+function isOccupied(world: World, { first, count }: Run): boolean {
+  return same(world, (loops) => loops.firstLive(2 * first, count)) >= 0;
+}
+
 /** Frames that fit, many of them next to a power of two. */
 function frameBelow(random: SeededRandom, limit: number): number {
   const near = [0, 2 ** 20, 2 ** 31, 2 ** 32, limit].filter((at) => at <= limit);
@@ -54,8 +59,9 @@ function writeFrames(world: World, random: SeededRandom, note: Note, isNarrow: b
     wide: isNarrow ? null : (list as Float64Array),
     start: 0,
   };
-  const flagsLo = random.word() & ~(address.lowLo | address.highLo);
-  const flagsHi = random.word() & ~(address.lowHi | address.highHi);
+  const lo = random.word() & ~(address.lowLo | address.highLo);
+  const hi = random.word() & ~(address.lowHi | address.highHi);
+  const template = { lo, hi, address, pfnLimit: limit };
   let from = skipped;
   // Sometimes from the start again, or from the frames that the first call skipped.
   const again = runs.filter(() => random.oneIn(3));
@@ -65,10 +71,12 @@ function writeFrames(world: World, random: SeededRandom, note: Note, isNarrow: b
     if (random.oneIn(2)) empty(world, run);
     if (random.oneIn(8)) world.words[2 * (first + count - 1)] = world.twinWords[2 * (first + count - 1)] = 1;
     const isNew = random.oneIn(3);
-    const answer = same(world, (loops) =>
-      loops.writeFrames(2 * first, count, source, from, flagsLo, flagsHi, address, limit, isNew),
-    );
-    note(`frames: ${answer === -1 ? `written, ${name}` : answer >= 0 ? 'occupied' : 'does not fit'}`);
+    if (!isNew && isOccupied(world, run)) {
+      note('frames: occupied');
+    } else {
+      const unfit = same(world, (loops) => loops.writeFrames(2 * first, count, source, from, template));
+      note(`frames: ${unfit < 0 ? `written, ${name}` : 'does not fit'}`);
+    }
     if (from + count > 16384) note('frames: beyond a page of scratch');
     if (random.oneIn(4)) clobberScratch(world);
     from += count;
@@ -97,12 +105,11 @@ export const operations: Readonly<Record<string, Operation>> = {
     const most = Math.max(0, limit - run.count * step);
     const border = 4294967296 * (1 + random.below(3)) - step * random.below(run.count);
     const pfn = random.oneIn(2) && border <= most ? border : Math.min(most, frameBelow(random, limit));
-    const isNew = random.oneIn(3);
-    const answer = same(world, (loops) =>
-      loops.writeLinear(2 * run.first, run.count, pfn, step, 0x67, -2147483648, address, isNew),
-    );
+    const isFree = random.oneIn(3) || !isOccupied(world, run);
+    const template = { lo: 0x67, hi: -2147483648, address, pfnLimit: limit };
+    if (isFree) same(world, (loops) => loops.writeLinear(2 * run.first, run.count, pfn, step, template));
     const pieces = Math.floor((pfn + (run.count - 1) * step) / 4294967296) - Math.floor(pfn / 4294967296);
-    note(`linear: ${answer === -1 ? 'written' : 'occupied'}${pieces > 0 ? ', over 2^32' : ''}`);
+    note(`linear: ${isFree ? 'written' : 'occupied'}${pieces > 0 ? ', over 2^32' : ''}`);
   },
 
   clear(world, random, note) {

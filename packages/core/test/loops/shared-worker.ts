@@ -51,8 +51,9 @@ function hammer(loops: RunLoops, rounds: number): Seen {
 /** The same for loops over runs: entry 2 is written by one and copied by another to an entry that is the thread's own. */
 function hammerRuns(loops: RunLoops, rounds: number, own: number): number {
   let torn = 0;
+  const halves = { lo: 0, hi: 0, address: BOTH, pfnLimit: 2 ** 32 };
   for (let i = 0; i < rounds; i++) {
-    loops.writeLinear(4, 1, i, 1, 0, 0, BOTH, true);
+    loops.writeLinear(4, 1, i, 1, halves);
     loops.copy(own, 4, 1);
     if (loops.load64(own) !== loops.high) torn++;
     loops.change(4, 1, -1, -1, ~i, ~i);

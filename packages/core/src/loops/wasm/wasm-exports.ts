@@ -1,6 +1,11 @@
 /**
- * What the binaries export, from the sources in `assembly/`. Addresses are in bytes. Numbers are 32-bit
- * integers unless something else is said; WebAssembly takes them signed or unsigned.
+ * What the binaries export, from the sources in `assembly/`. Addresses are in bytes, all numbers are 32-bit integers where
+ * nothing else is said; WebAssembly takes them signed or unsigned.
+ *
+ * The loops that write take 9 to 13 numbers, since the address codec is among them. It could be in the scratch page instead,
+ * written once for a format. That was tried: 12 narrow frames took 11.0 ns instead of 10.8, 12 wide ones 41 instead of 46, and
+ * for 512 frames there was no difference. The module grew by 32 bytes, of 97 that are left. And a given memory has no scratch
+ * page.
  */
 export interface LoopExports {
   /** Index of the first frame above `highest`; -1 when all was written. */

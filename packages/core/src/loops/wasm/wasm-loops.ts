@@ -1,4 +1,5 @@
-import { type AddressCodec, addressHi, addressLo, entryHi, entryLo } from '../../address-codec.js';
+import { addressHi, addressLo, entryHi, entryLo } from '../../address-codec.js';
+import type { EntryTemplate } from '../../entry-template.js';
 import { ArrayLoops, type EntryWords } from '../array-loops.js';
 import type { LoopPlace } from '../loop-provider.js';
 import { type FrameSource, type WalkLoops, WRITTEN } from '../run-loops.js';
@@ -63,90 +64,63 @@ export class WasmLoops extends ArrayLoops {
     count: number,
     source: FrameSource,
     from: number,
-    flagsLo: number,
-    flagsHi: number,
-    codec: AddressCodec,
-    limit: number,
-    isNew: boolean,
+    template: EntryTemplate,
   ): number {
     const wasm = this.#loopsFor(count);
-    if (wasm === null) {
-      return super.writeFrames(at, count, source, from, flagsLo, flagsHi, codec, limit, isNew);
-    }
+    if (wasm === null) return super.writeFrames(at, count, source, from, template);
     const scratch = this.#scratch;
     if (scratch === null || count > scratch.capacity(source)) {
       return this.#place.isShared
-        ? this.#storeFrames(at, count, source, from, flagsLo, flagsHi, codec, limit, isNew)
-        : super.writeFrames(at, count, source, from, flagsLo, flagsHi, codec, limit, isNew);
+        ? this.#storeFrames(at, count, source, from, template)
+        : super.writeFrames(at, count, source, from, template);
     }
+    const { lo, hi, address, pfnLimit } = template;
+    const { lowRotate, lowLo, lowHi } = address;
     const p = this.#byte(at);
-    if (!isNew) {
-      const occupied = wasm.firstLive(p, count);
-      if (occupied >= 0) return occupied;
-    }
     const frames = scratch.stage(source, from, count);
-    const bad =
-      source.narrow !== null
-        ? wasm.writeNarrow(
-            p,
-            count,
-            frames,
-            codec.lowRotate,
-            codec.lowLo,
-            codec.lowHi,
-            flagsLo,
-            flagsHi,
-            Math.min(limit, 4294967296) - 1,
-          )
-        : wasm.writeWide(
-            p,
-            count,
-            frames,
-            codec.lowRotate,
-            codec.lowLo,
-            codec.lowHi,
-            codec.highLoRotate,
-            codec.highLo,
-            codec.highHiRotate,
-            codec.highHi,
-            flagsLo,
-            flagsHi,
-            limit,
-          );
-    return bad < 0 ? WRITTEN : -2 - bad;
+    if (source.narrow !== null) {
+      const highest = Math.min(pfnLimit, 4294967296) - 1;
+      return wasm.writeNarrow(p, count, frames, lowRotate, lowLo, lowHi, lo, hi, highest);
+    }
+    const { highLoRotate, highLo, highHiRotate, highHi } = address;
+    return wasm.writeWide(
+      p,
+      count,
+      frames,
+      lowRotate,
+      lowLo,
+      lowHi,
+      highLoRotate,
+      highLo,
+      highHiRotate,
+      highHi,
+      lo,
+      hi,
+      pfnLimit,
+    );
   }
 
-  override writeLinear(
-    at: number,
-    count: number,
-    pfn: number,
-    step: number,
-    flagsLo: number,
-    flagsHi: number,
-    codec: AddressCodec,
-    isNew: boolean,
-  ): number {
+  override writeLinear(at: number, count: number, pfn: number, step: number, template: EntryTemplate): void {
     const wasm = this.#loopsFor(count);
-    if (wasm === null) return super.writeLinear(at, count, pfn, step, flagsLo, flagsHi, codec, isNew);
-    const { lowRotate, lowLo, lowHi } = codec;
+    if (wasm === null) {
+      super.writeLinear(at, count, pfn, step, template);
+      return;
+    }
+    const { address } = template;
+    const { lowRotate, lowLo, lowHi } = address;
     let p = this.#byte(at);
     let next = pfn;
     let left = count;
-    if (!isNew) {
-      const occupied = wasm.firstLive(p, count);
-      if (occupied >= 0) return occupied;
-    }
     while (left > 0) {
       const piece = linearPiece(next, step, left);
       const high = Math.floor(next / 4294967296);
-      const lo = flagsLo | addressLo(codec, 0, high);
-      const hi = flagsHi | addressHi(codec, 0, high);
+      const lo = template.lo | addressLo(address, 0, high);
+      const hi = template.hi | addressHi(address, 0, high);
       wasm.writeLinear(p, piece, next, step, lowRotate, lowLo, lowHi, lo, hi);
       p = (p + 8 * piece) | 0;
       next += piece * step;
       left -= piece;
     }
-    return WRITTEN;
   }
 
   override erase(at: number, count: number): void {
@@ -243,22 +217,14 @@ export class WasmLoops extends ArrayLoops {
     count: number,
     { narrow, wide }: FrameSource,
     from: number,
-    flagsLo: number,
-    flagsHi: number,
-    codec: AddressCodec,
-    limit: number,
-    isNew: boolean,
+    { lo, hi, address, pfnLimit }: EntryTemplate,
   ): number {
-    if (!isNew) {
-      const occupied = this.firstLive(at, count);
-      if (occupied >= 0) return occupied;
-    }
     const pfns = (narrow ?? wide) as Uint32Array | Float64Array;
-    const bad = firstUnfit(pfns, from, count, limit);
-    if (bad >= 0) return -2 - bad;
+    const bad = firstUnfit(pfns, from, count, pfnLimit);
+    if (bad >= 0) return bad;
     for (let i = 0; i < count; i++) {
       const pfn = pfns[from + i] as number;
-      this.store64(at + 2 * i, flagsLo | entryLo(codec, pfn), flagsHi | entryHi(codec, pfn));
+      this.store64(at + 2 * i, lo | entryLo(address, pfn), hi | entryHi(address, pfn));
     }
     return WRITTEN;
   }

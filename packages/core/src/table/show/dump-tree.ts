@@ -6,7 +6,7 @@ import { addressOf, type PageRange } from '../page-range.js';
 import type { TableContext } from '../state/context.js';
 import { childPfn, isLeaf, isTable } from '../state/entries.js';
 import { leafStart } from '../state/leaf-start.js';
-import { isNext, isNextLeaf, leafRun, type OpenRun } from '../walk/leaves.js';
+import { isNext, isSameRun, leafRun, type OpenRun } from '../walk/leaves.js';
 import type { EffectiveRights, Rights, TablePath } from '../walk/rights.js';
 import { rootAddress } from '../walk/walk.js';
 import { type DeadEntries, type DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
@@ -142,8 +142,13 @@ function itemsOf({ context, range, rights }: Tree, place: Place): Item[] {
       const flagsLo = lo & ~level.leafAddressLo;
       const flagsHi = hi & ~level.leafAddressHi;
       const pfn = leafStart(plan, level, lo, hi, slot);
-      if (last?.kind === 'leaf' && isNextLeaf(plan, last, level, page, pfn, flagsLo, flagsHi)) last.count++;
-      else {
+      if (
+        last?.kind === 'leaf' &&
+        isSameRun(last, level, pfn, flagsLo, flagsHi) &&
+        isNext(plan, last, page)
+      ) {
+        last.count++;
+      } else {
         const allowed = rights.of(path, level, lo, hi);
         items.push({ kind: 'leaf', level, page, pfn, flagsLo, flagsHi, rights: allowed, count: 1 });
       }

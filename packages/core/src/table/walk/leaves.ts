@@ -157,7 +157,8 @@ function* runs(
     const pfn = leafStart(plan, level, lo, hi, slot);
     if (
       open !== null &&
-      isNextLeaf(plan, open, level, page, pfn, flagsLo, flagsHi) &&
+      isSameRun(open, level, pfn, flagsLo, flagsHi) &&
+      isNext(plan, open, page) &&
       (top.path === open.path || isAllowedAlike(rights, open, top.path, lo, hi))
     ) {
       open.count++;
@@ -208,12 +209,10 @@ export function isNext({ format, pages }: Plan, { level, page, count }: EntryRun
   return at === page + count * level.pages && (2 * at !== pages || format.range.upper !== 'sign');
 }
 
-/** True when a leaf continues a run. */
-export function isNextLeaf(
-  plan: Plan,
+/** True when a leaf continues a run by its level, flags and frame. `isNext` tells about its page. */
+export function isSameRun(
   run: OpenRun,
   level: LevelPlan,
-  page: number,
   pfn: number,
   flagsLo: number,
   flagsHi: number,
@@ -222,8 +221,7 @@ export function isNextLeaf(
     run.level === level &&
     run.flagsLo === flagsLo &&
     run.flagsHi === flagsHi &&
-    pfn === run.pfn + run.count * run.level.pages &&
-    isNext(plan, run, page)
+    pfn === run.pfn + run.count * run.level.pages
   );
 }
 

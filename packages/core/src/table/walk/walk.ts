@@ -67,6 +67,20 @@ export interface Walk {
   readonly fault: (Fault & { readonly code: FaultCode }) | null;
 }
 
+/** What a walk is asked. */
+interface Question {
+  readonly va: bigint;
+  readonly words: Words;
+  readonly access: Access | undefined;
+  readonly controls: Controls;
+}
+
+/** The entries that a walk read, root first: as it tells them, and as the format judges them. */
+interface Trail {
+  readonly steps: WalkStep[];
+  readonly path: Words[];
+}
+
 const READ: Access = { kind: 'read', user: false };
 
 /**
@@ -102,10 +116,10 @@ export function walkAddress(
   const barred = access === undefined ? null : (format.checkRoot?.(access, controls) ?? null);
   if (barred !== null) return failed(barred);
 
-  const { hi: vaHi, lo: vaLo } = words(va);
+  const question: Question = { va, words: words(va), access, controls };
   let table: { bank: Bank; word: number; pa: bigint } = { ...context.root, pa: rootAddress(context) };
   for (const level of plan.levels) {
-    const index = slotOf(level, vaHi, vaLo);
+    const index = slotOf(level, question.words.hi, question.words.lo);
     const at = table.word + 2 * index;
     const entry = { lo: table.bank.words[at] as number, hi: table.bank.words[at + 1] as number };
     const kind = classify(format.present, level.level, entry);
@@ -123,7 +137,7 @@ export function walkAddress(
     });
     if (kind === 'none' || kind === 'absent') return failed({ kind: 'not-present', level: level.index });
     if (kind === 'reserved') return failed({ kind: reservedKind(level.level, entry), level: level.index });
-    if (kind === 'leaf') return found(plan, level, va, vaHi, vaLo, steps, path, access, controls);
+    if (kind === 'leaf') return found(plan, level, question, { steps, path });
     const pfn = childPfn(context, entry.lo, entry.hi);
     const bank = context.memory.bankOf(pfn, plan.pageShift);
     if (bank === null) return failed({ kind: 'external', level: level.index + 1 });
@@ -145,20 +159,16 @@ function reservedKind(level: Level, entry: Words): 'reserved' | 'address-size' {
   return rule?.fault ?? 'reserved';
 }
 
+/** What a walk tells whose last entry is a leaf. */
 function found(
   plan: Plan,
   level: LevelPlan,
-  va: bigint,
-  vaHi: number,
-  vaLo: number,
-  steps: readonly WalkStep[],
-  path: readonly Words[],
-  access: Access | undefined,
-  controls: Controls,
+  { va, words: at, access, controls }: Question,
+  { steps, path }: Trail,
 ): Walk {
   const { format, pageShift } = plan;
   const entry = path[path.length - 1] as Words;
-  const pfn = leafFrame(plan, level, entry.lo, entry.hi, vaHi, vaLo);
+  const pfn = leafFrame(plan, level, entry.lo, entry.hi, at.hi, at.lo);
   const { run } = level.level;
   const size = 1n << BigInt(level.shift);
   const page = BigInt(pfn) << BigInt(pageShift);

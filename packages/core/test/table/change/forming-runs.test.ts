@@ -1,9 +1,10 @@
 import { collapseLeaves, PhysicalMemory, protection, splitLeaves, wasmLoops } from '@vmarea/core';
 import { machine, thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
-import { planOf } from '../../../src/format/plan.js';
+import { leafTemplate, planOf } from '../../../src/format/plan.js';
 import type { MapCall } from '../../../src/table/change/map/map-call.js';
 import { writeLeaves } from '../../../src/table/change/map/write-leaves.js';
+import type { TableVisit } from '../../../src/table/state/table-visit.js';
 import { arm64 } from '../../formats/arm64.js';
 import { riscv64 } from '../../formats/riscv64.js';
 import { entryAt } from '../../support/entries.js';
@@ -143,13 +144,14 @@ describe('map forms runs', () => {
     if (level === undefined) throw new Error('no level');
     const call = {
       ...{ context: { plan }, maxLeafShift: 64, maxRunShift: 64, first: 0 },
-      ...{ flagsLo: new Int32Array(4).fill(0x703), flagsHi: new Int32Array(4) },
+      leaves: { level, plain: leafTemplate(plan, 0x703, 0), marked: null, others: null },
     } as unknown as MapCall;
+    const table = { level, bank, word: 0 } as TableVisit;
     for (const bad of [3, 40]) {
       const narrow = Uint32Array.from({ length: 48 }, (_, i) => 0x400 + i);
       narrow[bad] = 2 ** 28;
       const source = { narrow, wide: null, start: 0 };
-      expect(writeLeaves(call, level, bank, 0, source, 0, 48, true)).toBe(-2 - bad);
+      expect(writeLeaves(call, table, 0, 48, source, 0)).toBe(bad);
       expect(bank.words.every((word) => word === 0)).toBe(true);
     }
   });

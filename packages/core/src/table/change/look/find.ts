@@ -2,11 +2,12 @@ import { hex, VmError } from '../../../errors.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
 import { addressOf, type PageRange } from '../../page-range.js';
-import type { TableContext } from '../../state/context.js';
+import { type TableContext, visitRoot } from '../../state/context.js';
 import { childPfn, isLeaf, isTable } from '../../state/entries.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
+import type { TableVisit } from '../../state/table-visit.js';
 import { recordOf } from '../../state/tables.js';
-import { partAtRuns, wholeOf } from './runs.js';
+import { partAtRuns, type RunParts, wholeOf } from './runs.js';
 import type { Link, Span } from './span.js';
 
 /**
@@ -60,8 +61,7 @@ export function findEntries(
   wantsLinks: boolean = false,
 ): Findings {
   const finder = new Finder(context, range, maxShift, ends, wantsLinks);
-  const { root } = context;
-  finder.visit(0, root.bank, root.word, root.pfn, range.first, range.first, range.pages);
+  finder.visit(visitRoot(context, range));
   const [alias] = finder.aliases;
   if (alias !== undefined && finder.cuts.length > 0) throw linkedTwice(context, alias.first);
   return finder;
@@ -83,7 +83,7 @@ function isNext(last: Span, bank: Bank, at: number, record: number, page: number
   );
 }
 
-class Finder implements Findings {
+class Finder implements Findings, RunParts {
   readonly spans: Growing[] = [];
   readonly cuts: Cut[] = [];
   readonly opaque: Cut[] = [];
@@ -100,10 +100,6 @@ class Finder implements Findings {
   readonly #range: PageRange;
   readonly #maxShift: number;
   readonly #ends: Ends;
-  readonly #parts = {
-    span: (span: Span): void => this.#pushSpan(span),
-    cut: (group: Span, from: number, to: number): void => this.#pushCut(group, from, to),
-  };
 
   readonly #wantsLinks: boolean;
 
@@ -118,89 +114,71 @@ class Finder implements Findings {
     this.#look = context.records?.startLook() ?? 0;
   }
 
-  /**
-   * Finds the entries of a part of one table.
-   *
-   * @param offset - first page, counted from the first page that this table translates.
-   * @param page - the same page, counted from the start of the root's range.
-   */
-  visit(
-    levelIndex: number,
-    bank: Bank,
-    word: number,
-    pfn: number,
-    offset: number,
-    page: number,
-    pages: number,
-  ): void {
+  /** Finds the entries of a part of one table. */
+  visit(table: TableVisit): void {
     const { plan, counters } = this.#context;
-    const level = plan.levels[levelIndex] as LevelPlan;
-    const record = recordOf(this.#context, pfn);
+    const { level, bank, word, record } = table;
+    const { first } = this.#range;
     counters.tablesRead++;
-    if (!this.#meet(pfn)) this.aliases.push({ first: page, pages });
-    if (levelIndex === plan.last) {
-      const at = word + 2 * offset;
-      const span: Span = { level, bank, at, count: pages, record, page };
-      this.#add(span, offset);
+    if (!this.#meet(table.pfn)) this.aliases.push({ first: first + table.done, pages: table.pages });
+    if (level.index === plan.last) {
+      const at = word + 2 * table.slot;
+      const span: Span = { level, bank, at, count: table.pages, record, page: first + table.done };
+      this.#add(span, table.slot);
       return;
     }
     const { words } = bank;
-    let slot = Math.floor(offset / level.pages);
-    let inside = offset - slot * level.pages;
-    let at = page;
+    let { slot, inside, done } = table;
     /** Slots from here on end their walks, lie wholly in the range, and are not yet added. */
     let open = slot;
-    const add = (to: number, endPage: number): void => {
-      if (to === open) return;
-      const count = to - open;
-      const span: Span = {
-        level,
-        bank,
-        at: word + 2 * open,
-        count,
-        record,
-        page: endPage - count * level.pages,
-      };
-      this.#add(span, open);
-    };
-    for (let left = pages; left > 0; slot++, inside = 0) {
+    for (let left = table.pages; left > 0; slot++, inside = 0) {
       const here = Math.min(level.pages - inside, left);
-      const entry = word + 2 * slot;
-      const lo = words[entry] as number;
-      const hi = words[entry + 1] as number;
+      const at = word + 2 * slot;
+      const lo = words[at] as number;
+      const hi = words[at + 1] as number;
       counters.entriesRead++;
       // A leaf, or an entry that is neither empty nor a table.
       const isEnd = (lo | hi) !== 0 && !isTable(level, lo, hi);
       if (!isEnd || here !== level.pages || level.shift > this.#maxShift) {
-        add(slot, at);
+        this.#addSlots(table, open, slot, done);
         open = slot + 1;
         if (isEnd) {
-          this.#addCut({ level, bank, at: entry, count: 1, record, page: at - inside }, slot, at, at + here);
+          const page = first + done;
+          const entry: Span = { level, bank, at, count: 1, record, page: page - inside };
+          this.#addCut(entry, slot, page, page + here);
         } else if ((lo | hi) !== 0) {
+          const page = first + done;
           const child = childPfn(this.#context, lo, hi);
-          const below = writableBankOfTable(this.#context, child, at);
+          const below = writableBankOfTable(this.#context, child, page);
           if (this.#wantsLinks) {
             this.links.push({
               pfn: child,
-              level: levelIndex + 1,
+              level: level.index + 1,
               bank: below,
               parent: bank,
-              at: entry,
+              at,
               parentRecord: record,
-              page: at,
+              page,
               pages: here,
             });
           }
-          const childWord = below.wordOf(child, plan.pageShift);
-          const isWhole = here === level.pages && levelIndex + 1 === plan.last;
-          if (!isWhole || !this.#extend(below, childWord, child, at))
-            this.visit(levelIndex + 1, below, childWord, child, inside, at, here);
+          const isWhole = here === level.pages && level.index + 1 === plan.last;
+          if (!isWhole || !this.#extend(below, below.wordOf(child, plan.pageShift), child, page))
+            this.visit(table.below(inside, done, here).enter(child, below));
         }
       }
-      at += here;
+      done += here;
       left -= here;
     }
-    add(slot, at);
+    this.#addSlots(table, open, slot, done);
+  }
+
+  /** Adds the entries from one slot up to another, where the call has done so many pages. */
+  #addSlots({ level, bank, word, record }: TableVisit, from: number, to: number, done: number): void {
+    if (from === to) return;
+    const count = to - from;
+    const page = this.#range.first + done - count * level.pages;
+    this.#add({ level, bank, at: word + 2 * from, count, record, page }, from);
   }
 
   /**
@@ -208,7 +186,7 @@ class Finder implements Findings {
    * span; tables that one call made do. Work on it then costs what its entries cost, with nothing extra for
    * each table.
    */
-  #pushSpan(span: Span): void {
+  span(span: Span): void {
     const { level, bank, at, count, record, page } = span;
     const last = this.spans[this.spans.length - 1];
     const isWhole = level.level.table === null && count === level.entries;
@@ -246,7 +224,7 @@ class Finder implements Findings {
 
   /** Adds entries that lie wholly in the range. Runs that must not stay whole are cut. */
   #add(span: Span, slot: number): void {
-    partAtRuns(span, slot, this.#ends === 'keep' ? null : this.#range, this.#maxShift, this.#parts);
+    partAtRuns(span, slot, this.#ends === 'keep' ? null : this.#range, this.#maxShift, this);
   }
 
   /** Adds an entry above the last level that is too large, or that the range covers only in part. */
@@ -255,12 +233,12 @@ class Finder implements Findings {
     const group = wholeOf(entry, slot);
     const shift = group === entry ? level.shift : level.runShift;
     if (this.#ends === 'keep' && shift <= this.#maxShift) return;
-    if (isLeaf(level, bank.words[at] as number, bank.words[at + 1] as number)) this.#pushCut(group, from, to);
+    if (isLeaf(level, bank.words[at] as number, bank.words[at + 1] as number)) this.cut(group, from, to);
     else this.opaque.push({ ...entry, from, to });
   }
 
   /** Adds a cut. Another part of the same run widens the cut before it. */
-  #pushCut(group: Span, from: number, to: number): void {
+  cut(group: Span, from: number, to: number): void {
     if (this.#ends === 'refuse') throw this.#inside(group.level, group.page, group.count * group.level.pages);
     const last = this.cuts[this.cuts.length - 1];
     if (

@@ -4,7 +4,7 @@ import { isLeaf, isTable } from '../../state/entries.js';
 import type { Span } from './span.js';
 
 /** Receives the parts of a span, in order. */
-interface RunParts {
+export interface RunParts {
   /** Entries that may be changed as they are. */
   span(span: Span): void;
   /**

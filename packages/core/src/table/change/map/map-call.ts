@@ -1,13 +1,24 @@
+import type { EntryTemplate } from '../../../entry-template.js';
 import { hex, VmError } from '../../../errors.js';
 import { classify } from '../../../format/classify.js';
-import type { LevelPlan } from '../../../format/plan.js';
+import { type LevelPlan, leafTemplate } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
 import type { FrameSource } from '../../../loops/run-loops.js';
-import { joinWords } from '../../../words.js';
+import { joinWords, ZERO } from '../../../words.js';
 import { addressOf } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
 import { leafFlags } from '../protect/leaf-flags.js';
 import type { ChangeSet } from '../set/change-set.js';
+
+/** The leaves that one call writes at a level. */
+export interface LevelLeaves {
+  readonly level: LevelPlan;
+  readonly plain: EntryTemplate;
+  /** The same with the mark of a run, once one is written. */
+  marked: EntryTemplate | null;
+  /** Those of the level that was asked for before. */
+  readonly others: LevelLeaves | null;
+}
 
 /** What one call of `map` passes down the levels. */
 export interface MapCall {
@@ -20,23 +31,33 @@ export interface MapCall {
   readonly maxRunShift: number;
   /** First page of the call, counted from the start of the root's range. */
   readonly first: number;
-  /** Leaf bits by level, as words, once the format was asked for them. */
-  readonly flagsLo: Int32Array;
-  readonly flagsHi: Int32Array;
-  readonly hasFlags: Uint8Array;
+  /** Its leaves at the levels that the format was asked for. */
+  leaves: LevelLeaves | null;
   readonly changes: ChangeSet;
   /** There were too few frames for several tables at once. */
   areFramesFew: boolean;
 }
 
-/** Asks the format for a level's leaf bits, once per call. A call without blocks never asks for theirs. */
-export function needFlags(call: MapCall, level: LevelPlan): void {
-  const { index } = level;
-  if (call.hasFlags[index] === 1) return;
-  const flags = leafFlags(call.context.plan, call.protection, level);
-  call.flagsLo[index] = flags.lo;
-  call.flagsHi[index] = flags.hi;
-  call.hasFlags[index] = 1;
+/** The leaves of a level. The format is asked once per call. A call without blocks never asks for theirs. */
+export function leavesOf(call: MapCall, level: LevelPlan): LevelLeaves {
+  // A chain: few levels have leaves, and an array for each call costs more.
+  for (let known = call.leaves; known !== null; known = known.others) {
+    if (known.level === level) return known;
+  }
+  const { plan } = call.context;
+  const { lo, hi } = leafFlags(plan, call.protection, level);
+  const leaves = { level, plain: leafTemplate(plan, lo, hi), marked: null, others: call.leaves };
+  call.leaves = leaves;
+  return leaves;
+}
+
+/** The leaves of a level with the mark of a run. */
+export function markedOf(call: MapCall, level: LevelPlan): EntryTemplate {
+  const leaves = leavesOf(call, level);
+  const { lo, hi } = leaves.plain;
+  const mark = level.level.run?.set ?? ZERO;
+  leaves.marked ??= leafTemplate(call.context.plan, lo | mark.lo, hi | mark.hi);
+  return leaves.marked;
 }
 
 /** The error of a slot that is not empty. */

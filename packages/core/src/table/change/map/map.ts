@@ -2,18 +2,17 @@ import { entryHi, entryLo } from '../../../address-codec.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
 import type { FrameSource } from '../../../loops/run-loops.js';
-import type { Bank } from '../../../memory/bank.js';
 import type { LeafCaps } from '../../arguments.js';
 import { hullOf, type PageRange } from '../../page-range.js';
-import type { TableContext } from '../../state/context.js';
+import { type TableContext, visitRoot } from '../../state/context.js';
 import { childPfn, isTable } from '../../state/entries.js';
 import { refuseOwed } from '../../state/flush.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
-import { recordOf } from '../../state/tables.js';
+import type { TableVisit } from '../../state/table-visit.js';
 import { type ChangeSet, changing } from '../set/change-set.js';
 import { collectEmptyTables } from './empty-tables.js';
 import { frameAt, isBlock, isLinear } from './frame-source.js';
-import { type MapCall, needFlags, occupied } from './map-call.js';
+import { leavesOf, type MapCall, occupied } from './map-call.js';
 import { mapTables } from './map-tables.js';
 import { runEntries, writeLeaves } from './write-leaves.js';
 import { writePages } from './write-pages.js';
@@ -36,19 +35,17 @@ export interface CheckedPiece {
  *   the format cannot express. The tables are then as before.
  */
 export function mapPages(context: TableContext, pieces: readonly CheckedPiece[]): void {
-  const { root, plan } = context;
+  const { plan } = context;
   for (const { range } of pieces) refuseOwed(context, range);
   changing(context, hullOf(pieces.map(({ range }) => range)), null, (changes) => {
     // A protection that the format cannot express is refused before a table is made.
     const calls = pieces.map((piece) => callOf(context, piece, changes));
-    for (const call of calls) needFlags(call, plan.levels[plan.last] as LevelPlan);
-    for (const [i, { range }] of pieces.entries())
-      mapTable(calls[i] as MapCall, 0, root.bank, root.word, root.pfn, false, range.first, 0, range.pages);
+    for (const call of calls) leavesOf(call, plan.levels[plan.last] as LevelPlan);
+    for (const [i, { range }] of pieces.entries()) mapTable(calls[i] as MapCall, visitRoot(context, range));
   });
 }
 
 function callOf(context: TableContext, piece: CheckedPiece, changes: ChangeSet): MapCall {
-  const levels = context.plan.levels.length;
   return {
     context,
     source: piece.source,
@@ -56,54 +53,32 @@ function callOf(context: TableContext, piece: CheckedPiece, changes: ChangeSet):
     maxLeafShift: piece.caps.leaf,
     maxRunShift: piece.caps.run,
     first: piece.range.first,
-    flagsLo: new Int32Array(levels),
-    flagsHi: new Int32Array(levels),
-    hasFlags: new Uint8Array(levels),
+    leaves: null,
     changes,
     areFramesFew: false,
   };
 }
 
-/**
- * Maps a part of one table.
- *
- * @param isNew - the call made this table, so it is empty.
- * @param offset - first page, counted from the first page that this table translates.
- * @param done - pages of the call that are already mapped.
- * @param pages - pages to map here.
- */
-function mapTable(
-  call: MapCall,
-  levelIndex: number,
-  bank: Bank,
-  word: number,
-  pfn: number,
-  isNew: boolean,
-  offset: number,
-  done: number,
-  pages: number,
-): void {
+/** Maps a part of one table. */
+function mapTable(call: MapCall, table: TableVisit): void {
   const { plan, counters } = call.context;
-  const level = plan.levels[levelIndex] as LevelPlan;
-  if (levelIndex === plan.last) {
-    writePages(call, level, bank, word + 2 * offset, recordOf(call.context, pfn), 1, isNew, done, pages);
+  const { level } = table;
+  if (level.index === plan.last) {
+    writePages(call, table);
     return;
   }
   counters.tablesRead++;
   const mayBlock = level.level.leaf !== null && level.shift <= call.maxLeafShift;
-  let slot = Math.floor(offset / level.pages);
-  let inside = offset - slot * level.pages;
-  let at = done;
-  for (let left = pages; left > 0; inside = 0) {
+  let { slot, inside, done: at } = table;
+  for (let left = table.pages; left > 0; inside = 0) {
     let here = Math.min(level.pages - inside, left);
     let slots = 0;
-    const entry = word + 2 * slot;
     if (mayBlock && here === level.pages && isBlock(call.source, at, here)) {
-      slots = writeBlocks(call, level, bank, entry, pfn, isNew, at, blocksFrom(call, level, at, left));
-    } else if (here === level.pages && levelIndex + 1 === plan.last) {
-      slots = mapTables(call, level, bank, entry, pfn, isNew, mayBlock, at, left);
+      slots = writeBlocks(call, table, slot, at, blocksFrom(call, level, at, left));
+    } else if (here === level.pages && level.index + 1 === plan.last) {
+      slots = mapTables(call, table, slot, at, left, mayBlock);
     }
-    if (slots === 0) descend(call, level, bank, entry, pfn, isNew, inside, at, here);
+    if (slots === 0) descend(call, table, slot, table.below(inside, at, here));
     else here = slots * level.pages;
     slot += Math.max(1, slots);
     at += here;
@@ -117,39 +92,27 @@ function mapTable(
  * A new table is linked after it is written. Nobody sees it half done, and a table that is filled need not
  * be zeroed first.
  */
-function descend(
-  call: MapCall,
-  level: LevelPlan,
-  bank: Bank,
-  entry: number,
-  pfn: number,
-  isNew: boolean,
-  inside: number,
-  at: number,
-  pages: number,
-): void {
+function descend(call: MapCall, table: TableVisit, slot: number, below: TableVisit): void {
   const { context, changes } = call;
-  const { plan, counters } = context;
+  const { level, bank, record } = table;
   const { words } = bank;
+  const { done, pages } = below;
+  const entry = table.word + 2 * slot;
   const lo = words[entry] as number;
   const hi = words[entry + 1] as number;
-  const page = call.first + at;
-  const below = level.index + 1;
-  counters.entriesRead++;
+  const page = call.first + done;
+  context.counters.entriesRead++;
   if ((lo | hi) !== 0) {
-    if (!isTable(level, lo, hi)) throw occupied(call, level, words, entry, at);
+    if (!isTable(level, lo, hi)) throw occupied(call, level, words, entry, done);
     const child = childPfn(context, lo, hi);
-    const childBank = writableBankOfTable(context, child, page);
-    const word = childBank.wordOf(child, plan.pageShift);
-    mapTable(call, below, childBank, word, child, false, inside, at, pages);
+    mapTable(call, below.enter(child, writableBankOfTable(context, child, page)));
     return;
   }
-  const record = recordOf(context, pfn);
   changes.checkOwed(page);
-  const child = changes.makeTable(below, record, page, pages === level.pages && isFilled(call, below, at));
-  const childBank = writableBankOfTable(context, child, page);
-  mapTable(call, below, childBank, childBank.wordOf(child, plan.pageShift), child, true, inside, at, pages);
-  if (!isNew) changes.noteEmpty(bank, entry, 1, record);
+  const isFull = pages === level.pages && isFilled(call, below.level, done);
+  const child = changes.makeTable(below.level.index, record, page, isFull);
+  mapTable(call, below.enter(child, writableBankOfTable(context, child, page), true));
+  if (!table.isNew) changes.noteEmpty(bank, entry, 1, record);
   changes.writeLink(bank, entry, record, child);
 }
 
@@ -166,11 +129,10 @@ function blocksFrom(call: MapCall, level: LevelPlan, at: number, left: number): 
 /** True when the pages of a whole table give each of its slots a leaf: a base page, or a block. */
 function isFilled(
   { context: { plan }, source, maxLeafShift }: MapCall,
-  levelIndex: number,
+  { index, level, shift, pages }: LevelPlan,
   at: number,
 ): boolean {
-  if (levelIndex === plan.last) return true;
-  const { level, shift, pages } = plan.levels[levelIndex] as LevelPlan;
+  if (index === plan.last) return true;
   // The blocks of a linear range are all aligned or none is.
   return level.leaf !== null && shift <= maxLeafShift && isLinear(source) && isBlock(source, at, pages);
 }
@@ -180,37 +142,39 @@ function isFilled(
  *
  * An empty table in the first slot is replaced when this page table made it.
  *
+ * @param at - pages of the call before the first block.
  * @param wanted - slots that should take a block.
  * @returns the number of blocks; 0 when a table with mappings is in the first slot, so the pages go into it.
  */
-function writeBlocks(
-  call: MapCall,
-  level: LevelPlan,
-  bank: Bank,
-  entry: number,
-  pfn: number,
-  isNew: boolean,
-  at: number,
-  wanted: number,
-): number {
+function writeBlocks(call: MapCall, table: TableVisit, slot: number, at: number, wanted: number): number {
   const { context, source, changes } = call;
-  const { plan, counters, records } = context;
-  const record = recordOf(context, pfn);
-  needFlags(call, level);
-  const flagsLo = call.flagsLo[level.index] as number;
-  const flagsHi = call.flagsHi[level.index] as number;
-  const frame = frameAt(source, at);
+  const { counters, records } = context;
+  const { level, bank, record, isNew } = table;
+  const entry = table.word + 2 * slot;
+  // A protection that the format cannot express is refused before anything else.
+  leavesOf(call, level);
   const occupant = isNew ? -1 : bank.loops.firstLive(entry, wanted);
   const blocks = occupant < 0 ? wanted : occupant;
-  if (blocks > 0) {
-    if (!isNew) changes.noteEmpty(bank, entry, blocks, record);
-    records?.add(record, blocks);
-    const linear = isLinear(source) ? source : { narrow: null, wide: null, start: frame - at };
-    writeLeaves(call, level, bank, entry, linear, at, blocks, true);
-    if (!isNew) counters.entriesRead += blocks;
-    counters.entriesWritten += blocks;
-    return blocks;
-  }
+  if (blocks === 0) return replaceTable(call, table, slot, at);
+  if (!isNew) changes.noteEmpty(bank, entry, blocks, record);
+  records?.add(record, blocks);
+  const linear = isLinear(source) ? source : { narrow: null, wide: null, start: frameAt(source, at) - at };
+  writeLeaves(call, table, slot, blocks, linear, at);
+  if (!isNew) counters.entriesRead += blocks;
+  counters.entriesWritten += blocks;
+  return blocks;
+}
+
+/**
+ * Replaces an empty table with a block.
+ *
+ * @returns the number of blocks; 0 when the table must stay.
+ */
+function replaceTable(call: MapCall, table: TableVisit, slot: number, at: number): number {
+  const { context, changes } = call;
+  const { plan, counters } = context;
+  const { level, bank, record } = table;
+  const entry = table.word + 2 * slot;
   const lo = bank.words[entry] as number;
   const hi = bank.words[entry + 1] as number;
   counters.entriesRead++;
@@ -218,11 +182,13 @@ function writeBlocks(
   const page = call.first + at;
   const empty = collectEmptyTables(context, level.index + 1, childPfn(context, lo, hi), page);
   if (empty === null) return 0;
+  const { plain } = leavesOf(call, level);
+  const frame = frameAt(call.source, at);
   const block = new Int32Array(2);
-  block[0] = flagsLo | entryLo(plan.address, frame);
-  block[1] = flagsHi | entryHi(plan.address, frame);
+  block[0] = plain.lo | entryLo(plan.address, frame);
+  block[1] = plain.hi | entryHi(plan.address, frame);
   changes.rewrite({ level, bank, at: entry, count: 1, record, page }, block);
   changes.widen(page, level.pages, plan.pageShift);
-  for (const table of empty) changes.free(table);
+  for (const pfn of empty) changes.free(pfn);
   return 1;
 }

@@ -1,11 +1,10 @@
 import type { LevelPlan, Plan } from '../../../format/plan.js';
-import type { Bank } from '../../../memory/bank.js';
 import type { PageRange } from '../../page-range.js';
-import type { TableContext } from '../../state/context.js';
+import { type TableContext, visitRoot } from '../../state/context.js';
 import { childPfn, isTable } from '../../state/entries.js';
 import { refuseOwed } from '../../state/flush.js';
 import { bankOfTable, writableBankOfTable } from '../../state/table-banks.js';
-import { recordOf } from '../../state/tables.js';
+import { TableVisit } from '../../state/table-visit.js';
 import { type ChangeSet, changing } from '../set/change-set.js';
 
 /** What one call passes down the levels. */
@@ -15,6 +14,7 @@ interface PrepareCall {
   readonly changes: ChangeSet | null;
   /** Size of the leaves that the tables are for, log2 bytes. */
   readonly leafShift: number;
+  readonly range: PageRange;
 }
 
 /**
@@ -25,47 +25,31 @@ interface PrepareCall {
  */
 export function prepareTables(context: TableContext, range: PageRange, leafShift: number): number {
   refuseOwed(context, range);
-  return changing(context, range, null, (changes) => prepareRoot({ context, changes, leafShift }, range));
+  return changing(context, range, null, (changes) =>
+    prepareBelow({ context, changes, leafShift, range }, visitRoot(context, range)),
+  );
 }
 
 /** Counts the tables that `prepareTables` would make. */
 export function countTables(context: TableContext, range: PageRange, leafShift: number): number {
-  return prepareRoot({ context, changes: null, leafShift }, range);
+  // A callback of a change may ask this: the visits of the change must not move.
+  const root = new TableVisit(context, 0).toRoot(range);
+  return prepareBelow({ context, changes: null, leafShift, range }, root);
 }
 
-function prepareRoot(call: PrepareCall, { first, pages }: PageRange): number {
-  const { root } = call.context;
-  return prepareBelow(call, 0, root.bank, root.pfn, root.word, first, first, pages);
-}
-
-/**
- * Makes, or counts, the missing tables below a part of one table.
- *
- * @param offset - first page, counted from the first page that this table translates.
- * @param page - the same page, counted from the start of the root's range.
- */
-function prepareBelow(
-  call: PrepareCall,
-  levelIndex: number,
-  bank: Bank,
-  pfn: number,
-  word: number,
-  offset: number,
-  page: number,
-  pages: number,
-): number {
-  const { context, changes, leafShift } = call;
+/** Makes, or counts, the missing tables below a part of one table. */
+function prepareBelow(call: PrepareCall, table: TableVisit): number {
+  const { context, changes, leafShift, range } = call;
   const { plan, counters } = context;
-  const level = plan.levels[levelIndex] as LevelPlan;
+  const { level, bank, word, record } = table;
   counters.tablesRead++;
   if (level.shift <= leafShift) return 0;
-  const record = recordOf(context, pfn);
+  // The tables of the leaves have no tables below: they need no visit.
+  const isAboveLeaves = (plan.levels[level.index + 1] as LevelPlan).shift <= leafShift;
   const { words } = bank;
   let tables = 0;
-  let slot = Math.floor(offset / level.pages);
-  let inside = offset - slot * level.pages;
-  let at = page;
-  for (let left = pages; left > 0; slot++, inside = 0) {
+  let { slot, inside, done } = table;
+  for (let left = table.pages; left > 0; slot++, inside = 0) {
     const here = Math.min(level.pages - inside, left);
     const entry = word + 2 * slot;
     const lo = words[entry] as number;
@@ -73,19 +57,20 @@ function prepareBelow(
     const isEmpty = (lo | hi) === 0;
     counters.entriesRead++;
     if (isEmpty && changes === null) {
-      tables += tablesBelow(plan, levelIndex + 1, leafShift, inside, here);
+      tables += tablesBelow(plan, level.index + 1, leafShift, inside, here);
     } else if (isEmpty || isTable(level, lo, hi)) {
+      const page = range.first + done;
       const child =
         isEmpty && changes !== null
-          ? changes.linkTable(level, bank, entry, record, at)
+          ? changes.linkTable(level, bank, entry, record, page)
           : childPfn(context, lo, hi);
       if (isEmpty) tables++;
-      const below =
-        changes === null ? bankOfTable(context, child, at) : writableBankOfTable(context, child, at);
-      const childWord = below.wordOf(child, plan.pageShift);
-      tables += prepareBelow(call, levelIndex + 1, below, child, childWord, inside, at, here);
+      const childBank =
+        changes === null ? bankOfTable(context, child, page) : writableBankOfTable(context, child, page);
+      if (isAboveLeaves) counters.tablesRead++;
+      else tables += prepareBelow(call, table.below(inside, done, here).enter(child, childBank));
     }
-    at += here;
+    done += here;
     left -= here;
   }
   return tables;

@@ -1,9 +1,10 @@
+import type { EntryTemplate } from '../../../entry-template.js';
 import type { LevelPlan } from '../../../format/plan.js';
-import { type FrameSource, type RunLoops, WRITTEN } from '../../../loops/run-loops.js';
-import type { Bank } from '../../../memory/bank.js';
+import { type FrameSource, WRITTEN } from '../../../loops/run-loops.js';
 import { frameInRun } from '../../state/leaf-start.js';
+import type { TableVisit } from '../../state/table-visit.js';
 import { frameAt, isBlock, isLinear } from './frame-source.js';
-import type { MapCall } from './map-call.js';
+import { leavesOf, type MapCall, markedOf } from './map-call.js';
 
 /*
  * A leaf gets the mark of a run in the store that makes it valid. To mark it later would change a valid
@@ -11,43 +12,39 @@ import type { MapCall } from './map-call.js';
  */
 
 /**
- * Writes adjacent leaves of one level. They get the mark of a run wherever address, frames and the call's
- * cap allow one.
+ * Writes adjacent leaves of one level into free slots. They get the mark of a run wherever address, frames and
+ * the call's cap allow one.
  *
- * All is checked before anything is written.
- *
- * @param at - index of the first entry's low word.
+ * @param table - the first of several when the leaves fill whole tables that follow each other.
+ * @param slot - the slot of the first leaf.
  * @param source - the call's frames, or those of adjacent blocks.
  * @param done - pages of the call before the first leaf.
- * @param count - leaves: of one table, or of whole tables that follow each other.
- * @param isNew - the slots need no check: their contents may be lost.
- * @returns as `RunLoops.writeFrames`.
+ * @returns `WRITTEN`; or the index of the first leaf whose frame does not fit, and nothing is written.
  */
 export function writeLeaves(
   call: MapCall,
-  level: LevelPlan,
-  bank: Bank,
-  at: number,
+  table: TableVisit,
+  slot: number,
+  count: number,
   source: FrameSource,
   done: number,
-  count: number,
-  isNew: boolean,
 ): number {
-  const { loops } = bank;
+  const { level } = table;
   const entries = runEntries(call, level);
-  if (entries > count) return writePlain(call, level, loops, at, source, done, count, isNew, false);
+  const { plain } = leavesOf(call, level);
+  if (entries > count) return writePlain(table, slot, count, source, done, plain);
   const frameOf = (leaf: number): number => done + leaf * level.pages;
   const mayRun = (leaf: number): boolean =>
     leaf + entries <= count && isBlock(source, frameOf(leaf), entries * level.pages);
   const write = (from: number, to: number, isRun: boolean): number => {
     if (from === to) return WRITTEN;
-    const p = at + 2 * from;
-    const result = writePlain(call, level, loops, p, source, frameOf(from), to - from, true, isRun);
+    const result = isRun
+      ? writeRuns(call, table, slot + from, to - from, source, frameOf(from))
+      : writePlain(table, slot + from, to - from, source, frameOf(from), plain);
     // Another thread has changed the list since it was checked: none of it stays.
-    return result === WRITTEN ? WRITTEN : takeBack(loops, at, from, result);
+    return result === WRITTEN ? WRITTEN : takeBack(table, slot, from, result);
   };
 
-  const slot = (call.first + done) / level.pages;
   let leaf = (entries - (slot % entries)) % entries;
   let written = 0;
   while (leaf + entries <= count) {
@@ -55,10 +52,6 @@ export function writeLeaves(
       // Adjacent frames are aligned everywhere or nowhere.
       leaf = isLinear(source) ? count : leaf + entries;
       continue;
-    }
-    if (written === 0 && !isNew) {
-      const occupied = loops.firstLive(at, count);
-      if (occupied >= 0) return occupied;
     }
     let end = leaf + entries;
     if (isLinear(source)) end += Math.floor((count - end) / entries) * entries;
@@ -69,9 +62,7 @@ export function writeLeaves(
     written = end;
     leaf = end;
   }
-  return written === 0
-    ? writePlain(call, level, loops, at, source, done, count, isNew, false)
-    : write(written, count, false);
+  return write(written, count, false);
 }
 
 /** Leaves of a run that a call may make at a level; infinitely many where it may make none. */
@@ -79,41 +70,49 @@ export function runEntries({ maxRunShift }: MapCall, { level: { run }, runShift 
   return run === null || runShift > maxRunShift ? Number.POSITIVE_INFINITY : run.entries;
 }
 
-/** Writes leaves that all carry the mark of a run, or all do not. */
+/** Writes leaves that differ in their frames alone. */
 function writePlain(
-  call: MapCall,
-  level: LevelPlan,
-  loops: RunLoops,
-  at: number,
+  { level, bank: { loops }, word }: TableVisit,
+  slot: number,
+  count: number,
   source: FrameSource,
   done: number,
-  count: number,
-  isNew: boolean,
-  isRun: boolean,
+  leaves: EntryTemplate,
 ): number {
-  const { plan } = call.context;
-  const { run } = level.level;
-  let flagsLo = call.flagsLo[level.index] as number;
-  let flagsHi = call.flagsHi[level.index] as number;
-  if (isRun && run !== null) {
-    flagsLo |= run.set.lo;
-    flagsHi |= run.set.hi;
-    if (run.style === 'napot') {
-      const { entries } = run;
-      for (let leaf = 0; leaf < count; leaf += entries) {
-        const pfn = frameInRun(run, frameAt(source, done + leaf * level.pages), 0, level.pages);
-        loops.writeLinear(at + 2 * leaf, entries, pfn, 0, flagsLo, flagsHi, plan.address, true);
-      }
-      return WRITTEN;
-    }
-  }
-  return isLinear(source)
-    ? loops.writeLinear(at, count, source.start + done, level.pages, flagsLo, flagsHi, plan.address, isNew)
-    : loops.writeFrames(at, count, source, done, flagsLo, flagsHi, plan.address, plan.pfnLimit, isNew);
+  const at = word + 2 * slot;
+  if (!isLinear(source)) return loops.writeFrames(at, count, source, done, leaves);
+  loops.writeLinear(at, count, source.start + done, level.pages, leaves);
+  return WRITTEN;
 }
 
-/** Clears the leaves before the one whose frame was refused. */
-function takeBack(loops: RunLoops, at: number, written: number, result: number): number {
-  if (written > 0) loops.erase(at, written);
-  return result - written;
+/** Writes one or more whole runs, with their mark. */
+function writeRuns(
+  call: MapCall,
+  table: TableVisit,
+  slot: number,
+  count: number,
+  source: FrameSource,
+  done: number,
+): number {
+  const { level, bank, word } = table;
+  const { run } = level.level;
+  const marked = markedOf(call, level);
+  if (run?.style !== 'napot') return writePlain(table, slot, count, source, done, marked);
+  // All leaves of a NAPOT run are the same.
+  for (let leaf = 0; leaf < count; leaf += run.entries) {
+    const pfn = frameInRun(run, frameAt(source, done + leaf * level.pages), 0, level.pages);
+    bank.loops.writeLinear(word + 2 * (slot + leaf), run.entries, pfn, 0, marked);
+  }
+  return WRITTEN;
+}
+
+/** Clears the leaves that were written before a frame was refused. */
+function takeBack(
+  { bank: { loops }, word }: TableVisit,
+  slot: number,
+  written: number,
+  result: number,
+): number {
+  if (written > 0) loops.erase(word + 2 * slot, written);
+  return written + result;
 }

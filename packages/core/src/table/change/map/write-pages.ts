@@ -1,7 +1,6 @@
 import { badFrame } from '../../../check/frames.js';
-import type { LevelPlan } from '../../../format/plan.js';
 import { WRITTEN } from '../../../loops/run-loops.js';
-import type { Bank } from '../../../memory/bank.js';
+import type { TableVisit } from '../../state/table-visit.js';
 import { frameAt } from './frame-source.js';
 import { type MapCall, occupied } from './map-call.js';
 import { writeLeaves } from './write-leaves.js';
@@ -9,32 +8,23 @@ import { writeLeaves } from './write-leaves.js';
 /**
  * Writes base pages into a table of the last level, or into several that follow each other in memory.
  *
- * @param at - index of the first entry's low word.
- * @param record - of the table, or of the first of several; -1 when they are not counted.
- * @param tables - how many tables; when there are more than one, all are written whole.
- * @param isNew - the call made them: they count as empty, whatever they hold.
- * @param done - pages of the call that are already mapped.
+ * @param table - the visit to the table, or to the first of several that are written whole.
  */
-export function writePages(
-  call: MapCall,
-  level: LevelPlan,
-  bank: Bank,
-  at: number,
-  record: number,
-  tables: number,
-  isNew: boolean,
-  done: number,
-  pages: number,
-): void {
-  const { context, source } = call;
+export function writePages(call: MapCall, table: TableVisit): void {
+  const { context, source, changes } = call;
   const { plan, counters, records } = context;
+  const { level, bank, record, slot, done, pages, isNew } = table;
+  const tables = pages > level.entries ? (pages / level.entries) | 0 : 1;
   counters.tablesRead += tables;
-  const result = writeLeaves(call, level, bank, at, source, done, pages, isNew);
-  if (!isNew) counters.entriesRead += result < 0 ? pages : result + 1;
-  if (result >= 0) throw occupied(call, level, bank.words, at + 2 * result, done + result);
-  if (result !== WRITTEN)
-    throw badFrame(frameAt(source, done - 2 - result), done - 2 - result, plan.pfnLimit);
-  if (!isNew) call.changes.noteEmpty(bank, at, pages, record, tables);
+  const at = table.word + 2 * slot;
+  if (!isNew) {
+    const used = bank.loops.firstLive(at, pages);
+    counters.entriesRead += used < 0 ? pages : used + 1;
+    if (used >= 0) throw occupied(call, level, bank.words, at + 2 * used, done + used);
+  }
+  const result = writeLeaves(call, table, slot, pages, source, done);
+  if (result !== WRITTEN) throw badFrame(frameAt(source, done + result), done + result, plan.pfnLimit);
+  if (!isNew) changes.noteEmpty(bank, at, pages, record, tables);
   counters.entriesWritten += pages;
   records?.addEach(record, tables, pages / tables);
 }

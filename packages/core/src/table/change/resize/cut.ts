@@ -1,5 +1,5 @@
 import { entryHi, entryLo, pfnOf } from '../../../address-codec.js';
-import type { LevelPlan } from '../../../format/plan.js';
+import { type LevelPlan, leafTemplate } from '../../../format/plan.js';
 import { writeLinear } from '../../../loops/write-loops.js';
 import type { TableContext } from '../../state/context.js';
 import { isLeaf, isTable, writeTableEntry } from '../../state/entries.js';
@@ -61,7 +61,7 @@ export function applyCut(cutter: Cutter, cut: Cut): void {
       writeTableEntry(context, same, 2 * i, child);
       lower.push({ child, ...here });
     } else {
-      unmark(context, level, same, 2 * i, i, lo, hi);
+      unmark(context, level, same, i);
     }
   }
   const breaks = compare(context, cut, before, same).during !== null;
@@ -98,7 +98,7 @@ function makePieces(cutter: Cutter, parent: Span, lo: number, hi: number, page: 
   // In a block, bits below its size are not address bits. In a smaller leaf they would be.
   const flagsLo = flags.lo & ~below.leafAddressLo;
   const flagsHi = flags.hi & ~below.leafAddressHi;
-  writeLinear(bank.words, word, below.entries, pfn, below.pages, flagsLo, flagsHi, plan.address);
+  writeLinear(bank.words, word, below.entries, pfn, below.pages, leafTemplate(plan, flagsLo, flagsHi));
   counters.entriesWritten += below.entries;
   records?.add(records.find(child), below.entries);
   return child;
@@ -148,24 +148,20 @@ function cutPieces(
 }
 
 /**
- * Takes the mark of a run from a leaf. The leaf then translates by itself what it translated as part of the
- * run.
+ * Takes the mark of a run from one of its leaves. The leaf then translates by itself what it translated as
+ * part of the run.
+ *
+ * @param words - of the run, from its first leaf on.
  */
-function unmark(
-  context: TableContext,
-  level: LevelPlan,
-  words: Int32Array,
-  at: number,
-  slot: number,
-  lo: number,
-  hi: number,
-): void {
-  const { run } = level.level;
-  if (run === null) return;
+function unmark(context: TableContext, level: LevelPlan, words: Int32Array, leaf: number): void {
+  if (level.level.run === null) return;
   const { format, address } = context.plan;
+  const at = 2 * leaf;
+  const lo = words[at] as number;
+  const hi = words[at + 1] as number;
   const flags = { lo: lo & ~level.leafAddressLo, hi: hi & ~level.leafAddressHi };
   const plain = format.relevel(flags, level.index, level.index);
-  const pfn = leafStart(context.plan, level, lo, hi, slot);
+  const pfn = leafStart(context.plan, level, lo, hi, leaf);
   words[at] = plain.lo | entryLo(address, pfn);
   words[at + 1] = plain.hi | entryHi(address, pfn);
 }

@@ -99,12 +99,10 @@ export class ChangeSet {
   /** Links tables into adjacent empty slots. The slots were noted, or the call made their table. */
   writeLinks(bank: Bank, at: number, record: number, made: Float64Array): void {
     const { plan, counters, records } = this.#context;
-    const { tableEntry } = plan.format;
     const source = { narrow: null, wide: made, start: 0 };
-    const { lo, hi } = tableEntry;
     // It refuses none: every frame of a page table's allocator fits the format (`checkAllocator` in
     // make.ts).
-    bank.loops.writeFrames(at, made.length, source, 0, lo, hi, plan.address, plan.pfnLimit, true);
+    bank.loops.writeFrames(at, made.length, source, 0, plan.link);
     counters.entriesWritten += made.length;
     records?.add(record, made.length);
   }
@@ -195,7 +193,7 @@ export class ChangeSet {
     const { loops } = bank;
     const maskLo = lo ^ newLo;
     const maskHi = hi ^ newHi;
-    this.#log.noteFlags(bank, at, count, maskLo, maskHi, lo & maskLo, hi & maskHi);
+    this.#log.noteFlags(span, maskLo, maskHi, lo & maskLo, hi & maskHi);
     const live = loops.change(at, count, maskLo, maskHi, newLo & maskLo, newHi & maskHi);
     this.#context.counters.entriesWritten += live;
     // Another thread has cleared them since they were found.

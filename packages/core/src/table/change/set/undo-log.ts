@@ -1,6 +1,7 @@
 import type { RunLoops } from '../../../loops/run-loops.js';
 import type { Bank } from '../../../memory/bank.js';
 import type { TableRecords } from '../../state/table-records.js';
+import type { Span } from '../look/span.js';
 
 /**
  * Numbers for each change: `at`, `count`, the table's record, the change in its live entries, what was
@@ -65,17 +66,9 @@ export class UndoLog {
    * Notes a run in which all entries that are not 0 had the value under the mask. Only the bits under the
    * mask will change.
    */
-  noteFlags(
-    bank: Bank,
-    at: number,
-    count: number,
-    maskLo: number,
-    maskHi: number,
-    valueLo: number,
-    valueHi: number,
-  ): void {
-    this.#banks.push(bank);
-    this.#numbers.push(at, count, -1, 0, -2 - this.#flags.length, 1);
+  noteFlags(span: Span, maskLo: number, maskHi: number, valueLo: number, valueHi: number): void {
+    this.#banks.push(span.bank);
+    this.#numbers.push(span.at, span.count, -1, 0, -2 - this.#flags.length, 1);
     this.#flags.push(maskLo, maskHi, valueLo, valueHi);
   }
 

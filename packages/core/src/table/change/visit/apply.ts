@@ -10,12 +10,12 @@ import type { ApplyOptions } from '../../options.js';
 import { addressOf, type PageRange, pageRange } from '../../page-range.js';
 import type { PageTable } from '../../page-table.js';
 import { changeTables } from '../../state/change-lock.js';
-import type { TableContext } from '../../state/context.js';
+import { type TableContext, visitRoot } from '../../state/context.js';
 import { childPfn, isLeaf, isTable } from '../../state/entries.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
 import { contextOf } from '../../state/registry.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
-import { recordOf } from '../../state/tables.js';
+import type { TableVisit } from '../../state/table-visit.js';
 import { linkedTwice } from '../look/find.js';
 import { partAtRuns, wholeOf } from '../look/runs.js';
 import type { Span } from '../look/span.js';
@@ -109,10 +109,9 @@ function applyPages<T>(
   blocks: 'refuse' | 'visit' | 'split',
   batch: OwedFlushes | null,
 ): T | undefined {
-  const { root } = context;
   return changing(context, range, batch, (changes) => {
     const applier = new Applier(context, changes, range, visit, makesTables, blocks);
-    applier.visitTable(0, root.bank, root.pfn, root.word, range.first, range.first, range.pages);
+    applier.visitTable(visitRoot(context, range));
     return applier.result;
   });
 }
@@ -155,54 +154,43 @@ class Applier<T> {
     };
   }
 
-  /**
-   * Visits a part of one table.
-   *
-   * @param offset - first page, counted from the first page that this table translates.
-   * @param page - the same page, counted from the start of the root's range.
-   */
-  visitTable(
-    levelIndex: number,
-    bank: Bank,
-    pfn: number,
-    word: number,
-    offset: number,
-    page: number,
-    pages: number,
-  ): void {
+  /** Visits a part of one table. */
+  visitTable(table: TableVisit): void {
     const { plan, counters } = this.#context;
-    const level = plan.levels[levelIndex] as LevelPlan;
-    const record = recordOf(this.#context, pfn);
+    const { level, bank, pfn, word, record, pages } = table;
+    const before = table.done;
+    const first = this.#range.first + before;
     counters.tablesRead++;
     // An entry that was set through the first link may be broken, and would look empty.
-    if (this.#met.has(pfn)) throw linkedTwice(this.#context, page);
+    if (this.#met.has(pfn)) throw linkedTwice(this.#context, first);
     this.#met.add(pfn);
-    if (levelIndex === plan.last) {
-      const at = word + 2 * offset;
-      this.#visitSpan({ level, bank, at, count: pages, record, page }, offset);
+    if (level.index === plan.last) {
+      const at = word + 2 * table.slot;
+      this.#visitSpan({ level, bank, at, count: pages, record, page: first }, table.slot);
       return;
     }
+    const offset = table.slot * level.pages + table.inside;
     let step = 0;
     for (let done = 0; done < pages && this.result === undefined; done += step) {
       const slot = Math.floor((offset + done) / level.pages);
       const inside = offset + done - slot * level.pages;
-      const at = page + done;
+      const page = first + done;
       step = Math.min(level.pages - inside, pages - done);
-      const entry = word + 2 * slot;
+      const at = word + 2 * slot;
       // Taken afresh: the callback may have grown a WebAssembly.Memory.
-      const lo = bank.words[entry] as number;
-      const hi = bank.words[entry + 1] as number;
+      const lo = bank.words[at] as number;
+      const hi = bank.words[at + 1] as number;
       counters.entriesRead++;
       const isEmpty = (lo | hi) === 0;
       if (isEmpty ? this.#makesTables : isTable(level, lo, hi)) {
         const child = isEmpty
-          ? this.#changes.linkTable(level, bank, entry, record, at)
+          ? this.#changes.linkTable(level, bank, at, record, page)
           : childPfn(this.#context, lo, hi);
-        const below = writableBankOfTable(this.#context, child, at);
-        this.visitTable(levelIndex + 1, below, child, below.wordOf(child, plan.pageShift), inside, at, step);
+        const below = table.below(inside, before + done, step);
+        this.visitTable(below.enter(child, writableBankOfTable(this.#context, child, page)));
       } else if (!isEmpty) {
-        const block: Span = { level, bank, at: entry, count: 1, record, page: at - inside };
-        step = this.#visitBlock(block, slot, at, step, pages - done);
+        const block: Span = { level, bank, at, count: 1, record, page: page - inside };
+        step = this.#visitBlock(block, slot, page, step, pages - done);
       }
     }
   }
