@@ -25,7 +25,7 @@ export interface LinuxLeaves {
   readonly vmap: readonly number[];
   /** `ioremap` of physical ranges. */
   readonly ioremap: readonly number[];
-  /** A huge allocation takes runs only when its size is a multiple of theirs (riscv's arch_vmap_pte_supported_shift). Default false. */
+  /** A huge allocation takes runs only when its size is a multiple of theirs (riscv's arch_vmap_pte_supported_shift). Default: false. */
   readonly wholeRunsOnly?: boolean;
 }
 
@@ -33,6 +33,11 @@ export interface LinuxLeaves {
 export interface LinuxPolicy {
   /** For people: architecture and options, e.g. `Linux x86-64, PTI`. */
   readonly name: string;
+  /**
+   * Names of the formats that it is for (`PageTableFormat.name`). An address space refuses any other format: there the window
+   * and the bits of `extra` would mean something else.
+   */
+  readonly formats: readonly string[];
   /**
    * The vmalloc window in bytes, as requests carry it: an area must satisfy `start <= address` and
    * `address + size <= end`.
@@ -46,13 +51,13 @@ export interface LinuxPolicy {
   readonly leaves: LinuxLeaves;
   /** Named protections, with this kernel's exact bits. */
   readonly protections: LinuxProtections;
-  /** Bits of `extra` that go with execution and are taken away with it (pgprot_nx): arm64's guarded page. Default none. */
+  /** Bits of `extra` that go with execution and are taken away with it (pgprot_nx): arm64's guarded page. Default: none. */
   readonly executeBits?: bigint;
-  /** Bit of `extra` that marks an entry without a `struct page` (pte_mkspecial). Default none. */
+  /** Bit of `extra` that marks an entry without a `struct page` (pte_mkspecial). Default: none. */
   readonly specialBit?: bigint;
   /**
    * What set_memory_ro and its kin may change: `any` mapped pages, splitting leaves, or `vmalloc` memory without VM_ALLOW_HUGE_VMAP alone
-   * (arm64). Default `any`.
+   * (arm64). Default: `any`.
    */
   readonly setMemory?: 'any' | 'vmalloc';
 }

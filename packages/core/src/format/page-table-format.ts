@@ -65,7 +65,12 @@ export interface PageTableFormat<C extends Controls = Controls> {
   readonly tableEntry: Words;
   /** The memory types that `encode` can say; `decode` gives no others. */
   readonly memoryTypes: readonly MemoryType[];
-  /** The controls a walk uses when none are given: a current kernel's. */
+  /**
+   * The controls of walks that are given none: those of a current kernel.
+   *
+   * `permissions`, `check`, `checkRoot`, `touch` and `faultCode` take all of them or some. `completeControls` fills in the
+   * others from here, and refuses a name or value that the format does not know.
+   */
   readonly controls: C;
 
   /**
