@@ -3,7 +3,7 @@ import { mask } from '@vmarea/core';
 /**
  * The bits of an arm64 stage 1 descriptor (VMSAv8-64), under the names of Arm's manual.
  *
- * Every name is the mask in place in the 64-bit entry. Linux's name, where it has another, is said beside it.
+ * Every name is a mask in place in the 64-bit entry. Linux's name stands beside it where it differs.
  *
  * Sources: Arm ARM (DDI 0487), D8.3, "Translation table descriptor formats"; Linux's uses from
  * `arch/arm64/include/asm/pgtable-hwdef.h` and `pgtable-prot.h` (6.12).
@@ -14,17 +14,17 @@ import { mask } from '@vmarea/core';
  * ```
  */
 export const ARM64_BITS: {
-  /** 0: valid. With it clear the MMU looks at no other bit. */
+  /** 0: valid. When it is clear, the MMU ignores the other bits. */
   readonly VALID: bigint;
   /** 1:0: 0b11 is a table, and at level 3 a page; 0b01 is a block. */
   readonly TYPE: bigint;
   /** 4:2: index into MAIR_EL1. */
   readonly ATTR_INDX: bigint;
-  /** 5: non-secure; looked at in Secure state alone. */
+  /** 5: non-secure; used in Secure state only. */
   readonly NS: bigint;
   /** 6: AP[1], EL0 may access. Linux: USER. */
   readonly AP_USER: bigint;
-  /** 7: AP[2], writes are refused. Linux: RDONLY. */
+  /** 7: AP[2], no writes. Linux: RDONLY. */
   readonly AP_READ_ONLY: bigint;
   /** 9:8: shareability; with LPA2 these are address bits 51:50. Linux: SHARED. */
   readonly SH: bigint;
@@ -32,7 +32,7 @@ export const ARM64_BITS: {
   readonly AF: bigint;
   /** 11: not global. */
   readonly NG: bigint;
-  /** 16 of a block: nT, the hint of FEAT_BBM that it is not to be cached as it is. */
+  /** 16 of a block: nT, the hint of FEAT_BBM that a TLB should not cache it. */
   readonly NT: bigint;
   /** 50: guarded page, for branch target identification. */
   readonly GP: bigint;
@@ -46,19 +46,19 @@ export const ARM64_BITS: {
   readonly UXN: bigint;
   /** 58:55 of a leaf, ignored by the MMU. Linux: DIRTY (55), SPECIAL (56), UFFD_WP (58). */
   readonly SOFTWARE: bigint;
-  /** 55: where Linux keeps that a page which is read-only now was written before. */
+  /** 55: Linux sets it in a read-only page that was written before. */
   readonly SOFTWARE_DIRTY: bigint;
-  /** 62:60 of a leaf: POIndex with FEAT_S1POE, else ignored or left to the implementation. */
+  /** 62:60 of a leaf: POIndex with FEAT_S1POE, else ignored or implementation defined. */
   readonly PO_INDEX: bigint;
   /** 59 of a table entry: PXNTable. */
   readonly PXN_TABLE: bigint;
   /** 60 of a table entry: UXNTable. */
   readonly UXN_TABLE: bigint;
-  /** 61 of a table entry: APTable[0], EL0 may not access what is below. */
+  /** 61 of a table entry: APTable[0], no EL0 access to anything below. */
   readonly AP_TABLE_NO_USER: bigint;
-  /** 62 of a table entry: APTable[1], nothing below may be written. */
+  /** 62 of a table entry: APTable[1], no writes to anything below. */
   readonly AP_TABLE_READ_ONLY: bigint;
-  /** 63 of a table entry: NSTable; looked at in Secure state alone. */
+  /** 63 of a table entry: NSTable; used in Secure state only. */
   readonly NS_TABLE: bigint;
 } = Object.freeze({
   VALID: mask(0, 0),
@@ -86,7 +86,7 @@ export const ARM64_BITS: {
   NS_TABLE: mask(63, 63),
 });
 
-/** The type bits of a table entry, and of a page at level 3. */
+/** The type bits of a table entry and of a page at level 3. */
 export const TYPE_TABLE = 0b11n;
 /** The type bits of a block. */
 export const TYPE_BLOCK = 0b01n;

@@ -4,29 +4,29 @@ import { ARM64_BITS, TYPE_BLOCK } from './bits.js';
 const B = ARM64_BITS;
 
 /**
- * Bits of a leaf that may change under the eyes of the MMU: permissions, access flag and software's own.
+ * Bits of a leaf that may change in place: permissions, access flag, software bits.
  *
- * Linux's `pgattr_change_is_safe` lists PXN, RDONLY, WRITE, nG and the software bits for kernel mappings; `mprotect` and
- * `set_memory_x` change the others of these in place.
+ * Linux's `pgattr_change_is_safe` lists PXN, RDONLY, WRITE, nG and the software bits for kernel mappings. `mprotect` and
+ * `set_memory_x` change the others in place.
  */
 const SAFE_IN_LEAF =
   B.AP_USER | B.AP_READ_ONLY | B.AF | B.NG | B.GP | B.DBM | B.PXN | B.UXN | B.SOFTWARE | B.PO_INDEX;
 
-/** Bits of a table entry that may change: the permissions of what is below, and the access flag. */
+/** Bits of a table entry that may change in place: permissions of everything below, and the access flag. */
 const SAFE_IN_TABLE = B.PXN_TABLE | B.UXN_TABLE | B.AP_TABLE_NO_USER | B.AP_TABLE_READ_ONLY | B.AF;
 
 /**
- * True when a valid entry must not become another valid one without being invalid in between.
+ * True when a valid entry must be invalid before it becomes another valid entry.
  *
- * It must not when the output address, the size (block and table, the contiguous bit), the memory type, the shareability
- * or anything unknown changes, and when a translation becomes global: entries of single address spaces may then still
- * stand in a TLB beside it. A leaf of a contiguous run is changed in no way: for a moment its run would disagree. Normal
- * and Normal-Tagged count as one memory type, as in Linux.
+ * That holds when the output address, the size (block or table, the contiguous bit), the memory type, the shareability or
+ * an unknown bit changes. It holds when a translation becomes global: a TLB may still have entries of single address
+ * spaces. It holds for every change of a leaf in a contiguous run: the leaves of the run would differ for a moment. Normal
+ * and Normal-Tagged are one memory type here, as in Linux.
  *
  * Source: Arm ARM, D8.17, "Using break-before-make when updating translation table entries"; Linux,
  * `pgattr_change_is_safe` in `arch/arm64/mm/mmu.c` (6.12).
  *
- * @param isLast - the level is the last one, where 0b11 is a page.
+ * @param isLast - true at the last level, where 0b11 is a page.
  * @param types - memory type of each MAIR index.
  */
 export function needsBreak(

@@ -14,10 +14,10 @@ const SIZES: readonly Pick<Required<Arm64Options>, 'granule' | 'vaBits' | 'outpu
 
 /**
  * The configurations of this package, for tools that run several architectures: the kernel's half under Linux without
- * KPTI, for each granule the common and the largest addresses, with contiguous runs (`-cont`) and without.
+ * KPTI. Each granule has its common and its largest address size, each with contiguous runs (`-cont`) and without.
  *
- * Without runs they are off in the format and in the policy, since a cap on the leaf size that lets blocks through lets the
- * smaller runs through too.
+ * A configuration without runs turns them off in the format and in the policy. A cap on the leaf size cannot do it: runs are
+ * smaller than blocks.
  *
  * @example
  * ```ts

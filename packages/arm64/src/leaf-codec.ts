@@ -18,13 +18,13 @@ const { SOFTWARE_DIRTY, PO_INDEX } = ARM64_BITS;
 const ENTRY = (1n << 64n) - 1n;
 
 /**
- * Bits of `extra` that say a portable meaning in another way than Linux writes it. Each line stands or falls alone: a
- * change of write permission must not take the memory type's index along.
+ * Bits of `extra` that say a portable meaning in another way than Linux does. Each line is decided alone: a change of write
+ * permission must not change the index of the memory type.
  */
 const VARIANTS = [ATTR_INDX, SH, DBM, PXN | UXN];
 
 /**
- * What a change takes from the protection that is wanted. All other bits stay as the leaf has them.
+ * What a change takes from the wanted protection. All other bits of the leaf stay.
  *
  * Source: Linux, `pte_modify` in `arch/arm64/include/asm/pgtable.h` (6.12): USER, PXN, UXN, RDONLY, nG, WRITE, GP,
  * AttrIndx and the overlay index.
@@ -34,10 +34,10 @@ const OWNED_EXTRA = ATTR_INDX | SH | DBM | PXN | UXN | GP | PO_INDEX;
 /** What differs between the formats of this architecture. */
 export interface CodecShape {
   readonly levels: readonly Level[];
-  /** Where a descriptor has address bits, beyond the output size too. */
+  /** Where a descriptor has address bits, including those beyond the output size. */
   readonly fields: readonly AddressField[];
   readonly pageShift: number;
-  /** TCR_ELx.DS = 1: bits 9:8 are address and shareability is TCR's. */
+  /** TCR_ELx.DS = 1: bits 9:8 are address bits, and TCR says the shareability. */
   readonly lpa2: boolean;
   /** Memory type of each index. */
   readonly types: readonly MemoryType[];
@@ -46,8 +46,8 @@ export interface CodecShape {
 /**
  * The leaf entries of a format: protections to bits and back.
  *
- * Each portable meaning has one entry, the one that Linux writes. `extra` is the exclusive or of a leaf with that entry:
- * so no bit is lost, and `extra` is 0 for what Linux writes.
+ * Each portable meaning has one entry, the one that Linux writes. `extra` is the exclusive or of a leaf with that entry. So
+ * no bit is lost, and `extra` is 0 for what Linux writes.
  */
 export class LeafCodec {
   readonly memoryTypes: readonly MemoryType[];
@@ -66,14 +66,14 @@ export class LeafCodec {
     const plain = this.#plain(wanted, level);
     const foreign = (extra & ~ENTRY) | (extra & (TYPE | this.#addressAt(level) | this.#mark(level)));
     if (foreign !== 0n) {
-      throw new VmError('EINVAL', `extra has the bits ${bare(foreign)}, which are not its own`, {
-        advice: 'type, address and the contiguous bit are set by others',
+      throw new VmError('EINVAL', `extra has the bits ${bare(foreign)}, which do not belong to it`, {
+        advice: 'the engine sets type, address and the contiguous bit',
       });
     }
     const bits = plain ^ extra;
     if (!isSame(this.#meaning(bits), wanted)) {
-      throw new VmError('EINVAL', `extra has the bits ${bare(extra)}, which make it another protection`, {
-        advice: 'say what they mean in the other members',
+      throw new VmError('EINVAL', `extra has the bits ${bare(extra)}, which change the protection`, {
+        advice: 'use the other members for what these bits mean',
       });
     }
     return words(bits);
@@ -86,9 +86,9 @@ export class LeafCodec {
   }
 
   /**
-   * Dirtiness moves with the right to write as Linux moves it. On a user's page (`pte_modify`) bit 55 remembers it and gives
-   * it back. On the kernel's (`set_memory_ro`, `set_memory_rw`) bit 55 stays as it is, and a page that may be written again
-   * is dirty: nobody would handle the fault of a clean one. So PAGE_KERNEL becomes PAGE_KERNEL_RO, and PAGE_KERNEL again.
+   * Dirtiness follows write permission as in Linux. On a user page (`pte_modify`) bit 55 remembers it and restores it. On a
+   * kernel page (`set_memory_ro`, `set_memory_rw`) bit 55 stays, and a page that becomes writable is dirty: nothing handles
+   * the fault of a clean kernel page. So PAGE_KERNEL becomes PAGE_KERNEL_RO, then PAGE_KERNEL again.
    *
    * Source: Linux, `arch/arm64/include/asm/pgtable.h` and `arch/arm64/mm/pageattr.c` (6.12).
    */
@@ -101,7 +101,7 @@ export class LeafCodec {
     let survivors = now.extra & ~OWNED_EXTRA;
     if (now.write !== wanted.write) {
       dirty = wanted.user ? now.dirty || isMarked : wanted.write || isMarked;
-      // In a page that cannot be written the bit is `dirty` itself.
+      // In a read-only page the bit is `dirty` itself.
       survivors &= ~SOFTWARE_DIRTY;
       if (wanted.write && isMarked) survivors |= SOFTWARE_DIRTY;
     }
@@ -110,7 +110,7 @@ export class LeafCodec {
     const owned = wanted.extra & OWNED_EXTRA;
     let bits = plain ^ (survivors | (owned & (GP | PO_INDEX)));
     for (const variant of VARIANTS) {
-      // A leaf that said its old meaning in an unusual way says the new one as Linux does.
+      // A leaf that said its old meaning in another way says the new one as Linux does.
       const varied = bits ^ (owned & variant);
       if (isSame(this.#meaning(varied), target)) bits = varied;
     }
@@ -119,7 +119,7 @@ export class LeafCodec {
 
   relevel(leaf: Words, from: number, to: number): Words {
     let bits = toBigint(leaf) & ~(this.#mark(from) | this.#mark(to));
-    // What a block has below its address (nT, RES0) would be address in a smaller leaf.
+    // The bits below a block's address (nT, RES0) are address bits in a smaller leaf.
     if (from !== to) bits = (bits & ~(TYPE | this.#address)) | this.#type(to);
     return words(bits);
   }
@@ -133,7 +133,7 @@ export class LeafCodec {
       });
     }
     if (!wanted.read && !(wanted.user && wanted.execute && !wanted.write)) {
-      throw new VmError('EINVAL', 'read is false, but every page that is mapped can be read by its owner', {
+      throw new VmError('EINVAL', 'read is false, but the owner of a page can always read it', {
         advice: 'only a user page that is executable and not writable can be unreadable',
       });
     }
@@ -148,11 +148,11 @@ export class LeafCodec {
     return bits | AP_READ_ONLY | (wanted.dirty ? SOFTWARE_DIRTY : 0n);
   }
 
-  /** What a leaf's bits say, `extra` left at 0. */
+  /** What a leaf's bits say, with `extra` 0. */
   #meaning(bits: bigint): Protection {
     const has = (bit: bigint): boolean => (bits & bit) !== 0n;
     const write = has(DBM) || !has(AP_READ_ONLY);
-    // Linux's PAGE_EXECONLY: EL0 may fetch and do nothing else.
+    // Linux's PAGE_EXECONLY: EL0 may fetch, nothing else.
     const isExecuteOnly = !has(AP_USER) && !has(UXN) && has(PXN) && !write;
     const user = has(AP_USER) || isExecuteOnly;
     return protection({
@@ -171,7 +171,7 @@ export class LeafCodec {
     return this.#leafLevel(level).shift === this.#shape.pageShift ? TYPE_TABLE : TYPE_BLOCK;
   }
 
-  /** The bits that mark a run at a level. Where there is no run, bit 52 is one like others. */
+  /** The bits that mark a run at a level. At a level without runs, bit 52 is an ordinary bit. */
   #mark(level: number): bigint {
     return this.#leafLevel(level).run === null ? 0n : CONTIGUOUS;
   }
@@ -191,7 +191,7 @@ export class LeafCodec {
   }
 }
 
-/** True when two protections agree in all but `extra`. */
+/** True when two protections are equal but for `extra`. */
 function isSame(a: Protection, b: Protection): boolean {
   return (Object.keys(a) as (keyof Protection)[]).every(
     (member) => member === 'extra' || a[member] === b[member],

@@ -1,7 +1,7 @@
 import { type AddressField, type Level, type Rule, type Run, type Shape, words, ZERO } from '@vmarea/core';
 import { ARM64_BITS, type Granule, PAGE_SHIFTS, TYPE_BLOCK, TYPE_TABLE } from './bits.js';
 
-/** What decides how many levels there are and what may stand in them; every member is checked already. */
+/** What decides the levels and their entries. Every member is checked. */
 export interface Geometry {
   readonly granule: Granule;
   readonly vaBits: number;
@@ -11,14 +11,14 @@ export interface Geometry {
   readonly lpa: boolean;
 }
 
-/** The number that the architecture gives to the last level; the ones above count down, to −1. */
+/** Arm's number of the last level. Levels above count down, to −1. */
 export const LAST_LEVEL = 3;
 
-/** Linux's names from the last level up. The root is PGD, as Linux folds the levels that are not there. */
+/** Linux's names from the last level up. The root is always PGD, since Linux folds missing levels. */
 const NAMES = ['PTE', 'PMD', 'PUD', 'P4D', 'PGD'];
 
 /**
- * The levels at which a block may stand, by granule; the first one of a granule only with wide addresses.
+ * The levels that have blocks, by granule. The first one of each has them only with wide addresses.
  *
  * Source: Arm ARM, D8.3, "Block descriptor and Page descriptor formats", and the pseudocode AArch64.BlockDescSupported: level 0
  * with the 4K granule and level 1 with the 16K granule need TCR_ELx.DS = 1; level 1 with the 64K granule needs a processor that
@@ -37,7 +37,7 @@ function isBlockLevel({ granule, outputBits, lpa }: Geometry, level: number): bo
 }
 
 /**
- * Leaves in a contiguous run, by granule and level. At other levels the bit is RES0.
+ * Leaves in a contiguous run, by granule and level. At other levels the contiguous bit is RES0.
  *
  * Source: Arm ARM, D8.7, "The Contiguous bit".
  */
@@ -48,7 +48,7 @@ const RUN_ENTRIES: Readonly<Record<Granule, Readonly<Record<number, number>>>> =
 };
 
 /**
- * Where the output address stands in a descriptor.
+ * Where the output address is in a descriptor.
  *
  * Source: Arm ARM, D8.3: bits 47:m; with DS = 1 bits 49:m and 51:50 in 9:8; with the 64K granule and 52 bits, 51:48 in
  * 15:12.
@@ -63,8 +63,8 @@ export function addressFields({ granule, outputBits }: Geometry): readonly Addre
 }
 
 /**
- * Where a descriptor has address bits, those included that only an Address size fault tells of: with the 64K granule it is
- * the processor that makes 15:12 address bits 51:48, not the size that TCR_ELx.IPS selects.
+ * Where a descriptor has address bits, including those that can only cause an Address size fault. With the 64K granule bits
+ * 15:12 are address bits 51:48 when the processor has LPA, whatever size TCR_ELx.IPS selects.
  *
  * Source: Arm ARM, the pseudocode AArch64.LeafBase and AArch64.NextTableBase.
  */
@@ -72,7 +72,7 @@ export function descriptorFields(geometry: Geometry): readonly AddressField[] {
   return addressFields(geometry.granule === 64 && geometry.lpa ? { ...geometry, outputBits: 52 } : geometry);
 }
 
-/** The descriptor bits that hold address bits from `paBit` on. */
+/** The descriptor bits that hold address bits from `paBit` up. */
 export function addressMask(fields: readonly AddressField[], paBit: number): bigint {
   let bits = 0n;
   for (const field of fields) {
@@ -83,7 +83,7 @@ export function addressMask(fields: readonly AddressField[], paBit: number): big
 }
 
 /**
- * The levels of a walk, root first. The root has what is left of the address when the others are full.
+ * The levels of a walk, root first. The root has the bits that are left when all other levels are full.
  *
  * Source: Arm ARM, D8.2, "Translation table walk", the tables of each granule's levels and index bits.
  */
@@ -108,7 +108,7 @@ export function arm64Levels(geometry: Geometry): readonly Level[] {
         shift,
         bits,
         table: isLast ? null : table,
-        // 0b01 at level 3 is reserved: what stands there as a page has the type bits of a table.
+        // 0b01 is reserved at level 3: a page there has the type bits of a table.
         leaf: isLast ? table : isBlock ? block : null,
         run: geometry.contiguous ? runOf(granule, level, bits) : null,
       });
@@ -117,7 +117,7 @@ export function arm64Levels(geometry: Geometry): readonly Level[] {
 }
 
 /**
- * The run of a level; none where the root has fewer entries than it takes.
+ * The run of a level; none where the root has fewer entries than a run.
  *
  * Source: Arm ARM, D8.7: a contiguous bit whose block is larger than the input address range is misprogrammed.
  */
@@ -132,8 +132,8 @@ function runOf(granule: Granule, level: number, bits: number): Run | null {
 }
 
 /**
- * An output address beyond the physical address size is an Address size fault, in tables and in leaves. Other bits are
- * never at fault: what is RES0 is ignored.
+ * An output address beyond the physical address size is an Address size fault, in tables and in leaves. No other bit
+ * faults: RES0 bits are ignored.
  *
  * Source: Arm ARM, D8.2, "Output address size"; D8.15, "Address size fault".
  */

@@ -1,7 +1,7 @@
-import { VmError } from '@vmarea/core';
+import { choiceOption, type Given, integerOption, VmError } from '@vmarea/core';
 import { type Granule, PAGE_SHIFTS } from './bits.js';
 
-/** What the place of vmalloc depends on; see `Arm64LinuxOptions`. */
+/** What the place of vmalloc depends on, checked; see `Arm64LinuxOptions`. */
 export interface VmallocLayout {
   readonly granule: Granule;
   readonly vaBits: number;
@@ -20,36 +20,48 @@ const GiB = 1n << 30n;
 /** Bytes of a `struct page`. */
 const STRUCT_PAGE = 64n;
 
+/** The fewest bits of address on which a kernel runs: one for 52 must also run where there are fewer. */
+function leastBits(granule: Granule, vaBits: number): number {
+  if (vaBits < 52) return vaBits;
+  return granule === 16 ? 47 : 48;
+}
+
 /**
- * VMALLOC_START and VMALLOC_END. The window lies between the modules and the memory map; its end is the first byte
- * behind.
- *
- * Source: Linux, `arch/arm64/include/asm/memory.h` and `pgtable.h` (mid-2026; the same since 6.9).
+ * The members of a kernel's configuration that decide its layout, checked.
  *
  * @throws VmError `EINVAL` when the kernel has no such configuration.
  */
-export function vmallocWindow(layout: VmallocLayout): { start: bigint; end: bigint } {
-  const { granule, vaBits, actualVaBits } = layout;
+export function layoutOf(given: Given<VmallocLayout>): VmallocLayout {
+  const granule = choiceOption(given, 'granule', [4, 16, 64]);
   const known = VA_BITS[granule];
-  if (known === undefined) {
-    throw new VmError('EINVAL', `granule is ${String(granule)}, expected 4, 16 or 64`);
-  }
+  const vaBits = integerOption(given, 'vaBits', 36, 52);
   if (!known.includes(vaBits)) {
     throw new VmError('EINVAL', `vaBits is ${vaBits}, which Linux does not have with ${granule}K pages`, {
       advice: `it has ${known.join(', ')}`,
     });
   }
-  // A kernel for 52 bits must also run where there are fewer: the addresses it counts from are those of the fewest.
-  const least = vaBits < 52 ? vaBits : granule === 16 ? 47 : 48;
-  if (actualVaBits !== vaBits && actualVaBits !== least) {
-    throw new VmError('EINVAL', `actualVaBits is ${actualVaBits}, expected ${vaBits} or ${least}`);
-  }
+  const possible = [...new Set([vaBits, leastBits(granule, vaBits)])];
+  return { granule, vaBits, actualVaBits: choiceOption(given, 'actualVaBits', possible, vaBits) };
+}
+
+/**
+ * VMALLOC_START and VMALLOC_END. The window lies between the modules and the memory map. Its end is the first byte behind
+ * it.
+ *
+ * Source: Linux, `arch/arm64/include/asm/memory.h` and `pgtable.h` (mid-2026; the same since 6.9).
+ */
+export function vmallocWindow({ granule, vaBits, actualVaBits }: VmallocLayout): {
+  start: bigint;
+  end: bigint;
+} {
+  // Linux counts from the addresses of the fewest bits.
+  const least = leastBits(granule, vaBits);
   const shift = BigInt(PAGE_SHIFTS[granule]);
   const mapBytes = (bytes: bigint): bigint => (bytes >> shift) * STRUCT_PAGE;
   const pageOffset = lowest(vaBits);
   const modules = lowest(least - 1);
   const memoryMap = lowest(64) - GiB - mapBytes(modules - pageOffset);
-  // The part of the memory map that describes addresses which are not in use is given to vmalloc.
+  // Linux gives vmalloc the part of the memory map that describes unused addresses.
   const unused = mapBytes(lowest(actualVaBits) - pageOffset);
   return { start: modules + 2n * GiB, end: memoryMap + unused - 8n * MiB };
 }

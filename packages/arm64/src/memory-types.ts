@@ -1,9 +1,9 @@
-import { type MemoryType, VmError } from '@vmarea/core';
+import { bigintOption, type MemoryType, VmError } from '@vmarea/core';
 
 /**
  * MAIR_EL1 as Linux programs it: Normal, Normal, Normal-NC, Device-nGnRnE, Device-nGnRE for the indexes 0 to 4.
  *
- * Index 1 is Linux's NORMAL_TAGGED, which stays plain Normal where there is no MTE.
+ * Index 1 is Linux's NORMAL_TAGGED, which is plain Normal without MTE.
  *
  * Source: Linux, `MAIR_EL1_SET` in `arch/arm64/mm/proc.S` and the attribute bytes in `asm/sysreg.h` (6.12).
  */
@@ -17,7 +17,7 @@ export const LINUX_MAIR = 0x0000_0004_0044_ffffn;
 export const LINUX_MAIR_MTE = 0x0000_0004_0044_f0ffn;
 
 /**
- * Attributes that are one value and no pair.
+ * Attributes that are one value instead of a pair.
  *
  * Source: Arm ARM, D24.2, "MAIR_EL1, Memory Attribute Indirection Register".
  */
@@ -38,23 +38,21 @@ const WHOLE: ReadonlyMap<number, MemoryType> = new Map([
 /**
  * The memory types that a value of MAIR_EL1 gives to the indexes 0 to 7.
  *
- * A Normal attribute names an outer and an inner cacheability; what the pair is called here is the weaker of them. All
- * Device types with early acknowledgement are `device`, as they differ in what the processor may gather and reorder.
+ * A Normal attribute has an outer and an inner cacheability; the weaker one decides. All Device types with early
+ * acknowledgement are `device`: they differ only in what the processor may gather and reorder.
  *
  * @param mair - the 64-bit register; byte `i` is the attribute of index `i`.
- * @throws VmError `EINVAL` when it is no 64-bit value, or a byte is one that the manual leaves unpredictable.
+ * @throws VmError `EINVAL` when it is not a 64-bit value, or a byte is one that the manual leaves unpredictable.
  * @example
  * ```ts
  * memoryTypesOf(LINUX_MAIR)[2]; // 'write-combining'
  * ```
  */
 export function memoryTypesOf(mair: bigint): readonly MemoryType[] {
-  if (BigInt.asUintN(64, mair) !== mair) {
-    throw new VmError('EINVAL', `MAIR 0x${mair.toString(16)} is not a 64-bit value`);
-  }
+  const register = bigintOption({ mair }, 'mair');
   return Object.freeze(
     Array.from({ length: 8 }, (_, index) => {
-      const attribute = Number((mair >> BigInt(8 * index)) & 0xffn);
+      const attribute = Number((register >> BigInt(8 * index)) & 0xffn);
       const type = typeOf(attribute);
       if (type === null) {
         throw new VmError(
@@ -73,13 +71,13 @@ function typeOf(attribute: number): MemoryType | null {
   if (whole !== undefined) return whole;
   const outer = attribute >> 4;
   const inner = attribute & 15;
-  // Both must say a cacheability: 0 is what Device types and the single values above have in one of them.
+  // 0 in one of them is a Device type or one of the single values above.
   if (outer === 0 || inner === 0) return null;
   if (outer === NON_CACHEABLE || inner === NON_CACHEABLE) return 'write-combining';
   return isWriteBack(outer) && isWriteBack(inner) ? 'normal' : 'write-through';
 }
 
-/** 0b0100; other values below 0b1000 are the transient types: 0b00RW write-through, 0b01RW write-back. */
+/** The other values below 0b1000 are the transient types: 0b00RW write-through, 0b01RW write-back. */
 const NON_CACHEABLE = 0b0100;
 
 function isWriteBack(nibble: number): boolean {

@@ -1,11 +1,20 @@
-import type { Access, Allowed, Fault, Permissions, Words } from '@vmarea/core';
-import { words } from '@vmarea/core';
+import {
+  type Access,
+  type Allowed,
+  checkAddress,
+  choiceOption,
+  completeControls,
+  type Fault,
+  type Permissions,
+  type Words,
+  words,
+} from '@vmarea/core';
 import { ARM64_BITS } from './bits.js';
 
 /**
- * The modes of a processor at EL1 and EL0 that change what an arm64 translation allows.
+ * The processor modes at EL1 and EL0 that change what an arm64 translation allows.
  *
- * Permission indirection (FEAT_S1PIE) and overlays (FEAT_S1POE) are not modelled: permissions are the direct ones.
+ * Permissions are direct ones: indirection (FEAT_S1PIE) and overlays (FEAT_S1POE) are not modelled.
  *
  * Source: Arm ARM, D24.2, TCR_EL1 and SCTLR_EL1; C5.2, PAN.
  */
@@ -14,30 +23,30 @@ export interface Arm64Controls {
   readonly ha: boolean;
   /** TCR_EL1.HD, with `ha`: a write to a leaf with DBM set clears AP[2]. When false, AP[2] alone refuses writes. */
   readonly hd: boolean;
-  /** SCTLR_EL1.WXN: what may be written may not be executed. */
+  /** SCTLR_EL1.WXN: writable pages are not executable. */
   readonly wxn: boolean;
   /** PSTATE.PAN: no kernel data accesses to pages that the user may read. */
   readonly pan: boolean;
-  /** SCTLR_EL1.EPAN (FEAT_PAN3): with `pan`, nor to pages that the user may only execute. */
+  /** SCTLR_EL1.EPAN (FEAT_PAN3): with `pan`, also none to pages that the user may only execute. */
   readonly epan: boolean;
   /** TCR_EL1.HPD0 or HPD1 of this half: APTable, PXNTable and UXNTable are ignored. */
   readonly hpd: boolean;
   /** TCR_EL1.E0PD0 or E0PD1 of this half: every access by the user is a level 0 Translation fault. */
   readonly e0pd: boolean;
   /**
-   * TCR_EL1.TBI0 or TBI1 of this half: bits 63:56 of an address are a tag. It grants and refuses nothing: a walk takes
-   * the address without its tag, see `withoutTag`.
+   * TCR_EL1.TBI0 or TBI1 of this half: bits 63:56 of an address are a tag. A walk takes the address without its tag, see
+   * `withoutTag`; it does not look at this control.
    */
   readonly tbi: boolean;
-  /** TCR_EL1.TBID0 or TBID1 of this half: `tbi` is for data accesses alone. */
+  /** TCR_EL1.TBID0 or TBID1 of this half: `tbi` holds for data accesses only. */
   readonly tbid: boolean;
 }
 
 /**
  * The modes in which Linux runs its kernel on an Armv8.1 processor: HA, HD and PAN on.
  *
- * EPAN and E0PD, which Linux turns on where a later processor has them, are off, and so is TBI, which differs between the
- * halves: `arm64FromRegisters` tells what a machine has.
+ * EPAN and E0PD are off; Linux turns them on where a later processor has them. TBI is off; it differs between the halves.
+ * `arm64FromRegisters` gives the modes of a machine.
  */
 export const ARM64_CONTROLS: Arm64Controls = Object.freeze({
   ha: true,
@@ -62,7 +71,7 @@ const UXN_TABLE = words(ARM64_BITS.UXN_TABLE).hi;
 const NO_USER_TABLE = words(ARM64_BITS.AP_TABLE_NO_USER).hi;
 const READ_ONLY_TABLE = words(ARM64_BITS.AP_TABLE_READ_ONLY).hi;
 
-/** True when a write makes the leaf dirty by hardware: it then counts as writable, whatever AP[2] says. */
+/** True when hardware makes the leaf dirty on a write: it is writable then, whatever AP[2] says. */
 function isHardwareDirty(leaf: Words, { ha, hd }: Arm64Controls): boolean {
   return ha && hd && (leaf.hi & DBM) !== 0;
 }
@@ -99,7 +108,7 @@ function allowed(read: boolean, write: boolean, execute: boolean): Allowed {
 const NOTHING: Allowed = Object.freeze({ read: false, write: false, execute: false });
 
 /**
- * The fault of an access that may not use this half at all: with E0PD one of EL0, whatever is mapped.
+ * The fault of an access that may not use this half at all: with E0PD every access of EL0, whatever is mapped.
  *
  * Source: Arm ARM, D24.2, TCR_EL1.E0PD0 and E0PD1: such an access is a Translation fault of level 0.
  */
@@ -108,8 +117,8 @@ export function checkRoot(access: Access, { e0pd }: Arm64Controls): Fault | null
 }
 
 /**
- * The fault of an access to a mapped page. The Access flag is looked at before the permissions. A Permission fault
- * has the level of the leaf, also when a table forbids.
+ * The fault of an access to a mapped page. The Access flag comes before the permissions. A Permission fault has the level of
+ * the leaf, even when a table forbids the access.
  *
  * Source: Arm ARM, D8.15, "MMU fault prioritization from a single address translation stage".
  */
@@ -123,8 +132,8 @@ export function checkAccess(path: readonly Words[], access: Access, controls: Ar
 }
 
 /**
- * A leaf after an allowed access: AF set with HA, and with HD a written leaf whose DBM is set has AP[2] cleared. Table
- * entries stay: their access flag (FEAT_HAFT) is not modelled.
+ * A leaf after an allowed access. HA sets AF. HD clears AP[2] of a written leaf whose DBM is set. Table entries stay: their
+ * access flag (FEAT_HAFT) is not modelled.
  *
  * Source: Arm ARM, D8.5, "Hardware management of the Access flag" and "of dirty state" (FEAT_HAFDBS).
  */
@@ -142,23 +151,24 @@ export function touched(
 }
 
 /**
- * An address as a walk wants it: where the top byte is ignored, bits 63:56 become copies of bit 55.
+ * An address as a walk takes it: where the top byte is ignored, bits 63:56 become copies of bit 55.
  *
  * Source: Arm ARM, D8.8, "Address tagging".
  *
  * @param address - 64 bits, as a pointer has them.
- * @param controls - of the half that bit 55 of the address selects.
- * @param kind - of the access; with `tbid` a fetch has no tag.
+ * @param controls - of the half that bit 55 of the address selects. What is absent is off.
+ * @param kind - of the access; with `tbid` a fetch has no tag. Default: `read`.
+ * @throws VmError `EINVAL` or `ERANGE` when `address` is not an unsigned 64-bit bigint; `EINVAL` for a control that arm64
+ *   does not have.
  * @example
  * ```ts
  * withoutTag(0x3c00_0000_0040_0000n, { tbi: true, tbid: false }); // 0x400000n
  * ```
  */
-export function withoutTag(
-  address: bigint,
-  controls: Pick<Arm64Controls, 'tbi' | 'tbid'>,
-  kind: Access['kind'] = 'read',
-): bigint {
-  if (!controls.tbi || (controls.tbid && kind === 'execute')) return address;
+export function withoutTag(address: bigint, controls: Partial<Arm64Controls>, kind?: Access['kind']): bigint {
+  checkAddress(address);
+  const { tbi, tbid } = completeControls(ARM64_CONTROLS, controls, 'arm64');
+  const access = choiceOption({ kind }, 'kind', ['read', 'write', 'execute'], 'read');
+  if (!tbi || (tbid && access === 'execute')) return address;
   return BigInt.asUintN(64, BigInt.asIntN(56, address));
 }

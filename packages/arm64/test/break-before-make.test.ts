@@ -40,18 +40,18 @@ describe('a page', () => {
     expect(breaks(PAGE ^ bits, PAGE)).toBe(true);
   });
 
-  test('may become one of a single address space, and must not become global', () => {
+  test('may become non-global, and must not become global', () => {
     expect(breaks(PAGE & ~0x800n, PAGE)).toBe(false);
     expect(breaks(PAGE, PAGE & ~0x800n)).toBe(true);
   });
 
-  test('of a contiguous run is not changed at all', () => {
+  test('of a contiguous run needs a break for every change', () => {
     const marked = PAGE | (1n << 52n);
     expect(breaks(marked, marked ^ 0x80n)).toBe(true);
     expect(breaks(marked, marked)).toBe(false);
   });
 
-  test('needs no break where one of the two is not valid, or nothing changes', () => {
+  test('needs no break where one entry is not valid, or nothing changes', () => {
     expect(breaks(0n, PAGE)).toBe(false);
     expect(breaks(PAGE, 0n)).toBe(false);
     expect(breaks(PAGE, PAGE)).toBe(false);
@@ -92,7 +92,7 @@ describe('blocks and tables', () => {
     expect(breaks(0x403n ^ bits, 0x403n, 0)).toBe(isNeeded);
   });
 
-  test('what may change in a table entry may not in a page of the same look', () => {
+  test('bits that may change in a table entry may not change in a page with the same bits', () => {
     expect(breaks(0x403n, 0x403n ^ (1n << 59n), PTE)).toBe(true);
   });
 });

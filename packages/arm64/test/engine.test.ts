@@ -156,7 +156,7 @@ describe('blocks and runs', () => {
     },
   );
 
-  test('a change inside a run takes the mark from all of it: invalid, flushed, then written', () => {
+  test('a change inside a run removes the mark from all of it: invalid, flushed, then written', () => {
     const seen: string[] = [];
     let look = (): string => '';
     const sink: FlushSink = { flush: () => void seen.push(look()) };
@@ -195,7 +195,7 @@ describe('blocks and runs', () => {
     expect(look()).toBe('0x00700000003fc783');
   });
 
-  test('a page that is in no run changes in place', () => {
+  test('a page outside of runs changes in place', () => {
     const options = { granule: 4, vaBits: 48 } as const;
     const seen: boolean[] = [];
     let look = (): boolean => false;
@@ -208,7 +208,7 @@ describe('blocks and runs', () => {
     expect(seen).toContain(false);
   });
 
-  test('without runs none are made', () => {
+  test('a format without runs makes none', () => {
     const options = { granule: 4, vaBits: 48, contiguous: false } as const;
     const { memory, table, first } = make(options);
     table.mapRange(first, 0x10000n, 0x10000, DATA);

@@ -102,7 +102,7 @@ describe('levels', () => {
     expect(shown(options)).toEqual(levels);
   });
 
-  test('every TnSZ that the architecture allows makes a sound format, in both halves', () => {
+  test('every TnSZ that the architecture allows makes a valid format, in both halves', () => {
     let formats = 0;
     for (const granule of [4, 16, 64] as const) {
       for (const outputBits of [48, 52] as const) {
@@ -233,7 +233,7 @@ describe('formats', () => {
     expect(arm64(options)).toMatchObject({ name, paBits });
   });
 
-  test('nothing of a format can be changed', () => {
+  test('a format is frozen', () => {
     const frozen = (value: unknown): boolean =>
       typeof value !== 'object' ||
       value === null ||
@@ -253,7 +253,7 @@ describe('formats', () => {
     [{ granule: 4, vaBits: 48, paBits: 49 }, 'paBits is 49, expected 32 to 48'],
     [{ granule: 4, vaBits: 48, paBits: 31 }, 'paBits is 31, expected 32 to 48'],
     [{ granule: 64, vaBits: 48, outputBits: 52, paBits: 53 }, 'paBits is 53, expected 32 to 52'],
-    [{ granule: 4, vaBits: 48, half: 'both' as 'ttbr0' }, 'half is both, expected ttbr0 or ttbr1'],
+    [{ granule: 4, vaBits: 48, half: 'both' as 'ttbr0' }, "half is 'both', expected ttbr0 or ttbr1"],
     [{ granule: 4, vaBits: 48, mair: 0x10n }, 'MAIR attribute 0 is 0x10'],
   ] as [Arm64Options, string][])('%o is refused', (options, message) => {
     expect(() => arm64(options)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
@@ -285,7 +285,7 @@ describe('configurations', () => {
     }
   });
 
-  test('only those with runs list the size of a run', () => {
+  test('only those with runs list a run size', () => {
     expect(configurations.map(({ linux }) => linux.leaves.ioremap)).toEqual([
       [12, 21, 30],
       [12, 16, 21, 30],

@@ -32,7 +32,7 @@ describe('fault status codes', () => {
     }
   });
 
-  test('an address outside the range is a Translation fault of level 0, wherever walks begin', () => {
+  test('an address outside the range is a Translation fault of level 0, whatever the first level is', () => {
     for (const format of [five, four, two]) expect(codeOf(format, 'address', 0)).toBe('FSC 0b000100');
   });
 

@@ -136,7 +136,7 @@ describe.each([
 ])('$name: what the kernel said itself', ({ machine, forbidden, init, pages, areas }) => {
   const { guest, table } = machine;
 
-  test('the frames of the process: only PROT_NONE pages are not mapped, and their entries hold the frame', () => {
+  test('the frames of the process: only PROT_NONE pages are unmapped, and their entries have the frame', () => {
     const opened = table('ttbr0');
     const { compared, differences } = comparePages(opened, guest.pagemap());
     const pageBytes = 1n << BigInt(opened.format.pageShift);
@@ -155,7 +155,7 @@ describe.each([
     expect(compared).toBe(pages);
   });
 
-  test('its vm areas: only the two init sections, unmapped after boot, are not there', () => {
+  test('its vm areas: only the two init sections are missing, which are unmapped after boot', () => {
     const { compared, differences } = compareAreas(table('ttbr1'), guest.vmallocinfo());
     expect(differences).toEqual(init);
     expect(compared).toBe(areas);

@@ -82,7 +82,8 @@ describe('named protections', () => {
     [{ granule: 4, vaBits: 52 }, LPA2],
     [{ granule: 16, vaBits: 52 }, LPA2],
   ] as [Arm64Options, Bits][])('%o', (shape, bits) => {
-    expect(bitsOf(shape, shape)).toEqual(bits);
+    const { granule, vaBits } = shape;
+    expect(bitsOf(shape, { granule, vaBits })).toEqual(bits);
   });
 
   test('with KPTI', () => {
@@ -149,7 +150,7 @@ describe('the vmalloc window', () => {
     expect([hex(window.start), hex(window.end)]).toEqual([start, end]);
   });
 
-  test('another one can be given', () => {
+  test('can be given', () => {
     const window = { start: 0xffff800008000000n, end: 0xfffffbfff0000000n };
     expect(arm64Linux({ granule: 4, vaBits: 48, window }).window).toEqual(window);
   });
@@ -174,7 +175,7 @@ describe('the policy', () => {
     },
   );
 
-  test('the guard is a page, or as many as are asked for', () => {
+  test('the guard is one page, or as many as are given', () => {
     expect(arm64Linux({ granule: 4, vaBits: 48 }).guardBytes).toBe(4096);
     expect(arm64Linux({ granule: 16, vaBits: 47 }).guardBytes).toBe(16384);
     expect(arm64Linux({ granule: 64, vaBits: 48, guardPages: 2 }).guardBytes).toBe(131072);

@@ -38,13 +38,18 @@ describe('memory types', () => {
     expect(memoryTypesOf(mair)[7]).toBe(type);
   });
 
-  test.each([0x02, 0x03, 0x06, 0x0f, 0x10, 0x80, 0xe0])('attribute %i is none', (attribute) => {
+  test.each([0x02, 0x03, 0x06, 0x0f, 0x10, 0x80, 0xe0])('attribute %i is refused', (attribute) => {
     expect(() => memoryTypesOf(BigInt(attribute) << 8n)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     expect(() => memoryTypesOf(BigInt(attribute) << 8n)).toThrow('MAIR attribute 1 is 0x');
   });
 
   test('MAIR has 64 bits', () => {
-    expect(() => memoryTypesOf(1n << 64n)).toThrow('is not a 64-bit value');
-    expect(() => memoryTypesOf(-1n)).toThrow('is not a 64-bit value');
+    expect(() => memoryTypesOf(1n << 64n)).toThrow(
+      'mair is 0x10000000000000000n, expected a bigint from 0 to 0xff',
+    );
+    expect(() => memoryTypesOf(-1n)).toThrow('mair is -1n, expected a bigint from 0 to 0xffffffffffffffff');
+    for (const mair of [undefined, null, 0x44, '0x44', {}]) {
+      expect(() => memoryTypesOf(mair as never)).toThrow(/^EINVAL: mair is .+, expected a bigint/);
+    }
   });
 });

@@ -105,7 +105,7 @@ describe('permissions against the manual', () => {
     expect(cases).toBe(512 * 128 * 6);
   });
 
-  test('TBI and TBID grant and refuse nothing', () => {
+  test('TBI and TBID change no permission', () => {
     const path = pathOf(0x403n, 0x403n, 0x403n, 0x6c3n);
     const tagged = { ...ARM64_CONTROLS, tbi: true, tbid: true };
     expect(format.permissions(path, tagged)).toEqual(format.permissions(path, ARM64_CONTROLS));
@@ -125,7 +125,7 @@ describe('faults of a mapped page', () => {
   const tables = [0x403n, 0x403n, 0x403n];
   const off = { ...ARM64_CONTROLS, ha: false, hd: false };
 
-  test('without HA a clear access flag faults, before the permissions are looked at', () => {
+  test('without HA a clear access flag faults before the permissions do', () => {
     const path = pathOf(...tables, 0x0060000000000383n);
     for (const access of accesses) {
       expect(format.check(path, access, off)).toEqual({ kind: 'access-flag', level: 3 });
@@ -137,7 +137,7 @@ describe('faults of a mapped page', () => {
     });
   });
 
-  test('a Permission fault has the level of the leaf, also when a table forbids', () => {
+  test('a Permission fault has the level of the leaf, even when a table forbids', () => {
     const path = pathOf(0x4000000000000403n, 0x403n, 0x0068000000000741n);
     expect(format.check(path, { kind: 'write', user: true }, ARM64_CONTROLS)).toEqual({
       kind: 'permission',
@@ -145,7 +145,7 @@ describe('faults of a mapped page', () => {
     });
   });
 
-  test('with E0PD any access by the user is one to an address that no table translates', () => {
+  test('with E0PD every access by the user faults as outside the range', () => {
     const path = pathOf(...tables, 0x0000000000000343n);
     const e0pd = { ...off, e0pd: true };
     expect(format.checkRoot?.({ kind: 'read', user: true }, e0pd)).toEqual({ kind: 'address', level: 0 });
@@ -186,7 +186,7 @@ describe('what the MMU writes', () => {
     expect(touch(0x0068000000000783n, 'write', { ha: false })).toBe('0x0068000000000783');
   });
 
-  test('nothing in table entries, and the same object when nothing changes', () => {
+  test('nothing in table entries; it returns the same object when nothing changes', () => {
     const [table, leaf] = pathOf(0x3n, 0x0068000000000703n) as [Words, Words];
     const access: Access = { kind: 'write', user: false };
     expect(format.touch(table, 0, 'table', access, ARM64_CONTROLS)).toBe(table);

@@ -59,10 +59,10 @@ describe('encode', () => {
     );
   });
 
-  test('nT stands in blocks alone', () => {
+  test('only blocks have nT', () => {
     const wanted = protection({ extra: 1n << 16n });
     expect(hex(format.encode(wanted, PMD))).toBe('0x0060000000010f81');
-    expect(() => format.encode(wanted, PTE)).toThrow('extra has the bits 0x10000, which are not its own');
+    expect(() => format.encode(wanted, PTE)).toThrow('extra has the bits 0x10000, which do not belong to it');
   });
 
   const refused: [what: string, fields: Partial<Protection>, level: number, message: string][] = [
@@ -81,14 +81,14 @@ describe('encode', () => {
     ['an address in extra', { extra: 1n << 47n }, PTE, 'extra has the bits 0x800000000000,'],
     ['a 65th bit in extra', { extra: 1n << 64n }, PTE, 'extra has the bits'],
     ['a negative extra', { extra: -1n }, PTE, 'extra has the bits'],
-    ['AF in extra', { extra: 0x400n }, PTE, 'extra has the bits 0x400, which make it another protection'],
-    ['nG in extra', { extra: 0x800n }, PTE, 'which make it another protection'],
-    ['AP[1] in extra', { extra: 0x40n }, PTE, 'which make it another protection'],
-    ['AP[2] in extra', { extra: 0x80n }, PTE, 'which make it another protection'],
-    ['DBM in extra of a read-only page', { extra: 1n << 51n }, PTE, 'which make it another protection'],
-    ['PXN in extra of a kernel page', { extra: 1n << 53n }, PTE, 'which make it another protection'],
-    ['bit 55 in extra of a read-only page', { extra: 1n << 55n }, PTE, 'which make it another protection'],
-    ['an index of another type', { extra: 8n }, PTE, 'which make it another protection'],
+    ['AF in extra', { extra: 0x400n }, PTE, 'extra has the bits 0x400, which change the protection'],
+    ['nG in extra', { extra: 0x800n }, PTE, 'which change the protection'],
+    ['AP[1] in extra', { extra: 0x40n }, PTE, 'which change the protection'],
+    ['AP[2] in extra', { extra: 0x80n }, PTE, 'which change the protection'],
+    ['DBM in extra of a read-only page', { extra: 1n << 51n }, PTE, 'which change the protection'],
+    ['PXN in extra of a kernel page', { extra: 1n << 53n }, PTE, 'which change the protection'],
+    ['bit 55 in extra of a read-only page', { extra: 1n << 55n }, PTE, 'which change the protection'],
+    ['an index of another type', { extra: 8n }, PTE, 'which change the protection'],
     ['a leaf in the PGD', {}, 0, 'level 0 has no leaves; use 1 (PUD), 2 (PMD), 3 (PTE)'],
     ['a leaf below the PTE', {}, 4, 'level 4 has no leaves'],
   ];
@@ -98,16 +98,16 @@ describe('encode', () => {
     expect(encode).toThrow(message);
   });
 
-  test('with LPA bits 15:12 are no bits of extra, whatever the output size', () => {
+  test('with LPA extra may not have bits 15:12, whatever the output size', () => {
     const wanted = protection({ extra: 1n << 12n });
     const narrow = arm64({ granule: 64, vaBits: 48 });
     const lpa = arm64({ granule: 64, vaBits: 48, lpa: true });
     const last = narrow.levels.length - 1;
     expect(hex(narrow.encode({ ...wanted, accessed: false }, last))).toBe('0x0060000000001b83');
-    expect(() => lpa.encode(wanted, last)).toThrow('extra has the bits 0x1000, which are not its own');
+    expect(() => lpa.encode(wanted, last)).toThrow('extra has the bits 0x1000, which do not belong to it');
   });
 
-  test('without runs the contiguous bit is one like others', () => {
+  test('without runs the contiguous bit is an ordinary bit', () => {
     const plain = arm64({ granule: 4, vaBits: 48, contiguous: false });
     const wanted = protection({ write: true, global: true, extra: 1n << 52n });
     expect(hex(plain.encode(wanted, PTE))).toBe('0x0078000000000703');
@@ -128,7 +128,7 @@ describe('decode', () => {
   ];
   const cases = fc.record({ index: fc.nat(formats.length - 1), bits: fc.bigInt(0n, (1n << 64n) - 1n) });
 
-  test('loses nothing of any leaf, whatever its bits', () => {
+  test('loses no bit of any leaf', () => {
     fc.assert(
       fc.property(cases, ({ index, bits }) => {
         const one = formats[index] as typeof format;
@@ -149,7 +149,7 @@ describe('decode', () => {
     );
   });
 
-  test('tells apart all that encode can say', () => {
+  test('gives different protections for all that encode can say', () => {
     const some = fc.record({
       read: fc.boolean(),
       write: fc.boolean(),
@@ -231,7 +231,7 @@ describe('change', () => {
     expect(changed(leaf, fields)).toBe(entry);
   });
 
-  test('a whole protection decides GP and the overlay index, not the software bits', () => {
+  test('a complete protection sets GP and the overlay index, not the software bits', () => {
     const leaf = words(0x7744000012345783n);
     const wanted = protection({ execute: true, global: true });
     expect(hex(format.change(leaf, wanted, PTE))).toBe('0x0740000012345783');
@@ -248,7 +248,7 @@ describe('change', () => {
     expect(() => changed(0x0068000012345703n, { memory: 'tagged' })).toThrow('memory is tagged');
   });
 
-  test("a user's page that was written never looks clean, and a change that is made twice is made once", () => {
+  test('a user page that was written never looks clean, and repeating a change does nothing', () => {
     fc.assert(
       fc.property(fc.bigInt(0n, (1n << 64n) - 1n), fc.boolean(), (bits, write) => {
         const leaf = words((bits & ~(0xffff_ffff_f000n | (1n << 52n))) | 3n);
@@ -274,17 +274,17 @@ describe('relevel', () => {
     expect(moved(0x00e8000000000f01n, PUD, PMD)).toBe('0x00e8000000000f01');
   });
 
-  test('takes the mark of a run, and at the same level only that', () => {
+  test('removes the mark of a run, and at the same level nothing else', () => {
     expect(moved(0x00f8000000000f01n, PMD, PTE)).toBe('0x00e8000000000f03');
     expect(moved(0x00f8000000010f01n, PMD, PMD)).toBe('0x00e8000000010f01');
     expect(moved(0x00f8000000000f03n, PTE, PTE)).toBe('0x00e8000000000f03');
   });
 
-  test('leaves nothing of a block below its address, where a page has its own', () => {
+  test('clears the bits of a block that are address bits of a page', () => {
     expect(moved(0x00e80000001fff01n, PMD, PTE)).toBe('0x00e8000000000f03');
   });
 
-  test('takes bit 52 of a block that is in no run when it becomes pages that could be', () => {
+  test('clears bit 52 of a single block when it becomes pages that can form runs', () => {
     const wide = arm64({ granule: 16, vaBits: 52 });
     expect(hex(wide.relevel(words(0x00f8000000000c01n), 1, 2))).toBe('0x00e8000000000c01');
   });

@@ -1,4 +1,12 @@
 import { kindOf } from '@vmarea/conformance';
+import {
+  dumpTables,
+  FrameAllocator,
+  PageTable,
+  PageTableReader,
+  PhysicalMemory,
+  protection,
+} from '@vmarea/core';
 import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { type Arm64Half, type Arm64Registers, type Arm64State, arm64FromRegisters } from '../src/index.js';
@@ -116,8 +124,11 @@ describe('the two granules', () => {
   test.each([
     [14, 3, 'TCR.TG0 is 3, which is reserved; it can be 0 (4K), 1 (64K), 2 (16K)'],
     [30, 0, 'TCR.TG1 is 0, which is reserved; it can be 1 (16K), 2 (4K), 3 (64K)'],
-  ])('at bit %i, %i is reserved', (low, encoded, message) => {
-    expect(() => read({ tcr: tcr(low, 2, encoded) })).toThrow(message);
+  ])('at bit %i, %i is reserved, and the other half is not affected', (low, encoded, message) => {
+    const state = read({ tcr: tcr(low, 2, encoded) });
+    const [bad, good] = low === 14 ? (['ttbr0', 'ttbr1'] as const) : (['ttbr1', 'ttbr0'] as const);
+    expect([state[bad], state.reasons[bad]]).toEqual([null, message]);
+    expect([state[good]?.root, state.reasons[good]]).toEqual([read()[good]?.root, null]);
   });
 });
 
@@ -169,17 +180,28 @@ describe('sizes', () => {
   });
 
   test.each([
-    [tcr(16, 6, 15), 'TCR.T1SZ is 15, expected 16 to 48; that is what the 16K granule allows with DS = 0'],
-    [tcr(0, 6, 49), 'TCR.T0SZ is 49, expected 16 to 48'],
-    [tcr(0, 6, 48, tcr(14, 2, 1)), 'TCR.T0SZ is 48, expected 12 to 47'],
     [
+      'ttbr1',
+      tcr(16, 6, 15),
+      'TCR.T1SZ is 15, expected 16 to 48; that is what the 16K granule allows with DS = 0',
+    ],
+    ['ttbr0', tcr(0, 6, 49), 'TCR.T0SZ is 49, expected 16 to 48'],
+    ['ttbr0', tcr(0, 6, 48, tcr(14, 2, 1)), 'TCR.T0SZ is 48, expected 12 to 47'],
+    [
+      'ttbr1',
       tcr(16, 6, 11) | bit(59),
       'TCR.T1SZ is 11, expected 12 to 48; that is what the 16K granule allows with DS = 1',
     ],
-    [tcr(32, 3, 7), 'TCR.IPS is 7'],
-  ])('%s is refused', (value, message) => {
-    expect(() => read({ tcr: value })).toThrow(expect.objectContaining({ code: 'EINVAL' }));
-    expect(() => read({ tcr: value })).toThrow(message);
+  ] as const)('%s with TCR %s is null, and the other half is not affected', (half, value, message) => {
+    const state = read({ tcr: value });
+    expect([state[half], state.reasons[half]]).toEqual([null, expect.stringContaining(message)]);
+    const other = half === 'ttbr0' ? 'ttbr1' : 'ttbr0';
+    expect([state[other]?.root, state.reasons[other]]).toEqual([read()[other]?.root, null]);
+  });
+
+  test('IPS is for both halves: 7 is refused', () => {
+    expect(() => read({ tcr: tcr(32, 3, 7) })).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    expect(() => read({ tcr: tcr(32, 3, 7) })).toThrow('TCR.IPS is 7');
   });
 });
 
@@ -211,25 +233,117 @@ describe('roots', () => {
     expect(hex(read({ ttbr1: 0x41f2c03cn }).ttbr1?.root ?? 0n)).toBe('0x0000000041f2c000');
   });
 
-  test('a root beyond the physical address size is refused', () => {
-    expect(() => read({ ttbr1: 0x100_0000_0000n, paBits: 40 })).toThrow(
-      'TTBR1 0x0000010000000000 has its table beyond the 40 bits of a physical address',
-    );
+  test('a half whose root is beyond the physical addresses is null', () => {
+    const { ttbr0, ttbr1, reasons } = read({ ttbr1: 0x100_0000_0000n, paBits: 40 });
+    expect(ttbr1).toBeNull();
+    expect(reasons).toEqual({
+      ttbr0: null,
+      ttbr1: 'TTBR1 0x0000010000000000 has its table beyond the 40 bits of a physical address',
+    });
+    expect(ttbr0?.root).toBe(0x5621c000n);
   });
 
   test('EPD0 and EPD1 disable a half, whatever else TCR says of it', () => {
     const none = read({ tcr: tcr(14, 2, 3) | bit(7) });
     expect(none.ttbr0).toBeNull();
     expect(none.ttbr1).not.toBeNull();
+    expect(none.reasons).toEqual({ ttbr0: 'TCR.EPD0 (bit 7) is set: its walks are disabled', ttbr1: null });
     expect(read({ tcr: LINUX.tcr | bit(23) }).ttbr1).toBeNull();
   });
 
-  test('a half whose register is not there is not there', () => {
+  test('a half without its register is null', () => {
     const { ttbr1, tcr: value, sctlr } = LINUX;
     const state = arm64FromRegisters({ ttbr1, tcr: value & ~bit(22), sctlr });
     expect(state.ttbr0).toBeNull();
+    expect(state.reasons).toEqual({ ttbr0: 'ttbr0 was not given', ttbr1: null });
     expect(state.ttbr1?.root).toBe(0x41f2c000n);
     expect(state.asid).toBeNull();
+  });
+});
+
+describe('for(va): the half that translates an address', () => {
+  const state = read();
+
+  test.each([
+    [0x0000_0000_0040_0123n, 'arm64-16k-47-ttbr0', 0x0000_0000_0040_0123n],
+    [0xffff_c000_8000_4008n, 'arm64-16k-47', 0xffff_c000_8000_4008n],
+    // TBI0 and TBI1 are set: bits 63:56 do not count, bit 55 selects the half.
+    [0x3c00_0000_0040_0123n, 'arm64-16k-47-ttbr0', 0x0000_0000_0040_0123n],
+    [0xff00_0000_0040_0123n, 'arm64-16k-47-ttbr0', 0x0000_0000_0040_0123n],
+    [0x00ff_c000_8000_4008n, 'arm64-16k-47', 0xffff_c000_8000_4008n],
+  ])('%s', (va, name, address) => {
+    const found = state.for(va);
+    expect([found?.format.name, hex(found?.address ?? 0n)]).toEqual([name, hex(address)]);
+    const half = name.endsWith('ttbr0') ? state.ttbr0 : state.ttbr1;
+    expect(found).toMatchObject({ root: half?.root, controls: half?.controls });
+    expect(state.whyNot(va)).toBeNull();
+  });
+
+  test('with TBID a fetch has no tag', () => {
+    expect(state.for(0x3c00_0000_0040_0000n, 'execute')?.address).toBe(0x40_0000n);
+    expect(state.for(0x3cff_c000_8000_4000n, 'execute')).toBeNull();
+    expect(state.for(0x3cff_c000_8000_4000n, 'write')?.address).toBe(0xffff_c000_8000_4000n);
+  });
+
+  test('without TBI no half translates a tagged address', () => {
+    const plain = read({ tcr: LINUX.tcr & ~(bit(37) | bit(38)) });
+    expect(plain.for(0x3c00_0000_0040_0000n)).toBeNull();
+    expect(plain.whyNot(0x3c00_0000_0040_0000n)).toBe(
+      '0x3c00000000400000 is not an address of arm64-16k-47-ttbr0: bits 63 to 47 must all be 0',
+    );
+  });
+
+  test('no half translates an address between the halves', () => {
+    expect(state.for(0x0000_8000_0000_0000n)).toBeNull();
+    expect(state.whyNot(0x0000_8000_0000_0000n)).toContain('bits 63 to 47 must all be 0');
+    expect(state.for(0xffff_7fff_ffff_ffffn)).toBeNull();
+    expect(state.whyNot(0xffff_7fff_ffff_ffffn)).toContain('bits 63 to 47 must all be 1');
+  });
+
+  test.each<[string, Partial<Arm64Registers>, string]>([
+    ['disabled', { tcr: LINUX.tcr | bit(7) }, 'TCR.EPD0 (bit 7) is set: its walks are disabled'],
+    ['not given', { ttbr0: undefined as never }, 'ttbr0 was not given'],
+    ['not modelled', { tcr: tcr(14, 2, 3) }, 'TCR.TG0 is 3, which is reserved; it can be 0 (4K), 1 (64K)'],
+  ])('a half that is %s has a reason, and the other half translates', (_, change, reason) => {
+    const one = read(change);
+    expect(one.for(0x40_0000n)).toBeNull();
+    expect(one.whyNot(0x40_0000n)).toContain(
+      `bit 55 of 0x0000000000400000 selects TTBR0, which translates nothing: ${reason}`,
+    );
+    expect(one.for(0xffff_c000_8000_4008n)?.root).toBe(0x41f2c000n);
+  });
+
+  test('both halves may be disabled: that is not an error', () => {
+    const none = read({ tcr: LINUX.tcr | bit(7) | bit(23) });
+    expect([none.ttbr0, none.ttbr1, none.for(0n), none.for((1n << 64n) - 1n)]).toEqual([
+      null,
+      null,
+      null,
+      null,
+    ]);
+    expect(none.asid).toBe(0x16);
+  });
+
+  test('opens a page table, whose walks use the controls of the registers; so does a half itself', () => {
+    const memory = PhysicalMemory.create({ base: 0x41f2c000n, bytes: 1 << 16 });
+    const frames = new FrameAllocator(memory, { pageShift: 14, first: 0x41f30000 / 0x4000, frames: 3 });
+    const va = 0xffff_c000_8000_4000n;
+    // A page of the user's: PAN keeps the kernel from it.
+    for (const pan of [true, false]) {
+      const machine = read({ pan });
+      memory.banks[0]?.words.fill(0);
+      new PageTable({ ...(machine.ttbr1 as Arm64Half), memory, frames }).map(
+        va,
+        [1],
+        protection({ user: true }),
+      );
+      const found = machine.for(va | (0x5an << 56n)) as NonNullable<ReturnType<Arm64State['for']>>;
+      const table = new PageTableReader({ ...found, memory });
+      expect(table.walk(found.address).permissions?.kernel.read).toBe(!pan);
+      expect(dumpTables(table)).toContain('r-- u');
+      for (let pfn = frames.first; pfn < frames.first + 3; pfn++)
+        if (frames.isAllocated(pfn)) frames.free(pfn);
+    }
   });
 });
 
@@ -247,7 +361,7 @@ describe('the address space identifier', () => {
 
 describe('what cannot be read is refused, naming register and bit', () => {
   test.each([
-    [{ sctlr: LINUX.sctlr & ~1n }, 'SCTLR.M (bit 0) is clear; the MMU is off'],
+    [{ sctlr: LINUX.sctlr & ~1n }, 'SCTLR.M (bit 0) is clear; the MMU is off: addresses are physical'],
     [{ sctlr: LINUX.sctlr | bit(25) }, 'SCTLR.EE (bit 25) is set; its tables are big-endian'],
     [{ tcr2: bit(1) }, 'TCR2.PIE (bit 1) is set; permissions come through PIR_EL1'],
     [{ tcr2: bit(0) }, 'TCR2.PnCH (bit 0) is set'],
@@ -257,11 +371,11 @@ describe('what cannot be read is refused, naming register and bit', () => {
     [{ tcr2: bit(11) }, 'TCR2.HAFT (bit 11) is set; hardware sets an access flag in table entries'],
     [{ tcr2: bit(16) }, 'TCR2.A2 (bit 16) is set'],
     [{ tcr2: bit(5) }, 'TCR2.D128 (bit 5) is set; descriptors have 128 bits'],
-    [{ tcr: 0.5 }, 'tcr is 0.5, which is no exact integer; pass a bigint'],
-    [{ ttbr1: 0.5, tcr: LINUX.tcr | bit(23) }, 'ttbr1 is 0.5, which is no exact integer'],
-    [{ ttbr0: -1 }, 'ttbr0 is no unsigned 64-bit value'],
-    [{ ttbr1: 1n << 64n }, 'ttbr1 is no unsigned 64-bit value'],
-    [{ mair: 1n << 64n }, 'mair is no unsigned 64-bit value'],
+    [{ tcr: 0.5 }, 'tcr is 0.5, which is not an exact integer; pass a bigint'],
+    [{ ttbr1: 0.5, tcr: LINUX.tcr | bit(23) }, 'ttbr1 is 0.5, which is not an exact integer'],
+    [{ ttbr0: -1 }, 'ttbr0 is -1, expected an unsigned 64-bit value; pass the register as a bigint'],
+    [{ ttbr1: 1n << 64n }, 'ttbr1 is 0x10000000000000000n, expected an unsigned 64-bit value'],
+    [{ mair: 1n << 64n }, 'mair is 0x10000000000000000n, expected an unsigned 64-bit value'],
     [{ mair: 0x10n }, 'MAIR attribute 0 is 0x10'],
     [{ paBits: 31 }, 'paBits is 31, expected 32 to 52'],
   ] as [Partial<Arm64Registers>, string][])('%o', (change, message) => {

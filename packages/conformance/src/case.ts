@@ -10,8 +10,8 @@ export interface Subject {
   readonly name: string;
   /** The format. */
   readonly format: PageTableFormat;
-  /** Named protections; without it a plain kernel protection is used. */
-  readonly linux?: { readonly protections: object };
+  /** A Linux policy: its named protections, and the formats that it is for. Default: a plain kernel protection. */
+  readonly linux?: { readonly protections: object; readonly formats?: readonly string[] };
 }
 
 /** Choices of a run. */

@@ -7,6 +7,7 @@ export type { Case, CaseOptions, Checked, Group, Subject, SuiteOptions, Test } f
 export { accessedDirty } from './groups/accessed-dirty.js';
 export { addresses } from './groups/addresses.js';
 export { breaks } from './groups/breaks.js';
+export { controls } from './groups/controls.js';
 export { counters } from './groups/counters.js';
 export { failures } from './groups/failures.js';
 export { faults } from './groups/faults.js';

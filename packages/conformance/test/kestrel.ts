@@ -27,10 +27,10 @@ const A = mask(6, 6);
 const D = mask(7, 7);
 const IO = mask(8, 8);
 const SW = mask(52, 55);
-/** Everything that has no name. */
+/** Bits without a name. */
 const RESERVED = mask(9, 11) | mask(44, 51) | mask(56, 63);
 
-/** Entries with some bits set and some clear; the bits of `zero` must be 0. */
+/** Entries with some bits set and some clear. The bits of `zero` must be 0. */
 function shape(set: bigint, clear: bigint, zero: bigint): Shape {
   return {
     match: { mask: words(set | clear), value: words(set) },
@@ -50,7 +50,7 @@ const levels: readonly Level[] = [
 
 function encode(wanted: Protection): Words {
   if (!wanted.read)
-    throw new VmError('EINVAL', 'read is false, but Kestrel can read every page that is mapped');
+    throw new VmError('EINVAL', 'read is false, but every mapped page is readable on Kestrel');
   if (wanted.memory !== 'normal' && wanted.memory !== 'device') {
     throw new VmError('EINVAL', `memory is ${wanted.memory}`, { advice: 'use normal or device' });
   }
@@ -109,7 +109,7 @@ function touch(entry: Words, _level: number, kind: 'table' | 'leaf', access: Acc
   return after === toBigint(entry) ? entry : words(after);
 }
 
-/** Kestrel reports 1 for what is not there, 2 for what is not allowed, 3 for what is malformed, 4 for a bus error. */
+/** Kestrel's cause: 1 not present, 2 not allowed, 3 malformed, 4 bus error. */
 function faultCode({ kind }: Fault): FaultCode {
   const codes: Partial<Record<Fault['kind'], number>> = {
     ...{ address: 1, 'not-present': 1, permission: 2, reserved: 3, external: 4 },
@@ -145,6 +145,7 @@ const data = { write: true, global: true } as const;
 
 const policy: LinuxPolicy = {
   name: 'Linux kestrel',
+  formats: ['kestrel'],
   window: { start: 0x40_0000_0000n, end: 0x50_0000_0000n },
   guardBytes: 4096,
   ioremapMaxOrder: 21,

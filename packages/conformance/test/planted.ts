@@ -1,4 +1,4 @@
-import { type PageTableFormat, toBigint, type Words, words } from '@vmarea/core';
+import { completeControls, type PageTableFormat, toBigint, type Words, words } from '@vmarea/core';
 import type { Manual } from '../src/index.js';
 import { kestrel } from './kestrel.js';
 
@@ -25,9 +25,12 @@ export const without = (entry: Words, bits: bigint): Words => words(toBigint(ent
 const open = (path: readonly Words[]): Words[] =>
   path.map((entry, i) => (i < path.length - 1 ? kestrel.tableEntry : entry));
 
+const CONTROLS = Object.freeze({ isBarred: false });
+const isBarred = (controls: object): boolean => completeControls(CONTROLS, controls, 'kestrel').isBarred;
+
 /** A processor with a mode in which user mode may not use the root. */
 export const barring: Partial<PageTableFormat> = {
-  controls: { isBarred: false },
+  controls: CONTROLS,
   checkRoot: (access, controls) => (isBarred(controls) && access.user ? { kind: 'address', level: 0 } : null),
   check: (path, access, controls) =>
     isBarred(controls) && access.user ? { kind: 'address', level: 0 } : kestrel.check(path, access, {}),
@@ -36,8 +39,20 @@ export const barring: Partial<PageTableFormat> = {
     const none = { read: false, write: false, execute: false };
     return isBarred(controls) ? { ...allowed, user: none } : allowed;
   },
+  touch: (entry, level, kind, access, controls) => {
+    isBarred(controls);
+    return kestrel.touch(entry, level, kind, access, {});
+  },
+  faultCode: (fault, access, controls) => {
+    isBarred(controls);
+    return kestrel.faultCode(fault, access, {});
+  },
 };
-const isBarred = (controls: object): boolean => (controls as { isBarred: boolean }).isBarred;
+
+/** What a control says, whatever else is there. */
+const said = (controls: object): boolean => (controls as { isBarred?: boolean }).isBarred === true;
+const ADDRESS = { kind: 'address', level: 0 } as const;
+const ON = { isBarred: true };
 
 let questions = 0;
 
@@ -135,6 +150,24 @@ export const FAULTS: readonly [what: string, group: string, broken: Partial<Page
     },
   ],
   ['a root that may not be used, without checkRoot', 'permissions', { ...barring, checkRoot: () => null }],
+  [
+    'a control that is not known is ignored',
+    'controls',
+    { ...barring, checkRoot: (access, controls) => (said(controls) && access.user ? ADDRESS : null) },
+  ],
+  [
+    'a control that is absent counts as on',
+    'controls',
+    {
+      ...barring,
+      permissions: (path, controls) => barring.permissions?.(path, { ...ON, ...controls }) as never,
+    },
+  ],
+  [
+    'touch does not look at controls',
+    'controls',
+    { ...barring, touch: (w, l, kind, access) => kestrel.touch(w, l, kind, access, {}) },
+  ],
   [
     'all rules are dropped',
     'faults',

@@ -1,7 +1,7 @@
 import { mask } from '@vmarea/core';
 
 /**
- * The bits of a riscv64 page-table entry, under the names of the manual. Every name is the mask in place.
+ * The bits of a riscv64 page-table entry, under the names of the manual. Every name is a mask in place.
  *
  * Source: RISC-V privileged specification, "Sv39: Page-Based 39-bit Virtual-Memory System" (figure "Sv39 page table
  * entry"; Sv48 and Sv57 are alike); chapters "Svnapot" and "Svpbmt".
@@ -12,17 +12,17 @@ import { mask } from '@vmarea/core';
  * ```
  */
 export const RISCV_BITS: {
-  /** 0: valid. With it clear the MMU looks at no other bit. */
+  /** 0: valid. When it is clear, the MMU ignores the other bits. */
   readonly V: bigint;
   /** 1: loads are allowed. */
   readonly R: bigint;
-  /** 2: stores are allowed. Without R it is a reserved encoding. */
+  /** 2: stores are allowed. Without R the encoding is reserved. */
   readonly W: bigint;
   /** 3: instruction fetches are allowed. R, W and X all clear: the entry points to a table. */
   readonly X: bigint;
   /** 4: the page belongs to user mode; leaves only. */
   readonly U: bigint;
-  /** 5: global. In an entry that points to a table it holds for all below. */
+  /** 5: global. In an entry that points to a table it holds for everything below. */
   readonly G: bigint;
   /** 6: accessed; leaves only. */
   readonly A: bigint;
@@ -36,7 +36,7 @@ export const RISCV_BITS: {
   readonly RESERVED: bigint;
   /** 62:61, the memory type of Svpbmt; leaves only, reserved without it. */
   readonly PBMT: bigint;
-  /** 63: Svnapot: one of a run of leaves; 4 KiB leaves only, reserved without it. */
+  /** 63: Svnapot: the leaf is part of a run; 4 KiB leaves only, reserved without it. */
   readonly N: bigint;
 } = Object.freeze({
   V: mask(0, 0),
@@ -56,11 +56,11 @@ export const RISCV_BITS: {
 
 /** log2 of the base page in bytes. */
 export const PAGE_SHIFT = 12;
-/** log2 of the bytes that a leaf of the PMD level maps. */
+/** log2 bytes of a leaf at the PMD level. */
 export const PMD_SHIFT = 21;
-/** log2 of the bytes that a leaf of the PUD level maps. */
+/** log2 bytes of a leaf at the PUD level. */
 export const PUD_SHIFT = 30;
-/** log2 of the bytes of the one NAPOT size that is defined. */
+/** log2 bytes of the only NAPOT size that is defined. */
 export const NAPOT_SHIFT = 16;
 /** log2 of the entries of a table. */
 export const INDEX_BITS = 9;

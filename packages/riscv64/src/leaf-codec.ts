@@ -12,10 +12,10 @@ import { PBMT_SHIFT, PBMT_TYPES, PMA_TYPES } from './memory-types.js';
 
 const { V, R, W, X, U, G, A, D, RSW, PBMT, N } = RISCV_BITS;
 
-/** The bits that a change of protection sets: A, D and RSW stay. */
+/** The bits that a change of protection sets. A, D and RSW stay. */
 const OWNED = V | R | W | X | U | G | PBMT;
 
-/** The leaf entries of a format: protections to bits and back. They look alike at every level. */
+/** The leaf entries of a format: protections to bits and back. They are alike at every level. */
 export class LeafCodec {
   readonly memoryTypes: readonly MemoryType[];
 
@@ -27,8 +27,8 @@ export class LeafCodec {
   encode(wanted: Protection): Words {
     const { read, write, execute, user, global, accessed, dirty, memory, extra } = wanted;
     if (!read && !write && !execute) {
-      throw new VmError('EINVAL', 'read, write and execute are all false: that is a pointer to a table', {
-        advice: 'unmap what nobody may use',
+      throw new VmError('EINVAL', 'read, write and execute are all false: such an entry points to a table', {
+        advice: 'unmap a page that nobody may use',
       });
     }
     if (write && !read) {
@@ -44,7 +44,7 @@ export class LeafCodec {
     }
     if ((extra & ~RSW) !== 0n) {
       const refused = BigInt.asUintN(64, extra & ~RSW).toString(16);
-      throw new VmError('EINVAL', `extra has the bits 0x${refused}, which are not its own`, {
+      throw new VmError('EINVAL', `extra has the bits 0x${refused}, which do not belong to it`, {
         advice: 'it may have the software bits 9:8, 0x300',
       });
     }
@@ -78,7 +78,7 @@ export class LeafCodec {
     return words((toBigint(leaf) & ~OWNED) | (toBigint(this.encode(wanted)) & OWNED));
   }
 
-  /** Nothing moves between levels; the mark of a run goes. */
+  /** No bit moves between levels; the mark of a run goes. */
   relevel(leaf: Words): Words {
     return words(toBigint(leaf) & ~N);
   }

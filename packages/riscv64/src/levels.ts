@@ -3,17 +3,17 @@ import { INDEX_BITS, NAPOT_SHIFT, PAGE_SHIFT, PPN_SHIFT, RISCV_BITS } from './bi
 
 const { V, R, W, X, U, A, D, RESERVED, PBMT, N } = RISCV_BITS;
 
-/** Which extensions decide what is reserved; see `Riscv64Options`, where every member has its default. */
+/** The extensions that decide what is reserved: `Riscv64Options` with the defaults filled in. */
 export interface Extensions {
   readonly svnapot: boolean;
   readonly svpbmt: boolean;
 }
 
-/** Linux's names from the last level up; the root is called PGD whatever its depth. */
+/** Linux's names from the last level up. The root is always PGD. */
 const NAMES = ['PTE', 'PMD', 'PUD', 'P4D', 'PGD'] as const;
 
 /**
- * The levels of a walk, root first. Leaves may stand at every one.
+ * The levels of a walk, root first. All have leaves.
  *
  * Source: RISC-V privileged specification, "Sv32: Virtual Address Translation Process" (steps 3 to 6, which hold for Sv39,
  * Sv48 and Sv57 with other numbers of levels).
@@ -36,7 +36,7 @@ export function riscvLevels(depth: number, extensions: Extensions): readonly Lev
   );
 }
 
-/** Svnapot: sixteen leaves of 4 KiB, all the same, PPN[3:0] = 1000. Other patterns are reserved. */
+/** Svnapot: sixteen equal leaves of 4 KiB with PPN[3:0] = 1000. Other patterns are reserved. */
 const NAPOT: Run = Object.freeze({
   entries: 2 ** (NAPOT_SHIFT - PAGE_SHIFT),
   style: 'napot',
@@ -44,14 +44,14 @@ const NAPOT: Run = Object.freeze({
 });
 const NAPOT_PATTERN = { bits: mask(PPN_SHIFT, PPN_SHIFT + 3), value: mask(PPN_SHIFT + 3, PPN_SHIFT + 3) };
 
-/** A pointer: R, W and X are 0. "For non-leaf PTEs, the D, A, and U bits are reserved", and so are N and PBMT. */
+/** An entry that points to a table: R, W and X are 0. "For non-leaf PTEs, the D, A, and U bits are reserved"; N and PBMT too. */
 const TABLE: Shape = Object.freeze({
   match: match(V | R | W | X, V),
   rules: Object.freeze([zero(D | A | U | N | PBMT | RESERVED)]),
 });
 
 /**
- * Anything else that is valid: tables are tried first. At the last level a pointer is reserved.
+ * A valid entry that is not a table: tables are tried first. At the last level R, W and X clear is reserved.
  *
  * @param up - levels above the last one.
  */
@@ -59,7 +59,7 @@ function leafShape(up: number, { svnapot, svpbmt }: Extensions): Shape {
   const rules = [never(R | W | X, 0n), never(R | W, W), zero(RESERVED)];
   rules.push(svpbmt ? never(PBMT, PBMT) : zero(PBMT));
   if (up > 0) {
-    // A misaligned superpage, and N, "which must be zero" there.
+    // A superpage must be aligned, and N "must be zero".
     rules.push(zero(mask(PPN_SHIFT, PPN_SHIFT + INDEX_BITS * up - 1)), zero(N));
   } else if (!svnapot) {
     rules.push(zero(N));

@@ -1,18 +1,29 @@
-import { type LinuxPolicy, type LinuxProtections, type MemoryType, protection, VmError } from '@vmarea/core';
+import {
+  bigintOption,
+  choiceOption,
+  flagOption,
+  integerOption,
+  type LinuxPolicy,
+  type LinuxProtections,
+  type MemoryType,
+  optionsOf,
+  protection,
+  VmError,
+} from '@vmarea/core';
 import { NAPOT_SHIFT, PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT } from './bits.js';
-import type { Riscv64Mode } from './format.js';
+import { MODES, type Riscv64Mode } from './format.js';
 
 /** The kernel's configuration and the machine it found. */
 export interface Riscv64LinuxOptions {
-  /** The paging mode. Default `sv48`. */
+  /** The paging mode. Default: `sv48`. */
   readonly mode?: Riscv64Mode;
-  /** The processor has Svnapot, and the kernel uses it (`CONFIG_RISCV_ISA_SVNAPOT`). Default false. */
+  /** The processor has Svnapot, and the kernel uses it (`CONFIG_RISCV_ISA_SVNAPOT`). Default: false. */
   readonly napot?: boolean;
-  /** The processor has Svpbmt: device mappings say their memory type. Default true. */
+  /** The processor has Svpbmt: device mappings say their memory type. Default: true. */
   readonly svpbmt?: boolean;
-  /** PAGE_OFFSET, where the direct mapping starts, in bytes: the vmalloc window ends there. Default that of 6.12. */
+  /** PAGE_OFFSET in bytes: the direct mapping starts and the vmalloc window ends there. Default: that of 6.12. */
   readonly pageOffset?: bigint;
-  /** Unmapped pages after an area. Default 1. */
+  /** Unmapped pages after an area. Default: 1. */
   readonly guardPages?: number;
 }
 
@@ -21,6 +32,8 @@ export interface Riscv64LinuxPolicy extends LinuxPolicy {
   /** Named protections, with this kernel's exact bits. */
   readonly protections: LinuxProtections;
 }
+
+const NAMES = ['mode', 'napot', 'svpbmt', 'pageOffset', 'guardPages'] as const;
 
 const GiB = 1n << 30n;
 
@@ -51,40 +64,39 @@ interface Layout {
  *
  * The window ends at PAGE_OFFSET, as in newer kernels; older ones left its last byte out.
  *
- * Without Svpbmt the platform's own attributes say what memory is: `IOREMAP` and `IOREMAP_WC` are then like `PAGE_KERNEL`.
+ * Without Svpbmt the platform decides the memory type: `IOREMAP` and `IOREMAP_WC` are then `PAGE_KERNEL`.
  *
  * Source: Linux, `arch/riscv/include/asm/pgtable.h` (_PAGE_KERNEL, _PAGE_IOREMAP, pgprot_writecombine), `vmalloc.h`.
  *
- * @throws VmError `EINVAL` when an option is out of range.
+ * @throws VmError `EINVAL` when an option is unknown or out of range, or the window does not fit.
  * @example
  * ```ts
  * const { PAGE_KERNEL } = riscv64Linux({ mode: 'sv39' }).protections;
  * toBigint(riscv64({ mode: 'sv39' }).encode(PAGE_KERNEL, 2)); // 0xe7n
  * ```
  */
-export function riscv64Linux(options: Riscv64LinuxOptions = {}): Riscv64LinuxPolicy {
-  const { mode = 'sv48', napot = false, svpbmt = true, guardPages = 1 } = options;
-  if (!Object.hasOwn(LAYOUTS, mode)) {
-    throw new VmError('EINVAL', `mode is ${String(mode)}, expected sv39, sv48 or sv57`);
-  }
+export function riscv64Linux(options?: Riscv64LinuxOptions): Riscv64LinuxPolicy {
+  const given = optionsOf(options, NAMES, 'riscv64Linux()');
+  const mode = choiceOption(given, 'mode', MODES, 'sv48');
+  const napot = flagOption(given, 'napot', false);
+  const svpbmt = flagOption(given, 'svpbmt', true);
+  const guardPages = integerOption(given, 'guardPages', 0, 2 ** 32 - 1, 1);
   const { vaBits, vmallocBytes, pageOffset } = LAYOUTS[mode];
-  const end = options.pageOffset ?? pageOffset;
+  const end = bigintOption(given, 'pageOffset', pageOffset);
   if (end % (1n << BigInt(PAGE_SHIFT)) !== 0n) {
-    throw new VmError('EINVAL', 'PAGE_OFFSET is not at a page', { address: end });
+    throw new VmError('EINVAL', 'pageOffset is not on a page', { address: end });
   }
   const lowest = (1n << 64n) - (1n << BigInt(vaBits - 1));
-  if (end - vmallocBytes < lowest || end >> 64n !== 0n) {
-    throw new VmError('EINVAL', 'PAGE_OFFSET leaves no room for the vmalloc window', {
+  if (end - vmallocBytes < lowest) {
+    throw new VmError('EINVAL', 'pageOffset leaves no room for the vmalloc window', {
       address: end,
       advice: `${mode} needs 0x${(lowest + vmallocBytes).toString(16)} or more`,
     });
   }
-  if (!Number.isSafeInteger(guardPages) || guardPages < 0) {
-    throw new VmError('EINVAL', `guardPages is ${guardPages}, expected a number of pages`);
-  }
   const runs = napot ? [NAPOT_SHIFT] : [];
   return Object.freeze({
     name: `Linux riscv64, ${mode}${napot ? ', NAPOT' : ''}${svpbmt ? '' : ', no Svpbmt'}`,
+    formats: Object.freeze([`riscv64-${mode}`]),
     window: Object.freeze({ start: end - vmallocBytes, end }),
     guardBytes: guardPages * 2 ** PAGE_SHIFT,
     ioremapMaxOrder: PUD_SHIFT,
@@ -101,10 +113,10 @@ export function riscv64Linux(options: Riscv64LinuxOptions = {}): Riscv64LinuxPol
 }
 
 /**
- * _PAGE_KERNEL is V, R, W, A, D and G, whatever is taken from it: read-only pages are dirty too.
+ * _PAGE_KERNEL is V, R, W, A, D and G. Protections that remove W keep D: read-only pages are dirty too.
  *
- * Linux has no PAGE_KERNEL_RO here, and takes PAGE_KERNEL where one is asked for; what is read-only is PAGE_KERNEL_READ and
- * PAGE_KERNEL_READ_EXEC, the two below. Nor is there an ioremap_wc of its own: IOREMAP_WC is pgprot_writecombine(PAGE_KERNEL).
+ * Linux has no PAGE_KERNEL_RO on riscv64 and uses PAGE_KERNEL in its place. Here PAGE_KERNEL_RO is PAGE_KERNEL_READ, and
+ * PAGE_KERNEL_ROX is PAGE_KERNEL_READ_EXEC. IOREMAP_WC is pgprot_writecombine(PAGE_KERNEL): riscv64 has no ioremap_wc.
  */
 function namedProtections(svpbmt: boolean): LinuxProtections {
   const data = { write: true, global: true, dirty: true } as const;

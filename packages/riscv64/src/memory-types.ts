@@ -9,7 +9,7 @@ import type { MemoryType } from '@vmarea/core';
  */
 export const PBMT_TYPES: readonly MemoryType[] = Object.freeze(['normal', 'write-combining', 'device']);
 
-/** The only one without Svpbmt: the platform's own attributes hold. */
+/** The only type without Svpbmt: the platform decides. */
 export const PMA_TYPES: readonly MemoryType[] = Object.freeze(['normal']);
 
 /** Lowest bit of the memory type in an entry. */

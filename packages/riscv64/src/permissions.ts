@@ -22,14 +22,14 @@ const { R, W, X, U, A, D } = RISCV_BITS;
 export interface Riscv64Controls {
   /** sstatus.SUM, bit 18: supervisor loads and stores may use pages of user mode. */
   readonly sum: boolean;
-  /** sstatus.MXR, bit 19: loads may use pages that are executable alone. */
+  /** sstatus.MXR, bit 19: loads may use execute-only pages. */
   readonly mxr: boolean;
-  /** menvcfg.ADUE, bit 61 (Svadu): hardware sets A and D. Without it an access that would have to faults (Svade). */
+  /** menvcfg.ADUE, bit 61 (Svadu): hardware sets A and D. When false, an access that needs them set faults (Svade). */
   readonly adue: boolean;
 }
 
 /**
- * The modes in which Linux runs its kernel: SUM and MXR clear; A and D are left to page faults, as on every processor
+ * The modes in which Linux runs its kernel: SUM and MXR clear, and A and D left to page faults, as on every processor
  * without Svadu.
  *
  * Source: Linux, `arch/riscv/kernel/head.S` and `arch/riscv/include/asm/uaccess.h`, which sets SUM around accesses to user
@@ -37,7 +37,7 @@ export interface Riscv64Controls {
  */
 export const RISCV64_CONTROLS: Riscv64Controls = Object.freeze({ sum: false, mxr: false, adue: false });
 
-/** What one privilege may do with a leaf, A and D left out. */
+/** What one privilege may do with a leaf, whatever A and D are. */
 function allowedTo(user: boolean, bits: bigint, { sum, mxr }: Riscv64Controls): Allowed {
   const isUserPage = (bits & U) !== 0n;
   const mayUse = user ? isUserPage : !isUserPage || sum;
@@ -53,7 +53,7 @@ function leafOf(path: readonly Words[]): bigint {
   return toBigint(path[path.length - 1] as Words);
 }
 
-/** What the kernel and the user may do with a page: entries that point to tables forbid nothing. */
+/** What the kernel and the user may do with a page. Entries that point to tables forbid nothing. */
 export function permissionsOf(path: readonly Words[], controls: Riscv64Controls): Permissions {
   const bits = leafOf(path);
   return { kernel: allowedTo(false, bits, controls), user: allowedTo(true, bits, controls) };
@@ -75,7 +75,7 @@ export function checkAccess(path: readonly Words[], access: Access, controls: Ri
 const ACCESSED = words(A).lo;
 const DIRTY = words(D).lo;
 
-/** A leaf after an allowed access: with ADUE hardware sets A, and D for a write. Tables have neither. */
+/** A leaf after an allowed access: with ADUE, hardware sets A, and D for a write. Tables have neither bit. */
 export function touched(
   entry: Words,
   kind: 'table' | 'leaf',
@@ -91,12 +91,12 @@ const PAGE_FAULTS = { execute: 12, read: 13, write: 15 } as const;
 const ACCESS_FAULTS = { execute: 1, read: 5, write: 7 } as const;
 
 /**
- * The exception code of a fault: a page fault by the kind of access; an access fault where a table has no bytes.
+ * The exception code of a fault: a page fault of the access's kind, or an access fault where a table has no bytes.
  *
  * Source: RISC-V privileged specification, table "Supervisor cause (scause) register values after trap". An atomic
  * read-modify-write counts as a store.
  *
- * @throws VmError `EINVAL` for the kinds that riscv64 does not know: `address-size` and `protection-key`.
+ * @throws VmError `EINVAL` for the kinds that riscv64 does not have: `address-size` and `protection-key`.
  */
 export function faultCodeOf({ kind }: Fault, access: Access): FaultCode {
   if (kind === 'address-size' || kind === 'protection-key') {

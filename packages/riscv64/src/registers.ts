@@ -1,26 +1,31 @@
-import { hex, mask, type PageTableFormat, type Register, registerValue, VmError } from '@vmarea/core';
+import {
+  completeControls,
+  hex,
+  type MachineState,
+  machineState,
+  mask,
+  optionsOf,
+  type Register,
+  registerOption,
+  type Translation,
+  VmError,
+} from '@vmarea/core';
 import { PAGE_SHIFT } from './bits.js';
 import { type Riscv64Mode, type Riscv64Options, riscv64 } from './format.js';
-import type { Riscv64Controls } from './permissions.js';
+import { RISCV64_CONTROLS, type Riscv64Controls } from './permissions.js';
 
-/** The registers that decide how a riscv64 processor translates. What a dump lacks counts as 0. */
+/** The registers that decide how a riscv64 processor translates. */
 export interface Riscv64Registers extends Pick<Riscv64Options, 'svnapot' | 'paBits'> {
   /** satp: mode, ASID and root. */
   readonly satp: Register;
-  /** sstatus: SUM and MXR are looked at. */
+  /** sstatus: SUM and MXR are used. Default: 0. */
   readonly sstatus?: Register;
-  /** menvcfg: SSE, PBMTE and ADUE are looked at. When it is absent, Svpbmt is taken to be on. */
+  /** menvcfg: SSE, PBMTE and ADUE are used. Default: PBMTE alone, Svpbmt is on. */
   readonly menvcfg?: Register;
 }
 
-/** What registers say about translation. */
-export interface Riscv64State {
-  /** The format that they select. */
-  readonly format: PageTableFormat<Riscv64Controls>;
-  /** Physical address of the root table in bytes. */
-  readonly root: bigint;
-  /** The modes that they set. */
-  readonly controls: Riscv64Controls;
+/** What registers say about translation. Opening a page table takes format, root and controls as they are. */
+export interface Riscv64State extends Translation<Riscv64Controls>, MachineState<Riscv64Controls> {
   /** The address-space identifier, 0 to 65535. */
   readonly asid: number;
 }
@@ -36,40 +41,38 @@ const MODES: ReadonlyMap<number, Riscv64Mode> = new Map([
   [10, 'sv57'],
 ]);
 
+const NAMES = ['satp', 'sstatus', 'menvcfg', 'svnapot', 'paBits'] as const;
+
 /**
  * The format, root and modes of a riscv64 processor.
+ *
+ * Pointer masking (Smnpm, Ssnpm) is not modelled: `for(va)` takes an address as it is.
  *
  * Source: RISC-V privileged specification, "Supervisor Address Translation and Protection (satp) Register", with the table
  * of its MODE; "Supervisor Status (sstatus) Register"; "Machine Environment Configuration (menvcfg) Register".
  *
- * @throws VmError `EINVAL` naming the register when translation is off, the mode is reserved, the root does not fit, or shadow
- *   stacks are on.
+ * @throws VmError `EINVAL` naming the member when a value is not a register; naming the register when translation is off
+ *   (Bare: addresses are physical), the mode is reserved, the root does not fit, or shadow stacks are on.
  * @example
  * ```ts
  * const hart = riscv64FromRegisters({ satp: 0x9000_0000_0008_1234n });
  * hart.format.name; // 'riscv64-sv48'
  * hart.root; // 0x81234000n
+ * const table = new PageTableReader({ ...hart, memory }); // its walks use these controls
  * ```
  */
 export function riscv64FromRegisters(registers: Riscv64Registers): Riscv64State {
-  const satp = registerValue('satp', registers.satp);
-  const sstatus = registerValue('sstatus', registers.sstatus ?? 0);
-  const menvcfg = registerValue('menvcfg', registers.menvcfg ?? MENVCFG.PBMTE);
-  if ((menvcfg & MENVCFG.SSE) !== 0n)
+  const given = optionsOf(registers, NAMES, 'riscv64FromRegisters()');
+  const satp = registerOption(given, 'satp');
+  const sstatus = registerOption(given, 'sstatus', 0n);
+  const menvcfg = registerOption(given, 'menvcfg', MENVCFG.PBMTE);
+  if ((menvcfg & MENVCFG.SSE) !== 0n) {
     throw new VmError('EINVAL', 'menvcfg.SSE (bit 3) is set', {
-      advice: 'leaves that can be written and not read are shadow stacks then, which is not modelled',
-    });
-  const number = Number(satp >> SATP.MODE_SHIFT);
-  const mode = MODES.get(number);
-  if (mode === undefined) {
-    throw new VmError('EINVAL', `satp ${hex(satp)} has the mode ${number}`, {
-      advice:
-        number === 0
-          ? 'that is Bare: addresses are not translated'
-          : 'only 8 (Sv39), 9 (Sv48) and 10 (Sv57) have page tables; others are reserved',
+      advice: 'writable leaves without R are shadow stacks then, which is not modelled',
     });
   }
-  const { svnapot, paBits } = registers;
+  const mode = modeOf(satp);
+  const { svnapot, paBits } = given as Partial<Riscv64Options>;
   const format = riscv64({
     mode,
     svpbmt: (menvcfg & MENVCFG.PBMTE) !== 0n,
@@ -83,14 +86,29 @@ export function riscv64FromRegisters(registers: Riscv64Registers): Riscv64State 
       `satp ${hex(satp)} has its root beyond the ${format.paBits} bits of an address`,
     );
   }
-  return Object.freeze({
-    format,
-    root,
-    controls: Object.freeze({
+  const controls = completeControls(
+    RISCV64_CONTROLS,
+    {
       sum: (sstatus & SSTATUS.SUM) !== 0n,
       mxr: (sstatus & SSTATUS.MXR) !== 0n,
       adue: (menvcfg & MENVCFG.ADUE) !== 0n,
-    }),
-    asid: Number((satp >> SATP.ASID_SHIFT) & SATP.ASID),
+    } satisfies Riscv64Controls,
+    format.name,
+  );
+  const tables = Object.freeze({ format, root, controls });
+  const asid = Number((satp >> SATP.ASID_SHIFT) & SATP.ASID);
+  return machineState(tables, { asid }, (va) => ({ tables, address: va }));
+}
+
+/** The paging mode that satp selects. */
+function modeOf(satp: bigint): Riscv64Mode {
+  const number = Number(satp >> SATP.MODE_SHIFT);
+  const mode = MODES.get(number);
+  if (mode !== undefined) return mode;
+  throw new VmError('EINVAL', `satp ${hex(satp)} has the mode ${number}`, {
+    advice:
+      number === 0
+        ? 'that is Bare: addresses are physical, and there are no tables to read'
+        : 'only 8 (Sv39), 9 (Sv48) and 10 (Sv57) have page tables; others are reserved',
   });
 }

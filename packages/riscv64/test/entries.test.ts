@@ -64,19 +64,19 @@ describe('geometry', () => {
     expect(() => validateFormat(format)).not.toThrow();
   });
 
-  test('runs of sixteen, at the last level and with Svnapot alone', () => {
+  test('runs of sixteen at the last level, only with Svnapot', () => {
     expect(riscv64().levels.map(({ run }) => run?.entries ?? null)).toEqual([null, null, null, 16]);
     expect(riscv64().levels[3]?.run).toMatchObject({ style: 'napot' });
     expect(riscv64({ svnapot: false }).levels.every(({ run }) => run === null)).toBe(true);
   });
 
-  test('frames stand at bit 10, table entries are V alone', () => {
+  test('frames start at bit 10, table entries have V only', () => {
     expect(riscv64().address).toEqual([{ entryBit: 10, paBit: 12, width: 44 }]);
     expect(hex(riscv64().tableEntry)).toBe('0x0000000000000001');
     expect([riscv64().paBits, riscv64({ paBits: 40 }).paBits]).toEqual([56, 40]);
   });
 
-  test('nothing of a format can be changed', () => {
+  test('a format is frozen', () => {
     const frozen = (value: unknown): boolean =>
       typeof value !== 'object' ||
       value === null ||
@@ -144,8 +144,8 @@ describe('what an entry is', () => {
 
 describe('options', () => {
   test.each<[Riscv64Options, string]>([
-    [{ mode: 'sv32' as never }, 'EINVAL: mode is sv32, expected sv39, sv48 or sv57'],
-    [{ mode: 'toString' as never }, 'EINVAL: mode is toString, expected sv39, sv48 or sv57'],
+    [{ mode: 'sv32' as never }, "EINVAL: mode is 'sv32', expected sv39, sv48 or sv57"],
+    [{ mode: 'toString' as never }, "EINVAL: mode is 'toString', expected sv39, sv48 or sv57"],
     [{ paBits: 57 }, 'EINVAL: paBits is 57, expected 32 to 56'],
     [{ paBits: 31 }, 'EINVAL: paBits is 31, expected 32 to 56'],
     [{ paBits: 40.5 }, 'EINVAL: paBits is 40.5, expected 32 to 56'],

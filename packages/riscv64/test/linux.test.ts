@@ -31,13 +31,16 @@ describe('the policy of Linux', () => {
   });
 
   test.each<[Riscv64LinuxOptions, RegExp]>([
-    [{ mode: 'sv64' as never }, /^EINVAL: mode is sv64/],
-    [{ pageOffset: 0xffffaf8000000001n }, /^EINVAL at 0xffffaf8000000001: PAGE_OFFSET is not at a page/],
+    [{ mode: 'sv64' as never }, /^EINVAL: mode is 'sv64', expected sv39, sv48 or sv57/],
+    [{ pageOffset: 0xffffaf8000000001n }, /^EINVAL at 0xffffaf8000000001: pageOffset is not on a page/],
     [
       { pageOffset: 0xffff900000000000n },
       /leaves no room for the vmalloc window; sv48 needs 0xffffa00000000000/,
     ],
-    [{ pageOffset: 1n << 64n }, /leaves no room/],
+    [
+      { pageOffset: 1n << 64n },
+      /^EINVAL: pageOffset is 0x10000000000000000n, expected a bigint from 0 to 0xf{16}/,
+    ],
     [{ guardPages: -1 }, /^EINVAL: guardPages is -1/],
     [{ guardPages: 0.5 }, /^EINVAL: guardPages is 0.5/],
   ])('refuses %o', (options, message) => {

@@ -50,7 +50,7 @@ describe('what a leaf allows', () => {
     expect(rights(leaf, controls)).toBe(expected);
   });
 
-  test('entries that point to tables take nothing away', () => {
+  test('entries that point to tables forbid nothing', () => {
     const path = pathOf(0x20000421n, TABLE, 0x20000701n, 0x7n);
     expect(format.permissions(path, RISCV64_CONTROLS).kernel).toEqual({
       read: true,
@@ -89,7 +89,7 @@ describe('accessed and dirty', () => {
     expect(format.touch(entry, 1, 'table', access('write'), svadu)).toBe(entry);
   });
 
-  test('a right that is missing is told before a flag', () => {
+  test('a missing right comes before a flag', () => {
     const path = pathOf(TABLE, TABLE, TABLE, 0x3n);
     expect(format.check(path, access('write'), RISCV64_CONTROLS)).toEqual({ kind: 'permission', level: 3 });
   });
@@ -111,7 +111,7 @@ describe('the code of a fault', () => {
     expect(code(kind, 'write')).toEqual({ name: 'scause', code: write });
   });
 
-  test.each(['address-size', 'protection-key'] as const)('%s is none', (kind) => {
+  test.each(['address-size', 'protection-key'] as const)('riscv64 raises no %s fault', (kind) => {
     expect(() => code(kind, 'read')).toThrow(`EINVAL: riscv64 raises no fault of the kind ${kind}`);
   });
 });

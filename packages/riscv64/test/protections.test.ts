@@ -37,11 +37,13 @@ describe('encode', () => {
     expect(() => bits(fields)).toThrow(message);
   });
 
-  test('refuses a level that is none', () => {
-    expect(() => bits({}, 4)).toThrow(/^EINVAL: level 4 is none of the 4 levels.*0 \(PGD\) to 3 \(PTE\)/);
+  test('refuses a level that does not exist', () => {
+    expect(() => bits({}, 4)).toThrow(
+      /^EINVAL: level 4 does not exist: there are 4 levels.*0 \(PGD\) to 3 \(PTE\)/,
+    );
   });
 
-  test('knows no memory types without Svpbmt', () => {
+  test('has no memory types without Svpbmt', () => {
     const plain = riscv64({ svpbmt: false });
     expect(plain.memoryTypes).toEqual(['normal']);
     expect(() => plain.encode(protection({ memory: 'device' }), 3)).toThrow(/^EINVAL: memory is device/);
@@ -78,7 +80,7 @@ describe('there and back', () => {
     );
   });
 
-  test('a change gives the rights that are asked for, and keeps A, D, RSW, address and N', () => {
+  test('a change gives the wanted rights, and keeps A, D, RSW, address and N', () => {
     fc.assert(
       fc.property(sayable, sayable, fc.nat(2 ** 20), fc.boolean(), (before, wanted, frame, isNapot) => {
         const kept = (BigInt(frame) << 10n) | (isNapot ? 1n << 63n : 0n);
@@ -90,7 +92,7 @@ describe('there and back', () => {
     );
   });
 
-  test('relevel takes the mark of a run and nothing else', () => {
+  test('relevel removes the mark of a run and nothing else', () => {
     expect(hex(format.relevel(words(0x80000000000003c7n), 3, 2))).toBe('0x00000000000003c7');
     expect(hex(format.relevel(words(0x20000000000000c7n), 1, 2))).toBe('0x20000000000000c7');
   });
@@ -119,7 +121,7 @@ describe('the protections of Linux', () => {
     });
   });
 
-  test('without Svpbmt the platform says what memory is', () => {
+  test('without Svpbmt the platform decides the memory type', () => {
     const plain = riscv64({ svpbmt: false });
     const { protections } = riscv64Linux({ svpbmt: false });
     const encoded = Object.entries(protections).map(([name, one]) => [name, hex(plain.encode(one, 3))]);

@@ -18,3 +18,12 @@ export { type GuestMachine, readMachine } from './guests/machine.js';
 export { type PageRow, readPagemap } from './guests/pagemap.js';
 export { fingerprint } from './machines/fingerprint.js';
 export { type Flush, machine, type TestMachine } from './machines/machine.js';
+export {
+  hasMeaning,
+  isFlag,
+  isInteger,
+  isOneOf,
+  isRegister,
+  type Legal,
+  wrongsOf,
+} from './options/wrong-options.js';

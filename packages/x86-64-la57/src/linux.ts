@@ -12,9 +12,10 @@ const VMALLOC_BYTES = 12800n << 40n;
  * @param options - the kernel, as for `x8664Linux`.
  * @throws VmError `EINVAL` as `x8664Linux`.
  */
-export function x8664La57Linux(options: X8664LinuxOptions = {}): X8664LinuxPolicy {
+export function x8664La57Linux(options?: X8664LinuxOptions): X8664LinuxPolicy {
   return x86LinuxPolicy(
     { name: 'x86-64-la57', vmallocStart: 0xffa0000000000000n, vmallocBytes: VMALLOC_BYTES },
     options,
+    'x8664La57Linux()',
   );
 }

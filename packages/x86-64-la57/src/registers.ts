@@ -5,10 +5,11 @@ const LA57: X86Mode = {
   la57: true,
   otherwise: '4-level tables are another format: use x8664FromRegisters of @vmarea/x86-64',
   format: x8664La57,
+  what: 'x8664La57FromRegisters()',
 };
 
 /**
- * Format, root and modes of a processor with 5-level paging, from its registers.
+ * The format, root and modes of a processor with 5-level paging.
  *
  * @throws VmError `EINVAL` when CR4.LA57 is clear, and as `x8664FromRegisters`.
  */

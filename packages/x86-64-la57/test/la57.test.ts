@@ -113,6 +113,20 @@ describe('registers', () => {
     expect(() => plain.format.encode(protection(), 4)).toThrow(/without EFER.NXE every page is executable/);
   });
 
+  test('give the tables of every canonical address, without its metadata', () => {
+    const state = x8664La57FromRegisters({
+      ...linux,
+      cr3: (1n << 61n) | 0x1000n,
+      cr4: linux.cr4 | (1 << 28),
+    });
+    expect(state.for(0x00ff_ffff_ffff_ffffn)?.address).toBe(0x00ff_ffff_ffff_ffffn);
+    expect(state.for(0x7e00_0000_0040_0000n)).toMatchObject({ root: 0x1000n, address: 0x40_0000n });
+    // Supervisor pointers keep 57 bits here, 48 with 4 levels.
+    expect(state.for(0x81ff_0000_0040_0000n)?.address).toBe(0xffff_0000_0040_0000n);
+    expect(state.for(0x7f00_0000_0040_0000n)).toBeNull();
+    expect(state.whyNot(0x7f00_0000_0040_0000n)).toContain('bits 63 to 57 must equal bit 56');
+  });
+
   test('without it are refused', () => {
     expect(() => x8664La57FromRegisters({ ...linux, cr4: 0x750ef0 })).toThrow(
       'CR4.LA57 (bit 12) is clear; 4-level tables are another format: use x8664FromRegisters of @vmarea/x86-64',

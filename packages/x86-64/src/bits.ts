@@ -3,7 +3,7 @@ import { mask } from '@vmarea/core';
 /**
  * The bits of an x86-64 paging-structure entry, under the names of Intel's manual.
  *
- * Every name is the mask in place in the 64-bit entry. What AMD calls otherwise is said beside it.
+ * Every name is a mask in place in the 64-bit entry. AMD's name stands beside it where it differs.
  *
  * Sources: Intel SDM vol. 3A, Paging, "Format of a PML4 Entry that References a Page-Directory-Pointer
  * Table" and the tables that follow it down to "Format of a Page-Table Entry that Maps a 4-KByte Page"
@@ -16,11 +16,11 @@ import { mask } from '@vmarea/core';
  * ```
  */
 export const X86_BITS: {
-  /** 0: present. With it clear the MMU looks at no other bit. */
+  /** 0: present. When it is clear, the MMU ignores the other bits. */
   readonly P: bigint;
-  /** 1: read/write; 0 forbids writes to everything below this entry. */
+  /** 1: read/write; 0 forbids writes to everything below. */
   readonly RW: bigint;
-  /** 2: user/supervisor; 0 forbids user-mode accesses to everything below this entry. */
+  /** 2: user/supervisor; 0 forbids user-mode accesses to everything below. */
   readonly US: bigint;
   /** 3: page-level write-through, bit 0 of the PAT index. */
   readonly PWT: bigint;
@@ -40,7 +40,7 @@ export const X86_BITS: {
   readonly SOFTWARE: bigint;
   /** 12 in a 2 MiB or 1 GiB leaf: bit 2 of the PAT index. */
   readonly PAT_LARGE: bigint;
-  /** 51:12, the physical address. Bits at and above the processor's MAXPHYADDR are reserved. */
+  /** 51:12, the physical address. Bits from the processor's MAXPHYADDR up are reserved. */
   readonly ADDRESS: bigint;
   /** 58:52, ignored by the MMU. Linux: SOFTW4 (57) and SAVED_DIRTY (58). */
   readonly SOFTWARE_HIGH: bigint;
@@ -69,9 +69,9 @@ export const X86_BITS: {
 
 /** log2 of the base page in bytes. */
 export const PAGE_SHIFT = 12;
-/** log2 of the bytes that a leaf of the PMD level maps. */
+/** log2 bytes of a leaf at the PMD level. */
 export const PMD_SHIFT = 21;
-/** log2 of the bytes that a leaf of the PUD level maps. */
+/** log2 bytes of a leaf at the PUD level. */
 export const PUD_SHIFT = 30;
 /** log2 of the entries of a table. */
 export const INDEX_BITS = 9;

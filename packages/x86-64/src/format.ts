@@ -1,4 +1,18 @@
-import { type Level, type PageTableFormat, VmError, type Words, words } from '@vmarea/core';
+import {
+  bigintOption,
+  choiceOption,
+  completeControls,
+  flagOption,
+  type Given,
+  integerOption,
+  type Level,
+  optionsOf,
+  type PageTableFormat,
+  textOption,
+  VmError,
+  type Words,
+  words,
+} from '@vmarea/core';
 import { PAGE_SHIFT, X86_BITS } from './bits.js';
 import { LeafCodec } from './leaf-codec.js';
 import { type ReservedBits, x86Levels } from './levels.js';
@@ -16,32 +30,32 @@ const { P, RW, US, A, D } = X86_BITS;
 const ACCESSED = words(A).lo;
 const DIRTY = words(D).lo;
 
-/** What differs between processors and between their settings; every default is a current processor under Linux. */
+/** What differs between processors and between their settings. The defaults are those of a current processor under Linux. */
 export interface X8664Options {
   /**
-   * Width of a physical address in bits (MAXPHYADDR), 32 to 52. Default 52, or `encryptionBit` when that is
-   * given. Entry bits from here to 51 are reserved.
+   * Width of a physical address in bits (MAXPHYADDR), 32 to 52. Entry bits from here to 51 are reserved. Default:
+   * `encryptionBit` where it is given, else 52.
    */
   readonly paBits?: number;
-  /** EFER.NXE. Default true; when false, bit 63 is reserved and no page can be made non-executable. */
+  /** EFER.NXE. When false, bit 63 is reserved and no page can be made non-executable. Default: true. */
   readonly nxe?: boolean;
-  /** Leaves of 1 GiB exist (CPUID 80000001H:EDX bit 26). Default true; when false, PS is reserved in the PUD. */
+  /** The processor has leaves of 1 GiB (CPUID 80000001H:EDX bit 26). When false, PS is reserved in the PUD. Default: true. */
   readonly page1g?: boolean;
-  /** The IA32_PAT register. Default `LINUX_PAT`. */
+  /** The IA32_PAT register. Default: `LINUX_PAT`. */
   readonly pat?: bigint;
   /**
-   * Position of AMD's C-bit (CPUID 8000001FH:EBX[5:0]), `paBits` to 51. Default none. The bit is neither
-   * address nor reserved: table entries carry it, leaves say it in `extra`.
+   * Position of AMD's C-bit (CPUID 8000001FH:EBX[5:0]), `paBits` to 51. The bit is not part of the address and not
+   * reserved: table entries have it, and leaves say it in `extra`. Default: none.
    */
   readonly encryptionBit?: number;
   /**
-   * Whose manual. `amd` reserves bit 8 in the PGD (and P4D), which Intel ignores; since its levels then differ,
-   * `translateWords` takes a slower walk. Default `intel`.
+   * Whose manual. `amd` reserves bit 8 in the PGD (and P4D), which Intel ignores. Its levels then differ, and
+   * `translateWords` takes a slower walk. Default: `intel`.
    */
   readonly vendor?: 'intel' | 'amd';
 }
 
-/** What a paging mode of x86-64 is beyond the entries: its name and its levels. */
+/** What makes a paging mode of x86-64, apart from its entries. */
 export interface X86Geometry {
   /** The format's name. */
   readonly name: string;
@@ -53,41 +67,51 @@ export interface X86Geometry {
  * The page tables of x86-64 with 4 levels: 48-bit canonical addresses, pages of 4 KiB, 2 MiB and 1 GiB.
  *
  * `extra` of a protection may hold software bits (11:9 and 58:52), the protection key (62:59) and the encryption
- * bit. It may also hold the caching bits of a 4 KiB leaf (PWT 3, PCD 4, PAT 7) of a PAT index other than the
- * lowest with that memory type: then they are used in its place, at every level, and this is how `decode`
- * reports such an entry. All other bits are refused.
+ * bit. It may also hold caching bits (PWT 3, PCD 4, PAT 7, as in a 4 KiB leaf) that select another PAT index than the
+ * lowest one of the memory type. `encode` then uses that index, at every level, and `decode` reports it so. All other bits
+ * are refused.
  *
- * Going between two valid entries needs no break: see `needsBreak`.
+ * A change from one valid entry to another needs no break: see `needsBreak`.
  *
  * Source: Intel SDM vol. 3A, Paging; AMD APM vol. 2, Page Translation and Protection.
  *
- * @param options - the processor; by default a current one as Linux sets it up.
- * @throws VmError `EINVAL` when an option is out of range.
+ * @param options - the processor. Default: a current one as Linux sets it up.
+ * @throws VmError `EINVAL` when an option is unknown or out of range.
  * @example
  * ```ts
  * const format = x8664({ paBits: 46 });
  * toBigint(format.encode(protection({ write: true, global: true }), 3)); // 0x8000000000000163n
  * ```
  */
-export function x8664(options: X8664Options = {}): PageTableFormat<X8664Controls> {
-  return x86Format({ name: 'x86-64', levels: ['PGD', 'PUD', 'PMD', 'PTE'] }, options);
+export function x8664(options?: X8664Options): PageTableFormat<X8664Controls> {
+  return x86Format({ name: 'x86-64', levels: ['PGD', 'PUD', 'PMD', 'PTE'] }, options, 'x8664()');
 }
 
+const NAMES = ['paBits', 'nxe', 'page1g', 'pat', 'encryptionBit', 'vendor'] as const;
+
 /**
- * A paging mode of x86-64: `x8664` is the one with 4 levels, others differ in the geometry alone.
+ * A paging mode of x86-64: `x8664` is the one with 4 levels. Others differ in the geometry only.
  *
- * @throws VmError `EINVAL` when an option is out of range.
+ * @param what - the call in messages. Default: the name of the geometry.
+ * @throws VmError `EINVAL` when an option is unknown or out of range, or the geometry is wrong.
  */
-export function x86Format(geometry: X86Geometry, options: X8664Options = {}): PageTableFormat<X8664Controls> {
-  const reserved = reservedBits(options);
+export function x86Format(
+  geometry: X86Geometry,
+  options?: X8664Options,
+  what?: string,
+): PageTableFormat<X8664Controls> {
+  const { name, levels: names } = checkedGeometry(geometry);
+  const given = optionsOf(options, NAMES, what ?? name);
+  const reserved = reservedBits(given);
   const { paBits, nxe, encryptionBit } = reserved;
-  const levels = x86Levels(geometry.levels, reserved);
+  const levels = x86Levels(names, reserved);
   const encrypted = encryptionBit === null ? 0n : 1n << BigInt(encryptionBit);
-  const codec = new LeafCodec(levels, memoryTypesOf(options.pat ?? LINUX_PAT), nxe, encrypted);
+  const codec = new LeafCodec(levels, memoryTypesOf(bigintOption(given, 'pat', LINUX_PAT)), nxe, encrypted);
   const root = levels[0] as Level;
+  const modes = (controls: X8664Controls) => completeControls(X8664_CONTROLS, controls, name);
 
   return Object.freeze<PageTableFormat<X8664Controls>>({
-    name: geometry.name,
+    name,
     pageShift: PAGE_SHIFT,
     paBits,
     range: Object.freeze({ bits: root.shift + root.bits, upper: 'sign' }),
@@ -96,7 +120,7 @@ export function x86Format(geometry: X86Geometry, options: X8664Options = {}): Pa
     address: Object.freeze([
       Object.freeze({ entryBit: PAGE_SHIFT, paBit: PAGE_SHIFT, width: paBits - PAGE_SHIFT }),
     ]),
-    // Linux's _PAGE_TABLE, 0x067: everything is allowed here and the leaf decides.
+    // Linux's _PAGE_TABLE, 0x067: it allows everything, and the leaf decides.
     tableEntry: frozen(P | RW | US | A | D | encrypted),
     memoryTypes: codec.memoryTypes,
     controls: X8664_CONTROLS,
@@ -105,39 +129,53 @@ export function x86Format(geometry: X86Geometry, options: X8664Options = {}): Pa
     change: (leaf, wanted, level) => codec.change(leaf, wanted, level),
     relevel: (leaf, from, to) => codec.relevel(leaf, from, to),
     // SDM vol. 3A, Paging, "Details of TLB Use": software must not change the page size and the frame or rights in
-    // one write. The engine never does, and a change of one of them needs an invalidation but no break.
+    // one write. The engine never does. A change of one of them needs an invalidation but no break.
     needsBreak: () => false,
-    permissions: permissionsOf,
-    check: checkAccess,
+    permissions: (path, controls) => permissionsOf(path, modes(controls)),
+    check: (path, access, controls) => checkAccess(path, access, modes(controls)),
     // SDM vol. 3A, Paging, "Accessed and Dirty Flags": A at every level, D in the entry that maps.
-    touch: (entry, _level, kind, access) => {
+    touch: (entry, _level, kind, access, controls) => {
+      modes(controls);
       const lo = entry.lo | (kind === 'leaf' && access.kind === 'write' ? ACCESSED | DIRTY : ACCESSED);
       return lo === entry.lo ? entry : { lo, hi: entry.hi };
     },
-    faultCode: (fault, access, controls) => faultCodeOf(fault, access, controls, nxe),
+    faultCode: (fault, access, controls) => faultCodeOf(fault, access, modes(controls), nxe),
   });
 }
 
-/** The options with their defaults, checked. */
-function reservedBits(options: X8664Options): ReservedBits {
-  const { nxe = true, page1g = true, vendor = 'intel' } = options;
-  const encryptionBit = options.encryptionBit ?? null;
-  const paBits = options.paBits ?? encryptionBit ?? 52;
-  if (!Number.isInteger(paBits) || paBits < 32 || paBits > 52) {
-    throw new VmError('EINVAL', `paBits is ${paBits}, expected 32 to 52`);
+/** More levels would translate more than 63 bits. */
+const MOST_LEVELS = 5;
+
+function checkedGeometry(geometry: X86Geometry): X86Geometry {
+  const given = optionsOf(geometry, ['name', 'levels'], 'the geometry');
+  const name = textOption(given, 'name');
+  const { levels } = given;
+  const isList = Array.isArray(levels) && levels.every((level) => typeof level === 'string');
+  if (!isList || levels.length < 1 || levels.length > MOST_LEVELS) {
+    throw new VmError('EINVAL', `the levels of ${name} are not a list of 1 to ${MOST_LEVELS} names`, {
+      advice: "pass their names, root first, such as ['PGD', 'PUD', 'PMD', 'PTE']",
+    });
   }
-  if (
-    encryptionBit !== null &&
-    (!Number.isInteger(encryptionBit) || encryptionBit < paBits || encryptionBit > 51)
-  ) {
+  return { name, levels: [...levels] };
+}
+
+/** The options with their defaults, checked. */
+function reservedBits(given: Given<X8664Options>): ReservedBits {
+  const encryptionBit =
+    given.encryptionBit === undefined ? null : integerOption(given, 'encryptionBit', 32, 51);
+  const paBits = integerOption(given, 'paBits', 32, 52, encryptionBit ?? 52);
+  if (encryptionBit !== null && encryptionBit < paBits) {
     throw new VmError('EINVAL', `encryptionBit is ${encryptionBit}, expected paBits (${paBits}) to 51`, {
       advice: 'with encryption the processor reports fewer address bits: give those as paBits',
     });
   }
-  if (vendor !== 'intel' && vendor !== 'amd') {
-    throw new VmError('EINVAL', `vendor is ${String(vendor)}, expected intel or amd`);
-  }
-  return { paBits, nxe, page1g, encryptionBit, vendor };
+  return {
+    paBits,
+    nxe: flagOption(given, 'nxe', true),
+    page1g: flagOption(given, 'page1g', true),
+    encryptionBit,
+    vendor: choiceOption(given, 'vendor', ['intel', 'amd'], 'intel'),
+  };
 }
 
 function frozen(value: bigint): Words {

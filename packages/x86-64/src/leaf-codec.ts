@@ -20,7 +20,7 @@ export class LeafCodec {
   /** Memory type of each PAT index. */
   readonly #types: readonly MemoryType[];
   readonly #nxe: boolean;
-  /** Bits that `extra` may have beside the caching bits. */
+  /** Bits that `extra` may have, apart from the caching bits. */
   readonly #extra: bigint;
 
   /**
@@ -39,14 +39,14 @@ export class LeafCodec {
   encode(wanted: Protection, level: number): Words {
     const large = this.#isLarge(level);
     if (!wanted.read)
-      throw new VmError('EINVAL', 'read is false, but x86-64 can read every page that is mapped');
+      throw new VmError('EINVAL', 'read is false, but every mapped page is readable on x86-64');
     if (!wanted.execute && !this.#nxe) {
       throw new VmError('EINVAL', 'execute is false, but without EFER.NXE every page is executable');
     }
     const { extra } = wanted;
     const refused = extra & ~(this.#extra | CACHING);
     if (refused !== 0n) {
-      throw new VmError('EINVAL', `extra has the bits ${bare(refused)}, which are not its own`, {
+      throw new VmError('EINVAL', `extra has the bits ${bare(refused)}, which do not belong to it`, {
         advice: `it may have ${bare(this.#extra)}`,
       });
     }
@@ -95,7 +95,7 @@ export class LeafCodec {
     return words(isLarge ? toSmall(bits) : toLarge(bits));
   }
 
-  /** The caching bits of a 4 KiB leaf: the lowest index with the type, or the other one that `extra` names. */
+  /** The caching bits of a 4 KiB leaf: those of the lowest index with the type, or of the index that `extra` names. */
   #caching({ memory, extra }: Protection): bigint {
     const lowest = this.#types.indexOf(memory);
     if (lowest === -1) {
@@ -129,7 +129,7 @@ export class LeafCodec {
 /**
  * A 4 KiB leaf's bits as a larger leaf has them: PAT at 12, PS set. Linux's `protval_4k_2_large`.
  *
- * Address bit 12, which only a leaf that is not aligned to the larger size has, gives way to PAT.
+ * PAT replaces address bit 12, which is 0 in every leaf that is aligned to the larger size.
  */
 function toLarge(bits: bigint): bigint {
   const pat = (bits & PAT) === 0n ? 0n : PAT_LARGE;

@@ -3,7 +3,7 @@ import { INDEX_BITS, PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT, X86_BITS } from './bits.j
 
 const { P, PS, G, NX } = X86_BITS;
 
-/** What decides which bits are reserved; see `X8664Options`, where every member has its default. */
+/** What decides which bits are reserved: `X8664Options` with the defaults filled in. */
 export interface ReservedBits {
   readonly paBits: number;
   readonly nxe: boolean;
@@ -13,8 +13,8 @@ export interface ReservedBits {
 }
 
 /**
- * The levels of a walk with the given names, root first: 4 KiB leaves at the last, 2 MiB above it, then
- * 1 GiB, and tables only from 512 GiB on.
+ * The levels of a walk with the given names, root first. The last has leaves of 4 KiB, the one above leaves of 2 MiB, then
+ * 1 GiB. Higher levels have tables only.
  *
  * Source: SDM vol. 3A, Paging, "4-Level Paging and 5-Level Paging".
  */
@@ -35,7 +35,7 @@ export function x86Levels(names: readonly string[], reserved: ReservedBits): rea
   );
 }
 
-/** PS tells a table from a leaf where both exist, and must be 0 where only tables do. */
+/** Where a level has leaves, PS distinguishes them from tables. At other levels it must be 0. */
 function tableShape(shift: number, mapsLarge: boolean, reserved: ReservedBits): Shape {
   let zero = alwaysReserved(reserved);
   if (!mapsLarge) zero |= PS;
@@ -49,7 +49,7 @@ function smallLeaf(reserved: ReservedBits): Shape {
   return shape(P, P, alwaysReserved(reserved));
 }
 
-/** A leaf of 2 MiB or 1 GiB: bit 12 is PAT, and the address bits from 13 up to the size are reserved. */
+/** A leaf of 2 MiB or 1 GiB: bit 12 is PAT. The bits from 13 to the first address bit are reserved. */
 function largeLeaf(shift: number, reserved: ReservedBits): Shape {
   return shape(P | PS, P | PS, alwaysReserved(reserved) | mask(PAT_LARGE_BIT + 1, shift - 1));
 }
@@ -69,7 +69,7 @@ function alwaysReserved({ paBits, nxe, encryptionBit }: ReservedBits): bigint {
   return bits;
 }
 
-/** A kind of entry: how it looks, and the bits that must be 0 in it. */
+/** A kind of entry: its match, and the bits that must be 0. */
 function shape(matchMask: bigint, matchValue: bigint, zero: bigint): Shape {
   const rule: Rule = Object.freeze({
     mask: Object.freeze(words(zero)),

@@ -1,22 +1,33 @@
-import { type LinuxPolicy, type LinuxProtections, type Protection, protection, VmError } from '@vmarea/core';
+import {
+  bigintOption,
+  flagOption,
+  integerOption,
+  type LinuxPolicy,
+  type LinuxProtections,
+  optionsOf,
+  type Protection,
+  protection,
+  textOption,
+  windowOption,
+} from '@vmarea/core';
 import { PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT } from './bits.js';
 
 /** The kernel's configuration and the machine it found. */
 export interface X8664LinuxOptions {
-  /** Page-table isolation is on: the kernel leaves G out of its protections. Default false. */
+  /** Page-table isolation: kernel mappings are not global. Default: false. */
   readonly pti?: boolean;
-  /** The processor has NX and it is on. Default true; when false, every page is executable (`noexec=off`). */
+  /** The processor has NX and it is on. When false, every page is executable (`noexec=off`). Default: true. */
   readonly nx?: boolean;
   /**
-   * Where vmalloc starts (`vmalloc_base`) and ends, in bytes. KASLR randomises the start. The default is the
-   * fixed address of a kernel without it; `end` defaults to the size of the layout.
+   * Where vmalloc starts (`vmalloc_base`) and ends, in bytes. KASLR randomises the start. Default: the fixed start of a
+   * kernel without KASLR, and the end that follows from the start and the size of the layout's window.
    */
   readonly window?: { readonly start: bigint; readonly end?: bigint };
-  /** Position of the C-bit when memory encryption is active, 32 to 51; kernel protections then carry it. */
+  /** Position of the C-bit, 32 to 51, when memory encryption is active: kernel protections carry it. Default: none. */
   readonly encryptionBit?: number;
-  /** Unmapped pages after an area. Default 1. */
+  /** Unmapped pages after an area. Default: 1. */
   readonly guardPages?: number;
-  /** The processor has leaves of 1 GiB. Default true. */
+  /** The processor has leaves of 1 GiB. Default: true. */
   readonly page1g?: boolean;
 }
 
@@ -42,9 +53,9 @@ export interface X8664LinuxPolicy extends LinuxPolicy {
   readonly protections: X8664Protections;
 }
 
-/** Where a layout of the kernel's address space has its vmalloc window. */
+/** A layout of the kernel's address space. */
 export interface X86Layout {
-  /** Name of the architecture in the policy's name. */
+  /** Name of the format that it is for: the policy takes no other. */
   readonly name: string;
   /** VMALLOC_START without KASLR. */
   readonly vmallocStart: bigint;
@@ -60,52 +71,59 @@ const PAGE_SPECIAL = 1n << 9n;
 /**
  * Linux's choices on x86-64 with 4 levels.
  *
- * The window is VMALLOC_START to VMALLOC_END. On x86-64 that macro is the last byte of the window
- * (start + 32 TiB - 1), yet every user compares it as if it were the first byte behind, and so does this policy:
- * with `address + size <= end` no area can have the window's last page.
+ * The window is VMALLOC_START to VMALLOC_END. On x86-64 VMALLOC_END is the last byte of the window (start + 32 TiB - 1), and
+ * all of Linux compares it as if it were the first byte behind the window. This policy does the same: with
+ * `address + size <= end` no area has the window's last page.
  *
- * `vmap` uses base pages, as in released kernels. `PAGE_KERNEL_LARGE` and `PAGE_KERNEL_LARGE_EXEC` are no names
- * here: encode `PAGE_KERNEL` and `PAGE_KERNEL_EXEC` at the PMD or PUD level.
+ * `vmap` uses base pages, as in released kernels. There are no `PAGE_KERNEL_LARGE` and `PAGE_KERNEL_LARGE_EXEC`: encode
+ * `PAGE_KERNEL` and `PAGE_KERNEL_EXEC` at the PMD or PUD level.
  *
  * Source: `arch/x86/include/asm/pgtable_64_types.h`, `pgtable_types.h`, `vmalloc.h`;
  * `Documentation/arch/x86/x86_64/mm.rst`.
  *
- * @throws VmError `EINVAL` when the window is empty or misaligned, or the guard is no number of pages.
+ * @throws VmError `EINVAL` when an option is unknown or out of range, or the window is empty or misaligned.
  * @example
  * ```ts
  * const { PAGE_KERNEL } = x8664Linux({ pti: true }).protections;
  * toBigint(x8664().encode(PAGE_KERNEL, 3)); // 0x8000000000000063n
  * ```
  */
-export function x8664Linux(options: X8664LinuxOptions = {}): X8664LinuxPolicy {
+export function x8664Linux(options?: X8664LinuxOptions): X8664LinuxPolicy {
   const layout = { name: 'x86-64', vmallocStart: 0xffffc90000000000n, vmallocBytes: 32n * TiB };
-  return x86LinuxPolicy(layout, options);
+  return x86LinuxPolicy(layout, options, 'x8664Linux()');
 }
+
+const NAMES = ['pti', 'nx', 'window', 'encryptionBit', 'guardPages', 'page1g'] as const;
 
 /**
  * Linux's policy for a layout of x86-64: `x8664Linux` is the one with 4 levels.
  *
- * @throws VmError `EINVAL` as `x8664Linux` does.
+ * @param what - the call in messages. Default: the name of the layout.
+ * @throws VmError `EINVAL` as `x8664Linux`, and when the layout is wrong.
  */
-export function x86LinuxPolicy(layout: X86Layout, options: X8664LinuxOptions = {}): X8664LinuxPolicy {
-  const { guardPages = 1, page1g = true } = options;
-  const pageBytes = 1n << BigInt(PAGE_SHIFT);
-  const start = options.window?.start ?? layout.vmallocStart;
-  const end = options.window?.end ?? start + layout.vmallocBytes - 1n;
-  if (start % pageBytes !== 0n) {
-    throw new VmError('EINVAL', 'the vmalloc window does not start on a page', { address: start });
-  }
-  if (end - start < pageBytes) {
-    throw new VmError('EINVAL', 'the vmalloc window has no page before its end', { address: end });
-  }
-  if (!Number.isSafeInteger(guardPages) || guardPages < 0) {
-    throw new VmError('EINVAL', `guardPages is ${guardPages}, expected a number of pages`);
-  }
-  const large = page1g ? [PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT] : [PAGE_SHIFT, PMD_SHIFT];
+export function x86LinuxPolicy(
+  layout: X86Layout,
+  options?: X8664LinuxOptions,
+  what?: string,
+): X8664LinuxPolicy {
+  const { name, vmallocStart, vmallocBytes } = checkedLayout(layout);
+  const given = optionsOf(options, NAMES, what ?? name);
+  const kernel: Kernel = {
+    pti: flagOption(given, 'pti', false),
+    nx: flagOption(given, 'nx', true),
+    encryptionBit: given.encryptionBit === undefined ? null : integerOption(given, 'encryptionBit', 32, 51),
+  };
+  const usual = { start: vmallocStart, end: (start: bigint) => start + vmallocBytes - 1n };
+  const window = windowOption(given.window, what ?? name, usual, PAGE_SHIFT);
+  const guardPages = integerOption(given, 'guardPages', 0, 2 ** 32 - 1, 1);
+  const large = flagOption(given, 'page1g', true)
+    ? [PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT]
+    : [PAGE_SHIFT, PMD_SHIFT];
   return Object.freeze({
-    name: policyName(layout, options),
-    window: Object.freeze({ start, end }),
-    guardBytes: guardPages * Number(pageBytes),
+    name: policyName(name, kernel),
+    formats: Object.freeze([name]),
+    window,
+    guardBytes: guardPages * 2 ** PAGE_SHIFT,
     ioremapMaxOrder: PUD_SHIFT,
     leaves: Object.freeze({
       // VM_ALLOW_HUGE_VMAP stops at the PMD; ioremap may go up to the PUD; vmap passes PAGE_SHIFT.
@@ -113,23 +131,39 @@ export function x86LinuxPolicy(layout: X86Layout, options: X8664LinuxOptions = {
       vmap: Object.freeze([PAGE_SHIFT]),
       ioremap: Object.freeze(large),
     }),
-    protections: namedProtections(options),
+    protections: namedProtections(kernel),
     specialBit: PAGE_SPECIAL,
   });
 }
 
-function policyName(layout: X86Layout, { pti, nx, encryptionBit }: X8664LinuxOptions): string {
-  const parts = [`Linux ${layout.name}`];
-  if (pti === true) parts.push('PTI');
-  if (nx === false) parts.push('no NX');
-  if (encryptionBit !== undefined) parts.push('memory encryption');
+function checkedLayout(layout: X86Layout): X86Layout {
+  const given = optionsOf(layout, ['name', 'vmallocStart', 'vmallocBytes'], 'the layout');
+  return {
+    name: textOption(given, 'name'),
+    vmallocStart: bigintOption(given, 'vmallocStart'),
+    vmallocBytes: bigintOption(given, 'vmallocBytes'),
+  };
+}
+
+/** What the kernel was built and booted with, defaults filled in. */
+interface Kernel {
+  readonly pti: boolean;
+  readonly nx: boolean;
+  readonly encryptionBit: number | null;
+}
+
+function policyName(name: string, { pti, nx, encryptionBit }: Kernel): string {
+  const parts = [`Linux ${name}`];
+  if (pti) parts.push('PTI');
+  if (!nx) parts.push('no NX');
+  if (encryptionBit !== null) parts.push('memory encryption');
   return parts.join(', ');
 }
 
-function namedProtections({ pti, nx = true, encryptionBit }: X8664LinuxOptions): X8664Protections {
-  const extra = encryptionBit === undefined ? 0n : 1n << BigInt(encryptionBit);
+function namedProtections({ pti, nx, encryptionBit }: Kernel): X8664Protections {
+  const extra = encryptionBit === null ? 0n : 1n << BigInt(encryptionBit);
   // Linux masks what the processor lacks: NX through __supported_pte_mask, G through __default_kernel_pte_mask.
-  const noExecute = { execute: !nx, global: pti !== true };
+  const noExecute = { execute: !nx, global: !pti };
   const data = { ...noExecute, write: true };
   const io = protection(data);
   const ioremap = (fields: Partial<Protection>): Protection => protection({ ...io, ...fields });

@@ -1,8 +1,8 @@
-import { type MemoryType, VmError } from '@vmarea/core';
+import { bigintOption, type MemoryType, VmError } from '@vmarea/core';
 import { X86_BITS } from './bits.js';
 
 /**
- * IA32_PAT as Linux programs it: WB, WC, UC-, UC, WB, WP, UC-, WT for the indexes 0 to 7.
+ * IA32_PAT as Linux programs it: WB, WC, UC-, UC, WB, WP, UC-, WT for indexes 0 to 7.
  *
  * Source: Linux, `arch/x86/mm/pat/memtype.c`, which prints the same eight at boot.
  */
@@ -34,19 +34,17 @@ const TYPE_OF_NUMBER: ReadonlyMap<number, MemoryType> = new Map([
  * The memory types that a value of the IA32_PAT register gives to the indexes 0 to 7.
  *
  * @param pat - the 64-bit register; byte `i` is the type of index `i`.
- * @throws VmError `EINVAL` when a byte is not a type; writing such a value raises #GP.
+ * @throws VmError `EINVAL` when it is not a 64-bit value, or a byte is not a type; writing such a value raises #GP.
  * @example
  * ```ts
  * memoryTypesOf(LINUX_PAT)[1]; // 'write-combining'
  * ```
  */
 export function memoryTypesOf(pat: bigint): readonly MemoryType[] {
-  if (BigInt.asUintN(64, pat) !== pat) {
-    throw new VmError('EINVAL', `IA32_PAT 0x${pat.toString(16)} is not a 64-bit value`);
-  }
+  const register = bigintOption({ pat }, 'pat');
   return Object.freeze(
     Array.from({ length: 8 }, (_, index) => {
-      const number = Number((pat >> BigInt(8 * index)) & 0xffn);
+      const number = Number((register >> BigInt(8 * index)) & 0xffn);
       const type = TYPE_OF_NUMBER.get(number);
       if (type === undefined) {
         throw new VmError('EINVAL', `IA32_PAT entry ${index} is ${number}, which is not a memory type`, {

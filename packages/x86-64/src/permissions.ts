@@ -14,20 +14,20 @@ import { X86_BITS } from './bits.js';
 /**
  * The processor modes that change what an x86-64 translation allows.
  *
- * EFER.NXE is not among them: it decides which bits are reserved, so it is an option of the format.
+ * EFER.NXE is an option of the format instead, since it decides which bits are reserved.
  *
  * Source: SDM vol. 3A, Paging, "Paging-Mode Modifiers".
  */
 export interface X8664Controls {
   /** CR0.WP, bit 16: supervisor writes respect R/W. */
   readonly wp: boolean;
-  /** CR4.PGE, bit 7: G is honoured. It grants and refuses nothing; it matters to who models a TLB. */
+  /** CR4.PGE, bit 7: the TLB honours G. It does not change what an access may do. */
   readonly pge: boolean;
   /** CR4.SMEP, bit 20: no supervisor fetches from user-mode addresses. */
   readonly smep: boolean;
   /** CR4.SMAP, bit 21: no supervisor data accesses to user-mode addresses unless `ac`. */
   readonly smap: boolean;
-  /** EFLAGS.AC, bit 18: lifts SMAP for explicit accesses, which is what every access here is taken for. */
+  /** EFLAGS.AC, bit 18: lifts SMAP for explicit accesses. Every access here counts as explicit. */
   readonly ac: boolean;
   /** CR4.PKE, bit 22: keys of user-mode addresses are checked against PKRU. */
   readonly pke: boolean;
@@ -42,7 +42,7 @@ export interface X8664Controls {
 /**
  * The modes in which a current Linux runs its kernel: WP, PGE, SMEP, SMAP and PKE on, PKS off.
  *
- * PKRU is what a process starts with: access refused for every key but 0.
+ * PKRU is the initial one of a process: it refuses every key but 0.
  *
  * Source of PKRU: Linux, `init_pkru_value` in `arch/x86/mm/pkeys.c`.
  */
@@ -108,8 +108,8 @@ function isKeyDenied(rights: Rights, access: Access, controls: X8664Controls): b
 /**
  * Why an access is refused, or `null` when it is allowed.
  *
- * A key that denies is reported as such even where something else denies too, since the error code then has
- * PK set. Not so for a user-mode access to a supervisor-mode address: U/S settles that before any key.
+ * A key that refuses is reported even where something else refuses too, since the error code then has PK set. One exception:
+ * a user-mode access to a supervisor-mode address is refused by U/S before any key.
  *
  * Source: SDM vol. 3A, Paging, "Determination of Access Rights".
  */
@@ -136,7 +136,7 @@ export function permissionsOf(path: readonly Words[], controls: X8664Controls): 
   return { kernel: allowed(false), user: allowed(true) };
 }
 
-/** The fault of an access to a mapped page; its level is the first whose entry alone refuses, else the leaf's. */
+/** The fault of an access to a mapped page. Its level is the first whose entry alone refuses, else the leaf's. */
 export function checkAccess(path: readonly Words[], access: Access, controls: X8664Controls): Fault | null {
   const kind = refusal(rightsOf(path), access, controls);
   if (kind === null) return null;
@@ -144,7 +144,7 @@ export function checkAccess(path: readonly Words[], access: Access, controls: X8
   return { kind, level: first === -1 ? path.length - 1 : first };
 }
 
-/** True when one entry is enough to refuse an access, whatever the others say. */
+/** True when one entry alone refuses an access. */
 function refuses(entry: Words, access: Access, controls: X8664Controls): boolean {
   if (access.user && (entry.lo & US) === 0) return true;
   if (access.kind === 'execute') return (entry.hi & NX) !== 0;
@@ -159,7 +159,7 @@ const ERROR_RSVD = 1 << 3;
 const ERROR_ID = 1 << 4;
 const ERROR_PK = 1 << 5;
 
-/** Error-code bits by the reason; kinds that are no #PF are absent. */
+/** Error-code bits by reason; kinds that do not raise #PF are absent. */
 const REASON: Partial<Record<FaultKind, number>> = {
   'not-present': 0,
   reserved: ERROR_P | ERROR_RSVD,
@@ -170,13 +170,13 @@ const REASON: Partial<Record<FaultKind, number>> = {
 /**
  * The exception and error code of a fault.
  *
- * A non-canonical address is #GP(0) (a stack access would be #SS(0)). A table outside the memory is #MC, the
- * closest that the architecture has: what a read of nothing gives is the platform's business.
+ * A non-canonical address is #GP(0); for a stack access it would be #SS(0). A table outside the memory is #MC, the closest
+ * exception: the platform decides what a read of nothing gives.
  *
  * Source: SDM vol. 3A, Paging, "Page-Fault Exceptions".
  *
  * @param nxe - EFER.NXE, which with SMEP decides whether I/D is reported.
- * @throws VmError `EINVAL` for the kinds that x86-64 does not know: `address-size` and `access-flag`.
+ * @throws VmError `EINVAL` for the kinds that x86-64 does not have: `address-size` and `access-flag`.
  */
 export function faultCodeOf(fault: Fault, access: Access, controls: X8664Controls, nxe: boolean): FaultCode {
   if (fault.kind === 'address') return { name: '#GP', code: 0 };

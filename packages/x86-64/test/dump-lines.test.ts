@@ -4,9 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { x8664FromRegisters } from '../src/index.js';
 
 const guest = loadGuest('linux-6.12-x86-64');
-const { format } = x8664FromRegisters(
-  guest.machine.registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>,
-);
+const { cr0, cr3, cr4, efer } = guest.machine.registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>;
+const { format } = x8664FromRegisters({ cr0, cr3, cr4, efer });
 const swapper = new PageTableReader({ format, memory: guest.memory, root: guest.root('swapper') });
 
 describe('a dump as a tree with a few lines for each table', () => {

@@ -12,9 +12,8 @@ import { describe, expect, test } from 'vitest';
 import { x8664, x8664FromRegisters } from '../src/index.js';
 
 const guest = loadGuest('linux-6.12-x86-64');
-const format = x8664FromRegisters(
-  guest.machine.registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>,
-).format;
+const { cr0, cr3, cr4, efer } = guest.machine.registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>;
+const { format } = x8664FromRegisters({ cr0, cr3, cr4, efer });
 
 function openRoot(root: 'swapper' | 'process') {
   return new PageTableReader({ format, memory: guest.memory, root: guest.root(root) });
@@ -194,11 +193,14 @@ test('controls change the letters of a dump', () => {
   expect(dumpTables(table, { ...readOnly, controls: { wp: false } }).split('\n')[1]).toContain('rw- k');
 });
 
-test('an unknown control is refused with the list of known ones', () => {
+test('a control that x86-64 does not have is refused, with the nearest that it has, or with all', () => {
   const members = Object.keys(format.controls).join(', ');
   expect(members).toMatch(/^wp, |, wp\b/);
   expect(() => dumpTables(openRoot('swapper'), { controls: { wpp: false } as never })).toThrow(
-    `EINVAL: controls has wpp, which the format has not; its members are ${members}`,
+    'EINVAL: x86-64 has no control `wpp`; did you mean `wp`?',
+  );
+  expect(() => dumpTables(openRoot('swapper'), { controls: { writeProtect: false } as never })).toThrow(
+    `EINVAL: x86-64 has no control \`writeProtect\`; it has ${members}`,
   );
 });
 

@@ -151,13 +151,13 @@ describe('the options of x8664', () => {
     [{ paBits: 53 }, 'paBits is 53, expected 32 to 52'],
     [{ paBits: 40.5 }, 'paBits is 40.5'],
     [{ encryptionBit: 47, paBits: 48 }, 'encryptionBit is 47, expected paBits (48) to 51'],
-    [{ encryptionBit: 52 }, 'paBits'],
-    [{ encryptionBit: 52, paBits: 48 }, 'encryptionBit is 52, expected paBits (48) to 51'],
-    [{ encryptionBit: 31 }, 'paBits is 31'],
-    [{ vendor: 'via' as 'amd' }, 'vendor is via, expected intel or amd'],
+    [{ encryptionBit: 52 }, 'encryptionBit is 52, expected 32 to 51'],
+    [{ encryptionBit: 52, paBits: 48 }, 'encryptionBit is 52, expected 32 to 51'],
+    [{ encryptionBit: 31 }, 'encryptionBit is 31, expected 32 to 51'],
+    [{ vendor: 'via' as 'amd' }, "vendor is 'via', expected intel or amd"],
     [{ pat: 0x0407050600070102n }, 'IA32_PAT entry 0 is 2, which is not a memory type'],
     [{ pat: 0x0307050600070106n }, 'IA32_PAT entry 7 is 3'],
-    [{ pat: -1n }, 'not a 64-bit value'],
+    [{ pat: -1n }, 'pat is -1n, expected a bigint from 0 to 0xffffffffffffffff'],
   ] as [X8664Options, string][])('%o is refused', (options, message) => {
     expect(() => x8664(options)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     expect(() => x8664(options)).toThrow(message);

@@ -6,7 +6,8 @@ import { PMD, PTE, PUD } from './support.js';
 
 const guest = loadGuest('linux-6.12-x86-64');
 const { registers, symbols } = guest.machine;
-const format = x8664FromRegisters(registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>).format;
+const { cr0, cr3, cr4, efer } = registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>;
+const { format } = x8664FromRegisters({ cr0, cr3, cr4, efer });
 const rows = { swapper: guest.leaves('swapper'), process: guest.leaves('process') };
 
 const LEVEL: Record<string, number> = { 4096: PTE, 2097152: PMD, 1073741824: PUD };

@@ -106,14 +106,16 @@ describe('x8664Linux', () => {
     expect(x8664Linux({ window: given }).window).toEqual(given);
   });
 
-  test('differs from another layout in name and window alone', () => {
+  test('differs from another layout in name, format and window only', () => {
     const other = x86LinuxPolicy({
       name: 'other',
       vmallocStart: 0xffa0000000000000n,
       vmallocBytes: 12800n << 40n,
     });
     expect(hex(other.window.end)).toBe('0xffd1ffffffffffff');
-    expect({ ...other, name: policy.name, window: policy.window }).toEqual(policy);
+    expect(other.formats).toEqual(['other']);
+    const { name, formats, window } = policy;
+    expect({ ...other, name, formats, window }).toEqual(policy);
   });
 
   test('has the guard, alignment and leaf sizes of Linux', () => {

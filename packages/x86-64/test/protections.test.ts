@@ -136,7 +136,7 @@ describe('memory types', () => {
 });
 
 describe('decode', () => {
-  test('loses nothing of an entry that breaks no rule', () => {
+  test('loses no bit of an entry that breaks no rule', () => {
     const patNumber = fc.constantFrom(0n, 1n, 4n, 5n, 6n, 7n);
     const machine = fc.record({
       paBits: fc.integer({ min: 32, max: 52 }),

@@ -1,4 +1,12 @@
 import { kindOf } from '@vmarea/conformance';
+import {
+  dumpTables,
+  FrameAllocator,
+  PageTable,
+  PageTableReader,
+  PhysicalMemory,
+  protection,
+} from '@vmarea/core';
 import { hex, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import {
@@ -118,18 +126,79 @@ describe('CR3', () => {
   });
 });
 
+describe('for(va): the tables that translate an address', () => {
+  const state = x8664FromRegisters(LINUX);
+
+  test('are those of the processor, for every canonical address', () => {
+    for (const va of [0n, 0x7fff_ffff_ffffn, 0xffff_8000_0000_0000n, 0xffff_ffff_ffff_ffffn]) {
+      const { format, root, controls } = state;
+      expect(state.for(va)).toMatchObject({ format, root, controls, address: va });
+      expect(state.whyNot(va)).toBeNull();
+    }
+  });
+
+  test('are none for an address that is not canonical', () => {
+    expect(state.for(0x8000_0000_0000n)).toBeNull();
+    expect(state.whyNot(0x8000_0000_0000n)).toBe(
+      '0x0000800000000000 is not an address of x86-64: bits 63 to 48 must equal bit 47',
+    );
+  });
+
+  test('open a page table, whose walks and dumps use the controls of the registers', () => {
+    const memory = PhysicalMemory.create({ bytes: 1 << 16 });
+    const frames = new FrameAllocator(memory, { first: 1, frames: 8 });
+    const made = new PageTable({ format: state.format, memory, frames });
+    made.map(0x1000n, [1], protection());
+    const letters = (cr0: number) => {
+      const opened = new PageTableReader({
+        ...x8664FromRegisters({ ...LINUX, cr0, cr3: made.root }),
+        memory,
+      });
+      return [opened.walk(0x1000n).permissions?.kernel.write, dumpTables(opened).includes('rw- k')];
+    };
+    expect(letters(0x80050033)).toEqual([false, false]);
+    // CR0.WP is clear: the kernel writes what is read-only.
+    expect(letters(0x80040033)).toEqual([true, true]);
+  });
+});
+
+describe('linear-address masking: for(va) removes metadata', () => {
+  const U57 = 1n << 61n;
+  const U48 = 1n << 62n;
+  const SUP = 1 << 28;
+  test.each([
+    ['none', 0n, 0, 0x7e00_0000_0040_0000n, null],
+    ['LAM_U57', U57, 0, 0x7e00_0000_0040_0000n, 0x40_0000n],
+    ['LAM_U57 leaves bits 56 to 48', U57, 0, 0x7f00_0000_0040_0000n, null],
+    ['LAM_U48', U48, 0, 0x7fff_0000_0040_0000n, 0x40_0000n],
+    ['LAM_U48 leaves bit 47', U48, 0, 0x7fff_8000_0040_0000n, null],
+    ['LAM_U57 before LAM_U48', U57 | U48, 0, 0x7fff_0000_0040_0000n, null],
+    ['LAM_U57 leaves kernel pointers', U57, 0, 0x81ff_ff00_0040_0000n, null],
+    ['LAM_SUP', 0n, SUP, 0x8123_ff00_0040_0000n, 0xffff_ff00_0040_0000n],
+    ['LAM_SUP leaves user pointers', 0n, SUP, 0x7e00_0000_0040_0000n, null],
+    ['LAM_SUP wants bit 47 to be bit 63', 0n, SUP, 0x8123_7f00_0040_0000n, null],
+  ])('%s', (_, lam, sup, va, address) => {
+    const state = x8664FromRegisters({ ...LINUX, cr3: 0x1000n | lam, cr4: LINUX.cr4 | sup });
+    expect(state.root).toBe(0x1000n);
+    expect(state.for(va)?.address ?? null).toBe(address);
+    expect(state.for(va, 'write')?.address ?? null).toBe(address);
+    // A fetch has no metadata.
+    expect(state.for(va, 'execute')).toBeNull();
+  });
+});
+
 describe('x8664FromRegisters refuses another paging mode and names register and bit', () => {
   test.each([
     [{ cr0: 0x80050032 }, 'CR0.PE (bit 0) is clear'],
-    [{ cr0: 0x00050033 }, 'CR0.PG (bit 31) is clear'],
+    [{ cr0: 0x00050033 }, 'CR0.PG (bit 31) is clear; paging is off: addresses are physical'],
     [{ cr4: 0x750ed0 }, 'CR4.PAE (bit 5) is clear'],
     [{ efer: 0xc01 }, 'EFER.LME (bit 8) is clear'],
     [{ efer: 0x901 }, 'EFER.LMA (bit 10) is clear'],
     [{ cr4: 0x751ef0 }, 'CR4.LA57 (bit 12) is set; 5-level tables are another format: use the package'],
-    [{ cr0: 0.5 }, 'cr0 is 0.5, which is no exact integer; pass a bigint'],
-    [{ cr3: 2 ** 60 }, 'which is no exact integer'],
-    [{ cr4: -1 }, 'cr4 is no unsigned 64-bit value'],
-    [{ efer: 1n << 64n }, 'efer is no unsigned 64-bit value'],
+    [{ cr0: 0.5 }, 'cr0 is 0.5, which is not an exact integer; pass a bigint'],
+    [{ cr3: 2 ** 60 }, 'which is not an exact integer'],
+    [{ cr4: -1 }, 'cr4 is -1, expected an unsigned 64-bit value; pass the register as a bigint'],
+    [{ efer: 1n << 64n }, 'efer is 0x10000000000000000n, expected an unsigned 64-bit value'],
     [{ pkru: 1n << 32n }, 'pkru 0x0000000100000000 is wider than its 32 bits'],
   ] as [Partial<X8664Registers>, string][])('%o', (change, message) => {
     const read = () => x8664FromRegisters({ ...LINUX, ...change });

@@ -49,6 +49,7 @@ export const wide: Configuration = {
   },
   linux: {
     name: 'Linux on an invented machine',
+    formats: ['wide-64k'],
     window: { start: 0xffff800080000000n, end: 0xffff900000000000n },
     guardBytes: 65536,
     ioremapMaxOrder: 29,

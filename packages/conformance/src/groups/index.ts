@@ -2,6 +2,7 @@ import type { Group } from '../case.js';
 import { accessedDirty } from './accessed-dirty.js';
 import { addresses } from './addresses.js';
 import { breaks } from './breaks.js';
+import { controls } from './controls.js';
 import { counters } from './counters.js';
 import { failures } from './failures.js';
 import { faults } from './faults.js';
@@ -21,6 +22,7 @@ export const ALL_GROUPS: readonly Group[] = [
   operations,
   range,
   permissions,
+  controls,
   faults,
   accessedDirty,
   survival,

@@ -7,9 +7,16 @@ import { addressMask, kindOf } from '../tools/entries.js';
 /** Protections to bits and back, at every level with leaves. */
 export const protections: Group = {
   name: 'protections',
-  cases({ format, protections: named }) {
+  cases({ format, linux, protections: named }) {
     const levels = leafLevels(format);
     const cases: Case[] = [];
+    if (linux !== undefined) {
+      cases.push({
+        id: 'policy',
+        run: () =>
+          ensure(linux.formats?.includes(format.name) === true, 'the policy does not name the format'),
+      });
+    }
     for (const level of levels) {
       const at = `level=${format.levels[level]?.name}`;
       for (const [name, one] of Object.entries(named)) {

@@ -79,19 +79,19 @@ export function choiceOption<Name extends string, const Choice extends string | 
 /**
  * Reads a member that is an unsigned integer, as a bigint: an address, or a register of the machine.
  *
- * @param most - largest value that is allowed.
  * @param fallback - used when the member is absent; without it the member is required.
+ * @param most - largest value that is allowed. Default: 2^64 - 1.
  * @throws VmError `EINVAL` naming the member, its value and the range.
  * @example
  * ```ts
- * const pat = bigintOption(given, 'pat', 2n ** 64n - 1n, LINUX_PAT);
+ * const pat = bigintOption(given, 'pat', LINUX_PAT);
  * ```
  */
 export function bigintOption<Name extends string>(
   given: Given<Record<Name, unknown>>,
   name: Name,
-  most: bigint,
   fallback?: bigint,
+  most: bigint = (1n << 64n) - 1n,
 ): bigint {
   const value = given[name] === undefined ? fallback : given[name];
   if (typeof value !== 'bigint' || value < 0n || value > most)
@@ -99,7 +99,23 @@ export function bigintOption<Name extends string>(
   return value;
 }
 
-/** The error that refuses a value: `paBits is '48', expected 32 to 52`. */
+/**
+ * Reads a member that is text: a name, words for a message.
+ *
+ * @param fallback - used when the member is absent; without it the member is required.
+ * @throws VmError `EINVAL` naming the member and its value.
+ */
+export function textOption<Name extends string>(
+  given: Given<Record<Name, unknown>>,
+  name: Name,
+  fallback?: string,
+): string {
+  const value = given[name] === undefined ? fallback : given[name];
+  if (typeof value !== 'string') throw wrongValue(name, value, 'text');
+  return value;
+}
+
+/** The refusal of a value: `paBits is '48', expected 32 to 52`. */
 export function wrongValue(name: string, value: unknown, expected: string): VmError {
   return new VmError('EINVAL', `${name} is ${shown(value)}, expected ${expected}`);
 }

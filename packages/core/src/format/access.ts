@@ -8,7 +8,8 @@ export interface Access {
 
 /**
  * Processor modes that change what a translation allows: x86-64 CR0.WP, SMEP, SMAP, PKRU; arm64 WXN,
- * E0PD, PAN, HPD, TBI; riscv64 SUM, MXR. Each format declares its own members and their defaults.
+ * E0PD, PAN, HPD, TBI; riscv64 SUM, MXR. Each format declares its own members and their defaults: `true` or `false`,
+ * unsigned 32-bit numbers, unsigned 64-bit bigints, or text.
  */
 export type Controls = object;
 

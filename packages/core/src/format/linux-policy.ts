@@ -37,6 +37,11 @@ export interface LinuxPolicy {
   /** For people: architecture and options, e.g. `Linux x86-64, PTI`. */
   readonly name: string;
   /**
+   * Names of the formats that it is for (`PageTableFormat.name`). An address space refuses any other format: there the window
+   * and the bits of `extra` would mean something else.
+   */
+  readonly formats: readonly string[];
+  /**
    * The vmalloc window in bytes, as requests carry it: an area must satisfy `start <= address` and
    * `address + size <= end`.
    */

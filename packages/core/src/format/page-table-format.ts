@@ -70,7 +70,12 @@ export interface PageTableFormat<C extends Controls = Controls> {
   readonly tableEntry: Words;
   /** The memory types that `encode` can express. `decode` returns no others. */
   readonly memoryTypes: readonly MemoryType[];
-  /** The controls of a walk that is given none: those of a current kernel. */
+  /**
+   * The controls of walks that are given none: those of a current kernel.
+   *
+   * `permissions`, `check`, `checkRoot`, `touch` and `faultCode` take all of them or some. `completeControls` fills in the
+   * others from here, and refuses a name or value that the format does not know.
+   */
   readonly controls: C;
 
   /**

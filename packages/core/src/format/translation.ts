@@ -1,5 +1,5 @@
 import { checkAddress } from '../check/address.js';
-import { wrongValue } from '../check/members.js';
+import { choiceOption } from '../check/members.js';
 import { hex } from '../errors.js';
 import type { Access, Controls } from './access.js';
 import type { PageTableFormat } from './page-table-format.js';
@@ -68,11 +68,9 @@ export function machineState<C extends Controls, S extends object, B extends obj
   beside: B,
   choose: Choose<C>,
 ): Readonly<S & B> & MachineState<C> {
-  const answer = (va: bigint, kind: Access['kind']): AddressTranslation<C> | string => {
+  const answer = (va: bigint, kind: Access['kind'] | undefined): AddressTranslation<C> | string => {
     checkAddress(va);
-    if (!['read', 'write', 'execute'].includes(kind))
-      throw wrongValue('kind', kind, 'read, write or execute');
-    const choice = choose(va, kind);
+    const choice = choose(va, choiceOption({ kind }, 'kind', ['read', 'write', 'execute'], 'read'));
     if (typeof choice === 'string') return choice;
     const { tables, address } = choice;
     const { format, root, controls } = tables;
@@ -81,11 +79,11 @@ export function machineState<C extends Controls, S extends object, B extends obj
   };
   return withHidden(shown, {
     ...beside,
-    for: (va: bigint, kind: Access['kind'] = 'read') => {
+    for: (va: bigint, kind?: Access['kind']) => {
       const found = answer(va, kind);
       return typeof found === 'string' ? null : found;
     },
-    whyNot: (va: bigint, kind: Access['kind'] = 'read') => {
+    whyNot: (va: bigint, kind?: Access['kind']) => {
       const found = answer(va, kind);
       return typeof found === 'string' ? found : null;
     },

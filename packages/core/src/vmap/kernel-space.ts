@@ -48,6 +48,7 @@ export class KernelSpace extends Space {
     this.linux = linux;
     this.release = release;
     try {
+      requireOwnFormat(linux, this.format);
       checkLeaves(linux, this.format);
       this.requireTranslated(linux.window, 'the vmalloc window');
       this.areas = this.#makeAreas(options, early);
@@ -146,6 +147,15 @@ function checkPolicy(linux: LinuxPolicy): void {
     throw new VmError('EINVAL', 'an address space needs `linux`, a Linux policy', {
       advice: 'x8664Linux(), arm64Linux({ … }) and their kin make one',
     });
+}
+
+/** A policy is for formats that it names: the window and the bits of `extra` would mean something else in others. */
+function requireOwnFormat({ name, formats }: LinuxPolicy, format: PageTableFormat): void {
+  if (Array.isArray(formats) && formats.includes(format.name)) return;
+  const its = Array.isArray(formats) ? formats.join(' or ') : `formats that are ${shown(formats)}`;
+  throw new VmError('EINVAL', `the policy \`${name}\` is for ${its}, and the format is ${format.name}`, {
+    advice: 'pass the format and the policy of one package, made with the same options',
+  });
 }
 
 function checkLeaves(linux: LinuxPolicy, format: PageTableFormat): void {

@@ -207,6 +207,7 @@ describe('dumpTables refuses options', () => {
     [{ lines: '5' }, "EINVAL: lines is '5', expected 1 or more"],
     [{ tables: 'yes' }, "EINVAL: tables is 'yes', expected true or false"],
     [{ controls: 5 }, 'EINVAL: the controls of riscv64-sv39 are 5; pass an object'],
+    [{ line: 5 }, 'EINVAL: dumpTables() has no option `line`; did you mean `lines`?'],
     [{ controls: { wxn: true } }, 'EINVAL: riscv64-sv39 has no control `wxn`; it has none'],
     [{ controls: { toString: true } }, 'EINVAL: riscv64-sv39 has no control `toString`; it has none'],
   ])('%o', (options, message) => {
