@@ -76,7 +76,8 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
   try {
     for (const one of plans) {
       const what = `${one.configuration.name}, ${one.leafPolicy} leaves`;
-      rows.push(await rebuild(one, { seed, repeat, step: () => bar.step(what) }));
+      const warmUp = warmUpRounds(one);
+      rows.push(await rebuild(one, { seed, repeat, warmUp, step: () => bar.step(what) }));
     }
   } finally {
     bar.end();

@@ -26,6 +26,8 @@ export interface RebuildOptions {
   readonly seed: number;
   /** Measured rounds. */
   readonly repeat: number;
+  /** Rounds before them, which are not counted. */
+  readonly warmUp: number;
   /** Called between rounds. */
   readonly step: () => Promise<void>;
 }
@@ -87,8 +89,7 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
   const nsPerPage: number[] = [];
   const nsPerWalk: number[] = [];
   let seen: Seen | null = null;
-  const warmUp = warmUpRounds(plan);
-  for (let round = 1 - warmUp; round <= options.repeat; round++) {
+  for (let round = 1 - options.warmUp; round <= options.repeat; round++) {
     await options.step();
     const kernel = kernelOf(plan.configuration, plan.leafPolicy, memory, tables);
     const areas = reserveAll(kernel, plan);

@@ -90,8 +90,9 @@ export function runOver(trace: Trace, configuration: Configuration, most = MOST_
   const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
   const table = new PageTable({ format, memory, frames });
   const so = { far: 0, failing: 0, unmapped: 0, flushes: 0, flushedPages: 0, busyBytes: 0 };
+  const { window, guardBytes, ioremapMaxOrder } = linux;
   const areas = new VmapAreas({
-    ...linux,
+    ...{ window, guardBytes, ioremapMaxOrder },
     pageShift: format.pageShift,
     cpus: trace.nodes,
     onlineCpus: trace.cpus,

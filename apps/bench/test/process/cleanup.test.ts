@@ -1,8 +1,16 @@
 import { existsSync, rmSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { start, Watched } from '../support/real-process.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Bundle, bundleApp } from '../support/bundle.js';
+import { HANG, start, Watched } from '../support/real-process.js';
 
+vi.setConfig({ testTimeout: HANG });
+
+let bundle: Bundle;
 let watched: Watched;
+beforeAll(() => {
+  bundle = bundleApp();
+});
+afterAll(() => bundle.remove());
 beforeEach(() => {
   watched = new Watched();
 });
@@ -10,10 +18,10 @@ afterEach(() => watched.remove());
 
 describe.skipIf(process.platform === 'win32')('a process with a child and a temporary folder', () => {
   const begin = async () => {
-    const { child, ended } = start('test/support/holder.ts', [watched.pipe]);
-    const folder = await watched.begun;
+    const started = start(bundle.holder, [watched.pipe]);
+    const folder = await watched.begunBy(started);
     expect(existsSync(folder)).toBe(true);
-    return { child, ended, folder };
+    return { ...started, folder };
   };
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends both and removes the folder', async (signal) => {

@@ -1,12 +1,20 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findQemu } from '../../src/mmu/guest/qemu.js';
+import { type Bundle, bundleApp } from '../support/bundle.js';
 import { fakeCompiler } from '../support/compiler.js';
 import { pathOf } from '../support/files.js';
-import { startBench, Watched } from '../support/real-process.js';
+import { HANG, start, Watched } from '../support/real-process.js';
 
+vi.setConfig({ testTimeout: HANG });
+
+let bundle: Bundle;
 let watched: Watched;
+beforeAll(() => {
+  bundle = bundleApp();
+});
+afterAll(() => bundle.remove());
 beforeEach(() => {
   watched = new Watched();
 });
@@ -15,8 +23,26 @@ afterEach(() => watched.remove());
 /** Shell lines that tell a test that a program runs, with a text, and hold the pipe open as long as it does. */
 const hold = (text: string): string => `exec 9>'${watched.pipe}'; echo ${text} >&9`;
 const SLEEP = 'sleep 1000 & wait';
-const QUICK = ['speed', '--quick', '--pages', '64', '--workload', 'W3', '--format', 'x86-64'];
+const QUICK = [
+  'speed',
+  '--quick',
+  '--passes',
+  '1',
+  '--pages',
+  '64',
+  '--workload',
+  'W3',
+  '--format',
+  'x86-64',
+];
 const TRACE = pathOf('test/data/traces/arm64-4k-1cpu');
+/** A stream of one request. */
+const STREAM = [
+  '#page 4096',
+  '#w 0 ffffc90000000000 ffffe8ffffffffff',
+  '3\t0\t0\tA\tffffc90000000000\t5000\t1\t0\t0',
+  '',
+].join('\n');
 
 /** A QEMU that tells what it was started with; what it does then is up to a shell line. */
 function qemu(name: string, version: string, then: string): NodeJS.ProcessEnv {
@@ -31,10 +57,10 @@ async function endBySignal(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<string> {
-  const { child, ended } = startBench(args, env);
-  const begun = await watched.begun;
-  child.kill(signal);
-  expect(await ended).toEqual({ code: null, signal, err: '' });
+  const started = start(bundle.cli, args, env);
+  const begun = await watched.begunBy(started);
+  started.child.kill(signal);
+  expect(await started.ended).toEqual({ code: null, signal, err: '' });
   await watched.gone;
   return begun;
 }
@@ -106,10 +132,13 @@ describe.skipIf(process.platform === 'win32')('a closed pipe ends a command with
     [['layout', '--repeat', '1', '--format', 'x86-64', '--leaves', 'base']],
     [[...QUICK, '--variant', 'array']],
     [['workload', 'vrealloc_test', '--test-loop-count', '1', '--format', 'x86-64']],
-    [['replay', TRACE]],
+    [['replay', 'FILE']],
     [['mmu']],
   ])('%j', async (args) => {
-    const { child, ended } = startBench(args, { VMAREA_QEMU: watched.folder });
+    const file = join(watched.folder, 'stream.tsv');
+    writeFileSync(file, STREAM);
+    const given = args.map((arg) => (arg === 'FILE' ? file : arg));
+    const { child, ended } = start(bundle.cli, given, { VMAREA_QEMU: watched.folder });
     child.stdout?.destroy();
     const { code, signal, err } = await ended;
     expect({ code, signal }).toEqual({ code: null, signal: 'SIGPIPE' });
@@ -118,7 +147,7 @@ describe.skipIf(process.platform === 'win32')('a closed pipe ends a command with
   });
 
   it('also that of standard error', async () => {
-    const { child, ended } = startBench(['layout', '--repeat', '0']);
+    const { child, ended } = start(bundle.cli, ['layout', '--repeat', '0']);
     child.stderr?.destroy();
     expect(await ended).toMatchObject({ code: null, signal: 'SIGPIPE' });
   });

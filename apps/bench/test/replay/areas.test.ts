@@ -1,9 +1,11 @@
 import { type Area, VmapAreas, type VmError } from '@vmarea/core';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { earlyAreas } from '../../src/replay/end-state.js';
 import { readTrace } from '../../src/replay/read-trace.js';
 import type { Allocation } from '../../src/replay/trace.js';
 import { pathOf } from '../support/files.js';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 /**
  * A stream of one processor through the public face. The replay has the parts of `VmapAreas` in its hands, since a purge of several

@@ -1,22 +1,40 @@
 import { describe, expect, it } from 'vitest';
+import { installedFormats } from '../../src/formats.js';
 import { entriesOf } from '../../src/speed/schedule.js';
 import { chooseWorkloads, WORKLOADS } from '../../src/speed/workloads/registry.js';
 import { capture } from '../support/capture.js';
 import { configurationOf, measured, small, speedJson } from '../support/speed.js';
 import { wide } from '../support/wide.js';
 
+const { configurations } = await installedFormats('/');
 const ids = WORKLOADS.map(({ id }) => id);
+const PLAN = { pages: 64, seed: 1, repeat: 1, warmUp: 1, warmUpMs: 0, passes: 1 };
 /** Those that no format has a part in stand with the first format alone. */
 const later = WORKLOADS.filter(({ isSameEverywhere }) => isSameEverywhere !== true).map(({ id }) => id);
 
 describe('speed', () => {
+  it('has a row, or a reason why not, for each workload in every format', () => {
+    const { entries, skipped } = entriesOf(configurations, WORKLOADS, PLAN);
+    // 12 of arm64, 6 of riscv64, 2 of x86-64.
+    expect(configurations).toHaveLength(20);
+    for (const [i, { name }] of configurations.entries()) {
+      const own = entries.filter(({ configuration }) => configuration.name === name);
+      const not = skipped
+        .filter(({ configuration }) => configuration === name)
+        .map(({ workload }) => workload);
+      const all = [...own.map(({ workload }) => workload.id), ...not];
+      expect(ids.filter((id) => all.includes(id))).toEqual(i === 0 ? ids : later);
+      if (name.startsWith('x86')) expect(not).toEqual([]);
+    }
+  });
+
   it('--json has the documented shape, a row for each workload and format', async () => {
-    const result = await speedJson(small);
+    const formats = ['x86-64', 'riscv64-sv39', 'arm64-64k-48'];
+    const result = await speedJson([...small, '--format', formats.join(), '--repeat', '1', '--passes', '1']);
     expect(result).toMatchObject({ pages: 64, seed: 1, quick: false, compiler: null, comparison: null });
     expect(result.warnings).toEqual([]);
     const names = [...new Set(result.rows.map(({ configuration }) => configuration))];
-    // 12 of arm64, 6 of riscv64, 2 of x86-64.
-    expect(names).toHaveLength(20);
+    expect(names).toEqual(formats);
     for (const name of names) {
       const skipped = result.skipped.filter(({ configuration }) => configuration === name);
       const own = result.rows.filter(({ configuration }) => configuration === name);
@@ -63,7 +81,7 @@ describe('speed', () => {
       out.match(/^workload +wasm ns +array ns +C ns +wasm\/C +array\/C +wasm min .* C MAD +units .*$/gm),
     ).toHaveLength(2);
     // 64 pages and 3 tables with 4 levels, 4 tables with 5; both times, no C; least and MAD of both.
-    const times = '( +[\\d.]+){2}( +n/a){3}( +[\\d.]+){4}( +n/a){2}';
+    const times = '( +[\\d,.]+){2}( +n/a){3}( +[\\d,.]+){4}( +n/a){2}';
     expect(out).toMatch(new RegExp(`^W1\\.fresh${times} +64 +67 +12,824$`, 'm'));
     expect(out).toMatch(new RegExp(`^W1\\.fresh${times} +64 +68 +16,928$`, 'm'));
     expect(out).toMatch(/^wasm, array {2}the engine with WebAssembly loops, and with array loops/m);
@@ -139,7 +157,7 @@ describe('speed', () => {
       'wasm',
       'array',
     ]);
-    expect((await capture([...args, 'array'])).out).toMatch(/^W3 +n\/a +[\d.]+( +n\/a){3}$/m);
+    expect((await capture([...args, 'array'])).out).toMatch(/^W3 +n\/a +[\d,.]+( +n\/a){3}$/m);
   });
 });
 
@@ -157,9 +175,8 @@ describe('--workload', () => {
 });
 
 describe('what a format cannot do', () => {
-  const plan = { pages: 64, seed: 1, repeat: 1, warmUp: 1, warmUpMs: 0, passes: 1 };
   const skippedOf = (configuration: typeof wide, id: string, pages = 64) =>
-    entriesOf([configuration], chooseWorkloads(id), { ...plan, pages }).skipped.map(({ reason }) => reason);
+    entriesOf([configuration], chooseWorkloads(id), { ...PLAN, pages }).skipped.map(({ reason }) => reason);
 
   it('is left out with a reason', () => {
     expect(skippedOf(wide, 'W2')).toEqual(['it has no leaves of that level']);

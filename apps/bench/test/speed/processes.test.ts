@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -9,10 +8,11 @@ import type { Job } from '../../src/speed/job.js';
 import { JOB_COMMAND, spawning } from '../../src/speed/processes.js';
 import { roundsFor, turns } from '../../src/speed/schedule.js';
 import { chooseWorkloads } from '../../src/speed/workloads/registry.js';
+import { bundleApp } from '../support/bundle.js';
 import { capture } from '../support/capture.js';
-import { pathOf } from '../support/files.js';
+import { HANG, start } from '../support/real-process.js';
 import { speedShape } from '../support/shapes.js';
-import { configurationOf, measured } from '../support/speed.js';
+import { configurationOf, measured, small } from '../support/speed.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vmarea-processes-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -102,29 +102,35 @@ describe('the rounds of a large workload', () => {
   });
 });
 
-const built = pathOf('dist/cli.js');
-
-describe.skipIf(!existsSync(built))('the built command', () => {
-  it('measures in real children', () => {
-    const args = [
-      'speed',
-      '--quick',
-      '--pages',
-      '64',
-      '--workload',
-      'W3',
-      '--variant',
-      'wasm,array',
-      '--json',
-    ];
-    const out = execFileSync(process.execPath, [built, ...args], { encoding: 'utf8', stdio: 'pipe' });
-    const { rows } = v.parse(speedShape, JSON.parse(out));
-    expect(rows.map(({ configuration }) => configuration)).toEqual(
-      expect.arrayContaining(['x86-64', 'x86-64-la57']),
-    );
-    for (const row of rows) {
-      expect([row.wasm?.loops, row.array?.loops]).toEqual(['wasm', 'array']);
-      expect(row.wasm?.samples).toBe(row.rounds * row.passes);
-    }
-  });
+describe('the command', () => {
+  it(
+    'measures in real children',
+    async () => {
+      const args = [
+        ...small,
+        '--passes',
+        '1',
+        '--workload',
+        'W3',
+        '--format',
+        'x86-64,x86-64-la57',
+        '--json',
+      ];
+      const bundle = bundleApp();
+      const { child, ended } = start(bundle.cli, args);
+      let out = '';
+      child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+        out += text;
+      });
+      expect(await ended).toMatchObject({ code: 0, signal: null });
+      bundle.remove();
+      const { rows } = v.parse(speedShape, JSON.parse(out));
+      expect(rows.map(({ configuration }) => configuration)).toEqual(['x86-64', 'x86-64-la57']);
+      for (const row of rows) {
+        expect([row.wasm?.loops, row.array?.loops]).toEqual(['wasm', 'array']);
+        expect(row.wasm?.samples).toBe(row.rounds * row.passes);
+      }
+    },
+    HANG,
+  );
 });

@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import { closeSync, constants, createReadStream, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathOf } from './files.js';
 
-/** What stands before a program's own file: see from-sources.mjs. */
-const FROM_SOURCES = ['--import', pathOf('test/support/from-sources.mjs')];
+/** Milliseconds after which a test of several processes hangs: each takes seconds to start on a busy machine. */
+export const HANG = 180_000;
 
 /** A process that a test started. */
 export interface Started {
@@ -15,9 +14,13 @@ export interface Started {
   readonly ended: Promise<{ code: number | null; signal: string | null; err: string }>;
 }
 
-/** Runs a program of the app from its sources, in a process of its own. */
+/**
+ * Runs a program in a process of its own.
+ *
+ * @param file - of a bundle.
+ */
 export function start(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
-  const child = spawn(process.execPath, [...FROM_SOURCES, pathOf(file), ...args], {
+  const child = spawn(process.execPath, [file, ...args], {
     cwd: '/',
     env: { ...process.env, NODE_OPTIONS: '', ...env },
   });
@@ -30,25 +33,27 @@ export function start(file: string, args: readonly string[], env: NodeJS.Process
   return { child, ended };
 }
 
-/** Runs the command line in a process of its own. */
-export function startBench(args: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
-  return start('src/cli.ts', args, env);
-}
-
 /** A folder with a named pipe that tells when programs begin and when the last of them is gone. */
 export class Watched {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'vmarea-watched-'));
   readonly pipe: string = join(this.folder, 'pipe');
-  /** What the programs write when they begin. */
-  readonly begun: Promise<string>;
+  readonly #begun: Promise<string>;
   /** Resolves when no program holds the pipe open any more. */
   readonly gone: Promise<unknown>;
 
   constructor() {
     execFileSync('mkfifo', [this.pipe]);
     const stream = createReadStream(this.pipe, 'utf8');
-    this.begun = once(stream, 'data').then(([text]) => String(text).trim());
+    this.#begun = once(stream, 'data').then(([text]) => String(text).trim());
     this.gone = once(stream, 'close');
+  }
+
+  /** What the first program writes when it begins; fails when the process ends before that. */
+  begunBy({ ended }: Started): Promise<string> {
+    const failed = ended.then((end) => {
+      throw new Error(`it ended too early: ${JSON.stringify(end)}`);
+    });
+    return Promise.race([this.#begun, failed]);
   }
 
   /** Removes the folder. A reader that still waits for a first program is let go. */
