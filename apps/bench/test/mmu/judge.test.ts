@@ -234,7 +234,13 @@ describe('the judge', () => {
     async (_, planted) => {
       const known: Target = { ...target, deviations: riscv64Target.deviations };
       const asked = async (plant: Plant | null): Promise<unknown> => {
-        const one = await examine({ target: known, guest: new Liar({}), version: '10.0' }, configuration, 1, 0, plant?.apply);
+        const one = await examine(
+          { target: known, guest: new Liar({}), version: '10.0' },
+          configuration,
+          1,
+          0,
+          plant?.apply,
+        );
         return [one.jobs, one.leftOut];
       };
       expect(await asked(planted)).toEqual(await asked(null));

@@ -25,7 +25,7 @@ describe('the state of a machine', () => {
     );
   });
 
-  it.each<[unknown, unknown, string]>([
+  test.each<[unknown, unknown, string]>([
     [0, undefined, 'EINVAL: the address has type number, expected bigint'],
     ['0x1000', undefined, 'EINVAL: the address has type string, expected bigint'],
     [-1n, undefined, 'ERANGE: the address -1 is outside 64 bits'],
