@@ -1,3 +1,3 @@
-// The least that a program which keeps page tables of x86-64 imports.
+// What a program imports that keeps page tables: map, unmap, protect, walk, translate.
 export { FrameAllocator, PageTable, PhysicalMemory } from '../../packages/core/dist/index.js';
 export { x8664 } from '../../packages/x86-64/dist/index.js';

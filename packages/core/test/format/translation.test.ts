@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { machineState, type Translation, withHidden } from '../../src/format/translation.js';
 import { PageTableReader, PhysicalMemory, VmError } from '../../src/index.js';
 import { arm64 } from '../formats/arm64.js';
@@ -26,8 +26,8 @@ describe('the state of a machine', () => {
   });
 
   test.each<[unknown, unknown, string]>([
-    [0, undefined, 'EINVAL: the address has type number, expected bigint'],
-    ['0x1000', undefined, 'EINVAL: the address has type string, expected bigint'],
+    [0, undefined, 'EINVAL: the address is 0, expected a bigint'],
+    ['0x1000', undefined, "EINVAL: the address is '0x1000', expected a bigint"],
     [-1n, undefined, 'ERANGE: the address -1 is outside 64 bits'],
     [1n << 64n, undefined, 'ERANGE: the address 18446744073709551616 is outside 64 bits'],
     [0n, 'fetch', "EINVAL: kind is 'fetch', expected read, write or execute"],
