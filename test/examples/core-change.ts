@@ -4,10 +4,13 @@ import {
   diffTables,
   dumpTables,
   FrameAllocator,
+  flushBatch,
   PageTable,
   PhysicalMemory,
+  prepareTables,
   protection,
   restoreSnapshot,
+  tablesNeeded,
   takeSnapshot,
 } from '@vmarea/core';
 import { x8664 } from '@vmarea/x86-64';
@@ -33,7 +36,7 @@ console.log(collapseLeaves(table, va, 2 << 20), [...table.leaves()].length); // 
 
 // Tables for a range in advance: mapping it later needs no memory.
 const far = va + (1n << 30n);
-console.log(table.tablesNeeded(far, 64 << 10), table.prepare(far, 64 << 10)); // 2 2
+console.log(tablesNeeded(table, far, 64 << 10), prepareTables(table, far, 64 << 10)); // 2 2
 
 // An entry at a time, as with Linux's apply_to_page_range; what is returned ends the call.
 const full = applyToRange(table, far, 64 << 10, (slot) => {
@@ -44,7 +47,7 @@ const full = applyToRange(table, far, 64 << 10, (slot) => {
 console.log(full === far + 0x3000n); // true
 
 // Several calls, one flush: nothing is served from a TLB, or handed out again, before done().
-const batch = table.batch();
+const batch = flushBatch(table);
 table.unmap(far, 4096, { batch });
 table.unmap(far + 0x1000n, 0x2000, { batch, reclaim: true });
 console.log(batch.ranges.length, batch.tables); // 1 2

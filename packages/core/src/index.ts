@@ -34,9 +34,8 @@ export {
 } from './format/translation.js';
 export { validateFormat } from './format/validate.js';
 export type { VirtualRange } from './format/virtual-range.js';
-export type { EntryWords } from './loops/array-loops.js';
 export type { LoopPlace, LoopProvider, WebAssemblyMemoryLike } from './loops/loop-provider.js';
-export type { EntryFinder, FrameSource, RunLoops, WalkLoops } from './loops/run-loops.js';
+export type { EntryFinder, EntryWords, FrameSource, RunLoops, WalkLoops } from './loops/run-loops.js';
 export type {
   Bank,
   BankOptions,
@@ -50,6 +49,7 @@ export type { FrameRange } from './memory/frames/frame-state.js';
 export type { FrameStats } from './memory/frames/frame-stats.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
 export { type SparseImage, sparseBank } from './memory/sparse-bank.js';
+export { prepareTables, tablesNeeded } from './table/change/map/prepare.js';
 export { collapseLeaves } from './table/change/resize/collapse.js';
 export { splitLeaves } from './table/change/resize/split.js';
 export { applyToExisting, applyToRange } from './table/change/visit/apply.js';
@@ -73,7 +73,7 @@ export { type DumpOptions, dumpTables } from './table/show/dump.js';
 export { type LeafSize, leafSizes } from './table/show/leaf-sizes.js';
 export { restoreSnapshot, type Snapshot, takeSnapshot } from './table/show/snapshot.js';
 export type { Counters } from './table/state/counters.js';
-export type { FlushBatch } from './table/state/flush-batch.js';
+export { type FlushBatch, flushBatch } from './table/state/flush-batch.js';
 export type { FlushSink } from './table/state/flush-sink.js';
 export type { PageTableOptions } from './table/state/make.js';
 export type { ReaderOptions } from './table/state/open.js';

@@ -2,6 +2,7 @@ import {
   collapseLeaves,
   dumpTables,
   FrameAllocator,
+  flushBatch,
   PageTable,
   PhysicalMemory,
   restoreSnapshot,
@@ -50,7 +51,7 @@ export function run(): string {
   expect('dump', dumpTables(table).split('\n').at(-2)?.includes('2 x 2M'), true);
   restoreSnapshot(table, start);
 
-  const batch = table.batch();
+  const batch = flushBatch(table);
   table.unmap(scattered, pages * 4096, { batch });
   table.unmap(range, 4 << 20, { batch });
   batch.done();

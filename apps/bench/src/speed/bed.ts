@@ -60,7 +60,7 @@ export class Bed {
 
   /** Which loops the memory really has. */
   get loops(): 'wasm' | 'array' {
-    return this.memory.banks[0]?.loops.kind ?? 'array';
+    return this.memory.banks[0]?.loops?.kind ?? 'array';
   }
 
   /** What vmalloc pages may do. */

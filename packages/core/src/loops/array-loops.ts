@@ -1,12 +1,7 @@
 import type { EntryTemplate } from '../entry-template.js';
 import { atomicCas64, atomicLoad64, atomicStore64 } from './atomic64.js';
-import { type FrameSource, type RunLoops, type WalkLoops, WRITTEN } from './run-loops.js';
+import { type EntryWords, type FrameSource, type RunLoops, type WalkLoops, WRITTEN } from './run-loops.js';
 import { firstUnfit, writeLinear, writeNarrow, writeWide } from './write-loops.js';
-
-/** The words of a bank. They are read again for each call, since a WebAssembly.Memory may have grown. */
-export interface EntryWords {
-  readonly words: Int32Array;
-}
 
 /**
  * The loops over a bank's typed array. They serve memories and hosts without WebAssembly, and short runs.

@@ -1,5 +1,4 @@
-import type { EntryWords } from './array-loops.js';
-import type { RunLoops } from './run-loops.js';
+import type { EntryWords, RunLoops } from './run-loops.js';
 
 /**
  * The part of a `WebAssembly.Memory` that vmarea uses. Any real one fits. Core names no DOM or Node type.

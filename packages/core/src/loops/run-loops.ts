@@ -119,6 +119,11 @@ export interface RunLoops {
   cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean;
 }
 
+/** The words of a bank. They are read again for each call, since a WebAssembly.Memory may have grown. */
+export interface EntryWords {
+  readonly words: Int32Array;
+}
+
 /** What a walk plan needs to know of a bank. */
 export interface BankSpan {
   /** Physical address of its first byte. */

@@ -1,6 +1,6 @@
 import { shown, VmError } from '../errors.js';
 import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
-import type { RunLoops } from '../loops/run-loops.js';
+import type { EntryWords, RunLoops } from '../loops/run-loops.js';
 
 /**
  * Width of the physical addresses that memory and allocators accept, in bits.
@@ -36,10 +36,10 @@ export interface Bank {
    */
   readonly words: Int32Array;
   /**
-   * Loops over runs of entries in `words`, as fast as this memory allows. When the bank is not writable,
-   * they must not store either.
+   * Loops over runs of entries in `words`, as fast as this memory allows. Do not store through them where the bank is not
+   * writable. `null` until a `PageTable` needs them, unless a provider gave some.
    */
-  readonly loops: RunLoops;
+  readonly loops: RunLoops | null;
   /**
    * Where a frame begins in `words`.
    *
@@ -99,6 +99,8 @@ export type BankOptions = CreatedBank | GivenBank | Bank;
  * What `PhysicalMemory` needs of a bank beyond its public members. Addresses are numbers: exact up to 2^53.
  */
 export interface ByteBank extends Bank {
+  /** Takes loops where it has none. */
+  useLoops(make: MakeLoops): void;
   /** Physical address of the first byte. */
   readonly start: number;
   /** Physical address after the last byte. For an image: after its highest frame. */
@@ -115,6 +117,16 @@ export interface ByteBank extends Bank {
   write32(offset: number, value: number): void;
   /** Stores the low 64 bits at a byte offset. */
   write64(offset: number, value: bigint): void;
+}
+
+/** Makes the loops of a bank; `isShared` when other threads may use its bytes too. */
+export type MakeLoops = (bank: EntryWords, isShared: boolean) => RunLoops;
+
+/**
+ * The loops of a bank of a page table that may be changed: it gave every bank of its memory some.
+ */
+export function loopsOf(bank: Bank): RunLoops {
+  return bank.loops as RunLoops;
 }
 
 /** True for the base page sizes that formats have: 4, 16 and 64 KiB. */

@@ -1,7 +1,6 @@
 import { flagOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
-import { ArrayLoops } from '../loops/array-loops.js';
 import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
 import type { RunLoops } from '../loops/run-loops.js';
 import {
@@ -11,6 +10,7 @@ import {
   type CreatedBank,
   checkCount,
   type GivenBank,
+  type MakeLoops,
   PHYSICAL_ADDRESS_BITS,
 } from './bank.js';
 import { isBuffer, isShared, makeBuffer } from './host.js';
@@ -26,7 +26,7 @@ export class LinearBank implements ByteBank {
   readonly linear: boolean = true;
   readonly start: number;
   readonly end: number;
-  readonly loops: RunLoops;
+  loops: RunLoops | null = null;
   readonly #source: BankSource;
   readonly #byteOffset: number;
   readonly #shared: boolean;
@@ -56,7 +56,7 @@ export class LinearBank implements ByteBank {
     this.#wordCount = bytes / 4;
     this.#words = new Int32Array(bufferOf(source), byteOffset, bytes / 4);
     this.#quads = new BigUint64Array(bufferOf(source), byteOffset, bytes / 8);
-    this.loops = makeLoops === null ? new ArrayLoops(this, this.#shared) : makeLoops(this);
+    if (makeLoops !== null) this.loops = makeLoops(this);
   }
 
   /** A bank of new zero bytes; see `PhysicalMemory.create`. */
@@ -102,6 +102,10 @@ export class LinearBank implements ByteBank {
         ...{ memory, byteOffset, isShared: isShared(memory.buffer), hasScratch: false },
       });
     }
+  }
+
+  useLoops(make: MakeLoops): void {
+    this.loops ??= make(this, this.#shared);
   }
 
   get words(): Int32Array {

@@ -10,6 +10,7 @@ import {
   type CreatedBank,
   checkCount,
   checkPageShift,
+  type MakeLoops,
 } from './bank.js';
 import { lastAtOrBelow, readOnly } from './bank-search.js';
 import { requireLittleEndian } from './host.js';
@@ -222,6 +223,15 @@ export class PhysicalMemory {
     return copy;
   }
 
+  /**
+   * Gives loops to the banks that have none. A page table that may change the memory calls it.
+   *
+   * @internal
+   */
+  useLoops(make: MakeLoops): void {
+    for (const bank of this.#banks) bank.useLoops(make);
+  }
+
   /** Its banks, a line each. */
   toString(): string {
     const bytes = this.banks.reduce((sum, bank) => sum + bank.bytes, 0);
@@ -294,7 +304,7 @@ function view(bank: ByteBank, address: number, length: number): Uint8Array {
 
 function kindOf({ linear, writable, loops }: Bank): string {
   if (!linear) return 'read-only';
-  return `${writable ? 'writable' : 'read-only'}, loops in ${loops.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}`;
+  return `${writable ? 'writable' : 'read-only'}, loops in ${loops?.kind === 'wasm' ? 'WebAssembly' : 'JavaScript'}`;
 }
 
 /** First and last address of a bank, for messages. */

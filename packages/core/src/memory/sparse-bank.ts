@@ -1,7 +1,6 @@
 import { VmError } from '../errors.js';
-import { ArrayLoops } from '../loops/array-loops.js';
 import type { RunLoops } from '../loops/run-loops.js';
-import { type Bank, type ByteBank, checkPageShift, PHYSICAL_ADDRESS_BITS } from './bank.js';
+import { type Bank, type ByteBank, checkPageShift, type MakeLoops, PHYSICAL_ADDRESS_BITS } from './bank.js';
 import { lastAtOrBelow, readOnly } from './bank-search.js';
 
 /** A read-only image of single frames, as in a memory dump. */
@@ -45,7 +44,7 @@ class SparseBank implements ByteBank {
   readonly start: number;
   readonly end: number;
   readonly words: Int32Array;
-  readonly loops: RunLoops = new ArrayLoops(this, false);
+  loops: RunLoops | null = null;
   readonly #quads: BigUint64Array;
   /** For each run: physical address of its first byte, ascending. */
   readonly #starts: Float64Array;
@@ -96,6 +95,10 @@ class SparseBank implements ByteBank {
     const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
     this.words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
     this.#quads = new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
+  }
+
+  useLoops(make: MakeLoops): void {
+    this.loops ??= make(this, false);
   }
 
   wordOf(pfn: number, pageShift: number): number {

@@ -7,7 +7,7 @@ import { isMade, type Protection, protection } from '../format/protection.js';
 import type { FlushOptions, MapOptions, PrepareOptions } from './options.js';
 import { type PageRange, pageRange } from './page-range.js';
 import type { TableContext } from './state/context.js';
-import { OwedFlushes } from './state/flush-batch.js';
+import type { OwedFlushes } from './state/flush-batch.js';
 
 /** Refuses a misspelt access: it must not look allowed. */
 export function checkAccess(access: Access): void {
@@ -84,12 +84,12 @@ export function rangeOf(plan: Plan, { va, bytes }: Given<{ va: bigint; bytes: bi
 /** The batch that takes the call's flush; `null` when the call flushes at once. */
 export function batchOf(context: TableContext, { batch }: Given<FlushOptions>): OwedFlushes | null {
   if (batch === undefined) return null;
-  if (!(batch instanceof OwedFlushes) || !batch.isOf(context)) {
+  if (typeof batch !== 'object' || batch === null || !context.batches.has(batch)) {
     throw new VmError('EINVAL', '`batch` is no batch of this page table', {
-      advice: 'make it with its batch()',
+      advice: 'flushBatch(table) makes one',
     });
   }
-  return batch;
+  return batch as OwedFlushes;
 }
 
 /** A leaf size of the format, as log2 bytes. Default: the base page. */

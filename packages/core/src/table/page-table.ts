@@ -9,33 +9,23 @@ import {
   checkProtection,
   type LeafCaps,
   leafCaps,
-  leafShiftOf,
   physicalPage,
   protectionFields,
   rangeOf,
 } from './arguments.js';
 import { linearSource, scatteredSource } from './change/map/frame-source.js';
 import { type CheckedPiece, mapPages } from './change/map/map.js';
-import { countTables, prepareTables } from './change/map/prepare.js';
 import { GENERAL, makeSinglePages, type SinglePages } from './change/map/single-page.js';
 import { protectPages } from './change/protect/protect.js';
 import { destroyTables } from './change/remove/destroy.js';
 import { reclaimTables } from './change/remove/reclaim.js';
 import { unmapPages } from './change/remove/unmap.js';
-import type {
-  CutOptions,
-  FlushOptions,
-  MapOptions,
-  MapPiece,
-  PrepareOptions,
-  UnmapOptions,
-} from './options.js';
-import { CUT_OPTIONS, FLUSH_OPTIONS, MAP_OPTIONS, PREPARE_OPTIONS, UNMAP_OPTIONS } from './options.js';
+import type { CutOptions, FlushOptions, MapOptions, MapPiece, UnmapOptions } from './options.js';
+import { CUT_OPTIONS, FLUSH_OPTIONS, MAP_OPTIONS, UNMAP_OPTIONS } from './options.js';
 import { addressOf, addressOfWords, pageRange } from './page-range.js';
 import { ReadableTable } from './readable-table.js';
 import { changeTables } from './state/change-lock.js';
 import type { TableContext } from './state/context.js';
-import { type FlushBatch, OwedFlushes } from './state/flush-batch.js';
 import { makeContext, type PageTableOptions } from './state/make.js';
 import { requireLive } from './state/registry.js';
 import { makeTranslator } from './walk/translate.js';
@@ -278,45 +268,6 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 
   /**
-   * Makes the tables that a later `map` of the range needs. That `map` then allocates nothing and cannot run
-   * out of memory. This holds for any frames; with a larger `leafShift`, when it maps whole leaves of that
-   * size. Slots in use are skipped.
-   *
-   * The promise ends when a call removes prepared tables: `reclaim`, `unmap` with `reclaim`,
-   * `collapseLeaves`, or a `map` that puts a larger leaf in place of an empty table. Cap `map` with
-   * `maxLeafShift` to keep the tables.
-   *
-   * @param va - first address in bytes, a multiple of the page size.
-   * @param bytes - length in bytes, a multiple of the page size.
-   * @returns the number of tables made.
-   * @throws VmError `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when `leafShift` is no leaf
-   *   size of the format; `EBUSY` while a batch owes a flush for the range.
-   */
-  prepare(va: bigint, bytes: bigint | number, options?: PrepareOptions): number {
-    const given = optionsOf(options, PREPARE_OPTIONS, 'prepare()');
-    return this.#change((context) => {
-      const range = pageRange(context.plan.format, va, bytes);
-      return prepareTables(context, range, leafShiftOf(context.plan, given));
-    });
-  }
-
-  /**
-   * Counts the tables that `prepare` would make: the frames that a `map` with leaves of this size needs.
-   *
-   * It only reads. The count is exact for a `map` that uses leaves of this size alone. A `map` that can use
-   * larger ones needs fewer tables.
-   *
-   * @param va - first address in bytes, a multiple of the page size.
-   * @param bytes - length in bytes, a multiple of the page size.
-   * @throws VmError `ERANGE`, `EFAULT` as `map`; `EINVAL` when `leafShift` is no leaf size of the format.
-   */
-  tablesNeeded(va: bigint, bytes: bigint | number, options?: PrepareOptions): number {
-    const given = optionsOf(options, PREPARE_OPTIONS, 'tablesNeeded()');
-    const context = requireLive(this.#context);
-    return countTables(context, pageRange(context.plan.format, va, bytes), leafShiftOf(context.plan, given));
-  }
-
-  /**
    * Frees the empty tables in a range, after one flush that names them.
    *
    * A table that lies only partly in the range is freed too when all of it is empty. Do not call it while
@@ -333,23 +284,6 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
     return this.#change((context) =>
       reclaimTables(context, rangeOf(context.plan, { va, bytes }), batchOf(context, given)),
     );
-  }
-
-  /**
-   * Makes a batch. A call that is given the batch leaves its flush to it:
-   * `table.unmap(va, bytes, { batch })`.
-   *
-   * @throws VmError `EINVAL` when the table was destroyed.
-   * @example
-   * ```ts
-   * const batch = table.batch();
-   * table.unmap(0xffffc90000000000n, 4096, { batch });
-   * table.unmap(0xffffc90000001000n, 4096, { batch });
-   * batch.done(); // one flush
-   * ```
-   */
-  batch(): FlushBatch {
-    return new OwedFlushes(requireLive(this.#context));
   }
 
   /**

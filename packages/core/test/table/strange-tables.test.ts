@@ -3,6 +3,7 @@ import {
   applyToRange,
   collapseLeaves,
   FrameAllocator,
+  flushBatch,
   PageTable,
   PhysicalMemory,
   protection,
@@ -295,7 +296,7 @@ describe('a table whose frame somebody else frees', () => {
     const { table, frames } = machine(riscv);
     table.map(0n, [7], WRITE);
     const pte = table.walk(0n).steps[2]?.table as bigint;
-    const batch = table.batch();
+    const batch = flushBatch(table);
     table.unmap(0n, 4096, { batch, reclaim: true });
     frames.free(Number(pte >> 12n));
     expect(thrown(() => batch.done())).toMatch(/^EINVAL: the table in frame 0x[0-9a-f]+ was freed behind/);
@@ -323,7 +324,7 @@ test('a batch keeps its ranges on one side of the canonical hole, and takes 20,0
   const upper = (1n << 64n) - middle;
   table.map(middle - 4096n, [1], WRITE);
   table.map(upper, [2], WRITE);
-  const batch = table.batch();
+  const batch = flushBatch(table);
   table.unmap(upper, 4096, { batch });
   table.unmap(middle - 4096n, 4096, { batch });
   expect(batch.ranges).toEqual([

@@ -1,4 +1,5 @@
 import type { PageTable } from '@vmarea/core';
+import { prepareTables } from '@vmarea/core';
 import { timed } from '../../timed.js';
 import type { Bed } from '../bed.js';
 import { workOf } from '../work.js';
@@ -27,7 +28,7 @@ export function intoEmptyRoot(bed: Bed, mapped: number, map: MapCalls, step = 1)
 /** Rounds into tables that are there and empty, as an unmap leaves them. */
 export function intoPreparedTables(bed: Bed, mapped: number, map: MapCalls): () => Round {
   const table = bed.keptTable();
-  table.prepare(bed.start, bed.bytes);
+  prepareTables(table, bed.start, bed.bytes);
   return () => {
     table.resetCounters();
     const ns = timed(() => map(table));

@@ -1,4 +1,11 @@
-import { AddressSpace, type PageTable, type Protection, VM_SPARSE, type VmArea } from '@vmarea/core';
+import {
+  AddressSpace,
+  type PageTable,
+  type Protection,
+  prepareTables,
+  VM_SPARSE,
+  type VmArea,
+} from '@vmarea/core';
 import { timed } from '../../timed.js';
 import type { Bed, Places } from '../bed.js';
 import { fold } from '../fold.js';
@@ -58,7 +65,7 @@ function openUnmap(bed: Bed): () => Round {
   const frames = bed.frames();
   const { protection } = bed;
   const table = bed.keptTable();
-  table.prepare(bed.start, bed.bytes);
+  prepareTables(table, bed.start, bed.bytes);
   return () => {
     mapEach(table, places, frames, protection);
     table.resetCounters();

@@ -1,3 +1,4 @@
+import { prepareTables } from '@vmarea/core';
 import { timed } from '../../timed.js';
 import { scatteredSize } from '../size.js';
 import { workOf } from '../work.js';
@@ -14,7 +15,7 @@ export const UNMAP: readonly Workload[] = [
     open(bed) {
       const frames = bed.frames();
       const table = bed.keptTable();
-      table.prepare(bed.start, bed.bytes);
+      prepareTables(table, bed.start, bed.bytes);
       return () => {
         table.map(bed.start, frames, bed.protection, bed.baseLeaves);
         table.resetCounters();

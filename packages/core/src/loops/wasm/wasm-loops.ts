@@ -1,7 +1,8 @@
 import { addressHi, addressLo, entryHi, entryLo } from '../../address-codec.js';
 import type { EntryTemplate } from '../../entry-template.js';
-import { ArrayLoops, type EntryWords } from '../array-loops.js';
+import { ArrayLoops } from '../array-loops.js';
 import type { LoopPlace } from '../loop-provider.js';
+import type { EntryWords } from '../run-loops.js';
 import { type FrameSource, type WalkLoops, WRITTEN } from '../run-loops.js';
 import { firstUnfit, linearPiece } from '../write-loops.js';
 import { type Resident, Scratch } from './scratch.js';

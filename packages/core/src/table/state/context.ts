@@ -56,6 +56,8 @@ export class TableContext {
   generation = 0;
   /** Batches that owe a flush. */
   readonly owed: Set<OwesFlush> = new Set();
+  /** Batches that were made for it. */
+  readonly batches: WeakSet<object> = new WeakSet();
   isDestroyed = false;
   /** Address-space id for flushes. */
   asid = 0;

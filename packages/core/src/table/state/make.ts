@@ -4,6 +4,7 @@ import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Plan } from '../../format/plan.js';
 import { requireSound } from '../../format/validate.js';
+import { ArrayLoops } from '../../loops/array-loops.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import { TableContext, type TablePlace } from './context.js';
@@ -57,6 +58,7 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
       advice: `pass an integer from 0 to ${MAX_ASID}`,
     });
   checkAllocator(plan, memory, frames);
+  memory.useLoops((bank, isShared) => new ArrayLoops(bank, isShared));
   const context = new TableContext(
     plan,
     memory,

@@ -1,5 +1,6 @@
 import { VmError } from '../../errors.js';
 import type { LevelPlan } from '../../format/plan.js';
+import { loopsOf } from '../../memory/bank.js';
 import { addressOf } from '../page-range.js';
 import { readOnly, type TableContext } from './context.js';
 import { bankOf, bankOfTable, physical } from './table-banks.js';
@@ -126,7 +127,7 @@ export function isOwnAndEmpty(context: TableContext, pfn: number, level: number,
   if (records === null || !records.isOwn(record, owner, level) || records.live(record) > 0) return false;
   const { entries } = plan.levels[level] as LevelPlan;
   const bank = bankOfTable(context, pfn, page);
-  const live = bank.loops.firstLive(bank.wordOf(pfn, plan.pageShift), entries);
+  const live = loopsOf(bank).firstLive(bank.wordOf(pfn, plan.pageShift), entries);
   counters.entriesRead += live < 0 ? entries : live + 1;
   return live < 0;
 }

@@ -47,7 +47,7 @@ export class FlatWalk implements Translator {
     this.bank = bank;
     this.#plan = plan;
     this.#flat = new FlatFinder(plan, bank, rootWord);
-    const { walks } = bank.loops;
+    const walks = bank.loops?.walks ?? null;
     const words = walks?.planOf(plan, bank, rootWord) ?? null;
     this.#finder = (words === null ? null : walks?.finder(words)) ?? this.#flat;
   }

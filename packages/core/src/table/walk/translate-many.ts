@@ -55,7 +55,7 @@ class ManyWalks {
 
   constructor(context: TableContext, translator: Translator) {
     const { plan, memory, root } = context;
-    const { walks } = root.bank.loops;
+    const walks = root.bank.loops?.walks ?? null;
     this.#translator = translator;
     this.#lookup = new LookupWalk(context);
     this.#walks = walks;

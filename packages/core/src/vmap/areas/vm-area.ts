@@ -5,6 +5,7 @@ import type { Protection } from '../../format/protection.js';
 import { printsItself, sizeText } from '../../prints.js';
 import type { ChangeLock } from '../../space/change-lock.js';
 import type { Space } from '../../space/space.js';
+import { prepareTables } from '../../table/change/map/prepare.js';
 import { type LeafSize, leafSizes } from '../../table/show/leaf-sizes.js';
 import { words } from '../../words.js';
 import { wordsOf } from '../flags.js';
@@ -251,7 +252,9 @@ export class VmArea {
    */
   prepare(page: number = 0, count: number = pagesFrom(page, this.#pages)): number {
     const va = this.#addressOf(this.#enter(page, count));
-    return this.#lock.change(() => this.#space.table.prepare(va, BigInt(count) * BigInt(this.#pageBytes)));
+    return this.#lock.change(() =>
+      prepareTables(this.#space.table, va, BigInt(count) * BigInt(this.#pageBytes)),
+    );
   }
 
   /** How much is mapped, and by which leaves. It reads the area's tables. */

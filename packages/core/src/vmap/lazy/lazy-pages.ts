@@ -1,6 +1,7 @@
 import type { FrameArray } from '../../check/frames.js';
 import { VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
+import { prepareTables } from '../../table/change/map/prepare.js';
 import { type Growth, type LazyAreaStats, nameOf, type VmStruct } from '../areas/vm-struct.js';
 import type { KernelSpace } from '../kernel-space.js';
 import type { LazyAreaOptions } from '../options.js';
@@ -90,7 +91,8 @@ export class LazyPages implements Growth {
       for (const chunk of missing) taken.push(this.#source.take(chunk));
       const first = Math.floor(page / this.#chunkPages);
       const end = Math.ceil((page + count) / this.#chunkPages);
-      const tables = table.prepare(
+      const tables = prepareTables(
+        table,
         this.#addressOf(first),
         BigInt((end - first) * this.#chunkPages) * this.#space.pages,
         { leafShift: this.#preparedShift() },

@@ -1,5 +1,13 @@
 import type { FlushBatch, PageTable, Slot } from '@vmarea/core';
-import { applyToExisting, applyToRange, collapseLeaves, splitLeaves, words } from '@vmarea/core';
+import {
+  applyToExisting,
+  applyToRange,
+  collapseLeaves,
+  prepareTables,
+  splitLeaves,
+  tablesNeeded,
+  words,
+} from '@vmarea/core';
 import { addressOfPage, type Geometry } from '../manual-walk/geometry.js';
 import { type Action, Thrown } from './apply.js';
 import type { ApplyCall, MapCall, TableCall, UnmapCall } from './call.js';
@@ -50,9 +58,9 @@ export function perform(stage: Stage, call: TableCall): unknown {
     case 'collapse':
       return collapseLeaves(table, va, bytes, { maxLeafShift: call.maxLeafShift, ...deferred });
     case 'prepare':
-      return table.prepare(va, bytes, { leafShift: call.leafShift });
+      return prepareTables(table, va, bytes, { leafShift: call.leafShift });
     case 'tablesNeeded':
-      return table.tablesNeeded(va, bytes, { leafShift: call.leafShift });
+      return tablesNeeded(table, va, bytes, { leafShift: call.leafShift });
     case 'reclaim':
       return table.reclaim(va, bytes, deferred);
     default: {

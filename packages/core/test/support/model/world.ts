@@ -1,6 +1,6 @@
 import { BreakWatch, type ReachedTable } from '@vmarea/conformance';
 import type { FlushBatch, FlushSink, TranslationCursor } from '@vmarea/core';
-import { translationCursor } from '@vmarea/core';
+import { flushBatch, translationCursor } from '@vmarea/core';
 import { ModelTlb, machine, type TestMachine } from '@vmarea/testkit';
 import type { ShapedFormat } from '../../formats/index.js';
 import type { Manual } from '../manual-walk/descriptor.js';
@@ -83,7 +83,7 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?:
   const enumerator = new Enumerator({ words, base }, geometry, manual);
   Object.assign(tlb, { memory: made.memory, frames: made.frames, root: made.table.root });
   const watch = new BreakWatch(format, made.memory);
-  const batches = [made.table.batch(), made.table.batch()];
+  const batches = [flushBatch(made.table), flushBatch(made.table)];
   const cursor = translationCursor(made.table);
   const model = new Model(geometry);
   const waiting: [number, number][][] = [[], []];

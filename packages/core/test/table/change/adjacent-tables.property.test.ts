@@ -2,6 +2,7 @@ import {
   FrameAllocator,
   type PageTable,
   PhysicalMemory,
+  prepareTables,
   protection,
   PageTable as Table,
   wasmLoops,
@@ -157,7 +158,7 @@ function play(step: Step, stage: Stage, model: (Page | null)[], salt: number): v
   const { table, other, memory, frames, base, isScattered } = stage;
   if (step.op === 'prepare') {
     const by = step.other ? other : table;
-    by.prepare(base + (BigInt(step.table * PAGES) << 12n), 4096);
+    prepareTables(by, base + (BigInt(step.table * PAGES) << 12n), 4096);
     return;
   }
   const { op, first, pages, write, execute, block } = step;

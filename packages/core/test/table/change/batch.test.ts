@@ -1,4 +1,13 @@
-import { applyToExisting, applyToRange, collapseLeaves, protection, splitLeaves } from '@vmarea/core';
+import {
+  applyToExisting,
+  applyToRange,
+  collapseLeaves,
+  type FlushBatch,
+  flushBatch,
+  prepareTables,
+  protection,
+  splitLeaves,
+} from '@vmarea/core';
 import { machine, thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
@@ -14,7 +23,7 @@ describe('a batch', () => {
   test('leaves flushes and frames to done, which flushes each range once', () => {
     const { table, frames, flushes } = machine(riscv);
     for (const va of [0x1000n, 0x2000n, 0x3000n, 0x4000_0000n]) table.map(va, [5], WRITE);
-    const batch = table.batch();
+    const batch = flushBatch(table);
     expect(batch.isPending).toBe(false);
     const held = frames.stats().allocated;
     table.unmap(0x3000n, 4096, { batch });
@@ -48,14 +57,14 @@ describe('a batch', () => {
     const { table } = machine(riscv);
     table.map(0x1000n, [5], WRITE);
     table.map(0x20_0000n, [5], WRITE);
-    const batch = table.batch();
+    const batch = flushBatch(table);
     table.unmap(0x1000n, 4096, { batch });
     const busy =
       'EBUSY at 0x0000000000001000: a batch owes a flush for this range; call done() of the batch first';
     expect(thrown(() => table.map(0x1000n, [6], WRITE))).toBe(busy);
     expect(thrown(() => table.mapRange(0x1000n, 0n, 8192, WRITE))).toBe(busy);
     expect(thrown(() => applyToRange(table, 0x1000n, 4096, (slot) => slot.setLeaf(6, WRITE)))).toBe(busy);
-    expect(thrown(() => table.prepare(0x1000n, 4096))).toBe(busy);
+    expect(thrown(() => prepareTables(table, 0x1000n, 4096))).toBe(busy);
     expect(thrown(() => table.destroy())).toBe(
       'EBUSY: a batch of this page table owes a flush; call its done() first',
     );
@@ -71,7 +80,7 @@ describe('a batch', () => {
     const { table, flushes } = machine(arm);
     const base = 0xffff000000000000n;
     table.mapRange(base, 0n, 4 * MiB, WRITE);
-    const batch = table.batch();
+    const batch = flushBatch(table);
     // A block becomes a table: break, flush, make, at once.
     table.unmap(base + 0x1000n, 4096, { batch });
     expect(flushes).toHaveLength(1);
@@ -86,7 +95,7 @@ describe('a batch', () => {
   test('takes protect, split, collapse, applyToExisting and reclaim as well', () => {
     const { table, flushes, frames } = machine(riscv);
     table.mapRange(0n, 0n, 2 * MiB, WRITE);
-    const batch = table.batch();
+    const batch = flushBatch(table);
     splitLeaves(table, 0n, 4096, { batch });
     table.protect(0n, 2 * MiB, { write: false }, { batch });
     expect(collapseLeaves(table, 0n, 2 * MiB, { batch })).toBe(1);
@@ -111,7 +120,7 @@ describe('a batch', () => {
     const { table, frames, flushes } = made;
     table.map(0x1000n, [5], WRITE);
     table.map(0x4000_0000n, [5], WRITE);
-    const batch = table.batch();
+    const batch = flushBatch(table);
     table.unmap(0x1000n, 4096, { batch, reclaim: true });
     table.unmap(0x4000_0000n, 4096, { batch, reclaim: true });
     expect(() => batch.done()).toThrow('broken');
@@ -127,7 +136,7 @@ describe('a batch', () => {
   test('is refused by another table, inside a sink and inside a callback', () => {
     const { table } = machine(riscv);
     const other = machine(riscv).table;
-    const batch = other.batch();
+    const batch = flushBatch(other);
     expect(thrown(() => table.unmap(0n, 4096, { batch }))).toBe(
       'EINVAL: `batch` is no batch of this page table; make it with its batch()',
     );
@@ -146,7 +155,7 @@ describe('what a batch owes', () => {
     const { table, flushes } = machine(riscv);
     table.mapRange(0x4000_0000n, 0n, 2 * MiB, WRITE);
     table.map(0x4020_0000n, [5], WRITE);
-    const batch = table.batch();
+    const batch = flushBatch(table);
     table.unmap(0x4020_0000n, 4096, { batch });
     table.unmap(0x4000_0000n, 2 * MiB, { batch });
     batch.done();
@@ -156,7 +165,7 @@ describe('what a batch owes', () => {
   test('keeps the slots of waiting tables empty', () => {
     const { table, memory } = machine(arm);
     const base = 0xffff000000000000n;
-    const call = (batch: ReturnType<typeof table.batch>, reclaims: boolean) => {
+    const call = (batch: FlushBatch, reclaims: boolean) => {
       table.map(base, [7], WRITE);
       table.unmap(base, 4096, reclaims ? { batch } : { batch, reclaim: true });
       if (reclaims) table.reclaim(base, 4096, { batch });
@@ -172,14 +181,14 @@ describe('what a batch owes', () => {
       table.map(base + 0x5000n, [9], WRITE);
       table.unmap(base + 0x5000n, 4096, { reclaim: true });
     };
-    call(table.batch(), false);
-    call(table.batch(), true);
+    call(flushBatch(table), false);
+    call(flushBatch(table), true);
   });
 
   test('does not keep a slot from entries that are not valid', () => {
     const { table } = machine(riscv);
     table.map(0n, [7], WRITE);
-    const batch = table.batch();
+    const batch = flushBatch(table);
     applyToRange(table, 0n, 4096, (slot) => slot.set(0x1000, 0), { batch });
     expect(batch.isPending).toBe(true);
     applyToRange(table, 0n, 4096, (slot) => slot.set(0, 0), { batch });

@@ -1,5 +1,14 @@
 import type { Counters, PageTable } from '@vmarea/core';
-import { applyToExisting, applyToRange, collapseLeaves, protection, splitLeaves } from '@vmarea/core';
+import {
+  applyToExisting,
+  applyToRange,
+  collapseLeaves,
+  flushBatch,
+  prepareTables,
+  protection,
+  splitLeaves,
+  tablesNeeded,
+} from '@vmarea/core';
 import { machine } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
@@ -135,21 +144,21 @@ const cases: readonly Case[] = [
     what: 'tablesNeeded and prepare of 4 MiB',
     before: () => {},
     call: (table) => {
-      table.tablesNeeded(BASE, 4 * MiB);
-      table.prepare(BASE, 4 * MiB);
+      tablesNeeded(table, BASE, 4 * MiB);
+      prepareTables(table, BASE, 4 * MiB);
     },
     // tablesNeeded reads the root alone.
     arm: work(1 + 5, 1 + 4, 4, 4, 0, 0, 4),
   },
   {
     what: 'map after prepare',
-    before: (table) => void table.prepare(BASE, 4 * MiB),
+    before: (table) => void prepareTables(table, BASE, 4 * MiB),
     call: pages,
     arm: work(5, 4 + 1024, 1024),
   },
   {
     what: 'applyToRange that sets 1024 entries',
-    before: (table) => void table.prepare(BASE, 4 * MiB),
+    before: (table) => void prepareTables(table, BASE, 4 * MiB),
     call: (table) => applyToRange(table, BASE, 4 * MiB, (slot) => slot.setLeaf(slot.page, WRITE)),
     arm: work(5, 4 + 1024, 1024),
   },
@@ -173,14 +182,14 @@ const cases: readonly Case[] = [
   },
   {
     what: 'map of a block over an empty table',
-    before: (table) => void table.prepare(BASE, 4096),
+    before: (table) => void prepareTables(table, BASE, 4096),
     call: (table) => table.mapRange(BASE, 0n, 2 * MiB, WRITE),
     // The empty table is scanned whole. Its entry is cleared, then written as a block.
     arm: work(4, 3 + 512, 2, 0, 1, 1),
   },
   {
     what: 'reclaim of four empty tables',
-    before: (table) => void table.prepare(BASE, 4 * MiB),
+    before: (table) => void prepareTables(table, BASE, 4 * MiB),
     call: (table) => void table.reclaim(BASE, 4 * MiB),
     arm: work(5, 4 + 4 * 512, 4, 0, 4, 1),
   },
@@ -188,7 +197,7 @@ const cases: readonly Case[] = [
     what: 'unmap into a batch, and done',
     before: pages,
     call: (table) => {
-      const batch = table.batch();
+      const batch = flushBatch(table);
       table.unmap(BASE, 2 * MiB, { batch });
       table.unmap(BASE + BigInt(2 * MiB), 2 * MiB, { batch });
       batch.done();

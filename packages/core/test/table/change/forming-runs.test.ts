@@ -1,4 +1,11 @@
-import { collapseLeaves, PhysicalMemory, protection, splitLeaves, wasmLoops } from '@vmarea/core';
+import {
+  collapseLeaves,
+  PhysicalMemory,
+  prepareTables,
+  protection,
+  splitLeaves,
+  wasmLoops,
+} from '@vmarea/core';
 import { machine, thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { leafTemplate, planOf } from '../../../src/format/plan.js';
@@ -126,7 +133,7 @@ describe('map forms runs', () => {
 
   test('but leaves blocks single where an empty table stood in the slot of one', () => {
     const { table } = machine(arm);
-    table.prepare(BASE + BigInt(3 * 2 * MiB), 4096);
+    prepareTables(table, BASE + BigInt(3 * 2 * MiB), 4096);
     table.mapRange(BASE, 0n, 32 * 2 * MiB, WRITE);
     expect(marked(table, 32, 2 * MiB)).toBe('16-31');
     expect([...table.leaves()].map(({ count, leafShift }) => [count, leafShift])).toEqual([

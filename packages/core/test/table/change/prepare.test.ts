@@ -1,6 +1,14 @@
 import { firstAddress } from '@vmarea/conformance';
 import type { PageTableFormat } from '@vmarea/core';
-import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
+import {
+  FrameAllocator,
+  PageTable,
+  PhysicalMemory,
+  prepareTables,
+  protection,
+  tablesNeeded,
+  wasmLoops,
+} from '@vmarea/core';
 import { machine, thrown } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -30,11 +38,11 @@ describe('prepare', () => {
     const { table, frames, flushes } = machine(arm);
     // A PUD and a PMD table, and a PTE table for each 2 MiB that the range meets.
     const call = [BASE + 0x1ff000n, 4 * MiB] as const;
-    expect(table.tablesNeeded(...call, { leafShift: 21 })).toBe(2);
-    expect(table.prepare(...call, { leafShift: 21 })).toBe(2);
-    expect(table.tablesNeeded(...call)).toBe(3);
-    expect(table.prepare(...call)).toBe(3);
-    expect(table.prepare(...call)).toBe(0);
+    expect(tablesNeeded(table, ...call, { leafShift: 21 })).toBe(2);
+    expect(prepareTables(table, ...call, { leafShift: 21 })).toBe(2);
+    expect(tablesNeeded(table, ...call)).toBe(3);
+    expect(prepareTables(table, ...call)).toBe(3);
+    expect(prepareTables(table, ...call)).toBe(0);
     expect(frames.stats().allocated).toBe(6);
     expect([...table.leaves()]).toEqual([]);
     expect(flushes).toEqual([]);
@@ -42,8 +50,8 @@ describe('prepare', () => {
 
   test('has a count, tablesNeeded, that makes none, also over the whole root', () => {
     const { table, frames } = machine(arm);
-    expect(table.tablesNeeded(BASE, 1n << 48n)).toBe(2 ** 9 + 2 ** 18 + 2 ** 27);
-    expect(table.tablesNeeded(BASE, 1n << 48n, { leafShift: 30 })).toBe(2 ** 9);
+    expect(tablesNeeded(table, BASE, 1n << 48n)).toBe(2 ** 9 + 2 ** 18 + 2 ** 27);
+    expect(tablesNeeded(table, BASE, 1n << 48n, { leafShift: 30 })).toBe(2 ** 9);
     expect(frames.stats().allocated).toBe(1);
   });
 
@@ -54,14 +62,14 @@ describe('prepare', () => {
     const { address } = table.walk(BASE + BigInt(GiB) + BigInt(2 * MiB)).steps.at(-1) as { address: bigint };
     memory.write64(address, 0xabc000n);
     // In the second GiB two slots are in use; 510 need a table.
-    expect(table.tablesNeeded(BASE, 2 * GiB)).toBe(510);
+    expect(tablesNeeded(table, BASE, 2 * GiB)).toBe(510);
   });
 
   test('leaves everything as it was when there are too few frames', () => {
     const { table, memory, frames } = machine(arm, 8);
     table.map(BASE, [1], WRITE);
     const before = fingerprint({ memory, frames });
-    expect(thrown(() => table.prepare(BASE, 64 * MiB))).toMatch(
+    expect(thrown(() => prepareTables(table, BASE, 64 * MiB))).toMatch(
       /^ENOMEM at 0xffff000000a00000: no frame for a PTE table/,
     );
     expect(fingerprint({ memory, frames })).toBe(before);
@@ -70,7 +78,7 @@ describe('prepare', () => {
   test('is undone by reclaim', () => {
     const { table, memory, frames, flushes } = machine(arm);
     const before = fingerprint({ memory, frames });
-    table.prepare(BASE, 8 * MiB);
+    prepareTables(table, BASE, 8 * MiB);
     table.map(BASE, [1], WRITE);
     expect(table.reclaim(BASE, 8 * MiB)).toBe(3);
     expect(table.translate(BASE)).toBe(0x1000n);
@@ -118,9 +126,9 @@ describe.each(formats.map((format) => [format.name, format] as const))(
               if (first < 0 || first + count > half) continue;
               const va = firstAddress(format, 'lower') + BigInt(first) * BigInt(page);
               const bytes = BigInt(count) * BigInt(page);
-              const needed = table.tablesNeeded(va, bytes, { leafShift });
+              const needed = tablesNeeded(table, va, bytes, { leafShift });
               const before = frames.stats().allocated;
-              expect(table.prepare(va, bytes, { leafShift })).toBe(needed);
+              expect(prepareTables(table, va, bytes, { leafShift })).toBe(needed);
               expect(frames.stats().allocated - before).toBe(needed);
               if (leafShift !== format.pageShift) continue;
               const list = Array.from({ length: count }, (_, i) => first + i);

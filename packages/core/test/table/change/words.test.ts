@@ -1,5 +1,5 @@
 import { firstAddress } from '@vmarea/conformance';
-import { FrameAllocator, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
+import { FrameAllocator, flushBatch, PageTable, PhysicalMemory, protection, wasmLoops } from '@vmarea/core';
 import { machine, thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
@@ -190,7 +190,7 @@ describe('mapWords and unmapWords refuse', () => {
   test('a page whose flush a batch owes', () => {
     const { table } = machine(arm);
     table.mapWords(HI, 0, 1, WRITE);
-    const batch = table.batch();
+    const batch = flushBatch(table);
     table.unmap(BASE, 4096, { batch });
     expect(thrown(() => table.mapWords(HI, 0, 2, WRITE))).toMatch(/^EBUSY.*owes a flush/);
     batch.done();

@@ -1,5 +1,5 @@
 import type { FlushSink } from '@vmarea/core';
-import { PageTable, protection, restoreSnapshot, takeSnapshot } from '@vmarea/core';
+import { flushBatch, PageTable, protection, restoreSnapshot, takeSnapshot } from '@vmarea/core';
 import { machine, thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { TableRecords } from '../../../src/table/state/table-records.js';
@@ -38,7 +38,7 @@ describe('page tables that a restore takes away or brings back', () => {
         () => one.walk(BASE),
         () => one.translate(BASE),
         () => one.leaves(),
-        () => one.batch(),
+        () => flushBatch(one),
         () => takeSnapshot(one),
         () => one.destroy(),
       ]) {

@@ -1,6 +1,7 @@
 import type { FlushSink, Snapshot } from '@vmarea/core';
 import {
   FrameAllocator,
+  flushBatch,
   PageTable,
   PageTableReader,
   PhysicalMemory,
@@ -25,7 +26,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     const other = new PageTable({ format: arm, memory, frames });
     table.map(BASE, [1], WRITE);
     const snapshot = takeSnapshot(table);
-    const batch = table.batch();
+    const batch = flushBatch(table);
     table.unmap(BASE, 4096, { batch, reclaim: true });
     const before = digest(made);
     const message = 'EBUSY: a batch of a page table in this memory owes a flush; call its done() first';

@@ -1,4 +1,5 @@
 import type { LevelPlan } from '../../../format/plan.js';
+import { loopsOf } from '../../../memory/bank.js';
 import { childPfn, isTable } from '../../state/entries.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
 import type { TableVisit } from '../../state/table-visit.js';
@@ -33,7 +34,8 @@ export function mapTables(
   const { level, bank, isNew } = table;
   // While a batch is pending, each slot needs its own check. When frames are few, so does each table.
   if (left < 2 * level.pages || call.context.owed.size > 0) return 0;
-  const { words, loops } = bank;
+  const { words } = bank;
+  const loops = loopsOf(bank);
   const entry = table.word + 2 * slot;
   const lo = words[entry] as number;
   const hi = words[entry + 1] as number;

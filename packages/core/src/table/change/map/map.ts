@@ -2,6 +2,7 @@ import { entryHi, entryLo } from '../../../address-codec.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
 import type { FrameSource } from '../../../loops/run-loops.js';
+import { loopsOf } from '../../../memory/bank.js';
 import type { LeafCaps } from '../../arguments.js';
 import { hullOf, type PageRange } from '../../page-range.js';
 import { type TableContext, visitRoot } from '../../state/context.js';
@@ -153,7 +154,7 @@ function writeBlocks(call: MapCall, table: TableVisit, slot: number, at: number,
   const entry = table.word + 2 * slot;
   // A protection that the format cannot express is refused before anything else.
   leavesOf(call, level);
-  const occupant = isNew ? -1 : bank.loops.firstLive(entry, wanted);
+  const occupant = isNew ? -1 : loopsOf(bank).firstLive(entry, wanted);
   const blocks = occupant < 0 ? wanted : occupant;
   if (blocks === 0) return replaceTable(call, table, slot, at);
   if (!isNew) changes.noteEmpty(bank, entry, blocks, record);

@@ -1,11 +1,69 @@
+import { optionsOf } from '../../../check/options.js';
+import type { Controls } from '../../../format/access.js';
 import type { LevelPlan, Plan } from '../../../format/plan.js';
-import type { PageRange } from '../../page-range.js';
+import { leafShiftOf } from '../../arguments.js';
+import { PREPARE_OPTIONS, type PrepareOptions } from '../../options.js';
+import { type PageRange, pageRange } from '../../page-range.js';
+import type { PageTable } from '../../page-table.js';
+import { changeTables } from '../../state/change-lock.js';
 import { type TableContext, visitRoot } from '../../state/context.js';
 import { childPfn, isTable } from '../../state/entries.js';
 import { refuseOwed } from '../../state/flush.js';
+import { contextOf } from '../../state/registry.js';
 import { bankOfTable, writableBankOfTable } from '../../state/table-banks.js';
 import { TableVisit } from '../../state/table-visit.js';
 import { type ChangeSet, changing } from '../set/change-set.js';
+
+/**
+ * Makes the tables that a later `map` of the range needs. That `map` then allocates nothing and cannot run
+ * out of memory. This holds for any frames; with a larger `leafShift`, when it maps whole leaves of that
+ * size. Slots in use are skipped.
+ *
+ * The promise ends when a call removes prepared tables: `reclaim`, `unmap` with `reclaim`,
+ * `collapseLeaves`, or a `map` that puts a larger leaf in place of an empty table. Cap `map` with
+ * `maxLeafShift` to keep the tables.
+ *
+ * @param table - for which they are.
+ * @param va - first address in bytes, a multiple of the page size.
+ * @param bytes - length in bytes, a multiple of the page size.
+ * @returns the number of tables made.
+ * @throws VmError `ENOMEM`, `ERANGE`, `EFAULT`, `EPERM` as `map`; `EINVAL` when `leafShift` is no leaf
+ *   size of the format; `EBUSY` while a batch owes a flush for the range.
+ */
+export function prepareTables<C extends Controls>(
+  table: PageTable<C>,
+  va: bigint,
+  bytes: bigint | number,
+  options?: PrepareOptions,
+): number {
+  const given = optionsOf(options, PREPARE_OPTIONS, 'prepareTables()');
+  return changeTables(contextOf(table), (context) => {
+    const range = pageRange(context.plan.format, va, bytes);
+    return makeTables(context, range, leafShiftOf(context.plan, given));
+  });
+}
+
+/**
+ * Counts the tables that `prepareTables` would make: the frames that a `map` with leaves of this size needs.
+ *
+ * It only reads. The count is exact for a `map` that uses leaves of this size alone. A `map` that can use
+ * larger ones needs fewer tables.
+ *
+ * @param table - for which they are.
+ * @param va - first address in bytes, a multiple of the page size.
+ * @param bytes - length in bytes, a multiple of the page size.
+ * @throws VmError `ERANGE`, `EFAULT` as `map`; `EINVAL` when `leafShift` is no leaf size of the format.
+ */
+export function tablesNeeded<C extends Controls>(
+  table: PageTable<C>,
+  va: bigint,
+  bytes: bigint | number,
+  options?: PrepareOptions,
+): number {
+  const given = optionsOf(options, PREPARE_OPTIONS, 'tablesNeeded()');
+  const context = contextOf(table);
+  return missingTables(context, pageRange(context.plan.format, va, bytes), leafShiftOf(context.plan, given));
+}
 
 /** What one call passes down the levels. */
 interface PrepareCall {
@@ -23,7 +81,7 @@ interface PrepareCall {
  * @param leafShift - log2 bytes of the leaves.
  * @returns the number of tables made.
  */
-export function prepareTables(context: TableContext, range: PageRange, leafShift: number): number {
+function makeTables(context: TableContext, range: PageRange, leafShift: number): number {
   refuseOwed(context, range);
   return changing(context, range, null, (changes) =>
     prepareBelow({ context, changes, leafShift, range }, visitRoot(context, range)),
@@ -31,7 +89,7 @@ export function prepareTables(context: TableContext, range: PageRange, leafShift
 }
 
 /** Counts the tables that `prepareTables` would make. */
-export function countTables(context: TableContext, range: PageRange, leafShift: number): number {
+function missingTables(context: TableContext, range: PageRange, leafShift: number): number {
   // A callback of a change may ask this: the visits of the change must not move.
   const root = new TableVisit(context, 0).toRoot(range);
   return prepareBelow({ context, changes: null, leafShift, range }, root);

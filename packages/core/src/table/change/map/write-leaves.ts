@@ -1,6 +1,7 @@
 import type { EntryTemplate } from '../../../entry-template.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import { type FrameSource, WRITTEN } from '../../../loops/run-loops.js';
+import { loopsOf } from '../../../memory/bank.js';
 import { frameInRun } from '../../state/leaf-start.js';
 import type { TableVisit } from '../../state/table-visit.js';
 import { frameAt, isBlock, isLinear } from './frame-source.js';
@@ -72,7 +73,7 @@ export function runEntries({ maxRunShift }: MapCall, { level: { run }, runShift 
 
 /** Writes leaves that differ in their frames alone. */
 function writePlain(
-  { level, bank: { loops }, word }: TableVisit,
+  { level, bank, word }: TableVisit,
   slot: number,
   count: number,
   source: FrameSource,
@@ -80,6 +81,7 @@ function writePlain(
   leaves: EntryTemplate,
 ): number {
   const at = word + 2 * slot;
+  const loops = loopsOf(bank);
   if (!isLinear(source)) return loops.writeFrames(at, count, source, done, leaves);
   loops.writeLinear(at, count, source.start + done, level.pages, leaves);
   return WRITTEN;
@@ -101,18 +103,13 @@ function writeRuns(
   // All leaves of a NAPOT run are the same.
   for (let leaf = 0; leaf < count; leaf += run.entries) {
     const pfn = frameInRun(run, frameAt(source, done + leaf * level.pages), 0, level.pages);
-    bank.loops.writeLinear(word + 2 * (slot + leaf), run.entries, pfn, 0, marked);
+    loopsOf(bank).writeLinear(word + 2 * (slot + leaf), run.entries, pfn, 0, marked);
   }
   return WRITTEN;
 }
 
 /** Clears the leaves that were written before a frame was refused. */
-function takeBack(
-  { bank: { loops }, word }: TableVisit,
-  slot: number,
-  written: number,
-  result: number,
-): number {
-  if (written > 0) loops.erase(word + 2 * slot, written);
+function takeBack({ bank, word }: TableVisit, slot: number, written: number, result: number): number {
+  if (written > 0) loopsOf(bank).erase(word + 2 * slot, written);
   return written + result;
 }

@@ -1,5 +1,6 @@
 import { badFrame } from '../../../check/frames.js';
 import { WRITTEN } from '../../../loops/run-loops.js';
+import { loopsOf } from '../../../memory/bank.js';
 import type { TableVisit } from '../../state/table-visit.js';
 import { frameAt } from './frame-source.js';
 import { type MapCall, occupied } from './map-call.js';
@@ -18,7 +19,7 @@ export function writePages(call: MapCall, table: TableVisit): void {
   counters.tablesRead += tables;
   const at = table.word + 2 * slot;
   if (!isNew) {
-    const used = bank.loops.firstLive(at, pages);
+    const used = loopsOf(bank).firstLive(at, pages);
     counters.entriesRead += used < 0 ? pages : used + 1;
     if (used >= 0) throw occupied(call, level, bank.words, at + 2 * used, done + used);
   }

@@ -1,6 +1,7 @@
 import { hex, VmError } from '../../../errors.js';
 import { isToldByFlags, type LevelPlan } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
+import { loopsOf } from '../../../memory/bank.js';
 import { joinWords, toBigint, type Words } from '../../../words.js';
 import { isComplete } from '../../arguments.js';
 import { hullOf, type PageRange } from '../../page-range.js';
@@ -106,7 +107,8 @@ class Protect {
    */
   #changeEqual(changes: ChangeSet, span: Span): number {
     const { level, bank, at, count } = span;
-    const { loops, words } = bank;
+    const { words } = bank;
+    const loops = loopsOf(bank);
     const empty = loops.firstLive(at, count);
     if (empty < 0) return count;
     const lo = words[at + 2 * empty] as number;

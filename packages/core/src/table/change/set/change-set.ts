@@ -1,5 +1,5 @@
 import type { LevelPlan } from '../../../format/plan.js';
-import type { Bank } from '../../../memory/bank.js';
+import { type Bank, loopsOf } from '../../../memory/bank.js';
 import type { PageRange } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
 import { writeTableEntry } from '../../state/entries.js';
@@ -102,7 +102,7 @@ export class ChangeSet {
     const source = { narrow: null, wide: made, start: 0 };
     // It refuses none: every frame of a page table's allocator fits the format (`checkAllocator` in
     // make.ts).
-    bank.loops.writeFrames(at, made.length, source, 0, plan.link);
+    loopsOf(bank).writeFrames(at, made.length, source, 0, plan.link);
     counters.entriesWritten += made.length;
     records?.add(record, made.length);
   }
@@ -135,9 +135,9 @@ export class ChangeSet {
     const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
     let live = counted;
     if (counted > 0) {
-      bank.loops.erase(at, count);
+      loopsOf(bank).erase(at, count);
     } else {
-      live = bank.loops.clear(at, count);
+      live = loopsOf(bank).clear(at, count);
       counters.entriesRead += count;
     }
     if (count === level.entries) this.#cleared.add(record);
@@ -153,7 +153,7 @@ export class ChangeSet {
     const { counters, records } = this.#context;
     const live = records === null || record < 0 ? 0 : records.takeLive(record, tables);
     if (live === 0) return false;
-    bank.loops.erase(at, count);
+    loopsOf(bank).erase(at, count);
     counters.entriesWritten += live;
     this.widen(page, count * level.pages, level.shift);
     return true;
@@ -190,7 +190,7 @@ export class ChangeSet {
    */
   changeFlags(span: Span, lo: number, hi: number, newLo: number, newHi: number): void {
     const { level, bank, at, count, page } = span;
-    const { loops } = bank;
+    const loops = loopsOf(bank);
     const maskLo = lo ^ newLo;
     const maskHi = hi ^ newHi;
     this.#log.noteFlags(span, maskLo, maskHi, lo & maskLo, hi & maskHi);

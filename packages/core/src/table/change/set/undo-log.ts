@@ -1,5 +1,5 @@
 import type { RunLoops } from '../../../loops/run-loops.js';
-import type { Bank } from '../../../memory/bank.js';
+import { type Bank, loopsOf } from '../../../memory/bank.js';
 import type { TableRecords } from '../../state/table-records.js';
 import type { Span } from '../look/span.js';
 
@@ -96,7 +96,9 @@ export class UndoLog {
     const numbers = this.#numbers;
     let written = 0;
     for (let i = this.#banks.length - 1; i >= 0; i--) {
-      const { words, loops } = this.#banks[i] as Bank;
+      const bank = this.#banks[i] as Bank;
+      const { words } = bank;
+      const loops = loopsOf(bank);
       const first = STRIDE * i;
       const at = numbers[first] as number;
       const count = numbers[first + 1] as number;
