@@ -22,7 +22,7 @@ export interface Child {
 }
 
 /** How a program ended. */
-export interface ChildEnd {
+interface ChildEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   /** Why it could not be started; `null` when it was. */
