@@ -7,10 +7,7 @@ import { join } from 'node:path';
  * esbuild calls a class `_Name` when its body says `Name`, and so do stack traces and `console.log`. The body can say `this` instead,
  * or call a function outside of the class.
  */
-const RENAMED = new Set([
-  ...['CompactCopy', 'FrameAllocator', 'FrameOwners', 'FrameState', 'LinearBank', 'PageTable'],
-  ...['PhysicalMemory', 'SlotRow', 'TablePath', 'TableRecords', 'WasmFinder'],
-]);
+const RENAMED = new Set(['TablePath', 'TableVisit']);
 
 /**
  * Everything that a package exports is called what its users call it, in both builds.
