@@ -55,6 +55,30 @@ describe('prepare', () => {
     expect(frames.stats().allocated).toBe(1);
   });
 
+  test('has a count that a format may ask for in the middle of a map, which then goes on where it was', () => {
+    const other = BASE + (1n << 39n);
+    let ask = (): void => {};
+    const asking: PageTableFormat = {
+      ...arm,
+      encode(what, level) {
+        ask();
+        return arm.encode(what, level);
+      },
+    };
+    const { table } = machine(asking);
+    // Both regions have tables down to the last level, so that the count visits some at each.
+    for (const va of [BASE, other]) table.map(va, [1], WRITE);
+    const counts: number[] = [];
+    ask = () => void counts.push(table.tablesNeeded(other, 4 * MiB));
+    table.mapRange(BASE + BigInt(2 * MiB), 0x4000_0000n, 2 * MiB, WRITE);
+    expect(counts).toEqual([1, 1]);
+    expect([...table.leaves()].map(({ va, leafShift }) => [va, leafShift])).toEqual([
+      [BASE, 12],
+      [BASE + BigInt(2 * MiB), 21],
+      [other, 12],
+    ]);
+  });
+
   test('passes over entries in use, whatever they are', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
