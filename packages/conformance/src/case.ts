@@ -20,11 +20,11 @@ export interface SuiteOptions {
   readonly only?: string;
   /** Groups to leave out, each with the reason, which becomes part of a test's name. */
   readonly skip?: Readonly<Record<string, string>>;
-  /** Seed of random cases, 32 bits. Default 1. */
+  /** Seed of random cases, 32 bits. Default: 1. */
   readonly seed?: number;
-  /** Random sequences of calls. Default 20. */
+  /** Random sequences of calls. Default: 20. */
   readonly runs?: number;
-  /** What the manual says that no data of the format can. Default nothing: what depends on it is not looked at. */
+  /** What the manual says that the data of the format cannot. Default: nothing, and cases that need it are left out. */
   readonly manual?: Manual;
 }
 

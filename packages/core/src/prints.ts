@@ -1,4 +1,5 @@
-const INSPECT: symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom');
+/** Where Node's `console.log` looks for what it prints. */
+export const INSPECT: symbol = /* @__PURE__ */ Symbol.for('nodejs.util.inspect.custom');
 
 /**
  * Makes Node's `console.log` print the `toString` of a class, which says in one to five lines what an object

@@ -20,7 +20,7 @@ export interface Riscv64Registers extends Pick<Riscv64Options, 'svnapot' | 'paBi
   readonly satp: Register;
   /** sstatus: SUM and MXR are used. Default: 0. */
   readonly sstatus?: Register;
-  /** menvcfg: SSE, PBMTE and ADUE are used. Default: PBMTE alone, Svpbmt is on. */
+  /** menvcfg: SSE, PBMTE and ADUE are used. Default: PBMTE set, all else clear. */
   readonly menvcfg?: Register;
 }
 

@@ -55,7 +55,7 @@ export interface X8664State extends Translation<X8664Controls>, MachineState<X86
 export interface X86Mode {
   /** The value that CR4.LA57 must have. */
   readonly la57: boolean;
-  /** Advice for when it has not: one clause of the error. */
+  /** What to do when CR4.LA57 has the other value: one clause of the error. */
   readonly otherwise: string;
   /** Makes the format. */
   readonly format: (options: X8664Options) => PageTableFormat<X8664Controls>;

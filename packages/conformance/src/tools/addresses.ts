@@ -3,7 +3,7 @@ import type { PageTableFormat } from '@vmarea/core';
 /**
  * First address of a format's range.
  *
- * @param half - of a range with two halves, the lower begins at 0; the upper is the kernel's. Default `upper`.
+ * @param half - of a range with two halves, the lower begins at 0; the upper is the kernel's. Default: `upper`.
  */
 export function firstAddress(
   { range: { bits, upper } }: PageTableFormat,

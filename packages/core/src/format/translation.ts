@@ -1,6 +1,7 @@
 import { checkAddress } from '../check/address.js';
 import { choiceOption } from '../check/members.js';
 import { hex } from '../errors.js';
+import { INSPECT } from '../prints.js';
 import type { Access, Controls } from './access.js';
 import type { PageTableFormat } from './page-table-format.js';
 import { isInRange, ruleOf } from './virtual-range.js';
@@ -92,7 +93,7 @@ export function machineState<C extends Controls, S extends object, B extends obj
 
 /**
  * A frozen object with two kinds of members: those of `shown`, and others that can be read but that a spread
- * does not copy.
+ * does not copy. Node's `console.log` prints both.
  *
  * @param shown - enumerable members.
  * @param hidden - members that are not enumerable.
@@ -100,5 +101,6 @@ export function machineState<C extends Controls, S extends object, B extends obj
 export function withHidden<S extends object, H extends object>(shown: S, hidden: H): Readonly<S & H> {
   const whole = { ...shown };
   for (const [name, value] of Object.entries(hidden)) Object.defineProperty(whole, name, { value });
+  Object.defineProperty(whole, INSPECT, { value: () => ({ ...shown, ...hidden }) });
   return Object.freeze(whole) as Readonly<S & H>;
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { machineState, type Translation, withHidden } from '../../src/format/translation.js';
 import { PageTableReader, PhysicalMemory, VmError } from '../../src/index.js';
@@ -60,4 +61,8 @@ describe('the state of a machine', () => {
 test('hidden members are read, and not copied', () => {
   const whole = withHidden({ a: 1 }, { b: 2 });
   expect([whole.a, whole.b, { ...whole }]).toEqual([1, 2, { a: 1 }]);
+});
+
+test('console.log prints hidden members too', () => {
+  expect(inspect(withHidden({ a: 1 }, { b: 2n }))).toBe('{ a: 1, b: 2n }');
 });
