@@ -10,7 +10,7 @@ import {
 import { riscv64, riscv64Linux } from '@vmarea/riscv64';
 import { x8664, x8664FromRegisters, x8664Linux } from '@vmarea/x86-64';
 import { x8664La57, x8664La57Linux } from '@vmarea/x86-64-la57';
-import { describe, expect, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 const PAIRS: readonly (readonly [PageTableFormat, LinuxPolicy])[] = [
   [x8664(), x8664Linux()] as const,

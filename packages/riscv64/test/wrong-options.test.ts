@@ -1,5 +1,5 @@
 import { hasMeaning, isFlag, isInteger, isOneOf, isRegister, wrongsOf } from '@vmarea/testkit';
-import { describe, expect, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type Riscv64LinuxOptions,
   type Riscv64Options,

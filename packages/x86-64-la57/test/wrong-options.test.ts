@@ -1,6 +1,6 @@
 import { hasMeaning, isFlag, isInteger, isOneOf, isRegister, wrongsOf } from '@vmarea/testkit';
 import type { X8664LinuxOptions, X8664Options, X8664Registers } from '@vmarea/x86-64';
-import { describe, expect, it as test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { x8664La57, x8664La57FromRegisters, x8664La57Linux } from '../src/index.js';
 
 const LINUX = { cr0: 0x80050033, cr3: 0x1000, cr4: 0x751ef0, efer: 0xd01 } as const;

@@ -107,7 +107,7 @@ describe.each([
         table.destroy();
         expect(frames.stats().allocated).toBe(0);
       }),
-      { numRuns: 120 * RUNS, seed: 20261126 },
+      { numRuns: 60 * RUNS, seed: 20261126 },
     );
   });
 });
