@@ -7,23 +7,22 @@ import { appFile } from '../app-root.js';
 import { UsageError } from '../errors.js';
 import { whyUnreadable } from './unreadable.js';
 
-/** A text to parse and what to call it. */
+/** A text to parse, and its name. */
 export interface InputText {
   /** Path, or `standard input`. */
   readonly file: string;
-  /** What it is, for people. */
+  /** A description for people. */
   readonly title: string;
   readonly text: string;
 }
 
-/** Upper bound of a text: far beyond what a kernel prints, small enough for one string. */
+/** The largest text: far more than a kernel prints, and small enough for one string. */
 const LARGEST = 256 * 1024 * 1024;
 
 /**
- * Reads the input of a run: a file, `-` for standard input, or the bundled one. Gzip is recognised by its
- * first two bytes wherever it comes from.
+ * Reads the input of a run: a file, `-` for standard input, or the bundled file. Its first two bytes tell gzip.
  *
- * @throws UsageError saying why it cannot be read.
+ * @throws UsageError with the reason when it cannot be read.
  */
 export async function readInput(path: string | undefined, stdin: AsyncIterable<unknown>): Promise<InputText> {
   if (path === undefined) return bundled();
@@ -33,7 +32,7 @@ export async function readInput(path: string | undefined, stdin: AsyncIterable<u
   return { file, title: file, text: decode(await unpacked(bytes, file), file) };
 }
 
-/** The input that comes with the app; which one it is stands beside it. */
+/** The input that comes with the app. data/default-input.json names it. */
 async function bundled(): Promise<InputText> {
   const { file, title } = JSON.parse(await readFile(appFile('data/default-input.json'), 'utf8')) as {
     file: string;
@@ -46,7 +45,7 @@ function tooLarge(): string {
   return `it is larger than ${LARGEST / 1024 / 1024} MiB`;
 }
 
-/** All bytes of a stream, as far as they are not too many: a device file may have no end. */
+/** Reads a stream up to its end, or up to the limit: a device file may be endless. */
 async function readAll(stream: AsyncIterable<unknown>, file: string): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -74,7 +73,7 @@ async function unpacked(bytes: Uint8Array, file: string): Promise<Uint8Array> {
   }
 }
 
-/** The text of the bytes; anything that is no text, or nothing at all, is refused. */
+/** Decodes a text. Refuses empty input and anything that is not text. */
 function decode(bytes: Uint8Array, file: string): string {
   const nul = bytes.indexOf(0);
   if (nul >= 0) throw noText(file, `byte ${nul} is 0x00`);
