@@ -130,14 +130,14 @@ describe('installedFormats', () => {
     [
       'without the list',
       'export const formats = [];',
-      /^broken is left out: it does not export a list named configurations$/,
+      /^broken is left out: it exports no array named configurations$/,
     ],
-    ['with no list', 'export const configurations = 5;', /does not export a list/],
+    ['with no list', 'export const configurations = 5;', /exports no array named configurations/],
     ['with nothing in it', 'export const configurations = [null];', /configurations\[0\]\.: /],
     [
       'with an odd name',
       `export const configurations = [${source('a b')}];`,
-      /configurations\[0\]\.name: is no plain word$/,
+      /configurations\[0\]\.name: expected letters, digits and \. \+ -$/,
     ],
     [
       'without a window',
@@ -149,7 +149,7 @@ describe('installedFormats', () => {
       `export const configurations = [${source('x', (text) => text.replace('shift: 29', 'shift: 30'))}];`,
       /broken is left out: EINVAL: format wide-64k: levels\[1\] \(PMD\) has shift 30/,
     ],
-  ])('a package %s is a warning, the others stay', async (_, text, warning) => {
+  ])('warns about a package %s, and keeps the others', async (_, text, warning) => {
     const folder = project(
       { dependencies: { broken: '1', good: '1' } },
       { broken: esm(text), good: esm(`export const configurations = [${source('good-one')}];`) },
@@ -170,7 +170,7 @@ describe('installedFormats', () => {
     );
     expect(await namesIn(folder)).toEqual({
       names: ['same', 'other'],
-      warnings: ['second: a configuration named same is there already; the second one is left out'],
+      warnings: ['second: another package has a configuration named same; this one is left out'],
     });
   });
 

@@ -16,20 +16,25 @@ export interface InputText {
   readonly text: string;
 }
 
-/** The largest text: far more than a kernel prints, and small enough for one string. */
-const LARGEST = 256 * 1024 * 1024;
+/** The largest text in bytes: far more than a kernel prints, and small enough for one string. */
+export const LARGEST: number = 256 * 1024 * 1024;
 
 /**
  * Reads the input of a run: a file, `-` for standard input, or the bundled file. Its first two bytes tell gzip.
  *
+ * @param largest - the largest text in bytes.
  * @throws UsageError with the reason when it cannot be read.
  */
-export async function readInput(path: string | undefined, stdin: AsyncIterable<unknown>): Promise<InputText> {
+export async function readInput(
+  path: string | undefined,
+  stdin: AsyncIterable<unknown>,
+  largest: number = LARGEST,
+): Promise<InputText> {
   if (path === undefined) return bundled();
   const fromStdin = path === '-';
   const file = fromStdin ? 'standard input' : printable(path);
-  const bytes = await readAll(fromStdin ? stdin : createReadStream(path), file);
-  return { file, title: file, text: decode(await unpacked(bytes, file), file) };
+  const bytes = await readAll(fromStdin ? stdin : createReadStream(path), file, largest);
+  return { file, title: file, text: decode(await unpacked(bytes, file, largest), file) };
 }
 
 /** The input that comes with the app. data/default-input.json names it. */
@@ -41,19 +46,19 @@ async function bundled(): Promise<InputText> {
   return { file, title, text: await readFile(appFile(`data/${file}`), 'utf8') };
 }
 
-function tooLarge(): string {
-  return `it is larger than ${LARGEST / 1024 / 1024} MiB`;
+function tooLarge(largest: number): string {
+  return `it is larger than ${largest / 1024 / 1024} MiB`;
 }
 
 /** Reads a stream up to its end, or up to the limit: a device file may be endless. */
-async function readAll(stream: AsyncIterable<unknown>, file: string): Promise<Uint8Array> {
+async function readAll(stream: AsyncIterable<unknown>, file: string, largest: number): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
     for await (const chunk of stream) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk as Uint8Array);
       length += bytes.length;
-      if (length > LARGEST) throw new Error(tooLarge());
+      if (length > largest) throw new Error(tooLarge(largest));
       chunks.push(bytes);
     }
   } catch (error) {
@@ -62,13 +67,13 @@ async function readAll(stream: AsyncIterable<unknown>, file: string): Promise<Ui
   return Buffer.concat(chunks);
 }
 
-async function unpacked(bytes: Uint8Array, file: string): Promise<Uint8Array> {
+async function unpacked(bytes: Uint8Array, file: string, largest: number): Promise<Uint8Array> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
-    return await promisify(gunzip)(bytes, { maxOutputLength: LARGEST });
+    return await promisify(gunzip)(bytes, { maxOutputLength: largest });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ERR_BUFFER_TOO_LARGE' ? `unpacked, ${tooLarge()}` : (error as Error).message;
+    const why = code === 'ERR_BUFFER_TOO_LARGE' ? `unpacked, ${tooLarge(largest)}` : (error as Error).message;
     throw new UsageError(`cannot unpack the gzip data of ${file}: ${why}`, { cause: error });
   }
 }

@@ -121,9 +121,9 @@ describe('layout --json', () => {
       })),
     );
     expect(result.warnings).toHaveLength(2 * result.rows.length);
-    expect(result.warnings[0]).toMatch(/base leaves: no room in the vmalloc window for 1 area \(line 1\)$/);
+    expect(result.warnings[0]).toMatch(/base leaves: the vmalloc window has no room for 1 area \(line 1\)$/);
     expect(result.warnings[1]).toMatch(
-      /base leaves: 1 area left empty, the physical addresses exceed \d+ bits \(line 2\)$/,
+      /base leaves: 1 area left empty, since the physical addresses exceed \d+ bits \(line 2\)$/,
     );
   });
 });

@@ -1,5 +1,5 @@
 import { type Configuration, PageTableReader, type PhysicalMemory } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import { type Examined, examine } from '../../src/mmu/examine.js';
 import type { Job, Processor } from '../../src/mmu/guest/guest.js';
@@ -11,6 +11,9 @@ import type { Plant } from '../../src/mmu/plants.js';
 import { differencesOf, runCase, smallestCase } from '../../src/mmu/run-case.js';
 import type { Outcome, Subject, Target } from '../../src/mmu/target.js';
 import { riscv64Target } from '../../src/mmu/targets/riscv64.js';
+
+// A batch takes a second, or many on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 const { configurations } = await installedFormats('/');
 const configuration = configurations.find(({ name }) => name === 'riscv64-sv48-napot') as Configuration;
