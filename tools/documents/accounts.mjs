@@ -36,13 +36,7 @@ export const EXCEPTIONS = {
   'npm run mutations': minutes('npm run mutations -- riscv64 NAPOT'),
   'npm run test:mmu -- --seconds 3600': minutes('npm run bench -- mmu --seconds 10'),
   'npm run bench -- speed --format x86-64': minutes('npm run bench -- speed --quick --format x86-64'),
-  'vmarea-bench speed': minutes('vmarea-bench speed --quick --workload W1,W4 --format x86-64'),
-  'vmarea-bench speed --json > before.json': minutes(
-    'vmarea-bench speed --quick --workload W1 --format x86-64 --json > before.json',
-  ),
-  'vmarea-bench speed --compare before.json': minutes(
-    'vmarea-bench speed --quick --workload W1 --format x86-64 --compare before.json',
-  ),
+  'vmarea-bench speed': minutes('vmarea-bench speed --quick --format x86-64'),
 
   'vmarea-bench mmu': ci('npm run test:mmu'),
   'npm run bench -- mmu --case mmu-cases/FILE': refused(

@@ -2,10 +2,10 @@ import type { FrameStats } from '@vmarea/core';
 import { CheckError } from './errors.js';
 
 /**
- * Compares an allocator with what it was before a run: the counts, and that all free blocks have grown
- * together again.
+ * Compares an allocator after a run with its state before it. The counts must be equal, and all free blocks must have
+ * joined again.
  *
- * @throws CheckError with the numbers when anything is missing.
+ * @throws CheckError with the numbers when they differ.
  */
 export function proveAllReturned(
   what: string,

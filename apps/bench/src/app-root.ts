@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The name in the app's own package.json. */
+/** The name in the app's package.json. */
 const APP = '@vmarea/bench';
 
 let root: string | undefined;
 
-/** The folder of the app's own package.json, whether this code runs from its sources or built. */
+/** The folder of the app's package.json. It is the same for sources and for a build. */
 export function appRoot(): string {
   if (root !== undefined) return root;
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
@@ -19,7 +19,7 @@ export function appRoot(): string {
   }
 }
 
-/** The path of a file that belongs to the app. */
+/** The path of one of the app's files. */
 export function appFile(path: string): string {
   return join(appRoot(), path);
 }

@@ -6,11 +6,11 @@ import { run } from './run.js';
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader has seen enough, such as `head`: the work ends, as that of other tools does.
+    // The reader closed the pipe, as `head` does. The work ends, as it does in other tools.
     if (error.code === 'EPIPE') endBy('SIGPIPE');
     else if (stream === process.stderr) process.exit(EXIT_INTERNAL);
     else {
-      process.stderr.write(`vmarea-bench: the result cannot be written: ${error.message}\n`);
+      process.stderr.write(`vmarea-bench: cannot write the result: ${error.message}\n`);
       process.exit(EXIT_INTERNAL);
     }
   });

@@ -1,30 +1,30 @@
 import pc from 'picocolors';
 
-/** Something text can be written to: a process stream, or a test's. */
+/** A stream that takes text: a process's, or a test's. */
 export interface Sink {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }
 
-/** The surroundings of a run. Everything that the app reads or writes besides files goes through here. */
+/** What a run reads and writes, except files. */
 export interface Console {
   readonly stdin: AsyncIterable<unknown> & { readonly isTTY?: boolean };
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Current folder: its package.json may name further formats. */
+  /** The current folder. Its package.json may name more formats. */
   readonly cwd: string;
-  /** The app's own file, by which it starts itself in a fresh process. Absent: everything happens in this one. */
+  /** The app's own file, with which it starts itself in a new process. When absent, all work runs in this process. */
   readonly script?: string;
 }
 
-/** Colours of a sink: none unless it is a terminal and NO_COLOR is unset. */
+/** The colours for a sink. Only terminals have colours, and none when NO_COLOR is set. */
 export function coloursFor(sink: Sink, env: Console['env']): ReturnType<typeof pc.createColors> {
   return pc.createColors(sink.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb');
 }
 
-/** Width that text for a sink should keep to; a file or pipe gets room for whole tables. */
+/** The line width for a sink. A file or a pipe gets 120 columns, which whole tables fit into. */
 export function widthOf(sink: Sink, env: Console['env']): number {
   const fromEnvironment = Number(env.COLUMNS);
   if (sink.isTTY === true && sink.columns !== undefined && sink.columns > 0) return sink.columns;

@@ -8,14 +8,14 @@ import { appRoot } from './app-root.js';
 import { UsageError } from './errors.js';
 import { unknown } from './options.js';
 
-/** What was found: the configurations, in the order of their packages, and what could not be used. */
+/** The configurations that were found, in the order of their packages, and what was left out. */
 export interface Installed {
   readonly configurations: readonly Configuration[];
-  /** One sentence for each package or configuration that is left out. */
+  /** A sentence for each package or configuration that was left out. */
   readonly warnings: readonly string[];
 }
 
-/** The keyword by which a package says that it brings page-table formats. */
+/** The keyword of packages that export page-table formats. */
 const KEYWORD = 'vmarea-format';
 
 const functionOf = v.custom<(...args: never[]) => unknown>((value) => typeof value === 'function');
@@ -23,9 +23,9 @@ const shift = v.pipe(v.number(), v.integer(), v.minValue(12), v.maxValue(63));
 const address = v.pipe(v.bigint(), v.minValue(0n), v.maxValue(1n << 64n));
 const leafShifts = v.pipe(v.array(shift), v.minLength(1));
 
-/** As much of a configuration as this app touches. The rest is the engine's to check. */
+/** The parts of a configuration that this app uses. The engine checks the rest. */
 const configurationSchema = v.looseObject({
-  name: v.pipe(v.string(), v.regex(/^[\w.+-]+$/, 'is no plain word')),
+  name: v.pipe(v.string(), v.regex(/^[\w.+-]+$/, 'expected letters, digits and . + -')),
   title: v.string(),
   format: v.looseObject({
     name: v.string(),
@@ -49,12 +49,12 @@ const configurationSchema = v.looseObject({
 });
 
 /**
- * Every configuration of every installed package with the keyword `vmarea-format` among the dependencies of
+ * Finds every configuration of every installed package with the keyword `vmarea-format`, among the dependencies of
  * this app and of the package.json in a folder.
  *
- * A package that cannot be used becomes a warning: it must not keep the others from being measured.
+ * A package that fails to load becomes a warning, so that the others can be measured.
  *
- * @param folder - usually the current one; it needs no package.json.
+ * @param folder - usually the current one. It needs no package.json.
  */
 export async function installedFormats(folder: string): Promise<Installed> {
   const configurations = new Map<string, Configuration>();
@@ -72,7 +72,7 @@ export async function installedFormats(folder: string): Promise<Installed> {
           if (known === undefined) configurations.set(one.name, one);
           else
             warnings.push(
-              `${name}: a configuration named ${one.name} is there already; the second one is left out`,
+              `${name}: another package has a configuration named ${one.name}; this one is left out`,
             );
         }
       } catch (error) {
@@ -84,9 +84,9 @@ export async function installedFormats(folder: string): Promise<Installed> {
 }
 
 /**
- * The configurations that a `--format` option names, in its order; all when there is no option.
+ * The configurations that `--format` names, in that order; all when the option is absent.
  *
- * @throws UsageError for a name that is not installed, and when nothing is installed.
+ * @throws UsageError for a name that is not installed, and when no format is installed.
  */
 export function choose(installed: Installed, names: string | undefined): readonly Configuration[] {
   const all = installed.configurations;
@@ -114,7 +114,7 @@ interface Manifest {
 
 interface FoundPackage {
   readonly folder: string;
-  /** The package.json from which it was found. */
+  /** The folder whose package.json names it. */
   readonly parent: string;
 }
 
@@ -138,7 +138,7 @@ function dependencyNames(folder: string): string[] {
   return [...new Set(groups.flatMap((group) => Object.keys(group ?? {})))];
 }
 
-/** The folder of an installed package with the keyword, looked up the way Node does. */
+/** The folder of an installed package that has the keyword. It is found as Node finds packages. */
 function findPackage(name: string, from: string): FoundPackage | null {
   for (let folder = from; ; folder = dirname(folder)) {
     const candidate = join(folder, 'node_modules', name);
@@ -154,7 +154,7 @@ async function load(name: string, found: FoundPackage): Promise<Configuration[]>
   const own = found.parent === appRoot();
   const module = (await import(own ? name : entryOf(name, found))) as { configurations?: unknown };
   const list = v.safeParse(v.array(v.unknown()), module.configurations);
-  if (!list.success) throw new Error('it does not export a list named configurations');
+  if (!list.success) throw new Error('it exports no array named configurations');
   return list.output.map((one, i) => {
     const parsed = v.safeParse(configurationSchema, one);
     if (parsed.success) {
@@ -166,7 +166,7 @@ async function load(name: string, found: FoundPackage): Promise<Configuration[]>
   });
 }
 
-/** The module that a package offers to `import`, as a URL: its `exports` first, then what `require` would take. */
+/** The URL of the module that `import` loads for a package: by its `exports`, else the one that `require` loads. */
 function entryOf(name: string, found: FoundPackage): string {
   const exported = (readManifest(found.folder) as { exports?: unknown } | null)?.exports;
   const main = exported instanceof Object && '.' in exported ? exported['.'] : exported;

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 
-/** The machine a run was measured on. */
+/** The machine that a run was measured on. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -8,7 +8,7 @@ export interface Machine {
   readonly platform: string;
 }
 
-/** The machine this process runs on. */
+/** The machine that this process runs on. */
 export function thisMachine(): Machine {
   const cores = cpus();
   return {
@@ -19,7 +19,7 @@ export function thisMachine(): Machine {
   };
 }
 
-/** The machine on one line. */
+/** Describes a machine on one line. */
 export function machineLine(machine: Machine): string {
   const cores = machine.cores === 1 ? '1 core' : `${machine.cores} cores`;
   return `${machine.cpu}, ${cores}, ${machine.platform}, Node ${machine.node}`;

@@ -1,20 +1,20 @@
-/** A count with thousands separators: `262,144`. */
+/** A number with thousands separators: `262,144`. */
 export function count(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
 }
 
-/** A count and its word: `1 area`, `2 areas`. */
+/** A number and its noun: `1 area`, `2 areas`. */
 export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-/** A number with a fixed number of decimals; a dash when there is none. */
+/** A number with a fixed number of decimals; a dash for no number. */
 export function decimal(value: number | null | undefined, digits: number): string {
   if (value === null || value === undefined) return '–';
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** A power of two in bytes the way page sizes are written: `4K`, `2M`, `1G`. */
+/** A size in bytes as Linux writes page sizes: `4K`, `2M`, `1G`. */
 export function pageSizeName(bytes: number): string {
   for (const [unit, size] of [
     ['T', 2 ** 40],

@@ -3,7 +3,7 @@ import type { ArgsDef } from 'citty';
 import { UsageError } from './errors.js';
 import { nearest } from './suggest.js';
 
-/** Values of a subcommand's arguments as the command line gives them: what is no flag is text. */
+/** The values of a subcommand's arguments. Flags are booleans, all others are text. */
 export type ValuesOf<Definition extends ArgsDef> = {
   readonly [Name in keyof Definition]?:
     | (Definition[Name] extends { readonly type: 'boolean' } ? boolean : string)
@@ -11,10 +11,10 @@ export type ValuesOf<Definition extends ArgsDef> = {
 };
 
 /**
- * Checks a subcommand's arguments against its definition, which citty itself takes loosely, and writes every
- * option as `--name=value`, so that values such as `-` and `-5` arrive unchanged.
+ * Checks a subcommand's arguments against its definition, since citty accepts unknown ones. It returns every option
+ * as `--name=value`, so that values such as `-` and `-5` arrive unchanged.
  *
- * @throws UsageError for an unknown option, a missing or surplus value, or a stray argument.
+ * @throws UsageError for an unknown option, a missing or unexpected value, or an unexpected argument.
  */
 export function strictArguments(rawArgs: readonly string[], definition: ArgsDef): string[] {
   const positional = Object.keys(definition).find((name) => definition[name]?.type === 'positional');
@@ -31,10 +31,7 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
     }
     if (!argument.startsWith('--') || argument === '--') {
       const file = names.find((name) => definition[name]?.valueHint === 'FILE');
-      const hint =
-        file === undefined || argument.startsWith('-')
-          ? ''
-          : `, a file is given with --${file} FILE, another command stands in place of this one`;
+      const hint = file === undefined || argument.startsWith('-') ? '' : `; name a file with --${file} FILE`;
       throw new UsageError(`unexpected argument '${printable(argument)}'; options start with --${hint}`);
     }
     const equals = argument.indexOf('=');
@@ -65,9 +62,9 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
 }
 
 /**
- * The error for a name that is not among the known ones, with the nearest of them, or with all.
+ * The error for an unknown name. It names the nearest known one, or all of them.
  *
- * @param heading - what the known ones are.
+ * @param heading - what stands before the list of all.
  */
 export function unknown(what: string, name: string, known: readonly string[], heading = 'Known'): UsageError {
   const near = nearest(name, known);
@@ -78,10 +75,10 @@ export function unknown(what: string, name: string, known: readonly string[], he
 }
 
 /**
- * The value of an option that takes one of a few words.
+ * Reads an option that takes one of a few words.
  *
  * @param fallback - the value when the option is absent.
- * @throws UsageError for another word, with the nearest known one.
+ * @throws UsageError for any other word, with the nearest known one.
  */
 export function oneOf<Value extends string>(
   name: string,
@@ -95,7 +92,7 @@ export function oneOf<Value extends string>(
   return found;
 }
 
-/** Bounds of a number on the command line. */
+/** The bounds of a number on the command line. */
 export interface Bounds {
   readonly min: number;
   readonly max: number;
@@ -103,9 +100,9 @@ export interface Bounds {
 }
 
 /**
- * The value of a numeric option.
+ * Reads a numeric option.
  *
- * @throws UsageError when it is no whole number within the bounds.
+ * @throws UsageError when the value is not a whole number within the bounds.
  */
 export function wholeNumber(name: string, value: string | undefined, bounds: Bounds): number {
   if (value === undefined) return bounds.fallback;
@@ -118,5 +115,5 @@ export function wholeNumber(name: string, value: string | undefined, bounds: Bou
   return number;
 }
 
-/** Seeds are 32-bit. */
+/** Seeds have 32 bits. */
 export const SEED: Bounds = { min: 0, max: 2 ** 32 - 1, fallback: 1 };

@@ -2,27 +2,31 @@ import { setImmediate } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import type { Console } from './console.js';
 
-/** Tells a person that a long run is alive, on standard error. */
+/** Shows on standard error how far a long run is. */
 export interface Progress {
-  /** A step begins, all before it are done; `what` names it. Lets signals and timers through. */
+  /**
+   * Tells that a step begins and all steps before it are done. Lets signals and timers run.
+   *
+   * @param what - names the step.
+   */
   step(what: string): Promise<void>;
-  /** Takes the bar away. */
+  /** Removes the bar. */
   end(): void;
 }
 
-/** Milliseconds of silence: short runs print nothing at all. */
+/** Milliseconds before the first output: a short run prints nothing. */
 const QUIET_BAR = 400;
 const QUIET_LINES = 2000;
 /** Milliseconds between two plain lines. */
 const EVERY_LINE = 5000;
 
 /**
- * A bar on a terminal, a plain line every few seconds elsewhere.
+ * Shows a bar on a terminal, and a line every few seconds elsewhere.
  *
- * The bar changes no setting of the terminal (the cursor stays, lines wrap) and listens to no signal: Ctrl-C
- * ends the process at once and leaves nothing to restore. Standard input is not touched.
+ * The bar does not change the terminal: the cursor stays visible and lines wrap. So Ctrl-C can end the process at any
+ * time. The bar does not read standard input.
  *
- * @param steps - how many calls of `step` make the whole.
+ * @param steps - how many times the caller calls `step`.
  */
 export function progress({ stderr, env }: Pick<Console, 'stderr' | 'env'>, steps: number): Progress {
   const start = performance.now();
@@ -45,7 +49,7 @@ interface Shown {
 
 function bar(stream: Console['stderr'], steps: number): Shown {
   const drawn = new SingleBar({
-    // The library asks for a whole stream and uses what a sink has.
+    // The library's type is a stream; it uses only what a sink has.
     stream: stream as unknown as NodeJS.WritableStream,
     format: '{bar} {percentage}% {what}',
     barsize: 24,

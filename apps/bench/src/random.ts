@@ -1,12 +1,12 @@
-/** A seeded source of numbers: the same seed gives the same sequence everywhere. */
+/** A source of random numbers. The same seed gives the same sequence on every machine. */
 export interface Random {
   /** A whole number from 0 to `below - 1`; `below` is at most 2 ** 53. */
   next(below: number): number;
 }
 
-/** Marsaglia's xorshift with 32 bits of state, two draws per number. */
+/** Marsaglia's xorshift with 32 bits of state. Each number takes two draws. */
 export function random(seed: number): Random {
-  // 0 is the one state that xorshift never leaves.
+  // Xorshift never leaves state 0.
   let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
   const draw = (): number => {
     state ^= state << 13;

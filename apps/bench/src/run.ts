@@ -25,25 +25,27 @@ const layout = defineCommand({
 });
 
 const speed = defineCommand({
-  meta: { name: 'speed', description: 'Time the same work in every format, and hold it against C' },
+  meta: { name: 'speed', description: 'Time the same work in every format and in C' },
   args: speedArguments as ArgsDef,
 });
 
 const mmu = defineCommand({
-  meta: { name: 'mmu', description: 'Hold the formats against the MMU of QEMU, on tables of all kinds' },
+  meta: { name: 'mmu', description: 'Compare the formats with the MMU of QEMU, on built and random tables' },
   args: mmuArguments as ArgsDef,
 });
 
 const replay = defineCommand({
-  meta: { name: 'replay', description: 'Make every decision of a recorded kernel again, and compare' },
+  meta: {
+    name: 'replay',
+    description: 'Repeat every decision of a recorded kernel, and compare the results',
+  },
   args: replayArguments as ArgsDef,
 });
 
 const workload = defineCommand({
   meta: {
     name: 'workload',
-    description:
-      "Run the cases of Linux's lib/test_vmalloc.c in every format, in one worker (there is no --nr-threads)",
+    description: "Run the cases of Linux's lib/test_vmalloc.c in every format, with one worker",
   },
   args: workloadArguments as ArgsDef,
 });
@@ -53,7 +55,7 @@ const main = defineCommand({
   subCommands: { layout, speed, mmu, replay, workload },
 });
 
-/** A subcommand: its definition, and what runs it with checked arguments. */
+/** A subcommand: its definition, and the function that runs it with checked arguments. */
 interface Command {
   readonly command: CommandDef;
   readonly run: (rawArgs: string[], io: Console) => Promise<void>;
@@ -83,10 +85,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 };
 
 /**
- * Runs the command line and returns its exit code. Results go to standard output, everything else to standard
- * error; nothing is thrown.
+ * Runs the command line and returns its exit code. It writes results to standard output and all else to standard
+ * error. It never throws.
  *
- * @param rawArgs - the arguments behind the command's name.
+ * @param rawArgs - the arguments after the program's name.
  */
 export async function run(rawArgs: readonly string[], io: Console): Promise<number> {
   try {
@@ -120,7 +122,7 @@ async function dispatch(rawArgs: readonly string[], io: Console): Promise<void> 
   await chosen.run(strictArguments(rest, chosen.command.args as ArgsDef), io);
 }
 
-/** The help of the whole, or that of one command. */
+/** Prints the help of the program, or that of one command. */
 function helpFor([name, more]: readonly string[], io: Console): Promise<void> {
   if (more !== undefined) throw surplus(more, `help ${name}`);
   return name === undefined ? help(io, main) : help(io, commandOf(name).command, main);
@@ -131,9 +133,9 @@ function surplus(argument: string, before: string): UsageError {
 }
 
 /**
- * The command of a name.
+ * Finds a command by its name.
  *
- * @throws UsageError for another name, with the nearest command.
+ * @throws UsageError for an unknown name, with the nearest known one.
  */
 function commandOf(name: string): Command {
   const names = Object.keys(COMMANDS);

@@ -1,15 +1,15 @@
 import { max, median, medianAbsoluteDeviation, min } from 'simple-statistics';
 
-/** Several measurements of one thing. */
+/** How measurements of one thing are spread. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** Median absolute deviation: half of the measurements lie this near to the median. */
+  /** Median absolute deviation: half of the measurements are this close to the median. */
   readonly mad: number;
 }
 
-/** Sums measurements up; `null` when there are none. */
+/** Summarizes measurements; `null` when there are none. */
 export function spread(samples: readonly number[]): Spread | null {
   if (samples.length === 0) return null;
   return {
@@ -20,7 +20,7 @@ export function spread(samples: readonly number[]): Spread | null {
   };
 }
 
-/** Three decimals: a picosecond when the unit is nanoseconds. */
+/** Rounds to three decimals: to a picosecond where the unit is nanoseconds. */
 function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }

@@ -1,6 +1,6 @@
 import { closestMatch } from 'leven';
 
-/** The name nearest to a mistyped one, or `undefined` when none is near. */
+/** The known name nearest to a mistyped one; `undefined` when none is near. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const maxDistance = Math.max(2, Math.ceil(name.length / 3));
   const lowerCase = names.map((one) => one.toLowerCase());

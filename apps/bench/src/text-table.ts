@@ -1,14 +1,14 @@
 import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
 
-/** A column of a table: its head and how its cells stand. */
+/** A column of a table: its head, its alignment and its cells. */
 export interface Column<Row> {
   readonly head: string;
   readonly align: 'left' | 'right';
   readonly cell: (row: Row) => string;
 }
 
-/** A plain table without frame: two spaces between columns, a line under the head. */
+/** A table without a frame: two spaces between columns, a line under the head. */
 export function textTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const none = {
     top: '',
@@ -40,7 +40,7 @@ export function textTable<Row>(columns: readonly Column<Row>[], rows: readonly R
 }
 
 /**
- * One table when the width allows, else one for each group of columns; the key columns stand in all of them.
+ * One table if it fits the width, else one table for each group of columns. Every table has the key columns.
  */
 export function fittedTables<Row>(
   keys: readonly Column<Row>[],
@@ -53,7 +53,7 @@ export function fittedTables<Row>(
   return groups.map((group) => textTable([...keys, ...group], rows));
 }
 
-/** A table of GitHub's Markdown. */
+/** A table in GitHub's Markdown. */
 export function markdownTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
@@ -63,12 +63,12 @@ export function markdownTable<Row>(columns: readonly Column<Row>[], rows: readon
   ].join('\n');
 }
 
-/** The widest line of a text, as a terminal shows it. */
+/** The width of a text's longest line on a terminal. */
 function widthOfText(text: string): number {
   return Math.max(...text.split('\n').map((line) => stripVTControlCharacters(line).length));
 }
 
-/** Breaks a paragraph at spaces; further lines start with `indent`. */
+/** Breaks a paragraph at spaces. All lines but the first start with `indent`. */
 export function wrap(text: string, width: number, indent = ''): string {
   const lines: string[] = [];
   let line = '';

@@ -1,4 +1,4 @@
-/** Nanoseconds that an action takes. */
+/** Runs an action and returns the nanoseconds that it takes. */
 export function timed(action: () => void): number {
   const start = performance.now();
   action();

@@ -63,7 +63,7 @@ async function namesIn(folder: string) {
 }
 
 describe('installedFormats', () => {
-  it('finds the app’s own dependencies wherever it runs', async () => {
+  it('finds the app’s own dependencies in every folder', async () => {
     const { configurations, warnings } = await installedFormats('/does/not/exist');
     expect(configurations.map(({ name }) => name)).toContain('x86-64');
     expect(warnings).toEqual([]);
@@ -130,14 +130,14 @@ describe('installedFormats', () => {
     [
       'without the list',
       'export const formats = [];',
-      /^broken is left out: it does not export a list named configurations$/,
+      /^broken is left out: it exports no array named configurations$/,
     ],
-    ['with no list', 'export const configurations = 5;', /does not export a list/],
+    ['with no list', 'export const configurations = 5;', /exports no array named configurations/],
     ['with nothing in it', 'export const configurations = [null];', /configurations\[0\]\.: /],
     [
       'with an odd name',
       `export const configurations = [${source('a b')}];`,
-      /configurations\[0\]\.name: is no plain word$/,
+      /configurations\[0\]\.name: expected letters, digits and \. \+ -$/,
     ],
     [
       'without a window',
@@ -149,7 +149,7 @@ describe('installedFormats', () => {
       `export const configurations = [${source('x', (text) => text.replace('shift: 29', 'shift: 30'))}];`,
       /broken is left out: EINVAL: format wide-64k: levels\[1\] \(PMD\) has shift 30/,
     ],
-  ])('a package %s is a warning, the others stay', async (_, text, warning) => {
+  ])('warns about a package %s, and keeps the others', async (_, text, warning) => {
     const folder = project(
       { dependencies: { broken: '1', good: '1' } },
       { broken: esm(text), good: esm(`export const configurations = [${source('good-one')}];`) },
@@ -160,7 +160,7 @@ describe('installedFormats', () => {
     expect(warnings[0]).toMatch(warning);
   });
 
-  it('keeps the first of two configurations with one name', async () => {
+  it('keeps the first of two configurations with the same name', async () => {
     const folder = project(
       { dependencies: { first: '1', second: '1' } },
       {
@@ -170,17 +170,17 @@ describe('installedFormats', () => {
     );
     expect(await namesIn(folder)).toEqual({
       names: ['same', 'other'],
-      warnings: ['second: a configuration named same is there already; the second one is left out'],
+      warnings: ['second: another package has a configuration named same; this one is left out'],
     });
   });
 
-  it('a package that the app has already is not loaded again', async () => {
+  it('does not load a package of the app again', async () => {
     const again = esm('throw new Error("loaded again");');
     const folder = project({ dependencies: { '@vmarea/x86-64': '1' } }, { '@vmarea/x86-64': again });
     expect(await namesIn(folder)).toEqual({ names: [], warnings: [] });
   });
 
-  it('a broken package.json in the current folder is passed over', async () => {
+  it('ignores a broken package.json in the current folder', async () => {
     const folder = project({}, {});
     writeFileSync(join(folder, 'package.json'), '{');
     expect(await namesIn(folder)).toEqual({ names: [], warnings: [] });
@@ -189,14 +189,14 @@ describe('installedFormats', () => {
 
 describe('choose', () => {
   const installed = { configurations: [wide, { ...wide, name: 'other' }], warnings: [] };
-  it('takes all, or those that are named, in their order', () => {
+  it('takes all, or the named ones in their order', () => {
     const names = (wanted?: string) => choose(installed, wanted).map(({ name }) => name);
     expect(names()).toEqual(['wide-64k', 'other']);
     expect(names('other, wide-64k')).toEqual(['other', 'wide-64k']);
     expect(names('other,other')).toEqual(['other']);
   });
 
-  it('says what is installed, or that nothing is', () => {
+  it('names what is installed, or says that nothing is', () => {
     expect(() => choose(installed, 'wide-63k')).toThrow("unknown format 'wide-63k'\nDid you mean wide-64k?");
     expect(() => choose({ configurations: [], warnings: [] }, undefined)).toThrow(
       /no page-table format is installed/,

@@ -19,13 +19,13 @@ describe('the command line', () => {
     }
   });
 
-  it('help NAME is the help of a command', async () => {
+  it('help NAME shows the help of a command', async () => {
     const { code, out } = await capture(['help', 'workload']);
     expect(code).toBe(0);
     expect(out).toBe((await capture(['workload', '--help'])).out);
   });
 
-  it('--version', async () => {
+  it('--version shows the version', async () => {
     expect((await capture(['--version'])).out).toMatch(/^\d+\.\d+\.\d+\S*\n$/);
   });
 
@@ -39,14 +39,14 @@ describe('the command line', () => {
     [['help', 'layout', 'speed'], "unexpected argument 'speed' after help layout"],
     [['--version', 'layout'], "unexpected argument 'layout' after --version"],
     [['speed-job'], 'to measure, run: vmarea-bench speed'],
-  ])('%j ends with exit code 2', async (args, message) => {
+  ])('%j is refused with exit code 2', async (args, message) => {
     const { code, out, err } = await capture(args);
     expect(code).toBe(2);
     expect(out).toBe('');
     expect(err).toContain(message);
   });
 
-  it('an unforeseen error ends with exit code 1', async () => {
+  it('an internal error ends with exit code 1', async () => {
     let err = '';
     const code = await run(['--version'], {
       stdin: (async function* () {})(),

@@ -7,8 +7,8 @@ import { spread } from '../src/spread.js';
 import { nearest } from '../src/suggest.js';
 import { fittedTables, textTable, wrap } from '../src/text-table.js';
 
-describe('texts', () => {
-  it('numbers', () => {
+describe('texts:', () => {
+  it('numbers have separators and units', () => {
     expect([
       count(262144),
       plural(1, 'area'),
@@ -42,7 +42,7 @@ describe('texts', () => {
     expect(text).toBe('name     n\n──────────\na        1\nlonger  22');
   });
 
-  it('tables split where they are too wide', () => {
+  it('tables that are too wide are split', () => {
     const column = (head: string) =>
       ({ head, align: 'left', cell: () => `\u001b[1m${head}\u001b[22m` }) as const;
     const tables = (width: number) =>
@@ -56,7 +56,7 @@ describe('texts', () => {
     expect(wrap('a-word-that-is-too-long b', 5)).toBe('a-word-that-is-too-long\nb');
   });
 
-  it('width: the terminal’s, then COLUMNS, then a wide page', () => {
+  it('the width is the terminal’s, else COLUMNS, else 120', () => {
     const write = () => {};
     expect(widthOf({ write, isTTY: true, columns: 90 }, { COLUMNS: '70' })).toBe(90);
     expect(widthOf({ write, columns: 90 }, { COLUMNS: '70' })).toBe(70);
@@ -64,7 +64,7 @@ describe('texts', () => {
     expect(widthOf({ write, isTTY: true, columns: 0 }, {})).toBe(120);
   });
 
-  it('the nearest name', () => {
+  it('the nearest name is found', () => {
     expect(nearest('spede', ['layout', 'speed'])).toBe('speed');
     expect(nearest('SPEED', ['layout', 'speed'])).toBe('speed');
     expect(nearest('arm46', ['X86-64', 'ARM64'])).toBe('ARM64');
@@ -72,8 +72,8 @@ describe('texts', () => {
   });
 });
 
-describe('numbers that are drawn and measured', () => {
-  it('random: within bounds, all of them, the same for the same seed', () => {
+describe('numbers:', () => {
+  it('random numbers are within bounds, and the same for the same seed', () => {
     for (const seed of [0, 1, 0x9e3779b9, 2 ** 32 - 1]) {
       const a = random(seed);
       const b = random(seed);
@@ -85,7 +85,7 @@ describe('numbers that are drawn and measured', () => {
     expect(Array.from({ length: 100 }, () => wide.next(2 ** 53)).every(Number.isSafeInteger)).toBe(true);
   });
 
-  it('spread', () => {
+  it('a spread has median, minimum, maximum and deviation', () => {
     expect(spread([3, 1, 2, 100])).toEqual({ median: 2.5, min: 1, max: 100, mad: 1 });
     expect(spread([])).toBeNull();
   });
@@ -109,12 +109,12 @@ describe('progress', () => {
     return text;
   }
 
-  it('is quiet when it is quick', async () => {
+  it('prints nothing in a short run', async () => {
     expect(await shown(true, 50)).toBe('');
     expect(await shown(false, 400)).toBe('');
   });
 
-  it('is a bar on a terminal, and goes away', async () => {
+  it('is a bar on a terminal, which is removed at the end', async () => {
     const text = await shown(true, 500);
     expect(text.split('\u001b').flatMap((part) => part.match(/█.*/) ?? [])).toEqual([
       '██████░░░░░░░░░░░░░░░░░░ 25% part 2',
@@ -125,7 +125,7 @@ describe('progress', () => {
     expect(text).not.toContain('\n');
   });
 
-  it('leaves the terminal’s cursor, wrapping and colours alone', async () => {
+  it('does not change the terminal’s cursor, wrapping and colours', async () => {
     const sequences = (await shown(true, 500)).split('\u001b').slice(1);
     for (const sequence of sequences) {
       // Not: hide the cursor, stop wrapping, a colour.
@@ -135,8 +135,8 @@ describe('progress', () => {
 
   it.each([
     ['no terminal', false, {}],
-    ['a terminal that cannot move its cursor', true, { TERM: 'dumb' }],
-  ] as const)('is a line now and then on %s', async (_, isTTY, env) => {
+    ['a terminal without cursor movement', true, { TERM: 'dumb' }],
+  ] as const)('is a line every few seconds on %s', async (_, isTTY, env) => {
     expect(await shown(isTTY, 2500, env)).toBe('25% part 2\n75% part 4\n');
   });
 });

@@ -7,33 +7,37 @@ import { appFile } from '../app-root.js';
 import { UsageError } from '../errors.js';
 import { whyUnreadable } from './unreadable.js';
 
-/** A text to parse and what to call it. */
+/** A text to parse, and its name. */
 export interface InputText {
   /** Path, or `standard input`. */
   readonly file: string;
-  /** What it is, for people. */
+  /** A description for people. */
   readonly title: string;
   readonly text: string;
 }
 
-/** Upper bound of a text: far beyond what a kernel prints, small enough for one string. */
-const LARGEST = 256 * 1024 * 1024;
+/** The largest text in bytes: far more than a kernel prints, and small enough for one string. */
+export const LARGEST: number = 256 * 1024 * 1024;
 
 /**
- * Reads the input of a run: a file, `-` for standard input, or the bundled one. Gzip is recognised by its
- * first two bytes wherever it comes from.
+ * Reads the input of a run: a file, `-` for standard input, or the bundled file. Its first two bytes tell gzip.
  *
- * @throws UsageError saying why it cannot be read.
+ * @param largest - the largest text in bytes.
+ * @throws UsageError with the reason when it cannot be read.
  */
-export async function readInput(path: string | undefined, stdin: AsyncIterable<unknown>): Promise<InputText> {
+export async function readInput(
+  path: string | undefined,
+  stdin: AsyncIterable<unknown>,
+  largest: number = LARGEST,
+): Promise<InputText> {
   if (path === undefined) return bundled();
   const fromStdin = path === '-';
   const file = fromStdin ? 'standard input' : printable(path);
-  const bytes = await readAll(fromStdin ? stdin : createReadStream(path), file);
-  return { file, title: file, text: decode(await unpacked(bytes, file), file) };
+  const bytes = await readAll(fromStdin ? stdin : createReadStream(path), file, largest);
+  return { file, title: file, text: decode(await unpacked(bytes, file, largest), file) };
 }
 
-/** The input that comes with the app; which one it is stands beside it. */
+/** The input that comes with the app. data/default-input.json names it. */
 async function bundled(): Promise<InputText> {
   const { file, title } = JSON.parse(await readFile(appFile('data/default-input.json'), 'utf8')) as {
     file: string;
@@ -42,19 +46,19 @@ async function bundled(): Promise<InputText> {
   return { file, title, text: await readFile(appFile(`data/${file}`), 'utf8') };
 }
 
-function tooLarge(): string {
-  return `it is larger than ${LARGEST / 1024 / 1024} MiB`;
+function tooLarge(largest: number): string {
+  return `it is larger than ${largest / 1024 / 1024} MiB`;
 }
 
-/** All bytes of a stream, as far as they are not too many: a device file may have no end. */
-async function readAll(stream: AsyncIterable<unknown>, file: string): Promise<Uint8Array> {
+/** Reads a stream up to its end, or up to the limit: a device file may be endless. */
+async function readAll(stream: AsyncIterable<unknown>, file: string, largest: number): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
     for await (const chunk of stream) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk as Uint8Array);
       length += bytes.length;
-      if (length > LARGEST) throw new Error(tooLarge());
+      if (length > largest) throw new Error(tooLarge(largest));
       chunks.push(bytes);
     }
   } catch (error) {
@@ -63,18 +67,18 @@ async function readAll(stream: AsyncIterable<unknown>, file: string): Promise<Ui
   return Buffer.concat(chunks);
 }
 
-async function unpacked(bytes: Uint8Array, file: string): Promise<Uint8Array> {
+async function unpacked(bytes: Uint8Array, file: string, largest: number): Promise<Uint8Array> {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
   try {
-    return await promisify(gunzip)(bytes, { maxOutputLength: LARGEST });
+    return await promisify(gunzip)(bytes, { maxOutputLength: largest });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ERR_BUFFER_TOO_LARGE' ? `unpacked, ${tooLarge()}` : (error as Error).message;
+    const why = code === 'ERR_BUFFER_TOO_LARGE' ? `unpacked, ${tooLarge(largest)}` : (error as Error).message;
     throw new UsageError(`cannot unpack the gzip data of ${file}: ${why}`, { cause: error });
   }
 }
 
-/** The text of the bytes; anything that is no text, or nothing at all, is refused. */
+/** Decodes a text. Refuses empty input and anything that is not text. */
 function decode(bytes: Uint8Array, file: string): string {
   const nul = bytes.indexOf(0);
   if (nul >= 0) throw noText(file, `byte ${nul} is 0x00`);

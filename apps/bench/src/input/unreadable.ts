@@ -1,5 +1,5 @@
 /**
- * Why a file cannot be read, in words.
+ * Says in words why a file cannot be read.
  *
  * @param file - its path.
  */
@@ -13,7 +13,7 @@ export function whyUnreadable(error: unknown, file: string): string {
     case 'EACCES':
     case 'EPERM':
       return file.endsWith('/vmallocinfo')
-        ? `the kernel shows it to root alone; try: sudo cat ${file} | vmarea-bench layout --vmallocinfo -`
+        ? `only root can read it; try: sudo cat ${file} | vmarea-bench layout --vmallocinfo -`
         : 'permission denied';
     default:
       return error instanceof Error ? error.message : String(error);

@@ -5,7 +5,7 @@ import { UsageError } from '../errors.js';
  * Reads the text of a whole /proc/vmallocinfo.
  *
  * @param file - its name, for errors.
- * @throws UsageError naming file, line, column and what was expected there.
+ * @throws UsageError with file, line, column and what was expected there.
  */
 export function readVmallocinfo(text: string, file: string): ParsedVmallocinfoLine[] {
   try {
@@ -16,7 +16,7 @@ export function readVmallocinfo(text: string, file: string): ParsedVmallocinfoLi
   }
 }
 
-/** Function that asked for an area, without offset and module, or its bare address; empty when there is none. */
+/** The function that asked for an area, without offset and module, or its address; empty when unknown. */
 export function functionOf({ info: { caller = '' } }: ParsedVmallocinfoLine): string {
   return caller.replace(/(\+0x[0-9a-f]+\/0x[0-9a-f]+)?( \[.*\])?$/i, '');
 }

@@ -2,7 +2,7 @@ import type { ParsedVmallocinfoLine } from '@vmarea/core';
 import { UsageError } from '../errors.js';
 import { functionOf } from './vmallocinfo.js';
 
-/** What an area is, in the words of /proc/vmallocinfo; `per-cpu` and `other` are told apart by what is missing. */
+/** The kind of an area, in the words of /proc/vmallocinfo. `per-cpu` and `other` are ours: their lines have no word. */
 export const KINDS = [
   'vmalloc',
   'vmap',
@@ -15,55 +15,55 @@ export const KINDS = [
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** What is mapped in an area. */
+/** The contents of an area. */
 export type Content =
   | { readonly type: 'frames'; readonly bytes: number }
   | { readonly type: 'range'; readonly physical: bigint; readonly bytes: number }
   | { readonly type: 'nothing' };
 
-/** One area to rebuild: sizes in bytes, nothing of the source's page size or architecture. */
+/** An area to rebuild. Sizes are in bytes; page size and architecture of the source do not matter. */
 export interface AreaRequest {
   readonly line: number;
   readonly kind: Kind;
-  /** Bytes without the guard. */
+  /** Its bytes, without the guard. */
   readonly bytes: number;
-  /** Whether Linux puts a guard behind it. */
+  /** True when Linux puts a guard after it. */
   readonly guard: boolean;
   readonly content: Content;
-  /** True when areas of this kind may be mapped, but the line does not tell what is. */
+  /** True when the area may be mapped, but its line does not tell the contents. */
   readonly unknownContent: boolean;
 }
 
-/** How the page size of the source kernel was found. */
+/** How the source's page size was found. */
 export type PageSizeSource = 'option' | 'lines' | 'default';
 
-/** A whole input, ready to be rebuilt anywhere. */
+/** All areas of an input. */
 export interface Workload {
   readonly lines: number;
   readonly pageBytes: number;
   readonly pageBytesFrom: PageSizeSource;
-  /** Pages of the guard that the source kernel puts behind an area. */
+  /** Pages of the guard that the source puts after an area. */
   readonly guardPages: number;
   readonly requests: readonly AreaRequest[];
-  /** `unpurged vm_area` lines: freed already, nothing to rebuild. */
+  /** `unpurged vm_area` lines: these areas are already freed. */
   readonly unpurged: number;
-  /** Lines whose addresses do not span their size. */
+  /** Lines whose addresses the source hid: they do not span the size. */
   readonly hashed: number;
   /** How often each unknown word occurs. */
   readonly unknownWords: ReadonlyMap<string, number>;
 }
 
-/** Page sizes that Linux uses on 64-bit machines, and the guards that its versions put behind an area. */
+/** The page sizes of Linux on 64-bit machines, and the guards that its versions put after an area. */
 const PAGE_SIZES = [4096, 16384, 65536];
 const GUARD_PAGES = [1, 17, 0];
-/** The per-cpu allocator's areas are the only ones that Linux reserves in groups, without a guard. */
+/** Linux reserves only the areas of the per-cpu allocator in groups, without a guard. */
 const PER_CPU_CALLER = 'pcpu_get_vm_areas';
 
 /**
  * Turns the lines of a source kernel into areas to rebuild.
  *
- * @param file - name for errors.
- * @param pageBytes - the source's page size; inferred from the lines with `pages=` when absent.
+ * @param file - its name, for errors.
+ * @param pageBytes - the source's page size. Default: inferred from the lines with `pages=`.
  * @throws UsageError when a line contradicts the page size.
  */
 export function workload(
@@ -100,9 +100,9 @@ export function workload(
 }
 
 /**
- * The page size and guard that explain most lines: `size = (pages + guard) × page size`.
+ * Finds the page size and guard that explain most lines: `size = (pages + guard) × page size`.
  *
- * A tie goes to the earlier candidate; `null` when no line tells.
+ * The first candidate wins a tie. `null` when no line tells.
  */
 function inferPageSize(
   lines: readonly ParsedVmallocinfoLine[],
@@ -129,7 +129,7 @@ interface Source {
   readonly file: string;
   readonly pageBytes: number;
   readonly guardPages: number;
-  /** What to say about a line that contradicts the page size. */
+  /** Advice for a line that contradicts the page size. */
   readonly hint: string;
 }
 
@@ -140,9 +140,7 @@ function request(
 ): AreaRequest {
   const kind = kindOf(line);
   if (line.bytes > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new UsageError(
-      `${source.file}:${line.line}: size ${line.bytes} is more than any window of addresses has`,
-    );
+    throw new UsageError(`${source.file}:${line.line}: size ${line.bytes} exceeds every address window`);
   }
   const mapped = mappedBytes(line, source);
   const guardBytes = source.guardPages * source.pageBytes;
@@ -151,7 +149,7 @@ function request(
   const bytes = guard ? Math.max(size - guardBytes, mapped ?? 0) : size;
   if (bytes % source.pageBytes !== 0) {
     throw new UsageError(
-      `${source.file}:${line.line}: size ${size} is no multiple of the page size ${source.pageBytes}; ${source.hint}`,
+      `${source.file}:${line.line}: size ${size} is not a multiple of the page size ${source.pageBytes}; ${source.hint}`,
     );
   }
   const content = contentOf(line, kind, bytes, mapped);
@@ -172,14 +170,14 @@ function kindOf(line: ParsedVmallocinfoLine): Kind {
   return order.find((kind) => line.info.words?.includes(kind)) ?? 'other';
 }
 
-/** Bytes of the pages that the line counts, or `null` when it counts none. */
+/** The bytes of the pages that a line counts; `null` when it counts none. */
 function mappedBytes(line: ParsedVmallocinfoLine, source: Source): number | null {
   const { pages } = line.info;
   if (pages === undefined) return null;
   const bytes = pages * source.pageBytes;
   if (bytes > Number(line.bytes)) {
     throw new UsageError(
-      `${source.file}:${line.line}: pages=${pages} of ${source.pageBytes} bytes do not fit into the size ${line.bytes}; ` +
+      `${source.file}:${line.line}: pages=${pages} of ${source.pageBytes} bytes exceed the size ${line.bytes}; ` +
         source.hint,
     );
   }
@@ -187,8 +185,8 @@ function mappedBytes(line: ParsedVmallocinfoLine, source: Source): number | null
 }
 
 /**
- * Whether the size counts a guard. Kernel image segments have none but for the last: they are told by the
- * next line, whose physical address continues theirs without a gap.
+ * True when the size includes a guard. Of the kernel image's segments only the last has one. The next line tells a
+ * segment: its physical address continues without a gap.
  */
 function hasGuard(
   line: ParsedVmallocinfoLine,
@@ -208,7 +206,7 @@ function contentOf(line: ParsedVmallocinfoLine, kind: Kind, bytes: number, mappe
   const { phys } = line.info;
   if (phys !== undefined) return { type: 'range', physical: phys, bytes };
   if (mapped !== null) return mapped === 0 ? { type: 'nothing' } : { type: 'frames', bytes: mapped };
-  // Linux counts no pages for these two, yet maps them from end to end.
+  // Linux counts no pages for these two kinds, but maps all of the area.
   if (kind === 'vmap' || kind === 'dma-coherent') return { type: 'frames', bytes };
   return { type: 'nothing' };
 }

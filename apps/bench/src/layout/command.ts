@@ -21,33 +21,33 @@ export const layoutArguments = {
   vmallocinfo: {
     type: 'string',
     valueHint: 'FILE',
-    description: 'A /proc/vmallocinfo, plain or gzip; - is standard input (the bundled guest when absent)',
+    description: 'A /proc/vmallocinfo, plain or gzip; - is standard input (default: the bundled guest)',
   },
   'page-size': {
     type: 'string',
     valueHint: 'BYTES',
-    description: 'Page size of the kernel that wrote the file (found from its lines when absent)',
+    description: 'Page size of the kernel that wrote the file (default: found from its lines)',
   },
-  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (all when absent)' },
+  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (default: all)' },
   leaves: {
     type: 'string',
     valueHint: 'base|huge|both',
-    description: 'Leaf policies to compare (both when absent)',
+    description: 'Leaf policies to compare (default: both)',
   },
   repeat: {
     type: 'string',
     valueHint: 'N',
-    description: 'Measured rounds per row, 1 to 1000 (11 when absent)',
+    description: 'Measured rounds of each row, 1 to 1000 (default: 11)',
   },
   seed: {
     type: 'string',
     valueHint: 'N',
-    description: 'Seed of frames and sampled addresses (1 when absent)',
+    description: 'Seed of frames and sampled addresses (default: 1)',
   },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
 } as const satisfies ArgsDef;
 
-/** Values as the command line gives them. */
+/** The values of the options, unchecked. */
 export type LayoutArguments = ValuesOf<typeof layoutArguments>;
 
 /** Runs `vmarea-bench layout` and writes its result. */
@@ -141,12 +141,12 @@ function planWarnings({ configuration, leafPolicy, doesNotFit, unreachable }: Pl
   const warnings: string[] = [];
   if (doesNotFit.length > 0) {
     warnings.push(
-      `${who}: no room in the vmalloc window for ${plural(doesNotFit.length, 'area')} (${lines(doesNotFit)})`,
+      `${who}: the vmalloc window has no room for ${plural(doesNotFit.length, 'area')} (${lines(doesNotFit)})`,
     );
   }
   if (unreachable.length > 0) {
     warnings.push(
-      `${who}: ${plural(unreachable.length, 'area')} left empty, the physical addresses exceed ` +
+      `${who}: ${plural(unreachable.length, 'area')} left empty, since the physical addresses exceed ` +
         `${configuration.format.paBits} bits (${lines(unreachable)})`,
     );
   }

@@ -4,12 +4,12 @@ import { UsageError } from '../errors.js';
 import type { Mapping, Plan } from './plan.js';
 import type { FrameBalance } from './result.js';
 
-/** Alignment of a pool's first frame: every block of the allocator is then aligned. */
+/** Alignment of a pool's first frame. It aligns every block of the allocator. */
 const POOL_ALIGN = 2 ** 18;
-/** Most frames that one allocator holds. */
+/** The most frames of one allocator. */
 const POOL_LIMIT = 2 ** 30;
 
-/** The frames that a plan maps, taken from two allocators without bytes: scattered single frames, and aligned blocks. */
+/** The frames that a plan maps. They come from two allocators without bytes: one for scattered frames, one for blocks. */
 export class FramePools {
   private readonly singles: Watched;
   private readonly blocks: Watched;
@@ -27,16 +27,16 @@ export class FramePools {
       singles += mapping.pages - chunks * 2 ** order;
       if (chunks > 0) largest = Math.max(largest, order);
     }
-    // Twice the need, so that the last frame is scattered as much as the first.
+    // Twice as many as needed, so that the last frame is as scattered as the first.
     this.singles = watched(POOL_ALIGN, Math.max(1, 2 * singles), pageShift, seed);
     const block = 2 ** largest;
     const afterSingles = POOL_ALIGN * (1 + Math.ceil(Math.max(1, 2 * singles) / POOL_ALIGN));
     this.blocks = watched(afterSingles, (Math.ceil(inBlocks / block) + 1) * block, pageShift, undefined);
   }
 
-  /** Frames for a mapping that takes its frames from here, one per page. */
+  /** Takes the frames of a mapping, one for each page. */
   take(mapping: Mapping): Uint32Array {
-    if (mapping.source.type !== 'frames') throw new Error('the mapping brings its own frames');
+    if (mapping.source.type !== 'frames') throw new Error('the mapping has frames of its own');
     const { chunks, order } = mapping.source;
     const list = new Uint32Array(mapping.pages);
     for (let chunk = 0; chunk < chunks; chunk++) {
@@ -49,7 +49,7 @@ export class FramePools {
     return list;
   }
 
-  /** Gives every frame back and proves it. */
+  /** Frees every frame, and checks that all came back. */
   release(): FrameBalance {
     const peak = this.singles.allocator.stats().allocated + this.blocks.allocator.stats().allocated;
     for (const { list, mapping } of this.held.splice(0)) {
@@ -66,7 +66,7 @@ export class FramePools {
   }
 }
 
-/** An allocator and what it looked like when it was new. */
+/** An allocator and its counts when it was new. */
 interface Watched {
   readonly allocator: FrameAllocator;
   readonly before: FrameStats;
@@ -74,7 +74,7 @@ interface Watched {
 
 function watched(first: number, frames: number, pageShift: number, scatter: number | undefined): Watched {
   if (frames > POOL_LIMIT || first + frames > 2 ** 32) {
-    throw new UsageError('the input maps more frames than this tool can rebuild (2^30)');
+    throw new UsageError('the input maps more than 2^30 frames; this tool cannot rebuild it');
   }
   const allocator = new FrameAllocator(null, {
     pageShift,

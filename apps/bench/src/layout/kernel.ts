@@ -10,18 +10,18 @@ import {
 } from '@vmarea/core';
 import type { AreaRequest } from '../input/workload.js';
 
-/** `base`: base pages alone. `huge`: larger leaves where Linux's policy has them and alignment allows. */
+/** `base`: only base pages. `huge`: larger leaves where Linux's policy and the alignment allow them. */
 export type LeafPolicy = 'base' | 'huge';
 
-/** What a reservation takes beside the request. */
+/** The size and alignment of a reservation. */
 export interface Extent {
   /** Usable bytes, whole pages. */
   readonly bytes: number;
-  /** A power of two, in bytes; device ranges have an alignment of their own. */
+  /** A power of two, in bytes. `ioremap` aligns device ranges by itself. */
   readonly align: bigint;
 }
 
-/** A kernel of a configuration that forms the leaves of a policy, and no other. */
+/** Makes a kernel that forms only the leaves of a policy. */
 export function kernelOf(
   { format, linux }: Configuration,
   leafPolicy: LeafPolicy,
@@ -38,7 +38,7 @@ export function kernelOf(
 }
 
 /**
- * Reserves the area of a request, as the caller in Linux does.
+ * Reserves the area of a request, as its caller in Linux does.
  *
  * @throws VmError `ENOMEM` when the window has no room.
  */

@@ -13,14 +13,14 @@ import type { AreaRequest } from '../input/workload.js';
 import { rootFrames } from '../root-frames.js';
 import { type Extent, kernelOf, type LeafPolicy, reserveArea } from './kernel.js';
 
-/** Where the frames of an area come from. */
+/** The frames of an area. */
 type Source =
-  /** Adjacent frames, as a device has them. */
+  /** Adjacent frames, such as a device's. */
   | { readonly type: 'range'; readonly physical: bigint; readonly firstFrame: number }
-  /** `chunks` aligned blocks of `2 ** order` frames, the rest single frames from anywhere. */
+  /** `chunks` aligned blocks of `2 ** order` frames, then scattered frames. */
   | { readonly type: 'frames'; readonly order: number; readonly chunks: number };
 
-/** What is mapped at the start of an area. */
+/** The mapping at the start of an area. */
 export interface Mapping {
   /** Base pages of the target. */
   readonly pages: number;
@@ -28,7 +28,7 @@ export interface Mapping {
   readonly source: Source;
 }
 
-/** An area with its place. */
+/** An area and its address. */
 interface PlannedArea {
   readonly request: AreaRequest;
   readonly extent: Extent;
@@ -36,26 +36,26 @@ interface PlannedArea {
   readonly mapping: Mapping | null;
 }
 
-/** All areas of an input, placed for one configuration and leaf policy. Nothing is mapped yet. */
+/** All areas of an input, with their addresses in one configuration and leaf policy. Nothing is mapped yet. */
 export interface Plan {
   readonly configuration: Configuration;
   readonly leafPolicy: LeafPolicy;
   readonly areas: readonly PlannedArea[];
-  /** Areas for which the vmalloc window has no room. */
+  /** Areas that do not fit into the vmalloc window. */
   readonly doesNotFit: readonly AreaRequest[];
-  /** Areas that are placed but not mapped: their physical range exceeds the format's physical addresses. */
+  /** Areas that are reserved but not mapped: the format has no such physical addresses. */
   readonly unreachable: readonly AreaRequest[];
-  /** Mapped base pages in all. */
+  /** All mapped base pages. */
   readonly pages: number;
-  /** Frames that tables take when every leaf is a base page; larger leaves need no more. */
+  /** Frames of tables when every leaf is a base page. Larger leaves need no more. */
   readonly tableFrames: number;
 }
 
-/** Largest block of the frame allocator, in orders. */
+/** The largest order of the frame allocator. */
 const MAX_ORDER = 18;
 
 /**
- * Places every area in the policy's vmalloc window, in the order of the input, and decides how it is mapped.
+ * Reserves every area in the policy's vmalloc window, in the order of the input, and decides how to map it.
  */
 export function plan(
   requests: readonly AreaRequest[],
@@ -92,7 +92,7 @@ export function plan(
   };
 }
 
-/** A kernel that only places: it has memory for its root. */
+/** A kernel that only reserves areas. Its memory holds the root alone. */
 function placingKernel(configuration: Configuration, leafPolicy: LeafPolicy): AddressSpace {
   const { format } = configuration;
   const { pageShift } = format;

@@ -21,30 +21,30 @@ import type { Plan } from './plan.js';
 import type { LayoutRow } from './result.js';
 import { type Sample, type Stretch, samplePages } from './sample.js';
 
-/** How a plan is carried out. */
+/** How to carry out a plan. */
 export interface RebuildOptions {
   readonly seed: number;
   /** Measured rounds. */
   readonly repeat: number;
-  /** Rounds before them, which are not counted. */
+  /** Rounds before the measured ones. */
   readonly warmUp: number;
   /** Called between rounds. */
   readonly step: () => Promise<void>;
 }
 
-/** Translations per timing loop, and how many of them are walked step by step too. */
+/** Translations of each timing loop, and how many of these addresses are walked step by step too. */
 const SAMPLES = 32768;
 const WALKS = 4096;
 
-/** Pages that have to be mapped before anything is counted: the first ones run code that is not compiled yet. */
+/** Pages to map before the first measured round: V8 compiles the code meanwhile. */
 const WARM_UP_PAGES = 2 ** 19;
 
-/** Rounds that are not counted: one for a large plan, many for a small one. */
+/** Rounds to warm up with: one for a large plan, many for a small one. */
 export function warmUpRounds(plan: Plan): number {
   return Math.min(Math.max(Math.ceil(WARM_UP_PAGES / Math.max(plan.pages, 1)), 1), 100);
 }
 
-/** A part of an area that one call maps, ready to be handed to a kernel again and again. */
+/** A part of an area that one call maps. */
 type Piece =
   | { readonly type: 'device'; readonly start: bigint; readonly end: bigint; readonly physical: bigint }
   /** Frames in aligned chunks of `2 ** shift` bytes. */
@@ -55,27 +55,27 @@ type Piece =
       readonly shift: number;
       readonly frames: Uint32Array;
     }
-  /** Single frames, from a page of the area on. */
+  /** Single frames, starting at a page of the area. */
   | { readonly type: 'pages'; readonly page: number; readonly frames: Uint32Array };
 
 /** A mapped area. */
 interface Job extends Stretch {
-  /** Its place among the areas of the plan. */
+  /** Its index in the areas of the plan. */
   readonly index: number;
   readonly protection: Protection;
   readonly pieces: readonly Piece[];
 }
 
 /**
- * Maps a plan in fresh kernels as often as asked, checks the translations, measures, takes everything
- * down again and proves that no frame is missing.
+ * Maps a plan in a new kernel in each round. It measures, checks the translations, unmaps everything, and checks that
+ * all frames came back.
  *
  * @throws CheckError when a translation is wrong or a frame leaked.
  */
 export async function rebuild(plan: Plan, options: RebuildOptions): Promise<LayoutRow> {
   const { format, linux, name, title } = plan.configuration;
   const pageBytes = 2 ** format.pageShift;
-  // The root may need an aligned block of several frames.
+  // A root may need an aligned block of several frames.
   const memory = PhysicalMemory.create({
     loops: wasmLoops,
     bytes: (plan.tableFrames + 2 * rootFrames(format)) * pageBytes,
@@ -157,7 +157,7 @@ function jobsOf(plan: Plan, pools: FramePools): Job[] {
   });
 }
 
-/** Whole chunks in one call, and the single frames behind them in another: a call promises one size for all of its frames. */
+/** One call maps whole chunks, another the single frames after them: a call has one size for all its frames. */
 function piecesOf(
   start: bigint,
   chunks: number,
@@ -174,12 +174,12 @@ function piecesOf(
   return pieces.filter((piece) => piece.type === 'device' || piece.frames.length > 0);
 }
 
-/** Reserves all areas again: they come to lie where the plan has them. */
+/** Reserves all areas again, at the addresses of the plan. */
 function reserveAll(kernel: AddressSpace, { areas }: Plan): VmArea[] {
   return areas.map(({ request, extent, area }) => {
     const reserved = reserveArea(kernel, request, extent);
     if (reserved.addr !== area.address)
-      throw new CheckError(`an area lies at ${hex(reserved.addr)}, planned was ${hex(area.address)}`);
+      throw new CheckError(`an area is at ${hex(reserved.addr)}, the plan has ${hex(area.address)}`);
     return reserved;
   });
 }
@@ -195,7 +195,7 @@ function mapAll(kernel: AddressSpace, areas: readonly VmArea[], jobs: readonly J
   }
 }
 
-/** What one full table looked like. */
+/** What the full tables of one round contain. */
 interface Seen {
   readonly counters: LayoutRow['work'];
   readonly leaves: LayoutRow['leaves'];
@@ -231,7 +231,7 @@ function inspect(
     throw new CheckError(`${label(plan)}: the leaves cover ${covered} bytes, ${expected} were mapped`);
   }
   return {
-    // The root is the kernel's, not the mappings'.
+    // The root belongs to the kernel, not to the mappings.
     counters: { tablesRead, entriesWritten, tablesAllocated: tablesAllocated - 1 },
     leaves,
     tableFrames,
@@ -240,7 +240,7 @@ function inspect(
   };
 }
 
-/** First and last page of every area must be the ones that were given; the page behind must not be mapped. */
+/** Checks that the first and last page of every area have their frames, and that the guard is not mapped. */
 function checkEnds(table: AddressSpace['table'], plan: Plan, jobs: readonly Job[]): void {
   const pageShift = BigInt(plan.configuration.format.pageShift);
   for (const { address, pages, frameAt } of jobs) {
@@ -262,7 +262,7 @@ function checkEnds(table: AddressSpace['table'], plan: Plan, jobs: readonly Job[
   }
 }
 
-/** Translates the sample and compares every result; this loop is also what is timed. */
+/** Translates the sample and checks every result. This is also the loop that is timed. */
 function checkSample({ table }: AddressSpace, { hi, lo, frame }: Sample): void {
   let wrongOnes = 0;
   for (let i = 0; i < frame.length; i++) {

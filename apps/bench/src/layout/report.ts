@@ -27,13 +27,13 @@ const cost: Columns = [
 
 const LEGEND: readonly (readonly [string, string])[] = [
   ['policy', 'base: base pages only; huge: larger leaves where Linux and alignment allow them'],
-  ['MiB', 'mapped memory, at real size rounded up to the format’s pages'],
-  ['tables, KiB', 'page-table frames with the root, and their bytes; B/MiB: bytes per mapped MiB'],
-  ['entries/walk', 'entries that a walk reads, mean and most, over random mapped pages'],
+  ['MiB', 'mapped memory: the real sizes, rounded up to the format’s pages'],
+  ['tables, KiB', 'frames of page tables, with the root, and their bytes; B/MiB: table bytes per mapped MiB'],
+  ['entries/walk', 'entries that a walk reads, mean and maximum, over random mapped pages'],
   ['ns/page', 'time to map, per base page (median); ns/walk: time to translate one address'],
 ];
 
-/** The result as a text for people, fitted to the width of standard output. */
+/** The result as text, as wide as standard output. */
 export function layoutReport(result: LayoutResult, io: Pick<Console, 'stdout' | 'env'>): string {
   const colours = coloursFor(io.stdout, io.env);
   const width = widthOf(io.stdout, io.env);
@@ -69,7 +69,7 @@ function inputLine(input: LayoutInput): string {
   const found = {
     option: 'as given',
     lines: 'found from its lines',
-    default: 'assumed: no line tells',
+    default: 'assumed, since no line tells it',
   }[input.pageBytesFrom];
   const list = kinds.map(([kind, number]) => `${count(number)} ${kind}`).join(', ');
   return (
@@ -82,23 +82,20 @@ function inputNotes(input: LayoutInput): string[] {
   const notes: string[] = [];
   if (input.hashedLines > 0) {
     notes.push(
-      `The kernel hid the addresses of ${plural(input.hashedLines, 'line')}; sizes and kinds are all that is needed.`,
+      `The kernel hid the addresses of ${plural(input.hashedLines, 'line')}. Sizes and kinds are enough.`,
     );
   }
-  if (input.unpurged > 0)
-    notes.push(`Passed over: ${plural(input.unpurged, 'area')} freed already (unpurged).`);
+  if (input.unpurged > 0) notes.push(`Skipped: ${plural(input.unpurged, 'area')} already freed (unpurged).`);
   const words = Object.entries(input.unknownWords);
   if (words.length > 0) {
     const list = words.map(([word, number]) => `${printable(word.slice(0, 40))} (${count(number)})`);
     const shown = list.slice(0, 10).join(', ');
-    notes.push(
-      `Words this tool does not know: ${shown}${list.length > 10 ? `, and ${list.length - 10} more` : ''}.`,
-    );
+    notes.push(`Unknown words: ${shown}${list.length > 10 ? `, and ${list.length - 10} more` : ''}.`);
   }
   return notes;
 }
 
-/** What the run has proved about frames and translations. */
+/** What the run checked. */
 function proof({ rows }: LayoutResult): string {
   const sum = (pick: (row: LayoutRow) => number): number => rows.reduce((total, row) => total + pick(row), 0);
   const balance = (of: keyof LayoutRow['leakCheck'], what: string): string => {
@@ -107,8 +104,8 @@ function proof({ rows }: LayoutResult): string {
     return `${count(taken - leaked)} of ${count(taken)} ${what}`;
   };
   return (
-    `Torn down: ${balance('tables', 'table frames')} and ${balance('frames', 'mapped frames')} came back. ` +
-    `${count(sum((row) => row.checkedTranslations))} translations checked, none wrong.`
+    `${balance('tables', 'table frames')} and ${balance('frames', 'mapped frames')} came back. ` +
+    `${count(sum((row) => row.checkedTranslations))} translations checked: all correct.`
   );
 }
 
@@ -117,10 +114,10 @@ function rowNotes(rows: readonly LayoutRow[]): string[] {
   if (first === undefined) return [];
   const notes: string[] = [];
   const { sparse, unknownContent } = first.areas;
-  if (sparse > 0) notes.push(`Reserved and left empty: ${plural(sparse, 'sparse area')}.`);
+  if (sparse > 0) notes.push(`Reserved but not mapped: ${plural(sparse, 'sparse area')}.`);
   if (unknownContent > 0) {
     notes.push(
-      `Reserved and left empty, the input does not tell what is in them: ${plural(unknownContent, 'area')}.`,
+      `Reserved but not mapped, since the input does not tell their contents: ${plural(unknownContent, 'area')}.`,
     );
   }
   return notes;

@@ -6,7 +6,7 @@ import type { LeafPolicy } from './kernel.js';
 /** What `vmarea-bench layout --json` prints. Keys are documented in the app's README and stay. */
 export interface LayoutResult {
   readonly command: 'layout';
-  /** Raised when a key changes its meaning or goes away. */
+  /** Increases when a key changes its meaning or is removed. */
   readonly schema: 1;
   readonly machine: Machine;
   readonly input: LayoutInput;
@@ -24,9 +24,9 @@ export interface LayoutInput {
   readonly pageBytes: number;
   readonly pageBytesFrom: PageSizeSource;
   readonly guardPages: number;
-  /** Areas to rebuild, by kind; kinds that do not occur are left out. */
+  /** Areas to rebuild, by kind. Kinds without an area are absent. */
   readonly areas: Partial<Record<Kind, number>>;
-  /** Lines of areas that were freed already. */
+  /** Lines of areas that are already freed. */
   readonly unpurged: number;
   /** Lines whose addresses the source kernel hid. */
   readonly hashedLines: number;
@@ -41,48 +41,48 @@ export interface LayoutRow {
   readonly leafPolicy: LeafPolicy;
   readonly pageBytes: number;
   readonly areas: {
-    /** Areas that have a place. */
+    /** Areas that are reserved. */
     readonly placed: number;
     /** Of these, areas with at least one mapped page. */
     readonly mapped: number;
-    /** Of these, areas without a page because the input says so (sparse). */
+    /** Of these, areas without a page because they are sparse. */
     readonly sparse: number;
-    /** Of these, areas left empty because the input does not tell what is in them. */
+    /** Of these, areas without a page because the input does not tell their contents. */
     readonly unknownContent: number;
-    /** Of these, areas left empty because the format's physical addresses are too narrow. */
+    /** Of these, areas without a page because the format's physical addresses are too narrow. */
     readonly unreachable: number;
-    /** Areas that the vmalloc window had no room for. */
+    /** Areas that do not fit into the vmalloc window. */
     readonly doesNotFit: number;
   };
   readonly mapped: { readonly bytes: number; readonly pages: number };
-  /** Number of leaves by size, smallest first; a run with a contiguous hint is one leaf of its size. */
+  /** Number of leaves by size, smallest first. A run with a contiguous hint is one leaf of its size. */
   readonly leaves: readonly { readonly bytes: number; readonly count: number }[];
   readonly tables: {
-    /** Frames that page tables take, the root included. */
+    /** Frames of page tables, with the root. */
     readonly frames: number;
     readonly bytes: number;
     /** `null` when nothing is mapped. */
     readonly bytesPerMappedMiB: number | null;
   };
-  /** Exact work of mapping everything once. */
+  /** The exact work of mapping everything once. */
   readonly work: {
     readonly tablesRead: number;
     readonly entriesWritten: number;
     readonly tablesAllocated: number;
   };
-  /** Time of mapping, in nanoseconds per mapped base page; `null` when nothing is mapped. */
+  /** Time to map, in nanoseconds for each mapped base page; `null` when nothing is mapped. */
   readonly map: Spread | null;
   readonly walk: {
-    /** Random mapped addresses that were walked and checked. */
+    /** Random mapped addresses that were translated and checked. */
     readonly addresses: number;
     readonly entriesMean: number | null;
     readonly entriesMax: number | null;
-    /** Time of a translation in nanoseconds. */
+    /** Time to translate an address, in nanoseconds. */
     readonly ns: Spread | null;
   };
-  /** Translations that were compared with the frame that was given: first and last page of every area, and the sample. */
+  /** Translations that were checked: the first and last page of every area, and the sample. */
   readonly checkedTranslations: number;
-  /** Frames before the run and after the teardown: `before` and `after` must be equal. */
+  /** Allocated frames. `before` and `after` must be equal. */
   readonly leakCheck: {
     readonly tables: FrameBalance;
     readonly frames: FrameBalance;

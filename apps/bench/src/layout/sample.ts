@@ -1,20 +1,20 @@
 import type { Random } from '../random.js';
 
-/** Random mapped pages: their addresses split into words, and the frame that each must translate to. */
+/** Random mapped pages: their addresses as words, and the frame that each must translate to. */
 export interface Sample {
   readonly hi: Int32Array;
   readonly lo: Int32Array;
   readonly frame: Float64Array;
 }
 
-/** A mapped stretch: where it begins, and the frame of each of its pages. */
+/** A mapped range: its address, and the frame of each page. */
 export interface Stretch {
   readonly address: bigint;
   readonly pages: number;
   readonly frameAt: (page: number) => number;
 }
 
-/** Draws pages, every mapped one with the same chance, and a byte in each. */
+/** Draws mapped pages, each with the same probability, and a byte in each. */
 export function samplePages(
   stretches: readonly Stretch[],
   size: number,
@@ -47,7 +47,7 @@ export function samplePages(
   return sample;
 }
 
-/** Index of the last element that is not above a value; the first element is 0. */
+/** The index of the last element that is at most a value. The first element is 0. */
 function lastAtMost(ascending: Float64Array, value: number): number {
   let low = 0;
   let high = ascending.length;

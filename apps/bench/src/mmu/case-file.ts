@@ -7,12 +7,15 @@ import { whyUnreadable } from '../input/unreadable.js';
 import { ACCESSES, MAX_JOBS } from './guest/layout.js';
 
 /*
- * A case is a file that tells all that is needed to make the same accesses again: settings, root, the entries that the walks read,
- * and the addresses.
+ * A case file contains everything that repeats the same accesses: settings, root, the entries that the walks read, and the
+ * addresses.
  */
 
 const KIND = 'vmarea mmu case';
-const digits = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{1,16}$/, 'is no hexadecimal number of 64 bits'));
+const digits = v.pipe(
+  v.string(),
+  v.regex(/^0x[0-9a-f]{1,16}$/, 'expected a hexadecimal number of 64 bits, such as 0x1000'),
+);
 const word = v.pipe(
   digits,
   v.transform((text) => BigInt(text)),
@@ -37,13 +40,13 @@ const caseSchema = v.object({
     batch: v.number(),
     tables: v.string(),
     planted: v.nullable(v.string()),
-    /** False: the addresses agree when they are asked for one at a time, so the whole batch is here. */
+    /** False: no single address differs alone, so the file has the whole batch. */
     alone: v.boolean(),
   }),
   differences: v.array(v.string()),
 });
 
-/** One case; addresses and entries as bigints. */
+/** A case, with addresses and entries as bigints. */
 export interface Case {
   readonly configuration: string;
   readonly settings: Readonly<Record<string, number | boolean | string>>;
@@ -54,7 +57,7 @@ export interface Case {
   readonly differences: readonly string[];
 }
 
-/** Writes a case into a folder and gives its path. */
+/** Writes a case into a folder and returns its path. */
 export function writeCase(folder: string, one: Case): string {
   const { configuration, settings, root, entries, jobs, from, differences } = one;
   const text = {
@@ -77,7 +80,7 @@ export function writeCase(folder: string, one: Case): string {
 /**
  * Reads a case.
  *
- * @throws UsageError when the file cannot be read or is no case.
+ * @throws UsageError when the file cannot be read or is not a case.
  */
 export function readCase(path: string): Case {
   let json: unknown;
@@ -90,7 +93,9 @@ export function readCase(path: string): Case {
   const parsed = v.safeParse(caseSchema, json);
   if (!parsed.success) {
     const issue = parsed.issues[0];
-    throw new UsageError(`${printable(path)} is no case: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`);
+    throw new UsageError(
+      `${printable(path)} is not a case file: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`,
+    );
   }
   const { configuration, settings, root, entries, jobs, from, differences } = parsed.output;
   return {

@@ -19,35 +19,35 @@ import { TARGETS } from './targets/index.js';
 
 /** The options of `vmarea-bench mmu`. */
 export const mmuArguments = {
-  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (all when absent)' },
+  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (default: all)' },
   addresses: {
     type: 'string',
     valueHint: 'N',
-    description: 'Addresses for each format, 1 to 100,000,000 (15,000 when absent)',
+    description: 'Addresses for each format, 1 to 100000000 (default: 15000)',
   },
   seconds: {
     type: 'string',
     valueHint: 'N',
-    description: 'Time for all formats together, in place of a number of addresses',
+    description: 'Time for all formats together, instead of a number of addresses',
   },
-  seed: { type: 'string', valueHint: 'N', description: 'Seed of tables and addresses (1 when absent)' },
+  seed: { type: 'string', valueHint: 'N', description: 'Seed of tables and addresses (default: 1)' },
   planted: {
     type: 'boolean',
-    description: 'Plant faults in the formats instead: each must be found, and its case must tell it alone',
+    description: 'Plant faults in the formats: the judge must find each one, and its case file must show it',
   },
-  case: { type: 'string', valueHint: 'FILE', description: 'Make the accesses of a case file once more' },
+  case: { type: 'string', valueHint: 'FILE', description: 'Repeat the accesses of a case file' },
   cases: {
     type: 'string',
     valueHint: 'FOLDER',
-    description: 'Where case files are written (mmu-cases when absent)',
+    description: 'The folder for new case files (default: mmu-cases)',
   },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
 } as const satisfies ArgsDef;
 
-/** Values as the command line gives them. */
+/** The values of the options, unchecked. */
 export type MmuArguments = ValuesOf<typeof mmuArguments>;
 
-/** With this value of `VMAREA_MMU` a missing QEMU is an error; without, its formats are skipped. */
+/** The value of `VMAREA_MMU` that makes a missing QEMU an error. Otherwise its formats are skipped. */
 const REQUIRED = 'required';
 
 /** Runs `vmarea-bench mmu` and writes its result. */
@@ -59,7 +59,7 @@ export async function runMmu(args: MmuArguments, io: Console): Promise<void> {
       ? null
       : wholeNumber('seconds', args.seconds, { min: 1, max: 1e7, fallback: 0 });
   if (seconds !== null && args.addresses !== undefined) {
-    throw new UsageError('--seconds stands in place of --addresses: give one of them');
+    throw new UsageError('--seconds and --addresses both set the length; give one of them');
   }
   refuseIgnored(args);
   const folder = resolve(io.cwd, args.cases ?? 'mmu-cases');
@@ -80,13 +80,12 @@ export async function runMmu(args: MmuArguments, io: Console): Promise<void> {
     args.json === true ? `${JSON.stringify(result, null, 2)}\n` : mmuReport(result, deviations, io),
   );
   const differences = rows.reduce((sum, row) => sum + row.differences, 0);
-  if (differences > 0)
-    throw new CheckError(`the model and the MMU differ in ${plural(differences, 'place')}`);
+  if (differences > 0) throw new CheckError(`model and MMU differ in ${plural(differences, 'place')}`);
   const missed = plants.filter(({ isConfirmed }) => !isConfirmed);
-  if (missed.length > 0) throw new CheckError(`${plural(missed.length, 'planted fault')} not told by a case`);
+  if (missed.length > 0) throw new CheckError(`no case file shows ${plural(missed.length, 'planted fault')}`);
 }
 
-/** Refuses options that another one leaves without effect. */
+/** Refuses options that have no effect with another one. */
 function refuseIgnored(args: MmuArguments): void {
   const refuse = (by: string, names: readonly (keyof MmuArguments)[]): void => {
     const name = names.find((one) => args[one] !== undefined && args[one] !== false);
@@ -100,7 +99,7 @@ function refuseIgnored(args: MmuArguments): void {
 interface Work {
   readonly benches: readonly Bench[];
   readonly addresses: number;
-  /** For all benches together; `null` when the number of addresses decides. */
+  /** The time for all benches together; `null` when the number of addresses decides. */
   readonly seconds: number | null;
 }
 
@@ -115,7 +114,7 @@ async function judgeAll({ benches, addresses, seconds }: Work, io: Console): Pro
       const until = seconds === null ? null : (seconds * (i + 1)) / benches.length;
       const isEnough = (done: number): boolean => (until === null ? done >= addresses : elapsed() >= until);
       const step = async (): Promise<void> => {
-        // A step is a batch, or a second.
+        // A step of the bar is a batch, or a second.
         if (seconds !== null && elapsed() < shown) return;
         shown++;
         await bar.step(bench.configuration.name);
@@ -128,7 +127,7 @@ async function judgeAll({ benches, addresses, seconds }: Work, io: Console): Pro
   return rows;
 }
 
-/** Every planted fault of each target, in the configurations that it names; where none of them was chosen, in the first that was. */
+/** Plants every fault of each target in the configurations that the target names, else in its first chosen one. */
 async function plantAll(benches: readonly Bench[], io: Console): Promise<PlantRow[]> {
   const planted = TARGETS.flatMap((target) => {
     const own = benches.filter((one) => one.target === target);
@@ -153,9 +152,9 @@ async function plantAll(benches: readonly Bench[], io: Console): Promise<PlantRo
 }
 
 /**
- * What can be judged here, and what cannot.
+ * Finds what can be judged here.
  *
- * @throws CheckError where `VMAREA_MMU` is `required` and something cannot.
+ * @throws CheckError when `VMAREA_MMU` is `required` and something cannot be judged.
  */
 function benchesOf(
   configurations: readonly Configuration[],
@@ -174,30 +173,30 @@ function benchesOf(
   const [first] = skipped;
   if (first !== undefined && isRequired) {
     throw new CheckError(
-      `VMAREA_MMU is ${REQUIRED}, and ${first.configuration} cannot be judged: ${first.why}`,
+      `VMAREA_MMU is ${REQUIRED}, but ${first.configuration} cannot be judged: ${first.why}`,
     );
   }
   return { benches, skipped };
 }
 
-/** Whether a missing QEMU is an error. */
+/** True when a missing QEMU is an error. */
 function requiresQemu({ VMAREA_MMU: value }: Console['env']): boolean {
   if (value === undefined || value === '') return false;
   return oneOf('VMAREA_MMU', value, [REQUIRED], REQUIRED) === REQUIRED;
 }
 
-/** The target and QEMU of a configuration, or why there is none. */
+/** The target and QEMU of a configuration, or the reason why there is none. */
 function benchOf(configuration: Configuration, env: Console['env']): Pick<Bench, 'target' | 'qemu'> | string {
   const target = TARGETS.find((one) => one.judges(configuration));
   if (target === undefined)
-    return `no target judges it: ${TARGETS.map(({ name }) => name).join(', ')} are there`;
+    return `no target judges it; the targets are ${TARGETS.map(({ name }) => name).join(', ')}`;
   const qemu = findQemu(target.binary, env);
   if (qemu === null)
-    return `${target.binary} is missing; Debian and Ubuntu: apt-get install ${target.debianPackage}`;
+    return `${target.binary} is missing; on Debian and Ubuntu: apt-get install ${target.debianPackage}`;
   return { target, qemu };
 }
 
-/** Makes the accesses of a case file once more, and tells what each led to. */
+/** Repeats the accesses of a case file, and prints the outcome of each. */
 async function again(
   one: Case,
   configurations: readonly Configuration[],
@@ -223,19 +222,18 @@ async function again(
     const result = await runGiven(target, guest, qemu.version, configuration, one, planted?.apply);
     io.stdout.write(caseReport(one, result, target.subject(configuration, one.settings).format, io));
     const differences = differencesOf(result).length;
-    if (differences > 0)
-      throw new CheckError(`the model and the MMU differ in ${plural(differences, 'place')}`);
+    if (differences > 0) throw new CheckError(`model and MMU differ in ${plural(differences, 'place')}`);
   } finally {
     guest.stop();
   }
 }
 
-/** As `runCase`, where the case is the user's: what the machine has no room for is his mistake. */
+/** Runs a case of the user. Memory that the machine does not have is a mistake in the file. */
 async function runGiven(...given: Parameters<typeof runCase>): ReturnType<typeof runCase> {
   try {
     return await runCase(...given);
   } catch (error) {
-    if (error instanceof VmError) throw new UsageError(`the case cannot be made again: ${error.message}`);
+    if (error instanceof VmError) throw new UsageError(`cannot repeat the case: ${error.message}`);
     throw error;
   }
 }

@@ -11,17 +11,17 @@ import type { Subject, Target } from './target.js';
 
 /** Addresses of one batch. */
 export const JOBS = 512;
-/** Batches in which only some accesses are made, in percent: what one access sets, no other then hides. */
+/** The percentage of batches with only some accesses, so that no access hides what another sets. */
 const PARTIAL = 40;
 
-/** A batch that was run. */
+/** A finished batch. */
 export interface Examined extends Batch, BatchResult {
   readonly batch: number;
-  /** Whether calls made the tables, or their entries were drawn. */
+  /** `built`: calls made the tables. `random`: their entries are random. */
   readonly tablesAre: 'built' | 'random';
-  /** Entries of the tables before the run, by address: what a case file needs. */
+  /** The entries of the tables before the run, by address, for a case file. */
   readonly entries: ReadonlyMap<bigint, bigint>;
-  /** Accesses that were not made, by the name of the deviation that is in the way. */
+  /** Accesses that were not made, by the name of the deviation. */
   readonly leftOut: ReadonlyMap<string, number>;
 }
 
@@ -35,7 +35,7 @@ interface Machine {
 /**
  * Makes a batch and runs it. The same seed and number give the same batch.
  *
- * @param plant - changes the format that the model walks by.
+ * @param plant - changes the model's format.
  */
 export async function examine(
   { target, guest, version }: Machine,
@@ -53,7 +53,7 @@ export async function examine(
   const tables = make(target, sound, memory, draw);
   const subject = { ...sound, format: plant(sound.format) };
   target.prepare(guest.ram, subject);
-  // What is asked, and what is left out, must not hang on a planted fault.
+  // A planted fault must not change which accesses are made.
   const table = new PageTableReader({ format: sound.format, memory, root: tables.root });
   const model = new Model(target, sound, memory, table);
   const leftOut = new Map<string, number>();
@@ -64,7 +64,7 @@ export async function examine(
   for (let tries = 0; jobs.length < JOBS && tries < 4 * JOBS; tries++) {
     const va = unitOf(tables.addresses(draw));
     const walk = model.walk(va);
-    // Two addresses of one unit would hide each other's stores.
+    // Two addresses of one unit would overwrite each other's stores.
     if (walk.pa !== null && units.has(walk.pa)) continue;
     const wanted = model.usable(va, walk) & target.mask(sound, walk) & mask;
     const useful = withoutUnclear(target, version, sound, walk, wanted, leftOut);
@@ -82,7 +82,7 @@ function accessMask({ accesses }: Target): number {
   return accesses.reduce((mask, number) => mask | (1 << number), 0);
 }
 
-/** A mask of accesses without those that meet a deviation which leads nobody knows where. */
+/** A mask of accesses without those whose deviation has an unknown outcome. */
 function withoutUnclear(
   target: Target,
   version: string,
@@ -102,7 +102,7 @@ function withoutUnclear(
   return left;
 }
 
-/** A number of a name, so that configurations do not all meet the same tables. */
+/** A hash of a name, so that configurations get different tables. */
 function hash(name: string): number {
   return [...name].reduce((sum, character) => Math.imul(sum, 31) + character.charCodeAt(0), 0);
 }

@@ -14,56 +14,56 @@ import { type Expected, isFrame, Model } from './model.js';
 import type { Deviation, Outcome, Settings, Subject, Target } from './target.js';
 import { compareVersions } from './version.js';
 
-/** What one access led to, beside what it should have. */
+/** The observed and the expected outcome of an access. */
 export interface Judged {
   readonly va: bigint;
-  /** Number of the access. */
+  /** The number of the access. */
   readonly access: number;
   readonly expected: Expected;
   readonly observed: Outcome;
-  /** Name of the known deviation that the access meets; `null` for none. */
+  /** The name of its known deviation; `null` for none. */
   readonly deviation: string | null;
-  /** It led where it should, or where a known deviation leads. */
+  /** True when the outcome is the expected one, or that of the known deviation. */
   readonly agrees: boolean;
-  /** It was made where there is no memory, so nothing tells where it went. */
+  /** True when there is no memory, so that nothing shows where it went. */
   readonly isUnplaced: boolean;
 }
 
-/** An entry that the processor left otherwise than the model; or a store that did not arrive, or should not have. */
+/** An entry that processor and model changed differently, a store that did not arrive, or one that should not have. */
 export interface WrongWord {
   readonly address: bigint;
   readonly what: 'entry' | 'store';
   readonly expected: bigint;
   readonly observed: bigint;
-  /** A job that went there. */
+  /** The address of a job that went there. */
   readonly va: bigint | null;
 }
 
-/** Result of a batch. */
+/** The result of a batch. */
 export interface BatchResult {
   readonly judged: readonly Judged[];
   readonly wrongWords: readonly WrongWord[];
-  /** Entries in which accessed or dirty bits were set. */
+  /** The number of entries in which accessed or dirty bits were set. */
   readonly entriesTouched: number;
 }
 
-/** What must stand where stores go, and the job that goes there. */
+/** The expected value at a store's address, and the address of its job. */
 interface Store {
   readonly value: bigint;
   readonly va: bigint;
 }
 
-/** Everything a batch is run with. No two jobs may lead to one unit: a store there would hide the other's. */
+/** The input of a batch. No two jobs may reach the same unit, since they would overwrite each other's stores. */
 export interface Batch {
   readonly subject: Subject;
-  /** The subject's format without a planted fault: where it leads there are units. */
+  /** The subject's format without a planted fault. There are units wherever it leads. */
   readonly sound: PageTableFormat;
   readonly settings: Settings;
   readonly tables: Pick<Tables, 'memory' | 'root'>;
   readonly jobs: readonly Job[];
 }
 
-/** An empty memory for tables, at the places that a target has for them. */
+/** Makes an empty memory for tables, at a target's addresses. */
 export function tableMemory({ ram }: Target): PhysicalMemory {
   return PhysicalMemory.of(ram.banks);
 }
@@ -81,16 +81,16 @@ export async function judge(
   writeTables(guest, memory);
   const before = new Map<bigint, bigint>();
   const firstStore = guest.firstStore;
-  // Units first, since the model is about to change the tables.
+  // Write the units first, since the model changes the tables.
   const model = new Model(target, subject, memory, table);
   const stores = new Map<bigint, Store>();
-  // QEMU keeps the code that it once saw somewhere, so units must be there before it looks, whatever a planted fault says.
+  // QEMU caches the code that it has translated, so units must be there before, whatever a planted fault says.
   const real = new PageTableReader({ format: sound, memory, root });
   for (const { va } of jobs) {
     const pa = real.translate(va);
     if (pa === null || !isFrame(target.ram, pa)) continue;
     putUnit(target, guest, pa);
-    // Nothing yet: a store that faults must not arrive.
+    // A store that faults must not arrive: expect 0.
     for (const at of [UNIT.kernelStored, UNIT.userStored])
       stores.set(unitOf(pa) + BigInt(at), { value: 0n, va });
   }
@@ -147,7 +147,7 @@ export async function judge(
   return { judged, wrongWords, entriesTouched };
 }
 
-/** The deviation that an access meets, if any. */
+/** The deviation of an access, if any. */
 export function deviationOf(
   { deviations }: Target,
   version: string,
@@ -189,7 +189,7 @@ function writeTables(guest: Processor, memory: PhysicalMemory): void {
   }
 }
 
-/** What stands at a physical address: see UNIT. */
+/** Writes the unit of a physical address, see UNIT. */
 function putUnit({ code }: Target, guest: Processor, pa: bigint): void {
   const start = unitOf(pa);
   const unit = new Uint8Array(UNIT.bytes);
@@ -223,7 +223,7 @@ function wrongEntries(
   return wrong;
 }
 
-/** Stores are looked for where all accesses agree; where they do not, that is the difference to tell. */
+/** Compares stores where all accesses of a job agree. Where they do not, they are the difference. */
 function wrongStores(
   guest: Processor,
   stores: ReadonlyMap<bigint, Store>,

@@ -4,24 +4,24 @@ import { addressOf } from './batch/address.js';
 import { ACCESSES, type GuestAccess, offsetInUnit, PROBES, REAL_ACCESSES } from './guest/layout.js';
 import type { Outcome, Subject, Target } from './target.js';
 
-/** What an access should lead to. */
+/** The expected outcome of an access. */
 export interface Expected {
   readonly walk: Walk;
   readonly outcome: Outcome;
-  /** What it would lead to if nothing refused it; `null` where the address is not mapped. */
+  /** The outcome if nothing refused it; `null` when the address is not mapped. */
   readonly made: Outcome | null;
 }
 
-/** The model: a format's walk over the same tables, with the accessed and dirty bits that it sets. */
+/** The model: a format's walk over the same tables, and the accessed and dirty bits that it sets. */
 export class Model {
   readonly #target: Target;
   readonly #subject: Subject;
   readonly #memory: PhysicalMemory;
   readonly #table: PageTableReader;
-  /** Bits that the processor may set beside those it must: by address of the entry. */
+  /** Bits that the processor may set but need not, by the entry's address. */
   readonly allowed = new Map<bigint, bigint>();
 
-  /** Lets the processor set bits of an entry. */
+  /** Allows the processor to set bits of an entry. */
   allow(entry: bigint, bits: bigint): void {
     this.allowed.set(entry, (this.allowed.get(entry) ?? 0n) | bits);
   }
@@ -34,29 +34,29 @@ export class Model {
   }
 
   /**
-   * Which accesses of an address say something and do no harm, a bit for each; 0 for none.
+   * The useful and harmless accesses of an address, a bit for each; 0 for none.
    *
-   * What leads to a device, to the stub or to the tables is asked for by probes alone.
+   * Only probes may reach a device, the stub or the tables.
    */
   usable(va: bigint, walk: Walk = this.walk(va)): number {
     const { ram, noMemory } = this.#target;
     if (walk.fault?.kind === 'external') {
       const missing = addressOf(this.#subject.format, walk.steps.at(-1)?.entry ?? 0n);
-      // The model has no tables there; the machine has memory, or a device.
+      // The model has no memory there. The machine may have memory or a device.
       return noMemory !== null && ram.isEmpty(missing) ? PROBES | REAL_ACCESSES : 0;
     }
     if (walk.pa === null || isFrame(ram, walk.pa)) return PROBES | REAL_ACCESSES;
     if (!ram.isEmpty(walk.pa)) return PROBES;
-    // What comes from nowhere is no code.
+    // Without memory there is no code to execute.
     return PROBES | (noMemory !== null ? REAL_ACCESSES : REAL_ACCESSES & ~EXECUTES);
   }
 
-  /** The walk of an address by no access in particular. */
+  /** Walks an address without an access. */
   walk(va: bigint): Walk {
     return this.#table.walk(va, undefined, this.#subject.controls);
   }
 
-  /** What an access of the unit at an address leads to; what the processor sets on the way is set. */
+  /** The expected outcome of an access to the unit at an address. Sets the bits that a processor sets. */
   expect(unit: bigint, access: GuestAccess): Expected {
     const { format } = this.#subject;
     const controls = this.#target.controls(this.#subject, access);
@@ -86,7 +86,7 @@ export class Model {
       if (after === before) continue;
       const bits = toBigint(after) ^ entry;
       if (walk.fault === null) this.#memory.write64(address, entry ^ bits);
-      // Tables on the way to a fault may have been marked: manuals leave it open.
+      // The manuals allow a processor to mark tables on the way to a fault.
       else if (kind === 'table') this.allow(address, bits);
     }
   }
@@ -94,7 +94,7 @@ export class Model {
 
 const EXECUTES = ACCESSES.reduce((mask, { kind }, i) => (kind === 'execute' ? mask | (1 << i) : mask), 0);
 
-/** True for an address where frames may be, and no tables. */
+/** True for an address of a frame, not of a table. */
 export function isFrame({ frames: [from, to], banks }: Target['ram'], pa: bigint): boolean {
   return pa >= from && pa < to && !banks.some(({ base, bytes }) => pa >= base && pa < base + BigInt(bytes));
 }

@@ -1,6 +1,6 @@
 import { type Level, type PageTableFormat, type Rule, type Shape, ZERO } from '@vmarea/core';
 
-/** A fault planted in a format, to see that the judge finds it. */
+/** A fault to plant in a format, which the judge must find. */
 export interface Plant {
   readonly name: string;
   /** True for a format that can have the fault; all when absent. */
@@ -8,7 +8,7 @@ export interface Plant {
   readonly apply: (format: PageTableFormat) => PageTableFormat;
 }
 
-/** A control that the format does not ask. */
+/** The format ignores a control. */
 export function controlIgnored(name: string, control: string, value: boolean | number): Plant {
   return {
     name,
@@ -19,7 +19,7 @@ export function controlIgnored(name: string, control: string, value: boolean | n
   };
 }
 
-/** Accessed and dirty bits that the format does not set for an access of this kind. */
+/** The format does not set accessed and dirty bits for one kind of access. */
 export function useForgotten(name: string, kind: 'read' | 'write' | 'execute'): Plant {
   return {
     name,
@@ -31,7 +31,7 @@ export function useForgotten(name: string, kind: 'read' | 'write' | 'execute'): 
   };
 }
 
-/** Rules that leaves of a level do not have to keep. */
+/** Leaves of a level need not follow their rules. */
 export function rulesDropped(name: string, fromLast: number): Plant {
   return {
     name,
@@ -43,7 +43,7 @@ export function rulesDropped(name: string, fromLast: number): Plant {
   };
 }
 
-/** Entries of all levels whose address may be beyond the output size. */
+/** Addresses in entries may exceed the output size. */
 export function sizeIgnored(name: string): Plant {
   const free = (shape: Shape): Shape => ({
     ...shape,
@@ -62,7 +62,7 @@ export function sizeIgnored(name: string): Plant {
   };
 }
 
-/** Leaves that fault where they are marked as part of a run. */
+/** Leaves of runs fault. */
 export function runsRefused(name: string): Plant {
   return {
     name,
@@ -79,13 +79,13 @@ export function runsRefused(name: string): Plant {
   };
 }
 
-/** Leaves that a level, and those above it, do not have. */
+/** A level and those above it have no leaves. */
 export function leavesMissing(name: string, fromLast: number): Plant {
   return {
     name,
     apply(format) {
       const last = format.levels.length - 1;
-      // Below a level with leaves every level has them: those above lose theirs, too.
+      // Every level below one with leaves must have leaves, so those above lose theirs, too.
       const levels = format.levels.map((level, i) =>
         last - i >= fromLast ? { ...level, leaf: null, run: null } : level,
       );

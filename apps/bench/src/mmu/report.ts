@@ -32,30 +32,30 @@ const PLANT_COLUMNS: readonly Column<PlantRow>[] = [
     cell: (row) => (row.batches === null ? 'not found' : count(row.batches)),
   },
   {
-    head: 'its case alone',
+    head: 'its case file',
     align: 'left',
-    cell: (row) => (row.isConfirmed ? 'differs with it, agrees without' : 'says nothing'),
+    cell: (row) => (row.isConfirmed ? 'differs with the fault, agrees without' : 'does not show it'),
   },
 ];
 
 const LEGEND: readonly (readonly [string, string])[] = [
   [
     'accesses',
-    'loads, stores and fetches by kernel and user, and on arm64 AT instructions, each made by both',
+    'loads, stores and fetches by kernel and user, and AT instructions on arm64; model and MMU make each',
   ],
-  ['done', 'accesses that reached memory; the others met a fault that model and MMU must agree on'],
+  ['done', 'accesses that reached memory; the others faulted, and model and MMU must agree on the fault'],
   [
     'unplaced',
-    'accesses of these that went where there is no memory: nothing tells where, so that was not compared',
+    'accesses of these to addresses without memory: nothing shows the address, so it is not compared',
   ],
   ['A/D set', 'entries in which the MMU set accessed or dirty bits; all bits of all tables are compared'],
   [
     'known',
-    'accesses compared with a known deviation of this QEMU from the manual; left out: those not made for one',
+    'accesses compared with a known deviation of this QEMU from the manual; left out: not made because of one',
   ],
 ];
 
-/** The result as a text for people. */
+/** The result as text. */
 export function mmuReport(
   result: MmuResult,
   deviations: readonly Deviation[],
@@ -67,9 +67,9 @@ export function mmuReport(
   const paragraph = (text: string, indent = ''): number => out.push(wrap(text, width, indent));
   if (result.rows.length > 0) {
     const machines = [...new Set(result.rows.map(({ qemu }) => qemu))].join(', ');
-    paragraph(colours.bold(`The formats against the MMU of ${machines}`));
+    paragraph(colours.bold(`The formats compared with the MMU of ${machines}`));
     paragraph(
-      `Seed ${result.seed}. Tables: a third built by calls, the others of random entries, legal and not.`,
+      `Seed ${result.seed}. Calls build a third of the tables; the others have random entries, legal or not.`,
       '  ',
     );
     out.push('', textTable(COLUMNS, result.rows), '');
@@ -86,7 +86,7 @@ export function mmuReport(
     paragraph(colours.yellow(`Skipped ${names.join(', ')}: ${why}`), '  ');
   for (const warning of result.warnings) paragraph(colours.yellow(`Warning: ${printable(warning)}`), '  ');
   if (result.rows.length > 0) paragraph(verdict(result, colours));
-  else if (result.plants.length === 0) paragraph('No format was held against an MMU.');
+  else if (result.plants.length === 0) paragraph('No format was compared with an MMU.');
   return `${out.join('\n')}\n`;
 }
 
@@ -111,7 +111,7 @@ function verdict({ rows }: MmuResult, colours: ReturnType<typeof coloursFor>): s
   return differences === 0 ? colours.green(text) : colours.red(text);
 }
 
-/** The deviations that were met, each with what it is. */
+/** The deviations that occurred, with a description. */
 function deviationLines({ rows }: MmuResult, deviations: readonly Deviation[]): string[] {
   return deviations.flatMap(({ name, about }) => {
     const met = rows.reduce((all, row) => all + (row.deviations[name] ?? 0) + (row.leftOut[name] ?? 0), 0);
@@ -119,7 +119,7 @@ function deviationLines({ rows }: MmuResult, deviations: readonly Deviation[]): 
   });
 }
 
-/** Configurations that were skipped, by the reason. */
+/** The skipped configurations, by reason. */
 function byReason(skipped: MmuResult['skipped']): Map<string, string[]> {
   const reasons = new Map<string, string[]>();
   for (const { configuration, why } of skipped)
@@ -135,7 +135,7 @@ function sum(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((all, one) => all + one, 0);
 }
 
-/** What each access of a case led to, and the walks of its addresses. */
+/** The outcome of each access of a case, and the walks of its addresses. */
 export function caseReport(
   one: Case,
   { judged, wrongWords }: BatchResult,
@@ -163,7 +163,7 @@ export function caseReport(
   for (const word of wrongWords) out.push(colours.red(`  ${wordLine(word)}`));
   out.push(
     '',
-    `${format.name}: ${wrongWords.length === 0 && judged.every(({ agrees }) => agrees) ? 'model and MMU agree' : 'they differ'}`,
+    `${format.name}: ${wrongWords.length === 0 && judged.every(({ agrees }) => agrees) ? 'model and MMU agree' : 'model and MMU differ'}`,
   );
   return `${out.join('\n')}\n`;
 }

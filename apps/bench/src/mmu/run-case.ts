@@ -9,7 +9,7 @@ import type { Outcome, Target } from './target.js';
 
 type Plan = Pick<Case, 'settings' | 'root' | 'entries' | 'jobs'>;
 
-/** Makes the accesses of a case once more. */
+/** Repeats the accesses of a case. */
 export async function runCase(
   target: Target,
   guest: Processor,
@@ -35,7 +35,7 @@ export async function runCase(
 }
 
 /**
- * The smallest case of a batch in which something differs: one address where that is enough, else the whole batch.
+ * The smallest case of a batch with a difference: one address if that differs alone, else the whole batch.
  *
  * @param rerun - makes the accesses of a plan.
  */
@@ -53,7 +53,7 @@ export async function smallestCase(
   return { ...plan, alone: false, differences: differencesOf(examined) };
 }
 
-/** Jobs at which something differs, a few of them. */
+/** A few jobs with a difference. */
 function suspects({ judged, wrongWords, jobs }: Examined): Job[] {
   const addresses = new Set([
     ...judged.filter(({ agrees }) => !agrees).map(({ va }) => va),
@@ -62,7 +62,7 @@ function suspects({ judged, wrongWords, jobs }: Examined): Job[] {
   return jobs.filter(({ va }) => addresses.has(va)).slice(0, 4);
 }
 
-/** The entries that the walks of a job read, as they were before. */
+/** The entries that the walks of a job read, with their values before the run. */
 function entriesOf({ judged, entries }: Examined, { va }: Job): Map<bigint, bigint> {
   const read = new Map<bigint, bigint>();
   for (const { va: other, expected } of judged) {
@@ -75,7 +75,7 @@ function entriesOf({ judged, entries }: Examined, { va }: Job): Map<bigint, bigi
   return read;
 }
 
-/** Everything that differs, a line each. */
+/** All differences, a line for each. */
 export function differencesOf({ judged, wrongWords }: BatchResult): string[] {
   return [...judged.filter(({ agrees }) => !agrees).map(accessLine), ...wrongWords.map(wordLine)];
 }
@@ -84,13 +84,13 @@ function accessLine({ va, access, expected, observed }: Judged): string {
   return `${hex(va)} ${ACCESSES[access]?.name}: the model says ${outcomeText(expected.outcome)}, the MMU ${outcomeText(observed)}`;
 }
 
-/** A word that differs, for people. */
+/** A word that differs, as text. */
 export function wordLine({ address, what, expected, observed, va }: WrongWord): string {
-  const where = va === null ? '' : ` (met at ${hex(va)})`;
+  const where = va === null ? '' : ` (accessed at ${hex(va)})`;
   return `${what} at ${hex(address)}${where}: the model leaves ${hex(expected)}, the MMU ${hex(observed)}`;
 }
 
-/** What an access led to, for people. */
+/** The outcome of an access, as text. */
 export function outcomeText(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'odd':
@@ -98,7 +98,7 @@ export function outcomeText(outcome: Outcome): string {
     case 'fault':
       return `${outcome.name} 0x${outcome.code.toString(16)}${outcome.address === null ? '' : ` at ${hex(outcome.address)}`}`;
     case 'done':
-      // A load that reached no unit gives a word that is no address.
+      // A load from outside a unit returns a word that is not an address.
       if (outcome.pa !== null && (outcome.pa < 0n || outcome.pa >> 56n !== 0n))
         return 'done, but somewhere else';
       if (outcome.pa !== null) return `done at ${hex(BigInt.asUintN(64, outcome.pa))}`;

@@ -8,29 +8,29 @@ import type { MmuRow, PlantRow } from './result.js';
 import { differencesOf, runCase, smallestCase } from './run-case.js';
 import type { Target } from './target.js';
 
-/** What a configuration is judged with. */
+/** What judges a configuration. */
 export interface Bench {
   readonly configuration: Configuration;
   readonly target: Target;
   readonly qemu: Qemu;
   readonly seed: number;
-  /** Where case files go. */
+  /** The folder for case files. */
   readonly folder: string;
 }
 
-/** Case files of one configuration at most. */
+/** The most case files of one configuration. */
 const MOST_CASES = 5;
 /**
- * Batches of one guest: each address fills a page of its memory, so that a long run would fill the host's.
+ * Batches of one guest. Each address fills a page of the guest's memory, so a long run would fill the host's.
  */
 const GUEST_BATCHES = 200;
-/** Batches in which a planted fault must be found. */
+/** The judge must find a planted fault in this many batches. */
 const PLANT_BATCHES = 60;
 
 /**
  * Judges a configuration.
  *
- * @param isEnough - asked after each batch, with the addresses so far.
+ * @param isEnough - is called after each batch, with the addresses so far.
  */
 export async function runConfiguration(
   bench: Bench,
@@ -84,7 +84,7 @@ export async function runConfiguration(
   };
 }
 
-/** Plants a fault in the format and looks for it. */
+/** Plants a fault in the format and searches for it. */
 export async function runPlant(bench: Bench, plant: Plant): Promise<PlantRow> {
   const { configuration, target, qemu, seed } = bench;
   const { version } = qemu;
@@ -104,7 +104,7 @@ export async function runPlant(bench: Bench, plant: Plant): Promise<PlantRow> {
   return { ...row, batches: null, file: null, line: null, isConfirmed: false };
 }
 
-/** Writes the case file of a batch: its path, the first difference, and the case. */
+/** Writes the case file of a batch. Returns its path, the first difference, and the case. */
 async function keep(
   { configuration, target, qemu, seed, folder }: Bench,
   guest: Processor,

@@ -1,4 +1,4 @@
-/** Negative, 0 or positive, as one version is before, at or after another. */
+/** Compares versions: negative, 0 or positive when the first is lower, equal or higher. */
 export function compareVersions(a: string, b: string): number {
   const [one, other] = [a, b].map((version) => version.split('.').map(Number));
   for (let i = 0; i < 3; i++) {

@@ -3,21 +3,21 @@ import type { Readable, Writable } from 'node:stream';
 import { onExit } from './cleanup.js';
 
 /**
- * A shell program that runs another in its place, with a guard beside it. The guard waits for a line from this
- * process. When the pipe closes without one, this process is gone, even by SIGKILL, and the guard kills the group.
+ * A shell script that starts a guard and becomes the program. The guard reads a line from this process. If the pipe
+ * closes without a line, this process has ended, perhaps by SIGKILL. Then the guard kills the process group.
  */
 const GUARDED = '(read -r _ <&3 || kill -s KILL -- -$$) >/dev/null 2>&1 & exec "$@" 3<&-';
-/** What a shell returns for a program that does not exist. */
+/** The exit code of a shell for a program that does not exist. */
 const MISSING = 127;
 
-/** A program that runs. */
+/** A running program. */
 export interface Child {
-  /** What it writes to standard output; `null` when that is thrown away. */
+  /** Its standard output; `null` when that is discarded. */
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  /** Resolves when the program has ended and all its output was read; never rejects. */
+  /** Resolves when the program has ended and all its output was read. It never rejects. */
   readonly ended: Promise<ChildEnd>;
-  /** Kills the program and all that it started. */
+  /** Kills the program and all its children. */
   kill(): void;
 }
 
@@ -25,31 +25,31 @@ export interface Child {
 interface ChildEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why it could not be started; `null` when it was. */
+  /** Why it did not start; `null` when it did. */
   readonly problem: string | null;
 }
 
-/** What a program gets. */
+/** How to start a program. */
 export interface ChildOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** False: what it writes to standard output is thrown away. */
+  /** False: discard its standard output. Default true. */
   readonly hasOutput?: boolean;
 }
 
-/** Starts a program. It and all that it starts end when this process does, however this process ends. */
+/** Starts a program. It ends with all its children when this process ends, in whatever way. */
 export function startChild(command: string, args: readonly string[], options: ChildOptions = {}): Child {
   const { hasOutput = true, ...rest } = options;
   const child = spawn('/bin/sh', ['-c', GUARDED, 'sh', command, ...args], {
     ...rest,
-    // A process group of its own can be killed as a whole.
+    // Its own process group, which `kill` ends as a whole.
     detached: true,
     stdio: ['ignore', hasOutput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });
   const kill = (): void => killGroup(child);
   const cancel = onExit(kill);
   const guard = child.stdio[3] as Writable | null;
-  // A guard that was killed with its group reads no more.
+  // Writing to a guard that was killed fails.
   guard?.on('error', () => {});
   child.on('exit', () => {
     cancel();
@@ -73,6 +73,6 @@ function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // It has just ended by itself.
+    // It ended just now.
   }
 }

@@ -1,8 +1,8 @@
 /*
- * What must not outlive this process: its children and its temporary folders.
+ * Ends children and removes temporary folders when this process ends.
  *
- * Signals are caught only while there is something to clean up. Without a handler a signal ends the process at
- * once, also in the middle of a long loop, in which no handler could run.
+ * Signals have handlers only while there is something to clean up. A handler waits for the end of the running loop;
+ * without one, a signal ends the process at once.
  */
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -10,14 +10,14 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const actions = new Set<() => void>();
 
 /**
- * Does something when the process ends: by itself, by an error, or by a signal.
+ * Runs an action when the process ends: by itself, by an error, or by a signal.
  *
- * @param action - runs synchronously, once.
+ * @param action - must be synchronous. It runs once.
  * @returns a function that cancels the action.
  */
 export function onExit(action: () => void): () => void {
   if (actions.size === 0) listen();
-  // A wrapper, so that the same function can be given twice.
+  // The wrapper allows the same function twice.
   const one = (): void => action();
   actions.add(one);
   return () => {
@@ -35,23 +35,23 @@ function unlisten(): void {
   for (const signal of SIGNALS) process.off(signal, endBy);
 }
 
-/** The last first: children end before the folders that they write to are removed. */
+/** Runs the last action first: a child ends before its folder is removed. */
 function cleanUp(): void {
   for (const action of [...actions].reverse()) {
     actions.delete(action);
     try {
       action();
     } catch {
-      // The others must run all the same; nobody is left to tell.
+      // The other actions must run too. Nobody reads a message now.
     }
   }
 }
 
-/** Cleans up and ends the process by a signal, so that a shell sees what ended it. */
+/** Cleans up, then ends the process by a signal, so that the shell sees the signal. */
 export function endBy(signal: NodeJS.Signals): void {
   cleanUp();
   unlisten();
-  // Node ignores SIGPIPE until a handler comes and goes.
+  // Node ignores SIGPIPE at first. Adding and removing a handler restores the default: to end.
   process.on(signal, cleanUp);
   process.off(signal, cleanUp);
   process.kill(process.pid, signal);

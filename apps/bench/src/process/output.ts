@@ -3,8 +3,7 @@ import { startChild } from './children.js';
 /**
  * Runs a program and returns what it writes to standard output.
  *
- * @throws Error when it does not exist or ends with another code than 0; the message is what it wrote to standard
- * error.
+ * @throws Error when the program does not exist or ends with a code other than 0. The message is its standard error.
  */
 export async function outputOf(
   command: string,

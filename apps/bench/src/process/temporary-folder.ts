@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onExit } from './cleanup.js';
 
-/** A folder that is removed when this process ends, or before. */
+/** A temporary folder. It is removed when this process ends, if not before. */
 export interface TemporaryFolder {
   readonly path: string;
   remove(): void;
@@ -12,12 +12,12 @@ export interface TemporaryFolder {
 /**
  * Makes a temporary folder.
  *
- * @param prefix - how its name begins.
- * @param parent - where it is; the system's folder for temporary files when absent.
+ * @param prefix - the start of its name.
+ * @param parent - the folder around it. Default: the system's folder for temporary files.
  */
 export function temporaryFolder(prefix: string, parent: string = tmpdir()): TemporaryFolder {
   const path = mkdtempSync(join(parent, prefix));
-  // A child that was killed just now may still finish a write: then the folder is not empty at first.
+  // A child that was just killed may still create a file while the folder is removed: then try again.
   const take = (): void => rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   const cancel = onExit(take);
   return {

@@ -7,11 +7,11 @@ import { plural } from '../numbers.js';
 import { progress } from '../progress.js';
 import { compareEndState, earlyAreas } from './end-state.js';
 import { type OverFormat, runOver } from './over-format.js';
-import { comparePhotograph, type PhotographResult } from './photograph.js';
 import { readTrace } from './read-trace.js';
 import { type Difference, Replayer } from './replayer.js';
 import { isSame, replayReport } from './report.js';
 import type { ReplayResult } from './result.js';
+import { compareSnapshot, type SnapshotResult } from './snapshot.js';
 import { type Event, type Trace, traceFile } from './trace.js';
 
 /** The options of `vmarea-bench replay`. */
@@ -21,17 +21,17 @@ export const replayArguments = {
     required: true,
     valueHint: 'TRACE',
     description:
-      'A folder with a recorded stream, its file (.tsv, .tsv.gz), or a text of ftrace with vmalloc events',
+      'A folder with a recorded stream, its file (.tsv, .tsv.gz), or ftrace text with vmalloc events',
   },
   format: {
     type: 'string',
     valueHint: 'NAME[,NAME]|all',
-    description: 'Run the same stream on these formats, too, and show what it costs there',
+    description: 'Also run the stream on these formats, and show its costs there',
   },
   json: { type: 'boolean', description: 'Print one JSON object instead of a table' },
 } as const satisfies ArgsDef;
 
-/** Values as the command line gives them. */
+/** The values of the options, unchecked. */
 export interface ReplayArguments {
   readonly trace: string;
   readonly format?: string | undefined;
@@ -57,27 +57,26 @@ export async function runReplay(args: ReplayArguments, io: Console): Promise<voi
   }
   const result = { ...replay(trace), formats };
   io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : replayReport(result, io));
-  if (!isSame(result) && result.determined > 0)
-    throw new CheckError('the replay differs from what was recorded');
+  if (!isSame(result) && result.determined > 0) throw new CheckError('the replay differs from the recording');
 }
 
-/** Replays a trace and compares all that it holds. */
+/** Replays a trace and compares everything in it. */
 export function replay(trace: Trace): ReplayResult {
   const replayer = new Replayer(trace, earlyAreas(trace));
-  const photographs: PhotographResult[] = [];
-  const missingPhotographs: string[] = [];
+  const snapshots: SnapshotResult[] = [];
+  const missingSnapshots: string[] = [];
   let apart = 0;
   const start = performance.now();
   replayer.run((name) => {
     const before = performance.now();
     const text = traceFile(trace, `tree-${name}.txt.gz`);
-    if (text === null) missingPhotographs.push(name);
-    else photographs.push(comparePhotograph(name, text, replayer, trace.pageShift));
+    if (text === null) missingSnapshots.push(name);
+    else snapshots.push(compareSnapshot(name, text, replayer, trace.pageShift));
     apart += performance.now() - before;
   });
   const seconds = (performance.now() - start - apart) / 1000;
   const { equal, different } = replayer.placements;
-  // With several processors rows are written after the locks were released: without lock rows their order is not known.
+  // Several processors write rows after they release their locks. Only lock rows tell the order.
   const isOrdered = trace.cpus === 1 || trace.hasLocks;
   const undetermined = undeterminedOf(trace, replayer, isOrdered);
   const unordered = Object.values(undetermined).reduce((sum, number) => sum + number, 0);
@@ -95,17 +94,17 @@ export function replay(trace: Trace): ReplayResult {
     lazyMaxPages: replayer.lazyMaxPages,
     purges: replayer.purges,
     flushes: replayer.flushes,
-    ...{ photographs, missingPhotographs },
+    ...{ snapshots, missingSnapshots },
     endState: compareEndState(trace, replayer),
     formats: [],
     firstDifference: replayer.first === null ? [] : differenceLines(replayer.first, trace.pageShift),
   };
 }
 
-/** Events of the kernel's own; what else a row may tell is a step of one, or the recorder's. */
+/** The kernel's events. Other rows are steps of these, or come from the recorder. */
 const KERNELS: readonly Event['type'][] = ['allocation', 'free', 'purge done', 'percpu done'];
 
-/** Placements that cannot be told from a stream, by cause. */
+/** The placements that a stream does not determine, by cause. */
 function undeterminedOf(trace: Trace, replayer: Replayer, isOrdered: boolean): Record<string, number> {
   const { equal, different } = replayer.placements;
   const why = whyUndetermined(trace, replayer, isOrdered);
@@ -114,14 +113,13 @@ function undeterminedOf(trace: Trace, replayer: Replayer, isOrdered: boolean): R
   return { 'since no row tells when their request held a lock': replayer.unordered };
 }
 
-/** Why no placement of a stream can be told from it; `null` when there is no such reason. */
+/** Why a stream determines no placement at all; `null` when it does. */
 function whyUndetermined(trace: Trace, { unknownAreas }: Replayer, isOrdered: boolean): string | null {
-  if (trace.lostEvents > 0) return `since ${plural(trace.lostEvents, 'event')} were lost`;
+  if (trace.lostEvents > 0) return `since the recorder lost ${plural(trace.lostEvents, 'event')}`;
   if (trace.source === 'ftrace')
-    return 'since Linux has no event for per-cpu chunks, nor for what was there before it was asked';
-  if (unknownAreas > 0)
-    return `since ${plural(unknownAreas, 'area')} that it frees were there before it began`;
-  return isOrdered ? null : 'since the order in which processors took the locks is not recorded';
+    return 'since ftrace has no event for per-cpu chunks, nor for areas before the recording';
+  if (unknownAreas > 0) return `since it frees ${plural(unknownAreas, 'area')} from before the recording`;
+  return isOrdered ? null : 'since the order of the locks is not recorded';
 }
 
 function differenceLines({ line, what, recorded, found, around }: Difference, pageShift: number): string[] {

@@ -3,14 +3,14 @@ import { functionOf, readVmallocinfo } from '../input/vmallocinfo.js';
 import type { Replayer } from './replayer.js';
 import { pageOf, type Trace, traceFile } from './trace.js';
 
-/** The recorded /proc/vmallocinfo of the end, held against the replay. */
+/** The comparison of the replay with the recorded final /proc/vmallocinfo. */
 export interface EndState {
-  /** Lines that are areas, and those of which the replay has exactly this range. */
+  /** Lines with areas, and those whose range the replay has exactly. */
   readonly areas: number;
   readonly areasEqual: number;
   /** Areas of the replay that the file lacks. */
   readonly surplus: number;
-  /** Lines `unpurged vm_area`, likewise. */
+  /** The same for `unpurged vm_area` lines. */
   readonly unpurged: number;
   readonly unpurgedEqual: number;
   readonly unpurgedSurplus: number;
@@ -18,7 +18,7 @@ export interface EndState {
   readonly first: string | null;
 }
 
-/** Callers whose areas are there before the first request: what vm_area_add_early registered (the kernel's own image on arm64). */
+/** Callers of vm_area_add_early: their areas exist before the first request (the kernel's own image on arm64). */
 const EARLY_CALLERS: readonly string[] = ['paging_init', 'map_kernel', 'declare_kernel_vmas'];
 
 interface Range {
@@ -27,7 +27,7 @@ interface Range {
   readonly line: ParsedVmallocinfoLine;
 }
 
-/** Compares at the end of the replay; `null` where nothing was recorded. */
+/** Compares the end of the replay; `null` when nothing was recorded. */
 export function compareEndState(trace: Trace, replayer: Replayer): EndState | null {
   const ranges = rangesOf(trace, 'vmallocinfo-end.txt.gz');
   if (ranges === null) return null;
@@ -51,7 +51,7 @@ export function compareEndState(trace: Trace, replayer: Replayer): EndState | nu
   };
 }
 
-/** Recorded ranges against those of the replay, end by start. */
+/** Compares recorded ranges with those of the replay, by their starts. */
 function held(recorded: readonly Range[], ours: ReadonlyMap<number, number>) {
   const missing = recorded.filter(({ start, end }) => ours.get(start) !== end);
   const starts = new Set(recorded.map(({ start }) => start));
@@ -61,7 +61,7 @@ function held(recorded: readonly Range[], ours: ReadonlyMap<number, number>) {
   };
 }
 
-/** Areas that were there before the first row, by address: what the kernel registered for itself. */
+/** Areas from before the first row, by address: those that the kernel registered for itself. */
 export function earlyAreas(trace: Trace): { readonly start: number; readonly size: number }[] {
   return (rangesOf(trace, 'vmallocinfo-start.txt.gz') ?? [])
     .filter(({ line }) => EARLY_CALLERS.includes(functionOf(line)))
@@ -69,7 +69,7 @@ export function earlyAreas(trace: Trace): { readonly start: number; readonly siz
     .sort((a, b) => a.start - b.start);
 }
 
-/** The ranges of a recorded file; `null` when it is not there. */
+/** The ranges of a recorded file; `null` when the file is missing. */
 function rangesOf(trace: Trace, file: string): Range[] | null {
   const text = traceFile(trace, file);
   if (text === null) return null;

@@ -3,8 +3,8 @@ import { UsageError } from '../errors.js';
 import { type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
 
 /*
- * The text of /sys/kernel/tracing/trace with the events of vmalloc: `echo 1 > events/vmalloc/enable`. Lines of other tracers stand
- * between them, and events may be lost.
+ * The text of /sys/kernel/tracing/trace with vmalloc events (`echo 1 > events/vmalloc/enable`). It may contain lines of other tracers,
+ * and may lack lost events.
  *
  * Source: Linux 6.12, include/trace/events/vmalloc.h (TP_printk of each event).
  */
@@ -13,12 +13,12 @@ const LINE =
   /^ *(.+)-(\d+) .*?\[(\d+)\].*?: (alloc_vmap_area|free_vmap_area_noflush|purge_vmap_area_lazy): (.*)$/;
 const LOST = /LOST (?:(\d+) )?EVENTS/;
 const PAGE_SHIFTS = [16, 14, 12];
-/** The smallest page, of which every address and size is a multiple. */
+/** The smallest page. Every address and size is a multiple of it. */
 const LEAST_PAGE = 4096n;
-/** Processors that Linux can have (NR_CPUS of x86 with MAXSMP). */
+/** The maximum processors of Linux (NR_CPUS of x86 with MAXSMP). */
 const MOST_CPUS = 8192;
 
-/** An event in bytes, as its line has it. */
+/** An event as its line has it, in bytes. */
 interface Parsed {
   readonly cpu: number;
   readonly thread: string;
@@ -28,9 +28,9 @@ interface Parsed {
 }
 
 /**
- * Reads a text of ftrace.
+ * Reads ftrace text.
  *
- * @throws UsageError when no event of vmalloc is in it.
+ * @throws UsageError when it has no vmalloc event.
  */
 export function parseFtrace(text: string, file: string, name: string): Trace {
   const events: Parsed[] = [];
@@ -41,7 +41,7 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
     const lost = LOST.exec(line);
     const [, , thread, cpu, event, rest] = LINE.exec(line) ?? [];
     if (lost !== null) {
-      // Where the ring buffer cannot tell how many, one at least.
+      // The ring buffer may not tell how many: then at least one.
       lostEvents += Number(lost[1] ?? 1);
     } else if (event === undefined || rest === undefined)
       otherLines += line === '' || line.startsWith('#') ? 0 : 1;
@@ -50,14 +50,14 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
         ...{ cpu: Number(cpu), thread: thread as string, line: i + 1, name: event },
         fields: fieldsOf(rest),
       };
-      // A buffer that is read while it is written ends in the midst of a line.
+      // A buffer that is read during writing ends within a line.
       if (isWhole(parsed)) events.push(parsed);
       else damagedLines++;
     }
   }
   if (events.length === 0)
     throw new UsageError(
-      `${printable(file)} is neither a recorded stream nor a text of ftrace with events of vmalloc (alloc_vmap_area, …)`,
+      `${printable(file)} is neither a recorded stream nor ftrace text with vmalloc events (alloc_vmap_area, …)`,
     );
   const pageShift = pageShiftOf(events);
   const windows = new Map<string, number>();
@@ -95,7 +95,7 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
   };
 }
 
-/** Whether a line has all fields of its event, with values that such an event can have. */
+/** True when a line has all fields of its event, with possible values. */
 function isWhole({ cpu, name, fields }: Parsed): boolean {
   const isPages = (field: string, least: bigint): boolean => {
     const bytes = fields.get(field) ?? -1n;
@@ -139,7 +139,7 @@ function eventOf(event: Parsed, page: (event: Parsed, field: string) => number, 
   }
 }
 
-/** `va_start: 12 size=0x5000`: decimal or hexadecimal. */
+/** Reads fields such as `va_start: 12 size=0x5000`, decimal or hexadecimal. */
 function fieldsOf(text: string): Map<string, bigint> {
   return new Map(
     [...text.matchAll(/(\w+)(?:=|: )(0x[0-9a-f]+|\d+)/g)].map(([, key = '', value = '0']) => [
@@ -153,7 +153,7 @@ function windowOf({ fields }: Parsed): string {
   return `${fields.get('vstart') ?? 0n} ${fields.get('vend') ?? 0n}`;
 }
 
-/** The window that most requests have: that of vmalloc. */
+/** The window of most requests: that of vmalloc. */
 function usualWindow(events: readonly Parsed[]): string {
   const counts = new Map<string, number>();
   for (const event of events)
@@ -161,7 +161,7 @@ function usualWindow(events: readonly Parsed[]): string {
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? '0 0';
 }
 
-/** The largest page size of which all sizes, addresses and alignments are multiples. */
+/** The largest page size that divides all sizes, addresses and alignments. */
 function pageShiftOf(events: readonly Parsed[]): number {
   const whole = events.flatMap(({ fields }) => {
     const align = fields.get('align') ?? 1n;

@@ -13,44 +13,44 @@ import { rootFrames } from '../root-frames.js';
 import { type Step, stepsOf } from './steps.js';
 import type { Allocation, Trace } from './trace.js';
 
-/** The state of areas and tables at one moment of a stream. */
+/** The state of areas and tables at a moment of a stream. */
 export interface Moment {
   /** Requests and frees so far. */
   readonly events: number;
   readonly areas: number;
-  /** Bytes of live areas, and from the window's start to the end of the highest of them. */
+  /** Bytes of live areas, and bytes from the window's start to the end of the highest area. */
   readonly busyBytes: number;
   readonly spanBytes: number;
   /** Free ranges: nodes of the free tree. */
   readonly freeRanges: number;
-  /** Free bytes of the window, and the largest range of them. */
+  /** Free bytes of the window, and those of its largest free range. */
   readonly freeBytes: number;
   readonly largestFree: number;
   readonly lazyBytes: number;
-  /** So far: purges, and calls of the sink, over so many pages. */
+  /** Purges so far, calls of the flush sink, and their pages. */
   readonly purges: number;
   readonly flushes: number;
   readonly flushedPages: number;
-  /** Tables stay when areas go. */
+  /** Bytes of tables. They stay when areas are freed. */
   readonly tableBytes: number;
 }
 
-/** The most of each, after any request or free. */
+/** Maxima after any request or free. */
 interface Peaks {
   readonly areas: number;
   readonly busyBytes: number;
   readonly freeRanges: number;
 }
 
-/** What a recorded stream costs on a format. */
+/** The costs of a recorded stream on a format. */
 export interface OverFormat {
   readonly configuration: string;
   readonly pageBytes: number;
-  /** Requests that found a place in the recording, and none here. */
+  /** Requests that succeeded in the recording and fail here. */
   readonly failing: number;
-  /** Areas that were not mapped, since the memory for tables was full. */
+  /** Areas that are not mapped, since the memory for tables is full. */
   readonly unmapped: number;
-  /** Purges, and calls of the sink, over so many pages: a purge that finds nothing calls none. */
+  /** Purges, calls of the flush sink, and their pages. A purge of nothing does not flush. */
   readonly purges: number;
   readonly flushes: number;
   readonly flushedPages: number;
@@ -60,25 +60,24 @@ export interface OverFormat {
   readonly moments: readonly Moment[];
 }
 
-/** Moments that are looked at. */
+/** The number of moments. */
 const MOMENTS = 60;
-/** Areas above this are reserved and not mapped: arenas, of which a stream does not tell what is in them. */
+/** Larger areas are reserved but not mapped: a stream does not tell the contents of such arenas. */
 const MOST_MAPPED = 2 ** 26;
-/** Pages of the smallest block of vm_map_ram (VMAP_BBMAP_BITS_MIN). */
+/** The pages of the smallest block of vm_map_ram (VMAP_BBMAP_BITS_MIN). */
 const LEAST_BLOCK = 128;
-/** Memory for tables, at least and at most: what areas need goes in between. */
+/** The minimum and maximum memory for tables. */
 const LEAST_TABLES = 2 ** 26;
 const MOST_TABLES = 2 ** 30;
-/** A physical address that every format can say; what is mapped is nowhere. */
+/** A physical address that every format has. The mapped frames have no bytes. */
 const FRAMES_AT = 2n ** 30n;
 
 /**
- * Runs the requests and frees of a stream on a format: each area at its real size, rounded up to the format's pages, with the format's
- * guard, mapped with base pages while it lives. All lie in the format's vmalloc window, also those that asked for another (modules). A
- * request that failed fails here, too: it has the full purge made that it had. Per-cpu chunks are left out. When else to purge is the
- * format's own threshold.
+ * Runs the requests and frees of a stream on a format. Each area has its real size, rounded up to the format's pages, and the format's
+ * guard. It is mapped with base pages while it lives. All areas are in the format's vmalloc window, also those of other windows (modules).
+ * A request that failed makes a full purge here, too. Other purges follow the format's own threshold. Per-cpu chunks are left out.
  *
- * @param most - bytes of memory for tables; areas that do not fit into them are counted and not mapped.
+ * @param most - the maximum bytes of memory for tables. Areas that exceed it are counted and not mapped.
  */
 export function runOver(trace: Trace, configuration: Configuration, most = MOST_TABLES): OverFormat {
   const { format, linux } = configuration;
@@ -118,7 +117,7 @@ export function runOver(trace: Trace, configuration: Configuration, most = MOST_
   };
   for (const step of steps) {
     if (step.type === 'request') {
-      // One that is live still: the recording lost its free.
+      // If the area is still live, the recording lost its free.
       release(step.area);
       const area = taken(areas, requestOf(trace, step.request, pageBytes), step.cpu);
       if (area === null) so.failing++;
@@ -136,7 +135,7 @@ export function runOver(trace: Trace, configuration: Configuration, most = MOST_
     peaks.areas = Math.max(peaks.areas, areas.count);
     peaks.busyBytes = Math.max(peaks.busyBytes, so.busyBytes);
     peaks.freeRanges = Math.max(peaks.freeRanges, areas.freeRanges);
-    // The last is always one. Of a short stream, each is.
+    // The last step is a moment. In a short stream, each step is one.
     if (so.far * MOMENTS >= (moments.length + 1) * steps.length) {
       const { flushes, flushedPages } = so;
       const tableBytes = frames.stats().allocated * pageBytes;
@@ -161,10 +160,10 @@ export function runOver(trace: Trace, configuration: Configuration, most = MOST_
 /** A request in the pages of a format. */
 type Request = ReserveOptions & { readonly bytes: number };
 
-/** The same request in other pages. */
+/** The same request with another page size. */
 function requestOf({ pageShift }: Trace, { size, align }: Allocation, pageBytes: number): Request {
   const source = 2 ** pageShift;
-  // A size counts a guard page of the source. A block of vm_map_ram has none, and is aligned to itself; nor has one page alone.
+  // A size includes a guard page of the source, except for a single page and a block of vm_map_ram, which is aligned to its size.
   const hasGuard = size > 1 && !(size >= LEAST_BLOCK && align === size);
   const bytes = (hasGuard ? size - 1 : size) * source;
   return {
@@ -174,7 +173,7 @@ function requestOf({ pageShift }: Trace, { size, align }: Allocation, pageBytes:
   };
 }
 
-/** The area that a request gets; `null` where it does not fit. */
+/** Reserves the area of a request; `null` when it does not fit. */
 function taken(areas: VmapAreas, { bytes, ...options }: Request, cpu: number): Area | null {
   if (!Number.isSafeInteger(bytes)) return null;
   try {
@@ -185,7 +184,7 @@ function taken(areas: VmapAreas, { bytes, ...options }: Request, cpu: number): A
   }
 }
 
-/** Maps an area with base pages; false when the memory for tables is full. */
+/** Maps an area with base pages. Returns false when the memory for tables is full. */
 function isMappedNow(table: PageTable, { address, bytes }: Area, { format, linux }: Configuration): boolean {
   try {
     table.mapRange(address, FRAMES_AT, bytes, linux.protections.PAGE_KERNEL, {
@@ -198,7 +197,7 @@ function isMappedNow(table: PageTable, { address, bytes }: Area, { format, linux
   }
 }
 
-/** Memory for the tables of a stream: thrice what the most that is live at once takes, as tables stay and areas move. */
+/** Memory for the tables of a stream: three times the tables of the most live areas, since tables stay and areas move. */
 function tableBytesFor(steps: readonly Step[], trace: Trace, pageBytes: number): number {
   const live = new Map<number, number>();
   let now = 0;
@@ -218,7 +217,7 @@ function tableBytesFor(steps: readonly Step[], trace: Trace, pageBytes: number):
   return LEAST_TABLES + tables;
 }
 
-/** The first whole page of a window. */
+/** A window of the first whole page of a window. */
 function firstPage({ start }: AddressWindow, pageBytes: number): AddressWindow {
   const bytes = BigInt(pageBytes);
   const first = ((start + bytes - 1n) / bytes) * bytes;
@@ -242,12 +241,12 @@ function momentOf(
   };
 }
 
-/** Share of the span that no live area fills, 0 to 1: external fragmentation, and what waits. */
+/** The share of the span without a live area, 0 to 1: external fragmentation, and waiting areas. */
 export function holes({ spanBytes, busyBytes }: Moment): number {
   return spanBytes === 0 ? 0 : 1 - busyBytes / spanBytes;
 }
 
-/** Share of the window's free bytes outside its largest free range, 0 to 1: external fragmentation of what is free. */
+/** The share of free bytes outside the largest free range, 0 to 1: external fragmentation. */
 export function fragmented({ freeBytes, largestFree }: Moment): number {
   return freeBytes === 0 ? 0 : 1 - largestFree / freeBytes;
 }

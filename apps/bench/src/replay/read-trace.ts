@@ -8,9 +8,9 @@ import { parseFtrace } from './ftrace.js';
 import { type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
 
 /**
- * Reads a trace: a folder with `trace.tsv.gz`, the file, or a text of ftrace, plain or gzip.
+ * Reads a trace: a folder with `trace.tsv.gz`, such a file, or ftrace text, plain or gzip.
  *
- * @throws UsageError when it cannot be read or is no trace.
+ * @throws UsageError when it cannot be read or is not a trace.
  */
 export function readTrace(path: string): Trace {
   const isFolder = existsSync(path) && statSync(path).isDirectory();
@@ -104,14 +104,14 @@ class TraceParser {
         };
       }
       case 'R':
-        // Eight rows of one recording have a second base beside that of their one range: it is no range's place, and is not compared.
+        // Eight rows of one recording have a second base for their one range. No range starts there, so it is ignored.
         return { type: 'percpu done', start: a === '0' || a === '' ? null : this.#page(a) };
       case 'L':
         return { type: 'lock', lock: LOCKS[a] ?? this.#fail('g, p or z'), node: b === '' ? -1 : node(b) };
       case 'X':
         return { type: 'exhausted' };
       case 'M':
-        return { type: 'photograph', name: a };
+        return { type: 'snapshot', name: a };
       case 'W':
       case 'U':
       case 'S':
@@ -132,7 +132,7 @@ class TraceParser {
     return Number.isInteger(pages) && pages >= 1 ? pages : this.#fail('a size of whole pages');
   }
 
-  /** An alignment, of which those below a page are all one page. */
+  /** An alignment in pages, at least one. */
   #alignment(field: string): number {
     const bytes = /^[0-9a-f]{1,16}$/.test(field) ? BigInt(`0x${field}`) : 0n;
     if (bytes === 0n || (bytes & (bytes - 1n)) !== 0n) this.#fail('an alignment: a power of two');
@@ -166,7 +166,7 @@ class TraceParser {
   }
 }
 
-/** Processors that a stream may have, and windows: far more than one has. */
+/** The maximum processors and windows of a stream: far more than real ones have. */
 const MOST_CPUS = MOST_NODES;
 const MOST_WINDOWS = 2 ** 16;
 

@@ -10,15 +10,15 @@ import {
 } from '@vmarea/core';
 import type { Allocation, Event, Row, Trace } from './trace.js';
 
-/** An area that is live: what the replay has at the place of a recorded one. */
+/** A live area of the replay, for a recorded one. */
 export interface LiveArea {
   readonly start: number;
   readonly size: number;
-  /** Node in its flags; -1 for none. */
+  /** The node in its flags; -1 for none. */
   readonly node: number;
 }
 
-/** Things that were compared. */
+/** The number of equal and different answers. */
 export interface Tally {
   equal: number;
   different: number;
@@ -27,30 +27,30 @@ export interface Tally {
 /** An answer that differs. */
 export interface Difference {
   readonly line: number;
-  /** What was asked. */
+  /** The request. */
   readonly what: string;
   readonly recorded: number | null;
   readonly found: number | null;
-  /** Free ranges around the recorded place: before the request, where the free tree served it. */
+  /** Free ranges around the recorded address, before the request if the free tree served it. */
   readonly around: readonly { readonly start: number; readonly end: number }[];
 }
 
 interface Thread {
-  /** The part of a purge that it is in. */
+  /** The part of a purge that it executes. */
   steps: Generator<Lock> | null;
-  /** What its request found under a lock, while the row that tells it has not come; `null` when there is nothing yet. */
+  /** What its request found under a lock, until its row comes; `null` before that. */
   found: number | null;
-  /** Free ranges around the recorded place of its request, before it was served; `null` when they were not looked at. */
+  /** Free ranges around the recorded address, before its request was served; `null` when not read. */
   around: Difference['around'] | null;
-  /** Node that the request belongs to; -1 while that is not known. */
+  /** The node of its request; -1 while unknown. */
   node: number;
-  /** Its freed area is in a lazy list already. */
+  /** True when its freed area is already in a lazy list. */
   isFreed: boolean;
   percpu: Extract<Event, { type: 'percpu entered' }> | null;
   base: number | null;
 }
 
-/** What a purge did. */
+/** The result of a purge. */
 interface Purged {
   readonly areas: number;
   readonly hull: Hull | null;
@@ -60,37 +60,37 @@ interface Purge {
   readonly thread: string;
   readonly isFull: boolean;
   readonly lists: Map<number, Waiting[]>;
-  /** Areas and their hull, where it was made at once. */
+  /** The result, if the whole purge ran at once. */
   done: Purged | null;
 }
 
 /**
- * Makes every decision of a recorded stream once more: the requests and the order are the recording's, the answers are ours.
+ * Repeats every decision of a recorded stream: requests and order come from the recording, answers are ours.
  *
- * A recorded address is used as an area's name alone. With one processor rows are in true order. With several, what a thread does
- * happens where the recording says that it was inside a critical section; before the first such row, in the order of rows.
+ * A recorded address is only the name of an area. Rows of one processor are in their true order. With several processors, a thread acts
+ * where a row says that it holds a lock; before the first such row, in the order of rows.
  */
 export class Replayer {
   readonly free: FreeSpace;
   readonly nodes: VmapNodes;
-  /** Live areas by recorded first page; `null` for one that found no place here. */
+  /** Live areas by recorded first page; `null` for one that failed here. */
   readonly areas = new Map<number, LiveArea | null>();
-  /** Areas that are here though the recorded request failed: nothing frees them. */
+  /** Areas whose recorded request failed. Nothing frees them. */
   readonly surplus: LiveArea[] = [];
   readonly placements: Tally = { equal: 0, different: 0 };
   readonly failures: Tally = { equal: 0, different: 0 };
   readonly percpu: Tally = { equal: 0, different: 0 };
   readonly lazyPages: Tally = { equal: 0, different: 0 };
-  /** How many pages may wait. */
+  /** The limit of waiting pages. */
   readonly lazyMaxPages: Tally = { equal: 0, different: 0 };
   readonly purges: Tally = { equal: 0, different: 0 };
-  /** Whether what a purge flushed holds all that waited. */
+  /** True for purges whose flush covers all that waited. */
   readonly flushes: Tally = { equal: 0, different: 0 };
-  /** The first answer that differs: of a request or of per-cpu chunks. */
+  /** The first answer to a request or for per-cpu chunks that differs. */
   first: Difference | null = null;
-  /** Areas that were freed and never seen before: the stream begins in the middle, or has gaps. */
+  /** Areas that were freed without a request: the stream begins in the middle, or has gaps. */
   unknownAreas = 0;
-  /** Placements without a lock row of their own, since a second processor was seen: they were made in the order of rows. */
+  /** Placements without a lock row since a second processor acted. They are in the order of rows. */
   unordered = 0;
   /** Placements that came from a pool. */
   fromPools = 0;
@@ -101,7 +101,7 @@ export class Replayer {
   #hasLocks = false;
   #isAlone = true;
 
-  /** @param early - areas that the recording has no rows for, by address. */
+  /** @param early - areas without rows, by address. */
   constructor(trace: Trace, early: readonly { readonly start: number; readonly size: number }[]) {
     this.#trace = trace;
     const { nodes, cpus, pageShift } = trace;
@@ -112,15 +112,15 @@ export class Replayer {
     for (const { start, size } of early) this.areas.set(start, { start, size, node: -1 });
   }
 
-  /** @param photograph - called at each photograph with its name. */
-  run(photograph: (name: string) => void): void {
+  /** @param snapshot - is called at each snapshot with its name. */
+  run(snapshot: (name: string) => void): void {
     const { rows } = this.#trace;
     const targets = targetsOf(rows);
     for (const [i, row] of rows.entries()) {
       const { event } = row;
       if (row.cpu !== rows[0]?.cpu) this.#isAlone = false;
       if (event.type === 'lock') this.#locked(row, event, targets[i] ?? null);
-      else if (event.type === 'photograph') photograph(event.name);
+      else if (event.type === 'snapshot') snapshot(event.name);
       else this.#event(row, event);
     }
   }
@@ -135,7 +135,7 @@ export class Replayer {
     return made;
   }
 
-  /** A thread is inside a critical section: it does now what its next row tells. */
+  /** A thread holds a lock: it does now what its next row says. */
   #locked(row: Row, event: Extract<Event, { type: 'lock' }>, target: Event | null): void {
     this.#hasLocks = true;
     const thread = this.#thread(row.thread);
@@ -178,7 +178,7 @@ export class Replayer {
         this.#allocated(row, event, thread);
         return;
       case 'free':
-        // Processors count up and down at once: with several the number is not that of the row's place.
+        // Several processors count at the same time, so the number does not belong to this row.
         if (!thread.isFreed) this.#lazyFree(event.start);
         thread.isFreed = false;
         if (this.#trace.cpus === 1) count(this.lazyPages, this.nodes.lazyPages === event.lazyPages);
@@ -239,7 +239,7 @@ export class Replayer {
     thread.node = -1;
   }
 
-  /** Counts an answer; the first that differs is kept, whatever gave it. */
+  /** Counts an answer, and keeps the first that differs. */
   #compare(
     tally: Tally,
     { line }: Row,
@@ -261,7 +261,7 @@ export class Replayer {
     return this.free.take(request.size, request.align, vstart, vend);
   }
 
-  /** Free ranges at a recorded place: looked at for the report alone. */
+  /** Free ranges around a recorded address, for the report. */
   #around(page: number | null): { start: number; end: number }[] {
     if (page === null) return [];
     const { tree } = this.free;
@@ -283,7 +283,7 @@ export class Replayer {
     if (area !== null) this.nodes.add(area);
   }
 
-  /** A thread begins a part of a purge: up to where it waits for a lock. */
+  /** Begins a part of a purge, up to its first lock. */
   #begin(thread: Thread, steps: Generator<Lock>): void {
     finish(thread);
     thread.steps = steps;
@@ -303,10 +303,10 @@ export class Replayer {
     const purge = this.#purge;
     this.#purge = null;
     finish(thread);
-    // Early in the boot nothing tells that a purge begins.
+    // Early in the boot no row tells the start of a purge.
     const { areas, hull } = purge === null ? this.#purgeAtOnce(false) : (purge.done ?? purgedOf(purge));
     count(this.purges, areas === recorded.areas);
-    // What blocks of vm_map_ram add to a flush is not in the stream.
+    // The stream lacks what blocks of vm_map_ram add to a flush.
     if (hull !== null) count(this.flushes, recorded.start <= hull.start && recorded.end >= hull.end);
   }
 
@@ -334,7 +334,7 @@ export class Replayer {
   }
 }
 
-/** What each lock row is about: its thread's next allocation or free, before a purge of its own. */
+/** The target of each lock row: its thread's next allocation or free before it purges. */
 function targetsOf(rows: readonly Row[]): (Event | null)[] {
   const next = new Map<string, Event>();
   const targets: (Event | null)[] = new Array(rows.length).fill(null);
@@ -347,7 +347,7 @@ function targetsOf(rows: readonly Row[]): (Event | null)[] {
   return targets;
 }
 
-/** What a purge in steps did. */
+/** The result of a purge in steps. */
 function purgedOf({ lists }: Purge): Purged {
   const all = [...lists.values()].flat();
   if (all.length === 0) return { areas: 0, hull: null };

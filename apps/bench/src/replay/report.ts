@@ -21,13 +21,13 @@ const COLUMNS: readonly Column<Line>[] = [
   { head: 'different', align: 'right', cell: ({ recorded, equal }) => count(recorded - equal) },
 ];
 
-/** The result as a text for people. */
+/** The result as text. */
 export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 'env'>): string {
   const colours = coloursFor(io.stdout, io.env);
   const width = widthOf(io.stdout, io.env);
   const { set, pageBytes, cpus, events, eventsPerSecond } = result;
   const out = [
-    colours.bold(`Every decision of a real kernel's vmap areas, made again: ${set}`),
+    colours.bold(`Replay of every decision about the vmap areas of a real kernel: ${set}`),
     `  Pages of ${pageSizeName(pageBytes)}, ${plural(cpus, 'processor')}, ${plural(events, 'event')}, ${count(eventsPerSecond)} a second`,
     '',
     textTable(COLUMNS, linesOf(result)),
@@ -36,30 +36,24 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
   if (result.formats.length > 0) out.push(...formatLines(result.formats, width));
   for (const [why, number] of Object.entries(result.undetermined))
     out.push(wrap(`Undetermined: ${plural(number, 'placement')}, ${why}.`, width, '  '));
-  for (const { name, first } of result.photographs)
-    if (first !== null) out.push(wrap(colours.red(`Photograph ${name}: ${first}`), width, '  '));
+  for (const { name, first } of result.snapshots)
+    if (first !== null) out.push(wrap(colours.red(`Snapshot ${name}: ${first}`), width, '  '));
   if (result.endState?.first !== undefined && result.endState.first !== null)
-    out.push(wrap(colours.red(`At the end the replay lacks: ${result.endState.first}`), width, '  '));
+    out.push(wrap(colours.red(`The replay lacks at the end: ${result.endState.first}`), width, '  '));
   for (const line of result.firstDifference) out.push(colours.red(line));
   if (result.lostEvents + result.otherLines + result.damagedLines > 0)
     out.push(
-      `  ${plural(result.lostEvents, 'event')} lost, ${plural(result.otherLines, 'line')} of others passed over, ${plural(result.damagedLines, 'line')} damaged.`,
+      `  ${plural(result.lostEvents, 'event')} lost, ${plural(result.otherLines, 'line')} of other tracers skipped, ${plural(result.damagedLines, 'line')} damaged.`,
     );
-  const { missingPhotographs: missing } = result;
-  if (missing.length > 0)
-    out.push(
-      wrap(
-        `${plural(missing.length, 'photograph')} missing, of which rows tell: ${missing.map(printable).join(', ')}.`,
-        width,
-        '  ',
-      ),
-    );
-  if (result.events === 0) out.push('There is nothing in it to compare.');
-  else if (isSame(result) && missing.length > 0 && result.photographs.length === 0)
-    out.push('What could be compared is the same; no photograph could.');
-  else if (isSame(result)) out.push(colours.green('All the same.'));
-  else if (result.determined > 0) out.push(colours.red('They differ.'));
-  else out.push('Placements are undetermined: what is equal above is so all the same.');
+  const { missingSnapshots: missing } = result;
+  for (const name of missing)
+    out.push(wrap(`Snapshot "${printable(name)}" is in the trace, but its file is missing.`, width, '  '));
+  if (result.events === 0) out.push('The stream has no event to compare.');
+  else if (isSame(result) && missing.length > 0 && result.snapshots.length === 0)
+    out.push('Everything is equal, but there was no snapshot to compare.');
+  else if (isSame(result)) out.push(colours.green('Everything is equal.'));
+  else if (result.determined > 0) out.push(colours.red('Replay and recording differ.'));
+  else out.push('The recording determines no placement; differences are no failure.');
   return `${out.join('\n')}\n`;
 }
 
@@ -91,18 +85,18 @@ const COSTS: readonly Column<OverFormat>[] = [
   { head: 'failing', align: 'right', cell: ({ failing }) => count(failing) },
 ];
 
-/** Lines of a chart. */
+/** The lines of a chart. */
 const CHART_HEIGHT = 8;
 
-/** What the stream costs on other formats: a table, and the share of holes over time. */
+/** The costs of the stream on other formats: a table, and the share of holes over time. */
 function formatLines(formats: readonly OverFormat[], width: number): string[] {
   const tables = fittedTables(NAME, [SPACE, COSTS], formats, width);
   const lines = ['The same stream on other formats', '', ...tables.flatMap((table) => [table, ''])];
   lines.push(
     wrap(
-      'Peaks of areas, MiB and free ranges; the least that the largest free range of the window was; means of holes (the share of the span ' +
-        'in use that no live area fills), of what is fragmented (the share of free bytes outside the largest free range) and of what waits ' +
-        'for a purge. Areas keep their sizes, rounded up to pages; those above 64 MiB are reserved and not mapped.',
+      'areas, MiB, free ranges: maximum; largest free: minimum. holes: the share of the used span without a live area; fragmented: the ' +
+        'share of free bytes outside the largest free range; waiting: for a purge; all three are means. Areas keep their sizes, rounded up ' +
+        'to pages. Areas above 64 MiB are reserved but not mapped.',
       width,
       '    ',
     ),
@@ -111,7 +105,7 @@ function formatLines(formats: readonly OverFormat[], width: number): string[] {
   for (const { configuration, unmapped } of formats)
     if (unmapped > 0)
       lines.push(
-        `${configuration}: ${plural(unmapped, 'area')} not mapped, as the memory for tables was full.`,
+        `${configuration}: ${plural(unmapped, 'area')} not mapped, since the memory for tables was full.`,
         '',
       );
   for (const { names, pageBytes, series } of charts(formats)) {
@@ -131,7 +125,7 @@ interface Chart {
   readonly series: number[];
 }
 
-/** One chart for all that would look the same; none for a stream without requests. */
+/** One chart for all formats with the same curve; none for a stream without requests. */
 function charts(formats: readonly OverFormat[]): Iterable<Chart> {
   const all = new Map<string, Chart>();
   for (const { configuration, pageBytes, moments } of formats) {
@@ -153,7 +147,7 @@ function mean({ moments }: OverFormat, of: (moment: Moment) => number): number {
   return moments.length === 0 ? 0 : meanOf(moments.map(of));
 }
 
-/** True when nothing that was compared differs. */
+/** True when everything that was compared is equal. */
 export function isSame(result: ReplayResult): boolean {
   return linesOf(result).every(({ recorded, equal }) => recorded === equal);
 }
@@ -163,17 +157,21 @@ function linesOf(result: ReplayResult): Line[] {
     equal + different === 0 ? [] : [{ what, recorded: equal + different, equal }];
   const lines = [
     ...tally('placements', result),
-    ...tally('requests that fail', result.failingRequests),
+    ...tally('failing requests', result.failingRequests),
     ...tally('per-cpu placements', result.percpu),
-    ...tally('pages that wait, at each free', result.lazyPages),
-    ...tally('pages that may wait', result.lazyMaxPages),
+    ...tally('waiting pages, at each free', result.lazyPages),
+    ...tally('limit of waiting pages', result.lazyMaxPages),
     ...tally('areas of each purge', result.purges),
-    ...tally('what each purge flushed', result.flushes),
+    ...tally('flush of each purge', result.flushes),
   ];
-  for (const { name, nodes, nodesEqual, waiting, waitingEqual } of result.photographs) {
-    lines.push({ what: `free tree '${name}': nodes, colours, maxima`, recorded: nodes, equal: nodesEqual });
+  for (const { name, nodes, nodesEqual, waiting, waitingEqual } of result.snapshots) {
+    lines.push({ what: `snapshot '${name}': nodes of the free tree`, recorded: nodes, equal: nodesEqual });
     if (waiting > 0)
-      lines.push({ what: `pools and lazy lists '${name}'`, recorded: waiting, equal: waitingEqual });
+      lines.push({
+        what: `snapshot '${name}': pools and lazy lists`,
+        recorded: waiting,
+        equal: waitingEqual,
+      });
   }
   const { endState } = result;
   if (endState !== null) {

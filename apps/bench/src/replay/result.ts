@@ -1,9 +1,9 @@
 import type { EndState } from './end-state.js';
 import type { OverFormat } from './over-format.js';
-import type { PhotographResult } from './photograph.js';
 import type { Tally } from './replayer.js';
+import type { SnapshotResult } from './snapshot.js';
 
-/** What a replay found. */
+/** The result of a replay. */
 export interface ReplayResult {
   readonly command: 'replay';
   readonly schema: 1;
@@ -11,39 +11,39 @@ export interface ReplayResult {
   readonly pageBytes: number;
   readonly cpus: number;
   /**
-   * What the kernel did: requests, frees, purges and per-cpu chunks, and how many a second were replayed. Rows that tell steps of these, or
-   * the order of locks, are not counted.
+   * Requests, frees, purges and per-cpu chunks, and how many were replayed in a second. Rows with steps of these, or with locks, do not
+   * count.
    */
   readonly events: number;
   readonly eventsPerSecond: number;
-  /** Successful requests: all of them are placements. */
+  /** Successful requests. */
   readonly placements: number;
-  /** Placements whose order the recording tells. */
+  /** Placements that the recording determines. */
   readonly determined: number;
   readonly equal: number;
   readonly different: number;
-  /** Placements whose order it does not tell, by cause. */
+  /** Placements that it does not determine, by cause. */
   readonly undetermined: Readonly<Record<string, number>>;
   readonly fromPools: number;
-  /** Events that the recorder lost, lines of others that were passed over, and lines of events that are cut off or make no sense. */
+  /** Events that the recorder lost, lines of other tracers, and lines that are cut off or make no sense. */
   readonly lostEvents: number;
   readonly otherLines: number;
   readonly damagedLines: number;
   readonly failingRequests: Tally;
   readonly percpu: Tally;
-  /** Pages that wait, after each free; none with several processors, who count at once. */
+  /** Waiting pages after each free. Not compared with several processors, which count at the same time. */
   readonly lazyPages: Tally;
-  /** How many pages may wait, at each free. */
+  /** The limit of waiting pages at each free. */
   readonly lazyMaxPages: Tally;
   readonly purges: Tally;
-  /** Purges whose recorded flush holds all that waited here. */
+  /** Purges whose recorded flush covers all ranges that waited here. */
   readonly flushes: Tally;
-  readonly photographs: readonly PhotographResult[];
-  /** Names of photographs that rows tell of and that are not there. */
-  readonly missingPhotographs: readonly string[];
+  readonly snapshots: readonly SnapshotResult[];
+  /** Snapshots that the stream names and that have no file. */
+  readonly missingSnapshots: readonly string[];
   readonly endState: EndState | null;
   /** The same stream on other formats. */
   readonly formats: readonly OverFormat[];
-  /** The first placement, failing request or per-cpu chunk that differs, for people. */
+  /** The first placement, failing request or per-cpu chunk that differs, as text. */
   readonly firstDifference: readonly string[];
 }

@@ -1,21 +1,21 @@
 import type { Allocation, Trace } from './trace.js';
 
-/** What a stream asks of another format. */
+/** A step of a stream on another format. */
 export type Step =
-  /** A request that got a place; `area` names it. */
+  /** A request that succeeded; `area` is its name. */
   | { readonly type: 'request'; readonly cpu: number; readonly request: Allocation; readonly area: number }
-  /** A request that failed: it had a full purge made. */
+  /** A request that failed after a full purge. */
   | { readonly type: 'failure'; readonly cpu: number }
   | { readonly type: 'free'; readonly area: number };
 
 /**
- * Requests and frees of a stream.
+ * The requests and frees of a stream.
  *
- * A request that finds nothing is recorded twice: it purges and tries again. Both rows are one failure, or one failure and a request.
+ * A request that finds no range purges and tries again. Both tries have a row: they are one failure, or a failure and a request.
  */
 export function stepsOf({ rows }: Trace): Step[] {
   const steps: Step[] = [];
-  /** By thread: the request that failed last, unless its second try was seen. */
+  /** By thread: the request that failed last and was not tried again. */
   const failed = new Map<string, string>();
   for (const { cpu, thread, event } of rows) {
     if (event.type === 'free') steps.push({ type: 'free', area: event.start });

@@ -3,29 +3,29 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
 /*
- * A recorded stream of what a kernel's vmap-area allocator did, from its first allocation on. Head lines say page size, processors and
- * windows; each row has a sequence number, processor, thread, event and fields.
+ * A recorded stream of a kernel's vmap-area allocator, from its first allocation on. Head lines have the page size, processors and
+ * windows. Each row has a sequence number, processor, thread, event and fields.
  */
 
-/** Nodes that Linux makes at most, however many processors there are (vmap_init_nodes). */
+/** Linux's maximum number of nodes (vmap_init_nodes). */
 export const MOST_NODES = 128;
 
-/** A request of alloc_vmap_area, as it ended. */
+/** A request of alloc_vmap_area and its result. */
 export interface Allocation {
   readonly type: 'allocation';
-  /** Recorded first page; `null` when the request failed. */
+  /** The recorded first page; `null` when the request failed. */
   readonly start: number | null;
   /** Pages, guard included. */
   readonly size: number;
   readonly align: number;
-  /** Number of the window. */
+  /** The number of the window. */
   readonly window: number;
 }
 
-/** What a row says. */
+/** An event of a row. */
 export type Event =
   | Allocation
-  /** free_vmap_area_noflush: pages that wait, the freed ones included, and how many may; `null` where that is not told. */
+  /** free_vmap_area_noflush: waiting pages, with the freed ones, and their limit; `null` where it is not recorded. */
   | {
       readonly type: 'free';
       readonly start: number;
@@ -35,7 +35,7 @@ export type Event =
   | { readonly type: 'purge entered'; readonly isFull: boolean }
   | { readonly type: 'decay'; readonly node: number; readonly isFull: boolean }
   | { readonly type: 'node purged'; readonly node: number }
-  /** Areas that waited, and what was flushed, in pages: at least their hull. `start` is above `end` when nothing was. */
+  /** Areas that waited, and the flushed pages: at least their hull. `start` is above `end` when nothing was flushed. */
   | { readonly type: 'purge done'; readonly areas: number; readonly start: number; readonly end: number }
   | {
       readonly type: 'percpu entered';
@@ -43,52 +43,52 @@ export type Event =
       readonly offsets: readonly number[];
       readonly sizes: readonly number[];
     }
-  /** Recorded first page of the first range; `null` when nothing fitted. */
+  /** The recorded first page of the first range; `null` when nothing fitted. */
   | { readonly type: 'percpu done'; readonly start: number | null }
-  /** Inside a critical section: what a thread does next, it does here. */
+  /** A thread holds a lock: it does here what its next row says. */
   | { readonly type: 'lock'; readonly lock: 'heap' | 'pool' | 'lazy'; readonly node: number }
-  /** A request that found nothing, before it purges and tries again. */
+  /** A request found no range. It will purge and try again. */
   | { readonly type: 'exhausted' }
-  | { readonly type: 'photograph'; readonly name: string }
-  /** Entered: drain work, aliases, shrinker. */
+  | { readonly type: 'snapshot'; readonly name: string }
+  /** The kernel entered drain work, vm_unmap_aliases or the shrinker. */
   | { readonly type: 'note' };
 
 export interface Row {
   readonly cpu: number;
   readonly thread: string;
   readonly event: Event;
-  /** Line of the file. */
+  /** The line in the file. */
   readonly line: number;
 }
 
 export interface Trace {
   readonly name: string;
-  /** `ftrace`: the kernel's own events, which lack per-cpu chunks and what was there before they were switched on. */
+  /** `ftrace`: the kernel's own events. They lack per-cpu chunks, and areas from before the recording. */
   readonly source: 'stream' | 'ftrace';
-  /** The folder with photographs and end states; `null` for a file alone. */
+  /** The folder with snapshots and end states; `null` for a single file. */
   readonly folder: string | null;
   readonly pageShift: number;
-  /** Nodes: possible processors, 128 at most. */
+  /** Nodes: one for each possible processor, 128 at most. */
   readonly nodes: number;
   readonly cpus: number;
-  /** Windows of requests in pages: the first is that of vmalloc. The end has half a page more where it is no multiple of a page. */
+  /** Windows of requests, in pages; vmalloc's is the first. An end that is not a multiple of a page has half a page more. */
   readonly windows: readonly { readonly vstart: number; readonly vend: number }[];
   readonly rows: readonly Row[];
-  /** Whether rows tell the order of critical sections. */
+  /** True when rows tell the order of locks. */
   readonly hasLocks: boolean;
-  /** Events that the recorder lost, lines of others that were passed over, and lines of events that are cut off or make no sense. */
+  /** Events that the recorder lost, lines of other tracers, and lines that are cut off or make no sense. */
   readonly lostEvents: number;
   readonly otherLines: number;
   readonly damagedLines: number;
 }
 
-/** A file of a trace's folder, unpacked; `null` when it is not there. */
+/** Reads and unpacks a file of a trace's folder; `null` when it is missing. */
 export function traceFile({ folder }: Trace, name: string): string | null {
   if (folder === null || !readdirSync(folder).includes(name)) return null;
   return gunzipSync(readFileSync(join(folder, name))).toString('latin1');
 }
 
-/** A page number from bytes; half a page more for what is no multiple of a page. */
+/** A page number from bytes. An address that is not a multiple of a page gets half a page more. */
 export function pageOf(bytes: bigint, pageShift: number): number {
   const page = Number(bytes >> BigInt(pageShift));
   return BigInt.asUintN(pageShift, bytes) === 0n ? page : page + 0.5;

@@ -14,28 +14,28 @@ import { fold } from './fold.js';
 import { STREAM, scatter } from './scatter.js';
 import { alignUp, FIRST_FRAME, type Size } from './size.js';
 
-/** Which inner loops the engine gets. */
+/** The loops that the engine uses: WebAssembly loops or array loops. */
 export type Variant = 'wasm' | 'array';
 
-/** Translations that a check asks for at once. */
+/** Translations in one call of a check. */
 const CHUNK = 4096;
 
 /**
- * What the rounds of a workload in one format share: memory that is warm, an allocator for tables, and inputs that depend
- * on the seed alone. No flush sink is attached, as the C reference has none.
+ * What the rounds of a workload share in one format: warm memory, an allocator for tables, and inputs that depend only on
+ * the seed. There is no flush sink, as in the C reference.
  */
 export class Bed {
   readonly configuration: Configuration;
   readonly size: Size;
   readonly seed: number;
-  /** First address of the range. */
+  /** The first address of the range. */
   readonly start: bigint;
-  /** Bytes of the range. */
+  /** The bytes of the range. */
   readonly bytes: bigint;
   readonly pageShift: number;
   readonly memory: PhysicalMemory;
   readonly tables: FrameAllocator;
-  /** Keeps larger leaves away, so that every format maps what it was told to. */
+  /** Options that forbid larger leaves, so that every format maps the same pages. */
   readonly baseLeaves: { readonly maxLeafShift: number };
 
   readonly #kept: { destroy(): void }[] = [];
@@ -53,22 +53,22 @@ export class Bed {
       bytes: this.#tablesNeeded() * 2 ** format.pageShift,
       ...(variant === 'wasm' ? { loops: wasmLoops } : {}),
     });
-    // Touched once, so that no page fault of the host is measured; and a table that is not zeroed is noticed.
+    // Touch all bytes, so that the host takes its page faults now. A table that is not zeroed shows, too.
     for (const bank of this.memory.banks) bank.words.fill(-1);
     this.tables = new FrameAllocator(this.memory, { pageShift: format.pageShift });
   }
 
-  /** Which loops the memory really has. */
+  /** The loops that the memory really has. */
   get loops(): 'wasm' | 'array' {
     return this.memory.banks[0]?.loops?.kind ?? 'array';
   }
 
-  /** What vmalloc pages may do. */
+  /** The protection of vmalloc pages. */
   get protection(): Protection {
     return this.configuration.linux.protections.PAGE_KERNEL;
   }
 
-  /** A page table with an empty root. */
+  /** Makes a page table with an empty root. */
   table(): PageTable {
     const table = new PageTable({
       format: this.configuration.format,
@@ -79,18 +79,18 @@ export class Bed {
     return table;
   }
 
-  /** A page table for all rounds, which `close` destroys. */
+  /** Makes a page table for all rounds. `close` destroys it. */
   keptTable(): PageTable {
     return this.keep(this.table());
   }
 
-  /** What takes tables from the bed for all rounds, which `close` destroys. */
+  /** Keeps something that has tables of this bed. `close` destroys it. */
   keep<T extends { destroy(): void }>(one: T): T {
     this.#kept.push(one);
     return one;
   }
 
-  /** The frames of the list, all different, in an order without runs. */
+  /** The list of frames: all different, in an order without runs. */
   frames(): Uint32Array {
     const frames = new Uint32Array(this.size.frames);
     const order = scatter(2 * frames.length, this.seed, STREAM.frames);
@@ -98,7 +98,7 @@ export class Bed {
     return frames;
   }
 
-  /** Pages of the range, as many as there are units, from the lowest on or in a random order. */
+  /** Pages of the range, one for each unit, in ascending or random order. */
   places(order: 'sequential' | 'random', stream: number = STREAM.addresses): Places {
     const { units, rangePages } = this.size;
     const mixed = order === 'random' ? scatter(rangePages, this.seed, stream) : null;
@@ -120,15 +120,15 @@ export class Bed {
   }
 
   /**
-   * Checksum of all translations of the range in order: frames and leaf sizes.
+   * The checksum of all translations of the range: frames and leaf sizes, in order.
    *
-   * @param mapped - how many of them there must be.
+   * @param mapped - the number of translations that must succeed.
    * @param step - base pages from one address to the next.
-   * @throws CheckError when another number is mapped.
+   * @throws CheckError when another number succeeds.
    */
   foldRange(table: ReadableTable, mapped: number, step = 1): number {
     const addresses = new BigUint64Array(CHUNK);
-    // Counted in words: a bigint for each page would be garbage by the megabyte, and cool the caches before the next round.
+    // Count in words: bigints would be megabytes of garbage, which cool the caches before the next round.
     const words = new Uint32Array(addresses.buffer);
     const frames = new Float64Array(CHUNK);
     const leafShifts = new Uint8Array(CHUNK);
@@ -159,9 +159,9 @@ export class Bed {
   }
 
   /**
-   * Ends the work of a workload.
+   * Destroys what the bed keeps.
    *
-   * @throws CheckError when a table did not come back.
+   * @throws CheckError when a table leaked.
    */
   close(): void {
     for (const table of this.#kept) table.destroy();
@@ -171,7 +171,7 @@ export class Bed {
     }
   }
 
-  /** Table frames, counted generously: per level those that the range needs, and two roots. */
+  /** An upper bound of the table frames: those of each level for the range, and two roots. */
   #tablesNeeded(): number {
     const { format } = this.configuration;
     const last = this.start + this.bytes - 1n;
@@ -185,7 +185,7 @@ export class Bed {
   }
 }
 
-/** Addresses in the two forms that the engine takes. */
+/** Addresses, in both forms that the engine takes. */
 export interface Places {
   /** Counted from the start of the range. */
   readonly pages: Uint32Array;

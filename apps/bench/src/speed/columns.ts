@@ -3,7 +3,7 @@ import type { Column } from '../text-table.js';
 import type { ComparedRow, SpeedRow } from './result.js';
 import type { Timing } from './timing.js';
 
-/** What stands where nothing was measured, or nothing can be. */
+/** The cell of a value that was not or cannot be measured. */
 const NOT_AVAILABLE = 'n/a';
 
 /** Nanoseconds with about three digits. */
@@ -23,12 +23,12 @@ const ns =
     return nsText(timing === null ? undefined : pick(timing));
   };
 
-/** The column that tells the rows of one format apart. */
+/** The column that names a row. */
 export const KEYS: readonly Column<SpeedRow>[] = [
   { head: 'workload', align: 'left', cell: ({ workload }) => workload },
 ];
 
-/** Times and how they compare with C. */
+/** Times, and their ratios to C. */
 export const TIMES: readonly Column<SpeedRow>[] = [
   { head: 'wasm ns', align: 'right', cell: ns('wasm') },
   { head: 'array ns', align: 'right', cell: ns('array') },
@@ -37,7 +37,7 @@ export const TIMES: readonly Column<SpeedRow>[] = [
   { head: 'array/C', align: 'right', cell: ({ ratio }) => ratioText(ratio.array) },
 ];
 
-/** How far rounds differ. */
+/** How much rounds differ. */
 export const SPREAD: readonly Column<SpeedRow>[] = [
   { head: 'wasm min', align: 'right', cell: ns('wasm', ({ min }) => min) },
   { head: 'wasm MAD', align: 'right', cell: ns('wasm', ({ mad }) => mad) },
@@ -47,7 +47,7 @@ export const SPREAD: readonly Column<SpeedRow>[] = [
   { head: 'C MAD', align: 'right', cell: ns('c', ({ mad }) => mad) },
 ];
 
-/** Whose results and work were compared. */
+/** The columns whose results are the same. */
 export const AGREEMENT: readonly Column<SpeedRow>[] = [
   {
     head: 'same result',
@@ -56,7 +56,7 @@ export const AGREEMENT: readonly Column<SpeedRow>[] = [
   },
 ];
 
-/** Exact numbers. */
+/** The exact work. */
 export const WORK: readonly Column<SpeedRow>[] = [
   { head: 'units', align: 'right', cell: ({ units }) => count(units) },
   {
@@ -71,12 +71,12 @@ export const WORK: readonly Column<SpeedRow>[] = [
   },
 ];
 
-/** A change as a percentage with its sign. */
+/** A change in percent, with its sign. */
 function percent(value: number): string {
   return `${value > 0 ? '+' : ''}${decimal(100 * value, 1)} %`;
 }
 
-/** A comparison with an earlier result. */
+/** The comparison with an earlier result. */
 export const COMPARED: readonly Column<ComparedRow>[] = [
   { head: 'format', align: 'left', cell: ({ configuration }) => configuration },
   { head: 'workload', align: 'left', cell: ({ workload }) => workload },

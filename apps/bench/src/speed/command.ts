@@ -18,55 +18,56 @@ export const speedArguments = {
   workload: {
     type: 'string',
     valueHint: 'ID[,ID]',
-    description: 'Only these workloads; W4 is all of W4.random, W4.cursor and so on (all when absent)',
+    description: 'Only these workloads; W4 means W4.random, W4.cursor and so on (default: all)',
   },
-  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (all when absent)' },
+  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (default: all)' },
   variant: {
     type: 'string',
     valueHint: 'wasm|array|c[,…]',
-    description: 'Only these columns (all when absent)',
+    description: 'Only these columns (default: all)',
   },
   pages: {
     type: 'string',
     valueHint: 'N',
-    description: 'Base pages by which all workloads are scaled, 64 to 1048576 (262144 when absent)',
+    description: 'Base pages that scale all workloads, 64 to 1048576 (default: 262144)',
   },
   repeat: {
     type: 'string',
     valueHint: 'N',
-    description: 'Measured rounds of a process, 1 to 1000 (7 when absent)',
+    description: 'Measured rounds of each process, 1 to 1000 (default: 7)',
   },
   passes: {
     type: 'string',
     valueHint: 'N',
-    description: 'Fresh processes for each variant, 1 to 100 (4 when absent)',
+    description: 'New processes for each column, 1 to 100 (default: 4)',
   },
-  seed: { type: 'string', valueHint: 'N', description: 'Seed of frames and addresses (1 when absent)' },
+  seed: { type: 'string', valueHint: 'N', description: 'Seed of frames and addresses (default: 1)' },
   'warm-up': {
     type: 'string',
     valueHint: 'MS',
-    description: 'Least warm-up of a process in milliseconds, 0 to 60000; 0 is one round (300 when absent)',
+    description:
+      'Minimum warm-up of each process in milliseconds, 0 to 60000; 0 means one round (default: 300)',
   },
   quick: {
     type: 'boolean',
-    description: 'Only check that all columns give the same results: small, without times',
+    description: 'Only check that all columns give the same results: a small run without times',
   },
   compare: {
     type: 'string',
     valueHint: 'FILE',
-    description: 'A result of speed --json to compare with, and a verdict for each time',
+    description: 'Compare with an earlier result of speed --json, with a verdict for each time',
   },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
   markdown: { type: 'boolean', description: 'Print Markdown instead of tables for a terminal' },
 } as const satisfies ArgsDef;
 
-/** Values as the command line gives them. */
+/** The values of the options, unchecked. */
 export type SpeedArguments = ValuesOf<typeof speedArguments>;
 
 /** Runs `vmarea-bench speed` and writes its result. */
 export async function runSpeed(args: SpeedArguments, io: Console): Promise<void> {
   if (args.json === true && args.markdown === true) {
-    throw new UsageError('--json and --markdown exclude each other');
+    throw new UsageError('--json and --markdown exclude each other; give one of them');
   }
   const quick = args.quick === true;
   if (quick && args.compare !== undefined) {
@@ -77,7 +78,7 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
   const plan = planOf(args, quick);
   const workloads = chooseWorkloads(args.workload);
   const columns = chooseColumns(args.variant);
-  // Read first: what is wrong with it should not show after minutes.
+  // Read it first: a mistake should not show after minutes.
   const earlier = args.compare === undefined ? null : readEarlier(args.compare);
   const installed = await installedFormats(io.cwd);
   const configurations = choose(installed, args.format);
@@ -87,7 +88,7 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
   const { repeat, passes, warmUp, warmUpMs, pages, seed } = plan;
   const machine = thisMachine();
   const { compiler, skipped } = measured;
-  // Code that V8 has not compiled yet is a hundred times slower than C: such a ratio says nothing.
+  // Before V8 has compiled the code, it is a hundred times slower than C. Such a ratio means nothing.
   const rows = quick ? measured.rows.map(withoutRatio) : measured.rows;
   const result: SpeedResult = {
     command: 'speed',
@@ -131,7 +132,7 @@ function planOf(args: SpeedArguments, quick: boolean): Plan {
     repeat: wholeNumber('repeat', args.repeat, { min: 1, max: 1000, fallback: quick ? 3 : 7 }),
     passes: wholeNumber('passes', args.passes, { min: 1, max: 100, fallback: quick ? 2 : 4 }),
     seed: wholeNumber('seed', args.seed, SEED),
-    // V8 compiles what has run often, and one call is one run. C gets the same.
+    // V8 compiles code that has run often, and a round is few calls. C warms up as long.
     warmUp: warmUpMs === 0 ? 1 : 24,
     warmUpMs,
   };

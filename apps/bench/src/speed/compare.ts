@@ -6,11 +6,11 @@ import { whyUnreadable } from '../input/unreadable.js';
 import type { ComparedRow, Comparison, SpeedResult, Verdict } from './result.js';
 import { WORKLOADS } from './workloads/registry.js';
 
-/** A change below this is no change, however quiet the machine was. */
+/** A smaller change counts as none, on any machine. */
 const LEAST = 0.03;
-/** Standard errors that a change must exceed. */
+/** A change must exceed this many standard errors. */
 const ERRORS = 3;
-/** With fewer passes nobody knows how far processes differ, which is most of the noise: of three, one verdict in 20 is wrong. */
+/** A verdict needs this many passes: most noise is between processes. With three, one verdict in 20 is wrong. */
 export const LEAST_PASSES = 4;
 
 const number = v.pipe(v.number(), v.finite(), v.minValue(0));
@@ -39,13 +39,13 @@ const earlierSchema = v.object({
   ),
 });
 
-/** As much of an earlier result as a comparison needs. */
+/** The parts of an earlier result that a comparison needs. */
 export type Earlier = v.InferOutput<typeof earlierSchema>;
 
 /**
- * Reads what `--json` has printed before.
+ * Reads an earlier result of `--json`.
  *
- * @throws UsageError when the file cannot be read or is something else.
+ * @throws UsageError when the file cannot be read or is not such a result.
  */
 export function readEarlier(file: string): Earlier {
   let value: unknown;
@@ -59,8 +59,8 @@ export function readEarlier(file: string): Earlier {
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw new UsageError(
-    `--compare ${printable(file)}: it is no result of speed --json with schema 4 ` +
-      `(${v.getDotPath(issue) ?? 'the whole'}: ${printable(issue.message)})`,
+    `--compare ${printable(file)}: it is not a result of speed --json with schema 4 ` +
+      `(${v.getDotPath(issue) ?? 'the whole file'}: ${printable(issue.message)})`,
   );
 }
 
@@ -103,10 +103,10 @@ interface Time {
 }
 
 /**
- * The verdict about one time: it has changed when the change exceeds three standard errors and 3 %.
+ * The verdict about one time. It is faster or slower when the change exceeds three standard errors and 3 %.
  *
- * @param reference - the times of C in both runs, when there are: what slows the machine as a whole slows C too.
- * @param passes - of the result with fewer: below `LEAST_PASSES` there is no verdict.
+ * @param reference - the times of C in both runs, if any: a slower machine slows C, too.
+ * @param passes - the smaller number of passes. Below `LEAST_PASSES` the verdict is `unsure`.
  */
 export function compareTimes(
   from: Time,
@@ -118,7 +118,7 @@ export function compareTimes(
   const after = reference === null ? to.median : to.median / reference.to.median;
   const change = after / before - 1;
   const times = reference === null ? [from, to] : [from, to, reference.from, reference.to];
-  // Relative errors of factors and divisors add up as squares; the quotient of both results scales them.
+  // The squares of relative errors add up. The quotient of both results scales the sum.
   const relative = Math.hypot(...times.map((time) => time.standardError / time.median));
   const noise = Math.max(LEAST, ERRORS * relative * (1 + Math.max(0, change)));
   const verdict = passes < LEAST_PASSES ? 'unsure' : verdictOf(change, noise);
@@ -130,13 +130,13 @@ function verdictOf(change: number, noise: number): Verdict {
   return change < 0 ? 'faster' : 'slower';
 }
 
-/** What a result says of how it came about. */
+/** The conditions of a run. */
 type Circumstances = Pick<
   SpeedResult,
   'machine' | 'compiler' | 'quick' | 'seed' | 'repeat' | 'passes' | 'warmUp' | 'warmUpMs'
 > & { readonly rows: readonly { readonly workload: string }[] };
 
-/** Sentences about what makes two results hard to compare. */
+/** A sentence for each condition that differs between two results. */
 export function differences(before: Earlier, after: Circumstances): string[] {
   const machine = ({ cpu, cores, platform }: Earlier['machine']): string => `${cpu}, ${cores}, ${platform}`;
   const rounds = ({ passes, repeat, warmUp, warmUpMs }: Omit<Circumstances, 'rows'>): string =>
@@ -153,11 +153,11 @@ export function differences(before: Earlier, after: Circumstances): string[] {
     .filter(([, one, other]) => one !== other)
     .map(([what, one, other]) => `the earlier result ${what} (${one}; now ${other}): compare with care`);
   return before.quick || after.quick
-    ? [...found, 'one of the results is from a quick run: its times say little']
+    ? [...found, 'one of the results is from a quick run: its times mean little']
     : found;
 }
 
-/** The workloads of the families that both results have and that are not the same in both: they share a process. */
+/** The families that both results measured with different workloads. Workloads of a family share a process. */
 function otherCompany(before: Circumstances['rows'], after: Circumstances['rows']): [string, string] {
   const families = [...new Set(WORKLOADS.map(({ family }) => family))];
   const idsOf = (rows: Circumstances['rows'], family: string): string =>

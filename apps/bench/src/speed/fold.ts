@@ -1,8 +1,8 @@
 /**
- * Takes one more result into a checksum that depends on all results and their order.
+ * Adds a result to a checksum, which depends on all results and their order.
  *
- * @param value - its low 32 bits count.
- * @returns a signed 32-bit number, as is `sum`.
+ * @param value - the low 32 bits count.
+ * @returns a signed 32-bit number, as `sum` is.
  */
 export function fold(sum: number, value: number): number {
   return (Math.imul(sum, 31) + value) | 0;

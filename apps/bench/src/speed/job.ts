@@ -1,39 +1,39 @@
 import type { Variant } from './bed.js';
 import type { Work } from './work.js';
 
-/** Workloads of one family in one format, with one kind of loops: what a process of its own measures. */
+/** The work of one process: workloads of one family in one format, with one kind of loops. */
 export interface Job {
-  /** Name of the configuration. */
+  /** The name of the configuration. */
   readonly configuration: string;
   readonly variant: Variant;
-  /** Ids, in the order in which they are measured. */
+  /** Their ids, in the order of measuring. */
   readonly workloads: readonly string[];
   readonly pages: number;
   readonly seed: number;
-  /** Rounds that count. */
+  /** Measured rounds. */
   readonly rounds: number;
-  /** Rounds before them, for the compiler and the caches: so many at least. */
+  /** The minimum number of rounds before them, for compiler and caches. */
   readonly warmUp: number;
-  /** Milliseconds that these take at least. */
+  /** The minimum time of these, in milliseconds. */
   readonly warmUpMs: number;
 }
 
-/** What a job found for one workload. */
+/** What a job measured of one workload. */
 export interface Measured {
   readonly workload: string;
   readonly units: number;
   readonly loops: 'wasm' | 'array' | 'c';
-  /** Nanoseconds of each round. */
+  /** The nanoseconds of each round. */
   readonly ns: readonly number[];
   /** Unsigned 32 bits. */
   readonly checksum: number;
-  /** Work of one round; `null` from the C reference, which counts tables alone. */
+  /** The work of one round; `null` from the C reference, which only counts tables. */
   readonly work: Work | null;
-  /** Tables that the timed calls of one round make. */
+  /** Tables that the timed calls of one round allocate. */
   readonly tables: number;
 }
 
-/** Runs jobs: in this process, or each in a fresh one. */
+/** Runs jobs: in this process, or each in a new one. */
 export interface Runner {
   /**
    * @throws CheckError when a result is wrong.

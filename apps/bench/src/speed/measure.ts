@@ -9,7 +9,7 @@ import { type ColumnName, rowsOf, Samples } from './rows.js';
 import { type Entry, entriesOf, type Plan, type Rounds, turns } from './schedule.js';
 import type { Workload } from './workloads/workload.js';
 
-/** What is to be measured. */
+/** What to measure. */
 export interface Selection {
   readonly configurations: readonly Configuration[];
   readonly workloads: readonly Workload[];
@@ -17,18 +17,18 @@ export interface Selection {
   readonly plan: Plan;
 }
 
-/** Who measures in one turn: a variant of a configuration, or C. */
+/** A column to measure: one kind of loops in a configuration, or C. */
 interface Column {
-  /** `null`: the C reference, which is one for all configurations. */
+  /** `null` for the C reference, which is the same for all configurations. */
   readonly configuration: Configuration | null;
   readonly name: ColumnName;
 }
 
 /**
- * Measures all that is selected, pass by pass.
+ * Measures a selection, pass by pass.
  *
  * @throws CheckError when results are wrong or differ.
- * @throws UsageError when no format can do any of the workloads.
+ * @throws UsageError when no format supports any of the workloads.
  */
 export async function measureAll(
   { configurations, workloads, columns, plan }: Selection,
@@ -39,7 +39,7 @@ export async function measureAll(
   if (entries.length === 0) {
     const [first] = skipped;
     throw new UsageError(
-      `no format can do any of these workloads (${first?.configuration}, ${first?.workload}: ${first?.reason})`,
+      `no format supports any of these workloads (${first?.configuration}, ${first?.workload}: ${first?.reason})`,
     );
   }
   const built = columns.includes('c') ? await buildReference(io.env) : null;
@@ -91,7 +91,7 @@ function columnsOf(
   ];
 }
 
-/** Rounds of a workload in a column. C has those of the configuration that does most: it must not have fewer than that. */
+/** The rounds of a workload in a column. C gets those of the configuration with the most units. */
 function roundsOf(entries: readonly Entry[], { configuration }: Column, workload: Workload): Rounds | null {
   const own = entries.filter(
     (entry) =>

@@ -6,15 +6,15 @@ import { outputOf } from '../process/output.js';
 import type { Job, Measured, Runner } from './job.js';
 import { runJob } from './run-job.js';
 
-/** The command by which this app starts itself for one job; its argument is the job as JSON. Not for people. */
+/** The command with which this app starts itself for one job. Its argument is the job as JSON. */
 export const JOB_COMMAND = 'speed-job';
 
-/** What a child prints: one line. */
+/** The line that a child prints. */
 type Answer =
   | { readonly measured: readonly Measured[] }
   | { readonly failed: { readonly message: string; readonly exitCode: number } };
 
-/** Runs jobs here, one after another. */
+/** Runs jobs in this process. */
 export function inProcess(configurations: readonly Configuration[]): Runner {
   return {
     run(job) {
@@ -26,10 +26,10 @@ export function inProcess(configurations: readonly Configuration[]): Runner {
 }
 
 /**
- * Runs each job in a fresh process: what the compiler learned from one variant is not there for the next.
+ * Runs each job in a new process, so that no column runs code that V8 optimized for another.
  *
  * @param script - the app's own file, for Node.
- * @param cwd - where the formats are looked for.
+ * @param cwd - the folder whose package.json may name formats.
  */
 export function spawning(script: string, cwd: string): Runner {
   return {
@@ -43,10 +43,12 @@ export function spawning(script: string, cwd: string): Runner {
   };
 }
 
-/** Runs one job and prints the answer: what a child does. */
+/** Runs one job and prints the answer, in a child. */
 export async function answerJob(argument: string, io: Console): Promise<void> {
   if (!argument.startsWith('{')) {
-    throw new UsageError(`${JOB_COMMAND} is how speed starts itself; to measure, run: vmarea-bench speed`);
+    throw new UsageError(
+      `${JOB_COMMAND} is an internal command of speed; to measure, run: vmarea-bench speed`,
+    );
   }
   const job = JSON.parse(argument) as Job;
   let answer: Answer;

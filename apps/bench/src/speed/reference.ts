@@ -7,21 +7,21 @@ import { outputOf } from '../process/output.js';
 import { type TemporaryFolder, temporaryFolder } from '../process/temporary-folder.js';
 import type { Job, Measured } from './job.js';
 
-/** The page tables in C, compiled and ready to run. */
+/** The compiled page tables in C. */
 export interface Reference {
-  /** First line of the compiler's version, and its options. */
+  /** The first line of the compiler's version, and its options. */
   readonly compiler: string;
-  /** Measures workloads in a fresh process, with as many rounds as the other variants. */
+  /** Measures workloads in a new process. */
   run(
     job: Pick<Job, 'workloads' | 'pages' | 'seed' | 'rounds' | 'warmUp' | 'warmUpMs'>,
   ): Promise<readonly Measured[]>;
-  /** Takes the compiled program away. */
+  /** Removes the compiled program. */
   close(): void;
 }
 
 const OPTIONS = ['-std=c11', '-O3'];
 
-/** One line of what it prints. */
+/** A line that the program prints. */
 interface Line {
   readonly workload: string;
   readonly units: number;
@@ -33,7 +33,7 @@ interface Line {
 /**
  * Compiles the C reference with the system's compiler: `CC` from the environment, else `cc`.
  *
- * @returns the reason as a string when that is not possible: then there are no ratios, and everything else goes on.
+ * @returns a string with the reason when that fails. Then there are no ratios, and all else is measured.
  */
 export async function buildReference(env: Console['env']): Promise<Reference | string> {
   const [command = 'cc', ...own] = (env.CC?.trim() || 'cc').split(/\s+/);
@@ -46,7 +46,7 @@ export async function buildReference(env: Console['env']): Promise<Reference | s
     const files = sources
       .filter((name) => name.endsWith('.c'))
       .map((name) => join(appFile('reference'), name));
-    // Compilers leave files behind when they are killed: here they go with the folder.
+    // A killed compiler leaves its temporary files. Here they are in the folder.
     const env = { ...process.env, TMPDIR: folder.path };
     await outputOf(command, [...own, ...OPTIONS, '-o', program, ...files], { env });
     return {
@@ -57,7 +57,7 @@ export async function buildReference(env: Console['env']): Promise<Reference | s
   } catch (error) {
     folder?.remove();
     const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-    return `no C reference, the columns of C are n/a: ${command} cannot be used (${line})`;
+    return `the columns of C are n/a, since ${command} cannot be used (${line})`;
   }
 }
 

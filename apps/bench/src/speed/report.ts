@@ -7,39 +7,39 @@ import { AGREEMENT, COMPARED, KEYS, SPREAD, TIMES, WORK } from './columns.js';
 import { LEAST_PASSES } from './compare.js';
 import type { Comparison, SpeedResult, SpeedRow, Verdict } from './result.js';
 
-/** With fewer pages, what a call costs by itself outweighs what its pages cost. */
+/** With fewer pages, the cost of a call exceeds the cost of its pages. */
 const FEW_PAGES = 1024;
-const FEW_PAGES_NOTE = 'With so few pages the times are mostly those of the calls, not of the pages.';
+const FEW_PAGES_NOTE = 'With so few pages, times are mostly those of the calls, not of the pages.';
 const QUICK_NOTE =
-  'A quick run checks that all columns give the same results and do the same work. It is too short to measure ' +
-  'times: leave out --quick for these.';
+  'A quick run checks that all columns give the same results and do the same work. It is too short for times: ' +
+  'leave out --quick to measure them.';
 
 type Legend = readonly (readonly [string, string])[];
 
 const TIMES_LEGEND: Legend = [
   [
     'ns',
-    'per page, leaf, translation or operation: median of all rounds, without the calls that prepare and check',
+    'nanoseconds per page, leaf, translation or operation: the median of all rounds, without preparation and checks',
   ],
 ];
 const COLUMNS_LEGEND: Legend = [
   [
     'wasm, array',
-    'the engine with WebAssembly loops, and with array loops: the same loops over typed arrays',
+    'the engine with WebAssembly loops, and with array loops (the same loops over typed arrays)',
   ],
-  ['C', 'page tables of x86-64 with 4 levels and the same checks in C, compiled on this machine'],
+  ['C', 'page tables of x86-64 with 4 levels and the same checks, in C, compiled on this machine'],
 ];
 const SPREAD_LEGEND: Legend = [
-  ['min, MAD', 'the fastest round, and how near to the median half of all rounds lie'],
-];
-const WORK_LEGEND: Legend = [
   [
-    'units',
-    'pages, leaves, translations or operations of a round; entries and bytes written in it are exact',
+    'min, MAD',
+    'the fastest round; median absolute deviation: half of the rounds are this close to the median',
   ],
 ];
+const WORK_LEGEND: Legend = [
+  ['units', 'pages, leaves, translations or operations of a round; entries and bytes written are exact'],
+];
 
-/** The columns of a result, in groups that stay together, and what they mean. A quick run has no times. */
+/** The columns of a result, in groups that stay together, and their legend. A quick run shows no times. */
 function columnsOf({ quick }: SpeedResult): {
   readonly columns: readonly (readonly Column<SpeedRow>[])[];
   readonly legend: Legend;
@@ -51,7 +51,7 @@ function columnsOf({ quick }: SpeedResult): {
   };
 }
 
-/** The result as a text for people. */
+/** The result as text. */
 export function speedReport(result: SpeedResult, io: Pick<Console, 'stdout' | 'env'>): string {
   const colours = coloursFor(io.stdout, io.env);
   const width = widthOf(io.stdout, io.env);
@@ -104,7 +104,7 @@ export function speedMarkdown(result: SpeedResult): string {
   return `${out.join('\n').trimEnd()}\n`;
 }
 
-/** The rows of each configuration under its title. */
+/** The rows of each configuration, with its title. */
 function groups({ rows }: SpeedResult): [string, SpeedRow[]][] {
   const names = [...new Set(rows.map(({ configuration }) => configuration))];
   return names.map((name) => {
@@ -118,10 +118,10 @@ function facts(result: SpeedResult): string[] {
   const fewer = rows.some((row) => row.rounds < repeat || row.passes < passes);
   return [
     `Machine: ${machineLine(machine)}`,
-    `C compiler: ${compiler === null ? 'none was used' : printable(compiler)}`,
-    `Seed ${seed}. ${plural(passes, 'fresh process', 'fresh processes')} for each variant in alternating order, ` +
-      `each with ${plural(repeat, 'round')} after at least ${warmUp}` +
-      `${warmUpMs === 0 ? '' : ` and ${warmUpMs} ms`} to warm up${fewer ? '; fewer for large workloads' : ''}.`,
+    `C compiler: ${compiler === null ? 'not used' : printable(compiler)}`,
+    `Seed ${seed}. ${plural(passes, 'new process', 'new processes')} for each column, in alternating order. Each has ` +
+      `${plural(repeat, 'round')} after at least ${plural(warmUp, 'round')}` +
+      `${warmUpMs === 0 ? '' : ` and ${warmUpMs} ms`} to warm up${fewer ? ', fewer for large workloads' : ''}.`,
   ];
 }
 
@@ -159,13 +159,13 @@ function comparisonText(
   ];
 }
 
-/** How many times became what, as a sentence. */
+/** The number of each verdict, as a sentence. */
 function verdicts({ rows, unmatched }: Comparison): string {
   const of = (wanted: Verdict): number => rows.filter(({ verdict }) => verdict === wanted).length;
   const unsure = of('unsure');
   return (
     `${count(of('faster'))} faster, ${count(of('slower'))} slower, ${count(of('same'))} the same within the noise` +
     `${unsure === 0 ? '' : `, ${count(unsure)} unsure: a verdict needs ${LEAST_PASSES} passes in both results`}` +
-    `${unmatched === 0 ? '' : `; ${plural(unmatched, 'row')} the earlier result does not have in this size`}.`
+    `${unmatched === 0 ? '' : `; the earlier result lacks ${plural(unmatched, 'row')} of this size`}.`
   );
 }

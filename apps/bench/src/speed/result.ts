@@ -3,10 +3,10 @@ import type { Skipped } from './schedule.js';
 import type { Timing } from './timing.js';
 import type { Work } from './work.js';
 
-/** What `vmarea-bench speed --json` prints. Keys are documented in the app's README and stay. */
+/** What `vmarea-bench speed --json` prints. The app's README documents the keys. */
 export interface SpeedResult {
   readonly command: 'speed';
-  /** Raised when a key changes its meaning or goes away. */
+  /** Increases when a key changes its meaning or is removed. */
   readonly schema: 4;
   readonly machine: Machine;
   /** The C compiler and its options; `null` when nothing was measured in C. */
@@ -14,19 +14,19 @@ export interface SpeedResult {
   readonly seed: number;
   /** Base pages of the plain workloads. */
   readonly pages: number;
-  /** Rounds of one process that count, for workloads of usual size. */
+  /** Measured rounds of one process, for workloads of usual size. */
   readonly repeat: number;
-  /** Rounds of one process before them, and milliseconds that they take, at least. */
+  /** The minimum rounds of one process before them, and their minimum time in milliseconds. */
   readonly warmUp: number;
   readonly warmUpMs: number;
-  /** Fresh processes for each variant. */
+  /** New processes for each column. */
   readonly passes: number;
-  /** A short run that only checks: its times say little, and there are no ratios. */
+  /** True for a short run that only checks. Its times mean little, and its ratios are `null`. */
   readonly quick: boolean;
   readonly rows: readonly SpeedRow[];
-  /** What formats cannot do. */
+  /** Workloads that formats do not support. */
   readonly skipped: readonly Skipped[];
-  /** With an earlier result, where one was given. */
+  /** The comparison with an earlier result; `null` without one. */
   readonly comparison: Comparison | null;
   readonly warnings: readonly string[];
 }
@@ -39,12 +39,12 @@ export interface SpeedRow {
   readonly levels: number;
   readonly workload: string;
   readonly description: string;
-  /** What the nanoseconds are for. */
+  /** The unit of the nanoseconds. */
   readonly unit: 'page' | 'leaf' | 'translation' | 'operation';
-  /** How many of them one round times. */
+  /** Units of one round. */
   readonly units: number;
   readonly leafBytes: number;
-  /** Rounds of one process that count, what comes before them, and processes, for this size. */
+  /** Measured rounds, warm-up and processes, for this size. */
   readonly rounds: number;
   readonly warmUp: number;
   readonly warmUpMs: number;
@@ -53,41 +53,41 @@ export interface SpeedRow {
   readonly wasm: Timing | null;
   /** With array loops. */
   readonly array: Timing | null;
-  /** The C reference; `null` also where it did another number of units. */
+  /** The C reference; `null` also where it has another number of units. */
   readonly c: Timing | null;
-  /** Of the medians: how many times as long as C. */
+  /** The median divided by that of C. */
   readonly ratio: { readonly wasm: number | null; readonly array: number | null };
-  /** Exact work of one round; `null` when only C was measured. */
+  /** The exact work of one round; `null` when only C was measured. */
   readonly work: (Work & { readonly bytesWritten: number }) | null;
-  /** Columns whose checksums were compared, and are equal. */
+  /** The columns whose checksums were compared. They are equal, or the run fails. */
   readonly sameResult: readonly ('wasm' | 'array' | 'c')[];
-  /** Of all results: equal in every row that does the same. */
+  /** The checksum of all results. It is equal in every row with the same work. */
   readonly checksum: number;
 }
 
-/** What became of a time; `unsure` where a result has too few passes to know its noise. */
+/** How a time changed; `unsure` where a result has too few passes to tell its noise. */
 export type Verdict = 'faster' | 'slower' | 'same' | 'unsure';
 
-/** This result and an earlier one. */
+/** The comparison of a result with an earlier one. */
 export interface Comparison {
   readonly file: string;
   readonly rows: readonly ComparedRow[];
-  /** Rows of this result that the earlier one does not have, or has in another size. */
+  /** Rows of this result that the earlier one lacks, or has in another size. */
   readonly unmatched: number;
 }
 
-/** One time of both results. */
+/** A time of both results. */
 export interface ComparedRow {
   readonly configuration: string;
   readonly workload: string;
   readonly variant: 'wasm' | 'array';
-  /** What is compared: the ratio to C of the same run, or nanoseconds where one of the results has no C. */
+  /** What is compared: the ratio to C in the same run, or nanoseconds where a result has no C. */
   readonly measure: 'ratio' | 'ns';
   readonly before: number;
   readonly after: number;
   /** `after / before - 1`. */
   readonly change: number;
-  /** The change that noise alone may make. */
+  /** The largest change that noise can cause. */
   readonly noise: number;
   readonly verdict: Verdict;
 }

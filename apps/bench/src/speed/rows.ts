@@ -11,7 +11,7 @@ export const COLUMNS = ['wasm', 'array', 'c'] as const;
 /** One of the columns. */
 export type ColumnName = (typeof COLUMNS)[number];
 
-/** What all processes have measured, by row and column, a pass after another. */
+/** The measurements of all processes, by row and column, in the order of the passes. */
 export class Samples {
   readonly #passes = new Map<string, Measured[]>();
 
@@ -25,16 +25,16 @@ export class Samples {
     }
   }
 
-  /** The passes of one row and column; none when it was not measured. */
+  /** The passes of a row and column; empty when it was not measured. */
   of(configuration: string | null, workload: string, column: ColumnName): readonly Measured[] {
     return this.#passes.get(keyOf(configuration, workload, column)) ?? [];
   }
 }
 
 /**
- * The rows of the tables, when all who did the same came to the same.
+ * Makes the rows of the tables.
  *
- * @throws CheckError when checksums or exact work differ where they must not.
+ * @throws CheckError when checksums or exact work differ between columns with the same work.
  */
 export function rowsOf(entries: readonly Entry[], samples: Samples): readonly SpeedRow[] {
   const known = new Map<string, { readonly who: string; readonly checksum: number }>();
@@ -71,10 +71,10 @@ export function rowsOf(entries: readonly Entry[], samples: Samples): readonly Sp
   return rows;
 }
 
-/** log2 of what an entry translates in the C reference, from the last level up. */
+/** log2 of the bytes that an entry of the C reference translates, from the last level up. */
 const C_SHIFTS = [12, 21, 30, 39];
 
-/** True when a format's tables are those of the C reference in size and levels. */
+/** True when a format has the levels and table sizes of the C reference. */
 function hasTablesOfC({ configuration: { format } }: Entry): boolean {
   const shifts = format.levels.map(({ shift }) => shift);
   return format.pageShift === C_SHIFTS[0] && shifts.toReversed().join() === C_SHIFTS.join();
@@ -84,11 +84,11 @@ function checkTables(who: string, own: readonly Measured[], c: readonly Measured
   for (const { tables } of own) {
     const other = c.find((one) => one.tables !== tables);
     if (other === undefined) continue;
-    throw new CheckError(`${who}: ${tables} tables were made, and ${other.tables} by the C reference`);
+    throw new CheckError(`${who}: ${tables} tables were allocated, and ${other.tables} by the C reference`);
   }
 }
 
-/** Levels from the last one to that of the leaves. */
+/** The number of levels from the last one up to that of the leaves. */
 function levelOf({ configuration: { format }, leafShift }: Entry): number {
   return format.levels.toReversed().findIndex(({ shift }) => shift === leafShift);
 }
@@ -131,7 +131,7 @@ function checkWork(who: string, all: readonly Measured[]): void {
   const [first] = all;
   for (const one of all) {
     if (first !== undefined && exact(one) !== exact(first)) {
-      throw new CheckError(`${who}: variants did different work: ${exact(first)} and ${exact(one)}`);
+      throw new CheckError(`${who}: columns did different work: ${exact(first)} and ${exact(one)}`);
     }
   }
 }
@@ -140,7 +140,7 @@ function keyOf(configuration: string | null, workload: string, column: ColumnNam
   return JSON.stringify([configuration, workload, column]);
 }
 
-/** A checksum as people read it. */
+/** A checksum in hexadecimal. */
 function hex32(value: number): string {
   return `0x${value.toString(16).padStart(8, '0')}`;
 }

@@ -10,7 +10,7 @@ import type { Round, Workload } from './workloads/workload.js';
 /**
  * Measures the workloads of a job, in this process.
  *
- * @throws CheckError when results are wrong, rounds differ or a table did not come back.
+ * @throws CheckError when results are wrong, rounds differ or a table leaked.
  * @throws UsageError when there is not enough memory.
  */
 export async function runJob(job: Job, configuration: Configuration): Promise<readonly Measured[]> {
@@ -38,7 +38,7 @@ async function measure(
   const start = performance.now();
   if (warmUp === 0) counted.push(first);
   for (let done = 1; counted.length < rounds; done++) {
-    // Lets the compiler's finished code and signals through, outside of the timing.
+    // Let V8 install compiled code, and signals run, between the timed calls.
     await setImmediate();
     const isWarm = done >= warmUp && performance.now() - start >= warmUpMs;
     const next = round(isWarm && counted.length === rounds - 1);

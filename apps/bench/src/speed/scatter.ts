@@ -1,15 +1,15 @@
-/** What a sequence is for: each has its own order. The numbers are those of `reference/inputs.h`. */
+/** The streams of random numbers. Each has its own order. `reference/inputs.h` has the same numbers. */
 export const STREAM = { frames: 1, addresses: 2, places: 3 } as const;
 
-/** The whole numbers below a bound in a random order: one to one, without a list of them. */
+/** The integers below a bound in a random order, without a list in memory. */
 export interface Scatter {
-  /** The number at a place of the sequence, 0 or more and below the bound. */
+  /** The number at an index of the sequence: 0 to the bound - 1. */
   at(index: number): number;
 }
 
 /**
- * The numbers from 0 to `below - 1` in an order that depends on the seed alone; the same sequence as `reference/inputs.c`
- * has, so that no list goes from one process to another.
+ * The integers from 0 to `below - 1` in an order that depends only on the seed. `reference/inputs.c` has the same sequence,
+ * so that processes need not exchange lists.
  *
  * @param below - at most 2 ** 31.
  * @param seed - 32 bits.
@@ -23,7 +23,7 @@ export function scatter(below: number, seed: number, stream: number): Scatter {
   return {
     at(index) {
       let x = index;
-      // Each step maps the numbers below 2 ** bits onto themselves; what is too large goes round again.
+      // Each step permutes the integers below 2 ** bits. A number above the bound takes another round.
       do {
         x = (Math.imul(x, 0x2c1b3c6d) + start) & mask;
         x ^= x >>> half;

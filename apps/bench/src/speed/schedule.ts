@@ -6,21 +6,21 @@ export interface Plan {
   /** Base pages of the plain workloads. */
   readonly pages: number;
   readonly seed: number;
-  /** Rounds of a process that count, for workloads of usual size. */
+  /** Measured rounds of a process, for workloads of usual size. */
   readonly repeat: number;
-  /** Rounds before them, at least. */
+  /** The minimum number of rounds before them. */
   readonly warmUp: number;
-  /** Milliseconds that the rounds before them take, at least. */
+  /** The minimum time of the rounds before them, in milliseconds. */
   readonly warmUpMs: number;
-  /** Fresh processes for each variant. */
+  /** New processes for each column. */
   readonly passes: number;
 }
 
-/** Units beyond which a workload gets fewer rounds, and beyond which it gets no more than two passes. */
+/** Above these units a workload gets fewer rounds, and at most two passes. */
 const LARGE = 2 ** 20;
 const VERY_LARGE = 2 ** 24;
 
-/** Rounds of one process and passes, by the size of a workload: the same for all variants. */
+/** The rounds of one process, and the passes, for a size. They are the same for all columns. */
 export interface Rounds {
   readonly rounds: number;
   readonly warmUp: number;
@@ -29,10 +29,10 @@ export interface Rounds {
 }
 
 /**
- * Rounds for a size: a large one says as much in fewer rounds, since each is itself many calls of the loops, and a run
- * stays within minutes.
+ * The rounds for a size. A large round contains many calls of the loops, so fewer rounds are enough, and a run takes
+ * minutes.
  *
- * @param units - of one round.
+ * @param units - the units of one round.
  */
 export function roundsFor(units: number, { repeat, warmUp, warmUpMs, passes }: Plan): Rounds {
   const fewer = (rounds: number, warmUps: number, mostPasses: number): Rounds => ({
@@ -46,7 +46,7 @@ export function roundsFor(units: number, { repeat, warmUp, warmUpMs, passes }: P
   return { rounds: repeat, warmUp, warmUpMs, passes };
 }
 
-/** One workload of a format that can do it. */
+/** A workload of a format that supports it. */
 export interface Entry {
   readonly configuration: Configuration;
   readonly workload: Workload;
@@ -55,14 +55,14 @@ export interface Entry {
   readonly rounds: Rounds;
 }
 
-/** A workload that a format cannot do. */
+/** A workload that a format does not support. */
 export interface Skipped {
   readonly configuration: string;
   readonly workload: string;
   readonly reason: string;
 }
 
-/** Every workload in every format: what can be done, and what cannot. What is the same in all stands with the first. */
+/** Every workload in every format: what is supported, and what is not. The first format has those that are the same in all. */
 export function entriesOf(
   configurations: readonly Configuration[],
   workloads: readonly Workload[],
@@ -85,7 +85,7 @@ export function entriesOf(
   return { entries, skipped };
 }
 
-/** One process: a family of workloads for one column of the tables. */
+/** One process: workloads of a family, for one column. */
 export interface Turn<Column> {
   readonly pass: number;
   readonly column: Column;
@@ -94,11 +94,10 @@ export interface Turn<Column> {
 }
 
 /**
- * The order of all processes. Within a pass, the columns of one family follow each other at once, so that a slow spell of
- * the machine meets all of them; every other pass goes through them backwards, so that none is always first.
+ * The order of all processes. In a pass, the columns of a family follow each other, so that a slow moment of the machine
+ * slows all of them. Every other pass is backwards, so that no column is always first.
  *
- * @param columns - configuration and variant, or the C reference; `rounds` tells what a column measures of a workload,
- *   `null` when it does not.
+ * @param roundsOf - the rounds of a workload in a column; `null` when the column does not have it.
  */
 export function turns<Column>(
   columns: readonly Column[],

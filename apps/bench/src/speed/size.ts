@@ -1,30 +1,30 @@
 import type { Configuration, PageTableFormat } from '@vmarea/core';
 import { count } from '../numbers.js';
 
-/** First frame that is mapped; any would do, a table may be mapped too. */
+/** The first mapped frame. Any number would do. */
 export const FIRST_FRAME = 2 ** 18;
 
-/** How large a workload is in one format. */
+/** The size of a workload in one format. */
 export interface Size {
-  /** Pages, leaves or translations that one round times. */
+  /** Pages, leaves or translations of one round. */
   readonly units: number;
   /** Base pages of the range of addresses. */
   readonly rangePages: number;
-  /** Frames in the list that is mapped; 0 for linear ranges. */
+  /** Frames in the mapped list; 0 for linear ranges. */
   readonly frames: number;
   /** log2 bytes of the leaves. */
   readonly leafShift: number;
 }
 
-/** A size, or why a format cannot have it. */
+/** A size, or the reason why a format does not support it. */
 type SizeOrReason = Size | { readonly reason: string };
 
 /**
- * Base pages mapped to scattered frames.
+ * The size of a mapping of base pages to scattered frames.
  *
- * @param units - what a round times.
- * @param pages - base pages that are mapped.
- * @param rangePages - base pages of the range in which they are.
+ * @param units - units of a round.
+ * @param pages - mapped base pages.
+ * @param rangePages - base pages of the range around them.
  */
 export function scatteredSize(
   configuration: Configuration,
@@ -42,14 +42,15 @@ export function scatteredSize(
 }
 
 /**
- * Leaves over adjacent frames: as many as wanted, or the largest power of two that window and physical addresses allow.
+ * The size of a mapping of leaves to adjacent frames: as many as wanted, or the largest power of two that the window and
+ * the physical addresses allow.
  *
  * @param up - levels above the last one.
  */
 export function linearSize(configuration: Configuration, up: number, wanted: number): SizeOrReason {
   const { format } = configuration;
   const level = format.levels[format.levels.length - 1 - up];
-  if (level === undefined || level.leaf === null) return { reason: 'it has no leaves of that level' };
+  if (level === undefined || level.leaf === null) return { reason: 'it has no leaves at that level' };
   const leafPages = 2 ** (level.shift - format.pageShift);
   const frames = 2 ** (format.paBits - format.pageShift) - firstLinearFrame(format, level.shift);
   const room = Math.min(roomFor(configuration, level.shift), Math.floor(frames / leafPages));
@@ -58,12 +59,12 @@ export function linearSize(configuration: Configuration, up: number, wanted: num
   return { units, rangePages: units * leafPages, frames: 0, leafShift: level.shift };
 }
 
-/** First frame of a linear range: aligned to the leaves. */
+/** The first frame of a linear range, aligned to the leaves. */
 export function firstLinearFrame({ pageShift }: PageTableFormat, leafShift: number): number {
   return Math.max(FIRST_FRAME, 2 ** (leafShift - pageShift));
 }
 
-/** Whole leaves of 2 ** shift bytes that fit the vmalloc window. */
+/** The whole leaves of 2 ** shift bytes in the vmalloc window. */
 function roomFor({ linux: { window } }: Configuration, shift: number): number {
   return Math.max(0, Number((window.end - alignUp(window.start, shift)) >> BigInt(shift)));
 }

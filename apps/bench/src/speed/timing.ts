@@ -1,32 +1,32 @@
 import { max, median, medianAbsoluteDeviation, min } from 'simple-statistics';
 import type { Measured } from './job.js';
 
-/** One column of a row: nanoseconds per page, leaf, translation or operation. */
+/** A cell: nanoseconds per page, leaf, translation or operation. */
 export interface Timing {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** Median absolute deviation of all rounds. */
+  /** The median absolute deviation of all rounds. */
   readonly mad: number;
-  /** How far the median may be off by chance: one standard error, from the MADs; see `standardError`. */
+  /** The standard error of the median, see `standardError`. */
   readonly standardError: number;
-  /** Rounds, over all passes. */
+  /** The rounds of all passes. */
   readonly samples: number;
-  /** What ran: loops in WebAssembly, over typed arrays, or C. */
+  /** What ran: WebAssembly loops, array loops, or C. */
   readonly loops: 'wasm' | 'array' | 'c';
 }
 
-/** The MAD of a normal distribution times this is its standard deviation. */
+/** MAD × this is the standard deviation of a normal distribution. */
 const MAD_TO_SIGMA = 1.4826;
-/** A median of n values has this times the standard error of their mean. */
+/** The standard error of a median is that of the mean × this. */
 const MEDIAN_FACTOR = 1.2533;
 
 /**
- * Standard error of the median of several passes, from median absolute deviations, which a single slow round does not
- * move.
+ * The standard error of the median of several passes. It comes from median absolute deviations, so one slow round does not
+ * change it.
  *
- * It is the larger of two: what the spread of all rounds says, and what the spread of the passes' medians says. The second
- * is there because rounds of one process are alike in what differs between processes: code as compiled, pages as laid out.
+ * It is the larger of two: that of all rounds, and that of the passes' medians. Rounds of one process share the compiled
+ * code and the layout of its pages, which differ between processes.
  *
  * @param passes - the rounds of each pass.
  */
@@ -38,7 +38,7 @@ export function standardError(passes: readonly (readonly number[])[]): number {
   return Math.max(of(passes.flat()), of(passes.map((rounds) => median([...rounds]))));
 }
 
-/** Sums up the passes of one variant. */
+/** Summarizes the passes of one column. */
 export function timingOf(passes: readonly Measured[]): Timing {
   const perUnit = passes.map(({ ns, units }) => ns.map((one) => one / units));
   const all = perUnit.flat();
@@ -53,7 +53,7 @@ export function timingOf(passes: readonly Measured[]): Timing {
   };
 }
 
-/** Four decimals: a ten-thousandth of a nanosecond, since C maps a page in a fifth of one. */
+/** Rounds to four decimals, since C maps a page in a fifth of a nanosecond. */
 function round(value: number): number {
   return Math.round(value * 1e4) / 1e4;
 }

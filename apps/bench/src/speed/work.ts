@@ -1,26 +1,26 @@
 import type { Counters } from '@vmarea/core';
 
-/** Exact work of the timed calls of one round. */
+/** The exact work of the timed calls of one round. */
 export interface Work {
-  /** Tables entered by a walk, once per table and call. */
+  /** Tables that a walk entered, once for each table and call. */
   readonly tablesRead: number;
-  /** 64-bit entries that a call had to look at. */
+  /** 64-bit entries that a call read. */
   readonly entriesRead: number;
-  /** 64-bit entries stored. */
+  /** 64-bit entries that a call wrote. */
   readonly entriesWritten: number;
-  /** Tables made. */
+  /** Tables that a call allocated. */
   readonly tablesAllocated: number;
-  /** Those of them that were zeroed, since the call does not fill them. */
+  /** Those of them that it zeroed, since it does not fill them. */
   readonly tablesZeroed: number;
 }
 
-/** The work that tables have counted since their counters were reset. Translations are not counted by the engine. */
+/** The work that tables counted since the last reset. The engine does not count translations. */
 export function workOf({ counters }: { readonly counters: Readonly<Counters> }): Work {
   const { tablesRead, entriesRead, entriesWritten, tablesAllocated, tablesZeroed } = counters;
   return { tablesRead, entriesRead, entriesWritten, tablesAllocated, tablesZeroed };
 }
 
-/** The work between two looks at the counters. */
+/** The work between two readings of the counters. */
 export function differenceOf(after: Work, before: Work): Work {
   return {
     tablesRead: after.tablesRead - before.tablesRead,
@@ -43,9 +43,9 @@ export function sumOf(a: Work, b: Work): Work {
 }
 
 /**
- * Bytes that work stores: 8 for each entry, and a page for each table that was zeroed.
+ * The bytes that work writes: 8 for each entry, and a page for each zeroed table.
  *
- * @param tableBytes - bytes of one table: the page size.
+ * @param tableBytes - the bytes of a table: the page size.
  */
 export function bytesWritten({ entriesWritten, tablesZeroed }: Work, tableBytes: number): number {
   return 8 * entriesWritten + tableBytes * tablesZeroed;

@@ -2,34 +2,34 @@ import { type Configuration, FrameAllocator, PhysicalMemory, wasmLoops } from '@
 import { UsageError } from '../errors.js';
 import { rootFrames } from '../root-frames.js';
 
-/** The machine of a configuration: one memory, its first frames for tables, the others for pages. */
+/** The machine of a configuration: one memory. Its first frames are for tables, the others for pages. */
 export interface Bed {
   readonly configuration: Configuration;
   readonly memory: PhysicalMemory;
   readonly tables: FrameAllocator;
-  /** Frames of pages; each has bytes. */
+  /** The frames of pages. Each has bytes. */
   readonly ram: FrameAllocator;
-  /** Frames without bytes, outside the memory, for cases that store nothing. */
+  /** Frames without bytes, outside the memory. They are for cases that store nothing. */
   readonly blindRam: FrameAllocator;
   /** All bytes of the memory. */
   readonly bytes: Uint8Array;
 }
 
-/** Bytes of tables beside those of pages, alignments of gigabytes included. The host gives only what is touched. */
+/** The minimum memory for tables, enough for alignments of gigabytes. The host only provides what is touched. */
 const LEAST_TABLE_BYTES = 2 ** 26;
-/** Bytes of tables for each page: its entry, and as much again for tables that are not full. */
+/** Table bytes for each page: its entry, and as much again for partly filled tables. */
 const TABLE_BYTES_OF_PAGE = 16;
-/** The most that one memory is asked for. */
+/** The largest memory. */
 const MOST_BYTES = 3 * 2 ** 30;
-/** Frames beside those that cases ask for. */
+/** Spare frames. */
 const SPARE = 64;
 
 /**
  * Makes a machine.
  *
- * @param frames - the most frames that a case holds.
- * @param blindFrames - the most frames that a case holds which stores nothing.
- * @throws UsageError when it would take more than 3 GiB.
+ * @param frames - the most frames of a case that stores bytes.
+ * @param blindFrames - the most frames of a case that stores nothing.
+ * @throws UsageError when it needs more than 3 GiB.
  */
 export function bedOf(configuration: Configuration, frames: number, blindFrames: number): Bed {
   const { format, name } = configuration;
@@ -40,7 +40,7 @@ export function bedOf(configuration: Configuration, frames: number, blindFrames:
   const bytes = end * 2 ** pageShift;
   if (bytes > MOST_BYTES) {
     throw new UsageError(
-      `${name} would need ${Math.ceil(bytes / 2 ** 20)} MiB of memory, more than the ${MOST_BYTES / 2 ** 20} that this tool takes: ` +
+      `${name} needs ${Math.ceil(bytes / 2 ** 20)} MiB of memory, and the limit is ${MOST_BYTES / 2 ** 20} MiB: ` +
         'ask for fewer --nr-pages, --nr-pcpu-objects or --cpus',
     );
   }

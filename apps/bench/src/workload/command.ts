@@ -68,15 +68,15 @@ export async function runWorkload(args: WorkloadArguments, io: Console): Promise
 const FIRST_THREE = 7;
 
 /**
- * Bits of the cases to run.
+ * The indexes of the cases to run.
  *
- * @throws UsageError for a name that is none, a mask out of range, or both.
+ * @throws UsageError for an unknown name, a mask out of range, or both options.
  */
 function chosenCases(args: WorkloadArguments): readonly number[] {
   const all = TEST_CASES.map((_one, index) => index);
   const { name, 'run-test-mask': mask } = args;
   if (name !== undefined && mask !== undefined)
-    throw new UsageError('--run-test-mask stands in place of NAME; give one of them');
+    throw new UsageError('--run-test-mask and NAME both choose cases; give one of them');
   if (name === undefined) {
     const most = 2 ** all.length - 1;
     const bits = wholeNumber('run-test-mask', mask, { min: 1, max: most, fallback: FIRST_THREE });
@@ -85,14 +85,14 @@ function chosenCases(args: WorkloadArguments): readonly number[] {
   const known = TEST_CASES.map((one) => one.name);
   const wanted = name.split(',').map((one) => one.trim());
   for (const one of wanted) {
-    if (one === '') throw new UsageError(`there is an empty name of a case; cases: ${known.join(', ')}`);
+    if (one === '') throw new UsageError(`an empty name of a case; cases: ${known.join(', ')}`);
     if (one !== 'all' && !known.includes(one)) throw unknown('case', one, [...known, 'all'], 'Cases');
   }
   if (wanted.includes('all')) return all;
   return all.filter((index) => wanted.includes(known[index] as string));
 }
 
-/** The order of a worker: as the module shuffles, which leaves no case in its place. */
+/** The order of the cases. The module's shuffle moves every case. */
 function inOrder(chosen: readonly number[], { sequentialTestOrder, seed }: Parameters): readonly number[] {
   if (sequentialTestOrder) return chosen;
   const order = TEST_CASES.map((_one, index) => index);

@@ -8,63 +8,64 @@ export const workloadArguments = {
     type: 'positional',
     required: false,
     valueHint: 'NAME[,NAME]|all',
-    description: 'Only these cases (those of --run-test-mask when absent)',
+    description: 'Only these cases (default: those of --run-test-mask)',
   },
   'run-test-mask': {
     type: 'string',
     valueHint: 'N',
-    description: 'In place of NAME: a bit for each case, 1 to 8191 (7 when absent: the first three)',
+    description: 'Instead of NAME: a bit for each case, 1 to 8191 (default: 7, the first three)',
   },
-  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (all when absent)' },
+  format: { type: 'string', valueHint: 'NAME[,NAME]', description: 'Only these formats (default: all)' },
   'sequential-test-order': {
     type: 'boolean',
-    description: 'Run cases in the order of their bits, not in a drawn one',
+    description: 'Run cases in the order of their bits (default: a random order)',
   },
   'test-repeat-count': {
     type: 'string',
     valueHint: 'N',
-    description: 'Repetitions of each case, 1 to 1000 (1 when absent)',
+    description: 'Repetitions of each case, 1 to 1000 (default: 1)',
   },
   'test-loop-count': {
     type: 'string',
     valueHint: 'N',
-    description: 'Loops of a case, 1 to 100000000 (10000 when absent; the module: 1000000)',
+    description: 'Loops of a case, 1 to 100000000 (default: 10000; in the module 1000000)',
   },
   'nr-pages': {
     type: 'string',
     valueHint: 'N',
-    description: 'Pages of an allocation where a case does not say, 0 to 262144 (0 when absent: one page)',
+    description:
+      'Pages of an allocation where the case does not fix them, 0 to 262144 (default: 0, one page)',
   },
-  'use-huge': { type: 'boolean', description: 'fix_size_alloc_test takes vmalloc_huge' },
+  'use-huge': { type: 'boolean', description: 'fix_size_alloc_test calls vmalloc_huge' },
   'nr-pcpu-objects': {
     type: 'string',
     valueHint: 'N',
-    description: 'Objects of pcpu_alloc_test, 1 to 1000000 (35000 when absent)',
+    description: 'Objects of pcpu_alloc_test, 1 to 1000000 (default: 35000)',
   },
   release: {
     type: 'string',
     valueHint: '6.12|2026',
-    description: "Whose behaviour: Linux 6.12's, or that of mid-2026 (6.12 when absent)",
+    description: 'The behaviour of Linux 6.12, or of Linux in mid-2026 (default: 6.12)',
   },
   cpus: {
     type: 'string',
     valueHint: 'N',
-    description: 'Processors of the machine, 1 to 128 (1 when absent)',
+    description: 'Processors of the machine, 1 to 128 (default: 1)',
   },
-  seed: { type: 'string', valueHint: 'N', description: 'Seed of sizes and of the order (1 when absent)' },
+  seed: { type: 'string', valueHint: 'N', description: 'Seed of sizes and of the order (default: 1)' },
   json: { type: 'boolean', description: 'Print one JSON object instead of lines and a table' },
 } as const satisfies ArgsDef;
 
-/** Values as the command line gives them. */
+/** The values of the options, unchecked. */
 export type WorkloadArguments = ValuesOf<typeof workloadArguments>;
 
-/** The parameters of lib/test_vmalloc.c, and of the machine under it. */
+/** The parameters of lib/test_vmalloc.c and of its machine. */
 export interface Parameters {
-  /** Cases in the order of their bits; else in a drawn one (sequential_test_order). */
+  /** True: cases run in the order of their bits. False: in a random order (sequential_test_order). */
   readonly sequentialTestOrder: boolean;
   readonly testRepeatCount: number;
   readonly testLoopCount: number;
-  /** At least 1, also where 0 was given, as in the module. */
+  /** At least 1. An option of 0 means 1, as in the module. */
   readonly nrPages: number;
   readonly useHuge: boolean;
   readonly nrPcpuObjects: number;
@@ -76,9 +77,9 @@ export interface Parameters {
 const RELEASES: readonly LinuxRelease[] = ['6.12', '2026'];
 
 /**
- * The checked values of the options.
+ * Checks the values of the options.
  *
- * @throws UsageError for a number out of range, or a release that is not known.
+ * @throws UsageError for a number out of range, or an unknown release.
  */
 export function parametersOf(args: WorkloadArguments): Parameters {
   return {

@@ -27,12 +27,15 @@ const COUNTS: Columns = [
 ];
 
 const LEGEND: readonly (readonly [string, string])[] = [
-  ['avg usec', 'time of one repetition; ops/s: calls that allocate, free, map, unmap or resize, in a second'],
-  ['tables read', 'and entries written in them: exact, as all that follows, over all repetitions'],
-  ['purges', 'those that flushed; lazy: the most pages that waited for one, guards included'],
+  [
+    'avg usec',
+    'mean time of a repetition; ops/s: calls in a second that allocate, free, map, unmap or resize',
+  ],
+  ['tables read', 'this and the columns after it are exact, over all repetitions; entries: entries written'],
+  ['purges', 'purges that flushed; lazy: the most pages that waited for one, with guards'],
 ];
 
-/** The result as a text for people: the module's lines, and a table over the formats. */
+/** The result as text: the module's lines, and a table of all formats. */
 export function workloadReport(result: WorkloadResult, io: Pick<Console, 'stdout' | 'env'>): string {
   const colours = coloursFor(io.stdout, io.env);
   const width = widthOf(io.stdout, io.env);
@@ -43,14 +46,14 @@ export function workloadReport(result: WorkloadResult, io: Pick<Console, 'stdout
 
   paragraph(colours.bold('The cases of lib/test_vmalloc.c in each format'));
   paragraph(
-    `Behaviour of Linux ${release}, ${plural(cpus, 'processor')}, one worker, seed ${seed}, a kernel of its own for each case`,
+    `Behaviour of Linux ${release}, ${plural(cpus, 'processor')}, one worker, seed ${seed}, a new kernel for each case`,
     '  ',
   );
   paragraph(`Machine: ${machineLine(result.machine)}`, '  ');
   out.push('');
   for (const { configuration, worker, ns } of workers) {
     out.push(colours.dim(configuration));
-    // As the module: it runs them in another order than it tells of them.
+    // The module, too, prints cases in the order of their bits, whatever order they ran in.
     out.push(...byCase(rows.filter((row) => row.configuration === configuration)).map(summaryLine));
     out.push(`All test took worker${worker}=${ns} ns`, '');
   }
@@ -67,8 +70,8 @@ export function workloadReport(result: WorkloadResult, io: Pick<Console, 'stdout
   );
   paragraph(
     colours.green(
-      `At the end of each of ${plural(rows.length, 'case')} no area was left, the window was free in one piece, every page came back, ` +
-        `and ${count(tables - leaked)} of ${plural(tables, 'table frame')} with the kernel.`,
+      `After each of ${plural(rows.length, 'case')}, no area was left and every page came back. ` +
+        `${count(tables - leaked)} of ${plural(tables, 'table frame')} came back with the kernels.`,
     ),
     '  ',
   );
@@ -76,7 +79,7 @@ export function workloadReport(result: WorkloadResult, io: Pick<Console, 'stdout
   return `${out.join('\n')}\n`;
 }
 
-/** The line of the module for one case. */
+/** The module's line for a case. */
 function summaryLine(row: WorkloadRow): string {
   return (
     `Summary: ${row.case} passed: ${row.passed} failed: ${row.failed} xfailed: ${row.xfailed} ` +
@@ -84,7 +87,7 @@ function summaryLine(row: WorkloadRow): string {
   );
 }
 
-/** Rows of one case together, so that formats stand below each other; cases by their bits, whatever order they ran in. */
+/** Sorts rows by case, so that the formats of a case follow each other. */
 function byCase(rows: readonly WorkloadRow[]): WorkloadRow[] {
   return TEST_CASES.flatMap(({ name }) => rows.filter((row) => row.case === name));
 }

@@ -1,14 +1,14 @@
 import type { Machine } from '../machine.js';
 import type { Parameters } from './parameters.js';
 
-/** What `vmarea-bench workload --json` prints. Keys are documented in the app's README and stay. */
+/** What `vmarea-bench workload --json` prints. The app's README documents the keys. */
 export interface WorkloadResult {
   readonly command: 'workload';
-  /** Raised when a key changes its meaning or goes away. */
+  /** Increases when a key changes its meaning or is removed. */
   readonly schema: 1;
   readonly machine: Machine;
   readonly parameters: Parameters;
-  /** By configuration, in the order in which the cases ran. */
+  /** By configuration, in the order of the cases' runs. */
   readonly rows: readonly WorkloadRow[];
   /** One for each configuration: there is one worker. */
   readonly workers: readonly WorkerRow[];
@@ -23,13 +23,13 @@ export interface WorkloadRow {
   readonly case: string;
   readonly passed: number;
   readonly failed: number;
-  /** Failures that were expected. */
+  /** Expected failures. */
   readonly xfailed: number;
   readonly repeat: number;
   readonly loops: number;
-  /** Microseconds of one repetition, on average, whole ones as the module counts them. */
+  /** The mean microseconds of a repetition, rounded down as in the module. */
   readonly avgUsec: number;
-  /** Calls that allocate, free, map, unmap or resize, over all repetitions, as all that follows. */
+  /** Calls that allocate, free, map, unmap or resize. This and the rest are over all repetitions. */
   readonly operations: number;
   readonly operationsPerSecond: number;
   readonly work: {
@@ -39,9 +39,9 @@ export interface WorkloadRow {
     /** Purges that flushed. */
     readonly purges: number;
   };
-  /** The most pages that waited for a purge, guards included. */
+  /** The most pages that waited for a purge, with guards. */
   readonly lazyPages: number;
-  /** Allocated frames before the case, at its end, and when its kernel was gone. */
+  /** Allocated frames before the case, at its end, and after its kernel was destroyed. */
   readonly leakCheck: {
     readonly tables: { readonly before: number; readonly peak: number; readonly after: number };
     readonly pages: { readonly before: number; readonly after: number };

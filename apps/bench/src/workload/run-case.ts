@@ -8,17 +8,17 @@ import type { Parameters } from './parameters.js';
 import type { WorkloadRow } from './result.js';
 import { Run } from './run.js';
 
-/** What a case had before it began. */
+/** The counts before a case. */
 interface Before {
   readonly tables: FrameStats;
   readonly pages: FrameStats;
 }
 
 /**
- * Runs a case in a kernel of its own, so that its counts depend on nothing that ran before, and proves that it leaves nothing behind.
+ * Runs a case in a new kernel, so that its counts do not depend on earlier cases. Checks that it frees everything.
  *
- * @param index - its bit: each case draws its own numbers, in whatever order they run.
- * @param step - called before each repetition.
+ * @param index - its bit. It seeds the case's random numbers, whatever the order of the cases.
+ * @param step - is called before each repetition.
  * @throws CheckError when a frame, an area or addresses are missing at the end.
  */
 export async function runCase(
@@ -58,7 +58,7 @@ export async function runCase(
   return { row, ns: Math.round(milliseconds * 1e6) };
 }
 
-/** Has the kernel give back what it can, looks whether anything is still there, and takes it down. */
+/** Makes the kernel free what it can, checks that nothing is left, and destroys it. */
 function leakCheck(
   what: string,
   { kernel, bed, ram }: Run,
@@ -68,7 +68,7 @@ function leakCheck(
   const { areas, busyBytes, lazyBytes, pooledBytes, freeBytes, freeRanges } = kernel.stats();
   const now = [areas, lazyBytes, pooledBytes, freeBytes, freeRanges];
   const { areas: fresh } = before;
-  // All that the window had, and in one piece: what waits, is parked or lost would be missing at its edge.
+  // The whole window must be free, in one piece. Waiting, pooled or lost ranges would be missing.
   const then = [0, 0n, 0n, fresh.freeBytes, 1];
   if (now.some((value, i) => value !== then[i])) {
     throw new CheckError(
@@ -89,8 +89,8 @@ function leakCheck(
 }
 
 /**
- * Asks for more than the window: before a kernel refuses that, it purges, empties its pools and gives back blocks of vm_map_ram, which
- * vm_unmap_aliases alone keeps as long as there is much room in them.
+ * Asks for more than the window. Before the kernel refuses, it purges, empties its pools and frees blocks of vm_map_ram.
+ * vm_unmap_aliases alone keeps blocks with much free room.
  */
 function runOutOfAddresses(kernel: AddressSpace): void {
   const { start, end } = kernel.linux.window;

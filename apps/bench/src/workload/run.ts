@@ -10,7 +10,7 @@ import { CheckError } from '../errors.js';
 import type { Bed } from './bed.js';
 import type { Parameters } from './parameters.js';
 
-/** What a case has done while it was measured, over all repetitions. */
+/** The measured work of a case, over all repetitions. */
 export interface Work {
   milliseconds: number;
   /** Calls that allocate, free, map, unmap or resize. */
@@ -20,17 +20,17 @@ export interface Work {
   flushes: number;
   /** Purges that flushed. */
   purges: number;
-  /** The most pages that waited for a purge, guards included. */
+  /** The most pages that waited for a purge, with guards. */
   lazyPages: number;
 }
 
-/** What is left in pages that a later call must zero. */
+/** The byte that is left in pages for a later call to zero. */
 const NOT_ZERO = 0xa5;
 
-/** One kernel in which a case runs: the calls that the module makes, and what is counted about them. */
+/** The kernel of a case: the calls of the module, and their counts. */
 export class Run {
   readonly bed: Bed;
-  /** Frames of pages. */
+  /** The frames of pages. */
   readonly ram: FrameAllocator;
   readonly kernel: AddressSpace;
   readonly pageBytes: number;
@@ -43,7 +43,7 @@ export class Run {
   readonly #after: (() => void)[] = [];
   readonly #pageShift: number;
   #isMeasuring = false;
-  /** Milliseconds of checks while a case runs: no part of the case. */
+  /** Milliseconds of checks within the case. They are not part of its time. */
   #lookingMs = 0;
 
   constructor(bed: Bed, ram: FrameAllocator, { release, cpus }: Parameters) {
@@ -57,7 +57,7 @@ export class Run {
     this.kernel = new AddressSpace({ format, linux, memory, frames: tables, ram, release, cpus, sink });
   }
 
-  /** Allocates; 0n where Linux returns NULL. */
+  /** Allocates. Returns 0n where Linux returns NULL. */
   vmalloc(pages: number, more: Partial<VmallocRequest> = {}): bigint {
     this.operations++;
     const address = orNull(() => this.kernel.vmallocNodeRange({ ...more, size: pages * this.pageBytes }));
@@ -65,12 +65,12 @@ export class Run {
     return address;
   }
 
-  /** As `vmalloc`, by larger leaves where they fit (vmalloc_huge). */
+  /** Allocates with larger leaves where they fit (vmalloc_huge). */
   vmallocHuge(pages: number): bigint {
     return this.vmalloc(pages, { flags: VM_ALLOW_HUGE_VMAP });
   }
 
-  /** Resizes; 0n where Linux returns NULL, and the memory stays as it is. */
+  /** Resizes. Returns 0n where Linux returns NULL; then the memory is unchanged. */
   vrealloc(address: bigint, bytes: number): bigint {
     this.operations++;
     return orNull(() => this.kernel.vrealloc(address, bytes));
@@ -81,7 +81,7 @@ export class Run {
     this.kernel.vfree(address);
   }
 
-  /** Writes a byte as a processor does: through the tables. */
+  /** Writes a byte through the tables, as a processor does. */
   store(address: bigint, value: number): void {
     this.bed.bytes[this.#placeOf(address)] = value;
   }
@@ -91,12 +91,12 @@ export class Run {
     return this.bed.bytes[this.#placeOf(address)] as number;
   }
 
-  /** Leaves something to be done when nobody measures any more. */
+  /** Runs an action after the measuring. */
   afterwards(action: () => void): void {
     this.#after.push(action);
   }
 
-  /** Does something and adds what it takes to `work`; then does what it left for afterwards. */
+  /** Runs an action and adds its work to `work`. Then runs the actions that it left for afterwards. */
   measure<R>(action: () => R): R {
     const { kernel, work } = this;
     const before = kernel.counters;
@@ -117,9 +117,9 @@ export class Run {
   }
 
   /**
-   * Where the byte of an address is. An array ignores a write outside, so the place is checked.
+   * The index of an address's byte. A typed array ignores a write outside it, so this checks the index.
    *
-   * @throws CheckError when its frame has no bytes.
+   * @throws CheckError when the frame has no bytes.
    */
   #placeOf(address: bigint): number {
     const offset = Number(address & BigInt(this.pageBytes - 1));
@@ -128,13 +128,13 @@ export class Run {
     if (!(place >= 0 && place < this.bed.bytes.length)) {
       const { name } = this.bed.configuration;
       throw new CheckError(
-        `${name}: nothing can be stored at ${hex(address)}: frame 0x${pfn.toString(16)} has no bytes`,
+        `${name}: cannot access ${hex(address)}: frame 0x${pfn.toString(16)} has no bytes`,
       );
     }
     return place;
   }
 
-  /** Each page must begin with 0. It then gets another byte, which the next zeroing must clear. */
+  /** Checks that each page begins with 0, and writes another byte there, which the next zeroing must clear. */
   #checkZeros(address: bigint, pages: number): void {
     const start = performance.now();
     for (let page = 0; page < pages; page++) {
@@ -151,8 +151,8 @@ export class Run {
   }
 
   /**
-   * Waiting pages are most right before a purge, which is when its flush asks here. A purge's flush begins where an area was; one that begins
-   * in a live area is of a call that does not wait for a purge.
+   * Waiting pages reach their maximum right before a purge, that is in its flush. The flush of a purge begins at a freed area. A flush that
+   * begins in a live area belongs to a call that flushes at once.
    */
   #seeFlush(va: bigint): void {
     if (!this.#isMeasuring) return;
@@ -165,7 +165,7 @@ export class Run {
   }
 }
 
-/** What a call returns; 0n when there is no memory or are no addresses. */
+/** The result of a call; 0n when memory or addresses run out. */
 function orNull(call: () => bigint): bigint {
   try {
     return call();

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { UsageError } from '../../src/errors.js';
-import { readInput } from '../../src/input/read-input.js';
+import { LARGEST, readInput } from '../../src/input/read-input.js';
 import { textOf, X86_GUEST } from '../support/files.js';
 
 const { denied } = vi.hoisted(() => ({ denied: new Set<string>() }));
@@ -44,7 +44,7 @@ async function messageOf(path: string, stdin: AsyncIterable<unknown> = noStdin):
 }
 
 describe('readInput', () => {
-  it('brings a guest along', async () => {
+  it('has a bundled guest', async () => {
     const input = await readInput(undefined, noStdin);
     expect(input.text).toBe(textOf(X86_GUEST));
     expect(input.file).toBe('linux-6.12-x86-64.vmallocinfo.txt');
@@ -95,16 +95,16 @@ describe('readInput', () => {
     expect(await messageOf(path())).toMatch(message);
   });
 
-  it('tells who may read /proc/vmallocinfo', async () => {
+  it('says who may read /proc/vmallocinfo', async () => {
     denied.add('/proc/vmallocinfo').add('/some/file');
     expect(await messageOf('/proc/vmallocinfo')).toBe(
-      'cannot read /proc/vmallocinfo: the kernel shows it to root alone; ' +
+      'cannot read /proc/vmallocinfo: only root can read it; ' +
         'try: sudo cat /proc/vmallocinfo | vmarea-bench layout --vmallocinfo -',
     );
     expect(await messageOf('/some/file')).toBe('cannot read /some/file: permission denied');
   });
 
-  it('refuses a standard input that breaks off or is empty', async () => {
+  it('refuses standard input that fails or is empty', async () => {
     const broken = Readable.from(
       (function* () {
         yield 'x';
@@ -115,14 +115,16 @@ describe('readInput', () => {
     expect(await messageOf('-', Readable.from([]))).toMatch(/^standard input is empty/);
   });
 
-  it('refuses a file without end', async () => {
-    expect(await messageOf('/dev/zero')).toBe('cannot read /dev/zero: it is larger than 256 MiB');
+  it('refuses an endless file', async () => {
+    const reading = readInput('/dev/zero', noStdin, 2 ** 20);
+    await expect(reading).rejects.toThrow(/^cannot read \/dev\/zero: it is larger than 1 MiB$/);
+    expect(LARGEST).toBe(256 * 2 ** 20);
   });
 
-  it('refuses what unpacks without end', async () => {
-    const bomb = gzipSync(Buffer.alloc(257 * 2 ** 20, '\n'));
-    expect(await messageOf('-', Readable.from([bomb]))).toBe(
-      'cannot unpack the gzip data of standard input: unpacked, it is larger than 256 MiB',
+  it('refuses gzip data that unpacks without end', async () => {
+    const bomb = gzipSync(Buffer.alloc(2 ** 20 + 1, '\n'));
+    await expect(readInput('-', Readable.from([bomb]), 2 ** 20)).rejects.toThrow(
+      /^cannot unpack the gzip data of standard input: unpacked, it is larger than 1 MiB$/,
     );
   });
 });

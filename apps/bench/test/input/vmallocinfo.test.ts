@@ -4,8 +4,8 @@ import { functionOf, readVmallocinfo } from '../../src/input/vmallocinfo.js';
 
 const RANGE = '0xffffcd6580005000-0xffffcd6580007000    8192';
 
-describe('a text of vmallocinfo', () => {
-  it('that is none is a mistake of usage', () => {
+describe('the text of /proc/vmallocinfo', () => {
+  it('is refused when it is something else', () => {
     const read = (): unknown => readVmallocinfo(`${RANGE}\n0x1\n`, 'areas.txt');
     expect(read).toThrow(UsageError);
     expect(read).toThrow(/^areas\.txt:2:4: expected '-'/);

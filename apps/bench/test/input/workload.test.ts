@@ -41,7 +41,7 @@ describe('the three guests', () => {
     expect(bytes.reduce((a, b) => a + b)).toBe(mapped);
   });
 
-  it('the sizes without guards are what the kernel was asked for', () => {
+  it('have the requested sizes, without guards', () => {
     const { requests } = of(textOf(X86_GUEST));
     expect(requests.find(({ kind }) => kind === 'sparse')).toMatchObject({
       bytes: 4295036928 - 4096,
@@ -60,7 +60,7 @@ describe('the three guests', () => {
     });
   });
 
-  it('kernel image segments follow each other without a guard, all but the last', () => {
+  it('have kernel image segments without a guard, except for the last', () => {
     const image = of(textOf(ARM64_4K_GUEST)).requests.filter(({ kind }) => kind === 'vmap');
     expect(image.map(({ guard }) => guard)).toEqual([false, false, false, false, true]);
     expect(image.map(({ bytes }) => bytes)).toEqual([13565952, 9830400, 917504, 5701632, 3543040 - 4096]);
@@ -111,15 +111,15 @@ describe('page size and guard of the source', () => {
     expect(of(text, option)).toMatchObject(expected);
   });
 
-  it('a contradiction names the line and the way out', () => {
+  it('must agree with each line; the message names the line and the option', () => {
     expect(() => of(lines('8192 pages=1 vmalloc', '4096 vmap'), 65536)).toThrow(
-      'f:1: pages=1 of 65536 bytes do not fit into the size 8192; --page-size 65536 cannot be',
+      'f:1: pages=1 of 65536 bytes exceed the size 8192; --page-size 65536 cannot be',
     );
     expect(() => of(lines('32768 pages=1 vmalloc', '20480 vmap'))).toThrow(/^f:2: size 20480 .*--page-size/);
   });
 });
 
-describe('what is in an area', () => {
+describe('the contents of an area', () => {
   const frames = (bytes: number) => ({ type: 'frames', bytes });
   it.each<[string, string, object]>([
     [
@@ -170,7 +170,7 @@ describe('what is in an area', () => {
     expect(only(lines(rest), 4096)).toMatchObject(expected);
   });
 
-  it('counts what it passes over', () => {
+  it('are counted for skipped lines too', () => {
     const work = of(lines('8192 unpurged vm_area', '8192 shiny vmalloc', '8192 shiny new vmap'), 4096);
     expect(work.unpurged).toBe(1);
     expect(work.requests).toHaveLength(2);
@@ -182,11 +182,13 @@ describe('what is in an area', () => {
   });
 });
 
-describe('a size beyond all windows', () => {
+describe('a size that exceeds all windows', () => {
   it.each(['18446744073709547520 sparse', '1152921504606846976 pages=3 vmalloc'])(
     'is refused: %s',
     (rest) => {
-      expect(() => of(lines('8192 pages=1 vmalloc', rest))).toThrow(/^f:2: size \d+ is more than any window/);
+      expect(() => of(lines('8192 pages=1 vmalloc', rest))).toThrow(
+        /^f:2: size \d+ exceeds every address window/,
+      );
     },
   );
 });

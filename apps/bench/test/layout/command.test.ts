@@ -15,11 +15,11 @@ afterEach(() => {
 });
 
 const quick = ['layout', '--repeat', '1'];
-/** One of each page size: all formats would say the same. */
+/** A format of each page size. */
 const few = ['--format', 'x86-64,arm64-16k-47,arm64-64k-48'];
 /** Where a test runs the command several times. */
 const one = ['--format', 'x86-64', '--leaves', 'huge'];
-/** An input that maps nothing takes no time. */
+/** An input that maps nothing. */
 const EMPTY = '0x0-0x0 8192 a+0x1/0x2 sparse\n';
 const folder = mkdtempSync(join(tmpdir(), 'vmarea-bench-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -35,7 +35,7 @@ async function json(args: readonly string[], stdin?: string | Uint8Array) {
 }
 
 describe('layout --json', () => {
-  it('has the documented shape and nothing else on standard output', async () => {
+  it('prints one object of the documented shape', async () => {
     const result = await json(['--format', 'x86-64']);
     expect(result.input.areas).toEqual({ vmalloc: 154, vmap: 1, ioremap: 6, sparse: 1, 'per-cpu': 1 });
     expect(result.rows.map((row) => row.leafPolicy)).toEqual(
@@ -46,7 +46,7 @@ describe('layout --json', () => {
     expect(result.seed).toBe(1);
   });
 
-  it('reads a file, a gzip file and standard input alike', async () => {
+  it('reads files, gzip files and standard input', async () => {
     const text = textOf(ARM64_4K_GUEST);
     const zipped = join(folder, 'guest.gz');
     writeFileSync(zipped, gzipSync(text));
@@ -59,7 +59,7 @@ describe('layout --json', () => {
     expect(exact(await json([...one, '--vmallocinfo', '-'], gzipSync(text)))).toEqual(exact(plain));
   });
 
-  it('hidden addresses change nothing but their count', async () => {
+  it('does not need the addresses', async () => {
     const text = textOf(ARM64_4K_GUEST);
     const zeros = text.replace(/0x[0-9a-f]{16}-0x[0-9a-f]{16}/g, '0x0000000000000000-0x0000000000000000');
     let salt = 0;
@@ -78,7 +78,7 @@ describe('layout --json', () => {
     }
   });
 
-  it('takes one leaf policy, a page size and a seed', async () => {
+  it('takes a leaf policy, a page size and a seed', async () => {
     const line = '0x0-0x0 131072 a+0x1/0x2 vmap shiny\n';
     const result = await json(
       [
@@ -105,7 +105,7 @@ describe('layout --json', () => {
     expect(result.seed).toBe(7);
   });
 
-  it('counts and names what does not fit', async () => {
+  it('counts and names areas that do not fit', async () => {
     // 4 PiB are more than a window of 32 TiB.
     const huge = '0x0-0x0 4503599627370496 a+0x1/0x2 sparse\n';
     const far = '0x0-0x0 8192 a+0x1/0x2 phys=0xfffffffffffff000 ioremap\n';
@@ -121,15 +121,15 @@ describe('layout --json', () => {
       })),
     );
     expect(result.warnings).toHaveLength(2 * result.rows.length);
-    expect(result.warnings[0]).toMatch(/base leaves: no room in the vmalloc window for 1 area \(line 1\)$/);
+    expect(result.warnings[0]).toMatch(/base leaves: the vmalloc window has no room for 1 area \(line 1\)$/);
     expect(result.warnings[1]).toMatch(
-      /base leaves: 1 area left empty, the physical addresses exceed \d+ bits \(line 2\)$/,
+      /base leaves: 1 area left empty, since the physical addresses exceed \d+ bits \(line 2\)$/,
     );
   });
 });
 
 describe('layout as text', () => {
-  it('says what the input is, what the columns mean and that nothing leaked', async () => {
+  it('describes the input and the columns, and says that nothing leaked', async () => {
     const { code, out, err } = await capture([...quick, '--format', 'x86-64']);
     expect(code).toBe(0);
     expect(err).toBe('');
@@ -142,10 +142,9 @@ describe('layout as text', () => {
     expect(flat).toMatch(/x86-64 base 163 271\.1 69,395×4K 140 560 2,115 4\.00 \/ 4/);
     expect(flat).toMatch(/x86-64 huge 163 271\.1 2,323×4K 131×2M 8 32 121 3\.0\d \/ 4/);
     expect(flat).toContain('huge: larger leaves where Linux and alignment allow them');
-    const torn =
-      /Torn down: ([\d,]+) of ([\d,]+) table frames and ([\d,]+) of ([\d,]+) mapped frames came back\./.exec(
-        flat,
-      );
+    const torn = /([\d,]+) of ([\d,]+) table frames and ([\d,]+) of ([\d,]+) mapped frames came back\./.exec(
+      flat,
+    );
     expect(torn?.[1]).toBe(torn?.[2]);
     expect(torn?.[3]).toBe(torn?.[4]);
     expect(flat).toContain('1 sparse area.');
@@ -167,7 +166,7 @@ describe('layout as text', () => {
     expect(out.match(/^format +policy/gm)).toHaveLength(2);
   });
 
-  it('has colours on a terminal, unless NO_COLOR says otherwise', async () => {
+  it('has colours on a terminal without NO_COLOR', async () => {
     const outOf = async (env: Record<string, string>) =>
       (await capture([...quick, ...one, '--vmallocinfo', '-'], { tty: true, stdin: EMPTY, env })).out;
     expect(await outOf({})).toContain('\u001b[1m');
@@ -175,13 +174,13 @@ describe('layout as text', () => {
     expect(await outOf({ TERM: 'dumb' })).not.toContain('\u001b');
   });
 
-  it('reports unknown words, hidden addresses and freed areas, without obeying them', async () => {
+  it('reports unknown words, hidden addresses and freed areas', async () => {
     const stdin =
       '0x0-0x0 8192 a+0x1/0x2 pages=1 vmalloc sh\u001bny\n0x0-0x0 8192 unpurged vm_area\n0x0-0x0 8192 a+0x1/0x2 sparse\n';
     const { out } = await capture([...quick, ...one, '--vmallocinfo', '-'], { stdin });
     expect(out).toContain('The kernel hid the addresses of 3 lines');
-    expect(out).toContain('Passed over: 1 area freed already');
-    expect(out).toContain('Words this tool does not know: sh\\u{1b}ny (1).');
+    expect(out).toContain('Skipped: 1 area already freed');
+    expect(out).toContain('Unknown words: sh\\u{1b}ny (1).');
   });
 
   it('has a row of dashes for an input that maps nothing', async () => {
@@ -206,7 +205,7 @@ describe('layout refuses with exit code 2 and no stack trace', () => {
     [['--format', 'x86-64,'], '--format has an empty name; installed: '],
     [
       ['saved.txt'],
-      "unexpected argument 'saved.txt'; options start with --, a file is given with --vmallocinfo FILE, another command stands in place of this one",
+      "unexpected argument 'saved.txt'; options start with --; name a file with --vmallocinfo FILE",
     ],
     [['--leaves', 'all'], "unknown value of --leaves 'all'\nKnown: base, huge, both"],
     [['--leaves', 'hug'], "unknown value of --leaves 'hug'\nDid you mean huge?"],
@@ -229,7 +228,7 @@ describe('layout refuses with exit code 2 and no stack trace', () => {
     expect(err).not.toMatch(/\n {4}at /);
   });
 
-  it('a malformed input names file, line and column', async () => {
+  it('and names file, line and column of a malformed input', async () => {
     const { code, err } = await capture(['layout', '--vmallocinfo', '-'], {
       stdin: '0x0-0x0 8192 vmap\n0x0-0x0 x\n',
     });

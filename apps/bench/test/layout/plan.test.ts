@@ -24,7 +24,7 @@ function planned(
   return plan(requests, configuration, policy);
 }
 
-describe('plan', () => {
+describe('a plan', () => {
   it('rounds sizes up to the target’s pages and keeps the guard', () => {
     const { areas, pages } = planned([
       area('vmalloc', 16 * KiB, frames(16 * KiB)),
@@ -44,7 +44,7 @@ describe('plan', () => {
     expect(pages).toBe(4);
   });
 
-  it('rounds a physical range outwards, as ioremap does', () => {
+  it('rounds a physical range to whole pages, as ioremap does', () => {
     const { areas } = planned([area('ioremap', 8 * KiB, range(0x1000f000n, 8 * KiB))]);
     expect(areas[0]?.mapping).toMatchObject({
       pages: 2,
@@ -67,7 +67,7 @@ describe('plan', () => {
     }
   });
 
-  it('gives large vmalloc areas chunks of the largest leaf that they fill, and aligns them', () => {
+  it('splits large vmalloc areas into blocks of the largest leaf that they fill, and aligns them', () => {
     const requests = [
       area('vmalloc', 64 * KiB, frames(64 * KiB)),
       area('vmalloc', 512 * MiB - 64 * KiB, frames(512 * MiB - 64 * KiB)),
@@ -89,7 +89,7 @@ describe('plan', () => {
     );
   });
 
-  it('leaves out what does not fit and leaves empty what cannot be reached', () => {
+  it('leaves out areas that do not fit, and maps nothing where the format lacks the physical addresses', () => {
     const low = range(2n ** 40n - 64n * 1024n, 64 * KiB);
     const high = range(2n ** 40n - 4096n, 64 * KiB);
     const requests = [

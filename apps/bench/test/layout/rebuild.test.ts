@@ -15,7 +15,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-// Times are not looked at, so nothing has to be warm.
+// No test reads times, so nothing has to be warm.
 const options = { seed: 1, repeat: 1, warmUp: 0, step: async () => {} };
 const MiB = 2 ** 20;
 
@@ -69,7 +69,7 @@ describe('the bundled guest on x86-64', () => {
     // 2 for the area of 4 MiB, 1 for that of 2 MiB.
     ['base', 69395, 0, 140],
     ['huge', 69395 - 131 * 512, 131, 8],
-  ])('%s leaves: exact areas, pages, leaves and tables', async (policy, small, large, tables) => {
+  ])('has exact areas, pages, leaves and tables with %s leaves', async (policy, small, large, tables) => {
     const configuration = await x86();
     const one = plan(requestsOf(X86_GUEST), configuration, policy);
     expect(one.areas[0]?.area.address).toBe(configuration.linux.window.start);
@@ -130,8 +130,8 @@ describe('every installed format', async () => {
   );
 });
 
-describe('another page size on both sides', () => {
-  it.each<LeafPolicy>(['base', 'huge'])('16K areas in pages of 64K, %s leaves', async (policy) => {
+describe('a rebuild with another page size', () => {
+  it.each<LeafPolicy>(['base', 'huge'])('maps 16K areas with pages of 64K and %s leaves', async (policy) => {
     const requests = requestsOf(ARM64_16K_GUEST);
     const one = plan(requests, wide, policy);
     const row = await rebuild(one, options);
@@ -149,7 +149,7 @@ describe('another page size on both sides', () => {
     expect(row.walk.entriesMean).toBe(3);
   });
 
-  it('large leaves of 512M', async () => {
+  it('maps leaves of 512M', async () => {
     const content = { type: 'frames', bytes: 1100 * MiB } as const;
     const request = {
       line: 1,
@@ -169,12 +169,12 @@ describe('another page size on both sides', () => {
     expect(row.tables.frames).toBe(3);
   });
 
-  it('warms up with about as many pages whatever the input', () => {
+  it('warms up with about the same number of pages for every input', () => {
     const rounds = (pages: number) => warmUpRounds({ ...plan([], wide, 'base'), pages });
     expect([0, 1, 2 ** 13, 2 ** 17, 2 ** 20, 2 ** 30].map(rounds)).toEqual([100, 100, 64, 4, 1, 1]);
   });
 
-  it('nothing mapped at all', async () => {
+  it('maps nothing for a sparse area', async () => {
     const request: AreaRequest = {
       line: 1,
       kind: 'sparse',
@@ -193,7 +193,7 @@ describe('another page size on both sides', () => {
     });
   });
 
-  it('the same seed gives the same frames, another one others', async () => {
+  it('has the same frames for the same seed, and others for another', async () => {
     const one = plan(requestsOf(ARM64_16K_GUEST), wide, 'base');
     const map = vi.spyOn(PageTable.prototype, 'map');
     const framesOf = async (seed: number): Promise<string> => {
@@ -207,7 +207,7 @@ describe('another page size on both sides', () => {
   });
 });
 
-describe('the checks see what they are for', () => {
+describe('the checks find', () => {
   const planned = (policy: LeafPolicy) => plan(requestsOf(ARM64_16K_GUEST), wide, policy);
   const run = async (policy: LeafPolicy = 'base') => rebuild(planned(policy), options);
   const real = {
@@ -219,7 +219,7 @@ describe('the checks see what they are for', () => {
     map: PageTable.prototype.map,
   };
 
-  it('tables that are not given back', async () => {
+  it('tables that leak', async () => {
     vi.spyOn(PageTable.prototype, 'destroy').mockImplementation(() => {});
     // The tables of the rounds before are still there: memory for them runs out, or they are missed in the end.
     const rounds = { ...options, warmUp: 1 };
@@ -234,7 +234,7 @@ describe('the checks see what they are for', () => {
     );
   });
 
-  it('one mapped frame that is not given back', async () => {
+  it('a mapped frame that leaks', async () => {
     const freeMany = FrameAllocator.prototype.freeMany;
     let done = false;
     vi.spyOn(FrameAllocator.prototype, 'freeMany').mockImplementation(function (this: FrameAllocator, pfns) {
@@ -246,7 +246,7 @@ describe('the checks see what they are for', () => {
     await expect(run()).rejects.toThrow(/^mapped frames leaked: 0 allocated before the run, 1 after it/);
   });
 
-  it('blocks that are not given back', async () => {
+  it('blocks that leak', async () => {
     const free = FrameAllocator.prototype.free;
     vi.spyOn(FrameAllocator.prototype, 'free').mockImplementation(function (
       this: FrameAllocator,
@@ -269,7 +269,7 @@ describe('the checks see what they are for', () => {
     );
   });
 
-  it('equal counts in other pieces', () => {
+  it('free blocks of other sizes', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 16 });
     const before = frames.stats();
     expect(() =>
@@ -329,14 +329,14 @@ describe('the checks see what they are for', () => {
     await expect(run()).rejects.toThrow(/translates to a fault$/);
   });
 
-  it('something that stays mapped', async () => {
+  it('a page that stays mapped', async () => {
     vi.spyOn(PageTable.prototype, 'unmap').mockImplementation(function (this: PageTable, va, bytes, ...rest) {
       if (va !== wide.linux.window.start) real.unmap.call(this, va, bytes, ...rest);
     });
     await expect(run()).rejects.toThrow('0xffff800080000000 is still mapped after the teardown');
   });
 
-  it('a page too many', async () => {
+  it('a leaf that was not mapped', async () => {
     vi.spyOn(PageTableReader.prototype, 'leaves').mockImplementation(() =>
       [{ va: 0n, count: 3, leafShift: 16, level: 2, pfn: 0, pa: 0n, flags: 0n }].values(),
     );
@@ -356,7 +356,7 @@ describe('runs', () => {
     return row.leaves.map(({ bytes, count }) => [bytes / 1024, count] as const);
   }
 
-  it('of pages are leaves of their size, and none of blocks are formed, as in Linux', async () => {
+  it('of pages are leaves of their size, and blocks form none, as in Linux', async () => {
     expect(await leavesOf('arm64-4k-48')).toEqual([
       [4, 2323],
       [2048, 131],

@@ -7,7 +7,7 @@ import { addressBits, addressOf, inRange } from '../../src/mmu/batch/address.js'
 const { configurations } = await installedFormats('/');
 
 describe.each(configurations)('addresses in entries of $name', ({ format }) => {
-  it('stand where the engine puts them', () => {
+  it('are where the engine puts them', () => {
     const page = 1n << BigInt(format.pageShift);
     const last = format.levels.length - 1;
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 16 * 2 ** format.pageShift });
@@ -27,7 +27,7 @@ describe.each(configurations)('addresses in entries of $name', ({ format }) => {
     );
   });
 
-  it('leave out what is below a size', () => {
+  it('leave out the bits below a size', () => {
     const shift = format.pageShift + 3;
     const bits = addressBits(format, (1n << BigInt(format.paBits)) - 1n, shift);
     expect(addressOf(format, bits)).toBe((1n << BigInt(format.paBits)) - (1n << BigInt(shift)));

@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'vmarea-cases-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('a case file', () => {
-  it('holds all that it was given', () => {
+  it('contains everything that was written', () => {
     const path = writeCase(join(mkdtempSync(join(folder, 'case-')), 'new'), CASE);
     expect(path).toMatch(/x86-64-1-7-ffff800000001000-D-A\.json$/);
     expect(readCase(path)).toEqual(CASE);
@@ -32,13 +32,13 @@ describe('a case file', () => {
 
   it.each([
     ['{', 'it is not JSON'],
-    ['{}', 'is no case: kind'],
-    [{ kind: 'other' }, 'is no case: kind'],
-    [{ root: '12' }, 'is no case: root: is no hexadecimal number of 64 bits'],
-    [{ entries: { x: '0x1' } }, 'is no case: entries'],
-    [{ jobs: [] }, 'is no case: jobs'],
-    [{ jobs: [{ address: '0x0', accesses: ['kernel wave'] }] }, 'is no case: jobs.0.accesses.0'],
-  ])('that holds %j is refused', (change, message) => {
+    ['{}', 'is not a case file: kind'],
+    [{ kind: 'other' }, 'is not a case file: kind'],
+    [{ root: '12' }, 'is not a case file: root: expected a hexadecimal number of 64 bits'],
+    [{ entries: { x: '0x1' } }, 'is not a case file: entries'],
+    [{ jobs: [] }, 'is not a case file: jobs'],
+    [{ jobs: [{ address: '0x0', accesses: ['kernel wave'] }] }, 'is not a case file: jobs.0.accesses.0'],
+  ])('is refused with %j', (change, message) => {
     const path = writeCase(mkdtempSync(join(folder, 'case-')), CASE);
     const text =
       typeof change === 'string'
@@ -48,7 +48,7 @@ describe('a case file', () => {
     expect(() => readCase(path)).toThrow(message);
   });
 
-  it('that is not there is refused', () => {
+  it('is refused if it does not exist', () => {
     expect(() => readCase(join(mkdtempSync(join(folder, 'case-')), 'none.json'))).toThrow(
       'none.json: there is no such file',
     );

@@ -13,35 +13,35 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const NOWHERE = { VMAREA_QEMU: folder };
 
-describe('without QEMU', () => {
-  it('says what to install, and is no failure', async () => {
+describe('mmu without QEMU', () => {
+  it('says what to install, and succeeds', async () => {
     const { code, out } = await capture(['mmu'], { env: NOWHERE });
     expect(code).toBe(0);
     const text = out.replaceAll(/\s+/g, ' ');
     expect(text).toContain(
-      'qemu-system-aarch64 is missing; Debian and Ubuntu: apt-get install qemu-system-arm',
+      'qemu-system-aarch64 is missing; on Debian and Ubuntu: apt-get install qemu-system-arm',
     );
     expect(text).toContain('Skipped x86-64, x86-64-la57: qemu-system-x86_64 is missing');
-    expect(text).toContain('No format was held against an MMU.');
+    expect(text).toContain('No format was compared with an MMU.');
   });
 
-  it('is a failure where VMAREA_MMU says so', async () => {
+  it('fails if VMAREA_MMU requires it', async () => {
     const { code, out, err } = await capture(['mmu'], { env: { ...NOWHERE, VMAREA_MMU: 'required' } });
     expect(code).toBe(1);
     expect(out).toBe('');
     expect(err).toContain(
-      'VMAREA_MMU is required, and arm64-4k-48 cannot be judged: qemu-system-aarch64 is missing',
+      'VMAREA_MMU is required, but arm64-4k-48 cannot be judged: qemu-system-aarch64 is missing',
     );
   });
 
-  it('a program that is no QEMU is none', async () => {
+  it('does not take another program for QEMU', async () => {
     const fake = join(folder, 'qemu-system-riscv64');
     writeFileSync(fake, '#!/bin/sh\necho hello\n', { mode: 0o755 });
     const { out } = await capture(['mmu', '--format', 'riscv64-sv39'], { env: NOWHERE });
     expect(out).toContain('qemu-system-riscv64 is missing');
   });
 
-  it('a QEMU that does not start is told, with what it said', async () => {
+  it('shows the message of a QEMU that does not start', async () => {
     const fake = join(folder, 'qemu-system-x86_64');
     const script =
       '#!/bin/sh\n[ "$1" = --version ] && { echo QEMU emulator version 9.1.0; exit; }\necho no such board >&2\nexit 1\n';
@@ -52,11 +52,11 @@ describe('without QEMU', () => {
   });
 });
 
-describe('the command line', () => {
+describe('the command line of mmu', () => {
   it.each([
     [['--addresses', '0'], '--addresses must be a whole number from 1 to 100000000'],
     [['--seconds', 'x'], '--seconds must be a whole number'],
-    [['--seconds', '5', '--addresses', '5'], '--seconds stands in place of --addresses'],
+    [['--seconds', '5', '--addresses', '5'], '--seconds and --addresses both set the length'],
     [['--format', 'x86'], "unknown format 'x86'"],
     [['--case', 'none.json'], 'none.json: there is no such file'],
     [['--case', 'none.json', '--seed', '3'], '--seed has no effect with --case'],
@@ -70,14 +70,14 @@ describe('the command line', () => {
     expect(err).toContain(message);
   });
 
-  it('another value of VMAREA_MMU is refused, also where nothing is missing', async () => {
+  it('refuses another value of VMAREA_MMU', async () => {
     const { code, out, err } = await capture(['mmu'], { env: { ...NOWHERE, VMAREA_MMU: 'require' } });
     expect(code).toBe(2);
     expect(out).toBe('');
     expect(err).toContain("unknown value of VMAREA_MMU 'require'\nDid you mean required?");
   });
 
-  /** What is said about a case file whose text is changed. */
+  /** The message about a changed case file. */
   async function refusalOf(change: (text: string) => string): Promise<string> {
     const path = writeCase(folder, {
       ...{ configuration: 'x86-64', settings: {}, root: 0x200_0000n },
@@ -87,7 +87,7 @@ describe('the command line', () => {
       differences: [],
     });
     writeFileSync(path, change(readFileSync(path, 'utf8')));
-    // Nothing runs: each mistake is found before, or when the tables are written.
+    // The mistake is found before this program has to answer.
     const fake = join(folder, 'qemu-system-x86_64');
     const script =
       '#!/bin/sh\n[ "$1" = --version ] && { echo QEMU emulator version 9.1.0; exit; }\nsleep 1000\n';
@@ -110,9 +110,9 @@ describe('the command line', () => {
       'memory that the machine does not have',
       '"0x0000000002000800"',
       '"0x0000f00000000000"',
-      'the case cannot be made again: EFAULT',
+      'cannot repeat the case: EFAULT',
     ],
-  ])('a case that names %s that is not there is refused', async (_, from, to, message) => {
+  ])('refuses a case with %s that does not exist', async (_, from, to, message) => {
     expect(await refusalOf((text) => text.replace(from, to))).toContain(message);
   });
 });
@@ -120,7 +120,7 @@ describe('the command line', () => {
 const isComplete = TARGETS.every(({ binary }) => findQemu(binary, process.env) !== null);
 if (!isComplete) console.warn('Tests with QEMU are skipped: not all of its processors are on this machine.');
 
-describe.skipIf(!isComplete)('with QEMU', () => {
+describe.skipIf(!isComplete)('mmu with QEMU', () => {
   const env = { PATH: process.env.PATH, VMAREA_QEMU: process.env.VMAREA_QEMU };
 
   it(
@@ -148,7 +148,7 @@ describe.skipIf(!isComplete)('with QEMU', () => {
   );
 
   it(
-    'finds planted faults, and their cases tell them alone',
+    'finds planted faults, and their case files show them',
     async () => {
       const planted = await capture(['mmu', '--planted', '--format', 'x86-64', '--cases', 'here'], {
         ...{ env, cwd: folder },

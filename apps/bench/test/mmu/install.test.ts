@@ -30,19 +30,19 @@ function install(version: string, uid: number): { status: number | null; stderr:
   return { status, stderr, calls: existsSync(log) ? readFileSync(log, 'utf8') : '' };
 }
 
-describe.skipIf(process.platform !== 'linux')('what installs QEMU', () => {
-  it.each(['10.0.2', '11.1.0'])('does nothing where QEMU %s is there', (version) => {
+describe.skipIf(process.platform !== 'linux')('the script that installs QEMU', () => {
+  it.each(['10.0.2', '11.1.0'])('does nothing if QEMU %s is installed', (version) => {
     expect(install(version, 0)).toEqual({ status: 0, stderr: '', calls: '' });
   });
 
-  it('asks backports for a newer one where an older is there', () => {
+  it('installs a newer QEMU from backports', () => {
     const { status, stderr, calls } = install('7.2.22', 0);
     expect(calls).toMatch(/install .*-t \S*backports qemu-system-arm/);
     expect(status).toBe(0);
     expect(stderr).toContain('older than QEMU 10, but there: qemu-system-aarch64');
   });
 
-  it('lets the older one serve where nothing can be installed', () => {
+  it('accepts an older QEMU if nothing can be installed', () => {
     const { status, stderr, calls } = install('9.2.0', 1000);
     expect({ status, calls }).toEqual({ status: 0, calls: '' });
     expect(stderr).toContain('older than QEMU 10');

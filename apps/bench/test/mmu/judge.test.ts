@@ -1,5 +1,5 @@
 import { type Configuration, PageTableReader, type PhysicalMemory } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import { type Examined, examine } from '../../src/mmu/examine.js';
 import type { Job, Processor } from '../../src/mmu/guest/guest.js';
@@ -12,10 +12,13 @@ import { differencesOf, runCase, smallestCase } from '../../src/mmu/run-case.js'
 import type { Outcome, Subject, Target } from '../../src/mmu/target.js';
 import { riscv64Target } from '../../src/mmu/targets/riscv64.js';
 
+// A batch takes a second, or many on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
 const { configurations } = await installedFormats('/');
 const configuration = configurations.find(({ name }) => name === 'riscv64-sv48-napot') as Configuration;
 
-/** Results as this file's processor tells them: done or fault, number, address or unit. */
+/** The results of this file's processor: done or fault, number, address or unit. */
 const target: Target = {
   ...riscv64Target,
   deviations: [],
@@ -26,7 +29,7 @@ const target: Target = {
       : { kind: 'fault', name: 'scause', code: Number(number), address: address ?? 0n },
 };
 
-/** Memory at physical addresses: what was never written is 0. */
+/** Memory at physical addresses. It reads as 0 until it is written. */
 class PagedRam implements Ram {
   readonly #pages = new Map<bigint, Uint8Array>();
 
@@ -59,7 +62,7 @@ class PagedRam implements Ram {
 
 const PAGE = 65536;
 
-/** Where bytes stand: page, offset in it, and which of them. */
+/** The pieces of bytes in pages: page, offset, and the range of bytes. */
 function pieces(pa: bigint, length: number): { page: bigint; at: number; from: number; to: number }[] {
   const all = [];
   for (let from = 0; from < length; ) {
@@ -72,7 +75,7 @@ function pieces(pa: bigint, length: number): { page: bigint; at: number; from: n
   return all;
 }
 
-/** What a lie may change of an answer: the outcome, whether a store arrives, an entry afterwards. */
+/** What a lie changes: the outcome, whether a store arrives, or an entry. */
 interface Lie {
   readonly outcome?: (outcome: Outcome) => Outcome;
   readonly losesStores?: boolean;
@@ -81,7 +84,7 @@ interface Lie {
   readonly entries?: (memory: PhysicalMemory) => void;
 }
 
-/** A processor that walks as the model does, and lies about one thing. */
+/** A processor that walks like the model, and lies about one thing. */
 class Liar implements Processor {
   readonly ram = new PagedRam();
   firstStore = 1n << 63n;
@@ -148,7 +151,7 @@ const onFault = (change: Partial<Extract<Outcome, { kind: 'fault' }>>) => (outco
   outcome.kind === 'fault' ? { ...outcome, ...change } : outcome;
 
 describe('the judge', () => {
-  it('finds no difference from an honest processor, and asks it for all kinds of things', async () => {
+  it('finds no difference in an honest processor, after all kinds of accesses', async () => {
     const one = await examined({});
     expect(differencesOf(one)).toEqual([]);
     expect(one.judged.length).toBeGreaterThan(500);
@@ -190,7 +193,7 @@ describe('the judge', () => {
     expect(found.some((line) => message.test(line))).toBe(true);
   });
 
-  it.each([0, 1, 2, 3, 4, 5])('proves every store (batch %d)', async (batch) => {
+  it.each([0, 1, 2, 3, 4, 5])('checks every store (batch %d)', async (batch) => {
     const { judged, wrongWords } = await examined({ losesStores: true }, batch);
     const stores = judged.filter(
       ({ access, expected: { outcome } }) =>
@@ -199,7 +202,7 @@ describe('the judge', () => {
     expect(wrongWords.filter(({ what }) => what === 'store')).toHaveLength(stores.length);
   });
 
-  it.each([0, 1, 2, 3, 4, 5])('leads no two addresses of a batch to one unit (batch %d)', async (batch) => {
+  it.each([0, 1, 2, 3, 4, 5])('has different units for all addresses (batch %d)', async (batch) => {
     const { judged } = await examined({}, batch);
     const units = new Map<bigint, bigint>();
     for (const { va, expected } of judged) {
@@ -211,7 +214,7 @@ describe('the judge', () => {
     expect(units.size).toBeGreaterThan(20);
   });
 
-  it('counts apart what went where nothing tells', async () => {
+  it('counts accesses without memory separately', async () => {
     const nowhere: Target = {
       ...target,
       noMemory: null,
@@ -230,7 +233,7 @@ describe('the judge', () => {
   });
 
   it.each(riscv64Target.plants.map((plant) => [plant.name, plant] as const))(
-    'asks the same whatever fault is planted (%s)',
+    'makes the same accesses with a planted fault (%s)',
     async (_, planted) => {
       const known: Target = { ...target, deviations: riscv64Target.deviations };
       const asked = async (plant: Plant | null): Promise<unknown> => {
@@ -247,7 +250,7 @@ describe('the judge', () => {
     },
   );
 
-  it('makes the same batch of the same seed and number', async () => {
+  it('makes the same batch for the same seed and number', async () => {
     const [one, same, other] = [await examined({}), await examined({}), await examined({}, 1)];
     expect(same.jobs).toEqual(one.jobs);
     expect(same.entries).toEqual(one.entries);
@@ -260,7 +263,7 @@ describe('the smallest case', () => {
   const again = (liar: Liar) => (plan: Parameters<typeof runCase>[4]) =>
     runCase(target, liar, '10.0', configuration, plan);
 
-  it('is one address with the entries on its way', async () => {
+  it('is one address with the entries of its walk', async () => {
     const one = await smallestCase(await examined(lie), again(new Liar(lie)));
     expect(one.alone).toBe(true);
     expect(one.jobs).toHaveLength(1);
@@ -270,7 +273,7 @@ describe('the smallest case', () => {
     expect(differencesOf(await again(new Liar({}))(one))).toEqual([]);
   });
 
-  it('is the whole batch where one address is not enough', async () => {
+  it('is the whole batch if no address differs alone', async () => {
     const batch = await examined(lie);
     const one = await smallestCase(batch, again(new Liar({})));
     expect(one.alone).toBe(false);

@@ -13,7 +13,7 @@ const BASE = 0x8000n;
 const BYTES = 0x1000n;
 
 describe("a guest's memory", () => {
-  it('keeps words, up to its last byte', () => {
+  it('keeps words up to its last byte', () => {
     const ram = new SharedRam(join(folder, 'kept'), BYTES, (pa) => pa - BASE);
     ram.write64(BASE, 5n);
     ram.write64(BASE + BYTES - 8n, 6n);
@@ -23,11 +23,11 @@ describe("a guest's memory", () => {
 
   it.each([
     ['before its first byte', BASE - 8n],
-    ['before it by one byte', BASE - 1n],
+    ['one byte before it', BASE - 1n],
     ['over its end', BASE + BYTES - 7n],
-    ['behind its end', BASE + BYTES],
+    ['after its end', BASE + BYTES],
     ['far away', 1n << 60n],
-  ])('an access %s is an error, and stores nothing', (_, pa) => {
+  ])('refuses an access %s, which stores nothing', (_, pa) => {
     const path = join(folder, 'refused');
     const ram = new SharedRam(path, BYTES, (at) => at - BASE);
     expect(() => ram.write64(pa, ~0n & 0xffn)).toThrow(CheckError);
@@ -40,14 +40,14 @@ describe("a guest's memory", () => {
   });
 
   it.each(TARGETS.map((target) => [target.name, target] as const))(
-    'of %s has a place of its own for each address',
+    'has its own offset for each address (%s)',
     (name, { ram }) => {
       const places = [ram.stub, ...ram.banks.map(({ base }) => base), ram.frames[0], ram.frames[1] - 1n].map(
         ram.offsetOf,
       );
       expect(new Set(places).size).toBe(places.length);
       for (const place of places) expect(place >= 0n && place < ram.bytes).toBe(true);
-      // The last address before a range and the first behind it: the machine has a hole there, or nothing.
+      // The machine has a hole or nothing there.
       const outside = [ram.frames[1], name === 'x86-64' ? 0xffff_f000n : ram.stub - (1n << 40n)];
       for (const pa of outside) {
         const place = ram.offsetOf(pa);

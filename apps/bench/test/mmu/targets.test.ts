@@ -19,7 +19,7 @@ function outcome(target: Target, access: (typeof ACCESSES)[number], ...words: bi
 }
 
 describe('every configuration', () => {
-  it.each(configurations)('$name has one target, and settings that come back from JSON', (configuration) => {
+  it.each(configurations)('$name has one target, and settings that survive JSON', (configuration) => {
     const targets = TARGETS.filter((target) => target.judges(configuration));
     expect(targets).toHaveLength(1);
     const [target] = targets as [Target];
@@ -47,7 +47,7 @@ describe('every configuration', () => {
     },
   );
 
-  it.each(TARGETS)('$name: tables and frames are in memory, the stub is no frame', ({ ram }) => {
+  it.each(TARGETS)('$name has tables and frames in memory, apart from the stub', ({ ram }) => {
     const { stub, frames, banks, bytes, offsetOf } = ram;
     for (const { base, bytes: length } of banks) {
       expect(offsetOf(base)).toBeGreaterThanOrEqual(0n);
@@ -58,7 +58,7 @@ describe('every configuration', () => {
     expect(ram.isEmpty(frames[1] - 1n)).toBe(false);
   });
 
-  it.each(TARGETS)('$name: the code of a unit leaves room for what is loaded', ({ code }) => {
+  it.each(TARGETS)('$name has unit code that leaves room for the loaded address', ({ code }) => {
     for (const unit of [0, 0x7ff, 0x800, 0x1234_5678, 0xffff_ffff])
       expect(code(unit).length).toBeLessThanOrEqual(UNIT.loaded);
   });
@@ -67,7 +67,7 @@ describe('every configuration', () => {
 describe('arm64', () => {
   const esr = (ec: number, iss: number): bigint => (BigInt(ec) << 26n) | (1n << 25n) | BigInt(iss);
 
-  it('reads what an access led to', () => {
+  it('reads the outcome of an access', () => {
     expect(outcome(arm64Target, KERNEL_READ, esr(0x15, 0), 0n, 0x5000_0010n, 0n)).toEqual({
       kind: 'done',
       pa: 0x5000_0000n,
@@ -87,7 +87,7 @@ describe('arm64', () => {
     expect(outcome(arm64Target, USER_FETCH, esr(0x20, 0x0d), VA, 0n, VA)).toMatchObject({ code: 0x0d });
   });
 
-  it('finds it odd when class, direction or place are others', () => {
+  it('finds another class, direction or place odd', () => {
     // A read that reports a write, a user's abort from the kernel, an abort of a fetch by a load, a fetch that ends elsewhere.
     const odd = [
       outcome(arm64Target, KERNEL_READ, esr(0x25, 0x4f), VA, 0n, 0n),
@@ -114,7 +114,7 @@ describe('arm64', () => {
 });
 
 describe('riscv64', () => {
-  it('reads what an access led to', () => {
+  it('reads the outcome of an access', () => {
     const none = (1n << 64n) - 1n;
     expect(outcome(riscv64Target, KERNEL_READ, none, 0n, 0x9000_0010n, 0n)).toMatchObject({
       pa: 0x9000_0000n,
@@ -133,7 +133,7 @@ describe('riscv64', () => {
 });
 
 describe('x86-64', () => {
-  it('reads what an access led to', () => {
+  it('reads the outcome of an access', () => {
     expect(outcome(x8664Target, KERNEL_READ, 0x80n, 0n, 0x1_0000_0010n, 0n)).toMatchObject({
       pa: 0x1_0000_0000n,
     });
@@ -153,7 +153,7 @@ describe('x86-64', () => {
     expect(outcome(x8664Target, USER_READ, 0x06n, 0n, 0n, 0n).kind).toBe('odd');
   });
 
-  it('leads the first slot of each root to the stub, whatever the depth', () => {
+  it('points the first slot of each root to the stub, at every depth', () => {
     for (const name of ['x86-64', 'x86-64-la57']) {
       const { format } = configurations.find((one) => one.name === name) as Configuration;
       expect([...x8664Target.rootEntries(format).keys()]).toEqual([0]);
@@ -162,7 +162,7 @@ describe('x86-64', () => {
 });
 
 describe('deviations', () => {
-  it('have names of their own, and say what they are', () => {
+  it('have different names, and a description', () => {
     const all = TARGETS.flatMap(({ deviations }) => deviations);
     expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
     for (const { about } of all) expect(about.length).toBeGreaterThan(20);

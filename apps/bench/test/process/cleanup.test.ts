@@ -24,24 +24,27 @@ describe.skipIf(process.platform === 'win32')('a process with a child and a temp
     return { ...started, folder };
   };
 
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s ends both and removes the folder', async (signal) => {
-    const { child, ended, folder } = await begin();
-    child.kill(signal);
-    expect(await ended).toEqual({ code: null, signal, err: '' });
-    await watched.gone;
-    expect(existsSync(folder)).toBe(false);
-  });
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'is ended by %s with its child, and its folder is removed',
+    async (signal) => {
+      const { child, ended, folder } = await begin();
+      child.kill(signal);
+      expect(await ended).toEqual({ code: null, signal, err: '' });
+      await watched.gone;
+      expect(existsSync(folder)).toBe(false);
+    },
+  );
 
-  it('SIGKILL ends the child, too, and what the child started', async () => {
+  it('is killed, and then its child and the child of that end too', async () => {
     const { child, ended, folder } = await begin();
     child.kill('SIGKILL');
     expect(await ended).toMatchObject({ signal: 'SIGKILL' });
     await watched.gone;
-    // Nobody was left to do it.
+    // No process was left to remove it.
     rmSync(folder, { recursive: true });
   });
 
-  it('a reader that is gone ends both, as SIGPIPE ends other tools', async () => {
+  it('is ended by a closed pipe, as other tools are', async () => {
     const { child, ended, folder } = await begin();
     child.stdout?.destroy();
     child.stdin?.write('write');
@@ -53,7 +56,7 @@ describe.skipIf(process.platform === 'win32')('a process with a child and a temp
   it.each([
     ['exit', 7],
     ['throw', 1],
-  ])('%s: the same', async (order, code) => {
+  ])('ends by %s, and both go', async (order, code) => {
     const { child, ended, folder } = await begin();
     child.stdin?.write(order);
     expect(await ended).toMatchObject({ code, signal: null });

@@ -20,7 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => watched.remove());
 
-/** Shell lines that tell a test that a program runs, with a text, and hold the pipe open as long as it does. */
+/** Shell lines that write a text to the pipe and keep the pipe open while the program runs. */
 const hold = (text: string): string => `exec 9>'${watched.pipe}'; echo ${text} >&9`;
 const SLEEP = 'sleep 1000 & wait';
 const QUICK = [
@@ -44,14 +44,17 @@ const STREAM = [
   '',
 ].join('\n');
 
-/** A QEMU that tells what it was started with; what it does then is up to a shell line. */
+/** A fake QEMU that writes its arguments to the pipe, then runs a shell line. */
 function qemu(name: string, version: string, then: string): NodeJS.ProcessEnv {
   const script = `#!/bin/sh\n[ "$1" = --version ] && { ${version}; exit; }\n${hold('"$@"')}\n${then}\n`;
   writeFileSync(join(watched.folder, name), script, { mode: 0o755 });
   return { VMAREA_QEMU: watched.folder };
 }
 
-/** Ends a run by a signal when its child runs, and waits until the child is gone. */
+/** Standard error without the lines of progress, whose number depends on the machine. */
+const withoutProgress = (err: string): string => err.replaceAll(/^\d+% .*\n/gm, '');
+
+/** Ends a run by a signal when its child runs, and waits until the child has ended. */
 async function endBySignal(
   signal: NodeJS.Signals,
   args: readonly string[],
@@ -60,12 +63,14 @@ async function endBySignal(
   const started = start(bundle.cli, args, env);
   const begun = await watched.begunBy(started);
   started.child.kill(signal);
-  expect(await started.ended).toEqual({ code: null, signal, err: '' });
+  const { err, ...end } = await started.ended;
+  expect(end).toEqual({ code: null, signal });
+  expect(withoutProgress(err)).toBe('');
   await watched.gone;
   return begun;
 }
 
-describe.skipIf(process.platform === 'win32')('a signal ends a command and its children', () => {
+describe.skipIf(process.platform === 'win32')('a signal ends a command and its children:', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('mmu, %s', async (signal) => {
     const env = qemu('qemu-system-x86_64', 'echo QEMU emulator version 10.0.2', SLEEP);
     const begun = await endBySignal(signal, ['mmu', '--format', 'x86-64'], env);
@@ -74,13 +79,13 @@ describe.skipIf(process.platform === 'win32')('a signal ends a command and its c
     if (signal !== 'SIGKILL') expect(existsSync(folder)).toBe(false);
   });
 
-  it.skipIf(findQemu('qemu-system-riscv64', {}) === null)('mmu with QEMU itself', async () => {
+  it.skipIf(findQemu('qemu-system-riscv64', {}) === null)('mmu with a real QEMU', async () => {
     const [name, path] = ['qemu-system-riscv64', process.env.PATH];
     const env = qemu(name, `PATH='${path}' ${name} --version`, `PATH='${path}' exec ${name} "$@"`);
     await endBySignal('SIGINT', ['mmu', '--format', 'riscv64-sv39', '--seconds', '100000'], env);
   });
 
-  it('speed, in a process that measures', async () => {
+  it('speed with a process that measures', async () => {
     const hook = join(watched.folder, 'hook.mjs');
     const held = `import { openSync, writeSync } from 'node:fs';
 if (process.argv.includes('speed-job')) {
@@ -92,7 +97,7 @@ if (process.argv.includes('speed-job')) {
     expect(await endBySignal('SIGINT', args, { NODE_OPTIONS: `--import ${hook}` })).toBe('measuring');
   });
 
-  it('speed, in the C compiler: its temporary files go, too', async () => {
+  it('speed with the C compiler, whose temporary files are removed', async () => {
     const compiler = join(watched.folder, 'cc');
     const script = `[ "$1" = --version ] && exit\ntouch "$TMPDIR/half-done.s"\n${hold('"$TMPDIR"')}\n${SLEEP}`;
     writeFileSync(compiler, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
@@ -101,7 +106,7 @@ if (process.argv.includes('speed-job')) {
     expect(existsSync(folder)).toBe(false);
   });
 
-  it('speed, in C', async () => {
+  it('speed with the C program', async () => {
     const CC = fakeCompiler(watched.folder, `${hold('"$0"')}; ${SLEEP}`);
     const program = await endBySignal('SIGINT', [...QUICK, '--variant', 'c'], { CC });
     expect(program).toMatch(/vmarea-bench-\w+\/reference$/);
@@ -109,13 +114,13 @@ if (process.argv.includes('speed-job')) {
   });
 });
 
-describe.skipIf(process.platform === 'win32')('a signal ends a command at once, whatever it does', () => {
+describe.skipIf(process.platform === 'win32')('a signal ends a command at once:', () => {
   it.each([
     ['layout', '--repeat', '1000'],
     ['workload', 'all', '--test-loop-count', '100000000'],
     ['replay', TRACE, '--format', 'all'],
   ])('%s', async (...args) => {
-    // Tells when the process runs, before the command begins.
+    // Writes to the pipe when the process starts.
     const hook = join(watched.folder, 'hook.mjs');
     const pipe = JSON.stringify(watched.pipe);
     writeFileSync(
@@ -126,7 +131,7 @@ describe.skipIf(process.platform === 'win32')('a signal ends a command at once, 
   });
 });
 
-describe.skipIf(process.platform === 'win32')('a closed pipe ends a command without a stack trace', () => {
+describe.skipIf(process.platform === 'win32')('a closed pipe ends a command without a stack trace:', () => {
   it.each([
     [['--help']],
     [['layout', '--repeat', '1', '--format', 'x86-64', '--leaves', 'base']],
@@ -142,11 +147,10 @@ describe.skipIf(process.platform === 'win32')('a closed pipe ends a command with
     child.stdout?.destroy();
     const { code, signal, err } = await ended;
     expect({ code, signal }).toEqual({ code: null, signal: 'SIGPIPE' });
-    // Lines of progress are all that may stand here.
-    expect(err.replaceAll(/^\d+% .*\n/gm, '')).toBe('');
+    expect(withoutProgress(err)).toBe('');
   });
 
-  it('also that of standard error', async () => {
+  it('standard error', async () => {
     const { child, ended } = start(bundle.cli, ['layout', '--repeat', '0']);
     child.stderr?.destroy();
     expect(await ended).toMatchObject({ code: null, signal: 'SIGPIPE' });

@@ -8,10 +8,10 @@ import { pathOf } from '../support/files.js';
 vi.setConfig({ testTimeout: 120_000 });
 
 /**
- * A stream of one processor through the public face. The replay has the parts of `VmapAreas` in its hands, since a purge of several
- * processors is not one step; here the class itself has to find the windows, purge when nothing fits, and keep what waits.
+ * Runs a stream of one processor through `VmapAreas`. The replay uses its parts, since a purge of several processors has many steps. Here
+ * the class itself finds the windows, purges when nothing fits, and keeps what waits.
  */
-it.each(['x86-1cpu', 'arm64-4k-1cpu'])('%s: VmapAreas has every address of the kernel', (set) => {
+it.each(['x86-1cpu', 'arm64-4k-1cpu'])('VmapAreas has every address of the kernel (%s)', (set) => {
   const trace = readTrace(pathOf(`test/data/traces/${set}`));
   const { pageShift, windows, rows } = trace;
   const bytes = (page: number): bigint =>

@@ -52,18 +52,18 @@ function traceOf(lines: readonly string[], isPacked = false): Trace {
   return readTrace(path);
 }
 
-describe('a text of ftrace', () => {
+describe('ftrace text', () => {
   // Up to the first per-cpu chunk, of which Linux has no event.
   const last = set.rows.findIndex(({ event }) => event.type === 'percpu entered');
   const lines = textOf(set, last);
 
-  it.each([false, true])('from the first allocation on is replayed, packed: %s', (isPacked) => {
+  it.each([false, true])('is replayed from the first allocation on (gzip: %s)', (isPacked) => {
     const result = replay(traceOf(lines, isPacked));
     expect(result.placements).toBeGreaterThan(10);
     expect(result).toMatchObject({ different: 0, equal: result.placements, cpus: 1, pageBytes: 4096 });
   });
 
-  it('may have lines of others between', () => {
+  it('may have lines of other tracers', () => {
     const mixed = lines.flatMap((line) => [
       line,
       ' <idle>-0 [000] d..2. 12.1: sched_switch: prev_comm=swapper/0',
@@ -72,21 +72,21 @@ describe('a text of ftrace', () => {
     expect(result).toMatchObject({ different: 0, otherLines: lines.length, lostEvents: 0 });
   });
 
-  it('is never a failure: per-cpu chunks are not in it', () => {
+  it('never fails, since it lacks per-cpu chunks', () => {
     const moved = lines.map((line) =>
       line.replace(/va_start: (\d+) size=0x2000 /, 'va_start: 4096 size=0x2000 '),
     );
     const result = replay(traceOf(moved));
     expect(result.different).toBeGreaterThanOrEqual(0);
     expect(result.determined).toBe(0);
-    expect(Object.keys(result.undetermined)[0]).toMatch(/^since Linux has no event for per-cpu chunks/);
+    expect(Object.keys(result.undetermined)[0]).toMatch(/^since ftrace has no event for per-cpu chunks/);
   });
 
-  it('may lose events that it cannot count', () => {
+  it('may lack lost events without their number', () => {
     expect(traceOf([...lines, 'CPU:0 [LOST EVENTS]']).lostEvents).toBe(1);
   });
 
-  it('with lost events, or from the middle, determines nothing, and that is no failure', async () => {
+  it('determines nothing after lost events or a start in the middle, which is no failure', async () => {
     const lost = replay(traceOf([...lines, 'CPU:0 [LOST 137 EVENTS]']));
     expect(lost).toMatchObject({ determined: 0, lostEvents: 137 });
     const middle = textOf(set, 30_000).slice(20_000);
@@ -95,12 +95,12 @@ describe('a text of ftrace', () => {
     expect(err).toBe('');
     expect(code).toBe(0);
     expect(out.replaceAll(/\s+/g, ' ')).toMatch(
-      /Undetermined: [\d,]+ placements, since Linux has no event for per-cpu chunks, nor for what was there/,
+      /Undetermined: [\d,]+ placements, since ftrace has no event for per-cpu chunks, nor for areas before/,
     );
     expect(out).toMatch(/^x86-64 +\d/m);
   });
 
-  it('finds the page size in the sizes', () => {
+  it('tells the page size by its sizes', () => {
     const arm = readTrace(pathOf('test/data/traces/arm64-4k-1cpu'));
     const larger = { ...arm, pageShift: 14 };
     expect(traceOf(textOf(larger, 200)).pageShift).toBe(14);
@@ -117,7 +117,7 @@ describe('a text of ftrace', () => {
   const taken = (page: number, cpu = 0): string =>
     `x-1 [${cpu}] ..... 12.1: alloc_vmap_area: va_start: ${0xffffc90000000000n + 4096n * BigInt(page)} size=20480 align=1 ${WINDOW} failed=0`;
 
-  it('may come from more than 128 processors: nodes are no more', () => {
+  it('may come from more than 128 processors, which have 128 nodes', () => {
     const trace = traceOf([taken(0), taken(5, 200)]);
     expect(trace).toMatchObject({ cpus: 201, nodes: 128, damagedLines: 0 });
     expect(replay(trace)).toMatchObject({ placements: 2, equal: 2 });
@@ -148,10 +148,10 @@ describe('a text of ftrace', () => {
     writeFileSync(join(folder, 'damaged'), lines.join('\n'));
     const { code, out } = await capture(['replay', 'damaged', '--format', 'x86-64'], { cwd: folder });
     expect(code).toBe(0);
-    expect(out).toContain('0 events lost, 0 lines of others passed over, 1 line damaged.');
+    expect(out).toContain('0 events lost, 0 lines of other tracers skipped, 1 line damaged.');
   });
 
-  it('with purges alone has nothing to draw', async () => {
+  it('has no chart for purges alone', async () => {
     const line = 'x-1 [000] ..... 12.1: purge_vmap_area_lazy: start=0xffff end=0x0 num_purged=1';
     writeFileSync(join(folder, 'purges'), line);
     const { code, out, err } = await capture(['replay', 'purges', '--format', 'x86-64'], { cwd: folder });
@@ -159,10 +159,10 @@ describe('a text of ftrace', () => {
     expect(out).not.toContain('Holes in percent');
   });
 
-  it('without events of vmalloc is refused', async () => {
+  it('is refused without vmalloc events', async () => {
     writeFileSync(join(folder, 'other'), HEAD.join('\n'));
     const { code, err } = await capture(['replay', 'other'], { cwd: folder });
     expect(code).toBe(2);
-    expect(err).toContain('is neither a recorded stream nor a text of ftrace');
+    expect(err).toContain('is neither a recorded stream nor ftrace text');
   });
 });

@@ -13,18 +13,18 @@ import type { ReplayResult } from '../../src/replay/result.js';
 import type { Trace } from '../../src/replay/trace.js';
 import { pathOf } from '../support/files.js';
 
-// A whole recording takes seconds, many on a busy machine; a smaller one would prove less.
+// A recording takes seconds, or many on a busy machine. A smaller one would prove less.
 vi.setConfig({ testTimeout: 120_000 });
 
 const known = new Map<string, Trace>();
-/** A recording, read once: no test changes it. */
+/** A recording. It is read once, since no test changes it. */
 const traceOf = (set: string): Trace => {
   const trace = known.get(set) ?? readTrace(pathOf(`test/data/traces/${set}`));
   known.set(set, trace);
   return trace;
 };
 const replayed = new Map<string, ReplayResult>();
-/** What the replay of a recording comes to. */
+/** The result of replaying a recording. */
 const replayOf = (set: string): ReplayResult => {
   const result = replayed.get(set) ?? replay(traceOf(set));
   replayed.set(set, result);
@@ -39,16 +39,16 @@ const installed = await installedFormats('/');
 
 describe('a replay of a real kernel', () => {
   it.each([
-    // events, placements, without a lock row, failing requests, per-cpu placements, purges, nodes of the last photograph, areas at the end
+    // events, placements, without a lock row, failing requests, per-cpu placements, purges, nodes of the last snapshot, areas at the end
     ['x86-1cpu', 217_241, 106_431, 0, 507, 16, 4_016, 73, 176],
     ['arm64-4k-1cpu', 175_029, 85_416, 0, 367, 374, 3_253, 66, 176],
     ['x86-2cpu', 299_115, 147_891, 372, 724, 41, 2_743, 120, 216],
-  ])('%s: every decision is the same', (set, ...numbers) => {
+  ])('makes every decision of %s again', (set, ...numbers) => {
     const [events, placements, unordered, failing, percpu, purges, nodes, areas] = numbers;
     const result = replayOf(set);
     expect(isSame(result)).toBe(true);
     expect(result).toMatchObject({
-      ...{ events, placements, equal: placements, different: 0, missingPhotographs: ['load'] },
+      ...{ events, placements, equal: placements, different: 0, missingSnapshots: ['load'] },
       determined: placements - unordered,
     });
     expect(result.undetermined).toEqual(
@@ -59,17 +59,17 @@ describe('a replay of a real kernel', () => {
     expect(result.purges).toEqual({ equal: purges, different: 0 });
     expect(result.flushes.equal).toBeGreaterThan(purges / 2);
     expect(result.lazyMaxPages.equal).toBeGreaterThan(placements * 0.99);
-    expect(result.photographs.map(({ name }) => name)).toEqual(['before-work', 'mid', 'end']);
-    expect(result.photographs.at(-1)).toMatchObject({ nodes, nodesEqual: nodes, first: null });
+    expect(result.snapshots.map(({ name }) => name)).toEqual(['before-work', 'mid', 'end']);
+    expect(result.snapshots.at(-1)).toMatchObject({ nodes, nodesEqual: nodes, first: null });
     expect(result.endState).toMatchObject({ areas, areasEqual: areas, surplus: 0, unpurgedSurplus: 0 });
   });
 
-  it('several processors take from their pools', () => {
+  it('takes from the pools of several processors', () => {
     expect(replayOf('x86-2cpu').fromPools).toBeGreaterThan(40_000);
   });
 });
 
-describe('a replay that is not the same', () => {
+describe('a replay of a changed recording', () => {
   const set = traceOf('x86-1cpu');
   const changed = (change: (rows: Trace['rows'][number][]) => void): Trace => {
     const rows = [...set.rows];
@@ -77,7 +77,7 @@ describe('a replay that is not the same', () => {
     return { ...set, rows };
   };
 
-  it('tells the first placement that differs, and what was free around', () => {
+  it('shows the first placement that differs, and the free ranges around it', () => {
     // A request that never was: from here on addresses shift, until they are freed.
     const at = set.rows.findIndex(({ event }, i) => i > 5000 && event.type === 'allocation');
     const result = replay(
@@ -101,7 +101,7 @@ describe('a replay that is not the same', () => {
       [set, 'halfway', null],
     ]) as [string, string, number | null][],
   )(
-    '%s: one recorded answer changed, %s, makes one difference: no answer of ours comes from it',
+    'has one difference for one changed answer (%s, %s), since no answer of ours depends on it',
     (name, _, early) => {
       const trace = traceOf(name);
       // Areas of the boot that live to its end, of which the start state tells, too.
@@ -127,11 +127,11 @@ describe('a replay that is not the same', () => {
         expect(result.different).toBe(1);
         expect(result.determined).toBeGreaterThan(result.placements - 400);
         expect(result.firstDifference[0]).toContain(`line ${trace.rows[found as number]?.line}:`);
-      } else expect(why).toMatch(/^since 1 area that it frees/);
+      } else expect(why).toMatch(/^since it frees 1 area from before the recording/);
     },
   );
 
-  it('what finds no place here is no area that was there before', () => {
+  it('does not take a failed request for an earlier area', () => {
     const at = set.rows.findIndex(({ event }, i) => i > 5000 && event.type === 'allocation');
     const result = replay(
       changed((rows) => {
@@ -144,7 +144,7 @@ describe('a replay that is not the same', () => {
     expect(isSame(result)).toBe(false);
   });
 
-  it('a recorded failure that finds a place here is seen, and again at the end', () => {
+  it('finds a recorded failure that succeeds here, also at the end', () => {
     const at = set.rows.findIndex(({ event }, i) => i > 5000 && event.type === 'allocation');
     const result = replay(
       changed((rows) => {
@@ -157,11 +157,11 @@ describe('a replay that is not the same', () => {
   });
 
   it.each([
-    ['tree-end.txt.gz', /^l /, 'photographs'],
-    ['tree-end.txt.gz', /^f [0-9a-f]+ ffffffffffffffff /, 'photographs'],
+    ['tree-end.txt.gz', /^l /, 'snapshots'],
+    ['tree-end.txt.gz', /^f [0-9a-f]+ ffffffffffffffff /, 'snapshots'],
     ['vmallocinfo-end.txt.gz', /unpurged vm_area/, 'unpurgedSurplus'],
     ['vmallocinfo-end.txt.gz', /vmalloc N0=4/, 'surplus'],
-  ])('%s: what is here alone is a difference: a line %s less', (file, line, what) => {
+  ])('finds a line that %s lacks (%s, %s)', (file, line, what) => {
     const folder = join(temporary, String(made++));
     cpSync(pathOf('test/data/traces/x86-1cpu'), folder, { recursive: true });
     const lines = gunzipSync(readFileSync(join(folder, file)))
@@ -174,11 +174,11 @@ describe('a replay that is not the same', () => {
     const result = replay({ ...set, folder });
     expect(isSame(result)).toBe(false);
     expect(result.different).toBe(0);
-    if (what === 'photographs') expect(result.photographs.at(-1)?.first).toMatch(/^recorded '/);
+    if (what === 'snapshots') expect(result.snapshots.at(-1)?.first).toMatch(/^recorded '/);
     else expect(result.endState).toMatchObject({ [what]: 1 });
   });
 
-  it.each(['longest', 'colour'])('%s: a node that is wrong alone is a difference', (what) => {
+  it.each(['longest', 'colour'])('finds a single node with another %s', (what) => {
     const folder = join(temporary, String(made++));
     cpSync(pathOf('test/data/traces/x86-1cpu'), folder, { recursive: true });
     const path = join(folder, 'tree-mid.txt.gz');
@@ -192,26 +192,26 @@ describe('a replay that is not the same', () => {
           );
     expect(wrong).not.toBe(text);
     writeFileSync(path, gzipSync(wrong));
-    const [, mid] = replay({ ...set, folder }).photographs;
+    const [, mid] = replay({ ...set, folder }).snapshots;
     expect(mid).toMatchObject({ nodes: 63, nodesEqual: 62 });
   });
 
-  it('a purge less is seen in what waits and in the next purge', () => {
+  it('finds a missing purge by the waiting pages and the next purge', () => {
     const at = set.rows.findIndex(({ event }, i) => i > 5000 && event.type === 'purge entered');
     const result = replay(changed((rows) => rows.splice(at, 4)));
     expect(result.lazyPages.different).toBeGreaterThan(0);
     expect(isSame(result)).toBe(false);
   });
 
-  it('an early area that is forgotten is seen in the tree', () => {
+  it('finds missing early areas by the tree', () => {
     const arm = traceOf('arm64-4k-1cpu');
     const result = replay({ ...arm, folder: null });
     expect(result.different).toBeGreaterThan(0);
-    expect(result.photographs).toEqual([]);
+    expect(result.snapshots).toEqual([]);
     expect(result.endState).toBeNull();
   });
 
-  it('without lock rows the order of several processors is not determined', () => {
+  it('determines nothing of several processors without lock rows', () => {
     const two = traceOf('x86-2cpu');
     const rows = two.rows.filter(({ event }) => event.type !== 'lock');
     const result = replay({ ...two, rows, hasLocks: false });
@@ -260,7 +260,7 @@ describe('the first difference of two processors', () => {
     );
   });
 
-  it('a placement whose lock rows are gone is not determined', () => {
+  it('does not count a placement without lock rows', () => {
     const at = two.rows.findIndex(({ event }, i) => i > 700_000 && event.type === 'allocation');
     const { thread } = two.rows[at] as Trace['rows'][number];
     let from = at;
@@ -280,7 +280,7 @@ describe('the same stream on another format', () => {
   const set = traceOf('arm64-4k-1cpu');
   const [small, large] = [on('x86-64'), on('arm64-64k-48')];
 
-  it('fits, and leaves fewer and larger pages', () => {
+  it('fits, and flushes fewer and larger pages', () => {
     for (const { failing, moments } of [small, large]) {
       expect(failing).toBe(0);
       expect(moments).toHaveLength(60);
@@ -295,7 +295,7 @@ describe('the same stream on another format', () => {
     expect(large.tableBytes).toBeLessThan(small.tableBytes / 2);
   });
 
-  it('tells what is free, and what was purged and flushed so far', () => {
+  it('has moments with what is free, purged and flushed so far', () => {
     for (const one of [small, large]) {
       const { moments, peaks } = one;
       expect(moments.at(-1)).toMatchObject({
@@ -316,7 +316,7 @@ describe('the same stream on another format', () => {
     }
   });
 
-  it('has areas that are not smaller, and spans that hold them', () => {
+  it('has areas that are not smaller, and spans that contain them', () => {
     for (const [i, moment] of small.moments.entries()) {
       const other = large.moments[i] as (typeof large.moments)[number];
       expect(other.areas).toBe(moment.areas);
@@ -367,7 +367,7 @@ describe('a short stream on another format', () => {
     expect(peaks).toEqual({ areas: 1, busyBytes: 5 * 4096, freeRanges: 2 });
   });
 
-  it('has a full purge made for each request that failed, tried twice or once', () => {
+  it('makes a full purge for each failed request, tried once or twice', () => {
     const failed = take(null, 7);
     const stream = streamOf([take(FIRST, 5), free(FIRST), failed, failed, failed, take(FIRST, 7), failed]);
     const result = runOver(stream, x86);
@@ -375,11 +375,11 @@ describe('a short stream on another format', () => {
     expect(result.moments.at(-1)?.events).toBe(6);
   });
 
-  it('counts what is too large for any window as failing', () => {
+  it('counts requests that exceed every window as failing', () => {
     expect(runOver(streamOf([take(FIRST, 2 ** 51)]), x86)).toMatchObject({ failing: 1 });
   });
 
-  it('maps what needs more than 64 MiB of tables, and counts what does not fit into the most', () => {
+  it('maps areas with more than 64 MiB of tables, and counts those that exceed the maximum', () => {
     const size = 60 * 256 + 1;
     const stream = streamOf(Array.from({ length: 700 }, (_, i) => take(FIRST + i * size, size)));
     const all = runOver(stream, x86);

@@ -11,8 +11,8 @@ const fourLevels = configurationOf('x86-64');
 /** Six tables of pages, the last of them in part; W8.256G is left for a smaller size. */
 const pages = (id: string): number => (id === 'W8.256G' ? 64 : 3000);
 
-describe('the variants agree', () => {
-  it.each(ids)('%s: loops in WebAssembly and over typed arrays', async (id) => {
+describe('both kinds of loops', () => {
+  it.each(ids)('agree on %s', async (id) => {
     for (const configuration of [fourLevels, configurationOf('x86-64-la57')]) {
       const wasm = await measured(configuration, id, { pages: pages(id), seed: 5 });
       const array = await measured(configuration, id, { pages: pages(id), seed: 5, variant: 'array' });
@@ -21,14 +21,14 @@ describe('the variants agree', () => {
     }
   });
 
-  it('the checksum is of what was asked for: it depends on the seed, not on the format', async () => {
+  it('have checksums that depend on the seed, not on the format', async () => {
     const of = async (seed: number) => (await measured(fourLevels, 'W4.random', { seed })).checksum;
     expect(await of(2)).not.toBe(await of(1));
     expect((await measured(wide, 'W4.random', { seed: 2 })).checksum).toBe(await of(2));
   });
 });
 
-describe.skipIf(noCompiler !== null)('C agrees', () => {
+describe.skipIf(noCompiler !== null)('the C reference', () => {
   let reference: Reference;
   let results: Map<string, Measured>;
 
@@ -47,11 +47,11 @@ describe.skipIf(noCompiler !== null)('C agrees', () => {
   });
   afterAll(() => reference?.close());
 
-  it('it has every workload', () => {
+  it('has every workload', () => {
     expect([...results.keys()]).toEqual(ids);
   });
 
-  it.each(ids)('%s', async (id) => {
+  it.each(ids)('agrees on %s', async (id) => {
     const { units, checksum, tables } = await measured(fourLevels, id, { pages: pages(id), seed: 5 });
     expect(results.get(id)).toMatchObject({ units, checksum, tables, loops: 'c', work: null });
     expect(results.get(id)?.ns).toHaveLength(2);
@@ -70,14 +70,14 @@ describe.skipIf(noCompiler !== null)('C agrees', () => {
     expect(one).toMatchObject({ units, checksum, tables });
   });
 
-  it('warms up for as long as it is told', async () => {
+  it('warms up for the given time', async () => {
     const job = { workloads: ['W3'], pages: 64, seed: 1, rounds: 1, warmUp: 1 };
     const start = performance.now();
     await reference.run({ ...job, warmUpMs: 80 });
     expect(performance.now() - start).toBeGreaterThanOrEqual(80);
   });
 
-  it('says how it was compiled', () => {
+  it('names its compiler', () => {
     expect(reference.compiler).toMatch(/ -std=c11 -O3$/);
   });
 });

@@ -18,7 +18,7 @@ afterEach(() => {
 /** Two formats are enough to disagree. */
 const X86 = ['--format', 'x86-64,x86-64-la57'];
 
-/** What a run with a wrong result says; that it fails and prints no numbers is seen here. */
+/** The message of a run with a wrong result, which must fail and print no numbers. */
 async function complaint(args: readonly string[], env = {}): Promise<string> {
   const { code, out, err } = await capture([...small, ...(args.includes('--format') ? [] : X86), ...args], {
     env,
@@ -29,7 +29,7 @@ async function complaint(args: readonly string[], env = {}): Promise<string> {
   return err;
 }
 
-/** Makes the walks of one kind of loops, or of all, find the next frame instead. */
+/** Makes the walks of array loops, or of all, return the next frame. */
 function translateWrongly(where: 'array' | 'everywhere'): void {
   let isArrayLoops = false;
   const { create } = PhysicalMemory;
@@ -44,7 +44,7 @@ function translateWrongly(where: 'array' | 'everywhere'): void {
   });
 }
 
-describe('the checks of speed see what they are for', () => {
+describe('the checks of speed find', () => {
   it.each(['array', 'everywhere'] as const)('a wrong translation (%s)', async (where) => {
     translateWrongly(where);
     // By what was mapped: no other variant, and no compiler, is needed to see it.
@@ -56,7 +56,7 @@ describe('the checks of speed see what they are for', () => {
     }
   });
 
-  it('a format that does something else than the others', async () => {
+  it('a format with another result', async () => {
     const { map } = PageTable.prototype;
     vi.spyOn(PageTable.prototype, 'map').mockImplementation(function (this: PageTable, va, frames, ...rest) {
       const isOther = va === configurationOf('x86-64-la57').linux.window.start;
@@ -88,12 +88,14 @@ describe('the checks of speed see what they are for', () => {
     expect(await complaint(['--workload', 'W6'])).toMatch(/63 leaves after protect instead of 64/);
   });
 
-  it('rights that did not change', async () => {
+  it('permissions that did not change', async () => {
     vi.spyOn(PageTable.prototype, 'protect').mockImplementation(() => {});
-    expect(await complaint(['--workload', 'W6'])).toMatch(/a leaf has other rights than protect gave it/);
+    expect(await complaint(['--workload', 'W6'])).toMatch(
+      /a leaf has other permissions than protect gave it/,
+    );
   });
 
-  it('tables that are not given back', async () => {
+  it('tables that leak', async () => {
     vi.spyOn(PageTable.prototype, 'destroy').mockImplementation(() => {});
     // A root, a PUD, a PMD and a table of pages.
     expect(await complaint(['--workload', 'W3', '--format', 'x86-64'])).toMatch(
@@ -111,7 +113,7 @@ describe('the checks of speed see what they are for', () => {
     expect(await complaint(['--workload', 'W3'])).toMatch(/x86-64, W3: equal rounds did different work/);
   });
 
-  it('variants that do different work', async () => {
+  it('columns that do different work', async () => {
     const { map } = PageTable.prototype;
     vi.spyOn(PageTable.prototype, 'map').mockImplementation(function (this: PageTable, va, frames, ...rest) {
       map.call(this, va, frames, ...rest);
@@ -128,47 +130,47 @@ describe('the checks of speed see what they are for', () => {
       return create.call(PhysicalMemory, options);
     });
     expect(await complaint(['--workload', 'W1.fresh', '--format', 'x86-64'])).toMatch(
-      /x86-64, W1\.fresh: variants did different work: \{"tablesRead":4,.* and \{"tablesRead":/,
+      /x86-64, W1\.fresh: columns did different work: \{"tablesRead":4,.* and \{"tablesRead":/,
     );
   });
 });
 
-describe.skipIf(process.platform === 'win32')('C that is not as it should be', () => {
+describe.skipIf(process.platform === 'win32')('the C reference', () => {
   const line = (units: number, checksum: number, tables = 3): string =>
     `echo '${JSON.stringify({ workload: 'W1.fresh', units, tables, checksum, ns: [640, 640, 640] })}'`;
   const args = ['--workload', 'W1.fresh', '--format', 'x86-64', '--variant', 'wasm,c'];
 
-  it('another checksum', async () => {
+  it('must have the same checksum', async () => {
     const CC = fakeCompiler(folder, line(64, 7));
     expect(await complaint(args, { CC })).toMatch(
       /W1\.fresh: checksum 0x00000007 of the C reference, 0x[0-9a-f]{8} of x86-64 \(wasm\)/,
     );
   });
 
-  it('another number of tables', async () => {
+  it('must allocate as many tables', async () => {
     const { checksum } = await measured(configurationOf('x86-64'), 'W1.fresh');
     const CC = fakeCompiler(folder, line(64, checksum, 4));
     expect(await complaint(args, { CC })).toMatch(
-      /x86-64, W1\.fresh: 3 tables were made, and 4 by the C reference/,
+      /x86-64, W1\.fresh: 3 tables were allocated, and 4 by the C reference/,
     );
     // With one level more there are more tables, and none is compared.
     const five = args.map((arg) => (arg === 'x86-64' ? 'x86-64-la57' : arg));
     expect((await speedJson([...small, ...five], { CC })).rows).toHaveLength(1);
   });
 
-  it('a wrong result that it sees itself', async () => {
+  it('ends the run if it fails', async () => {
     const CC = fakeCompiler(folder, 'echo "reference: a call was refused" >&2; exit 1');
     expect(await complaint(args, { CC })).toContain('the C reference failed: reference: a call was refused');
   });
 
-  it('another size is no row to compare with', async () => {
+  it('is not compared if its size differs', async () => {
     const CC = fakeCompiler(folder, line(63, 7));
     const { rows, compiler } = await speedJson([...small, ...args], { CC });
     expect(compiler).toMatch(/^a compiler that cannot .* -std=c11 -O3$/);
     expect(rows).toMatchObject([{ c: null, ratio: { wasm: null, array: null } }]);
   });
 
-  it('the same checksum is a time, and a ratio', async () => {
+  it('gives a time and a ratio', async () => {
     const { checksum } = await measured(configurationOf('x86-64'), 'W1.fresh');
     const CC = fakeCompiler(folder, line(64, checksum));
     const [row] = (await speedJson([...small, ...args], { CC })).rows;
@@ -182,7 +184,7 @@ describe.skipIf(process.platform === 'win32')('C that is not as it should be', (
   it.each([
     ['does-not-exist', /does-not-exist cannot be used \(there is no program does-not-exist\)/],
     [`${process.execPath} --not-an-option`, /cannot be used \(.*not-an-option/],
-  ])('without a compiler that works (%s), all but C goes on', async (CC, reason) => {
+  ])('is left out if the compiler (%s) fails', async (CC, reason) => {
     const { rows, compiler, warnings } = await speedJson([...small, ...args], { CC });
     expect(compiler).toBeNull();
     expect(rows).toMatchObject([{ c: null }]);

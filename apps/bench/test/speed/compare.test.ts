@@ -20,7 +20,7 @@ function saved(value: unknown, name = 'earlier.json'): string {
 
 const time = (median: number, standardError = 0) => ({ median, standardError });
 
-describe('the verdict about one time', () => {
+describe('the verdict about a time', () => {
   it.each([
     // Without any spread, 3 % are the least that counts.
     [time(10), time(10.2), 'same', 0.02, 0.03],
@@ -47,7 +47,7 @@ describe('the verdict about one time', () => {
     expect(compareTimes(time(10), time(20), null, passes)).toMatchObject({ change: 1, verdict });
   });
 
-  it('is about the ratio to C, where both results have one', () => {
+  it('is about the ratio to C if both results have one', () => {
     const reference = { from: time(2), to: time(4) };
     expect(compareTimes(time(10), time(20), reference, 4)).toMatchObject({
       before: 5,
@@ -62,7 +62,7 @@ describe('the verdict about one time', () => {
 });
 
 describe('the standard error', () => {
-  it('is that of the rounds, or that of the passes where these differ more', () => {
+  it('is that of the rounds, or that of the passes if it is larger', () => {
     // MAD 1 of 6 rounds: 1.2533 × 1.4826 / √6.
     expect(standardError([[9, 10, 11, 9, 10, 11]])).toBeCloseTo((1.2533 * 1.4826 * 1) / Math.sqrt(6), 10);
     // Each process steady, but at 8, 10 and 12: the passes' medians have a MAD of 2, all rounds have one of 2 as well, but
@@ -71,7 +71,7 @@ describe('the standard error', () => {
     expect(standardError(passes)).toBeCloseTo((1.2533 * 1.4826 * 2) / Math.sqrt(3), 10);
   });
 
-  it('is none of one round alone, and not moved by one slow round', () => {
+  it('is 0 for one round, and ignores one slow round', () => {
     expect(standardError([[10]])).toBe(0);
     expect(standardError([[10, 10, 10, 10, 9000]])).toBe(0);
   });
@@ -81,7 +81,7 @@ describe('--compare', () => {
   // As many passes as a verdict needs.
   const args = [...small, '--passes', '4', '--workload', 'W1', '--format', 'x86-64'];
 
-  it('a result with itself: all the same', async () => {
+  it('finds a result the same as itself', async () => {
     const result = await speedJson(args);
     const comparison = compareResults('f', readEarlier(saved(result)), result);
     expect(comparison.unmatched).toBe(0);
@@ -94,7 +94,7 @@ describe('--compare', () => {
     expect(comparison.rows.every(({ change, measure }) => change === 0 && measure === 'ns')).toBe(true);
   });
 
-  it('takes what --json printed, and adds the comparison to every kind of output', async () => {
+  it('reads a result of --json, and adds a comparison to every output', async () => {
     const file = saved(await speedJson(args));
     const { comparison, warnings } = await speedJson([...args, '--compare', file]);
     expect(comparison).toMatchObject({ file, unmatched: 0 });
@@ -107,7 +107,7 @@ describe('--compare', () => {
     expect(markdown.out).toMatch(/^\| x86-64 \| W1\.fresh \| wasm \| ns \| .* \| (faster|slower|same) \|$/m);
   });
 
-  it('shows verdicts as people read them', async () => {
+  it('shows verdicts', async () => {
     const result = await speedJson(args);
     const rows = result.rows.map((row) => ({
       ...row,
@@ -135,17 +135,17 @@ describe('--compare', () => {
     );
   });
 
-  it('leaves out what the earlier result does not have, or has in another size', async () => {
+  it('leaves out rows that the earlier result lacks in this size', async () => {
     const file = saved(await speedJson(args));
     const other = [...small, '--passes', '4', '--format', 'x86-64', '--compare', file];
     expect((await speedJson([...other, '--workload', 'W1,W3'])).comparison?.unmatched).toBe(1);
     const larger = await capture([...other, '--workload', 'W1', '--pages', '128']);
-    expect(larger.out).toContain('2 rows the earlier result does not have in this size.');
+    expect(larger.out).toContain('the earlier result lacks 2 rows of this size.');
     const oneVariant = await speedJson([...other, '--workload', 'W1', '--variant', 'array']);
     expect(oneVariant.comparison?.rows.map(({ variant }) => variant)).toEqual(['array', 'array']);
   });
 
-  it('gives no verdict where either result has fewer than four passes', async () => {
+  it('gives no verdict with fewer than four passes', async () => {
     const four = await speedJson(args);
     const three = await speedJson([...args, '--passes', '3']);
     for (const [before, after] of [
@@ -161,19 +161,21 @@ describe('--compare', () => {
     );
   });
 
-  it('says in Markdown, too, how many times became what and what has no match', async () => {
+  it('counts verdicts and missing rows in Markdown too', async () => {
     const file = saved(await speedJson(args));
     const other = [...small, '--passes', '4', '--format', 'x86-64', '--compare', file, '--markdown'];
     const one = await capture([...other, '--workload', 'W1,W3']);
     expect(one.out).toMatch(
-      /^\d faster, \d slower, \d the same within the noise; 1 row the earlier result does not have in this size\.$/m,
+      /^\d faster, \d slower, \d the same within the noise; the earlier result lacks 1 row of this size\.$/m,
     );
     const none = await capture([...other, '--workload', 'W3']);
     expect(none.out).not.toContain('| format |');
-    expect(none.out).toMatch(/^0 faster, 0 slower, 0 the same within the noise; 1 row /m);
+    expect(none.out).toMatch(
+      /^0 faster, 0 slower, 0 the same within the noise; the earlier result lacks 1 row /m,
+    );
   });
 
-  it('warns about another seed, other rounds and other company in the process', async () => {
+  it('warns about another seed, other rounds and other workloads in a process', async () => {
     const before = await speedJson(args);
     const file = saved(before);
     const warningsOf = async (...more: string[]) =>
@@ -215,12 +217,12 @@ describe('--compare', () => {
   it('warns about a quick result', async () => {
     const quick = await speedJson([...args, '--quick']);
     const { warnings } = await speedJson([...args, '--compare', saved(quick)]);
-    expect(warnings).toEqual(['one of the results is from a quick run: its times say little']);
+    expect(warnings).toEqual(['one of the results is from a quick run: its times mean little']);
   });
 
   it.each([
     ['a text', 'W1 is fast', 'it is not JSON'],
-    ['nothing', null, 'it is no result of speed --json with schema 4 (the whole: Invalid'],
+    ['nothing', null, 'it is not a result of speed --json with schema 4 (the whole file: Invalid'],
     ['another command', { command: 'layout', schema: 1 }, 'with schema 4 (command: Invalid'],
     ['another schema', { command: 'speed', schema: 1 }, 'with schema 4 (schema: Invalid'],
     [
@@ -235,7 +237,7 @@ describe('--compare', () => {
       },
       'with schema 4 (rows.0.wasm.median: Invalid',
     ],
-  ])('%s is no result', async (name, value, message) => {
+  ])('refuses %s', async (name, value, message) => {
     const file = saved(value, `${name}.json`);
     const { code, out, err } = await capture([...args, '--compare', file]);
     expect(code).toBe(2);
@@ -244,7 +246,7 @@ describe('--compare', () => {
     expect(err).toContain(message);
   });
 
-  it('a file that cannot be read ends with exit code 2', async () => {
+  it('refuses a file that cannot be read', async () => {
     const { code, err } = await capture([...args, '--compare', join(folder, 'none.json')]);
     expect(code).toBe(2);
     expect(err).toMatch(/^vmarea-bench: --compare .*none\.json: there is no such file$/m);

@@ -29,8 +29,8 @@ function child(program: string) {
   return spawning(script, folder).run(job);
 }
 
-describe('a child', () => {
-  it('gets the job as an argument, and its answer comes back', async () => {
+describe('a child process', () => {
+  it('gets the job as an argument, and returns an answer', async () => {
     const answer = `console.log(JSON.stringify({ measured: process.argv.slice(2) }))`;
     expect(await child(answer)).toEqual([JOB_COMMAND, JSON.stringify(job)]);
   });
@@ -38,7 +38,7 @@ describe('a child', () => {
   it.each([
     [1, CheckError],
     [2, UsageError],
-  ])('that says it failed with exit code %d ends the run so', async (exitCode, kind) => {
+  ])('ends the run by an answer with exit code %d', async (exitCode, kind) => {
     const failed = JSON.stringify({ failed: { message: 'W3: so it is', exitCode } });
     const run = child(`console.log(${JSON.stringify(failed)})`);
     await expect(run).rejects.toThrow(kind);
@@ -49,11 +49,11 @@ describe('a child', () => {
     ['console.error("out of memory"); process.exitCode = 3', 'out of memory'],
     ['process.exitCode = 3', 'ended with code 3'],
     ['process.kill(process.pid, "SIGKILL")', 'ended with SIGKILL'],
-  ])('that dies (%s) is an error', async (program, message) => {
+  ])('is an error if it dies (%s)', async (program, message) => {
     await expect(child(program)).rejects.toThrow(message);
   });
 
-  it('answers with what it measured', async () => {
+  it('answers with its measurements', async () => {
     const { code, out } = await capture([JOB_COMMAND, JSON.stringify(job)]);
     expect(code).toBe(0);
     const { work, checksum } = await measured(configurationOf('x86-64'), 'W3', { variant: 'array' });
@@ -68,7 +68,7 @@ describe('the order of the processes', () => {
       ({ pass, column, workloads }) => `${pass} ${column} ${workloads.join('+')}`,
     );
 
-  it('families apart, every other pass backwards', () => {
+  it('is by family, and backwards in every other pass', () => {
     expect(order('W1,W3', 2, () => rounds)).toEqual([
       ...['0 wasm W1.fresh+W1.existing', '0 array W1.fresh+W1.existing', '0 c W1.fresh+W1.existing'],
       ...['0 wasm W3', '0 array W3', '0 c W3'],
@@ -77,7 +77,7 @@ describe('the order of the processes', () => {
     ]);
   });
 
-  it('a column that does not measure a workload has no process, and a large workload fewer passes', () => {
+  it('leaves out columns without the workload, and passes of large workloads', () => {
     const found = order('W3', 3, (column) => (column === 'c' ? null : rounds));
     expect(found).toEqual(['0 wasm W3', '0 array W3', '1 array W3', '1 wasm W3']);
   });
@@ -94,7 +94,7 @@ describe('the rounds of a large workload', () => {
     expect(roundsFor(units, plan)).toEqual(rounds);
   });
 
-  it('are never more than asked for', () => {
+  it('never exceed the options', () => {
     const one = { ...plan, repeat: 1, warmUp: 0, warmUpMs: 0, passes: 1 };
     for (const units of [1, 2 ** 21, 2 ** 25]) {
       expect(roundsFor(units, one)).toEqual({ rounds: 1, warmUp: 0, warmUpMs: 0, passes: 1 });
@@ -102,7 +102,7 @@ describe('the rounds of a large workload', () => {
   });
 });
 
-describe('the command', () => {
+describe('speed', () => {
   it(
     'measures in real children',
     async () => {

@@ -70,7 +70,7 @@ const REAL: typeof SMALL = [
 ];
 
 describe('exact work', () => {
-  it('is known of every workload', () => {
+  it('is known for every workload', () => {
     expect(SMALL.map(([id]) => id)).toEqual(WORKLOADS.map(({ id }) => id));
   });
 
@@ -84,7 +84,7 @@ describe('exact work', () => {
     expect(await numbers('x86-64-la57', workload, 2 ** 18)).toEqual(fiveLevels);
   });
 
-  it('follows the shape of the tables, not the usual one', async () => {
+  it('depends on the shape of the tables', async () => {
     // 10,000 pages of 64K: two tables of up to 8,192 pages, the first of them filled, one PMD, and a root.
     const { work } = await measured(wide, 'W1.fresh', { pages: 10_000 });
     expect(work).toEqual({
@@ -96,7 +96,7 @@ describe('exact work', () => {
     });
   });
 
-  it('in bytes: 8 for an entry, a page for a table that was zeroed', () => {
+  it('is 8 bytes for an entry, and a page for a zeroed table', () => {
     const tables = { tablesAllocated: 5, tablesZeroed: 3 };
     const work = { tablesRead: 6, entriesRead: 5, entriesWritten: 1505, ...tables };
     expect(bytesWritten(work, 4096)).toBe(12_040 + 12_288);

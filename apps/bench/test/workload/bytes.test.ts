@@ -17,14 +17,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A kernel whose pages have bytes, or have none. */
+/** A kernel whose pages have bytes or not. */
 function runOn(ram: 'ram' | 'blindRam', frames = 4): { bed: Bed; run: Run } {
   const bed = bedOf(configuration, frames, frames);
   return { bed, run: new Run(bed, bed[ram], parametersOf({})) };
 }
 
 describe('a page of a case', () => {
-  it('keeps what is stored, in the memory that the tables name', () => {
+  it('keeps a stored byte in the memory that the tables point to', () => {
     const { bed, run } = runOn('ram');
     const address = run.vmalloc(2);
     run.store(address + 4100n, 0x42);
@@ -32,7 +32,7 @@ describe('a page of a case', () => {
     expect(bed.bytes[run.kernel.vmallocToPfn(address + 4096n) * 4096 + 4]).toBe(0x42);
   });
 
-  it('without bytes is an error when it is written, and when it is read', () => {
+  it('is an error without bytes, when written and when read', () => {
     const { bed, run } = runOn('blindRam');
     const address = run.vmalloc(1);
     const before = bed.bytes.length;
@@ -43,12 +43,12 @@ describe('a page of a case', () => {
     expect(bed.bytes.length).toBe(before);
   });
 
-  it('without bytes cannot be zeroed', () => {
+  it('cannot be zeroed without bytes', () => {
     const { run } = runOn('blindRam');
     expect(() => run.vmalloc(1, { zero: true })).toThrow(/has no bytes$/);
   });
 
-  it('that was not zeroed is an error', () => {
+  it('is an error if it was not zeroed', () => {
     const { run } = runOn('ram');
     run.vfree(run.vmalloc(3, { zero: true }));
     const { vmallocNodeRange } = AddressSpace.prototype;
@@ -61,14 +61,14 @@ describe('a page of a case', () => {
     expect(() => run.vmalloc(3, { zero: true })).toThrow(/^x86-64: the page at 0x[0-9a-f]+ was not zeroed$/);
   });
 
-  it('of every case that stores has bytes, whatever ran before', async () => {
+  it('has bytes in every case that stores, whatever ran before', async () => {
     const { store } = Run.prototype;
     let stores = 0;
     vi.spyOn(Run.prototype, 'store').mockImplementation(function (this: Run, address, value) {
       store.call(this, address, value);
       if (this.load(address) === value) stores++;
     });
-    // In this order the frames of per-cpu objects were once given to the case after it.
+    // In this order, the second case once got frames without bytes.
     const args = ['pcpu_alloc_test,vrealloc_test', '--sequential-test-order', '--test-loop-count', '20'];
     const { code } = await capture(['workload', ...args, '--format', 'x86-64']);
     expect(code).toBe(0);

@@ -26,7 +26,7 @@ async function run(name: string, format: string, changed: Partial<Parameters> = 
   return (await runCase(one, index, bed, parameters, async () => {})).row;
 }
 
-/** What is known of a format without looking into the engine. */
+/** The levels of a format, from its manual. */
 const LEVELS = { 'x86-64': 4, 'arm64-64k-48': 3 } as const;
 /** 32 MiB in pages. */
 const LAZY = { 'x86-64': 8192, 'arm64-64k-48': 512 } as const;
@@ -36,7 +36,7 @@ describe.each(NAMES)('on %s', (format) => {
   const passed = { passed: 1, failed: 0, xfailed: 0, repeat: 1, loops: 50 };
 
   it.each(['fix_size_alloc_test', 'no_block_alloc_test'])(
-    '%s: one entry written and cleared again, at new addresses',
+    '%s writes and clears one entry, at new addresses',
     async (name) => {
       expect(await run(name, format)).toMatchObject({
         ...passed,
@@ -48,7 +48,7 @@ describe.each(NAMES)('on %s', (format) => {
     },
   );
 
-  it('fix_size_alloc_test of more pages purges whenever more waits than may', async () => {
+  it('fix_size_alloc_test of more pages purges at the limit of waiting pages', async () => {
     const row = await run('fix_size_alloc_test', format, { nrPages: 100, testLoopCount: 200 });
     const each = Math.floor(LAZY[format] / 101) + 1;
     expect(row).toMatchObject({ passed: 1, lazyPages: Math.min(200, each) * 101 });
@@ -56,7 +56,7 @@ describe.each(NAMES)('on %s', (format) => {
     expect(row.work).toMatchObject({ flushes: purges, purges });
   });
 
-  it('fix_size_alloc_test with --use-huge takes larger leaves where the format has them so small', async () => {
+  it('fix_size_alloc_test with --use-huge uses larger leaves if the format has such small ones', async () => {
     const huge = await run('fix_size_alloc_test', format, { nrPages: 512, useHuge: true });
     const small = await run('fix_size_alloc_test', format, { nrPages: 512 });
     expect(small.work.entriesWritten).toBeGreaterThan(2 * 50 * 512);
@@ -64,20 +64,20 @@ describe.each(NAMES)('on %s', (format) => {
     else expect(huge.work.entriesWritten).toBe(small.work.entriesWritten);
   });
 
-  it('full_fit_alloc_test: holes for as much as may wait', async () => {
+  it('full_fit_alloc_test makes as many holes as pages may wait', async () => {
     const row = await run('full_fit_alloc_test', format);
     expect(row).toMatchObject({ ...passed, operations: 4 * LAZY[format] + 2 * 50 + 4 });
     expect(row.work.purges).toBeGreaterThan(2);
   });
 
-  it('long_busy_list_alloc_test: behind 15,000 areas', async () => {
+  it('long_busy_list_alloc_test allocates after 15,000 areas', async () => {
     expect(await run('long_busy_list_alloc_test', format)).toMatchObject({
       ...passed,
       operations: 2 * 15_001 + 4 * 50,
     });
   });
 
-  it('random_size_alloc_test: other seeds, other sizes', async () => {
+  it('random_size_alloc_test has other sizes for other seeds', async () => {
     const first = await run('random_size_alloc_test', format);
     expect(first).toMatchObject({ ...passed, operations: 100 });
     const { work, lazyPages } = await run('random_size_alloc_test', format);
@@ -85,7 +85,7 @@ describe.each(NAMES)('on %s', (format) => {
     expect((await run('random_size_alloc_test', format, { seed: 2 })).work).not.toEqual(first.work);
   });
 
-  it('fix_align_alloc_test: five pages and a guard each', async () => {
+  it('fix_align_alloc_test allocates five pages and a guard', async () => {
     const { work, ...row } = await run('fix_align_alloc_test', format);
     expect(row).toMatchObject({ ...passed, operations: 100, lazyPages: 300 });
     expect(work).toEqual({
@@ -93,11 +93,11 @@ describe.each(NAMES)('on %s', (format) => {
     });
   });
 
-  it('random_size_align_alloc_test', async () => {
+  it('random_size_align_alloc_test passes', async () => {
     expect(await run('random_size_align_alloc_test', format)).toMatchObject({ ...passed, operations: 100 });
   });
 
-  it('align_shift_alloc_test fails where alignments leave the window, as is expected', async () => {
+  it('align_shift_alloc_test fails as expected where alignments exceed the window', async () => {
     const row = await run('align_shift_alloc_test', format);
     expect(row).toMatchObject({ passed: 0, failed: 0, xfailed: 1 });
     // Two calls for each alignment that fits, and one that does not.
@@ -106,7 +106,7 @@ describe.each(NAMES)('on %s', (format) => {
   });
 
   it.each([1, 3])(
-    'pcpu_alloc_test with %d processors: a page of each unit for each that an object lies in',
+    'pcpu_alloc_test with %d processors maps a page in every unit for each page with an object',
     async (cpus) => {
       const row = await run('pcpu_alloc_test', format, { cpus });
       expect(row).toMatchObject({ ...passed, operations: 800 });
@@ -118,7 +118,7 @@ describe.each(NAMES)('on %s', (format) => {
   );
 
   it.each(['kvfree_rcu_1_arg_vmalloc_test', 'kvfree_rcu_2_arg_vmalloc_test'])(
-    '%s: freed by the page of pointers',
+    '%s frees by pages of pointers',
     async (name) => {
       // 512 words of 4 KiB less 5: the first page is freed when the second is full.
       const freed = format === 'x86-64' ? 507 : 0;
@@ -127,23 +127,20 @@ describe.each(NAMES)('on %s', (format) => {
     },
   );
 
-  it('vm_map_ram_test: a flush for each block of 1,024 pages at the most', async () => {
+  it('vm_map_ram_test flushes once for each block of at most 1,024 pages', async () => {
     const row = await run('vm_map_ram_test', format, { testLoopCount: 1100 });
     expect(row).toMatchObject({ passed: 1, operations: 2200 });
     expect(row.work.flushes).toBe(format === 'x86-64' ? 0 : 1);
     expect(row.lazyPages).toBe(1024);
   });
 
-  it.each(['6.12', '2026'] as const)(
-    'vrealloc_test as in %s: a flush for a tail that is freed',
-    async (release) => {
-      const row = await run('vrealloc_test', format, { release });
-      expect(row).toMatchObject({ ...passed, operations: 6 * 50 });
-      // Areas of 1 and of 4 pages with their guards wait; tails of 3 pages are flushed at once since 2026.
-      expect(row.lazyPages).toBe(50 * 7);
-      expect(row.work).toMatchObject({ flushes: release === '2026' ? 50 : 0, purges: 0 });
-    },
-  );
+  it.each(['6.12', '2026'] as const)('vrealloc_test as in %s flushes for a freed tail', async (release) => {
+    const row = await run('vrealloc_test', format, { release });
+    expect(row).toMatchObject({ ...passed, operations: 6 * 50 });
+    // Areas of 1 and of 4 pages with their guards wait; tails of 3 pages are flushed at once since 2026.
+    expect(row.lazyPages).toBe(50 * 7);
+    expect(row.work).toMatchObject({ flushes: release === '2026' ? 50 : 0, purges: 0 });
+  });
 
   it('every case can be repeated, on several processors', async () => {
     for (const { name, isExpectedToFail } of TEST_CASES) {

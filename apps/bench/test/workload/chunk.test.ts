@@ -6,7 +6,7 @@ import { Chunk } from '../../src/workload/percpu/chunk.js';
 const PAGE = 4096;
 const PAGES = 4;
 
-/** An area that writes down what is mapped. */
+/** A chunk whose area records what is mapped. */
 function chunkOf(units: number, frames = 100) {
   const mapped = new Map<number, number>();
   const ram = new FrameAllocator(null, { first: 0, frames });
@@ -21,7 +21,7 @@ function chunkOf(units: number, frames = 100) {
 }
 
 describe('a chunk of per-cpu memory', () => {
-  it.each([1, 2, 3])('gives the first range that fits, and takes all back (seed %d)', (seed) => {
+  it.each([1, 2, 3])('takes the first range that fits, and frees all (seed %d)', (seed) => {
     const { chunk } = chunkOf(1);
     const source = random(seed);
     const used = new Uint8Array(PAGES * PAGE);
@@ -50,7 +50,7 @@ describe('a chunk of per-cpu memory', () => {
     expect(chunk.take(PAGES * PAGE, 4)).toBe(0);
   });
 
-  it('maps the pages of an object once, in the unit of every processor', () => {
+  it('maps the pages of an object once, in every unit', () => {
     const { chunk, mapped, ram } = chunkOf(3);
     expect(chunk.populate(PAGE - 8, 16)).toBe(true);
     expect([...mapped.keys()].sort((a, b) => a - b)).toEqual([0, 1, 4, 5, 8, 9]);
@@ -61,7 +61,7 @@ describe('a chunk of per-cpu memory', () => {
     expect(ram.stats().allocated).toBe(0);
   });
 
-  it('says when there are no frames, and keeps none back', () => {
+  it('fails without frames, and keeps none', () => {
     const { chunk, ram } = chunkOf(3, 4);
     expect(chunk.populate(0, 2 * PAGE)).toBe(false);
     chunk.release();

@@ -20,7 +20,7 @@ async function json(args: readonly string[]) {
 }
 
 describe('workload --json', () => {
-  it('has the documented shape and nothing else on standard output', async () => {
+  it('prints one object of the documented shape', async () => {
     const result = await json(['fix_size_alloc_test,vrealloc_test', ...few]);
     expect(result.parameters).toEqual({
       ...{ sequentialTestOrder: false, testRepeatCount: 1, testLoopCount: 20, nrPages: 1, useHuge: false },
@@ -35,7 +35,7 @@ describe('workload --json', () => {
     ]);
   });
 
-  it('counts are the same again, and do not depend on the order', async () => {
+  it('has the same counts in every run and order', async () => {
     const args = ['random_size_alloc_test,fix_size_alloc_test,vm_map_ram_test', ...few];
     const counts = async (more: readonly string[]) =>
       (await json([...args, ...more])).rows
@@ -46,7 +46,7 @@ describe('workload --json', () => {
     expect(await counts(['--sequential-test-order'])).toEqual(first);
   });
 
-  it('draws the order of cases, unless it is to be that of their bits', async () => {
+  it('runs cases in a random order, or in that of their bits', async () => {
     const mask = ['--run-test-mask', String(1 + 8 + 16 + 32 + 1024 + 2048), ...few];
     const order = async (more: readonly string[]) =>
       (await json([...mask, ...more])).rows.map((row) => row.case);
@@ -59,7 +59,7 @@ describe('workload --json', () => {
 });
 
 describe('workload as text', () => {
-  it("says the module's lines, and shows the formats below each other", async () => {
+  it("prints the module's lines, and a table of all formats", async () => {
     const { code, out, err } = await capture([
       'workload',
       'fix_size_alloc_test,align_shift_alloc_test',
@@ -75,10 +75,12 @@ describe('workload as text', () => {
     expect(out).toMatch(
       /^x86-64 +fix_size_alloc_test +[\d,]+ +[\d,]+ +160 +43 +0 +0 +40\nriscv64-sv48 +fix_size_alloc_test /m,
     );
-    expect(out.replace(/\s+/g, ' ')).toContain('At the end of each of 4 cases no area was left');
+    expect(out.replace(/\s+/g, ' ')).toContain(
+      'After each of 4 cases, no area was left and every page came back.',
+    );
   });
 
-  it('runs the first three cases when none is named', async () => {
+  it('runs the first three cases by default', async () => {
     const { code, out } = await capture(['workload', '--test-loop-count', '2', '--format', 'arm64-64k-48']);
     expect(code).toBe(0);
     const names = [...out.matchAll(/^Summary: (\w+)/gm)].map(([, name]) => name);
@@ -86,7 +88,7 @@ describe('workload as text', () => {
   });
 });
 
-describe('what cannot be used', () => {
+describe('workload', () => {
   it.each([
     [['fix_siz_alloc_test'], 'Did you mean fix_size_alloc_test?'],
     [['all,nothing_of_the_kind'], 'Cases: fix_size_alloc_test, full_fit'],
@@ -107,7 +109,7 @@ describe('what cannot be used', () => {
     [['all', '--format', 'x86'], "unknown format 'x86'"],
     [['all', 'vrealloc_test'], "unexpected argument 'vrealloc_test'"],
     [['fix_size_alloc_test', '--nr-pages', '262144', '--format', 'arm64-64k-48'], 'ask for fewer --nr-pages'],
-  ])('%j is refused', async (args, message) => {
+  ])('refuses %j', async (args, message) => {
     const { code, out, err } = await capture(['workload', ...args]);
     expect(code).toBe(2);
     expect(out).toBe('');
@@ -115,10 +117,10 @@ describe('what cannot be used', () => {
   });
 });
 
-describe('the checks see what they are for', () => {
+describe('the checks find', () => {
   const run = (name: string) => capture(['workload', name, '--test-loop-count', '20', '--format', 'x86-64']);
 
-  it('an area that was not freed', async () => {
+  it('an area that leaks', async () => {
     const { vfree } = AddressSpace.prototype;
     let left = 7;
     vi.spyOn(AddressSpace.prototype, 'vfree').mockImplementation(function (this: AddressSpace, address) {
@@ -129,7 +131,7 @@ describe('the checks see what they are for', () => {
     expect(err).toContain('x86-64, fix_size_alloc_test: 1 areas with 8192 bytes are left at the end');
   });
 
-  it('a page that did not come back', async () => {
+  it('a page that leaks', async () => {
     const { freeMany } = FrameAllocator.prototype;
     let isDone = false;
     vi.spyOn(FrameAllocator.prototype, 'freeMany').mockImplementation(function (this: FrameAllocator, pfns) {
@@ -141,7 +143,7 @@ describe('the checks see what they are for', () => {
     expect(err).toContain('pages leaked: 0 allocated before the run, 1 after it');
   });
 
-  it('tables that did not come back', async () => {
+  it('tables that leak', async () => {
     vi.spyOn(AddressSpace.prototype, 'destroy').mockImplementation(() => {});
     const { code, err } = await run('fix_size_alloc_test');
     expect(code).toBe(1);
@@ -156,7 +158,7 @@ describe('the checks see what they are for', () => {
     expect(err).toContain('1 case failed, first vrealloc_test on x86-64');
   });
 
-  it('memory that is used up', async () => {
+  it('exhausted memory', async () => {
     const { vmallocNodeRange } = AddressSpace.prototype;
     vi.spyOn(AddressSpace.prototype, 'vmallocNodeRange').mockImplementation(function (
       this: AddressSpace,

@@ -9,11 +9,11 @@ const [, command = ''] = /`npm run bench -- (workload all[^`\n]*)`/.exec(readme)
 const { configurations } = await installedFormats('/');
 
 describe('the workload command of the README', () => {
-  it('names the size that is run here', () => {
+  it('names its size', () => {
     expect(command).toMatch(/^workload all --test-loop-count \d+$/);
   });
 
-  // One format at a time: together they take as long as they do in a terminal.
+  // One test for each format, since all together take long on a busy machine.
   it.each(configurations.map(({ name }) => name))('passes all cases on %s', async (format) => {
     const { code, out, err } = await capture([...command.split(' '), '--format', format]);
     expect(err).toBe('');

@@ -1,6 +1,6 @@
 import type { PageTableFormat } from '@vmarea/core';
 
-/** The bits of an entry that name a physical address; bits below `shift` are left out. */
+/** The bits of an entry for a physical address, without its bits below `shift`. */
 export function addressBits({ address }: PageTableFormat, pa: bigint, shift: number): bigint {
   let bits = 0n;
   for (const { entryBit, paBit, width } of address) {
@@ -12,7 +12,7 @@ export function addressBits({ address }: PageTableFormat, pa: bigint, shift: num
   return bits;
 }
 
-/** The physical address that an entry names. */
+/** The physical address in an entry. */
 export function addressOf({ address }: PageTableFormat, entry: bigint): bigint {
   let pa = 0n;
   for (const { entryBit, paBit, width } of address) {
@@ -21,12 +21,12 @@ export function addressOf({ address }: PageTableFormat, entry: bigint): bigint {
   return pa;
 }
 
-/** Frames of a root table: more than one where it is large. */
+/** The bytes of a root table. */
 export function rootBytes({ levels, pageShift }: PageTableFormat): bigint {
   return 1n << BigInt(Math.max(pageShift, (levels[0]?.bits ?? 0) + 3));
 }
 
-/** An address that a root translates, from its lower bits: the upper ones are what the range wants. */
+/** An address that a root translates, from its lower bits. The range determines the upper ones. */
 export function inRange({ range: { bits, upper } }: PageTableFormat, low: bigint): bigint {
   const inside = BigInt.asUintN(bits, low);
   if (upper === 'zeros') return inside;

@@ -16,10 +16,10 @@ import { anyFrame, anyProtection, below, chance, oneOf } from './draw.js';
 import { strayed } from './random-entries.js';
 import type { Tables } from './tables.js';
 
-/** Calls that make the tables of a batch. */
+/** The number of calls that build the tables of a batch. */
 const CALLS = 40;
 
-/** Tables that calls of a `PageTable` made: map, unmap, protect, split, collapse, at all sizes of leaves and runs. */
+/** Builds tables with calls of a `PageTable`: map, unmap, protect, split, collapse, with all sizes of leaves and runs. */
 export function built(target: Target, { format }: Subject, memory: PhysicalMemory, random: Random): Tables {
   const frames = new FrameAllocator(memory, {
     pageShift: format.pageShift,
@@ -33,7 +33,7 @@ export function built(target: Target, { format }: Subject, memory: PhysicalMemor
   return { memory, root: table.root, addresses: (draw) => addressIn(format, places, draw) };
 }
 
-/** One call. What the state of the tables forbids is refused, and that is that. */
+/** Makes one call. The page table may refuse it. */
 function call(
   target: Target,
   format: PageTableFormat,
@@ -72,13 +72,13 @@ function call(
   }
 }
 
-/** Sizes of leaves and runs, log2 bytes, small ones more than once. */
+/** log2 of the sizes of leaves and runs. Small ones are twice in the list. */
 function sizes({ levels }: PageTableFormat): number[] {
   const all = levels.flatMap(({ leaf, shift, run }) => {
     if (leaf === null) return [];
     return run === null ? [shift] : [shift, shift + Math.log2(run.entries)];
   });
-  // 16 GiB and more would be split into more tables than there are.
+  // To split 16 GiB takes more tables than there are.
   return all.filter((shift) => shift <= 34).flatMap((shift) => (shift < 24 ? [shift, shift] : [shift]));
 }
 
@@ -90,7 +90,7 @@ function placeFor(
 ): bigint {
   const { shift, bits } = format.levels[0] as Level;
   for (;;) {
-    // A few slots of the root, so that ranges meet.
+    // Only a few slots of the root, so that ranges overlap.
     const slot = oneOf(random, [1, 2 ** bits - 1, 2 ** (bits - 1)]) % 2 ** bits;
     if (kept.has(slot)) continue;
     const low = (BigInt(slot) << BigInt(shift)) | below(random, 1n << BigInt(Math.min(shift, size + 3)));
@@ -110,7 +110,7 @@ function sayable(format: PageTableFormat, random: Random): Protection {
   }
 }
 
-/** Somewhere in a range that was mapped once, at its ends, or a little beside it. */
+/** An address in a range that was mapped, at its ends, or close to it. */
 function addressIn(format: PageTableFormat, places: readonly [bigint, bigint][], random: Random): bigint {
   const page = 1n << BigInt(format.pageShift);
   if (places.length === 0) return inRange(format, below(random, 1n << BigInt(format.range.bits)));

@@ -14,7 +14,7 @@ export function chance(random: Random, percent: number): boolean {
   return random.next(100) < percent;
 }
 
-/** One of a list. */
+/** A random element of a list. */
 export function oneOf<T>(random: Random, list: readonly T[]): T {
   return list[random.next(list.length)] as T;
 }
@@ -24,12 +24,12 @@ export function bits64(random: Random): bigint {
   return (BigInt(random.next(2 ** 32)) << 32n) | BigInt(random.next(2 ** 32));
 }
 
-/** A number below another. */
+/** A random number below a limit. */
 export function below(random: Random, limit: bigint): bigint {
   return limit <= 1n ? 0n : bits64(random) % limit;
 }
 
-/** A protection of any kind; whether a format can say it is not asked. */
+/** A random protection. The format may not support it. */
 export function anyProtection(format: PageTableFormat, random: Random): Protection {
   const has = (percent: number): boolean => chance(random, percent);
   return protection({
@@ -39,7 +39,7 @@ export function anyProtection(format: PageTableFormat, random: Random): Protecti
   });
 }
 
-/** The bits of a leaf with some protection that the format can say. */
+/** The bits of a leaf with a random protection that the format supports. */
 export function anyLeaf(format: PageTableFormat, level: number, random: Random): bigint {
   for (;;) {
     try {

@@ -5,21 +5,21 @@ import { addressBits, inRange } from './address.js';
 import { anyFrame, anyLeaf, below, bits64, chance, oneOf } from './draw.js';
 import { TableFrames, type Tables } from './tables.js';
 
-/** Tables of each level below the root. */
+/** The tables of each level below the root. */
 const TABLES = 4;
-/** Slots of a table that get an entry. */
+/** The number of entries of a table. */
 const SLOTS = 14;
 
 interface Made {
   readonly level: number;
   readonly at: bigint;
-  /** Slots that have an entry. */
+  /** The slots with an entry. */
   readonly slots: number[];
-  /** The table that a slot leads to. */
+  /** The tables that slots point to. */
   readonly children: Map<number, Made>;
 }
 
-/** Tables of random entries, legal and not, at every level. */
+/** Makes tables of random entries, legal or not, at every level. */
 export function randomEntries(
   target: Target,
   { format }: Subject,
@@ -40,7 +40,7 @@ export function randomEntries(
   for (const table of levels.flat()) {
     const { bits } = format.levels[table.level] as Level;
     for (let i = 0; i < SLOTS; i++) {
-      // The ends are worth more than others.
+      // The first and the last slot are more likely.
       const slot = chance(random, 15) ? oneOf(random, [0, 2 ** bits - 1]) : random.next(2 ** bits);
       if (table === root && kept.has(slot)) continue;
       const child = oneOf(random, levels[table.level + 1] ?? []) as Made | undefined;
@@ -54,7 +54,7 @@ export function randomEntries(
   return { memory, root: root.at, addresses: (draw) => addressIn(format, root, draw) };
 }
 
-/** An entry for a slot: what belongs there, or something else. */
+/** An entry for a slot: the right one, or another. */
 function entryOf(
   target: Target,
   format: PageTableFormat,
@@ -68,7 +68,7 @@ function entryOf(
     return flipped(toBigint(format.tableEntry) | addressBits(format, child, format.pageShift), 10, random);
   }
   if (draw < 95) {
-    // A leaf where none may stand, too: with the bits of a level that has them.
+    // The level may have no leaves. Then the bits are those of a level with leaves.
     const as = leaf !== null ? level : leafLevel(format, random);
     let entry =
       anyLeaf(format, as, random) | addressBits(format, anyFrame(format, target.ram, shift, random), shift);
@@ -87,7 +87,7 @@ function leafLevel(format: PageTableFormat, random: Random): number {
   );
 }
 
-/** A leaf with the mark of a run; where all entries of a run are the same, with the frame that says its size. */
+/** Marks a leaf as part of a run. In a NAPOT run, the frame says the size. */
 function withRun(format: PageTableFormat, level: number, entry: bigint): bigint {
   const { run, shift } = format.levels[level] as Level;
   if (run === null) return entry;
@@ -97,7 +97,7 @@ function withRun(format: PageTableFormat, level: number, entry: bigint): bigint 
   return (entry & ~inside) | addressBits(format, BigInt(run.entries / 2) * size, shift) | toBigint(run.set);
 }
 
-/** An entry with one to three bits turned over, with a probability of `percent`. */
+/** Flips one to three bits of an entry with a probability of `percent`. */
 function flipped(entry: bigint, percent: number, random: Random): bigint {
   if (!chance(random, percent)) return entry;
   let result = entry;
@@ -105,7 +105,7 @@ function flipped(entry: bigint, percent: number, random: Random): bigint {
   return result;
 }
 
-/** An address that leads through entries of these tables, or, sometimes, beside them. */
+/** An address whose walk reads entries of these tables. Sometimes it leaves them. */
 function addressIn(format: PageTableFormat, root: Made, random: Random): bigint {
   let low = 0n;
   let table: Made | undefined = root;
@@ -119,10 +119,10 @@ function addressIn(format: PageTableFormat, root: Made, random: Random): bigint 
   return strayed(format, inRange(format, low), random);
 }
 
-/** Selects the half of the address space where there are two (arm64). */
+/** The bit that selects one of two halves of the address space (arm64). */
 const HALF = 1n << 55n;
 
-/** An address, or one beyond the range, now and then; never one of the other half, which has tables of its own. */
+/** An address; sometimes one outside the range, but never in the other half, which has its own tables. */
 export function strayed({ range: { bits, upper } }: PageTableFormat, va: bigint, random: Random): bigint {
   const strays = chance(random, 3) ? va ^ (1n << BigInt(bits + random.next(64 - bits))) : va;
   if (upper === 'sign') return strays;

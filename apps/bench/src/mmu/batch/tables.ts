@@ -4,16 +4,16 @@ import type { MachineRam } from '../target.js';
 import { rootBytes } from './address.js';
 import { below, oneOf } from './draw.js';
 
-/** Tables of a batch: the model's memory holds them. */
+/** The tables of a batch, in the model's memory. */
 export interface Tables {
   readonly memory: PhysicalMemory;
-  /** Physical address of the root. */
+  /** The physical address of the root. */
   readonly root: bigint;
-  /** Addresses worth looking at. */
+  /** Draws an address to access. */
   readonly addresses: (random: Random) => bigint;
 }
 
-/** Frames for tables, one behind the other in each bank. */
+/** Allocates frames for tables, in ascending order in each bank. */
 export class TableFrames {
   readonly #next: bigint[];
   readonly #ram: MachineRam;
@@ -25,7 +25,7 @@ export class TableFrames {
     this.#next = ram.banks.map(({ base }) => base);
   }
 
-  /** Takes the root: more than a page where it is large, and aligned to its size. */
+  /** Takes a root, which may be larger than a page and is aligned to its size. */
   root(random: Random): bigint {
     return this.#take(rootBytes(this.#format), random);
   }
@@ -38,12 +38,12 @@ export class TableFrames {
   #take(bytes: bigint, random: Random): bigint {
     const free = this.#ram.banks.flatMap(({ base, bytes: length }, i) => {
       const at = (((this.#next[i] as bigint) + bytes - 1n) / bytes) * bytes;
-      // The physical address must be one that the format can say.
+      // The format must support the physical address.
       const isLow = (at + bytes - 1n) >> BigInt(this.#format.paBits) === 0n;
       return isLow && at + bytes <= base + BigInt(length) ? [{ i, at }] : [];
     });
     const { i, at } = oneOf(random, free);
-    // Not always the next one: gaps make low bits of an address count.
+    // Leave random gaps, so that low bits of an address matter.
     this.#next[i] = at + bytes * (1n + below(random, 2n));
     return at;
   }

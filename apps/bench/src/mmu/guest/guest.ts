@@ -10,27 +10,27 @@ import { ACCESSES, MAILBOX, RESULT_WORDS, STUB } from './layout.js';
 import { type Qemu, QemuProcess } from './qemu.js';
 import { type Ram, SharedRam } from './ram.js';
 
-/** An address and the accesses to make there, a bit for each. */
+/** An address, and the accesses to make there, a bit for each. */
 export interface Job {
   readonly va: bigint;
   readonly mask: number;
 }
 
-/** What makes accesses: a guest, or something in its place. */
+/** A processor that makes accesses: a guest, or a test's. */
 export interface Processor {
   readonly ram: Ram;
-  /** What the first access of the next batch would store; later ones count up, those left out too. */
+  /** The value that the first access of the next batch stores. Each later access, made or not, adds 1. */
   readonly firstStore: bigint;
-  /** Makes the accesses of a batch and gives the words of its results: `ACCESSES.length` times four for each job. */
+  /** Makes the accesses of a batch and returns the words of the results: `ACCESSES.length` times four for each job. */
   run(registers: readonly bigint[], jobs: readonly Job[]): Promise<BigUint64Array<ArrayBuffer>>;
 }
 
-/** Milliseconds after which a guest that does not answer is given up. */
-const PATIENCE = 30_000;
-/** Looks at the mailbox between two turns of the event loop. */
+/** Milliseconds until a guest that does not answer counts as broken. A busy machine needs many. */
+const PATIENCE = 120_000;
+/** Readings of the mailbox between two turns of the event loop. */
 const LOOKS = 200;
 
-/** A processor that runs batches of accesses: QEMU with the target's stub. */
+/** A QEMU that runs the target's stub, which makes batches of accesses. */
 export class Guest implements Processor {
   readonly ram: SharedRam;
   readonly #target: Target;
@@ -40,9 +40,9 @@ export class Guest implements Processor {
   #store = 0n;
 
   /**
-   * Starts one.
+   * Starts QEMU.
    *
-   * @param format - what the processor must be able to walk.
+   * @param format - the processor must support it.
    */
   constructor(target: Target, qemu: Qemu, format: PageTableFormat) {
     this.#target = target;
@@ -76,7 +76,7 @@ export class Guest implements Processor {
   }
 
   get firstStore(): bigint {
-    // No address: bit 63 is set and bits below are not.
+    // This is not an address: bit 63 is set and those below are clear.
     return (1n << 63n) | this.#store;
   }
 
@@ -85,7 +85,7 @@ export class Guest implements Processor {
     for (;;) {
       for (let i = 0; i < LOOKS; i++) {
         if (this.ram.read64(done) !== this.#batch) continue;
-        // QEMU has the file open: without a name it goes with the two processes, however they end.
+        // QEMU has opened the files. Without names, they go when both processes end, in whatever way.
         if (this.#batch === 1n) this.#folder.remove();
         return;
       }
@@ -105,7 +105,7 @@ export class Guest implements Processor {
   }
 }
 
-/** A folder whose files stay in memory, where there is one. */
+/** A folder in memory, if there is one. */
 function memoryFolder(): string {
   try {
     accessSync('/dev/shm', constants.W_OK | constants.X_OK);

@@ -1,6 +1,6 @@
 /*
- * What host and guest agree on: where things stand in the guest's memory, and the numbers of the accesses. The stubs in stubs/ use the
- * same numbers. All words are 64 bits, little-endian.
+ * The protocol of host and guest: the layout of the guest's memory, and the numbers of the accesses. The stubs in stubs/ use the same
+ * numbers. All words have 64 bits and are little-endian.
  */
 
 /** Offsets from the stub's first byte. */
@@ -11,20 +11,20 @@ export const STUB = {
   jobs: 0x20000,
   /** Four words for each access of each job. */
   results: 0x40000,
-  /** Where the host may put tables of its own. */
+  /** Room for the host's own tables. */
   tables: 0x180000,
-  /** End of all that is the stub's. */
+  /** The end of the stub's memory. */
   end: 0x400000,
 } as const;
 
-/** Bytes from the mailbox to its members. */
+/** The offsets of the mailbox's members. */
 export const MAILBOX = { doorbell: 0, done: 8, jobs: 16, store: 24, registers: 32 } as const;
 
-/** Jobs of one batch at most. */
+/** The most jobs of a batch. */
 export const MAX_JOBS = 2048;
 
 /**
- * The accesses, by number. The last four ask the processor for a translation instead of making an access (arm64's AT).
+ * The accesses, by number. The last four are probes: they ask the processor for a translation (arm64's AT).
  */
 export const ACCESSES = [
   { name: 'kernel read', kind: 'read', user: false, isProbe: false },
@@ -39,13 +39,13 @@ export const ACCESSES = [
   { name: 'user write, probed', kind: 'write', user: true, isProbe: true },
 ] as const;
 
-/** One access that a guest makes. */
+/** An access of a guest. */
 export type GuestAccess = (typeof ACCESSES)[number];
 
 /** 64-bit words of a result. */
 export const RESULT_WORDS = 4;
 
-/** Bits of a job's mask: all accesses but probes, and the probes. */
+/** The bits of real accesses and of probes in a job's mask. */
 export const REAL_ACCESSES = 0b111111;
 export const PROBES = 0b1111 << 6;
 
@@ -53,25 +53,25 @@ export const PROBES = 0b1111 << 6;
 export const WRITES = ACCESSES.reduce((mask, { kind }, i) => (kind === 'write' ? mask | (1 << i) : mask), 0);
 
 /**
- * A unit is 64 bytes at a multiple of 64: code that puts the unit's number in a register and traps, then the address of what is
- * loaded, then room for a store by the kernel and for one by the user, so that neither hides the other. What is there is a function
- * of the physical address alone, so reading or running it proves which memory was reached.
+ * A unit is 64 bytes at a multiple of 64. It has code that loads the unit's number into a register and traps, then an address to load,
+ * then room for a store by the kernel and one by the user. Code and address depend only on the physical address, so executing or
+ * loading them proves which memory was reached.
  */
 export const UNIT = { bytes: 64, loaded: 16, kernelStored: 24, userStored: 32 } as const;
 
-/** Where an access of a unit goes, in bytes from its start. */
+/** The offset of an access in its unit. */
 export function offsetInUnit({ kind, user, isProbe }: GuestAccess): bigint {
   if (isProbe || kind === 'execute') return 0n;
   if (kind === 'read') return BigInt(UNIT.loaded);
   return BigInt(user ? UNIT.userStored : UNIT.kernelStored);
 }
 
-/** First byte of the unit of an address. */
+/** The address of the unit that contains an address. */
 export function unitOf(address: bigint): bigint {
   return address & ~BigInt(UNIT.bytes - 1);
 }
 
-/** The number of a unit, as far as 32 bits say it. */
+/** The low 32 bits of a unit's number. */
 export function unitNumber(pa: bigint): number {
   return Number(BigInt.asUintN(32, pa / BigInt(UNIT.bytes)));
 }

@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { type Child, startChild } from '../../process/children.js';
 
-/** A QEMU that was found. */
+/** An installed QEMU. */
 export interface Qemu {
   readonly binary: string;
   /** `10.0.2`. */
   readonly version: string;
 }
 
-/** Looks for a QEMU on the PATH, or where `VMAREA_QEMU` says (a folder). */
+/** Finds a QEMU in the folder `VMAREA_QEMU`, or on the PATH. */
 export function findQemu(binary: string, env: Readonly<Record<string, string | undefined>>): Qemu | null {
   const folder = env.VMAREA_QEMU;
   const path = folder === undefined || folder === '' ? binary : `${folder}/${binary}`;
@@ -17,7 +17,7 @@ export function findQemu(binary: string, env: Readonly<Record<string, string | u
   return version === undefined ? null : { binary: path, version };
 }
 
-/** A QEMU that runs; what it says on standard error is kept. */
+/** A running QEMU. Keeps its standard error. */
 export class QemuProcess {
   readonly #child: Child;
   #said = '';
@@ -34,9 +34,9 @@ export class QemuProcess {
     });
   }
 
-  /** Why it is no longer there; `null` while it runs. */
+  /** Why it ended; `null` while it runs. */
   get ended(): string | null {
-    return this.#hasEnded ? `QEMU ended: ${this.#said.trim() || 'it said nothing'}` : null;
+    return this.#hasEnded ? `QEMU ended: ${this.#said.trim() || 'without a message'}` : null;
   }
 
   stop(): void {

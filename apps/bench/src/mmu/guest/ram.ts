@@ -5,13 +5,13 @@ import { CheckError } from '../../errors.js';
 /** Bytes at physical addresses. */
 export interface Ram {
   write(pa: bigint, bytes: Uint8Array): void;
-  /** Fills the bytes with what is there. */
+  /** Reads into the bytes. */
   read(pa: bigint, bytes: Uint8Array): void;
   write64(pa: bigint, value: bigint): void;
   read64(pa: bigint): bigint;
 }
 
-/** The guest's memory, as a file that it maps: what is written here, it sees. Holes read as zeros and take no room. */
+/** The guest's memory: a file that QEMU maps, too. Holes read as zeros and use no space. */
 export class SharedRam implements Ram {
   readonly path: string;
   /** Length in bytes. */
@@ -21,7 +21,7 @@ export class SharedRam implements Ram {
   readonly #word = new BigUint64Array(1);
 
   /**
-   * @param offsetOf - where in the file a physical address is.
+   * @param offsetOf - the offset of a physical address in the file.
    */
   constructor(path: string, bytes: bigint, offsetOf: (pa: bigint) => bigint) {
     this.path = path;
@@ -54,8 +54,8 @@ export class SharedRam implements Ram {
   }
 
   /**
-   * Where bytes are in the file. A file grows by a write behind its end, and takes a negative place for the place
-   * where it is, so both are refused here.
+   * The offset of bytes in the file. A write after the end of a file would extend it, and a negative offset would mean
+   * the current position, so this checks both.
    *
    * @throws CheckError when the guest has no memory there.
    */

@@ -6,15 +6,15 @@ import type { Deviation } from '../target.js';
 const { AF, AP_USER, AP_READ_ONLY, DBM, PXN, UXN } = ARM64_BITS;
 const { PXN_TABLE, UXN_TABLE, AP_TABLE_NO_USER, AP_TABLE_READ_ONLY } = ARM64_BITS;
 
-/** DBM with AP[2]: clean, and writable where hardware may say so. */
+/** DBM with AP[2]: a clean page that hardware may make writable. */
 export const CLEAN = DBM | AP_READ_ONLY;
 /** From level −1 to 3. */
 const LEVELS_WITH_MINUS_ONE = 5;
-/** Address bits that a narrow output size makes QEMU blind to: 51:50 with DS = 1, 51:48 with the 64K granule. */
+/** Address bits that QEMU ignores with a narrow output size: 51:50 with DS = 1, 51:48 with the 64K granule. */
 const HIGH_WITH_DS = 0x300n;
 const HIGH_WITH_64K = 0xf000n;
 
-/** What QEMU's arm64 does otherwise than the manual. Each is as narrow as QEMU's own code makes it: what it leaves out is judged by nobody. */
+/** The differences of QEMU's arm64 from the manual. Each covers as few accesses as possible, since nobody judges those left out. */
 export const ARM64_DEVIATIONS: readonly Deviation[] = [
   {
     name: 'faults of level -1',
@@ -25,9 +25,9 @@ export const ARM64_DEVIATIONS: readonly Deviation[] = [
     instead: null,
   },
   {
-    name: 'blocks at levels that have none',
+    name: 'blocks at levels without blocks',
     ...{ from: '0', to: '10.0' },
-    about: 'such an entry is an invalid one; QEMU 7.2 translates by it',
+    about: 'such an entry is invalid; QEMU 7.2 translates with it',
     concerns: (_subject, { fault }) => fault?.kind === 'reserved',
     instead: null,
   },
@@ -40,7 +40,7 @@ export const ARM64_DEVIATIONS: readonly Deviation[] = [
     concerns({ format }, { fault, steps }) {
       if (fault?.kind !== 'address-size') return false;
       const unseen = format.pageShift === 16 ? HIGH_WITH_64K : HIGH_WITH_DS;
-      // What is beyond in the other bits QEMU refuses, too.
+      // QEMU, too, refuses addresses that exceed the size in the other bits.
       return addressOf(format, (steps.at(-1)?.entry ?? 0n) & ~unseen) >> BigInt(format.paBits) === 0n;
     },
     instead: null,
@@ -78,23 +78,23 @@ export const ARM64_DEVIATIONS: readonly Deviation[] = [
   },
 ];
 
-/** Bits of an output address that a format's descriptors say. */
+/** The address bits of a format's descriptors. */
 export function outputBitsOf({ address }: PageTableFormat): 48 | 52 {
   return address.some(({ paBit, width }) => paBit + width === 52) ? 52 : 48;
 }
 
-/** A leaf with what the tables above take away. */
+/** The permissions of a leaf with those of the tables above. */
 interface EffectiveLeaf {
   /** AP[2] is clear. */
   readonly isWritable: boolean;
-  /** It is not, and DBM is set. */
+  /** AP[2] and DBM are set. */
   readonly isClean: boolean;
   readonly user: boolean;
   readonly uxn: boolean;
   readonly pxn: boolean;
 }
 
-/** The leaf that a walk ends at, written down once more from the bits; `null` where it meets a fault before permissions. */
+/** Reads the leaf of a walk from its bits; `null` when the walk faults before permissions. */
 function effectiveLeaf({ leaf, steps }: Walk, { ha, hpd }: Arm64Controls): EffectiveLeaf | null {
   const entry = steps.at(-1)?.entry ?? 0n;
   if (leaf === null || (!ha && (entry & AF) === 0n)) return null;

@@ -9,8 +9,8 @@ import { ARM64_DEVIATIONS, CLEAN, outputBitsOf } from './arm64-deviations.js';
 import { code32, stub } from './install.js';
 
 /*
- * The stub stays at EL2 with its MMU off. AT tells translations of EL1 and EL0 for any tables; real accesses run in a page of the
- * stub that the other half of the address space maps, and EL1's vectors lead back by HVC.
+ * The stub stays at EL2 with its MMU off. AT translates for EL1 and EL0 with any tables. Real accesses run in a page of the stub, which
+ * the other half of the address space maps. EL1's vectors return by HVC.
  *
  * Registers: Arm ARM, D24.2. Machine: QEMU, hw/arm/virt.c.
  */
@@ -18,11 +18,11 @@ import { code32, stub } from './install.js';
 const RAM = 0x4000_0000n;
 const STUB_AT = 0x4100_0000n;
 const BYTES = 1n << 40n;
-/** One block of 1 GiB that shows the stub to EL1 and EL0: read-only, executable, accessed, inner shareable where that is said here. */
+/** A block of 1 GiB that maps the stub for EL1 and EL0: read-only, executable, accessed, and inner shareable without LPA2. */
 const STUB_TABLE = STUB_AT + BigInt(STUB.tables);
 const BLOCK = 0x4000_04c1n;
 const INNER_SHAREABLE = 3n << 8n;
-/** T0SZ and T1SZ of the half with the stub: 39 bits, so that one table is enough. */
+/** T0SZ or T1SZ of the stub's half: 39 bits need one table. */
 const STUB_TSZ = 25n;
 const STUB_EL1 = { ttbr0: STUB_AT, ttbr1: 0xffff_ff80_0000_0000n + STUB_AT } as const;
 
@@ -33,7 +33,7 @@ const TG1: Readonly<Record<number, bigint>> = { 12: 2n, 14: 1n, 16: 3n };
 const SCTLR = 0x30d0_0801n;
 const EL1_VECTORS = 0x1800n;
 
-/** The least that every granule allows. */
+/** The minimum of every granule. */
 const LEAST_VA_BITS = 17;
 const SWITCHES = ['wxn', 'pan', 'epan', 'e0pd', 'hpd', 'ha', 'hd'] as const;
 
@@ -50,7 +50,7 @@ export const arm64Target: Target = {
       { base: 0x55_5540_0000n, bytes: 4 << 20 },
     ],
     frames: [0x4800_0000n, RAM + BYTES],
-    // Behind the memory there are the windows of PCIe.
+    // The windows of PCIe are after the memory.
     isEmpty: (pa) => pa >= 1n << 43n,
   },
   accesses: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -68,7 +68,7 @@ export const arm64Target: Target = {
     const sizes = outputBits === 52 ? [32, 36, 40, 42, 44, 48] : [32, 36, 40, 42, 44];
     const most = granule === 64 || outputBits === 52 ? 52 : 48;
     const settings: Record<string, number | boolean | string> = {
-      // Mostly the configuration; else what the architecture allows beside it.
+      // Mostly those of the configuration, else others that the architecture allows.
       paBits: chance(random, 70) ? outputBits : oneOf(random, sizes),
       vaBits: chance(random, 70) ? vaBits : LEAST_VA_BITS + random.next(most - LEAST_VA_BITS + 1),
       half: chance(random, 75) ? half : oneOf(random, ['ttbr0', 'ttbr1']),
@@ -76,7 +76,7 @@ export const arm64Target: Target = {
     const usual = chance(random, 30);
     for (const name of SWITCHES)
       settings[name] = usual ? ARM64_CONTROLS[name] : chance(random, name === 'e0pd' ? 8 : 35);
-    // FEAT_PAN3 is not in 7.2.
+    // QEMU 7.2 lacks FEAT_PAN3.
     if (compareVersions(version, '10.0') < 0) settings.epan = false;
     return settings;
   },
@@ -85,7 +85,7 @@ export const arm64Target: Target = {
     const paBits = Number(settings.paBits);
     const vaBits = Number(settings.vaBits);
     const half = settings.half === 'ttbr0' ? 'ttbr0' : 'ttbr1';
-    // With the 64K granule it is the size of an address that selects wide descriptors.
+    // With the 64K granule, the output size selects wide descriptors.
     const isNarrow = granule === 64 && paBits < 52;
     return {
       format: arm64({
@@ -126,7 +126,7 @@ export const arm64Target: Target = {
   },
   prepare(ram, { format }) {
     const isLpa2 = outputBitsOf(format) === 52 && format.pageShift !== 16;
-    // With LPA2 these bits are address, and TCR says the shareability.
+    // With LPA2 these bits are address bits, and TCR has the shareability.
     ram.write64(STUB_TABLE + 8n, isLpa2 ? BLOCK : BLOCK | INNER_SHAREABLE);
   },
   rootEntries: () => new Map(),
@@ -143,7 +143,7 @@ export const arm64Target: Target = {
   outcome(result, access, va) {
     const [esr = 0n, far = 0n, value = 0n, elr = 0n] = result;
     if (access.isProbe) {
-      // An entry that cannot be read is an exception of the instruction itself.
+      // An unreadable entry makes the instruction itself fault.
       if (esr !== 0n) return { kind: 'fault', name: 'FSC', code: Number(esr & 0x3fn), address: far };
       if ((value & 1n) !== 0n)
         return { kind: 'fault', name: 'FSC', code: Number((value >> 1n) & 0x3fn), address: null };
@@ -167,7 +167,7 @@ export const arm64Target: Target = {
     };
   },
   noMemory: (_access, va) => ({ kind: 'fault', name: 'FSC', code: 0x10, address: va }),
-  // AT S1E1R and S1E1W leave PSTATE.PAN out.
+  // AT S1E1R and S1E1W ignore PSTATE.PAN.
   controls: ({ controls }, { isProbe }) => (isProbe ? { ...controls, pan: false } : controls),
   deviations: ARM64_DEVIATIONS,
   plants: [
@@ -180,18 +180,18 @@ export const arm64Target: Target = {
     sizeIgnored('addresses may be beyond the output size'),
     runsRefused('contiguous leaves fault'),
   ],
-  // Each granule; LPA2, LPA and neither; with runs and without.
+  // Every granule; LPA2, LPA and neither; with and without runs.
   planted: ['arm64-4k-48', 'arm64-16k-52-cont', 'arm64-64k-52-cont'],
 };
 
-/** The probes of a leaf. Whether AT sets an access flag or takes AP[2] away is left to the processor: where it could, it is not asked. */
+/** The probes of a leaf. Processors may differ in whether AT sets the access flag or clears AP[2]: such probes are not made. */
 function probesOf({ ha, hd }: Arm64Controls, leaf: bigint): number {
   if (!ha) return PROBES;
   if ((leaf & ARM64_BITS.AF) === 0n) return 0;
   return hd && (leaf & CLEAN) === CLEAN ? PROBES & ~WRITES : PROBES;
 }
 
-/** Exception classes: SVC; aborts from the lower level, of which the same level's are one more. */
+/** Exception classes: SVC, and aborts from a lower level. Those from the same level are one higher. */
 const EC = { svc: 0x15, fetch: 0x20, data: 0x24 };
 const WNR = 1n << 6n;
 

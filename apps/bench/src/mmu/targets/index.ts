@@ -3,5 +3,5 @@ import { arm64Target } from './arm64.js';
 import { riscv64Target } from './riscv64.js';
 import { x8664Target } from './x86-64.js';
 
-/** Every target: another architecture is one more line. */
+/** All targets. A new architecture needs a line here. */
 export const TARGETS: readonly Target[] = [arm64Target, riscv64Target, x8664Target];

@@ -14,7 +14,7 @@ import { compareVersions } from '../version.js';
 import { code32, stub } from './install.js';
 
 /*
- * The stub stays in M mode, where nothing is translated: loads and stores go as S or U by mstatus.MPRV, fetches by MRET.
+ * The stub stays in M mode, without translation. mstatus.MPRV makes its loads and stores those of S or U, and MRET makes fetches.
  *
  * Registers: RISC-V privileged specification. Machine: QEMU, hw/riscv/virt.c.
  */
@@ -30,7 +30,7 @@ const ADUE = 1n << 61n;
 const PBMTE = 1n << 62n;
 const { V, R, W, X, A, D, PBMT, N, RESERVED } = RISCV_BITS;
 const UPPER = RESERVED | PBMT | N;
-/** What the stub reports when an access was made. */
+/** The stub's report of an access without a trap. */
 const NO_CAUSE = (1n << 64n) - 1n;
 
 export const riscv64Target: Target = {
@@ -57,7 +57,7 @@ export const riscv64Target: Target = {
   },
   qemuArguments(format, _files, version) {
     const svnapot = format.levels.some(({ run }) => run !== null);
-    // Before, Sv57 and the hardware's updates are always on.
+    // Older versions always have Sv57 and hardware updates of A and D.
     const since8 = hasSvadu(version) ? 'sv57=on,svadu=on,' : '';
     return [
       ...['-machine', 'virt,memory-backend=ram', '-bios', 'none'],
@@ -130,23 +130,23 @@ export const riscv64Target: Target = {
   controls: ({ controls }) => controls,
   deviations: [
     {
-      name: 'tables where there is no memory',
+      name: 'tables without memory',
       ...{ from: '0', to: null },
-      about: 'the manual raises an access fault where an entry cannot be read; QEMU raises a page fault',
+      about: 'the manual has an access fault for an unreadable entry; QEMU raises a page fault',
       concerns: (_subject, { fault }) => fault?.kind === 'external',
       instead: toPageFault,
     },
     {
       name: 'PBMT 3 in a leaf',
       ...{ from: '0', to: null },
-      about: 'the manual reserves the encoding 3 of PBMT; QEMU takes it like the others',
+      about: 'the manual reserves PBMT 3; QEMU accepts it',
       concerns: isOnlyPbmt3,
       instead: null,
     },
     {
       name: 'reserved upper bits in a leaf',
       ...{ from: '0', to: '10.0' },
-      about: 'bits 63:54 that no extension uses fault where they are set; QEMU 7.2 ignores them in leaves',
+      about: 'bits 63:54 without an extension fault when set; QEMU 7.2 ignores them in leaves',
       concerns: (_subject, { fault, steps }) =>
         fault?.kind === 'reserved' && !has(steps.at(-1)?.entry, UPPER, 0n),
       instead: null,
@@ -154,7 +154,7 @@ export const riscv64Target: Target = {
     {
       name: 'A and D in a bad NAPOT entry',
       ...{ from: '0', to: null },
-      about: 'N with a reserved frame pattern faults; QEMU sets A and D before it looks',
+      about: 'N with a reserved frame pattern faults; QEMU sets A and D before that',
       concerns: (_subject, { fault, steps }) =>
         fault?.kind === 'reserved' &&
         has(steps.at(-1)?.entry, N, N) &&
@@ -175,10 +175,10 @@ export const riscv64Target: Target = {
   planted: ['riscv64-sv39', 'riscv64-sv48-napot'],
 };
 
-/** Access fault and page fault of each kind of access. */
+/** The access fault and page fault of each kind of access. */
 const FAULTS = { execute: [1, 12], read: [5, 13], write: [7, 15] };
 
-/** The page fault for an access fault. */
+/** The page fault for each access fault. */
 const PAGE_FAULT_OF = new Map(Object.values(FAULTS) as [number, number][]);
 
 function toPageFault(outcome: Outcome): Outcome {
@@ -186,7 +186,7 @@ function toPageFault(outcome: Outcome): Outcome {
   return { ...outcome, code: PAGE_FAULT_OF.get(outcome.code) ?? outcome.code };
 }
 
-/** True where PBMT 3 alone stands in the way: all other rules are kept, and the access would be allowed. */
+/** True when only PBMT 3 forbids the access. */
 function isOnlyPbmt3({ format, controls }: Subject, { fault, steps }: Walk, access: GuestAccess): boolean {
   const last = steps.at(-1);
   if (last === undefined || !format.memoryTypes.includes('device')) return false;
@@ -205,7 +205,7 @@ function has(entry: bigint | undefined, mask: bigint, value: bigint): boolean {
   return entry !== undefined && (entry & mask) === value;
 }
 
-/** Without it hardware sets A and D whatever menvcfg says. */
+/** Older versions let hardware set A and D, whatever menvcfg says. */
 function hasSvadu(version: string): boolean {
   return compareVersions(version, '8.0') >= 0;
 }

@@ -10,33 +10,33 @@ import type { Outcome, Target } from '../target.js';
 import { stub } from './install.js';
 
 /*
- * A processor in 64-bit mode cannot leave paging, so the first slot of every root leads to the stub, by tables of its own. CPL 3 runs
- * in a page of user mode below them. Every vector leads back to the stub.
+ * A processor in 64-bit mode cannot turn off paging, so the first slot of every root points to tables of the stub. These map a page of
+ * user mode for CPL 3, too. Every vector returns to the stub.
  *
  * Registers: Intel SDM vol. 3A. Machine: QEMU, hw/i386/pc.c.
  */
 
 const STUB_AT = 0x20_0000n;
-/** Memory below 4 GiB; the rest stands above. */
+/** The memory below 4 GiB. The rest starts at 4 GiB. */
 const LOW = 1n << 30n;
 const HIGH = 4n << 30n;
 const BYTES = 768n << 30n;
 const END = HIGH + BYTES - LOW;
-/** Tables that show the stub, and what CR3 holds between batches. */
+/** The tables that map the stub. CR3 has them between batches. */
 const HOME = STUB_AT + BigInt(STUB.tables);
 const USER_AT = STUB_AT + 0x20_0000n;
-/** Where the code of user mode is in the stub, and its length. */
+/** The code of user mode in the stub: [from, to). */
 const USER_CODE = [0x800, 0x1000] as const;
 const TABLE = 0x67n;
 const KERNEL_PAGE = 0xe3n;
 const USER_PAGE = 0xe5n;
-/** Physical address bits of QEMU's processors without KVM. */
+/** The physical address bits of QEMU's processors without KVM. */
 const PA_BITS = 40;
 const ROM_BYTES = 0x10000;
-/** The gibibyte that ends with the ROM. */
+/** The GiB that ends with the ROM. */
 const ROM_GIB = 3n << 30n;
 
-/** Bits of an entry, and of the error code. */
+/** Bits of an entry and of the error code. */
 const PRESENT_LARGE = 0x81n;
 const ACCESSED = 0x20n;
 const ERROR_P = 1;
@@ -69,11 +69,11 @@ export const x8664Target: Target = {
     const depth = format.levels.length;
     const table = (i: number): bigint => HOME + BigInt(i) * 4096n;
     for (let i = 0; i < depth - 2; i++) ram.write64(table(i), table(i + 1) | TABLE);
-    // The code at reset goes on in the ROM for one instruction.
+    // After the reset code loads CR3, one instruction still runs in the ROM.
     ram.write64(table(depth - 3) + 24n, ROM_GIB | KERNEL_PAGE);
     ram.write64(table(depth - 2) + 8n, STUB_AT | KERNEL_PAGE);
     ram.write64(table(depth - 2) + 16n, USER_AT | USER_PAGE);
-    // The code at reset takes these from the mailbox.
+    // The reset code reads these from the mailbox.
     const registers = STUB_AT + BigInt(STUB.mailbox + MAILBOX.registers);
     ram.write64(registers, HOME);
     ram.write64(registers + 8n, homeCr4(format));
@@ -90,7 +90,7 @@ export const x8664Target: Target = {
   settings(_configuration, random) {
     const settings: Record<string, number | boolean> = {
       nxe: chance(random, 80),
-      // Eleven pairs of rights of sixteen: some keys deny nothing.
+      // The AND of two numbers clears most bits, so that some keys deny nothing.
       pkru: random.next(2 ** 32) & random.next(2 ** 32),
       pkrs: random.next(2 ** 32) & random.next(2 ** 32) & ~3,
     };
@@ -166,8 +166,8 @@ export const x8664Target: Target = {
       name: 'A in a PUD entry that faults',
       ...{ from: '7.0', to: null },
       about:
-        'the manual sets A in a leaf that an access uses; QEMU sets it in every entry of the PUD before it asks whether ' +
-        'that is a leaf, has reserved bits below 1 GiB, or allows the access',
+        'the manual sets A in a leaf that an access uses; QEMU sets it in an entry of the PUD before it checks whether ' +
+        'that is a leaf, has reserved bits, or allows the access',
       concerns({ format }, { steps, fault }) {
         const last = steps.at(-1);
         const isLarge = last !== undefined && (last.entry & PRESENT_LARGE) === PRESENT_LARGE;
@@ -179,7 +179,7 @@ export const x8664Target: Target = {
     {
       name: 'RSVD without P',
       ...{ from: '0', to: null },
-      about: 'the manual sets P in the error code of a reserved bit; QEMU does not',
+      about: 'the manual sets P in the error code for a reserved bit; QEMU does not',
       concerns: (_subject, { fault }) => fault?.kind === 'reserved',
       instead: withoutP,
     },

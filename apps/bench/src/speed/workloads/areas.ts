@@ -6,19 +6,19 @@ import { fold } from '../fold.js';
 import type { Work } from '../work.js';
 import type { Round, Workload } from './workload.js';
 
-/** Pages of the largest area. */
+/** The pages of the largest area. */
 const MOST_PAGES = 64;
-/** Where the window begins, in pages; the same for all formats, as addresses cost nothing. */
+/** The first page of the window. It is the same for all formats. */
 const FIRST_PAGE = 2 ** 20;
-/** Pages of the window, at least: 64 GiB of 4 KiB. More where so many areas need it. */
+/** The minimum pages of the window: 64 GiB in pages of 4 KiB. More areas need more. */
 const LEAST_WINDOW = 2 ** 24;
-/** Operations of a round for the pages of the command line: 100,000 for 262,144. */
+/** Operations of a round for each page of the command line: 100,000 for 262,144. */
 const OPERATIONS = 100_000 / 262_144;
 
-/** No page table has any part in this. */
+/** This workload uses no page table. */
 const NONE: Work = { tablesRead: 0, entriesRead: 0, entriesWritten: 0, tablesAllocated: 0, tablesZeroed: 0 };
 
-/** Marsaglia's xorshift: as in reference/workloads.c. */
+/** Marsaglia's xorshift, as in reference/workloads.c. */
 class Draws {
   #state: number;
 
@@ -26,7 +26,7 @@ class Draws {
     this.#state = seed;
   }
 
-  /** A whole number below another. */
+  /** An integer below a limit. */
   below(limit: number): number {
     let state = this.#state;
     state ^= state << 13;
@@ -37,7 +37,7 @@ class Draws {
   }
 }
 
-/** Live areas at the start of each round, half of them in holes that others left. */
+/** Each round starts with the same live areas, half of them in holes of freed ones. */
 function open(live: number) {
   return ({ seed, size: { units } }: Bed): (() => Round) => {
     const vend = FIRST_PAGE + Math.max(LEAST_WINDOW, 2 * live * MOST_PAGES);
@@ -64,7 +64,7 @@ function open(live: number) {
       const ns = timed(() => replaceEach(space, now, nowSizes, found, order, vend));
       let checksum = 0;
       for (const start of found) {
-        if (start < 0) throw new CheckError('an area found no place');
+        if (start < 0) throw new CheckError('an area did not fit');
         checksum = fold(checksum, start);
       }
       return { ns, work: NONE, checksum };
@@ -72,7 +72,7 @@ function open(live: number) {
   };
 }
 
-/** Frees one area after another and takes another in its place. */
+/** Frees one area after another, and takes a new one for each. */
 function replaceEach(
   space: FreeSpace,
   starts: Float64Array,
@@ -93,7 +93,7 @@ function replaceEach(
   }
 }
 
-/** W7: areas of 1 to 64 pages come and go. */
+/** W7: takes and frees areas of 1 to 64 pages. */
 export const AREAS: readonly Workload[] = (
   [
     ['W7.10k', 'a tenth as many live', (units: number) => Math.floor(units / 10) + 1],
@@ -102,7 +102,7 @@ export const AREAS: readonly Workload[] = (
 ).map(([id, how, live]) => ({
   id,
   family: 'W7',
-  description: `areas of 1 to ${MOST_PAGES} pages at Linux's addresses, freed and taken at random: ${how}`,
+  description: `free and take random areas of 1 to ${MOST_PAGES} pages at Linux's addresses: ${how}`,
   unit: 'operation',
   isSameEverywhere: true,
   size({ format }, pages) {

@@ -3,7 +3,7 @@ import { firstLinearFrame, linearSize } from '../size.js';
 import { intoEmptyRoot } from './map-rounds.js';
 import type { Round, Workload } from './workload.js';
 
-/** An empty root each round, one call of `mapRange`, leaves of one size. */
+/** Each round maps leaves of one size into an empty root, with one call of `mapRange`. */
 function open(bed: Bed): () => Round {
   const { format } = bed.configuration;
   const { leafShift, units } = bed.size;
@@ -41,7 +41,7 @@ export const LINEAR: readonly Workload[] = [
     family: 'W2',
     description: 'map a linear range of blocks two levels up (1G of a 4K format), into an empty root',
     unit: 'leaf',
-    // 16,384 blocks of 1 GiB fill half of the 32 TiB of x86-64's vmalloc window.
+    // 16,384 blocks of 1 GiB are half of the 32 TiB of x86-64's vmalloc window.
     size: (configuration, pages) => linearSize(configuration, 2, Math.floor(pages / 16)),
     open,
   },

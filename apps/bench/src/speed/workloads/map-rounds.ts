@@ -5,13 +5,13 @@ import type { Bed } from '../bed.js';
 import { workOf } from '../work.js';
 import type { Round } from './workload.js';
 
-/** The calls that a round times. */
+/** The timed calls of a round. */
 type MapCalls = (table: PageTable) => void;
 
 /**
- * Rounds with an empty root each: the calls make all tables.
+ * Rounds with an empty root: the calls allocate all tables.
  *
- * @param mapped - pages or leaves that are then mapped.
+ * @param mapped - pages or leaves that the calls map.
  * @param step - base pages of each.
  */
 export function intoEmptyRoot(bed: Bed, mapped: number, map: MapCalls, step = 1): () => Round {
@@ -25,7 +25,7 @@ export function intoEmptyRoot(bed: Bed, mapped: number, map: MapCalls, step = 1)
   };
 }
 
-/** Rounds into tables that are there and empty, as an unmap leaves them. */
+/** Rounds with empty tables, such as an unmap leaves. */
 export function intoPreparedTables(bed: Bed, mapped: number, map: MapCalls): () => Round {
   const table = bed.keptTable();
   prepareTables(table, bed.start, bed.bytes);

@@ -28,17 +28,17 @@ export const MAP: readonly Workload[] = [
   {
     id: 'W1.existing',
     family: 'W1',
-    description: 'map scattered base pages in one call, into empty tables that are there',
+    description: 'map scattered base pages in one call, into existing empty tables',
     unit: 'page',
     size: (configuration, pages) => scatteredSize(configuration, pages),
     open: openWith(intoPreparedTables),
   },
 ];
 
-/** Base pages of 4 KiB that the sizes of W8 are given in. */
+/** log2 of the pages in which W8's sizes are given. */
 const SMALL_PAGE_SHIFT = 12;
 
-/** W8: W1 over more and more addresses, so that tables and list outgrow the caches. */
+/** W8: W1 over larger ranges, whose tables and lists exceed the caches. */
 export const MAP_LARGE: readonly Workload[] = (
   [
     ['W8.1G', 1, '1 GiB'],
@@ -54,7 +54,7 @@ export const MAP_LARGE: readonly Workload[] = (
   open: openFresh,
 }));
 
-/** As many bytes in the pages of a format as so many pages of 4 KiB have. */
+/** The pages of a format that have as many bytes as a number of 4 KiB pages. */
 function pagesOf({ format: { pageShift } }: Configuration, pages: number): number {
   return Math.max(1, Math.floor(pages / 2 ** (pageShift - SMALL_PAGE_SHIFT)));
 }

@@ -7,7 +7,7 @@ import { scatteredSize } from '../size.js';
 import { sumOf, workOf } from '../work.js';
 import type { Workload } from './workload.js';
 
-/** Checksum of the frames of all leaves and whether they can be written, which they all must or must not. */
+/** The checksum of the frames and write permissions of all leaves. All must have the same permission. */
 function foldRights(bed: Bed, table: PageTable, sum: number, write: boolean): number {
   const { format, name } = bed.configuration;
   let folded = sum;
@@ -17,7 +17,8 @@ function foldRights(bed: Bed, table: PageTable, sum: number, write: boolean): nu
       { lo: Number(run.flags & 0xffffffffn) | 0, hi: Number(run.flags >> 32n) | 0 },
       run.level,
     );
-    if (rights.write !== write) throw new CheckError(`${name}: a leaf has other rights than protect gave it`);
+    if (rights.write !== write)
+      throw new CheckError(`${name}: a leaf has other permissions than protect gave it`);
     for (let i = 0; i < run.count; i++, leaves++) {
       folded = fold(fold(folded, run.pfn + i), rights.write ? 1 : 0);
     }
@@ -28,7 +29,7 @@ function foldRights(bed: Bed, table: PageTable, sum: number, write: boolean): nu
   return folded;
 }
 
-/** W6: every entry changes, twice a round: read-only, and back. */
+/** W6: changes every entry twice in a round: to read-only, and back. */
 export const PROTECT: readonly Workload[] = [
   {
     id: 'W6',

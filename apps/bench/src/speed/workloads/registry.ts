@@ -21,7 +21,7 @@ export const WORKLOADS: readonly Workload[] = [
   ...MAP_LARGE,
 ];
 
-/** The workload of an id that is known. */
+/** The workload of a known id. */
 export function workloadOf(id: string): Workload {
   const found = WORKLOADS.find((one) => one.id === id);
   if (found === undefined) throw new Error(`there is no workload ${id}`);
@@ -29,11 +29,11 @@ export function workloadOf(id: string): Workload {
 }
 
 /**
- * The workloads that a `--workload` option names, in the order of the tables; all when there is no option.
+ * The workloads that `--workload` names, in the order of the tables; all when the option is absent.
  *
- * A name is an id, or what stands before an id's dot: `W4` is all of `W4.random`, `W4.cursor` and so on.
+ * A name is an id, or the part of an id before its dot: `W4` means `W4.random`, `W4.cursor` and so on.
  *
- * @throws UsageError for a name that nothing has.
+ * @throws UsageError for an unknown name.
  */
 export function chooseWorkloads(names: string | undefined): readonly Workload[] {
   if (names === undefined) return WORKLOADS;

@@ -16,7 +16,7 @@ import { intoEmptyRoot, intoPreparedTables } from './map-rounds.js';
 import { foldOf, requireFold, translateEach } from './translate.js';
 import type { Round, Workload } from './workload.js';
 
-/** Pages of the range for each one that is mapped: 65,536 of the 1,048,576 pages in 4 GiB. */
+/** Pages of the range for each mapped page: 65,536 of 1,048,576 pages (4 GiB) are mapped. */
 const SPREAD = 16;
 
 function mapEach(table: PageTable, { hi, lo }: Places, frames: Uint32Array, protection: Protection): void {
@@ -25,7 +25,7 @@ function mapEach(table: PageTable, { hi, lo }: Places, frames: Uint32Array, prot
   }
 }
 
-/** Unmaps one page at a time and folds the frames that they had. */
+/** Unmaps one page at a time and folds their frames. */
 function unmapEach(table: PageTable, { hi, lo }: Places): number {
   let sum = 0;
   for (let i = 0; i < hi.length; i++) {
@@ -78,7 +78,7 @@ function openUnmap(bed: Bed): () => Round {
   };
 }
 
-/** A sparse area over the range of the bed, with its tables. */
+/** Makes a sparse area over the bed's range, with its tables. */
 function openArea(bed: Bed): { kernel: AddressSpace; area: VmArea } {
   const { format, linux } = bed.configuration;
   const kernel = bed.keep(new AddressSpace({ format, linux, memory: bed.memory, frames: bed.tables }));
@@ -122,7 +122,7 @@ function openAreaUnmap(bed: Bed): () => Round {
   };
 }
 
-/** W5: one call for each page, at random places of a large range. */
+/** W5: one call for each page, at random addresses of a large range. */
 export const SINGLE_PAGES: readonly Workload[] = (
   [
     ['W5.map-prepared', 'mapWords into tables that are there', openMap(intoPreparedTables)],

@@ -8,7 +8,7 @@ import { scatteredSize } from '../size.js';
 import { workOf } from '../work.js';
 import type { Round, Workload } from './workload.js';
 
-/** Translates one address at a time and folds the frames, so that none can be left out. */
+/** Translates one address at a time and folds the frames, so that V8 cannot leave out a call. */
 export function translateEach(
   reader: Pick<PageTable | TranslationCursor, 'translateWords'>,
   { hi, lo }: Places,
@@ -20,14 +20,14 @@ export function translateEach(
   return sum;
 }
 
-/** The checksum that translations must give, from what was mapped: no variant judges another that errs alike. */
+/** The checksum that translations must have, from the mapped frames alone. */
 export function foldOf(places: Uint32Array, frameOf: (place: number) => number): number {
   let sum = 0;
   for (const place of places) sum = fold(sum, frameOf(place));
   return sum;
 }
 
-/** Refuses translations that are not what was mapped. */
+/** Throws when translations differ from the mapped frames. */
 export function requireFold({ configuration }: Bed, checksum: number, expected: number): void {
   if (checksum === expected) return;
   throw new CheckError(
@@ -35,14 +35,14 @@ export function requireFold({ configuration }: Bed, checksum: number, expected: 
   );
 }
 
-/** A page table in which the whole range of W1 is mapped. */
+/** Makes a page table with all pages of W1. */
 function mapped(bed: Bed): PageTable {
   const table = bed.keptTable();
   table.map(bed.start, bed.frames(), bed.protection, bed.baseLeaves);
   return table;
 }
 
-/** Address by address, through a table or what it gives. */
+/** Translates address by address, by a table or a cursor. */
 function openEach(
   order: 'sequential' | 'random',
   reader: (table: PageTable) => Pick<PageTable | TranslationCursor, 'translateWords'>,
@@ -65,7 +65,7 @@ function openEach(
   };
 }
 
-/** All addresses in one call, into arrays that are there. */
+/** Translates all addresses in one call, into existing arrays. */
 function openBatch(order: 'sequential' | 'random') {
   return (bed: Bed): (() => Round) => {
     const table = mapped(bed);
@@ -91,7 +91,7 @@ function openBatch(order: 'sequential' | 'random') {
   };
 }
 
-/** W4: reads what W1 maps, every page once. */
+/** W4: translates every page that W1 maps. */
 export const TRANSLATE: readonly Workload[] = (
   [
     ['W4.random', 'translateWords in random order', openEach('random', (table) => table)],

@@ -4,7 +4,7 @@ import { scatteredSize } from '../size.js';
 import { workOf } from '../work.js';
 import type { Workload } from './workload.js';
 
-/** W3: takes away what W1 maps; the tables stay. */
+/** W3: unmaps what W1 maps. The tables stay. */
 export const UNMAP: readonly Workload[] = [
   {
     id: 'W3',

@@ -3,35 +3,35 @@ import type { Bed } from '../bed.js';
 import type { Size } from '../size.js';
 import type { Work } from '../work.js';
 
-/** One thing that is timed: what it does, how large it is in a format, and how a round goes. */
+/** A timed piece of work: its name, its size in a format, and its rounds. */
 export interface Workload {
-  /** Short and lasting: `W1.fresh`. `reference/workloads.c` has the same ones. */
+  /** A short, permanent name, such as `W1.fresh`. `reference/workloads.c` has the same names. */
   readonly id: string;
-  /** Workloads of a family are measured one after another in one process. */
+  /** One process measures all workloads of a family. */
   readonly family: string;
-  /** One line for people. */
+  /** A line for people. */
   readonly description: string;
-  /** What the nanoseconds are for. */
+  /** The unit of the nanoseconds. */
   readonly unit: 'page' | 'leaf' | 'translation' | 'operation';
-  /** No format has a part in it: it is measured with the first one alone. */
+  /** True when the format does not matter. Then only the first format measures it. */
   readonly isSameEverywhere?: boolean;
   /**
-   * How large it is in a format.
+   * Its size in a format.
    *
-   * @param pages - base pages of the plain workloads, by which all others are scaled.
-   * @returns a reason when the format cannot do it at all.
+   * @param pages - base pages of the plain workloads. They scale all others.
+   * @returns the reason when the format does not support it.
    */
   size(configuration: Configuration, pages: number): Size | { readonly reason: string };
-  /** Makes the tables that the rounds start from; returns what does a round. */
+  /** Makes the tables that the rounds start with. Returns the function that runs a round. */
   open(bed: Bed): (isChecked: boolean) => Round;
 }
 
-/** What a round came to. */
+/** The result of a round. */
 export interface Round {
-  /** Nanoseconds of the timed calls. */
+  /** The nanoseconds of the timed calls. */
   readonly ns: number;
   /** Their exact work. */
   readonly work: Work;
-  /** Of all results, outside of the timing; `null` when this round was not checked. */
+  /** The checksum of all results, computed outside the timing; `null` when this round was not checked. */
   readonly checksum: number | null;
 }

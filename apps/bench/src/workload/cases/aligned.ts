@@ -1,15 +1,15 @@
 import type { TestCase } from '../case.js';
 
-/** THREAD_ALIGN << 1 of x86-64: stacks are no matter of a page-table format, so all have the same. */
+/** THREAD_ALIGN << 1 of x86-64. All formats use it, since they say nothing of stacks. */
 const STACK_ALIGN = 2 ** 15;
 
-/** 5 pages at the alignment of two stacks, zeroed. */
+/** Allocates 5 zeroed pages with the alignment of two stacks. */
 export const fixAlign: TestCase = {
   name: 'fix_align_alloc_test',
   isExpectedToFail: false,
   frames: () => 5,
   test({ run, parameters: { testLoopCount } }) {
-    // At least two pages, so that it aligns anything where pages are larger.
+    // At least two pages, so that it aligns large pages too.
     const align = BigInt(Math.max(STACK_ALIGN, 2 * run.pageBytes));
     for (let i = 0; i < testLoopCount; i++) {
       const address = run.vmalloc(5, { align, zero: true });
@@ -20,7 +20,7 @@ export const fixAlign: TestCase = {
   },
 };
 
-/** 1 to 10 pages, aligned to up to 4 MiB, zeroed. One draw decides both, as in the module. */
+/** Allocates 1 to 10 zeroed pages, aligned to up to 4 MiB. One random number decides both, as in the module. */
 export const randomSizeAlign: TestCase = {
   name: 'random_size_align_alloc_test',
   isExpectedToFail: false,
@@ -36,7 +36,7 @@ export const randomSizeAlign: TestCase = {
   },
 };
 
-/** Every power of two: somewhere the window ends. */
+/** Tries every power of two as alignment, until the window has none. */
 export const alignShift: TestCase = {
   name: 'align_shift_alloc_test',
   isExpectedToFail: true,

@@ -3,12 +3,12 @@ import type { Run } from '../run.js';
 
 /** Words before the pointers in a page of kvfree_rcu (struct kvfree_rcu_bulk_data). */
 const HEAD_WORDS = 5;
-/** Bytes of struct rcu_head, at the start of what is freed: the module writes behind it. */
+/** Bytes of struct rcu_head, at the start of the freed memory. The module writes after it. */
 const RCU_HEAD_BYTES = 16;
 
 /**
- * kvfree_rcu: pointers are gathered in a page. When it is full, its grace period begins; it ends when the next one is full, and all
- * that the page names is freed at once.
+ * kvfree_rcu collects pointers in a page. A full page waits for the end of its grace period. Here this is when the next page is
+ * full; then all that the page names is freed.
  */
 class Deferred {
   readonly #run: Run;
@@ -29,7 +29,7 @@ class Deferred {
     this.#filling = [];
   }
 
-  /** The end of all grace periods (kvfree_rcu_barrier). */
+  /** Ends all grace periods (kvfree_rcu_barrier). */
   barrier(): void {
     this.#freeAll(this.#waiting.splice(0));
     this.#freeAll(this.#filling.splice(0));
@@ -40,7 +40,7 @@ class Deferred {
   }
 }
 
-/** Pointers in a page (KVFREE_BULK_MAX_ENTR). */
+/** Pointers of a page (KVFREE_BULK_MAX_ENTR). */
 function batchOf(pageBytes: number): number {
   return pageBytes / POINTER_BYTES - HEAD_WORDS;
 }
@@ -53,7 +53,7 @@ function kvfreeRcu(name: string): TestCase {
       Math.min(testLoopCount, 2 * batchOf(2 ** format.pageShift)) + 1,
     test({ run, parameters: { testLoopCount } }) {
       const deferred = new Deferred(run);
-      // As in the module, what still waits is freed when nobody measures any more.
+      // As in the module, the rest is freed after the measuring.
       run.afterwards(() => deferred.barrier());
       for (let i = 0; i < testLoopCount; i++) {
         const address = run.vmalloc(1);
@@ -66,7 +66,7 @@ function kvfreeRcu(name: string): TestCase {
   };
 }
 
-/** kvfree_rcu_mightsleep: with memory for the pages of pointers it is the same as with a head. */
+/** kvfree_rcu_mightsleep: with memory for pages of pointers it works as with a head. */
 export const kvfreeRcu1: TestCase = kvfreeRcu('kvfree_rcu_1_arg_vmalloc_test');
-/** kvfree_rcu with a head in what is freed, which is used only where there is no page for pointers: never here. */
+/** kvfree_rcu with a head in the freed memory. Linux uses the head only without a page for pointers: never here. */
 export const kvfreeRcu2: TestCase = kvfreeRcu('kvfree_rcu_2_arg_vmalloc_test');

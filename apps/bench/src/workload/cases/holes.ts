@@ -3,7 +3,7 @@ import { type Context, POINTER_BYTES, type TestCase, vmallocFrames } from '../ca
 /** Bytes that may wait for each doubling of processors (lazy_max_pages). */
 const LAZY_BYTES = 2 ** 25;
 
-/** Among holes of exactly the size that is asked for. */
+/** Allocates among holes of exactly the same size. */
 export const fullFit: TestCase = {
   name: 'full_fit_alloc_test',
   isExpectedToFail: false,
@@ -42,7 +42,7 @@ export const fullFit: TestCase = {
 
 const BUSY = 15_000;
 
-/** Behind many areas that stay. */
+/** Allocates after many areas that stay. */
 export const longBusyList: TestCase = {
   name: 'long_busy_list_alloc_test',
   isExpectedToFail: false,
@@ -79,12 +79,12 @@ export const longBusyList: TestCase = {
   },
 };
 
-/** As many areas as may wait, in pages. */
+/** The limit of waiting areas, in pages. */
 function junkLength(cpus: number, pageBytes: number): number {
   return (32 - Math.clz32(cpus)) * (LAZY_BYTES / pageBytes);
 }
 
-/** The module's arrays of pointers are vmalloc memory themselves. Ours hold no pointer: they take their place. */
+/** Allocates an array of pointers, as the module does in vmalloc memory. It stays empty. */
 function arrayOf(length: number, run: Context['run']): bigint {
   return run.vmalloc(Math.ceil((length * POINTER_BYTES) / run.pageBytes));
 }

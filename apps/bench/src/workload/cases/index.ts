@@ -7,7 +7,7 @@ import { percpu } from './percpu.js';
 import { vrealloc } from './resize.js';
 import { fixSize, noBlock, randomSize } from './sizes.js';
 
-/** The cases of lib/test_vmalloc.c in their order: case `i` has bit `i` of run_test_mask. */
+/** The cases of lib/test_vmalloc.c in its order. Case `i` has bit `i` of run_test_mask. */
 export const TEST_CASES: readonly TestCase[] = [
   fixSize,
   fullFit,

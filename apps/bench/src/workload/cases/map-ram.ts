@@ -1,6 +1,6 @@
 import type { TestCase } from '../case.js';
 
-/** The same pages mapped for a moment, again and again. */
+/** Maps and unmaps the same pages again and again. */
 export const vmMapRam: TestCase = {
   name: 'vm_map_ram_test',
   isExpectedToFail: false,

@@ -1,12 +1,12 @@
 import type { TestCase } from '../case.js';
 import { PercpuAllocator, type PercpuObject, UNIT_PAGES_AT_MOST } from '../percpu/allocator.js';
 
-/** Many per-cpu objects of all sizes, and then none. */
+/** Allocates many per-cpu objects of all sizes, then frees them. */
 export const percpu: TestCase = {
   name: 'pcpu_alloc_test',
   isExpectedToFail: false,
   isBlind: true,
-  // An object and what its alignment wastes are less than a page.
+  // An object with its alignment takes less than a page.
   frames: ({ nrPcpuObjects, cpus }) => (nrPcpuObjects + UNIT_PAGES_AT_MOST) * cpus,
   test({ run, parameters: { nrPcpuObjects, cpus }, random }) {
     const allocator = new PercpuAllocator(run, cpus);

@@ -3,11 +3,11 @@ import type { Run } from '../run.js';
 
 const LETTER = 0x61;
 
-/** Memory that grows, shrinks and keeps what is in it. */
+/** Memory grows and shrinks, and keeps its contents. */
 export const vrealloc: TestCase = {
   name: 'vrealloc_test',
   isExpectedToFail: false,
-  // Growing moves: both are there for a moment.
+  // To grow is to move: for a moment both areas exist.
   frames: () => 5,
   test({ run, parameters: { testLoopCount } }) {
     for (let i = 0; i < testLoopCount; i++) if (!once(run)) return false;
@@ -21,7 +21,7 @@ function once(run: Run): boolean {
   if (address === 0n) return false;
   run.store(address, LETTER);
   let isIntact = true;
-  // It moves, frees its tail, stays in the page, and grows within it.
+  // It moves, frees its tail, shrinks within the page, and grows within it.
   for (const bytes of [4 * page, page, page / 2, page]) {
     const moved = run.vrealloc(address, bytes);
     if (moved !== 0n) address = moved;

@@ -2,7 +2,7 @@ import type { Configuration } from '@vmarea/core';
 import { type Context, type TestCase, vmallocFrames } from '../case.js';
 import type { Parameters } from '../parameters.js';
 
-/** The same number of pages again and again. */
+/** Allocates the same number of pages again and again. */
 export const fixSize: TestCase = {
   name: 'fix_size_alloc_test',
   isExpectedToFail: false,
@@ -20,7 +20,7 @@ export const fixSize: TestCase = {
 
 const MOST_PAGES = 100;
 
-/** 1 to 100 pages. */
+/** Allocates 1 to 100 pages. */
 export const randomSize: TestCase = {
   name: 'random_size_alloc_test',
   isExpectedToFail: false,
@@ -36,14 +36,14 @@ export const randomSize: TestCase = {
   },
 };
 
-/** Without waiting: a request that finds no addresses does not purge. */
+/** Allocates without waiting: a request that finds no addresses does not purge. */
 export const noBlock: TestCase = {
   name: 'no_block_alloc_test',
   isExpectedToFail: true,
   frames: fixedFrames,
   test({ run, parameters: { testLoopCount, nrPages }, random }: Context) {
     for (let i = 0; i < testLoopCount; i++) {
-      // GFP_ATOMIC or GFP_NOWAIT: they differ in reserves of the page allocator alone, which has none here.
+      // GFP_ATOMIC or GFP_NOWAIT: they differ only in the page allocator's reserves, and this one has none.
       random.next(2);
       const address = run.vmalloc(nrPages, { mayPurge: false });
       if (address === 0n) return false;
@@ -54,7 +54,7 @@ export const noBlock: TestCase = {
   },
 };
 
-/** Huge allocations are rounded up to a leaf, whose block has to be aligned in the RAM, too. */
+/** A huge allocation is rounded up to a leaf, and its block is aligned in RAM, too. */
 function fixedFrames({ nrPages, useHuge }: Parameters, { format, linux }: Configuration): number {
   const pageBytes = 2 ** format.pageShift;
   const leaf = useHuge

@@ -9,19 +9,19 @@ export interface PercpuObject {
   readonly size: number;
 }
 
-/** Bytes of a unit, and its pages at least: an object of a quarter of a page, aligned to half of one, has to fit many times. */
+/** The bytes of a unit, and its minimum pages: objects of a quarter page, aligned to half a page, must fit many times. */
 const UNIT_BYTES = 2 ** 18;
 const LEAST_PAGES = 16;
-/** Pages of a unit where pages are smallest. */
+/** The pages of a unit with the smallest pages. */
 export const UNIT_PAGES_AT_MOST = UNIT_BYTES / 2 ** 12;
-/** Linux gives out four bytes at a time (PCPU_MIN_ALLOC_SIZE). */
+/** Linux allocates multiples of four bytes (PCPU_MIN_ALLOC_SIZE). */
 const STEP = 4;
 
 /**
- * Per-cpu memory: chunks at Linux's addresses, from the top of the window, each with a unit for every processor. Objects take the first range
- * that fits, in the oldest chunk that has one; pages are mapped when an object lies in them.
+ * Per-cpu memory: chunks at Linux's addresses, from the top of the window. Each has a unit for every processor. An object takes the first range
+ * that fits, in the oldest chunk that has one. A page is mapped when an object needs it.
  *
- * Linux searches bitmaps with hints and sorts chunks by what they have left; and its first chunk is in the direct map.
+ * Linux searches bitmaps with hints, sorts chunks by their free bytes, and has its first chunk in the direct map.
  */
 export class PercpuAllocator {
   readonly #run: Run;
@@ -35,7 +35,7 @@ export class PercpuAllocator {
     this.#unitBytes = Math.max(UNIT_BYTES, LEAST_PAGES * run.pageBytes);
   }
 
-  /** `__alloc_percpu`; `null` where it returns NULL. */
+  /** `__alloc_percpu`. Returns `null` where Linux returns NULL. */
   allocate(bytes: number, align: number): PercpuObject | null {
     this.#run.operations++;
     const size = Math.ceil(bytes / STEP) * STEP;
@@ -48,7 +48,7 @@ export class PercpuAllocator {
     return chunk === null ? null : populated(chunk, chunk.take(size, step), size);
   }
 
-  /** `free_percpu`: all but one of the chunks that are empty go at once; Linux's worker comes later. */
+  /** `free_percpu`. It keeps one empty chunk and frees the others at once. In Linux a worker does so later. */
   free({ chunk, offset, size }: PercpuObject): void {
     this.#run.operations++;
     chunk.give(offset, size);

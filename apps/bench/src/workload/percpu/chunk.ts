@@ -6,16 +6,16 @@ interface Gap {
   end: number;
 }
 
-/** Units of one chunk of per-cpu memory, one for each processor: the same offset means the same object in all. */
+/** A chunk of per-cpu memory: a unit for each processor. An object has the same offset in all units. */
 export class Chunk {
   readonly area: VmArea;
   readonly #ram: FrameAllocator;
   readonly #unitPages: number;
   readonly #pageBytes: number;
   readonly #gaps: Gap[];
-  /** By page of a unit: the frames of all processors. */
+  /** The frames of all processors, by page of a unit. */
   readonly #frames: (Float64Array | undefined)[] = [];
-  /** By log2 of the alignment: the least size that did not fit, since something was given back. */
+  /** The smallest size that did not fit since the last `give`, by log2 of its alignment. */
   readonly #tooLarge: number[] = [];
   #used = 0;
 
@@ -55,7 +55,7 @@ export class Chunk {
     return -1;
   }
 
-  /** Gives a range back. */
+  /** Frees a range. */
   give(offset: number, size: number): void {
     this.#tooLarge.length = 0;
     const end = offset + size;
@@ -73,9 +73,9 @@ export class Chunk {
   }
 
   /**
-   * Maps the pages of a range in every processor's unit, where they are not yet (pcpu_populate_chunk).
+   * Maps the unmapped pages of a range in every unit (pcpu_populate_chunk).
    *
-   * @returns false when there are no frames, for pages or for tables.
+   * @returns false when frames for pages or tables run out.
    */
   populate(offset: number, size: number): boolean {
     const last = Math.floor((offset + size - 1) / this.#pageBytes);
@@ -106,7 +106,7 @@ export class Chunk {
     return true;
   }
 
-  /** Frees the frames of a chunk that is not mapped any more. */
+  /** Frees the frames of a chunk after it was unmapped. */
   release(): void {
     for (const frames of this.#frames) if (frames !== undefined) this.#ram.freeMany(frames);
   }

@@ -1,26 +1,26 @@
 import { NIL } from '@vmarea/core';
 import type { Replayer } from './replayer.js';
 
-/** A photograph held against the replay at its moment. */
-export interface PhotographResult {
+/** The comparison of a snapshot with the replay at the same moment. */
+export interface SnapshotResult {
   readonly name: string;
-  /** Nodes of the free tree, recorded or ours, whichever has more: range, longest range below, colour and depth. */
+  /** Nodes of the larger free tree, recorded or ours, and those that are equal in range, longest range below, colour and depth. */
   readonly nodes: number;
   readonly nodesEqual: number;
-  /** Ranges in lazy lists and in pools, in order, likewise. */
+  /** The same for ranges in lazy lists and pools, in order. */
   readonly waiting: number;
   readonly waitingEqual: number;
   /** The first line that differs, recorded and ours. */
   readonly first: string | null;
 }
 
-/** Compares a photograph of Linux's free tree, pools and lazy lists with those of a replay, line by line. */
-export function comparePhotograph(
+/** Compares a snapshot of Linux's free tree, pools and lazy lists with the replay, line by line. */
+export function compareSnapshot(
   name: string,
   text: string,
   replayer: Replayer,
   pageShift: number,
-): PhotographResult {
+): SnapshotResult {
   const lines = text.split('\n').filter((line) => /^[fpl] /.test(line));
   const recorded = lines.filter((line) => line.startsWith('f'));
   const found = treeLines(replayer, pageShift);
@@ -46,7 +46,7 @@ function treeLines({ free: { tree } }: Replayer, pageShift: number): string[] {
   const top = 2 ** (64 - pageShift) - 0.5;
   const bytes = (page: number): bigint =>
     page === 0.5 ? 1n : page === top ? (1n << 64n) - 1n : BigInt(page) << BigInt(pageShift);
-  // The first and the last range of all are a byte short, which is half a page in the tree.
+  // The first and the last range of all are a byte short: half a page in the tree.
   const longest = (pages: number): bigint =>
     Number.isInteger(pages)
       ? BigInt(pages) << BigInt(pageShift)
@@ -65,7 +65,7 @@ function treeLines({ free: { tree } }: Replayer, pageShift: number): string[] {
   return lines;
 }
 
-/** Pools, heads first, then lazy lists, node by node. */
+/** For each node: its pools, heads first, then its lazy list. */
 function waitingLines({ nodes }: Replayer, pageShift: number): string[] {
   const hex = (page: number): string => (BigInt(page) << BigInt(pageShift)).toString(16);
   const all = Array.from({ length: nodes.count }, (_, node) => ({ node, ...nodes.state(node) }));
