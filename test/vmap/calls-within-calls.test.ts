@@ -148,7 +148,7 @@ describe('a space', () => {
         x86.kernel.cpu = 1;
       },
     ].map(codeOf);
-    expect(codes).toEqual(['ERANGE', ...Array(12).fill('EINVAL')]);
+    expect(codes).toEqual(Array(13).fill('EINVAL'));
   });
 
   test('refuses every call once it is destroyed', () => {

@@ -33,7 +33,11 @@ describe(`hostile calls, from seed ${SEED} on`, () => {
 test('hostile calls reach each public member of AddressSpace, VmArea and LazyArea', () => {
   const world = new World('x86-64', new SeededRandom(1));
   const names = Object.keys(callsOf(kitOf(world)));
-  expect(names).toEqual(expect.arrayContaining(Object.getOwnPropertyNames(AddressSpace.prototype)));
+  // `toString` is every object's.
+  const spaceMembers = Object.getOwnPropertyNames(AddressSpace.prototype).filter(
+    (name) => name !== 'toString',
+  );
+  expect(names).toEqual(expect.arrayContaining(spaceMembers));
   const area = world.kernel.getVmArea(1);
   const lazy = world.kernel.getLazyArea(1);
   for (const [name, one] of [
@@ -43,7 +47,7 @@ test('hostile calls reach each public member of AddressSpace, VmArea and LazyAre
     const members = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(one));
     // One call reads all getters.
     const calls = Object.entries(members).filter(
-      ([key, { get }]) => get === undefined && key !== 'constructor',
+      ([key, { get }]) => get === undefined && !(key in Object.prototype),
     );
     expect(names).toEqual(expect.arrayContaining(calls.map(([key]) => `${name}.${key}`)));
   }

@@ -122,8 +122,8 @@ describe('wrong arguments are refused by', () => {
   });
 
   test.each([
-    [undefined, {}, 'EINVAL: the address has type undefined, expected bigint'],
-    [5, {}, 'EINVAL: the address has type number, expected bigint'],
+    [undefined, {}, 'EINVAL: the address is undefined, expected a bigint'],
+    [5, {}, 'EINVAL: the address is 5, expected a bigint'],
     [-1n, {}, 'ERANGE: the address -1 is outside 64 bits'],
     [1n << 64n, {}, 'ERANGE: the address 18446744073709551616 is outside 64 bits'],
     [0n, { TBI: true }, 'EINVAL: arm64 has no control `TBI`; did you mean `tbi`?'],

@@ -9,7 +9,8 @@ const BYTES = 4096n;
 /** A user's tables with a range of 4 pages. */
 function user() {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
-  const table = new PageTable({ ...configuration('x86-64'), memory, frames: new FrameAllocator(memory) });
+  const { format } = configuration('x86-64');
+  const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
   const all = protection({ user: true, write: true });
   return { table, start: 0x40_0000n, end: 0x40_4000n, protection: all };
 }

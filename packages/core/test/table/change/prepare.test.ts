@@ -69,7 +69,7 @@ describe('prepare', () => {
     // Both regions have tables down to the last level, so that the count visits some at each.
     for (const va of [BASE, other]) table.map(va, [1], WRITE);
     const counts: number[] = [];
-    ask = () => void counts.push(table.tablesNeeded(other, 4 * MiB));
+    ask = () => void counts.push(tablesNeeded(table, other, 4 * MiB));
     table.mapRange(BASE + BigInt(2 * MiB), 0x4000_0000n, 2 * MiB, WRITE);
     expect(counts).toEqual([1, 1]);
     expect([...table.leaves()].map(({ va, leafShift }) => [va, leafShift])).toEqual([
