@@ -1,11 +1,8 @@
 import { VmError } from '../../errors.js';
-import type { Controls } from '../../format/access.js';
 import { addressOf, type PageRange } from '../page-range.js';
-import type { PageTable } from '../page-table.js';
 import type { TableContext } from './context.js';
 import { flush } from './flush.js';
 import { OwedRanges } from './owed-ranges.js';
-import { contextOf } from './registry.js';
 import { freeHeldTables } from './tables.js';
 
 /**
@@ -41,27 +38,6 @@ export interface FlushBatch {
    *   frame of a waiting table: the other tables are then free, and nothing is owed; what the sink throws.
    */
   done(): void;
-}
-
-/**
- * Makes a batch. A call that is given the batch leaves its flush to it:
- * `table.unmap(va, bytes, { batch })`.
- *
- * @param table - whose calls may leave their flushes to it.
- * @throws VmError `EINVAL` when the table was destroyed.
- * @example
- * ```ts
- * const batch = flushBatch(table);
- * table.unmap(0xffffc90000000000n, 4096, { batch });
- * table.unmap(0xffffc90000001000n, 4096, { batch });
- * batch.done(); // one flush
- * ```
- */
-export function flushBatch<C extends Controls>(table: PageTable<C>): FlushBatch {
-  const context = contextOf(table);
-  const batch = new OwedFlushes(context);
-  context.batches.add(batch);
-  return batch;
 }
 
 /** The one implementation of `FlushBatch`. */
