@@ -61,10 +61,10 @@ function checkSpeed(text) {
   const { rows, skipped, compiler } = JSON.parse(text);
   if (rows.length === 0) throw new Error('it has no row');
   if (skipped.length > 0) throw new Error(`${skipped.length} workloads were skipped`);
-  for (const { configuration, workload, kernel, twin } of rows) {
+  for (const { configuration, workload, wasm, array } of rows) {
     const row = `${configuration}, ${workload}`;
-    if (!(kernel.median > 0 && twin.median > 0)) throw new Error(`${row}: nothing was timed`);
-    if (kernel.loops !== 'wasm' || twin.loops !== 'array') throw new Error(`${row}: other loops ran`);
+    if (!(wasm.median > 0 && array.median > 0)) throw new Error(`${row}: nothing was timed`);
+    if (wasm.loops !== 'wasm' || array.loops !== 'array') throw new Error(`${row}: other loops ran`);
   }
   return `${rows.length} rows, ${compiler === null ? 'no compiler' : 'compared with C'}`;
 }

@@ -39,6 +39,7 @@ export const EXCEPTIONS = {
   'vmarea-bench speed': minutes('vmarea-bench speed --quick --format x86-64'),
 
   'vmarea-bench mmu': ci('npm run test:mmu'),
+  'npm run consumer': ci('npm run release:rehearse'),
   'npm run bench -- mmu --case mmu-cases/FILE': refused(
     'only a run that fails writes a case; a test reads one',
   ),
@@ -52,7 +53,7 @@ export const EXCEPTIONS = {
  */
 const VALUES = [
   [/(?<=^vmarea-bench replay)$/, ' --help'], // a mere name of the command
-  [/(?<= replay )TRACE\b/, 'apps/bench/test/data/traces/x86-1cpu'],
+  [/(?<= replay )TRACE\b/, 'tools/documents/ftrace.txt'],
   [/(?<= workload )NAME\[,NAME\]/, 'fix_size_alloc_test,vm_map_ram_test'],
   [/(?<= example )NAME\b/, 'lazy-area'],
 ];
@@ -110,12 +111,13 @@ function isInMain(text) {
 }
 
 /**
- * Whether `npm test` runs a script of the repository as a task.
+ * Whether `npm test` runs a script as a task, of the repository or of each package.
  *
  * @param {string} script
  */
 function isTestTask(script) {
-  return Object.hasOwn(tasks, `//#${script}`) && (scripts.test ?? '').split(' ').includes(script);
+  const isTask = Object.hasOwn(tasks, `//#${script}`) || Object.hasOwn(tasks, script);
+  return isTask && (scripts.test ?? '').split(' ').includes(script);
 }
 
 /** @param {string} text */

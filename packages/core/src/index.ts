@@ -44,6 +44,7 @@ export type {
   CreatedBank,
   GivenBank,
 } from './memory/bank.js';
+export { attachFrames } from './memory/frames/attach-frames.js';
 export { FrameAllocator, type FrameAllocatorOptions } from './memory/frames/frame-allocator.js';
 export type { FrameRange } from './memory/frames/frame-state.js';
 export type { FrameStats } from './memory/frames/frame-stats.js';

@@ -3,17 +3,13 @@ import { VmError } from '../errors.js';
 import type { AddressField } from './entry.js';
 
 /**
- * Compiles address fields.
+ * Checks that `compileAddress` can compile the fields of a format.
  *
- * @param fields - of a format; bits must not overlap.
- * @param pageShift - log2 of the base page in bytes.
  * @throws VmError `EINVAL` when fields overlap or lie outside 64 bits, or when the low 32 pfn bits are not
  *   one contiguous field (no known architecture needs that).
  */
-export function compileAddress(fields: readonly AddressField[], pageShift: number): AddressCodec {
-  // [entry word * 2 + pfn word]
-  const rotate = [-1, -1, -1, -1];
-  const masks = [0, 0, 0, 0];
+export function checkFields(fields: readonly AddressField[], pageShift: number): void {
+  const distances: (number | undefined)[] = [];
   const seen = new Set<string>();
   for (const field of fields) {
     for (let i = 0; i < field.width; i++) {
@@ -24,27 +20,53 @@ export function compileAddress(fields: readonly AddressField[], pageShift: numbe
       }
       if (seen.has(`e${from}`) || seen.has(`p${to}`)) throw bad(field, 'two fields share a bit');
       seen.add(`e${from}`).add(`p${to}`);
-      const pair = (from >> 5) * 2 + (to >> 5);
+      const pair = pairOf(from, to);
       const by = (from - to) & 31;
-      if (rotate[pair] !== -1 && rotate[pair] !== by) throw bad(field, 'the field is in too many pieces');
-      rotate[pair] = by;
+      distances[pair] ??= by;
+      if (distances[pair] !== by) throw bad(field, 'the field is in too many pieces');
+    }
+  }
+  const [lowLo, , lowHi] = distances;
+  if (lowLo !== undefined && lowHi !== undefined && lowLo !== lowHi) {
+    throw new VmError('EINVAL', 'bits 31..0 of the pfn stand in two separate fields of the entry');
+  }
+}
+
+/**
+ * Compiles address fields that `checkFields` accepts.
+ *
+ * @param fields - of a format.
+ * @param pageShift - log2 of the base page in bytes.
+ */
+export function compileAddress(fields: readonly AddressField[], pageShift: number): AddressCodec {
+  const rotate = [0, 0, 0, 0];
+  const masks = [0, 0, 0, 0];
+  for (const { entryBit, paBit, width } of fields) {
+    for (let i = 0; i < width; i++) {
+      const from = entryBit + i;
+      const to = paBit - pageShift + i;
+      const pair = pairOf(from, to);
+      rotate[pair] = (from - to) & 31;
       masks[pair] |= 1 << (from & 31);
     }
   }
   const [lowLoRotate, highLoRotate, lowHiRotate, highHiRotate] = rotate as [number, number, number, number];
-  if (lowLoRotate !== -1 && lowHiRotate !== -1 && lowLoRotate !== lowHiRotate) {
-    throw new VmError('EINVAL', 'bits 31..0 of the pfn stand in two separate fields of the entry');
-  }
   const [lowLo, highLo, lowHi, highHi] = masks as [number, number, number, number];
   return Object.freeze({
-    lowRotate: Math.max(lowLoRotate, lowHiRotate, 0) | 0,
+    // Both words of the entry take the low bits of a pfn at one distance.
+    lowRotate: lowLoRotate | lowHiRotate,
     lowLo,
     lowHi,
-    highLoRotate: Math.max(highLoRotate, 0) | 0,
+    highLoRotate,
     highLo,
-    highHiRotate: Math.max(highHiRotate, 0) | 0,
+    highHiRotate,
     highHi,
   });
+}
+
+/** `[entry word * 2 + pfn word]` of a bit. */
+function pairOf(entryBit: number, pfnBit: number): number {
+  return (entryBit >> 5) * 2 + (pfnBit >> 5);
 }
 
 function bad(field: AddressField, why: string): VmError {

@@ -1,7 +1,7 @@
 import { shown, VmError } from '../errors.js';
 import { matches, type Words, words } from '../words.js';
 import { classify } from './classify.js';
-import { compileAddress } from './compile-address.js';
+import { checkFields } from './compile-address.js';
 import type { Level, Match, Shape } from './entry.js';
 import type { PageTableFormat } from './page-table-format.js';
 
@@ -9,6 +9,9 @@ import type { PageTableFormat } from './page-table-format.js';
 const ENTRY_SHIFT = 3;
 /** No known architecture has a root of more than 16 pages (LoongArch and arm64 stage 2 stop there). */
 const MAX_ROOT_PAGES_SHIFT = 4;
+
+/** Members that are objects. */
+const OBJECTS = ['range', 'levels', 'address', 'present', 'tableEntry', 'controls'] as const;
 
 /** Formats that passed the check. */
 const sound: WeakSet<PageTableFormat> = new WeakSet();
@@ -30,10 +33,14 @@ export function requireSound(format: PageTableFormat): void {
  * @throws VmError `EINVAL` naming the member and what is wrong with it.
  */
 export function validateFormat(format: PageTableFormat): void {
-  const { pageShift, paBits, range, levels, controls } = format;
+  const { pageShift, paBits, range, levels } = format;
   const bad = (member: string, why: string): VmError =>
     new VmError('EINVAL', `format ${format.name}: ${member} ${why}`);
 
+  for (const member of OBJECTS) {
+    const value: unknown = format[member];
+    if (typeof value !== 'object' || value === null) throw bad(member, `is ${shown(value)}`);
+  }
   if (pageShift !== 12 && pageShift !== 14 && pageShift !== 16) {
     throw bad('pageShift', `is ${pageShift}, expected 12, 14 or 16`);
   }
@@ -83,14 +90,12 @@ export function validateFormat(format: PageTableFormat): void {
   if (range.upper === 'sign' && range.bits < 33)
     throw bad('range', 'of sign-extended addresses is under 33 bits');
   if (!['zeros', 'ones', 'sign'].includes(range.upper)) throw bad('range.upper', `is ${shown(range.upper)}`);
-  if (typeof controls !== 'object' || controls === null)
-    throw bad('controls', `is ${shown(controls)}, expected an object with the default of each control`);
   checkAddress(format, bad);
 }
 
 /** Every frame below `paBits` must have an encoding, and no bit of `tableEntry` may be in the address. */
 function checkAddress(format: PageTableFormat, bad: (member: string, why: string) => VmError): void {
-  compileAddress(format.address, format.pageShift);
+  checkFields(format.address, format.pageShift);
   let entryBits = 0n;
   let paCovered = 0n;
   for (const { entryBit, paBit, width } of format.address) {

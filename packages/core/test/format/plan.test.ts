@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addressHi, addressLo, pfnOf } from '../../src/address-codec.js';
 import { classify } from '../../src/format/classify.js';
-import { compileAddress } from '../../src/format/compile-address.js';
+import { checkFields } from '../../src/format/compile-address.js';
 import { meets, planOf, slotOf } from '../../src/format/plan.js';
 import { arm64 } from '../formats/arm64.js';
 import { formats } from '../formats/index.js';
@@ -158,7 +158,7 @@ describe('validateFormat', () => {
     const fields =
       (...list: AddressField[]) =>
       () =>
-        compileAddress(list, 12);
+        checkFields(list, 12);
     expect(fields({ entryBit: 12, paBit: 12, width: 20 }, { entryBit: 20, paBit: 32, width: 4 })).toThrow(
       'share a bit',
     );

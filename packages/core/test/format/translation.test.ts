@@ -48,7 +48,7 @@ describe('the state of a machine', () => {
     expect(new PageTableReader({ ...machine.for(0xffffc90000000000n), memory } as never).root).toBe(0x1000n);
     // An address that nothing translates gives no table.
     expect(() => new PageTableReader({ ...machine.for(0n, 'write'), memory } as never)).toThrow(
-      'EINVAL: a page table needs `format` and `memory`',
+      'EINVAL: format is undefined, expected a page-table format',
     );
   });
 

@@ -212,16 +212,27 @@ describe('PageTable refuses', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const frames = new FrameAllocator(memory);
     const make = (options: unknown) => thrown(() => new PageTable(options as PageTableOptions));
-    expect(make(undefined)).toMatch(/^EINVAL: a page table needs `format` and `memory`/);
-    expect(make({ format: arm, memory: new ArrayBuffer(8), frames })).toMatch(/^EINVAL: a page table needs/);
+    expect(make(undefined)).toMatch(/^EINVAL: format is undefined, expected a page-table format/);
+    expect(make({ format: arm, memory: new ArrayBuffer(8), frames })).toMatch(
+      /^EINVAL: memory is .*, expected a PhysicalMemory, as PhysicalMemory\.over/,
+    );
     expect(make({ format: arm, memory, frames: {} })).toMatch(/^EINVAL: a page table needs `frames`/);
     const open = (options: unknown) => thrown(() => new PageTableReader(options as ReaderOptions));
+    for (const format of [arm64, {}, { ...arm, levels: undefined }, { ...arm, address: null }, [1n]]) {
+      const refused = /^EINVAL: format is .*, expected a page-table format/;
+      expect(make({ format, memory, frames })).toMatch(refused);
+      expect(open({ format, memory, root: 0n })).toMatch(refused);
+    }
+    for (const member of ['range', 'present', 'tableEntry', 'controls']) {
+      const format = { ...arm, [member]: null };
+      expect(make({ format, memory, frames })).toBe(`EINVAL: format ${arm.name}: ${member} is null`);
+    }
     expect(open({ format: arm, memory, frames })).toMatch(/^EINVAL: PageTableReader has no option `frames`/);
     expect(open({ format: arm, memory })).toMatch(/^EINVAL: the root is undefined, expected a bigint/);
     expect(open({ format: arm, memory, root: 4096 })).toMatch(/^EINVAL: the root is 4096, expected a bigint/);
     expect(frames.stats().allocated).toBe(0);
     expect(thrown(() => new FrameAllocator(5 as unknown as PhysicalMemory))).toMatch(
-      /^EINVAL: the memory is no PhysicalMemory/,
+      /^EINVAL: memory is .*, expected a PhysicalMemory, or null/,
     );
     expect(
       thrown(() => PhysicalMemory.create({ loops: wasmLoops, bytes: 4096n as unknown as number })),

@@ -1,5 +1,6 @@
 import { takenFrames } from '@vmarea/conformance';
 import {
+  attachFrames,
   FrameAllocator,
   PageTable,
   PhysicalMemory,
@@ -271,7 +272,7 @@ describe('an entry that another writer puts into an emptied table', () => {
     [
       'a page table of an attached allocator',
       ({ memory, frames, table }) => {
-        const attached = new FrameAllocator(null, { state: frames.state });
+        const attached = attachFrames(frames.state);
         new PageTable({ format: arm, memory, root: table.root, frames: attached }).map(other, [0x44], WRITE);
       },
     ],

@@ -1,7 +1,8 @@
 import { addressMask } from '@vmarea/conformance';
 import {
+  attachFrames,
   type FlushSink,
-  FrameAllocator,
+  type FrameAllocator,
   hex,
   type PageTableFormat,
   type PhysicalMemory,
@@ -193,7 +194,7 @@ export class ModelTlb implements FlushSink {
   #refuseFreeFrames(tables: readonly number[]): void {
     if (tables.length === 0) return;
     const { frames, root } = this;
-    const copy = new FrameAllocator(null, { state: frames.state.slice(0) });
+    const copy = attachFrames(frames.state.slice(0));
     const rootBytes = 8 * 2 ** (this.#format.levels[0]?.bits ?? 0);
     const rootOrder = Math.max(0, Math.log2(rootBytes) - frames.pageShift);
     for (const pfn of tables) {

@@ -1,3 +1,4 @@
+import { wrongValue } from '../../check/members.js';
 import { optionsOf } from '../../check/options.js';
 import { shown, VmError } from '../../errors.js';
 import { printsItself, sizeText } from '../../prints.js';
@@ -32,16 +33,12 @@ export interface FrameAllocatorOptions {
    * True: the state is in a SharedArrayBuffer, for an allocator over it in another worker. Default: false.
    */
   readonly shared?: boolean;
-  /**
-   * `state` of another allocator, of this worker or another. The new allocator continues where that one is,
-   * and both may be used. The state holds all other options, so no other option and no memory may be given.
-   * Its header and counters are checked, but not every frame. Make the allocator while no call is running.
-   * Default: a new state.
-   */
-  readonly state?: ArrayBufferLike;
 }
 
-const NAMES = ['pageShift', 'first', 'frames', 'reserved', 'scatter', 'shared', 'state'] as const;
+const NAMES = ['pageShift', 'first', 'frames', 'reserved', 'scatter', 'shared'] as const;
+
+/** Options of `attachFrames`, and the state that it hands to the constructor. */
+export const handedOver: WeakMap<FrameAllocatorOptions, FrameState> = new WeakMap();
 
 /** Mark in `heads` during `freeMany`: the list has already named this frame. No order has this value. */
 const NAMED = 0xff;
@@ -99,13 +96,7 @@ export class FrameAllocator {
    *   the host has too little memory for the state.
    */
   constructor(memory: PhysicalMemory | null, options?: FrameAllocatorOptions) {
-    const given = optionsOf(options, NAMES, 'FrameAllocator') as FrameAllocatorOptions;
-    if (memory !== null && typeof memory?.bankOf !== 'function') {
-      throw new VmError('EINVAL', `the memory is no PhysicalMemory: ${typeof memory}`, {
-        advice: 'PhysicalMemory.over(buffer) makes one; null is for frames without bytes',
-      });
-    }
-    this.#state = given.state === undefined ? create(memory, given) : attach(memory, given);
+    this.#state = handedOver.get(options as FrameAllocatorOptions) ?? create(memory, options);
     printsItself(new.target.prototype);
     this.pageShift = this.#state.pageShift;
     this.first = this.#state.first;
@@ -240,16 +231,10 @@ export class FrameAllocator {
   }
 }
 
-function attach(memory: PhysicalMemory | null, { state, ...others }: FrameAllocatorOptions): FrameState {
-  const [other] = memory === null ? Object.keys(others) : ['memory'];
-  if (other !== undefined)
-    throw new VmError('EINVAL', `\`state\` says all of an allocator, and \`${other}\` is given too`, {
-      advice: 'new FrameAllocator(null, { state }) goes on with it',
-    });
-  return FrameState.attach(state as ArrayBufferLike);
-}
-
-function create(memory: PhysicalMemory | null, o: FrameAllocatorOptions): FrameState {
+function create(memory: PhysicalMemory | null, options: FrameAllocatorOptions | undefined): FrameState {
+  const o = optionsOf(options, NAMES, 'FrameAllocator') as FrameAllocatorOptions;
+  if (memory !== null && typeof memory?.bankOf !== 'function')
+    throw wrongValue('memory', memory, 'a PhysicalMemory, or null for frames without bytes');
   const { pageShift = 12, reserved = [], scatter = null, shared = false } = o;
   checkPageShift(pageShift);
   if (scatter !== null && (!Number.isInteger(scatter) || scatter < 0 || scatter >= 2 ** 32)) {

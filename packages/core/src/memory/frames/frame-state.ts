@@ -1,16 +1,6 @@
 import { makeBuffer } from '../host.js';
 import { Bitmap } from './bitmap.js';
-import {
-  MAGIC,
-  MAX_ORDER,
-  NONE_FREE,
-  readShape,
-  SCATTER,
-  type Shape,
-  shapeOf,
-  VERSION,
-  Word,
-} from './frame-layout.js';
+import { MAGIC, MAX_ORDER, NONE_FREE, SCATTER, type Shape, shapeOf, VERSION, Word } from './frame-layout.js';
 
 /** A range of frames. */
 export interface FrameRange {
@@ -58,7 +48,8 @@ export class FrameState {
   /** One byte for each frame of the range: 0, or 1 + the order of the allocated block that begins there. */
   readonly heads: Uint8Array;
 
-  private constructor(buffer: ArrayBufferLike, shape: Shape) {
+  /** Views of a state that exists. */
+  constructor(buffer: ArrayBufferLike, shape: Shape) {
     this.buffer = buffer;
     this.words = new Int32Array(buffer);
     this.pageShift = shape.pageShift;
@@ -96,11 +87,6 @@ export class FrameState {
       (words[Word.reserved] as number) += range.frames;
     });
     return state;
-  }
-
-  /** The state in a buffer; see `readShape`. It costs nothing per frame. */
-  static attach(buffer: ArrayBufferLike): FrameState {
-    return new this(buffer, readShape(buffer));
   }
 
   /** The reserved ranges, ascending. */

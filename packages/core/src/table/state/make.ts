@@ -2,7 +2,7 @@ import { optionsOf } from '../../check/options.js';
 import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
-import type { Plan } from '../../format/plan.js';
+import { type Plan, planOf } from '../../format/plan.js';
 import { requireSound } from '../../format/validate.js';
 import { ArrayLoops } from '../../loops/array-loops.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
@@ -45,8 +45,9 @@ const NAMES = ['format', 'memory', 'frames', 'root', 'asid', 'sink', 'controls']
 /** Makes the context of a new root, or of one that exists. */
 export function makeContext<C extends Controls>(options: PageTableOptions<C>): TableContext {
   const given = optionsOf<Partial<PageTableOptions<C>>>(options, NAMES, 'PageTable') as PageTableOptions<C>;
-  const plan = requireParts(given);
-  requireSound(plan.format);
+  requireParts(given);
+  requireSound(given.format as PageTableFormat);
+  const plan = planOf(given.format as PageTableFormat);
   const { memory, frames, root, asid = 0, sink = null } = given;
   if (typeof frames?.tryAllocate !== 'function') {
     throw new VmError('EINVAL', 'a page table needs `frames`, a FrameAllocator for its tables', {

@@ -1,5 +1,6 @@
 import { checkAddress } from '../../check/address.js';
 import { completeControls } from '../../check/controls.js';
+import { wrongValue } from '../../check/members.js';
 import { optionsOf } from '../../check/options.js';
 import { VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
@@ -29,7 +30,8 @@ const MIN_ROOT_BYTES = 64;
 /** Makes the context of a root that is only read. */
 export function openContext<C extends Controls>(options: ReaderOptions<C>): TableContext {
   const given = optionsOf<Partial<ReaderOptions<C>>>(options, NAMES, 'PageTableReader') as ReaderOptions<C>;
-  const plan = requireParts(given);
+  requireParts(given);
+  const plan = planOf(given.format as PageTableFormat);
   const controls = controlsOf(plan, given.controls);
   const context = new TableContext(plan, given.memory, null, null, null, controls);
   context.root = openRoot(plan, given.memory, given.root);
@@ -44,25 +46,21 @@ export function controlsOf(plan: Plan, given: Partial<Controls> | undefined): Co
 }
 
 /**
- * The plan of the format, once format and memory are known to be given.
+ * Checks that there is a format and a memory.
  *
- * @throws VmError `EINVAL` when one is missing or is not one.
+ * By what they can do, not by class: the ES and the CommonJS build of this package have separate classes.
+ *
+ * @throws VmError `EINVAL` when one is missing or is something else.
  */
 export function requireParts<C extends Controls>(options: {
   readonly format: PageTableFormat<C>;
   readonly memory: PhysicalMemory;
-}): Plan {
-  // By what they can do, not by class: the ES and the CommonJS build of this package have separate classes.
-  if (
-    typeof options?.memory?.bankOf !== 'function' ||
-    typeof options.format !== 'object' ||
-    options.format === null
-  ) {
-    throw new VmError('EINVAL', 'a page table needs `format` and `memory`', {
-      advice: 'memory is a PhysicalMemory: PhysicalMemory.over(buffer) makes one',
-    });
-  }
-  return planOf(options.format as PageTableFormat);
+}): void {
+  const { format, memory } = options;
+  if (!Array.isArray(format?.levels) || !Array.isArray(format.address))
+    throw wrongValue('format', format, 'a page-table format, as the function of a format package returns it');
+  if (typeof memory?.bankOf !== 'function')
+    throw wrongValue('memory', memory, 'a PhysicalMemory, as PhysicalMemory.over(buffer) makes one');
 }
 
 /**

@@ -1,6 +1,7 @@
 import { refusal } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { attachFrames } from '../../../src/memory/frames/attach-frames.js';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { Word } from '../../../src/memory/frames/frame-layout.js';
 import { snapshot } from '../support.js';
@@ -164,7 +165,7 @@ test('the allocator does what a plain set of free frames does', () => {
           if (step.count > model.free.size) {
             expectRefused(frames, () => frames.allocateMany(step.count), 'ENOMEM');
           } else {
-            const one = new FrameAllocator(null, { state: snapshot(frames.state).buffer });
+            const one = attachFrames(snapshot(frames.state).buffer);
             for (const pfn of frames.allocateMany(step.count)) {
               expect(pfn).toBe(one.allocate());
               model.take(pfn, 0);
@@ -189,7 +190,7 @@ test('the allocator does what a plain set of free frames does', () => {
             expectRefused(frames, () => frames.free(pfn, step.order), code);
           }
         } else if (step.do === 'attach') {
-          frames = new FrameAllocator(null, { state: frames.state });
+          frames = attachFrames(frames.state);
         }
         expect(frames.stats()).toEqual(model.stats());
       }
@@ -214,7 +215,7 @@ test('an allocator that is attached midway goes on as the first one would', () =
       let frames = new FrameAllocator(null, { ...setup, shared: true });
       const out: number[][] = [[], []];
       list.forEach((step, i) => {
-        if (i === midway) frames = new FrameAllocator(null, { state: frames.state });
+        if (i === midway) frames = attachFrames(frames.state);
         [alone, frames].forEach((allocator, which) => {
           const mine = out[which] as number[];
           if (step.do === 'allocate') mine.push(allocator.tryAllocate(0));

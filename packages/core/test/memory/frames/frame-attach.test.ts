@@ -1,5 +1,6 @@
 import { refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
+import { attachFrames } from '../../../src/memory/frames/attach-frames.js';
 import { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { Word } from '../../../src/memory/frames/frame-layout.js';
 import { snapshot, wrong } from '../support.js';
@@ -11,7 +12,7 @@ const options = {
   reserved: [{ pfn: 2 ** 33 + 50, frames: 3 }],
 };
 
-describe('attach', () => {
+describe('attachFrames', () => {
   test.each([undefined, 3])(
     'shares one state: two allocators in turns do what one does (scatter %s)',
     (scatter) => {
@@ -21,7 +22,7 @@ describe('attach', () => {
       expect(first.state).toBeInstanceOf(SharedArrayBuffer);
       first.free(first.allocate(2), 2);
       alone.free(alone.allocate(2), 2);
-      const second = new FrameAllocator(null, { state: first.state });
+      const second = attachFrames(first.state);
       expect(second).toMatchObject({ pageShift: 14, first: 2 ** 33 + 5, frames: 100 });
       for (let i = 0; i < 20; i++) {
         const pfn = alone.allocate(i % 3);
@@ -39,7 +40,7 @@ describe('attach', () => {
   test('makes an allocator of a copy of the bytes', () => {
     const frames = new FrameAllocator(null, options);
     const block = frames.allocate(3);
-    const copy = new FrameAllocator(null, { state: snapshot(frames.state).buffer });
+    const copy = attachFrames(snapshot(frames.state).buffer);
     expect(refusal(() => copy.free(block)).message).toContain('allocated with order 3');
     expect(refusal(() => copy.free(2 ** 33 + 51)).message).toContain('reserved');
     expect(copy.allocate()).toBe(frames.allocate());
@@ -75,9 +76,9 @@ describe('attach', () => {
     ['reserved count', Word.header + 1, 4],
   ])('refuses a state with a wrong %s, and names it (word %i)', (field, word, value) => {
     const state = snapshot(new FrameAllocator(null, options).state).buffer;
-    new FrameAllocator(null, { state: state });
+    attachFrames(state);
     new Int32Array(state)[word] = value;
-    const error = refusal(() => new FrameAllocator(null, { state: state }));
+    const error = refusal(() => attachFrames(state));
     expect(error.code).toBe('EINVAL');
     expect(error.message).toContain(`this is no state of a frame allocator: ${field}`);
   });
@@ -87,11 +88,11 @@ describe('attach', () => {
     for (const length of [0, 8, state.byteLength - 8, state.byteLength + 8, state.byteLength + 1]) {
       const other = new Uint8Array(length);
       other.set(new Uint8Array(state).subarray(0, length));
-      expect(refusal(() => new FrameAllocator(null, { state: other.buffer })).message).toContain('length');
+      expect(refusal(() => attachFrames(other.buffer)).message).toContain('length');
     }
   });
 
   test.each([null, undefined, {}, new Uint8Array(400)])('refuses %s, which is no buffer', (value) => {
-    expect(refusal(() => new FrameAllocator(null, { state: wrong(value) })).code).toBe('EINVAL');
+    expect(refusal(() => attachFrames(wrong(value))).code).toBe('EINVAL');
   });
 });
