@@ -1,23 +1,23 @@
 import { AddressSpace, FrameAllocator, hex, PhysicalMemory, VM_SPARSE, wasmLoops } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 
-// Real bytes: tables and pages live here. Leave `loops` out for plain JavaScript.
+// The physical memory. `wasmLoops` runs the inner loops in WebAssembly; without it they run in JavaScript.
 const memory = PhysicalMemory.create({ bytes: 16 << 20, loops: wasmLoops });
 const frames = new FrameAllocator(memory);
 const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames });
 
-// Linux's calls, at Linux's addresses.
+// Linux's calls return the addresses that Linux would return.
 const buffer = kernel.vmalloc(12 << 10, { caller: 'fork_init+0x5d/0x160' });
 const timer = kernel.ioremap(0xfed00000n, 1024, { caller: 'hpet_enable+0x2f/0x320' });
 console.log(hex(buffer), hex(timer)); // 0xffffc90000000000 0xffffc90000004000
 
-// An area that is populated on demand. Pages are named by their offset, so no call maps outside.
+// A sparse area: reserved now, mapped later. Pages are named by their offset, so no call maps outside the area.
 const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
-area.map(0, [0x1234, 0x99, 0x7001]);
+area.map(0, [0x1234, 0x99, 0x7001]); // frame numbers for pages 0, 1 and 2
 area.map(1_000_000, 0x42);
 console.log(hex(BigInt(area.frameAt(2)))); // 0x0000000000007001
 
-// /proc/vmallocinfo, and how much of each area is populated.
+// The areas as /proc/vmallocinfo shows them, and how many pages of each are mapped.
 console.log(kernel.vmallocinfo({ detail: true }));
 // 0xffffc90000000000-0xffffc90000004000   16384 fork_init+0x5d/0x160 pages=3 vmalloc N0=3 populated=3/3 4K=3
 // 0xffffc90000004000-0xffffc90000006000    8192 hpet_enable+0x2f/0x320 phys=0x00000000fed00000 ioremap populated=1/1 4K=1
