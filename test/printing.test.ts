@@ -1,11 +1,16 @@
 import { inspect } from 'node:util';
 import {
   AddressSpace,
+  applyToExisting,
   FrameAllocator,
+  flushBatch,
   PageTable,
   PageTableReader,
   PhysicalMemory,
+  protection,
+  type Slot,
   sparseBank,
+  translationCursor,
   VM_SPARSE,
   wasmLoops,
 } from '@vmarea/core';
@@ -37,6 +42,22 @@ describe('console.log shows what an object is', () => {
       '  0x0000000040000000-0x0000000040000fff writable, loops in JavaScript',
       '  0x0000000100000000-0x0000000100000fff (an image with 4096 bytes) read-only',
     ]);
+  });
+
+  test('what functions over a table give: a cursor, a batch, a slot', () => {
+    const { table } = objects();
+    table.map(0xffffc90000000000n, [0x1234, 0x99], protection({ write: true }));
+    expect(inspect(translationCursor(table))).toBe('TranslationCursor of a page table of x86-64');
+    const batch = flushBatch(table);
+    table.unmap(0xffffc90000001000n, 4096, { batch });
+    expect(inspect(batch)).toBe('FlushBatch: 1 range to flush, 0 tables to free');
+    batch.done();
+    let kept: Slot | undefined;
+    applyToExisting(table, 0xffffc90000000000n, 4096, (slot) => {
+      kept = slot;
+      expect(inspect(slot)).toMatch(/^Slot: PTE entry 0x[89a-f].*1234063 at 0xffffc90000000000$/);
+    });
+    expect(inspect(kept)).toBe('Slot: its call is over');
   });
 
   test('memory of many banks: the first of them, and how many more', () => {

@@ -4,8 +4,8 @@ const LONGEST = 40;
 /**
  * The known name that a mistyped one most likely means. Case does not count.
  *
- * A known name is near in two cases: at most a third of its letters, or one letter, must change; or one of
- * the two names begins with the other.
+ * A known name is near in two cases: at most a third of its letters must change, rounded up; or one of the
+ * two names begins with the other.
  *
  * @returns `undefined` when none is near.
  * @example
@@ -22,7 +22,7 @@ export function nearest(name: string, names: readonly string[]): string | undefi
     const other = known.toLowerCase();
     const distance = editsBetween(wanted, other);
     const isNear =
-      distance * 3 <= Math.max(3, other.length) ||
+      distance <= Math.ceil(other.length / 3) ||
       (wanted.length > 1 && (other.startsWith(wanted) || wanted.startsWith(other)));
     if (isNear && distance < least) {
       best = known;

@@ -1,3 +1,6 @@
+import { choiceOption, flagOption } from '../check/members.js';
+import { optionsOf } from '../check/options.js';
+
 /** One memory access, as the MMU sees it. */
 export interface Access {
   /** What the access does. An atomic read-modify-write is a `write`. */
@@ -29,4 +32,18 @@ export interface Permissions {
   readonly kernel: Allowed;
   /** User mode. */
   readonly user: Allowed;
+}
+
+/**
+ * Refuses a misspelt access: it must not look allowed.
+ *
+ * @returns a copy, each member read once.
+ * @throws VmError `EINVAL` naming the member.
+ */
+export function checkAccess(access: Access): Access {
+  const given = optionsOf(access, ['kind', 'user'], 'the access', 'member');
+  return {
+    kind: choiceOption(given, 'kind', ['read', 'write', 'execute']),
+    user: flagOption(given, 'user'),
+  };
 }

@@ -1,5 +1,6 @@
 import { wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
+import { VmError } from '../errors.js';
 
 /**
  * Memory types, named by Linux's use of them. A format maps each to its own encoding, and refuses those it
@@ -84,16 +85,51 @@ const NAMES = Object.keys(DEFAULTS) as (keyof Protection)[];
  * ```
  */
 export function protection(fields?: Partial<Protection>): Protection {
-  const given = optionsOf(fields, NAMES, 'protection()', 'member');
-  for (const [name, value] of Object.entries(given))
-    if (typeof value !== typeof DEFAULTS[name as keyof Protection])
-      throw wrongValue(`${name} of the protection`, value, `a ${typeof DEFAULTS[name as keyof Protection]}`);
-  const whole = Object.freeze({ ...DEFAULTS, dirty: given.write ?? false, ...given }) as Protection;
+  const given = membersOf(fields, 'protection()');
+  const whole: Protection = Object.freeze({ ...DEFAULTS, dirty: given.write ?? false, ...given });
   made.add(whole);
   return whole;
 }
 
-/** True for what `protection` returned: it is complete and never changes. */
-export function isMade(value: Protection): boolean {
-  return made.has(value);
+/**
+ * Refuses an incomplete protection: a missing member must not look like a right that is not given.
+ *
+ * @returns the protection itself when `protection()` made it, else a copy: its members may change, or may be
+ *   getters of the caller.
+ */
+export function checkProtection(protection: Protection): Protection {
+  if (made.has(protection)) return protection;
+  const given = membersOf(protection, 'the protection');
+  if (isComplete(given)) return given;
+  throw new VmError('EINVAL', 'the protection is not complete', {
+    advice: 'make it with protection({ … }) or take a named one of a Linux policy',
+  });
+}
+
+/** The members of a protection that a call changes, as a copy. Each is read once. */
+export function protectionFields(fields: Partial<Protection>): Partial<Protection> {
+  const given = membersOf(fields, 'the protection');
+  if (fields === undefined) throw wrongValue('the protection', fields, 'the members that change');
+  if (!isComplete(given))
+    for (const member of ['accessed', 'dirty', 'extra'] as const)
+      if (given[member] !== undefined)
+        throw new VmError('EINVAL', `${member} is no protection`, {
+          advice: 'a change of protection keeps it; set entries with applyToExisting',
+        });
+  return given;
+}
+
+/** The members that are given, each read once and of the right type. */
+function membersOf(fields: Partial<Protection> | undefined, what: string): Partial<Protection> {
+  const given = optionsOf(fields, NAMES, what, 'member');
+  for (const [name, value] of Object.entries(given)) {
+    const type = typeof DEFAULTS[name as keyof Protection];
+    if (typeof value !== type) throw wrongValue(`${name} of the protection`, value, `a ${type}`);
+  }
+  return given as Partial<Protection>;
+}
+
+/** True when no member is missing. */
+export function isComplete(fields: Partial<Protection>): fields is Protection {
+  return NAMES.every((member) => fields[member] !== undefined);
 }

@@ -1,4 +1,5 @@
-import { flagOption } from '../check/members.js';
+import { checkAddress } from '../check/address.js';
+import { flagOption, wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
@@ -202,16 +203,14 @@ function checkSource(source: unknown): void {
 }
 
 function checkPlace(base: unknown, bytes: unknown): void {
-  if (typeof base !== 'bigint' || base < 0n || base % BigInt(BANK_ALIGNMENT) !== 0n) {
-    throw new VmError(
-      'EINVAL',
-      `the base of a bank must be a bigint, a multiple of ${BANK_ALIGNMENT} and not negative; it is ${shown(base)}`,
-    );
-  }
+  checkAddress(base, 'the base of the bank');
+  if (base % BigInt(BANK_ALIGNMENT) !== 0n)
+    throw wrongValue('the base of the bank', base, `a multiple of ${BANK_ALIGNMENT} bytes`);
   if (!Number.isSafeInteger(bytes) || (bytes as number) <= 0 || (bytes as number) % BANK_ALIGNMENT !== 0) {
-    throw new VmError(
-      'EINVAL',
-      `the length of a bank must be a positive number, a multiple of ${BANK_ALIGNMENT} bytes; it is ${shown(bytes)}`,
+    throw wrongValue(
+      'the length of the bank',
+      bytes,
+      `a multiple of ${BANK_ALIGNMENT} bytes, as a number above 0`,
     );
   }
   if (base + BigInt(bytes as number) > 1n << BigInt(PHYSICAL_ADDRESS_BITS)) {

@@ -1,4 +1,5 @@
 import { checkAddress } from '../check/address.js';
+import { optionsOf } from '../check/options.js';
 import { hex, shown, VmError } from '../errors.js';
 import { printsItself, sizeText } from '../prints.js';
 import {
@@ -10,6 +11,7 @@ import {
   type CreatedBank,
   checkCount,
   checkPageShift,
+  type GivenBank,
   type MakeLoops,
 } from './bank.js';
 import { lastAtOrBelow, readOnly } from './bank-search.js';
@@ -76,8 +78,10 @@ export class PhysicalMemory {
    * @param o - which of them, and at which physical address. Default: all of them, from 0n on.
    * @throws VmError `EINVAL` for an invalid place, or one that does not fit into the source.
    */
-  static over(source: BankSource, o: BankPlacement = {}): PhysicalMemory {
-    return new this([LinearBank.over({ ...o, source })]);
+  static over(source: BankSource, o?: BankPlacement): PhysicalMemory {
+    return new this([
+      LinearBank.over({ ...optionsOf(o, PLACEMENT, 'PhysicalMemory.over()'), source } as GivenBank),
+    ]);
   }
 
   /**
@@ -282,6 +286,8 @@ export class PhysicalMemory {
     return others > 0 ? `${text} and ${others} more banks` : text;
   }
 }
+
+const PLACEMENT = ['base', 'byteOffset', 'bytes', 'writable', 'loops'] as const;
 
 /** Most banks that a text names. */
 const SHOWN = 4;

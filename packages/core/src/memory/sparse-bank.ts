@@ -1,3 +1,6 @@
+import { checkAddress } from '../check/address.js';
+import { wrongValue } from '../check/members.js';
+import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
 import type { RunLoops } from '../loops/run-loops.js';
 import { type Bank, type ByteBank, checkPageShift, type MakeLoops, PHYSICAL_ADDRESS_BITS } from './bank.js';
@@ -15,6 +18,8 @@ export interface SparseImage {
    */
   readonly bytes: Uint8Array;
 }
+
+const NAMES = ['pageShift', 'addresses', 'bytes'] as const;
 
 /**
  * Makes a read-only bank of single frames, for `PhysicalMemory.of`.
@@ -53,7 +58,8 @@ class SparseBank implements ByteBank {
   /** For each run: where it begins in the image, in bytes. */
   readonly #offsets: Float64Array;
 
-  constructor(image: SparseImage) {
+  constructor(given: SparseImage) {
+    const image = optionsOf<Partial<SparseImage>>(given, NAMES, 'sparseBank()') as SparseImage;
     const { pageShift, bytes } = image;
     checkPageShift(pageShift);
     checkBytes(image);
@@ -145,13 +151,13 @@ class SparseBank implements ByteBank {
 function checkBytes(image: SparseImage): void {
   const { addresses, bytes, pageShift } = image;
   if (Object.prototype.toString.call(bytes) !== '[object Uint8Array]') {
-    throw new VmError('EINVAL', 'the bytes of an image must be a Uint8Array');
+    throw wrongValue('bytes', bytes, 'a Uint8Array');
   }
   if (
     !Array.isArray(addresses) &&
     !(Object.prototype.toString.call(addresses) === '[object BigUint64Array]')
   ) {
-    throw new VmError('EINVAL', 'the addresses of an image must be a BigUint64Array or an array of bigint');
+    throw wrongValue('addresses', addresses, 'a BigUint64Array or an array of bigints');
   }
   if (addresses.length === 0) throw new VmError('EINVAL', 'an image needs at least one frame');
   const expected = addresses.length * 2 ** pageShift;
@@ -167,12 +173,10 @@ function checkBytes(image: SparseImage): void {
 function checkedAddresses(image: SparseImage, size: number): Float64Array {
   const limit = 1n << BigInt(PHYSICAL_ADDRESS_BITS);
   return Float64Array.from(image.addresses, (address: unknown, i) => {
-    if (typeof address !== 'bigint' || address < 0n || address >= limit || address % BigInt(size) !== 0n) {
-      throw new VmError(
-        'EINVAL',
-        `the address of frame ${i} must be a multiple of ${size} below 2^${PHYSICAL_ADDRESS_BITS}; it is ${String(address)}`,
-      );
-    }
+    const what = `addresses[${i}]`;
+    checkAddress(address, what);
+    if (address >= limit || address % BigInt(size) !== 0n)
+      throw wrongValue(what, address, `a multiple of ${size} below 2^${PHYSICAL_ADDRESS_BITS}`);
     return Number(address);
   });
 }

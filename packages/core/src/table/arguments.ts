@@ -1,79 +1,11 @@
 import { checkAddress } from '../check/address.js';
 import type { Given } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
-import type { Access } from '../format/access.js';
 import type { Plan } from '../format/plan.js';
-import { isMade, type Protection, protection } from '../format/protection.js';
 import type { FlushOptions, MapOptions, PrepareOptions } from './options.js';
 import { type PageRange, pageRange } from './page-range.js';
 import type { TableContext } from './state/context.js';
 import type { OwedFlushes } from './state/flush-batch.js';
-
-/** Refuses a misspelt access: it must not look allowed. */
-export function checkAccess(access: Access): void {
-  if (!['read', 'write', 'execute'].includes(access?.kind) || typeof access.user !== 'boolean') {
-    throw new VmError('EINVAL', 'invalid access', {
-      advice: "pass { kind: 'read' | 'write' | 'execute', user: boolean }",
-    });
-  }
-}
-
-const DEFAULTS = protection();
-
-/**
- * Refuses an incomplete protection: a missing member must not look like a right that is not given.
- *
- * @returns the protection itself when `protection()` made it, else a copy: its members may change, or may be
- *   getters of the caller.
- */
-export function checkProtection(protection: Protection): Protection {
-  if (isMade(protection)) return protection;
-  if (typeof protection !== 'object' || protection === null) throw notComplete();
-  const copy: Record<string, unknown> = {};
-  for (const [member, usual] of Object.entries(DEFAULTS)) {
-    const value: unknown = protection[member as keyof Protection];
-    if (typeof value !== typeof usual) throw notComplete();
-    copy[member] = value;
-  }
-  return Object.freeze(copy) as unknown as Protection;
-}
-
-function notComplete(): VmError {
-  return new VmError('EINVAL', 'the protection is not complete', {
-    advice: 'make it with protection({ … }) or take a named one of a Linux policy',
-  });
-}
-
-/** The members of a protection that a call changes, as a copy. Each is read once. */
-export function protectionFields(fields: Partial<Protection>): Partial<Protection> {
-  if (typeof fields !== 'object' || fields === null) {
-    throw new VmError('EINVAL', `the protection is ${shown(fields)}`, {
-      advice: 'pass the members that change, such as { write: false }',
-    });
-  }
-  const known = protection();
-  const copy: Partial<Protection> = { ...fields };
-  const isWhole = isComplete(copy);
-  for (const [member, value] of Object.entries(copy)) {
-    const isKnown = Object.hasOwn(known, member);
-    if (!isKnown || typeof value !== typeof known[member as keyof Protection]) {
-      throw new VmError('EINVAL', `the protection has ${member}: ${shown(value)}`, {
-        advice: `its members are ${Object.keys(known).join(', ')}`,
-      });
-    }
-    if (!isWhole && ['accessed', 'dirty', 'extra'].includes(member)) {
-      throw new VmError('EINVAL', `${member} is no protection`, {
-        advice: 'a change of protection keeps it; set entries with applyToExisting',
-      });
-    }
-  }
-  return copy;
-}
-
-/** True when no member is missing. */
-export function isComplete(fields: Partial<Protection>): fields is Protection {
-  return Object.keys(protection()).every((member) => Object.hasOwn(fields, member));
-}
 
 /** A range that may be left out. Default: everything that the root translates. */
 export function rangeOf(plan: Plan, { va, bytes }: Given<{ va: bigint; bytes: bigint | number }>): PageRange {

@@ -1,5 +1,6 @@
 import type { Controls } from '../format/access.js';
 import type { PageTable } from './page-table.js';
+import { readOnly } from './state/context.js';
 import { type FlushBatch, OwedFlushes } from './state/flush-batch.js';
 import { contextOf } from './state/registry.js';
 
@@ -8,7 +9,7 @@ import { contextOf } from './state/registry.js';
  * `table.unmap(va, bytes, { batch })`.
  *
  * @param table - whose calls may leave their flushes to it.
- * @throws VmError `EINVAL` when the table was destroyed.
+ * @throws VmError `EINVAL` when the table was destroyed; `EPERM` for a `PageTableReader`.
  * @example
  * ```ts
  * const batch = flushBatch(table);
@@ -19,6 +20,7 @@ import { contextOf } from './state/registry.js';
  */
 export function flushBatch<C extends Controls>(table: PageTable<C>): FlushBatch {
   const context = contextOf(table);
+  if (context.frames === null) throw readOnly();
   const batch = new OwedFlushes(context);
   context.batches.add(batch);
   return batch;

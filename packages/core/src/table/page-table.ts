@@ -1,18 +1,11 @@
 import { checkFrames, type FrameList, frameCount } from '../check/frames.js';
+import { recordsOf } from '../check/list.js';
 import { flagOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
 import type { Controls } from '../format/access.js';
-import type { Protection } from '../format/protection.js';
-import {
-  batchOf,
-  checkProtection,
-  type LeafCaps,
-  leafCaps,
-  physicalPage,
-  protectionFields,
-  rangeOf,
-} from './arguments.js';
+import { checkProtection, type Protection, protectionFields } from '../format/protection.js';
+import { batchOf, type LeafCaps, leafCaps, physicalPage, rangeOf } from './arguments.js';
 import { linearSource, scatteredSource } from './change/map/frame-source.js';
 import { type CheckedPiece, mapPages } from './change/map/map.js';
 import { GENERAL, makeSinglePages, type SinglePages } from './change/map/single-page.js';
@@ -75,7 +68,8 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    * @param protection - what the pages allow.
    * @throws VmError `EINVAL` misaligned, empty, or a frame that does not fit `paBits`; `ERANGE` outside the
    *   addresses that the format translates; `EBUSY` a slot is occupied, or a batch owes a flush for the
-   *   range; `ENOMEM` no frame for a table; `EFAULT` a table has no bytes; `EPERM` read-only.
+   *   range; `ENOMEM` no frame for a table; `EFAULT` a table has no bytes; `EPERM` the
+   *   root is in read-only memory.
    * @example
    * ```ts
    * table.map(0xffffc90000000000n, Uint32Array.of(0x1234, 0x99, 0x7001), PAGE_KERNEL);
@@ -102,7 +96,7 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    */
   mapMany(pieces: readonly MapPiece[]): void {
     this.#change((context) => {
-      const list = elementsOf(pieces, 'mapMany needs a list of stretches to map');
+      const list = recordsOf(pieces, PIECE, 'pieces', 1) as MapPiece[];
       mapPages(
         context,
         list.map(({ va, frames, protection, options }) =>
@@ -252,8 +246,8 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   ): void {
     const given = optionsOf(options, FLUSH_OPTIONS, 'protectMany()');
     this.#change((context) => {
-      const list = elementsOf(ranges, 'protectMany needs a list of ranges').map(({ va, bytes }) =>
-        pageRange(context.plan.format, va, bytes),
+      const list = recordsOf(ranges, RANGE, 'ranges', 1).map(({ va, bytes }) =>
+        pageRange(context.plan.format, va as bigint, bytes as bigint | number),
       );
       list.sort((a, b) => a.first - b.first);
       for (const [i, { first }] of list.entries()) {
@@ -302,18 +296,8 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   }
 }
 
-/** The elements of a caller's list: at least one, each an object. */
-function elementsOf<T extends object>(list: readonly T[], what: string): T[] {
-  const elements: T[] = [];
-  const length = Array.isArray(list) ? list.length : 0;
-  for (let i = 0; i < length; i++) {
-    const one: unknown = list[i];
-    if (typeof one !== 'object' || one === null) throw new VmError('EINVAL', what);
-    elements.push(one as T);
-  }
-  if (elements.length === 0) throw new VmError('EINVAL', what);
-  return elements;
-}
+const PIECE = ['va', 'frames', 'protection', 'options'] as const;
+const RANGE = ['va', 'bytes'] as const;
 
 /** One piece with scattered frames, checked. */
 function scatteredPiece(

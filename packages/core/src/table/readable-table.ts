@@ -1,11 +1,11 @@
 import { checkAddress } from '../check/address.js';
 import { completeControls } from '../check/controls.js';
 import { hex } from '../errors.js';
-import type { Access, Controls } from '../format/access.js';
+import { type Access, type Controls, checkAccess } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { printsItself } from '../prints.js';
 import { words } from '../words.js';
-import { checkAccess, rangeOf } from './arguments.js';
+import { rangeOf } from './arguments.js';
 import type { TableContext } from './state/context.js';
 import { type Counters, newCounters } from './state/counters.js';
 import { register, requireLive } from './state/registry.js';
@@ -75,9 +75,9 @@ export abstract class ReadableTable<C extends Controls = Controls> {
    * ```
    */
   walk(va: bigint, access?: Access, controls?: Partial<C>): Walk {
-    if (access !== undefined) checkAccess(access);
+    const asked = access === undefined ? undefined : checkAccess(access);
     const context = requireLive(this.#context);
-    return walkAddress(context, va, access, completeControls(context.controls, controls, this.format.name));
+    return walkAddress(context, va, asked, completeControls(context.controls, controls, this.format.name));
   }
 
   /**
@@ -98,8 +98,9 @@ export abstract class ReadableTable<C extends Controls = Controls> {
   /**
    * Translates one address that comes as two 32-bit words: the fast path, without bigints or allocation.
    *
-   * @param vaHi - bits 63..32, signed or unsigned.
-   * @param vaLo - bits 31..0, signed or unsigned.
+   * @param vaHi - bits 63..32, signed or unsigned. A number is taken modulo 2^32, as JavaScript's bit
+   *   operators do; the hot path has no check.
+   * @param vaLo - bits 31..0, likewise.
    * @returns the frame of the address in base pages, also inside a larger leaf; -1 when there is no
    *   translation.
    * @throws VmError `EINVAL` when the table was destroyed.

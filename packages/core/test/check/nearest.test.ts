@@ -12,6 +12,7 @@ test.each([
   ['tcr2_el1', ['sctlr', 'tcr', 'tcr2'], 'tcr2'],
   ['maxLeafShfit', ['maxLeafShift', 'maxRunShift'], 'maxLeafShift'],
   ['max', ['maxLeafShift', 'maxRunShift'], 'maxRunShift'],
+  ['wriet', ['read', 'write', 'execute'], 'write'],
   ['gaurdPagez', ['guardPages'], 'guardPages'],
 ])('the nearest name to %s among %o is %s', (name, names, expected) => {
   expect(nearest(name, names)).toBe(expected);

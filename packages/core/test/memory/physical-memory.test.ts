@@ -264,8 +264,16 @@ describe('PhysicalMemory.create and of', () => {
     },
   );
 
-  test.each([1n, 0x1800n, -4096n, 4096, TOP, null])('refuse a base of %s', (base) => {
+  test.each([1n, 0x1800n, 4096, TOP, null])('refuse a base of %s', (base) => {
     expect(codeOf(() => PhysicalMemory.create({ bytes: 4096, base: wrong(base) }))).toBe('EINVAL');
+  });
+
+  test.each([-4096n, 1n << 64n])('refuse a base of %s, which is outside 64 bits', (base) => {
+    expect(codeOf(() => PhysicalMemory.create({ bytes: 4096, base }))).toBe('ERANGE');
+  });
+
+  test.each([null, 4096n, true, []])('refuse %s in place of an option object', (placement) => {
+    expect(codeOf(() => PhysicalMemory.over(new ArrayBuffer(8192), wrong(placement)))).toBe('EINVAL');
   });
 
   test('reach up to the last frame below 2^52', () => {

@@ -128,14 +128,24 @@ describe('a sparse bank', () => {
     ['bytes of another type', { bytes: new Uint16Array(2048) }],
     ['a misaligned address', { addresses: [0x1800n] }],
     ['an address for another page size', { pageShift: 14, bytes: frames(4) }],
-    ['a negative address', { addresses: [-4096n] }],
     ['an address beyond 2^52', { addresses: [1n << 52n] }],
     ['an address that is no bigint', { addresses: [4096] }],
+    ['an address that cannot be shown', { addresses: [{ toString: null }] }],
+    ['an unknown option', { base: 1n }],
     ['addresses of another type', { addresses: new Uint32Array(1) }],
     ['a page shift of 13', { pageShift: 13, bytes: frames(2) }],
   ])('refuses %s', (_, o) => {
     const good = { pageShift: 12, addresses: [0x1000n], bytes: frames(1) };
     PhysicalMemory.of([sparseBank(good)]);
     expect(codeOf(() => PhysicalMemory.of([sparseBank(wrong({ ...good, ...o }))]))).toBe('EINVAL');
+  });
+
+  test.each([-4096n, 1n << 64n])('refuses the address %s, which is outside 64 bits', (address) => {
+    const image = { pageShift: 12, addresses: [address], bytes: frames(1) };
+    expect(codeOf(() => sparseBank(image))).toBe('ERANGE');
+  });
+
+  test.each([undefined, null, 5])('refuses %s as an image', (image) => {
+    expect(codeOf(() => sparseBank(wrong(image)))).toBe('EINVAL');
   });
 });

@@ -144,7 +144,7 @@ describe('protect', () => {
     expect(call({ dirty: false })).toMatch(
       /^EINVAL: dirty is no protection; a change of protection keeps it/,
     );
-    expect(call({ toString: () => '' })).toMatch(/^EINVAL: the protection has toString/);
+    expect(call({ toString: () => '' })).toMatch(/^EINVAL: the protection has no member `toString`/);
     expect(thrown(() => table.protect(0n, 4096, {}, { split: 'no' as never }))).toMatch(
       /^EINVAL: split is 'no'/,
     );

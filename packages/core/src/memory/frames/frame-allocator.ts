@@ -1,6 +1,6 @@
-import { wrongValue } from '../../check/members.js';
+import { flagOption, integerOption, wrongValue } from '../../check/members.js';
 import { optionsOf } from '../../check/options.js';
-import { shown, VmError } from '../../errors.js';
+import { VmError } from '../../errors.js';
 import { printsItself, sizeText } from '../../prints.js';
 import { checkCount, checkPageShift, PHYSICAL_ADDRESS_BITS } from '../bank.js';
 import type { PhysicalMemory } from '../physical-memory.js';
@@ -123,8 +123,10 @@ export class FrameAllocator {
    *
    * @param pfn - any number.
    * @param order - log2 of its frames: 0 to 18. Default: 0.
+   * @throws VmError `EINVAL` for an invalid order.
    */
   isAllocated(pfn: number, order: number = 0): boolean {
+    checkOrder(order);
     return headOf(this.#state, pfn) === order + 1;
   }
 
@@ -235,11 +237,10 @@ function create(memory: PhysicalMemory | null, options: FrameAllocatorOptions | 
   const o = optionsOf(options, NAMES, 'FrameAllocator') as FrameAllocatorOptions;
   if (memory !== null && typeof memory?.bankOf !== 'function')
     throw wrongValue('memory', memory, 'a PhysicalMemory, or null for frames without bytes');
-  const { pageShift = 12, reserved = [], scatter = null, shared = false } = o;
+  const { pageShift = 12, reserved = [] } = o;
   checkPageShift(pageShift);
-  if (scatter !== null && (!Number.isInteger(scatter) || scatter < 0 || scatter >= 2 ** 32)) {
-    throw new VmError('EINVAL', `scatter must be an integer of 0 to 2^32 - 1, not ${shown(scatter)}`);
-  }
+  const scatter = o.scatter === undefined ? null : integerOption(o, 'scatter', 0, 2 ** 32 - 1);
+  const shared = flagOption(o, 'shared', false);
   const { pfn: first, frames } = rangeOf(memory, pageShift, o);
   const merged = mergeReserved(reserved, { pfn: first, frames }, pageShift);
   const free = freeRanges(merged, { pfn: first, frames });
@@ -255,8 +256,7 @@ function rangeOf(memory: PhysicalMemory | null, pageShift: number, o: FrameAlloc
   }
   const given = o.first !== undefined && o.frames !== undefined;
   const bank = memory === null || given ? null : rangeOfBank(memory, pageShift, o.first);
-  const first = o.first ?? (bank as FrameRange).pfn;
-  const frames = o.frames ?? (bank as FrameRange).frames;
+  const { first = (bank as FrameRange).pfn, frames = (bank as FrameRange).frames } = o;
   checkCount(first, 'first');
   checkCount(frames, 'frames');
   if (frames < 1 || frames > MAX_FRAMES) {

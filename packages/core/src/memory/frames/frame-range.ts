@@ -1,3 +1,4 @@
+import { recordsOf } from '../../check/list.js';
 import { VmError } from '../../errors.js';
 import { checkCount } from '../bank.js';
 import type { PhysicalMemory } from '../physical-memory.js';
@@ -53,8 +54,8 @@ export function mergeReserved(
   all: FrameRange,
   pageShift: number,
 ): FrameRange[] {
-  if (!Array.isArray(reserved)) throw new VmError('EINVAL', 'reserved must be an array of ranges');
-  for (const { pfn, frames } of reserved) {
+  const list = recordsOf(reserved, ['pfn', 'frames'], 'reserved') as FrameRange[];
+  for (const { pfn, frames } of list) {
     checkCount(pfn, 'pfn of a reserved range');
     checkCount(frames, 'frames of a reserved range');
     if (frames === 0)
@@ -68,7 +69,7 @@ export function mergeReserved(
     }
   }
   const merged: { pfn: number; frames: number }[] = [];
-  for (const { pfn, frames } of [...reserved].sort((a, b) => a.pfn - b.pfn)) {
+  for (const { pfn, frames } of list.sort((a, b) => a.pfn - b.pfn)) {
     const last = merged.at(-1);
     if (last !== undefined && pfn <= last.pfn + last.frames) {
       last.frames = Math.max(last.frames, pfn + frames - last.pfn);

@@ -99,7 +99,7 @@ export function destroyed(): VmError {
 /** The error of a change to a table that is only read. */
 export function readOnly(): VmError {
   return new VmError('EPERM', 'this page table is read-only', {
-    advice: 'open it with `frames`, over memory that can be written',
+    advice: 'make a PageTable over memory that can be written',
   });
 }
 

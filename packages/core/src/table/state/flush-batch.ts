@@ -1,4 +1,5 @@
 import { VmError } from '../../errors.js';
+import { printsItself } from '../../prints.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import type { TableContext } from './context.js';
 import { flush } from './flush.js';
@@ -54,6 +55,13 @@ export class OwedFlushes implements FlushBatch {
     this.#context = context;
     this.#owed = new OwedRanges(middle);
     this.#unlinked = new OwedRanges(middle);
+    printsItself(new.target.prototype);
+  }
+
+  /** How much it owes. */
+  toString(): string {
+    const ranges = this.ranges.length === 1 ? '1 range' : `${this.ranges.length} ranges`;
+    return `FlushBatch: ${ranges} to flush, ${this.tables} tables to free`;
   }
 
   get isPending(): boolean {

@@ -1,4 +1,5 @@
 import { optionsOf } from '../../check/options.js';
+import { checkSink } from '../../check/sink.js';
 import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
@@ -58,6 +59,7 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
     throw new VmError('EINVAL', `asid is ${shown(asid)}`, {
       advice: `pass an integer from 0 to ${MAX_ASID}`,
     });
+  checkSink(given.sink);
   checkAllocator(plan, memory, frames);
   memory.useLoops((bank, isShared) => new ArrayLoops(bank, isShared));
   const context = new TableContext(

@@ -1,6 +1,7 @@
 import { rotateRight } from '../../address-codec.js';
 import type { Controls } from '../../format/access.js';
 import type { LevelPlan } from '../../format/plan.js';
+import { printsItself } from '../../prints.js';
 import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
 import { behind, contextOf, requireLive } from '../state/registry.js';
@@ -114,6 +115,12 @@ class FlatCursor implements TranslationCursor {
     this.hi = 0;
     this.lo = 0;
     this.generation = NOTHING | 0;
+    printsItself(new.target.prototype);
+  }
+
+  /** Whose addresses it translates. */
+  toString(): string {
+    return `TranslationCursor of a page table of ${this.context.plan.format.name}`;
   }
 
   translateWords(vaHi: number, vaLo: number): number {

@@ -1,7 +1,7 @@
 import { checkBytes } from '../../check/bytes.js';
 import { shown, VmError } from '../../errors.js';
+import { checkProtection } from '../../format/protection.js';
 import { printsItself } from '../../prints.js';
-import { checkProtection } from '../../table/arguments.js';
 import { isInside, pagesRefused } from '../areas/area-pages.js';
 import { reserve } from '../areas/reserve.js';
 import { pagesFrom, type VmArea } from '../areas/vm-area.js';

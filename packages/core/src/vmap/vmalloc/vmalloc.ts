@@ -1,8 +1,8 @@
 import { checkAlign, checkBytes } from '../../check/bytes.js';
 import { narrowed } from '../../check/frames.js';
 import { VmError } from '../../errors.js';
+import { checkProtection } from '../../format/protection.js';
 import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
-import { checkProtection } from '../../table/arguments.js';
 import type { MapPiece } from '../../table/options.js';
 import { areaFrom } from '../areas/places.js';
 import {

@@ -48,7 +48,13 @@ describe.each(formats)('mapMany on $name', (format) => {
       expect(thrown(() => table.mapMany([first, second]))).toMatch(code);
       expect([fingerprint(state), frames.stats().allocated]).toEqual(before);
     }
-    for (const none of [[], undefined, 5] as const)
-      expect(thrown(() => table.mapMany(none as unknown as []))).toMatch(/^EINVAL: mapMany needs/);
+    expect(thrown(() => table.mapMany([]))).toMatch(/^EINVAL: pieces has no element/);
+    for (const none of [undefined, 5] as const)
+      expect(thrown(() => table.mapMany(none as unknown as []))).toMatch(/^EINVAL: pieces is /);
+    expect(thrown(() => table.mapMany([first, 5 as never]))).toBe('EINVAL: pieces[1] is 5');
+    const misspelt = { va: base, frames: [1], protection: WRITE, option: { maxLeafShift: 12 } };
+    expect(thrown(() => table.mapMany([misspelt]))).toBe(
+      'EINVAL: pieces[0] has no member `option`; did you mean `options`?',
+    );
   });
 });

@@ -67,6 +67,10 @@ describe.each(formats.map((format) => [format.name, format] as const))('protectM
       expect(thrown(() => table.protectMany(list as never, { write: false }))).toContain('EINVAL');
       expect(thrown(() => table.mapMany(list as never))).toContain('EINVAL');
     }
+    const misspelt = [{ va: 0n, bytes: 4096, byts: 1 }];
+    expect(thrown(() => table.protectMany(misspelt, { write: false }))).toBe(
+      'EINVAL: ranges[0] has no member `byts`; did you mean `bytes`?',
+    );
   });
 
   test('is undone when the sink throws', () => {

@@ -1,9 +1,9 @@
 import { hex, VmError } from '../../../errors.js';
 import { isToldByFlags, type LevelPlan } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
+import { isComplete } from '../../../format/protection.js';
 import { loopsOf } from '../../../memory/bank.js';
 import { joinWords, toBigint, type Words } from '../../../words.js';
-import { isComplete } from '../../arguments.js';
 import { hullOf, type PageRange } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
 import { isLeaf } from '../../state/entries.js';

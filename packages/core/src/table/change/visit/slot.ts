@@ -3,9 +3,9 @@ import { isWord } from '../../../check/address.js';
 import { hex, shown, VmError } from '../../../errors.js';
 import { isInRun } from '../../../format/classify.js';
 import type { LevelPlan } from '../../../format/plan.js';
-import type { Protection } from '../../../format/protection.js';
+import { checkProtection, type Protection } from '../../../format/protection.js';
+import { printsItself } from '../../../prints.js';
 import { joinWords, type Words, ZERO } from '../../../words.js';
-import { checkProtection } from '../../arguments.js';
 import { addressOf, type PageRange } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
 import { isLeaf, isPresent, isTable } from '../../state/entries.js';
@@ -84,6 +84,15 @@ export class EntrySlot implements Slot {
     this.#context = context;
     this.#first = range.first;
     this.#level = context.plan.levels[context.plan.last] as LevelPlan;
+    printsItself(new.target.prototype);
+  }
+
+  /** The entry that it is at. */
+  toString(): string {
+    const { name } = this.#level.level;
+    return this.#isOpen
+      ? `Slot: ${name} entry ${hex(this.entry)} at ${hex(this.va)}`
+      : 'Slot: its call is over';
   }
 
   /** Begins a run of entries. */
