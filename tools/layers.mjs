@@ -14,14 +14,22 @@ import { cruise } from 'dependency-cruiser';
  * @type {Record<string, { all: string[], types?: string[] }>}
  */
 const rooms = {
-  check: { all: [], types: ['format', 'memory'] },
+  check: { all: [] },
   loops: { all: [], types: ['format'] },
   memory: { all: ['loops', 'check'] },
   format: { all: ['check'] },
   table: { all: ['loops', 'memory', 'format', 'check'] },
-  area: { all: ['check'], types: ['memory', 'format', 'table'] },
+  area: { all: ['check'], types: ['table'] },
   space: { all: ['memory', 'format', 'table', 'check'] },
   vmap: { all: ['memory', 'format', 'table', 'area', 'space', 'check'] },
+};
+
+/** What the parts of `table` may import of each other. */
+const tableParts = {
+  state: { all: [], types: ['walk'] },
+  walk: { all: ['state'] },
+  show: { all: ['walk', 'state'] },
+  change: { all: ['walk', 'state'] },
 };
 
 /** At most this many cycles are printed, because one wrong import may close dozens. */
@@ -30,25 +38,37 @@ const CYCLES_SHOWN = 5;
 const core = '^packages/core/src/';
 /** @type {import('dependency-cruiser').DependencyType[]} */
 const asTypes = ['type-only', 'type-import'];
-const inRooms = (/** @type {string[]} */ names) => `${core}(${names.join('|')})/`;
 
-/** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
-const forbidden = [
-  ...Object.entries(rooms).flatMap(([name, { all, types = [] }]) => [
+/**
+ * The rules between the folders of a folder.
+ *
+ * @param {string} folder - a pattern, with its last slash.
+ * @param {Record<string, { all: string[], types?: string[] }>} allowed
+ * @returns {import('dependency-cruiser').IForbiddenRuleType[]}
+ */
+function between(folder, allowed) {
+  const inside = (/** @type {string[]} */ names) => `${folder}(${names.join('|')})/`;
+  return Object.entries(allowed).flatMap(([name, { all, types = [] }]) => [
     {
       name: `${name} may not import this room`,
-      from: { path: inRooms([name]) },
-      to: { path: `${core}[^/]+/`, pathNot: inRooms([name, ...all, ...types]) },
+      from: { path: inside([name]) },
+      to: { path: `${folder}[^/]+/`, pathNot: inside([name, ...all, ...types]) },
     },
     ...types.map((type) => ({
       name: `${name} may import types only from ${type}`,
-      from: { path: inRooms([name]) },
-      to: { path: inRooms([type]), dependencyTypesNot: asTypes },
+      from: { path: inside([name]) },
+      to: { path: inside([type]), dependencyTypesNot: asTypes },
     })),
-  ]),
+  ]);
+}
+
+/** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
+const forbidden = [
+  ...between(core, rooms),
+  ...between(`${core}table/`, tableParts),
   {
     name: 'unknown room: say in tools/layers.mjs what it may import',
-    from: { path: `${core}[^/]+/`, pathNot: inRooms(Object.keys(rooms)) },
+    from: { path: `${core}[^/]+/`, pathNot: `${core}(${Object.keys(rooms).join('|')})/` },
     to: {},
   },
   {

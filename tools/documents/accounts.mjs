@@ -41,9 +41,11 @@ export const EXCEPTIONS = {
   'vmarea-bench mmu': ci('npm run test:mmu'),
   'npm run consumer': ci('npm run release:rehearse'),
   'npm run bench -- mmu --case mmu-cases/FILE': refused(
-    'only a run that fails writes a case; a test reads one',
+    'only a run that fails writes a case; npm run test:mmu repeats the cases of planted faults',
   ),
-  'vmarea-bench mmu --case mmu-cases/FILE': refused('only a run that fails writes a case; a test reads one'),
+  'vmarea-bench mmu --case mmu-cases/FILE': refused(
+    'only a run that fails writes a case; npm run test:mmu repeats the cases of planted faults',
+  ),
 };
 
 /**
