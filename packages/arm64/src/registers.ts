@@ -149,7 +149,8 @@ export function arm64FromRegisters(registers: Arm64Registers): Arm64State {
   // A wrong MAIR is refused even if no half uses it.
   memoryTypesOf(mair);
   const ips = IPS_BITS[Number(field(tcr, TCR.IPS, 3))] ?? null;
-  if (ips === null) throw new VmError('EINVAL', 'TCR.IPS is 7 (56 bits), which 64-bit descriptors cannot hold');
+  if (ips === null)
+    throw new VmError('EINVAL', 'TCR.IPS is 7 (56 bits), which 64-bit descriptors cannot hold');
 
   const machine: Machine = { tcr, sctlr, mair, pan, implemented, size: Math.min(ips, implemented) };
   const lower = halfOf(TTBR0, ttbrs.ttbr0, machine);

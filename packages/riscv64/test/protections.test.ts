@@ -27,7 +27,10 @@ describe('encode', () => {
 
   test.each<[Partial<Protection>, RegExp]>([
     [{ read: false }, /^EINVAL: read, write and execute are all false/],
-    [{ read: false, write: true }, /^EINVAL: write is true and read is false: riscv64 reserves that encoding/],
+    [
+      { read: false, write: true },
+      /^EINVAL: write is true and read is false: riscv64 reserves that encoding/,
+    ],
     [{ read: false, write: true, execute: true }, /^EINVAL: write is true and read is false/],
     [{ memory: 'uncached' }, /^EINVAL: memory is uncached.*it has normal, write-combining, device/],
     [{ extra: 0x400n }, /^EINVAL: extra has the bits 0x400.*software bits 9:8/],
