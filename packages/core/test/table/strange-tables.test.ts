@@ -142,7 +142,7 @@ describe('protect', () => {
       'EINVAL: write without read is a reserved encoding',
     );
     expect(call({ dirty: false })).toMatch(
-      /^EINVAL: dirty is no protection; a change of protection keeps it/,
+      /^EINVAL: a change of protection cannot set dirty; the change keeps it/,
     );
     expect(call({ toString: () => '' })).toMatch(/^EINVAL: the protection has no member `toString`/);
     expect(thrown(() => table.protect(0n, 4096, {}, { split: 'no' as never }))).toMatch(
@@ -284,7 +284,7 @@ describe('a table that is linked twice', () => {
     const { table, memory, frames } = linked();
     table.mapRange(BigInt(GiB), 0n, 2 * MiB, WRITE);
     const before = fingerprint({ memory, frames });
-    const twice = /^EINVAL at 0x0000000000200000: a table that translates this was met in the range before/;
+    const twice = /^EINVAL at 0x0000000000200000: the range meets the table of this address twice/;
     expect(thrown(() => table.unmap(0n, GiB + MiB))).toMatch(twice);
     expect(thrown(() => applyToExisting(table, 0n, 4 * MiB, () => undefined))).toMatch(twice);
     expect(fingerprint({ memory, frames })).toBe(before);

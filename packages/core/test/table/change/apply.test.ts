@@ -76,7 +76,7 @@ describe('applyToRange', () => {
       "EINVAL at 0xffff000000200000: a PMD leaf of 2097152 bytes maps this; ask for the block itself with blocks: 'visit', or for its pages with blocks: 'split'",
     );
     expect(thrown(() => applyToExisting(table, BASE + BigInt(4 * MiB), 4096, clear))).toBe(
-      'EBUSY at 0xffff000000400000: the PMD slot holds an entry of the kind absent; it stands where a table is needed: clear it first',
+      'EBUSY at 0xffff000000400000: the PMD slot holds an entry of the kind absent; a table is needed there: clear the entry first',
     );
     expect(thrown(() => applyToRange(table, BASE, 4096, clear, { blocks: 'pages' as never }))).toMatch(
       /^EINVAL: blocks is 'pages'/,

@@ -42,7 +42,7 @@ describe('split', () => {
     splitLeaves(table, BASE, 4096, { leafShift: 30 });
     expect(sizes(table)).toEqual([[BASE, 21, 512]]);
     expect(thrown(() => splitLeaves(table, BASE, 4096, { leafShift: 16 }))).toBe(
-      'EINVAL: leafShift is 16, no leaf size of arm64-4k-48; it has 12, 21, 30',
+      'EINVAL: leafShift is 16, which is not a leaf size of arm64-4k-48; it has 12, 21, 30',
     );
   });
 
