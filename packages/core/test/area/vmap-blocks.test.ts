@@ -290,13 +290,13 @@ describe('a purge that frees blocks', () => {
   });
 });
 
-describe('a refused call', () => {
-  test.each([0, -1, 1.5, Number.NaN])('reserves %d pages', (pages) => {
+describe('VmapBlocks refuses', () => {
+  test.each([0, -1, 1.5, Number.NaN])('to reserve %d pages', (pages) => {
     const { blocks } = blocksOf();
     expect(thrown(() => blocks.reserve(pages))).toMatch(/^EINVAL: pages is .*, expected 1 or more/);
   });
 
-  test('frees a range that is not live, or has another size', () => {
+  test('to free a range that is not live, or has another size', () => {
     const { areas, blocks } = blocksOf();
     const address = blocks.reserve(3);
     for (const [wrong, pages] of [

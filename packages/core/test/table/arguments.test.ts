@@ -93,7 +93,7 @@ describe('a wrong encoding by the format', () => {
     refused(1n << 53n, riscv64(3), 0n);
   });
 
-  test('is refused when it is no leaf', () => {
+  test('is refused when it is not a leaf', () => {
     // A bit that riscv64 reserves, and a run of a size that the format does not have.
     refused(1n << 54n, riscv64(3), 0n);
     refused(1n << 63n, riscv64(3), 0n);
@@ -101,7 +101,7 @@ describe('a wrong encoding by the format', () => {
     refused(1n << 45n, arm64({ granule: 4, vaBits: 48, paBits: 40 }));
   });
 
-  test('is refused when only that of a block is wrong', () => {
+  test('is refused when only the encoding of a block is wrong', () => {
     const shifted: PageTableFormat = {
       ...arm,
       name: 'wrong-block',

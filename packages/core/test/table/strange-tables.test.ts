@@ -43,7 +43,7 @@ describe('collapse', () => {
     }
   });
 
-  test('makes a block of a table of its own, whose entry forbids what Linux lets all table entries forbid', () => {
+  test('makes a block of its own table, whose entry has the restrictions that Linux sets in all table entries', () => {
     // arm64's table entries carry UXNTable: user mode may execute no page below, block or not.
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 2 * MiB, protection({ user: true, execute: true }), { maxLeafShift: 12 });
@@ -125,7 +125,7 @@ describe('a run that lacks some of its marks', () => {
 });
 
 describe('protect', () => {
-  test('leaves a reserved entry alone, whatever stands before it', () => {
+  test('leaves a reserved entry alone, whatever is before it', () => {
     const { table, memory } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
     table.map(BASE, [1, 2, 3], WRITE);
     const { address, entry } = entryAt(table, BASE + 0x1000n);
@@ -254,7 +254,7 @@ describe('a table that is linked twice', () => {
     ]);
   });
 
-  test('is made runs once, and flushed at both addresses', () => {
+  test('gets runs once, and is flushed at both addresses', () => {
     const { table, memory, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
     const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };

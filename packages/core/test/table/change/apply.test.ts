@@ -165,7 +165,7 @@ describe('applyToRange', () => {
     expect(table.walk(0x1f000n).leaf?.runShift).toBeNull();
   });
 
-  test('refuses words that are no entry of the level, and frames that the format cannot address', () => {
+  test('refuses words that are not an entry of the level, and frames that the format cannot address', () => {
     const { table, memory, frames } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
     const before = fingerprint({ memory, frames });
     const set = (lo: number, hi: number) =>
@@ -236,7 +236,7 @@ describe('different changes of equal entries', () => {
 });
 
 describe('applyToExisting', () => {
-  test('passes over empty entries and missing tables, and makes none', () => {
+  test('skips empty entries and missing tables, and makes no table', () => {
     const { table, frames, flushes } = machine(arm);
     table.map(BASE + 0x3000n, [3], WRITE);
     table.map(BASE + 0x4000_0000n, [4], WRITE);

@@ -50,7 +50,7 @@ describe('protect', () => {
     );
   });
 
-  test('passes over empty slots, missing tables, and entries that the MMU ignores', () => {
+  test('skips empty slots, missing tables, and entries that the MMU ignores', () => {
     const { table, memory } = machine(arm);
     table.map(BASE, [1], WRITE);
     const { address } = entryAt(table, BASE);

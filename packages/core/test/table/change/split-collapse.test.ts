@@ -56,7 +56,7 @@ describe('split', () => {
     expect(entryAt(table, BASE + 0x5000n).entry).toBe((entry & ~0b11n) | 0b11n | SOFTWARE | 0x5000n);
   });
 
-  test('takes the marks from the runs that it meets, and from no others', () => {
+  test('clears the marks of the runs that it meets, and of no others', () => {
     const made = machine(riscv);
     const { table } = made;
     table.mapRange(0x10000n, 0x50010000n, 32 * 4096, WRITE);

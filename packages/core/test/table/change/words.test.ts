@@ -80,7 +80,7 @@ describe('mapWords and unmapWords', () => {
     expect(live()).toBe(1);
   });
 
-  test('take the marks from a run before they unmap a page of it', () => {
+  test('clear the marks of a run before they unmap a page of it', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0x100000n, 16 * 4096, WRITE, { maxLeafShift: 12 });
     markRun({ table, memory }, BASE, 16, 1n << 52n);
@@ -260,7 +260,7 @@ describe('the flush of unmapWords', () => {
     expect(table.unmapWords(HI, 0x1000)).toBe(5);
   });
 
-  test('is counted though there is no sink', () => {
+  test('is counted even without a sink', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 16 });
     const table = new PageTable({ format: arm, memory, frames: new FrameAllocator(memory) });
     table.mapWords(HI, 0, 1, WRITE);

@@ -47,7 +47,7 @@ describe('diffTables', () => {
     expect(changed?.there?.protection).toMatchObject({ read: true, write: false });
   });
 
-  test('gives none where only the sizes of leaves differ', () => {
+  test('gives no difference where only the sizes of leaves differ', () => {
     const { here, there } = pair();
     here.mapRange(0n, 0x40000000n, 6n * MIB, KERNEL);
     there.mapRange(0n, 0x40000000n, 6n * MIB, KERNEL, { maxLeafShift: 12 });
@@ -106,7 +106,7 @@ describe('diffTables', () => {
 describe('accessed and dirty bits', () => {
   const cold = { ...KERNEL, accessed: false, dirty: false };
 
-  test('are no difference by default, and end none', () => {
+  test('make and end no difference by default', () => {
     const { here, there } = pair();
     here.map(0n, [1], KERNEL);
     here.map(0x1000n, [2], cold);

@@ -66,7 +66,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     expect(table.translate(BASE)).toBe(0x1000n);
   });
 
-  test('for a value that is no snapshot, or one of another memory', () => {
+  test('for a value that is not a snapshot, or is one of another memory', () => {
     const made = machine(arm);
     const other = machine(arm);
     const snapshot = takeSnapshot(made.table);
