@@ -133,7 +133,7 @@ describe.each([
     pages: 6_624,
     areas: 97,
   },
-])('$name: what the kernel said itself', ({ machine, forbidden, init, pages, areas }) => {
+])('$name: the tables of the guest', ({ machine, forbidden, init, pages, areas }) => {
   const { guest, table } = machine;
 
   test('map the frames of the process, except for PROT_NONE pages, whose entries still have the frame', () => {
