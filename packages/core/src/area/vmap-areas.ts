@@ -515,9 +515,13 @@ export class VmapAreas {
     return early.map(({ address, bytes, info = {} }) => {
       const size = this.#units.pages(bytes, 'size');
       if (address % pageBytes !== 0n || address < last || size === 0 || address + bytes > 1n << 64n)
-        throw new VmError('EINVAL', 'early areas must be whole pages below 2^64, in ascending order, without overlap', {
-          address,
-        });
+        throw new VmError(
+          'EINVAL',
+          'early areas must be whole pages below 2^64, in ascending order, without overlap',
+          {
+            address,
+          },
+        );
       last = address + bytes;
       const area = Object.freeze({ address, bytes, guardBytes: 0, info });
       return { area, start: this.#units.page(address), size };

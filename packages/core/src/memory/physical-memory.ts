@@ -266,13 +266,9 @@ export class PhysicalMemory {
         advice: 'ask for each part by itself',
       });
     }
-    return new VmError(
-      'EFAULT',
-      `no bytes at this physical address; there are ${this.#ranges(address)}`,
-      {
-        address: pa,
-      },
-    );
+    return new VmError('EFAULT', `no bytes at this physical address; there are ${this.#ranges(address)}`, {
+      address: pa,
+    });
   }
 
   /** The banks around an address, for messages. */

@@ -28,9 +28,13 @@ export function batchOf(context: TableContext, { batch }: Given<FlushOptions>): 
 export function leafShiftOf(plan: Plan, { leafShift = plan.pageShift }: Given<PrepareOptions>): number {
   const sizes = plan.levels.filter((level) => level.level.leaf !== null).map((level) => level.shift);
   if (!sizes.includes(leafShift as number)) {
-    throw new VmError('EINVAL', `leafShift is ${shown(leafShift)}, which is not a leaf size of ${plan.format.name}`, {
-      advice: `it has ${sizes.reverse().join(', ')}`,
-    });
+    throw new VmError(
+      'EINVAL',
+      `leafShift is ${shown(leafShift)}, which is not a leaf size of ${plan.format.name}`,
+      {
+        advice: `it has ${sizes.reverse().join(', ')}`,
+      },
+    );
   }
   return leafShift as number;
 }

@@ -224,7 +224,7 @@ describe('PageTable refuses', () => {
     const make = (options: unknown) => thrown(() => new PageTable(options as PageTableOptions));
     expect(make(undefined)).toMatch(/^EINVAL: format is undefined, expected a page-table format/);
     expect(make({ format: arm, memory: new ArrayBuffer(8), frames })).toMatch(
-      /^EINVAL: memory is .*, expected a PhysicalMemory, as PhysicalMemory\.over/,
+      /^EINVAL: memory is .*, expected a PhysicalMemory, such as PhysicalMemory\.over/,
     );
     expect(make({ format: arm, memory, frames: {} })).toMatch(/^EINVAL: a page table needs `frames`/);
     const open = (options: unknown) => thrown(() => new PageTableReader(options as ReaderOptions));

@@ -146,7 +146,9 @@ export function pcpuGetVmAreas(
 export function checkedWindow(space: KernelSpace, given: AddressWindow): AddressWindow {
   const window = { start: given?.start, end: given?.end };
   if (typeof window.start !== 'bigint' || typeof window.end !== 'bigint')
-    throw new VmError('EINVAL', `the window is ${shown(given)}`, { advice: 'pass { start, end }, bigints of bytes' });
+    throw new VmError('EINVAL', `the window is ${shown(given)}`, {
+      advice: 'pass { start, end }, bigints of bytes',
+    });
   space.requireTranslated(window, 'the window');
   const { directMap } = space;
   if (directMap !== null && window.start < directMap.end && window.end > directMap.start)

@@ -127,13 +127,17 @@ describe('mapWords and unmapWords', () => {
 describe('mapWords and unmapWords refuse', () => {
   const cases: [string, (table: PageTable) => void, RegExp][] = [
     ['a fractional word', (t) => t.mapWords(HI, 0.5, 1, WRITE), /^EINVAL.* 0\.5 is not a 32-bit word/],
-    ['a high word of 33 bits', (t) => t.mapWords(2 ** 32, 0, 1, WRITE), /^EINVAL.* 4294967296 is no 32-bit/],
+    [
+      'a high word of 33 bits',
+      (t) => t.mapWords(2 ** 32, 0, 1, WRITE),
+      /^EINVAL.* 4294967296 is not a 32-bit/,
+    ],
     ['a low word of 33 bits', (t) => t.mapWords(HI, 2 ** 32, 1, WRITE), /^EINVAL.* is not a 32-bit word/],
     ['a word that is NaN', (t) => t.unmapWords(Number.NaN, 0), /^EINVAL.* NaN is not a 32-bit word/],
     [
       'a missing word',
       (t) => t.unmapWords(HI, undefined as unknown as number),
-      /^EINVAL.* undefined is no 32-bit/,
+      /^EINVAL.* undefined is not a 32-bit/,
     ],
     [
       'an address inside a page',

@@ -177,7 +177,7 @@ describe('a dump as a tree', () => {
     ]);
   });
 
-  test("does not read address bits of a table as flags", () => {
+  test('does not read address bits of a table as flags', () => {
     // 52 address bits: bits 51 to 48 stand in bits 15 to 12 of an entry.
     const format = arm64({ granule: 64, vaBits: 48, large: true });
     let asked = 0;
