@@ -33,7 +33,7 @@ describe('the commands of the documents', () => {
     }
   });
 
-  test('are where an exception speaks of them', () => {
+  test('are where an exception names them', () => {
     const texts = new Set(commands.map(({ text }) => text));
     expect(Object.keys(EXCEPTIONS).filter((text) => !texts.has(text))).toEqual([]);
   });

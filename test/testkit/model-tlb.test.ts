@@ -65,7 +65,7 @@ describe('ModelTlb', () => {
     tlb.expectFresh();
   });
 
-  test('walks again inside a flush with refills, so that it sees what stands there at that moment', () => {
+  test('walks again inside a flush with refills, so that it sees the entries of that moment', () => {
     const { table, tlb, memory } = cached(whole);
     tlb.refills = true;
     table.map(0x1000n, [1], WRITE);

@@ -263,7 +263,7 @@ describe('vread', () => {
 });
 
 describe('vmallocToPage', () => {
-  test('finds a page inside a larger leaf; vmallocToPfn refuses where there is none', () => {
+  test('finds a page inside a larger leaf; vmallocToPfn refuses an unmapped address', () => {
     const { kernel, at, linux } = kernelOf('x86-64');
     const address = kernel.vmallocHuge(2 << 20);
     expect(kernel.vmallocToPage(address + 0x12345n)).toBe(kernel.vmallocToPfn(address) + 0x12);

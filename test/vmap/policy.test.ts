@@ -40,7 +40,7 @@ describe('an address space', () => {
         if (other === linux) continue;
         expect(() => make(format, other)).toThrow(VmError);
         expect(() => make(format, other)).toThrow(
-          `EINVAL: the policy \`${other.name}\` is for ${other.formats.join(' or ')}, and the format is ${format.name}; pass`,
+          `EINVAL: the policy \`${other.name}\` is for ${other.formats.join(' or ')}, but the format is ${format.name}; pass`,
         );
       }
     },
@@ -61,14 +61,14 @@ describe('an address space', () => {
     [arm64({ granule: 4, vaBits: 52 }), arm64Linux({ granule: 4, vaBits: 52, actualVaBits: 48 })],
     [arm64({ granule: 4, vaBits: 48, half: 'ttbr0' }), arm64Linux({ granule: 4, vaBits: 48 })],
   ])('refuses another size or half of the same architecture: %#', (format, linux) => {
-    expect(() => make(format, linux)).toThrow(`and the format is ${format.name}`);
+    expect(() => make(format, linux)).toThrow(`but the format is ${format.name}`);
   });
 
   test.each([undefined, null, 'x86-64', {}, ['x86_64']])(
     'refuses a policy whose formats are %o',
     (formats) => {
       expect(() => make(x8664(), { ...x8664Linux(), formats: formats as never })).toThrow(
-        /^EINVAL: the policy `Linux x86-64` is for .+, and the format is x86-64; pass/,
+        /^EINVAL: the policy `Linux x86-64` is for .+, but the format is x86-64; pass/,
       );
     },
   );

@@ -27,7 +27,7 @@ describe('getVmArea', () => {
     expect(kernel.counters).toEqual(before);
   });
 
-  test('counts the guard in size, not in bytes; with VM_NO_GUARD there is none', () => {
+  test('counts the guard in size, not in bytes; with VM_NO_GUARD there is no guard', () => {
     const { kernel } = kernelOf('x86-64');
     const area = kernel.getVmArea(5000);
     expect([area.bytes, area.size, area.pages, area.requestedBytes]).toEqual([8192n, 12288n, 2, 5000n]);

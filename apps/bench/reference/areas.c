@@ -1,4 +1,4 @@
-/* What packages/core/src/area does for requests without a large alignment, written for speed. */
+/* The search of packages/core/src/area, for requests without a large alignment, written for speed. */
 #include "areas.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Free ranges of addresses as Linux keeps them: an augmented red-black tree, linked in address order besides. */
+/* Free ranges of addresses as Linux keeps them: an augmented red-black tree, also linked in address order. */
 #ifndef AREAS_H
 #define AREAS_H
 
@@ -7,7 +7,7 @@
 
 struct range {
 	uint64_t start, end; /* in pages */
-	uint64_t longest; /* of the ranges below, this one included */
+	uint64_t longest; /* pages of the longest range in the subtree of this one */
 	struct range *left, *right, *parent;
 	struct range *next, *previous; /* a ring through the tree's anchor */
 	uint32_t is_red;
@@ -16,7 +16,7 @@ struct range {
 struct free_space {
 	struct range *root;
 	struct range anchor;
-	struct range *pool; /* nodes; those that were erased are linked by next */
+	struct range *pool; /* nodes; `next` links the erased ones */
 	struct range *erased;
 	size_t used, capacity;
 };
@@ -31,7 +31,7 @@ void free_space_close(struct free_space *space);
 uint64_t free_space_take(struct free_space *space, uint64_t size, uint64_t vstart, uint64_t vend);
 void free_space_give(struct free_space *space, uint64_t start, uint64_t end);
 
-/* Makes one equal to another of the same capacity. */
+/* Copies one to another of the same capacity. */
 void free_space_copy(struct free_space *to, const struct free_space *from);
 
 #endif

@@ -1,10 +1,10 @@
-/* Taking mappings away and changing their rights; holes are passed over. */
+/* Unmaps, and changes permissions. Both skip holes. */
 #include "pagetable.h"
 
 #include <string.h>
 
 /*
- * The slot for an address at the lowest level where there is one: a leaf, a hole, or a slot of the last level.
+ * The slot where the walk of an address ends: a leaf, a hole, or a slot of the last level.
  * shift: log2 of the bytes that the slot translates.
  */
 static inline uint64_t *slot_for(const struct page_tables *pt, uint64_t va, unsigned *shift)
@@ -21,7 +21,7 @@ static inline uint64_t *slot_for(const struct page_tables *pt, uint64_t va, unsi
 	return table + slot_of(va, PAGE_SHIFT);
 }
 
-/* True when a block reaches over an address from both sides. */
+/* True when an address is inside a block, not at its start. */
 static bool is_inside_block(const struct page_tables *pt, uint64_t va)
 {
 	unsigned shift;
@@ -40,7 +40,7 @@ static inline uint32_t clear_run(uint64_t *slots, size_t count)
 {
 	uint64_t live = 0;
 
-	/* The sign of x | -x is set where x is not 0: unlike a comparison of 64 bits, SSE2 has that in vectors. */
+	/* The sign of x | -x is set unless x is 0. SSE2 has no 64-bit comparison, but has these operations in vectors. */
 	for (size_t i = 0; i < count; i++) {
 		live += (slots[i] | -slots[i]) >> 63;
 		slots[i] = 0;
@@ -50,7 +50,7 @@ static inline uint32_t clear_run(uint64_t *slots, size_t count)
 
 static inline void protect_run(uint64_t *slots, size_t count, uint64_t clear, uint64_t set)
 {
-	/* A mask of what is present: gcc makes no vectors of a store under a condition. */
+	/* A mask of present entries: gcc does not vectorise a conditional store. */
 	for (size_t i = 0; i < count; i++) {
 		uint64_t mask = -(slots[i] & P);
 
@@ -58,7 +58,7 @@ static inline void protect_run(uint64_t *slots, size_t count, uint64_t clear, ui
 	}
 }
 
-/* Bytes from an address to the end of its slot, or of its run in the last level; slots: how many these are. */
+/* Bytes from an address to the end of its slot, or of its run in the last level. slots: the number of slots in them. */
 static inline size_t step(uint64_t va, uint64_t end, unsigned shift, size_t *slots)
 {
 	uint64_t span = UINT64_C(1) << shift;
@@ -118,7 +118,7 @@ int protect_range(struct page_tables *pt, uint64_t va, size_t pages, uint64_t cl
 	return 0;
 }
 
-/* The frame that was mapped, -1 when none was, an errno below -1 when the address is inside a block or no address. */
+/* The frame that was mapped; -1 for an unmapped page; an errno below -1 for an address inside a block or a non-canonical one. */
 NOINLINE int64_t unmap_page(struct page_tables *pt, uint64_t va)
 {
 	unsigned shift;

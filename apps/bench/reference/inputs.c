@@ -15,8 +15,8 @@ struct scatter scatter_of(uint32_t below, uint32_t seed, enum stream stream)
 }
 
 /*
- * Each step maps the numbers below 2^bits onto themselves: a product with an odd number, a sum, an exclusive or with the
- * own upper half. What is too large goes round again, so that the whole is one to one below any bound.
+ * Each step permutes the numbers below 2^bits: a product with an odd number, a sum, an exclusive or with the number's own
+ * upper half. A result that is too large goes through the steps again, so that the whole is a permutation below any bound.
  */
 uint32_t scatter_at(const struct scatter *scatter, uint32_t index)
 {

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a sequence is for: each has its own order. */
+/* The use of a sequence. Each use has its own order. */
 enum stream { FRAMES = 1, ADDRESSES = 2, PLACES = 3 };
 
 /* The numbers 0 to below - 1 in a random order. */

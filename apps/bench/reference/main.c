@@ -2,8 +2,8 @@
  * reference WORKLOADS PAGES SEED ROUNDS WARM-UPS MILLISECONDS
  *
  * One line of JSON for each workload: its id, units (pages, leaves, translations or operations timed in one round), the `tables` that the
- * timed calls of one round make, the checksum, and the nanoseconds of each round after those to warm up, which are so many and
- * last so long at least. Exit code 1 when a result is wrong or rounds differ.
+ * timed calls of one round make, the checksum, and the nanoseconds of each round after the warm-up. The warm-up has at least WARM-UPS
+ * rounds and lasts at least MILLISECONDS. Exit code 1 when a result is wrong or rounds differ.
  */
 #include "inputs.h"
 #include "workloads.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first frame that is mapped; any would do. */
+/* The first mapped frame. The choice has no effect. */
 #define FIRST_FRAME (UINT32_C(1) << 18)
 
 _Noreturn void fail(const char *what)
@@ -30,7 +30,7 @@ static void *array(size_t count, size_t size)
 	return memory;
 }
 
-/* An id, or what stands before its dot. */
+/* An id, or its part before the dot. */
 static bool is_named(const char *id, const char *name, size_t length)
 {
 	bool is_begun = strncmp(id, name, length) == 0 && (id[length] == '\0' || id[length] == '.');
@@ -68,7 +68,7 @@ static void inputs(struct bench *b, const struct workload *w)
 	}
 }
 
-/* Leaves that the window has room for, where they are fewer than wanted: a power of two, as in src/speed/size.ts. */
+/* The wanted leaves, or as many as the window has room for: a power of two, as in src/speed/size.ts. */
 static size_t units_of(const struct workload *w, size_t pages)
 {
 	size_t wanted = pages * w->multiply / w->divide;
@@ -82,7 +82,7 @@ static size_t units_of(const struct workload *w, size_t pages)
 	return power;
 }
 
-/* How long is measured. */
+/* The length of a measurement. */
 struct plan {
 	size_t rounds;
 	size_t warm_ups;
@@ -96,7 +96,7 @@ static void measure(const struct workload *w, size_t pages, uint32_t seed, struc
 	uint64_t *ns = array(plan.rounds, sizeof(*ns));
 
 	b.pages = (b.units * w->spread) << (w->leaf_shift - PAGE_SHIFT);
-	/* One table at each level below the root for what the range covers, and one more at its ends. */
+	/* At each level below the root: the tables that cover the range, and one more at its ends. */
 	size_t frames = 8;
 
 	for (unsigned shift = w->leaf_shift + 9; shift <= PGD_SHIFT; shift += 9)

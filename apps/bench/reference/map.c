@@ -1,7 +1,7 @@
-/* Making mappings: one walk per table, then a loop over its slots. */
+/* Maps: one walk for each table, then a loop over its slots. */
 #include "pagetable.h"
 
-/* The table below a slot, which is made when the slot is empty. NULL: no memory, or a block is in the way. */
+/* The table below a slot. Makes one when the slot is empty. NULL: no memory, or the slot holds a block. */
 static inline uint64_t *table_below(struct page_tables *pt, uint64_t *table, size_t slot, bool is_filled, bool *is_new,
 				    int *error)
 {
@@ -38,7 +38,7 @@ static inline uint64_t *table_for(struct page_tables *pt, uint64_t va, unsigned 
 	return table;
 }
 
-/* Eight at a time, as the library looks: one chain of ORs waits for itself. */
+/* Reads eight at a time, as the library does: in a single chain, each OR waits for the one before. */
 static inline bool is_used(const uint64_t *slots, size_t count)
 {
 	uint64_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0;
@@ -59,8 +59,8 @@ static inline bool is_used(const uint64_t *slots, size_t count)
 	return (a | b | c | d | e | f | g | h) != 0;
 }
 
-/* Leaves over adjacent frames, four at a time: each is its own plus a step, so that no store waits for
- * three others. (Of four sums in an array gcc 12 makes wrong code at -O3.) */
+/* Leaves over adjacent frames, four at a time: each is a sum of its own, so that no store waits for three others.
+ * (gcc 12 at -O3 compiles four sums in an array to wrong code.) */
 static inline void write_linear(uint64_t *slots, size_t count, uint64_t entry, uint64_t step)
 {
 	size_t i = 0;
@@ -89,7 +89,7 @@ int map_frames(struct page_tables *pt, uint64_t va, const uint32_t *pfns, size_t
 
 	if (range_is_bad(va, pages))
 		return -ERANGE;
-	/* Frames of 32 bits fit most formats: then there is nothing to check. */
+	/* Most formats accept all frames of 32 bits. Those need no check. */
 	if (pt->pfn_limit <= UINT32_MAX)
 		for (size_t i = 0; i < pages; i++)
 			if (pfns[i] >= pt->pfn_limit)
@@ -118,7 +118,7 @@ int map_frames(struct page_tables *pt, uint64_t va, const uint32_t *pfns, size_t
 	return error;
 }
 
-/* The largest leaf that address, frame and what is left of the range allow. */
+/* The largest leaf that the address, the frame and the rest of the range allow. */
 static inline unsigned leaf_shift(uint64_t va, uint64_t pfn, size_t left, unsigned max_shift)
 {
 	for (unsigned shift = max_shift; shift > PAGE_SHIFT; shift -= 9) {

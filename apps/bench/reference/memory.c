@@ -15,7 +15,7 @@ int memory_open(struct page_tables *pt, uint32_t frames)
 	pt->free = malloc(frames * sizeof(*pt->free));
 	if (!pt->memory || !pt->live || !pt->free)
 		return -ENOMEM;
-	/* Touched once, so that no page fault of the host is measured. */
+	/* Touch it once, so that no measurement includes a page fault of the host. */
 	memset(pt->memory, 0xff, bytes);
 	memset(pt->live, 0, frames * sizeof(*pt->live));
 	for (uint32_t i = 0; i < frames; i++)
@@ -31,7 +31,7 @@ void memory_close(struct page_tables *pt)
 	free(pt->free);
 }
 
-/* A table, zeroed unless the caller is going to fill it; or NO_FRAME. */
+/* A table, or NO_FRAME. It is zeroed unless the caller fills it. */
 uint32_t table_new(struct page_tables *pt, bool is_filled)
 {
 	if (pt->free_count == 0)
@@ -67,14 +67,14 @@ static void free_below(struct page_tables *pt, uint32_t frame, unsigned shift)
 	table_free(pt, frame);
 }
 
-/* Gives all tables back, last ones first, so that the next round takes the same frames again. */
+/* Frees all tables, last ones first, so that the next round takes the same frames again. */
 void tables_destroy(struct page_tables *pt)
 {
 	free_below(pt, pt->root, PGD_SHIFT);
 	pt->root = NO_FRAME;
 }
 
-/* True when pages from an address on are not all in one half of the canonical addresses. */
+/* True unless all pages from an address on are in one half of the canonical addresses. */
 bool range_is_bad(uint64_t va, uint64_t pages)
 {
 	uint64_t last = va + (pages << PAGE_SHIFT) - 1;

@@ -1,18 +1,20 @@
 /*
- * Page tables of x86-64 with four levels, in plain C11: what the speed command's times are held against.
+ * Page tables of x86-64 with four levels, in plain C11. The speed command compares its times with these.
  *
  * By hand, in this folder:
  *
  *   cc -std=c11 -O3 -o ./reference *.c
  *   ./reference W1.fresh,W4 262144 1 7 24 300     # workloads, pages, seed, rounds, rounds and milliseconds to warm up
  *
- * Workloads are ids, or what stands before an id's dot, separated by commas; `all` is every one. Each prints one line of
- * JSON, see main.c. The tables lie in one flat memory of 4 KiB frames, as a kernel sees them through its direct map. Checks are
- * like the library's: a range must be canonical, and a slot of a table that was there empty before its run is written;
- * every table has a count of its entries. A new table is zeroed unless the call fills it with leaves, and a table that is
- * unmapped from end to end is cleared without a look at its entries, also as the library does. The 32-bit frames of a list cannot reach the limit, and are not compared
- * with it. A refused call leaves no mapping behind (tables that it made stay, empty). There is no lock and nothing is
- * flushed. Blocks are not split: a range that ends inside one is refused.
+ * WORKLOADS is a list of ids, or of their parts before the dot, separated by commas; `all` is every one. Each prints one line
+ * of JSON, see main.c.
+ *
+ * The tables are in one flat memory of 4 KiB frames, as a kernel sees them through its direct map. The checks are the library's:
+ * a range must be canonical, and the slots of an existing table must be empty before a run is written. Every table has a count
+ * of its entries. As in the library, a new table is zeroed unless the call fills it with leaves, and a table that is unmapped
+ * from end to end is cleared without reading its entries. The 32-bit frames of a list cannot reach the limit, so they are not
+ * compared with it. A refused call leaves no mapping (its new tables stay, empty). There is no lock and no flush. Blocks are not
+ * split: a range that ends inside one is refused.
  */
 #ifndef PAGETABLE_H
 #define PAGETABLE_H
@@ -57,7 +59,7 @@ static inline uint64_t *table_at(const struct page_tables *pt, uint32_t frame)
 	return pt->memory + (size_t)frame * ENTRIES;
 }
 
-/* The table that an entry names. */
+/* The table that an entry points to. */
 static inline uint64_t *table_of(const struct page_tables *pt, uint64_t entry)
 {
 	return pt->memory + (entry & ADDRESS) / sizeof(uint64_t);
@@ -69,7 +71,7 @@ static inline uint32_t *live_of(const struct page_tables *pt, const uint64_t *sl
 	return pt->live + (size_t)(slot - pt->memory) / ENTRIES;
 }
 
-/* The frame that an entry names: up to 40 bits. */
+/* The frame in an entry: up to 40 bits. */
 static inline int64_t frame_of(uint64_t entry)
 {
 	return (int64_t)((entry & ADDRESS) >> PAGE_SHIFT);
@@ -108,7 +110,7 @@ int protect_range(struct page_tables *pt, uint64_t va, size_t pages, uint64_t cl
 /* translate.c: a frame, or -1 */
 struct cursor {
 	const struct page_tables *pt;
-	uint64_t region; /* va >> PMD_SHIFT of the table; all ones: none */
+	uint64_t region; /* va >> PMD_SHIFT of the table; all ones: no table */
 	const uint64_t *table;
 };
 

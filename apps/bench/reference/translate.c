@@ -1,4 +1,4 @@
-/* Reading: what a software walk costs. */
+/* Software walks. */
 #include "pagetable.h"
 
 /* The frame of an address inside a leaf of 2^shift bytes. */
@@ -10,8 +10,8 @@ static inline int64_t frame_in(uint64_t entry, uint64_t va, unsigned shift)
 }
 
 /*
- * The frame of an address, -1 when there is none. shift: log2 of the leaf's bytes, 0 when there is none.
- * table: that of the last level, NULL when the walk ended above it.
+ * The frame of an address, -1 when it is not mapped. shift: log2 of the leaf's bytes, 0 without a leaf.
+ * table: the table of the last level, NULL when the walk ended above it.
  */
 static inline int64_t walk(const struct page_tables *pt, uint64_t va, uint8_t *shift, const uint64_t **table)
 {
@@ -86,7 +86,7 @@ NOINLINE size_t translate_many(const struct page_tables *pt, const uint64_t *vas
 	return found;
 }
 
-/* The slot of a base page, for the checks outside of the timing; 0 when there is none. */
+/* The entry of a base page, for the checks outside of the timing; 0 without one. */
 uint64_t leaf_entry(const struct page_tables *pt, uint64_t va)
 {
 	const uint64_t *table;

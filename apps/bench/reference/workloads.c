@@ -1,4 +1,4 @@
-/* What is timed, what is done before and after it, and what is folded into the checksum: as in src/speed/workloads. */
+/* The timed calls, the steps before and after them, and the values in the checksum: as in src/speed/workloads. */
 #define _POSIX_C_SOURCE 200809L
 #include "workloads.h"
 
@@ -16,7 +16,7 @@ uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* Around what is timed; a round may time several pieces. */
+/* Start and end of a timed piece. A round may have several. */
 static void begin(struct bench *b)
 {
 	b->pt.made = 0;
@@ -35,7 +35,7 @@ static void must(int error)
 		fail("a call was refused");
 }
 
-/* All translations of the range in order, frames and leaf sizes; `found` of them must be there. */
+/* Folds the frames and leaf sizes of all translations of the range, in order. `found` pages must be mapped. */
 static uint32_t fold_range(struct bench *b, size_t step, size_t found)
 {
 	static uint64_t vas[CHUNK];
@@ -54,7 +54,7 @@ static uint32_t fold_range(struct bench *b, size_t step, size_t found)
 			sum = fold(fold(sum, (uint32_t)(int64_t)pfns[i]), shifts[i]);
 	}
 	if (found != 0)
-		fail("another number of pages is mapped");
+		fail("the number of mapped pages is wrong");
 	return sum;
 }
 
@@ -80,7 +80,7 @@ static void open_mapped(struct bench *b)
 	map_all(b);
 }
 
-/* Maps into an empty root: all tables are made. */
+/* Maps into an empty root: the call makes all tables. */
 static uint32_t into_empty_root(struct bench *b, void (*map)(struct bench *))
 {
 	must(root_new(&b->pt));
@@ -93,7 +93,7 @@ static uint32_t into_empty_root(struct bench *b, void (*map)(struct bench *))
 	return sum;
 }
 
-/* Maps into tables that are there and empty. */
+/* Maps into existing, empty tables. */
 static uint32_t into_prepared_tables(struct bench *b, void (*map)(struct bench *))
 {
 	begin(b);
@@ -232,7 +232,7 @@ static uint32_t unmap_pages_at(struct bench *b)
 	return fold_range(b, 1, 0);
 }
 
-/* Frames and whether they can be written. */
+/* Folds each frame, and whether it is writable. */
 static uint32_t fold_rights(struct bench *b, uint32_t sum)
 {
 	for (size_t i = 0; i < b->pages; i++) {
@@ -243,7 +243,7 @@ static uint32_t fold_rights(struct bench *b, uint32_t sum)
 	return sum;
 }
 
-/* Read-only and back: a round changes every entry twice. A look at each by itself cools the caches: only where it is asked for. */
+/* Read-only and back: a round changes every entry twice. Reading each entry cools the caches, so only checked rounds do it. */
 static uint32_t protect_twice(struct bench *b)
 {
 	begin(b);
@@ -273,7 +273,7 @@ static void open_areas(struct bench *b, size_t live)
 	struct areas *a = &b->areas;
 	uint32_t state = b->seed | 1;
 
-	/* 64 GiB; more where so many areas need it: twice the pages that the largest would take. */
+	/* 64 GiB, or twice the pages that this many areas of the largest size take, if that is more. */
 	a->live = live;
 	a->vend = 2 * (uint64_t)live * MOST_PAGES;
 	a->vend = FIRST_PAGE + (a->vend > LEAST_WINDOW ? a->vend : LEAST_WINDOW);
@@ -290,7 +290,7 @@ static void open_areas(struct bench *b, size_t live)
 		a->sizes_at[i] = 1 + draw(&state) % MOST_PAGES;
 		a->starts_at[i] = free_space_take(&a->start, a->sizes_at[i], FIRST_PAGE, a->vend);
 	}
-	/* Holes first: half of them go and come again. */
+	/* Make holes first: free half of the areas and allocate them again. */
 	for (size_t i = 0; i < live; i += 2)
 		free_space_give(&a->start, a->starts_at[i], a->starts_at[i] + a->sizes_at[i]);
 	for (size_t i = 0; i < live; i += 2) {
@@ -355,7 +355,7 @@ const struct workload WORKLOADS[] = {
 	{ "W5.map-fresh", 1, 4, PAGE_SHIFT, 1, 16, false, open_empty, map_singles_fresh },
 	{ "W5.translate", 1, 4, PAGE_SHIFT, 1, 16, false, open_singles, translate_each },
 	{ "W5.unmap", 1, 4, PAGE_SHIFT, 1, 16, false, open_prepared, unmap_singles },
-	/* An area's calls are checked, and then the same. */
+	/* The area's calls check their arguments, then do the same. */
 	{ "W5.area-map", 1, 4, PAGE_SHIFT, 1, 16, false, open_prepared, map_singles },
 	{ "W5.area-unmap", 1, 4, PAGE_SHIFT, 1, 16, false, open_prepared, unmap_pages_at },
 	{ "W6", 1, 1, PAGE_SHIFT, 2, 1, true, open_mapped, protect_twice },

@@ -1,15 +1,15 @@
-/* The workloads that the speed command knows, done by the page tables of this folder. */
+/* The workloads of the speed command, on the page tables of this folder. */
 #ifndef WORKLOADS_H
 #define WORKLOADS_H
 
 #include "areas.h"
 #include "pagetable.h"
 
-/* Linux's vmalloc window of 4 levels; as Linux compares its end, it is a byte less than 32 TiB. */
+/* Linux's vmalloc window with 4 levels. It is one byte shorter than 32 TiB, as Linux compares its end. */
 #define BASE UINT64_C(0xffffc90000000000)
 #define WINDOW ((UINT64_C(1) << 45) - 1)
 
-/* A workload at work: its sizes, its inputs, its tables. */
+/* A running workload: its sizes, its inputs, its tables. */
 struct bench {
 	struct page_tables pt;
 	size_t units; /* pages, leaves, translations or operations of one round */
@@ -23,14 +23,14 @@ struct bench {
 		struct free_space start, now; /* as they are at the start of each round, and in it */
 		uint64_t *starts_at, *starts; /* of live areas, in pages */
 		uint32_t *sizes_at, *sizes;
-		uint32_t *found; /* where each request went */
+		uint32_t *found; /* the place of each request */
 		size_t live;
 		uint64_t vend;
 	} areas;
-	bool is_checked; /* this round is to have a checksum even where making it disturbs the next one */
-	uint64_t start; /* of the piece that is being timed */
+	bool is_checked; /* this round has a checksum even if that disturbs the next round */
+	uint64_t start; /* of the current timed piece */
 	uint64_t ns; /* of the round */
-	uint32_t tables; /* that its timed calls made */
+	uint32_t tables; /* made by its timed calls */
 };
 
 struct workload {
@@ -39,7 +39,7 @@ struct workload {
 	unsigned leaf_shift;
 	size_t calls; /* timed calls over all units in one round */
 	size_t spread; /* base pages of the range for each unit, beside the leaf's own size */
-	bool is_rarely_checked; /* only where is_checked asks for it: rounds between have no checksum */
+	bool is_rarely_checked; /* only rounds with is_checked have a checksum */
 	void (*open)(struct bench *b);
 	uint32_t (*round)(struct bench *b); /* adds to ns and tables, returns the checksum */
 };

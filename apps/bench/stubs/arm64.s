@@ -1,15 +1,15 @@
 // Runs one batch of accesses after another under the tables of EL1 and EL0. It stays at EL2 with its MMU off, so that no table
-// under test can harm it. Layout of the mailbox: src/guest/layout.ts.
+// under test can harm it. Layout of the mailbox: src/mmu/guest/layout.ts.
 //
-// Real accesses are made at EL1 and EL0: their code and EL1's vectors stand in this page too, which the other half of the
-// address space maps (src/targets/arm64.ts).
+// Real accesses run at EL1 and EL0. Their code and EL1's vectors are in this page too. The other half of the address space maps
+// it (src/mmu/targets/arm64.ts).
 
         .equ    MAILBOX, 0x10000
         .equ    JOBS, 0x20000
         .equ    RESULTS, 0x40000
         .equ    RESULT_BYTES, 32
         .equ    ACCESSES, 10
-        .equ    PATIENCE, 1 << 33               // looks at the mailbox: one or two minutes
+        .equ    PATIENCE, 1 << 33               // reads of the mailbox: one or two minutes
 
         .text
         .globl  _start
@@ -30,7 +30,7 @@ wait:
         b.ne    run
         sub     x9, x9, #1
         cbnz    x9, wait
-        // Nobody is there any more.
+        // The host has ended.
         mov     w0, #0x0008                     // PSCI SYSTEM_OFF
         movk    w0, #0x8400, lsl #16
         smc     #0
@@ -74,8 +74,8 @@ next_access:
         dsb     sy
         isb
         ldr     x0, [x24]                       // the address
-        mov     x1, x23                         // what a store stores
-        mov     x2, #0                          // what a load or a fetch leaves
+        mov     x1, x23                         // the value to store
+        mov     x2, #0                          // the result of a load or a fetch
         adr     x3, accesses
         add     x3, x3, x26, lsl #5
         br      x3
@@ -92,7 +92,7 @@ done:
         stlr    x21, [x0]
         b       idle
 
-// One access each, 32 bytes apart. Order: src/guest/layout.ts.
+// One access each, 32 bytes apart. Order: src/mmu/guest/layout.ts.
         .balign 32
 accesses:
         add     x3, x27, #0x400                 // kernel read
@@ -142,7 +142,7 @@ translated:
         stp     x2, xzr, [x25, #16]
         b       skip
 
-// What EL1 and EL0 run. EL1's vectors: each ends here, by hvc.
+// The code of EL1 and EL0. Each of EL1's vectors returns to EL2 by hvc.
         .org    0x400
         ldr     x2, [x0, #16]
         svc     #0
@@ -162,7 +162,7 @@ vectors:
 trapped:
         mrs     x3, esr_el2
         lsr     x4, x3, #26
-        cmp     x4, #0x16                       // HVC: something that EL1 was told
+        cmp     x4, #0x16                       // HVC: EL1 reports an exception
         b.ne    odd
         mrs     x3, esr_el1
         mrs     x4, far_el1

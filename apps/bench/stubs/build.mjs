@@ -1,7 +1,7 @@
 // Assembles the stubs that the guests run, with the binutils of each architecture.
 //
 //   node stubs/build.mjs           writes NAME.bin beside NAME.s
-//   node stubs/build.mjs --check   compares with what is there; a missing assembler is an error only where VMAREA_MMU is `required`
+//   node stubs/build.mjs --check   compares with the existing files; a missing assembler is an error only if VMAREA_MMU is `required`
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -63,7 +63,7 @@ for (const { name, prefix, flags, at } of STUBS) {
     writeFileSync(target, readFileSync(bytes));
     console.log(`${name}.bin: ${readFileSync(bytes).length} bytes`);
   } else if (!readFileSync(bytes).equals(readFileSync(target))) {
-    console.error(`${name}.bin is not what ${name}.s makes: run node stubs/build.mjs`);
+    console.error(`${name}.bin differs from the assembled ${name}.s: run node stubs/build.mjs`);
     process.exitCode = 1;
   }
 }

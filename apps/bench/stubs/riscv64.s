@@ -1,12 +1,12 @@
-# Runs one batch of accesses after another under the tables of S and U mode. It stays in M mode, where nothing is translated: loads
-# and stores are made with MPRV, fetches by mret. Layout of the mailbox: src/guest/layout.ts.
+# Runs one batch of accesses after another under the tables of S and U mode. It stays in M mode, which translates nothing. MPRV makes
+# its loads and stores those of S or U, and mret makes fetches. Layout of the mailbox: src/mmu/guest/layout.ts.
 
         .equ    MAILBOX, 0x10000
         .equ    JOBS, 0x20000
         .equ    RESULTS, 0x40000
         .equ    RESULT_BYTES, 32
         .equ    ACCESSES, 6
-        .equ    PATIENCE, 1 << 35               # looks at the mailbox: one or two minutes
+        .equ    PATIENCE, 1 << 35               # reads of the mailbox: one or two minutes
 
         .option norvc
         .option norelax
@@ -34,7 +34,7 @@ wait:
         bne     t0, s2, run
         addi    t3, t3, -1
         bnez    t3, wait
-        # Nobody is there any more: the board's test device ends QEMU.
+        # The host has ended. The board's test device ends QEMU.
         li      t0, 0x100000
         li      t1, 0x5555
         sw      t1, 0(t0)
@@ -46,7 +46,7 @@ run:
         ld      s4, 24(s1)                      # value of the next store
         ld      t0, 32(s1)
         csrw    satp, t0
-        ld      s9, 40(s1)                      # mstatus for accesses of S mode, MPRV left out
+        ld      s9, 40(s1)                      # mstatus for accesses of S mode, without MPRV
         ld      s10, 48(s1)                     # and of U mode
         ld      t0, 56(s1)
         csrw    menvcfg, t0
@@ -68,10 +68,10 @@ next_access:
         srl     t0, t0, s7
         andi    t0, t0, 1
         beqz    t0, skip
-        sfence.vma                              # each access walks the tables as they are now
+        sfence.vma                              # each access reads the current tables
         ld      a0, 0(s5)                       # the address
-        mv      a1, s4                          # what a store stores
-        li      a2, 0                           # what a load or a fetch leaves
+        mv      a1, s4                          # the value to store
+        li      a2, 0                           # the result of a load or a fetch
         slli    t0, s7, 5
         la      t1, accesses
         add     t1, t1, t0
@@ -91,7 +91,7 @@ done:
         sd      s2, 8(s1)
         j       idle
 
-# One access each, 32 bytes apart. Order: src/guest/layout.ts.
+# One access each, 32 bytes apart. Order: src/mmu/guest/layout.ts.
         .balign 32
 accesses:
         or      t0, s9, s11
@@ -124,7 +124,7 @@ accesses:
         .balign 32
 survived:
         csrw    mstatus, zero
-        li      t0, -1                          # no cause at all
+        li      t0, -1                          # no cause: the access did not trap
         li      t1, 0
         li      t2, 0
         j       record

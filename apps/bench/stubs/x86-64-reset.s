@@ -1,4 +1,4 @@
-# The last 256 bytes below 4 GiB: from reset to 64-bit mode, with registers that the mailbox holds. Then src of x86-64.s.
+# The last 256 bytes below 4 GiB: from reset to 64-bit mode, with the registers in the mailbox. Then the code of x86-64.s runs.
 
         .equ    BASE, 0x200000
         .equ    MAILBOX, BASE + 0x10000

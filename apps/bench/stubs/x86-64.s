@@ -1,5 +1,5 @@
-# Runs one batch of accesses after another under the tables of a test. A processor in 64-bit mode has no way around paging: the
-# first slot of every root leads here (src/targets/x86-64.ts), all others are the test's. Layout of the mailbox: src/guest/layout.ts.
+# Runs one batch of accesses after another under the tables of a test. A processor in 64-bit mode cannot turn off paging, so the first
+# slot of every root leads here (src/mmu/targets/x86-64.ts). The test has all others. Layout of the mailbox: src/mmu/guest/layout.ts.
 
         .equ    BASE, 0x200000
         .equ    MAILBOX, BASE + 0x10000
@@ -7,7 +7,7 @@
         .equ    RESULTS, BASE + 0x40000
         .equ    RESULT_BYTES, 32
         .equ    ACCESSES, 6
-        .equ    PATIENCE, 1 << 35               # looks at the mailbox: one or two minutes
+        .equ    PATIENCE, 1 << 35               # reads of the mailbox: one or two minutes
         .equ    IDT, BASE + 0x8000
         .equ    STACK, BASE + 0xf000
         .equ    USER, BASE + 0x200000           # a page of user mode
@@ -30,7 +30,7 @@ reload:
         movl    %eax, %ss
         movl    $40, %eax
         ltr     %ax
-        # Every vector has a gate that user mode may use, and the one stack.
+        # Every vector has a gate that user mode may use. All gates use one stack.
         movl    $IDT, %edi
         movl    $handlers, %eax
         movl    $256, %ecx
@@ -56,7 +56,7 @@ wait:
         jne     run
         decq    %rcx
         jnz     wait
-        # Nobody is there any more: without handlers a trap resets the machine, which ends QEMU.
+        # The host has ended. Without handlers a trap resets the machine, which ends QEMU.
         lidt    no_idt
         ud2
 run:
@@ -67,7 +67,7 @@ run:
         movl    MAILBOX + 64, %eax
         xorl    %edx, %edx
         wrmsr                                   # EFER
-        # Without PGE first: then nothing stays in the TLB.
+        # Load CR4 without PGE first, so that no global entry stays in the TLB.
         movq    MAILBOX + 40, %rax
         movq    %rax, %cr4
         movq    MAILBOX + 48, %rax
@@ -106,11 +106,11 @@ next_access:
         btq     %r12, %rax
         jnc     skip
         movq    (%r10), %rdi                    # the address
-        movq    %r9, %rsi                       # what a store stores
+        movq    %r9, %rsi                       # the value to store
         movl    %r12d, %edx
         shll    $6, %edx
         addl    $accesses, %edx
-        xorl    %eax, %eax                      # what a load or a fetch leaves
+        xorl    %eax, %eax                      # the result of a load or a fetch
         pushq   MAILBOX + 80                    # RFLAGS of the kernel's accesses
         popfq
         jmp     *%rdx
@@ -127,13 +127,13 @@ end_job:
 done:
         movq    MAILBOX + 40, %rax
         movq    %rax, %cr4
-        movq    MAILBOX + 32, %rax              # the tables from the start
+        movq    MAILBOX + 32, %rax              # the stub's own tables
         movq    %rax, %cr3
         mfence
         movq    %rbp, MAILBOX + 8
         jmp     idle
 
-# One access each, 64 bytes apart. Order: src/guest/layout.ts.
+# One access each, 64 bytes apart. Order: src/mmu/guest/layout.ts.
         .balign 64
 accesses:
         movq    16(%rdi), %rax
@@ -195,7 +195,7 @@ idt_pointer:
         .word   4095
         .quad   IDT
 
-# What user mode runs. The host puts a copy of this page at USER.
+# The code of user mode. The host puts a copy of this page at USER.
         .org    0x800
 user:
 user_read:
@@ -221,7 +221,7 @@ handlers:
         .set    vector, vector + 1
         .endr
 
-# The task state segment: the stack of privilege 0, and of every vector.
+# The task state segment: the stack of privilege 0, which every vector uses.
         .org    0x2000
         .long   0
         .quad   STACK

@@ -3,7 +3,7 @@ import { mask } from '@vmarea/core';
 /**
  * The bits of an arm64 stage 1 descriptor (VMSAv8-64), under the names of Arm's manual.
  *
- * Every name is a mask in place in the 64-bit entry. Linux's name stands beside it where it differs.
+ * Every name is a mask in place in the 64-bit entry. A comment adds Linux's name where it differs.
  *
  * Sources: Arm ARM (DDI 0487), D8.3, "Translation table descriptor formats"; Linux's uses from
  * `arch/arm64/include/asm/pgtable-hwdef.h` and `pgtable-prot.h` (6.12).

@@ -2,8 +2,8 @@ import { type Fault, type FaultCode, type FaultKind, VmError } from '@vmarea/cor
 import { LAST_LEVEL } from './levels.js';
 
 /**
- * Fault status codes of level 0 and of level −1, by kind. Levels 1 to 3 follow level 0. `null`: the level has no leaves,
- * and so no such fault.
+ * Fault status codes of level 0 and of level −1, by kind. Levels 1 to 3 follow level 0. `null`: the level has no leaves, so it
+ * has no such fault.
  *
  * Source: Arm ARM, D24.2, "ESR_EL1, Exception Syndrome Register", DFSC of a Data Abort and IFSC of an Instruction Abort.
  */
@@ -20,8 +20,8 @@ const CODES: Partial<Record<FaultKind, readonly [zero: number, below: number | n
 /**
  * The fault status code (ESR_ELx.DFSC or IFSC) of a fault.
  *
- * An address outside the range is a Translation fault of level 0, whatever the first level is. With E0PD every address of
- * the user is one. A table outside the memory is a synchronous External abort on a translation table walk.
+ * An address outside the range is a Translation fault of level 0, whatever the first level is. With E0PD, so is every access by
+ * the user. A table outside the memory is a synchronous External abort on a translation table walk.
  *
  * @param levels - number of levels of the format.
  * @throws VmError `EINVAL` for `protection-key`, and for a kind that the level does not have.

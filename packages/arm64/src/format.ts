@@ -69,9 +69,9 @@ const NAMES = ['granule', 'vaBits', 'half', 'outputBits', 'paBits', 'lpa', 'mair
  * The page tables of arm64, stage 1 of EL1 and EL0: one half of the address space.
  *
  * A protection becomes the entry that Linux writes for it. `extra` is the exclusive or of a leaf with that entry. It is 0
- * for most leaves. It holds software bits, GP and the like as they are. It also holds the difference of a leaf that says the
- * same in another way: a second MAIR index with the same type, other shareability, a writable page without DBM, a user page
- * that the kernel may execute. Bits that would make it another protection are refused.
+ * for most leaves. It holds software bits, GP and similar bits unchanged. It also holds the difference of a leaf that has the
+ * same protection in another encoding: a second MAIR index with the same type, other shareability, a writable page without DBM,
+ * a user page that the kernel may execute. Bits that would change the protection are refused.
  *
  * `write` means DBM set or AP[2] clear. `dirty` means AP[2] clear for a writable page, and software bit 55 for others, as in
  * Linux. `read: false` with `user` and `execute` is Linux's execute-only page.
@@ -121,7 +121,7 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
     check: (path, access, controls) => checkAccess(path, access, modes(controls)),
     touch: (entry, _level, kind, access, controls) => touched(entry, kind, access, modes(controls)),
     faultCode: (fault, _access, controls) => {
-      // The number does not depend on them. A misspelt one is still refused.
+      // The result does not depend on the controls. A misspelt one is still refused.
       modes(controls);
       return faultCodeOf(fault, levels.length);
     },
@@ -129,7 +129,7 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
 }
 
 /**
- * What Linux puts into entries that point to tables. The kernel's tables forbid execution to the user, the user's tables
+ * The bits that Linux sets in entries that point to tables. The kernel's tables forbid execution to the user, the user's tables
  * forbid it to the kernel. Linux sets the access flag since about 6.13, for FEAT_HAFT; older processors ignore it.
  *
  * Source: Linux, `pmd_populate_kernel` and `pmd_populate` in `arch/arm64/include/asm/pgalloc.h`.

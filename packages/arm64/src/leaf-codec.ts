@@ -18,13 +18,13 @@ const { SOFTWARE_DIRTY, PO_INDEX } = ARM64_BITS;
 const ENTRY = (1n << 64n) - 1n;
 
 /**
- * Bits of `extra` that say a portable meaning in another way than Linux does. Each line is decided alone: a change of write
+ * Bits of `extra` that encode a portable meaning in another way than Linux does. Each line is independent: a change of write
  * permission must not change the index of the memory type.
  */
 const VARIANTS = [ATTR_INDX, SH, DBM, PXN | UXN];
 
 /**
- * What a change takes from the wanted protection. All other bits of the leaf stay.
+ * The bits that a change takes from the wanted protection. All other bits of the leaf stay.
  *
  * Source: Linux, `pte_modify` in `arch/arm64/include/asm/pgtable.h` (6.12): USER, PXN, UXN, RDONLY, nG, WRITE, GP,
  * AttrIndx and the overlay index.
@@ -34,10 +34,10 @@ const OWNED_EXTRA = ATTR_INDX | SH | DBM | PXN | UXN | GP | PO_INDEX;
 /** What differs between the formats of this architecture. */
 export interface CodecShape {
   readonly levels: readonly Level[];
-  /** Where a descriptor has address bits, including those beyond the output size. */
+  /** The address bits of a descriptor, including those beyond the output size. */
   readonly fields: readonly AddressField[];
   readonly pageShift: number;
-  /** TCR_ELx.DS = 1: bits 9:8 are address bits, and TCR says the shareability. */
+  /** TCR_ELx.DS = 1: bits 9:8 are address bits, and TCR has the shareability. */
   readonly lpa2: boolean;
   /** Memory type of each index. */
   readonly types: readonly MemoryType[];
@@ -46,8 +46,8 @@ export interface CodecShape {
 /**
  * The leaf entries of a format: protections to bits and back.
  *
- * Each portable meaning has one entry, the one that Linux writes. `extra` is the exclusive or of a leaf with that entry. So
- * no bit is lost, and `extra` is 0 for what Linux writes.
+ * Each portable meaning has one entry, the one that Linux writes. `extra` is the exclusive or of a leaf with that entry. No bit
+ * is lost, and `extra` is 0 for an entry of Linux.
  */
 export class LeafCodec {
   readonly memoryTypes: readonly MemoryType[];
@@ -66,14 +66,14 @@ export class LeafCodec {
     const plain = this.#plain(wanted, level);
     const foreign = (extra & ~ENTRY) | (extra & (TYPE | this.#addressAt(level) | this.#mark(level)));
     if (foreign !== 0n) {
-      throw new VmError('EINVAL', `extra has the bits ${bare(foreign)}, which do not belong to it`, {
+      throw new VmError('EINVAL', `extra has the bits ${bare(foreign)}, which it must not have`, {
         advice: 'the engine sets type, address and the contiguous bit',
       });
     }
     const bits = plain ^ extra;
     if (!isSame(this.#meaning(bits), wanted)) {
       throw new VmError('EINVAL', `extra has the bits ${bare(extra)}, which change the protection`, {
-        advice: 'use the other members for what these bits mean',
+        advice: 'use the other members of the protection instead',
       });
     }
     return words(bits);
@@ -110,7 +110,7 @@ export class LeafCodec {
     const owned = wanted.extra & OWNED_EXTRA;
     let bits = plain ^ (survivors | (owned & (GP | PO_INDEX)));
     for (const variant of VARIANTS) {
-      // A leaf that said its old meaning in another way says the new one as Linux does.
+      // A leaf with another encoding gets Linux's encoding of the new meaning.
       const varied = bits ^ (owned & variant);
       if (isSame(this.#meaning(varied), target)) bits = varied;
     }
@@ -148,11 +148,11 @@ export class LeafCodec {
     return bits | AP_READ_ONLY | (wanted.dirty ? SOFTWARE_DIRTY : 0n);
   }
 
-  /** What a leaf's bits say, with `extra` 0. */
+  /** The protection in a leaf's bits, with `extra` 0. */
   #meaning(bits: bigint): Protection {
     const has = (bit: bigint): boolean => (bits & bit) !== 0n;
     const write = has(DBM) || !has(AP_READ_ONLY);
-    // Linux's PAGE_EXECONLY: EL0 may fetch, nothing else.
+    // Linux's PAGE_EXECONLY: EL0 may only fetch.
     const isExecuteOnly = !has(AP_USER) && !has(UXN) && has(PXN) && !write;
     const user = has(AP_USER) || isExecuteOnly;
     return protection({
@@ -191,7 +191,7 @@ export class LeafCodec {
   }
 }
 
-/** True when two protections are equal but for `extra`. */
+/** True when two protections are equal, apart from `extra`. */
 function isSame(a: Protection, b: Protection): boolean {
   return (Object.keys(a) as (keyof Protection)[]).every(
     (member) => member === 'extra' || a[member] === b[member],

@@ -63,7 +63,7 @@ export function addressFields({ granule, outputBits }: Geometry): readonly Addre
 }
 
 /**
- * Where a descriptor has address bits, including those that can only cause an Address size fault. With the 64K granule bits
+ * The address bits of a descriptor, including those that can only cause an Address size fault. With the 64K granule bits
  * 15:12 are address bits 51:48 when the processor has LPA, whatever size TCR_ELx.IPS selects.
  *
  * Source: Arm ARM, the pseudocode AArch64.LeafBase and AArch64.NextTableBase.
@@ -117,7 +117,7 @@ export function arm64Levels(geometry: Geometry): readonly Level[] {
 }
 
 /**
- * The run of a level; none where the root has fewer entries than a run.
+ * The run of a level. A root with fewer entries than a run has no runs.
  *
  * Source: Arm ARM, D8.7: a contiguous bit whose block is larger than the input address range is misprogrammed.
  */

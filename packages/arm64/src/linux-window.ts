@@ -20,7 +20,7 @@ const GiB = 1n << 30n;
 /** Bytes of a `struct page`. */
 const STRUCT_PAGE = 64n;
 
-/** The fewest bits of address on which a kernel runs: one for 52 must also run where there are fewer. */
+/** The fewest address bits on which a kernel runs. A kernel for 52 also runs on processors with fewer. */
 function leastBits(granule: Granule, vaBits: number): number {
   if (vaBits < 52) return vaBits;
   return granule === 16 ? 47 : 48;
@@ -36,8 +36,8 @@ export function layoutOf(given: Given<VmallocLayout>): VmallocLayout {
   const known = VA_BITS[granule];
   const vaBits = integerOption(given, 'vaBits', 36, 52);
   if (!known.includes(vaBits)) {
-    throw new VmError('EINVAL', `vaBits is ${vaBits}, which Linux does not have with ${granule}K pages`, {
-      advice: `it has ${known.join(', ')}`,
+    throw new VmError('EINVAL', `vaBits is ${vaBits}, which Linux does not support with ${granule}K pages`, {
+      advice: `use ${known.join(', ')}`,
     });
   }
   const possible = [...new Set([vaBits, leastBits(granule, vaBits)])];
@@ -45,8 +45,7 @@ export function layoutOf(given: Given<VmallocLayout>): VmallocLayout {
 }
 
 /**
- * VMALLOC_START and VMALLOC_END. The window lies between the modules and the memory map. Its end is the first byte behind
- * it.
+ * VMALLOC_START and VMALLOC_END. The window lies between the modules and the memory map. Its end is the first byte after it.
  *
  * Source: Linux, `arch/arm64/include/asm/memory.h` and `pgtable.h` (mid-2026; the same since 6.9).
  */

@@ -14,12 +14,12 @@ import { kernelFormats } from './names.js';
 
 /** The kernel's configuration and the machine it found. */
 export interface Arm64LinuxOptions {
-  /** Size of the base page in KiB (CONFIG_ARM64_4K_PAGES and its kin). */
+  /** Size of the base page in KiB (CONFIG_ARM64_4K_PAGES, _16K_PAGES or _64K_PAGES). */
   readonly granule: Granule;
   /** CONFIG_ARM64_VA_BITS: 39, 48, 52 (4K); 36, 47, 48, 52 (16K); 42, 48, 52 (64K). */
   readonly vaBits: number;
   /**
-   * Bits that a kernel for 52 found: `vabits_actual`. Without LVA or LPA2 it is 48, with the 16K granule 47. Default:
+   * Bits that a kernel for 52 found at boot: `vabits_actual`. Without LVA or LPA2 it is 48, with the 16K granule 47. Default:
    * `vaBits`.
    */
   readonly actualVaBits?: number;
@@ -30,8 +30,8 @@ export interface Arm64LinuxOptions {
   /** The processor has MTE and MAIR is `LINUX_MAIR_MTE`: `PAGE_KERNEL_TAGGED` is Normal-Tagged. Default: false. */
   readonly mte?: boolean;
   /**
-   * `PAGE_KERNEL` and its kin carry software bit 55 (PTE_DIRTY). Kernels before 5.4 do so, and kernels since early 2026,
-   * stable ones included (6.1.192, 6.12.117). Default: false, as in the kernels between.
+   * `PAGE_KERNEL` and the other kernel protections have software bit 55 (PTE_DIRTY) set: in kernels before 5.4, and in kernels
+   * since early 2026, including stable ones (6.1.192, 6.12.117). Default: false, as in the kernels between.
    */
   readonly softwareDirty?: boolean;
   /**
@@ -145,7 +145,7 @@ function policyName({ granule, vaBits, actualVaBits }: VmallocLayout, kernel: Ke
 function namedProtections({ kpti, mte, softwareDirty }: Kernel): Arm64Protections {
   const global = !kpti;
   const { SOFTWARE_DIRTY } = ARM64_BITS;
-  // In a read-only page the software bit is what `dirty` means.
+  // In a read-only page, the software bit is `dirty`.
   const data = { global, write: true, extra: softwareDirty ? SOFTWARE_DIRTY : 0n };
   const readOnly = { global, dirty: softwareDirty };
   const other = (fields: Partial<Protection>): Protection => protection({ global, write: true, ...fields });
@@ -154,7 +154,7 @@ function namedProtections({ kpti, mte, softwareDirty }: Kernel): Arm64Protection
     PAGE_KERNEL_RO: protection(readOnly),
     PAGE_KERNEL_ROX: protection({ ...readOnly, execute: true }),
     PAGE_KERNEL_EXEC: protection({ ...data, execute: true }),
-    // MAIR index 1. Without MTE it has the type of index 0, so `extra` says the index.
+    // MAIR index 1. Without MTE it has the type of index 0, so `extra` selects the index.
     PAGE_KERNEL_TAGGED: mte
       ? protection({ ...data, memory: 'tagged' })
       : protection({ ...data, extra: data.extra | TAGGED_INDEX }),

@@ -39,7 +39,7 @@ const WHOLE: ReadonlyMap<number, MemoryType> = new Map([
  * The memory types that a value of MAIR_EL1 gives to the indexes 0 to 7.
  *
  * A Normal attribute has an outer and an inner cacheability; the weaker one decides. All Device types with early
- * acknowledgement are `device`: they differ only in what the processor may gather and reorder.
+ * acknowledgement are `device`: they differ only in gathering and reordering.
  *
  * @param mair - the 64-bit register; byte `i` is the attribute of index `i`.
  * @throws VmError `EINVAL` when it is not a 64-bit value, or a byte is one that the manual leaves unpredictable.
@@ -71,7 +71,7 @@ function typeOf(attribute: number): MemoryType | null {
   if (whole !== undefined) return whole;
   const outer = attribute >> 4;
   const inner = attribute & 15;
-  // 0 in one of them is a Device type or one of the single values above.
+  // An outer or inner value of 0 is a Device type, or one of the single values above.
   if (outer === 0 || inner === 0) return null;
   if (outer === NON_CACHEABLE || inner === NON_CACHEABLE) return 'write-combining';
   return isWriteBack(outer) && isWriteBack(inner) ? 'normal' : 'write-through';

@@ -8,7 +8,7 @@ export interface Named {
   readonly half: 'ttbr0' | 'ttbr1';
 }
 
-/** The name of a format: `arm64-4k-48`. What is unusual follows: `-oa52`, `-ttbr0`. */
+/** The name of a format: `arm64-4k-48`. Unusual settings follow: `-oa52`, `-ttbr0`. */
 export function formatName({ granule, vaBits, outputBits, half }: Named): string {
   const usual = vaBits > 48 ? 52 : 48;
   const output = outputBits === usual ? '' : `-oa${outputBits}`;

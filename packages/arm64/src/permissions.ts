@@ -71,13 +71,13 @@ const UXN_TABLE = words(ARM64_BITS.UXN_TABLE).hi;
 const NO_USER_TABLE = words(ARM64_BITS.AP_TABLE_NO_USER).hi;
 const READ_ONLY_TABLE = words(ARM64_BITS.AP_TABLE_READ_ONLY).hi;
 
-/** True when hardware makes the leaf dirty on a write: it is writable then, whatever AP[2] says. */
+/** True when hardware makes the leaf dirty on a write. Then it is writable, whatever AP[2] is. */
 function isHardwareDirty(leaf: Words, { ha, hd }: Arm64Controls): boolean {
   return ha && hd && (leaf.hi & DBM) !== 0;
 }
 
 /**
- * What the kernel and the user may do with a page.
+ * The permissions of the kernel and the user for a page.
  *
  * Source: Arm ARM, D8.4, "Memory access control": direct permissions AP[2:1], UXN and PXN; hierarchical ones; "memory
  * that EL0 may write is not executable at EL1"; WXN; PAN.
@@ -108,7 +108,7 @@ function allowed(read: boolean, write: boolean, execute: boolean): Allowed {
 const NOTHING: Allowed = Object.freeze({ read: false, write: false, execute: false });
 
 /**
- * The fault of an access that may not use this half at all: with E0PD every access of EL0, whatever is mapped.
+ * The fault of an access that may not use this half at all: with E0PD, every access by EL0, mapped or not.
  *
  * Source: Arm ARM, D24.2, TCR_EL1.E0PD0 and E0PD1: such an access is a Translation fault of level 0.
  */
@@ -151,12 +151,12 @@ export function touched(
 }
 
 /**
- * An address as a walk takes it: where the top byte is ignored, bits 63:56 become copies of bit 55.
+ * The address for a walk: if the top byte is ignored, bits 63:56 become copies of bit 55.
  *
  * Source: Arm ARM, D8.8, "Address tagging".
  *
- * @param address - 64 bits, as a pointer has them.
- * @param controls - of the half that bit 55 of the address selects. What is absent is off.
+ * @param address - 64 bits of a pointer.
+ * @param controls - of the half that bit 55 of the address selects. An absent control is off.
  * @param kind - of the access; with `tbid` a fetch has no tag. Default: `read`.
  * @throws VmError `EINVAL` or `ERANGE` when `address` is not an unsigned 64-bit bigint; `EINVAL` for a control that arm64
  *   does not have.

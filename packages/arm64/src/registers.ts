@@ -25,15 +25,15 @@ import { field, flag } from './register-fields.js';
 export interface Arm64Registers {
   /** TCR_EL1. */
   readonly tcr: Register;
-  /** TTBR0_EL1: the user's root. Default: none; the lower half is `null`. */
+  /** TTBR0_EL1: the user's root. Without it, the lower half is `null`. */
   readonly ttbr0?: Register;
-  /** TTBR1_EL1: the kernel's root. Default: none; the upper half is `null`. */
+  /** TTBR1_EL1: the kernel's root. Without it, the upper half is `null`. */
   readonly ttbr1?: Register;
   /** SCTLR_EL1: M, EE, WXN and EPAN are used. */
   readonly sctlr: Register;
   /** MAIR_EL1. Default: `LINUX_MAIR`. */
   readonly mair?: Register;
-  /** TCR2_EL1: what it can turn on is not modelled, and refused. Default: 0. */
+  /** TCR2_EL1. Its features are not modelled; a set bit is refused. Default: 0. */
   readonly tcr2?: Register;
   /** PSTATE.PAN. Default: true, as Linux runs its kernel. */
   readonly pan?: boolean;
@@ -41,19 +41,19 @@ export interface Arm64Registers {
   readonly paBits?: number;
 }
 
-/** One half of the address space: opening a page table takes format, root and controls as they are. */
+/** One half of the address space. A page table can be opened with its format, root and controls. */
 export interface Arm64Half extends Translation<Arm64Controls> {
   /** TTBR.CnP (FEAT_TTCNP): the tables are common to all processors. */
   readonly cnp: boolean;
 }
 
-/** What registers say about translation. `for(va)` gives the half that translates an address, and the address without its tag. */
+/** The translation that registers select. `for(va)` gives the half that translates an address, and the address without its tag. */
 export interface Arm64State extends MachineState<Arm64Controls> {
-  /** The lower half; `null` when there is none, see `reasons`. */
+  /** The lower half; `null` when it translates nothing, see `reasons`. */
   readonly ttbr0: Arm64Half | null;
-  /** The upper half; `null` when there is none, see `reasons`. */
+  /** The upper half; `null` when it translates nothing, see `reasons`. */
   readonly ttbr1: Arm64Half | null;
-  /** Why a half is `null`; `null` for a half that is there. */
+  /** Why a half is `null`; `null` for a half that translates. */
   readonly reasons: { readonly ttbr0: string | null; readonly ttbr1: string | null };
   /** The address space identifier, from the TTBR that TCR.A1 selects; `null` when that was not given. */
   readonly asid: number | null;
@@ -97,7 +97,7 @@ const TTBR1: HalfFields = {
   e0pd: 56,
 };
 const TCR = { A1: 22, IPS: 32, AS: 36, HA: 39, HD: 40, DS: 59 };
-/** IPS: bits of an intermediate physical address. 7 is 56 bits, which 64-bit descriptors cannot say. */
+/** IPS: bits of an intermediate physical address. 7 is 56 bits, which 64-bit descriptors cannot hold. */
 const IPS_BITS = [32, 36, 40, 42, 44, 48, 52, null];
 const SCTLR = { M: 0, WXN: 19, EE: 25, EPAN: 57 };
 const TCR2_REFUSED = [
@@ -124,8 +124,8 @@ const NAMES = ['tcr', 'ttbr0', 'ttbr1', 'sctlr', 'mair', 'tcr2', 'pan', 'paBits'
  * Source: Arm ARM, D24.2, TCR_EL1, TTBR0_EL1, TTBR1_EL1, SCTLR_EL1, TCR2_EL1; D8.2, "Translation table base address".
  *
  * @throws VmError `EINVAL` naming the member when a value is not a register; naming register and field when the MMU is off
- *   (addresses are physical then), or something is on for both halves that is not modelled: big-endian tables, permission
- *   indirection and overlays, 128-bit descriptors, and what else of TCR2 changes what a descriptor says.
+ *   (addresses are then physical), or a feature for both halves is on that is not modelled: big-endian tables, permission
+ *   indirection and overlays, 128-bit descriptors, and other bits of TCR2 that change the meaning of a descriptor.
  * @example
  * ```ts
  * const cpu = arm64FromRegisters({ tcr, ttbr0, ttbr1, mair, sctlr });
@@ -146,10 +146,11 @@ export function arm64FromRegisters(registers: Arm64Registers): Arm64State {
     given[name] === undefined ? null : registerOption(given, name);
   const ttbrs = { ttbr0: ttbr('ttbr0'), ttbr1: ttbr('ttbr1') };
   refuseOthers(sctlr, tcr2);
-  // A wrong MAIR is refused even where no half uses it.
+  // A wrong MAIR is refused even if no half uses it.
   memoryTypesOf(mair);
   const ips = IPS_BITS[Number(field(tcr, TCR.IPS, 3))] ?? null;
-  if (ips === null) throw new VmError('EINVAL', 'TCR.IPS is 7, which 64-bit descriptors do not have');
+  if (ips === null)
+    throw new VmError('EINVAL', 'TCR.IPS is 7 (56 bits), which 64-bit descriptors cannot hold');
 
   const machine: Machine = { tcr, sctlr, mair, pan, implemented, size: Math.min(ips, implemented) };
   const lower = halfOf(TTBR0, ttbrs.ttbr0, machine);
@@ -197,7 +198,7 @@ function refuseOthers(sctlr: bigint, tcr2: bigint): void {
   }
 }
 
-/** What both halves depend on, checked. */
+/** The settings of both halves, checked. */
 interface Machine {
   readonly tcr: bigint;
   readonly sctlr: bigint;
@@ -209,7 +210,7 @@ interface Machine {
   readonly size: number;
 }
 
-/** A half, or why there is none. */
+/** A half, or why it translates nothing. */
 function halfOf(fields: HalfFields, ttbr: bigint | null, machine: Machine): Arm64Half | string {
   const { tcr, sctlr, mair, pan, implemented, size } = machine;
   const digit = fields.name === 'ttbr0' ? 0 : 1;
@@ -231,7 +232,7 @@ function halfOf(fields: HalfFields, ttbr: bigint | null, machine: Machine): Arm6
     const ds = isWide && granule !== 64 ? 1 : 0;
     return (
       `TCR.T${digit}SZ is ${tnsz}, expected ${least} to ${most}; ` +
-      `that is what the ${granule}K granule allows with DS = ${ds}`
+      `the ${granule}K granule with DS = ${ds} allows no other`
     );
   }
   const outputBits = isWide ? 52 : 48;

@@ -18,12 +18,12 @@ const manual: Manual = {
 
 for (const configuration of configurations) suite(test, () => configuration, { manual });
 
-/** Where the physical addresses are shorter than entries: what tables and leaves may not say. */
+/** Configurations whose physical addresses are shorter than the address in an entry. */
 function beyond(bits: bigint): Manual {
   return { ...manual, reserved: (['table', 'leaf'] as const).map((kind) => ({ in: kind, bits })) };
 }
 
-/** What Linux has no configuration for: the lower half, small roots, one level, sizes between the usual ones. */
+/** Formats without a Linux configuration: the lower half, small roots, one level, sizes between the usual ones. */
 const others: readonly (readonly [options: Arm64Options, manual?: Manual])[] = [
   [{ granule: 4, vaBits: 16, half: 'ttbr0' }],
   [{ granule: 4, vaBits: 25, half: 'ttbr1' }],

@@ -13,9 +13,9 @@ import { describe, expect, test } from 'vitest';
 import { type Arm64Options, arm64 } from '../src/index.js';
 
 /*
- * The engine's operations on arm64's entries, read back by a walk of this file's own: Arm ARM, D8.2, "Translation table
- * walk", and D8.3, the figures of the descriptors. Where address bits stand is written down here a second time, in the
- * way that Linux computes it (`arch/arm64/include/asm/pgtable-hwdef.h`, PTE_ADDR_LOW and PTE_ADDR_HIGH_SHIFT).
+ * The engine's operations on arm64's entries, read back by this file's own walk: Arm ARM, D8.2, "Translation table walk", and
+ * D8.3, the figures of the descriptors. This file has its own positions of the address bits, computed as Linux does
+ * (`arch/arm64/include/asm/pgtable-hwdef.h`, PTE_ADDR_LOW and PTE_ADDR_HIGH_SHIFT).
  */
 
 const SHIFT = { 4: 12n, 16: 14n, 64: 16n };
@@ -27,7 +27,7 @@ function addressOf(entry: bigint, { granule, outputBits = 48 }: Arm64Options): b
   return granule === 64 ? low(48n) | ((entry & 0xf000n) << 36n) : low(50n) | ((entry & 0x300n) << 42n);
 }
 
-/** What a walk of the tables finds: the entry that maps, its level and the physical address; `null` when nothing. */
+/** The result of a walk: the leaf, its level and the physical address; `null` for an unmapped address. */
 function walk(memory: PhysicalMemory, root: bigint, va: bigint, options: Arm64Options) {
   const m = SHIFT[options.granule];
   const perLevel = m - 3n;
@@ -37,7 +37,7 @@ function walk(memory: PhysicalMemory, root: bigint, va: bigint, options: Arm64Op
   let isRoot = true;
   for (; ; level++) {
     const shift = m + perLevel * (3n - level);
-    // The root has the bits that are left; below it, each table has its own.
+    // The root has the remaining bits. Each level below has a fixed number.
     const slot = isRoot ? inside >> shift : (inside >> shift) & ((1n << perLevel) - 1n);
     const entry = memory.read64(table + 8n * slot);
     if ((entry & 1n) === 0n) return null;
@@ -141,7 +141,7 @@ describe('blocks and runs', () => {
         expect(found).toMatchObject({ level, pa: bytes + inside });
         expect(((found?.entry ?? 0n) & (1n << 52n)) !== 0n).toBe(marked);
       }
-      // A page less, and it is not of that size.
+      // With one page less, no leaf has that size.
       const { table: other, memory: bank, first: start } = make(options);
       other.mapRange(start + bytes, bytes, bytes - BigInt(1 << Number(SHIFT[granule])), DATA);
       const under = walk(
@@ -156,7 +156,7 @@ describe('blocks and runs', () => {
     },
   );
 
-  test('a change inside a run removes the mark from all of it: invalid, flushed, then written', () => {
+  test('a change inside a run removes the mark from the whole run: invalidate, flush, write', () => {
     const seen: string[] = [];
     let look = (): string => '';
     const sink: FlushSink = { flush: () => void seen.push(look()) };
@@ -178,7 +178,7 @@ describe('blocks and runs', () => {
     ]);
   });
 
-  test('a change of a whole run keeps the mark, and is a break too', () => {
+  test('a change of a whole run keeps the mark, and needs a break too', () => {
     const options = { granule: 16, vaBits: 47 } as const;
     const seen: (string | null)[] = [];
     let look = (): string | null => null;
@@ -217,7 +217,7 @@ describe('blocks and runs', () => {
 });
 
 describe('faults of a walk', () => {
-  test('an address beyond the physical size, at its level', () => {
+  test('an address beyond the physical size faults at its level', () => {
     const { memory, table, first } = make({ granule: 4, vaBits: 48, paBits: 36 });
     table.map(first, [1], DATA);
     const { steps } = table.walk(first);
@@ -242,7 +242,7 @@ describe('faults of a walk', () => {
   });
 });
 
-test('random calls leave what a plain map says, as a walk of this file reads it', () => {
+test('after random calls, a walk of this file agrees with a plain map', () => {
   const shapes: Arm64Options[] = [
     { granule: 4, vaBits: 39 },
     { granule: 4, vaBits: 52, outputBits: 52 },

@@ -4,7 +4,7 @@ import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { ARM64_BITS, type Arm64Options, arm64, configurations } from '../src/index.js';
 
-test('the bits of a descriptor are where the manual has them', () => {
+test('the bits of a descriptor have the positions of the manual', () => {
   const bits = Object.fromEntries(Object.entries(ARM64_BITS).map(([name, value]) => [name, hex(value)]));
   expect(bits).toEqual({
     VALID: '0x0000000000000001',
@@ -33,7 +33,7 @@ test('the bits of a descriptor are where the manual has them', () => {
   });
 });
 
-/** Levels as text: name, log2 bytes, index bits, what may stand there, leaves of a run. */
+/** Levels as text: name, log2 bytes, index bits, the kinds of entries, leaves of a run. */
 function shown(options: Arm64Options): string[] {
   return arm64(options).levels.map(({ name, shift, bits, table, leaf, run }) => {
     const kinds = `${table === null ? '-' : 'T'}${leaf === null ? '-' : 'L'}`;
@@ -262,7 +262,7 @@ describe('formats', () => {
 });
 
 describe('configurations', () => {
-  test('twelve, with and without runs, all of the upper half', () => {
+  test('are twelve, with and without runs, all of the upper half', () => {
     expect(configurations.map(({ name }) => name)).toEqual([
       'arm64-4k-48',
       'arm64-4k-48-cont',
@@ -285,7 +285,7 @@ describe('configurations', () => {
     }
   });
 
-  test('only those with runs list a run size', () => {
+  test('list a run size only if they have runs', () => {
     expect(configurations.map(({ linux }) => linux.leaves.ioremap)).toEqual([
       [12, 21, 30],
       [12, 16, 21, 30],

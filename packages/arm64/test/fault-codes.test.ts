@@ -36,7 +36,7 @@ describe('fault status codes', () => {
     for (const format of [five, four, two]) expect(codeOf(format, 'address', 0)).toBe('FSC 0b000100');
   });
 
-  test('there are no protection keys', () => {
+  test('a protection-key fault is refused', () => {
     expect(() => codeOf(four, 'protection-key', 3)).toThrow(
       'arm64 raises no fault of the kind protection-key',
     );

@@ -32,7 +32,7 @@ describe.each([
   const { format } = state[root] as Arm64Half;
   const shiftOf = (size: bigint) => format.levels.findIndex((level) => 1n << BigInt(level.shift) === size);
 
-  test(`${root} is where the registers say, in the format that they say`, () => {
+  test(`${root} has the place and the format of the registers`, () => {
     expect(state[root]?.root).toBe(guest.root(root));
     expect(format.name).toBe(name);
   });
@@ -51,7 +51,7 @@ describe.each([
     expect(found).toEqual(rows.map(print));
   });
 
-  test(`every leaf under ${root} decodes and encodes without loss, but for the mark of a run`, () => {
+  test(`every leaf under ${root} decodes and encodes without loss, except for the mark of a run`, () => {
     for (const { va, size, flags } of rows) {
       const level = shiftOf(size);
       const back = hex(format.encode(format.decode(words(flags), level), level));
@@ -85,7 +85,7 @@ describe('contiguous runs', () => {
       .filter(({ flags }) => (flags & CONTIGUOUS) !== 0n)
       .map(print);
 
-  test('4K pages: of 16 pages and of 16 blocks', () => {
+  test('with 4K pages have 16 pages or 16 blocks', () => {
     expect(runs(small, 'ttbr0')).toEqual([
       '0x0000ffff98000000 16 × 0x200000 at 0x0000000058000000 flags 0x00f8000000000f41',
       '0x0000ffff9a5a0000 16 × 0x1000 at 0x0000000042250000 flags 0x00f8000000000f43',
@@ -98,7 +98,7 @@ describe('contiguous runs', () => {
     ]);
   });
 
-  test('16K pages: of 128 pages', () => {
+  test('with 16K pages have 128 pages', () => {
     expect(runs(large, 'ttbr0')).toEqual([
       '0x00007fffae600000 128 × 0x4000 at 0x0000000040000000 flags 0x00f8000000000f43',
     ]);
@@ -113,7 +113,7 @@ describe.each([
   {
     name: '4K pages',
     machine: small,
-    // What the process may not access: the kernel counts the pages, the MMU does not see them.
+    // Pages without access: the kernel counts them, the MMU does not see them.
     forbidden: { start: 0xffff9ad0b000n, pages: 16 },
     init: [
       '0xffffc4f7d5a60000 paging_init+0x19c/0x610: 0 is mapped, not 913408 or 917504',
@@ -133,10 +133,10 @@ describe.each([
     pages: 6_624,
     areas: 97,
   },
-])('$name: what the kernel said itself', ({ machine, forbidden, init, pages, areas }) => {
+])('$name: the tables of the guest', ({ machine, forbidden, init, pages, areas }) => {
   const { guest, table } = machine;
 
-  test('the frames of the process: only PROT_NONE pages are unmapped, and their entries have the frame', () => {
+  test('map the frames of the process, except for PROT_NONE pages, whose entries still have the frame', () => {
     const opened = table('ttbr0');
     const { compared, differences } = comparePages(opened, guest.pagemap());
     const pageBytes = 1n << BigInt(opened.format.pageShift);
@@ -155,7 +155,7 @@ describe.each([
     expect(compared).toBe(pages);
   });
 
-  test('its vm areas: only the two init sections are missing, which are unmapped after boot', () => {
+  test('map its vm areas, except for the two init sections, which Linux unmaps after boot', () => {
     const { compared, differences } = compareAreas(table('ttbr1'), guest.vmallocinfo());
     expect(differences).toEqual(init);
     expect(compared).toBe(areas);
@@ -172,7 +172,7 @@ describe("the kernel's own protections", () => {
   };
   const { protections } = arm64Linux({ granule: 16, vaBits: 47, kpti: true, softwareDirty: true });
 
-  test('4K pages: image, linear map, vmalloc, ioremap', () => {
+  test('are in image, linear map, vmalloc and ioremap with 4K pages', () => {
     const at = kernel(small);
     expect(at(0xffffc4f7d4410000n)).toEqual({ shift: 12, name: 'PAGE_KERNEL_ROX' });
     expect(at(0xffffc4f7d4600000n)).toEqual({ shift: 21, name: 'PAGE_KERNEL_ROX' });
@@ -185,7 +185,7 @@ describe("the kernel's own protections", () => {
     expect(at(0xffff800010000000n)).toEqual({ shift: 21, name: 'IOREMAP_NP' });
   });
 
-  test('16K pages: image, linear map, vmalloc, ioremap', () => {
+  test('are in image, linear map, vmalloc and ioremap with 16K pages', () => {
     const at = kernel(large);
     expect(at(0xffffe6a741600000n)).toEqual({ shift: 14, name: 'PAGE_KERNEL_ROX' });
     expect(at(0xffffe6a742350000n)).toEqual({ shift: 14, name: 'PAGE_KERNEL_RO' });
@@ -203,10 +203,10 @@ describe("the kernel's own protections", () => {
   });
 });
 
-describe('what the processor would do', () => {
+describe('a walk with the controls of the processor', () => {
   const user = { kind: 'read', user: true } as const;
 
-  test('user text is read and run by the user, and not by the kernel', () => {
+  test('lets the user read and execute user text, and not the kernel', () => {
     const table = large.table('ttbr0');
     expect(table.walk(0x400000n, user).permissions).toEqual({
       kernel: { read: false, write: false, execute: false },
@@ -220,7 +220,7 @@ describe('what the processor would do', () => {
     });
   });
 
-  test('kernel memory is out of reach for the user', () => {
+  test('refuses kernel memory to the user', () => {
     const table = small.table('ttbr1');
     expect(table.walk(0xffffc4f7d4600000n, user).fault).toMatchObject({
       kind: 'permission',
@@ -233,7 +233,7 @@ describe('what the processor would do', () => {
     });
   });
 
-  test('with E0PD the user learns nothing about what is mapped', () => {
+  test('faults alike for mapped and unmapped addresses of the user with E0PD', () => {
     const table = small.table('ttbr1');
     const nothing = 0xffff_ffff_ffff_f000n;
     expect(table.walk(nothing, user)).toMatchObject({
@@ -247,7 +247,7 @@ describe('what the processor would do', () => {
     );
   });
 
-  test('an address of the other half is a Translation fault of level 0', () => {
+  test('has a Translation fault of level 0 for an address of the other half', () => {
     expect(large.table('ttbr0').walk(0xffff800000000000n, user).fault).toMatchObject({
       kind: 'address',
       code: { name: 'FSC', code: 0x04 },

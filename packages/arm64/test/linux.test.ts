@@ -52,7 +52,7 @@ const LPA2: Bits = {
   IOREMAP_CACHE: '0x0068000000000403',
 };
 
-/** As kernels write it that keep PTE_DIRTY in PAGE_KERNEL, with nG: seen in the recorded guests. */
+/** The values of kernels with PTE_DIRTY in PAGE_KERNEL, with nG, as in the recorded guests. */
 const SOFTWARE_DIRTY: Bits = {
   ...KPTI,
   PAGE_KERNEL: '0x00e8000000000f03',
@@ -86,15 +86,15 @@ describe('named protections', () => {
     expect(bitsOf(shape, { granule, vaBits })).toEqual(bits);
   });
 
-  test('with KPTI', () => {
+  test('have nG with KPTI', () => {
     expect(bitsOf(k4, { ...k4, kpti: true })).toEqual(KPTI);
   });
 
-  test('with PTE_DIRTY in PAGE_KERNEL', () => {
+  test('have PTE_DIRTY with softwareDirty', () => {
     expect(bitsOf(k4, { ...k4, kpti: true, softwareDirty: true })).toEqual(SOFTWARE_DIRTY);
   });
 
-  test('with MTE, the index is a memory type of its own', () => {
+  test('have an index with its own memory type with MTE', () => {
     expect(bitsOf({ ...k4, mair: LINUX_MAIR_MTE }, { ...k4, mte: true })).toEqual(PLAIN);
     expect(arm64Linux({ ...k4, mte: true }).protections.PAGE_KERNEL_TAGGED).toMatchObject({
       memory: 'tagged',
@@ -119,7 +119,7 @@ describe('named protections', () => {
     },
   );
 
-  test('as blocks, and as part of a run', () => {
+  test('encode as blocks, and as part of a run', () => {
     const format = arm64(k4);
     const { PAGE_KERNEL } = arm64Linux(k4).protections;
     for (const level of [1, 2]) expect(hex(format.encode(PAGE_KERNEL, level))).toBe('0x0068000000000701');
@@ -175,14 +175,14 @@ describe('the policy', () => {
     },
   );
 
-  test('the guard is one page, or as many as are given', () => {
+  test('has a guard of one page, or of the given number', () => {
     expect(arm64Linux({ granule: 4, vaBits: 48 }).guardBytes).toBe(4096);
     expect(arm64Linux({ granule: 16, vaBits: 47 }).guardBytes).toBe(16384);
     expect(arm64Linux({ granule: 64, vaBits: 48, guardPages: 2 }).guardBytes).toBe(131072);
     expect(arm64Linux({ granule: 64, vaBits: 48, guardPages: 0 }).guardBytes).toBe(0);
   });
 
-  test('the name says what was chosen', () => {
+  test('has the chosen options in its name', () => {
     expect(arm64Linux({ granule: 4, vaBits: 48 }).name).toBe('Linux arm64, 4K pages, 48-bit addresses');
     expect(
       arm64Linux({ granule: 16, vaBits: 52, actualVaBits: 47, kpti: true, contiguous: true, mte: true }).name,
@@ -190,7 +190,7 @@ describe('the policy', () => {
   });
 
   test.each([
-    [{ granule: 4, vaBits: 47 }, 'vaBits is 47, which Linux does not have with 4K pages; it has 39, 48, 52'],
+    [{ granule: 4, vaBits: 47 }, 'vaBits is 47, which Linux does not support with 4K pages; use 39, 48, 52'],
     [{ granule: 8 as 4, vaBits: 48 }, 'granule is 8'],
     [{ granule: 4, vaBits: 52, actualVaBits: 47 }, 'actualVaBits is 47, expected 52 or 48'],
     [{ granule: 16, vaBits: 52, actualVaBits: 48 }, 'actualVaBits is 48, expected 52 or 47'],
@@ -203,7 +203,7 @@ describe('the policy', () => {
     expect(() => arm64Linux(options)).toThrow(message);
   });
 
-  test('the protections of every configuration can be encoded at every level with leaves', () => {
+  test('has protections that every configuration can encode at every level with leaves', () => {
     for (const { format, linux } of configurations) {
       for (const [level, { leaf }] of format.levels.entries()) {
         if (leaf === null) continue;

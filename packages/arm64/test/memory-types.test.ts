@@ -27,7 +27,7 @@ describe('memory types', () => {
     [0xee, 'normal'],
     [0xff, 'normal'],
     [0xf0, 'tagged'],
-    // Outer and inner differ: the weaker counts.
+    // Outer and inner differ: the weaker one decides.
     [0x4f, 'write-combining'],
     [0xf4, 'write-combining'],
     [0xbf, 'write-through'],

@@ -13,7 +13,7 @@ const accesses: Access[] = (['read', 'write', 'execute'] as const).flatMap((kind
   { kind, user: true },
 ]);
 
-/** A page as the manual's tables speak of it: the leaf's fields, and those of all table entries above it together. */
+/** A page in the terms of the manual's tables: the leaf's fields, and the combined fields of all table entries above it. */
 interface Page {
   ap: number;
   pxn: boolean;
@@ -53,7 +53,7 @@ function pathFor(page: Page, spread: number): Words[] {
   const leaf =
     0x403n | (BigInt(page.ap) << 6n) | (page.pxn ? PXN : 0n) | (page.uxn ? UXN : 0n) | (page.dbm ? DBM : 0n);
   const tables = [0x403n, 0x403n, 0x403n];
-  // Each of the four hierarchical bits stands at a level of its own: all levels count.
+  // Each of the four hierarchical bits is at another level, so that the test covers all levels.
   const put = (isSet: boolean, at: bigint, level: number) => {
     if (isSet) tables[level % 3] = (tables[level % 3] as bigint) | (1n << at);
   };
@@ -64,8 +64,8 @@ function pathFor(page: Page, spread: number): Words[] {
   return pathOf(...tables, leaf);
 }
 
-describe('permissions against the manual', () => {
-  test('every field of leaf and tables, under every mode', () => {
+describe('permissions agree with the manual', () => {
+  test('for every field of leaf and tables, under every mode', () => {
     let cases = 0;
     for (let flags = 0; flags < 512; flags++) {
       const page: Page = {
@@ -105,13 +105,13 @@ describe('permissions against the manual', () => {
     expect(cases).toBe(512 * 128 * 6);
   });
 
-  test('TBI and TBID change no permission', () => {
+  test('in that TBI and TBID change no permission', () => {
     const path = pathOf(0x403n, 0x403n, 0x403n, 0x6c3n);
     const tagged = { ...ARM64_CONTROLS, tbi: true, tbid: true };
     expect(format.permissions(path, tagged)).toEqual(format.permissions(path, ARM64_CONTROLS));
   });
 
-  test('a leaf by itself is its whole path', () => {
+  test('for a leaf without tables above it', () => {
     const single = arm64({ granule: 64, vaBits: 29 });
     const path = pathOf(0x0040000000000743n);
     expect(single.permissions(path, ARM64_CONTROLS)).toEqual({
@@ -159,7 +159,7 @@ describe('faults of a mapped page', () => {
   });
 });
 
-describe('what the MMU writes', () => {
+describe('touch', () => {
   const touch = (entry: bigint, kind: Access['kind'], change: Partial<Arm64Controls> = {}) =>
     hex(
       format.touch(
@@ -171,13 +171,13 @@ describe('what the MMU writes', () => {
       ),
     );
 
-  test('AF on any access with HA', () => {
+  test('sets AF on any access with HA', () => {
     expect(touch(0x0068000000000383n, 'read')).toBe('0x0068000000000783');
     expect(touch(0x0040000000000383n, 'execute')).toBe('0x0040000000000783');
     expect(touch(0x0068000000000383n, 'read', { ha: false, hd: false })).toBe('0x0068000000000383');
   });
 
-  test('AP[2] cleared by a write where DBM is set, with HA and HD', () => {
+  test('clears AP[2] on a write if DBM is set, with HA and HD', () => {
     expect(touch(0x0068000000000783n, 'write')).toBe('0x0068000000000703');
     expect(touch(0x0068000000000383n, 'write')).toBe('0x0068000000000703');
     expect(touch(0x0060000000000783n, 'write')).toBe('0x0060000000000783');
@@ -186,7 +186,7 @@ describe('what the MMU writes', () => {
     expect(touch(0x0068000000000783n, 'write', { ha: false })).toBe('0x0068000000000783');
   });
 
-  test('nothing in table entries; it returns the same object when nothing changes', () => {
+  test('changes no table entry, and returns the same object without a change', () => {
     const [table, leaf] = pathOf(0x3n, 0x0068000000000703n) as [Words, Words];
     const access: Access = { kind: 'write', user: false };
     expect(format.touch(table, 0, 'table', access, ARM64_CONTROLS)).toBe(table);
@@ -199,7 +199,7 @@ describe('tags', () => {
   test.each([
     [0x3c00000000400000n, tbi, 'read', 0x400000n],
     [0x3cff800000001000n, tbi, 'write', 0xffff800000001000n],
-    // Bit 55 alone selects the half; bit 54 stays what it is.
+    // Bit 55 alone selects the half; bit 54 stays.
     [0x3c40000000001000n, tbi, 'read', 0x0040000000001000n],
     [0x3cbf800000001000n, tbi, 'read', 0xffbf800000001000n],
     [0x3c00000000400000n, { tbi: false, tbid: false }, 'read', 0x3c00000000400000n],
@@ -211,7 +211,7 @@ describe('tags', () => {
   });
 });
 
-test('a walk without controls is that of Linux on an Armv8.1 processor', () => {
+test('a walk without controls uses those of Linux on an Armv8.1 processor', () => {
   expect(format.controls).toEqual({
     ha: true,
     hd: true,

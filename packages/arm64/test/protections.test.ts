@@ -46,23 +46,23 @@ describe('encode', () => {
     for (const level of [PUD, PMD]) expect(hex(format.encode(wanted, level))).toBe(hex(block));
   });
 
-  test('with LPA2 bits 9:8 are address and no shareability is written', () => {
+  test('writes no shareability with LPA2, where bits 9:8 are address bits', () => {
     expect(hex(lpa2.encode(protection({ accessed: false }), PTE))).toBe('0x0060000000000883');
     expect(lpa2.decode(words(0x0060000000000b83n), PTE)).toEqual(protection({ accessed: false }));
     expect(hex(lpa2.encode(protection({ write: true }), 0))).toBe('0x0068000000000c01');
   });
 
-  test('the tagged type takes the index that MAIR has for it', () => {
+  test('gives the tagged type its index in MAIR', () => {
     const mte = arm64({ granule: 4, vaBits: 48, mair: LINUX_MAIR_MTE });
     expect(hex(mte.encode(protection({ write: true, global: true, memory: 'tagged' }), PTE))).toBe(
       '0x0068000000000707',
     );
   });
 
-  test('only blocks have nT', () => {
+  test('accepts nT only in blocks', () => {
     const wanted = protection({ extra: 1n << 16n });
     expect(hex(format.encode(wanted, PMD))).toBe('0x0060000000010f81');
-    expect(() => format.encode(wanted, PTE)).toThrow('extra has the bits 0x10000, which do not belong to it');
+    expect(() => format.encode(wanted, PTE)).toThrow('extra has the bits 0x10000, which it must not have');
   });
 
   const refused: [what: string, fields: Partial<Protection>, level: number, message: string][] = [
@@ -98,16 +98,16 @@ describe('encode', () => {
     expect(encode).toThrow(message);
   });
 
-  test('with LPA extra may not have bits 15:12, whatever the output size', () => {
+  test('refuses bits 15:12 in extra with LPA, whatever the output size is', () => {
     const wanted = protection({ extra: 1n << 12n });
     const narrow = arm64({ granule: 64, vaBits: 48 });
     const lpa = arm64({ granule: 64, vaBits: 48, lpa: true });
     const last = narrow.levels.length - 1;
     expect(hex(narrow.encode({ ...wanted, accessed: false }, last))).toBe('0x0060000000001b83');
-    expect(() => lpa.encode(wanted, last)).toThrow('extra has the bits 0x1000, which do not belong to it');
+    expect(() => lpa.encode(wanted, last)).toThrow('extra has the bits 0x1000, which it must not have');
   });
 
-  test('without runs the contiguous bit is an ordinary bit', () => {
+  test('treats the contiguous bit as an ordinary bit without runs', () => {
     const plain = arm64({ granule: 4, vaBits: 48, contiguous: false });
     const wanted = protection({ write: true, global: true, extra: 1n << 52n });
     expect(hex(plain.encode(wanted, PTE))).toBe('0x0078000000000703');
@@ -149,7 +149,7 @@ describe('decode', () => {
     );
   });
 
-  test('gives different protections for all that encode can say', () => {
+  test('gives back every protection that encode accepts', () => {
     const some = fc.record({
       read: fc.boolean(),
       write: fc.boolean(),
@@ -231,7 +231,7 @@ describe('change', () => {
     expect(changed(leaf, fields)).toBe(entry);
   });
 
-  test('a complete protection sets GP and the overlay index, not the software bits', () => {
+  test('sets GP and the overlay index from a complete protection, and keeps the software bits', () => {
     const leaf = words(0x7744000012345783n);
     const wanted = protection({ execute: true, global: true });
     expect(hex(format.change(leaf, wanted, PTE))).toBe('0x0740000012345783');
@@ -239,16 +239,16 @@ describe('change', () => {
     expect(hex(format.change(leaf, guarded, PTE))).toBe('0x2744000012345783');
   });
 
-  test('blocks keep their type and nT', () => {
+  test('keeps the type and nT of blocks', () => {
     expect(changed(0x0068000000210701n, { write: false }, PMD)).toBe('0x0060000000210781');
   });
 
-  test('what cannot be said is refused', () => {
+  test('refuses a protection that it cannot encode', () => {
     expect(() => changed(0x0068000012345703n, { read: false })).toThrow('read is false');
     expect(() => changed(0x0068000012345703n, { memory: 'tagged' })).toThrow('memory is tagged');
   });
 
-  test('a user page that was written never looks clean, and repeating a change does nothing', () => {
+  test('keeps a written user page dirty, and does nothing when it is repeated', () => {
     fc.assert(
       fc.property(fc.bigInt(0n, (1n << 64n) - 1n), fc.boolean(), (bits, write) => {
         const leaf = words((bits & ~(0xffff_ffff_f000n | (1n << 52n))) | 3n);
@@ -274,7 +274,7 @@ describe('relevel', () => {
     expect(moved(0x00e8000000000f01n, PUD, PMD)).toBe('0x00e8000000000f01');
   });
 
-  test('removes the mark of a run, and at the same level nothing else', () => {
+  test('removes only the mark of a run at the same level', () => {
     expect(moved(0x00f8000000000f01n, PMD, PTE)).toBe('0x00e8000000000f03');
     expect(moved(0x00f8000000010f01n, PMD, PMD)).toBe('0x00e8000000010f01');
     expect(moved(0x00f8000000000f03n, PTE, PTE)).toBe('0x00e8000000000f03');

@@ -31,7 +31,7 @@ function tcr(low: number, width: number, value: number, from: bigint = LINUX.tcr
 }
 
 describe('the state of a processor', () => {
-  test('of the recorded guest with 16K pages', () => {
+  test('is that of the recorded guest with 16K pages', () => {
     const { ttbr0, ttbr1, asid } = read();
     expect(asid).toBe(0x16);
     expect(ttbr0).toMatchObject({ root: 0x5621c000n, cnp: true });
@@ -53,7 +53,7 @@ describe('the state of a processor', () => {
     expect(ttbr1?.controls).toEqual({ ...controls, tbid: true });
   });
 
-  test('of the recorded guest with 4K pages', () => {
+  test('is that of the recorded guest with 4K pages', () => {
     const { ttbr0, ttbr1, asid } = arm64FromRegisters({
       tcr: 0x500074b5503510n,
       ttbr0: 0x4812c000,
@@ -92,13 +92,13 @@ describe('the state of a processor', () => {
     }
   });
 
-  test('WXN and EPAN of SCTLR, PAN of PSTATE', () => {
+  test('has WXN and EPAN from SCTLR, and PAN from PSTATE', () => {
     expect(read({ sctlr: LINUX.sctlr | bit(19) }).ttbr1?.controls.wxn).toBe(true);
     expect(read({ sctlr: LINUX.sctlr & ~bit(57) }).ttbr1?.controls.epan).toBe(false);
     expect(read({ pan: false }).ttbr0?.controls.pan).toBe(false);
   });
 
-  test("MAIR is the format's", () => {
+  test('has the memory types of MAIR in its format', () => {
     expect(read({ mair: 0x40044f0ffn }).ttbr1?.format.memoryTypes).toContain('tagged');
     expect(read().ttbr1?.format.memoryTypes).not.toContain('tagged');
   });
@@ -151,11 +151,11 @@ describe('sizes', () => {
     expect(read({ tcr: tcr(32, 3, encoded) }).ttbr1?.format.paBits).toBe(bits);
   });
 
-  test('what the processor implements limits IPS', () => {
+  test('the implemented address bits limit IPS', () => {
     expect(read({ paBits: 40 }).ttbr1?.format.paBits).toBe(40);
   });
 
-  test('DS = 1 makes descriptors of 52 bits, and 52-bit addresses possible', () => {
+  test('DS = 1 allows descriptors and addresses of 52 bits', () => {
     const wide = tcr(16, 6, 12, tcr(32, 3, 6)) | bit(59);
     const { ttbr0, ttbr1 } = read({ tcr: wide });
     expect(ttbr1?.format).toMatchObject({ name: 'arm64-16k-52', paBits: 52 });
@@ -165,14 +165,14 @@ describe('sizes', () => {
     expect(narrow?.address.map(({ entryBit }) => entryBit)).toEqual([14, 8]);
   });
 
-  test('with the 64K granule IPS makes them, and DS does nothing', () => {
+  test('IPS allows them with the 64K granule, and DS has no effect', () => {
     const k64 = tcr(30, 2, 3);
     expect(read({ tcr: k64 | bit(59) }).ttbr1?.format.paBits).toBe(48);
     expect(read({ tcr: tcr(32, 3, 6, k64) }).ttbr1?.format).toMatchObject({
       name: 'arm64-64k-47-oa52',
       paBits: 52,
     });
-    // Blocks at level 1 are the processor's, not those of IPS.
+    // Blocks at level 1 depend on the processor, not on IPS.
     expect(read({ tcr: k64 }).ttbr1?.format.levels[0]?.leaf).not.toBeNull();
     expect(read({ tcr: k64, paBits: 48 }).ttbr1?.format.levels[0]?.leaf).toBeNull();
     expect(read({ tcr: tcr(32, 3, 6, k64), paBits: 48 }).ttbr1?.format.paBits).toBe(48);
@@ -183,14 +183,14 @@ describe('sizes', () => {
     [
       'ttbr1',
       tcr(16, 6, 15),
-      'TCR.T1SZ is 15, expected 16 to 48; that is what the 16K granule allows with DS = 0',
+      'TCR.T1SZ is 15, expected 16 to 48; the 16K granule with DS = 0 allows no other',
     ],
     ['ttbr0', tcr(0, 6, 49), 'TCR.T0SZ is 49, expected 16 to 48'],
     ['ttbr0', tcr(0, 6, 48, tcr(14, 2, 1)), 'TCR.T0SZ is 48, expected 12 to 47'],
     [
       'ttbr1',
       tcr(16, 6, 11) | bit(59),
-      'TCR.T1SZ is 11, expected 12 to 48; that is what the 16K granule allows with DS = 1',
+      'TCR.T1SZ is 11, expected 12 to 48; the 16K granule with DS = 1 allows no other',
     ],
   ] as const)('%s with TCR %s is null, and the other half is not affected', (half, value, message) => {
     const state = read({ tcr: value });
@@ -199,7 +199,7 @@ describe('sizes', () => {
     expect([state[other]?.root, state.reasons[other]]).toEqual([read()[other]?.root, null]);
   });
 
-  test('IPS is for both halves: 7 is refused', () => {
+  test('IPS 7 is refused for both halves', () => {
     expect(() => read({ tcr: tcr(32, 3, 7) })).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     expect(() => read({ tcr: tcr(32, 3, 7) })).toThrow('TCR.IPS is 7');
   });
@@ -224,7 +224,7 @@ describe('roots', () => {
     expect(root(0x41f2fffen, tcr(16, 6, 16))).toBe('0x0000000041f2fff0');
   });
 
-  test('with 52 bits, 51:48 stand in bits 5:2 and the table is aligned to 64 bytes', () => {
+  test('with 52 bits, bits 5:2 hold 51:48 and the table is aligned to 64 bytes', () => {
     const wide = tcr(16, 6, 16, tcr(32, 3, 6)) | bit(59);
     expect(hex(read({ tcr: wide, ttbr1: 0x800041f2c0a9n }).ttbr1?.root ?? 0n)).toBe('0x000a800041f2c080');
     const lpa = tcr(30, 2, 3, tcr(16, 6, 12, tcr(32, 3, 6)));
@@ -243,7 +243,7 @@ describe('roots', () => {
     expect(ttbr0?.root).toBe(0x5621c000n);
   });
 
-  test('EPD0 and EPD1 disable a half, whatever else TCR says of it', () => {
+  test('EPD0 and EPD1 disable a half, whatever its other fields in TCR are', () => {
     const none = read({ tcr: tcr(14, 2, 3) | bit(7) });
     expect(none.ttbr0).toBeNull();
     expect(none.ttbr1).not.toBeNull();
@@ -313,7 +313,7 @@ describe('for(va): the half that translates an address', () => {
     expect(one.for(0xffff_c000_8000_4008n)?.root).toBe(0x41f2c000n);
   });
 
-  test('both halves may be disabled: that is not an error', () => {
+  test('both halves may be disabled without an error', () => {
     const none = read({ tcr: LINUX.tcr | bit(7) | bit(23) });
     expect([none.ttbr0, none.ttbr1, none.for(0n), none.for((1n << 64n) - 1n)]).toEqual([
       null,
@@ -328,7 +328,7 @@ describe('for(va): the half that translates an address', () => {
     const memory = PhysicalMemory.create({ base: 0x41f2c000n, bytes: 1 << 16 });
     const frames = new FrameAllocator(memory, { pageShift: 14, first: 0x41f30000 / 0x4000, frames: 3 });
     const va = 0xffff_c000_8000_4000n;
-    // A page of the user's: PAN keeps the kernel from it.
+    // A page of the user: PAN denies it to the kernel.
     for (const pan of [true, false]) {
       const machine = read({ pan });
       memory.banks[0]?.words.fill(0);
@@ -359,7 +359,7 @@ describe('the address space identifier', () => {
   });
 });
 
-describe('what cannot be read is refused, naming register and bit', () => {
+describe('an unsupported state is refused, naming register and bit', () => {
   test.each([
     [{ sctlr: LINUX.sctlr & ~1n }, 'SCTLR.M (bit 0) is clear; the MMU is off: addresses are physical'],
     [{ sctlr: LINUX.sctlr | bit(25) }, 'SCTLR.EE (bit 25) is set; its tables are big-endian'],

@@ -71,7 +71,7 @@ describe('wrong options are refused, naming the member, by', () => {
   });
 });
 
-describe('a member that must be there is asked for by', () => {
+describe('a missing member is named in the error of', () => {
   test.each([
     ['arm64()', () => arm64(undefined as never), 'EINVAL: granule is undefined, expected 4, 16 or 64'],
     ['arm64({})', () => arm64({} as never), 'EINVAL: granule is undefined, expected 4, 16 or 64'],

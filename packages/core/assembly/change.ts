@@ -1,14 +1,14 @@
 import { join, read, write } from './entry';
 import { sumOf } from './scan';
 
-// Loops that change entries which are there.
+// Loops that change existing entries.
 
-/** Sets a run to 0; returns how many entries were not. */
+/** Sets a run of entries to 0. Returns the number of entries that were not 0. */
 export function clear(p: usize, count: u32): i32 {
   let i: u32 = 0;
   let live: u32 = 0;
   if (ASC_FEATURE_THREADS) {
-    // Exchanged, so that an entry which another thread writes meanwhile is counted or stays.
+    // An exchange either counts or keeps an entry that another thread writes meanwhile.
     for (; i < count; i++) {
       const q = p + (i << 3);
       if (read(q) !== 0 && atomic.xchg<u64>(q, 0) !== 0) live++;
@@ -35,7 +35,7 @@ export function clear(p: usize, count: u32): i32 {
   return live;
 }
 
-/** Gives every entry that is not 0 the value under the mask; its other bits stay. Returns how many there are. */
+/** Sets the bits under the mask to the value in every entry that is not 0; its other bits stay. Returns the number of such entries. */
 export function change(p: usize, count: u32, maskLo: u32, maskHi: u32, valueLo: u32, valueHi: u32): i32 {
   const mask = join(maskLo, maskHi);
   const value = join(valueLo, valueHi) & mask;
@@ -71,7 +71,7 @@ export function change(p: usize, count: u32, maskLo: u32, maskHi: u32, valueLo: 
   return live;
 }
 
-/** Copies a run of entries to another place; they may overlap. */
+/** Copies a run of entries. Source and target may overlap. */
 export function copy(to: usize, from: usize, count: u32): void {
   if (!ASC_FEATURE_THREADS) {
     memory.copy(to, from, count << 3);
@@ -82,7 +82,7 @@ export function copy(to: usize, from: usize, count: u32): void {
   }
 }
 
-/** Bits outside the mask stay even when another thread sets them meanwhile. Returns 1, or 0 for an entry that is 0. */
+/** Changes one entry. Bits outside the mask stay, even when another thread sets them meanwhile. Returns 1, or 0 for an entry of 0. */
 function changeAtomically(q: usize, mask: u64, value: u64): u32 {
   let entry = read(q);
   while (entry !== 0) {

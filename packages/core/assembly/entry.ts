@@ -1,5 +1,5 @@
-// An entry is 64 bits. The feature of atomics is on in the binary for shared memory alone: there each entry is read and
-// written as one atomic, since a plain SIMD or bulk access may be seen half done. The compiler drops the other branch.
+// An entry is 64 bits. Only the binary for shared memory has the threads feature. It reads and writes each entry as one atomic,
+// since another thread may see a plain SIMD or bulk access half done. The compiler drops the other branch.
 
 /** Reads an entry. */
 export function read(p: usize): u64 {

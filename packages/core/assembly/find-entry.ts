@@ -3,20 +3,20 @@ import { PLAN, SCRATCH_BYTES } from '../src/loops/wasm/scratch-layout';
 import { join, read } from './entry';
 import { field, isInRange, pair } from './walk-plan';
 
-// The walk of one address to its entry of the last level, by the plan in the scratch pages, for plans of simple levels.
-// Four levels are unrolled: with the depth as a branch, or as a loop, such a walk takes 2 ns more.
+// Walks one address to its entry of the last level, by the plan in the scratch pages, for plans of simple levels. The walk of four
+// levels is unrolled: a branch on the depth, or a loop, takes 2 ns more.
 
-/** The answer where a walk does not come so far. */
+/** The answer for a walk that ends above the last level. */
 const NO_ENTRY: i32 = -1;
 
 const SHIFTS: usize = PLAN + (layout.SINGLE_SHIFTS << 2);
 
-/** The slot of an address by the shift that stands at a place, in bytes. */
+/** The slot of an address in bytes. `shift` is the place of the shift. */
 function slot(va: u64, shift: usize, slots: u32): usize {
   return ((va >> (load<u32>(shift) as u64)) as u32) & slots;
 }
 
-/** The place of the table that an entry points to, or beyond `reach`. */
+/** The place of the table that an entry points to. It is beyond `reach` for a table outside the bank. */
 function placeOf(entry: u64, inside: u64, left: u64, base: u32): u32 {
   return (((entry & inside) << left) as u32) + base;
 }
@@ -27,7 +27,7 @@ function wordOf(at: usize): i32 {
 }
 
 /**
- * The place in the bank of the entry for an address, whatever it holds, by a plan of four levels, the most usual.
+ * Finds the place in the bank of the entry for an address, by a plan of four levels, the usual case. The entry may have any value.
  *
  * @returns its word index, or -1.
  */

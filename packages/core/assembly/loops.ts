@@ -1,4 +1,4 @@
-// The module: what both binaries export. `RunLoops` says what each function does; addresses are in bytes here.
+// The exports of both binaries. `RunLoops` documents each function. Addresses here are in bytes.
 export { change, clear, copy } from './change';
 export { findEntry, findEntry4 } from './find-entry';
 export { countLive, firstDifference, firstLive, lastLive, matching } from './scan';

@@ -1,9 +1,9 @@
 import { join, read } from './entry';
 
-// Loops that look for entries. Addresses are byte addresses below 2^32, so a loop ends at an equal address and never at a
-// greater one: the end of a memory of 4 GiB is address 0. The SIMD part steps over blocks; the scalar part finishes.
+// Loops that search entries. Addresses are byte addresses below 2^32. The end of a memory of 4 GiB is address 0, so a loop ends at
+// an equal address, never at a greater one. The SIMD part handles whole blocks, the scalar part the rest.
 
-/** Index of the first entry that is not 0; -1 when all are. */
+/** The index of the first entry that is not 0; -1 when all are 0. */
 export function firstLive(p: usize, count: u32): i32 {
   let i: u32 = 0;
   if (!ASC_FEATURE_THREADS) {
@@ -17,7 +17,7 @@ export function firstLive(p: usize, count: u32): i32 {
   return -1;
 }
 
-/** Index of the last entry that is not 0; -1 when all are. */
+/** The index of the last entry that is not 0; -1 when all are 0. */
 export function lastLive(p: usize, count: u32): i32 {
   let i = count;
   if (!ASC_FEATURE_THREADS) {
@@ -32,7 +32,7 @@ export function lastLive(p: usize, count: u32): i32 {
   return -1;
 }
 
-/** Number of entries that are not 0. */
+/** The number of entries that are not 0. */
 export function countLive(p: usize, count: u32): i32 {
   let i: u32 = 0;
   let live: u32 = 0;
@@ -53,7 +53,7 @@ export function countLive(p: usize, count: u32): i32 {
   return live;
 }
 
-/** Number of entries, from the first on, that are 0 or have the value under the mask. */
+/** The number of entries before the first that is neither 0 nor has the value under the mask. */
 export function matching(p: usize, count: u32, maskLo: u32, maskHi: u32, valueLo: u32, valueHi: u32): i32 {
   const mask = join(maskLo, maskHi);
   const value = join(valueLo, valueHi);
@@ -65,7 +65,7 @@ export function matching(p: usize, count: u32, maskLo: u32, maskHi: u32, valueLo
       const q = p + (i << 3);
       const one = v128.load(q);
       const two = v128.load(q, 16);
-      // Most runs have no hole: whether an entry that differs is 0 is only asked where one differs.
+      // Most runs have no hole, so this checks for 0 only in a block with a difference.
       const first = v128.xor(v128.and(one, masks), values);
       const second = v128.xor(v128.and(two, masks), values);
       if (!v128.any_true(v128.or(first, second))) continue;
@@ -79,7 +79,7 @@ export function matching(p: usize, count: u32, maskLo: u32, maskHi: u32, valueLo
   return count;
 }
 
-/** Index of the first entry in which two runs differ; -1 when they are equal. */
+/** The index of the first entry that differs between two runs; -1 when they are equal. */
 export function firstDifference(a: usize, b: usize, count: u32): i32 {
   let i: u32 = 0;
   if (!ASC_FEATURE_THREADS) {
@@ -107,7 +107,7 @@ function anyInBlock(q: usize): bool {
   return v128.any_true(v128.or(first, second));
 }
 
-/** All ones in the lanes that are neither 0 nor of the value under the mask. */
+/** All ones in each lane whose entry is neither 0 nor has the value under the mask. */
 function others(entries: v128, masks: v128, values: v128): v128 {
   const differ = i64x2.ne(v128.and(entries, masks), values);
   return v128.and(differ, i64x2.ne(entries, i64x2.splat(0)));

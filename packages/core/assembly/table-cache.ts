@@ -3,9 +3,9 @@ import { entryOf, isTable, NO_TABLE, rootTable, tableOf } from './walk-one';
 import { KEY_MASK, KEY_SHIFT } from './walk-plain';
 import { below, FIRST_LEVEL, isInRange, upperLevel } from './walk-plan';
 
-// The tables of the last level but one that a batch of walks has met, as an MMU keeps them in a paging-structure cache: nothing
-// changes during a call. 32 places of 16 bytes, found by the lowest bits of the address above; each has those bits and the
-// table. So most walks read two entries, and a batch that jumps between tables does not mispredict a branch at each jump.
+// A cache of the tables of the last level but one, like an MMU's paging-structure cache. Tables do not change during a call. It has
+// 32 places of 16 bytes. The lowest address bits above those tables select the place. A place holds all address bits above, and the
+// table. Most walks then read two entries, and a batch that jumps between tables does not mispredict a branch at each jump.
 
 /** Empties the cache: no address has the key 1. */
 export function forgetTables(): void {

@@ -19,11 +19,11 @@ import {
 import { field, pair } from './walk-plan';
 
 /**
- * Walks the addresses in the scratch page by the plan there and leaves their frames and shifts; see `RunLoops.walkMany`. The
- * bank begins where the page ends.
+ * Walks the addresses in the scratch page by the plan there, and replaces them with frames and shifts; see `RunLoops.walkMany`.
+ * The bank begins at the end of the page.
  *
  * @param isFirst - tables may have changed since the last call.
- * @returns how many addresses have no frame, or none that the plan can tell.
+ * @returns the number of addresses without a frame, or whose frame the plan cannot tell.
  */
 export function walkMany(count: u32, isFirst: bool): u32 {
   if (isFirst) forgetTables();

@@ -27,9 +27,10 @@ import { PLAN, SCRATCH_BYTES } from '../src/loops/wasm/scratch-layout';
 import { join, read } from './entry';
 import { below, endOfLevels, FIRST_LEVEL, field, isInRange, pair, upperLevel, word } from './walk-plan';
 
-// The whole walk, level by level, every field read where it is used: for what the loop in walk-many.ts does not do itself.
+// The whole walk, level by level, for addresses that the loop in walk-many.ts does not handle itself. It reads each field where it
+// uses it.
 
-/** A table outside the bank. No table starts there: the scratch page does. */
+/** A table outside the bank. The scratch page starts at this address, so no table does. */
 export const NO_TABLE: usize = 0;
 
 /** Byte address of the root table. */
@@ -55,12 +56,12 @@ export function tableOf(entry: u64): usize {
 }
 
 /**
- * Walks one address and stores what was found.
+ * Walks one address and stores its frame and leaf shift.
  *
- * @param known - its table of the last level but one, where the walk then begins; or `NO_TABLE`.
+ * @param known - its table of the last level but one, where the walk begins; `NO_TABLE` to begin at the root.
  * @param frameAt - takes the frame.
  * @param shiftAt - takes the leaf shift.
- * @returns 0 when a frame was found, else 1.
+ * @returns 0 with a frame, else 1.
  */
 export function walkOne(va: u64, known: usize, frameAt: usize, shiftAt: usize): u32 {
   const end = endOfLevels();

@@ -1,7 +1,7 @@
 import { ABOVE_BIAS, ABOVE_SHIFT, ABOVE_SPAN, DEPTH, LEVELS, STRIDE } from '../src/loops/walk-layout';
 import { PLAN } from '../src/loops/wasm/scratch-layout';
 
-// How the fields of the walk plan in the scratch page are read. A level is the address of its words.
+// Reads the fields of the walk plan in the scratch page. A level is the address of its words.
 
 /** Bytes of a level. */
 const LEVEL_BYTES: usize = STRIDE << 2;
@@ -28,18 +28,18 @@ export function below(level: usize): usize {
   return level + LEVEL_BYTES;
 }
 
-/** What follows the last level. */
+/** The end of the last level. */
 export function endOfLevels(): usize {
   return FIRST_LEVEL + field(DEPTH) * LEVEL_BYTES;
 }
 
-/** The last level but one; of a root of one level, that one. */
+/** The last level but one. A plan of one level has that one. */
 export function upperLevel(): usize {
   const last = endOfLevels() - LEVEL_BYTES;
   return last === FIRST_LEVEL ? last : last - LEVEL_BYTES;
 }
 
-/** True when the range has the address. */
+/** True for an address in the range. */
 export function isInRange(va: u64): bool {
   const above = ((va >> 32) as i32) >> (field(ABOVE_SHIFT) as i32);
   return (above as u32) + field(ABOVE_BIAS) <= field(ABOVE_SPAN);

@@ -1,14 +1,14 @@
 import { join, write } from './entry';
 
-// Loops that write leaves. Address fields are parameters, as `address-codec.ts` describes them: nothing here knows an
-// architecture. All frames are looked at before anything is written. That the slots are free is asked before, by `firstLive`:
-// a call of 6 ns, where three copies of its loop in here would not fit into the module.
+// Loops that write leaves. Address fields are parameters, as `address-codec.ts` describes them, so this code knows no architecture.
+// Each loop checks all frames before it writes. `firstLive` checks before that whether the slots are free. That call takes 6 ns;
+// three copies of its loop here would not fit into the module.
 
 /**
  * Writes a run of leaves whose frames are below 2^32, four at a time.
  *
  * @param highest - no frame may be above it.
- * @returns -1; or the index of the first frame that does not fit, and nothing is written.
+ * @returns -1; or the index of the first frame that does not fit, without writing anything.
  */
 export function writeNarrow(
   p: usize,
@@ -48,7 +48,7 @@ export function writeNarrow(
  * Writes a run of leaves with frames of any size.
  *
  * @param limit - all frames must be below it.
- * @returns -1; or the index of the first frame that does not fit, and nothing is written.
+ * @returns -1; or the index of the first frame that does not fit, without writing anything.
  */
 export function writeWide(
   p: usize,
@@ -67,7 +67,7 @@ export function writeWide(
 ): i32 {
   for (let i: u32 = 0; i < count; i++) {
     const frame = load<f64>(frames + (i << 3));
-    // Written so that NaN fails.
+    // This form refuses NaN.
     if (!(frame >= 0 && frame < limit)) return i;
   }
   const low64 = join(lowLo, lowHi);
@@ -83,8 +83,8 @@ export function writeWide(
 }
 
 /**
- * Writes a run of leaves over adjacent frames, `step` apart, that agree in bits 32 and up: `flagsLo` and `flagsHi` hold
- * these.
+ * Writes a run of leaves over adjacent frames, `step` apart. The frames agree in bits 32 and up, which `flagsLo` and `flagsHi`
+ * contain.
  */
 export function writeLinear(
   p: usize,
@@ -101,7 +101,7 @@ export function writeLinear(
   const flags = join(flagsLo, flagsHi);
   let i: u32 = 0;
   if (!ASC_FEATURE_THREADS && isShift(mask, rotate)) {
-    // Frames that agree above bit 31 do not carry into it: each entry is the one before and a step more.
+    // The frames agree above bit 31, so no sum carries into bit 32. Each entry is the one before plus a step.
     const each = (step as u64) << (rotate as u64);
     const first = ((low as u64) << (rotate as u64)) | flags;
     const steps = i64x2.splat(4 * each);
@@ -121,12 +121,12 @@ export function writeLinear(
   }
 }
 
-/** True when a frame of 32 bits stands in an entry as it is, moved to the left: so it does in every known format. */
+/** True when an entry holds a frame of 32 bits shifted left, in one piece. Every known format does. */
 function isShift(mask: u64, by: u32): bool {
   return mask === (0xffffffff as u64) << (by as u64);
 }
 
-/** Index of the first frame above a limit; -1 when none is. */
+/** The index of the first frame above a limit; -1 when all are within it. */
 function firstAbove(frames: usize, count: u32, highest: u32): i32 {
   let i: u32 = 0;
   if (!ASC_FEATURE_THREADS) {

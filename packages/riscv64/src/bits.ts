@@ -60,7 +60,7 @@ export const PAGE_SHIFT = 12;
 export const PMD_SHIFT = 21;
 /** log2 bytes of a leaf at the PUD level. */
 export const PUD_SHIFT = 30;
-/** log2 bytes of the only NAPOT size that is defined. */
+/** log2 bytes of the only defined NAPOT size. */
 export const NAPOT_SHIFT = 16;
 /** log2 of the entries of a table. */
 export const INDEX_BITS = 9;

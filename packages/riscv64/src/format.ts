@@ -21,16 +21,16 @@ import {
   touched,
 } from './permissions.js';
 
-/** Paging modes, by the manual's names; the number is that of address bits. */
+/** Paging modes, by the manual's names. The number is the number of address bits. */
 export type Riscv64Mode = 'sv39' | 'sv48' | 'sv57';
 
-/** All of them. */
+/** All modes. */
 export const MODES: readonly Riscv64Mode[] = Object.freeze(['sv39', 'sv48', 'sv57']);
 
 /** Levels of each mode. */
 const DEPTHS: Readonly<Record<Riscv64Mode, number>> = Object.freeze({ sv39: 3, sv48: 4, sv57: 5 });
 
-/** What differs between processors. The defaults are those of a current one. */
+/** The differences between processors. The defaults are those of a current one. */
 export interface Riscv64Options {
   /** The paging mode: 39, 48 or 57 bits of virtual addresses. Default: `sv48`. */
   readonly mode?: Riscv64Mode;
@@ -39,8 +39,8 @@ export interface Riscv64Options {
   /** The processor has Svpbmt and it is on (menvcfg.PBMTE). When false, bits 62:61 are reserved. Default: true. */
   readonly svpbmt?: boolean;
   /**
-   * Width of a physical address in bits, 32 to 56. Mapping beyond is refused. An existing entry with a larger address is
-   * valid: its access fault comes from the memory, which has nothing there. Default: 56, what an entry can hold.
+   * Width of a physical address in bits, 32 to 56. Mapping a larger address is refused. An existing entry with a larger address is
+   * valid: its access fault comes from the memory, which has no bytes there. Default: 56, the width in an entry.
    */
   readonly paBits?: number;
 }
@@ -104,7 +104,7 @@ export function riscv64(options?: Riscv64Options): PageTableFormat<Riscv64Contro
     check: (path, access, controls) => checkAccess(path, access, modes(controls)),
     touch: (entry, _level, kind, access, controls) => touched(entry, kind, access, modes(controls)),
     faultCode: (fault, access, controls) => {
-      // The number does not depend on them. A misspelt one is still refused.
+      // The result does not depend on the controls. A misspelt one is still refused.
       modes(controls);
       return faultCodeOf(fault, access);
     },

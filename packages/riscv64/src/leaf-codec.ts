@@ -32,7 +32,7 @@ export class LeafCodec {
       });
     }
     if (write && !read) {
-      throw new VmError('EINVAL', 'write is true and read is false, which riscv64 reserves', {
+      throw new VmError('EINVAL', 'write is true and read is false: riscv64 reserves that encoding', {
         advice: 'allow reads too',
       });
     }
@@ -44,7 +44,7 @@ export class LeafCodec {
     }
     if ((extra & ~RSW) !== 0n) {
       const refused = BigInt.asUintN(64, extra & ~RSW).toString(16);
-      throw new VmError('EINVAL', `extra has the bits 0x${refused}, which do not belong to it`, {
+      throw new VmError('EINVAL', `extra has the bits 0x${refused}, which it must not have`, {
         advice: 'it may have the software bits 9:8, 0x300',
       });
     }

@@ -62,9 +62,9 @@ interface Layout {
 /**
  * Linux's choices on riscv64.
  *
- * The window ends at PAGE_OFFSET, as in newer kernels; older ones left its last byte out.
+ * The window ends at PAGE_OFFSET, as in newer kernels. Older ones leave out its last byte.
  *
- * Without Svpbmt the platform decides the memory type: `IOREMAP` and `IOREMAP_WC` are then `PAGE_KERNEL`.
+ * Without Svpbmt, the platform decides the memory type, and `IOREMAP` and `IOREMAP_WC` are `PAGE_KERNEL`.
  *
  * Source: Linux, `arch/riscv/include/asm/pgtable.h` (_PAGE_KERNEL, _PAGE_IOREMAP, pgprot_writecombine), `vmalloc.h`.
  *

@@ -1,7 +1,7 @@
 import type { MemoryType } from '@vmarea/core';
 
 /**
- * Memory types by their number in bits 62:61: PMA (what the platform says of the physical address), NC and IO. 3 is
+ * Memory types by their number in bits 62:61: PMA (the platform's type of the physical address), NC and IO. 3 is
  * reserved.
  *
  * Source: RISC-V privileged specification, chapter "Svpbmt", table of the encodings; Linux,

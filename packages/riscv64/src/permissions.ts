@@ -37,7 +37,7 @@ export interface Riscv64Controls {
  */
 export const RISCV64_CONTROLS: Riscv64Controls = Object.freeze({ sum: false, mxr: false, adue: false });
 
-/** What one privilege may do with a leaf, whatever A and D are. */
+/** The permissions of one privilege for a leaf, whatever A and D are. */
 function allowedTo(user: boolean, bits: bigint, { sum, mxr }: Riscv64Controls): Allowed {
   const isUserPage = (bits & U) !== 0n;
   const mayUse = user ? isUserPage : !isUserPage || sum;
@@ -53,7 +53,7 @@ function leafOf(path: readonly Words[]): bigint {
   return toBigint(path[path.length - 1] as Words);
 }
 
-/** What the kernel and the user may do with a page. Entries that point to tables forbid nothing. */
+/** The permissions of the kernel and the user for a page. Entries that point to tables forbid nothing. */
 export function permissionsOf(path: readonly Words[], controls: Riscv64Controls): Permissions {
   const bits = leafOf(path);
   return { kernel: allowedTo(false, bits, controls), user: allowedTo(true, bits, controls) };

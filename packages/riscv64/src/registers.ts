@@ -24,7 +24,7 @@ export interface Riscv64Registers extends Pick<Riscv64Options, 'svnapot' | 'paBi
   readonly menvcfg?: Register;
 }
 
-/** What registers say about translation. Opening a page table takes format, root and controls as they are. */
+/** The translation that registers select. A page table can be opened with its format, root and controls. */
 export interface Riscv64State extends Translation<Riscv64Controls>, MachineState<Riscv64Controls> {
   /** The address-space identifier, 0 to 65535. */
   readonly asid: number;
@@ -46,7 +46,7 @@ const NAMES = ['satp', 'sstatus', 'menvcfg', 'svnapot', 'paBits'] as const;
 /**
  * The format, root and modes of a riscv64 processor.
  *
- * Pointer masking (Smnpm, Ssnpm) is not modelled: `for(va)` takes an address as it is.
+ * Pointer masking (Smnpm, Ssnpm) is not modelled: `for(va)` does not change the address.
  *
  * Source: RISC-V privileged specification, "Supervisor Address Translation and Protection (satp) Register", with the table
  * of its MODE; "Supervisor Status (sstatus) Register"; "Machine Environment Configuration (menvcfg) Register".
@@ -68,7 +68,7 @@ export function riscv64FromRegisters(registers: Riscv64Registers): Riscv64State 
   const menvcfg = registerOption(given, 'menvcfg', MENVCFG.PBMTE);
   if ((menvcfg & MENVCFG.SSE) !== 0n) {
     throw new VmError('EINVAL', 'menvcfg.SSE (bit 3) is set', {
-      advice: 'writable leaves without R are shadow stacks then, which is not modelled',
+      advice: 'it makes writable leaves without R shadow stacks, which are not modelled',
     });
   }
   const mode = modeOf(satp);

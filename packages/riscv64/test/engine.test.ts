@@ -37,7 +37,7 @@ describe.each(configurations.map((one) => [one.name, one] as const))('%s', (_nam
     }
   });
 
-  test('an address that is not a copy of its top bit is a page fault', () => {
+  test('raises a page fault for an address whose upper bits are not copies of its top bit', () => {
     const { table } = machine(format);
     const va = 1n << BigInt(format.range.bits - 1);
     expect(table.walk(va, { kind: 'read', user: false }).fault).toMatchObject({
@@ -60,7 +60,7 @@ describe.each(configurations.map((one) => [one.name, one] as const))('%s', (_nam
   });
 });
 
-test('what a kernel writes: a page, a run, a block, and the tables above', () => {
+test('the engine writes the entries of a kernel: a page, a run, a block, and the tables above', () => {
   const { memory, table } = machine(riscv64());
   const { start } = riscv64Linux().window;
   table.map(start, [0x81234], PAGE_KERNEL);
@@ -79,7 +79,7 @@ test('what a kernel writes: a page, a run, a block, and the tables above', () =>
   expect(memory.banks).toHaveLength(1);
 });
 
-test('a reserved entry faults where it stands', () => {
+test('a reserved entry faults at its level', () => {
   const { memory, table } = machine(riscv64());
   table.map(0n, [5], PAGE_KERNEL);
   const steps = table.walk(0n).steps;

@@ -4,7 +4,7 @@ import { hex } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { RISCV_BITS, type Riscv64Mode, type Riscv64Options, riscv64 } from '../src/index.js';
 
-test('the bits of an entry are where the manual has them', () => {
+test('the bits of an entry have the positions of the manual', () => {
   const bits = Object.fromEntries(Object.entries(RISCV_BITS).map(([name, value]) => [name, hex(value)]));
   expect(bits).toEqual({
     V: '0x0000000000000001',
@@ -64,13 +64,13 @@ describe('geometry', () => {
     expect(() => validateFormat(format)).not.toThrow();
   });
 
-  test('runs of sixteen at the last level, only with Svnapot', () => {
+  test('has runs of sixteen at the last level, only with Svnapot', () => {
     expect(riscv64().levels.map(({ run }) => run?.entries ?? null)).toEqual([null, null, null, 16]);
     expect(riscv64().levels[3]?.run).toMatchObject({ style: 'napot' });
     expect(riscv64({ svnapot: false }).levels.every(({ run }) => run === null)).toBe(true);
   });
 
-  test('frames start at bit 10, table entries have V only', () => {
+  test('has frames from bit 10 on, and table entries with V only', () => {
     expect(riscv64().address).toEqual([{ entryBit: 10, paBit: 12, width: 44 }]);
     expect(hex(riscv64().tableEntry)).toBe('0x0000000000000001');
     expect([riscv64().paBits, riscv64({ paBits: 40 }).paBits]).toEqual([56, 40]);
@@ -85,10 +85,10 @@ describe('geometry', () => {
   });
 });
 
-/** V, R, W, A and D: a leaf that anybody would write. */
+/** V, R, W, A and D: an ordinary leaf. */
 const LEAF = 0xc7n;
 
-describe('what an entry is', () => {
+describe('the kind of an entry', () => {
   test.each<[string, number, bigint, string]>([
     ['nothing', 3, 0n, 'none'],
     ['V clear: the rest is software’s', 3, 0xfffffffffffffffen, 'absent'],

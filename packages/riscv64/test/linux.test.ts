@@ -11,14 +11,14 @@ describe('the policy of Linux', () => {
     expect(riscv64Linux({ mode }).window).toEqual({ start, end });
   });
 
-  test('an older PAGE_OFFSET', () => {
+  test('accepts an older PAGE_OFFSET', () => {
     expect(riscv64Linux({ mode: 'sv39', pageOffset: 0xffffffd800000000n }).window).toEqual({
       start: 0xffffffc800000000n,
       end: 0xffffffd800000000n,
     });
   });
 
-  test('leaves, guard and alignment', () => {
+  test('has the leaves, guard and alignment of Linux', () => {
     const { leaves, guardBytes, ioremapMaxOrder, name } = riscv64Linux();
     expect(leaves).toEqual({ vmalloc: [12, 21], vmap: [12], ioremap: [12, 21, 30], wholeRunsOnly: true });
     expect([guardBytes, ioremapMaxOrder, name]).toEqual([4096, 30, 'Linux riscv64, sv48']);
@@ -47,7 +47,7 @@ describe('the policy of Linux', () => {
     expect(() => riscv64Linux(options)).toThrow(message);
   });
 
-  test('a window that just fits', () => {
+  test('accepts a window that just fits', () => {
     const pageOffset = 0xffffa00000000000n;
     expect(riscv64Linux({ pageOffset }).window.start).toBe(0xffff800000000000n);
   });

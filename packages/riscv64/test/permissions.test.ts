@@ -7,14 +7,14 @@ const format = riscv64();
 const TABLE = 0x20000401n;
 const AD = 0xc0n;
 
-/** Who may do what with a leaf: `rwx` of the kernel, then of the user. */
+/** The permissions of a leaf: `rwx` of the kernel, then of the user. */
 function rights(leaf: bigint, controls: Partial<typeof RISCV64_CONTROLS> = {}): string {
   const path = pathOf(TABLE, TABLE, TABLE, leaf);
   const all = { ...RISCV64_CONTROLS, ...controls };
   const { kernel, user } = format.permissions(path, all);
   const letters = ({ read, write, execute }: typeof kernel) =>
     `${read ? 'r' : '-'}${write ? 'w' : '-'}${execute ? 'x' : '-'}`;
-  // `check` says the same of a page in use.
+  // `check` agrees for a page with A and D set.
   for (const [side, allowed] of [
     [false, kernel],
     [true, user],
@@ -27,7 +27,7 @@ function rights(leaf: bigint, controls: Partial<typeof RISCV64_CONTROLS> = {}): 
   return `${letters(kernel)} ${letters(user)}`;
 }
 
-describe('what a leaf allows', () => {
+describe('the permissions of a leaf', () => {
   test.each([
     // V, R, W, X, U in binary, from the right.
     [0b00011n, {}, 'r-- ---'],
@@ -42,7 +42,7 @@ describe('what a leaf allows', () => {
     [0b11111n, { sum: true }, 'rw- rwx'],
     [0b10011n, { sum: true }, 'r-- r--'],
     [0b01111n, { sum: true }, 'rwx ---'],
-    // MXR: what is executable can be read.
+    // MXR: loads may use executable pages.
     [0b01001n, { mxr: true }, 'r-x ---'],
     [0b11001n, { mxr: true }, '--- r-x'],
     [0b11001n, { mxr: true, sum: true }, 'r-- r-x'],
@@ -82,14 +82,14 @@ describe('accessed and dirty', () => {
     if (hex(entry) === after) expect(format.touch(entry, 3, 'leaf', access(kind), svadu)).toBe(entry);
   });
 
-  test('tables have neither', () => {
+  test('change in no table entry', () => {
     const [entry] = pathOf(TABLE);
     if (entry === undefined) throw new Error('no entry');
     const svadu = { ...RISCV64_CONTROLS, adue: true };
     expect(format.touch(entry, 1, 'table', access('write'), svadu)).toBe(entry);
   });
 
-  test('a missing right comes before a flag', () => {
+  test('fault after a missing permission does', () => {
     const path = pathOf(TABLE, TABLE, TABLE, 0x3n);
     expect(format.check(path, access('write'), RISCV64_CONTROLS)).toEqual({ kind: 'permission', level: 3 });
   });

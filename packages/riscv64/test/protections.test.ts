@@ -27,7 +27,10 @@ describe('encode', () => {
 
   test.each<[Partial<Protection>, RegExp]>([
     [{ read: false }, /^EINVAL: read, write and execute are all false/],
-    [{ read: false, write: true }, /^EINVAL: write is true and read is false, which riscv64 reserves/],
+    [
+      { read: false, write: true },
+      /^EINVAL: write is true and read is false: riscv64 reserves that encoding/,
+    ],
     [{ read: false, write: true, execute: true }, /^EINVAL: write is true and read is false/],
     [{ memory: 'uncached' }, /^EINVAL: memory is uncached.*it has normal, write-combining, device/],
     [{ extra: 0x400n }, /^EINVAL: extra has the bits 0x400.*software bits 9:8/],
@@ -50,7 +53,7 @@ describe('encode', () => {
   });
 });
 
-/** Every protection that the format can say. */
+/** Every protection that the format can encode. */
 const sayable = fc
   .record({
     rwx: fc.constantFrom(
@@ -71,8 +74,8 @@ const sayable = fc
     protection({ read, write, execute, ...rest } as Protection),
   );
 
-describe('there and back', () => {
-  test('decode of encode is the protection', () => {
+describe('a leaf', () => {
+  test('decodes to the protection that it encodes', () => {
     fc.assert(
       fc.property(sayable, fc.nat(3), (wanted, level) => {
         expect(format.decode(format.encode(wanted, level), level)).toEqual(wanted);
@@ -80,7 +83,7 @@ describe('there and back', () => {
     );
   });
 
-  test('a change gives the wanted rights, and keeps A, D, RSW, address and N', () => {
+  test('gets the wanted permissions from a change, and keeps A, D, RSW, address and N', () => {
     fc.assert(
       fc.property(sayable, sayable, fc.nat(2 ** 20), fc.boolean(), (before, wanted, frame, isNapot) => {
         const kept = (BigInt(frame) << 10n) | (isNapot ? 1n << 63n : 0n);
@@ -92,12 +95,12 @@ describe('there and back', () => {
     );
   });
 
-  test('relevel removes the mark of a run and nothing else', () => {
+  test('loses only the mark of a run by relevel', () => {
     expect(hex(format.relevel(words(0x80000000000003c7n), 3, 2))).toBe('0x00000000000003c7');
     expect(hex(format.relevel(words(0x20000000000000c7n), 1, 2))).toBe('0x20000000000000c7');
   });
 
-  test('no change of a valid entry needs a break', () => {
+  test('needs no break for a change to another valid entry', () => {
     expect(format.needsBreak(words(1n), words(0xc7n), 2)).toBe(false);
   });
 });
@@ -111,7 +114,7 @@ describe('the protections of Linux', () => {
     PAGE_KERNEL_EXEC: '0x00000000000000ef',
   };
 
-  test('with Svpbmt', () => {
+  test('have the memory types of Svpbmt', () => {
     const { protections } = riscv64Linux();
     const encoded = Object.entries(protections).map(([name, one]) => [name, hex(format.encode(one, 3))]);
     expect(Object.fromEntries(encoded)).toEqual({
@@ -121,7 +124,7 @@ describe('the protections of Linux', () => {
     });
   });
 
-  test('without Svpbmt the platform decides the memory type', () => {
+  test('leave the memory type to the platform without Svpbmt', () => {
     const plain = riscv64({ svpbmt: false });
     const { protections } = riscv64Linux({ svpbmt: false });
     const encoded = Object.entries(protections).map(([name, one]) => [name, hex(plain.encode(one, 3))]);

@@ -2,7 +2,7 @@ import { FrameAllocator, PageTable, PageTableReader, PhysicalMemory, protection 
 import { describe, expect, test } from 'vitest';
 import { type Riscv64Registers, riscv64FromRegisters } from '../src/index.js';
 
-describe('from registers', () => {
+describe('riscv64FromRegisters', () => {
   test.each([
     [8n, 'riscv64-sv39'],
     [9n, 'riscv64-sv48'],
@@ -14,12 +14,12 @@ describe('from registers', () => {
     expect([format.name, root, asid]).toEqual([name, 0x80abc000n, 0x1234]);
   });
 
-  test('the largest root and ASID', () => {
+  test('reads the largest root and ASID', () => {
     const { root, asid } = riscv64FromRegisters({ satp: 0x9fff_ffff_ffff_ffffn });
     expect([root, asid]).toEqual([0xff_ffff_ffff_f000n, 0xffff]);
   });
 
-  test('the modes, one by one', () => {
+  test('reads each control from its bit', () => {
     const of = (more: Partial<Riscv64Registers>) =>
       riscv64FromRegisters({ satp: 9n << 60n, ...more }).controls;
     expect(of({})).toEqual({ sum: false, mxr: false, adue: false });
@@ -28,13 +28,13 @@ describe('from registers', () => {
     expect(of({ menvcfg: 1n << 61n })).toEqual({ sum: false, mxr: false, adue: true });
   });
 
-  test('PBMTE decides whether there are memory types', () => {
+  test('gives memory types only with PBMTE', () => {
     const types = (more: Partial<Riscv64Registers>) =>
       riscv64FromRegisters({ satp: 8n << 60n, ...more }).format.memoryTypes.length;
     expect([types({}), types({ menvcfg: 0 }), types({ menvcfg: 1n << 62n })]).toEqual([3, 1, 3]);
   });
 
-  test('options of the processor go to the format', () => {
+  test('passes the options of the processor to the format', () => {
     const { format } = riscv64FromRegisters({ satp: 8n << 60n, svnapot: false, paBits: 44 });
     expect([format.levels[2]?.run, format.paBits]).toEqual([null, 44]);
   });
@@ -63,7 +63,7 @@ describe('from registers', () => {
 describe('for(va): the tables that translate an address', () => {
   const hart = riscv64FromRegisters({ satp: (8n << 60n) | 0x80abcn });
 
-  test('are those of the hart, for every address that is a copy of its top bit', () => {
+  test('are those of the hart, for every address whose upper bits are copies of its top bit', () => {
     for (const va of [0n, 0x3f_ffff_ffffn, 0xffff_ffc0_0000_0000n, 0xffff_ffff_ffff_ffffn]) {
       const { format, root, controls } = hart;
       expect(hart.for(va)).toMatchObject({ format, root, controls, address: va });
@@ -71,7 +71,7 @@ describe('for(va): the tables that translate an address', () => {
     }
   });
 
-  test('are none for any other', () => {
+  test('are null for any other address', () => {
     expect(hart.for(0x40_0000_0000n)).toBeNull();
     expect(hart.whyNot(0x40_0000_0000n)).toBe(
       '0x0000004000000000 is not an address of riscv64-sv39: bits 63 to 39 must equal bit 38',

@@ -18,7 +18,7 @@ const format = x8664La57({ paBits: 46 });
 const four = x8664({ paBits: 46 });
 
 describe('the format', () => {
-  test('is that of 4 levels with one more on top', () => {
+  test('is the format of 4 levels with one more on top', () => {
     validateFormat(format);
     expect(format.levels.slice(2)).toEqual(four.levels.slice(1));
     // The P4D is the old PGD: tables only, PS reserved. The PGD looks the same, 9 bits higher.
@@ -56,7 +56,7 @@ describe('the format', () => {
   });
 });
 
-test('every operation leaves the entries that 4 levels have', () => {
+test('every operation writes the entries that it writes with 4 levels', () => {
   const run = (of: typeof format) => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 20 });
     const table = new PageTable({ format: of, memory, frames: new FrameAllocator(memory) });
@@ -77,8 +77,8 @@ test('every operation leaves the entries that 4 levels have', () => {
   expect(five).toHaveLength(8);
 });
 
-describe('Linux', () => {
-  test('has its window at __VMALLOC_BASE_L5, and it ends a byte early', () => {
+describe('the policy of Linux', () => {
+  test('has its window at __VMALLOC_BASE_L5, which ends a byte early', () => {
     const { window, leaves, protections } = x8664La57Linux();
     expect(hex(window.start)).toBe('0xffa0000000000000');
     expect(hex(window.end)).toBe('0xffd1ffffffffffff');
@@ -86,13 +86,13 @@ describe('Linux', () => {
     expect(protections).toEqual(x8664Linux().protections);
   });
 
-  test('takes the options of 4 levels, and has a name of its own', () => {
+  test('accepts the options of 4 levels, and has its own name', () => {
     const policy = x8664La57Linux({ pti: true, guardPages: 2 });
     expect(policy.name).toBe('Linux x86-64-la57, PTI');
     expect([policy.guardBytes, policy.protections.PAGE_KERNEL.global]).toEqual([8192, false]);
   });
 
-  test('is one configuration, without PTI as its title says', () => {
+  test('has one configuration, without PTI as its title says', () => {
     expect(configurations.map(({ name }) => name)).toEqual(['x86-64-la57']);
     expect(configurations[0]?.linux.name).toBe('Linux x86-64-la57');
     expect(configurations[0]?.linux.protections.PAGE_KERNEL.global).toBe(true);
@@ -102,12 +102,12 @@ describe('Linux', () => {
 describe('registers', () => {
   const linux = { cr0: 0x80050033, cr3: 0x144219000, cr4: 0x751ef0, efer: 0xd01 };
 
-  test('with LA57 select it', () => {
+  test('select the format with LA57', () => {
     const state = x8664La57FromRegisters(linux);
     expect(state.format.name).toBe('x86-64-la57');
     expect(state.root).toBe(0x144219000n);
     expect(state.controls).toMatchObject({ wp: true, smep: true, smap: true });
-    // What they say of the processor goes into the format.
+    // The options of the processor go into the format.
     const plain = x8664La57FromRegisters({ ...linux, efer: 0x501, paBits: 40 });
     expect(plain.format.paBits).toBe(40);
     expect(() => plain.format.encode(protection(), 4)).toThrow(/without EFER.NXE every page is executable/);
@@ -127,7 +127,7 @@ describe('registers', () => {
     expect(state.whyNot(0x7f00_0000_0040_0000n)).toContain('bits 63 to 57 must equal bit 56');
   });
 
-  test('without it are refused', () => {
+  test('are refused without LA57', () => {
     expect(() => x8664La57FromRegisters({ ...linux, cr4: 0x750ef0 })).toThrow(
       'CR4.LA57 (bit 12) is clear; 4-level tables are another format: use x8664FromRegisters of @vmarea/x86-64',
     );

@@ -3,7 +3,7 @@ import { mask } from '@vmarea/core';
 /**
  * The bits of an x86-64 paging-structure entry, under the names of Intel's manual.
  *
- * Every name is a mask in place in the 64-bit entry. AMD's name stands beside it where it differs.
+ * Every name is a mask in place in the 64-bit entry. A comment adds AMD's name where it differs.
  *
  * Sources: Intel SDM vol. 3A, Paging, "Format of a PML4 Entry that References a Page-Directory-Pointer
  * Table" and the tables that follow it down to "Format of a Page-Table Entry that Maps a 4-KByte Page"

@@ -30,7 +30,7 @@ const { P, RW, US, A, D } = X86_BITS;
 const ACCESSED = words(A).lo;
 const DIRTY = words(D).lo;
 
-/** What differs between processors and between their settings. The defaults are those of a current processor under Linux. */
+/** The differences between processors and between their settings. The defaults are those of a current processor under Linux. */
 export interface X8664Options {
   /**
    * Width of a physical address in bits (MAXPHYADDR), 32 to 52. Entry bits from here to 51 are reserved. Default:
@@ -45,21 +45,21 @@ export interface X8664Options {
   readonly pat?: bigint;
   /**
    * Position of AMD's C-bit (CPUID 8000001FH:EBX[5:0]), `paBits` to 51. The bit is not part of the address and not
-   * reserved: table entries have it, and leaves say it in `extra`. Default: none.
+   * reserved: table entries have it, and leaves have it in `extra`. Default: no C-bit.
    */
   readonly encryptionBit?: number;
   /**
-   * Whose manual. `amd` reserves bit 8 in the PGD (and P4D), which Intel ignores. Its levels then differ, and
+   * The manual to follow. `amd` reserves bit 8 in the PGD (and P4D), which Intel ignores. Its levels then differ, and
    * `translateWords` takes a slower walk. Default: `intel`.
    */
   readonly vendor?: 'intel' | 'amd';
 }
 
-/** What makes a paging mode of x86-64, apart from its entries. */
+/** The name and levels of a paging mode of x86-64. */
 export interface X86Geometry {
   /** The format's name. */
   readonly name: string;
-  /** Linux's names of the levels, root first, the last one that of 4 KiB leaves. */
+  /** Linux's names of the levels, root first. The last one has the 4 KiB leaves. */
   readonly levels: readonly string[];
 }
 
@@ -68,8 +68,8 @@ export interface X86Geometry {
  *
  * `extra` of a protection may hold software bits (11:9 and 58:52), the protection key (62:59) and the encryption
  * bit. It may also hold caching bits (PWT 3, PCD 4, PAT 7, as in a 4 KiB leaf) that select another PAT index than the
- * lowest one of the memory type. `encode` then uses that index, at every level, and `decode` reports it so. All other bits
- * are refused.
+ * lowest one of the memory type. `encode` then uses that index at every level, and `decode` returns the same bits. All other
+ * bits are refused.
  *
  * A change from one valid entry to another needs no break: see `needsBreak`.
  *

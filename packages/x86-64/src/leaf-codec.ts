@@ -26,7 +26,7 @@ export class LeafCodec {
   /**
    * @param types - memory type of each PAT index.
    * @param nxe - EFER.NXE.
-   * @param encrypted - the encryption bit as a mask, 0n for none.
+   * @param encrypted - the encryption bit as a mask; 0n without one.
    */
   constructor(levels: readonly Level[], types: readonly MemoryType[], nxe: boolean, encrypted: bigint) {
     this.#levels = levels;
@@ -46,7 +46,7 @@ export class LeafCodec {
     const { extra } = wanted;
     const refused = extra & ~(this.#extra | CACHING);
     if (refused !== 0n) {
-      throw new VmError('EINVAL', `extra has the bits ${bare(refused)}, which do not belong to it`, {
+      throw new VmError('EINVAL', `extra has the bits ${bare(refused)}, which it must not have`, {
         advice: `it may have ${bare(this.#extra)}`,
       });
     }
@@ -95,7 +95,7 @@ export class LeafCodec {
     return words(isLarge ? toSmall(bits) : toLarge(bits));
   }
 
-  /** The caching bits of a 4 KiB leaf: those of the lowest index with the type, or of the index that `extra` names. */
+  /** The caching bits of a 4 KiB leaf: those of the lowest index with the type, or of the index that `extra` selects. */
   #caching({ memory, extra }: Protection): bigint {
     const lowest = this.#types.indexOf(memory);
     if (lowest === -1) {
@@ -127,7 +127,7 @@ export class LeafCodec {
 }
 
 /**
- * A 4 KiB leaf's bits as a larger leaf has them: PAT at 12, PS set. Linux's `protval_4k_2_large`.
+ * Moves the bits of a 4 KiB leaf to their places in a larger leaf: PAT at 12, PS set. Linux's `protval_4k_2_large`.
  *
  * PAT replaces address bit 12, which is 0 in every leaf that is aligned to the larger size.
  */
@@ -136,7 +136,7 @@ function toLarge(bits: bigint): bigint {
   return (bits & ~(PAT | PAT_LARGE)) | pat | PS;
 }
 
-/** A larger leaf's bits as a 4 KiB leaf has them: PAT at 7. Linux's `protval_large_2_4k`. */
+/** Moves the bits of a larger leaf to their places in a 4 KiB leaf: PAT at 7. Linux's `protval_large_2_4k`. */
 function toSmall(bits: bigint): bigint {
   const pat = (bits & PAT_LARGE) === 0n ? 0n : PAT;
   return (bits & ~(PS | PAT_LARGE)) | pat;

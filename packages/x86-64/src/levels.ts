@@ -3,7 +3,7 @@ import { INDEX_BITS, PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT, X86_BITS } from './bits.j
 
 const { P, PS, G, NX } = X86_BITS;
 
-/** What decides which bits are reserved: `X8664Options` with the defaults filled in. */
+/** The options that decide which bits are reserved: `X8664Options` with the defaults filled in. */
 export interface ReservedBits {
   readonly paBits: number;
   readonly nxe: boolean;

@@ -1,8 +1,8 @@
 import type { Access } from '@vmarea/core';
 
 /**
- * Linear-address masking (LAM): how many bits of an address are address. The bits above, but for bit 63, are metadata. 64:
- * there is no metadata.
+ * Linear-address masking (LAM): the number of address bits in a pointer. The bits above are metadata, except bit 63. 64 means no
+ * metadata.
  *
  * Source: SDM vol. 3A, Linear-Address Pre-Processing, "Linear-Address Masking": CR3.LAM_U57 (61) and LAM_U48 (62) for user
  * pointers, the former first; CR4.LAM_SUP (28) for supervisor pointers, 48 bits with 4 levels and 57 with 5.
@@ -15,8 +15,8 @@ export interface Masking {
 }
 
 /**
- * An address as a walk takes it: metadata bits become copies of the bit below them. Bit 63 stays. Where it differs from that
- * bit, the address is not canonical.
+ * The address for a walk: metadata bits become copies of the bit below them. Bit 63 stays. If it differs from that bit, the
+ * address is not canonical.
  *
  * Source: SDM vol. 3A, "Linear-Address Masking": it applies to data accesses, not to instruction fetches.
  */

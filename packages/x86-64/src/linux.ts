@@ -39,7 +39,7 @@ export interface X8664Protections extends LinuxProtections {
   readonly PAGE_KERNEL_NOCACHE: Protection;
   /** `PAGE_KERNEL` without the encryption bit. */
   readonly PAGE_KERNEL_NOENC: Protection;
-  /** What device mappings start from: `PAGE_KERNEL` without the encryption bit. */
+  /** The base of device mappings: `PAGE_KERNEL` without the encryption bit. */
   readonly PAGE_KERNEL_IO: Protection;
   /** What `ioremap_uc` uses (UC). */
   readonly IOREMAP_UC: Protection;
@@ -55,7 +55,7 @@ export interface X8664LinuxPolicy extends LinuxPolicy {
 
 /** A layout of the kernel's address space. */
 export interface X86Layout {
-  /** Name of the format that it is for: the policy takes no other. */
+  /** Name of its format. The policy accepts no other. */
   readonly name: string;
   /** VMALLOC_START without KASLR. */
   readonly vmallocStart: bigint;
@@ -72,7 +72,7 @@ const PAGE_SPECIAL = 1n << 9n;
  * Linux's choices on x86-64 with 4 levels.
  *
  * The window is VMALLOC_START to VMALLOC_END. On x86-64 VMALLOC_END is the last byte of the window (start + 32 TiB - 1), and
- * all of Linux compares it as if it were the first byte behind the window. This policy does the same: with
+ * all of Linux compares it as if it were the first byte after the window. This policy does the same: with
  * `address + size <= end` no area has the window's last page.
  *
  * `vmap` uses base pages, as in released kernels. There are no `PAGE_KERNEL_LARGE` and `PAGE_KERNEL_LARGE_EXEC`: encode
@@ -162,7 +162,7 @@ function policyName(name: string, { pti, nx, encryptionBit }: Kernel): string {
 
 function namedProtections({ pti, nx, encryptionBit }: Kernel): X8664Protections {
   const extra = encryptionBit === null ? 0n : 1n << BigInt(encryptionBit);
-  // Linux masks what the processor lacks: NX through __supported_pte_mask, G through __default_kernel_pte_mask.
+  // Linux masks bits that the processor lacks: NX through __supported_pte_mask, G through __default_kernel_pte_mask.
   const noExecute = { execute: !nx, global: !pti };
   const data = { ...noExecute, write: true };
   const io = protection(data);

@@ -64,7 +64,7 @@ const NX = words(X86_BITS.NX).hi;
 /** Position of the protection key (62:59) in the upper word. */
 const PKEY_SHIFT = 27;
 
-/** What all levels of a translation say together. */
+/** The rights of a translation, from all its levels. */
 interface Rights {
   /** U/S is 1 at every level: the manual's "user-mode address". */
   readonly user: boolean;
@@ -108,8 +108,8 @@ function isKeyDenied(rights: Rights, access: Access, controls: X8664Controls): b
 /**
  * Why an access is refused, or `null` when it is allowed.
  *
- * A key that refuses is reported even where something else refuses too, since the error code then has PK set. One exception:
- * a user-mode access to a supervisor-mode address is refused by U/S before any key.
+ * A refusing key is reported even if another rule refuses too, since the error code then has PK set. One exception: U/S refuses a
+ * user-mode access to a supervisor-mode address before any key.
  *
  * Source: SDM vol. 3A, Paging, "Determination of Access Rights".
  */
@@ -125,7 +125,7 @@ function refusal(rights: Rights, access: Access, controls: X8664Controls): Fault
   return null;
 }
 
-/** What the kernel and the user may do with a page. */
+/** The permissions of the kernel and the user for a page. */
 export function permissionsOf(path: readonly Words[], controls: X8664Controls): Permissions {
   const rights = rightsOf(path);
   const allowed = (user: boolean): Allowed => ({
@@ -171,7 +171,7 @@ const REASON: Partial<Record<FaultKind, number>> = {
  * The exception and error code of a fault.
  *
  * A non-canonical address is #GP(0); for a stack access it would be #SS(0). A table outside the memory is #MC, the closest
- * exception: the platform decides what a read of nothing gives.
+ * exception: the platform decides the result of a read without memory.
  *
  * Source: SDM vol. 3A, Paging, "Page-Fault Exceptions".
  *

@@ -41,8 +41,8 @@ export interface X8664Registers extends Omit<X8664Options, 'nxe' | 'pat'> {
 }
 
 /**
- * What registers say about translation. Opening a page table takes format, root and controls as they are. `for(va)` also
- * removes metadata from an address, where CR3 or CR4 turn linear-address masking on.
+ * The translation that registers select. A page table can be opened with its format, root and controls. `for(va)` also removes
+ * metadata from an address if CR3 or CR4 turn on linear-address masking.
  */
 export interface X8664State extends Translation<X8664Controls>, MachineState<X8664Controls> {
   /** The process-context identifier, 0 to 4095; `null` when CR4.PCIDE is clear. */
@@ -55,7 +55,7 @@ export interface X8664State extends Translation<X8664Controls>, MachineState<X86
 export interface X86Mode {
   /** The value that CR4.LA57 must have. */
   readonly la57: boolean;
-  /** What to do when CR4.LA57 has the other value: one clause of the error. */
+  /** The advice when CR4.LA57 has the other value: one clause of the error. */
   readonly otherwise: string;
   /** Makes the format. */
   readonly format: (options: X8664Options) => PageTableFormat<X8664Controls>;
@@ -64,7 +64,7 @@ export interface X86Mode {
 }
 
 const CR0 = { PE: mask(0, 0), WP: mask(16, 16), PG: mask(31, 31) };
-/** What is neither root, PCID nor LAM (linear-address masking) is reserved. */
+/** Bits outside root, PCID and LAM (linear-address masking) are reserved. */
 const CR3 = { PCID: mask(0, 11), LAM_U57: mask(61, 61), LAM_U48: mask(62, 62) };
 const CR4 = {
   PAE: mask(5, 5),
@@ -185,7 +185,7 @@ function checkedMode(mode: X86Mode): Required<X86Mode> {
   };
 }
 
-/** Refuses a processor whose paging is off, or is another than that of x86-64. */
+/** Refuses a processor whose paging is off, or not that of x86-64. */
 function refuseOthers(cr0: bigint, cr4: bigint, efer: bigint): void {
   expectBit(cr0, CR0.PE, 'CR0.PE (bit 0) is clear', 'the processor is in real mode: addresses are physical');
   expectBit(

@@ -27,7 +27,7 @@ describe('a dump as a tree with a few lines for each table', () => {
           expect(line).toMatch(/^ *\.{3} (\d+ runs?)?( and )?(\d+ tables?)?, [\d.]+[KMGT] not shown$/);
           expect(line).not.toMatch(/ 1 (runs|tables)| ([02-9]|\d\d+) (run|table)\b/);
         } else if (!line.includes(', listed at ')) {
-          // A table that is listed here may be listed elsewhere in the whole dump, which says so.
+          // The whole dump may list this table elsewhere, and then has a note here.
           expect(
             [...listed].some((one) => one.startsWith(line)),
             line,

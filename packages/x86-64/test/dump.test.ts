@@ -48,7 +48,7 @@ interface Line {
   text: string;
 }
 
-/** Reads a line back. What it says twice must agree. */
+/** Reads a line back. Values that it has twice must agree. */
 function parse(text: string): Line {
   const found = LEAVES.exec(text);
   if (found === null) throw new Error(`no line of leaves: ${text}`);
@@ -193,7 +193,7 @@ test('controls change the letters of a dump', () => {
   expect(dumpTables(table, { ...readOnly, controls: { wp: false } }).split('\n')[1]).toContain('rw- k');
 });
 
-test('a control that x86-64 does not have is refused, with the nearest that it has, or with all', () => {
+test('an unknown control is refused, with the nearest known one, or with all', () => {
   const members = Object.keys(format.controls).join(', ');
   expect(members).toMatch(/^wp, |, wp\b/);
   expect(() => dumpTables(openRoot('swapper'), { controls: { wpp: false } as never })).toThrow(
@@ -250,7 +250,7 @@ test('a dump of a process has these first 40 lines', () => {
   `);
 });
 
-test("a page with a closed protection key is shown as the user's, a page below a kernel table as the kernel's", () => {
+test('a dump shows u for a page with a closed protection key, and k for a page below a kernel table', () => {
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 1 << 16 });
   const table = new PageTable({ format: x8664(), memory, frames: new FrameAllocator(memory) });
   const data = protection({ write: true, user: true });

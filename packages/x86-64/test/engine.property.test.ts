@@ -14,9 +14,9 @@ import { expect, test } from 'vitest';
 import { x8664 } from '../src/index.js';
 
 /*
- * The engine's operations on x86-64 entries, read back by a walk that this file has for itself: SDM vol. 3A, Paging, "4-Level
- * Paging and 5-Level Paging", figure of the entries. The bits that move between sizes (PAT, PS), those that a change must keep
- * (A, software bits) and the one that it must clear (D with R/W) are written here a second time.
+ * The engine's operations on x86-64 entries, read back by this file's own walk: SDM vol. 3A, Paging, "4-Level Paging and 5-Level
+ * Paging", figure of the entries. This file has its own list of the bits that move between sizes (PAT, PS), the bits that a change
+ * must keep (A, software bits) and the bit that it must clear (D with R/W).
  */
 
 const P = 1n;
@@ -34,7 +34,7 @@ const ADDRESS = 0x000f_ffff_ffff_f000n;
 /** Bits 9, 10, 11 and 52 to 58: ignored by the processor. */
 const SOFTWARE = (7n << 9n) | (0x7fn << 52n);
 
-/** A page as the model keeps it: its frame, and its flags as a 4 KiB entry would have them. */
+/** A page of the model: its frame, and its flags as in a 4 KiB entry. */
 interface Page {
   pfn: bigint;
   flags: bigint;
@@ -75,7 +75,7 @@ const CACHING: Partial<Record<Protection['memory'], bigint>> = {
   'write-through': BIT7 | PCD | PWT,
 };
 
-/** The flags of a protection, written a second time. */
+/** The flags of a protection, independent of the engine. */
 function flagsOf(p: Protection): bigint {
   let flags = P | (CACHING[p.memory] as bigint);
   if (p.write) flags |= RW;
@@ -146,7 +146,7 @@ const calls = fc.array(
   { minLength: 2, maxLength: 16 },
 );
 
-test('every operation writes entries that the manual reads as the plain model says', () => {
+test('every operation writes entries that agree with a plain model, read by the rules of the manual', () => {
   const seen = new Map<string, number>();
   fc.assert(
     fc.property(calls, (list) => {

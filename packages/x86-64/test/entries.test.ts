@@ -7,7 +7,7 @@ import { PGD, PMD, PTE, PUD } from './support.js';
 
 const format = x8664();
 
-test('the bits of an entry are where the manual has them', () => {
+test('the bits of an entry have the positions of the manual', () => {
   const bits = Object.fromEntries(Object.entries(X86_BITS).map(([name, value]) => [name, hex(value)]));
   expect(bits).toEqual({
     P: '0x0000000000000001',

@@ -40,7 +40,7 @@ describe('the page-fault error code', () => {
     expect(codeOf(nxe, kind, access)).toBe(code);
   });
 
-  test('has I/D with NXE or SMEP, and not without both', () => {
+  test('has I/D only with NXE or SMEP', () => {
     expect(codeOf(nxe, 'permission', fetch, false)).toBe('#PF(0x11)');
     expect(codeOf(plain, 'permission', fetch, true)).toBe('#PF(0x11)');
     expect(codeOf(plain, 'permission', fetch, false)).toBe('#PF(0x1)');

@@ -37,7 +37,7 @@ const PTI: Bits = {
   IOREMAP_WT: '0x80000000000000fb',
 };
 
-/** With the C-bit at 51: all have it but device memory and NOENC. */
+/** With the C-bit at 51: all have it except device memory and NOENC. */
 const ENCRYPTED: Bits = {
   PAGE_KERNEL: '0x8008000000000163',
   PAGE_KERNEL_RO: '0x8008000000000121',

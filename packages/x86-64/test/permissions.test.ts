@@ -26,7 +26,7 @@ interface Page {
   pkrs: { ad: boolean; wd: boolean };
 }
 
-/** True when an access is allowed: the manual's list "Determination of Access Rights", item by item as it stands there. */
+/** True when an access is allowed: the manual's list "Determination of Access Rights", item by item. */
 function manualAllows(page: Page, access: Access, c: X8664Controls): boolean {
   const keyPermitsRead = page.userMode ? !(c.pke && page.pkru.ad) : !(c.pks && page.pkrs.ad);
   const keyPermitsWrite = (byUser: boolean): boolean => {

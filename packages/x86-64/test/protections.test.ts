@@ -205,7 +205,7 @@ describe('change', () => {
   });
 
   test.each([
-    // From a leaf with P alone, and from one with every bit: a protection owns the bits that differ.
+    // From a leaf with P alone, and from one with every bit: a protection sets the bits that differ.
     ['PTE', PTE, 0x1n, '0xf80000000000019f'],
     ['PMD', PMD, 0x81n, '0xf80000000000119f'],
     ['PUD', PUD, 0x81n, '0xf80000000000119f'],
@@ -218,7 +218,7 @@ describe('change', () => {
       const lowered = toBigint(format.change(words(ones), none, level));
       const unowned = ones & ~BigInt(owned);
       expect(hex(raised & unowned)).toBe(hex(empty & unowned));
-      // Taking everything away clears RW, and D with it.
+      // Removing all permissions clears RW, and D with it.
       expect(hex(lowered & unowned)).toBe(hex(unowned & ~0x40n));
     },
   );

@@ -73,7 +73,7 @@ describe('x8664FromRegisters', () => {
     expect(kindOf(format, PTE, 0x1163n)).toBe('leaf');
   });
 
-  test('passes on the options of the format', () => {
+  test('passes the options of the processor to the format', () => {
     const { format } = x8664FromRegisters({
       ...LINUX,
       paBits: 40,
@@ -137,7 +137,7 @@ describe('for(va): the tables that translate an address', () => {
     }
   });
 
-  test('are none for an address that is not canonical', () => {
+  test('are null for a non-canonical address', () => {
     expect(state.for(0x8000_0000_0000n)).toBeNull();
     expect(state.whyNot(0x8000_0000_0000n)).toBe(
       '0x0000800000000000 is not an address of x86-64: bits 63 to 48 must equal bit 47',
@@ -157,7 +157,7 @@ describe('for(va): the tables that translate an address', () => {
       return [opened.walk(0x1000n).permissions?.kernel.write, dumpTables(opened).includes('rw- k')];
     };
     expect(letters(0x80050033)).toEqual([false, false]);
-    // CR0.WP is clear: the kernel writes what is read-only.
+    // CR0.WP is clear: the kernel may write read-only pages.
     expect(letters(0x80040033)).toEqual([true, true]);
   });
 });
@@ -207,7 +207,7 @@ describe('x8664FromRegisters refuses another paging mode and names register and 
   });
 });
 
-test('a mode with LA57 needs the bit that this one refuses', () => {
+test('a mode with LA57 needs CR4.LA57, which 4-level paging refuses', () => {
   const mode = {
     la57: true,
     otherwise: 'use x8664FromRegisters',

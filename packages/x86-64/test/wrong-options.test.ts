@@ -49,7 +49,7 @@ describe('wrong options are refused, naming the member, by', () => {
         {
           pti: isFlag,
           nx: isFlag,
-          // An object without members leaves both to the layout.
+          // An object without members uses the layout's start and end.
           window: (value) =>
             value === undefined || (typeof value === 'object' && value !== null ? null : false),
           encryptionBit: isInteger(32, 51),
@@ -79,7 +79,7 @@ describe('wrong options are refused, naming the member, by', () => {
     ).toEqual([]);
   });
 
-  test('what makes other paging modes', () => {
+  test('the makers of other paging modes', () => {
     expect(
       wrongsOf<X86Geometry>(
         (geometry) => x86Format(geometry),
@@ -108,7 +108,7 @@ describe('wrong options are refused, naming the member, by', () => {
         {
           la57: hasMeaning((value) => typeof value === 'boolean'),
           otherwise: isText,
-          // What the function makes is its author's matter: `() => 48` makes nothing that can be used.
+          // The function's author answers for its result: `() => 48` makes no usable format.
           format: (value) => (typeof value === 'function' ? 'any' : false),
           what: (value) => value === undefined || isText(value),
         },
@@ -117,7 +117,7 @@ describe('wrong options are refused, naming the member, by', () => {
   });
 });
 
-describe('a register that must be there is asked for', () => {
+describe('the error names a missing register', () => {
   test.each(['cr0', 'cr3', 'cr4', 'efer'] as const)('%s', (name) => {
     const { [name]: _, ...others } = LINUX;
     expect(() => x8664FromRegisters(others as X8664Registers)).toThrow(
@@ -126,7 +126,7 @@ describe('a register that must be there is asked for', () => {
   });
 });
 
-test('options of the format among registers are those of the format', () => {
+test('nxe is refused among the registers, since EFER has it', () => {
   expect(() => x8664FromRegisters({ ...LINUX, nxe: true } as never)).toThrow('no option `nxe`');
 });
 

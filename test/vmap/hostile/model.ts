@@ -37,7 +37,7 @@ export class Model {
     const end = one.start + one.bytes + one.guard;
     for (const other of this.live)
       if (one.start < other.start + other.bytes + other.guard && other.start < end)
-        throw new Escape(`a new ${one.kind} at ${one.start.toString(16)} lies over a live ${other.kind}`);
+        throw new Escape(`a new ${one.kind} at ${one.start.toString(16)} overlaps a live ${other.kind}`);
     this.live.push(one);
   }
 

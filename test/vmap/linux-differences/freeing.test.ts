@@ -54,7 +54,7 @@ describe('freeing', () => {
     expect(kernel.stats().areas).toBe(0);
   });
 
-  test('D11: iounmap refuses an area that is no device range', () => {
+  test('D11: iounmap refuses an area that is not a device range', () => {
     const { kernel, at } = kernelOf('x86-64');
     const memory = kernel.vmalloc(PAGE);
     const mapped = kernel.vmap([1]);
@@ -89,7 +89,7 @@ describe('freeing', () => {
     expect(kernel.vmallocToPage(next)).toBe(9);
   });
 
-  test("D35: the array of another area's pages is nobody's to free", () => {
+  test("D35: every call refuses the array of another area's pages", () => {
     const { kernel, ram, at } = kernelOf('x86-64');
     const address = kernel.vmalloc(513 * PAGE);
     const array = kernel.findVmArea(at(514)) as VmArea;

@@ -61,7 +61,7 @@ describe('mapping and unmapping', () => {
     expect([...kernel.table.leaves()]).toEqual(before);
   });
 
-  test('D2: a mapped page in the middle, or no frame for a table, and nothing is mapped', () => {
+  test('D2: a call that meets a mapped page, or finds no frame for a table, maps nothing', () => {
     const { kernel, area, device, maps } = ranges();
     area.map(5, 0x99);
     device.map(5, 0x98);

@@ -25,7 +25,7 @@ export interface Examined extends Batch, BatchResult {
   readonly leftOut: ReadonlyMap<string, number>;
 }
 
-/** A processor that judges: what it is, what asks it, and the version of QEMU. */
+/** The judging processor: its target, its guest, and the version of QEMU. */
 interface Machine {
   readonly target: Target;
   readonly guest: Processor;

@@ -76,7 +76,7 @@ export function replay(trace: Trace): ReplayResult {
   });
   const seconds = (performance.now() - start - apart) / 1000;
   const { equal, different } = replayer.placements;
-  // Several processors write rows after they release their locks. Only lock rows tell the order.
+  // Several processors write rows after they release their locks. Only lock rows show the order.
   const isOrdered = trace.cpus === 1 || trace.hasLocks;
   const undetermined = undeterminedOf(trace, replayer, isOrdered);
   const unordered = Object.values(undetermined).reduce((sum, number) => sum + number, 0);
@@ -110,7 +110,7 @@ function undeterminedOf(trace: Trace, replayer: Replayer, isOrdered: boolean): R
   const why = whyUndetermined(trace, replayer, isOrdered);
   if (why !== null) return { [why]: equal + different };
   if (trace.cpus === 1 || replayer.unordered === 0) return {};
-  return { 'since no row tells when their request held a lock': replayer.unordered };
+  return { 'since no row shows when their request held a lock': replayer.unordered };
 }
 
 /** Why a stream determines no placement at all; `null` when it does. */

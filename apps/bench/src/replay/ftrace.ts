@@ -18,7 +18,7 @@ const LEAST_PAGE = 4096n;
 /** The maximum processors of Linux (NR_CPUS of x86 with MAXSMP). */
 const MOST_CPUS = 8192;
 
-/** An event as its line has it, in bytes. */
+/** An event with the fields of its line, in bytes. */
 interface Parsed {
   readonly cpu: number;
   readonly thread: string;
@@ -41,7 +41,7 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
     const lost = LOST.exec(line);
     const [, , thread, cpu, event, rest] = LINE.exec(line) ?? [];
     if (lost !== null) {
-      // The ring buffer may not tell how many: then at least one.
+      // Without a number, at least one is lost.
       lostEvents += Number(lost[1] ?? 1);
     } else if (event === undefined || rest === undefined)
       otherLines += line === '' || line.startsWith('#') ? 0 : 1;

@@ -13,7 +13,7 @@ import { rootFrames } from '../root-frames.js';
 import { type Step, stepsOf } from './steps.js';
 import type { Allocation, Trace } from './trace.js';
 
-/** The state of areas and tables at a moment of a stream. */
+/** The state of areas and tables at one point of a stream. */
 export interface Moment {
   /** Requests and frees so far. */
   readonly events: number;

@@ -65,7 +65,7 @@ interface Purge {
 }
 
 /**
- * Repeats every decision of a recorded stream: requests and order come from the recording, answers are ours.
+ * Repeats every decision of a recorded stream. Requests and their order come from the recording, answers from vmarea.
  *
  * A recorded address is only the name of an area. Rows of one processor are in their true order. With several processors, a thread acts
  * where a row says that it holds a lock; before the first such row, in the order of rows.
@@ -303,7 +303,7 @@ export class Replayer {
     const purge = this.#purge;
     this.#purge = null;
     finish(thread);
-    // Early in the boot no row tells the start of a purge.
+    // Early in the boot, no row marks the start of a purge.
     const { areas, hull } = purge === null ? this.#purgeAtOnce(false) : (purge.done ?? purgedOf(purge));
     count(this.purges, areas === recorded.areas);
     // The stream lacks what blocks of vm_map_ram add to a flush.

@@ -39,7 +39,7 @@ export interface ReplayResult {
   /** Purges whose recorded flush covers all ranges that waited here. */
   readonly flushes: Tally;
   readonly snapshots: readonly SnapshotResult[];
-  /** Snapshots that the stream names and that have no file. */
+  /** Snapshots that the stream names but that have no file. */
   readonly missingSnapshots: readonly string[];
   readonly endState: EndState | null;
   /** The same stream on other formats. */

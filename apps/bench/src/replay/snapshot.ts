@@ -4,13 +4,13 @@ import type { Replayer } from './replayer.js';
 /** The comparison of a snapshot with the replay at the same moment. */
 export interface SnapshotResult {
   readonly name: string;
-  /** Nodes of the larger free tree, recorded or ours, and those that are equal in range, longest range below, colour and depth. */
+  /** Nodes of the larger free tree, recorded or replayed, and those that are equal in range, longest range below, colour and depth. */
   readonly nodes: number;
   readonly nodesEqual: number;
   /** The same for ranges in lazy lists and pools, in order. */
   readonly waiting: number;
   readonly waitingEqual: number;
-  /** The first line that differs, recorded and ours. */
+  /** The first line that differs, recorded and replayed. */
   readonly first: string | null;
 }
 

@@ -103,8 +103,8 @@ describe('the command line of mmu', () => {
     [
       'a planted fault',
       '"planted": null',
-      '"planted": "SMEP is not askd"',
-      "unknown planted fault 'SMEP is not askd'\nDid you mean SMEP is not asked?",
+      '"planted": "SMEP is ignord"',
+      "unknown planted fault 'SMEP is ignord'\nDid you mean SMEP is ignored?",
     ],
     [
       'memory that the machine does not have',

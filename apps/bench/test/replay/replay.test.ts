@@ -101,7 +101,7 @@ describe('a replay of a changed recording', () => {
       [set, 'halfway', null],
     ]) as [string, string, number | null][],
   )(
-    'has one difference for one changed answer (%s, %s), since no answer of ours depends on it',
+    'has one difference for one changed answer (%s, %s), since no answer of the replay depends on it',
     (name, _, early) => {
       const trace = traceOf(name);
       // Areas of the boot that live to its end, of which the start state tells, too.

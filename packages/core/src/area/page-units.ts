@@ -83,7 +83,7 @@ export class PageUnits {
    */
   guard(bytes: number): number {
     if (typeof bytes !== 'number')
-      throw new VmError('EINVAL', `the guard has type ${typeof bytes}, expected number of bytes`);
+      throw new VmError('EINVAL', `the guard has type ${typeof bytes}, expected a number of bytes`);
     return this.pages(bytes, 'guard');
   }
 
@@ -111,9 +111,9 @@ export class PageUnits {
    */
   window({ start, end }: AddressWindow): PageWindow {
     if (typeof start !== 'bigint' || typeof end !== 'bigint')
-      throw new VmError('EINVAL', 'the start and end of the window are bigints of bytes');
+      throw new VmError('EINVAL', 'the start and end of the window must be bigints of bytes');
     if (start < 0n || end > TOP)
-      throw new VmError('EINVAL', `the window ${start} .. ${end} leaves the 64-bit address space`);
+      throw new VmError('EINVAL', `the window ${start} .. ${end} exceeds the 64-bit address space`);
     const isRagged = BigInt.asUintN(this.shift, end) !== 0n;
     const vstart = this.page(start + this.#pageBytes - 1n);
     const vend = this.page(end) + (isRagged ? 0.5 : 0);

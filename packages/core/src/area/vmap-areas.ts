@@ -249,7 +249,7 @@ export class VmapAreas {
     const mayPurge = flagOption(given, 'mayPurge', true);
     const { vstart, vend } = this.#units.window(window);
     if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.cpus)
-      throw new VmError('EINVAL', `processor ${shown(cpu)} is none of the ${this.cpus}`);
+      throw new VmError('EINVAL', `cpu is ${shown(cpu)}, expected 0 to ${this.cpus - 1}`);
     const isUsual = window.start === this.#window.start && window.end === this.#window.end;
     const node = isUsual && this.cpus > 1 ? cpu : -1;
     let start = node >= 0 ? this.#nodes.take(node, size, align) : NOTHING_FITS;
@@ -360,7 +360,7 @@ export class VmapAreas {
    */
   purge(also?: AddressWindow, release?: () => readonly Area[]): number {
     if (also !== undefined && (also.start > also.end || also.start < 0n || also.end > 1n << 64n))
-      throw new VmError('EINVAL', `${also.start} .. ${also.end} is no range of addresses to flush`);
+      throw new VmError('EINVAL', `${also.start} .. ${also.end} is not a range of addresses to flush`);
     return this.#purge(false, also, release === undefined ? [] : [release]);
   }
 
@@ -515,9 +515,13 @@ export class VmapAreas {
     return early.map(({ address, bytes, info = {} }) => {
       const size = this.#units.pages(bytes, 'size');
       if (address % pageBytes !== 0n || address < last || size === 0 || address + bytes > 1n << 64n)
-        throw new VmError('EINVAL', 'early areas are whole pages below 2^64, by address, without overlap', {
-          address,
-        });
+        throw new VmError(
+          'EINVAL',
+          'early areas must be whole pages below 2^64, in ascending order, without overlap',
+          {
+            address,
+          },
+        );
       last = address + bytes;
       const area = Object.freeze({ address, bytes, guardBytes: 0, info });
       return { area, start: this.#units.page(address), size };

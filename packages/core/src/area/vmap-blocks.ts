@@ -108,7 +108,7 @@ export class VmapBlocks {
     this.#checkPages(pages);
     const open = this.#open[cpu];
     if (open === undefined)
-      throw new VmError('EINVAL', `processor ${cpu} is none of the ${this.#open.length}`);
+      throw new VmError('EINVAL', `cpu is ${cpu}, expected 0 to ${this.#open.length - 1}`);
     if (pages > MOST_PAGES) {
       const area = this.#areas.reserve(this.#bytes(pages), { guardBytes: 0, info: { isRam: true }, cpu });
       this.#large.set(area.address, area);
@@ -166,7 +166,7 @@ export class VmapBlocks {
     const pages = block?.live.get(first);
     const isLast = pages !== undefined && block?.free === this.#blockPages - first - roundUp(pages);
     if (block === undefined || pages === undefined || !isLast)
-      throw new VmError('EINVAL', 'no range that was reserved last begins here', { address });
+      throw new VmError('EINVAL', 'the last reserved range does not begin here', { address });
     block.live.delete(first);
     if (block.free === 0) this.#reopen(block);
     block.free += roundUp(pages);
@@ -277,7 +277,7 @@ export class VmapBlocks {
 
   #checkPages(pages: number): void {
     if (!Number.isSafeInteger(pages) || pages < 1)
-      throw new VmError('EINVAL', `${shown(pages)} is no number of pages, expected 1 or more`);
+      throw new VmError('EINVAL', `pages is ${shown(pages)}, expected 1 or more`);
   }
 
   #bytes(pages: number): bigint {

@@ -28,7 +28,7 @@ export function checkFields(fields: readonly AddressField[], pageShift: number):
   }
   const [lowLo, , lowHi] = distances;
   if (lowLo !== undefined && lowHi !== undefined && lowLo !== lowHi) {
-    throw new VmError('EINVAL', 'bits 31..0 of the pfn stand in two separate fields of the entry');
+    throw new VmError('EINVAL', 'bits 31..0 of the pfn are in two separate fields of the entry');
   }
 }
 

@@ -113,8 +113,8 @@ export function protectionFields(fields: Partial<Protection>): Partial<Protectio
   if (!isComplete(given))
     for (const member of ['accessed', 'dirty', 'extra'] as const)
       if (given[member] !== undefined)
-        throw new VmError('EINVAL', `${member} is no protection`, {
-          advice: 'a change of protection keeps it; set entries with applyToExisting',
+        throw new VmError('EINVAL', `a change of protection cannot set ${member}`, {
+          advice: 'the change keeps it; set entries with applyToExisting',
         });
   return given;
 }

@@ -80,7 +80,7 @@ export function validateFormat(format: PageTableFormat): void {
     if (level.run !== null && level.run.entries > 2 ** level.bits)
       throw bad(member, 'has a run larger than its table');
     if (level.table !== null && classify(format.present, level, format.tableEntry) !== 'table') {
-      throw bad('tableEntry', `is no table at ${member}`);
+      throw bad('tableEntry', `is not a table at ${member}`);
     }
     shift += level.bits;
   }

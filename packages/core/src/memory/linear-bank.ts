@@ -197,7 +197,7 @@ function checkSource(source: unknown): void {
   if (!isBuffer(inner)) {
     throw new VmError(
       'EINVAL',
-      'a bank lies over an ArrayBuffer, a SharedArrayBuffer or a WebAssembly.Memory',
+      'the source of a bank must be an ArrayBuffer, a SharedArrayBuffer or a WebAssembly.Memory',
     );
   }
 }

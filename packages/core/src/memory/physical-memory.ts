@@ -261,18 +261,14 @@ export class PhysicalMemory {
   #noBytes(address: number, pa: bigint, from: ByteBank | null = null): VmError {
     const bank = this.#banks[lastAtOrBelow(this.#starts, address)];
     if (from !== null && bank !== undefined && bank.offsetOf(address) >= 0) {
-      return new VmError('EINVAL', 'the range goes on in another bank, a view cannot', {
+      return new VmError('EINVAL', 'the range continues in another bank, but a view cannot', {
         address: pa,
         advice: 'ask for each part by itself',
       });
     }
-    return new VmError(
-      'EFAULT',
-      `no bytes behind this physical address; there are ${this.#ranges(address)}`,
-      {
-        address: pa,
-      },
-    );
+    return new VmError('EFAULT', `no bytes at this physical address; there are ${this.#ranges(address)}`, {
+      address: pa,
+    });
   }
 
   /** The banks around an address, for messages. */
@@ -299,7 +295,7 @@ function open(o: BankOptions): ByteBank {
   // own classes.
   if ('offsetOf' in o) return o as ByteBank;
   if ('addresses' in o)
-    throw new VmError('EINVAL', 'an image is no bank yet', { advice: 'pass sparseBank(image)' });
+    throw new VmError('EINVAL', 'an image is not a bank', { advice: 'pass sparseBank(image)' });
   return 'source' in o ? LinearBank.over(o) : LinearBank.create(o as CreatedBank);
 }
 

@@ -29,7 +29,7 @@ export class ChangeLock {
     if (this.isDestroyed) throw new VmError('EINVAL', 'the address space was destroyed');
     if (this.isBusy)
       throw new VmError('EBUSY', 'the address space is in the middle of a call', {
-        advice: 'a flush sink or callback may look, and must not change anything',
+        advice: 'a flush sink or callback may read, but must not change anything',
       });
   }
 }

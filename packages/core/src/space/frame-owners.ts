@@ -57,7 +57,7 @@ export class FrameOwners {
       seen.add(pfn);
       if (why !== null)
         throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} ${why}`, {
-          advice: 'hand over frames that the allocator of vmalloc memory gave, one by one',
+          advice: 'pass frames that the allocator of vmalloc memory gave as single frames',
         });
     }
   }
@@ -72,7 +72,7 @@ export class FrameOwners {
       const pfn = heads[i] as number;
       if (!this.#ram.isAllocated(pfn, order))
         throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} of the area was freed by somebody else`, {
-          advice: 'an area frees what it owns; allocate the frame again and free the area',
+          advice: 'only the area may free its frames; allocate the frame again and free the area',
         });
     }
   }

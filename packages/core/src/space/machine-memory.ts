@@ -29,7 +29,7 @@ export class MachineMemory {
     totalRamPages: number | undefined,
   ) {
     if (typeof ram?.tryAllocate !== 'function' || ram.pageShift !== format.pageShift)
-      throw new VmError('EINVAL', '`ram` is no FrameAllocator with the pages of the format');
+      throw new VmError('EINVAL', '`ram` is not a FrameAllocator with the page size of the format');
     if (ram.first + ram.frames > pfnLimit)
       throw new VmError(
         'EINVAL',
@@ -73,6 +73,6 @@ function hasOneOf({ first, frames }: FrameAllocator, pfn: number, count: number)
 function requireApart(a: FrameAllocator, b: FrameAllocator, what: string): void {
   if (a.state !== b.state && hasOneOf(a, b.first, b.frames))
     throw new VmError('EINVAL', `${what} has frames that another allocator of the space hands out too`, {
-      advice: 'use one allocator for both, or ranges that are apart',
+      advice: 'use one allocator for both, or separate ranges',
     });
 }

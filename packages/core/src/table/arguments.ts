@@ -17,7 +17,7 @@ export function rangeOf(plan: Plan, { va, bytes }: Given<{ va: bigint; bytes: bi
 export function batchOf(context: TableContext, { batch }: Given<FlushOptions>): OwedFlushes | null {
   if (batch === undefined) return null;
   if (typeof batch !== 'object' || batch === null || !context.batches.has(batch)) {
-    throw new VmError('EINVAL', '`batch` is no batch of this page table', {
+    throw new VmError('EINVAL', '`batch` is not a batch of this page table', {
       advice: 'flushBatch(table) makes one',
     });
   }
@@ -28,9 +28,13 @@ export function batchOf(context: TableContext, { batch }: Given<FlushOptions>): 
 export function leafShiftOf(plan: Plan, { leafShift = plan.pageShift }: Given<PrepareOptions>): number {
   const sizes = plan.levels.filter((level) => level.level.leaf !== null).map((level) => level.shift);
   if (!sizes.includes(leafShift as number)) {
-    throw new VmError('EINVAL', `leafShift is ${shown(leafShift)}, no leaf size of ${plan.format.name}`, {
-      advice: `it has ${sizes.reverse().join(', ')}`,
-    });
+    throw new VmError(
+      'EINVAL',
+      `leafShift is ${shown(leafShift)}, which is not a leaf size of ${plan.format.name}`,
+      {
+        advice: `it has ${sizes.reverse().join(', ')}`,
+      },
+    );
   }
   return leafShift as number;
 }

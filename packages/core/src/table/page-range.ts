@@ -78,7 +78,7 @@ export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | n
 export function addressOfWords(vaHi: number, vaLo: number): bigint {
   for (const word of [vaHi, vaLo]) {
     if (!isWord(word)) {
-      throw new VmError('EINVAL', `${shown(word)} is no 32-bit word of an address`, {
+      throw new VmError('EINVAL', `${shown(word)} is not a 32-bit word of an address`, {
         advice: 'pass bits 63..32 and bits 31..0, each as an integer',
       });
     }
@@ -87,7 +87,7 @@ export function addressOfWords(vaHi: number, vaLo: number): bigint {
 }
 
 function outside(format: PageTableFormat, address: bigint): VmError {
-  return new VmError('ERANGE', `the address is not one that ${format.name} translates`, {
+  return new VmError('ERANGE', `${format.name} does not translate the address`, {
     address,
     advice: ruleOf(format.range),
   });

@@ -120,7 +120,7 @@ export class AddressSpace<C extends Controls = Controls> {
   /** @throws VmError `EINVAL` for a processor that does not exist. */
   set cpu(cpu: number) {
     if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.#space.areas.cpus)
-      throw new VmError('EINVAL', `processor ${shown(cpu)} is none of the ${this.#space.areas.cpus}`);
+      throw new VmError('EINVAL', `cpu is ${shown(cpu)}, expected 0 to ${this.#space.areas.cpus - 1}`);
     this.#space.cpu = cpu;
   }
 

@@ -48,9 +48,9 @@ const WORDS: readonly (readonly [flag: number, word: AreaWord])[] = [
  */
 export function checkFlags(flags: unknown): number {
   if (typeof flags !== 'number' || flags >>> 0 !== flags || (flags & ~ALL) !== 0)
-    throw new VmError('EINVAL', `the flags are ${shown(flags)}`, { advice: 'join VM_ constants with |' });
+    throw new VmError('EINVAL', `the flags are ${shown(flags)}`, { advice: 'combine VM_ constants with |' });
   if ((flags & VM_UNINITIALIZED) !== 0)
-    throw new VmError('EINVAL', 'VM_UNINITIALIZED is no flag of a caller');
+    throw new VmError('EINVAL', 'the flags have VM_UNINITIALIZED, which a caller must leave out');
   return flags;
 }
 

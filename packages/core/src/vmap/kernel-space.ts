@@ -127,7 +127,7 @@ export class KernelSpace extends Space {
     const { ram } = this.machine;
     const start = base + (BigInt(ram.first) << BigInt(this.pageShift));
     if (start < window.end && start + (BigInt(ram.frames) << BigInt(this.pageShift)) > window.start)
-      throw new VmError('EINVAL', 'the direct map lies over the vmalloc window', { address: start });
+      throw new VmError('EINVAL', 'the direct map overlaps the vmalloc window', { address: start });
     this.mapDirectly(base, protections.PAGE_KERNEL);
   }
 }
@@ -137,15 +137,15 @@ function checkParts({ early = [], sink, directMap }: AddressSpaceOptions): void 
   if (!Array.isArray(early))
     throw new VmError('EINVAL', `early is ${shown(early)}`, { advice: 'pass a list of areas' });
   if (sink !== undefined && typeof sink?.flush !== 'function')
-    throw new VmError('EINVAL', '`sink` has no function flush');
+    throw new VmError('EINVAL', '`sink` has no flush function');
   if (directMap !== undefined && typeof directMap?.base !== 'bigint')
-    throw new VmError('EINVAL', '`directMap` has no base', { advice: 'pass { base }, bigint of bytes' });
+    throw new VmError('EINVAL', '`directMap` has no base', { advice: 'pass { base }, a bigint of bytes' });
 }
 
 function checkPolicy(linux: LinuxPolicy): void {
   if (typeof linux?.window?.start !== 'bigint' || typeof linux.leaves !== 'object')
     throw new VmError('EINVAL', 'an address space needs `linux`, a Linux policy', {
-      advice: 'x8664Linux(), arm64Linux({ … }) and their kin make one',
+      advice: 'pass x8664Linux(), arm64Linux({ … }) or riscv64Linux()',
     });
 }
 
@@ -153,7 +153,7 @@ function checkPolicy(linux: LinuxPolicy): void {
 function requireOwnFormat({ name, formats }: LinuxPolicy, format: PageTableFormat): void {
   if (Array.isArray(formats) && formats.includes(format.name)) return;
   const its = Array.isArray(formats) ? formats.join(' or ') : `formats that are ${shown(formats)}`;
-  throw new VmError('EINVAL', `the policy \`${name}\` is for ${its}, and the format is ${format.name}`, {
+  throw new VmError('EINVAL', `the policy \`${name}\` is for ${its}, but the format is ${format.name}`, {
     advice: 'pass the format and the policy of one package, made with the same options',
   });
 }
@@ -164,7 +164,7 @@ function checkLeaves(linux: LinuxPolicy, format: PageTableFormat): void {
     if (!Array.isArray(shifts) || shifts[0] !== format.pageShift)
       throw new VmError(
         'EINVAL',
-        `the policy ${shown(linux.name)} has other pages than the format ${format.name}`,
+        `the policy ${shown(linux.name)} and the format ${format.name} have different page sizes`,
       );
 }
 
@@ -173,7 +173,7 @@ function earlyArea(given: EarlyArea, i: number): EarlyArea {
   const area = optionsOf<Partial<EarlyArea>>(given, EARLY_AREA, `early[${i}]`, 'member') as EarlyArea;
   if (typeof area.address !== 'bigint' || typeof area.bytes !== 'bigint')
     throw new VmError('EINVAL', `early[${i}] has no address or length`, {
-      advice: 'pass { address, bytes }, bigint of bytes',
+      advice: 'pass { address, bytes }, both bigints of bytes',
     });
   return area;
 }

@@ -13,13 +13,13 @@ const KNOWN: Controls = Object.freeze({ pan: true, pkru: 0x55555554, key: 1n, mo
 const complete = (given: unknown, known = KNOWN) => completeControls(known, given as Controls, 'arch');
 
 describe('completed controls', () => {
-  test('are the known ones when none are given', () => {
+  test('are the defaults when none are given', () => {
     expect(complete(undefined)).toBe(KNOWN);
     expect(complete({})).toEqual(KNOWN);
     expect(complete({ pan: undefined })).toEqual(KNOWN);
   });
 
-  test('have the known value for each missing member, in a frozen copy', () => {
+  test('have the default for each missing member, in a frozen copy', () => {
     const given = { pan: false, pkru: 0xffffffff };
     const whole = complete(given);
     given.pan = true;

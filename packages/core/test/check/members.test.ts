@@ -52,7 +52,7 @@ describe.each<
   });
 });
 
-test('each check returns a right value', () => {
+test('each check returns a valid value', () => {
   const given = { flag: false, number: 32, choice: 'amd', wide: 0xffn };
   expect(flagOption(given, 'flag', true)).toBe(false);
   expect(integerOption(given, 'number', 32, 52)).toBe(32);

@@ -22,6 +22,6 @@ test.each(['', 'x', 'xyz', 'colour', 'a'.repeat(41)])('no name is near to "%s"',
   expect(nearest(name, [...MODES, 'maxLeafShift'])).toBeUndefined();
 });
 
-test('of equally near names the first is taken', () => {
+test('the first of equally near names is taken', () => {
   expect(nearest('pkr', ['pke', 'pks'])).toBe('pke');
 });

@@ -117,7 +117,7 @@ describe('an unknown name is refused', () => {
   });
 });
 
-describe('a value that is no options object is refused', () => {
+describe('a value that is not an options object is refused', () => {
   test.each([
     [null, 'null'],
     ['sv39', "'sv39'"],

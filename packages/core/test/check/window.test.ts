@@ -5,7 +5,7 @@ import { VmError } from '../../src/errors.js';
 const USUAL = { start: 0x10000n, end: (start: bigint) => start + 0x8000n };
 const read = (window: unknown) => windowOption(window, 'format()', USUAL, 12);
 
-test('members that are absent are the usual ones, the end after the start that was given', () => {
+test('absent members get their defaults, and the default end follows the given start', () => {
   expect(read(undefined)).toEqual({ start: 0x10000n, end: 0x18000n });
   expect(read({ start: 0x2000n })).toEqual({ start: 0x2000n, end: 0xa000n });
   expect(read({ end: 1n << 64n })).toEqual({ start: 0x10000n, end: 1n << 64n });
@@ -26,6 +26,6 @@ test.each([
   expect(() => read(window)).toThrow(message);
 });
 
-test('without usual values both must be there', () => {
+test('both members are required without defaults', () => {
   expect(() => windowOption({ start: 0n }, 'format()', {}, 12)).toThrow('window.end is undefined, expected');
 });

@@ -30,7 +30,7 @@ describe('the match for sure leaves', () => {
     },
   );
 
-  test('is the match of the leaf where one mask says all; for riscv64 it asks for R', () => {
+  test('is the match of the leaf where one mask is enough; for riscv64 it requires R', () => {
     for (const format of formats) {
       for (const { leaf, sureLeaf } of planOf(format).levels)
         if (leaf.rest === null) expect(sureLeaf).toBe(leaf);

@@ -284,7 +284,7 @@ describe('PhysicalMemory.create and of', () => {
     expect(codeOf(() => PhysicalMemory.create({ bytes: 8192, base: TOP - 4096n }))).toBe('EINVAL');
   });
 
-  test('give ENOMEM where the host has not that much memory', () => {
+  test('throw ENOMEM when the host lacks the memory', () => {
     expect(codeOf(() => PhysicalMemory.create({ bytes: 2 ** 50 }))).toBe('ENOMEM');
   });
 

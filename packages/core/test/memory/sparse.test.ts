@@ -90,7 +90,7 @@ describe('a sparse bank', () => {
     expect(memory.read32(0x3000n)).toBe(0x0202_0202);
   });
 
-  test('stands beside a writable bank', () => {
+  test('works beside a writable bank', () => {
     const memory = PhysicalMemory.of([
       { bytes: 4096, base: 0x10000n },
       sparseBank({ pageShift: 12, addresses, bytes: frames(5) }),

@@ -93,7 +93,7 @@ describe('a wrong encoding by the format', () => {
     refused(1n << 53n, riscv64(3), 0n);
   });
 
-  test('is refused when it is no leaf', () => {
+  test('is refused when it is not a leaf', () => {
     // A bit that riscv64 reserves, and a run of a size that the format does not have.
     refused(1n << 54n, riscv64(3), 0n);
     refused(1n << 63n, riscv64(3), 0n);
@@ -101,7 +101,7 @@ describe('a wrong encoding by the format', () => {
     refused(1n << 45n, arm64({ granule: 4, vaBits: 48, paBits: 40 }));
   });
 
-  test('is refused when only that of a block is wrong', () => {
+  test('is refused when only the encoding of a block is wrong', () => {
     const shifted: PageTableFormat = {
       ...arm,
       name: 'wrong-block',
@@ -224,7 +224,7 @@ describe('PageTable refuses', () => {
     const make = (options: unknown) => thrown(() => new PageTable(options as PageTableOptions));
     expect(make(undefined)).toMatch(/^EINVAL: format is undefined, expected a page-table format/);
     expect(make({ format: arm, memory: new ArrayBuffer(8), frames })).toMatch(
-      /^EINVAL: memory is .*, expected a PhysicalMemory, as PhysicalMemory\.over/,
+      /^EINVAL: memory is .*, expected a PhysicalMemory, such as PhysicalMemory\.over/,
     );
     expect(make({ format: arm, memory, frames: {} })).toMatch(/^EINVAL: a page table needs `frames`/);
     const open = (options: unknown) => thrown(() => new PageTableReader(options as ReaderOptions));

@@ -14,7 +14,7 @@ import { arm64 } from '../formats/arm64.js';
 const format = arm64({ granule: 4, vaBits: 48 });
 const BASE = 0xffff000000000000n;
 
-test('a restore passes over a page table whose construction failed', () => {
+test('a restore skips a page table whose construction failed', () => {
   const { table, memory, frames } = machine(format, 4);
   let flushes = 0;
   const sink = { flush: () => void flushes++ };

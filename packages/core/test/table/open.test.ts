@@ -92,7 +92,7 @@ describe('opening existing tables', () => {
     expect(() => second.destroy()).toThrow('EINVAL: the root was not made by this page table');
   });
 
-  test('refuses a root that has no bytes, is misaligned or is no address', () => {
+  test('refuses a root that has no bytes, is misaligned or is not an address', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 0x10000 });
     const open = (root: bigint) => () => new PageTableReader({ format: arm, memory, root });
     expect(open(0x10000n)).toThrow('EFAULT at 0x0000000000010000: the memory has no bytes at the root');

@@ -239,7 +239,7 @@ describe('the constructor', () => {
     const coarse = new FrameAllocator(memory, { pageShift: 16 });
     const unbacked = new FrameAllocator(null, { first: 0x1000, frames: 16 });
     expect(thrown(() => new PageTable({ format: arm, memory, frames: coarse }))).toMatch(
-      /^EINVAL: the allocator has pages of 65536 bytes, arm64-4k-48 of 4096; make one with pageShift 12$/,
+      /^EINVAL: the allocator has pages of 65536 bytes, but arm64-4k-48 has 4096; make one with pageShift 12$/,
     );
     expect(thrown(() => new PageTable({ format: arm, memory, frames: unbacked }))).toMatch(
       /^EINVAL: frames 0x1000 to 0x100f do not all have bytes in one writable bank/,

@@ -43,7 +43,7 @@ describe('collapse', () => {
     }
   });
 
-  test('makes a block of a table of its own, whose entry forbids what Linux lets all table entries forbid', () => {
+  test('makes a block of its own table, whose entry has the restrictions that Linux sets in all table entries', () => {
     // arm64's table entries carry UXNTable: user mode may execute no page below, block or not.
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 2 * MiB, protection({ user: true, execute: true }), { maxLeafShift: 12 });
@@ -125,7 +125,7 @@ describe('a run that lacks some of its marks', () => {
 });
 
 describe('protect', () => {
-  test('leaves a reserved entry alone, whatever stands before it', () => {
+  test('leaves a reserved entry alone, whatever is before it', () => {
     const { table, memory } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
     table.map(BASE, [1, 2, 3], WRITE);
     const { address, entry } = entryAt(table, BASE + 0x1000n);
@@ -142,7 +142,7 @@ describe('protect', () => {
       'EINVAL: write without read is a reserved encoding',
     );
     expect(call({ dirty: false })).toMatch(
-      /^EINVAL: dirty is no protection; a change of protection keeps it/,
+      /^EINVAL: a change of protection cannot set dirty; the change keeps it/,
     );
     expect(call({ toString: () => '' })).toMatch(/^EINVAL: the protection has no member `toString`/);
     expect(thrown(() => table.protect(0n, 4096, {}, { split: 'no' as never }))).toMatch(
@@ -254,7 +254,7 @@ describe('a table that is linked twice', () => {
     ]);
   });
 
-  test('is made runs once, and flushed at both addresses', () => {
+  test('gets runs once, and is flushed at both addresses', () => {
     const { table, memory, flushes } = machine(arm);
     table.mapRange(BASE, 0n, 65536, WRITE, { maxLeafShift: 12 });
     const pmd = table.walk(BASE).steps[2] as { address: bigint; entry: bigint };
@@ -284,7 +284,7 @@ describe('a table that is linked twice', () => {
     const { table, memory, frames } = linked();
     table.mapRange(BigInt(GiB), 0n, 2 * MiB, WRITE);
     const before = fingerprint({ memory, frames });
-    const twice = /^EINVAL at 0x0000000000200000: a table that translates this was met in the range before/;
+    const twice = /^EINVAL at 0x0000000000200000: the range meets the table of this address twice/;
     expect(thrown(() => table.unmap(0n, GiB + MiB))).toMatch(twice);
     expect(thrown(() => applyToExisting(table, 0n, 4 * MiB, () => undefined))).toMatch(twice);
     expect(fingerprint({ memory, frames })).toBe(before);
@@ -299,7 +299,9 @@ describe('a table whose frame somebody else frees', () => {
     const batch = flushBatch(table);
     table.unmap(0n, 4096, { batch, reclaim: true });
     frames.free(Number(pte >> 12n));
-    expect(thrown(() => batch.done())).toMatch(/^EINVAL: the table in frame 0x[0-9a-f]+ was freed behind/);
+    expect(thrown(() => batch.done())).toMatch(
+      /^EINVAL: the table in frame 0x[0-9a-f]+ was freed outside of this page table/,
+    );
     expect(batch.isPending).toBe(false);
     expect(frames.stats().allocated).toBe(1);
     table.destroy();
@@ -312,7 +314,9 @@ describe('a table whose frame somebody else frees', () => {
       },
     });
     made.table.map(0n, [7], WRITE);
-    expect(thrown(() => made.table.unmap(0n, 4096, { reclaim: true }))).toMatch(/was freed behind/);
+    expect(thrown(() => made.table.unmap(0n, 4096, { reclaim: true }))).toMatch(
+      /was freed outside of this page table/,
+    );
     expect(made.table.walk(0n).steps).toHaveLength(1);
     expect(made.frames.stats().allocated).toBe(1);
   });

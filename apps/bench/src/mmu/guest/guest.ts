@@ -16,7 +16,7 @@ export interface Job {
   readonly mask: number;
 }
 
-/** A processor that makes accesses: a guest, or a test's. */
+/** A processor that makes accesses: a guest, or a substitute in a test. */
 export interface Processor {
   readonly ram: Ram;
   /** The value that the first access of the next batch stores. Each later access, made or not, adds 1. */

@@ -14,7 +14,7 @@ const LEVELS_WITH_MINUS_ONE = 5;
 const HIGH_WITH_DS = 0x300n;
 const HIGH_WITH_64K = 0xf000n;
 
-/** The differences of QEMU's arm64 from the manual. Each covers as few accesses as possible, since nobody judges those left out. */
+/** The differences of QEMU's arm64 from the manual. Each covers as few accesses as possible, since those left out are not judged. */
 export const ARM64_DEVIATIONS: readonly Deviation[] = [
   {
     name: 'faults of level -1',
@@ -35,8 +35,8 @@ export const ARM64_DEVIATIONS: readonly Deviation[] = [
     name: 'high address bits beyond a smaller output size',
     ...{ from: '7.0', to: null },
     about:
-      'with DS = 1 descriptor bits 9:8 are address bits 51:50, with the 64K granule and FEAT_LPA bits 15:12 are 51:48, and set ' +
-      'beyond the output size they are an Address size fault; QEMU looks at them only where the size is 52',
+      'with DS = 1, descriptor bits 9:8 are address bits 51:50; with the 64K granule and FEAT_LPA, bits 15:12 are 51:48; when set ' +
+      'beyond the output size, they raise an Address size fault; QEMU checks them only where the size is 52',
     concerns({ format }, { fault, steps }) {
       if (fault?.kind !== 'address-size') return false;
       const unseen = format.pageShift === 16 ? HIGH_WITH_64K : HIGH_WITH_DS;
@@ -49,8 +49,8 @@ export const ARM64_DEVIATIONS: readonly Deviation[] = [
     name: 'fetches from clean pages that hardware may make dirty',
     ...{ from: '7.0', to: null },
     about:
-      'with HA and HD a leaf with DBM counts as writable, so WXN and the rule that EL1 runs nothing that EL0 may write hold ' +
-      'for it; QEMU takes AP[2] as it stands where the access is no store',
+      'with HA and HD, a leaf with DBM counts as writable, so WXN applies to it, and EL1 cannot execute it where EL0 may write it; ' +
+      'QEMU uses AP[2] unchanged unless the access is a store',
     concerns({ controls }, walk, { kind, user }) {
       const { ha, hd, wxn, e0pd } = controls as Arm64Controls;
       const leaf = effectiveLeaf(walk, controls as Arm64Controls);
@@ -65,8 +65,8 @@ export const ARM64_DEVIATIONS: readonly Deviation[] = [
     name: 'WXN beside EPAN',
     ...{ from: '8.0', to: null },
     about:
-      'PAN takes data accesses away and nothing from WXN: a page that EL1 may write is not executed; QEMU asks WXN when EPAN ' +
-      'has taken the write away',
+      'PAN denies data accesses and does not change WXN: EL1 cannot execute a page that it may write; QEMU checks WXN after EPAN ' +
+      'has denied the write',
     concerns({ controls }, walk, { kind, user }) {
       const { wxn, pan, epan } = controls as Arm64Controls;
       const leaf = effectiveLeaf(walk, controls as Arm64Controls);

@@ -185,11 +185,11 @@ export const x8664Target: Target = {
     },
   ],
   plants: [
-    controlIgnored('SMEP is not asked', 'smep', false),
+    controlIgnored('SMEP is ignored', 'smep', false),
     controlIgnored('WP is always set', 'wp', true),
     controlIgnored('PKRU denies nothing', 'pkru', 0),
-    useForgotten('a write leaves D', 'write'),
-    rulesDropped('bits below a leaf of 2 MiB are free', 1),
+    useForgotten('a write does not set D', 'write'),
+    rulesDropped('a leaf of 2 MiB may have reserved bits', 1),
   ],
   planted: ['x86-64', 'x86-64-la57'],
 };

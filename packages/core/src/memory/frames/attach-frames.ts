@@ -42,7 +42,10 @@ export function attachFrames(state: ArrayBufferLike): FrameAllocator {
 /** Reads and checks the header of a state. `EINVAL` names the first invalid field. */
 function readShape(buffer: unknown): Shape {
   if (!isBuffer(buffer)) {
-    throw new VmError('EINVAL', 'the state of a frame allocator is an ArrayBuffer or a SharedArrayBuffer');
+    throw new VmError(
+      'EINVAL',
+      'the state of a frame allocator must be an ArrayBuffer or a SharedArrayBuffer',
+    );
   }
   const length = buffer.byteLength;
   if (length < Word.header * 4 || length % 8 !== 0) bad('length', `${length} bytes`);
@@ -107,5 +110,5 @@ function checkCounters(words: Int32Array, frames: number, topOrder: number, rang
 }
 
 function bad(field: string, value: string): never {
-  throw new VmError('EINVAL', `this is no state of a frame allocator: ${field} is ${value}`);
+  throw new VmError('EINVAL', `this is not the state of a frame allocator: ${field} is ${value}`);
 }

@@ -6,7 +6,7 @@ import type { FrameState } from './frame-state.js';
 /** Refuses an invalid order, with `EINVAL`. */
 export function checkOrder(order: unknown): void {
   if (!Number.isInteger(order) || (order as number) < 0 || (order as number) > MAX_ORDER) {
-    throw new VmError('EINVAL', `an order is an integer of 0 to ${MAX_ORDER}, not ${shown(order)}`);
+    throw new VmError('EINVAL', `an order is an integer from 0 to ${MAX_ORDER}, not ${shown(order)}`);
   }
 }
 
@@ -31,7 +31,7 @@ export function whyNotFree(state: FrameState, pfn: unknown, order: number): VmEr
     const last = state.first + state.frames - 1;
     return new VmError(
       'ERANGE',
-      `${name} is not of this allocator, which has frames 0x${state.first.toString(16)} to 0x${last.toString(16)}`,
+      `${name} does not belong to this allocator, which has frames 0x${state.first.toString(16)} to 0x${last.toString(16)}`,
       details,
     );
   }

@@ -111,7 +111,7 @@ export function diffTables<C extends Controls, D extends Controls>(
 ): IterableIterator<Difference> {
   for (const table of [here, there])
     if (typeof table?.leaves !== 'function' || typeof table.format !== 'object')
-      throw new VmError('EINVAL', `${shown(table)} is no page table`, {
+      throw new VmError('EINVAL', `${shown(table)} is not a page table`, {
         advice: 'pass a PageTable or a PageTableReader',
       });
   const given = optionsOf(options, NAMES, 'diffTables()');

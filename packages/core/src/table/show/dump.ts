@@ -155,8 +155,8 @@ function leave(context: TableContext, left: LeftOut, item: Item): void {
 /** Checks an option that only a tree has. */
 function checkLevels(given: Given<DumpOptions>): number {
   if (given.levels !== undefined && given.tables !== true) {
-    throw new VmError('EINVAL', 'levels is given, but no tree is asked for', {
-      advice: 'pass tables: true with it',
+    throw new VmError('EINVAL', 'levels has no effect on a list', {
+      advice: 'pass tables: true with it for a tree',
     });
   }
   return integerOption(given, 'levels', 1, MOST, MOST);

@@ -69,7 +69,7 @@ class TakenSnapshot implements Snapshot {
     } catch (error) {
       cause = error;
     }
-    throw new VmError('EINVAL', 'the memory has not the banks that the snapshot was made of', { cause });
+    throw new VmError('EINVAL', 'the memory does not have the banks of the snapshot', { cause });
   }
 
   /** Restores the bytes, and notes what each page that differs held. */
@@ -149,8 +149,8 @@ function restore(context: TableContext, snapshot: Snapshot): void {
   const { memory, records, owner } = context;
   if (records === null) throw readOnly();
   if (!TakenSnapshot.is(snapshot)) {
-    throw new VmError('EINVAL', `the snapshot is none but of type ${typeof snapshot}`, {
-      advice: 'pass what snapshot() of a page table in the same memory returned',
+    throw new VmError('EINVAL', `the snapshot has type ${typeof snapshot}`, {
+      advice: 'pass the result of takeSnapshot() in the same memory',
     });
   }
   const copy = snapshot.of(records);

@@ -89,7 +89,7 @@ function checkAllocator(plan: Plan, memory: PhysicalMemory, frames: FrameAllocat
   if (frames.pageShift !== plan.pageShift) {
     throw new VmError(
       'EINVAL',
-      `the allocator has pages of ${2 ** frames.pageShift} bytes, ${plan.format.name} of ${2 ** plan.pageShift}`,
+      `the allocator has pages of ${2 ** frames.pageShift} bytes, but ${plan.format.name} has ${2 ** plan.pageShift}`,
       { advice: `make one with pageShift ${plan.pageShift}` },
     );
   }

@@ -58,9 +58,9 @@ export function requireParts<C extends Controls>(options: {
 }): void {
   const { format, memory } = options;
   if (!Array.isArray(format?.levels) || !Array.isArray(format.address))
-    throw wrongValue('format', format, 'a page-table format, as the function of a format package returns it');
+    throw wrongValue('format', format, 'a page-table format, which a format package makes');
   if (typeof memory?.bankOf !== 'function')
-    throw wrongValue('memory', memory, 'a PhysicalMemory, as PhysicalMemory.over(buffer) makes one');
+    throw wrongValue('memory', memory, 'a PhysicalMemory, such as PhysicalMemory.over(buffer)');
 }
 
 /**

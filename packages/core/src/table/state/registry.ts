@@ -34,7 +34,7 @@ export function contextBehind(table: unknown): TableContext {
 export function behind(table: unknown): Behind {
   const found = typeof table === 'object' && table !== null ? tables.get(table) : undefined;
   if (found !== undefined) return found;
-  throw new VmError('EINVAL', `${shown(table)} is no page table`, {
+  throw new VmError('EINVAL', `${shown(table)} is not a page table`, {
     advice: 'pass a PageTable or a PageTableReader',
   });
 }

@@ -136,6 +136,6 @@ export function isOwnAndEmpty(context: TableContext, pfn: number, level: number,
 export function freedByOthers(pfn: number): VmError {
   return new VmError(
     'EINVAL',
-    `the table in frame 0x${pfn.toString(16)} was freed behind this page table's back`,
+    `the table in frame 0x${pfn.toString(16)} was freed outside of this page table`,
   );
 }

@@ -106,8 +106,8 @@ function checkMany(addresses: unknown, frames: unknown, leafShifts: unknown): vo
 
 function refuseOverlap(a: unknown, b: unknown, nameOfA: string, nameOfB: string): void {
   if (!isOverlapping(a as ArrayBufferView, b as ArrayBufferView)) return;
-  throw new VmError('EINVAL', `${nameOfA} lies over ${nameOfB}`, {
-    advice: 'give each array bytes of its own',
+  throw new VmError('EINVAL', `${nameOfA} overlaps ${nameOfB}`, {
+    advice: 'give each array its own bytes',
   });
 }
 

@@ -13,7 +13,7 @@ import { nameOf, requireNoArray, requireOwnHands, type VmStruct } from './vm-str
 export function liveArea(space: KernelSpace, handle: VmArea): VmStruct {
   const vm = isVmArea(handle) ? structOfHandle(handle, space) : null;
   if (vm === null)
-    throw new VmError('EINVAL', 'this is no vm area of this address space', {
+    throw new VmError('EINVAL', 'this is not a vm area of this address space', {
       advice: 'getVmArea and findVmArea return one',
     });
   if (!vm.isLive) throw new VmError('EINVAL', 'the area was freed', { address: vm.area.address });
@@ -59,7 +59,7 @@ export function areaHolding(space: KernelSpace, address: bigint): VmStruct {
   if (vm !== null) return vm;
   throw new VmError('EINVAL', 'no vm area holds the address', {
     address,
-    advice: 'getVmArea, vmalloc and their kin make one',
+    advice: 'reserve one with getVmArea, vmalloc or a similar call',
   });
 }
 
@@ -82,7 +82,7 @@ export function checkRange(space: KernelSpace, start: bigint, end: bigint): Chec
   checkAddress(start);
   if (typeof end !== 'bigint') checkAddress(end, 'the end');
   if (end <= start)
-    throw new VmError('EINVAL', `the range ends at ${hex(end)}, before it has a page`, { address: start });
+    throw new VmError('EINVAL', `the range ends at ${hex(end)}, at or before its start`, { address: start });
   for (const address of [start, end])
     if ((address & (space.pages - 1n)) !== 0n)
       throw new VmError('EINVAL', `the address is not a multiple of the page size ${hex(space.pages)}`, {

@@ -44,7 +44,7 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
 /** @throws VmError `EINVAL` for a name that vmallocinfo cannot print. */
 function checkCaller(caller: unknown): void {
   if (typeof caller !== 'string')
-    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a text`);
+    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a string`);
 }
 
 /** Undoes a reservation in which nothing was mapped. */
@@ -124,7 +124,7 @@ export function pcpuGetVmAreas(
   caller: string,
 ): VmStruct[] {
   if (!Array.isArray(offsets) || !Array.isArray(sizes))
-    throw new VmError('EINVAL', 'offsets and sizes are two lists of bytes');
+    throw new VmError('EINVAL', 'offsets and sizes must be two arrays of bytes');
   checkCaller(caller);
   const structs: VmStruct[] = [];
   const areas = space.areas.reservePercpu([...offsets], [...sizes], align, (i) => {
@@ -146,11 +146,13 @@ export function pcpuGetVmAreas(
 export function checkedWindow(space: KernelSpace, given: AddressWindow): AddressWindow {
   const window = { start: given?.start, end: given?.end };
   if (typeof window.start !== 'bigint' || typeof window.end !== 'bigint')
-    throw new VmError('EINVAL', 'the window is none', { advice: 'pass { start, end }, bigint of bytes' });
+    throw new VmError('EINVAL', `the window is ${shown(given)}`, {
+      advice: 'pass { start, end }, bigints of bytes',
+    });
   space.requireTranslated(window, 'the window');
   const { directMap } = space;
   if (directMap !== null && window.start < directMap.end && window.end > directMap.start)
-    throw new VmError('EINVAL', `the window reaches into the direct map at ${hex(directMap.start)}`, {
+    throw new VmError('EINVAL', `the window overlaps the direct map at ${hex(directMap.start)}`, {
       address: window.start,
     });
   return window;

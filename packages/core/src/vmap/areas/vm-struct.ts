@@ -103,7 +103,7 @@ export function requireNoArray(vm: VmStruct): void {
   if (vm.isArray)
     throw new VmError('EINVAL', `${nameOf(vm)} holds the array of another area's pages`, {
       address: vm.area.address,
-      advice: 'it goes with that area',
+      advice: 'vmarea frees it with that area',
     });
 }
 
@@ -114,7 +114,7 @@ export function requireNoArray(vm: VmStruct): void {
 export function requireOwnHands(vm: VmStruct): void {
   requireNoArray(vm);
   if (vm.lazy !== null)
-    throw new VmError('EINVAL', `${nameOf(vm)} grows by itself`, {
+    throw new VmError('EINVAL', `${nameOf(vm)} grows on demand`, {
       address: vm.area.address,
       advice: 'use populate and shrink of its LazyArea',
     });

@@ -55,6 +55,6 @@ export function iounmap(space: KernelSpace, address: bigint): void {
   const page = address - (address & (space.pages - 1n));
   const vm = areaFrom(space, page, 'iounmap');
   if ((vm.flags & VM_IOREMAP) === 0)
-    throw new VmError('EINVAL', 'the area is no device range', { address, advice: 'vunmap or vfree it' });
+    throw new VmError('EINVAL', 'the area is not a device range', { address, advice: 'vunmap or vfree it' });
   vunmap(space, page, 'iounmap');
 }

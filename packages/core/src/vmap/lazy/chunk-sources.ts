@@ -77,7 +77,7 @@ class AllocatedChunks implements ChunkSource {
     const [first] = list as unknown as [number];
     if (this.#frames.isAllocated(first, this.#order)) return;
     throw new VmError('EINVAL', `frame 0x${first.toString(16)} of the area was freed by somebody else`, {
-      advice: 'an area frees what it owns; allocate the frame again and free the area',
+      advice: 'only the area may free its frames; allocate the frame again and free the area',
     });
   }
 

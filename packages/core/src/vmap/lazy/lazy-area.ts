@@ -129,7 +129,10 @@ export function getLazyArea(space: KernelSpace, size: number | bigint, options: 
       throw new VmError('EINVAL', `${name} is ${shown(call)}, expected a function`);
   const isAllocator = typeof frames?.tryAllocate === 'function' && frames.pageShift === space.pageShift;
   if (frames !== undefined && (!isAllocator || frames.first + frames.frames > space.pfnLimit))
-    throw new VmError('EINVAL', '`frames` is no FrameAllocator with the pages of the format');
+    throw new VmError(
+      'EINVAL',
+      '`frames` is not a FrameAllocator with the page size and frames of the format',
+    );
   if (frames !== undefined) space.machine.requireOthers(frames, '`frames`');
   // Read now: nothing may be refused after the addresses are reserved.
   const protection = checkProtection(options.protection ?? space.linux.protections.PAGE_KERNEL);

@@ -157,7 +157,7 @@ export class LazyPages implements Growth {
     // Checked before they are listed: an area may have more chunks than an array can hold.
     const least = (end - first - this.#chunks.size) * this.#chunkPages;
     if (least > Math.min(this.#source.most, this.#limit))
-      throw new VmError('ENOMEM', `${nameOf(this.#vm)} cannot have ${least} pages more`, {
+      throw new VmError('ENOMEM', `${nameOf(this.#vm)} cannot have ${least} more pages`, {
         address: this.#vm.area.address,
       });
     const missing: number[] = [];

@@ -37,7 +37,7 @@ export function vmallocToPfn(space: KernelSpace, address: bigint): number {
 /** `vread_iter`. */
 export function vread(space: KernelSpace, address: bigint, into: Uint8Array): number {
   checkAddress(address);
-  if (typedKind(into) !== 'Uint8Array') throw new VmError('EINVAL', 'the bytes go into a Uint8Array');
+  if (typedKind(into) !== 'Uint8Array') throw new VmError('EINVAL', 'expected a Uint8Array for the bytes');
   const bytes = plainBytes(into);
   const length = Number(TOP - address < BigInt(bytes.length) ? TOP - address : BigInt(bytes.length));
   readPages(space, address, bytes.subarray(0, length), (page) => {

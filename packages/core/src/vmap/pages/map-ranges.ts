@@ -110,7 +110,7 @@ export function ioremapPageRange(
     throw new VmError('EINVAL', 'no area with VM_IOREMAP holds the address', { address: start });
   const { address, bytes } = vm.area;
   if (start !== address || end !== address + bytes)
-    throw new VmError('ERANGE', `the range is not all of ${nameOf(vm)}`, { address: start });
+    throw new VmError('ERANGE', `the range must be all of ${nameOf(vm)}`, { address: start });
   mapDevice(space, start, end, physical, protection);
 }
 
@@ -192,7 +192,7 @@ function checkChunks(space: KernelSpace, frames: FrameArray, pageShift: number):
     if (frames[i] === first + (i % chunk) && first % chunk === 0) continue;
     throw new VmError(
       'EINVAL',
-      `frame 0x${(frames[i] as number).toString(16)} of page ${i} is not adjacent in its chunk, or the chunk not aligned`,
+      `frame 0x${(frames[i] as number).toString(16)} of page ${i} is not adjacent in its chunk, or the chunk is not aligned`,
       {
         advice: 'pageShift promises aligned chunks of adjacent frames',
       },

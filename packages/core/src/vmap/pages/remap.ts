@@ -45,17 +45,17 @@ export function remapVmallocRange(
 ): void {
   const { table, protection, start, end } = user ?? {};
   if (typeof table?.map !== 'function' || typeof start !== 'bigint' || typeof end !== 'bigint')
-    throw new VmError('EINVAL', 'the user range is none', {
+    throw new VmError('EINVAL', `the user range is ${shown(user)}`, {
       advice: 'pass { table, start, end, protection }',
     });
   if (table.format?.pageShift !== space.pageShift)
-    throw new VmError('EINVAL', 'the user tables have pages of another size');
+    throw new VmError('EINVAL', 'the page size of the user tables is different');
   const vm = areaHolding(space, address);
   requireNoArray(vm);
   if ((vm.flags & (VM_USERMAP | VM_DMA_COHERENT)) === 0)
-    throw new VmError('EINVAL', `${nameOf(vm)} is not for users`, {
+    throw new VmError('EINVAL', `${nameOf(vm)} cannot be mapped for users`, {
       address,
-      advice: 'vmallocUser allocates one that is',
+      advice: 'allocate it with vmallocUser',
     });
   if (!Number.isSafeInteger(pgoff) || pgoff < 0)
     throw new VmError('EINVAL', `pgoff is ${shown(pgoff)}, expected a number of pages`);

@@ -23,9 +23,9 @@ export function vmap(
     [VM_FLUSH_RESET_PERMS, 'VM_FLUSH_RESET_PERMS'],
     [VM_NO_GUARD, 'VM_NO_GUARD'],
   ] as const)
-    if ((flags & flag) !== 0) throw new VmError('EINVAL', `vmap takes no ${name}`);
+    if ((flags & flag) !== 0) throw new VmError('EINVAL', `vmap does not accept ${name}`);
   if ((flags & VM_MAP_PUT_PAGES) !== 0 && (flags & VM_IOREMAP) !== 0)
-    throw new VmError('EINVAL', 'a device range owns no pages', { advice: 'nothing could free them' });
+    throw new VmError('EINVAL', 'a device range cannot own pages', { advice: 'leave out one of the flags' });
   const length = frameCount(frames);
   space.machine.requireAtMost(length);
   const list = copyFrames(frames, length, space.pfnLimit);

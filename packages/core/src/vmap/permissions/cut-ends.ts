@@ -57,7 +57,7 @@ export function requireWhole(space: KernelSpace, range: AddressWindow): void {
     if (!isInside(leafAround(space, page), range))
       throw new VmError('EINVAL', 'the range ends inside a leaf or a contiguous run', {
         address: page,
-        advice: 'this architecture splits none here',
+        advice: 'this architecture does not split it; name all of it',
       });
 }
 

@@ -23,7 +23,7 @@ export function setMemory(
   if ((address & (space.pages - 1n)) !== 0n)
     throw new VmError('EINVAL', `the address is not a multiple of the page size`, { address });
   if (!Number.isSafeInteger(numPages) || numPages < 0 || numPages > 2 ** 31 - 1)
-    throw new VmError('EINVAL', `${shown(numPages)} is no number of pages`, { address });
+    throw new VmError('EINVAL', `numPages is ${shown(numPages)}, expected 0 to 2147483647`, { address });
   requireOwnHands(vm);
   requireChangeable(space, vm);
   const end = address + BigInt(numPages) * space.pages;
@@ -57,7 +57,7 @@ function requireChangeable(space: KernelSpace, vm: VmStruct): void {
   if ((vm.flags & VM_ALLOC) !== 0 && (vm.flags & VM_ALLOW_HUGE_VMAP) === 0) return;
   throw new VmError('EINVAL', `${nameOf(vm)} is not vmalloc memory without huge leaves`, {
     address: vm.area.address,
-    advice: 'this architecture changes no other',
+    advice: 'this architecture changes no other memory',
   });
 }
 

@@ -46,7 +46,7 @@ export function vmallocNodeRange(space: KernelSpace, request: VmallocRequest): V
   const bytes = checkBytes(request.size, 'size');
   space.machine.requireAtMost(Number(space.wholePages(bytes) >> BigInt(space.pageShift)));
   if ((checkFlags(flags) & (VM_IOREMAP | VM_SPARSE)) !== 0)
-    throw new VmError('EINVAL', 'vmalloc memory is neither VM_IOREMAP nor VM_SPARSE');
+    throw new VmError('EINVAL', 'vmalloc memory cannot have VM_IOREMAP or VM_SPARSE');
   checkAlign(align);
   // Checked before the search for addresses, which may purge.
   const protection = checkProtection(request.protection ?? space.linux.protections.PAGE_KERNEL);
@@ -191,7 +191,7 @@ function takeFrames(space: KernelSpace, { area }: VmStruct, order: number): Owne
   const { ram } = space.machine;
   const pages = Number(area.bytes >> BigInt(space.pageShift));
   if (order === 0) return { heads: narrowed(ram.allocateMany(pages)), order };
-  if (order > MAX_ORDER) throw new VmError('ENOMEM', `no block of order ${order}`);
+  if (order > MAX_ORDER) throw new VmError('ENOMEM', `no block has order ${order}`);
   const heads = new Float64Array(pages / 2 ** order);
   for (let i = 0; i < heads.length; i++) {
     const pfn = ram.tryAllocate(order);

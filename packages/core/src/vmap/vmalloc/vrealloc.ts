@@ -42,9 +42,9 @@ export function vrealloc(
     throw new VmError('EINVAL', `${nameOf(vm)} is not vmalloc memory`, { address });
   checkAlign(align);
   if (address % align !== 0n)
-    throw new VmError('EINVAL', 'the memory has not this alignment', {
+    throw new VmError('EINVAL', 'the memory does not have this alignment', {
       address,
-      advice: 'vrealloc never moves for it; allocate, copy, free',
+      advice: 'vrealloc does not move memory to align it; allocate, copy, free',
     });
   if (bytes <= inPlace(space, vm)) {
     const before = vm.requestedBytes;

@@ -208,7 +208,7 @@ function expectRefused(frames: FrameAllocator, call: () => unknown, code: string
   expect(Buffer.compare(snapshot(frames.state), before)).toBe(0);
 }
 
-test('an allocator that is attached midway goes on as the first one would', () => {
+test('an allocator that is attached midway continues as the first one would', () => {
   fc.assert(
     fc.property(setups, steps, fc.nat(60), (setup, list, midway) => {
       const alone = new FrameAllocator(null, setup);

@@ -55,7 +55,7 @@ describe('allocate', () => {
     expect(frames.stats()).toMatchObject({ freeBlocks: expectOnly({ 3: 1 }), fragmentation: 0 });
   });
 
-  test('gets no block from neighbours that are no buddies', () => {
+  test('gets no block from neighbours that are not buddies', () => {
     const frames = new FrameAllocator(null, { first: 1, frames: 2 });
     expect(frames.stats()).toMatchObject({ freeBlocks: expectOnly({ 0: 2 }), fragmentation: 0.5 });
     expect(frames.tryAllocate(1)).toBe(-1);
@@ -259,7 +259,7 @@ describe('FrameAllocator over a memory', () => {
 describe('scatter', () => {
   const options = { first: 100, frames: 4000, scatter: 7 };
 
-  test('gives the same frames for the same seed, others for another', () => {
+  test('gives the same frames for the same seed, and others for another seed', () => {
     const [a, b, c] = [7, 7, 8].map((scatter) =>
       new FrameAllocator(null, { ...options, scatter }).allocateMany(50),
     );

@@ -80,7 +80,7 @@ describe('attachFrames', () => {
     new Int32Array(state)[word] = value;
     const error = refusal(() => attachFrames(state));
     expect(error.code).toBe('EINVAL');
-    expect(error.message).toContain(`this is no state of a frame allocator: ${field}`);
+    expect(error.message).toContain(`this is not the state of a frame allocator: ${field}`);
   });
 
   test('refuses a state of another length', () => {

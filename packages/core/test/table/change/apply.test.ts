@@ -76,7 +76,7 @@ describe('applyToRange', () => {
       "EINVAL at 0xffff000000200000: a PMD leaf of 2097152 bytes maps this; ask for the block itself with blocks: 'visit', or for its pages with blocks: 'split'",
     );
     expect(thrown(() => applyToExisting(table, BASE + BigInt(4 * MiB), 4096, clear))).toBe(
-      'EBUSY at 0xffff000000400000: the PMD slot holds an entry of the kind absent; it stands where a table is needed: clear it first',
+      'EBUSY at 0xffff000000400000: the PMD slot holds an entry of the kind absent; a table is needed there: clear the entry first',
     );
     expect(thrown(() => applyToRange(table, BASE, 4096, clear, { blocks: 'pages' as never }))).toMatch(
       /^EINVAL: blocks is 'pages'/,
@@ -165,7 +165,7 @@ describe('applyToRange', () => {
     expect(table.walk(0x1f000n).leaf?.runShift).toBeNull();
   });
 
-  test('refuses words that are no entry of the level, and frames that the format cannot address', () => {
+  test('refuses words that are not an entry of the level, and frames that the format cannot address', () => {
     const { table, memory, frames } = machine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
     const before = fingerprint({ memory, frames });
     const set = (lo: number, hi: number) =>
@@ -236,7 +236,7 @@ describe('different changes of equal entries', () => {
 });
 
 describe('applyToExisting', () => {
-  test('passes over empty entries and missing tables, and makes none', () => {
+  test('skips empty entries and missing tables, and makes no table', () => {
     const { table, frames, flushes } = machine(arm);
     table.map(BASE + 0x3000n, [3], WRITE);
     table.map(BASE + 0x4000_0000n, [4], WRITE);

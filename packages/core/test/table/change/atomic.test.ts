@@ -36,7 +36,7 @@ describe('a call that meets a table without bytes', () => {
     expect([...table.leaves(BASE, 2 * MiB)]).toEqual([]);
   });
 
-  test('undoes what it has written as a map', () => {
+  test('undoes its writes when it is a map', () => {
     const { table, memory, frames } = damaged();
     const before = fingerprint({ memory, frames });
     const call = () => table.mapRange(BASE + 0x1000n, 0n, 3 * MiB, WRITE, { maxLeafShift: 12 });

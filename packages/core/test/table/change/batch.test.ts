@@ -138,10 +138,10 @@ describe('a batch', () => {
     const other = machine(riscv).table;
     const batch = flushBatch(other);
     expect(thrown(() => table.unmap(0n, 4096, { batch }))).toBe(
-      'EINVAL: `batch` is no batch of this page table; flushBatch(table) makes one',
+      'EINVAL: `batch` is not a batch of this page table; flushBatch(table) makes one',
     );
     expect(thrown(() => table.unmap(0n, 4096, { batch: {} as never }))).toMatch(
-      /^EINVAL: `batch` is no batch/,
+      /^EINVAL: `batch` is not a batch/,
     );
     other.map(0n, [1], WRITE);
     other.unmap(0n, 4096, { batch });

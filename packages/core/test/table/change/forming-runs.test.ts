@@ -235,7 +235,7 @@ describe('collapse forms runs', () => {
   });
 });
 
-test('split takes the marks from whole tables of runs that follow a table without any', () => {
+test('split clears the marks of whole tables of runs after a table without runs', () => {
   const { table } = machine(arm);
   table.mapRange(BASE, 0n, 2 * MiB, WRITE, { maxLeafShift: 12 });
   table.mapRange(BASE + BigInt(2 * MiB), 0x4000_0000n, 2 * MiB, WRITE, { maxLeafShift: 16 });

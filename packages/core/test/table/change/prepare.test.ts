@@ -55,7 +55,7 @@ describe('prepare', () => {
     expect(frames.stats().allocated).toBe(1);
   });
 
-  test('has a count that a format may ask for in the middle of a map, which then goes on where it was', () => {
+  test('lets a format call tablesNeeded in the middle of a map, which then continues', () => {
     const other = BASE + (1n << 39n);
     let ask = (): void => {};
     const asking: PageTableFormat = {
@@ -79,7 +79,7 @@ describe('prepare', () => {
     ]);
   });
 
-  test('passes over entries in use, whatever they are', () => {
+  test('skips entries in use, whatever they are', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0n, GiB, WRITE);
     table.mapRange(BASE + BigInt(GiB), 0n, 2 * MiB, WRITE);

@@ -50,7 +50,7 @@ describe('protect', () => {
     );
   });
 
-  test('passes over empty slots, missing tables, and entries that the MMU ignores', () => {
+  test('skips empty slots, missing tables, and entries that the MMU ignores', () => {
     const { table, memory } = machine(arm);
     table.map(BASE, [1], WRITE);
     const { address } = entryAt(table, BASE);
@@ -123,7 +123,9 @@ describe('protect', () => {
     expect(call({ memory: 'write-through' })).toBe(
       'EINVAL: arm64-4k-48 has no memory type write-through; it has normal, tagged, write-combining, uncached, device',
     );
-    expect(thrown(() => table.protect(BASE, 4096, null as never))).toMatch(/^EINVAL: the members of the protection are null/);
+    expect(thrown(() => table.protect(BASE, 4096, null as never))).toMatch(
+      /^EINVAL: the members of the protection are null/,
+    );
   });
 
   test('is undone when the format refuses to change an entry', () => {

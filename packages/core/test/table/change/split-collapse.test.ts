@@ -42,7 +42,7 @@ describe('split', () => {
     splitLeaves(table, BASE, 4096, { leafShift: 30 });
     expect(sizes(table)).toEqual([[BASE, 21, 512]]);
     expect(thrown(() => splitLeaves(table, BASE, 4096, { leafShift: 16 }))).toBe(
-      'EINVAL: leafShift is 16, no leaf size of arm64-4k-48; it has 12, 21, 30',
+      'EINVAL: leafShift is 16, which is not a leaf size of arm64-4k-48; it has 12, 21, 30',
     );
   });
 
@@ -56,7 +56,7 @@ describe('split', () => {
     expect(entryAt(table, BASE + 0x5000n).entry).toBe((entry & ~0b11n) | 0b11n | SOFTWARE | 0x5000n);
   });
 
-  test('takes the marks from the runs that it meets, and from no others', () => {
+  test('clears the marks of the runs that it meets, and of no others', () => {
     const made = machine(riscv);
     const { table } = made;
     table.mapRange(0x10000n, 0x50010000n, 32 * 4096, WRITE);

@@ -80,7 +80,7 @@ describe('mapWords and unmapWords', () => {
     expect(live()).toBe(1);
   });
 
-  test('take the marks from a run before they unmap a page of it', () => {
+  test('clear the marks of a run before they unmap a page of it', () => {
     const { table, memory } = machine(arm);
     table.mapRange(BASE, 0x100000n, 16 * 4096, WRITE, { maxLeafShift: 12 });
     markRun({ table, memory }, BASE, 16, 1n << 52n);
@@ -126,14 +126,18 @@ describe('mapWords and unmapWords', () => {
 
 describe('mapWords and unmapWords refuse', () => {
   const cases: [string, (table: PageTable) => void, RegExp][] = [
-    ['a fractional word', (t) => t.mapWords(HI, 0.5, 1, WRITE), /^EINVAL.* 0\.5 is no 32-bit word/],
-    ['a high word of 33 bits', (t) => t.mapWords(2 ** 32, 0, 1, WRITE), /^EINVAL.* 4294967296 is no 32-bit/],
-    ['a low word of 33 bits', (t) => t.mapWords(HI, 2 ** 32, 1, WRITE), /^EINVAL.* is no 32-bit word/],
-    ['a word that is NaN', (t) => t.unmapWords(Number.NaN, 0), /^EINVAL.* NaN is no 32-bit word/],
+    ['a fractional word', (t) => t.mapWords(HI, 0.5, 1, WRITE), /^EINVAL.* 0\.5 is not a 32-bit word/],
+    [
+      'a high word of 33 bits',
+      (t) => t.mapWords(2 ** 32, 0, 1, WRITE),
+      /^EINVAL.* 4294967296 is not a 32-bit/,
+    ],
+    ['a low word of 33 bits', (t) => t.mapWords(HI, 2 ** 32, 1, WRITE), /^EINVAL.* is not a 32-bit word/],
+    ['a word that is NaN', (t) => t.unmapWords(Number.NaN, 0), /^EINVAL.* NaN is not a 32-bit word/],
     [
       'a missing word',
       (t) => t.unmapWords(HI, undefined as unknown as number),
-      /^EINVAL.* undefined is no 32-bit/,
+      /^EINVAL.* undefined is not a 32-bit/,
     ],
     [
       'an address inside a page',
@@ -260,7 +264,7 @@ describe('the flush of unmapWords', () => {
     expect(table.unmapWords(HI, 0x1000)).toBe(5);
   });
 
-  test('is counted though there is no sink', () => {
+  test('is counted even without a sink', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 16 });
     const table = new PageTable({ format: arm, memory, frames: new FrameAllocator(memory) });
     table.mapWords(HI, 0, 1, WRITE);

@@ -239,7 +239,7 @@ const limits = fc.option(
   }),
 );
 
-describe('diffTables finds what two plain Maps tell', () => {
+describe('diffTables finds the differences of two plain Maps', () => {
   const extra = fc.constantFrom(undefined, undefined, true, false);
 
   test('for tables of two formats', () => {

@@ -47,7 +47,7 @@ describe('diffTables', () => {
     expect(changed?.there?.protection).toMatchObject({ read: true, write: false });
   });
 
-  test('gives none where only the sizes of leaves differ', () => {
+  test('gives no difference where only the sizes of leaves differ', () => {
     const { here, there } = pair();
     here.mapRange(0n, 0x40000000n, 6n * MIB, KERNEL);
     there.mapRange(0n, 0x40000000n, 6n * MIB, KERNEL, { maxLeafShift: 12 });
@@ -106,7 +106,7 @@ describe('diffTables', () => {
 describe('accessed and dirty bits', () => {
   const cold = { ...KERNEL, accessed: false, dirty: false };
 
-  test('are no difference by default, and end none', () => {
+  test('make and end no difference by default', () => {
     const { here, there } = pair();
     here.map(0n, [1], KERNEL);
     here.map(0x1000n, [2], cold);
@@ -190,7 +190,7 @@ describe('the range of a diff', () => {
     const { here, there } = pair(riscv64(3), riscv64(4));
     expect(diff(here, there, { va: 1n << 40n, bytes: 0x1000 })).toEqual([]);
     expect(thrown(() => diffTables(here, there, { va: 1n << 50n, bytes: 0x1000 }))).toMatch(
-      /^ERANGE.*not one that riscv64-sv39 translates/,
+      /^ERANGE.*riscv64-sv39 does not translate the address/,
     );
     expect(thrown(() => diffTables(here, there, { va: 0n, bytes: 0 }))).toMatch(/^EINVAL.*the length is 0/);
     expect(thrown(() => diffTables(here, there, { va: 0x800n, bytes: 0x1000 }))).toMatch(
@@ -206,9 +206,9 @@ describe('the range of a diff', () => {
 test('diffTables refuses wrong arguments at the call, before a difference is taken', () => {
   const { here, there } = pair();
   expect(thrown(() => diffTables(here, undefined as never))).toBe(
-    'EINVAL: undefined is no page table; pass a PageTable or a PageTableReader',
+    'EINVAL: undefined is not a page table; pass a PageTable or a PageTableReader',
   );
-  expect(thrown(() => diffTables(here, {} as never))).toMatch(/^EINVAL: .* is no page table/);
+  expect(thrown(() => diffTables(here, {} as never))).toMatch(/^EINVAL: .* is not a page table/);
   expect(thrown(() => diffTables(here, there, { touched: 1 } as never))).toBe(
     'EINVAL: touched is 1, expected true or false',
   );

@@ -145,7 +145,7 @@ describe('a dump as a tree', () => {
     ]);
   });
 
-  test('refers to no list of a table whose contents it does not show', () => {
+  test('does not refer to a table whose contents it does not show', () => {
     const { table, memory } = machine(riscv64(3));
     table.map(0n, [7], KERNEL);
     memory.write64(table.root + 8n, memory.read64(table.root));
@@ -155,7 +155,7 @@ describe('a dump as a tree', () => {
     expect(marks(2)).toEqual([false, false, false, true]);
   });
 
-  test('makes one line only of equal entries side by side, by both of their words', () => {
+  test('joins adjacent entries in one line only if both of their words are equal', () => {
     const { table, memory } = machine(arm64({ granule: 4, vaBits: 48 }));
     table.map(WINDOW, [7, 8], KERNEL);
     const { address } = entryAt(table, WINDOW);
@@ -177,7 +177,7 @@ describe('a dump as a tree', () => {
     ]);
   });
 
-  test("takes no piece of a table's address for flags", () => {
+  test('does not read address bits of a table as flags', () => {
     // 52 address bits: bits 51 to 48 stand in bits 15 to 12 of an entry.
     const format = arm64({ granule: 64, vaBits: 48, large: true });
     let asked = 0;

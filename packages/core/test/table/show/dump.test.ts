@@ -199,7 +199,7 @@ describe('dumpTables refuses options', () => {
   test.each([
     [{ tables: true, levels: 0 }, 'EINVAL: levels is 0, expected 1 or more'],
     [{ tables: true, levels: 1.5 }, 'EINVAL: levels is 1.5, expected 1 or more'],
-    [{ levels: 1 }, 'EINVAL: levels is given, but no tree is asked for; pass tables: true with it'],
+    [{ levels: 1 }, 'EINVAL: levels has no effect on a list; pass tables: true with it for a tree'],
     [{ lines: 0 }, 'EINVAL: lines is 0, expected 1 or more'],
     [{ lines: -1 }, 'EINVAL: lines is -1, expected 1 or more'],
     [{ lines: 1.5 }, 'EINVAL: lines is 1.5, expected 1 or more'],

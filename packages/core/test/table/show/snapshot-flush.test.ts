@@ -50,7 +50,7 @@ describe('the flush of a restore', () => {
     expect(flushes.map((flush) => flush.tablesFreed)).toEqual([[]]);
   });
 
-  test('is two where there is a hole', () => {
+  test('is two flushes around a canonical hole', () => {
     const { table, flushes } = machine(riscv64(4));
     restoreSnapshot(table, takeSnapshot(table));
     expect(flushes.map(({ va, bytes }) => [hex(va), bytes])).toEqual([

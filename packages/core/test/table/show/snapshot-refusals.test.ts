@@ -66,7 +66,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     expect(table.translate(BASE)).toBe(0x1000n);
   });
 
-  test('for a value that is no snapshot, or one of another memory', () => {
+  test('for a value that is not a snapshot, or is one of another memory', () => {
     const made = machine(arm);
     const other = machine(arm);
     const snapshot = takeSnapshot(made.table);
@@ -79,7 +79,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     const before = digest(made);
     for (const none of [undefined, null, 5, {}, { bytes: 4096 }, structuredClone(snapshot)]) {
       expect(thrown(() => restoreSnapshot(made.table, none as Snapshot))).toMatch(
-        /^EINVAL: the snapshot is none/,
+        /^EINVAL: the snapshot has type /,
       );
     }
     const message = 'EINVAL: the snapshot is of another memory or another allocator';
@@ -126,7 +126,7 @@ describe('snapshot and restore refuse, and change nothing', () => {
     table.map(BASE, [1], WRITE);
     structuredClone(ram, { transfer: [ram] });
     expect(thrown(() => restoreSnapshot(table, snapshot))).toBe(
-      'EINVAL: the memory has not the banks that the snapshot was made of',
+      'EINVAL: the memory does not have the banks of the snapshot',
     );
     expect(table.translate(BASE)).toBe(0x1000n);
     expect(thrown(() => takeSnapshot(table))).toMatch(/^EFAULT at 0x0000000100000000/);

@@ -64,7 +64,7 @@ describe('restoreSnapshot', () => {
     }
   });
 
-  test('needs snapshots whose size is that of the pages that are not zero', () => {
+  test('needs snapshots as large as the pages that are not zero', () => {
     const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * MiB });
     const frames = new FrameAllocator(memory);
     const table = new PageTable({ format: arm, memory, frames });

@@ -135,18 +135,18 @@ describe('translateMany', () => {
     const before = addresses.slice();
     for (const frames of [new Float64Array(addresses.buffer), new Float64Array(addresses.buffer, 8)]) {
       expect(thrown(() => translateMany(table, addresses.subarray(0, frames.length), frames))).toMatch(
-        /^EINVAL.*lies over/,
+        /^EINVAL.*overlaps/,
       );
     }
     const shifts = new Uint8Array(addresses.buffer);
     expect(thrown(() => translateMany(table, addresses, new Float64Array(4), shifts))).toMatch(
-      /^EINVAL.*lies over/,
+      /^EINVAL.*overlaps/,
     );
     expect(addresses).toEqual(before);
     const frames = new Float64Array(4).fill(7);
     const over = new Uint8Array(frames.buffer, 24, 4);
     expect(thrown(() => translateMany(table, addresses, frames, over))).toMatch(
-      /^EINVAL.*leafShifts lies over frames/,
+      /^EINVAL.*leafShifts overlaps frames/,
     );
     expect(frames).toEqual(new Float64Array(4).fill(7));
     // Side by side in one buffer is allowed.

@@ -264,9 +264,9 @@ class Finder implements Findings, RunParts {
 
 /** The error of a call that meets a table through two links and would have to cut or show its entries. */
 export function linkedTwice(context: TableContext, page: number): VmError {
-  return new VmError('EINVAL', 'a table that translates this was met in the range before', {
+  return new VmError('EINVAL', 'the range meets the table of this address twice', {
     address: addressOf(context.plan.format, page),
-    advice: 'it is linked twice: name a range that meets it once',
+    advice: 'two entries point to it: pass a range that meets it once',
   });
 }
 

@@ -239,7 +239,7 @@ class Applier<T> {
       const kind = classify(plan.format.present, level.level, { lo, hi });
       throw new VmError('EBUSY', `the ${level.level.name} slot holds an entry of the kind ${kind}`, {
         address,
-        advice: 'it stands where a table is needed: clear it first',
+        advice: 'a table is needed there: clear the entry first',
       });
     }
     if (this.#blocks === 'refuse') {
