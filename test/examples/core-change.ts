@@ -20,7 +20,7 @@ const frames = new FrameAllocator(memory);
 const table = new PageTable({ format: x8664(), memory, frames });
 const va = 0xffffc90000000000n;
 
-// One block of 2 MiB. Four of its pages become read-only: it is split, and says the same for all others.
+// One block of 2 MiB. Four of its pages become read-only: the block is split, and the other pages keep their permissions.
 table.mapRange(va, 0x40000000n, 2 << 20, protection({ write: true, global: true }));
 const before = takeSnapshot(table);
 table.protect(va + 0x1000n, 4 * 4096, { write: false });

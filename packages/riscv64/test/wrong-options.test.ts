@@ -64,7 +64,7 @@ test.each([
   [() => riscv64('sv39' as never), "the options of riscv64() are 'sv39'; pass an object with any of mode,"],
   [
     () => riscv64FromRegisters({ stap: 1n } as never),
-    'riscv64FromRegisters() has no option `stap`; it has satp, sstatus, menvcfg, svnapot, paBits',
+    'riscv64FromRegisters() has no option `stap`; did you mean `satp`?',
   ],
   [
     () => riscv64FromRegisters({} as never),

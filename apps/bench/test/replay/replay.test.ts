@@ -52,7 +52,7 @@ describe('a replay of a real kernel', () => {
       determined: placements - unordered,
     });
     expect(result.undetermined).toEqual(
-      unordered === 0 ? {} : { 'since no row tells when their request held a lock': unordered },
+      unordered === 0 ? {} : { 'since no row shows when their request held a lock': unordered },
     );
     expect(result.failingRequests).toEqual({ equal: failing, different: 0 });
     expect(result.percpu).toEqual({ equal: percpu, different: 0 });
