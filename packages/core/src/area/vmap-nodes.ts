@@ -1,3 +1,4 @@
+import { counted, printsItself } from '../prints.js';
 import type { FreeSpace } from './free-space.js';
 
 /** A freed range that waits: in a node's lazy list, or in a pool. */
@@ -57,6 +58,13 @@ export class VmapNodes {
       lazy: [],
       pools: count === 1 ? [] : Array.from({ length: CLASSES }, () => []),
     }));
+    printsItself(new.target.prototype);
+  }
+
+  /** What waits, and what is in pools. */
+  toString(): string {
+    const waiting = counted(this.lazyPages, 'page');
+    return `VmapNodes of ${counted(this.count, 'node')}: ${waiting} to purge, ${counted(this.pooled, 'range')} in pools`;
   }
 
   /** Number of nodes. */
@@ -218,6 +226,7 @@ export class VmapNodes {
       this.#give(start, start + size);
     }
   }
+
   #give(start: number, end: number): void {
     // A range that comes back was taken, and is in one place only. An overlap is our own fault, and must not
     // go unnoticed.
