@@ -150,7 +150,7 @@ describe('null is a value, never a default', () => {
   test('a protection, a flag, a window', () => {
     const { kernel } = kernelOf('x86-64');
     const area = kernel.getVmArea(4096, VM_SPARSE);
-    for (const call of [
+    for (const [i, call] of [
       () => area.map(0, 1, as(null)),
       () => area.map(0, [1], as(null)),
       () => kernel.vmap([1], 0, as(null)),
@@ -159,8 +159,8 @@ describe('null is a value, never a default', () => {
       () => kernel.vmallocNodeRange({ size: 1, window: as(null) }),
       () => kernel.vmalloc(1, { mayPurge: as(null) }),
       () => kernel.vrealloc(kernel.vmalloc(1), 2, { zero: as(null) }),
-    ])
-      expect(codeOf(call)).toBe('EINVAL');
+    ].entries())
+      expect([i, codeOf(call)]).toEqual([i, 'EINVAL']);
   });
 
   test.each(['no', 0, 1, {}, null])('%o is neither true nor false', (zero) => {
