@@ -11,6 +11,8 @@ export const OUT_OF_RANGE = -2;
  * Everything is in pages. Linux's space is [1, 2^64 − 1) in bytes: its first and last page are a byte short.
  * Here they are half a page short, so that they compare as they do in bytes and never equal whole pages.
  *
+ * Arguments are not checked: this is a part of `VmapAreas`, which checks them, for replays and simulators.
+ *
  * Source: Linux 6.12, `mm/vmalloc.c`: find_vmap_lowest_match, is_within_this_va, va_clip,
  * merge_or_add_vmap_area, vmap_init_free_space.
  */

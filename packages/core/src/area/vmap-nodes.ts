@@ -40,6 +40,8 @@ interface Node {
  * where only requests of that size on that processor find them. The others go back to the free space. With
  * one processor there are no pools.
  *
+ * Arguments are not checked: this is a part of `VmapAreas`, which checks them, for replays and simulators.
+ *
  * Source: Linux 6.12, `mm/vmalloc.c`: free_vmap_area_noflush, __purge_vmap_area_lazy, decay_va_pool_node,
  * purge_vmap_node, node_alloc, node_pool_del_va. The order of all steps is that of recorded streams of 6.12.
  */
