@@ -2,8 +2,9 @@ import { thrown } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Area } from '../../src/area/area.js';
+import type { VmapAreasOptions } from '../../src/area/areas-options.js';
 import { IntervalTree } from '../../src/area/interval-tree.js';
-import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
+import { VmapAreas } from '../../src/area/vmap-areas.js';
 import type { VmError } from '../../src/errors.js';
 import type { FlushSink } from '../../src/table/state/flush-sink.js';
 
