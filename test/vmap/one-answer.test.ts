@@ -185,7 +185,7 @@ describe('a name that the call does not know is refused', () => {
 
   test('in a direct map', () => {
     expect(thrown(bare({ directMap: { base: 0xffff888000000000n, sise: 1 } }).make)).toContain(
-      'directMap has no member `sise`; it has base',
+      'directMap has no member `sise`; did you mean `base`?',
     );
   });
 });
