@@ -102,7 +102,7 @@ describe('console.log shows what an object is', () => {
     );
     lazy.touch(3);
     expect(inspect(lazy)).toMatch(
-      /^LazyArea 0xffffc9010[0-9a-f]{7}-.*\n.*\n {2}1 of 512 pages are there, 1 faults$/,
+      /^LazyArea 0xffffc9010[0-9a-f]{7}-.*\n.*\n {2}1 of 512 pages are there, 1 fault$/,
     );
     kernel.freeVmArea(area);
     expect(inspect(area)).toContain(', freed');

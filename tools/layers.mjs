@@ -32,6 +32,16 @@ const tableParts = {
   change: { all: ['walk', 'state'] },
 };
 
+/** What the parts of `vmap` may import of each other. All of them use its `kernel-space.ts`, `flags.ts` and `options.ts`. */
+const vmapParts = {
+  areas: { all: [] },
+  permissions: { all: ['areas'] },
+  pages: { all: ['areas', 'permissions'] },
+  devices: { all: ['areas', 'pages'] },
+  vmalloc: { all: ['areas', 'pages', 'permissions'] },
+  lazy: { all: ['areas'] },
+};
+
 /** At most this many cycles are printed, because one wrong import may close dozens. */
 const CYCLES_SHOWN = 5;
 
@@ -66,6 +76,12 @@ function between(folder, allowed) {
 const forbidden = [
   ...between(core, rooms),
   ...between(`${core}table/`, tableParts),
+  ...between(`${core}vmap/`, vmapParts),
+  {
+    name: 'a part of vmap may not import its face',
+    from: { path: `${core}vmap/[^/]+/` },
+    to: { path: `${core}vmap/address-space\\.ts$` },
+  },
   {
     name: 'unknown room: say in tools/layers.mjs what it may import',
     from: { path: `${core}[^/]+/`, pathNot: `${core}(${Object.keys(rooms).join('|')})/` },

@@ -45,7 +45,7 @@ export class VmError extends Error {
   readonly address: bigint | undefined;
 
   constructor(code: VmErrorCode, what: string, details: VmErrorDetails = {}) {
-    const where = details.address === undefined ? '' : ` at ${hex(details.address)}`;
+    const where = details.address === undefined ? '' : ` at ${wideHex(details.address)}`;
     const advice = details.advice === undefined ? '' : `; ${details.advice}`;
     super(
       `${code}${where}: ${what}${advice}`,
@@ -99,4 +99,15 @@ export function printable(text: string): string {
  */
 export function hex(address: bigint): string {
   return `0x${BigInt.asUintN(64, address).toString(16).padStart(16, '0')}`;
+}
+
+/**
+ * As `hex`, but with all digits of a value that is not an unsigned 64-bit one: 2^64, a negative address. A
+ * message must name the address that the caller passed.
+ *
+ * @internal
+ */
+export function wideHex(address: bigint): string {
+  if (BigInt.asUintN(64, address) === address) return hex(address);
+  return address < 0n ? `-0x${(-address).toString(16)}` : `0x${address.toString(16)}`;
 }

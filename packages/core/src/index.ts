@@ -1,12 +1,14 @@
 export type { AddressCodec } from './address-codec.js';
 export type { Area, AreaInfo, AreaWord } from './area/area.js';
-export { FreeSpace, NOTHING_FITS, OUT_OF_RANGE } from './area/free-space.js';
-export { IntervalTree, NIL } from './area/interval-tree.js';
+export type { EarlyRange, ReserveOptions, VmapAreasOptions } from './area/areas-options.js';
+export type { AreaStats } from './area/areas-report.js';
+export { FreeSpace, NOTHING_FITS } from './area/free-space.js';
+export { NIL } from './area/interval-tree.js';
 export type { AddressWindow } from './area/page-units.js';
 export { type ParsedVmallocinfoLine, parseVmallocinfo } from './area/parse-vmallocinfo.js';
 export { type PercpuRequest, takePercpu } from './area/percpu-areas.js';
 export { formatVmallocinfo, type VmallocinfoLine } from './area/vmallocinfo.js';
-export { type AreaStats, type ReserveOptions, VmapAreas, type VmapAreasOptions } from './area/vmap-areas.js';
+export { VmapAreas } from './area/vmap-areas.js';
 export { VmapBlocks, type VmapBlocksOptions } from './area/vmap-blocks.js';
 export { type Hull, type Lock, VmapNodes, type Waiting } from './area/vmap-nodes.js';
 export { checkAddress } from './check/address.js';

@@ -26,3 +26,8 @@ export function sizeText(bytes: number | bigint): string {
   for (; size >= 1024 && unit < UNITS.length - 1; unit++) size /= 1024;
   return `${Number.isInteger(size) ? size : size.toFixed(1)} ${UNITS[unit]}`;
 }
+
+/** A number of things: `1 area`, `3 areas`. */
+export function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
+}

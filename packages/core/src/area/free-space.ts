@@ -3,13 +3,15 @@ import { IntervalTree, NIL } from './interval-tree.js';
 /** Nothing fits. */
 export const NOTHING_FITS = -1;
 /** The range that was found begins too late to end inside the window. */
-export const OUT_OF_RANGE = -2;
+const OUT_OF_RANGE = -2;
 
 /**
  * The free ranges of the kernel's address space, kept and searched as Linux does.
  *
  * Everything is in pages. Linux's space is [1, 2^64 − 1) in bytes: its first and last page are a byte short.
  * Here they are half a page short, so that they compare as they do in bytes and never equal whole pages.
+ *
+ * Arguments are not checked: this is a part of `VmapAreas`, which checks them, for replays and simulators.
  *
  * Source: Linux 6.12, `mm/vmalloc.c`: find_vmap_lowest_match, is_within_this_va, va_clip,
  * merge_or_add_vmap_area, vmap_init_free_space.
@@ -40,7 +42,7 @@ export class FreeSpace {
    * @param align - in pages, a power of two.
    * @param vstart - first page of the window.
    * @param vend - end of the window; half a page more when Linux's is not a multiple of a page.
-   * @returns the first page; `NOTHING_FITS` or `OUT_OF_RANGE`.
+   * @returns the first page; `NOTHING_FITS`; -2 when the range that was found ends outside the window.
    */
   take(size: number, align: number, vstart: number, vend: number): number {
     // The search for a request that fills its window uses no padding.

@@ -1,5 +1,6 @@
 import { checkAlign, checkBytes } from '../check/bytes.js';
-import { hex, shown, VmError } from '../errors.js';
+import { integerOption, wrongValue } from '../check/members.js';
+import { hex, VmError, wideHex } from '../errors.js';
 
 /** Addresses from start to end, the end exclusive. */
 export interface AddressWindow {
@@ -28,7 +29,7 @@ export interface PageWindow {
   readonly vend: number;
 }
 
-/** 2^64. */
+/** 2^64: more bytes than any window holds. */
 const TOP = 1n << 64n;
 
 /**
@@ -42,11 +43,9 @@ export class PageUnits {
   readonly #pageBytes: bigint;
 
   /** @throws VmError `EINVAL` when the page shift is not 12 to 16. */
-  constructor(shift: number) {
-    if (!Number.isInteger(shift) || shift < 12 || shift > 16)
-      throw new VmError('EINVAL', `page shift ${shown(shift)} is not a whole number from 12 to 16`);
-    this.shift = shift;
-    this.#shift = BigInt(shift);
+  constructor(shift: unknown) {
+    this.shift = integerOption({ pageShift: shift }, 'pageShift', 12, 16);
+    this.#shift = BigInt(this.shift);
     this.#pageBytes = 1n << this.#shift;
   }
 
@@ -64,27 +63,32 @@ export class PageUnits {
    * A length in pages.
    *
    * @param what - its name in errors.
-   * @throws VmError `EINVAL` unless it is a multiple of the page size below 2^64.
+   * @throws VmError `EINVAL` unless it is a multiple of the page size; `ENOMEM` from 2^64 on, which no window
+   *   holds.
    */
-  pages(bytes: number | bigint, what: string): number {
+  pages(bytes: unknown, what: string): number {
     const exact = bytes === 0 || bytes === 0n ? 0n : checkBytes(bytes, what);
-    if (exact % this.#pageBytes !== 0n || exact >= TOP)
+    if ((exact & (this.#pageBytes - 1n)) !== 0n)
       throw new VmError(
         'EINVAL',
-        `${what} ${bytes} is not a multiple of the page size ${hex(this.#pageBytes)}`,
+        `${what} ${exact} is not a multiple of the page size ${hex(this.#pageBytes)}`,
       );
+    if (exact >= TOP)
+      throw new VmError('ENOMEM', `the ${what} is ${wideHex(exact)} bytes, and no window is as large`);
     return Number(exact >> this.#shift);
   }
 
   /**
    * A guard as a number of bytes, the form that areas carry.
    *
-   * @throws VmError `EINVAL` unless it is a number and a multiple of the page size.
+   * @throws VmError `EINVAL` unless it is a number, and a multiple of the page size.
    */
-  guard(bytes: number): number {
-    if (typeof bytes !== 'number')
-      throw new VmError('EINVAL', `the guard has type ${typeof bytes}, expected a number of bytes`);
-    return this.pages(bytes, 'guard');
+  guard(bytes: unknown): number {
+    if (!Number.isSafeInteger(bytes) || (bytes as number) < 0)
+      throw wrongValue('guardBytes', bytes, 'a number of bytes, 0 or more');
+    if ((bytes as number) % 2 ** this.shift !== 0)
+      throw wrongValue('guardBytes', bytes, `a multiple of the page size ${hex(this.#pageBytes)}`);
+    return bytes as number;
   }
 
   /**
@@ -93,27 +97,23 @@ export class PageUnits {
    * @param align - bytes. Default: a page.
    * @throws VmError `EINVAL` unless it is a power of two of at least a page.
    */
-  alignment(align: bigint | undefined): number {
+  alignment(align: unknown): number {
     if (align === undefined) return 1;
     checkAlign(align);
     if (align < this.#pageBytes || align >= TOP)
       throw new VmError(
         'EINVAL',
-        `alignment ${wideHex(align)} is not a power of two of at least the page size ${hex(this.#pageBytes)}`,
+        `alignment ${wideHex(align)} is not a power of two from the page size ${hex(this.#pageBytes)} to 2^63`,
       );
     return Number(align >> this.#shift);
   }
 
   /**
-   * A window in pages.
+   * A checked window in pages.
    *
-   * @throws VmError `EINVAL` when it holds no whole page or leaves the 64-bit address space.
+   * @throws VmError `EINVAL` when it holds no whole page.
    */
   window({ start, end }: AddressWindow): PageWindow {
-    if (typeof start !== 'bigint' || typeof end !== 'bigint')
-      throw new VmError('EINVAL', 'the start and end of the window must be bigints of bytes');
-    if (start < 0n || end > TOP)
-      throw new VmError('EINVAL', `the window ${start} .. ${end} exceeds the 64-bit address space`);
     const isRagged = BigInt.asUintN(this.shift, end) !== 0n;
     const vstart = this.page(start + this.#pageBytes - 1n);
     const vend = this.page(end) + (isRagged ? 0.5 : 0);
@@ -126,10 +126,4 @@ export class PageUnits {
 /** A window, for errors. Its end may be 2^64. */
 export function windowName({ start, end }: AddressWindow): string {
   return `the window ${hex(start)} .. ${wideHex(end)}`;
-}
-
-/** Like `hex`, but with all digits of a value that is not a 64-bit number. */
-function wideHex(value: bigint): string {
-  if (BigInt.asUintN(64, value) === value) return hex(value);
-  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 }

@@ -21,6 +21,8 @@ export interface PercpuRequest {
  * Takes ranges for chunks of per-cpu memory: from the top of the window down, all at fixed distances,
  * without guards.
  *
+ * Arguments are not checked: this is a part of `VmapAreas`, which checks them, for replays and simulators.
+ *
  * Source: Linux 6.12, `mm/vmalloc.c`: pcpu_get_vm_areas, pvm_determine_end_from_reverse.
  *
  * @returns the base in pages; `NOTHING_FITS`.

@@ -1,116 +1,28 @@
 import { checkAddress } from '../check/address.js';
-import { flagOption } from '../check/members.js';
-import { optionsOf } from '../check/options.js';
-import { hex, shown, VmError } from '../errors.js';
-import type { FlushSink } from '../table/state/flush-sink.js';
+import { checkFunction } from '../check/function.js';
+import { copyList } from '../check/list.js';
+import { flagOption, integerOption, wrongValue } from '../check/members.js';
+import { checkWindow } from '../check/window.js';
+import { hex, VmError, wideHex } from '../errors.js';
+import { counted, printsItself, sizeText } from '../prints.js';
 import type { Area, AreaInfo } from './area.js';
+import {
+  type AreasSetup,
+  areasSetup,
+  checkInfo,
+  type ReserveOptions,
+  reserveOptions,
+  type VmapAreasOptions,
+} from './areas-options.js';
+import { type AreaStats, type AreasParts, statsOf, usageText, vmallocinfoText } from './areas-report.js';
 import { type BusyArea, BusyAreas } from './busy-areas.js';
 import { FreeSpace, NOTHING_FITS } from './free-space.js';
-import { NIL } from './interval-tree.js';
-import { type AddressWindow, hullOf, PageUnits, windowName } from './page-units.js';
+import { type AddressWindow, hullOf, windowName } from './page-units.js';
 import { takePercpu } from './percpu-areas.js';
-import { formatVmallocinfo } from './vmallocinfo.js';
 import { VmapNodes } from './vmap-nodes.js';
-
-/** Options of `VmapAreas`: the space and the machine. */
-export interface VmapAreasOptions {
-  /**
-   * The default window of requests, in bytes, as in a `LinuxPolicy`. A page that is only partly inside is
-   * not used.
-   */
-  readonly window: AddressWindow;
-  /** log2 of the page size: 12, 14 or 16. */
-  readonly pageShift: number;
-  /** Bytes kept unmapped after an area, unless the request says otherwise. Default: 0. */
-  readonly guardBytes?: number;
-  /** log2 of the largest alignment of a device range. Default: `pageShift` + 7 (IOREMAP_MAX_ORDER). */
-  readonly ioremapMaxOrder?: number;
-  /**
-   * Possible processors, 1 to 128. Each has pools for what it freed. One processor has no pools, and always
-   * gets the lowest fit.
-   *
-   * Source: Linux 6.12, vmap_init_nodes. Default: 1.
-   */
-  readonly cpus?: number;
-  /**
-   * Processors that are online; they decide how much may wait. Up to `cpus`; with 128, up to 8192: there
-   * Linux stops making pools but still counts processors.
-   *
-   * Source: Linux 6.12, lazy_max_pages; NR_CPUS of arch/x86/Kconfig. Default: `cpus`.
-   */
-  readonly onlineCpus?: number;
-  /**
-   * Whether freeing purges by itself. Linux queues a worker, which runs later. Here the call that crosses
-   * the threshold does that work before it returns. With `false`, only `purge`, `reserve` and
-   * `reservePercpu` purge: this is for callers who know when the worker runs (a replay, a simulator with its
-   * own time). `isPurgeDue` tells when Linux would queue it. Default: true.
-   */
-  readonly autoPurge?: boolean;
-  /**
-   * Areas that exist from the start, by address: images of the kernel, early device ranges. Default: none.
-   */
-  readonly early?: readonly { readonly address: bigint; readonly bytes: bigint; readonly info?: AreaInfo }[];
-  /** Who must forget translations before addresses may be used again. Default: nobody. */
-  readonly sink?: FlushSink;
-}
-
-/** What a reservation asks for besides its size. */
-export interface ReserveOptions {
-  /** Alignment in bytes: a power of two of at least a page. Default: a page. */
-  readonly align?: bigint;
-  /** Bytes to keep free after the area, whole pages. Default: `guardBytes` of the areas. */
-  readonly guardBytes?: number;
-  /** The window it must lie in, in bytes, the end exclusive. Default: the window of the areas. */
-  readonly window?: AddressWindow;
-  /**
-   * Whether it is a device range (VM_IOREMAP): aligned to its own size, rounded up to a power of two, up to
-   * `ioremapMaxOrder`. Default: false.
-   */
-  readonly ioremap?: boolean;
-  /**
-   * Number of the processor that asks, below `cpus`. Linux takes numbers from 128 on modulo 128. Default: 0.
-   */
-  readonly cpu?: number;
-  /**
-   * Whether a request that finds nothing purges and tries again. Pass `false` when the caller must not wait
-   * (GFP_NOWAIT). Default: true.
-   */
-  readonly mayPurge?: boolean;
-  /** What is known of the area. Default: nothing. */
-  readonly info?: AreaInfo;
-}
-
-/** How the space is used, in bytes. */
-export interface AreaStats {
-  /** Live areas. */
-  readonly areas: number;
-  /** Bytes of live areas, guards included. */
-  readonly busyBytes: bigint;
-  /** Bytes that were freed and wait for a purge. */
-  readonly lazyBytes: bigint;
-  /** Bytes of the ranges in pools. */
-  readonly pooledBytes: bigint;
-  /** Number of ranges in pools. */
-  readonly pooledRanges: number;
-  /** Free bytes of the window. */
-  readonly freeBytes: bigint;
-  /** Number of the free ranges of the window. */
-  readonly freeRanges: number;
-  /** Bytes of the largest free range of the window. */
-  readonly largestFree: bigint;
-}
-
-const AREAS_OPTIONS = [
-  ...(['window', 'pageShift', 'guardBytes', 'ioremapMaxOrder', 'cpus'] as const),
-  ...(['onlineCpus', 'autoPurge', 'early', 'sink'] as const),
-] as const;
-const RESERVE_OPTIONS = ['align', 'guardBytes', 'window', 'ioremap', 'cpu', 'mayPurge', 'info'] as const;
 
 /** Bytes that may wait for each doubling of processors: 32 MiB (lazy_max_pages). */
 const LAZY_BYTES = 2 ** 25;
-/** The most nodes that Linux makes, and the most processors that it can have (NR_CPUS with MAXSMP). */
-const MAX_CPUS = 128;
-const MAX_ONLINE = 8192;
 
 /**
  * The vm areas of a kernel, placed as Linux places them.
@@ -139,15 +51,11 @@ export class VmapAreas {
   readonly cpus: number;
   /** Pages that may wait before a purge is due (lazy_max_pages). */
   readonly lazyMaxPages: number;
-  readonly #units: PageUnits;
-  readonly #window: AddressWindow;
-  readonly #guardBytes: number;
-  readonly #ioremapMaxOrder: number;
-  readonly #autoPurge: boolean;
-  readonly #sink: FlushSink | undefined;
+  readonly #setup: AreasSetup;
   readonly #free: FreeSpace;
   readonly #nodes: VmapNodes;
   readonly #busy: BusyAreas;
+  readonly #parts: AreasParts;
   readonly #reclaimers: (() => readonly Area[])[] = [];
   #isPurging = false;
   /** What a purge still had to flush when its sink threw. */
@@ -159,36 +67,32 @@ export class VmapAreas {
    *   or are out of order.
    */
   constructor(options: VmapAreasOptions) {
-    const given = optionsOf<Partial<VmapAreasOptions>>(
-      options,
-      AREAS_OPTIONS,
-      'VmapAreas',
-    ) as VmapAreasOptions;
-    const { window, pageShift, guardBytes = 0, cpus = 1, onlineCpus = cpus, early = [] } = given;
-    const { ioremapMaxOrder = pageShift + 7 } = given;
-    this.#units = new PageUnits(pageShift);
-    for (const [name, number, least, most] of [
-      ['cpus', cpus, 1, MAX_CPUS],
-      ['onlineCpus', onlineCpus, 1, cpus === MAX_CPUS ? MAX_ONLINE : cpus],
-      ['ioremapMaxOrder', ioremapMaxOrder, 0, 63],
-    ] as const)
-      if (!Number.isInteger(number) || number < least || number > most)
-        throw new VmError('EINVAL', `${name} is ${shown(number)}, expected ${least} to ${most}`);
-    this.#units.window(window);
-    this.#units.guard(guardBytes);
-    this.pageShift = pageShift;
+    const setup = areasSetup(options);
+    const { units, cpus, early } = setup;
+    this.pageShift = units.shift;
     this.cpus = cpus;
-    this.lazyMaxPages = (32 - Math.clz32(onlineCpus)) * (LAZY_BYTES / 2 ** pageShift);
-    this.#window = { start: window.start, end: window.end };
-    this.#guardBytes = guardBytes;
-    this.#ioremapMaxOrder = ioremapMaxOrder;
-    this.#autoPurge = flagOption(given, 'autoPurge', true);
-    this.#sink = given.sink;
-    const ranges = this.#earlyRanges(early);
-    this.#free = new FreeSpace(2 ** (64 - pageShift), ranges);
+    this.lazyMaxPages = (32 - Math.clz32(setup.onlineCpus)) * (LAZY_BYTES / 2 ** units.shift);
+    this.#setup = setup;
+    this.#free = new FreeSpace(2 ** (64 - units.shift), early);
     this.#nodes = new VmapNodes(this.#free, cpus);
     this.#busy = new BusyAreas(cpus, (page) => this.#nodes.nodeOf(page));
-    for (const range of ranges) this.#busy.add({ ...range, node: -1 });
+    for (const range of early) this.#busy.add({ ...range, node: -1 });
+    this.#parts = { units, window: setup.pages, free: this.#free, nodes: this.#nodes, busy: this.#busy };
+    printsItself(new.target.prototype);
+  }
+
+  /** True for areas that this class made. */
+  static is(value: unknown): value is VmapAreas {
+    return typeof value === 'object' && value !== null && #setup in value;
+  }
+
+  /** Its window, and how it is used. */
+  toString(): string {
+    const { window, cpus } = this.#setup;
+    return [
+      `VmapAreas ${hex(window.start)}-${wideHex(window.end)}, pages of ${sizeText(2 ** this.pageShift)}, ${counted(cpus, 'processor')}`,
+      `  ${usageText(this.stats())}`,
+    ].join('\n');
   }
 
   /** Number of live areas. */
@@ -232,30 +136,35 @@ export class VmapAreas {
    * more.
    *
    * @param bytes - usable bytes: whole pages, at least one.
-   * @throws VmError `EINVAL` for an invalid size, alignment, guard, window or processor; `ENOMEM` when
-   *   nothing fits; `EBUSY` when nothing fits inside a sink's `flush`. An error of the sink, when it had to
+   * @throws VmError `EINVAL` for an invalid size, alignment, guard, window or processor; `ERANGE` for a window
+   *   outside 64 bits; `ENOMEM` when nothing fits, as nothing does from 2^64 bytes on; `EBUSY` when nothing
+   *   fits inside a sink's `flush`. An error of the sink, when it had to
    *   purge: then nothing was reserved.
    */
   reserve(bytes: number | bigint, options?: ReserveOptions): Area {
-    const given = optionsOf(options, RESERVE_OPTIONS, 'reserve()') as ReserveOptions;
-    const pages = this.#units.pages(bytes, 'size');
+    const given = reserveOptions(options);
+    const { units, pages: usual } = this.#setup;
+    const pages = units.pages(bytes, 'size');
     if (pages === 0) throw new VmError('EINVAL', 'an area needs at least one page, not 0 bytes');
-    const guardBytes = given.guardBytes ?? this.#guardBytes;
-    const size = pages + this.#units.guard(guardBytes);
+    const guardBytes =
+      given.guardBytes === undefined ? this.#setup.guardBytes : units.guard(given.guardBytes);
+    const size = pages + guardBytes / 2 ** units.shift;
     const align = flagOption(given, 'ioremap', false)
       ? this.#naturalAlign(pages)
-      : this.#units.alignment(given.align);
-    const { window = this.#window, cpu = 0 } = given;
+      : units.alignment(given.align);
     const mayPurge = flagOption(given, 'mayPurge', true);
-    const { vstart, vend } = this.#units.window(window);
-    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.cpus)
-      throw new VmError('EINVAL', `cpu is ${shown(cpu)}, expected 0 to ${this.cpus - 1}`);
-    const isUsual = window.start === this.#window.start && window.end === this.#window.end;
+    const cpu = given.cpu === undefined ? 0 : integerOption(given, 'cpu', 0, this.cpus - 1);
+    const { info = {} } = given;
+    checkInfo(info);
+    const window =
+      given.window === undefined ? this.#setup.window : checkWindow(given.window, 'the window of reserve()');
+    const { vstart, vend } = given.window === undefined ? usual : units.window(window);
+    const isUsual = window.start === this.#setup.window.start && window.end === this.#setup.window.end;
     const node = isUsual && this.cpus > 1 ? cpu : -1;
     let start = node >= 0 ? this.#nodes.take(node, size, align) : NOTHING_FITS;
     if (start < 0) start = this.#takeOrPurge(() => this.#free.take(size, align, vstart, vend), mayPurge);
     if (start < 0) throw this.#noRoom(bytes, guardBytes, align, window);
-    return this.#add(start, pages, guardBytes, node, given.info);
+    return this.#add(start, pages, guardBytes, node, info);
   }
 
   /**
@@ -276,8 +185,13 @@ export class VmapAreas {
     align: bigint,
     infoOf: (index: number) => AreaInfo = () => ({ words: ['vmalloc'] }),
   ): readonly Area[] {
-    const step = this.#units.alignment(align);
-    const pages = [offsets, sizes].map((list) => list.map((bytes) => this.#units.pages(bytes, 'part')));
+    const { units, window, pages: usual } = this.#setup;
+    if (align === undefined) throw wrongValue('align', align, 'a bigint of bytes');
+    const step = units.alignment(align);
+    checkFunction(infoOf, 'infoOf');
+    const pages = Object.entries({ offsets, sizes }).map(([name, list]) =>
+      copyList(list, name, () => true).map((bytes, i) => units.pages(bytes, `${name}[${i}]`)),
+    );
     const [starts, lengths] = pages as [number[], number[]];
     const parts = starts.map((start, i) => ({ start, end: start + (lengths[i] ?? 0) }));
     parts.sort((a, b) => a.start - b.start);
@@ -292,13 +206,17 @@ export class VmapAreas {
         'EINVAL',
         'the parts must be multiples of the alignment, not empty, and apart from each other',
       );
-    const { vstart, vend } = this.#units.window(this.#window);
-    const request = { offsets: starts, sizes: lengths, align: step, vstart, vend };
-    const infos = starts.map((_start, i) => infoOf(i));
+    const request = { offsets: starts, sizes: lengths, align: step, ...usual };
+    const infos = starts.map((_start, i) => {
+      const info: unknown = infoOf(i);
+      checkInfo(info, `infoOf(${i})`);
+      return info;
+    });
     const base = this.#takeOrPurge(() => takePercpu(this.#free, request), true);
-    if (base < 0)
-      throw new VmError('ENOMEM', `no place for ${starts.length} parts in ${windowName(this.#window)}`);
-    return starts.map((start, i) => this.#add(base + start, lengths[i] as number, 0, -1, infos[i]));
+    if (base < 0) throw new VmError('ENOMEM', `no place for ${starts.length} parts in ${windowName(window)}`);
+    return starts.map((start, i) =>
+      this.#add(base + start, lengths[i] as number, 0, -1, infos[i] as AreaInfo),
+    );
   }
 
   /**
@@ -321,7 +239,7 @@ export class VmapAreas {
    * @throws an error of the sink: all of it then still waits.
    */
   purgeIfDue(): void {
-    if (this.isPurgeDue && this.#autoPurge && !this.#isPurging) this.#purge(false);
+    if (this.isPurgeDue && this.#setup.autoPurge && !this.#isPurging) this.#purge(false);
   }
 
   /**
@@ -343,7 +261,7 @@ export class VmapAreas {
    */
   find(address: bigint): Area | undefined {
     checkAddress(address);
-    return this.#busy.find(this.#units.page(address))?.area;
+    return this.#busy.find(this.#setup.units.page(address))?.area;
   }
 
   /**
@@ -355,13 +273,14 @@ export class VmapAreas {
    * @param release - removes live areas from its own lists and returns them. They are freed first, so that
    *   the same flush covers them.
    * @returns the number of areas that waited.
-   * @throws VmError `EINVAL` when `also` ends before it starts; `EBUSY` inside a sink's `flush`. An error of
+   * @throws VmError `EINVAL` when `also` ends before it starts, or `release` is not a function; `ERANGE` when
+   *   `also` leaves 64 bits; `EBUSY` inside a sink's `flush`. An error of
    *   the sink: all of it then still waits.
    */
   purge(also?: AddressWindow, release?: () => readonly Area[]): number {
-    if (also !== undefined && (also.start > also.end || also.start < 0n || also.end > 1n << 64n))
-      throw new VmError('EINVAL', `${also.start} .. ${also.end} is not a range of addresses to flush`);
-    return this.#purge(false, also, release === undefined ? [] : [release]);
+    const range = also === undefined ? undefined : checkWindow(also, 'the range to flush', 'also.');
+    if (release !== undefined) checkFunction(release, 'release');
+    return this.#purge(false, range, release === undefined ? [] : [release]);
   }
 
   /**
@@ -369,8 +288,10 @@ export class VmapAreas {
    * (VmapBlocks).
    *
    * @param reclaim - removes live areas from its own lists and returns them. They are freed.
+   * @throws VmError `EINVAL` for anything but a function.
    */
   addReclaim(reclaim: () => readonly Area[]): void {
+    checkFunction(reclaim, 'reclaim');
     this.#reclaimers.push(reclaim);
   }
 
@@ -381,52 +302,12 @@ export class VmapAreas {
 
   /** How the space is used. It looks at every free range of the window. */
   stats(): AreaStats {
-    const { tree } = this.#free;
-    const { vstart, vend } = this.#units.window(this.#window);
-    let free = 0;
-    let largest = 0;
-    let ranges = 0;
-    for (let node = this.#free.enclosing(vend); node !== NIL; node = tree.previous(node)) {
-      const length =
-        Math.floor(Math.min(tree.end[node] as number, vend)) -
-        Math.ceil(Math.max(tree.start[node] as number, vstart));
-      if ((tree.end[node] as number) <= vstart) break;
-      if (length <= 0) continue;
-      free += length;
-      largest = Math.max(largest, length);
-      ranges++;
-    }
-    let busy = 0;
-    for (const { size } of this.#busy) busy += size;
-    return {
-      areas: this.#busy.count,
-      busyBytes: this.#units.bytes(busy),
-      lazyBytes: this.#units.bytes(this.#nodes.lazyPages),
-      pooledBytes: this.#units.bytes(this.#nodes.pooledPages),
-      pooledRanges: this.#nodes.pooled,
-      freeBytes: this.#units.bytes(free),
-      freeRanges: ranges,
-      largestFree: this.#units.bytes(largest),
-    };
+    return statsOf(this.#parts);
   }
 
   /** The text of /proc/vmallocinfo in Linux's order: areas by node and address, then what waits. */
   vmallocinfo(): string {
-    const areas = [...this.#busy].map(({ area }) => area);
-    const waiting = Array.from(
-      { length: this.#nodes.count },
-      (_, node) => this.#nodes.state(node).lazy,
-    ).flat();
-    return formatVmallocinfo([
-      ...areas.map(({ address, bytes, guardBytes, info }) => ({
-        ...{ type: info.isRam === true ? ('vm_map_ram' as const) : ('area' as const), info },
-        ...spanOf(address, bytes + BigInt(guardBytes)),
-      })),
-      ...waiting.map(({ start, size }) => ({
-        ...{ type: 'unpurged' as const, info: {} },
-        ...spanOf(this.#units.bytes(start), this.#units.bytes(size)),
-      })),
-    ]);
+    return vmallocinfoText(this.#parts);
   }
 
   /**
@@ -476,16 +357,16 @@ export class VmapAreas {
     let start = also?.start ?? 1n << 64n;
     let end = also?.end ?? 0n;
     if (hull !== null) {
-      const [first, last] = [this.#units.bytes(hull.start), this.#units.bytes(hull.end)];
+      const [first, last] = [this.#setup.units.bytes(hull.start), this.#setup.units.bytes(hull.end)];
       if (first < start) start = first;
       if (last > end) end = last;
     }
-    if (start < end) this.#sink?.flush(start, end - start, this.pageShift, [], 0);
+    if (start < end) this.#setup.sink?.flush(start, end - start, this.pageShift, [], 0);
   }
 
   #liveOf(area: Area): BusyArea {
     const address: unknown = area?.address;
-    const busy = typeof address === 'bigint' ? this.#busy.find(this.#units.page(address)) : undefined;
+    const busy = typeof address === 'bigint' ? this.#busy.find(this.#setup.units.page(address)) : undefined;
     if (busy !== undefined && busy.area === area) return busy;
     throw new VmError('EINVAL', 'the area is not live here', {
       ...(typeof address === 'bigint' ? { address } : {}),
@@ -498,10 +379,10 @@ export class VmapAreas {
     this.#nodes.add({ start: busy.start, size: busy.size, node: busy.node });
   }
 
-  #add(start: number, pages: number, guardBytes: number, node: number, info: AreaInfo = {}): Area {
+  #add(start: number, pages: number, guardBytes: number, node: number, info: AreaInfo): Area {
     const area: Area = Object.freeze({
-      address: this.#units.bytes(start),
-      bytes: this.#units.bytes(pages),
+      address: this.#setup.units.bytes(start),
+      bytes: this.#setup.units.bytes(pages),
       guardBytes,
       info,
     });
@@ -509,31 +390,12 @@ export class VmapAreas {
     return area;
   }
 
-  #earlyRanges(early: NonNullable<VmapAreasOptions['early']>): Omit<BusyArea, 'node'>[] {
-    const pageBytes = this.#units.bytes(1);
-    let last = 0n;
-    return early.map(({ address, bytes, info = {} }) => {
-      const size = this.#units.pages(bytes, 'size');
-      if (address % pageBytes !== 0n || address < last || size === 0 || address + bytes > 1n << 64n)
-        throw new VmError(
-          'EINVAL',
-          'early areas must be whole pages below 2^64, in ascending order, without overlap',
-          {
-            address,
-          },
-        );
-      last = address + bytes;
-      const area = Object.freeze({ address, bytes, guardBytes: 0, info });
-      return { area, start: this.#units.page(address), size };
-    });
-  }
-
   #noRoom(bytes: number | bigint, guard: number, align: number, window: AddressWindow): VmError {
     // No counting for this text: a failed request costs no more than any other.
-    const waiting = this.#units.bytes(this.#nodes.lazyPages);
+    const waiting = this.#setup.units.bytes(this.#nodes.lazyPages);
     return new VmError(
       'ENOMEM',
-      `no free range for ${bytes} bytes and a guard of ${guard}, aligned to ${hex(this.#units.bytes(align))}, in ${windowName(window)}`,
+      `no free range for ${bytes} bytes and a guard of ${guard}, aligned to ${hex(this.#setup.units.bytes(align))}, in ${windowName(window)}`,
       {
         advice: `${this.count} areas are live and ${waiting} bytes wait for a purge; stats() tells how much is free`,
       },
@@ -541,11 +403,7 @@ export class VmapAreas {
   }
 
   #naturalAlign(pages: number): number {
-    const order = Math.min(Math.ceil(Math.log2(pages)), this.#ioremapMaxOrder - this.pageShift);
+    const order = Math.min(Math.ceil(Math.log2(pages)), this.#setup.ioremapMaxOrder - this.pageShift);
     return 2 ** Math.max(0, order);
   }
-}
-
-function spanOf(start: bigint, bytes: bigint): { start: bigint; end: bigint; bytes: bigint } {
-  return { start, end: start + bytes, bytes };
 }

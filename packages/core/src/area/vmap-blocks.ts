@@ -1,8 +1,12 @@
+import { checkAddress } from '../check/address.js';
+import { choiceOption, integerOption, wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
-import { shown, VmError } from '../errors.js';
+import { checkWindow } from '../check/window.js';
+import { VmError } from '../errors.js';
+import { counted, printsItself } from '../prints.js';
 import type { Area } from './area.js';
 import { type AddressWindow, hullOf } from './page-units.js';
-import type { VmapAreas } from './vmap-areas.js';
+import { VmapAreas } from './vmap-areas.js';
 
 /** Options of `VmapBlocks`. */
 export interface VmapBlocksOptions {
@@ -72,22 +76,21 @@ export class VmapBlocks {
   /** @throws VmError `EINVAL` when an option is out of range. */
   constructor(options: VmapBlocksOptions) {
     const given = optionsOf<Partial<VmapBlocksOptions>>(options, ['areas', 'blockPages'], 'VmapBlocks');
-    const { areas, blockPages = 1024 } = given as VmapBlocksOptions;
-    if (
-      typeof blockPages !== 'number' ||
-      !Number.isInteger(Math.log2(blockPages)) ||
-      blockPages < 2 * MOST_PAGES ||
-      blockPages > 1024
-    )
-      throw new VmError(
-        'EINVAL',
-        `blockPages is ${shown(blockPages)}, expected a power of two from 128 to 1024`,
-      );
+    const { areas } = given;
+    if (!VmapAreas.is(areas)) throw wrongValue('areas', areas, 'a VmapAreas');
+    const blockPages = choiceOption(given, 'blockPages', [128, 256, 512, 1024], 1024);
     this.#areas = areas;
     this.#pageShift = areas.pageShift;
     this.#blockPages = blockPages;
     this.#open = Array.from({ length: areas.cpus }, () => []);
     areas.addReclaim(() => this.#dropFragmented(true));
+    printsItself(new.target.prototype);
+  }
+
+  /** How many blocks it has, and how large they are. */
+  toString(): string {
+    const large = this.#large.size === 0 ? '' : ` and ${counted(this.#large.size, 'larger range')}`;
+    return `VmapBlocks: ${counted(this.count, 'block')} of ${this.#blockPages} pages${large}`;
   }
 
   /** Number of blocks that are not freed. */
@@ -106,9 +109,8 @@ export class VmapBlocks {
    */
   reserve(pages: number, cpu = 0): bigint {
     this.#checkPages(pages);
-    const open = this.#open[cpu];
-    if (open === undefined)
-      throw new VmError('EINVAL', `cpu is ${cpu}, expected 0 to ${this.#open.length - 1}`);
+    integerOption({ cpu }, 'cpu', 0, this.#open.length - 1);
+    const open = this.#open[cpu] as Block[];
     if (pages > MOST_PAGES) {
       const area = this.#areas.reserve(this.#bytes(pages), { guardBytes: 0, info: { isRam: true }, cpu });
       this.#large.set(area.address, area);
@@ -127,10 +129,11 @@ export class VmapBlocks {
    * Gives a range back. It is not used again before its whole block is.
    *
    * @param pages - as for `reserve`.
-   * @throws VmError `EINVAL` when no range begins there, or when it has another number of pages. An error of
-   *   the areas' sink: the range came back all the same and must not be freed again.
+   * @throws VmError `EINVAL` when no range begins there, or when it has another number of pages; `ERANGE` for
+   *   an address outside 64 bits. An error of the areas' sink: the range came back all the same and must not be freed again.
    */
   free(address: bigint, pages: number): void {
+    checkAddress(address);
     this.#checkPages(pages);
     const large = this.#large.get(address);
     if (large !== undefined) {
@@ -153,9 +156,11 @@ export class VmapBlocks {
   /**
    * Undoes the last reservation, which was not used. The range can be reserved again at once.
    *
-   * @throws VmError `EINVAL` when no range begins there, or when others of its block were reserved since.
+   * @throws VmError `EINVAL` when no range begins there, or when others of its block were reserved since;
+   *   `ERANGE` for an address outside 64 bits.
    */
   cancel(address: bigint): void {
+    checkAddress(address);
     const large = this.#large.get(address);
     if (large !== undefined) {
       this.#large.delete(address);
@@ -175,8 +180,13 @@ export class VmapBlocks {
     this.#areas.cancel(block.area);
   }
 
-  /** Pages of the live range that begins at an address; 0 for none. */
+  /**
+   * Pages of the live range that begins at an address; 0 for none.
+   *
+   * @throws VmError `EINVAL`, `ERANGE` for an invalid address.
+   */
   pagesAt(address: bigint): number {
+    checkAddress(address);
     const large = this.#large.get(address);
     if (large !== undefined) return Number(large.bytes >> BigInt(this.#pageShift));
     const { block, first } = this.#placeOf(address);
@@ -191,14 +201,15 @@ export class VmapBlocks {
    * What the sink frees inside the flush is left for the next call.
    *
    * @param also - bytes that the flush must also cover.
-   * @throws VmError `EBUSY` inside the `flush` of the areas' sink, and errors of that sink: the next call
+   * @throws VmError `EINVAL`, `ERANGE` for an invalid range; `EBUSY` inside the `flush` of the areas' sink, and errors of that sink: the next call
    *   then flushes what came back.
    */
   unmapAliases(also?: AddressWindow): void {
     const dirty = [...this.#blocks.values()].filter(
       (block) => block.dirtyTo > 0 && !this.#isFragmented(block, false),
     );
-    let hull = also;
+    let hull: AddressWindow | undefined =
+      also === undefined ? undefined : checkWindow(also, 'the range to flush', 'also.');
     for (const { area, dirtyFrom, dirtyTo } of dirty) {
       const start = area.address + this.#bytes(dirtyFrom);
       hull = hullOf(hull, { start, end: area.address + this.#bytes(dirtyTo) });
@@ -269,15 +280,14 @@ export class VmapBlocks {
   }
 
   #unknown(address: bigint, pages: number): VmError {
-    return new VmError('EINVAL', `no range of ${pages} pages begins here`, {
+    return new VmError('EINVAL', `no range of ${counted(pages, 'page')} begins here`, {
       address,
       advice: 'free it once, with the number of pages that it was reserved with',
     });
   }
 
   #checkPages(pages: number): void {
-    if (!Number.isSafeInteger(pages) || pages < 1)
-      throw new VmError('EINVAL', `pages is ${shown(pages)}, expected 1 or more`);
+    if (!Number.isSafeInteger(pages) || pages < 1) throw wrongValue('pages', pages, '1 or more');
   }
 
   #bytes(pages: number): bigint {

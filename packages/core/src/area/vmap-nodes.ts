@@ -1,3 +1,4 @@
+import { counted, printsItself } from '../prints.js';
 import type { FreeSpace } from './free-space.js';
 
 /** A freed range that waits: in a node's lazy list, or in a pool. */
@@ -39,6 +40,8 @@ interface Node {
  * where only requests of that size on that processor find them. The others go back to the free space. With
  * one processor there are no pools.
  *
+ * Arguments are not checked: this is a part of `VmapAreas`, which checks them, for replays and simulators.
+ *
  * Source: Linux 6.12, `mm/vmalloc.c`: free_vmap_area_noflush, __purge_vmap_area_lazy, decay_va_pool_node,
  * purge_vmap_node, node_alloc, node_pool_del_va. The order of all steps is that of recorded streams of 6.12.
  */
@@ -57,6 +60,13 @@ export class VmapNodes {
       lazy: [],
       pools: count === 1 ? [] : Array.from({ length: CLASSES }, () => []),
     }));
+    printsItself(new.target.prototype);
+  }
+
+  /** What waits, and what is in pools. */
+  toString(): string {
+    const waiting = counted(this.lazyPages, 'page');
+    return `VmapNodes of ${counted(this.count, 'node')}: ${waiting} to purge, ${counted(this.pooled, 'range')} in pools`;
   }
 
   /** Number of nodes. */
@@ -218,6 +228,7 @@ export class VmapNodes {
       this.#give(start, start + size);
     }
   }
+
   #give(start: number, end: number): void {
     // A range that comes back was taken, and is in one place only. An overlap is our own fault, and must not
     // go unnoticed.

@@ -1,4 +1,4 @@
-import { shown, VmError } from '../errors.js';
+import { shown, VmError, wideHex } from '../errors.js';
 
 const TOP = 1n << 64n;
 
@@ -11,13 +11,30 @@ const TOP = 1n << 64n;
 export function checkAddress(address: unknown, what = 'the address'): asserts address is bigint {
   if (typeof address !== 'bigint')
     throw new VmError('EINVAL', `${what} is ${shown(address)}, expected a bigint`);
-  if (address < 0n || address >= TOP)
-    throw new VmError('ERANGE', `${what} ${address} is outside 64 bits`, {
-      advice: 'pass an unsigned 64-bit value; BigInt.asUintN(64, address) makes one',
-    });
+  if (address < 0n || address >= TOP) throw outside(address, what);
 }
 
 /** True for a 32-bit integer, signed or unsigned. */
 export function isWord(word: unknown): word is number {
   return typeof word === 'number' && ((word | 0) === word || word >>> 0 === word);
+}
+
+/**
+ * Checks the end of a range: the byte after the last one. It may be 2^64.
+ *
+ * @param what - what it is the end of, for the message.
+ * @throws VmError `EINVAL` when it is not a bigint; `ERANGE` when it is negative or above 2^64.
+ */
+export function checkEnd(end: unknown, what = 'the end'): asserts end is bigint {
+  if (end !== TOP) checkAddress(end, what);
+}
+
+/** Only a negative address has an unsigned twin. 2^64 and above would become an address that nobody meant. */
+function outside(address: bigint, what: string): VmError {
+  return new VmError('ERANGE', `${what} ${wideHex(address)} is outside 64 bits`, {
+    advice:
+      address < 0n
+        ? 'pass an unsigned 64-bit value; BigInt.asUintN(64, address) makes one'
+        : `the last address is ${wideHex(TOP - 1n)}`,
+  });
 }

@@ -26,10 +26,15 @@ export class ChangeLock {
 
   /** @throws VmError `EBUSY` from within a sink or callback; `EINVAL` when the space was destroyed. */
   requireIdle(): void {
-    if (this.isDestroyed) throw new VmError('EINVAL', 'the address space was destroyed');
+    this.requireLive();
     if (this.isBusy)
       throw new VmError('EBUSY', 'the address space is in the middle of a call', {
         advice: 'a flush sink or callback may read, but must not change anything',
       });
+  }
+
+  /** @throws VmError `EINVAL` when the space was destroyed. */
+  requireLive(): void {
+    if (this.isDestroyed) throw new VmError('EINVAL', 'the address space was destroyed');
   }
 }

@@ -1,4 +1,5 @@
-import { shown, VmError } from '../errors.js';
+import { integerOption } from '../check/members.js';
+import { VmError } from '../errors.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { FrameOwners } from './frame-owners.js';
@@ -39,9 +40,13 @@ export class MachineMemory {
     this.ram = ram;
     this.tables = tables;
     this.owners = new FrameOwners(ram, tables);
-    this.totalRamPages = totalRamPages ?? ram.frames;
-    if (!Number.isSafeInteger(this.totalRamPages) || this.totalRamPages < 1)
-      throw new VmError('EINVAL', `totalRamPages is ${shown(this.totalRamPages)}, expected 1 or more`);
+    this.totalRamPages = integerOption(
+      { totalRamPages },
+      'totalRamPages',
+      1,
+      Number.MAX_SAFE_INTEGER,
+      ram.frames,
+    );
   }
 
   /** True when one of adjacent frames is memory, that is, belongs to an allocator. */

@@ -1,4 +1,4 @@
-import { hex, VmError } from '../errors.js';
+import { hex, VmError, wideHex } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { planOf } from '../format/plan.js';
@@ -11,6 +11,7 @@ import { PageTable } from '../table/page-table.js';
 import { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
+import { contextBehind } from '../table/state/registry.js';
 import { ChangeLock } from './change-lock.js';
 import { DirectMap } from './direct-map.js';
 import { FlushLedger } from './flush-ledger.js';
@@ -98,6 +99,17 @@ export class Space {
     this.table.destroy();
   }
 
+  /**
+   * Frees the tables and the root. `view`, and what was made from it, reads none of them afterwards.
+   *
+   * @throws VmError as `PageTable.destroy`. Nothing is then changed.
+   */
+  destroyTables(): void {
+    this.table.destroy();
+    contextBehind(this.view).isDestroyed = true;
+    this.lock.isDestroyed = true;
+  }
+
   /** Exact work so far. A flush that is left to a purge counts when the purge makes it. */
   counters(): Counters {
     const { counters } = this.table;
@@ -148,8 +160,12 @@ export class Space {
   requireTranslated({ start, end }: Span, what: string): void {
     const isInside = spansOf(this.format).some((span) => start >= span.start && end <= span.end);
     if (!isInside)
-      throw new VmError('ERANGE', `${what} ${hex(start)} .. ${hex(end)} is not all translated by one root`, {
-        advice: `the format is ${this.format.name}`,
-      });
+      throw new VmError(
+        'ERANGE',
+        `${what} ${hex(start)} .. ${wideHex(end)} is not all translated by one root`,
+        {
+          advice: `the format is ${this.format.name}`,
+        },
+      );
   }
 }

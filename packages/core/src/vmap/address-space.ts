@@ -1,13 +1,14 @@
-import type { AreaStats } from '../area/vmap-areas.js';
+import { type AreaStats, usageText } from '../area/areas-report.js';
 import type { FrameList } from '../check/frames.js';
 import { copyList } from '../check/list.js';
-import { flagOption } from '../check/members.js';
+import { flagOption, integerOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
-import { hex, shown, VmError } from '../errors.js';
+import { checkWindow } from '../check/window.js';
+import { hex, VmError, wideHex } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { Protection } from '../format/protection.js';
-import { printsItself, sizeText } from '../prints.js';
+import { printsItself } from '../prints.js';
 import type { SlotVisitor } from '../table/change/visit/slot.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
@@ -93,12 +94,13 @@ export class AddressSpace<C extends Controls = Controls> {
 
   /** Its format, root and window, and how many areas it has. */
   toString(): string {
-    const { linux, table, release } = this.#space;
-    const { areas, busyBytes, lazyBytes, largestFree } = this.stats();
+    const { linux, table, release, lock } = this.#space;
+    const what = `AddressSpace ${this.table.format.name}, as Linux ${release}`;
+    if (lock.isDestroyed) return `${what}, destroyed`;
     return [
-      `AddressSpace ${this.table.format.name}, as Linux ${release}, root ${hex(table.root)}`,
-      `  vmalloc window ${hex(linux.window.start)}-${hex(linux.window.end)}`,
-      `  ${areas} areas of ${sizeText(busyBytes)}, ${sizeText(lazyBytes)} wait for a purge, ${sizeText(largestFree)} free in one piece`,
+      `${what}, root ${hex(table.root)}`,
+      `  vmalloc window ${hex(linux.window.start)}-${wideHex(linux.window.end)}`,
+      `  ${usageText(this.stats())}`,
     ].join('\n');
   }
 
@@ -117,16 +119,19 @@ export class AddressSpace<C extends Controls = Controls> {
     return this.#space.cpu;
   }
 
-  /** @throws VmError `EINVAL` for a processor that does not exist. */
+  /** @throws VmError `EINVAL` for a processor that does not exist, and when the space was destroyed. */
   set cpu(cpu: number) {
-    if (!Number.isInteger(cpu) || cpu < 0 || cpu >= this.#space.areas.cpus)
-      throw new VmError('EINVAL', `cpu is ${shown(cpu)}, expected 0 to ${this.#space.areas.cpus - 1}`);
-    this.#space.cpu = cpu;
+    const space = this.#live;
+    space.cpu = integerOption({ cpu }, 'cpu', 0, space.areas.cpus - 1);
   }
 
-  /** How the window is used, in bytes. */
+  /**
+   * How the window is used, in bytes.
+   *
+   * @throws VmError `EINVAL` when the space was destroyed.
+   */
   stats(): AreaStats {
-    return this.#space.areas.stats();
+    return this.#live.areas.stats();
   }
 
   // Areas
@@ -136,7 +141,8 @@ export class AddressSpace<C extends Controls = Controls> {
    *
    * @param size - bytes, rounded up to pages.
    * @param flags - VM_ flags; VM_SPARSE for pages that come and go. Default: 0.
-   * @throws VmError `EINVAL` for an invalid size or unknown flags; `ENOMEM` when nothing fits.
+   * @throws VmError `EINVAL` for an invalid size or unknown flags; `ENOMEM` when nothing fits, however large the
+   *   size is.
    * @example
    * ```ts
    * const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
@@ -150,7 +156,7 @@ export class AddressSpace<C extends Controls = Controls> {
   /**
    * Reserves an area with an alignment, in a window (__get_vm_area_node).
    *
-   * @throws VmError as `getVmArea`; `ERANGE` for a window that the root does not translate.
+   * @throws VmError as `getVmArea`; `ERANGE` for a window outside 64 bits, or that the root does not translate.
    */
   getVmAreaNode(request: VmAreaRequest): VmArea {
     const given = optionsOf<Partial<VmAreaRequest>>(
@@ -178,7 +184,7 @@ export class AddressSpace<C extends Controls = Controls> {
    *
    * @returns its handle, which is no longer live. Frames that it owned are now the caller's:
    *   `ownedFrames()`. Those of a lazy area are freed.
-   * @throws VmError `EINVAL` when no area begins there.
+   * @throws VmError `EINVAL` when no area begins there; `ERANGE` for an address outside 64 bits.
    */
   removeVmArea(address: bigint): VmArea {
     return this.#space.change(() => this.#space.handleOf(removeVmArea(this.#space, address)));
@@ -188,7 +194,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * The area that holds an address, its guard included (find_vm_area); `null` when there is none, or only a
    * range of `vmMapRam`.
    *
-   * @throws VmError `EINVAL` for an invalid address.
+   * @throws VmError `EINVAL` for anything but a bigint; `ERANGE` for an address outside 64 bits.
    */
   findVmArea(address: bigint): VmArea | null {
     const vm = areaAt(this.#space, address);
@@ -242,7 +248,8 @@ export class AddressSpace<C extends Controls = Controls> {
   /**
    * Frees the area that begins at an address (vunmap). Its frames stay with their owner.
    *
-   * @throws VmError `EINVAL` when no area begins there, or when it owns pages.
+   * @throws VmError `EINVAL` when no area begins there, or when it owns pages; `ERANGE` for an address outside
+   *   64 bits.
    */
   vunmap(address: bigint): void {
     this.#space.change(() => vunmap(this.#space, address, 'vunmap'));
@@ -255,7 +262,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * @param pageShift - log2 of bytes. It promises that frames come in aligned, adjacent chunks of this size,
    *   and it caps leaves. Default: the page.
    * @throws VmError `EINVAL` when no area holds the range, or frames break the promise; `ERANGE` when it
-   *   leaves the area; `EBUSY` when a page is mapped; `ENOMEM`.
+   *   leaves the area or 64 bits; `EBUSY` when a page is mapped; `ENOMEM`.
    */
   vmapPagesRange(
     start: bigint,
@@ -293,7 +300,8 @@ export class AddressSpace<C extends Controls = Controls> {
   /**
    * Removes what a range of a VM_SPARSE area maps, with one flush (vm_area_unmap_pages). Holes are allowed.
    *
-   * @throws VmError as `vmAreaMapPages`. Linux reports no error.
+   * @throws VmError as `vmAreaMapPages`. Linux reports no error. A range up to 2^64 is `E2BIG`, since that
+   *   check comes first in Linux too.
    */
   vmAreaUnmapPages(area: VmArea, start: bigint, end: bigint): void {
     ranges.vmAreaUnmapPages(this.#space, liveArea(this.#space, area), start, end);
@@ -360,7 +368,8 @@ export class AddressSpace<C extends Controls = Controls> {
    * @param physical - physical address in bytes. It need not be the start of a page.
    * @param size - bytes.
    * @returns the address of the first register.
-   * @throws VmError `EINVAL` for a range that does not fit, or that is memory; `ENOMEM`.
+   * @throws VmError `EINVAL` for a range that does not fit the physical addresses, or that is memory; `ERANGE`
+   *   for an address outside 64 bits; `ENOMEM`.
    */
   ioremap(physical: bigint, size: number | bigint, options?: CallerOptions): bigint {
     return this.ioremapProt(physical, size, this.#space.linux.protections.IOREMAP, options);
@@ -381,7 +390,8 @@ export class AddressSpace<C extends Controls = Controls> {
    * Frees a device range (iounmap).
    *
    * @param address - as `ioremap` returned it.
-   * @throws VmError `EINVAL` when no device range begins in that page.
+   * @throws VmError `EINVAL` when no device range begins in that page; `ERANGE` for an address outside 64
+   *   bits.
    */
   iounmap(address: bigint): void {
     this.#space.change(() => iounmap(this.#space, address));
@@ -393,29 +403,35 @@ export class AddressSpace<C extends Controls = Controls> {
    * The frame at an address of the window or of an area, also inside a larger leaf (vmalloc_to_page); `null`
    * when nothing is mapped there.
    *
-   * @throws VmError `EINVAL` for an invalid address.
+   * @throws VmError `EINVAL` for anything but a bigint; `ERANGE` for an address outside 64 bits.
    */
   vmallocToPage(address: bigint): number | null {
-    return look.vmallocToPage(this.#space, address);
+    return look.vmallocToPage(this.#live, address);
   }
 
   /**
    * The frame at an address (vmalloc_to_pfn).
    *
-   * @throws VmError `EFAULT` when nothing is mapped there.
+   * @throws VmError as `vmallocToPage`; `EFAULT` when nothing is mapped there.
    */
   vmallocToPfn(address: bigint): number {
-    return look.vmallocToPfn(this.#space, address);
+    return look.vmallocToPfn(this.#live, address);
   }
 
-  /** True inside the vmalloc window (is_vmalloc_addr). */
+  /**
+   * True inside the vmalloc window (is_vmalloc_addr).
+   *
+   * @throws VmError `EINVAL` for anything but a bigint; `ERANGE` for an address outside 64 bits.
+   */
   isVmallocAddr(address: bigint): boolean {
-    return look.isVmallocAddr(this.#space, address);
+    return look.isVmallocAddr(this.#live, address);
   }
 
   /**
    * True when the pages of the area at an address were allocated as blocks for huge leaves
    * (is_vm_area_hugepages).
+   *
+   * @throws VmError `EINVAL` for anything but a bigint; `ERANGE` for an address outside 64 bits.
    */
   isVmAreaHugepages(address: bigint): boolean {
     return (areaAt(this.#space, address)?.owned?.order ?? 0) > 0;
@@ -427,10 +443,11 @@ export class AddressSpace<C extends Controls = Controls> {
    *
    * @param into - receives the bytes. It is filled, up to the end of the address space.
    * @returns the number of bytes written to it.
-   * @throws VmError `EINVAL` for an invalid address, or anything but a Uint8Array.
+   * @throws VmError `EINVAL` for an address that is not a bigint, or bytes that are not a Uint8Array; `ERANGE`
+   *   for an address outside 64 bits.
    */
   vread(address: bigint, into: Uint8Array): number {
-    return look.vread(this.#space, address, into);
+    return look.vread(this.#live, address, into);
   }
 
   /**
@@ -445,7 +462,7 @@ export class AddressSpace<C extends Controls = Controls> {
    */
   vmallocinfo(options?: { readonly detail?: boolean }): string {
     const given = optionsOf(options, ['detail'], 'vmallocinfo()');
-    return vmallocinfoOf(this.#space, flagOption(given, 'detail', false));
+    return vmallocinfoOf(this.#live, flagOption(given, 'detail', false));
   }
 
   // vmalloc
@@ -489,7 +506,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * The allocation behind the other vmalloc calls (__vmalloc_node_range).
    *
    * @returns the first address.
-   * @throws VmError as `vmalloc`; `ERANGE` for a window that the root does not translate.
+   * @throws VmError as `vmalloc`; `ERANGE` for a window outside 64 bits, or that the root does not translate.
    */
   vmallocNodeRange(request: VmallocRequest): bigint {
     const given = optionsOf<Partial<VmallocRequest>>(request, VMALLOC_REQUEST, 'vmallocNodeRange()');
@@ -524,11 +541,14 @@ export class AddressSpace<C extends Controls = Controls> {
    * flushes them now.
    *
    * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or somebody else
-   *   freed one of its frames; `ENOMEM` when its aliases in the direct map must be split and there is no
+   *   freed one of its frames; `ERANGE` for an address outside 64 bits; `ENOMEM` when its aliases in the direct map must be split and there is no
    *   frame for a table. What a sink throws in a purge: the area and its frames are free all the same.
    */
   vfree(address: bigint): void {
-    if (address === 0n) return;
+    if (address === 0n) {
+      this.#space.lock.requireLive();
+      return;
+    }
     this.#space.change(() => vfree(this.#space, address));
   }
 
@@ -552,8 +572,8 @@ export class AddressSpace<C extends Controls = Controls> {
    * @returns true when the page is there now and the access can be repeated. False when nothing maps that
    *   page, or it was there before: then the fault has another cause, such as a missing right, and would
    *   come again.
-   * @throws VmError `ENOMEM` when there are no frames; what `populate` throws; `EINVAL` for an invalid
-   *   address.
+   * @throws VmError `ENOMEM` when there are no frames; what `populate` throws; `EINVAL` for an address that is
+   *   not a bigint; `ERANGE` for one outside 64 bits.
    */
   handleFault(address: bigint): boolean {
     const vm = areaAt(this.#space, address);
@@ -579,7 +599,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * Unmaps what `vmMapRam` mapped (vm_unmap_ram).
    *
    * @param count - pages, as they were mapped.
-   * @throws VmError `EINVAL` when no such range begins there. What a sink throws in a purge: the range is
+   * @throws VmError `EINVAL` when no such range begins there; `ERANGE` for an address outside 64 bits. What a sink throws in a purge: the range is
    *   unmapped all the same.
    */
   vmUnmapRam(address: bigint, count: number): void {
@@ -602,7 +622,8 @@ export class AddressSpace<C extends Controls = Controls> {
    * Marks an area (set_vm_flush_reset_perms). `vfree` then removes its pages' aliases from the direct map,
    * flushes, and gives them their usual permissions back before the pages are free.
    *
-   * @throws VmError `EINVAL` when no area holds the address, or when it is a lazy area.
+   * @throws VmError `EINVAL` when no area holds the address, or when it is a lazy area; `ERANGE` for an address
+   *   outside 64 bits.
    */
   setVmFlushResetPerms(address: bigint): void {
     this.#space.change(() => {
@@ -620,7 +641,7 @@ export class AddressSpace<C extends Controls = Controls> {
    * @param address - a multiple of the page size.
    * @param numPages - 0 or more.
    * @throws VmError `EINVAL` when no area holds the address, or when the architecture does not change this
-   *   kind of area; `ERANGE` when it leaves the area; `EFAULT` when a page is not mapped; `ENOMEM` for the
+   *   kind of area; `ERANGE` when it leaves the area, or an address is outside 64 bits; `EFAULT` when a page is not mapped; `ENOMEM` for the
    *   table of a split.
    */
   setMemoryRo(address: bigint, numPages: number): void {
@@ -650,14 +671,14 @@ export class AddressSpace<C extends Controls = Controls> {
    * @param user - the range and its tables.
    * @param address - first address of the area.
    * @param pgoff - pages to skip.
-   * @throws VmError `EINVAL` when the area is not for users or is too short; `EFAULT` when a page of it is
+   * @throws VmError `EINVAL` when the area is not for users or is too short; `ERANGE` for an address or a user
+   *   range outside 64 bits; `EFAULT` when a page of it is
    *   not mapped; what the user's `PageTable.map` throws.
    */
   remapVmallocRange(user: UserRange, address: bigint, pgoff: number = 0): void {
     const given = userRange(user);
-    const { start, end } = given;
-    const size = typeof start === 'bigint' && typeof end === 'bigint' ? end - start : 0n;
-    this.remapVmallocRangePartial(given, start, address, pgoff, size);
+    const { start, end } = checkWindow({ start: given.start, end: given.end }, 'the user range', '');
+    this.remapVmallocRangePartial(given, start, address, pgoff, end - start);
   }
 
   /**
@@ -694,8 +715,8 @@ export class AddressSpace<C extends Controls = Controls> {
   ): VmArea[] {
     const given = optionsOf(options, CALLER_OPTIONS, 'pcpuGetVmAreas()') as CallerOptions;
     const { caller = 'pcpu_get_vm_areas' } = given;
-    const [starts, lengths] = [offsets, sizes].map((list) =>
-      copyList(list, 'offsets or sizes', (one) => Number.isSafeInteger(one)),
+    const [starts, lengths] = Object.entries({ offsets, sizes }).map(([name, list]) =>
+      copyList(list, name, Number.isSafeInteger),
     );
     return this.#space.change(() =>
       pcpuGetVmAreas(this.#space, starts as number[], lengths as number[], align, caller).map((vm) =>
@@ -735,14 +756,21 @@ export class AddressSpace<C extends Controls = Controls> {
   }
 
   /**
-   * Flushes everything and frees all that the space owns: frames of areas, tables, root. The object is
-   * unusable afterwards.
+   * Flushes everything and frees all that the space owns: frames of areas, tables, root.
+   *
+   * Afterwards every call is refused with `EINVAL`, also those that read, and those of `table`.
    *
    * @throws VmError `EINVAL` when the root was not made here, or when somebody else freed a frame of an
    *   area. Nothing is then changed.
    */
   destroy(): void {
     this.#space.destroy();
+  }
+
+  /** The space, for a call that reads. Calls that change something ask `ChangeLock.change`. */
+  get #live(): KernelSpace {
+    this.#space.lock.requireLive();
+    return this.#space;
   }
 }
 

@@ -1,7 +1,13 @@
 import type { Area } from '../area/area.js';
 import { VmapAreas } from '../area/vmap-areas.js';
 import { VmapBlocks } from '../area/vmap-blocks.js';
+import { checkAddress } from '../check/address.js';
+import { checkBytes } from '../check/bytes.js';
+import { copyList } from '../check/list.js';
+import { wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
+import { checkSink } from '../check/sink.js';
+import { checkWindow } from '../check/window.js';
 import { shown, VmError } from '../errors.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
@@ -28,8 +34,11 @@ export class KernelSpace extends Space {
 
   constructor(options: AddressSpaceOptions) {
     const { format, linux, memory, frames, ram = frames, sink, release = '6.12' } = options;
-    checkParts(options);
-    const early = (options.early ?? []).map(earlyArea);
+    // Checked first: they are used only after something was made.
+    checkSink(sink);
+    const directMap = directMapOf(options.directMap);
+    const early =
+      options.early === undefined ? [] : copyList(options.early, 'early', () => true).map(earlyArea);
     checkPolicy(linux);
     if (release !== '6.12' && release !== '2026')
       throw new VmError('EINVAL', `release is ${shown(release)}, expected '6.12' or '2026'`);
@@ -52,8 +61,12 @@ export class KernelSpace extends Space {
       checkLeaves(linux, this.format);
       this.requireTranslated(linux.window, 'the vmalloc window');
       this.areas = this.#makeAreas(options, early);
-      this.blocks = new VmapBlocks({ areas: this.areas, blockPages: options.blockPages ?? 1024 });
-      if (options.directMap !== undefined) this.#mapMemory(options.directMap.base);
+      const { blockPages } = options;
+      this.blocks = new VmapBlocks({
+        areas: this.areas,
+        ...(blockPages === undefined ? {} : { blockPages }),
+      });
+      if (directMap !== null) this.#mapMemory(directMap.base);
     } catch (error) {
       if (root === undefined) this.abandon();
       throw error;
@@ -92,8 +105,7 @@ export class KernelSpace extends Space {
         if (owned !== null) this.machine.owners.checkAllocated(owned);
         lazy?.checkAllocated();
       }
-      this.table.destroy();
-      this.lock.isDestroyed = true;
+      this.destroyTables();
       const errors: unknown[] = [];
       for (const vm of structs) {
         vm.isLive = false;
@@ -104,17 +116,20 @@ export class KernelSpace extends Space {
     });
   }
 
-  #makeAreas(options: AddressSpaceOptions, early: readonly EarlyArea[]): VmapAreas {
+  #makeAreas(options: AddressSpaceOptions, early: readonly CheckedEarly[]): VmapAreas {
     const { linux, pageShift } = this;
+    const { cpus, onlineCpus, autoPurge } = options;
+    for (const [i, { address, bytes }] of early.entries())
+      this.requireTranslated({ start: address, end: address + bytes }, `early[${i}]`);
     const structs = early.map(earlyStruct);
     const areas = new VmapAreas({
       window: linux.window,
       pageShift,
       guardBytes: linux.guardBytes,
       ioremapMaxOrder: linux.ioremapMaxOrder,
-      cpus: options.cpus ?? 1,
-      ...(options.onlineCpus === undefined ? {} : { onlineCpus: options.onlineCpus }),
-      autoPurge: options.autoPurge ?? true,
+      ...(cpus === undefined ? {} : { cpus }),
+      ...(onlineCpus === undefined ? {} : { onlineCpus }),
+      ...(autoPurge === undefined ? {} : { autoPurge }),
       early: early.map(({ address, bytes }, i) => ({ address, bytes, info: structs[i] as VmStruct })),
       sink: this.flushes.purgeSink(this.asid),
     });
@@ -132,21 +147,20 @@ export class KernelSpace extends Space {
   }
 }
 
-/** Checks parts that would otherwise be used only after something was made. */
-function checkParts({ early = [], sink, directMap }: AddressSpaceOptions): void {
-  if (!Array.isArray(early))
-    throw new VmError('EINVAL', `early is ${shown(early)}`, { advice: 'pass a list of areas' });
-  if (sink !== undefined && typeof sink?.flush !== 'function')
-    throw new VmError('EINVAL', '`sink` has no flush function');
-  if (directMap !== undefined && typeof directMap?.base !== 'bigint')
-    throw new VmError('EINVAL', '`directMap` has no base', { advice: 'pass { base }, a bigint of bytes' });
+/** A copy of where the direct map begins, checked; `null` for no direct map. */
+function directMapOf(given: AddressSpaceOptions['directMap']): { readonly base: bigint } | null {
+  if (given === undefined) return null;
+  const { base } = optionsOf<{ readonly base: bigint }>(given, ['base'], 'directMap', 'member');
+  checkAddress(base, 'directMap.base');
+  return { base };
 }
 
 function checkPolicy(linux: LinuxPolicy): void {
-  if (typeof linux?.window?.start !== 'bigint' || typeof linux.leaves !== 'object')
+  if (typeof linux?.window !== 'object' || typeof linux.leaves !== 'object')
     throw new VmError('EINVAL', 'an address space needs `linux`, a Linux policy', {
       advice: 'pass x8664Linux(), arm64Linux({ … }) or riscv64Linux()',
     });
+  checkWindow(linux.window, 'the window of `linux`');
 }
 
 /** A policy is for formats that it names: the window and the bits of `extra` would mean something else in others. */
@@ -168,19 +182,41 @@ function checkLeaves(linux: LinuxPolicy, format: PageTableFormat): void {
       );
 }
 
-/** A copy of an early area, checked. */
-function earlyArea(given: EarlyArea, i: number): EarlyArea {
-  const area = optionsOf<Partial<EarlyArea>>(given, EARLY_AREA, `early[${i}]`, 'member') as EarlyArea;
-  if (typeof area.address !== 'bigint' || typeof area.bytes !== 'bigint')
-    throw new VmError('EINVAL', `early[${i}] has no address or length`, {
-      advice: 'pass { address, bytes }, both bigints of bytes',
-    });
-  return area;
+/** An early area with all that it is. */
+interface CheckedEarly {
+  readonly address: bigint;
+  readonly bytes: bigint;
+  readonly flags: number;
+  readonly physical: bigint | null;
+  readonly caller: string | undefined;
 }
 
-function earlyStruct({ flags = 0, bytes, physical, caller }: EarlyArea): VmStruct {
-  const vm = new VmStruct(checkFlags(flags), bytes, caller);
-  vm.physical = physical ?? null;
+/** A copy of an early area, checked. */
+function earlyArea(given: EarlyArea, i: number): CheckedEarly {
+  const what = `early[${i}]`;
+  // `undefined` stands for no options elsewhere. In a list it is no area.
+  const one = given === undefined ? null : given;
+  const { address, bytes, flags, physical, caller } = optionsOf<EarlyArea>(
+    one as EarlyArea,
+    EARLY_AREA,
+    what,
+    'member',
+  );
+  checkAddress(address, `${what}.address`);
+  if (physical !== undefined) checkAddress(physical, `${what}.physical`);
+  if (caller !== undefined && typeof caller !== 'string') throw wrongValue(`${what}.caller`, caller, 'text');
+  return {
+    address,
+    bytes: checkBytes(bytes, `length of ${what}`, address),
+    flags: flags === undefined ? 0 : checkFlags(flags),
+    physical: physical === undefined ? null : physical,
+    caller,
+  };
+}
+
+function earlyStruct({ flags, bytes, physical, caller }: CheckedEarly): VmStruct {
+  const vm = new VmStruct(flags, bytes, caller);
+  vm.physical = physical;
   return vm;
 }
 

@@ -19,7 +19,7 @@ export interface EarlyArea {
   /** First byte. */
   readonly address: bigint;
   /** Length in bytes, whole pages. */
-  readonly bytes: bigint;
+  readonly bytes: number | bigint;
   /** VM_ flags. Default: 0. */
   readonly flags?: number;
   /** Physical address in bytes of the one range that it maps. Default: none. */

@@ -1,8 +1,9 @@
 import { thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import type { Area } from '../../src/area/area.js';
+import type { VmapAreasOptions } from '../../src/area/areas-options.js';
 import { FreeSpace } from '../../src/area/free-space.js';
-import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
+import { VmapAreas } from '../../src/area/vmap-areas.js';
 import { VmapBlocks } from '../../src/area/vmap-blocks.js';
 import { VmapNodes } from '../../src/area/vmap-nodes.js';
 

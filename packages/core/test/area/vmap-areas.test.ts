@@ -2,8 +2,9 @@ import { thrown } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Area } from '../../src/area/area.js';
+import type { VmapAreasOptions } from '../../src/area/areas-options.js';
 import { IntervalTree } from '../../src/area/interval-tree.js';
-import { VmapAreas, type VmapAreasOptions } from '../../src/area/vmap-areas.js';
+import { VmapAreas } from '../../src/area/vmap-areas.js';
 import type { VmError } from '../../src/errors.js';
 import type { FlushSink } from '../../src/table/state/flush-sink.js';
 
@@ -111,9 +112,13 @@ describe('VmapAreas with one processor', () => {
   test.each<[string, () => unknown, RegExp]>([
     ['a window without a page', () => areasOf(0x1000n, 0x1fffn), /^EINVAL.*no page/],
     ['a window that ends before it starts', () => areasOf(0x9000n, 0x1000n), /^EINVAL/],
-    ['a negative start', () => areasOf(-1n, 0x1000n), /^EINVAL.*64-bit/],
-    ['an end above 2^64', () => areasOf(0n, (1n << 64n) + 1n), /^EINVAL.*64-bit/],
-    ['a page shift of 11', () => areasOf(0n, 0x1000n, 11), /^EINVAL.*page shift 11/],
+    ['a negative start', () => areasOf(-1n, 0x1000n), /^ERANGE: window.start -0x1 is outside 64 bits/],
+    [
+      'an end above 2^64',
+      () => areasOf(0n, (1n << 64n) + 1n),
+      /^ERANGE: window.end 0x10000000000000001 is outside 64 bits/,
+    ],
+    ['a page shift of 11', () => areasOf(0n, 0x1000n, 11), /^EINVAL: pageShift is 11, expected 12 to 16/],
     ['a size of 0', () => small().reserve(0), /^EINVAL.*at least one page/],
     ['a size that is no multiple of the page', () => small().reserve(0x1001), /^EINVAL: size 4097/],
     ['a negative size', () => small().reserve(-0x1000n), /^EINVAL: the size is -4096n/],
@@ -121,12 +126,12 @@ describe('VmapAreas with one processor', () => {
     [
       'guard that is no number',
       () => small().reserve(0x1000, { guardBytes: 0x1000n as unknown as number }),
-      /^EINVAL: the guard has type bigint, expected a number/,
+      /^EINVAL: guardBytes is 4096n, expected a number of bytes, 0 or more/,
     ],
     [
       'usual guard that is no number',
       () => new VmapAreas({ ...X86, guardBytes: 0x1000n as unknown as number }),
-      /^EINVAL: the guard has type bigint/,
+      /^EINVAL: guardBytes is 4096n/,
     ],
     [
       'a window of the last byte',
@@ -142,7 +147,7 @@ describe('VmapAreas with one processor', () => {
     [
       'a guard that is no multiple of the page',
       () => small().reserve(0x1000, { guardBytes: 1 }),
-      /^EINVAL: guard 1/,
+      /^EINVAL: guardBytes is 1, expected a multiple of the page size 0x0000000000001000/,
     ],
     [
       'an alignment that is no power of two',
@@ -328,7 +333,7 @@ describe('a freed area', () => {
     areas.purge({ start: 0x1000n, end: 0x3000n });
     expect(sink.flushes.at(-1)).toEqual([0x1000n, 0x2000n]);
     expect(thrown(() => areas.purge({ start: 0x3000n, end: 0x1000n }))).toMatch(
-      /^EINVAL: 12288 .. 4096 is no/,
+      /^EINVAL at 0x0000000000003000: the range to flush ends at 0x0000000000001000, before it starts/,
     );
   });
 
@@ -598,17 +603,19 @@ describe('per-cpu chunks and early areas', () => {
     const areas = new VmapAreas({ ...X86, early });
     expect(areas.find(0xffffc90000003fffn)?.info.words).toEqual(['vmap']);
     expect(areas.reserve(0x1000).address).toBe(0xffffc90000005000n);
-    for (const list of [
-      early.toReversed(),
-      [{ address: 0x1800n, bytes: 0x1000n }],
-      [early[0], early[0]],
-      [{ address: (1n << 64n) - 0x1000n, bytes: 0x2000n }],
-      [{ address: 1n << 64n, bytes: 0x1000n }],
-      [{ address: -0x1000n, bytes: 0x1000n }],
-    ])
-      expect(thrown(() => new VmapAreas({ ...X86, early: list as typeof early }))).toMatch(
-        /^EINVAL.*early areas/,
-      );
+    const refused = (list: unknown): string =>
+      thrown(() => new VmapAreas({ ...X86, early: list as typeof early }));
+    for (const list of [early.toReversed(), [{ address: 0x1800n, bytes: 0x1000n }], [early[0], early[0]]])
+      expect(refused(list)).toMatch(/^EINVAL.*early areas/);
+    expect(refused([{ address: (1n << 64n) - 0x1000n, bytes: 0x2000n }])).toMatch(
+      /^ERANGE at 0xfffffffffffff000: .* 0x10000000000001000 of early\[0\] leaves 64 bits/,
+    );
+    expect(refused([{ address: 1n << 64n, bytes: 0x1000n }])).toMatch(
+      /^ERANGE: early\[0\].address 0x10000000000000000 is outside 64 bits/,
+    );
+    expect(refused([{ address: -0x1000n, bytes: 0x1000n }])).toMatch(
+      /^ERANGE: early\[0\].address -0x1000 is outside 64 bits/,
+    );
   });
 
   test('have pools for up to 128 processors; the pages that may wait grow with the processors online', () => {
@@ -626,8 +633,8 @@ describe('per-cpu chunks and early areas', () => {
     [{ cpus: 128, onlineCpus: 8193 }, /onlineCpus is 8193, expected 1 to 8192/],
     [{ ioremapMaxOrder: Number.NaN }, /ioremapMaxOrder is NaN/],
     [{ ioremapMaxOrder: 12.5 }, /ioremapMaxOrder is 12.5/],
-    [{ guardBytes: 100 }, /guard 100 is not a multiple/],
-    [{ pageShift: 17 }, /page shift 17/],
+    [{ guardBytes: 100 }, /guardBytes is 100, expected a multiple/],
+    [{ pageShift: 17 }, /pageShift is 17/],
   ])('refuse %j', (change, message) => {
     expect(thrown(() => new VmapAreas({ ...X86, ...change }))).toMatch(message);
   });

@@ -79,13 +79,13 @@ describe('a call', () => {
       'a negative address',
       -4096n,
       4096,
-      'ERANGE: the address -4096 is outside 64 bits; pass an unsigned 64-bit value; BigInt.asUintN(64, address) makes one',
+      'ERANGE: the address -0x1000 is outside 64 bits; pass an unsigned 64-bit value; BigInt.asUintN(64, address) makes one',
     ],
     [
       '2^64',
       1n << 64n,
       4096,
-      'ERANGE: the address 18446744073709551616 is outside 64 bits; pass an unsigned 64-bit value; BigInt.asUintN(64, address) makes one',
+      'ERANGE: the address 0x10000000000000000 is outside 64 bits; the last address is 0xffffffffffffffff',
     ],
   ])('refuses %s', (_what, va, bytes, message) => {
     expect(thrown(() => table.unmap(va, bytes))).toBe(message);

@@ -21,11 +21,10 @@ export function isInside(page: number, count: number, pages: number): boolean {
 export function pagesRefused(vm: VmStruct, page: number, count: number, pages: number): VmError {
   const { address } = vm.area;
   if (!vm.isLive) return new VmError('EINVAL', 'the area was freed', { address });
-  if (!Number.isInteger(page) || !Number.isInteger(count) || count < 1)
-    return new VmError('EINVAL', `${shown(count)} pages from page ${shown(page)} on`, {
-      address,
-      advice: 'pass whole numbers, and at least 1 page',
-    });
+  if (!Number.isInteger(page))
+    return new VmError('EINVAL', `page is ${shown(page)}, expected a whole number`, { address });
+  if (!Number.isInteger(count) || count < 1)
+    return new VmError('EINVAL', `count is ${shown(count)}, expected 1 or more pages`, { address });
   return new VmError('ERANGE', `pages ${page}–${page + count - 1} exceed the area (pages 0–${pages - 1})`, {
     address,
   });

@@ -1,5 +1,6 @@
-import { checkAddress } from '../../check/address.js';
-import { hex, VmError } from '../../errors.js';
+import { checkAddress, checkEnd } from '../../check/address.js';
+import { hex, VmError, wideHex } from '../../errors.js';
+import { counted } from '../../prints.js';
 import { type KernelSpace, structOf } from '../kernel-space.js';
 import { isVmArea, structOfHandle, type VmArea } from './vm-area.js';
 import { nameOf, requireNoArray, requireOwnHands, type VmStruct } from './vm-struct.js';
@@ -25,9 +26,10 @@ export function liveArea(space: KernelSpace, handle: VmArea): VmStruct {
  * The area that holds an address, in its usable bytes or its guard; `null` for none, or for a range of
  * `vmMapRam`.
  *
- * @throws VmError `EINVAL` for an invalid address.
+ * @throws VmError `EINVAL`, `ERANGE` for an invalid address; `EINVAL` when the space was destroyed.
  */
 export function areaAt(space: KernelSpace, address: bigint): VmStruct | null {
+  space.lock.requireLive();
   checkAddress(address);
   return structOf(space.areas.find(address));
 }
@@ -35,7 +37,7 @@ export function areaAt(space: KernelSpace, address: bigint): VmStruct | null {
 /**
  * The area that begins at an address. Linux accepts any page inside instead, and frees the whole area.
  *
- * @throws VmError `EINVAL` when none begins there.
+ * @throws VmError `EINVAL` when none begins there; `ERANGE` for an address outside 64 bits.
  */
 export function areaFrom(space: KernelSpace, address: bigint, what: string): VmStruct {
   const vm = areaAt(space, address);
@@ -52,7 +54,7 @@ export function areaFrom(space: KernelSpace, address: bigint, what: string): VmS
 /**
  * The area that holds an address.
  *
- * @throws VmError `EINVAL` for an invalid address, or when there is no area.
+ * @throws VmError `EINVAL` when there is no area; `ERANGE` for an address outside 64 bits.
  */
 export function areaHolding(space: KernelSpace, address: bigint): VmStruct {
   const vm = areaAt(space, address);
@@ -76,19 +78,21 @@ export interface CheckedRange {
  * Checks the ends of a range: whole pages, at least one. A call does it once. Then `requireArea` finds the
  * area.
  *
- * @throws VmError `EINVAL` for anything but such a range; `ERANGE` when an end is outside 64 bits.
+ * @throws VmError `EINVAL` for anything but such a range; `ERANGE` when an end is outside 64 bits. The end
+ *   may be 2^64.
  */
 export function checkRange(space: KernelSpace, start: bigint, end: bigint): CheckedRange {
   checkAddress(start);
-  if (typeof end !== 'bigint') checkAddress(end, 'the end');
+  checkEnd(end);
   if (end <= start)
-    throw new VmError('EINVAL', `the range ends at ${hex(end)}, at or before its start`, { address: start });
+    throw new VmError('EINVAL', `the range ends at ${wideHex(end)}, at or before its start`, {
+      address: start,
+    });
   for (const address of [start, end])
     if ((address & (space.pages - 1n)) !== 0n)
       throw new VmError('EINVAL', `the address is not a multiple of the page size ${hex(space.pages)}`, {
         address,
       });
-  checkAddress(end - 1n, 'the last byte');
   const bytes = end - start;
   return { start, end, bytes, pages: Number(bytes >> BigInt(space.pageShift)) };
 }
@@ -110,7 +114,7 @@ export function requireArea(space: KernelSpace, { start, end }: CheckedRange): v
 export function requireInside(vm: VmStruct, start: bigint, end: bigint): void {
   const { address, bytes } = vm.area;
   if (start >= address && end <= address + bytes) return;
-  throw new VmError('ERANGE', `the range up to ${hex(end)} leaves ${nameOf(vm)}`, {
+  throw new VmError('ERANGE', `the range up to ${wideHex(end)} leaves ${nameOf(vm)}`, {
     address: start,
     advice: 'its guard is never mapped',
   });
@@ -119,7 +123,7 @@ export function requireInside(vm: VmStruct, start: bigint, end: bigint): void {
 /** @throws VmError `EINVAL` when a list does not have one frame for each page. */
 export function requireCount(frames: number, pages: number): void {
   if (frames !== pages)
-    throw new VmError('EINVAL', `${frames} frames for ${pages} pages`, {
+    throw new VmError('EINVAL', `${counted(frames, 'frame')} for ${counted(pages, 'page')}`, {
       advice: 'pass one frame for each page',
     });
 }

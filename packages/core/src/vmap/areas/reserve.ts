@@ -1,5 +1,7 @@
 import type { AddressWindow } from '../../area/page-units.js';
 import { checkAlign, checkBytes } from '../../check/bytes.js';
+import { textOption } from '../../check/members.js';
+import { checkWindow } from '../../check/window.js';
 import { hex, shown, VmError } from '../../errors.js';
 import { checkFlags, VM_ALLOC, VM_IOREMAP, VM_NO_GUARD } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
@@ -24,7 +26,7 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
   if (!Number.isInteger(shift) || shift < space.pageShift || shift > 62)
     throw new VmError('EINVAL', `shift is ${shown(shift)}, expected log2 of bytes, a page or more`);
   checkAlign(align);
-  if (caller !== undefined) checkCaller(caller);
+  if (caller !== undefined) textOption({ caller }, 'caller');
   const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
   const unit = 1n << BigInt(shift);
   const vm = new VmStruct(flags, requested, caller);
@@ -39,12 +41,6 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
     ...(window === undefined ? {} : { window }),
   });
   return vm;
-}
-
-/** @throws VmError `EINVAL` for a name that vmallocinfo cannot print. */
-function checkCaller(caller: unknown): void {
-  if (typeof caller !== 'string')
-    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a string`);
 }
 
 /** Undoes a reservation in which nothing was mapped. */
@@ -125,7 +121,7 @@ export function pcpuGetVmAreas(
 ): VmStruct[] {
   if (!Array.isArray(offsets) || !Array.isArray(sizes))
     throw new VmError('EINVAL', 'offsets and sizes must be two arrays of bytes');
-  checkCaller(caller);
+  textOption({ caller }, 'caller');
   const structs: VmStruct[] = [];
   const areas = space.areas.reservePercpu([...offsets], [...sizes], align, (i) => {
     structs[i] = new VmStruct(VM_ALLOC, BigInt(sizes[i] as number), caller);
@@ -140,15 +136,11 @@ export function pcpuGetVmAreas(
 /**
  * A copy of a caller's window: its members may be getters that change.
  *
- * @throws VmError `EINVAL` when it is not a window, or reaches into the direct map; `ERANGE` when the root
- *   does not translate it.
+ * @throws VmError `EINVAL` when it is not a window, or reaches into the direct map; `ERANGE` when it is
+ *   outside 64 bits, or the root does not translate it.
  */
 export function checkedWindow(space: KernelSpace, given: AddressWindow): AddressWindow {
-  const window = { start: given?.start, end: given?.end };
-  if (typeof window.start !== 'bigint' || typeof window.end !== 'bigint')
-    throw new VmError('EINVAL', `the window is ${shown(given)}`, {
-      advice: 'pass { start, end }, bigints of bytes',
-    });
+  const window = checkWindow(given, 'the window');
   space.requireTranslated(window, 'the window');
   const { directMap } = space;
   if (directMap !== null && window.start < directMap.end && window.end > directMap.start)

@@ -1,5 +1,5 @@
 import { copyFrames, type FrameList, frameCount } from '../../check/frames.js';
-import { hex } from '../../errors.js';
+import { hex, wideHex } from '../../errors.js';
 import type { LinuxPolicy } from '../../format/linux-policy.js';
 import type { Protection } from '../../format/protection.js';
 import { printsItself, sizeText } from '../../prints.js';
@@ -78,7 +78,7 @@ export class VmArea {
     const words = wordsOf(this.flags).join(' ');
     const guard = this.#vm.area.guardBytes;
     return [
-      `VmArea ${hex(this.addr)}-${hex(end)}${this.isLive ? '' : ', freed'}`,
+      `VmArea ${hex(this.addr)}-${wideHex(end)}${this.isLive ? '' : ', freed'}`,
       `  ${sizeText(this.bytes)}${guard === 0 ? '' : ` and a guard of ${sizeText(guard)}`}${words === '' ? '' : `, ${words}`}`,
       ...(this.caller === undefined ? [] : [`  ${this.caller}`]),
     ].join('\n');
@@ -169,7 +169,7 @@ export class VmArea {
    *   frame for a table.
    */
   map(page: number, frames: FrameList | number, protection?: Protection): void {
-    const prot = protection ?? this.#linux.protections.PAGE_KERNEL;
+    const prot = protection === undefined ? this.#linux.protections.PAGE_KERNEL : protection;
     if (typeof frames === 'number') {
       const offset = this.#enter(page, 1);
       const lock = this.#lock;

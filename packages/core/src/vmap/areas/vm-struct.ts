@@ -1,5 +1,5 @@
 import type { Area, AreaInfo, AreaWord } from '../../area/area.js';
-import { hex, VmError } from '../../errors.js';
+import { hex, VmError, wideHex } from '../../errors.js';
 import type { OwnedFrames } from '../../space/frame-owners.js';
 import { wordsOf } from '../flags.js';
 
@@ -95,7 +95,7 @@ export class VmStruct implements AreaInfo {
 
 /** First address and end of an area's usable bytes, for messages. */
 export function nameOf({ area }: VmStruct): string {
-  return `the area ${hex(area.address)} .. ${hex(area.address + area.bytes)}`;
+  return `the area ${hex(area.address)} .. ${wideHex(area.address + area.bytes)}`;
 }
 
 /** @throws VmError `EINVAL` for the array of an area's pages: it is freed with that area. */

@@ -1,7 +1,9 @@
 import { checkBytes } from '../../check/bytes.js';
-import { shown, VmError } from '../../errors.js';
+import { checkFunction } from '../../check/function.js';
+import { integerOption } from '../../check/members.js';
+import { VmError } from '../../errors.js';
 import { checkProtection } from '../../format/protection.js';
-import { printsItself } from '../../prints.js';
+import { counted, printsItself } from '../../prints.js';
 import { isInside, pagesRefused } from '../areas/area-pages.js';
 import { reserve } from '../areas/reserve.js';
 import { pagesFrom, type VmArea } from '../areas/vm-area.js';
@@ -48,7 +50,7 @@ export class LazyArea {
     return [
       place.replace('VmArea', 'LazyArea'),
       ...rest,
-      `  ${populated} of ${pages} pages are there, ${faults} faults`,
+      `  ${populated} of ${counted(pages, 'page')} are there, ${counted(faults, 'fault')}`,
     ].join('\n');
   }
 
@@ -118,15 +120,10 @@ export class LazyArea {
 /** Reserves a lazy area. */
 export function getLazyArea(space: KernelSpace, size: number | bigint, options: LazyAreaOptions): LazyArea {
   const { chunkShift = space.pageShift, caller, limit, populate, release, frames } = options;
-  if (!Number.isInteger(chunkShift) || chunkShift < space.pageShift || chunkShift > space.pageShift + 18)
-    throw new VmError(
-      'EINVAL',
-      `chunkShift is ${shown(chunkShift)}, expected log2 of bytes, ${space.pageShift} or more`,
-    );
+  integerOption({ chunkShift }, 'chunkShift', space.pageShift, space.pageShift + 18);
   if (limit !== undefined) checkBytes(limit, 'limit');
   for (const [name, call] of Object.entries({ populate, release }))
-    if (call !== undefined && typeof call !== 'function')
-      throw new VmError('EINVAL', `${name} is ${shown(call)}, expected a function`);
+    if (call !== undefined) checkFunction(call, name);
   const isAllocator = typeof frames?.tryAllocate === 'function' && frames.pageShift === space.pageShift;
   if (frames !== undefined && (!isAllocator || frames.first + frames.frames > space.pfnLimit))
     throw new VmError(
@@ -135,7 +132,9 @@ export function getLazyArea(space: KernelSpace, size: number | bigint, options: 
     );
   if (frames !== undefined) space.machine.requireOthers(frames, '`frames`');
   // Read now: nothing may be refused after the addresses are reserved.
-  const protection = checkProtection(options.protection ?? space.linux.protections.PAGE_KERNEL);
+  const protection = checkProtection(
+    options.protection === undefined ? space.linux.protections.PAGE_KERNEL : options.protection,
+  );
   const vm = reserve(space, {
     ...{ size, flags: VM_ALLOC, shift: chunkShift, align: 1n << BigInt(chunkShift) },
     ...(caller === undefined ? {} : { caller }),

@@ -1,4 +1,5 @@
 import { checkAddress } from '../../check/address.js';
+import { checkBytes } from '../../check/bytes.js';
 import { copyFrames, type FrameArray, type FrameList, frameCount } from '../../check/frames.js';
 import { shown, VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
@@ -31,8 +32,11 @@ export function vmapPagesRange(
   pageShift: number,
 ): void {
   const range = checkRange(space, start, end);
+  // Before the list, which may be right for a smaller range: a range that leaves its area is `ERANGE`.
+  requireArea(space, range);
   const list = takeList(space, range, frames);
   space.change(() => {
+    // Again: a getter in the list may have freed the area.
     requireArea(space, range);
     checkChunks(space, list, pageShift);
     const { vmalloc, ioremap } = space.linux.leaves;
@@ -84,11 +88,10 @@ export function applyToPages<T>(
   visit: SlotVisitor<T>,
   makesTables: boolean,
 ): T | undefined {
-  if (typeof size !== 'bigint' && !Number.isSafeInteger(size))
-    throw new VmError('EINVAL', `the size is ${shown(size)}, expected bytes`);
+  const bytes = checkBytes(size, 'size', address);
   return space.change(() => {
     checkAddress(address);
-    const range = checkRange(space, address, address + BigInt(size));
+    const range = checkRange(space, address, address + bytes);
     requireArea(space, range);
     return makesTables
       ? applyToRange(space.table, address, range.bytes, visit)

@@ -1,4 +1,7 @@
+import { checkAddress } from '../../check/address.js';
 import { checkBytes } from '../../check/bytes.js';
+import { integerOption, wrongValue } from '../../check/members.js';
+import { checkWindow } from '../../check/window.js';
 import { shown, VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
 import type { PageTable } from '../../table/page-table.js';
@@ -43,11 +46,10 @@ export function remapVmallocRange(
   pgoff: number,
   size: number | bigint,
 ): void {
-  const { table, protection, start, end } = user ?? {};
-  if (typeof table?.map !== 'function' || typeof start !== 'bigint' || typeof end !== 'bigint')
-    throw new VmError('EINVAL', `the user range is ${shown(user)}`, {
-      advice: 'pass { table, start, end, protection }',
-    });
+  const { table, protection } = user;
+  if (typeof table?.map !== 'function') throw wrongValue('table', table, 'a PageTable of the user');
+  const { start, end } = checkWindow({ start: user.start, end: user.end }, 'the user range', '');
+  checkAddress(at, 'the user address');
   if (table.format?.pageShift !== space.pageShift)
     throw new VmError('EINVAL', 'the page size of the user tables is different');
   const vm = areaHolding(space, address);
@@ -57,10 +59,9 @@ export function remapVmallocRange(
       address,
       advice: 'allocate it with vmallocUser',
     });
-  if (!Number.isSafeInteger(pgoff) || pgoff < 0)
-    throw new VmError('EINVAL', `pgoff is ${shown(pgoff)}, expected a number of pages`);
+  integerOption({ pgoff }, 'pgoff', 0, Number.MAX_SAFE_INTEGER);
   for (const one of [at, address])
-    if (typeof one !== 'bigint' || (one & (space.pages - 1n)) !== 0n)
+    if ((one & (space.pages - 1n)) !== 0n)
       throw new VmError('EINVAL', `${shown(one)} is not a multiple of the page size`);
   const bytes = space.wholePages(checkBytes(size, 'size'));
   const from = address + BigInt(pgoff) * space.pages;

@@ -8,7 +8,7 @@ import type { VmStruct } from '../areas/vm-struct.js';
 import { checkFlags, VM_FLUSH_RESET_PERMS, VM_IOREMAP, VM_MAP_PUT_PAGES, VM_NO_GUARD } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
 import type { CallerOptions } from '../options.js';
-import { hugeShift, largeShifts } from '../vmalloc/vmalloc.js';
+import { hugeShift, largeShifts } from './large-leaves.js';
 
 /** `vmap`. */
 export function vmap(

@@ -1,4 +1,5 @@
-import { shown, VmError } from '../../errors.js';
+import { integerOption } from '../../check/members.js';
+import { VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
 import { areaHolding, requireInside } from '../areas/places.js';
 import { nameOf, requireOwnHands, type VmStruct } from '../areas/vm-struct.js';
@@ -22,8 +23,7 @@ export function setMemory(
   const vm = areaHolding(space, address);
   if ((address & (space.pages - 1n)) !== 0n)
     throw new VmError('EINVAL', `the address is not a multiple of the page size`, { address });
-  if (!Number.isSafeInteger(numPages) || numPages < 0 || numPages > 2 ** 31 - 1)
-    throw new VmError('EINVAL', `numPages is ${shown(numPages)}, expected 0 to 2147483647`, { address });
+  integerOption({ numPages }, 'numPages', 0, 2 ** 31 - 1);
   requireOwnHands(vm);
   requireChangeable(space, vm);
   const end = address + BigInt(numPages) * space.pages;

@@ -1,7 +1,8 @@
 import { checkAlign, checkBytes } from '../../check/bytes.js';
 import { narrowed } from '../../check/frames.js';
+import { flagOption, textOption } from '../../check/members.js';
 import { VmError } from '../../errors.js';
-import { checkProtection } from '../../format/protection.js';
+import { checkProtection, type Protection } from '../../format/protection.js';
 import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
 import type { MapPiece } from '../../table/options.js';
 import { areaFrom } from '../areas/places.js';
@@ -26,6 +27,7 @@ import {
 import type { KernelSpace } from '../kernel-space.js';
 import type { VmallocRequest } from '../options.js';
 import { zeroFrames } from '../pages/bytes.js';
+import { hugeShift } from '../pages/large-leaves.js';
 import { takeAliasAway } from '../permissions/direct-map.js';
 
 /** Bytes of a pointer to a page, in the array of an area's pages. */
@@ -35,6 +37,14 @@ const POINTER_BYTES = 8;
  * (MAX_PAGE_ORDER).
  */
 const MAX_ORDER = 18;
+
+/** A checked request, with defaults filled in. */
+interface CheckedRequest extends VmallocRequest {
+  readonly flags: number;
+  readonly zero: boolean;
+  readonly mayPurge: boolean;
+  readonly protection: Protection;
+}
 
 /**
  * `__vmalloc_node_range`: reserves, allocates, maps. With VM_ALLOW_HUGE_VMAP it tries larger leaves first.
@@ -49,10 +59,15 @@ export function vmallocNodeRange(space: KernelSpace, request: VmallocRequest): V
     throw new VmError('EINVAL', 'vmalloc memory cannot have VM_IOREMAP or VM_SPARSE');
   checkAlign(align);
   // Checked before the search for addresses, which may purge.
-  const protection = checkProtection(request.protection ?? space.linux.protections.PAGE_KERNEL);
+  const protection = checkProtection(
+    request.protection === undefined ? space.linux.protections.PAGE_KERNEL : request.protection,
+  );
   // Read once, since the search may run twice.
   const window = request.window === undefined ? {} : { window: checkedWindow(space, request.window) };
-  const checked = { ...request, protection, ...window };
+  const zero = flagOption(request, 'zero', false);
+  const mayPurge = flagOption(request, 'mayPurge', true);
+  if (request.caller !== undefined) textOption(request, 'caller');
+  const checked: CheckedRequest = { ...request, flags, zero, mayPurge, protection, ...window };
   const shift = (flags & VM_ALLOW_HUGE_VMAP) !== 0 ? hugeShift(space, bytes) : space.pageShift;
   if (shift === space.pageShift) return allocate(space, checked, shift, align);
   const aligned = align > 1n << BigInt(shift) ? align : 1n << BigInt(shift);
@@ -71,7 +86,7 @@ export function vmallocNodeRange(space: KernelSpace, request: VmallocRequest): V
  */
 function fallBack(
   space: KernelSpace,
-  request: VmallocRequest,
+  request: CheckedRequest,
   align: bigint,
   failed: readonly VmStruct[],
 ): VmStruct {
@@ -93,42 +108,18 @@ function fallBack(
 }
 
 /**
- * log2 of the leaves that a huge allocation tries: blocks when it is at least as large as one, else runs.
- *
- * Source: Linux 6.12, __vmalloc_node_range; arch_vmap_pte_supported_shift of riscv, and of arm64, which has
- * it since 6.16. Whether a kernel has runs is up to the policy.
- */
-export function hugeShift(space: KernelSpace, bytes: bigint): number {
-  return largeShifts(space, bytes)[0] ?? space.pageShift;
-}
-
-/** log2 of the blocks and runs that an allocation is large enough for, largest first. */
-export function largeShifts(space: KernelSpace, bytes: bigint): number[] {
-  const { vmalloc, wholeRunsOnly = false } = space.linux.leaves;
-  const fits = (shift: number): boolean => {
-    const unit = 1n << BigInt(shift);
-    return bytes >= unit && (space.isBlockShift(shift) || !wholeRunsOnly || bytes % unit === 0n);
-  };
-  return vmalloc.filter((shift) => shift > space.pageShift && fits(shift)).sort((a, b) => b - a);
-}
-
-/**
  * One attempt. It allocates everything, or leaves nothing but the reservations. These go to `failed` when it
  * is given, else they are undone.
  */
 function allocate(
   space: KernelSpace,
-  request: VmallocRequest,
+  request: CheckedRequest,
   shift: number,
   align: bigint,
   failed: VmStruct[] | null = null,
 ): VmStruct {
-  const { size, flags = 0, window, caller, zero = false, mayPurge } = request;
-  const protection = request.protection ?? space.linux.protections.PAGE_KERNEL;
-  const common = {
-    ...(caller === undefined ? {} : { caller }),
-    ...(mayPurge === undefined ? {} : { mayPurge }),
-  };
+  const { size, flags, window, caller, zero, mayPurge, protection } = request;
+  const common = { mayPurge, ...(caller === undefined ? {} : { caller }) };
   const taken: { readonly vm: VmStruct; owned: OwnedFrames | null }[] = [];
   try {
     const vm = reserve(space, {

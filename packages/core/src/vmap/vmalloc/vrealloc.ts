@@ -1,4 +1,5 @@
 import { checkAlign, checkBytes } from '../../check/bytes.js';
+import { flagOption, textOption } from '../../check/members.js';
 import { VmError } from '../../errors.js';
 import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
 import { areaFrom } from '../areas/places.js';
@@ -35,7 +36,9 @@ export function vrealloc(
   size: number | bigint,
   options: VreallocOptions,
 ): VmStruct {
-  const { align = 1n, zero = false, caller } = options;
+  const { align = 1n, caller } = options;
+  const zero = flagOption(options, 'zero', false);
+  if (caller !== undefined) textOption({ caller }, 'caller');
   const bytes = checkBytes(size, 'size');
   const vm = areaFrom(space, address, 'vrealloc');
   if (vm.owned === null || (vm.flags & VM_ALLOC) === 0)

@@ -14,6 +14,9 @@ import { FlatWalk } from '../../walk/flat-walk.js';
 import type { Translator } from '../../walk/translator.js';
 import { leafFlags } from '../protect/leaf-flags.js';
 
+/** No protection. A caller cannot pass it, as it could pass `null`. */
+const NONE = Object.freeze({}) as Protection;
+
 /** Result for a single page that needs the general call, which can split, refuse, and say why. */
 export const GENERAL = -2;
 
@@ -43,7 +46,7 @@ export class SinglePages {
   readonly #ownLo: number = 0;
   readonly #ownHi: number = 0;
   /** The protection of the last `map`, when it can no longer change, and its bits. */
-  #protection: Protection | null = null;
+  #protection: Protection = NONE;
   #flagsLo = 0;
   #flagsHi = 0;
 
@@ -138,7 +141,7 @@ export class SinglePages {
     const flags = leafFlags(this.#context.plan, checkProtection(protection), this.#last);
     this.#flagsLo = flags.lo;
     this.#flagsHi = flags.hi;
-    this.#protection = Object.isFrozen(protection) ? protection : null;
+    this.#protection = Object.isFrozen(protection) ? protection : NONE;
   }
 
   #write(words: Int32Array, at: number, pfn: number): void {

@@ -1,0 +1,92 @@
+import { counted, sizeText } from '../prints.js';
+import type { BusyAreas } from './busy-areas.js';
+import type { FreeSpace } from './free-space.js';
+import { NIL } from './interval-tree.js';
+import type { PageUnits, PageWindow } from './page-units.js';
+import { formatVmallocinfo } from './vmallocinfo.js';
+import type { VmapNodes } from './vmap-nodes.js';
+
+/** How the space is used, in bytes. */
+export interface AreaStats {
+  /** Live areas. */
+  readonly areas: number;
+  /** Bytes of live areas, guards included. */
+  readonly busyBytes: bigint;
+  /** Bytes that were freed and wait for a purge. */
+  readonly lazyBytes: bigint;
+  /** Bytes of the ranges in pools. */
+  readonly pooledBytes: bigint;
+  /** Number of ranges in pools. */
+  readonly pooledRanges: number;
+  /** Free bytes of the window. */
+  readonly freeBytes: bigint;
+  /** Number of the free ranges of the window. */
+  readonly freeRanges: number;
+  /** Bytes of the largest free range of the window. */
+  readonly largestFree: bigint;
+}
+
+/** The parts of `VmapAreas` that its reports read. */
+export interface AreasParts {
+  readonly units: PageUnits;
+  /** The window in pages. */
+  readonly window: PageWindow;
+  readonly free: FreeSpace;
+  readonly nodes: VmapNodes;
+  readonly busy: BusyAreas;
+}
+
+/** How the space is used. It looks at every free range of the window. */
+export function statsOf({ units, window, free, nodes, busy }: AreasParts): AreaStats {
+  const { tree } = free;
+  const { vstart, vend } = window;
+  let pages = 0;
+  let largest = 0;
+  let ranges = 0;
+  for (let node = free.enclosing(vend); node !== NIL; node = tree.previous(node)) {
+    const length =
+      Math.floor(Math.min(tree.end[node] as number, vend)) -
+      Math.ceil(Math.max(tree.start[node] as number, vstart));
+    if ((tree.end[node] as number) <= vstart) break;
+    if (length <= 0) continue;
+    pages += length;
+    largest = Math.max(largest, length);
+    ranges++;
+  }
+  let used = 0;
+  for (const { size } of busy) used += size;
+  return {
+    areas: busy.count,
+    busyBytes: units.bytes(used),
+    lazyBytes: units.bytes(nodes.lazyPages),
+    pooledBytes: units.bytes(nodes.pooledPages),
+    pooledRanges: nodes.pooled,
+    freeBytes: units.bytes(pages),
+    freeRanges: ranges,
+    largestFree: units.bytes(largest),
+  };
+}
+
+/** How a space is used, in one line. */
+export function usageText({ areas, busyBytes, lazyBytes, largestFree }: AreaStats): string {
+  return `${counted(areas, 'area')} of ${sizeText(busyBytes)}, ${sizeText(lazyBytes)} wait for a purge, ${sizeText(largestFree)} free in one piece`;
+}
+
+/** The text of /proc/vmallocinfo in Linux's order: areas by node and address, then what waits. */
+export function vmallocinfoText({ units, nodes, busy }: AreasParts): string {
+  const waiting = Array.from({ length: nodes.count }, (_, node) => nodes.state(node).lazy).flat();
+  return formatVmallocinfo([
+    ...[...busy].map(({ area: { address, bytes, guardBytes, info } }) => ({
+      ...{ type: info.isRam === true ? ('vm_map_ram' as const) : ('area' as const), info },
+      ...spanOf(address, bytes + BigInt(guardBytes)),
+    })),
+    ...waiting.map(({ start, size }) => ({
+      ...{ type: 'unpurged' as const, info: {} },
+      ...spanOf(units.bytes(start), units.bytes(size)),
+    })),
+  ]);
+}
+
+function spanOf(start: bigint, bytes: bigint): { start: bigint; end: bigint; bytes: bigint } {
+  return { start, end: start + bytes, bytes };
+}
