@@ -5,6 +5,7 @@ import { hex, shown, VmError } from '../errors.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import type { Area, AreaInfo } from './area.js';
 import { type BusyArea, BusyAreas } from './busy-areas.js';
+import { checkCaller } from './caller.js';
 import { FreeSpace, NOTHING_FITS } from './free-space.js';
 import { NIL } from './interval-tree.js';
 import { type AddressWindow, hullOf, PageUnits, windowName } from './page-units.js';
@@ -238,6 +239,7 @@ export class VmapAreas {
    */
   reserve(bytes: number | bigint, options?: ReserveOptions): Area {
     const given = optionsOf(options, RESERVE_OPTIONS, 'reserve()') as ReserveOptions;
+    checkInfo(given.info);
     const pages = this.#units.pages(bytes, 'size');
     if (pages === 0) throw new VmError('EINVAL', 'an area needs at least one page, not 0 bytes');
     const guardBytes = given.guardBytes ?? this.#guardBytes;
@@ -295,6 +297,7 @@ export class VmapAreas {
     const { vstart, vend } = this.#units.window(this.#window);
     const request = { offsets: starts, sizes: lengths, align: step, vstart, vend };
     const infos = starts.map((_start, i) => infoOf(i));
+    for (const info of infos) checkInfo(info);
     const base = this.#takeOrPurge(() => takePercpu(this.#free, request), true);
     if (base < 0)
       throw new VmError('ENOMEM', `no place for ${starts.length} parts in ${windowName(this.#window)}`);
@@ -513,6 +516,7 @@ export class VmapAreas {
     const pageBytes = this.#units.bytes(1);
     let last = 0n;
     return early.map(({ address, bytes, info = {} }) => {
+      checkInfo(info);
       const size = this.#units.pages(bytes, 'size');
       if (address % pageBytes !== 0n || address < last || size === 0 || address + bytes > 1n << 64n)
         throw new VmError(
@@ -544,6 +548,15 @@ export class VmapAreas {
     const order = Math.min(Math.ceil(Math.log2(pages)), this.#ioremapMaxOrder - this.pageShift);
     return 2 ** Math.max(0, order);
   }
+}
+
+/** @throws VmError `EINVAL` for a description that vmallocinfo cannot print. */
+function checkInfo(info: AreaInfo | undefined): void {
+  if (info === undefined) return;
+  if (typeof info !== 'object' || info === null)
+    throw new VmError('EINVAL', `the info of an area is ${shown(info)}`, { advice: 'pass an object' });
+  const { caller } = info;
+  if (caller !== undefined) checkCaller(caller);
 }
 
 function spanOf(start: bigint, bytes: bigint): { start: bigint; end: bigint; bytes: bigint } {

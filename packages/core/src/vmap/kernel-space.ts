@@ -1,4 +1,5 @@
 import type { Area } from '../area/area.js';
+import { checkCaller } from '../area/caller.js';
 import { VmapAreas } from '../area/vmap-areas.js';
 import { VmapBlocks } from '../area/vmap-blocks.js';
 import { optionsOf } from '../check/options.js';
@@ -179,6 +180,7 @@ function earlyArea(given: EarlyArea, i: number): EarlyArea {
 }
 
 function earlyStruct({ flags = 0, bytes, physical, caller }: EarlyArea): VmStruct {
+  if (caller !== undefined) checkCaller(caller);
   const vm = new VmStruct(checkFlags(flags), bytes, caller);
   vm.physical = physical ?? null;
   return vm;

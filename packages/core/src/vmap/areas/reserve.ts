@@ -1,3 +1,4 @@
+import { checkCaller } from '../../area/caller.js';
 import type { AddressWindow } from '../../area/page-units.js';
 import { checkAlign, checkBytes } from '../../check/bytes.js';
 import { hex, shown, VmError } from '../../errors.js';
@@ -39,12 +40,6 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
     ...(window === undefined ? {} : { window }),
   });
   return vm;
-}
-
-/** @throws VmError `EINVAL` for a name that vmallocinfo cannot print. */
-function checkCaller(caller: unknown): void {
-  if (typeof caller !== 'string')
-    throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a string`);
 }
 
 /** Undoes a reservation in which nothing was mapped. */
