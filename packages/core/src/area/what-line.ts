@@ -23,7 +23,10 @@ const LINES: readonly (readonly [RegExp, string])[] = [
     /^(?:[>|]\s?)*\s*(?:pages=|phys=|N\d+=|(?:ioremap|sparse|vmalloc|vmap|user|dma-coherent|vpages|vm_map_ram|unpurged vm_area)(?:\s|$)|[\w.$]+\+0x[0-9a-f]+\/0x[0-9a-f]+|\/0x[0-9a-f]+\b|\[[\w-]+\])/i,
     'the rest of the line before, which a mail program wrapped: join the two lines',
   ],
-  [/^\s*(?:VMAP_AREA\b|[0-9a-f]{8,16}\s+[0-9a-f]{8,16}\s+[0-9a-f]{8,16} - )/i, "crash's kmem -v, another format"],
+  [
+    /^\s*(?:VMAP_AREA\b|[0-9a-f]{8,16}\s+[0-9a-f]{8,16}\s+[0-9a-f]{8,16} - )/i,
+    "crash's kmem -v, another format",
+  ],
   [
     /(?:[$#%>]\s*(?:sudo\s+)?\w[\w-]*\b.*|^\s*(?:sudo\s+)?(?:cat|grep|less|head|tail)\s.*)vmallocinfo/,
     "a shell's prompt with its command: remove the line",
