@@ -13,7 +13,7 @@ import { progress } from '../progress.js';
 import type { LeafPolicy } from './kernel.js';
 import { checkPlans, memoryLimit } from './limits.js';
 import { type Plan, plan } from './plan.js';
-import { rebuild, warmUpRounds } from './rebuild.js';
+import { lengthOf, rebuild, warmUpRounds } from './rebuild.js';
 import { layoutReport } from './report.js';
 import type { LayoutInput, LayoutResult, LayoutRow } from './result.js';
 
@@ -86,7 +86,7 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     io,
     Math.max(
       1,
-      plans.reduce((sum, one) => sum + one.pages * (warmUpRounds(one) + repeat), 0),
+      plans.reduce((sum, one) => sum + lengthOf(one, warmUpRounds(one) + repeat), 0),
     ),
   );
   try {

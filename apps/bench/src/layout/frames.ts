@@ -40,20 +40,27 @@ export class FramePools {
   /**
    * Takes the frames of a mapping, one for each page.
    *
-   * @param step - is called between parts of the work.
+   * @param step - is called before each part of the work, with its number of frames.
    */
-  async take(mapping: Mapping, step: () => Promise<void>): Promise<Uint32Array> {
+  async take(mapping: Mapping, step: (frames: number) => Promise<void>): Promise<Uint32Array> {
     if (mapping.source.type !== 'frames') throw new Error('the mapping has frames of its own');
     const { chunks, order } = mapping.source;
     const list = new Uint32Array(mapping.pages);
-    for (let chunk = 0; chunk < chunks; chunk++) {
+    const block = 2 ** order;
+    const singles = chunks * block;
+    let told = 0;
+    for (let page = 0; page < singles; page += block) {
+      if (page >= told) {
+        await step(Math.min(PART, singles - page));
+        told = page + PART;
+      }
       const first = this.blocks.allocator.allocate(order);
-      for (let i = 0; i < 2 ** order; i++) list[chunk * 2 ** order + i] = first + i;
+      for (let i = 0; i < block; i++) list[page + i] = first + i;
     }
-    for (let page = chunks * 2 ** order; page < mapping.pages; page += PART) {
+    for (let page = singles; page < mapping.pages; page += PART) {
       const pages = Math.min(PART, mapping.pages - page);
+      await step(pages);
       list.set(this.singles.allocator.allocateMany(pages), page);
-      if (pages === PART) await step();
     }
     this.held.push({ list, mapping });
     return list;

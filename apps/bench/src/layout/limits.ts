@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import { constrainedMemory } from 'node:process';
 import { UsageError } from '../errors.js';
 import { count, decimal } from '../numbers.js';
-import type { Plan } from './plan.js';
+import { framesOf, type Plan } from './plan.js';
 
 /** Bytes for each mapped frame: its number in a list, and 1.3 bytes in an allocator with twice as many frames. */
 const FRAME_BYTES = 7;
@@ -40,10 +40,6 @@ export function checkPlans(plans: readonly Plan[], file: string, limit: number):
       throw refusal(plan, file, what, `a run may use ${gib(limit)}, half of this machine's memory`);
     }
   }
-}
-
-function framesOf({ areas }: Plan): number {
-  return areas.reduce((sum, { mapping }) => sum + (mapping?.source.type === 'frames' ? mapping.pages : 0), 0);
 }
 
 function refusal(plan: Plan, file: string, what: string, rule: string): UsageError {

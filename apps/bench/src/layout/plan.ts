@@ -69,6 +69,11 @@ export function plan(
   };
 }
 
+/** The frames that a plan lists: those of all areas but physical ranges. */
+export function framesOf({ areas }: Plan): number {
+  return areas.reduce((sum, { mapping }) => sum + (mapping?.source.type === 'frames' ? mapping.pages : 0), 0);
+}
+
 /** A kernel that only reserves areas. Its memory holds the root alone. */
 function placingKernel(configuration: Configuration, leafPolicy: LeafPolicy): AddressSpace {
   const { format } = configuration;

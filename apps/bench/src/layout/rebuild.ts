@@ -19,7 +19,7 @@ import { timed } from '../timed.js';
 import { FramePools } from './frames.js';
 import { kernelOf, reserveArea } from './kernel.js';
 import { mapPiece, type Piece, PORTION_PAGES, type Portion, piecesOf, portionsOf } from './pieces.js';
-import type { Plan } from './plan.js';
+import { framesOf, type Plan } from './plan.js';
 import type { LayoutRow } from './result.js';
 import { type Sample, type Stretch, samplePages } from './sample.js';
 
@@ -43,6 +43,11 @@ const LEAVES = 2 ** 18;
 
 /** Pages to map before the first measured round: V8 compiles the code meanwhile. */
 const WARM_UP_PAGES = 2 ** 19;
+
+/** The sum of what `rebuild` tells `step`: the frames that it chooses, and the pages of all rounds. */
+export function lengthOf(plan: Plan, rounds: number): number {
+  return framesOf(plan) + plan.pages * rounds;
+}
 
 /** Rounds to warm up with: one for a large plan, many for a small one. */
 export function warmUpRounds(plan: Plan): number {
@@ -71,7 +76,7 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
   const tables = new FrameAllocator(memory, { pageShift: format.pageShift });
   const before = tables.stats();
   const pools = new FramePools(plan, options.seed);
-  const jobs = await jobsOf(plan, pools, () => options.step(0));
+  const jobs = await jobsOf(plan, pools, options.step);
   const sample = samplePages(jobs, SAMPLES, format.pageShift, random(options.seed));
 
   const nsPerPage: number[] = [];
@@ -129,7 +134,7 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
   };
 }
 
-async function jobsOf(plan: Plan, pools: FramePools, step: () => Promise<void>): Promise<Job[]> {
+async function jobsOf(plan: Plan, pools: FramePools, step: RebuildOptions['step']): Promise<Job[]> {
   const { pageShift } = plan.configuration.format;
   const jobs: Job[] = [];
   for (const [index, { area, mapping }] of plan.areas.entries()) {
