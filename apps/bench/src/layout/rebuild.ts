@@ -3,9 +3,6 @@ import {
   FrameAllocator,
   hex,
   joinWords,
-  type LeafRun,
-  type LeafSize,
-  leafSizes,
   PhysicalMemory,
   type VmArea,
   wasmLoops,
@@ -18,6 +15,7 @@ import { spread } from '../spread.js';
 import { timed } from '../timed.js';
 import { FramePools } from './frames.js';
 import { kernelOf, reserveArea } from './kernel.js';
+import { leavesOf } from './leaves.js';
 import { mapPiece, type Piece, PORTION_PAGES, type Portion, piecesOf, portionsOf } from './pieces.js';
 import { framesOf, type Plan } from './plan.js';
 import type { LayoutRow } from './result.js';
@@ -37,9 +35,6 @@ export interface RebuildOptions {
 /** Translations of each timing loop, and how many of these addresses are walked step by step too. */
 const SAMPLES = 32768;
 const WALKS = 4096;
-
-/** Leaves that are counted between two reports of progress. */
-const LEAVES = 2 ** 18;
 
 /** Pages to map before the first measured round: V8 compiles the code meanwhile. */
 const WARM_UP_PAGES = 2 ** 19;
@@ -245,25 +240,6 @@ async function inspect(
     entriesMean: walks === 0 ? null : entries / walks,
     entriesMax: walks === 0 ? null : entriesMax,
   };
-}
-
-/** Counts the leaves by size, a part of them at a time. */
-async function leavesOf(table: AddressSpace['table'], step: () => Promise<void>): Promise<LeafSize[]> {
-  const counts = new Map<number, number>();
-  let part: LeafRun[] = [];
-  const add = () => {
-    for (const { bytes, count } of leafSizes(table.format, part))
-      counts.set(bytes, (counts.get(bytes) ?? 0) + count);
-    part = [];
-  };
-  for (const run of table.leaves()) {
-    part.push(run);
-    if (part.length < LEAVES) continue;
-    add();
-    await step();
-  }
-  add();
-  return [...counts].sort(([a], [b]) => a - b).map(([bytes, count]) => ({ bytes, count }));
 }
 
 /** Checks that the first and last page of every area have their frames, and that the guard is not mapped. */

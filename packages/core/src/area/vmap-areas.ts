@@ -10,7 +10,7 @@ import { FreeSpace, NOTHING_FITS } from './free-space.js';
 import { NIL } from './interval-tree.js';
 import { type AddressWindow, hullOf, PageUnits, windowName } from './page-units.js';
 import { takePercpu } from './percpu-areas.js';
-import { formatVmallocinfo } from './vmallocinfo.js';
+import { linux612 } from './print-line.js';
 import { VmapNodes } from './vmap-nodes.js';
 
 /** Options of `VmapAreas`: the space and the machine. */
@@ -420,7 +420,7 @@ export class VmapAreas {
       { length: this.#nodes.count },
       (_, node) => this.#nodes.state(node).lazy,
     ).flat();
-    return formatVmallocinfo([
+    const lines = [
       ...areas.map(({ address, bytes, guardBytes, info }) => ({
         ...{ type: info.isRam === true ? ('vm_map_ram' as const) : ('area' as const), info },
         ...spanOf(address, bytes + BigInt(guardBytes)),
@@ -429,7 +429,8 @@ export class VmapAreas {
         ...{ type: 'unpurged' as const, info: {} },
         ...spanOf(this.#units.bytes(start), this.#units.bytes(size)),
       })),
-    ]);
+    ];
+    return lines.map((line, i) => `${linux612(line, i)}\n`).join('');
   }
 
   /**
