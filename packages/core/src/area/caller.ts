@@ -7,7 +7,7 @@ const LONGEST = 600;
 export const MODULE: RegExp = /\[[^\]\p{Cc}\p{Zl}\p{Zp}]{1,400}\]/uy;
 
 /** One word without control characters, then perhaps a module. */
-const CALLER = new RegExp(`^[^\\s\\p{Cc}=[][^\\s\\p{Cc}=]{0,${LONGEST - 1}}(?: ${MODULE.source})?$`, 'u');
+const CALLER = new RegExp(`^[^\\s\\p{Cc}=[][^\\s\\p{Cc}=]*(?: ${MODULE.source})?$`, 'u');
 
 /** A symbol with its offset and length, or an address. */
 const CERTAIN = /^(?:0x[0-9a-f]+|[^\s\p{Cc}=[][^\s\p{Cc}=]*\+0x[0-9a-f]+\/0x[0-9a-f]+)$/iu;
@@ -24,7 +24,8 @@ const SYMBOL = /^[\p{L}_.$][^\s\p{Cc}=[\]]*$/u;
 export function checkCaller(caller: unknown): asserts caller is string {
   if (typeof caller !== 'string')
     throw new VmError('EINVAL', `the caller is ${shown(caller)}, expected a string`);
-  if (!CALLER.test(caller))
+  const word = caller.indexOf(' ');
+  if ((word < 0 ? caller.length : word) > LONGEST || !CALLER.test(caller))
     throw new VmError('EINVAL', `the caller is ${printable(shown(caller))}`, {
       advice: 'pass one word as %pS prints it, such as fork+0x1f/0x40 or probe+0x8/0x90 [module]',
     });
