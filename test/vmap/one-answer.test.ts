@@ -195,7 +195,7 @@ describe('an early area of an address space', () => {
     [
       'a caller that is no text',
       { caller: Symbol('x') },
-      'EINVAL: early[0].caller is Symbol(x), expected text',
+      'EINVAL: early[0].caller is Symbol(x), expected a string',
     ],
     [
       'a physical address that is no bigint',

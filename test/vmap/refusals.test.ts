@@ -145,6 +145,24 @@ test('lists of parts and areas are read by index, up to the first wrong element'
   expect(codeOf(() => kernel.pcpuGetVmAreas([0], [pageBytes], 4096n, { caller }))).toBe('EINVAL');
 });
 
+test('a caller that would forge a line of vmallocinfo is refused by every call that takes one', () => {
+  const { kernel, pageBytes, linux } = kernelOf('x86-64');
+  const caller = 'a\n0x0000000000001000-0x0000000000003000    8192 forged vmalloc';
+  for (const call of [
+    () => kernel.vmalloc(pageBytes, { caller }),
+    () => kernel.getVmArea(pageBytes, 0, { caller }),
+    () => kernel.getVmAreaNode({ size: pageBytes, caller }),
+    () => kernel.getLazyArea(pageBytes, { caller }),
+    () => kernel.ioremap(0xfed00000n, pageBytes, { caller }),
+    () => kernel.vmap(framesFrom(7, 3), 0, linux.protections.PAGE_KERNEL, { caller }),
+    () => kernel.pcpuGetVmAreas([0], [pageBytes], 4096n, { caller }),
+  ])
+    expect(codeOf(call)).toBe('EINVAL');
+  expect(kernel.vmallocinfo()).toBe('');
+  const early = [{ address: linux.window.start, bytes: 8192n, caller }];
+  expect(codeOf(() => kernelOf('x86-64', { early }))).toBe('EINVAL');
+});
+
 test('values that convert to no text and no number are refused by the name of the argument', () => {
   const { kernel, at, linux } = kernelOf('x86-64');
   const silent = as<bigint>(Object.create(null));

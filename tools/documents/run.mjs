@@ -97,6 +97,7 @@ function runs(chosen) {
 function standIns(copy) {
   const areas = join(copy, 'apps/bench/data/linux-6.12-x86-64.vmallocinfo.txt');
   writeFileSync(join(copy, 'saved.txt.gz'), gzipSync(readFileSync(areas)));
+  writeFileSync(join(copy, 'pasted.txt'), `$ sudo cat /proc/vmallocinfo\n${readFileSync(areas, 'utf8')}`);
   const folder = join(copy, 'reports/stand-ins');
   mkdirSync(folder, { recursive: true });
   const program = (/** @type {string} */ name, /** @type {string[]} */ lines) =>

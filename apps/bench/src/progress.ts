@@ -8,8 +8,9 @@ export interface Progress {
    * Tells that a step begins and all steps before it are done. Lets signals and timers run.
    *
    * @param what - names the step.
+   * @param amount - how much of the run's length it is. Default: 1.
    */
-  step(what: string): Promise<void>;
+  step(what: string, amount?: number): Promise<void>;
   /** Removes the bar. */
   end(): void;
 }
@@ -26,7 +27,7 @@ const EVERY_LINE = 5000;
  * The bar does not change the terminal: the cursor stays visible and lines wrap. So Ctrl-C can end the process at any
  * time. The bar does not read standard input.
  *
- * @param steps - how many times the caller calls `step`.
+ * @param steps - the sum of all steps' amounts: how many times the caller calls `step`, where each is 1.
  */
 export function progress({ stderr, env }: Pick<Console, 'stderr' | 'env'>, steps: number): Progress {
   const start = performance.now();
@@ -34,8 +35,9 @@ export function progress({ stderr, env }: Pick<Console, 'stderr' | 'env'>, steps
   const shown = show(stderr, steps);
   let begun = 0;
   return {
-    async step(what) {
-      shown.update(begun++, what, performance.now() - start);
+    async step(what, amount = 1) {
+      shown.update(begun, what, performance.now() - start);
+      begun += amount;
       await setImmediate();
     },
     end: () => shown.stop(),

@@ -125,6 +125,23 @@ describe('progress', () => {
     expect(text).not.toContain('\n');
   });
 
+  it('counts a step by its amount', async () => {
+    vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
+    let text = '';
+    const bar = progress({ stderr: { write: (more) => (text += more) }, env: {} }, 2 ** 32);
+    for (const [part, amount] of [
+      ['small', 0],
+      ['large', 2 ** 31],
+      ['middle', 2 ** 30],
+      ['last', 2 ** 30],
+    ] as const) {
+      await bar.step(part, amount);
+      vi.advanceTimersByTime(6000);
+    }
+    bar.end();
+    expect(text).toBe('0% large\n50% middle\n75% last\n');
+  });
+
   it('does not change the terminal’s cursor, wrapping and colours', async () => {
     const sequences = (await shown(true, 500)).split('\u001b').slice(1);
     for (const sequence of sequences) {

@@ -5,9 +5,14 @@ export type { AreaStats } from './area/areas-report.js';
 export { FreeSpace, NOTHING_FITS } from './area/free-space.js';
 export { NIL } from './area/interval-tree.js';
 export type { AddressWindow } from './area/page-units.js';
-export { type ParsedVmallocinfoLine, parseVmallocinfo } from './area/parse-vmallocinfo.js';
+export { type ParseVmallocinfoOptions, parseVmallocinfo } from './area/parse-vmallocinfo.js';
 export { type PercpuRequest, takePercpu } from './area/percpu-areas.js';
-export { formatVmallocinfo, type VmallocinfoLine } from './area/vmallocinfo.js';
+export { formatVmallocinfo } from './area/vmallocinfo.js';
+export type {
+  BadVmallocinfoLine,
+  ParsedVmallocinfoLine,
+  VmallocinfoLine,
+} from './area/vmallocinfo-line.js';
 export { VmapAreas } from './area/vmap-areas.js';
 export { VmapBlocks, type VmapBlocksOptions } from './area/vmap-blocks.js';
 export { type Hull, type Lock, VmapNodes, type Waiting } from './area/vmap-nodes.js';

@@ -4,15 +4,16 @@ import type { Console } from '../console.js';
 import { UsageError } from '../errors.js';
 import { choose, installedFormats } from '../formats.js';
 import { readInput } from '../input/read-input.js';
-import { readVmallocinfo } from '../input/vmallocinfo.js';
+import { readSkippingBad, readVmallocinfo, type SkippedLines } from '../input/vmallocinfo.js';
 import { KINDS, type Workload, workload } from '../input/workload.js';
 import { thisMachine } from '../machine.js';
 import { plural } from '../numbers.js';
 import { oneOf, SEED, type ValuesOf, wholeNumber } from '../options.js';
 import { progress } from '../progress.js';
 import type { LeafPolicy } from './kernel.js';
+import { checkPlans, memoryLimit } from './limits.js';
 import { type Plan, plan } from './plan.js';
-import { rebuild, warmUpRounds } from './rebuild.js';
+import { lengthOf, rebuild, warmUpRounds } from './rebuild.js';
 import { layoutReport } from './report.js';
 import type { LayoutInput, LayoutResult, LayoutRow } from './result.js';
 
@@ -22,6 +23,11 @@ export const layoutArguments = {
     type: 'string',
     valueHint: 'FILE',
     description: 'A /proc/vmallocinfo, plain or gzip; - is standard input (default: the bundled guest)',
+  },
+  'skip-bad': {
+    type: 'boolean',
+    description:
+      'Pass over lines that cannot be read; count and show them (default: the first one ends the run)',
   },
   'page-size': {
     type: 'string',
@@ -47,6 +53,8 @@ export const layoutArguments = {
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
 } as const satisfies ArgsDef;
 
+const NONE_SKIPPED: SkippedLines = { lines: 0, first: [] };
+
 /** The values of the options, unchecked. */
 export type LayoutArguments = ValuesOf<typeof layoutArguments>;
 
@@ -63,21 +71,29 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     io.stderr.write('Reading /proc/vmallocinfo from standard input; end it with Ctrl-D.\n');
   }
   const input = await readInput(args.vmallocinfo, io.stdin);
-  const work = workload(readVmallocinfo(input.text, input.file), input.file, pageSize);
+  const { lines, skipped } =
+    args['skip-bad'] === true
+      ? readSkippingBad(input.text, input.file)
+      : { lines: readVmallocinfo(input.text, input.file), skipped: NONE_SKIPPED };
+  const work = workload(lines, input.file, pageSize);
   const plans = configurations.flatMap((configuration) =>
     policies.map((policy) => plan(work.requests, configuration, policy)),
   );
+  checkPlans(plans, input.file, memoryLimit());
 
   const rows: LayoutRow[] = [];
   const bar = progress(
     io,
-    plans.reduce((sum, one) => sum + warmUpRounds(one) + repeat, 0),
+    Math.max(
+      1,
+      plans.reduce((sum, one) => sum + lengthOf(one, warmUpRounds(one) + repeat), 0),
+    ),
   );
   try {
     for (const one of plans) {
       const what = `${one.configuration.name}, ${one.leafPolicy} leaves`;
       const warmUp = warmUpRounds(one);
-      rows.push(await rebuild(one, { seed, repeat, warmUp, step: () => bar.step(what) }));
+      rows.push(await rebuild(one, { seed, repeat, warmUp, step: (pages) => bar.step(what, pages) }));
     }
   } finally {
     bar.end();
@@ -87,7 +103,7 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     command: 'layout',
     schema: 1,
     machine: thisMachine(),
-    input: describe(work, input.file, input.title),
+    input: { ...describe(work, input.file, input.title), skipped },
     seed,
     repeat,
     rows,
@@ -112,7 +128,7 @@ function pageSizeOption(value: string | undefined): number | undefined {
   return bytes;
 }
 
-function describe(work: Workload, file: string, title: string): LayoutInput {
+function describe(work: Workload, file: string, title: string): Omit<LayoutInput, 'skipped'> {
   const areas = Object.fromEntries(
     KINDS.map(
       (kind) => [kind, work.requests.filter((request) => request.kind === kind).length] as const,

@@ -1,11 +1,14 @@
 import { FrameAllocator, type FrameStats } from '@vmarea/core';
 import { proveAllReturned } from '../all-returned.js';
 import { UsageError } from '../errors.js';
-import type { Mapping, Plan } from './plan.js';
+import type { Plan } from './plan.js';
+import type { Mapping } from './planned-area.js';
 import type { FrameBalance } from './result.js';
 
 /** Alignment of a pool's first frame. It aligns every block of the allocator. */
 const POOL_ALIGN = 2 ** 18;
+/** Frames that are taken between two reports of progress. */
+const PART = 2 ** 20;
 /** The most frames of one allocator. */
 const POOL_LIMIT = 2 ** 30;
 
@@ -34,17 +37,31 @@ export class FramePools {
     this.blocks = watched(afterSingles, (Math.ceil(inBlocks / block) + 1) * block, pageShift, undefined);
   }
 
-  /** Takes the frames of a mapping, one for each page. */
-  take(mapping: Mapping): Uint32Array {
+  /**
+   * Takes the frames of a mapping, one for each page.
+   *
+   * @param step - is called before each part of the work, with its number of frames.
+   */
+  async take(mapping: Mapping, step: (frames: number) => Promise<void>): Promise<Uint32Array> {
     if (mapping.source.type !== 'frames') throw new Error('the mapping has frames of its own');
     const { chunks, order } = mapping.source;
     const list = new Uint32Array(mapping.pages);
-    for (let chunk = 0; chunk < chunks; chunk++) {
+    const block = 2 ** order;
+    const singles = chunks * block;
+    let told = 0;
+    for (let page = 0; page < singles; page += block) {
+      if (page >= told) {
+        await step(Math.min(PART, singles - page));
+        told = page + PART;
+      }
       const first = this.blocks.allocator.allocate(order);
-      for (let i = 0; i < 2 ** order; i++) list[chunk * 2 ** order + i] = first + i;
+      for (let i = 0; i < block; i++) list[page + i] = first + i;
     }
-    const rest = chunks * 2 ** order;
-    list.set(this.singles.allocator.allocateMany(mapping.pages - rest), rest);
+    for (let page = singles; page < mapping.pages; page += PART) {
+      const pages = Math.min(PART, mapping.pages - page);
+      await step(pages);
+      list.set(this.singles.allocator.allocateMany(pages), page);
+    }
     this.held.push({ list, mapping });
     return list;
   }

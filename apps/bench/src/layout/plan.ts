@@ -1,40 +1,17 @@
 import {
   type AddressSpace,
-  type Area,
   type Configuration,
   FrameAllocator,
   type PageTableFormat,
   PhysicalMemory,
-  type Protection,
   VmError,
   wasmLoops,
 } from '@vmarea/core';
 import type { AreaRequest } from '../input/workload.js';
 import { rootFrames } from '../root-frames.js';
 import { type Extent, kernelOf, type LeafPolicy, reserveArea } from './kernel.js';
-
-/** The frames of an area. */
-type Source =
-  /** Adjacent frames, such as a device's. */
-  | { readonly type: 'range'; readonly physical: bigint; readonly firstFrame: number }
-  /** `chunks` aligned blocks of `2 ** order` frames, then scattered frames. */
-  | { readonly type: 'frames'; readonly order: number; readonly chunks: number };
-
-/** The mapping at the start of an area. */
-export interface Mapping {
-  /** Base pages of the target. */
-  readonly pages: number;
-  readonly protection: Protection;
-  readonly source: Source;
-}
-
-/** An area and its address. */
-interface PlannedArea {
-  readonly request: AreaRequest;
-  readonly extent: Extent;
-  readonly area: Pick<Area, 'address' | 'bytes' | 'guardBytes'>;
-  readonly mapping: Mapping | null;
-}
+import type { Mapping, PlannedArea, Source } from './planned-area.js';
+import { tableFrames } from './table-frames.js';
 
 /** All areas of an input, with their addresses in one configuration and leaf policy. Nothing is mapped yet. */
 export interface Plan {
@@ -47,7 +24,7 @@ export interface Plan {
   readonly unreachable: readonly AreaRequest[];
   /** All mapped base pages. */
   readonly pages: number;
-  /** Frames of tables when every leaf is a base page. Larger leaves need no more. */
+  /** Frames of tables, or some more. Exact with base leaves. */
   readonly tableFrames: number;
 }
 
@@ -88,8 +65,13 @@ export function plan(
     doesNotFit,
     unreachable: unreachable.filter((request) => !doesNotFit.includes(request)),
     pages: areas.reduce((sum, { mapping }) => sum + (mapping?.pages ?? 0), 0),
-    tableFrames: tableFrames(format, areas),
+    tableFrames: tableFrames(configuration, leafPolicy, areas),
   };
+}
+
+/** The frames that a plan lists: those of all areas but physical ranges. */
+export function framesOf({ areas }: Plan): number {
+  return areas.reduce((sum, { mapping }) => sum + (mapping?.source.type === 'frames' ? mapping.pages : 0), 0);
 }
 
 /** A kernel that only reserves areas. Its memory holds the root alone. */
@@ -156,30 +138,6 @@ function largestLeaf(shifts: readonly number[], pageShift: number, bytes: number
 function alignmentOf(mapping: Mapping | null, { pageShift }: PageTableFormat): bigint {
   const order = mapping?.source.type === 'frames' ? mapping.source.order : 0;
   return 1n << BigInt(pageShift + order);
-}
-
-/** Counts the tables of every level: one for each different prefix of the mapped addresses. */
-function tableFrames(format: PageTableFormat, areas: readonly PlannedArea[]): number {
-  const pageShift = BigInt(format.pageShift);
-  const mapped = areas
-    .flatMap(({ area, mapping }) =>
-      mapping === null
-        ? []
-        : [{ first: area.address, last: area.address + (BigInt(mapping.pages) << pageShift) - 1n }],
-    )
-    .sort((a, b) => (a.first < b.first ? -1 : 1));
-  let tables = rootFrames(format);
-  for (const level of format.levels.slice(0, -1)) {
-    const shift = BigInt(level.shift);
-    let previous = -1n;
-    for (const { first, last } of mapped) {
-      const from = first >> shift;
-      const to = last >> shift;
-      tables += Number(to - from) + (from === previous ? 0 : 1);
-      previous = to;
-    }
-  }
-  return tables;
 }
 
 function roundUp(bytes: number, unit: number): number {

@@ -3,9 +3,7 @@ import {
   FrameAllocator,
   hex,
   joinWords,
-  leafSizes,
   PhysicalMemory,
-  type Protection,
   type VmArea,
   wasmLoops,
 } from '@vmarea/core';
@@ -17,7 +15,9 @@ import { spread } from '../spread.js';
 import { timed } from '../timed.js';
 import { FramePools } from './frames.js';
 import { kernelOf, reserveArea } from './kernel.js';
-import type { Plan } from './plan.js';
+import { leavesOf } from './leaves.js';
+import { mapPiece, type Piece, PORTION_PAGES, type Portion, piecesOf, portionsOf } from './pieces.js';
+import { framesOf, type Plan } from './plan.js';
 import type { LayoutRow } from './result.js';
 import { type Sample, type Stretch, samplePages } from './sample.js';
 
@@ -28,8 +28,8 @@ export interface RebuildOptions {
   readonly repeat: number;
   /** Rounds before the measured ones. */
   readonly warmUp: number;
-  /** Called between rounds. */
-  readonly step: () => Promise<void>;
+  /** Called before each portion of the work, with its number of pages. */
+  readonly step: (pages: number) => Promise<void>;
 }
 
 /** Translations of each timing loop, and how many of these addresses are walked step by step too. */
@@ -39,31 +39,19 @@ const WALKS = 4096;
 /** Pages to map before the first measured round: V8 compiles the code meanwhile. */
 const WARM_UP_PAGES = 2 ** 19;
 
+/** The sum of what `rebuild` tells `step`: the frames that it chooses, and the pages of all rounds. */
+export function lengthOf(plan: Plan, rounds: number): number {
+  return framesOf(plan) + plan.pages * rounds;
+}
+
 /** Rounds to warm up with: one for a large plan, many for a small one. */
 export function warmUpRounds(plan: Plan): number {
   return Math.min(Math.max(Math.ceil(WARM_UP_PAGES / Math.max(plan.pages, 1)), 1), 100);
 }
 
-/** A part of an area that one call maps. */
-type Piece =
-  | { readonly type: 'device'; readonly start: bigint; readonly end: bigint; readonly physical: bigint }
-  /** Frames in aligned chunks of `2 ** shift` bytes. */
-  | {
-      readonly type: 'chunks';
-      readonly start: bigint;
-      readonly end: bigint;
-      readonly shift: number;
-      readonly frames: Uint32Array;
-    }
-  /** Single frames, starting at a page of the area. */
-  | { readonly type: 'pages'; readonly page: number; readonly frames: Uint32Array };
-
 /** A mapped area. */
 interface Job extends Stretch {
-  /** Its index in the areas of the plan. */
-  readonly index: number;
-  readonly protection: Protection;
-  readonly pieces: readonly Piece[];
+  readonly portions: readonly Portion[];
 }
 
 /**
@@ -83,18 +71,19 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
   const tables = new FrameAllocator(memory, { pageShift: format.pageShift });
   const before = tables.stats();
   const pools = new FramePools(plan, options.seed);
-  const jobs = jobsOf(plan, pools);
+  const jobs = await jobsOf(plan, pools, options.step);
   const sample = samplePages(jobs, SAMPLES, format.pageShift, random(options.seed));
 
   const nsPerPage: number[] = [];
   const nsPerWalk: number[] = [];
   let seen: Seen | null = null;
   for (let round = 1 - options.warmUp; round <= options.repeat; round++) {
-    await options.step();
+    await options.step(0);
     const kernel = kernelOf(plan.configuration, plan.leafPolicy, memory, tables);
     const areas = reserveAll(kernel, plan);
-    const mapping = timed(() => mapAll(kernel, areas, jobs));
-    seen ??= inspect(kernel, plan, jobs, sample, tables.stats().allocated);
+    const mapping = await mapAll(kernel, areas, jobs, options.step);
+    await options.step(0);
+    seen ??= await inspect(kernel, plan, jobs, sample, tables.stats().allocated, () => options.step(0));
     const walking = timed(() => checkSample(kernel, sample));
     if (round > 0 && plan.pages > 0) {
       nsPerPage.push(mapping / plan.pages);
@@ -140,38 +129,28 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
   };
 }
 
-function jobsOf(plan: Plan, pools: FramePools): Job[] {
+async function jobsOf(plan: Plan, pools: FramePools, step: RebuildOptions['step']): Promise<Job[]> {
   const { pageShift } = plan.configuration.format;
-  return plan.areas.flatMap(({ area: { address }, mapping }, index) => {
-    if (mapping === null) return [];
+  const jobs: Job[] = [];
+  for (const [index, { area, mapping }] of plan.areas.entries()) {
+    if (mapping === null) continue;
+    const { address } = area;
     const { source, pages, protection } = mapping;
+    const job = (pieces: readonly Piece[], frameAt: Stretch['frameAt']): Job => ({
+      ...{ address, pages, frameAt },
+      portions: pieces.flatMap((piece) => portionsOf(piece, index, protection, pageShift)),
+    });
     if (source.type === 'range') {
       const { physical, firstFrame } = source;
       const end = address + (BigInt(pages) << BigInt(pageShift));
-      const pieces: Piece[] = [{ type: 'device', start: address, end, physical }];
-      return [{ index, address, pages, protection, pieces, frameAt: (page: number) => firstFrame + page }];
+      jobs.push(job([{ type: 'device', start: address, end, physical }], (page) => firstFrame + page));
+    } else {
+      const frames = await pools.take(mapping, step);
+      const pieces = piecesOf(address, source.chunks, source.order, frames, pageShift);
+      jobs.push(job(pieces, (page) => frames[page] as number));
     }
-    const frames = pools.take(mapping);
-    const pieces = piecesOf(address, source.chunks, source.order, frames, pageShift);
-    return [{ index, address, pages, protection, pieces, frameAt: (page: number) => frames[page] as number }];
-  });
-}
-
-/** One call maps whole chunks, another the single frames after them: a call has one size for all its frames. */
-function piecesOf(
-  start: bigint,
-  chunks: number,
-  order: number,
-  frames: Uint32Array,
-  pageShift: number,
-): Piece[] {
-  const whole = chunks * 2 ** order;
-  const end = start + (BigInt(whole) << BigInt(pageShift));
-  const pieces: Piece[] = [
-    { type: 'chunks', start, end, shift: pageShift + order, frames: frames.subarray(0, whole) },
-    { type: 'pages', page: whole, frames: frames.subarray(whole) },
-  ];
-  return pieces.filter((piece) => piece.type === 'device' || piece.frames.length > 0);
+  }
+  return jobs;
 }
 
 /** Reserves all areas again, at the addresses of the plan. */
@@ -184,15 +163,37 @@ function reserveAll(kernel: AddressSpace, { areas }: Plan): VmArea[] {
   });
 }
 
-function mapAll(kernel: AddressSpace, areas: readonly VmArea[], jobs: readonly Job[]): void {
-  for (const { index, protection, pieces } of jobs) {
-    for (const piece of pieces) {
-      if (piece.type === 'device') kernel.vmapPageRange(piece.start, piece.end, piece.physical, protection);
-      else if (piece.type === 'chunks')
-        kernel.vmapPagesRange(piece.start, piece.end, protection, piece.frames, piece.shift);
-      else (areas[index] as VmArea).map(piece.page, piece.frames, protection);
-    }
+/** Maps everything, portion by portion. Returns the nanoseconds, without those of the reports. */
+async function mapAll(
+  kernel: AddressSpace,
+  areas: readonly VmArea[],
+  jobs: readonly Job[],
+  step: RebuildOptions['step'],
+): Promise<number> {
+  let ns = 0;
+  for (const portions of batches(jobs.flatMap((job) => job.portions))) {
+    await step(portions.reduce((sum, { pages }) => sum + pages, 0));
+    ns += timed(() => {
+      for (const { index, piece, protection } of portions)
+        mapPiece(kernel, areas[index] as VmArea, piece, protection);
+    });
   }
+  return ns;
+}
+
+/** Groups portions, so that small ones are reported and timed together. */
+function batches(portions: readonly Portion[]): Portion[][] {
+  const result: Portion[][] = [];
+  let pages = Number.POSITIVE_INFINITY;
+  for (const portion of portions) {
+    if (pages + portion.pages > PORTION_PAGES) {
+      result.push([]);
+      pages = 0;
+    }
+    result.at(-1)?.push(portion);
+    pages += portion.pages;
+  }
+  return result;
 }
 
 /** What the full tables of one round contain. */
@@ -204,13 +205,14 @@ interface Seen {
   readonly entriesMax: number | null;
 }
 
-function inspect(
+async function inspect(
   kernel: AddressSpace,
   plan: Plan,
   jobs: readonly Job[],
   sample: Sample,
   tableFrames: number,
-): Seen {
+  step: () => Promise<void>,
+): Promise<Seen> {
   const { tablesRead, entriesWritten, tablesAllocated } = kernel.counters;
   const { table } = kernel;
   checkEnds(table, plan, jobs);
@@ -224,7 +226,7 @@ function inspect(
     entries += steps.length;
     entriesMax = Math.max(entriesMax, steps.length);
   }
-  const leaves = leafSizes(table.format, table.leaves());
+  const leaves = await leavesOf(table, step);
   const covered = leaves.reduce((sum, leaf) => sum + leaf.bytes * leaf.count, 0);
   const expected = plan.pages * 2 ** plan.configuration.format.pageShift;
   if (covered !== expected) {

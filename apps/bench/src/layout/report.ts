@@ -86,6 +86,12 @@ function inputNotes(input: LayoutInput): string[] {
     );
   }
   if (input.unpurged > 0) notes.push(`Skipped: ${plural(input.unpurged, 'area')} already freed (unpurged).`);
+  const { lines, first } = input.skipped;
+  if (lines > 0) {
+    notes.push(`Skipped: ${plural(lines, 'line')} that cannot be read:`);
+    notes.push(...first.map(({ message }) => `- ${printable(message)}`));
+    if (lines > first.length) notes.push(`- and ${count(lines - first.length)} more`);
+  }
   const words = Object.entries(input.unknownWords);
   if (words.length > 0) {
     const list = words.map(([word, number]) => `${printable(word.slice(0, 40))} (${count(number)})`);

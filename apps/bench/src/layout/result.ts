@@ -1,3 +1,4 @@
+import type { SkippedLines } from '../input/vmallocinfo.js';
 import type { Kind, PageSizeSource } from '../input/workload.js';
 import type { Machine } from '../machine.js';
 import type { Spread } from '../spread.js';
@@ -31,6 +32,8 @@ export interface LayoutInput {
   /** Lines whose addresses the source kernel hid. */
   readonly hashedLines: number;
   readonly unknownWords: Readonly<Record<string, number>>;
+  /** Lines that could not be read and were passed over. */
+  readonly skipped: SkippedLines;
 }
 
 /** One configuration under one leaf policy. */

@@ -171,7 +171,10 @@ describe('the contents of an area', () => {
   });
 
   it('are counted for skipped lines too', () => {
-    const work = of(lines('8192 unpurged vm_area', '8192 shiny vmalloc', '8192 shiny new vmap'), 4096);
+    const work = of(
+      lines('8192 unpurged vm_area', '8192 a+0x1/0x2 shiny vmalloc', '8192 b shiny new vmap'),
+      4096,
+    );
     expect(work.unpurged).toBe(1);
     expect(work.requests).toHaveLength(2);
     expect([...work.unknownWords]).toEqual([

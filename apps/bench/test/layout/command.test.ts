@@ -239,6 +239,77 @@ describe('layout refuses with exit code 2 and no stack trace', () => {
   });
 });
 
+describe('layout --skip-bad', () => {
+  const stdin =
+    '$ sudo cat /proc/vmallocinfo\n' +
+    '0x0000000000000000-0x0000000000000000    8192 start_kernel pages=1 vmalloc\n' +
+    '> 0xffffc90000409000-0xffffc9000040b000    8192 f+0x1/0x2 phys=f0000 ioremap\n' +
+    '0x(____ptrval____)-0x(____ptrval____)   12288 pcpu_get_vm_areas vmalloc\n' +
+    '0xffffc90000409000-0xffffc9000040b000    8192 f+0x1/0x2 phys=f0000 ioremap\n';
+
+  it('passes over lines that cannot be read, counts them and says what they look like', async () => {
+    const { input } = await json([...one, '--skip-bad', '--vmallocinfo', '-'], stdin);
+    expect(input.areas).toEqual({ vmalloc: 1, ioremap: 1, 'per-cpu': 1 });
+    expect(input).toMatchObject({ lines: 3, hashedLines: 2, unknownWords: {} });
+    expect(input.skipped.lines).toBe(2);
+    expect(input.skipped.first.map(({ line, column }) => [line, column])).toEqual([
+      [1, 1],
+      [3, 1],
+    ]);
+    expect(input.skipped.first[0]?.message).toMatch(
+      /^standard input:1:1: .*; this looks like a shell's prompt with its command: remove the line$/,
+    );
+  });
+
+  it('shows them in the report', async () => {
+    const { code, out } = await capture([...quick, ...one, '--skip-bad', '--vmallocinfo', '-'], { stdin });
+    expect(code).toBe(0);
+    const flat = out.replace(/\s+/g, ' ');
+    expect(flat).toContain('Skipped: 2 lines that cannot be read:');
+    expect(flat).toContain('- standard input:3:1: expected the first address');
+    expect(flat).toContain("this looks like a mail's quoted line: take away the 2 characters before 0x");
+  });
+
+  it('says nothing of a file without such lines', async () => {
+    expect((await json([...one, '--skip-bad'])).input.skipped).toEqual({ lines: 0, first: [] });
+  });
+
+  it('shows the first twenty of many', async () => {
+    const many = `${'hello\n'.repeat(30)}${EMPTY}`;
+    const { input } = await json([...one, '--skip-bad', '--vmallocinfo', '-'], many);
+    expect(input.skipped.lines).toBe(30);
+    expect(input.skipped.first).toHaveLength(20);
+    const { out } = await capture([...quick, ...one, '--skip-bad', '--vmallocinfo', '-'], { stdin: many });
+    expect(out).toContain('- and 10 more');
+  });
+
+  it.each([
+    [
+      'hello\nworld\n',
+      'none of 2 lines can be read; the first: standard input:1:1: expected the first address',
+    ],
+    [
+      `${EMPTY}${'x\n'.repeat(100_001)}`,
+      'more than 100,000 lines cannot be read; the first: standard input:2:1: expected the first address',
+    ],
+  ])('ends with exit code 2 for a text that is something else', async (text, message) => {
+    const { code, err } = await capture([...quick, ...one, '--skip-bad', '--vmallocinfo', '-'], {
+      stdin: text,
+    });
+    expect(code).toBe(2);
+    expect(err).toContain(`vmarea-bench: ${message}`);
+  });
+
+  it('is needed: without it the first such line ends the run', async () => {
+    const { code, out, err } = await capture([...quick, ...one, '--vmallocinfo', '-'], { stdin });
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).toMatch(
+      /^vmarea-bench: standard input:1:1: expected the first address: .*; this looks like a shell/,
+    );
+  });
+});
+
 it('a wrong translation ends with exit code 1 and nothing on standard output', async () => {
   vi.spyOn(PageTableReader.prototype, 'translate').mockReturnValue(0n);
   const { code, out, err } = await capture([...quick, ...one]);

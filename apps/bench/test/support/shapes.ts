@@ -26,6 +26,10 @@ export const layoutShape = v.strictObject({
     unpurged: count,
     hashedLines: count,
     unknownWords: v.record(v.string(), count),
+    skipped: v.strictObject({
+      lines: count,
+      first: v.array(v.strictObject({ line: count, column: count, message: text })),
+    }),
   }),
   seed: count,
   repeat: count,

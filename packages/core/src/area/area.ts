@@ -5,7 +5,8 @@ export type AreaWord = 'ioremap' | 'sparse' | 'vmalloc' | 'vmap' | 'user' | 'dma
 export interface AreaInfo {
   /**
    * Who asked for it, as `%pS` prints it: `kernel_clone+0xc2/0x430`,
-   * `zcomp_cpu_up_prepare+0x66/0xa0 [zram]`.
+   * `zcomp_cpu_up_prepare+0x66/0xa0 [zram]`. Other spaces, `=` and control characters are `EINVAL`: they
+   * would make other words of a line of /proc/vmallocinfo.
    */
   readonly caller?: string;
   /** Number of pages that it owns. */

@@ -8,6 +8,7 @@ import { VmError } from '../errors.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import type { AreaInfo } from './area.js';
 import type { BusyArea } from './busy-areas.js';
+import { checkCaller } from './caller.js';
 import { type AddressWindow, PageUnits, type PageWindow, windowName } from './page-units.js';
 
 /** An area that exists from the start. */
@@ -141,9 +142,11 @@ export function reserveOptions(options: ReserveOptions | undefined): Given<Reser
   return optionsOf(options, RESERVE_OPTIONS, 'reserve()');
 }
 
-/** @throws VmError `EINVAL` for what is known of an area when it is not an object. */
+/** @throws VmError `EINVAL` for a description of an area that vmallocinfo cannot print. */
 export function checkInfo(info: unknown, what = 'info'): asserts info is AreaInfo {
   if (typeof info !== 'object' || info === null) throw wrongValue(what, info, 'an object');
+  const { caller } = info as AreaInfo;
+  if (caller !== undefined) checkCaller(caller);
 }
 
 function earlyAreas(list: readonly EarlyRange[], units: PageUnits): Omit<BusyArea, 'node'>[] {

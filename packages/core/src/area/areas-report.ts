@@ -3,7 +3,7 @@ import type { BusyAreas } from './busy-areas.js';
 import type { FreeSpace } from './free-space.js';
 import { NIL } from './interval-tree.js';
 import type { PageUnits, PageWindow } from './page-units.js';
-import { formatVmallocinfo } from './vmallocinfo.js';
+import { linux612 } from './print-line.js';
 import type { VmapNodes } from './vmap-nodes.js';
 
 /** How the space is used, in bytes. */
@@ -75,7 +75,7 @@ export function usageText({ areas, busyBytes, lazyBytes, largestFree }: AreaStat
 /** The text of /proc/vmallocinfo in Linux's order: areas by node and address, then what waits. */
 export function vmallocinfoText({ units, nodes, busy }: AreasParts): string {
   const waiting = Array.from({ length: nodes.count }, (_, node) => nodes.state(node).lazy).flat();
-  return formatVmallocinfo([
+  const lines = [
     ...[...busy].map(({ area: { address, bytes, guardBytes, info } }) => ({
       ...{ type: info.isRam === true ? ('vm_map_ram' as const) : ('area' as const), info },
       ...spanOf(address, bytes + BigInt(guardBytes)),
@@ -84,7 +84,8 @@ export function vmallocinfoText({ units, nodes, busy }: AreasParts): string {
       ...{ type: 'unpurged' as const, info: {} },
       ...spanOf(units.bytes(start), units.bytes(size)),
     })),
-  ]);
+  ];
+  return lines.map((line, i) => `${linux612(line, i)}\n`).join('');
 }
 
 function spanOf(start: bigint, bytes: bigint): { start: bigint; end: bigint; bytes: bigint } {

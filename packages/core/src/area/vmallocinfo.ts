@@ -1,61 +1,42 @@
-import type { AreaInfo, AreaWord } from './area.js';
-
-/** One line of /proc/vmallocinfo. */
-export interface VmallocinfoLine {
-  /** `area`: an ordinary one. The other two are lines that Linux prints without a description. */
-  readonly type: 'area' | 'vm_map_ram' | 'unpurged';
-  /** First byte; `null` when it is hidden from the reader. */
-  readonly start: bigint | null;
-  /** The byte after the last one, the guard included; `null` when it is hidden. */
-  readonly end: bigint | null;
-  /** Size in bytes as Linux counts it, the guard included. */
-  readonly bytes: bigint;
-  /** What the line says of the area. */
-  readonly info: AreaInfo;
-}
+import { copyList } from '../check/list.js';
+import { LineFault, parseLine } from './parse-line.js';
+import { linux612, wrong } from './print-line.js';
+import type { VmallocinfoLine } from './vmallocinfo-line.js';
 
 /**
- * Words in the order in which Linux prints them.
+ * The text of /proc/vmallocinfo.
  *
- * @internal
- */
-export const AREA_WORDS: readonly AreaWord[] = [
-  'ioremap',
-  'sparse',
-  'vmalloc',
-  'vmap',
-  'user',
-  'dma-coherent',
-];
-
-/**
- * The text of /proc/vmallocinfo. Hidden addresses are zeros, as Linux shows them to unprivileged readers.
+ * A line with `text` that says what its other members say is printed as it was read: `phys=` with 0x or
+ * without, hashed addresses, `(____ptrval____)`, unknown words and spaces. So what `parseVmallocinfo` read
+ * comes back byte for byte, without empty lines, and with a newline at the end. Every other line is in the
+ * form of Linux 6.12. Its hidden addresses are zeros, as Linux shows them to unprivileged readers.
  *
  * Source: Linux 6.12, `mm/vmalloc.c`, vmalloc_info_show and show_purge_info.
  *
  * @param lines - from `parseVmallocinfo`, or your own.
+ * @throws VmError `EINVAL` for a line that /proc/vmallocinfo cannot have: a caller with spaces or a newline,
+ *   an address or a number of the wrong type.
  */
 export function formatVmallocinfo(lines: readonly VmallocinfoLine[]): string {
-  return lines.map((line) => `${lineOf(line)}\n`).join('');
+  const copy = copyList(lines, 'lines', (line) => typeof line === 'object' && line !== null);
+  return copy.map((line, i) => `${lineOf(line, i)}\n`).join('');
 }
 
-function lineOf({ type, start, end, bytes, info }: VmallocinfoLine): string {
-  const place = `0x${hex16(start ?? 0n)}-0x${hex16(end ?? 0n)} ${bytes.toString().padStart(7)}`;
-  if (type === 'vm_map_ram') return `${place} vm_map_ram`;
-  if (type === 'unpurged') return `${place} unpurged vm_area`;
-  const { caller, pages, phys, words = [], vpages, nodes = [] } = info;
-  const parts = [
-    place,
-    ...(caller === undefined ? [] : [caller]),
-    ...(pages === undefined || pages === 0 ? [] : [`pages=${pages}`]),
-    ...(phys === undefined || phys === 0n ? [] : [`phys=0x${hex16(phys)}`]),
-    ...AREA_WORDS.filter((word) => words.includes(word)),
-    ...(vpages === true ? ['vpages'] : []),
-    ...nodes.map(({ node, pages: number }) => `N${node}=${number}`),
-  ];
-  return parts.join(' ');
+function lineOf(line: VmallocinfoLine, i: number): string {
+  const { text } = line;
+  const own = linux612(line, i);
+  if (text === undefined || text === own) return own;
+  if (typeof text !== 'string') throw wrong(i, 'text', text, 'the line as it was read');
+  return saysTheSame(text, own, i) ? text : own;
 }
 
-function hex16(value: bigint): string {
-  return value.toString(16).padStart(16, '0');
+/** True when a text is one line, and says what the members of its line say. */
+function saysTheSame(text: string, own: string, i: number): boolean {
+  if (text.includes('\n')) return false;
+  try {
+    return linux612(parseLine(text, 1), i) === own;
+  } catch (error) {
+    if (error instanceof LineFault) return false;
+    throw error;
+  }
 }

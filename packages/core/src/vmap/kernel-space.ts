@@ -1,10 +1,10 @@
 import type { Area } from '../area/area.js';
+import { checkCaller } from '../area/caller.js';
 import { VmapAreas } from '../area/vmap-areas.js';
 import { VmapBlocks } from '../area/vmap-blocks.js';
 import { checkAddress } from '../check/address.js';
 import { checkBytes } from '../check/bytes.js';
 import { copyList } from '../check/list.js';
-import { wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { checkSink } from '../check/sink.js';
 import { checkWindow } from '../check/window.js';
@@ -204,7 +204,7 @@ function earlyArea(given: EarlyArea, i: number): CheckedEarly {
   );
   checkAddress(address, `${what}.address`);
   if (physical !== undefined) checkAddress(physical, `${what}.physical`);
-  if (caller !== undefined && typeof caller !== 'string') throw wrongValue(`${what}.caller`, caller, 'text');
+  if (caller !== undefined) checkCaller(caller, `${what}.caller`);
   return {
     address,
     bytes: checkBytes(bytes, `length of ${what}`, address),

@@ -83,7 +83,10 @@ export const EARLY_AREA = ['address', 'bytes', 'flags', 'physical', 'caller'] as
 
 /** Options of calls that reserve. */
 export interface CallerOptions {
-  /** Who asks, as `%pS` prints it. vmallocinfo shows it. Default: nobody. */
+  /**
+   * Who asks, as `%pS` prints it: one word, such as `fork+0x1f/0x40`, or a word and `[module]`. vmallocinfo
+   * shows it. Default: nobody.
+   */
   readonly caller?: string;
 }
 

@@ -1,7 +1,8 @@
 import { type GuestName, loadGuest } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
-import { type ParsedVmallocinfoLine, parseVmallocinfo } from '../../src/area/parse-vmallocinfo.js';
+import { parseVmallocinfo } from '../../src/area/parse-vmallocinfo.js';
 import { formatVmallocinfo } from '../../src/area/vmallocinfo.js';
+import type { ParsedVmallocinfoLine } from '../../src/area/vmallocinfo-line.js';
 import { printable, VmError } from '../../src/errors.js';
 
 const RANGE = '0xffffcd6580005000-0xffffcd6580007000    8192';
@@ -32,6 +33,7 @@ describe('parseVmallocinfo on real kernels', () => {
     const text = textOf(guest);
     const lines = parseVmallocinfo(text);
     expect(formatVmallocinfo(lines)).toBe(text);
+    expect(formatVmallocinfo(lines.map((line) => ({ ...line, text: undefined })))).toBe(text);
     const counted = lines.filter(({ info }) => info.pages !== undefined);
     expect({
       lines: lines.length,
@@ -123,18 +125,23 @@ describe('parseVmallocinfo on one line', () => {
       { caller: 'foo+0x1/0x2 [late]', words: ['vmalloc'] },
       { unknown: ['shiny', 'colour=red'] },
     ],
-    ['an unknown word first', ' shiny vmalloc', { words: ['vmalloc'] }, { unknown: ['shiny'] }],
+    ['an unknown word first', ' shiny=1 vmalloc', { words: ['vmalloc'] }, { unknown: ['shiny=1'] }],
+    ['a symbol first', ' shiny vmalloc', { caller: 'shiny', words: ['vmalloc'] }],
     ['vm_map_ram', ' vm_map_ram', { isRam: true }, { type: 'vm_map_ram' }],
     ['unpurged', ' unpurged vm_area', {}, { type: 'unpurged' }],
     ['pages=0', ' foo+0x1/0x2 pages=0 vmalloc', { caller: 'foo+0x1/0x2', pages: 0, words: ['vmalloc'] }],
   ])('reads %s', (_, rest, info, others = {}) => {
-    expect(parseOne(RANGE + rest)).toEqual({ ...plain, info, ...others });
+    const text = RANGE + rest;
+    expect(parseOne(text)).toEqual({ ...plain, text, info, ...others });
+    expect(formatVmallocinfo([parseOne(text)])).toBe(`${text}\n`);
   });
 
   test.each([
     ['hashed by %pK', '0x00000000e29ae2fb-0x000000008dae40b7   20480 foo+0x1/0x2 vmap', 20480],
     ['all zeros', '0x0000000000000000-0x0000000000000000    8192 foo+0x1/0x2 vmap', 8192],
     ['not hashed yet', '0x(____ptrval____)-0x(____ptrval____)    8192 foo+0x1/0x2 vmap', 8192],
+    ['not hashed yet, with 32 bits', '0x(ptrval)-0x(ptrval)   12288 foo+0x1/0x2 vmap', 12288],
+    ['all zeros, with 32 bits', '0x00000000-0x00000000    8192 foo+0x1/0x2 vmap', 8192],
   ])('reads only the size where the addresses are %s', (_, line, size) => {
     const one = parseOne(line);
     expect(one).toMatchObject({
@@ -143,7 +150,8 @@ describe('parseVmallocinfo on one line', () => {
       bytes: BigInt(size),
       info: { caller: 'foo+0x1/0x2' },
     });
-    expect(formatVmallocinfo([one])).toBe(
+    expect(formatVmallocinfo([one])).toBe(`${line}\n`);
+    expect(formatVmallocinfo([{ ...one, text: undefined }])).toBe(
       `0x0000000000000000-0x0000000000000000 ${String(size).padStart(7)} foo+0x1/0x2 vmap\n`,
     );
   });
@@ -221,7 +229,8 @@ describe('parseVmallocinfo names file, line, column and what it expected', () =>
       `${RANGE} a+0x1/0x2 pages=many vmalloc`,
       "f:1:57: expected pages= and a decimal number, found 'pages=many vmalloc'",
     ],
-    [`${RANGE} a+0x1/0x2 phys=fed00000`, 'f:1:57: expected phys=0x and up to 16 hex digits'],
+    [`${RANGE} a+0x1/0x2 phys=fed0000g`, 'f:1:57: expected phys= or phys=0x and up to 16 hex digits'],
+    [`${RANGE} a+0x1/0x2 phys=${'f'.repeat(17)}`, 'f:1:57: expected phys= or phys=0x'],
     [`${RANGE} a+0x1/0x2 N0=x`, 'f:1:57: expected the pages of one memory node'],
     [`${RANGE} a+0x1/0x2 [open`, "f:1:57: expected a module name that ends in ']', found '[open'"],
     [`${RANGE} a+0x1/0x2 vmap\n\n  ${RANGE}`, 'f:3:1: expected the first address'],

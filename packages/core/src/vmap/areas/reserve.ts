@@ -1,6 +1,6 @@
+import { checkCaller } from '../../area/caller.js';
 import type { AddressWindow } from '../../area/page-units.js';
 import { checkAlign, checkBytes } from '../../check/bytes.js';
-import { textOption } from '../../check/members.js';
 import { checkWindow } from '../../check/window.js';
 import { hex, shown, VmError } from '../../errors.js';
 import { checkFlags, VM_ALLOC, VM_IOREMAP, VM_NO_GUARD } from '../flags.js';
@@ -26,7 +26,7 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
   if (!Number.isInteger(shift) || shift < space.pageShift || shift > 62)
     throw new VmError('EINVAL', `shift is ${shown(shift)}, expected log2 of bytes, a page or more`);
   checkAlign(align);
-  if (caller !== undefined) textOption({ caller }, 'caller');
+  if (caller !== undefined) checkCaller(caller);
   const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
   const unit = 1n << BigInt(shift);
   const vm = new VmStruct(flags, requested, caller);
@@ -121,7 +121,7 @@ export function pcpuGetVmAreas(
 ): VmStruct[] {
   if (!Array.isArray(offsets) || !Array.isArray(sizes))
     throw new VmError('EINVAL', 'offsets and sizes must be two arrays of bytes');
-  textOption({ caller }, 'caller');
+  checkCaller(caller);
   const structs: VmStruct[] = [];
   const areas = space.areas.reservePercpu([...offsets], [...sizes], align, (i) => {
     structs[i] = new VmStruct(VM_ALLOC, BigInt(sizes[i] as number), caller);

@@ -1,6 +1,7 @@
+import { checkCaller } from '../../area/caller.js';
 import { checkAlign, checkBytes } from '../../check/bytes.js';
 import { narrowed } from '../../check/frames.js';
-import { flagOption, textOption } from '../../check/members.js';
+import { flagOption } from '../../check/members.js';
 import { VmError } from '../../errors.js';
 import { checkProtection, type Protection } from '../../format/protection.js';
 import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
@@ -66,7 +67,7 @@ export function vmallocNodeRange(space: KernelSpace, request: VmallocRequest): V
   const window = request.window === undefined ? {} : { window: checkedWindow(space, request.window) };
   const zero = flagOption(request, 'zero', false);
   const mayPurge = flagOption(request, 'mayPurge', true);
-  if (request.caller !== undefined) textOption(request, 'caller');
+  if (request.caller !== undefined) checkCaller(request.caller);
   const checked: CheckedRequest = { ...request, flags, zero, mayPurge, protection, ...window };
   const shift = (flags & VM_ALLOW_HUGE_VMAP) !== 0 ? hugeShift(space, bytes) : space.pageShift;
   if (shift === space.pageShift) return allocate(space, checked, shift, align);

@@ -1,5 +1,6 @@
+import { checkCaller } from '../../area/caller.js';
 import { checkAlign, checkBytes } from '../../check/bytes.js';
-import { flagOption, textOption } from '../../check/members.js';
+import { flagOption } from '../../check/members.js';
 import { VmError } from '../../errors.js';
 import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
 import { areaFrom } from '../areas/places.js';
@@ -38,7 +39,7 @@ export function vrealloc(
 ): VmStruct {
   const { align = 1n, caller } = options;
   const zero = flagOption(options, 'zero', false);
-  if (caller !== undefined) textOption({ caller }, 'caller');
+  if (caller !== undefined) checkCaller(caller);
   const bytes = checkBytes(size, 'size');
   const vm = areaFrom(space, address, 'vrealloc');
   if (vm.owned === null || (vm.flags & VM_ALLOC) === 0)
