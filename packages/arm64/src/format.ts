@@ -68,6 +68,8 @@ const NAMES = ['granule', 'vaBits', 'half', 'outputBits', 'paBits', 'lpa', 'mair
 /**
  * The page tables of arm64, stage 1 of EL1 and EL0: one half of the address space.
  *
+ * A table entry is valid and forbids nothing. What Linux forbids with its own is the policy's (`arm64Linux`).
+ *
  * A protection becomes the entry that Linux writes for it. `extra` is the exclusive or of a leaf with that entry. It is 0
  * for most leaves. It holds software bits, GP and similar bits unchanged. It also holds the difference of a leaf that has the
  * same protection in another encoding: a second MAIR index with the same type, other shareability, a writable page without DBM,
@@ -108,7 +110,7 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
     present: Object.freeze({ mask: frozen(ARM64_BITS.VALID), value: frozen(ARM64_BITS.VALID) }),
     levels,
     address: fields,
-    tableEntry: frozen(tableEntryOf(half)),
+    tableEntry: frozen(TYPE_TABLE),
     memoryTypes: codec.memoryTypes,
     controls: ARM64_CONTROLS,
     encode: (wanted, level) => codec.encode(wanted, level),
@@ -126,17 +128,6 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
       return faultCodeOf(fault, levels.length);
     },
   });
-}
-
-/**
- * The bits that Linux sets in entries that point to tables. The kernel's tables forbid execution to the user, the user's tables
- * forbid it to the kernel. Linux sets the access flag since about 6.13, for FEAT_HAFT; older processors ignore it.
- *
- * Source: Linux, `pmd_populate_kernel` and `pmd_populate` in `arch/arm64/include/asm/pgalloc.h`.
- */
-function tableEntryOf(half: 'ttbr0' | 'ttbr1'): bigint {
-  const { AF, UXN_TABLE, PXN_TABLE } = ARM64_BITS;
-  return TYPE_TABLE | AF | (half === 'ttbr1' ? UXN_TABLE : PXN_TABLE);
 }
 
 /**

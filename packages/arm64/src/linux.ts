@@ -8,7 +8,7 @@ import {
   protection,
   windowOption,
 } from '@vmarea/core';
-import { ARM64_BITS, type Granule, PAGE_SHIFTS } from './bits.js';
+import { ARM64_BITS, type Granule, PAGE_SHIFTS, TYPE_TABLE } from './bits.js';
 import { layoutOf, type VmallocLayout, vmallocWindow } from './linux-window.js';
 import { kernelFormats } from './names.js';
 
@@ -35,6 +35,11 @@ export interface Arm64LinuxOptions {
    */
   readonly softwareDirty?: boolean;
   /**
+   * Entries that point to tables carry the access flag (PMD_TABLE_AF), for processors with FEAT_HAFT. Others
+   * ignore it. Kernels do so since 6.13. Default: true.
+   */
+  readonly tableAccessFlag?: boolean;
+  /**
    * Where vmalloc starts and ends, in bytes. Before 6.9 the window starts elsewhere. Default: that of a current kernel
    * without KASAN and with a `struct page` of 64 bytes.
    */
@@ -55,6 +60,13 @@ export interface Arm64Protections extends LinuxProtections {
 
 /** Linux's policy for arm64. */
 export interface Arm64LinuxPolicy extends LinuxPolicy {
+  /** Entries that point to the kernel's tables: the user executes nothing below (PMD_TABLE_UXN). */
+  readonly tableEntry: bigint;
+  /**
+   * Entries that point to a process's tables, in the lower half: the kernel executes nothing below
+   * (PMD_TABLE_PXN). A `PageTable` of that half takes it as its option `tableEntry`.
+   */
+  readonly userTableEntry: bigint;
   /** Named protections, with this kernel's exact bits. */
   readonly protections: Arm64Protections;
 }
@@ -68,7 +80,7 @@ const PUD_SHIFT_4K = 30;
 
 const NAMES = [
   ...(['granule', 'vaBits', 'actualVaBits', 'kpti', 'contiguous', 'mte', 'softwareDirty'] as const),
-  ...(['window', 'guardPages'] as const),
+  ...(['tableAccessFlag', 'window', 'guardPages'] as const),
 ];
 
 /** Software bit of entries without a `struct page` (PTE_SPECIAL). */
@@ -79,9 +91,9 @@ const PTE_SPECIAL = 1n << 56n;
  *
  * The kernel's root is TTBR1's. `vmap` uses base pages, as in released kernels. `vmalloc_huge` goes up to the PMD, `ioremap`
  * up to the PUD with the 4K granule. Linux does not use the larger blocks that 52-bit addresses allow. With LPA2 the format
- * encodes the same protections without SH.
+ * encodes the same protections without SH. Table entries of the kernel forbid execution to the user.
  *
- * Source: Linux, `arch/arm64/include/asm/pgtable-prot.h`, `vmalloc.h`, `memory.h`, `pgtable.h` (6.12, and linux-mm of
+ * Source: Linux, `arch/arm64/include/asm/pgtable-prot.h`, `pgtable-hwdef.h`, `pgalloc.h`, `vmalloc.h`, `memory.h`, `pgtable.h` (6.12, and linux-mm of
  * mid-2026 for the window); `arch/arm64/mm/mmu.c`.
  *
  * @throws VmError `EINVAL` when an option is unknown, missing or out of range, when the kernel has no such configuration, or
@@ -110,6 +122,7 @@ export function arm64Linux(options: Arm64LinuxOptions): Arm64LinuxPolicy {
     given.window === undefined ? { start: usual.start, end: () => usual.end } : {},
     pageShift,
   );
+  const table = TYPE_TABLE | (flagOption(given, 'tableAccessFlag', true) ? ARM64_BITS.AF : 0n);
   const guardPages = integerOption(given, 'guardPages', 0, 2 ** 32 - 1, 1);
   const huge = [pageShift, ...(kernel.contiguous ? [CONT_PTE_SHIFTS[granule]] : []), PMD_SHIFTS[granule]];
   return Object.freeze({
@@ -124,6 +137,9 @@ export function arm64Linux(options: Arm64LinuxOptions): Arm64LinuxPolicy {
       ioremap: Object.freeze(granule === 4 ? [...huge, PUD_SHIFT_4K] : [...huge]),
     }),
     protections: namedProtections(kernel),
+    // pmd_populate_kernel and pmd_populate in asm/pgalloc.h.
+    tableEntry: table | ARM64_BITS.UXN_TABLE,
+    userTableEntry: table | ARM64_BITS.PXN_TABLE,
     executeBits: ARM64_BITS.GP,
     specialBit: PTE_SPECIAL,
     setMemory: 'vmalloc',

@@ -43,6 +43,7 @@ describe('wrong options are refused, naming the member, by', () => {
         contiguous: isFlag,
         mte: isFlag,
         softwareDirty: isFlag,
+        tableAccessFlag: isFlag,
         window: isAbsent,
         guardPages: isInteger(0, 2 ** 32 - 1),
       }),

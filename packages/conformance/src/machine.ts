@@ -31,8 +31,11 @@ export class Machine {
   /** Called in every flush. */
   onFlush: (flush: Flush) => void = () => {};
 
-  /** @param tables - frames for tables beside the root. */
-  constructor(format: PageTableFormat, tables = 40) {
+  /**
+   * @param tables - frames for tables beside the root.
+   * @param tableEntry - as the page table's option. Default: the format's.
+   */
+  constructor(format: PageTableFormat, tables = 40, tableEntry?: bigint) {
     const root = rootFrames(format);
     const sink: FlushSink = {
       flush: (va, bytes, leafShift, tablesFreed) => {
@@ -49,7 +52,10 @@ export class Machine {
     // Frames that hold something: a table that is not zeroed where it must be is noticed.
     for (const { words } of this.memory.banks) words.fill(-1);
     this.frames = new FrameAllocator(this.memory, { pageShift: format.pageShift });
-    this.table = new PageTable({ format, memory: this.memory, frames: this.frames, sink });
+    this.table = new PageTable({
+      ...{ format, memory: this.memory, frames: this.frames, sink },
+      ...(tableEntry === undefined ? {} : { tableEntry }),
+    });
   }
 
   /** Bytes of a base page. */

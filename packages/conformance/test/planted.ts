@@ -1,8 +1,17 @@
-import { completeControls, type PageTableFormat, toBigint, type Words, words } from '@vmarea/core';
+import {
+  type Allowed,
+  completeControls,
+  type PageTableFormat,
+  type Permissions,
+  toBigint,
+  type Words,
+  words,
+} from '@vmarea/core';
 import type { Manual } from '../src/index.js';
 import { kestrel } from './kestrel.js';
 
 const W = 4n;
+const X = 8n;
 const A = 0x40n;
 const D = 0x80n;
 
@@ -48,6 +57,21 @@ export const barring: Partial<PageTableFormat> = {
     return kestrel.faultCode(fault, access, {});
   },
 };
+
+/** A processor that takes a right away under some condition that `encode` does not know. */
+function taking(takes: (allowed: Allowed) => Partial<Allowed>): Partial<PageTableFormat> {
+  const permissions = (path: readonly Words[]): Permissions => {
+    const { kernel, user } = kestrel.permissions(path, {});
+    return { kernel: { ...kernel, ...takes(kernel) }, user: { ...user, ...takes(user) } };
+  };
+  return {
+    permissions,
+    check: (path, { kind, user }) =>
+      permissions(path)[user ? 'user' : 'kernel'][kind]
+        ? null
+        : { kind: 'permission', level: path.length - 1 },
+  };
+}
 
 /** What a control says, whatever else is there. */
 const said = (controls: object): boolean => (controls as { isBarred?: boolean }).isBarred === true;
@@ -148,6 +172,36 @@ export const FAULTS: readonly [what: string, group: string, broken: Partial<Page
         return isBarred ? { ...allowed, kernel: allowed.user } : allowed;
       },
     },
+  ],
+  ['table entries forbid writes', 'cuts', { tableEntry: words(1n) }],
+  ['table entries forbid what encode takes', 'permissions', { tableEntry: words(1n) }],
+  [
+    'smaller leaves are not executable',
+    'cuts',
+    { relevel: (w, from, to) => (to > from ? without(w, X) : w) },
+  ],
+  [
+    'the smaller leaves of a read-only block are writable',
+    'cuts',
+    { relevel: (w, from, to) => (to > from ? with_(w, W) : w) },
+  ],
+  [
+    'pages of a block belong to the user',
+    'cuts',
+    {
+      relevel: (w, from, to) => (to > from ? with_(w, 0x10n) : w),
+      decode: (w, l) => ({ ...kestrel.decode(w, l), user: false }),
+    },
+  ],
+  [
+    'encode takes writable text that no walk executes',
+    'permissions',
+    taking(({ write }) => (write ? { execute: false } : {})),
+  ],
+  [
+    'encode takes writable text that no walk writes',
+    'permissions',
+    taking(({ execute }) => (execute ? { write: false } : {})),
   ],
   ['a root that may not be used, without checkRoot', 'permissions', { ...barring, checkRoot: () => null }],
   [

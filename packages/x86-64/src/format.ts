@@ -34,7 +34,7 @@ const DIRTY = words(D).lo;
 export interface X8664Options {
   /**
    * Width of a physical address in bits (MAXPHYADDR), 32 to 52. Entry bits from here to 51 are reserved. Default:
-   * `encryptionBit` where it is given, else 52.
+   * `encryptionBit` or `sharedBit` where one is given, else 52.
    */
   readonly paBits?: number;
   /** EFER.NXE. When false, bit 63 is reserved and no page can be made non-executable. Default: true. */
@@ -48,6 +48,12 @@ export interface X8664Options {
    * reserved: table entries have it, and leaves have it in `extra`. Default: no C-bit.
    */
   readonly encryptionBit?: number;
+  /**
+   * Position of the shared bit in a trust domain of Intel TDX, `paBits` to 51: 47 or 51. The bit is not part of the
+   * address. Leaves say it in `extra`. Tables are private memory, so it is reserved in entries that point to them.
+   * Default: none.
+   */
+  readonly sharedBit?: number;
   /**
    * The manual to follow. `amd` reserves bit 8 in the PGD (and P4D), which Intel ignores. Its levels then differ, and
    * `translateWords` takes a slower walk. Default: `intel`.
@@ -67,7 +73,7 @@ export interface X86Geometry {
  * The page tables of x86-64 with 4 levels: 48-bit canonical addresses, pages of 4 KiB, 2 MiB and 1 GiB.
  *
  * `extra` of a protection may hold software bits (11:9 and 58:52), the protection key (62:59) and the encryption
- * bit. It may also hold caching bits (PWT 3, PCD 4, PAT 7, as in a 4 KiB leaf) that select another PAT index than the
+ * or shared bit. It may also hold caching bits (PWT 3, PCD 4, PAT 7, as in a 4 KiB leaf) that select another PAT index than the
  * lowest one of the memory type. `encode` then uses that index at every level, and `decode` returns the same bits. All other
  * bits are refused.
  *
@@ -87,7 +93,7 @@ export function x8664(options?: X8664Options): PageTableFormat<X8664Controls> {
   return x86Format({ name: 'x86-64', levels: ['PGD', 'PUD', 'PMD', 'PTE'] }, options, 'x8664()');
 }
 
-const NAMES = ['paBits', 'nxe', 'page1g', 'pat', 'encryptionBit', 'vendor'] as const;
+const NAMES = ['paBits', 'nxe', 'page1g', 'pat', 'encryptionBit', 'sharedBit', 'vendor'] as const;
 
 /**
  * A paging mode of x86-64: `x8664` is the one with 4 levels. Others differ in the geometry only.
@@ -103,10 +109,11 @@ export function x86Format(
   const { name, levels: names } = checkedGeometry(geometry);
   const given = optionsOf(options, NAMES, what ?? name);
   const reserved = reservedBits(given);
-  const { paBits, nxe, encryptionBit } = reserved;
+  const { paBits, nxe, encryptionBit, sharedBit } = reserved;
   const levels = x86Levels(names, reserved);
-  const encrypted = encryptionBit === null ? 0n : 1n << BigInt(encryptionBit);
-  const codec = new LeafCodec(levels, memoryTypesOf(bigintOption(given, 'pat', LINUX_PAT)), nxe, encrypted);
+  const encrypted = bitOf(encryptionBit);
+  const own = encrypted | bitOf(sharedBit);
+  const codec = new LeafCodec(levels, memoryTypesOf(bigintOption(given, 'pat', LINUX_PAT)), nxe, own);
   const root = levels[0] as Level;
   const modes = (controls: X8664Controls) => completeControls(X8664_CONTROLS, controls, name);
 
@@ -120,7 +127,7 @@ export function x86Format(
     address: Object.freeze([
       Object.freeze({ entryBit: PAGE_SHIFT, paBit: PAGE_SHIFT, width: paBits - PAGE_SHIFT }),
     ]),
-    // Linux's _PAGE_TABLE, 0x067: it allows everything, and the leaf decides.
+    // It allows everything, and the leaf decides. Linux's _PAGE_TABLE, 0x067, is the same.
     tableEntry: frozen(P | RW | US | A | D | encrypted),
     memoryTypes: codec.memoryTypes,
     controls: X8664_CONTROLS,
@@ -161,21 +168,34 @@ function checkedGeometry(geometry: X86Geometry): X86Geometry {
 
 /** The options with their defaults, checked. */
 function reservedBits(given: Given<X8664Options>): ReservedBits {
-  const encryptionBit =
-    given.encryptionBit === undefined ? null : integerOption(given, 'encryptionBit', 32, 51);
-  const paBits = integerOption(given, 'paBits', 32, 52, encryptionBit ?? 52);
-  if (encryptionBit !== null && encryptionBit < paBits) {
-    throw new VmError('EINVAL', `encryptionBit is ${encryptionBit}, expected paBits (${paBits}) to 51`, {
-      advice: 'with encryption the processor reports fewer address bits: give those as paBits',
+  const positions = (['encryptionBit', 'sharedBit'] as const).map((name) =>
+    given[name] === undefined ? null : integerOption(given, name, 32, 51),
+  );
+  const [encryptionBit = null, sharedBit = null] = positions;
+  const paBits = integerOption(given, 'paBits', 32, 52, encryptionBit ?? sharedBit ?? 52);
+  if (encryptionBit !== null && sharedBit !== null) {
+    throw new VmError('EINVAL', 'encryptionBit and sharedBit are both given', {
+      advice: 'encryptionBit is for AMD SME and SEV, sharedBit for Intel TDX: no processor has both',
     });
   }
+  for (const [name, bit] of Object.entries({ encryptionBit, sharedBit }))
+    if (bit !== null && bit < paBits) {
+      throw new VmError('EINVAL', `${name} is ${bit}, expected paBits (${paBits}) to 51`, {
+        advice: 'with encryption the processor reports fewer address bits: give those as paBits',
+      });
+    }
   return {
     paBits,
     nxe: flagOption(given, 'nxe', true),
     page1g: flagOption(given, 'page1g', true),
     encryptionBit,
+    sharedBit,
     vendor: choiceOption(given, 'vendor', ['intel', 'amd'], 'intel'),
   };
+}
+
+function bitOf(position: number | null): bigint {
+  return position === null ? 0n : 1n << BigInt(position);
 }
 
 function frozen(value: bigint): Words {

@@ -26,13 +26,13 @@ export class LeafCodec {
   /**
    * @param types - memory type of each PAT index.
    * @param nxe - EFER.NXE.
-   * @param encrypted - the encryption bit as a mask; 0n without one.
+   * @param own - the encryption bit or the shared bit as a mask, 0n for none.
    */
-  constructor(levels: readonly Level[], types: readonly MemoryType[], nxe: boolean, encrypted: bigint) {
+  constructor(levels: readonly Level[], types: readonly MemoryType[], nxe: boolean, own: bigint) {
     this.#levels = levels;
     this.#types = types;
     this.#nxe = nxe;
-    this.#extra = SOFTWARE | SOFTWARE_HIGH | PKEY | encrypted;
+    this.#extra = SOFTWARE | SOFTWARE_HIGH | PKEY | own;
     this.memoryTypes = Object.freeze([...new Set(types)]);
   }
 

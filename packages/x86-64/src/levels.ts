@@ -9,6 +9,7 @@ export interface ReservedBits {
   readonly nxe: boolean;
   readonly page1g: boolean;
   readonly encryptionBit: number | null;
+  readonly sharedBit: number | null;
   readonly vendor: 'intel' | 'amd';
 }
 
@@ -46,12 +47,12 @@ function tableShape(shift: number, mapsLarge: boolean, reserved: ReservedBits): 
 
 /** A leaf of 4 KiB: bit 7 is PAT. */
 function smallLeaf(reserved: ReservedBits): Shape {
-  return shape(P, P, alwaysReserved(reserved));
+  return shape(P, P, reservedInLeaves(reserved));
 }
 
 /** A leaf of 2 MiB or 1 GiB: bit 12 is PAT. The bits from 13 to the first address bit are reserved. */
 function largeLeaf(shift: number, reserved: ReservedBits): Shape {
-  return shape(P | PS, P | PS, alwaysReserved(reserved) | mask(PAT_LARGE_BIT + 1, shift - 1));
+  return shape(P | PS, P | PS, reservedInLeaves(reserved) | mask(PAT_LARGE_BIT + 1, shift - 1));
 }
 
 const PAT_LARGE_BIT = 12;
@@ -67,6 +68,12 @@ function alwaysReserved({ paBits, nxe, encryptionBit }: ReservedBits): bigint {
   if (encryptionBit !== null) bits &= ~(1n << BigInt(encryptionBit));
   if (!nxe) bits |= NX;
   return bits;
+}
+
+/** A leaf may point to memory that a trust domain shares; a table may not be there. */
+function reservedInLeaves(reserved: ReservedBits): bigint {
+  const { sharedBit } = reserved;
+  return alwaysReserved(reserved) & ~(sharedBit === null ? 0n : 1n << BigInt(sharedBit));
 }
 
 /** A kind of entry: its match, and the bits that must be 0. */

@@ -25,6 +25,8 @@ export interface X8664LinuxOptions {
   readonly window?: { readonly start: bigint; readonly end?: bigint };
   /** Position of the C-bit, 32 to 51, when memory encryption is active: kernel protections carry it. Default: none. */
   readonly encryptionBit?: number;
+  /** Position of the shared bit, 32 to 51, in a guest of Intel TDX: device mappings carry it. Default: none. */
+  readonly sharedBit?: number;
   /** Unmapped pages after an area. Default: 1. */
   readonly guardPages?: number;
   /** The processor has leaves of 1 GiB. Default: true. */
@@ -93,7 +95,7 @@ export function x8664Linux(options?: X8664LinuxOptions): X8664LinuxPolicy {
   return x86LinuxPolicy(layout, options, 'x8664Linux()');
 }
 
-const NAMES = ['pti', 'nx', 'window', 'encryptionBit', 'guardPages', 'page1g'] as const;
+const NAMES = ['pti', 'nx', 'window', 'encryptionBit', 'sharedBit', 'guardPages', 'page1g'] as const;
 
 /**
  * Linux's policy for a layout of x86-64: `x8664Linux` is the one with 4 levels.
@@ -112,6 +114,7 @@ export function x86LinuxPolicy(
     pti: flagOption(given, 'pti', false),
     nx: flagOption(given, 'nx', true),
     encryptionBit: given.encryptionBit === undefined ? null : integerOption(given, 'encryptionBit', 32, 51),
+    sharedBit: given.sharedBit === undefined ? null : integerOption(given, 'sharedBit', 32, 51),
   };
   const usual = { start: vmallocStart, end: (start: bigint) => start + vmallocBytes - 1n };
   const window = windowOption(given.window, what ?? name, usual, PAGE_SHIFT);
@@ -150,23 +153,28 @@ interface Kernel {
   readonly pti: boolean;
   readonly nx: boolean;
   readonly encryptionBit: number | null;
+  readonly sharedBit: number | null;
 }
 
-function policyName(name: string, { pti, nx, encryptionBit }: Kernel): string {
+function policyName(name: string, { pti, nx, encryptionBit, sharedBit }: Kernel): string {
   const parts = [`Linux ${name}`];
   if (pti) parts.push('PTI');
   if (!nx) parts.push('no NX');
   if (encryptionBit !== null) parts.push('memory encryption');
+  if (sharedBit !== null) parts.push('TDX');
   return parts.join(', ');
 }
 
-function namedProtections({ pti, nx, encryptionBit }: Kernel): X8664Protections {
+function namedProtections({ pti, nx, encryptionBit, sharedBit }: Kernel): X8664Protections {
   const extra = encryptionBit === null ? 0n : 1n << BigInt(encryptionBit);
   // Linux masks bits that the processor lacks: NX through __supported_pte_mask, G through __default_kernel_pte_mask.
   const noExecute = { execute: !nx, global: !pti };
   const data = { ...noExecute, write: true };
   const io = protection(data);
-  const ioremap = (fields: Partial<Protection>): Protection => protection({ ...io, ...fields });
+  // pgprot_decrypted sets the shared bit; a page of the guest has none, and _PAGE_ENC is 0.
+  const shared = sharedBit === null ? 0n : 1n << BigInt(sharedBit);
+  const ioremap = (fields: Partial<Protection>): Protection =>
+    protection({ ...io, extra: shared, ...fields });
   return Object.freeze({
     PAGE_KERNEL: protection({ ...data, extra }),
     PAGE_KERNEL_RO: protection({ ...noExecute, extra }),

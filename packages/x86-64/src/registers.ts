@@ -82,7 +82,7 @@ const RFLAGS_AC = mask(18, 18);
 
 const NAMES = [
   ...(['cr0', 'cr3', 'cr4', 'efer', 'rflags', 'pkru', 'pkrs', 'pat'] as const),
-  ...(['paBits', 'page1g', 'encryptionBit', 'vendor'] as const),
+  ...(['paBits', 'page1g', 'encryptionBit', 'sharedBit', 'vendor'] as const),
 ];
 
 /**
@@ -131,13 +131,14 @@ export function x86FromRegisters(registers: X8664Registers, mode: X86Mode): X866
     throw new VmError('EINVAL', `CR4.LA57 (bit 12) is ${la57 ? 'clear' : 'set'}`, { advice: otherwise });
   }
 
-  const { paBits, page1g, encryptionBit, vendor } = given as Partial<X8664Options>;
+  const { paBits, page1g, encryptionBit, sharedBit, vendor } = given as Partial<X8664Options>;
   const format = make({
     pat,
     nxe: (efer & EFER.NXE) !== 0n,
     ...(paBits === undefined ? {} : { paBits }),
     ...(page1g === undefined ? {} : { page1g }),
     ...(encryptionBit === undefined ? {} : { encryptionBit }),
+    ...(sharedBit === undefined ? {} : { sharedBit }),
     ...(vendor === undefined ? {} : { vendor }),
   });
   const controls = completeControls(

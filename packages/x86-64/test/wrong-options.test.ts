@@ -35,6 +35,7 @@ describe('wrong options are refused, naming the member, by', () => {
               value === undefined || (typeof value === 'bigint' && isRegister(false)(value) === true),
           ),
           encryptionBit: isInteger(32, 51),
+          sharedBit: isInteger(32, 51),
           vendor: isOneOf(undefined, 'intel'),
         },
       ),
@@ -53,6 +54,7 @@ describe('wrong options are refused, naming the member, by', () => {
           window: (value) =>
             value === undefined || (typeof value === 'object' && value !== null ? null : false),
           encryptionBit: isInteger(32, 51),
+          sharedBit: isInteger(32, 51),
           guardPages: isInteger(0, 2 ** 32 - 1),
           page1g: isFlag,
         },
@@ -74,6 +76,7 @@ describe('wrong options are refused, naming the member, by', () => {
         paBits: isInteger(32, 52),
         page1g: isFlag,
         encryptionBit: isInteger(32, 51),
+        sharedBit: isInteger(32, 51),
         vendor: isOneOf(undefined, 'intel'),
       }),
     ).toEqual([]);

@@ -4,6 +4,7 @@ import { addresses } from './addresses.js';
 import { breaks } from './breaks.js';
 import { controls } from './controls.js';
 import { counters } from './counters.js';
+import { cuts } from './cuts.js';
 import { failures } from './failures.js';
 import { faults } from './faults.js';
 import { flushes } from './flushes.js';
@@ -22,6 +23,7 @@ export const ALL_GROUPS: readonly Group[] = [
   operations,
   range,
   permissions,
+  cuts,
   controls,
   faults,
   accessedDirty,

@@ -11,6 +11,7 @@ import type { Case, Group } from '../case.js';
 import { combinations, controlsOf, encoded, isInUse, leafLevels, leavesInUse, pathTo } from '../members.js';
 import { addressMask, kindOf } from '../tools/entries.js';
 import { forbidding } from './tables-forbid.js';
+import { walks } from './walks-allow.js';
 
 const KINDS = ['read', 'write', 'execute'] as const;
 const SIDES = ['kernel', 'user'] as const;
@@ -31,6 +32,10 @@ export const permissions: Group = {
         id: `tables:level=${format.levels[level]?.name}`,
         run: () => tables(format, level),
       })),
+    ...leafLevels(format).map((level) => ({
+      id: `walk:level=${format.levels[level]?.name}`,
+      run: () => walks(format, level),
+    })),
     ...(manual.tables === undefined ? [] : forbidding(format, manual.tables)),
     { id: 'rights', run: () => rights(format) },
   ],
@@ -116,9 +121,6 @@ function rights(format: PageTableFormat): void {
       same(own.write, true, `write by the owner (${wanted.user ? 'user' : 'kernel'})`);
     for (const kind of KINDS) if (own[kind]) seen.add(`${wanted.user ? 'user' : 'kernel'} ${kind}`);
   }
-  for (const right of ['kernel read', 'kernel write', 'user read', 'user write']) {
-    ensure(seen.has(right), `no page gives its owner ${right}`);
-  }
-  // Table entries of one half may take execution from one side as a whole, as arm64's do under Linux.
-  ensure(seen.has('kernel execute') || seen.has('user execute'), 'no page can be executed by its owner');
+  for (const side of SIDES)
+    for (const kind of KINDS) ensure(seen.has(`${side} ${kind}`), `no page gives its owner ${side} ${kind}`);
 }

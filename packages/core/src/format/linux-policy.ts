@@ -62,6 +62,11 @@ export interface LinuxPolicy {
   /** Bit of `extra` that marks an entry without a `struct page` (pte_mkspecial). Default: none. */
   readonly specialBit?: bigint;
   /**
+   * What Linux writes into entries that point to its tables, without the address: arm64's kernel tables forbid
+   * execution to the user. An address space writes it for the tables that it makes. Default: the format's.
+   */
+  readonly tableEntry?: bigint;
+  /**
    * What set_memory_ro and its siblings may change. `any`: all mapped pages, splitting leaves. `vmalloc`:
    * only vmalloc memory without VM_ALLOW_HUGE_VMAP (arm64). Default: `any`.
    */

@@ -61,11 +61,11 @@ export interface PageTableFormat<C extends Controls = Controls> {
   readonly address: readonly AddressField[];
   /**
    * The bits besides the address of an entry that points to a table, at every level. With them the entry
-   * must be a table.
+   * must be a table, and it forbids nothing: each leaf below allows what it allows as a larger leaf. What a
+   * kernel forbids with its table entries is the policy's (`LinuxPolicy.tableEntry`).
    *
-   * Source: Linux, `_PAGE_TABLE` 0x067 (arch/x86/include/asm/pgtable_types.h);
-   * `PMD_TYPE_TABLE | PMD_TABLE_AF | PMD_TABLE_UXN` 0x1000000000000403
-   * (arch/arm64/include/asm/pgtable-hwdef.h).
+   * Source: SDM vol. 3A, Paging, "Determination of Access Rights": R/W and U/S set, XD clear; Arm ARM D8.4,
+   * "Hierarchical control": APTable, PXNTable and UXNTable clear; RISC-V privileged specification: V alone.
    */
   readonly tableEntry: Words;
   /** The memory types that `encode` can express. `decode` returns no others. */

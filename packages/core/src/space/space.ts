@@ -28,6 +28,8 @@ export interface SpaceParts {
   readonly totalRamPages: number | undefined;
   /** Physical address in bytes of an existing root; `undefined` for a new one. */
   readonly root: bigint | undefined;
+  /** Entries that point to tables, without the address; `undefined` for the format's. */
+  readonly tableEntry: bigint | undefined;
   readonly asid: number | undefined;
   /** Processor modes for walks that differ from the format's. */
   readonly controls: Partial<Controls> | undefined;
@@ -65,7 +67,7 @@ export class Space {
    *   `EFAULT` when an existing one has no bytes.
    */
   constructor(parts: SpaceParts) {
-    const { format, memory, frames, ram, totalRamPages, root, asid, controls, sink } = parts;
+    const { format, memory, frames, ram, totalRamPages, root, tableEntry, asid, controls, sink } = parts;
     this.flushes = new FlushLedger(sink ?? null);
     const tableSink = this.flushes.tableSink();
     // First, since it checks format, memory and frames.
@@ -73,6 +75,7 @@ export class Space {
       ...{ format, memory, frames },
       ...(tableSink === null ? {} : { sink: tableSink }),
       ...(root === undefined ? {} : { root }),
+      ...(tableEntry === undefined ? {} : { tableEntry }),
       ...(asid === undefined ? {} : { asid }),
     });
     this.format = format;

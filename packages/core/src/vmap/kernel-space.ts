@@ -50,6 +50,8 @@ export class KernelSpace extends Space {
       ram,
       totalRamPages,
       root,
+      // A policy of another format is refused below, by its name.
+      tableEntry: isFor(linux, format as PageTableFormat) ? linux.tableEntry : undefined,
       asid,
       controls,
       sink,
@@ -163,9 +165,14 @@ function checkPolicy(linux: LinuxPolicy): void {
   checkWindow(linux.window, 'the window of `linux`');
 }
 
+function isFor({ formats }: LinuxPolicy, format: PageTableFormat): boolean {
+  return Array.isArray(formats) && formats.includes(format?.name);
+}
+
 /** A policy is for formats that it names: the window and the bits of `extra` would mean something else in others. */
-function requireOwnFormat({ name, formats }: LinuxPolicy, format: PageTableFormat): void {
-  if (Array.isArray(formats) && formats.includes(format.name)) return;
+function requireOwnFormat(policy: LinuxPolicy, format: PageTableFormat): void {
+  if (isFor(policy, format)) return;
+  const { name, formats } = policy;
   const its = Array.isArray(formats) ? formats.join(' or ') : `formats that are ${shown(formats)}`;
   throw new VmError('EINVAL', `the policy \`${name}\` is for ${its}, but the format is ${format.name}`, {
     advice: 'pass the format and the policy of one package, made with the same options',

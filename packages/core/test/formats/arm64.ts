@@ -109,7 +109,7 @@ export function arm64(options: Arm64Shape): PageTableFormat {
     present: match(1n, 1n),
     levels,
     address,
-    tableEntry: words(0x1000000000000403n),
+    tableEntry: words(3n),
     memoryTypes: TYPES,
     controls: {},
     encode(p: Protection, level: number): Words {

@@ -19,9 +19,12 @@ export function linesOf(dump: string): string[] {
   return dump.trimEnd().split('\n').slice(1);
 }
 
-/** A table on arm64 with leaves of many kinds. */
+/** What Linux writes into entries that point to the kernel's tables (PMD_TYPE_TABLE, PMD_TABLE_AF, PMD_TABLE_UXN). */
+const KERNEL_TABLE = 0x1000000000000403n;
+
+/** A table of Linux on arm64 with leaves of many kinds. */
 export function sample() {
-  const all = machine(arm64({ granule: 4, vaBits: 48 }));
+  const all = machine(arm64({ granule: 4, vaBits: 48 }), 64, 0n, undefined, KERNEL_TABLE);
   const { table } = all;
   table.map(WINDOW, [0x1234, 0x1235, 0x1236, 0x99], KERNEL);
   table.map(WINDOW + 0x5000n, [0x300], { ...KERNEL, dirty: false });

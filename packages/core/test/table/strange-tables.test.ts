@@ -43,10 +43,21 @@ describe('collapse', () => {
     }
   });
 
-  test('makes a block of its own table, whose entry has the restrictions that Linux sets in all table entries', () => {
-    // arm64's table entries carry UXNTable: user mode may execute no page below, block or not.
+  test('makes a block of a table of its own, whose entry forbids nothing', () => {
     const { table } = machine(arm);
     table.mapRange(BASE, 0n, 2 * MiB, protection({ user: true, execute: true }), { maxLeafShift: 12 });
+    expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(1);
+  });
+
+  test('keeps a table of its own, whose entry forbids what its leaves allow', () => {
+    // Linux's kernel tables carry UXNTable: user mode may execute no page below.
+    const { table } = machine(arm, 64, 0n, undefined, 0x1000000000000403n);
+    table.mapRange(BASE, 0n, 2 * MiB, protection({ user: true, execute: true }), { maxLeafShift: 12 });
+    const before = table.walk(BASE).permissions;
+    expect(before?.user.execute).toBe(false);
+    expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(0);
+    expect(table.walk(BASE).permissions).toEqual(before);
+    table.protect(BASE, 2 * MiB, { user: false });
     expect(collapseLeaves(table, BASE, 2 * MiB)).toBe(1);
   });
 

@@ -32,8 +32,15 @@ export interface TestMachine {
  * @param tableFrames - frames of the memory: they bound the tables, the root among them.
  * @param base - physical address of the memory.
  * @param sink - called at each flush, after it has been noted.
+ * @param tableEntry - as the page table's option.
  */
-export function machine(format: PageTableFormat, tableFrames = 64, base = 0n, sink?: FlushSink): TestMachine {
+export function machine(
+  format: PageTableFormat,
+  tableFrames = 64,
+  base = 0n,
+  sink?: FlushSink,
+  tableEntry?: bigint,
+): TestMachine {
   const pageBytes = 2 ** format.pageShift;
   const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: tableFrames * pageBytes, base });
   const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
@@ -44,6 +51,9 @@ export function machine(format: PageTableFormat, tableFrames = 64, base = 0n, si
       sink?.flush(va, bytes, leafShift, tablesFreed, asid);
     },
   };
-  const table = new PageTable({ format, memory, frames, sink: recorder });
+  const table = new PageTable({
+    ...{ format, memory, frames, sink: recorder },
+    ...(tableEntry === undefined ? {} : { tableEntry }),
+  });
   return { format, memory, frames, table, flushes, pageBytes };
 }

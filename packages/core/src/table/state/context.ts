@@ -1,3 +1,4 @@
+import type { EntryTemplate } from '../../entry-template.js';
 import { VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { Plan } from '../../format/plan.js';
@@ -8,6 +9,7 @@ import type { PageRange } from '../page-range.js';
 import { type Counters, newCounters } from './counters.js';
 import type { FlushSink } from './flush-sink.js';
 import type { TableRecords } from './table-records.js';
+import { TableRights } from './table-rights.js';
 import { TableVisit } from './table-visit.js';
 
 /** One table: its frame, and where its entries are. */
@@ -34,6 +36,8 @@ const NO_PLACE: TablePlace = Object.freeze({ pfn: -1, bank: null as unknown as B
  */
 export class TableContext {
   readonly plan: Plan;
+  /** Entries that point to the tables that it makes. */
+  readonly link: EntryTemplate;
   readonly memory: PhysicalMemory;
   /** Where tables come from; `null` for a table that is only read. */
   readonly frames: FrameAllocator | null;
@@ -63,9 +67,12 @@ export class TableContext {
   asid = 0;
   /** The visit to the root, made by the first call that changes the tables. */
   visit: TableVisit | null = null;
+  /** Made by the first call that changes the size of a leaf. */
+  #rights: TableRights | null = null;
 
   constructor(
     plan: Plan,
+    link: EntryTemplate,
     memory: PhysicalMemory,
     frames: FrameAllocator | null,
     records: TableRecords | null,
@@ -73,12 +80,19 @@ export class TableContext {
     controls: Controls,
   ) {
     this.plan = plan;
+    this.link = link;
     this.memory = memory;
     this.frames = frames;
     this.records = records;
     this.owner = this.records?.newOwner() ?? 0;
     this.sink = sink;
     this.controls = controls;
+  }
+
+  /** What its table entries take from leaves. */
+  get rights(): TableRights {
+    this.#rights ??= new TableRights(this.plan.format, this.controls);
+    return this.#rights;
   }
 }
 

@@ -1,4 +1,5 @@
 import { entryHi, entryLo, pfnOf } from '../../address-codec.js';
+import type { EntryTemplate } from '../../entry-template.js';
 import { type LevelPlan, meets } from '../../format/plan.js';
 import type { TableContext } from './context.js';
 
@@ -24,8 +25,7 @@ export function isPresent(context: TableContext, lo: number, hi: number): boolea
 }
 
 /** Writes an entry that points to a table. The caller counts it. */
-export function writeTableEntry(context: TableContext, words: Int32Array, at: number, pfn: number): void {
-  const { address, format } = context.plan;
-  words[at] = format.tableEntry.lo | entryLo(address, pfn);
-  words[at + 1] = format.tableEntry.hi | entryHi(address, pfn);
+export function writeTableEntry(link: EntryTemplate, words: Int32Array, at: number, pfn: number): void {
+  words[at] = link.lo | entryLo(link.address, pfn);
+  words[at + 1] = link.hi | entryHi(link.address, pfn);
 }

@@ -1,9 +1,11 @@
 import { optionsOf } from '../../check/options.js';
 import { checkSink } from '../../check/sink.js';
+import type { EntryTemplate } from '../../entry-template.js';
 import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
-import { type Plan, planOf } from '../../format/plan.js';
+import { leafTemplate, type Plan, planOf } from '../../format/plan.js';
+import { tableEntryOf } from '../../format/table-entry.js';
 import { requireSound } from '../../format/validate.js';
 import { ArrayLoops } from '../../loops/array-loops.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
@@ -29,6 +31,12 @@ export interface PageTableOptions<C extends Controls = Controls> {
    */
   readonly root?: bigint;
   /**
+   * Entries that point to tables that it makes: their bits without the address. A kernel's own are its policy's
+   * `tableEntry`. A block whose pieces would lose a right below such an entry is cut with the format's in its
+   * place. Default: the format's, which forbids nothing.
+   */
+  readonly tableEntry?: bigint;
+  /**
    * Address-space id for flushes, where several roots share a sink: PCID or ASID, 0 to 65535. Default: 0.
    */
   readonly asid?: number;
@@ -41,7 +49,7 @@ export interface PageTableOptions<C extends Controls = Controls> {
 /** The largest id: arm64 and riscv64 have 16 bits, x86-64's PCID has 12. */
 const MAX_ASID = 65535;
 
-const NAMES = ['format', 'memory', 'frames', 'root', 'asid', 'sink', 'controls'] as const;
+const NAMES = ['format', 'memory', 'frames', 'root', 'tableEntry', 'asid', 'sink', 'controls'] as const;
 
 /** Makes the context of a new root, or of one that exists. */
 export function makeContext<C extends Controls>(options: PageTableOptions<C>): TableContext {
@@ -49,7 +57,7 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
   requireParts(given);
   requireSound(given.format as PageTableFormat);
   const plan = planOf(given.format as PageTableFormat);
-  const { memory, frames, root, asid = 0, sink = null } = given;
+  const { memory, frames, root, tableEntry, asid = 0, sink = null } = given;
   if (typeof frames?.tryAllocate !== 'function') {
     throw new VmError('EINVAL', 'a page table needs `frames`, a FrameAllocator for its tables', {
       advice: 'new FrameAllocator(memory) makes one; a PageTableReader needs none',
@@ -64,6 +72,7 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
   memory.useLoops((bank, isShared) => new ArrayLoops(bank, isShared));
   const context = new TableContext(
     plan,
+    tableEntry === undefined ? plan.link : linkOf(plan, tableEntry),
     memory,
     frames,
     TableRecords.of(frames),
@@ -75,6 +84,12 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
   // Only once it has a root: a context that got none is not a page table, and no restore may find it.
   context.records?.watch(context);
   return context;
+}
+
+/** Entries that point to tables, as the caller wants them. */
+function linkOf(plan: Plan, tableEntry: bigint): EntryTemplate {
+  const { lo, hi } = tableEntryOf(plan.format, tableEntry, '`tableEntry`');
+  return leafTemplate(plan, lo, hi);
 }
 
 function newRoot(context: TableContext): TablePlace {

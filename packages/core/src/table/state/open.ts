@@ -33,7 +33,7 @@ export function openContext<C extends Controls>(options: ReaderOptions<C>): Tabl
   requireParts(given);
   const plan = planOf(given.format as PageTableFormat);
   const controls = controlsOf(plan, given.controls);
-  const context = new TableContext(plan, given.memory, null, null, null, controls);
+  const context = new TableContext(plan, plan.link, given.memory, null, null, null, controls);
   context.root = openRoot(plan, given.memory, given.root);
   return context;
 }

@@ -192,7 +192,7 @@ export class SinglePages {
         made.push(table);
         if (first < 0) first = table;
         else {
-          writeTableEntry(context, bank.words, slot, table);
+          writeTableEntry(context.link, bank.words, slot, table);
           this.#records.add(record, 1);
         }
         record = this.#records.find(table);
@@ -204,7 +204,7 @@ export class SinglePages {
     }
     this.#write(bank.words, slot, pfn);
     this.#records.add(record, 1);
-    writeTableEntry(context, bank.words, missAt, first);
+    writeTableEntry(context.link, bank.words, missAt, first);
     this.#records.add(top, 1);
     this.#count(plan.levels.length, missLevel + 1, missing + 1);
     return true;

@@ -229,13 +229,8 @@ class Collapser {
     const { leafAddressLo, leafAddressHi } = levels[last] as LevelPlan;
     const entry = { lo: lo & ~leafAddressLo, hi: hi & ~leafAddressHi };
     if (entry.lo === format.tableEntry.lo && entry.hi === format.tableEntry.hi) return false;
-    const above = Array.from({ length: level.index }, () => format.tableEntry);
     const leaf = format.relevel(whole.flags, level.index, level.index + 1);
-    const now = format.permissions([...above, { lo, hi }, leaf], format.controls);
-    const then = format.permissions([...above, whole.flags], format.controls);
-    return (['kernel', 'user'] as const).some((side) =>
-      (['read', 'write', 'execute'] as const).some((kind) => now[side][kind] !== then[side][kind]),
-    );
+    return this.#context.rights.restricts(entry, level.index, whole.flags, leaf);
   }
 
   /** Starts the union of a table's leaves; `null` when no block may take the table's place. */

@@ -1,4 +1,5 @@
 import { entryHi, entryLo, pfnOf } from '../../../address-codec.js';
+import type { EntryTemplate } from '../../../entry-template.js';
 import { type LevelPlan, leafTemplate } from '../../../format/plan.js';
 import { writeLinear } from '../../../loops/write-loops.js';
 import type { TableContext } from '../../state/context.js';
@@ -57,8 +58,9 @@ export function applyCut(cutter: Cutter, cut: Cut): void {
     const pages = here.to - here.from;
     const isPart = transform !== null && pages < level.pages;
     if (pages > 0 && (isPart || level.shift > maxShift)) {
-      const child = makePieces(cutter, cut, lo, hi, start);
-      writeTableEntry(context, same, 2 * i, child);
+      const pieces = piecesOf(context, level, lo, hi);
+      const child = makePieces(cutter, cut, pieces, start);
+      writeTableEntry(pieces.link, same, 2 * i, child);
       lower.push({ child, ...here });
     } else {
       unmark(context, level, same, i);
@@ -80,25 +82,40 @@ export function applyCut(cutter: Cutter, cut: Cut): void {
   changes.rewrite(cut, after);
 }
 
-/** Makes a table whose leaves together translate the same as one leaf of the level above. */
-function makePieces(cutter: Cutter, parent: Span, lo: number, hi: number, page: number): number {
+/** The leaves of the next level that together translate the same as one leaf. */
+interface Pieces {
+  /** First frame. */
+  readonly pfn: number;
+  readonly leaf: EntryTemplate;
+  /** The entry that points to their table. */
+  readonly link: EntryTemplate;
+}
+
+function piecesOf(context: TableContext, level: LevelPlan, lo: number, hi: number): Pieces {
+  const { plan, link } = context;
+  const below = plan.levels[level.index + 1] as LevelPlan;
+  const whole = { lo: lo & ~level.leafAddressLo, hi: hi & ~level.leafAddressHi };
+  const flags = plan.format.relevel(whole, level.index, below.index);
+  // In a block, bits below its size are not address bits. In a smaller leaf they would be.
+  const leaf = leafTemplate(plan, flags.lo & ~below.leafAddressLo, flags.hi & ~below.leafAddressHi);
+  // A kernel's entry may forbid what a block of somebody else allows. The format's forbids nothing.
+  const takes = link !== plan.link && context.rights.restricts(link, level.index, whole, leaf);
+  return {
+    pfn: pfnOf(plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi),
+    leaf,
+    link: takes ? plan.link : link,
+  };
+}
+
+/** Makes the table of the pieces of one leaf of the level above. */
+function makePieces(cutter: Cutter, parent: Span, { pfn, leaf }: Pieces, page: number): number {
   const { context, changes } = cutter;
   const { plan, records, counters } = context;
-  const { level } = parent;
-  const below = plan.levels[level.index + 1] as LevelPlan;
+  const below = plan.levels[parent.level.index + 1] as LevelPlan;
   const child = changes.makeTable(below.index, parent.record, page, true);
   const bank = writableBankOfTable(context, child, page);
-  const flags = plan.format.relevel(
-    { lo: lo & ~level.leafAddressLo, hi: hi & ~level.leafAddressHi },
-    level.index,
-    below.index,
-  );
-  const pfn = pfnOf(plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi);
   const word = bank.wordOf(child, plan.pageShift);
-  // In a block, bits below its size are not address bits. In a smaller leaf they would be.
-  const flagsLo = flags.lo & ~below.leafAddressLo;
-  const flagsHi = flags.hi & ~below.leafAddressHi;
-  writeLinear(bank.words, word, below.entries, pfn, below.pages, leafTemplate(plan, flagsLo, flagsHi));
+  writeLinear(bank.words, word, below.entries, pfn, below.pages, leaf);
   counters.entriesWritten += below.entries;
   records?.add(records.find(child), below.entries);
   return child;

@@ -80,7 +80,7 @@ export class ChangeSet {
   /** Links a table into an empty slot. The slot was noted, or the call made its table. */
   writeLink(bank: Bank, at: number, record: number, pfn: number): void {
     const { counters, records } = this.#context;
-    writeTableEntry(this.#context, bank.words, at, pfn);
+    writeTableEntry(this.#context.link, bank.words, at, pfn);
     counters.entriesWritten++;
     records?.add(record, 1);
   }
@@ -98,11 +98,11 @@ export class ChangeSet {
 
   /** Links tables into adjacent empty slots. The slots were noted, or the call made their table. */
   writeLinks(bank: Bank, at: number, record: number, made: Float64Array): void {
-    const { plan, counters, records } = this.#context;
+    const { link, counters, records } = this.#context;
     const source = { narrow: null, wide: made, start: 0 };
     // It refuses none: every frame of a page table's allocator fits the format (`checkAllocator` in
     // make.ts).
-    loopsOf(bank).writeFrames(at, made.length, source, 0, plan.link);
+    loopsOf(bank).writeFrames(at, made.length, source, 0, link);
     counters.entriesWritten += made.length;
     records?.add(record, made.length);
   }
