@@ -1,6 +1,5 @@
 import {
   applyToRange,
-  type Controls,
   collapseLeaves,
   hex,
   type Level,
@@ -8,15 +7,14 @@ import {
   protection,
   splitLeaves,
   toBigint,
-  type Words,
   words,
 } from '@vmarea/core';
 import { codeOf, ensure, same } from '../assert.js';
 import type { Case, Group } from '../case.js';
 import { Machine, placeOf, type Size, sizesOf } from '../machine.js';
-import { combinations, controlsOf, encoded } from '../members.js';
-import { addressBits, addressMask, kindOf } from '../tools/entries.js';
-import { rightsOfLeaves } from '../tools/rights-of-leaves.js';
+import { combinations, encoded, leavesInUse } from '../members.js';
+import { addressBits, addressMask, kindOf, type Read } from '../tools/entries.js';
+import { rightsOf, rightsOfLeaves } from '../tools/rights-of-leaves.js';
 
 /**
  * A block that is cut gives and takes no right outside the range that the call names, whatever stands in the block and in the
@@ -37,6 +35,7 @@ export const cuts: Group = {
           run: () => cutBelow(format, size, above),
         })),
         { id: `own-tables:block=${size.name}`, run: () => cutWithOwn(format, size) },
+        { id: `collapse:block=${size.name}`, run: () => collapseAll(format, size) },
       ]),
 };
 
@@ -55,22 +54,33 @@ const NAMES = Object.keys(CALLS) as (keyof typeof CALLS)[];
 
 /** Every kind of leaf, below tables as the engine makes them. */
 function cutAll(format: PageTableFormat, size: Size, name: keyof typeof CALLS): void {
-  for (const leaf of kindsOfLeaves(format, size.level)) cut({ format, size, leaf }, name);
+  const half = NAMES.indexOf(name) % 2;
+  for (const [i, leaf] of kindsOfLeaves(format, size.level).entries())
+    if (i % 2 === half) cut({ format, size, leaf }, name);
 }
 
 /** Below a table entry that takes something, at one level. */
 function cutBelow(format: PageTableFormat, size: Size, above: number): void {
   const leaves = kindsOfLeaves(format, size.level);
-  for (const [i, entry] of kindsOfTables(format, size.level, leaves).entries())
+  for (const [i, entry] of kindsOfTables(format).entries())
     for (const [j, leaf] of leaves.entries())
-      if ((i + j) % 3 === 0) cut({ format, size, leaf, above, entry }, NAMES[j % NAMES.length]);
+      if ((i + j) % 4 === 0) cut({ format, size, leaf, above, entry }, NAMES[(j >> 2) % NAMES.length]);
 }
 
 /** By a page table whose own table entries take something, as those of a kernel do. */
 function cutWithOwn(format: PageTableFormat, size: Size): void {
   const leaves = kindsOfLeaves(format, size.level);
-  for (const [i, own] of kindsOfTables(format, size.level, leaves).entries())
-    for (const [j, leaf] of leaves.entries()) cut({ format, size, leaf, own }, NAMES[(i + j) % NAMES.length]);
+  for (const [i, own] of kindsOfTables(format).entries())
+    for (const [j, leaf] of leaves.entries())
+      if ((i + j) % 2 === 0) cut({ format, size, leaf, own }, NAMES[(j >> 1) % NAMES.length]);
+}
+
+/** A table of pieces whose entry takes something becomes a block only where the block allows no more. */
+function collapseAll(format: PageTableFormat, size: Size): void {
+  const leaves = kindsOfLeaves(format, size.level);
+  const tables = [toBigint(format.tableEntry), ...kindsOfTables(format)];
+  for (const [i, entry] of tables.entries())
+    for (const [j, leaf] of leaves.entries()) if ((i + j) % 2 === 0) collapse({ format, size, leaf }, entry);
 }
 
 interface Stage {
@@ -85,47 +95,61 @@ interface Stage {
   readonly own?: bigint;
 }
 
-/** Cuts one page out of a block, and where that is possible makes the block again. */
-function cut(stage: Stage, name: keyof typeof CALLS = 'protect'): void {
+/** A block as somebody else has written it, in a page table of its own. */
+function placed(stage: Stage): { readonly machine: Machine; readonly va: bigint; readonly before: string } {
   const { format, size, leaf, above, entry = 0n, own } = stage;
   const machine = new Machine(format, 4 + 2 * format.levels.length, own);
   const { va, pa } = placeOf(format, size);
   const bytes = 1n << BigInt(size.shift);
   machine.table.mapRange(va, pa, bytes, plainOf(format, size.level), { maxLeafShift: size.shift });
   const reads = machine.reads(va);
-  const address = addressMask(format, format.pageShift);
   machine.memory.write64(machine.last(va).address, leaf | addressBits(format, pa));
   const table = above === undefined ? undefined : reads[above];
-  if (table !== undefined) machine.memory.write64(table.address, entry | (table.entry & address));
-  // What the engine puts above, the test does not judge here: the block is somebody else's.
-  else if (own !== undefined) openAbove(machine, va, size.level);
-
-  const what = `${name} of a page of the block ${hex(leaf)}`;
+  if (table !== undefined) rewrite(machine, table, entry);
+  // The page table's own entries are judged below the block: here its tables are somebody else's.
+  else for (const read of reads.slice(0, size.level)) rewrite(machine, read, toBigint(format.tableEntry));
   const [before] = rightsOfLeaves(machine, va, size.level);
-  same(before?.bytes, bytes, `${what}: bytes of the block`);
+  same(before?.bytes, bytes, `bytes of the block ${hex(leaf)}`);
+  return { machine, va, before: before?.rights ?? '' };
+}
+
+/** Gives an entry that points to a table other bits. */
+function rewrite({ format, memory }: Machine, { address, entry }: Read, bits: bigint): void {
+  memory.write64(address, bits | (entry & addressMask(format, format.pageShift)));
+}
+
+/** Cuts one page out of a block. */
+function cut(stage: Stage, name: keyof typeof CALLS = 'protect'): void {
+  const { machine, va, before } = placed(stage);
+  const what = `${name} of a page of the block ${hex(stage.leaf)}`;
   // Some leaves cannot be changed to what no protection says.
   if (codeOf(() => CALLS[name](machine, va + machine.page)) === 'EINVAL') return;
-  ensure(machine.last(va).level > size.level, `${what} makes no smaller leaves`);
-  expectSame(machine, va, stage, before?.rights, what);
-  if (name !== 'split') return;
-  collapseLeaves(machine.table, va, bytes, { maxLeafShift: size.shift });
-  expectSame(machine, va, stage, before?.rights, `${what}, and collapse`);
+  ensure(machine.last(va).level > stage.size.level, `${what} makes no smaller leaves`);
+  expectSame(machine, va, stage, before, what);
+}
+
+/** Splits a block, gives its table another entry, and lets `collapseLeaves` decide. */
+function collapse(stage: Stage, entry: bigint): void {
+  const { machine, va } = placed(stage);
+  const { level, shift } = stage.size;
+  splitLeaves(machine.table, va, machine.page);
+  rewrite(machine, machine.reads(va)[level] as Read, entry);
+  const before = rightsOfLeaves(machine, va, level);
+  collapseLeaves(machine.table, va, 1n << BigInt(shift), { maxLeafShift: shift });
+  same(
+    rightsOfLeaves(machine, va, level),
+    before,
+    `the rights after collapseLeaves of the block ${hex(stage.leaf)} below the table entry ${hex(entry)}`,
+  );
 }
 
 /** Every page but the named one has the rights that the block had. */
-function expectSame(
-  machine: Machine,
-  va: bigint,
-  { size }: Stage,
-  before: string | undefined,
-  what: string,
-): void {
+function expectSame(machine: Machine, va: bigint, { size }: Stage, before: string, what: string): void {
   let bytes = 0n;
-  for (const found of rightsOfLeaves(machine, va, size.level)) {
-    if (found.va === va + machine.page) continue;
+  for (const found of rightsOfLeaves(machine, va, size.level, va + machine.page)) {
     bytes += found.bytes;
     if (found.rights !== before)
-      throw new Error(`${what}: ${hex(found.va)} had ${before ?? 'nothing'}, and has ${found.rights}`);
+      throw new Error(`${what}: ${hex(found.va)} had ${before}, and has ${found.rights}`);
   }
   const all = 1n << BigInt(size.shift);
   ensure(
@@ -134,59 +158,70 @@ function expectSame(
   );
 }
 
-/** Takes from the tables above a block what a page table's own entries forbid. */
-function openAbove(machine: Machine, va: bigint, level: number): void {
-  const { format, memory } = machine;
-  const open = toBigint(format.tableEntry);
-  for (const read of machine.reads(va).slice(0, level))
-    memory.write64(read.address, open | (read.entry & addressMask(format, format.pageShift)));
-}
-
 function plainOf(format: PageTableFormat, level: number): ReturnType<typeof protection> {
   const found = combinations(format).find((one) => encoded(format, one, level) !== null);
   return found ?? protection();
 }
 
-/** Leaves of a level that differ in what some mode allows, tables left aside. Each stands for all that are like it. */
-function kindsOfLeaves(format: PageTableFormat, level: number): bigint[] {
-  const { shift, run } = format.levels[level] as Level;
-  const fixed = addressMask(format, shift) | (run === null ? 0n : toBigint(run.set));
-  const found = new Map<string, bigint>();
-  const note = (leaf: bigint): void => {
-    if (kindOf(format, level, leaf) !== 'leaf') return;
-    const rights = rightsBelow(format, format.tableEntry, level, leaf);
-    if (!found.has(rights)) found.set(rights, leaf);
-  };
-  const bases = combinations(format)
-    .filter(({ accessed, global, memory }) => accessed && !global && memory === format.memoryTypes[0])
-    .flatMap((one) => encoded(format, one, level) ?? [])
-    .map(toBigint);
-  for (const base of bases) {
-    note(base);
-    for (let bit = 1n; bit < 1n << 64n; bit <<= 1n) if ((bit & fixed) === 0n) note(base ^ bit);
-  }
-  return [...found.values()];
+/** What is found once for a format and level, since every case asks for it. */
+const known = new WeakMap<PageTableFormat, Map<string, bigint[]>>();
+
+function once(format: PageTableFormat, key: string, find: () => bigint[]): bigint[] {
+  const all = known.get(format) ?? new Map<string, bigint[]>();
+  known.set(format, all);
+  const list = all.get(key) ?? find();
+  all.set(key, list);
+  return list;
 }
 
-/** Table entries of one bit more or less than the format's that take something from some leaf. */
-function kindsOfTables(format: PageTableFormat, level: number, leaves: readonly bigint[]): bigint[] {
-  const plain = leaves.map((leaf) => rightsBelow(format, format.tableEntry, level, leaf));
-  const found = new Map<string, bigint>();
-  for (let bit = 1n; bit < 1n << 64n; bit <<= 1n) {
-    const entry = toBigint(format.tableEntry) ^ bit;
-    if ((bit & addressMask(format, format.pageShift)) !== 0n) continue;
-    if (!format.levels.every(({ table }, i) => table === null || kindOf(format, i, entry) === 'table'))
-      continue;
-    const rights = leaves.map((leaf) => rightsBelow(format, words(entry), level, leaf));
-    if (rights.some((one, i) => one !== plain[i])) found.set(rights.join(), entry);
-  }
-  return [...found.values()];
+/**
+ * Leaves of a level that differ in what some mode allows below some table. Each stands for all that are like it. They have one
+ * bit more or less than what `encode` says, since others write leaves that it never would.
+ */
+function kindsOfLeaves(format: PageTableFormat, level: number): bigint[] {
+  return once(format, `leaves ${level}`, () => {
+    const { shift, run } = format.levels[level] as Level;
+    const fixed = addressMask(format, shift) | (run === null ? 0n : toBigint(run.set));
+    const tables = [toBigint(format.tableEntry), ...kindsOfTables(format)];
+    const found = new Map<string, bigint>();
+    const note = (leaf: bigint): void => {
+      if (kindOf(format, level, leaf) !== 'leaf') return;
+      const rights = tables.map((table) => rightsBelow(format, table, level, leaf)).join();
+      if (!found.has(rights)) found.set(rights, leaf);
+    };
+    const bases = combinations(format)
+      .filter(({ accessed, global, memory }) => accessed && !global && memory === format.memoryTypes[0])
+      .flatMap((one) => encoded(format, one, level) ?? [])
+      .map(toBigint);
+    for (const base of bases) {
+      note(base);
+      for (let bit = 1n; bit < 1n << 64n; bit <<= 1n) if ((bit & fixed) === 0n) note(base ^ bit);
+    }
+    return [...found.values()];
+  });
+}
+
+/** Table entries of one bit more or less than the format's that give something to some leaf, or take it. */
+function kindsOfTables(format: PageTableFormat): bigint[] {
+  return once(format, 'tables', () => {
+    const level = format.levels.length - 1;
+    const leaves = leavesInUse(format, level).map(toBigint);
+    const open = toBigint(format.tableEntry);
+    const plain = leaves.map((leaf) => rightsBelow(format, open, level, leaf));
+    const found = new Map<string, bigint>();
+    for (let bit = 1n; bit < 1n << 64n; bit <<= 1n) {
+      const entry = open ^ bit;
+      if ((bit & addressMask(format, format.pageShift)) !== 0n) continue;
+      if (!format.levels.every(({ table }, i) => table === null || kindOf(format, i, entry) === 'table'))
+        continue;
+      const rights = leaves.map((leaf) => rightsBelow(format, entry, level, leaf));
+      if (rights.some((one, i) => one !== plain[i])) found.set(rights.join(), entry);
+    }
+    return [...found.values()];
+  });
 }
 
 /** What a leaf allows in each mode, below tables that are all alike. */
-function rightsBelow(format: PageTableFormat, table: Words, level: number, leaf: bigint): string {
-  const path = [...Array.from({ length: level }, () => table), words(leaf)];
-  return controlsOf(format)
-    .map(([, controls]: [string, Controls]) => JSON.stringify(format.permissions(path, controls)))
-    .join();
+function rightsBelow(format: PageTableFormat, table: bigint, level: number, leaf: bigint): string {
+  return rightsOf(format, [...Array.from({ length: level }, () => words(table)), words(leaf)]);
 }
