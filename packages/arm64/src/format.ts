@@ -7,6 +7,7 @@ import {
   integerOption,
   optionsOf,
   type PageTableFormat,
+  toBigint,
   VmError,
   type Words,
   words,
@@ -16,7 +17,7 @@ import { needsBreak } from './break-before-make.js';
 import { faultCodeOf } from './faults.js';
 import { LeafCodec } from './leaf-codec.js';
 import { addressFields, arm64Levels, descriptorFields, type Geometry } from './levels.js';
-import { LINUX_MAIR, memoryTypesOf } from './memory-types.js';
+import { attributesOf, formatTypesOf, LINUX_MAIR } from './memory-types.js';
 import { formatName } from './names.js';
 import {
   ARM64_CONTROLS,
@@ -54,8 +55,16 @@ export interface Arm64Options {
    * addresses: there a set bit is an Address size fault. `outputBits: 52` needs it. Default: true where `outputBits` is 52.
    */
   readonly lpa?: boolean;
-  /** MAIR_EL1. Default: `LINUX_MAIR`. */
+  /**
+   * MAIR_EL1. A byte that the manual leaves unpredictable is the memory type `unpredictable`; at index 0 it is refused.
+   * Default: `LINUX_MAIR`.
+   */
   readonly mair?: bigint;
+  /**
+   * TCR_EL1.SH0 or SH1 of this half. It is the shareability of all leaves with LPA2, whose entries have no room for it. Otherwise
+   * each leaf says its own. Default: `inner`.
+   */
+  readonly shareability?: 'none' | 'outer' | 'inner';
   /**
    * The engine makes and keeps contiguous runs. When false, `extra` carries the contiguous bit like any other: for a kernel
    * that never sets it. Default: true.
@@ -63,7 +72,10 @@ export interface Arm64Options {
   readonly contiguous?: boolean;
 }
 
-const NAMES = ['granule', 'vaBits', 'half', 'outputBits', 'paBits', 'lpa', 'mair', 'contiguous'] as const;
+const NAMES = [
+  ...(['granule', 'vaBits', 'half', 'outputBits', 'paBits', 'lpa'] as const),
+  ...(['mair', 'shareability', 'contiguous'] as const),
+];
 
 /**
  * The page tables of arm64, stage 1 of EL1 and EL0: one half of the address space.
@@ -96,8 +108,11 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
   const pageShift = PAGE_SHIFTS[granule];
   const levels = arm64Levels(geometry);
   const fields = addressFields(geometry);
-  const types = memoryTypesOf(bigintOption(given, 'mair', LINUX_MAIR));
+  const mair = bigintOption(given, 'mair', LINUX_MAIR);
+  const types = formatTypesOf(mair);
   const lpa2 = outputBits === 52 && granule !== 64;
+  const sh = choiceOption(given, 'shareability', ['none', 'outer', 'inner'], 'inner');
+  const shared = lpa2 ? sh : null;
   const codec = new LeafCodec({ levels, fields: descriptorFields(geometry), pageShift, lpa2, types });
   const last = levels.length - 1;
   const modes = (controls: Arm64Controls) => completeControls(ARM64_CONTROLS, controls, name);
@@ -115,6 +130,7 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
     controls: ARM64_CONTROLS,
     encode: (wanted, level) => codec.encode(wanted, level),
     decode: (leaf, level) => codec.decode(leaf, level),
+    memoryAttributes: (leaf) => attributesOf(mair, shared, toBigint(leaf)),
     change: (leaf, wanted, level) => codec.change(leaf, wanted, level),
     relevel: (leaf, from, to) => codec.relevel(leaf, from, to),
     needsBreak: (before, after, level) => needsBreak(before, after, level === last, types),

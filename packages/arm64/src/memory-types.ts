@@ -1,4 +1,5 @@
-import { bigintOption, type MemoryType, VmError } from '@vmarea/core';
+import { bigintOption, type MemoryAttributes, type MemoryType, VmError } from '@vmarea/core';
+import { ARM64_BITS } from './bits.js';
 
 /**
  * MAIR_EL1 as Linux programs it: Normal, Normal, Normal-NC, Device-nGnRnE, Device-nGnRE for the indexes 0 to 4.
@@ -64,6 +65,40 @@ export function memoryTypesOf(mair: bigint): readonly MemoryType[] {
       return type;
     }),
   );
+}
+
+/**
+ * The memory types of a format. A byte that the manual leaves unpredictable is the type `unpredictable`, since no entry may use
+ * its index. Index 0 must be known: it is what an entry says that says nothing.
+ *
+ * @throws VmError `EINVAL` as `memoryTypesOf`, for index 0 alone.
+ */
+export function formatTypesOf(mair: bigint): readonly MemoryType[] {
+  memoryTypesOf(mair & 0xffn);
+  return Object.freeze(
+    Array.from({ length: 8 }, (_, i) => typeOf(Number((mair >> BigInt(8 * i)) & 0xffn)) ?? 'unpredictable'),
+  );
+}
+
+const { ATTR_INDX, SH } = ARM64_BITS;
+
+/** SH[1:0]. Source: Arm ARM, D8.3, "Stage 1 Shareability attributes"; TCR_EL1.SH0 and SH1 are alike. */
+export const SHAREABILITY = ['none', 'reserved', 'outer', 'inner'] as const;
+
+/**
+ * What a leaf says of its memory.
+ *
+ * @param shared - the shareability that TCR_EL1 says for all leaves, with LPA2; `null` where leaves say it.
+ */
+export function attributesOf(
+  mair: bigint,
+  shared: MemoryAttributes['shareability'],
+  leaf: bigint,
+): MemoryAttributes {
+  const index = Number((leaf & ATTR_INDX) >> 2n);
+  const shareability =
+    shared ?? (SHAREABILITY[Number((leaf & SH) >> 8n)] as MemoryAttributes['shareability']);
+  return { type: Number((mair >> BigInt(8 * index)) & 0xffn), index, shareability };
 }
 
 function typeOf(attribute: number): MemoryType | null {

@@ -17,7 +17,7 @@ import {
 } from '@vmarea/core';
 import type { Granule } from './bits.js';
 import { arm64 } from './format.js';
-import { LINUX_MAIR, memoryTypesOf } from './memory-types.js';
+import { formatTypesOf, LINUX_MAIR, SHAREABILITY } from './memory-types.js';
 import { ARM64_CONTROLS, type Arm64Controls, withoutTag } from './permissions.js';
 import { field, flag } from './register-fields.js';
 
@@ -71,6 +71,7 @@ interface HalfFields {
   readonly hpd: number;
   readonly tbid: number;
   readonly e0pd: number;
+  readonly shareability: number;
 }
 
 /** Source: Arm ARM, D24.2, "TCR_EL1, Translation Control Register". */
@@ -84,6 +85,7 @@ const TTBR0: HalfFields = {
   hpd: 41,
   tbid: 51,
   e0pd: 55,
+  shareability: 12,
 };
 const TTBR1: HalfFields = {
   name: 'ttbr1',
@@ -95,6 +97,7 @@ const TTBR1: HalfFields = {
   hpd: 42,
   tbid: 52,
   e0pd: 56,
+  shareability: 28,
 };
 const TCR = { A1: 22, IPS: 32, AS: 36, HA: 39, HD: 40, DS: 59 };
 /** IPS: bits of an intermediate physical address. 7 is 56 bits, which 64-bit descriptors cannot hold. */
@@ -146,8 +149,8 @@ export function arm64FromRegisters(registers: Arm64Registers): Arm64State {
     given[name] === undefined ? null : registerOption(given, name);
   const ttbrs = { ttbr0: ttbr('ttbr0'), ttbr1: ttbr('ttbr1') };
   refuseOthers(sctlr, tcr2);
-  // A wrong MAIR is refused even if no half uses it.
-  memoryTypesOf(mair);
+  // A wrong MAIR is refused even where no half uses it.
+  formatTypesOf(mair);
   const ips = IPS_BITS[Number(field(tcr, TCR.IPS, 3))] ?? null;
   if (ips === null)
     throw new VmError('EINVAL', 'TCR.IPS is 7 (56 bits), which 64-bit descriptors cannot hold');
@@ -236,6 +239,7 @@ function halfOf(fields: HalfFields, ttbr: bigint | null, machine: Machine): Arm6
     );
   }
   const outputBits = isWide ? 52 : 48;
+  const sh = SHAREABILITY[Number(field(tcr, fields.shareability, 2))] ?? 'reserved';
   const format = arm64({
     granule,
     vaBits: 64 - tnsz,
@@ -244,6 +248,8 @@ function halfOf(fields: HalfFields, ttbr: bigint | null, machine: Machine): Arm6
     lpa: implemented === 52,
     paBits: Math.min(size, outputBits),
     mair,
+    // 0b01 is reserved; hardware may take it for anything.
+    ...(sh === 'reserved' ? {} : { shareability: sh }),
   });
   const root = rootOf(ttbr, format, isWide);
   if (root >> BigInt(format.paBits) !== 0n) {

@@ -27,6 +27,7 @@ describe('wrong options are refused, naming the member, by', () => {
         mair: hasMeaning(
           (value) => value === undefined || (typeof value === 'bigint' && isRegister(false)(value)),
         ),
+        shareability: isAbsent,
         contiguous: isFlag,
       }),
     ).toEqual([]);

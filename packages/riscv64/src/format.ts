@@ -97,6 +97,7 @@ export function riscv64(options?: Riscv64Options): PageTableFormat<Riscv64Contro
       return codec.encode(wanted);
     },
     decode: (leaf) => codec.decode(leaf),
+    memoryAttributes: (leaf) => codec.attributes(leaf),
     change: (leaf, wanted) => codec.change(leaf, wanted),
     relevel: (leaf) => codec.relevel(leaf),
     needsBreak: () => false,

@@ -1,4 +1,5 @@
 import {
+  type MemoryAttributes,
   type MemoryType,
   type Protection,
   protection,
@@ -72,6 +73,12 @@ export class LeafCodec {
       memory: this.memoryTypes[Number((bits & PBMT) >> PBMT_SHIFT)] ?? 'normal',
       extra: bits & RSW,
     });
+  }
+
+  /** PBMT; without Svpbmt no entry says its memory type. */
+  attributes(leaf: Words): MemoryAttributes | null {
+    if (this.memoryTypes === PMA_TYPES) return null;
+    return { type: Number((toBigint(leaf) & PBMT) >> PBMT_SHIFT), index: null, shareability: null };
   }
 
   change(leaf: Words, wanted: Protection): Words {

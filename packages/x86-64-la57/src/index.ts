@@ -9,7 +9,7 @@ import { x8664La57Linux } from './linux.js';
 
 export { x8664La57 } from './format.js';
 export { x8664La57Linux } from './linux.js';
-export { x8664La57FromRegisters } from './registers.js';
+export { x8664AnyFromRegisters, x8664La57FromRegisters } from './registers.js';
 
 /** The configurations of this package, for tools that run several architectures. */
 export const configurations: readonly Configuration[] = Object.freeze([

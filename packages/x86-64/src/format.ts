@@ -16,7 +16,7 @@ import {
 import { PAGE_SHIFT, X86_BITS } from './bits.js';
 import { LeafCodec } from './leaf-codec.js';
 import { type ReservedBits, x86Levels } from './levels.js';
-import { LINUX_PAT, memoryTypesOf } from './memory-types.js';
+import { attributesOf, LINUX_PAT, memoryTypesOf } from './memory-types.js';
 import {
   checkAccess,
   faultCodeOf,
@@ -113,7 +113,8 @@ export function x86Format(
   const levels = x86Levels(names, reserved);
   const encrypted = bitOf(encryptionBit);
   const own = encrypted | bitOf(sharedBit);
-  const codec = new LeafCodec(levels, memoryTypesOf(bigintOption(given, 'pat', LINUX_PAT)), nxe, own);
+  const pat = bigintOption(given, 'pat', LINUX_PAT);
+  const codec = new LeafCodec(levels, memoryTypesOf(pat), nxe, own);
   const root = levels[0] as Level;
   const modes = (controls: X8664Controls) => completeControls(X8664_CONTROLS, controls, name);
 
@@ -133,6 +134,7 @@ export function x86Format(
     controls: X8664_CONTROLS,
     encode: (wanted, level) => codec.encode(wanted, level),
     decode: (leaf, level) => codec.decode(leaf, level),
+    memoryAttributes: (leaf, level) => attributesOf(pat, codec.cachingAt(leaf, level)),
     change: (leaf, wanted, level) => codec.change(leaf, wanted, level),
     relevel: (leaf, from, to) => codec.relevel(leaf, from, to),
     // SDM vol. 3A, Paging, "Details of TLB Use": software must not change the page size and the frame or rights in

@@ -79,6 +79,12 @@ export class LeafCodec {
     });
   }
 
+  /** The caching bits of a leaf, as a 4 KiB leaf has them. */
+  cachingAt(leaf: Words, level: number): bigint {
+    const bits = toBigint(leaf);
+    return (this.#isLarge(level) ? toSmall(bits) : bits) & CACHING;
+  }
+
   change(leaf: Words, wanted: Protection, level: number): Words {
     const owned = P | RW | US | CACHING | G | PKEY | NX | (this.#isLarge(level) ? PS | PAT_LARGE : 0n);
     const before = toBigint(leaf);

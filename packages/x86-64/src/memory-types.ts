@@ -1,4 +1,4 @@
-import { bigintOption, type MemoryType, VmError } from '@vmarea/core';
+import { bigintOption, type MemoryAttributes, type MemoryType, VmError } from '@vmarea/core';
 import { X86_BITS } from './bits.js';
 
 /**
@@ -54,6 +54,12 @@ export function memoryTypesOf(pat: bigint): readonly MemoryType[] {
       return type;
     }),
   );
+}
+
+/** What a leaf says of its memory: the PAT entry that its caching bits select. x86-64 is coherent and has no shareability. */
+export function attributesOf(pat: bigint, caching: bigint): MemoryAttributes {
+  const index = patIndexOf(caching);
+  return { type: Number((pat >> BigInt(8 * index)) & 0xffn), index, shareability: null };
 }
 
 /** The bits that select a PAT index, as a 4 KiB leaf has them: PAT 7, PCD 4, PWT 3. */

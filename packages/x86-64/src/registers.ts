@@ -32,9 +32,9 @@ export interface X8664Registers extends Omit<X8664Options, 'nxe' | 'pat'> {
   readonly efer: Register;
   /** RFLAGS: AC is used. Default: 0. */
   readonly rflags?: Register;
-  /** PKRU. Default: 0. */
+  /** PKRU. Default: that of `X8664_CONTROLS`, the initial one of a process of Linux. */
   readonly pkru?: Register;
-  /** IA32_PKRS. Default: 0. */
+  /** IA32_PKRS. Default: that of `X8664_CONTROLS`, 0. */
   readonly pkrs?: Register;
   /** IA32_PAT. Default: `LINUX_PAT`. */
   readonly pat?: Register;
@@ -104,7 +104,8 @@ const NAMES = [
 export function x8664FromRegisters(registers: X8664Registers): X8664State {
   return x86FromRegisters(registers, {
     la57: false,
-    otherwise: '5-level tables are another format: use the package @vmarea/x86-64-la57',
+    otherwise:
+      '5-level tables are another format: use the package @vmarea/x86-64-la57, whose x8664AnyFromRegisters takes both',
     format: x8664,
     what: 'x8664FromRegisters()',
   });
@@ -124,8 +125,8 @@ export function x86FromRegisters(registers: X8664Registers, mode: X86Mode): X866
   const efer = registerOption(given, 'efer');
   const rflags = registerOption(given, 'rflags', 0n);
   const pat = registerOption(given, 'pat', LINUX_PAT);
-  const pkru = keys('pkru', registerOption(given, 'pkru', 0n));
-  const pkrs = keys('pkrs', registerOption(given, 'pkrs', 0n));
+  const pkru = keys('pkru', registerOption(given, 'pkru', BigInt(X8664_CONTROLS.pkru)));
+  const pkrs = keys('pkrs', registerOption(given, 'pkrs', BigInt(X8664_CONTROLS.pkrs)));
   refuseOthers(cr0, cr4, efer);
   if (((cr4 & CR4.LA57) !== 0n) !== la57) {
     throw new VmError('EINVAL', `CR4.LA57 (bit 12) is ${la57 ? 'clear' : 'set'}`, { advice: otherwise });

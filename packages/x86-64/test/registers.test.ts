@@ -36,7 +36,7 @@ describe('x8664FromRegisters', () => {
       smap: true,
       ac: false,
       pke: true,
-      pkru: 0,
+      pkru: 0x55555554,
       pks: false,
       pkrs: 0,
     });

@@ -43,8 +43,8 @@ function met(access: number, ...[target, ...rest]: Parameters<typeof walked>): s
   return deviationOf(target, '10.0', subject, walk, one)?.name ?? null;
 }
 
-const { AF, AP_USER, AP_READ_ONLY, DBM, PXN, UXN, AP_TABLE_READ_ONLY, AP_TABLE_NO_USER, PXN_TABLE } =
-  ARM64_BITS;
+const { AF, AP_USER, AP_READ_ONLY, DBM, PXN, UXN, AP_TABLE_READ_ONLY, AP_TABLE_NO_USER } = ARM64_BITS;
+const { PXN_TABLE, UXN_TABLE } = ARM64_BITS;
 const ARM64 = { paBits: 48, vaBits: 39, half: 'ttbr1', ha: true, hd: true, pan: true, epan: true };
 const PAGE = 0x5000_0000n | AF | 3n;
 const CLEAN = PAGE | DBM | AP_READ_ONLY;
@@ -84,27 +84,36 @@ describe('fetches from clean pages', () => {
 });
 
 describe('WXN beside EPAN', () => {
-  const cases: [what: string, access: number, settings: Settings, leaf: bigint, is: boolean][] = [
+  const cases: [
+    what: string,
+    access: number,
+    settings: Settings,
+    leaf: bigint,
+    is: boolean,
+    table?: bigint,
+  ][] = [
     ['a page that both may execute', KERNEL_FETCH, {}, PAGE, true],
     ['EPAN off', KERNEL_FETCH, { epan: false }, PAGE, false],
     ['PAN off', KERNEL_FETCH, { pan: false }, PAGE, false],
     ['WXN off', KERNEL_FETCH, { wxn: false }, PAGE, false],
     ['the user', USER_FETCH, {}, PAGE, false],
     ['UXN', KERNEL_FETCH, {}, PAGE | UXN, false],
-    ["UXNTable, which the kernel's tables have", KERNEL_FETCH, { hpd: false }, PAGE, false],
+    ["UXNTable, which the kernel's tables have", KERNEL_FETCH, { hpd: false }, PAGE, false, UXN_TABLE],
+    ['UXNTable with HPD', KERNEL_FETCH, {}, PAGE, true, UXN_TABLE],
     ['PXN', KERNEL_FETCH, {}, PAGE | PXN, false],
     ['a page of the user', KERNEL_FETCH, {}, PAGE | AP_USER, false],
     ['a page that is read-only', KERNEL_FETCH, {}, PAGE | AP_READ_ONLY, false],
     ['AF clear, HA off', KERNEL_FETCH, { ha: false }, PAGE & ~AF, false],
     ['AF clear, HA on', KERNEL_FETCH, {}, PAGE & ~AF, true],
   ];
-  it.each(cases)('%s', (_, access, settings, leaf, is) => {
+  it.each(cases)('%s', (_, access, settings, leaf, is, table = 0n) => {
     const found = met(
       access,
       arm64Target,
       'arm64-4k-48',
       { ...ARM64, wxn: true, hpd: true, ...settings },
       leaf,
+      table,
     );
     expect(found).toBe(is ? 'WXN beside EPAN' : null);
   });

@@ -2,6 +2,7 @@ import type { Words } from '../words.js';
 import type { Access, Controls, Permissions } from './access.js';
 import type { AddressField, Level, Match } from './entry.js';
 import type { Fault, FaultCode } from './fault.js';
+import type { MemoryAttributes } from './memory-attributes.js';
 import type { MemoryType, Protection } from './protection.js';
 import type { VirtualRange } from './virtual-range.js';
 
@@ -95,6 +96,12 @@ export interface PageTableFormat<C extends Controls = Controls> {
    * and without the mark of a run.
    */
   decode(leaf: Words, level: number): Protection;
+
+  /**
+   * The memory type and the shareability of a leaf at `level`, as numbers. `null` where entries say neither.
+   * Absent when no entry of the format does.
+   */
+  memoryAttributes?(leaf: Words, level: number): MemoryAttributes | null;
 
   /**
    * A leaf after a change of its protection: the result of `encode`, in the bits that a protection owns.

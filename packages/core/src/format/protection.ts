@@ -15,6 +15,7 @@ import { VmError } from '../errors.js';
  * | `write-protected` | WP | | |
  * | `device` (default of ioremap) | UC- | Device-nGnRE | IO |
  * | `uncached` (`pgprot_noncached`) | UC | Device-nGnRnE | |
+ * | `unpredictable` | | a byte that the manual leaves unpredictable | |
  */
 export type MemoryType =
   | 'normal'
@@ -23,7 +24,8 @@ export type MemoryType =
   | 'write-through'
   | 'write-protected'
   | 'device'
-  | 'uncached';
+  | 'uncached'
+  | 'unpredictable';
 
 /**
  * What a leaf allows and how its memory behaves, in terms that every format shares.

@@ -3,6 +3,7 @@ import type { Access, Controls, Permissions } from '../../format/access.js';
 import { brokenRule, classify, isInRun, shapeOf } from '../../format/classify.js';
 import type { EntryKind, Level } from '../../format/entry.js';
 import type { Fault, FaultCode } from '../../format/fault.js';
+import type { MemoryAttributes } from '../../format/memory-attributes.js';
 import { type LevelPlan, type Plan, slotOf } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import type { Bank } from '../../memory/bank.js';
@@ -46,6 +47,8 @@ export interface WalkLeaf {
   readonly pfn: number;
   /** What the leaf says by itself; see `Walk.permissions` for what all levels allow. */
   readonly protection: Protection;
+  /** Its memory type and shareability as numbers; `null` where the format's entries say neither. */
+  readonly attributes: MemoryAttributes | null;
 }
 
 /** Everything that a walk of one address tells. */
@@ -183,6 +186,7 @@ function found(
       pa: page - (page % size),
       pfn: Number((page - (page % size)) >> BigInt(pageShift)),
       protection: format.decode(entry, level.index),
+      attributes: format.memoryAttributes?.(entry, level.index) ?? null,
     },
     pa: page + (va & ((1n << BigInt(pageShift)) - 1n)),
     permissions: format.permissions(path, controls),
