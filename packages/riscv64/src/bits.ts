@@ -4,7 +4,8 @@ import { mask } from '@vmarea/core';
  * The bits of a riscv64 page-table entry, under the names of the manual. Every name is a mask in place.
  *
  * Source: RISC-V privileged specification, "Sv39: Page-Based 39-bit Virtual-Memory System" (figure "Sv39 page table
- * entry"; Sv48 and Sv57 are alike); chapters "Svnapot" and "Svpbmt".
+ * entry"; Sv48 and Sv57 are alike); chapters "Svnapot", "Svpbmt" and "Svrsw60t59b"; for T-Head's bits, Linux,
+ * `arch/riscv/include/asm/pgtable-64.h`.
  *
  * @example
  * ```ts
@@ -34,6 +35,10 @@ export const RISCV_BITS: {
   readonly PPN: bigint;
   /** 60:54, reserved. */
   readonly RESERVED: bigint;
+  /** 60:59, for software too, where the processor has Svrsw60t59b. */
+  readonly RSW_60_59: bigint;
+  /** 63:59, the memory type of T-Head's processors: SO, C, B, SH, Sec. */
+  readonly THEAD: bigint;
   /** 62:61, the memory type of Svpbmt; leaves only, reserved without it. */
   readonly PBMT: bigint;
   /** 63: Svnapot: the leaf is part of a run; 4 KiB leaves only, reserved without it. */
@@ -50,6 +55,8 @@ export const RISCV_BITS: {
   RSW: mask(8, 9),
   PPN: mask(10, 53),
   RESERVED: mask(54, 60),
+  RSW_60_59: mask(59, 60),
+  THEAD: mask(59, 63),
   PBMT: mask(61, 62),
   N: mask(63, 63),
 });

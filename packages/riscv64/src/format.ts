@@ -38,6 +38,13 @@ export interface Riscv64Options {
   readonly svnapot?: boolean;
   /** The processor has Svpbmt and it is on (menvcfg.PBMTE). When false, bits 62:61 are reserved. Default: true. */
   readonly svpbmt?: boolean;
+  /** The processor has Svrsw60t59b: bits 60:59 are for software, in tables and leaves. Default: false. */
+  readonly svrsw60t59b?: boolean;
+  /**
+   * The processor is one of T-Head (C906, C910) whose entries hold a memory type in bits 63:59 (XTheadMae). It has neither Svnapot,
+   * Svpbmt nor Svrsw60t59b. Default: false.
+   */
+  readonly thead?: boolean;
   /**
    * Width of a physical address in bits, 32 to 56. Mapping a larger address is refused. An existing entry with a larger address is
    * valid: its access fault comes from the memory, which has no bytes there. Default: 56, the width in an entry.
@@ -45,12 +52,13 @@ export interface Riscv64Options {
   readonly paBits?: number;
 }
 
-const NAMES = ['mode', 'svnapot', 'svpbmt', 'paBits'] as const;
+const NAMES = ['mode', 'svnapot', 'svpbmt', 'paBits', 'svrsw60t59b', 'thead'] as const;
 
 /**
  * The page tables of riscv64: Sv39, Sv48 and Sv57, pages of 4 KiB and leaves at every level.
  *
- * `extra` of a protection may hold the software bits 9:8.
+ * `extra` of a protection may hold the software bits: 9:8, and 60:59 with Svrsw60t59b. With `thead` it also holds where bits 63:59 say
+ * the memory type in another way than Linux does.
  *
  * A change from one valid entry to another needs no break (`needsBreak`). An SFENCE.VMA afterwards is enough. Until then the
  * processor may use either entry, so both must be right.
@@ -68,13 +76,21 @@ const NAMES = ['mode', 'svnapot', 'svpbmt', 'paBits'] as const;
 export function riscv64(options?: Riscv64Options): PageTableFormat<Riscv64Controls> {
   const given = optionsOf(options, NAMES, 'riscv64()');
   const mode = choiceOption(given, 'mode', MODES, 'sv48');
-  const svnapot = flagOption(given, 'svnapot', true);
-  const svpbmt = flagOption(given, 'svpbmt', true);
+  const thead = flagOption(given, 'thead', false);
+  const svnapot = flagOption(given, 'svnapot', !thead);
+  const svpbmt = flagOption(given, 'svpbmt', !thead);
+  const svrsw60t59b = flagOption(given, 'svrsw60t59b', false);
+  for (const [extension, isOn] of Object.entries({ svnapot, svpbmt, svrsw60t59b }))
+    if (thead && isOn)
+      throw new VmError('EINVAL', `thead and ${extension} are both true, but they use the same bits`, {
+        advice: 'T-Head has bits 63:59 for its memory types: leave the other out',
+      });
   const paBits = integerOption(given, 'paBits', 32, PA_BITS, PA_BITS);
   const name = `riscv64-${mode}`;
   const modes = (controls: Riscv64Controls) => completeControls(RISCV64_CONTROLS, controls, name);
-  const levels = riscvLevels(DEPTHS[mode], { svnapot, svpbmt });
-  const codec = new LeafCodec(svpbmt);
+  const extensions = { svnapot, svpbmt, svrsw60t59b, thead };
+  const levels = riscvLevels(DEPTHS[mode], extensions);
+  const codec = new LeafCodec(extensions);
   const root = levels[0] as Level;
 
   return Object.freeze<PageTableFormat<Riscv64Controls>>({

@@ -1,12 +1,14 @@
 import { type Level, type Match, mask, type Rule, type Run, type Shape, words, ZERO } from '@vmarea/core';
 import { INDEX_BITS, NAPOT_SHIFT, PAGE_SHIFT, PPN_SHIFT, RISCV_BITS } from './bits.js';
 
-const { V, R, W, X, U, A, D, RESERVED, PBMT, N } = RISCV_BITS;
+const { V, R, W, X, U, A, D, RESERVED, RSW_60_59, THEAD, PBMT, N } = RISCV_BITS;
 
 /** The extensions that decide what is reserved: `Riscv64Options` with the defaults filled in. */
 export interface Extensions {
   readonly svnapot: boolean;
   readonly svpbmt: boolean;
+  readonly svrsw60t59b: boolean;
+  readonly thead: boolean;
 }
 
 /** Linux's names from the last level up. The root is always PGD. */
@@ -28,7 +30,7 @@ export function riscvLevels(depth: number, extensions: Extensions): readonly Lev
         name: index === 0 ? 'PGD' : (NAMES[up] as string),
         shift: PAGE_SHIFT + INDEX_BITS * up,
         bits: INDEX_BITS,
-        table: up === 0 ? null : TABLE,
+        table: up === 0 ? null : tableShape(extensions),
         leaf: leafShape(up, extensions),
         run: up === 0 && extensions.svnapot ? NAPOT : null,
       });
@@ -45,18 +47,32 @@ const NAPOT: Run = Object.freeze({
 const NAPOT_PATTERN = { bits: mask(PPN_SHIFT, PPN_SHIFT + 3), value: mask(PPN_SHIFT + 3, PPN_SHIFT + 3) };
 
 /** An entry that points to a table: R, W and X are 0. "For non-leaf PTEs, the D, A, and U bits are reserved"; N and PBMT too. */
-const TABLE: Shape = Object.freeze({
-  match: match(V | R | W | X, V),
-  rules: Object.freeze([zero(D | A | U | N | PBMT | RESERVED)]),
-});
+function tableShape(extensions: Extensions): Shape {
+  const upper = (N | PBMT | RESERVED) & ~freeBits(extensions);
+  return Object.freeze({
+    match: match(V | R | W | X, V),
+    rules: Object.freeze([zero(D | A | U | upper)]),
+  });
+}
+
+/** Upper bits that the MMU takes for no reason to fault: software's, or T-Head's. */
+function freeBits({ svrsw60t59b, thead }: Extensions): bigint {
+  if (thead) return THEAD;
+  return svrsw60t59b ? RSW_60_59 : 0n;
+}
 
 /**
  * A valid entry that is not a table: tables are tried first. At the last level R, W and X clear is reserved.
  *
  * @param up - levels above the last one.
  */
-function leafShape(up: number, { svnapot, svpbmt }: Extensions): Shape {
-  const rules = [never(R | W | X, 0n), never(R | W, W), zero(RESERVED)];
+function leafShape(up: number, extensions: Extensions): Shape {
+  const { svnapot, svpbmt, thead } = extensions;
+  const rules = [never(R | W | X, 0n), never(R | W, W), zero(RESERVED & ~freeBits(extensions))];
+  if (thead) {
+    if (up > 0) rules.push(zero(mask(PPN_SHIFT, PPN_SHIFT + INDEX_BITS * up - 1)));
+    return Object.freeze({ match: match(V, V), rules: Object.freeze(rules) });
+  }
   rules.push(svpbmt ? never(PBMT, PBMT) : zero(PBMT));
   if (up > 0) {
     // A superpage must be aligned, and N "must be zero".

@@ -15,13 +15,16 @@ import { type Riscv64Mode, type Riscv64Options, riscv64 } from './format.js';
 import { RISCV64_CONTROLS, type Riscv64Controls } from './permissions.js';
 
 /** The registers that decide how a riscv64 processor translates. */
-export interface Riscv64Registers extends Pick<Riscv64Options, 'svnapot' | 'paBits'> {
+export interface Riscv64Registers
+  extends Pick<Riscv64Options, 'svnapot' | 'paBits' | 'svrsw60t59b' | 'thead'> {
   /** satp: mode, ASID and root. */
   readonly satp: Register;
   /** sstatus: SUM and MXR are used. Default: 0. */
   readonly sstatus?: Register;
-  /** menvcfg: SSE, PBMTE and ADUE are used. Default: PBMTE set, all else clear. */
+  /** menvcfg: SSE, PMM, PBMTE and ADUE are used. Default: PBMTE set (clear with `thead`), all else clear. */
   readonly menvcfg?: Register;
+  /** senvcfg: PMM is used. Its other bits change no translation. Default: 0. */
+  readonly senvcfg?: Register;
 }
 
 /** The translation that registers select. A page table can be opened with its format, root and controls. */
@@ -33,6 +36,10 @@ export interface Riscv64State extends Translation<Riscv64Controls>, MachineState
 const SATP = { PPN: mask(0, 43), ASID_SHIFT: 44n, ASID: 0xffffn, MODE_SHIFT: 60n };
 const SSTATUS = { SUM: mask(18, 18), MXR: mask(19, 19) };
 const MENVCFG = { SSE: mask(3, 3), ADUE: mask(61, 61), PBMTE: mask(62, 62) };
+/** menvcfg.PMM and senvcfg.PMM: pointer masking of the next lower privilege. */
+const PMM_SHIFT = 32n;
+/** Upper bits of an address that are a tag, by PMM. 1 is reserved. */
+const TAG_BITS = [0, null, 7, 16] as const;
 
 /** satp.MODE by number. */
 const MODES: ReadonlyMap<number, Riscv64Mode> = new Map([
@@ -41,15 +48,20 @@ const MODES: ReadonlyMap<number, Riscv64Mode> = new Map([
   [10, 'sv57'],
 ]);
 
-const NAMES = ['satp', 'sstatus', 'menvcfg', 'svnapot', 'paBits'] as const;
+const NAMES = [
+  ...(['satp', 'sstatus', 'menvcfg', 'svnapot', 'paBits'] as const),
+  ...(['senvcfg', 'svrsw60t59b', 'thead'] as const),
+];
 
 /**
  * The format, root and modes of a riscv64 processor.
  *
- * Pointer masking (Smnpm, Ssnpm) is not modelled: `for(va)` does not change the address.
+ * Pointer masking (Smnpm, Ssnpm): `for(va)` removes the tag that PMM allows, from data addresses. An address is taken for a pointer
+ * of user mode (senvcfg) where its highest untagged bit is 0, as Linux divides them, else for one of the supervisor (menvcfg). With
+ * sstatus.MXR set there is no masking.
  *
  * Source: RISC-V privileged specification, "Supervisor Address Translation and Protection (satp) Register", with the table
- * of its MODE; "Supervisor Status (sstatus) Register"; "Machine Environment Configuration (menvcfg) Register".
+ * of its MODE; "Supervisor Status (sstatus) Register"; "Machine Environment Configuration (menvcfg) Register"; "Pointer Masking".
  *
  * @throws VmError `EINVAL` naming the member when a value is not a register; naming the register when translation is off
  *   (Bare: addresses are physical), the mode is reserved, the root does not fit, or shadow stacks are on.
@@ -65,19 +77,23 @@ export function riscv64FromRegisters(registers: Riscv64Registers): Riscv64State 
   const given = optionsOf(registers, NAMES, 'riscv64FromRegisters()');
   const satp = registerOption(given, 'satp');
   const sstatus = registerOption(given, 'sstatus', 0n);
-  const menvcfg = registerOption(given, 'menvcfg', MENVCFG.PBMTE);
+  const menvcfg = registerOption(given, 'menvcfg', given.thead === true ? 0n : MENVCFG.PBMTE);
+  const senvcfg = registerOption(given, 'senvcfg', 0n);
   if ((menvcfg & MENVCFG.SSE) !== 0n) {
     throw new VmError('EINVAL', 'menvcfg.SSE (bit 3) is set', {
       advice: 'it makes writable leaves without R shadow stacks, which are not modelled',
     });
   }
   const mode = modeOf(satp);
-  const { svnapot, paBits } = given as Partial<Riscv64Options>;
+  const tags = { user: tagBits('senvcfg', senvcfg), supervisor: tagBits('menvcfg', menvcfg) };
+  const { svnapot, paBits, svrsw60t59b, thead } = given as Partial<Riscv64Options>;
   const format = riscv64({
     mode,
     svpbmt: (menvcfg & MENVCFG.PBMTE) !== 0n,
     ...(svnapot === undefined ? {} : { svnapot }),
     ...(paBits === undefined ? {} : { paBits }),
+    ...(svrsw60t59b === undefined ? {} : { svrsw60t59b }),
+    ...(thead === undefined ? {} : { thead }),
   });
   const root = (satp & SATP.PPN) << BigInt(PAGE_SHIFT);
   if (root >> BigInt(format.paBits) !== 0n) {
@@ -97,7 +113,11 @@ export function riscv64FromRegisters(registers: Riscv64Registers): Riscv64State 
   );
   const tables = Object.freeze({ format, root, controls });
   const asid = Number((satp >> SATP.ASID_SHIFT) & SATP.ASID);
-  return machineState(tables, { asid }, (va) => ({ tables, address: va }));
+  const isMasked = (sstatus & SSTATUS.MXR) === 0n;
+  return machineState(tables, { asid }, (va, kind) => ({
+    tables,
+    address: isMasked && kind !== 'execute' ? withoutTag(va, tags) : va,
+  }));
 }
 
 /** The paging mode that satp selects. */
@@ -111,4 +131,23 @@ function modeOf(satp: bigint): Riscv64Mode {
         ? 'that is Bare: addresses are physical, and there are no tables to read'
         : 'only 8 (Sv39), 9 (Sv48) and 10 (Sv57) have page tables; others are reserved',
   });
+}
+
+/** Upper bits of an address that PMM makes a tag. */
+function tagBits(name: string, register: bigint): number {
+  const pmm = Number((register >> PMM_SHIFT) & 3n);
+  const bits = TAG_BITS[pmm] ?? null;
+  if (bits !== null) return bits;
+  throw new VmError('EINVAL', `${name} ${hex(register)} has PMM (bits 33:32) 1, which is reserved`, {
+    advice: 'it can be 0 (no pointer masking), 2 (7 bits) or 3 (16 bits)',
+  });
+}
+
+/** An address whose tag is replaced by copies of the bit below it. The bit below the longer tag tells whose pointer it is. */
+function withoutTag(
+  va: bigint,
+  { user, supervisor }: { readonly user: number; readonly supervisor: number },
+): bigint {
+  const isUser = (va >> BigInt(63 - Math.max(user, supervisor))) % 2n === 0n;
+  return BigInt.asUintN(64, BigInt.asIntN(64 - (isUser ? user : supervisor), va));
 }

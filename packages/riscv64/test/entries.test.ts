@@ -18,6 +18,8 @@ test('the bits of an entry have the positions of the manual', () => {
     RSW: '0x0000000000000300',
     PPN: '0x003ffffffffffc00',
     RESERVED: '0x1fc0000000000000',
+    RSW_60_59: '0x1800000000000000',
+    THEAD: '0xf800000000000000',
     PBMT: '0x6000000000000000',
     N: '0x8000000000000000',
   });

@@ -20,6 +20,8 @@ describe('wrong options are refused, naming the member, by', () => {
           svnapot: isFlag,
           svpbmt: isFlag,
           paBits: isInteger(32, 56),
+          svrsw60t59b: isFlag,
+          thead: (value) => (value === undefined || typeof value === 'boolean' ? null : false),
         },
       ),
     ).toEqual([]);
@@ -53,6 +55,9 @@ describe('wrong options are refused, naming the member, by', () => {
           menvcfg: hasMeaning(isRegister(true)),
           svnapot: isFlag,
           paBits: isInteger(32, 56),
+          senvcfg: hasMeaning(isRegister(true)),
+          svrsw60t59b: isFlag,
+          thead: isFlag,
         },
       ),
     ).toEqual([]);

@@ -27,6 +27,8 @@ export {
   x8664FromRegisters,
 } from './registers.js';
 
+export { type ShadowStackAccess, shadowStackFault } from './shadow-stacks.js';
+
 /**
  * The configurations of this package, for tools that run several architectures.
  *

@@ -100,7 +100,7 @@ describe('validateFormat refuses a format', () => {
             ...root,
             table: {
               ...table,
-              rules: [{ mask: words(1n << 10n), value: ZERO, must: 'equal', fault: 'reserved' }],
+              rules: [{ mask: words(1n << 10n), value: words(1n << 10n), must: 'equal', fault: 'reserved' }],
             },
           },
           pud,
