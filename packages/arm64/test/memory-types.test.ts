@@ -1,5 +1,14 @@
+import {
+  FrameAllocator,
+  PageTable,
+  type PageTableFormat,
+  PhysicalMemory,
+  protection,
+  toBigint,
+  words,
+} from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
-import { LINUX_MAIR, LINUX_MAIR_MTE, memoryTypesOf } from '../src/index.js';
+import { arm64, arm64FromRegisters, LINUX_MAIR, LINUX_MAIR_MTE, memoryTypesOf } from '../src/index.js';
 
 describe('memory types', () => {
   test.each([
@@ -51,5 +60,55 @@ describe('memory types', () => {
     for (const mair of [undefined, null, 0x44, '0x44', {}]) {
       expect(() => memoryTypesOf(mair as never)).toThrow(/^EINVAL: mair is .+, expected a bigint/);
     }
+  });
+});
+
+describe('an attribute that the manual leaves unpredictable', () => {
+  const mair = LINUX_MAIR | (0x80n << 56n);
+  const format = arm64({ granule: 4, vaBits: 48, mair });
+
+  test('refuses nothing at an index that no entry uses', () => {
+    expect(toBigint(format.encode(protection({ write: true, global: true }), 3))).toBe(0x0068000000000703n);
+    const tcr = 0x5001f57551b511n;
+    const cpu = arm64FromRegisters({ tcr, ttbr1: 0x41f2c000n, sctlr: 0x20000003474591dn, mair });
+    expect(cpu.ttbr1?.format.memoryTypes).toContain('unpredictable');
+  });
+
+  test('is the type of an entry that uses it, which stays as it is', () => {
+    const leaf = words(0x006800000000071fn);
+    expect(format.decode(leaf, 3).memory).toBe('unpredictable');
+    expect(format.encode(format.decode(leaf, 3), 3)).toEqual(leaf);
+  });
+});
+
+describe('what a walk says of the memory', () => {
+  test.each([
+    // Linux's MAIR: Normal at 0, Normal-NC at 2, Device-nGnRE at 4; SH 3 is inner, 2 outer, 0 none.
+    [0x0068000000000703n, { type: 0xff, index: 0, shareability: 'inner' }],
+    [0x006800000000060bn, { type: 0x44, index: 2, shareability: 'outer' }],
+    [0x0068000000000413n, { type: 0x04, index: 4, shareability: 'none' }],
+    [0x0068000000000503n, { type: 0xff, index: 0, shareability: 'reserved' }],
+  ] as const)('of 0x%s', (leaf, attributes) => {
+    const format = arm64({ granule: 4, vaBits: 48 });
+    expect(format.memoryAttributes?.(words(leaf), 3)).toEqual(attributes);
+  });
+
+  test('with LPA2 is the shareability of TCR, since entries have no room for it', () => {
+    const options = { granule: 4, vaBits: 52 } as const;
+    const sh = (format: PageTableFormat) => format.memoryAttributes?.(words(0x703n), 4)?.shareability;
+    expect(sh(arm64(options))).toBe('inner');
+    expect(sh(arm64({ ...options, shareability: 'outer' }))).toBe('outer');
+  });
+
+  test('is part of a walk', () => {
+    const memory = PhysicalMemory.create({ bytes: 1 << 16 });
+    const table = new PageTable({
+      ...{ format: arm64({ granule: 4, vaBits: 48 }), memory },
+      frames: new FrameAllocator(memory),
+    });
+    table.map(0xffff000000000000n, [5], protection({ memory: 'device' }));
+    expect(table.walk(0xffff000000000000n).leaf?.attributes).toEqual({
+      ...{ type: 0x04, index: 4, shareability: 'inner' },
+    });
   });
 });

@@ -12,7 +12,13 @@ import {
 } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 import { describe, expect, test } from 'vitest';
-import { configurations, x8664La57, x8664La57FromRegisters, x8664La57Linux } from '../src/index.js';
+import {
+  configurations,
+  x8664AnyFromRegisters,
+  x8664La57,
+  x8664La57FromRegisters,
+  x8664La57Linux,
+} from '../src/index.js';
 
 const format = x8664La57({ paBits: 46 });
 const four = x8664({ paBits: 46 });
@@ -131,5 +137,34 @@ describe('registers', () => {
     expect(() => x8664La57FromRegisters({ ...linux, cr4: 0x750ef0 })).toThrow(
       'CR4.LA57 (bit 12) is clear; 4-level tables are another format: use x8664FromRegisters of @vmarea/x86-64',
     );
+  });
+});
+
+describe('x8664AnyFromRegisters', () => {
+  const four = { cr0: 0x80050033, cr3: 0x1000, cr4: 0x750ef0, efer: 0xd01 } as const;
+
+  test('picks the number of levels by CR4.LA57', () => {
+    expect(x8664AnyFromRegisters(four).format.name).toBe('x86-64');
+    expect(x8664AnyFromRegisters({ ...four, cr4: 0x751ef0 })).toMatchObject({ root: 0x1000n });
+    expect(x8664AnyFromRegisters({ ...four, cr4: 0x751ef0 }).format.levels.map(({ name }) => name)).toEqual([
+      ...['PGD', 'P4D', 'PUD', 'PMD', 'PTE'],
+    ]);
+  });
+
+  test('removes the metadata that each of the two allows', () => {
+    const LAM_SUP = 1 << 28;
+    const va = 0x80ff_8880_0000_1000n;
+    expect(x8664AnyFromRegisters({ ...four, cr4: four.cr4 | LAM_SUP }).for(va)?.address).toBe(
+      0xffff_8880_0000_1000n,
+    );
+  });
+
+  test.each([
+    [{ ...four, cr5: 1 }, 'EINVAL: x8664AnyFromRegisters() has no option `cr5`'],
+    [{ ...four, cr4: 'x' }, 'EINVAL: cr4 is'],
+    [undefined, 'EINVAL: cr4 is undefined'],
+    [{ ...four, cr0: 0x11 }, 'EINVAL: CR0.PG (bit 31) is clear'],
+  ])('refuses %o as the others do', (registers, message) => {
+    expect(() => x8664AnyFromRegisters(registers as never)).toThrow(message);
   });
 });

@@ -51,6 +51,7 @@ describe('x8664', () => {
   test('has _PAGE_TABLE as table entry, with the encryption bit if there is one', () => {
     expect(hex(format.tableEntry)).toBe('0x0000000000000067');
     expect(hex(x8664({ encryptionBit: 47 }).tableEntry)).toBe('0x0000800000000067');
+    expect(hex(x8664({ paBits: 51, sharedBit: 51 }).tableEntry)).toBe('0x0000000000000067');
   });
 
   test('gives a deeply frozen format', () => {
@@ -97,6 +98,9 @@ describe('an entry', () => {
     ['G in a PUD table on AMD', PUD, 0x1167n, 'table', { vendor: 'amd' }],
     ['G in a PMD table on AMD', PMD, 0x1167n, 'table', { vendor: 'amd' }],
     ['the encryption bit in a leaf', PTE, 0x0000800000001163n, 'leaf', { encryptionBit: 47 }],
+    ['the shared bit in a leaf', PTE, 0x0008000000001163n, 'leaf', { sharedBit: 51 }],
+    ['the shared bit in a block', PMD, 0x00080000002001e3n, 'leaf', { sharedBit: 51 }],
+    ['the shared bit in a table entry', PUD, 0x0008000000001067n, 'reserved', { sharedBit: 51 }],
     ['the encryption bit in a table entry', PUD, 0x0000800000001067n, 'table', { encryptionBit: 47 }],
     ['the bit above the encryption bit', PTE, 0x0001000000001163n, 'reserved', { encryptionBit: 47 }],
     ['the bit below the encryption bit', PTE, 0x0000400000001163n, 'leaf', { encryptionBit: 47 }],
@@ -152,6 +156,8 @@ describe('the options of x8664', () => {
     [{ paBits: 40.5 }, 'paBits is 40.5'],
     [{ encryptionBit: 47, paBits: 48 }, 'encryptionBit is 47, expected paBits (48) to 51'],
     [{ encryptionBit: 52 }, 'encryptionBit is 52, expected 32 to 51'],
+    [{ sharedBit: 47, paBits: 48 }, 'sharedBit is 47, expected paBits (48) to 51'],
+    [{ encryptionBit: 47, sharedBit: 47 }, 'encryptionBit and sharedBit are both given'],
     [{ encryptionBit: 52, paBits: 48 }, 'encryptionBit is 52, expected 32 to 51'],
     [{ encryptionBit: 31 }, 'encryptionBit is 31, expected 32 to 51'],
     [{ vendor: 'via' as 'amd' }, "vendor is 'via', expected intel or amd"],
