@@ -1,0 +1,93 @@
+import { FreeSpace, NIL, VmapNodes } from '@vmarea/core';
+
+/** A live area of the replay, for a recorded one. */
+export interface LiveArea {
+  readonly start: number;
+  readonly size: number;
+  /** The node in its flags; -1 for none. */
+  readonly node: number;
+}
+
+/**
+ * The areas of a replay: the free tree, the waiting ranges, and the live areas by the name that the recording has for them.
+ *
+ * A name is the recorded first page. It is also the place, except for an area whose recorded answer is not ours.
+ */
+export class LiveAreas {
+  readonly free: FreeSpace;
+  readonly nodes: VmapNodes;
+  /** Live areas by recorded first page; `null` for one that failed here. */
+  readonly areas = new Map<number, LiveArea | null>();
+  /** The names of areas whose recorded answer is damaged, by their place: a row may free them by that. */
+  readonly #places = new Map<number, number>();
+
+  /**
+   * @param pages - of the address space.
+   * @param early - areas from before the first row, by address.
+   */
+  constructor(pages: number, nodes: number, early: readonly { readonly start: number; readonly size: number }[]) {
+    this.free = new FreeSpace(pages, early);
+    this.nodes = new VmapNodes(this.free, nodes);
+    for (const { start, size } of early) this.add(start, { start, size, node: -1 });
+  }
+
+  /** Names a new area. */
+  add(name: number, area: LiveArea | null): void {
+    this.#places.delete(name);
+    this.areas.set(name, area);
+    if (area !== null && area.start !== name) this.#places.set(area.start, name);
+  }
+
+  /** True when a live area has this name. */
+  has(name: number): boolean {
+    return this.areas.has(name);
+  }
+
+  /** Frees an area by its name or place, so that it waits. Returns false when there is none. */
+  lazyFree(page: number): boolean {
+    const name = this.areas.has(page) ? page : this.#places.get(page);
+    const area = name === undefined ? undefined : this.areas.get(name);
+    if (name === undefined || area === undefined) return false;
+    this.areas.delete(name);
+    if (area !== null) {
+      if (this.#places.get(area.start) === name) this.#places.delete(area.start);
+      this.nodes.add(area);
+    }
+    return true;
+  }
+
+  /** Takes a place that is free as a whole. Returns false, and nothing is done, when it is not. */
+  take(start: number, size: number): boolean {
+    const { tree } = this.free;
+    const node = this.free.enclosing(start);
+    if (node === NIL || (tree.start[node] as number) > start || (tree.end[node] as number) < start + size)
+      return false;
+    this.free.clip(node, start, size);
+    return true;
+  }
+
+  /** The live areas that overlap some pages, by name. */
+  overlapping(start: number, size: number): [number, LiveArea][] {
+    return [...this.areas].filter(
+      (entry): entry is [number, LiveArea] =>
+        entry[1] !== null && entry[1].start < start + size && entry[1].start + entry[1].size > start,
+    );
+  }
+
+  /**
+   * Takes a place, whatever has it: waiting ranges go back to the free tree, live areas lose what is at and behind it.
+   *
+   * @param isGone - says whether the kernel has freed a live area that is in the way. Such an area goes as a whole.
+   * @returns false when somebody holds it in the middle of a purge. What was in the way is free then.
+   */
+  claim(start: number, size: number, isGone: (name: number) => boolean): boolean {
+    for (const waiting of this.nodes.withdraw(start, start + size))
+      this.free.give(waiting.start, waiting.start + waiting.size);
+    for (const [name, area] of this.overlapping(start, size)) {
+      const kept = isGone(name) ? 0 : Math.max(0, start - area.start);
+      this.areas.set(name, kept === 0 ? null : { ...area, size: kept });
+      this.free.give(area.start + kept, area.start + area.size);
+    }
+    return this.take(start, size);
+  }
+}
