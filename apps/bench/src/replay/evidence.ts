@@ -1,3 +1,4 @@
+import { type LostArea, lostAreas } from './lost-rows.js';
 import type { Row, Trace } from './trace.js';
 
 /** Where a request went: as it is recorded, or as it is found here. */
@@ -20,10 +21,20 @@ export class Evidence {
   /** Rows that name a first page: twice the number of the row, one more for a free. Made when first needed. */
   #mentions: ReadonlyMap<number, readonly number[]> | null = null;
   #pages = new Float64Array(0);
+  #lostAreas: () => readonly LostArea[];
 
-  constructor({ rows }: Trace, end: ReadonlySet<number> | null) {
-    this.#rows = rows;
+  /**
+   * @param early - first pages of the areas from before the first row.
+   * @param end - first pages of the areas at the end; `null` when unknown.
+   */
+  constructor(trace: Trace, early: Iterable<number>, end: ReadonlySet<number> | null) {
+    this.#rows = trace.rows;
     this.#end = end;
+    this.#lostAreas = () => {
+      const lost = lostAreas(trace, early);
+      this.#lostAreas = () => lost;
+      return lost;
+    };
   }
 
   /**
@@ -41,11 +52,11 @@ export class Evidence {
   ): boolean {
     if (found === null) return true;
     const ours = this.#freedAt(found, at, isLive);
-    if (recorded === null) return ours === null && !this.#stays(found, at);
-    const theirs = this.#freedAt(recorded, at, isLive);
+    const theirs = recorded === null ? null : this.#freedAt(recorded, at, isLive);
     // Somebody else is given our place while the area lives: the area is not there.
     if (this.#isGiven(found, size, at, Math.min(ours ?? Number.POSITIVE_INFINITY, theirs ?? Number.POSITIVE_INFINITY)))
       return true;
+    if (recorded === null) return false;
     if (theirs === null && (ours !== null || this.#end?.has(recorded) === false)) return false;
     return isPossible();
   }
@@ -56,15 +67,22 @@ export class Evidence {
     return next === null ? this.#end === null || this.#end.has(name) : next.isFree;
   }
 
+  /**
+   * Areas that have a place although the replay finds it free: the kernel would have given it. Their requests are lost. When nobody is
+   * given the place any more, it is as good as taken.
+   */
+  holders(at: number, start: number, size: number): { readonly start: number; readonly size: number }[] {
+    const lost = this.#lostAreas().filter(
+      (area) => area.freed > at && area.start < start + size && area.start + (area.size ?? size) > start,
+    );
+    if (lost.length > 0) return lost.map((area) => ({ start: area.start, size: area.size ?? size }));
+    return this.#isGiven(start, size, at, Number.POSITIVE_INFINITY) ? [] : [{ start, size }];
+  }
+
   /** The next row that frees a place which no live area has as its name, unless it is given again before. */
   #freedAt(page: number, at: number, isLive: (name: number) => boolean): number | null {
     const next = this.#next(page, at);
     return next?.isFree === true && !isLive(page) ? next.row : null;
-  }
-
-  /** True when no row mentions a place any more, and the end state has it. */
-  #stays(page: number, at: number): boolean {
-    return this.#end?.has(page) === true && this.#next(page, at) === null;
   }
 
   /** The next row after one that names a first page. */

@@ -43,7 +43,12 @@ export class Healing {
     if (!this.#isTheirs(differing, size, isPossible)) return found === null ? null : { start: found, size, node };
     this.#sources.release(source, size);
     if (recorded === null) return null;
-    if (this.#claim(differing.row, recorded, size)) return { start: recorded, size, node };
+    const claimed = this.#claim(differing.row, recorded, size);
+    if (claimed > 0) {
+      // The kernel takes the lowest place. It passed ours over, so somebody has it there.
+      if (found !== null && source.pool < 0 && found < recorded) this.#hold(differing.row, found, size);
+      return { start: recorded, size: claimed, node };
+    }
     return found !== null && this.#areas.take(found, size) ? { start: found, size, node } : null;
   }
 
@@ -72,7 +77,14 @@ export class Healing {
     return this.#evidence.isRecorded(row, { recorded, found, size }, isLive, isPossible);
   }
 
-  #claim(row: number, start: number, size: number): boolean {
+  /** Gives a place that the kernel passed over to those who have it. */
+  #hold(row: number, start: number, size: number): void {
+    for (const holder of this.#evidence.holders(row, start, size))
+      if (!this.#areas.has(holder.start) && this.#areas.take(holder.start, holder.size))
+        this.#areas.addLost({ ...holder, node: -1 });
+  }
+
+  #claim(row: number, start: number, size: number): number {
     return this.#areas.claim(start, size, (name) => name === start || !this.#evidence.isFreedLater(name, row));
   }
 
@@ -84,10 +96,10 @@ export class Healing {
   #isEdge(start: number, found: number | null, { size, align, vstart, vend }: Wanted): boolean {
     if (start % align !== 0 || start < vstart || start + size > vend) return false;
     const { free } = this.#areas;
-    for (const [, area] of this.#areas.overlapping(start, size))
+    for (const [, area] of this.#areas.overlapping(start, 1))
       if (found !== up(area.start + area.size, align)) return false;
     const node = free.enclosing(start);
-    const isFree = node !== NIL && (free.tree.end[node] as number) >= start + size;
+    const isFree = node !== NIL && (free.tree.end[node] as number) > start;
     if (!isFree) return true;
     return up(Math.max(free.tree.start[node] as number, vstart), align) === start;
   }

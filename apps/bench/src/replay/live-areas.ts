@@ -21,6 +21,9 @@ export class LiveAreas {
   /** The names of areas whose recorded answer is damaged, by their place: a row may free them by that. */
   readonly #places = new Map<number, number>();
 
+  /** Names of areas whose request is lost. */
+  readonly #lost = new Set<number>();
+
   /**
    * @param pages - of the address space.
    * @param early - areas from before the first row, by address.
@@ -34,8 +37,15 @@ export class LiveAreas {
   /** Names a new area. */
   add(name: number, area: LiveArea | null): void {
     this.#places.delete(name);
+    this.#lost.delete(name);
     this.areas.set(name, area);
     if (area !== null && area.start !== name) this.#places.set(area.start, name);
+  }
+
+  /** Adds an area whose request is lost: its free is still one of an address that no row gave. */
+  addLost(area: LiveArea): void {
+    this.add(area.start, area);
+    this.#lost.add(area.start);
   }
 
   /** True when a live area has this name. */
@@ -43,7 +53,7 @@ export class LiveAreas {
     return this.areas.has(name);
   }
 
-  /** Frees an area by its name or place, so that it waits. Returns false when there is none. */
+  /** Frees an area by its name or place, so that it waits. Returns false when no row gave it. */
   lazyFree(page: number): boolean {
     const name = this.areas.has(page) ? page : this.#places.get(page);
     const area = name === undefined ? undefined : this.areas.get(name);
@@ -53,7 +63,7 @@ export class LiveAreas {
       if (this.#places.get(area.start) === name) this.#places.delete(area.start);
       this.nodes.add(area);
     }
-    return true;
+    return !this.#lost.delete(name);
   }
 
   /** Takes a place that is free as a whole. Returns false, and nothing is done, when it is not. */
@@ -75,19 +85,22 @@ export class LiveAreas {
   }
 
   /**
-   * Takes a place, whatever has it: waiting ranges go back to the free tree, live areas lose what is at and behind it.
+   * Takes a place, whatever has it: waiting ranges go back to the free tree, a live area that begins before it loses what is at and behind
+   * it. A live area that begins inside it stays, and ends it.
    *
    * @param isGone - says whether the kernel has freed a live area that is in the way. Such an area goes as a whole.
-   * @returns false when somebody holds it in the middle of a purge. What was in the way is free then.
+   * @returns the pages taken; 0 when somebody holds the place in the middle of a purge. What was in the way is free then.
    */
-  claim(start: number, size: number, isGone: (name: number) => boolean): boolean {
-    for (const waiting of this.nodes.withdraw(start, start + size))
+  claim(start: number, size: number, isGone: (name: number) => boolean): number {
+    const inside = this.overlapping(start, size).filter(([name, area]) => area.start > start && !isGone(name));
+    const end = inside.reduce((least, [, area]) => Math.min(least, area.start), start + size);
+    for (const waiting of this.nodes.withdraw(start, end))
       this.free.give(waiting.start, waiting.start + waiting.size);
-    for (const [name, area] of this.overlapping(start, size)) {
+    for (const [name, area] of this.overlapping(start, end - start)) {
       const kept = isGone(name) ? 0 : Math.max(0, start - area.start);
       this.areas.set(name, kept === 0 ? null : { ...area, size: kept });
       this.free.give(area.start + kept, area.start + area.size);
     }
-    return this.take(start, size);
+    return this.take(start, end - start) ? end - start : 0;
   }
 }

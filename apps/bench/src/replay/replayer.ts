@@ -94,7 +94,7 @@ export class Replayer {
     this.#lazyMaxPages = new VmapAreas({ window, pageShift, cpus: nodes, onlineCpus: cpus }).lazyMaxPages;
     this.#live = new LiveAreas(2 ** (64 - trace.pageShift), nodes, early);
     this.#sources = new Sources(this.#live);
-    this.#healing = new Healing(this.#live, this.#sources, new Evidence(trace, end));
+    this.#healing = new Healing(this.#live, this.#sources, new Evidence(trace, [...early, ...earlyChunks].map(({ start }) => start), end));
     this.#earlyChunks = [...earlyChunks];
   }
 
@@ -276,6 +276,7 @@ export class Replayer {
     }
     const area = this.#healing.placed({ row: this.#row, recorded, source }, wanted, node);
     if (recorded !== null) this.#live.add(recorded, area);
+    else if (area !== null) this.#live.add(area.start, area);
     else if (found !== null) this.surplus.push({ start: found, size: event.size, node });
   }
 
