@@ -28,14 +28,18 @@ export interface Early {
 /** The caller of chunks of per-cpu memory. */
 const CHUNKS = 'pcpu_get_vm_areas';
 
-/** Callers of vm_area_add_early: the kernel's own image on arm64. No row gives their areas. */
-const EARLY_CALLERS: readonly string[] = ['paging_init', 'map_kernel', 'declare_kernel_vmas'];
+/**
+ * Callers of vm_area_register_early and vm_area_add_early: the kernel's own image on arm64, fixed maps on arm. No row gives their areas.
+ *
+ * Source: Linux, arch/arm64/mm/mmu.c (6.12 inlines declare_kernel_vmas), arch/arm/mm/mmu.c.
+ */
+const EARLY_CALLERS: readonly string[] = [
+  ...['paging_init', 'map_kernel', 'declare_kernel_vmas', 'declare_vma'],
+  ...['iotable_init', 'debug_ll_io_init'],
+];
 
 /**
- * Areas from before the first row, by address: those of the start state that no row gives. They are the kernel's own image, and what was
- * reserved before the recorder ran, such as the first per-cpu chunk.
- *
- * A row whose answer is damaged gives an address that nothing else knows. It stands for an area of its size, which is no early one then.
+ * What exists before the first row: areas of the start state that no row gives.
  *
  * @returns `null` when the start state is missing.
  * @throws UsageError when the start state is damaged, or its areas overlap.
@@ -43,61 +47,80 @@ const EARLY_CALLERS: readonly string[] = ['paging_init', 'map_kernel', 'declare_
 export function earlyOf(trace: Trace): Early | null {
   const ranges = rangesOf(trace, START_FILE);
   if (ranges === null) return null;
-  const end = endAreas(trace);
-  const rows = givenBy(trace);
   const areas = ranges.filter(({ line }) => line.type !== 'unpurged');
-  const lost = lostAnswers(rows, new Set(areas.map(({ start }) => start)), end);
-  const early = areas.filter((range) => {
-    if (EARLY_CALLERS.includes(functionOf(range.line))) return true;
-    if (rows.first.get(range.start) === 'given') return false;
-    // It lives to the end, or a row frees it. Otherwise, the recording has another name for it.
-    if (end !== null && !end.has(range.start) && !rows.first.has(range.start)) return false;
-    return !takeOne(lost, range.end - range.start);
-  });
-  const [chunks, others] = [early.filter(isChunk), early.filter((range) => !isChunk(range))];
-  inOrder(early);
+  const others = areas.filter(({ line }) => EARLY_CALLERS.includes(functionOf(line)));
+  const chunks = earlyChunks(
+    trace,
+    areas.filter(({ line }) => functionOf(line) === CHUNKS),
+    new Set(areas.map(({ start }) => start)),
+  );
+  inOrder([...others, ...chunks]);
   return { areas: inOrder(others), chunks: inOrder(chunks) };
+}
+
+/**
+ * The chunks of the start state that no row gives.
+ *
+ * A row whose address is damaged gives a chunk that the start state lacks. It stands for one of its size, which is no early one then.
+ *
+ * @param starts - first pages of all areas of the start state.
+ */
+function earlyChunks(trace: Trace, chunks: readonly Range[], starts: ReadonlySet<number>): Range[] {
+  const { given, first } = givenBy(trace);
+  // The start state was taken after this row.
+  let moment = -1;
+  for (const start of starts) moment = Math.max(moment, first.get(start) ?? -1);
+  const damaged = new Map<number, number>();
+  for (const { row, start, size, freed } of given)
+    if (row <= moment && freed > moment && !starts.has(start)) damaged.set(size, (damaged.get(size) ?? 0) + 1);
+  return chunks
+    .filter(({ start }) => !first.has(start) || (first.get(start) as number) > moment)
+    .filter(({ start, end }) => !takeOne(damaged, end - start));
+}
+
+interface GivenChunk {
+  readonly row: number;
+  readonly start: number;
+  readonly size: number;
+  /** The number of the row that frees it; infinite for none. */
+  freed: number;
+}
+
+/** Chunks that rows give, and for every address the first row that gives it before any row frees it. */
+function givenBy({ rows }: Trace): { given: readonly GivenChunk[]; first: ReadonlyMap<number, number> } {
+  const given: GivenChunk[] = [];
+  const live = new Map<number, GivenChunk>();
+  const first = new Map<number, number>();
+  const freed = new Set<number>();
+  const asked = new Map<string, { readonly offsets: readonly number[]; readonly sizes: readonly number[] }>();
+  const give = (row: number, start: number): void => {
+    if (!first.has(start) && !freed.has(start)) first.set(start, row);
+  };
+  for (const [row, { thread, event }] of rows.entries()) {
+    if (event.type === 'allocation' && event.start !== null) give(row, event.start);
+    else if (event.type === 'percpu entered') asked.set(thread, event);
+    else if (event.type === 'percpu done' && event.start !== null) {
+      const { offsets = [0], sizes = [0] } = asked.get(thread) ?? {};
+      for (const [i, offset] of offsets.entries()) {
+        const start = event.start + offset - (offsets[0] as number);
+        const chunk = { row, start, size: sizes[i] as number, freed: Number.POSITIVE_INFINITY };
+        give(row, start);
+        given.push(chunk);
+        live.set(start, chunk);
+      }
+    } else if (event.type === 'free') {
+      freed.add(event.start);
+      const chunk = live.get(event.start);
+      if (chunk !== undefined) chunk.freed = row;
+      live.delete(event.start);
+    }
+  }
+  return { given, first };
 }
 
 /** Areas from before the first request, by address; none when the start state is missing. */
 export function earlyAreas(trace: Trace): readonly EarlyArea[] {
   return earlyOf(trace)?.areas ?? [];
-}
-
-function isChunk({ line }: Range): boolean {
-  return functionOf(line) === CHUNKS;
-}
-
-interface Given {
-  /** What the first row of an address does with it. */
-  readonly first: ReadonlyMap<number, 'given' | 'freed'>;
-  readonly freed: ReadonlySet<number>;
-  /** Pages of the areas that rows give, by first page. */
-  readonly sizes: ReadonlyMap<number, number>;
-}
-
-function givenBy({ rows }: Trace): Given {
-  const first = new Map<number, 'given' | 'freed'>();
-  const freed = new Set<number>();
-  const sizes = new Map<number, number>();
-  const asked = new Map<string, { readonly offsets: readonly number[]; readonly sizes: readonly number[] }>();
-  const give = (start: number, size: number): void => {
-    if (!first.has(start)) first.set(start, 'given');
-    sizes.set(start, size);
-  };
-  for (const { thread, event } of rows) {
-    if (event.type === 'allocation' && event.start !== null) give(event.start, event.size);
-    else if (event.type === 'percpu entered') asked.set(thread, event);
-    else if (event.type === 'percpu done' && event.start !== null) {
-      const { offsets = [0], sizes = [0] } = asked.get(thread) ?? {};
-      for (const [i, offset] of offsets.entries())
-        give(event.start + offset - (offsets[0] as number), sizes[i] as number);
-    } else if (event.type === 'free') {
-      freed.add(event.start);
-      if (!first.has(event.start)) first.set(event.start, 'freed');
-    }
-  }
-  return { first, freed, sizes };
 }
 
 /** The first pages of the areas at the end; `null` when the end state is missing or damaged. */
@@ -112,19 +135,6 @@ export function endAreas(trace: Trace): Set<number> | null {
     if (error instanceof UsageError) return null;
     throw error;
   }
-}
-
-/** The number of answers whose address no other row and no state has, by their pages. */
-function lostAnswers(
-  { freed, sizes }: Given,
-  start: ReadonlySet<number>,
-  end: ReadonlySet<number> | null,
-): Map<number, number> {
-  const lost = new Map<number, number>();
-  if (end === null) return lost;
-  for (const [page, size] of sizes)
-    if (!freed.has(page) && !start.has(page) && !end.has(page)) lost.set(size, (lost.get(size) ?? 0) + 1);
-  return lost;
 }
 
 function takeOne(numbers: Map<number, number>, key: number): boolean {
