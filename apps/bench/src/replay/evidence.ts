@@ -88,7 +88,7 @@ export class Evidence {
   /** The next row after one that names a first page. */
   #next(page: number, at: number): { readonly row: number; readonly isFree: boolean } | null {
     const rows = this.#all().get(page) ?? [];
-    const next = rows.find((one) => one >> 1 > at);
+    const next = rows[lowerBound(rows, 2 * (at + 1))];
     return next === undefined ? null : { row: next >> 1, isFree: (next & 1) === 1 };
   }
 
@@ -96,8 +96,7 @@ export class Evidence {
   #isGiven(start: number, size: number, at: number, until: number): boolean {
     const all = this.#all();
     for (let i = lowerBound(this.#pages, start); (this.#pages[i] ?? Number.POSITIVE_INFINITY) < start + size; i++)
-      if (all.get(this.#pages[i] as number)?.some((one) => one >> 1 > at && one >> 1 < until && (one & 1) === 0))
-        return true;
+      if (isGivenIn(all.get(this.#pages[i] as number) ?? [], at, until)) return true;
     return false;
   }
 
@@ -118,8 +117,18 @@ export class Evidence {
   }
 }
 
+/** True when an address is given after one row and before another. */
+function isGivenIn(rows: readonly number[], at: number, until: number): boolean {
+  for (let i = lowerBound(rows, 2 * (at + 1)); i < rows.length; i++) {
+    const row = rows[i] as number;
+    if (row >> 1 >= until) return false;
+    if ((row & 1) === 0) return true;
+  }
+  return false;
+}
+
 /** The first index whose value is not below another. */
-function lowerBound(sorted: Float64Array, value: number): number {
+function lowerBound(sorted: ArrayLike<number>, value: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {

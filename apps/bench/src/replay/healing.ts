@@ -85,7 +85,11 @@ export class Healing {
   }
 
   #claim(row: number, start: number, size: number): number {
-    return this.#areas.claim(start, size, (name) => name === start || !this.#evidence.isFreedLater(name, row));
+    return this.#areas.claim(
+      start,
+      size,
+      (name) => name === start || this.#areas.isLost(name) || !this.#evidence.isFreedLater(name, row),
+    );
   }
 
   #give(start: number, size: number): void {

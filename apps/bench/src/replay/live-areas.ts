@@ -48,6 +48,11 @@ export class LiveAreas {
     this.#lost.add(area.start);
   }
 
+  /** True when an area is there only because the kernel passed its place over. */
+  isLost(name: number): boolean {
+    return this.#lost.has(name);
+  }
+
   /** True when a live area has this name. */
   has(name: number): boolean {
     return this.areas.has(name);
