@@ -58,7 +58,8 @@ export class Evidence {
       return true;
     if (recorded === null) return false;
     if (theirs === null && (ours !== null || this.#end?.has(recorded) === false)) return false;
-    return isPossible();
+    // A place in the middle of a free range is damage, or the range is not free: then nobody is given ours any more.
+    return isPossible() || (theirs !== null && !this.#isGiven(found, size, at, Number.POSITIVE_INFINITY));
   }
 
   /** True when a row frees an area by this name, before any row gives it again; or it lives to the end. */
