@@ -72,7 +72,8 @@ function earlyChunks(trace: Trace, chunks: readonly Range[], starts: ReadonlySet
   for (const start of starts) moment = Math.max(moment, first.get(start) ?? -1);
   const damaged = new Map<number, number>();
   for (const { row, start, size, freed } of given)
-    if (row <= moment && freed > moment && !starts.has(start)) damaged.set(size, (damaged.get(size) ?? 0) + 1);
+    if (row <= moment && freed > moment && !starts.has(start))
+      damaged.set(size, (damaged.get(size) ?? 0) + 1);
   return chunks
     .filter(({ start }) => !first.has(start) || (first.get(start) as number) > moment)
     .filter(({ start, end }) => !takeOne(damaged, end - start));

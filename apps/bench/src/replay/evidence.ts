@@ -54,7 +54,14 @@ export class Evidence {
     const ours = this.#freedAt(found, at, isLive);
     const theirs = recorded === null ? null : this.#freedAt(recorded, at, isLive);
     // Somebody else is given our place while the area lives: the area is not there.
-    if (this.#isGiven(found, size, at, Math.min(ours ?? Number.POSITIVE_INFINITY, theirs ?? Number.POSITIVE_INFINITY)))
+    if (
+      this.#isGiven(
+        found,
+        size,
+        at,
+        Math.min(ours ?? Number.POSITIVE_INFINITY, theirs ?? Number.POSITIVE_INFINITY),
+      )
+    )
       return true;
     if (recorded === null) return false;
     if (theirs === null && (ours !== null || this.#end?.has(recorded) === false)) return false;
@@ -96,7 +103,11 @@ export class Evidence {
   /** True when a row gives a place that begins inside these pages. */
   #isGiven(start: number, size: number, at: number, until: number): boolean {
     const all = this.#all();
-    for (let i = lowerBound(this.#pages, start); (this.#pages[i] ?? Number.POSITIVE_INFINITY) < start + size; i++)
+    for (
+      let i = lowerBound(this.#pages, start);
+      (this.#pages[i] ?? Number.POSITIVE_INFINITY) < start + size;
+      i++
+    )
       if (isGivenIn(all.get(this.#pages[i] as number) ?? [], at, until)) return true;
     return false;
   }

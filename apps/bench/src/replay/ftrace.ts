@@ -13,7 +13,9 @@ import { type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js
 const NAME = String.raw`^ *(?<name>\S.{0,15}?)`;
 const EVENT = String.raw`(?<time>[\d.]+): +(?:\d+ +)?(?:vmalloc:)?(?<event>\w+): *(?<rest>.*)$`;
 /** `bash-1234    ( 1230) [000] d..1.  12.345678: event: …`; the group and the flags are options of ftrace. */
-const FTRACE = new RegExp(String.raw`${NAME}-(?<thread>\d+) +(?:\([ \d-]+\) +)?\[(?<cpu>\d+)\] +(?:\S{4,6} +)?${EVENT}`);
+const FTRACE = new RegExp(
+  String.raw`${NAME}-(?<thread>\d+) +(?:\([ \d-]+\) +)?\[(?<cpu>\d+)\] +(?:\S{4,6} +)?${EVENT}`,
+);
 /** `bash  1234 [000]    12.345678: vmalloc:event: …`; process and thread, and a count before the event, are options of perf. */
 const PERF = new RegExp(String.raw`${NAME} +(?:\d+\/)?(?<thread>\d+) +\[(?<cpu>\d+)\] +${EVENT}`);
 const EVENTS: readonly string[] = ['alloc_vmap_area', 'free_vmap_area_noflush', 'purge_vmap_area_lazy'];

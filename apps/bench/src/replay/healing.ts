@@ -40,7 +40,8 @@ export class Healing {
     const { size } = wanted;
     const found = source.start < 0 ? null : source.start;
     const isPossible = (): boolean => this.#isEdge(recorded as number, found, wanted);
-    if (!this.#isTheirs(differing, size, isPossible)) return found === null ? null : { start: found, size, node };
+    if (!this.#isTheirs(differing, size, isPossible))
+      return found === null ? null : { start: found, size, node };
     this.#sources.release(source, size);
     if (recorded === null) return null;
     const claimed = this.#claim(differing.row, recorded, size);
@@ -63,7 +64,8 @@ export class Healing {
       return offsets.some((offset, i) => this.#isTop(theirs + offset, sizes[i] as number, align, vend));
     };
     if (!this.#isTheirs(differing, size, isPossible)) return base;
-    if (base !== null) for (const [i, offset] of offsets.entries()) this.#give(base + offset, sizes[i] as number);
+    if (base !== null)
+      for (const [i, offset] of offsets.entries()) this.#give(base + offset, sizes[i] as number);
     if (recorded === null) return null;
     for (const [i, offset] of offsets.entries())
       this.#claim(differing.row, recorded - first + offset, sizes[i] as number);

@@ -28,7 +28,11 @@ export class LiveAreas {
    * @param pages - of the address space.
    * @param early - areas from before the first row, by address.
    */
-  constructor(pages: number, nodes: number, early: readonly { readonly start: number; readonly size: number }[]) {
+  constructor(
+    pages: number,
+    nodes: number,
+    early: readonly { readonly start: number; readonly size: number }[],
+  ) {
     this.free = new FreeSpace(pages, early);
     this.nodes = new VmapNodes(this.free, nodes);
     for (const { start, size } of early) this.add(start, { start, size, node: -1 });
@@ -97,7 +101,9 @@ export class LiveAreas {
    * @returns the pages taken; 0 when somebody holds the place in the middle of a purge. What was in the way is free then.
    */
   claim(start: number, size: number, isGone: (name: number) => boolean): number {
-    const inside = this.overlapping(start, size).filter(([name, area]) => area.start > start && !isGone(name));
+    const inside = this.overlapping(start, size).filter(
+      ([name, area]) => area.start > start && !isGone(name),
+    );
     const end = inside.reduce((least, [, area]) => Math.min(least, area.start), start + size);
     for (const waiting of this.nodes.withdraw(start, end))
       this.free.give(waiting.start, waiting.start + waiting.size);

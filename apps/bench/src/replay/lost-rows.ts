@@ -31,8 +31,10 @@ export function lostAreas({ rows, cpus }: Trace, early: Iterable<number>): LostA
       for (const offset of [first, ...others]) live.add(event.start + offset - first);
     } else if (event.type === 'node purged' || event.type === 'purge done') waiting = null;
     else if (event.type === 'free') {
-      const size = cpus === 1 && waiting !== null && event.lazyPages !== null ? event.lazyPages - waiting : null;
-      if (!live.delete(event.start)) lost.push({ start: event.start, size: (size ?? 0) > 0 ? size : null, freed: i });
+      const size =
+        cpus === 1 && waiting !== null && event.lazyPages !== null ? event.lazyPages - waiting : null;
+      if (!live.delete(event.start))
+        lost.push({ start: event.start, size: (size ?? 0) > 0 ? size : null, freed: i });
       waiting = event.lazyPages;
     }
   }

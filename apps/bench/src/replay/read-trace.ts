@@ -24,7 +24,11 @@ export function readTrace(path: string): Trace {
   }
   const name = basename(isFolder ? path : path.replace(/\.tsv(\.gz)?$/, ''));
   // Editors of other systems write a mark at the start, and CR LF at the ends of lines.
-  const text = bytes.toString('latin1').replace(/^\u00ef\u00bb\u00bf/, '').replaceAll('\r\n', '\n').replace(/\r$/, '\n');
+  const text = bytes
+    .toString('latin1')
+    .replace(/^\u00ef\u00bb\u00bf/, '')
+    .replaceAll('\r\n', '\n')
+    .replace(/\r$/, '\n');
   if (!isFolder && !/^#(page|cpus|nodes|w) /.test(text) && !/^\d+\t/.test(text))
     return parseFtrace(text, file, name);
   return new TraceParser(text, file).parse(name, isFolder ? path : null);
@@ -88,7 +92,9 @@ class TraceParser {
     else if (key === 'nodes') this.#nodes = this.#whole(first, 1, MOST_NODES);
     // There is a node for each possible processor, online or not.
     if (this.#nodes !== 0 && this.#nodes < this.#cpus)
-      this.#fail(`at least as many nodes as processors online: ${this.#nodes} nodes, ${this.#cpus} processors`);
+      this.#fail(
+        `at least as many nodes as processors online: ${this.#nodes} nodes, ${this.#cpus} processors`,
+      );
   }
 
   #event(fields: readonly string[]): Event {

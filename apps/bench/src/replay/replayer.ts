@@ -94,7 +94,15 @@ export class Replayer {
     this.#lazyMaxPages = new VmapAreas({ window, pageShift, cpus: nodes, onlineCpus: cpus }).lazyMaxPages;
     this.#live = new LiveAreas(2 ** (64 - trace.pageShift), nodes, early);
     this.#sources = new Sources(this.#live);
-    this.#healing = new Healing(this.#live, this.#sources, new Evidence(trace, [...early, ...earlyChunks].map(({ start }) => start), end));
+    this.#healing = new Healing(
+      this.#live,
+      this.#sources,
+      new Evidence(
+        trace,
+        [...early, ...earlyChunks].map(({ start }) => start),
+        end,
+      ),
+    );
     this.#earlyChunks = [...earlyChunks];
   }
 
@@ -243,7 +251,11 @@ export class Replayer {
       isKnown = retried >= 0;
       thread.node = (isKnown ? retried : row.cpu) % this.nodes.count;
       this.#readAround(thread, event.start);
-      thread.found = this.#sources.take(thread.node, { ...wanted, isUsual: wanted.isUsual && !isKnown }, thread.since);
+      thread.found = this.#sources.take(
+        thread.node,
+        { ...wanted, isUsual: wanted.isUsual && !isKnown },
+        thread.since,
+      );
     }
     const source = thread.found;
     const node = wanted.isUsual && this.nodes.count > 1 ? thread.node % this.nodes.count : -1;
@@ -252,7 +264,11 @@ export class Replayer {
     const other =
       isKnown || recorded === null || recorded === found
         ? null
-        : this.#sources.otherwise(recorded, source, wanted, { node: thread.node, since: thread.since, isOrdered });
+        : this.#sources.otherwise(recorded, source, wanted, {
+            node: thread.node,
+            since: thread.since,
+            isOrdered,
+          });
     thread.found = null;
     thread.node = -1;
     thread.retried = -1;
@@ -261,7 +277,11 @@ export class Replayer {
       this.ambiguous.push(row.line);
       if (!isOrdered) this.ambiguousUnordered++;
       if (other.pool >= 0) this.fromPools++;
-      this.#live.add(other.start, { start: other.start, size: event.size, node: other.pool >= 0 ? other.pool : node });
+      this.#live.add(other.start, {
+        start: other.start,
+        size: event.size,
+        node: other.pool >= 0 ? other.pool : node,
+      });
       thread.around = null;
       return;
     }
@@ -306,10 +326,10 @@ export class Replayer {
   }
 
   #freed(row: Row, event: Extract<Event, { type: 'free' }>, thread: Thread): void {
-    if (!thread.isFreed) this.#lazyFree(row, event.start);
+    const isKnown = thread.isFreed || this.#lazyFree(row, event.start);
     thread.isFreed = false;
     // Several processors count at the same time, so the number does not belong to this row.
-    if (this.#trace.cpus === 1 && event.lazyPages !== null) {
+    if (isKnown && this.#trace.cpus === 1 && event.lazyPages !== null) {
       const off = event.lazyPages - this.nodes.lazyPages;
       count(this.lazyPages, off === this.#lazyOff);
       this.#lazyOff = off;
@@ -317,8 +337,10 @@ export class Replayer {
     if (event.lazyMaxPages !== null) count(this.lazyMaxPages, this.#lazyMaxPages === event.lazyMaxPages);
   }
 
-  #lazyFree(row: Row, recorded: number): void {
-    if (!this.#live.lazyFree(recorded)) this.#damaged(row, 'a free of an address that no row gave');
+  #lazyFree(row: Row, recorded: number): boolean {
+    const isKnown = this.#live.lazyFree(recorded);
+    if (!isKnown) this.#damaged(row, 'a free of an address that no row gave');
+    return isKnown;
   }
 
   #damaged({ line }: Row, what: string): void {

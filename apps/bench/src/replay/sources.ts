@@ -68,7 +68,11 @@ export class Sources {
     recorded: number,
     taken: Source,
     wanted: Wanted,
-    { node, since, isOrdered }: { readonly node: number; readonly since: number; readonly isOrdered: boolean },
+    {
+      node,
+      since,
+      isOrdered,
+    }: { readonly node: number; readonly since: number; readonly isOrdered: boolean },
   ): Source | null {
     if (!wanted.isUsual) return null;
     const isUnseen = !isOrdered || this.#mayHaveMissed(node, since);
@@ -78,7 +82,9 @@ export class Sources {
     }
     const pool = this.#rotated.get(recorded) ?? (isOrdered ? undefined : this.#poolWith(recorded, wanted));
     if (pool === undefined || recorded % wanted.align !== 0) return null;
-    const isThere = this.#areas.nodes.state(pool).pools[wanted.size - 1]?.some(({ start }) => start === recorded);
+    const isThere = this.#areas.nodes
+      .state(pool)
+      .pools[wanted.size - 1]?.some(({ start }) => start === recorded);
     if (isThere !== true) return null;
     this.#rotated.delete(recorded);
     this.release(taken, wanted.size);

@@ -39,7 +39,12 @@ export type Event =
   | { readonly type: 'decay'; readonly node: number; readonly isFull: boolean }
   | { readonly type: 'node purged'; readonly node: number }
   /** Areas that waited (`null` where not recorded), and the flushed pages: at least their hull. `start` is above `end` when nothing was flushed. */
-  | { readonly type: 'purge done'; readonly areas: number | null; readonly start: number; readonly end: number }
+  | {
+      readonly type: 'purge done';
+      readonly areas: number | null;
+      readonly start: number;
+      readonly end: number;
+    }
   | {
       readonly type: 'percpu entered';
       readonly align: number;

@@ -24,7 +24,12 @@ describe('before the first lock row, a purge', () => {
         2,
       ),
     );
-    expect(result).toMatchObject({ different: 0, ambiguous: 0, fromPools: 1, purges: { equal: 1, different: 0 } });
+    expect(result).toMatchObject({
+      different: 0,
+      ambiguous: 0,
+      fromPools: 1,
+      purges: { equal: 1, different: 0 },
+    });
   });
 
   it('takes the lazy list of a node when it decays it, not before and not after', () => {
@@ -47,7 +52,18 @@ describe('before the first lock row, a purge', () => {
 
   it('is worked off whole at its end where no row tells more', () => {
     const result = replay(
-      streamOf([['1', taken(0)], ['1', freed(0)], ['1', taken(2)], ['9', entered], ['9', done(1)], ['1', taken(0)]], 1, 1),
+      streamOf(
+        [
+          ['1', taken(0)],
+          ['1', freed(0)],
+          ['1', taken(2)],
+          ['9', entered],
+          ['9', done(1)],
+          ['1', taken(0)],
+        ],
+        1,
+        1,
+      ),
     );
     expect(result).toMatchObject({ different: 0, purges: { equal: 1, different: 0 } });
   });
@@ -91,17 +107,33 @@ describe('a request whose row follows the fill of its pool', () => {
   it('may have seen the pool empty: that is ambiguous, and the replay goes on with it', () => {
     const result = replay(streamOf([...rows(4, 'before'), ['6', taken(0)], ['6', taken(6)]], 1, 2));
     expect(result).toMatchObject({
-      ...{ placements: 5, equal: 4, different: 0, ambiguous: 1, ambiguousLines: [10], determined: 4, fromPools: 1 },
+      ...{
+        placements: 5,
+        equal: 4,
+        different: 0,
+        ambiguous: 1,
+        ambiguousLines: [10],
+        determined: 4,
+        fromPools: 1,
+      },
       undetermined: { 'since no row tells when their request looked at its pool': 1 },
     });
   });
 
   it('is determined when it found the pool filled', () => {
-    expect(replay(streamOf(rows(0, 'before'), 1, 2))).toMatchObject({ different: 0, ambiguous: 0, determined: 3 });
+    expect(replay(streamOf(rows(0, 'before'), 1, 2))).toMatchObject({
+      different: 0,
+      ambiguous: 0,
+      determined: 3,
+    });
   });
 
   it('differs when its thread acted after the fill', () => {
-    expect(replay(streamOf(rows(4, 'after'), 1, 2))).toMatchObject({ different: 1, ambiguous: 0, determined: 3 });
+    expect(replay(streamOf(rows(4, 'after'), 1, 2))).toMatchObject({
+      different: 1,
+      ambiguous: 0,
+      determined: 3,
+    });
   });
 
   it('differs at an address that neither choice gives', () => {
@@ -124,7 +156,11 @@ describe('a request whose row follows the fill of its pool', () => {
       ['9', taken(last)],
     ];
     expect(replay(streamOf(all(0), 1, 2))).toMatchObject({ different: 0, ambiguous: 0 });
-    expect(replay(streamOf(all(2), 1, 2))).toMatchObject({ different: 0, ambiguous: 1, ambiguousLines: [13] });
+    expect(replay(streamOf(all(2), 1, 2))).toMatchObject({
+      different: 0,
+      ambiguous: 1,
+      ambiguousLines: [13],
+    });
     expect(replay(streamOf(all(6), 1, 2))).toMatchObject({ different: 1, ambiguous: 0 });
   });
 

@@ -7,7 +7,11 @@ type Row = Trace['rows'][number];
 type Event = Row['event'];
 
 /** A stream of events in a window like x86-64's. */
-export function streamOf(rows: readonly (readonly [thread: string, event: Event, cpu?: number])[], cpus: number, nodes: number): Trace {
+export function streamOf(
+  rows: readonly (readonly [thread: string, event: Event, cpu?: number])[],
+  cpus: number,
+  nodes: number,
+): Trace {
   return {
     ...{ name: 'short', source: 'stream', folder: null, pageShift: 12, nodes, cpus },
     hasLocks: rows.some(([, { type }]) => type === 'lock'),
@@ -31,5 +35,10 @@ export const entered: Event = { type: 'purge entered', isFull: false };
 export const decayed = (node: number): Event => ({ type: 'decay', node, isFull: false });
 export const purged = (node: number): Event => ({ type: 'node purged', node });
 /** The end of a purge that flushed everything. */
-export const done = (areas: number): Event => ({ type: 'purge done', areas, start: FIRST, end: FIRST + 2 ** 20 });
+export const done = (areas: number): Event => ({
+  type: 'purge done',
+  areas,
+  start: FIRST,
+  end: FIRST + 2 ** 20,
+});
 export const note: Event = { type: 'note' };
