@@ -199,7 +199,12 @@ describe('a replay that learns from a recording', () => {
     expect(nodes.head(1, 2)).toBe(last);
     expect(nodes.take(1, 2, 1)).toBe(last);
     nodes.untake(1, { start: last, size: 2, node: 1 });
-    expect([nodes.head(1, 2), nodes.head(0, 2), nodes.head(1, 3), nodes.head(2, 2)]).toEqual([last, -1, -1, -1]);
+    expect([nodes.head(1, 2), nodes.head(0, 2), nodes.head(1, 3), nodes.head(2, 2)]).toEqual([
+      last,
+      -1,
+      -1,
+      -1,
+    ]);
     expect(nodes.state(1).pools[1]?.map(({ start }) => start)).toEqual([...starts].reverse());
   });
 
