@@ -87,10 +87,13 @@ export class LiveAreas {
 
   /** The live areas that overlap some pages, by name. */
   overlapping(start: number, size: number): [number, LiveArea][] {
-    return [...this.areas].filter(
-      (entry): entry is [number, LiveArea] =>
-        entry[1] !== null && entry[1].start < start + size && entry[1].start + entry[1].size > start,
-    );
+    const found: [number, LiveArea][] = [];
+    // No list of all areas is made: a replay that differs asks this for each difference.
+    this.areas.forEach((area, name) => {
+      if (area !== null && area.start < start + size && area.start + area.size > start)
+        found.push([name, area]);
+    });
+    return found;
   }
 
   /**
