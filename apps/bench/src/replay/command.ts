@@ -165,8 +165,8 @@ function undeterminedOf(trace: Trace, replayer: Replayer, hasStart: boolean): Re
   const why = whyUndetermined(trace);
   if (why !== null) return { [why]: placements.equal + placements.different + ambiguous.length };
   const counts = {
-    'since no row tells when their request held a lock': trace.cpus === 1 ? 0 : unordered,
-    'since no row tells when their request looked at its pool':
+    'since no row shows when their request held a lock': trace.cpus === 1 ? 0 : unordered,
+    'since no row shows when their request looked at its pool':
       ambiguous.length - (trace.cpus === 1 ? 0 : ambiguousUnordered),
     'since their alignment is above a page, and areas from before the recording are unknown':
       hasStart || aligned.different === 0 ? 0 : aligned.equal + aligned.different,
@@ -179,7 +179,7 @@ function whyUndetermined(trace: Trace): string | null {
   if (trace.lostEvents > 0) return `since the recorder lost ${plural(trace.lostEvents, 'event')}`;
   if (trace.source === 'ftrace')
     return 'since ftrace has no event for per-cpu chunks, nor for areas before the recording';
-  // Several processors write rows after they release their locks. Only lock rows tell the order.
+  // Several processors write rows after they release their locks. Only lock rows show the order.
   return trace.cpus === 1 || trace.hasLocks ? null : 'since the order of the locks is not recorded';
 }
 

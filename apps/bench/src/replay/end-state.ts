@@ -4,6 +4,8 @@ import { type Range, rangesOf } from './ranges.js';
 import type { Replayer } from './replayer.js';
 import type { Trace } from './trace.js';
 
+export { earlyAreas } from './early-areas.js';
+
 /** The comparison of the replay with the recorded final /proc/vmallocinfo. */
 export interface EndState {
   /** Lines with areas, and those whose range the replay has exactly. */

@@ -356,7 +356,7 @@ export class Replayer {
   }
 
   #purgeDone(row: Row, thread: Thread, recorded: Extract<Event, { type: 'purge done' }>): void {
-    // Early in the boot no row tells the start of a purge.
+    // Early in the boot, no row marks the start of a purge.
     const purge = this.#purge ?? new PurgeRun(this.nodes, row.thread, false);
     const isWhole = this.#purge === null || !this.#hasLocks;
     this.#purge = null;

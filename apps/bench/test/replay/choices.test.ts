@@ -116,7 +116,7 @@ describe('a request whose row follows the fill of its pool', () => {
         determined: 4,
         fromPools: 1,
       },
-      undetermined: { 'since no row tells when their request looked at its pool': 1 },
+      undetermined: { 'since no row shows when their request looked at its pool': 1 },
     });
   });
 
