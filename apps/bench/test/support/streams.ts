@@ -1,7 +1,7 @@
 import type { Trace } from '../../src/replay/trace.js';
 
 /** The first page of x86-64's vmalloc window. */
-export const FIRST = 0xffffc90000000;
+const FIRST = 0xffffc90000000;
 
 type Row = Trace['rows'][number];
 type Event = Row['event'];

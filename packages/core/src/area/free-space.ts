@@ -59,7 +59,7 @@ export class FreeSpace {
   /**
    * Finds the page that `take` would take, and takes nothing: for a replay that must choose between two sources.
    *
-   * @returns the first page; `NOTHING_FITS` or `OUT_OF_RANGE`.
+   * @returns the first page; `NOTHING_FITS`; -2 when the range that was found ends outside the window.
    */
   find(size: number, align: number, vstart: number, vend: number): number {
     const node = this.#find(size, align, vstart, align > 1 && vend - vstart !== size);
