@@ -1,18 +1,20 @@
 import { resolve } from 'node:path';
 import type { ArgsDef } from 'citty';
 import type { Console } from '../console.js';
-import { CheckError } from '../errors.js';
+import { CheckError, UsageError } from '../errors.js';
 import { choose, installedFormats } from '../formats.js';
 import { plural } from '../numbers.js';
 import { progress } from '../progress.js';
-import { compareEndState, earlyAreas } from './end-state.js';
+import type { Difference } from './differences.js';
+import { earlyOf, endAreas } from './early-areas.js';
+import { compareEndState } from './end-state.js';
 import { type OverFormat, runOver } from './over-format.js';
 import { readTrace } from './read-trace.js';
-import { type Difference, Replayer } from './replayer.js';
+import { Replayer } from './replayer.js';
 import { isSame, replayReport } from './report.js';
 import type { ReplayResult } from './result.js';
 import { compareSnapshot, type SnapshotResult } from './snapshot.js';
-import { type Event, type Trace, traceFile } from './trace.js';
+import { type Damage, type Event, type Trace, traceFile } from './trace.js';
 
 /** The options of `vmarea-bench replay`. */
 export const replayArguments = {
@@ -28,6 +30,10 @@ export const replayArguments = {
     valueHint: 'NAME[,NAME]|all',
     description: 'Also run the stream on these formats, and show its costs there',
   },
+  tolerant: {
+    type: 'boolean',
+    description: 'End with exit code 0 when the recording is damaged, and nothing else differs',
+  },
   json: { type: 'boolean', description: 'Print one JSON object instead of a table' },
 } as const satisfies ArgsDef;
 
@@ -35,6 +41,7 @@ export const replayArguments = {
 export interface ReplayArguments {
   readonly trace: string;
   readonly format?: string | undefined;
+  readonly tolerant?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -58,35 +65,38 @@ export async function runReplay(args: ReplayArguments, io: Console): Promise<voi
   const result = { ...replay(trace), formats };
   io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : replayReport(result, io));
   if (!isSame(result) && result.determined > 0) throw new CheckError('the replay differs from the recording');
+  if (result.damage.count > 0 && args.tolerant !== true)
+    throw new CheckError(
+      `the recording is damaged in ${plural(result.damage.count, 'place')}; --tolerant lets that pass`,
+    );
 }
 
-/** Replays a trace and compares everything in it. */
+/**
+ * Replays a trace and compares everything in it.
+ *
+ * @throws UsageError when the state at its start is damaged.
+ */
 export function replay(trace: Trace): ReplayResult {
-  const replayer = new Replayer(trace, earlyAreas(trace));
-  const snapshots: SnapshotResult[] = [];
-  const missingSnapshots: string[] = [];
-  let apart = 0;
-  const start = performance.now();
-  replayer.run((name) => {
-    const before = performance.now();
-    const text = traceFile(trace, `tree-${name}.txt.gz`);
-    if (text === null) missingSnapshots.push(name);
-    else snapshots.push(compareSnapshot(name, text, replayer, trace.pageShift));
-    apart += performance.now() - before;
+  const early = earlyOf(trace);
+  const replayer = new Replayer(trace, {
+    ...{ early: early?.areas ?? [], earlyChunks: early?.chunks ?? [] },
+    end: endAreas(trace),
   });
-  const seconds = (performance.now() - start - apart) / 1000;
+  const { snapshots, missing, damage, milliseconds } = runWithSnapshots(trace, replayer);
+  const endState = orDamage(damage, () => compareEndState(trace, replayer));
   const { equal, different } = replayer.placements;
-  // Several processors write rows after they release their locks. Only lock rows show the order.
-  const isOrdered = trace.cpus === 1 || trace.hasLocks;
-  const undetermined = undeterminedOf(trace, replayer, isOrdered);
-  const unordered = Object.values(undetermined).reduce((sum, number) => sum + number, 0);
+  const placements = equal + different + replayer.ambiguous.length;
+  const undetermined = undeterminedOf(trace, replayer, early !== null);
+  const unknown = Object.values(undetermined).reduce((sum, number) => sum + number, 0);
   const events = trace.rows.filter(({ event }) => KERNELS.includes(event.type)).length;
   return {
     ...{ command: 'replay', schema: 1, set: trace.name, pageBytes: 2 ** trace.pageShift, cpus: trace.cpus },
-    ...{ events, eventsPerSecond: Math.round(events / seconds) },
-    ...{ placements: equal + different, determined: equal + different - unordered, equal, different },
+    ...{ events, eventsPerSecond: Math.round((1000 * events) / milliseconds) },
+    ...{ placements, determined: placements - unknown, equal, different },
+    ...{ ambiguous: replayer.ambiguous.length, ambiguousLines: replayer.ambiguous.slice(0, MOST_LINES) },
     undetermined,
     ...{ lostEvents: trace.lostEvents, otherLines: trace.otherLines, damagedLines: trace.damagedLines },
+    damage: { count: damage.length, first: damage.slice(0, MOST_LINES) },
     fromPools: replayer.fromPools,
     failingRequests: replayer.failures,
     percpu: replayer.percpu,
@@ -94,32 +104,83 @@ export function replay(trace: Trace): ReplayResult {
     lazyMaxPages: replayer.lazyMaxPages,
     purges: replayer.purges,
     flushes: replayer.flushes,
-    ...{ snapshots, missingSnapshots },
-    endState: compareEndState(trace, replayer),
+    ...{ snapshots, missingSnapshots: missing },
+    earlyAreas: early === null ? null : early.areas.length + early.chunks.length,
+    endState,
     formats: [],
     firstDifference: replayer.first === null ? [] : differenceLines(replayer.first, trace.pageShift),
   };
+}
+
+/** The most lines that a result names of one kind. */
+const MOST_LINES = 10;
+
+interface Ran {
+  readonly snapshots: readonly SnapshotResult[];
+  readonly missing: readonly string[];
+  /** All damage, in the order of lines; that of files at the end. */
+  readonly damage: Damage[];
+  /** The time of the replay, without comparing snapshots. */
+  readonly milliseconds: number;
+}
+
+function runWithSnapshots(trace: Trace, replayer: Replayer): Ran {
+  const snapshots: SnapshotResult[] = [];
+  const missing: string[] = [];
+  const files: Damage[] = [];
+  let apart = 0;
+  const start = performance.now();
+  replayer.run((name) => {
+    const before = performance.now();
+    orDamage(files, () => {
+      const text = traceFile(trace, `tree-${name}.txt.gz`);
+      if (text === null) missing.push(name);
+      else snapshots.push(compareSnapshot(name, text, replayer, trace.pageShift));
+    });
+    apart += performance.now() - before;
+  });
+  const milliseconds = performance.now() - start - apart;
+  // A free of an address from before the recording is no damage where the recording cannot know such areas.
+  const rows = trace.source === 'ftrace' ? [] : replayer.damage;
+  return { snapshots, missing, damage: [...rows, ...(trace.damage ?? []), ...files], milliseconds };
+}
+
+/** The answer, or `null` and an entry in the damage when a file is damaged. */
+function orDamage<T>(damage: Damage[], read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    damage.push({ line: null, what: error.message });
+    return null;
+  }
 }
 
 /** The kernel's events. Other rows are steps of these, or come from the recorder. */
 const KERNELS: readonly Event['type'][] = ['allocation', 'free', 'purge done', 'percpu done'];
 
 /** The placements that a stream does not determine, by cause. */
-function undeterminedOf(trace: Trace, replayer: Replayer, isOrdered: boolean): Record<string, number> {
-  const { equal, different } = replayer.placements;
-  const why = whyUndetermined(trace, replayer, isOrdered);
-  if (why !== null) return { [why]: equal + different };
-  if (trace.cpus === 1 || replayer.unordered === 0) return {};
-  return { 'since no row shows when their request held a lock': replayer.unordered };
+function undeterminedOf(trace: Trace, replayer: Replayer, hasStart: boolean): Record<string, number> {
+  const { placements, ambiguous, unordered, ambiguousUnordered, aligned } = replayer;
+  const why = whyUndetermined(trace);
+  if (why !== null) return { [why]: placements.equal + placements.different + ambiguous.length };
+  const counts = {
+    'since no row shows when their request held a lock': trace.cpus === 1 ? 0 : unordered,
+    'since no row shows when their request looked at its pool':
+      ambiguous.length - (trace.cpus === 1 ? 0 : ambiguousUnordered),
+    'since their alignment is above a page, and areas from before the recording are unknown':
+      hasStart || aligned.different === 0 ? 0 : aligned.equal + aligned.different,
+  };
+  return Object.fromEntries(Object.entries(counts).filter(([, number]) => number > 0));
 }
 
 /** Why a stream determines no placement at all; `null` when it does. */
-function whyUndetermined(trace: Trace, { unknownAreas }: Replayer, isOrdered: boolean): string | null {
+function whyUndetermined(trace: Trace): string | null {
   if (trace.lostEvents > 0) return `since the recorder lost ${plural(trace.lostEvents, 'event')}`;
   if (trace.source === 'ftrace')
     return 'since ftrace has no event for per-cpu chunks, nor for areas before the recording';
-  if (unknownAreas > 0) return `since it frees ${plural(unknownAreas, 'area')} from before the recording`;
-  return isOrdered ? null : 'since the order of the locks is not recorded';
+  // Several processors write rows after they release their locks. Only lock rows show the order.
+  return trace.cpus === 1 || trace.hasLocks ? null : 'since the order of the locks is not recorded';
 }
 
 function differenceLines({ line, what, recorded, found, around }: Difference, pageShift: number): string[] {

@@ -1,7 +1,10 @@
-import { formatVmallocinfo, type ParsedVmallocinfoLine } from '@vmarea/core';
-import { functionOf, readVmallocinfo } from '../input/vmallocinfo.js';
+import { formatVmallocinfo } from '@vmarea/core';
+import { END_FILE } from './early-areas.js';
+import { type Range, rangesOf } from './ranges.js';
 import type { Replayer } from './replayer.js';
-import { pageOf, type Trace, traceFile } from './trace.js';
+import type { Trace } from './trace.js';
+
+export { earlyAreas } from './early-areas.js';
 
 /** The comparison of the replay with the recorded final /proc/vmallocinfo. */
 export interface EndState {
@@ -18,18 +21,9 @@ export interface EndState {
   readonly first: string | null;
 }
 
-/** Callers of vm_area_add_early: their areas exist before the first request (the kernel's own image on arm64). */
-const EARLY_CALLERS: readonly string[] = ['paging_init', 'map_kernel', 'declare_kernel_vmas'];
-
-interface Range {
-  readonly start: number;
-  readonly end: number;
-  readonly line: ParsedVmallocinfoLine;
-}
-
 /** Compares the end of the replay; `null` when nothing was recorded. */
 export function compareEndState(trace: Trace, replayer: Replayer): EndState | null {
-  const ranges = rangesOf(trace, 'vmallocinfo-end.txt.gz');
+  const ranges = rangesOf(trace, END_FILE);
   if (ranges === null) return null;
   const live = new Map<number, number>();
   for (const area of [...replayer.areas.values(), ...replayer.surplus])
@@ -59,22 +53,4 @@ function held(recorded: readonly Range[], ours: ReadonlyMap<number, number>) {
     ...{ recorded: recorded.length, equal: recorded.length - missing.length, missing },
     surplus: [...ours.keys()].filter((start) => !starts.has(start)).length,
   };
-}
-
-/** Areas from before the first row, by address: those that the kernel registered for itself. */
-export function earlyAreas(trace: Trace): { readonly start: number; readonly size: number }[] {
-  return (rangesOf(trace, 'vmallocinfo-start.txt.gz') ?? [])
-    .filter(({ line }) => EARLY_CALLERS.includes(functionOf(line)))
-    .map(({ start, end }) => ({ start, size: end - start }))
-    .sort((a, b) => a.start - b.start);
-}
-
-/** The ranges of a recorded file; `null` when the file is missing. */
-function rangesOf(trace: Trace, file: string): Range[] | null {
-  const text = traceFile(trace, file);
-  if (text === null) return null;
-  const page = (address: bigint): number => pageOf(address, trace.pageShift);
-  return readVmallocinfo(text, file).flatMap((line) =>
-    line.start === null || line.end === null ? [] : [{ start: page(line.start), end: page(line.end), line }],
-  );
 }

@@ -3,15 +3,26 @@ import { UsageError } from '../errors.js';
 import { type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
 
 /*
- * The text of /sys/kernel/tracing/trace with vmalloc events (`echo 1 > events/vmalloc/enable`). It may contain lines of other tracers,
- * and may lack lost events.
+ * Text with the kernel's vmalloc events: /sys/kernel/tracing/trace (`echo 1 > events/vmalloc/enable`), `trace-cmd report`, or `perf script`
+ * (`perf record -a -e vmalloc:*`). It may contain lines of other tracers, and may lack lost events.
  *
- * Source: Linux 6.12, include/trace/events/vmalloc.h (TP_printk of each event).
+ * Source: Linux 6.12, include/trace/events/vmalloc.h (TP_printk of each event), kernel/trace/trace_output.c (trace_print_context).
  */
 
-const LINE =
-  /^ *(.+)-(\d+) .*?\[(\d+)\].*?: (alloc_vmap_area|free_vmap_area_noflush|purge_vmap_area_lazy): (.*)$/;
-const LOST = /LOST (?:(\d+) )?EVENTS/;
+/** A name has 15 characters at most, and may contain anything. What an event quotes, such as another event, comes after its own name. */
+const NAME = String.raw`^ *(?<name>\S.{0,15}?)`;
+const EVENT = String.raw`(?<time>[\d.]+): +(?:\d+ +)?(?:vmalloc:)?(?<event>\w+): *(?<rest>.*)$`;
+/** `bash-1234    ( 1230) [000] d..1.  12.345678: event: …`; the group and the flags are options of ftrace. */
+const FTRACE = new RegExp(
+  String.raw`${NAME}-(?<thread>\d+) +(?:\([ \d-]+\) +)?\[(?<cpu>\d+)\] +(?:\S{4,6} +)?${EVENT}`,
+);
+/** `bash  1234 [000]    12.345678: vmalloc:event: …`; process and thread, and a count before the event, are options of perf. */
+const PERF = new RegExp(String.raw`${NAME} +(?:\d+\/)?(?<thread>\d+) +\[(?<cpu>\d+)\] +${EVENT}`);
+const EVENTS: readonly string[] = ['alloc_vmap_area', 'free_vmap_area_noflush', 'purge_vmap_area_lazy'];
+/** ftrace's own line, and perf's record. */
+const LOST = /^(?:CPU:\d+ \[LOST (?:(\d+) )?EVENTS\]|.*: PERF_RECORD_LOST(?:_SAMPLES)?:? lost (\d+))/;
+/** The header of ftrace: events that are here and that were written, and the number of processors. */
+const WRITTEN = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+)(?: +#P:(\d+))?/;
 const PAGE_SHIFTS = [16, 14, 12];
 /** The smallest page. Every address and size is a multiple of it. */
 const LEAST_PAGE = 4096n;
@@ -24,7 +35,7 @@ interface Parsed {
   readonly thread: string;
   readonly line: number;
   readonly name: string;
-  readonly fields: ReadonlyMap<string, bigint>;
+  readonly fields: Map<string, bigint>;
 }
 
 /**
@@ -37,22 +48,26 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
   let otherLines = 0;
   let damagedLines = 0;
   let lostEvents = 0;
-  for (const [i, line] of text.split('\n').entries()) {
+  let online = 1;
+  const lines = text.split('\n');
+  for (const [i, line] of lines.entries()) {
     const lost = LOST.exec(line);
-    const [, , thread, cpu, event, rest] = LINE.exec(line) ?? [];
+    const written = WRITTEN.exec(line);
+    const parsed = parsedLine(line, i + 1);
     if (lost !== null) {
-      // Without a number, at least one is lost.
-      lostEvents += Number(lost[1] ?? 1);
-    } else if (event === undefined || rest === undefined)
-      otherLines += line === '' || line.startsWith('#') ? 0 : 1;
+      // The ring buffer may not tell how many: then at least one.
+      lostEvents += Number(lost[1] ?? lost[2] ?? 1);
+    } else if (written !== null) {
+      lostEvents += Math.max(0, Number(written[2]) - Number(written[1]));
+      online = Math.min(MOST_CPUS, Math.max(online, Number(written[3] ?? 1)));
+    } else if (parsed === null) otherLines += line === '' || line.startsWith('#') ? 0 : 1;
     else {
-      const parsed = {
-        ...{ cpu: Number(cpu), thread: thread as string, line: i + 1, name: event },
-        fields: fieldsOf(rest),
-      };
+      // The last line has no end: the number there may have more digits.
+      const isCut = i === lines.length - 1 && withoutCutNumber(parsed);
       // A buffer that is read during writing ends within a line.
-      if (isWhole(parsed)) events.push(parsed);
-      else damagedLines++;
+      const isUsed = isWhole(parsed, isCut);
+      if (isUsed) events.push(parsed);
+      if (isCut || !isUsed) damagedLines++;
     }
   }
   if (events.length === 0)
@@ -73,7 +88,7 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
     }
     return { cpu, thread, line, event: eventOf(event, page, windows.get(windowOf(event)) ?? 0) };
   });
-  const cpus = 1 + rows.reduce((most, { cpu }) => Math.max(most, cpu), 0);
+  const cpus = rows.reduce((most, { cpu }) => Math.max(most, cpu + 1), online);
   return {
     ...{
       source: 'ftrace',
@@ -95,8 +110,28 @@ export function parseFtrace(text: string, file: string, name: string): Trace {
   };
 }
 
-/** True when a line has all fields of its event, with possible values. */
-function isWhole({ cpu, name, fields }: Parsed): boolean {
+/** The event of a line; `null` for a line of another tracer. */
+function parsedLine(line: string, number: number): Parsed | null {
+  const { thread, cpu, event, rest } = (FTRACE.exec(line) ?? PERF.exec(line))?.groups ?? {};
+  if (event === undefined || rest === undefined || !EVENTS.includes(event)) return null;
+  return { cpu: Number(cpu), thread: thread as string, line: number, name: event, fields: fieldsOf(rest) };
+}
+
+/** Removes the last number of an event if more digits may follow it. Returns false when it is whole. */
+function withoutCutNumber({ name, fields }: Parsed): boolean {
+  const last = [...fields.keys()].at(-1);
+  // The flag has one digit.
+  if (last === undefined || (name === 'alloc_vmap_area' && last === 'failed')) return false;
+  fields.delete(last);
+  return true;
+}
+
+/**
+ * True when a line has all fields of its event, with possible values.
+ *
+ * @param isCut - true when the last field was cut off, and may be missing.
+ */
+function isWhole({ cpu, name, fields }: Parsed, isCut: boolean): boolean {
   const isPages = (field: string, least: bigint): boolean => {
     const bytes = fields.get(field) ?? -1n;
     return bytes >= least && bytes % LEAST_PAGE === 0n;
@@ -111,9 +146,9 @@ function isWhole({ cpu, name, fields }: Parsed): boolean {
       return isPages('size', LEAST_PAGE) && isPlaced && isPower && vstart < vend && failed < 2n;
     }
     case 'free_vmap_area_noflush':
-      return isPages('va_start', 0n) && isCount('nr_lazy') && isCount('nr_lazy_max');
+      return isPages('va_start', 0n) && isCount('nr_lazy') && (isCut || isCount('nr_lazy_max'));
     default:
-      return fields.has('start') && fields.has('end') && isCount('num_purged');
+      return fields.has('start') && fields.has('end') && (isCut || isCount('num_purged'));
   }
 }
 
@@ -128,15 +163,20 @@ function eventOf(event: Parsed, page: (event: Parsed, field: string) => number, 
     case 'free_vmap_area_noflush':
       return {
         ...{ type: 'free', start: page(event, 'va_start') },
-        lazyPages: Number(event.fields.get('nr_lazy')),
-        lazyMaxPages: Number(event.fields.get('nr_lazy_max')),
+        lazyPages: numberOf(event, 'nr_lazy'),
+        lazyMaxPages: numberOf(event, 'nr_lazy_max'),
       };
     default:
       return {
-        ...{ type: 'purge done', areas: Number(event.fields.get('num_purged')) },
+        ...{ type: 'purge done', areas: numberOf(event, 'num_purged') },
         ...{ start: page(event, 'start'), end: page(event, 'end') },
       };
   }
+}
+
+function numberOf({ fields }: Parsed, field: string): number | null {
+  const value = fields.get(field);
+  return value === undefined ? null : Number(value);
 }
 
 /** Reads fields such as `va_start: 12 size=0x5000`, decimal or hexadecimal. */
@@ -161,12 +201,20 @@ function usualWindow(events: readonly Parsed[]): string {
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? '0 0';
 }
 
-/** The largest page size that divides all sizes, addresses and alignments. */
+/** The events from which on alignments say nothing about the page size. */
+const ENOUGH = 2;
+
+/**
+ * The largest page size that divides all sizes and addresses.
+ *
+ * An alignment may be below the page: drivers ask for one of 8 bytes or 4 KiB on any kernel. Where events are too few to tell by their
+ * sizes, an alignment of 4 KiB or more is a sign, too.
+ */
 function pageShiftOf(events: readonly Parsed[]): number {
   const whole = events.flatMap(({ fields }) => {
-    const align = fields.get('align') ?? 1n;
     const start = fields.get('failed') === 1n ? undefined : fields.get('va_start');
-    return [fields.get('size') ?? 0n, start ?? 0n, align > 1n ? align : 0n];
+    const align = events.length < ENOUGH ? (fields.get('align') ?? 0n) : 0n;
+    return [fields.get('size') ?? 0n, start ?? 0n, align < LEAST_PAGE ? 0n : align];
   });
   return PAGE_SHIFTS.find((shift) => whole.every((bytes) => BigInt.asUintN(shift, bytes) === 0n)) ?? 12;
 }

@@ -5,7 +5,7 @@ import { printable } from '@vmarea/core';
 import { UsageError } from '../errors.js';
 import { whyUnreadable } from '../input/unreadable.js';
 import { parseFtrace } from './ftrace.js';
-import { type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
+import { type Damage, type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
 
 /**
  * Reads a trace: a folder with `trace.tsv.gz`, such a file, or ftrace text, plain or gzip.
@@ -23,7 +23,12 @@ export function readTrace(path: string): Trace {
     throw new UsageError(`cannot read ${printable(file)}: ${printable(whyUnreadable(error, file))}`);
   }
   const name = basename(isFolder ? path : path.replace(/\.tsv(\.gz)?$/, ''));
-  const text = bytes.toString('latin1');
+  // Editors of other systems write a mark at the start, and CR LF at the ends of lines.
+  const text = bytes
+    .toString('latin1')
+    .replace(/^\u00ef\u00bb\u00bf/, '')
+    .replaceAll('\r\n', '\n')
+    .replace(/\r$/, '\n');
   if (!isFolder && !/^#(page|cpus|nodes|w) /.test(text) && !/^\d+\t/.test(text))
     return parseFtrace(text, file, name);
   return new TraceParser(text, file).parse(name, isFolder ? path : null);
@@ -34,6 +39,10 @@ class TraceParser {
   readonly #file: string;
   #pageShift = 0;
   #line = 0;
+  readonly #windows: { vstart: number; vend: number }[] = [];
+  /** Online processors and nodes; 0 while unknown. */
+  #cpus = 0;
+  #nodes = 0;
 
   constructor(text: string, file: string) {
     this.#lines = text.split('\n');
@@ -41,45 +50,62 @@ class TraceParser {
   }
 
   parse(name: string, folder: string | null): Trace {
-    const head = new Map<string, number>();
-    const windows: { vstart: number; vend: number }[] = [];
     const rows: Row[] = [];
+    const damage: Damage[] = [];
     let hasLocks = false;
     for (const line of this.#lines) {
       this.#line++;
       if (line === '') continue;
       if (line.startsWith('#')) {
-        const [key = '', first = '', vstart = '', vend = ''] = line.slice(1).split(' ');
-        if (key === 'page') this.#pageShift = this.#shift(first);
-        else if (key === 'w') windows[this.#whole(first, 0, MOST_WINDOWS)] = this.#window(vstart, vend);
-        else if (key === 'cpus' || key === 'nodes') head.set(key, this.#whole(first, 1, MOST_CPUS));
+        this.#head(line);
         continue;
       }
       if (this.#pageShift === 0) this.#fail('a line #page with the page size first');
+      // The last line has no end: more digits may follow.
+      if (this.#line === this.#lines.length && !isWholeWithoutEnd(line)) {
+        damage.push({ line: this.#line, what: 'the last line is cut off, and passed over' });
+        continue;
+      }
       const fields = line.split('\t');
-      const event = this.#event(fields, windows.length, head.get('nodes') ?? head.get('cpus') ?? 1);
+      const event = this.#event(fields);
       if (event.type === 'lock') hasLocks = true;
       const cpu = this.#whole(fields[1] ?? '', 0, MOST_CPUS - 1);
       rows.push({ cpu, thread: fields[2] as string, event, line: this.#line });
     }
-    const cpus = head.get('cpus') ?? 1;
-    const nodes = head.get('nodes') ?? cpus;
-    if (windows[0] === undefined) this.#fail('a line #w 0 with the window of vmalloc');
+    if (this.#windows[0] === undefined) this.#fail('a line #w 0 with the window of vmalloc');
+    const cpus = this.#cpus || 1;
+    const nodes = this.#nodes || cpus;
     return {
-      ...{ name, folder, pageShift: this.#pageShift, cpus, nodes, windows, rows, hasLocks },
-      ...{ source: 'stream', lostEvents: 0, otherLines: 0, damagedLines: 0 },
+      ...{ name, folder, pageShift: this.#pageShift, cpus, nodes, windows: this.#windows, rows, hasLocks },
+      ...{ source: 'stream', lostEvents: 0, otherLines: 0, damagedLines: 0, damage },
     };
   }
 
-  #event(fields: readonly string[], windows: number, nodes: number): Event {
+  #head(line: string): void {
+    const [key = '', first = '', vstart = '', vend = ''] = line.slice(1).split(' ');
+    if (key === 'page') {
+      const shift = this.#shift(first);
+      if (this.#pageShift !== 0 && this.#pageShift !== shift) this.#fail('one page size');
+      this.#pageShift = shift;
+    } else if (key === 'w') this.#windows[this.#whole(first, 0, MOST_WINDOWS)] = this.#window(vstart, vend);
+    else if (key === 'cpus') this.#cpus = this.#whole(first, 1, MOST_CPUS);
+    else if (key === 'nodes') this.#nodes = this.#whole(first, 1, MOST_NODES);
+    // There is a node for each possible processor, online or not.
+    if (this.#nodes !== 0 && this.#nodes < this.#cpus)
+      this.#fail(
+        `at least as many nodes as processors online: ${this.#nodes} nodes, ${this.#cpus} processors`,
+      );
+  }
+
+  #event(fields: readonly string[]): Event {
     const [, , , kind = '', ...rest] = fields;
     const [a = '', b = '', c = '', d = '', e = ''] = rest;
-    const node = (field: string): number => this.#whole(field, 0, nodes - 1);
+    const node = (field: string): number => this.#whole(field, 0, (this.#nodes || this.#cpus || 1) - 1);
     switch (kind) {
       case 'A':
         return {
-          ...{ type: 'allocation', start: e === '1' ? null : this.#page(a), size: this.#pages(b) },
-          ...{ align: this.#alignment(c), window: this.#whole(d, 0, windows - 1) },
+          ...{ type: 'allocation', start: this.#flag(e) ? null : this.#page(a), size: this.#pages(b) },
+          ...{ align: this.#alignment(c), window: this.#windowNumber(d) },
         };
       case 'F':
         return {
@@ -87,9 +113,9 @@ class TraceParser {
           lazyMaxPages: c === '' ? null : this.#whole(c),
         };
       case 'G':
-        return { type: 'purge entered', isFull: a === '1' };
+        return { type: 'purge entered', isFull: this.#flag(a) };
       case 'D':
-        return { type: 'decay', node: node(a), isFull: b === '1' };
+        return { type: 'decay', node: node(a), isFull: this.#flag(b) };
       case 'N':
         return { type: 'node purged', node: node(a) };
       case 'P':
@@ -97,11 +123,7 @@ class TraceParser {
       case 'Q': {
         const parts = rest.slice(2);
         if (parts.length === 0 || parts.length % 2 !== 0) this.#fail('pairs of an offset and a size');
-        return {
-          ...{ type: 'percpu entered', align: this.#alignment(b) },
-          offsets: parts.filter((_field, i) => i % 2 === 0).map((field) => this.#page(field)),
-          sizes: parts.filter((_field, i) => i % 2 === 1).map((field) => this.#pages(field)),
-        };
+        return { type: 'percpu entered', align: this.#alignment(b), ...this.#parts(parts) };
       }
       case 'R':
         // Eight rows of one recording have a second base for their one range. No range starts there, so it is ignored.
@@ -119,6 +141,35 @@ class TraceParser {
       default:
         return this.#fail('an event: A, F, P, Q, R, G, D, N, W, U, X, S, L or M');
     }
+  }
+
+  /** Ranges of per-cpu chunks: offsets from the base, and sizes. */
+  #parts(fields: readonly string[]): { offsets: number[]; sizes: number[] } {
+    const offsets = fields.filter((_field, i) => i % 2 === 0).map((field) => this.#page(field));
+    const sizes = fields.filter((_field, i) => i % 2 === 1).map((field) => this.#pages(field));
+    const order = [...offsets.keys()].sort((i, j) => (offsets[i] as number) - (offsets[j] as number));
+    let end = 0;
+    for (const i of order) {
+      const offset = offsets[i] as number;
+      if (!Number.isInteger(offset)) this.#fail('an offset of whole pages');
+      if (offset < end) this.#fail('ranges that do not overlap');
+      end = offset + (sizes[i] as number);
+    }
+    return { offsets, sizes };
+  }
+
+  /** The number of a window that a line has defined. */
+  #windowNumber(field: string): number {
+    const most = this.#windows.length - 1;
+    if (most < 0) this.#fail('a line #w 0 with the window of vmalloc first');
+    const number = this.#whole(field, 0, most);
+    return this.#windows[number] === undefined
+      ? this.#fail(`a line #w ${number} with the window of this request first`)
+      : number;
+  }
+
+  #flag(field: string): boolean {
+    return field === '0' || field === '1' ? field === '1' : this.#fail('a flag: 0 or 1');
   }
 
   #page(field: string): number {
@@ -165,6 +216,18 @@ class TraceParser {
     throw new UsageError(`${printable(this.#file)}:${this.#line}: expected ${expected}: ${line}`);
   }
 }
+
+/** True when the last line is a whole row although the file ends in it: its last field cannot be longer. */
+function isWholeWithoutEnd(line: string): boolean {
+  return WHOLE.some((pattern) => pattern.test(line));
+}
+
+/** Rows that end with a flag or a letter, or without fields. */
+const WHOLE: readonly RegExp[] = [
+  /^\d+\t\d+\t\d+\tA\t[0-9a-f]+\t[0-9a-f]+\t[0-9a-f]+\t\d+\t[01]$/,
+  /^\d+\t\d+\t\d+\t(G|D\t\d+)\t[01]$/,
+  /^\d+\t\d+\t\d+\t(L\tg|X|W|U|S)$/,
+];
 
 /** The maximum processors and windows of a stream: far more than real ones have. */
 const MOST_CPUS = MOST_NODES;

@@ -4,9 +4,10 @@ import { mean as meanOf } from 'simple-statistics';
 import { type Console, coloursFor, widthOf } from '../console.js';
 import { count, decimal, pageSizeName, plural } from '../numbers.js';
 import { type Column, fittedTables, textTable, wrap } from '../text-table.js';
+import { START_FILE } from './early-areas.js';
 import { fragmented, holes, type Moment, type OverFormat } from './over-format.js';
-import type { Tally } from './replayer.js';
 import type { ReplayResult } from './result.js';
+import type { Tally } from './tally.js';
 
 interface Line {
   readonly what: string;
@@ -36,6 +37,8 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
   if (result.formats.length > 0) out.push(...formatLines(result.formats, width));
   for (const [why, number] of Object.entries(result.undetermined))
     out.push(wrap(`Undetermined: ${plural(number, 'placement')}, ${why}.`, width, '  '));
+  if (result.ambiguous > 0)
+    out.push(wrap(`Ambiguous: ${plural(result.ambiguous, 'placement')}, ${linesText(result)}.`, width, '  '));
   for (const { name, first } of result.snapshots)
     if (first !== null) out.push(wrap(colours.red(`Snapshot ${name}: ${first}`), width, '  '));
   if (result.endState?.first !== undefined && result.endState.first !== null)
@@ -48,6 +51,18 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
   const { missingSnapshots: missing } = result;
   for (const name of missing)
     out.push(wrap(`Snapshot "${printable(name)}" is in the trace, but its file is missing.`, width, '  '));
+  if (result.earlyAreas === null && !isSame(result))
+    out.push(
+      wrap(
+        `Early areas are missing: ${START_FILE}, beside the stream, names the areas from before the recording. On arm64 these are the kernel's own image, and alignments above a page depend on them.`,
+        width,
+        '  ',
+      ),
+    );
+  for (const { line, what } of result.damage.first)
+    out.push(wrap(colours.red(`Damage${line === null ? '' : `, line ${line}`}: ${what}.`), width, '  '));
+  if (result.damage.count > result.damage.first.length)
+    out.push(`  ${plural(result.damage.count - result.damage.first.length, 'more place')} with damage.`);
   if (result.events === 0) out.push('The stream has no event to compare.');
   else if (isSame(result) && missing.length > 0 && result.snapshots.length === 0)
     out.push('Everything is equal, but there was no snapshot to compare.');
@@ -55,6 +70,12 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
   else if (result.determined > 0) out.push(colours.red('Replay and recording differ.'));
   else out.push('The recording determines no placement; differences are no failure.');
   return `${out.join('\n')}\n`;
+}
+
+/** The lines of ambiguous placements. */
+function linesText({ ambiguous, ambiguousLines: lines }: ReplayResult): string {
+  const more = ambiguous - lines.length;
+  return `line ${lines.join(', ')}${more === 0 ? '' : `, and ${plural(more, 'other')}`}`;
 }
 
 const NAME: readonly Column<OverFormat>[] = [

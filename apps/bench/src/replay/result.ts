@@ -1,7 +1,8 @@
 import type { EndState } from './end-state.js';
 import type { OverFormat } from './over-format.js';
-import type { Tally } from './replayer.js';
 import type { SnapshotResult } from './snapshot.js';
+import type { Tally } from './tally.js';
+import type { Damage } from './trace.js';
 
 /** The result of a replay. */
 export interface ReplayResult {
@@ -22,6 +23,9 @@ export interface ReplayResult {
   readonly determined: number;
   readonly equal: number;
   readonly different: number;
+  /** Placements that only the other choice explains, where the recording does not tell which was made; the lines of the first. */
+  readonly ambiguous: number;
+  readonly ambiguousLines: readonly number[];
   /** Placements that it does not determine, by cause. */
   readonly undetermined: Readonly<Record<string, number>>;
   readonly fromPools: number;
@@ -29,6 +33,8 @@ export interface ReplayResult {
   readonly lostEvents: number;
   readonly otherLines: number;
   readonly damagedLines: number;
+  /** Rows that cannot be and files that cannot be read: their number, and the first of them. */
+  readonly damage: { readonly count: number; readonly first: readonly Damage[] };
   readonly failingRequests: Tally;
   readonly percpu: Tally;
   /** Waiting pages after each free. Not compared with several processors, which count at the same time. */
@@ -41,6 +47,8 @@ export interface ReplayResult {
   readonly snapshots: readonly SnapshotResult[];
   /** Snapshots that the stream names but that have no file. */
   readonly missingSnapshots: readonly string[];
+  /** Areas from before the first row; `null` when the state at the start is missing, so that they are unknown. */
+  readonly earlyAreas: number | null;
   readonly endState: EndState | null;
   /** The same stream on other formats. */
   readonly formats: readonly OverFormat[];

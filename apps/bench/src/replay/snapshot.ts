@@ -1,5 +1,6 @@
-import { NIL } from '@vmarea/core';
+import { NIL, printable } from '@vmarea/core';
 import type { Replayer } from './replayer.js';
+import { DamagedFile } from './trace.js';
 
 /** The comparison of a snapshot with the replay at the same moment. */
 export interface SnapshotResult {
@@ -14,14 +15,24 @@ export interface SnapshotResult {
   readonly first: string | null;
 }
 
-/** Compares a snapshot of Linux's free tree, pools and lazy lists with the replay, line by line. */
+/**
+ * Compares a snapshot of Linux's free tree, pools and lazy lists with the replay, line by line.
+ *
+ * @throws DamagedFile for a line that is none of a snapshot, and for a snapshot without a free range.
+ */
 export function compareSnapshot(
   name: string,
   text: string,
   replayer: Replayer,
   pageShift: number,
 ): SnapshotResult {
-  const lines = text.split('\n').filter((line) => /^[fpl] /.test(line));
+  const all = text.split(/\r?\n/);
+  const wrong = all.findIndex((line) => !LINE.test(line));
+  if (wrong >= 0 || !/^f /m.test(text))
+    throw new DamagedFile(
+      `the snapshot '${printable(name)}' is damaged${wrong < 0 ? ': it has no free range' : `, line ${wrong + 1}: ${printable((all[wrong] as string).slice(0, 60))}`}`,
+    );
+  const lines = all.filter((line) => /^[fpl] /.test(line));
   const recorded = lines.filter((line) => line.startsWith('f'));
   const found = treeLines(replayer, pageShift);
   const waiting = lines.filter((line) => !line.startsWith('f'));
@@ -39,6 +50,10 @@ export function compareSnapshot(
         : `recorded '${different[0] ?? 'nothing'}', here '${different[1] ?? 'nothing'}'`,
   };
 }
+
+/** A node of the free tree, a range in a pool or a lazy list, the geometry of nodes, a remark, or nothing. */
+const LINE =
+  /^(f [0-9a-f]+ [0-9a-f]+ [0-9a-f]+ [RB] \d+|p \d+ \d+ [0-9a-f]+|l \d+ [0-9a-f]+ [0-9a-f]+|n( \S+)+|#.*|)$/;
 
 /** The free tree in preorder: `f start end longest colour depth`. */
 function treeLines({ free: { tree } }: Replayer, pageShift: number): string[] {

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { printable } from '@vmarea/core';
+import { UsageError } from '../errors.js';
+import { whyUnreadable } from '../input/unreadable.js';
 
 /*
  * A recorded stream of a kernel's vmap-area allocator, from its first allocation on. Head lines have the page size, processors and
@@ -29,14 +32,19 @@ export type Event =
   | {
       readonly type: 'free';
       readonly start: number;
-      readonly lazyPages: number;
+      readonly lazyPages: number | null;
       readonly lazyMaxPages: number | null;
     }
   | { readonly type: 'purge entered'; readonly isFull: boolean }
   | { readonly type: 'decay'; readonly node: number; readonly isFull: boolean }
   | { readonly type: 'node purged'; readonly node: number }
-  /** Areas that waited, and the flushed pages: at least their hull. `start` is above `end` when nothing was flushed. */
-  | { readonly type: 'purge done'; readonly areas: number; readonly start: number; readonly end: number }
+  /** Areas that waited (`null` where not recorded), and the flushed pages: at least their hull. `start` is above `end` when nothing was flushed. */
+  | {
+      readonly type: 'purge done';
+      readonly areas: number | null;
+      readonly start: number;
+      readonly end: number;
+    }
   | {
       readonly type: 'percpu entered';
       readonly align: number;
@@ -52,6 +60,13 @@ export type Event =
   | { readonly type: 'snapshot'; readonly name: string }
   /** The kernel entered drain work, vm_unmap_aliases or the shrinker. */
   | { readonly type: 'note' };
+
+/** A part of a recording that is damaged: a row that cannot be, or a file that cannot be read. */
+export interface Damage {
+  /** The line in the stream; `null` for another file. */
+  readonly line: number | null;
+  readonly what: string;
+}
 
 export interface Row {
   readonly cpu: number;
@@ -80,12 +95,26 @@ export interface Trace {
   readonly lostEvents: number;
   readonly otherLines: number;
   readonly damagedLines: number;
+  /** What its reader passed over. Default: nothing. */
+  readonly damage?: readonly Damage[];
 }
 
-/** Reads and unpacks a file of a trace's folder; `null` when it is missing. */
+/** A file of a trace's folder is damaged. */
+export class DamagedFile extends UsageError {}
+
+/**
+ * Reads and unpacks a file of a trace's folder; `null` when it is missing.
+ *
+ * @throws DamagedFile when it cannot be unpacked.
+ */
 export function traceFile({ folder }: Trace, name: string): string | null {
   if (folder === null || !readdirSync(folder).includes(name)) return null;
-  return gunzipSync(readFileSync(join(folder, name))).toString('latin1');
+  const path = join(folder, name);
+  try {
+    return gunzipSync(readFileSync(path)).toString('latin1');
+  } catch (error) {
+    throw new DamagedFile(`cannot read ${printable(name)}: ${printable(whyUnreadable(error, path))}`);
+  }
 }
 
 /** A page number from bytes. An address that is not a multiple of a page gets half a page more. */

@@ -113,6 +113,105 @@ describe('ftrace text', () => {
     expect(one('va_start: 32768 size=0x8000 align=0x1000')).toBe(12);
   });
 
+  it('has pages of 16K when sizes and addresses say so, though drivers ask for smaller alignments', () => {
+    const arm = readTrace(pathOf('test/data/traces/arm64-16k-1of2cpu'));
+    // One request is aligned to 8 bytes, as that of a probe's instruction slot is in this kernel.
+    const text = textOf(arm, 200);
+    for (const align of [8, 512, 4096, 8192])
+      expect(
+        traceOf(text.map((line, i) => (i === 3 ? line.replace(/align=\d+/, `align=${align}`) : line)))
+          .pageShift,
+      ).toBe(14);
+    expect(replay(traceOf(text))).toMatchObject({ pageBytes: 16_384, different: 0 });
+  });
+
+  it('may have CR LF, and a byte order mark', () => {
+    const path = join(folder, 'crlf');
+    writeFileSync(path, `\ufeff${[...HEAD, ...lines].join('\r\n')}\r\n`);
+    const result = replay(readTrace(path));
+    expect(result).toMatchObject({
+      different: 0,
+      otherLines: 0,
+      damagedLines: 0,
+      events: replay(traceOf(lines)).events,
+    });
+  });
+
+  it('has no event in what a tracing mark quotes', () => {
+    const [event = ''] = lines;
+    const marks = [
+      'x-1 [000] ..... 12.1: tracing_mark_write: alloc_vmap_area: as I said',
+      `x-1 [000] ..... 12.1: tracing_mark_write: ${event}`,
+      `x-1 [000] ..... 12.1: tracing_mark_write: CPU:0 [LOST 137 EVENTS]`,
+    ];
+    const trace = traceOf([...lines, ...marks]);
+    expect(trace).toMatchObject({
+      otherLines: 3,
+      damagedLines: 0,
+      lostEvents: 0,
+      rows: { length: traceOf(lines).rows.length },
+    });
+  });
+
+  it('tells in its header of events that were overwritten, and of processors', () => {
+    const path = join(folder, 'header');
+    const text = [`# entries-in-buffer/entries-written: 140080/201342   #P:4`, ...lines, ''].join('\n');
+    writeFileSync(path, text);
+    const trace = readTrace(path);
+    expect(trace).toMatchObject({ lostEvents: 61_262, cpus: 4, nodes: 4 });
+    expect(Object.keys(replay(trace).undetermined)).toEqual(['since the recorder lost 61,262 events']);
+  });
+
+  it.each([
+    ['perf script', 'bash 1234/1234 [000]   12.345678: vmalloc:'],
+    ['perf script with threads alone', '        swapper     0 [000]   12.345678: vmalloc:'],
+    ['perf script with counts', 'kworker/0:1-eve    17 [000] 12.345678:          1 vmalloc:'],
+    ['trace-cmd report', '    my task-0-1234  [000]  12.345678: '],
+    ['ftrace with thread groups', '  bash-1234    (   1234) [000] d..1. 12.345678: '],
+  ])('can be that of %s', (_, head) => {
+    const text = lines.map((line) => line.replace(/^.*?\d: (?=\w+_vmap_area)/, head));
+    expect(text.every((line) => line.startsWith(head))).toBe(true);
+    const trace = traceOf(text);
+    expect(trace).toMatchObject({
+      otherLines: 0,
+      damagedLines: 0,
+      rows: { length: traceOf(lines).rows.length },
+    });
+    expect(replay(trace)).toMatchObject({ different: 0, equal: replay(traceOf(lines)).equal });
+  });
+
+  it("has perf's lost records", () => {
+    expect(
+      traceOf([...lines, '  swapper     0 [000]     0.000000: PERF_RECORD_LOST lost 12']).lostEvents,
+    ).toBe(12);
+  });
+
+  it.each([
+    [
+      'free_vmap_area_noflush: va_start=0xffffc90000000000 nr_lazy=5 nr_lazy_max=81',
+      1,
+      { lazyMaxPages: null, lazyPages: 5 },
+    ],
+    ['free_vmap_area_noflush: va_start=0xffffc90000000000 nr_lazy=5', 0, {}],
+    ['free_vmap_area_noflush: va_start=0xffffc900', 0, {}],
+    ['purge_vmap_area_lazy: start=0xffff end=0x0 num_purged=1', 1, { areas: null }],
+  ])('that ends in a number has one that may be cut off: %s', (event, rows, fields) => {
+    const path = join(folder, 'cut');
+    writeFileSync(path, `${lines[0]}\nx-1 [0] ..... 12.1: ${event}`);
+    const trace = readTrace(path);
+    expect(trace.damagedLines).toBe(1);
+    expect(trace.rows).toHaveLength(1 + rows);
+    expect(trace.rows.at(-1)?.event).toMatchObject(fields);
+    writeFileSync(path, `${lines[0]}\nx-1 [0] ..... 12.1: ${event}\n`);
+    expect(readTrace(path).damagedLines).toBe(rows === 1 ? 0 : 1);
+  });
+
+  it('is whole when it ends in a flag', () => {
+    const path = join(folder, 'flag');
+    writeFileSync(path, lines[0] as string);
+    expect(readTrace(path)).toMatchObject({ damagedLines: 0, rows: { length: 1 } });
+  });
+
   const WINDOW = 'vstart=0xffffc90000000000 vend=0xffffe8ffffffffff';
   const taken = (page: number, cpu = 0): string =>
     `x-1 [${cpu}] ..... 12.1: alloc_vmap_area: va_start: ${0xffffc90000000000n + 4096n * BigInt(page)} size=20480 align=1 ${WINDOW} failed=0`;

@@ -56,6 +56,18 @@ export class FreeSpace {
     return start;
   }
 
+  /**
+   * Finds the page that `take` would take, and takes nothing: for a replay that must choose between two sources.
+   *
+   * @returns the first page; `NOTHING_FITS`; -2 when the range that was found ends outside the window.
+   */
+  find(size: number, align: number, vstart: number, vend: number): number {
+    const node = this.#find(size, align, vstart, align > 1 && vend - vstart !== size);
+    if (node === NIL) return NOTHING_FITS;
+    const start = alignUp(Math.max(this.tree.start[node] as number, vstart), align);
+    return start + size > vend ? OUT_OF_RANGE : start;
+  }
+
   /** Becomes a copy of another, for example to start again from a saved state. */
   copyFrom({ tree }: FreeSpace): void {
     this.tree.copyFrom(tree);

@@ -94,6 +94,41 @@ export class VmapNodes {
     return -1;
   }
 
+  /** The first page of a pool's head: what `take` would look at. −1 for an empty pool. */
+  head(node: number, size: number): number {
+    return this.#nodes[node]?.pools[size - 1]?.at(-1)?.start ?? -1;
+  }
+
+  /** Puts a range back at the head of the pool that `take` took it from, as if it had never been taken. */
+  untake(node: number, range: Waiting): void {
+    this.#nodes[node]?.pools[range.size - 1]?.push(range);
+  }
+
+  /**
+   * Takes every range that overlaps some pages out of all pools and lazy lists: for a replay that learns from
+   * a recording that these pages do not wait any more.
+   *
+   * @param start - first page.
+   * @param end - the page after the last one.
+   * @returns what it took out, in no order.
+   */
+  withdraw(start: number, end: number): Waiting[] {
+    const taken: Waiting[] = [];
+    const isOutside = (range: Waiting): boolean => {
+      if (range.start >= end || range.start + range.size <= start) return true;
+      taken.push(range);
+      return false;
+    };
+    for (const node of this.#nodes) {
+      for (const [i, pool] of node.pools.entries())
+        if (pool.length > 0) node.pools[i] = pool.filter(isOutside);
+      const pooled = taken.length;
+      node.lazy = node.lazy.filter(isOutside);
+      for (const { size } of taken.slice(pooled)) this.lazyPages -= size;
+    }
+    return taken;
+  }
+
   /** Adds a freed range to the list of its node. */
   add(range: Waiting): void {
     const home = range.node >= 0 ? range.node : this.nodeOf(range.start);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FreeSpace } from '../../src/area/free-space.js';
+import { FreeSpace, NOTHING_FITS } from '../../src/area/free-space.js';
 import { takePercpu } from '../../src/area/percpu-areas.js';
 import { type Hull, VmapNodes, type Waiting } from '../../src/area/vmap-nodes.js';
 import { LinuxTree } from './support/linux-tree.js';
@@ -163,5 +163,64 @@ describe('per-cpu areas', () => {
     expect(takePercpu(free, { ...request, sizes: [2 ** 20 + 512] })).toBe(-1);
     expect(takePercpu(free, { ...request, offsets: [0, 2 ** 20], sizes: [512, 512] })).toBe(-1);
     expect(free.tree.size).toBe(size);
+  });
+});
+
+describe('a replay that learns from a recording', () => {
+  test('finds the page that a request would take, and takes nothing', () => {
+    const { free, take } = areas(1);
+    const hole = take(8);
+    const behind = take(2);
+    free.give(hole, hole + 8);
+    const { vstart, vend } = WINDOW;
+    const before = shape(free.tree);
+    for (const [size, align] of [
+      [2, 1],
+      [8, 8],
+      [9, 1],
+    ] as const) {
+      const found = free.find(size, align, vstart, vend);
+      expect(shape(free.tree)).toEqual(before);
+      expect(found).toBe(size === 9 ? behind + 2 : hole);
+      expect(free.take(size, align, vstart, vend)).toBe(found);
+      free.give(found, found + size);
+    }
+    expect(free.find(2 ** 20, 1, vstart, vend)).toBe(-2);
+    expect(free.find(2 ** 52, 1, vstart, vend)).toBe(NOTHING_FITS);
+  });
+
+  test('looks at the head of a pool, and puts back what it took from there', () => {
+    const { nodes, take } = areas(2);
+    const starts = [take(2), take(2)] as const;
+    for (const start of starts) nodes.add({ start, size: 2, node: 1 });
+    expect(nodes.head(1, 2)).toBe(-1);
+    purged(nodes);
+    const [, last] = starts;
+    expect(nodes.head(1, 2)).toBe(last);
+    expect(nodes.take(1, 2, 1)).toBe(last);
+    nodes.untake(1, { start: last, size: 2, node: 1 });
+    expect([nodes.head(1, 2), nodes.head(0, 2), nodes.head(1, 3), nodes.head(2, 2)]).toEqual([
+      last,
+      -1,
+      -1,
+      -1,
+    ]);
+    expect(nodes.state(1).pools[1]?.map(({ start }) => start)).toEqual([...starts].reverse());
+  });
+
+  test('withdraws what overlaps some pages from pools and lazy lists, and nothing else', () => {
+    const { nodes, take } = areas(2);
+    const starts = Array.from({ length: 6 }, () => take(4));
+    const ranges = starts.map((start) => ({ start, size: 4, node: 0 }));
+    for (const range of ranges.slice(0, 3)) nodes.add(range);
+    purged(nodes);
+    for (const range of ranges.slice(3)) nodes.add(range);
+    expect([nodes.pooled, nodes.lazyPages]).toEqual([3, 12]);
+    const first = starts[0] as number;
+    // From the last page of the second range to the first of the fifth.
+    const taken = nodes.withdraw(first + 7, first + 17);
+    expect(taken.map(({ start }) => start).sort()).toEqual(starts.slice(1, 5));
+    expect([nodes.pooled, nodes.lazyPages]).toEqual([1, 4]);
+    expect(nodes.withdraw(first + 4, first + 20)).toEqual([]);
   });
 });
