@@ -152,15 +152,15 @@ export interface WalkLoops {
    * @param frames - receives the frame in base pages; -1 where there is no translation; `UNKNOWN_FRAME`
    *   where the plan cannot tell.
    * @param leafShifts - receives log2 bytes of the leaf, 0 where there is none; or `null`.
-   * @returns false, and nothing is written, when the host has refused, or when the addresses are too few to
-   *   be worth a call.
+   * @returns the number of addresses without a frame, or whose frame the plan cannot tell; -1, and nothing is
+   *   written, when the host has refused, or when the addresses are too few to be worth a call.
    */
   walkMany(
     plan: Int32Array,
     addresses: Uint32Array,
     frames: Float64Array,
     leafShifts: Uint8Array | null,
-  ): boolean;
+  ): number;
 
   /** A finder that walks single addresses by a plan; `null` where there is none, or none for this plan. */
   finder(plan: Int32Array): EntryFinder | null;

@@ -84,15 +84,17 @@ export class Scratch {
     addresses: Uint32Array,
     frames: Float64Array,
     leafShifts: Uint8Array | null,
-  ): void {
+  ): number {
     this.use(plan);
     const count = addresses.length / 2;
+    let missing = 0;
     for (let i = 0; i < count; i += WALKS) {
       const piece = Math.min(count - i, WALKS);
       this.#addresses.set(addresses.subarray(2 * i, 2 * (i + piece)));
-      wasm.walkMany(piece, i === 0 ? 1 : 0);
+      missing += wasm.walkMany(piece, i === 0 ? 1 : 0);
       frames.set(piece === WALKS ? this.#frames : this.#frames.subarray(0, piece), i);
       leafShifts?.set(piece === WALKS ? this.#shifts : this.#shifts.subarray(0, piece), i);
     }
+    return missing;
   }
 }

@@ -22,11 +22,10 @@ export class WasmWalks implements WalkLoops {
     addresses: Uint32Array,
     frames: Float64Array,
     leafShifts: Uint8Array | null,
-  ): boolean {
+  ): number {
     const started = addresses.length < 2 * SHORT_WALKS ? null : this.#start();
-    if (started === null) return false;
-    started.scratch.walkMany(started.wasm, plan, addresses, frames, leafShifts);
-    return true;
+    if (started === null) return -1;
+    return started.scratch.walkMany(started.wasm, plan, addresses, frames, leafShifts);
   }
 
   finder(plan: Int32Array): EntryFinder | null {

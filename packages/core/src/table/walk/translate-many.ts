@@ -69,11 +69,13 @@ class ManyWalks {
     if (count === 0) return 0;
     // As words: a bigint for each address would cost 100 ns.
     const words = new Uint32Array(addresses.buffer, addresses.byteOffset, 2 * count);
-    const isWalked =
-      this.#plan !== null && this.#walks?.walkMany(this.#plan, words, frames, leafShifts) === true;
+    const missing =
+      this.#plan === null ? -1 : (this.#walks as WalkLoops).walkMany(this.#plan, words, frames, leafShifts);
+    // To look at each frame again took 2 ns an address, half as much as the walks in order.
+    if (missing === 0) return count;
     let found = 0;
     for (let i = 0; i < count; i++) {
-      if (!isWalked || frames[i] === UNKNOWN_FRAME) this.#translateOne(words, i, frames, leafShifts);
+      if (missing < 0 || frames[i] === UNKNOWN_FRAME) this.#translateOne(words, i, frames, leafShifts);
       if ((frames[i] as number) >= 0) found++;
     }
     return found;
