@@ -16,7 +16,10 @@ export async function useCommand(checks, project) {
     return stdout;
   };
   const layout = ['layout', '--json', '--repeat', '1'];
-  const speed = ['speed', '--json', '--quick', '--passes', '1', '--workload', 'W1,W4.batch,W5.unmap'];
+  const speed = [
+    ...['speed', '--json', '--quick', '--passes', '1'],
+    ...['--workload', 'W1,W4.batch,W5.unmap', '--format', 'x86-64,arm64-16k-47,riscv64-sv39'],
+  ];
   const badInput = ['layout', '--vmallocinfo', 'nosuchfile'];
   await checks.check('vmarea-bench --help', async () => checkHelp(await succeeding(['--help'])));
   await checks.check('vmarea-bench layout --json', async () => checkLayout(await succeeding(layout)));

@@ -199,7 +199,7 @@ describe('the option tableEntry', () => {
     [0x401n, 'EINVAL: `tableEntry` 0x0000000000000401 points to no table at level PGD of arm64-4k-39-ttbr0'],
     [0n, 'EINVAL: `tableEntry` 0x0000000000000000 points to no table'],
     [3 as unknown as bigint, 'EINVAL: `tableEntry` is 3, expected a bigint'],
-    [1n << 64n, 'ERANGE: `tableEntry` 18446744073709551616 is outside 64 bits'],
+    [1n << 64n, 'ERANGE: `tableEntry` 0x10000000000000000 is outside 64 bits'],
   ])('of 0x%s is refused', (tableEntry, message) => {
     expect(() => foreign('ttbr0', 0n, { tableEntry })).toThrow(message);
   });

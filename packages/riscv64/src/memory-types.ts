@@ -8,13 +8,13 @@ import { RISCV_BITS } from './bits.js';
  * Source: RISC-V privileged specification, chapter "Svpbmt", table of the encodings; Linux,
  * `arch/riscv/include/asm/pgtable-64.h`: `_PAGE_NOCACHE_SVPBMT`, `_PAGE_IO_SVPBMT`.
  */
-export const PBMT_TYPES: readonly MemoryType[] = Object.freeze(['normal', 'write-combining', 'device']);
+const PBMT_TYPES: readonly MemoryType[] = Object.freeze(['normal', 'write-combining', 'device']);
 
 /** The only type without Svpbmt: the platform decides. */
 export const PMA_TYPES: readonly MemoryType[] = Object.freeze(['normal']);
 
 /** Lowest bit of the memory type in an entry. */
-export const PBMT_SHIFT = 61n;
+const PBMT_SHIFT = 61n;
 
 /** Where a leaf says its memory type. */
 export interface TypeField {

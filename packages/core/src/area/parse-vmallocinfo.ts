@@ -2,7 +2,7 @@ import { optionsOf } from '../check/options.js';
 import { printable, shown, VmError } from '../errors.js';
 import { LineFault, parseLine } from './parse-line.js';
 import type { BadVmallocinfoLine, ParsedVmallocinfoLine } from './vmallocinfo-line.js';
-import { looksLike } from './what-line.js';
+import { lineLooksLike } from './what-line.js';
 
 /** What to do with lines that cannot be parsed. */
 export interface ParseVmallocinfoOptions {
@@ -81,7 +81,7 @@ function badLine(text: string, line: number, name: string, fault: LineFault): Ba
   const rest = text.slice(column, Math.min(end, column + EXCERPT));
   const more = end > column + EXCERPT ? '…' : '';
   const found = rest === '' ? 'the end of the line' : `'${printable(rest)}${more}'`;
-  const hint = looksLike(text.slice(0, end));
+  const hint = lineLooksLike(text.slice(0, end));
   return {
     ...{ line, column: column + 1, text: text.slice(0, EXCERPT) },
     message: `${name}:${line}:${column + 1}: expected ${expected}, found ${found}${hint === null ? '' : `; ${hint}`}`,

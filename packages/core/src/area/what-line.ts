@@ -44,7 +44,7 @@ const LINES: readonly (readonly [RegExp, string])[] = [
  *
  * @param line - without its newline. Only its beginning is looked at.
  */
-export function looksLike(line: string): string | null {
+export function lineLooksLike(line: string): string | null {
   const head = line.slice(0, LOOKED_AT);
   const at = RANGE.exec(head)?.index ?? -1;
   if (/=3D/i.test(head) || line.endsWith('='))

@@ -9,7 +9,6 @@ import type { PageRange } from '../page-range.js';
 import { type Counters, newCounters } from './counters.js';
 import type { FlushSink } from './flush-sink.js';
 import type { TableRecords } from './table-records.js';
-import { TableRights } from './table-rights.js';
 import { TableVisit } from './table-visit.js';
 
 /** One table: its frame, and where its entries are. */
@@ -67,8 +66,6 @@ export class TableContext {
   asid = 0;
   /** The visit to the root, made by the first call that changes the tables. */
   visit: TableVisit | null = null;
-  /** Made by the first call that changes the size of a leaf. */
-  #rights: TableRights | null = null;
 
   constructor(
     plan: Plan,
@@ -87,12 +84,6 @@ export class TableContext {
     this.owner = this.records?.newOwner() ?? 0;
     this.sink = sink;
     this.controls = controls;
-  }
-
-  /** What its table entries take from leaves. */
-  get rights(): TableRights {
-    this.#rights ??= new TableRights(this.plan.format, this.controls);
-    return this.#rights;
   }
 }
 

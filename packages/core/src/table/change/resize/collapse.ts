@@ -19,6 +19,7 @@ import type { Span } from '../look/span.js';
 import { changing } from '../set/change-set.js';
 import { Union, type Whole } from './leaf-union.js';
 import { SlotRow } from './slot-row.js';
+import { tableRights } from './table-rights.js';
 
 /**
  * Slots that take larger leaves: one slot takes a block in place of its table, or adjacent slots take a run.
@@ -230,7 +231,7 @@ class Collapser {
     const entry = { lo: lo & ~leafAddressLo, hi: hi & ~leafAddressHi };
     if (entry.lo === format.tableEntry.lo && entry.hi === format.tableEntry.hi) return false;
     const leaf = format.relevel(whole.flags, level.index, level.index + 1);
-    return this.#context.rights.restricts(entry, level.index, whole.flags, leaf);
+    return tableRights(this.#context).restricts(entry, level.index, whole.flags, leaf);
   }
 
   /** Starts the union of a table's leaves; `null` when no block may take the table's place. */

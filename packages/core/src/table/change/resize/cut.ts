@@ -11,6 +11,7 @@ import type { Cut } from '../look/find.js';
 import type { Span } from '../look/span.js';
 import type { ChangeSet } from '../set/change-set.js';
 import { compare } from '../set/compare.js';
+import { tableRights } from './table-rights.js';
 
 /**
  * Changes entries in place.
@@ -99,7 +100,7 @@ function piecesOf(context: TableContext, level: LevelPlan, lo: number, hi: numbe
   // In a block, bits below its size are not address bits. In a smaller leaf they would be.
   const leaf = leafTemplate(plan, flags.lo & ~below.leafAddressLo, flags.hi & ~below.leafAddressHi);
   // A kernel's entry may forbid what a block of somebody else allows. The format's forbids nothing.
-  const takes = link !== plan.link && context.rights.restricts(link, level.index, whole, leaf);
+  const takes = link !== plan.link && tableRights(context).restricts(link, level.index, whole, leaf);
   return {
     pfn: pfnOf(plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi),
     leaf,

@@ -1,7 +1,8 @@
-import { completeControls } from '../../check/controls.js';
-import type { Access, Controls, Permissions } from '../../format/access.js';
-import type { PageTableFormat } from '../../format/page-table-format.js';
-import type { Words } from '../../words.js';
+import { completeControls } from '../../../check/controls.js';
+import type { Access, Controls, Permissions } from '../../../format/access.js';
+import type { PageTableFormat } from '../../../format/page-table-format.js';
+import type { Words } from '../../../words.js';
+import type { TableContext } from '../../state/context.js';
 
 /**
  * Controls under which rights are compared: the given ones, and those with one or two switches the other way.
@@ -21,7 +22,7 @@ function variations(format: PageTableFormat, controls: Controls): readonly Contr
 }
 
 /** Which table entries take a right from which leaves, whatever the modes are. Each answer is found once. */
-export class TableRights {
+class TableRights {
   readonly #format: PageTableFormat;
   readonly #controls: readonly Controls[];
   readonly #known = new Map<string, boolean>();
@@ -62,6 +63,18 @@ export class TableRights {
       (controls) => !isSame(format.permissions(cut, controls), format.permissions(uncut, controls)),
     );
   }
+}
+
+const rightsOfContext: WeakMap<TableContext, TableRights> = new WeakMap();
+
+/** What the table entries of a page table take from leaves. Made by the first call that changes the size of a leaf. */
+export function tableRights(context: TableContext): TableRights {
+  let rights = rightsOfContext.get(context);
+  if (rights === undefined) {
+    rights = new TableRights(context.plan.format, context.controls);
+    rightsOfContext.set(context, rights);
+  }
+  return rights;
 }
 
 /** Answers that are kept. Tables of a kernel have a few dozen kinds of leaves. */

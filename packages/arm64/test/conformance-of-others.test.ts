@@ -1,0 +1,29 @@
+import { type Manual, suite } from '@vmarea/conformance';
+import { mask } from '@vmarea/core';
+import { test } from 'vitest';
+import { type Arm64Options, arm64 } from '../src/index.js';
+import { manual } from './manual.js';
+
+/** Configurations whose physical addresses are shorter than the address in an entry. */
+function beyond(bits: bigint): Manual {
+  return { ...manual, reserved: (['table', 'leaf'] as const).map((kind) => ({ in: kind, bits })) };
+}
+
+/** Formats without a Linux configuration: the lower half, small roots, one level, sizes between the usual ones. */
+const others: readonly (readonly [options: Arm64Options, manual?: Manual])[] = [
+  [{ granule: 4, vaBits: 16, half: 'ttbr0' }],
+  [{ granule: 4, vaBits: 25, half: 'ttbr1' }],
+  [{ granule: 4, vaBits: 39, half: 'ttbr0', paBits: 40 }, beyond(mask(40, 47))],
+  [{ granule: 4, vaBits: 52, half: 'ttbr0', outputBits: 52 }],
+  [{ granule: 16, vaBits: 25, half: 'ttbr1' }],
+  [{ granule: 16, vaBits: 36, half: 'ttbr0' }],
+  [{ granule: 16, vaBits: 48, half: 'ttbr1', outputBits: 52, paBits: 51 }, beyond(mask(9, 9))],
+  [{ granule: 64, vaBits: 29, half: 'ttbr0' }],
+  [{ granule: 64, vaBits: 42, half: 'ttbr0', lpa: true }, beyond(mask(12, 15))],
+  [{ granule: 64, vaBits: 42, half: 'ttbr1', outputBits: 52 }],
+];
+for (const [options, said = manual] of others) {
+  const format = arm64(options);
+  const name = `${format.name}-pa${format.paBits}`;
+  suite(test, () => ({ name, format }), { runs: 8, manual: said });
+}
