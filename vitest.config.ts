@@ -16,6 +16,9 @@ function packageProjects(): TestProjectConfiguration[] {
         test: {
           name: JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')).name as string,
           include: ['test/**/*.test.ts'],
+          // Files of one worker share their modules: to import them for each file took a third of the run. The app's tests
+          // replace modules.
+          isolate: group === 'apps',
         },
       })),
   );
@@ -28,8 +31,6 @@ export default defineConfig({
   test: {
     // A property test takes seconds, and on a busy machine a minute. A hang still ends.
     testTimeout: 120_000,
-    // Files of one worker share their modules: to import them for each file took a third of the run.
-    isolate: false,
     // The default leaves one processor free, which on two halves the speed.
     maxWorkers: '100%',
     reporters: ['default', 'json'],
@@ -42,7 +43,7 @@ export default defineConfig({
         resolve: {
           alias: [{ find: /^@vmarea\/([^/]+)$/, replacement: `${root}packages/$1/src/index.ts` }],
         },
-        test: { name: 'repository', include: ['test/**/*.test.ts'] },
+        test: { name: 'repository', include: ['test/**/*.test.ts'], isolate: false },
       },
     ],
   },
