@@ -11,13 +11,13 @@ const buffer = kernel.vmalloc(12 << 10, { caller: 'fork_init+0x5d/0x160' });
 const timer = kernel.ioremap(0xfed00000n, 1024, { caller: 'hpet_enable+0x2f/0x320' });
 console.log(hex(buffer), hex(timer)); // 0xffffc90000000000 0xffffc90000004000
 
-// A sparse area: reserved now, mapped later. Pages are named by their offset, so no call maps outside the area.
+// A sparse area: reserved now, mapped later. Pages are named by their number in the area, so no call maps outside it.
 const area = kernel.getVmArea(4n << 30n, VM_SPARSE);
 area.map(0, [0x1234, 0x99, 0x7001]); // frame numbers for pages 0, 1 and 2
 area.map(1_000_000, 0x42);
 console.log(hex(BigInt(area.frameAt(2)))); // 0x0000000000007001
 
-// The areas as /proc/vmallocinfo shows them, and how many pages of each are mapped.
+// The areas as /proc/vmallocinfo shows them, each with its unmapped guard page, and how many pages are mapped.
 console.log(kernel.vmallocinfo({ detail: true }));
 // 0xffffc90000000000-0xffffc90000004000   16384 fork_init+0x5d/0x160 pages=3 vmalloc N0=3 populated=3/3 4K=3
 // 0xffffc90000004000-0xffffc90000006000    8192 hpet_enable+0x2f/0x320 phys=0x00000000fed00000 ioremap populated=1/1 4K=1

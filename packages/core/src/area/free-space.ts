@@ -19,6 +19,8 @@ const OUT_OF_RANGE = -2;
 export class FreeSpace {
   /** The free ranges. A node has the first page, and the end in pages, exclusive. */
   readonly tree: IntervalTree = new IntervalTree();
+  /** The node that `find` found. */
+  #found: number = NIL;
 
   /**
    * @param pages - of the whole address space: 2^64 bytes.
@@ -45,14 +47,8 @@ export class FreeSpace {
    * @returns the first page; `NOTHING_FITS`; -2 when the range that was found ends outside the window.
    */
   take(size: number, align: number, vstart: number, vend: number): number {
-    // The search for a request that fills its window uses no padding.
-    const isPadded = align > 1 && vend - vstart !== size;
-    const node = this.#find(size, align, vstart, isPadded);
-    if (node === NIL) return NOTHING_FITS;
-    const from = this.tree.start[node] as number;
-    const start = alignUp(Math.max(from, vstart), align);
-    if (start + size > vend) return OUT_OF_RANGE;
-    this.clip(node, start, size);
+    const start = this.find(size, align, vstart, vend);
+    if (start >= 0) this.clip(this.#found, start, size);
     return start;
   }
 
@@ -62,8 +58,11 @@ export class FreeSpace {
    * @returns the first page; `NOTHING_FITS`; -2 when the range that was found ends outside the window.
    */
   find(size: number, align: number, vstart: number, vend: number): number {
-    const node = this.#find(size, align, vstart, align > 1 && vend - vstart !== size);
+    // The search for a request that fills its window uses no padding.
+    const isPadded = align > 1 && vend - vstart !== size;
+    const node = this.#find(size, align, vstart, isPadded);
     if (node === NIL) return NOTHING_FITS;
+    this.#found = node;
     const start = alignUp(Math.max(this.tree.start[node] as number, vstart), align);
     return start + size > vend ? OUT_OF_RANGE : start;
   }
