@@ -90,6 +90,12 @@ export type { PageTableOptions } from './table/state/make.js';
 export type { ReaderOptions } from './table/state/open.js';
 export { type TranslationCursor, translationCursor } from './table/walk/cursor.js';
 export type { LeafRun } from './table/walk/leaves.js';
+export {
+  type ListedRun,
+  type ListOptions,
+  listLeaves,
+  type UnlistedSpan,
+} from './table/walk/list-leaves.js';
 export { translateMany } from './table/walk/translate-many.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';
 export { wasmLoops } from './table/walk/wasm-provider.js';

@@ -1,13 +1,15 @@
 import { flagOption } from '../../check/members.js';
 import { optionsOf } from '../../check/options.js';
-import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
 import { words } from '../../words.js';
-import { pageRange, type Span, spansOf } from '../page-range.js';
+import { rangeOf } from '../arguments.js';
+import { type PageRange, pageRange, type Span, spansOf } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
-import type { LeafRun } from '../walk/leaves.js';
+import type { TableContext } from '../state/context.js';
+import { contextOf } from '../state/registry.js';
+import { listed } from '../walk/list-leaves.js';
 
 /** Options of one comparison. */
 export interface DiffOptions {
@@ -50,23 +52,32 @@ export interface Difference {
    * - `only-here`, `only-there`: only one of them maps it.
    * - `moved`: both map it, to different physical addresses; the protections may differ too.
    * - `protection`: both map it to the same physical addresses, with different protections.
+   * - `missing-here`, `missing-there`, `missing-both`: a table without bytes hides what this table, the other, or
+   *   either maps there.
    */
-  readonly kind: 'only-here' | 'only-there' | 'moved' | 'protection';
+  readonly kind:
+    | 'only-here'
+    | 'only-there'
+    | 'moved'
+    | 'protection'
+    | 'missing-here'
+    | 'missing-there'
+    | 'missing-both';
   /** First address, in bytes. */
   readonly va: bigint;
   /** Length, in bytes. */
   readonly bytes: bigint;
-  /** What this table maps; `null` for `only-there`. */
+  /** What this table maps; `null` for `only-there` and where a table is missing. */
   readonly here: DifferenceSide | null;
-  /** What the other table maps; `null` for `only-here`. */
+  /** What the other table maps; `null` for `only-here` and where a table is missing. */
   readonly there: DifferenceSide | null;
 }
 
-/** What a comparison needs from a table. */
-type Listed = Pick<ReadableTable, 'format' | 'leaves'>;
-
 /** What one side maps in a range: linear, under one protection. */
-interface Piece extends Span, DifferenceSide {}
+interface Piece extends Span {
+  /** `null` where a table has no bytes. */
+  readonly maps: DifferenceSide | null;
+}
 
 /** A difference that may still grow. */
 interface OpenDifference {
@@ -94,11 +105,14 @@ const TOP = 1n << 64n;
  * A block and the same pages one by one are equal. Neighbouring ranges are one difference when they differ
  * in the same way: same kind, adjacent physical addresses and equal protections on each side.
  *
+ * A memory dump may lack tables. What a table without bytes translates is a difference of its own kind, also
+ * where both sides lack it, since nobody knows what it maps.
+ *
  * The formats may differ. `dumpTables` shows what the tables above forbid. Do not change either table while
  * iterating. The arguments are checked at the call, not at the first difference.
  *
  * @throws VmError `ERANGE`, `EINVAL` for an invalid range or option; `EINVAL` for anything that is not a
- *   page table, or for a destroyed one; `EFAULT`, while iterating, when a table has no bytes.
+ *   page table, or for a destroyed one.
  * @example
  * ```ts
  * for (const { kind, va, bytes } of diffTables(before, after)) console.log(kind, hex(va), bytes);
@@ -109,20 +123,12 @@ export function diffTables<C extends Controls, D extends Controls>(
   there: ReadableTable<D>,
   options?: DiffOptions,
 ): IterableIterator<Difference> {
-  for (const table of [here, there])
-    if (typeof table?.leaves !== 'function' || typeof table.format !== 'object')
-      throw new VmError('EINVAL', `${shown(table)} is not a page table`, {
-        advice: 'pass a PageTable or a PageTableReader',
-      });
+  const [one, other] = [contextOf(here), contextOf(there)];
   const given = optionsOf(options, NAMES, 'diffTables()');
   const touched = flagOption(given, 'touched', false);
   const extra = flagOption(given, 'extra', here.format.name === there.format.name);
-  const limit = limitOf(
-    here.format as PageTableFormat,
-    there.format as PageTableFormat,
-    given as DiffOptions,
-  );
-  return differences(pieces(here as Listed, limit), pieces(there as Listed, limit), { touched, extra });
+  const limit = limitOf(one.plan.format, other.plan.format, given as DiffOptions);
+  return differences(pieces(one, limit), pieces(other, limit), { touched, extra });
 }
 
 function* differences(
@@ -145,7 +151,7 @@ function* differences(
     const kind = kindOf(a, b, at, same);
     if (kind === null || open === null || !goesOn(open, kind, a, b, at, alike)) {
       if (open !== null) yield closed(open);
-      open = kind === null ? null : { kind, start: at, end, here: side(a, at), there: side(b, at) };
+      open = kind === null ? null : opened(kind, at, end, a, b);
     } else {
       open.end = end;
     }
@@ -168,9 +174,13 @@ function edge(piece: Piece | null, at: bigint): bigint {
 }
 
 function kindOf(a: Piece | null, b: Piece | null, at: bigint, same: Sameness): Difference['kind'] | null {
-  if (a === null || b === null) return a === b ? null : b === null ? 'only-here' : 'only-there';
-  if (physical(a, at) !== physical(b, at)) return 'moved';
-  return isSame(a.protection, b.protection, same) ? null : 'protection';
+  if (a === null && b === null) return null;
+  if (a?.maps === null) return b?.maps === null ? 'missing-both' : 'missing-here';
+  if (b?.maps === null) return 'missing-there';
+  const [here, there] = [side(a, at), side(b, at)];
+  if (here === null || there === null) return there === null ? 'only-here' : 'only-there';
+  if (here.pa !== there.pa) return 'moved';
+  return isSame(here.protection, there.protection, same) ? null : 'protection';
 }
 
 /** True when a difference continues at an address as it began. */
@@ -182,20 +192,33 @@ function goesOn(
   at: bigint,
   alike: Sameness,
 ): boolean {
-  const continues = (before: DifferenceSide | null, now: Piece | null): boolean =>
-    before === null ||
-    now === null ||
-    (before.pa + (at - open.start) === physical(now, at) && isSame(before.protection, now.protection, alike));
+  const continues = (before: DifferenceSide | null, piece: Piece | null): boolean => {
+    const now = side(piece, at);
+    if (before === null || now === null) return true;
+    return before.pa + (at - open.start) === now.pa && isSame(before.protection, now.protection, alike);
+  };
   return open.kind === kind && open.end === at && continues(open.here, a) && continues(open.there, b);
 }
 
-function physical(piece: Piece, at: bigint): bigint {
-  return piece.pa + (at - piece.start);
+/** What a side maps at an address of a piece; `null` for nothing, and for what is missing. */
+function side(piece: Piece | null, at: bigint): DifferenceSide | null {
+  const maps = piece?.maps ?? null;
+  return piece === null || maps === null ? null : { ...maps, pa: maps.pa + (at - piece.start) };
 }
 
-function side(piece: Piece | null, at: bigint): DifferenceSide | null {
-  if (piece === null) return null;
-  return { pa: physical(piece, at), leafShift: piece.leafShift, protection: piece.protection };
+function opened(
+  kind: Difference['kind'],
+  start: bigint,
+  end: bigint,
+  a: Piece | null,
+  b: Piece | null,
+): OpenDifference {
+  const isMissing = a?.maps === null || b?.maps === null;
+  return {
+    ...{ kind, start, end },
+    here: isMissing ? null : side(a, start),
+    there: isMissing ? null : side(b, start),
+  };
 }
 
 function closed({ kind, start, end, here, there }: OpenDifference): Difference {
@@ -217,47 +240,55 @@ function isSame(a: Protection, b: Protection, { touched, extra }: Sameness): boo
 }
 
 /**
- * What a side maps in a range, cut to it. The call to the table is made at once; its leaves are read on
- * demand.
+ * What a side maps in a range, cut to it. Its leaves are read on demand.
  */
-function pieces(table: Listed, limit: Span | null): Iterator<Piece> {
-  const { format } = table;
-  const lists =
-    limit === null
-      ? [table.leaves()]
-      : spansOf(format)
-          .map((half) => ({ start: max(half.start, limit.start), end: min(half.end, limit.end) }))
-          .filter(({ start, end }) => start < end)
-          .map((part) => leavesAround(table, part));
-  return cut(format, lists, limit ?? { start: 0n, end: TOP });
+function pieces(context: TableContext, limit: Span | null): Iterator<Piece> {
+  const { format } = context.plan;
+  if (limit === null) return cut(format, [listed(context, rangeOf(context.plan, {}), false)], WHOLE);
+  const lists = spansOf(format)
+    .map((half) => ({ start: max(half.start, limit.start), end: min(half.end, limit.end) }))
+    .filter(({ start, end }) => start < end)
+    .map((part) => listed(context, pagesAround(format, part), false));
+  return cut(format, lists, limit);
 }
+
+const WHOLE: Span = { start: 0n, end: TOP };
 
 function* cut(
   format: PageTableFormat,
-  lists: readonly IterableIterator<LeafRun>[],
+  lists: readonly ReturnType<typeof listed>[],
   limit: Span,
 ): Generator<Piece, void, undefined> {
   const known = format.levels.map(() => new Map<bigint, Protection>());
   for (const list of lists) {
-    for (const { va, count, leafShift, level, pa, flags } of list) {
+    for (const item of list) {
+      const { va, level } = item;
+      const isRun = item.kind === 'leaves';
+      const bytes = isRun ? BigInt(item.count) << BigInt(item.leafShift) : item.bytes;
+      const start = max(va, limit.start);
+      const end = min(va + bytes, limit.end);
+      if (start >= end) continue;
+      if (!isRun) {
+        yield { start, end, maps: null };
+        continue;
+      }
+      const { pa, leafShift, flags } = item;
       const protections = known[level] as Map<bigint, Protection>;
       let protection = protections.get(flags);
       if (protection === undefined) {
         protection = format.decode(words(flags), level);
         protections.set(flags, protection);
       }
-      const start = max(va, limit.start);
-      const end = min(va + (BigInt(count) << BigInt(leafShift)), limit.end);
-      if (start < end) yield { start, end, pa: pa + (start - va), leafShift, protection };
+      yield { start, end, maps: { pa: pa + (start - va), leafShift, protection } };
     }
   }
 }
 
-/** The leaves in a part of a root's range. The part may begin and end inside a page of this format. */
-function leavesAround(table: Listed, { start, end }: Span): IterableIterator<LeafRun> {
-  const inside = (1n << BigInt(table.format.pageShift)) - 1n;
+/** The pages of a part of a root's range. The part may begin and end inside a page of this format. */
+function pagesAround(format: PageTableFormat, { start, end }: Span): PageRange {
+  const inside = (1n << BigInt(format.pageShift)) - 1n;
   const first = start & ~inside;
-  return table.leaves(first, ((end + inside) & ~inside) - first);
+  return pageRange(format, first, ((end + inside) & ~inside) - first);
 }
 
 /**
