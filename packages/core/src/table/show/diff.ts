@@ -3,13 +3,10 @@ import { optionsOf } from '../../check/options.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
-import { words } from '../../words.js';
-import { rangeOf } from '../arguments.js';
-import { type PageRange, pageRange, type Span, spansOf } from '../page-range.js';
+import { pageRange, type Span } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
-import type { TableContext } from '../state/context.js';
 import { contextOf } from '../state/registry.js';
-import { listed } from '../walk/list-leaves.js';
+import { type DifferenceSide, DiffSide, FoundSpans, type Piece } from './diff-side.js';
 
 /** Options of one comparison. */
 export interface DiffOptions {
@@ -31,19 +28,6 @@ export interface DiffOptions {
    * between formats of the same name, else false.
    */
   readonly extra?: boolean;
-}
-
-/** What one side of a difference maps. */
-export interface DifferenceSide {
-  /** Physical address of the first byte. */
-  readonly pa: bigint;
-  /** log2 of the size of the leaf that holds the first byte, in bytes. */
-  readonly leafShift: number;
-  /**
-   * What the leaf says by itself. It holds for the whole difference, except that accessed and dirty are the
-   * first byte's unless `touched` is set.
-   */
-  readonly protection: Protection;
 }
 
 /** A range that two tables translate differently. */
@@ -71,12 +55,6 @@ export interface Difference {
   readonly here: DifferenceSide | null;
   /** What the other table maps; `null` for `only-here` and where a table is missing. */
   readonly there: DifferenceSide | null;
-}
-
-/** What one side maps in a range: linear, under one protection. */
-interface Piece extends Span {
-  /** `null` where a table has no bytes. */
-  readonly maps: DifferenceSide | null;
 }
 
 /** A difference that may still grow. */
@@ -128,24 +106,32 @@ export function diffTables<C extends Controls, D extends Controls>(
   const touched = flagOption(given, 'touched', false);
   const extra = flagOption(given, 'extra', here.format.name === there.format.name);
   const limit = limitOf(one.plan.format, other.plan.format, given as DiffOptions);
-  return differences(pieces(one, limit), pieces(other, limit), { touched, extra });
+  return differences(new DiffSide(one, limit), new DiffSide(other, limit), { touched, extra });
 }
 
 function* differences(
-  hereLeft: Iterator<Piece>,
-  thereLeft: Iterator<Piece>,
+  hereSide: DiffSide,
+  thereSide: DiffSide,
   same: Sameness,
 ): Generator<Difference, void, undefined> {
   // Within one side, all bits mean the same.
   const alike: Sameness = { touched: same.touched, extra: true };
-  let here = next(hereLeft);
-  let there = next(thereLeft);
+  const found = new FoundSpans();
   let open: OpenDifference | null = null;
   let at = 0n;
-  while (here !== null || there !== null) {
+  hereSide.next();
+  thereSide.next();
+  for (;;) {
+    const { piece: here } = hereSide;
+    const { piece: there } = thereSide;
+    if (here === null && there === null) break;
     at = max(at, min(here?.start ?? TOP, there?.start ?? TOP));
     const a = here !== null && here.start <= at ? here : null;
     const b = there !== null && there.start <= at ? there : null;
+    if (a?.listedAt !== undefined || b?.listedAt !== undefined) {
+      passAgain(hereSide, thereSide, a, b, found);
+      continue;
+    }
     // Up to the next address where a side begins or ends.
     const end = min(edge(here, at), edge(there, at));
     const kind = kindOf(a, b, at, same);
@@ -155,16 +141,33 @@ function* differences(
     } else {
       open.end = end;
     }
+    if (kind !== null) found.add(at, end);
     at = end;
-    if (here !== null && here.end === at) here = next(hereLeft);
-    if (there !== null && there.end === at) there = next(thereLeft);
+    if (here !== null && here.end === at) hereSide.next();
+    if (there !== null && there.end === at) thereSide.next();
   }
   if (open !== null) yield closed(open);
 }
 
-function next(left: Iterator<Piece>): Piece | null {
-  const step = left.next();
-  return step.done === true ? null : step.value;
+/**
+ * Goes on where a side meets a table again. Where both do, and their tables translated the same at the place
+ * where they were met first, they do so here too. Else the tables are compared as any other.
+ */
+function passAgain(
+  here: DiffSide,
+  there: DiffSide,
+  a: Piece | null,
+  b: Piece | null,
+  found: FoundSpans,
+): void {
+  const isPair = a?.listedAt === b?.listedAt && a?.start === b?.start && a?.end === b?.end;
+  if (isPair && a?.listedAt !== undefined && !found.touch(a.listedAt, a.listedAt + (a.end - a.start))) {
+    here.next();
+    there.next();
+    return;
+  }
+  if (a?.listedAt !== undefined) here.enter();
+  if (b?.listedAt !== undefined) there.enter();
 }
 
 /** The first address after `at` where a side begins or ends. */
@@ -237,58 +240,6 @@ function isSame(a: Protection, b: Protection, { touched, extra }: Sameness): boo
     (!touched || (a.accessed === b.accessed && a.dirty === b.dirty)) &&
     (!extra || a.extra === b.extra)
   );
-}
-
-/**
- * What a side maps in a range, cut to it. Its leaves are read on demand.
- */
-function pieces(context: TableContext, limit: Span | null): Iterator<Piece> {
-  const { format } = context.plan;
-  if (limit === null) return cut(format, [listed(context, rangeOf(context.plan, {}), false)], WHOLE);
-  const lists = spansOf(format)
-    .map((half) => ({ start: max(half.start, limit.start), end: min(half.end, limit.end) }))
-    .filter(({ start, end }) => start < end)
-    .map((part) => listed(context, pagesAround(format, part), false));
-  return cut(format, lists, limit);
-}
-
-const WHOLE: Span = { start: 0n, end: TOP };
-
-function* cut(
-  format: PageTableFormat,
-  lists: readonly ReturnType<typeof listed>[],
-  limit: Span,
-): Generator<Piece, void, undefined> {
-  const known = format.levels.map(() => new Map<bigint, Protection>());
-  for (const list of lists) {
-    for (const item of list) {
-      const { va, level } = item;
-      const isRun = item.kind === 'leaves';
-      const bytes = isRun ? BigInt(item.count) << BigInt(item.leafShift) : item.bytes;
-      const start = max(va, limit.start);
-      const end = min(va + bytes, limit.end);
-      if (start >= end) continue;
-      if (!isRun) {
-        yield { start, end, maps: null };
-        continue;
-      }
-      const { pa, leafShift, flags } = item;
-      const protections = known[level] as Map<bigint, Protection>;
-      let protection = protections.get(flags);
-      if (protection === undefined) {
-        protection = format.decode(words(flags), level);
-        protections.set(flags, protection);
-      }
-      yield { start, end, maps: { pa: pa + (start - va), leafShift, protection } };
-    }
-  }
-}
-
-/** The pages of a part of a root's range. The part may begin and end inside a page of this format. */
-function pagesAround(format: PageTableFormat, { start, end }: Span): PageRange {
-  const inside = (1n << BigInt(format.pageShift)) - 1n;
-  const first = start & ~inside;
-  return pageRange(format, first, ((end + inside) & ~inside) - first);
 }
 
 /**

@@ -163,6 +163,25 @@ describe('tables that point to themselves', () => {
     expect(table.counters.tablesRead).toBe(1 + 3 * 16);
   });
 
+  test('are compared once for each level where both sides have the same', () => {
+    const [here, there] = [looped(x86(4), x86Loop, 512), looped(x86(4), x86Loop, 512)];
+    expect([...diffTables(here, there)]).toEqual([]);
+    for (const table of [here, there]) expect(table.counters).toMatchObject({ tablesRead: 4 });
+  });
+
+  test('are compared at each address where they differ', () => {
+    // In the last level, the third entry is a page that one side may write and the other may not.
+    const here = looped(x86(4), x86Loop, 3);
+    const there = looped(x86(4), (root, slot) => (slot < 2 ? x86Loop(root) : root | 0x61n), 3);
+    const found = [...diffTables(here, there)];
+    expect(found).toHaveLength(3 ** 3);
+    expect(found.every(({ kind, va, bytes }) => kind === 'protection' && va % (2n * MIB) === 8192n && bytes === 4096n)).toBe(true);
+    // A side whose tables point to themselves, and one that has none.
+    const { table } = machine(x86(4));
+    expect([...diffTables(here, table)].map(({ va }) => va)).toEqual([...here.leaves()].map(({ va }) => va));
+    expect([...diffTables(table, here)]).toHaveLength(3 ** 4);
+  });
+
   test('are items of a listing, once for each level', () => {
     const table = looped(x86(4), x86Loop, 3);
     const items = [...listLeaves(table)];
