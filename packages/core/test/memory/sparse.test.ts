@@ -152,7 +152,9 @@ describe('a sparse bank', () => {
       for (const pa of [0n, 0x2ff8n, 0x6000n, 0xa000n, (1n << 52n) - 8n]) {
         expect(zeros.read64(pa)).toBe(0n);
         const place = zeros.locate(Number(pa >> 12n));
-        expect(place?.bank.words.subarray(place.word, place.word + 1024).every((word) => word === 0)).toBe(true);
+        expect(place?.bank.words.subarray(place.word, place.word + 1024).every((word) => word === 0)).toBe(
+          true,
+        );
       }
       expect(zeros.banks[0]).toMatchObject({ base: 0n, bytes: 5 * 4096, writable: false, linear: false });
       expect(codeOf(() => zeros.read64(1n << 52n))).toBe('EFAULT');

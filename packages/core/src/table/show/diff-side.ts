@@ -79,7 +79,11 @@ export class DiffSide {
       if (start >= end) continue;
       if (isRun) {
         const protection = this.#protection(item.level, item.flags);
-        yield { start, end, maps: { pa: item.pa + (start - item.va), leafShift: item.leafShift, protection } };
+        yield {
+          start,
+          end,
+          maps: { pa: item.pa + (start - item.va), leafShift: item.leafShift, protection },
+        };
       } else if (item.listedAt === null) yield { start, end, maps: null };
       else yield { start, end, maps: null, listedAt: item.listedAt };
     }
@@ -122,10 +126,15 @@ export class FoundSpans {
 }
 
 function common(one: Span, other: Span): Span {
-  return {
-    start: one.start > other.start ? one.start : other.start,
-    end: one.end < other.end ? one.end : other.end,
-  };
+  return { start: max(one.start, other.start), end: min(one.end, other.end) };
+}
+
+export function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+export function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 /** The pages of a part of a root's range. The part may begin and end inside a page of this format. */

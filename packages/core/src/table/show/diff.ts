@@ -6,7 +6,7 @@ import type { Protection } from '../../format/protection.js';
 import { pageRange, type Span } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
 import { contextOf } from '../state/registry.js';
-import { type DifferenceSide, DiffSide, FoundSpans, type Piece } from './diff-side.js';
+import { type DifferenceSide, DiffSide, FoundSpans, max, min, type Piece } from './diff-side.js';
 
 /** Options of one comparison. */
 export interface DiffOptions {
@@ -260,12 +260,4 @@ function limitOf(here: PageTableFormat, there: PageTableFormat, options: DiffOpt
   }
   const start = va as bigint;
   return { start, end: start + BigInt(bytes as bigint) };
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -128,7 +128,11 @@ export function effectiveRuns(
   range: PageRange,
   rights: EffectiveRights,
 ): Generator<EffectiveRun | UnlistedTable, void, undefined> {
-  return runs(context, range, rights, false, true) as Generator<EffectiveRun | UnlistedTable, void, undefined>;
+  return runs(context, range, rights, false, true) as Generator<
+    EffectiveRun | UnlistedTable,
+    void,
+    undefined
+  >;
 }
 
 function* runs(
