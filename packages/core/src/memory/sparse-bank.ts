@@ -1,5 +1,5 @@
 import { checkAddress } from '../check/address.js';
-import { choiceOption, wrongValue } from '../check/members.js';
+import { flagOption, wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
 import type { RunLoops } from '../loops/run-loops.js';
@@ -19,14 +19,14 @@ export interface SparseImage {
    */
   readonly bytes: Uint8Array;
   /**
-   * What a frame holds that the image lacks. `none`: no bytes, so a table there is missing. `zero`: zeros, as dumps mean
-   * it that leave out frames of zeros. A missing table then reads as empty. The image then takes all physical addresses, so
-   * it is the only bank of its memory, and the frames are copied once. Default: `none`.
+   * Whether frames that the image lacks are zero, as in dumps that leave out frames of zeros. A missing table then
+   * reads as empty. The image then takes all physical addresses, so it is the only bank of its memory, and the
+   * frames are copied once. Default: false, the image has no bytes there.
    */
-  readonly missing?: 'none' | 'zero';
+  readonly zeros?: boolean;
 }
 
-const NAMES = ['pageShift', 'addresses', 'bytes', 'missing'] as const;
+const NAMES = ['pageShift', 'addresses', 'bytes', 'zeros'] as const;
 
 /** Bytes of the largest frame that a table page can be. */
 const ZEROS = 65536;
@@ -83,7 +83,7 @@ class SparseBank implements ByteBank {
     const size = 2 ** pageShift;
     const addresses = checkedAddresses(image, size);
     const slots = ascending(addresses);
-    const isZero = choiceOption(image, 'missing', ['none', 'zero'], 'none') === 'zero';
+    const isZero = flagOption(image, 'zeros', false);
 
     const starts: number[] = [];
     const ends: number[] = [];

@@ -144,7 +144,7 @@ describe('a sparse bank', () => {
 
   describe('whose missing frames are zero', () => {
     const zeros = PhysicalMemory.of([
-      sparseBank({ pageShift: 12, addresses, bytes: frames(5), missing: 'zero' }),
+      sparseBank({ pageShift: 12, addresses, bytes: frames(5), zeros: true }),
     ]);
 
     test('has zeros at all other addresses', () => {
@@ -173,7 +173,7 @@ describe('a sparse bank', () => {
 
     test('refuses writes, and other banks beside it', () => {
       expect(codeOf(() => zeros.write64(0x6000n, 1n))).toBe('EPERM');
-      const bank = sparseBank({ pageShift: 12, addresses, bytes: frames(5), missing: 'zero' });
+      const bank = sparseBank({ pageShift: 12, addresses, bytes: frames(5), zeros: true });
       expect(codeOf(() => PhysicalMemory.of([{ bytes: 4096, base: 1n << 40n }, bank]))).toBe('EINVAL');
     });
   });
@@ -189,7 +189,7 @@ describe('a sparse bank', () => {
     ['an address that is no bigint', { addresses: [4096] }],
     ['an address that cannot be shown', { addresses: [{ toString: null }] }],
     ['an unknown option', { base: 1n }],
-    ['a wrong word for missing frames', { missing: 'zeros' }],
+    ['a word for zeros', { zeros: 'missing' }],
     ['addresses of another type', { addresses: new Uint32Array(1) }],
     ['a page shift of 13', { pageShift: 13, bytes: frames(2) }],
   ])('refuses %s', (_, o) => {

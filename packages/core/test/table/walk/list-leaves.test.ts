@@ -82,7 +82,7 @@ describe('a listing of an image that lacks a table', () => {
   });
 
   test('reads the table as empty where the image says that missing frames are zero', () => {
-    const { image } = holed({ missing: 'zero' });
+    const { image } = holed({ zeros: true });
     expect([...image.leaves()].map(({ va }) => va)).toEqual([0x1000n, 4n * MIB]);
     expect([...listLeaves(image)].map(({ kind }) => kind)).toEqual(['leaves', 'leaves']);
     expect(image.walk(2n * MIB).fault).toMatchObject({ kind: 'not-present', level: 2 });
