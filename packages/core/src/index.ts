@@ -78,7 +78,8 @@ export type {
 export { PageTable } from './table/page-table.js';
 export { PageTableReader } from './table/page-table-reader.js';
 export type { ReadableTable } from './table/readable-table.js';
-export { type Difference, type DifferenceSide, type DiffOptions, diffTables } from './table/show/diff.js';
+export { type Difference, type DiffOptions, diffTables } from './table/show/diff.js';
+export type { DifferenceSide } from './table/show/diff-side.js';
 export { type DumpOptions, dumpTables } from './table/show/dump.js';
 export { type LeafSize, leafSizes } from './table/show/leaf-sizes.js';
 export { type Likeness, looksLike } from './table/show/looks-like.js';
@@ -90,6 +91,12 @@ export type { PageTableOptions } from './table/state/make.js';
 export type { ReaderOptions } from './table/state/open.js';
 export { type TranslationCursor, translationCursor } from './table/walk/cursor.js';
 export type { LeafRun } from './table/walk/leaves.js';
+export {
+  type ListedRun,
+  type ListOptions,
+  listLeaves,
+  type UnlistedSpan,
+} from './table/walk/list-leaves.js';
 export { translateMany } from './table/walk/translate-many.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';
 export { wasmLoops } from './table/walk/wasm-provider.js';

@@ -1,10 +1,11 @@
 import { checkAddress } from '../check/address.js';
-import { wrongValue } from '../check/members.js';
+import { flagOption, wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
 import type { RunLoops } from '../loops/run-loops.js';
 import { type Bank, type ByteBank, checkPageShift, type MakeLoops, PHYSICAL_ADDRESS_BITS } from './bank.js';
 import { lastAtOrBelow, readOnly } from './bank-search.js';
+import { FrameIndex } from './frame-index.js';
 
 /** A read-only image of single frames, as in a memory dump. */
 export interface SparseImage {
@@ -17,9 +18,18 @@ export interface SparseImage {
    * bytes.
    */
   readonly bytes: Uint8Array;
+  /**
+   * Whether frames that the image lacks are zero, as in dumps that leave out frames of zeros. A missing table then
+   * reads as empty. The image then takes all physical addresses, so it is the only bank of its memory, and the
+   * frames are copied once. Default: false, the image has no bytes there.
+   */
+  readonly zeros?: boolean;
 }
 
-const NAMES = ['pageShift', 'addresses', 'bytes'] as const;
+const NAMES = ['pageShift', 'addresses', 'bytes', 'zeros'] as const;
+
+/** Bytes of the largest frame that a table page can be. */
+const ZEROS = 65536;
 
 /**
  * Makes a read-only bank of single frames, for `PhysicalMemory.of`.
@@ -38,8 +48,11 @@ export function sparseBank(image: SparseImage): Bank {
 /**
  * A read-only image of single frames.
  *
- * Frames that follow each other both in address and in the image are one *run*. A look-up is a binary search
- * over the runs: three numbers each, no object per frame.
+ * Frames that follow each other both in address and in the image are one *run*. The look-up of a frame of the
+ * image's size uses a hash table. Other look-ups are a binary search over the runs. Both are plain numbers, no
+ * object per frame.
+ *
+ * Where missing frames are zero, one frame of zeros stands behind the frames of the image, for all of them.
  */
 class SparseBank implements ByteBank {
   readonly base: bigint;
@@ -51,6 +64,10 @@ class SparseBank implements ByteBank {
   readonly words: Int32Array;
   loops: RunLoops | null = null;
   readonly #quads: BigUint64Array;
+  readonly #pageShift: number;
+  readonly #frames: FrameIndex;
+  /** Byte offset of the zeros for missing frames; -1 where those have no bytes. */
+  readonly #zeros: number;
   /** For each run: physical address of its first byte, ascending. */
   readonly #starts: Float64Array;
   /** For each run: physical address after its last byte. */
@@ -66,6 +83,7 @@ class SparseBank implements ByteBank {
     const size = 2 ** pageShift;
     const addresses = checkedAddresses(image, size);
     const slots = ascending(addresses);
+    const isZero = flagOption(image, 'zeros', false);
 
     const starts: number[] = [];
     const ends: number[] = [];
@@ -91,14 +109,17 @@ class SparseBank implements ByteBank {
     this.#starts = Float64Array.from(starts);
     this.#ends = Float64Array.from(ends);
     this.#offsets = Float64Array.from(offsets);
-    this.start = starts[0] as number;
-    this.end = ends[ends.length - 1] as number;
+    this.start = isZero ? 0 : (starts[0] as number);
+    this.end = isZero ? 2 ** PHYSICAL_ADDRESS_BITS : (ends[ends.length - 1] as number);
+    this.#pageShift = pageShift;
+    this.#frames = new FrameIndex(addresses.map((address) => address / size));
+    this.#zeros = isZero ? bytes.length : -1;
     this.base = BigInt(this.start);
     this.bytes = bytes.length;
 
     // Files are often read into slices that begin anywhere. Those are copied once, but not with `slice`:
     // that of a Node Buffer gives a view.
-    const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+    const aligned = isZero ? withZeros(bytes) : bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
     this.words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
     this.#quads = new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
   }
@@ -108,21 +129,35 @@ class SparseBank implements ByteBank {
   }
 
   wordOf(pfn: number, pageShift: number): number {
+    if (pageShift === this.#pageShift) {
+      const place = this.#frames.find(pfn);
+      if (place >= 0) return place * (1 << (pageShift - 2));
+      if (this.#zeros < 0) return -1;
+    }
     const size = 2 ** pageShift;
     const address = pfn * size;
-    const run = Number.isInteger(pfn) ? this.#runOf(address) : -1;
-    if (run < 0 || (this.#ends[run] as number) - address < size) return -1;
-    return (address - (this.#starts[run] as number) + (this.#offsets[run] as number)) / 4;
+    if (!Number.isInteger(pfn) || this.#adjacent(address, size) < size) return -1;
+    return this.offsetOf(address) / 4;
   }
 
   offsetOf(address: number): number {
     const run = this.#runOf(address);
-    return run < 0 ? -1 : address - (this.#starts[run] as number) + (this.#offsets[run] as number);
+    if (run >= 0) return address - (this.#starts[run] as number) + (this.#offsets[run] as number);
+    return this.#zeros < 0 || address < 0 || address >= this.end ? -1 : this.#zeros + (address % ZEROS);
   }
 
   adjacent(address: number): number {
-    const run = this.#runOf(address);
-    return run < 0 ? 0 : (this.#ends[run] as number) - address;
+    return this.#adjacent(address, ZEROS - (address % ZEROS));
+  }
+
+  /** As `adjacent`. @param zeros - most bytes that it is for missing frames. */
+  #adjacent(address: number, zeros: number): number {
+    const before = lastAtOrBelow(this.#starts, address);
+    const end = before < 0 ? 0 : (this.#ends[before] as number);
+    if (address < end) return end - address;
+    if (this.#zeros < 0 || address < 0 || address >= this.end) return 0;
+    const next = before + 1 < this.#starts.length ? (this.#starts[before + 1] as number) : this.end;
+    return Math.min(next - address, zeros);
   }
 
   read32(offset: number): number {
@@ -146,6 +181,13 @@ class SparseBank implements ByteBank {
     const run = lastAtOrBelow(this.#starts, address);
     return run >= 0 && address < (this.#ends[run] as number) ? run : -1;
   }
+}
+
+/** The bytes, and a frame of zeros. */
+function withZeros(bytes: Uint8Array): Uint8Array {
+  const all = new Uint8Array(bytes.length + ZEROS);
+  all.set(bytes);
+  return all;
 }
 
 function checkBytes(image: SparseImage): void {

@@ -120,9 +120,14 @@ export abstract class ReadableTable<C extends Controls = Controls> {
    *
    * A leaf that lies only partly in the range is listed whole. Do not change the table while iterating.
    *
+   * The list is complete, or it ends with an error: a table without bytes may map anything. `listLeaves` goes on
+   * there, and names the table. It also names tables that are met again, where this lists their leaves at each
+   * address: tables that point to themselves may have 2^36 of them.
+   *
    * @param va - first address in bytes. Default: everything that the root translates.
    * @param bytes - length in bytes; given exactly when `va` is.
-   * @throws VmError `EFAULT`, while iterating, when an entry points to a table that has no bytes.
+   * @throws VmError `EFAULT`, while iterating and after all leaves before it, when an entry points to a table
+   *   that has no bytes.
    * @example
    * ```ts
    * for (const { va, count, leafShift, pa } of table.leaves()) console.log(hex(va), count, 2 ** leafShift, hex(pa));

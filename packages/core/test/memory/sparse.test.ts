@@ -83,6 +83,27 @@ describe('a sparse bank', () => {
     expect(odd.read64(0n)).toBe(0x0707_0707_0707_0707n);
   });
 
+  test('finds each of many frames, and none between them', () => {
+    // Frame numbers below and above 2^32, most of them apart.
+    const pfns = Array.from({ length: 500 }, (_, i) => (i % 7) * 2 ** 35 + (i * 3) ** 2 + (i % 5));
+    const own = [...new Set(pfns)];
+    const memory = PhysicalMemory.of([
+      sparseBank({
+        pageShift: 12,
+        addresses: own.map((pfn) => BigInt(pfn) << 12n),
+        bytes: new Uint8Array(own.length * 4096),
+      }),
+    ]);
+    own.forEach((pfn, i) => {
+      expect(memory.locate(pfn)?.word, String(pfn)).toBe(i * 1024);
+      if (!own.includes(pfn + 1)) expect(memory.locate(pfn + 1), String(pfn + 1)).toBeNull();
+    });
+    expect(memory.banks[0]?.wordOf(own[1] as number, 12)).toBe(1024);
+    for (const pfn of [0.5, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(memory.banks[0]?.wordOf(pfn, 12)).toBe(-1);
+    }
+  });
+
   test('copies the addresses: the caller may reuse its array', () => {
     const list = BigUint64Array.of(0x1000n, 0x3000n);
     const memory = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses: list, bytes: frames(2) })]);
@@ -121,6 +142,42 @@ describe('a sparse bank', () => {
     }
   });
 
+  describe('whose missing frames are zero', () => {
+    const zeros = PhysicalMemory.of([
+      sparseBank({ pageShift: 12, addresses, bytes: frames(5), zeros: true }),
+    ]);
+
+    test('has zeros at all other addresses', () => {
+      addresses.forEach((pa, i) => void expect(zeros.read32(pa)).toBe(0x0101_0101 * (i + 1)));
+      for (const pa of [0n, 0x2ff8n, 0x6000n, 0xa000n, (1n << 52n) - 8n]) {
+        expect(zeros.read64(pa)).toBe(0n);
+        const place = zeros.locate(Number(pa >> 12n));
+        expect(place?.bank.words.subarray(place.word, place.word + 1024).every((word) => word === 0)).toBe(
+          true,
+        );
+      }
+      expect(zeros.banks[0]).toMatchObject({ base: 0n, bytes: 5 * 4096, writable: false, linear: false });
+      expect(codeOf(() => zeros.read64(1n << 52n))).toBe('EFAULT');
+      expect(zeros.locate(2 ** 40)).toBeNull();
+      expect([...zeros.bytesAt(0x5ffen, 4)]).toEqual([4, 4, 0, 0]);
+      expect(zeros.bytesAt(0x20000n, 0x30000).every((byte) => byte === 0)).toBe(true);
+    });
+
+    test('has no larger frame that it holds in part', () => {
+      expect(zeros.locate(1, 14)).toBeNull();
+      expect(zeros.locate(2, 14)).toBeNull();
+      expect(zeros.locate(0, 14)).toBeNull();
+      expect(zeros.locate(3, 14)?.word).toBe(5 * 1024 + 0xc000 / 4);
+      expect(zeros.locate(1, 16)?.word).toBe(5 * 1024);
+    });
+
+    test('refuses writes, and other banks beside it', () => {
+      expect(codeOf(() => zeros.write64(0x6000n, 1n))).toBe('EPERM');
+      const bank = sparseBank({ pageShift: 12, addresses, bytes: frames(5), zeros: true });
+      expect(codeOf(() => PhysicalMemory.of([{ bytes: 4096, base: 1n << 40n }, bank]))).toBe('EINVAL');
+    });
+  });
+
   test.each([
     ['no frame', { addresses: [], bytes: new Uint8Array(0) }],
     ['too few bytes', { bytes: frames(1).subarray(8) }],
@@ -132,6 +189,7 @@ describe('a sparse bank', () => {
     ['an address that is no bigint', { addresses: [4096] }],
     ['an address that cannot be shown', { addresses: [{ toString: null }] }],
     ['an unknown option', { base: 1n }],
+    ['a word for zeros', { zeros: 'missing' }],
     ['addresses of another type', { addresses: new Uint32Array(1) }],
     ['a page shift of 13', { pageShift: 13, bytes: frames(2) }],
   ])('refuses %s', (_, o) => {

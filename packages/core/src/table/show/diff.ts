@@ -1,13 +1,12 @@
 import { flagOption } from '../../check/members.js';
 import { optionsOf } from '../../check/options.js';
-import { shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
-import { words } from '../../words.js';
-import { pageRange, type Span, spansOf } from '../page-range.js';
+import { pageRange, type Span } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
-import type { LeafRun } from '../walk/leaves.js';
+import { contextOf } from '../state/registry.js';
+import { type DifferenceSide, DiffSide, FoundSpans, max, min, type Piece } from './diff-side.js';
 
 /** Options of one comparison. */
 export interface DiffOptions {
@@ -31,42 +30,32 @@ export interface DiffOptions {
   readonly extra?: boolean;
 }
 
-/** What one side of a difference maps. */
-export interface DifferenceSide {
-  /** Physical address of the first byte. */
-  readonly pa: bigint;
-  /** log2 of the size of the leaf that holds the first byte, in bytes. */
-  readonly leafShift: number;
-  /**
-   * What the leaf says by itself. It holds for the whole difference, except that accessed and dirty are the
-   * first byte's unless `touched` is set.
-   */
-  readonly protection: Protection;
-}
-
 /** A range that two tables translate differently. */
 export interface Difference {
   /**
    * - `only-here`, `only-there`: only one of them maps it.
    * - `moved`: both map it, to different physical addresses; the protections may differ too.
    * - `protection`: both map it to the same physical addresses, with different protections.
+   * - `missing-here`, `missing-there`, `missing-both`: a table without bytes hides what this table, the other, or
+   *   either maps there.
    */
-  readonly kind: 'only-here' | 'only-there' | 'moved' | 'protection';
+  readonly kind:
+    | 'only-here'
+    | 'only-there'
+    | 'moved'
+    | 'protection'
+    | 'missing-here'
+    | 'missing-there'
+    | 'missing-both';
   /** First address, in bytes. */
   readonly va: bigint;
   /** Length, in bytes. */
   readonly bytes: bigint;
-  /** What this table maps; `null` for `only-there`. */
+  /** What this table maps; `null` for `only-there` and where a table is missing. */
   readonly here: DifferenceSide | null;
-  /** What the other table maps; `null` for `only-here`. */
+  /** What the other table maps; `null` for `only-here` and where a table is missing. */
   readonly there: DifferenceSide | null;
 }
-
-/** What a comparison needs from a table. */
-type Listed = Pick<ReadableTable, 'format' | 'leaves'>;
-
-/** What one side maps in a range: linear, under one protection. */
-interface Piece extends Span, DifferenceSide {}
 
 /** A difference that may still grow. */
 interface OpenDifference {
@@ -94,11 +83,14 @@ const TOP = 1n << 64n;
  * A block and the same pages one by one are equal. Neighbouring ranges are one difference when they differ
  * in the same way: same kind, adjacent physical addresses and equal protections on each side.
  *
+ * A memory dump may lack tables. What a table without bytes translates is a difference of its own kind, also
+ * where both sides lack it, since nobody knows what it maps.
+ *
  * The formats may differ. `dumpTables` shows what the tables above forbid. Do not change either table while
  * iterating. The arguments are checked at the call, not at the first difference.
  *
  * @throws VmError `ERANGE`, `EINVAL` for an invalid range or option; `EINVAL` for anything that is not a
- *   page table, or for a destroyed one; `EFAULT`, while iterating, when a table has no bytes.
+ *   page table, or for a destroyed one.
  * @example
  * ```ts
  * for (const { kind, va, bytes } of diffTables(before, after)) console.log(kind, hex(va), bytes);
@@ -109,56 +101,73 @@ export function diffTables<C extends Controls, D extends Controls>(
   there: ReadableTable<D>,
   options?: DiffOptions,
 ): IterableIterator<Difference> {
-  for (const table of [here, there])
-    if (typeof table?.leaves !== 'function' || typeof table.format !== 'object')
-      throw new VmError('EINVAL', `${shown(table)} is not a page table`, {
-        advice: 'pass a PageTable or a PageTableReader',
-      });
+  const [one, other] = [contextOf(here), contextOf(there)];
   const given = optionsOf(options, NAMES, 'diffTables()');
   const touched = flagOption(given, 'touched', false);
   const extra = flagOption(given, 'extra', here.format.name === there.format.name);
-  const limit = limitOf(
-    here.format as PageTableFormat,
-    there.format as PageTableFormat,
-    given as DiffOptions,
-  );
-  return differences(pieces(here as Listed, limit), pieces(there as Listed, limit), { touched, extra });
+  const limit = limitOf(one.plan.format, other.plan.format, given as DiffOptions);
+  return differences(new DiffSide(one, limit), new DiffSide(other, limit), { touched, extra });
 }
 
 function* differences(
-  hereLeft: Iterator<Piece>,
-  thereLeft: Iterator<Piece>,
+  hereSide: DiffSide,
+  thereSide: DiffSide,
   same: Sameness,
 ): Generator<Difference, void, undefined> {
   // Within one side, all bits mean the same.
   const alike: Sameness = { touched: same.touched, extra: true };
-  let here = next(hereLeft);
-  let there = next(thereLeft);
+  const found = new FoundSpans();
   let open: OpenDifference | null = null;
   let at = 0n;
-  while (here !== null || there !== null) {
+  hereSide.next();
+  thereSide.next();
+  for (;;) {
+    const { piece: here } = hereSide;
+    const { piece: there } = thereSide;
+    if (here === null && there === null) break;
     at = max(at, min(here?.start ?? TOP, there?.start ?? TOP));
     const a = here !== null && here.start <= at ? here : null;
     const b = there !== null && there.start <= at ? there : null;
+    if (a?.listedAt !== undefined || b?.listedAt !== undefined) {
+      passAgain(hereSide, thereSide, a, b, found);
+      continue;
+    }
     // Up to the next address where a side begins or ends.
     const end = min(edge(here, at), edge(there, at));
     const kind = kindOf(a, b, at, same);
     if (kind === null || open === null || !goesOn(open, kind, a, b, at, alike)) {
       if (open !== null) yield closed(open);
-      open = kind === null ? null : { kind, start: at, end, here: side(a, at), there: side(b, at) };
+      open = kind === null ? null : opened(kind, at, end, a, b);
     } else {
       open.end = end;
     }
+    if (kind !== null) found.add(at, end);
     at = end;
-    if (here !== null && here.end === at) here = next(hereLeft);
-    if (there !== null && there.end === at) there = next(thereLeft);
+    if (here !== null && here.end === at) hereSide.next();
+    if (there !== null && there.end === at) thereSide.next();
   }
   if (open !== null) yield closed(open);
 }
 
-function next(left: Iterator<Piece>): Piece | null {
-  const step = left.next();
-  return step.done === true ? null : step.value;
+/**
+ * Goes on where a side meets a table again. Where both do, and their tables translated the same at the place
+ * where they were met first, they do so here too. Else the tables are compared as any other.
+ */
+function passAgain(
+  here: DiffSide,
+  there: DiffSide,
+  a: Piece | null,
+  b: Piece | null,
+  found: FoundSpans,
+): void {
+  const isPair = a?.listedAt === b?.listedAt && a?.start === b?.start && a?.end === b?.end;
+  if (isPair && a?.listedAt !== undefined && !found.touch(a.listedAt, a.listedAt + (a.end - a.start))) {
+    here.next();
+    there.next();
+    return;
+  }
+  if (a?.listedAt !== undefined) here.enter();
+  if (b?.listedAt !== undefined) there.enter();
 }
 
 /** The first address after `at` where a side begins or ends. */
@@ -168,9 +177,13 @@ function edge(piece: Piece | null, at: bigint): bigint {
 }
 
 function kindOf(a: Piece | null, b: Piece | null, at: bigint, same: Sameness): Difference['kind'] | null {
-  if (a === null || b === null) return a === b ? null : b === null ? 'only-here' : 'only-there';
-  if (physical(a, at) !== physical(b, at)) return 'moved';
-  return isSame(a.protection, b.protection, same) ? null : 'protection';
+  if (a === null && b === null) return null;
+  if (a?.maps === null) return b?.maps === null ? 'missing-both' : 'missing-here';
+  if (b?.maps === null) return 'missing-there';
+  const [here, there] = [side(a, at), side(b, at)];
+  if (here === null || there === null) return there === null ? 'only-here' : 'only-there';
+  if (here.pa !== there.pa) return 'moved';
+  return isSame(here.protection, there.protection, same) ? null : 'protection';
 }
 
 /** True when a difference continues at an address as it began. */
@@ -182,20 +195,33 @@ function goesOn(
   at: bigint,
   alike: Sameness,
 ): boolean {
-  const continues = (before: DifferenceSide | null, now: Piece | null): boolean =>
-    before === null ||
-    now === null ||
-    (before.pa + (at - open.start) === physical(now, at) && isSame(before.protection, now.protection, alike));
+  const continues = (before: DifferenceSide | null, piece: Piece | null): boolean => {
+    const now = side(piece, at);
+    if (before === null || now === null) return true;
+    return before.pa + (at - open.start) === now.pa && isSame(before.protection, now.protection, alike);
+  };
   return open.kind === kind && open.end === at && continues(open.here, a) && continues(open.there, b);
 }
 
-function physical(piece: Piece, at: bigint): bigint {
-  return piece.pa + (at - piece.start);
+/** What a side maps at an address of a piece; `null` for nothing, and for what is missing. */
+function side(piece: Piece | null, at: bigint): DifferenceSide | null {
+  const maps = piece?.maps ?? null;
+  return piece === null || maps === null ? null : { ...maps, pa: maps.pa + (at - piece.start) };
 }
 
-function side(piece: Piece | null, at: bigint): DifferenceSide | null {
-  if (piece === null) return null;
-  return { pa: physical(piece, at), leafShift: piece.leafShift, protection: piece.protection };
+function opened(
+  kind: Difference['kind'],
+  start: bigint,
+  end: bigint,
+  a: Piece | null,
+  b: Piece | null,
+): OpenDifference {
+  const isMissing = a?.maps === null || b?.maps === null;
+  return {
+    ...{ kind, start, end },
+    here: isMissing ? null : side(a, start),
+    there: isMissing ? null : side(b, start),
+  };
 }
 
 function closed({ kind, start, end, here, there }: OpenDifference): Difference {
@@ -217,50 +243,6 @@ function isSame(a: Protection, b: Protection, { touched, extra }: Sameness): boo
 }
 
 /**
- * What a side maps in a range, cut to it. The call to the table is made at once; its leaves are read on
- * demand.
- */
-function pieces(table: Listed, limit: Span | null): Iterator<Piece> {
-  const { format } = table;
-  const lists =
-    limit === null
-      ? [table.leaves()]
-      : spansOf(format)
-          .map((half) => ({ start: max(half.start, limit.start), end: min(half.end, limit.end) }))
-          .filter(({ start, end }) => start < end)
-          .map((part) => leavesAround(table, part));
-  return cut(format, lists, limit ?? { start: 0n, end: TOP });
-}
-
-function* cut(
-  format: PageTableFormat,
-  lists: readonly IterableIterator<LeafRun>[],
-  limit: Span,
-): Generator<Piece, void, undefined> {
-  const known = format.levels.map(() => new Map<bigint, Protection>());
-  for (const list of lists) {
-    for (const { va, count, leafShift, level, pa, flags } of list) {
-      const protections = known[level] as Map<bigint, Protection>;
-      let protection = protections.get(flags);
-      if (protection === undefined) {
-        protection = format.decode(words(flags), level);
-        protections.set(flags, protection);
-      }
-      const start = max(va, limit.start);
-      const end = min(va + (BigInt(count) << BigInt(leafShift)), limit.end);
-      if (start < end) yield { start, end, pa: pa + (start - va), leafShift, protection };
-    }
-  }
-}
-
-/** The leaves in a part of a root's range. The part may begin and end inside a page of this format. */
-function leavesAround(table: Listed, { start, end }: Span): IterableIterator<LeafRun> {
-  const inside = (1n << BigInt(table.format.pageShift)) - 1n;
-  const first = start & ~inside;
-  return table.leaves(first, ((end + inside) & ~inside) - first);
-}
-
-/**
  * The range of a call; `null` for everything. It is enough that one format accepts it: the other may have
  * none of it.
  */
@@ -278,12 +260,4 @@ function limitOf(here: PageTableFormat, there: PageTableFormat, options: DiffOpt
   }
   const start = va as bigint;
   return { start, end: start + BigInt(bytes as bigint) };
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

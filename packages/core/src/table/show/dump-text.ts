@@ -4,7 +4,7 @@ import type { LevelPlan, Plan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import { joinWords, type Words, words } from '../../words.js';
 import { addressOf } from '../page-range.js';
-import type { EffectiveRun, EntryRun, MissingTable } from '../walk/leaves.js';
+import type { EffectiveRun, EntryRun, UnlistedTable } from '../walk/leaves.js';
 import type { Rights } from '../walk/rights.js';
 
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
@@ -18,6 +18,9 @@ export interface DeadEntries extends EntryRun {
   readonly lo: number;
   readonly hi: number;
 }
+
+/** A table that has a line of its own. */
+type TableLine = Pick<UnlistedTable, 'level' | 'page' | 'slot' | 'pfn' | 'lo' | 'hi'>;
 
 /** What a leaf's line says about its flags. It is the same for many runs. */
 interface Attributes {
@@ -70,7 +73,7 @@ export class DumpText {
   }
 
   /** @param state - what is known about its contents. */
-  table(table: Omit<MissingTable, 'rights'>, state: string): string {
+  table(table: TableLine, state: string): string {
     const { format, levels, address, pageShift } = this.#plan;
     const level = levels[table.level] as LevelPlan;
     const pages = level.pages * level.entries;
@@ -83,6 +86,13 @@ export class DumpText {
     const slot = String(table.slot).padStart(4);
     const span = this.#span(va, va + BigInt(pages * 2 ** pageShift) - 1n, pages, level);
     return `${span}  table ${hex(pa)}  slot ${slot}  flags ${hex(flags)}  ${state}`;
+  }
+
+  /** Why the contents of a table are not listed. */
+  reason({ met, path }: Pick<UnlistedTable, 'met' | 'path'>): string {
+    if (met === null) return 'no bytes';
+    const others = met.path === path ? '' : ' below other flags';
+    return `listed at ${hex(addressOf(this.#plan.format, met.page))}${others}`;
   }
 
   #place(va: bigint, count: number, level: LevelPlan): string {
@@ -160,6 +170,8 @@ function roundedSize(bytes: number): string {
 export interface LeftOut {
   runs: number;
   tables: number;
+  /** Tables that are listed elsewhere. */
+  again: number;
   /** Of address space, including that of the tables. */
   bytes: number;
 }
@@ -169,10 +181,11 @@ export interface LeftOut {
  *
  * @param what - added after the tables, such as ` without bytes`.
  */
-export function leftOut({ runs, tables, bytes }: LeftOut, what: string): string {
+export function leftOut({ runs, tables, again, bytes }: LeftOut, what: string): string {
   const counts = [];
   if (runs > 0) counts.push(counted(runs, 'run'));
   if (tables > 0) counts.push(`${counted(tables, 'table')}${what}`);
+  if (again > 0) counts.push(`${counted(again, 'table')} listed elsewhere`);
   return `... ${counts.join(' and ')}, ${roundedSize(bytes)} not shown`;
 }
 

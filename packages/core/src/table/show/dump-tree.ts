@@ -1,12 +1,12 @@
-import { hex } from '../../errors.js';
 import { classify } from '../../format/classify.js';
 import type { LevelPlan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
-import { addressOf, type PageRange } from '../page-range.js';
+import type { PageRange } from '../page-range.js';
 import type { TableContext } from '../state/context.js';
 import { childPfn, isLeaf, isTable } from '../state/entries.js';
 import { leafStart } from '../state/leaf-start.js';
 import { isNext, isSameRun, leafRun, type OpenRun } from '../walk/leaves.js';
+import { MetTables } from '../walk/met-tables.js';
 import type { EffectiveRights, Rights, TablePath } from '../walk/rights.js';
 import { rootAddress } from '../walk/walk.js';
 import { type DeadEntries, type DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
@@ -21,9 +21,6 @@ interface Tree {
   readonly levels: number;
   readonly out: string[];
 }
-
-/** Where each table was listed whole: page by frame, for each path to it. */
-type Listed = Map<TablePath, Map<number, number>>;
 
 /** A table whose contents will be listed. */
 interface Place {
@@ -57,11 +54,11 @@ export function dumpTree(tree: Tree): void {
   const place: Place = { level, bank: root.bank, word: root.word, page: 0, path: tree.rights.root };
   tree.out.push(tree.text.rootTable(rootAddress(tree.context), inUse(tree.context, place)));
   counters.tablesRead++;
-  listEntries(tree, new Map(), place);
+  listEntries(tree, new MetTables(), place);
 }
 
 /** Lists the contents of a table, as lines indented by its depth. */
-function listEntries(tree: Tree, listed: Listed, place: Place): void {
+function listEntries(tree: Tree, listed: MetTables, place: Place): void {
   const { lines, out, text, context } = tree;
   const items = itemsOf(tree, place);
   const indent = '  '.repeat(place.level.index + 1);
@@ -84,11 +81,11 @@ function listEntries(tree: Tree, listed: Listed, place: Place): void {
 function sumOf(items: readonly Item[], level: LevelPlan, pageShift: number): LeftOut {
   const tables = items.filter(({ kind }) => kind === 'table').length;
   const entries = items.reduce((sum, item) => sum + (item.kind === 'table' ? 1 : item.count), 0);
-  return { runs: items.length - tables, tables, bytes: entries * level.pages * 2 ** pageShift };
+  return { runs: items.length - tables, tables, again: 0, bytes: entries * level.pages * 2 ** pageShift };
 }
 
 /** Writes the line of a table, then its contents. */
-function listTable(tree: Tree, listed: Listed, above: Place, entry: TableEntry, indent: string): void {
+function listTable(tree: Tree, listed: MetTables, above: Place, entry: TableEntry, indent: string): void {
   const { context, range, text, out } = tree;
   const { plan, memory, counters } = context;
   const { lo, hi, page, slot } = entry;
@@ -103,17 +100,15 @@ function listTable(tree: Tree, listed: Listed, above: Place, entry: TableEntry, 
   counters.tablesRead++;
   const word = bank.wordOf(pfn, plan.pageShift);
   const place: Place = { level, bank, word, page, path: above.path.enter(lo, hi) };
-  const places = listed.get(place.path) ?? new Map<number, number>();
-  listed.set(place.path, places);
-  const earlier = places.get(pfn);
   const isWhole = page >= range.first && page + above.level.pages <= range.first + range.pages;
   const isListed = level.index < tree.levels;
+  const met = isWhole && isListed ? listed.find(level.index, pfn, place.path) : null;
   const state = inUse(context, place);
-  if (isListed && isWhole && earlier !== undefined) {
-    out.push(`${indent}${text.table(table, state)}, listed at ${hex(addressOf(plan.format, earlier))}`);
+  if (met !== null) {
+    out.push(`${indent}${text.table(table, `${state}, ${text.reason({ met, path: place.path })}`)}`);
     return;
   }
-  if (isWhole) places.set(pfn, page);
+  if (isWhole && isListed) listed.add(level.index, pfn, place.path, page);
   out.push(indent + text.table(table, state));
   if (isListed) listEntries(tree, listed, place);
 }

@@ -9,7 +9,7 @@ import type { PageRange } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
 import { contextOf } from '../state/registry.js';
-import { type EffectiveRun, effectiveRuns, type MissingTable } from '../walk/leaves.js';
+import { type EffectiveRun, effectiveRuns, type UnlistedTable } from '../walk/leaves.js';
 import { EffectiveRights } from '../walk/rights.js';
 import { rootAddress } from '../walk/walk.js';
 import { DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
@@ -30,7 +30,7 @@ export interface DumpOptions<C extends Controls = Controls> {
   readonly levels?: number;
   /**
    * Longest list, in lines, 1 or more. In a longer one, a single line replaces the middle. It tells how many
-   * runs and tables are missing, and their size in the address space, rounded to one decimal. In the tree,
+   * runs and tables are left out, and their size in the address space, rounded to one decimal. In the tree,
    * the contents of one table are a list: its runs, and its tables with what is below them. Default: no
    * limit.
    */
@@ -72,10 +72,14 @@ const MOST = Number.MAX_SAFE_INTEGER;
  * runs are those of `leaves`, but a run ends where the tables above allow something else. Leaves that lie
  * only partly in the range are listed whole.
  *
+ * Entries may share a table, and a table may point to itself. A table that was already listed whole, at the
+ * same level and below the same flags, is not listed again: its line says where it was. A table without leaves
+ * has no line. So the work grows with the number of tables, not with the number of ways to them. A table below
+ * more than 16 kinds of flags is listed for 16 of them.
+ *
  * With `tables`, each table is a line with its range, its physical address, its slot and entry flags in the
  * table above, and how many of its entries are not 0. Its contents are indented below: leaves, entries that
- * the MMU ignores (`absent`) or refuses (`reserved`), and tables. A table that was already listed whole, at
- * the same level and below the same flags, is not listed again: its line says where it was.
+ * the MMU ignores (`absent`) or refuses (`reserved`), and tables.
  *
  * @throws VmError `ERANGE`, `EINVAL` for an invalid range or option; `EINVAL` when the table was destroyed.
  * @example
@@ -103,7 +107,7 @@ export function dumpTables<C extends Controls>(table: ReadableTable<C>, options?
   return `${out.join('\n')}\n`;
 }
 
-type Item = EffectiveRun | MissingTable;
+type Item = EffectiveRun | UnlistedTable;
 
 function dumpRuns(
   context: TableContext,
@@ -114,11 +118,11 @@ function dumpRuns(
   out: string[],
 ): void {
   const line = (item: Item): string =>
-    item.rights === null ? text.table(item, 'no bytes') : text.leaves(item);
+    item.rights === null ? text.table(item, text.reason(item)) : text.leaves(item);
   const { head, tail } = endsOf(lines);
   // The end of the list, as a ring. What falls out of it is left out.
   const kept: Item[] = [];
-  const left: LeftOut = { runs: 0, tables: 0, bytes: 0 };
+  const left: LeftOut = { runs: 0, tables: 0, again: 0, bytes: 0 };
   let met = 0;
   for (const item of effectiveRuns(context, range, rights)) {
     if (met < head) out.push(line(item));
@@ -143,7 +147,8 @@ function dumpRuns(
 
 function leave(context: TableContext, left: LeftOut, item: Item): void {
   if (item.rights === null) {
-    left.tables++;
+    if (item.met === null) left.tables++;
+    else left.again++;
     const level = context.plan.levels[item.level] as LevelPlan;
     left.bytes += level.pages * level.entries * 2 ** context.plan.pageShift;
   } else {

@@ -17,12 +17,15 @@ export function bankOf({ root, memory, plan }: TableContext, pfn: number): Bank 
  */
 export function bankOfTable(context: TableContext, pfn: number, page: number): Bank {
   const bank = bankOf(context, pfn);
-  if (bank === null) {
-    throw new VmError('EFAULT', `the table at ${physical(context, pfn)} has no bytes`, {
-      address: addressOf(context.plan.format, page),
-    });
-  }
+  if (bank === null) throw noBytes(context, pfn, page);
   return bank;
+}
+
+/** The error of a call that needs a table without bytes. */
+export function noBytes(context: TableContext, pfn: number, page: number): VmError {
+  return new VmError('EFAULT', `the table at ${physical(context, pfn)} has no bytes`, {
+    address: addressOf(context.plan.format, page),
+  });
 }
 
 /**

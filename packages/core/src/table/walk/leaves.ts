@@ -2,10 +2,11 @@ import type { LevelPlan, Plan } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { joinWords } from '../../words.js';
 import { addressOf, type PageRange } from '../page-range.js';
-import { destroyed, type TableContext } from '../state/context.js';
+import { destroyed, type TableContext, type TablePlace } from '../state/context.js';
 import { childPfn, isLeaf, isTable } from '../state/entries.js';
 import { leafStart } from '../state/leaf-start.js';
-import { bankOfTable } from '../state/table-banks.js';
+import { bankOf, noBytes } from '../state/table-banks.js';
+import { type MetTable, MetTables } from './met-tables.js';
 import type { EffectiveRights, Rights, TablePath } from './rights.js';
 
 /** Adjacent leaves of one size and equal flags, whose addresses and frames both step by that size. */
@@ -31,8 +32,8 @@ export interface EffectiveRun extends LeafRun {
   readonly rights: Rights;
 }
 
-/** An entry that points to a table without bytes. */
-export interface MissingTable {
+/** An entry that points to a table whose contents are not listed. */
+export interface UnlistedTable {
   /** Tells it from a run. */
   readonly rights: null;
   /** Level of the table. */
@@ -44,6 +45,10 @@ export interface MissingTable {
   readonly pfn: number;
   readonly lo: number;
   readonly hi: number;
+  /** Where it was listed; `null` for a table without bytes. */
+  readonly met: MetTable | null;
+  /** The table entries on the way to it; `null` when rights are not wanted. */
+  readonly path: TablePath | null;
 }
 
 /** Adjacent entries of one level. The next one may still join. */
@@ -78,11 +83,16 @@ interface Frame {
   readonly page: number;
   /** `null` when rights are not wanted. */
   readonly path: TablePath | null;
+  /** Its place among the tables that the list has met; `null` when it is not kept. */
+  readonly met: MetTable | null;
   slot: number;
+  /** True while nothing below it is an item of the list. */
+  isEmpty: boolean;
 }
 
 /**
- * Lists the leaves of a range in address order. Each table is visited once.
+ * Lists the leaves of a range in address order. A table is read once for each entry that points to it. One
+ * without leaves is read once for each level, so tables that point to themselves cost no more.
  *
  * A leaf that lies only partly in the range is listed whole. Entries that the MMU ignores or refuses are
  * skipped.
@@ -90,12 +100,26 @@ interface Frame {
  * @throws VmError `EFAULT`, while iterating, when a table has no bytes.
  */
 export function leafRuns(context: TableContext, range: PageRange): Generator<LeafRun, void, undefined> {
-  return runs(context, range, null) as Generator<LeafRun, void, undefined>;
+  return runs(context, range, null, true, false) as Generator<LeafRun, void, undefined>;
 }
 
 /**
- * Lists the leaves of a range as `leafRuns` does, with two differences. A run ends where all levels together
- * allow something else. A table without bytes is an item of the list.
+ * Lists the leaves of a range as `leafRuns` does, but a table without bytes is an item of the list.
+ *
+ * @param isOnce - a table that was listed whole is an item of the list when it is met again.
+ */
+export function knownRuns(
+  context: TableContext,
+  range: PageRange,
+  isOnce: boolean,
+): Generator<LeafRun | UnlistedTable, void, undefined> {
+  return runs(context, range, null, false, isOnce);
+}
+
+/**
+ * Lists the leaves of a range, with three differences to `leafRuns`. A run ends where all levels together
+ * allow something else. A table without bytes is an item of the list. So is a table that was listed whole
+ * before, below entries of the same flags.
  *
  * The format is asked once for each different leaf below each different path of table entries.
  */
@@ -103,20 +127,27 @@ export function effectiveRuns(
   context: TableContext,
   range: PageRange,
   rights: EffectiveRights,
-): Generator<EffectiveRun | MissingTable, void, undefined> {
-  return runs(context, range, rights) as Generator<EffectiveRun | MissingTable, void, undefined>;
+): Generator<EffectiveRun | UnlistedTable, void, undefined> {
+  return runs(context, range, rights, false, true) as Generator<
+    EffectiveRun | UnlistedTable,
+    void,
+    undefined
+  >;
 }
 
 function* runs(
   context: TableContext,
   range: PageRange,
   rights: EffectiveRights | null,
-): Generator<LeafRun | EffectiveRun | MissingTable, void, undefined> {
+  isStrict: boolean,
+  isOnce: boolean,
+): Generator<LeafRun | EffectiveRun | UnlistedTable, void, undefined> {
   const { plan, counters, root } = context;
   const end = range.first + range.pages;
+  const tables = new MetTables();
   let open: JudgedRun | null = null;
   const rootPath = rights === null ? null : rights.root;
-  const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root.bank, root.word, 0, rootPath, range.first)];
+  const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root, 0, rootPath, null, range.first)];
   counters.tablesRead++;
 
   while (stack.length > 0) {
@@ -127,6 +158,9 @@ function* runs(
     const page = top.page + slot * level.pages;
     if (slot === level.entries || page >= end) {
       stack.pop();
+      if (top.met !== null) top.met.isEmpty = top.isEmpty;
+      const above = stack[stack.length - 1];
+      if (above !== undefined && !top.isEmpty) above.isEmpty = false;
       continue;
     }
     top.slot++;
@@ -137,21 +171,29 @@ function* runs(
     const hi = words[top.word + 2 * slot + 1] as number;
     if ((lo | hi) === 0) continue;
     if (isTable(level, lo, hi)) {
-      const child = childPfn(context, lo, hi);
-      if (rights !== null && context.memory.bankOf(child, plan.pageShift) === null) {
+      const pfn = childPfn(context, lo, hi);
+      const path = top.path === null ? null : top.path.enter(lo, hi);
+      const below = plan.levels[level.index + 1] as LevelPlan;
+      const isWhole = page >= range.first && page + level.pages <= end;
+      const earlier = isWhole ? tables.find(below.index, pfn, path) : null;
+      if (earlier?.isEmpty === true) continue;
+      const bank = bankOf(context, pfn);
+      if (bank === null || (isOnce && earlier !== null)) {
         if (open !== null) yield close(context, open);
         open = null;
-        yield { rights: null, level: level.index + 1, page, slot, pfn: child, lo, hi };
+        if (bank === null && isStrict) throw noBytes(context, pfn, page);
+        yield { rights: null, level: below.index, page, slot, pfn, lo, hi, met: earlier, path };
+        top.isEmpty = false;
         continue;
       }
-      const bank = bankOfTable(context, child, page);
-      const below = plan.levels[level.index + 1] as LevelPlan;
-      const path = top.path === null ? null : top.path.enter(lo, hi);
-      stack.push(enter(below, bank, bank.wordOf(child, plan.pageShift), page, path, range.first));
+      const met = isWhole && earlier === null ? tables.add(below.index, pfn, path, page) : null;
+      const word = bank.wordOf(pfn, plan.pageShift);
+      stack.push(enter(below, { bank, word }, page, path, met, range.first));
       counters.tablesRead++;
       continue;
     }
     if (!isLeaf(level, lo, hi)) continue;
+    top.isEmpty = false;
     const flagsLo = lo & ~level.leafAddressLo;
     const flagsHi = hi & ~level.leafAddressHi;
     const pfn = leafStart(plan, level, lo, hi, slot);
@@ -187,13 +229,14 @@ function isAllowedAlike(
 
 function enter(
   level: LevelPlan,
-  bank: Bank,
-  word: number,
+  { bank, word }: Pick<TablePlace, 'bank' | 'word'>,
   page: number,
   path: TablePath | null,
+  met: MetTable | null,
   first: number,
 ): Frame {
-  return { bank, word, page, path, slot: Math.max(0, Math.floor((first - page) / level.pages)) };
+  const slot = Math.max(0, Math.floor((first - page) / level.pages));
+  return { bank, word, page, path, met, slot, isEmpty: true };
 }
 
 function close({ plan }: TableContext, run: JudgedRun): LeafRun {

@@ -1,6 +1,5 @@
 import { pfnOf } from '../../address-codec.js';
 import { type LevelPlan, slotOf } from '../../format/plan.js';
-import type { Bank } from '../../memory/bank.js';
 import type { TableContext } from '../state/context.js';
 import { isTable } from '../state/entries.js';
 import type { Translator } from './translator.js';
@@ -22,19 +21,24 @@ export class LookupWalk implements Translator {
     this.leafShift = 0;
     if (!isInRange(this.#range, vaHi, vaLo)) return -1;
     const { plan, memory, root } = this.#context;
-    let bank: Bank | null = root.bank;
-    let word = root.word;
-    for (const level of plan.levels) {
+    const { levels, last, address, pageShift } = plan;
+    let { bank, word } = root;
+    for (let index = 0; ; index++) {
+      const level = levels[index] as LevelPlan;
+      const { words } = bank;
       const at = word + 2 * slotOf(level, vaHi, vaLo);
-      const lo = bank.words[at] as number;
-      const hi = bank.words[at + 1] as number;
-      if (level.index === plan.last || !isTable(level, lo, hi)) return this.#end(level, lo, hi, vaHi, vaLo);
-      const child = pfnOf(plan.address, lo, hi);
-      bank = memory.bankOf(child, plan.pageShift);
-      if (bank === null) return -1;
-      word = bank.wordOf(child, plan.pageShift);
+      const lo = words[at] as number;
+      const hi = words[at + 1] as number;
+      if (index === last || !isTable(level, lo, hi)) return this.#end(level, lo, hi, vaHi, vaLo);
+      const child = pfnOf(address, lo, hi);
+      // No two banks have a frame. The bank of the table above mostly has it, and then one search is enough.
+      word = bank.wordOf(child, pageShift);
+      if (word >= 0) continue;
+      const other = memory.banks.length === 1 ? null : memory.bankOf(child, pageShift);
+      if (other === null) return -1;
+      bank = other;
+      word = bank.wordOf(child, pageShift);
     }
-    return -1;
   }
 
   #end(level: LevelPlan, lo: number, hi: number, vaHi: number, vaLo: number): number {

@@ -1,5 +1,5 @@
-import type { Difference, DiffOptions, PageTable, PageTableFormat, Protection } from '@vmarea/core';
-import { diffTables, hex, protection, splitLeaves, words } from '@vmarea/core';
+import type { Difference, DiffOptions, PageTableFormat, Protection, ReadableTable } from '@vmarea/core';
+import { diffTables, hex, PageTableReader, protection, splitLeaves, words } from '@vmarea/core';
 import { machine, thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
@@ -15,7 +15,7 @@ function shown({ kind, va, bytes, here, there }: Difference): string {
   return `${kind} ${hex(va)}+0x${bytes.toString(16)} ${at(here)} ${at(there)}`;
 }
 
-function diff(here: PageTable, there: PageTable, options?: DiffOptions): string[] {
+function diff(here: ReadableTable, there: ReadableTable, options?: DiffOptions): string[] {
   return [...diffTables(here, there, options)].map(shown);
 }
 
@@ -223,13 +223,16 @@ describe('a member of the protection', () => {
   const format = riscv64(3);
 
   /** The same table, decoded with one member changed. */
-  function told(table: PageTable, member: keyof Protection, value: unknown): PageTable {
+  function told(
+    { memory, table }: ReturnType<typeof machine>,
+    member: keyof Protection,
+    value: unknown,
+  ): PageTableReader {
     const decode: PageTableFormat['decode'] = (leaf, level) => ({
       ...format.decode(leaf, level),
       [member]: value,
     });
-    const leaves: PageTable['leaves'] = (va, bytes) => table.leaves(va, bytes);
-    return { format: { ...format, decode }, leaves } as PageTable;
+    return new PageTableReader({ format: { ...format, decode }, memory, root: table.root });
   }
 
   test.each([
@@ -241,18 +244,20 @@ describe('a member of the protection', () => {
     ['memory', 'device'],
     ['extra', 1n],
   ] as const)('makes a difference by itself: %s', (member, value) => {
-    const { table } = machine(format);
+    const all = machine(format);
+    const { table } = all;
     table.map(0x1000n, [7, 8], KERNEL);
     expect(format.decode(words([...table.leaves()][0]?.flags ?? 0n), 2)[member]).not.toBe(value);
-    const other = told(table, member, value);
+    const other = told(all, member, value);
     expect(diff(table, other)).toEqual(['protection 0x0000000000001000+0x2000 0x7000/12 0x7000/12']);
-    expect(diff(table, told(table, member, KERNEL[member]))).toEqual([]);
+    expect(diff(table, told(all, member, KERNEL[member]))).toEqual([]);
   });
 
   test.each(['accessed', 'dirty'] as const)('makes a difference only with touched: true: %s', (member) => {
-    const { table } = machine(format);
+    const all = machine(format);
+    const { table } = all;
     table.map(0x1000n, [7, 8], KERNEL);
-    const other = told(table, member, false);
+    const other = told(all, member, false);
     expect(diff(table, other)).toEqual([]);
     expect(diff(table, other, { touched: true })).toHaveLength(1);
   });
