@@ -30,3 +30,13 @@ export function plainBytes(array: Uint8Array): Uint8Array {
   if (bytes === 0) return new Uint8Array(0);
   return new Uint8Array(read(buffer, array), read(byteOffset, array), bytes);
 }
+
+/** Some elements of a typed array of frames, as a view without members of a caller. */
+export function plainPart(
+  array: Uint32Array | Float64Array,
+  from: number,
+  to: number,
+): Uint32Array | Float64Array {
+  const Kind = typedKind(array) === 'Uint32Array' ? Uint32Array : Float64Array;
+  return new Kind(read(buffer, array), read(byteOffset, array) + from * Kind.BYTES_PER_ELEMENT, to - from);
+}

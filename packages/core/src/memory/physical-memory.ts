@@ -1,6 +1,6 @@
 import { checkAddress } from '../check/address.js';
 import { optionsOf } from '../check/options.js';
-import { hex, shown, VmError } from '../errors.js';
+import { hex, isArray, shown, VmError } from '../errors.js';
 import { printsItself, sizeText } from '../prints.js';
 import {
   type Bank,
@@ -101,8 +101,8 @@ export class PhysicalMemory {
    * ```
    */
   static of(banks: readonly BankOptions[]): PhysicalMemory {
-    if (!Array.isArray(banks)) throw new VmError('EINVAL', 'the banks must be an array');
-    return new this(banks.map(open));
+    if (isArray(banks) !== true) throw new VmError('EINVAL', 'the banks must be an array');
+    return new this(copyList(banks, 'banks', () => true).map(open));
   }
 
   /**

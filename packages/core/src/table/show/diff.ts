@@ -1,6 +1,6 @@
 import { flagOption } from '../../check/members.js';
 import { optionsOf } from '../../check/options.js';
-import { shown, VmError } from '../../errors.js';
+import { isArray, shown, VmError } from '../../errors.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
@@ -110,7 +110,7 @@ export function diffTables<C extends Controls, D extends Controls>(
   options?: DiffOptions,
 ): IterableIterator<Difference> {
   for (const table of [here, there])
-    if (typeof table?.leaves !== 'function' || typeof table.format !== 'object')
+    if (isArray(table) !== false || typeof table?.leaves !== 'function' || typeof table.format !== 'object')
       throw new VmError('EINVAL', `${shown(table)} is not a page table`, {
         advice: 'pass a PageTable or a PageTableReader',
       });
