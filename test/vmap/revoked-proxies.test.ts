@@ -46,10 +46,7 @@ describe('a revoked proxy is refused with EINVAL, and changes nothing', () => {
     [
       'the table of a user',
       () =>
-        kernel.remapVmallocRange(
-          { table: none, start: 0n, end: 4096n, protection: PAGE_KERNEL },
-          address,
-        ),
+        kernel.remapVmallocRange({ table: none, start: 0n, end: 4096n, protection: PAGE_KERNEL }, address),
     ],
   ])('as %s', (_name, refused) => {
     expect(refusal(refused).code).toBe('EINVAL');

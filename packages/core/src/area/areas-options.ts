@@ -144,7 +144,8 @@ export function reserveOptions(options: ReserveOptions | undefined): Given<Reser
 
 /** @throws VmError `EINVAL` for a description of an area that vmallocinfo cannot print. */
 export function checkInfo(info: unknown, what = 'info'): asserts info is AreaInfo {
-  if (typeof info !== 'object' || info === null || isArray(info) === undefined) throw wrongValue(what, info, 'an object');
+  if (typeof info !== 'object' || info === null || isArray(info) === undefined)
+    throw wrongValue(what, info, 'an object');
   const { caller } = info as AreaInfo;
   if (caller !== undefined) checkCaller(caller);
 }

@@ -37,6 +37,8 @@ export function plainPart(
   from: number,
   to: number,
 ): Uint32Array | Float64Array {
-  const Kind = typedKind(array) === 'Uint32Array' ? Uint32Array : Float64Array;
-  return new Kind(read(buffer, array), read(byteOffset, array) + from * Kind.BYTES_PER_ELEMENT, to - from);
+  const [bytes, start] = [read(buffer, array), read(byteOffset, array)];
+  return typedKind(array) === 'Uint32Array'
+    ? new Uint32Array(bytes, start + 4 * from, to - from)
+    : new Float64Array(bytes, start + 8 * from, to - from);
 }

@@ -1,4 +1,5 @@
 import { checkAddress } from '../check/address.js';
+import { copyList } from '../check/list.js';
 import { optionsOf } from '../check/options.js';
 import { hex, isArray, shown, VmError } from '../errors.js';
 import { printsItself, sizeText } from '../prints.js';
@@ -289,7 +290,7 @@ const PLACEMENT = ['base', 'byteOffset', 'bytes', 'writable', 'loops'] as const;
 const SHOWN = 4;
 
 function open(o: BankOptions): ByteBank {
-  if (typeof o !== 'object' || o === null)
+  if (typeof o !== 'object' || o === null || isArray(o) === undefined)
     throw new VmError('EINVAL', `a bank must be an object, not ${shown(o)}`);
   // A bank that was made before. It is told by what it can do, since another build of this package has its
   // own classes.

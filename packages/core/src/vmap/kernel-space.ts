@@ -185,7 +185,7 @@ function requireOwnFormat(policy: LinuxPolicy, format: PageTableFormat): void {
 function checkLeaves(linux: LinuxPolicy, format: PageTableFormat): void {
   const { vmalloc, vmap, ioremap } = linux.leaves ?? {};
   for (const shifts of [vmalloc, vmap, ioremap])
-    if (isArray(shifts) !== true || shifts?.[0] !== format.pageShift)
+    if (isArray(shifts) !== true || shifts[0] !== format.pageShift)
       throw new VmError(
         'EINVAL',
         `the policy ${shown(linux.name)} and the format ${format.name} have different page sizes`,

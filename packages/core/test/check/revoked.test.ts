@@ -26,7 +26,6 @@ const WRITE = protection({ write: true });
 
 describe('a revoked proxy is refused with EINVAL', () => {
   const { table, memory, frames } = machine(four);
-  const snapshot = takeSnapshot(table);
   const window = { start: 0n, end: 1n << 40n };
   test.each([
     ['as options', () => new FrameAllocator(null, revoked())],

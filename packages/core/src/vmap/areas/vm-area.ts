@@ -252,9 +252,7 @@ export class VmArea {
    */
   prepare(page: number = 0, count: number = pagesFrom(page, this.#pages)): number {
     const va = this.#addressOf(this.#enter(page, count));
-    return this.#lock.change(() =>
-      prepareTables(this.#space.table, va, this.#bytesOf(count)),
-    );
+    return this.#lock.change(() => prepareTables(this.#space.table, va, this.#bytesOf(count)));
   }
 
   /** How much is mapped, and by which leaves. It reads the area's tables. */

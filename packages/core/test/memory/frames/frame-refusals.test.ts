@@ -115,7 +115,12 @@ describe('freeMany refuses, says why, and changes nothing', () => {
     ['bigints', BigInt64Array.of(40n, 41n), 'EINVAL', 'a frame number'],
     ['null', null, 'EINVAL', 'needs a list'],
     ['a number', 16, 'EINVAL', 'needs a list'],
-    ['more frames than there are', { length: 3e8 }, 'EINVAL', 'the list has 300000000 frames, the allocator 32'],
+    [
+      'more frames than there are',
+      { length: 3e8 },
+      'EINVAL',
+      'the list has 300000000 frames, the allocator 32',
+    ],
     ['an array that no copy can hold', new Array(2 ** 32 - 1), 'EINVAL', 'the list has 4294967295 frames'],
     ['a negative length', { length: -1 }, 'EINVAL', 'the list has -1 frames'],
     ['no length', { length: Number.NaN }, 'EINVAL', 'the list has NaN frames'],
