@@ -31,14 +31,10 @@ export function plainBytes(array: Uint8Array): Uint8Array {
   return new Uint8Array(read(buffer, array), read(byteOffset, array), bytes);
 }
 
-/** Some elements of a typed array of frames, as a view without members of a caller. */
-export function plainPart(
-  array: Uint32Array | Float64Array,
-  from: number,
-  to: number,
-): Uint32Array | Float64Array {
-  const [bytes, start] = [read(buffer, array), read(byteOffset, array)];
-  return typedKind(array) === 'Uint32Array'
-    ? new Uint32Array(bytes, start + 4 * from, to - from)
-    : new Float64Array(bytes, start + 8 * from, to - from);
+/** A typed array of frames, as a view without members of a caller when it is of a class of the caller. */
+export function plainFrames(array: Uint32Array | Float64Array): Uint32Array | Float64Array {
+  const isNarrow = typedKind(array) === 'Uint32Array';
+  if (Object.getPrototypeOf(array) === (isNarrow ? Uint32Array : Float64Array).prototype) return array;
+  const [bytes, start, count] = [read(buffer, array), read(byteOffset, array), typedLength(array)];
+  return isNarrow ? new Uint32Array(bytes, start, count) : new Float64Array(bytes, start, count);
 }

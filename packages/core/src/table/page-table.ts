@@ -310,10 +310,11 @@ function scatteredPiece(
 ): CheckedPiece {
   const count = frameCount(frames);
   const range = pageRange(plan.format, va, count * 2 ** plan.pageShift);
+  const list = checkFrames(frames, count, plan.pfnLimit);
   const checked = checkProtection(protection);
   const caps = capsFor('map()', options);
-  // Last: a getter of the protection or of the options may change the list.
-  const source = scatteredSource(checkFrames(frames, count, plan.pfnLimit));
+  // Again: a getter of the protection or of the options may have changed the list.
+  const source = scatteredSource(checkFrames(list, count, plan.pfnLimit));
   return { range, source, protection: checked, caps };
 }
 

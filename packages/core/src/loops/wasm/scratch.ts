@@ -1,4 +1,3 @@
-import { plainPart, typedLength } from '../../check/typed-arrays.js';
 import type { WebAssemblyMemoryLike } from '../loop-provider.js';
 import type { FrameSource } from '../run-loops.js';
 import { PLAN_WORDS } from '../walk-layout.js';
@@ -54,18 +53,20 @@ export class Scratch {
    */
   stage(source: FrameSource, from: number, count: number): number {
     const { narrow, wide } = source;
-    const list = narrow ?? wide;
-    // Not `list.length`, nor `list.subarray`: the array may be of a caller's class.
-    const length = list === null ? 0 : typedLength(list);
     if (source !== this.#source || from < this.#from || from + count > this.#to) {
       this.#source = source;
       this.#from = from;
-      this.#to = Math.min(from + this.capacity(source), length);
-      if (list !== null) (narrow === null ? this.#wide : this.#narrow).set(plainPart(list, from, this.#to));
+      if (narrow !== null) {
+        this.#to = Math.min(from + FRAMES_BYTES / 4, narrow.length);
+        this.#narrow.set(narrow.subarray(from, this.#to));
+      } else if (wide !== null) {
+        this.#to = Math.min(from + FRAMES_BYTES / 8, wide.length);
+        this.#wide.set(wide.subarray(from, this.#to));
+      }
     }
     const at = (from - this.#from) * (narrow === null ? 8 : 4);
     // A source is dropped after its last frame: a memory must not keep the arrays of a finished call.
-    if (from + count === length) this.#source = null;
+    if (from + count === (narrow ?? wide)?.length) this.#source = null;
     return at;
   }
 
