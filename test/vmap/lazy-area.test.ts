@@ -1,5 +1,5 @@
 import { FrameAllocator, type LazyAreaOptions, type VmArea } from '@vmarea/core';
-import { codeOf } from '@vmarea/testkit';
+import { codeOf, thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { type KernelOptions, kernelOf, RAM_FIRST } from './support/kernel.js';
 
@@ -159,6 +159,41 @@ describe('a lazy area', () => {
     limited.touch(9);
   });
 
+  test('keeps what was prepared when it cannot be filled', () => {
+    const { area, ram } = lazy({}, { ramFrames: 8 });
+    ram.allocateMany(5);
+    area.prepare(0, 2);
+    // One more is free, two are missing.
+    expect(codeOf(() => area.populate(0, 4))).toBe('ENOMEM');
+    expect([area.stats.prepared, ram.stats().allocated]).toEqual([2, 7]);
+    area.populate(0, 2);
+    expect([area.area.populated().pages, ram.stats().allocated]).toEqual([2, 7]);
+  });
+
+  test('refuses more pages from a callback than the machine has, before it asks for one', () => {
+    let asked = 0;
+    const populate = (page: number) => {
+      asked++;
+      return [page];
+    };
+    const { kernel } = kernelOf('x86-64', { ramFrames: 16 });
+    const area = kernel.getLazyArea(1n << 40n, { populate });
+    expect(codeOf(() => area.populate(0, 2 ** 26))).toBe('ENOMEM');
+    expect(codeOf(() => area.populate(0, 17))).toBe('ENOMEM');
+    expect([asked, area.stats.populated]).toEqual([0, 0]);
+    area.populate(0, 16);
+    expect([asked, area.stats.populated]).toEqual([16, 16]);
+  });
+
+  test('refuses more chunks than one call takes, before it takes one', () => {
+    const own = new FrameAllocator(null, { first: 2 ** 24, frames: 2 ** 22 });
+    const { kernel } = kernelOf('x86-64');
+    const area = kernel.getLazyArea(1n << 40n, { frames: own });
+    for (const call of [() => area.populate(0, 2 ** 20 + 1), () => area.prepare(0, 2 ** 21)])
+      expect(thrown(call)).toMatch(/^ENOMEM.*chunks are more than one call takes: 1048576/);
+    expect([own.stats().allocated, area.stats.prepared]).toEqual([0, 0]);
+  });
+
   test('takes frames from a callback, and hands them back to another', () => {
     const back: unknown[] = [];
     const { kernel, area, touch, ram } = lazy({
@@ -220,6 +255,7 @@ describe('a lazy area', () => {
   test.each([
     [{ chunkShift: 11 }],
     [{ chunkShift: 12.5 }],
+    [{ chunkShift: 31 }],
     [{ limit: 0 }],
     [{ populate: 7 as never }],
     [{ release: 'no' as never }],

@@ -4,6 +4,7 @@ import {
   PhysicalMemory,
   protection,
   VM_ALLOC,
+  VM_DMA_COHERENT,
   VM_MAP,
   wasmLoops,
 } from '@vmarea/core';
@@ -215,6 +216,31 @@ describe('remapVmallocRange', () => {
     const other = user();
     kernel.remapVmallocRangePartial(other, 0x40_1000n, huge, 7, 100);
     expect(other.table.translateWords(0, 0x40_1000)).toBe(kernel.vmallocToPfn(huge) + 7);
+  });
+
+  test('refuses a range that leaves that of the user at either end', () => {
+    const { kernel } = kernelOf('x86-64');
+    const vma = user();
+    const address = kernel.vmallocUser(4 * PAGE);
+    for (const [at, pages] of [
+      [0x3f_f000n, 1],
+      [0x40_2000n, 2],
+      [0x40_0000n, 4],
+    ] as const)
+      expect(codeOf(() => kernel.remapVmallocRangePartial(vma, at, address, 0, pages * PAGE))).toBe('EINVAL');
+    expect([...vma.table.leaves()]).toEqual([]);
+    kernel.remapVmallocRangePartial(vma, 0x40_1000n, address, 0, 2 * PAGE);
+    expect([...vma.table.leaves()].map(({ count }) => count)).toEqual([2]);
+  });
+
+  test('refuses more pages than one call maps, before it builds a list of them', () => {
+    const { kernel, linux } = kernelOf('x86-64');
+    const bytes = (2n ** 26n + 1n) * 4096n;
+    const area = kernel.getVmArea(bytes, VM_DMA_COHERENT);
+    kernel.vmapPageRange(area.addr, area.addr + area.bytes, 1n << 40n, linux.protections.PAGE_KERNEL);
+    const vma = { ...user(), end: 0x40_0000n + bytes };
+    expect(codeOf(() => kernel.remapVmallocRange(vma, area.addr))).toBe('E2BIG');
+    expect([...vma.table.leaves()]).toEqual([]);
   });
 
   test('refuses memory that is not for users, and ranges that do not fit', () => {

@@ -127,4 +127,27 @@ describe('a VmArea', () => {
     expect(flushes).toHaveLength(1);
     expect(codeOf(() => area.protect(0, 8, { wrte: false } as never))).toBe('EINVAL');
   });
+
+  test.each(['x86-64-la57', 'riscv64-sv57'])(
+    'of 2^53 bytes and more takes every call on all of it on %s',
+    (name) => {
+      const { kernel } = kernelOf(name);
+      const area = kernel.getVmArea(2n ** 53n + 8192n, VM_SPARSE);
+      const last = area.pages - 1;
+      expect(area.pages).toBe(2 ** 41 + 2);
+      area.map(0, 5);
+      area.map(last - 1, [6, 7]);
+      expect([area.frameAt(0), area.frameAt(last - 1), area.frameAt(last)]).toEqual([5, 6, 7]);
+      area.protect(0, area.pages, { write: false });
+      const writes = [0n, area.bytes - 4096n].map(
+        (offset) => kernel.table.walk(area.addr + offset).leaf?.protection.write,
+      );
+      expect(writes).toEqual([false, false]);
+      area.unmap(1, last);
+      expect(area.populated().pages).toBe(1);
+      area.unmap(0, area.pages);
+      expect(area.populated().pages).toBe(0);
+      expect(codeOf(() => area.unmap(1, area.pages))).toBe('ERANGE');
+    },
+  );
 });

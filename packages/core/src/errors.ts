@@ -75,9 +75,24 @@ export function shown(value: unknown): string {
   if (typeof value === 'string') {
     return value.length > LONGEST ? `'${value.slice(0, LONGEST)}…'` : `'${value}'`;
   }
+  const is = isArray(value);
+  if (is === undefined) return 'a revoked proxy';
   if (typeof value === 'function') return 'a function';
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  if (typeof value === 'object' && value !== null) return is ? 'an array' : 'an object';
   return String(value);
+}
+
+/**
+ * True for an array. `undefined` for a revoked proxy, also one of a function: nothing else can be asked of it.
+ *
+ * @internal
+ */
+export function isArray(value: unknown): boolean | undefined {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

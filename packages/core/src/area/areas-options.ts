@@ -4,7 +4,7 @@ import { flagOption, integerOption, wrongValue } from '../check/members.js';
 import { type Given, optionsOf } from '../check/options.js';
 import { checkSink } from '../check/sink.js';
 import { checkWindow } from '../check/window.js';
-import { VmError } from '../errors.js';
+import { isArray, VmError } from '../errors.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import type { AreaInfo } from './area.js';
 import type { BusyArea } from './busy-areas.js';
@@ -144,7 +144,8 @@ export function reserveOptions(options: ReserveOptions | undefined): Given<Reser
 
 /** @throws VmError `EINVAL` for a description of an area that vmallocinfo cannot print. */
 export function checkInfo(info: unknown, what = 'info'): asserts info is AreaInfo {
-  if (typeof info !== 'object' || info === null) throw wrongValue(what, info, 'an object');
+  if (typeof info !== 'object' || info === null || isArray(info) === undefined)
+    throw wrongValue(what, info, 'an object');
   const { caller } = info as AreaInfo;
   if (caller !== undefined) checkCaller(caller);
 }

@@ -1,4 +1,4 @@
-import { shown, VmError } from '../errors.js';
+import { isArray, shown, VmError } from '../errors.js';
 import { checkCaller } from './caller.js';
 import { AREA_WORDS, type VmallocinfoLine } from './vmallocinfo-line.js';
 
@@ -17,8 +17,8 @@ export function linux612({ type, start, end, bytes, info }: VmallocinfoLine, i: 
   if (typeof info !== 'object' || info === null) throw wrong(i, 'info', info, 'an object');
   const { caller, pages = 0, phys = 0n, words = [], vpages, nodes = [] } = info;
   if (caller !== undefined) checkCaller(caller);
-  if (!Array.isArray(words)) throw wrong(i, 'info.words', words, 'an array');
-  if (!Array.isArray(nodes)) throw wrong(i, 'info.nodes', nodes, 'an array');
+  if (isArray(words) !== true) throw wrong(i, 'info.words', words, 'an array');
+  if (isArray(nodes) !== true) throw wrong(i, 'info.nodes', nodes, 'an array');
   const parts = [
     place,
     ...(caller === undefined ? [] : [caller]),

@@ -1,4 +1,4 @@
-import { shown, VmError } from '../errors.js';
+import { isArray, shown, VmError } from '../errors.js';
 import { typedKind, typedLength } from './typed-arrays.js';
 
 /** Frame numbers (pfns) to map, one per base page, in order. A `Uint32Array` is the fast form. */
@@ -18,7 +18,7 @@ const MOST_ELEMENTS = 2 ** 26;
  * @throws VmError `EINVAL` for anything that is not a list, or an empty list.
  */
 export function frameCount(frames: FrameList): number {
-  const length = isTyped(frames) ? typedLength(frames) : Array.isArray(frames) ? frames.length : -1;
+  const length = isTyped(frames) ? typedLength(frames) : isArray(frames) === true ? frames.length : -1;
   if (length > 0) return length;
   if (length === 0) throw new VmError('EINVAL', 'the list of frames is empty');
   throw new VmError('EINVAL', `the frames are not an array: ${shown(frames)}`, {
@@ -29,17 +29,25 @@ export function frameCount(frames: FrameList): number {
 /**
  * Checks every frame of a list. A typed array is returned as it is, a plain array as a copy.
  *
+ * Call it after everything else that may run a caller's code: a typed array is not copied.
+ *
  * @param count - what `frameCount` returned.
  * @param limit - frames at or above it do not fit the format's physical addresses.
- * @throws VmError `EINVAL` naming the first element that is not a frame; `E2BIG` for a plain array longer
- *   than 2^26.
+ * @throws VmError `EINVAL` naming the first element that is not a frame, or when a typed array changed its
+ *   length; `E2BIG` for a plain array longer than 2^26.
  */
 export function checkFrames(frames: FrameList, count: number, limit: number): FrameArray {
   const kind = typedKind(frames);
-  if (kind === 'Uint32Array') checkNarrow(frames as Uint32Array, limit);
-  else if (kind === 'Float64Array') checkWide(frames as Float64Array, limit);
-  else return copyArray(frames as readonly number[], count, limit);
-  return frames as FrameArray;
+  if (kind !== 'Uint32Array' && kind !== 'Float64Array')
+    return copyArray(frames as readonly number[], count, limit);
+  const list = frames as FrameArray;
+  const length = typedLength(list);
+  if (length !== count)
+    throw new VmError('EINVAL', `the list of frames changed its length from ${count} to ${length}`);
+  // 32-bit words need no check when all of them fit.
+  if (limit < 2 ** 32 || kind === 'Float64Array')
+    for (let i = 0; i < count; i++) if (!isFrame(list[i], limit)) throw badFrame(list[i], i, limit);
+  return list;
 }
 
 /**
@@ -51,10 +59,7 @@ export function checkFrames(frames: FrameList, count: number, limit: number): Fr
  */
 export function copyFrames(frames: FrameList, count: number, limit: number): FrameArray {
   if (!isTyped(frames)) return copyArray(frames, count, limit);
-  const copy = copyTyped(frames);
-  if (copy.length !== count)
-    throw new VmError('EINVAL', `the list of frames changed its length from ${count} to ${copy.length}`);
-  return checkFrames(copy, count, limit);
+  return checkFrames(copyTyped(frames), count, limit);
 }
 
 /** True for a frame number below a limit. A 32-bit number, as most are, needs no floating point. */
@@ -83,19 +88,6 @@ export function eachStretch(frames: FrameArray, visit: (first: number, count: nu
 function isTyped(frames: FrameList): frames is FrameArray {
   const kind = typedKind(frames);
   return kind === 'Uint32Array' || kind === 'Float64Array';
-}
-
-function checkNarrow(frames: Uint32Array, limit: number): void {
-  if (limit >= 4294967296) return;
-  for (let i = 0; i < frames.length; i++) {
-    if ((frames[i] as number) >= limit) throw badFrame(frames[i], i, limit);
-  }
-}
-
-function checkWide(frames: Float64Array, limit: number): void {
-  for (let i = 0; i < frames.length; i++) {
-    if (!isFrame(frames[i], limit)) throw badFrame(frames[i], i, limit);
-  }
 }
 
 /** Without `slice`, which a caller may have replaced. */

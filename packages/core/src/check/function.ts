@@ -1,3 +1,4 @@
+import { isArray } from '../errors.js';
 import { wrongValue } from './members.js';
 
 /**
@@ -7,5 +8,6 @@ import { wrongValue } from './members.js';
  * @throws VmError `EINVAL` for anything but a function.
  */
 export function checkFunction(value: unknown, what: string): void {
-  if (typeof value !== 'function') throw wrongValue(what, value, 'a function');
+  if (typeof value !== 'function' || isArray(value) === undefined)
+    throw wrongValue(what, value, 'a function');
 }

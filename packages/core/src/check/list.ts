@@ -1,4 +1,4 @@
-import { shown, VmError } from '../errors.js';
+import { isArray, shown, VmError } from '../errors.js';
 import { type Given, optionsOf } from './options.js';
 
 /**
@@ -6,17 +6,18 @@ import { type Given, optionsOf } from './options.js';
  * caller's, and stops at a hole.
  *
  * @param what - what the elements are, for the message: `ranges`.
- * @throws VmError `EINVAL` for anything that is not a list, or at the first element that `isOne` refuses.
+ * @throws VmError `EINVAL` for anything that is not a list, or at the first element that `isOne` refuses; also at
+ *   the first hole, since a list with holes may have any length.
  */
 export function copyList<T>(list: readonly T[], what: string, isOne: (value: unknown) => boolean): T[] {
-  if (!Array.isArray(list))
+  if (isArray(list) !== true)
     throw new VmError('EINVAL', `${what} is ${shown(list)}`, { advice: 'pass an array' });
   // Read once: a getter may make the list longer each time.
   const { length } = list;
   const copy: T[] = [];
   for (let i = 0; i < length; i++) {
     const one: T = list[i];
-    if (!isOne(one)) throw new VmError('EINVAL', `${what}[${i}] is ${shown(one)}`);
+    if (!(i in list) || !isOne(one)) throw new VmError('EINVAL', `${what}[${i}] is ${shown(one)}`);
     copy.push(one);
   }
   return copy;

@@ -1,4 +1,4 @@
-import { shown, VmError } from '../errors.js';
+import { isArray, shown, VmError } from '../errors.js';
 import { nearest } from './nearest.js';
 
 /** The members of an option object that were given. Their names are checked, their values are not. */
@@ -22,7 +22,8 @@ const NONE = Object.freeze({});
  * @param what - the call as its caller writes it: `map()`, `riscv64()`.
  * @param kind - what one member is called in the message. Default: `option`.
  * @returns the members that were given; check each value before use.
- * @throws VmError `EINVAL` for a name that is not known, and when `value` is not a plain object.
+ * @throws VmError `EINVAL` for a name that is not known, when `value` is not a plain object, and for a revoked
+ *   proxy.
  * @example
  * ```ts
  * const NAMES = ['mode', 'paBits'] as const;
@@ -43,13 +44,15 @@ export function optionsOf<T extends object>(
   kind = 'option',
 ): Given<T> {
   if (value === undefined) return NONE as Given<T>;
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (typeof value !== 'object' || value === null || isArray(value) !== false)
     throw noObject(value, names, what, kind);
   const copy: Record<string, unknown> = {};
   for (const name in value) {
     if (!Object.hasOwn(value, name)) continue;
     if (!names.includes(name)) throw unknownName(name, names, what, kind);
-    const member = value[name];
+    const member: unknown = value[name];
+    if (isArray(member) === undefined)
+      throw new VmError('EINVAL', `the ${kind} \`${name}\` of ${what} is ${shown(member)}`);
     if (member !== undefined) copy[name] = member;
   }
   const prototype = Object.getPrototypeOf(value);

@@ -1,3 +1,4 @@
+import { isArray } from '../errors.js';
 import { wrongValue } from './members.js';
 
 /**
@@ -6,6 +7,8 @@ import { wrongValue } from './members.js';
  * @throws VmError `EINVAL` for anything but `undefined` and an object with a function `flush`.
  */
 export function checkSink(sink: unknown): void {
-  if (sink !== undefined && typeof (sink as { flush?: unknown } | null)?.flush !== 'function')
+  if (sink === undefined) return;
+  const flush: unknown = (sink as { flush?: unknown } | null)?.flush;
+  if (typeof flush !== 'function' || isArray(flush) === undefined)
     throw wrongValue('sink', sink, 'an object with a function flush');
 }

@@ -30,3 +30,11 @@ export function plainBytes(array: Uint8Array): Uint8Array {
   if (bytes === 0) return new Uint8Array(0);
   return new Uint8Array(read(buffer, array), read(byteOffset, array), bytes);
 }
+
+/** A typed array of frames, as a view without members of a caller when it is of a class of the caller. */
+export function plainFrames(array: Uint32Array | Float64Array): Uint32Array | Float64Array {
+  const isNarrow = typedKind(array) === 'Uint32Array';
+  if (Object.getPrototypeOf(array) === (isNarrow ? Uint32Array : Float64Array).prototype) return array;
+  const [bytes, start, count] = [read(buffer, array), read(byteOffset, array), typedLength(array)];
+  return isNarrow ? new Uint32Array(bytes, start, count) : new Float64Array(bytes, start, count);
+}

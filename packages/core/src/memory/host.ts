@@ -1,4 +1,4 @@
-import { VmError } from '../errors.js';
+import { isArray, VmError } from '../errors.js';
 
 const HOST_IS_LITTLE_ENDIAN: boolean = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
@@ -31,7 +31,7 @@ export function isShared(value: unknown): value is SharedArrayBuffer {
 }
 
 function tag(value: unknown): string {
-  return Object.prototype.toString.call(value);
+  return isArray(value) === undefined ? '' : Object.prototype.toString.call(value);
 }
 
 /**

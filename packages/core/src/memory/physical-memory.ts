@@ -1,6 +1,7 @@
 import { checkAddress } from '../check/address.js';
+import { copyList } from '../check/list.js';
 import { optionsOf } from '../check/options.js';
-import { hex, shown, VmError } from '../errors.js';
+import { hex, isArray, shown, VmError } from '../errors.js';
 import { printsItself, sizeText } from '../prints.js';
 import {
   type Bank,
@@ -101,8 +102,8 @@ export class PhysicalMemory {
    * ```
    */
   static of(banks: readonly BankOptions[]): PhysicalMemory {
-    if (!Array.isArray(banks)) throw new VmError('EINVAL', 'the banks must be an array');
-    return new this(banks.map(open));
+    if (isArray(banks) !== true) throw new VmError('EINVAL', 'the banks must be an array');
+    return new this(copyList(banks, 'banks', () => true).map(open));
   }
 
   /**
@@ -289,7 +290,7 @@ const PLACEMENT = ['base', 'byteOffset', 'bytes', 'writable', 'loops'] as const;
 const SHOWN = 4;
 
 function open(o: BankOptions): ByteBank {
-  if (typeof o !== 'object' || o === null)
+  if (typeof o !== 'object' || o === null || isArray(o) === undefined)
     throw new VmError('EINVAL', `a bank must be an object, not ${shown(o)}`);
   // A bank that was made before. It is told by what it can do, since another build of this package has its
   // own classes.

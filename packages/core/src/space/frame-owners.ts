@@ -70,10 +70,7 @@ export class FrameOwners {
   checkAllocated({ heads, order }: OwnedFrames): void {
     for (let i = 0; i < heads.length; i++) {
       const pfn = heads[i] as number;
-      if (!this.#ram.isAllocated(pfn, order))
-        throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} of the area was freed by somebody else`, {
-          advice: 'only the area may free its frames; allocate the frame again and free the area',
-        });
+      if (!this.#ram.isAllocated(pfn, order)) throw freedByOthers(pfn);
     }
   }
 
@@ -95,12 +92,31 @@ export class FrameOwners {
     for (let i = 0; i < heads.length; i++) this.#mark(heads[i] as number, false);
   }
 
-  /** Frees frames. */
-  free(owned: OwnedFrames): void {
+  /**
+   * Frees frames, all that are still allocated.
+   *
+   * A sink may have freed one after `checkAllocated`, during the flush. The others would be lost if they stayed.
+   *
+   * @returns the errors of those that somebody else freed.
+   */
+  free(owned: OwnedFrames): VmError[] {
     this.release(owned);
     const { heads, order } = owned;
-    if (order === 0) this.#ram.freeMany(heads);
-    else for (let i = 0; i < heads.length; i++) this.#ram.free(heads[i] as number, order);
+    try {
+      if (order === 0) {
+        this.#ram.freeMany(heads);
+        return [];
+      }
+    } catch {
+      // One is not allocated, so none was freed. They go one by one.
+    }
+    const errors: VmError[] = [];
+    for (let i = 0; i < heads.length; i++) {
+      const pfn = heads[i] as number;
+      if (this.#ram.isAllocated(pfn, order)) this.#ram.free(pfn, order);
+      else errors.push(freedByOthers(pfn));
+    }
+    return errors;
   }
 
   #mark(pfn: number, isOwned: boolean): void {
@@ -118,6 +134,13 @@ export class FrameOwners {
 }
 
 const marksOf: WeakMap<ArrayBufferLike, Map<number, Uint32Array>> = new WeakMap();
+
+/** The error of a frame of an area that the allocator no longer holds. */
+export function freedByOthers(pfn: number): VmError {
+  return new VmError('EINVAL', `frame 0x${pfn.toString(16)} of the area was freed by somebody else`, {
+    advice: 'only the area may free its frames; allocate the frame again and free the area',
+  });
+}
 
 /** The frames of an area, one for each page. */
 export function listOf({ heads, order }: OwnedFrames): FrameArray {

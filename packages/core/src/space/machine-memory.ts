@@ -54,6 +54,11 @@ export class MachineMemory {
     return hasOneOf(this.ram, first, count) || hasOneOf(this.tables, first, count);
   }
 
+  /** Who owns the frames of an allocator: the machine's, or one that a caller passed for an area. */
+  ownersOf(frames: FrameAllocator): FrameOwners {
+    return frames.state === this.ram.state ? this.owners : new FrameOwners(frames, this.tables);
+  }
+
   /**
    * @throws VmError `EINVAL` when an allocator shares frames with the machine's own: both would hand them
    *   out.

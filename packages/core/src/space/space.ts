@@ -9,6 +9,7 @@ import type { MapOptions } from '../table/options.js';
 import { type Span, spansOf } from '../table/page-range.js';
 import { PageTable } from '../table/page-table.js';
 import { PageTableReader } from '../table/page-table-reader.js';
+import { noteAreas } from '../table/state/area-users.js';
 import type { Counters } from '../table/state/counters.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import { contextBehind } from '../table/state/registry.js';
@@ -90,10 +91,17 @@ export class Space {
       const modes = controls === undefined ? {} : { controls };
       this.view = new PageTableReader({ format, memory, root: this.table.root, ...modes });
       this.machine = new MachineMemory(format, this.pfnLimit, frames, ram, totalRamPages);
+      this.noteAreas(frames);
+      this.noteAreas(ram);
     } catch (error) {
       if (root === undefined) this.abandon();
       throw error;
     }
+  }
+
+  /** Areas of this space use frames of an allocator from now on. */
+  noteAreas({ state }: FrameAllocator): void {
+    noteAreas(state, contextBehind(this.table));
   }
 
   /** Frees a root that nobody has seen. No sink can have cached any of it. */

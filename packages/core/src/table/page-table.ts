@@ -97,12 +97,13 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   mapMany(pieces: readonly MapPiece[]): void {
     this.#change((context) => {
       const list = recordsOf(pieces, PIECE, 'pieces', 1) as MapPiece[];
-      mapPages(
-        context,
-        list.map(({ va, frames, protection, options }) =>
-          scatteredPiece(context, va, frames, protection, options),
-        ),
+      const checked = list.map(({ va, frames, protection, options }) =>
+        scatteredPiece(context, va, frames, protection, options),
       );
+      // Again: a getter of a later piece may have changed the list of an earlier one.
+      for (const { range, source } of checked)
+        checkFrames((source.narrow ?? source.wide) as FrameList, range.pages, context.plan.pfnLimit);
+      mapPages(context, checked);
     });
   }
 
@@ -308,12 +309,13 @@ function scatteredPiece(
   options: MapOptions | undefined,
 ): CheckedPiece {
   const count = frameCount(frames);
-  return {
-    range: pageRange(plan.format, va, count * 2 ** plan.pageShift),
-    source: scatteredSource(checkFrames(frames, count, plan.pfnLimit)),
-    protection: checkProtection(protection),
-    caps: capsFor('map()', options),
-  };
+  const range = pageRange(plan.format, va, count * 2 ** plan.pageShift);
+  const list = checkFrames(frames, count, plan.pfnLimit);
+  const checked = checkProtection(protection);
+  const caps = capsFor('map()', options);
+  // Again: a getter of the protection or of the options may have changed the list.
+  const source = scatteredSource(checkFrames(list, count, plan.pfnLimit));
+  return { range, source, protection: checked, caps };
 }
 
 function capsFor(call: string, options: MapOptions | undefined): LeafCaps {

@@ -520,7 +520,8 @@ export class AddressSpace<C extends Controls = Controls> {
    * @param size - bytes; 0 frees.
    * @returns its address, which may have changed; 0n when it was freed.
    * @throws VmError `EINVAL` when no vmalloc memory begins there, or when it is not aligned as asked; as
-   *   `vmalloc`: the memory then stays as it is.
+   *   `vmalloc`: the memory then stays as it is. With a size of 0, as `vfree`: when a sink throws in a purge, the
+   *   memory is freed all the same.
    */
   vrealloc(address: bigint, size: number | bigint, options?: VreallocOptions): bigint {
     const given = optionsOf(options, VREALLOC_OPTIONS, 'vrealloc()') as VreallocOptions;
@@ -542,7 +543,8 @@ export class AddressSpace<C extends Controls = Controls> {
    *
    * @throws VmError `EINVAL` when no area begins at the address, it is a device range, or somebody else
    *   freed one of its frames; `ERANGE` for an address outside 64 bits; `ENOMEM` when its aliases in the direct map must be split and there is no
-   *   frame for a table. What a sink throws in a purge: the area and its frames are free all the same.
+   *   frame for a table. What a sink throws in a purge, and `EINVAL` when it frees a frame of
+   *   the area: the area and its frames are free all the same.
    */
   vfree(address: bigint): void {
     if (address === 0n) {
@@ -761,7 +763,8 @@ export class AddressSpace<C extends Controls = Controls> {
    * Afterwards every call is refused with `EINVAL`, also those that read, and those of `table`.
    *
    * @throws VmError `EINVAL` when the root was not made here, or when somebody else freed a frame of an
-   *   area. Nothing is then changed.
+   *   area. Nothing is then changed. `EINVAL` too when the sink frees a frame of an area in the flush: everything
+   *   else is then free.
    */
   destroy(): void {
     this.#space.destroy();

@@ -8,7 +8,7 @@ import { copyList } from '../check/list.js';
 import { optionsOf } from '../check/options.js';
 import { checkSink } from '../check/sink.js';
 import { checkWindow } from '../check/window.js';
-import { shown, VmError } from '../errors.js';
+import { isArray, shown, VmError } from '../errors.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import type { Protection } from '../format/protection.js';
@@ -111,7 +111,7 @@ export class KernelSpace extends Space {
       const errors: unknown[] = [];
       for (const vm of structs) {
         vm.isLive = false;
-        if (vm.owned !== null) this.machine.owners.free(vm.owned);
+        if (vm.owned !== null) errors.push(...this.machine.owners.free(vm.owned));
         errors.push(...(vm.lazy?.releaseAll() ?? []));
       }
       if (errors.length > 0) throw errors[0];
@@ -158,22 +158,25 @@ function directMapOf(given: AddressSpaceOptions['directMap']): { readonly base: 
 }
 
 function checkPolicy(linux: LinuxPolicy): void {
-  if (typeof linux?.window !== 'object' || typeof linux.leaves !== 'object')
+  const parts: unknown[] = [linux?.window, linux?.leaves, linux?.protections];
+  if (parts.some((part) => typeof part !== 'object' || isArray(part) !== false))
     throw new VmError('EINVAL', 'an address space needs `linux`, a Linux policy', {
       advice: 'pass x8664Linux(), arm64Linux({ … }) or riscv64Linux()',
     });
   checkWindow(linux.window, 'the window of `linux`');
+  // Nearly every call uses it. The others are checked where they are used.
+  checkProtection(linux.protections?.PAGE_KERNEL);
 }
 
 function isFor({ formats }: LinuxPolicy, format: PageTableFormat): boolean {
-  return Array.isArray(formats) && formats.includes(format?.name);
+  return isArray(formats) === true && formats.includes(format?.name);
 }
 
 /** A policy is for formats that it names: the window and the bits of `extra` would mean something else in others. */
 function requireOwnFormat(policy: LinuxPolicy, format: PageTableFormat): void {
   if (isFor(policy, format)) return;
   const { name, formats } = policy;
-  const its = Array.isArray(formats) ? formats.join(' or ') : `formats that are ${shown(formats)}`;
+  const its = isArray(formats) === true ? formats.join(' or ') : `formats that are ${shown(formats)}`;
   throw new VmError('EINVAL', `the policy \`${name}\` is for ${its}, but the format is ${format.name}`, {
     advice: 'pass the format and the policy of one package, made with the same options',
   });
@@ -182,7 +185,7 @@ function requireOwnFormat(policy: LinuxPolicy, format: PageTableFormat): void {
 function checkLeaves(linux: LinuxPolicy, format: PageTableFormat): void {
   const { vmalloc, vmap, ioremap } = linux.leaves ?? {};
   for (const shifts of [vmalloc, vmap, ioremap])
-    if (!Array.isArray(shifts) || shifts[0] !== format.pageShift)
+    if (isArray(shifts) !== true || shifts[0] !== format.pageShift)
       throw new VmError(
         'EINVAL',
         `the policy ${shown(linux.name)} and the format ${format.name} have different page sizes`,

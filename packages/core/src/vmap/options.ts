@@ -171,13 +171,14 @@ export interface LazyAreaOptions extends CallerOptions {
   readonly chunkShift?: number;
   /**
    * Where its frames come from. The area owns them. The allocator has the format's page size, and no frame
-   * in common with the space's. Default: the space's `ram`.
+   * in common with the space's, unless it has the same state. Default: the space's `ram`.
    */
   readonly frames?: FrameAllocator;
   /**
    * Replaces the allocator: returns the frames of a chunk, given the chunk's first page and its number of
    * pages. The frames stay the caller's. When it throws, nothing is populated, and the frames of chunks that
-   * it returned earlier in the same call go to `release`. A list that is refused does not. Default: none.
+   * it returned earlier in the same call go to `release`. A list that is refused does not. One call asks for no
+   * more pages than the machine has (`totalRamPages`). Default: none.
    */
   readonly populate?: (page: number, pages: number) => readonly number[] | Uint32Array | Float64Array;
   /**

@@ -66,6 +66,24 @@ describe('a purge', () => {
   });
 });
 
+describe('a purge whose flush throws', () => {
+  test('leaves everything waiting, also what the flush freed itself', () => {
+    const { nodes, take } = areas(1);
+    const [first, second] = [take(2), take(3)];
+    nodes.add({ start: first, size: 2, node: -1 });
+    const stop = new Error('stop');
+    const flush = () => {
+      nodes.add({ start: second, size: 3, node: -1 });
+      throw stop;
+    };
+    expect(() => nodes.purge(false, flush)).toThrow(stop);
+    expect(nodes.state(0).lazy.map(({ start }) => start)).toEqual([first, second]);
+    expect(nodes.lazyPages).toBe(5);
+    expect(purged(nodes)).toEqual({ hull: { start: first, end: second + 3 }, areas: 2 });
+    expect([nodes.lazyPages, take(5)]).toEqual([0, first]);
+  });
+});
+
 describe('several processors', () => {
   const freed = (start: number, size: number, node: number): Waiting => ({ start, size, node });
 
@@ -155,6 +173,18 @@ describe('per-cpu areas', () => {
     const next = takePercpu(free, pair);
     expect(next).toBe(base - 1024);
     expect(free.enclosing(next + 4096) === free.enclosing(base)).toBe(true);
+  });
+
+  test('pass over a free range that holds no aligned place', () => {
+    const { free } = areas(1);
+    const small = { ...request, sizes: [1], align: 1 };
+    // Taken from the top: 100 pages, then 300 that become free again, then 113.
+    takePercpu(free, { ...small, sizes: [100] });
+    const hole = takePercpu(free, { ...small, sizes: [300] });
+    takePercpu(free, { ...small, sizes: [113] });
+    free.give(hole, hole + 300);
+    expect(takePercpu(free, request)).toBe(WINDOW.vend - 1536);
+    expect(takePercpu(free, { ...small, sizes: [300] })).toBe(hole);
   });
 
   test('take nothing where they do not fit', () => {

@@ -1,6 +1,6 @@
 import { flagOption, integerOption, wrongValue } from '../../check/members.js';
 import { optionsOf } from '../../check/options.js';
-import { VmError } from '../../errors.js';
+import { isArray, shown, VmError } from '../../errors.js';
 import { printsItself, sizeText } from '../../prints.js';
 import { checkCount, checkPageShift, PHYSICAL_ADDRESS_BITS } from '../bank.js';
 import type { PhysicalMemory } from '../physical-memory.js';
@@ -165,7 +165,8 @@ export class FrameAllocator {
   tryAllocateMany(count: number): Float64Array | null {
     checkCount(count, 'count');
     const state = this.#state;
-    if (count > (state.words[Word.free] as number)) return null;
+    // Not `>`: a state that was transferred away has no count.
+    if (!(count <= (state.words[Word.free] as number))) return null;
     const pfns = new Float64Array(count);
     if (state.scattered) {
       for (let i = 0; i < count; i++) pfns[i] = state.origin + takeScattered(state, 0);
@@ -195,16 +196,21 @@ export class FrameAllocator {
    * Frees single frames, all or none.
    *
    * @param pfns - their numbers, in any order.
-   * @throws VmError as `free`; `EINVAL` when the list names a frame twice.
+   * @throws VmError as `free`; `EINVAL` when the list names a frame twice, or has more elements than there are
+   *   frames.
    */
   freeMany(pfns: ArrayLike<number>): void {
     const state = this.#state;
     const { heads, first } = state;
-    if (typeof pfns?.length !== 'number')
-      throw new VmError('EINVAL', 'freeMany needs a list of frame numbers');
+    // Read once: it may be a getter.
+    const length: unknown = isArray(pfns) === undefined ? undefined : pfns?.length;
+    if (typeof length !== 'number') throw new VmError('EINVAL', 'freeMany needs a list of frame numbers');
+    // Before it is copied: a few characters can name a list that no memory holds.
+    if (!(length >= 0 && length <= this.frames))
+      throw new VmError('EINVAL', `the list has ${shown(length)} frames, the allocator ${this.frames}`);
     // A typed array gives the same numbers the second time. Anything else is copied.
-    const list = ArrayBuffer.isView(pfns) ? pfns : Array.from(pfns);
-    for (let i = 0; i < list.length; i++) {
+    const list = ArrayBuffer.isView(pfns) ? pfns : Array.from({ length }, (_, i) => pfns[i] as number);
+    for (let i = 0; i < length; i++) {
       const pfn = list[i] as number;
       const head = headOf(state, pfn);
       if (head === 1) {
@@ -214,7 +220,7 @@ export class FrameAllocator {
       for (let k = 0; k < i; k++) heads[(list[k] as number) - first] = 1;
       throw head === NAMED ? namedTwice(state, pfn) : whyNotFree(state, pfn, 0);
     }
-    for (let i = 0; i < list.length; i++) giveBack(state, (list[i] as number) - state.origin, 0);
+    for (let i = 0; i < length; i++) giveBack(state, (list[i] as number) - state.origin, 0);
   }
 
   /** Which frames it has, and how many of them are free. */
@@ -235,7 +241,7 @@ export class FrameAllocator {
 
 function create(memory: PhysicalMemory | null, options: FrameAllocatorOptions | undefined): FrameState {
   const o = optionsOf(options, NAMES, 'FrameAllocator') as FrameAllocatorOptions;
-  if (memory !== null && typeof memory?.bankOf !== 'function')
+  if (memory !== null && (isArray(memory) !== false || typeof memory?.bankOf !== 'function'))
     throw wrongValue('memory', memory, 'a PhysicalMemory, or null for frames without bytes');
   const { pageShift = 12, reserved = [] } = o;
   checkPageShift(pageShift);

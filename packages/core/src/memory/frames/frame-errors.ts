@@ -10,8 +10,17 @@ export function checkOrder(order: unknown): void {
   }
 }
 
+/** @throws VmError `EINVAL` when the state was transferred to another thread, or detached in another way. */
+export function requireState({ words }: FrameState): void {
+  if (words.length === 0)
+    throw new VmError('EINVAL', 'the state of the allocator was detached', {
+      advice: 'share it: pass `shared: true`',
+    });
+}
+
 /** The error of an allocation that found nothing. */
 export function noFrames(state: FrameState, wanted: string): VmError {
+  requireState(state);
   const free = state.words[Word.free] as number;
   const largest = 31 - Math.clz32(state.words[Word.orders] as number);
   const best = largest < 0 ? '' : `, the largest free block has order ${largest}`;
@@ -23,6 +32,7 @@ export function whyNotFree(state: FrameState, pfn: unknown, order: number): VmEr
   if (!Number.isSafeInteger(pfn) || (pfn as number) < 0) {
     return new VmError('EINVAL', `a frame number is an integer of 0 or more, not ${shown(pfn)}`);
   }
+  requireState(state);
   const frame = pfn as number;
   const details = { address: BigInt(frame) << BigInt(state.pageShift) };
   const name = `frame 0x${frame.toString(16)}`;

@@ -1,3 +1,4 @@
+import { requireState } from './frame-errors.js';
 import { MAX_ORDER, Word } from './frame-layout.js';
 import type { FrameState } from './frame-state.js';
 
@@ -25,8 +26,13 @@ export interface FrameStats {
   readonly fragmentation: number;
 }
 
-/** Reads the counters of a state: 19 steps, whatever its size. */
+/**
+ * Reads the counters of a state: 19 steps, whatever its size.
+ *
+ * @throws VmError `EINVAL` when the state was detached.
+ */
 export function statsOf(state: FrameState): FrameStats {
+  requireState(state);
   const { words, frames } = state;
   const free = words[Word.free] as number;
   const reserved = words[Word.reserved] as number;

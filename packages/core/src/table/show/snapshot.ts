@@ -4,6 +4,7 @@ import type { Bank } from '../../memory/bank.js';
 import { CompactCopy } from '../../memory/compact-copy.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import type { PageTable } from '../page-table.js';
+import { hasAreas } from '../state/area-users.js';
 import { changeTables } from '../state/change-lock.js';
 import { readOnly, TableContext, type TablePlace } from '../state/context.js';
 import { childPfn, isTable } from '../state/entries.js';
@@ -19,7 +20,8 @@ import { copyRecords, holdsOwner, type RecordsCopy, restoreRecords } from './rec
  * `takeSnapshot` makes one. It never changes. It can be restored any number of times and in any order, in
  * the memory and with the allocators it was made of. It is not a file format.
  *
- * It does not keep read-only banks, counters and the caller's own objects. Nor does it keep an allocator
+ * It does not keep read-only banks, counters and the caller's own objects. It does not know areas, so it is
+ * refused while an `AddressSpace` shares the memory or an allocator. Nor does it keep an allocator
  * that no page table of the memory had taken tables from. Page tables that used such an allocator later are
  * gone after a restore, and what they took stays taken.
  */
@@ -91,8 +93,9 @@ interface Replaced {
  * Keeps the bytes of the memory, the state of its allocators and the engine's records as they are now.
  *
  * @param table - any page table in the memory.
- * @throws VmError `EINVAL` when a page table in another memory takes its tables from the same allocator, or
- *   the table was destroyed; `EBUSY` while a batch of a page table in this memory owes a flush, or from
+ * @throws VmError `EINVAL` when a page table in another memory takes its tables from the same allocator, when
+ *   an `AddressSpace` has its tables in this memory or takes pages from such an allocator, or the table was
+ *   destroyed; `EBUSY` while a batch of a page table in this memory owes a flush, or from
  *   within the sink or callback of one; `EFAULT` when the memory lost bytes; `EPERM` when its root is in
  *   read-only memory.
  */
@@ -103,6 +106,7 @@ export function takeSnapshot<C extends Controls>(table: PageTable<C>): Snapshot 
 function take(context: TableContext): Snapshot {
   requireIdle(context);
   requireOneMemory(context);
+  requireNoAreas(context);
   return new TakenSnapshot(context.memory);
 }
 
@@ -120,7 +124,7 @@ function take(context: TableContext): Snapshot {
  *
  * @param table - any page table that the snapshot holds, destroyed or not.
  * @throws VmError `EINVAL` when the snapshot is of another memory or allocator, does not hold this page
- *   table, or has banks that lost bytes, and as `takeSnapshot`; `EBUSY` as `takeSnapshot`, and when a sink
+ *   table, or has banks that lost bytes, and as `takeSnapshot` (an address space shares them); `EBUSY` as `takeSnapshot`, and when a sink
  *   allocates or frees frames; `EPERM` when the root is in read-only memory; what a sink throws. Nothing is
  *   then changed.
  * @example
@@ -159,6 +163,7 @@ function restore(context: TableContext, snapshot: Snapshot): void {
   }
   requireIdle(context);
   requireOneMemory(context);
+  requireNoAreas(context);
   if (!holdsOwner(copy, owner)) {
     throw new VmError('EINVAL', 'this page table was made after the snapshot, or destroyed before it', {
       advice: 'restore it through a page table that the snapshot holds',
@@ -243,6 +248,17 @@ function requireOneMemory({ memory }: TableContext): void {
       advice: 'give each memory an allocator of its own',
     });
   }
+}
+
+/**
+ * Refuses while areas of an address space use a frame that a restore would take back. The restore does not know
+ * the areas: somebody else would get their frames while they are still mapped.
+ */
+function requireNoAreas({ memory }: TableContext): void {
+  if (!TableRecords.over(memory).some(({ frameState }) => hasAreas(frameState))) return;
+  throw new VmError('EINVAL', 'areas of an address space use frames that a restore would take back', {
+    advice: 'give the address space a memory and an allocator of its own, or destroy it first',
+  });
 }
 
 /** The watched page tables that somebody still holds, oldest first. */

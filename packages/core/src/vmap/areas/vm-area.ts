@@ -209,7 +209,7 @@ export class VmArea {
     lock.isBusy = true;
     try {
       if (count === 1) table.unmapWords(this.#highOf(offset), this.#lowOf(offset));
-      else table.unmap(this.#addressOf(offset), count * this.#pageBytes);
+      else table.unmap(this.#addressOf(offset), this.#bytesOf(count));
     } finally {
       lock.isBusy = false;
     }
@@ -229,7 +229,7 @@ export class VmArea {
    */
   protect(page: number, count: number, fields: Partial<Protection>): void {
     const va = this.#addressOf(this.#enter(page, count));
-    this.#lock.change(() => this.#space.table.protect(va, count * this.#pageBytes, fields));
+    this.#lock.change(() => this.#space.table.protect(va, this.#bytesOf(count), fields));
   }
 
   /**
@@ -252,9 +252,7 @@ export class VmArea {
    */
   prepare(page: number = 0, count: number = pagesFrom(page, this.#pages)): number {
     const va = this.#addressOf(this.#enter(page, count));
-    return this.#lock.change(() =>
-      prepareTables(this.#space.table, va, BigInt(count) * BigInt(this.#pageBytes)),
-    );
+    return this.#lock.change(() => prepareTables(this.#space.table, va, this.#bytesOf(count)));
   }
 
   /** How much is mapped, and by which leaves. It reads the area's tables. */
@@ -290,6 +288,11 @@ export class VmArea {
 
   #highOf(offset: number): number {
     return (this.#hi + Math.floor((this.#lo + offset) / 4294967296)) | 0;
+  }
+
+  /** An area may have 2^53 bytes and more, which a number does not hold exactly. */
+  #bytesOf(count: number): bigint {
+    return BigInt(count) * this.#space.pages;
   }
 
   #addressOf(offset: number): bigint {

@@ -1,6 +1,7 @@
 import { copyFrames, type FrameArray, frameCount } from '../../check/frames.js';
 import { shown, VmError } from '../../errors.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
+import { type FrameOwners, freedByOthers, type OwnedFrames } from '../../space/frame-owners.js';
 import type { KernelSpace } from '../kernel-space.js';
 import type { LazyAreaOptions } from '../options.js';
 
@@ -18,16 +19,13 @@ export interface ChunkSource {
   check(frames: FrameArray): void;
 }
 
-/** Most pages that one call takes from a caller's function. */
-const MOST_PAGES = 2 ** 26;
-
 /** The source that options name: a caller's function, a caller's allocator, or the memory of the space. */
 export function chunkSource(space: KernelSpace, options: LazyAreaOptions, chunkPages: number): ChunkSource {
   const { populate, release, frames } = options;
   if (populate === undefined) return new AllocatedChunks(space, frames ?? space.machine.ram, chunkPages);
   return {
     isOwn: false,
-    most: MOST_PAGES,
+    most: space.machine.totalRamPages,
     take: (chunk) => {
       const given = populate(chunk * chunkPages, chunkPages);
       const length = frameCount(given);
@@ -47,12 +45,13 @@ export function chunkSource(space: KernelSpace, options: LazyAreaOptions, chunkP
 class AllocatedChunks implements ChunkSource {
   readonly isOwn = true;
   readonly most: number;
-  readonly #space: KernelSpace;
+  /** By the allocator's state: no other area of any space may free a frame of a chunk. */
+  readonly #owners: FrameOwners;
   readonly #frames: FrameAllocator;
   readonly #order: number;
 
   constructor(space: KernelSpace, frames: FrameAllocator, chunkPages: number) {
-    this.#space = space;
+    this.#owners = space.machine.ownersOf(frames);
     this.#frames = frames;
     this.#order = Math.log2(chunkPages);
     this.most = frames.frames;
@@ -61,27 +60,22 @@ class AllocatedChunks implements ChunkSource {
   take(): FrameArray {
     const first = this.#frames.allocate(this.#order);
     // Nobody else may hand such a frame over: this area frees it.
-    if (this.#isOfSpace)
-      this.#space.machine.owners.take({ heads: Float64Array.of(first), order: this.#order });
+    this.#owners.take(this.#blockAt(first));
     return Float64Array.from({ length: 2 ** this.#order }, (_, i) => first + i);
   }
 
   give(list: FrameArray): void {
     const [first] = list as unknown as [number];
-    if (this.#isOfSpace)
-      this.#space.machine.owners.release({ heads: Float64Array.of(first), order: this.#order });
+    this.#owners.release(this.#blockAt(first));
     this.#frames.free(first, this.#order);
   }
 
   check(list: FrameArray): void {
     const [first] = list as unknown as [number];
-    if (this.#frames.isAllocated(first, this.#order)) return;
-    throw new VmError('EINVAL', `frame 0x${first.toString(16)} of the area was freed by somebody else`, {
-      advice: 'only the area may free its frames; allocate the frame again and free the area',
-    });
+    if (!this.#frames.isAllocated(first, this.#order)) throw freedByOthers(first);
   }
 
-  get #isOfSpace(): boolean {
-    return this.#frames === this.#space.machine.ram;
+  #blockAt(first: number): OwnedFrames {
+    return { heads: Float64Array.of(first), order: this.#order };
   }
 }

@@ -77,7 +77,8 @@ export class LazyArea {
    *
    * @param page - offset of the first, in pages. Default: 0.
    * @param count - pages. Default: all from `page` on.
-   * @throws VmError as `touch`.
+   * @throws VmError as `touch`; `ENOMEM` for more pages than there can be frames (with a `populate` function, than
+   *   the machine has), and for more than 2^20 chunks.
    */
   populate(page: number = 0, count: number = pagesFrom(page, this.area.pages)): void {
     this.#check(page, count);
@@ -92,7 +93,7 @@ export class LazyArea {
    * @param page - offset of the first, in pages. Default: 0.
    * @param count - pages. Default: all from `page` on.
    * @returns the number of tables made.
-   * @throws VmError `ENOMEM`: then nothing is taken.
+   * @throws VmError `ENOMEM` as `populate`: then nothing is taken.
    */
   prepare(page: number = 0, count: number = pagesFrom(page, this.area.pages)): number {
     this.#check(page, count);
@@ -139,6 +140,7 @@ export function getLazyArea(space: KernelSpace, size: number | bigint, options: 
     ...{ size, flags: VM_ALLOC, shift: chunkShift, align: 1n << BigInt(chunkShift) },
     ...(caller === undefined ? {} : { caller }),
   });
+  if (frames !== undefined) space.noteAreas(frames);
   const pages = new LazyPages(space, vm, { ...options, protection });
   vm.lazy = pages;
   return new LazyArea(space, vm, pages);

@@ -7,6 +7,9 @@ import type { KernelSpace } from '../kernel-space.js';
 import type { LazyAreaOptions } from '../options.js';
 import { type ChunkSource, chunkSource } from './chunk-sources.js';
 
+/** Most chunks that one call takes. Each has objects of its own: together they take about 1 GB. */
+const MOST_CHUNKS = 2 ** 20;
+
 /** The chunks of one lazy area. */
 export class LazyPages implements Growth {
   readonly #space: KernelSpace;
@@ -100,7 +103,7 @@ export class LazyPages implements Growth {
       for (const [i, chunk] of missing.entries()) this.#ready.set(chunk, taken[i] as FrameArray);
       return tables;
     } catch (error) {
-      for (const [i, frames] of taken.entries()) this.#source.give(frames, missing[i] as number);
+      this.#giveUp(taken, missing);
       throw error;
     }
   }
@@ -155,10 +158,16 @@ export class LazyPages implements Growth {
     const first = Math.floor(page / this.#chunkPages);
     const end = Math.ceil((page + count) / this.#chunkPages);
     // Checked before they are listed: an area may have more chunks than an array can hold.
-    const least = (end - first - this.#chunks.size) * this.#chunkPages;
+    const chunks = end - first - this.#chunks.size;
+    const least = chunks * this.#chunkPages;
     if (least > Math.min(this.#source.most, this.#limit))
       throw new VmError('ENOMEM', `${nameOf(this.#vm)} cannot have ${least} more pages`, {
         address: this.#vm.area.address,
+      });
+    if (chunks > MOST_CHUNKS)
+      throw new VmError('ENOMEM', `${chunks} chunks are more than one call takes: ${MOST_CHUNKS}`, {
+        address: this.#vm.area.address,
+        advice: 'give the area a larger chunkShift, or pass fewer pages',
       });
     const missing: number[] = [];
     for (let chunk = first; chunk < end; chunk++) if (!this.#chunks.has(chunk)) missing.push(chunk);
@@ -183,12 +192,7 @@ export class LazyPages implements Growth {
         })),
       );
     } catch (error) {
-      for (const [i, frames] of taken.entries())
-        try {
-          if (!this.#ready.has(chunks[i] as number)) this.#source.give(frames, chunks[i] as number);
-        } catch {
-          // The first error says why nothing was populated.
-        }
+      this.#giveUp(taken, chunks);
       throw error;
     }
     for (const [i, chunk] of chunks.entries()) {
@@ -197,6 +201,16 @@ export class LazyPages implements Growth {
     }
     this.#populated += chunks.length;
     this.#peak = Math.max(this.#peak, this.#chunks.size * this.#chunkPages);
+  }
+
+  /** Gives back what a call took that failed. What was prepared before it stays. */
+  #giveUp(taken: readonly FrameArray[], chunks: readonly number[]): void {
+    for (const [i, frames] of taken.entries())
+      try {
+        if (!this.#ready.has(chunks[i] as number)) this.#source.give(frames, chunks[i] as number);
+      } catch {
+        // The first error says why the call failed.
+      }
   }
 
   /** Gives all frames back, even when a caller's function throws. */

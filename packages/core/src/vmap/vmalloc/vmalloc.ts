@@ -213,8 +213,8 @@ export function vfree(space: KernelSpace, address: bigint): void {
 /**
  * Frees an area with all that it owns, without the purge that may be due.
  *
- * @returns what callers' functions threw. Everything is freed all the same. The next purge makes a flush
- *   that failed.
+ * @returns what callers' functions threw, and the error of a frame that a sink freed. Everything else is freed
+ *   all the same. The next purge makes a flush that failed.
  * @throws VmError `EINVAL` when somebody else freed a frame of it; `ENOMEM` when aliases cannot be split.
  *   Nothing is then changed.
  */
@@ -231,7 +231,7 @@ export function releaseArea(space: KernelSpace, vm: VmStruct): unknown[] {
   } finally {
     alias?.putBack();
   }
-  if (vm.owned !== null) space.machine.owners.free(vm.owned);
+  if (vm.owned !== null) errors.push(...space.machine.owners.free(vm.owned));
   if (vm.array !== null) errors.push(...releaseArea(space, vm.array));
   return errors;
 }

@@ -4,7 +4,7 @@ import { flagOption } from '../../check/members.js';
 import { VmError } from '../../errors.js';
 import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
 import { areaFrom } from '../areas/places.js';
-
+import { throwFirst } from '../areas/reserve.js';
 import { nameOf, type VmStruct } from '../areas/vm-struct.js';
 import { VM_ALLOC, VM_FLUSH_RESET_PERMS, VM_USERMAP } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
@@ -100,7 +100,9 @@ function shrink(space: KernelSpace, vm: VmStruct, bytes: bigint): void {
   space.table.unmap(from, BigInt(vm.ownedPages - pages) * space.pages);
   vm.owned = { heads: owned.heads.slice(0, pages), order: 0 };
   vm.ownedPages = pages;
-  space.machine.owners.free(tail);
+  vm.requestedBytes = bytes;
+  // After all else: a sink may have freed a frame of it.
+  throwFirst(space.machine.owners.free(tail));
 }
 
 /** Zeros an area from one byte up to another, where its pages have bytes. */

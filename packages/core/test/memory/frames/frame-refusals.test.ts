@@ -115,12 +115,67 @@ describe('freeMany refuses, says why, and changes nothing', () => {
     ['bigints', BigInt64Array.of(40n, 41n), 'EINVAL', 'a frame number'],
     ['null', null, 'EINVAL', 'needs a list'],
     ['a number', 16, 'EINVAL', 'needs a list'],
+    [
+      'more frames than there are',
+      { length: 3e8 },
+      'EINVAL',
+      'the list has 300000000 frames, the allocator 32',
+    ],
+    ['an array that no copy can hold', new Array(2 ** 32 - 1), 'EINVAL', 'the list has 4294967295 frames'],
+    ['a negative length', { length: -1 }, 'EINVAL', 'the list has -1 frames'],
+    ['no length', { length: Number.NaN }, 'EINVAL', 'the list has NaN frames'],
   ])('for %s', (_, list, code, message) => {
     const frames = prepared();
     const error = refused(frames, () => frames.freeMany(wrong(list)));
     expect(error.code).toBe(code);
     expect(error.message).toContain(message);
     frames.freeMany([0x29, 0x28]);
+  });
+});
+
+test('freeMany reads the length of its list once', () => {
+  const frames = prepared();
+  let reads = 0;
+  const lying = new Proxy([0x28, 0x29], {
+    get: (target, name) => (name === 'length' ? 2 - reads++ : Reflect.get(target, name)),
+  });
+  frames.freeMany(lying);
+  expect([frames.isAllocated(0x28), frames.isAllocated(0x29)]).toEqual([false, false]);
+});
+
+test('a reserved range is read once', () => {
+  let pfn = 0x10;
+  const range = {
+    get pfn() {
+      return pfn++;
+    },
+    frames: 1,
+  };
+  const frames = new FrameAllocator(null, { first: 0x10, frames: 2, reserved: [range] });
+  expect([frames.allocate(), pfn]).toEqual([0x11, 0x11]);
+});
+
+describe('an allocator whose state was transferred away', () => {
+  const calls: [string, (frames: FrameAllocator) => unknown][] = [
+    ['allocate', (frames) => frames.allocate()],
+    ['allocateMany', (frames) => frames.allocateMany(2)],
+    ['free', (frames) => frames.free(0x11)],
+    ['freeMany', (frames) => frames.freeMany([0x11])],
+    ['stats', (frames) => frames.stats()],
+    ['toString', (frames) => String(frames)],
+  ];
+  test.each(calls)('refuses %s', (_name, call) => {
+    for (const scatter of [{}, { scatter: 1 }]) {
+      const frames = new FrameAllocator(null, { first: 0x10, frames: 32, ...scatter });
+      structuredClone(frames.state, { transfer: [frames.state as ArrayBuffer] });
+      const error = refusal(() => call(frames));
+      expect(error.message).toMatch(/^EINVAL: the state of the allocator was detached/);
+      expect([frames.tryAllocate(), frames.tryAllocateMany(2), frames.isAllocated(0x10)]).toEqual([
+        -1,
+        null,
+        false,
+      ]);
+    }
   });
 });
 

@@ -1,13 +1,15 @@
 import type { FrameArray } from '../../../check/frames.js';
-import { typedKind } from '../../../check/typed-arrays.js';
+import { plainFrames } from '../../../check/typed-arrays.js';
 import { VmError } from '../../../errors.js';
 import type { FrameSource } from '../../../loops/run-loops.js';
 
 /** The frames of a checked list; see `checkFrames`. */
 export function scatteredSource(frames: FrameArray): FrameSource {
-  return frames instanceof Uint32Array || typedKind(frames) === 'Uint32Array'
-    ? { narrow: frames as Uint32Array, wide: null, start: 0 }
-    : { narrow: null, wide: frames as Float64Array, start: 0 };
+  // The loops ask the list for its length and its parts.
+  const list = plainFrames(frames);
+  return list instanceof Uint32Array
+    ? { narrow: list, wide: null, start: 0 }
+    : { narrow: null, wide: list, start: 0 };
 }
 
 /**

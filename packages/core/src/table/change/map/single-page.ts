@@ -138,10 +138,12 @@ export class SinglePages {
   }
 
   #takeFlags(protection: Protection): void {
-    const flags = leafFlags(this.#context.plan, checkProtection(protection), this.#last);
+    const checked = checkProtection(protection);
+    const flags = leafFlags(this.#context.plan, checked, this.#last);
     this.#flagsLo = flags.lo;
     this.#flagsHi = flags.hi;
-    this.#protection = Object.isFrozen(protection) ? protection : NONE;
+    // A copy was made of one that may answer otherwise the next time.
+    this.#protection = checked === protection ? protection : NONE;
   }
 
   #write(words: Int32Array, at: number, pfn: number): void {

@@ -213,9 +213,10 @@ export class EntrySlot implements Slot {
       );
     }
     if (protection !== this.#protection || level !== this.#flagsLevel) {
-      this.#flags = leafFlags(plan, checkProtection(protection), level);
-      // A protection that may still change is encoded anew each time.
-      this.#protection = Object.isFrozen(protection) ? protection : null;
+      const checked = checkProtection(protection);
+      this.#flags = leafFlags(plan, checked, level);
+      // A protection that may answer otherwise the next time is encoded anew each time.
+      this.#protection = checked === protection ? protection : null;
       this.#flagsLevel = level;
     }
     this.set(this.#flags.lo | entryLo(plan.address, pfn), this.#flags.hi | entryHi(plan.address, pfn));
