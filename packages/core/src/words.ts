@@ -11,6 +11,9 @@ export interface Words {
   readonly hi: number;
 }
 
+/** 2^64: the end of all addresses. A literal, since bundlers keep a shift of bigints that nobody uses. */
+export const TOP: bigint = 0x1_0000_0000_0000_0000n;
+
 /** The value 0. */
 export const ZERO: Words = Object.freeze({ lo: 0, hi: 0 });
 

@@ -65,10 +65,10 @@ export interface X86Layout {
   readonly vmallocBytes: bigint;
 }
 
-const TiB = 1n << 40n;
+const TiB = 0x100_0000_0000n;
 
 /** Software bit of entries without a `struct page` (_PAGE_SPECIAL, _PAGE_BIT_SOFTW1). */
-const PAGE_SPECIAL = 1n << 9n;
+const PAGE_SPECIAL = 0x200n;
 
 /**
  * Linux's choices on x86-64 with 4 levels.

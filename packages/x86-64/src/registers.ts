@@ -63,10 +63,10 @@ export interface X86Mode {
   readonly what?: string;
 }
 
-const CR0 = { PE: mask(0, 0), WP: mask(16, 16), PG: mask(31, 31) };
+const CR0 = /* @__PURE__ */ (() => ({ PE: mask(0, 0), WP: mask(16, 16), PG: mask(31, 31) }))();
 /** Bits outside root, PCID and LAM (linear-address masking) are reserved. */
-const CR3 = { PCID: mask(0, 11), LAM_U57: mask(61, 61), LAM_U48: mask(62, 62) };
-const CR4 = {
+const CR3 = /* @__PURE__ */ (() => ({ PCID: mask(0, 11), LAM_U57: mask(61, 61), LAM_U48: mask(62, 62) }))();
+const CR4 = /* @__PURE__ */ (() => ({
   PAE: mask(5, 5),
   PGE: mask(7, 7),
   LA57: mask(12, 12),
@@ -76,9 +76,9 @@ const CR4 = {
   PKE: mask(22, 22),
   PKS: mask(24, 24),
   LAM_SUP: mask(28, 28),
-};
-const EFER = { LME: mask(8, 8), LMA: mask(10, 10), NXE: mask(11, 11) };
-const RFLAGS_AC = mask(18, 18);
+}))();
+const EFER = /* @__PURE__ */ (() => ({ LME: mask(8, 8), LMA: mask(10, 10), NXE: mask(11, 11) }))();
+const RFLAGS_AC = /* @__PURE__ */ mask(18, 18);
 
 const NAMES = [
   ...(['cr0', 'cr3', 'cr4', 'efer', 'rflags', 'pkru', 'pkrs', 'pat'] as const),

@@ -6,6 +6,7 @@ import { checkSink } from '../check/sink.js';
 import { checkWindow } from '../check/window.js';
 import { isArray, VmError } from '../errors.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
+import { TOP } from '../words.js';
 import type { AreaInfo } from './area.js';
 import type { BusyArea } from './busy-areas.js';
 import { checkCaller } from './caller.js';
@@ -99,9 +100,6 @@ const RESERVE_OPTIONS = ['align', 'guardBytes', 'window', 'ioremap', 'cpu', 'may
 /** The most nodes that Linux makes, and the most processors that it can have (NR_CPUS with MAXSMP). */
 const MAX_CPUS = 128;
 const MAX_ONLINE = 8192;
-/** 2^64. */
-const TOP = 1n << 64n;
-
 /** What the options of `VmapAreas` say, checked, with defaults filled in. */
 export interface AreasSetup {
   readonly units: PageUnits;

@@ -7,7 +7,8 @@ const LONGEST = 600;
 export const MODULE: RegExp = /\[[^\]\p{Cc}\p{Zl}\p{Zp}]{1,400}\]/uy;
 
 /** One word without control characters, then perhaps a module. */
-const CALLER = new RegExp(`^[^\\s\\p{Cc}=[][^\\s\\p{Cc}=]*(?: ${MODULE.source})?$`, 'u');
+const CALLER = /* @__PURE__ */ (() =>
+  new RegExp(`^[^\\s\\p{Cc}=[][^\\s\\p{Cc}=]*(?: ${MODULE.source})?$`, 'u'))();
 
 /** A symbol with its offset and length, or an address. */
 const CERTAIN = /^(?:0x[0-9a-f]+|[^\s\p{Cc}=[][^\s\p{Cc}=]*\+0x[0-9a-f]+\/0x[0-9a-f]+)$/iu;

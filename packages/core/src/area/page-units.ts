@@ -1,6 +1,7 @@
 import { checkAlign, checkBytes } from '../check/bytes.js';
 import { integerOption, wrongValue } from '../check/members.js';
 import { hex, VmError, wideHex } from '../errors.js';
+import { TOP } from '../words.js';
 
 /** Addresses from start to end, the end exclusive. */
 export interface AddressWindow {
@@ -28,9 +29,6 @@ export interface PageWindow {
   /** End; half a page more when it is not a multiple of a page. */
   readonly vend: number;
 }
-
-/** 2^64: more bytes than any window holds. */
-const TOP = 1n << 64n;
 
 /**
  * Converts between bytes, as the face has them, and pages. The page number of a 64-bit address fits a double

@@ -22,7 +22,7 @@ import { takePercpu } from './percpu-areas.js';
 import { VmapNodes } from './vmap-nodes.js';
 
 /** Bytes that may wait for each doubling of processors: 32 MiB (lazy_max_pages). */
-const LAZY_BYTES = 2 ** 25;
+const LAZY_BYTES = 1 << 25;
 
 /**
  * The vm areas of a kernel, placed as Linux places them.

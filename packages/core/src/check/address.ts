@@ -1,6 +1,5 @@
 import { shown, VmError, wideHex } from '../errors.js';
-
-const TOP = 1n << 64n;
+import { TOP } from '../words.js';
 
 /**
  * Checks that a value is an address. Every public call of vmarea uses this function.

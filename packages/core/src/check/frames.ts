@@ -8,7 +8,7 @@ export type FrameList = readonly number[] | Uint32Array | Float64Array;
 export type FrameArray = Uint32Array | Float64Array;
 
 /** Most elements of a plain array that are copied. A JavaScript array cannot hold many more. */
-const MOST_ELEMENTS = 2 ** 26;
+const MOST_ELEMENTS = 1 << 26;
 
 /**
  * The number of frames in a caller's list. Call it once: a later length does not count.

@@ -3,9 +3,7 @@ import { checkBytes } from '../check/bytes.js';
 import { shown, VmError } from '../errors.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { isInRange, ruleOf } from '../format/virtual-range.js';
-import { joinWords } from '../words.js';
-
-const TOP = 1n << 64n;
+import { joinWords, TOP } from '../words.js';
 
 /** A range of virtual addresses in base pages, counted from the start of the root's range. */
 export interface PageRange {

@@ -4,7 +4,7 @@ import { Bitmap } from './bitmap.js';
 export const MAX_ORDER: number = 18;
 
 /** Most frames of one allocator (4 TiB in frames of 4 KiB). Every index then stays a 32-bit integer. */
-export const MAX_FRAMES: number = 2 ** 30;
+export const MAX_FRAMES: number = 1 << 30;
 
 /**
  * The 32-bit words at the start of the state.

@@ -1,6 +1,6 @@
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
-import { words } from '../../words.js';
+import { TOP, words } from '../../words.js';
 import { rangeOf } from '../arguments.js';
 import { type PageRange, pageRange, type Span, spansOf } from '../page-range.js';
 import type { TableContext } from '../state/context.js';
@@ -27,7 +27,7 @@ export interface Piece extends Span {
   readonly listedAt?: bigint;
 }
 
-const WHOLE: Span = { start: 0n, end: 1n << 64n };
+const WHOLE: Span = { start: 0n, end: TOP };
 
 /** One side of a comparison: what it maps, in address order. Its leaves are read on demand. */
 export class DiffSide {

@@ -3,6 +3,7 @@ import { optionsOf } from '../../check/options.js';
 import type { Controls } from '../../format/access.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
+import { TOP } from '../../words.js';
 import { pageRange, type Span } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
 import { contextOf } from '../state/registry.js';
@@ -73,8 +74,6 @@ interface Sameness {
   readonly touched: boolean;
   readonly extra: boolean;
 }
-
-const TOP = 1n << 64n;
 
 /**
  * Compares what two tables translate, in address order. It compares runs, never single pages.

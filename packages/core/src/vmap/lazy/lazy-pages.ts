@@ -8,7 +8,7 @@ import type { LazyAreaOptions } from '../options.js';
 import { type ChunkSource, chunkSource } from './chunk-sources.js';
 
 /** Most chunks that one call takes. Each has objects of its own: together they take about 1 GB. */
-const MOST_CHUNKS = 2 ** 20;
+const MOST_CHUNKS = 1 << 20;
 
 /** The chunks of one lazy area. */
 export class LazyPages implements Growth {

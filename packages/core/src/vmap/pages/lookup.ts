@@ -1,13 +1,11 @@
 import { checkAddress } from '../../check/address.js';
 import { plainBytes, typedKind } from '../../check/typed-arrays.js';
 import { VmError } from '../../errors.js';
-import { words } from '../../words.js';
+import { TOP, words } from '../../words.js';
 
 import { VM_IOREMAP, VM_SPARSE } from '../flags.js';
 import { type KernelSpace, structOf } from '../kernel-space.js';
 import { readPages } from './bytes.js';
-
-const TOP = 1n << 64n;
 
 /** `is_vmalloc_addr`. */
 export function isVmallocAddr(space: KernelSpace, address: bigint): boolean {

@@ -13,7 +13,7 @@ import type { KernelSpace } from '../kernel-space.js';
 import { stretchesOf } from '../permissions/set-memory.js';
 
 /** Most pages of one call. Each needs an entry of its own. */
-const MOST_PAGES = 2 ** 26;
+const MOST_PAGES = 1 << 26;
 
 /** A range of user addresses, and the tables to map it in. It stands for Linux's `struct vm_area_struct`. */
 export interface UserRange {
