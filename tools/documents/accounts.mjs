@@ -6,7 +6,7 @@ import { root } from '../support/run.mjs';
 /**
  * - `ci`: `by`, a part of `.ci/run`, runs the command.
  * - `run`: `npm run documents` runs it, as `as`: where a reader puts an own value, `as` has one.
- * - `smaller`: it takes minutes. `instead` is a command of the same document and is run.
+ * - `smaller`: it takes long. `instead` is a command of the same document and is run.
  * - `refused`: it cannot be run.
  *
  * @typedef {{ how: 'ci', by: string }
@@ -18,7 +18,7 @@ import { root } from '../support/run.mjs';
 const minutes = (/** @type {string} */ instead) => ({
   how: /** @type {const} */ ('smaller'),
   instead,
-  reason: 'takes minutes',
+  reason: 'takes long',
 });
 const ci = (/** @type {string} */ by) => ({ how: /** @type {const} */ ('ci'), by });
 const refused = (/** @type {string} */ reason) => ({ how: /** @type {const} */ ('refused'), reason });
@@ -37,6 +37,9 @@ export const EXCEPTIONS = {
   'npm run test:mmu -- --seconds 3600': minutes('npm run bench -- mmu --seconds 10'),
   'npm run bench -- speed --format x86-64': minutes('npm run bench -- speed --quick --format x86-64'),
   'vmarea-bench speed': minutes('vmarea-bench speed --quick --format x86-64'),
+
+  'vmarea-bench workload': minutes('vmarea-bench workload all --test-loop-count 100'),
+  'npm run bench -- workload': minutes('vmarea-bench workload all --test-loop-count 100'),
 
   'vmarea-bench mmu': ci('npm run test:mmu'),
   'npm run consumer': ci('npm run release:rehearse'),
