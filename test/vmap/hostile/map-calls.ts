@@ -110,9 +110,7 @@ export function mapCalls({
       return {
         run: () => kernel.vmap(list, flags, protection, given),
         settle: (address) => {
-          // A getter of the options may have changed the list before its length was read.
-          const bytes = [count, lengthOf(list)].map((length) => BigInt(length) * pages);
-          ledger.handedOver(ledger.address('vmap', address, bytes));
+          ledger.handedOver(ledger.address('vmap', address, [BigInt(count) * pages]));
         },
       };
     },
@@ -238,11 +236,4 @@ export function mapCalls({
       },
     };
   }
-}
-
-/** The language's own length of a typed array, whatever a member of that name says; -1 for anything else. */
-function lengthOf(list: unknown): number {
-  if (!ArrayBuffer.isView(list) || list instanceof DataView) return -1;
-  const own = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length');
-  return own?.get?.call(list) as number;
 }

@@ -19,7 +19,8 @@ const MOST_ELEMENTS = 1 << 26;
  */
 export function frameCount(frames: FrameList): number {
   const length = isTyped(frames) ? typedLength(frames) : isArray(frames) === true ? frames.length : -1;
-  if (length > 0) return length;
+  // A proxy of an array may say any length, also a text or a fraction.
+  if (Number.isInteger(length) && length > 0) return length;
   if (length === 0) throw new VmError('EINVAL', 'the list of frames is empty');
   throw new VmError('EINVAL', `the frames are not an array: ${shown(frames)}`, {
     advice: 'pass a Uint32Array, a Float64Array or an array of numbers',

@@ -137,3 +137,15 @@ describe('a frozen protection with a getter', () => {
     expect([...table.leaves()].map(({ flags }) => flags & WRITABLE)).toEqual([WRITABLE, 0n]);
   });
 });
+
+test.each(['3', 2.5, Number.NaN, -1, 2 ** 32, null])(
+  'a proxy of a list that says its length is %j is refused',
+  (length) => {
+    const { table } = machine(four);
+    const list = new Proxy([1, 2, 3, 4], {
+      get: (target, key) => (key === 'length' ? length : Reflect.get(target, key)),
+    });
+    expect(refusal(() => table.map(VA, list, WRITE)).code).toBe('EINVAL');
+    expect([...table.leaves()]).toEqual([]);
+  },
+);
