@@ -111,6 +111,8 @@ export interface Target {
   /** The controls that apply to an access. */
   readonly controls: (subject: Subject, access: GuestAccess) => Controls;
   readonly deviations: readonly Deviation[];
+  /** Bits of a table entry that take rights from all that is below it. Default: none. */
+  readonly tableBits?: bigint;
   readonly plants: readonly Plant[];
   /** The names of the configurations for planted faults: those that differ most. */
   readonly planted: readonly string[];

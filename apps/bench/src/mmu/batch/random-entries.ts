@@ -65,7 +65,10 @@ function entryOf(
   const { leaf, shift, run } = format.levels[level] as Level;
   const draw = random.next(100);
   if (child !== null && draw < (leaf === null ? 92 : 60)) {
-    return flipped(toBigint(format.tableEntry) | addressBits(format, child, format.pageShift), 10, random);
+    // The format's table entries forbid nothing; others' do.
+    const forbids = chance(random, 25) ? bits64(random) & (target.tableBits ?? 0n) : 0n;
+    const entry = toBigint(format.tableEntry) | forbids | addressBits(format, child, format.pageShift);
+    return flipped(entry, 10, random);
   }
   if (draw < 95) {
     // The level may have no leaves. Then the bits are those of a level with leaves.

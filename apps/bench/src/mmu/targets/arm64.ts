@@ -170,6 +170,8 @@ export const arm64Target: Target = {
   // AT S1E1R and S1E1W ignore PSTATE.PAN.
   controls: ({ controls }, { isProbe }) => (isProbe ? { ...controls, pan: false } : controls),
   deviations: ARM64_DEVIATIONS,
+  // PXNTable, UXNTable and APTable.
+  tableBits: 0xfn << 59n,
   plants: [
     controlIgnored('WXN is ignored', 'wxn', false),
     controlIgnored('PAN is ignored', 'pan', false),
