@@ -1,4 +1,4 @@
-import { isArray } from '../errors.js';
+import { isCallable } from './function.js';
 import { wrongValue } from './members.js';
 
 /**
@@ -8,7 +8,6 @@ import { wrongValue } from './members.js';
  */
 export function checkSink(sink: unknown): void {
   if (sink === undefined) return;
-  const flush: unknown = (sink as { flush?: unknown } | null)?.flush;
-  if (typeof flush !== 'function' || isArray(flush) === undefined)
+  if (!isCallable((sink as { flush?: unknown } | null)?.flush))
     throw wrongValue('sink', sink, 'an object with a function flush');
 }

@@ -1,6 +1,7 @@
 import { checkAddress } from '../check/address.js';
+import { isCallable } from '../check/function.js';
 import type { Given } from '../check/options.js';
-import { isArray, shown, VmError } from '../errors.js';
+import { shown, VmError } from '../errors.js';
 import type { Plan } from '../format/plan.js';
 import type { FlushOptions, MapOptions, PrepareOptions } from './options.js';
 import { type PageRange, pageRange } from './page-range.js';
@@ -80,6 +81,6 @@ export function physicalPage(plan: Plan, pa: bigint): number {
 
 /** @throws VmError `EINVAL` for anything that is not a function. */
 export function checkVisitor(visit: unknown): void {
-  if (typeof visit !== 'function' || isArray(visit) === undefined)
+  if (!isCallable(visit))
     throw new VmError('EINVAL', `the callback is ${shown(visit)}`, { advice: 'pass (slot) => { … }' });
 }

@@ -313,8 +313,9 @@ function scatteredPiece(
   const list = checkFrames(frames, count, plan.pfnLimit);
   const checked = checkProtection(protection);
   const caps = capsFor('map()', options);
-  // Again: a getter of the protection or of the options may have changed the list.
-  const source = scatteredSource(checkFrames(list, count, plan.pfnLimit));
+  // Again where a getter of the protection or of the options may have changed the list.
+  const mayHaveRun = checked !== protection || options !== undefined;
+  const source = scatteredSource(mayHaveRun ? checkFrames(list, count, plan.pfnLimit) : list);
   return { range, source, protection: checked, caps };
 }
 

@@ -1,8 +1,8 @@
+import { thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { parseVmallocinfo } from '../../src/area/parse-vmallocinfo.js';
 import { formatVmallocinfo } from '../../src/area/vmallocinfo.js';
 import { VmapAreas } from '../../src/area/vmap-areas.js';
-import { VmError } from '../../src/errors.js';
 
 test('vmallocinfo lists areas node by node and by address, then the ranges that wait for a purge', () => {
   const areas = new VmapAreas({
@@ -60,16 +60,6 @@ const CALLERS = [
   '<core::fmt::Formatter>::pad+0x1/0x2',
 ];
 
-function refusal(call: () => unknown): string {
-  try {
-    call();
-  } catch (error) {
-    if (error instanceof VmError) return error.message;
-    throw error;
-  }
-  return 'none';
-}
-
 describe('A caller that would forge a line of vmallocinfo is refused by', () => {
   const options = { window: { start: 0xffffc90000000000n, end: 0xffffe8ffffffffffn }, pageShift: 12 };
   const early = { address: 0xffffffff80000000n, bytes: 0x200000n };
@@ -77,9 +67,9 @@ describe('A caller that would forge a line of vmallocinfo is refused by', () => 
   test.each(FORGED)('VmapAreas: %j', (caller) => {
     const areas = new VmapAreas(options);
     const message = /^EINVAL: the caller is '.*; pass one word as %pS prints it/;
-    expect(refusal(() => areas.reserve(0x1000, { info: { caller } }))).toMatch(message);
-    expect(refusal(() => areas.reservePercpu([0], [0x1000], 0x1000n, () => ({ caller })))).toMatch(message);
-    expect(refusal(() => new VmapAreas({ ...options, early: [{ ...early, info: { caller } }] }))).toMatch(
+    expect(thrown(() => areas.reserve(0x1000, { info: { caller } }))).toMatch(message);
+    expect(thrown(() => areas.reservePercpu([0], [0x1000], 0x1000n, () => ({ caller })))).toMatch(message);
+    expect(thrown(() => new VmapAreas({ ...options, early: [{ ...early, info: { caller } }] }))).toMatch(
       message,
     );
     expect(areas.vmallocinfo()).toBe('');
@@ -87,7 +77,7 @@ describe('A caller that would forge a line of vmallocinfo is refused by', () => 
 
   test.each(FORGED)('formatVmallocinfo: %j', (caller) => {
     const line = { type: 'area', start: 0n, end: 0n, bytes: 8192n, info: { caller } } as const;
-    expect(refusal(() => formatVmallocinfo([line]))).toMatch(/^EINVAL: the caller is '/);
+    expect(thrown(() => formatVmallocinfo([line]))).toMatch(/^EINVAL: the caller is '/);
   });
 
   test('vmallocinfo itself, when it was changed after the reservation', () => {
@@ -95,7 +85,7 @@ describe('A caller that would forge a line of vmallocinfo is refused by', () => 
     const info = { caller: 'a' };
     areas.reserve(0x1000, { info });
     info.caller = 'a\nb';
-    expect(refusal(() => areas.vmallocinfo())).toMatch(/^EINVAL: the caller is 'a\\u\{a\}b'/);
+    expect(thrown(() => areas.vmallocinfo())).toMatch(/^EINVAL: the caller is 'a\\u\{a\}b'/);
   });
 
   test.each(CALLERS)('nobody when it is one that %pS prints: %j', (caller) => {
@@ -109,7 +99,7 @@ describe('A caller that would forge a line of vmallocinfo is refused by', () => 
   test('VmapAreas with any other info than an object', () => {
     const areas = new VmapAreas(options);
     for (const info of [5, null, 'a+0x1/0x2', () => {}])
-      expect(refusal(() => areas.reserve(0x1000, { info: info as never }))).toMatch(
+      expect(thrown(() => areas.reserve(0x1000, { info: info as never }))).toMatch(
         /^EINVAL: info is .*, expected an object$/,
       );
   });
@@ -135,6 +125,6 @@ describe('formatVmallocinfo refuses with EINVAL', () => {
     [[{ ...line, info: { nodes: [{ node: 0, pages: '1\n' }] } }], 'pages of a node of line 0 is '],
     [[{ ...line, info: { nodes: [null] } }], 'info.nodes of line 0 is null'],
   ])('%o', (lines, message) => {
-    expect(refusal(() => formatVmallocinfo(lines as never))).toContain(`EINVAL: ${message}`);
+    expect(thrown(() => formatVmallocinfo(lines as never))).toContain(`EINVAL: ${message}`);
   });
 });

@@ -1,3 +1,4 @@
+import { thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { parseVmallocinfo } from '../../src/area/parse-vmallocinfo.js';
 import type { BadVmallocinfoLine } from '../../src/area/vmallocinfo-line.js';
@@ -102,29 +103,19 @@ describe('parseVmallocinfo with onBadLine', () => {
 });
 
 describe('parseVmallocinfo refuses with EINVAL', () => {
-  const refusal = (call: () => unknown): string => {
-    try {
-      call();
-    } catch (error) {
-      if (error instanceof VmError) return error.message;
-      throw error;
-    }
-    return 'none';
-  };
-
   test.each([undefined, null, 5, 5n, ['0x1'], {}, Symbol('x'), new Uint8Array(3)])(
     'what is no text: %o',
     (text) => {
-      expect(refusal(() => parseVmallocinfo(text as never))).toMatch(/^EINVAL: the text of vmallocinfo is /);
+      expect(thrown(() => parseVmallocinfo(text as never))).toMatch(/^EINVAL: the text of vmallocinfo is /);
     },
   );
 
   test('a name that is no text, and options that are none', () => {
-    expect(refusal(() => parseVmallocinfo('', 5 as never))).toMatch(/^EINVAL: the name of the text is 5/);
-    expect(refusal(() => parseVmallocinfo('', 'f', { onBad: () => {} } as never))).toMatch(
+    expect(thrown(() => parseVmallocinfo('', 5 as never))).toMatch(/^EINVAL: the name of the text is 5/);
+    expect(thrown(() => parseVmallocinfo('', 'f', { onBad: () => {} } as never))).toMatch(
       /^EINVAL: parseVmallocinfo\(\) has no option `onBad`; did you mean `onBadLine`/,
     );
-    expect(refusal(() => parseVmallocinfo('', 'f', { onBadLine: 5 } as never))).toMatch(
+    expect(thrown(() => parseVmallocinfo('', 'f', { onBadLine: 5 } as never))).toMatch(
       /^EINVAL: onBadLine is 5, expected a function/,
     );
   });
@@ -132,7 +123,7 @@ describe('parseVmallocinfo refuses with EINVAL', () => {
   // To convert digits takes a time that grows with their square: minutes for these.
   test('a hundred million digits as a size', () => {
     const text = `0x1000-0x3000 ${'9'.repeat(1e8)}`;
-    expect(refusal(() => parseVmallocinfo(text, 'f'))).toMatch(
+    expect(thrown(() => parseVmallocinfo(text, 'f'))).toMatch(
       /^EINVAL: f:1:15: expected a size that is a positive multiple of 4096 bytes below 2\^64, found '9{60}…'/,
     );
   });
@@ -146,7 +137,7 @@ describe('parseVmallocinfo refuses with EINVAL', () => {
     ['first address', (digits: string) => `0x${digits}-0x3000 8192`],
     ['second address', (digits: string) => `0x1000-0x${digits} 8192`],
   ])('millions of digits as a %s', (_, lineOf) => {
-    expect(refusal(() => parseVmallocinfo(lineOf('9'.repeat(2e6)), 'f'))).toMatch(
+    expect(thrown(() => parseVmallocinfo(lineOf('9'.repeat(2e6)), 'f'))).toMatch(
       /^EINVAL: f:1:\d+: expected /,
     );
   });

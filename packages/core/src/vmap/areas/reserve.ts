@@ -26,7 +26,6 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
   if (!Number.isInteger(shift) || shift < space.pageShift || shift > 62)
     throw new VmError('EINVAL', `shift is ${shown(shift)}, expected log2 of bytes, a page or more`);
   checkAlign(align);
-  if (caller !== undefined) checkCaller(caller);
   const window = request.window === undefined ? undefined : checkedWindow(space, request.window);
   const unit = 1n << BigInt(shift);
   const vm = new VmStruct(flags, requested, caller);
