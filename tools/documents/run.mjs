@@ -14,6 +14,10 @@ import { accountFor } from './accounts.mjs';
 import { allCommands } from './commands.mjs';
 
 /** @typedef {{ text: string, places: string[], account: import('./accounts.mjs').Account }} Known */
+/** @typedef {{ text: string, as: string, places: string[] }} Run */
+
+/** Commands that write files which others read. They run first, and alone. */
+const CHANGES = /^npm run (build|format|loops|mutations|stubs)\b/;
 
 const [argument] = process.argv.slice(2);
 const commands = known();
@@ -60,27 +64,63 @@ async function runAll(chosen) {
     await output('npm', ['run', 'build'], { cwd: copy });
     return 'vmarea-bench is this build';
   });
-  for (const { text, as, places } of runs(chosen)) {
-    await checks.check(as === text ? text : `${text}, as ${as}`, async () => {
+  const run = (/** @type {Run} */ { text, as, places }) =>
+    checks.check(as === text ? text : `${text}, as ${as}`, async () => {
       await output('sh', ['-c', as], { cwd: copy, env });
       return places.join(', ');
     });
-  }
+  const [alone, rest] = apart(runs(chosen), ({ as }) => CHANGES.test(as));
+  for (const one of alone) await run(one);
+  const documents = [...byDocument(rest).values()];
+  const lane = async () => {
+    for (let next = documents.shift(); next !== undefined; next = documents.shift())
+      for (const one of next) await run(one);
+  };
+  await Promise.all([lane(), lane()]);
   checks.finish();
 }
 
 /**
- * What to run. `npm run bench -- X` and `vmarea-bench X` do the same, so the first that a document names stands for both.
+ * The commands of each document, in its order: later ones may read what earlier ones wrote. The longest document comes first, so
+ * that it does not end alone.
+ *
+ * @param {Run[]} all
+ */
+function byDocument(all) {
+  /** @type {Map<string, Run[]>} */
+  const documents = new Map();
+  for (const one of all) {
+    const [document = ''] = (one.places[0] ?? '').split(':');
+    documents.set(document, [...(documents.get(document) ?? []), one]);
+  }
+  return new Map([...documents].sort(([, a], [, b]) => b.length - a.length));
+}
+
+/**
+ * @template T
+ * @param {T[]} all
+ * @param {(one: T) => boolean} isFirst
+ * @returns {[T[], T[]]}
+ */
+function apart(all, isFirst) {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+}
+
+/**
+ * What to run. `npm run bench -- X` and `vmarea-bench X` do the same, and so do `npm start -- X` and `vmarea-bench layout X`. The
+ * first that a document names stands for all.
  *
  * @param {Known[]} chosen
  */
 function runs(chosen) {
-  /** @type {Map<string, { text: string, as: string, places: string[] }>} */
+  /** @type {Map<string, Run>} */
   const all = new Map();
   for (const { text, account, places } of chosen) {
     if (account.how !== 'run') continue;
     const { as } = account;
-    const key = as.replace(/^npm run bench -- /, 'vmarea-bench ');
+    const key = as
+      .replace(/^npm run bench -- /, 'vmarea-bench ')
+      .replace(/^npm (-s )?start( --)?/, 'vmarea-bench layout');
     const one = all.get(key);
     if (one === undefined) all.set(key, { text, as, places: [...places] });
     else one.places.push(...places);

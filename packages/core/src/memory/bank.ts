@@ -49,6 +49,13 @@ export interface Bank {
    * @returns the index of its first word; -1 when the frame is not wholly inside the bank.
    */
   wordOf(pfn: number, pageShift: number): number;
+  /**
+   * The same for a frame number of two words, as walks have them.
+   *
+   * @param low - its bits 31..0, signed or unsigned.
+   * @param high - the bits above.
+   */
+  wordAt(low: number, high: number, pageShift: number): number;
 }
 
 /** A bank of new zero bytes. */

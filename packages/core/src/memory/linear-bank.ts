@@ -117,6 +117,10 @@ export class LinearBank implements ByteBank {
     return words.length === 0 ? this.#refresh() : words;
   }
 
+  wordAt(low: number, high: number, pageShift: number): number {
+    return this.wordOf(high * 4294967296 + (low >>> 0), pageShift);
+  }
+
   wordOf(pfn: number, pageShift: number): number {
     const frameWords = 1 << (pageShift - 2);
     const word = pfn * frameWords - this.#firstWord;

@@ -65,7 +65,7 @@ class SparseBank implements ByteBank {
   loops: RunLoops | null = null;
   readonly #quads: BigUint64Array;
   readonly #pageShift: number;
-  readonly #frames: FrameIndex;
+  readonly #frames: FrameIndex | null;
   /** Byte offset of the zeros for missing frames; -1 where those have no bytes. */
   readonly #zeros: number;
   /** For each run: physical address of its first byte, ascending. */
@@ -112,7 +112,8 @@ class SparseBank implements ByteBank {
     this.start = isZero ? 0 : (starts[0] as number);
     this.end = isZero ? 2 ** PHYSICAL_ADDRESS_BITS : (ends[ends.length - 1] as number);
     this.#pageShift = pageShift;
-    this.#frames = new FrameIndex(addresses.map((address) => address / size));
+    // A larger image has more words than a signed 32-bit word counts. Its frames are found by search.
+    this.#frames = bytes.length > 2 ** 33 ? null : new FrameIndex(addresses.map((address) => address / size));
     this.#zeros = isZero ? bytes.length : -1;
     this.base = BigInt(this.start);
     this.bytes = bytes.length;
@@ -129,15 +130,19 @@ class SparseBank implements ByteBank {
   }
 
   wordOf(pfn: number, pageShift: number): number {
-    if (pageShift === this.#pageShift) {
-      const place = this.#frames.find(pfn);
-      if (place >= 0) return place * (1 << (pageShift - 2));
+    return Number.isInteger(pfn) ? this.wordAt(pfn | 0, Math.floor(pfn / 4294967296), pageShift) : -1;
+  }
+
+  wordAt(low: number, high: number, pageShift: number): number {
+    const frames = this.#frames;
+    if (pageShift === this.#pageShift && frames !== null) {
+      const place = frames.find(low, high);
+      if (place >= 0) return place << (pageShift - 2);
       if (this.#zeros < 0) return -1;
     }
     const size = 2 ** pageShift;
-    const address = pfn * size;
-    if (!Number.isInteger(pfn) || this.#adjacent(address, size) < size) return -1;
-    return this.offsetOf(address) / 4;
+    const address = (high * 4294967296 + (low >>> 0)) * size;
+    return this.#adjacent(address, size) < size ? -1 : this.offsetOf(address) / 4;
   }
 
   offsetOf(address: number): number {
