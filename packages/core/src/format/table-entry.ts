@@ -1,6 +1,6 @@
 import { checkAddress } from '../check/address.js';
 import { hex, VmError } from '../errors.js';
-import { type Words, words } from '../words.js';
+import { joinWords, type Words, words } from '../words.js';
 import { classify } from './classify.js';
 import type { PageTableFormat } from './page-table-format.js';
 
@@ -15,22 +15,27 @@ import type { PageTableFormat } from './page-table-format.js';
 export function tableEntryOf(format: PageTableFormat, entry: bigint, what: string): Words {
   checkAddress(entry, what);
   const bits = words(entry);
-  const address = format.address.reduce(
+  const why = whyNoTableEntry(format, bits);
+  if (why !== null)
+    throw new VmError('EINVAL', `${what} ${hex(entry)} ${why} of ${format.name}`, {
+      advice: `start from the format's tableEntry: the bits besides the address of each table`,
+    });
+  return Object.freeze(bits);
+}
+
+/** Why bits cannot be those of every table entry besides its address; `null` when they can. */
+export function whyNoTableEntry(format: PageTableFormat, bits: Words): string | null {
+  const inside = joinWords(bits.lo, bits.hi) & addressMask(format);
+  if (inside !== 0n) return `has the address bits ${hex(inside)}`;
+  const level = format.levels.find(
+    (one) => one.table !== null && classify(format.present, one, bits) !== 'table',
+  );
+  return level === undefined ? null : `points to no table at level ${level.name}`;
+}
+
+function addressMask(format: PageTableFormat): bigint {
+  return format.address.reduce(
     (all, { entryBit, width }) => all | (((1n << BigInt(width)) - 1n) << BigInt(entryBit)),
     0n,
   );
-  if ((entry & address) !== 0n)
-    throw new VmError('EINVAL', `${what} ${hex(entry)} has the address bits ${hex(entry & address)}`, {
-      advice: 'pass the other bits alone, such as PXNTable; the address is that of each table',
-    });
-  for (const level of format.levels)
-    if (level.table !== null && classify(format.present, level, bits) !== 'table')
-      throw new VmError(
-        'EINVAL',
-        `${what} ${hex(entry)} points to no table at level ${level.name} of ${format.name}`,
-        {
-          advice: `start from the format's tableEntry`,
-        },
-      );
-  return Object.freeze(bits);
 }

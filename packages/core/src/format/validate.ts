@@ -1,9 +1,9 @@
 import { shown, VmError } from '../errors.js';
-import { matches, type Words, words } from '../words.js';
-import { classify } from './classify.js';
+import { matches, type Words } from '../words.js';
 import { checkFields } from './compile-address.js';
 import type { Level, Match, Shape } from './entry.js';
 import type { PageTableFormat } from './page-table-format.js';
+import { whyNoTableEntry } from './table-entry.js';
 
 /** log2 of the bytes of an entry. */
 const ENTRY_SHIFT = 3;
@@ -79,9 +79,6 @@ export function validateFormat(format: PageTableFormat): void {
     }
     if (level.run !== null && level.run.entries > 2 ** level.bits)
       throw bad(member, 'has a run larger than its table');
-    if (level.table !== null && classify(format.present, level, format.tableEntry) !== 'table') {
-      throw bad('tableEntry', `is not a table at ${member}`);
-    }
     shift += level.bits;
   }
   if (range.bits !== shift || range.bits > 63) {
@@ -91,26 +88,21 @@ export function validateFormat(format: PageTableFormat): void {
     throw bad('range', 'of sign-extended addresses is under 33 bits');
   if (!['zeros', 'ones', 'sign'].includes(range.upper)) throw bad('range.upper', `is ${shown(range.upper)}`);
   checkAddress(format, bad);
+  const why = whyNoTableEntry(format, format.tableEntry);
+  if (why !== null) throw bad('tableEntry', why);
 }
 
-/** Every frame below `paBits` must have an encoding, and no bit of `tableEntry` may be in the address. */
+/** Every frame below `paBits` must have an encoding. */
 function checkAddress(format: PageTableFormat, bad: (member: string, why: string) => VmError): void {
   checkFields(format.address, format.pageShift);
-  let entryBits = 0n;
-  let paCovered = 0n;
-  for (const { entryBit, paBit, width } of format.address) {
-    const ones = (1n << BigInt(width)) - 1n;
-    entryBits |= ones << BigInt(entryBit);
-    paCovered |= ones << BigInt(paBit);
-  }
+  const paCovered = format.address.reduce(
+    (all, { paBit, width }) => all | (((1n << BigInt(width)) - 1n) << BigInt(paBit)),
+    0n,
+  );
   for (let bit = format.pageShift; bit < format.paBits; bit++) {
     if (((paCovered >> BigInt(bit)) & 1n) === 0n) {
       throw bad('address', `has no field for bit ${bit} of the physical address`);
     }
-  }
-  const address = words(entryBits);
-  if (((format.tableEntry.lo & address.lo) | (format.tableEntry.hi & address.hi)) !== 0) {
-    throw bad('tableEntry', 'has a bit inside the address');
   }
 }
 

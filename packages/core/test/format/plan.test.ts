@@ -147,7 +147,7 @@ describe('validateFormat', () => {
     [
       'a table entry inside the address',
       { tableEntry: words(0x1003n) },
-      'tableEntry has a bit inside the address',
+      'tableEntry has the address bits',
     ],
   ])('refuses %s', (_what, change, message) => {
     expect(() => validateFormat({ ...good, ...change })).toThrow(VmError);

@@ -85,12 +85,12 @@ describe('validateFormat refuses a format', () => {
     [
       'with a table entry that is not present',
       { tableEntry: words(0x402n) },
-      'tableEntry is not a table at levels[2] (PMD)',
+      'tableEntry points to no table at level PGD',
     ],
     [
       'with a block for a table entry',
       { tableEntry: words(0x401n) },
-      'tableEntry is not a table at levels[2] (PMD)',
+      'tableEntry points to no table at level PGD',
     ],
     [
       'with a table entry that breaks a rule of one level',
@@ -108,7 +108,7 @@ describe('validateFormat refuses a format', () => {
           pte,
         ],
       },
-      'tableEntry is not a table at levels[0] (PGD)',
+      'tableEntry points to no table at level PGD',
     ],
     [
       'with larger leaves than it could split',
