@@ -144,11 +144,7 @@ describe('validateFormat', () => {
       'not a power of two',
     ],
     ['an address with a gap', { address: [{ entryBit: 12, paBit: 12, width: 30 }] }, 'no field for bit 42'],
-    [
-      'a table entry inside the address',
-      { tableEntry: words(0x1003n) },
-      'tableEntry has the address bits',
-    ],
+    ['a table entry inside the address', { tableEntry: words(0x1003n) }, 'tableEntry has the address bits'],
   ])('refuses %s', (_what, change, message) => {
     expect(() => validateFormat({ ...good, ...change })).toThrow(VmError);
     expect(() => validateFormat({ ...good, ...change })).toThrow(message);
