@@ -3,21 +3,30 @@ import { type AddressSpace, type LeafRun, type LeafSize, leafSizes } from '@vmar
 /** Leaves that are counted between two reports of progress. */
 const LEAVES = 2 ** 18;
 
-/** Counts the leaves by size, a part of them at a time. */
-export async function leavesOf(table: AddressSpace['table'], step: () => Promise<void>): Promise<LeafSize[]> {
+/**
+ * Counts the leaves by size, a part of them at a time.
+ *
+ * @param step - called after each part, with the bytes that its leaves map.
+ */
+export async function leavesOf(
+  table: AddressSpace['table'],
+  step: (bytes: number) => Promise<void>,
+): Promise<LeafSize[]> {
   const counts = new Map<number, number>();
   let part: LeafRun[] = [];
-  const add = () => {
-    for (const { bytes, count } of leafSizes(table.format, part))
+  const add = async () => {
+    let mapped = 0;
+    for (const { bytes, count } of leafSizes(table.format, part)) {
       counts.set(bytes, (counts.get(bytes) ?? 0) + count);
+      mapped += bytes * count;
+    }
     part = [];
+    await step(mapped);
   };
   for (const run of table.leaves()) {
     part.push(run);
-    if (part.length < LEAVES) continue;
-    add();
-    await step();
+    if (part.length === LEAVES) await add();
   }
-  add();
+  await add();
   return [...counts].sort(([a], [b]) => a - b).map(([bytes, count]) => ({ bytes, count }));
 }

@@ -39,9 +39,12 @@ const WALKS = 4096;
 /** Pages to map before the first measured round: V8 compiles the code meanwhile. */
 const WARM_UP_PAGES = 2 ** 19;
 
-/** The sum of what `rebuild` tells `step`: the frames that it chooses, and the pages of all rounds. */
+/** To list a page takes about as long as to map it in eight rounds and to choose its frame twice. */
+const LISTING = 8;
+
+/** The sum of what `rebuild` tells `step`: the frames that it chooses and lists, and the pages of all rounds. */
 export function lengthOf(plan: Plan, rounds: number): number {
-  return framesOf(plan) + plan.pages * rounds;
+  return framesOf(plan) * (1 + LISTING) + plan.pages * rounds;
 }
 
 /** Rounds to warm up with: one for a large plan, many for a small one. */
@@ -83,7 +86,7 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
     const areas = reserveAll(kernel, plan);
     const mapping = await mapAll(kernel, areas, jobs, options.step);
     await options.step(0);
-    seen ??= await inspect(kernel, plan, jobs, sample, tables.stats().allocated, () => options.step(0));
+    seen ??= await inspect(kernel, plan, jobs, sample, tables.stats().allocated, options.step);
     const walking = timed(() => checkSample(kernel, sample));
     if (round > 0 && plan.pages > 0) {
       nsPerPage.push(mapping / plan.pages);
@@ -211,7 +214,7 @@ async function inspect(
   jobs: readonly Job[],
   sample: Sample,
   tableFrames: number,
-  step: () => Promise<void>,
+  step: RebuildOptions['step'],
 ): Promise<Seen> {
   const { tablesRead, entriesWritten, tablesAllocated } = kernel.counters;
   const { table } = kernel;
@@ -226,9 +229,17 @@ async function inspect(
     entries += steps.length;
     entriesMax = Math.max(entriesMax, steps.length);
   }
-  const leaves = await leavesOf(table, step);
-  const covered = leaves.reduce((sum, leaf) => sum + leaf.bytes * leaf.count, 0);
   const expected = plan.pages * 2 ** plan.configuration.format.pageShift;
+  const listing = framesOf(plan) * LISTING;
+  let listed = 0;
+  let told = 0;
+  const leaves = await leavesOf(table, async (bytes) => {
+    listed += bytes;
+    const now = Math.min(listing, Math.round((listed / Math.max(expected, 1)) * listing));
+    await step(now - told);
+    told = now;
+  });
+  const covered = leaves.reduce((sum, leaf) => sum + leaf.bytes * leaf.count, 0);
   if (covered !== expected) {
     throw new CheckError(`${label(plan)}: the leaves cover ${covered} bytes, ${expected} were mapped`);
   }
