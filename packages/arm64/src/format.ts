@@ -14,19 +14,16 @@ import {
 } from '@vmarea/core';
 import { ARM64_BITS, type Granule, PAGE_SHIFTS, TYPE_TABLE } from './bits.js';
 import { needsBreak } from './break-before-make.js';
+import { ARM64_CONTROLS, type Arm64Controls } from './controls.js';
+import { directEncoding } from './direct-encoding.js';
 import { faultCodeOf } from './faults.js';
+import { indirectEncoding } from './indirect-encoding.js';
+import { type IndexRights, indirection } from './indirect-permissions.js';
 import { LeafCodec } from './leaf-codec.js';
 import { addressFields, arm64Levels, descriptorFields, type Geometry } from './levels.js';
 import { attributesOf, formatTypesOf, LINUX_MAIR } from './memory-types.js';
 import { formatName } from './names.js';
-import {
-  ARM64_CONTROLS,
-  type Arm64Controls,
-  checkAccess,
-  checkRoot,
-  permissionsOf,
-  touched,
-} from './permissions.js';
+import { checkAccess, checkRoot, permissionsOf, touched } from './permissions.js';
 
 /** What differs between processors and between their settings. */
 export interface Arm64Options {
@@ -70,11 +67,18 @@ export interface Arm64Options {
    * that never sets it. Default: true.
    */
   readonly contiguous?: boolean;
+  /**
+   * PIR_EL1, with TCR2_EL1.PIE (FEAT_S1PIE): what the kernel may do with a page, four bits for each index that a leaf selects with
+   * UXN, PXN, DBM and AP[1]. Linux writes `LINUX_PIR`. Given together with `pire0`. Default: none; permissions are direct.
+   */
+  readonly pir?: bigint;
+  /** PIRE0_EL1: what the user may do with a page, as `pir`. Linux writes `LINUX_PIRE0`. */
+  readonly pire0?: bigint;
 }
 
 const NAMES = [
   ...(['granule', 'vaBits', 'half', 'outputBits', 'paBits', 'lpa'] as const),
-  ...(['mair', 'shareability', 'contiguous'] as const),
+  ...(['mair', 'shareability', 'contiguous', 'pir', 'pire0'] as const),
 ];
 
 /**
@@ -89,6 +93,10 @@ const NAMES = [
  *
  * `write` means DBM set or AP[2] clear. `dirty` means AP[2] clear for a writable page, and software bit 55 for others, as in
  * Linux. `read: false` with `user` and `execute` is Linux's execute-only page.
+ *
+ * With `pir` and `pire0` permissions are indirect (PIE): UXN, PXN, DBM and AP[1] select an index, and AP[2] says that the page is
+ * clean. `write` is then what the index grants. A protection that no index stands for is refused. With Linux's values, each
+ * protection has the bits that it has without PIE. Overlays (`e0poe`, `poe`) are controls, like a processor's other modes.
  *
  * Source: Arm ARM (DDI 0487), D8, "The AArch64 Virtual Memory System Architecture".
  *
@@ -113,7 +121,9 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
   const lpa2 = outputBits === 52 && granule !== 64;
   const sh = choiceOption(given, 'shareability', ['none', 'outer', 'inner'], 'inner');
   const shared = lpa2 ? sh : null;
-  const codec = new LeafCodec({ levels, fields: descriptorFields(geometry), pageShift, lpa2, types });
+  const indexes = indexesOf(given);
+  const rights = indexes === null ? directEncoding : indirectEncoding(indexes);
+  const codec = new LeafCodec({ levels, fields: descriptorFields(geometry), pageShift, lpa2, types, rights });
   const last = levels.length - 1;
   const modes = (controls: Arm64Controls) => completeControls(ARM64_CONTROLS, controls, name);
 
@@ -134,10 +144,10 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
     change: (leaf, wanted, level) => codec.change(leaf, wanted, level),
     relevel: (leaf, from, to) => codec.relevel(leaf, from, to),
     needsBreak: (before, after, level) => needsBreak(before, after, level === last, types),
-    permissions: (path, controls) => permissionsOf(path, modes(controls)),
+    permissions: (path, controls) => permissionsOf(path, modes(controls), indexes),
     checkRoot: (access, controls) => checkRoot(access, modes(controls)),
-    check: (path, access, controls) => checkAccess(path, access, modes(controls)),
-    touch: (entry, _level, kind, access, controls) => touched(entry, kind, access, modes(controls)),
+    check: (path, access, controls) => checkAccess(path, access, modes(controls), indexes),
+    touch: (entry, _level, kind, access, controls) => touched(entry, kind, access, modes(controls), indexes),
     faultCode: (fault, _access, controls) => {
       // The result does not depend on the controls. A misspelt one is still refused.
       modes(controls);
@@ -171,6 +181,20 @@ function geometryOf(given: Given<Arm64Options>): Geometry {
     });
   }
   return { granule, vaBits, outputBits, paBits, contiguous, lpa };
+}
+
+/** What each index of a leaf allows; `null` without PIE. */
+function indexesOf(given: Given<Arm64Options>): readonly IndexRights[] | null {
+  if (given.pir === undefined && given.pire0 === undefined) return null;
+  for (const [name, other] of [
+    ['pir', 'pire0'],
+    ['pire0', 'pir'],
+  ] as const)
+    if (given[name] === undefined)
+      throw new VmError('EINVAL', `${other} is given without ${name}`, {
+        advice: 'PIE takes both: one for the kernel, one for the user',
+      });
+  return indirection(bigintOption(given, 'pir'), bigintOption(given, 'pire0'));
 }
 
 function frozen(value: bigint): Words {

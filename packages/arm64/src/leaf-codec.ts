@@ -11,25 +11,11 @@ import {
 } from '@vmarea/core';
 import { ARM64_BITS, TYPE_BLOCK, TYPE_TABLE } from './bits.js';
 import { addressMask } from './levels.js';
+import type { RightsEncoding } from './rights-encoding.js';
 
-const { TYPE, ATTR_INDX, AP_USER, AP_READ_ONLY, SH, AF, NG, GP, DBM, CONTIGUOUS, PXN, UXN } = ARM64_BITS;
-const { SOFTWARE_DIRTY, PO_INDEX } = ARM64_BITS;
+const { TYPE, ATTR_INDX, SH, AF, NG, GP, CONTIGUOUS, SOFTWARE_DIRTY, PO_INDEX } = ARM64_BITS;
 
 const ENTRY = (1n << 64n) - 1n;
-
-/**
- * Bits of `extra` that encode a portable meaning in another way than Linux does. Each line is independent: a change of write
- * permission must not change the index of the memory type.
- */
-const VARIANTS = [ATTR_INDX, SH, DBM, PXN | UXN];
-
-/**
- * The bits that a change takes from the wanted protection. All other bits of the leaf stay.
- *
- * Source: Linux, `pte_modify` in `arch/arm64/include/asm/pgtable.h` (6.12): USER, PXN, UXN, RDONLY, nG, WRITE, GP,
- * AttrIndx and the overlay index.
- */
-const OWNED_EXTRA = ATTR_INDX | SH | DBM | PXN | UXN | GP | PO_INDEX;
 
 /** What differs between the formats of this architecture. */
 export interface CodecShape {
@@ -41,6 +27,8 @@ export interface CodecShape {
   readonly lpa2: boolean;
   /** Memory type of each index. */
   readonly types: readonly MemoryType[];
+  /** How leaves say what they allow. */
+  readonly rights: RightsEncoding;
 }
 
 /**
@@ -54,9 +42,24 @@ export class LeafCodec {
   readonly #shape: CodecShape;
   /** All bits that an address may take at the last level. */
   readonly #address: bigint;
+  /**
+   * Bits of `extra` that encode a portable meaning in another way than Linux does. Each mask is independent: a change of write
+   * permission must not change the index of the memory type. Those of rights come first: without them, a leaf may say something
+   * that the others cannot be judged by.
+   */
+  readonly #variants: readonly bigint[];
+  /**
+   * The bits that a change takes from the wanted protection. All other bits of the leaf stay.
+   *
+   * Source: Linux, `pte_modify` in `arch/arm64/include/asm/pgtable.h` (6.12): USER, PXN, UXN, RDONLY, nG, WRITE, GP,
+   * AttrIndx and the overlay index.
+   */
+  readonly #owned: bigint;
 
   constructor(shape: CodecShape) {
     this.#shape = shape;
+    this.#variants = [...shape.rights.variants, ATTR_INDX, SH];
+    this.#owned = this.#variants.reduce((all, one) => all | one, GP | PO_INDEX);
     this.#address = addressMask(shape.fields, shape.pageShift);
     this.memoryTypes = Object.freeze([...new Set(shape.types)]);
   }
@@ -72,6 +75,7 @@ export class LeafCodec {
     }
     const bits = plain ^ extra;
     if (!isSame(this.#meaning(bits), wanted)) {
+      if (!isSame(this.#meaning(plain), wanted)) throw this.#shape.rights.refusal(wanted);
       throw new VmError('EINVAL', `extra has the bits ${bare(extra)}, which change the protection`, {
         advice: 'use the other members of the protection instead',
       });
@@ -98,7 +102,7 @@ export class LeafCodec {
     const now = this.decode(leaf, level);
     const isMarked = (before & SOFTWARE_DIRTY) !== 0n;
     let { dirty } = now;
-    let survivors = now.extra & ~OWNED_EXTRA;
+    let survivors = now.extra & ~this.#owned;
     if (now.write !== wanted.write) {
       dirty = wanted.user ? now.dirty || isMarked : wanted.write || isMarked;
       // In a read-only page the bit is `dirty` itself.
@@ -107,13 +111,14 @@ export class LeafCodec {
     }
     const target = { ...wanted, accessed: now.accessed, dirty };
     const plain = this.#plain(target, level);
-    const owned = wanted.extra & OWNED_EXTRA;
+    const owned = wanted.extra & this.#owned;
     let bits = plain ^ (survivors | (owned & (GP | PO_INDEX)));
-    for (const variant of VARIANTS) {
+    for (const variant of this.#variants) {
       // A leaf with another encoding gets Linux's encoding of the new meaning.
       const varied = bits ^ (owned & variant);
       if (isSame(this.#meaning(varied), target)) bits = varied;
     }
+    if (!isSame(this.#meaning(bits), target)) throw this.#shape.rights.refusal(target);
     return words(bits | kept);
   }
 
@@ -132,38 +137,21 @@ export class LeafCodec {
         advice: `it has ${this.memoryTypes.join(', ')}`,
       });
     }
-    if (!wanted.read && !(wanted.user && wanted.execute && !wanted.write)) {
-      throw new VmError('EINVAL', 'read is false, but the owner of a page can always read it', {
-        advice: 'only a user page that is executable and not writable can be unreadable',
-      });
-    }
     let bits = this.#type(level) | (BigInt(index) << 2n);
     if (!this.#shape.lpa2) bits |= SH;
     if (wanted.accessed) bits |= AF;
     if (!wanted.global) bits |= NG;
-    if (wanted.user && wanted.read) bits |= AP_USER;
-    if (wanted.user || !wanted.execute) bits |= PXN;
-    if (!wanted.user || !wanted.execute) bits |= UXN;
-    if (wanted.write) return bits | DBM | (wanted.dirty ? 0n : AP_READ_ONLY);
-    return bits | AP_READ_ONLY | (wanted.dirty ? SOFTWARE_DIRTY : 0n);
+    return bits | this.#shape.rights.bitsOf(wanted);
   }
 
   /** The protection in a leaf's bits, with `extra` 0. */
   #meaning(bits: bigint): Protection {
     const has = (bit: bigint): boolean => (bits & bit) !== 0n;
-    const write = has(DBM) || !has(AP_READ_ONLY);
-    // Linux's PAGE_EXECONLY: EL0 may only fetch.
-    const isExecuteOnly = !has(AP_USER) && !has(UXN) && has(PXN) && !write;
-    const user = has(AP_USER) || isExecuteOnly;
     return protection({
-      read: !isExecuteOnly,
-      write,
-      execute: user ? !has(UXN) : !has(PXN),
-      user,
+      ...this.#shape.rights.rightsOf(bits),
       global: !has(NG),
       memory: this.#shape.types[Number((bits & ATTR_INDX) >> 2n)] as MemoryType,
       accessed: has(AF),
-      dirty: write ? !has(AP_READ_ONLY) : has(SOFTWARE_DIRTY),
     });
   }
 

@@ -9,103 +9,39 @@ import {
   type Words,
   words,
 } from '@vmarea/core';
+import type { SideRights } from './base-rights.js';
 import { ARM64_BITS } from './bits.js';
+import { ARM64_CONTROLS, type Arm64Controls } from './controls.js';
+import { directRights, isHardwareDirty } from './direct-permissions.js';
+import { type IndexRights, indirectRights } from './indirect-permissions.js';
+import { combined, overlayOf } from './overlays.js';
 
-/**
- * The processor modes at EL1 and EL0 that change what an arm64 translation allows.
- *
- * Permissions are direct ones: indirection (FEAT_S1PIE) and overlays (FEAT_S1POE) are not modelled.
- *
- * Source: Arm ARM, D24.2, TCR_EL1 and SCTLR_EL1; C5.2, PAN.
- */
-export interface Arm64Controls {
-  /** TCR_EL1.HA: hardware sets AF. When false, an access to a leaf with AF clear is an Access flag fault. */
-  readonly ha: boolean;
-  /** TCR_EL1.HD, with `ha`: a write to a leaf with DBM set clears AP[2]. When false, AP[2] alone refuses writes. */
-  readonly hd: boolean;
-  /** SCTLR_EL1.WXN: writable pages are not executable. */
-  readonly wxn: boolean;
-  /** PSTATE.PAN: no kernel data accesses to pages that the user may read. */
-  readonly pan: boolean;
-  /** SCTLR_EL1.EPAN (FEAT_PAN3): with `pan`, also none to pages that the user may only execute. */
-  readonly epan: boolean;
-  /** TCR_EL1.HPD0 or HPD1 of this half: APTable, PXNTable and UXNTable are ignored. */
-  readonly hpd: boolean;
-  /** TCR_EL1.E0PD0 or E0PD1 of this half: every access by the user is a level 0 Translation fault. */
-  readonly e0pd: boolean;
-  /**
-   * TCR_EL1.TBI0 or TBI1 of this half: bits 63:56 of an address are a tag. A walk takes the address without its tag, see
-   * `withoutTag`; it does not look at this control.
-   */
-  readonly tbi: boolean;
-  /** TCR_EL1.TBID0 or TBID1 of this half: `tbi` holds for data accesses only. */
-  readonly tbid: boolean;
-}
-
-/**
- * The modes in which Linux runs its kernel on an Armv8.1 processor: HA, HD and PAN on.
- *
- * EPAN and E0PD are off; Linux turns them on where a later processor has them. TBI is off; it differs between the halves.
- * `arm64FromRegisters` gives the modes of a machine.
- */
-export const ARM64_CONTROLS: Arm64Controls = Object.freeze({
-  ha: true,
-  hd: true,
-  wxn: false,
-  pan: true,
-  epan: false,
-  hpd: false,
-  e0pd: false,
-  tbi: false,
-  tbid: false,
-});
-
-const AP_USER = words(ARM64_BITS.AP_USER).lo;
 const AP_READ_ONLY = words(ARM64_BITS.AP_READ_ONLY).lo;
 const AF = words(ARM64_BITS.AF).lo;
-const DBM = words(ARM64_BITS.DBM).hi;
-const PXN = words(ARM64_BITS.PXN).hi;
-const UXN = words(ARM64_BITS.UXN).hi;
-const PXN_TABLE = words(ARM64_BITS.PXN_TABLE).hi;
-const UXN_TABLE = words(ARM64_BITS.UXN_TABLE).hi;
-const NO_USER_TABLE = words(ARM64_BITS.AP_TABLE_NO_USER).hi;
-const READ_ONLY_TABLE = words(ARM64_BITS.AP_TABLE_READ_ONLY).hi;
-
-/** True when hardware makes the leaf dirty on a write. Then it is writable, whatever AP[2] is. */
-function isHardwareDirty(leaf: Words, { ha, hd }: Arm64Controls): boolean {
-  return ha && hd && (leaf.hi & DBM) !== 0;
-}
-
-/**
- * The permissions of the kernel and the user for a page.
- *
- * Source: Arm ARM, D8.4, "Memory access control": direct permissions AP[2:1], UXN and PXN; hierarchical ones; "memory
- * that EL0 may write is not executable at EL1"; WXN; PAN.
- */
-export function permissionsOf(path: readonly Words[], controls: Arm64Controls): Permissions {
-  const leaf = path[path.length - 1] as Words;
-  let tables = 0;
-  if (!controls.hpd) for (let i = 0; i < path.length - 1; i++) tables |= (path[i] as Words).hi;
-
-  const mayWrite = (leaf.lo & AP_READ_ONLY) === 0 || isHardwareDirty(leaf, controls);
-  const write = mayWrite && (tables & READ_ONLY_TABLE) === 0;
-  const user = (leaf.lo & AP_USER) !== 0 && (tables & NO_USER_TABLE) === 0;
-  const userWrite = user && write;
-  const userExecute = (leaf.hi & UXN) === 0 && (tables & UXN_TABLE) === 0 && !(controls.wxn && userWrite);
-  const kernelExecute =
-    (leaf.hi & PXN) === 0 && (tables & PXN_TABLE) === 0 && !userWrite && !(controls.wxn && write);
-  const isGuarded = controls.pan && (user || (controls.epan && userExecute));
-  return {
-    kernel: allowed(!isGuarded, !isGuarded && write, kernelExecute),
-    user: controls.e0pd ? NOTHING : allowed(user, userWrite, userExecute),
-  };
-}
-
-function allowed(read: boolean, write: boolean, execute: boolean): Allowed {
-  return { read, write, execute };
-}
 
 const NOTHING: Allowed = Object.freeze({ read: false, write: false, execute: false });
+
+/**
+ * The permissions of the kernel and the user for a page: base permissions, then overlays.
+ *
+ * Source: Arm ARM, D8.4, "Memory access control".
+ *
+ * @param indexes - what each PIIndex allows; `null` where permissions are direct.
+ */
+export function permissionsOf(
+  path: readonly Words[],
+  controls: Arm64Controls,
+  indexes: readonly IndexRights[] | null,
+): Permissions {
+  const leaf = path[path.length - 1] as Words;
+  const base = indexes === null ? directRights(path, controls) : indirectRights(leaf, controls, indexes);
+  const overlaid = (side: SideRights, isOn: boolean, por: number): Allowed =>
+    combined(side, isOn && side.overlaid ? overlayOf(leaf, por) : null);
+  return {
+    kernel: overlaid(base.kernel, controls.poe, controls.porEl1),
+    user: controls.e0pd ? NOTHING : overlaid(base.user, controls.e0poe, controls.porEl0),
+  };
+}
 
 /**
  * The fault of an access that may not use this half at all: with E0PD, every access by EL0, mapped or not.
@@ -118,22 +54,27 @@ export function checkRoot(access: Access, { e0pd }: Arm64Controls): Fault | null
 
 /**
  * The fault of an access to a mapped page. The Access flag comes before the permissions. A Permission fault has the level of
- * the leaf, even when a table forbids the access.
+ * the leaf, even when a table forbids the access; so does one by an overlay or by the dirty state.
  *
  * Source: Arm ARM, D8.15, "MMU fault prioritization from a single address translation stage".
  */
-export function checkAccess(path: readonly Words[], access: Access, controls: Arm64Controls): Fault | null {
+export function checkAccess(
+  path: readonly Words[],
+  access: Access,
+  controls: Arm64Controls,
+  indexes: readonly IndexRights[] | null,
+): Fault | null {
   const barred = checkRoot(access, controls);
   if (barred !== null) return barred;
   const level = path.length - 1;
   if (!controls.ha && ((path[level] as Words).lo & AF) === 0) return { kind: 'access-flag', level };
-  const side = permissionsOf(path, controls)[access.user ? 'user' : 'kernel'];
+  const side = permissionsOf(path, controls, indexes)[access.user ? 'user' : 'kernel'];
   return side[access.kind] ? null : { kind: 'permission', level };
 }
 
 /**
- * A leaf after an allowed access. HA sets AF. HD clears AP[2] of a written leaf whose DBM is set. Table entries stay: their
- * access flag (FEAT_HAFT) is not modelled.
+ * A leaf after an allowed access. HA sets AF. HD clears AP[2] of a written leaf whose DBM is set, and nDirty of any written leaf
+ * with PIE. Table entries stay: their access flag (FEAT_HAFT) is not modelled.
  *
  * Source: Arm ARM, D8.5, "Hardware management of the Access flag" and "of dirty state" (FEAT_HAFDBS).
  */
@@ -142,11 +83,13 @@ export function touched(
   kind: 'table' | 'leaf',
   access: Access,
   controls: Arm64Controls,
+  indexes: readonly IndexRights[] | null,
 ): Words {
   if (kind === 'table') return entry;
+  const isMadeDirty = indexes === null ? isHardwareDirty(entry, controls) : controls.ha && controls.hd;
   let { lo } = entry;
   if (controls.ha) lo |= AF;
-  if (access.kind === 'write' && isHardwareDirty(entry, controls)) lo &= ~AP_READ_ONLY;
+  if (access.kind === 'write' && isMadeDirty) lo &= ~AP_READ_ONLY;
   return lo === entry.lo ? entry : { lo, hi: entry.hi };
 }
 

@@ -16,25 +16,25 @@ import {
   withHidden,
 } from '@vmarea/core';
 import type { Granule } from './bits.js';
+import { ARM64_CONTROLS, type Arm64Controls } from './controls.js';
 import { arm64 } from './format.js';
 import { formatTypesOf, LINUX_MAIR, SHAREABILITY } from './memory-types.js';
-import { ARM64_CONTROLS, type Arm64Controls, withoutTag } from './permissions.js';
+import { withoutTag } from './permissions.js';
 import { field, flag } from './register-fields.js';
+import { type ExtendedRegisters, type Extensions, extensionsOf } from './tcr2.js';
 
 /** The registers of EL1 that decide how an arm64 processor translates for EL1 and EL0. */
-export interface Arm64Registers {
+export interface Arm64Registers extends ExtendedRegisters {
   /** TCR_EL1. */
   readonly tcr: Register;
   /** TTBR0_EL1: the user's root. Without it, the lower half is `null`. */
   readonly ttbr0?: Register;
   /** TTBR1_EL1: the kernel's root. Without it, the upper half is `null`. */
   readonly ttbr1?: Register;
-  /** SCTLR_EL1: M, EE, WXN and EPAN are used. */
+  /** SCTLR_EL1: M, EE, WXN and EPAN are used; with TCR2_EL1.PIE, only M and EE. */
   readonly sctlr: Register;
   /** MAIR_EL1. Default: `LINUX_MAIR`. */
   readonly mair?: Register;
-  /** TCR2_EL1. Its features are not modelled; a set bit is refused. Default: 0. */
-  readonly tcr2?: Register;
   /** PSTATE.PAN. Default: true, as Linux runs its kernel. */
   readonly pan?: boolean;
   /** Bits of a physical address that the processor implements (ID_AA64MMFR0_EL1.PARange), 32 to 52. Default: 52. */
@@ -103,18 +103,10 @@ const TCR = { A1: 22, IPS: 32, AS: 36, HA: 39, HD: 40, DS: 59 };
 /** IPS: bits of an intermediate physical address. 7 is 56 bits, which 64-bit descriptors cannot hold. */
 const IPS_BITS = [32, 36, 40, 42, 44, 48, 52, null];
 const SCTLR = { M: 0, WXN: 19, EE: 25, EPAN: 57 };
-const TCR2_REFUSED = [
-  [0, 'PnCH', 'bit 52 of a descriptor means Protected instead of contiguous'],
-  [1, 'PIE', 'permissions come through PIR_EL1'],
-  [2, 'E0POE', 'permissions of EL0 are overlaid by POR_EL0'],
-  [3, 'POE', 'permissions of EL1 are overlaid by POR_EL1'],
-  [4, 'AIE', 'memory types have four bits'],
-  [5, 'D128', 'descriptors have 128 bits'],
-  [11, 'HAFT', 'hardware sets an access flag in table entries too'],
-  [16, 'A2', 'each half has an address space identifier of its own'],
-] as const;
-
-const NAMES = ['tcr', 'ttbr0', 'ttbr1', 'sctlr', 'mair', 'tcr2', 'pan', 'paBits'] as const;
+const NAMES = [
+  ...(['tcr', 'ttbr0', 'ttbr1', 'sctlr', 'mair', 'tcr2', 'pan', 'paBits'] as const),
+  ...(['pir', 'pire0', 'porEl0', 'porEl1'] as const),
+];
 
 /**
  * The formats, roots and modes of a processor.
@@ -124,11 +116,13 @@ const NAMES = ['tcr', 'ttbr0', 'ttbr1', 'sctlr', 'mair', 'tcr2', 'pan', 'paBits'
  *
  * Bits of TTBR below the alignment of the root table are ignored, as hardware does.
  *
- * Source: Arm ARM, D24.2, TCR_EL1, TTBR0_EL1, TTBR1_EL1, SCTLR_EL1, TCR2_EL1; D8.2, "Translation table base address".
+ * Source: Arm ARM, D24.2, TCR_EL1, TTBR0_EL1, TTBR1_EL1, SCTLR_EL1, TCR2_EL1, PIR_EL1, PIRE0_EL1, POR_EL0, POR_EL1; D8.2,
+ * "Translation table base address".
  *
  * @throws VmError `EINVAL` naming the member when a value is not a register; naming register and field when the MMU is off
- *   (addresses are then physical), or a feature for both halves is on that is not modelled: big-endian tables, permission
- *   indirection and overlays, 128-bit descriptors, and other bits of TCR2 that change the meaning of a descriptor.
+ *   (addresses are then physical), or a feature for both halves is on that is not modelled: big-endian tables, 128-bit
+ *   descriptors, and other bits of TCR2 that change the meaning of a descriptor; naming a register that TCR2 needs and that was
+ *   not given.
  * @example
  * ```ts
  * const cpu = arm64FromRegisters({ tcr, ttbr0, ttbr1, mair, sctlr });
@@ -141,21 +135,22 @@ export function arm64FromRegisters(registers: Arm64Registers): Arm64State {
   const given = optionsOf(registers, NAMES, 'arm64FromRegisters()');
   const tcr = registerOption(given, 'tcr');
   const sctlr = registerOption(given, 'sctlr');
-  const tcr2 = registerOption(given, 'tcr2', 0n);
   const mair = registerOption(given, 'mair', LINUX_MAIR);
   const pan = flagOption(given, 'pan', true);
   const implemented = integerOption(given, 'paBits', 32, 52, 52);
   const ttbr = (name: HalfFields['name']): bigint | null =>
     given[name] === undefined ? null : registerOption(given, name);
   const ttbrs = { ttbr0: ttbr('ttbr0'), ttbr1: ttbr('ttbr1') };
-  refuseOthers(sctlr, tcr2);
+  refuseOthers(sctlr);
+  const extensions = extensionsOf(given);
   // A wrong MAIR is refused even where no half uses it.
   formatTypesOf(mair);
   const ips = IPS_BITS[Number(field(tcr, TCR.IPS, 3))] ?? null;
   if (ips === null)
     throw new VmError('EINVAL', 'TCR.IPS is 7 (56 bits), which 64-bit descriptors cannot hold');
 
-  const machine: Machine = { tcr, sctlr, mair, pan, implemented, size: Math.min(ips, implemented) };
+  const size = Math.min(ips, implemented);
+  const machine: Machine = { tcr, sctlr, mair, pan, implemented, size, extensions };
   const lower = halfOf(TTBR0, ttbrs.ttbr0, machine);
   const upper = halfOf(TTBR1, ttbrs.ttbr1, machine);
   const asid = ttbrs[flag(tcr, TCR.A1) ? 'ttbr1' : 'ttbr0'];
@@ -185,7 +180,7 @@ export function arm64FromRegisters(registers: Arm64Registers): Arm64State {
 const HALF_BIT = 55;
 
 /** Refuses a processor whose translation is off, or not modelled, for both halves. */
-function refuseOthers(sctlr: bigint, tcr2: bigint): void {
+function refuseOthers(sctlr: bigint): void {
   if (!flag(sctlr, SCTLR.M)) {
     throw new VmError('EINVAL', 'SCTLR.M (bit 0) is clear', {
       advice: 'the MMU is off: addresses are physical, and there are no tables to read',
@@ -195,9 +190,6 @@ function refuseOthers(sctlr: bigint, tcr2: bigint): void {
     throw new VmError('EINVAL', 'SCTLR.EE (bit 25) is set', {
       advice: 'its tables are big-endian, which vmarea does not read',
     });
-  }
-  for (const [bit, name, advice] of TCR2_REFUSED) {
-    if (flag(tcr2, bit)) throw new VmError('EINVAL', `TCR2.${name} (bit ${bit}) is set`, { advice });
   }
 }
 
@@ -211,11 +203,13 @@ interface Machine {
   readonly implemented: number;
   /** Bits of a physical address that TCR.IPS leaves of them. */
   readonly size: number;
+  /** What TCR2 turns on. */
+  readonly extensions: Extensions;
 }
 
 /** A half, or why it translates nothing. */
 function halfOf(fields: HalfFields, ttbr: bigint | null, machine: Machine): Arm64Half | string {
-  const { tcr, sctlr, mair, pan, implemented, size } = machine;
+  const { tcr, sctlr, mair, pan, implemented, size, extensions } = machine;
   const digit = fields.name === 'ttbr0' ? 0 : 1;
   if (ttbr === null) return `${fields.name} was not given`;
   if (flag(tcr, fields.disabled))
@@ -248,6 +242,7 @@ function halfOf(fields: HalfFields, ttbr: bigint | null, machine: Machine): Arm6
     lpa: implemented === 52,
     paBits: Math.min(size, outputBits),
     mair,
+    ...extensions.options,
     // 0b01 is reserved; hardware may take it for anything.
     ...(sh === 'reserved' ? {} : { shareability: sh }),
   });
@@ -268,6 +263,7 @@ function halfOf(fields: HalfFields, ttbr: bigint | null, machine: Machine): Arm6
       e0pd: flag(tcr, fields.e0pd),
       tbi: flag(tcr, fields.tbi),
       tbid: flag(tcr, fields.tbid),
+      ...extensions.controls,
     } satisfies Arm64Controls,
     format.name,
   );

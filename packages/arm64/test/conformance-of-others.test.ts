@@ -1,7 +1,7 @@
 import { type Manual, suite } from '@vmarea/conformance';
 import { mask } from '@vmarea/core';
 import { test } from 'vitest';
-import { type Arm64Options, arm64 } from '../src/index.js';
+import { type Arm64Options, arm64, arm64Linux, LINUX_PIR, LINUX_PIRE0 } from '../src/index.js';
 import { manual } from './manual.js';
 
 /** Configurations whose physical addresses are shorter than the address in an entry. */
@@ -27,3 +27,20 @@ for (const [options, said = manual] of others) {
   const name = `${format.name}-pa${format.paBits}`;
   suite(test, () => ({ name, format }), { runs: 8, manual: said });
 }
+
+/** With PIE, tables forbid nothing. */
+const indirect: Manual = { ...manual, tables: [] };
+
+/**
+ * Linux's values; and those of nobody. There every page has another index, and three indexes are no choice for a page: a page
+ * that the user reads and the kernel writes, one that the kernel may only fetch from, and a shadow stack.
+ */
+const PIE = { pir: LINUX_PIR, pire0: LINUX_PIRE0 };
+const OTHERS = { pir: 0xc200080ca0e088ccn, pire0: 0x1090230700000105n };
+
+const size = { granule: 64, vaBits: 42 } as const;
+const indirects = [
+  { name: 'arm64-64k-42-pie', format: arm64({ ...size, ...PIE }), linux: arm64Linux(size) },
+  { name: 'arm64-4k-39-oa52-pie', format: arm64({ granule: 4, vaBits: 39, outputBits: 52, ...OTHERS }) },
+];
+for (const subject of indirects) suite(test, () => subject, { runs: 8, manual: indirect });

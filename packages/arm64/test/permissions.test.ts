@@ -222,5 +222,9 @@ test('a walk without controls uses those of Linux on an Armv8.1 processor', () =
     e0pd: false,
     tbi: false,
     tbid: false,
+    poe: false,
+    porEl1: 7,
+    e0poe: false,
+    porEl0: 7,
   });
 });

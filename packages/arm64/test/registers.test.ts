@@ -48,6 +48,10 @@ describe('the state of a processor', () => {
       e0pd: false,
       tbi: true,
       tbid: false,
+      poe: false,
+      porEl1: 7,
+      e0poe: false,
+      porEl0: 7,
     };
     expect(ttbr0?.controls).toEqual({ ...controls });
     expect(ttbr1?.controls).toEqual({ ...controls, tbid: true });
@@ -101,6 +105,65 @@ describe('the state of a processor', () => {
   test('has the memory types of MAIR in its format', () => {
     expect(read({ mair: 0x40044f0ffn }).ttbr1?.format.memoryTypes).toContain('tagged');
     expect(read().ttbr1?.format.memoryTypes).not.toContain('tagged');
+  });
+});
+
+describe('a machine of Linux 6.12 with PIE and overlays', () => {
+  // TCR2_EL1: PIE and E0POE. PIR_EL1 and PIRE0_EL1: PIE_E1 and PIE_E0. POR_EL0 of a thread that may read key 1.
+  const PIE = {
+    tcr2: bit(1) | bit(2),
+    pir: 0xcc880e0ac0800000n,
+    pire0: 0x5010000070320000n,
+    porEl0: 0x17n,
+  } as const;
+
+  test('is read: permissions come through the registers', () => {
+    const state = read(PIE);
+    const memory = PhysicalMemory.create({ base: 0x41f2c000n, bytes: 1 << 16 });
+    const frames = new FrameAllocator(memory, { pageShift: 14, first: 0x41f30000 / 0x4000, frames: 3 });
+    const half = state.ttbr1 as Arm64Half;
+    const table = new PageTable({ ...half, memory, frames });
+    const va = 0xffff_c000_8000_4000n;
+    table.map(va, [1], protection({ write: true, global: true }));
+    const entry = table.walk(va).steps.at(-1)?.address ?? 0n;
+    const permissions = (leaf: bigint) => {
+      memory.write64(entry, leaf);
+      const { kernel, user } = table.walk(va).permissions ?? {};
+      return [kernel, user].map((side) =>
+        (['read', 'write', 'execute'] as const)
+          .map((kind) => (side?.[kind] === true ? kind[0] : '-'))
+          .join(''),
+      );
+    };
+    // PAGE_KERNEL; the same without PTE_WRITE, which is not writable with PIE although AP[2] is clear.
+    expect(permissions(0x0068000000004703n)).toEqual(['rw-', '---']);
+    expect(permissions(0x0060000000004703n)).toEqual(['r--', '---']);
+    // PAGE_SHARED with the keys 0, 1 and 2.
+    expect(permissions(0x0068000000004f43n)).toEqual(['---', 'rw-']);
+    expect(permissions(0x1068000000004f43n)).toEqual(['---', 'r--']);
+    expect(permissions(0x2068000000004f43n)).toEqual(['---', '---']);
+  });
+
+  test('has both halves, with the overlay among their controls', () => {
+    for (const half of Object.values({ ...read(PIE), reasons: null, asid: null })) {
+      if (half === null) continue;
+      expect(half.controls).toMatchObject({ e0poe: true, porEl0: 0x17, poe: false, porEl1: 7 });
+      // PIR has no index for a page of the kernel that may only be fetched from.
+      expect(() => half.format.encode(protection({ read: false, execute: true }), 2)).toThrow(
+        'no index of PIR',
+      );
+    }
+    expect(read({ tcr2: bit(3), porEl1: 0xf_8765_4321n }).ttbr1?.controls).toMatchObject({
+      ...{ poe: true, porEl1: 0x87654321, e0poe: false, porEl0: 7 },
+    });
+  });
+
+  test('ignores the registers whose bit in TCR2 is clear', () => {
+    const direct = read({ ...PIE, tcr2: 0n }).ttbr1 as Arm64Half;
+    expect(direct.controls).toMatchObject({ e0poe: false, poe: false });
+    expect(() => direct.format.encode(protection({ read: false, execute: true }), 2)).toThrow(
+      'read is false',
+    );
   });
 });
 
@@ -363,10 +426,12 @@ describe('an unsupported state is refused, naming register and bit', () => {
   test.each([
     [{ sctlr: LINUX.sctlr & ~1n }, 'SCTLR.M (bit 0) is clear; the MMU is off: addresses are physical'],
     [{ sctlr: LINUX.sctlr | bit(25) }, 'SCTLR.EE (bit 25) is set; its tables are big-endian'],
-    [{ tcr2: bit(1) }, 'TCR2.PIE (bit 1) is set; permissions come through PIR_EL1'],
+    [{ tcr2: bit(1) }, 'TCR2.PIE (bit 1) is set, but pir was not given; without it, nobody knows what'],
+    [{ tcr2: bit(1), pir: 0n }, 'TCR2.PIE (bit 1) is set, but pire0 was not given'],
     [{ tcr2: bit(0) }, 'TCR2.PnCH (bit 0) is set'],
-    [{ tcr2: bit(2) }, 'TCR2.E0POE (bit 2) is set'],
-    [{ tcr2: bit(3) }, 'TCR2.POE (bit 3) is set'],
+    [{ tcr2: bit(2), porEl1: 0n }, 'TCR2.E0POE (bit 2) is set, but porEl0 was not given'],
+    [{ tcr2: bit(3), porEl0: 0n }, 'TCR2.POE (bit 3) is set, but porEl1 was not given'],
+    [{ pir: -1n }, 'pir is -1n, expected an unsigned 64-bit value; pass the register as a bigint'],
     [{ tcr2: bit(4) }, 'TCR2.AIE (bit 4) is set'],
     [{ tcr2: bit(11) }, 'TCR2.HAFT (bit 11) is set; hardware sets an access flag in table entries'],
     [{ tcr2: bit(16) }, 'TCR2.A2 (bit 16) is set'],

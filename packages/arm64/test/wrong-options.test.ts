@@ -29,8 +29,16 @@ describe('wrong options are refused, naming the member, by', () => {
         ),
         shareability: isAbsent,
         contiguous: isFlag,
+        // One without the other is refused.
+        pir: isAbsent,
+        pire0: isAbsent,
       }),
     ).toEqual([]);
+    const bigint = (value: unknown): boolean => typeof value === 'bigint' && isRegister(false)(value);
+    const both = { ...base, pir: 0n, pire0: 0n };
+    expect(wrongsOf<Arm64Options>(arm64, both, { pir: bigint, pire0: bigint } as never)).toEqual([]);
+    expect(() => arm64({ ...base, pir: 0n })).toThrow('EINVAL: pir is given without pire0; PIE takes both');
+    expect(() => arm64({ ...base, pire0: 0n })).toThrow('EINVAL: pire0 is given without pir');
   });
 
   test('arm64Linux()', () => {
@@ -66,6 +74,10 @@ describe('wrong options are refused, naming the member, by', () => {
         sctlr: hasMeaning(isRegister(false)),
         mair: hasMeaning(isRegister(true)),
         tcr2: hasMeaning(isRegister(true)),
+        pir: isRegister(true),
+        pire0: isRegister(true),
+        porEl0: isRegister(true),
+        porEl1: isRegister(true),
         pan: isFlag,
         paBits: isInteger(32, 52),
       }),
