@@ -41,6 +41,6 @@ const OTHERS = { pir: 0xc200080ca0e088ccn, pire0: 0x1090230700000105n };
 const size = { granule: 64, vaBits: 42 } as const;
 const indirects = [
   { name: 'arm64-64k-42-pie', format: arm64({ ...size, ...PIE }), linux: arm64Linux(size) },
-  { name: 'arm64-4k-39-oa52-pie', format: arm64({ granule: 4, vaBits: 39, outputBits: 52, ...OTHERS }) },
+  { name: 'arm64-16k-36-pie', format: arm64({ granule: 16, vaBits: 36, ...OTHERS }) },
 ];
 for (const subject of indirects) suite(test, () => subject, { runs: 8, manual: indirect });
