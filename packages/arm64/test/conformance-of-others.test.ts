@@ -1,7 +1,15 @@
 import { type Manual, suite } from '@vmarea/conformance';
-import { mask } from '@vmarea/core';
+import { completeControls, mask, type PageTableFormat } from '@vmarea/core';
 import { test } from 'vitest';
-import { type Arm64Options, arm64, arm64Linux, LINUX_PIR, LINUX_PIRE0 } from '../src/index.js';
+import {
+  ARM64_CONTROLS,
+  type Arm64Controls,
+  type Arm64Options,
+  arm64,
+  arm64Linux,
+  LINUX_PIR,
+  LINUX_PIRE0,
+} from '../src/index.js';
 import { manual } from './manual.js';
 
 /** Configurations whose physical addresses are shorter than the address in an entry. */
@@ -38,9 +46,24 @@ const indirect: Manual = { ...manual, tables: [] };
 const PIE = { pir: LINUX_PIR, pire0: LINUX_PIRE0 };
 const OTHERS = { pir: 0xc200080ca0e088ccn, pire0: 0x1090230700000105n };
 
+/** A format whose own controls have overlays on. */
+function overlaid(format: PageTableFormat<Arm64Controls>): PageTableFormat<Arm64Controls> {
+  const controls: Arm64Controls = Object.freeze({ ...ARM64_CONTROLS, poe: true, e0poe: true });
+  const modes = (given: Arm64Controls) => completeControls(controls, given, format.name);
+  return {
+    ...format,
+    controls,
+    permissions: (path, given) => format.permissions(path, modes(given)),
+    checkRoot: (access, given) => format.checkRoot?.(access, modes(given)) ?? null,
+    check: (path, access, given) => format.check(path, access, modes(given)),
+    touch: (entry, level, kind, access, given) => format.touch(entry, level, kind, access, modes(given)),
+    faultCode: (fault, access, given) => format.faultCode(fault, access, modes(given)),
+  };
+}
+
 const size = { granule: 64, vaBits: 42 } as const;
 const indirects = [
   { name: 'arm64-64k-42-pie', format: arm64({ ...size, ...PIE }), linux: arm64Linux(size) },
-  { name: 'arm64-16k-36-pie', format: arm64({ granule: 16, vaBits: 36, ...OTHERS }) },
+  { name: 'arm64-16k-36-pie-poe', format: overlaid(arm64({ granule: 16, vaBits: 36, ...OTHERS })) },
 ];
 for (const subject of indirects) suite(test, () => subject, { runs: 8, manual: indirect });
