@@ -2,10 +2,29 @@ import type { AreaInfo, AreaWord } from './area.js';
 import { isCertainCaller, isSymbol, MODULE } from './caller.js';
 import { AREA_WORDS, type ParsedVmallocinfoLine } from './vmallocinfo-line.js';
 
-/** Smallest page size of Linux. Every size is a multiple of it. */
-const SMALLEST_PAGE = 4096n;
+/** The bits below the smallest page size of Linux. Every size is a multiple of it. */
+const BELOW_PAGE = 4095n;
+const SIZE_LIMIT = 1n << 64n;
+const SIZE_RULE = 'a size that is a positive multiple of 4096 bytes below 2^64';
 /** Longer than each of the two lines without a description. */
 const SHORT = 60;
+
+/*
+ * What a line consists of. These are made once: a pattern inside a function is a new object at each call, and that took most of the time
+ * of a line. Each is sticky, so it starts where it is told and keeps nothing between calls.
+ */
+const ADDRESS = /0x[0-9a-f]{1,16}(?![0-9a-z])|0x\((?:____ptrval____|ptrval)\)/iy;
+const DASH = /-/y;
+const SPACES = /[ \t]+/y;
+const WORD = /[^ \t]+/y;
+const SIZE = /\d{1,20}(?=[ \t]|$)/y;
+const LONG_NUMBER = /\d{21}/y;
+const NEXT_WORD = /[ \t]+([^ \t]{1,20})/y;
+const PAGES = /^pages=(\d{1,15})$/;
+const PHYS = /^phys=(?:0x)?([0-9a-f]{1,16})$/i;
+const IS_NODE = /^N\d+=/;
+const NODE = /^N(\d{1,9})=\d{1,15}$/;
+const WITH_VALUE = /^(?:pages|phys)=/;
 
 /** Where a line is wrong, from 0, and what was expected there. It is thrown inside, and is no error yet. */
 export class LineFault {
@@ -46,39 +65,42 @@ class LineParser {
   }
 
   parse(): ParsedVmallocinfoLine {
-    const first = this.#address('the first address');
-    this.#expect(/-/y, "'-' between the addresses");
-    const last = this.#address('the second address');
-    this.#expect(/[ \t]+/y, 'a space before the size');
+    const first = this.#address('the first address: 0x and up to 16 hex digits');
+    this.#expect(DASH, "'-' between the addresses");
+    const last = this.#address('the second address: 0x and up to 16 hex digits');
+    this.#expect(SPACES, 'a space before the size');
     const bytes = this.#size();
     const isHidden = first === null || last === null || last - first !== bytes;
-    const place = {
-      ...{ line: this.#line, text: this.#whole },
-      ...{ start: isHidden ? null : first, end: isHidden ? null : last, bytes },
-    };
+    const start = isHidden ? null : first;
+    const end = isHidden ? null : last;
+    const type = this.#type();
+    const { info, unknown } =
+      type === 'area' ? this.#description() : { info: type === 'unpurged' ? {} : { isRam: true }, unknown: [] };
+    // No spread: a line's object would be made three times.
+    return { line: this.#line, text: this.#whole, start, end, bytes, type, info, unknown };
+  }
+
+  /** The kind of the line, from all that is behind its size. */
+  #type(): ParsedVmallocinfoLine['type'] {
     const rest = this.#rest();
-    if (rest === 'vm_map_ram') return { ...place, type: 'vm_map_ram', info: { isRam: true }, unknown: [] };
-    if (rest === 'unpurged vm_area') return { ...place, type: 'unpurged', info: {}, unknown: [] };
-    return { ...place, type: 'area', ...this.#description() };
+    if (rest === 'vm_map_ram') return 'vm_map_ram';
+    return rest === 'unpurged vm_area' ? 'unpurged' : 'area';
   }
 
   /** An address; `null` when the kernel prints a placeholder for it. */
   #address(what: string): bigint | null {
-    const token = this.#expect(
-      /0x[0-9a-f]{1,16}(?![0-9a-z])|0x\((?:____ptrval____|ptrval)\)/iy,
-      `${what}: 0x and up to 16 hex digits`,
-    );
+    const token = this.#expect(ADDRESS, what);
     return token.endsWith(')') ? null : BigInt(token);
   }
 
   #size(): bigint {
     const column = this.#at;
-    const rule = `a size that is a positive multiple of ${SMALLEST_PAGE} bytes below 2^64`;
     // More digits than 2^64 has: converting them takes time that grows with their square.
-    if (/^\d{21}/.test(this.#text.slice(column, column + 21))) throw new LineFault(column, rule);
-    const size = BigInt(this.#expect(/\d{1,20}(?=[ \t]|$)/y, 'the size in bytes: a decimal number'));
-    if (size > 0n && size % SMALLEST_PAGE === 0n && size < 1n << 64n) return size;
-    throw new LineFault(column, rule);
+    LONG_NUMBER.lastIndex = column;
+    if (LONG_NUMBER.test(this.#text)) throw new LineFault(column, SIZE_RULE);
+    const size = BigInt(this.#expect(SIZE, 'the size in bytes: a decimal number'));
+    if (size > 0n && (size & BELOW_PAGE) === 0n && size < SIZE_LIMIT) return size;
+    throw new LineFault(column, SIZE_RULE);
   }
 
   /** The rest of the line, without surrounding spaces; empty when it is too long. */
@@ -88,39 +110,41 @@ class LineParser {
 
   #description(): { info: AreaInfo; unknown: readonly string[] } {
     const info: { -readonly [K in keyof AreaInfo]: AreaInfo[K] } = {};
-    const words: AreaWord[] = [];
-    const nodes: { node: number; pages: number }[] = [];
+    // Made with their first element: an empty array that grows gets room for seventeen.
+    let words: AreaWord[] | undefined;
+    let nodes: { node: number; pages: number }[] | undefined;
     const unknown: string[] = [];
     let hasModule = false;
     for (let isFirst = true; this.#more(); isFirst = false) {
       const column = this.#at;
-      const token = this.#expect(/[^ \t]+/y, 'a word');
+      const token = this.#expect(WORD, 'a word');
       if (isFirst && this.#isCaller(token)) {
         info.caller = token;
       } else if (token.startsWith('[') && info.caller !== undefined && !hasModule) {
         info.caller += ` ${this.#module(column)}`;
         hasModule = true;
       } else if (token.startsWith('pages=')) {
-        info.pages = Number(value(token, column, /^pages=(\d{1,15})$/, 'pages= and a decimal number'));
+        info.pages = Number(value(token, column, PAGES, 'pages= and a decimal number'));
       } else if (token.startsWith('phys=')) {
         const what = 'phys= or phys=0x and up to 16 hex digits';
-        info.phys = BigInt(`0x${value(token, column, /^phys=(?:0x)?([0-9a-f]{1,16})$/i, what)}`);
-      } else if (/^N\d+=/.test(token)) {
+        info.phys = BigInt(`0x${value(token, column, PHYS, what)}`);
+      } else if (IS_NODE.test(token)) {
         const what = 'the pages of one memory node: N, its number, = and a decimal number';
-        nodes.push({
-          node: Number(value(token, column, /^N(\d{1,9})=\d{1,15}$/, what)),
-          pages: Number(token.slice(token.indexOf('=') + 1)),
-        });
+        const node = Number(value(token, column, NODE, what));
+        const one = { node, pages: Number(token.slice(token.indexOf('=') + 1)) };
+        if (nodes === undefined) nodes = [one];
+        else nodes.push(one);
       } else if (isAreaWord(token)) {
-        words.push(token);
+        if (words === undefined) words = [token];
+        else words.push(token);
       } else if (token === 'vpages') {
         info.vpages = true;
       } else {
         unknown.push(token);
       }
     }
-    if (words.length > 0) info.words = words;
-    if (nodes.length > 0) info.nodes = nodes;
+    if (words !== undefined) info.words = words;
+    if (nodes !== undefined) info.nodes = nodes;
     return { info, unknown };
   }
 
@@ -133,11 +157,10 @@ class LineParser {
     if (!isSymbol(token)) return false;
     const rank = rankOf(token);
     if (rank < 0) return true;
-    const next = /[ \t]+([^ \t]{1,20})/y;
-    next.lastIndex = this.#at;
-    const after = next.exec(this.#text)?.[1] ?? '';
+    NEXT_WORD.lastIndex = this.#at;
+    const after = NEXT_WORD.exec(this.#text)?.[1] ?? '';
     const order = rankOf(after);
-    return /^(?:pages|phys)=/.test(after) || (order >= 0 && order <= rank);
+    return WITH_VALUE.test(after) || (order >= 0 && order <= rank);
   }
 
   /** `[name]`; some kernels print a build id after the name. */
@@ -153,11 +176,11 @@ class LineParser {
   }
 
   #expect(pattern: RegExp, what: string): string {
-    pattern.lastIndex = this.#at;
-    const match = pattern.exec(this.#text);
-    if (match === null) throw new LineFault(this.#at, what);
-    this.#at += match[0].length;
-    return match[0];
+    const from = this.#at;
+    pattern.lastIndex = from;
+    if (!pattern.test(this.#text)) throw new LineFault(from, what);
+    this.#at = pattern.lastIndex;
+    return this.#text.slice(from, this.#at);
   }
 }
 

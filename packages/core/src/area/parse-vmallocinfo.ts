@@ -12,6 +12,7 @@ export interface ParseVmallocinfoOptions {
 
 /** Most characters of a faulty line that an error shows. */
 const EXCERPT = 60;
+const NOT_BLANK = /\S/;
 
 /**
  * Parses a text of /proc/vmallocinfo. `formatVmallocinfo` turns the result back into the same bytes.
@@ -72,7 +73,7 @@ export function parseVmallocinfo(
 }
 
 function isBlank(line: string): boolean {
-  return !/\S/.test(line);
+  return !NOT_BLANK.test(line);
 }
 
 function badLine(text: string, line: number, name: string, fault: LineFault): BadVmallocinfoLine {
