@@ -14,7 +14,7 @@ import { Replayer } from './replayer.js';
 import { isSame, replayReport } from './report.js';
 import type { ReplayResult } from './result.js';
 import { compareSnapshot, type SnapshotResult } from './snapshot.js';
-import { type Damage, type Event, type Trace, traceFile } from './trace.js';
+import { type Damage, eventsOf, type Trace, traceFile } from './trace.js';
 
 /** The options of `vmarea-bench replay`. */
 export const replayArguments = {
@@ -88,7 +88,7 @@ export function replay(trace: Trace): ReplayResult {
   const placements = equal + different + replayer.ambiguous.length;
   const undetermined = undeterminedOf(trace, replayer, early !== null);
   const unknown = Object.values(undetermined).reduce((sum, number) => sum + number, 0);
-  const events = trace.rows.filter(({ event }) => KERNELS.includes(event.type)).length;
+  const events = eventsOf(trace);
   return {
     ...{ command: 'replay', schema: 1, set: trace.name, pageBytes: 2 ** trace.pageShift, cpus: trace.cpus },
     ...{ events, eventsPerSecond: Math.round((1000 * events) / milliseconds) },
@@ -155,9 +155,6 @@ function orDamage<T>(damage: Damage[], read: () => T): T | null {
     return null;
   }
 }
-
-/** The kernel's events. Other rows are steps of these, or come from the recorder. */
-const KERNELS: readonly Event['type'][] = ['allocation', 'free', 'purge done', 'percpu done'];
 
 /** The placements that a stream does not determine, by cause. */
 function undeterminedOf(trace: Trace, replayer: Replayer, hasStart: boolean): Record<string, number> {

@@ -124,8 +124,9 @@ export function earlyAreas(trace: Trace): readonly EarlyArea[] {
   return earlyOf(trace)?.areas ?? [];
 }
 
-/** The first pages of the areas at the end; `null` when the end state is missing or damaged. */
+/** The first pages of the areas at the end; `null` when the end state is missing or damaged, or not that of the last row. */
 export function endAreas(trace: Trace): Set<number> | null {
+  if (trace.isCut === true) return null;
   try {
     const ranges = rangesOf(trace, END_FILE);
     return ranges === null

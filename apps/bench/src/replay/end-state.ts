@@ -21,9 +21,9 @@ export interface EndState {
   readonly first: string | null;
 }
 
-/** Compares the end of the replay; `null` when nothing was recorded. */
+/** Compares the end of the replay; `null` when nothing was recorded, or the stream ends before. */
 export function compareEndState(trace: Trace, replayer: Replayer): EndState | null {
-  const ranges = rangesOf(trace, END_FILE);
+  const ranges = trace.isCut === true ? null : rangesOf(trace, END_FILE);
   if (ranges === null) return null;
   const live = new Map<number, number>();
   for (const area of [...replayer.areas.values(), ...replayer.surplus])

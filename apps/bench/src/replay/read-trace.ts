@@ -1,38 +1,59 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { printable } from '@vmarea/core';
 import { UsageError } from '../errors.js';
 import { whyUnreadable } from '../input/unreadable.js';
+import { count, plural } from '../numbers.js';
 import { parseFtrace } from './ftrace.js';
-import { type Damage, type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
+import { type Damage, type Event, eventsOf, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
+import { type Unpacked, unpacked } from './unpacked.js';
 
 /**
- * Reads a trace: a folder with `trace.tsv.gz`, such a file, or ftrace text, plain or gzip.
+ * Reads a trace: a folder with `trace.tsv.gz`, such a file, or ftrace text, plain or gzip. A gzip file that is cut off is read up to there.
  *
  * @throws UsageError when it cannot be read or is not a trace.
  */
 export function readTrace(path: string): Trace {
   const isFolder = existsSync(path) && statSync(path).isDirectory();
   const file = isFolder ? join(path, 'trace.tsv.gz') : path;
-  let bytes: Buffer;
+  let read: Unpacked;
   try {
-    bytes = readFileSync(file);
-    if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes);
+    read = unpacked(readFileSync(file));
   } catch (error) {
     throw new UsageError(`cannot read ${printable(file)}: ${printable(whyUnreadable(error, file))}`);
   }
+  const { text, isCut } = read;
   const name = basename(isFolder ? path : path.replace(/\.tsv(\.gz)?$/, ''));
-  // Editors of other systems write a mark at the start, and CR LF at the ends of lines.
-  const text = bytes
-    .toString('latin1')
-    .replace(/^\u00ef\u00bb\u00bf/, '')
-    .replaceAll('\r\n', '\n')
-    .replace(/\r$/, '\n');
-  if (!isFolder && !/^#(page|cpus|nodes|w) /.test(text) && !/^\d+\t/.test(text))
-    return parseFtrace(text, file, name);
-  return new TraceParser(text, file).parse(name, isFolder ? path : null);
+  try {
+    const isText = !isFolder && !/^#(page|cpus|nodes|w) /.test(text) && !/^\d+\t/.test(text);
+    const trace = isText
+      ? parseFtrace(text, file, name)
+      : new TraceParser(text, file).parse(name, isFolder ? path : null);
+    return isCut ? cutOff(trace) : trace;
+  } catch (error) {
+    if (!isCut || !(error instanceof UsageError)) throw error;
+    throw new UsageError(
+      `${error.message}; the gzip file is cut off after ${plural(text.length, 'byte')} of text`,
+    );
+  }
 }
+
+/** A trace whose gzip file has no end. That is one place with damage, whatever its last line is. */
+function cutOff(trace: Trace): Trace {
+  const events = eventsOf(trace);
+  const last = trace.rows.at(-1)?.line;
+  const where =
+    last === undefined ? 'before the first row' : `after ${plural(events, 'event')}, in line ${count(last)}`;
+  const others = (trace.damage ?? []).filter(({ what }) => what !== CUT_LINE);
+  return {
+    ...trace,
+    isCut: true,
+    damage: [...others, { line: last ?? null, what: `the gzip file is cut off ${where}` }],
+  };
+}
+
+/** What is said of a last line without its end. */
+const CUT_LINE = 'the last line is cut off, and passed over';
 
 class TraceParser {
   readonly #lines: readonly string[];
@@ -53,6 +74,7 @@ class TraceParser {
     const rows: Row[] = [];
     const damage: Damage[] = [];
     let hasLocks = false;
+    let isCut = false;
     for (const line of this.#lines) {
       this.#line++;
       if (line === '') continue;
@@ -63,7 +85,8 @@ class TraceParser {
       if (this.#pageShift === 0) this.#fail('a line #page with the page size first');
       // The last line has no end: more digits may follow.
       if (this.#line === this.#lines.length && !isWholeWithoutEnd(line)) {
-        damage.push({ line: this.#line, what: 'the last line is cut off, and passed over' });
+        damage.push({ line: this.#line, what: CUT_LINE });
+        isCut = true;
         continue;
       }
       const fields = line.split('\t');
@@ -77,7 +100,7 @@ class TraceParser {
     const nodes = this.#nodes || cpus;
     return {
       ...{ name, folder, pageShift: this.#pageShift, cpus, nodes, windows: this.#windows, rows, hasLocks },
-      ...{ source: 'stream', lostEvents: 0, otherLines: 0, damagedLines: 0, damage },
+      ...{ source: 'stream', lostEvents: 0, otherLines: 0, damagedLines: 0, damage, isCut },
     };
   }
 

@@ -97,6 +97,16 @@ export interface Trace {
   readonly damagedLines: number;
   /** What its reader passed over. Default: nothing. */
   readonly damage?: readonly Damage[];
+  /** True when the stream ends before its end: then the state at the end is not that of its last row. Default: false. */
+  readonly isCut?: boolean;
+}
+
+/** The kernel's events. Other rows are steps of these, or come from the recorder. */
+const KERNELS: readonly Event['type'][] = ['allocation', 'free', 'purge done', 'percpu done'];
+
+/** The number of requests, frees, purges and per-cpu chunks. */
+export function eventsOf({ rows }: Pick<Trace, 'rows'>): number {
+  return rows.filter(({ event }) => KERNELS.includes(event.type)).length;
 }
 
 /** A file of a trace's folder is damaged. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { ReplayResult } from '../../src/replay/result.js';
 import { capture } from '../support/capture.js';
 import { pathOf } from '../support/files.js';
 
@@ -121,6 +122,73 @@ describe('a stream', () => {
     const { code, out, err } = await run(text);
     expect([code, out]).toEqual([2, '']);
     expect(err).toContain(message);
+  });
+});
+
+describe('a gzip stream that is cut off', () => {
+  const whole = readFileSync(pathOf('test/data/traces/x86-1cpu/trace.tsv.gz'));
+  /** A recording with a part of its stream. */
+  const cutTo = (bytes: number): string => {
+    const path = join(folder, `set-${made++}`);
+    cpSync(pathOf('test/data/traces/x86-1cpu'), path, { recursive: true });
+    writeFileSync(join(path, 'trace.tsv.gz'), whole.subarray(0, bytes));
+    return path;
+  };
+
+  it.each([0.25, 0.9])('is replayed up to there, and that is damage (%d of it)', async (part) => {
+    const path = cutTo(Math.floor(part * whole.length));
+    const { code, out, err } = await capture(['replay', path, '--json']);
+    expect(code).toBe(1);
+    expect(err).toContain('the recording is damaged in 1 place; --tolerant lets that pass');
+    const result = JSON.parse(out) as ReplayResult;
+    // What came has its whole value: everything is determined and equal.
+    expect(result.placements).toBeGreaterThan(part * 50_000);
+    expect(result).toMatchObject({ different: 0, equal: result.placements, determined: result.placements });
+    const [{ line, what } = { line: 0, what: '' }] = result.damage.first;
+    expect(result.damage.count).toBe(1);
+    expect(what).toBe(
+      `the gzip file is cut off after ${result.events.toLocaleString('en-US')} events, in line ${line?.toLocaleString('en-US')}`,
+    );
+    // The state at the end is not that of the last row that came.
+    expect(result.endState).toBeNull();
+    expect((await capture(['replay', path, '--tolerant'])).code).toBe(0);
+  });
+
+  it('has everything when only the checksum is cut off, and is damage, too', async () => {
+    const { code, out } = await capture(['replay', cutTo(whole.length - 4)]);
+    expect(code).toBe(1);
+    expect(out).toMatch(/placements +106,431 +106,431 +0/);
+    expect(out.replaceAll(/\s+/g, ' ')).toContain(
+      ': the gzip file is cut off after 217,241 events, in line ',
+    );
+  });
+
+  it('is refused when no row came', async () => {
+    const { code, out, err } = await capture(['replay', cutTo(30)]);
+    expect([code, out]).toEqual([2, '']);
+    expect(err.replaceAll(/\s+/g, ' ')).toMatch(/the gzip file is cut off after \d+ bytes? of text/);
+  });
+
+  it('may be ftrace text', async () => {
+    const event = (i: number): string =>
+      `bash-1 [000] ..... 1.0: alloc_vmap_area: va_start: ${0xffffc90000000000n + BigInt(i * 8192)} size=8192 align=1 vstart=0xffffc90000000000 vend=0xffffe8ffffffffff failed=0`;
+    const text = Array.from({ length: 900 }, (_, i) => event(i)).join('\n');
+    const packed = gzipSync(`${text}\n`);
+    const name = `${made++}.gz`;
+    writeFileSync(join(folder, name), packed.subarray(0, packed.length - 200));
+    const { code, out } = await capture(['replay', name], { cwd: folder });
+    expect(code).toBe(1);
+    expect(out).toMatch(/Damage, line \d+: the gzip file is cut off after \d+ events, in line \d+\./);
+  });
+
+  it('is refused when its data is damaged in the middle', async () => {
+    const name = `${made++}.tsv.gz`;
+    const bytes = Buffer.from(whole);
+    bytes.fill(0xff, 20_000, 20_100);
+    writeFileSync(join(folder, name), bytes);
+    const { code, err } = await capture(['replay', name], { cwd: folder });
+    expect(code).toBe(2);
+    expect(err).toMatch(/cannot read .*: (invalid|incorrect)/);
   });
 });
 

@@ -75,7 +75,9 @@ class LineParser {
     const end = isHidden ? null : last;
     const type = this.#type();
     const { info, unknown } =
-      type === 'area' ? this.#description() : { info: type === 'unpurged' ? {} : { isRam: true }, unknown: [] };
+      type === 'area'
+        ? this.#description()
+        : { info: type === 'unpurged' ? {} : { isRam: true }, unknown: [] };
     // No spread: a line's object would be made three times.
     return { line: this.#line, text: this.#whole, start, end, bytes, type, info, unknown };
   }
