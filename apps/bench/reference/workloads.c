@@ -4,6 +4,7 @@
 
 #include "inputs.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 enum { CHUNK = 4096 };
