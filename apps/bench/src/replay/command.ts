@@ -84,8 +84,9 @@ export function replay(trace: Trace): ReplayResult {
   });
   const { snapshots, missing, damage, milliseconds } = runWithSnapshots(trace, replayer);
   const endState = orDamage(damage, () => compareEndState(trace, replayer));
-  const { equal, different } = replayer.placements;
-  const placements = equal + different + replayer.ambiguous.length;
+  const { counts } = replayer;
+  const { equal, different } = counts.placements;
+  const placements = equal + different + counts.ambiguous.length;
   const undetermined = undeterminedOf(trace, replayer, early !== null);
   const unknown = Object.values(undetermined).reduce((sum, number) => sum + number, 0);
   const events = eventsOf(trace);
@@ -93,22 +94,22 @@ export function replay(trace: Trace): ReplayResult {
     ...{ command: 'replay', schema: 1, set: trace.name, pageBytes: 2 ** trace.pageShift, cpus: trace.cpus },
     ...{ events, eventsPerSecond: Math.round((1000 * events) / milliseconds) },
     ...{ placements, determined: placements - unknown, equal, different },
-    ...{ ambiguous: replayer.ambiguous.length, ambiguousLines: replayer.ambiguous.slice(0, MOST_LINES) },
+    ...{ ambiguous: counts.ambiguous.length, ambiguousLines: counts.ambiguous.slice(0, MOST_LINES) },
     undetermined,
     ...{ lostEvents: trace.lostEvents, otherLines: trace.otherLines, damagedLines: trace.damagedLines },
     damage: { count: damage.length, first: damage.slice(0, MOST_LINES) },
-    fromPools: replayer.fromPools,
-    failingRequests: replayer.failures,
-    percpu: replayer.percpu,
-    lazyPages: replayer.lazyPages,
-    lazyMaxPages: replayer.lazyMaxPages,
-    purges: replayer.purges,
-    flushes: replayer.flushes,
+    fromPools: counts.fromPools,
+    failingRequests: counts.failures,
+    percpu: counts.percpu,
+    lazyPages: counts.lazyPages,
+    lazyMaxPages: counts.lazyMaxPages,
+    purges: counts.purges,
+    flushes: counts.flushes,
     ...{ snapshots, missingSnapshots: missing },
     earlyAreas: early === null ? null : early.areas.length + early.chunks.length,
     endState,
     formats: [],
-    firstDifference: replayer.first === null ? [] : differenceLines(replayer.first, trace.pageShift),
+    firstDifference: counts.first === null ? [] : differenceLines(counts.first, trace.pageShift),
   };
 }
 
@@ -135,13 +136,17 @@ function runWithSnapshots(trace: Trace, replayer: Replayer): Ran {
     orDamage(files, () => {
       const text = traceFile(trace, `tree-${name}.txt.gz`);
       if (text === null) missing.push(name);
-      else snapshots.push(compareSnapshot(name, text, replayer, trace.pageShift));
+      else {
+        const result = compareSnapshot(name, text, replayer, trace.pageShift);
+        snapshots.push(result);
+        if (result.first !== null) replayer.putRight();
+      }
     });
     apart += performance.now() - before;
   });
   const milliseconds = performance.now() - start - apart;
   // A free of an address from before the recording is no damage where the recording cannot know such areas.
-  const rows = trace.source === 'ftrace' ? [] : replayer.damage;
+  const rows = trace.source === 'ftrace' ? [] : replayer.counts.damage;
   return { snapshots, missing, damage: [...rows, ...(trace.damage ?? []), ...files], milliseconds };
 }
 
@@ -158,13 +163,15 @@ function orDamage<T>(damage: Damage[], read: () => T): T | null {
 
 /** The placements that a stream does not determine, by cause. */
 function undeterminedOf(trace: Trace, replayer: Replayer, hasStart: boolean): Record<string, number> {
-  const { placements, ambiguous, unordered, ambiguousUnordered, aligned } = replayer;
+  const { placements, ambiguous, unordered, ambiguousUnordered, ambiguousShape, aligned } = replayer.counts;
   const why = whyUndetermined(trace);
   if (why !== null) return { [why]: placements.equal + placements.different + ambiguous.length };
   const counts = {
     'since no row shows when their request held a lock': trace.cpus === 1 ? 0 : unordered,
     'since no row shows when their request looked at its pool':
-      ambiguous.length - (trace.cpus === 1 ? 0 : ambiguousUnordered),
+      ambiguous.length - ambiguousShape - (trace.cpus === 1 ? 0 : ambiguousUnordered),
+    'since their alignment is above a page, and a row is lost that changes the shape of the free tree':
+      ambiguousShape,
     'since their alignment is above a page, and areas from before the recording are unknown':
       hasStart || aligned.different === 0 ? 0 : aligned.equal + aligned.different,
   };

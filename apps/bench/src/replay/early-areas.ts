@@ -124,14 +124,14 @@ export function earlyAreas(trace: Trace): readonly EarlyArea[] {
   return earlyOf(trace)?.areas ?? [];
 }
 
-/** The first pages of the areas at the end; `null` when the end state is missing or damaged, or not that of the last row. */
-export function endAreas(trace: Trace): Set<number> | null {
+/** The pages of the areas at the end, by first page; `null` when the end state is missing or damaged, or not that of the last row. */
+export function endAreas(trace: Trace): Map<number, number> | null {
   if (trace.isCut === true) return null;
   try {
     const ranges = rangesOf(trace, END_FILE);
-    return ranges === null
-      ? null
-      : new Set(ranges.filter(({ line }) => line.type !== 'unpurged').map(({ start }) => start));
+    if (ranges === null) return null;
+    const areas = ranges.filter(({ line }) => line.type !== 'unpurged');
+    return new Map(areas.map(({ start, end }) => [start, end - start]));
   } catch (error) {
     // The comparison at the end tells of it.
     if (error instanceof UsageError) return null;

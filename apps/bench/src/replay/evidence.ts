@@ -1,4 +1,5 @@
-import { type LostArea, lostAreas } from './lost-rows.js';
+import type { LostRequests } from './lost-requests.js';
+import { lowerBound } from './lower-bound.js';
 import type { Row, Trace } from './trace.js';
 
 /** Where a request went: as it is recorded, or as it is found here. */
@@ -16,25 +17,21 @@ export interface Answers {
  */
 export class Evidence {
   readonly #rows: readonly Row[];
-  /** First pages at the end; `null` when unknown. */
-  readonly #end: ReadonlySet<number> | null;
+  /** Pages of the areas at the end, by first page; `null` when unknown. */
+  readonly #end: ReadonlyMap<number, number> | null;
   /** Rows that name a first page: twice the number of the row, one more for a free. Made when first needed. */
   #mentions: ReadonlyMap<number, readonly number[]> | null = null;
   #pages = new Float64Array(0);
-  #lostAreas: () => readonly LostArea[];
+  readonly #lost: LostRequests;
 
   /**
-   * @param early - first pages of the areas from before the first row.
-   * @param end - first pages of the areas at the end; `null` when unknown.
+   * @param lost - areas whose request is lost.
+   * @param end - pages of the areas at the end, by first page; `null` when unknown.
    */
-  constructor(trace: Trace, early: Iterable<number>, end: ReadonlySet<number> | null) {
-    this.#rows = trace.rows;
+  constructor({ rows }: Pick<Trace, 'rows'>, lost: LostRequests, end: ReadonlyMap<number, number> | null) {
+    this.#rows = rows;
+    this.#lost = lost;
     this.#end = end;
-    this.#lostAreas = () => {
-      const lost = lostAreas(trace, early);
-      this.#lostAreas = () => lost;
-      return lost;
-    };
   }
 
   /**
@@ -80,10 +77,8 @@ export class Evidence {
    * given the place any more, it is as good as taken.
    */
   holders(at: number, start: number, size: number): { readonly start: number; readonly size: number }[] {
-    const lost = this.#lostAreas().filter(
-      (area) => area.freed > at && area.start < start + size && area.start + (area.size ?? size) > start,
-    );
-    if (lost.length > 0) return lost.map((area) => ({ start: area.start, size: area.size ?? size }));
+    const lost = this.#lost.overlapping(at, start, size);
+    if (lost.length > 0) return lost;
     return this.#isGiven(start, size, at, Number.POSITIVE_INFINITY) ? [] : [{ start, size }];
   }
 
@@ -137,16 +132,4 @@ function isGivenIn(rows: readonly number[], at: number, until: number): boolean 
     if ((row & 1) === 0) return true;
   }
   return false;
-}
-
-/** The first index whose value is not below another. */
-function lowerBound(sorted: ArrayLike<number>, value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] as number) < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

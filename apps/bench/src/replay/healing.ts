@@ -42,6 +42,8 @@ export class Healing {
     const isPossible = (): boolean => this.#isEdge(recorded as number, found, wanted);
     if (!this.#isTheirs(differing, size, isPossible))
       return found === null ? null : { start: found, size, node };
+    if (recorded !== null && this.#sources.swap(source, recorded, size))
+      return { start: recorded, size, node };
     this.#sources.release(source, size);
     if (recorded === null) return null;
     const claimed = this.#claim(differing.row, recorded, size);

@@ -6,6 +6,10 @@ export interface Source {
   readonly start: number;
   /** The node whose pool gave it; -1 for the free tree. */
   readonly pool: number;
+  /** Pages that were taken at the recorded address instead, since lost rows explain it; none when they do not. */
+  readonly explained?: number;
+  /** True when another shape of the free tree gives this address, and the recording does not tell the shape. */
+  readonly isOtherShape?: boolean;
 }
 
 /** A request, in pages. */
@@ -41,20 +45,19 @@ export class Sources {
   }
 
   /**
-   * Serves a request at its row.
+   * Looks at the pool for a request, at its row.
    *
    * @param node - of the processor in its row.
    * @param since - the last row of its thread: it looked at the pool after that.
+   * @returns `null` when the free tree serves it.
    */
-  take(node: number, wanted: Wanted, since: number): Source {
+  fromPool(node: number, { size, align }: Wanted, since: number): Source | null {
     const { nodes } = this.#areas;
-    const { size, align } = wanted;
-    if (!wanted.isUsual) return this.#fromTree(wanted);
     const head = nodes.head(node, size);
     const start = nodes.take(node, size, align);
     if (start >= 0) return { start, pool: node };
     if (head >= 0 && this.#mayHaveMissed(node, since)) this.#rotated.set(head, node);
-    return this.#fromTree(wanted);
+    return null;
   }
 
   /**
@@ -97,6 +100,24 @@ export class Sources {
     if (start < 0) return;
     if (pool >= 0) this.#areas.nodes.untake(pool, { start, size, node: pool });
     else this.#areas.free.give(start, start + size);
+  }
+
+  /**
+   * Takes another range of the pool than its head, which was taken: the kernel's pool has them in another order. The head goes where that
+   * one was.
+   *
+   * @returns false, and nothing is done, when the pool does not have it.
+   */
+  swap({ start: head, pool }: Source, wanted: number, size: number): boolean {
+    if (pool < 0) return false;
+    const { nodes } = this.#areas;
+    const above: number[] = [];
+    let at = nodes.take(pool, size, 1);
+    for (; at >= 0 && at !== wanted; at = nodes.take(pool, size, 1)) above.push(at);
+    const isFound = at === wanted;
+    for (const start of [...above, ...(isFound ? [head] : [])].reverse())
+      nodes.untake(pool, { start, size, node: pool });
+    return isFound;
   }
 
   /** True when a purge has filled the pools of a node since a row. */
