@@ -73,6 +73,7 @@ export class Frees {
    */
   #compareWaiting(row: Row, recorded: number, area: LiveArea | null, isKnown: boolean): void {
     const state = this.#state;
+    if (area === null && !isKnown) return;
     const { nodes, live, losses, counts, ledger } = state;
     const grown = recorded - nodes.lazyPages - state.lazyOff;
     const lost = grown > 0 && isKnown ? losses.ofPages(state.row, grown) : [];

@@ -10,6 +10,8 @@ export interface Differing {
   readonly row: number;
   readonly recorded: number | null;
   readonly source: Source;
+  /** False when rows of several processors may be out of order. */
+  readonly isOrdered?: boolean;
 }
 
 type Percpu = Extract<Event, { type: 'percpu entered' }>;
@@ -42,7 +44,7 @@ export class Healing {
     const isPossible = (): boolean => this.#isEdge(recorded as number, found, wanted);
     if (!this.#isTheirs(differing, size, isPossible))
       return found === null ? null : { start: found, size, node };
-    if (recorded !== null && this.#sources.swap(source, recorded, size))
+    if (recorded !== null && differing.isOrdered !== false && this.#sources.swap(source, recorded, size))
       return { start: recorded, size, node };
     this.#sources.release(source, size);
     if (recorded === null) return null;

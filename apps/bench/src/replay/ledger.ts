@@ -68,6 +68,8 @@ class Bookkeeper {
     { readonly pages: number; readonly size: number; readonly freed: number }
   >();
 
+  /** The last free, if its request is lost. */
+  #lastLost: LostArea | null = null;
   readonly #endSizes = new Map<number, number>();
 
   constructor(trace: Trace, ends: Ends) {
@@ -125,11 +127,19 @@ class Bookkeeper {
     this.#places.add(area);
   }
 
-  #free(row: number, start: number, grown: number | null): void {
+  #free(row: number, start: number, { grown, without }: Grown): void {
     const area = this.#live.get(start);
+    const last = this.#lastLost;
+    this.#lastLost = null;
     if (area === undefined) {
-      this.#lost.set(row, { start, size: grown, freed: row });
+      this.#lastLost = { start, size: grown, freed: row };
+      this.#lost.set(row, this.#lastLost);
       return;
+    }
+    if (last !== null && grown !== area.size && without === area.size) {
+      // The row before counts for nothing: it frees what never was.
+      this.#lost.set(last.freed, { ...last, size: null });
+      grown = without;
     }
     this.#live.delete(start);
     this.#places.delete(area);
@@ -157,11 +167,20 @@ class Bookkeeper {
   }
 }
 
+/** The pages by which the waiting pages grow at a free; `null` when that is unknown. */
+interface Grown {
+  readonly grown: number | null;
+  /** The same, if the free before it were none. */
+  readonly without: number | null;
+}
+
 /** Follows the waiting pages of one processor, from row to row. With several, they count at the same time. */
 class WaitingPages {
   readonly #isOne: boolean;
   /** After the last free; `null` when it is unknown. */
   #pages: number | null = 0;
+  /** Before the last free. */
+  #before: number | null = null;
   /** True when nothing was freed since the purge that runs began. */
   #isQuiet = true;
 
@@ -169,17 +188,29 @@ class WaitingPages {
     this.#isOne = cpus === 1;
   }
 
-  /** The pages of what a row frees; `null` when it does not tell. */
-  pass(event: Trace['rows'][number]['event']): number | null {
+  /** The pages of what a row frees. */
+  pass(event: Trace['rows'][number]['event']): Grown {
     if (event.type === 'purge entered') this.#isQuiet = true;
-    else if (event.type === 'node purged') this.#pages = null;
     // The sum is right only if each node was purged as a whole.
-    else if (event.type === 'purge done') this.#pages = this.#isQuiet ? 0 : null;
-    if (event.type !== 'free') return null;
-    const grown =
-      this.#isOne && this.#pages !== null && event.lazyPages !== null ? event.lazyPages - this.#pages : null;
+    else if (event.type === 'purge done') this.#set(this.#isQuiet ? 0 : null);
+    else if (event.type === 'node purged') this.#set(null);
+    if (event.type !== 'free') return NOTHING;
+    const answer = { grown: this.#since(this.#pages, event), without: this.#since(this.#before, event) };
+    this.#before = this.#pages;
     this.#pages = event.lazyPages;
     this.#isQuiet = false;
-    return grown !== null && grown > 0 ? grown : null;
+    return answer;
+  }
+
+  #set(pages: number | null): void {
+    this.#pages = pages;
+    this.#before = null;
+  }
+
+  #since(pages: number | null, { lazyPages }: { readonly lazyPages: number | null }): number | null {
+    const grown = this.#isOne && pages !== null && lazyPages !== null ? lazyPages - pages : 0;
+    return grown > 0 ? grown : null;
   }
 }
+
+const NOTHING: Grown = { grown: null, without: null };

@@ -79,11 +79,17 @@ export class Requests {
       found,
     });
     if (event.align > 1 && isOrdered && recorded !== null) count(counts.aligned, recorded === found);
-    this.#place(event, source, wanted, node);
+    this.#place(event, source, wanted, node, isOrdered);
   }
 
   /** Gives an area its place, after the answer has been counted. */
-  #place({ start: recorded, size }: Allocation, source: Source, wanted: Wanted, node: number): void {
+  #place(
+    { start: recorded, size }: Allocation,
+    source: Source,
+    wanted: Wanted,
+    node: number,
+    isOrdered: boolean,
+  ): void {
     const { live, healing, surplus, row, ledger, wrongSizes } = this.#state;
     if (recorded !== null && ledger.sizes.has(row)) wrongSizes.add(recorded);
     const found = source.start < 0 ? null : source.start;
@@ -95,7 +101,7 @@ export class Requests {
       if (found !== null) live.add(found, { start: found, size, node, row });
       return;
     }
-    const healed = healing.placed({ row, recorded, source }, wanted, node);
+    const healed = healing.placed({ row, recorded, source, isOrdered }, wanted, node);
     const area = healed === null ? null : { ...healed, row };
     if (recorded !== null) live.add(recorded, area);
     else if (area !== null) live.add(area.start, area);

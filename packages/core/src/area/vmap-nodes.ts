@@ -120,10 +120,12 @@ export class VmapNodes {
       return false;
     };
     for (const node of this.#nodes) {
-      for (const [i, pool] of node.pools.entries())
-        if (pool.length > 0) node.pools[i] = pool.filter(isOutside);
+      for (let i = 0; i < node.pools.length; i++) {
+        const pool = node.pools[i] as Waiting[];
+        if (isAnyInside(pool, start, end)) node.pools[i] = pool.filter(isOutside);
+      }
       const pooled = taken.length;
-      node.lazy = node.lazy.filter(isOutside);
+      if (isAnyInside(node.lazy, start, end)) node.lazy = node.lazy.filter(isOutside);
       for (const { size } of taken.slice(pooled)) this.lazyPages -= size;
     }
     return taken;
@@ -269,6 +271,15 @@ export class VmapNodes {
     // go unnoticed.
     if (!this.#free.give(start, end)) throw new Error(`pages ${start} to ${end} are free already`);
   }
+}
+
+/** True when a range overlaps some pages. Most do not, and a search makes no new list. */
+function isAnyInside(ranges: readonly Waiting[], start: number, end: number): boolean {
+  for (let i = 0; i < ranges.length; i++) {
+    const range = ranges[i] as Waiting;
+    if (range.start < end && range.start + range.size > start) return true;
+  }
+  return false;
 }
 
 /** The pages from the first to the last range; `null` when there is none. */
