@@ -42,6 +42,13 @@ const vmapParts = {
   lazy: { all: ['areas'] },
 };
 
+/** What the parts of `packages/mmu` may import of each other. */
+const mmuParts = {
+  processor: { all: [] },
+  tlb: { all: [] },
+  sanitizer: { all: [] },
+};
+
 /** At most this many cycles are printed, because one wrong import may close dozens. */
 const CYCLES_SHOWN = 5;
 
@@ -77,6 +84,7 @@ const forbidden = [
   ...between(core, rooms),
   ...between(`${core}table/`, tableParts),
   ...between(`${core}vmap/`, vmapParts),
+  ...between('^packages/mmu/src/', mmuParts),
   {
     name: 'a part of vmap may not import its face',
     from: { path: `${core}vmap/[^/]+/` },

@@ -28,6 +28,7 @@ export type { Access, Allowed, Controls, Permissions } from './format/access.js'
 export { brokenRule, classify } from './format/classify.js';
 export type { AddressField, EntryKind, Level, Match, Rule, Run, Shape } from './format/entry.js';
 export type { Fault, FaultCode, FaultKind } from './format/fault.js';
+export type { Invalidation } from './format/invalidation.js';
 export type { Configuration, LinuxLeaves, LinuxPolicy, LinuxProtections } from './format/linux-policy.js';
 export type { MemoryAttributes } from './format/memory-attributes.js';
 export type { PageTableFormat } from './format/page-table-format.js';
