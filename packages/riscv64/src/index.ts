@@ -9,6 +9,7 @@ import { riscv64Linux } from './linux.js';
 
 export { RISCV_BITS } from './bits.js';
 export { type Riscv64Mode, type Riscv64Options, riscv64 } from './format.js';
+export { RISCV64_INVALIDATIONS } from './invalidations.js';
 export { type Riscv64LinuxOptions, type Riscv64LinuxPolicy, riscv64Linux } from './linux.js';
 export { RISCV64_CONTROLS, type Riscv64Controls } from './permissions.js';
 export {

@@ -9,6 +9,7 @@ import { x8664Linux } from './linux.js';
 
 export { X86_BITS } from './bits.js';
 export { type X86Geometry, type X8664Options, x86Format, x8664 } from './format.js';
+export { X8664_INVALIDATIONS } from './invalidations.js';
 export {
   type X86Layout,
   type X8664LinuxOptions,
