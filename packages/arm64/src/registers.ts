@@ -173,6 +173,7 @@ export function arm64FromRegisters(registers: Arm64Registers): Arm64State {
       const name = isUpper ? 'TTBR1' : 'TTBR0';
       return `bit ${HALF_BIT} of ${hex(va)} selects ${name}, which translates nothing: ${half}`;
     },
+    [lower, upper].filter((half) => typeof half !== 'string'),
   );
 }
 

@@ -1,4 +1,4 @@
-export type { AddressCodec } from './address-codec.js';
+export { type AddressCodec, pfnHigh, pfnLow } from './address-codec.js';
 export type { Area, AreaInfo, AreaWord } from './area/area.js';
 export type { EarlyRange, ReserveOptions, VmapAreasOptions } from './area/areas-options.js';
 export type { AreaStats } from './area/areas-report.js';
@@ -20,18 +20,20 @@ export { checkAddress } from './check/address.js';
 export { completeControls } from './check/controls.js';
 export type { FrameList } from './check/frames.js';
 export { bigintOption, choiceOption, flagOption, integerOption, textOption } from './check/members.js';
+export { nearest } from './check/nearest.js';
 export { type Given, optionsOf } from './check/options.js';
 export { windowOption } from './check/window.js';
 export type { EntryTemplate } from './entry-template.js';
 export { hex, printable, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';
-export { brokenRule, classify } from './format/classify.js';
+export { brokenRule, classify, isInRun, shapeOf } from './format/classify.js';
 export type { AddressField, EntryKind, Level, Match, Rule, Run, Shape } from './format/entry.js';
 export type { Fault, FaultCode, FaultKind } from './format/fault.js';
 export type { Invalidation } from './format/invalidation.js';
 export type { Configuration, LinuxLeaves, LinuxPolicy, LinuxProtections } from './format/linux-policy.js';
 export type { MemoryAttributes } from './format/memory-attributes.js';
 export type { PageTableFormat } from './format/page-table-format.js';
+export { type FastMatch, type LevelPlan, type Plan, planOf, slotOf } from './format/plan.js';
 export { type MemoryType, type Protection, protection } from './format/protection.js';
 export { type Register, registerOption, registerValue } from './format/register.js';
 export {
@@ -100,6 +102,7 @@ export {
 } from './table/walk/list-leaves.js';
 export { translateMany } from './table/walk/translate-many.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';
+export { isInRange, leafFrame, type RangeTest, rangeTest } from './table/walk/walk-end.js';
 export { wasmLoops } from './table/walk/wasm-provider.js';
 export { AddressSpace } from './vmap/address-space.js';
 export type { Populated, VmArea } from './vmap/areas/vm-area.js';

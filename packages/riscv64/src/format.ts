@@ -120,6 +120,10 @@ export function riscv64(options?: Riscv64Options): PageTableFormat<Riscv64Contro
     permissions: (path, controls) => permissionsOf(path, modes(controls)),
     check: (path, access, controls) => checkAccess(path, access, modes(controls)),
     touch: (entry, _level, kind, access, controls) => touched(entry, kind, access, modes(controls)),
+    isGlobal: (path, controls) => {
+      modes(controls);
+      return path.some(({ lo }) => (lo & GLOBAL) !== 0);
+    },
     faultCode: (fault, access, controls) => {
       // The result does not depend on the controls. A misspelt one is still refused.
       modes(controls);
@@ -129,6 +133,8 @@ export function riscv64(options?: Riscv64Options): PageTableFormat<Riscv64Contro
 }
 
 const VALID = Object.freeze(words(RISCV_BITS.V));
+/** In an entry that points to a table, it holds for everything below. */
+const GLOBAL = words(RISCV_BITS.G).lo;
 
 /** Refuses a level that does not exist. All levels have leaves. */
 function requireLevel(levels: readonly Level[], level: number): void {

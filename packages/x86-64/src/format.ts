@@ -25,10 +25,11 @@ import {
   type X8664Controls,
 } from './permissions.js';
 
-const { P, RW, US, A, D } = X86_BITS;
+const { P, RW, US, A, D, G } = X86_BITS;
 
 const ACCESSED = words(A).lo;
 const DIRTY = words(D).lo;
+const GLOBAL = words(G).lo;
 
 /** The differences between processors and between their settings. The defaults are those of a current processor under Linux. */
 export interface X8664Options {
@@ -148,6 +149,7 @@ export function x86Format(
       const lo = entry.lo | (kind === 'leaf' && access.kind === 'write' ? ACCESSED | DIRTY : ACCESSED);
       return lo === entry.lo ? entry : { lo, hi: entry.hi };
     },
+    isGlobal: (path, controls) => modes(controls).pge && ((path.at(-1) as Words).lo & GLOBAL) !== 0,
     faultCode: (fault, access, controls) => faultCodeOf(fault, access, modes(controls), nxe),
   });
 }

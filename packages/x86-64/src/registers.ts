@@ -47,6 +47,8 @@ export interface X8664Registers extends Omit<X8664Options, 'nxe' | 'pat'> {
 export interface X8664State extends Translation<X8664Controls>, MachineState<X8664Controls> {
   /** The process-context identifier, 0 to 4095; `null` when CR4.PCIDE is clear. */
   readonly pcid: number | null;
+  /** The address-space identifier of its TLB: the PCID, 0 when CR4.PCIDE is clear. */
+  readonly asid: number;
   /** Memory type of reads of the root table: by CR3's PWT and PCD, or PAT entry 0 when PCIDE is set. */
   readonly rootMemory: MemoryType;
 }
@@ -168,6 +170,7 @@ export function x86FromRegisters(registers: X8664Registers, mode: X86Mode): X866
     tables,
     {
       pcid: pcide ? Number(cr3 & CR3.PCID) : null,
+      asid: pcide ? Number(cr3 & CR3.PCID) : 0,
       rootMemory: types[pcide ? 0 : patIndexOf(cr3 & (X86_BITS.PWT | X86_BITS.PCD))] as MemoryType,
     },
     (va, kind) => ({ tables, address: withoutMetadata(va, kind, masking) }),

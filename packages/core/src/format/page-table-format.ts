@@ -166,6 +166,17 @@ export interface PageTableFormat<C extends Controls = Controls> {
   touch(entry: Words, level: number, kind: 'table' | 'leaf', access: Access, controls: C): Words;
 
   /**
+   * True when a TLB may serve the translation in every address space. Absent where the leaf alone decides:
+   * then it is `decode(leaf).global`.
+   *
+   * Source: SDM vol. 3A, Paging, "Global Pages" (only with CR4.PGE); RISC-V privileged specification, G of a
+   * PTE (also in entries above the leaf).
+   *
+   * @param path - as for `permissions`.
+   */
+  isGlobal?(path: readonly Words[], controls: C): boolean;
+
+  /**
    * The architecture's number for a fault.
    *
    * @throws VmError `EINVAL` for a kind that the architecture never raises.

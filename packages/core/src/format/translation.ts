@@ -27,6 +27,8 @@ export interface AddressTranslation<C extends Controls = Controls> extends Trans
  * returns it.
  */
 export interface MachineState<C extends Controls = Controls> {
+  /** All tables that the processor translates with. No two translate the same address. */
+  readonly translations: readonly Translation<C>[];
   /**
    * The tables that translate an address, and the address without its tag.
    *
@@ -63,11 +65,13 @@ type Choose<C extends Controls> = (
  * @param beside - members that can be read, but that a spread does not copy.
  * @param choose - gives the tables of an address without its tag, or says why there are none. Whether they
  *   translate the address is checked here.
+ * @param translations - all tables of the machine. Default: `shown`, when that is one `Translation`.
  */
 export function machineState<C extends Controls, S extends object, B extends object>(
   shown: S,
   beside: B,
   choose: Choose<C>,
+  translations: readonly Translation<C>[] = 'format' in shown ? [shown as unknown as Translation<C>] : [],
 ): Readonly<S & B> & MachineState<C> {
   const answer = (va: bigint, kind: Access['kind'] | undefined): AddressTranslation<C> | string => {
     checkAddress(va);
@@ -78,7 +82,7 @@ export function machineState<C extends Controls, S extends object, B extends obj
     if (isInRange(format.range, address)) return withHidden({ format, root, controls }, { address });
     return `${hex(address)} is not an address of ${format.name}: ${ruleOf(format.range)}`;
   };
-  return withHidden(shown, {
+  const members = {
     ...beside,
     for: (va: bigint, kind?: Access['kind']) => {
       const found = answer(va, kind);
@@ -88,7 +92,8 @@ export function machineState<C extends Controls, S extends object, B extends obj
       const found = answer(va, kind);
       return typeof found === 'string' ? found : null;
     },
-  });
+  };
+  return withHidden(shown, members, { translations: Object.freeze([...translations]) });
 }
 
 /**
@@ -97,10 +102,17 @@ export function machineState<C extends Controls, S extends object, B extends obj
  *
  * @param shown - enumerable members.
  * @param hidden - members that are not enumerable.
+ * @param silent - the same, but not printed: they repeat what others say. Default: none.
  */
-export function withHidden<S extends object, H extends object>(shown: S, hidden: H): Readonly<S & H> {
+export function withHidden<S extends object, H extends object, Q extends object = object>(
+  shown: S,
+  hidden: H,
+  silent?: Q,
+): Readonly<S & H & Q> {
   const whole = { ...shown };
-  for (const [name, value] of Object.entries(hidden)) Object.defineProperty(whole, name, { value });
+  for (const [name, value] of Object.entries({ ...hidden, ...silent })) {
+    Object.defineProperty(whole, name, { value });
+  }
   Object.defineProperty(whole, INSPECT, { value: () => ({ ...shown, ...hidden }) });
-  return Object.freeze(whole) as Readonly<S & H>;
+  return Object.freeze(whole) as Readonly<S & H & Q>;
 }

@@ -1,0 +1,109 @@
+import { LargeLeaves } from './large-leaves.js';
+import { Spaces } from './spaces.js';
+
+/** log2 of the page of a line. It is 4 KiB for every format: a larger page takes several lines. */
+export const LINE_SHIFT = 12;
+/** Kinds of access that have lines of their own: read, write, execute, by kernel and user. */
+const SECTIONS = 6;
+/** No address has such a line: bits 2..0 of a line's first word are 0, and 3 of an address with its alignment. */
+export const EMPTY = -1;
+/** In a line's first word: its bytes are not in the main bank. */
+export const ELSEWHERE = 8;
+/** Where the number of the address space is in a line's first word. */
+export const SPACE_SHIFT = 4;
+/** Where the number of what all share is in a line's last word, and the bits of the bank. */
+export const SHARED_SHIFT = 16;
+export const BANK = 0xffff;
+
+/**
+ * A direct-mapped TLB of pages, in typed arrays. Each kind of access has lines of its own, so a line that is there allows the
+ * access. A line is four words:
+ *
+ * 0. bits 31..12 of the address; the number of the address space that used it last; `ELSEWHERE`;
+ * 1. bits 63..32 of the address;
+ * 2. the word of the page in its bank;
+ * 3. the number of its bank, from 1 on, 0 for a frame without bytes; above it the number of what all address spaces share, when it is
+ *    a global translation, else 0.
+ *
+ * A hit compares with one address space. A global translation that another one used last is handed over in `look`, without a walk.
+ */
+export class SoftwareTlb {
+  readonly lines: Int32Array;
+  /** By line: its frame, in units of 4 KiB. */
+  readonly frames: Float64Array;
+  /** Lines of a kind of access. */
+  readonly entries: number;
+  readonly spaces: Spaces;
+  readonly #large = new LargeLeaves();
+
+  /** @param entries - lines of each kind of access: a power of two. */
+  constructor(entries: number) {
+    this.entries = entries;
+    this.lines = new Int32Array(SECTIONS * entries * 4).fill(EMPTY);
+    this.frames = new Float64Array(SECTIONS * entries).fill(0);
+    this.spaces = new Spaces(() => this.#clear());
+  }
+
+  /**
+   * Notes that a page of a leaf is in a line.
+   *
+   * @param shift - log2 bytes of the leaf, or of its run.
+   */
+  noteLeaf(shift: number, vaHi: number, vaLo: number): void {
+    if (shift > LINE_SHIFT) this.#large.add(shift, vaHi, vaLo);
+  }
+
+  /** Forgets the leaf of an address, whatever its size. */
+  dropPage(vaHi: number, vaLo: number, asid: number, globals: boolean): void {
+    this.#dropLeaf(LINE_SHIFT, vaHi, vaLo, asid, globals);
+    for (const shift of this.#large.shifts) {
+      if (this.#large.has(shift, vaHi, vaLo)) this.#dropLeaf(shift, vaHi, vaLo, asid, globals);
+    }
+  }
+
+  /** Forgets the leaves of a range of pages. */
+  dropRange(vaHi: number, vaLo: number, pages: number, asid: number, globals: boolean): void {
+    // What lies inside goes page by page; a large leaf may reach out of it at both ends.
+    this.dropPage(vaHi, vaLo, asid, globals);
+    let hi = vaHi;
+    let lo = vaLo;
+    for (let page = 1; page < pages; page++) {
+      const next = (lo >>> 0) + 2 ** LINE_SHIFT;
+      lo = next | 0;
+      if (next >= 4294967296) hi = (hi + 1) | 0;
+      if (page === pages - 1) this.dropPage(hi, lo, asid, globals);
+      else this.#dropLeaf(LINE_SHIFT, hi, lo, asid, globals);
+    }
+  }
+
+  /** Empties the lines of the pages of a leaf that holds an address. */
+  #dropLeaf(shift: number, vaHi: number, vaLo: number, asid: number, globals: boolean): void {
+    const { entries, lines } = this;
+    const pages = 2 ** (shift - LINE_SHIFT);
+    const isAll = pages >= entries;
+    const first = isAll ? 0 : (vaLo >>> LINE_SHIFT) & (entries - 1) & ~(pages - 1);
+    const end = isAll ? entries : first + pages;
+    const keepLo = shift < 32 ? -1 << shift : 0;
+    const keepHi = shift < 32 ? -1 : shift === 32 ? -1 : -1 << (shift - 32);
+    for (let section = 0; section < SECTIONS; section++) {
+      const from = section * entries;
+      for (let line = (from + first) * 4; line < (from + end) * 4; line += 4) {
+        const tag = lines[line] as number;
+        if ((((tag ^ vaLo) & keepLo & PAGE) | (((lines[line + 1] as number) ^ vaHi) & keepHi)) !== 0) continue;
+        if (tag === EMPTY) continue;
+        const isGlobal = (lines[line + 3] as number) >>> SHARED_SHIFT !== 0;
+        if (isGlobal ? globals : asid < 0 || this.spaces.asidOf((tag >>> SPACE_SHIFT) & 255) === asid) {
+          lines[line] = EMPTY;
+        }
+      }
+    }
+  }
+
+  #clear(): void {
+    this.lines.fill(EMPTY);
+    this.#large.clear();
+  }
+}
+
+/** The bits of an address's low word that name a page. */
+export const PAGE = -4096;
