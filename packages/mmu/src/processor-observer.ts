@@ -54,13 +54,7 @@ export interface ProcessorObserver {
    * @param tablesFreed - the tables whose walk-cache entries it has dropped too.
    * @param asid - whose translations it has dropped; global ones went whatever it is.
    */
-  flushDone(
-    va: bigint,
-    bytes: bigint,
-    leafShift: number,
-    tablesFreed: readonly number[],
-    asid: number,
-  ): void;
+  flushDone(va: bigint, bytes: bigint, leafShift: number, tablesFreed: readonly number[], asid: number): void;
 
   /**
    * The processor has executed an invalidation of its architecture.

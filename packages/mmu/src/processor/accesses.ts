@@ -19,7 +19,8 @@ export const USER = 3;
 
 /** The number of an access. */
 export function accessNumber(kind: Access['kind'], user: boolean): number {
-  const number = kind === 'read' ? READ : kind === 'write' ? WRITE : kind === 'execute' ? EXECUTE : refuse(kind);
+  const number =
+    kind === 'read' ? READ : kind === 'write' ? WRITE : kind === 'execute' ? EXECUTE : refuse(kind);
   return user ? number + USER : number;
 }
 

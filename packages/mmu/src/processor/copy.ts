@@ -14,7 +14,11 @@ export abstract class Copies extends Data {
    *   `ERANGE` for an invalid address, or a range that ends beyond 64 bits. `into` is then as it was, but for devices that throw.
    */
   copyOut(va: bigint, into: Uint8Array, user = false): void {
-    for (const { frame, bank, word, offset, from, bytes } of this.#pieces(va, into, user ? READ + USER : READ)) {
+    for (const { frame, bank, word, offset, from, bytes } of this.#pieces(
+      va,
+      into,
+      user ? READ + USER : READ,
+    )) {
       if (bank < 0) {
         for (let i = 0; i < bytes; i++) into[from + i] = this.byteAt(bank, word, frame, offset + i);
         continue;

@@ -22,7 +22,7 @@ export abstract class Data extends FarData {
    */
   load8(vaHi: number, vaLo: number, user: boolean): number {
     const { lines } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + (user ? this.users : 0)) | 0;
+    const line = ((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0);
     if (((lines[line] as number) ^ (vaLo & -4096)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const value = this.words[((lines[line + 2] as number) + ((vaLo >>> 2) & 1023)) | 0];
       if (value !== undefined) return (value >>> ((vaLo & 3) << 3)) & 255;
@@ -38,7 +38,7 @@ export abstract class Data extends FarData {
   /** Loads 16 bits, unsigned; see `load8`. */
   load16(vaHi: number, vaLo: number, user: boolean): number {
     const { lines } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + (user ? this.users : 0)) | 0;
+    const line = ((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0);
     if (((lines[line] as number) ^ (vaLo & -4095)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const value = this.words[((lines[line + 2] as number) + ((vaLo >>> 2) & 1023)) | 0];
       if (value !== undefined) return (value >>> ((vaLo & 2) << 3)) & 65535;
@@ -59,7 +59,7 @@ export abstract class Data extends FarData {
   /** Loads 32 bits, signed; see `load8`. */
   loadSigned32(vaHi: number, vaLo: number, user: boolean): number {
     const { lines } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + (user ? this.users : 0)) | 0;
+    const line = ((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0);
     if (((lines[line] as number) ^ (vaLo & -4093)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const value = this.words[((lines[line + 2] as number) + ((vaLo >>> 2) & 1023)) | 0];
       if (value !== undefined) return value;
@@ -76,7 +76,7 @@ export abstract class Data extends FarData {
   /** Loads 64 bits as words: returns bits 31..0, signed, and leaves bits 63..32 in `high`; see `load8`. */
   load64Words(vaHi: number, vaLo: number, user: boolean): number {
     const { lines } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + (user ? this.users : 0)) | 0;
+    const line = ((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0);
     if (((lines[line] as number) ^ (vaLo & -4089)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const at = ((lines[line + 2] as number) + ((vaLo >>> 2) & 1023)) | 0;
       const value = this.wide[at];
@@ -91,7 +91,7 @@ export abstract class Data extends FarData {
   /** Fetches 16 bits of code, unsigned; see `load8`. */
   fetch16(vaHi: number, vaLo: number, user: boolean): number {
     const { lines } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + this.executes + (user ? this.users : 0)) | 0;
+    const line = ((((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0)) + this.executes) | 0;
     if (((lines[line] as number) ^ (vaLo & -4095)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const value = this.words[((lines[line + 2] as number) + ((vaLo >>> 2) & 1023)) | 0];
       if (value !== undefined) return (value >>> ((vaLo & 2) << 3)) & 65535;
@@ -102,7 +102,7 @@ export abstract class Data extends FarData {
   /** Fetches 32 bits of code, signed; see `load8`. */
   fetch32(vaHi: number, vaLo: number, user: boolean): number {
     const { lines } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + this.executes + (user ? this.users : 0)) | 0;
+    const line = ((((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0)) + this.executes) | 0;
     if (((lines[line] as number) ^ (vaLo & -4093)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const value = this.words[((lines[line + 2] as number) + ((vaLo >>> 2) & 1023)) | 0];
       if (value !== undefined) return value;
@@ -118,7 +118,7 @@ export abstract class Data extends FarData {
    */
   store8(vaHi: number, vaLo: number, user: boolean, value: number): void {
     const { lines, bytes } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + this.writes + (user ? this.users : 0)) | 0;
+    const line = ((((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0)) + this.writes) | 0;
     if (((lines[line] as number) ^ (vaLo & -4096)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const at = (lines[line + 2] as number) * 4 + (vaLo & 4095);
       if (at < bytes.length) {
@@ -132,7 +132,7 @@ export abstract class Data extends FarData {
   /** Stores 16 bits; see `store8`. */
   store16(vaHi: number, vaLo: number, user: boolean, value: number): void {
     const { lines, halves } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + this.writes + (user ? this.users : 0)) | 0;
+    const line = ((((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0)) + this.writes) | 0;
     if (((lines[line] as number) ^ (vaLo & -4095)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const at = (lines[line + 2] as number) * 2 + ((vaLo >>> 1) & 2047);
       if (at < halves.length) {
@@ -146,7 +146,7 @@ export abstract class Data extends FarData {
   /** Stores 32 bits; see `store8`. */
   store32(vaHi: number, vaLo: number, user: boolean, value: number): void {
     const { lines, words } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + this.writes + (user ? this.users : 0)) | 0;
+    const line = ((((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0)) + this.writes) | 0;
     if (((lines[line] as number) ^ (vaLo & -4093)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const at = ((lines[line + 2] as number) + ((vaLo >>> 2) & 1023)) | 0;
       if (at < words.length) {
@@ -166,7 +166,7 @@ export abstract class Data extends FarData {
   /** Stores 64 bits that come as words; see `store8`. */
   store64Words(vaHi: number, vaLo: number, user: boolean, hi: number, lo: number): void {
     const { lines, wide } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + this.writes + (user ? this.users : 0)) | 0;
+    const line = ((((vaLo >>> 10) & this.lineMask) ^ (user ? this.users : 0)) + this.writes) | 0;
     if (((lines[line] as number) ^ (vaLo & -4089)) === this.own && lines[line + 1] === (vaHi | 0)) {
       const at = ((lines[line + 2] as number) + ((vaLo >>> 2) & 1023)) | 0;
       if (at < wide.length) {

@@ -75,9 +75,13 @@ export abstract class Exchanges extends Copies {
   /** The words of a naturally aligned place that may be written; the number of the access for a device. */
   #place(vaHi: number, vaLo: number, size: number, user: boolean): Int32Array | number {
     if ((vaLo & (size - 1)) !== 0) {
-      throw new VmError('EINVAL', `an atomic access of ${size} bytes needs an address that is a multiple of ${size}`, {
-        address: joinWords(vaLo | 0, vaHi | 0),
-      });
+      throw new VmError(
+        'EINVAL',
+        `an atomic access of ${size} bytes needs an address that is a multiple of ${size}`,
+        {
+          address: joinWords(vaLo | 0, vaHi | 0),
+        },
+      );
     }
     const number = user ? WRITE + USER : WRITE;
     const line = this.lineOf(vaHi | 0, vaLo | 0, number);

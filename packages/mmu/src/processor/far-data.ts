@@ -43,7 +43,14 @@ export abstract class FarData extends Translating {
     const bank = this.bankOf(line);
     const frame = this.frames[line >> 2] as number;
     if (bank < 0) this.#storeDevice(frame, offset, size, hi, lo);
-    else this.#storeInto(this.#writable(bank, frame, offset), (this.held[line + 2] as number) * 4 + offset, size, hi, lo);
+    else
+      this.#storeInto(
+        this.#writable(bank, frame, offset),
+        (this.held[line + 2] as number) * 4 + offset,
+        size,
+        hi,
+        lo,
+      );
   }
 
   /** @internal One byte at a place that is known already: `bank` -1 for a device. */
@@ -69,7 +76,11 @@ export abstract class FarData extends Translating {
   }
 
   #loadAcross(vaHi: number, vaLo: number, size: number, number: number, line: number): number {
-    const first = { bank: this.bankOf(line), word: this.held[line + 2], frame: this.frames[line >> 2] } as Place;
+    const first = {
+      bank: this.bankOf(line),
+      word: this.held[line + 2],
+      frame: this.frames[line >> 2],
+    } as Place;
     const second = this.#placeOfNext(vaHi, vaLo, number);
     const offset = vaLo & 4095;
     let lo = 0;
@@ -86,7 +97,11 @@ export abstract class FarData extends Translating {
 
   #storeAcross(vaHi: number, vaLo: number, size: number, number: number, hi: number, lo: number): void {
     const line = this.lineOf(vaHi | 0, vaLo | 0, number);
-    const first = { bank: this.bankOf(line), word: this.held[line + 2], frame: this.frames[line >> 2] } as Place;
+    const first = {
+      bank: this.bankOf(line),
+      word: this.held[line + 2],
+      frame: this.frames[line >> 2],
+    } as Place;
     const second = this.#placeOfNext(vaHi, vaLo, number);
     // What cannot be written is refused before the first byte.
     for (const { bank, frame } of [first, second]) if (bank >= 0) this.#writable(bank, frame, 0);

@@ -1,4 +1,14 @@
-import { checkAddress, type Invalidation, integerOption, nearest, optionsOf, VmError, flagOption, choiceOption, textOption } from '@vmarea/core';
+import {
+  checkAddress,
+  choiceOption,
+  flagOption,
+  type Invalidation,
+  integerOption,
+  nearest,
+  optionsOf,
+  textOption,
+  VmError,
+} from '@vmarea/core';
 import { ASIDS } from './spaces.js';
 
 const NAMES = ['name', 'addresses', 'asids', 'globals', 'tables', 'broadcast'] as const;
@@ -10,7 +20,9 @@ export class InvalidationNames {
   /** @throws VmError `EINVAL` for a list or an invalidation that is none. */
   constructor(list: readonly Invalidation[] | undefined) {
     if (list !== undefined && !Array.isArray(list))
-      throw new VmError('EINVAL', 'the invalidations are no list', { advice: 'pass those of a format package' });
+      throw new VmError('EINVAL', 'the invalidations are no list', {
+        advice: 'pass those of a format package',
+      });
     for (const one of list ?? []) {
       const given = optionsOf<Partial<Invalidation>>(one, NAMES, 'an invalidation', 'member');
       this.#byName.set(textOption(given, 'name'), {
@@ -73,7 +85,8 @@ export function operandsOf(invalidation: Invalidation, operands: readonly (bigin
   const va = addresses === 'all' ? 0n : (operands[next++] as bigint);
   checkAddress(va);
   const bytes = addresses === 'range' ? BigInt(operands[next++] as bigint) : 0n;
-  if (addresses === 'range' && bytes <= 0n) throw new VmError('EINVAL', `${name}: the range is empty`, { address: va });
+  if (addresses === 'range' && bytes <= 0n)
+    throw new VmError('EINVAL', `${name}: the range is empty`, { address: va });
   const asid = asids === 'given' ? checkedAsid(operands[next]) : 0;
   return { va, bytes, asid };
 }

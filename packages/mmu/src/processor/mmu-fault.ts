@@ -42,7 +42,14 @@ export class MmuFault extends Error {
   }
 
   /** Fills it in. @internal */
-  set(format: PageTableFormat, fault: Fault, controls: Controls, vaHi: number, vaLo: number, number: number): void {
+  set(
+    format: PageTableFormat,
+    fault: Fault,
+    controls: Controls,
+    vaHi: number,
+    vaLo: number,
+    number: number,
+  ): void {
     this.kind = fault.kind;
     this.level = fault.level;
     this.access = ACCESSES[number] as Access;

@@ -31,8 +31,8 @@ export interface MmuOptions<C extends Controls = Controls> {
   /** The current address-space identifier, 0 to 65535. Default: that of `tables`, else 0. */
   readonly asid?: number;
   /**
-   * Lines of the TLB for each kind of access, a power of two from 16 to 65536. Six kinds take 24 bytes a line each, so 1,024 lines
-   * are 144 KiB. Default: 1024.
+   * Lines of the TLB for each kind of access, a power of two from 16 to 65536. A line is 24 bytes, and there are seven sections: 1,024
+   * lines are 168 KiB. Default: 1024.
    */
   readonly entries?: number;
   /** Serves frames without bytes. Default: an access to one is refused with `EFAULT`. */
@@ -88,11 +88,14 @@ export class Mmu<C extends Controls = Controls> extends Exchanges {
     const given = optionsOf<Partial<MmuOptions<C>>>(options, NAMES, 'Mmu');
     const { memory, io, observer } = given as MmuOptions<C>;
     if (typeof memory?.bankOf !== 'function')
-      throw new VmError('EINVAL', 'the memory of the Mmu is no PhysicalMemory', { advice: 'pass PhysicalMemory.over(buffer)' });
+      throw new VmError('EINVAL', 'the memory of the Mmu is no PhysicalMemory', {
+        advice: 'pass PhysicalMemory.over(buffer)',
+      });
     requireCalls(io, 'io', ['load', 'store']);
     requireCalls(observer, 'observer', ['fill', 'use', 'fault', 'flushDone', 'invalidated']);
     const entries = integerOption(given, 'entries', 16, 65536, DEFAULT_ENTRIES);
-    if ((entries & (entries - 1)) !== 0) throw new VmError('EINVAL', `entries is ${entries}, expected a power of two`);
+    if ((entries & (entries - 1)) !== 0)
+      throw new VmError('EINVAL', `entries is ${entries}, expected a power of two`);
     super(memory, entries, observer ?? null);
     this.#memory = memory;
     this.#modes = new Modes(memory, () => this.tlb.spaces.reset());
@@ -171,7 +174,8 @@ export class Mmu<C extends Controls = Controls> extends Exchanges {
     const prepared = this.#prepare(tables);
     const { mode, roots } = prepared;
     const next = checkedAsid(asid ?? prepared.asid ?? this.currentAsid);
-    if (roots.length > 1) for (let i = 0; i < roots.length; i++) mode.roots[i]?.check(this.#memory, roots[i] as bigint);
+    if (roots.length > 1)
+      for (let i = 0; i < roots.length; i++) mode.roots[i]?.check(this.#memory, roots[i] as bigint);
     for (let i = 0; i < roots.length; i++) (mode.roots[i] as WalkRoot).use(this.#memory, roots[i] as bigint);
     this.#mode = mode;
     this.currentAsid = next;
@@ -215,7 +219,11 @@ export class Mmu<C extends Controls = Controls> extends Exchanges {
   }
 
   /** Forgets what an invalidation names. @internal */
-  forget(invalidation: Invalidation, operands: readonly (bigint | number)[], current: number = this.currentAsid): void {
+  forget(
+    invalidation: Invalidation,
+    operands: readonly (bigint | number)[],
+    current: number = this.currentAsid,
+  ): void {
     const { addresses, asids, globals } = invalidation;
     const named = operandsOf(invalidation, operands);
     const asid = asids === 'given' ? named.asid : current;
@@ -243,7 +251,11 @@ export class Mmu<C extends Controls = Controls> extends Exchanges {
     const known = tables === null ? undefined : this.#prepared.get(tables);
     if (known !== undefined && this.#modes.has(known.mode)) return known;
     const { translations, asid } = tablesOf(tables);
-    const prepared = { mode: this.#modes.of(translations), roots: translations.map(({ root }) => root), asid };
+    const prepared = {
+      mode: this.#modes.of(translations),
+      roots: translations.map(({ root }) => root),
+      asid,
+    };
     if (tables !== null && Object.isFrozen(tables)) this.#prepared.set(tables, prepared);
     return prepared;
   }
@@ -283,7 +295,9 @@ function requireCalls(value: unknown, name: string, calls: readonly string[]): v
   if (value === undefined) return;
   for (const call of calls) {
     if (typeof (value as Record<string, unknown> | null)?.[call] !== 'function') {
-      throw new VmError('EINVAL', `${name} has no function ${call}`, { advice: `pass an object with ${calls.join(', ')}` });
+      throw new VmError('EINVAL', `${name} has no function ${call}`, {
+        advice: `pass an object with ${calls.join(', ')}`,
+      });
     }
   }
 }

@@ -1,4 +1,11 @@
-import { completeControls, type Controls, type PageTableFormat, type PhysicalMemory, planOf, type Translation } from '@vmarea/core';
+import {
+  type Controls,
+  completeControls,
+  type PageTableFormat,
+  type PhysicalMemory,
+  planOf,
+  type Translation,
+} from '@vmarea/core';
 import { Rights } from './rights.js';
 import { MOST_MODES } from './spaces.js';
 import { WalkRoot } from './walk-root.js';
@@ -88,7 +95,12 @@ export class Modes {
       like?.roots ??
       wanted.map(
         ({ format }, i) =>
-          new WalkRoot(planOf(format), rights[i] as Rights, this.#memory, (translations[i] as Translation).root),
+          new WalkRoot(
+            planOf(format),
+            rights[i] as Rights,
+            this.#memory,
+            (translations[i] as Translation).root,
+          ),
       );
     const mode = new Mode(this.#all.length, roots, rights);
     this.#all.push(mode);

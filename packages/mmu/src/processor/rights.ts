@@ -182,7 +182,8 @@ export class Rights {
   }
 
   #cellOf(lo: number, hi: number): number {
-    const mixed = Math.imul(lo & this.#attributesLo, 0x9e3779b1) ^ Math.imul(hi & this.#attributesHi, 0x85ebca6b);
+    const mixed =
+      Math.imul(lo & this.#attributesLo, 0x9e3779b1) ^ Math.imul(hi & this.#attributesHi, 0x85ebca6b);
     return (mixed >>> 16) & (CELLS - 1);
   }
 }

@@ -52,7 +52,8 @@ export function shootdown(processors: readonly Mmu[], options?: ShootdownOptions
   const waiting = new Map<Mmu, (() => void)[]>(all.map((one) => [one, []]));
   const queueOf = (on: Mmu): (() => void)[] => {
     const queue = waiting.get(on);
-    if (queue === undefined) throw new VmError('EINVAL', 'this Mmu is none of the processors of the shootdown');
+    if (queue === undefined)
+      throw new VmError('EINVAL', 'this Mmu is none of the processors of the shootdown');
     return queue;
   };
   const ask = (on: Mmu, work: () => void): void => {

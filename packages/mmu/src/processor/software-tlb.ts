@@ -3,8 +3,11 @@ import { Spaces } from './spaces.js';
 
 /** log2 of the page of a line. It is 4 KiB for every format: a larger page takes several lines. */
 export const LINE_SHIFT = 12;
-/** Kinds of access that have lines of their own: read, write, execute, by kernel and user. */
-const SECTIONS = 6;
+/** Sections: read, write, execute by the kernel, an unused one, and the same by user mode. */
+const SECTIONS = 7;
+const FIRST_OF_USER = 4;
+/** Address spaces have the slots of user mode in one of so many orders, since they use the same addresses. */
+const ORDERS = 16;
 /** No address has such a line: bits 2..0 of a line's first word are 0, and 3 of an address with its alignment. */
 export const EMPTY = -1;
 /** In a line's first word: its bytes are not in the main bank. */
@@ -76,25 +79,51 @@ export class SoftwareTlb {
     }
   }
 
+  /**
+   * Where the lines of user mode begin for an address space; to be combined with a slot by exclusive or. The kernel's lines are the
+   * same for all: it mostly has the same pages in all of them.
+   */
+  usersOf(space: number): number {
+    return (FIRST_OF_USER * this.entries * 4) | this.#orderOf(space % ORDERS);
+  }
+
+  #orderOf(order: number): number {
+    return order * (this.entries / ORDERS) * 4;
+  }
+
   /** Empties the lines of the pages of a leaf that holds an address. */
   #dropLeaf(shift: number, vaHi: number, vaLo: number, asid: number, globals: boolean): void {
-    const { entries, lines } = this;
     const pages = 2 ** (shift - LINE_SHIFT);
-    const isAll = pages >= entries;
-    const first = isAll ? 0 : (vaLo >>> LINE_SHIFT) & (entries - 1) & ~(pages - 1);
-    const end = isAll ? entries : first + pages;
-    const keepLo = shift < 32 ? -1 << shift : 0;
-    const keepHi = shift < 32 ? -1 : shift === 32 ? -1 : -1 << (shift - 32);
+    const leaf: Leaf = {
+      ...{ vaHi, vaLo, asid, globals },
+      keepLo: shift < 32 ? (-1 << shift) & PAGE : 0,
+      keepHi: shift <= 32 ? -1 : -1 << (shift - 32),
+    };
     for (let section = 0; section < SECTIONS; section++) {
-      const from = section * entries;
-      for (let line = (from + first) * 4; line < (from + end) * 4; line += 4) {
-        const tag = lines[line] as number;
-        if ((((tag ^ vaLo) & keepLo & PAGE) | (((lines[line + 1] as number) ^ vaHi) & keepHi)) !== 0) continue;
-        if (tag === EMPTY) continue;
-        const isGlobal = (lines[line + 3] as number) >>> SHARED_SHIFT !== 0;
-        if (isGlobal ? globals : asid < 0 || this.spaces.asidOf((tag >>> SPACE_SHIFT) & 255) === asid) {
-          lines[line] = EMPTY;
+      const from = section * this.entries * 4;
+      const slot = (vaLo >>> (LINE_SHIFT - 2)) & ((this.entries - 1) << 2) & ~((pages - 1) << 2);
+      if (pages >= this.entries || (section >= FIRST_OF_USER && pages * ORDERS >= this.entries)) {
+        this.#dropLines(from, from + this.entries * 4, leaf);
+      } else if (section < FIRST_OF_USER) {
+        this.#dropLines(from + slot, from + slot + pages * 4, leaf);
+      } else {
+        for (let order = 0; order < ORDERS; order++) {
+          const first = from + (slot ^ this.#orderOf(order));
+          this.#dropLines(first, first + pages * 4, leaf);
         }
+      }
+    }
+  }
+
+  #dropLines(from: number, end: number, { vaHi, vaLo, keepHi, keepLo, asid, globals }: Leaf): void {
+    const { lines } = this;
+    for (let line = from; line < end; line += 4) {
+      const tag = lines[line] as number;
+      if ((((tag ^ vaLo) & keepLo) | (((lines[line + 1] as number) ^ vaHi) & keepHi)) !== 0) continue;
+      if (tag === EMPTY) continue;
+      const isGlobal = (lines[line + 3] as number) >>> SHARED_SHIFT !== 0;
+      if (isGlobal ? globals : asid < 0 || this.spaces.asidOf((tag >>> SPACE_SHIFT) & 255) === asid) {
+        lines[line] = EMPTY;
       }
     }
   }
@@ -107,3 +136,13 @@ export class SoftwareTlb {
 
 /** The bits of an address's low word that name a page. */
 export const PAGE = -4096;
+
+/** What an invalidation names of a leaf: lines whose address is the same in the kept bits. */
+interface Leaf {
+  readonly vaHi: number;
+  readonly vaLo: number;
+  readonly keepHi: number;
+  readonly keepLo: number;
+  readonly asid: number;
+  readonly globals: boolean;
+}

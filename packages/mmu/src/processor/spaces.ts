@@ -51,7 +51,8 @@ export class Spaces {
       if (known >= 0) this.#keyOf[known] = -1;
       this.own = this.#next++;
       this.#asidOf[this.own] = asid;
-      for (let i = 0; i < roots.length; i++) this.#roots[this.own * MOST_ROOTS + i] = (roots[i] as WalkRoot).place;
+      for (let i = 0; i < roots.length; i++)
+        this.#roots[this.own * MOST_ROOTS + i] = (roots[i] as WalkRoot).place;
       this.#keyOf[this.own] = key;
       this.#following[this.own] = this.#first[cellOf(key)] as number;
       this.#first[cellOf(key)] = this.own;

@@ -27,16 +27,24 @@ export function tablesOf(tables: unknown): ProcessorTables {
   const list = Array.isArray(tables) ? tables : tables === null ? [] : (given?.translations ?? [tables]);
   const asid = typeof given?.asid === 'number' ? given.asid : null;
   const translations = Array.isArray(list) ? [...(list as Translation[])] : [];
-  const isGood = translations.every((one) => Array.isArray(one?.format?.levels) && typeof one.root === 'bigint');
+  const isGood = translations.every(
+    (one) => Array.isArray(one?.format?.levels) && typeof one.root === 'bigint',
+  );
   if (!isGood || (tables !== null && translations.length === 0)) {
     throw new VmError('EINVAL', 'the tables are no translation: they need a format and a root', {
-      advice: 'pass { format, root }, a list of them, what …FromRegisters returned, or null for physical addresses',
+      advice:
+        'pass { format, root }, a list of them, what …FromRegisters returned, or null for physical addresses',
     });
   }
   for (const half of ['zeros', 'ones'] as const) {
-    const same = translations.filter(({ format: { range } }) => range.upper === half || range.upper === 'sign');
+    const same = translations.filter(
+      ({ format: { range } }) => range.upper === half || range.upper === 'sign',
+    );
     if (same.length > 1) {
-      throw new VmError('EINVAL', `${same[0]?.format.name} and ${same[1]?.format.name} translate the same addresses`);
+      throw new VmError(
+        'EINVAL',
+        `${same[0]?.format.name} and ${same[1]?.format.name} translate the same addresses`,
+      );
     }
   }
   return { translations, asid };

@@ -36,8 +36,8 @@ export abstract class Translating {
   declare protected readonly writes: number;
   /** @internal */
   declare protected readonly executes: number;
-  /** @internal */
-  declare protected readonly users: number;
+  /** @internal Where the lines of user mode begin, and where in them the current address space's slots do. */
+  declare protected users: number;
   /** @internal What a line that the current address space used has beside the address. */
   declare protected own: number;
   /** @internal */
@@ -69,7 +69,7 @@ export abstract class Translating {
     this.section = (entries * 4) | 0;
     this.writes = (entries * 4) | 0;
     this.executes = (entries * 8) | 0;
-    this.users = (entries * 12) | 0;
+    this.users = 0 | 0;
     this.own = 0 | 0;
     this.#walker = new Walker(memory, this.#fault);
     this.#observer = observer;
@@ -112,7 +112,7 @@ export abstract class Translating {
   translate(vaHi: number, vaLo: number, kind: Access['kind'], user: boolean): number {
     const number = accessNumber(kind, user);
     const { lines } = this;
-    const line = (((vaLo >>> 10) & this.lineMask) + Math.imul(number, this.section)) | 0;
+    const line = this.#lineFor(vaLo, number);
     // `PAGE`, and all bits but `ELSEWHERE`. Why numbers are written out: see data.ts.
     if ((((lines[line] as number) ^ (vaLo & -4096)) & -9) === this.own && lines[line + 1] === (vaHi | 0)) {
       return this.frames[line >> 2] as number;
@@ -122,7 +122,7 @@ export abstract class Translating {
 
   /** @internal Looks an address up, and walks if need be. Returns the index of its line; -1 for a fault. */
   protected look(vaHi: number, vaLo: number, number: number): number {
-    const line = (((vaLo >>> 10) & this.lineMask) + Math.imul(number, this.section)) | 0;
+    const line = this.#lineFor(vaLo, number);
     const { held } = this;
     const observer = this.#observer;
     const isHeld = held[line + 1] === vaHi && this.#isHeld(line, vaLo);
@@ -160,6 +160,7 @@ export abstract class Translating {
     const { spaces } = this.tlb;
     spaces.select(mode, this.currentAsid, this.roots);
     this.own = spaces.own << SPACE_SHIFT;
+    this.users = this.tlb.usersOf(spaces.own);
   }
 
   /** @internal Takes new views of the main bank. */
@@ -171,12 +172,20 @@ export abstract class Translating {
     this.halves = new Uint16Array(words.buffer, words.byteOffset, words.byteLength / 2);
   }
 
+  /** The line that an address has for an access. */
+  #lineFor(vaLo: number, number: number): number {
+    const slot = (vaLo >>> 10) & this.lineMask;
+    if (number < 3) return (slot + Math.imul(number, this.section)) | 0;
+    return ((slot ^ this.users) + Math.imul(number - 3, this.section)) | 0;
+  }
+
   /** Whether a line with the right upper word holds an address. A global translation becomes the current address space's. */
   #isHeld(line: number, vaLo: number): boolean {
     const { held } = this;
     const beside = ((held[line] as number) ^ (vaLo & PAGE)) & ~ELSEWHERE;
     if (beside === this.own) return true;
-    if ((beside & PAGE) !== 0 || (held[line + 3] as number) >>> SHARED_SHIFT !== this.tlb.spaces.shared) return false;
+    if ((beside & PAGE) !== 0 || (held[line + 3] as number) >>> SHARED_SHIFT !== this.tlb.spaces.shared)
+      return false;
     if (held[line] === EMPTY) return false;
     held[line] = (vaLo & PAGE) | this.own | ((held[line] as number) & ELSEWHERE);
     return true;

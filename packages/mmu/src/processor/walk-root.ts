@@ -92,7 +92,8 @@ export class WalkRoot {
     const address = Number(root);
     this.place = address;
     this.pfn = Math.floor(address / this.pageBytes);
-    this.word = (bank.wordOf(this.pfn, this.pageShift) + (((address >>> 0) & (this.pageBytes - 1)) >>> 2)) | 0;
+    this.word =
+      (bank.wordOf(this.pfn, this.pageShift) + (((address >>> 0) & (this.pageBytes - 1)) >>> 2)) | 0;
     this.enter(bank);
   }
 

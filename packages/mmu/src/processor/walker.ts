@@ -1,4 +1,4 @@
-import { type Bank, type Fault, leafFrame, pfnHigh, pfnLow, type PhysicalMemory } from '@vmarea/core';
+import { type Bank, type Fault, leafFrame, type PhysicalMemory, pfnHigh, pfnLow } from '@vmarea/core';
 import { USER } from './accesses.js';
 import type { MmuFault } from './mmu-fault.js';
 import type { PathStep } from './path-step.js';
@@ -87,7 +87,15 @@ export class Walker {
    * @param from - its first word, in the bank of the root.
    * @param above - its step.
    */
-  #walkOn(root: WalkRoot, index: number, from: number, above: PathStep, vaHi: number, vaLo: number, number: number): number {
+  #walkOn(
+    root: WalkRoot,
+    index: number,
+    from: number,
+    above: PathStep,
+    vaHi: number,
+    vaLo: number,
+    number: number,
+  ): number {
     const { rights, levels } = root;
     const barred = rights.barred[number] ?? null;
     if (barred !== null) return this.#refuse(root, barred, vaHi, vaLo, number);
@@ -130,7 +138,8 @@ export class Walker {
         return leafFrame(root.plan, level.plan, lo, hi, vaHi, vaLo);
       }
       step = next;
-      const child = pfnHigh(root.plan.address, lo, hi) * 4294967296 + (pfnLow(root.plan.address, lo, hi) >>> 0);
+      const child =
+        pfnHigh(root.plan.address, lo, hi) * 4294967296 + (pfnLow(root.plan.address, lo, hi) >>> 0);
       let other: Bank | null = bank;
       if (bank.wordOf(child, root.pageShift) < 0) other = bankOf(this.#memory, child, root.pageShift);
       if (other === null) {
@@ -157,7 +166,7 @@ export class Walker {
     const verdict = root.rights.judge(step, lo, hi, number);
     if ('fault' in verdict) return verdict.fault;
     const { entry } = verdict;
-    const isSame = (((entry.lo ^ lo) | (entry.hi ^ hi)) | 0) === 0;
+    const isSame = ((entry.lo ^ lo) | (entry.hi ^ hi) | 0) === 0;
     if (isSame || !bank.writable) return null;
     if (storeEntry(words, at, lo, hi, entry)) this.entriesWritten++;
     this.#hasChanged = true;
