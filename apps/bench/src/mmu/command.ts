@@ -79,9 +79,9 @@ export async function runMmu(args: MmuArguments, io: Console): Promise<void> {
   io.stdout.write(
     args.json === true ? `${JSON.stringify(result, null, 2)}\n` : mmuReport(result, deviations, io),
   );
-  const differences = rows.reduce((sum, row) => sum + row.differences, 0);
+  const differences = rows.reduce((sum, row) => sum + row.differences + row.mmuDifferences, 0);
   if (differences > 0) throw new CheckError(`model and MMU differ in ${plural(differences, 'place')}`);
-  const missed = plants.filter(({ isConfirmed }) => !isConfirmed);
+  const missed = plants.filter(({ isConfirmed, isSeenByMmu }) => !(isConfirmed && isSeenByMmu));
   if (missed.length > 0) throw new CheckError(`no case file shows ${plural(missed.length, 'planted fault')}`);
 }
 

@@ -12,6 +12,7 @@ import {
 } from './guest/layout.js';
 import { type Expected, isFrame, Model } from './model.js';
 import type { Deviation, Outcome, Settings, Subject, Target } from './target.js';
+import { ThroughMmu } from './through-mmu.js';
 import { compareVersions } from './version.js';
 
 /** The observed and the expected outcome of an access. */
@@ -25,6 +26,9 @@ export interface Judged {
   readonly deviation: string | null;
   /** True when the outcome is the expected one, or that of the known deviation. */
   readonly agrees: boolean;
+  /** The outcome through `Mmu`, and whether it is the observed one in the same sense. */
+  readonly throughMmu: Outcome;
+  readonly mmuAgrees: boolean;
   /** True when there is no memory, so that nothing shows where it went. */
   readonly isUnplaced: boolean;
 }
@@ -43,6 +47,8 @@ export interface WrongWord {
 export interface BatchResult {
   readonly judged: readonly Judged[];
   readonly wrongWords: readonly WrongWord[];
+  /** Entries that the processor and `Mmu` changed differently. */
+  readonly mmuWords: readonly WrongWord[];
   /** The number of entries in which accessed or dirty bits were set. */
   readonly entriesTouched: number;
 }
@@ -83,6 +89,7 @@ export async function judge(
   const firstStore = guest.firstStore;
   // Write the units first, since the model changes the tables.
   const model = new Model(target, subject, memory, table);
+  const mmu = new ThroughMmu(target, subject, memory, root);
   const stores = new Map<bigint, Store>();
   // QEMU caches the code that it has translated, so units must be there before, whatever a planted fault says.
   const real = new PageTableReader({ format: sound, memory, root });
@@ -95,6 +102,7 @@ export async function judge(
       stores.set(unitOf(pa) + BigInt(at), { value: 0n, va });
   }
   const expected: (Expected | null)[] = [];
+  const throughMmu: Outcome[] = [];
   const met = new Map<bigint, bigint>();
   for (const [i, { va, mask }] of jobs.entries()) {
     for (const [number, access] of ACCESSES.entries()) {
@@ -104,6 +112,8 @@ export async function judge(
       }
       const one = model.expect(va, access);
       expected.push(one);
+      const at = BigInt.asUintN(64, va + offsetInUnit(access));
+      throughMmu[i * ACCESSES.length + number] = mmu.outcome(at, access, (pa) => model.made(at, pa, access));
       for (const { address, entry } of one.walk.steps) {
         if (!before.has(address)) before.set(address, entry);
         met.set(address, va);
@@ -131,10 +141,14 @@ export async function judge(
     if (deviation?.marks !== undefined && last !== undefined) model.allow(last, deviation.marks);
     const instead = deviation?.instead?.(one.outcome, one.made) ?? one.outcome;
     const agrees = agree(instead, observed);
+    const through = throughMmu[i] as Outcome;
+    const mmuAgrees = agree(deviation?.instead?.(through, one.made) ?? through, observed);
     judged.push({
       ...{ va, access: i % ACCESSES.length, expected: one, observed },
       deviation: deviation?.name ?? null,
       agrees,
+      throughMmu: through,
+      mmuAgrees,
       isUnplaced: agrees && instead.kind === 'done' && instead.pa === null,
     });
   }
@@ -142,9 +156,10 @@ export async function judge(
     ...wrongEntries(guest, memory, model.allowed, met),
     ...wrongStores(guest, stores, judged),
   ];
+  const mmuWords = wrongEntries(guest, mmu.memory, model.allowed, met);
   let entriesTouched = 0;
   for (const [address, entry] of before) if (memory.read64(address) !== entry) entriesTouched++;
-  return { judged, wrongWords, entriesTouched };
+  return { judged, wrongWords, mmuWords, entriesTouched };
 }
 
 /** The deviation of an access, if any. */

@@ -64,13 +64,14 @@ export class Model {
     const asked: Access = { kind: access.kind, user: access.user };
     const walk = this.#table.walk(va, asked, controls);
     if (!access.isProbe) this.#touch(format, walk, asked);
-    const made = walk.pa === null ? null : this.#made(va, walk.pa, access);
+    const made = walk.pa === null ? null : this.made(va, walk.pa, access);
     if (walk.fault === null) return { walk, outcome: made as Outcome, made };
     const { name, code } = walk.fault.code;
     return { walk, outcome: { kind: 'fault', name, code, address: va }, made };
   }
 
-  #made(va: bigint, pa: bigint, access: GuestAccess): Outcome {
+  /** The outcome of an access that nothing refuses. */
+  made(va: bigint, pa: bigint, access: GuestAccess): Outcome {
     if (!access.isProbe && !isFrame(this.#target.ram, pa)) {
       const { noMemory } = this.#target;
       return noMemory?.(access, va) ?? { kind: 'done', pa: null, unit: null };

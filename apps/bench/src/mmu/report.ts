@@ -7,7 +7,7 @@ import type { Case } from './case-file.js';
 import { ACCESSES } from './guest/layout.js';
 import type { BatchResult } from './judge.js';
 import type { MmuResult, MmuRow, PlantRow } from './result.js';
-import { outcomeText, wordLine } from './run-case.js';
+import { mmuDifferencesOf, outcomeText, wordLine } from './run-case.js';
 import type { Deviation } from './target.js';
 
 const COLUMNS: readonly Column<MmuRow>[] = [
@@ -20,6 +20,7 @@ const COLUMNS: readonly Column<MmuRow>[] = [
   { head: 'known', align: 'right', cell: (row) => count(sum(row.deviations)) },
   { head: 'left out', align: 'right', cell: (row) => count(sum(row.leftOut)) },
   { head: 'differences', align: 'right', cell: (row) => count(row.differences) },
+  { head: 'by Mmu', align: 'right', cell: (row) => count(row.mmuDifferences) },
   { head: 's', align: 'right', cell: (row) => decimal(row.seconds, 1) },
 ];
 
@@ -36,6 +37,7 @@ const PLANT_COLUMNS: readonly Column<PlantRow>[] = [
     align: 'left',
     cell: (row) => (row.isConfirmed ? 'differs with the fault, agrees without' : 'does not show it'),
   },
+  { head: 'by Mmu', align: 'left', cell: (row) => (row.isSeenByMmu ? 'found' : 'not found') },
 ];
 
 const LEGEND: readonly (readonly [string, string])[] = [
@@ -49,6 +51,10 @@ const LEGEND: readonly (readonly [string, string])[] = [
     'accesses of these to addresses without memory: nothing shows the address, so it is not compared',
   ],
   ['A/D set', 'entries in which the MMU set accessed or dirty bits; all bits of all tables are compared'],
+  [
+    'by Mmu',
+    'differences of the same accesses through Mmu of @vmarea/mmu: its outcomes, and the bits that it sets',
+  ],
   [
     'known',
     'accesses compared with a known deviation of this QEMU from the manual; left out: not made because of one',
@@ -93,6 +99,7 @@ export function mmuReport(
 function verdict({ rows }: MmuResult, colours: ReturnType<typeof coloursFor>): string {
   const total = (of: (row: MmuRow) => number): number => rows.reduce((all, row) => all + of(row), 0);
   const differences = total((row) => row.differences);
+  const byMmu = total((row) => row.mmuDifferences);
   const text =
     `${plural(
       total((row) => row.addresses),
@@ -107,8 +114,8 @@ function verdict({ rows }: MmuResult, colours: ReturnType<typeof coloursFor>): s
       total((row) => row.seconds),
       0,
     )} s: ` +
-    plural(differences, 'difference');
-  return differences === 0 ? colours.green(text) : colours.red(text);
+    `${plural(differences, 'difference')}, ${count(byMmu)} by Mmu`;
+  return differences + byMmu === 0 ? colours.green(text) : colours.red(text);
 }
 
 /** The deviations that occurred, with a description. */
@@ -138,10 +145,11 @@ function sum(counts: Readonly<Record<string, number>>): number {
 /** The outcome of each access of a case, and the walks of its addresses. */
 export function caseReport(
   one: Case,
-  { judged, wrongWords }: BatchResult,
+  result: BatchResult,
   format: PageTableFormat,
   io: Pick<Console, 'stdout' | 'env'>,
 ): string {
+  const { judged, wrongWords } = result;
   const colours = coloursFor(io.stdout, io.env);
   const settings = Object.entries(one.settings).map(([name, value]) => `${name} ${value}`);
   const out = [
@@ -161,9 +169,12 @@ export function caseReport(
     out.push(agrees ? `  ${what}` : colours.red(`  ${what}, but the MMU: ${outcomeText(observed)}`));
   }
   for (const word of wrongWords) out.push(colours.red(`  ${wordLine(word)}`));
+  const byMmu = mmuDifferencesOf(result);
+  for (const line of byMmu) out.push(colours.red(`  ${line}`));
+  const differ = wrongWords.length > 0 || judged.some(({ agrees }) => !agrees);
   out.push(
     '',
-    `${format.name}: ${wrongWords.length === 0 && judged.every(({ agrees }) => agrees) ? 'model and MMU agree' : 'model and MMU differ'}`,
+    `${format.name}: ${differ ? 'model and MMU differ' : 'model and MMU agree'}${byMmu.length > 0 ? ', and Mmu differs' : ''}`,
   );
   return `${out.join('\n')}\n`;
 }

@@ -17,6 +17,8 @@ export interface MmuRow {
   readonly deviations: Readonly<Record<string, number>>;
   readonly leftOut: Readonly<Record<string, number>>;
   readonly differences: number;
+  /** The same for the accesses through `Mmu`. */
+  readonly mmuDifferences: number;
   /** Case files, and their first lines. */
   readonly cases: readonly { readonly file: string; readonly line: string }[];
   readonly seconds: number;
@@ -32,6 +34,8 @@ export interface PlantRow {
   readonly line: string | null;
   /** True when the case alone differs with the fault and agrees without it. */
   readonly isConfirmed: boolean;
+  /** True when the same accesses through `Mmu` differ with the fault, too. */
+  readonly isSeenByMmu: boolean;
 }
 
 /** What `vmarea-bench mmu --json` prints. */

@@ -54,10 +54,10 @@ export async function smallestCase(
 }
 
 /** A few jobs with a difference. */
-function suspects({ judged, wrongWords, jobs }: Examined): Job[] {
+function suspects({ judged, wrongWords, mmuWords, jobs }: Examined): Job[] {
   const addresses = new Set([
-    ...judged.filter(({ agrees }) => !agrees).map(({ va }) => va),
-    ...wrongWords.flatMap(({ va }) => (va === null ? [] : [va])),
+    ...judged.filter(({ agrees, mmuAgrees }) => !(agrees && mmuAgrees)).map(({ va }) => va),
+    ...[...wrongWords, ...mmuWords].flatMap(({ va }) => (va === null ? [] : [va])),
   ]);
   return jobs.filter(({ va }) => addresses.has(va)).slice(0, 4);
 }
@@ -75,19 +75,35 @@ function entriesOf({ judged, entries }: Examined, { va }: Job): Map<bigint, bigi
   return read;
 }
 
-/** All differences, a line for each. */
-export function differencesOf({ judged, wrongWords }: BatchResult): string[] {
-  return [...judged.filter(({ agrees }) => !agrees).map(accessLine), ...wrongWords.map(wordLine)];
+/** All differences of model and MMU, and of `Mmu` and MMU, a line for each. */
+export function differencesOf(result: BatchResult): string[] {
+  return [...modelDifferencesOf(result), ...mmuDifferencesOf(result)];
 }
 
-function accessLine({ va, access, expected, observed }: Judged): string {
-  return `${hex(va)} ${ACCESSES[access]?.name}: the model says ${outcomeText(expected.outcome)}, the MMU ${outcomeText(observed)}`;
+/** The differences of the model, a line for each. */
+export function modelDifferencesOf({ judged, wrongWords }: BatchResult): string[] {
+  const lines = judged
+    .filter(({ agrees }) => !agrees)
+    .map((one) => accessLine(one, 'the model', one.expected.outcome));
+  return [...lines, ...wrongWords.map((word) => wordLine(word))];
+}
+
+/** The differences of the same accesses through `Mmu`, a line for each. */
+export function mmuDifferencesOf({ judged, mmuWords }: BatchResult): string[] {
+  const lines = judged
+    .filter(({ mmuAgrees }) => !mmuAgrees)
+    .map((one) => accessLine(one, 'Mmu', one.throughMmu));
+  return [...lines, ...mmuWords.map((word) => wordLine(word, 'Mmu'))];
+}
+
+function accessLine({ va, access, observed }: Judged, who: string, outcome: Outcome): string {
+  return `${hex(va)} ${ACCESSES[access]?.name}: ${who} says ${outcomeText(outcome)}, the MMU ${outcomeText(observed)}`;
 }
 
 /** A word that differs, as text. */
-export function wordLine({ address, what, expected, observed, va }: WrongWord): string {
+export function wordLine({ address, what, expected, observed, va }: WrongWord, who = 'the model'): string {
   const where = va === null ? '' : ` (accessed at ${hex(va)})`;
-  return `${what} at ${hex(address)}${where}: the model leaves ${hex(expected)}, the MMU ${hex(observed)}`;
+  return `${what} at ${hex(address)}${where}: ${who} leaves ${hex(expected)}, the MMU ${hex(observed)}`;
 }
 
 /** The outcome of an access, as text. */

@@ -5,7 +5,7 @@ import { Guest, type Processor } from './guest/guest.js';
 import type { Qemu } from './guest/qemu.js';
 import type { Plant } from './plants.js';
 import type { MmuRow, PlantRow } from './result.js';
-import { differencesOf, runCase, smallestCase } from './run-case.js';
+import { differencesOf, mmuDifferencesOf, modelDifferencesOf, runCase, smallestCase } from './run-case.js';
 import type { Target } from './target.js';
 
 /** What judges a configuration. */
@@ -40,7 +40,14 @@ export async function runConfiguration(
   const { configuration, target, qemu, seed } = bench;
   const { version } = qemu;
   const start = performance.now();
-  const tally = { addresses: 0, accesses: 0, unplaced: 0, entriesTouched: 0, differences: 0 };
+  const tally = {
+    addresses: 0,
+    accesses: 0,
+    unplaced: 0,
+    entriesTouched: 0,
+    differences: 0,
+    mmuDifferences: 0,
+  };
   const outcomes: Record<string, Record<string, number>> = {};
   const deviations: Record<string, number> = {};
   const leftOut: Record<string, number> = {};
@@ -67,9 +74,9 @@ export async function runConfiguration(
         if (isUnplaced) tally.unplaced++;
       }
       for (const [name, number] of one.leftOut) add(leftOut, name, number);
-      const differences = differencesOf(one);
-      tally.differences += differences.length;
-      if (differences.length > 0 && cases.length < MOST_CASES) {
+      tally.differences += modelDifferencesOf(one).length;
+      tally.mmuDifferences += mmuDifferencesOf(one).length;
+      if (differencesOf(one).length > 0 && cases.length < MOST_CASES) {
         const [file, line] = await keep(bench, guest, one, null);
         cases.push({ file, line });
       }
@@ -95,13 +102,15 @@ export async function runPlant(bench: Bench, plant: Plant): Promise<PlantRow> {
       const one = await examine({ target, guest, version }, configuration, seed, batch, plant.apply);
       if (differencesOf(one).length === 0) continue;
       const [file, line, plan] = await keep(bench, guest, one, plant);
+      const isSeenByMmu = mmuDifferencesOf(one).length > 0;
       const sound = differencesOf(await runCase(target, guest, qemu.version, configuration, plan));
-      return { ...row, batches: batch + 1, file, line, isConfirmed: plan.from.alone && sound.length === 0 };
+      const isConfirmed = plan.from.alone && sound.length === 0;
+      return { ...row, batches: batch + 1, file, line, isConfirmed, isSeenByMmu };
     }
   } finally {
     guest.stop();
   }
-  return { ...row, batches: null, file: null, line: null, isConfirmed: false };
+  return { ...row, batches: null, file: null, line: null, isConfirmed: false, isSeenByMmu: false };
 }
 
 /** Writes the case file of a batch. Returns its path, the first difference, and the case. */
