@@ -93,6 +93,7 @@ function columnsOf(
 
 /** The rounds of a workload in a column. C gets those of the configuration with the most units. */
 function roundsOf(entries: readonly Entry[], { configuration }: Column, workload: Workload): Rounds | null {
+  if (configuration === null && workload.hasNoReference === true) return null;
   const own = entries.filter(
     (entry) =>
       entry.workload === workload && (configuration === null || entry.configuration === configuration),

@@ -14,6 +14,15 @@ export interface Work {
   readonly tablesZeroed: number;
 }
 
+/** No work on tables. */
+export const NO_WORK: Work = {
+  tablesRead: 0,
+  entriesRead: 0,
+  entriesWritten: 0,
+  tablesAllocated: 0,
+  tablesZeroed: 0,
+};
+
 /** The work that tables counted since the last reset. The engine does not count translations. */
 export function workOf({ counters }: { readonly counters: Readonly<Counters> }): Work {
   const { tablesRead, entriesRead, entriesWritten, tablesAllocated, tablesZeroed } = counters;

@@ -60,6 +60,14 @@ const SMALL: readonly (readonly [workload: string, fourLevels: Numbers, fiveLeve
   ['W8.16G', [50, 49, 24_049, 49, 3], [51, 50, 24_050, 50, 4]],
   // 384,000 pages: 750 tables of pages in two PMDs, one PUD.
   ['W8.256G', [754, 753, 384_753, 753, 3], [755, 754, 384_754, 754, 4]],
+  // Hits walk nothing. A miss reads an entry of each of 4 (5) tables for each of the 1,500 pages.
+  ['W9.hit', [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]],
+  ['W9.hit-number', [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]],
+  ['W9.flat', [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]],
+  ['W9.view', [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]],
+  ['W9.refill', [6000, 6000, 0, 0, 0], [7500, 7500, 0, 0, 0]],
+  ['W9.walk', [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]],
+  ['W9.switch', [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]],
 ];
 
 /** 262,144 pages, 1 GiB: 512 tables of pages, one PMD, one PUD (one P4D), a root. */

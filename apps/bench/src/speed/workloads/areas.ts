@@ -3,7 +3,7 @@ import { CheckError } from '../../errors.js';
 import { timed } from '../../timed.js';
 import type { Bed } from '../bed.js';
 import { fold } from '../fold.js';
-import type { Work } from '../work.js';
+import { NO_WORK } from '../work.js';
 import type { Round, Workload } from './workload.js';
 
 /** The pages of the largest area. */
@@ -14,9 +14,6 @@ const FIRST_PAGE = 2 ** 20;
 const LEAST_WINDOW = 2 ** 24;
 /** Operations of a round for each page of the command line: 100,000 for 262,144. */
 const OPERATIONS = 100_000 / 262_144;
-
-/** This workload uses no page table. */
-const NONE: Work = { tablesRead: 0, entriesRead: 0, entriesWritten: 0, tablesAllocated: 0, tablesZeroed: 0 };
 
 /** Marsaglia's xorshift, as in reference/workloads.c. */
 class Draws {
@@ -67,7 +64,7 @@ function open(live: number) {
         if (start < 0) throw new CheckError('an area did not fit');
         checksum = fold(checksum, start);
       }
-      return { ns, work: NONE, checksum };
+      return { ns, work: NO_WORK, checksum };
     };
   };
 }

@@ -3,6 +3,7 @@ import { unknown } from '../../options.js';
 import { AREAS } from './areas.js';
 import { LINEAR } from './linear.js';
 import { MAP, MAP_LARGE } from './map.js';
+import { PROCESSOR } from './processor.js';
 import { PROTECT } from './protect.js';
 import { SINGLE_PAGES } from './single-pages.js';
 import { TRANSLATE } from './translate.js';
@@ -19,6 +20,7 @@ export const WORKLOADS: readonly Workload[] = [
   ...PROTECT,
   ...AREAS,
   ...MAP_LARGE,
+  ...PROCESSOR,
 ];
 
 /** The workload of a known id. */

@@ -36,7 +36,7 @@ export function requireFold({ configuration }: Bed, checksum: number, expected: 
 }
 
 /** Makes a page table with all pages of W1. */
-function mapped(bed: Bed): PageTable {
+export function mapped(bed: Bed): PageTable {
   const table = bed.keptTable();
   table.map(bed.start, bed.frames(), bed.protection, bed.baseLeaves);
   return table;

@@ -15,6 +15,8 @@ export interface Workload {
   readonly unit: 'page' | 'leaf' | 'translation' | 'operation';
   /** True when the format does not matter. Then only the first format measures it. */
   readonly isSameEverywhere?: boolean;
+  /** True when the C reference does not have it: a processor's fast path in C would be another design. */
+  readonly hasNoReference?: boolean;
   /**
    * Its size in a format.
    *
