@@ -42,6 +42,11 @@ const examples = [
     file: './examples/riscv64.ts',
     run: () => import('./examples/riscv64.js'),
   },
+  {
+    readme: '../packages/mmu/README.md',
+    file: './examples/mmu.ts',
+    run: () => import('./examples/mmu.js'),
+  },
 ];
 
 describe.each(examples)('the example $file in $readme', ({ readme, file, run }) => {

@@ -13,7 +13,7 @@ export const ACCESSES: readonly Access[] = /* @__PURE__ */ Object.freeze(
 /** Numbers of the accesses by the kernel. Those by user mode follow. */
 export const READ = 0;
 export const WRITE = 1;
-export const EXECUTE = 2;
+const EXECUTE = 2;
 /** What user mode adds to a number. */
 export const USER = 3;
 

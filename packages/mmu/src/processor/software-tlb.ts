@@ -2,7 +2,7 @@ import { LargeLeaves } from './large-leaves.js';
 import { Spaces } from './spaces.js';
 
 /** log2 of the page of a line. It is 4 KiB for every format: a larger page takes several lines. */
-export const LINE_SHIFT = 12;
+const LINE_SHIFT = 12;
 /** Sections: read, write, execute by the kernel, an unused one, and the same by user mode. */
 const SECTIONS = 7;
 const FIRST_OF_USER = 4;

@@ -1,9 +1,9 @@
 import type { WalkRoot } from './walk-root.js';
 
 /** Numbers that a line of the TLB has room for. */
-export const SPACES = 256;
+const SPACES = 256;
 /** Most roots of one processor. */
-export const MOST_ROOTS = 2;
+const MOST_ROOTS = 2;
 /** Most modes that are remembered. */
 export const MOST_MODES = 64;
 /** Address-space identifiers are below this. */

@@ -9,7 +9,7 @@ import {
 } from '@vmarea/core';
 
 /** Frames of a memory with random tables. The first few are roots, the next ones tables, the rest data. */
-export const FRAMES = 48;
+const FRAMES = 48;
 const TABLES = 24;
 /** Slots that are used of each table. Few, so that addresses meet. */
 const SLOTS = [0, 1, 2, 15, 16, 17];
