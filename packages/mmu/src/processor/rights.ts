@@ -27,8 +27,6 @@ export type Verdict = { readonly fault: Fault } | { readonly entry: Words };
 export class Rights {
   /** The step to the root table. */
   readonly root: PathStep;
-  /** True when no access is barred from the root. */
-  readonly isOpen: boolean;
   /** For each access: the fault of the root itself; `null` when the access may use it. */
   readonly barred: readonly (Fault | null)[];
   /** Tables that are alike at all levels, of the paths that the kernel and user mode took last. */
@@ -51,10 +49,9 @@ export class Rights {
       ...{ mask: NO_BITS, value: NO_BITS, ready: -1, leafShift: 0, coverShift: 0 },
       ...{ isGlobal: false, path: [], above: [] },
     });
-    this.kernelChain = new TableChain([this.root], highLo, highHi);
-    this.userChain = this.kernelChain;
     this.barred = ACCESSES.map((access) => plan.format.checkRoot?.(access, controls) ?? null);
-    this.isOpen = this.barred.every((fault) => fault === null);
+    this.kernelChain = this.#chainOf([this.root]);
+    this.userChain = this.kernelChain;
   }
 
   /**
@@ -84,10 +81,21 @@ export class Rights {
   learn(steps: readonly PathStep[], isUser: boolean): void {
     const [, first] = steps;
     if (first === undefined || !steps.slice(2).every((one) => TableChain.isAlike(first, one))) return;
-    const { highLo, highHi } = this.#plan.address;
-    const chain = new TableChain([...steps], highLo, highHi);
+    const known = isUser ? this.userChain : this.kernelChain;
+    // A block's path is the beginning of a page's.
+    if (steps.every((one, i) => one === known.steps[i])) return;
+    const chain = this.#chainOf([...steps]);
     if (isUser) this.userChain = chain;
     else this.kernelChain = chain;
+  }
+
+  #chainOf(steps: readonly PathStep[]): TableChain {
+    const { highLo, highHi } = this.#plan.address;
+    const open = this.barred.reduce(
+      (mask, fault, number) => (fault === null ? mask | (1 << number) : mask),
+      0,
+    );
+    return new TableChain(steps, open, highLo, highHi);
   }
 
   /** The fault of an entry that `find` has no step for. */

@@ -16,16 +16,17 @@ export class TableChain {
 
   /**
    * @param steps - the root's step, then those of alike tables.
+   * @param open - the accesses that may use the root, as a mask.
    * @param highLo - entry bits of a frame number at or above 2^32, which must be 0.
    */
-  constructor(steps: readonly PathStep[], highLo: number, highHi: number) {
+  constructor(steps: readonly PathStep[], open: number, highLo: number, highHi: number) {
     const [, first] = steps;
     // With the root alone, no entry meets the value.
     this.maskLo = (first === undefined ? 0 : first.maskLo | highLo) | 0;
     this.maskHi = (first === undefined ? 0 : first.maskHi | highHi) | 0;
     this.valueLo = (first?.valueLo ?? 1) | 0;
     this.valueHi = (first?.valueHi ?? 0) | 0;
-    this.ready = steps.reduce((all, { ready }) => all & ready, -1) | 0;
+    this.ready = steps.reduce((all, { ready }) => all & ready, open) | 0;
     this.steps = steps;
   }
 

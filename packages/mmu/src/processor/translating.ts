@@ -58,6 +58,8 @@ export abstract class Translating {
   readonly #isReadOnly: boolean;
   #lastFault: MmuFault | null = null;
   #refills = 0;
+  /** Entries that walks without a fault read. */
+  #read = 0;
 
   constructor(memory: PhysicalMemory, entries: number, observer: ProcessorObserver | null) {
     this.tlb = new SoftwareTlb(entries);
@@ -95,7 +97,7 @@ export abstract class Translating {
   /** Exact work so far: walks of the tables, entries that they read, and entries in which they set bits. */
   get counters(): { readonly walks: number; readonly entriesRead: number; readonly entriesWritten: number } {
     const { entriesRead, entriesWritten } = this.#walker;
-    return { walks: this.#refills, entriesRead, entriesWritten };
+    return { walks: this.#refills, entriesRead: entriesRead + this.#read, entriesWritten };
   }
 
   /**
@@ -133,7 +135,7 @@ export abstract class Translating {
       return line;
     }
     if (this.#refill(vaHi, vaLo, number, line)) {
-      const shift = this.#walker.step?.leafShift ?? 12;
+      const shift = this.#rootOf(vaHi, vaLo)?.leaf?.leafShift ?? 12;
       if (this.roots.length > 0) {
         observer.fill(this.currentAsid, vaHi, vaLo, this.#pfnOf(line, vaHi, vaLo), shift);
       }
@@ -202,12 +204,14 @@ export abstract class Translating {
     } else {
       const first = roots[0] as WalkRoot;
       const root = first.has(vaHi, vaLo) ? first : this.#rootOf(vaHi, vaLo);
-      frame = root === null ? this.#noRoot(vaHi, vaLo, number) : this.#walker.walk(root, vaHi, vaLo, number);
+      frame = root === null ? this.#noRoot(vaHi, vaLo, number) : root.frameOf(vaHi, vaLo, number);
+      if (root !== null && frame < 0) frame = this.#walker.walk(root, vaHi, vaLo, number);
       if (root === null || frame < 0) {
         this.#lastFault = this.#fault;
         return false;
       }
-      const { isGlobal, coverShift } = this.#walker.step as PathStep;
+      this.#read += root.read;
+      const { isGlobal, coverShift } = root.leaf as PathStep;
       if (root.pageShift !== 12) {
         const sub = 2 ** (root.pageShift - 12);
         frame = frame * sub + ((vaLo >>> 12) & (sub - 1));

@@ -1,5 +1,17 @@
-import { type Bank, hex, isInRange, type PhysicalMemory, type Plan, rangeTest, VmError } from '@vmarea/core';
+import {
+  type Bank,
+  hex,
+  isInRange,
+  type LevelPlan,
+  leafFrame,
+  type PhysicalMemory,
+  type Plan,
+  rangeTest,
+  VmError,
+} from '@vmarea/core';
+import type { PathStep } from './path-step.js';
 import type { Rights } from './rights.js';
+import type { TableChain } from './table-chain.js';
 import { WalkLevel } from './walk-level.js';
 
 /** An arm64 root is aligned to 64 bytes at least. No format aligns its root to less. */
@@ -32,6 +44,24 @@ export class WalkRoot {
   declare readonly lowRotate: number;
   declare readonly highLo: number;
   declare readonly highHi: number;
+  /** The number of levels; 0 where the unrolled walk does not serve the format. */
+  declare readonly depth: number;
+  /** Mask of the slots of a table that fills a page, and the shift of each step's slot, counted from the last level up. */
+  declare readonly slots: number;
+  declare readonly shift1: number;
+  declare readonly shift2: number;
+  declare readonly shift3: number;
+  declare readonly shift4: number;
+  declare readonly shift5: number;
+  /** First bit of the word that step 3 takes its slot from. */
+  declare readonly from3: number;
+  /** Bits of the high word that belong to the range. */
+  declare readonly keepHi: number;
+  /** True when leaves of the last level take no frame bits from the address. */
+  readonly isPlain: boolean;
+  /** Of the last walk of `frameOf`: the leaf's step, and the entries read. */
+  leaf: PathStep | null = null;
+  declare read: number;
   declare readonly pageShift: number;
   declare readonly pageBytes: number;
   /** Bytes that a root is aligned to. */
@@ -60,6 +90,25 @@ export class WalkRoot {
     this.zeros = zeros | 0;
     this.ones = ones | 0;
     this.lowBits = lowBits | 0;
+    const { levels } = this;
+    const froms = levels.toReversed().map(({ plan: level }, i) => fromOf(level, i + 1));
+    const shift = (step: number): number =>
+      (levels[levels.length - step]?.plan.shift ?? 0) - (froms[step - 1] ?? 0);
+    const fits =
+      froms.every((from) => from >= 0) &&
+      levels.every(({ slots }) => slots < 2 ** (pageShift - 3)) &&
+      plan.format.range.bits > 32;
+    this.depth = (fits ? levels.length : 0) | 0;
+    this.slots = ((1 << (pageShift - 3)) - 1) | 0;
+    this.shift1 = shift(1) | 0;
+    this.shift2 = shift(2) | 0;
+    this.shift3 = shift(3) | 0;
+    this.shift4 = shift(4) | 0;
+    this.shift5 = shift(5) | 0;
+    this.from3 = (froms[2] ?? 0) | 0;
+    this.keepHi = fits ? (2 ** (plan.format.range.bits - 32) - 1) | 0 : 0;
+    this.isPlain = levels.at(-1)?.inside === 0;
+    this.read = 0 | 0;
     this.pageBytes = (1 << pageShift) | 0;
     this.rootBytes = Math.max(MIN_ROOT_BYTES, (plan.levels[0]?.entries ?? 0) * 8) | 0;
     this.limit = 2 ** plan.format.paBits;
@@ -70,6 +119,93 @@ export class WalkRoot {
     this.firstFrame = 0 | 0;
     this.frameCount = 0 | 0;
     this.use(memory, root);
+  }
+
+  /**
+   * The frame of an address whose tables are alike (`TableChain`) and in the bank of the root, and whose leaf is of the kind that was
+   * met last. It is the walk of almost every refill, unrolled by depth as core's own: each slot is a shift and a mask of one of three
+   * words of the address.
+   *
+   * @param number - of the access.
+   * @returns -1 where the other walk must decide. Else the leaf's step is in `leaf`, and the entries read in `read`.
+   */
+  frameOf(vaHi: number, vaLo: number, number: number): number {
+    const chain = number < 3 ? this.rights.kernelChain : this.rights.userChain;
+    const { depth, slots } = this;
+    if (((chain.ready >>> number) & 1) === 0 || depth === 0) return -1;
+    const { maskLo, maskHi, valueLo, valueHi } = chain;
+    const { lowLo, lowHi, lowRotate, firstFrame, frameCount, wordShift } = this;
+    const { words } = this.bank;
+    const high = vaHi & this.keepHi;
+    const middle = (high << 16) | (vaLo >>> 16);
+    let { word } = this;
+    if (depth > 4) {
+      const at = (word + (((high >>> this.shift5) & slots) << 1)) | 0;
+      const lo = words[at] as number;
+      const hi = words[at + 1] as number;
+      if ((((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi)) !== 0) {
+        return this.#leafAt(chain, depth - 5, lo, hi, vaHi, vaLo, number);
+      }
+      const inside = (rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) - firstFrame) | 0;
+      if (inside >>> 0 >= frameCount) return -1;
+      word = inside << wordShift;
+    }
+    if (depth > 3) {
+      const at = (word + (((high >>> this.shift4) & slots) << 1)) | 0;
+      const lo = words[at] as number;
+      const hi = words[at + 1] as number;
+      if ((((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi)) !== 0) {
+        return this.#leafAt(chain, depth - 4, lo, hi, vaHi, vaLo, number);
+      }
+      const inside = (rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) - firstFrame) | 0;
+      if (inside >>> 0 >= frameCount) return -1;
+      word = inside << wordShift;
+    }
+    if (depth > 2) {
+      const at = (word + ((((this.from3 === 16 ? middle : high) >>> this.shift3) & slots) << 1)) | 0;
+      const lo = words[at] as number;
+      const hi = words[at + 1] as number;
+      if ((((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi)) !== 0) {
+        return this.#leafAt(chain, depth - 3, lo, hi, vaHi, vaLo, number);
+      }
+      const inside = (rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) - firstFrame) | 0;
+      if (inside >>> 0 >= frameCount) return -1;
+      word = inside << wordShift;
+    }
+    if (depth > 1) {
+      const at = (word + (((middle >>> this.shift2) & slots) << 1)) | 0;
+      const lo = words[at] as number;
+      const hi = words[at + 1] as number;
+      if ((((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi)) !== 0) {
+        return this.#leafAt(chain, depth - 2, lo, hi, vaHi, vaLo, number);
+      }
+      const inside = (rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) - firstFrame) | 0;
+      if (inside >>> 0 >= frameCount) return -1;
+      word = inside << wordShift;
+    }
+    const at = (word + (((vaLo >>> this.shift1) & slots) << 1)) | 0;
+    return this.#leafAt(chain, depth - 1, words[at] as number, words[at + 1] as number, vaHi, vaLo, number);
+  }
+
+  /** The end of that walk, at an entry of a level. */
+  #leafAt(
+    chain: TableChain,
+    index: number,
+    lo: number,
+    hi: number,
+    vaHi: number,
+    vaLo: number,
+    number: number,
+  ): number {
+    const leaf = chain.steps[index]?.recent ?? null;
+    if (leaf === null || leaf.leafShift === 0 || ((leaf.ready >>> number) & 1) === 0 || !leaf.is(lo, hi))
+      return -1;
+    if (this.leaf !== leaf) this.leaf = leaf;
+    this.read = (index + 1) | 0;
+    if (index === this.depth - 1 && this.isPlain && ((lo & this.highLo) | (hi & this.highHi)) === 0) {
+      return rotateRight((lo & this.lowLo) | (hi & this.lowHi), this.lowRotate) >>> 0;
+    }
+    return leafFrame(this.plan, (this.levels[index] as WalkLevel).plan, lo, hi, vaHi, vaLo);
   }
 
   /** True when the root translates an address. */
@@ -152,4 +288,20 @@ function isWhole(bank: Bank, pfn: number, { rootOrder, pageShift, pageWords }: P
     if (bank.wordOf(pfn + i, pageShift) !== word + i * pageWords) return false;
   }
   return true;
+}
+
+function rotateRight(word: number, by: number): number {
+  return (word >>> by) | (word << (32 - by));
+}
+
+/**
+ * First address bit of the word that the unrolled walk takes a step's slot from; -1 when that word does not hold it.
+ *
+ * @param step - 1 for the last level.
+ */
+function fromOf({ shift, entries }: LevelPlan, step: number): number {
+  const end = shift + Math.log2(entries);
+  if (step === 1) return end <= 32 ? 0 : -1;
+  if (step > 2 && shift >= 32) return 32;
+  return step < 4 && shift >= 16 && end <= 48 ? 16 : -1;
 }

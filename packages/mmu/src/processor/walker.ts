@@ -17,12 +17,10 @@ const LEARN_EVERY = 16;
  * On the way down, each entry that points to a table is marked before the next one is read (SDM vol. 3A, Paging, "Accessed and
  * Dirty Flags"). The leaf is marked when the access is allowed. An image that cannot be written stays as it is.
  *
- * Entries of known kinds are walked in words, without allocation. The result is in its members.
+ * Entries of known kinds are walked in words, without allocation. The leaf's step, and the entries read, are in the root's `leaf` and `read`.
  */
 export class Walker {
-  /** The leaf's step. */
-  step: PathStep | null = null;
-  /** Entries that walks read, and those that they changed. */
+  /** Entries that walks with a fault read, and those that all walks changed. */
   entriesRead = 0;
   entriesWritten = 0;
   /** True when the last `#settle` changed the entry, or found it changed. */
@@ -37,76 +35,23 @@ export class Walker {
   }
 
   /**
-   * Walks one address that the root translates.
+   * Walks one address that the root translates, entry by entry: kinds that are new, bits to set, tables that are not alike, several
+   * banks, faults. `WalkRoot.frameOf` has the others.
    *
    * @param number - of the access.
    * @returns the frame of the address, in pages of the format; -1 for a fault, which then is in the fault object.
    */
   walk(root: WalkRoot, vaHi: number, vaLo: number, number: number): number {
-    const { rights, levels, lowLo, lowHi, lowRotate, firstFrame, frameCount, wordShift } = root;
-    const middle = middleOf(vaHi, vaLo);
-    const chain = number < 3 ? rights.kernelChain : rights.userChain;
-    if (!rights.isOpen || ((chain.ready >>> number) & 1) === 0) {
-      return this.#walkOn(root, 0, root.word, rights.root, vaHi, vaLo, number);
-    }
-    const { maskLo, maskHi, valueLo, valueHi, steps } = chain;
-    const { words } = root.bank;
-    const tables = steps.length - 1;
-    let word = root.word;
-    let index = 0;
-    for (; index < tables; index++) {
-      const at = (word + (slotIn(levels[index] as WalkLevel, vaHi, middle, vaLo) << 1)) | 0;
-      const lo = words[at] as number;
-      const hi = words[at + 1] as number;
-      if ((((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi)) !== 0) break;
-      const inside = (rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) - firstFrame) | 0;
-      if (inside >>> 0 >= frameCount) break;
-      word = inside << wordShift;
-    }
-    const step = steps[index] as PathStep;
-    const level = levels[index] as WalkLevel;
-    const at = (word + (slotIn(level, vaHi, middle, vaLo) << 1)) | 0;
-    const lo = words[at] as number;
-    const hi = words[at + 1] as number;
-    const leaf = step.recent;
-    if (leaf === null || ((leaf.ready >>> number) & 1) === 0 || leaf.leafShift === 0 || !leaf.is(lo, hi)) {
-      return this.#walkOn(root, index, word, step, vaHi, vaLo, number);
-    }
-    this.entriesRead += index + 1;
-    this.step = leaf;
-    if (level.inside === 0 && ((lo & root.highLo) | (hi & root.highHi)) === 0) {
-      return rotateRight((lo & lowLo) | (hi & lowHi), lowRotate) >>> 0;
-    }
-    return leafFrame(root.plan, level.plan, lo, hi, vaHi, vaLo);
-  }
-
-  /**
-   * Walks from a table on.
-   *
-   * @param index - of the table's level.
-   * @param from - its first word, in the bank of the root.
-   * @param above - its step.
-   */
-  #walkOn(
-    root: WalkRoot,
-    index: number,
-    from: number,
-    above: PathStep,
-    vaHi: number,
-    vaLo: number,
-    number: number,
-  ): number {
     const { rights, levels } = root;
     const barred = rights.barred[number] ?? null;
     if (barred !== null) return this.#refuse(root, barred, vaHi, vaLo, number);
-    const first = index;
     const middle = middleOf(vaHi, vaLo);
     let { bank } = root;
     let { words } = bank;
-    let word = from;
-    let step = above;
+    let { word } = root;
+    let step = rights.root;
     let tries = 0;
-    for (; ; index++) {
+    for (let index = 0; ; index++) {
       const level = levels[index] as WalkLevel;
       const at = (word + (slotIn(level, vaHi, middle, vaLo) << 1)) | 0;
       const lo = words[at] as number;
@@ -132,9 +77,9 @@ export class Walker {
         }
       }
       if (next.leafShift !== 0) {
-        this.entriesRead += index + 1;
-        this.step = next;
-        if (index > first && this.#uncovered++ % LEARN_EVERY === 0) rights.learn(next.above, number >= USER);
+        root.read = (index + 1) | 0;
+        root.leaf = next;
+        if (this.#uncovered++ % LEARN_EVERY === 0) rights.learn(next.above, number >= USER);
         return leafFrame(root.plan, level.plan, lo, hi, vaHi, vaLo);
       }
       step = next;
@@ -177,8 +122,4 @@ export class Walker {
     this.#fault.set(root.plan.format, fault, root.rights.controls, vaHi, vaLo, number);
     return -1;
   }
-}
-
-function rotateRight(word: number, by: number): number {
-  return (word >>> by) | (word << (32 - by));
 }
