@@ -10,19 +10,18 @@ const FIRST_OF_USER = 4;
 const ORDERS = 16;
 /** No address has such a line: bits 2..0 of a line's first word are 0, and 3 of an address with its alignment. */
 export const EMPTY = -1;
-/** In a line's first word: its bytes are not in the main bank. */
-export const ELSEWHERE = 8;
 /** Where the number of the address space is in a line's first word. */
 export const SPACE_SHIFT = 4;
 /** Where the number of what all share is in a line's last word, and the bits of the bank. */
-export const SHARED_SHIFT = 16;
+const SHARED_SHIFT = 16;
 export const BANK = 0xffff;
 
 /**
  * A direct-mapped TLB of pages, in typed arrays. Each kind of access has lines of its own, so a line that is there allows the
  * access. A line is four words:
  *
- * 0. bits 31..12 of the address; the number of the address space that used it last; `ELSEWHERE`;
+ * 0. bits 31..12 of the address; from bit 4 on the number of the address space that used it last; bit 3, *elsewhere*: its bytes are not
+ *    in the main bank;
  * 1. bits 63..32 of the address;
  * 2. the word of the page in its bank;
  * 3. the number of its bank, from 1 on, 0 for a frame without bytes; above it the number of what all address spaces share, when it is
@@ -135,7 +134,7 @@ export class SoftwareTlb {
 }
 
 /** The bits of an address's low word that name a page. */
-export const PAGE = -4096;
+const PAGE = -4096;
 
 /** What an invalidation names of a leaf: lines whose address is the same in the kept bits. */
 interface Leaf {

@@ -1,10 +1,10 @@
 import { type Access, type PhysicalMemory, VmError } from '@vmarea/core';
 import type { ProcessorObserver } from '../processor-observer.js';
-import { ACCESSES, accessNumber, WRITE } from './accesses.js';
+import { ACCESSES, accessNumber } from './accesses.js';
 import { DataBanks } from './data-banks.js';
 import { MmuFault } from './mmu-fault.js';
 import type { PathStep } from './path-step.js';
-import { BANK, ELSEWHERE, EMPTY, PAGE, SHARED_SHIFT, SoftwareTlb, SPACE_SHIFT } from './software-tlb.js';
+import { BANK, EMPTY, SoftwareTlb, SPACE_SHIFT } from './software-tlb.js';
 import type { WalkRoot } from './walk-root.js';
 import { Walker } from './walker.js';
 
@@ -115,11 +115,15 @@ export abstract class Translating {
     const number = accessNumber(kind, user);
     const { lines } = this;
     const line = this.#lineFor(vaLo, number);
-    // `PAGE`, and all bits but `ELSEWHERE`. Why numbers are written out: see data.ts.
+    // -4096 is `PAGE` and -9 all bits but *elsewhere*; below, 8 is *elsewhere* and 16 `SHARED_SHIFT`. data.ts says why.
     if ((((lines[line] as number) ^ (vaLo & -4096)) & -9) === this.own && lines[line + 1] === (vaHi | 0)) {
       return this.frames[line >> 2] as number;
     }
-    return this.look(vaHi | 0, vaLo | 0, number) < 0 ? -1 : (this.frames[line >> 2] as number);
+    const isMiss = this.#observer === null && !this.#isShared(line);
+    const isFound = isMiss
+      ? this.#refill(vaHi | 0, vaLo | 0, number, line)
+      : this.look(vaHi | 0, vaLo | 0, number) >= 0;
+    return isFound ? (this.frames[line >> 2] as number) : -1;
   }
 
   /** @internal Looks an address up, and walks if need be. Returns the index of its line; -1 for a fault. */
@@ -181,15 +185,19 @@ export abstract class Translating {
     return ((slot ^ this.users) + Math.imul(number - 3, this.section)) | 0;
   }
 
+  /** Whether a line is a global translation, which another address space may have used last. */
+  #isShared(line: number): boolean {
+    return (this.held[line + 3] as number) >>> 16 !== 0 && this.held[line] !== EMPTY;
+  }
+
   /** Whether a line with the right upper word holds an address. A global translation becomes the current address space's. */
   #isHeld(line: number, vaLo: number): boolean {
     const { held } = this;
-    const beside = ((held[line] as number) ^ (vaLo & PAGE)) & ~ELSEWHERE;
+    const beside = ((held[line] as number) ^ (vaLo & -4096)) & -9;
     if (beside === this.own) return true;
-    if ((beside & PAGE) !== 0 || (held[line + 3] as number) >>> SHARED_SHIFT !== this.tlb.spaces.shared)
-      return false;
+    if ((beside & -4096) !== 0 || (held[line + 3] as number) >>> 16 !== this.tlb.spaces.shared) return false;
     if (held[line] === EMPTY) return false;
-    held[line] = (vaLo & PAGE) | this.own | ((held[line] as number) & ELSEWHERE);
+    held[line] = (vaLo & -4096) | this.own | ((held[line] as number) & 8);
     return true;
   }
 
@@ -216,18 +224,18 @@ export abstract class Translating {
         const sub = 2 ** (root.pageShift - 12);
         frame = frame * sub + ((vaLo >>> 12) & (sub - 1));
       }
-      if (isGlobal) shared = this.tlb.spaces.shared << SHARED_SHIFT;
+      if (isGlobal) shared = this.tlb.spaces.shared << 16;
       if (coverShift > 12) this.tlb.noteLeaf(coverShift, vaHi, vaLo);
     }
     if (this.words.length === 0) this.renew();
     const inside = frame - this.#mainFirst;
-    let word = (vaLo & PAGE) | this.own;
+    let word = (vaLo & -4096) | this.own;
     if (inside >= 0 && inside < this.#mainFrames) {
       held[line + 2] = inside << 10;
       held[line + 3] = shared | (this.#main + 1);
-      if (this.#isReadOnly && number % 3 === WRITE) word |= ELSEWHERE;
+      if (this.#isReadOnly && number % 3 === 1) word |= 8;
     } else {
-      word |= ELSEWHERE;
+      word |= 8;
       this.#placeElsewhere(line, frame, shared);
     }
     held[line] = word;
