@@ -1,4 +1,4 @@
-import type { Access, FaultKind } from '@vmarea/core';
+import { type Access, type FaultKind, type Words, words } from '@vmarea/core';
 import { hex, pathOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { RISCV64_CONTROLS, riscv64 } from '../src/index.js';
@@ -114,4 +114,12 @@ describe('the code of a fault', () => {
   test.each(['address-size', 'protection-key'] as const)('riscv64 raises no %s fault', (kind) => {
     expect(() => code(kind, 'read')).toThrow(`EINVAL: riscv64 raises no fault of the kind ${kind}`);
   });
+});
+
+test('G in any entry of a path makes the translation global', () => {
+  const [global, own] = [words(0x21n), words(0x01n)];
+  const isGlobal = (path: Words[]) => format.isGlobal?.(path, RISCV64_CONTROLS);
+  expect([isGlobal([own, own, own]), isGlobal([global, own, own]), isGlobal([own, own, global])]).toEqual([
+    ...[false, true, true],
+  ]);
 });

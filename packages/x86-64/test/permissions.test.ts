@@ -1,4 +1,4 @@
-import type { Access, Words } from '@vmarea/core';
+import { type Access, type Words, words } from '@vmarea/core';
 import { pathOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { X8664_CONTROLS, type X8664Controls, x8664 } from '../src/index.js';
@@ -221,4 +221,14 @@ test('the default controls are those of a current Linux kernel', () => {
     pks: false,
     pkrs: 0,
   });
+});
+
+test('a leaf with G is global for all address spaces, only with CR4.PGE; G in a table does not count', () => {
+  const [global, own] = [words(0x163n), words(0x63n)];
+  const isGlobal = (path: Words[], pge: boolean) => format.isGlobal?.(path, { ...X8664_CONTROLS, pge });
+  expect([isGlobal([own, own, own, global], true), isGlobal([own, own, own, global], false)]).toEqual([
+    true,
+    false,
+  ]);
+  expect([isGlobal([global, global, global, own], true), isGlobal([own], true)]).toEqual([false, false]);
 });

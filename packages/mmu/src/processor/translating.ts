@@ -249,6 +249,8 @@ export abstract class Translating {
     const { all } = this.banks;
     this.held[line + 2] = -1;
     this.held[line + 3] = shared;
+    // The main bank does not have it.
+    if (all.length === 1 && this.#main === 0) return;
     for (let i = 0; i < all.length; i++) {
       const word = all[i]?.wordOf(frame, 12) ?? -1;
       if (word < 0) continue;
