@@ -100,6 +100,7 @@ export {
   listLeaves,
   type UnlistedSpan,
 } from './table/walk/list-leaves.js';
+export { type PathWalker, pathWalker } from './table/walk/path-walk.js';
 export { translateMany } from './table/walk/translate-many.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';
 export { isInRange, leafFrame, type RangeTest, rangeTest } from './table/walk/walk-end.js';
