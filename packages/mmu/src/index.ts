@@ -21,6 +21,14 @@ export type {
   WalkCache,
 } from './tlb/description.js';
 export type { InvalidationTarget, TableCache, TlbModelOptions } from './tlb/options.js';
+export { TLB_PRESETS, tlbPreset } from './tlb/presets/all.js';
+export { ZEN_2, ZEN_3, ZEN_4, ZEN_5 } from './tlb/presets/amd.js';
+export { APPLE_M1_E, APPLE_M1_P } from './tlb/presets/apple.js';
+export { CORTEX_A55, CORTEX_A76, NEOVERSE_N2, NEOVERSE_V2, NEOVERSE_V3 } from './tlb/presets/arm.js';
+export { CHAMPSIM_WALK_CACHES } from './tlb/presets/champsim.js';
+export { GOLDEN_COVE } from './tlb/presets/intel.js';
+export { ORYON } from './tlb/presets/qualcomm.js';
+export { P870 } from './tlb/presets/sifive.js';
 export type {
   TableLevelStats,
   TlbSizeStats,
@@ -28,4 +36,5 @@ export type {
   TlbUnitStats,
   WalkCacheStats,
 } from './tlb/stats.js';
+export { TlbModel } from './tlb/tlb-model.js';
 export { type WalkLevel, type WalkRecord, type WalkSource, walkRecord, walkSource } from './walk-source.js';

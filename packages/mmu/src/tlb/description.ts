@@ -73,6 +73,11 @@ export interface TlbArrayDescription {
    * it. `null`: unknown, modelled as false. Default: `null`.
    */
   readonly runs?: boolean | null;
+  /**
+   * Whether a hit in a piece of a larger leaf gives level 1 the whole leaf. Only for level 2. `null`: unknown, modelled as
+   * false: level 1 gets the piece. Default: `null`.
+   */
+  readonly refillsLeaf?: boolean | null;
 }
 
 /**
@@ -93,7 +98,7 @@ export interface WalkCache {
    * table (x86-64's PDE cache, Linux's PMD), 2 those above. `'all'`: all but leaves.
    */
   readonly heights: readonly number[] | 'all';
-  /** Its entries; or the name of the TLB that holds them among its own. That TLB must have one array for all sizes. */
+  /** Its entries; or the name of the TLB that holds them among its own. That TLB is of level 2 and has one array. */
   readonly entries: number | { readonly inside: string };
   /** As in `TlbArrayDescription`. Not with `inside`. */
   readonly ways?: number | 'full' | null;
