@@ -30,6 +30,11 @@ export class HoldingArray {
   readonly shape: ArrayShape;
   /** For each log2 of bytes that may be covered, the largest size that an entry has; 0 for none. */
   readonly #pieces: Uint8Array;
+  /** For each log2 of bytes, the class of entries that cover so much; -1: not asked for yet. */
+  readonly #classes: Int16Array = new Int16Array(64).fill(-1);
+  /** log2 bytes of a group, and the class of groups; 0 and -1 without coalescing. */
+  readonly #groupShift: number;
+  readonly #groupClass: number;
 
   constructor(shape: ArrayShape, source: WalkSource, seed: number) {
     this.array = makeArray(shape, seed);
@@ -38,6 +43,13 @@ export class HoldingArray {
     this.#pieces = Uint8Array.from({ length: 64 }, (_, shift) =>
       shape.sizes === null ? shift : Math.max(0, ...shape.sizes.filter((size) => size <= shift)),
     );
+    const { pageShift } = source;
+    const { coalesce } = shape;
+    this.#groupShift = coalesce === 1 ? 0 : pageShift + Math.log2(coalesce);
+    this.#groupClass =
+      coalesce === 1
+        ? -1
+        : this.array.classOf({ shift: this.#groupShift, pageShift, pageMask: coalesce - 1, isTable: false });
   }
 
   /** log2 bytes that an entry for a translation covers here; 0 when the array cannot hold it. */
@@ -56,9 +68,17 @@ export class HoldingArray {
 
   #fillPiece({ vaHi, vaLo, asid, leafShift, pfn }: Filling, shift: number): void {
     const { array } = this;
-    const number = array.classOf({ shift, pageShift: 0, pageMask: 0, isTable: false });
+    const number = this.#pieceClass(shift);
     const first = pfn - pagesInside(vaHi, vaLo, this.#source.pageShift, shift);
     array.insert(keyLoOf(vaHi, vaLo, shift), keyHiOf(vaHi, shift, number), asid, 1, leafShift, first);
+  }
+
+  #pieceClass(shift: number): number {
+    const known = this.#classes[shift] as number;
+    if (known >= 0) return known;
+    const number = this.array.classOf({ shift, pageShift: 0, pageMask: 0, isTable: false });
+    this.#classes[shift] = number;
+    return number;
   }
 
   /**
@@ -70,8 +90,8 @@ export class HoldingArray {
     const { pageShift } = this.#source;
     const { coalesce } = this.shape;
     const { vaHi, vaLo, asid } = filling;
-    const shift = pageShift + Math.log2(coalesce);
-    const number = array.classOf({ shift, pageShift, pageMask: coalesce - 1, isTable: false });
+    const shift = this.#groupShift;
+    const number = this.#groupClass;
     const keyLo = keyLoOf(vaHi, vaLo, shift);
     const keyHi = keyHiOf(vaHi, shift, number);
     const index = (vaLo >>> pageShift) & (coalesce - 1);
@@ -99,9 +119,12 @@ export class HoldingArray {
   }
 }
 
+/** 2 to the power of each number: `**` of a variable is a call, which took a fifth of a miss. */
+const POWERS: Float64Array = Float64Array.from({ length: 64 }, (_, i) => 2 ** i);
+
 /** Base pages between the start of an aligned part of memory and an address in it. */
 export function pagesInside(vaHi: number, vaLo: number, pageShift: number, shift: number): number {
-  if (shift <= 32) return (shift === 32 ? vaLo : vaLo & (2 ** shift - 1)) >>> pageShift;
-  const high = vaHi & (2 ** (shift - 32) - 1);
-  return high * 2 ** (32 - pageShift) + (vaLo >>> pageShift);
+  if (shift < 32) return (vaLo & ((1 << shift) - 1)) >>> pageShift;
+  const high = shift === 32 ? 0 : vaHi & (-1 >>> (64 - shift));
+  return high * (POWERS[32 - pageShift] as number) + (vaLo >>> pageShift);
 }

@@ -81,6 +81,7 @@ class PathWalk implements PathWalker {
   readonly entryHi: Int32Array = new Int32Array(DEEPEST);
   readonly #context: TableContext;
   readonly #range: RangeTest;
+  readonly #pageBytes: number;
   /** The last address, and where the last entry is: for `groupMask`. */
   #vaHi = 0;
   #vaLo = 0;
@@ -90,6 +91,7 @@ class PathWalk implements PathWalker {
   constructor(context: TableContext) {
     this.#context = context;
     this.#range = rangeTest(context.plan);
+    this.#pageBytes = 2 ** context.plan.pageShift;
     this.#bank = context.root.bank;
     printsItself(new.target.prototype);
   }
@@ -119,7 +121,7 @@ class PathWalk implements PathWalker {
       const at = word + 2 * slot;
       const lo = words[at] as number;
       const hi = words[at + 1] as number;
-      this.entryAddress[index] = pfn * 2 ** pageShift + inFrame + 8 * slot;
+      this.entryAddress[index] = pfn * this.#pageBytes + inFrame + 8 * slot;
       this.tablePfn[index] = pfn;
       this.entryLo[index] = lo;
       this.entryHi[index] = hi;
