@@ -1,6 +1,6 @@
 import { type FlushSink, type Invalidation, optionsOf, VmError } from '@vmarea/core';
 import { type WalkRecord, type WalkSource, walkRecord } from '../walk-source.js';
-import { integer } from './check-values.js';
+import { integer, refused } from './check-values.js';
 import { statsOf } from './count-stats.js';
 import type { AccessKind, TlbDescription } from './description.js';
 import { type Doomed, dropFrom } from './drop.js';
@@ -296,5 +296,5 @@ export class TlbModel implements FlushSink {
 }
 
 function badKind(kind: unknown): never {
-  throw new VmError('EINVAL', `the kind of access is ${String(kind)}, expected read, write or execute`);
+  throw refused('the kind of access', kind, "'read', 'write' or 'execute'");
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 
 /** One thing that a random program does. Places are numbers that the test makes addresses of. */
 export type Step =
-  | { op: 'access'; kind: AccessKind; place: number; times: number }
+  | { op: 'access'; kind: AccessKind; place: number; times: number; rounds: number }
   | { op: 'map'; place: number; pages: number; isLinear: boolean; isGlobal: boolean; size: number }
   | { op: 'unmap' | 'protect'; place: number; pages: number }
   | { op: 'asid'; asid: number }
@@ -44,6 +44,7 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
         kind,
         place,
         times: fc.integer({ min: 1, max: 8 }),
+        rounds: fc.integer({ min: 1, max: 3 }),
       }),
     },
     { weight: 3, arbitrary: map },
