@@ -7,6 +7,7 @@ import {
   PageTable,
   PageTableReader,
   PhysicalMemory,
+  pathWalker,
   protection,
   type Slot,
   sparseBank,
@@ -44,10 +45,11 @@ describe('console.log shows what an object is', () => {
     ]);
   });
 
-  test('what functions over a table give: a cursor, a batch, a slot', () => {
+  test('what functions over a table give: a cursor, a walker, a batch, a slot', () => {
     const { table } = objects();
     table.map(0xffffc90000000000n, [0x1234, 0x99], protection({ write: true }));
     expect(inspect(translationCursor(table))).toBe('TranslationCursor of a page table of x86-64');
+    expect(inspect(pathWalker(table))).toBe('PathWalker of a page table of x86-64: 0 entries read');
     const batch = flushBatch(table);
     table.unmap(0xffffc90000001000n, 4096, { batch });
     expect(inspect(batch)).toBe('FlushBatch: 1 range to flush, 0 tables to free');

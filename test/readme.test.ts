@@ -46,6 +46,8 @@ const examples = [
     readme: '../packages/mmu/README.md',
     file: './examples/mmu.ts',
     run: () => import('./examples/mmu.js'),
+    file: './examples/mmu-tlb.ts',
+    run: () => import('./examples/mmu-tlb.js'),
   },
 ];
 

@@ -73,6 +73,18 @@ describe('an entry for a group of pages', () => {
     expect(held(model, 4)).toEqual([true, true, true, true]);
   });
 
+  test('leaves a page to the entry that has it, where the tables changed and nothing was flushed', () => {
+    const table = pages([100, 101, -1, -1]);
+    const model = new TlbModel(grouping(4), walkSource(table));
+    touch(model, page(0));
+    table.unmap(page(1), 4096);
+    table.map(page(1), [201, 202], RIGHTS);
+    // The old entry still has page 1. The new one, of the frames around 200, gets page 2 alone.
+    expect([1, 2, 1].map((i) => touch(model, page(i)))).toEqual([1, 3, 1]);
+    model.invalidate(VAE1, { va: page(1), asid: 0 });
+    expect(model.stats.entriesDropped).toBe(1);
+  });
+
   test('loses the page that is invalidated, and keeps the others', () => {
     const model = new TlbModel(grouping(4), walkSource(pages([100, 101, 102, 103])));
     touch(model, page(0));

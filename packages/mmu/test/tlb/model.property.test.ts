@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { PlainDoom } from './support/plain-entry.js';
 import { PlainModel } from './support/plain-model.js';
-import { descriptions, firstMaps, type Step, steps } from './support/random-program.js';
+import { descriptions, firstMaps, PLACES, type Step, steps } from './support/random-program.js';
 
 /*
  * TlbModel against a plain model in lists and bigints (support/plain-model.ts), which walks with `table.walk`: after each access both
@@ -149,8 +149,8 @@ class Pair {
   /** Places are near each other in three parts of the address space, on and beside the borders of large leaves. */
   #va(place: number): bigint {
     const { pageBytes, format } = this.#parts;
-    const part = BigInt(Math.floor(place / 20)) << BigInt(format.levels[1]?.shift as number);
-    return this.#base + part + BigInt((place % 20) * 13 * pageBytes);
+    const part = BigInt(Math.floor(place / (PLACES / 3))) << BigInt(format.levels[1]?.shift as number);
+    return this.#base + part + BigInt((place % (PLACES / 3)) * 13 * pageBytes);
   }
 
   check(): void {
