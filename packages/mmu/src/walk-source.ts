@@ -18,7 +18,10 @@ export interface WalkRecord {
   runShift: number;
   /** Frame of the address in base pages, also inside a larger leaf; -1 when there is no translation. */
   pfn: number;
-  /** Whether the leaf serves all address spaces (x86-64 G, arm64 nG clear, riscv64 G). */
+  /**
+   * Whether the leaf says that it serves all address spaces (x86-64 G, arm64 nG clear, riscv64 G). A G in riscv64's entries above
+   * the leaf is not looked at: to treat a global page as not global is right, if slower (privileged specification, "Sv32").
+   */
   isGlobal: boolean;
   /**
    * Entries that the walk read, root first; the last one is the leaf, or the entry that ended the walk. 0 when

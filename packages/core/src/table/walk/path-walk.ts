@@ -1,7 +1,7 @@
 import { pfnOf } from '../../address-codec.js';
 import type { Controls } from '../../format/access.js';
 import { isInRun } from '../../format/classify.js';
-import { type LevelPlan, slotOf } from '../../format/plan.js';
+import { type LevelPlan, meets, slotOf } from '../../format/plan.js';
 import type { Bank } from '../../memory/bank.js';
 import { printsItself } from '../../prints.js';
 import type { ReadableTable } from '../readable-table.js';
@@ -143,7 +143,7 @@ class PathWalk implements PathWalker {
   }
 
   #end(level: LevelPlan, lo: number, hi: number, vaHi: number, vaLo: number): boolean {
-    if (!isLeaf(level, lo, hi)) return false;
+    if (!isLeafQuickly(level, lo, hi)) return false;
     const { run } = level.level;
     this.leafShift = level.shift;
     this.runShift = run !== null && isInRun(run, lo, hi) ? level.runShift : 0;
@@ -172,10 +172,16 @@ class PathWalk implements PathWalker {
       const lo = words[at] as number;
       const hi = words[at + 1] as number;
       if ((((lo ^ flagsLo) & ~addressLo) | ((hi ^ flagsHi) & ~addressHi)) !== 0) continue;
-      if (!isLeaf(level, lo, hi)) continue;
+      if (!isLeafQuickly(level, lo, hi)) continue;
       const pfn = leafFrame(plan, level, lo, hi, this.#vaHi, start + (i << level.shift));
       if (pfn === this.pfn + i - inGroup) mask |= 1 << i;
     }
     return mask;
   }
+}
+
+/** As `isLeaf`. Most leaves are plain ones, for which no rule is looked at: that takes an object. */
+function isLeafQuickly(level: LevelPlan, lo: number, hi: number): boolean {
+  const { sureLeaf } = level;
+  return (sureLeaf !== null && meets(sureLeaf, lo, hi)) || isLeaf(level, lo, hi);
 }
