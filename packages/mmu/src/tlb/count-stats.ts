@@ -2,9 +2,8 @@ import type { WalkSource } from '../walk-source.js';
 import type { CycleRange } from './description.js';
 import type { Resolved } from './resolved.js';
 import type { TlbStats, TlbUnitStats } from './stats.js';
-import type { LineCache } from './table-cache.js';
 import type { Unit } from './unit.js';
-import type { WalkCaches } from './walk-caches.js';
+import type { Walker } from './walker.js';
 
 /** The counters of a model. */
 export interface Counted {
@@ -13,12 +12,7 @@ export interface Counted {
   readonly units: readonly Unit[];
   readonly resolved: Resolved;
   readonly source: WalkSource;
-  readonly walks: number;
-  readonly faults: number;
-  readonly walksBySize: Float64Array;
-  readonly reads: Float64Array;
-  readonly walkCaches: WalkCaches;
-  readonly lines: LineCache | null;
+  readonly walker: Walker;
   readonly invalidations: number;
   readonly dropped: number;
 }
@@ -26,7 +20,8 @@ export interface Counted {
 /** The counters as a plain object that does not change. */
 export function statsOf(counted: Counted): TlbStats {
   const [read, write, execute] = counted.accesses;
-  const { walks, faults, lines, resolved } = counted;
+  const { resolved } = counted;
+  const { walks, faults, walksBySize, reads, caches, lines } = counted.walker;
   const tlbs = counted.units.map(unitStats);
   const l2Hits = sum(tlbs.filter(({ level }) => level === 2).map(({ hits }) => hits));
   return {
@@ -34,21 +29,21 @@ export function statsOf(counted: Counted): TlbStats {
     accessesByKind: { read, write, execute },
     tlbs,
     walks,
-    walksBySize: sizesOf(counted.walksBySize).map((leafShift) => ({
+    walksBySize: sizesOf(walksBySize).map((leafShift) => ({
       leafShift,
-      walks: counted.walksBySize[leafShift] as number,
+      walks: walksBySize[leafShift] as number,
     })),
     faults,
     levels: counted.source.levels.map(({ name, shift }, level) => ({
       name,
       shift,
-      reads: counted.reads[level] as number,
-      walkCacheHits: counted.walkCaches.levelHits[level] as number,
+      reads: reads[level] as number,
+      walkCacheHits: caches.levelHits[level] as number,
     })),
-    tableReads: sum([...counted.reads]),
+    tableReads: sum([...reads]),
     walkCaches: resolved.walkCaches.map(({ name }, i) => ({
       name,
-      hits: counted.walkCaches.hits[i] as number,
+      hits: caches.hits[i] as number,
     })),
     tableCache: lines === null ? null : { hits: lines.hits, misses: lines.misses },
     invalidations: counted.invalidations,

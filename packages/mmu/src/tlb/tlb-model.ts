@@ -1,5 +1,5 @@
-import { type FlushSink, type Invalidation, optionsOf, VmError } from '@vmarea/core';
-import { type WalkRecord, type WalkSource, walkRecord } from '../walk-source.js';
+import { type FlushSink, type Invalidation, optionsOf } from '@vmarea/core';
+import type { WalkSource } from '../walk-source.js';
 import { integer, refused } from './check-values.js';
 import { statsOf } from './count-stats.js';
 import type { AccessKind, TlbDescription } from './description.js';
@@ -11,10 +11,10 @@ import type { Resolved } from './resolved.js';
 import type { TlbStats } from './stats.js';
 import { LineCache } from './table-cache.js';
 import { checked, doomedBy, MOST_ASID, unitsOf } from './targets.js';
-import type { TlbArray } from './tlb-array.js';
-import { EVERY_ASID } from './tlb-array.js';
+import { EVERY_ASID, type TlbArray } from './tlb-array.js';
 import { Unit } from './unit.js';
 import { WalkCaches } from './walk-caches.js';
+import { CurrentSource, Walker } from './walker.js';
 
 const OPTIONS = ['seed', 'asid', 'tableCache', 'assume', 'flushWith'] as const;
 
@@ -53,18 +53,16 @@ export class TlbModel implements FlushSink {
   readonly description: TlbDescription;
   /** A sentence for each value that the description lacks, and what was taken for it. */
   readonly assumptions: readonly string[];
-  readonly #source: WalkSource;
+  readonly #source: CurrentSource;
   readonly #resolved: Resolved;
   readonly #units: readonly Unit[];
   readonly #read: Path;
   readonly #write: Path;
   readonly #execute: Path;
-  readonly #walkCaches: WalkCaches;
-  readonly #lines: LineCache | null;
+  readonly #walker: Walker;
   readonly #flushWith: Invalidation | null;
   /** All arrays of TLBs and walk caches. */
   readonly #arrays: readonly TlbArray[];
-  readonly #record: WalkRecord = walkRecord();
   readonly #filling: Filling = {
     vaHi: 0,
     vaLo: 0,
@@ -75,11 +73,7 @@ export class TlbModel implements FlushSink {
     groupPages: 1,
     groupMask: 0,
   };
-  readonly #reads: Float64Array;
-  readonly #walksBySize: Float64Array = new Float64Array(64);
   #asid: number;
-  #walks = 0;
-  #faults = 0;
   #invalidations = 0;
   #dropped = 0;
 
@@ -90,29 +84,21 @@ export class TlbModel implements FlushSink {
    */
   constructor(description: TlbDescription, source: WalkSource, options?: TlbModelOptions) {
     const given = optionsOf(options, OPTIONS, 'TlbModel') as TlbModelOptions;
-    if (
-      typeof source?.walk !== 'function' ||
-      typeof source.groupMask !== 'function' ||
-      !Array.isArray(source.levels)
-    )
-      throw new VmError('EINVAL', 'the source is not a WalkSource', { advice: 'pass walkSource(table)' });
     const seed = integer('seed', given.seed ?? 1, 0, 2 ** 32 - 1);
     const assume = optionsOf(given.assume, ['runs', 'walkCaches'], 'assume', 'member');
     this.#asid = integer('asid', given.asid ?? 0, 0, MOST_ASID);
     this.#resolved = resolve(description, assume as TlbModelOptions['assume']);
     this.description = description;
     this.assumptions = this.#resolved.assumptions;
-    this.#source = source;
-    this.#units = this.#resolved.units.map((shape, i) => new Unit(shape, source, seed + 16 * i));
+    const now = new CurrentSource(source);
+    this.#source = now;
+    this.#units = this.#resolved.units.map((shape, i) => new Unit(shape, now, seed + 16 * i));
     [this.#read, this.#write, this.#execute] = KINDS.map((kind) => this.#pathOf(kind)) as [Path, Path, Path];
-    this.#walkCaches = new WalkCaches(this.#resolved.walkCaches, this.#units, source, seed);
-    this.#lines = given.tableCache === undefined ? null : new LineCache(given.tableCache);
+    const caches = new WalkCaches(this.#resolved.walkCaches, this.#units, now, seed);
+    const lines = given.tableCache === undefined ? null : new LineCache(given.tableCache);
+    this.#walker = new Walker(now, caches, lines, this.#resolved.dropsOnFault);
     this.#flushWith = given.flushWith === undefined ? null : checked(given.flushWith);
-    this.#arrays = [
-      ...this.#units.flatMap(({ arrays }) => arrays.map(({ array }) => array)),
-      ...this.#walkCaches.own,
-    ];
-    this.#reads = new Float64Array(source.levels.length);
+    this.#arrays = [...this.#units.flatMap(({ arrays }) => arrays.map(({ array }) => array)), ...caches.own];
   }
 
   /** The current address-space id: 0 to 65535. To set it drops nothing, as a switch that names an ASID. */
@@ -123,6 +109,20 @@ export class TlbModel implements FlushSink {
   set asid(asid: number) {
     this.#asid = integer('asid', asid, 0, MOST_ASID);
     this.#forgetLast();
+  }
+
+  /**
+   * Goes on with other tables, as a write of CR3 with bit 63, of TTBR or of satp does: nothing is dropped, and the ASID tells whose
+   * translations are whose.
+   *
+   * @param source - tables with the levels of those before.
+   * @param asid - the address-space id from now on: 0 to 65535.
+   * @throws VmError `EINVAL` for tables with other levels, or a number that is no ASID. Then nothing is switched.
+   */
+  switchTo(source: WalkSource, asid: number): void {
+    integer('asid', asid, 0, MOST_ASID);
+    this.#source.switchTo(source);
+    this.asid = asid;
   }
 
   /**
@@ -162,8 +162,8 @@ export class TlbModel implements FlushSink {
       l1.fill(filling, false);
       return 2;
     }
-    const found = this.#walk(vaHi, vaLo);
-    const leafShift = found ? this.#record.leafShift : 0;
+    const found = this.#walker.walk(vaHi, vaLo, this.#asid);
+    const leafShift = found ? this.#walker.record.leafShift : 0;
     l1.missed(leafShift);
     l2?.missed(leafShift);
     if (!found) return 0;
@@ -173,28 +173,9 @@ export class TlbModel implements FlushSink {
     return 3;
   }
 
-  /** Walks the tables, and counts the walk and what it reads. */
-  #walk(vaHi: number, vaLo: number): boolean {
-    const record = this.#record;
-    const caches = this.#walkCaches;
-    const found = this.#source.walk(vaHi, vaLo, record);
-    const { levels } = record;
-    const first = caches.start(vaHi, vaLo, this.#asid, levels);
-    this.#walks++;
-    for (let level = first; level < levels; level++) {
-      (this.#reads[level] as number)++;
-      this.#lines?.read(record.entryAddress[level] as number);
-    }
-    if (found) (this.#walksBySize[record.leafShift] as number)++;
-    else this.#faults++;
-    if (found || !this.#resolved.dropsOnFault) caches.fill(vaHi, vaLo, this.#asid, first, levels);
-    else caches.forget(vaHi, vaLo, this.#asid);
-    return found;
-  }
-
   /** The translation that the last walk found, for the TLBs. */
   #describeWalk(vaHi: number, vaLo: number): void {
-    const record = this.#record;
+    const { record } = this.#walker;
     const filling = this.#filling;
     filling.vaHi = vaHi;
     filling.vaLo = vaLo;
@@ -244,12 +225,7 @@ export class TlbModel implements FlushSink {
       units: this.#units,
       resolved: this.#resolved,
       source: this.#source,
-      walks: this.#walks,
-      faults: this.#faults,
-      walksBySize: this.#walksBySize,
-      reads: this.#reads,
-      walkCaches: this.#walkCaches,
-      lines: this.#lines,
+      walker: this.#walker,
       invalidations: this.#invalidations,
       dropped: this.#dropped,
     });
@@ -259,12 +235,7 @@ export class TlbModel implements FlushSink {
   resetStats(): void {
     for (const path of [this.#read, this.#write, this.#execute]) path.accesses = 0;
     for (const unit of this.#units) unit.resetStats();
-    this.#walkCaches.resetStats();
-    this.#lines?.resetStats();
-    this.#reads.fill(0);
-    this.#walksBySize.fill(0);
-    this.#walks = 0;
-    this.#faults = 0;
+    this.#walker.resetStats();
     this.#invalidations = 0;
     this.#dropped = 0;
   }

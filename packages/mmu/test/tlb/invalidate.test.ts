@@ -4,6 +4,7 @@ import { TlbModel, walkSource, ZEN_5 } from '@vmarea/mmu';
 import { RISCV64_INVALIDATIONS } from '@vmarea/riscv64';
 import { codeOf, machine, thrown } from '@vmarea/testkit';
 import { X8664_INVALIDATIONS, x8664 } from '@vmarea/x86-64';
+import { x8664La57 } from '@vmarea/x86-64-la57';
 import { describe, expect, test } from 'vitest';
 import { cache, describe2, plain, RIGHTS, touch } from './support/small.js';
 
@@ -106,6 +107,39 @@ describe('a switch of the ASID', () => {
     expect(codeOf(() => (model.asid = 65536))).toBe('EINVAL');
     expect(codeOf(() => (model.asid = 1.5))).toBe('EINVAL');
     expect(model.asid).toBe(0);
+  });
+});
+
+describe('a switch to other tables', () => {
+  const tableOf = (frame: number, bytes: bigint) => {
+    const { table } = machine(x8664());
+    table.mapRange(A, BigInt(frame) * bytes, bytes, RIGHTS);
+    return walkSource(table);
+  };
+
+  test('drops nothing: each address space finds its own translations again', () => {
+    const [one, two] = [tableOf(1, PAGE), tableOf(2, 2n << 20n)];
+    const model = new TlbModel(ZEN_5, one);
+    touch(model, A);
+    model.switchTo(two, 7);
+    expect([touch(model, A), touch(model, A + PAGE), model.asid]).toEqual([3, 1, 7]);
+    model.switchTo(one, 0);
+    expect([touch(model, A), touch(model, A + PAGE)]).toEqual([1, 0]);
+    expect(model.stats.walksBySize).toEqual([
+      { leafShift: 12, walks: 1 },
+      { leafShift: 21, walks: 1 },
+    ]);
+  });
+
+  test('with other levels, or to a number that is no ASID, is refused and switches nothing', () => {
+    const model = new TlbModel(ZEN_5, tableOf(1, PAGE));
+    const other = walkSource(machine(x8664La57()).table);
+    expect(thrown(() => model.switchTo(other, 7))).toBe(
+      'EINVAL: the tables have other levels than those of the model; make a model of its own for them',
+    );
+    expect(codeOf(() => model.switchTo(tableOf(2, 2n << 20n), -1))).toBe('EINVAL');
+    expect(codeOf(() => model.switchTo({} as never, 1))).toBe('EINVAL');
+    expect([model.asid, touch(model, A), touch(model, A + PAGE)]).toEqual([0, 3, 0]);
   });
 });
 
