@@ -9,6 +9,8 @@ export interface TlbDescription {
   readonly name: string;
   /** Name for people: `AMD Zen 5`. */
   readonly title: string;
+  /** What the names of its architecture's formats begin with: `x86-64`, `arm64`, `riscv64`. Absent: any format. */
+  readonly architecture?: string;
   /** Where the numbers are from. */
   readonly source: string;
   /** What else the source says, that the numbers do not. */

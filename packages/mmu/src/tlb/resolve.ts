@@ -8,6 +8,7 @@ import type { ArrayShape, Resolved, UnitShape, WalkCacheShape } from './resolved
 const DESCRIPTION = [
   'name',
   'title',
+  'architecture',
   'source',
   'notes',
   'tlbs',
@@ -28,6 +29,7 @@ export const KINDS: readonly AccessKind[] = ['read', 'write', 'execute'];
 export function resolve(description: TlbDescription, options: TlbModelOptions['assume'] = {}): Resolved {
   const given = optionsOf(description, DESCRIPTION, 'a TLB description', 'member');
   for (const name of ['name', 'title', 'source'] as const) text(`${name} of a TLB description`, given[name]);
+  if (given.architecture !== undefined) text('architecture of a TLB description', given.architecture);
   const assumptions: string[] = [];
   const assume: Assume = (sentence) => assumptions.push(`${sentence}.`);
   const units = unitsOf(given.tlbs, flag('assume.runs', options.runs ?? false), assume);

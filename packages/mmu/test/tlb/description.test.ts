@@ -138,7 +138,7 @@ describe('a description that makes no sense is refused, with the value and its p
     [
       'nothing',
       null,
-      'the members of a TLB description are null; pass an object with any of name, title, source, notes, tlbs, walkCaches, walkers, dropsOnFault, cycles',
+      'the members of a TLB description are null; pass an object with any of name, title, architecture, source, notes, tlbs, walkCaches, walkers, dropsOnFault, cycles',
     ],
   ])('%s', (_, description, message) => {
     expect(thrown(() => make(description))).toBe(`EINVAL: ${message}`);

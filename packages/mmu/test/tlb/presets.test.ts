@@ -47,6 +47,12 @@ describe.each(TLB_PRESETS.map((preset) => [preset.title, preset] as const))('the
     expect(linesOf(preset)).toEqual(PUBLISHED[preset.name]);
   });
 
+  test('says of which architecture it is', () => {
+    const formats = ['x86-64', 'arm64', 'riscv64'];
+    expect(formats).toContain(preset.architecture);
+    expect(preset.dropsOnFault).toBe(preset.architecture === 'x86-64');
+  });
+
   test('says where they are from', () => {
     expect(preset.source.length).toBeGreaterThan(10);
   });

@@ -19,6 +19,7 @@ function tlbs(
 export const ZEN_2: TlbDescription = {
   name: 'zen-2',
   title: 'AMD Zen 2',
+  architecture: 'x86-64',
   source: 'WikiChip zen_2; 7-cpu.com Zen2',
   notes:
     'The sources give L2D 12 ways, but 2,048 entries in 12 ways make no whole number of sets: the ways are taken as unknown. L2D also holds PDEs. Other walk caches are unknown, and modelled as none.',
@@ -38,6 +39,7 @@ export const ZEN_2: TlbDescription = {
 export const ZEN_3: TlbDescription = {
   name: 'zen-3',
   title: 'AMD Zen 3',
+  architecture: 'x86-64',
   source: 'jiegec/cpu zen3.d2',
   tlbs: tlbs(
     { sizes: null, entries: 64, ways: null },
@@ -55,6 +57,7 @@ export const ZEN_3: TlbDescription = {
 export const ZEN_4: TlbDescription = {
   name: 'zen-4',
   title: 'AMD Zen 4',
+  architecture: 'x86-64',
   source: 'jiegec/cpu zen4.d2',
   tlbs: tlbs(
     { sizes: null, entries: 64, ways: null },
@@ -72,6 +75,7 @@ export const ZEN_4: TlbDescription = {
 export const ZEN_5: TlbDescription = {
   name: 'zen-5',
   title: 'AMD Zen 5',
+  architecture: 'x86-64',
   source: 'jiegec/blog-source amd_zen5.md @a6885b4e (AMD Software Optimization Guide 58455)',
   tlbs: tlbs(
     { sizes: null, entries: 64, ways: 'full' },

@@ -9,6 +9,7 @@ const SOURCE = "jiegec/blog-source apple-m1.md (measured; Apple's guide agrees o
 export const APPLE_M1_P: TlbDescription = {
   name: 'apple-m1-p',
   title: 'Apple M1 P (Firestorm)',
+  architecture: 'arm64',
   source: SOURCE,
   notes:
     'A load of a chain takes 3 cycles with a hit in L1, 9 in L2, 35 to 36.5 with a walk whose tables are in a cache. Whether L2 serves fetches too is not said; it does here.',
@@ -32,6 +33,7 @@ export const APPLE_M1_P: TlbDescription = {
 export const APPLE_M1_E: TlbDescription = {
   name: 'apple-m1-e',
   title: 'Apple M1 E (Icestorm)',
+  architecture: 'arm64',
   source: SOURCE,
   notes:
     'L2 has 1, 2 or 4 ways: the measurement does not tell which, so they are taken as unknown. A load of a chain takes 3 cycles with a hit in L1, 10 in L2, 32 to 33 with a walk. Whether L2 serves fetches too is not said; it does here.',

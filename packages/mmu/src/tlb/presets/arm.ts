@@ -19,6 +19,7 @@ function tlbs(
 export const CORTEX_A76: TlbDescription = {
   name: 'cortex-a76',
   title: 'Arm Cortex-A76 and Neoverse N1',
+  architecture: 'arm64',
   source: 'Arm Cortex-A76 TRM A5.2, A6.6; Intel Agilex 5 manual (814346) table 40',
   notes: 'L2 also holds what walks found on the way. An access to L2 "usually" takes 3 cycles.',
   tlbs: tlbs(
@@ -36,6 +37,7 @@ export const CORTEX_A76: TlbDescription = {
 export const NEOVERSE_N2: TlbDescription = {
   name: 'neoverse-n2',
   title: 'Arm Neoverse N2',
+  architecture: 'arm64',
   source: 'jiegec/cpu neoverse_n2.d2 (Arm)',
   tlbs: tlbs(
     { sizes: null, entries: 48, ways: 'full' },
@@ -52,6 +54,7 @@ export const NEOVERSE_N2: TlbDescription = {
 export const NEOVERSE_V2: TlbDescription = {
   name: 'neoverse-v2',
   title: 'Arm Neoverse V2',
+  architecture: 'arm64',
   source: 'jiegec/blog-source arm-neoverse-v2.md (Arm guide, and measured)',
   notes: "A hit in L2 costs 6 cycles by Arm's guide, 5 measured.",
   tlbs: tlbs(null, { sizes: DATA_SIZES, entries: 48, ways: 'full' }, { sizes: null, entries: 2048, ways: 8 }),
@@ -65,6 +68,7 @@ export const NEOVERSE_V2: TlbDescription = {
 export const NEOVERSE_V3: TlbDescription = {
   name: 'neoverse-v3',
   title: 'Arm Neoverse V3',
+  architecture: 'arm64',
   source: 'jiegec/blog-source arm-neoverse-v3.md (Arm guide, and measured)',
   tlbs: tlbs(null, { sizes: DATA_SIZES, entries: 96, ways: 'full' }, { sizes: null, entries: 2048, ways: 8 }),
   walkCaches: null,
@@ -77,6 +81,7 @@ export const NEOVERSE_V3: TlbDescription = {
 export const CORTEX_A55: TlbDescription = {
   name: 'cortex-a55',
   title: 'Arm Cortex-A55',
+  architecture: 'arm64',
   source: 'Intel Agilex 5 manual (814346) table 48; Arm Cortex-A55 TRM, encoding for the L2 TLB',
   notes: 'The cache of stage-2 translations (64 entries in 4 ways) is not modelled.',
   tlbs: tlbs(

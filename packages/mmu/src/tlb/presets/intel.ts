@@ -8,6 +8,7 @@ import type { TlbDescription } from '../description.js';
 export const GOLDEN_COVE: TlbDescription = {
   name: 'golden-cove',
   title: 'Intel Golden Cove',
+  architecture: 'x86-64',
   source:
     'jiegec/blog-source intel-golden-cove.md (Intel guide, and measured); ways and the instruction TLB: reading notes on Hennessy and Patterson, 7th edition',
   notes:

@@ -4,6 +4,7 @@ import type { TlbDescription } from '../description.js';
 export const ORYON: TlbDescription = {
   name: 'oryon',
   title: 'Qualcomm Oryon',
+  architecture: 'arm64',
   source: 'jiegec/blog-source qualcomm-oryon.md; jiegec/cpu oryon.d2',
   notes: 'A look-up in L1 takes 1 cycle. Whether L2 serves fetches too is not said; it does here.',
   tlbs: [

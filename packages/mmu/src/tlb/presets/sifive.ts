@@ -4,6 +4,7 @@ import type { TlbDescription } from '../description.js';
 export const P870: TlbDescription = {
   name: 'p870',
   title: 'SiFive P870',
+  architecture: 'riscv64',
   source: 'jiegec/cpu p870.d2',
   notes: 'Whether L2 serves fetches too is not said; it does here.',
   tlbs: [

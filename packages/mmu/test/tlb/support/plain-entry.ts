@@ -19,7 +19,7 @@ export interface PlainEntry {
 
 export const down = (va: bigint, shift: number): bigint => (va >> BigInt(shift)) << BigInt(shift);
 
-export interface PlainRange {
+interface PlainRange {
   readonly start: bigint;
   readonly end: bigint;
 }
