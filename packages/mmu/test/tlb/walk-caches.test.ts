@@ -84,6 +84,14 @@ describe('an entry of a walk cache is made', () => {
     expect(model.stats.walkCaches.map(({ hits }) => hits)).toEqual([0, 1, 0]);
   });
 
+  test('for no leaf, so a block pushes no table out', () => {
+    const { table } = machine(x8664());
+    table.map(A, [1, 5], RIGHTS);
+    table.mapRange(A + M2, G, M2, RIGHTS);
+    const model = new TlbModel(psc({ entries: 1 }), walkSource(table));
+    expect([A, A + M2, A + PAGE].map((va) => readsOf(model, va))).toEqual([4, 1, 1]);
+  });
+
   test('for no entry that is not present', () => {
     const { table } = machine(x8664());
     table.map(A, [1], RIGHTS);
