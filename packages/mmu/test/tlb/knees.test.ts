@@ -35,7 +35,8 @@ const START = 0x10_0000_0000n;
 function knee(description: TlbDescription, level: 1 | 2, format: PageTableFormat, stride: number): number {
   const pageBytes = 2 ** format.pageShift;
   const all = Array.from({ length: 200 }, (_, i) => START + BigInt(i * stride * pageBytes));
-  const source = walkSource(tableWith(format, all));
+  const tables = Math.ceil((all.length * stride * 8) / pageBytes) + 8;
+  const source = walkSource(tableWith(format, all, tables));
   let fitting = 1;
   let tooMany = all.length;
   expect(fits(description, level, source, all)).toBe(false);

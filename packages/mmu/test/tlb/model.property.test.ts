@@ -16,7 +16,7 @@ import { descriptions, firstMaps, PLACES, type Step, steps } from './support/ran
  * each change, and the sink tells both models: no translation is stale.
  */
 
-const RUNS = 160 * Number(process.env.VMAREA_RUNS ?? 1);
+const RUNS = 120 * Number(process.env.VMAREA_RUNS ?? 1);
 const TOP = 1n << 64n;
 
 /** How a sink drops here: all address spaces, since all of them use the one table. */

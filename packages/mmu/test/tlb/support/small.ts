@@ -1,4 +1,4 @@
-import { type MapOptions, type PageTable, type PageTableFormat, protection } from '@vmarea/core';
+import { type PageTable, type PageTableFormat, protection } from '@vmarea/core';
 import type { AccessKind, TlbArrayDescription, TlbDescription, TlbModel, WalkCache } from '@vmarea/mmu';
 import { machine } from '@vmarea/testkit';
 
@@ -38,15 +38,19 @@ export const cache = (name: string, heights: WalkCache['heights'], entries = 8):
 
 export const RIGHTS = protection({ write: true, execute: true });
 
-/** A table with single pages, whose frames are in no order that a leaf or a group could use. */
+/**
+ * A table with single pages, whose frames are in no order that a leaf or a group could use.
+ *
+ * @param tableFrames - frames for tables.
+ */
 export function tableWith(
   format: PageTableFormat,
   addresses: readonly bigint[],
-  options?: MapOptions,
+  tableFrames = 64,
 ): PageTable {
-  const { table } = machine(format, 512);
+  const { table } = machine(format, tableFrames);
   addresses.forEach((va, i) => {
-    table.map(va, [2 ** 22 + 33 * i], RIGHTS, { maxLeafShift: format.pageShift, ...options });
+    table.map(va, [2 ** 22 + 33 * i], RIGHTS);
   });
   return table;
 }
