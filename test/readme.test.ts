@@ -46,6 +46,9 @@ const examples = [
     readme: '../packages/mmu/README.md',
     file: './examples/mmu.ts',
     run: () => import('./examples/mmu.js'),
+  },
+  {
+    readme: '../packages/mmu/README.md',
     file: './examples/mmu-tlb.ts',
     run: () => import('./examples/mmu-tlb.js'),
   },
