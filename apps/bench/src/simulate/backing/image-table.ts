@@ -1,0 +1,107 @@
+import {
+  leafSizes,
+  listLeaves,
+  type PageTableFormat,
+  PageTableReader,
+  PhysicalMemory,
+  type ReadableTable,
+  sparseBank,
+  VmError,
+} from '@vmarea/core';
+import { UsageError } from '../../errors.js';
+import { rootFrames } from '../../root-frames.js';
+import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
+import type { LeafCount } from './leaf-count.js';
+import type { MemoryImage } from './read-image.js';
+
+/** A process's own table, as far as a trace needs it. */
+export interface ImageTable {
+  readonly table: ReadableTable;
+  /** Frames of the tables that translate the parts of 2 MiB that the trace touches. */
+  readonly tables: number;
+  /** Leaves in those parts. */
+  readonly leaves: readonly LeafCount[];
+  /** Tables that the image does not have. What they map is not mapped here. */
+  readonly missing: number;
+}
+
+/**
+ * Reads the tables under a root, as far as they translate what a trace touches. One level more is read in each pass.
+ *
+ * @param root - physical address of the root table.
+ * @throws UsageError when the image does not have the root.
+ */
+export async function imageTable(
+  image: MemoryImage,
+  format: PageTableFormat,
+  root: bigint,
+  touched: TouchedPages,
+): Promise<ImageTable> {
+  const size = 2 ** format.pageShift;
+  const frames = new Map<bigint, Uint8Array>();
+  const missing = new Set<bigint>();
+  const take = async (address: bigint): Promise<void> => {
+    const bytes = await image.frame(address, size);
+    if (bytes === null) missing.add(address);
+    else frames.set(address, bytes);
+  };
+  const first = BigInt.asUintN(64, root) & -BigInt(size);
+  for (let i = 0n; i < BigInt(rootFrames(format)); i++) await take(first + i * BigInt(size));
+  if (missing.size > 0) throw new UsageError(`${image.file} does not have the root 0x${root.toString(16)}; --root names it`);
+  const spans = spansOf(touched, format);
+  for (;;) {
+    const table = open(format, frames, root, image.file);
+    const found = spans.flatMap(({ va, bytes }) => [...listLeaves(table, { va, bytes, again: 'list' })]);
+    const wanted = new Set<bigint>();
+    for (const item of found) if (item.kind === 'missing' && !missing.has(item.pa)) wanted.add(item.pa);
+    if (wanted.size === 0) {
+      const runs = found.filter((item) => item.kind === 'leaves');
+      return { table, tables: frames.size, leaves: leafSizes(format, runs), missing: missing.size };
+    }
+    for (const address of wanted) await take(address);
+  }
+}
+
+function open(
+  format: PageTableFormat,
+  frames: ReadonlyMap<bigint, Uint8Array>,
+  root: bigint,
+  file: string,
+): PageTableReader {
+  const size = 2 ** format.pageShift;
+  const bytes = new Uint8Array(frames.size * size);
+  [...frames.values()].forEach((frame, i) => {
+    bytes.set(frame, i * size);
+  });
+  const bank = sparseBank({ pageShift: format.pageShift, addresses: [...frames.keys()], bytes });
+  try {
+    return new PageTableReader({ format, memory: PhysicalMemory.of([bank]), root });
+  } catch (error) {
+    if (error instanceof VmError) throw new UsageError(`${file}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+/** The parts of 2 MiB that a trace touches and that the format translates, adjacent ones as one. */
+function spansOf(touched: TouchedPages, { range, pageShift }: PageTableFormat): { va: bigint; bytes: bigint }[] {
+  const spans: { va: bigint; bytes: bigint }[] = [];
+  const part = 1n << BigInt(PART_SHIFT);
+  for (const number of touched.numbers()) {
+    const va = BigInt(number) * part;
+    if (!isTranslated(va, range)) continue;
+    const last = spans.at(-1);
+    if (last !== undefined && last.va + last.bytes === va) last.bytes += part;
+    else spans.push({ va, bytes: part });
+  }
+  // A page of the format is at most 64 KiB, so parts are whole pages.
+  return pageShift > PART_SHIFT ? [] : spans;
+}
+
+function isTranslated(va: bigint, { bits, upper }: PageTableFormat['range']): boolean {
+  const above = va >> BigInt(bits);
+  const ones = (1n << BigInt(64 - bits)) - 1n;
+  if (upper === 'zeros') return above === 0n;
+  if (upper === 'ones') return above === ones;
+  const sign = va >> BigInt(bits - 1);
+  return sign === 0n || sign === (ones << 1n) + 1n;
+}

@@ -1,0 +1,5 @@
+/** Leaves of one size. */
+export interface LeafCount {
+  readonly bytes: number;
+  readonly count: number;
+}
