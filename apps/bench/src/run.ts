@@ -9,6 +9,7 @@ import { type LayoutArguments, layoutArguments, runLayout } from './layout/comma
 import { type MmuArguments, mmuArguments, runMmu } from './mmu/command.js';
 import { strictArguments, unknown } from './options.js';
 import { type ReplayArguments, replayArguments, runReplay } from './replay/command.js';
+import { runSimulate, type SimulateArguments, simulateArguments } from './simulate/command.js';
 import { runSpeed, type SpeedArguments, speedArguments } from './speed/command.js';
 import { answerJob, JOB_COMMAND } from './speed/processes.js';
 import { runWorkload } from './workload/command.js';
@@ -50,9 +51,17 @@ const workload = defineCommand({
   args: workloadArguments as ArgsDef,
 });
 
+const simulate = defineCommand({
+  meta: {
+    name: 'simulate',
+    description: "Run a program's memory accesses through the TLBs of other processors and formats",
+  },
+  args: simulateArguments as ArgsDef,
+});
+
 const main = defineCommand({
   meta: { name: 'vmarea-bench', version, description: 'Compare page-table formats on real input' },
-  subCommands: { layout, speed, mmu, replay, workload },
+  subCommands: { layout, speed, mmu, replay, workload, simulate },
 });
 
 /** A subcommand: its definition, and the function that runs it with checked arguments. */
@@ -81,6 +90,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   workload: {
     command: workload,
     run: (rawArgs, io) => runWorkload(parseArgs(rawArgs, workloadArguments) as WorkloadArguments, io),
+  },
+  simulate: {
+    command: simulate,
+    run: (rawArgs, io) => runSimulate(parseArgs(rawArgs, simulateArguments) as SimulateArguments, io),
   },
 };
 

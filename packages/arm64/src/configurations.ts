@@ -14,7 +14,7 @@ const SIZES: readonly Pick<Required<Arm64Options>, 'granule' | 'vaBits' | 'outpu
 
 /**
  * The configurations of this package, for tools that run several architectures: the kernel's half under Linux without
- * KPTI. Each granule has its common and its largest address size, each with contiguous runs (`-cont`) and without.
+ * KPTI, and the process's half of the same size (`userFormat`). Each granule has its common and its largest address size, each with contiguous runs (`-cont`) and without.
  *
  * A configuration without runs turns them off in the format and in the policy. A cap on the leaf size cannot do it: runs are
  * smaller than blocks.
@@ -37,6 +37,7 @@ function configuration(size: (typeof SIZES)[number], contiguous: boolean): Confi
     name: contiguous ? `${format.name}-cont` : format.name,
     title: `arm64, ${granule} KiB pages, ${vaBits}-bit addresses${wide}, ${runs}, Linux without KPTI`,
     format,
+    userFormat: arm64({ ...size, contiguous, half: 'ttbr0' }),
     linux: arm64Linux({ granule, vaBits, contiguous }),
   });
 }

@@ -23,18 +23,20 @@ export const LARGEST: number = 256 * 1024 * 1024;
  * Reads the input of a run: a file, `-` for standard input, or the bundled file. Its first two bytes tell gzip.
  *
  * @param largest - the largest text in bytes.
+ * @param expected - what it should have, for people.
  * @throws UsageError with the reason when it cannot be read.
  */
 export async function readInput(
   path: string | undefined,
   stdin: AsyncIterable<unknown>,
   largest: number = LARGEST,
+  expected = 'the lines of /proc/vmallocinfo',
 ): Promise<InputText> {
   if (path === undefined) return bundled();
   const fromStdin = path === '-';
   const file = fromStdin ? 'standard input' : printable(path);
   const bytes = await readAll(fromStdin ? stdin : createReadStream(path), file, largest);
-  return { file, title: file, text: decode(await unpacked(bytes, file, largest), file) };
+  return { file, title: file, text: decode(await unpacked(bytes, file, largest), file, expected) };
 }
 
 /** The input that comes with the app. data/default-input.json names it. */
@@ -79,25 +81,21 @@ async function unpacked(bytes: Uint8Array, file: string, largest: number): Promi
 }
 
 /** Decodes a text. Refuses empty input and anything that is not text. */
-function decode(bytes: Uint8Array, file: string): string {
+function decode(bytes: Uint8Array, file: string, expected: string): string {
   const nul = bytes.indexOf(0);
-  if (nul >= 0) throw noText(file, `byte ${nul} is 0x00`);
+  if (nul >= 0) throw noText(file, `byte ${nul} is 0x00`, expected);
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw noText(file, 'it is not UTF-8');
+    throw noText(file, 'it is not UTF-8', expected);
   }
   if (text.trim() === '') {
-    throw new UsageError(
-      `${file} is ${bytes.length === 0 ? 'empty' : 'blank'}; expected the lines of /proc/vmallocinfo`,
-    );
+    throw new UsageError(`${file} is ${bytes.length === 0 ? 'empty' : 'blank'}; expected ${expected}`);
   }
   return text;
 }
 
-function noText(file: string, why: string): UsageError {
-  return new UsageError(
-    `${file} is not a text file (${why}); expected the lines of /proc/vmallocinfo, plain or gzip`,
-  );
+function noText(file: string, why: string, expected: string): UsageError {
+  return new UsageError(`${file} is not a text file (${why}); expected ${expected}, plain or gzip`);
 }

@@ -30,13 +30,14 @@ export interface PageStreamOptions {
 /** Cuts accesses at pages: one that crosses a page is an access of both. */
 export class PageStream {
   readonly pageShift: number;
+  /** As in the options. */
+  readonly isCollapsed: boolean;
   /** The accesses of the last `fill`. */
   readonly out: PageAccesses;
   /** All accesses so far by kind, also those that were left out as repeated. */
   readonly accesses: Float64Array = new Float64Array(KINDS.length);
   /** Accesses of pages that do not exist. They are not in `accesses`. */
   unmapped = 0;
-  readonly #isCollapsed: boolean;
   readonly #isMapped: ((hi: number, lo: number) => boolean) | null;
   /** The last page of each side. */
   #fetchHi = -1;
@@ -47,7 +48,7 @@ export class PageStream {
 
   constructor({ pageShift, isCollapsed, isMapped }: PageStreamOptions, room = 2 ** 15) {
     this.pageShift = pageShift;
-    this.#isCollapsed = isCollapsed;
+    this.isCollapsed = isCollapsed;
     this.#isMapped = isMapped ?? null;
     const size = room + MARGIN;
     this.out = {
@@ -93,7 +94,7 @@ export class PageStream {
       this.unmapped++;
       return;
     }
-    if (this.#isCollapsed) this.#remember(kind, hi, page);
+    if (this.isCollapsed) this.#remember(kind, hi, page);
     const at = out.length++;
     out.kind[at] = kind;
     out.hi[at] = hi;

@@ -84,6 +84,8 @@ export interface Configuration {
   readonly title: string;
   /** The manual. */
   readonly format: PageTableFormat;
+  /** The format of a process's addresses, where they have a root of their own (arm64's TTBR0). Default: `format`. */
+  readonly userFormat?: PageTableFormat;
   /** Linux's policy. */
   readonly linux: LinuxPolicy;
 }

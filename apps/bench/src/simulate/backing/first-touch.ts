@@ -11,7 +11,7 @@ import { proveAllReturned } from '../../all-returned.js';
 import { UsageError } from '../../errors.js';
 import { count } from '../../numbers.js';
 import type { TouchedPages } from '../touched-pages.js';
-import type { LeafCount } from './leaf-count.js';
+import { type LeafCount, leafCounts } from './leaf-count.js';
 import { MOVED_SHIFT, type Relocation } from './relocation.js';
 import { tableFramesFor } from './table-count.js';
 
@@ -98,9 +98,7 @@ export class FirstTouch implements WalkSource {
 
   /** The leaves so far, by size: ascending. */
   get leaves(): readonly LeafCount[] {
-    return [...this.#leaves]
-      .sort(([a], [b]) => a - b)
-      .map(([shift, leaves]) => ({ bytes: 2 ** shift, count: leaves }));
+    return leafCounts(this.#options.format, this.#leaves);
   }
 
   /** Frames of tables, the root included. */
@@ -126,7 +124,9 @@ export class FirstTouch implements WalkSource {
       this.#count(shift);
       const va = ((BigInt(hi) << 32n) | BigInt(lo)) & -(1n << BigInt(shift));
       const pfn = this.#blocks.allocate(shift - this.pageShift);
-      this.table.mapRange(va, BigInt(pfn) << BigInt(this.pageShift), 2 ** shift, USER, { maxLeafShift: shift });
+      this.table.mapRange(va, BigInt(pfn) << BigInt(this.pageShift), 2 ** shift, USER, {
+        maxLeafShift: shift,
+      });
       return;
     }
     this.#count(this.pageShift);
@@ -145,7 +145,8 @@ export class FirstTouch implements WalkSource {
     const answer = known.get(block);
     if (answer !== undefined) return answer;
     const piece = Math.floor((hi * 2 ** 32 + lo) / 2 ** MOVED_SHIFT);
-    const address = relocation.source(piece) * 2 ** MOVED_SHIFT + ((lo & (2 ** MOVED_SHIFT - 1)) & -(2 ** shift));
+    const address =
+      relocation.source(piece) * 2 ** MOVED_SHIFT + (lo & (2 ** MOVED_SHIFT - 1) & -(2 ** shift));
     const pages = touched.countBlock(address, shift, this.pageShift);
     const isDense = pages * 100 >= dense * 2 ** (shift - this.pageShift);
     known.set(block, isDense);

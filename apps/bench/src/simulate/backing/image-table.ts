@@ -1,4 +1,5 @@
 import {
+  type LeafRun,
   leafSizes,
   listLeaves,
   type PageTableFormat,
@@ -11,7 +12,7 @@ import {
 import { UsageError } from '../../errors.js';
 import { rootFrames } from '../../root-frames.js';
 import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
-import type { LeafCount } from './leaf-count.js';
+import { type LeafCount, leafCounts } from './leaf-count.js';
 import type { MemoryImage } from './read-image.js';
 
 /** A process's own table, as far as a trace needs it. */
@@ -47,7 +48,8 @@ export async function imageTable(
   };
   const first = BigInt.asUintN(64, root) & -BigInt(size);
   for (let i = 0n; i < BigInt(rootFrames(format)); i++) await take(first + i * BigInt(size));
-  if (missing.size > 0) throw new UsageError(`${image.file} does not have the root 0x${root.toString(16)}; --root names it`);
+  if (missing.size > 0)
+    throw new UsageError(`${image.file} does not have the root 0x${root.toString(16)}; --root names it`);
   const spans = spansOf(touched, format);
   for (;;) {
     const table = open(format, frames, root, image.file);
@@ -55,11 +57,26 @@ export async function imageTable(
     const wanted = new Set<bigint>();
     for (const item of found) if (item.kind === 'missing' && !missing.has(item.pa)) wanted.add(item.pa);
     if (wanted.size === 0) {
-      const runs = found.filter((item) => item.kind === 'leaves');
-      return { table, tables: frames.size, leaves: leafSizes(format, runs), missing: missing.size };
+      const sizes = leafSizes(format, once(found.filter((item) => item.kind === 'leaves')));
+      const leaves = leafCounts(
+        format,
+        sizes.map(({ bytes, count }) => [Math.log2(bytes), count] as const),
+      );
+      return { table, tables: frames.size, leaves, missing: missing.size };
     }
     for (const address of wanted) await take(address);
   }
+}
+
+/** The runs of several spans, each leaf once: a leaf that lies in two spans is listed in both. */
+function once(runs: readonly LeafRun[]): LeafRun[] {
+  let done = 0n;
+  return runs.flatMap((run) => {
+    const size = 1n << BigInt(run.leafShift);
+    const seen = run.va >= done ? 0 : Number((done - run.va + size - 1n) / size);
+    done = run.va + BigInt(run.count) * size;
+    return seen >= run.count ? [] : [{ ...run, va: run.va + BigInt(seen) * size, count: run.count - seen }];
+  });
 }
 
 function open(
@@ -83,7 +100,10 @@ function open(
 }
 
 /** The parts of 2 MiB that a trace touches and that the format translates, adjacent ones as one. */
-function spansOf(touched: TouchedPages, { range, pageShift }: PageTableFormat): { va: bigint; bytes: bigint }[] {
+function spansOf(
+  touched: TouchedPages,
+  { range, pageShift }: PageTableFormat,
+): { va: bigint; bytes: bigint }[] {
   const spans: { va: bigint; bytes: bigint }[] = [];
   const part = 1n << BigInt(PART_SHIFT);
   for (const number of touched.numbers()) {

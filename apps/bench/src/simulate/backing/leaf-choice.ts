@@ -19,7 +19,8 @@ export const LEAF_CHOICES: readonly LeafChoice[] = ['base', 'runs', 'huge'];
 export function leafChoices(value: string | undefined): readonly LeafChoice[] {
   if (value === undefined) return LEAF_CHOICES;
   const words = value.split(',').map((one) => one.trim());
-  if (words.includes('')) throw new UsageError(`--leaves has an empty word; known: ${LEAF_CHOICES.join(', ')}`);
+  if (words.includes(''))
+    throw new UsageError(`--leaves has an empty word; known: ${LEAF_CHOICES.join(', ')}`);
   const wanted = new Set(words.map((one) => oneOf('--leaves', one, LEAF_CHOICES, 'base')));
   return LEAF_CHOICES.filter((one) => wanted.has(one));
 }

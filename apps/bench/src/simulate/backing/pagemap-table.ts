@@ -1,6 +1,14 @@
-import { FrameAllocator, leafSizes, type PageTableFormat, PageTable, PhysicalMemory, protection, VmError } from '@vmarea/core';
+import {
+  FrameAllocator,
+  leafSizes,
+  type PageTableFormat,
+  PageTable,
+  PhysicalMemory,
+  protection,
+  VmError,
+} from '@vmarea/core';
 import { rootFrames } from '../../root-frames.js';
-import type { LeafCount } from './leaf-count.js';
+import { type LeafCount, leafCounts } from './leaf-count.js';
 import type { Pagemap, PagemapRange } from './read-pagemap.js';
 
 /** A table with the pages of a pagemap. */
@@ -16,7 +24,10 @@ const USER = protection({ write: true, execute: true, user: true });
 /**
  * Why a format cannot have the pages of a pagemap; `null` when it can.
  */
-export function whyNotMapped({ pageShift, paBits, range, name }: PageTableFormat, pagemap: Pagemap): string | null {
+export function whyNotMapped(
+  { pageShift, paBits, range, name }: PageTableFormat,
+  pagemap: Pagemap,
+): string | null {
   const page = 1n << BigInt(pageShift);
   const bits = BigInt(range.upper === 'sign' ? range.bits - 1 : range.bits);
   const isBeyond = (va: bigint): boolean =>
@@ -25,8 +36,10 @@ export function whyNotMapped({ pageShift, paBits, range, name }: PageTableFormat
     const where = `${name} is left out: ${pagemap.file}:${line}`;
     if (va % page !== 0n || pa % page !== 0n || bytes % page !== 0n)
       return `${where} has pages of ${pagemap.pageBytes} bytes that are no whole pages of ${page}`;
-    if (isBeyond(range.upper === 'ones' ? va : va + bytes)) return `${where} has addresses that the format does not translate`;
-    if ((pa + bytes - 1n) >> BigInt(paBits) !== 0n) return `${where} has physical addresses of more than ${paBits} bits`;
+    if (isBeyond(range.upper === 'ones' ? va : va + bytes))
+      return `${where} has addresses that the format does not translate`;
+    if ((pa + bytes - 1n) >> BigInt(paBits) !== 0n)
+      return `${where} has physical addresses of more than ${paBits} bits`;
   }
   return null;
 }
@@ -42,8 +55,12 @@ export function pagemapTable(format: PageTableFormat, pagemap: Pagemap, leafShif
   const frames = new FrameAllocator(memory, { pageShift });
   const before = frames.stats().allocated;
   const table = new PageTable({ format, memory, frames });
-  for (const { va, pa, bytes } of pagemap.ranges) table.mapRange(va, pa, bytes, USER, { maxLeafShift: leafShift });
-  const leaves = leafSizes(format, [...table.leaves()]).map(({ bytes, count }) => ({ bytes, count }));
+  for (const { va, pa, bytes } of pagemap.ranges)
+    table.mapRange(va, pa, bytes, USER, { maxLeafShift: leafShift });
+  const leaves = leafCounts(
+    format,
+    leafSizes(format, [...table.leaves()]).map(({ bytes, count }) => [Math.log2(bytes), count] as const),
+  );
   return { table, tables: frames.stats().allocated - before, leaves };
 }
 

@@ -54,15 +54,24 @@ export async function openImage(path: string): Promise<MemoryImage> {
     handle = await open(path);
     const readAt = await unpacked(handle, file);
     const magic = new TextDecoder('latin1').decode(await readAt(0, PTIMAGE.length));
-    const layout = magic === PTIMAGE ? await container(readAt, file) : magic.startsWith(ELF) ? await core(readAt, file) : null;
+    const layout =
+      magic === PTIMAGE
+        ? await container(readAt, file)
+        : magic.startsWith(ELF)
+          ? await core(readAt, file)
+          : null;
     if (layout === null)
-      throw new UsageError(`${file} is no image of memory; expected a container ${PTIMAGE}, or an ELF core with physical addresses`);
+      throw new UsageError(
+        `${file} is no image of memory; expected a container ${PTIMAGE}, or an ELF core with physical addresses`,
+      );
     const opened = handle;
     return {
       file,
       roots: layout.roots,
       frame: async (address, bytes) => {
-        const piece = layout.pieces.find((one) => one.address <= address && address + BigInt(bytes) <= one.address + one.bytes);
+        const piece = layout.pieces.find(
+          (one) => one.address <= address && address + BigInt(bytes) <= one.address + one.bytes,
+        );
         if (piece === undefined) return null;
         const found = await readAt(piece.offset + Number(address - piece.address), bytes);
         return found.length === bytes ? found : null;
@@ -85,10 +94,14 @@ async function unpacked(handle: FileHandle, file: string): Promise<ReadAt> {
   const [first, second] = await fromFile(0, 2);
   if (first !== 0x1f || second !== 0x8b) return fromFile;
   try {
-    const all: Uint8Array = await promisify(gunzip)(await handle.readFile(), { maxOutputLength: MOST_PACKED });
+    const all: Uint8Array = await promisify(gunzip)(await handle.readFile(), {
+      maxOutputLength: MOST_PACKED,
+    });
     return async (offset, bytes) => all.slice(offset, offset + bytes);
   } catch (error) {
-    throw new UsageError(`cannot unpack the gzip data of ${file}: ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`cannot unpack the gzip data of ${file}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -142,7 +155,9 @@ async function core(readAt: ReadAt, file: string): Promise<ImageLayout> {
 async function whole(readAt: ReadAt, offset: number, bytes: number, file: string): Promise<Uint8Array> {
   const found = await readAt(offset, bytes);
   if (found.length === bytes) return found;
-  throw new UsageError(`${file} ends after ${offset + found.length} bytes; expected ${offset + bytes}: is it truncated?`);
+  throw new UsageError(
+    `${file} ends after ${offset + found.length} bytes; expected ${offset + bytes}: is it truncated?`,
+  );
 }
 
 function viewOf(bytes: Uint8Array): DataView {

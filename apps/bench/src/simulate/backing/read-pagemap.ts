@@ -63,7 +63,9 @@ interface Reading {
 function pageSize(text: string, where: string): number {
   const bytes = Number(text);
   if (!(bytes >= 4096 && bytes <= 65536 && Number.isInteger(Math.log2(bytes))))
-    throw new UsageError(`${where}: expected a page size, a power of two from 4096 to 65536, not '${printable(text)}'`);
+    throw new UsageError(
+      `${where}: expected a page size, a power of two from 4096 to 65536, not '${printable(text)}'`,
+    );
   return bytes;
 }
 
@@ -71,8 +73,10 @@ function readLines(lines: readonly string[], reading: Reading): void {
   for (const [i, raw] of lines.entries()) {
     const line = raw.replace(/#.*/, '').trim();
     if (line === '' || line.startsWith('page_size:')) continue;
-    const [, va, count, frame] = /^(?:0x)?([0-9a-f]{1,16})\s+(?:0x)?([0-9a-f]{1,12})\s+(?:0x)?([0-9a-f]{1,16})$/i.exec(line) ?? [];
-    if (va === undefined) throw new UsageError(`${reading.file}:${i + 1}: expected ${LINE}, not '${printable(line)}'`);
+    const [, va, count, frame] =
+      /^(?:0x)?([0-9a-f]{1,16})\s+(?:0x)?([0-9a-f]{1,12})\s+(?:0x)?([0-9a-f]{1,16})$/i.exec(line) ?? [];
+    if (va === undefined)
+      throw new UsageError(`${reading.file}:${i + 1}: expected ${LINE}, not '${printable(line)}'`);
     const word = BigInt(`0x${frame}`);
     const isWord = word >> BigInt(FRAME_BITS) !== 0n;
     if (isWord && ((word & SWAPPED) !== 0n || (word & PRESENT) === 0n)) continue;
@@ -92,7 +96,8 @@ function readProto(lines: readonly string[], reading: Reading): void {
       add(reading, { line: block.line, va: block.virtual, pa: block.physical, bytes });
       block = null;
     } else if (block !== null) {
-      const [, which, value = ''] = /^(virtual|physical)_address:\s*(0x[0-9a-f]{1,16}|\d{1,20})$/i.exec(line) ?? [];
+      const [, which, value = ''] =
+        /^(virtual|physical)_address:\s*(0x[0-9a-f]{1,16}|\d{1,20})$/i.exec(line) ?? [];
       if (which === undefined)
         throw new UsageError(
           `${reading.file}:${i + 1}: expected virtual_address: or physical_address: and a number, not '${printable(line)}'`,
@@ -101,14 +106,17 @@ function readProto(lines: readonly string[], reading: Reading): void {
       else block.physical = BigInt(value);
     }
   }
-  if (block !== null) throw new UsageError(`${reading.file}:${block.line}: expected a } behind this block; the file ends`);
+  if (block !== null)
+    throw new UsageError(`${reading.file}:${block.line}: expected a } behind this block; the file ends`);
 }
 
 function add(reading: Reading, range: PagemapRange): void {
   const page = BigInt(reading.pageBytes);
   const where = `${reading.file}:${range.line}`;
   if (range.va % page !== 0n || range.pa % page !== 0n)
-    throw new UsageError(`${where}: expected addresses that are multiples of the page size ${reading.pageBytes}`);
+    throw new UsageError(
+      `${where}: expected addresses that are multiples of the page size ${reading.pageBytes}`,
+    );
   if (range.bytes === 0n) throw new UsageError(`${where}: expected a count of at least 1`);
   if (range.va + range.bytes > TOP || range.pa + range.bytes > TOP)
     throw new UsageError(`${where}: expected a range that ends below 2^64`);

@@ -58,7 +58,11 @@ export class DrmemtraceViewReader implements TraceReader {
     at = skipSpaces(bytes, at + (WORDS[kind] as readonly [string, number])[0].length);
     const sizeAt = at;
     let size = 0;
-    for (let digit = (bytes[at] as number) - ZERO; digit >= 0 && digit <= 9; digit = (bytes[at] as number) - ZERO) {
+    for (
+      let digit = (bytes[at] as number) - ZERO;
+      digit >= 0 && digit <= 9;
+      digit = (bytes[at] as number) - ZERO
+    ) {
       size = size * 10 + digit;
       at++;
     }
@@ -106,7 +110,11 @@ function readHex(bytes: Uint8Array, start: number, { hi, lo, length }: AccessBat
   let at = start;
   let high = 0;
   let low = 0;
-  for (let digit = HEX[bytes[at] as number] as number; digit < 16; digit = HEX[bytes[++at] as number] as number) {
+  for (
+    let digit = HEX[bytes[at] as number] as number;
+    digit < 16;
+    digit = HEX[bytes[++at] as number] as number
+  ) {
     high = (high << 4) | (low >>> 28);
     low = (low << 4) | digit;
   }

@@ -2,7 +2,7 @@ import { UsageError } from '../../errors.js';
 import { type AccessBatch, accessBatch, WINDOW_BYTES } from './access-batch.js';
 import { NEWLINE } from './lines.js';
 import { packerOf, recognize, TRACE_FORMATS, type TraceFormat, traceReader } from './recognize.js';
-import { type TraceSource, TruncatedGzip } from './source.js';
+import type { TraceSource } from './source.js';
 import { BadTrace, type TraceReader } from './trace-reader.js';
 
 /** What a trace is, after it was read. */

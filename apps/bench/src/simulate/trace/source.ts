@@ -3,7 +3,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip } from 'node:zlib';
-import { printable } from '@vmarea/core';
 import { UsageError } from '../../errors.js';
 import { whyUnreadable } from '../../input/unreadable.js';
 import { type TemporaryFolder, temporaryFolder } from '../../process/temporary-folder.js';
@@ -44,15 +43,17 @@ export class TruncatedGzip extends Error {
  *
  * @param path - a file, or `-` for standard input.
  * @param step - is called with the bytes copied so far.
+ * @param name - the file, for people.
  * @throws UsageError with the reason when it cannot be read, or is empty.
  */
 export async function openTrace(
   path: string,
   stdin: AsyncIterable<unknown>,
   step: (bytes: number) => Promise<void>,
+  name: string,
 ): Promise<TraceSource> {
   const fromStdin = path === '-';
-  const file = fromStdin ? 'standard input' : printable(path);
+  const file = fromStdin ? 'standard input' : name;
   let folder: TemporaryFolder | null = null;
   try {
     const found = fromStdin ? null : await stat(path);

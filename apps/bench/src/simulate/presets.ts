@@ -1,0 +1,84 @@
+import type { Configuration, PageTableFormat } from '@vmarea/core';
+import { TLB_PRESETS, type TlbDescription, type TlbUnit } from '@vmarea/mmu';
+import { UsageError } from '../errors.js';
+import { unknown } from '../options.js';
+
+/** The presets of a run without `--preset`: one or two for each architecture, each with the page sizes that it was measured with. */
+const USUAL: readonly { readonly name: string; readonly pageShifts?: readonly number[] }[] = [
+  { name: 'golden-cove' },
+  { name: 'zen-5' },
+  { name: 'neoverse-v2' },
+  { name: 'apple-m1-p', pageShifts: [14] },
+  { name: 'p870' },
+];
+
+/** The presets of a run, for each format. */
+export type PresetChoice = (configuration: Configuration) => readonly TlbDescription[];
+
+/**
+ * Reads the option `--preset`. Without it, a format gets the usual ones of its architecture. A preset that is named runs on every
+ * format: the same TLBs show what the format alone changes. `all`: all of its architecture.
+ *
+ * @throws UsageError for an unknown name.
+ */
+export function presetChoice(value: string | undefined): PresetChoice {
+  if (value === undefined) return usualOf;
+  const names = value.split(',').map((name) => name.trim());
+  if (names.includes('all'))
+    return (configuration) => TLB_PRESETS.filter((preset) => isOf(preset, configuration));
+  const known = TLB_PRESETS.map(({ name }) => name);
+  const chosen = [...new Set(names)].map((name) => {
+    const found = TLB_PRESETS.find((preset) => preset.name === name);
+    if (found !== undefined) return found;
+    if (name === '') throw new UsageError(`--preset has an empty name; known: ${known.join(', ')}`);
+    throw unknown('preset', name, [...known, 'all']);
+  });
+  return () => chosen;
+}
+
+function usualOf(configuration: Configuration): readonly TlbDescription[] {
+  const { pageShift } = configuration.format;
+  return USUAL.flatMap(({ name, pageShifts }) => {
+    const preset = TLB_PRESETS.find((one) => one.name === name);
+    const isMeasured = pageShifts === undefined || pageShifts.includes(pageShift);
+    return preset !== undefined && isMeasured && isOf(preset, configuration) ? [preset] : [];
+  });
+}
+
+/** Whether a preset is of the architecture of a format. */
+function isOf({ architecture }: TlbDescription, { name }: Configuration): boolean {
+  return architecture === undefined || name === architecture || name.startsWith(`${architecture}-`);
+}
+
+/**
+ * The formats of a run without `--format`: of each architecture and page size the one with the fewest levels, and of these the one with the
+ * most sizes of leaves. Names of one architecture have the same first word.
+ */
+export function usualFormats(all: readonly Configuration[]): readonly Configuration[] {
+  const best = new Map<string, Configuration>();
+  for (const one of all) {
+    const key = `${one.name.split('-')[0]} ${one.format.pageShift}`;
+    const known = best.get(key);
+    if (known === undefined || isBefore(one, known)) best.set(key, one);
+  }
+  return [...best.values()];
+}
+
+function isBefore(a: Configuration, b: Configuration): boolean {
+  const levels = a.format.levels.length - b.format.levels.length;
+  return levels === 0 ? a.linux.leaves.vmalloc.length > b.linux.leaves.vmalloc.length : levels < 0;
+}
+
+/**
+ * Whether repeated accesses of a page may be left out (see `PageStream`): each kind of access has a first-level TLB that holds base
+ * pages, and none serves both fetches and data.
+ */
+export function mayCollapse({ tlbs }: TlbDescription, { pageShift }: PageTableFormat): boolean {
+  const first = tlbs.filter(({ level }) => level === 1);
+  const isOneSide = ({ kinds }: TlbUnit): boolean => !kinds.includes('execute') || kinds.length === 1;
+  const holds = ({ arrays }: TlbUnit): boolean =>
+    arrays?.some(
+      ({ sizes }) => sizes === null || sizes === 'all' || sizes.some((size) => size <= pageShift),
+    ) !== false;
+  return first.every((unit) => isOneSide(unit) && holds(unit));
+}
