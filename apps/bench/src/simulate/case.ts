@@ -29,6 +29,8 @@ export interface Backing {
 export interface CaseOptions {
   readonly seed: number;
   readonly walkCaches: WalkCacheChoice;
+  /** Whether an entry holds a whole run where the preset does not say it. */
+  readonly assumeRuns: boolean;
 }
 
 /** One backing on one processor. */
@@ -36,12 +38,17 @@ export class Case {
   readonly backing: Backing;
   readonly preset: TlbDescription;
   readonly #model: TlbModel;
+  readonly #assumeRuns: boolean;
   readonly #moments: { accesses: number; walks: number }[] = [];
 
-  constructor(backing: Backing, preset: TlbDescription, { seed, walkCaches }: CaseOptions) {
+  constructor(backing: Backing, preset: TlbDescription, { seed, walkCaches, assumeRuns }: CaseOptions) {
     this.backing = backing;
     this.preset = preset;
-    const assume = walkCaches === 'champsim' ? { walkCaches: CHAMPSIM_WALK_CACHES } : {};
+    this.#assumeRuns = assumeRuns;
+    const assume = {
+      runs: assumeRuns,
+      ...(walkCaches === 'champsim' ? { walkCaches: CHAMPSIM_WALK_CACHES } : {}),
+    };
     this.#model = new TlbModel(preset, backing.source, { seed, assume });
   }
 
@@ -78,7 +85,7 @@ export class Case {
       touchedPages,
       mapped: { bytes: leaves.reduce((sum, leaf) => sum + leaf.bytes * leaf.count, 0), leaves },
       tables: { frames: tables, bytes: tables * pageBytes },
-      reach: reachOf(preset, leaves),
+      reach: reachOf(preset, leaves, this.#assumeRuns),
       tlbs: stats.tlbs.map(({ name, level, hits, misses }, i) => {
         const kinds = preset.tlbs[i]?.kinds ?? [];
         const more =

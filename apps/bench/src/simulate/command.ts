@@ -40,7 +40,7 @@ export const simulateArguments = {
   leaves: {
     type: 'string',
     valueHint: 'base|runs|huge[,…]',
-    description: 'Leaves that back the pages (default: all three)',
+    description: 'Leaves that back the pages (default: base,huge)',
   },
   preset: {
     type: 'string',
@@ -78,6 +78,11 @@ export const simulateArguments = {
     valueHint: 'champsim|none',
     description: 'Walk caches where those of a preset are unknown (default: champsim)',
   },
+  'assume-runs': {
+    type: 'boolean',
+    description:
+      'Where a preset does not say it, an entry of a TLB holds a whole run (default: single pages)',
+  },
   seed: {
     type: 'string',
     valueHint: 'N',
@@ -114,7 +119,8 @@ export async function runSimulate(args: SimulateArguments, io: Console): Promise
       io.stderr.write('Reading a trace from standard input; end it with Ctrl-D.\n');
     const source = await opened(args.trace, io);
     try {
-      const options = { seed, dense, frames, walkCaches };
+      const assumeRuns = args['assume-runs'] === true;
+      const options = { seed, dense, frames, walkCaches, assumeRuns };
       const run = { source, format, backing, choices, presets, configurations, options, installed };
       const result = await resultOf(run, io);
       io.stdout.write(
@@ -135,7 +141,10 @@ interface Run {
   readonly choices: ReturnType<typeof leafChoices>;
   readonly presets: ReturnType<typeof presetChoice>;
   readonly configurations: Installed['configurations'];
-  readonly options: Pick<SimulateResult['options'], 'seed' | 'dense' | 'frames' | 'walkCaches'>;
+  readonly options: Pick<
+    SimulateResult['options'],
+    'seed' | 'dense' | 'frames' | 'walkCaches' | 'assumeRuns'
+  >;
   readonly installed: Installed;
 }
 

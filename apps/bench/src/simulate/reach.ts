@@ -10,18 +10,21 @@ export interface Reach {
 /**
  * The reach of the TLBs for loads with the leaves of a run. Each array is full of the leaves that it holds, in the mix in which they are
  * mapped. A leaf that an array cannot hold whole counts in pieces, and a run in pages where the array knows no runs.
+ *
+ * @param assumeRuns - whether arrays that do not say it know runs.
  */
-export function reachOf({ tlbs }: TlbDescription, leaves: readonly LeafCount[]): Reach {
+export function reachOf({ tlbs }: TlbDescription, leaves: readonly LeafCount[], assumeRuns = false): Reach {
   const unit = (level: 1 | 2): TlbUnit | undefined =>
     tlbs.find((one) => one.level === level && one.kinds.includes('read'));
   const l2 = unit(2);
-  return { l1: reachOfUnit(unit(1), leaves), l2: l2 === undefined ? null : reachOfUnit(l2, leaves) };
+  const of = (one: TlbUnit | undefined): number => reachOfUnit(one, leaves, assumeRuns);
+  return { l1: of(unit(1)), l2: l2 === undefined ? null : of(l2) };
 }
 
-function reachOfUnit(unit: TlbUnit | undefined, leaves: readonly LeafCount[]): number {
+function reachOfUnit(unit: TlbUnit | undefined, leaves: readonly LeafCount[], assumeRuns: boolean): number {
   const held = (unit?.arrays ?? []).map(({ entries }) => ({ entries, bytes: 0, used: 0 }));
   for (const leaf of leaves) {
-    const pieces = (unit?.arrays ?? []).map((array) => pieceIn(array, leaf));
+    const pieces = (unit?.arrays ?? []).map((array) => pieceIn(array, leaf, assumeRuns));
     const piece = Math.max(0, ...pieces);
     const array = held[pieces.indexOf(piece)];
     if (piece === 0 || array === undefined) continue;
@@ -32,8 +35,12 @@ function reachOfUnit(unit: TlbUnit | undefined, leaves: readonly LeafCount[]): n
 }
 
 /** The bytes of a leaf that one entry of an array covers; 0 when it does not hold such leaves. */
-function pieceIn({ sizes, runs }: TlbArrayDescription, { bytes, entryBytes }: LeafCount): number {
-  const most = runs === true ? bytes : entryBytes;
+function pieceIn(
+  { sizes, runs }: TlbArrayDescription,
+  { bytes, entryBytes }: LeafCount,
+  assumeRuns: boolean,
+): number {
+  const most = (runs ?? assumeRuns) ? bytes : entryBytes;
   if (sizes === null || sizes === 'all') return most;
   return Math.max(0, ...sizes.map((size) => 2 ** size).filter((size) => size <= most));
 }

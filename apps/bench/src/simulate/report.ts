@@ -22,13 +22,18 @@ const MEMORY: Columns = [
   { head: 'L2 reach', align: 'right', cell: ({ reach }) => bytesText(reach.l2) },
 ];
 const MISSES: Columns = [
+  { head: 'accesses', align: 'right', cell: ({ accesses }) => count(accesses.total) },
   { head: 'L1I/k', align: 'right', cell: (row) => decimal(firstLevel(row, true), 3) },
   { head: 'L1D/k', align: 'right', cell: (row) => decimal(firstLevel(row, false), 3) },
   { head: 'walks/k', align: 'right', cell: (row) => decimal(perThousand(row, row.walks), 3) },
+  { head: 'L2-hit cycles/k', align: 'right', cell: (row) => cyclesText(row, row.cycles.l2Hits) },
+  { head: 'walk cycles/k', align: 'right', cell: (row) => cyclesText(row, row.cycles.walks) },
+];
+const WALKS: Columns = [
+  { head: 'walks', align: 'right', cell: ({ walks }) => count(walks) },
   { head: 'reads/walk', align: 'right', cell: (row) => decimal(perWalk(row, row.tableReads.total), 2) },
   { head: 'by level', align: 'left', cell: byLevel },
-  { head: 'cached', align: 'right', cell: (row) => percent(perWalk(row, row.walkCacheHits)) },
-  { head: 'cycles/k', align: 'right', cell: cyclesText },
+  { head: 'walk-cache hits', align: 'right', cell: ({ walkCacheHits }) => count(walkCacheHits) },
 ];
 
 const LEGEND: readonly (readonly [string, string])[] = [
@@ -43,12 +48,12 @@ const LEGEND: readonly (readonly [string, string])[] = [
     'misses of the first level, for fetches and for loads and stores, for each thousand of all accesses; walks/k: misses of all levels',
   ],
   [
-    'reads/walk',
-    'table entries read in a walk; by level, root first; cached: walks that began at an entry of a walk cache',
+    'cycles/k',
+    'estimated cycles for each thousand accesses, where the preset has a published price; blank where it has none',
   ],
   [
-    'cycles/k',
-    'estimated cycles for each thousand accesses: hits in L2 + walks, each where the preset has a published price',
+    'reads/walk',
+    'table entries that a walk reads; by level, root first; walk-cache hits: walks that began at an entry of a walk cache',
   ],
 ];
 
@@ -66,13 +71,16 @@ export function simulateReport(result: SimulateResult, io: Pick<Console, 'stdout
     paragraph(colours.yellow(`Cut off: ${trace.cutOff}. What came before is simulated.`), '  ');
   paragraph(backingLine(result), '  ');
   out.push('');
-  out.push(...fittedTables(KEYS, [MISSES, MEMORY], rows, width).flatMap((table) => [table, '']));
+  out.push(...fittedTables(KEYS, [MISSES, WALKS, MEMORY], rows, width).flatMap((table) => [table, '']));
   for (const [what, meaning] of LEGEND) paragraph(`${colours.dim(what)}  ${meaning}`, '    ');
   out.push('');
   const { charts, left } = chartsOf(rows);
   for (const { names, series } of charts) {
     paragraph(`Walks for each thousand accesses, over the trace: ${names.join('; ')}`, '    ');
-    out.push(asciichart.plot(series, { height: 6, format: (value) => decimal(value, 2).padStart(8) }), '');
+    out.push(
+      asciichart.plot(series, { height: 6, format: (value) => decimal(Math.max(0, value), 2).padStart(8) }),
+      '',
+    );
   }
   if (left > 0)
     paragraph(`${plural(left, 'more curve')}: --json has all; a chart shows at most ${MOST_CHARTS}.`, '  ');
@@ -128,10 +136,6 @@ function perWalk({ walks }: SimulateRow, number: number): number | null {
   return walks === 0 ? null : number / walks;
 }
 
-function percent(share: number | null): string {
-  return share === null ? '–' : `${decimal(100 * share, 0)}%`;
-}
-
 /** Misses of the first level for each thousand accesses: of fetches, or of loads and stores. */
 function firstLevel(row: SimulateRow, isFetch: boolean): number {
   return row.tlbs
@@ -146,14 +150,10 @@ function byLevel(row: SimulateRow): string {
     .join(' ');
 }
 
-function cyclesText(row: SimulateRow): string {
-  const { l2Hits, walks } = row.cycles;
-  const one = (cycles: Cycles | null): string => {
-    if (cycles === null) return '?';
-    const [low, high] = [cycles.low, cycles.high].map((value) => decimal(perThousand(row, value), 1));
-    return low === high ? `${low}` : `${low}–${high}`;
-  };
-  return l2Hits === null && walks === null ? '' : `${one(l2Hits)} + ${one(walks)}`;
+function cyclesText(row: SimulateRow, cycles: Cycles | null): string {
+  if (cycles === null) return '';
+  const [low, high] = [cycles.low, cycles.high].map((value) => decimal(perThousand(row, value), 1));
+  return low === high ? `${low}` : `${low}–${high}`;
 }
 
 function notesOf(rows: readonly SimulateRow[], walkCaches: string): string[] {

@@ -26,6 +26,8 @@ export interface SimulateResult {
     readonly dense: number;
     readonly frames: FrameOrder;
     readonly walkCaches: WalkCacheChoice;
+    /** Whether an entry holds a whole run where a preset does not say it. */
+    readonly assumeRuns: boolean;
     /** The file of `--pagemap` or `--image`; `null` without. */
     readonly pagemap: string | null;
     readonly image: string | null;

@@ -1,8 +1,8 @@
 import {
   FrameAllocator,
   type FrameStats,
-  type PageTableFormat,
   PageTable,
+  type PageTableFormat,
   PhysicalMemory,
   protection,
 } from '@vmarea/core';

@@ -1,8 +1,8 @@
 import {
   FrameAllocator,
   leafSizes,
-  type PageTableFormat,
   PageTable,
+  type PageTableFormat,
   PhysicalMemory,
   protection,
   VmError,
