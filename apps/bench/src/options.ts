@@ -24,7 +24,8 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
   const isRequired = positional !== undefined && definition[positional]?.required !== false;
   for (let i = 0; i < rawArgs.length; i++) {
     const argument = rawArgs[i] as string;
-    if (!isGiven && !argument.startsWith('-')) {
+    // A lone - is standard input.
+    if (!isGiven && (argument === '-' || !argument.startsWith('-'))) {
       isGiven = true;
       result.push(argument);
       continue;

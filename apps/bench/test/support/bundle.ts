@@ -27,7 +27,7 @@ export function bundleApp(): Bundle {
   const folder = mkdtempSync(join(tmpdir(), 'vmarea-app-'));
   const app = manifestOf(pathOf('package.json'));
   const require = createRequire(pathOf('package.json'));
-  const formats = Object.keys(app.dependencies).filter((name) => /^@vmarea\/(?!core$)/.test(name));
+  const formats = Object.keys(app.dependencies).filter((name) => /^@vmarea\/(?!(?:core|mmu)$)/.test(name));
   const entryPoints: Record<string, string> = {
     cli: pathOf('src/cli.ts'),
     holder: pathOf('test/support/holder.ts'),
@@ -53,7 +53,7 @@ export function bundleApp(): Bundle {
     logLevel: 'error',
   });
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...app, type: 'module' }));
-  for (const name of ['data', 'reference', 'stubs']) symlinkSync(pathOf(name), join(folder, name));
+  for (const name of ['data', 'reference', 'stubs', 'traces']) symlinkSync(pathOf(name), join(folder, name));
   return {
     cli: join(folder, 'out/cli.js'),
     holder: join(folder, 'out/holder.js'),

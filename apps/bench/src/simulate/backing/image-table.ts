@@ -14,6 +14,7 @@ import { rootFrames } from '../../root-frames.js';
 import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import type { MemoryImage } from './read-image.js';
+import { isTranslated } from './translated.js';
 
 /** A process's own table, as far as a trace needs it. */
 export interface ImageTable {
@@ -108,20 +109,11 @@ function spansOf(
   const part = 1n << BigInt(PART_SHIFT);
   for (const number of touched.numbers()) {
     const va = BigInt(number) * part;
-    if (!isTranslated(va, range)) continue;
+    if (!isTranslated(range, va)) continue;
     const last = spans.at(-1);
     if (last !== undefined && last.va + last.bytes === va) last.bytes += part;
     else spans.push({ va, bytes: part });
   }
   // A page of the format is at most 64 KiB, so parts are whole pages.
   return pageShift > PART_SHIFT ? [] : spans;
-}
-
-function isTranslated(va: bigint, { bits, upper }: PageTableFormat['range']): boolean {
-  const above = va >> BigInt(bits);
-  const ones = (1n << BigInt(64 - bits)) - 1n;
-  if (upper === 'zeros') return above === 0n;
-  if (upper === 'ones') return above === ones;
-  const sign = va >> BigInt(bits - 1);
-  return sign === 0n || sign === (ones << 1n) + 1n;
 }

@@ -10,6 +10,7 @@ import {
 import { rootFrames } from '../../root-frames.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import type { Pagemap, PagemapRange } from './read-pagemap.js';
+import { isTranslated } from './translated.js';
 
 /** A table with the pages of a pagemap. */
 export interface PagemapTable {
@@ -29,14 +30,11 @@ export function whyNotMapped(
   pagemap: Pagemap,
 ): string | null {
   const page = 1n << BigInt(pageShift);
-  const bits = BigInt(range.upper === 'sign' ? range.bits - 1 : range.bits);
-  const isBeyond = (va: bigint): boolean =>
-    range.upper === 'ones' ? va < (1n << 64n) - (1n << bits) : va > 1n << bits;
   for (const { va, pa, bytes, line } of pagemap.ranges) {
     const where = `${name} is left out: ${pagemap.file}:${line}`;
     if (va % page !== 0n || pa % page !== 0n || bytes % page !== 0n)
       return `${where} has pages of ${pagemap.pageBytes} bytes that are no whole pages of ${page}`;
-    if (isBeyond(range.upper === 'ones' ? va : va + bytes))
+    if (!isTranslated(range, va) || !isTranslated(range, va + bytes - 1n))
       return `${where} has addresses that the format does not translate`;
     if ((pa + bytes - 1n) >> BigInt(paBits) !== 0n)
       return `${where} has physical addresses of more than ${paBits} bits`;

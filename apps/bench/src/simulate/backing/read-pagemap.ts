@@ -90,6 +90,7 @@ function readProto(lines: readonly string[], reading: Reading): void {
   let block: { line: number; virtual: bigint; physical: bigint } | null = null;
   for (const [i, raw] of lines.entries()) {
     const line = raw.replace(/#.*/, '').trim();
+    if (line === '') continue;
     if (/^address_mapping\s*\{$/.test(line)) block = { line: i + 1, virtual: 0n, physical: 0n };
     else if (block !== null && line === '}') {
       const bytes = BigInt(reading.pageBytes);
