@@ -59,6 +59,7 @@ export const EXCEPTIONS = {
 const VALUES = [
   [/(?<=^vmarea-bench replay)$/, ' --help'], // a mere name of the command
   [/(?<= replay )TRACE\b/, 'tools/documents/ftrace.txt'],
+  [/(?<= simulate )TRACE\b/, 'apps/bench/traces/shuf.lackey.gz'],
   [/(?<= workload )NAME\[,NAME\]/, 'fix_size_alloc_test,vm_map_ram_test'],
   [/(?<= example )NAME\b/, 'lazy-area'],
 ];

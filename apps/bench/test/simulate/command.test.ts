@@ -202,7 +202,7 @@ describe('vmarea-bench simulate', () => {
       file('a.xz', Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4)),
       'xz -dc a.xz | vmarea-bench simulate -',
     ],
-    [file('bad.gz', gzipSync(TEXT).fill(7, -8, -4)), 'cannot unpack the gzip data of bad.gz'],
+    [file('bad.gz', new Uint8Array(gzipSync(TEXT)).fill(7, -8, -4)), 'cannot unpack the gzip data of bad.gz'],
     [
       file('bad.lackey', `${TEXT} L 0401zz,8\n`),
       "bad.lackey:3001: expected a record of lackey, such as I  0401ab70,3 or  L 1fff000678,8, not ' L 0401zz,8'",
