@@ -20,10 +20,12 @@ export async function useCommand(checks, project) {
     ...['speed', '--json', '--quick', '--passes', '1'],
     ...['--workload', 'W1,W4.batch,W5.unmap', '--format', 'x86-64,arm64-16k-47,riscv64-sv39'],
   ];
+  const simulate = ['simulate', '--json', '--format', 'x86-64,riscv64-sv39-napot'];
   const badInput = ['layout', '--vmallocinfo', 'nosuchfile'];
   await checks.check('vmarea-bench --help', async () => checkHelp(await succeeding(['--help'])));
   await checks.check('vmarea-bench layout --json', async () => checkLayout(await succeeding(layout)));
   await checks.check('vmarea-bench speed --quick --json', async () => checkSpeed(await succeeding(speed)));
+  await checks.check('vmarea-bench simulate --json', async () => checkSimulate(await succeeding(simulate)));
   await checks.check('vmarea-bench with a file that does not exist', async () =>
     checkBadInput(await bench(badInput)),
   );
@@ -53,6 +55,19 @@ function checkLayout(text) {
     }
   }
   return `${rows.length} rows, no frame leaked`;
+}
+
+/**
+ * The bundled trace is in the package.
+ *
+ * @param {string} text
+ */
+function checkSimulate(text) {
+  const { trace, rows } = JSON.parse(text);
+  if (rows.length === 0) throw new Error('it has no row');
+  for (const { configuration, preset, walks } of rows)
+    if (!(walks > 0)) throw new Error(`${configuration}, ${preset}: nothing was walked`);
+  return `${rows.length} rows, ${trace.records} records`;
 }
 
 /**

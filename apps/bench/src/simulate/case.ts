@@ -82,6 +82,7 @@ export class Case {
       ...{ configuration: configuration.name, title: configuration.title, pageBytes },
       ...{ leaves: backing.leafChoice, preset: preset.name },
       accesses: { total, fetches: all[0] ?? 0, loads: all[1] ?? 0, stores: all[2] ?? 0, unmapped },
+      movedPieces: backing.relocation?.beyond ?? 0,
       touchedPages,
       mapped: { bytes: leaves.reduce((sum, leaf) => sum + leaf.bytes * leaf.count, 0), leaves },
       tables: { frames: tables, bytes: tables * pageBytes },

@@ -163,6 +163,13 @@ function notesOf(rows: readonly SimulateRow[], walkCaches: string): string[] {
       notes.push(
         `${configuration}, ${leaves} leaves: ${plural(accesses.unmapped, 'access', 'accesses')} of pages that the table does not map, left out.`,
       );
+  const moved = new Map(
+    rows.filter((row) => row.movedPieces > 0).map((row) => [row.configuration, row.movedPieces]),
+  );
+  for (const [configuration, pieces] of moved)
+    notes.push(
+      `${configuration} does not translate some addresses: ${plural(pieces, 'piece')} of 1 GiB moved into its range.`,
+    );
   const unknown = rows.filter(({ assumptions }) => assumptions.length > 0).map(({ preset }) => preset);
   if (unknown.length > 0)
     notes.push(

@@ -62,6 +62,8 @@ export interface SimulateRow {
     /** Left out, since the table does not map the page. */
     readonly unmapped: number;
   };
+  /** Pieces of 1 GiB with addresses that the format does not translate: they are moved into its range. */
+  readonly movedPieces: number;
   /** Base pages that the accesses touch. */
   readonly touchedPages: number;
   readonly mapped: { readonly bytes: number; readonly leaves: readonly LeafCount[] };

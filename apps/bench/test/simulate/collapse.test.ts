@@ -30,7 +30,7 @@ function repeating(seed: number, length: number): Access[] {
 }
 
 describe('repeated accesses that are left out', () => {
-  const accesses = repeating(3, 30_000);
+  const accesses = repeating(3, 12_000);
 
   it.each(TLB_PRESETS.map((preset) => [preset.name, preset] as const))(
     'change nothing on %s',

@@ -181,6 +181,7 @@ describe('vmarea-bench simulate', () => {
     ]);
     const [x86, sv39] = rows;
     expect(sv39?.tlbs).toEqual(x86?.tlbs);
+    expect(rows.map(({ movedPieces }) => movedPieces)).toEqual([0, 1, 0]);
     expect(sv39?.tables.frames).toBeLessThanOrEqual(x86?.tables.frames ?? 0);
     expect(rows).toHaveLength(3);
   });
