@@ -1,5 +1,3 @@
-import { totalmem } from 'node:os';
-import { constrainedMemory } from 'node:process';
 import { UsageError } from '../errors.js';
 import { count, decimal } from '../numbers.js';
 import { framesOf, type Plan } from './plan.js';
@@ -8,12 +6,6 @@ import { framesOf, type Plan } from './plan.js';
 const FRAME_BYTES = 7;
 /** Most frames that a run can list. An allocator of twice as many has all numbers of 32 bits. */
 const MOST_FRAMES = 2 ** 29;
-
-/** Half of the memory that this process may use, in bytes. */
-export function memoryLimit(): number {
-  const constrained = constrainedMemory();
-  return Math.min(totalmem(), constrained > 0 ? constrained : Number.POSITIVE_INFINITY) / 2;
-}
 
 /**
  * Refuses plans that need too much memory. Nothing of them has been built yet.

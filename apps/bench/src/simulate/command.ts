@@ -5,11 +5,13 @@ import { appFile } from '../app-root.js';
 import type { Console } from '../console.js';
 import { UsageError } from '../errors.js';
 import { choose, type Installed, installedFormats } from '../formats.js';
+import { memoryLimit } from '../memory-limit.js';
 import { count } from '../numbers.js';
 import { oneOf, SEED, type ValuesOf, wholeNumber } from '../options.js';
 import { progress } from '../progress.js';
 import type { FrameOrder } from './backing/first-touch.js';
 import { leafChoices } from './backing/leaf-choice.js';
+import { TableBudget } from './backing/table-budget.js';
 import { type BackingChoice, backingsFor, checkedBacking } from './backing-choice.js';
 import { Case } from './case.js';
 import { presetChoice, usualFormats } from './presets.js';
@@ -154,7 +156,7 @@ async function resultOf(run: Run, io: Console): Promise<SimulateResult> {
   // How many cases there are is known after the first reading; its share of the work is small.
   const first = progress(io, Math.max(1, source.size));
   const found = await survey(source, run.format, first).finally(() => first.end());
-  const touch = { touched: found.touched, ...options };
+  const touch = { touched: found.touched, budget: new TableBudget(memoryLimit()), ...options };
   const { backings, warnings } = await backingsFor(backing, configurations, choices, presets, touch);
   const cases = backings.map(({ backing: one, preset }) => new Case(one, preset, options));
   if (cases.length === 0)

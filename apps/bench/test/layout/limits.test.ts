@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import type { AreaRequest, Content, Kind } from '../../src/input/workload.js';
 import type { LeafPolicy } from '../../src/layout/kernel.js';
-import { checkPlans, memoryLimit } from '../../src/layout/limits.js';
+import { checkPlans } from '../../src/layout/limits.js';
 import { type Plan, plan } from '../../src/layout/plan.js';
 import { lengthOf, rebuild } from '../../src/layout/rebuild.js';
+import { memoryLimit } from '../../src/memory-limit.js';
 import { capture } from '../support/capture.js';
 
 const GiB = 2 ** 30;

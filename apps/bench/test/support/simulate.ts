@@ -3,6 +3,7 @@ import { TLB_PRESETS, type TlbDescription } from '@vmarea/mmu';
 import { installedFormats } from '../../src/formats.js';
 import { touchBacking, userFormat } from '../../src/simulate/backing/backings.js';
 import type { LeafChoice } from '../../src/simulate/backing/leaf-choice.js';
+import { TableBudget } from '../../src/simulate/backing/table-budget.js';
 import { Case } from '../../src/simulate/case.js';
 import { PageStream } from '../../src/simulate/page-stream.js';
 import type { SimulateRow } from '../../src/simulate/result.js';
@@ -70,7 +71,8 @@ export function simulated(accesses: readonly Access[], options: Simulated): Simu
   const configuration = configurationOf(format);
   const touched = touchedBy(accesses);
   const { dense = 50, frames = 'adjacent', assumeRuns = false } = options;
-  const backing = touchBacking(configuration, leaves, { touched, dense, frames, seed });
+  const budget = new TableBudget(2 ** 30);
+  const backing = touchBacking(configuration, leaves, { touched, dense, frames, seed, budget });
   if (typeof backing === 'string') throw new Error(backing);
   const one = new Case(backing, preset, { seed, walkCaches, assumeRuns });
   const { pageShift } = userFormat(configuration);

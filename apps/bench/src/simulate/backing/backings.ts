@@ -10,6 +10,7 @@ import { type LeafChoice, leafShifts } from './leaf-choice.js';
 import { pagemapTable } from './pagemap-table.js';
 import type { Pagemap } from './read-pagemap.js';
 import { Relocation } from './relocation.js';
+import type { TableBudget } from './table-budget.js';
 
 /** The format of a process's addresses. */
 export function userFormat({ format, userFormat: own }: Configuration): PageTableFormat {
@@ -22,20 +23,31 @@ export interface TouchOptions {
   readonly dense: number;
   readonly frames: FrameOrder;
   readonly seed: number;
+  /** What the tables of all rows may take. */
+  readonly budget: TableBudget;
 }
 
 /** Tables that map pages on their first touch; a sentence when the format has no room for the addresses. */
 export function touchBacking(
   configuration: Configuration,
   leafChoice: LeafChoice,
-  { touched, dense, frames, seed }: TouchOptions,
+  { touched, dense, frames, seed, budget }: TouchOptions,
 ): Backing | string {
   const format = userFormat(configuration);
   const relocation = Relocation.into(format.range, touched);
   if (relocation === null)
     return `${configuration.name} is left out: its addresses have no room for what the trace touches`;
   const shifts = leafShifts(leafChoice, format, configuration);
-  const source = new FirstTouch({ format, touched, relocation, leafShifts: shifts, dense, frames, seed });
+  const source = new FirstTouch({
+    format,
+    touched,
+    relocation,
+    leafShifts: shifts,
+    dense,
+    frames,
+    seed,
+    budget,
+  });
   return {
     ...{ configuration, format, leafChoice, source, isMapped: null },
     relocation: relocation.isIdentity ? null : relocation,

@@ -13,6 +13,7 @@ import { count } from '../../numbers.js';
 import type { TouchedPages } from '../touched-pages.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import { MOVED_SHIFT, type Relocation } from './relocation.js';
+import type { TableBudget } from './table-budget.js';
 import { tableFramesFor } from './table-count.js';
 
 /** Where the frames of pages are. `adjacent`: in the order of first touches. `scattered`: at random, by the seed. */
@@ -29,6 +30,8 @@ export interface FirstTouchOptions {
   readonly dense: number;
   readonly frames: FrameOrder;
   readonly seed: number;
+  /** What the tables may take. */
+  readonly budget: TableBudget;
 }
 
 /** One protection for all pages: a trace does not tell what they allow. */
@@ -58,11 +61,12 @@ export class FirstTouch implements WalkSource {
   readonly #leaves: Map<number, number> = new Map();
 
   constructor(options: FirstTouchOptions) {
-    const { format, touched, relocation, leafShifts, dense, frames, seed } = options;
+    const { format, touched, relocation, leafShifts, dense, frames, seed, budget } = options;
     const { pageShift } = format;
     this.#options = options;
     this.pageShift = pageShift;
     const tables = tableFramesFor(format, touched, relocation);
+    budget.take(tables * 2 ** pageShift, format.name);
     const memory = PhysicalMemory.create({ bytes: tables * 2 ** pageShift });
     this.#tableFrames = new FrameAllocator(memory, { pageShift });
     this.#emptyTables = this.#tableFrames.stats();
