@@ -99,8 +99,9 @@ function afterThread(bytes: Uint8Array, start: number, end: number): number {
 
 /** The kind of access that a word names; `NO_KIND` for another word. */
 function kindAt(bytes: Uint8Array, at: number): number {
-  for (const [i, word] of NAMES.entries()) if (isAt(bytes, at, word)) return i;
-  return NO_KIND;
+  const letter = bytes[at];
+  const kind = letter === 0x69 ? FETCH : letter === 0x72 ? LOAD : letter === 0x77 ? STORE : NO_KIND;
+  return kind !== NO_KIND && isAt(bytes, at, NAMES[kind] as Uint8Array) ? kind : NO_KIND;
 }
 
 const NAMES: readonly Uint8Array[] = WORDS.map(([word]) => bytesOf(`${word} `));
