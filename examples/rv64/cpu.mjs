@@ -99,7 +99,17 @@ export class Cpu {
       }
       case 0x13: {
         const value = code >> 20;
-        this.compute(rd, funct3, a, aHi, value, value >> 31, code, funct3 === 5 && (code & 0x40000000) !== 0, 63);
+        this.compute(
+          rd,
+          funct3,
+          a,
+          aHi,
+          value,
+          value >> 31,
+          code,
+          funct3 === 5 && (code & 0x40000000) !== 0,
+          63,
+        );
         break;
       }
       case 0x33:

@@ -4,7 +4,15 @@ import { riscv64FromRegisters } from '@vmarea/riscv64';
 /** Causes of a trap that are no fault of the MMU. Those are `fault.code.code` of the `MmuFault`. */
 export const CAUSE = { misalignedFetch: 0, illegal: 2, breakpoint: 3, userCall: 8, supervisorCall: 9 };
 
-const CSR = { sstatus: 0x100, stvec: 0x105, sscratch: 0x140, sepc: 0x141, scause: 0x142, stval: 0x143, satp: 0x180 };
+const CSR = {
+  sstatus: 0x100,
+  stvec: 0x105,
+  sscratch: 0x140,
+  sepc: 0x141,
+  scause: 0x142,
+  stval: 0x143,
+  satp: 0x180,
+};
 
 /** Fields of sstatus. */
 const SPP = 0x100n;
@@ -101,7 +109,8 @@ export class Supervisor {
 
   #setSum() {
     const status = this.#get(CSR.sstatus);
-    if (this.#get(CSR.satp) >> 60n !== BARE) this.mmu.setControls((status & SUM) === 0n ? WITHOUT_SUM : WITH_SUM);
+    if (this.#get(CSR.satp) >> 60n !== BARE)
+      this.mmu.setControls((status & SUM) === 0n ? WITHOUT_SUM : WITH_SUM);
   }
 
   /** A write of satp. One with a mode that this processor lacks has no effect. @param {bigint} satp */

@@ -2,6 +2,7 @@ import { checkFiles } from './check-files.mjs';
 import { isCommand } from './packages.mjs';
 import { Project } from './project.mjs';
 import { useCommand } from './use-command.mjs';
+import { useExample } from './use-example.mjs';
 import { useLibraries } from './use-libraries.mjs';
 
 /**
@@ -21,6 +22,7 @@ export async function usePackages(checks, packages, tarballs, options) {
   const install = () => project.install(libraries, tarballs, '--offline');
   if (!(await checks.check(`install ${libraries.join(', ')}`, install))) return null;
   await useLibraries(checks, project, libraries);
+  await useExample(checks, project, libraries);
 
   // What the command needs from others comes from the registry, or from npm's cache.
   const installAll = () => project.install(all, tarballs, '--prefer-offline');

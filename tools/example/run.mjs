@@ -7,9 +7,16 @@ import { root } from '../support/run.mjs';
 import { runSource } from '../support/run-source.mjs';
 
 const [name, ...more] = process.argv.slice(2);
-const names = readdirSync(`${root}examples`)
-  .filter((file) => file.endsWith('.ts'))
-  .map((file) => basename(file, '.ts'));
+/** The main file of each example, by its name: a file, or a folder with a package.json of its own. */
+const files = new Map(
+  readdirSync(`${root}examples`, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() || entry.name.endsWith('.ts'))
+    .map((entry) => [
+      basename(entry.name, '.ts'),
+      entry.isDirectory() ? `${entry.name}/main.mjs` : entry.name,
+    ]),
+);
+const names = [...files.keys()];
 
 if (name === undefined) {
   const width = Math.max(...names.map(({ length }) => length));
@@ -20,7 +27,7 @@ if (name === undefined) {
 } else if (more.length > 0) {
   refuse(`an example takes no arguments, but got ${more.join(' ')}`);
 } else {
-  process.exitCode = await runSource(`examples/${basename(name, '.ts')}.ts`, []);
+  process.exitCode = await runSource(`examples/${files.get(basename(name, '.ts'))}`, []);
 }
 
 /**
@@ -30,7 +37,9 @@ if (name === undefined) {
  */
 function aboutOf(example) {
   const comment =
-    /^\/\*\*\n((?: \*.*\n)+?) \*\//.exec(readFileSync(`${root}examples/${example}.ts`, 'utf8'))?.[1] ?? '';
+    /^\/\*\*\n((?: \*.*\n)+?) \*\//.exec(
+      readFileSync(`${root}examples/${files.get(example)}`, 'utf8'),
+    )?.[1] ?? '';
   const text = comment.replace(/^ \* ?/gm, '').replace(/\s+/g, ' ');
   return text.split(/(?<=[.:]) /)[0]?.replace(/[.:]$/, '') ?? '';
 }

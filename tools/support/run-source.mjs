@@ -6,7 +6,7 @@ import { root, run } from './run.mjs';
 import { temporaryFolder } from './temporary.mjs';
 
 /**
- * Runs a TypeScript program of this repository from sources, its own and those of all packages. Nothing has to be built, and Node
+ * Runs a program of this repository from sources, its own and those of all packages. Nothing has to be built, and Node
  * need not know TypeScript. The program has a process of its own, so that a signal ends it in the middle of a long call.
  *
  * @param {string} file - its path in the repository.
@@ -32,9 +32,10 @@ export async function runSource(file, args) {
 const ownUrls = {
   name: 'own URLs',
   setup(builder) {
-    builder.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+    builder.onLoad({ filter: /\.(ts|mjs)$/ }, ({ path }) => {
       const url = JSON.stringify(pathToFileURL(path).href);
-      return { contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', url), loader: 'ts' };
+      const loader = path.endsWith('.ts') ? 'ts' : 'js';
+      return { contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', url), loader };
     });
   },
 };
