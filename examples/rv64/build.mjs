@@ -11,9 +11,11 @@ import { fileURLToPath } from 'node:url';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'rv64-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-const [object, linked, bytes] = ['kernel.o', 'kernel.elf', 'kernel.bin'].map((name) => join(folder, name));
-const run = (/** @type {string} */ name, /** @type {string[]} */ ...args) =>
-  execFileSync(`riscv64-linux-gnu-${name}`, args.flat(), { stdio: 'inherit' });
+const object = join(folder, 'kernel.o');
+const linked = join(folder, 'kernel.elf');
+const bytes = join(folder, 'kernel.bin');
+const run = (/** @type {string} */ name, /** @type {string[]} */ args) =>
+  execFileSync(`riscv64-linux-gnu-${name}`, args, { stdio: 'inherit' });
 
 run('as', ['-march=rv64i_zicsr', `${here}kernel.s`, '-o', object]);
 run('ld', ['--no-warn-rwx-segments', '--no-relax', '-Ttext', '0x80000000', object, '-o', linked]);

@@ -24,7 +24,7 @@ export class Cpu {
   /** True after a device stopped the machine. */
   isOff = false;
 
-  /** @param {import('@vmarea/mmu').Mmu} mmu @param {bigint} pc @param {import('./supervisor.mjs').Registers} registers */
+  /** @param {import('@vmarea/mmu').Mmu} mmu @param {bigint} pc */
   constructor(mmu, pc) {
     this.mmu = mmu;
     this.supervisor = new Supervisor(mmu);
