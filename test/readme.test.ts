@@ -52,6 +52,11 @@ const examples = [
     file: './examples/mmu-tlb.ts',
     run: () => import('./examples/mmu-tlb.js'),
   },
+  {
+    readme: '../packages/mmu/README.md',
+    file: './examples/mmu-sanitizer.ts',
+    run: () => import('./examples/mmu-sanitizer.js'),
+  },
 ];
 
 describe.each(examples)('the example $file in $readme', ({ readme, file, run }) => {

@@ -4,6 +4,7 @@
 //   node tools/mutations/run.mjs engine flush    those whose rule contains a word
 //   node tools/mutations/run.mjs arm64           those of another list in this folder
 //   node tools/mutations/run.mjs vmap            those of the vmap API
+//   node tools/mutations/run.mjs sanitizer       those of the sanitizer for flushes
 //   node tools/mutations/run.mjs conformance     those that the conformance suite alone must notice
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';

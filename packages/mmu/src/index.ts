@@ -10,6 +10,11 @@ export { MmuFault } from './processor/mmu-fault.js';
 export { type Shootdown, type ShootdownOptions, shootdown } from './processor/shootdown.js';
 export type { MmuTables } from './processor/tables-option.js';
 export type { ProcessorObserver } from './processor-observer.js';
+export { FlushSanitizer } from './sanitizer/flush-sanitizer.js';
+export type { FlushSanitizerOptions } from './sanitizer/options.js';
+export type { SanitizerCause, SanitizerCode, SanitizerReport } from './sanitizer/report.js';
+export type { RootToWatch } from './sanitizer/watched-root.js';
+export type { StaleWindow } from './sanitizer/windows.js';
 export type {
   AccessKind,
   CycleRange,

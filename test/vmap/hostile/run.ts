@@ -3,7 +3,7 @@ import { callsOf } from './calls.js';
 import { Judge, type State } from './judge.js';
 import { type Attempt, type Call, kitOf } from './kit.js';
 import { Escape } from './planted.js';
-import { World } from './world.js';
+import { type Watch, World } from './world.js';
 
 /** Calls after which a world is ended, its frames are counted, and another one begins. */
 const CALLS_OF_WORLD = 4000;
@@ -51,14 +51,18 @@ export interface Effort {
 }
 
 /** Makes random calls on machines of one configuration. @throws Escape, naming seed and call. */
-export function runHostile(name: string, { calls, seed, walkEvery }: Effort): Report {
+export function runHostile(
+  name: string,
+  { calls, seed, walkEvery }: Effort,
+  watch: Watch | null = null,
+): Report {
   const report: Report = {
     ...{ seed, calls: 0, nested: 0, successes: 0, hashes: 0, walks: 0 },
     ...{ refusals: new Map(), byCall: new Map() },
   };
   const dice = new SeededRandom(seed);
   while (report.calls < calls) {
-    const round = new Round(name, dice, report, walkEvery);
+    const round = new Round(name, dice, report, walkEvery, watch);
     try {
       for (let i = 0; i < CALLS_OF_WORLD && report.calls < calls && !round.isOver; i++) round.next();
       round.end();
@@ -84,8 +88,8 @@ class Round {
   /** What a nested call found: it must not be lost in a call that catches errors. */
   #escape: unknown = null;
 
-  constructor(name: string, dice: SeededRandom, report: Report, walkEvery: number) {
-    const world = new World(name, dice);
+  constructor(name: string, dice: SeededRandom, report: Report, walkEvery: number, watch: Watch | null) {
+    const world = new World(name, dice, watch);
     const calls = callsOf(kitOf(world));
     this.#world = world;
     this.#judge = new Judge(world);
@@ -115,6 +119,7 @@ class Round {
     this.#report.calls++;
     this.#make(name);
     if (this.#escape !== null) throw this.#escape;
+    this.#world.watcher?.check();
     // Removed and held frames are freed now and then: memory must not run out for good.
     if (dice.oneIn(40)) this.#giveBack();
   }
@@ -138,6 +143,7 @@ class Round {
       kernel.destroy();
     }
     this.#giveBack();
+    this.#world.watcher?.check();
     for (const one of [frames, ram])
       if (one.stats().allocated !== 0)
         throw new Escape(`${one.stats().allocated} frames were never given back`);

@@ -2,6 +2,7 @@ import type { SeededRandom } from '@vmarea/conformance';
 import {
   AddressSpace,
   type AddressSpaceOptions,
+  type FlushSink,
   FrameAllocator,
   type LazyArea,
   PageTable,
@@ -20,9 +21,23 @@ const OTHER_TABLES = 2 ** 17;
 /** Frames of vmalloc memory: some calls must find none left, and arrays of pages must be longer than a page. */
 const RAM_FRAMES = 2048;
 
+/** Who looks at a world from outside: a sanitizer. */
+export interface Watcher {
+  /** Stands before the sink of the world. */
+  sink(target: FlushSink): FlushSink;
+  /** The kernel is made. */
+  begin(kernel: AddressSpace): void;
+  /** Called after each call. @throws Error for what it has found. */
+  check(): void;
+}
+
+/** Makes a watcher for the memory and the allocators of a world, before its kernel is made. */
+export type Watch = (memory: PhysicalMemory, frames: readonly FrameAllocator[]) => Watcher;
+
 /** A small machine under attack, and what the attacker knows of it. */
 export class World {
   readonly dice: SeededRandom;
+  readonly watcher: Watcher | null;
   readonly model = new Model();
   readonly options: AddressSpaceOptions;
   readonly kernel: AddressSpace;
@@ -49,7 +64,7 @@ export class World {
   /** Everything is being freed: from now on callbacks behave. */
   isEnding = false;
 
-  constructor(name: string, dice: SeededRandom) {
+  constructor(name: string, dice: SeededRandom, watch: Watch | null = null) {
     this.dice = dice;
     const { format, linux } = configuration(name);
     this.pageShift = format.pageShift;
@@ -62,9 +77,12 @@ export class World {
       ? this.frames
       : new FrameAllocator(null, { pageShift, first: RAM_FIRST, frames: RAM_FRAMES });
     const { start } = linux.window;
+    this.watcher =
+      watch?.(this.memory, this.ram === this.frames ? [this.frames] : [this.frames, this.ram]) ?? null;
+    const sink = { flush: () => this.#flush() };
     this.options = {
       ...{ format, linux, memory: this.memory, frames: this.frames, ram: this.ram },
-      sink: { flush: () => this.#flush() },
+      sink: this.watcher?.sink(sink) ?? sink,
       release: dice.oneIn(2) ? '6.12' : '2026',
       cpus: dice.of([1, 1, 4]),
       blockPages: 128,
@@ -75,6 +93,7 @@ export class World {
         : {}),
     };
     this.kernel = new AddressSpace(this.options);
+    this.watcher?.begin(this.kernel);
     const others = PhysicalMemory.create({ loops: wasmLoops, bytes: OTHER_TABLES, base: BigInt(2 ** 24) });
     const stranger = new AddressSpace({
       ...{ format, linux, memory: others, frames: new FrameAllocator(others, { pageShift }) },

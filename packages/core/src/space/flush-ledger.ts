@@ -5,7 +5,7 @@ import type { FlushSink } from '../table/state/flush-sink.js';
  * flushed at once. The purge that makes the addresses free again flushes it, once for many.
  */
 export class FlushLedger {
-  readonly #sink: FlushSink | null;
+  #sink: FlushSink | null;
   /** True while unmapping leaves its flush to a purge. */
   #isLeaving = false;
   #left = 0;
@@ -20,12 +20,13 @@ export class FlushLedger {
    * own work.
    */
   tableSink(): FlushSink | null {
-    const sink = this.#sink;
-    if (sink === null) return null;
+    if (this.#sink === null) return null;
     return {
       flush: (va, bytes, leafShift, tables, asid) => {
-        if (!this.#isLeaving) sink.flush(va, bytes, leafShift, tables, asid);
+        if (this.#isLeaving) this.#sink?.deferred?.(va, bytes, 'purge', asid);
+        else this.#sink?.flush(va, bytes, leafShift, tables, asid);
       },
+      changing: () => this.#sink?.changing?.(),
     };
   }
 
@@ -57,7 +58,7 @@ export class FlushLedger {
 
   /** Tells nobody of later flushes, for a space that is destroyed before anybody has seen it. */
   silence(): void {
-    this.#isLeaving = true;
+    this.#sink = null;
   }
 
   /**

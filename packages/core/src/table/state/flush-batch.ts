@@ -128,11 +128,13 @@ export class OwedFlushes implements FlushBatch {
     tables: readonly number[],
     unlinked: readonly PageRange[],
   ): void {
-    const { owed, records } = this.#context;
+    const { owed, records, sink, asid } = this.#context;
+    const { format, pageShift } = this.#context.plan;
     for (const pfn of tables) this.#tables.add(pfn);
     for (const { first, pages } of unlinked) this.#unlinked.add(first, first + pages, leafShift);
     this.#owed.add(from, to, leafShift);
     if (!owed.has(this) && records !== null) records.batches++;
     owed.add(this);
+    sink?.deferred?.(addressOf(format, from), BigInt(to - from) << BigInt(pageShift), 'batch', asid);
   }
 }

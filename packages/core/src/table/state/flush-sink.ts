@@ -25,4 +25,27 @@ export interface FlushSink {
    *   global leaves go whatever it is. Default: 0.
    */
   flush(va: bigint, bytes: bigint, leafShift: number, tablesFreed: readonly number[], asid: number): void;
+
+  /**
+   * Told that a call begins which may remove or change entries. The tables are still as they were, so this is
+   * the last moment at which a processor may have walked what the call removes. It must not change anything, and
+   * must not throw. A sink that only forgets leaves this method out.
+   */
+  changing?(): void;
+
+  /**
+   * Told when the flush of a range is left for later, in place of `flush`. Nothing must be forgotten yet. A sink
+   * that only forgets leaves this method out. `FlushSanitizer` of `@vmarea/mmu` uses it to tell Linux's lazy
+   * scheme from a flush that is missing.
+   *
+   * It must not change the table that calls it, and must not throw.
+   *
+   * @param va - first byte of the range; a multiple of the page size.
+   * @param bytes - length in bytes. A range that reaches the end of the lower canonical half continues at the
+   *   beginning of the upper one.
+   * @param until - who makes the flush: the `purge` that makes the addresses of a freed area free again, or
+   *   the `done` of a `batch`.
+   * @param asid - as for `flush`.
+   */
+  deferred?(va: bigint, bytes: bigint, until: 'purge' | 'batch', asid: number): void;
 }

@@ -1,6 +1,6 @@
 import { firstAddress } from '@vmarea/conformance';
 import type { FlushSink, PageTable, WebAssemblyMemoryLike } from '@vmarea/core';
-import { FrameAllocator, PhysicalMemory, protection, PageTable as Table } from '@vmarea/core';
+import { FrameAllocator, flushBatch, PhysicalMemory, protection, PageTable as Table } from '@vmarea/core';
 import { machine, thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { arm64 } from '../../formats/arm64.js';
@@ -256,5 +256,54 @@ describe.each(formats.map((format) => [format.name, format] as const))('the flus
     const halves = upper === 'sign' ? [0n, (1n << 64n) - bytes] : [firstAddress(format)];
     expect(flushes).toEqual(halves.map((va) => ({ va, bytes, leafShift, tablesFreed: tables })));
     expect(frames.stats().allocated).toBe(0);
+  });
+});
+
+describe('a sink that asks to be told more', () => {
+  /** Calls of the sink, each with what an address translates to at that moment. */
+  function told(asid?: number) {
+    const calls: string[] = [];
+    const memory = PhysicalMemory.create({ bytes: 64 * 4096 });
+    const frames = new FrameAllocator(memory);
+    const note = (what: string): void => {
+      calls.push(`${what}: ${table.translate(BASE) ?? 'nothing'}`);
+    };
+    const sink: FlushSink = {
+      flush: () => note('flush'),
+      changing: () => note('changing'),
+      deferred: (va, bytes, until, id) => note(`deferred ${va - BASE} +${bytes} to ${until}, asid ${id}`),
+    };
+    const table: PageTable = new Table({
+      ...{ format: arm, memory, frames, sink },
+      ...(asid === undefined ? {} : { asid }),
+    });
+    return { table, calls };
+  }
+
+  test('hears of a call before it removes anything', () => {
+    const { table, calls } = told();
+    table.map(BASE, [1, 2], WRITE);
+    calls.length = 0;
+    table.unmap(BASE, 4096);
+    expect(calls).toEqual(['changing: 4096', 'flush: nothing']);
+  });
+
+  test('hears of unmapWords, too', () => {
+    const { table, calls } = told();
+    table.map(BASE, [1], WRITE);
+    calls.length = 0;
+    table.unmapWords(Number(BASE >> 32n), 0);
+    expect(calls).toEqual(['changing: 4096', 'flush: nothing']);
+  });
+
+  test('hears what is left to a batch, and of the flush when the batch is done', () => {
+    const { table, calls } = told(7);
+    table.map(BASE, [1, 2, 3], WRITE);
+    const batch = flushBatch(table);
+    calls.length = 0;
+    table.unmap(BASE, 3 * 4096, { batch });
+    expect(calls).toEqual(['changing: 4096', 'deferred 0 +12288 to batch, asid 7: nothing']);
+    batch.done();
+    expect(calls.at(-1)).toBe('flush: nothing');
   });
 });

@@ -113,6 +113,7 @@ export class SinglePages {
     }
     const differs = ((lo & this.#ownMaskLo) ^ this.#ownLo) | ((hi & this.#ownMaskHi) ^ this.#ownHi);
     if (differs !== 0) return GENERAL;
+    context.sink?.changing?.();
     words[at] = 0;
     words[at | 1] = 0;
     this.#records.add(this.#recordAt(at), -1);

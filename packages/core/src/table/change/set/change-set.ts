@@ -327,6 +327,7 @@ export function changing<R>(
   batch: OwedFlushes | null,
   call: (changes: ChangeSet) => R,
 ): R {
+  context.sink?.changing?.();
   const changes = new ChangeSet(context);
   try {
     const result = call(changes);
