@@ -13,7 +13,7 @@ import { Guest } from './guest/guest.js';
 import { findQemu } from './guest/qemu.js';
 import { caseReport, mmuReport } from './report.js';
 import type { MmuResult, MmuRow, PlantRow } from './result.js';
-import { differencesOf, runCase } from './run-case.js';
+import { mmuDifferencesOf, modelDifferencesOf, runCase } from './run-case.js';
 import { type Bench, runConfiguration, runPlant } from './run-configuration.js';
 import { TARGETS } from './targets/index.js';
 
@@ -79,10 +79,20 @@ export async function runMmu(args: MmuArguments, io: Console): Promise<void> {
   io.stdout.write(
     args.json === true ? `${JSON.stringify(result, null, 2)}\n` : mmuReport(result, deviations, io),
   );
-  const differences = rows.reduce((sum, row) => sum + row.differences + row.mmuDifferences, 0);
-  if (differences > 0) throw new CheckError(`model and MMU differ in ${plural(differences, 'place')}`);
+  const total = (of: (row: MmuRow) => number): number => rows.reduce((sum, row) => sum + of(row), 0);
+  refuseDifferences(
+    total((row) => row.differences),
+    total((row) => row.mmuDifferences),
+  );
   const missed = plants.filter(({ isConfirmed, isSeenByMmu }) => !(isConfirmed && isSeenByMmu));
   if (missed.length > 0) throw new CheckError(`no case file shows ${plural(missed.length, 'planted fault')}`);
+}
+
+/** @throws CheckError when there are differences: of the model, or of the same accesses through `Mmu`. */
+function refuseDifferences(ofModel: number, ofMmu: number): void {
+  if (ofModel + ofMmu === 0) return;
+  const byMmu = ofMmu === 0 ? '' : `; Mmu and MMU in ${plural(ofMmu, 'place')}`;
+  throw new CheckError(`model and MMU differ in ${plural(ofModel, 'place')}${byMmu}`);
 }
 
 /** Refuses options that have no effect with another one. */
@@ -221,8 +231,7 @@ async function again(
   try {
     const result = await runGiven(target, guest, qemu.version, configuration, one, planted?.apply);
     io.stdout.write(caseReport(one, result, target.subject(configuration, one.settings).format, io));
-    const differences = differencesOf(result).length;
-    if (differences > 0) throw new CheckError(`model and MMU differ in ${plural(differences, 'place')}`);
+    refuseDifferences(modelDifferencesOf(result).length, mmuDifferencesOf(result).length);
   } finally {
     guest.stop();
   }

@@ -1,3 +1,4 @@
+import { arm64 } from '@vmarea/arm64';
 import { type BankOptions, PhysicalMemory, protection, VmError } from '@vmarea/core';
 import { type DeviceIo, Mmu, MmuFault } from '@vmarea/mmu';
 import { riscv64 } from '@vmarea/riscv64';
@@ -316,5 +317,39 @@ describe('atomic accesses', () => {
     table.protect(VA, 4096, { write: false });
     expect(() => mmu.compareExchange32(...split(VA), true, 0, 1)).toThrow(MmuFault);
     expect(mmu.fault?.code).toEqual({ name: '#PF', code: 7 });
+  });
+});
+
+test('a store that ends in read-only bytes writes nothing', () => {
+  const writable = new ArrayBuffer(301 * 4096);
+  const memory = PhysicalMemory.of([
+    { source: writable },
+    { source: new ArrayBuffer(4096), base: 301n << 12n, writable: false },
+  ]);
+  const { mmu, table } = smallMachine(format, { memory });
+  table.map(VA, [300, 301], USER_RW);
+  const [hi, lo] = split(VA + 0xffen);
+  expect(() => mmu.store32(hi, lo, true, -1)).toThrow('EPERM');
+  expect(mmu.load32(hi, lo, true)).toBe(0);
+});
+
+test('a copy that ends in a frame without bytes writes nothing', () => {
+  const { mmu, table } = smallMachine(format);
+  table.map(VA, [300, 0x123456], USER_RW);
+  expect(() => mmu.copyIn(VA + 0xff8n, new Uint8Array(16).fill(9), true)).toThrow('EFAULT');
+  expect(mmu.load64(...split(VA + 0xff8n), true)).toBe(0n);
+});
+
+test('a leaf of known attributes, but beyond the physical addresses, is refused', () => {
+  const { mmu, table, memory } = smallMachine(arm64({ granule: 4, vaBits: 48, paBits: 40 }));
+  const va = 0xffff_0000_0000_0000n;
+  table.map(va, [300, 301], USER_RW);
+  expect(mmu.translate(...split(va), 'read', true)).toBe(300);
+  const entry = table.walk(va + 0x1000n).steps[3];
+  if (entry === undefined) throw new Error('no entry');
+  memory.write64(entry.address, entry.entry | (1n << 41n));
+  expect(mmu.access(va + 0x1000n, 'read', true).fault).toEqual({
+    ...{ kind: 'address-size', level: 3 },
+    code: { name: 'FSC', code: 3 },
   });
 });

@@ -19,7 +19,7 @@ function machine({ queued = false } = {}) {
     (i) =>
       new Mmu({
         ...{ memory, invalidations: X8664_INVALIDATIONS, observer: sanitizer.processor(i) },
-        tables: { format, root: boot.root },
+        tables: { format, root: boot.root, controls: format.controls },
       }),
   ) as [Mmu, Mmu];
   const interrupts = shootdown(mmus, { queued });
