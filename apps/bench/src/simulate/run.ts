@@ -11,7 +11,7 @@ import type { TraceFormat } from './trace/recognize.js';
 import { type TraceSource, TruncatedGzip } from './trace/source.js';
 
 /** The number of moments over a trace. */
-export const MOMENTS = 60;
+const MOMENTS = 60;
 /** log2 of the bytes of the smallest page. */
 const SMALLEST_SHIFT = 12;
 

@@ -8,7 +8,7 @@ const BIT_SHIFT = 12;
 /** Words of 32 bits of a part. */
 const WORDS = 2 ** (PART_SHIFT - BIT_SHIFT - 5);
 /** The most parts: their bits and their table take 200 MiB. */
-export const MOST_PARTS: number = 2 ** 21;
+const MOST_PARTS: number = 2 ** 21;
 /** The largest pages have 16 bits: 64 KiB. */
 const LARGEST_PAGE = 16;
 

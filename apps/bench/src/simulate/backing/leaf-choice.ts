@@ -9,7 +9,7 @@ import { MOVED_SHIFT } from './relocation.js';
  */
 export type LeafChoice = 'base' | 'runs' | 'huge';
 
-export const LEAF_CHOICES: readonly LeafChoice[] = ['base', 'runs', 'huge'];
+const LEAF_CHOICES: readonly LeafChoice[] = ['base', 'runs', 'huge'];
 
 /**
  * Reads the option `--leaves`. Default: `base` and `huge`.
