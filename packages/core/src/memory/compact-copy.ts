@@ -100,15 +100,14 @@ export class CompactCopy {
 function isZero(words: Int32Array, from: number, end: number): boolean {
   let at = from;
   for (; at + 8 <= end; at += 8) {
-    const any =
-      (words[at] as number) |
-      (words[at + 1] as number) |
-      (words[at + 2] as number) |
-      (words[at + 3] as number) |
-      (words[at + 4] as number) |
-      (words[at + 5] as number) |
-      (words[at + 6] as number) |
-      (words[at + 7] as number);
+    let any = words[at] as number;
+    any |= words[at + 1] as number;
+    any |= words[at + 2] as number;
+    any |= words[at + 3] as number;
+    any |= words[at + 4] as number;
+    any |= words[at + 5] as number;
+    any |= words[at + 6] as number;
+    any |= words[at + 7] as number;
     if (any !== 0) return false;
   }
   for (; at < end; at++) if (words[at] !== 0) return false;

@@ -92,6 +92,31 @@ describe('attachFrames', () => {
     }
   });
 
+  test.each([
+    ['whose frames are the last below 2^52', { pageShift: 12, first: 2 ** 40 - 64, frames: 64 }],
+    ['whose first frame is free', { first: 2 ** 20, frames: 64 }],
+    ['whose last frame is reserved', { frames: 64, reserved: [{ pfn: 63, frames: 1 }] }],
+    ['whose frames are all reserved', { frames: 64, reserved: [{ pfn: 0, frames: 64 }] }],
+    ['with reserved ranges one frame apart', { frames: 9, reserved: [3, 5].map((pfn) => ({ pfn, frames: 1 })) }],
+    ['of a single frame', { frames: 1 }],
+  ])('takes a state %s', (_, given) => {
+    const frames = new FrameAllocator(null, { first: 0, ...given });
+    expect(attachFrames(frames.state).stats()).toEqual(frames.stats());
+    while (frames.stats().free > 0) frames.allocate();
+    expect(attachFrames(frames.state).stats()).toEqual(frames.stats());
+  });
+
+  test.each([
+    ['begins inside the range before it', Word.header + 2, 47, /reserved range is 1, 2 frames at distance 47$/],
+    ['ends after the last frame', Word.header + 3, 41, /reserved range is 1, 41 frames at distance 60$/],
+  ])('refuses a state whose second reserved range %s', (_, word, value, message) => {
+    const reserved = [...options.reserved, { pfn: options.first + 60, frames: 2 }];
+    const state = snapshot(new FrameAllocator(null, { ...options, reserved }).state).buffer;
+    attachFrames(state);
+    new Int32Array(state)[word] = value;
+    expect(() => attachFrames(state)).toThrow(message);
+  });
+
   test.each([null, undefined, {}, new Uint8Array(400)])('refuses %s, which is no buffer', (value) => {
     expect(refusal(() => attachFrames(wrong(value))).code).toBe('EINVAL');
   });
