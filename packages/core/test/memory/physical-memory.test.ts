@@ -1,5 +1,5 @@
 import { codeOf, refusal } from '@vmarea/testkit';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { BankOptions } from '../../src/memory/bank.js';
 import { requireLittleEndian } from '../../src/memory/host.js';
 import { PhysicalMemory } from '../../src/memory/physical-memory.js';
@@ -55,6 +55,17 @@ describe('PhysicalMemory', () => {
     expect(memory.read64(8n)).toBe(0xffff_ffff_0000_0001n);
     expect(memory.read32(0n)).toBe(0x8000_0000);
     expect(memory.read32(12n)).toBe(0xffff_ffff);
+  });
+
+  test.each([true, false])('makes each access one atomic where the memory is shared (%s)', (shared) => {
+    const memory = PhysicalMemory.create({ bytes: 4096, shared });
+    const accesses = [vi.spyOn(Atomics, 'load'), vi.spyOn(Atomics, 'store')];
+    memory.write64(8n, 1n);
+    memory.write32(0n, 2);
+    memory.read64(8n);
+    memory.read32(0n);
+    expect(accesses.map(({ mock }) => mock.calls.length)).toEqual(shared ? [2, 2] : [0, 0]);
+    for (const one of accesses) one.mockRestore();
   });
 });
 
@@ -113,6 +124,28 @@ describe('an address', () => {
     expect(error.code).toBe('EFAULT');
     expect(error.address).toBe(0x3000n);
     expect(refusal(() => memory.bytesAt(0x1000n, Number.MAX_SAFE_INTEGER)).address).toBe(0x3000n);
+  });
+
+  test('is EFAULT where a range in the middle of a bank reaches over its end', () => {
+    const error = refusal(() => memory.bytesAt(0x2000n, 0x1001));
+    expect([error.code, error.address]).toEqual(['EFAULT', 0x3000n]);
+  });
+
+  test('is named by a value or a length that is refused', () => {
+    expect(refusal(() => memory.write32(0x1008n, 2 ** 32)).address).toBe(0x1008n);
+    expect(refusal(() => memory.write64(0x1010n, 1n << 64n)).address).toBe(0x1010n);
+    expect(refusal(() => memory.bytesAt(0x1018n, 0)).address).toBe(0x1018n);
+  });
+
+  test.each([1, 3, 4, 5, 6])('is refused with all of at most four banks, of %i', (count) => {
+    const banks = Array.from({ length: count }, (_, i) => ({ bytes: 4096, base: BigInt(i) << 16n }));
+    const { message } = refusal(() => PhysicalMemory.of(banks).read32(0x8000n));
+    const spans = banks.slice(0, 4).map(({ base }) => {
+      const [first, last] = [base, base + 0xfffn].map((pa) => pa.toString(16).padStart(16, '0'));
+      return `0x${first}-0x${last}`;
+    });
+    const others = count > 4 ? ` and ${count - 4} more banks` : '';
+    expect(message).toMatch(new RegExp(`there are ${spans.join(', ')}${others}$`));
   });
 
   test('is named where a range reaches into a second bank', () => {
@@ -305,7 +338,7 @@ describe('PhysicalMemory.create and of', () => {
   });
 
   test('refuse a big-endian host', () => {
-    expect(refusal(() => requireLittleEndian(false)).message).toContain('big-endian');
+    expect(refusal(() => requireLittleEndian(false)).message).toMatch(/big-endian.*; run on a little-endian/);
     requireLittleEndian();
   });
 });

@@ -163,6 +163,18 @@ describe('a sparse bank', () => {
       expect(zeros.bytesAt(0x20000n, 0x30000).every((byte) => byte === 0)).toBe(true);
     });
 
+    test.each([
+      [0x2fff8n, 16],
+      [0x2fff8n, 8],
+      [0x20008n, 0x10000],
+      [0x20000n, 0x10000],
+      [0x1n, 0xfff],
+    ])('has zeros from 0x%x on, over %i bytes and no more', (pa, length) => {
+      const bytes = zeros.bytesAt(pa, length);
+      expect(bytes).toHaveLength(length);
+      expect(bytes.every((byte) => byte === 0)).toBe(true);
+    });
+
     test('has no larger frame that it holds in part', () => {
       expect(zeros.locate(1, 14)).toBeNull();
       expect(zeros.locate(2, 14)).toBeNull();

@@ -250,9 +250,30 @@ describe('FrameAllocator over a memory', () => {
     expect(codeOf(() => new FrameAllocator(image, { first: 0, frames: 1 }))).toBe('EPERM');
   });
 
+  test('names the read-only bank, and says what to give instead of it', () => {
+    const bytes = new Uint8Array(4096);
+    const image = PhysicalMemory.of([sparseBank({ pageShift: 12, addresses: [0x5000n], bytes })]);
+    const whole = refusal(() => new FrameAllocator(image));
+    expect(whole.message).toMatch(/name first and frames of a writable bank$/);
+    expect(whole.address).toBe(0x5000n);
+    const named = refusal(() => new FrameAllocator(image, { first: 5, frames: 1 }));
+    expect(named.message).toMatch(/frame 0x5 is in a read-only image$/);
+    expect(named.address).toBe(0x5000n);
+  });
+
+  test('names a frame without bytes, and says how to have such frames', () => {
+    const memory = PhysicalMemory.create({ bytes: 8192, base: 0x4000n });
+    for (const options of [{ first: 6, frames: 2 }, { first: 5, frames: 2 }, { first: 6 }]) {
+      const error = refusal(() => new FrameAllocator(memory, options));
+      expect(error.message).toMatch(/no bytes for frame 0x6; give null as memory .*, or reserve the frame$/);
+      expect([error.code, error.address]).toEqual(['EFAULT', 0x6000n]);
+    }
+  });
+
   test('refuses a bank without a whole frame', () => {
     const memory = PhysicalMemory.create({ bytes: 8192, base: 0x1000n });
-    expect(codeOf(() => new FrameAllocator(memory, { pageShift: 14 }))).toBe('EINVAL');
+    const error = refusal(() => new FrameAllocator(memory, { pageShift: 14 }));
+    expect([error.code, error.address]).toEqual(['EINVAL', 0x1000n]);
   });
 });
 

@@ -97,7 +97,10 @@ describe('attachFrames', () => {
     ['whose first frame is free', { first: 2 ** 20, frames: 64 }],
     ['whose last frame is reserved', { frames: 64, reserved: [{ pfn: 63, frames: 1 }] }],
     ['whose frames are all reserved', { frames: 64, reserved: [{ pfn: 0, frames: 64 }] }],
-    ['with reserved ranges one frame apart', { frames: 9, reserved: [3, 5].map((pfn) => ({ pfn, frames: 1 })) }],
+    [
+      'with reserved ranges one frame apart',
+      { frames: 9, reserved: [3, 5].map((pfn) => ({ pfn, frames: 1 })) },
+    ],
     ['of a single frame', { frames: 1 }],
   ])('takes a state %s', (_, given) => {
     const frames = new FrameAllocator(null, { first: 0, ...given });
@@ -107,7 +110,12 @@ describe('attachFrames', () => {
   });
 
   test.each([
-    ['begins inside the range before it', Word.header + 2, 47, /reserved range is 1, 2 frames at distance 47$/],
+    [
+      'begins inside the range before it',
+      Word.header + 2,
+      47,
+      /reserved range is 1, 2 frames at distance 47$/,
+    ],
     ['ends after the last frame', Word.header + 3, 41, /reserved range is 1, 41 frames at distance 60$/],
   ])('refuses a state whose second reserved range %s', (_, word, value, message) => {
     const reserved = [...options.reserved, { pfn: options.first + 60, frames: 2 }];

@@ -133,6 +133,33 @@ describe('freeMany refuses, says why, and changes nothing', () => {
   });
 });
 
+test('freeMany names the address of a frame that is in its list twice', () => {
+  expect(refusal(() => prepared().freeMany([0x28, 0x28])).address).toBe(0x28000n);
+});
+
+test('freeMany takes as many frames as there are', () => {
+  const frames = new FrameAllocator(null, { first: 0x10, frames: 5 });
+  frames.freeMany(frames.allocateMany(5));
+  expect(frames.stats()).toMatchObject({ free: 5, allocated: 0 });
+});
+
+test('isAllocated says whether a block of this order begins here', () => {
+  const frames = prepared();
+  expect([0, 1, 2, 3].map((order) => frames.isAllocated(0x24, order))).toEqual([false, false, true, false]);
+  expect([0x25, 0x28, 0x2a, 0x20, 0x0f, 0x30].map((pfn) => frames.isAllocated(pfn))).toEqual([
+    ...[false, true, false, false, false, false],
+  ]);
+});
+
+test.each([
+  [1, 0, 'no block of order 0 free: 0 of 1 frames are free'],
+  [2, 1, 'no block of order 1 free: 1 of 2 frames are free, the largest free block has order 0'],
+])('ENOMEM of %i frames tells what is free', (count, order, message) => {
+  const frames = new FrameAllocator(null, { first: 0, frames: count });
+  frames.allocate();
+  expect(refusal(() => frames.allocate(order)).message).toBe(`ENOMEM: ${message}`);
+});
+
 test('freeMany reads the length of its list once', () => {
   const frames = prepared();
   let reads = 0;
@@ -169,7 +196,7 @@ describe('an allocator whose state was transferred away', () => {
       const frames = new FrameAllocator(null, { first: 0x10, frames: 32, ...scatter });
       structuredClone(frames.state, { transfer: [frames.state as ArrayBuffer] });
       const error = refusal(() => call(frames));
-      expect(error.message).toMatch(/^EINVAL: the state of the allocator was detached/);
+      expect(error.message).toMatch(/^EINVAL: the state of the allocator was detached; share it/);
       expect([frames.tryAllocate(), frames.tryAllocateMany(2), frames.isAllocated(0x10)]).toEqual([
         -1,
         null,
