@@ -102,7 +102,6 @@ export class PhysicalMemory {
    * ```
    */
   static of(banks: readonly BankOptions[]): PhysicalMemory {
-    if (isArray(banks) !== true) throw new VmError('EINVAL', 'the banks must be an array');
     return new this(copyList(banks, 'banks', () => true).map(open));
   }
 
@@ -131,8 +130,9 @@ export class PhysicalMemory {
     checkPageShift(pageShift);
     checkCount(pfn, 'pfn');
     const bank = this.#banks[lastAtOrBelow(this.#starts, pfn * 2 ** pageShift)];
-    const word = bank === undefined ? -1 : bank.wordOf(pfn, pageShift);
-    return bank === undefined || word < 0 ? null : { bank, word };
+    if (bank === undefined) return null;
+    const word = bank.wordOf(pfn, pageShift);
+    return word < 0 ? null : { bank, word };
   }
 
   /**

@@ -309,6 +309,16 @@ describe('PhysicalMemory.create and of', () => {
     expect(codeOf(() => PhysicalMemory.over(new ArrayBuffer(8192), wrong(placement)))).toBe('EINVAL');
   });
 
+  test.each([
+    ['no object', 4096],
+    ['an object that only makes memories', { create: () => null }],
+    ['an object that only makes loops', { over: () => null }],
+  ])('refuse %s as loops', (_, loops) => {
+    const error = refusal(() => PhysicalMemory.create({ bytes: 4096, loops: wrong(loops) }));
+    expect(error.code).toBe('EINVAL');
+    expect(error.message).toContain('pass wasmLoops, or leave it out');
+  });
+
   test('reach up to the last frame below 2^52', () => {
     const memory = PhysicalMemory.create({ bytes: 4096, base: TOP - 4096n });
     memory.write64(TOP - 8n, 1n);

@@ -261,6 +261,19 @@ describe('FrameAllocator over a memory', () => {
     expect(named.address).toBe(0x5000n);
   });
 
+  test('needs no bytes for a reserved frame, the first one included', () => {
+    const memory = PhysicalMemory.create({ bytes: 8192, base: 0x4000n });
+    const reserved = [{ pfn: 2, frames: 2 }];
+    const frames = new FrameAllocator(memory, { first: 2, frames: 4, reserved });
+    expect([frames.allocate(), frames.allocate(), frames.tryAllocate()]).toEqual([4, 5, -1]);
+  });
+
+  test.each([undefined, {}, 4096, 'memory', [], () => null])('refuses %s in place of a memory', (memory) => {
+    const error = refusal(() => new FrameAllocator(wrong(memory), { first: 0, frames: 1 }));
+    expect(error.code).toBe('EINVAL');
+    expect(error.message).toContain('a PhysicalMemory, or null for frames without bytes');
+  });
+
   test('names a frame without bytes, and says how to have such frames', () => {
     const memory = PhysicalMemory.create({ bytes: 8192, base: 0x4000n });
     for (const options of [{ first: 6, frames: 2 }, { first: 5, frames: 2 }, { first: 6 }]) {
