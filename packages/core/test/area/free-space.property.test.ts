@@ -157,6 +157,31 @@ describe('FreeSpace at its edges', () => {
     expect(free.give(100, 110)).toBe(false);
   });
 
+  test('takes a range back when nothing is free', () => {
+    const free = new FreeSpace(SPACE, [{ start: 0.5, size: SPACE - 1 }]);
+    expect(free.tree.size).toBe(0);
+    expect(free.take(1, 1, 0, SPACE)).toBe(NOTHING_FITS);
+    expect(free.give(10, 12)).toBe(true);
+    expect(free.take(2, 1, 0, SPACE)).toBe(10);
+  });
+
+  test.each([40, 300])('becomes a copy of another with %i areas, which goes its own way', (count) => {
+    const free = new FreeSpace(SPACE);
+    const taken = Array.from({ length: count }, (_, i) => free.take(1 + (i % 3), 2, START, START + 4096));
+    for (const [i, start] of taken.entries()) if (i % 2 === 0) free.give(start, start + 1 + (i % 3));
+    const kept = shape(free.tree);
+    const copy = new FreeSpace(SPACE, [{ start: 5, size: 5 }]);
+    copy.copyFrom(free);
+    expect(shape(copy.tree)).toBe(kept);
+    check(copy.tree);
+    for (const [i, start] of taken.entries()) if (i % 2 === 1) copy.give(start, start + 1 + (i % 3));
+    expect(copy.tree.size).toBe(1);
+    check(copy.tree);
+    expect(shape(free.tree)).toBe(kept);
+    check(free.tree);
+    for (const one of [free, copy]) expect(one.take(4096, 1, 2 ** 30, 2 ** 31)).toBe(2 ** 30);
+  });
+
   test('adds the holes between early areas from the lowest up', () => {
     const free = new FreeSpace(SPACE, [
       { start: 100, size: 50 },

@@ -521,6 +521,29 @@ describe('a request that fails', () => {
   });
 });
 
+describe('stats count the free ranges', () => {
+  test('of the window alone, each up to its ends', () => {
+    const areas = areasOf(0x10000n, 0x20000n);
+    expect(areas.stats()).toMatchObject({ freeRanges: 1, freeBytes: 0x10000n, largestFree: 0x10000n });
+    const [first] = [areas.reserve(0x3000), areas.reserve(0x1000)];
+    areas.cancel(first as Area);
+    expect(areas.stats()).toMatchObject({ freeRanges: 2, freeBytes: 0xf000n, largestFree: 0xc000n });
+  });
+
+  test('and none where the window is full', () => {
+    const areas = areasOf(0x10000n, 0x20000n);
+    areas.reserve(0x10000);
+    expect(areas.stats()).toMatchObject({ freeRanges: 0, freeBytes: 0n, largestFree: 0n });
+    expect(areas.freeRanges).toBe(2);
+  });
+
+  test('and not the part of the first page, which lacks a byte', () => {
+    const early = [{ address: 0x1000n, bytes: 0x1000 }];
+    const areas = new VmapAreas({ window: { start: 0n, end: 0x4000n }, pageShift: 12, early });
+    expect(areas.stats()).toMatchObject({ areas: 1, freeRanges: 1, freeBytes: 0x2000n });
+  });
+});
+
 describe('cancel', () => {
   test('frees the addresses of an area and its guard at once', () => {
     const sink = recorder();

@@ -118,11 +118,9 @@ export function pcpuGetVmAreas(
   align: bigint,
   caller: string,
 ): VmStruct[] {
-  if (!Array.isArray(offsets) || !Array.isArray(sizes))
-    throw new VmError('EINVAL', 'offsets and sizes must be two arrays of bytes');
   checkCaller(caller);
   const structs: VmStruct[] = [];
-  const areas = space.areas.reservePercpu([...offsets], [...sizes], align, (i) => {
+  const areas = space.areas.reservePercpu(offsets, sizes, align, (i) => {
     structs[i] = new VmStruct(VM_ALLOC, BigInt(sizes[i] as number), caller);
     return structs[i];
   });
