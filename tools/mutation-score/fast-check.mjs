@@ -2,15 +2,17 @@
 // counterexample. Most mutants fail in the first runs.
 import fc from 'fast-check';
 
+const share = Number(process.env.VMAREA_SHARE_OF_RUNS);
+
 /**
- * @param {Parameters<typeof fc.assert>[0]} property
- * @param {import('fast-check').Parameters} [parameters]
+ * @param {import('fast-check').IRawProperty<unknown>} property
+ * @param {import('fast-check').Parameters<unknown>} [parameters]
  */
 function assert(property, { numRuns = 100, ...options } = {}) {
   return fc.assert(property, {
     seed: 1,
     ...options,
-    numRuns: Math.ceil(numRuns * Number(process.env.VMAREA_SHARE_OF_RUNS)),
+    numRuns: Math.ceil(numRuns * share),
     endOnFailure: true,
   });
 }

@@ -4,8 +4,6 @@ import { createHash } from 'node:crypto';
 
 /** @typedef {{ id: string, fileName: string, location: { start: { line: number, column: number } }, replacement: string }} Mutant */
 
-const { VMAREA_SHARE = '1', VMAREA_SEED = '1' } = process.env;
-
 class Sample {
   async init() {}
 
@@ -29,6 +27,7 @@ class Sample {
 function isChosen({ fileName, location, replacement }) {
   const file = fileName.slice(fileName.indexOf('packages/core'));
   const { line, column } = location.start;
+  const { VMAREA_SHARE = '1', VMAREA_SEED = '1' } = process.env;
   const hash = createHash('sha256')
     .update(`${VMAREA_SEED} ${file} ${line} ${column} ${replacement}`)
     .digest();
