@@ -12,7 +12,6 @@ export const rooms = {
     tests: [
       'packages/core/test/memory',
       'packages/core/test/check',
-      'packages/core/test/loops/hosts.test.ts',
       'packages/core/test/table/show/snapshot.test.ts',
       'packages/core/test/table/show/snapshot-failure.test.ts',
       'test/printing.test.ts',
