@@ -1,3 +1,4 @@
+import { VM_SPARSE } from '@vmarea/core';
 import { thrown } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
@@ -109,4 +110,81 @@ test('prepare takes frames once, however often it is called', () => {
   expect([ram.stats().allocated, lazy.stats.prepared, lazy.stats.populated]).toEqual([3, 1, 2]);
   kernel.vfree(lazy.area.addr);
   expect(ram.stats().allocated).toBe(0);
+});
+
+test.each([
+  [10, 80, [0, 99]],
+  [0, 99, [99]],
+  [1, 99, [0]],
+  [50, 1, [0, 99]],
+  [51, 49, [0, 50]],
+  [0, 50, [50, 99]],
+])('shrink from page %i on over %i pages leaves the pages %j', (page, count, left) => {
+  const { kernel, ram } = kernelOf('x86-64');
+  const lazy = kernel.getLazyArea(100n * PAGE);
+  for (const one of [0, 50, 99]) lazy.touch(one);
+  expect(lazy.shrink(page, count)).toBe(3 - left.length);
+  expect([0, 50, 99].filter((one) => lazy.area.frameAt(one) >= 0)).toEqual(left);
+  expect(ram.stats().allocated).toBe(left.length);
+});
+
+test.each([
+  [16, 'cannot have 16 more pages'],
+  [12, 'cannot have 12 more pages'],
+  [9, 'cannot have 12 more pages'],
+  [8, 'none'],
+])('populate of %i pages counts whole chunks of four against a limit of eight: %s', (count, expected) => {
+  const { kernel } = kernelOf('x86-64');
+  const lazy = kernel.getLazyArea(16n * PAGE, { chunkShift: 14, limit: 8n * PAGE });
+  expect(thrown(() => lazy.populate(0, count))).toMatch(new RegExp(`${expected}$`));
+  expect(lazy.stats.populated).toBe(expected === 'none' ? 8 : 0);
+});
+
+test.each([
+  [4092, 8],
+  [0, 8192],
+  [1, 8191],
+  [4095, 2],
+  [100, 50],
+  [8190, 2],
+])('vread at byte %i reads %i bytes, over the end of a page too', (offset, length) => {
+  const { kernel, memory } = kernelOf('x86-64', { ramFrames: 0 });
+  const address = kernel.vmalloc(2n * PAGE);
+  const bytes = new Uint8Array(8192).map((_, i) => (i * 7 + (i >> 8)) & 0xff);
+  for (const page of [0, 1]) {
+    const pa = BigInt(kernel.vmallocToPfn(address + BigInt(page) * PAGE)) * PAGE;
+    memory.bytesAt(pa, 4096).set(bytes.subarray(4096 * page, 4096 * page + 4096));
+  }
+  const into = new Uint8Array(length).fill(0xee);
+  expect(kernel.vread(address + BigInt(offset), into)).toBe(length);
+  expect(into).toEqual(bytes.slice(offset, offset + length));
+});
+
+test('frame 0 is a page like any other', () => {
+  const { kernel } = kernelOf('x86-64');
+  const address = kernel.vmap([0, 1]);
+  expect([kernel.vmallocToPage(address), kernel.vmallocToPfn(address)]).toEqual([0, 0]);
+  expect(kernel.vmallocToPage(address + 2n * PAGE)).toBeNull();
+});
+
+test('vmapPagesRange takes a page shift of up to 40 more than that of a page', () => {
+  const { kernel, linux } = kernelOf('x86-64');
+  const { addr } = kernel.getVmArea(PAGE);
+  expect(thrown(() => kernel.vmapPagesRange(addr, addr + PAGE, linux.protections.PAGE_KERNEL, [1], 52))).toBe(
+    `EINVAL: 1 pages are not whole chunks of ${2 ** 40}; pageShift promises frames in chunks of its size`,
+  );
+});
+
+test('an area that a list of frames frees is named', () => {
+  const { kernel } = kernelOf('x86-64');
+  const area = kernel.getVmArea(PAGE, VM_SPARSE);
+  const list = Object.defineProperty([1], 0, {
+    get: () => {
+      kernel.freeVmArea(area);
+      return 1;
+    },
+  });
+  expect(thrown(() => kernel.vmAreaMapPages(area, area.addr, area.addr + PAGE, list))).toBe(
+    `EINVAL at ${hex(area.addr)}: the area was freed`,
+  );
 });

@@ -421,6 +421,11 @@ describe('a refused mapping for users is named with its address and the way out:
   const user = ({ kernel }: World): bigint => kernel.vmallocUser(4 * PAGE);
   refuses([
     [
+      'tables with pages of another size',
+      (world) => world.kernel.remapVmallocRange(userRange(kernelOf('arm64-16k-47-cont')), user(world)),
+      'EINVAL: the page size of the user tables is different',
+    ],
+    [
       'memory for the kernel alone',
       (world) => world.kernel.remapVmallocRange(userRange(world), world.kernel.vmalloc(PAGE)),
       `EINVAL at ${page(0)}: ${FIRST} cannot be mapped for users; allocate it with vmallocUser`,
