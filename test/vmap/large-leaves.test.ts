@@ -83,3 +83,78 @@ test('vrealloc names the caller of memory that it moves', () => {
   expect(kernel.findVmArea(kernel.vrealloc(0n, pageBytes, { caller }))?.caller).toBe(caller);
   expect(configuration('x86-64').linux.window.start).toBeLessThan(moved);
 });
+
+describe('rights that a large leaf has already', () => {
+  const made = (name = 'x86-64', pages = 1024) => {
+    const { kernel, pageBytes } = kernelOf(name);
+    const address = kernel.vmallocHuge(pages * pageBytes);
+    const leaves = () =>
+      [...kernel.table.leaves(address, pages * pageBytes)].map(
+        ({ va, count, leafShift }) =>
+          `${count}x${leafShift}${kernel.table.walk(va).leaf?.protection.write ? 'w' : ''}`,
+      );
+    return { kernel, leaves, at: (page: number) => address + BigInt(page * pageBytes) };
+  };
+
+  test.each([
+    [0, 1024],
+    [0, 522],
+    [10, 1014],
+    [10, 20],
+    [500, 24],
+    [1023, 1],
+  ])('split it for no part of it: page %i on, %i pages', (page, count) => {
+    const { kernel, leaves, at } = made();
+    expect(leaves()).toEqual(['2x21w']);
+    kernel.setMemoryRo(at(0), 1024);
+    expect(leaves()).toEqual(['2x21']);
+    kernel.setMemoryRo(at(page), count);
+    expect(leaves()).toEqual(['2x21']);
+  });
+
+  test.each([
+    [0, 522, ['2x21']],
+    [10, 512, ['10x12w', '502x12', '1x21']],
+    [10, 1014, ['10x12w', '502x12', '1x21']],
+    [500, 100, ['500x12w', '12x12', '1x21']],
+  ])('leave it whole beside one that changes: page %i on, %i pages', (page, count, expected) => {
+    const { kernel, leaves, at } = made();
+    kernel.setMemoryRo(at(512), 512);
+    expect(leaves()).toEqual(['1x21w', '1x21']);
+    kernel.setMemoryRo(at(page), count);
+    expect(leaves()).toEqual(expected);
+  });
+
+  test.each([
+    [0, 8],
+    [8, 8],
+    [3, 30],
+  ])('split no contiguous run: page %i on, %i pages', (page, count) => {
+    const { kernel, at } = made('riscv64-sv39-napot', 48);
+    const marks = () => [0, 16, 32].map((one) => kernel.table.walk(at(one)).steps.at(-1)?.entry);
+    kernel.setMemoryRo(at(0), 48);
+    const before = marks();
+    kernel.setMemoryRo(at(page), count);
+    expect(marks()).toEqual(before);
+  });
+});
+
+test('setMemoryRo changes the direct map of the frames themselves, however far they are apart', () => {
+  const base = DIRECT['x86-64'] as bigint;
+  const { kernel, pageBytes } = kernelOf('x86-64', { directMap: { base } });
+  const frames = [10, 11, 20, 5, 6, 40].map((one) => RAM_FIRST + one);
+  kernel.setMemoryRo(kernel.vmap(frames), frames.length);
+  const isRead = (one: number) =>
+    kernel.table.walk(base + BigInt((RAM_FIRST + one) * pageBytes)).leaf?.protection.write === false;
+  expect(Array.from({ length: 64 }, (_, i) => i).filter(isRead)).toEqual([5, 6, 10, 11, 20, 40]);
+});
+
+test('vrealloc of Linux 2026 frees the tail of pages, and of no block', () => {
+  const { kernel, pageBytes } = kernelOf('x86-64', { release: '2026' });
+  const [small, huge] = [kernel.vmalloc(8 * pageBytes), kernel.vmallocHuge(1024 * pageBytes)];
+  for (const address of [small, huge]) expect(kernel.vrealloc(address, pageBytes)).toBe(address);
+  expect(kernel.findVmArea(small)).toMatchObject({ ownedPages: 1, requestedBytes: BigInt(pageBytes) });
+  expect(kernel.findVmArea(huge)).toMatchObject({ ownedPages: 1024, requestedBytes: BigInt(pageBytes) });
+  expect(kernel.vmallocToPage(small + BigInt(pageBytes))).toBeNull();
+  expect(kernel.vmallocToPage(huge + BigInt(pageBytes))).not.toBeNull();
+});
