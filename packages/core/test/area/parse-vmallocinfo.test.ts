@@ -225,6 +225,7 @@ describe('parseVmallocinfo names file, line, column and what it expected', () =>
     ['0x1000-0x2000 4097', 'f:1:15: expected a size that is a positive multiple of 4096 bytes'],
     ['0x1000-0x2000 -4096', 'f:1:15: expected the size in bytes'],
     ['0x1000-0x2000 99999999999999999999', 'f:1:15: expected a size that is a positive multiple'],
+    [`0x1000-0x2000 ${'9'.repeat(21)}`, 'f:1:15: expected a size that is a positive multiple'],
     [
       `${RANGE} a+0x1/0x2 pages=many vmalloc`,
       "f:1:57: expected pages= and a decimal number, found 'pages=many vmalloc'",
