@@ -255,3 +255,20 @@ describe('parseVmallocinfo names file, line, column and what it expected', () =>
     expect(printable('plain – text')).toBe('plain – text');
   });
 });
+
+test.each([
+  ['vmap', { words: ['vmap'] }, []],
+  ['vmap ', { words: ['vmap'] }, []],
+  ['vmap vmap', { caller: 'vmap', words: ['vmap'] }, []],
+  ['vmap \t vmap', { caller: 'vmap', words: ['vmap'] }, []],
+  ['vmap   pages=1', { caller: 'vmap', pages: 1 }, []],
+  ['vmap  phys=0x1000', { caller: 'vmap', phys: 0x1000n }, []],
+  ['vmap user', { words: ['vmap', 'user'] }, []],
+  ['user vmap', { caller: 'user', words: ['vmap'] }, []],
+  ['vmap shiny', { words: ['vmap'] }, ['shiny']],
+  ['vpages vmap', { caller: 'vpages', words: ['vmap'] }, []],
+])('a first word %j that is a caller or a word of its area, by what follows', (rest, info, unknown) => {
+  const [line] = parseVmallocinfo(`0x0000000000001000-0x0000000000003000    8192 ${rest}`, 'f');
+  expect(line).toMatchObject({ info, unknown });
+  expect(Object.keys(line?.info ?? {}).sort()).toEqual(Object.keys(info).sort());
+});

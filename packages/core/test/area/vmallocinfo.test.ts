@@ -128,3 +128,9 @@ describe('formatVmallocinfo refuses with EINVAL', () => {
     expect(thrown(() => formatVmallocinfo(lines as never))).toContain(`EINVAL: ${message}`);
   });
 });
+
+test('formatVmallocinfo prints a line without a description, up to the end of 64 bits', () => {
+  const end = 1n << 64n;
+  const line = { type: 'area', start: end - 0x2000n, end, bytes: 0x2000n, info: {} } as const;
+  expect(formatVmallocinfo([line])).toBe('0xffffffffffffe000-0x10000000000000000    8192\n');
+});

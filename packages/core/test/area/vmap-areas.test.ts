@@ -521,6 +521,21 @@ describe('a request that fails', () => {
   });
 });
 
+test('parts of per-cpu memory lie as high as they fit, and above a taken range', () => {
+  const start = 0x1000_0000n;
+  const placesBeside = (page: bigint, pages: number) => {
+    const early = [{ address: start + page * PAGE, bytes: BigInt(pages) * PAGE }];
+    const areas = new VmapAreas({ window: { start, end: start + 64n * PAGE }, pageShift: 12, early });
+    const parts = areas.reservePercpu([0, 8 * 4096], [4 * 4096, 4 * 4096], PAGE);
+    return parts.map(({ address }) => Number((address - start) / PAGE));
+  };
+  expect(placesBeside(44n, 2)).toEqual([52, 60]);
+  expect(placesBeside(50n, 6)).toEqual([38, 46]);
+  expect(placesBeside(56n, 4)).toEqual([52, 60]);
+  expect(placesBeside(60n, 4)).toEqual([48, 56]);
+  expect(placesBeside(63n, 1)).toEqual([51, 59]);
+});
+
 describe('stats count the free ranges', () => {
   test('of the window alone, each up to its ends', () => {
     const areas = areasOf(0x10000n, 0x20000n);
