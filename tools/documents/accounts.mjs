@@ -34,8 +34,8 @@ export const EXCEPTIONS = {
 
   'npm run hostile': minutes('npm run hostile -- 10000 7'),
   'npm run mutations': minutes('npm run mutations -- riscv64 NAPOT'),
-  'npm run mutations:score': minutes('npm run mutations:score -- memory/frames/frame-stats'),
-  'npm run mutations:score -- vmap 0.1': minutes('npm run mutations:score -- memory/frames/frame-stats'),
+  'npm run mutations:score': minutes('npm run mutations:score -- memory/bank'),
+  'npm run mutations:score -- vmap 0.1': minutes('npm run mutations:score -- memory/bank'),
   'npm run test:mmu -- --seconds 3600': minutes('npm run bench -- mmu --seconds 10'),
   'npm run bench -- speed --format x86-64': minutes('npm run bench -- speed --quick --format x86-64'),
   'vmarea-bench speed': minutes('vmarea-bench speed --quick --format x86-64'),

@@ -536,6 +536,20 @@ test('parts of per-cpu memory lie as high as they fit, and above a taken range',
   expect(placesBeside(63n, 1)).toEqual([51, 59]);
 });
 
+test('an early area goes back to the free space, and not to the pool of a processor', () => {
+  const start = 0x1000_0000n;
+  const early = [{ address: start + 8n * PAGE, bytes: PAGE }];
+  const window = { start, end: start + 64n * PAGE };
+  const areas = new VmapAreas({ window, pageShift: 12, cpus: 2, early });
+  const [first] = areas;
+  areas.free(first as Area);
+  areas.purge();
+  expect(areas.stats()).toMatchObject({ areas: 0, lazyBytes: 0n, pooledRanges: 0, freeRanges: 1 });
+  areas.free(areas.reserve(0x1000, { cpu: 1 }));
+  areas.purge();
+  expect(areas.stats()).toMatchObject({ areas: 0, lazyBytes: 0n, pooledRanges: 1 });
+});
+
 describe('stats count the free ranges', () => {
   test('of the window alone, each up to its ends', () => {
     const areas = areasOf(0x10000n, 0x20000n);
