@@ -550,6 +550,19 @@ test('an early area goes back to the free space, and not to the pool of a proces
   expect(areas.stats()).toMatchObject({ areas: 0, lazyBytes: 0n, pooledRanges: 1 });
 });
 
+test('a purge tells its sink the range and the page size, no tables and no address space', () => {
+  const flush = vi.fn();
+  const window = { start: 0x1000_0000n, end: 0x1000_0000n + 64n * PAGE };
+  const areas = new VmapAreas({ window, pageShift: 12, sink: { flush } });
+  areas.free(areas.reserve(0x3000));
+  areas.purge();
+  areas.purge({ start: 0x2000n, end: 0x5000n });
+  expect(flush.mock.calls).toEqual([
+    [window.start, 0x3000n, 12, [], 0],
+    [0x2000n, 0x3000n, 12, [], 0],
+  ]);
+});
+
 describe('stats count the free ranges', () => {
   test('of the window alone, each up to its ends', () => {
     const areas = areasOf(0x10000n, 0x20000n);

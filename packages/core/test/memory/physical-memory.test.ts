@@ -280,6 +280,13 @@ describe('PhysicalMemory.over', () => {
     expect(codeOf(() => PhysicalMemory.over(new ArrayBuffer(16384), o))).toBe('EINVAL');
   });
 
+  test('refuses loops over a buffer, and says where they work', () => {
+    const loops = { create: () => null, over: () => null };
+    expect(refusal(() => PhysicalMemory.over(new ArrayBuffer(8192), wrong({ loops }))).message).toMatch(
+      /work on a WebAssembly.Memory, and the source is a buffer; leave `loops` out, or let PhysicalMemory.create make/,
+    );
+  });
+
   test('refuses a typed array, whose offset would be lost', () => {
     expect(refusal(() => PhysicalMemory.over(wrong(new Uint8Array(8192)))).message).toContain('byteOffset');
   });
