@@ -175,6 +175,16 @@ describe('a sparse bank', () => {
       expect(bytes.every((byte) => byte === 0)).toBe(true);
     });
 
+    test('has zeros up to the next frame, and no further', () => {
+      const first = addresses.filter((pa) => !addresses.includes(pa - 0x1000n));
+      expect(first.length).toBeGreaterThan(1);
+      for (const pa of first) {
+        const bytes = zeros.bytesAt(pa - 16n, 32);
+        expect([...bytes.subarray(0, 16)]).toEqual(new Array(16).fill(0));
+        expect(bytes.subarray(16).every((byte) => byte !== 0)).toBe(true);
+      }
+    });
+
     test('has no larger frame that it holds in part', () => {
       expect(zeros.locate(1, 14)).toBeNull();
       expect(zeros.locate(2, 14)).toBeNull();
