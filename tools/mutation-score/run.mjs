@@ -5,9 +5,8 @@
 //   node tools/mutation-score/run.mjs area             one room
 //   node tools/mutation-score/run.mjs area/caller      files of one room whose path begins so
 //   node tools/mutation-score/run.mjs area 0.25        a quarter of its mutants; VMAREA_SEED chooses another quarter
-import { join } from 'node:path';
 import { copyWithModules } from '../support/copy-repository.mjs';
-import { packageFile, root, run } from '../support/run.mjs';
+import { packageFile, run } from '../support/run.mjs';
 import { temporaryFolder } from '../support/temporary.mjs';
 import { rooms } from './rooms.mjs';
 
@@ -39,15 +38,11 @@ async function score(path) {
   // Workspace packages are links into the repository, so Stryker's own copy would test sources without mutants.
   const copy = temporaryFolder('mutation-score');
   copyWithModules(copy);
-  const sample = share === '1' ? '' : `.${share}.${process.env.VMAREA_SEED ?? 1}`;
-  // What is known of mutants whose code and tests have not changed.
-  const known = join(root, 'reports/mutation-score', `${path}${sample}.json`);
   const mutate = path === room ? `packages/core/src/${room}/**/*.ts` : `packages/core/src/${path}*`;
   const stryker = packageFile('@stryker-mutator/core', 'bin/stryker.js');
   console.log(`${path}: ${share === '1' ? 'all mutants' : `a share of ${share} of the mutants`}`);
-  return run(
-    process.execPath,
-    [stryker, 'run', 'tools/mutation-score/stryker.json', '--mutate', mutate, '--incrementalFile', known],
-    { cwd: copy, env: { ...process.env, VMAREA_ROOM: room, VMAREA_SHARE: share } },
-  );
+  return run(process.execPath, [stryker, 'run', 'tools/mutation-score/stryker.json', '--mutate', mutate], {
+    cwd: copy,
+    env: { ...process.env, VMAREA_ROOM: room, VMAREA_SHARE: share },
+  });
 }
