@@ -12,7 +12,7 @@ import { root, run } from '../support/run.mjs';
  */
 export async function firstFailure(copy, { file, by }) {
   if (by !== undefined) {
-    const cases = ['test/conformance.test.ts', '-t', `:${by.group}:`];
+    const cases = ['test/conformance', '-t', `:${by.group}:`];
     return firstFailureOf(copy, `@vmarea/${by.package}`, cases);
   }
   const project = `@vmarea/${file.split('/')[1]}`;

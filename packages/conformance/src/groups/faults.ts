@@ -14,7 +14,7 @@ import { dataOf, Machine } from '../machine.js';
 import type { Manual, Told } from '../manual.js';
 import { leafLevels } from '../members.js';
 import { firstAddress } from '../tools/addresses.js';
-import { addressBits, brokenRule, kindOf, matches } from '../tools/entries.js';
+import { addressBits, addressMask, brokenRule, kindOf, matches } from '../tools/entries.js';
 
 /** Entries that must fault, made from the rules one by one, and the numbers of faults. */
 export const faults: Group = {
@@ -36,18 +36,20 @@ export const faults: Group = {
             run: () => broken(subject, level, kind, entries),
           });
         }
-        const bits = reservedBits(manual, kind, name);
-        if (bits.length === 0) continue;
-        cases.push({
-          id: `reserved:${kind}:level=${name}`,
-          run: () =>
+        const add = (id: string, bits: readonly bigint[]): void => {
+          if (bits.length === 0) return;
+          const run = (): void =>
             broken(
               subject,
               level,
               kind,
               bits.map((bit) => soundOf(subject, level, kind) | bit),
-            ),
-        });
+            );
+          cases.push({ id: `${id}:${kind}:level=${name}`, run });
+        };
+        add('reserved', reservedBits(manual, kind, name));
+        // An entry can name more frames than the processor has.
+        add('beyond', bitsOf(addressMask(format, format.paBits)));
       }
     }
     cases.push({ id: 'codes', run: () => codes(format) });
@@ -65,7 +67,12 @@ function reservedBits({ reserved = [] }: Manual, kind: 'table' | 'leaf', name: s
   const all = reserved
     .filter((one) => one.in === kind && (one.level ?? name) === name)
     .reduce((bits, one) => bits | one.bits, 0n);
-  return Array.from({ length: 64 }, (_, bit) => 1n << BigInt(bit)).filter((bit) => (all & bit) !== 0n);
+  return bitsOf(all);
+}
+
+/** The bits of a mask, one by one. */
+function bitsOf(mask: bigint): bigint[] {
+  return Array.from({ length: 64 }, (_, bit) => 1n << BigInt(bit)).filter((bit) => (mask & bit) !== 0n);
 }
 
 /** An entry that breaks no rule. */
