@@ -1,5 +1,5 @@
 import { joinWords } from '@vmarea/core';
-import { FarData } from './far-data.js';
+import { checkedQuad, FarData } from './far-data.js';
 
 // Numbers are written out: a bundler makes a constant of a module a variable, which each access would load and check. They are
 // `PAGE` of software-tlb.ts, with the bits that must be 0 in an aligned address, and the numbers of accesses.ts.
@@ -159,7 +159,7 @@ export abstract class Data extends FarData {
 
   /** Stores 64 bits; see `store8`. */
   store64(vaHi: number, vaLo: number, user: boolean, value: bigint): void {
-    const hi = Number(BigInt.asIntN(32, value >> 32n));
+    const hi = Number(BigInt.asIntN(32, checkedQuad(value) >> 32n));
     this.store64Words(vaHi, vaLo, user, hi, Number(BigInt.asIntN(32, value)));
   }
 

@@ -1,6 +1,7 @@
 import { joinWords, VmError } from '@vmarea/core';
 import { USER, WRITE } from './accesses.js';
 import { Copies } from './copy.js';
+import { checkedQuad } from './far-data.js';
 
 /** What `atomic32` and `atomic64` do with the old value and an operand. */
 export type AtomicOperation = 'add' | 'and' | 'or' | 'xor' | 'exchange';
@@ -34,7 +35,7 @@ export abstract class Exchanges extends Copies {
    * @returns the old value, unsigned.
    */
   compareExchange64(vaHi: number, vaLo: number, user: boolean, expected: bigint, value: bigint): bigint {
-    const [from, to] = [BigInt.asUintN(64, expected), BigInt.asUintN(64, value)];
+    const [from, to] = [quadOperand(expected), quadOperand(value)];
     const place = this.#place(vaHi, vaLo, 8, user);
     if (typeof place !== 'number') return Atomics.compareExchange(quadOf(place), 0, from, to);
     const old = joinWords(this.loadFar(vaHi, vaLo, 8, place), this.high);
@@ -65,10 +66,11 @@ export abstract class Exchanges extends Copies {
    */
   atomic64(operation: AtomicOperation, vaHi: number, vaLo: number, user: boolean, operand: bigint): bigint {
     const run = operationOf(operation);
+    const by = quadOperand(operand);
     const place = this.#place(vaHi, vaLo, 8, user);
-    if (typeof place !== 'number') return Atomics[run](quadOf(place), 0, BigInt.asUintN(64, operand));
+    if (typeof place !== 'number') return Atomics[run](quadOf(place), 0, by);
     const old = joinWords(this.loadFar(vaHi, vaLo, 8, place), this.high);
-    this.#store(vaHi, vaLo, place, BigInt.asUintN(64, MAKE[operation](old, operand)));
+    this.#store(vaHi, vaLo, place, BigInt.asUintN(64, MAKE[operation](old, by)));
     return old;
   }
 
@@ -96,6 +98,10 @@ export abstract class Exchanges extends Copies {
     const hi = Number(BigInt.asIntN(32, value >> 32n));
     this.storeFar(vaHi, vaLo, 8, number, hi, Number(BigInt.asIntN(32, value)));
   }
+}
+
+function quadOperand(value: bigint): bigint {
+  return BigInt.asUintN(64, checkedQuad(value));
 }
 
 function quadOf(words: Int32Array): BigUint64Array {

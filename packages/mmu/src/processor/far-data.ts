@@ -3,6 +3,14 @@ import type { DeviceIo } from './device-io.js';
 import { isShared } from './store-entry.js';
 import { noBytes, Translating } from './translating.js';
 
+/** Checks a value of 64 bits. @throws VmError `EINVAL` for anything but a bigint. @internal */
+export function checkedQuad(value: unknown): bigint {
+  if (typeof value === 'bigint') return value;
+  throw new VmError('EINVAL', `a value of 64 bits is ${String(value)}`, {
+    advice: 'pass a bigint; store64Words takes numbers',
+  });
+}
+
 /**
  * The accesses that a hit does not serve: misses, those that are not aligned or cross a page, other banks, devices.
  *
@@ -37,7 +45,7 @@ export abstract class FarData extends Translating {
     const line = this.lineOf(vaHi | 0, vaLo | 0, number);
     const offset = vaLo & 4095;
     if (offset + size > 4096) {
-      this.#storeAcross(vaHi, vaLo, size, number, hi, lo);
+      this.#storeAcross(vaHi, vaLo, size, number, hi, lo, line);
       return;
     }
     const bank = this.bankOf(line);
@@ -76,13 +84,10 @@ export abstract class FarData extends Translating {
   }
 
   #loadAcross(vaHi: number, vaLo: number, size: number, number: number, line: number): number {
-    const first = {
-      bank: this.bankOf(line),
-      word: this.held[line + 2],
-      frame: this.frames[line >> 2],
-    } as Place;
+    const first = this.#placeOf(line);
     const second = this.#placeOfNext(vaHi, vaLo, number);
     const offset = vaLo & 4095;
+    this.#requirePlaces(first, second, offset);
     let lo = 0;
     let hi = 0;
     for (let i = 0; i < size; i++) {
@@ -95,17 +100,22 @@ export abstract class FarData extends Translating {
     return lo;
   }
 
-  #storeAcross(vaHi: number, vaLo: number, size: number, number: number, hi: number, lo: number): void {
-    const line = this.lineOf(vaHi | 0, vaLo | 0, number);
-    const first = {
-      bank: this.bankOf(line),
-      word: this.held[line + 2],
-      frame: this.frames[line >> 2],
-    } as Place;
+  #storeAcross(
+    vaHi: number,
+    vaLo: number,
+    size: number,
+    number: number,
+    hi: number,
+    lo: number,
+    line: number,
+  ): void {
+    const first = this.#placeOf(line);
     const second = this.#placeOfNext(vaHi, vaLo, number);
-    // What cannot be written is refused before the first byte.
-    for (const { bank, frame } of [first, second]) if (bank >= 0) this.#writable(bank, frame, 0);
     const offset = vaLo & 4095;
+    // What cannot be written is refused before the first byte.
+    this.#requirePlaces(first, second, offset);
+    if (first.bank >= 0) this.#writable(first.bank, first.frame, offset);
+    if (second.bank >= 0) this.#writable(second.bank, second.frame, 0);
     for (let i = 0; i < size; i++) {
       const { bank, word, frame } = offset + i < 4096 ? first : second;
       const byte = (i < 4 ? lo >>> (8 * i) : hi >>> (8 * i - 32)) & 255;
@@ -113,16 +123,37 @@ export abstract class FarData extends Translating {
     }
   }
 
+  /** Refuses two pages of which one has no bytes and nobody to serve it. */
+  #requirePlaces(first: Place, second: Place, offset: number): void {
+    if (first.bank < 0) this.requireIo(first.frame, offset);
+    if (second.bank < 0) this.requireIo(second.frame, 0);
+  }
+
+  /** Where a line's page is. The line itself may be another page's after the next look-up. */
+  #placeOf(line: number): Place {
+    return {
+      bank: this.bankOf(line),
+      word: this.held[line + 2] as number,
+      frame: this.frames[line >> 2] as number,
+    };
+  }
+
   /** Where the page after that of an address is. */
   #placeOfNext(vaHi: number, vaLo: number, number: number): Place {
     const next = (vaLo >>> 12) + 1;
-    const line = this.lineOf(next === 1048576 ? (vaHi + 1) | 0 : vaHi | 0, (next << 12) | 0, number);
-    return { bank: this.bankOf(line), word: this.held[line + 2], frame: this.frames[line >> 2] } as Place;
+    const hi = next === 1048576 ? (vaHi + 1) | 0 : vaHi | 0;
+    return this.#placeOf(this.lineOf(hi, (next << 12) | 0, number));
   }
 
   #loadDevice(frame: number, offset: number, size: number): number {
     if (this.io === null) throw noBytes(frame, offset);
-    return this.#keep(this.io.load(addressOf(frame, offset), size), size);
+    const value: unknown = this.io.load(addressOf(frame, offset), size);
+    if (typeof value !== 'bigint')
+      throw new VmError('EINVAL', `io.load returned ${String(value)}`, {
+        address: addressOf(frame, offset),
+        advice: 'return a bigint',
+      });
+    return this.#keep(value, size);
   }
 
   #storeDevice(frame: number, offset: number, size: number, hi: number, lo: number): void {

@@ -353,3 +353,31 @@ test('a leaf of known attributes, but beyond the physical addresses, is refused'
     code: { name: 'FSC', code: 3 },
   });
 });
+
+describe('an access to two pages of which one has no bytes', () => {
+  test.each([
+    ['the second', [700, 0x100000]],
+    ['the first', [0x100000, 700]],
+  ])('is refused before a byte moves, where it is %s', (_, frames) => {
+    const { memory, table, mmu } = smallMachine(format);
+    table.map(0x1000n, frames, USER_RW);
+    memory.bytesAt(700n << 12n, 4096).fill(7);
+    expect(() => mmu.store64(0, 0x1ffc, true, 0n)).toThrow('EFAULT at 0x000000010000');
+    expect(() => mmu.load64(0, 0x1ffc, true)).toThrow('EFAULT at 0x000000010000');
+    expect(memory.bytesAt(700n << 12n, 4096).every((byte) => byte === 7)).toBe(true);
+  });
+});
+
+describe('a value of the wrong kind', () => {
+  const { table, mmu } = smallMachine(format, { io: { load: () => 5 as never, store: () => {} } });
+  table.map(0x1000n, [700, 0x100000], USER_RW);
+  const five = 5 as never;
+  test.each<[string, () => unknown, string]>([
+    ['a number for store64', () => mmu.store64(0, 0x1000, true, five), 'EINVAL: a value of 64 bits is 5'],
+    ['for compareExchange64', () => mmu.compareExchange64(0, 0x1000, true, 0n, five), 'of 64 bits is 5'],
+    ['for atomic64', () => mmu.atomic64('add', 0, 0x1000, true, five), 'EINVAL: a value of 64 bits is 5'],
+    ['from io.load', () => mmu.load32(0, 0x2000, true), 'EINVAL at 0x0000000100000000: io.load returned 5'],
+  ])('%s is refused', (_, call, message) => {
+    expect(call).toThrow(message);
+  });
+});
