@@ -132,13 +132,13 @@ export class Cpu {
       case 0x6f: {
         const offset =
           ((code >> 31) << 20) | (code & 0xff000) | ((code >>> 9) & 0x800) | ((code >>> 20) & 0x7fe);
-        x.set(rd, (pcLo + 4) | 0, carried(pcLo, (pcLo + 4) | 0, 4, pcHi));
-        return this.go(pcLo, pcHi, offset);
+        this.go(pcLo, pcHi, offset);
+        return x.set(rd, (pcLo + 4) | 0, carried(pcLo, (pcLo + 4) | 0, 4, pcHi));
       }
       case 0x67: {
         if (funct3 !== 0) throw illegal(code);
-        x.set(rd, (pcLo + 4) | 0, carried(pcLo, (pcLo + 4) | 0, 4, pcHi));
-        return this.go(a, aHi, code >> 20);
+        this.go(a, aHi, code >> 20);
+        return x.set(rd, (pcLo + 4) | 0, carried(pcLo, (pcLo + 4) | 0, 4, pcHi));
       }
       case 0x37:
         x.set32(rd, code & 0xfffff000);
@@ -162,7 +162,7 @@ export class Cpu {
     if (this.pcLo === 0) this.pcHi = (pcHi + 1) | 0;
   }
 
-  /** @param {number} lo @param {number} hi @param {number} offset */
+  /** Jumps. A target that is misaligned traps, and the jump then has written no register. @param {number} lo @param {number} hi @param {number} offset */
   go(lo, hi, offset) {
     const target = (lo + offset) & -2;
     if ((target & 2) !== 0) throw new Trap(CAUSE.misalignedFetch, toBigint(target, hi));
