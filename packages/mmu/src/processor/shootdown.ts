@@ -46,9 +46,11 @@ export interface Shootdown extends FlushSink {
 export function shootdown(processors: readonly Mmu[], options?: ShootdownOptions): Shootdown {
   const given = optionsOf<Partial<ShootdownOptions>>(options, ['queued'], 'shootdown()');
   const isQueued = flagOption(given, 'queued', false);
-  const all = [...processors];
+  const all: readonly Mmu[] = Array.isArray(processors) ? [...processors] : [];
   if (all.length === 0 || !all.every((one) => typeof one?.sink?.flush === 'function'))
-    throw new VmError('EINVAL', 'the processors are no list of at least one Mmu');
+    throw new VmError('EINVAL', 'the processors are no list of at least one Mmu', {
+      advice: 'pass [mmu0, mmu1]',
+    });
   const waiting = new Map<Mmu, (() => void)[]>(all.map((one) => [one, []]));
   const queueOf = (on: Mmu): (() => void)[] => {
     const queue = waiting.get(on);

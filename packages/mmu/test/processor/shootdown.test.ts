@@ -124,6 +124,8 @@ describe('a shootdown', () => {
   test('refuses what are no processors', () => {
     expect(() => shootdown([])).toThrow('EINVAL: the processors are no list of at least one Mmu');
     expect(() => shootdown([{} as Mmu])).toThrow('EINVAL');
+    expect(() => shootdown(undefined as never)).toThrow('pass [mmu0, mmu1]');
+    expect(() => shootdown(processors(1).all[0] as never)).toThrow('pass [mmu0, mmu1]');
     expect(() => shootdown(processors(1).all, { que: true } as never)).toThrow('did you mean `queued`?');
   });
 });
