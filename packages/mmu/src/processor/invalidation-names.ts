@@ -67,7 +67,7 @@ export interface Named {
 /**
  * Reads the operands of an invalidation: an address when it names one, then the bytes of a range, then an ASID when it is given.
  *
- * @throws VmError `EINVAL` for another number of operands, or one of another kind; `ERANGE` for an address beyond 64 bits.
+ * @throws VmError `EINVAL` for another number of operands, or one of another kind; `ERANGE` for an address or a range beyond 64 bits.
  */
 export function operandsOf(invalidation: Invalidation, operands: readonly (bigint | number)[]): Named {
   const { name, addresses, asids } = invalidation;
@@ -84,11 +84,22 @@ export function operandsOf(invalidation: Invalidation, operands: readonly (bigin
   let next = 0;
   const va = addresses === 'all' ? 0n : (operands[next++] as bigint);
   checkAddress(va);
-  const bytes = addresses === 'range' ? BigInt(operands[next++] as bigint) : 0n;
-  if (addresses === 'range' && bytes <= 0n)
-    throw new VmError('EINVAL', `${name}: the range is empty`, { address: va });
+  const bytes = addresses === 'range' ? bytesOf(name, va, operands[next++]) : 0n;
   const asid = asids === 'given' ? checkedAsid(operands[next]) : 0;
   return { va, bytes, asid };
+}
+
+function bytesOf(name: string, va: bigint, given: unknown): bigint {
+  if (typeof given !== 'bigint' && !Number.isSafeInteger(given))
+    throw new VmError('EINVAL', `${name}: the length of the range is ${String(given)}`, {
+      address: va,
+      advice: 'pass a whole number of bytes',
+    });
+  const bytes = BigInt(given as bigint | number);
+  if (bytes <= 0n) throw new VmError('EINVAL', `${name}: the range is empty`, { address: va });
+  if (va + bytes > 1n << 64n)
+    throw new VmError('ERANGE', `${name}: the range ends beyond 64 bits`, { address: va });
+  return bytes;
 }
 
 /** @throws VmError `EINVAL` for anything but an integer of 16 bits. */

@@ -102,7 +102,7 @@ export class Mmu<C extends Controls = Controls> extends Exchanges {
     this.#invalidations = new InvalidationNames(given.invalidations as readonly Invalidation[]);
     this.io = io ?? null;
     const tables = tablesOf(given.tables);
-    this.currentAsid = checkedAsid(given.asid ?? tables.asid ?? 0);
+    this.currentAsid = checkedAsid(given.asid === undefined ? (tables.asid ?? 0) : given.asid);
     this.#mode = this.#modes.of(tables.translations);
     this.#enter();
     this.sink = {
@@ -171,9 +171,9 @@ export class Mmu<C extends Controls = Controls> extends Exchanges {
    * @throws VmError as `switchRoot`, and `EINVAL` for tables that are none. Nothing has then changed.
    */
   switchTables(tables: MmuTables<C>, asid?: number): void {
-    const prepared = this.#prepare(tables);
-    const { mode, roots } = prepared;
-    const next = checkedAsid(asid ?? prepared.asid ?? this.currentAsid);
+    const given = asid === undefined ? null : checkedAsid(asid);
+    const { mode, roots, ...prepared } = this.#prepare(tables);
+    const next = given ?? prepared.asid ?? this.currentAsid;
     if (roots.length > 1)
       for (let i = 0; i < roots.length; i++) mode.roots[i]?.check(this.#memory, roots[i] as bigint);
     for (let i = 0; i < roots.length; i++) (mode.roots[i] as WalkRoot).use(this.#memory, roots[i] as bigint);
@@ -187,9 +187,13 @@ export class Mmu<C extends Controls = Controls> extends Exchanges {
    * is not used, and not lost: going back finds it again. Pass frozen objects for modes that change often; they are known again.
    *
    * @param controls - those that change.
-   * @throws VmError `EINVAL` for controls that the format does not know.
+   * @throws VmError `EINVAL` for controls that the format does not know. Nothing has then changed.
    */
   setControls(controls: Partial<C>): void {
+    if (typeof controls !== 'object' || controls === null)
+      throw new VmError('EINVAL', `the controls are ${String(controls)}`, {
+        advice: 'pass an object with those that change, such as { wp: true }',
+      });
     this.#mode = this.#modes.changed(this.#mode, controls);
     this.#enter();
   }
@@ -278,6 +282,8 @@ export class Mmu<C extends Controls = Controls> extends Exchanges {
 
   #forgetAll(asid: number, globals: boolean): void {
     this.tlb.spaces.retire(asid, globals);
+    // A line of an address space that stays may be global: its number alone would let it stay, too.
+    if (globals && asid >= 0) this.tlb.dropGlobals();
     this.select(this.#mode.index);
   }
 }

@@ -82,12 +82,10 @@ export class Modes {
   }
 
   #make(wanted: readonly Wanted[], translations: readonly Pick<Translation, 'root'>[]): Mode {
-    if (this.#all.length === MOST_MODES) {
-      this.#all = [];
-      this.#forget();
-    }
     const rights = wanted.map(({ format, controls }) => new Rights(planOf(format), controls));
-    const like = this.#all.find(
+    const isFull = this.#all.length === MOST_MODES;
+    // With roots of its own, all that may be refused is refused before anything is forgotten.
+    const like = (isFull ? [] : this.#all).find(
       ({ roots }) =>
         roots.length === wanted.length && wanted.every(({ format }, i) => roots[i]?.plan.format === format),
     );
@@ -102,6 +100,10 @@ export class Modes {
             (translations[i] as Translation).root,
           ),
       );
+    if (isFull) {
+      this.#all = [];
+      this.#forget();
+    }
     const mode = new Mode(this.#all.length, roots, rights);
     this.#all.push(mode);
     return mode;

@@ -78,6 +78,14 @@ export class SoftwareTlb {
     }
   }
 
+  /** Forgets all global translations, whichever address space used them last. */
+  dropGlobals(): void {
+    const { lines } = this;
+    for (let line = 0; line < lines.length; line += 4) {
+      if ((lines[line + 3] as number) >>> SHARED_SHIFT !== 0) lines[line] = EMPTY;
+    }
+  }
+
   /**
    * Where the lines of user mode begin for an address space; to be combined with a slot by exclusive or. The kernel's lines are the
    * same for all: it mostly has the same pages in all of them.

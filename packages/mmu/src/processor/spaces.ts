@@ -48,7 +48,7 @@ export class Spaces {
     if (known >= 0 && this.#hasRoots(known, roots)) {
       this.own = known;
     } else {
-      if (known >= 0) this.#keyOf[known] = -1;
+      this.#forgetOtherRoots(asid, roots);
       this.own = this.#next++;
       this.#asidOf[this.own] = asid;
       for (let i = 0; i < roots.length; i++)
@@ -92,6 +92,14 @@ export class Spaces {
     this.#sharedOf.fill(-1);
     this.#next = 1;
     this.#empty();
+  }
+
+  /** An ASID that gets other roots is another address space in every mode. */
+  #forgetOtherRoots(asid: number, roots: readonly WalkRoot[]): void {
+    for (let mode = 0; mode <= this.#lastMode; mode++) {
+      const number = this.#find(mode * ASIDS + asid);
+      if (number >= 0 && !this.#hasRoots(number, roots)) this.#keyOf[number] = -1;
+    }
   }
 
   /** The number that stands for a key; -1 for none. */

@@ -1,4 +1,5 @@
 import { type Controls, type MachineState, type Translation, VmError } from '@vmarea/core';
+import { checkedAsid } from './invalidation-names.js';
 
 /**
  * What a processor translates with: one root; several, as arm64's two halves; what a format's `…FromRegisters` returned; or `null`
@@ -25,10 +26,13 @@ export interface ProcessorTables {
 export function tablesOf(tables: unknown): ProcessorTables {
   const given = tables as { translations?: unknown; asid?: unknown } | null;
   const list = Array.isArray(tables) ? tables : tables === null ? [] : (given?.translations ?? [tables]);
-  const asid = typeof given?.asid === 'number' ? given.asid : null;
+  const asid = given?.asid === undefined || given.asid === null ? null : checkedAsid(given.asid);
   const translations = Array.isArray(list) ? [...(list as Translation[])] : [];
   const isGood = translations.every(
-    (one) => Array.isArray(one?.format?.levels) && typeof one.root === 'bigint',
+    (one) =>
+      Array.isArray(one?.format?.levels) &&
+      typeof one.format.range?.upper === 'string' &&
+      typeof one.root === 'bigint',
   );
   if (!isGood || (tables !== null && translations.length === 0)) {
     throw new VmError('EINVAL', 'the tables are no translation: they need a format and a root', {

@@ -253,13 +253,45 @@ describe('what invalidate is given', () => {
     expect(call).toThrow(message);
   });
 
+  const arm = smallMachine(ARM64.format, {}, undefined, ARM64_INVALIDATIONS).mmu;
+  test.each<[string, unknown, string]>([
+    ['undefined', undefined, 'EINVAL'],
+    ['a fraction', 1.5, 'EINVAL'],
+    ['NaN', Number.NaN, 'EINVAL'],
+    ['text', '4096', 'EINVAL'],
+    ['beyond 64 bits', 1n << 64n, 'ERANGE'],
+  ])('a range whose length is %s is refused', (_, bytes, code) => {
+    expect(() => arm.invalidate('TLBI RVAE1', 0x1000n, bytes as bigint, 0)).toThrow(
+      `${code} at 0x0000000000001000: TLBI RVAE1: the`,
+    );
+  });
+
   test('an empty range is refused, and a list is needed', () => {
-    const arm = smallMachine(ARM64.format, {}, undefined, ARM64_INVALIDATIONS).mmu;
     expect(() => arm.invalidate('TLBI RVAE1', 0n, 0n, 0)).toThrow('the range is empty');
     expect(() => smallMachine(X86.format).mmu.invalidate('INVLPG', 0n)).toThrow(
       'give the list of its format',
     );
   });
+});
+
+test.each([
+  ['one page', 0x1000n],
+  ['more pages than the TLB has lines', 64n << 20n],
+])("a flush of %s for another ASID forgets global translations, and keeps the current ASID's", (_, bytes) => {
+  const { format, base } = X86;
+  const { table, mmu } = smallMachine(format);
+  const served = (va: bigint, user: boolean): number => mmu.translate(...split(va), 'read', user);
+  table.map(base, [700], GLOBAL_RW);
+  table.map(base + 0x1000n, [702], RW);
+  table.map(0x1000n, [701], USER_RW);
+  mmu.switchRoot(table.root, 5);
+  expect([served(base, false), served(base + 0x1000n, false), served(0x1000n, true)]).toEqual([
+    700, 702, 701,
+  ]);
+  for (const va of [base, base + 0x1000n, 0x1000n]) table.unmap(va, 4096);
+  // As a kernel's purge does: its own ASID, whatever process runs.
+  mmu.sink.flush(base, bytes, 12, [], 0);
+  expect([served(base, false), served(base + 0x1000n, false), served(0x1000n, true)]).toEqual([-1, 702, 701]);
 });
 
 test('a user page of one ASID is not served to another', () => {

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { RW, smallMachine, split, USER_RW } from './support/small-machine.js';
 
 const VA = 0xffff_8000_0000_0000n;
+const tablesOf = ({ format, root }: PageTable) => ({ format, root, controls: format.controls });
 
 describe('a processor from registers', () => {
   test('of x86-64 takes root, controls and PCID', () => {
@@ -112,11 +113,65 @@ describe('a switch that is refused changes nothing', () => {
       'this processor has no root 1, but 1',
     ],
     ['tables that are none', () => mmu.switchTables({} as never), 'the tables are no translation'],
+    [
+      'tables with an ASID that is none',
+      () => mmu.switchTables({ ...tablesOf(table), asid: 5n } as never),
+      'asid is 5n',
+    ],
+    [
+      'a format that is none',
+      () => mmu.switchTables({ format: { levels: [] }, root: 0n } as never),
+      'the tables are no translation',
+    ],
+    ['no controls', () => mmu.setControls(undefined as never), 'the controls are undefined'],
     ['unknown controls', () => mmu.setControls({ smab: true } as never), 'did you mean `smap`?'],
   ])('%s', (_, call, message) => {
     expect(call).toThrow(message);
     expect([mmu.asid, mmu.translate(...split(VA), 'read', false)]).toEqual([0, 700]);
   });
+});
+
+test('a switch that is refused does not forget modes, also where there is no room for another one', () => {
+  const { memory, frames, table, mmu } = smallMachine(x8664());
+  const { format } = table;
+  const second = new PageTable({ format, memory, frames });
+  const pages = Array.from({ length: 61 }, (_, page) => page);
+  table.map(
+    0n,
+    pages.map((page) => 700 + page),
+    USER_RW,
+  );
+  second.map(
+    0n,
+    pages.map((page) => 800 + page),
+    USER_RW,
+  );
+  // Modes are remembered up to 64.
+  for (let pkru = 1; pkru < 64; pkru++) mmu.setControls({ pkru: pkru << 2 });
+  const controls = { ...format.controls, pkru: 1 << 20 };
+  expect(() => mmu.switchTables({ format, root: table.root, controls }, -1)).toThrow('asid is -1');
+  expect(() => mmu.switchTables({ format, root: 1n << 40n, controls })).toThrow('EFAULT');
+  for (const page of pages) expect(mmu.translate(0, page << 12, 'read', true)).toBe(700 + page);
+  // Each address space looks at another page, so that none overwrites what the first one left.
+  for (let asid = 1; asid < 250; asid++) {
+    mmu.switchRoot(second.root, asid);
+    expect(mmu.translate(0, (asid % 61) << 12, 'read', true)).toBe(800 + (asid % 61));
+  }
+});
+
+test('an ASID that gets other roots is forgotten in all modes', () => {
+  const { memory, frames, table, mmu } = smallMachine(x8664());
+  const second = new PageTable({ format: table.format, memory, frames });
+  const served = (wp: boolean): number => {
+    mmu.setControls({ wp });
+    return mmu.translate(0, 0x1000, 'read', true);
+  };
+  table.map(0x1000n, [700], USER_RW);
+  expect([served(false), served(true)]).toEqual([700, 700]);
+  table.unmap(0x1000n, 4096);
+  mmu.switchRoot(second.root);
+  mmu.switchRoot(table.root);
+  expect([served(true), served(false)]).toEqual([-1, -1]);
 });
 
 describe('controls', () => {
