@@ -172,7 +172,8 @@ export class Mmu<C extends Controls = Controls> extends Exchanges {
    */
   switchTables(tables: MmuTables<C>, asid?: number): void {
     const given = asid === undefined ? null : checkedAsid(asid);
-    const { mode, roots, ...prepared } = this.#prepare(tables);
+    const prepared = this.#prepare(tables);
+    const { mode, roots } = prepared;
     const next = given ?? prepared.asid ?? this.currentAsid;
     if (roots.length > 1)
       for (let i = 0; i < roots.length; i++) mode.roots[i]?.check(this.#memory, roots[i] as bigint);
