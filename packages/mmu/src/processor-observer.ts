@@ -1,4 +1,4 @@
-import type { Access, Invalidation } from '@vmarea/core';
+import type { Access, Controls, Invalidation } from '@vmarea/core';
 
 /**
  * Who is told what one processor does with its caches: fills, uses, faults, and what it forgets.
@@ -35,14 +35,17 @@ export interface ProcessorObserver {
    *
    * @param pfn - frame of the address in base pages of the format.
    * @param access - what was allowed.
+   * @param controls - processor modes that allowed it, complete. Default: those of `FlushSanitizer.watch`.
    */
-  use(asid: number, vaHi: number, vaLo: number, pfn: number, access: Access): void;
+  use(asid: number, vaHi: number, vaLo: number, pfn: number, access: Access, controls?: Controls): void;
 
   /**
    * The processor has refused an access. The sanitizer compares this with the tables: an entry that is held for
    * too long may also refuse what the tables allow.
+   *
+   * @param controls - processor modes that applied, complete. Default: those of `FlushSanitizer.watch`.
    */
-  fault(asid: number, vaHi: number, vaLo: number, access: Access): void;
+  fault(asid: number, vaHi: number, vaLo: number, access: Access, controls?: Controls): void;
 
   /**
    * The processor has done a flush that a table or an address space asked for. The arguments are those of

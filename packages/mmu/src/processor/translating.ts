@@ -1,4 +1,4 @@
-import { type Access, type PhysicalMemory, VmError } from '@vmarea/core';
+import { type Access, type Controls, type PhysicalMemory, VmError } from '@vmarea/core';
 import type { ProcessorObserver } from '../processor-observer.js';
 import { ACCESSES, accessNumber } from './accesses.js';
 import { DataBanks } from './data-banks.js';
@@ -135,7 +135,8 @@ export abstract class Translating {
     if (observer === null) return isHeld || this.#refill(vaHi, vaLo, number, line) ? line : -1;
     const access = ACCESSES[number] as Access;
     if (isHeld) {
-      observer.use(this.currentAsid, vaHi, vaLo, this.#pfnOf(line, vaHi, vaLo), access);
+      const pfn = this.#pfnOf(line, vaHi, vaLo);
+      observer.use(this.currentAsid, vaHi, vaLo, pfn, access, this.#controlsOf(vaHi, vaLo));
       return line;
     }
     if (this.#refill(vaHi, vaLo, number, line)) {
@@ -145,7 +146,7 @@ export abstract class Translating {
       }
       return line;
     }
-    observer.fault(this.currentAsid, vaHi, vaLo, access);
+    observer.fault(this.currentAsid, vaHi, vaLo, access, this.#controlsOf(vaHi, vaLo));
     return -1;
   }
 
@@ -280,6 +281,11 @@ export abstract class Translating {
   #pfnOf(line: number, vaHi: number, vaLo: number): number {
     const shift = this.#rootOf(vaHi, vaLo)?.pageShift ?? 12;
     return Math.floor((this.frames[line >> 2] as number) / 2 ** (shift - 12));
+  }
+
+  /** The processor modes of the root that translates an address. */
+  #controlsOf(vaHi: number, vaLo: number): Controls | undefined {
+    return this.#rootOf(vaHi, vaLo)?.rights.controls;
   }
 
   /** @internal Tells the observer of an invalidation, or of a flush. */

@@ -1,4 +1,4 @@
-import type { Access, Invalidation } from '@vmarea/core';
+import type { Access, Controls, Invalidation } from '@vmarea/core';
 import type { ProcessorObserver } from '../processor-observer.js';
 import { type FlushScope, scopeOf, scopeOfFlush } from './flush-scope.js';
 import { lookAtWholeRuns } from './look.js';
@@ -29,14 +29,14 @@ export class OneProcessor implements ProcessorObserver {
     );
   }
 
-  use(asid: number, vaHi: number, vaLo: number, pfn: number, access: Access): void {
-    this.#event((state) =>
-      judgeServed(state, 'stale-use', { processor: this.#processor, asid, vaHi, vaLo }, pfn, access),
-    );
+  use(asid: number, vaHi: number, vaLo: number, pfn: number, access: Access, controls?: Controls): void {
+    const said = { processor: this.#processor, asid, vaHi, vaLo, controls };
+    this.#event((state) => judgeServed(state, 'stale-use', said, pfn, access));
   }
 
-  fault(asid: number, vaHi: number, vaLo: number, access: Access): void {
-    this.#event((state) => judgeFault(state, { processor: this.#processor, asid, vaHi, vaLo }, access));
+  fault(asid: number, vaHi: number, vaLo: number, access: Access, controls?: Controls): void {
+    const said = { processor: this.#processor, asid, vaHi, vaLo, controls };
+    this.#event((state) => judgeFault(state, said, access));
   }
 
   flushDone(

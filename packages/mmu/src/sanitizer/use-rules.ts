@@ -1,4 +1,4 @@
-import { type Access, joinWords, words } from '@vmarea/core';
+import { type Access, type Controls, joinWords, words } from '@vmarea/core';
 import { factsOf } from './explain.js';
 import { catchUp, lookAlong, lookAtFrame, lookAtTables } from './look.js';
 import type { SanitizerCode } from './report.js';
@@ -12,6 +12,8 @@ export interface Said {
   readonly asid: number;
   readonly vaHi: number;
   readonly vaLo: number;
+  /** Its modes; without them those of the root that is watched. */
+  readonly controls?: Controls | undefined;
 }
 
 /** A processor has used or filled a translation to a frame. */
@@ -32,7 +34,7 @@ export function judgeServed(
   if (access === null || access.kind === 'write') lookAtFrame(state, BigInt(pfn) << BigInt(format.pageShift));
   if (reader.translateWords(said.vaHi, said.vaLo) === pfn) {
     if (access === null) return;
-    const { fault } = reader.walk(va, access);
+    const { fault } = root.readerUnder(said.controls).walk(va, access);
     if (fault === null || fault.kind === 'access-flag') return;
   }
   const page = Number(va >> BigInt(root.format.pageShift));
@@ -64,7 +66,7 @@ export function judgeWalkFill(state: State, said: Said, level: number, table: nu
 export function judgeFault(state: State, said: Said, access: Access): void {
   const va = joinWords(said.vaLo, said.vaHi);
   const root = rootFor(state, said.asid, va);
-  if (root === null || root.reader.walk(va, access).fault !== null) return;
+  if (root === null || root.readerUnder(said.controls).walk(va, access).fault !== null) return;
   lookAtTables(state);
   const page = Number(va >> BigInt(root.format.pageShift));
   const run = best(candidates(state, root, page), said.processor);

@@ -20,7 +20,7 @@ export interface RootToWatch<C extends Controls = Controls> {
   readonly table: ReadableTable<C>;
   /** The id under which processors cache its translations: that of the page table's option. Default: 0. */
   readonly asid?: number;
-  /** Processor modes for the rights of a use, where they differ from the format's. Default: the format's. */
+  /** Processor modes for the rights of a use, where they differ from the format's. An `Mmu` tells its own. Default: the format's. */
   readonly controls?: Partial<C>;
   /**
    * True when processors may cache that an entry is not present, so that a new mapping needs a flush, too. False
@@ -43,6 +43,8 @@ export class WatchedRoot {
   readonly reader: PageTableReader;
   /** Groups of entries that are marked as runs, and of which some are missing. */
   readonly incomplete: Map<string, { readonly node: TableNode; readonly index: number }> = new Map();
+  /** Readers under the modes that a processor has named. */
+  readonly #readers = new WeakMap<Controls, PageTableReader>();
   readonly #memory: PhysicalMemory;
   readonly #given: RootToWatch;
   /** What is added to a page of the upper half, or of all, to make an address of it. */
@@ -71,6 +73,17 @@ export class WatchedRoot {
   /** The same root with a new copy of its tables. */
   again(changes: (root: WatchedRoot) => TreeChanges): WatchedRoot {
     return new WatchedRoot(this.#memory, this.#given, changes);
+  }
+
+  /** The reader under a processor's modes. @param controls - complete; without them those of the root. */
+  readerUnder(controls: Controls | undefined): PageTableReader {
+    if (controls === undefined) return this.reader;
+    const known = this.#readers.get(controls);
+    if (known !== undefined) return known;
+    const { format, pa: root } = this;
+    const made = new PageTableReader({ format, memory: this.#memory, root, controls });
+    this.#readers.set(controls, made);
+    return made;
   }
 
   /** The frame of the root table. */

@@ -1,4 +1,5 @@
 import { FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
+import { riscv64 } from '@vmarea/riscv64';
 import { X8664_INVALIDATIONS, x8664 } from '@vmarea/x86-64';
 import { describe, expect, test } from 'vitest';
 import { FlushSanitizer, Mmu, shootdown } from '../../src/index.js';
@@ -81,5 +82,43 @@ describe('a guest on two Mmus', () => {
     store(cpu0, BASE, entry + ((second - first) << 12));
     sanitizer.checkpoint();
     expect(briefs(sanitizer)).toEqual(['error address-reused no-flush cpu0 0x40000000']);
+  });
+});
+
+describe('a kernel that changes the modes of its processor', () => {
+  /** A hart with a page of user mode at BASE, which its kernel may touch while SUM is set. */
+  function hart(controls = {}) {
+    const memory = PhysicalMemory.create({ bytes: 64 * PAGE });
+    const frames = new FrameAllocator(memory);
+    const format = riscv64({ mode: 'sv39' });
+    const sanitizer = new FlushSanitizer({ memory, frames: [frames], processors: 1 });
+    const table = new PageTable({ format, memory, frames, sink: sanitizer.sink() });
+    const mmu = new Mmu({
+      ...{ memory, observer: sanitizer.processor(0) },
+      tables: { format, root: table.root, controls: format.controls },
+    });
+    sanitizer.watch({ table, controls });
+    const user = protection({ user: true });
+    table.map(BASE, [frames.allocate()], user);
+    return { frames, sanitizer, table, mmu, user };
+  }
+
+  test('and reads a page of user mode while SUM is set leaves nothing stale', () => {
+    const { sanitizer, mmu } = hart();
+    for (const sum of [true, false, true]) {
+      mmu.setControls({ sum });
+      for (let i = 0; i < 2; i++) expect(mmu.translate(0, Number(BASE), 'read', false) >= 0).toBe(sum);
+    }
+    expect(briefs(sanitizer)).toEqual([]);
+  });
+
+  test('is not accused of an older entry when SUM explains the fault', () => {
+    const { frames, sanitizer, table, mmu, user } = hart({ sum: true });
+    table.unmap(BASE, PAGE);
+    mmu.sink.flush(BASE, BigInt(PAGE), 12, [], 0);
+    table.map(BASE, [frames.allocate()], user);
+    mmu.setControls({ sum: false });
+    expect(mmu.translate(0, Number(BASE), 'read', false)).toBe(-1);
+    expect(briefs(sanitizer)).toEqual([]);
   });
 });
