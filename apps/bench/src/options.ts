@@ -32,7 +32,10 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
     }
     if (!argument.startsWith('--') || argument === '--') {
       const file = names.find((name) => definition[name]?.valueHint === 'FILE');
-      const hint = file === undefined || argument.startsWith('-') ? '' : `; name a file with --${file} FILE`;
+      const taken =
+        positional === undefined ? '' : `; one ${definition[positional]?.valueHint} is given already`;
+      const named = file === undefined ? '' : `; name a file with --${file} FILE`;
+      const hint = argument.startsWith('-') ? '' : taken || named;
       throw new UsageError(`unexpected argument '${printable(argument)}'; options start with --${hint}`);
     }
     const equals = argument.indexOf('=');

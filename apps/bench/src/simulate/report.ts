@@ -49,7 +49,7 @@ const LEGEND: readonly (readonly [string, string])[] = [
   ],
   [
     'cycles/k',
-    'estimated cycles for each thousand accesses, where the preset has a published price; blank where it has none',
+    'estimated cycles for each thousand accesses, of misses that the second level serves and of walks; blank where nobody published the price',
   ],
   [
     'reads/walk',
@@ -173,7 +173,7 @@ function notesOf(rows: readonly SimulateRow[], walkCaches: string): string[] {
   const unknown = rows.filter(({ assumptions }) => assumptions.length > 0).map(({ preset }) => preset);
   if (unknown.length > 0)
     notes.push(
-      `Not published, so assumed: something of ${[...new Set(unknown)].join(', ')}; --json says what. ` +
+      `Some values of ${[...new Set(unknown)].join(', ')} are not published and are assumed; --json lists them. ` +
         (walkCaches === 'champsim'
           ? 'Unknown walk caches are those of ChampSim; --walk-caches none takes none.'
           : 'Unknown walk caches are taken as none.'),

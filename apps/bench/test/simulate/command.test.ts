@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -14,6 +14,8 @@ function file(name: string, content: string | Uint8Array): string {
   writeFileSync(join(folder, name), content);
   return name;
 }
+
+const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
 /** One small case, to be quick. */
 const SMALL = ['--format', 'x86-64', '--leaves', 'base', '--preset', 'zen-5'];
@@ -56,6 +58,14 @@ describe('vmarea-bench simulate', () => {
     expect(out).toMatch(/^x86-64 +huge +zen-5 +896 +4\.51 +131×4K 2×2M +36 /m);
     expect(out).toContain('Walks for each thousand accesses, over the trace: ');
     expect(out).toContain('┤');
+    expect(out.replace(/\s+/g, ' ')).toContain('are not published and are assumed; --json lists them.');
+    // The rows of the README are those of this run.
+    const lines = new Set(out.split('\n').map((line) => line.replace(/ +/g, ' ').trim()));
+    const shown = README.split('\n').filter((line) =>
+      /^(?:x86-64|arm64-\S+|riscv64-\S+) +(?:base|huge) /.test(line),
+    );
+    expect(shown).toHaveLength(8);
+    for (const line of shown) expect(lines).toContain(line.replace(/ +/g, ' ').trim());
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(120);
   });
 
@@ -197,7 +207,11 @@ describe('vmarea-bench simulate', () => {
     ['none', 'cannot read none: there is no such file'],
     ['.', 'cannot read .: it is a directory'],
     [file('empty', ''), 'empty is empty; expected a trace of memory accesses'],
-    [file('empty.gz', gzipSync('')), 'is no trace that this command knows'],
+    [file('empty.gz', gzipSync('')), 'empty.gz is no trace that this command knows: its gzip data is empty'],
+    [
+      file('start.gz', gzipSync(TEXT).subarray(0, 5)),
+      'start.gz is no trace that this command knows: its gzip data ends too early, after 0 bytes unpacked',
+    ],
     [file('text', 'total 12\n-rw-r--r-- 1 root root\n'), 'is no trace that this command knows'],
     [
       file('a.xz', Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4)),
@@ -207,6 +221,18 @@ describe('vmarea-bench simulate', () => {
     [
       file('bad.lackey', `${TEXT} L 0401zz,8\n`),
       "bad.lackey:3001: expected a record of lackey, such as I  0401ab70,3 or  L 1fff000678,8, not ' L 0401zz,8'",
+    ],
+    [
+      file('large.lackey', `${TEXT} L 1000,65536\n`),
+      "not ' L 1000,65536'; an address has 1 to 16 hexadecimal digits, a size is 1 to 65535",
+    ],
+    [
+      file('long.lackey', `${TEXT} L 12345678123456780,8\n`),
+      "not ' L 12345678123456780,8'; an address has 1 to 16 hexadecimal digits",
+    ],
+    [
+      file('large.view', '1 0: W0.T1 read 65536 byte(s) @ 0x1000 by PC 0x401000\n'),
+      'an address has 1 to 16 hexadecimal digits, a size is 0 to 65535',
     ],
     [
       file(
@@ -247,7 +273,7 @@ describe('vmarea-bench simulate', () => {
     [['--walk-caches', 'intel'], "unknown value of --walk-caches 'intel'"],
     [['--format', 'x86'], "unknown format 'x86'"],
     [['--tlb', '1'], "unknown option '--tlb'"],
-    [['b', 'c'], "unexpected argument 'b'"],
+    [['b', 'c'], "unexpected argument 'b'; options start with --; one TRACE is given already"],
   ])('refuses %j', async (args, message) => {
     const { code, err } = await capture(['simulate', file('some.lackey', TEXT), ...args], { cwd: folder });
     expect(code).toBe(2);

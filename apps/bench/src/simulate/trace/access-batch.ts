@@ -25,7 +25,7 @@ export interface AccessBatch {
   readonly bytes: Uint16Array;
 }
 
-/** The most bytes of one access: larger ones are cut. */
+/** The most bytes of one access. Readers of text refuse larger ones; the size in a binary record has 16 bits. */
 export const MOST_BYTES = 65535;
 
 /** A batch with room for all accesses of one window. */

@@ -1,11 +1,16 @@
 import { type AccessBatch, FETCH, LOAD, MOST_BYTES, STORE } from './access-batch.js';
 import { HEX, Lines, lineText, NEWLINE, SPACE } from './lines.js';
-import { BadTrace, type TraceCounts, type TraceReader, traceCounts } from './trace-reader.js';
+import {
+  BadTrace,
+  MOST_DIGITS,
+  type TraceCounts,
+  type TraceReader,
+  textRule,
+  traceCounts,
+} from './trace-reader.js';
 
 const COLON = 58;
 const ZERO = 48;
-/** Hexadecimal digits of 64 bits. */
-const MOST_DIGITS = 16;
 const NO_KIND = 255;
 
 /** The word of a record in the text, and what it is as an access. */
@@ -72,7 +77,7 @@ export class DrmemtraceViewReader implements TraceReader {
     const { length } = batch;
     const after = isRecord ? readHex(bytes, address, batch) : address;
     if (after === address || after - address > MOST_DIGITS)
-      throw new BadTrace(this.place(), RECORD, lineText(bytes, start, end));
+      throw new BadTrace(this.place(), RECORD, lineText(bytes, start, end), textRule(0));
     batch.kind[length] = kind;
     batch.bytes[length] = size === 0 ? 1 : size;
     batch.length = length + 1;

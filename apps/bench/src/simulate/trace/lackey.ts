@@ -1,6 +1,13 @@
 import { type AccessBatch, FETCH, LOAD, MOST_BYTES, STORE } from './access-batch.js';
 import { HEX, Lines, lineText, NEWLINE, RETURN, SPACE } from './lines.js';
-import { BadTrace, type TraceCounts, type TraceReader, traceCounts } from './trace-reader.js';
+import {
+  BadTrace,
+  MOST_DIGITS,
+  type TraceCounts,
+  type TraceReader,
+  textRule,
+  traceCounts,
+} from './trace-reader.js';
 
 const COMMA = 44;
 const ZERO = 48;
@@ -8,8 +15,6 @@ const I = 73;
 const L = 76;
 const M = 77;
 const S = 83;
-/** Hexadecimal digits of 64 bits. */
-const MOST_DIGITS = 16;
 
 /**
  * Reads the text of valgrind's tool lackey with `--trace-mem=yes`: `I  0401ab70,3`, ` L 1fff000678,8`, ` S …`, ` M …`. A modification is a
@@ -31,7 +36,7 @@ export class LackeyReader implements TraceReader {
       if (at >= end) break;
       const next = lines.endOf(bytes, at, end);
       if (next > 0 && startsRecord(bytes, at))
-        throw new BadTrace(this.place(), LINE, lineText(bytes, at, next));
+        throw new BadTrace(this.place(), LINE, lineText(bytes, at, next), textRule(1));
       const after = lines.pass(bytes, at, end);
       if (after < 0) break;
       at = after;

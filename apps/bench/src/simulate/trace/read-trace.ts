@@ -1,4 +1,5 @@
 import { UsageError } from '../../errors.js';
+import { plural } from '../../numbers.js';
 import { type AccessBatch, accessBatch, WINDOW_BYTES } from './access-batch.js';
 import { NEWLINE } from './lines.js';
 import { packerOf, recognize, TRACE_FORMATS, type TraceFormat, traceReader } from './recognize.js';
@@ -85,7 +86,8 @@ function ended(
   if (records === 0)
     throw new UsageError(
       `${source.file} has no memory access in the format ${format}` +
-        (others === 0 ? '' : `; its first ${reader.isText ? 'line' : 'record'} is ${firstOther}`),
+        (source.isTruncated ? ', as far as it came: its gzip data ends too early' : '') +
+        (others === 0 || !reader.isText ? '' : `; its first line is ${firstOther}`),
     );
   const unit = reader.isText ? 'line' : 'record';
   const missing: string[] = [];
@@ -106,7 +108,11 @@ function located(error: BadTrace, file: string, isLine: boolean): UsageError {
  *
  * @throws UsageError when it is none.
  */
-function formatOf(bytes: Uint8Array, isWhole: boolean, { file }: TraceSource): TraceFormat {
+function formatOf(
+  bytes: Uint8Array,
+  isWhole: boolean,
+  { file, isPacked, isTruncated }: TraceSource,
+): TraceFormat {
   const format = recognize(bytes, isWhole);
   if (format !== null) return format;
   const packer = packerOf(bytes);
@@ -114,6 +120,12 @@ function formatOf(bytes: Uint8Array, isWhole: boolean, { file }: TraceSource): T
     throw new UsageError(
       `${file} is packed with ${packer.name}; unpack it: ${packer.command} ${file} | vmarea-bench simulate -`,
     );
+  if (isWhole && isTruncated)
+    throw new UsageError(
+      `${file} is no trace that this command knows: its gzip data ends too early, after ${plural(bytes.length, 'byte')} unpacked; copy the file again`,
+    );
+  if (isWhole && isPacked && bytes.length === 0)
+    throw new UsageError(`${file} is no trace that this command knows: its gzip data is empty`);
   throw new UsageError(
     `${file} is no trace that this command knows: lackey's text, records of ChampSim or drmemtrace, or the text of drmemtrace's view; ` +
       `--trace-format says which: ${TRACE_FORMATS.join(', ')}`,

@@ -1,4 +1,4 @@
-import type { AccessBatch } from './access-batch.js';
+import { type AccessBatch, MOST_BYTES } from './access-batch.js';
 
 /** Reads one format of traces, from its start. Reading a trace again takes a new reader. */
 export interface TraceReader {
@@ -34,6 +34,18 @@ export function traceCounts(): TraceCounts {
   return { records: 0, others: 0, firstOther: '' };
 }
 
+/** The most hexadecimal digits of an address of 64 bits. */
+export const MOST_DIGITS = 16;
+
+/**
+ * What the address and the size of a record of a text must be, for people.
+ *
+ * @param least - the smallest size.
+ */
+export function textRule(least: number): string {
+  return `an address has 1 to ${MOST_DIGITS} hexadecimal digits, a size is ${least} to ${MOST_BYTES}`;
+}
+
 /** A record that cannot be read. The caller adds the name of the file. */
 export class BadTrace extends Error {
   override readonly name = 'BadTrace';
@@ -42,12 +54,14 @@ export class BadTrace extends Error {
    * @param place - the number of the line or record, counted from 1.
    * @param expected - what should be there.
    * @param found - what is there.
+   * @param rule - what the record must keep to; default: `expected` says it all.
    */
   constructor(
     readonly place: number,
     expected: string,
     found: string,
+    rule = '',
   ) {
-    super(`expected ${expected}, not ${found}`);
+    super(`expected ${expected}, not ${found}${rule === '' ? '' : `; ${rule}`}`);
   }
 }
