@@ -159,8 +159,8 @@ test('an observer is told of fills, uses, faults, flushes and invalidations', ()
   const read = { kind: 'read', user: false };
   expect(log).toEqual([
     ['fill', 4, hi, lo, 130, 14],
-    ['use', 4, hi, lo, 130, read],
-    ['fault', 4, hi, lo, { kind: 'read', user: true }],
+    ['use', 4, hi, lo, 130, read, arm.controls],
+    ['fault', 4, hi, lo, { kind: 'read', user: true }, arm.controls],
     ['flushDone', va, 0x4000n, 14, [9], 4],
     ['invalidated', invalidations.find(({ name }) => name === 'TLBI RVAE1'), 4, va, 0x8000n],
   ]);
