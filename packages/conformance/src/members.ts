@@ -1,5 +1,6 @@
 import {
   type Controls,
+  completeControls,
   type MemoryType,
   type PageTableFormat,
   type Protection,
@@ -47,16 +48,24 @@ export function pathTo(
 }
 
 /** The format's controls, and those with one switch the other way, each with its name. */
-export function controlsOf({ controls }: PageTableFormat): [string, Controls][] {
+export function controlsOf(format: PageTableFormat): readonly [string, Controls][] {
+  const known = variants.get(format);
+  if (known !== undefined) return known;
+  const { controls, name } = format;
   const switches = Object.entries(controls).filter(([, value]) => typeof value === 'boolean');
-  return [
+  const all: [string, Controls][] = [
     ['default', controls],
-    ...switches.map(([name, value]): [string, Controls] => [
-      `${name}=${!value}`,
-      Object.freeze({ ...controls, [name]: !value }),
+    ...switches.map(([member, value]): [string, Controls] => [
+      `${member}=${!value}`,
+      completeControls(controls, { [member]: !value }, name),
     ]),
   ];
+  variants.set(format, all);
+  return all;
 }
+
+/** Found once for a format: some groups ask for them at every page. */
+const variants = new WeakMap<PageTableFormat, readonly [string, Controls][]>();
 
 /** Levels that have leaves. */
 export function leafLevels(format: PageTableFormat): number[] {

@@ -72,7 +72,7 @@ function cutWithOwn(format: PageTableFormat, size: Size): void {
   const leaves = kindsOfLeaves(format, size.level);
   for (const [i, own] of kindsOfTables(format).entries())
     for (const [j, leaf] of leaves.entries())
-      if ((i + j) % 2 === 0) cut({ format, size, leaf, own }, NAMES[(j >> 1) % NAMES.length]);
+      if ((i + j) % 4 === 0) cut({ format, size, leaf, own }, NAMES[(j >> 2) % NAMES.length]);
 }
 
 /** A table of pieces whose entry takes something becomes a block only where the block allows no more. */
@@ -80,7 +80,7 @@ function collapseAll(format: PageTableFormat, size: Size): void {
   const leaves = kindsOfLeaves(format, size.level);
   const tables = [toBigint(format.tableEntry), ...kindsOfTables(format)];
   for (const [i, entry] of tables.entries())
-    for (const [j, leaf] of leaves.entries()) if ((i + j) % 2 === 0) collapse({ format, size, leaf }, entry);
+    for (const [j, leaf] of leaves.entries()) if ((i + j) % 4 === 0) collapse({ format, size, leaf }, entry);
 }
 
 interface Stage {
@@ -98,7 +98,8 @@ interface Stage {
 /** A block as somebody else has written it, in a page table of its own. */
 function placed(stage: Stage): { readonly machine: Machine; readonly va: bigint; readonly before: string } {
   const { format, size, leaf, above, entry = 0n, own } = stage;
-  const machine = new Machine(format, 4 + 2 * format.levels.length, own);
+  // One way to a page needs a table of each level below the root. Less memory is less to fill.
+  const machine = new Machine(format, format.levels.length + 1, own);
   const { va, pa } = placeOf(format, size);
   const bytes = 1n << BigInt(size.shift);
   machine.table.mapRange(va, pa, bytes, plainOf(format, size.level), { maxLeafShift: size.shift });
