@@ -4,7 +4,7 @@ import { hex } from '../errors.js';
 import { INSPECT } from '../prints.js';
 import type { Access, Controls } from './access.js';
 import type { PageTableFormat } from './page-table-format.js';
-import { isInRange, ruleOf } from './virtual-range.js';
+import { holdsAddress, ruleOf } from './virtual-range.js';
 
 /** Existing tables, and how a processor reads them. They can be spread into the options of a page table. */
 export interface Translation<C extends Controls = Controls> {
@@ -79,7 +79,7 @@ export function machineState<C extends Controls, S extends object, B extends obj
     if (typeof choice === 'string') return choice;
     const { tables, address } = choice;
     const { format, root, controls } = tables;
-    if (isInRange(format.range, address)) return withHidden({ format, root, controls }, { address });
+    if (holdsAddress(format.range, address)) return withHidden({ format, root, controls }, { address });
     return `${hex(address)} is not an address of ${format.name}: ${ruleOf(format.range)}`;
   };
   const members = {

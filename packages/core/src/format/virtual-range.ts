@@ -21,7 +21,7 @@ export interface VirtualRange {
  *
  * @param va - unsigned 64-bit.
  */
-export function isInRange({ bits, upper }: VirtualRange, va: bigint): boolean {
+export function holdsAddress({ bits, upper }: VirtualRange, va: bigint): boolean {
   const above = va >> BigInt(bits);
   const ones = (1n << BigInt(64 - bits)) - 1n;
   if (upper === 'zeros') return above === 0n;

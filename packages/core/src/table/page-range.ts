@@ -2,7 +2,7 @@ import { checkAddress, isWord } from '../check/address.js';
 import { checkBytes } from '../check/bytes.js';
 import { shown, VmError } from '../errors.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
-import { isInRange, ruleOf } from '../format/virtual-range.js';
+import { holdsAddress, ruleOf } from '../format/virtual-range.js';
 import { joinWords, TOP } from '../words.js';
 
 /** A range of virtual addresses in base pages, counted from the start of the root's range. */
@@ -97,7 +97,7 @@ function outside(format: PageTableFormat, address: bigint): VmError {
  * @param va - unsigned 64-bit.
  */
 export function isTranslated(format: PageTableFormat, va: bigint): boolean {
-  return isInRange(format.range, va);
+  return holdsAddress(format.range, va);
 }
 
 /** Addresses in bytes. The end is not included and may be 2^64. */

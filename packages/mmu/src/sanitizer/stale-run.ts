@@ -72,7 +72,7 @@ export class StaleRun {
     const { kind, node, index, count, page, before, after } = gone;
     const reader = root.tree.readerOf(node);
     const parts = { root, kind, reader, table: node.pfn, index, count, before, after, changedAt };
-    return new StaleRun({ ...parts, page: root.absolute(page) }, processors);
+    return runOf({ ...parts, page: root.absolute(page) }, processors);
   }
 
   /** The page after the last. */
@@ -99,7 +99,7 @@ export class StaleRun {
     };
     const { done, requestedAt, owedTo, owedAt, miss, freedAt } = this;
     const known = { done, requestedAt, owedTo, owedAt, miss, freedAt };
-    return Object.assign(new StaleRun(parts, this.waiting), known);
+    return Object.assign(runOf(parts, this.waiting), known);
   }
 
   #frames(): [number, number] {
@@ -115,4 +115,9 @@ export class StaleRun {
     }
     return [low, high + reader.pages];
   }
+}
+
+/** Outside of the class: a bundler gives a class that names itself another name. */
+function runOf(parts: RunParts, waiting: Iterable<number>): StaleRun {
+  return new StaleRun(parts, waiting);
 }

@@ -72,7 +72,7 @@ export class WatchedRoot {
 
   /** The same root with a new copy of its tables. */
   again(changes: (root: WatchedRoot) => TreeChanges): WatchedRoot {
-    return new WatchedRoot(this.#memory, this.#given, changes);
+    return watched(this.#memory, this.#given, changes);
   }
 
   /** The reader under a processor's modes. @param controls - complete; without them those of the root. */
@@ -123,4 +123,13 @@ export class WatchedRoot {
   address(page: number): bigint {
     return BigInt(page) << BigInt(this.format.pageShift);
   }
+}
+
+/** Outside of the class: a bundler gives a class that names itself another name. */
+function watched(
+  memory: PhysicalMemory,
+  given: RootToWatch,
+  changes: (root: WatchedRoot) => TreeChanges,
+): WatchedRoot {
+  return new WatchedRoot(memory, given, changes);
 }
