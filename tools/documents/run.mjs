@@ -69,9 +69,9 @@ async function runAll(chosen) {
       await output('sh', ['-c', as], { cwd: copy, env });
       return places.join(', ');
     });
-  const [alone, rest] = apart(runs(chosen), ({ as }) => CHANGES.test(as));
-  for (const one of alone) await run(one);
-  const documents = [...byDocument(rest).values()];
+  const all = runs(chosen);
+  for (const one of all.filter(({ as }) => CHANGES.test(as))) await run(one);
+  const documents = byDocument(all.filter(({ as }) => !CHANGES.test(as)));
   const lane = async () => {
     for (let next = documents.shift(); next !== undefined; next = documents.shift())
       for (const one of next) await run(one);
@@ -93,17 +93,7 @@ function byDocument(all) {
     const [document = ''] = (one.places[0] ?? '').split(':');
     documents.set(document, [...(documents.get(document) ?? []), one]);
   }
-  return new Map([...documents].sort(([, a], [, b]) => b.length - a.length));
-}
-
-/**
- * @template T
- * @param {T[]} all
- * @param {(one: T) => boolean} isFirst
- * @returns {[T[], T[]]}
- */
-function apart(all, isFirst) {
-  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+  return [...documents.values()].sort((a, b) => b.length - a.length);
 }
 
 /**

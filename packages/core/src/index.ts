@@ -1,4 +1,4 @@
-export { type AddressCodec, pfnHigh, pfnLow } from './address-codec.js';
+export { type AddressCodec, pfnHigh, pfnLow, pfnOf, rotateRight } from './address-codec.js';
 export type { Area, AreaInfo, AreaWord } from './area/area.js';
 export type { EarlyRange, ReserveOptions, VmapAreasOptions } from './area/areas-options.js';
 export type { AreaStats } from './area/areas-report.js';
@@ -78,6 +78,7 @@ export type {
   SplitOptions,
   UnmapOptions,
 } from './table/options.js';
+export { isTranslated } from './table/page-range.js';
 export { PageTable } from './table/page-table.js';
 export { PageTableReader } from './table/page-table-reader.js';
 export type { ReadableTable } from './table/readable-table.js';
@@ -93,6 +94,7 @@ export type { FlushSink } from './table/state/flush-sink.js';
 export type { PageTableOptions } from './table/state/make.js';
 export type { ReaderOptions } from './table/state/open.js';
 export { type TranslationCursor, translationCursor } from './table/walk/cursor.js';
+export { wordOfSlot } from './table/walk/flat-finder.js';
 export type { LeafRun } from './table/walk/leaves.js';
 export {
   type ListedRun,

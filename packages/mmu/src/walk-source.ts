@@ -3,6 +3,7 @@ import {
   type PageTableFormat,
   type PathWalker,
   pathWalker,
+  planOf,
   type ReadableTable,
 } from '@vmarea/core';
 
@@ -158,11 +159,9 @@ class GlobalMemo {
 
   constructor(format: PageTableFormat) {
     this.#format = format;
-    let address = 0n;
-    for (const { entryBit, width } of format.address)
-      address |= ((1n << BigInt(width)) - 1n) << BigInt(entryBit);
-    this.#addressLo = Number(BigInt.asIntN(32, address));
-    this.#addressHi = Number(BigInt.asIntN(32, address >> 32n));
+    const { address } = planOf(format);
+    this.#addressLo = address.lowLo | address.highLo;
+    this.#addressHi = address.lowHi | address.highHi;
   }
 
   of(level: number, lo: number, hi: number): boolean {

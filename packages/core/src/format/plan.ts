@@ -170,7 +170,7 @@ function lowMask(count: number): number {
 }
 
 /** The entry bits that hold physical address bits at or above `shift`. */
-function leafAddressMask(format: PageTableFormat, shift: number): Words {
+export function leafAddressMask(format: PageTableFormat, shift: number): Words {
   let lo = 0;
   let hi = 0;
   for (const field of format.address) {

@@ -3,6 +3,7 @@ import { hex, VmError } from '../errors.js';
 import { joinWords, type Words, words } from '../words.js';
 import { classify } from './classify.js';
 import type { PageTableFormat } from './page-table-format.js';
+import { leafAddressMask } from './plan.js';
 
 /**
  * The words of an entry that a page table writes to point to its tables, without the address.
@@ -25,17 +26,11 @@ export function tableEntryOf(format: PageTableFormat, entry: bigint, what: strin
 
 /** Why bits cannot be those of every table entry besides its address; `null` when they can. */
 export function whyNoTableEntry(format: PageTableFormat, bits: Words): string | null {
-  const inside = joinWords(bits.lo, bits.hi) & addressMask(format);
+  const address = leafAddressMask(format, 0);
+  const inside = joinWords(bits.lo & address.lo, bits.hi & address.hi);
   if (inside !== 0n) return `has the address bits ${hex(inside)}`;
   const level = format.levels.find(
     (one) => one.table !== null && classify(format.present, one, bits) !== 'table',
   );
   return level === undefined ? null : `points to no table at level ${level.name}`;
-}
-
-function addressMask(format: PageTableFormat): bigint {
-  return format.address.reduce(
-    (all, { entryBit, width }) => all | (((1n << BigInt(width)) - 1n) << BigInt(entryBit)),
-    0n,
-  );
 }

@@ -2,12 +2,13 @@ import {
   type Bank,
   hex,
   isInRange,
-  type LevelPlan,
   leafFrame,
   type PhysicalMemory,
   type Plan,
   rangeTest,
+  rotateRight,
   VmError,
+  wordOfSlot,
 } from '@vmarea/core';
 import type { PathStep } from './path-step.js';
 import type { Rights } from './rights.js';
@@ -91,7 +92,7 @@ export class WalkRoot {
     this.ones = ones | 0;
     this.lowBits = lowBits | 0;
     const { levels } = this;
-    const froms = levels.toReversed().map(({ plan: level }, i) => fromOf(level, i + 1));
+    const froms = levels.toReversed().map(({ plan: level }, i) => wordOfSlot(level, i + 1));
     const shift = (step: number): number =>
       (levels[levels.length - step]?.plan.shift ?? 0) - (froms[step - 1] ?? 0);
     const fits =
@@ -288,20 +289,4 @@ function isWhole(bank: Bank, pfn: number, { rootOrder, pageShift, pageWords }: P
     if (bank.wordOf(pfn + i, pageShift) !== word + i * pageWords) return false;
   }
   return true;
-}
-
-function rotateRight(word: number, by: number): number {
-  return (word >>> by) | (word << (32 - by));
-}
-
-/**
- * First address bit of the word that the unrolled walk takes a step's slot from; -1 when that word does not hold it.
- *
- * @param step - 1 for the last level.
- */
-function fromOf({ shift, entries }: LevelPlan, step: number): number {
-  const end = shift + Math.log2(entries);
-  if (step === 1) return end <= 32 ? 0 : -1;
-  if (step > 2 && shift >= 32) return 32;
-  return step < 4 && shift >= 16 && end <= 48 ? 16 : -1;
 }

@@ -1,4 +1,4 @@
-import { type Bank, type Fault, leafFrame, type PhysicalMemory, pfnHigh, pfnLow } from '@vmarea/core';
+import { type Bank, type Fault, leafFrame, type PhysicalMemory, pfnOf } from '@vmarea/core';
 import { USER } from './accesses.js';
 import type { MmuFault } from './mmu-fault.js';
 import type { PathStep } from './path-step.js';
@@ -83,17 +83,18 @@ export class Walker {
         return leafFrame(root.plan, level.plan, lo, hi, vaHi, vaLo);
       }
       step = next;
-      const child =
-        pfnHigh(root.plan.address, lo, hi) * 4294967296 + (pfnLow(root.plan.address, lo, hi) >>> 0);
-      let other: Bank | null = bank;
-      if (bank.wordOf(child, root.pageShift) < 0) other = bankOf(this.#memory, child, root.pageShift);
-      if (other === null) {
-        this.entriesRead += index + 1;
-        return this.#refuse(root, { kind: 'external', level: index + 1 }, vaHi, vaLo, number);
-      }
-      bank = other;
-      words = bank.words;
+      const child = pfnOf(root.plan.address, lo, hi);
       word = bank.wordOf(child, root.pageShift);
+      if (word < 0) {
+        const other = bankOf(this.#memory, child, root.pageShift);
+        if (other === null) {
+          this.entriesRead += index + 1;
+          return this.#refuse(root, { kind: 'external', level: index + 1 }, vaHi, vaLo, number);
+        }
+        bank = other;
+        word = bank.wordOf(child, root.pageShift);
+      }
+      words = bank.words;
     }
   }
 

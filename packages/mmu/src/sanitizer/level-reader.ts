@@ -1,4 +1,15 @@
-import { classify, type EntryKind, type Level, type PageTableFormat, type Words } from '@vmarea/core';
+import {
+  classify,
+  type EntryKind,
+  isInRun,
+  type Level,
+  type LevelPlan,
+  type PageTableFormat,
+  type Plan,
+  pfnOf,
+  planOf,
+  type Words,
+} from '@vmarea/core';
 
 /** What the flags of a leaf mean to a processor that caches it. */
 export interface Meaning {
@@ -23,17 +34,19 @@ export class LevelReader {
   /** Base pages that an entry covers. */
   readonly pages: number;
   readonly #format: PageTableFormat;
-  /** The bits of a leaf that hold its address. */
-  readonly #address: Words;
+  readonly #plan: Plan;
+  /** It has the bits of a leaf that hold its address. */
+  readonly #levelPlan: LevelPlan;
   readonly #meanings = new Map<number, Map<number, Meaning>>();
 
   constructor(format: PageTableFormat, index: number) {
-    this.level = format.levels[index] as Level;
-    this.index = index;
-    this.entries = 2 ** this.level.bits;
-    this.pages = 2 ** (this.level.shift - format.pageShift);
     this.#format = format;
-    this.#address = addressBits(format, this.level.shift);
+    this.#plan = planOf(format);
+    this.#levelPlan = this.#plan.levels[index] as LevelPlan;
+    this.level = this.#levelPlan.level;
+    this.index = index;
+    this.entries = this.#levelPlan.entries;
+    this.pages = this.#levelPlan.pages;
   }
 
   kind(lo: number, hi: number): EntryKind {
@@ -42,7 +55,7 @@ export class LevelReader {
 
   /** The table that an entry points to. */
   table(lo: number, hi: number): number {
-    return this.#pfn(lo, hi);
+    return pfnOf(this.#plan.address, lo, hi);
   }
 
   /**
@@ -51,7 +64,7 @@ export class LevelReader {
    * @param index - of the entry in its table: in a NAPOT run it decides the low bits.
    */
   frame(lo: number, hi: number, index: number): number {
-    const pfn = this.#pfn(lo, hi);
+    const pfn = pfnOf(this.#plan.address, lo, hi);
     const { run } = this.level;
     if (run?.style !== 'napot' || !this.meaning(lo, hi).isInRun) return pfn - (pfn % this.pages);
     const whole = run.entries * this.pages;
@@ -60,8 +73,8 @@ export class LevelReader {
 
   /** What the flags of a leaf mean; computed once for each value of the flags. */
   meaning(lo: number, hi: number): Meaning {
-    const flagsLo = lo & ~this.#address.lo;
-    const flagsHi = hi & ~this.#address.hi;
+    const flagsLo = lo & ~this.#levelPlan.leafAddressLo;
+    const flagsHi = hi & ~this.#levelPlan.leafAddressHi;
     const known = this.#meanings.get(flagsHi) ?? new Map<number, Meaning>();
     this.#meanings.set(flagsHi, known);
     const meaning = known.get(flagsLo) ?? this.#decode(flagsLo, flagsHi);
@@ -81,9 +94,9 @@ export class LevelReader {
 
   #decode(lo: number, hi: number): Meaning {
     const { accessed, dirty, extra, ...rest } = this.#format.decode({ lo, hi }, this.index);
-    const set = this.level.run?.set;
-    const isInRun = set !== undefined && (lo & set.lo) === set.lo && (hi & set.hi) === set.hi;
-    return { text: `${Object.values(rest)} ${extra} ${isInRun}`, isGlobal: rest.global, isInRun };
+    const { run } = this.level;
+    const isMarked = run !== null && isInRun(run, lo, hi);
+    return { text: `${Object.values(rest)} ${extra} ${isMarked}`, isGlobal: rest.global, isInRun: isMarked };
   }
 
   #touched(entry: Words): string {
@@ -91,37 +104,4 @@ export class LevelReader {
     const { lo, hi } = this.#format.touch(entry, this.index, 'table', access, this.#format.controls);
     return `${lo} ${hi}`;
   }
-
-  #pfn(lo: number, hi: number): number {
-    const { address, pageShift } = this.#format;
-    let pfn = 0;
-    for (const { entryBit, paBit, width } of address)
-      pfn += bitsOf(lo, hi, entryBit, width) * 2 ** (paBit - pageShift);
-    return pfn;
-  }
-}
-
-/** Some bits of two words as a number below 2^52. */
-function bitsOf(lo: number, hi: number, from: number, width: number): number {
-  const inLow = Math.max(0, Math.min(width, 32 - from));
-  const low = inLow === 0 ? 0 : low32(lo >>> from, inLow);
-  const skip = Math.max(0, from - 32);
-  return low + (inLow === width ? 0 : low32(hi >>> skip, width - inLow) * 2 ** inLow);
-}
-
-function low32(word: number, bits: number): number {
-  return bits >= 32 ? word >>> 0 : word & (2 ** bits - 1);
-}
-
-/** The bits of an entry that hold address bits at or above a shift. */
-function addressBits({ address }: PageTableFormat, shift: number): Words {
-  let lo = 0;
-  let hi = 0;
-  for (const { entryBit, paBit, width } of address)
-    for (let i = Math.max(0, shift - paBit); i < width; i++) {
-      const bit = entryBit + i;
-      if (bit < 32) lo |= 1 << bit;
-      else hi |= 1 << (bit - 32);
-    }
-  return { lo, hi };
 }

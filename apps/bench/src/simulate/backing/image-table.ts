@@ -1,4 +1,5 @@
 import {
+  isTranslated,
   type LeafRun,
   leafSizes,
   listLeaves,
@@ -14,7 +15,6 @@ import { rootFrames } from '../../root-frames.js';
 import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import type { MemoryImage } from './read-image.js';
-import { isTranslated } from './translated.js';
 
 /** A process's own table, as far as a trace needs it. */
 export interface ImageTable {
@@ -101,19 +101,16 @@ function open(
 }
 
 /** The parts of 2 MiB that a trace touches and that the format translates, adjacent ones as one. */
-function spansOf(
-  touched: TouchedPages,
-  { range, pageShift }: PageTableFormat,
-): { va: bigint; bytes: bigint }[] {
+function spansOf(touched: TouchedPages, format: PageTableFormat): { va: bigint; bytes: bigint }[] {
   const spans: { va: bigint; bytes: bigint }[] = [];
   const part = 1n << BigInt(PART_SHIFT);
   for (const number of touched.numbers()) {
     const va = BigInt(number) * part;
-    if (!isTranslated(range, va)) continue;
+    if (!isTranslated(format, va)) continue;
     const last = spans.at(-1);
     if (last !== undefined && last.va + last.bytes === va) last.bytes += part;
     else spans.push({ va, bytes: part });
   }
   // A page of the format is at most 64 KiB, so parts are whole pages.
-  return pageShift > PART_SHIFT ? [] : spans;
+  return format.pageShift > PART_SHIFT ? [] : spans;
 }

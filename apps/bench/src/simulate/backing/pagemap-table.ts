@@ -1,5 +1,6 @@
 import {
   FrameAllocator,
+  isTranslated,
   leafSizes,
   PageTable,
   type PageTableFormat,
@@ -10,7 +11,6 @@ import {
 import { rootFrames } from '../../root-frames.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import type { Pagemap, PagemapRange } from './read-pagemap.js';
-import { isTranslated } from './translated.js';
 
 /** A table with the pages of a pagemap. */
 export interface PagemapTable {
@@ -25,16 +25,14 @@ const USER = protection({ write: true, execute: true, user: true });
 /**
  * Why a format cannot have the pages of a pagemap; `null` when it can.
  */
-export function whyNotMapped(
-  { pageShift, paBits, range, name }: PageTableFormat,
-  pagemap: Pagemap,
-): string | null {
+export function whyNotMapped(format: PageTableFormat, pagemap: Pagemap): string | null {
+  const { pageShift, paBits, name } = format;
   const page = 1n << BigInt(pageShift);
   for (const { va, pa, bytes, line } of pagemap.ranges) {
     const where = `${name} is left out: ${pagemap.file}:${line}`;
     if (va % page !== 0n || pa % page !== 0n || bytes % page !== 0n)
       return `${where} has pages of ${pagemap.pageBytes} bytes that are no whole pages of ${page}`;
-    if (!isTranslated(range, va) || !isTranslated(range, va + bytes - 1n))
+    if (!isTranslated(format, va) || !isTranslated(format, va + bytes - 1n))
       return `${where} has addresses that the format does not translate`;
     if ((pa + bytes - 1n) >> BigInt(paBits) !== 0n)
       return `${where} has physical addresses of more than ${paBits} bits`;

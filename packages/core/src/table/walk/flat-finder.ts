@@ -192,10 +192,13 @@ export class FlatFinder implements EntryFinder {
 }
 
 /**
- * First address bit of the word that the unrolled walk takes a step's slot from; -1 when that word does not
- * hold it.
+ * First address bit of the word that an unrolled walk takes a step's slot from: 0, 16 or 32; -1 when that word
+ * does not hold it.
+ *
+ * @param level - of the step.
+ * @param step - counted from the last level up: 1 is the last, 5 a fifth level.
  */
-function wordOfSlot({ shift, entries }: LevelPlan, step: number): number {
+export function wordOfSlot({ shift, entries }: LevelPlan, step: number): number {
   const end = shift + Math.log2(entries);
   if (step === 1) return end <= 32 ? 0 : -1;
   if (step > 2 && shift >= 32) return 32;

@@ -1,13 +1,17 @@
 import { pfnHigh, pfnLow } from '../../address-codec.js';
 import { type LevelPlan, meets, type Plan } from '../../format/plan.js';
 
-/** True when the address bits above a range are as the format demands. */
+/**
+ * True when a root translates an address that comes as two signed 32-bit words: the bits above its range are as
+ * the format demands.
+ */
 export function isInRange(range: RangeTest, vaHi: number, vaLo: number): boolean {
   const above = vaHi >> range.aboveShift;
   if (above !== range.zeros && above !== range.ones) return false;
   return range.lowBits === 32 || vaLo >> range.lowBits === above;
 }
 
+/** The range of a root's addresses, as numbers for walks. */
 export interface RangeTest {
   /** Bits of the high word that belong to the range. A sign-extended range repeats its top bit above. */
   readonly aboveShift: number;
@@ -18,6 +22,7 @@ export interface RangeTest {
   readonly lowBits: number;
 }
 
+/** The range of a format's addresses, for `isInRange`. */
 export function rangeTest(plan: Plan): RangeTest {
   const { bits, upper } = plan.format.range;
   const inside = upper === 'sign' ? bits - 1 : bits;
@@ -45,7 +50,12 @@ export function finish(
   return leafFrame(plan, level, lo, hi, vaHi, vaLo);
 }
 
-/** The base page that a leaf maps an address to: the leaf's frame plus the address bits inside the leaf. */
+/**
+ * The frame, in base pages, that a leaf maps an address to: the leaf's frame plus the address bits inside the leaf.
+ *
+ * @param lo - bits 31..0 of the entry, which must be a leaf of the level. @param hi - bits 63..32.
+ * @param vaHi - bits 63..32 of the address. @param vaLo - bits 31..0.
+ */
 export function leafFrame(
   plan: Plan,
   level: LevelPlan,
