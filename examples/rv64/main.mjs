@@ -1,5 +1,5 @@
 /**
- * A riscv64 processor of 300 lines boots a supervisor and two processes: `@vmarea/mmu` translates, checks and forgets for it.
+ * A small riscv64 processor boots a supervisor and two processes: `@vmarea/mmu` translates, checks and forgets for it.
  */
 import { readFileSync } from 'node:fs';
 import { boot } from './machine.mjs';
