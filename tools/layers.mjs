@@ -15,13 +15,15 @@ import { cruise } from 'dependency-cruiser';
  */
 const rooms = {
   check: { all: [] },
+  threads: { all: ['check'] },
   loops: { all: [], types: ['format'] },
-  memory: { all: ['loops', 'check'] },
+  memory: { all: ['loops', 'threads', 'check'] },
   format: { all: ['check'] },
-  table: { all: ['loops', 'memory', 'format', 'check'] },
+  table: { all: ['loops', 'memory', 'format', 'threads', 'check'] },
   area: { all: ['check'], types: ['table'] },
-  space: { all: ['memory', 'format', 'table', 'check'] },
-  vmap: { all: ['memory', 'format', 'table', 'area', 'space', 'check'] },
+  space: { all: ['memory', 'format', 'table', 'threads', 'check'] },
+  vmap: { all: ['memory', 'format', 'table', 'area', 'space', 'threads', 'check'] },
+  sharing: { all: ['memory', 'format', 'table', 'area', 'space', 'vmap', 'threads', 'loops', 'check'] },
 };
 
 /** What the parts of `table` may import of each other. */

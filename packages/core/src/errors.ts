@@ -8,8 +8,19 @@
  * - `EFAULT`: no bytes behind a physical address, or nothing mapped where something must be.
  * - `EPERM`: the memory is read-only.
  * - `E2BIG`: more pages than there is memory.
+ * - `EAGAIN`: another thread is in the way, and this one may not wait (a browser's main thread).
+ * - `EOWNERDEAD`: a thread died in the middle of a call. `recover` mends what it left.
  */
-export type VmErrorCode = 'EINVAL' | 'ERANGE' | 'ENOMEM' | 'EBUSY' | 'EFAULT' | 'EPERM' | 'E2BIG';
+export type VmErrorCode =
+  | 'EINVAL'
+  | 'ERANGE'
+  | 'ENOMEM'
+  | 'EBUSY'
+  | 'EFAULT'
+  | 'EPERM'
+  | 'E2BIG'
+  | 'EAGAIN'
+  | 'EOWNERDEAD';
 
 /** Where an error happened. Every member is optional, and is part of the message when given. */
 export interface VmErrorDetails {

@@ -1,0 +1,74 @@
+/** `vmTH` in byte order. */
+export const MAGIC: number = 0x4854_6d76;
+export const VERSION: number = 1;
+
+/** Most threads of one group: the owner in a lock word has 16 bits, and nobody needs more. */
+export const MOST_THREADS: number = 256;
+
+/** The 32-bit words at the start of the control block. */
+export const Word = {
+  magic: 0,
+  version: 1,
+  /** Number of slots. */
+  slots: 2,
+  /** Counts what was retired. A thread whose `seen` is above a count holds nothing that was retired at it. */
+  epoch: 3,
+  /** The lock of the exclusive section: the word, and the number of waiters. */
+  exclusive: 4,
+  /** Flushes that were posted. */
+  flushes: 6,
+  /** The first slot. */
+  slotsAt: 32,
+} as const;
+
+/** Words of a slot: two cache lines, so that no thread writes into the line of another. */
+export const SLOT_WORDS: number = 32;
+
+/** The words of a slot. Only its thread writes them, except where it says otherwise. */
+export const SlotWord = {
+  /** `State`. Whoever learns of the thread's death writes it, too. */
+  state: 0,
+  /** How many threads have had this slot. */
+  incarnation: 1,
+  /** The epoch that the thread has read at its last quiescent point. */
+  seen: 2,
+  /** 1 inside a call that changes tables; 0 outside. */
+  inside: 3,
+  /** The area that a call of the thread changes pages of; 0 for none. */
+  pin: 4,
+  /** Flushes that the thread has delivered. */
+  flushed: 5,
+} as const;
+
+/** What a slot is. */
+export const State = {
+  free: 0,
+  /** A description names it, and no thread has attached yet. */
+  invited: 1,
+  live: 2,
+  /** Its thread died. Its unfinished work waits for a recovery. */
+  dead: 3,
+} as const;
+
+/** Flushes that the ring holds. A thread that is further behind forgets everything. */
+export const RING: number = 1024;
+/** Words of a flush in the ring: its number plus one, the table, address, length, log2 of the leaf, asid. */
+export const FLUSH_WORDS: number = 8;
+
+/** Words of the journal of one thread. */
+export const JOURNAL_WORDS: number = 16384;
+
+/** The first word of a slot. */
+export function slotAt(slot: number): number {
+  return Word.slotsAt + slot * SLOT_WORDS;
+}
+
+/** The first word of the ring. */
+export function ringAt(slots: number): number {
+  return slotAt(slots);
+}
+
+/** Bytes of the control block. */
+export function controlBytes(slots: number): number {
+  return 4 * (ringAt(slots) + RING * FLUSH_WORDS);
+}
