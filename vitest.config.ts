@@ -4,6 +4,9 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 
+/** Tests that replace modules. */
+const replacing = 'test/**/*.mocked.test.ts';
+
 /** Every package and app is one test project, named like its npm package. */
 function packageProjects(): TestProjectConfiguration[] {
   return ['packages', 'apps'].flatMap((group) =>
@@ -16,9 +19,9 @@ function packageProjects(): TestProjectConfiguration[] {
         test: {
           name: JSON.parse(readFileSync(`${folder}/package.json`, 'utf8')).name as string,
           include: ['test/**/*.test.ts'],
-          // Files of one worker share their modules: to import them for each file took a third of the run. The app's tests
-          // replace modules.
-          isolate: group === 'apps',
+          exclude: [replacing],
+          // Files of one worker share their modules: to import them for each file took a third of the run.
+          isolate: false,
         },
       })),
   );
@@ -37,6 +40,11 @@ export default defineConfig({
     outputFile: { json: 'reports/vitest.json' },
     projects: [
       ...packageProjects(),
+      {
+        extends: true,
+        root: `${root}apps/bench`,
+        test: { name: 'replaced modules', include: [replacing] },
+      },
       {
         // Tests of the repository as a whole, such as the examples in its documents.
         extends: true,

@@ -72,7 +72,7 @@ function cutWithOwn(format: PageTableFormat, size: Size): void {
   const leaves = kindsOfLeaves(format, size.level);
   for (const [i, own] of kindsOfTables(format).entries())
     for (const [j, leaf] of leaves.entries())
-      if ((i + j) % 2 === 0) cut({ format, size, leaf, own }, NAMES[(j >> 1) % NAMES.length]);
+      if ((i + j) % 4 === 0) cut({ format, size, leaf, own }, NAMES[(j >> 2) % NAMES.length]);
 }
 
 /** A table of pieces whose entry takes something becomes a block only where the block allows no more. */
@@ -80,7 +80,7 @@ function collapseAll(format: PageTableFormat, size: Size): void {
   const leaves = kindsOfLeaves(format, size.level);
   const tables = [toBigint(format.tableEntry), ...kindsOfTables(format)];
   for (const [i, entry] of tables.entries())
-    for (const [j, leaf] of leaves.entries()) if ((i + j) % 2 === 0) collapse({ format, size, leaf }, entry);
+    for (const [j, leaf] of leaves.entries()) if ((i + j) % 4 === 0) collapse({ format, size, leaf }, entry);
 }
 
 interface Stage {
