@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
+import { isMainThread, workerData } from 'node:worker_threads';
 import { EXIT_INTERNAL } from './errors.js';
 import { endBy } from './process/cleanup.js';
 import { run } from './run.js';
+import { isWorkerJob, runWorker } from './speed/workers/worker.js';
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -16,11 +18,13 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-process.exitCode = await run(process.argv.slice(2), {
-  stdin: process.stdin,
-  stdout: process.stdout,
-  stderr: process.stderr,
-  env: process.env,
-  cwd: process.cwd(),
-  script: fileURLToPath(import.meta.url),
-});
+if (!isMainThread && isWorkerJob(workerData)) await runWorker(workerData);
+else
+  process.exitCode = await run(process.argv.slice(2), {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    script: fileURLToPath(import.meta.url),
+  });

@@ -11,6 +11,7 @@ import { speedMarkdown, speedReport } from './report.js';
 import type { SpeedResult, SpeedRow } from './result.js';
 import { COLUMNS, type ColumnName } from './rows.js';
 import type { Plan } from './schedule.js';
+import { runWorkers } from './workers/command.js';
 import { chooseWorkloads } from './workloads/registry.js';
 
 /** The options of `vmarea-bench speed`. */
@@ -57,6 +58,11 @@ export const speedArguments = {
     valueHint: 'FILE',
     description: 'Compare with an earlier result of speed --json, with a verdict for each time',
   },
+  workers: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Measure only how N workers scale over one shared address space, 2 to 16',
+  },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
   markdown: { type: 'boolean', description: 'Print Markdown instead of tables for a terminal' },
 } as const satisfies ArgsDef;
@@ -69,6 +75,7 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
   if (args.json === true && args.markdown === true) {
     throw new UsageError('--json and --markdown exclude each other; give one of them');
   }
+  if (args.workers !== undefined) return runWorkers(args, io);
   const quick = args.quick === true;
   if (quick && args.compare !== undefined) {
     throw new UsageError(

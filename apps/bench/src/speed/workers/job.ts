@@ -1,0 +1,48 @@
+import type { AddressSpace, Description } from '@vmarea/core';
+
+/** The two works that workers do together. */
+export const WORKS = ['private', 'sparse'] as const;
+export type WorkName = (typeof WORKS)[number];
+
+/** What a worker is started with. It marks a worker of this command, too. */
+export interface WorkerJob {
+  readonly vmareaSpeedWorker: {
+    /** The name of the configuration. */
+    readonly configuration: string;
+    /** The folder whose package.json may name formats. */
+    readonly cwd: string;
+    /** The address space that all workers use. */
+    readonly description: Description<{ kernel: AddressSpace }>;
+    /** The words and times by which the workers are led. */
+    readonly lead: SharedArrayBuffer;
+    /** Which worker it is, from 0 on. */
+    readonly index: number;
+    readonly workers: number;
+    /** Base pages of each worker in a round. */
+    readonly pages: number;
+    readonly seed: number;
+    /** First address of the sparse area that all workers populate. */
+    readonly shared: bigint;
+  };
+}
+
+/** Words of the lead. */
+export const Lead = {
+  /** Grows by one for each round. Workers wait on it. */
+  round: 0,
+  /** The work of the round, as an index of `WORKS`; -1 ends the workers. */
+  work: 1,
+  /** Workers from this index on stand still in this round. */
+  active: 2,
+  /** Workers that wait for the next round. */
+  ready: 3,
+  /** 1 when a worker has failed. */
+  failed: 4,
+  /** Bytes before the times: two doubles for each worker, begin and end in nanoseconds. */
+  timesAt: 64,
+} as const;
+
+/** The words and times of a lead for some workers. */
+export function leadOf(buffer: SharedArrayBuffer): { words: Int32Array; times: Float64Array } {
+  return { words: new Int32Array(buffer, 0, 8), times: new Float64Array(buffer, Lead.timesAt) };
+}

@@ -1,0 +1,149 @@
+import { integerOption } from '../check/members.js';
+import { optionsOf } from '../check/options.js';
+import { shown, VmError } from '../errors.js';
+import { printsItself } from '../prints.js';
+import { MOST_THREADS, State } from '../threads/layout.js';
+import { slotOf } from '../threads/registry.js';
+import { type GroupBuffers, ThreadGroup } from '../threads/thread-group.js';
+
+/** Options of `Threads.create`. */
+export interface ThreadsOptions {
+  /** The most threads at once, this one included: 1 to 256. Default: 8. */
+  readonly most?: number;
+}
+
+/**
+ * The threads that use a memory together, as one of them sees it.
+ *
+ * Make it once, and pass it as `threads` to all that several threads use: allocators, page tables, address
+ * spaces. `share` then describes them for another thread, and `attach` makes the same objects there. What is not
+ * given `threads` is for one thread at a time, and costs nothing more than before.
+ *
+ * @example
+ * ```ts
+ * const threads = Threads.create();
+ * const memory = PhysicalMemory.create({ bytes: 64 << 20, shared: true, loops: wasmLoops });
+ * const frames = new FrameAllocator(memory, { threads });
+ * const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames, threads });
+ * ```
+ */
+export class Threads {
+  /** @internal */
+  readonly group: ThreadGroup;
+
+  /** @internal */
+  constructor(group: ThreadGroup) {
+    this.group = group;
+    known.set(group.buffers.control, this);
+    printsItself(new.target.prototype);
+  }
+
+  /**
+   * Makes a group with this thread in it.
+   *
+   * @throws VmError `EINVAL` for an invalid option, or where the host has no SharedArrayBuffer: a browser gives it
+   *   to pages that are cross-origin isolated.
+   */
+  static create(options?: ThreadsOptions): Threads {
+    const given = optionsOf<ThreadsOptions>(options, ['most'], 'Threads.create()');
+    const most = given.most === undefined ? 8 : integerOption(given, 'most', 1, MOST_THREADS);
+    if (typeof SharedArrayBuffer === 'undefined')
+      throw new VmError('EINVAL', 'this host has no SharedArrayBuffer, so there is only one thread', {
+        advice:
+          'serve the page with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or leave out threads',
+      });
+    return new this(ThreadGroup.create(most));
+  }
+
+  /**
+   * The group of some buffers in this thread. A thread joins a group once: an invitation that it does not need goes
+   * back.
+   *
+   * @internal
+   */
+  static of(buffers: GroupBuffers, invitation: number): Threads {
+    const before = known.get(buffers.control);
+    if (before === undefined || before.group.hasLeft) return new this(new ThreadGroup(buffers, invitation));
+    before.group.registry.cancel(invitation);
+    return before;
+  }
+
+  /** Names this thread, in messages and for `declareDead`. */
+  get id(): number {
+    return this.group.token;
+  }
+
+  /** The threads that died and whose work `recover` has not mended. */
+  get dead(): readonly number[] {
+    return this.group.dead().map((slot) => this.group.registry.tokenOf(slot));
+  }
+
+  /** Number of threads that are attached, this one included. */
+  get count(): number {
+    return this.group.registry.in(State.live).length;
+  }
+
+  /**
+   * A quiescent point: says that this thread uses nothing any more that it has read from tables. Flushes that other
+   * threads asked for reach this thread's sinks here, and tables that were taken out are given back once every thread
+   * has passed one.
+   *
+   * Call it in the loop of a worker. It costs some tens of nanoseconds. A thread that never calls it keeps the frames
+   * of freed tables from being used again, and nothing else.
+   *
+   * @throws VmError `EBUSY` inside a call; `EINVAL` after `leave`.
+   */
+  quiesce(): void {
+    this.#requireHere();
+    this.group.quiesce();
+  }
+
+  /**
+   * Notes that a thread died: it was terminated, or its worker has ended by itself. Its locks and its unfinished calls
+   * then wait for `recover`. Only who ended a thread or saw it end can know; a thread that only stands still is alive.
+   *
+   * @param id - `Threads.id` there, or `thread` of the description by which it attached.
+   * @returns false when it has left, or when its death is known.
+   * @throws VmError `EINVAL` for this thread itself, or for what is no thread.
+   * @example
+   * ```ts
+   * worker.on('exit', () => {
+   *   if (threads.declareDead(description.thread)) recover(threads);
+   * });
+   * ```
+   */
+  declareDead(id: number): boolean {
+    this.#requireHere();
+    if (!Number.isInteger(id) || id <= 0 || slotOf(id) >= this.group.registry.slots || slotOf(id) < 0)
+      throw new VmError('EINVAL', `${shown(id)} names no thread`, {
+        advice: 'pass `thread` of its description',
+      });
+    if (id === this.id) throw new VmError('EINVAL', 'this thread is alive');
+    return this.group.registry.declareDead(id);
+  }
+
+  /**
+   * Leaves the group. Objects of this thread that were shared must not be used afterwards.
+   *
+   * @returns false when frames of tables that it freed could not be given back yet, because another thread has not
+   *   passed a quiescent point: `recover` of another thread gives them back.
+   * @throws VmError `EBUSY` inside a call.
+   */
+  leave(): boolean {
+    return this.group.leave();
+  }
+
+  /** Who is there. */
+  toString(): string {
+    const { dead, count } = this;
+    const died = dead.length === 0 ? '' : `, ${dead.length} died`;
+    return `Threads: ${count} of ${this.group.registry.slots} attached${died}, this one is ${this.id}`;
+  }
+
+  #requireHere(): void {
+    if (this.group.hasLeft) throw new VmError('EINVAL', 'this thread has left the group');
+  }
+}
+
+/** By control block: this thread's place in each group. */
+const known = new WeakMap<SharedArrayBuffer, Threads>();
