@@ -6,7 +6,7 @@ import { count } from '../../numbers.js';
 import { SEED, wholeNumber } from '../../options.js';
 import { progress } from '../../progress.js';
 import { type Column, markdownTable, textTable, wrap } from '../../text-table.js';
-import type { SpeedArguments } from '../command.js';
+import type { SpeedArguments } from '../arguments.js';
 import { WORKS } from './job.js';
 import { measureWorkers, type WorkersRow } from './measure.js';
 
