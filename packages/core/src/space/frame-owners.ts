@@ -1,7 +1,9 @@
 import type { FrameArray } from '../check/frames.js';
 import { VmError } from '../errors.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
+import type { OwnerMarks } from '../memory/frames/frame-sharing.js';
 import { TableRecords } from '../table/state/table-records.js';
+import { LocalMarks } from './local-marks.js';
 
 /** Frames that are freed with their area: blocks of `2 ** order` frames. */
 export interface OwnedFrames {
@@ -11,9 +13,6 @@ export interface OwnedFrames {
   readonly order: number;
 }
 
-/** log2 of the frames in one piece of the marks. */
-const PIECE_SHIFT = 16;
-
 /**
  * Which frames areas own, one bit each. No frame has two owners, and no frame is freed twice.
  *
@@ -22,18 +21,13 @@ const PIECE_SHIFT = 16;
 export class FrameOwners {
   readonly #ram: FrameAllocator;
   readonly #records: TableRecords;
-  /**
-   * By piece of the frames, only where areas own some. All spaces that take pages from one allocator share
-   * them.
-   */
-  readonly #marks: Map<number, Uint32Array>;
+  readonly #marks: OwnerMarks;
 
   /** @param tables - where tables come from: those frames belong to page tables. */
   constructor(ram: FrameAllocator, tables: FrameAllocator) {
     this.#ram = ram;
     this.#records = TableRecords.of(tables);
-    this.#marks = marksOf.get(ram.state) ?? new Map<number, Uint32Array>();
-    marksOf.set(ram.state, this.#marks);
+    this.#marks = ram.calls?.marks ?? LocalMarks.of(ram);
   }
 
   /**
@@ -77,19 +71,17 @@ export class FrameOwners {
   /** True when an area owns the block that begins at a frame. */
   owns(pfn: number): boolean {
     // Counted from the first frame: frame numbers may need more than 32 bits, their count does not.
-    const index = pfn - this.#ram.first;
-    const piece = this.#marks.get(index >>> PIECE_SHIFT);
-    return piece !== undefined && (((piece[(index & 0xffff) >>> 5] as number) >>> (index & 31)) & 1) === 1;
+    return this.#marks.has(pfn - this.#ram.first);
   }
 
   /** From now on an area owns these frames. */
   take({ heads }: OwnedFrames): void {
-    for (let i = 0; i < heads.length; i++) this.#mark(heads[i] as number, true);
+    for (let i = 0; i < heads.length; i++) this.#marks.set((heads[i] as number) - this.#ram.first, true);
   }
 
   /** From now on no area owns these frames. They stay allocated. */
   release({ heads }: OwnedFrames): void {
-    for (let i = 0; i < heads.length; i++) this.#mark(heads[i] as number, false);
+    for (let i = 0; i < heads.length; i++) this.#marks.set((heads[i] as number) - this.#ram.first, false);
   }
 
   /**
@@ -118,22 +110,7 @@ export class FrameOwners {
     }
     return errors;
   }
-
-  #mark(pfn: number, isOwned: boolean): void {
-    const index = pfn - this.#ram.first;
-    const key = index >>> PIECE_SHIFT;
-    let piece = this.#marks.get(key);
-    if (piece === undefined) {
-      piece = new Uint32Array(2 ** (PIECE_SHIFT - 5));
-      this.#marks.set(key, piece);
-    }
-    const at = (index & 0xffff) >>> 5;
-    const bit = 1 << (index & 31);
-    piece[at] = isOwned ? (piece[at] as number) | bit : (piece[at] as number) & ~bit;
-  }
 }
-
-const marksOf: WeakMap<ArrayBufferLike, Map<number, Uint32Array>> = new WeakMap();
 
 /** The error of a frame of an area that the allocator no longer holds. */
 export function freedByOthers(pfn: number): VmError {

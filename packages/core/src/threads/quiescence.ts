@@ -51,8 +51,11 @@ export class Quiescence {
     if (this.#retired.length === 0) return;
     const seen = this.#oldest();
     // Oldest first. The list is in order.
-    while (this.#retired.length > 0 && isBefore((this.#retired[0] as Retired).epoch, seen))
-      (this.#retired.shift() as Retired).give();
+    while (this.#retired.length > 0 && isBefore((this.#retired[0] as Retired).epoch, seen)) {
+      // One that is refused, since a thread died in a lock, waits for the next quiescent point.
+      (this.#retired[0] as Retired).give();
+      this.#retired.shift();
+    }
   }
 
   /** True when every thread has passed a quiescent point since an epoch was read. */

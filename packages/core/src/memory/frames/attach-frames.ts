@@ -1,19 +1,8 @@
 import { VmError } from '../../errors.js';
-import { isPageShift, PHYSICAL_ADDRESS_BITS } from '../bank.js';
-import { isBuffer } from '../host.js';
 import { Bitmap } from './bitmap.js';
 import { FrameAllocator, type FrameAllocatorOptions, handedOver } from './frame-allocator.js';
-import {
-  MAGIC,
-  MAX_FRAMES,
-  MAX_ORDER,
-  NONE_FREE,
-  SCATTER,
-  type Shape,
-  shapeOf,
-  VERSION,
-  Word,
-} from './frame-layout.js';
+import { badState, readShape } from './frame-header.js';
+import { MAX_ORDER, NONE_FREE, type Shape, Word } from './frame-layout.js';
 import { FrameState } from './frame-state.js';
 
 /**
@@ -35,38 +24,19 @@ import { FrameState } from './frame-state.js';
  */
 export function attachFrames(state: ArrayBufferLike): FrameAllocator {
   const options: FrameAllocatorOptions = {};
-  handedOver.set(options, new FrameState(state, readShape(state)));
+  handedOver.set(options, { state: new FrameState(state, checkedShape(state)), calls: null });
   return new FrameAllocator(null, options);
 }
 
-/** Reads and checks the header of a state. `EINVAL` names the first invalid field. */
-function readShape(buffer: unknown): Shape {
-  if (!isBuffer(buffer)) {
-    throw new VmError(
-      'EINVAL',
-      'the state of a frame allocator must be an ArrayBuffer or a SharedArrayBuffer',
-    );
-  }
-  const length = buffer.byteLength;
-  if (length < Word.header * 4 || length % 8 !== 0) bad('length', `${length} bytes`);
-  const words = new Int32Array(buffer);
-  const word = (at: number): number => words[at] as number;
-  if (word(Word.magic) !== MAGIC) bad('magic', `0x${(word(Word.magic) >>> 0).toString(16)}`);
-  if (word(Word.version) !== VERSION) bad('version', `${word(Word.version)}, this library has ${VERSION}`);
-  const pageShift = word(Word.pageShift);
-  if (!isPageShift(pageShift)) bad('page shift', `${pageShift}`);
-  const flags = word(Word.flags);
-  if ((flags & ~SCATTER) !== 0) bad('flags', `0x${(flags >>> 0).toString(16)}`);
-  const frames = word(Word.frames);
-  if (frames < 1 || frames > MAX_FRAMES) bad('number of frames', `${frames}`);
-  const first = word(Word.firstHigh) * 2 ** 32 + (word(Word.firstLow) >>> 0);
-  if (first < 0 || first + frames > 2 ** (PHYSICAL_ADDRESS_BITS - pageShift)) bad('first frame', `${first}`);
-  const ranges = word(Word.reservedRanges);
-  if (ranges < 0 || ranges > frames) bad('number of reserved ranges', `${ranges}`);
-  const shape = shapeOf(pageShift, first, frames, ranges, (flags & SCATTER) !== 0);
-  if (word(Word.bytes) !== shape.bytes) bad('byte count', `${word(Word.bytes)}, expected ${shape.bytes}`);
-  if (length !== shape.bytes) bad('length', `${length} bytes, the header says ${shape.bytes}`);
-  checkCounters(words, frames, shape.topOrder, ranges);
+/** The shape of a state, after its counters were checked. `EINVAL` names the first invalid field. */
+function checkedShape(state: ArrayBufferLike): Shape {
+  const shape = readShape(state);
+  if (shape.slots > 0)
+    throw new VmError('EINVAL', 'several threads use this state', {
+      advice: 'get the allocator by share() and attach()',
+    });
+  const words = new Int32Array(state);
+  checkCounters(words, shape.frames, shape.topOrder, words[Word.reservedRanges] as number);
   checkLowest(words, shape);
   return shape;
 }
@@ -77,7 +47,7 @@ function checkLowest(words: Int32Array, { bitmapStarts, bitmapSizes }: Shape): v
     const first = start === undefined ? -1 : new Bitmap(words, start, size as number).first();
     const index = words[Word.lowest + order] as number;
     const expected = first < 0 ? NONE_FREE : first << order;
-    if (index !== expected) bad(`lowest free block of order ${order}`, `${index}, expected ${expected}`);
+    if (index !== expected) badState(`lowest free block of order ${order}`, `${index}, expected ${expected}`);
   }
 }
 
@@ -89,26 +59,24 @@ function checkCounters(words: Int32Array, frames: number, topOrder: number, rang
     const start = word(at);
     const length = word(at + 1);
     if (start < end || length < 1 || start + length > frames) {
-      bad('reserved range', `${(at - Word.header) / 2}, ${length} frames at distance ${start}`);
+      badState('reserved range', `${(at - Word.header) / 2}, ${length} frames at distance ${start}`);
     }
     end = start + length;
     reserved += length;
   }
-  if (word(Word.reserved) !== reserved) bad('reserved count', `${word(Word.reserved)}, expected ${reserved}`);
+  if (word(Word.reserved) !== reserved)
+    badState('reserved count', `${word(Word.reserved)}, expected ${reserved}`);
   const free = word(Word.free);
-  if (free < 0 || free > frames - reserved) bad('free count', `${free} of ${frames - reserved}`);
+  if (free < 0 || free > frames - reserved) badState('free count', `${free} of ${frames - reserved}`);
   let sum = 0;
   let orders = 0;
   for (let order = 0; order <= MAX_ORDER; order++) {
     const count = word(Word.freeBlocks + order);
-    if (count < 0 || (order > topOrder && count > 0)) bad('free block count', `${count} of order ${order}`);
+    if (count < 0 || (order > topOrder && count > 0))
+      badState('free block count', `${count} of order ${order}`);
     if (count > 0) orders |= 1 << order;
     sum += count * 2 ** order;
   }
-  if (sum !== free) bad('free block counts', `${sum} frames together, the free count is ${free}`);
-  if (word(Word.orders) !== orders) bad('mask of orders', `0x${(word(Word.orders) >>> 0).toString(16)}`);
-}
-
-function bad(field: string, value: string): never {
-  throw new VmError('EINVAL', `this is not the state of a frame allocator: ${field} is ${value}`);
+  if (sum !== free) badState('free block counts', `${sum} frames together, the free count is ${free}`);
+  if (word(Word.orders) !== orders) badState('mask of orders', `0x${(word(Word.orders) >>> 0).toString(16)}`);
 }

@@ -53,7 +53,7 @@ export function takeMany(state: FrameState, pfns: Float64Array): void {
       insert(state, index, k - 1);
       insert(state, index + (1 << (k - 1)), k - 1);
     } else {
-      heads.fill(1, index - lead, index - lead + (1 << k));
+      heads.fill(1 + state.tag, index - lead, index - lead + (1 << k));
       for (let i = 0; i < 1 << k; i++) pfns[done++] = origin + index + i;
     }
   }
@@ -87,7 +87,7 @@ export function takePart(
       index += half;
     }
   }
-  state.heads[index - state.lead] = order + 1;
+  state.heads[index - state.lead] = order + 1 + state.tag;
   (state.words[Word.free] as number) -= 1 << order;
   return index;
 }

@@ -6,9 +6,10 @@ import { checkCount, checkPageShift, PHYSICAL_ADDRESS_BITS } from '../bank.js';
 import type { PhysicalMemory } from '../physical-memory.js';
 import { takeScattered } from '../scatter.js';
 import { addRange, giveBack, takeLowest, takeMany } from './buddy.js';
-import { checkOrder, noFrames, whyNotFree } from './frame-errors.js';
+import { checkOrder, namedTwice, noFrames, whyNotFree } from './frame-errors.js';
 import { MAX_FRAMES, Word } from './frame-layout.js';
 import { checkBytes, freeRanges, mergeReserved, rangeOfBank } from './frame-range.js';
+import type { FrameCalls, FrameSharing } from './frame-sharing.js';
 import { type FrameRange, FrameState } from './frame-state.js';
 import { type FrameStats, statsOf } from './frame-stats.js';
 
@@ -33,12 +34,23 @@ export interface FrameAllocatorOptions {
    * True: the state is in a SharedArrayBuffer, for an allocator over it in another worker. Default: false.
    */
   readonly shared?: boolean;
+  /**
+   * The threads that may use the allocator at the same time. Its state, and the bytes of its memory, are then
+   * shared. Default: none; one thread at a time.
+   */
+  readonly threads?: FrameSharing;
 }
 
-const NAMES = ['pageShift', 'first', 'frames', 'reserved', 'scatter', 'shared'] as const;
+const NAMES = ['pageShift', 'first', 'frames', 'reserved', 'scatter', 'shared', 'threads'] as const;
 
-/** Options of `attachFrames`, and the state that it hands to the constructor. */
-export const handedOver: WeakMap<FrameAllocatorOptions, FrameState> = new WeakMap();
+/** What an allocator is made of: its state, and the calls of this thread where several threads use it. */
+export interface FrameParts {
+  readonly state: FrameState;
+  readonly calls: FrameCalls | null;
+}
+
+/** Options of `attachFrames`, and the parts that it hands to the constructor. */
+export const handedOver: WeakMap<FrameAllocatorOptions, FrameParts> = new WeakMap();
 
 /** Mark in `heads` during `freeMany`: the list has already named this frame. No order has this value. */
 const NAMED = 0xff;
@@ -50,9 +62,13 @@ const NAMED = 0xff;
  * `scatter` a call gives the lowest such frames that are free, so equal calls give equal frames. Allocating
  * and freeing take O(log n) steps. Frames need no bytes behind them.
  *
- * A refused call changes nothing. All state is in `state`, one buffer. Several workers may have allocators
- * over it, but **their calls are not ordered yet**: only one may be inside a call at a time, and the callers
- * must ensure that.
+ * A refused call changes nothing. All state is in `state`, one buffer.
+ *
+ * With `threads`, any number of threads may call at the same time. Each keeps up to 64 free frames at hand, so
+ * which frame a call gives depends on what the others do. `ENOMEM` means that no thread has a frame at hand.
+ * `EOWNERDEAD` from any call means that a thread died in the middle of one, and that `recover` must mend it.
+ * Without `threads`, several workers may have allocators over one state (`attachFrames`), but only one may be
+ * inside a call at a time, and the callers must ensure that.
  *
  * @example
  * ```ts
@@ -84,6 +100,7 @@ export class FrameAllocator {
    */
   readonly state: ArrayBufferLike;
   readonly #state: FrameState;
+  readonly #calls: FrameCalls | null;
 
   /**
    * An allocator with all frames free, except the reserved ones.
@@ -93,16 +110,27 @@ export class FrameAllocator {
    * @param o - the range, and how to choose from it.
    * @throws VmError `EINVAL` for an invalid option; `ERANGE` for a reserved range that is not inside;
    *   `EFAULT` for a frame that the memory has no bytes for; `EPERM` when they are read-only; `ENOMEM` when
-   *   the host has too little memory for the state.
+   *   the host has too little memory for the state. With `threads`, `EINVAL` for a memory that is not shared.
    */
   constructor(memory: PhysicalMemory | null, options?: FrameAllocatorOptions) {
-    this.#state = handedOver.get(options as FrameAllocatorOptions) ?? create(memory, options);
+    const parts = handedOver.get(options as FrameAllocatorOptions) ?? create(memory, options);
+    this.#state = parts.state;
+    this.#calls = parts.calls;
     printsItself(new.target.prototype);
     this.pageShift = this.#state.pageShift;
     this.first = this.#state.first;
     this.frames = this.#state.frames;
     this.memory = memory;
     this.state = this.#state.buffer;
+  }
+
+  /**
+   * The calls of this thread where several threads use the state. `null` for an allocator of one thread.
+   *
+   * @internal
+   */
+  get calls(): FrameCalls | null {
+    return this.#calls;
   }
 
   /**
@@ -127,6 +155,7 @@ export class FrameAllocator {
    */
   isAllocated(pfn: number, order: number = 0): boolean {
     checkOrder(order);
+    if (this.#calls !== null) return this.#calls.isAllocated(pfn, order);
     return headOf(this.#state, pfn) === order + 1;
   }
 
@@ -138,6 +167,7 @@ export class FrameAllocator {
    */
   tryAllocate(order: number = 0): number {
     checkOrder(order);
+    if (this.#calls !== null) return this.#calls.take(order);
     const state = this.#state;
     const index = state.scattered ? takeScattered(state, order) : takeLowest(state, order);
     return index < 0 ? -1 : state.origin + index;
@@ -164,6 +194,7 @@ export class FrameAllocator {
    */
   tryAllocateMany(count: number): Float64Array | null {
     checkCount(count, 'count');
+    if (this.#calls !== null) return this.#calls.takeMany(count);
     const state = this.#state;
     // Not `>`: a state that was transferred away has no count.
     if (!(count <= (state.words[Word.free] as number))) return null;
@@ -187,6 +218,10 @@ export class FrameAllocator {
    */
   free(pfn: number, order: number = 0): void {
     checkOrder(order);
+    if (this.#calls !== null) {
+      this.#calls.give(pfn, order);
+      return;
+    }
     const state = this.#state;
     if (headOf(state, pfn) !== order + 1) throw whyNotFree(state, pfn, order);
     giveBack(state, pfn - state.origin, order);
@@ -210,6 +245,10 @@ export class FrameAllocator {
       throw new VmError('EINVAL', `the list has ${shown(length)} frames, the allocator ${this.frames}`);
     // A typed array gives the same numbers the second time. Anything else is copied.
     const list = ArrayBuffer.isView(pfns) ? pfns : Array.from({ length }, (_, i) => pfns[i] as number);
+    if (this.#calls !== null) {
+      this.#calls.giveMany(list, length);
+      return;
+    }
     for (let i = 0; i < length; i++) {
       const pfn = list[i] as number;
       const head = headOf(state, pfn);
@@ -235,25 +274,33 @@ export class FrameAllocator {
 
   /** Counts frames and free blocks, without a look at every frame. */
   stats(): FrameStats {
-    return statsOf(this.#state);
+    return this.#calls?.stats() ?? statsOf(this.#state);
   }
 }
 
-function create(memory: PhysicalMemory | null, options: FrameAllocatorOptions | undefined): FrameState {
+function create(memory: PhysicalMemory | null, options: FrameAllocatorOptions | undefined): FrameParts {
   const o = optionsOf(options, NAMES, 'FrameAllocator') as FrameAllocatorOptions;
   if (memory !== null && (isArray(memory) !== false || typeof memory?.bankOf !== 'function'))
     throw wrongValue('memory', memory, 'a PhysicalMemory, or null for frames without bytes');
   const { pageShift = 12, reserved = [] } = o;
   checkPageShift(pageShift);
   const scatter = o.scatter === undefined ? null : integerOption(o, 'scatter', 0, 2 ** 32 - 1);
-  const shared = flagOption(o, 'shared', false);
+  const { threads } = o;
+  if (threads !== undefined && typeof threads?.framesOf !== 'function')
+    throw wrongValue('threads', threads, 'what Threads.create() or attach() returned');
+  const shared = flagOption(o, 'shared', threads !== undefined);
+  if (threads !== undefined && !shared)
+    throw new VmError('EINVAL', 'threads use an allocator whose state is not shared', {
+      advice: 'leave out shared',
+    });
   const { pfn: first, frames } = rangeOf(memory, pageShift, o);
   const merged = mergeReserved(reserved, { pfn: first, frames }, pageShift);
   const free = freeRanges(merged, { pfn: first, frames });
-  if (memory !== null) for (const range of free) checkBytes(memory, range, pageShift);
-  const state = FrameState.create({ pageShift, first, frames, reserved: merged, scatter, shared });
+  if (memory !== null) for (const range of free) checkBytes(memory, range, pageShift, threads !== undefined);
+  const slots = threads?.group.registry.slots ?? 0;
+  const state = FrameState.create({ pageShift, first, frames, reserved: merged, scatter, shared, slots });
   for (const range of free) addRange(state, range.pfn - state.origin, range.frames);
-  return state;
+  return { state, calls: threads?.framesOf(state) ?? null };
 }
 
 function rangeOf(memory: PhysicalMemory | null, pageShift: number, o: FrameAllocatorOptions): FrameRange {
@@ -281,10 +328,4 @@ function rangeOf(memory: PhysicalMemory | null, pageShift: number, o: FrameAlloc
 /** The mark of a frame; `undefined` for a number outside the range. */
 function headOf(state: FrameState, pfn: number): number | undefined {
   return Number.isInteger(pfn) ? state.heads[pfn - state.first] : undefined;
-}
-
-function namedTwice(state: FrameState, pfn: number): VmError {
-  return new VmError('EINVAL', `frame 0x${pfn.toString(16)} is in the list twice (double free)`, {
-    address: BigInt(pfn) << BigInt(state.pageShift),
-  });
 }

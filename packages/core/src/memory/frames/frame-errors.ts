@@ -1,6 +1,6 @@
 import { shown, VmError } from '../../errors.js';
 import { freeOrderAt } from './buddy.js';
-import { MAX_ORDER, Word } from './frame-layout.js';
+import { MAX_ORDER, ORDER_MASK, Word } from './frame-layout.js';
 import type { FrameState } from './frame-state.js';
 
 /** Refuses an invalid order, with `EINVAL`. */
@@ -45,8 +45,12 @@ export function whyNotFree(state: FrameState, pfn: unknown, order: number): VmEr
       details,
     );
   }
-  const head = state.heads[index - state.lead] as number;
-  if (head !== 0) {
+  const head = (state.heads[index - state.lead] as number) & ORDER_MASK;
+  // Threads free frames into their caches.
+  const isCached = head === ORDER_MASK;
+  if (head === order + 1)
+    return new VmError('EINVAL', `${name} is being freed by another thread (double free)`, details);
+  if (head !== 0 && !isCached) {
     const advice = `free it with order ${head - 1}`;
     return new VmError('EINVAL', `${name} was allocated with order ${head - 1}, not ${order}`, {
       ...details,
@@ -57,20 +61,24 @@ export function whyNotFree(state: FrameState, pfn: unknown, order: number): VmEr
     return new VmError('EINVAL', `${name} is reserved: it was never allocated`, details);
   }
   const free = freeOrderAt(state, index);
-  if (free >= 0) {
-    return new VmError(
-      'EINVAL',
-      `${name} is free already, in a free block of order ${free} (double free)`,
-      details,
-    );
+  if (free >= 0 || isCached) {
+    const place = isCached ? 'the cache of a thread' : `a free block of order ${free}`;
+    return new VmError('EINVAL', `${name} is free already, in ${place} (double free)`, details);
   }
   return insideOf(state, index, name, details);
+}
+
+/** The error of a list that names a frame twice. */
+export function namedTwice(state: FrameState, pfn: number): VmError {
+  return new VmError('EINVAL', `frame 0x${pfn.toString(16)} is in the list twice (double free)`, {
+    address: BigInt(pfn) << BigInt(state.pageShift),
+  });
 }
 
 function insideOf(state: FrameState, index: number, name: string, details: { address: bigint }): VmError {
   for (let k = 1; k <= state.topOrder; k++) {
     const start = (index >>> k) << k;
-    if (start >= state.lead && state.heads[start - state.lead] === k + 1) {
+    if (start >= state.lead && ((state.heads[start - state.lead] as number) & ORDER_MASK) === k + 1) {
       const block = `0x${(state.origin + start).toString(16)}`;
       return new VmError(
         'EINVAL',
@@ -82,5 +90,6 @@ function insideOf(state: FrameState, index: number, name: string, details: { add
       );
     }
   }
-  return new VmError('EINVAL', `${name} is in no block: the state was damaged`, details);
+  const why = state.slots === 0 ? ': the state was damaged' : '; another thread is freeing it';
+  return new VmError('EINVAL', `${name} is in no block${why}`, details);
 }

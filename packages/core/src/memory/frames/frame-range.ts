@@ -1,6 +1,7 @@
 import { recordsOf } from '../../check/list.js';
 import { VmError } from '../../errors.js';
 import { checkCount } from '../bank.js';
+import { isShared } from '../host.js';
 import type { PhysicalMemory } from '../physical-memory.js';
 import type { FrameRange } from './frame-state.js';
 
@@ -29,8 +30,17 @@ export function rangeOfBank(memory: PhysicalMemory, pageShift: number, from: num
   return { pfn, frames };
 }
 
-/** Refuses a range in which a frame has no bytes (`EFAULT`) or read-only ones (`EPERM`). */
-export function checkBytes(memory: PhysicalMemory, range: FrameRange, pageShift: number): void {
+/**
+ * Refuses a range in which a frame has no bytes (`EFAULT`) or read-only ones (`EPERM`).
+ *
+ * @param forThreads - the bytes must be shared, too (`EINVAL`).
+ */
+export function checkBytes(
+  memory: PhysicalMemory,
+  range: FrameRange,
+  pageShift: number,
+  forThreads: boolean,
+): void {
   const size = 2 ** pageShift;
   for (let pfn = range.pfn; pfn < range.pfn + range.frames; ) {
     const bank = memory.bankOf(pfn, pageShift);
@@ -38,6 +48,12 @@ export function checkBytes(memory: PhysicalMemory, range: FrameRange, pageShift:
     if (!bank.writable) {
       throw new VmError('EPERM', `frame 0x${pfn.toString(16)} is in a read-only image`, {
         address: bank.base,
+      });
+    }
+    if (forThreads && !isShared(bank.words.buffer)) {
+      throw new VmError('EINVAL', 'threads cannot share the bytes of this bank', {
+        address: bank.base,
+        advice: 'pass `shared: true` to PhysicalMemory.create(), or a shared source',
       });
     }
     pfn = Math.floor((Number(bank.base) + bank.bytes) / size);

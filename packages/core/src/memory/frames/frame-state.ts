@@ -1,6 +1,16 @@
 import { makeBuffer } from '../host.js';
 import { Bitmap } from './bitmap.js';
-import { MAGIC, MAX_ORDER, NONE_FREE, SCATTER, type Shape, shapeOf, VERSION, Word } from './frame-layout.js';
+import {
+  MAGIC,
+  MAX_ORDER,
+  NONE_FREE,
+  SCATTER,
+  type Shape,
+  shapeOf,
+  THREADS,
+  VERSION,
+  Word,
+} from './frame-layout.js';
 
 /** A range of frames. */
 export interface FrameRange {
@@ -20,6 +30,8 @@ interface FrameStateOptions {
   /** Seed, or `null` for lowest first. */
   readonly scatter: number | null;
   readonly shared: boolean;
+  /** Slots of the threads that will use it; 0 for one thread. */
+  readonly slots: number;
 }
 
 /**
@@ -35,6 +47,11 @@ export class FrameState {
   readonly first: number;
   readonly frames: number;
   readonly scattered: boolean;
+  /** Slots of the threads that use it; 0 for one thread. */
+  readonly slots: number;
+  /** Where the caches and marks of several threads are, in words. */
+  readonly cachesStart: number;
+  readonly marksStart: number;
   /** The frame number of index 0. */
   readonly origin: number;
   /** The index of the first frame. */
@@ -45,8 +62,13 @@ export class FrameState {
   readonly words: Int32Array;
   /** The free blocks of each order up to `topOrder`, by index >> order. */
   readonly free: readonly Bitmap[];
-  /** One byte for each frame of the range: 0, or 1 + the order of the allocated block that begins there. */
-  readonly heads: Uint8Array;
+  /**
+   * One byte for each frame of the range: 0, or 1 + the order of the allocated block that begins there. For
+   * several threads one word, which says who took the block, too.
+   */
+  readonly heads: Uint8Array | Int32Array;
+  /** What is added to `1 + order` in `heads` for a block that is taken: who takes it. 0 for one thread. */
+  tag = 0;
 
   /** Views of a state that exists. */
   constructor(buffer: ArrayBufferLike, shape: Shape) {
@@ -56,24 +78,31 @@ export class FrameState {
     this.first = shape.first;
     this.frames = shape.frames;
     this.scattered = shape.scattered;
+    this.slots = shape.slots;
+    this.cachesStart = shape.cachesStart;
+    this.marksStart = shape.marksStart;
     this.origin = shape.origin;
     this.lead = shape.first - shape.origin;
     this.topOrder = shape.topOrder;
     this.free = shape.bitmapStarts.map(
       (start, order) => new Bitmap(this.words, start, shape.bitmapSizes[order] as number),
     );
-    this.heads = new Uint8Array(buffer, shape.headsOffset, shape.frames);
+    this.heads =
+      shape.slots === 0
+        ? new Uint8Array(buffer, shape.headsOffset, shape.frames)
+        : new Int32Array(buffer, shape.headsOffset, shape.frames);
   }
 
   /** A state in which no frame is free yet: all count as allocated, except the reserved ones. */
   static create(o: FrameStateOptions): FrameState {
-    const shape = shapeOf(o.pageShift, o.first, o.frames, o.reserved.length, o.scatter !== null);
+    const shape = shapeOf(o.pageShift, o.first, o.frames, o.reserved.length, o.scatter !== null, o.slots);
     const state = new this(makeBuffer(shape.bytes, o.shared, `the state of ${o.frames} frames`), shape);
     const { words } = state;
     words[Word.magic] = MAGIC;
     words[Word.version] = VERSION;
     words[Word.pageShift] = o.pageShift;
-    words[Word.flags] = o.scatter === null ? 0 : SCATTER;
+    words[Word.flags] = (o.scatter === null ? 0 : SCATTER) | (o.slots === 0 ? 0 : THREADS);
+    words[Word.slots] = o.slots;
     words[Word.firstLow] = o.first % 2 ** 32;
     words[Word.firstHigh] = Math.floor(o.first / 2 ** 32);
     words[Word.frames] = o.frames;
