@@ -46,7 +46,7 @@ export {
 export { validateFormat } from './format/validate.js';
 export type { VirtualRange } from './format/virtual-range.js';
 export type { LoopPlace, LoopProvider, WebAssemblyMemoryLike } from './loops/loop-provider.js';
-export type { EntryFinder, EntryWords, FrameSource, RunLoops, WalkLoops } from './loops/run-loops.js';
+export type { EntryFinder, EntryReader, EntryWords, FrameSource, RunLoops, WalkLoops } from './loops/run-loops.js';
 export type {
   Bank,
   BankOptions,
