@@ -31,6 +31,7 @@ const tableParts = {
   state: { all: [], types: ['walk'] },
   walk: { all: ['state'] },
   show: { all: ['walk', 'state'] },
+  check: { all: ['walk', 'state'] },
   change: { all: ['walk', 'state'] },
 };
 

@@ -3,7 +3,8 @@ import { entryOf, isTable, NO_TABLE, rootTable, tableOf } from './walk-one';
 import { KEY_MASK, KEY_SHIFT } from './walk-plain';
 import { below, FIRST_LEVEL, isInRange, upperLevel } from './walk-plan';
 
-// A cache of the tables of the last level but one, like an MMU's paging-structure cache. Tables do not change during a call. It has
+// A cache of the tables of the last level but one, like an MMU's paging-structure cache. It lives for one call. On
+// shared memory another thread may take a table out meanwhile, but its frame is not used again before this thread is between calls. It has
 // 32 places of 16 bytes. The lowest address bits above those tables select the place. A place holds all address bits above, and the
 // table. Most walks then read two entries, and a batch that jumps between tables does not mispredict a branch at each jump.
 

@@ -46,7 +46,14 @@ export {
 export { validateFormat } from './format/validate.js';
 export type { VirtualRange } from './format/virtual-range.js';
 export type { LoopPlace, LoopProvider, WebAssemblyMemoryLike } from './loops/loop-provider.js';
-export type { EntryFinder, EntryWords, FrameSource, RunLoops, WalkLoops } from './loops/run-loops.js';
+export type {
+  EntryFinder,
+  EntryReader,
+  EntryWords,
+  FrameSource,
+  RunLoops,
+  WalkLoops,
+} from './loops/run-loops.js';
 export type {
   Bank,
   BankOptions,
@@ -67,6 +74,8 @@ export { collapseLeaves } from './table/change/resize/collapse.js';
 export { splitLeaves } from './table/change/resize/split.js';
 export { applyToExisting, applyToRange } from './table/change/visit/apply.js';
 export type { Slot, SlotVisitor } from './table/change/visit/slot.js';
+export { type CheckTablesOptions, checkTables, type TableCheck } from './table/check/check-tables.js';
+export type { TableFinding, TableFindingKind } from './table/check/finding.js';
 export type {
   ApplyOptions,
   CollapseOptions,

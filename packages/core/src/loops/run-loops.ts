@@ -25,6 +25,15 @@ export interface EntryFinder {
   readonly isLost: boolean;
 }
 
+/** Reads single entries, each whole. `at` is the index of the entry's low word. */
+export interface EntryReader {
+  /** Reads one entry, on shared memory as one atomic. Returns its low word; `high` is its high word. */
+  load64(at: number): number;
+
+  /** High word of the entry that `load64` read last. */
+  readonly high: number;
+}
+
 /** What `writeFrames` answers when all was written. */
 export const WRITTEN = -1;
 
@@ -38,7 +47,7 @@ export const WRITTEN = -1;
  * There are two implementations with equal results: `ArrayLoops` over typed arrays, and `WasmLoops` over the
  * WebAssembly.Memory of the bank.
  */
-export interface RunLoops {
+export interface RunLoops extends EntryReader {
   /** Which implementation it is, for people and benchmarks. */
   readonly kind: 'array' | 'wasm';
 
@@ -102,12 +111,6 @@ export interface RunLoops {
 
   /** Index of the first entry in which two runs differ; -1 when they are equal. */
   firstDifference(a: number, b: number, count: number): number;
-
-  /** Reads one entry, on shared memory as one atomic. Returns its low word; `high` is its high word. */
-  load64(at: number): number;
-
-  /** High word of the entry that `load64` read last. */
-  readonly high: number;
 
   /** Writes one entry, on shared memory as one atomic. */
   store64(at: number, lo: number, hi: number): void;

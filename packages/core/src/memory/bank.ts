@@ -1,6 +1,6 @@
 import { shown, VmError } from '../errors.js';
 import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
-import type { EntryWords, RunLoops } from '../loops/run-loops.js';
+import type { EntryReader, EntryWords, RunLoops } from '../loops/run-loops.js';
 
 /**
  * Width of the physical addresses that memory and allocators accept, in bits.
@@ -40,6 +40,12 @@ export interface Bank {
    * writable. `null` until a `PageTable` needs them, unless a provider gave some.
    */
   readonly loops: RunLoops | null;
+  /**
+   * Reads entries in `words`, each as one 64-bit atomic, where other threads may use the bytes. `null` where
+   * none can: there, two plain reads are enough. With two plain reads of shared bytes, half of an entry may be
+   * another thread's.
+   */
+  readonly atomic: EntryReader | null;
   /**
    * Where a frame begins in `words`.
    *

@@ -3,7 +3,8 @@ import { flagOption, wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 import type { LoopProvider, WebAssemblyMemoryLike } from '../loops/loop-provider.js';
-import type { RunLoops } from '../loops/run-loops.js';
+import type { EntryReader, RunLoops } from '../loops/run-loops.js';
+import { SharedEntries } from '../loops/shared-entries.js';
 import {
   BANK_ALIGNMENT,
   type BankSource,
@@ -34,6 +35,8 @@ export class LinearBank implements ByteBank {
   /** `start` in words. It is below 2^50, so arithmetic in doubles is exact. */
   readonly #firstWord: number = 0;
   readonly #wordCount: number = 0;
+  /** Made at the first read: a bank with loops needs none. */
+  #reader: EntryReader | null = null;
   #words: Int32Array;
   #quads: BigUint64Array;
 
@@ -109,6 +112,10 @@ export class LinearBank implements ByteBank {
     this.loops ??= make(this, this.#shared);
   }
 
+  get atomic(): EntryReader | null {
+    return this.#shared ? (this.loops ?? this.#readerWithoutLoops()) : null;
+  }
+
   get words(): Int32Array {
     // Growth of a WebAssembly.Memory, a transfer, and a shrink below the bank's end all make the length of
     // an old view 0. To read that length costs nothing. To ask a WebAssembly.Memory for its buffer is a call
@@ -157,6 +164,11 @@ export class LinearBank implements ByteBank {
     const quads = this.#freshQuads();
     if (this.#shared) Atomics.store(quads, offset / 8, value);
     else quads[offset / 8] = value;
+  }
+
+  #readerWithoutLoops(): EntryReader {
+    this.#reader ??= new SharedEntries(this);
+    return this.#reader;
   }
 
   #freshQuads(): BigUint64Array {

@@ -2,10 +2,12 @@ import { checkAddress } from '../check/address.js';
 import { flagOption, wrongValue } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
-import type { RunLoops } from '../loops/run-loops.js';
+import type { EntryReader, RunLoops } from '../loops/run-loops.js';
+import { SharedEntries } from '../loops/shared-entries.js';
 import { type Bank, type ByteBank, checkPageShift, type MakeLoops, PHYSICAL_ADDRESS_BITS } from './bank.js';
 import { lastAtOrBelow, readOnly } from './bank-search.js';
 import { FrameIndex } from './frame-index.js';
+import { isShared } from './host.js';
 
 /** A read-only image of single frames, as in a memory dump. */
 export interface SparseImage {
@@ -63,6 +65,7 @@ class SparseBank implements ByteBank {
   readonly end: number;
   readonly words: Int32Array;
   loops: RunLoops | null = null;
+  readonly atomic: EntryReader | null;
   readonly #quads: BigUint64Array;
   readonly #pageShift: number;
   readonly #frames: FrameIndex | null;
@@ -123,6 +126,7 @@ class SparseBank implements ByteBank {
     const aligned = isZero ? withZeros(bytes) : bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
     this.words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
     this.#quads = new BigUint64Array(aligned.buffer, aligned.byteOffset, aligned.length / 8);
+    this.atomic = isShared(aligned.buffer) ? new SharedEntries(this) : null;
   }
 
   useLoops(make: MakeLoops): void {
@@ -170,7 +174,8 @@ class SparseBank implements ByteBank {
   }
 
   read64(offset: number): bigint {
-    return this.#quads[offset / 8] as bigint;
+    const at = offset / 8;
+    return this.atomic === null ? (this.#quads[at] as bigint) : Atomics.load(this.#quads, at);
   }
 
   write32(): void {

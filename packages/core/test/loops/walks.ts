@@ -106,7 +106,7 @@ function findEntries(
     writable: true,
     linear: true,
   };
-  const flatBank = { ...bank, loops, wordOf: () => -1, wordAt: () => -1 };
+  const flatBank = { ...bank, loops, atomic: null, wordOf: () => -1, wordAt: () => -1 };
   const flat = FlatFinder.fits(plan, flatBank)
     ? new FlatFinder(plan, flatBank, words[At.ROOT] as number)
     : null;

@@ -45,8 +45,10 @@ export class WalkRoot {
   declare readonly lowRotate: number;
   declare readonly highLo: number;
   declare readonly highHi: number;
-  /** The number of levels; 0 where the unrolled walk does not serve the format. */
-  declare readonly depth: number;
+  /** The number of levels; 0 where the unrolled walk does not serve the format, or the bank: on shared memory it could see half an entry. */
+  declare depth: number;
+  /** The same for a bank that no other thread uses. */
+  declare readonly fullDepth: number;
   /** Mask of the slots of a table that fills a page, and the shift of each step's slot, counted from the last level up. */
   declare readonly slots: number;
   declare readonly shift1: number;
@@ -99,7 +101,8 @@ export class WalkRoot {
       froms.every((from) => from >= 0) &&
       levels.every(({ slots }) => slots < 2 ** (pageShift - 3)) &&
       plan.format.range.bits > 32;
-    this.depth = (fits ? levels.length : 0) | 0;
+    this.fullDepth = (fits ? levels.length : 0) | 0;
+    this.depth = this.fullDepth | 0;
     this.slots = ((1 << (pageShift - 3)) - 1) | 0;
     this.shift1 = shift(1) | 0;
     this.shift2 = shift(2) | 0;
@@ -266,6 +269,7 @@ export class WalkRoot {
   enter(bank: Bank): void {
     if (bank === this.bank && this.frameCount > 0) return;
     this.bank = bank;
+    this.depth = (bank.atomic === null ? this.fullDepth : 0) | 0;
     const first = Number(bank.base) / 2 ** this.pageShift;
     const isPlain = bank.linear && Number.isInteger(first) && first + bank.bytes / 4096 < 2 ** 31;
     this.firstFrame = (isPlain ? first : 0) | 0;

@@ -47,15 +47,15 @@ export class Walker {
     if (barred !== null) return this.#refuse(root, barred, vaHi, vaLo, number);
     const middle = middleOf(vaHi, vaLo);
     let { bank } = root;
-    let { words } = bank;
+    let { words, atomic } = bank;
     let { word } = root;
     let step = rights.root;
     let tries = 0;
     for (let index = 0; ; index++) {
       const level = levels[index] as WalkLevel;
       const at = (word + (slotIn(level, vaHi, middle, vaLo) << 1)) | 0;
-      const lo = words[at] as number;
-      const hi = words[at + 1] as number;
+      const lo = atomic === null ? (words[at] as number) : atomic.load64(at);
+      const hi = atomic === null ? (words[at + 1] as number) : atomic.high;
       let next = step.recent;
       if (next === null || !next.is(lo, hi)) {
         next = rights.find(step, level.plan, lo, hi);
@@ -94,15 +94,15 @@ export class Walker {
         bank = other;
         word = bank.wordOf(child, root.pageShift);
       }
-      words = bank.words;
+      ({ words, atomic } = bank);
     }
   }
 
   /** Judges an access to an entry that is not ready for it, and sets the bits that hardware sets. */
   #settle(root: WalkRoot, bank: Bank, at: number, step: PathStep, number: number): Fault | null {
-    const { words } = bank;
-    const lo = words[at] as number;
-    const hi = words[at + 1] as number;
+    const { words, atomic } = bank;
+    const lo = atomic === null ? (words[at] as number) : atomic.load64(at);
+    const hi = atomic === null ? (words[at + 1] as number) : atomic.high;
     this.#hasChanged = false;
     // Somebody else changed it since it was read.
     if (!step.is(lo, hi)) {

@@ -120,7 +120,15 @@ export class ShadowTree implements Tree {
     const place = this.#memory.locate(pfn, this.#pageShift);
     if (place === null) return null;
     const from = place.word + (level === 0 ? this.#rootWord : 0);
-    return place.bank.words.subarray(from, from + 2 * (this.readers[level] as LevelReader).entries);
+    const count = 2 * (this.readers[level] as LevelReader).entries;
+    const { words, atomic } = place.bank;
+    if (atomic === null) return words.subarray(from, from + count);
+    const copy = new Int32Array(count);
+    for (let i = 0; i < count; i += 2) {
+      copy[i] = atomic.load64(from + i);
+      copy[i + 1] = atomic.high;
+    }
+    return copy;
   }
 
   unlink(node: TableNode, index: number, table: number): void {

@@ -7,6 +7,7 @@ import { childPfn, isLeaf, isTable } from '../state/entries.js';
 import { leafStart } from '../state/leaf-start.js';
 import { isNext, isSameRun, leafRun, type OpenRun } from '../walk/leaves.js';
 import { MetTables } from '../walk/met-tables.js';
+import { tableEntries } from '../walk/read-entry.js';
 import type { EffectiveRights, Rights, TablePath } from '../walk/rights.js';
 import { rootAddress } from '../walk/walk.js';
 import { type DeadEntries, type DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
@@ -115,11 +116,12 @@ function listTable(tree: Tree, listed: MetTables, above: Place, entry: TableEntr
 
 /** What a table holds in the range, in slot order. Adjacent entries are runs. */
 function itemsOf({ context, range, rights }: Tree, place: Place): Item[] {
-  const { level, bank, word, page: start, path } = place;
+  const { level, page: start, path } = place;
   const { plan } = context;
-  const { words } = bank;
   const first = Math.max(0, Math.floor((range.first - start) / level.pages));
   const end = Math.min(level.entries, Math.ceil((range.first + range.pages - start) / level.pages));
+  const { bank, word } = tableEntries(place.bank, place.word, first, end);
+  const { words } = bank;
   const items: Item[] = [];
   for (let slot = first; slot < end; slot++) {
     const lo = words[word + 2 * slot] as number;
@@ -153,7 +155,8 @@ function itemsOf({ context, range, rights }: Tree, place: Place): Item[] {
 }
 
 /** Counts the entries of a whole table that are not 0. */
-function inUse({ counters }: TableContext, { level, bank, word }: Place): string {
+function inUse({ counters }: TableContext, { level, ...place }: Place): string {
+  const { bank, word } = tableEntries(place.bank, place.word, 0, level.entries);
   const { words } = bank;
   let count = 0;
   for (let at = word; at < word + 2 * level.entries; at += 2) {

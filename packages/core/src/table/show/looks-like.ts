@@ -5,6 +5,7 @@ import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
 import { childPfn, isLeaf, isPresent, isTable } from '../state/entries.js';
 import { contextOf } from '../state/registry.js';
+import { tableEntries } from '../walk/read-entry.js';
 
 /** Whether tables look like tables of a format, from a sample of them. */
 export interface Likeness {
@@ -92,7 +93,8 @@ class Sample {
   /** Reads tables of a level. @returns the tables below. */
   read(level: LevelPlan, tables: readonly Place[]): Place[] {
     const below: Place[] = [];
-    for (const { bank, word } of tables) {
+    for (const table of tables) {
+      const { bank, word } = tableEntries(table.bank, table.word, 0, level.entries);
       let used = 0;
       let before = -1;
       this.tables++;

@@ -23,6 +23,8 @@ export interface TablePlace {
 export interface OwesFlush {
   /** True when it owes a flush for a page of the range. */
   touches(range: PageRange): boolean;
+  /** True when a table in this frame waits for the flush. */
+  awaits(pfn: number): boolean;
 }
 
 const NO_PLACE: TablePlace = Object.freeze({ pfn: -1, bank: null as unknown as Bank, word: -1 });

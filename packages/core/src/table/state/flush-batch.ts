@@ -111,6 +111,10 @@ export class OwedFlushes implements FlushBatch {
     return this.#context === context;
   }
 
+  awaits(pfn: number): boolean {
+    return this.#tables.has(pfn);
+  }
+
   /** True when a flush is owed for a page of the range, or for a table that translated one. */
   touches({ first, pages }: PageRange): boolean {
     return this.#owed.touches(first, first + pages) || this.#unlinked.touches(first, first + pages);

@@ -128,6 +128,11 @@ export class TableRecords {
     return true;
   }
 
+  /** Level of a table. */
+  levelOf(handle: number): number {
+    return (this.#levels[handle] as number) - 1;
+  }
+
   /** The owner of a table. */
   ownerOf(handle: number): number {
     return this.#owners[handle] as number;

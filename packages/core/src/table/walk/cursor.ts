@@ -14,6 +14,8 @@ import { FlatWalk } from './flat-walk.js';
  * It forgets the table when this page table changes through its own calls. It does not notice when others
  * change the tables above: call `reset` then, as a kernel invalidates a processor's cached upper levels.
  * Entries of the kept table are read again each time. Addresses in larger leaves are walked.
+ *
+ * On memory that other threads may use it keeps no table, since they may take any out. Each address is then walked.
  */
 export interface TranslationCursor {
   /**

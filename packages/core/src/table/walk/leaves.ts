@@ -1,5 +1,5 @@
 import type { LevelPlan, Plan } from '../../format/plan.js';
-import type { Bank } from '../../memory/bank.js';
+import type { EntryWords } from '../../loops/run-loops.js';
 import { joinWords } from '../../words.js';
 import { addressOf, type PageRange } from '../page-range.js';
 import { destroyed, type TableContext, type TablePlace } from '../state/context.js';
@@ -7,7 +7,9 @@ import { childPfn, isLeaf, isTable } from '../state/entries.js';
 import { leafStart } from '../state/leaf-start.js';
 import { bankOf, noBytes } from '../state/table-banks.js';
 import { type MetTable, MetTables } from './met-tables.js';
+import { tableEntries } from './read-entry.js';
 import type { EffectiveRights, Rights, TablePath } from './rights.js';
+import { isShared } from './shared-walk.js';
 
 /** Adjacent leaves of one size and equal flags, whose addresses and frames both step by that size. */
 export interface LeafRun {
@@ -77,7 +79,7 @@ interface JudgedRun extends OpenRun {
 
 /** A table on the way down, and how far it has been read. */
 interface Frame {
-  readonly bank: Bank;
+  readonly bank: EntryWords;
   readonly word: number;
   /** Index of the first page that the table translates. */
   readonly page: number;
@@ -144,11 +146,24 @@ function* runs(
 ): Generator<LeafRun | EffectiveRun | UnlistedTable, void, undefined> {
   const { plan, counters, root } = context;
   const end = range.first + range.pages;
-  const tables = new MetTables();
-  let open: JudgedRun | null = null;
   const rootPath = rights === null ? null : rights.root;
-  const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root, 0, rootPath, null, range.first)];
+  const shared = isShared(context);
+  let { first } = range;
+  let { generation } = context;
+  let tables = new MetTables();
+  let open: JudgedRun | null = null;
+  const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root, 0, rootPath, null, first, end)];
   counters.tablesRead++;
+  // Between two items, other threads may have got back the tables on the way. Then the way begins at the root.
+  const resume = (next: number): void => {
+    if (!shared || context.generation === generation) return;
+    generation = context.generation;
+    first = next;
+    tables = new MetTables();
+    stack.length = 0;
+    stack.push(enter(plan.levels[0] as LevelPlan, root, 0, rootPath, null, first, end));
+    counters.tablesRead++;
+  };
 
   while (stack.length > 0) {
     if (context.isDestroyed) throw destroyed();
@@ -174,7 +189,7 @@ function* runs(
       const pfn = childPfn(context, lo, hi);
       const path = top.path === null ? null : top.path.enter(lo, hi);
       const below = plan.levels[level.index + 1] as LevelPlan;
-      const isWhole = page >= range.first && page + level.pages <= end;
+      const isWhole = page >= first && page + level.pages <= end;
       const earlier = isWhole ? tables.find(below.index, pfn, path) : null;
       if (earlier?.isEmpty === true) continue;
       const bank = bankOf(context, pfn);
@@ -184,11 +199,12 @@ function* runs(
         if (bank === null && isStrict) throw noBytes(context, pfn, page);
         yield { rights: null, level: below.index, page, slot, pfn, lo, hi, met: earlier, path };
         top.isEmpty = false;
+        resume(page + level.pages);
         continue;
       }
       const met = isWhole && earlier === null ? tables.add(below.index, pfn, path, page) : null;
       const word = bank.wordOf(pfn, plan.pageShift);
-      stack.push(enter(below, { bank, word }, page, path, met, range.first));
+      stack.push(enter(below, { bank, word }, page, path, met, first, end));
       counters.tablesRead++;
       continue;
     }
@@ -206,7 +222,10 @@ function* runs(
       open.count++;
       continue;
     }
-    if (open !== null) yield close(context, open);
+    if (open !== null) {
+      yield close(context, open);
+      resume(page + level.pages);
+    }
     const path: TablePath | null = top.path;
     const allowed: Rights | null = rights === null || path === null ? null : rights.of(path, level, lo, hi);
     open = { level, page, pfn, flagsLo, flagsHi, rights: allowed, path, count: 1 };
@@ -234,9 +253,12 @@ function enter(
   path: TablePath | null,
   met: MetTable | null,
   first: number,
+  end: number,
 ): Frame {
   const slot = Math.max(0, Math.floor((first - page) / level.pages));
-  return { bank, word, page, path, met, slot, isEmpty: true };
+  const last = Math.min(level.entries, Math.ceil((end - page) / level.pages));
+  const entries = tableEntries(bank, word, slot, last);
+  return { bank: entries.bank, word: entries.word, page, path, met, slot, isEmpty: true };
 }
 
 function close({ plan }: TableContext, run: JudgedRun): LeafRun {

@@ -8,6 +8,7 @@ import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
 import { isLeaf, isTable } from '../state/entries.js';
 import { contextOf, requireLive } from '../state/registry.js';
+import { tableEntries } from './read-entry.js';
 import { isInRange, leafFrame, type RangeTest, rangeTest } from './walk-end.js';
 
 /** Most levels of a walk. */
@@ -116,11 +117,11 @@ class PathWalk implements PathWalker {
     let inFrame = 4 * (word - bank.wordOf(pfn, pageShift));
     for (let index = 0; ; index++) {
       const level = levels[index] as LevelPlan;
-      const { words } = bank;
+      const { atomic, words } = bank;
       const slot = slotOf(level, vaHi, vaLo);
       const at = word + 2 * slot;
-      const lo = words[at] as number;
-      const hi = words[at + 1] as number;
+      const lo = atomic === null ? (words[at] as number) : atomic.load64(at);
+      const hi = atomic === null ? (words[at + 1] as number) : atomic.high;
       this.entryAddress[index] = pfn * this.#pageBytes + inFrame + 8 * slot;
       this.tablePfn[index] = pfn;
       this.entryLo[index] = lo;
@@ -157,8 +158,11 @@ class PathWalk implements PathWalker {
     const { plan } = this.#context;
     const level = plan.levels[plan.last] as LevelPlan;
     if (this.leafShift !== level.shift) return 0;
-    const { words } = this.#bank;
     const inGroup = slotOf(level, this.#vaHi, this.#vaLo) & (pages - 1);
+    // A root of one level may have fewer entries.
+    const end = Math.min(pages, level.entries);
+    const { bank, word } = tableEntries(this.#bank, this.#at - 2 * inGroup, 0, end);
+    const { words } = bank;
     const flagsLo = this.entryLo[plan.last] as number;
     const flagsHi = this.entryHi[plan.last] as number;
     // The frame number in a NAPOT leaf is partly a mark of its size, so flags are compared without it.
@@ -166,9 +170,8 @@ class PathWalk implements PathWalker {
     const addressHi = level.leafAddressHi;
     const start = (this.#vaLo & ~((pages << level.shift) - 1)) | 0;
     let mask = 0;
-    // A root of one level may have fewer entries.
-    for (let i = 0; i < pages && i < level.entries; i++) {
-      const at = this.#at + 2 * (i - inGroup);
+    for (let i = 0; i < end; i++) {
+      const at = word + 2 * i;
       const lo = words[at] as number;
       const hi = words[at + 1] as number;
       if ((((lo ^ flagsLo) & ~addressLo) | ((hi ^ flagsHi) & ~addressHi)) !== 0) continue;

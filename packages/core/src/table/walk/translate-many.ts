@@ -5,6 +5,7 @@ import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
 import { behind, contextOf } from '../state/registry.js';
 import { LookupWalk } from './lookup-walk.js';
+import { isShared, SharedLookup } from './shared-walk.js';
 import type { Translator } from './translator.js';
 
 /**
@@ -49,7 +50,7 @@ const walksOf: WeakMap<TableContext, ManyWalks> = new WeakMap();
 class ManyWalks {
   readonly #translator: Translator;
   /** Also tells the leaf's size. It is a loop, not the unrolled walk. */
-  readonly #lookup: LookupWalk;
+  readonly #lookup: Translator & { readonly leafShift: number };
   readonly #walks: WalkLoops | null;
   readonly #plan: Int32Array | null;
 
@@ -57,7 +58,7 @@ class ManyWalks {
     const { plan, memory, root } = context;
     const walks = root.bank.loops?.walks ?? null;
     this.#translator = translator;
-    this.#lookup = new LookupWalk(context);
+    this.#lookup = isShared(context) ? new SharedLookup(context) : new LookupWalk(context);
     this.#walks = walks;
     this.#plan =
       memory.banks.length === 1 && walks !== null ? walks.planOf(plan, root.bank, root.word) : null;

@@ -2,12 +2,15 @@ import type { TableContext } from '../state/context.js';
 import { FlatFinder } from './flat-finder.js';
 import { FlatWalk } from './flat-walk.js';
 import { LookupWalk } from './lookup-walk.js';
+import { isShared, SharedWalk } from './shared-walk.js';
 import type { Translator } from './translator.js';
 
 /**
- * Makes the translator of a root: the unrolled walk where all tables are in one linear bank, else the loop.
+ * Makes the translator of a root: the unrolled walk where all tables are in one linear bank, else the loop. Memory
+ * that other threads may use has one of its own, so that the others stay as fast as plain reads are.
  */
 export function makeTranslator(context: TableContext): Translator {
+  if (isShared(context)) return new SharedWalk(context);
   const { plan, memory, root } = context;
   const [bank] = memory.banks;
   const isFlat = memory.banks.length === 1 && bank !== undefined && FlatFinder.fits(plan, bank);

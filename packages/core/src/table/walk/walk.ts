@@ -11,6 +11,7 @@ import { joinWords, type Words, words } from '../../words.js';
 import { isTranslated } from '../page-range.js';
 import type { TableContext } from '../state/context.js';
 import { childPfn } from '../state/entries.js';
+import { readEntry } from './read-entry.js';
 import { leafFrame } from './walk-end.js';
 
 /** One entry that a walk read. */
@@ -124,7 +125,7 @@ export function walkAddress(
   for (const level of plan.levels) {
     const index = slotOf(level, question.words.hi, question.words.lo);
     const at = table.word + 2 * index;
-    const entry = { lo: table.bank.words[at] as number, hi: table.bank.words[at + 1] as number };
+    const entry = readEntry(table.bank, at);
     const kind = classify(format.present, level.level, entry);
     counters.tablesRead++;
     counters.entriesRead++;
