@@ -7,7 +7,7 @@ import type { PageTableFormat } from '../../format/page-table-format.js';
 import { leafTemplate, type Plan, planOf } from '../../format/plan.js';
 import { tableEntryOf } from '../../format/table-entry.js';
 import { requireSound } from '../../format/validate.js';
-import { ArrayLoops } from '../../loops/array-loops.js';
+import { arrayLoops } from '../../loops/shared-array-loops.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import { TableContext, type TablePlace } from './context.js';
@@ -69,7 +69,7 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
     });
   checkSink(given.sink);
   checkAllocator(plan, memory, frames);
-  memory.useLoops((bank, isShared) => new ArrayLoops(bank, isShared));
+  memory.useLoops(arrayLoops);
   const context = new TableContext(
     plan,
     tableEntry === undefined ? plan.link : linkOf(plan, tableEntry),
