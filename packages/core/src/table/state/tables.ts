@@ -58,7 +58,7 @@ export function newTable(
     );
   }
   if (!isFilled) {
-    bank.words.fill(0, word, word + plan.pageWords * 2 ** order);
+    loopsOf(bank).erase(word, (plan.pageWords / 2) * 2 ** order);
     counters.tablesZeroed++;
   }
   records.enter(pfn, level, parent < 0 ? context.owner : records.ownerOf(parent));

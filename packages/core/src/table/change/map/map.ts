@@ -6,7 +6,7 @@ import { loopsOf } from '../../../memory/bank.js';
 import type { LeafCaps } from '../../arguments.js';
 import { hullOf, type PageRange } from '../../page-range.js';
 import { type TableContext, visitRoot } from '../../state/context.js';
-import { childPfn, isTable } from '../../state/entries.js';
+import { childPfn, highAt, isTable, lowAt } from '../../state/entries.js';
 import { refuseOwed } from '../../state/flush.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
 import type { TableVisit } from '../../state/table-visit.js';
@@ -99,12 +99,12 @@ function descend(call: MapCall, table: TableVisit, slot: number, below: TableVis
   const { words } = bank;
   const { done, pages } = below;
   const entry = table.word + 2 * slot;
-  const lo = words[entry] as number;
-  const hi = words[entry + 1] as number;
+  const lo = lowAt(bank, words, entry);
+  const hi = highAt(bank, words, entry);
   const page = call.first + done;
   context.counters.entriesRead++;
   if ((lo | hi) !== 0) {
-    if (!isTable(level, lo, hi)) throw occupied(call, level, words, entry, done);
+    if (!isTable(level, lo, hi)) throw occupied(call, level, bank, entry, done);
     const child = childPfn(context, lo, hi);
     mapTable(call, below.enter(child, writableBankOfTable(context, child, page)));
     return;
@@ -176,10 +176,10 @@ function replaceTable(call: MapCall, table: TableVisit, slot: number, at: number
   const { plan, counters } = context;
   const { level, bank, record } = table;
   const entry = table.word + 2 * slot;
-  const lo = bank.words[entry] as number;
-  const hi = bank.words[entry + 1] as number;
+  const lo = lowAt(bank, bank.words, entry);
+  const hi = highAt(bank, bank.words, entry);
   counters.entriesRead++;
-  if (!isTable(level, lo, hi)) throw occupied(call, level, bank.words, entry, at);
+  if (!isTable(level, lo, hi)) throw occupied(call, level, bank, entry, at);
   const page = call.first + at;
   const empty = collectEmptyTables(context, level.index + 1, childPfn(context, lo, hi), page);
   if (empty === null) return 0;

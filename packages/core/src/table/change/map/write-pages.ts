@@ -21,7 +21,7 @@ export function writePages(call: MapCall, table: TableVisit): void {
   if (!isNew) {
     const used = loopsOf(bank).firstLive(at, pages);
     counters.entriesRead += used < 0 ? pages : used + 1;
-    if (used >= 0) throw occupied(call, level, bank.words, at + 2 * used, done + used);
+    if (used >= 0) throw occupied(call, level, bank, at + 2 * used, done + used);
   }
   const result = writeLeaves(call, table, slot, pages, source, done);
   if (result !== WRITTEN) throw badFrame(frameAt(source, done + result), done + result, plan.pfnLimit);

@@ -2,7 +2,7 @@ import type { LevelPlan } from '../../../format/plan.js';
 import { type Bank, loopsOf } from '../../../memory/bank.js';
 import type { PageRange } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
-import { writeTableEntry } from '../../state/entries.js';
+import { linkTableEntry } from '../../state/entries.js';
 import { flush, refuseOwed } from '../../state/flush.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
 import { freedByOthers, freeHeldTables, freeTables, newTable, newTables } from '../../state/tables.js';
@@ -80,7 +80,7 @@ export class ChangeSet {
   /** Links a table into an empty slot. The slot was noted, or the call made its table. */
   writeLink(bank: Bank, at: number, record: number, pfn: number): void {
     const { counters, records } = this.#context;
-    writeTableEntry(this.#context.link, bank.words, at, pfn);
+    linkTableEntry(this.#context.link, bank, at, pfn);
     counters.entriesWritten++;
     records?.add(record, 1);
   }
@@ -130,7 +130,7 @@ export class ChangeSet {
       for (let i = 0; i < tables; i++) this.clear(partOf(span, i * level.entries, level.entries), keepsOld);
       return;
     }
-    const saved = keepsOld ? this.#log.copyOf(bank.words, at, count) : null;
+    const saved = keepsOld ? this.#log.copyOf(bank, at, count) : null;
     // The count of a whole table is enough, without a scan. Only a count of 0 needs proof.
     const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
     let live = counted;
@@ -171,12 +171,11 @@ export class ChangeSet {
   rewrite(span: Span, after: Int32Array): void {
     const { level, bank, at, count, record, page } = span;
     const context = this.#context;
-    const { words } = bank;
-    const saved = this.#log.copyOf(words, at, count);
+    const saved = this.#log.copyOf(bank, at, count);
     const { written, grew, during, first, end } = compare(context, span, saved, after);
     if (written === 0) return;
     this.#log.noteWords(bank, at, count, record, grew, saved);
-    words.set(during ?? after, at);
+    loopsOf(bank).put(at, during ?? after, 0, count);
     context.counters.entriesWritten += written;
     context.records?.add(record, grew);
     if (end > 0) this.widen(page + first * level.pages, (end - first) * level.pages, level.shift);
@@ -211,13 +210,12 @@ export class ChangeSet {
    */
   unlink({ pfn, level, parent, at, parentRecord, page, pages }: Link): void {
     const { plan } = this.#context;
-    const { words } = parent;
-    const saved = this.#log.copyOf(words, at, 1);
+    const saved = this.#log.copyOf(parent, at, 1);
     // Met a second time, through another link to its parent.
     if (((saved[0] as number) | (saved[1] as number)) === 0) return;
     this.free(pfn);
     this.#log.noteWords(parent, at, 1, parentRecord, -1, saved);
-    words.fill(0, at, at + 2);
+    loopsOf(parent).store64(at, 0, 0);
     this.#context.counters.entriesWritten++;
     this.#context.records?.add(parentRecord, -1);
     this.widen(page, pages, plan.pageShift);
@@ -306,14 +304,13 @@ export class ChangeSet {
 
   /** Gives broken entries their words. What others wrote in the meantime stays. */
   #make({ bank, at, during, after }: Broken): void {
-    const { words } = bank;
+    const loops = loopsOf(bank);
     let written = 0;
     for (let i = 0; i < after.length; i += 2) {
       const lo = after[i] as number;
       const hi = after[i | 1] as number;
       if (((during[i] as number) | (during[i | 1] as number)) !== 0 || (lo | hi) === 0) continue;
-      words[at + i] = lo;
-      words[at + i + 1] = hi;
+      loops.store64(at + i, lo, hi);
       written++;
     }
     this.#context.counters.entriesWritten += written;
