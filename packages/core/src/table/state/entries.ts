@@ -2,6 +2,7 @@ import { entryHi, entryLo, pfnOf } from '../../address-codec.js';
 import type { EntryTemplate } from '../../entry-template.js';
 import { type LevelPlan, meets } from '../../format/plan.js';
 import { type Bank, loopsOf } from '../../memory/bank.js';
+import type { Words } from '../../words.js';
 import type { TableContext } from './context.js';
 
 /** True when an entry of a level points to a table. */
@@ -29,6 +30,11 @@ export function isPresent(context: TableContext, lo: number, hi: number): boolea
 export function writeTableEntry(link: EntryTemplate, words: Int32Array, at: number, pfn: number): void {
   words[at] = link.lo | entryLo(link.address, pfn);
   words[at + 1] = link.hi | entryHi(link.address, pfn);
+}
+
+/** The words of an entry that points to a table. */
+export function linkWords(link: EntryTemplate, pfn: number): Words {
+  return { lo: link.lo | entryLo(link.address, pfn), hi: link.hi | entryHi(link.address, pfn) };
 }
 
 /** Writes an entry that points to a table. The caller counts it. */

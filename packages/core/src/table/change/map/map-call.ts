@@ -38,6 +38,8 @@ export interface MapCall {
   readonly changes: ChangeSet;
   /** There were too few frames for several tables at once. */
   areFramesFew: boolean;
+  /** Leaves of the last claim that were written, when not all were. */
+  written: number;
 }
 
 /** The leaves of a level. The format is asked once per call. A call without blocks never asks for theirs. */

@@ -40,7 +40,9 @@ export function mapTables(
   const lo = lowAt(bank, words, entry);
   const hi = highAt(bank, words, entry);
   const isEmpty = (lo | hi) === 0;
-  if (isEmpty ? call.areFramesFew : !isTable(level, lo, hi)) return 0;
+  // On shared tables each new table is linked by itself.
+  const isOneByOne = call.areFramesFew || call.changes.shared !== null;
+  if (isEmpty ? isOneByOne : !isTable(level, lo, hi)) return 0;
   const most = isEmpty ? left : Math.min(left, MOST_ENTRIES);
   const wanted = wholeSlots(call, level, mayBlock, at, most);
   if (wanted < 2) return 0;

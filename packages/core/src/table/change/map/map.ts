@@ -1,7 +1,7 @@
 import { entryHi, entryLo } from '../../../address-codec.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
-import type { FrameSource } from '../../../loops/run-loops.js';
+import { type FrameSource, WRITTEN } from '../../../loops/run-loops.js';
 import { loopsOf } from '../../../memory/bank.js';
 import type { LeafCaps } from '../../arguments.js';
 import { hullOf, type PageRange } from '../../page-range.js';
@@ -57,6 +57,7 @@ function callOf(context: TableContext, piece: CheckedPiece, changes: ChangeSet):
     leaves: null,
     changes,
     areFramesFew: false,
+    written: 0,
   };
 }
 
@@ -109,6 +110,12 @@ function descend(call: MapCall, table: TableVisit, slot: number, below: TableVis
     mapTable(call, below.enter(child, writableBankOfTable(context, child, page)));
     return;
   }
+  if (changes.shared !== null) {
+    // Its own pages come after it: another thread may have made the table at the same time.
+    const child = changes.linkTable(level, bank, entry, record, page);
+    mapTable(call, below.enter(child, writableBankOfTable(context, child, page)));
+    return;
+  }
   changes.checkOwed(page);
   const isFull = pages === level.pages && isFilled(call, below.level, done);
   const child = changes.makeTable(below.level.index, record, page, isFull);
@@ -157,9 +164,15 @@ function writeBlocks(call: MapCall, table: TableVisit, slot: number, at: number,
   const occupant = isNew ? -1 : loopsOf(bank).firstLive(entry, wanted);
   const blocks = occupant < 0 ? wanted : occupant;
   if (blocks === 0) return replaceTable(call, table, slot, at);
+  const linear = isLinear(source) ? source : { narrow: null, wide: null, start: frameAt(source, at) - at };
+  if (changes.shared !== null) {
+    const isWhole = changes.shared.claim(call, table, slot, blocks, linear, at, 1) === WRITTEN;
+    counters.entriesRead += blocks;
+    if (isWhole || call.written > 0) return isWhole ? blocks : call.written;
+    return replaceTable(call, table, slot, at);
+  }
   if (!isNew) changes.noteEmpty(bank, entry, blocks, record);
   records?.add(record, blocks);
-  const linear = isLinear(source) ? source : { narrow: null, wide: null, start: frameAt(source, at) - at };
   writeLeaves(call, table, slot, blocks, linear, at);
   if (!isNew) counters.entriesRead += blocks;
   counters.entriesWritten += blocks;
@@ -179,10 +192,13 @@ function replaceTable(call: MapCall, table: TableVisit, slot: number, at: number
   const lo = lowAt(bank, bank.words, entry);
   const hi = highAt(bank, bank.words, entry);
   counters.entriesRead++;
+  // Another thread has cleared it just now.
+  if ((lo | hi) === 0) return 0;
   if (!isTable(level, lo, hi)) throw occupied(call, level, bank, entry, at);
   const page = call.first + at;
   const empty = collectEmptyTables(context, level.index + 1, childPfn(context, lo, hi), page);
   if (empty === null) return 0;
+  changes.needAlone();
   const { plain } = leavesOf(call, level);
   const frame = frameAt(call.source, at);
   const block = new Int32Array(2);

@@ -22,13 +22,21 @@ const NONE = Object.freeze({}) as Protection;
 /** Result for a single page that needs the general call, which can split, refuse, and say why. */
 export const GENERAL = -2;
 
+/** Maps and unmaps single pages, by words, in ordinary cases. */
+export interface SinglePageCalls {
+  /** Returns false, and nothing is changed, when the general call must do it. */
+  map(vaHi: number, vaLo: number, pfn: number, protection: Protection): boolean;
+  /** Returns the frame; -1 when the slot was empty; `GENERAL`, and nothing is changed, for the general call. */
+  unmap(vaHi: number, vaLo: number): number;
+}
+
 /**
  * Maps and unmaps single pages, by words, in ordinary cases. It makes no array, bigint or object on the way.
  * It leaves everything else to the general calls.
  *
  * For page tables that may be changed and whose tables are in one bank.
  */
-export class SinglePages {
+export class SinglePages implements SinglePageCalls {
   readonly #context: TableContext;
   readonly #records: TableRecords;
   readonly #walk: FlatWalk;

@@ -83,6 +83,10 @@ class Protect {
 
   /** Changes the leaves of a span: a run with equal flags by a loop, everything else entry by entry. */
   change(changes: ChangeSet, span: Span): void {
+    if (changes.shared !== null) {
+      changes.shared.change(span, (words, count) => this.apply(words, 0, count, span.level));
+      return;
+    }
     const { level, bank, at, count } = span;
     let done = 0;
     while (done < count) {

@@ -36,7 +36,10 @@ export function destroyTables(context: TableContext): void {
   }
   flush(context, 0, plan.pages, plan.pageShift, [root.pfn, ...tables]);
   freeTables(context, [...tables]);
-  context.frames.free(root.pfn, plan.rootOrder);
+  const { frames, sharing } = context;
+  const giveRoot = (): void => frames.free(root.pfn, plan.rootOrder);
+  if (sharing === null) giveRoot();
+  else sharing.retire(giveRoot);
   records.leave(root.pfn);
   context.counters.tablesFreed++;
   context.isDestroyed = true;

@@ -62,7 +62,7 @@ export function collapseLeaves<C extends Controls>(
   return changeTables(contextOf(table), (context) => {
     const range = pageRange(context.plan.format, va, bytes);
     return collapsePages(context, range, leafCaps(given), batchOf(context, given));
-  });
+  }, true);
 }
 
 /**

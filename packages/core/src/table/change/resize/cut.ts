@@ -47,6 +47,7 @@ export interface Cutter {
 export function applyCut(cutter: Cutter, cut: Cut): void {
   const { context, changes, maxShift, transform } = cutter;
   const { level, bank, at, count, page, from, to } = cut;
+  changes.needAlone();
   const before = copyOut(bank, at, count);
   const same = before.slice();
   const lower: { child: number; from: number; to: number; page: number }[] = [];

@@ -91,7 +91,8 @@ function apply<T>(
     const blocks = choiceOption(given, 'blocks', ['refuse', 'visit', 'split'], 'refuse');
     checkVisitor(visit);
     return applyPages(context, range, visit, makesTables, blocks, batchOf(context, given));
-  });
+    // Alone on shared tables: a callback must not be called twice for an entry.
+  }, true);
 }
 
 /**
