@@ -28,11 +28,12 @@ const rooms = {
 
 /** What the parts of `table` may import of each other. */
 const tableParts = {
-  state: { all: [], types: ['walk'] },
+  state: { all: [], types: ['walk', 'change'] },
   walk: { all: ['state'] },
   show: { all: ['walk', 'state'] },
   check: { all: ['walk', 'state'] },
   change: { all: ['walk', 'state'] },
+  shared: { all: ['change', 'walk', 'state'] },
 };
 
 /** What the parts of `vmap` may import of each other. All of them use its `kernel-space.ts`, `flags.ts` and `options.ts`. */

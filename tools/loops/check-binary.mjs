@@ -10,7 +10,7 @@ const LOOPS = [
   ...['change', 'clear', 'copy', 'countLive', 'firstDifference', 'firstLive', 'lastLive', 'matching'],
   ...['findEntry', 'findEntry4', 'walkMany', 'writeLinear', 'writeNarrow', 'writeWide'],
 ];
-const ATOMICS = ['cas64', 'high', 'load64', 'store64'];
+const ATOMICS = ['cas64', 'claimLinear', 'claimNarrow', 'high', 'load64', 'store64', 'take64'];
 
 /**
  * Checks a binary.

@@ -20,11 +20,14 @@ const common = [
 /** With threads each access of an entry is one atomic: see assembly/entry.ts. */
 const forShared = ['--enable', 'threads', '--sharedMemory', '--maximumMemory', '65536'];
 
+/** What is exported for shared memory. */
+const sharedEntries = ['assembly/loops.ts', 'assembly/atomic64.ts', 'assembly/claim.ts'];
+
 /** Both binaries. */
 export async function compileLoops() {
   return {
     notShared: await compile(['assembly/loops.ts', ...common]),
-    shared: await compile(['assembly/loops.ts', 'assembly/atomic64.ts', ...common, ...forShared]),
+    shared: await compile([...sharedEntries, ...common, ...forShared]),
   };
 }
 

@@ -27,3 +27,10 @@ export function cas64(p: usize, expectedLo: u32, expectedHi: u32, lo: u32, hi: u
   const expected = join(expectedLo, expectedHi);
   return atomic.cmpxchg<u64>(p, expected, join(lo, hi)) === expected;
 }
+
+/** Sets an entry to 0. Returns the low word that it had; `high` is its high word. */
+export function take64(p: usize): u32 {
+  const entry = atomic.xchg<u64>(p, 0);
+  highWord = (entry >> 32) as u32;
+  return entry as u32;
+}

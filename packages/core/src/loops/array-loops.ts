@@ -1,20 +1,19 @@
 import type { EntryTemplate } from '../entry-template.js';
-import { atomicCas64, atomicLoad64, atomicStore64 } from './atomic64.js';
 import { type EntryWords, type FrameSource, type RunLoops, type WalkLoops, WRITTEN } from './run-loops.js';
 import { firstUnfit, writeLinear, writeNarrow, writeWide } from './write-loops.js';
 
 /**
  * The loops over a bank's typed array. They serve memories and hosts without WebAssembly, and short runs.
+ *
+ * They are for memory that one thread uses. `SharedArrayLoops` are for several.
  */
 export class ArrayLoops implements RunLoops {
   high: number = 0;
+  readonly isShared: boolean = false;
   protected readonly bank: EntryWords;
-  readonly #isShared: boolean;
 
-  /** @param isShared - other threads may use the bytes too. */
-  constructor(bank: EntryWords, isShared: boolean) {
+  constructor(bank: EntryWords) {
     this.bank = bank;
-    this.#isShared = isShared;
   }
 
   get kind(): 'array' | 'wasm' {
@@ -122,6 +121,14 @@ export class ArrayLoops implements RunLoops {
     return live;
   }
 
+  get(at: number, count: number, into: Int32Array, from: number): void {
+    into.set(this.bank.words.subarray(at, at + 2 * count), from);
+  }
+
+  put(at: number, words: Int32Array, from: number, count: number): void {
+    this.bank.words.set(from === 0 && words.length === 2 * count ? words : words.subarray(from, from + 2 * count), at);
+  }
+
   copy(to: number, from: number, count: number): void {
     this.bank.words.copyWithin(to, from, from + 2 * count);
   }
@@ -136,28 +143,18 @@ export class ArrayLoops implements RunLoops {
 
   load64(at: number): number {
     const { words } = this.bank;
-    if (!this.#isShared) {
-      this.high = words[at + 1] as number;
-      return words[at] as number;
-    }
-    const value = atomicLoad64(words, at);
-    this.high = Number(BigInt.asIntN(32, value >> 32n));
-    return Number(BigInt.asIntN(32, value));
+    this.high = words[at + 1] as number;
+    return words[at] as number;
   }
 
   store64(at: number, lo: number, hi: number): void {
     const { words } = this.bank;
-    if (this.#isShared) {
-      atomicStore64(words, at, lo, hi);
-      return;
-    }
     words[at] = lo;
     words[at + 1] = hi;
   }
 
   cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean {
     const { words } = this.bank;
-    if (this.#isShared) return atomicCas64(words, at, expectedLo, expectedHi, lo, hi);
     if (words[at] !== expectedLo || words[at + 1] !== expectedHi) return false;
     words[at] = lo;
     words[at + 1] = hi;

@@ -21,8 +21,11 @@ export interface LoopPlace {
   readonly isShared: boolean;
   /** Byte offset of the bank in the memory. */
   readonly byteOffset: number;
-  /** The loops may write to the memory before `byteOffset`. */
-  readonly hasScratch: boolean;
+  /**
+   * Byte offset of the pages that this thread's loops may write to; `null` for none. At 0 there are two, right
+   * before the bank (`SCRATCH_BYTES`). Elsewhere there is one, for frames.
+   */
+  readonly scratch: number | null;
 }
 
 /**

@@ -54,6 +54,9 @@ export interface RunLoops extends EntryReader {
   /** Walks that are faster than those in JavaScript; `null` for none. */
   readonly walks: WalkLoops | null;
 
+  /** Other threads may use the bytes. Each access is then one atomic, and the loops are `SharedRunLoops`. */
+  readonly isShared: boolean;
+
   /**
    * Writes a run of leaves to scattered frames. It does not ask whether the slots are free: `firstLive` does.
    *
@@ -106,6 +109,12 @@ export interface RunLoops extends EntryReader {
    */
   change(at: number, count: number, maskLo: number, maskHi: number, valueLo: number, valueHi: number): number;
 
+  /** Copies entries out: two words for each, into an array from an index on. */
+  get(at: number, count: number, into: Int32Array, from: number): void;
+
+  /** Writes a run of entries from an array of words, from an index on. */
+  put(at: number, words: Int32Array, from: number, count: number): void;
+
   /** Copies a run of entries to another place in the bank. The two may overlap. */
   copy(to: number, from: number, count: number): void;
 
@@ -120,6 +129,33 @@ export interface RunLoops extends EntryReader {
    * it did.
    */
   cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean;
+}
+
+/** The inner loops on shared memory, with those that several threads need at once. */
+export interface SharedRunLoops extends RunLoops {
+  readonly isShared: true;
+
+  /**
+   * Writes leaves as `writeFrames` does, but only into slots that are 0, by one compare-exchange each.
+   *
+   * @returns `WRITTEN`; the index of the first slot that was taken, and those before it are written; or
+   *   `unfit(index)` of the first frame that does not fit, and nothing is written.
+   */
+  claimFrames(at: number, count: number, source: FrameSource, from: number, template: EntryTemplate): number;
+
+  /** The same as `writeLinear`. Returns `WRITTEN`, or the index of the first slot that was taken. */
+  claimLinear(at: number, count: number, pfn: number, step: number, template: EntryTemplate): number;
+
+  /**
+   * Sets a run to 0 by one exchange each, and keeps what was there: two words for each entry, in an array
+   * from an index on. Returns how many entries were not 0.
+   */
+  take(at: number, count: number, into: Int32Array, from: number): number;
+}
+
+/** What `claimFrames` answers for a frame that does not fit; its own inverse. */
+export function unfit(index: number): number {
+  return -2 - index;
 }
 
 /** The words of a bank. They are read again for each call, since a WebAssembly.Memory may have grown. */

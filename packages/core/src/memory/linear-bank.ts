@@ -103,7 +103,7 @@ export class LinearBank implements ByteBank {
     function loopsOf(bank: LinearBank): RunLoops {
       const memory = source as WebAssemblyMemoryLike;
       return (loops as LoopProvider).over(bank, {
-        ...{ memory, byteOffset, isShared: isShared(memory.buffer), hasScratch: false },
+        ...{ memory, byteOffset, isShared: isShared(memory.buffer), scratch: null },
       });
     }
   }

@@ -8,7 +8,7 @@ import { checkProtection, type Protection, protectionFields } from '../format/pr
 import { batchOf, type LeafCaps, leafCaps, physicalPage, rangeOf } from './arguments.js';
 import { linearSource, scatteredSource } from './change/map/frame-source.js';
 import { type CheckedPiece, mapPages } from './change/map/map.js';
-import { GENERAL, makeSinglePages, type SinglePages } from './change/map/single-page.js';
+import { GENERAL, makeSinglePages, type SinglePageCalls } from './change/map/single-page.js';
 import { protectPages } from './change/protect/protect.js';
 import { destroyTables } from './change/remove/destroy.js';
 import { reclaimTables } from './change/remove/reclaim.js';
@@ -40,7 +40,7 @@ import { makeTranslator } from './walk/translate.js';
  */
 export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
   readonly #context: TableContext;
-  readonly #single: SinglePages | null;
+  readonly #single: SinglePageCalls | null;
 
   /**
    * Makes an empty root, or takes the one that `root` names.
@@ -53,7 +53,8 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
     const translator = makeTranslator(context);
     super(context, translator);
     this.#context = context;
-    this.#single = makeSinglePages(context, translator);
+    const { sharing } = context;
+    this.#single = sharing === null ? makeSinglePages(context, translator) : sharing.singlePages(context);
   }
 
   /**
@@ -163,7 +164,7 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
         flagOption(given, 'split', true),
         batch,
       );
-    });
+    }, given.reclaim === true);
   }
 
   /**
@@ -276,8 +277,9 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    */
   reclaim(va?: bigint, bytes?: bigint | number, options?: FlushOptions): number {
     const given = optionsOf(options, FLUSH_OPTIONS, 'reclaim()');
-    return this.#change((context) =>
-      reclaimTables(context, rangeOf(context.plan, { va, bytes }), batchOf(context, given)),
+    return this.#change(
+      (context) => reclaimTables(context, rangeOf(context.plan, { va, bytes }), batchOf(context, given)),
+      true,
     );
   }
 
@@ -289,11 +291,11 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    *   table's frame; `EBUSY` while a batch owes a flush; `EPERM` when read-only. Nothing is then changed.
    */
   destroy(): void {
-    this.#change(destroyTables);
+    this.#change(destroyTables, true);
   }
 
-  #change<R>(call: (context: TableContext) => R): R {
-    return changeTables(requireLive(this.#context), call);
+  #change<R>(call: (context: TableContext) => R, isAlone: boolean = false): R {
+    return changeTables(requireLive(this.#context), call, isAlone);
   }
 }
 

@@ -28,7 +28,7 @@ test.each([false, true])('an instance changes no byte of its memory, shared: %s'
   for (const hasScratch of [false, true]) {
     const loops = new WasmLoops(
       { words },
-      { memory, isShared, byteOffset: SCRATCH_BYTES, hasScratch },
+      { memory, isShared, byteOffset: SCRATCH_BYTES, scratch: hasScratch ? 0 : null },
       () => null,
     );
     expect(loops.kind).toBe('wasm');

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { AddressCodec } from '../../src/address-codec.js';
 import type { EntryTemplate } from '../../src/entry-template.js';
-import { ArrayLoops } from '../../src/loops/array-loops.js';
+import { arrayLoops } from '../../src/loops/shared-array-loops.js';
 import type { RunLoops } from '../../src/loops/run-loops.js';
 import type { WebAssemblyHost } from '../../src/loops/wasm/wasm-host.js';
 import type { PhysicalMemory } from '../../src/memory/physical-memory.js';
@@ -37,7 +37,7 @@ async function load(host: Partial<WebAssemblyHost> | undefined) {
 
 /** The first bank, with the loops that a page table would give it. */
 function withLoops(memory: PhysicalMemory) {
-  memory.useLoops((bank, isShared) => new ArrayLoops(bank, isShared));
+  memory.useLoops(arrayLoops);
   return memory.banks[0];
 }
 

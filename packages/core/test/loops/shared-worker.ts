@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { AddressCodec } from '../../src/address-codec.js';
-import { ArrayLoops } from '../../src/loops/array-loops.js';
 import type { WebAssemblyMemoryLike } from '../../src/loops/loop-provider.js';
 import type { RunLoops } from '../../src/loops/run-loops.js';
+import { SharedArrayLoops } from '../../src/loops/shared-array-loops.js';
 import { WasmLoops } from '../../src/loops/wasm/wasm-loops.js';
 
 /** The input of a thread of the test. */
@@ -70,16 +70,15 @@ const loops =
   'buffer' in source
     ? new WasmLoops(
         { words },
-        { memory: source, isShared: true, byteOffset: 8, hasScratch: false },
+        { memory: source, isShared: true, byteOffset: 8, scratch: null },
         () => null,
       )
-    : new ArrayLoops({ words }, true);
+    : new SharedArrayLoops({ words });
 
 const started = new Int32Array(buffer);
 const last = started.length - 1;
 Atomics.add(started, last, 1);
 while (Atomics.load(started, last) < threads);
 const seen = hammer(loops, rounds);
-// The loops in TypeScript write words.
-const torn = 'buffer' in source ? hammerRuns(loops, rounds, 6 + 2 * thread) : 0;
+const torn = hammerRuns(loops, rounds, 6 + 2 * thread);
 parentPort?.postMessage({ ...seen, torn: seen.torn + torn });

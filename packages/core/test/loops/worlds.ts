@@ -32,12 +32,12 @@ function world(name: string, isShared: boolean, hasScratch: boolean, bytes: numb
   const after = new Uint8Array(memory.buffer, byteOffset + bytes);
   if (!hasScratch) before.fill(0xa5);
   after.fill(0x5a);
-  const loops = new WasmLoops({ words }, { memory, isShared, byteOffset, hasScratch }, planOf);
+  const loops = new WasmLoops({ words }, { memory, isShared, byteOffset, scratch: hasScratch ? 0 : null }, planOf);
   if (loops.kind !== 'wasm') throw new Error('this host has no WebAssembly to test');
   const twinWords = new Int32Array(bytes / 4);
   const isContained = () =>
     (hasScratch || before.every((byte) => byte === 0xa5)) && after.every((byte) => byte === 0x5a);
-  const twin = new ArrayLoops({ words: twinWords }, false);
+  const twin = new ArrayLoops({ words: twinWords });
   return { name, loops, isShared, words, twin, twinWords, isContained };
 }
 

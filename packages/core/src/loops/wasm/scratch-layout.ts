@@ -6,6 +6,8 @@
  * follows.
  */
 export const SCRATCH_BYTES = 131072;
+/** Threads beside the first that get a page for frames in a shared memory, behind its bank. */
+export const MORE_THREADS = 15;
 /** The first page: frames to be written. */
 export const FRAMES_BYTES = 65536;
 /** The walk plan, 134 words. It stays for later walks. */

@@ -1,6 +1,7 @@
 import type { WebAssemblyMemoryLike } from '../loop-provider.js';
 import type { FrameSource } from '../run-loops.js';
 import { PLAN_WORDS } from '../walk-layout.js';
+import { firstUnfit } from '../write-loops.js';
 import { ADDRESSES, FRAMES_BYTES, PLAN, SHIFTS, WALKS } from './scratch-layout.js';
 import type { LoopExports } from './wasm-exports.js';
 
@@ -11,11 +12,12 @@ export interface Resident {
 
 /**
  * The pages through which arrays get into WebAssembly and out again. They are for one thread: the one that
- * made the memory.
+ * made the memory. Each other thread has a page for frames of its own, behind the bank.
  *
  * Such a memory cannot grow (its maximum is its size), so views of it stay valid.
  */
 export class Scratch {
+  readonly #start: number;
   readonly #narrow: Uint32Array;
   readonly #wide: Float64Array;
   readonly #plan: Int32Array;
@@ -28,11 +30,13 @@ export class Scratch {
   #to: number = 0;
   readonly #resident: Resident;
 
-  constructor(memory: WebAssemblyMemoryLike, resident: Resident) {
+  /** @param frames - byte offset of the page for frames: 0 for the thread that made the memory, which also has the other page. */
+  constructor(memory: WebAssemblyMemoryLike, resident: Resident, frames: number) {
     const { buffer } = memory;
     this.#resident = resident;
-    this.#narrow = new Uint32Array(buffer, 0, FRAMES_BYTES / 4);
-    this.#wide = new Float64Array(buffer, 0, FRAMES_BYTES / 8);
+    this.#start = frames;
+    this.#narrow = new Uint32Array(buffer, frames, FRAMES_BYTES / 4);
+    this.#wide = new Float64Array(buffer, frames, FRAMES_BYTES / 8);
     this.#plan = new Int32Array(buffer, PLAN, PLAN_WORDS);
     this.#addresses = new Uint32Array(buffer, ADDRESSES, 2 * WALKS);
     this.#frames = new Float64Array(buffer, ADDRESSES, WALKS);
@@ -64,10 +68,15 @@ export class Scratch {
         this.#wide.set(wide.subarray(from, this.#to));
       }
     }
-    const at = (from - this.#from) * (narrow === null ? 8 : 4);
+    const at = this.#start + (from - this.#from) * (narrow === null ? 8 : 4);
     // A source is dropped after its last frame: a memory must not keep the arrays of a finished call.
     if (from + count === (narrow ?? wide)?.length) this.#source = null;
     return at;
+  }
+
+  /** Index of the first of some staged narrow frames that is not below a limit; -1 for none. */
+  firstUnfit(at: number, count: number, limit: number): number {
+    return limit >= 4294967296 ? -1 : firstUnfit(this.#narrow, (at - this.#start) / 4, count, limit);
   }
 
   /** Copies a plan into the pages. */

@@ -76,4 +76,28 @@ export interface SharedLoopExports extends LoopExports {
   high(): number;
   store64(p: number, lo: number, hi: number): void;
   cas64(p: number, expectedLo: number, expectedHi: number, lo: number, hi: number): number;
+  /** Returns the low word before; `high` gives the other. */
+  take64(p: number): number;
+  /** The frames are checked. Index of the first slot that was taken; -1 for none. */
+  claimNarrow(
+    p: number,
+    count: number,
+    frames: number,
+    rotate: number,
+    maskLo: number,
+    maskHi: number,
+    flagsLo: number,
+    flagsHi: number,
+  ): number;
+  claimLinear(
+    p: number,
+    count: number,
+    low: number,
+    step: number,
+    rotate: number,
+    maskLo: number,
+    maskHi: number,
+    flagsLo: number,
+    flagsHi: number,
+  ): number;
 }

@@ -2,8 +2,9 @@ import { addressHi, addressLo, entryHi, entryLo } from '../../address-codec.js';
 import type { EntryTemplate } from '../../entry-template.js';
 import { ArrayLoops } from '../array-loops.js';
 import type { LoopPlace } from '../loop-provider.js';
-import type { EntryWords } from '../run-loops.js';
-import { type FrameSource, type WalkLoops, WRITTEN } from '../run-loops.js';
+import type { EntryWords, RunLoops } from '../run-loops.js';
+import { type FrameSource, type SharedRunLoops, unfit, type WalkLoops, WRITTEN } from '../run-loops.js';
+import { SharedArrayLoops } from '../shared-array-loops.js';
 import { firstUnfit, linearPiece } from '../write-loops.js';
 import { type Resident, Scratch } from './scratch.js';
 import type { LoopExports, SharedLoopExports } from './wasm-exports.js';
@@ -24,7 +25,11 @@ const SHORT = 12;
  * only, costs nothing. The loops in JavaScript take over when the host refuses, and when a scratch page is
  * needed and there is none.
  */
-export class WasmLoops extends ArrayLoops {
+export class WasmLoops implements RunLoops {
+  high: number = 0;
+  readonly isShared: boolean;
+  /** For short runs, and where the host refuses. */
+  readonly #plain: ArrayLoops;
   readonly #place: LoopPlace;
   /**
    * Byte offset of the bank as a signed 32-bit integer. Addresses wrap around at 4 GiB, as those of
@@ -40,27 +45,28 @@ export class WasmLoops extends ArrayLoops {
   #isTried: boolean = false;
 
   constructor(bank: EntryWords, place: LoopPlace, planOf: WalkLoops['planOf']) {
-    super(bank, place.isShared);
+    this.isShared = place.isShared;
+    this.#plain = place.isShared ? new SharedArrayLoops(bank) : new ArrayLoops(bank);
     const start: Start = () => {
       const wasm = this.#loops();
       return wasm === null || this.#scratch === null ? null : { wasm, scratch: this.#scratch };
     };
     this.#place = place;
-    this.#walks = place.hasScratch ? new WasmWalks(this.#resident, start, planOf) : null;
+    this.#walks = place.scratch === 0 ? new WasmWalks(this.#resident, start, planOf) : null;
     this.#base = place.byteOffset | 0;
     this.#short = place.isShared ? 0 : SHORT;
   }
 
   /** `'array'` when the host has refused. */
-  override get kind(): 'array' | 'wasm' {
+  get kind(): 'array' | 'wasm' {
     return this.#loops() === null ? 'array' : 'wasm';
   }
 
-  override get walks(): WalkLoops | null {
+  get walks(): WalkLoops | null {
     return this.#walks;
   }
 
-  override writeFrames(
+  writeFrames(
     at: number,
     count: number,
     source: FrameSource,
@@ -68,12 +74,12 @@ export class WasmLoops extends ArrayLoops {
     template: EntryTemplate,
   ): number {
     const wasm = this.#loopsFor(count);
-    if (wasm === null) return super.writeFrames(at, count, source, from, template);
+    if (wasm === null) return this.#plain.writeFrames(at, count, source, from, template);
     const scratch = this.#scratch;
     if (scratch === null || count > scratch.capacity(source)) {
-      return this.#place.isShared
+      return this.isShared
         ? this.#storeFrames(at, count, source, from, template)
-        : super.writeFrames(at, count, source, from, template);
+        : this.#plain.writeFrames(at, count, source, from, template);
     }
     const { lo, hi, address, pfnLimit } = template;
     const { lowRotate, lowLo, lowHi } = address;
@@ -101,10 +107,10 @@ export class WasmLoops extends ArrayLoops {
     );
   }
 
-  override writeLinear(at: number, count: number, pfn: number, step: number, template: EntryTemplate): void {
+  writeLinear(at: number, count: number, pfn: number, step: number, template: EntryTemplate): void {
     const wasm = this.#loopsFor(count);
     if (wasm === null) {
-      super.writeLinear(at, count, pfn, step, template);
+      this.#plain.writeLinear(at, count, pfn, step, template);
       return;
     }
     const { address } = template;
@@ -124,33 +130,110 @@ export class WasmLoops extends ArrayLoops {
     }
   }
 
-  override erase(at: number, count: number): void {
+  claimFrames(
+    at: number,
+    count: number,
+    source: FrameSource,
+    from: number,
+    template: EntryTemplate,
+  ): number {
+    const wasm = this.#atomics();
+    if (wasm === null) return this.#sharedPlain().claimFrames(at, count, source, from, template);
+    const scratch = this.#scratch;
+    if (scratch === null || source.narrow === null || count > scratch.capacity(source))
+      return this.#claimEach(at, count, source, from, template);
+    const { lo, hi, address, pfnLimit } = template;
+    const frames = scratch.stage(source, from, count);
+    // The copy is checked: another thread may change the list.
+    const bad = scratch.firstUnfit(frames, count, pfnLimit);
+    if (bad >= 0) return unfit(bad);
+    const { lowRotate, lowLo, lowHi } = address;
+    return wasm.claimNarrow(this.#byte(at), count, frames, lowRotate, lowLo, lowHi, lo, hi);
+  }
+
+  claimLinear(at: number, count: number, pfn: number, step: number, template: EntryTemplate): number {
+    const wasm = this.#atomics();
+    if (wasm === null) return this.#sharedPlain().claimLinear(at, count, pfn, step, template);
+    const { address } = template;
+    const { lowRotate, lowLo, lowHi } = address;
+    let next = pfn;
+    for (let done = 0; done < count; ) {
+      const piece = linearPiece(next, step, count - done);
+      const high = Math.floor(next / 4294967296);
+      const lo = template.lo | addressLo(address, 0, high);
+      const hi = template.hi | addressHi(address, 0, high);
+      const p = this.#byte(at + 2 * done);
+      const taken = wasm.claimLinear(p, piece, next, step, lowRotate, lowLo, lowHi, lo, hi);
+      if (taken !== WRITTEN) return done + taken;
+      next += piece * step;
+      done += piece;
+    }
+    return WRITTEN;
+  }
+
+  take(at: number, count: number, into: Int32Array, from: number): number {
+    const wasm = this.#atomics();
+    if (wasm === null) return this.#sharedPlain().take(at, count, into, from);
+    let live = 0;
+    for (let i = 0; i < 2 * count; i += 2) {
+      const lo = wasm.take64(this.#byte(at + i));
+      const hi = wasm.high();
+      into[from + i] = lo;
+      into[from + i + 1] = hi;
+      if ((lo | hi) !== 0) live++;
+    }
+    return live;
+  }
+
+  get(at: number, count: number, into: Int32Array, from: number): void {
+    const wasm = this.#atomics();
+    if (wasm === null) {
+      this.#plain.get(at, count, into, from);
+      return;
+    }
+    for (let i = 0; i < 2 * count; i += 2) {
+      into[from + i] = wasm.load64(this.#byte(at + i));
+      into[from + i + 1] = wasm.high();
+    }
+  }
+
+  put(at: number, words: Int32Array, from: number, count: number): void {
+    const wasm = this.#atomics();
+    if (wasm === null) {
+      this.#plain.put(at, words, from, count);
+      return;
+    }
+    for (let i = 0; i < 2 * count; i += 2)
+      wasm.store64(this.#byte(at + i), words[from + i] as number, words[from + i + 1] as number);
+  }
+
+  erase(at: number, count: number): void {
     // On memory that is not shared, the host's own fill is the fastest.
-    if (this.#place.isShared) this.clear(at, count);
-    else super.erase(at, count);
+    if (this.isShared) this.clear(at, count);
+    else this.#plain.erase(at, count);
   }
 
-  override clear(at: number, count: number): number {
+  clear(at: number, count: number): number {
     const wasm = this.#loopsFor(count);
-    return wasm === null ? super.clear(at, count) : wasm.clear(this.#byte(at), count);
+    return wasm === null ? this.#plain.clear(at, count) : wasm.clear(this.#byte(at), count);
   }
 
-  override firstLive(at: number, count: number): number {
+  firstLive(at: number, count: number): number {
     const wasm = this.#loopsFor(count);
-    return wasm === null ? super.firstLive(at, count) : wasm.firstLive(this.#byte(at), count);
+    return wasm === null ? this.#plain.firstLive(at, count) : wasm.firstLive(this.#byte(at), count);
   }
 
-  override lastLive(at: number, count: number): number {
+  lastLive(at: number, count: number): number {
     const wasm = this.#loopsFor(count);
-    return wasm === null ? super.lastLive(at, count) : wasm.lastLive(this.#byte(at), count);
+    return wasm === null ? this.#plain.lastLive(at, count) : wasm.lastLive(this.#byte(at), count);
   }
 
-  override countLive(at: number, count: number): number {
+  countLive(at: number, count: number): number {
     const wasm = this.#loopsFor(count);
-    return wasm === null ? super.countLive(at, count) : wasm.countLive(this.#byte(at), count);
+    return wasm === null ? this.#plain.countLive(at, count) : wasm.countLive(this.#byte(at), count);
   }
 
-  override matching(
+  matching(
     at: number,
     count: number,
     maskLo: number,
@@ -160,11 +243,11 @@ export class WasmLoops extends ArrayLoops {
   ): number {
     const wasm = this.#loopsFor(count);
     return wasm === null
-      ? super.matching(at, count, maskLo, maskHi, valueLo, valueHi)
+      ? this.#plain.matching(at, count, maskLo, maskHi, valueLo, valueHi)
       : wasm.matching(this.#byte(at), count, maskLo, maskHi, valueLo, valueHi);
   }
 
-  override change(
+  change(
     at: number,
     count: number,
     maskLo: number,
@@ -174,41 +257,45 @@ export class WasmLoops extends ArrayLoops {
   ): number {
     const wasm = this.#loopsFor(count);
     return wasm === null
-      ? super.change(at, count, maskLo, maskHi, valueLo, valueHi)
+      ? this.#plain.change(at, count, maskLo, maskHi, valueLo, valueHi)
       : wasm.change(this.#byte(at), count, maskLo, maskHi, valueLo, valueHi);
   }
 
-  override copy(to: number, from: number, count: number): void {
+  copy(to: number, from: number, count: number): void {
     const wasm = this.#loopsFor(count);
-    if (wasm === null) super.copy(to, from, count);
+    if (wasm === null) this.#plain.copy(to, from, count);
     else wasm.copy(this.#byte(to), this.#byte(from), count);
   }
 
-  override firstDifference(a: number, b: number, count: number): number {
+  firstDifference(a: number, b: number, count: number): number {
     const wasm = this.#loopsFor(count);
     return wasm === null
-      ? super.firstDifference(a, b, count)
+      ? this.#plain.firstDifference(a, b, count)
       : wasm.firstDifference(this.#byte(a), this.#byte(b), count);
   }
 
-  override load64(at: number): number {
+  load64(at: number): number {
     const wasm = this.#atomics();
-    if (wasm === null) return super.load64(at);
+    if (wasm === null) {
+      const word = this.#plain.load64(at);
+      this.high = this.#plain.high;
+      return word;
+    }
     const lo = wasm.load64(this.#byte(at));
     this.high = wasm.high();
     return lo;
   }
 
-  override store64(at: number, lo: number, hi: number): void {
+  store64(at: number, lo: number, hi: number): void {
     const wasm = this.#atomics();
-    if (wasm === null) super.store64(at, lo, hi);
+    if (wasm === null) this.#plain.store64(at, lo, hi);
     else wasm.store64(this.#byte(at), lo, hi);
   }
 
-  override cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean {
+  cas64(at: number, expectedLo: number, expectedHi: number, lo: number, hi: number): boolean {
     const wasm = this.#atomics();
     return wasm === null
-      ? super.cas64(at, expectedLo, expectedHi, lo, hi)
+      ? this.#plain.cas64(at, expectedLo, expectedHi, lo, hi)
       : wasm.cas64(this.#byte(at), expectedLo, expectedHi, lo, hi) !== 0;
   }
 
@@ -230,6 +317,28 @@ export class WasmLoops extends ArrayLoops {
     return WRITTEN;
   }
 
+  /** The same as `#storeFrames` for `claimFrames`. */
+  #claimEach(
+    at: number,
+    count: number,
+    { narrow, wide }: FrameSource,
+    from: number,
+    { lo, hi, address, pfnLimit }: EntryTemplate,
+  ): number {
+    const pfns = (narrow ?? wide) as Uint32Array | Float64Array;
+    const bad = firstUnfit(pfns, from, count, pfnLimit);
+    if (bad >= 0) return unfit(bad);
+    for (let i = 0; i < count; i++) {
+      const pfn = pfns[from + i] as number;
+      if (!this.cas64(at + 2 * i, 0, 0, lo | entryLo(address, pfn), hi | entryHi(address, pfn))) return i;
+    }
+    return WRITTEN;
+  }
+
+  #sharedPlain(): SharedRunLoops {
+    return this.#plain as SharedArrayLoops;
+  }
+
   #byte(at: number): number {
     return (this.#base + (at << 2)) | 0;
   }
@@ -241,15 +350,16 @@ export class WasmLoops extends ArrayLoops {
 
   /** `null` on memory that no other thread uses: two plain accesses are enough there. */
   #atomics(): SharedLoopExports | null {
-    return this.#place.isShared ? (this.#loops() as SharedLoopExports | null) : null;
+    return this.isShared ? (this.#loops() as SharedLoopExports | null) : null;
   }
 
   #loops(): LoopExports | null {
     if (!this.#isTried) {
-      const { memory, isShared, hasScratch } = this.#place;
+      const { memory, isShared, scratch } = this.#place;
       this.#isTried = true;
       this.#wasm = instantiate(memory, isShared);
-      if (this.#wasm !== null && hasScratch) this.#scratch = new Scratch(memory, this.#resident);
+      if (this.#wasm !== null && scratch !== null)
+        this.#scratch = new Scratch(memory, this.#resident, scratch);
     }
     return this.#wasm;
   }

@@ -9,6 +9,7 @@ import type { PageRange } from '../page-range.js';
 import { type Counters, newCounters } from './counters.js';
 import type { FlushSink } from './flush-sink.js';
 import type { TableRecords } from './table-records.js';
+import type { SharedTables } from './table-sharing.js';
 import { TableVisit } from './table-visit.js';
 
 /** One table: its frame, and where its entries are. */
@@ -64,6 +65,8 @@ export class TableContext {
   /** Batches that were made for it. */
   readonly batches: WeakSet<object> = new WeakSet();
   isDestroyed = false;
+  /** How its calls run when threads share it; `null` when only one thread uses it. */
+  sharing: SharedTables | null = null;
   /** Address-space id for flushes. */
   asid = 0;
   /** The visit to the root, made by the first call that changes the tables. */
@@ -77,13 +80,14 @@ export class TableContext {
     records: TableRecords | null,
     sink: FlushSink | null,
     controls: Controls,
+    owner: number | null = null,
   ) {
     this.plan = plan;
     this.link = link;
     this.memory = memory;
     this.frames = frames;
     this.records = records;
-    this.owner = this.records?.newOwner() ?? 0;
+    this.owner = owner ?? this.records?.newOwner() ?? 0;
     this.sink = sink;
     this.controls = controls;
   }

@@ -8,6 +8,7 @@ import type { TableContext } from './context.js';
  *
  * @param first - page index.
  * @param pages - number of pages.
+ * @param isForAll - threads that share the table are asked, too.
  */
 export function flush(
   context: TableContext,
@@ -15,17 +16,23 @@ export function flush(
   pages: number,
   leafShift: number,
   tablesFreed: readonly number[],
+  isForAll: boolean = true,
 ): void {
   const { format, pageShift } = context.plan;
   const half = context.plan.pages / 2;
   if (format.range.upper === 'sign' && first < half && first + pages > half) {
-    flush(context, first, half - first, leafShift, tablesFreed);
-    flush(context, half, first + pages - half, leafShift, tablesFreed);
+    flush(context, first, half - first, leafShift, tablesFreed, isForAll);
+    flush(context, half, first + pages - half, leafShift, tablesFreed, isForAll);
     return;
   }
   context.counters.flushes++;
+  const va = addressOf(format, first);
   const bytes = BigInt(pages) << BigInt(pageShift);
-  context.sink?.flush(addressOf(format, first), bytes, leafShift, tablesFreed, context.asid);
+  try {
+    context.sink?.flush(va, bytes, leafShift, tablesFreed, context.asid);
+  } finally {
+    if (isForAll) context.sharing?.post(context, va, bytes, leafShift, tablesFreed);
+  }
 }
 
 /**

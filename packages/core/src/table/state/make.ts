@@ -1,3 +1,4 @@
+import { wrongValue } from '../../check/members.js';
 import { optionsOf } from '../../check/options.js';
 import { checkSink } from '../../check/sink.js';
 import type { EntryTemplate } from '../../entry-template.js';
@@ -7,17 +8,19 @@ import type { PageTableFormat } from '../../format/page-table-format.js';
 import { leafTemplate, type Plan, planOf } from '../../format/plan.js';
 import { tableEntryOf } from '../../format/table-entry.js';
 import { requireSound } from '../../format/validate.js';
-import { ArrayLoops } from '../../loops/array-loops.js';
+import { arrayLoops } from '../../loops/shared-array-loops.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
+import { isShared } from '../../memory/host.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
 import { TableContext, type TablePlace } from './context.js';
 import type { FlushSink } from './flush-sink.js';
 import { controlsOf, openRoot, requireParts } from './open.js';
 import { bankOfTable } from './table-banks.js';
 import { TableRecords } from './table-records.js';
+import type { SharedTables, TableSharing } from './table-sharing.js';
 import { newTable } from './tables.js';
 
-/** What a `PageTable` is made of. One thread at a time may call the tables in one memory. */
+/** What a `PageTable` is made of. Without `threads`, one thread at a time may call the tables in one memory. */
 export interface PageTableOptions<C extends Controls = Controls> {
   /** The page-table format. */
   readonly format: PageTableFormat<C>;
@@ -44,12 +47,17 @@ export interface PageTableOptions<C extends Controls = Controls> {
   readonly sink?: FlushSink;
   /** Processor modes for walks and dumps that differ from `format.controls`. Default: none. */
   readonly controls?: Partial<C>;
+  /**
+   * The threads that share the table. `memory` and the state of `frames` are then shared memory. Default: one
+   * thread.
+   */
+  readonly threads?: TableSharing;
 }
 
 /** The largest id: arm64 and riscv64 have 16 bits, x86-64's PCID has 12. */
 const MAX_ASID = 65535;
 
-const NAMES = ['format', 'memory', 'frames', 'root', 'tableEntry', 'asid', 'sink', 'controls'] as const;
+const NAMES = ['format', 'memory', 'frames', 'root', 'tableEntry', 'asid', 'sink', 'controls', 'threads'] as const;
 
 /** Makes the context of a new root, or of one that exists. */
 export function makeContext<C extends Controls>(options: PageTableOptions<C>): TableContext {
@@ -57,7 +65,8 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
   requireParts(given);
   requireSound(given.format as PageTableFormat);
   const plan = planOf(given.format as PageTableFormat);
-  const { memory, frames, root, tableEntry, asid = 0, sink = null } = given;
+  const { memory, frames, root, tableEntry, asid = 0, sink = null, threads } = given;
+  const adopted = adoptions.get(options);
   if (typeof frames?.tryAllocate !== 'function') {
     throw new VmError('EINVAL', 'a page table needs `frames`, a FrameAllocator for its tables', {
       advice: 'new FrameAllocator(memory) makes one; a PageTableReader needs none',
@@ -69,21 +78,44 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
     });
   checkSink(given.sink);
   checkAllocator(plan, memory, frames);
-  memory.useLoops((bank, isShared) => new ArrayLoops(bank, isShared));
+  memory.useLoops(arrayLoops);
   const context = new TableContext(
     plan,
     tableEntry === undefined ? plan.link : linkOf(plan, tableEntry),
     memory,
     frames,
-    TableRecords.of(frames),
+    adopted === undefined ? TableRecords.of(frames) : TableRecords.adopt(frames, adopted.records),
     sink,
     controlsOf(plan, given.controls),
+    adopted?.owner,
   );
+  if (threads !== undefined) context.sharing = sharingOf(threads, memory, frames);
   context.asid = asid;
   context.root = root === undefined ? newRoot(context) : openRoot(plan, memory, root);
   // Only once it has a root: a context that got none is not a page table, and no restore may find it.
   context.records?.watch(context);
+  context.sharing?.attach(context);
   return context;
+}
+
+/** A page table of another thread that this one takes over: its records, and the owner of its tables. */
+export interface Adoption {
+  readonly records: SharedArrayBuffer;
+  readonly owner: number;
+}
+
+/** By the options of a page table: that they are those of one that another thread has, too. */
+export const adoptions: WeakMap<object, Adoption> = new WeakMap();
+
+function sharingOf(threads: TableSharing, memory: PhysicalMemory, frames: FrameAllocator): SharedTables {
+  if (typeof threads?.tables?.run !== 'function')
+    throw wrongValue('threads', threads, 'what Threads.create() makes');
+  if (!memory.banks.every((bank) => !bank.writable || bank.loops?.isShared === true) || !isShared(frames.state)) {
+    throw new VmError('EINVAL', 'threads share memory and frames, and these are for one thread', {
+      advice: 'make both with `shared: true`',
+    });
+  }
+  return threads.tables;
 }
 
 /** Entries that point to tables, as the caller wants them. */

@@ -1,3 +1,4 @@
+import { VmError } from '../../errors.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import { isShared } from '../../memory/host.js';
 
@@ -62,16 +63,20 @@ export class TableRecords {
   /** Memories that know these records. */
   readonly #memories = new WeakSet<object>();
 
-  private constructor(frames: FrameAllocator) {
+  /** Other threads may use the records: each count is one atomic. */
+  readonly #isShared: boolean = false;
+
+  private constructor(frames: FrameAllocator, state: ArrayBufferLike | null) {
     this.frameState = frames.state;
+    this.#isShared = isShared(frames.state);
     const bytes = (HEADER + 3 * frames.frames) * 4;
-    this.state = isShared(frames.state) ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+    this.state = state ?? (this.#isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
     this.#words = new Int32Array(this.state);
     const views = [0, 1, 2].map(
       (i) => new Int32Array(this.state, 4 * (HEADER + i * frames.frames), frames.frames),
     );
     [this.#levels, this.#live, this.#owners] = views as [Int32Array, Int32Array, Int32Array];
-    this.#words[NEXT_OWNER] = 1;
+    if (state === null) this.#words[NEXT_OWNER] = 1;
     this.#first = frames.first;
     this.#frames = frames.frames;
   }
@@ -85,14 +90,30 @@ export class TableRecords {
   static of(frames: FrameAllocator): TableRecords {
     let records = byState.get(frames.state);
     if (records === undefined) {
-      records = new this(frames);
+      records = new this(frames, null);
       byState.set(frames.state, records);
     }
     return records;
   }
 
+  /**
+   * The records of an allocator that another thread has made.
+   *
+   * @throws VmError `EINVAL` when they are not of this allocator.
+   */
+  static adopt(frames: FrameAllocator, state: SharedArrayBuffer): TableRecords {
+    const known = byState.get(frames.state);
+    if (known !== undefined) return known;
+    if (!isShared(state) || state.byteLength !== (HEADER + 3 * frames.frames) * 4)
+      throw new VmError('EINVAL', 'the records of the description are not those of this allocator');
+    const records = new this(frames, state);
+    byState.set(frames.state, records);
+    return records;
+  }
+
   /** A number that no other page table of these records has. */
   newOwner(): number {
+    if (this.#isShared) return Atomics.add(this.#words, NEXT_OWNER, 1);
     const owner = this.#words[NEXT_OWNER] as number;
     this.#words[NEXT_OWNER] = owner + 1;
     return owner;
@@ -149,6 +170,12 @@ export class TableRecords {
   /** Starts the record of a new, empty table. */
   enter(pfn: number, level: number, owner: number): void {
     const index = pfn - this.#first;
+    if (this.#isShared) {
+      Atomics.store(this.#live, index, 0);
+      Atomics.store(this.#owners, index, owner);
+      Atomics.store(this.#levels, index, level + 1);
+      return;
+    }
     this.#levels[index] = level + 1;
     this.#live[index] = 0;
     this.#owners[index] = owner;
@@ -157,6 +184,12 @@ export class TableRecords {
   /** Ends the record of a table. */
   leave(pfn: number): void {
     const index = pfn - this.#first;
+    if (this.#isShared) {
+      Atomics.store(this.#levels, index, 0);
+      Atomics.store(this.#live, index, 0);
+      Atomics.store(this.#owners, index, 0);
+      return;
+    }
     this.#levels[index] = 0;
     this.#live[index] = 0;
     this.#owners[index] = 0;
@@ -164,7 +197,20 @@ export class TableRecords {
 
   /** Counted entries of the table that are not 0. At 0 or below, the table may be empty. */
   live(handle: number): number {
-    return this.#live[handle] as number;
+    return this.#isShared ? Atomics.load(this.#live, handle) : (this.#live[handle] as number);
+  }
+
+  /** Calls with each table on record: its frame, level and owner. */
+  each(visit: (pfn: number, level: number, owner: number) => void): void {
+    for (let index = 0; index < this.#frames; index++) {
+      const level = this.#levels[index] as number;
+      if (level !== 0) visit(this.#first + index, level - 1, this.#owners[index] as number);
+    }
+  }
+
+  /** Sets the live entries of a table. For a recovery, while no other thread counts. */
+  setLive(handle: number, live: number): void {
+    Atomics.store(this.#live, handle, live);
   }
 
   /**
@@ -186,7 +232,9 @@ export class TableRecords {
 
   /** Adds to the live entries. A handle of -1 is ignored: foreign tables are not counted. */
   add(handle: number, entries: number): void {
-    if (handle >= 0) this.#live[handle] = (this.#live[handle] as number) + entries;
+    if (handle < 0) return;
+    if (this.#isShared) Atomics.add(this.#live, handle, entries);
+    else this.#live[handle] = (this.#live[handle] as number) + entries;
   }
 
   /** Adds to the live entries of each of several tables in adjacent frames. A handle of -1 is ignored. */

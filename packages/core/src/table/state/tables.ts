@@ -58,7 +58,7 @@ export function newTable(
     );
   }
   if (!isFilled) {
-    bank.words.fill(0, word, word + plan.pageWords * 2 ** order);
+    loopsOf(bank).erase(word, (plan.pageWords / 2) * 2 ** order);
     counters.tablesZeroed++;
   }
   records.enter(pfn, level, parent < 0 ? context.owner : records.ownerOf(parent));
@@ -96,9 +96,15 @@ export function newTables(
 /** Frees the frames of tables: all of them, or none when one cannot be freed. The caller has flushed. */
 export function freeTables(context: TableContext, pfns: readonly number[]): void {
   if (pfns.length === 0) return;
-  context.frames?.freeMany(pfns);
+  giveBack(context, pfns);
   for (const pfn of pfns) context.records?.leave(pfn);
   context.counters.tablesFreed += pfns.length;
+}
+
+/** Gives frames back: at once; or on shared tables, once no thread can hold them. */
+function giveBack({ frames, sharing }: TableContext, pfns: readonly number[]): void {
+  if (sharing === null) frames?.freeMany(pfns);
+  else sharing.retire(() => frames?.freeMany(pfns.filter((pfn) => frames.isAllocated(pfn))));
 }
 
 /**

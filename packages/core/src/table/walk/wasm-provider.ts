@@ -1,5 +1,6 @@
 import type { LoopProvider } from '../../loops/loop-provider.js';
-import { SCRATCH_BYTES } from '../../loops/wasm/scratch-layout.js';
+import { MORE_THREADS, SCRATCH_BYTES } from '../../loops/wasm/scratch-layout.js';
+import { scratchOf } from '../../loops/wasm/scratch-place.js';
 import { WasmLoops } from '../../loops/wasm/wasm-loops.js';
 import { makeMemory } from '../../loops/wasm/web-assembly.js';
 import { planOf } from './walk-plan.js';
@@ -19,8 +20,10 @@ import { planOf } from './walk-plan.js';
  */
 export const wasmLoops: LoopProvider = {
   create(bytes, isShared) {
-    const memory = makeMemory(SCRATCH_BYTES + bytes, isShared);
-    return memory === null ? null : { memory, isShared, byteOffset: SCRATCH_BYTES, hasScratch: true };
+    const more = isShared ? scratchOf(bytes, MORE_THREADS + 1) : SCRATCH_BYTES + bytes;
+    // A bank that leaves no room for the pages of other threads goes without them.
+    const memory = makeMemory(more, isShared) ?? makeMemory(SCRATCH_BYTES + bytes, isShared);
+    return memory === null ? null : { memory, isShared, byteOffset: SCRATCH_BYTES, scratch: 0 };
   },
   over: (bank, place) => new WasmLoops(bank, place, planOf),
 };

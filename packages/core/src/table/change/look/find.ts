@@ -3,7 +3,7 @@ import type { LevelPlan } from '../../../format/plan.js';
 import type { Bank } from '../../../memory/bank.js';
 import { addressOf, type PageRange } from '../../page-range.js';
 import { type TableContext, visitRoot } from '../../state/context.js';
-import { childPfn, isLeaf, isTable } from '../../state/entries.js';
+import { childPfn, highAt, isLeaf, isTable, lowAt } from '../../state/entries.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
 import type { TableVisit } from '../../state/table-visit.js';
 import { recordOf } from '../../state/tables.js';
@@ -134,8 +134,8 @@ class Finder implements Findings, RunParts {
     for (let left = table.pages; left > 0; slot++, inside = 0) {
       const here = Math.min(level.pages - inside, left);
       const at = word + 2 * slot;
-      const lo = words[at] as number;
-      const hi = words[at + 1] as number;
+      const lo = lowAt(bank, words, at);
+      const hi = highAt(bank, words, at);
       counters.entriesRead++;
       // A leaf, or an entry that is neither empty nor a table.
       const isEnd = (lo | hi) !== 0 && !isTable(level, lo, hi);
@@ -233,7 +233,8 @@ class Finder implements Findings, RunParts {
     const group = wholeOf(entry, slot);
     const shift = group === entry ? level.shift : level.runShift;
     if (this.#ends === 'keep' && shift <= this.#maxShift) return;
-    if (isLeaf(level, bank.words[at] as number, bank.words[at + 1] as number)) this.cut(group, from, to);
+    const { words } = bank;
+    if (isLeaf(level, lowAt(bank, words, at), highAt(bank, words, at))) this.cut(group, from, to);
     else this.opaque.push({ ...entry, from, to });
   }
 

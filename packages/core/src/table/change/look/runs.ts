@@ -1,6 +1,6 @@
 import { isInRun } from '../../../format/classify.js';
 import type { PageRange } from '../../page-range.js';
-import { isLeaf, isTable } from '../../state/entries.js';
+import { highAt, isLeaf, isTable, lowAt } from '../../state/entries.js';
 import type { Span } from './span.js';
 
 /** Receives the parts of a span, in order. */
@@ -23,8 +23,8 @@ function hasMark({ level, bank, at, count }: Span): boolean {
   if (run === null) return false;
   const { words } = bank;
   for (let entry = at; entry < at + 2 * count; entry += 2) {
-    const lo = words[entry] as number;
-    const hi = words[entry + 1] as number;
+    const lo = lowAt(bank, words, entry);
+    const hi = highAt(bank, words, entry);
     if (isInRun(run, lo, hi) && isLeaf(level, lo, hi)) return true;
   }
   return false;
@@ -44,8 +44,8 @@ function runAround(part: Span, slot: number): Span {
   const entries = level.level.run?.entries ?? 1;
   const { words } = bank;
   const isApart = (entry: number): boolean => {
-    const lo = words[entry] as number;
-    const hi = words[entry + 1] as number;
+    const lo = lowAt(bank, words, entry);
+    const hi = highAt(bank, words, entry);
     return level.level.table !== null && ((lo | hi) === 0 || isTable(level, lo, hi));
   };
   const room = slot % entries;

@@ -1,6 +1,6 @@
 import type { LevelPlan } from '../../../format/plan.js';
 import type { TableContext } from '../../state/context.js';
-import { childPfn, isTable } from '../../state/entries.js';
+import { childPfn, highAt, isTable, lowAt } from '../../state/entries.js';
 import { bankOfTable } from '../../state/table-banks.js';
 import { recordOf } from '../../state/tables.js';
 
@@ -33,8 +33,8 @@ export function collectEmptyTables(
   const word = bank.wordOf(pfn, plan.pageShift);
   counters.tablesRead++;
   for (let slot = 0; slot < here.entries; slot++) {
-    const lo = words[word + 2 * slot] as number;
-    const hi = words[word + 2 * slot + 1] as number;
+    const lo = lowAt(bank, words, word + 2 * slot);
+    const hi = highAt(bank, words, word + 2 * slot);
     counters.entriesRead++;
     if ((lo | hi) === 0) continue;
     if (!isTable(here, lo, hi)) return null;

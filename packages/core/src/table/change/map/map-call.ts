@@ -4,9 +4,11 @@ import { classify } from '../../../format/classify.js';
 import { type LevelPlan, leafTemplate } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
 import type { FrameSource } from '../../../loops/run-loops.js';
+import type { Bank } from '../../../memory/bank.js';
 import { joinWords, ZERO } from '../../../words.js';
 import { addressOf } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
+import { highAt, lowAt } from '../../state/entries.js';
 import { leafFlags } from '../protect/leaf-flags.js';
 import type { ChangeSet } from '../set/change-set.js';
 
@@ -36,6 +38,8 @@ export interface MapCall {
   readonly changes: ChangeSet;
   /** There were too few frames for several tables at once. */
   areFramesFew: boolean;
+  /** Leaves of the last claim that were written, when not all were. */
+  written: number;
 }
 
 /** The leaves of a level. The format is asked once per call. A call without blocks never asks for theirs. */
@@ -64,13 +68,13 @@ export function markedOf(call: MapCall, level: LevelPlan): EntryTemplate {
 export function occupied(
   call: MapCall,
   level: LevelPlan,
-  words: Int32Array,
+  bank: Bank,
   entry: number,
   at: number,
 ): VmError {
   const { plan } = call.context;
-  const lo = words[entry] as number;
-  const hi = words[entry + 1] as number;
+  const lo = lowAt(bank, bank.words, entry);
+  const hi = highAt(bank, bank.words, entry);
   const kind = classify(plan.format.present, level.level, { lo, hi });
   const article = kind === 'absent' ? 'an' : 'a';
   return new VmError(

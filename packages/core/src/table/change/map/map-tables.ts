@@ -1,6 +1,6 @@
 import type { LevelPlan } from '../../../format/plan.js';
 import { loopsOf } from '../../../memory/bank.js';
-import { childPfn, isTable } from '../../state/entries.js';
+import { childPfn, highAt, isTable, lowAt } from '../../state/entries.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
 import type { TableVisit } from '../../state/table-visit.js';
 import { recordOf } from '../../state/tables.js';
@@ -37,10 +37,12 @@ export function mapTables(
   const { words } = bank;
   const loops = loopsOf(bank);
   const entry = table.word + 2 * slot;
-  const lo = words[entry] as number;
-  const hi = words[entry + 1] as number;
+  const lo = lowAt(bank, words, entry);
+  const hi = highAt(bank, words, entry);
   const isEmpty = (lo | hi) === 0;
-  if (isEmpty ? call.areFramesFew : !isTable(level, lo, hi)) return 0;
+  // On shared tables each new table is linked by itself.
+  const isOneByOne = call.areFramesFew || call.changes.shared !== null;
+  if (isEmpty ? isOneByOne : !isTable(level, lo, hi)) return 0;
   const most = isEmpty ? left : Math.min(left, MOST_ENTRIES);
   const wanted = wholeSlots(call, level, mayBlock, at, most);
   if (wanted < 2) return 0;
@@ -73,14 +75,15 @@ function mapExistingTables(
   const { level } = table;
   const { words } = table.bank;
   const entry = table.word + 2 * slot;
-  const child = childPfn(context, words[entry] as number, words[entry + 1] as number);
+  const parent = table.bank;
+  const child = childPfn(context, lowAt(parent, words, entry), highAt(parent, words, entry));
   const below = table.below(0, at, 0).enter(child, writableBankOfTable(context, child, first + at));
   const { bank, record } = below;
   const most = Math.min(wanted, MOST_ENTRIES / below.level.entries);
   let tables = 1;
   while (tables < most) {
-    const lo = words[entry + 2 * tables] as number;
-    const hi = words[entry + 2 * tables + 1] as number;
+    const lo = lowAt(parent, words, entry + 2 * tables);
+    const hi = highAt(parent, words, entry + 2 * tables);
     if (!isTable(level, lo, hi) || childPfn(context, lo, hi) !== child + tables) break;
     if (bank.wordOf(child + tables, plan.pageShift) < 0) break;
     if (recordOf(context, child + tables) !== (record < 0 ? record : record + tables)) break;

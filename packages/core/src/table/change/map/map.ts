@@ -1,12 +1,12 @@
 import { entryHi, entryLo } from '../../../address-codec.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
-import type { FrameSource } from '../../../loops/run-loops.js';
+import { type FrameSource, WRITTEN } from '../../../loops/run-loops.js';
 import { loopsOf } from '../../../memory/bank.js';
 import type { LeafCaps } from '../../arguments.js';
 import { hullOf, type PageRange } from '../../page-range.js';
 import { type TableContext, visitRoot } from '../../state/context.js';
-import { childPfn, isTable } from '../../state/entries.js';
+import { childPfn, highAt, isTable, lowAt } from '../../state/entries.js';
 import { refuseOwed } from '../../state/flush.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
 import type { TableVisit } from '../../state/table-visit.js';
@@ -57,6 +57,7 @@ function callOf(context: TableContext, piece: CheckedPiece, changes: ChangeSet):
     leaves: null,
     changes,
     areFramesFew: false,
+    written: 0,
   };
 }
 
@@ -99,13 +100,19 @@ function descend(call: MapCall, table: TableVisit, slot: number, below: TableVis
   const { words } = bank;
   const { done, pages } = below;
   const entry = table.word + 2 * slot;
-  const lo = words[entry] as number;
-  const hi = words[entry + 1] as number;
+  const lo = lowAt(bank, words, entry);
+  const hi = highAt(bank, words, entry);
   const page = call.first + done;
   context.counters.entriesRead++;
   if ((lo | hi) !== 0) {
-    if (!isTable(level, lo, hi)) throw occupied(call, level, words, entry, done);
+    if (!isTable(level, lo, hi)) throw occupied(call, level, bank, entry, done);
     const child = childPfn(context, lo, hi);
+    mapTable(call, below.enter(child, writableBankOfTable(context, child, page)));
+    return;
+  }
+  if (changes.shared !== null) {
+    // Its own pages come after it: another thread may have made the table at the same time.
+    const child = changes.linkTable(level, bank, entry, record, page);
     mapTable(call, below.enter(child, writableBankOfTable(context, child, page)));
     return;
   }
@@ -157,9 +164,15 @@ function writeBlocks(call: MapCall, table: TableVisit, slot: number, at: number,
   const occupant = isNew ? -1 : loopsOf(bank).firstLive(entry, wanted);
   const blocks = occupant < 0 ? wanted : occupant;
   if (blocks === 0) return replaceTable(call, table, slot, at);
+  const linear = isLinear(source) ? source : { narrow: null, wide: null, start: frameAt(source, at) - at };
+  if (changes.shared !== null) {
+    const isWhole = changes.shared.claim(call, table, slot, blocks, linear, at, 1) === WRITTEN;
+    counters.entriesRead += blocks;
+    if (isWhole || call.written > 0) return isWhole ? blocks : call.written;
+    return replaceTable(call, table, slot, at);
+  }
   if (!isNew) changes.noteEmpty(bank, entry, blocks, record);
   records?.add(record, blocks);
-  const linear = isLinear(source) ? source : { narrow: null, wide: null, start: frameAt(source, at) - at };
   writeLeaves(call, table, slot, blocks, linear, at);
   if (!isNew) counters.entriesRead += blocks;
   counters.entriesWritten += blocks;
@@ -176,13 +189,16 @@ function replaceTable(call: MapCall, table: TableVisit, slot: number, at: number
   const { plan, counters } = context;
   const { level, bank, record } = table;
   const entry = table.word + 2 * slot;
-  const lo = bank.words[entry] as number;
-  const hi = bank.words[entry + 1] as number;
+  const lo = lowAt(bank, bank.words, entry);
+  const hi = highAt(bank, bank.words, entry);
   counters.entriesRead++;
-  if (!isTable(level, lo, hi)) throw occupied(call, level, bank.words, entry, at);
+  // Another thread has cleared it just now.
+  if ((lo | hi) === 0) return 0;
+  if (!isTable(level, lo, hi)) throw occupied(call, level, bank, entry, at);
   const page = call.first + at;
   const empty = collectEmptyTables(context, level.index + 1, childPfn(context, lo, hi), page);
   if (empty === null) return 0;
+  changes.needAlone();
   const { plain } = leavesOf(call, level);
   const frame = frameAt(call.source, at);
   const block = new Int32Array(2);

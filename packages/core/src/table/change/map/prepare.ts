@@ -7,7 +7,7 @@ import { type PageRange, pageRange } from '../../page-range.js';
 import type { PageTable } from '../../page-table.js';
 import { changeTables } from '../../state/change-lock.js';
 import { type TableContext, visitRoot } from '../../state/context.js';
-import { childPfn, isTable } from '../../state/entries.js';
+import { childPfn, highAt, isTable, lowAt } from '../../state/entries.js';
 import { refuseOwed } from '../../state/flush.js';
 import { contextOf } from '../../state/registry.js';
 import { bankOfTable, writableBankOfTable } from '../../state/table-banks.js';
@@ -110,8 +110,8 @@ function prepareBelow(call: PrepareCall, table: TableVisit): number {
   for (let left = table.pages; left > 0; slot++, inside = 0) {
     const here = Math.min(level.pages - inside, left);
     const entry = word + 2 * slot;
-    const lo = words[entry] as number;
-    const hi = words[entry + 1] as number;
+    const lo = lowAt(bank, words, entry);
+    const hi = highAt(bank, words, entry);
     const isEmpty = (lo | hi) === 0;
     counters.entriesRead++;
     if (isEmpty && changes === null) {

@@ -4,9 +4,11 @@ import { isFrame } from '../../../check/frames.js';
 import { type LevelPlan, slotOf } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
 import { checkProtection } from '../../../format/protection.js';
+import type { RunLoops } from '../../../loops/run-loops.js';
+import { loopsOf } from '../../../memory/bank.js';
 import { ZERO } from '../../../words.js';
 import type { TableContext } from '../../state/context.js';
-import { writeTableEntry } from '../../state/entries.js';
+import { linkTableEntry } from '../../state/entries.js';
 import { flush } from '../../state/flush.js';
 import type { TableRecords } from '../../state/table-records.js';
 import { freeTables, newTable } from '../../state/tables.js';
@@ -20,13 +22,21 @@ const NONE = Object.freeze({}) as Protection;
 /** Result for a single page that needs the general call, which can split, refuse, and say why. */
 export const GENERAL = -2;
 
+/** Maps and unmaps single pages, by words, in ordinary cases. */
+export interface SinglePageCalls {
+  /** Returns false, and nothing is changed, when the general call must do it. */
+  map(vaHi: number, vaLo: number, pfn: number, protection: Protection): boolean;
+  /** Returns the frame; -1 when the slot was empty; `GENERAL`, and nothing is changed, for the general call. */
+  unmap(vaHi: number, vaLo: number): number;
+}
+
 /**
  * Maps and unmaps single pages, by words, in ordinary cases. It makes no array, bigint or object on the way.
  * It leaves everything else to the general calls.
  *
  * For page tables that may be changed and whose tables are in one bank.
  */
-export class SinglePages {
+export class SinglePages implements SinglePageCalls {
   readonly #context: TableContext;
   readonly #records: TableRecords;
   readonly #walk: FlatWalk;
@@ -39,6 +49,8 @@ export class SinglePages {
   readonly #firstFrame: number = 0;
   readonly #frameShift: number = 0;
   readonly #pageMask: number = 0;
+  /** The bank's loops when other threads may read the entries. */
+  readonly #shared: RunLoops | null = null;
   readonly #depth: number = 0;
   /** The test "is a plain page by itself": in no run, and of a frame below 2^32. */
   readonly #ownMaskLo: number = 0;
@@ -67,6 +79,8 @@ export class SinglePages {
     this.#frameShift = (plan.pageShift - 2) | 0;
     this.#pageMask = (2 ** plan.pageShift - 1) | 0;
     this.#depth = plan.levels.length | 0;
+    const loops = loopsOf(root.bank);
+    this.#shared = loops.isShared ? loops : null;
   }
 
   /**
@@ -84,7 +98,7 @@ export class SinglePages {
     const at = this.#walk.entryOf(vaHi, vaLo);
     if (at < 0) return this.#mapBelow(vaHi, vaLo, pfn);
     const { words } = context.root.bank;
-    if (((words[at] as number) | (words[at | 1] as number)) !== 0) return false;
+    if ((this.#low(words, at) | this.#high(words, at)) !== 0) return false;
     this.#write(words, at, pfn);
     this.#records.add(this.#recordAt(at), 1);
     this.#count(this.#depth, this.#depth, 1);
@@ -104,8 +118,8 @@ export class SinglePages {
     const at = this.#walk.entryOf(vaHi, vaLo);
     if (at < 0) return GENERAL;
     const { words } = context.root.bank;
-    const lo = words[at] as number;
-    const hi = words[at | 1] as number;
+    const lo = this.#low(words, at);
+    const hi = this.#high(words, at);
     const depth = this.#depth;
     if ((lo | hi) === 0) {
       this.#count(depth, depth, 0);
@@ -114,8 +128,7 @@ export class SinglePages {
     const differs = ((lo & this.#ownMaskLo) ^ this.#ownLo) | ((hi & this.#ownMaskHi) ^ this.#ownHi);
     if (differs !== 0) return GENERAL;
     context.sink?.changing?.();
-    words[at] = 0;
-    words[at | 1] = 0;
+    this.#store(words, at, 0, 0);
     this.#records.add(this.#recordAt(at), -1);
     this.#count(depth, depth, 1);
     if (context.sink === null) context.counters.flushes++;
@@ -147,15 +160,31 @@ export class SinglePages {
     this.#protection = checked === protection ? protection : NONE;
   }
 
+  /** The low word of an entry; see `lowAt`. */
+  #low(words: Int32Array, at: number): number {
+    return this.#shared === null ? (words[at] as number) : this.#shared.load64(at);
+  }
+
+  #high(words: Int32Array, at: number): number {
+    return this.#shared === null ? (words[at | 1] as number) : this.#shared.high;
+  }
+
+  #store(words: Int32Array, at: number, lo: number, hi: number): void {
+    if (this.#shared === null) {
+      words[at] = lo;
+      words[at | 1] = hi;
+    } else {
+      this.#shared.store64(at, lo, hi);
+    }
+  }
+
   #write(words: Int32Array, at: number, pfn: number): void {
     const codec = this.#codec;
     if (pfn >>> 0 === pfn) {
       const turned = (pfn << codec.lowRotate) | (pfn >>> (32 - codec.lowRotate));
-      words[at] = this.#flagsLo | (turned & codec.lowLo);
-      words[at | 1] = this.#flagsHi | (turned & codec.lowHi);
+      this.#store(words, at, this.#flagsLo | (turned & codec.lowLo), this.#flagsHi | (turned & codec.lowHi));
     } else {
-      words[at] = this.#flagsLo | entryLo(codec, pfn);
-      words[at | 1] = this.#flagsHi | entryHi(codec, pfn);
+      this.#store(words, at, this.#flagsLo | entryLo(codec, pfn), this.#flagsHi | entryHi(codec, pfn));
     }
   }
 
@@ -180,8 +209,7 @@ export class SinglePages {
     const { plan } = context;
     const { missLevel, missAt } = this.#walk;
     const { bank } = context.root;
-    if (missLevel < 0 || ((bank.words[missAt] as number) | (bank.words[missAt | 1] as number)) !== 0)
-      return false;
+    if (missLevel < 0 || (this.#low(bank.words, missAt) | this.#high(bank.words, missAt)) !== 0) return false;
     const missing = plan.last - missLevel;
     const page = this.#walk.pageOf(vaHi, vaLo);
     const top = this.#recordAt(missAt);
@@ -195,7 +223,7 @@ export class SinglePages {
         made.push(table);
         if (first < 0) first = table;
         else {
-          writeTableEntry(context.link, bank.words, slot, table);
+          linkTableEntry(context.link, bank, slot, table);
           this.#records.add(record, 1);
         }
         record = this.#records.find(table);
@@ -207,7 +235,7 @@ export class SinglePages {
     }
     this.#write(bank.words, slot, pfn);
     this.#records.add(record, 1);
-    writeTableEntry(context.link, bank.words, missAt, first);
+    linkTableEntry(context.link, bank, missAt, first);
     this.#records.add(top, 1);
     this.#count(plan.levels.length, missLevel + 1, missing + 1);
     return true;
@@ -221,9 +249,7 @@ export class SinglePages {
     try {
       flush(context, page, 1, pageShift, NO_TABLES);
     } catch (error) {
-      const { words } = context.root.bank;
-      words[at] = lo;
-      words[at | 1] = hi;
+      this.#store(context.root.bank.words, at, lo, hi);
       this.#records.add(this.#recordAt(at), 1);
       context.counters.entriesWritten++;
       try {

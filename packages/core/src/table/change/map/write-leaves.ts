@@ -1,6 +1,6 @@
 import type { EntryTemplate } from '../../../entry-template.js';
 import type { LevelPlan } from '../../../format/plan.js';
-import { type FrameSource, WRITTEN } from '../../../loops/run-loops.js';
+import { type FrameSource, type SharedRunLoops, unfit, WRITTEN } from '../../../loops/run-loops.js';
 import { loopsOf } from '../../../memory/bank.js';
 import { frameInRun } from '../../state/leaf-start.js';
 import type { TableVisit } from '../../state/table-visit.js';
@@ -33,7 +33,7 @@ export function writeLeaves(
   const { level } = table;
   const entries = runEntries(call, level);
   const { plain } = leavesOf(call, level);
-  if (entries > count) return writePlain(table, slot, count, source, done, plain);
+  if (entries > count && call.changes.shared === null) return writePlain(call, table, slot, count, source, done, plain);
   const frameOf = (leaf: number): number => done + leaf * level.pages;
   const mayRun = (leaf: number): boolean =>
     leaf + entries <= count && isBlock(source, frameOf(leaf), entries * level.pages);
@@ -41,7 +41,11 @@ export function writeLeaves(
     if (from === to) return WRITTEN;
     const result = isRun
       ? writeRuns(call, table, slot + from, to - from, source, frameOf(from))
-      : writePlain(table, slot + from, to - from, source, frameOf(from), plain);
+      : writePlain(call, table, slot + from, to - from, source, frameOf(from), plain);
+    if (result !== WRITTEN && call.changes.shared !== null) {
+      call.written = from + Math.max(result, 0);
+      return result >= 0 ? from + result : unfit(from + unfit(result));
+    }
     // Another thread has changed the list since it was checked: none of it stays.
     return result === WRITTEN ? WRITTEN : takeBack(table, slot, from, result);
   };
@@ -73,6 +77,7 @@ export function runEntries({ maxRunShift }: MapCall, { level: { run }, runShift 
 
 /** Writes leaves that differ in their frames alone. */
 function writePlain(
+  { changes }: MapCall,
   { level, bank, word }: TableVisit,
   slot: number,
   count: number,
@@ -82,6 +87,12 @@ function writePlain(
 ): number {
   const at = word + 2 * slot;
   const loops = loopsOf(bank);
+  if (changes.shared !== null) {
+    const shared = loops as SharedRunLoops;
+    return isLinear(source)
+      ? shared.claimLinear(at, count, source.start + done, level.pages, leaves)
+      : shared.claimFrames(at, count, source, done, leaves);
+  }
   if (!isLinear(source)) return loops.writeFrames(at, count, source, done, leaves);
   loops.writeLinear(at, count, source.start + done, level.pages, leaves);
   return WRITTEN;
@@ -99,11 +110,17 @@ function writeRuns(
   const { level, bank, word } = table;
   const { run } = level.level;
   const marked = markedOf(call, level);
-  if (run?.style !== 'napot') return writePlain(table, slot, count, source, done, marked);
+  if (run?.style !== 'napot') return writePlain(call, table, slot, count, source, done, marked);
   // All leaves of a NAPOT run are the same.
   for (let leaf = 0; leaf < count; leaf += run.entries) {
     const pfn = frameInRun(run, frameAt(source, done + leaf * level.pages), 0, level.pages);
-    loopsOf(bank).writeLinear(word + 2 * (slot + leaf), run.entries, pfn, 0, marked);
+    const at = word + 2 * (slot + leaf);
+    if (call.changes.shared === null) {
+      loopsOf(bank).writeLinear(at, run.entries, pfn, 0, marked);
+      continue;
+    }
+    const taken = (loopsOf(bank) as SharedRunLoops).claimLinear(at, run.entries, pfn, 0, marked);
+    if (taken !== WRITTEN) return leaf + taken;
   }
   return WRITTEN;
 }

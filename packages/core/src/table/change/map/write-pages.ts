@@ -1,5 +1,5 @@
 import { badFrame } from '../../../check/frames.js';
-import { WRITTEN } from '../../../loops/run-loops.js';
+import { unfit, WRITTEN } from '../../../loops/run-loops.js';
 import { loopsOf } from '../../../memory/bank.js';
 import type { TableVisit } from '../../state/table-visit.js';
 import { frameAt } from './frame-source.js';
@@ -21,7 +21,14 @@ export function writePages(call: MapCall, table: TableVisit): void {
   if (!isNew) {
     const used = loopsOf(bank).firstLive(at, pages);
     counters.entriesRead += used < 0 ? pages : used + 1;
-    if (used >= 0) throw occupied(call, level, bank.words, at + 2 * used, done + used);
+    if (used >= 0) throw occupied(call, level, bank, at + 2 * used, done + used);
+  }
+  if (changes.shared !== null && !isNew) {
+    const result = changes.shared.claim(call, table, slot, pages, source, done, tables);
+    if (result === WRITTEN) return;
+    if (result >= 0) throw occupied(call, level, bank, at + 2 * result, done + result);
+    const bad = done + unfit(result);
+    throw badFrame(frameAt(source, bad), bad, plan.pfnLimit);
   }
   const result = writeLeaves(call, table, slot, pages, source, done);
   if (result !== WRITTEN) throw badFrame(frameAt(source, done + result), done + result, plan.pfnLimit);

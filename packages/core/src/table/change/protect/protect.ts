@@ -6,7 +6,7 @@ import { loopsOf } from '../../../memory/bank.js';
 import { joinWords, toBigint, type Words } from '../../../words.js';
 import { hullOf, type PageRange } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
-import { isLeaf } from '../../state/entries.js';
+import { copyOut, highAt, isLeaf, lowAt } from '../../state/entries.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
 import { type Cut, findEntries } from '../look/find.js';
 import { partOf, type Span } from '../look/span.js';
@@ -64,7 +64,7 @@ export function protectPages(
 
 /** True when the call's part of a cut changes. */
 function changesCut(protect: Protect, { level, bank, at, count, page, from, to }: Cut): boolean {
-  const words = bank.words.slice(at, at + 2 * count);
+  const words = copyOut(bank, at, count);
   const first = Math.floor((from - page) / level.pages);
   return protect.apply(words, 2 * first, Math.ceil((to - page) / level.pages) - first, level);
 }
@@ -83,6 +83,10 @@ class Protect {
 
   /** Changes the leaves of a span: a run with equal flags by a loop, everything else entry by entry. */
   change(changes: ChangeSet, span: Span): void {
+    if (changes.shared !== null) {
+      changes.shared.change(span, (words, count) => this.apply(words, 0, count, span.level));
+      return;
+    }
     const { level, bank, at, count } = span;
     let done = 0;
     while (done < count) {
@@ -93,7 +97,7 @@ class Protect {
       // by entry.
       const rest = Math.min(count - done, level.entries - (done % level.entries));
       const part = partOf(span, done, rest);
-      const after = bank.words.slice(at + 2 * done, at + 2 * (done + rest));
+      const after = copyOut(bank, at + 2 * done, rest);
       if (this.apply(after, 0, rest, level)) changes.rewrite(part, after);
       done += rest;
     }
@@ -111,8 +115,8 @@ class Protect {
     const loops = loopsOf(bank);
     const empty = loops.firstLive(at, count);
     if (empty < 0) return count;
-    const lo = words[at + 2 * empty] as number;
-    const hi = words[at + 2 * empty + 1] as number;
+    const lo = lowAt(bank, words, at + 2 * empty);
+    const hi = highAt(bank, words, at + 2 * empty);
     if (!isLeaf(level, lo, hi) || !isToldByFlags(level, lo, hi)) return 0;
     const { leafAddressLo, leafAddressHi, leaf } = level;
     const flagsLo = lo & ~leafAddressLo;

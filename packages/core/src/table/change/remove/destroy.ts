@@ -1,7 +1,7 @@
 import { VmError } from '../../../errors.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import { readOnly, type TableContext } from '../../state/context.js';
-import { childPfn, isTable } from '../../state/entries.js';
+import { childPfn, highAt, isTable, lowAt } from '../../state/entries.js';
 import { flush } from '../../state/flush.js';
 import { bankOfTable } from '../../state/table-banks.js';
 import { freedByOthers, freeTables } from '../../state/tables.js';
@@ -36,7 +36,10 @@ export function destroyTables(context: TableContext): void {
   }
   flush(context, 0, plan.pages, plan.pageShift, [root.pfn, ...tables]);
   freeTables(context, [...tables]);
-  context.frames.free(root.pfn, plan.rootOrder);
+  const { frames, sharing } = context;
+  const giveRoot = (): void => frames.free(root.pfn, plan.rootOrder);
+  if (sharing === null) giveRoot();
+  else sharing.retire(giveRoot);
   records.leave(root.pfn);
   context.counters.tablesFreed++;
   context.isDestroyed = true;
@@ -62,8 +65,8 @@ function collect(
   counters.tablesRead++;
   counters.entriesRead += level.entries;
   for (let slot = 0; slot < level.entries; slot++) {
-    const lo = words[word + 2 * slot] as number;
-    const hi = words[word + 2 * slot + 1] as number;
+    const lo = lowAt(bank, words, word + 2 * slot);
+    const hi = highAt(bank, words, word + 2 * slot);
     if ((lo | hi) === 0 || !isTable(level, lo, hi)) continue;
     const child = childPfn(context, lo, hi);
     if (tables.has(child) || !records.isOwn(records.find(child), owner, levelIndex + 1)) continue;

@@ -36,6 +36,7 @@ export function unmapPages(
   // be kept.
   const keepsOld = context.sink !== null || reclaim;
   changing(context, range, batch, (changes) => {
+    if (reclaim) changes.needAlone();
     const cutter = { context, changes, maxShift: 64, transform: clearAll };
     for (const cut of found.cuts) applyCut(cutter, cut);
     for (const span of found.spans) changes.clear(span, keepsOld);

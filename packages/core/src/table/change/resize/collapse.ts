@@ -9,7 +9,7 @@ import { type PageRange, pageRange } from '../../page-range.js';
 import type { PageTable } from '../../page-table.js';
 import { changeTables } from '../../state/change-lock.js';
 import type { TableContext } from '../../state/context.js';
-import { childPfn, isTable } from '../../state/entries.js';
+import { childPfn, highAt, isTable, lowAt } from '../../state/entries.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
 import { contextOf } from '../../state/registry.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
@@ -62,7 +62,7 @@ export function collapseLeaves<C extends Controls>(
   return changeTables(contextOf(table), (context) => {
     const range = pageRange(context.plan.format, va, bytes);
     return collapsePages(context, range, leafCaps(given), batchOf(context, given));
-  });
+  }, true);
 }
 
 /**
@@ -144,8 +144,8 @@ class Collapser {
     };
     for (let slot = from; slot < to; slot++) {
       if (isLast && one === null && row === null) return null;
-      const lo = words[word + 2 * slot] as number;
-      const hi = words[word + 2 * slot + 1] as number;
+      const lo = lowAt(bank, words, word + 2 * slot);
+      const hi = highAt(bank, words, word + 2 * slot);
       counters.entriesRead++;
       if ((lo | hi) !== 0 && isTable(level, lo, hi)) {
         const start = page + slot * level.pages;

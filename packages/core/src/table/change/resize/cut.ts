@@ -1,9 +1,9 @@
 import { entryHi, entryLo, pfnOf } from '../../../address-codec.js';
 import type { EntryTemplate } from '../../../entry-template.js';
 import { type LevelPlan, leafTemplate } from '../../../format/plan.js';
-import { writeLinear } from '../../../loops/write-loops.js';
+import { loopsOf } from '../../../memory/bank.js';
 import type { TableContext } from '../../state/context.js';
-import { isLeaf, isTable, writeTableEntry } from '../../state/entries.js';
+import { copyOut, isLeaf, isTable, writeTableEntry } from '../../state/entries.js';
 import { leafStart } from '../../state/leaf-start.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
 import { recordOf } from '../../state/tables.js';
@@ -47,7 +47,8 @@ export interface Cutter {
 export function applyCut(cutter: Cutter, cut: Cut): void {
   const { context, changes, maxShift, transform } = cutter;
   const { level, bank, at, count, page, from, to } = cut;
-  const before = bank.words.slice(at, at + 2 * count);
+  changes.needAlone();
+  const before = copyOut(bank, at, count);
   const same = before.slice();
   const lower: { child: number; from: number; to: number; page: number }[] = [];
   for (let i = 0; i < count; i++) {
@@ -116,7 +117,7 @@ function makePieces(cutter: Cutter, parent: Span, { pfn, leaf }: Pieces, page: n
   const child = changes.makeTable(below.index, parent.record, page, true);
   const bank = writableBankOfTable(context, child, page);
   const word = bank.wordOf(child, plan.pageShift);
-  writeLinear(bank.words, word, below.entries, pfn, below.pages, leaf);
+  loopsOf(bank).writeLinear(word, below.entries, pfn, below.pages, leaf);
   counters.entriesWritten += below.entries;
   records?.add(records.find(child), below.entries);
   return child;
@@ -154,7 +155,7 @@ function cutPieces(
     if (start >= part.to) break;
     if (small !== null && slot === first && first < end) {
       const span = spanOf(first, end - first);
-      const after = bank.words.slice(span.at, span.at + 2 * span.count);
+      const after = copyOut(bank, span.at, span.count);
       small(after, 0, span.count, level, start);
       changes.rewrite(span, after);
       slot = end - 1;

@@ -36,7 +36,7 @@ export function splitLeaves<C extends Controls>(
   changeTables(contextOf(table), (context) => {
     const range = pageRange(context.plan.format, va, bytes);
     splitPages(context, range, leafShiftOf(context.plan, given), batchOf(context, given));
-  });
+  }, true);
 }
 
 /**

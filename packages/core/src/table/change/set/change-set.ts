@@ -1,14 +1,41 @@
 import type { LevelPlan } from '../../../format/plan.js';
 import { type Bank, loopsOf } from '../../../memory/bank.js';
+import type { FrameSource } from '../../../loops/run-loops.js';
 import type { PageRange } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
-import { writeTableEntry } from '../../state/entries.js';
+import { linkTableEntry } from '../../state/entries.js';
 import { flush, refuseOwed } from '../../state/flush.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
 import { freedByOthers, freeHeldTables, freeTables, newTable, newTables } from '../../state/tables.js';
+import type { TableVisit } from '../../state/table-visit.js';
 import { type Link, partOf, type Span } from '../look/span.js';
+import type { MapCall } from '../map/map-call.js';
 import { compare } from './compare.js';
 import { UndoLog } from './undo-log.js';
+
+/** How a call writes into tables that threads share. */
+export interface SharedWrites {
+  /**
+   * Writes leaves into slots that are 0, and counts them. The call undoes them when it fails.
+   *
+   * @param tables - how many tables that follow each other the leaves fill; 1 for one, or a part of one.
+   * @returns `WRITTEN`, or as `SharedRunLoops.claimFrames`. Then `call.written` leaves are written.
+   */
+  claim(
+    call: MapCall,
+    table: TableVisit,
+    slot: number,
+    count: number,
+    source: FrameSource,
+    done: number,
+    tables: number,
+  ): number;
+  /**
+   * Changes leaves one by one. What the MMU notes in a leaf meanwhile survives, and what another thread
+   * clears stays cleared.
+   */
+  change(span: Span, transform: (words: Int32Array, count: number) => boolean): void;
+}
 
 /** A run with entries that are invalid until the flush. */
 interface Broken {
@@ -30,27 +57,36 @@ interface Broken {
  * Entries of a table that the call made are not noted: the whole table goes back.
  */
 export class ChangeSet {
-  readonly #context: TableContext;
-  readonly #log = new UndoLog();
-  readonly #broken: Broken[] = [];
+  protected readonly context: TableContext;
+  protected readonly log: UndoLog;
+  /** How it writes into tables that threads share; `null` where one thread uses them. */
+  readonly shared: SharedWrites | null = null;
+  protected readonly broken: Broken[] = [];
   /** Tables that the call made. */
-  readonly #made: number[] = [];
+  protected readonly made: number[] = [];
   /** Tables that the call removed from the tree. */
-  readonly #gone = new Set<number>();
+  protected readonly gone: Set<number> = new Set();
   /** Records of the tables that were cleared whole. */
-  readonly #cleared = new Set<number>();
+  protected readonly cleared: Set<number> = new Set();
   /** What the removed tables translated. */
-  readonly #unlinked: PageRange[] = [];
+  protected readonly unlinked: PageRange[] = [];
   /** The pages to flush, none while `#to` is below 0, and log2 of the smallest leaf among them. */
-  #from = Number.POSITIVE_INFINITY;
-  #to = -1;
-  #leafShift = 64;
+  protected from: number = Number.POSITIVE_INFINITY;
+  protected to: number = -1;
+  protected leafShift: number = 64;
   /** True when all is written and flushed. */
-  #isMade = false;
+  protected isMade: boolean = false;
 
-  constructor(context: TableContext) {
-    this.#context = context;
+  constructor(context: TableContext, log: UndoLog = new UndoLog()) {
+    this.context = context;
+    this.log = log;
   }
+
+  /** Says that what follows must not run together with calls of other threads. */
+  needAlone(): void {}
+
+  /** Notes that all is written: nothing is undone from here on. */
+  protected settle(): void {}
 
   /**
    * Makes a table. It goes back when the call fails.
@@ -58,8 +94,8 @@ export class ChangeSet {
    * @param isFilled - the call writes every entry before it links the table, so it need not be zeroed.
    */
   makeTable(level: number, parentRecord: number, page: number, isFilled: boolean = false): number {
-    const pfn = newTable(this.#context, level, parentRecord, 0, page, isFilled);
-    this.#made.push(pfn);
+    const pfn = newTable(this.context, level, parentRecord, 0, page, isFilled);
+    this.made.push(pfn);
     return pfn;
   }
 
@@ -74,13 +110,13 @@ export class ChangeSet {
 
   /** Refuses to link a table for a page that a flush is owed for. */
   checkOwed(page: number): void {
-    if (this.#context.owed.size > 0) refuseOwed(this.#context, { first: page, pages: 1 });
+    if (this.context.owed.size > 0) refuseOwed(this.context, { first: page, pages: 1 });
   }
 
   /** Links a table into an empty slot. The slot was noted, or the call made its table. */
   writeLink(bank: Bank, at: number, record: number, pfn: number): void {
-    const { counters, records } = this.#context;
-    writeTableEntry(this.#context.link, bank.words, at, pfn);
+    const { counters, records } = this.context;
+    linkTableEntry(this.context.link, bank, at, pfn);
     counters.entriesWritten++;
     records?.add(record, 1);
   }
@@ -91,14 +127,14 @@ export class ChangeSet {
    * @returns their frames; `null`, and nothing is done, when there are too few.
    */
   makeTables(level: number, parentRecord: number, count: number): Float64Array | null {
-    const made = newTables(this.#context, level, parentRecord, count);
-    if (made !== null) for (let i = 0; i < count; i++) this.#made.push(made[i] as number);
+    const made = newTables(this.context, level, parentRecord, count);
+    if (made !== null) for (let i = 0; i < count; i++) this.made.push(made[i] as number);
     return made;
   }
 
   /** Links tables into adjacent empty slots. The slots were noted, or the call made their table. */
   writeLinks(bank: Bank, at: number, record: number, made: Float64Array): void {
-    const { link, counters, records } = this.#context;
+    const { link, counters, records } = this.context;
     const source = { narrow: null, wide: made, start: 0 };
     // It refuses none: every frame of a page table's allocator fits the format (`checkAllocator` in
     // make.ts).
@@ -113,7 +149,7 @@ export class ChangeSet {
    * @param tables - how many tables that follow each other the entries fill; 1 for one, or a part of one.
    */
   noteEmpty(bank: Bank, at: number, count: number, record: number, tables: number = 1): void {
-    this.#log.noteEmpty(bank, at, count, record, tables);
+    this.log.noteEmpty(bank, at, count, record, tables);
   }
 
   /**
@@ -123,14 +159,14 @@ export class ChangeSet {
    */
   clear(span: Span, keepsOld: boolean): void {
     const { level, bank, at, count, record, page } = span;
-    const { counters, records } = this.#context;
+    const { counters, records } = this.context;
     const tables = count / level.entries;
     if (tables > 1) {
       if (!keepsOld && this.#clearCounted(span, tables)) return;
       for (let i = 0; i < tables; i++) this.clear(partOf(span, i * level.entries, level.entries), keepsOld);
       return;
     }
-    const saved = keepsOld ? this.#log.copyOf(bank.words, at, count) : null;
+    const saved = keepsOld ? this.log.copyOf(bank, at, count) : null;
     // The count of a whole table is enough, without a scan. Only a count of 0 needs proof.
     const counted = record >= 0 && count === level.entries ? (records?.live(record) ?? 0) : 0;
     let live = counted;
@@ -140,9 +176,9 @@ export class ChangeSet {
       live = loopsOf(bank).clear(at, count);
       counters.entriesRead += count;
     }
-    if (count === level.entries) this.#cleared.add(record);
+    if (count === level.entries) this.cleared.add(record);
     if (live === 0) return;
-    if (saved !== null) this.#log.noteWords(bank, at, count, record, -live, saved);
+    if (saved !== null) this.log.noteWords(bank, at, count, record, -live, saved);
     counters.entriesWritten += live;
     records?.add(record, -live);
     this.widen(page, count * level.pages, level.shift);
@@ -150,7 +186,7 @@ export class ChangeSet {
 
   /** Clears whole tables that follow each other at once, when the counts of all say that they are in use. */
   #clearCounted({ level, bank, at, count, record, page }: Span, tables: number): boolean {
-    const { counters, records } = this.#context;
+    const { counters, records } = this.context;
     const live = records === null || record < 0 ? 0 : records.takeLive(record, tables);
     if (live === 0) return false;
     loopsOf(bank).erase(at, count);
@@ -170,17 +206,16 @@ export class ChangeSet {
    */
   rewrite(span: Span, after: Int32Array): void {
     const { level, bank, at, count, record, page } = span;
-    const context = this.#context;
-    const { words } = bank;
-    const saved = this.#log.copyOf(words, at, count);
+    const context = this.context;
+    const saved = this.log.copyOf(bank, at, count);
     const { written, grew, during, first, end } = compare(context, span, saved, after);
     if (written === 0) return;
-    this.#log.noteWords(bank, at, count, record, grew, saved);
-    words.set(during ?? after, at);
+    this.log.noteWords(bank, at, count, record, grew, saved);
+    loopsOf(bank).put(at, during ?? after, 0, count);
     context.counters.entriesWritten += written;
     context.records?.add(record, grew);
     if (end > 0) this.widen(page + first * level.pages, (end - first) * level.pages, level.shift);
-    if (during !== null) this.#broken.push({ bank, at, during, after });
+    if (during !== null) this.broken.push({ bank, at, during, after });
   }
 
   /**
@@ -193,9 +228,9 @@ export class ChangeSet {
     const loops = loopsOf(bank);
     const maskLo = lo ^ newLo;
     const maskHi = hi ^ newHi;
-    this.#log.noteFlags(span, maskLo, maskHi, lo & maskLo, hi & maskHi);
+    this.log.noteFlags(span, maskLo, maskHi, lo & maskLo, hi & maskHi);
     const live = loops.change(at, count, maskLo, maskHi, newLo & maskLo, newHi & maskHi);
-    this.#context.counters.entriesWritten += live;
+    this.context.counters.entriesWritten += live;
     // Another thread has cleared them since they were found.
     if (live === 0) return;
     const first = live === count ? 0 : loops.firstLive(at, count);
@@ -210,19 +245,18 @@ export class ChangeSet {
    * and any address in that part is enough to find the walks that were cached.
    */
   unlink({ pfn, level, parent, at, parentRecord, page, pages }: Link): void {
-    const { plan } = this.#context;
-    const { words } = parent;
-    const saved = this.#log.copyOf(words, at, 1);
+    const { plan } = this.context;
+    const saved = this.log.copyOf(parent, at, 1);
     // Met a second time, through another link to its parent.
     if (((saved[0] as number) | (saved[1] as number)) === 0) return;
     this.free(pfn);
-    this.#log.noteWords(parent, at, 1, parentRecord, -1, saved);
-    words.fill(0, at, at + 2);
-    this.#context.counters.entriesWritten++;
-    this.#context.records?.add(parentRecord, -1);
+    this.log.noteWords(parent, at, 1, parentRecord, -1, saved);
+    loopsOf(parent).store64(at, 0, 0);
+    this.context.counters.entriesWritten++;
+    this.context.records?.add(parentRecord, -1);
     this.widen(page, pages, plan.pageShift);
     const above = (plan.levels[level - 1] as LevelPlan).pages;
-    this.#unlinked.push({ first: page - (page % above), pages: above });
+    this.unlinked.push({ first: page - (page % above), pages: above });
   }
 
   /**
@@ -231,31 +265,31 @@ export class ChangeSet {
    * @throws VmError `EINVAL` when the allocator no longer holds it.
    */
   free(pfn: number): void {
-    if (this.#context.frames?.isAllocated(pfn) !== true) throw freedByOthers(pfn);
-    this.#gone.add(pfn);
+    if (this.context.frames?.isAllocated(pfn) !== true) throw freedByOthers(pfn);
+    this.gone.add(pfn);
   }
 
   /** True when the table is out of the tree already. */
   isGone(pfn: number): boolean {
-    return this.#gone.has(pfn);
+    return this.gone.has(pfn);
   }
 
   /** True when the call has cleared every entry of a record's table, so it needs no scan. */
   isCleared(record: number): boolean {
-    return record >= 0 && this.#cleared.has(record);
+    return record >= 0 && this.cleared.has(record);
   }
 
   /** True when one of a table's entries is invalid until the flush. */
   holdsBroken(bank: Bank, word: number, entries: number): boolean {
     const end = word + 2 * entries;
-    return this.#broken.some((run) => run.bank === bank && run.at >= word && run.at < end);
+    return this.broken.some((run) => run.bank === bank && run.at >= word && run.at < end);
   }
 
   /** Widens the range that the flush must cover. */
   widen(page: number, pages: number, leafShift: number): void {
-    this.#from = Math.min(this.#from, page);
-    this.#to = Math.max(this.#to, page + pages);
-    this.#leafShift = Math.min(this.#leafShift, leafShift);
+    this.from = Math.min(this.from, page);
+    this.to = Math.max(this.to, page + pages);
+    this.leafShift = Math.min(this.leafShift, leafShift);
   }
 
   /**
@@ -265,17 +299,19 @@ export class ChangeSet {
    * @throws what the sink throws; call `rollBack` then.
    */
   commit(batch: OwedFlushes | null): void {
-    const context = this.#context;
-    const gone = [...this.#gone];
-    if (this.#to >= 0) {
-      if (batch !== null && this.#broken.length === 0) {
-        batch.owe(this.#from, this.#to, this.#leafShift, gone, this.#unlinked);
+    const context = this.context;
+    const gone = [...this.gone];
+    if (this.to >= 0) {
+      if (batch !== null && this.broken.length === 0) {
+        batch.owe(this.from, this.to, this.leafShift, gone, this.unlinked);
+        this.settle();
         return;
       }
-      flush(context, this.#from, this.#to - this.#from, this.#leafShift, gone);
+      flush(context, this.from, this.to - this.from, this.leafShift, gone);
     }
-    for (const run of this.#broken) this.#make(run);
-    this.#isMade = true;
+    for (const run of this.broken) this.#make(run);
+    this.isMade = true;
+    this.settle();
     freeHeldTables(context, gone);
   }
 
@@ -289,34 +325,33 @@ export class ChangeSet {
    * @param range - of the call; what was changed beyond it is flushed too.
    */
   rollBack(range: PageRange): void {
-    const context = this.#context;
+    const context = this.context;
     // The call is done. It only failed to free a table, whose frame a sink had freed.
-    if (this.#isMade) return;
-    if (!this.#log.isEmpty) {
-      context.counters.entriesWritten += this.#log.restore(context.records);
+    if (this.isMade) return;
+    if (!this.log.isEmpty) {
+      context.counters.entriesWritten += this.log.restore(context.records);
       this.widen(range.first, range.pages, context.plan.pageShift);
       try {
-        flush(context, this.#from, this.#to - this.#from, this.#leafShift, this.#made);
+        flush(context, this.from, this.to - this.from, this.leafShift, this.made);
       } catch {
         // A sink must not throw (see FlushSink). The first error is the one to report.
       }
     }
-    freeTables(context, this.#made);
+    freeTables(context, this.made);
   }
 
   /** Gives broken entries their words. What others wrote in the meantime stays. */
   #make({ bank, at, during, after }: Broken): void {
-    const { words } = bank;
+    const loops = loopsOf(bank);
     let written = 0;
     for (let i = 0; i < after.length; i += 2) {
       const lo = after[i] as number;
       const hi = after[i | 1] as number;
       if (((during[i] as number) | (during[i | 1] as number)) !== 0 || (lo | hi) === 0) continue;
-      words[at + i] = lo;
-      words[at + i + 1] = hi;
+      loops.store64(at + i, lo, hi);
       written++;
     }
-    this.#context.counters.entriesWritten += written;
+    this.context.counters.entriesWritten += written;
   }
 }
 
@@ -328,7 +363,7 @@ export function changing<R>(
   call: (changes: ChangeSet) => R,
 ): R {
   context.sink?.changing?.();
-  const changes = new ChangeSet(context);
+  const changes = context.sharing?.changeSet(context) ?? new ChangeSet(context);
   try {
     const result = call(changes);
     changes.commit(batch);

@@ -1,5 +1,6 @@
 import type { RunLoops } from '../../../loops/run-loops.js';
 import { type Bank, loopsOf } from '../../../memory/bank.js';
+import { copyOut } from '../../state/entries.js';
 import type { TableRecords } from '../../state/table-records.js';
 import type { Span } from '../look/span.js';
 
@@ -73,16 +74,16 @@ export class UndoLog {
   }
 
   /** A copy of a run's present words, for `noteWords`. */
-  copyOf(words: Int32Array, at: number, count: number): Int32Array {
+  copyOf(bank: Bank, at: number, count: number): Int32Array {
     const length = 2 * count;
-    if (length > CHUNK_WORDS / 2) return words.slice(at, at + length);
+    if (length > CHUNK_WORDS / 2) return copyOut(bank, at, count);
     if (this.#chunk === null || this.#used + length > this.#chunk.length) {
       const before = this.#chunk === null ? FIRST_CHUNK_WORDS / 4 : this.#chunk.length;
       this.#chunk = new Int32Array(Math.min(CHUNK_WORDS, Math.max(4 * before, 2 * length)));
       this.#used = 0;
     }
     const copy = this.#chunk.subarray(this.#used, this.#used + length);
-    copy.set(words.subarray(at, at + length));
+    loopsOf(bank).get(at, count, copy, 0);
     this.#used += length;
     return copy;
   }
@@ -97,14 +98,13 @@ export class UndoLog {
     let written = 0;
     for (let i = this.#banks.length - 1; i >= 0; i--) {
       const bank = this.#banks[i] as Bank;
-      const { words } = bank;
       const loops = loopsOf(bank);
       const first = STRIDE * i;
       const at = numbers[first] as number;
       const count = numbers[first + 1] as number;
       const before = numbers[first + 4] as number;
       if (before === EMPTY) loops.erase(at, count);
-      else if (before >= 0) words.set(this.#saved[before] as Int32Array, at);
+      else if (before >= 0) loops.put(at, this.#saved[before] as Int32Array, 0, count);
       else this.#restoreFlags(loops, at, count, -2 - before);
       written += count;
       const grew = numbers[first + 3] as number;

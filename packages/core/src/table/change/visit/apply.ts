@@ -11,7 +11,7 @@ import { addressOf, type PageRange, pageRange } from '../../page-range.js';
 import type { PageTable } from '../../page-table.js';
 import { changeTables } from '../../state/change-lock.js';
 import { type TableContext, visitRoot } from '../../state/context.js';
-import { childPfn, isLeaf, isTable } from '../../state/entries.js';
+import { childPfn, copyOut, highAt, isLeaf, isTable, lowAt } from '../../state/entries.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
 import { contextOf } from '../../state/registry.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
@@ -91,7 +91,8 @@ function apply<T>(
     const blocks = choiceOption(given, 'blocks', ['refuse', 'visit', 'split'], 'refuse');
     checkVisitor(visit);
     return applyPages(context, range, visit, makesTables, blocks, batchOf(context, given));
-  });
+    // Alone on shared tables: a callback must not be called twice for an entry.
+  }, true);
 }
 
 /**
@@ -178,8 +179,8 @@ class Applier<T> {
       step = Math.min(level.pages - inside, pages - done);
       const at = word + 2 * slot;
       // Taken afresh: the callback may have grown a WebAssembly.Memory.
-      const lo = bank.words[at] as number;
-      const hi = bank.words[at + 1] as number;
+      const lo = lowAt(bank, bank.words, at);
+      const hi = highAt(bank, bank.words, at);
       counters.entriesRead++;
       const isEmpty = (lo | hi) === 0;
       if (isEmpty ? this.#makesTables : isTable(level, lo, hi)) {
@@ -216,7 +217,7 @@ class Applier<T> {
     this.#visitEntries(bank.words, at, count, level, page, bank);
     if (!this.#slot.isSet) return;
     // Read again: what the callback changed without the slot stays.
-    const after = bank.words.slice(at, at + 2 * count);
+    const after = copyOut(bank, at, count);
     this.#slot.write(after, 0);
     this.#changes.rewrite(span, after);
   }
@@ -232,8 +233,8 @@ class Applier<T> {
     const { plan } = this.#context;
     const { level, bank, at } = entry;
     const { words } = bank;
-    const lo = words[at] as number;
-    const hi = words[at + 1] as number;
+    const lo = lowAt(bank, words, at);
+    const hi = highAt(bank, words, at);
     const address = addressOf(plan.format, from);
     if (!isLeaf(level, lo, hi)) {
       const kind = classify(plan.format.present, level.level, { lo, hi });
@@ -258,7 +259,7 @@ class Applier<T> {
     const group = wholeOf(entry, slot);
     let to = entry.page + level.pages;
     for (let next = at + 2; next < group.at + 2 * group.count; next += 2) {
-      if (!isLeaf(level, words[next] as number, words[next + 1] as number)) break;
+      if (!isLeaf(level, lowAt(bank, words, next), highAt(bank, words, next))) break;
       to += level.pages;
     }
     to = Math.min(to, from + left);
@@ -276,7 +277,7 @@ class Applier<T> {
     bank: Bank | null = null,
   ): void {
     const slot = this.#slot;
-    slot.begin(words, at, level, page);
+    slot.begin(words, at, level, page, bank);
     let visited = 0;
     try {
       for (; visited < count && this.result === undefined; visited++) {

@@ -4,6 +4,8 @@ import { hex, shown, VmError } from '../../../errors.js';
 import { isInRun } from '../../../format/classify.js';
 import type { LevelPlan } from '../../../format/plan.js';
 import { checkProtection, type Protection } from '../../../format/protection.js';
+import type { RunLoops } from '../../../loops/run-loops.js';
+import type { Bank } from '../../../memory/bank.js';
 import { printsItself } from '../../../prints.js';
 import { joinWords, type Words, ZERO } from '../../../words.js';
 import { addressOf, type PageRange } from '../../page-range.js';
@@ -67,6 +69,8 @@ export class EntrySlot implements Slot {
   readonly #first: number;
   #level: LevelPlan;
   #at = 0;
+  /** The loops of the run's bank when it is shared memory. */
+  #shared: RunLoops | null = null;
   #start = 0;
   #index = 0;
   #lo = 0;
@@ -95,9 +99,14 @@ export class EntrySlot implements Slot {
       : 'Slot: its call is over';
   }
 
-  /** Begins a run of entries. */
-  begin(words: Int32Array, at: number, level: LevelPlan, page: number): void {
+  /**
+   * Begins a run of entries.
+   *
+   * @param bank - whose words they are; `null` for words of the call's own.
+   */
+  begin(words: Int32Array, at: number, level: LevelPlan, page: number, bank: Bank | null): void {
     this.words = words;
+    this.#shared = bank?.loops?.isShared === true ? bank.loops : null;
     this.#at = at;
     this.#level = level;
     this.#start = page;
@@ -108,8 +117,10 @@ export class EntrySlot implements Slot {
   /** Moves to an entry of the run; false when it is empty. */
   move(index: number): boolean {
     this.#index = index;
-    this.#lo = this.words[this.#at + 2 * index] as number;
-    this.#hi = this.words[this.#at + 2 * index + 1] as number;
+    const at = this.#at + 2 * index;
+    const shared = this.#shared;
+    this.#lo = shared === null ? (this.words[at] as number) : shared.load64(at);
+    this.#hi = shared === null ? (this.words[at + 1] as number) : shared.high;
     return (this.#lo | this.#hi) !== 0;
   }
 

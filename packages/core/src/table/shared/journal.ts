@@ -1,0 +1,134 @@
+import { JOURNAL_WORDS } from '../../threads/layout.js';
+import type { SharedNote } from './notes.js';
+
+/*
+ * The journal of one thread: what its unfinished call has changed in shared tables, for a recovery after the
+ * thread's death. Words 0 to 7 are a header. Notes follow.
+ *
+ * A note is written before the entries that it tells of. `used` is stored last, so a recovery sees whole notes.
+ */
+
+const STATE = 0;
+const USED = 1;
+const ROOT_LO = 2;
+const ROOT_HI = 3;
+const FIRST = 8;
+
+/** What the journal says of its call. */
+export const JournalState = {
+  /** There is none, or nothing of it is to be undone. */
+  empty: 0,
+  open: 1,
+  /** The call changed more than the journal holds: only its first changes are noted. */
+  full: 2,
+} as const;
+
+const NOTE_WORDS = 10;
+const PROGRESS = 7;
+
+/** Writes the journal of a thread. */
+export class Journal {
+  readonly #words: Int32Array;
+  #used = FIRST;
+  #isOpen = false;
+  #isFull = false;
+
+  constructor(words: Int32Array) {
+    this.#words = words;
+  }
+
+  /** Begins the notes of a call on the tables of a root. */
+  open(root: number): void {
+    const words = this.#words;
+    this.#used = FIRST;
+    this.#isOpen = true;
+    this.#isFull = false;
+    Atomics.store(words, ROOT_LO, root | 0);
+    Atomics.store(words, ROOT_HI, Math.floor(root / 2 ** 32));
+    Atomics.store(words, USED, FIRST);
+    Atomics.store(words, STATE, JournalState.open);
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /**
+   * Adds a note.
+   *
+   * @returns where it is; -1 when it does not fit. Then later ones do not follow either.
+   */
+  add(note: SharedNote): number {
+    const words = this.#words;
+    const at = this.#used;
+    const saved = note.saved?.length ?? 0;
+    if (this.#isFull || at + NOTE_WORDS + saved > JOURNAL_WORDS) {
+      if (!this.#isFull) Atomics.store(words, STATE, JournalState.full);
+      this.#isFull = true;
+      return -1;
+    }
+    const { kind, level, bank, count, record, tables, progress, lo, hi } = note;
+    const numbers = [kind, level, bank, note.at, count, record, tables, progress, lo, hi];
+    for (let i = 0; i < NOTE_WORDS; i++) words[at + i] = numbers[i] as number;
+    if (note.saved !== null) words.set(note.saved, at + NOTE_WORDS);
+    this.#used = at + NOTE_WORDS + saved;
+    Atomics.store(words, USED, this.#used);
+    return at;
+  }
+
+  /** Notes how much of a claim is written. */
+  progress(at: number, progress: number): void {
+    if (at >= 0) Atomics.store(this.#words, at + PROGRESS, progress);
+  }
+
+  /** Notes what an entry really was when it was replaced. */
+  correct(at: number, index: number, lo: number, hi: number): void {
+    if (at < 0) return;
+    Atomics.store(this.#words, at + NOTE_WORDS + 2 * index, lo);
+    Atomics.store(this.#words, at + NOTE_WORDS + 2 * index + 1, hi);
+  }
+
+  /** Ends the notes: the call is made, or undone. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    Atomics.store(this.#words, STATE, JournalState.empty);
+  }
+}
+
+/** What the journal of a dead thread tells. */
+export interface Journaled {
+  readonly state: number;
+  /** Frame of the root whose tables the call changed. */
+  readonly root: number;
+  /** In the order of the changes. */
+  readonly notes: readonly SharedNote[];
+}
+
+/** Reads the journal of a dead thread. */
+export function readJournal(words: Int32Array): Journaled {
+  const notes: SharedNote[] = [];
+  const used = Atomics.load(words, USED);
+  for (let at = FIRST; at < used; ) {
+    const [kind, level, bank, first, count, record, tables, progress, lo, hi] = words.subarray(
+      at,
+      at + NOTE_WORDS,
+    ) as unknown as [number, number, number, number, number, number, number, number, number, number];
+    at += NOTE_WORDS;
+    const length = kind === KIND_CLAIM ? 0 : 2 * count;
+    const saved = length === 0 ? null : words.slice(at, at + length);
+    at += length;
+    notes.push({ kind, level, bank, at: first, count, record, tables, progress, lo, hi, saved });
+  }
+  const root = (Atomics.load(words, ROOT_HI) >>> 0) * 2 ** 32 + (Atomics.load(words, ROOT_LO) >>> 0);
+  return { state: Atomics.load(words, STATE), root, notes };
+}
+
+/** Forgets the journal of a dead thread. */
+export function clearJournal(words: Int32Array): void {
+  Atomics.store(words, STATE, JournalState.empty);
+  Atomics.store(words, USED, FIRST);
+}
+
+/** The one kind of note without saved words. */
+const KIND_CLAIM = 1;

@@ -1,0 +1,174 @@
+import { VmError } from '../../errors.js';
+import type { PostedFlush } from '../../threads/flush-ring.js';
+import type { ThreadGroup } from '../../threads/thread-group.js';
+import type { ChangeSet } from '../change/set/change-set.js';
+import type { SinglePageCalls } from '../change/map/single-page.js';
+import type { TableContext } from '../state/context.js';
+import { flush } from '../state/flush.js';
+import type { SharedTables } from '../state/table-sharing.js';
+import { freeTables, isOwnAndEmpty } from '../state/tables.js';
+import { loopsOf } from '../../memory/bank.js';
+import { linkWords } from '../state/entries.js';
+import { Journal } from './journal.js';
+import { type Caller, type Installed, NEEDS_ALONE, SharedChangeSet } from './shared-change-set.js';
+import { SharedUndoLog } from './shared-undo-log.js';
+
+/** A failed call's tables that may be empty. */
+interface Left {
+  readonly context: TableContext;
+  readonly installed: readonly Installed[];
+}
+
+/** How calls of one thread run on the page tables that it shares with the threads of its group. */
+export class TableThreads implements SharedTables, Caller {
+  readonly #group: ThreadGroup;
+  readonly #journal: Journal;
+  readonly #contexts: Set<TableContext> = new Set();
+  #left: Left[] = [];
+
+  constructor(group: ThreadGroup) {
+    this.#group = group;
+    this.#journal = new Journal(group.journalOf(group.slot));
+    group.onQuiesce(() => {
+      // What was read of tables may be stale.
+      for (const context of this.#contexts) context.generation++;
+    });
+    group.onFlush({
+      flush: (posted) => this.#deliver(posted),
+      forgetAll: () => {
+        for (const context of this.#contexts)
+          flush(context, 0, context.plan.pages, context.plan.pageShift, [], false);
+      },
+    });
+  }
+
+  get isAlone(): boolean {
+    return this.#group.sections.isExclusive;
+  }
+
+  /** The page tables of this thread. */
+  get contexts(): readonly TableContext[] {
+    return [...this.#contexts];
+  }
+
+  attach(context: TableContext): void {
+    this.#contexts.add(context);
+  }
+
+  run<R>(context: TableContext, isAlone: boolean, call: () => R): R {
+    const { sections } = this.#group;
+    if (sections.isExclusive) return this.#finish(context, call);
+    // A sink or callback of another call of this thread.
+    if (sections.isInside) return this.#nested(isAlone, call);
+    if (!isAlone) {
+      sections.enter();
+      try {
+        return call();
+      } catch (error) {
+        if (error !== NEEDS_ALONE) throw error;
+      } finally {
+        sections.leave();
+        this.#tidy();
+      }
+    }
+    return sections.exclusive(() => this.#finish(context, call));
+  }
+
+  changeSet(context: TableContext): ChangeSet {
+    const journal = this.#journal.isOpen ? null : this.#journal;
+    return new SharedChangeSet(context, new SharedUndoLog(context, journal), this);
+  }
+
+  singlePages(): SinglePageCalls | null {
+    return null;
+  }
+
+  retire(give: () => void): void {
+    this.#group.quiescence.retire(give);
+  }
+
+  post(
+    context: TableContext,
+    va: bigint,
+    bytes: bigint,
+    leafShift: number,
+    tables: readonly number[],
+  ): void {
+    this.#group.post({ root: context.root.pfn, va, bytes, leafShift, asid: context.asid, tables });
+  }
+
+  leave(context: TableContext, installed: readonly Installed[]): void {
+    this.#left.push({ context, installed });
+  }
+
+  #nested<R>(isAlone: boolean, call: () => R): R {
+    try {
+      if (!isAlone) return call();
+    } catch (error) {
+      if (error !== NEEDS_ALONE) throw error;
+    }
+    throw new VmError('EBUSY', 'this call must run alone, and this thread is in the middle of another', {
+      advice: 'a flush sink or callback must not split, join or free tables',
+    });
+  }
+
+  #finish<R>(context: TableContext, call: () => R): R {
+    try {
+      return call();
+    } finally {
+      this.#takeOut();
+      if (context.isDestroyed) this.#contexts.delete(context);
+    }
+  }
+
+  /** Takes out tables that a failed call has linked and nobody uses. Else they stay, as empty tables do. */
+  #tidy(): void {
+    if (this.#left.length === 0) return;
+    try {
+      this.#group.sections.exclusive(() => this.#takeOut());
+    } catch {
+      // Another thread is in the way, or died: the call's own error is the one to report.
+      this.#left = [];
+    }
+  }
+
+  #takeOut(): void {
+    for (const { context, installed } of this.#left.splice(0)) takeOutEmpty(context, installed);
+  }
+
+  #deliver(posted: PostedFlush): void {
+    const { root, va, bytes, leafShift, tables, asid } = posted;
+    for (const context of this.#contexts) {
+      if (context.isDestroyed || context.root.pfn !== root) continue;
+      context.generation++;
+      context.counters.flushes++;
+      context.sink?.flush(va, bytes, leafShift, tables, asid);
+    }
+  }
+}
+
+/** Takes the empty ones among some tables out of the tree, from the bottom up. */
+function takeOutEmpty(context: TableContext, installed: readonly Installed[]): void {
+  const { counters, link, records, plan } = context;
+  const gone: number[] = [];
+  let from = Number.POSITIVE_INFINITY;
+  let to = -1;
+  for (let i = installed.length - 1; i >= 0; i--) {
+    const { pfn, level, parent, at, parentRecord, page } = installed[i] as Installed;
+    const { lo, hi } = linkWords(link, pfn);
+    if (!isOwnAndEmpty(context, pfn, level, page)) continue;
+    if (!loopsOf(parent).cas64(at, lo, hi, 0, 0)) continue;
+    records?.add(parentRecord, -1);
+    counters.entriesWritten++;
+    gone.push(pfn);
+    from = Math.min(from, page);
+    to = Math.max(to, page + 1);
+  }
+  if (gone.length === 0) return;
+  try {
+    flush(context, from, to - from, plan.pageShift, gone);
+  } catch {
+    // A sink must not throw (see FlushSink).
+  }
+  freeTables(context, gone);
+}
