@@ -17,7 +17,7 @@ export function liveArea(space: KernelSpace, handle: VmArea): VmStruct {
     throw new VmError('EINVAL', 'this is not a vm area of this address space', {
       advice: 'getVmArea and findVmArea return one',
     });
-  if (!space.lock.isDestroyed) space.look();
+  space.threads?.look();
   if (!vm.isLive) throw new VmError('EINVAL', 'the area was freed', { address: vm.area.address });
   requireNoArray(vm);
   return vm;

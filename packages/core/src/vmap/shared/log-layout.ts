@@ -31,8 +31,11 @@ export const ENTRY_WORDS = 3;
 
 /** Bytes of both halves together unless an option says otherwise. */
 export const DEFAULT_LOG_BYTES: number = 16 << 20;
-/** The smallest log. */
-export const LEAST_LOG_BYTES: number = 8 << 10;
+/** The smallest log, and the least bytes that a call must find in a half. */
+export const LEAST_LOG_BYTES: number = 32 << 10;
+export const LEAST_ROOM = 3072;
+/** A half with less room is left, when the other half has more. */
+export const LOW_ROOM: number = 64 << 10;
 /** Records count to 2^30, then from 0 on: a tail is never negative. */
 export const NUMBER_MASK = 0x3fff_ffff;
 

@@ -11,7 +11,7 @@ export function textOf(value: unknown): string {
 }
 
 /** What `textOf` wrote. */
-export function valueOf(text: string): unknown {
+export function parsed(text: string): unknown {
   return JSON.parse(text, (_key, part: unknown) => {
     if (typeof part !== 'string') return part;
     if (part.startsWith('#')) return BigInt(`0x${part.slice(1)}`);
