@@ -2,7 +2,7 @@ import { counted, sizeText } from '../prints.js';
 import type { BusyAreas } from './busy-areas.js';
 import type { FreeSpace } from './free-space.js';
 import { NIL } from './interval-tree.js';
-import type { PageUnits, PageWindow } from './page-units.js';
+import type { AddressWindow, PageUnits, PageWindow } from './page-units.js';
 import { linux612 } from './print-line.js';
 import type { VmapNodes } from './vmap-nodes.js';
 
@@ -26,7 +26,14 @@ export interface AreaStats {
   readonly largestFree: bigint;
 }
 
-/** The parts of `VmapAreas` that its reports read. */
+/** What purges did, and what they still owe. */
+export interface PurgeLedger {
+  /** What a purge still had to flush when its sink threw. */
+  owed: AddressWindow | undefined;
+  purges: number;
+}
+
+/** The parts of `VmapAreas` that its reports and checkpoints read. */
 export interface AreasParts {
   readonly units: PageUnits;
   /** The window in pages. */
@@ -34,6 +41,7 @@ export interface AreasParts {
   readonly free: FreeSpace;
   readonly nodes: VmapNodes;
   readonly busy: BusyAreas;
+  readonly ledger: PurgeLedger;
 }
 
 /** How the space is used. It looks at every free range of the window. */

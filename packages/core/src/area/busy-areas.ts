@@ -65,6 +65,12 @@ export class BusyAreas {
     this.#count--;
   }
 
+  /** Forgets all of them. */
+  clear(): void {
+    for (const [i] of this.#homes.entries()) this.#homes[i] = { tree: new IntervalTree(), areas: [] };
+    this.#count = 0;
+  }
+
   /** All of them, in Linux's order: by node, then by address. */
   *[Symbol.iterator](): IterableIterator<BusyArea> {
     for (const { tree, areas } of this.#homes)

@@ -5,6 +5,23 @@ const RED = 0;
 const BLACK = 1;
 const FIRST_CAPACITY = 64;
 
+/** A whole tree, as plain lists by node. Parts of it are views of a live tree. */
+export interface TreeState {
+  readonly root: number;
+  readonly size: number;
+  /** The first erased node, and the first index that no node had yet. */
+  readonly erased: number;
+  readonly used: number;
+  readonly start: ArrayLike<number>;
+  readonly end: ArrayLike<number>;
+  readonly longest: ArrayLike<number>;
+  readonly child: ArrayLike<number>;
+  readonly parent: ArrayLike<number>;
+  readonly colour: ArrayLike<number>;
+  readonly next: ArrayLike<number>;
+  readonly previous: ArrayLike<number>;
+}
+
 /**
  * Ranges that do not overlap, as an augmented red-black tree in typed arrays. They are also linked in
  * address order.
@@ -166,19 +183,42 @@ export class IntervalTree {
 
   /** Becomes a copy of another tree: the same nodes, the same shape. */
   copyFrom(other: IntervalTree): void {
-    if (this.start.length !== other.start.length) this.#resize(other.start.length);
-    this.start.set(other.start);
-    this.end.set(other.end);
-    this.longest.set(other.longest);
-    this.child.set(other.child);
-    this.#parent.set(other.#parent);
-    this.#colour.set(other.#colour);
-    this.#next.set(other.#next);
-    this.#previous.set(other.#previous);
-    this.root = other.root;
-    this.size = other.size;
-    this.#erased = other.#erased;
-    this.#used = other.#used;
+    this.restore(other.capture());
+  }
+
+  /** All nodes and their shape, as views that the next change of the tree makes stale. */
+  capture(): TreeState {
+    const used = this.#used;
+    return {
+      ...{ root: this.root, size: this.size, erased: this.#erased, used },
+      start: this.start.subarray(0, used),
+      end: this.end.subarray(0, used),
+      longest: this.longest.subarray(0, used),
+      child: this.child.subarray(0, 2 * used),
+      parent: this.#parent.subarray(0, used),
+      colour: this.#colour.subarray(0, used),
+      next: this.#next.subarray(0, used),
+      previous: this.#previous.subarray(0, used),
+    };
+  }
+
+  /** Becomes the tree of a state: the same nodes, the same shape. */
+  restore(state: TreeState): void {
+    let capacity = this.start.length;
+    while (capacity < state.used) capacity *= 2;
+    if (capacity !== this.start.length) this.#resize(capacity);
+    this.start.set(state.start);
+    this.end.set(state.end);
+    this.longest.set(state.longest);
+    this.child.set(state.child);
+    this.#parent.set(state.parent);
+    this.#colour.set(state.colour);
+    this.#next.set(state.next);
+    this.#previous.set(state.previous);
+    this.root = state.root;
+    this.size = state.size;
+    this.#erased = state.erased;
+    this.#used = state.used;
   }
 
   #longestOf(node: number): number {

@@ -14,7 +14,14 @@ import {
   reserveOptions,
   type VmapAreasOptions,
 } from './areas-options.js';
-import { type AreaStats, type AreasParts, statsOf, usageText, vmallocinfoText } from './areas-report.js';
+import {
+  type AreaStats,
+  type AreasParts,
+  type PurgeLedger,
+  statsOf,
+  usageText,
+  vmallocinfoText,
+} from './areas-report.js';
 import { type BusyArea, BusyAreas } from './busy-areas.js';
 import { FreeSpace, NOTHING_FITS } from './free-space.js';
 import { type AddressWindow, hullOf, windowName } from './page-units.js';
@@ -57,10 +64,8 @@ export class VmapAreas {
   readonly #busy: BusyAreas;
   readonly #parts: AreasParts;
   readonly #reclaimers: (() => readonly Area[])[] = [];
+  readonly #ledger: PurgeLedger = { owed: undefined, purges: 0 };
   #isPurging = false;
-  /** What a purge still had to flush when its sink threw. */
-  #owed: AddressWindow | undefined;
-  #purges = 0;
 
   /**
    * @throws VmError `EINVAL` for a window without a whole page, invalid counts, or early areas that overlap
@@ -77,13 +82,21 @@ export class VmapAreas {
     this.#nodes = new VmapNodes(this.#free, cpus);
     this.#busy = new BusyAreas(cpus, (page) => this.#nodes.nodeOf(page));
     for (const range of early) this.#busy.add({ ...range, node: -1 });
-    this.#parts = { units, window: setup.pages, free: this.#free, nodes: this.#nodes, busy: this.#busy };
+    this.#parts = {
+      ...{ units, window: setup.pages, free: this.#free, nodes: this.#nodes, busy: this.#busy },
+      ledger: this.#ledger,
+    };
     printsItself(new.target.prototype);
   }
 
   /** True for areas that this class made. */
   static is(value: unknown): value is VmapAreas {
     return typeof value === 'object' && value !== null && #setup in value;
+  }
+
+  /** What it is made of, for a checkpoint. @internal */
+  static partsOf(areas: VmapAreas): AreasParts {
+    return areas.#parts;
   }
 
   /** Its window, and how it is used. */
@@ -118,7 +131,7 @@ export class VmapAreas {
    * not count.
    */
   get purges(): number {
-    return this.#purges;
+    return this.#ledger.purges;
   }
 
   /** True inside a sink's `flush`. What is freed then waits for the next purge. */
@@ -336,14 +349,14 @@ export class VmapAreas {
       });
     this.#isPurging = true;
     // Owed until some purge flushes it successfully.
-    const also = hullOf(this.#owed, more);
-    this.#owed = also;
+    const also = hullOf(this.#ledger.owed, more);
+    this.#ledger.owed = also;
     try {
       for (const release of isFull ? this.#reclaimers : releases)
         for (const area of release()) this.#release(this.#liveOf(area));
       const waited = this.#nodes.purge(isFull, (hull) => this.#flush(hull, also));
-      this.#owed = undefined;
-      this.#purges++;
+      this.#ledger.owed = undefined;
+      this.#ledger.purges++;
       return waited;
     } finally {
       this.#isPurging = false;

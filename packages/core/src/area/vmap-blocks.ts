@@ -28,7 +28,7 @@ const MOST_PAGES = 64;
 /**
  * One block. It is handed out from the bottom up, and no part of it twice before all of it has come back.
  */
-interface Block {
+export interface Block {
   readonly area: Area;
   readonly cpu: number;
   /** Number of blocks made before it. */
@@ -42,6 +42,15 @@ interface Block {
   dirtyTo: number;
   /** Pages of each live range, by its first page. */
   readonly live: Map<number, number>;
+}
+
+/** The parts of `VmapBlocks` that a checkpoint holds. */
+export interface BlocksParts {
+  readonly open: Block[][];
+  readonly blocks: Map<bigint, Block>;
+  readonly large: Map<bigint, Area>;
+  /** Number of blocks made so far. */
+  readonly ranks: { made: number };
 }
 
 /**
@@ -69,9 +78,9 @@ export class VmapBlocks {
   readonly #open: Block[][];
   /** All blocks, by first page. Areas that are not blocks are not in it. */
   readonly #blocks = new Map<bigint, Block>();
-  #made = 0;
   /** Ranges that are areas of their own. */
   readonly #large = new Map<bigint, Area>();
+  readonly #ranks = { made: 0 };
 
   /** @throws VmError `EINVAL` when an option is out of range. */
   constructor(options: VmapBlocksOptions) {
@@ -85,6 +94,11 @@ export class VmapBlocks {
     this.#open = Array.from({ length: areas.cpus }, () => []);
     areas.addReclaim(() => this.#dropFragmented(true));
     printsItself(new.target.prototype);
+  }
+
+  /** What it is made of, for a checkpoint. @internal */
+  static partsOf(blocks: VmapBlocks): BlocksParts {
+    return { open: blocks.#open, blocks: blocks.#blocks, large: blocks.#large, ranks: blocks.#ranks };
   }
 
   /** How many blocks it has, and how large they are. */
@@ -252,7 +266,7 @@ export class VmapBlocks {
     const block = {
       area,
       cpu,
-      rank: this.#made++,
+      rank: this.#ranks.made++,
       free: this.#blockPages,
       dirty: 0,
       dirtyFrom: this.#blockPages,

@@ -28,7 +28,8 @@ const CLASSES = 256;
 const ZONE_PAGES = 16;
 
 /** One node: what was freed there, and its pools by size. The head of a pool is its last element. */
-interface Node {
+export interface Node {
+  /** What waits, in no order. */
   lazy: Waiting[];
   readonly pools: Waiting[][];
 }
@@ -192,6 +193,11 @@ export class VmapNodes {
       lazy: [...lazy].sort((a, b) => a.start - b.start),
       pools: pools.map((pool) => [...pool].reverse()),
     };
+  }
+
+  /** The lists themselves, for a checkpoint of all areas. */
+  get lists(): readonly Node[] {
+    return this.#nodes;
   }
 
   /**

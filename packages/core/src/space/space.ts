@@ -12,6 +12,7 @@ import { PageTableReader } from '../table/page-table-reader.js';
 import { noteAreas } from '../table/state/area-users.js';
 import type { Counters } from '../table/state/counters.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
+import type { PageTableOptions } from '../table/state/make.js';
 import { contextBehind } from '../table/state/registry.js';
 import { ChangeLock } from './change-lock.js';
 import { DirectMap } from './direct-map.js';
@@ -35,6 +36,8 @@ export interface SpaceParts {
   /** Processor modes for walks that differ from the format's. */
   readonly controls: Partial<Controls> | undefined;
   readonly sink: FlushSink | undefined;
+  /** Makes the tables in another way; `undefined` for tables of one thread. */
+  readonly makeTable?: ((options: PageTableOptions) => PageTable) | undefined;
 }
 
 /**
@@ -72,7 +75,8 @@ export class Space {
     this.flushes = new FlushLedger(sink ?? null);
     const tableSink = this.flushes.tableSink();
     // First, since it checks format, memory and frames.
-    this.table = new PageTable({
+    const { makeTable = (options: PageTableOptions) => new PageTable(options) } = parts;
+    this.table = makeTable({
       ...{ format, memory, frames },
       ...(tableSink === null ? {} : { sink: tableSink }),
       ...(root === undefined ? {} : { root }),

@@ -87,6 +87,11 @@ export class AddressSpace<C extends Controls = Controls> {
     printsItself(new.target.prototype);
   }
 
+  /** What is behind it. @internal */
+  static spaceOf(kernel: AddressSpace): KernelSpace {
+    return kernel.#space;
+  }
+
   /** The tables, for reading: `walk`, `translate`, `leaves`, and `dumpTables` or `diffTables` over it. */
   get table(): PageTableReader<C> {
     return this.#space.view as unknown as PageTableReader<C>;
@@ -350,7 +355,10 @@ export class AddressSpace<C extends Controls = Controls> {
    *   `EBUSY`; `ENOMEM`.
    */
   ioremapPageRange(start: bigint, end: bigint, physical: bigint, protection: Protection): void {
-    this.#space.change(() => ranges.ioremapPageRange(this.#space, start, end, physical, protection));
+    this.#space.changePages(
+      () => areaHolding(this.#space, start),
+      () => ranges.ioremapPageRange(this.#space, start, end, physical, protection),
+    );
   }
 
   /**
@@ -359,7 +367,10 @@ export class AddressSpace<C extends Controls = Controls> {
    * @throws VmError as `vmapPagesRange`.
    */
   vmapPageRange(start: bigint, end: bigint, physical: bigint, protection: Protection): void {
-    this.#space.change(() => ranges.vmapPageRange(this.#space, start, end, physical, protection));
+    this.#space.changePages(
+      () => areaHolding(this.#space, start),
+      () => ranges.vmapPageRange(this.#space, start, end, physical, protection),
+    );
   }
 
   /**
@@ -582,7 +593,10 @@ export class AddressSpace<C extends Controls = Controls> {
     if (vm === null || vm.lazy === null || address >= vm.area.address + vm.area.bytes) return false;
     const { lazy, area } = vm;
     const page = Number((address - area.address) >> BigInt(this.#space.pageShift));
-    return this.#space.change(() => lazy.touch(page));
+    return this.#space.changePages(
+      () => vm,
+      () => lazy.touch(page),
+    );
   }
 
   // Short mappings
@@ -738,6 +752,7 @@ export class AddressSpace<C extends Controls = Controls> {
       const structs = list.map((area) => liveArea(this.#space, area));
       if (new Set(structs).size < structs.length) throw new VmError('EINVAL', 'an area is in the list twice');
       for (const vm of structs) {
+        this.#space.threads?.close(vm);
         vm.lazy?.checkAllocated();
         if (vm.owned !== null)
           throw new VmError('EINVAL', 'an area in the list owns pages', {
@@ -772,7 +787,7 @@ export class AddressSpace<C extends Controls = Controls> {
 
   /** The space, for a call that reads. Calls that change something ask `ChangeLock.change`. */
   get #live(): KernelSpace {
-    this.#space.lock.requireLive();
+    this.#space.look();
     return this.#space;
   }
 }

@@ -1,9 +1,11 @@
 import type { Area } from '../area/area.js';
+import type { VmapAreasOptions } from '../area/areas-options.js';
 import { checkCaller } from '../area/caller.js';
 import { VmapAreas } from '../area/vmap-areas.js';
 import { VmapBlocks } from '../area/vmap-blocks.js';
 import { checkAddress } from '../check/address.js';
 import { checkBytes } from '../check/bytes.js';
+import { checkFunction } from '../check/function.js';
 import { copyList } from '../check/list.js';
 import { optionsOf } from '../check/options.js';
 import { checkSink } from '../check/sink.js';
@@ -13,11 +15,13 @@ import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import type { Protection } from '../format/protection.js';
 import { checkProtection } from '../format/protection.js';
+import { DirectMap } from '../space/direct-map.js';
 import { Space } from '../space/space.js';
 import { VmArea } from './areas/vm-area.js';
 import { VmStruct } from './areas/vm-struct.js';
 import { checkFlags } from './flags.js';
 import { type AddressSpaceOptions, EARLY_AREA, type EarlyArea, type LinuxRelease } from './options.js';
+import type { SpaceThreads } from './space-sharing.js';
 
 /**
  * The kernel's address space: a root with vm areas, placed by Linux's policy. All calls of the vmap API work
@@ -28,6 +32,8 @@ export class KernelSpace extends Space {
   readonly release: LinuxRelease;
   readonly areas: VmapAreas;
   readonly blocks: VmapBlocks;
+  /** How other threads use it, too; `null` for one thread. */
+  readonly threads: SpaceThreads | null;
   /** The processor that calls. */
   cpu = 0;
   readonly #handles = new WeakMap<VmStruct, VmArea>();
@@ -42,7 +48,8 @@ export class KernelSpace extends Space {
     checkPolicy(linux);
     if (release !== '6.12' && release !== '2026')
       throw new VmError('EINVAL', `release is ${shown(release)}, expected '6.12' or '2026'`);
-    const { totalRamPages, root, asid, controls } = options;
+    const { totalRamPages, root, asid, controls, threads } = options;
+    if (threads !== undefined) checkFunction(threads?.openSpace, 'threads.openSpace');
     super({
       format: format as PageTableFormat,
       memory,
@@ -55,6 +62,7 @@ export class KernelSpace extends Space {
       asid,
       controls,
       sink,
+      makeTable: threads && ((parts) => threads.makeTable(parts)),
     });
     this.linux = linux;
     this.release = release;
@@ -62,29 +70,44 @@ export class KernelSpace extends Space {
       requireOwnFormat(linux, this.format);
       checkLeaves(linux, this.format);
       this.requireTranslated(linux.window, 'the vmalloc window');
+      this.threads = threads?.openSpace(this) ?? null;
       this.areas = this.#makeAreas(options, early);
       const { blockPages } = options;
-      this.blocks = new VmapBlocks({
-        areas: this.areas,
-        ...(blockPages === undefined ? {} : { blockPages }),
-      });
+      const parts = { areas: this.areas, ...(blockPages === undefined ? {} : { blockPages }) };
+      this.blocks = this.threads?.makeBlocks(parts) ?? new VmapBlocks(parts);
       if (directMap !== null) this.#mapMemory(directMap.base);
+      this.threads?.ready();
     } catch (error) {
       if (root === undefined) this.abandon();
       throw error;
     }
   }
 
-  /** Runs a call that changes something; see `ChangeLock.change`. */
+  /** Runs a call that changes areas; see `ChangeLock.change`. */
   change<R>(call: () => R): R {
-    return this.lock.change(call);
+    return this.threads === null ? this.lock.change(call) : this.threads.change(call);
+  }
+
+  /**
+   * Runs a call that changes only pages of one live area.
+   *
+   * @param find - gives the area, for a space of several threads. It throws when there is none.
+   */
+  changePages<R>(find: () => VmStruct, call: () => R): R {
+    return this.threads === null ? this.lock.change(call) : this.threads.pages(find, call);
+  }
+
+  /** Begins a call that only looks: requires that the space lives, and learns what other threads did. */
+  look(): void {
+    this.lock.requireLive();
+    this.threads?.look();
   }
 
   /** The handle of an area. It is always the same object. */
   handleOf(vm: VmStruct): VmArea {
     let handle = this.#handles.get(vm);
     if (handle === undefined) {
-      handle = new VmArea(this, this.linux, vm);
+      handle = this.threads?.makeHandle(vm) ?? new VmArea(this, this.linux, vm);
       this.#handles.set(vm, handle);
     }
     return handle;
@@ -102,12 +125,14 @@ export class KernelSpace extends Space {
   /** Frees everything and the root. */
   destroy(): void {
     this.change(() => {
+      this.threads?.requireAlone();
       const structs = [...this.areas].map(structOf).filter((vm) => vm !== null);
       for (const { owned, lazy } of structs) {
         if (owned !== null) this.machine.owners.checkAllocated(owned);
         lazy?.checkAllocated();
       }
       this.destroyTables();
+      this.threads?.destroyed();
       const errors: unknown[] = [];
       for (const vm of structs) {
         vm.isLive = false;
@@ -124,7 +149,7 @@ export class KernelSpace extends Space {
     for (const [i, { address, bytes }] of early.entries())
       this.requireTranslated({ start: address, end: address + bytes }, `early[${i}]`);
     const structs = early.map(earlyStruct);
-    const areas = new VmapAreas({
+    const parts: VmapAreasOptions = {
       window: linux.window,
       pageShift,
       guardBytes: linux.guardBytes,
@@ -134,7 +159,8 @@ export class KernelSpace extends Space {
       ...(autoPurge === undefined ? {} : { autoPurge }),
       early: early.map(({ address, bytes }, i) => ({ address, bytes, info: structs[i] as VmStruct })),
       sink: this.flushes.purgeSink(this.asid),
-    });
+    };
+    const areas = this.threads?.makeAreas(parts) ?? new VmapAreas(parts);
     for (const area of areas) (area.info as VmStruct).area = area;
     return areas;
   }
@@ -145,7 +171,8 @@ export class KernelSpace extends Space {
     const start = base + (BigInt(ram.first) << BigInt(this.pageShift));
     if (start < window.end && start + (BigInt(ram.frames) << BigInt(this.pageShift)) > window.start)
       throw new VmError('EINVAL', 'the direct map overlaps the vmalloc window', { address: start });
-    this.mapDirectly(base, protections.PAGE_KERNEL);
+    if (this.threads?.isAdopted) this.directMap = new DirectMap(base, ram);
+    else this.mapDirectly(base, protections.PAGE_KERNEL);
   }
 }
 

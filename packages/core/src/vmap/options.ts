@@ -6,6 +6,7 @@ import type { Protection } from '../format/protection.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
+import type { SpaceSharing } from './space-sharing.js';
 
 /**
  * Which kernel to follow where kernels differ. `6.12` is that release. `2026` is the development tree of
@@ -70,12 +71,15 @@ export interface AddressSpaceOptions<C extends Controls = Controls> {
    * also act on this alias. Default: no direct map.
    */
   readonly directMap?: { readonly base: bigint };
+  /** Lets other threads use the space, too: a `Threads`. Default: one thread. */
+  readonly threads?: SpaceSharing;
 }
 
 /** The names of `AddressSpaceOptions`. */
 export const SPACE_OPTIONS: readonly (keyof AddressSpaceOptions)[] = [
   ...(['format', 'linux', 'memory', 'frames', 'ram', 'totalRamPages', 'root', 'controls', 'asid'] as const),
   ...(['release', 'sink', 'cpus', 'onlineCpus', 'blockPages', 'autoPurge', 'early', 'directMap'] as const),
+  'threads',
 ];
 
 /** The names of `EarlyArea`. */

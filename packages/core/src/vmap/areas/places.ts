@@ -17,6 +17,7 @@ export function liveArea(space: KernelSpace, handle: VmArea): VmStruct {
     throw new VmError('EINVAL', 'this is not a vm area of this address space', {
       advice: 'getVmArea and findVmArea return one',
     });
+  space.threads?.look();
   if (!vm.isLive) throw new VmError('EINVAL', 'the area was freed', { address: vm.area.address });
   requireNoArray(vm);
   return vm;
@@ -29,7 +30,7 @@ export function liveArea(space: KernelSpace, handle: VmArea): VmStruct {
  * @throws VmError `EINVAL`, `ERANGE` for an invalid address; `EINVAL` when the space was destroyed.
  */
 export function areaAt(space: KernelSpace, address: bigint): VmStruct | null {
-  space.lock.requireLive();
+  space.look();
   checkAddress(address);
   return structOf(space.areas.find(address));
 }
@@ -101,13 +102,15 @@ export function checkRange(space: KernelSpace, start: bigint, end: bigint): Chec
  * Requires one live area that holds a range. Its guard does not count. A call checks it after the caller's
  * code has run.
  *
+ * @param removes - whether the call may remove mappings.
  * @throws VmError `EINVAL` for a range that begins in no area, or in one that maps by itself; `ERANGE` when
  *   it leaves the area.
  */
-export function requireArea(space: KernelSpace, { start, end }: CheckedRange): void {
+export function requireArea(space: KernelSpace, { start, end }: CheckedRange, removes = false): void {
   const vm = areaHolding(space, start);
   requireInside(vm, start, end);
   requireOwnHands(vm);
+  if (removes) space.threads?.requireUnowned(vm);
 }
 
 /** @throws VmError `ERANGE` when a range leaves the usable bytes of an area. */

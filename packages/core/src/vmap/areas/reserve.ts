@@ -70,6 +70,7 @@ export function freeVmArea(space: KernelSpace, vm: VmStruct): unknown[] {
       address: vm.area.address,
       advice: 'vfree it',
     });
+  space.threads?.close(vm);
   const errors = releaseLazy(space, vm);
   remove(space, vm);
   return errors;

@@ -40,6 +40,16 @@ export interface Growth {
   releaseAll(): unknown[];
 }
 
+/** What a lazy area asks of its chunks. */
+export interface LazyGrowth extends Growth {
+  /** Populates the missing chunks of a range: all or none. */
+  populate(page: number, count: number): void;
+  /** Makes the tables of a range, and takes frames for it. Returns the number of tables made. */
+  prepare(page: number, count: number): number;
+  /** Gives chunks back that lie wholly in a range. Returns the number of pages. */
+  shrink(page: number, count: number): number;
+}
+
 /**
  * What a space keeps of one vm area: Linux's `struct vm_struct`. `VmapAreas` keeps it as the area's info,
  * and vmallocinfo prints it.
@@ -62,7 +72,7 @@ export class VmStruct implements AreaInfo {
   /** True for an area that holds the array of another area's pages. It is freed with that one. */
   isArray = false;
   /** What populates a lazy area. */
-  lazy: Growth | null = null;
+  lazy: LazyGrowth | null = null;
   isLive = true;
 
   constructor(flags: number, requestedBytes: bigint, caller: string | undefined) {

@@ -7,7 +7,7 @@ import { counted, printsItself } from '../../prints.js';
 import { isInside, pagesRefused } from '../areas/area-pages.js';
 import { reserve } from '../areas/reserve.js';
 import { pagesFrom, type VmArea } from '../areas/vm-area.js';
-import type { LazyAreaStats, VmStruct } from '../areas/vm-struct.js';
+import type { LazyAreaStats, LazyGrowth, VmStruct } from '../areas/vm-struct.js';
 import { VM_ALLOC } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
 import type { LazyAreaOptions } from '../options.js';
@@ -32,10 +32,10 @@ export class LazyArea {
   readonly area: VmArea;
   readonly #space: KernelSpace;
   readonly #vm: VmStruct;
-  readonly #pages: LazyPages;
+  readonly #pages: LazyGrowth;
 
   /** @internal */
-  constructor(space: KernelSpace, vm: VmStruct, pages: LazyPages) {
+  constructor(space: KernelSpace, vm: VmStruct, pages: LazyGrowth) {
     printsItself(new.target.prototype);
     this.area = space.handleOf(vm);
     this.#space = space;
@@ -69,7 +69,7 @@ export class LazyArea {
    */
   touch(page: number): boolean {
     this.#check(page, 1);
-    return this.#space.change(() => this.#pages.touch(page));
+    return this.#inPages(() => this.#pages.touch(page));
   }
 
   /**
@@ -82,7 +82,7 @@ export class LazyArea {
    */
   populate(page: number = 0, count: number = pagesFrom(page, this.area.pages)): void {
     this.#check(page, count);
-    this.#space.change(() => this.#pages.populate(page, count));
+    this.#inPages(() => this.#pages.populate(page, count));
   }
 
   /**
@@ -97,7 +97,7 @@ export class LazyArea {
    */
   prepare(page: number = 0, count: number = pagesFrom(page, this.area.pages)): number {
     this.#check(page, count);
-    return this.#space.change(() => this.#pages.prepare(page, count));
+    return this.#inPages(() => this.#pages.prepare(page, count));
   }
 
   /**
@@ -109,7 +109,14 @@ export class LazyArea {
    */
   shrink(page: number = 0, count: number = pagesFrom(page, this.area.pages)): number {
     this.#check(page, count);
-    return this.#space.change(() => this.#pages.shrink(page, count));
+    return this.#space.change(() => {
+      this.#space.threads?.close(this.#vm);
+      return this.#pages.shrink(page, count);
+    });
+  }
+
+  #inPages<R>(call: () => R): R {
+    return this.#space.changePages(() => this.#vm, call);
   }
 
   #check(page: number, count: number): void {
@@ -141,7 +148,8 @@ export function getLazyArea(space: KernelSpace, size: number | bigint, options: 
     ...(caller === undefined ? {} : { caller }),
   });
   if (frames !== undefined) space.noteAreas(frames);
-  const pages = new LazyPages(space, vm, { ...options, protection });
+  const given = { ...options, protection };
+  const pages = space.threads?.makeGrowth(vm, given) ?? new LazyPages(space, vm, given);
   vm.lazy = pages;
   return new LazyArea(space, vm, pages);
 }

@@ -2,7 +2,7 @@ import type { FrameArray } from '../../check/frames.js';
 import { VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
 import { prepareTables } from '../../table/change/map/prepare.js';
-import { type Growth, type LazyAreaStats, nameOf, type VmStruct } from '../areas/vm-struct.js';
+import { type LazyAreaStats, type LazyGrowth, nameOf, type VmStruct } from '../areas/vm-struct.js';
 import type { KernelSpace } from '../kernel-space.js';
 import type { LazyAreaOptions } from '../options.js';
 import { type ChunkSource, chunkSource } from './chunk-sources.js';
@@ -10,8 +10,11 @@ import { type ChunkSource, chunkSource } from './chunk-sources.js';
 /** Most chunks that one call takes. Each has objects of its own: together they take about 1 GB. */
 const MOST_CHUNKS = 1 << 20;
 
+/** The options of a lazy area, checked, with a protection. */
+export type LazyPagesOptions = LazyAreaOptions & { readonly protection: Protection };
+
 /** The chunks of one lazy area. */
-export class LazyPages implements Growth {
+export class LazyPages implements LazyGrowth {
   readonly #space: KernelSpace;
   readonly #vm: VmStruct;
   readonly #source: ChunkSource;
@@ -29,12 +32,7 @@ export class LazyPages implements Growth {
   #populated = 0;
   #released = 0;
 
-  /** @param options - checked, with a protection. */
-  constructor(
-    space: KernelSpace,
-    vm: VmStruct,
-    options: LazyAreaOptions & { readonly protection: Protection },
-  ) {
+  constructor(space: KernelSpace, vm: VmStruct, options: LazyPagesOptions) {
     const { chunkShift = space.pageShift } = options;
     this.#space = space;
     this.#vm = vm;

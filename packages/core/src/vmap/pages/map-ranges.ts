@@ -7,6 +7,7 @@ import { applyToExisting, applyToRange } from '../../table/change/visit/apply.js
 import type { SlotVisitor } from '../../table/change/visit/slot.js';
 import {
   areaAt,
+  areaHolding,
   type CheckedRange,
   checkRange,
   requireArea,
@@ -35,7 +36,8 @@ export function vmapPagesRange(
   // Before the list, which may be right for a smaller range: a range that leaves its area is `ERANGE`.
   requireArea(space, range);
   const list = takeList(space, range, frames);
-  space.change(() => {
+  const find = (): VmStruct => areaHolding(space, start);
+  space.changePages(find, () => {
     // Again: a getter in the list may have freed the area.
     requireArea(space, range);
     checkChunks(space, list, pageShift);
@@ -48,11 +50,14 @@ export function vmapPagesRange(
 
 /** `vunmap_range`, inside one live area. Holes are allowed. Nothing outside the named range is removed. */
 export function vunmapRange(space: KernelSpace, start: bigint, end: bigint): void {
-  space.change(() => {
-    const range = checkRange(space, start, end);
-    requireArea(space, range);
-    space.table.unmap(start, range.bytes);
-  });
+  space.changePages(
+    () => areaHolding(space, start),
+    () => {
+      const range = checkRange(space, start, end);
+      requireArea(space, range, true);
+      space.table.unmap(start, range.bytes);
+    },
+  );
 }
 
 /** `vm_area_map_pages`. */
@@ -65,19 +70,25 @@ export function vmAreaMapPages(
 ): void {
   const range = checkSparse(space, vm, start, end);
   const list = takeList(space, range, frames);
-  space.change(() => {
-    // A getter in the list may have freed the area.
-    if (!vm.isLive) throw new VmError('EINVAL', 'the area was freed', { address: vm.area.address });
-    space.table.map(start, list, space.linux.protections.PAGE_KERNEL, space.capsOf([], 0));
-  });
+  space.changePages(
+    () => vm,
+    () => {
+      // A getter in the list may have freed the area.
+      if (!vm.isLive) throw new VmError('EINVAL', 'the area was freed', { address: vm.area.address });
+      space.table.map(start, list, space.linux.protections.PAGE_KERNEL, space.capsOf([], 0));
+    },
+  );
 }
 
 /** `vm_area_unmap_pages`. */
 export function vmAreaUnmapPages(space: KernelSpace, vm: VmStruct, start: bigint, end: bigint): void {
-  space.change(() => {
-    checkSparse(space, vm, start, end);
-    space.table.unmap(start, end - start);
-  });
+  space.changePages(
+    () => vm,
+    () => {
+      checkSparse(space, vm, start, end);
+      space.table.unmap(start, end - start);
+    },
+  );
 }
 
 /** `apply_to_page_range` and `apply_to_existing_page_range`. */
@@ -89,14 +100,17 @@ export function applyToPages<T>(
   makesTables: boolean,
 ): T | undefined {
   const bytes = checkBytes(size, 'size', address);
-  return space.change(() => {
-    checkAddress(address);
-    const range = checkRange(space, address, address + bytes);
-    requireArea(space, range);
-    return makesTables
-      ? applyToRange(space.table, address, range.bytes, visit)
-      : applyToExisting(space.table, address, range.bytes, visit);
-  });
+  return space.changePages(
+    () => areaHolding(space, address),
+    () => {
+      checkAddress(address);
+      const range = checkRange(space, address, address + bytes);
+      requireArea(space, range, true);
+      return makesTables
+        ? applyToRange(space.table, address, range.bytes, visit)
+        : applyToExisting(space.table, address, range.bytes, visit);
+    },
+  );
 }
 
 /** `ioremap_page_range`: the area must be a device range, and the range must be all of it. */

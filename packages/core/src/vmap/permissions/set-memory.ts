@@ -29,6 +29,7 @@ export function setMemory(
   const end = address + BigInt(numPages) * space.pages;
   if (numPages === 0) return;
   requireInside(vm, address, end);
+  space.threads?.close(vm);
   const stretches = stretchesOf(space, address, end);
   const ranges = [{ start: address, end }];
   if (fields.write !== undefined)

@@ -219,6 +219,7 @@ export function vfree(space: KernelSpace, address: bigint): void {
  *   Nothing is then changed.
  */
 export function releaseArea(space: KernelSpace, vm: VmStruct): unknown[] {
+  space.threads?.close(vm);
   checkOwned(space, vm);
   const errors = releaseLazy(space, vm);
   const alias = (vm.flags & VM_FLUSH_RESET_PERMS) !== 0 ? takeAliasAway(space, vm) : null;
@@ -248,6 +249,7 @@ export function checkOwned(space: KernelSpace, vm: VmStruct): void {
  */
 export function removeVmArea(space: KernelSpace, address: bigint): VmStruct {
   const vm = areaFrom(space, address, 'removeVmArea');
+  space.threads?.close(vm);
   checkOwned(space, vm);
   const errors = releaseLazy(space, vm);
   remove(space, vm);

@@ -50,6 +50,7 @@ export function vrealloc(
       address,
       advice: 'vrealloc does not move memory to align it; allocate, copy, free',
     });
+  space.threads?.close(vm);
   if (bytes <= inPlace(space, vm)) {
     const before = vm.requestedBytes;
     if (space.release === '2026' && bytes <= before) shrink(space, vm, bytes);
