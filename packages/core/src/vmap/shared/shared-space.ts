@@ -24,6 +24,8 @@ import { replayOp } from './replay.js';
 import { SharedVmArea } from './shared-vm-area.js';
 import { type GrowthShape, type PlainStruct, Structs } from './structs.js';
 
+const spaces = new WeakMap<Space, SharedSpace>();
+
 /** The word `closing` while several areas are about to go. */
 const SEVERAL = -1;
 /** How often a call that frees an area looks whether another thread is still in it, before it waits once. */
@@ -35,6 +37,14 @@ type PlainRecord = readonly [
   structs: readonly (readonly [number, PlainStruct])[],
   counts: readonly number[],
 ];
+
+/** Options of areas and blocks that all threads must give alike. */
+export interface SharedSetup {
+  readonly cpus: number | undefined;
+  readonly onlineCpus: number | undefined;
+  readonly autoPurge: boolean | undefined;
+  readonly blockPages: number | undefined;
+}
 
 /**
  * A space of several threads, as one of them sees it.
@@ -54,6 +64,12 @@ export class SharedSpace implements SpaceThreads {
   readonly log: AreaLog;
   readonly structs: Structs = new Structs();
   readonly lock: RobustLock;
+  #setup: SharedSetup = {
+    cpus: undefined,
+    onlineCpus: undefined,
+    autoPurge: undefined,
+    blockPages: undefined,
+  };
   #recorder!: Recorder;
   #gate!: PurgeGate;
   /** The area that a call of this thread is in; 0 for none. */
@@ -70,16 +86,20 @@ export class SharedSpace implements SpaceThreads {
     this.group = group;
     this.log = log;
     this.isAdopted = isAdopted;
+    spaces.set(space, this);
     this.lock = group.lock(log.words, LogWord.lock, 'vm areas');
   }
 
   makeAreas(options: VmapAreasOptions): RecordedAreas {
+    const { cpus, onlineCpus, autoPurge } = options;
+    this.#setup = { cpus, onlineCpus, autoPurge, blockPages: undefined };
     this.#gate = new PurgeGate(options.sink);
     this.#recorder = new Recorder(this.#gate, (vm) => this.structs.textOf(vm));
     return new RecordedAreas(options, this.#recorder, this.structs);
   }
 
   makeBlocks(options: VmapBlocksOptions): RecordedBlocks {
+    this.#setup = { ...this.#setup, blockPages: options.blockPages };
     return new RecordedBlocks(options, this.#recorder);
   }
 
@@ -103,22 +123,9 @@ export class SharedSpace implements SpaceThreads {
   }
 
   change<R>(call: () => R): R {
-    const { space, lock } = this;
     this.#requireIdle();
-    lock.acquire();
-    try {
-      this.#catchUp();
-      this.#makeRoom();
-      this.#recorder.begin(this.log.room);
-      try {
-        return space.lock.change(call);
-      } finally {
-        this.#publish();
-      }
-    } finally {
-      this.#open();
-      lock.release();
-    }
+    this.lock.acquire();
+    return this.#changing(call);
   }
 
   pages<R>(find: () => VmStruct, call: () => R): R {
@@ -193,9 +200,35 @@ export class SharedSpace implements SpaceThreads {
     Atomics.store(this.log.words, LogWord.destroyed, 1);
   }
 
-  /** Catches up for a recovery, which holds the lock. */
-  catchUp(): void {
-    this.#catchUp();
+  /** What another thread must know to have the same areas. */
+  get setup(): SharedSetup {
+    return this.#setup;
+  }
+
+  /** Runs a call that mends what dead threads left, as `change` does. It also takes the lock of a dead thread. */
+  recovering<R>(call: () => R): R {
+    this.#requireIdle();
+    this.lock.seize();
+    // Of a dead thread: who holds the lock is in no other call.
+    Atomics.store(this.log.words, LogWord.closing, 0);
+    return this.#changing(call);
+  }
+
+  /** Runs a call under the lock, which this thread has, and gives the lock back. */
+  #changing<R>(call: () => R): R {
+    try {
+      this.#catchUp();
+      this.#makeRoom();
+      this.#recorder.begin(this.log.room);
+      try {
+        return this.space.lock.change(call);
+      } finally {
+        this.#publish();
+      }
+    } finally {
+      this.#open();
+      this.lock.release();
+    }
   }
 
   #requireIdle(): void {
@@ -346,6 +379,11 @@ export class SharedSpace implements SpaceThreads {
       advice: 'share the space with a larger log (`logBytes`)',
     });
   }
+}
+
+/** The part of a space that several threads use; `null` for a space of one thread. */
+export function sharedPartOf(space: Space): SharedSpace | null {
+  return spaces.get(space) ?? null;
 }
 
 function requireLive(vm: VmStruct): void {
