@@ -2,14 +2,31 @@ import { integerOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
 import { printsItself } from '../prints.js';
+import type { FrameCalls, FrameSharing } from '../memory/frames/frame-sharing.js';
+import type { FrameState } from '../memory/frames/frame-state.js';
+import { SharedFrames } from '../memory/frames/shared/shared-frames.js';
+import type { Space } from '../space/space.js';
+import { PageTable } from '../table/page-table.js';
+import { TableThreads } from '../table/shared/table-threads.js';
+import type { PageTableOptions } from '../table/state/make.js';
+import type { TableSharing } from '../table/state/table-sharing.js';
 import { MOST_THREADS, State } from '../threads/layout.js';
 import { slotOf } from '../threads/registry.js';
-import { type GroupBuffers, ThreadGroup } from '../threads/thread-group.js';
+import { type GroupBuffers, groupName, ThreadGroup } from '../threads/thread-group.js';
+import type { KernelSpace } from '../vmap/kernel-space.js';
+import { openSharedSpace } from '../vmap/share-space.js';
+import { DEFAULT_LOG_BYTES, LEAST_LOG_BYTES } from '../vmap/shared/log-layout.js';
+import type { SpaceSharing, SpaceThreads } from '../vmap/space-sharing.js';
 
 /** Options of `Threads.create`. */
 export interface ThreadsOptions {
   /** The most threads at once, this one included: 1 to 256. Default: 8. */
   readonly most?: number;
+  /**
+   * Bytes of the log by which threads learn of vm areas, for each address space. A half of it must hold a record of all
+   * live areas, about 150 bytes each. Default: 16 MiB.
+   */
+  readonly logBytes?: number;
 }
 
 /**
@@ -27,14 +44,30 @@ export interface ThreadsOptions {
  * const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames, threads });
  * ```
  */
-export class Threads {
+export class Threads implements FrameSharing, TableSharing, SpaceSharing {
   /** @internal */
   readonly group: ThreadGroup;
+  /** @internal */
+  readonly tables: TableThreads;
+  /**
+   * What this thread has of the group, for a recovery.
+   *
+   * @internal
+   */
+  readonly here: { readonly frames: Set<SharedFrames>; readonly spaces: Set<KernelSpace> } = {
+    frames: new Set(),
+    spaces: new Set(),
+  };
+  readonly #logBytes: number | undefined;
+  readonly #numbers = new WeakMap<object, number>();
+  readonly #things = new Map<number, object>();
 
   /** @internal */
-  constructor(group: ThreadGroup) {
+  constructor(group: ThreadGroup, logBytes?: number) {
     this.group = group;
-    known.set(group.buffers.control, this);
+    this.tables = new TableThreads(group);
+    this.#logBytes = logBytes;
+    known.set(groupName(group.buffers), this);
     printsItself(new.target.prototype);
   }
 
@@ -45,14 +78,15 @@ export class Threads {
    *   to pages that are cross-origin isolated.
    */
   static create(options?: ThreadsOptions): Threads {
-    const given = optionsOf<ThreadsOptions>(options, ['most'], 'Threads.create()');
-    const most = given.most === undefined ? 8 : integerOption(given, 'most', 1, MOST_THREADS);
+    const given = optionsOf<ThreadsOptions>(options, ['most', 'logBytes'], 'Threads.create()');
+    const most = integerOption(given, 'most', 1, MOST_THREADS, 8);
+    const logBytes = integerOption(given, 'logBytes', LEAST_LOG_BYTES, 2 ** 30, DEFAULT_LOG_BYTES);
     if (typeof SharedArrayBuffer === 'undefined')
       throw new VmError('EINVAL', 'this host has no SharedArrayBuffer, so there is only one thread', {
         advice:
           'serve the page with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or leave out threads',
       });
-    return new this(ThreadGroup.create(most));
+    return new this(ThreadGroup.create(most), logBytes);
   }
 
   /**
@@ -62,8 +96,8 @@ export class Threads {
    * @internal
    */
   static of(buffers: GroupBuffers, invitation: number): Threads {
-    const before = known.get(buffers.control);
-    if (before === undefined || before.group.hasLeft) return new this(new ThreadGroup(buffers, invitation));
+    const before = known.get(groupName(buffers));
+    if (before === undefined) return new this(new ThreadGroup(buffers, invitation));
     before.group.registry.cancel(invitation);
     return before;
   }
@@ -130,7 +164,63 @@ export class Threads {
    * @throws VmError `EBUSY` inside a call.
    */
   leave(): boolean {
+    known.delete(groupName(this.group.buffers));
     return this.group.leave();
+  }
+
+  /**
+   * The number of a shared object. It is the same in all threads.
+   *
+   * @internal
+   */
+  numberOf(thing: object): number {
+    const found = this.#numbers.get(thing);
+    if (found !== undefined) return found;
+    const number = this.group.newNumber();
+    this.#note(thing, number);
+    return number;
+  }
+
+  /**
+   * This thread's object with a number. It is made when there is none.
+   *
+   * @internal
+   */
+  keep<T extends object>(number: number, make: () => T): T {
+    const found = this.#things.get(number);
+    if (found !== undefined) return found as T;
+    const made = make();
+    this.#note(made, number);
+    return made;
+  }
+
+  /**
+   * True while this thread is in a call of the library: a frame that it takes belongs to that call.
+   *
+   * @internal
+   */
+  get isInCall(): boolean {
+    if (this.group.sections.isInside) return true;
+    for (const { lock } of this.here.spaces) if (lock.isBusy) return true;
+    return false;
+  }
+
+  /** @internal */
+  framesOf(state: FrameState): FrameCalls {
+    const calls = new SharedFrames(state, this);
+    this.here.frames.add(calls);
+    return calls;
+  }
+
+  /** @internal */
+  makeTable(options: PageTableOptions): PageTable {
+    return new PageTable({ ...options, threads: this });
+  }
+
+  /** @internal */
+  openSpace(space: Space): SpaceThreads {
+    this.here.spaces.add(space as KernelSpace);
+    return openSharedSpace(space, this.group, this.#logBytes);
   }
 
   /** Who is there. */
@@ -140,10 +230,15 @@ export class Threads {
     return `Threads: ${count} of ${this.group.registry.slots} attached${died}, this one is ${this.id}`;
   }
 
+  #note(thing: object, number: number): void {
+    this.#numbers.set(thing, number);
+    this.#things.set(number, thing);
+  }
+
   #requireHere(): void {
     if (this.group.hasLeft) throw new VmError('EINVAL', 'this thread has left the group');
   }
 }
 
-/** By control block: this thread's place in each group. */
-const known = new WeakMap<SharedArrayBuffer, Threads>();
+/** This thread's place in each group, by the name of the group. */
+const known = new Map<string, Threads>();

@@ -17,6 +17,10 @@ export const Word = {
   exclusive: 4,
   /** Flushes that were posted. */
   flushes: 6,
+  /** Numbers that were given to shared objects. */
+  serial: 7,
+  /** Two words that no other group has: a buffer that arrives twice in a thread is two objects. */
+  id: 8,
   /** The first slot. */
   slotsAt: 32,
 } as const;

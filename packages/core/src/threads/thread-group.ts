@@ -18,8 +18,16 @@ export function groupBuffers(slots: number): GroupBuffers {
   const words = new Int32Array(control);
   words[Word.version] = VERSION;
   words[Word.slots] = slots;
+  words[Word.id] = Math.floor(Math.random() * 2 ** 32) | 0;
+  words[Word.id + 1] = Math.floor(Math.random() * 2 ** 32) | 0;
   words[Word.magic] = MAGIC;
   return { control, journals: new SharedArrayBuffer(4 * JOURNAL_WORDS * slots) };
+}
+
+/** Names a group among all. */
+export function groupName({ control }: GroupBuffers): string {
+  const words = new Int32Array(control);
+  return `${words[Word.id]} ${words[Word.id + 1]}`;
 }
 
 /**
@@ -86,6 +94,18 @@ export class ThreadGroup {
     for (let slot = 0; slot < this.registry.slots; slot++)
       if (slot !== this.slot && Atomics.load(this.#words, slotAt(slot) + SlotWord.pin) === area) return true;
     return false;
+  }
+
+  /** True when a call of another live thread changes pages of some area. */
+  get hasPins(): boolean {
+    for (const slot of this.registry.in(State.live))
+      if (slot !== this.slot && Atomics.load(this.#words, slotAt(slot) + SlotWord.pin) !== 0) return true;
+    return false;
+  }
+
+  /** A number that no other object of the group has. */
+  newNumber(): number {
+    return Atomics.add(this.#words, Word.serial, 1) + 1;
   }
 
   /** The journal of a slot: words that only its thread writes. */

@@ -117,6 +117,12 @@ export class SharedFrames implements FrameCalls {
     });
   }
 
+  /** Frees the block that begins at a frame, whatever its order. For a recovery. */
+  giveAny(pfn: number): void {
+    const mark = Atomics.load(this.#heads, this.#indexOf(pfn)) & ORDER_MASK;
+    if (mark !== 0 && mark < CACHED) this.give(pfn, mark - 1);
+  }
+
   isAllocated(pfn: number, order: number): boolean {
     const index = this.#indexOf(pfn);
     return index >= 0 && (Atomics.load(this.#heads, index) & ORDER_MASK) === order + 1;

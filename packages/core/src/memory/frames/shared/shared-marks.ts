@@ -30,13 +30,17 @@ export class SharedMarks implements OwnerMarks {
   }
 
   /** Calls back with each frame that has a mark and is not allocated, or about to be freed. */
-  eachFree({ frames, heads }: FrameState, visit: (index: number) => void): void {
-    for (let first = 0; first < frames; first += 32) {
+  eachFree({ heads }: FrameState, visit: (index: number) => void): void {
+    this.eachOwned((index) => {
+      if (!isTaken(Atomics.load(heads, index))) visit(index);
+    });
+  }
+
+  /** Calls back with each frame that has a mark. */
+  eachOwned(visit: (index: number) => void): void {
+    for (let first = 0; first < this.#frames; first += 32) {
       let rest = Atomics.load(this.#words, this.#start + (first >>> 5));
-      for (; rest !== 0; rest &= rest - 1) {
-        const index = first + lowestBit(rest);
-        if (!isTaken(Atomics.load(heads, index))) visit(index);
-      }
+      for (; rest !== 0; rest &= rest - 1) visit(first + lowestBit(rest));
     }
   }
 }

@@ -1,0 +1,125 @@
+import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
+import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
+import { recoverFrames, type TakenBlock } from '../memory/frames/shared/recover-frames.js';
+import type { SharedFrames } from '../memory/frames/shared/shared-frames.js';
+import { type RecoveredTables, recoverTables } from '../table/shared/recover-tables.js';
+import { TableRecords } from '../table/state/table-records.js';
+import type { KernelSpace } from '../vmap/kernel-space.js';
+import { mendSpace, type SpaceMend } from '../vmap/shared/mend.js';
+import { sharedPartOf } from '../vmap/shared/shared-space.js';
+import type { Threads } from './threads.js';
+
+/** What a recovery found and did. */
+export interface Recovery {
+  /** The threads that had died, as `Threads.id` names them. Their slots are free now. */
+  readonly threads: readonly number[];
+  /** Unfinished calls on tables that were undone, counts that were made anew, tables that nobody had linked. */
+  readonly tables: RecoveredTables;
+  /** First frames of blocks that unfinished calls took, and that are free now. */
+  readonly givenBack: readonly TakenBlock[];
+  /**
+   * Blocks that the dead threads' own code had allocated. They stay allocated, since another thread may know them. Free
+   * them when nobody does.
+   */
+  readonly held: readonly TakenBlock[];
+  /** Free frames that threads had at hand, and that are in the free lists again. */
+  readonly cached: number;
+  /** What was found in each address space of this thread, and which areas were freed. */
+  readonly spaces: readonly SpaceMend[];
+}
+
+/**
+ * Mends what threads left that died: undoes their unfinished calls, gives back what these took, makes counts, free lists
+ * and caches anew, and releases their locks. What finished calls of theirs did stays.
+ *
+ * It waits until no thread is inside a call. Call it in a thread that has all shared objects of the group, after
+ * `Threads.declareDead`. A call that throws `EOWNERDEAD` works again afterwards. A recovery that dies can be repeated.
+ *
+ * @returns what was found; with no `threads`, and nothing done, when nobody had died.
+ * @throws VmError `EBUSY` inside a call; `EAGAIN` where this thread may not wait.
+ * @example
+ * ```ts
+ * worker.on('exit', () => {
+ *   if (threads.declareDead(description.thread)) console.log(recover(threads));
+ * });
+ * ```
+ */
+export function recover(threads: Threads): Recovery {
+  const { group, here } = threads;
+  const dead = group.dead();
+  if (dead.length === 0) return NOTHING;
+  const spaces = [...here.spaces].filter(({ lock }) => !lock.isDestroyed);
+  let result: Recovery = NOTHING;
+  const inner = (): void => {
+    group.sections.recovering(() => {
+      result = mend(threads, dead, spaces);
+    });
+  };
+  // Locks of area logs come first, as in every call. All threads take them in one order.
+  const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
+  shared.sort((a, b) => a.order - b.order);
+  shared.reduceRight<() => void>((next, one) => () => one.recovering(next), inner)();
+  return result;
+}
+
+const NOTHING: Recovery = Object.freeze({
+  threads: [],
+  tables: Object.freeze({ undone: 0, entries: 0, recounted: 0, freed: [], partial: 0 }),
+  givenBack: [],
+  held: [],
+  cached: 0,
+  spaces: [],
+});
+
+/** The recovery, while no other thread is inside a call. */
+function mend(threads: Threads, dead: readonly number[], spaces: readonly KernelSpace[]): Recovery {
+  const { group, here } = threads;
+  const { registry } = group;
+  const allocators = [...here.frames].map((calls) => [calls, adoptFrames({ state: calls.state.buffer as SharedArrayBuffer }, threads)] as const);
+  const names = dead.map((slot) => registry.tokenOf(slot));
+  group.flushes.mend();
+  // First only locks, lists and caches: what follows takes and frees frames.
+  let cached = 0;
+  for (const [, frames] of allocators) cached += recoverFrames(frames, { dead, isHeld: () => true }).cached;
+  const tables = recoverTables(threads.tables.contexts, group, dead);
+  const mended = spaces.map(mendSpace);
+  const mapped = mappedFrames(spaces);
+  const givenBack: TakenBlock[] = [];
+  const held: TakenBlock[] = [];
+  for (const [calls, frames] of allocators) {
+    dropOwners(calls, mapped);
+    const records = TableRecords.of(frames);
+    const found = recoverFrames(frames, {
+      dead,
+      isHeld: (pfn) => records.find(pfn) >= 0 || mapped.has(pfn),
+      retire: (give) => group.quiescence.retire(give),
+    });
+    givenBack.push(...found.givenBack);
+    held.push(...found.held);
+  }
+  for (const slot of dead) registry.free(slot);
+  return { threads: names, tables, givenBack, held, cached, spaces: mended };
+}
+
+/** Frames that live areas map. What a call took and an area has is the first frame of a block among them. */
+function mappedFrames(spaces: readonly KernelSpace[]): Set<number> {
+  const mapped = new Set<number>();
+  for (const space of spaces) {
+    const { start, end } = space.linux.window;
+    for (const { count, leafShift, pfn } of space.table.leaves(start, end - start)) {
+      const pages = count * 2 ** (leafShift - space.pageShift);
+      for (let i = 0; i < pages; i++) mapped.add(pfn + i);
+    }
+  }
+  return mapped;
+}
+
+/** Frees blocks that an area owned and no live area maps: a death came between the end of the area and theirs. */
+function dropOwners(calls: SharedFrames, mapped: ReadonlySet<number>): void {
+  calls.marks.eachOwned((index) => {
+    const pfn = calls.state.first + index;
+    if (mapped.has(pfn)) return;
+    calls.marks.set(index, false);
+    calls.giveAny(pfn);
+  });
+}
