@@ -53,8 +53,8 @@ export class SharedChangeSet extends ChangeSet implements SharedWrites {
 
   protected override settle(): void {
     this.log.close();
-    // They wait for a flush or for the other threads, and a recovery must not take them for lost ones.
-    for (const pfn of this.gone) this.context.records?.leave(pfn);
+    const { context } = this;
+    if (this.gone.size > 0) context.sharing?.hold(context, [...this.gone], 0);
   }
 
   override makeTable(level: number, parentRecord: number, page: number, isFilled: boolean = false): number {

@@ -10,7 +10,9 @@ import { freeTables, isOwnAndEmpty } from '../state/tables.js';
 import { loopsOf } from '../../memory/bank.js';
 import { linkWords } from '../state/entries.js';
 import { Journal } from './journal.js';
+import { type RecoveredTables, recoverTables } from './recover-tables.js';
 import { type Caller, type Installed, NEEDS_ALONE, SharedChangeSet } from './shared-change-set.js';
+import { SharedSinglePages } from './shared-single-pages.js';
 import { SharedUndoLog } from './shared-undo-log.js';
 
 /** A failed call's tables that may be empty. */
@@ -75,16 +77,38 @@ export class TableThreads implements SharedTables, Caller {
   }
 
   changeSet(context: TableContext): ChangeSet {
-    const journal = this.#journal.isOpen ? null : this.#journal;
-    return new SharedChangeSet(context, new SharedUndoLog(context, journal), this);
+    return new SharedChangeSet(context, this.log(context), this);
   }
 
-  singlePages(): SinglePageCalls | null {
-    return null;
+  /** The undo log of one call. One call of a thread has the journal. */
+  log(context: TableContext): SharedUndoLog {
+    return new SharedUndoLog(context, this.#journal.isOpen ? null : this.#journal);
   }
 
-  retire(give: () => void): void {
-    this.#group.quiescence.retire(give);
+  singlePages(context: TableContext): SinglePageCalls {
+    return new SharedSinglePages(context, this);
+  }
+
+  hold({ records }: TableContext, pfns: readonly number[], order: number): void {
+    for (const pfn of pfns) records?.hold(pfn, this.#group.slot, order);
+  }
+
+  retire(context: TableContext, pfns: readonly number[], order: number): void {
+    const { frames, records } = context;
+    this.hold(context, pfns, order);
+    this.#group.quiescence.retire(() => {
+      for (const pfn of pfns) records?.leave(pfn);
+      if (order > 0) for (const pfn of pfns) frames?.free(pfn, order);
+      else frames?.freeMany(pfns.filter((pfn) => frames.isAllocated(pfn)));
+    });
+  }
+
+  /**
+   * Mends the page tables of this thread after others died; see `recoverTables`. Call it within
+   * `sections.recovering`.
+   */
+  recover(deadSlots: readonly number[]): RecoveredTables {
+    return recoverTables(this.contexts, this.#group, deadSlots);
   }
 
   post(
