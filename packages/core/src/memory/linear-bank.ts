@@ -37,6 +37,7 @@ export class LinearBank implements ByteBank {
   readonly #wordCount: number = 0;
   /** Made at the first read: a bank with loops needs none. */
   #reader: EntryReader | null = null;
+  #hasScratch = false;
   #words: Int32Array;
   #quads: BigUint64Array;
 
@@ -73,11 +74,17 @@ export class LinearBank implements ByteBank {
     const place = loops?.create(bytes, shared) ?? null;
     if (loops === undefined || place === null)
       return new this(makeBuffer(bytes, shared, 'a bank'), base, 0, bytes, true, null);
-    return new this(place.memory, base, place.byteOffset, bytes, true, (bank) => loops.over(bank, place));
+    const bank = new this(place.memory, base, place.byteOffset, bytes, true, (one) => loops.over(one, place));
+    bank.#hasScratch = place.scratch !== null;
+    return bank;
   }
 
-  /** A bank over existing bytes; see `PhysicalMemory.over`. */
-  static over(given: GivenBank): LinearBank {
+  /**
+   * A bank over existing bytes; see `PhysicalMemory.over`.
+   *
+   * @param scratch - as `LoopPlace.scratch`.
+   */
+  static over(given: GivenBank, scratch: number | null = null): LinearBank {
     const o = optionsOf<Partial<GivenBank>>(given, GIVEN, 'a bank') as GivenBank;
     const { source, base = 0n, byteOffset = 0, loops } = o;
     const writable = flagOption(o, 'writable', true);
@@ -98,14 +105,21 @@ export class LinearBank implements ByteBank {
         `a bank of ${bytes} bytes from byte ${byteOffset} on does not fit into a source of ${byteLength} bytes`,
       );
     }
-    return new this(source, base, byteOffset, bytes, writable, loops === undefined ? null : loopsOf);
+    const made = new this(source, base, byteOffset, bytes, writable, loops === undefined ? null : loopsOf);
+    made.#hasScratch = scratch !== null;
+    return made;
 
     function loopsOf(bank: LinearBank): RunLoops {
       const memory = source as WebAssemblyMemoryLike;
       return (loops as LoopProvider).over(bank, {
-        ...{ memory, byteOffset, isShared: isShared(memory.buffer), scratch: null },
+        ...{ memory, byteOffset, isShared: isShared(memory.buffer), scratch },
       });
     }
+  }
+
+  /** Where its bytes are, for another thread; `hasScratch` when its loops have made their memory. */
+  get origin(): { source: BankSource; byteOffset: number; hasScratch: boolean } {
+    return { source: this.#source, byteOffset: this.#byteOffset, hasScratch: this.#hasScratch };
   }
 
   useLoops(make: MakeLoops): void {

@@ -5,16 +5,16 @@ import type { PageTableFormat } from '../format/page-table-format.js';
 import type { LoopProvider } from '../loops/loop-provider.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
-import { adoptMemory } from '../memory/describe-memory.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
+import { adoptMemory } from '../memory/share-memory.js';
 import type { PageTable } from '../table/page-table.js';
-import { adoptTable } from '../table/shared/describe-table.js';
+import { adoptTable } from '../table/shared/share-table.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import { AddressSpace } from '../vmap/address-space.js';
 import { adoptSpace } from '../vmap/share-space.js';
 import {
-  type DescribedParts,
   DESCRIPTION_VERSION,
+  type DescribedParts,
   type Description,
   type PartKind,
   type Shareable,
@@ -61,7 +61,7 @@ export function attach<T extends Shareables>(
   description: Description<T>,
   options?: AttachOptions,
 ): T & { readonly threads: Threads } {
-  const given = optionsOf<AttachOptions>(options, OPTIONS, 'attach()');
+  const given = optionsOf(options, OPTIONS, 'attach()') as AttachOptions;
   const parts = partsOf(description);
   // Refused before the thread takes its place.
   const reader = new DescriptionReader(parts, given);
@@ -96,24 +96,23 @@ class DescriptionReader {
     const known = names.filter(([, kind]) => kind === 'tables' || kind === 'spaces').map(([name]) => name);
     for (const name of Object.keys(this.#options.sinks ?? {}))
       if (!known.includes(name))
-        throw new VmError('EINVAL', `sinks has \`${name}\`, and the description has ${known.join(', ') || 'none'}`);
+        throw new VmError(
+          'EINVAL',
+          `sinks has \`${name}\`, and the description has ${known.join(', ') || 'none'}`,
+        );
   }
 
-  read(threads: Threads): Shareables & { readonly threads: Threads } {
+  read(threads: Threads): Readonly<Record<string, Shareable | Threads>> {
     const { memories, allocators, tables, spaces, names } = this.#parts;
     const { loops } = this.#options;
-    const memory = memories.map((one) =>
-      threads.keep(one.key, () => adoptMemory(one, threads.group.slot, loops)),
-    );
+    const memory = memories.map((one) => threads.keep(one.key, () => adoptMemory(one, loops)));
     const frames = allocators.map((one) =>
       threads.keep(one.key, () => adoptFrames(one, threads, memory[one.memory] ?? null)),
     );
     const made: Record<PartKind, readonly Shareable[]> = {
       memories: memory,
       allocators: frames,
-      tables: tables.map((one, i) =>
-        threads.keep(one.key, () => this.#table(threads, memory, frames, i)),
-      ),
+      tables: tables.map((one, i) => threads.keep(one.key, () => this.#table(threads, memory, frames, i))),
       spaces: spaces.map((one, i) => threads.keep(one.key, () => this.#space(threads, memory, frames, i))),
     };
     const named = names.map(([name, kind, index]) => [name, made[kind][index] as Shareable] as const);

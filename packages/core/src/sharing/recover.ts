@@ -1,4 +1,3 @@
-import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
 import { recoverFrames, type TakenBlock } from '../memory/frames/shared/recover-frames.js';
 import type { SharedFrames } from '../memory/frames/shared/shared-frames.js';
@@ -57,14 +56,14 @@ export function recover(threads: Threads): Recovery {
   };
   // Locks of area logs come first, as in every call. All threads take them in one order.
   const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
-  shared.sort((a, b) => a.order - b.order);
+  shared.sort((a, b) => threads.numberOf(a.space) - threads.numberOf(b.space));
   shared.reduceRight<() => void>((next, one) => () => one.recovering(next), inner)();
   return result;
 }
 
 const NOTHING: Recovery = Object.freeze({
   threads: [],
-  tables: Object.freeze({ undone: 0, entries: 0, recounted: 0, freed: [], partial: 0 }),
+  tables: { undone: [], recounted: 0, freed: [], reached: new Set<number>() },
   givenBack: [],
   held: [],
   cached: 0,
@@ -75,7 +74,9 @@ const NOTHING: Recovery = Object.freeze({
 function mend(threads: Threads, dead: readonly number[], spaces: readonly KernelSpace[]): Recovery {
   const { group, here } = threads;
   const { registry } = group;
-  const allocators = [...here.frames].map((calls) => [calls, adoptFrames({ state: calls.state.buffer as SharedArrayBuffer }, threads)] as const);
+  const allocators = [...here.frames].map(
+    (calls) => [calls, adoptFrames({ state: calls.state.buffer as SharedArrayBuffer }, threads)] as const,
+  );
   const names = dead.map((slot) => registry.tokenOf(slot));
   group.flushes.mend();
   // First only locks, lists and caches: what follows takes and frees frames.

@@ -1,14 +1,16 @@
 import { isArray, shown, VmError } from '../errors.js';
 import { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { describeFrames, type FramesDescription } from '../memory/frames/shared/describe-frames.js';
+import { SharedFrames } from '../memory/frames/shared/shared-frames.js';
 import { PhysicalMemory } from '../memory/physical-memory.js';
+import { describeMemory, type MemoryDescription } from '../memory/share-memory.js';
 import { PageTable } from '../table/page-table.js';
+import { describeTable, type TableDescription } from '../table/shared/share-table.js';
 import { contextBehind } from '../table/state/registry.js';
+import { slotOf } from '../threads/registry.js';
+import type { GroupBuffers } from '../threads/thread-group.js';
 import { AddressSpace } from '../vmap/address-space.js';
 import { describeSpace, type SpaceDescription } from '../vmap/share-space.js';
-import { describeMemory, type MemoryDescription } from './describe-memory.js';
-import { describeTable, type TableDescription } from './describe-table.js';
-import type { GroupBuffers } from '../threads/thread-group.js';
 import type { Threads } from './threads.js';
 
 /** What threads can share. */
@@ -17,20 +19,30 @@ export type Shareable = PhysicalMemory | FrameAllocator | PageTable | AddressSpa
 /** Shared objects by name. */
 export type Shareables = Readonly<Record<string, Shareable>>;
 
+/** A part that has the same number in all threads. */
+interface Numbered {
+  readonly key: number;
+}
+
+/** A memory. */
+export type DescribedMemory = MemoryDescription & Numbered;
+
 /** An allocator with the memory of its frames. */
-export interface DescribedFrames extends FramesDescription {
+export interface DescribedFrames extends FramesDescription, Numbered {
   /** Index among the memories; -1 for frames without bytes. */
   readonly memory: number;
 }
 
 /** A page table with what it is made of. */
-export interface DescribedTable extends TableDescription {
+export interface DescribedTable extends TableDescription, Numbered {
   readonly memory: number;
   readonly frames: number;
 }
 
 /** An address space with what it is made of. */
-export interface DescribedSpace extends SpaceDescription {
+export interface DescribedSpace extends SpaceDescription, Numbered {
+  /** Its page table. */
+  readonly table: TableDescription;
   readonly memory: number;
   readonly frames: number;
   readonly ram: number;
@@ -53,7 +65,7 @@ export interface Description<T extends Shareables = Shareables> {
 export interface DescribedParts {
   readonly version: typeof DESCRIPTION_VERSION;
   readonly group: GroupBuffers;
-  readonly memories: readonly MemoryDescription[];
+  readonly memories: readonly DescribedMemory[];
   readonly allocators: readonly DescribedFrames[];
   readonly tables: readonly DescribedTable[];
   readonly spaces: readonly DescribedSpace[];
@@ -89,21 +101,21 @@ export function share<T extends Shareables>(things: T): Description<T> {
       advice: 'for example share({ kernel, frames })',
     });
   const writer = new DescriptionWriter();
-  for (const [name, thing] of Object.entries(things)) writer.add(name, thing);
+  for (const [name, thing] of Object.entries(things)) {
+    if (name === 'threads')
+      throw new VmError('EINVAL', 'the name `threads` is taken: attach() returns the threads by it');
+    writer.add(name, thing);
+  }
   return writer.finish() as Description<T>;
 }
 
 /** Collects what objects are made of, each once. */
 class DescriptionWriter {
   #threads: Threads | null = null;
-  readonly #memories = new Map<PhysicalMemory, number>();
-  readonly #allocators = new Map<ArrayBufferLike, number>();
-  readonly #described = {
-    memories: [] as MemoryDescription[],
-    allocators: [] as DescribedFrames[],
-    tables: [] as DescribedTable[],
-    spaces: [] as DescribedSpace[],
-  };
+  readonly #memories: PhysicalMemory[] = [];
+  readonly #allocators: FrameAllocator[] = [];
+  readonly #tables: PageTable[] = [];
+  readonly #spaces: AddressSpace[] = [];
   readonly #names: [string, PartKind, number][] = [];
 
   add(name: string, thing: unknown): void {
@@ -112,17 +124,51 @@ class DescriptionWriter {
   }
 
   finish(): Description {
-    const { group } = this.#requireThreads();
-    const { buffers, registry } = group;
+    const threads = this.#requireThreads();
+    const { buffers, registry } = threads.group;
+    const thread = registry.invite();
+    try {
+      return {
+        thread,
+        parts: {
+          version: DESCRIPTION_VERSION,
+          group: buffers,
+          ...this.#parts(threads, slotOf(thread)),
+          names: this.#names,
+        },
+      };
+    } catch (error) {
+      registry.cancel(thread);
+      throw error;
+    }
+  }
+
+  #parts(threads: Threads, slot: number): Omit<DescribedParts, 'version' | 'group' | 'names'> {
+    const key = (thing: object): { readonly key: number } => ({ key: threads.numberOf(thing) });
     return {
-      thread: registry.invite(),
-      parts: { version: DESCRIPTION_VERSION, group: buffers, ...this.#described, names: this.#names },
+      memories: this.#memories.map((one) => ({ ...describeMemory(one, slot), ...key(one) })),
+      allocators: this.#allocators.map((one) => ({
+        ...describeFrames(one),
+        ...key(one),
+        memory: one.memory === null ? -1 : this.#memories.indexOf(one.memory),
+      })),
+      tables: this.#tables.map((one) => ({ ...describeTable(one), ...key(one), ...this.#below(one) })),
+      spaces: this.#spaces.map((one) => {
+        const { table, machine } = AddressSpace.spaceOf(one);
+        return {
+          ...describeSpace(one),
+          ...key(one),
+          ...this.#below(table),
+          table: describeTable(table),
+          ram: this.#allocators.indexOf(machine.ram),
+        };
+      }),
     };
   }
 
   #indexOf(name: string, thing: unknown): [PartKind, number] {
-    if (thing instanceof PhysicalMemory) return ['memories', this.#memory(thing)];
-    if (thing instanceof FrameAllocator) return ['allocators', this.#frames(thing, null)];
+    if (thing instanceof PhysicalMemory) return ['memories', note(this.#memories, thing)];
+    if (thing instanceof FrameAllocator) return ['allocators', this.#frames(thing)];
     if (thing instanceof PageTable) return ['tables', this.#table(thing)];
     if (thing instanceof AddressSpace) return ['spaces', this.#space(thing)];
     throw new VmError('EINVAL', `\`${name}\` is ${shown(thing)}, which threads cannot share`, {
@@ -130,49 +176,45 @@ class DescriptionWriter {
     });
   }
 
-  #memory(memory: PhysicalMemory): number {
-    const known = this.#memories.get(memory);
-    if (known !== undefined) return known;
-    const index = this.#described.memories.push(describeMemory(memory)) - 1;
-    this.#memories.set(memory, index);
-    return index;
-  }
-
-  /** @param memory - of the page table that takes tables from it, where the allocator does not know. */
-  #frames(frames: FrameAllocator, memory: PhysicalMemory | null): number {
-    const known = this.#allocators.get(frames.state);
-    if (known !== undefined) return known;
-    const bytes = frames.memory ?? memory;
-    const described = { ...describeFrames(frames), memory: bytes === null ? -1 : this.#memory(bytes) };
-    this.#use(frames.threads);
-    const index = this.#described.allocators.push(described) - 1;
-    this.#allocators.set(frames.state, index);
-    return index;
+  #frames(frames: FrameAllocator): number {
+    if (!(frames.calls instanceof SharedFrames))
+      throw new VmError('EINVAL', 'this allocator is for one thread', {
+        advice: 'pass `threads` to new FrameAllocator()',
+      });
+    this.#use(frames.calls.sharing as Threads);
+    if (frames.memory !== null) note(this.#memories, frames.memory);
+    return note(this.#allocators, frames);
   }
 
   #table(table: PageTable): number {
-    const { memory, frames, threads } = contextBehind(table);
-    const described = describeTable(table);
-    this.#use(threads);
-    const parts = { memory: this.#memory(memory), frames: this.#frames(frames as FrameAllocator, memory) };
-    return this.#described.tables.push({ ...described, ...parts }) - 1;
+    this.#collect(table);
+    return note(this.#tables, table);
   }
 
   #space(kernel: AddressSpace): number {
-    const described = describeSpace(kernel);
-    const space = AddressSpace.spaceOf(kernel);
-    const { memory, frames, threads } = contextBehind(space.table);
-    this.#use(threads);
-    const parts = {
-      memory: this.#memory(memory),
-      frames: this.#frames(frames as FrameAllocator, memory),
-      ram: this.#frames(space.machine.ram, null),
-    };
-    return this.#described.spaces.push({ ...described, ...parts }) - 1;
+    const { table, machine } = AddressSpace.spaceOf(kernel);
+    this.#collect(table);
+    this.#frames(machine.ram);
+    return note(this.#spaces, kernel);
   }
 
-  #use(threads: unknown): void {
-    if (this.#threads === null) this.#threads = threads as Threads;
+  /** Notes what a page table is made of. */
+  #collect(table: PageTable): void {
+    const { memory, frames } = contextBehind(table);
+    note(this.#memories, memory);
+    this.#frames(frames as FrameAllocator);
+  }
+
+  #below(table: PageTable): { readonly memory: number; readonly frames: number } {
+    const { memory, frames } = contextBehind(table);
+    return {
+      memory: this.#memories.indexOf(memory),
+      frames: this.#allocators.indexOf(frames as FrameAllocator),
+    };
+  }
+
+  #use(threads: Threads): void {
+    if (this.#threads === null) this.#threads = threads;
     else if (this.#threads !== threads)
       throw new VmError('EINVAL', 'these objects belong to different groups of threads', {
         advice: 'make all of them with one Threads',
@@ -185,4 +227,10 @@ class DescriptionWriter {
       advice: 'share an allocator, a page table or an address space, too',
     });
   }
+}
+
+/** The index of a thing in a list, which has it afterwards. */
+function note<T>(list: T[], thing: T): number {
+  const found = list.indexOf(thing);
+  return found >= 0 ? found : list.push(thing) - 1;
 }

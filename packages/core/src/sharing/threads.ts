@@ -1,10 +1,10 @@
 import { integerOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
-import { printsItself } from '../prints.js';
 import type { FrameCalls, FrameSharing } from '../memory/frames/frame-sharing.js';
 import type { FrameState } from '../memory/frames/frame-state.js';
 import { SharedFrames } from '../memory/frames/shared/shared-frames.js';
+import { printsItself } from '../prints.js';
 import type { Space } from '../space/space.js';
 import { PageTable } from '../table/page-table.js';
 import { TableThreads } from '../table/shared/table-threads.js';

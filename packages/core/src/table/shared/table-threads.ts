@@ -1,16 +1,18 @@
 import { VmError } from '../../errors.js';
+import { loopsOf } from '../../memory/bank.js';
 import type { PostedFlush } from '../../threads/flush-ring.js';
 import type { ThreadGroup } from '../../threads/thread-group.js';
-import type { ChangeSet } from '../change/set/change-set.js';
 import type { SinglePageCalls } from '../change/map/single-page.js';
+import type { ChangeSet } from '../change/set/change-set.js';
 import type { TableContext } from '../state/context.js';
+import { linkWords } from '../state/entries.js';
 import { flush } from '../state/flush.js';
 import type { SharedTables } from '../state/table-sharing.js';
 import { freeTables, isOwnAndEmpty } from '../state/tables.js';
-import { loopsOf } from '../../memory/bank.js';
-import { linkWords } from '../state/entries.js';
 import { Journal } from './journal.js';
+import { type RecoveredTables, recoverTables } from './recover-tables.js';
 import { type Caller, type Installed, NEEDS_ALONE, SharedChangeSet } from './shared-change-set.js';
+import { SharedSinglePages } from './shared-single-pages.js';
 import { SharedUndoLog } from './shared-undo-log.js';
 
 /** A failed call's tables that may be empty. */
@@ -75,25 +77,41 @@ export class TableThreads implements SharedTables, Caller {
   }
 
   changeSet(context: TableContext): ChangeSet {
-    const journal = this.#journal.isOpen ? null : this.#journal;
-    return new SharedChangeSet(context, new SharedUndoLog(context, journal), this);
+    return new SharedChangeSet(context, this.log(context), this);
   }
 
-  singlePages(): SinglePageCalls | null {
-    return null;
+  /** The undo log of one call. One call of a thread has the journal. */
+  log(context: TableContext): SharedUndoLog {
+    return new SharedUndoLog(context, this.#journal.isOpen ? null : this.#journal);
   }
 
-  retire(give: () => void): void {
-    this.#group.quiescence.retire(give);
+  singlePages(context: TableContext): SinglePageCalls {
+    return new SharedSinglePages(context, this);
   }
 
-  post(
-    context: TableContext,
-    va: bigint,
-    bytes: bigint,
-    leafShift: number,
-    tables: readonly number[],
-  ): void {
+  hold({ records }: TableContext, pfns: readonly number[], order: number): void {
+    for (const pfn of pfns) records?.hold(pfn, this.#group.slot, order);
+  }
+
+  retire(context: TableContext, pfns: readonly number[], order: number): void {
+    const { frames, records } = context;
+    this.hold(context, pfns, order);
+    this.#group.quiescence.retire(() => {
+      for (const pfn of pfns) records?.leave(pfn);
+      if (order > 0) for (const pfn of pfns) frames?.free(pfn, order);
+      else frames?.freeMany(pfns.filter((pfn) => frames.isAllocated(pfn)));
+    });
+  }
+
+  /**
+   * Mends the page tables of this thread after others died; see `recoverTables`. Call it within
+   * `sections.recovering`.
+   */
+  recover(deadSlots: readonly number[]): RecoveredTables {
+    return recoverTables(this.contexts, this.#group, deadSlots);
+  }
+
+  post(context: TableContext, va: bigint, bytes: bigint, leafShift: number, tables: readonly number[]): void {
     this.#group.post({ root: context.root.pfn, va, bytes, leafShift, asid: context.asid, tables });
   }
 

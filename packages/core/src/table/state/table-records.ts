@@ -208,6 +208,27 @@ export class TableRecords {
     }
   }
 
+  /**
+   * Ends the record of a table of shared memory whose frame is not free yet.
+   *
+   * @param slot - of the thread that will free it.
+   * @param order - log2 of its frames.
+   */
+  hold(pfn: number, slot: number, order: number): void {
+    const index = pfn - this.#first;
+    Atomics.store(this.#levels, index, 0);
+    Atomics.store(this.#live, index, order);
+    Atomics.store(this.#owners, index, -1 - slot);
+  }
+
+  /** Calls with each frame that a thread has taken out of the tables and not freed, and log2 of its frames. */
+  eachHeld(slot: number, visit: (pfn: number, order: number) => void): void {
+    for (let index = 0; index < this.#frames; index++) {
+      if (this.#levels[index] !== 0 || this.#owners[index] !== -1 - slot) continue;
+      visit(this.#first + index, this.#live[index] as number);
+    }
+  }
+
   /** Sets the live entries of a table. For a recovery, while no other thread counts. */
   setLive(handle: number, live: number): void {
     Atomics.store(this.#live, handle, live);

@@ -1,5 +1,5 @@
-import type { ChangeSet } from '../change/set/change-set.js';
 import type { SinglePageCalls } from '../change/map/single-page.js';
+import type { ChangeSet } from '../change/set/change-set.js';
 import type { TableContext } from './context.js';
 
 /** What a page table needs of the threads that share it: the option `threads` of `PageTable`. */
@@ -24,8 +24,12 @@ export interface SharedTables {
   changeSet(context: TableContext): ChangeSet;
   /** The fast path for single pages. */
   singlePages(context: TableContext): SinglePageCalls | null;
-  /** Gives frames back once no thread can hold them. They are out of the tree. */
-  retire(give: () => void): void;
+  /**
+   * Notes that tables are out of the tree, and wait for a flush: when the thread dies, a recovery frees them.
+   */
+  hold(context: TableContext, pfns: readonly number[], order: number): void;
+  /** Gives frames of tables back once no thread can hold them. They are out of the tree. */
+  retire(context: TableContext, pfns: readonly number[], order: number): void;
   /** Asks the other threads for a flush of this root. This thread's sink has made its own. */
   post(context: TableContext, va: bigint, bytes: bigint, leafShift: number, tables: readonly number[]): void;
 }

@@ -97,14 +97,18 @@ export function newTables(
 export function freeTables(context: TableContext, pfns: readonly number[]): void {
   if (pfns.length === 0) return;
   giveBack(context, pfns);
-  for (const pfn of pfns) context.records?.leave(pfn);
   context.counters.tablesFreed += pfns.length;
 }
 
 /** Gives frames back: at once; or on shared tables, once no thread can hold them. */
-function giveBack({ frames, sharing }: TableContext, pfns: readonly number[]): void {
-  if (sharing === null) frames?.freeMany(pfns);
-  else sharing.retire(() => frames?.freeMany(pfns.filter((pfn) => frames.isAllocated(pfn))));
+function giveBack(context: TableContext, pfns: readonly number[]): void {
+  const { frames, records, sharing } = context;
+  if (sharing !== null) {
+    sharing.retire(context, pfns, 0);
+    return;
+  }
+  frames?.freeMany(pfns);
+  for (const pfn of pfns) records?.leave(pfn);
 }
 
 /**

@@ -62,6 +62,7 @@ function attempt(
   } finally {
     world.onAllocate = () => true;
     world.onFlush = () => {};
+    world.quiet();
   }
 }
 

@@ -59,6 +59,7 @@ function make(world: World, call: TableCall): void {
   const begun = begin(world, call);
   const seen: SlotSeen[] = [];
   const outcome = outcomeOf(() => perform({ ...stageOf(world), onVisit: (slot) => seen.push(slot) }, call));
+  world.quiet();
   settle(world, call, begun, outcome, seen);
 }
 

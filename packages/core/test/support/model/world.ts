@@ -9,6 +9,11 @@ import { addressOfPage, type Geometry, geometryOf } from '../manual-walk/geometr
 import { manualOf, type Read64 } from '../manual-walk/walk.js';
 import { Model } from './model.js';
 
+/** Makes the table of a world. One that threads share has a quiescent point. */
+export type MakeMachine = (
+  ...given: Parameters<typeof machine>
+) => TestMachine & { readonly quiesce?: () => void };
+
 /** Frames for tables, by granule: large tables take longer to read. */
 const FRAMES: Record<number, number> = { 4: 160, 16: 72, 64: 48 };
 
@@ -31,6 +36,8 @@ export interface World extends TestMachine {
   onFlush: () => void;
   /** Called before a frame is given out; `false` makes that fail. */
   onAllocate: () => boolean;
+  /** Lets all threads of a shared table pass a quiescent point: called after each call. */
+  readonly quiet: () => void;
   /** Frames that were given out since it was emptied. */
   readonly given: Set<number>;
   /** Called with the name of each case that a call meets. */
@@ -41,8 +48,14 @@ export interface World extends TestMachine {
  * Makes an empty table of a format with everything that judges it.
  *
  * @param spare - frames for tables beside the root; enough for everything by default.
+ * @param makeMachine - makes the table; of one thread by default.
  */
-export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?: number): World {
+export function newWorld(
+  { format, shape }: ShapedFormat,
+  baseFrame = 0,
+  spare?: number,
+  makeMachine: MakeMachine = machine,
+): World {
   const geometry = geometryOf(shape);
   const manual = manualOf(geometry);
   const tlb = new ModelTlb(format);
@@ -62,7 +75,13 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?:
   // With hardly any frames, a root of several frames must be aligned from the start.
   const first = spare === undefined ? baseFrame : baseFrame - (baseFrame % rootFrames);
   const base = BigInt(Math.min(first, highest)) << BigInt(geometry.pageShift);
-  const made = machine(format, frames, base, sink);
+  const made = makeMachine(format, frames, base, sink);
+  const quiet = (): void => {
+    const seen = made.flushes.length;
+    made.quiesce?.();
+    // A thread gets its own flushes again, with those of the others.
+    made.flushes.length = seen;
+  };
   const given = new Set<number>();
   const allocate = made.frames.tryAllocate.bind(made.frames);
   made.frames.tryAllocate = (order = 0) => {
@@ -88,7 +107,7 @@ export function newWorld({ format, shape }: ShapedFormat, baseFrame = 0, spare?:
   const model = new Model(geometry);
   const waiting: [number, number][][] = [[], []];
   const judges = { geometry, manual, read64, enumerator, tlb, watch };
-  return Object.assign(state, made, judges, { batches, cursor, waiting, model, given });
+  return Object.assign(state, made, judges, { batches, cursor, waiting, model, given, quiet });
 }
 
 /** Reads words of the bytes of all tables; far quicker than `memory.read64`. */

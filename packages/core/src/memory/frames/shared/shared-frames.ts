@@ -31,7 +31,7 @@ export class SharedFrames implements FrameCalls {
   readonly lock: RobustLock;
   readonly group: ThreadGroup;
   readonly state: FrameState;
-  readonly #sharing: FrameSharing;
+  readonly sharing: FrameSharing;
   readonly #heads: Int32Array;
   readonly #cache: FrameCache;
 
@@ -40,7 +40,7 @@ export class SharedFrames implements FrameCalls {
     const { group } = sharing;
     this.group = group;
     this.state = state;
-    this.#sharing = sharing;
+    this.sharing = sharing;
     this.#heads = state.heads as Int32Array;
     this.#cache = new FrameCache(state, group.slot);
     this.marks = new SharedMarks(state);
@@ -163,7 +163,7 @@ export class SharedFrames implements FrameCalls {
       throw new VmError('EINVAL', 'this thread has left the group of the allocator', {
         advice: 'get another description by share(), and attach again',
       });
-    return tagOf(this.group.token, this.#sharing.isInCall);
+    return tagOf(this.group.token, this.sharing.isInCall);
   }
 
   /** The index of a frame in the words of frames; -1 for a number outside the range. */

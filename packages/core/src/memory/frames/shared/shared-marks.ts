@@ -7,10 +7,12 @@ import { isTaken } from './head.js';
 export class SharedMarks implements OwnerMarks {
   readonly #words: Int32Array;
   readonly #start: number;
+  readonly #frames: number;
 
   constructor(state: FrameState) {
     this.#words = state.words;
     this.#start = state.marksStart;
+    this.#frames = state.frames;
   }
 
   has(index: number): boolean {

@@ -37,10 +37,12 @@ export function destroyTables(context: TableContext): void {
   flush(context, 0, plan.pages, plan.pageShift, [root.pfn, ...tables]);
   freeTables(context, [...tables]);
   const { frames, sharing } = context;
-  const giveRoot = (): void => frames.free(root.pfn, plan.rootOrder);
-  if (sharing === null) giveRoot();
-  else sharing.retire(giveRoot);
-  records.leave(root.pfn);
+  if (sharing === null) {
+    frames.free(root.pfn, plan.rootOrder);
+    records.leave(root.pfn);
+  } else {
+    sharing.retire(context, [root.pfn], plan.rootOrder);
+  }
   context.counters.tablesFreed++;
   context.isDestroyed = true;
 }

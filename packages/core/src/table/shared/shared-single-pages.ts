@@ -1,0 +1,189 @@
+import { entryHi, entryLo, pfnOf } from '../../address-codec.js';
+import { isWord } from '../../check/address.js';
+import { isFrame } from '../../check/frames.js';
+import { isInRun } from '../../format/classify.js';
+import { type LevelPlan, slotOf } from '../../format/plan.js';
+import { checkProtection, type Protection } from '../../format/protection.js';
+import type { SharedRunLoops } from '../../loops/run-loops.js';
+import { type Bank, loopsOf } from '../../memory/bank.js';
+import { type Words, ZERO } from '../../words.js';
+import { GENERAL, type SinglePageCalls } from '../change/map/single-page.js';
+import { leafFlags } from '../change/protect/leaf-flags.js';
+import { addressOfWords, pageRange } from '../page-range.js';
+import type { TableContext } from '../state/context.js';
+import { childPfn, isLeaf, isTable } from '../state/entries.js';
+import { flush } from '../state/flush.js';
+import { bankOf } from '../state/table-banks.js';
+import { recordOf } from '../state/tables.js';
+import { isInRange, type RangeTest, rangeTest } from '../walk/walk-end.js';
+import { NoteKind } from './notes.js';
+import type { SharedUndoLog } from './shared-undo-log.js';
+import type { TableThreads } from './table-threads.js';
+
+/** No protection. A caller cannot pass it. */
+const NONE = Object.freeze({}) as Protection;
+
+/**
+ * Maps and unmaps single pages of a table that threads share, in ordinary cases: the tables exist, and the slot is
+ * free or holds a page by itself. It keeps nothing from one call to the next but the bits of a protection.
+ */
+export class SharedSinglePages implements SinglePageCalls {
+  readonly #context: TableContext;
+  readonly #threads: TableThreads;
+  readonly #range: RangeTest;
+  readonly #last: LevelPlan;
+  readonly #pageMask: number;
+  #protection: Protection = NONE;
+  #flags: Words = ZERO;
+  /** Where the last walk ended: bank, word and record of the entry of the last level. */
+  #bank: Bank;
+  #at = -1;
+  #record = -1;
+
+  constructor(context: TableContext, threads: TableThreads) {
+    const { plan, root } = context;
+    this.#context = context;
+    this.#threads = threads;
+    this.#range = rangeTest(plan);
+    this.#last = plan.levels[plan.last] as LevelPlan;
+    this.#pageMask = (2 ** plan.pageShift - 1) | 0;
+    this.#bank = root.bank;
+  }
+
+  map(vaHi: number, vaLo: number, pfn: number, protection: Protection): boolean {
+    const context = this.#context;
+    const { plan } = context;
+    if (!this.#isOrdinary(vaHi, vaLo) || !isFrame(pfn, plan.pfnLimit)) return false;
+    if (protection !== this.#protection) this.#takeFlags(protection);
+    return this.#threads.run(context, false, () => this.#claim(vaHi, vaLo, pfn));
+  }
+
+  unmap(vaHi: number, vaLo: number): number {
+    const context = this.#context;
+    if (!this.#isOrdinary(vaHi, vaLo)) return GENERAL;
+    return this.#threads.run(context, false, () => this.#take(vaHi, vaLo));
+  }
+
+  #claim(vaHi: number, vaLo: number, pfn: number): boolean {
+    const context = this.#context;
+    if (!this.#walk(vaHi, vaLo)) return false;
+    const { address, last, levels } = context.plan;
+    const { lo, hi } = this.#flags;
+    const log = this.#threads.log(context);
+    const note = log.claim(last, this.#bank, this.#at, 1, this.#record, 1, lo, hi);
+    const loops = loopsOf(this.#bank);
+    const isDone = loops.cas64(this.#at, 0, 0, lo | entryLo(address, pfn), hi | entryHi(address, pfn));
+    log.claimed(note, isDone ? 1 : 0);
+    if (isDone) context.records?.add(this.#record, 1);
+    log.close();
+    if (isDone) this.#count(levels.length, 1);
+    return isDone;
+  }
+
+  #take(vaHi: number, vaLo: number): number {
+    const context = this.#context;
+    if (!this.#walk(vaHi, vaLo)) return GENERAL;
+    const { plan, records } = context;
+    const level = this.#last;
+    const loops = loopsOf(this.#bank) as SharedRunLoops;
+    const { run } = level.level;
+    let lo = loops.load64(this.#at);
+    let hi = loops.high;
+    if ((lo | hi) === 0) {
+      this.#count(plan.levels.length, 0);
+      return -1;
+    }
+    if (!isLeaf(level, lo, hi) || (run !== null && isInRun(run, lo, hi))) return GENERAL;
+    context.sink?.changing?.();
+    const log = this.#threads.log(context);
+    const note = log.before(NoteKind.taken, plan.last, this.#bank, this.#at, 1, this.#record, 0);
+    const pair = new Int32Array(2);
+    const live = loops.take(this.#at, 1, pair, 0);
+    lo = pair[0] as number;
+    hi = pair[1] as number;
+    log.correct(note, 0, lo, hi);
+    records?.add(this.#record, -live);
+    this.#count(plan.levels.length, live);
+    if (live === 0) {
+      log.close();
+      return -1;
+    }
+    this.#flush(vaHi, vaLo, log);
+    return pfnOf(plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi);
+  }
+
+  #flush(vaHi: number, vaLo: number, log: SharedUndoLog): void {
+    const context = this.#context;
+    const { format, pageShift } = context.plan;
+    const page = pageRange(format, addressOfWords(vaHi, vaLo), 2 ** pageShift).first;
+    context.isChanging = true;
+    try {
+      flush(context, page, 1, pageShift, []);
+    } catch (error) {
+      context.counters.entriesWritten += log.restore();
+      try {
+        flush(context, page, 1, pageShift, []);
+      } catch {
+        // A sink must not throw (see FlushSink). The first error is the one to report.
+      }
+      throw error;
+    } finally {
+      log.close();
+      context.isChanging = false;
+    }
+  }
+
+  /** Walks to the entry of the last level. False when a table is missing. */
+  #walk(vaHi: number, vaLo: number): boolean {
+    const context = this.#context;
+    const { plan, root } = context;
+    let { bank, pfn, word } = root;
+    for (let index = 0; ; index++) {
+      const level = plan.levels[index] as LevelPlan;
+      const at = word + 2 * slotOf(level, vaHi, vaLo);
+      if (index === plan.last) {
+        this.#bank = bank;
+        this.#at = at;
+        this.#record = recordOf(context, pfn);
+        return true;
+      }
+      const loops = loopsOf(bank);
+      const lo = loops.load64(at);
+      const hi = loops.high;
+      if (!isTable(level, lo, hi)) return false;
+      pfn = childPfn(context, lo, hi);
+      const below = bankOf(context, pfn);
+      if (below === null || !below.writable) return false;
+      bank = below;
+      word = bank.wordOf(pfn, plan.pageShift);
+    }
+  }
+
+  #isOrdinary(vaHi: number, vaLo: number): boolean {
+    const context = this.#context;
+    return (
+      isWord(vaHi) &&
+      isWord(vaLo) &&
+      (vaLo & this.#pageMask) === 0 &&
+      isInRange(this.#range, vaHi | 0, vaLo | 0) &&
+      context.root.bank.writable &&
+      !context.isChanging &&
+      !context.isDestroyed &&
+      context.owed.size === 0
+    );
+  }
+
+  #takeFlags(protection: Protection): void {
+    const checked = checkProtection(protection);
+    this.#flags = leafFlags(this.#context.plan, checked, this.#last);
+    // A copy was made of one that may answer otherwise the next time.
+    this.#protection = checked === protection ? protection : NONE;
+  }
+
+  #count(entries: number, written: number): void {
+    const { counters } = this.#context;
+    counters.tablesRead += entries;
+    counters.entriesRead += entries;
+    counters.entriesWritten += written;
+  }
+}
