@@ -68,6 +68,6 @@ interface Sink {
 }
 
 /** One thread alone with the same options. */
-export function aloneOf(name: string, { logBytes, ...options }: TeamOptions = {}): AddressSpace {
-  return kernelOf(name, options).kernel;
+export function aloneOf(name: string, { logBytes: _, ...options }: TeamOptions = {}) {
+  return kernelOf(name, options);
 }

@@ -20,7 +20,7 @@ import { requireOwnHands } from './areas/vm-struct.js';
 import { ioremapProt, iounmap } from './devices/ioremap.js';
 import { VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VM_USERMAP } from './flags.js';
 import { KernelSpace } from './kernel-space.js';
-import { getLazyArea, type LazyArea } from './lazy/lazy-area.js';
+import { getLazyArea, LazyArea } from './lazy/lazy-area.js';
 import {
   type AddressSpaceOptions,
   AREA_REQUEST,
@@ -576,6 +576,17 @@ export class AddressSpace<C extends Controls = Controls> {
   getLazyArea(size: number | bigint, options?: LazyAreaOptions): LazyArea {
     const given = optionsOf(options, LAZY_OPTIONS, 'getLazyArea()') as LazyAreaOptions;
     return this.#space.change(() => getLazyArea(this.#space, size, given));
+  }
+
+  /**
+   * The lazy area that holds an address, its guard included; `null` when there is none. In a space of several
+   * threads, another thread may have made it.
+   *
+   * @throws VmError `EINVAL` for anything but a bigint; `ERANGE` for an address outside 64 bits.
+   */
+  findLazyArea(address: bigint): LazyArea | null {
+    const vm = areaAt(this.#space, address);
+    return vm === null || vm.lazy === null ? null : new LazyArea(this.#space, vm, vm.lazy);
   }
 
   /**

@@ -45,6 +45,11 @@ export class PurgeGate implements FlushSink {
     if (this.#sink !== undefined) this.#waiting.push([va, bytes, leafShift]);
   }
 
+  /** Drops what waits: this thread has just attached, and nothing of it can know a translation. */
+  forget(): void {
+    this.#waiting = [];
+  }
+
   /**
    * Tells the sink of flushes that others made.
    *

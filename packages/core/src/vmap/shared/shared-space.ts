@@ -115,8 +115,10 @@ export class SharedSpace implements SpaceThreads {
 
   ready(): void {
     this.#isReady = true;
-    if (this.isAdopted) this.#catchUp();
-    else if (!this.log.begin(this.#checkpoint())) throw this.#full();
+    if (this.isAdopted) {
+      this.#replay();
+      this.#gate.forget();
+    } else if (!this.log.begin(this.#checkpoint())) throw this.#full();
     this.group.onQuiesce(() => {
       if (!this.space.lock.isDestroyed) this.look();
     });
@@ -316,10 +318,9 @@ export class SharedSpace implements SpaceThreads {
   #restore(state: SpaceState): void {
     const { areas, blocks } = this.space;
     const { purges } = areas;
-    const isFirst = this.isAdopted && this.structs.last === 0;
     for (const [vm, plain] of restoreSpace({ areas, blocks, structs: this.structs }, state))
       this.#apply(vm, plain);
-    if (isFirst || areas.purges === purges) return;
+    if (areas.purges === purges) return;
     // It missed purges, and cannot know of which addresses.
     for (const { start, end } of spansOf(this.space.format))
       this.#gate.later(start, end - start, this.space.pageShift);

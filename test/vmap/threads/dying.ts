@@ -1,0 +1,31 @@
+/** Thrown where a thread dies. Nothing of the thread runs any more, so each of its atomic operations throws it. */
+class Death extends Error {}
+
+const NAMES = ['load', 'store', 'add', 'sub', 'compareExchange', 'exchange', 'and', 'or', 'notify'] as const;
+type Operation = (...args: unknown[]) => unknown;
+
+/**
+ * Runs a call in which the thread dies right before one of its atomic operations. What it has written stays,
+ * and it writes nothing more into shared words.
+ *
+ * @param at - number of the operation, from 0 on.
+ * @returns false when the call ended before it.
+ */
+export function dyingAt(at: number, call: () => void): boolean {
+  const atomics = Atomics as unknown as Record<string, Operation>;
+  const real = NAMES.map((name) => atomics[name] as Operation);
+  let count = 0;
+  for (const [i, name] of NAMES.entries())
+    atomics[name] = (...args) => {
+      if (count++ >= at) throw new Death();
+      return (real[i] as Operation)(...args);
+    };
+  try {
+    call();
+  } catch (error) {
+    if (!(error instanceof Death) && count <= at) throw error;
+  } finally {
+    for (const [i, name] of NAMES.entries()) atomics[name] = real[i] as Operation;
+  }
+  return count > at;
+}
