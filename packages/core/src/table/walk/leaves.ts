@@ -147,23 +147,12 @@ function* runs(
   const { plan, counters, root } = context;
   const end = range.first + range.pages;
   const rootPath = rights === null ? null : rights.root;
-  const shared = isShared(context);
   let { first } = range;
   let { generation } = context;
   let tables = new MetTables();
   let open: JudgedRun | null = null;
   const stack: Frame[] = [enter(plan.levels[0] as LevelPlan, root, 0, rootPath, null, first, end)];
   counters.tablesRead++;
-  // Between two items, other threads may have got back the tables on the way. Then the way begins at the root.
-  const resume = (next: number): void => {
-    if (!shared || context.generation === generation) return;
-    generation = context.generation;
-    first = next;
-    tables = new MetTables();
-    stack.length = 0;
-    stack.push(enter(plan.levels[0] as LevelPlan, root, 0, rootPath, null, first, end));
-    counters.tablesRead++;
-  };
 
   while (stack.length > 0) {
     if (context.isDestroyed) throw destroyed();
@@ -199,7 +188,12 @@ function* runs(
         if (bank === null && isStrict) throw noBytes(context, pfn, page);
         yield { rights: null, level: below.index, page, slot, pfn, lo, hi, met: earlier, path };
         top.isEmpty = false;
-        resume(page + level.pages);
+        if (context.generation !== generation && isShared(context)) {
+          generation = context.generation;
+          first = page + level.pages;
+          tables = new MetTables();
+          beginAgain(stack, context, rootPath, first, end);
+        }
         continue;
       }
       const met = isWhole && earlier === null ? tables.add(below.index, pfn, path, page) : null;
@@ -222,15 +216,36 @@ function* runs(
       open.count++;
       continue;
     }
+    const { path } = top;
     if (open !== null) {
       yield close(context, open);
-      resume(page + level.pages);
+      if (context.generation !== generation && isShared(context)) {
+        generation = context.generation;
+        first = page + level.pages;
+        tables = new MetTables();
+        beginAgain(stack, context, rootPath, first, end);
+      }
     }
-    const path: TablePath | null = top.path;
     const allowed: Rights | null = rights === null || path === null ? null : rights.of(path, level, lo, hi);
     open = { level, page, pfn, flagsLo, flagsHi, rights: allowed, path, count: 1 };
   }
   if (open !== null) yield close(context, open);
+}
+
+/**
+ * Begins at the root again. On shared memory, between two items, this thread may have been between two calls: then
+ * other threads may use the frames of the tables on the way.
+ */
+function beginAgain(
+  stack: Frame[],
+  { plan, root, counters }: TableContext,
+  path: TablePath | null,
+  first: number,
+  end: number,
+): void {
+  stack.length = 0;
+  stack.push(enter(plan.levels[0] as LevelPlan, root, 0, path, null, first, end));
+  counters.tablesRead++;
 }
 
 /** Asks for the rights once per table. Later leaves of that table then have the run's own path. */
@@ -256,9 +271,9 @@ function enter(
   end: number,
 ): Frame {
   const slot = Math.max(0, Math.floor((first - page) / level.pages));
+  if (bank.atomic === null) return { bank, word, page, path, met, slot, isEmpty: true };
   const last = Math.min(level.entries, Math.ceil((end - page) / level.pages));
-  const entries = tableEntries(bank, word, slot, last);
-  return { bank: entries.bank, word: entries.word, page, path, met, slot, isEmpty: true };
+  return { ...tableEntries(bank, word, slot, last), page, path, met, slot, isEmpty: true };
 }
 
 function close({ plan }: TableContext, run: JudgedRun): LeafRun {
