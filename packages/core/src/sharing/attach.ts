@@ -91,8 +91,8 @@ class DescriptionReader {
   /** Looks for what this thread has to bring. */
   check(): void {
     const { tables, spaces, names } = this.#parts;
-    for (const { format } of [...tables, ...spaces]) this.#format(format);
-    for (const { linux } of spaces) this.#policy(linux);
+    for (const { format } of [...tables, ...spaces.map(({ space }) => space)]) this.#format(format);
+    for (const { space } of spaces) this.#policy(space.linux);
     const known = names.filter(([, kind]) => kind === 'tables' || kind === 'spaces').map(([name]) => name);
     for (const name of Object.keys(this.#options.sinks ?? {}))
       if (!known.includes(name))
@@ -143,10 +143,10 @@ class DescriptionReader {
   ): AddressSpace {
     const described = this.#parts.spaces[index] as DescribedParts['spaces'][number];
     const kernel = adoptSpace(
-      described,
+      described.space,
       {
-        format: this.#format(described.format),
-        linux: this.#policy(described.linux),
+        format: this.#format(described.space.format),
+        linux: this.#policy(described.space.linux),
         memory: memory[described.memory] as PhysicalMemory,
         frames: frames[described.frames] as FrameAllocator,
         ram: frames[described.ram] as FrameAllocator,

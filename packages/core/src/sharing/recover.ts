@@ -107,7 +107,9 @@ function mappedFrames(spaces: readonly KernelSpace[]): Set<number> {
   const mapped = new Set<number>();
   for (const space of spaces) {
     const { start, end } = space.linux.window;
-    for (const { count, leafShift, pfn } of space.table.leaves(start, end - start)) {
+    // The last page of a window may lack a byte.
+    const bytes = (end - start) & -space.pages;
+    for (const { count, leafShift, pfn } of space.table.leaves(start, bytes)) {
       const pages = count * 2 ** (leafShift - space.pageShift);
       for (let i = 0; i < pages; i++) mapped.add(pfn + i);
     }

@@ -40,7 +40,8 @@ export interface DescribedTable extends TableDescription, Numbered {
 }
 
 /** An address space with what it is made of. */
-export interface DescribedSpace extends SpaceDescription, Numbered {
+export interface DescribedSpace extends Numbered {
+  readonly space: SpaceDescription;
   /** Its page table. */
   readonly table: TableDescription;
   readonly memory: number;
@@ -156,7 +157,7 @@ class DescriptionWriter {
       spaces: this.#spaces.map((one) => {
         const { table, machine } = AddressSpace.spaceOf(one);
         return {
-          ...describeSpace(one),
+          space: describeSpace(one),
           ...key(one),
           ...this.#below(table),
           table: describeTable(table),

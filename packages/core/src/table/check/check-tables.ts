@@ -2,6 +2,7 @@ import { flagOption, integerOption } from '../../check/members.js';
 import { optionsOf } from '../../check/options.js';
 import type { Controls } from '../../format/access.js';
 import type { ReadableTable } from '../readable-table.js';
+import type { TableContext } from '../state/context.js';
 import { contextOf } from '../state/registry.js';
 import { EngineCheck, makerOf } from './engine.js';
 import { Findings, type TableFinding } from './finding.js';
@@ -54,7 +55,11 @@ export function checkTables<C extends Controls>(
   table: ReadableTable<C>,
   options?: CheckTablesOptions,
 ): TableCheck {
-  const context = contextOf(table);
+  return checkContext(contextOf(table), options);
+}
+
+/** The same for a page table by its context. */
+export function checkContext(context: TableContext, options?: CheckTablesOptions): TableCheck {
   const given = optionsOf(options, NAMES, 'checkTables()');
   const findings = new Findings(integerOption(given, 'most', 0, Number.MAX_SAFE_INTEGER, 1000));
   const isMapped = flagOption(given, 'mapped', false);
