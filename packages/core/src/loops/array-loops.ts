@@ -126,7 +126,10 @@ export class ArrayLoops implements RunLoops {
   }
 
   put(at: number, words: Int32Array, from: number, count: number): void {
-    this.bank.words.set(from === 0 && words.length === 2 * count ? words : words.subarray(from, from + 2 * count), at);
+    this.bank.words.set(
+      from === 0 && words.length === 2 * count ? words : words.subarray(from, from + 2 * count),
+      at,
+    );
   }
 
   copy(to: number, from: number, count: number): void {

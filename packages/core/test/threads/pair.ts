@@ -1,14 +1,21 @@
-import { attachFrames, FrameAllocator, type FlushSink, PageTable, type PageTableFormat, PhysicalMemory, wasmLoops } from '@vmarea/core';
-
+import {
+  attachFrames,
+  type FlushSink,
+  FrameAllocator,
+  PageTable,
+  type PageTableFormat,
+  PhysicalMemory,
+  wasmLoops,
+} from '@vmarea/core';
+import type { SharedRunLoops } from '../../src/loops/run-loops.js';
 import { type Bank, loopsOf } from '../../src/memory/bank.js';
 import { adoptMemory, describeMemory, type MemoryDescription } from '../../src/memory/share-memory.js';
-import type { SharedRunLoops } from '../../src/loops/run-loops.js';
 import { adoptTable, describeTable, type TableDescription } from '../../src/table/shared/share-table.js';
 import { TableThreads } from '../../src/table/shared/table-threads.js';
-import { contextBehind } from '../../src/table/state/registry.js';
 import type { TableContext } from '../../src/table/state/context.js';
-import { x86 } from '../formats/x86.js';
+import { contextBehind } from '../../src/table/state/registry.js';
 import { type GroupBuffers, ThreadGroup } from '../../src/threads/thread-group.js';
+import { x86 } from '../formats/x86.js';
 
 export const format: PageTableFormat = x86(4);
 export const BYTES: number = 64 * 4096;
@@ -68,8 +75,8 @@ function sideOf(
 }
 
 /** The first thread, and what a second one is given. */
-export function firstSide(hasWasm: boolean): { side: Side; invite: () => Given } {
-  const group = ThreadGroup.create(8);
+export function firstSide(hasWasm: boolean, slots = 8): { side: Side; invite: () => Given } {
+  const group = ThreadGroup.create(slots);
   const loops = hasWasm ? { loops: wasmLoops } : {};
   const memory = PhysicalMemory.create({ ...loops, bytes: BYTES, shared: true });
   const lock = new SharedArrayBuffer(8);

@@ -117,11 +117,15 @@ describe.each([
     const { one, two } = pair(hasWasm);
     const far = VA + (1n << 39n);
     before(two, 'claimFrames', () => one.table.map(far + 4n * PAGE, [4], RW));
-    expect(codeOf(() => two.table.mapMany([
-      { va: far, frames: [1, 2], protection: RW },
-      { va: far + (1n << 30n), frames: [1], protection: RW },
-      { va: far + 4n * PAGE, frames: [1], protection: RW },
-    ]))).toBe('EBUSY');
+    expect(
+      codeOf(() =>
+        two.table.mapMany([
+          { va: far, frames: [1, 2], protection: RW },
+          { va: far + (1n << 30n), frames: [1], protection: RW },
+          { va: far + 4n * PAGE, frames: [1], protection: RW },
+        ]),
+      ),
+    ).toBe('EBUSY');
     two.group.quiesce();
     one.group.quiesce();
     two.group.quiesce();

@@ -25,7 +25,10 @@ describe.each([
   const run = async (mode: Told['mode'], rounds: number): Promise<{ side: Side; did: Did[] }> => {
     const { side, invite } = firstSide(hasWasm);
     const threads = 2;
-    const told = Array.from({ length: threads }, (_, thread): Told => ({ given: invite(), mode, thread, threads, rounds }));
+    const told = Array.from(
+      { length: threads },
+      (_, thread): Told => ({ given: invite(), mode, thread, threads, rounds }),
+    );
     // This thread waits: it is at a quiescent point all the time.
     const timer = setInterval(() => side.group.quiesce(), 5);
     try {

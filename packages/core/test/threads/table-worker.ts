@@ -43,7 +43,10 @@ function neighbours(): Did {
     const far = BASE + (BigInt(i % 3) << 30n);
     table.map(far + page * PAGE, [i + 1], RW);
     table.protect(far + page * PAGE, PAGE, { write: false });
-    if (table.translateWords(Number((far + page * PAGE) >> 32n), Number((far + page * PAGE) & 0xffffffffn)) !== i + 1)
+    if (
+      table.translateWords(Number((far + page * PAGE) >> 32n), Number((far + page * PAGE) & 0xffffffffn)) !==
+      i + 1
+    )
       throw new Error('another thread has changed the page');
     if (i % 2 === 0) table.unmap(far + page * PAGE, PAGE);
     else {

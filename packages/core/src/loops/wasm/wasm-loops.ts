@@ -66,13 +66,7 @@ export class WasmLoops implements RunLoops {
     return this.#walks;
   }
 
-  writeFrames(
-    at: number,
-    count: number,
-    source: FrameSource,
-    from: number,
-    template: EntryTemplate,
-  ): number {
+  writeFrames(at: number, count: number, source: FrameSource, from: number, template: EntryTemplate): number {
     const wasm = this.#loopsFor(count);
     if (wasm === null) return this.#plain.writeFrames(at, count, source, from, template);
     const scratch = this.#scratch;
@@ -130,13 +124,7 @@ export class WasmLoops implements RunLoops {
     }
   }
 
-  claimFrames(
-    at: number,
-    count: number,
-    source: FrameSource,
-    from: number,
-    template: EntryTemplate,
-  ): number {
+  claimFrames(at: number, count: number, source: FrameSource, from: number, template: EntryTemplate): number {
     const wasm = this.#atomics();
     if (wasm === null) return this.#sharedPlain().claimFrames(at, count, source, from, template);
     const scratch = this.#scratch;

@@ -3,9 +3,9 @@ import type { LevelPlan } from '../../format/plan.js';
 import type { FrameSource, SharedRunLoops } from '../../loops/run-loops.js';
 import { WRITTEN } from '../../loops/run-loops.js';
 import { type Bank, loopsOf } from '../../memory/bank.js';
+import { type Link, partOf, type Span } from '../change/look/span.js';
 import { leavesOf, type MapCall } from '../change/map/map-call.js';
 import { writeLeaves } from '../change/map/write-leaves.js';
-import { type Link, partOf, type Span } from '../change/look/span.js';
 import { ChangeSet, type SharedWrites } from '../change/set/change-set.js';
 import { compare } from '../change/set/compare.js';
 import { addressOf, type PageRange } from '../page-range.js';
@@ -15,7 +15,7 @@ import { bankOfTable } from '../state/table-banks.js';
 import type { TableVisit } from '../state/table-visit.js';
 import { newTable } from '../state/tables.js';
 import { NoteKind } from './notes.js';
-import { type OwnNote, SharedUndoLog } from './shared-undo-log.js';
+import type { OwnNote, SharedUndoLog } from './shared-undo-log.js';
 import { touched } from './touched.js';
 
 /** Thrown by a call that finds out that it must run alone. It never leaves `SharedTables.run`. */
@@ -38,7 +38,7 @@ export interface Caller {
  */
 export class SharedChangeSet extends ChangeSet implements SharedWrites {
   override readonly shared: SharedWrites = this;
-  protected declare readonly log: SharedUndoLog;
+  declare protected readonly log: SharedUndoLog;
   readonly #caller: Caller;
   readonly #installed: Installed[] = [];
 

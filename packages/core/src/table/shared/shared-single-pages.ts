@@ -6,9 +6,9 @@ import { type LevelPlan, slotOf } from '../../format/plan.js';
 import { checkProtection, type Protection } from '../../format/protection.js';
 import type { SharedRunLoops } from '../../loops/run-loops.js';
 import { type Bank, loopsOf } from '../../memory/bank.js';
-import { ZERO, type Words } from '../../words.js';
-import { leafFlags } from '../change/protect/leaf-flags.js';
+import { type Words, ZERO } from '../../words.js';
 import { GENERAL, type SinglePageCalls } from '../change/map/single-page.js';
+import { leafFlags } from '../change/protect/leaf-flags.js';
 import { addressOfWords, pageRange } from '../page-range.js';
 import type { TableContext } from '../state/context.js';
 import { childPfn, isLeaf, isTable } from '../state/entries.js';
@@ -17,7 +17,7 @@ import { bankOf } from '../state/table-banks.js';
 import { recordOf } from '../state/tables.js';
 import { isInRange, type RangeTest, rangeTest } from '../walk/walk-end.js';
 import { NoteKind } from './notes.js';
-import { SharedUndoLog } from './shared-undo-log.js';
+import type { SharedUndoLog } from './shared-undo-log.js';
 import type { TableThreads } from './table-threads.js';
 
 /** No protection. A caller cannot pass it. */

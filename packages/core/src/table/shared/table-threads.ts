@@ -1,14 +1,14 @@
 import { VmError } from '../../errors.js';
+import { loopsOf } from '../../memory/bank.js';
 import type { PostedFlush } from '../../threads/flush-ring.js';
 import type { ThreadGroup } from '../../threads/thread-group.js';
-import type { ChangeSet } from '../change/set/change-set.js';
 import type { SinglePageCalls } from '../change/map/single-page.js';
+import type { ChangeSet } from '../change/set/change-set.js';
 import type { TableContext } from '../state/context.js';
+import { linkWords } from '../state/entries.js';
 import { flush } from '../state/flush.js';
 import type { SharedTables } from '../state/table-sharing.js';
 import { freeTables, isOwnAndEmpty } from '../state/tables.js';
-import { loopsOf } from '../../memory/bank.js';
-import { linkWords } from '../state/entries.js';
 import { Journal } from './journal.js';
 import { type RecoveredTables, recoverTables } from './recover-tables.js';
 import { type Caller, type Installed, NEEDS_ALONE, SharedChangeSet } from './shared-change-set.js';
@@ -111,13 +111,7 @@ export class TableThreads implements SharedTables, Caller {
     return recoverTables(this.contexts, this.#group, deadSlots);
   }
 
-  post(
-    context: TableContext,
-    va: bigint,
-    bytes: bigint,
-    leafShift: number,
-    tables: readonly number[],
-  ): void {
+  post(context: TableContext, va: bigint, bytes: bigint, leafShift: number, tables: readonly number[]): void {
     this.#group.post({ root: context.root.pfn, va, bytes, leafShift, asid: context.asid, tables });
   }
 

@@ -57,7 +57,17 @@ export interface PageTableOptions<C extends Controls = Controls> {
 /** The largest id: arm64 and riscv64 have 16 bits, x86-64's PCID has 12. */
 const MAX_ASID = 65535;
 
-const NAMES = ['format', 'memory', 'frames', 'root', 'tableEntry', 'asid', 'sink', 'controls', 'threads'] as const;
+const NAMES = [
+  'format',
+  'memory',
+  'frames',
+  'root',
+  'tableEntry',
+  'asid',
+  'sink',
+  'controls',
+  'threads',
+] as const;
 
 /** Makes the context of a new root, or of one that exists. */
 export function makeContext<C extends Controls>(options: PageTableOptions<C>): TableContext {
@@ -110,7 +120,10 @@ export const adoptions: WeakMap<object, Adoption> = new WeakMap();
 function sharingOf(threads: TableSharing, memory: PhysicalMemory, frames: FrameAllocator): SharedTables {
   if (typeof threads?.tables?.run !== 'function')
     throw wrongValue('threads', threads, 'what Threads.create() makes');
-  if (!memory.banks.every((bank) => !bank.writable || bank.loops?.isShared === true) || !isShared(frames.state)) {
+  if (
+    !memory.banks.every((bank) => !bank.writable || bank.loops?.isShared === true) ||
+    !isShared(frames.state)
+  ) {
     throw new VmError('EINVAL', 'threads share memory and frames, and these are for one thread', {
       advice: 'make both with `shared: true`',
     });

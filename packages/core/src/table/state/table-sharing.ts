@@ -1,5 +1,5 @@
-import type { ChangeSet } from '../change/set/change-set.js';
 import type { SinglePageCalls } from '../change/map/single-page.js';
+import type { ChangeSet } from '../change/set/change-set.js';
 import type { TableContext } from './context.js';
 
 /** What a page table needs of the threads that share it: the option `threads` of `PageTable`. */

@@ -65,13 +65,7 @@ export function markedOf(call: MapCall, level: LevelPlan): EntryTemplate {
 }
 
 /** The error of a slot that is not empty. */
-export function occupied(
-  call: MapCall,
-  level: LevelPlan,
-  bank: Bank,
-  entry: number,
-  at: number,
-): VmError {
+export function occupied(call: MapCall, level: LevelPlan, bank: Bank, entry: number, at: number): VmError {
   const { plan } = call.context;
   const lo = lowAt(bank, bank.words, entry);
   const hi = highAt(bank, bank.words, entry);

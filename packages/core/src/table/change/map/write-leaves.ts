@@ -33,7 +33,8 @@ export function writeLeaves(
   const { level } = table;
   const entries = runEntries(call, level);
   const { plain } = leavesOf(call, level);
-  if (entries > count && call.changes.shared === null) return writePlain(call, table, slot, count, source, done, plain);
+  if (entries > count && call.changes.shared === null)
+    return writePlain(call, table, slot, count, source, done, plain);
   const frameOf = (leaf: number): number => done + leaf * level.pages;
   const mayRun = (leaf: number): boolean =>
     leaf + entries <= count && isBlock(source, frameOf(leaf), entries * level.pages);

@@ -59,10 +59,14 @@ export function collapseLeaves<C extends Controls>(
   options?: CollapseOptions,
 ): number {
   const given = optionsOf(options, ['batch', ...MAP_OPTIONS], 'collapseLeaves()');
-  return changeTables(contextOf(table), (context) => {
-    const range = pageRange(context.plan.format, va, bytes);
-    return collapsePages(context, range, leafCaps(given), batchOf(context, given));
-  }, true);
+  return changeTables(
+    contextOf(table),
+    (context) => {
+      const range = pageRange(context.plan.format, va, bytes);
+      return collapsePages(context, range, leafCaps(given), batchOf(context, given));
+    },
+    true,
+  );
 }
 
 /**

@@ -33,10 +33,14 @@ export function splitLeaves<C extends Controls>(
   options?: SplitOptions,
 ): void {
   const given = optionsOf(options, ['batch', 'leafShift'], 'splitLeaves()');
-  changeTables(contextOf(table), (context) => {
-    const range = pageRange(context.plan.format, va, bytes);
-    splitPages(context, range, leafShiftOf(context.plan, given), batchOf(context, given));
-  }, true);
+  changeTables(
+    contextOf(table),
+    (context) => {
+      const range = pageRange(context.plan.format, va, bytes);
+      splitPages(context, range, leafShiftOf(context.plan, given), batchOf(context, given));
+    },
+    true,
+  );
 }
 
 /**

@@ -1,13 +1,13 @@
 import type { LevelPlan } from '../../../format/plan.js';
-import { type Bank, loopsOf } from '../../../memory/bank.js';
 import type { FrameSource } from '../../../loops/run-loops.js';
+import { type Bank, loopsOf } from '../../../memory/bank.js';
 import type { PageRange } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
 import { linkTableEntry } from '../../state/entries.js';
 import { flush, refuseOwed } from '../../state/flush.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
-import { freedByOthers, freeHeldTables, freeTables, newTable, newTables } from '../../state/tables.js';
 import type { TableVisit } from '../../state/table-visit.js';
+import { freedByOthers, freeHeldTables, freeTables, newTable, newTables } from '../../state/tables.js';
 import { type Link, partOf, type Span } from '../look/span.js';
 import type { MapCall } from '../map/map-call.js';
 import { compare } from './compare.js';

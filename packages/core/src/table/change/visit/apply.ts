@@ -86,13 +86,17 @@ function apply<T>(
   makesTables: boolean,
   given: Given<ApplyOptions>,
 ): T | undefined {
-  return changeTables(context, () => {
-    const range = pageRange(context.plan.format, va, bytes);
-    const blocks = choiceOption(given, 'blocks', ['refuse', 'visit', 'split'], 'refuse');
-    checkVisitor(visit);
-    return applyPages(context, range, visit, makesTables, blocks, batchOf(context, given));
-    // Alone on shared tables: a callback must not be called twice for an entry.
-  }, true);
+  return changeTables(
+    context,
+    () => {
+      const range = pageRange(context.plan.format, va, bytes);
+      const blocks = choiceOption(given, 'blocks', ['refuse', 'visit', 'split'], 'refuse');
+      checkVisitor(visit);
+      return applyPages(context, range, visit, makesTables, blocks, batchOf(context, given));
+      // Alone on shared tables: a callback must not be called twice for an entry.
+    },
+    true,
+  );
 }
 
 /**
