@@ -28,7 +28,7 @@ const rooms = {
 
 /** What the parts of `table` may import of each other. */
 const tableParts = {
-  state: { all: [], types: ['walk', 'change'] },
+  state: { all: [], types: ['walk'] },
   walk: { all: ['state'] },
   show: { all: ['walk', 'state'] },
   check: { all: ['walk', 'state'] },

@@ -68,7 +68,7 @@ export type { FrameRange } from './memory/frames/frame-state.js';
 export type { FrameStats } from './memory/frames/frame-stats.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
 export { type SparseImage, sparseBank } from './memory/sparse-bank.js';
-export { type AttachOptions, attach } from './sharing/attach.js';
+export { type AnyFormat, type AttachOptions, attach } from './sharing/attach.js';
 export { type Check, type CheckFinding, check } from './sharing/check.js';
 export { type Recovery, recover } from './sharing/recover.js';
 export { type Description, type Shareable, type Shareables, share } from './sharing/share.js';

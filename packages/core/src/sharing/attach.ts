@@ -22,10 +22,13 @@ import {
 } from './share.js';
 import { Threads } from './threads.js';
 
+/** A format, whatever its processor modes are. */
+export type AnyFormat = Pick<PageTableFormat, 'name' | 'levels' | 'range' | 'paBits' | 'pageShift'>;
+
 /** What a thread brings along: functions do not travel between threads. */
 export interface AttachOptions {
   /** The formats of the page tables and address spaces, made with the same options as where they were shared. */
-  readonly formats?: readonly PageTableFormat<never>[];
+  readonly formats?: readonly AnyFormat[];
   /** The Linux policies of the address spaces. */
   readonly policies?: readonly LinuxPolicy[];
   /** Faster loops, where the memory was made with some. Default: the loops in JavaScript. */

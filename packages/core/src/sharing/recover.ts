@@ -85,6 +85,8 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
   const tables = recoverTables(threads.tables.contexts, group, dead);
   const mended = spaces.map(mendSpace);
   const mapped = mappedFrames(spaces);
+  // Those that wait for the other threads have an owner: the recovery of tables.
+  const leaving = new Set(tables.freed);
   const givenBack: TakenBlock[] = [];
   const held: TakenBlock[] = [];
   for (const [calls, frames] of allocators) {
@@ -92,7 +94,7 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
     const records = TableRecords.of(frames);
     const found = recoverFrames(frames, {
       dead,
-      isHeld: (pfn) => records.find(pfn) >= 0 || mapped.has(pfn),
+      isHeld: (pfn) => records.find(pfn) >= 0 || mapped.has(pfn) || leaving.has(pfn),
       retire: (give) => group.quiescence.retire(give),
     });
     givenBack.push(...found.givenBack);

@@ -13,6 +13,7 @@ import { protectPages } from './change/protect/protect.js';
 import { destroyTables } from './change/remove/destroy.js';
 import { reclaimTables } from './change/remove/reclaim.js';
 import { unmapPages } from './change/remove/unmap.js';
+import { sharedCalls } from './change/shared-calls.js';
 import type { CutOptions, FlushOptions, MapOptions, MapPiece, UnmapOptions } from './options.js';
 import { CUT_OPTIONS, FLUSH_OPTIONS, MAP_OPTIONS, UNMAP_OPTIONS } from './options.js';
 import { addressOf, addressOfWords, pageRange } from './page-range.js';
@@ -53,8 +54,8 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
     const translator = makeTranslator(context);
     super(context, translator);
     this.#context = context;
-    const { sharing } = context;
-    this.#single = sharing === null ? makeSinglePages(context, translator) : sharing.singlePages(context);
+    const shared = sharedCalls(context);
+    this.#single = shared === null ? makeSinglePages(context, translator) : shared.singlePages(context);
   }
 
   /**

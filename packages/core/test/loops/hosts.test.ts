@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { AddressCodec } from '../../src/address-codec.js';
 import type { EntryTemplate } from '../../src/entry-template.js';
-import { arrayLoops } from '../../src/loops/shared-array-loops.js';
 import type { RunLoops } from '../../src/loops/run-loops.js';
+import { arrayLoops } from '../../src/loops/shared-array-loops.js';
 import type { WebAssemblyHost } from '../../src/loops/wasm/wasm-host.js';
 import type { PhysicalMemory } from '../../src/memory/physical-memory.js';
 import { webAssemblyMemory } from '../memory/support.js';

@@ -68,11 +68,7 @@ const buffer = 'buffer' in source ? source.buffer : source;
 const words = new Int32Array(buffer, 8, 1024);
 const loops =
   'buffer' in source
-    ? new WasmLoops(
-        { words },
-        { memory: source, isShared: true, byteOffset: 8, scratch: null },
-        () => null,
-      )
+    ? new WasmLoops({ words }, { memory: source, isShared: true, byteOffset: 8, scratch: null }, () => null)
     : new SharedArrayLoops({ words });
 
 const started = new Int32Array(buffer);

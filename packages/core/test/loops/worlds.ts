@@ -32,7 +32,11 @@ function world(name: string, isShared: boolean, hasScratch: boolean, bytes: numb
   const after = new Uint8Array(memory.buffer, byteOffset + bytes);
   if (!hasScratch) before.fill(0xa5);
   after.fill(0x5a);
-  const loops = new WasmLoops({ words }, { memory, isShared, byteOffset, scratch: hasScratch ? 0 : null }, planOf);
+  const loops = new WasmLoops(
+    { words },
+    { memory, isShared, byteOffset, scratch: hasScratch ? 0 : null },
+    planOf,
+  );
   if (loops.kind !== 'wasm') throw new Error('this host has no WebAssembly to test');
   const twinWords = new Int32Array(bytes / 4);
   const isContained = () =>

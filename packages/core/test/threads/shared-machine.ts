@@ -1,10 +1,4 @@
-import {
-  type FlushSink,
-  FrameAllocator,
-  PageTable,
-  PhysicalMemory,
-  wasmLoops,
-} from '@vmarea/core';
+import { type FlushSink, FrameAllocator, PageTable, PhysicalMemory, wasmLoops } from '@vmarea/core';
 import type { Flush, machine } from '@vmarea/testkit';
 import { TableThreads } from '../../src/table/shared/table-threads.js';
 import { ThreadGroup } from '../../src/threads/thread-group.js';

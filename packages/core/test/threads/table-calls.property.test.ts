@@ -43,7 +43,13 @@ function end(world: World): void {
   expect(records.subarray(4).every((word) => word === 0)).toBe(true);
 }
 
-function run(shaped: ShapedFormat, list: readonly Draft[], base: number, spare?: number, isArray = false): void {
+function run(
+  shaped: ShapedFormat,
+  list: readonly Draft[],
+  base: number,
+  spare?: number,
+  isArray = false,
+): void {
   const world = newWorld(shaped, base, spare, isArray ? arrayMachine : wasmMachine);
   play(
     world,

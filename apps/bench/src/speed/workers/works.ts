@@ -31,7 +31,7 @@ export function openWork(name: WorkName, place: Place): WorkerRound {
 /** Maps and unmaps pages of an area of its own, 64 pages a call. */
 function privateAreas(place: Place): WorkerRound {
   const { kernel, pages } = place;
-  const area = kernel.getVmArea(pages * 2 ** kernel.format.pageShift, VM_SPARSE);
+  const area = kernel.getVmArea(pages * 2 ** table.format.pageShift, VM_SPARSE);
   const frames = framesOf(place);
   const pieces = Array.from({ length: pages / CALL_PAGES }, (_, i) =>
     frames.subarray(i * CALL_PAGES, (i + 1) * CALL_PAGES),

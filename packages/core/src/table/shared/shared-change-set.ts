@@ -1,11 +1,10 @@
+import type { EntryTemplate } from '../../entry-template.js';
 import { VmError } from '../../errors.js';
 import type { LevelPlan } from '../../format/plan.js';
-import type { FrameSource, SharedRunLoops } from '../../loops/run-loops.js';
+import type { SharedRunLoops } from '../../loops/run-loops.js';
 import { WRITTEN } from '../../loops/run-loops.js';
 import { type Bank, loopsOf } from '../../memory/bank.js';
 import { type Link, partOf, type Span } from '../change/look/span.js';
-import { leavesOf, type MapCall } from '../change/map/map-call.js';
-import { writeLeaves } from '../change/map/write-leaves.js';
 import { ChangeSet, type SharedWrites } from '../change/set/change-set.js';
 import { compare } from '../change/set/compare.js';
 import { addressOf, type PageRange } from '../page-range.js';
@@ -101,25 +100,21 @@ export class SharedChangeSet extends ChangeSet implements SharedWrites {
   }
 
   claim(
-    call: MapCall,
     { level, bank, word, record }: TableVisit,
     slot: number,
     count: number,
-    source: FrameSource,
-    done: number,
     tables: number,
+    leaves: EntryTemplate,
+    write: () => number,
+    call: { readonly written: number },
   ): number {
     const { counters, records } = this.context;
     const at = word + 2 * slot;
-    const { plain } = leavesOf(call, level);
-    const note = this.log.claim(level.index, bank, at, count, record, tables, plain.lo, plain.hi);
-    const table = { level, bank, word } as TableVisit;
-    const result = writeLeaves(call, table, slot, count, source, done);
+    const note = this.log.claim(level.index, bank, at, count, record, tables, leaves.lo, leaves.hi);
+    const result = write();
     const written = result === WRITTEN ? count : call.written;
     this.log.claimed(note, written);
     counters.entriesWritten += written;
-    counters.tablesRead += tables;
-    counters.entriesRead += count;
     const each = count / tables;
     for (let first = 0; first < written && record >= 0; first += each)
       records?.add(record + first / each, Math.min(each, written - first));

@@ -18,7 +18,12 @@ import { recordOf } from '../state/tables.js';
 import { isInRange, type RangeTest, rangeTest } from '../walk/walk-end.js';
 import { NoteKind } from './notes.js';
 import type { SharedUndoLog } from './shared-undo-log.js';
-import type { TableThreads } from './table-threads.js';
+
+/** Runs a call on shared tables, and gives its undo log. */
+interface Runner {
+  run<R>(context: TableContext, isAlone: boolean, call: () => R): R;
+  log(context: TableContext): SharedUndoLog;
+}
 
 /** No protection. A caller cannot pass it. */
 const NONE = Object.freeze({}) as Protection;
@@ -29,7 +34,7 @@ const NONE = Object.freeze({}) as Protection;
  */
 export class SharedSinglePages implements SinglePageCalls {
   readonly #context: TableContext;
-  readonly #threads: TableThreads;
+  readonly #threads: Runner;
   readonly #range: RangeTest;
   readonly #last: LevelPlan;
   readonly #pageMask: number;
@@ -40,7 +45,7 @@ export class SharedSinglePages implements SinglePageCalls {
   #at = -1;
   #record = -1;
 
-  constructor(context: TableContext, threads: TableThreads) {
+  constructor(context: TableContext, threads: Runner) {
     const { plan, root } = context;
     this.#context = context;
     this.#threads = threads;

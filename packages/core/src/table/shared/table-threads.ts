@@ -4,10 +4,10 @@ import type { PostedFlush } from '../../threads/flush-ring.js';
 import type { ThreadGroup } from '../../threads/thread-group.js';
 import type { SinglePageCalls } from '../change/map/single-page.js';
 import type { ChangeSet } from '../change/set/change-set.js';
+import type { SharedCalls } from '../change/shared-calls.js';
 import type { TableContext } from '../state/context.js';
 import { linkWords } from '../state/entries.js';
 import { flush } from '../state/flush.js';
-import type { SharedTables } from '../state/table-sharing.js';
 import { freeTables, isOwnAndEmpty } from '../state/tables.js';
 import { Journal } from './journal.js';
 import { type RecoveredTables, recoverTables } from './recover-tables.js';
@@ -22,7 +22,7 @@ interface Left {
 }
 
 /** How calls of one thread run on the page tables that it shares with the threads of its group. */
-export class TableThreads implements SharedTables, Caller {
+export class TableThreads implements SharedCalls, Caller {
   readonly #group: ThreadGroup;
   readonly #journal: Journal;
   readonly #contexts: Set<TableContext> = new Set();

@@ -9,7 +9,6 @@ import type { PageRange } from '../page-range.js';
 import { type Counters, newCounters } from './counters.js';
 import type { FlushSink } from './flush-sink.js';
 import type { TableRecords } from './table-records.js';
-import type { SharedTables } from './table-sharing.js';
 import { TableVisit } from './table-visit.js';
 
 /** One table: its frame, and where its entries are. */
@@ -29,6 +28,28 @@ export interface OwesFlush {
 }
 
 const NO_PLACE: TablePlace = Object.freeze({ pfn: -1, bank: null as unknown as Bank, word: -1 });
+
+/**
+ * How calls on page tables run that several threads share. `PageTable` imports no implementation: a program
+ * without threads carries none.
+ */
+export interface SharedTables {
+  /** Takes in a page table of this thread: flushes of other threads reach its sink from now on. */
+  attach(context: TableContext): void;
+  /**
+   * Runs a call that changes entries: with others, or alone. A call with others that finds out that it must be
+   * alone has undone everything; it then runs again, alone.
+   */
+  run<R>(context: TableContext, isAlone: boolean, call: () => R): R;
+  /**
+   * Notes that tables are out of the tree, and wait for a flush: when the thread dies, a recovery frees them.
+   */
+  hold(context: TableContext, pfns: readonly number[], order: number): void;
+  /** Gives frames of tables back once no thread can hold them. They are out of the tree. */
+  retire(context: TableContext, pfns: readonly number[], order: number): void;
+  /** Asks the other threads for a flush of this root. This thread's sink has made its own. */
+  post(context: TableContext, va: bigint, bytes: bigint, leafShift: number, tables: readonly number[]): void;
+}
 
 /**
  * The state that every operation of one page table works with.

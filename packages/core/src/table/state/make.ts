@@ -12,12 +12,12 @@ import { arrayLoops } from '../../loops/shared-array-loops.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import { isShared } from '../../memory/host.js';
 import type { PhysicalMemory } from '../../memory/physical-memory.js';
-import { TableContext, type TablePlace } from './context.js';
+import { type SharedTables, TableContext, type TablePlace } from './context.js';
 import type { FlushSink } from './flush-sink.js';
 import { controlsOf, openRoot, requireParts } from './open.js';
 import { bankOfTable } from './table-banks.js';
 import { TableRecords } from './table-records.js';
-import type { SharedTables, TableSharing } from './table-sharing.js';
+import type { TableSharing } from './table-sharing.js';
 import { newTable } from './tables.js';
 
 /** What a `PageTable` is made of. Without `threads`, one thread at a time may call the tables in one memory. */

@@ -10,7 +10,8 @@ import { childPfn, highAt, isTable, lowAt } from '../../state/entries.js';
 import { refuseOwed } from '../../state/flush.js';
 import { writableBankOfTable } from '../../state/table-banks.js';
 import type { TableVisit } from '../../state/table-visit.js';
-import { type ChangeSet, changing } from '../set/change-set.js';
+import type { ChangeSet } from '../set/change-set.js';
+import { changing } from '../set/changing.js';
 import { collectEmptyTables } from './empty-tables.js';
 import { frameAt, isBlock, isLinear } from './frame-source.js';
 import { leavesOf, type MapCall, occupied } from './map-call.js';
@@ -166,7 +167,9 @@ function writeBlocks(call: MapCall, table: TableVisit, slot: number, at: number,
   if (blocks === 0) return replaceTable(call, table, slot, at);
   const linear = isLinear(source) ? source : { narrow: null, wide: null, start: frameAt(source, at) - at };
   if (changes.shared !== null) {
-    const isWhole = changes.shared.claim(call, table, slot, blocks, linear, at, 1) === WRITTEN;
+    const { plain } = leavesOf(call, level);
+    const write = (): number => writeLeaves(call, table, slot, blocks, linear, at);
+    const isWhole = changes.shared.claim(table, slot, blocks, 1, plain, write, call) === WRITTEN;
     counters.entriesRead += blocks;
     if (isWhole || call.written > 0) return isWhole ? blocks : call.written;
     return replaceTable(call, table, slot, at);

@@ -12,7 +12,8 @@ import { refuseOwed } from '../../state/flush.js';
 import { contextOf } from '../../state/registry.js';
 import { bankOfTable, writableBankOfTable } from '../../state/table-banks.js';
 import { TableVisit } from '../../state/table-visit.js';
-import { type ChangeSet, changing } from '../set/change-set.js';
+import type { ChangeSet } from '../set/change-set.js';
+import { changing } from '../set/changing.js';
 
 /**
  * Makes the tables that a later `map` of the range needs. That `map` then allocates nothing and cannot run

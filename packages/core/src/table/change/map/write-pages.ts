@@ -3,7 +3,7 @@ import { unfit, WRITTEN } from '../../../loops/run-loops.js';
 import { loopsOf } from '../../../memory/bank.js';
 import type { TableVisit } from '../../state/table-visit.js';
 import { frameAt } from './frame-source.js';
-import { type MapCall, occupied } from './map-call.js';
+import { leavesOf, type MapCall, occupied } from './map-call.js';
 import { writeLeaves } from './write-leaves.js';
 
 /**
@@ -24,7 +24,9 @@ export function writePages(call: MapCall, table: TableVisit): void {
     if (used >= 0) throw occupied(call, level, bank, at + 2 * used, done + used);
   }
   if (changes.shared !== null && !isNew) {
-    const result = changes.shared.claim(call, table, slot, pages, source, done, tables);
+    const { plain } = leavesOf(call, level);
+    const write = (): number => writeLeaves(call, table, slot, pages, source, done);
+    const result = changes.shared.claim(table, slot, pages, tables, plain, write, call);
     if (result === WRITTEN) return;
     if (result >= 0) throw occupied(call, level, bank, at + 2 * result, done + result);
     const bad = done + unfit(result);

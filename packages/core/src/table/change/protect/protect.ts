@@ -11,7 +11,8 @@ import type { OwedFlushes } from '../../state/flush-batch.js';
 import { type Cut, findEntries } from '../look/find.js';
 import { partOf, type Span } from '../look/span.js';
 import { applyCut } from '../resize/cut.js';
-import { type ChangeSet, changing } from '../set/change-set.js';
+import type { ChangeSet } from '../set/change-set.js';
+import { changing } from '../set/changing.js';
 import { checkFlags, leafFlags } from './leaf-flags.js';
 
 /** Runs of equal leaves shorter than this are faster entry by entry. */

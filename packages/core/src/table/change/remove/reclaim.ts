@@ -5,7 +5,8 @@ import type { OwedFlushes } from '../../state/flush-batch.js';
 import { isOwnAndEmpty, recordOf } from '../../state/tables.js';
 import { findEntries } from '../look/find.js';
 import type { Link } from '../look/span.js';
-import { type ChangeSet, changing } from '../set/change-set.js';
+import type { ChangeSet } from '../set/change-set.js';
+import { changing } from '../set/changing.js';
 
 /**
  * Frees this page table's empty tables in a range.

@@ -3,7 +3,7 @@ import type { TableContext } from '../../state/context.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
 import { findEntries, insideOf } from '../look/find.js';
 import { applyCut, type Transform } from '../resize/cut.js';
-import { changing } from '../set/change-set.js';
+import { changing } from '../set/changing.js';
 import { unlinkEmptyTables } from './reclaim.js';
 
 const clearAll: Transform = (words, at, count) => {

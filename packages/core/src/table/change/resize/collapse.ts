@@ -16,7 +16,7 @@ import { writableBankOfTable } from '../../state/table-banks.js';
 import { recordOf } from '../../state/tables.js';
 import { LeafReader } from '../look/leaf-reader.js';
 import type { Span } from '../look/span.js';
-import { changing } from '../set/change-set.js';
+import { changing } from '../set/changing.js';
 import { Union, type Whole } from './leaf-union.js';
 import { SlotRow } from './slot-row.js';
 import { tableRights } from './table-rights.js';

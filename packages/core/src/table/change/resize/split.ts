@@ -9,7 +9,7 @@ import type { TableContext } from '../../state/context.js';
 import type { OwedFlushes } from '../../state/flush-batch.js';
 import { contextOf } from '../../state/registry.js';
 import { findEntries } from '../look/find.js';
-import { changing } from '../set/change-set.js';
+import { changing } from '../set/changing.js';
 import { applyCut } from './cut.js';
 
 /**

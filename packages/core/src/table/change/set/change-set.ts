@@ -1,5 +1,5 @@
+import type { EntryTemplate } from '../../../entry-template.js';
 import type { LevelPlan } from '../../../format/plan.js';
-import type { FrameSource } from '../../../loops/run-loops.js';
 import { type Bank, loopsOf } from '../../../memory/bank.js';
 import type { PageRange } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
@@ -9,7 +9,6 @@ import type { OwedFlushes } from '../../state/flush-batch.js';
 import type { TableVisit } from '../../state/table-visit.js';
 import { freedByOthers, freeHeldTables, freeTables, newTable, newTables } from '../../state/tables.js';
 import { type Link, partOf, type Span } from '../look/span.js';
-import type { MapCall } from '../map/map-call.js';
 import { compare } from './compare.js';
 import { UndoLog } from './undo-log.js';
 
@@ -18,17 +17,21 @@ export interface SharedWrites {
   /**
    * Writes leaves into slots that are 0, and counts them. The call undoes them when it fails.
    *
-   * @param tables - how many tables that follow each other the leaves fill; 1 for one, or a part of one.
-   * @returns `WRITTEN`, or as `SharedRunLoops.claimFrames`. Then `call.written` leaves are written.
+   * @param table - the table, or the first of several that follow each other.
+   * @param tables - how many tables the leaves fill; 1 for one, or a part of one.
+   * @param leaves - the leaves without their frames.
+   * @param write - writes them, and answers as `SharedRunLoops.claimFrames`.
+   * @param call - tells how many it has written when that was not all.
+   * @returns what `write` returns.
    */
   claim(
-    call: MapCall,
     table: TableVisit,
     slot: number,
     count: number,
-    source: FrameSource,
-    done: number,
     tables: number,
+    leaves: EntryTemplate,
+    write: () => number,
+    call: { readonly written: number },
   ): number;
   /**
    * Changes leaves one by one. What the MMU notes in a leaf meanwhile survives, and what another thread
@@ -352,24 +355,5 @@ export class ChangeSet {
       written++;
     }
     this.context.counters.entriesWritten += written;
-  }
-}
-
-/** Runs one call. Its changes are committed, or undone when it throws. */
-export function changing<R>(
-  context: TableContext,
-  range: PageRange,
-  batch: OwedFlushes | null,
-  call: (changes: ChangeSet) => R,
-): R {
-  context.sink?.changing?.();
-  const changes = context.sharing?.changeSet(context) ?? new ChangeSet(context);
-  try {
-    const result = call(changes);
-    changes.commit(batch);
-    return result;
-  } catch (error) {
-    changes.rollBack(range);
-    throw error;
   }
 }

@@ -20,7 +20,8 @@ import { linkedTwice } from '../look/find.js';
 import { partAtRuns, wholeOf } from '../look/runs.js';
 import type { Span } from '../look/span.js';
 import { applyCut, type Cutter } from '../resize/cut.js';
-import { type ChangeSet, changing } from '../set/change-set.js';
+import type { ChangeSet } from '../set/change-set.js';
+import { changing } from '../set/changing.js';
 import { EntrySlot, type SlotVisitor } from './slot.js';
 
 /**
