@@ -79,9 +79,9 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
   );
   const names = dead.map((slot) => registry.tokenOf(slot));
   group.flushes.mend();
-  // First only locks, lists and caches: what follows takes and frees frames.
+  // First only locks, lists and caches: what follows takes and frees frames. Whose frames they are comes later.
   let cached = 0;
-  for (const [, frames] of allocators) cached += recoverFrames(frames, { dead, isHeld: () => true }).cached;
+  for (const [, frames] of allocators) cached += recoverFrames(frames, { dead: [] }).cached;
   const tables = recoverTables(threads.tables.contexts, group, dead);
   const mended = spaces.map(mendSpace);
   const mapped = mappedFrames(spaces);
@@ -94,7 +94,11 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
     const records = TableRecords.of(frames);
     const found = recoverFrames(frames, {
       dead,
-      isHeld: (pfn) => records.find(pfn) >= 0 || mapped.has(pfn) || leaving.has(pfn),
+      // An area may map what the thread's own code took, and does not own it then.
+      isHeld: (pfn, _order, isOfCall) =>
+        records.find(pfn) >= 0 ||
+        leaving.has(pfn) ||
+        (isOfCall ? mapped.has(pfn) : calls.marks.has(pfn - calls.state.first)),
       retire: (give) => group.quiescence.retire(give),
     });
     givenBack.push(...found.givenBack);

@@ -37,8 +37,10 @@ export interface RecoverFramesOptions {
   /**
    * True for a block that a table or an area holds. It is called under the allocator's lock: it may ask
    * `isAllocated`, but neither allocate nor free. Default: nobody holds a block.
+   *
+   * @param isOfCall - false for a block that the thread's own code took.
    */
-  readonly isHeld?: (pfn: number, order: number) => boolean;
+  readonly isHeld?: (pfn: number, order: number, isOfCall: boolean) => boolean;
   /** True when the thread of a slot died inside a call. Default: yes. */
   readonly isUnfinished?: (slot: number) => boolean;
   /**
@@ -95,7 +97,7 @@ function decide({ state, group }: SharedFrames, options: RecoverFramesOptions): 
     const pfn = state.first + i;
     const order = mark - 1;
     const isLost = (head & NAMED) !== 0 || ((head & IN_CALL) !== 0 && isUnfinished(slot));
-    const fate = isHeld(pfn, order) ? 'settled' : isLost ? 'lost' : 'held';
+    const fate = isHeld(pfn, order, isLost) ? 'settled' : isLost ? 'lost' : 'held';
     found.push({ pfn, order, slot, head, fate });
   }
   return found;
