@@ -7,13 +7,16 @@ import { isTaken } from './head.js';
 export class SharedMarks implements OwnerMarks {
   readonly #words: Int32Array;
   readonly #start: number;
+  readonly #frames: number;
 
   constructor(state: FrameState) {
     this.#words = state.words;
     this.#start = state.marksStart;
+    this.#frames = state.frames;
   }
 
   has(index: number): boolean {
+    if (!(index >= 0 && index < this.#frames)) return false;
     return ((Atomics.load(this.#words, this.#start + (index >>> 5)) >>> (index & 31)) & 1) === 1;
   }
 
