@@ -11,7 +11,11 @@ const setups = fc.record({
   first: fc.oneof(fc.integer({ min: 0, max: 600 }), fc.constantFrom(2 ** 32 + 5, 2 ** 36 - 400)),
   frames: fc.integer({ min: 1, max: 300 }),
   holes: fc.array(fc.tuple(fc.nat(299), fc.integer({ min: 1, max: 9 })), { maxLength: 3 }),
-  scatter: fc.option(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { nil: undefined, freq: 4 }),
+  // Without caches.
+  scatter: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.integer({ min: 0, max: 2 ** 32 - 1 }) },
+  ),
 });
 
 const thread = fc.nat(THREADS - 1);
