@@ -45,7 +45,7 @@ const steps = fc.array(
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('recover' as const), thread }) },
   ),
-  { maxLength: 80 },
+  { maxLength: 60, size: 'max' },
 );
 
 /** The frames that are free, and the blocks that are given out. */
@@ -130,6 +130,6 @@ test('several threads that take turns do what a plain set of free frames does', 
       recoverFrames((members[1] as (typeof members)[number]).frames);
       expect(any?.stats()).toEqual(initial);
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 });
