@@ -118,10 +118,17 @@ describe('a FrameAllocator with threads', () => {
       expect(codeOf(call)).toBe('EOWNERDEAD');
     expect(one.frames.stats()).toEqual(before);
     expect(auditFrames(one.frames)).toEqual([{ pfn: null, what: 'thread 1 died in a call' }]);
+    // What waits for a quiescent point waits on.
+    const waiting = one.frames.allocate();
+    one.group.quiescence.retire(one.frames.calls?.retire([waiting], 1) as () => void);
+    expect(codeOf(() => one.group.quiesce())).toBe('EOWNERDEAD');
+    expect(one.group.quiescence.waiting).toBe(1);
     // What it has at hand needs no lock.
     one.frames.free(small[0] as number);
     expect(recoverFrames(one.frames)).toMatchObject({ givenBack: [], held: [] });
     one.frames.freeMany(list);
+    one.group.quiesce();
+    expect(one.group.quiescence.waiting).toBe(0);
     expect(one.frames.stats().free).toBe(198);
     expect(auditFrames(one.frames)).toEqual([]);
   });
@@ -167,13 +174,19 @@ describe('recoverFrames', () => {
     const area = other.frames.allocate(3);
     const lost = other.frames.allocate(4);
     const retired = one.frames.allocateMany(2);
+    const root = one.frames.allocate(5);
+    other.frames.calls?.retire([root], 1, 5);
     other.frames.calls?.retire(retired, 2);
     die(other);
     const found = recoverFrames(one.frames, { isHeld: (pfn) => pfn === table || pfn === area });
     const slot = other.group.slot;
     expect(found.held).toEqual([{ pfn: own, order: 2, slot }]);
     const freed = [...retired].map((pfn) => ({ pfn, order: 0, slot }));
-    expect(new Set(found.givenBack)).toEqual(new Set([...freed, { pfn: lost, order: 4, slot }]));
+    const blocks = [
+      { pfn: lost, order: 4, slot },
+      { pfn: root, order: 5, slot },
+    ];
+    expect(new Set(found.givenBack)).toEqual(new Set([...freed, ...blocks]));
     expect(auditFrames(one.frames)).toEqual([]);
     expect(one.frames.stats()).toMatchObject({ allocated: 4 + 1 + 8 });
     // The next recovery has nothing to do.
