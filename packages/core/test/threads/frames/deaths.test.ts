@@ -5,10 +5,10 @@ import { type RecoveredFrames, recoverFrames } from '../../../src/memory/frames/
 import { Died, interrupted } from '../interrupt.js';
 import { die, join, type Member, membersOf } from './support.js';
 
-const FRAMES = 300;
+const FRAMES = 150;
 const RESERVED = [
   { pfn: 40, frames: 3 },
-  { pfn: 299, frames: 1 },
+  { pfn: 149, frames: 1 },
 ];
 const ALL = FRAMES - 4;
 
@@ -61,7 +61,7 @@ const cases: Case[] = [
   {
     name: 'frees a frame with a full cache',
     prepare: (victim) => {
-      const mine = single(victim, 150);
+      const mine = single(victim, 110);
       for (let i = 0; i < 60; i++) victim.frames.free(mine.pop() as number);
       return mine;
     },
