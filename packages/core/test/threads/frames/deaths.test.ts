@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { VmError } from '../../../src/errors.js';
 import { auditFrames } from '../../../src/memory/frames/shared/audit-frames.js';
 import { type RecoveredFrames, recoverFrames } from '../../../src/memory/frames/shared/recover-frames.js';
-import { Died, interrupted } from '../interrupt.js';
+import { Died, interrupted, nextPlace } from '../interrupt.js';
 import { die, join, type Member, membersOf } from './support.js';
 
 const FRAMES = 150;
@@ -152,7 +152,7 @@ function expectSound({ survivor, victim, others }: Death, { givenBack, held }: R
 test.each(cases)('a thread that dies while it $name loses no frame, wherever it dies', (one) => {
   let deaths = 0;
   for (const isInCall of [false, true])
-    for (let at = 0; ; at++) {
+    for (let at = 0; ; at = nextPlace(at)) {
       const dead = dieAt(one, at, isInCall);
       if (dead === null) break;
       deaths++;
@@ -165,7 +165,7 @@ test.each(cases)('a thread that dies while it $name loses no frame, wherever it 
 });
 
 test('a recovery that dies itself is repeated by another one, wherever it dies', () => {
-  for (let at = 0, isReached = true; isReached; at++) {
+  for (let at = 0, isReached = true; isReached; at = nextPlace(at)) {
     const [survivor, victim] = membersOf(
       { first: 0, frames: 70, reserved: [{ pfn: 9, frames: 2 }] },
       2,

@@ -3,7 +3,7 @@ import { VmError } from '../../../src/errors.js';
 import type { FrameAllocator } from '../../../src/memory/frames/frame-allocator.js';
 import { auditFrames } from '../../../src/memory/frames/shared/audit-frames.js';
 import { recoverFrames } from '../../../src/memory/frames/shared/recover-frames.js';
-import { interrupted } from '../interrupt.js';
+import { interrupted, nextPlace } from '../interrupt.js';
 import { type Member, membersOf } from './support.js';
 
 /** Two threads in the middle of calls: the second does its call before each call of `Atomics` of the first. */
@@ -20,7 +20,7 @@ interface Pair<Ready> {
 
 function everyWay<Ready>({ frames, prepare, one, other, expected, needsLock = true }: Pair<Ready>): void {
   let ways = 0;
-  for (let at = 0, isReached = true; isReached; at++) {
+  for (let at = 0, isReached = true; isReached; at = nextPlace(at)) {
     const [first, second] = membersOf({ first: 0, frames }, 2) as [Member, Member];
     const ready = prepare(first.frames, second.frames);
     const lock = first.group.lock(new Int32Array(first.frames.state), 14, 'the allocator');
