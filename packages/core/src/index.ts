@@ -64,6 +64,7 @@ export type {
 } from './memory/bank.js';
 export { attachFrames } from './memory/frames/attach-frames.js';
 export { FrameAllocator, type FrameAllocatorOptions } from './memory/frames/frame-allocator.js';
+export type { FrameSharing } from './memory/frames/frame-sharing.js';
 export type { FrameRange } from './memory/frames/frame-state.js';
 export type { FrameStats } from './memory/frames/frame-stats.js';
 export { PhysicalMemory } from './memory/physical-memory.js';

@@ -29,12 +29,12 @@ export interface FrameCalls {
   /** Frees single frames, all or none. The list does not change during the call. */
   giveMany(pfns: ArrayLike<number>, length: number): void;
   /**
-   * Begins to free single frames that other threads may still read. They stay allocated, and nobody else can free
-   * them. When this thread dies, a recovery frees them.
+   * Begins to free blocks of an order that other threads may still read, all or none. They stay allocated, and
+   * nobody else can free them. When this thread dies, a recovery frees them.
    *
    * @returns a function that ends it: for `Quiescence.retire`.
    */
-  retire(pfns: ArrayLike<number>, length: number): () => void;
+  retire(pfns: ArrayLike<number>, length: number, order?: number): () => void;
   isAllocated(pfn: number, order: number): boolean;
   stats(): FrameStats;
   readonly marks: OwnerMarks;

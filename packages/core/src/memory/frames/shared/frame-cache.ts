@@ -14,13 +14,14 @@ export class FrameCache {
   readonly #words: Int32Array;
   readonly #heads: Int32Array;
   readonly #start: number;
-  /** All words from here on are 0, except for hints of a thread that had the slot before. */
+  /** All words from here on are 0. */
   #top = CACHE_WORDS;
 
   constructor(state: FrameState, slot: number) {
     this.#words = state.words;
     this.#heads = state.heads as Int32Array;
     this.#start = state.cachesStart + slot * CACHE_WORDS;
+    while (this.#top > 0 && Atomics.load(this.#words, this.#start + this.#top - 1) === 0) this.#top--;
   }
 
   /** How many frames it takes for certain. */

@@ -8,7 +8,7 @@ import { ORDER_MASK } from '../frame-layout.js';
 
 /** A free frame that a thread has at hand. */
 export const CACHED: number = ORDER_MASK;
-/** A call of freeMany has named the frame, and has not ended. The thread of the word is the one that frees. */
+/** A thread has begun to free the block, and has not ended. The thread of the word is the one that frees. */
 export const NAMED: number = 0x20;
 /** The block was taken inside a call of the library. */
 export const IN_CALL: number = 0x40;

@@ -29,7 +29,7 @@ export function rebuildFree(state: FrameState): void {
 }
 
 /** Calls back with each stretch of frames that are in no block and not reserved. Indexes count from the first. */
-export function eachFree(state: FrameState, visit: (index: number, frames: number) => void): void {
+function eachFree(state: FrameState, visit: (index: number, frames: number) => void): void {
   // The frames before it are in blocks. Where blocks overlap in a damaged state, the last end counts.
   let blocksEnd = 0;
   let from = 0;

@@ -94,19 +94,19 @@ export class SharedFrames implements FrameCalls {
   giveMany(pfns: ArrayLike<number>, length: number): void {
     const tag = this.#tag();
     if (!this.state.scattered && length <= this.#cache.room) {
-      this.#nameAll(pfns, length, tag);
+      this.#nameAll(pfns, length, 0, tag);
       for (let i = 0; i < length; i++) this.#keep(pfns[i] as number);
     } else {
       this.lock.with(() => {
-        this.#nameAll(pfns, length, tag);
+        this.#nameAll(pfns, length, 0, tag);
         for (let i = 0; i < length; i++) giveBack(this.state, (pfns[i] as number) - this.state.origin, 0);
       });
     }
   }
 
-  retire(pfns: ArrayLike<number>, length: number): () => void {
-    this.#nameAll(pfns, length, this.#tag());
-    const blocks = Array.from({ length }, (_, i) => ({ pfn: pfns[i] as number, order: 0 }));
+  retire(pfns: ArrayLike<number>, length: number, order: number = 0): () => void {
+    this.#nameAll(pfns, length, order, this.#tag());
+    const blocks = Array.from({ length }, (_, i) => ({ pfn: pfns[i] as number, order }));
     return () => this.giveNamed(blocks);
   }
 
@@ -271,22 +271,22 @@ export class SharedFrames implements FrameCalls {
       giveBack(this.state, index + this.state.lead, 0);
   }
 
-  /** Claims all frames of a list for this call of freeMany, or none. */
-  #nameAll(pfns: ArrayLike<number>, length: number, tag: number): void {
+  /** Claims all blocks of a list for this call, which frees them, or none. */
+  #nameAll(pfns: ArrayLike<number>, length: number, order: number, tag: number): void {
     const heads = this.#heads;
-    const mine = 1 | NAMED | tag;
+    const mine = (order + 1) | NAMED | tag;
     const before = new Int32Array(length);
     for (let i = 0; i < length; ) {
       const pfn = pfns[i] as number;
       const index = this.#indexOf(pfn);
       const head = index < 0 ? 0 : Atomics.load(heads, index);
-      if ((head & FREEABLE) === 1) {
+      if ((head & FREEABLE) === order + 1) {
         if (Atomics.compareExchange(heads, index, head, mine) === head) before[i++] = head;
         continue;
       }
       for (let k = 0; k < i; k++)
         Atomics.store(heads, (pfns[k] as number) - this.state.first, before[k] as number);
-      throw head === mine ? namedTwice(this.state, pfn) : whyNotFree(this.state, pfn, 0);
+      throw head === mine ? namedTwice(this.state, pfn) : whyNotFree(this.state, pfn, order);
     }
   }
 }

@@ -16,6 +16,7 @@ export class SharedMarks implements OwnerMarks {
   }
 
   has(index: number): boolean {
+    if (!(index >= 0 && index < this.#frames)) return false;
     return ((Atomics.load(this.#words, this.#start + (index >>> 5)) >>> (index & 31)) & 1) === 1;
   }
 
