@@ -105,15 +105,13 @@ export interface Operation {
   run(own: Holdings): void;
 }
 
-/** Takes a random element out of a list. */
-function take<T>(list: T[], random: Random): T | undefined {
-  if (list.length === 0) return undefined;
+/** Gives a random element to a call. It is removed when the call has not thrown: a refused call changes nothing. */
+function consume<T>(list: T[], random: Random, call: (one: T) => void): void {
+  if (list.length === 0) return;
   const at = random.below(list.length);
+  call(list[at] as T);
   const last = list.pop() as T;
-  if (at === list.length) return last;
-  const taken = list[at] as T;
-  list[at] = last;
-  return taken;
+  if (at < list.length) list[at] = last;
 }
 
 function someKey<T>(map: ReadonlyMap<number, T>, random: Random): number | undefined {
@@ -177,10 +175,16 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   free: {
     weight: 8,
     run(own) {
-      const block = take(own.blocks, own.random);
-      if (block === undefined) return;
-      own.disown(block.pfn, block.order);
-      own.frames.free(block.pfn, block.order);
+      consume(own.blocks, own.random, ({ pfn, order }) => {
+        // Before it is free: then it may be another thread's at once.
+        own.disown(pfn, order);
+        try {
+          own.frames.free(pfn, order);
+        } catch (error) {
+          own.claim(pfn, order);
+          throw error;
+        }
+      });
     },
   },
   reserve: {
@@ -197,8 +201,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   release: {
     weight: 1,
     run(own) {
-      const one = take(own.own, own.random);
-      if (one !== undefined) own.kernel.freeVmArea(one.area);
+      consume(own.own, own.random, ({ area }) => own.kernel.freeVmArea(area));
     },
   },
   map: {
@@ -346,8 +349,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       for (const [won, expected] of own.won) same(own.contested.frameAt(won), expected, `contested page ${won}`);
       if (own.won.size > 4) {
         const gone = someKey(own.won, own.random) as number;
-        own.won.delete(gone);
         own.contested.unmap(gone);
+        own.won.delete(gone);
       }
     },
   },
@@ -365,8 +368,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   vfree: {
     weight: 4,
     run(own) {
-      const one = take(own.vmallocs, own.random);
-      if (one !== undefined) own.kernel.vfree(one.address);
+      consume(own.vmallocs, own.random, ({ address }) => own.kernel.vfree(address));
     },
   },
   setMemory: {
@@ -404,8 +406,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   unmapRam: {
     weight: 2,
     run(own) {
-      const one = take(own.ram, own.random);
-      if (one !== undefined) own.kernel.vmUnmapRam(one.address, one.count);
+      consume(own.ram, own.random, ({ address, count }) => own.kernel.vmUnmapRam(address, count));
     },
   },
   ioremap: {
@@ -420,8 +421,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   iounmap: {
     weight: 1,
     run(own) {
-      const address = take(own.devices, own.random);
-      if (address !== undefined) own.kernel.iounmap(address);
+      consume(own.devices, own.random, (address) => own.kernel.iounmap(address));
     },
   },
   purge: {
@@ -521,8 +521,9 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     run(own) {
       const block = own.random.below(BLOCKS);
       const at = blockAt(own, block);
-      if (at === null || !own.blocked.delete(block)) return;
+      if (at === null || !own.blocked.has(block)) return;
       own.table.unmap(at.va, at.bytes, { reclaim: own.random.below(2) === 0 });
+      own.blocked.delete(block);
     },
   },
   reclaim: {
@@ -555,15 +556,15 @@ export function isOfLane(pfn: number, lane: number): boolean {
 
 /** Gives back all that a thread has. */
 export function tidy(own: Holdings): void {
-  for (const { address, count } of own.ram.splice(0)) own.kernel.vmUnmapRam(address, count);
-  for (const address of own.devices.splice(0)) own.kernel.iounmap(address);
-  for (const { address } of own.vmallocs.splice(0)) own.kernel.vfree(address);
-  for (const { area } of own.own.splice(0)) own.kernel.freeVmArea(area);
+  const all = <T>(list: T[], call: (one: T) => void): void => {
+    while (list.length > 0) consume(list, own.random, call);
+  };
+  all(own.ram, ({ address, count }) => own.kernel.vmUnmapRam(address, count));
+  all(own.devices, (address) => own.kernel.iounmap(address));
+  all(own.vmallocs, ({ address }) => own.kernel.vfree(address));
+  all(own.own, ({ area }) => own.kernel.freeVmArea(area));
+  while (own.blocks.length > 0) OPERATIONS.free?.run(own);
   for (const page of own.lanePages.keys()) own.sparse.unmap(page);
   for (const page of own.won.keys()) own.contested.unmap(page);
-  for (const { pfn, order } of own.blocks.splice(0)) {
-    own.disown(pfn, order);
-    own.frames.free(pfn, order);
-  }
   clearLane(own);
 }

@@ -37,10 +37,16 @@ for (let i = 0; i < job.operations; i++) {
   Atomics.add(done, 0, 1);
   if (i % BETWEEN === 0) shared.threads.quiesce();
 }
-if (job.tidies) {
-  tidy(own);
-  shared.threads.quiesce();
+for (let isTidy = !job.tidies; !isTidy; ) {
+  try {
+    tidy(own);
+    isTidy = true;
+  } catch (error) {
+    // Another thread died: its recovery comes.
+    if (!(error instanceof VmError) || error.code !== 'EOWNERDEAD') throw error;
+  }
 }
+shared.threads.quiesce();
 const report: ThreadReport = { counts };
 parentPort?.postMessage(report);
 if (job.tidies) shared.threads.leave();

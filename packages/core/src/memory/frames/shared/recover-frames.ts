@@ -8,7 +8,7 @@ import { rebuildFree } from './rebuild.js';
 import { SharedFrames } from './shared-frames.js';
 
 /** A block that a dead thread had. */
-interface TakenBlock {
+export interface TakenBlock {
   /** Its first frame. */
   readonly pfn: number;
   /** log2 of its frames. */

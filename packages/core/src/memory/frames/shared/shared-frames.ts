@@ -82,7 +82,8 @@ export class SharedFrames implements FrameCalls {
       const head = index < 0 ? 0 : Atomics.load(heads, index);
       if ((head & FREEABLE) !== order + 1) throw whyNotFree(state, pfn, order);
       if (!isCached) {
-        this.lock.with(() => this.#giveBlock(pfn, order));
+        if (this.#isLocking()) this.#underLock(() => this.#giveBlock(pfn, order));
+        else this.#giveLater([pfn], 1, order);
         return;
       }
       if (Atomics.compareExchange(heads, index, head, CACHED) !== head) continue;
@@ -96,8 +97,10 @@ export class SharedFrames implements FrameCalls {
     if (!this.state.scattered && length <= this.#cache.room) {
       this.#nameAll(pfns, length, 0, tag);
       for (let i = 0; i < length; i++) this.#keep(pfns[i] as number);
+    } else if (!this.#isLocking()) {
+      this.#giveLater(pfns, length, 0);
     } else {
-      this.lock.with(() => {
+      this.#underLock(() => {
         this.#nameAll(pfns, length, 0, tag);
         for (let i = 0; i < length; i++) giveBack(this.state, (pfns[i] as number) - this.state.origin, 0);
       });
@@ -155,6 +158,38 @@ export class SharedFrames implements FrameCalls {
       largestOrder,
       fragmentation: 1 - 2 ** largestOrder / free,
     };
+  }
+
+  /**
+   * Takes the lock, to free blocks.
+   *
+   * @returns false when a thread died with it: see `#giveLater`.
+   */
+  #isLocking(): boolean {
+    try {
+      this.lock.acquire();
+      return true;
+    } catch (error) {
+      if (error instanceof VmError && error.code === 'EOWNERDEAD') return false;
+      throw error;
+    }
+  }
+
+  /** Runs a call with the lock, which this thread has, and gives the lock back. */
+  #underLock(call: () => void): void {
+    try {
+      call();
+    } finally {
+      this.lock.release();
+    }
+  }
+
+  /**
+   * Frees blocks once the lock of a dead thread was mended. A call that fails because of that death undoes what it
+   * did, so to free must not fail. The blocks wait as those do that other threads may still read.
+   */
+  #giveLater(pfns: ArrayLike<number>, length: number, order: number): void {
+    this.group.quiescence.retire(this.retire(pfns, length, order));
   }
 
   /** Who takes now. */
