@@ -35,7 +35,7 @@ export class LinearBank implements ByteBank {
   /** `start` in words. It is below 2^50, so arithmetic in doubles is exact. */
   readonly #firstWord: number = 0;
   readonly #wordCount: number = 0;
-  /** Made at the first read: a bank with loops needs none. */
+  /** Chosen at the first read. */
   #reader: EntryReader | null = null;
   #words: Int32Array;
   #quads: BigUint64Array;
@@ -113,7 +113,7 @@ export class LinearBank implements ByteBank {
   }
 
   get atomic(): EntryReader | null {
-    return this.#shared ? (this.loops ?? this.#readerWithoutLoops()) : null;
+    return this.#shared ? (this.#reader ?? this.#chooseReader()) : null;
   }
 
   get words(): Int32Array {
@@ -166,9 +166,10 @@ export class LinearBank implements ByteBank {
     else quads[offset / 8] = value;
   }
 
-  #readerWithoutLoops(): EntryReader {
-    this.#reader ??= new SharedEntries(this);
-    return this.#reader;
+  #chooseReader(): EntryReader {
+    const reader = this.loops?.kind === 'wasm' ? this.loops : new SharedEntries(this);
+    this.#reader = reader;
+    return reader;
   }
 
   #freshQuads(): BigUint64Array {
