@@ -253,7 +253,7 @@ const readers: Record<string, Reader> = {
     make: ({ memory, table }) => {
       const mmu = new Mmu({
         memory,
-        tables: { format, root: table.root },
+        tables: { format, root: table.root, controls: format.controls },
         invalidations: X8664_INVALIDATIONS,
       });
       return (i, seen) => {

