@@ -4,11 +4,10 @@ import { isFrame } from '../../../check/frames.js';
 import { type LevelPlan, slotOf } from '../../../format/plan.js';
 import type { Protection } from '../../../format/protection.js';
 import { checkProtection } from '../../../format/protection.js';
-import type { RunLoops } from '../../../loops/run-loops.js';
 import { loopsOf } from '../../../memory/bank.js';
 import { ZERO } from '../../../words.js';
 import type { TableContext } from '../../state/context.js';
-import { linkTableEntry } from '../../state/entries.js';
+import { writeTableEntry } from '../../state/entries.js';
 import { flush } from '../../state/flush.js';
 import type { TableRecords } from '../../state/table-records.js';
 import { freeTables, newTable } from '../../state/tables.js';
@@ -34,7 +33,8 @@ export interface SinglePageCalls {
  * Maps and unmaps single pages, by words, in ordinary cases. It makes no array, bigint or object on the way.
  * It leaves everything else to the general calls.
  *
- * For page tables that may be changed and whose tables are in one bank.
+ * For page tables that may be changed and whose tables are in one bank that is not shared memory: it writes the
+ * two words of an entry one after the other.
  */
 export class SinglePages implements SinglePageCalls {
   readonly #context: TableContext;
@@ -49,8 +49,6 @@ export class SinglePages implements SinglePageCalls {
   readonly #firstFrame: number = 0;
   readonly #frameShift: number = 0;
   readonly #pageMask: number = 0;
-  /** The bank's loops when other threads may read the entries. */
-  readonly #shared: RunLoops | null = null;
   readonly #depth: number = 0;
   /** The test "is a plain page by itself": in no run, and of a frame below 2^32. */
   readonly #ownMaskLo: number = 0;
@@ -79,8 +77,6 @@ export class SinglePages implements SinglePageCalls {
     this.#frameShift = (plan.pageShift - 2) | 0;
     this.#pageMask = (2 ** plan.pageShift - 1) | 0;
     this.#depth = plan.levels.length | 0;
-    const loops = loopsOf(root.bank);
-    this.#shared = loops.isShared ? loops : null;
   }
 
   /**
@@ -98,7 +94,7 @@ export class SinglePages implements SinglePageCalls {
     const at = this.#walk.entryOf(vaHi, vaLo);
     if (at < 0) return this.#mapBelow(vaHi, vaLo, pfn);
     const { words } = context.root.bank;
-    if ((this.#low(words, at) | this.#high(words, at)) !== 0) return false;
+    if (((words[at] as number) | (words[at | 1] as number)) !== 0) return false;
     this.#write(words, at, pfn);
     this.#records.add(this.#recordAt(at), 1);
     this.#count(this.#depth, this.#depth, 1);
@@ -118,8 +114,8 @@ export class SinglePages implements SinglePageCalls {
     const at = this.#walk.entryOf(vaHi, vaLo);
     if (at < 0) return GENERAL;
     const { words } = context.root.bank;
-    const lo = this.#low(words, at);
-    const hi = this.#high(words, at);
+    const lo = words[at] as number;
+    const hi = words[at | 1] as number;
     const depth = this.#depth;
     if ((lo | hi) === 0) {
       this.#count(depth, depth, 0);
@@ -128,7 +124,8 @@ export class SinglePages implements SinglePageCalls {
     const differs = ((lo & this.#ownMaskLo) ^ this.#ownLo) | ((hi & this.#ownMaskHi) ^ this.#ownHi);
     if (differs !== 0) return GENERAL;
     context.sink?.changing?.();
-    this.#store(words, at, 0, 0);
+    words[at] = 0;
+    words[at | 1] = 0;
     this.#records.add(this.#recordAt(at), -1);
     this.#count(depth, depth, 1);
     if (context.sink === null) context.counters.flushes++;
@@ -160,31 +157,15 @@ export class SinglePages implements SinglePageCalls {
     this.#protection = checked === protection ? protection : NONE;
   }
 
-  /** The low word of an entry; see `lowAt`. */
-  #low(words: Int32Array, at: number): number {
-    return this.#shared === null ? (words[at] as number) : this.#shared.load64(at);
-  }
-
-  #high(words: Int32Array, at: number): number {
-    return this.#shared === null ? (words[at | 1] as number) : this.#shared.high;
-  }
-
-  #store(words: Int32Array, at: number, lo: number, hi: number): void {
-    if (this.#shared === null) {
-      words[at] = lo;
-      words[at | 1] = hi;
-    } else {
-      this.#shared.store64(at, lo, hi);
-    }
-  }
-
   #write(words: Int32Array, at: number, pfn: number): void {
     const codec = this.#codec;
     if (pfn >>> 0 === pfn) {
       const turned = (pfn << codec.lowRotate) | (pfn >>> (32 - codec.lowRotate));
-      this.#store(words, at, this.#flagsLo | (turned & codec.lowLo), this.#flagsHi | (turned & codec.lowHi));
+      words[at] = this.#flagsLo | (turned & codec.lowLo);
+      words[at | 1] = this.#flagsHi | (turned & codec.lowHi);
     } else {
-      this.#store(words, at, this.#flagsLo | entryLo(codec, pfn), this.#flagsHi | entryHi(codec, pfn));
+      words[at] = this.#flagsLo | entryLo(codec, pfn);
+      words[at | 1] = this.#flagsHi | entryHi(codec, pfn);
     }
   }
 
@@ -209,7 +190,8 @@ export class SinglePages implements SinglePageCalls {
     const { plan } = context;
     const { missLevel, missAt } = this.#walk;
     const { bank } = context.root;
-    if (missLevel < 0 || (this.#low(bank.words, missAt) | this.#high(bank.words, missAt)) !== 0) return false;
+    if (missLevel < 0 || ((bank.words[missAt] as number) | (bank.words[missAt | 1] as number)) !== 0)
+      return false;
     const missing = plan.last - missLevel;
     const page = this.#walk.pageOf(vaHi, vaLo);
     const top = this.#recordAt(missAt);
@@ -223,7 +205,7 @@ export class SinglePages implements SinglePageCalls {
         made.push(table);
         if (first < 0) first = table;
         else {
-          linkTableEntry(context.link, bank, slot, table);
+          writeTableEntry(context.link, bank.words, slot, table);
           this.#records.add(record, 1);
         }
         record = this.#records.find(table);
@@ -235,7 +217,7 @@ export class SinglePages implements SinglePageCalls {
     }
     this.#write(bank.words, slot, pfn);
     this.#records.add(record, 1);
-    linkTableEntry(context.link, bank, missAt, first);
+    writeTableEntry(context.link, bank.words, missAt, first);
     this.#records.add(top, 1);
     this.#count(plan.levels.length, missLevel + 1, missing + 1);
     return true;
@@ -249,7 +231,9 @@ export class SinglePages implements SinglePageCalls {
     try {
       flush(context, page, 1, pageShift, NO_TABLES);
     } catch (error) {
-      this.#store(context.root.bank.words, at, lo, hi);
+      const { words } = context.root.bank;
+      words[at] = lo;
+      words[at | 1] = hi;
       this.#records.add(this.#recordAt(at), 1);
       context.counters.entriesWritten++;
       try {
@@ -268,6 +252,7 @@ export class SinglePages implements SinglePageCalls {
 export function makeSinglePages(context: TableContext, translator: Translator): SinglePages | null {
   const { records, root } = context;
   if (records === null || !root.bank.writable || !(translator instanceof FlatWalk)) return null;
+  if (loopsOf(root.bank).isShared) return null;
   return new SinglePages(context, records, translator);
 }
 
