@@ -44,6 +44,7 @@ const vmapParts = {
   devices: { all: ['areas', 'pages'] },
   vmalloc: { all: ['areas', 'pages', 'permissions'] },
   lazy: { all: ['areas'] },
+  shared: { all: ['areas', 'permissions', 'lazy'] },
 };
 
 /** What the parts of `packages/mmu` may import of each other. */

@@ -98,6 +98,7 @@ export function mapCalls({
         (address) => ledger.removed(address),
       );
     },
+    findLazyArea: () => ({ run: () => kernel.findLazyArea(args.or(8, () => args.address())) }),
     findVmArea: () => ({ run: () => kernel.findVmArea(args.or(8, () => args.address())) }),
     getVmAreaSize: () => ({ run: () => kernel.getVmAreaSize(handle() as never) }),
     vmap: () => {

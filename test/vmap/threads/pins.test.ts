@@ -1,6 +1,7 @@
 import { type AddressSpace, VM_MAP, VM_SPARSE } from '@vmarea/core';
 import { refusal } from '@vmarea/testkit';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { AddressSpace as Space } from '../../../packages/core/src/vmap/address-space.js';
 import { type Member, teamOf } from './team.js';
 
 const PAGE = 4096n;
@@ -28,6 +29,7 @@ describe('an area with a call of another thread in it', () => {
       );
       expect(refusal(() => one.kernel.pcpuFreeVmAreas([area])).code).toBe('EBUSY');
       expect(refusal(() => one.kernel.removeVmArea(area.addr)).code).toBe('EBUSY');
+      expect(refusal(() => one.kernel.setMemoryRo(area.addr, 1)).code).toBe('EBUSY');
     });
     expect(one.kernel.vmallocinfo({ detail: true })).toBe(before);
     one.kernel.freeVmArea(area);
@@ -188,6 +190,15 @@ describe('a lazy area', () => {
     const { free } = ram.stats();
     expect(lazy.touch(0)).toBe(false);
     expect(ram.stats().free).toBe(free - 1);
+  });
+
+  test('tells of a chunk that another thread has begun and does not end', () => {
+    const [one, two] = pair();
+    const { addr } = one.kernel.getLazyArea(64n * PAGE, { chunkShift: 14 }).area;
+    const { table, linux } = Space.spaceOf(one.kernel);
+    table.map(addr, [0x123], linux.protections.PAGE_KERNEL);
+    expect(two.kernel.handleFault(addr)).toBe(false);
+    expect(refusal(() => two.kernel.handleFault(addr + PAGE)).message).toMatch(/^EBUSY .* call recover\(\)$/);
   });
 
   test('keeps its limit in all threads', () => {

@@ -57,9 +57,19 @@ export class SharedChunks implements LazyGrowth {
 
   touch(page: number): boolean {
     const chunk = Math.floor(page / this.#chunkPages);
-    if (this.#fill(chunk, chunk + 1) === 0) return false;
-    this.#faults++;
-    return true;
+    const va = this.#addressOf(chunk) + BigInt(page % this.#chunkPages) * this.#space.pages;
+    for (let tries = 0; tries < TRIES; tries++) {
+      if (this.#space.table.translate(va) !== null) return false;
+      if (this.#fill(chunk, chunk + 1) > 0) {
+        this.#faults++;
+        return true;
+      }
+      // Some of the chunk is there, and the page is not: another thread is about to map it.
+    }
+    throw new VmError('EBUSY', 'another thread populates the chunk, and does not come to an end', {
+      address: va,
+      advice: 'try again; if that thread died, call recover()',
+    });
   }
 
   populate(page: number, count: number): void {
