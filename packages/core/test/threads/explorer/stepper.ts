@@ -146,7 +146,8 @@ class Stepper {
       let next: number;
       if (steps < (board[Board.given] as number)) next = board[Board.givenAt + steps] as number;
       else {
-        const awake = enabled & ~(board[Board.asleep] as number) & ((1 << DEATH) - 1);
+        // Deaths come last: their numbers are above those of threads.
+        const awake = enabled & ~(board[Board.asleep] as number);
         if (awake === 0) return this.#end(enabled === 0 ? this.#whyNobody() : Ending.pruned);
         next = ((awake >> this.#told.thread) & 1) === 1 ? this.#told.thread : 31 - Math.clz32(awake & -awake);
       }
