@@ -46,7 +46,8 @@ export async function bundleCases(file: URL, replacements: readonly Replacement[
     format: 'cjs',
     conditions: ['@vmarea/source'],
   });
-  for (const { file: unused } of left) if (unused !== waiting) throw new Error(`${unused} is not in the bundle`);
+  for (const { file: unused } of left)
+    if (unused !== waiting) throw new Error(`${unused} is not in the bundle`);
   const program = built.outputFiles[0]?.text as string;
   const module = { exports: {} as Pick<Bundle, 'cases'> };
   new Function('module', 'exports', 'require', program)(

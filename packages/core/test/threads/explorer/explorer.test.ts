@@ -18,7 +18,8 @@ function shapeOf(steps: readonly Step[]): string {
   const shape = steps.map((step, at) => {
     const all = new Set<number>([at]);
     for (let before = 0; before < at; before++)
-      if (areDependent(steps[before] as Step, step)) for (const one of after[before] as Set<number>) all.add(one);
+      if (areDependent(steps[before] as Step, step))
+        for (const one of after[before] as Set<number>) all.add(one);
     after.push(all);
     const counts = new Map<number, number>();
     for (const one of all) {
@@ -63,6 +64,8 @@ describe('explore', () => {
   });
 
   test('finds a thread that nobody wakes, and lists the steps', async () => {
-    await expect(explore(bundle, 'a notify that is missing')).rejects.toThrow(/nobody wakes it[^]*thread 0: wait/);
+    await expect(explore(bundle, 'a notify that is missing')).rejects.toThrow(
+      /nobody wakes it[^]*thread 0: wait/,
+    );
   });
 });

@@ -303,8 +303,7 @@ class Stepper {
     if (board[this.#at + ThreadWord.notified] === 1) return 'ok';
     if (board[this.#at + ThreadWord.deathsSeen] !== board[Board.deaths])
       board[this.#at + ThreadWord.deathsSeen] = board[Board.deaths] as number;
-    else
-      board[this.#at + ThreadWord.timeouts] = (board[this.#at + ThreadWord.timeouts] as number) - 1;
+    else board[this.#at + ThreadWord.timeouts] = (board[this.#at + ThreadWord.timeouts] as number) - 1;
     return 'timed-out';
   }
 
@@ -315,9 +314,9 @@ class Stepper {
     const word = board[this.#at + ThreadWord.word];
     for (let thread = 0; thread < (board[Board.threads] as number); thread++) {
       const at = threadAt(thread);
-      const isAsleep = board[at + ThreadWord.status] === Status.ready && board[at + ThreadWord.kind] === Kind.wake;
+      const isAsleep =
+        board[at + ThreadWord.status] === Status.ready && board[at + ThreadWord.kind] === Kind.wake;
       if (isAsleep && board[at + ThreadWord.word] === word) board[at + ThreadWord.notified] = 1;
     }
   }
 }
-

@@ -1,7 +1,7 @@
+import { VmError } from '../../../../src/errors.js';
 import { MAGIC, SLOT_WORDS, SlotWord, slotAt, VERSION, Word } from '../../../../src/threads/layout.js';
 import { Registry } from '../../../../src/threads/registry.js';
 import { type GroupBuffers, groupBuffers, ThreadGroup } from '../../../../src/threads/thread-group.js';
-import { VmError } from '../../../../src/errors.js';
 import type { ThreadCase } from '../thread-case.js';
 
 /** Slots of the groups of all cases: one for each thread. */
@@ -24,7 +24,7 @@ export function groupCase(one: Pick<ThreadCase, 'threads'> & Partial<ThreadCase>
       const registry = new Registry(controlOf(shared));
       registry.declareDead(registry.tokenOf(thread));
     },
-    deathWords: (thread) => [CONTROL, slotAt(thread) + SlotWord.state, 2],
+    deathWords: (thread) => [CONTROL, slotAt(thread) + SlotWord.state, 1],
     nameOf,
     ...one,
   };

@@ -77,7 +77,8 @@ const DEAD = 3;
 function finish(shared: readonly SharedArrayBuffer[], outcomes: readonly string[]): void {
   const owner = notesOf(shared)[OWNER] as number;
   const isLeft = outcomes.some((outcome) => outcome.includes('EOWNERDEAD'));
-  if (isLeft) expect(outcomes[(owner & 0xffff) - 1] === 'died', 'EOWNERDEAD for a lock that no dead thread holds');
+  if (isLeft)
+    expect(outcomes[(owner & 0xffff) - 1] === 'died', 'EOWNERDEAD for a lock that no dead thread holds');
   if (!outcomes.includes('died')) expect(owner === 0, 'the lock is not given back');
 }
 

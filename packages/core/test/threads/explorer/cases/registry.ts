@@ -1,6 +1,6 @@
 import { Registry } from '../../../../src/threads/registry.js';
-import { codeOr, controlOf, expect, groupCase, notesOf, setUp } from './group.js';
 import type { ThreadBody, ThreadCase } from '../thread-case.js';
+import { codeOr, controlOf, expect, groupCase, notesOf, setUp } from './group.js';
 
 /** How many threads are in slot 0 now, as they see it. */
 const IN = 0;
@@ -24,7 +24,10 @@ const joinsAndEnters: ThreadBody = (shared, thread) => {
       expect(Atomics.add(notes, IN, 1) === 0, 'two threads are in one slot');
       const inside = insideOf(slot);
       Atomics.store(controlOf(shared), inside, 1);
-      expect(Atomics.load(controlOf(shared), inside) === 1, `thread ${thread}: another one wrote into its slot`);
+      expect(
+        Atomics.load(controlOf(shared), inside) === 1,
+        `thread ${thread}: another one wrote into its slot`,
+      );
       return 'joined';
     });
 };
@@ -110,6 +113,9 @@ export const cases: Record<string, ThreadCase> = {
   'a withdrawn invitation is used while its slot is given anew': onlyOneJoins(
     registryCase([freesAndInvites, joinsLate], withdrawn),
   ),
-  'two see one death, and the slot is given anew': registryCase([declares, declares, recoversAndReplaces], joined),
+  'two see one death, and the slot is given anew': registryCase(
+    [declares, declares, recoversAndReplaces],
+    joined,
+  ),
   'an attachment and a declaration at once': registryCase([joinsAndEnters, declares], invited),
 };
