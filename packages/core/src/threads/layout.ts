@@ -58,7 +58,7 @@ export const STATE_BITS: number = 3;
 
 /** Flushes that the ring holds. A thread that is further behind forgets everything. */
 export const RING: number = 1024;
-/** Words of a flush in the ring: its number plus one, the table, address, length, log2 of the leaf, asid. */
+/** Words of a flush in the ring: which ticket's, and whether it is written; then address, length, leaf and asid, root. */
 export const FLUSH_WORDS: number = 8;
 
 /** Words of the journal of one thread. */

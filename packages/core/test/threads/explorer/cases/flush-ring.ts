@@ -3,6 +3,8 @@ import { SlotWord, slotAt, Word } from '../../../../src/threads/layout.js';
 import type { ThreadBody, ThreadCase } from '../thread-case.js';
 import { attach, controlOf, expect, groupCase, notesOf, SLOTS } from './group.js';
 
+/** What a table holds, for each thread that changes one: the number of the change. */
+const TABLE = 4;
 /** Number of the last flush that a thread has posted: one note for each thread. */
 const POSTED = 0;
 
@@ -19,13 +21,14 @@ function flushOf(thread: number, n: number, tables: number): PostedFlush {
   };
 }
 
-/** Posts flushes, and notes each after it. */
+/** Changes its table, posts a flush, and notes that it has. */
 function posting(count: number, tables = 0): ThreadBody {
   return (shared, thread) => {
     const { flushes } = attach(shared, thread);
     const notes = notesOf(shared);
     return () => {
       for (let n = 1; n <= count; n++) {
+        Atomics.store(notes, TABLE + thread, n);
         flushes.post(flushOf(thread, n, tables));
         Atomics.store(notes, POSTED + thread, n);
       }
@@ -34,8 +37,11 @@ function posting(count: number, tables = 0): ThreadBody {
   };
 }
 
-/** What a thread has got: the number of the last flush of each thread. */
-class Got {
+/** A thread's copies of what the tables hold, and what it was told to forget. */
+class Copies {
+  /** What it has copied of the table of each thread; -1: nothing. */
+  readonly of = [0, 0, 0];
+  /** The last flush of each thread. */
   readonly last = [0, 0, 0];
   forgot = 0;
   readonly #tables: number;
@@ -58,33 +64,34 @@ class Got {
     );
     expect(n > (this.last[thread] as number), 'flushes of one thread are out of order, or come twice');
     this.last[thread] = n;
+    this.of[thread] = -1;
   }
 
   forgetAll(): void {
     this.forgot++;
+    this.of.fill(-1);
   }
 }
 
-/** Delivers, and looks that nothing is missing that was posted before. */
+/** Delivers, and looks that it holds no copy that is older than a flush which was posted before. */
 function delivering(rounds: number, tables = 0): ThreadBody {
   return (shared, thread) => {
     const { flushes } = attach(shared, thread);
     const notes = notesOf(shared);
-    const got = new Got(tables);
-    const covered = [0, 0, 0];
+    const copies = new Copies(tables);
+    const others = [0, 1, 2].slice(0, thread);
     return () => {
       for (let round = 0; round < rounds; round++) {
-        const posted = [0, 1, 2].map((other) => (other < thread ? Atomics.load(notes, POSTED + other) : 0));
-        const before = got.forgot;
-        flushes.deliver(got);
-        posted.forEach((n, other) => {
-          const isHere = got.forgot > before || (got.last[other] as number) >= n;
-          // What came in an earlier round, and was forgotten then, does not come again.
-          expect(isHere || n <= (covered[other] as number), `flush ${n} of thread ${other} is missing`);
-          if (isHere) covered[other] = Math.max(covered[other] as number, n);
-        });
+        for (const other of others)
+          if (copies.of[other] === -1) copies.of[other] = Atomics.load(notes, TABLE + other);
+        const posted = others.map((other) => Atomics.load(notes, POSTED + other));
+        flushes.deliver(copies);
+        for (const other of others) {
+          const copy = copies.of[other] as number;
+          expect(copy === -1 || copy >= (posted[other] as number), `a flush of thread ${other} is missing`);
+        }
       }
-      return got.forgot > 0 ? 'forgot' : `got ${got.last.slice(0, thread)}`;
+      return copies.forgot > 0 ? 'forgot' : `got ${copies.last.slice(0, thread)}`;
     };
   };
 }
@@ -95,7 +102,7 @@ function mended(shared: readonly SharedArrayBuffer[]): void {
   const ring = new FlushRing(words, SLOTS, 2);
   new FlushRing(words, SLOTS, 1).mend();
   Atomics.store(words, slotAt(2) + SlotWord.flushed, Atomics.load(words, Word.flushes));
-  const got = new Got(0);
+  const got = new Copies(0);
   for (let n = 1; n <= 9; n++) {
     ring.post(flushOf(2, n, 0));
     ring.deliver(got);
