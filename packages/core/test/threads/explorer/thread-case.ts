@@ -1,12 +1,9 @@
-/** The part of a test that one thread runs. */
-export interface ThreadBody {
-  /**
-   * Makes what the thread needs, before the exploration begins. Its steps are not explored.
-   *
-   * @returns the part that is explored. It gives the outcome as a short text; an error is a failure.
-   */
-  (shared: readonly SharedArrayBuffer[], thread: number): () => string;
-}
+/**
+ * The part of a test that one thread runs. It makes what the thread needs, before the exploration begins: these
+ * steps are not explored. What it returns is explored, and gives the outcome as a short text. An error is a
+ * failure.
+ */
+export type ThreadBody = (shared: readonly SharedArrayBuffer[], thread: number) => () => string;
 
 /** Two or three threads, all of whose interleavings are run. */
 export interface ThreadCase {

@@ -1,6 +1,7 @@
+import { Registry } from '../../../../src/threads/registry.js';
 import type { RobustLock } from '../../../../src/threads/robust-lock.js';
 import type { ThreadBody, ThreadCase } from '../thread-case.js';
-import { attach, codeOr, expect, groupCase, notesOf } from './group.js';
+import { attach, codeOr, controlOf, expect, groupCase, notesOf } from './group.js';
 
 /** The lock is in the first two notes. */
 const LOCK = 0;
@@ -93,16 +94,35 @@ function lockCase(threads: readonly ThreadBody[], more: Partial<ThreadCase> = {}
   };
 }
 
+/** A thread in the third slot died with the lock. */
+function heldByTheDead(threads: readonly ThreadBody[]): ThreadCase {
+  const one = lockCase(threads);
+  return {
+    ...one,
+    setup(shared) {
+      one.setup(shared);
+      const registry = new Registry(controlOf(shared));
+      const token = registry.invite();
+      registry.join(token);
+      registry.declareDead(token);
+      notesOf(shared)[LOCK] = token;
+    },
+    finish: undefined,
+  };
+}
+
 export const cases: Record<string, ThreadCase> = {
   'two threads, twice': lockCase([twice(locking), twice(locking)]),
   'two threads, one dies': lockCase([locking, locking], { mortal: [0, 1] }),
   'two threads, one dies, and waits end early': lockCase([locking, locking], { mortal: [0, 1], timeouts: 1 }),
   'two threads, twice, one dies': lockCase([twice(locking), locking], { mortal: [0, 1] }),
-  'three threads': lockCase([locking, locking, locking]),
   'a holder and two others': lockCase([holding, locking, locking]),
-  'a holder that dies and two others': lockCase([holding, locking, locking], { mortal: [0] }),
+  'a holder that dies, one that takes it and one that waits': lockCase([holding, locking, awaiting], {
+    mortal: [0],
+  }),
   'one that waits until nobody has it': lockCase([locking, awaiting], { mortal: [0] }),
-  'a dead holder, and two recoveries': lockCase([holding, seizing, seizing], { mortal: [0] }),
+  'a dead holder, and two recoveries': heldByTheDead([seizing, seizing]),
+  'a dead holder, a recovery, and one that takes it': heldByTheDead([seizing, locking]),
   'one that leaves the group after it, and another': lockCase([leaving, locking]),
   'one that leaves the group after it, and one that waits until nobody has it': lockCase([leaving, awaiting]),
 };

@@ -1,5 +1,6 @@
+import { Registry } from '../../../../src/threads/registry.js';
 import type { ThreadBody, ThreadCase } from '../thread-case.js';
-import { attach, expect, groupCase, notesOf } from './group.js';
+import { attach, controlOf, expect, groupCase, notesOf } from './group.js';
 
 /** The slot of a table: 1 while it holds the thing. */
 const SLOT = 0;
@@ -61,9 +62,28 @@ const quiescing = (threads: readonly ThreadBody[], mortal: readonly number[] = [
   };
 };
 
+/** A thread died before it came to a quiescent point. */
+function besideTheDead(threads: readonly ThreadBody[]): ThreadCase {
+  const one = quiescing(threads);
+  return {
+    ...one,
+    setup(shared) {
+      one.setup(shared);
+      const registry = new Registry(controlOf(shared));
+      const token = registry.invite();
+      registry.join(token);
+      registry.declareDead(token);
+    },
+    finish(_shared, outcomes) {
+      expect(outcomes.at(-1) === 'given', 'the dead hold something');
+    },
+  };
+}
+
 export const cases: Record<string, ThreadCase> = {
   'one reader, one writer': quiescing([reading(2), writing(2)]),
   'two readers, one writer': quiescing([reading(1), reading(1), writing(2)]),
   'a reader that dies, one writer': quiescing([reading(2), writing(2)], [0]),
+  'a reader that died before, one writer': besideTheDead([writing(1)]),
   'a reader that attaches late, one writer': quiescing([late, writing(1)]),
 };

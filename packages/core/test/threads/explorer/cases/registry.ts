@@ -1,3 +1,4 @@
+import { SlotWord, slotAt } from '../../../../src/threads/layout.js';
 import { Registry } from '../../../../src/threads/registry.js';
 import type { ThreadBody, ThreadCase } from '../thread-case.js';
 import { codeOr, controlOf, expect, groupCase, notesOf, setUp } from './group.js';
@@ -31,8 +32,6 @@ const joinsAndEnters: ThreadBody = (shared, thread) => {
       return 'joined';
     });
 };
-
-import { SlotWord, slotAt } from '../../../../src/threads/layout.js';
 
 function insideOf(slot: number): number {
   return slotAt(slot) + SlotWord.inside;
@@ -117,5 +116,11 @@ export const cases: Record<string, ThreadCase> = {
     [declares, declares, recoversAndReplaces],
     joined,
   ),
-  'an attachment and a declaration at once': registryCase([joinsAndEnters, declares], invited),
+  'an attachment and a declaration at once': {
+    ...registryCase([joinsAndEnters, declares], invited),
+    finish(shared, outcomes) {
+      const token = notesOf(shared)[TOKEN] as number;
+      expect(new Registry(controlOf(shared)).isDead(token), `${outcomes}: the declaration is lost`);
+    },
+  },
 };
