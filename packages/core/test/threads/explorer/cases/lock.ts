@@ -107,7 +107,7 @@ function heldByTheDead(threads: readonly ThreadBody[]): ThreadCase {
       registry.declareDead(token);
       notesOf(shared)[LOCK] = token;
     },
-    finish: undefined,
+    finish() {},
   };
 }
 
