@@ -1,11 +1,18 @@
-import { Worker } from 'node:worker_threads';
 import { Control, type Orders, type Said } from './runner.js';
 import { type Arena, type Random, randomOf } from './station.js';
 
+/** A thread that runs somewhere: in Node or in a browser. */
+export interface Running {
+  /** Ends it wherever it is. Resolves when it runs no more. */
+  end(): Promise<unknown>;
+}
+
+/** Starts a thread that calls `runStation`. */
+export type Start = (orders: Orders, hear: (said: Said) => void, fail: (error: Error) => void) => Running;
+
 /** How a stress test runs. */
 export interface Run {
-  /** The bundled program of a thread. */
-  readonly program: string;
+  readonly start: Start;
   readonly arena: Arena;
   /** Threads at once. */
   readonly threads: number;
@@ -32,7 +39,7 @@ export async function stress(run: Run): Promise<Done> {
 }
 
 interface Thread {
-  readonly worker: Worker;
+  readonly running: Running;
   readonly description: unknown;
 }
 
@@ -72,7 +79,7 @@ class Driver {
       await this.#deaths;
       arena.account();
     } finally {
-      await Promise.all([...this.#threads].map(({ worker }) => worker.terminate()));
+      await Promise.all([...this.#threads].map(({ running }) => running.end()));
     }
     const counts = Object.fromEntries([...this.#counts].sort());
     const operations = Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -81,7 +88,7 @@ class Driver {
 
   /** Starts a thread. While kills are left, it is one that is to be ended. */
   #start(): void {
-    const { program, operations, seed, arena, threads, kills = 0 } = this.#run;
+    const { start, operations, seed, arena, threads, kills = 0 } = this.#run;
     const index = this.#started++;
     const isVictim = index % threads === 0 ? this.#ended < kills : index >= threads && this.#ended < kills;
     const orders: Orders = {
@@ -91,11 +98,13 @@ class Driver {
       killAt: isVictim ? KILL_FROM + this.#random.below(KILL_TO - KILL_FROM) : 0,
       control: this.#shared,
     };
-    const worker = new Worker(program, { eval: true, workerData: orders });
-    const thread = { worker, description: orders.description };
+    const running = start(
+      orders,
+      (said) => this.#hear(thread, said),
+      (error) => this.#fail(error),
+    );
+    const thread: Thread = { running, description: orders.description };
     this.#threads.add(thread);
-    worker.on('error', (error) => this.#fail(error));
-    worker.on('message', (said: Said) => this.#hear(thread, said));
   }
 
   #hear(thread: Thread, said: Said): void {
@@ -117,7 +126,7 @@ class Driver {
   /** Ends a thread wherever it is, recovers while the others work, looks at everything, and replaces it. */
   async #kill(thread: Thread): Promise<void> {
     const { arena } = this.#run;
-    await thread.worker.terminate();
+    await thread.running.end();
     this.#threads.delete(thread);
     this.#ended++;
     arena.declareDead(thread.description);

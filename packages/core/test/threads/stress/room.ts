@@ -43,11 +43,21 @@ export function createArena(): Arena {
   const shared = new SharedArrayBuffer(4 * Word.words);
   const words = new Int32Array(shared);
   const registry = new Registry(new Int32Array(buffers.control));
+  /** The group of a recovery: it gives back what dead threads had retired, once nobody can hold it. */
+  let recovering: ThreadGroup | undefined;
   return {
     invite: (): Description => ({ ...buffers, words: shared, invitation: registry.invite() }),
     declareDead: (description) => registry.declareDead((description as Description).invitation),
-    recover: () => recover(new ThreadGroup(buffers, registry.invite()), words),
-    account: () => account(words),
+    recover() {
+      recovering = new ThreadGroup(buffers, registry.invite());
+      return recover(recovering, words);
+    },
+    account() {
+      // Nobody works, and each thread has passed a quiescent point.
+      require(recovering?.leave() !== false, 'what dead threads had retired is not given back');
+      recovering = undefined;
+      account(words);
+    },
   };
 }
 
@@ -68,17 +78,31 @@ function recover(group: ThreadGroup, words: Int32Array): string[] {
     const held = words.subarray(Word.table, Word.table + TABLE);
     // A swap that was not finished leaves a thing twice.
     for (let at = 0; at < TABLE; at++) if (held.indexOf(held[at] as number) < at) held[at] = 0;
-    for (let thing = 0; thing < THINGS; thing++) {
-      const state = words[Word.things + thing] as number;
-      if (held.includes(thing + 1)) words[Word.things + thing] = Thing.inTable;
-      else if ((state & 7) === Thing.inTable || dead.includes((state >> 3) - 1))
-        words[Word.things + thing] = Thing.free;
-    }
+    for (let thing = 0; thing < THINGS; thing++)
+      mendThing(group, words, thing, held.includes(thing + 1), dead);
     if (group.flushes.mend() > 0) left.push('flush');
     for (const slot of dead) group.registry.free(slot);
   });
-  group.leave();
   return left;
+}
+
+/** A reader may still hold what was in the table: it goes back when all have passed a quiescent point. */
+function mendThing(
+  { quiescence, slot }: ThreadGroup,
+  words: Int32Array,
+  thing: number,
+  isHeld: boolean,
+  dead: readonly number[],
+): void {
+  const at = Word.things + thing;
+  const state = words[at] as number;
+  const isOfDead = dead.includes((state >> 3) - 1);
+  if (isHeld) words[at] = Thing.inTable;
+  else if (isOfDead && (state & 7) === Thing.taken) words[at] = Thing.free;
+  else if (isOfDead || state === Thing.inTable) {
+    words[at] = Thing.retired | ((slot + 1) << 3);
+    quiescence.retire(() => Atomics.store(words, at, Thing.free));
+  }
 }
 
 function sum(words: Int32Array): number {

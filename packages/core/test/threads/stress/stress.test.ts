@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { programOf } from '../worker.js';
 import { stress } from './driver.js';
+import { startInNode } from './in-node.js';
 import { createArena } from './room.js';
 
 /** `npm run threads` sets these. */
@@ -10,13 +10,13 @@ const kills = Number(process.env.VMAREA_KILLS ?? 20);
 const LONG = 3_600_000;
 
 describe('the room of threads under stress', () => {
-  const program = programOf(new URL('./room-thread.ts', import.meta.url));
+  const start = startInNode(new URL('./room-thread.ts', import.meta.url));
 
   test.each([2, 4])(
     '%i threads make all their operations, and everything adds up',
     async (threads) => {
       console.log(`seed ${seed}`);
-      const done = await stress({ program, arena: createArena(), threads, operations, seed });
+      const done = await stress({ start, arena: createArena(), threads, operations, seed });
       console.log(`${threads} threads: ${done.operations} operations ${JSON.stringify(done.counts)}`);
       expect(done.operations).toBe(threads * operations);
     },
@@ -27,7 +27,7 @@ describe('the room of threads under stress', () => {
     '%i threads, some of which are ended in the middle: a recovery makes it whole each time',
     async (threads) => {
       console.log(`seed ${seed}`);
-      const done = await stress({ program, arena: createArena(), threads, operations, seed, kills });
+      const done = await stress({ start, arena: createArena(), threads, operations, seed, kills });
       console.log(
         `${threads} threads: ${done.kills} kills left ${JSON.stringify(done.left)}, ${done.operations} operations`,
       );
