@@ -5,6 +5,7 @@
 //   node tools/mutations/run.mjs arm64           those of another list in this folder
 //   node tools/mutations/run.mjs vmap            those of the vmap API
 //   node tools/mutations/run.mjs sanitizer       those of the sanitizer for flushes
+//   node tools/mutations/run.mjs threads         those of the room of threads; `npm test` plants them, too
 //   node tools/mutations/run.mjs conformance     those that the conformance suite alone must notice
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -13,9 +14,9 @@ import { temporaryFolder } from '../support/temporary.mjs';
 import { firstFailure } from './tests.mjs';
 
 /**
- * `by` names who must notice where it is not the package itself: the cases of a group in a format's conformance test.
+ * `interleavings` names the case of the explorer that fails. `by` names who must notice where it is not the package itself: the cases of a group in a format's conformance test.
  *
- * @typedef {{ rule: string, file: string, find: string, replace: string, by?: { package: string, group: string } }} Mutation
+ * @typedef {{ rule: string, file: string, find: string, replace: string, by?: { package: string, group: string }, interleavings?: [string, string] }} Mutation
  */
 
 const chosen = choose(process.argv.slice(2));

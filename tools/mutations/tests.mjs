@@ -18,6 +18,7 @@ export async function firstFailure(copy, { file, by }) {
   const project = `@vmarea/${file.split('/')[1]}`;
   if (project !== '@vmarea/core') return firstFailureOf(copy, project, []);
   if (file.includes('/src/area/')) return firstFailureOf(copy, project, ['test/area']);
+  if (file.includes('/src/threads/')) return firstFailureOf(copy, project, ['test/threads']);
   if (file.includes('/src/vmap/')) return firstFailureOf(copy, 'repository', ['test/vmap']);
   const quick = ['test/table', 'test/format', '--exclude', '**/*.property.test.ts'];
   return (await firstFailureOf(copy, project, quick)) ?? firstFailureOf(copy, project, ['.property.test.ts']);

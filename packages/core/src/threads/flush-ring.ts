@@ -34,15 +34,16 @@ const MOST_TABLES = 64;
  * The flushes that threads ask of each other: a ring, with a ticket for each entry. Nobody waits. Each thread
  * delivers them to its own sinks at its quiescent points.
  *
- * A writer takes tickets, marks each entry as not ready, writes it, and then writes the ticket's number. A
- * reader looks at that number before and after it copies the words. A reader that was overtaken forgets
- * everything.
+ * A writer takes tickets. For each it claims the entry, writes it, and says that it is ready. A writer that
+ * finds the entry claimed, by one that is a lap behind or that died, writes nothing. A reader looks at the
+ * first word before and after it copies the others. When it is not the one of the ticket, the reader forgets
+ * everything: what was asked for by then is covered, since a flush is posted after the tables have changed.
  */
 export class FlushRing {
   readonly #words: Int32Array;
   readonly #ring: number;
   readonly #mine: number;
-  /** Tables of a flush whose own entry comes after theirs, by writer: tickets of one flush are adjacent. */
+  /** Tables of a flush whose own entry comes after theirs: tickets of one flush are adjacent. */
   #tables: number[] = [];
 
   constructor(words: Int32Array, slots: number, slot: number) {
@@ -76,34 +77,28 @@ export class FlushRing {
     let next = Atomics.load(words, this.#mine);
     const head = Atomics.load(words, Word.flushes);
     if (next === head) return;
-    while (next !== head) {
-      const distance = (Atomics.load(words, Word.flushes) - next) | 0;
-      const isRead = distance <= RING ? this.#read(next, receiver) : OVERTAKEN;
-      if (isRead === NOT_READY) break;
-      if (isRead === OVERTAKEN) {
-        this.#tables = [];
-        next = Atomics.load(words, Word.flushes);
-        Atomics.store(words, this.#mine, next);
-        receiver.forgetAll();
-        return;
-      }
-      next = (next + 1) | 0;
+    while (next !== head && this.#read(next, receiver)) next = (next + 1) | 0;
+    if (next === head) {
+      Atomics.store(words, this.#mine, next);
+      return;
     }
-    Atomics.store(words, this.#mine, next);
+    // Not written yet, or not any more. Later flushes must not wait for it: their frames may be used again.
+    this.#tables = [];
+    Atomics.store(words, this.#mine, Atomics.load(words, Word.flushes));
+    receiver.forgetAll();
   }
 
   /**
-   * Makes entries ready that a dead thread took tickets for. For a recovery: no live thread is posting.
+   * Gives up entries that dead threads have claimed. For a recovery: no live thread is posting.
    *
    * @returns how many there were.
    */
   mend(): number {
-    const head = Atomics.load(this.#words, Word.flushes);
     let mended = 0;
-    for (let back = Math.min(RING, head >>> 0); back > 0; back--) {
-      const ticket = (head - back) | 0;
-      if (Atomics.load(this.#words, this.#at(ticket)) === ready(ticket)) continue;
-      this.#write(ticket, KIND_ALL, 0, 0n, 0n, 0);
+    for (let ticket = 0; ticket < RING; ticket++) {
+      const found = Atomics.load(this.#words, this.#at(ticket));
+      if (!isClaimed(found)) continue;
+      Atomics.store(this.#words, this.#at(ticket), 0);
       mended++;
     }
     return mended;
@@ -120,7 +115,9 @@ export class FlushRing {
   #write(ticket: number, kind: number, root: number, a: bigint, b: bigint, packed: number): void {
     const words = this.#words;
     const at = this.#at(ticket);
-    Atomics.store(words, at, 0);
+    const found = Atomics.load(words, at);
+    if (isClaimed(found) || isLater(found, ticket)) return;
+    if (Atomics.compareExchange(words, at, found, claimed(ticket)) !== found) return;
     Atomics.store(words, at + 1, Number(BigInt.asIntN(32, a)));
     Atomics.store(words, at + 2, Number(BigInt.asIntN(32, a >> 32n)));
     Atomics.store(words, at + 3, Number(BigInt.asIntN(32, b)));
@@ -131,45 +128,51 @@ export class FlushRing {
     Atomics.store(words, at, ready(ticket));
   }
 
-  #read(ticket: number, receiver: FlushReceiver): number {
+  /** Copies an entry, and gives it to the receiver. False when it is not there. */
+  #read(ticket: number, receiver: FlushReceiver): boolean {
     const words = this.#words;
     const at = this.#at(ticket);
-    const before = Atomics.load(words, at);
-    // An entry of a lap before is not ready; one of a lap after has overtaken.
-    if (before !== ready(ticket)) return NOT_READY;
+    if (Atomics.load(words, at) !== ready(ticket)) return false;
     const [aLo, aHi, bLo, bHi, packed, rootLo, kindHi] = [1, 2, 3, 4, 5, 6, 7].map((i) =>
       Atomics.load(words, at + i),
     ) as [number, number, number, number, number, number, number];
-    if (Atomics.load(words, at) !== before) return OVERTAKEN;
+    if (Atomics.load(words, at) !== ready(ticket)) return false;
     const kind = kindHi >>> 8;
-    if (kind === KIND_ALL) {
-      this.#tables = [];
-      receiver.forgetAll();
-      return READ;
-    }
     if (kind === KIND_TABLE) {
       this.#tables.push((aHi >>> 0) * 2 ** 32 + (aLo >>> 0));
-      return READ;
+      return true;
     }
     const tables = this.#tables;
     this.#tables = [];
-    receiver.flush({
-      root: (kindHi & 0xff) * 2 ** 32 + (rootLo >>> 0),
-      va: joinWords(aLo, aHi),
-      bytes: joinWords(bLo, bHi),
-      leafShift: packed & 0xff,
-      asid: packed >>> 8,
-      tables,
-    });
-    return READ;
+    if (kind === KIND_ALL) receiver.forgetAll();
+    else
+      receiver.flush({
+        root: (kindHi & 0xff) * 2 ** 32 + (rootLo >>> 0),
+        va: joinWords(aLo, aHi),
+        bytes: joinWords(bLo, bHi),
+        leafShift: packed & 0xff,
+        asid: packed >>> 8,
+        tables,
+      });
+    return true;
   }
 }
 
-const READ = 0;
-const NOT_READY = 1;
-const OVERTAKEN = 2;
-
 /** The first word of an entry that holds a ticket's flush. Never 0. */
 function ready(ticket: number): number {
-  return (ticket << 1) | 1;
+  return (ticket << 2) | 1;
+}
+
+/** The first word of an entry that a ticket's writer is writing. */
+function claimed(ticket: number): number {
+  return (ticket << 2) | 2;
+}
+
+function isClaimed(word: number): boolean {
+  return (word & 3) === 2;
+}
+
+/** True when an entry holds the flush of a later ticket. */
+function isLater(word: number, ticket: number): boolean {
+  return word !== 0 && ((word - ready(ticket)) | 0) > 0;
 }

@@ -30,10 +30,11 @@ export const SLOT_WORDS: number = 32;
 
 /** The words of a slot. Only its thread writes them, except where it says otherwise. */
 export const SlotWord = {
-  /** `State`. Whoever learns of the thread's death writes it, too. */
+  /**
+   * `State`, and above it how many threads have had the slot. One word: who looks for one thread cannot find
+   * the state of another. Whoever learns of the thread's death writes it, too.
+   */
   state: 0,
-  /** How many threads have had this slot. */
-  incarnation: 1,
   /** The epoch that the thread has read at its last quiescent point. */
   seen: 2,
   /** 1 inside a call that changes tables; 0 outside. */
@@ -52,11 +53,16 @@ export const State = {
   live: 2,
   /** Its thread died. Its unfinished work waits for a recovery. */
   dead: 3,
+  /** A thread is attaching: it alone writes the words of the slot. */
+  attaching: 4,
 } as const;
+
+/** Bits of a `State` in its word. */
+export const STATE_BITS: number = 3;
 
 /** Flushes that the ring holds. A thread that is further behind forgets everything. */
 export const RING: number = 1024;
-/** Words of a flush in the ring: its number plus one, the table, address, length, log2 of the leaf, asid. */
+/** Words of a flush in the ring: which ticket's, and whether it is written; then address, length, leaf and asid, root. */
 export const FLUSH_WORDS: number = 8;
 
 /** Words of the journal of one thread. */

@@ -1,5 +1,5 @@
 import { VmError } from '../errors.js';
-import { SlotWord, State, slotAt, Word } from './layout.js';
+import { SlotWord, STATE_BITS, State, slotAt, Word } from './layout.js';
 
 /** Bits of a token below the incarnation. */
 const OWNER_BITS = 16;
@@ -10,7 +10,7 @@ const INCARNATION_MASK = 0x7fff;
 /**
  * The threads of a group: who is in which slot, and who died.
  *
- * A token names a thread for good: its slot and the incarnation of the slot. It is the value of a lock word
+ * A token names a thread for good: its slot, and how many threads have had the slot. It is the value of a lock word
  * that the thread holds. 0 is no token.
  */
 export class Registry {
@@ -31,10 +31,10 @@ export class Registry {
    */
   invite(): number {
     for (let slot = 0; slot < this.slots; slot++) {
-      const at = slotAt(slot);
-      if (Atomics.compareExchange(this.#words, at, State.free, State.invited) !== State.free) continue;
-      Atomics.add(this.#words, at + SlotWord.incarnation, 1);
-      return this.tokenOf(slot);
+      const word = this.#load(slot);
+      if (stateIn(word) !== State.free) continue;
+      const invited = stateWord(incarnationIn(word) + 1, State.invited);
+      if (this.#exchange(slot, word, invited)) return tokenOf(slot, invited);
     }
     throw new VmError('EAGAIN', `all ${this.slots} slots of the group are taken`, {
       advice: 'let threads leave, recover those that died, or make the group with more slots (`most`)',
@@ -49,16 +49,14 @@ export class Registry {
    */
   join(token: number): number {
     const slot = slotOf(token);
-    const isKnown = slot >= 0 && slot < this.slots && this.tokenOf(slot) === token;
-    const at = slotAt(slot);
-    const before = isKnown ? Atomics.load(this.#words, at) : State.free;
-    if (before === State.invited) {
+    if (this.#move(token, State.invited, State.attaching)) {
       // The words are ready before anybody counts on them.
+      const at = slotAt(slot);
       Atomics.store(this.#words, at + SlotWord.inside, 0);
       Atomics.store(this.#words, at + SlotWord.pin, 0);
       Atomics.store(this.#words, at + SlotWord.flushed, Atomics.load(this.#words, Word.flushes));
       Atomics.store(this.#words, at + SlotWord.seen, Atomics.load(this.#words, Word.epoch));
-      if (Atomics.compareExchange(this.#words, at, State.invited, State.live) === State.invited) return slot;
+      if (this.#move(token, State.attaching, State.live)) return slot;
     }
     throw new VmError('EINVAL', 'this description was used before, or its thread was declared dead', {
       advice: 'call share() once for each thread',
@@ -76,7 +74,7 @@ export class Registry {
     const at = slotAt(slot);
     Atomics.store(this.#words, at + SlotWord.inside, 0);
     Atomics.store(this.#words, at + SlotWord.pin, 0);
-    Atomics.store(this.#words, at, State.free);
+    Atomics.store(this.#words, at, stateWord(incarnationIn(this.#load(slot)), State.free));
   }
 
   /**
@@ -85,30 +83,25 @@ export class Registry {
    * @returns false when it had left, or when its death is known.
    */
   declareDead(token: number): boolean {
-    const slot = slotOf(token);
-    if (!(slot >= 0 && slot < this.slots) || this.tokenOf(slot) !== token) return false;
-    const at = slotAt(slot);
-    return (
-      Atomics.compareExchange(this.#words, at, State.live, State.dead) === State.live ||
-      Atomics.compareExchange(this.#words, at, State.invited, State.dead) === State.invited
+    // Mostly it is live. Else the others in the order in which a thread goes through them: it cannot slip past.
+    return [State.live, State.invited, State.attaching, State.live].some((state) =>
+      this.#move(token, state, State.dead),
     );
   }
 
   /** True when the thread of a token died or left. */
   isDead(token: number): boolean {
-    const slot = slotOf(token);
-    return this.tokenOf(slot) !== token || Atomics.load(this.#words, slotAt(slot)) !== State.live;
+    return !this.#is(this.#load(slotOf(token)), token, State.live);
   }
 
   /** The token of the thread that has a slot now, or had it last. */
   tokenOf(slot: number): number {
-    const incarnation = Atomics.load(this.#words, slotAt(slot) + SlotWord.incarnation);
-    return ((incarnation & INCARNATION_MASK) << OWNER_BITS) | (slot + 1);
+    return tokenOf(slot, this.#load(slot));
   }
 
   /** What a slot is; see `State`. */
   stateOf(slot: number): number {
-    return Atomics.load(this.#words, slotAt(slot));
+    return stateIn(this.#load(slot));
   }
 
   /** The slots in a state. */
@@ -117,9 +110,45 @@ export class Registry {
       (slot) => this.stateOf(slot) === state,
     );
   }
+
+  #load(slot: number): number {
+    return Atomics.load(this.#words, slotAt(slot));
+  }
+
+  #exchange(slot: number, old: number, word: number): boolean {
+    return Atomics.compareExchange(this.#words, slotAt(slot), old, word) === old;
+  }
+
+  /** Moves the slot of a token to another state. False when it is in another, or another thread's by now. */
+  #move(token: number, from: number, to: number): boolean {
+    const slot = slotOf(token);
+    if (!(slot >= 0 && slot < this.slots)) return false;
+    const word = this.#load(slot);
+    return this.#is(word, token, from) && this.#exchange(slot, word, stateWord(incarnationIn(word), to));
+  }
+
+  #is(word: number, token: number, state: number): boolean {
+    return stateIn(word) === state && tokenOf(slotOf(token), word) === token;
+  }
 }
 
 /** The slot of a token. */
 export function slotOf(token: number): number {
   return (token & OWNER_MASK) - 1;
+}
+
+function stateWord(incarnation: number, state: number): number {
+  return (incarnation << STATE_BITS) | state;
+}
+
+function stateIn(word: number): number {
+  return word & ((1 << STATE_BITS) - 1);
+}
+
+function incarnationIn(word: number): number {
+  return word >>> STATE_BITS;
+}
+
+function tokenOf(slot: number, word: number): number {
+  return ((incarnationIn(word) & INCARNATION_MASK) << OWNER_BITS) | (slot + 1);
 }

@@ -50,7 +50,7 @@ export class RobustLock {
       const owner = this.#try(0);
       if (owner === 0) return;
       this.#requireOther(owner);
-      if (this.#registry.isDead(owner)) throw ownerDead(owner, this.#what);
+      if (this.#isLeftBy(owner)) throw ownerDead(owner, this.#what);
       whileWaiting?.();
       this.#wait(owner);
     }
@@ -61,7 +61,7 @@ export class RobustLock {
     for (;;) {
       const owner = Atomics.load(this.#words, this.#at);
       if (owner === 0) return;
-      if (this.#registry.isDead(owner)) throw ownerDead(owner, this.#what);
+      if (this.#isLeftBy(owner)) throw ownerDead(owner, this.#what);
       whileWaiting?.();
       this.#wait(owner);
     }
@@ -78,7 +78,7 @@ export class RobustLock {
     }
   }
 
-  /** Gives the lock back, and wakes one thread that waits. */
+  /** Gives the lock back, and wakes the threads that wait. */
   release(): void {
     Atomics.store(this.#words, this.#at, 0);
     // A waiter that died is still counted: one call too many.
@@ -98,6 +98,11 @@ export class RobustLock {
   /** Puts this thread's token in place of an owner. Returns the owner that it found. */
   #try(owner: number): number {
     return Atomics.compareExchange(this.#words, this.#at, owner, this.#token);
+  }
+
+  /** True when an owner died with the lock. One that gave it back and then died or left did not. */
+  #isLeftBy(owner: number): boolean {
+    return this.#registry.isDead(owner) && Atomics.load(this.#words, this.#at) === owner;
   }
 
   #wait(owner: number): void {

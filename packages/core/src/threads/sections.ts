@@ -92,7 +92,8 @@ export class Sections {
   #awaitOutside(slot: number, onDead: (slot: number) => void): void {
     const inside = slotAt(slot) + SlotWord.inside;
     while (slot !== this.#slot && Atomics.load(this.#words, inside) === 1) {
-      if (this.#registry.stateOf(slot) !== State.live) {
+      // It may have left the section and the group, or have died outside, since the look at its word.
+      if (this.#registry.stateOf(slot) === State.dead && Atomics.load(this.#words, inside) === 1) {
         onDead(slot);
         return;
       }

@@ -12,8 +12,21 @@ export interface GroupBuffers {
   readonly journals: SharedArrayBuffer;
 }
 
-/** The shared state of new groups, before anybody is in it. */
+/**
+ * The shared state of new groups, before anybody is in it.
+ *
+ * @throws VmError `EPERM` in a page that may not share memory.
+ */
 export function groupBuffers(slots: number): GroupBuffers {
+  if (typeof SharedArrayBuffer === 'undefined')
+    throw new VmError(
+      'EPERM',
+      'this page may not share memory with threads: it is not cross-origin isolated',
+      {
+        advice:
+          'serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or use one thread',
+      },
+    );
   const control = new SharedArrayBuffer(controlBytes(slots));
   const words = new Int32Array(control);
   words[Word.version] = VERSION;

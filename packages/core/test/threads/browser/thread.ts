@@ -1,0 +1,19 @@
+import { attach } from '../stress/room.js';
+import { type Orders, runStation } from '../stress/runner.js';
+
+/** A thread of the stress test in a browser. */
+interface Scope {
+  onmessage: ((event: { readonly data: Orders & { readonly lock: string } }) => void) | null;
+  postMessage(message: unknown): void;
+  navigator: { readonly locks: { request(name: string, held: () => Promise<never>): unknown } };
+}
+
+const scope = globalThis as unknown as Scope;
+
+scope.onmessage = ({ data }) => {
+  // The browser gives the lock back when the thread has ended. Nothing else tells of it.
+  scope.navigator.locks.request(data.lock, () => {
+    runStation(attach, data, (said) => scope.postMessage(said));
+    return new Promise(() => {});
+  });
+};
