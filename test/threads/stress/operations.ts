@@ -1,19 +1,19 @@
 import {
   type AddressSpace,
-  type FrameAllocator,
-  type PageTable,
-  type VmArea,
-  VmError,
-  type VmErrorCode,
   applyToExisting,
   collapseLeaves,
+  type FrameAllocator,
+  type PageTable,
   prepareTables,
   splitLeaves,
   translateMany,
   VM_SPARSE,
+  type VmArea,
+  VmError,
+  type VmErrorCode,
 } from '@vmarea/core';
-import type { Shared, ThreadJob } from './plan.js';
-import type { Random } from './random.js';
+import type { Random } from '../../../packages/core/test/threads/stress/station.js';
+import type { Invitation, Shared } from './plan.js';
 
 /** Frames that stand for pages which are not memory: an address of the first, and how many. */
 const FIRST_PAGE = 0x200000;
@@ -54,8 +54,7 @@ export class Holdings {
   readonly #owners: Int32Array;
   #nextPage: number;
 
-  constructor(shared: Shared, job: ThreadJob, random: Random) {
-    const { places, lane, owners } = job;
+  constructor(shared: Shared, { places, lane, owners }: Invitation, random: Random) {
     this.kernel = shared.kernel;
     this.frames = shared.frames;
     this.table = shared.table;
@@ -112,6 +111,10 @@ function consume<T>(list: T[], random: Random, call: (one: T) => void): void {
   call(list[at] as T);
   const last = list.pop() as T;
   if (at < list.length) list[at] = last;
+}
+
+function pick<T>(list: readonly T[], random: Random): T {
+  return list[random.below(list.length)] as T;
 }
 
 function someKey<T>(map: ReadonlyMap<number, T>, random: Random): number | undefined {
@@ -209,7 +212,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     refusals: ['ENOMEM'],
     run(own) {
       if (own.own.length === 0) return;
-      const { area, mapped } = own.random.pick(own.own);
+      const { area, mapped } = pick(own.own, own.random);
       const count = Math.min(area.pages, 1 + own.random.below(24));
       const first = own.random.below(area.pages - count + 1);
       const pfns = Array.from({ length: count }, () => own.page());
@@ -228,7 +231,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     refusals: ['ENOMEM'],
     run(own) {
       if (own.own.length === 0) return;
-      const { area, mapped } = own.random.pick(own.own);
+      const { area, mapped } = pick(own.own, own.random);
       const count = Math.min(area.pages, 1 + own.random.below(12));
       const first = own.random.below(area.pages - count + 1);
       area.unmap(first, count);
@@ -240,7 +243,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     refusals: ['ENOMEM'],
     run(own) {
       if (own.own.length === 0) return;
-      const { area, mapped } = own.random.pick(own.own);
+      const { area, mapped } = pick(own.own, own.random);
       const count = Math.min(area.pages, 1 + own.random.below(12));
       const first = own.random.below(area.pages - count + 1);
       const write = own.random.below(2) === 0;
@@ -248,21 +251,22 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       const page = someKey(mapped, own.random);
       if (page === undefined || page < first || page >= first + count) return;
       const leaf = own.kernel.table.walk(area.addr + BigInt(page) * own.pages).leaf;
-      if (leaf?.protection.write !== write) throw new Error(`page ${page}: write is ${leaf?.protection.write}`);
+      if (leaf?.protection.write !== write)
+        throw new Error(`page ${page}: write is ${leaf?.protection.write}`);
     },
   },
   prepare: {
     weight: 2,
     refusals: ['ENOMEM'],
     run(own) {
-      if (own.own.length > 0) own.random.pick(own.own).area.prepare();
+      if (own.own.length > 0) pick(own.own, own.random).area.prepare();
     },
   },
   look: {
     weight: 10,
     run(own) {
       if (own.own.length === 0) return;
-      const { area, mapped } = own.random.pick(own.own);
+      const { area, mapped } = pick(own.own, own.random);
       for (let i = 0; i < 4; i++) {
         const page = own.random.below(area.pages);
         same(area.frameAt(page), mapped.get(page) ?? -1, `page ${page}`);
@@ -289,7 +293,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       const addresses = BigUint64Array.from(pages, (page) => own.sparse.addr + BigInt(page) * own.pages);
       translateMany(own.kernel.table, addresses, frames);
       for (const [i, page] of pages.entries())
-        if (page % own.lanes === own.lane) same(frames[i] as number, own.lanePages.get(page) ?? -1, `page ${page}`);
+        if (page % own.lanes === own.lane)
+          same(frames[i] as number, own.lanePages.get(page) ?? -1, `page ${page}`);
         else if (frames[i] !== -1 && (frames[i] as number) < FIRST_PAGE)
           throw new Error(`page ${page} maps frame ${frames[i]}`);
     },
@@ -298,7 +303,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     weight: 1,
     run(own) {
       if (own.own.length === 0) return;
-      const { area, mapped } = own.random.pick(own.own);
+      const { area, mapped } = pick(own.own, own.random);
       let count = 0;
       for (const run of own.kernel.table.leaves(area.addr, area.bytes)) count += run.count;
       same(count, mapped.size, 'leaves');
@@ -346,7 +351,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       } catch (error) {
         if (!(error instanceof VmError) || error.code !== 'EBUSY') throw error;
       }
-      for (const [won, expected] of own.won) same(own.contested.frameAt(won), expected, `contested page ${won}`);
+      for (const [won, expected] of own.won)
+        same(own.contested.frameAt(won), expected, `contested page ${won}`);
       if (own.won.size > 4) {
         const gone = someKey(own.won, own.random) as number;
         own.contested.unmap(gone);
@@ -376,7 +382,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     refusals: ['ENOMEM'],
     run(own) {
       if (own.vmallocs.length === 0) return;
-      const { address, bytes } = own.random.pick(own.vmallocs);
+      const { address, bytes } = pick(own.vmallocs, own.random);
       if (own.random.below(2) === 0) own.kernel.setMemoryRo(address, bytes / own.pageBytes);
       else own.kernel.setMemoryRw(address, bytes / own.pageBytes);
     },
@@ -415,7 +421,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     run(own) {
       if (own.devices.length >= 4) return;
       const physical = 0xf_0000_0000n + BigInt(own.random.below(64)) * own.pages;
-      own.devices.push(own.kernel.ioremap(physical, own.pageBytes * (1 + own.random.below(3)), { caller: callerOf(own.lane) }));
+      own.devices.push(
+        own.kernel.ioremap(physical, own.pageBytes * (1 + own.random.below(3)), {
+          caller: callerOf(own.lane),
+        }),
+      );
     },
   },
   iounmap: {
@@ -436,7 +446,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       if (own.random.below(8) !== 0) return;
       const text = own.kernel.vmallocinfo();
       for (const { address } of own.vmallocs)
-        if (!text.includes(address.toString(16))) throw new Error(`vmallocinfo lacks ${address.toString(16)}`);
+        if (!text.includes(address.toString(16)))
+          throw new Error(`vmallocinfo lacks ${address.toString(16)}`);
     },
   },
   mapTable: {
@@ -447,7 +458,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       const pfns = Uint32Array.from({ length: 1 + own.random.below(8) }, () => own.page());
       const isFree = pfns.every((_, i) => !own.ranged.has(page + i));
       try {
-        own.table.map(rangeOf(own) + BigInt(page) * own.pages, pfns, own.kernel.linux.protections.PAGE_KERNEL);
+        own.table.map(
+          rangeOf(own) + BigInt(page) * own.pages,
+          pfns,
+          own.kernel.linux.protections.PAGE_KERNEL,
+        );
         if (!isFree) throw new Error(`page ${page} of a range was mapped twice`);
         for (const [i, pfn] of pfns.entries()) own.ranged.set(page + i, pfn);
       } catch (error) {
@@ -491,7 +506,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       const block = own.random.below(BLOCKS);
       const at = blockAt(own, block);
       if (at === null || own.blocked.has(block)) return;
-      own.table.mapRange(at.va, at.bytes * BigInt(own.lane * BLOCKS + block), at.bytes, own.kernel.linux.protections.PAGE_KERNEL);
+      own.table.mapRange(
+        at.va,
+        at.bytes * BigInt(own.lane * BLOCKS + block),
+        at.bytes,
+        own.kernel.linux.protections.PAGE_KERNEL,
+      );
       own.blocked.add(block);
     },
   },
@@ -504,7 +524,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       if (at === null || !own.blocked.has(block)) return;
       splitLeaves(own.table, at.va, own.pageBytes);
       const pa = own.table.translate(at.va + at.bytes - 1n);
-      if (pa !== at.bytes * BigInt(own.lane * BLOCKS + block + 1) - 1n) throw new Error(`block ${block} maps ${pa}`);
+      if (pa !== at.bytes * BigInt(own.lane * BLOCKS + block + 1) - 1n)
+        throw new Error(`block ${block} maps ${pa}`);
     },
   },
   collapse: {

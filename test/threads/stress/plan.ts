@@ -1,18 +1,19 @@
 import type { AddressSpace, Description, FrameAllocator, PageTable } from '@vmarea/core';
 
-/** The objects that all threads of a stress use. */
+/** The objects that all threads of a stress test use. */
 export interface Shared extends Record<string, FrameAllocator | PageTable | AddressSpace> {
+  /** Where pages come from. */
   readonly frames: FrameAllocator;
-  /** Frames of tables alone. */
+  /** Where tables come from. */
   readonly tables: FrameAllocator;
   readonly kernel: AddressSpace;
   /** A page table by itself. Each thread maps in a range of its own, and all meet in the upper tables. */
   readonly table: PageTable;
 }
 
-/** Where threads meet: addresses of areas that the first thread made. */
+/** Where threads meet: first addresses of areas that the first thread has made. */
 export interface Places {
-  /** A sparse area. Page n belongs to thread n modulo `lanes`. */
+  /** A sparse area. Page n belongs to lane n modulo `lanes`. */
   readonly sparse: bigint;
   /** A sparse area of pages that belong to nobody: who maps one first has it. */
   readonly contested: bigint;
@@ -21,25 +22,14 @@ export interface Places {
   readonly lanes: number;
 }
 
-/** What one thread is told. */
-export interface ThreadJob {
+/** What a thread is told of the arena. */
+export interface Invitation {
   readonly description: Description<Shared>;
+  /** The name of the configuration. */
   readonly configuration: string;
   readonly places: Places;
-  /** Its lane in the places: 0 and up. */
+  /** What the thread has for itself in the places: 0 and up. */
   readonly lane: number;
-  readonly seed: number;
-  readonly operations: number;
-  /** By frame of `frames`: which lane has it, plus one; 0 for nobody. */
+  /** By frame of `frames`: the lane that has it, plus one; 0 for none. */
   readonly owners: SharedArrayBuffer;
-  /** Operations of all threads that are done: one word. */
-  readonly done: SharedArrayBuffer;
-  /** False: it stops where it is, with all that it has. True: it gives everything back first. */
-  readonly tidies: boolean;
-}
-
-/** What a thread says at its end. */
-export interface ThreadReport {
-  /** How often each operation ran, and how often it was refused. */
-  readonly counts: Readonly<Record<string, number>>;
 }

@@ -117,6 +117,11 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
     return this.group.registry.in(State.live).length;
   }
 
+  /** What this thread has freed and others may still hold: tables, in pieces. It waits for their quiescent points. */
+  get pending(): number {
+    return this.group.quiescence.waiting;
+  }
+
   /**
    * A quiescent point: says that this thread uses nothing any more that it has read from tables. Flushes that other
    * threads asked for reach this thread's sinks here, and tables that were taken out are given back once every thread
