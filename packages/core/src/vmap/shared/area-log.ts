@@ -83,6 +83,12 @@ export class AreaLog {
     return 4 * (this.#halfAt(tail & 1) + this.#halfWords - at - ENTRY_WORDS);
   }
 
+  /** Bytes for records that the half in use had when it was begun. */
+  get roomAtStart(): number {
+    const start = this.#halfAt(this.#place.tail & 1);
+    return 4 * (start + this.#halfWords - (this.#entry(start)?.next ?? start));
+  }
+
   get counts(): LogCounts {
     const [records, bytes, checkpoints] = [LogWord.records, LogWord.bytes, LogWord.checkpoints].map((at) =>
       Atomics.load(this.words, at),
