@@ -3,6 +3,8 @@ import { codeOf, refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { AddressSpace as Space } from '../../../packages/core/src/vmap/address-space.js';
 import { checkSpace, recoverSpace } from '../../../packages/core/src/vmap/share-space.js';
+import { LogWord } from '../../../packages/core/src/vmap/shared/log-layout.js';
+import { sharedPartOf } from '../../../packages/core/src/vmap/shared/shared-space.js';
 import { dyingAt } from './dying.js';
 import { aloneOf, type Member, teamOf } from './team.js';
 
@@ -59,6 +61,8 @@ describe('a thread that dies', () => {
       const code = codeOf(() => two.kernel.freeVmArea(two.kernel.getVmArea(PAGE)));
       expect(['none', 'EOWNERDEAD'], `step ${steps}`).toContain(code);
       recoverSpace(one.kernel);
+      // No area is closed any more: calls on its pages would wait for ever.
+      expect(sharedPartOf(Space.spaceOf(one.kernel))?.log.words[LogWord.closing]).toBe(0);
       expect(checkSpace(one.kernel).faults).toEqual([]);
       expect(checkSpace(two.kernel).faults).toEqual([]);
       const made = two.kernel.vmalloc(3n * PAGE);

@@ -22,7 +22,7 @@ export interface LazyAreaStats {
 }
 
 /** How a lazy area gets pages. */
-export interface Growth {
+interface Growth {
   readonly stats: LazyAreaStats;
   /**
    * Populates the chunk of a page that is used.

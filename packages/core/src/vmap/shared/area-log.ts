@@ -27,6 +27,9 @@ export interface LogCounts {
   readonly checkpoints: number;
 }
 
+/** How often the same tail is read. */
+const TRIES = 100;
+
 const NOWHERE: Place = { tail: -1, begun: -1, at: -1 };
 
 /**
@@ -80,6 +83,12 @@ export class AreaLog {
     return 4 * (this.#halfAt(tail & 1) + this.#halfWords - at - ENTRY_WORDS);
   }
 
+  /** Bytes for records that the half in use had when it was begun. */
+  get roomAtStart(): number {
+    const start = this.#halfAt(this.#place.tail & 1);
+    return 4 * (start + this.#halfWords - (this.#entry(start)?.next ?? start));
+  }
+
   get counts(): LogCounts {
     const [records, bytes, checkpoints] = [LogWord.records, LogWord.bytes, LogWord.checkpoints].map((at) =>
       Atomics.load(this.words, at),
@@ -91,11 +100,17 @@ export class AreaLog {
    * Reads what others have published since the last call.
    *
    * @returns `null` when there is nothing.
+   * @throws Error when somebody else wrote into the log.
    */
   read(): LogNews | null {
-    for (;;) {
+    for (let last = -1, tries = 0; ; tries++) {
       const tail = Atomics.load(this.words, LogWord.tail);
       if (tail === this.#place.tail) return null;
+      // A writer never changes the half in use. So only a new tail explains that it could not be read.
+      if (tail !== last) tries = 0;
+      else if (tries > TRIES)
+        throw new Error('the area log is damaged: its records are not those of its tail');
+      last = tail;
       const half = tail & 1;
       const begun = Atomics.load(this.words, LogWord.begun + half);
       // Read in between: the half was in use when `begun` was read, so `begun` is that of its use.

@@ -85,6 +85,8 @@ export class SharedChunks implements LazyGrowth {
 
   /** The caller has closed the area: no other thread populates it meanwhile. */
   shrink(page: number, count: number): number {
+    // What is there now counts for the most that ever was.
+    this.#peak = this.stats.peak;
     const first = Math.ceil(page / this.#chunkPages);
     const going = this.#chunksOf(first, Math.floor((page + count) / this.#chunkPages));
     for (const { frames } of going) this.#source.check(frames);

@@ -369,8 +369,9 @@ export class SharedSpace implements SpaceThreads {
 
   /** Begins the other half when this one is nearly full. */
   #makeRoom(): void {
-    const low = Math.min(LOW_ROOM, (this.log.words[LogWord.halfBytes] as number) / 4);
-    if (this.log.room >= low) return;
+    // When a checkpoint nearly fills a half, not every call may write one.
+    const low = Math.min(LOW_ROOM, this.log.roomAtStart / 2);
+    if (this.log.room >= Math.max(low, LEAST_ROOM)) return;
     this.log.begin(this.#checkpoint());
     if (this.log.room < LEAST_ROOM) throw this.#full();
   }
