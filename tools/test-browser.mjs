@@ -43,7 +43,7 @@ expect(isolated.stress?.operations === THREADS * Number(operations), 'operations
 console.log(`isolated: ${JSON.stringify(isolated)}`);
 const plain = await seenBy(chromium, 'plain', '');
 expect(plain.share?.startsWith('EPERM'), 'the page does not say why it cannot share memory', plain);
-expect(plain.leaves === 8, 'one thread does not work', plain);
+expect(plain.pages === 8, 'one thread does not work', plain);
 console.log(`plain: ${JSON.stringify(plain)}`);
 process.exit();
 

@@ -33,7 +33,7 @@ export class Quiescence {
 
   /**
    * Gives something back once every thread has passed a quiescent point. The caller has taken it out of the
-   * tables.
+   * tables, and has posted the flush.
    *
    * @param give - gives it back. Called from `quiesce` of this thread.
    */
@@ -45,9 +45,14 @@ export class Quiescence {
   /**
    * Notes that this thread holds nothing that it has read from the tables, and gives back what no other
    * thread can hold either.
+   *
+   * @param drop - drops what this thread holds, and delivers flushes. Called after the epoch is read: what is
+   *   retired later waits for the next quiescent point, since its flush may come after the delivery.
    */
-  pass(): void {
-    Atomics.store(this.#words, this.#mine, Atomics.load(this.#words, Word.epoch));
+  pass(drop?: () => void): void {
+    const epoch = Atomics.load(this.#words, Word.epoch);
+    drop?.();
+    Atomics.store(this.#words, this.#mine, epoch);
     if (this.#retired.length === 0) return;
     const seen = this.#oldest();
     // Oldest first. The list is in order.

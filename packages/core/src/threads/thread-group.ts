@@ -152,6 +152,11 @@ export class ThreadGroup {
       throw new VmError('EBUSY', 'this thread is in the middle of a call', {
         advice: 'call quiesce() between calls',
       });
+    this.quiescence.pass(() => this.#drop());
+  }
+
+  /** Drops what was read from tables, and delivers flushes. */
+  #drop(): void {
     for (const listener of this.#listeners) listener();
     this.flushes.deliver({
       flush: (posted) => {
@@ -161,7 +166,6 @@ export class ThreadGroup {
         for (const receiver of this.#receivers) receiver.forgetAll();
       },
     });
-    this.quiescence.pass();
   }
 
   /**

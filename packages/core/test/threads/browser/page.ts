@@ -17,6 +17,8 @@ interface Page {
   fetch(url: string, how: { method: string; body: string }): Promise<unknown>;
 }
 
+const VA = 0x40000000n;
+
 const page = globalThis as unknown as Page;
 
 /** What a call throws, in its own words. */
@@ -58,18 +60,19 @@ function stressed(): Promise<unknown> {
   });
 }
 
-/** Tables of one thread. */
+/** Tables of one thread. Returns how many of eight pages it translates. */
 function alone(): number {
   const memory = PhysicalMemory.create({ bytes: 1 << 20 });
   const frames = new FrameAllocator(memory);
   const table = new PageTable({ format: x86(4), memory, frames });
-  table.map(0x40000000n, frames.allocateMany(8), protection({ write: true }));
-  return [...table.leaves()].length;
+  table.map(VA, frames.allocateMany(8), protection({ write: true }));
+  const addresses = Array.from({ length: 8 }, (_, page) => VA + BigInt(page << 12));
+  return addresses.filter((va) => typeof table.translate(va) === 'bigint').length;
 }
 
 async function look(): Promise<unknown> {
   if (page.crossOriginIsolated) return { wait: messageOf(waitOnPage), stress: await stressed() };
-  return { share: messageOf(() => groupBuffers(2)), leaves: alone() };
+  return { share: messageOf(() => groupBuffers(2)), pages: alone() };
 }
 
 void look()

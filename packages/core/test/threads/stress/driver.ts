@@ -2,7 +2,7 @@ import { Control, type Orders, type Said } from './runner.js';
 import { type Arena, type Random, randomOf } from './station.js';
 
 /** A thread that runs somewhere: in Node or in a browser. */
-export interface Running {
+interface Running {
   /** Ends it wherever it is. Resolves when it runs no more. */
   end(): Promise<unknown>;
 }

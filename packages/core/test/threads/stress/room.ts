@@ -181,10 +181,9 @@ class RoomStation implements Station {
   #locked(): void {
     const words = this.#words;
     this.#group.lock(words, Word.lock, 'two words').with(() => {
-      words[Word.first] = (words[Word.first] as number) + 1;
-      const own = Word.own + this.#group.slot;
-      words[own] = (words[own] as number) + 1;
-      words[Word.second] = (words[Word.second] as number) + 1;
+      // A thread may be ended at the end of each round.
+      for (const at of [Word.first, Word.own + this.#group.slot, Word.second])
+        words[at] = (words[at] as number) + 1;
       require(words[Word.first] === words[Word.second], 'two threads hold the lock');
     });
   }
@@ -215,9 +214,10 @@ class RoomStation implements Station {
     const [one, other] = [this.#random.below(TABLE), this.#random.below(TABLE)];
     this.#group.sections.exclusive(() => {
       words[Word.exclusive] = (words[Word.exclusive] as number) + 1;
-      const first = words[Word.table + one] as number;
-      words[Word.table + one] = words[Word.table + other] as number;
-      words[Word.table + other] = first;
+      const swapped = [one, other].map((at) => words[Word.table + at] as number).reverse();
+      [one, other].forEach((at, index) => {
+        words[Word.table + at] = swapped[index] as number;
+      });
       words[Word.exclusive] = (words[Word.exclusive] as number) - 1;
     });
   }

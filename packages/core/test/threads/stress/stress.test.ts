@@ -5,7 +5,7 @@ import { createArena } from './room.js';
 
 /** `npm run threads` sets these. */
 const seed = Number(process.env.VMAREA_SEED ?? Date.now() % 2 ** 31);
-const operations = Number(process.env.VMAREA_OPERATIONS ?? 40_000);
+const operations = Number(process.env.VMAREA_OPERATIONS ?? 60_000);
 const kills = Number(process.env.VMAREA_KILLS ?? 20);
 const LONG = 3_600_000;
 

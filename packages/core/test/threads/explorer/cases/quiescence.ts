@@ -51,6 +51,50 @@ const late: ThreadBody = (shared, thread) => {
   };
 };
 
+/** Translates once, and goes on with the translation over its quiescent points until a flush takes it away. */
+const translating: ThreadBody = (shared, thread) => {
+  const group = attach(shared, thread);
+  const notes = notesOf(shared);
+  let copy = 0;
+  const forget = () => {
+    copy = 0;
+  };
+  group.onFlush({ flush: forget, forgetAll: forget });
+  return () => {
+    copy = Atomics.load(notes, SLOT);
+    for (let point = 0; point < 2; point++) {
+      group.quiesce();
+      if (copy === 1) expect(Atomics.load(notes, GIVEN) === 0, 'a translation leads to what was given back');
+    }
+    return copy === 1 ? 'kept' : 'dropped';
+  };
+};
+
+/** Takes the thing out, asks for a flush, and gives it back when it may. */
+const unmapping: ThreadBody = (shared, thread) => {
+  const group = attach(shared, thread);
+  const notes = notesOf(shared);
+  return () => {
+    Atomics.store(notes, SLOT, 0);
+    group.post(FLUSH);
+    group.quiescence.retire(() => Atomics.store(notes, GIVEN, 1));
+    group.quiescence.pass();
+    return group.quiescence.waiting === 0 ? 'given' : 'waits';
+  };
+};
+
+/** Asks for a flush of something else. */
+const posting: ThreadBody = (shared, thread) => {
+  const group = attach(shared, thread);
+  return () => {
+    group.post(FLUSH);
+    group.quiescence.pass();
+    return 'posted';
+  };
+};
+
+const FLUSH = { root: 1, va: 0n, bytes: 4096n, leafShift: 12, asid: 0, tables: [] };
+
 const quiescing = (threads: readonly ThreadBody[], mortal: readonly number[] = []): ThreadCase => {
   const one = groupCase({ threads, mortal });
   return {
@@ -85,5 +129,11 @@ export const cases: Record<string, ThreadCase> = {
   'two readers, one writer': quiescing([reading(1), reading(1), writing(2)]),
   'a reader that dies, one writer': quiescing([reading(2), writing(2)], [0]),
   'a reader that died before, one writer': besideTheDead([writing(1)]),
+  'a translation, and who takes away what it leads to': quiescing([translating, unmapping]),
+  'a translation, who takes away what it leads to, and another flush on its way': quiescing([
+    translating,
+    unmapping,
+    posting,
+  ]),
   'a reader that attaches late, one writer': quiescing([late, writing(1)]),
 };
