@@ -65,8 +65,7 @@ export class Registry {
 
   /** Takes an invitation back that nobody has used. */
   cancel(token: number): void {
-    const at = slotAt(slotOf(token));
-    Atomics.compareExchange(this.#words, at, State.invited, State.free);
+    this.#move(token, State.invited, State.free);
   }
 
   /** Gives a slot back: of a thread that leaves, or of one that recovery is done with. */
