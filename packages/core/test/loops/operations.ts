@@ -171,6 +171,23 @@ export const operations: Readonly<Record<string, Operation>> = {
     note(`copy: ${to === first ? 'onto itself' : Math.abs(to - first) < count ? 'overlapping' : 'apart'}`);
   },
 
+  put(world, random) {
+    const { first, count } = runIn(random);
+    const from = random.below(5);
+    const given = Int32Array.from({ length: from + 2 * count + random.below(3) }, () => random.word());
+    same(world, (loops) => loops.put(2 * first, given, from, count));
+  },
+
+  get(world, random) {
+    const { first, count } = runIn(random);
+    const from = random.below(5);
+    same(world, (loops) => {
+      const into = new Int32Array(from + 2 * count);
+      loops.get(2 * first, count, into, from);
+      return into.join();
+    });
+  },
+
   firstDifference(world, random, note) {
     const { first, count } = runIn(random);
     const other = placeOf(random, count);

@@ -77,6 +77,12 @@ export class TableRecords {
     );
     [this.#levels, this.#live, this.#owners] = views as [Int32Array, Int32Array, Int32Array];
     if (state === null) this.#words[NEXT_OWNER] = 1;
+    // Replaced, not asked for at each call: two calls of `add` are a part of each single page.
+    if (this.#isShared) {
+      this.add = (handle, entries) => {
+        if (handle >= 0) Atomics.add(this.#live, handle, entries);
+      };
+    }
     this.#first = frames.first;
     this.#frames = frames.frames;
   }
@@ -253,9 +259,7 @@ export class TableRecords {
 
   /** Adds to the live entries. A handle of -1 is ignored: foreign tables are not counted. */
   add(handle: number, entries: number): void {
-    if (handle < 0) return;
-    if (this.#isShared) Atomics.add(this.#live, handle, entries);
-    else this.#live[handle] = (this.#live[handle] as number) + entries;
+    if (handle >= 0) this.#live[handle] = (this.#live[handle] as number) + entries;
   }
 
   /** Adds to the live entries of each of several tables in adjacent frames. A handle of -1 is ignored. */

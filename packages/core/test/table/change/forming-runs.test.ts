@@ -151,6 +151,7 @@ describe('map forms runs', () => {
     if (level === undefined) throw new Error('no level');
     const call = {
       ...{ context: { plan }, maxLeafShift: 64, maxRunShift: 64, first: 0 },
+      changes: { shared: null },
       leaves: { level, plain: leafTemplate(plan, 0x703, 0), marked: null, others: null },
     } as unknown as MapCall;
     const table = { level, bank, word: 0 } as TableVisit;
