@@ -3,7 +3,7 @@ import { recoverFrames, type TakenBlock } from '../memory/frames/shared/recover-
 import type { SharedFrames } from '../memory/frames/shared/shared-frames.js';
 import { type RecoveredTables, recoverTables } from '../table/shared/recover-tables.js';
 import { TableRecords } from '../table/state/table-records.js';
-import type { KernelSpace } from '../vmap/kernel-space.js';
+import { type KernelSpace, structOf } from '../vmap/kernel-space.js';
 import { mendSpace, type SpaceMend } from '../vmap/shared/mend.js';
 import { sharedPartOf } from '../vmap/shared/shared-space.js';
 import type { Threads } from './threads.js';
@@ -84,13 +84,13 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
   for (const [, frames] of allocators) cached += recoverFrames(frames, { dead: [] }).cached;
   const tables = recoverTables(threads.tables.contexts, group, dead);
   const mended = spaces.map(mendSpace);
-  const mapped = mappedFrames(spaces);
+  const owned = ownedFrames(spaces);
   // Those that wait for the other threads have an owner: the recovery of tables.
   const leaving = new Set(tables.freed);
   const givenBack: TakenBlock[] = [];
   const held: TakenBlock[] = [];
   for (const [calls, frames] of allocators) {
-    dropOwners(calls, mapped);
+    dropOwners(calls, owned);
     const records = TableRecords.of(frames);
     const found = recoverFrames(frames, {
       dead,
@@ -98,7 +98,7 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
       isHeld: (pfn, _order, isOfCall) =>
         records.find(pfn) >= 0 ||
         leaving.has(pfn) ||
-        (isOfCall ? mapped.has(pfn) : calls.marks.has(pfn - calls.state.first)),
+        (isOfCall ? owned.has(pfn) : calls.marks.has(pfn - calls.state.first)),
       retire: (give) => group.quiescence.retire(give),
     });
     givenBack.push(...found.givenBack);
@@ -108,26 +108,29 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
   return { threads: names, tables, givenBack, held, cached, spaces: mended };
 }
 
-/** Frames that live areas map. What a call took and an area has is the first frame of a block among them. */
-function mappedFrames(spaces: readonly KernelSpace[]): Set<number> {
-  const mapped = new Set<number>();
-  for (const space of spaces) {
-    const { start, end } = space.linux.window;
-    // The last page of a window may lack a byte.
-    const bytes = (end - start) & -space.pages;
-    for (const { count, leafShift, pfn } of space.table.leaves(start, bytes)) {
-      const pages = count * 2 ** (leafShift - space.pageShift);
-      for (let i = 0; i < pages; i++) mapped.add(pfn + i);
+/**
+ * Frames that areas own: those that vmalloc memory and populated lazy areas map. Other areas map what belongs to
+ * somebody else.
+ */
+function ownedFrames(spaces: readonly KernelSpace[]): Set<number> {
+  const owned = new Set<number>();
+  for (const space of spaces)
+    for (const area of space.areas) {
+      const vm = structOf(area);
+      if (vm === null || (vm.owned === null && vm.lazy === null)) continue;
+      for (const { count, leafShift, pfn } of space.table.leaves(area.address, area.bytes)) {
+        const pages = count * 2 ** (leafShift - space.pageShift);
+        for (let i = 0; i < pages; i++) owned.add(pfn + i);
+      }
     }
-  }
-  return mapped;
+  return owned;
 }
 
-/** Frees blocks that an area owned and no live area maps: a death came between the end of the area and theirs. */
-function dropOwners(calls: SharedFrames, mapped: ReadonlySet<number>): void {
+/** Frees blocks that are marked as an area's and that none has: a death came between the end of the area and theirs. */
+function dropOwners(calls: SharedFrames, owned: ReadonlySet<number>): void {
   calls.marks.eachOwned((index) => {
     const pfn = calls.state.first + index;
-    if (mapped.has(pfn)) return;
+    if (owned.has(pfn)) return;
     calls.marks.set(index, false);
     calls.giveAny(pfn);
   });

@@ -36,6 +36,8 @@ export interface FrameCalls {
    */
   retire(pfns: ArrayLike<number>, length: number, order?: number): () => void;
   isAllocated(pfn: number, order: number): boolean;
+  /** True for a block that some thread has begun to free; see `retire`. */
+  isBeingFreed(pfn: number): boolean;
   stats(): FrameStats;
   readonly marks: OwnerMarks;
 }

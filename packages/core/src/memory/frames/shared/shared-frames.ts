@@ -131,6 +131,11 @@ export class SharedFrames implements FrameCalls {
     return index >= 0 && (Atomics.load(this.#heads, index) & ORDER_MASK) === order + 1;
   }
 
+  isBeingFreed(pfn: number): boolean {
+    const index = this.#indexOf(pfn);
+    return index >= 0 && (Atomics.load(this.#heads, index) & NAMED) !== 0;
+  }
+
   /** Counts what is in the caches as free blocks of order 0. */
   stats(): FrameStats {
     try {
