@@ -67,6 +67,7 @@ export { FrameAllocator, type FrameAllocatorOptions } from './memory/frames/fram
 export type { FrameSharing } from './memory/frames/frame-sharing.js';
 export type { FrameRange } from './memory/frames/frame-state.js';
 export type { FrameStats } from './memory/frames/frame-stats.js';
+export type { TakenBlock } from './memory/frames/shared/recover-frames.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
 export { type SparseImage, sparseBank } from './memory/sparse-bank.js';
 export { type AnyFormat, type AttachOptions, attach } from './sharing/attach.js';
@@ -97,6 +98,7 @@ export { isTranslated } from './table/page-range.js';
 export { PageTable } from './table/page-table.js';
 export { PageTableReader } from './table/page-table-reader.js';
 export type { ReadableTable } from './table/readable-table.js';
+export type { RecoveredTables, UndoneCall } from './table/shared/recover-tables.js';
 export { type Difference, type DiffOptions, diffTables } from './table/show/diff.js';
 export type { DifferenceSide } from './table/show/diff-side.js';
 export { type DumpOptions, dumpTables } from './table/show/dump.js';
@@ -152,5 +154,7 @@ export type {
   VmallocRequest,
 } from './vmap/options.js';
 export type { UserRange } from './vmap/pages/remap.js';
+export type { SpaceFault, SpaceFaultKind } from './vmap/shared/faults.js';
+export type { SpaceMend } from './vmap/shared/mend.js';
 export type { VreallocOptions } from './vmap/vmalloc/vrealloc.js';
 export { joinWords, mask, matches, or, toBigint, type Words, words, ZERO } from './words.js';

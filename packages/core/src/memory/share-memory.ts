@@ -8,7 +8,7 @@ import { LinearBank } from './linear-bank.js';
 import { PhysicalMemory } from './physical-memory.js';
 
 /** One bank of a memory that threads share. */
-export interface BankDescription {
+interface BankDescription {
   readonly source: BankSource;
   readonly base: bigint;
   readonly byteOffset: number;

@@ -25,22 +25,22 @@ interface Numbered {
 }
 
 /** A memory. */
-export type DescribedMemory = MemoryDescription & Numbered;
+type DescribedMemory = MemoryDescription & Numbered;
 
 /** An allocator with the memory of its frames. */
-export interface DescribedFrames extends FramesDescription, Numbered {
+interface DescribedFrames extends FramesDescription, Numbered {
   /** Index among the memories; -1 for frames without bytes. */
   readonly memory: number;
 }
 
 /** A page table with what it is made of. */
-export interface DescribedTable extends TableDescription, Numbered {
+interface DescribedTable extends TableDescription, Numbered {
   readonly memory: number;
   readonly frames: number;
 }
 
 /** An address space with what it is made of. */
-export interface DescribedSpace extends Numbered {
+interface DescribedSpace extends Numbered {
   readonly space: SpaceDescription;
   /** Its page table. */
   readonly table: TableDescription;

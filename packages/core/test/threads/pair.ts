@@ -18,7 +18,7 @@ import { type GroupBuffers, ThreadGroup } from '../../src/threads/thread-group.j
 import { x86 } from '../formats/x86.js';
 
 export const format: PageTableFormat = x86(4);
-export const BYTES: number = 64 * 4096;
+const BYTES: number = 64 * 4096;
 
 /** What a second thread is given. */
 export interface Given {

@@ -11,7 +11,7 @@ import { WORKS } from './job.js';
 import { measureWorkers, type WorkersRow } from './measure.js';
 
 /** What `vmarea-bench speed --workers N --json` prints. */
-export interface WorkersResult {
+interface WorkersResult {
   readonly command: 'speed --workers';
   readonly schema: 1;
   readonly machine: Machine;
