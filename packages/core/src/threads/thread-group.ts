@@ -111,9 +111,8 @@ export class ThreadGroup {
 
   /** True when a call of another live thread changes pages of some area. */
   get hasPins(): boolean {
-    for (const slot of this.registry.in(State.live))
-      if (slot !== this.slot && Atomics.load(this.#words, slotAt(slot) + SlotWord.pin) !== 0) return true;
-    return false;
+    const pinOf = (slot: number): number => Atomics.load(this.#words, slotAt(slot) + SlotWord.pin);
+    return this.registry.in(State.live).some((slot) => slot !== this.slot && pinOf(slot) !== 0);
   }
 
   /** A number that no other object of the group has. */

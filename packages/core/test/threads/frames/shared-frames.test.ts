@@ -102,7 +102,7 @@ describe('a FrameAllocator with threads', () => {
     expect(one.frames.allocate(6)).toBe(0);
   });
 
-  test('says EOWNERDEAD for a lock of a dead thread, and changes nothing', () => {
+  test('says EOWNERDEAD for a lock of a dead thread, and frees after the recovery', () => {
     const [one, other] = membersOf({ first: 0, frames: 200 }, 2) as Two;
     const list = [...one.frames.allocateMany(100)];
     const small = one.frames.allocateMany(3) as Float64Array;
@@ -113,20 +113,20 @@ describe('a FrameAllocator with threads', () => {
       () => one.frames.allocate(3),
       () => one.frames.allocateMany(40),
       () => one.frames.allocateMany(31),
-      () => one.frames.freeMany(list),
     ])
       expect(codeOf(call)).toBe('EOWNERDEAD');
     expect(one.frames.stats()).toEqual(before);
     expect(auditFrames(one.frames)).toEqual([{ pfn: null, what: 'thread 1 died in a call' }]);
-    // What waits for a quiescent point waits on.
+    // What is freed now waits: an undo must not fail.
     const waiting = one.frames.allocate();
+    one.frames.freeMany(list);
+    expect(codeOf(() => one.frames.free(list[0] as number))).toBe('EINVAL');
     one.group.quiescence.retire(one.frames.calls?.retire([waiting], 1) as () => void);
     expect(codeOf(() => one.group.quiesce())).toBe('EOWNERDEAD');
-    expect(one.group.quiescence.waiting).toBe(1);
+    expect(one.group.quiescence.waiting).toBe(2);
     // What it has at hand needs no lock.
     one.frames.free(small[0] as number);
     expect(recoverFrames(one.frames)).toMatchObject({ givenBack: [], held: [] });
-    one.frames.freeMany(list);
     one.group.quiesce();
     expect(one.group.quiescence.waiting).toBe(0);
     expect(one.frames.stats().free).toBe(198);

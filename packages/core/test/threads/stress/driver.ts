@@ -61,6 +61,8 @@ class Driver {
   /** Set while a pause waits for the threads. */
   #whenPaused: (() => void) | undefined;
   #finish: { resolve(): void; reject(why: Error): void } | undefined;
+  /** Threads that asked to be ended and have no successor yet. */
+  #dying = 0;
   /** Deaths are dealt with one after another. */
   #deaths: Promise<void> = Promise.resolve();
 
@@ -113,6 +115,7 @@ class Driver {
       this.#paused++;
       this.#whenPaused?.();
     }
+    if (said.kind === 'kill') this.#dying++;
     if (said.kind === 'kill')
       this.#deaths = this.#deaths.then(() => this.#kill(thread)).catch((error) => this.#fail(error));
     if (said.kind !== 'done') return;
@@ -120,7 +123,7 @@ class Driver {
       this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
     this.#threads.delete(thread);
     this.#whenPaused?.();
-    if (this.#threads.size === 0) this.#finish?.resolve();
+    if (this.#threads.size === 0 && this.#dying === 0) this.#finish?.resolve();
   }
 
   /** Ends a thread wherever it is, recovers while the others work, looks at everything, and replaces it. */
@@ -136,6 +139,7 @@ class Driver {
     await this.#pause();
     arena.account();
     this.#start();
+    this.#dying--;
     Atomics.store(this.#control, Control.pause, 0);
     Atomics.notify(this.#control, Control.pause);
   }
