@@ -85,8 +85,6 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
   const tables = recoverTables(threads.tables.contexts, group, dead);
   const mended = spaces.map(mendSpace);
   const owned = ownedFrames(spaces);
-  // Those that wait for the other threads have an owner: the recovery of tables.
-  const leaving = new Set(tables.freed);
   const givenBack: TakenBlock[] = [];
   const held: TakenBlock[] = [];
   for (const [calls, frames] of allocators) {
@@ -97,7 +95,8 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
       // An area may map what the thread's own code took, and does not own it then.
       isHeld: (pfn, _order, isOfCall) =>
         records.find(pfn) >= 0 ||
-        leaving.has(pfn) ||
+        // A live thread took it out of the tables, and frees it.
+        records.isWaiting(pfn) ||
         (isOfCall ? owned.has(pfn) : calls.marks.has(pfn - calls.state.first)),
       retire: (give) => group.quiescence.retire(give),
     });

@@ -227,6 +227,14 @@ export class TableRecords {
     Atomics.store(this.#owners, index, -1 - slot);
   }
 
+  /** True for a frame that some thread has taken out of the tables and not freed. */
+  isWaiting(pfn: number): boolean {
+    const index = pfn - this.#first;
+    return (
+      index >= 0 && index < this.#frames && this.#levels[index] === 0 && (this.#owners[index] as number) < 0
+    );
+  }
+
   /** Calls with each frame that a thread has taken out of the tables and not freed, and log2 of its frames. */
   eachHeld(slot: number, visit: (pfn: number, order: number) => void): void {
     for (let index = 0; index < this.#frames; index++) {
