@@ -2,10 +2,13 @@
 // names its seed; the threads' order is not repeated by it, but their operations are.
 import { root, run } from './support/run.mjs';
 
-const [operations = '2500000', kills = '2000', seed = String(Date.now() % 2 ** 31)] = process.argv.slice(2);
+const [operations = '10000000', kills = '2000', seed = String(Date.now() % 2 ** 31)] = process.argv.slice(2);
 const given = { VMAREA_OPERATIONS: operations, VMAREA_KILLS: kills, VMAREA_SEED: seed };
 process.exitCode = await run(
   process.execPath,
-  [`${root}node_modules/vitest/vitest.mjs`, 'run', '--project', '@vmarea/core', 'test/threads/stress'],
+  [
+    ...[`${root}node_modules/vitest/vitest.mjs`, 'run', '--no-file-parallelism'],
+    ...['--project', '@vmarea/core', '--project', 'repository', 'threads/stress/'],
+  ],
   { cwd: root, env: { ...process.env, ...given } },
 );
