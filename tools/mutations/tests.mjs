@@ -2,27 +2,58 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { root, run } from '../support/run.mjs';
 
+/** @typedef {{ project: string, which: string[] }} Tests */
+
 /**
- * Runs the tests that must notice a mutation, the quick ones first: most mutations of the engine fail in these, and random
- * operations take a minute.
+ * Runs the tests that must notice a mutation, the quick ones first: most mutations fail in these, and random operations take a
+ * minute.
  *
  * @param {string} copy - of the repository.
  * @param {import('./run.mjs').Mutation} mutation
  * @returns {Promise<string | null>} the first test that fails.
  */
-export async function firstFailure(copy, { file, by }) {
-  if (by !== undefined) {
-    const cases = ['test/conformance', '-t', `:${by.group}:`];
-    return firstFailureOf(copy, `@vmarea/${by.package}`, cases);
+export async function firstFailure(copy, mutation) {
+  for (const { project, which } of testsFor(mutation)) {
+    const failure = await firstFailureOf(copy, project, which);
+    if (failure !== null) return failure;
   }
-  const project = `@vmarea/${file.split('/')[1]}`;
-  if (project !== '@vmarea/core') return firstFailureOf(copy, project, []);
-  if (file.includes('/src/area/')) return firstFailureOf(copy, project, ['test/area']);
-  if (file.includes('/src/threads/')) return firstFailureOf(copy, project, ['test/threads']);
-  if (file.includes('/src/vmap/')) return firstFailureOf(copy, 'repository', ['test/vmap']);
-  const quick = ['test/table', 'test/format', '--exclude', '**/*.property.test.ts'];
-  return (await firstFailureOf(copy, project, quick)) ?? firstFailureOf(copy, project, ['.property.test.ts']);
+  return null;
 }
+
+/**
+ * @param {import('./run.mjs').Mutation} mutation
+ * @returns {Tests[]}
+ */
+function testsFor({ file, by, interleavings }) {
+  if (by !== undefined)
+    return [{ project: `@vmarea/${by.package}`, which: ['test/conformance', '-t', `:${by.group}:`] }];
+  const project = `@vmarea/${file.split('/')[1]}`;
+  if (interleavings !== undefined) {
+    const test = `interleavings of ${interleavings.join(' all go right: ')}$`;
+    return [{ project, which: ['test/threads/explorer/threads.test.ts', '-t', test] }];
+  }
+  if (project !== '@vmarea/core') return [{ project, which: [] }];
+  const isOf = (/** @type {string[]} */ ...parts) => parts.some((part) => file.includes(`/src/${part}`));
+  if (isOf('vmap/'))
+    return [
+      { project: 'repository', which: ['test/vmap/threads', ...QUICK] },
+      { project: 'repository', which: ['test/vmap'] },
+    ];
+  if (isOf('area/')) return [{ project, which: ['test/area'] }];
+  if (isOf('memory/frames/shared/')) return [{ project, which: ['test/threads/frames', ...QUICK] }];
+  if (isOf('threads/', 'sharing/', 'table/shared/', 'loops/shared-'))
+    return [
+      { project, which: ['test/threads', '--exclude', '**/{explorer,stress}/**', ...QUICK] },
+      { project, which: ['test/threads'] },
+    ];
+  return [
+    { project, which: ['test/table', 'test/format', ...QUICK] },
+    { project, which: ['.property.test.ts'] },
+  ];
+}
+
+/** Without random operations. */
+const QUICK = ['--exclude', '**/*.property.test.ts'];
 
 /**
  * Runs tests of a package in the copy until one fails.
@@ -45,7 +76,12 @@ async function firstFailureOf(copy, project, which) {
     'json',
     `--outputFile=${output}`,
   ];
-  const code = await run(process.execPath, [vitest, ...options, ...which], { cwd: copy, stdio: 'ignore' });
+  const code = await run(process.execPath, [vitest, ...options, ...which], {
+    cwd: copy,
+    stdio: 'ignore',
+    // A list may name a case that `npm test` leaves to the long mode.
+    env: { ...process.env, VMAREA_LONG: '1' },
+  });
   if (code === 0) return null;
   const report = JSON.parse(readFileSync(output, 'utf8'));
   for (const file of report.testResults) {

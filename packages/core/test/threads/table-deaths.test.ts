@@ -195,3 +195,48 @@ describe('a thread that dies in', () => {
     expect(seen.size).toBe(new Set([before, after]).size);
   });
 });
+
+const FORMS: readonly (readonly [
+  string,
+  'claimFrames' | 'claimLinear' | 'cas64',
+  (side: Side) => void,
+  number,
+])[] = [
+  ['a list', 'claimFrames', ({ table }) => table.map(VA, [5, 6, 7, 8], RW), 2],
+  ['a list of doubles', 'claimFrames', ({ table }) => table.map(VA, Float64Array.of(5, 6, 7, 8), RW), 2],
+  ['a range', 'claimLinear', ({ table }) => table.mapRange(VA, 5n * PAGE, 4n * PAGE, RW), 2],
+  ['a single page', 'cas64', ({ table }) => table.mapWords(0xffffc900, 0, 5, RW), 0],
+];
+
+test.each(FORMS)(
+  'a thread that dies where another one was first leaves the page of that one: %s',
+  (_name, step, run, page) => {
+    const prepare = ({ table }: Side): void => table.map(VA + 9n * PAGE, [9], RW);
+    const { one, two, lock, invitation } = stage({ name: '', prepare, run });
+    const { loops } = two;
+    const call = loops[step].bind(loops) as (...given: unknown[]) => never;
+    const bytes = sharedBytes(one, lock);
+    let kept: Uint8Array[] = [];
+    Object.assign(loops, {
+      [step]: (...given: unknown[]) => {
+        one.table.map(VA + BigInt(page) * PAGE, [0x99], RW);
+        const result = call(...given);
+        // It dies before it notes how much it has written.
+        kept = bytes.map((part) => part.slice());
+        Object.assign(loops, { [step]: call });
+        return result;
+      },
+    });
+    try {
+      run(two);
+    } catch {}
+    for (const [i, part] of bytes.entries()) part.set(kept[i] as Uint8Array);
+    one.group.registry.declareDead(invitation);
+    const did = one.group.sections.recovering(() => one.threads.recover(one.group.dead()));
+    expect(did.undone).toEqual([{ slot: 1, root: one.table.root, entries: page, isComplete: true }]);
+    expect([0, 1, 2, 3, 9].map((i) => one.table.translateWords(0xffffc900, i * 4096))).toEqual(
+      [0, 1, 2, 3, 9].map((i) => (i === page ? 0x99 : i === 9 ? 9 : -1)),
+    );
+    expect(wrongCounts(one)).toEqual([]);
+  },
+);

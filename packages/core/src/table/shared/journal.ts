@@ -1,5 +1,5 @@
 import { JOURNAL_WORDS } from '../../threads/layout.js';
-import type { SharedNote } from './notes.js';
+import { type ClaimedFrames, NoteKind, PENDING, type SharedNote } from './notes.js';
 
 /*
  * The journal of one thread: what its unfinished call has changed in shared tables, for a recovery after the
@@ -25,6 +25,22 @@ export const JournalState = {
 
 const NOTE_WORDS = 10;
 const PROGRESS = 7;
+
+/*
+ * A claim has three words more: where its frames are, and the first frame of a range. A list follows them, beyond
+ * `used`: the next note is written over it, since only the last claim can be one of which nobody knows how much
+ * is written.
+ */
+const CLAIM_WORDS = 3;
+const Form = {
+  /** A list that did not fit. */
+  unknown: 0,
+  range: 1,
+  /** One word for each frame. */
+  narrow: 2,
+  /** A double for each frame. */
+  wide: 3,
+} as const;
 
 /** Writes the journal of a thread. */
 export class Journal {
@@ -61,7 +77,7 @@ export class Journal {
   add(note: SharedNote): number {
     const words = this.#words;
     const at = this.#used;
-    const saved = note.saved?.length ?? 0;
+    const saved = note.kind === NoteKind.claim ? CLAIM_WORDS : (note.saved?.length ?? 0);
     if (this.#isFull || at + NOTE_WORDS + saved > JOURNAL_WORDS) {
       if (!this.#isFull) Atomics.store(words, STATE, JournalState.full);
       this.#isFull = true;
@@ -71,6 +87,7 @@ export class Journal {
     const numbers = [kind, level, bank, note.at, count, record, tables, progress, lo, hi];
     for (let i = 0; i < NOTE_WORDS; i++) words[at + i] = numbers[i] as number;
     if (note.saved !== null) words.set(note.saved, at + NOTE_WORDS);
+    if (note.frames !== null) writeFrames(words, at + NOTE_WORDS, note.frames, count);
     this.#used = at + NOTE_WORDS + saved;
     Atomics.store(words, USED, this.#used);
     return at;
@@ -115,10 +132,11 @@ export function readJournal(words: Int32Array): Journaled {
       at + NOTE_WORDS,
     ) as unknown as [number, number, number, number, number, number, number, number, number, number];
     at += NOTE_WORDS;
-    const length = kind === KIND_CLAIM ? 0 : 2 * count;
-    const saved = length === 0 ? null : words.slice(at, at + length);
-    at += length;
-    notes.push({ kind, level, bank, at: first, count, record, tables, progress, lo, hi, saved });
+    const isClaim = kind === NoteKind.claim;
+    const saved = isClaim ? null : words.slice(at, at + 2 * count);
+    const frames = isClaim && progress === PENDING ? readFrames(words, at, count) : null;
+    at += isClaim ? CLAIM_WORDS : 2 * count;
+    notes.push({ kind, level, bank, at: first, count, record, tables, progress, lo, hi, saved, frames });
   }
   const root = (Atomics.load(words, ROOT_HI) >>> 0) * 2 ** 32 + (Atomics.load(words, ROOT_LO) >>> 0);
   return { state: Atomics.load(words, STATE), root, notes };
@@ -130,5 +148,35 @@ export function clearJournal(words: Int32Array): void {
   Atomics.store(words, USED, FIRST);
 }
 
-/** The one kind of note without saved words. */
-const KIND_CLAIM = 1;
+/** Writes the frames of a claim. A list has a frame for each leaf: blocks are of ranges. */
+function writeFrames(words: Int32Array, at: number, { source, done }: ClaimedFrames, count: number): void {
+  const { narrow, wide } = source;
+  const list = at + CLAIM_WORDS;
+  const room = JOURNAL_WORDS - list;
+  if (narrow !== null) {
+    words[at] = count <= room ? Form.narrow : Form.unknown;
+    if (count <= room) words.set(narrow.subarray(done, done + count), list);
+  } else if (wide !== null) {
+    words[at] = 2 * count <= room ? Form.wide : Form.unknown;
+    if (2 * count <= room)
+      words.set(new Int32Array(wide.buffer, wide.byteOffset + 8 * done, 2 * count), list);
+  } else {
+    const start = source.start + done;
+    words[at] = Form.range;
+    words[at + 1] = start;
+    words[at + 2] = Math.floor(start / 2 ** 32);
+  }
+}
+
+/** The frames of a claim of which nobody knows how much is written. */
+function readFrames(words: Int32Array, at: number, count: number): ClaimedFrames | null {
+  const [form, lo, hi] = words.subarray(at, at + CLAIM_WORDS) as unknown as [number, number, number];
+  const list = at + CLAIM_WORDS;
+  const source = { narrow: null, wide: null, start: 0 };
+  if (form === Form.unknown) return null;
+  if (form === Form.range) return { source: { ...source, start: hi * 2 ** 32 + (lo >>> 0) }, done: 0 };
+  if (form === Form.narrow)
+    return { source: { ...source, narrow: new Uint32Array(words.subarray(list, list + count)) }, done: 0 };
+  const { buffer } = words.slice(list, list + 2 * count);
+  return { source: { ...source, wide: new Float64Array(buffer) }, done: 0 };
+}

@@ -1,8 +1,10 @@
 import type { LevelPlan } from '../../format/plan.js';
-import type { SharedRunLoops } from '../../loops/run-loops.js';
+import type { FrameSource, SharedRunLoops } from '../../loops/run-loops.js';
 import { type Bank, loopsOf } from '../../memory/bank.js';
+import { frameAt } from '../change/map/frame-source.js';
 import type { TableContext } from '../state/context.js';
 import { isLeaf } from '../state/entries.js';
+import { leafStart } from '../state/leaf-start.js';
 import { touched } from './touched.js';
 
 /** What a note tells of. */
@@ -19,6 +21,12 @@ export const NoteKind = {
 
 /** A claim of which nobody knows how much is written. */
 export const PENDING = -1;
+
+/** The frames of the leaves of a claim: those of a source from a page on. */
+export interface ClaimedFrames {
+  readonly source: FrameSource;
+  readonly done: number;
+}
 
 /** A run of entries that a call changes, and how to undo it. */
 export interface SharedNote {
@@ -40,6 +48,8 @@ export interface SharedNote {
   readonly hi: number;
   /** Two words for each entry: what was there; 0 where another thread had cleared it. */
   readonly saved: Int32Array | null;
+  /** Claims: the frames of the leaves; `null` when they are not known any more. */
+  readonly frames: ClaimedFrames | null;
 }
 
 /**
@@ -110,9 +120,11 @@ function undoClaim(
 
 /**
  * How many leaves a claim has written whose thread died in it. It wrote them in order into slots that were all
- * 0, so they are the ones that look like its own up to the first that does not.
+ * 0, so they are the ones that look like its own up to the first that does not. The next one may be a leaf of a
+ * thread that was first: its frame tells.
  */
 function pendingLeaves(context: TableContext, loops: SharedRunLoops, note: SharedNote): number {
+  const { frames } = note;
   const level = context.plan.levels[note.level] as LevelPlan;
   const mark = level.level.run?.set;
   const maskLo = ~(level.leafAddressLo | (mark?.lo ?? 0));
@@ -123,6 +135,8 @@ function pendingLeaves(context: TableContext, loops: SharedRunLoops, note: Share
     if ((lo | hi) === 0 || !isLeaf(level, lo, hi)) return i;
     const own = touched(context, level, note.lo, note.hi, lo & maskLo, hi & maskHi);
     if ((((lo ^ own.lo) & maskLo) | ((hi ^ own.hi) & maskHi)) !== 0) return i;
+    const frame = leafStart(context.plan, level, lo, hi, note.at / 2 + i);
+    if (frames !== null && frame !== frameAt(frames.source, frames.done + i * level.pages)) return i;
   }
   return note.count;
 }

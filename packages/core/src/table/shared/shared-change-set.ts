@@ -13,7 +13,7 @@ import { childPfn, isLeaf, isTable, linkWords } from '../state/entries.js';
 import { bankOfTable } from '../state/table-banks.js';
 import type { TableVisit } from '../state/table-visit.js';
 import { newTable } from '../state/tables.js';
-import { NoteKind } from './notes.js';
+import { type ClaimedFrames, NoteKind } from './notes.js';
 import type { OwnNote, SharedUndoLog } from './shared-undo-log.js';
 import { touched } from './touched.js';
 
@@ -105,12 +105,14 @@ export class SharedChangeSet extends ChangeSet implements SharedWrites {
     count: number,
     tables: number,
     leaves: EntryTemplate,
+    frames: ClaimedFrames,
     write: () => number,
     call: { readonly written: number },
   ): number {
     const { counters, records } = this.context;
     const at = word + 2 * slot;
-    const note = this.log.claim(level.index, bank, at, count, record, tables, leaves.lo, leaves.hi);
+    const { lo, hi } = leaves;
+    const note = this.log.claim(level.index, bank, at, count, record, tables, lo, hi, frames);
     const result = write();
     const written = result === WRITTEN ? count : call.written;
     this.log.claimed(note, written);

@@ -75,7 +75,8 @@ export class SharedSinglePages implements SinglePageCalls {
     const { address, last, levels } = context.plan;
     const { lo, hi } = this.#flags;
     const log = this.#threads.log(context);
-    const note = log.claim(last, this.#bank, this.#at, 1, this.#record, 1, lo, hi);
+    const frames = { source: { narrow: null, wide: null, start: pfn }, done: 0 };
+    const note = log.claim(last, this.#bank, this.#at, 1, this.#record, 1, lo, hi, frames);
     const loops = loopsOf(this.#bank);
     const isDone = loops.cas64(this.#at, 0, 0, lo | entryLo(address, pfn), hi | entryHi(address, pfn));
     log.claimed(note, isDone ? 1 : 0);

@@ -2,7 +2,7 @@ import { type Bank, loopsOf } from '../../memory/bank.js';
 import { UndoLog } from '../change/set/undo-log.js';
 import type { TableContext } from '../state/context.js';
 import type { Journal } from './journal.js';
-import { NoteKind, PENDING, type SharedNote, undoNote } from './notes.js';
+import { type ClaimedFrames, NoteKind, PENDING, type SharedNote, undoNote } from './notes.js';
 
 /** A note of this thread, and where it is in the journal: -1 when it is not. */
 export interface OwnNote extends SharedNote {
@@ -39,8 +39,9 @@ export class SharedUndoLog extends UndoLog {
     tables: number,
     lo: number,
     hi: number,
+    frames: ClaimedFrames,
   ): OwnNote {
-    return this.#add(NoteKind.claim, level, bank, at, count, record, tables, PENDING, lo, hi, null);
+    return this.#add(NoteKind.claim, level, bank, at, count, record, tables, PENDING, lo, hi, null, frames);
   }
 
   /** Notes how much a claim has written. */
@@ -116,12 +117,13 @@ export class SharedUndoLog extends UndoLog {
     lo: number,
     hi: number,
     saved: Int32Array | null,
+    frames: ClaimedFrames | null = null,
   ): OwnNote {
     const context = this.#context;
     const journal = this.#journal;
     const index = context.memory.banks.indexOf(bank);
     const note = {
-      ...{ kind, level, bank: index, at, count, record, tables, progress, lo, hi, saved },
+      ...{ kind, level, bank: index, at, count, record, tables, progress, lo, hi, saved, frames },
       journaled: -1,
     };
     if (journal !== null) {

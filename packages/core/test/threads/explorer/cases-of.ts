@@ -1,14 +1,46 @@
 import { type Bundle, bundleCases, type Replacement } from './bundle.js';
 
+const src = 'packages/core/src/';
+
 /** A ring of two entries laps soon. */
 const SMALL_RING: Replacement = {
-  file: 'packages/core/src/threads/layout.ts',
+  file: `${src}threads/layout.ts`,
   find: 'RING: number = 1024',
   replace: 'RING: number = 2',
 };
 
+/** Tables of eight entries, and few words to prepare for each execution. */
+const SMALL_ROOMS: readonly Replacement[] = [
+  { file: `${src}format/validate.ts`, find: 'pageShift !== 12 &&', replace: 'pageShift !== 6 &&' },
+  { file: `${src}memory/bank.ts`, find: 'pageShift === 12 ||', replace: 'pageShift === 6 ||' },
+  {
+    file: `${src}memory/frames/frame-layout.ts`,
+    find: 'CACHE_WORDS: number = 64',
+    replace: 'CACHE_WORDS: number = 4',
+  },
+  { file: `${src}memory/frames/shared/shared-frames.ts`, find: 'BATCH = 32', replace: 'BATCH = 2' },
+  { file: `${src}threads/layout.ts`, find: 'RING: number = 1024', replace: 'RING: number = 16' },
+  {
+    file: `${src}threads/layout.ts`,
+    find: 'JOURNAL_WORDS: number = 16384',
+    replace: 'JOURNAL_WORDS: number = 256',
+  },
+];
+
+/** Areas in such pages. Who frees one looks once for a call that is in it, before it waits. */
+const SMALL_AREAS: readonly Replacement[] = [
+  { file: `${src}area/page-units.ts`, find: "'pageShift', 12, 16", replace: "'pageShift', 6, 16" },
+  { file: `${src}vmap/shared/shared-space.ts`, find: 'LOOKS = 1000', replace: 'LOOKS = 1' },
+];
+
+const smaller: Readonly<Record<string, readonly Replacement[]>> = {
+  'flush-ring': [SMALL_RING],
+  tables: SMALL_ROOMS,
+  frames: SMALL_ROOMS,
+  areas: [...SMALL_ROOMS, ...SMALL_AREAS],
+};
+
 /** The cases of one file in `cases/`, with what makes them small. */
 export function casesOf(file: string, faults: readonly Replacement[] = []): Promise<Bundle> {
-  const smaller = file === 'flush-ring' ? [SMALL_RING] : [];
-  return bundleCases(new URL(`./cases/${file}.ts`, import.meta.url), [...smaller, ...faults]);
+  return bundleCases(new URL(`./cases/${file}.ts`, import.meta.url), [...(smaller[file] ?? []), ...faults]);
 }

@@ -26,6 +26,8 @@ export interface ThreadCase {
    * @param outcomes - what each thread gave; `died` for a thread that died.
    */
   finish?(shared: readonly SharedArrayBuffer[], outcomes: readonly string[]): void;
+  /** Takes longer than some five seconds: only the long mode runs it. */
+  readonly isLong?: boolean;
   /** A word's name, for messages. */
   nameOf?(buffer: number, word: number): string;
 }

@@ -169,7 +169,8 @@ function writeBlocks(call: MapCall, table: TableVisit, slot: number, at: number,
   if (changes.shared !== null) {
     const { plain } = leavesOf(call, level);
     const write = (): number => writeLeaves(call, table, slot, blocks, linear, at);
-    const isWhole = changes.shared.claim(table, slot, blocks, 1, plain, write, call) === WRITTEN;
+    const frames = { source: linear, done: at };
+    const isWhole = changes.shared.claim(table, slot, blocks, 1, plain, frames, write, call) === WRITTEN;
     counters.entriesRead += blocks;
     if (isWhole || call.written > 0) return isWhole ? blocks : call.written;
     return replaceTable(call, table, slot, at);

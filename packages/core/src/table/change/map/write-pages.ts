@@ -26,7 +26,7 @@ export function writePages(call: MapCall, table: TableVisit): void {
   if (changes.shared !== null && !isNew) {
     const { plain } = leavesOf(call, level);
     const write = (): number => writeLeaves(call, table, slot, pages, source, done);
-    const result = changes.shared.claim(table, slot, pages, tables, plain, write, call);
+    const result = changes.shared.claim(table, slot, pages, tables, plain, { source, done }, write, call);
     if (result === WRITTEN) return;
     if (result >= 0) throw occupied(call, level, bank, at + 2 * result, done + result);
     const bad = done + unfit(result);

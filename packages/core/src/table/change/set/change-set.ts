@@ -1,5 +1,6 @@
 import type { EntryTemplate } from '../../../entry-template.js';
 import type { LevelPlan } from '../../../format/plan.js';
+import type { FrameSource } from '../../../loops/run-loops.js';
 import { type Bank, loopsOf } from '../../../memory/bank.js';
 import type { PageRange } from '../../page-range.js';
 import type { TableContext } from '../../state/context.js';
@@ -20,6 +21,7 @@ export interface SharedWrites {
    * @param table - the table, or the first of several that follow each other.
    * @param tables - how many tables the leaves fill; 1 for one, or a part of one.
    * @param leaves - the leaves without their frames.
+   * @param frames - their frames, from a page of the source on.
    * @param write - writes them, and answers as `SharedRunLoops.claimFrames`.
    * @param call - tells how many it has written when that was not all.
    * @returns what `write` returns.
@@ -30,6 +32,7 @@ export interface SharedWrites {
     count: number,
     tables: number,
     leaves: EntryTemplate,
+    frames: { readonly source: FrameSource; readonly done: number },
     write: () => number,
     call: { readonly written: number },
   ): number;

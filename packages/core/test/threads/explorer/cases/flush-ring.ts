@@ -115,7 +115,10 @@ export const cases: Record<string, ThreadCase> = {
   'one posts with tables, one delivers': groupCase({ threads: [posting(1, 1), delivering(1, 1)] }),
   'one posts and laps, one delivers': groupCase({ threads: [posting(3), delivering(2)] }),
   'two post, one delivers': groupCase({ threads: [posting(1), posting(1), delivering(1)] }),
-  'two post and lap, one delivers': groupCase({ threads: [posting(2), posting(1), delivering(1)] }),
+  'two post and lap, one delivers': groupCase({
+    threads: [posting(2), posting(1), delivering(1)],
+    isLong: true,
+  }),
   'one posts and dies, one delivers': groupCase({
     threads: [posting(2), delivering(2)],
     mortal: [0],

@@ -119,6 +119,7 @@ export const cases: Record<string, ThreadCase> = {
   'a holder and two others': lockCase([holding, locking, locking]),
   'a holder that dies, one that takes it and one that waits': lockCase([holding, locking, awaiting], {
     mortal: [0],
+    isLong: true,
   }),
   'one that waits until nobody has it': lockCase([locking, awaiting], { mortal: [0] }),
   'a dead holder, and two recoveries': heldByTheDead([seizing, seizing]),

@@ -93,7 +93,7 @@ function finish(_shared: readonly SharedArrayBuffer[], outcomes: readonly string
 export const cases: Record<string, ThreadCase> = {
   'one inside, one exclusive': sectionsCase([inside, exclusive]),
   'two exclusive': sectionsCase([exclusive, exclusive]),
-  'two inside, one exclusive': sectionsCase([inside, inside, exclusive]),
+  'two inside, one exclusive': { ...sectionsCase([inside, inside, exclusive]), isLong: true },
   'a death inside, one exclusive': sectionsCase([inside, exclusive], [0]),
   'a death exclusive, one inside': sectionsCase([inside, exclusive], [1]),
   'a death of one of two exclusive': sectionsCase([exclusive, exclusive], [0]),

@@ -1,0 +1,190 @@
+import {
+  AddressSpace,
+  check,
+  type FrameAllocator,
+  type PageTable,
+  type PhysicalMemory,
+  recover,
+  type Shareables,
+  share,
+  Threads,
+} from '../../../../src/index.js';
+import { adoptFrames } from '../../../../src/memory/frames/shared/describe-frames.js';
+import { adoptMemory } from '../../../../src/memory/share-memory.js';
+import type { DescribedParts, Description } from '../../../../src/sharing/share.js';
+import { adoptTable } from '../../../../src/table/shared/share-table.js';
+import { SlotWord, State, slotAt } from '../../../../src/threads/layout.js';
+import { ThreadGroup } from '../../../../src/threads/thread-group.js';
+import { adoptSpace } from '../../../../src/vmap/share-space.js';
+import type { ThreadBody, ThreadCase } from '../thread-case.js';
+import { expect } from './group.js';
+import { small, smallLinux } from './small-format.js';
+
+/** What a thread has of a case over whole rooms. */
+export interface Rooms {
+  readonly threads: Threads;
+  readonly frames: FrameAllocator;
+  /** `null` in a case of frames alone. */
+  readonly table: PageTable | null;
+  /** `null` in a case without areas. */
+  readonly kernel: AddressSpace | null;
+}
+
+/** How such a case begins, what its threads do, and what holds at its end. */
+export interface RoomsCase {
+  /** Makes what is shared. */
+  readonly make: (threads: Threads) => Shareables;
+  readonly bodies: readonly RoomsBody[];
+  readonly mortal?: readonly number[];
+  /** Waits that may end by their timeout; 0 when omitted. */
+  readonly timeouts?: number;
+  readonly isLong?: boolean;
+  /** Looks at the end, before and after the recovery of all that threads left. */
+  readonly finish?: (rooms: Rooms, outcomes: readonly string[]) => void;
+}
+
+/** Prepares a thread (not explored), and gives what it does (explored). */
+export type RoomsBody = (rooms: Rooms, thread: number) => () => string;
+
+/** The shared buffers after a case's beginning, and what names them. */
+interface Template {
+  readonly bytes: readonly Uint8Array[];
+  readonly parts: DescribedParts;
+  readonly buffers: readonly SharedArrayBuffer[];
+  /** Of each thread, and of one that looks at the end. */
+  readonly invitations: readonly number[];
+}
+
+/**
+ * A case over the real allocator and page table. Each thread of the explorer makes the beginning once: it is the same
+ * in all of them. Then only the bytes of the case's buffers count.
+ */
+export function roomsCase({ make, bodies, finish = () => {}, ...rest }: RoomsCase): ThreadCase {
+  let made: Template | undefined;
+  const template = (): Template => {
+    made ??= templateOf(bodies.length, make);
+    return made;
+  };
+  const control = (): number => template().buffers.indexOf(template().parts.group.control);
+  const groupOf = (shared: readonly SharedArrayBuffer[], thread: number): ThreadGroup =>
+    new ThreadGroup(partsIn(template(), shared).group, template().invitations[thread] as number);
+  return {
+    get buffers() {
+      return template().bytes.map(({ length }) => length);
+    },
+    setup(shared) {
+      for (const [i, bytes] of template().bytes.entries())
+        new Uint8Array(shared[i] as SharedArrayBuffer).set(bytes);
+    },
+    threads: bodies.map(
+      (body): ThreadBody =>
+        (shared, thread) =>
+          body(roomsIn(partsIn(template(), shared), groupOf(shared, thread)), thread),
+    ),
+    ...rest,
+    declareDead(shared, thread) {
+      const words = new Int32Array(shared[control()] as SharedArrayBuffer);
+      const at = slotAt(slotOfThread(thread)) + SlotWord.state;
+      Atomics.store(words, at, (Atomics.load(words, at) & -8) | State.dead);
+    },
+    deathWords: (thread) => [control(), slotAt(slotOfThread(thread)) + SlotWord.state, 1],
+    finish(shared, outcomes) {
+      const rooms = roomsIn(partsIn(template(), shared), groupOf(shared, bodies.length));
+      if (!outcomes.includes('died')) expectWhole(rooms);
+      finish(rooms, outcomes);
+      // Frees what the threads have retired, and mends what a dead one left.
+      for (const token of template().invitations.slice(0, -1))
+        rooms.threads.group.registry.declareDead(token);
+      recover(rooms.threads);
+      rooms.threads.quiesce();
+      expectWhole(rooms);
+      finish(rooms, outcomes);
+      expectNothingLost(rooms, outcomes);
+    },
+    nameOf(buffer, word) {
+      const names = ['control', 'journal', 'memory'];
+      const { parts, buffers } = template();
+      const isRecords = buffers[buffer] === parts.tables[0]?.records;
+      return `${isRecords ? 'records' : buffers[buffer] === parts.allocators[0]?.state ? 'frames' : names[buffer]} word ${word}`;
+    },
+  };
+}
+
+/** The creator has left slot 0. */
+function slotOfThread(thread: number): number {
+  return thread + 1;
+}
+
+function templateOf(count: number, make: RoomsCase['make']): Template {
+  const threads = Threads.create({ most: count + 2, logBytes: 32 << 10 });
+  const things = make(threads);
+  const descriptions = Array.from({ length: count + 1 }, () => share(things));
+  threads.leave();
+  const { parts } = descriptions[0] as Description;
+  const buffers: SharedArrayBuffer[] = [];
+  withBuffers(parts, (buffer) => {
+    if (!buffers.includes(buffer)) buffers.push(buffer);
+    return buffer;
+  });
+  return {
+    ...{ parts, buffers },
+    bytes: buffers.map((buffer) => new Uint8Array(buffer).slice()),
+    invitations: descriptions.map(({ thread }) => thread),
+  };
+}
+
+/** The description of a case's beginning with the buffers of the case. */
+function partsIn({ parts, buffers }: Template, shared: readonly SharedArrayBuffer[]): DescribedParts {
+  return withBuffers(
+    parts,
+    (buffer) => shared[buffers.indexOf(buffer)] as SharedArrayBuffer,
+  ) as DescribedParts;
+}
+
+/** A copy of plain data with other buffers. */
+function withBuffers(value: unknown, replace: (buffer: SharedArrayBuffer) => SharedArrayBuffer): unknown {
+  if (value instanceof SharedArrayBuffer) return replace(value);
+  if (Array.isArray(value)) return value.map((one) => withBuffers(one, replace));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withBuffers(one, replace)]));
+}
+
+/** As `attach` makes it. It would give the objects of the execution before. */
+function roomsIn({ memories, allocators, tables, spaces }: DescribedParts, group: ThreadGroup): Rooms {
+  const threads = new Threads(group);
+  const memory = memories.map((one) => adoptMemory(one));
+  const [described] = allocators as [DescribedParts['allocators'][number]];
+  const frames = adoptFrames(described, threads, memory[described.memory] ?? null);
+  const table = tables.map((one) =>
+    adoptTable(one, { format: small, memory: memory[one.memory] as PhysicalMemory, frames, threads }),
+  );
+  const kernels = spaces.map((one) => {
+    const parts = { format: small, linux: smallLinux, memory: memory[one.memory] as PhysicalMemory, frames };
+    const kernel = adoptSpace(one.space, parts, group, (options) =>
+      adoptTable(one.table, { ...options, threads } as Parameters<typeof adoptTable>[1]),
+    );
+    threads.here.spaces.add(AddressSpace.spaceOf(kernel));
+    return kernel;
+  });
+  return { threads, frames, table: table[0] ?? null, kernel: kernels[0] ?? null };
+}
+
+/** Tables, counts, free lists and caches agree. */
+function expectWhole({ threads }: Rooms): void {
+  const { findings } = check(threads);
+  expect(findings.length === 0, findings.map(({ text }) => text).join('; '));
+}
+
+/** Every frame that is not free is a table, or one that a thread said it has. */
+function expectNothingLost({ frames, threads }: Rooms, outcomes: readonly string[]): void {
+  const held = outcomes.flatMap((outcome) =>
+    [...outcome.matchAll(/has (\d+)/g)].map(([, pfn]) => Number(pfn)),
+  );
+  expect(new Set(held).size === held.length, `two threads have one frame: ${held}`);
+  for (const pfn of held) expect(frames.isAllocated(pfn), `frame ${pfn} is a thread's, and free`);
+  const tables = threads.tables.contexts.length === 0 ? 0 : check(threads).tables;
+  const { allocated } = frames.stats();
+  // What a dead thread's own code took is nobody's.
+  if (!outcomes.includes('died'))
+    expect(allocated === held.length + tables, `${allocated} frames, ${held.length} taken, ${tables} tables`);
+}
