@@ -43,6 +43,7 @@ export class FlushRing {
   readonly #words: Int32Array;
   readonly #ring: number;
   readonly #mine: number;
+  readonly #slot: number;
   /** Tables of a flush whose own entry comes after theirs: tickets of one flush are adjacent. */
   #tables: number[] = [];
 
@@ -50,6 +51,7 @@ export class FlushRing {
     this.#words = words;
     this.#ring = ringAt(slots);
     this.#mine = slotAt(slot) + SlotWord.flushed;
+    this.#slot = slot;
   }
 
   /** Asks all other threads for a flush. */
@@ -68,9 +70,9 @@ export class FlushRing {
   }
 
   /**
-   * Delivers what other threads, and this one, have asked for since the last call.
+   * Delivers what other threads have asked for since the last call.
    *
-   * @param receiver - gets them in their order. What this thread posted comes, too: to forget twice is sound.
+   * @param receiver - gets them in their order, without those of this thread: its sinks got them at once.
    */
   deliver(receiver: FlushReceiver): void {
     const words = this.#words;
@@ -124,7 +126,7 @@ export class FlushRing {
     Atomics.store(words, at + 4, Number(BigInt.asIntN(32, b >> 32n)));
     Atomics.store(words, at + 5, packed);
     Atomics.store(words, at + 6, root | 0);
-    Atomics.store(words, at + 7, (kind << 8) | Math.floor(root / 2 ** 32));
+    Atomics.store(words, at + 7, (this.#slot << 16) | (kind << 8) | Math.floor(root / 2 ** 32));
     Atomics.store(words, at, ready(ticket));
   }
 
@@ -137,7 +139,8 @@ export class FlushRing {
       Atomics.load(words, at + i),
     ) as [number, number, number, number, number, number, number];
     if (Atomics.load(words, at) !== ready(ticket)) return false;
-    const kind = kindHi >>> 8;
+    if (kindHi >>> 16 === this.#slot) return true;
+    const kind = (kindHi >>> 8) & 0xff;
     if (kind === KIND_TABLE) {
       this.#tables.push((aHi >>> 0) * 2 ** 32 + (aLo >>> 0));
       return true;

@@ -94,8 +94,8 @@ interface Replaced {
  *
  * @param table - any page table in the memory.
  * @throws VmError `EINVAL` when a page table in another memory takes its tables from the same allocator, when
- *   an `AddressSpace` has its tables in this memory or takes pages from such an allocator, or the table was
- *   destroyed; `EBUSY` while a batch of a page table in this memory owes a flush, or from
+ *   an `AddressSpace` has its tables in this memory or takes pages from such an allocator, when threads share page
+ *   tables in it, or the table was destroyed; `EBUSY` while a batch of a page table in this memory owes a flush, or from
  *   within the sink or callback of one; `EFAULT` when the memory lost bytes; `EPERM` when its root is in
  *   read-only memory.
  */
@@ -105,6 +105,7 @@ export function takeSnapshot<C extends Controls>(table: PageTable<C>): Snapshot 
 
 function take(context: TableContext): Snapshot {
   requireIdle(context);
+  requireOneThread(context);
   requireOneMemory(context);
   requireNoAreas(context);
   return new TakenSnapshot(context.memory);
@@ -162,6 +163,7 @@ function restore(context: TableContext, snapshot: Snapshot): void {
     throw new VmError('EINVAL', 'the snapshot is of another memory or another allocator');
   }
   requireIdle(context);
+  requireOneThread(context);
   requireOneMemory(context);
   requireNoAreas(context);
   if (!holdsOwner(copy, owner)) {
@@ -235,6 +237,14 @@ function requireIdle(context: TableContext): void {
       });
     }
   }
+}
+
+/** Refuses where other threads may be in the middle of a call: a restore would take it back by half. */
+function requireOneThread({ memory }: TableContext): void {
+  if (!TableRecords.over(memory).flatMap(tablesOf).some(({ sharing }) => sharing !== null)) return;
+  throw new VmError('EINVAL', 'threads share page tables in this memory', {
+    advice: 'take snapshots of memory whose tables were made without `threads`',
+  });
 }
 
 /**

@@ -100,11 +100,12 @@ function delivering(rounds: number, tables = 0): ThreadBody {
 function mended(shared: readonly SharedArrayBuffer[]): void {
   const words = controlOf(shared);
   const ring = new FlushRing(words, SLOTS, 2);
-  new FlushRing(words, SLOTS, 1).mend();
+  const poster = new FlushRing(words, SLOTS, 1);
+  poster.mend();
   Atomics.store(words, slotAt(2) + SlotWord.flushed, Atomics.load(words, Word.flushes));
   const got = new Copies(0);
   for (let n = 1; n <= 9; n++) {
-    ring.post(flushOf(2, n, 0));
+    poster.post(flushOf(2, n, 0));
     ring.deliver(got);
   }
   expect(got.forgot === 0 && got.last[2] === 9, 'the ring is not whole after mend');
