@@ -36,12 +36,13 @@ function testsFor({ file, by, interleavings }) {
   const isOf = (/** @type {string[]} */ ...parts) => parts.some((part) => file.includes(`/src/${part}`));
   if (isOf('vmap/'))
     return [
-      { project: 'repository', which: ['test/vmap/threads', ...QUICK] },
+      { project: 'repository', which: ['test/vmap/threads', '--exclude', '**/death.test.ts', ...QUICK] },
+      { project: 'repository', which: ['test/vmap/threads/death'] },
       { project: 'repository', which: ['test/vmap'] },
     ];
   if (isOf('area/')) return [{ project, which: ['test/area'] }];
   if (isOf('memory/frames/shared/')) return [{ project, which: ['test/threads/frames', ...QUICK] }];
-  if (isOf('threads/', 'sharing/', 'table/shared/', 'loops/shared-'))
+  if (isOf('threads/', 'sharing/', 'table/shared/', 'table/state/table-records', 'loops/shared-'))
     return [
       { project, which: ['test/threads', '--exclude', '**/{explorer,stress}/**', ...QUICK] },
       { project, which: ['test/threads'] },

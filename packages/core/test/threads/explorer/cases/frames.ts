@@ -3,7 +3,7 @@ import type { ThreadCase } from '../thread-case.js';
 import { codeOr } from './group.js';
 import { type RoomsBody, roomsCase } from './rooms.js';
 
-/** An allocator of a few frames. The last thread's cache has some of them at hand, where a case says so. */
+/** An allocator of a few frames. */
 function some(count: number): (threads: Threads) => { frames: FrameAllocator } {
   return (threads) => ({
     frames: new FrameAllocator(null, { pageShift: 6, first: 0, frames: count, threads }),
@@ -48,7 +48,7 @@ function givingMany(count: number): RoomsBody {
   };
 }
 
-/** Has all frames but some at hand or in use, and then takes one and gives it back. */
+/** Has a frame at hand, and then takes one and gives it back. */
 function takingAndGiving(rounds: number): RoomsBody {
   return ({ frames }) => {
     frames.free(frames.allocate());
@@ -78,6 +78,11 @@ function takingBlock(order: number): RoomsBody {
 
 export const cases: Record<string, ThreadCase> = {
   'two take frames, and refill their caches': roomsCase({ make: some(8), bodies: [taking(1), taking(1)] }),
+  'two take frames, and refill their caches, and one dies': roomsCase({
+    make: some(8),
+    bodies: [taking(1), taking(1)],
+    mortal: [0],
+  }),
   'two take the last frame': roomsCase({ make: some(1), bodies: [taking(1), taking(1)] }),
   'two take the last frame, and one dies': roomsCase({
     make: some(1),

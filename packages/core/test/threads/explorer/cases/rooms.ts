@@ -13,6 +13,7 @@ import { adoptFrames } from '../../../../src/memory/frames/shared/describe-frame
 import { adoptMemory } from '../../../../src/memory/share-memory.js';
 import type { DescribedParts, Description } from '../../../../src/sharing/share.js';
 import { adoptTable } from '../../../../src/table/shared/share-table.js';
+import { TableRecords } from '../../../../src/table/state/table-records.js';
 import { SlotWord, State, slotAt } from '../../../../src/threads/layout.js';
 import { ThreadGroup } from '../../../../src/threads/thread-group.js';
 import { adoptSpace } from '../../../../src/vmap/share-space.js';
@@ -90,12 +91,16 @@ export function roomsCase({ make, bodies, finish = () => {}, ...rest }: RoomsCas
     deathWords: (thread) => [control(), slotAt(slotOfThread(thread)) + SlotWord.state, 1],
     finish(shared, outcomes) {
       const rooms = roomsIn(partsIn(template(), shared), groupOf(shared, bodies.length));
-      if (!outcomes.includes('died')) expectWhole(rooms);
+      if (!outcomes.includes('died')) {
+        expectWhole(rooms);
+        expectNothingLost(rooms, outcomes);
+      }
       finish(rooms, outcomes);
       // Frees what the threads have retired, and mends what a dead one left.
       for (const token of template().invitations.slice(0, -1))
         rooms.threads.group.registry.declareDead(token);
       recover(rooms.threads);
+      expect(rooms.threads.dead.length === 0, 'a thread is dead after the recovery');
       rooms.threads.quiesce();
       expectWhole(rooms);
       finish(rooms, outcomes);
@@ -175,7 +180,7 @@ function expectWhole({ threads }: Rooms): void {
   expect(findings.length === 0, findings.map(({ text }) => text).join('; '));
 }
 
-/** Every frame that is not free is a table, or one that a thread said it has. */
+/** Every frame that is not free is a table, waits until no thread holds it, or is one that a thread said it has. */
 function expectNothingLost({ frames, threads }: Rooms, outcomes: readonly string[]): void {
   const held = outcomes.flatMap((outcome) =>
     [...outcome.matchAll(/has (\d+)/g)].map(([, pfn]) => Number(pfn)),
@@ -184,7 +189,13 @@ function expectNothingLost({ frames, threads }: Rooms, outcomes: readonly string
   for (const pfn of held) expect(frames.isAllocated(pfn), `frame ${pfn} is a thread's, and free`);
   const tables = threads.tables.contexts.length === 0 ? 0 : check(threads).tables;
   const { allocated } = frames.stats();
+  let waiting = 0;
+  for (let slot = 0; slot < threads.group.registry.slots; slot++)
+    TableRecords.of(frames).eachHeld(slot, () => waiting++);
   // What a dead thread's own code took is nobody's.
   if (!outcomes.includes('died'))
-    expect(allocated === held.length + tables, `${allocated} frames, ${held.length} taken, ${tables} tables`);
+    expect(
+      allocated === held.length + tables + waiting,
+      `${allocated} frames, ${held.length} taken, ${tables} tables, ${waiting} wait`,
+    );
 }

@@ -133,6 +133,15 @@ function ofTwo(rooms: Rooms, outcomes: readonly string[]): void {
   expect(mapped.join() === right, `pages ${mapped} are mapped`);
 }
 
+/** Of pages 0 and 1, a thread that died has mapped both or none. Page 2 is another thread's. */
+function bothOrNone(rooms: Rooms, outcomes: readonly string[]): void {
+  const pfns = [0, 1, 2].map((page) => tableOf(rooms).translateWords(0, page * PAGE)).join();
+  // Before the recovery it may be in between.
+  const isMended = rooms.threads.dead.length === 0 && outcomes[0] === 'died';
+  if (isMended) expect(pfns === '0,1,2' || pfns === '-1,-1,2', `the pages lead to ${pfns}`);
+  if (outcomes[0] === 'mapped') expect(pfns === '0,1,2', `the pages lead to ${pfns}`);
+}
+
 /** A neighbour of the page that is mapped at the beginning. */
 const NEXT = MAPPED - 1;
 
@@ -230,6 +239,12 @@ export const cases: Record<string, ThreadCase> = {
     make: begun,
     bodies: [mappingTwo(0), mappingTwo(1)],
     finish: ofTwo,
+  }),
+  'one maps two pages and dies, one maps another': roomsCase({
+    make: begun,
+    bodies: [mappingTwo(0), mapping(2)],
+    mortal: [0],
+    finish: bothOrNone,
   }),
   'one maps, one unmaps its neighbour and takes out the table': roomsCase({
     make: begun,
