@@ -1,5 +1,6 @@
 import { VmError } from '../../errors.js';
 import { loopsOf } from '../../memory/bank.js';
+import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import type { PostedFlush } from '../../threads/flush-ring.js';
 import type { ThreadGroup } from '../../threads/thread-group.js';
 import type { SinglePageCalls } from '../change/map/single-page.js';
@@ -96,10 +97,12 @@ export class TableThreads implements SharedCalls, Caller {
   retire(context: TableContext, pfns: readonly number[], order: number): void {
     const { frames, records } = context;
     this.hold(context, pfns, order);
+    let give: (() => void) | null = null;
     this.#group.quiescence.retire(() => {
+      // The allocator knows that they are about to be free before the records forget them: one of the two tells a recovery.
+      give ??= frames === null ? () => {} : freeing(frames, pfns, order);
       for (const pfn of pfns) records?.leave(pfn);
-      if (order > 0) for (const pfn of pfns) frames?.free(pfn, order);
-      else frames?.freeMany(pfns.filter((pfn) => frames.isAllocated(pfn)));
+      give();
     });
   }
 
@@ -163,6 +166,16 @@ export class TableThreads implements SharedCalls, Caller {
       context.sink?.flush(va, bytes, leafShift, tables, asid);
     }
   }
+}
+
+/** Begins to free blocks, except those that somebody else has freed. Returns what ends it. */
+function freeing(frames: FrameAllocator, pfns: readonly number[], order: number): () => void {
+  const { calls } = frames;
+  const held = pfns.filter((pfn) => frames.isAllocated(pfn, order) && calls?.isBeingFreed(pfn) !== true);
+  if (calls !== null) return calls.retire(held, held.length, order);
+  return () => {
+    for (const pfn of held) frames.free(pfn, order);
+  };
 }
 
 /** Takes the empty ones among some tables out of the tree, from the bottom up. */

@@ -191,9 +191,10 @@ export class TableRecords {
   leave(pfn: number): void {
     const index = pfn - this.#first;
     if (this.#isShared) {
+      // The owner before the count: of a frame that is held, the count is its order.
       Atomics.store(this.#levels, index, 0);
-      Atomics.store(this.#live, index, 0);
       Atomics.store(this.#owners, index, 0);
+      Atomics.store(this.#live, index, 0);
       return;
     }
     this.#levels[index] = 0;
@@ -222,9 +223,10 @@ export class TableRecords {
    */
   hold(pfn: number, slot: number, order: number): void {
     const index = pfn - this.#first;
-    Atomics.store(this.#levels, index, 0);
+    // At each moment it is a table that no root reaches, or a frame of the slot: a recovery finds it.
     Atomics.store(this.#live, index, order);
     Atomics.store(this.#owners, index, -1 - slot);
+    Atomics.store(this.#levels, index, 0);
   }
 
   /** True for a frame that some thread has taken out of the tables and not freed. */
@@ -238,7 +240,7 @@ export class TableRecords {
   /** Calls with each frame that a thread has taken out of the tables and not freed, and log2 of its frames. */
   eachHeld(slot: number, visit: (pfn: number, order: number) => void): void {
     for (let index = 0; index < this.#frames; index++) {
-      if (this.#levels[index] !== 0 || this.#owners[index] !== -1 - slot) continue;
+      if (this.#owners[index] !== -1 - slot) continue;
       visit(this.#first + index, this.#live[index] as number);
     }
   }

@@ -99,12 +99,12 @@ export function roomsCase({ make, bodies, finish = () => {}, ...rest }: RoomsCas
       // Frees what the threads have retired, and mends what a dead one left.
       for (const token of template().invitations.slice(0, -1))
         rooms.threads.group.registry.declareDead(token);
-      recover(rooms.threads);
+      const { held } = recover(rooms.threads);
       expect(rooms.threads.dead.length === 0, 'a thread is dead after the recovery');
       rooms.threads.quiesce();
       expectWhole(rooms);
       finish(rooms, outcomes);
-      expectNothingLost(rooms, outcomes);
+      expectNothingLost(rooms, outcomes, held.length);
     },
     nameOf(buffer, word) {
       const names = ['control', 'journal', 'memory'];
@@ -180,8 +180,12 @@ function expectWhole({ threads }: Rooms): void {
   expect(findings.length === 0, findings.map(({ text }) => text).join('; '));
 }
 
-/** Every frame that is not free is a table, waits until no thread holds it, or is one that a thread said it has. */
-function expectNothingLost({ frames, threads }: Rooms, outcomes: readonly string[]): void {
+/**
+ * Every frame that is not free is a table, waits until no thread holds it, or is one that a thread's own code took.
+ *
+ * @param left - frames of the last kind after a recovery, when none waits; before it the threads tell.
+ */
+function expectNothingLost({ frames, threads }: Rooms, outcomes: readonly string[], left?: number): void {
   const held = outcomes.flatMap((outcome) =>
     [...outcome.matchAll(/has (\d+)/g)].map(([, pfn]) => Number(pfn)),
   );
@@ -192,10 +196,9 @@ function expectNothingLost({ frames, threads }: Rooms, outcomes: readonly string
   let waiting = 0;
   for (let slot = 0; slot < threads.group.registry.slots; slot++)
     TableRecords.of(frames).eachHeld(slot, () => waiting++);
-  // What a dead thread's own code took is nobody's.
-  if (!outcomes.includes('died'))
-    expect(
-      allocated === held.length + tables + waiting,
-      `${allocated} frames, ${held.length} taken, ${tables} tables, ${waiting} wait`,
-    );
+  const taken = left ?? held.length;
+  expect(
+    allocated === taken + tables + waiting && (left === undefined || waiting === 0),
+    `${allocated} frames, ${taken} taken, ${tables} tables, ${waiting} wait`,
+  );
 }

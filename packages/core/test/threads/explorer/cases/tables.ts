@@ -176,6 +176,22 @@ function reusing(page: number): RoomsBody {
   };
 }
 
+/** Takes the table of a page out, and gives its frame back. */
+function givingBack(page: number): RoomsBody {
+  return (rooms) => () =>
+    codeOr(() => {
+      tableOf(rooms).unmap(BigInt(page * PAGE), PAGE, { reclaim: true });
+      for (let point = 0; point < 2; point++) rooms.threads.quiesce();
+      return rooms.threads.pending === 0 ? 'given back' : 'waits';
+    });
+}
+
+/** Passes a quiescent point. */
+const passing: RoomsBody = (rooms) => () => {
+  rooms.threads.quiesce();
+  return 'passed';
+};
+
 export const cases: Record<string, ThreadCase> = {
   'two map neighbours in a table that neither finds': roomsCase({
     make: empty,
@@ -263,6 +279,11 @@ export const cases: Record<string, ThreadCase> = {
     mortal: [0],
     isLong: true,
     finish: pages([[NEXT, 0]], [MAPPED]),
+  }),
+  'one takes out a table, gives its frame back, and dies': roomsCase({
+    make: begun,
+    bodies: [passing, givingBack(MAPPED)],
+    mortal: [1],
   }),
   'two unmap one page': roomsCase({
     make: begun,
