@@ -17,12 +17,13 @@ export const speedArguments = {
   pages: {
     type: 'string',
     valueHint: 'N',
-    description: 'Base pages that scale all workloads, 64 to 1048576 (default: 262144)',
+    description:
+      'Base pages that scale all workloads, 64 to 1048576 (default: 262144); with --workers those of each, a multiple of 64 up to 65536 (default: 4096)',
   },
   repeat: {
     type: 'string',
     valueHint: 'N',
-    description: 'Measured rounds of each process, 1 to 1000 (default: 7)',
+    description: 'Measured rounds of each process, 1 to 1000 (default: 7; with --workers 21)',
   },
   passes: {
     type: 'string',
@@ -48,7 +49,7 @@ export const speedArguments = {
   workers: {
     type: 'string',
     valueHint: 'N',
-    description: 'Measure only how N workers scale over one shared address space, 2 to 16',
+    description: 'Only measure how N workers scale over one address space, 2 to 16',
   },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
   markdown: { type: 'boolean', description: 'Print Markdown instead of tables for a terminal' },

@@ -16,13 +16,15 @@ export interface Surroundings {
   readonly tty?: boolean;
   readonly env?: Console['env'];
   readonly cwd?: string;
+  /** The app's own file, for runs that start it again. */
+  readonly script?: string;
 }
 
 /** Runs the app's command line with its streams in memory. */
 export async function capture(args: readonly string[], surroundings: Surroundings = {}): Promise<Captured> {
   let out = '';
   let err = '';
-  const { stdin = '', columns, tty = false, env = {}, cwd = '/' } = surroundings;
+  const { stdin = '', columns, tty = false, env = {}, cwd = '/', script } = surroundings;
   const sink = { isTTY: tty, ...(columns === undefined ? {} : { columns }) };
   const code = await run(args, {
     stdin: Readable.from([Buffer.from(stdin)]),
@@ -30,6 +32,7 @@ export async function capture(args: readonly string[], surroundings: Surrounding
     stderr: { ...sink, write: (text) => (err += text) },
     env,
     cwd,
+    ...(script === undefined ? {} : { script }),
   });
   // How often a run tells how far it is depends on the machine.
   return { code, out, err: err.replace(/^\d+% .*\n/gm, '') };

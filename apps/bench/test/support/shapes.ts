@@ -146,6 +146,31 @@ export const speedShape = v.strictObject({
   warnings: v.array(text),
 });
 
+/** The shape of `speed --workers --json`, with no key more and none less than the README documents. */
+export const workersShape = v.strictObject({
+  command: v.literal('speed --workers'),
+  schema: v.literal(1),
+  machine,
+  seed: count,
+  workers: count,
+  pages: count,
+  repeat: count,
+  warmUp: count,
+  rows: v.array(
+    v.strictObject({
+      configuration: text,
+      title: text,
+      pageBytes: count,
+      work: v.picklist(['private', 'sparse']),
+      roundPages: count,
+      one: ns,
+      all: ns,
+      scaling: v.number(),
+    }),
+  ),
+  warnings: v.array(text),
+});
+
 /** The shape of `workload --json`, with no key more and none less than the README documents. */
 export const workloadShape = v.strictObject({
   command: v.literal('workload'),

@@ -1,3 +1,4 @@
+import { requireSharedBuffers } from '../check/shared-buffer.js';
 import { isArray, VmError } from '../errors.js';
 
 const HOST_IS_LITTLE_ENDIAN: boolean = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
@@ -46,11 +47,7 @@ function tag(value: unknown): string {
  * @throws VmError `EINVAL` when the host has no SharedArrayBuffer; `ENOMEM` when it has too little memory.
  */
 export function makeBuffer(bytes: number, shared: boolean, purpose: string): ArrayBuffer | SharedArrayBuffer {
-  if (shared && typeof SharedArrayBuffer === 'undefined') {
-    throw new VmError('EINVAL', 'this host has no SharedArrayBuffer', {
-      advice: 'serve the page cross-origin isolated or leave out shared',
-    });
-  }
+  if (shared) requireSharedBuffers();
   try {
     return shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
   } catch (cause) {

@@ -81,11 +81,6 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
     const given = optionsOf<ThreadsOptions>(options, ['most', 'logBytes'], 'Threads.create()');
     const most = integerOption(given, 'most', 1, MOST_THREADS, 8);
     const logBytes = integerOption(given, 'logBytes', LEAST_LOG_BYTES, 2 ** 30, DEFAULT_LOG_BYTES);
-    if (typeof SharedArrayBuffer === 'undefined')
-      throw new VmError('EINVAL', 'this host has no SharedArrayBuffer, so there is only one thread', {
-        advice:
-          'serve the page with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or leave out threads',
-      });
     return new this(ThreadGroup.create(most), logBytes);
   }
 

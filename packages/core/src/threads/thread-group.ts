@@ -1,3 +1,4 @@
+import { requireSharedBuffers } from '../check/shared-buffer.js';
 import { VmError } from '../errors.js';
 import { type FlushReceiver, FlushRing, type PostedFlush } from './flush-ring.js';
 import { controlBytes, JOURNAL_WORDS, MAGIC, SlotWord, State, slotAt, VERSION, Word } from './layout.js';
@@ -15,18 +16,10 @@ export interface GroupBuffers {
 /**
  * The shared state of new groups, before anybody is in it.
  *
- * @throws VmError `EPERM` in a page that may not share memory.
+ * @throws VmError `EINVAL` where the host has no SharedArrayBuffer.
  */
 export function groupBuffers(slots: number): GroupBuffers {
-  if (typeof SharedArrayBuffer === 'undefined')
-    throw new VmError(
-      'EPERM',
-      'this page may not share memory with threads: it is not cross-origin isolated',
-      {
-        advice:
-          'serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or use one thread',
-      },
-    );
+  requireSharedBuffers();
   const control = new SharedArrayBuffer(controlBytes(slots));
   const words = new Int32Array(control);
   words[Word.version] = VERSION;

@@ -4,6 +4,16 @@ import type { AddressSpace, Description } from '@vmarea/core';
 export const WORKS = ['private', 'sparse'] as const;
 export type WorkName = (typeof WORKS)[number];
 
+/** Pages of one call in private areas. */
+export const CALL_PAGES = 64;
+/** How often a round maps and unmaps a private area: a call for 64 pages is much faster than 64 calls. */
+const PRIVATE_TURNS = 4;
+
+/** Base pages that each worker maps in a round. */
+export function pagesOfRound(work: WorkName, pages: number): number {
+  return work === 'private' ? pages * PRIVATE_TURNS : pages;
+}
+
 /** What a worker is started with. It marks a worker of this command, too. */
 export interface WorkerJob {
   readonly vmareaSpeedWorker: {
@@ -18,12 +28,17 @@ export interface WorkerJob {
     /** Which worker it is, from 0 on. */
     readonly index: number;
     readonly workers: number;
-    /** Base pages of each worker in a round. */
+    /** Base pages of each worker. */
     readonly pages: number;
     readonly seed: number;
     /** First address of the sparse area that all workers populate. */
     readonly shared: bigint;
   };
+}
+
+/** What a worker says when it ends by a mistake that is no internal error. */
+export interface WorkerFailure {
+  readonly failed: { readonly message: string; readonly exitCode: number };
 }
 
 /** Words of the lead. */
@@ -36,8 +51,9 @@ export const Lead = {
   active: 2,
   /** Workers that wait for the next round. */
   ready: 3,
-  /** 1 when a worker has failed. */
-  failed: 4,
+  /** Active workers that have come to the start of the round, and to its end. */
+  started: 4,
+  finished: 5,
   /** Bytes before the times: two doubles for each worker, begin and end in nanoseconds. */
   timesAt: 64,
 } as const;

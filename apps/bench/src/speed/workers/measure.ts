@@ -1,66 +1,60 @@
 import type { Configuration } from '@vmarea/core';
-import { median } from 'simple-statistics';
 import type { Progress } from '../../progress.js';
-import { WORKS, type WorkName } from './job.js';
-import { Team } from './team.js';
-
-/** How workers scale in one work and one configuration. */
-export interface WorkersRow {
-  readonly configuration: string;
-  readonly title: string;
-  readonly work: WorkName;
-  readonly workers: number;
-  /** Base pages of each worker in a round. */
-  readonly pages: number;
-  readonly rounds: number;
-  /** Nanoseconds for each page of one worker by itself: the median of all rounds. */
-  readonly one: number;
-  /** The same for all workers together: the time of a round by the pages of all. */
-  readonly all: number;
-  /** How many times as many pages in the same time: `one / all`. */
-  readonly scaling: number;
-}
+import { type Spread, spread } from '../../spread.js';
+import { pagesOfRound, WORKS, type WorkName } from './job.js';
+import type { WorkersRow } from './result.js';
+import { Team, type TeamOptions } from './team.js';
 
 /** What is measured. */
-export interface WorkersPlan {
-  readonly workers: number;
-  readonly pages: number;
+export interface WorkersPlan extends Omit<TeamOptions, 'configuration'> {
   readonly repeat: number;
   readonly warmUp: number;
-  readonly seed: number;
-  readonly script: string;
-  readonly cwd: string;
 }
 
-/** Measures all works in one configuration. One worker and all workers take turns, so that both see the same machine. */
+/**
+ * Measures all works in one configuration.
+ *
+ * @throws what a worker threw; CheckError when a page is wrong or a frame is lost.
+ */
 export async function measureWorkers(
   configuration: Configuration,
   plan: WorkersPlan,
   shown: Progress,
 ): Promise<WorkersRow[]> {
-  const { workers, pages, repeat, warmUp } = plan;
   const team = new Team({ configuration, ...plan });
   const rows: WorkersRow[] = [];
   try {
     for (const work of WORKS) {
       await shown.step(`${configuration.name}, ${work}`);
-      const one: number[] = [];
-      const all: number[] = [];
-      for (let round = 0; round < warmUp + repeat; round++) {
-        // Workers that stand still in one round would be cold in the next: each warms up.
-        const times = { one: await team.round(work, 1), all: await team.round(work, workers) };
-        if (round < warmUp) continue;
-        one.push(times.one / pages);
-        all.push(times.all / (pages * workers));
-      }
-      const [single, together] = [median(one), median(all)];
-      rows.push({
-        ...{ configuration: configuration.name, title: configuration.title, work, workers, pages },
-        ...{ rounds: repeat, one: single, all: together, scaling: single / together },
-      });
+      rows.push(await measureWork(team, work, configuration, plan));
     }
-  } finally {
     await team.end();
+  } finally {
+    await team.stop();
   }
   return rows;
+}
+
+/** One worker and all workers take turns, so that both see the same machine. */
+async function measureWork(
+  team: Team,
+  work: WorkName,
+  { name, title, format }: Configuration,
+  { workers, pages, repeat, warmUp }: WorkersPlan,
+): Promise<WorkersRow> {
+  const roundPages = pagesOfRound(work, pages);
+  const one: number[] = [];
+  const all: number[] = [];
+  for (let round = 0; round < warmUp + repeat; round++) {
+    const single = await team.round(work, 1);
+    const together = await team.round(work, workers);
+    if (round < warmUp) continue;
+    one.push(single / roundPages);
+    all.push(together / (roundPages * workers));
+  }
+  const times = { one: spread(one) as Spread, all: spread(all) as Spread };
+  return {
+    ...{ configuration: name, title, pageBytes: 2 ** format.pageShift, work, roundPages },
+    ...{ ...times, scaling: times.one.median / times.all.median },
+  };
 }

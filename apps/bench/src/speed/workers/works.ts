@@ -2,10 +2,7 @@ import { type AddressSpace, VM_SPARSE, type VmArea } from '@vmarea/core';
 import { CheckError } from '../../errors.js';
 import { STREAM, scatter } from '../scatter.js';
 import { FIRST_FRAME } from '../size.js';
-import type { WorkName } from './job.js';
-
-/** Pages of one call in private areas. */
-const CALL_PAGES = 64;
+import { CALL_PAGES, pagesOfRound, type WorkName } from './job.js';
 
 /** What one worker needs for its rounds. */
 export interface Place {
@@ -20,7 +17,10 @@ export interface Place {
 /** A round of one worker: the timed part, and what follows it without being timed. */
 export interface WorkerRound {
   run(active: number): void;
+  /** @throws CheckError when a page is not as it must be. */
   check(active: number): void;
+  /** No round follows. */
+  end(): void;
 }
 
 /** Makes the rounds of a work, with all that they need. */
@@ -31,19 +31,33 @@ export function openWork(name: WorkName, place: Place): WorkerRound {
 /** Maps and unmaps pages of an area of its own, 64 pages a call. */
 function privateAreas(place: Place): WorkerRound {
   const { kernel, pages } = place;
-  const area = kernel.getVmArea(pages * 2 ** table.format.pageShift, VM_SPARSE);
+  const { format } = kernel.table;
+  const area = kernel.getVmArea(pages * 2 ** format.pageShift, VM_SPARSE);
   const frames = framesOf(place);
   const pieces = Array.from({ length: pages / CALL_PAGES }, (_, i) =>
     frames.subarray(i * CALL_PAGES, (i + 1) * CALL_PAGES),
   );
+  const turns = pagesOfRound('private', pages) / pages;
+  const map = (): void => {
+    for (let i = 0; i < pieces.length; i++) area.map(i * CALL_PAGES, pieces[i] as Uint32Array);
+  };
+  const unmap = (): void => {
+    for (let i = 0; i < pieces.length; i++) area.unmap(i * CALL_PAGES, CALL_PAGES);
+  };
   return {
     run() {
-      for (const [i, piece] of pieces.entries()) area.map(i * CALL_PAGES, piece);
-      for (let i = 0; i < pieces.length; i++) area.unmap(i * CALL_PAGES, CALL_PAGES);
+      for (let turn = 0; turn < turns; turn++) {
+        map();
+        unmap();
+      }
     },
     check() {
-      if (area.frameAt(pages - 1) !== -1) throw new CheckError('a page of a private area is still mapped');
+      for (const page of samplesOf(pages)) requireFrame(area, page, -1);
+      map();
+      for (const page of samplesOf(pages)) requireFrame(area, page, frames[page] as number);
+      unmap();
     },
+    end: () => kernel.freeVmArea(area),
   };
 }
 
@@ -56,14 +70,23 @@ function oneSparseArea(place: Place): WorkerRound {
       for (let i = 0; i < pages; i++) shared.map(i * active + index, frames[i] as number);
     },
     check(active) {
-      for (const i of [0, pages >> 1, pages - 1]) {
-        const found = shared.frameAt(i * active + index);
-        if (found !== frames[i])
-          throw new CheckError(`page ${i * active + index} maps frame ${found}, expected ${frames[i]}`);
-      }
+      for (const i of samplesOf(pages)) requireFrame(shared, i * active + index, frames[i] as number);
       for (let i = 0; i < pages; i++) shared.unmap(i * active + index, 1);
+      for (const i of samplesOf(pages)) requireFrame(shared, i * active + index, -1);
     },
+    end() {},
   };
+}
+
+/** Pages that a check looks at. */
+function samplesOf(pages: number): readonly number[] {
+  return [0, 1, pages >> 1, pages - 1];
+}
+
+function requireFrame(area: VmArea, page: number, frame: number): void {
+  const found = area.frameAt(page);
+  const shown = (pfn: number): string => (pfn < 0 ? 'no frame' : `frame ${pfn}`);
+  if (found !== frame) throw new CheckError(`page ${page} maps ${shown(found)} instead of ${shown(frame)}`);
 }
 
 /** Frames in an order without runs, others for each worker. */
