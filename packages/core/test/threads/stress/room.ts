@@ -243,6 +243,8 @@ class RoomStation implements Station {
   #flush(): void {
     const page = this.#random.below(PAGES);
     const version = Atomics.add(this.#words, Word.pages + page, 1) + 1;
+    // The group tells the others alone.
+    this.#copies[page] = -1;
     this.#group.post({ root: page, va: 0n, bytes: 4096n, leafShift: 12, asid: 0, tables: [] });
     for (;;) {
       const posted = Atomics.load(this.#words, Word.posted + page);
