@@ -123,7 +123,11 @@ describe('share and attach', () => {
       (given: never) => attach(given, { formats: [riscv64()], policies: [riscv64Linux()] }),
       /^EINVAL: `formats` lacks x86-64/,
     ],
-    ['a missing policy', (given: never) => attach(given, { formats }), /^EINVAL: `policies` lacks Linux x86-64/],
+    [
+      'a missing policy',
+      (given: never) => attach(given, { formats }),
+      /^EINVAL: `policies` lacks Linux x86-64/,
+    ],
     [
       'formats that are no list',
       (given: never) => attach(given, { formats: x8664() as never }),

@@ -6,9 +6,10 @@
  * - `ENOMEM`: no frame (or no free address range) is left.
  * - `EBUSY`: the slot or the frame is in use.
  * - `EFAULT`: no bytes behind a physical address, or nothing mapped where something must be.
- * - `EPERM`: the memory is read-only; or the page may not share memory.
+ * - `EPERM`: the memory is read-only.
  * - `E2BIG`: more pages than there is memory.
- * - `EAGAIN`: another thread is in the way, and this one may not wait (a browser's main thread).
+ * - `EAGAIN`: another thread is in the way, and this one may not wait (a browser's main thread) or has
+ *   waited for ten seconds.
  * - `EOWNERDEAD`: a thread died in the middle of a call. `recover` mends what it left.
  */
 export type VmErrorCode =

@@ -16,8 +16,8 @@ interface BankDescription {
   readonly writable: boolean;
   /** Which loops it has. */
   readonly loops: 'array' | 'wasm';
-  /** Byte offset of the page for frames of the thread that adopts it; `null` for none. */
-  readonly scratch: number | null;
+  /** Whether the memory has pages for the frames of other threads. */
+  readonly hasScratch: boolean;
 }
 
 /** A memory that threads share, for `postMessage` or `workerData`. */
@@ -28,10 +28,9 @@ export interface MemoryDescription {
 /**
  * Describes a memory to another thread.
  *
- * @param slot - of that thread in its group: each thread's loops have a page of their own.
  * @throws VmError `EINVAL` for a bank that is not in shared memory, or an image.
  */
-export function describeMemory(memory: PhysicalMemory, slot: number): MemoryDescription {
+export function describeMemory(memory: PhysicalMemory): MemoryDescription {
   return {
     banks: memory.banks.map((bank) => {
       const origin = bank instanceof LinearBank ? bank.origin : null;
@@ -44,8 +43,7 @@ export function describeMemory(memory: PhysicalMemory, slot: number): MemoryDesc
       const { source, byteOffset, hasScratch } = origin;
       const { base, bytes, writable } = bank;
       const loops = bank.loops?.kind ?? 'array';
-      const scratch = hasScratch ? pageOf(source, bytes, slot) : null;
-      return { source, base, byteOffset, bytes, writable, loops, scratch };
+      return { source, base, byteOffset, bytes, writable, loops, hasScratch };
     }),
   };
 }
@@ -53,14 +51,20 @@ export function describeMemory(memory: PhysicalMemory, slot: number): MemoryDesc
 /**
  * The memory of a description, for this thread.
  *
+ * @param slot - of this thread in its group: each thread's loops have a page of their own.
  * @param loops - for banks that have loops in WebAssembly; without it they get those in JavaScript.
  * @throws VmError `EINVAL` for something else than a description.
  */
-export function adoptMemory(description: MemoryDescription, loops?: LoopProvider): PhysicalMemory {
+export function adoptMemory(
+  description: MemoryDescription,
+  slot: number,
+  loops?: LoopProvider,
+): PhysicalMemory {
   if (!Array.isArray(description?.banks))
     throw new VmError('EINVAL', `${shown(description)} does not describe a memory`);
   return PhysicalMemory.of(
-    description.banks.map(({ source, base, byteOffset, bytes, writable, loops: kind, scratch }) => {
+    description.banks.map(({ source, base, byteOffset, bytes, writable, loops: kind, hasScratch }) => {
+      const scratch = hasScratch ? pageOf(source, bytes, slot) : null;
       const provider = kind === 'wasm' && !isBuffer(source) && loops !== undefined ? { loops } : {};
       return LinearBank.over({ source, base, byteOffset, bytes, writable, ...provider }, scratch);
     }),

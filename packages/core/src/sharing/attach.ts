@@ -10,6 +10,7 @@ import { adoptMemory } from '../memory/share-memory.js';
 import type { PageTable } from '../table/page-table.js';
 import { adoptTable } from '../table/shared/share-table.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
+import { TableRecords } from '../table/state/table-records.js';
 import { AddressSpace } from '../vmap/address-space.js';
 import { adoptSpace } from '../vmap/share-space.js';
 import {
@@ -108,9 +109,11 @@ class DescriptionReader {
   read(threads: Threads): Readonly<Record<string, Shareable | Threads>> {
     const { memories, allocators, tables, spaces, names } = this.#parts;
     const { loops } = this.#options;
-    const memory = memories.map((one) => threads.keep(one.key, () => adoptMemory(one, loops)));
+    const memory = memories.map((one) =>
+      threads.keep(one.key, () => adoptMemory(one, threads.group.slot, loops)),
+    );
     const frames = allocators.map((one) =>
-      threads.keep(one.key, () => adoptFrames(one, threads, memory[one.memory] ?? null)),
+      threads.keep(one.key, () => framesOf(one, threads, memory[one.memory] ?? null)),
     );
     const made: Record<PartKind, readonly Shareable[]> = {
       memories: memory,
@@ -185,4 +188,15 @@ class DescriptionReader {
       advice: 'make it here with the same options as where it was shared',
     });
   }
+}
+
+/** An allocator, and what all threads note of the tables in its frames. */
+function framesOf(
+  one: DescribedParts['allocators'][number],
+  threads: Threads,
+  memory: PhysicalMemory | null,
+): FrameAllocator {
+  const frames = adoptFrames(one, threads, memory);
+  TableRecords.adopt(frames, one.records);
+  return frames;
 }

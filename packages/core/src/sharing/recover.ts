@@ -1,3 +1,5 @@
+import { wrongValue } from '../check/members.js';
+import { VmError } from '../errors.js';
 import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
 import { recoverFrames, type TakenBlock } from '../memory/frames/shared/recover-frames.js';
 import type { SharedFrames } from '../memory/frames/shared/shared-frames.js';
@@ -6,7 +8,7 @@ import { TableRecords } from '../table/state/table-records.js';
 import { type KernelSpace, structOf } from '../vmap/kernel-space.js';
 import { mendSpace, type SpaceMend } from '../vmap/shared/mend.js';
 import { sharedPartOf } from '../vmap/shared/shared-space.js';
-import type { Threads } from './threads.js';
+import { Threads } from './threads.js';
 
 /** What a recovery found and did. */
 export interface Recovery {
@@ -44,19 +46,25 @@ export interface Recovery {
  * ```
  */
 export function recover(threads: Threads): Recovery {
+  if (!(threads instanceof Threads))
+    throw wrongValue('threads', threads, 'what Threads.create() or attach() returned');
   const { group, here } = threads;
-  const dead = group.dead();
-  if (dead.length === 0) return NOTHING;
+  if (group.hasLeft) throw new VmError('EINVAL', 'this thread has left the group');
+  if (threads.isInCall)
+    throw new VmError('EBUSY', 'this thread is in the middle of a call', {
+      advice: 'a flush sink or callback must not recover',
+    });
+  if (group.dead().length === 0) return NOTHING;
   const spaces = [...here.spaces].filter(({ lock }) => !lock.isDestroyed);
   let result: Recovery = NOTHING;
   const inner = (): void => {
     group.sections.recovering(() => {
-      result = mend(threads, dead, spaces);
+      result = mend(threads, spaces);
     });
   };
   // Locks of area logs come first, as in every call. All threads take them in one order.
   const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
-  shared.sort((a, b) => threads.numberOf(a.space) - threads.numberOf(b.space));
+  shared.sort((a, b) => Number(a.space.table.root - b.space.table.root));
   shared.reduceRight<() => void>((next, one) => () => one.recovering(next), inner)();
   return result;
 }
@@ -71,9 +79,11 @@ const NOTHING: Recovery = Object.freeze({
 });
 
 /** The recovery, while no other thread is inside a call. */
-function mend(threads: Threads, dead: readonly number[], spaces: readonly KernelSpace[]): Recovery {
+function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
   const { group, here } = threads;
   const { registry } = group;
+  // Now, since another may have died while this one waited.
+  const dead = group.dead();
   const allocators = [...here.frames].map(
     (calls) => [calls, adoptFrames({ state: calls.state.buffer as SharedArrayBuffer }, threads)] as const,
   );
@@ -88,13 +98,15 @@ function mend(threads: Threads, dead: readonly number[], spaces: readonly Kernel
   const givenBack: TakenBlock[] = [];
   const held: TakenBlock[] = [];
   for (const [calls, frames] of allocators) {
-    dropOwners(calls, owned);
+    dropMarks(calls, owned, mended, spaces);
+    if (mended.some(({ freed, shrunk }) => freed.length + shrunk.length > 0)) dropOwners(calls, owned);
     const records = TableRecords.of(frames);
     const found = recoverFrames(frames, {
       dead,
       // An area may map what the thread's own code took, and does not own it then.
       isHeld: (pfn, _order, isOfCall) =>
         records.find(pfn) >= 0 ||
+        tables.reached.has(pfn) ||
         // A live thread took it out of the tables, and frees it.
         records.isWaiting(pfn) ||
         (isOfCall ? owned.has(pfn) : calls.marks.has(pfn - calls.state.first)),
@@ -125,7 +137,25 @@ function ownedFrames(spaces: readonly KernelSpace[]): Set<number> {
   return owned;
 }
 
-/** Frees blocks that are marked as an area's and that none has: a death came between the end of the area and theirs. */
+/** Forgets that areas own what unpublished calls had mapped: the caller's frames are the caller's again. */
+function dropMarks(
+  calls: SharedFrames,
+  owned: ReadonlySet<number>,
+  mended: readonly SpaceMend[],
+  spaces: readonly KernelSpace[],
+): void {
+  for (const [i, { found }] of mended.entries()) {
+    if ((spaces[i] as KernelSpace).machine.ram.calls?.marks !== calls.marks) continue;
+    for (const { kind, frame, pages } of found)
+      for (let pfn = frame; kind === 'leaf-outside' && pfn < frame + pages; pfn++)
+        if (!owned.has(pfn)) calls.marks.set(pfn - calls.state.first, false);
+  }
+}
+
+/**
+ * Frees blocks that are marked as an area's and that none has: a death came between the unmapping of an area and the
+ * freeing of its frames.
+ */
 function dropOwners(calls: SharedFrames, owned: ReadonlySet<number>): void {
   calls.marks.eachOwned((index) => {
     const pfn = calls.state.first + index;

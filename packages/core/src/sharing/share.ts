@@ -7,7 +7,7 @@ import { describeMemory, type MemoryDescription } from '../memory/share-memory.j
 import { PageTable } from '../table/page-table.js';
 import { describeTable, type TableDescription } from '../table/shared/share-table.js';
 import { contextBehind } from '../table/state/registry.js';
-import { slotOf } from '../threads/registry.js';
+import { TableRecords } from '../table/state/table-records.js';
 import type { GroupBuffers } from '../threads/thread-group.js';
 import { AddressSpace } from '../vmap/address-space.js';
 import { describeSpace, type SpaceDescription } from '../vmap/share-space.js';
@@ -29,6 +29,8 @@ type DescribedMemory = MemoryDescription & Numbered;
 
 /** An allocator with the memory of its frames. */
 interface DescribedFrames extends FramesDescription, Numbered {
+  /** What all threads note of the tables in its frames. */
+  readonly records: SharedArrayBuffer;
   /** Index among the memories; -1 for frames without bytes. */
   readonly memory: number;
 }
@@ -93,7 +95,7 @@ export const DESCRIPTION_VERSION = 1;
  * ```ts
  * const description = share({ kernel, frames });
  * const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: description });
- * worker.on('exit', () => kernel.threads?.declareDead(description.thread));
+ * worker.on('exit', () => threads.declareDead(description.thread));
  * ```
  */
 export function share<T extends Shareables>(things: T): Description<T> {
@@ -134,7 +136,7 @@ class DescriptionWriter {
         parts: {
           version: DESCRIPTION_VERSION,
           group: buffers,
-          ...this.#parts(threads, slotOf(thread)),
+          ...this.#parts(threads),
           names: this.#names,
         },
       };
@@ -144,13 +146,14 @@ class DescriptionWriter {
     }
   }
 
-  #parts(threads: Threads, slot: number): Omit<DescribedParts, 'version' | 'group' | 'names'> {
+  #parts(threads: Threads): Omit<DescribedParts, 'version' | 'group' | 'names'> {
     const key = (thing: object): { readonly key: number } => ({ key: threads.numberOf(thing) });
     return {
-      memories: this.#memories.map((one) => ({ ...describeMemory(one, slot), ...key(one) })),
+      memories: this.#memories.map((one) => ({ ...describeMemory(one), ...key(one) })),
       allocators: this.#allocators.map((one) => ({
         ...describeFrames(one),
         ...key(one),
+        records: TableRecords.of(one).state as SharedArrayBuffer,
         memory: one.memory === null ? -1 : this.#memories.indexOf(one.memory),
       })),
       tables: this.#tables.map((one) => ({ ...describeTable(one), ...key(one), ...this.#below(one) })),

@@ -23,7 +23,7 @@ export interface ThreadsOptions {
   /** The most threads at once, this one included: 1 to 256. Default: 8. */
   readonly most?: number;
   /**
-   * Bytes of the log by which threads learn of vm areas, for each address space. A half of it must hold a record of all
+   * Bytes of the log by which threads learn of vm areas, for each address space that this thread makes. A half of it must hold a record of all
    * live areas, about 150 bytes each. Default: 16 MiB.
    */
   readonly logBytes?: number;
@@ -164,8 +164,9 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
    * @throws VmError `EBUSY` inside a call.
    */
   leave(): boolean {
+    const isDone = this.group.leave();
     known.delete(groupName(this.group.buffers));
-    return this.group.leave();
+    return isDone;
   }
 
   /**
@@ -207,6 +208,7 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
 
   /** @internal */
   framesOf(state: FrameState): FrameCalls {
+    for (const known of this.here.frames) if (known.state.buffer === state.buffer) return known;
     const calls = new SharedFrames(state, this);
     this.here.frames.add(calls);
     return calls;

@@ -1,3 +1,4 @@
+import { VmError } from '../errors.js';
 import { SlotWord, State, slotAt, Word } from './layout.js';
 import type { Registry } from './registry.js';
 
@@ -57,20 +58,15 @@ export class Quiescence {
     const seen = this.#oldest();
     // Oldest first. The list is in order.
     while (this.#retired.length > 0 && isBefore((this.#retired[0] as Retired).epoch, seen)) {
-      // One that is refused, since a thread died in a lock, waits for the next quiescent point.
-      (this.#retired[0] as Retired).give();
+      try {
+        (this.#retired[0] as Retired).give();
+      } catch (error) {
+        // A thread died in a lock, or has it for long: what waits, waits for the next quiescent point.
+        if (error instanceof VmError) return;
+        throw error;
+      }
       this.#retired.shift();
     }
-  }
-
-  /** True when every thread has passed a quiescent point since an epoch was read. */
-  hasPassed(epoch: number): boolean {
-    return isBefore(epoch, this.#oldest());
-  }
-
-  /** The epoch now, grown by one: `hasPassed` then tells of the point after it. */
-  begin(): number {
-    return Atomics.add(this.#words, Word.epoch, 1);
   }
 
   /** The oldest epoch that a thread has seen. Dead threads hold nothing. */

@@ -1,6 +1,6 @@
 import { VmError } from '../errors.js';
 import { type Registry, slotOf } from './registry.js';
-import { waitWhile } from './waiting.js';
+import { Patience } from './waiting.js';
 
 /**
  * A lock in two words: the token of its owner (0 for nobody), and the number of threads that wait.
@@ -42,38 +42,44 @@ export class RobustLock {
    * Takes the lock, and waits for it.
    *
    * @param whileWaiting - called before each wait.
-   * @throws VmError `EOWNERDEAD` when its owner died; `EAGAIN` where this thread may not wait; `EBUSY` when
+   * @throws VmError `EOWNERDEAD` when its owner died; `EAGAIN` where this thread may not wait, or has
+   *   waited for ten seconds; `EBUSY` when
    *   this thread has it.
    */
   acquire(whileWaiting?: () => void): void {
+    let patience: Patience | null = null;
     for (;;) {
       const owner = this.#try(0);
       if (owner === 0) return;
       this.#requireOther(owner);
       if (this.#isLeftBy(owner)) throw ownerDead(owner, this.#what);
       whileWaiting?.();
-      this.#wait(owner);
+      patience ??= new Patience();
+      this.#wait(owner, patience);
     }
   }
 
   /** Waits until nobody holds it, without taking it. Throws as `acquire`. */
   awaitFree(whileWaiting?: () => void): void {
+    let patience: Patience | null = null;
     for (;;) {
       const owner = Atomics.load(this.#words, this.#at);
       if (owner === 0) return;
       if (this.#isLeftBy(owner)) throw ownerDead(owner, this.#what);
       whileWaiting?.();
-      this.#wait(owner);
+      patience ??= new Patience();
+      this.#wait(owner, patience);
     }
   }
 
   /** Takes the lock for a recovery, from a dead owner, too. Waits for a live one. */
   seize(): void {
+    const patience = new Patience();
     for (;;) {
       const owner = this.#try(0);
       if (owner === 0) return;
       this.#requireOther(owner);
-      if (!this.#registry.isDead(owner)) this.#wait(owner);
+      if (!this.#registry.isDead(owner)) this.#wait(owner, patience);
       else if (this.#try(owner) === owner) return;
     }
   }
@@ -105,10 +111,10 @@ export class RobustLock {
     return this.#registry.isDead(owner) && Atomics.load(this.#words, this.#at) === owner;
   }
 
-  #wait(owner: number): void {
+  #wait(owner: number, patience: Patience): void {
     Atomics.add(this.#words, this.#at + 1, 1);
     try {
-      waitWhile(this.#words, this.#at, owner);
+      patience.wait(this.#words, this.#at, owner);
     } finally {
       Atomics.sub(this.#words, this.#at + 1, 1);
     }

@@ -1,7 +1,7 @@
 import { SlotWord, State, slotAt, Word } from './layout.js';
 import type { Registry } from './registry.js';
 import { ownerDead, RobustLock } from './robust-lock.js';
-import { waitWhile } from './waiting.js';
+import { Patience } from './waiting.js';
 
 /**
  * Who may change page tables now.
@@ -91,13 +91,14 @@ export class Sections {
 
   #awaitOutside(slot: number, onDead: (slot: number) => void): void {
     const inside = slotAt(slot) + SlotWord.inside;
+    const patience = new Patience();
     while (slot !== this.#slot && Atomics.load(this.#words, inside) === 1) {
       // It may have left the section and the group, or have died outside, since the look at its word.
       if (this.#registry.stateOf(slot) === State.dead && Atomics.load(this.#words, inside) === 1) {
         onDead(slot);
         return;
       }
-      waitWhile(this.#words, inside, 1);
+      patience.wait(this.#words, inside, 1);
     }
   }
 }

@@ -6,6 +6,7 @@ import { Quiescence } from './quiescence.js';
 import { Registry } from './registry.js';
 import { RobustLock } from './robust-lock.js';
 import { Sections } from './sections.js';
+import { Patience } from './waiting.js';
 
 /** The buffers of a group. All threads have the same. */
 export interface GroupBuffers {
@@ -102,10 +103,12 @@ export class ThreadGroup {
     return false;
   }
 
-  /** True when a call of another live thread changes pages of some area. */
-  get hasPins(): boolean {
+  /** Waits until no live thread but this one is in a call on pages. None begins one while a word has a value. */
+  awaitPins(words: Int32Array, at: number, value: number): void {
     const pinOf = (slot: number): number => Atomics.load(this.#words, slotAt(slot) + SlotWord.pin);
-    return this.registry.in(State.live).some((slot) => slot !== this.slot && pinOf(slot) !== 0);
+    const patience = new Patience();
+    while (this.registry.in(State.live).some((slot) => slot !== this.slot && pinOf(slot) !== 0))
+      patience.wait(words, at, value);
   }
 
   /** A number that no other object of the group has. */
@@ -158,6 +161,11 @@ export class ThreadGroup {
         for (const receiver of this.#receivers) receiver.forgetAll();
       },
     });
+  }
+
+  /** A quiescent point for a call that waits and has not begun; nothing inside another call. */
+  quiesceIdle(): void {
+    if (!this.sections.isInside) this.quiesce();
   }
 
   /**

@@ -91,7 +91,7 @@ export function firstSide(hasWasm: boolean, slots = 8): { side: Side; invite: ()
     const invitation = group.registry.invite();
     return {
       ...{ buffers: group.buffers, invitation, lock, frames: frames.state },
-      memory: describeMemory(memory, (invitation & 0xffff) - 1),
+      memory: describeMemory(memory),
       table: describeTable(side.table),
     };
   };
@@ -101,7 +101,7 @@ export function firstSide(hasWasm: boolean, slots = 8): { side: Side; invite: ()
 /** A thread that was invited. In a test it may be the same thread once more, as long as nobody waits. */
 export function attach(given: Given): Side {
   const group = new ThreadGroup(given.buffers, given.invitation);
-  const memory = adoptMemory(given.memory, wasmLoops);
+  const memory = adoptMemory(given.memory, group.slot, wasmLoops);
   const frames = lockFrames(attachFrames(given.frames), group, given.lock);
   return sideOf(group, memory, frames, (threads, sink) =>
     adoptTable(given.table, { format, memory, frames, threads, sink }),

@@ -253,7 +253,7 @@ test('a page table that was made without threads is not described, nor a memory 
   const { memory, frames } = side;
   const alone = new PageTable({ format, memory, frames });
   expect(() => describeTable(alone)).toThrow(/^EINVAL: this page table is for one thread/);
-  expect(() => describeMemory(PhysicalMemory.create({ bytes: 4096 }), 1)).toThrow(
+  expect(() => describeMemory(PhysicalMemory.create({ bytes: 4096 }))).toThrow(
     /^EINVAL.*threads cannot share a bank/,
   );
 });

@@ -35,6 +35,14 @@ export interface FrameCalls {
    * @returns a function that ends it: for `Quiescence.retire`.
    */
   retire(pfns: ArrayLike<number>, length: number, order?: number): () => void;
+  /**
+   * Frees blocks, after something was forgotten about them. When this thread dies in between, a recovery frees them.
+   *
+   * @param forget - it must not throw.
+   */
+  giveAfter(pfns: ArrayLike<number>, length: number, order: number, forget: () => void): void;
+  /** Makes blocks those of this thread's own code: no call holds them any more. */
+  keep(pfns: ArrayLike<number>, length: number, order: number): void;
   isAllocated(pfn: number, order: number): boolean;
   /** True for a block that some thread has begun to free; see `retire`. */
   isBeingFreed(pfn: number): boolean;

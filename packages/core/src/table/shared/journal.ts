@@ -83,11 +83,19 @@ export class Journal {
       this.#isFull = true;
       return -1;
     }
-    const { kind, level, bank, count, record, tables, progress, lo, hi } = note;
-    const numbers = [kind, level, bank, note.at, count, record, tables, progress, lo, hi];
-    for (let i = 0; i < NOTE_WORDS; i++) words[at + i] = numbers[i] as number;
+    // In the order in which `readJournal` takes them. An array of them cost a call for one page a sixth more.
+    words[at] = note.kind;
+    words[at + 1] = note.level;
+    words[at + 2] = note.bank;
+    words[at + 3] = note.at;
+    words[at + 4] = note.count;
+    words[at + 5] = note.record;
+    words[at + 6] = note.tables;
+    words[at + PROGRESS] = note.progress;
+    words[at + 8] = note.lo;
+    words[at + 9] = note.hi;
     if (note.saved !== null) words.set(note.saved, at + NOTE_WORDS);
-    if (note.frames !== null) writeFrames(words, at + NOTE_WORDS, note.frames, count);
+    if (note.frames !== null) writeFrames(words, at + NOTE_WORDS, note.frames, note.count);
     this.#used = at + NOTE_WORDS + saved;
     Atomics.store(words, USED, this.#used);
     return at;

@@ -48,6 +48,7 @@ export function describeTable<C extends Controls>(table: PageTable<C>): TableDes
       advice: 'make it with `threads`, and memory and frames with `shared: true`',
     });
   }
+  context.isSharedOut = true;
   return {
     ...{ format: plan.format.name, root: table.root, owner, records: records.state, asid },
     tableEntry: joinWords(link.lo, link.hi),

@@ -122,8 +122,20 @@ export class SharedUndoLog extends UndoLog {
     const context = this.#context;
     const journal = this.#journal;
     const index = context.memory.banks.indexOf(bank);
-    const note = {
-      ...{ kind, level, bank: index, at, count, record, tables, progress, lo, hi, saved, frames },
+    // One literal: spread from another one it took two thirds of a call for one page.
+    const note: OwnNote = {
+      kind,
+      level,
+      bank: index,
+      at,
+      count,
+      record,
+      tables,
+      progress,
+      lo,
+      hi,
+      saved,
+      frames,
       journaled: -1,
     };
     if (journal !== null) {

@@ -2,6 +2,7 @@ import { VmError } from '../../errors.js';
 import { loopsOf } from '../../memory/bank.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import type { PostedFlush } from '../../threads/flush-ring.js';
+import { State } from '../../threads/layout.js';
 import type { ThreadGroup } from '../../threads/thread-group.js';
 import type { SinglePageCalls } from '../change/map/single-page.js';
 import type { ChangeSet } from '../change/set/change-set.js';
@@ -112,6 +113,16 @@ export class TableThreads implements SharedCalls, Caller {
    */
   recover(deadSlots: readonly number[]): RecoveredTables {
     return recoverTables(this.contexts, this.#group, deadSlots);
+  }
+
+  requireAlone(): void {
+    const { registry, slot } = this.#group;
+    const states = [State.live, State.invited, State.attaching];
+    const others = states.flatMap((state) => registry.in(state)).filter((one) => one !== slot);
+    if (others.length > 0)
+      throw new VmError('EBUSY', `threads ${others.join(', ')} use the page table, too`, {
+        advice: 'let them leave first',
+      });
   }
 
   post(context: TableContext, va: bigint, bytes: bigint, leafShift: number, tables: readonly number[]): void {

@@ -241,7 +241,12 @@ function requireIdle(context: TableContext): void {
 
 /** Refuses where other threads may be in the middle of a call: a restore would take it back by half. */
 function requireOneThread({ memory }: TableContext): void {
-  if (!TableRecords.over(memory).flatMap(tablesOf).some(({ sharing }) => sharing !== null)) return;
+  if (
+    !TableRecords.over(memory)
+      .flatMap(tablesOf)
+      .some(({ sharing }) => sharing !== null)
+  )
+    return;
   throw new VmError('EINVAL', 'threads share page tables in this memory', {
     advice: 'take snapshots of memory whose tables were made without `threads`',
   });

@@ -47,6 +47,8 @@ export interface SharedTables {
   hold(context: TableContext, pfns: readonly number[], order: number): void;
   /** Gives frames of tables back once no thread can hold them. They are out of the tree. */
   retire(context: TableContext, pfns: readonly number[], order: number): void;
+  /** @throws VmError `EBUSY` while other threads are attached. */
+  requireAlone(): void;
   /** Asks the other threads for a flush of this root. This thread's sink has made its own. */
   post(context: TableContext, va: bigint, bytes: bigint, leafShift: number, tables: readonly number[]): void;
 }
@@ -88,6 +90,8 @@ export class TableContext {
   isDestroyed = false;
   /** How its calls run when threads share it; `null` when only one thread uses it. */
   sharing: SharedTables | null = null;
+  /** Another thread may have it, too. */
+  isSharedOut = false;
   /** Address-space id for flushes. */
   asid = 0;
   /** The visit to the root, made by the first call that changes the tables. */

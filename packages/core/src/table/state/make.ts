@@ -99,6 +99,7 @@ export function makeContext<C extends Controls>(options: PageTableOptions<C>): T
     controlsOf(plan, given.controls),
     adopted?.owner,
   );
+  context.isSharedOut = adopted !== undefined;
   if (threads !== undefined) context.sharing = sharingOf(threads, memory, frames);
   context.asid = asid;
   context.root = root === undefined ? newRoot(context) : openRoot(plan, memory, root);

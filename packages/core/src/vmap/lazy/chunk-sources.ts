@@ -66,7 +66,12 @@ class AllocatedChunks implements ChunkSource {
 
   give(list: FrameArray): void {
     const [first] = list as unknown as [number];
-    this.#owners.release(this.#blockAt(first));
+    const forget = (): void => this.#owners.release(this.#blockAt(first));
+    if (this.#frames.calls !== null) {
+      this.#frames.calls.giveAfter([first], 1, this.#order, forget);
+      return;
+    }
+    forget();
     this.#frames.free(first, this.#order);
   }
 

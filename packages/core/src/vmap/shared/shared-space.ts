@@ -126,7 +126,8 @@ export class SharedSpace implements SpaceThreads {
 
   change<R>(call: () => R): R {
     this.#requireIdle();
-    this.lock.acquire();
+    // The call has not begun, so this thread holds nothing while it waits.
+    this.lock.acquire(() => this.group.quiesceIdle());
     return this.#changing(call);
   }
 
@@ -191,7 +192,8 @@ export class SharedSpace implements SpaceThreads {
 
   requireAlone(): void {
     const { registry, slot } = this.group;
-    const others = [...registry.in(State.live), ...registry.in(State.invited)].filter((one) => one !== slot);
+    const states = [State.live, State.invited, State.attaching];
+    const others = states.flatMap((state) => registry.in(state)).filter((one) => one !== slot);
     if (others.length > 0)
       throw new VmError('EBUSY', `threads ${others.join(', ')} use the address space, too`, {
         advice: 'let them leave first',
@@ -211,9 +213,14 @@ export class SharedSpace implements SpaceThreads {
   recovering<R>(call: () => R): R {
     this.#requireIdle();
     this.lock.seize();
-    // Of a dead thread: who holds the lock is in no other call.
-    Atomics.store(this.log.words, LogWord.closing, 0);
-    return this.#changing(call);
+    // A live thread in a call on pages may have frames that are in no table yet. It ends its call, and none begins
+    // one: `closing` names every area.
+    this.#closing = SEVERAL;
+    Atomics.store(this.log.words, LogWord.closing, SEVERAL);
+    return this.#changing(() => {
+      this.group.awaitPins(this.log.words, LogWord.closing, SEVERAL);
+      return call();
+    });
   }
 
   /** Runs a call under the lock, which this thread has, and gives the lock back. */

@@ -253,7 +253,12 @@ export function removeVmArea(space: KernelSpace, address: bigint): VmStruct {
   checkOwned(space, vm);
   const errors = releaseLazy(space, vm);
   remove(space, vm);
-  if (vm.owned !== null) space.machine.owners.release(vm.owned);
+  if (vm.owned !== null) {
+    const { heads, order } = vm.owned;
+    space.machine.owners.release(vm.owned);
+    // They are the caller's now.
+    space.machine.ram.calls?.keep(heads, heads.length, order);
+  }
   if (vm.array !== null) errors.push(...releaseArea(space, vm.array));
   throwFirst(errors);
   return vm;

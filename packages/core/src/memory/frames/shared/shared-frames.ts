@@ -113,6 +113,26 @@ export class SharedFrames implements FrameCalls {
     return () => this.giveNamed(blocks);
   }
 
+  giveAfter(pfns: ArrayLike<number>, length: number, order: number, forget: () => void): void {
+    const end = this.retire(pfns, length, order);
+    forget();
+    try {
+      end();
+    } catch (error) {
+      if (!isInTheWay(error)) throw error;
+      this.group.quiescence.retire(end);
+    }
+  }
+
+  keep(pfns: ArrayLike<number>, length: number, order: number): void {
+    const mine = (order + 1) | tagOf(this.group.token, false);
+    for (let i = 0; i < length; i++) {
+      const index = this.#indexOf(pfns[i] as number);
+      const head = index < 0 ? 0 : Atomics.load(this.#heads, index);
+      if ((head & FREEABLE) === order + 1) Atomics.compareExchange(this.#heads, index, head, mine);
+    }
+  }
+
   /** Frees blocks whose words name this thread as the one that frees them. */
   giveNamed(blocks: readonly { readonly pfn: number; readonly order: number }[]): void {
     this.lock.with(() => {
@@ -175,7 +195,7 @@ export class SharedFrames implements FrameCalls {
       this.lock.acquire();
       return true;
     } catch (error) {
-      if (error instanceof VmError && error.code === 'EOWNERDEAD') return false;
+      if (isInTheWay(error)) return false;
       throw error;
     }
   }
@@ -329,4 +349,9 @@ export class SharedFrames implements FrameCalls {
       throw head === mine ? namedTwice(this.state, pfn) : whyNotFree(this.state, pfn, order);
     }
   }
+}
+
+/** True for the error of a lock that a dead thread has, or that this thread may not wait for. */
+function isInTheWay(error: unknown): boolean {
+  return error instanceof VmError && (error.code === 'EOWNERDEAD' || error.code === 'EAGAIN');
 }

@@ -18,6 +18,7 @@ import { freedByOthers, freeTables } from '../../state/tables.js';
 export function destroyTables(context: TableContext): void {
   const { plan, records, root, owner } = context;
   if (records === null) throw readOnly();
+  if (context.isSharedOut) context.sharing?.requireAlone();
   if (context.owed.size > 0) {
     throw new VmError('EBUSY', 'a batch of this page table owes a flush', {
       advice: 'call its done() first',

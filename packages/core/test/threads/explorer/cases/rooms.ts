@@ -157,7 +157,7 @@ function withBuffers(value: unknown, replace: (buffer: SharedArrayBuffer) => Sha
 /** As `attach` makes it. It would give the objects of the execution before. */
 function roomsIn({ memories, allocators, tables, spaces }: DescribedParts, group: ThreadGroup): Rooms {
   const threads = new Threads(group);
-  const memory = memories.map((one) => adoptMemory(one));
+  const memory = memories.map((one) => adoptMemory(one, group.slot));
   const [described] = allocators as [DescribedParts['allocators'][number]];
   const frames = adoptFrames(described, threads, memory[described.memory] ?? null);
   const table = tables.map((one) =>
