@@ -106,7 +106,6 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
       // An area may map what the thread's own code took, and does not own it then.
       isHeld: (pfn, _order, isOfCall) =>
         records.find(pfn) >= 0 ||
-        tables.reached.has(pfn) ||
         // A live thread took it out of the tables, and frees it.
         records.isWaiting(pfn) ||
         (isOfCall ? owned.has(pfn) : calls.marks.has(pfn - calls.state.first)),

@@ -30,7 +30,6 @@ test.each<[string, (side: Side) => unknown]>([
   ['an unmap that frees tables', ({ table }) => table.unmap(VA + 2n * MIB2, PAGE, { reclaim: true })],
   ['a block in the place of an empty table', ({ table }) => table.mapRange(VA + MIB2, 0n, MIB2, RW)],
   ['an applyToRange', ({ table }) => applyToRange(table, VA + MIB2, PAGE, (slot) => slot.setLeaf(1, RW))],
-  ['a destroy', ({ table }) => table.destroy()],
 ])('%s waits until no other thread is inside', (_name, deed) => {
   const { one, two } = stage();
   const before = bytesOf(one);

@@ -241,8 +241,9 @@ describe.each([
     expect(prepareTables(one.table, VA, 1 << 21)).toBe(3);
     expect(prepareTables(two.table, VA, 1 << 21)).toBe(0);
     two.table.map(VA, [1], RW);
+    expect(codeOf(() => one.table.destroy())).toBe('EBUSY');
+    expect(two.group.leave()).toBe(true);
     one.table.destroy();
-    two.group.quiesce();
     one.group.quiesce();
     expect(one.frames.stats().allocated).toBe(0);
   });

@@ -151,11 +151,6 @@ export class AreaLog {
     return true;
   }
 
-  /** Forgets what this thread has read: the next `read` begins from a checkpoint. */
-  rewind(): void {
-    this.#place = NOWHERE;
-  }
-
   /** Copies everything up to a tail. `null` when a writer was at it meanwhile. */
   #readTo(to: Place): LogNews | null {
     const from = this.#place;
