@@ -119,8 +119,8 @@ interface Reader {
   readonly reads: number;
   readonly make: (stage: Stage) => (i: number, seen: Seen) => void;
 }
-const FAST = 100_000;
-const SLOW = 4_000;
+const FAST = 40_000;
+const SLOW = 2_000;
 
 /** Leaves of a list: what they map must be what their address may have. */
 function list(items: Iterable<object>, seen: Seen): void {

@@ -103,6 +103,7 @@ export const cases: Record<string, ThreadCase> = {
     make: begun,
     bodies: [mapping, freeing],
     mortal: [1],
+    isLong: true,
     timeouts: 1,
     finish,
   }),

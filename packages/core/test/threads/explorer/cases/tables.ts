@@ -271,6 +271,7 @@ export const cases: Record<string, ThreadCase> = {
     make: begun,
     bodies: [mapping(NEXT), reclaiming(MAPPED)],
     mortal: [1],
+    isLong: true,
     finish: pages([[NEXT, 0]], [MAPPED]),
   }),
   'one maps and dies, one takes out the table': roomsCase({
