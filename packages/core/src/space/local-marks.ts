@@ -12,7 +12,7 @@ export class LocalMarks implements OwnerMarks {
   static of({ state }: FrameAllocator): LocalMarks {
     let marks = marksOf.get(state);
     if (marks === undefined) {
-      marks = new LocalMarks();
+      marks = new this();
       marksOf.set(state, marks);
     }
     return marks;

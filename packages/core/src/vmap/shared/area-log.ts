@@ -65,7 +65,7 @@ export class AreaLog {
     words[LogWord.halfBytes] = halfBytes;
     words[LogWord.version] = LOG_VERSION;
     words[LogWord.magic] = LOG_MAGIC;
-    return new AreaLog(buffer);
+    return new this(buffer);
   }
 
   get buffer(): SharedArrayBuffer {
