@@ -1,4 +1,13 @@
-import { AddressSpace, FrameAllocator, PageTable, PhysicalMemory, wasmLoops } from '@vmarea/core';
+import {
+  AddressSpace,
+  FrameAllocator,
+  PageTable,
+  type PageTableOptions,
+  PhysicalMemory,
+  wasmLoops,
+} from '@vmarea/core';
+import { adoptions } from '../../../packages/core/src/table/state/make.js';
+import { contextBehind } from '../../../packages/core/src/table/state/registry.js';
 import { ThreadGroup } from '../../../packages/core/src/threads/thread-group.js';
 import { adoptSpace, describeSpace, openSharedSpace } from '../../../packages/core/src/vmap/share-space.js';
 import type { SpaceSharing } from '../../../packages/core/src/vmap/space-sharing.js';
@@ -50,13 +59,14 @@ export function teamOf(name: string, count: number, options: TeamOptions = {}) {
     const [{ kernel }] = members as [Member];
     const group = new ThreadGroup(first.buffers, first.registry.invite());
     const description = structuredClone(describeSpace(kernel));
+    // One owner has the tables, whichever thread makes them.
+    const { owner, records } = contextBehind(AddressSpace.spaceOf(kernel).table);
+    const makeTable = (parts: PageTableOptions): PageTable => {
+      adoptions.set(parts, { owner, records: records?.state as SharedArrayBuffer });
+      return new PageTable(parts);
+    };
     return add(group, (sink) =>
-      adoptSpace(
-        description,
-        { format, linux, memory, frames, ram, sink },
-        group,
-        (parts) => new PageTable(parts),
-      ),
+      adoptSpace(description, { format, linux, memory, frames, ram, sink }, group, makeTable),
     );
   };
   for (let i = 1; i < count; i++) attach();
