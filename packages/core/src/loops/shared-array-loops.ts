@@ -1,8 +1,8 @@
 import { entryHi, entryLo } from '../address-codec.js';
 import type { EntryTemplate } from '../entry-template.js';
 import { ArrayLoops } from './array-loops.js';
-import { type EntryWords, type FrameSource, type SharedRunLoops, unfit, WRITTEN } from './run-loops.js';
-import { firstUnfit } from './write-loops.js';
+import { type EntryWords, type FrameSource, type SharedRunLoops, WRITTEN } from './run-loops.js';
+import { claimEach, storeEach } from './write-loops.js';
 
 /**
  * The loops over shared memory without WebAssembly. Every access is one 64-bit atomic: with two 32-bit ones a
@@ -26,18 +26,11 @@ export class SharedArrayLoops extends ArrayLoops implements SharedRunLoops {
   override writeFrames(
     at: number,
     count: number,
-    { narrow, wide }: FrameSource,
+    source: FrameSource,
     from: number,
-    { lo, hi, address, pfnLimit }: EntryTemplate,
+    template: EntryTemplate,
   ): number {
-    const pfns = (narrow ?? wide) as Uint32Array | Float64Array;
-    const bad = firstUnfit(pfns, from, count, pfnLimit);
-    if (bad >= 0) return bad;
-    for (let i = 0; i < count; i++) {
-      const pfn = pfns[from + i] as number;
-      this.store64(at + 2 * i, lo | entryLo(address, pfn), hi | entryHi(address, pfn));
-    }
-    return WRITTEN;
+    return storeEach(this, at, count, source, from, template);
   }
 
   override writeLinear(
@@ -51,21 +44,8 @@ export class SharedArrayLoops extends ArrayLoops implements SharedRunLoops {
       this.store64(at + 2 * i, lo | entryLo(address, next), hi | entryHi(address, next));
   }
 
-  claimFrames(
-    at: number,
-    count: number,
-    { narrow, wide }: FrameSource,
-    from: number,
-    { lo, hi, address, pfnLimit }: EntryTemplate,
-  ): number {
-    const pfns = (narrow ?? wide) as Uint32Array | Float64Array;
-    const bad = firstUnfit(pfns, from, count, pfnLimit);
-    if (bad >= 0) return unfit(bad);
-    for (let i = 0; i < count; i++) {
-      const pfn = pfns[from + i] as number;
-      if (!this.cas64(at + 2 * i, 0, 0, lo | entryLo(address, pfn), hi | entryHi(address, pfn))) return i;
-    }
-    return WRITTEN;
+  claimFrames(at: number, count: number, source: FrameSource, from: number, template: EntryTemplate): number {
+    return claimEach(this, at, count, source, from, template);
   }
 
   claimLinear(

@@ -1,5 +1,6 @@
-import { addressHi, addressLo } from '../address-codec.js';
+import { addressHi, addressLo, entryHi, entryLo } from '../address-codec.js';
 import type { EntryTemplate } from '../entry-template.js';
+import { type FrameSource, type SharedRunLoops, unfit, WRITTEN } from './run-loops.js';
 
 // Loops that write leaves into a typed array. Each does one thing and allocates nothing.
 
@@ -101,4 +102,42 @@ export function writeLinear(
     next += piece * step;
     left -= piece;
   }
+}
+
+/** `RunLoops.writeFrames` by a store for each entry. */
+export function storeEach(
+  loops: Pick<SharedRunLoops, 'store64'>,
+  at: number,
+  count: number,
+  { narrow, wide }: FrameSource,
+  from: number,
+  { lo, hi, address, pfnLimit }: EntryTemplate,
+): number {
+  const pfns = (narrow ?? wide) as Uint32Array | Float64Array;
+  const bad = firstUnfit(pfns, from, count, pfnLimit);
+  if (bad >= 0) return bad;
+  for (let i = 0; i < count; i++) {
+    const pfn = pfns[from + i] as number;
+    loops.store64(at + 2 * i, lo | entryLo(address, pfn), hi | entryHi(address, pfn));
+  }
+  return WRITTEN;
+}
+
+/** `SharedRunLoops.claimFrames` by a compare-exchange for each entry. */
+export function claimEach(
+  loops: Pick<SharedRunLoops, 'cas64'>,
+  at: number,
+  count: number,
+  { narrow, wide }: FrameSource,
+  from: number,
+  { lo, hi, address, pfnLimit }: EntryTemplate,
+): number {
+  const pfns = (narrow ?? wide) as Uint32Array | Float64Array;
+  const bad = firstUnfit(pfns, from, count, pfnLimit);
+  if (bad >= 0) return unfit(bad);
+  for (let i = 0; i < count; i++) {
+    const pfn = pfns[from + i] as number;
+    if (!loops.cas64(at + 2 * i, 0, 0, lo | entryLo(address, pfn), hi | entryHi(address, pfn))) return i;
+  }
+  return WRITTEN;
 }

@@ -2,7 +2,6 @@ import { hex, shown, VmError } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { auditFrames } from '../memory/frames/shared/audit-frames.js';
-import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
 import { counted } from '../prints.js';
 import { checkContext } from '../table/check/check-tables.js';
 import { ReadableTable } from '../table/readable-table.js';
@@ -75,11 +74,9 @@ interface Found {
 }
 
 function checkGroup(threads: Threads, found: Found): void {
-  const { frames, spaces } = threads.here;
-  for (const calls of frames)
-    checkFrames(adoptFrames({ state: calls.state.buffer as SharedArrayBuffer }, threads), found);
+  for (const frames of threads.allocators) checkFrames(frames, found);
   for (const context of threads.tables.contexts) if (!context.isDestroyed) checkTree(context, found);
-  for (const space of spaces) if (!space.lock.isDestroyed) checkAreas(space, found);
+  for (const space of threads.here.spaces) if (!space.lock.isDestroyed) checkAreas(space, found);
 }
 
 function checkKernel(space: KernelSpace, found: Found): void {

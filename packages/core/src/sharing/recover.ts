@@ -1,6 +1,5 @@
 import { wrongValue } from '../check/members.js';
 import { VmError } from '../errors.js';
-import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
 import { recoverFrames, type TakenBlock } from '../memory/frames/shared/recover-frames.js';
 import type { SharedFrames } from '../memory/frames/shared/shared-frames.js';
 import { type RecoveredTables, recoverTables } from '../table/shared/recover-tables.js';
@@ -80,24 +79,23 @@ const NOTHING: Recovery = Object.freeze({
 
 /** The recovery, while no other thread is inside a call. */
 function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
-  const { group, here } = threads;
+  const { group } = threads;
   const { registry } = group;
   // Now, since another may have died while this one waited.
   const dead = group.dead();
-  const allocators = [...here.frames].map(
-    (calls) => [calls, adoptFrames({ state: calls.state.buffer as SharedArrayBuffer }, threads)] as const,
-  );
+  const { allocators } = threads;
   const names = dead.map((slot) => registry.tokenOf(slot));
   group.flushes.mend();
   // First only locks, lists and caches: what follows takes and frees frames. Whose frames they are comes later.
   let cached = 0;
-  for (const [, frames] of allocators) cached += recoverFrames(frames, { dead: [] }).cached;
+  for (const frames of allocators) cached += recoverFrames(frames, { dead: [] }).cached;
   const tables = recoverTables(threads.tables.contexts, group, dead);
   const mended = spaces.map(mendSpace);
   const owned = ownedFrames(spaces);
   const givenBack: TakenBlock[] = [];
   const held: TakenBlock[] = [];
-  for (const [calls, frames] of allocators) {
+  for (const frames of allocators) {
+    const calls = frames.calls as SharedFrames;
     dropMarks(calls, owned, mended, spaces);
     if (mended.some(({ freed, shrunk }) => freed.length + shrunk.length > 0)) dropOwners(calls, owned);
     const records = TableRecords.of(frames);

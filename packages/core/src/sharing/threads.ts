@@ -1,8 +1,10 @@
 import { integerOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
+import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { FrameCalls, FrameSharing } from '../memory/frames/frame-sharing.js';
 import type { FrameState } from '../memory/frames/frame-state.js';
+import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
 import { SharedFrames } from '../memory/frames/shared/shared-frames.js';
 import { printsItself } from '../prints.js';
 import type { Space } from '../space/space.js';
@@ -212,6 +214,17 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
     const calls = new SharedFrames(state, this);
     this.here.frames.add(calls);
     return calls;
+  }
+
+  /**
+   * The allocators that this thread shares.
+   *
+   * @internal
+   */
+  get allocators(): readonly FrameAllocator[] {
+    return [...this.here.frames].map(({ state }) =>
+      adoptFrames({ state: state.buffer as SharedArrayBuffer }, this),
+    );
   }
 
   /** @internal */

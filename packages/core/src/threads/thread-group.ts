@@ -99,16 +99,30 @@ export class ThreadGroup {
   /** True when a call of another thread changes pages of an area, or when one died in it. */
   isPinned(area: number): boolean {
     for (let slot = 0; slot < this.registry.slots; slot++)
-      if (slot !== this.slot && Atomics.load(this.#words, slotAt(slot) + SlotWord.pin) === area) return true;
+      if (slot !== this.slot && this.#pinOf(slot) === area) return true;
     return false;
   }
 
   /** Waits until no live thread but this one is in a call on pages. None begins one while a word has a value. */
   awaitPins(words: Int32Array, at: number, value: number): void {
-    const pinOf = (slot: number): number => Atomics.load(this.#words, slotAt(slot) + SlotWord.pin);
     const patience = new Patience();
-    while (this.registry.in(State.live).some((slot) => slot !== this.slot && pinOf(slot) !== 0))
+    while (this.registry.in(State.live).some((slot) => slot !== this.slot && this.#pinOf(slot) !== 0))
       patience.wait(words, at, value);
+  }
+
+  /**
+   * Requires that no other thread is attached, or was invited.
+   *
+   * @param what - it uses, for the message.
+   * @throws VmError `EBUSY`.
+   */
+  requireAlone(what: string): void {
+    const states = [State.live, State.invited, State.attaching];
+    const others = states.flatMap((state) => this.registry.in(state)).filter((one) => one !== this.slot);
+    if (others.length > 0)
+      throw new VmError('EBUSY', `threads ${others.join(', ')} use ${what}, too`, {
+        advice: 'let them leave first',
+      });
   }
 
   /** A number that no other object of the group has. */
@@ -188,5 +202,10 @@ export class ThreadGroup {
   /** The slots whose threads died and whose work no recovery has mended. */
   dead(): number[] {
     return this.registry.in(State.dead);
+  }
+
+  /** The area that a call of a slot's thread changes pages of; 0 for none. */
+  #pinOf(slot: number): number {
+    return Atomics.load(this.#words, slotAt(slot) + SlotWord.pin);
   }
 }

@@ -1,11 +1,11 @@
-import { addressHi, addressLo, entryHi, entryLo } from '../../address-codec.js';
+import { addressHi, addressLo } from '../../address-codec.js';
 import type { EntryTemplate } from '../../entry-template.js';
 import { ArrayLoops } from '../array-loops.js';
 import type { LoopPlace } from '../loop-provider.js';
 import type { EntryWords, RunLoops } from '../run-loops.js';
 import { type FrameSource, type SharedRunLoops, unfit, type WalkLoops, WRITTEN } from '../run-loops.js';
 import { SharedArrayLoops } from '../shared-array-loops.js';
-import { firstUnfit, linearPiece } from '../write-loops.js';
+import { claimEach, linearPiece, storeEach } from '../write-loops.js';
 import { type Resident, Scratch } from './scratch.js';
 import type { LoopExports, SharedLoopExports } from './wasm-exports.js';
 import type { Start } from './wasm-finder.js';
@@ -72,7 +72,7 @@ export class WasmLoops implements RunLoops {
     const scratch = this.#scratch;
     if (scratch === null || count > scratch.capacity(source)) {
       return this.isShared
-        ? this.#storeFrames(at, count, source, from, template)
+        ? storeEach(this, at, count, source, from, template)
         : this.#plain.writeFrames(at, count, source, from, template);
     }
     const { lo, hi, address, pfnLimit } = template;
@@ -129,7 +129,7 @@ export class WasmLoops implements RunLoops {
     if (wasm === null) return this.#sharedPlain().claimFrames(at, count, source, from, template);
     const scratch = this.#scratch;
     if (scratch === null || source.narrow === null || count > scratch.capacity(source))
-      return this.#claimEach(at, count, source, from, template);
+      return claimEach(this, at, count, source, from, template);
     const { lo, hi, address, pfnLimit } = template;
     const frames = scratch.stage(source, from, count);
     // The copy is checked: another thread may change the list.
@@ -285,42 +285,6 @@ export class WasmLoops implements RunLoops {
     return wasm === null
       ? this.#plain.cas64(at, expectedLo, expectedHi, lo, hi)
       : wasm.cas64(this.#byte(at), expectedLo, expectedHi, lo, hi) !== 0;
-  }
-
-  /** Writes scattered frames on shared memory without a scratch page: one atomic each. */
-  #storeFrames(
-    at: number,
-    count: number,
-    { narrow, wide }: FrameSource,
-    from: number,
-    { lo, hi, address, pfnLimit }: EntryTemplate,
-  ): number {
-    const pfns = (narrow ?? wide) as Uint32Array | Float64Array;
-    const bad = firstUnfit(pfns, from, count, pfnLimit);
-    if (bad >= 0) return bad;
-    for (let i = 0; i < count; i++) {
-      const pfn = pfns[from + i] as number;
-      this.store64(at + 2 * i, lo | entryLo(address, pfn), hi | entryHi(address, pfn));
-    }
-    return WRITTEN;
-  }
-
-  /** The same as `#storeFrames` for `claimFrames`. */
-  #claimEach(
-    at: number,
-    count: number,
-    { narrow, wide }: FrameSource,
-    from: number,
-    { lo, hi, address, pfnLimit }: EntryTemplate,
-  ): number {
-    const pfns = (narrow ?? wide) as Uint32Array | Float64Array;
-    const bad = firstUnfit(pfns, from, count, pfnLimit);
-    if (bad >= 0) return unfit(bad);
-    for (let i = 0; i < count; i++) {
-      const pfn = pfns[from + i] as number;
-      if (!this.cas64(at + 2 * i, 0, 0, lo | entryLo(address, pfn), hi | entryHi(address, pfn))) return i;
-    }
-    return WRITTEN;
   }
 
   #sharedPlain(): SharedRunLoops {

@@ -2,7 +2,6 @@ import { VmError } from '../../errors.js';
 import { loopsOf } from '../../memory/bank.js';
 import type { FrameAllocator } from '../../memory/frames/frame-allocator.js';
 import type { PostedFlush } from '../../threads/flush-ring.js';
-import { State } from '../../threads/layout.js';
 import type { ThreadGroup } from '../../threads/thread-group.js';
 import type { SinglePageCalls } from '../change/map/single-page.js';
 import type { ChangeSet } from '../change/set/change-set.js';
@@ -116,13 +115,7 @@ export class TableThreads implements SharedCalls, Caller {
   }
 
   requireAlone(): void {
-    const { registry, slot } = this.#group;
-    const states = [State.live, State.invited, State.attaching];
-    const others = states.flatMap((state) => registry.in(state)).filter((one) => one !== slot);
-    if (others.length > 0)
-      throw new VmError('EBUSY', `threads ${others.join(', ')} use the page table, too`, {
-        advice: 'let them leave first',
-      });
+    this.#group.requireAlone('the page table');
   }
 
   post(context: TableContext, va: bigint, bytes: bigint, leafShift: number, tables: readonly number[]): void {

@@ -3,7 +3,6 @@ import type { VmapBlocksOptions } from '../../area/vmap-blocks.js';
 import { VmError } from '../../errors.js';
 import type { Space } from '../../space/space.js';
 import { spansOf } from '../../table/page-range.js';
-import { State } from '../../threads/layout.js';
 import { ownerDead, type RobustLock } from '../../threads/robust-lock.js';
 import type { ThreadGroup } from '../../threads/thread-group.js';
 import { waitWhile } from '../../threads/waiting.js';
@@ -191,13 +190,7 @@ export class SharedSpace implements SpaceThreads {
   }
 
   requireAlone(): void {
-    const { registry, slot } = this.group;
-    const states = [State.live, State.invited, State.attaching];
-    const others = states.flatMap((state) => registry.in(state)).filter((one) => one !== slot);
-    if (others.length > 0)
-      throw new VmError('EBUSY', `threads ${others.join(', ')} use the address space, too`, {
-        advice: 'let them leave first',
-      });
+    this.group.requireAlone('the address space');
   }
 
   destroyed(): void {
