@@ -10,7 +10,7 @@ test('a property that fails ends, however long it could be shrunk', () => {
       while (performance.now() < until);
       return false;
     }),
-    { ...fc.readConfigureGlobal(), interruptAfterTimeLimit: 100 },
+    { interruptAfterTimeLimit: 100 },
   );
   expect({ interrupted, failed }).toEqual({ interrupted: true, failed: true });
   expect(counterexample).not.toBeNull();
