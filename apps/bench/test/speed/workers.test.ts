@@ -41,7 +41,7 @@ function withWorker(program: string): Promise<Captured> {
 }
 
 describe('speed --workers', () => {
-  it('--json prints the documented shape, with both works in each format', async () => {
+  it('--json prints the documented shape, with all works in each format', async () => {
     const formats = ['x86-64', 'arm64-64k-48'];
     const { code, out, err } = await run([...SMALL, '--format', formats.join(), '--seed', '9', '--json']);
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -49,15 +49,17 @@ describe('speed --workers', () => {
     expect(result).toMatchObject({ seed: 9, workers: 2, pages: 64, repeat: 3, warmUp: 12 });
     expect(result.rows.map(({ configuration, pageBytes, work }) => [configuration, pageBytes, work])).toEqual(
       [
+        ['x86-64', 4096, 'apart'],
         ['x86-64', 4096, 'private'],
         ['x86-64', 4096, 'sparse'],
+        ['arm64-64k-48', 65536, 'apart'],
         ['arm64-64k-48', 65536, 'private'],
         ['arm64-64k-48', 65536, 'sparse'],
       ],
     );
     for (const { one, all, scaling, work, roundPages } of result.rows) {
       expect(scaling).toBe(one.median / all.median);
-      expect(roundPages).toBe(work === 'private' ? 256 : 64);
+      expect(roundPages).toBe(work === 'sparse' ? 64 : 256);
       for (const { min, median, max } of [one, all]) {
         expect(min).toBeGreaterThan(0);
         expect(median).toBeGreaterThanOrEqual(min);
@@ -72,6 +74,7 @@ describe('speed --workers', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^Seed 1\. 16 workers over one address space\. 1 round with one worker/m);
     expect(out).toMatch(/^format +work +1 worker ns +MAD +all ns +MAD +scaling +pages$/m);
+    expect(out).toMatch(/^x86-64 +apart( +[\d,.]+){5} +256$/m);
     expect(out).toMatch(/^x86-64 +private( +[\d,.]+){5} +256$/m);
     expect(out).toMatch(/^x86-64 +sparse( +[\d,.]+){5} +64$/m);
     expect(out).toMatch(/^scaling {2}how many times as many pages/m);
@@ -85,7 +88,7 @@ describe('speed --workers', () => {
     expect(code).toBe(0);
     expect(out).toContain('| format | work | 1 worker ns | MAD | all ns | MAD | scaling | pages |');
     expect(out).toMatch(/^- `private`: each worker maps/m);
-    expect(out.match(/^\| x86-64 \| (private|sparse) \|/gm)).toHaveLength(2);
+    expect(out.match(/^\| x86-64 \| (apart|private|sparse) \|/gm)).toHaveLength(3);
   });
 
   it('runs as a process of its own', async () => {
@@ -125,22 +128,34 @@ describe('a worker that fails ends the run:', () => {
 });
 
 describe('a round of a worker', () => {
-  function place() {
+  function space(): AddressSpace {
     const { format, linux } = configurationOf('x86-64');
     const memory = PhysicalMemory.create({ bytes: 1 << 20 });
-    const kernel = new AddressSpace({ format, linux, memory, frames: new FrameAllocator(memory) });
-    return { kernel, index: 1, pages: 64, seed: 1, shared: kernel.getVmArea(128 * 4096, VM_SPARSE) };
+    return new AddressSpace({ format, linux, memory, frames: new FrameAllocator(memory) });
   }
 
-  it.each(['private', 'sparse'] as const)('of %s leaves nothing mapped', (name) => {
-    const { kernel, shared, ...rest } = place();
-    const round = openWork(name, { kernel, shared, ...rest });
+  function place() {
+    const kernel = space();
+    return {
+      kernel,
+      own: space(),
+      index: 1,
+      pages: 64,
+      seed: 1,
+      shared: kernel.getVmArea(128 * 4096, VM_SPARSE),
+    };
+  }
+
+  it.each(['apart', 'private', 'sparse'] as const)('of %s leaves nothing mapped', (name) => {
+    const { kernel, own, shared, ...rest } = place();
+    const round = openWork(name, { kernel, own, shared, ...rest });
     round.run(2);
     round.check(2);
-    expect([...kernel.table.leaves()]).toEqual([]);
+    expect([...kernel.table.leaves(), ...own.table.leaves()]).toEqual([]);
     round.end();
     kernel.freeVmArea(shared);
     kernel.destroy();
+    own.destroy();
   });
 
   it('populates every other page of the shared area with two workers', () => {
@@ -150,7 +165,7 @@ describe('a round of a worker', () => {
     expect(mapped).toEqual(mapped.map((_, page) => page % 2 === 1));
   });
 
-  it.each(['private', 'sparse'] as const)('of %s finds a page that maps another frame', (name) => {
+  it.each(['apart', 'private', 'sparse'] as const)('of %s finds a page that maps another frame', (name) => {
     const here = place();
     const areas = Object.getPrototypeOf(here.shared) as VmArea;
     const { map } = areas;

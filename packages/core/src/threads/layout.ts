@@ -5,24 +5,27 @@ export const VERSION: number = 1;
 /** Most threads of one group: the owner in a lock word has 16 bits, and nobody needs more. */
 export const MOST_THREADS: number = 256;
 
-/** The 32-bit words at the start of the control block. */
+/**
+ * The 32-bit words at the start of the control block. What threads write often has a cache line of its own: each
+ * call that changes tables reads `exclusive`, and each flush adds to `flushes`.
+ */
 export const Word = {
   magic: 0,
   version: 1,
   /** Number of slots. */
   slots: 2,
   /** Counts what was retired. A thread whose `seen` is above a count holds nothing that was retired at it. */
-  epoch: 3,
+  epoch: 16,
   /** The lock of the exclusive section: the word, and the number of waiters. */
-  exclusive: 4,
+  exclusive: 32,
   /** Flushes that were posted. */
-  flushes: 6,
+  flushes: 48,
   /** Numbers that were given to shared objects. */
-  serial: 7,
+  serial: 3,
   /** Two words that no other group has: a buffer that arrives twice in a thread is two objects. */
-  id: 8,
+  id: 4,
   /** The first slot. */
-  slotsAt: 32,
+  slotsAt: 64,
 } as const;
 
 /** Words of a slot: two cache lines, so that no thread writes into the line of another. */
@@ -62,8 +65,11 @@ export const STATE_BITS: number = 3;
 
 /** Flushes that the ring holds. A thread that is further behind forgets everything. */
 export const RING: number = 1024;
-/** Words of a flush in the ring: which ticket's, and whether it is written; then address, length, leaf and asid, root. */
-export const FLUSH_WORDS: number = 8;
+/**
+ * Words of a flush in the ring: which ticket's, and whether it is written; then address, length, leaf and asid,
+ * root. A cache line, of which half is used: two threads write neighbours at the same time.
+ */
+export const FLUSH_WORDS: number = 16;
 
 /** Words of the journal of one thread. */
 export const JOURNAL_WORDS: number = 16384;

@@ -1,17 +1,17 @@
 import type { AddressSpace, Description } from '@vmarea/core';
 
-/** The two works that workers do together. */
-export const WORKS = ['private', 'sparse'] as const;
+/** What workers do at the same time: with nothing in common, and over one address space. */
+export const WORKS = ['apart', 'private', 'sparse'] as const;
 export type WorkName = (typeof WORKS)[number];
 
 /** Pages of one call in private areas. */
 export const CALL_PAGES = 64;
-/** How often a round maps and unmaps a private area: a call for 64 pages is much faster than 64 calls. */
-const PRIVATE_TURNS = 4;
+/** How often a round maps and unmaps an area of its own: a call for 64 pages is much faster than 64 calls. */
+const OWN_TURNS = 4;
 
 /** Base pages that each worker maps in a round. */
 export function pagesOfRound(work: WorkName, pages: number): number {
-  return work === 'private' ? pages * PRIVATE_TURNS : pages;
+  return work === 'sparse' ? pages : pages * OWN_TURNS;
 }
 
 /** What a worker is started with. It marks a worker of this command, too. */

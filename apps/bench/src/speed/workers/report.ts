@@ -16,6 +16,7 @@ const COLUMNS: readonly Column<WorkersRow>[] = [
 ];
 
 const LEGEND = [
+  ['apart', 'as private, in a memory of its own: what this machine gives to workers that share nothing'],
   ['private', 'each worker maps and unmaps a sparse area of its own, 64 pages a call'],
   [
     'sparse',

@@ -1,5 +1,13 @@
 import { parentPort } from 'node:worker_threads';
-import { attach, type Threads, wasmLoops } from '@vmarea/core';
+import {
+  AddressSpace,
+  attach,
+  type Configuration,
+  FrameAllocator,
+  PhysicalMemory,
+  Threads,
+  wasmLoops,
+} from '@vmarea/core';
 import { CheckError, ExitError } from '../../errors.js';
 import { installedFormats } from '../../formats.js';
 import { Lead, leadOf, WORKS, type WorkerFailure, type WorkerJob } from './job.js';
@@ -7,6 +15,9 @@ import { openWork, type WorkerRound } from './works.js';
 
 /** How often a worker looks for the others at the start and the end of a round, before it waits for them. */
 const SPINS = 100_000;
+
+/** Memory for the tables of one worker alone, in bytes: 65,536 pages take 1 MiB, and pages of 64 KiB more. */
+const OWN_TABLE_BYTES = 16 << 20;
 
 /** True for the data of a worker of `speed --workers`. */
 export function isWorkerJob(data: unknown): data is WorkerJob {
@@ -36,10 +47,20 @@ async function work({ vmareaSpeedWorker: job }: WorkerJob): Promise<void> {
   });
   const shared = kernel.findVmArea(job.shared);
   if (shared === null) throw new Error('the shared area is not there');
-  const rounds = WORKS.map((name) => openWork(name, { ...job, kernel, shared }));
+  const own = ownSpace(found);
+  const rounds = WORKS.map((name) => openWork(name, { ...job, kernel, own, shared }));
   doRounds(job, rounds, threads);
   for (const round of rounds) round.end();
+  own.destroy();
   if (!threads.leave()) throw new CheckError('a worker left frames that could not be given back');
+}
+
+/** An address space as the one that all workers use, with a memory and a group of threads of its own. */
+function ownSpace({ format, linux }: Configuration): AddressSpace {
+  const own = Threads.create({ most: 1 });
+  const memory = PhysicalMemory.create({ bytes: OWN_TABLE_BYTES, shared: true, loops: wasmLoops });
+  const frames = new FrameAllocator(memory, { pageShift: format.pageShift, threads: own });
+  return new AddressSpace({ format, linux, memory, frames, threads: own });
 }
 
 function doRounds(

@@ -6,7 +6,10 @@ import { CALL_PAGES, pagesOfRound, type WorkName } from './job.js';
 
 /** What one worker needs for its rounds. */
 export interface Place {
+  /** The address space that all workers use. */
   readonly kernel: AddressSpace;
+  /** One that no other worker uses, made in the same way. */
+  readonly own: AddressSpace;
   readonly index: number;
   readonly pages: number;
   readonly seed: number;
@@ -25,12 +28,13 @@ export interface WorkerRound {
 
 /** Makes the rounds of a work, with all that they need. */
 export function openWork(name: WorkName, place: Place): WorkerRound {
-  return name === 'private' ? privateAreas(place) : oneSparseArea(place);
+  if (name === 'sparse') return oneSparseArea(place);
+  return ownArea(name === 'apart' ? place.own : place.kernel, place);
 }
 
 /** Maps and unmaps pages of an area of its own, 64 pages a call. */
-function privateAreas(place: Place): WorkerRound {
-  const { kernel, pages } = place;
+function ownArea(kernel: AddressSpace, place: Place): WorkerRound {
+  const { pages } = place;
   const { format } = kernel.table;
   const area = kernel.getVmArea(pages * 2 ** format.pageShift, VM_SPARSE);
   const frames = framesOf(place);

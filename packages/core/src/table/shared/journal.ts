@@ -59,9 +59,10 @@ export class Journal {
     this.#used = FIRST;
     this.#isOpen = true;
     this.#isFull = false;
-    Atomics.store(words, ROOT_LO, root | 0);
-    Atomics.store(words, ROOT_HI, Math.floor(root / 2 ** 32));
-    Atomics.store(words, USED, FIRST);
+    // Only who mends after this thread reads them, and only once the state says so. So one atomic is enough.
+    words[ROOT_LO] = root | 0;
+    words[ROOT_HI] = Math.floor(root / 2 ** 32);
+    words[USED] = FIRST;
     Atomics.store(words, STATE, JournalState.open);
   }
 
@@ -75,29 +76,40 @@ export class Journal {
    * @returns where it is; -1 when it does not fit. Then later ones do not follow either.
    */
   add(note: SharedNote): number {
-    const words = this.#words;
-    const at = this.#used;
-    const saved = note.kind === NoteKind.claim ? CLAIM_WORDS : (note.saved?.length ?? 0);
-    if (this.#isFull || at + NOTE_WORDS + saved > JOURNAL_WORDS) {
-      if (!this.#isFull) Atomics.store(words, STATE, JournalState.full);
-      this.#isFull = true;
-      return -1;
-    }
-    // In the order in which `readJournal` takes them. An array of them cost a call for one page a sixth more.
-    words[at] = note.kind;
-    words[at + 1] = note.level;
-    words[at + 2] = note.bank;
-    words[at + 3] = note.at;
-    words[at + 4] = note.count;
-    words[at + 5] = note.record;
-    words[at + 6] = note.tables;
-    words[at + PROGRESS] = note.progress;
-    words[at + 8] = note.lo;
-    words[at + 9] = note.hi;
-    if (note.saved !== null) words.set(note.saved, at + NOTE_WORDS);
-    if (note.frames !== null) writeFrames(words, at + NOTE_WORDS, note.frames, note.count);
-    this.#used = at + NOTE_WORDS + saved;
-    Atomics.store(words, USED, this.#used);
+    const { kind, level, bank, count, record, tables, progress, lo, hi, saved, frames } = note;
+    const room = kind === NoteKind.claim ? CLAIM_WORDS : (saved?.length ?? 0);
+    const at = this.#begin(kind, level, bank, note.at, count, record, tables, progress, lo, hi, room);
+    if (at < 0) return at;
+    if (saved !== null) this.#words.set(saved, at + NOTE_WORDS);
+    if (frames !== null) writeFrames(this.#words, at + NOTE_WORDS, frames, count);
+    this.#end(at + NOTE_WORDS + room);
+    return at;
+  }
+
+  /** Adds the note of a claim of one entry, as `add` does. It makes no object: that took a third of a call. */
+  addClaim(
+    level: number,
+    bank: number,
+    entry: number,
+    record: number,
+    lo: number,
+    hi: number,
+    pfn: number,
+  ): number {
+    const at = this.#begin(NoteKind.claim, level, bank, entry, 1, record, 1, PENDING, lo, hi, CLAIM_WORDS);
+    if (at < 0) return at;
+    writeRange(this.#words, at + NOTE_WORDS, pfn);
+    this.#end(at + NOTE_WORDS + CLAIM_WORDS);
+    return at;
+  }
+
+  /** Adds the note of one entry that is about to be taken, as `add` does. */
+  addTaken(level: number, bank: number, entry: number, record: number, lo: number, hi: number): number {
+    const at = this.#begin(NoteKind.taken, level, bank, entry, 1, record, 1, 0, 0, 0, 2);
+    if (at < 0) return at;
+    this.#words[at + NOTE_WORDS] = lo;
+    this.#words[at + NOTE_WORDS + 1] = hi;
+    this.#end(at + NOTE_WORDS + 2);
     return at;
   }
 
@@ -118,6 +130,46 @@ export class Journal {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     Atomics.store(this.#words, STATE, JournalState.empty);
+  }
+
+  /** Writes the words of a note, in the order in which `readJournal` takes them; -1 when it does not fit. */
+  #begin(
+    kind: number,
+    level: number,
+    bank: number,
+    entry: number,
+    count: number,
+    record: number,
+    tables: number,
+    progress: number,
+    lo: number,
+    hi: number,
+    room: number,
+  ): number {
+    const words = this.#words;
+    const at = this.#used;
+    if (this.#isFull || at + NOTE_WORDS + room > JOURNAL_WORDS) {
+      if (!this.#isFull) Atomics.store(words, STATE, JournalState.full);
+      this.#isFull = true;
+      return -1;
+    }
+    words[at] = kind;
+    words[at + 1] = level;
+    words[at + 2] = bank;
+    words[at + 3] = entry;
+    words[at + 4] = count;
+    words[at + 5] = record;
+    words[at + 6] = tables;
+    words[at + PROGRESS] = progress;
+    words[at + 8] = lo;
+    words[at + 9] = hi;
+    return at;
+  }
+
+  /** From now on a recovery finds the note. */
+  #end(used: number): void {
+    this.#used = used;
+    Atomics.store(this.#words, USED, used);
   }
 }
 
@@ -168,12 +220,14 @@ function writeFrames(words: Int32Array, at: number, { source, done }: ClaimedFra
     words[at] = 2 * count <= room ? Form.wide : Form.unknown;
     if (2 * count <= room)
       words.set(new Int32Array(wide.buffer, wide.byteOffset + 8 * done, 2 * count), list);
-  } else {
-    const start = source.start + done;
-    words[at] = Form.range;
-    words[at + 1] = start;
-    words[at + 2] = Math.floor(start / 2 ** 32);
-  }
+  } else writeRange(words, at, source.start + done);
+}
+
+/** Writes the frames of a claim that follow each other. */
+function writeRange(words: Int32Array, at: number, start: number): void {
+  words[at] = Form.range;
+  words[at + 1] = start;
+  words[at + 2] = Math.floor(start / 2 ** 32);
 }
 
 /** The frames of a claim of which nobody knows how much is written. */

@@ -16,14 +16,18 @@ import { flush } from '../state/flush.js';
 import { bankOf } from '../state/table-banks.js';
 import { recordOf } from '../state/tables.js';
 import { isInRange, type RangeTest, rangeTest } from '../walk/walk-end.js';
-import { NoteKind } from './notes.js';
-import type { SharedUndoLog } from './shared-undo-log.js';
+import type { Journal } from './journal.js';
+import { NoteKind, undoNote } from './notes.js';
 
-/** Runs a call on shared tables, and gives its undo log. */
+/** Begins and ends calls on shared tables, and gives the thread's journal. */
 interface Runner {
-  run<R>(context: TableContext, isAlone: boolean, call: () => R): R;
-  log(context: TableContext): SharedUndoLog;
+  readonly journal: Journal;
+  /** Begins a call that others do not exclude. False within another call of this thread: then nothing ends. */
+  begin(): boolean;
+  end(): void;
 }
+
+const NO_TABLES: readonly number[] = Object.freeze([]);
 
 /** No protection. A caller cannot pass it. */
 const NONE = Object.freeze({}) as Protection;
@@ -31,6 +35,8 @@ const NONE = Object.freeze({}) as Protection;
 /**
  * Maps and unmaps single pages of a table that threads share, in ordinary cases: the tables exist, and the slot is
  * free or holds a page by itself. It keeps nothing from one call to the next but the bits of a protection.
+ *
+ * A call that maps makes no object: the collector of one thread takes a processor from the others.
  */
 export class SharedSinglePages implements SinglePageCalls {
   readonly #context: TableContext;
@@ -44,6 +50,8 @@ export class SharedSinglePages implements SinglePageCalls {
   #bank: Bank;
   #at = -1;
   #record = -1;
+  /** The entry that the last call has taken. */
+  readonly #taken = new Int32Array(2);
 
   constructor(context: TableContext, threads: Runner) {
     const { plan, root } = context;
@@ -60,35 +68,43 @@ export class SharedSinglePages implements SinglePageCalls {
     const { plan } = context;
     if (!this.#isOrdinary(vaHi, vaLo) || !isFrame(pfn, plan.pfnLimit)) return false;
     if (protection !== this.#protection) this.#takeFlags(protection);
-    return this.#threads.run(context, false, () => this.#claim(vaHi, vaLo, pfn));
+    const isOutermost = this.#threads.begin();
+    try {
+      return this.#claim(vaHi, vaLo, pfn);
+    } finally {
+      if (isOutermost) this.#threads.end();
+    }
   }
 
   unmap(vaHi: number, vaLo: number): number {
-    const context = this.#context;
     if (!this.#isOrdinary(vaHi, vaLo)) return GENERAL;
-    return this.#threads.run(context, false, () => this.#take(vaHi, vaLo));
+    const isOutermost = this.#threads.begin();
+    try {
+      return this.#take(vaHi, vaLo);
+    } finally {
+      if (isOutermost) this.#threads.end();
+    }
   }
 
   #claim(vaHi: number, vaLo: number, pfn: number): boolean {
-    const context = this.#context;
     if (!this.#walk(vaHi, vaLo)) return false;
+    const context = this.#context;
     const { address, last, levels } = context.plan;
     const { lo, hi } = this.#flags;
-    const log = this.#threads.log(context);
-    const frames = { source: { narrow: null, wide: null, start: pfn }, done: 0 };
-    const note = log.claim(last, this.#bank, this.#at, 1, this.#record, 1, lo, hi, frames);
+    const journal = this.#openJournal();
+    const note = journal?.addClaim(last, this.#bankIndex(), this.#at, this.#record, lo, hi, pfn) ?? -1;
     const loops = loopsOf(this.#bank);
     const isDone = loops.cas64(this.#at, 0, 0, lo | entryLo(address, pfn), hi | entryHi(address, pfn));
-    log.claimed(note, isDone ? 1 : 0);
+    journal?.progress(note, isDone ? 1 : 0);
     if (isDone) context.records?.add(this.#record, 1);
-    log.close();
+    journal?.close();
     if (isDone) this.#count(levels.length, 1);
     return isDone;
   }
 
   #take(vaHi: number, vaLo: number): number {
-    const context = this.#context;
     if (!this.#walk(vaHi, vaLo)) return GENERAL;
+    const context = this.#context;
     const { plan, records } = context;
     const level = this.#last;
     const loops = loopsOf(this.#bank) as SharedRunLoops;
@@ -101,40 +117,54 @@ export class SharedSinglePages implements SinglePageCalls {
     }
     if (!isLeaf(level, lo, hi) || (run !== null && isInRun(run, lo, hi))) return GENERAL;
     context.sink?.changing?.();
-    const log = this.#threads.log(context);
-    const note = log.before(NoteKind.taken, plan.last, this.#bank, this.#at, 1, this.#record, 0);
-    const pair = new Int32Array(2);
-    const live = loops.take(this.#at, 1, pair, 0);
-    lo = pair[0] as number;
-    hi = pair[1] as number;
-    log.correct(note, 0, lo, hi);
+    const journal = this.#openJournal();
+    const note = journal?.addTaken(plan.last, this.#bankIndex(), this.#at, this.#record, lo, hi) ?? -1;
+    const taken = this.#taken;
+    const live = loops.take(this.#at, 1, taken, 0);
+    lo = taken[0] as number;
+    hi = taken[1] as number;
+    journal?.correct(note, 0, lo, hi);
     records?.add(this.#record, -live);
     this.#count(plan.levels.length, live);
-    if (live === 0) {
-      log.close();
-      return -1;
-    }
-    this.#flush(vaHi, vaLo, log);
-    return pfnOf(plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi);
+    if (live > 0) this.#flush(vaHi, vaLo, lo, hi, journal);
+    journal?.close();
+    return live > 0 ? pfnOf(plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi) : -1;
   }
 
-  #flush(vaHi: number, vaLo: number, log: SharedUndoLog): void {
+  /** The journal for the notes of this call; `null` when another call of this thread has it. */
+  #openJournal(): Journal | null {
+    const { journal } = this.#threads;
+    if (journal.isOpen) return null;
+    journal.open(this.#context.root.pfn);
+    return journal;
+  }
+
+  /** Flushes a page that was taken. When the sink throws, the page comes back. */
+  #flush(vaHi: number, vaLo: number, lo: number, hi: number, journal: Journal | null): void {
     const context = this.#context;
-    const { format, pageShift } = context.plan;
-    const page = pageRange(format, addressOfWords(vaHi, vaLo), 2 ** pageShift).first;
+    const { last, pageShift } = context.plan;
+    // A sink may call this object, too.
+    const [bank, at, record] = [this.#bankIndex(), this.#at, this.#record];
+    const page = pageRange(context.plan.format, addressOfWords(vaHi, vaLo), 2 ** pageShift).first;
     context.isChanging = true;
     try {
-      flush(context, page, 1, pageShift, []);
+      flush(context, page, 1, pageShift, NO_TABLES);
     } catch (error) {
-      context.counters.entriesWritten += log.restore();
+      const note = { kind: NoteKind.taken, level: last, bank, at, count: 1, record, tables: 1, progress: 0 };
+      const saved = Int32Array.of(lo, hi);
+      context.counters.entriesWritten += undoNote(
+        context,
+        { ...note, lo: 0, hi: 0, saved, frames: null },
+        true,
+      );
       try {
-        flush(context, page, 1, pageShift, []);
+        flush(context, page, 1, pageShift, NO_TABLES);
       } catch {
         // A sink must not throw (see FlushSink). The first error is the one to report.
       }
+      journal?.close();
       throw error;
     } finally {
-      log.close();
       context.isChanging = false;
     }
   }
@@ -163,6 +193,10 @@ export class SharedSinglePages implements SinglePageCalls {
       bank = below;
       word = bank.wordOf(pfn, plan.pageShift);
     }
+  }
+
+  #bankIndex(): number {
+    return this.#context.memory.banks.indexOf(this.#bank);
   }
 
   #isOrdinary(vaHi: number, vaLo: number): boolean {

@@ -25,13 +25,13 @@ interface Left {
 /** How calls of one thread run on the page tables that it shares with the threads of its group. */
 export class TableThreads implements SharedCalls, Caller {
   readonly #group: ThreadGroup;
-  readonly #journal: Journal;
+  readonly journal: Journal;
   readonly #contexts: Set<TableContext> = new Set();
   #left: Left[] = [];
 
   constructor(group: ThreadGroup) {
     this.#group = group;
-    this.#journal = new Journal(group.journalOf(group.slot));
+    this.journal = new Journal(group.journalOf(group.slot));
     group.onQuiesce(() => {
       // What was read of tables may be stale.
       for (const context of this.#contexts) context.generation++;
@@ -70,20 +70,28 @@ export class TableThreads implements SharedCalls, Caller {
       } catch (error) {
         if (error !== NEEDS_ALONE) throw error;
       } finally {
-        sections.leave();
-        this.#tidy();
+        this.end();
       }
     }
     return sections.exclusive(() => this.#finish(context, call));
   }
 
   changeSet(context: TableContext): ChangeSet {
-    return new SharedChangeSet(context, this.log(context), this);
+    // One call of a thread has the journal.
+    const log = new SharedUndoLog(context, this.journal.isOpen ? null : this.journal);
+    return new SharedChangeSet(context, log, this);
   }
 
-  /** The undo log of one call. One call of a thread has the journal. */
-  log(context: TableContext): SharedUndoLog {
-    return new SharedUndoLog(context, this.#journal.isOpen ? null : this.#journal);
+  begin(): boolean {
+    const { sections } = this.#group;
+    if (sections.isInside) return false;
+    sections.enter();
+    return true;
+  }
+
+  end(): void {
+    this.#group.sections.leave();
+    this.#tidy();
   }
 
   singlePages(context: TableContext): SinglePageCalls {

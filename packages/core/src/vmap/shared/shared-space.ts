@@ -143,13 +143,28 @@ export class SharedSpace implements SpaceThreads {
 
   /** As `pages`, for a call that locks the space itself. */
   pinned<R>(find: () => VmStruct, call: () => R): R {
-    this.#requireIdle();
-    this.#pinLive(find);
+    this.pin(find);
     try {
       return call();
     } finally {
-      this.#unpin();
+      this.unpin();
     }
+  }
+
+  /**
+   * Begins a call on the pages of an area, as `pinned` does.
+   *
+   * @throws VmError `EINVAL` when the area was freed; `EBUSY` within another call.
+   */
+  pin(find: () => VmStruct): void {
+    this.#requireIdle();
+    this.#pinLive(find);
+  }
+
+  /** Ends what `pin` began. */
+  unpin(): void {
+    this.#pinned = 0;
+    this.group.pin(0);
   }
 
   look(): void {
@@ -252,7 +267,7 @@ export class SharedSpace implements SpaceThreads {
       this.group.pin(this.#pinned);
       const closing = Atomics.load(words, LogWord.closing);
       if (closing === this.#pinned || closing === SEVERAL) {
-        this.#unpin();
+        this.unpin();
         this.lock.awaitFree();
         continue;
       }
@@ -262,16 +277,11 @@ export class SharedSpace implements SpaceThreads {
         this.#catchUp();
         if (vm.isLive) return;
       } catch (error) {
-        this.#unpin();
+        this.unpin();
         throw error;
       }
-      this.#unpin();
+      this.unpin();
     }
-  }
-
-  #unpin(): void {
-    this.#pinned = 0;
-    this.group.pin(0);
   }
 
   /** Ends what `close` began. */

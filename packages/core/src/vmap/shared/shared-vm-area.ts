@@ -8,6 +8,8 @@ import type { KernelSpace } from '../kernel-space.js';
 interface Pinning {
   look(): void;
   pinned<R>(find: () => VmStruct, call: () => R): R;
+  pin(find: () => VmStruct): void;
+  unpin(): void;
   requireUnowned(vm: VmStruct): void;
 }
 
@@ -55,14 +57,23 @@ export class SharedVmArea extends VmArea {
   }
 
   override map(page: number, frames: FrameList | number, protection?: Protection): void {
-    this.#threads.pinned(this.#find, () => super.map(page, frames, protection));
+    // No closure: this is the fast path.
+    this.#threads.pin(this.#find);
+    try {
+      super.map(page, frames, protection);
+    } finally {
+      this.#threads.unpin();
+    }
   }
 
   override unmap(page: number, count: number = 1): void {
-    this.#threads.pinned(this.#find, () => {
+    this.#threads.pin(this.#find);
+    try {
       this.#threads.requireUnowned(this.#struct);
       super.unmap(page, count);
-    });
+    } finally {
+      this.#threads.unpin();
+    }
   }
 
   override protect(page: number, count: number, fields: Partial<Protection>): void {
