@@ -52,14 +52,16 @@ describe('speed --workers', () => {
         ['x86-64', 4096, 'apart'],
         ['x86-64', 4096, 'private'],
         ['x86-64', 4096, 'sparse'],
+        ['x86-64', 4096, 'neighbours'],
         ['arm64-64k-48', 65536, 'apart'],
         ['arm64-64k-48', 65536, 'private'],
         ['arm64-64k-48', 65536, 'sparse'],
+        ['arm64-64k-48', 65536, 'neighbours'],
       ],
     );
     for (const { one, all, scaling, work, roundPages } of result.rows) {
       expect(scaling).toBe(one.median / all.median);
-      expect(roundPages).toBe(work === 'sparse' ? 64 : 256);
+      expect(roundPages).toBe(work === 'apart' || work === 'private' ? 256 : 64);
       for (const { min, median, max } of [one, all]) {
         expect(min).toBeGreaterThan(0);
         expect(median).toBeGreaterThanOrEqual(min);
@@ -88,7 +90,7 @@ describe('speed --workers', () => {
     expect(code).toBe(0);
     expect(out).toContain('| format | work | 1 worker ns | MAD | all ns | MAD | scaling | pages |');
     expect(out).toMatch(/^- `private`: each worker maps/m);
-    expect(out.match(/^\| x86-64 \| (apart|private|sparse) \|/gm)).toHaveLength(3);
+    expect(out.match(/^\| x86-64 \| (apart|private|sparse|neighbours) \|/gm)).toHaveLength(4);
   });
 
   it('runs as a process of its own', async () => {
@@ -146,7 +148,7 @@ describe('a round of a worker', () => {
     };
   }
 
-  it.each(['apart', 'private', 'sparse'] as const)('of %s leaves nothing mapped', (name) => {
+  it.each(['apart', 'private', 'sparse', 'neighbours'] as const)('of %s leaves nothing mapped', (name) => {
     const { kernel, own, shared, ...rest } = place();
     const round = openWork(name, { kernel, own, shared, ...rest });
     round.run(2);
@@ -158,26 +160,32 @@ describe('a round of a worker', () => {
     own.destroy();
   });
 
-  it('populates every other page of the shared area with two workers', () => {
-    const { shared, ...rest } = place();
-    openWork('sparse', { shared, ...rest }).run(2);
-    const mapped = Array.from({ length: 128 }, (_, page) => shared.frameAt(page) >= 0);
-    expect(mapped).toEqual(mapped.map((_, page) => page % 2 === 1));
-  });
+  it.each(['sparse', 'neighbours'] as const)(
+    'of %s populates every other page of the area with two workers',
+    (name) => {
+      const { shared, ...rest } = place();
+      openWork(name, { shared, ...rest }).run(2);
+      const mapped = Array.from({ length: 128 }, (_, page) => shared.frameAt(page) >= 0);
+      expect(mapped).toEqual(mapped.map((_, page) => page % 2 === 1));
+    },
+  );
 
-  it.each(['apart', 'private', 'sparse'] as const)('of %s finds a page that maps another frame', (name) => {
-    const here = place();
-    const areas = Object.getPrototypeOf(here.shared) as VmArea;
-    const { map } = areas;
-    vi.spyOn(areas, 'map').mockImplementation(function (this: VmArea, page, frames) {
-      const next =
-        typeof frames === 'number' ? frames + 1 : Array.from(frames as Uint32Array, (one) => one + 1);
-      map.call(this, page, next);
-    });
-    const round = openWork(name, here);
-    round.run(2);
-    expect(() => round.check(2)).toThrow(CheckError);
-  });
+  it.each(['apart', 'private', 'sparse', 'neighbours'] as const)(
+    'of %s finds a page that maps another frame',
+    (name) => {
+      const here = place();
+      const areas = Object.getPrototypeOf(here.shared) as VmArea;
+      const { map } = areas;
+      vi.spyOn(areas, 'map').mockImplementation(function (this: VmArea, page, frames) {
+        const next =
+          typeof frames === 'number' ? frames + 1 : Array.from(frames as Uint32Array, (one) => one + 1);
+        map.call(this, page, next);
+      });
+      const round = openWork(name, here);
+      round.run(2);
+      expect(() => round.check(2)).toThrow(CheckError);
+    },
+  );
 });
 
 describe('speed --workers refuses', () => {

@@ -161,7 +161,7 @@ export const workersShape = v.strictObject({
       configuration: text,
       title: text,
       pageBytes: count,
-      work: v.picklist(['apart', 'private', 'sparse']),
+      work: v.picklist(['apart', 'private', 'sparse', 'neighbours']),
       roundPages: count,
       one: ns,
       all: ns,

@@ -36,7 +36,7 @@ export interface ThreadsOptions {
  *
  * Make it once, and pass it as `threads` to all that several threads use: allocators, page tables, address
  * spaces. `share` then describes them for another thread, and `attach` makes the same objects there. What is not
- * given `threads` is for one thread at a time, and costs nothing more than before.
+ * given `threads` is for one thread at a time.
  *
  * @example
  * ```ts

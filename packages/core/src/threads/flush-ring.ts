@@ -1,14 +1,12 @@
-import { joinWords } from '../words.js';
 import { FLUSH_WORDS, RING, ringAt, SlotWord, slotAt, Word } from './layout.js';
 
 /** A flush that one thread asks of the others. */
 export interface PostedFlush {
   /** Frame of the root whose translations go. */
   readonly root: number;
-  /** First byte. */
-  readonly va: bigint;
-  /** Length in bytes. */
-  readonly bytes: bigint;
+  /** Its first page, counted from the start of the root's range. */
+  readonly page: number;
+  readonly pages: number;
   /** log2 of the smallest leaf that was removed or changed. */
   readonly leafShift: number;
   /** Address-space id of the root. */
@@ -55,18 +53,18 @@ export class FlushRing {
   }
 
   /** Asks all other threads for a flush. */
-  post({ root, va, bytes, leafShift, asid, tables }: PostedFlush): void {
+  post({ root, page, pages, leafShift, asid, tables }: PostedFlush): void {
     if (tables.length > MOST_TABLES) {
-      this.#write(this.#take(1), KIND_ALL, root, 0n, 0n, 0);
+      this.#write(this.#take(1), KIND_ALL, root, 0, 0, 0);
       return;
     }
     const packed = (asid << 8) | leafShift;
     let ticket = this.#take(tables.length + 1);
-    for (const pfn of tables) {
-      this.#write(ticket, KIND_TABLE, root, BigInt(pfn), 0n, packed);
+    for (let i = 0; i < tables.length; i++) {
+      this.#write(ticket, KIND_TABLE, root, tables[i] as number, 0, packed);
       ticket = (ticket + 1) | 0;
     }
-    this.#write(ticket, KIND_FLUSH, root, va, bytes, packed);
+    this.#write(ticket, KIND_FLUSH, root, page, pages, packed);
   }
 
   /**
@@ -114,16 +112,16 @@ export class FlushRing {
     return this.#ring + (ticket & (RING - 1)) * FLUSH_WORDS;
   }
 
-  #write(ticket: number, kind: number, root: number, a: bigint, b: bigint, packed: number): void {
+  #write(ticket: number, kind: number, root: number, a: number, b: number, packed: number): void {
     const words = this.#words;
     const at = this.#at(ticket);
     const found = Atomics.load(words, at);
     if (isClaimed(found) || isLater(found, ticket)) return;
     if (Atomics.compareExchange(words, at, found, claimed(ticket)) !== found) return;
-    Atomics.store(words, at + 1, Number(BigInt.asIntN(32, a)));
-    Atomics.store(words, at + 2, Number(BigInt.asIntN(32, a >> 32n)));
-    Atomics.store(words, at + 3, Number(BigInt.asIntN(32, b)));
-    Atomics.store(words, at + 4, Number(BigInt.asIntN(32, b >> 32n)));
+    Atomics.store(words, at + 1, a | 0);
+    Atomics.store(words, at + 2, Math.floor(a / 2 ** 32));
+    Atomics.store(words, at + 3, b | 0);
+    Atomics.store(words, at + 4, Math.floor(b / 2 ** 32));
     Atomics.store(words, at + 5, packed);
     Atomics.store(words, at + 6, root | 0);
     Atomics.store(words, at + 7, (this.#slot << 16) | (kind << 8) | Math.floor(root / 2 ** 32));
@@ -142,7 +140,7 @@ export class FlushRing {
     if (kindHi >>> 16 === this.#slot) return true;
     const kind = (kindHi >>> 8) & 0xff;
     if (kind === KIND_TABLE) {
-      this.#tables.push((aHi >>> 0) * 2 ** 32 + (aLo >>> 0));
+      this.#tables.push(numberOf(aLo, aHi));
       return true;
     }
     const tables = this.#tables;
@@ -150,15 +148,20 @@ export class FlushRing {
     if (kind === KIND_ALL) receiver.forgetAll();
     else
       receiver.flush({
-        root: (kindHi & 0xff) * 2 ** 32 + (rootLo >>> 0),
-        va: joinWords(aLo, aHi),
-        bytes: joinWords(bLo, bHi),
+        root: numberOf(rootLo, kindHi & 0xff),
+        page: numberOf(aLo, aHi),
+        pages: numberOf(bLo, bHi),
         leafShift: packed & 0xff,
         asid: packed >>> 8,
         tables,
       });
     return true;
   }
+}
+
+/** The number below 2^53 whose words were written. */
+function numberOf(lo: number, hi: number): number {
+  return (hi >>> 0) * 2 ** 32 + (lo >>> 0);
 }
 
 /** The first word of an entry that holds a ticket's flush. Never 0. */

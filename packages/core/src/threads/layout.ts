@@ -18,6 +18,8 @@ export const Word = {
   epoch: 16,
   /** The lock of the exclusive section: the word, and the number of waiters. */
   exclusive: 32,
+  /** Counts the exclusive sections. While it does not change, no table has gone. */
+  sections: 34,
   /** Flushes that were posted. */
   flushes: 48,
   /** Numbers that were given to shared objects. */
@@ -66,7 +68,7 @@ export const STATE_BITS: number = 3;
 /** Flushes that the ring holds. A thread that is further behind forgets everything. */
 export const RING: number = 1024;
 /**
- * Words of a flush in the ring: which ticket's, and whether it is written; then address, length, leaf and asid,
+ * Words of a flush in the ring: which ticket's, and whether it is written; then first page, pages, leaf and asid,
  * root. A cache line, of which half is used: two threads write neighbours at the same time.
  */
 export const FLUSH_WORDS: number = 16;

@@ -52,6 +52,11 @@ export class Sections {
     }
   }
 
+  /** Number of exclusive sections so far. Inside, it does not change: the tables that were there then are there. */
+  get count(): number {
+    return Atomics.load(this.#words, Word.sections);
+  }
+
   /** Ends what `enter` began. */
   leave(): void {
     Atomics.store(this.#words, this.#mine, 0);
@@ -82,6 +87,7 @@ export class Sections {
     try {
       for (let slot = 0; slot < this.#registry.slots; slot++) this.#awaitOutside(slot, onDead);
       this.#isExclusive = true;
+      Atomics.add(this.#words, Word.sections, 1);
       return call();
     } finally {
       this.#isExclusive = false;

@@ -1,7 +1,7 @@
 import type { AddressSpace, Description } from '@vmarea/core';
 
 /** What workers do at the same time: with nothing in common, and over one address space. */
-export const WORKS = ['apart', 'private', 'sparse'] as const;
+export const WORKS = ['apart', 'private', 'sparse', 'neighbours'] as const;
 export type WorkName = (typeof WORKS)[number];
 
 /** Pages of one call in private areas. */
@@ -11,7 +11,7 @@ const OWN_TURNS = 4;
 
 /** Base pages that each worker maps in a round. */
 export function pagesOfRound(work: WorkName, pages: number): number {
-  return work === 'sparse' ? pages : pages * OWN_TURNS;
+  return work === 'apart' || work === 'private' ? pages * OWN_TURNS : pages;
 }
 
 /** What a worker is started with. It marks a worker of this command, too. */

@@ -18,10 +18,8 @@ const COLUMNS: readonly Column<WorkersRow>[] = [
 const LEGEND = [
   ['apart', 'as private, in a memory of its own: what this machine gives to workers that share nothing'],
   ['private', 'each worker maps and unmaps a sparse area of its own, 64 pages a call'],
-  [
-    'sparse',
-    'all workers populate one sparse area page by page; neighbouring pages belong to different workers',
-  ],
+  ['sparse', 'all workers populate one sparse area page by page, each its own pages in an order of its own'],
+  ['neighbours', 'the same from the first page on: workers write neighbouring entries at the same time'],
   ['ns', 'nanoseconds by the pages of all workers that take part: the median of all rounds'],
   ['MAD', 'the median absolute deviation: half of the rounds are this close to the median'],
   ['scaling', 'how many times as many pages all workers do in the same time as one'],

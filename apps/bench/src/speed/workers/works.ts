@@ -28,7 +28,9 @@ export interface WorkerRound {
 
 /** Makes the rounds of a work, with all that they need. */
 export function openWork(name: WorkName, place: Place): WorkerRound {
-  if (name === 'sparse') return oneSparseArea(place);
+  if (name === 'sparse')
+    return oneSparseArea(place, scatter(place.pages, place.seed + place.index, STREAM.places).at);
+  if (name === 'neighbours') return oneSparseArea(place, (i) => i);
   return ownArea(name === 'apart' ? place.own : place.kernel, place);
 }
 
@@ -65,18 +67,24 @@ function ownArea(kernel: AddressSpace, place: Place): WorkerRound {
   };
 }
 
-/** Populates single pages of one area. Neighbouring pages belong to different workers. */
-function oneSparseArea(place: Place): WorkerRound {
+/**
+ * Populates single pages of one area. Neighbouring pages belong to different workers.
+ *
+ * @param order - which of its pages a worker maps as its nth.
+ */
+function oneSparseArea(place: Place, order: (nth: number) => number): WorkerRound {
   const { index, pages, shared } = place;
   const frames = framesOf(place);
+  const own = Uint32Array.from({ length: pages }, (_, i) => order(i));
   return {
     run(active) {
-      for (let i = 0; i < pages; i++) shared.map(i * active + index, frames[i] as number);
+      for (let i = 0; i < pages; i++) shared.map((own[i] as number) * active + index, frames[i] as number);
     },
     check(active) {
-      for (const i of samplesOf(pages)) requireFrame(shared, i * active + index, frames[i] as number);
-      for (let i = 0; i < pages; i++) shared.unmap(i * active + index, 1);
-      for (const i of samplesOf(pages)) requireFrame(shared, i * active + index, -1);
+      const pageOf = (i: number): number => (own[i] as number) * active + index;
+      for (const i of samplesOf(pages)) requireFrame(shared, pageOf(i), frames[i] as number);
+      for (let i = 0; i < pages; i++) shared.unmap(pageOf(i), 1);
+      for (const i of samplesOf(pages)) requireFrame(shared, pageOf(i), -1);
     },
     end() {},
   };

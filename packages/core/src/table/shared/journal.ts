@@ -55,15 +55,7 @@ export class Journal {
 
   /** Begins the notes of a call on the tables of a root. */
   open(root: number): void {
-    const words = this.#words;
-    this.#used = FIRST;
-    this.#isOpen = true;
-    this.#isFull = false;
-    // Only who mends after this thread reads them, and only once the state says so. So one atomic is enough.
-    words[ROOT_LO] = root | 0;
-    words[ROOT_HI] = Math.floor(root / 2 ** 32);
-    words[USED] = FIRST;
-    Atomics.store(words, STATE, JournalState.open);
+    this.#openWith(root, FIRST);
   }
 
   get isOpen(): boolean {
@@ -77,17 +69,28 @@ export class Journal {
    */
   add(note: SharedNote): number {
     const { kind, level, bank, count, record, tables, progress, lo, hi, saved, frames } = note;
+    const words = this.#words;
     const room = kind === NoteKind.claim ? CLAIM_WORDS : (saved?.length ?? 0);
-    const at = this.#begin(kind, level, bank, note.at, count, record, tables, progress, lo, hi, room);
-    if (at < 0) return at;
-    if (saved !== null) this.#words.set(saved, at + NOTE_WORDS);
-    if (frames !== null) writeFrames(this.#words, at + NOTE_WORDS, frames, count);
-    this.#end(at + NOTE_WORDS + room);
+    const at = this.#used;
+    if (this.#isFull || at + NOTE_WORDS + room > JOURNAL_WORDS) {
+      if (!this.#isFull) Atomics.store(words, STATE, JournalState.full);
+      this.#isFull = true;
+      return -1;
+    }
+    this.#write(at, kind, level, bank, note.at, count, record, tables, progress, lo, hi);
+    if (saved !== null) words.set(saved, at + NOTE_WORDS);
+    if (frames !== null) writeFrames(words, at + NOTE_WORDS, frames, count);
+    this.#used = at + NOTE_WORDS + room;
+    Atomics.store(words, USED, this.#used);
     return at;
   }
 
-  /** Adds the note of a claim of one entry, as `add` does. It makes no object: that took a third of a call. */
-  addClaim(
+  /**
+   * Opens the journal with the note of a claim of one entry. It makes no object: that took a third of a call. The
+   * claim stays pending until `close`, and a recovery finds out whether the entry is its own.
+   */
+  openClaim(
+    root: number,
     level: number,
     bank: number,
     entry: number,
@@ -95,22 +98,26 @@ export class Journal {
     lo: number,
     hi: number,
     pfn: number,
-  ): number {
-    const at = this.#begin(NoteKind.claim, level, bank, entry, 1, record, 1, PENDING, lo, hi, CLAIM_WORDS);
-    if (at < 0) return at;
-    writeRange(this.#words, at + NOTE_WORDS, pfn);
-    this.#end(at + NOTE_WORDS + CLAIM_WORDS);
-    return at;
+  ): void {
+    this.#write(FIRST, NoteKind.claim, level, bank, entry, 1, record, 1, PENDING, lo, hi);
+    writeRange(this.#words, FIRST + NOTE_WORDS, pfn);
+    this.#openWith(root, FIRST + NOTE_WORDS + CLAIM_WORDS);
   }
 
-  /** Adds the note of one entry that is about to be taken, as `add` does. */
-  addTaken(level: number, bank: number, entry: number, record: number, lo: number, hi: number): number {
-    const at = this.#begin(NoteKind.taken, level, bank, entry, 1, record, 1, 0, 0, 0, 2);
-    if (at < 0) return at;
-    this.#words[at + NOTE_WORDS] = lo;
-    this.#words[at + NOTE_WORDS + 1] = hi;
-    this.#end(at + NOTE_WORDS + 2);
-    return at;
+  /** Opens the journal with the note of one entry that is about to be taken. */
+  openTaken(
+    root: number,
+    level: number,
+    bank: number,
+    entry: number,
+    record: number,
+    lo: number,
+    hi: number,
+  ): void {
+    this.#write(FIRST, NoteKind.taken, level, bank, entry, 1, record, 1, 0, 0, 0);
+    this.#words[FIRST + NOTE_WORDS] = lo;
+    this.#words[FIRST + NOTE_WORDS + 1] = hi;
+    this.#openWith(root, FIRST + NOTE_WORDS + 2);
   }
 
   /** Notes how much of a claim is written. */
@@ -125,6 +132,11 @@ export class Journal {
     Atomics.store(this.#words, at + NOTE_WORDS + 2 * index + 1, hi);
   }
 
+  /** Notes what the entry of `openTaken` really was. */
+  correctFirst(lo: number, hi: number): void {
+    this.correct(FIRST, 0, lo, hi);
+  }
+
   /** Ends the notes: the call is made, or undone. */
   close(): void {
     if (!this.#isOpen) return;
@@ -132,8 +144,9 @@ export class Journal {
     Atomics.store(this.#words, STATE, JournalState.empty);
   }
 
-  /** Writes the words of a note, in the order in which `readJournal` takes them; -1 when it does not fit. */
-  #begin(
+  /** Writes the words of a note, in the order in which `readJournal` takes them. */
+  #write(
+    at: number,
     kind: number,
     level: number,
     bank: number,
@@ -144,15 +157,8 @@ export class Journal {
     progress: number,
     lo: number,
     hi: number,
-    room: number,
-  ): number {
+  ): void {
     const words = this.#words;
-    const at = this.#used;
-    if (this.#isFull || at + NOTE_WORDS + room > JOURNAL_WORDS) {
-      if (!this.#isFull) Atomics.store(words, STATE, JournalState.full);
-      this.#isFull = true;
-      return -1;
-    }
     words[at] = kind;
     words[at + 1] = level;
     words[at + 2] = bank;
@@ -163,13 +169,21 @@ export class Journal {
     words[at + PROGRESS] = progress;
     words[at + 8] = lo;
     words[at + 9] = hi;
-    return at;
   }
 
-  /** From now on a recovery finds the note. */
-  #end(used: number): void {
+  /**
+   * Opens the journal with the notes that are written up to a word. One atomic is enough: whoever reads the other
+   * words reads the state first.
+   */
+  #openWith(root: number, used: number): void {
+    const words = this.#words;
+    words[ROOT_LO] = root | 0;
+    words[ROOT_HI] = Math.floor(root / 2 ** 32);
+    words[USED] = used;
     this.#used = used;
-    Atomics.store(this.#words, USED, used);
+    this.#isOpen = true;
+    this.#isFull = false;
+    Atomics.store(words, STATE, JournalState.open);
   }
 }
 

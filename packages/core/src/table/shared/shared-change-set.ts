@@ -135,7 +135,7 @@ export class SharedChangeSet extends ChangeSet implements SharedWrites {
     if (count === level.entries) this.cleared.add(record);
     if (loops.firstLive(at, count) < 0) return;
     const note = this.log.before(NoteKind.taken, level.index, bank, at, count, record, 0);
-    const taken = new Int32Array(2 * count);
+    const taken = this.log.pool.take(2 * count);
     const live = loops.take(at, count, taken, 0);
     this.#correct(note, taken);
     counters.entriesWritten += live;

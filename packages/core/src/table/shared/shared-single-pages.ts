@@ -9,13 +9,12 @@ import { type Bank, loopsOf } from '../../memory/bank.js';
 import { type Words, ZERO } from '../../words.js';
 import { GENERAL, type SinglePageCalls } from '../change/map/single-page.js';
 import { leafFlags } from '../change/protect/leaf-flags.js';
-import { addressOfWords, pageRange } from '../page-range.js';
 import type { TableContext } from '../state/context.js';
 import { childPfn, isLeaf, isTable } from '../state/entries.js';
 import { flush } from '../state/flush.js';
 import { bankOf } from '../state/table-banks.js';
 import { recordOf } from '../state/tables.js';
-import { isInRange, type RangeTest, rangeTest } from '../walk/walk-end.js';
+import { isInRange, pageOfWords, type RangeTest, rangeTest } from '../walk/walk-end.js';
 import type { Journal } from './journal.js';
 import { NoteKind, undoNote } from './notes.js';
 
@@ -25,6 +24,8 @@ interface Runner {
   /** Begins a call that others do not exclude. False within another call of this thread: then nothing ends. */
   begin(): boolean;
   end(): void;
+  /** Number of times that a thread was alone, and may have taken out tables. */
+  readonly changes: number;
 }
 
 const NO_TABLES: readonly number[] = Object.freeze([]);
@@ -34,7 +35,7 @@ const NONE = Object.freeze({}) as Protection;
 
 /**
  * Maps and unmaps single pages of a table that threads share, in ordinary cases: the tables exist, and the slot is
- * free or holds a page by itself. It keeps nothing from one call to the next but the bits of a protection.
+ * free or holds a page by itself. From one call to the next it keeps the bits of a protection, and one table.
  *
  * A call that maps makes no object: the collector of one thread takes a processor from the others.
  */
@@ -50,6 +51,15 @@ export class SharedSinglePages implements SinglePageCalls {
   #bank: Bank;
   #at = -1;
   #record = -1;
+  /** The same of the first entry of its table, and the address bits above it. */
+  #table = -1;
+  #tableHi = 0;
+  #tableLo = 0;
+  /** What must not have changed since: else the table may have gone. */
+  #changes = -1;
+  #generation = -1;
+  /** The bits of an address's low word that choose the table; 0 when a table has more than 4 GiB. */
+  readonly #tableMask: number;
   /** The entry that the last call has taken. */
   readonly #taken = new Int32Array(2);
 
@@ -61,6 +71,8 @@ export class SharedSinglePages implements SinglePageCalls {
     this.#last = plan.levels[plan.last] as LevelPlan;
     this.#pageMask = (2 ** plan.pageShift - 1) | 0;
     this.#bank = root.bank;
+    const above = Math.log2(this.#last.entries) + plan.pageShift;
+    this.#tableMask = above < 32 ? -(2 ** above) | 0 : 0;
   }
 
   map(vaHi: number, vaLo: number, pfn: number, protection: Protection): boolean {
@@ -70,7 +82,7 @@ export class SharedSinglePages implements SinglePageCalls {
     if (protection !== this.#protection) this.#takeFlags(protection);
     const isOutermost = this.#threads.begin();
     try {
-      return this.#claim(vaHi, vaLo, pfn);
+      return this.#claim(vaHi | 0, vaLo | 0, pfn, isOutermost);
     } finally {
       if (isOutermost) this.#threads.end();
     }
@@ -80,30 +92,30 @@ export class SharedSinglePages implements SinglePageCalls {
     if (!this.#isOrdinary(vaHi, vaLo)) return GENERAL;
     const isOutermost = this.#threads.begin();
     try {
-      return this.#take(vaHi, vaLo);
+      return this.#take(vaHi | 0, vaLo | 0, isOutermost);
     } finally {
       if (isOutermost) this.#threads.end();
     }
   }
 
-  #claim(vaHi: number, vaLo: number, pfn: number): boolean {
-    if (!this.#walk(vaHi, vaLo)) return false;
+  #claim(vaHi: number, vaLo: number, pfn: number, isOutermost: boolean): boolean {
+    if (!this.#find(vaHi, vaLo, isOutermost)) return false;
     const context = this.#context;
     const { address, last, levels } = context.plan;
     const { lo, hi } = this.#flags;
-    const journal = this.#openJournal();
-    const note = journal?.addClaim(last, this.#bankIndex(), this.#at, this.#record, lo, hi, pfn) ?? -1;
+    const journal = this.#freeJournal();
+    const { pfn: root } = context.root;
+    journal?.openClaim(root, last, this.#bankIndex(), this.#at, this.#record, lo, hi, pfn);
     const loops = loopsOf(this.#bank);
     const isDone = loops.cas64(this.#at, 0, 0, lo | entryLo(address, pfn), hi | entryHi(address, pfn));
-    journal?.progress(note, isDone ? 1 : 0);
     if (isDone) context.records?.add(this.#record, 1);
     journal?.close();
     if (isDone) this.#count(levels.length, 1);
     return isDone;
   }
 
-  #take(vaHi: number, vaLo: number): number {
-    if (!this.#walk(vaHi, vaLo)) return GENERAL;
+  #take(vaHi: number, vaLo: number, isOutermost: boolean): number {
+    if (!this.#find(vaHi, vaLo, isOutermost)) return GENERAL;
     const context = this.#context;
     const { plan, records } = context;
     const level = this.#last;
@@ -117,13 +129,14 @@ export class SharedSinglePages implements SinglePageCalls {
     }
     if (!isLeaf(level, lo, hi) || (run !== null && isInRun(run, lo, hi))) return GENERAL;
     context.sink?.changing?.();
-    const journal = this.#openJournal();
-    const note = journal?.addTaken(plan.last, this.#bankIndex(), this.#at, this.#record, lo, hi) ?? -1;
+    const journal = this.#freeJournal();
+    const { pfn: root } = context.root;
+    journal?.openTaken(root, plan.last, this.#bankIndex(), this.#at, this.#record, lo, hi);
     const taken = this.#taken;
     const live = loops.take(this.#at, 1, taken, 0);
     lo = taken[0] as number;
     hi = taken[1] as number;
-    journal?.correct(note, 0, lo, hi);
+    journal?.correctFirst(lo, hi);
     records?.add(this.#record, -live);
     this.#count(plan.levels.length, live);
     if (live > 0) this.#flush(vaHi, vaLo, lo, hi, journal);
@@ -132,11 +145,9 @@ export class SharedSinglePages implements SinglePageCalls {
   }
 
   /** The journal for the notes of this call; `null` when another call of this thread has it. */
-  #openJournal(): Journal | null {
+  #freeJournal(): Journal | null {
     const { journal } = this.#threads;
-    if (journal.isOpen) return null;
-    journal.open(this.#context.root.pfn);
-    return journal;
+    return journal.isOpen ? null : journal;
   }
 
   /** Flushes a page that was taken. When the sink throws, the page comes back. */
@@ -145,7 +156,7 @@ export class SharedSinglePages implements SinglePageCalls {
     const { last, pageShift } = context.plan;
     // A sink may call this object, too.
     const [bank, at, record] = [this.#bankIndex(), this.#at, this.#record];
-    const page = pageRange(context.plan.format, addressOfWords(vaHi, vaLo), 2 ** pageShift).first;
+    const page = pageOfWords(this.#range, vaHi, vaLo);
     context.isChanging = true;
     try {
       flush(context, page, 1, pageShift, NO_TABLES);
@@ -167,6 +178,38 @@ export class SharedSinglePages implements SinglePageCalls {
     } finally {
       context.isChanging = false;
     }
+  }
+
+  /**
+   * Finds the entry of the last level. False when a table is missing.
+   *
+   * A table stays while nobody was alone. So a call in the table of the last one needs no walk, which takes a call
+   * of WebAssembly for each level.
+   */
+  #find(vaHi: number, vaLo: number, isOutermost: boolean): boolean {
+    const { generation } = this.#context;
+    const { changes } = this.#threads;
+    const above = vaLo & this.#tableMask;
+    const isKnown =
+      isOutermost &&
+      changes === this.#changes &&
+      generation === this.#generation &&
+      vaHi === this.#tableHi &&
+      above === this.#tableLo;
+    if (isKnown) {
+      this.#at = this.#table + 2 * slotOf(this.#last, vaHi, vaLo);
+      return true;
+    }
+    this.#changes = -1;
+    if (!this.#walk(vaHi, vaLo)) return false;
+    // A call around this one may still take the table out, and is not counted again.
+    if (!isOutermost || this.#tableMask === 0) return true;
+    this.#table = this.#at - 2 * slotOf(this.#last, vaHi, vaLo);
+    this.#tableHi = vaHi;
+    this.#tableLo = above;
+    this.#changes = changes;
+    this.#generation = generation;
+    return true;
   }
 
   /** Walks to the entry of the last level. False when a table is missing. */

@@ -3,6 +3,7 @@ import { UndoLog } from '../change/set/undo-log.js';
 import type { TableContext } from '../state/context.js';
 import type { Journal } from './journal.js';
 import { type ClaimedFrames, NoteKind, PENDING, type SharedNote, undoNote } from './notes.js';
+import type { WordPool } from './word-pool.js';
 
 /** A note of this thread, and where it is in the journal: -1 when it is not. */
 export interface OwnNote extends SharedNote {
@@ -17,12 +18,15 @@ export class SharedUndoLog extends UndoLog {
   readonly #context: TableContext;
   /** `null` when a call of this thread on another table has the journal. */
   readonly #journal: Journal | null;
+  /** For the copies of this call. */
+  readonly pool: WordPool;
   readonly #list: OwnNote[] = [];
 
-  constructor(context: TableContext, journal: Journal | null) {
+  constructor(context: TableContext, journal: Journal | null, pool: WordPool) {
     super();
     this.#context = context;
     this.#journal = journal;
+    this.pool = pool;
   }
 
   override get isEmpty(): boolean {
@@ -60,7 +64,7 @@ export class SharedUndoLog extends UndoLog {
     record: number,
     grew: number,
   ): OwnNote {
-    const saved = new Int32Array(2 * count);
+    const saved = this.pool.take(2 * count);
     loopsOf(bank).get(at, count, saved, 0);
     return this.#add(kind, level, bank, at, count, record, 1, grew, 0, 0, saved);
   }

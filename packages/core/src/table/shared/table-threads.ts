@@ -8,13 +8,14 @@ import type { ChangeSet } from '../change/set/change-set.js';
 import type { SharedCalls } from '../change/shared-calls.js';
 import type { TableContext } from '../state/context.js';
 import { linkWords } from '../state/entries.js';
-import { flush } from '../state/flush.js';
+import { flush, tell } from '../state/flush.js';
 import { freeTables, isOwnAndEmpty } from '../state/tables.js';
 import { Journal } from './journal.js';
 import { type RecoveredTables, recoverTables } from './recover-tables.js';
 import { type Caller, type Installed, NEEDS_ALONE, SharedChangeSet } from './shared-change-set.js';
 import { SharedSinglePages } from './shared-single-pages.js';
 import { SharedUndoLog } from './shared-undo-log.js';
+import { WordPool } from './word-pool.js';
 
 /** A failed call's tables that may be empty. */
 interface Left {
@@ -26,6 +27,7 @@ interface Left {
 export class TableThreads implements SharedCalls, Caller {
   readonly #group: ThreadGroup;
   readonly journal: Journal;
+  readonly #pool = new WordPool();
   readonly #contexts: Set<TableContext> = new Set();
   #left: Left[] = [];
 
@@ -47,6 +49,10 @@ export class TableThreads implements SharedCalls, Caller {
 
   get isAlone(): boolean {
     return this.#group.sections.isExclusive;
+  }
+
+  get changes(): number {
+    return this.#group.sections.count;
   }
 
   /** The page tables of this thread. */
@@ -77,8 +83,11 @@ export class TableThreads implements SharedCalls, Caller {
   }
 
   changeSet(context: TableContext): ChangeSet {
-    // One call of a thread has the journal.
-    const log = new SharedUndoLog(context, this.journal.isOpen ? null : this.journal);
+    // One call of a thread has the journal and the pool. What it takes of the pool, it notes in the journal.
+    const isNested = this.journal.isOpen;
+    if (!isNested) this.#pool.reset();
+    const journal = isNested ? null : this.journal;
+    const log = new SharedUndoLog(context, journal, isNested ? new WordPool() : this.#pool);
     return new SharedChangeSet(context, log, this);
   }
 
@@ -126,8 +135,14 @@ export class TableThreads implements SharedCalls, Caller {
     this.#group.requireAlone('the page table');
   }
 
-  post(context: TableContext, va: bigint, bytes: bigint, leafShift: number, tables: readonly number[]): void {
-    this.#group.post({ root: context.root.pfn, va, bytes, leafShift, asid: context.asid, tables });
+  post(
+    context: TableContext,
+    page: number,
+    pages: number,
+    leafShift: number,
+    tables: readonly number[],
+  ): void {
+    this.#group.post({ root: context.root.pfn, page, pages, leafShift, asid: context.asid, tables });
   }
 
   leave(context: TableContext, installed: readonly Installed[]): void {
@@ -170,12 +185,12 @@ export class TableThreads implements SharedCalls, Caller {
   }
 
   #deliver(posted: PostedFlush): void {
-    const { root, va, bytes, leafShift, tables, asid } = posted;
+    const { root, page, pages, leafShift, tables } = posted;
     for (const context of this.#contexts) {
       if (context.isDestroyed || context.root.pfn !== root) continue;
       context.generation++;
       context.counters.flushes++;
-      context.sink?.flush(va, bytes, leafShift, tables, asid);
+      tell(context, page, pages, leafShift, tables);
     }
   }
 }

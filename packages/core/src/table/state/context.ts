@@ -50,7 +50,13 @@ export interface SharedTables {
   /** @throws VmError `EBUSY` while other threads are attached. */
   requireAlone(): void;
   /** Asks the other threads for a flush of this root. This thread's sink has made its own. */
-  post(context: TableContext, va: bigint, bytes: bigint, leafShift: number, tables: readonly number[]): void;
+  post(
+    context: TableContext,
+    page: number,
+    pages: number,
+    leafShift: number,
+    tables: readonly number[],
+  ): void;
 }
 
 /**

@@ -18,7 +18,7 @@ export function flush(
   tablesFreed: readonly number[],
   isForAll: boolean = true,
 ): void {
-  const { format, pageShift } = context.plan;
+  const { format } = context.plan;
   const half = context.plan.pages / 2;
   if (format.range.upper === 'sign' && first < half && first + pages > half) {
     flush(context, first, half - first, leafShift, tablesFreed, isForAll);
@@ -26,13 +26,25 @@ export function flush(
     return;
   }
   context.counters.flushes++;
-  const va = addressOf(format, first);
-  const bytes = BigInt(pages) << BigInt(pageShift);
   try {
-    context.sink?.flush(va, bytes, leafShift, tablesFreed, context.asid);
+    tell(context, first, pages, leafShift, tablesFreed);
   } finally {
-    if (isForAll) context.sharing?.post(context, va, bytes, leafShift, tablesFreed);
+    if (isForAll) context.sharing?.post(context, first, pages, leafShift, tablesFreed);
   }
+}
+
+/** Tells the sink of this thread, if there is one, to forget pages. */
+export function tell(
+  { sink, plan, asid }: TableContext,
+  first: number,
+  pages: number,
+  leafShift: number,
+  tablesFreed: readonly number[],
+): void {
+  // Two bigints for nobody were a tenth of an unmap.
+  if (sink === null) return;
+  const { format, pageShift } = plan;
+  sink.flush(addressOf(format, first), BigInt(pages) << BigInt(pageShift), leafShift, tablesFreed, asid);
 }
 
 /**

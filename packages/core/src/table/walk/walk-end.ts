@@ -20,6 +20,14 @@ export interface RangeTest {
   readonly ones: number;
   /** Bits of the low word inside a range of less than 2^32 bytes; 32 for larger ranges. */
   readonly lowBits: number;
+  /** The bits of the high word inside the range. */
+  readonly keepHi: number;
+  readonly pageShift: number;
+}
+
+/** The page of an address inside the range, counted from the start of the root's range. */
+export function pageOfWords({ keepHi, pageShift }: RangeTest, vaHi: number, vaLo: number): number {
+  return ((vaHi & keepHi) >>> 0) * 2 ** (32 - pageShift) + (vaLo >>> pageShift);
 }
 
 /** The range of a format's addresses, for `isInRange`. */
@@ -31,6 +39,8 @@ export function rangeTest(plan: Plan): RangeTest {
     zeros: upper === 'ones' ? -1 : 0,
     ones: upper === 'zeros' ? 0 : -1,
     lowBits: Math.min(32, inside),
+    keepHi: (2 ** (bits - 32) - 1) | 0,
+    pageShift: plan.pageShift,
   };
 }
 

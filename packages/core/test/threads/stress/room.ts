@@ -245,7 +245,7 @@ class RoomStation implements Station {
     const version = Atomics.add(this.#words, Word.pages + page, 1) + 1;
     // The group tells the others alone.
     this.#copies[page] = -1;
-    this.#group.post({ root: page, va: 0n, bytes: 4096n, leafShift: 12, asid: 0, tables: [] });
+    this.#group.post({ root: page, page: 0, pages: 1, leafShift: 12, asid: 0, tables: [] });
     for (;;) {
       const posted = Atomics.load(this.#words, Word.posted + page);
       if (posted >= version) return;

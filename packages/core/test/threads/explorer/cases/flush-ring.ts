@@ -13,8 +13,8 @@ function flushOf(thread: number, n: number, tables: number): PostedFlush {
   const key = 16 * (thread + 1) + n;
   return {
     root: key * 2 ** 32 + key,
-    va: BigInt(key) << 40n,
-    bytes: BigInt(key) << 36n,
+    page: key * 2 ** 40,
+    pages: key * 2 ** 36,
     leafShift: key,
     asid: key,
     tables: Array.from({ length: tables }, (_, index) => key * 2 ** 33 + index),
@@ -56,11 +56,11 @@ class Copies {
     const right = flushOf(thread, n, this.#tables);
     expect(
       posted.root === right.root &&
-        posted.va === right.va &&
-        posted.bytes === right.bytes &&
+        posted.page === right.page &&
+        posted.pages === right.pages &&
         posted.leafShift === right.leafShift &&
         posted.tables.join() === right.tables.join(),
-      `a torn flush: ${posted.root} ${posted.va} ${posted.bytes} ${posted.tables}`,
+      `a torn flush: ${posted.root} ${posted.page} ${posted.pages} ${posted.tables}`,
     );
     expect(n > (this.last[thread] as number), 'flushes of one thread are out of order, or come twice');
     this.last[thread] = n;

@@ -93,7 +93,7 @@ const posting: ThreadBody = (shared, thread) => {
   };
 };
 
-const FLUSH = { root: 1, va: 0n, bytes: 4096n, leafShift: 12, asid: 0, tables: [] };
+const FLUSH = { root: 1, page: 0, pages: 1, leafShift: 12, asid: 0, tables: [] };
 
 const quiescing = (threads: readonly ThreadBody[], mortal: readonly number[] = []): ThreadCase => {
   const one = groupCase({ threads, mortal });

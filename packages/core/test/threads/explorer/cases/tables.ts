@@ -69,6 +69,21 @@ function mappingOne(page: number, pfn = page): RoomsBody {
   };
 }
 
+/** Maps a page by the call for single pages, in the table of the last such call. */
+function mappingAgain(page: number): RoomsBody {
+  return (rooms) => {
+    const map = (): void => tableOf(rooms).mapWords(0, page * PAGE, page, RW);
+    withFrame(rooms);
+    map();
+    tableOf(rooms).unmapWords(0, page * PAGE);
+    return () =>
+      codeOr(() => {
+        map();
+        return 'mapped';
+      });
+  };
+}
+
 /** Unmaps a page and takes out its table if it is empty. */
 function reclaiming(page: number): RoomsBody {
   return (rooms) => () =>
@@ -265,6 +280,11 @@ export const cases: Record<string, ThreadCase> = {
   'one maps, one unmaps its neighbour and takes out the table': roomsCase({
     make: begun,
     bodies: [mapping(NEXT), reclaiming(MAPPED)],
+    finish: pages([[NEXT, 0]], [MAPPED]),
+  }),
+  'one maps again in the table of its last call, one takes it out': roomsCase({
+    make: begun,
+    bodies: [mappingAgain(NEXT), reclaiming(MAPPED)],
     finish: pages([[NEXT, 0]], [MAPPED]),
   }),
   'one maps, one takes out the table, and dies': roomsCase({
