@@ -2,11 +2,11 @@ import { type AddressSpace, VM_SPARSE } from '@vmarea/core';
 import { codeOf, refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { AddressSpace as Space } from '../../../packages/core/src/vmap/address-space.js';
-import { checkSpace, recoverSpace } from '../../../packages/core/src/vmap/share-space.js';
 import { LogWord } from '../../../packages/core/src/vmap/shared/log-layout.js';
 import { sharedPartOf } from '../../../packages/core/src/vmap/shared/shared-space.js';
 import { dyingAt } from './dying.js';
-import { aloneOf, type Member, teamOf } from './team.js';
+import { faultsIn, mendAreas } from './inside.js';
+import { type Member, teamOf } from './team.js';
 
 const PAGE = 4096n;
 const LOG = 64 << 10;
@@ -60,11 +60,11 @@ describe('a thread that dies', () => {
       expect(view(two)).toBe(view(one));
       const code = codeOf(() => two.kernel.freeVmArea(two.kernel.getVmArea(PAGE)));
       expect(['none', 'EOWNERDEAD'], `step ${steps}`).toContain(code);
-      recoverSpace(one.kernel);
+      mendAreas(one.kernel);
       // No area is closed any more: calls on its pages would wait for ever.
       expect(sharedPartOf(Space.spaceOf(one.kernel))?.log.words[LogWord.closing]).toBe(0);
-      expect(checkSpace(one.kernel).faults).toEqual([]);
-      expect(checkSpace(two.kernel).faults).toEqual([]);
+      expect(faultsIn(one.kernel)).toEqual([]);
+      expect(faultsIn(two.kernel)).toEqual([]);
       const made = two.kernel.vmalloc(3n * PAGE);
       expect(view(one)).toBe(view(two));
       one.kernel.vfree(made);
@@ -84,10 +84,10 @@ describe('a thread that dies', () => {
       if (!isDead) continue;
       deaths++;
       one.group.registry.declareDead(victim.group.token);
-      recoverSpace(two.kernel);
+      mendAreas(two.kernel);
       expect(view(one)).toBe(view(two));
       expect(view(one).startsWith(text.slice(0, 40))).toBe(true);
-      expect(checkSpace(one.kernel).faults).toEqual([]);
+      expect(faultsIn(one.kernel)).toEqual([]);
     }
     expect(deaths).toBeGreaterThan(20);
   });
@@ -102,32 +102,30 @@ describe('a thread that dies', () => {
       if (!isFound) continue;
       two.kernel.findVmArea(sparse)?.map(4, 5);
       expect(one.kernel.vmallocToPage(sparse + 4n * PAGE)).toBe(5);
-      recoverSpace(two.kernel);
+      mendAreas(two.kernel);
       one.kernel.getVmArea(PAGE);
     }
   });
 });
 
-describe('recoverSpace', () => {
+describe('a recovery of areas', () => {
   test('frees an area whose pages a dead thread had begun to unmap', () => {
     const { one, two, memory, ram } = team();
     const { free } = ram.stats();
     const table = Space.spaceOf(one.kernel).table;
     table.unmap(memory, 2n * PAGE);
-    expect(checkSpace(two.kernel).faults).toMatchObject([
-      { kind: 'owned-missing', address: memory, pages: 2 },
-    ]);
+    expect(faultsIn(two.kernel)).toMatchObject([{ kind: 'owned-missing', address: memory, pages: 2 }]);
     expect(refusal(() => two.kernel.vfree(memory)).message).toMatch(/does not map all 5 pages that it owns/);
-    expect(recoverSpace(two.kernel).freed).toEqual([memory]);
+    expect(mendAreas(two.kernel).freed).toEqual([memory]);
     expect(one.kernel.findVmArea(memory)).toBeNull();
     expect(ram.stats().free).toBe(free + 3);
-    expect(checkSpace(one.kernel).faults).toEqual([]);
+    expect(faultsIn(one.kernel)).toEqual([]);
   });
 
   test('keeps the pages of an area that a dead thread had begun to shrink', () => {
     const { one, two, memory } = team();
     Space.spaceOf(one.kernel).table.unmap(memory + 3n * PAGE, 2n * PAGE);
-    expect(recoverSpace(two.kernel).shrunk).toEqual([memory]);
+    expect(mendAreas(two.kernel).shrunk).toEqual([memory]);
     expect(one.kernel.findVmArea(memory)?.ownedPages).toBe(3);
     one.kernel.vfree(memory);
   });
@@ -143,13 +141,9 @@ describe('recoverSpace', () => {
       { kind: 'guard-mapped', address: memory + 5n * PAGE, pages: 1, frame: 3 },
       { kind: 'leaf-outside', address: far, pages: 2, frame: 1 },
     ];
-    expect(checkSpace(two.kernel).faults).toEqual(faults);
-    expect(recoverSpace(two.kernel)).toEqual({ found: faults, freed: [], shrunk: [] });
-    expect(checkSpace(one.kernel).faults).toEqual([]);
+    expect(faultsIn(two.kernel)).toEqual(faults);
+    expect(mendAreas(two.kernel)).toEqual({ found: faults, freed: [], shrunk: [] });
+    expect(faultsIn(one.kernel)).toEqual([]);
     expect(one.kernel.findVmArea(sparse)?.populated().pages).toBe(2);
-  });
-
-  test('is refused for a space of one thread', () => {
-    expect(codeOf(() => recoverSpace(aloneOf('x86-64').kernel))).toBe('EINVAL');
   });
 });

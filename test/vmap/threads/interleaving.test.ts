@@ -1,8 +1,8 @@
 import { type AddressSpace, VM_SPARSE, type VmArea } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
-import { checkSpace } from '../../../packages/core/src/vmap/share-space.js';
 import { interruptedAt } from './dying.js';
+import { faultsIn } from './inside.js';
 import { type Member, teamOf } from './team.js';
 
 const PAGE = 4096n;
@@ -71,7 +71,7 @@ describe('two threads at one area', () => {
         if (freeing === 'none') freed++;
         expect(LOST, `step ${step}`).toContain(freeing);
         expect(LOST, `step ${step}`).toContain(using.code);
-        expect(checkSpace(two).faults, `step ${step}`).toEqual([]);
+        expect(faultsIn(two), `step ${step}`).toEqual([]);
         expect(one.vmallocinfo()).toBe(two.vmallocinfo());
         // No handle has mapped into another area at the same addresses.
         if (freeing === 'none' && name !== 'vmapPagesRange')
@@ -98,7 +98,7 @@ describe('two threads at one area', () => {
       if (!isInside) break;
       expect(freed, `step ${step}`).toBe('none');
       expect(LOST, `step ${step}`).toContain(used);
-      expect(checkSpace(two).faults, `step ${step}`).toEqual([]);
+      expect(faultsIn(two), `step ${step}`).toEqual([]);
       expect(one.vmallocinfo()).toBe(two.vmallocinfo());
     }
   });

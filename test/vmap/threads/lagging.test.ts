@@ -2,7 +2,8 @@ import { VM_SPARSE } from '@vmarea/core';
 import { refusal } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { ThreadGroup } from '../../../packages/core/src/threads/thread-group.js';
-import { adoptSpace, describeSpace, logCounts } from '../../../packages/core/src/vmap/share-space.js';
+import { adoptSpace, describeSpace } from '../../../packages/core/src/vmap/share-space.js';
+import { logCounts } from './inside.js';
 import { type Member, teamOf } from './team.js';
 
 const PAGE = 4096n;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkSpace, logCounts } from '../../../packages/core/src/vmap/share-space.js';
 import { CALLS, callOf, nothingMade, outcomeOf } from './calls.js';
+import { faultsIn, logCounts } from './inside.js';
 import { aloneOf, type Member, type TeamOptions, teamOf } from './team.js';
 
 const step = fc.tuple(fc.nat(CALLS - 1), fc.nat(999), fc.nat(999), fc.nat(7), fc.nat(7));
@@ -26,7 +26,7 @@ function compare(name: string, threads: number, options: TeamOptions, steps: rea
   for (const one of team.members) {
     expect(one.kernel.stats()).toEqual(alone.stats());
     expect(one.kernel.vmallocinfo({ detail: true })).toBe(alone.vmallocinfo({ detail: true }));
-    expect(checkSpace(one.kernel).faults).toEqual([]);
+    expect(faultsIn(one.kernel)).toEqual([]);
   }
   expect(team.ram.stats()).toEqual(ram.stats());
   return team.members;

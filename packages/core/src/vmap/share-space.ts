@@ -12,10 +12,8 @@ import type { ThreadGroup } from '../threads/thread-group.js';
 import { AddressSpace } from './address-space.js';
 import type { KernelSpace } from './kernel-space.js';
 import type { LinuxRelease } from './options.js';
-import { AreaLog, type LogCounts } from './shared/area-log.js';
-import { faultsOf, ownedHeads, type SpaceFault } from './shared/faults.js';
+import { AreaLog } from './shared/area-log.js';
 import { DEFAULT_LOG_BYTES, LEAST_LOG_BYTES, LogWord } from './shared/log-layout.js';
-import { mendSpace, type SpaceMend } from './shared/mend.js';
 import { SharedSpace, sharedPartOf } from './shared/shared-space.js';
 import type { SpaceThreads } from './space-sharing.js';
 
@@ -121,42 +119,6 @@ export function adoptSpace<C extends Controls = Controls>(
     ...(directMap === null ? {} : { directMap: { base: directMap } }),
     threads: { makeTable, openSpace: (space) => new SharedSpace(space, group, log, true) },
   });
-}
-
-/** What `checkSpace` found. */
-export interface SpaceCheck {
-  readonly faults: readonly SpaceFault[];
-  /** First frames of all blocks that areas own, as far as the tables map them: to compare with marks. */
-  readonly owned: readonly number[];
-}
-
-/**
- * Finds what is wrong in a space, and changes nothing: leaves outside live areas, mapped guards, areas that
- * overlap, owned pages that are not mapped, owned frames that are not marked. Call it while no thread is in a
- * call; also for a space of one thread.
- */
-export function checkSpace(kernel: AddressSpace): SpaceCheck {
-  const space = AddressSpace.spaceOf(kernel);
-  space.look();
-  return { faults: faultsOf(space), owned: ownedHeads(space) };
-}
-
-/**
- * Ends what dead threads began in a space, and gives their lock back. Tables, frames and their marks were
- * recovered before. No other thread is in a call.
- *
- * @returns what was found, and what was done. Frames of leaves that were removed stay allocated: who knows
- *   which thread took them frees them.
- * @throws VmError `EINVAL` for a space that was made without `threads`; as `AddressSpace.vfree`.
- */
-export function recoverSpace(kernel: AddressSpace): SpaceMend {
-  const { space, shared } = partsOf(kernel);
-  return shared.recovering(() => mendSpace(space));
-}
-
-/** Records, bytes and checkpoints of a space's log so far. @throws VmError `EINVAL` as `describeSpace`. */
-export function logCounts(kernel: AddressSpace): LogCounts {
-  return partsOf(kernel).shared.log.counts;
 }
 
 function partsOf(kernel: AddressSpace): { readonly space: KernelSpace; readonly shared: SharedSpace } {

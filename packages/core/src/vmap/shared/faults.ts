@@ -45,15 +45,6 @@ export function faultsOf(space: KernelSpace): SpaceFault[] {
   ].sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
 }
 
-/** First frames of the blocks that areas own, as far as the tables map them. */
-export function ownedHeads(space: KernelSpace): number[] {
-  return [...space.areas].flatMap((area) => {
-    const vm = structOf(area);
-    if (vm === null || vm.owned === null) return [];
-    return headsIn(space, vm).map(({ frame }) => frame);
-  });
-}
-
 /** Blocks of frames that an area owns, as far as they are mapped: page and first frame. */
 export function headsIn(
   space: KernelSpace,
