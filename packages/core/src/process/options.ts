@@ -1,11 +1,16 @@
+import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
+import type { RegionFlags, RegionRights } from './region-flags.js';
 import type { RegionObject } from './region-object.js';
 import type { RegionOperations } from './region-operations.js';
 
 /** The kernel that a process belongs to: an `AddressSpace`. */
-export type ProcessKernel = object;
+export interface ProcessKernel {
+  /** Its policy. */
+  readonly linux: LinuxPolicy;
+}
 
 /** What a process is made of. */
 export interface ProcessOptions {
@@ -39,38 +44,6 @@ export interface ForkOptions {
 
 /** The names of `ForkOptions`. */
 export const FORK_OPTIONS = ['asid', 'sink'] as const;
-
-/** Marks of a region (VM_ flags). All are false by default, those that begin with `may` are true. */
-export interface RegionFlags {
-  /** `fork` leaves it out (VM_DONTCOPY). */
-  readonly dontCopy?: boolean;
-  /** `mremap` cannot make it longer (VM_DONTEXPAND). */
-  readonly dontExpand?: boolean;
-  /** Not part of a core dump (VM_DONTDUMP). It only keeps regions from merging. */
-  readonly dontDump?: boolean;
-  /** Maps registers of a device (VM_IO). */
-  readonly io?: boolean;
-  /** Its frames have no references: they belong to somebody else (VM_PFNMAP). */
-  readonly pfnMap?: boolean;
-  /** Holds frames that `insertPage` put there (VM_MIXEDMAP). `insertPage` sets it. */
-  readonly mixedMap?: boolean;
-  /** `mprotect` may give the right to read (VM_MAYREAD). */
-  readonly mayRead?: boolean;
-  /** `mprotect` may give the right to write (VM_MAYWRITE). */
-  readonly mayWrite?: boolean;
-  /** `mprotect` may give the right to execute (VM_MAYEXEC). */
-  readonly mayExecute?: boolean;
-}
-
-/** Rights of a region. A member that is missing is false. */
-export interface RegionRights {
-  /** PROT_READ. */
-  readonly read?: boolean;
-  /** PROT_WRITE. */
-  readonly write?: boolean;
-  /** PROT_EXEC. */
-  readonly execute?: boolean;
-}
 
 /** What `mmap` maps. */
 export interface MmapRequest extends RegionRights {
@@ -115,6 +88,3 @@ export interface MremapOptions {
 
 /** The names of `MremapOptions`. */
 export const MREMAP_OPTIONS = ['mayMove', 'fixed'] as const;
-
-/** The names of `RegionRights`. */
-export const RIGHTS = ['read', 'write', 'execute'] as const;

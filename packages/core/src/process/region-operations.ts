@@ -1,5 +1,73 @@
-import type { Process } from './process.js';
-import type { Region } from './region.js';
+import type { PageTableReader } from '../table/page-table-reader.js';
+import type { RegionFlags } from './region-flags.js';
+
+/** A process, as its regions know it: a `Process`. */
+export interface RegionProcess {
+  /** Address-space id of its flushes. */
+  readonly asid: number;
+  /** The tables of its root, for reading. */
+  readonly table: PageTableReader;
+  /** As `Process.insertPage`. */
+  insertPage(region: Region, address: bigint, pfn: number): void;
+}
+
+/** What regions of several processes map, as a region knows it: a `RegionObject`. */
+export interface MappedObject {
+  /** Its name: a path; empty for none. */
+  readonly name: string;
+  /** Major and minor number of its device. */
+  readonly device: readonly [major: number, minor: number];
+  /** Inode number. */
+  readonly inode: number;
+  /** The regions that map it, of all processes (i_mmap). */
+  readonly regions: readonly Region[];
+  /** As `RegionObject.zapRange`. */
+  zapRange(pgoff: number, pages: number): number;
+  /** As `RegionObject.zapFrame`. */
+  zapFrame(pfn: number): number;
+}
+
+/**
+ * A range of user addresses with one set of rights (struct vm_area_struct). A call of the process that splits,
+ * merges or moves regions may change it, or end its life.
+ */
+export interface Region {
+  /** Whose region it is. */
+  readonly process: RegionProcess;
+  /** False when it was unmapped, or became a part of a neighbour. */
+  readonly isLive: boolean;
+  /** First byte (vm_start). */
+  readonly start: bigint;
+  /** The byte after the last one (vm_end). */
+  readonly end: bigint;
+  /** Offset of its first page in the object, in pages (vm_pgoff). Private anonymous memory has the number of its first page. */
+  readonly pgoff: number;
+  /** VM_READ. */
+  readonly read: boolean;
+  /** VM_WRITE. */
+  readonly write: boolean;
+  /** VM_EXEC. */
+  readonly execute: boolean;
+  /** VM_SHARED. */
+  readonly shared: boolean;
+  /** Its marks, complete. */
+  readonly flags: Required<RegionFlags>;
+  /** What it maps; `null` for private anonymous memory. */
+  readonly object: MappedObject | null;
+  /** What it does in its own way; `null` for memory. */
+  readonly operations: RegionOperations | null;
+  /** What `maps()` calls it; empty for nothing. */
+  readonly name: string;
+  /** Whatever the operations keep with it (vm_private_data). A split, a move and a fork copy the reference. */
+  data: unknown;
+  /**
+   * Changes marks, as the mmap of a driver does with vm_flags_set and vm_flags_clear.
+   *
+   * @throws VmError `EINVAL` outside of `RegionOperations.mmap`, and for unknown marks; `EACCES` when they forbid a
+   *   right that the region has.
+   */
+  setFlags(flags: RegionFlags): void;
+}
 
 /** What an access wants of a page. An atomic read-modify-write is a `write`. */
 export type FaultKind = 'read' | 'write' | 'execute';
@@ -18,7 +86,7 @@ export type FaultResult = 'mapped' | 'retry' | 'SEGV' | 'BUS' | 'OOM';
 /** One fault, as `RegionOperations.fault` gets it (struct vm_fault). It is valid during the call. */
 export interface RegionFault {
   /** Whose fault it is. */
-  readonly process: Process;
+  readonly process: RegionProcess;
   /** The region that holds the address. */
   readonly region: Region;
   /** First byte of the page. */
@@ -47,7 +115,7 @@ export interface RegionFault {
 /** What is asked for an address (get_unmapped_area). */
 export interface UnmappedAreaRequest {
   /** Who asks. */
-  readonly process: Process;
+  readonly process: RegionProcess;
   /** The hint, whole pages; 0n for none. With `fixed`, the address itself. */
   readonly address: bigint;
   /** Bytes, whole pages. */
