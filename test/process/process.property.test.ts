@@ -6,13 +6,16 @@ import { CONFIGURATIONS } from '../vmap/support/kernel.js';
 import { ModelProcess, type SharedMemory } from './support/model.js';
 import { machineOf } from './support/processes.js';
 
+/** VMAREA_RUNS multiplies the number of runs. */
+const RUNS = 15 * Number(process.env.VMAREA_RUNS ?? 1);
 const KINDS = ['read', 'write', 'execute'] as const;
 /** Pages below the base that calls name. */
 const SPAN = 24;
 
 type Step = [call: number, who: number, at: number, count: number, more: number, rights: number];
 const step: fc.Arbitrary<Step> = fc.tuple(
-  fc.integer({ min: 0, max: 12 }),
+  // Half of the calls are accesses.
+  fc.integer({ min: 0, max: 21 }),
   fc.nat(7),
   fc.nat(SPAN - 1),
   fc.integer({ min: 1, max: 6 }),
@@ -203,12 +206,12 @@ function worldOf(name: string) {
 describe.each(CONFIGURATIONS.map(({ name }) => name))('processes on %s', (name) => {
   test('do what a plain model of their programs does', () => {
     fc.assert(
-      fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { minLength: 20, maxLength: 80 }), (steps) => {
         const world = worldOf(name);
         for (const one of steps) world.play(one);
         world.end();
       }),
-      { numRuns: 12 },
+      { numRuns: RUNS },
     );
   });
 });
