@@ -114,7 +114,7 @@ describe.each(NAMES)('on %s', (name) => {
         result = run(world);
       });
       giveBack();
-      if (code === 'nothing' || code === undefined) {
+      if (code === 'none') {
         if (result !== 'OOM') break;
       } else {
         expect(code).toBe('ENOMEM');

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { takenFrames } from '@vmarea/conformance';
 import { type FlushSink, Process, type ProcessOptions } from '@vmarea/core';
 import { configuration, type KernelOptions, kernelOf } from '../../vmap/support/kernel.js';
 
@@ -38,4 +40,12 @@ export function bytesOf(
   const pa = process.table.translate(va);
   if (pa === null) throw new Error(`nothing is mapped at 0x${va.toString(16)}`);
   return memory.bytesAt(pa, pageBytes);
+}
+
+/** The allocator and the bytes of all frames that are given out, as one string. */
+export function digestOf({ memory, frames }: ReturnType<typeof machineOf>): string {
+  const hash = createHash('sha256').update(new Uint8Array(frames.state));
+  for (const pfn of takenFrames(frames))
+    hash.update(memory.bytesAt(BigInt(pfn) << BigInt(frames.pageShift), 2 ** frames.pageShift));
+  return hash.digest('hex');
 }
