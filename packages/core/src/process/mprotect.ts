@@ -49,7 +49,7 @@ export function requireCovered(space: ProcessSpace, { first, end }: UserPages): 
 }
 
 function change(space: ProcessSpace, call: RegionCall, { first, end }: UserPages, rights: number): void {
-  const regions = splitEnds(space, call, first, end).filter(({ bits }) => (bits & ACCESS) !== rights);
+  const regions = splitEnds(space, call, first, end, true).filter(({ bits }) => (bits & ACCESS) !== rights);
   for (const region of regions) call.changes.set(region, { bits: (region.bits & ~ACCESS) | rights });
   const ranges = regions.map((region) => ({
     va: space.addressOf(region.first),
