@@ -264,7 +264,12 @@ describe('operations', () => {
     const free = process.mmap({
       length: PAGE,
       shared: true,
-      operations: { fault: (one) => (one.mapFrame(frames.first + frames.frames - 1), 'mapped') },
+      operations: {
+        fault: (one) => {
+          one.mapFrame(frames.first + frames.frames - 1);
+          return 'mapped';
+        },
+      },
       ...RW,
     });
     expect(codeOf(() => process.handleFault(free, 'read'))).toBe('EINVAL');
