@@ -6,6 +6,7 @@ import {
   VM_NO_GUARD,
   VM_SPARSE,
   VM_USERMAP,
+  VmError,
 } from '@vmarea/core';
 import { ANY, type Attempt, type Call, type Kit } from './kit.js';
 
@@ -52,7 +53,13 @@ export function memoryCalls({
         user.destroy();
       }
     };
-    return { run };
+    // The first process since a leaf came into the kernel's root splits it. In a call of the kernel there is none.
+    try {
+      world.makeUser().destroy();
+    } catch (error) {
+      if (!(error instanceof VmError)) throw error;
+    }
+    return { run, makesRoot: true };
   };
 
   return {
