@@ -37,7 +37,7 @@ export function mprotect(
 }
 
 /** The regions of a range without holes. @throws VmError `ENOMEM` for a hole. */
-export function requireCovered(space: ProcessSpace, { first, end }: UserPages): readonly RegionRecord[] {
+function requireCovered(space: ProcessSpace, { first, end }: UserPages): readonly RegionRecord[] {
   const regions = space.list.within(first, end);
   let page = first;
   for (const region of regions) {
