@@ -10,6 +10,7 @@
  * - `E2BIG`: more pages than there is memory.
  * - `EAGAIN`: another thread is in the way, and this one may not wait (a browser's main thread) or has
  *   waited for ten seconds.
+ * - `EOPNOTSUPP`: the kernel release or the object does not have the call.
  * - `EOWNERDEAD`: a thread died in the middle of a call. `recover` mends what it left.
  */
 export type VmErrorCode =
@@ -21,6 +22,7 @@ export type VmErrorCode =
   | 'EPERM'
   | 'E2BIG'
   | 'EAGAIN'
+  | 'EOPNOTSUPP'
   | 'EOWNERDEAD';
 
 /** Where an error happened. Every member is optional, and is part of the message when given. */
