@@ -21,7 +21,7 @@ const GiB = 1n << 30n;
 const STRUCT_PAGE = 64n;
 
 /** The fewest address bits on which a kernel runs. A kernel for 52 also runs on processors with fewer. */
-function leastBits(granule: Granule, vaBits: number): number {
+export function leastBits(granule: Granule, vaBits: number): number {
   if (vaBits < 52) return vaBits;
   return granule === 16 ? 47 : 48;
 }

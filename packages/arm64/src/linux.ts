@@ -3,13 +3,15 @@ import {
   integerOption,
   type LinuxPolicy,
   type LinuxProtections,
+  type LinuxUser,
+  mmapBase,
   optionsOf,
   type Protection,
   protection,
   windowOption,
 } from '@vmarea/core';
 import { ARM64_BITS, type Granule, PAGE_SHIFTS, TYPE_TABLE } from './bits.js';
-import { layoutOf, type VmallocLayout, vmallocWindow } from './linux-window.js';
+import { layoutOf, leastBits, type VmallocLayout, vmallocWindow } from './linux-window.js';
 import { kernelFormats } from './names.js';
 
 /** The kernel's configuration and the machine it found. */
@@ -143,6 +145,44 @@ export function arm64Linux(options: Arm64LinuxOptions): Arm64LinuxPolicy {
     executeBits: ARM64_BITS.GP,
     specialBit: PTE_SPECIAL,
     setMemory: 'vmalloc',
+    user: userPolicy(layout, table | ARM64_BITS.PXN_TABLE),
+  });
+}
+
+/** CONFIG_DEFAULT_MMAP_MIN_ADDR of arm64's default configuration. */
+const MIN_ADDRESS = 0x8000n;
+
+/**
+ * TASK_SIZE is all of TTBR0's half. mmap stays in the addresses of the fewest bits unless a hint asks for more.
+ *
+ * Source: Linux 6.12, `TASK_SIZE_64`, `DEFAULT_MAP_WINDOW_64`, `TASK_UNMAPPED_BASE` and `arch_get_mmap_base` in
+ * `arch/arm64/include/asm/processor.h`; `protection_map` in `arch/arm64/mm/mmap.c`; `do_page_fault` in `arch/arm64/mm/fault.c`.
+ */
+function userPolicy({ granule, vaBits, actualVaBits }: VmallocLayout, tableEntry: bigint): LinuxUser {
+  const pageShift = PAGE_SHIFTS[granule];
+  const page = 1n << BigInt(pageShift);
+  const mapWindow = 1n << BigInt(leastBits(granule, vaBits));
+  return Object.freeze({
+    taskSize: 1n << BigInt(actualVaBits),
+    mapWindow,
+    hintWidens: true,
+    mmapBase: mmapBase(mapWindow, pageShift),
+    unmappedBase: (mapWindow / 4n + page - 1n) & ~(page - 1n),
+    minAddress: MIN_ADDRESS < page ? page : MIN_ADDRESS,
+    protections: Object.freeze(
+      Array.from({ length: 16 }, (_, rights) =>
+        protection({
+          // Only shared pages are writable at once. A page without rights belongs to the kernel.
+          write: (rights & 10) === 10,
+          dirty: false,
+          execute: (rights & 4) !== 0,
+          user: (rights & 7) !== 0,
+        }),
+      ),
+    ),
+    // Write implies read; so does execution, without EPAN.
+    readableBy: 7,
+    tableEntry,
   });
 }
 

@@ -6,8 +6,11 @@
  * - `ENOMEM`: no frame (or no free address range) is left.
  * - `EBUSY`: the slot or the frame is in use.
  * - `EFAULT`: no bytes behind a physical address, or nothing mapped where something must be.
- * - `EPERM`: the memory is read-only.
+ * - `EPERM`: the memory is read-only, or a process may not map the address.
  * - `E2BIG`: more pages than there is memory.
+ * - `EACCES`: a region may not have the rights.
+ * - `EEXIST`: a region is there already.
+ * - `EOVERFLOW`: an offset is too large.
  * - `EAGAIN`: another thread is in the way, and this one may not wait (a browser's main thread) or has
  *   waited for ten seconds.
  * - `EOPNOTSUPP`: the kernel release or the object does not have the call.
@@ -21,6 +24,9 @@ export type VmErrorCode =
   | 'EFAULT'
   | 'EPERM'
   | 'E2BIG'
+  | 'EACCES'
+  | 'EEXIST'
+  | 'EOVERFLOW'
   | 'EAGAIN'
   | 'EOPNOTSUPP'
   | 'EOWNERDEAD';

@@ -30,7 +30,14 @@ export { brokenRule, classify, isInRun, shapeOf } from './format/classify.js';
 export type { AddressField, EntryKind, Level, Match, Rule, Run, Shape } from './format/entry.js';
 export type { Fault, FaultCode, FaultKind } from './format/fault.js';
 export type { Invalidation } from './format/invalidation.js';
-export type { Configuration, LinuxLeaves, LinuxPolicy, LinuxProtections } from './format/linux-policy.js';
+export {
+  type Configuration,
+  type LinuxLeaves,
+  type LinuxPolicy,
+  type LinuxProtections,
+  type LinuxUser,
+  mmapBase,
+} from './format/linux-policy.js';
 export type { MemoryAttributes } from './format/memory-attributes.js';
 export type { PageTableFormat } from './format/page-table-format.js';
 export { type FastMatch, type LevelPlan, type Plan, planOf, slotOf } from './format/plan.js';
@@ -70,6 +77,27 @@ export type { FrameStats } from './memory/frames/frame-stats.js';
 export type { TakenBlock } from './memory/frames/shared/recover-frames.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
 export { type SparseImage, sparseBank } from './memory/sparse-bank.js';
+export type {
+  ForkOptions,
+  MmapRequest,
+  MremapOptions,
+  ProcessKernel,
+  ProcessOptions,
+} from './process/options.js';
+export { PageReferences } from './process/page-references.js';
+export { Process } from './process/process.js';
+export type { RegionFlags, RegionRights } from './process/region-flags.js';
+export { RegionObject, type RegionObjectOptions } from './process/region-object.js';
+export type {
+  FaultKind,
+  FaultResult,
+  MappedObject,
+  Region,
+  RegionFault,
+  RegionOperations,
+  RegionProcess,
+  UnmappedAreaRequest,
+} from './process/region-operations.js';
 export { type AnyFormat, type AttachOptions, attach } from './sharing/attach.js';
 export { type Check, type CheckFinding, check } from './sharing/check.js';
 export { type Recovery, recover } from './sharing/recover.js';
@@ -153,7 +181,6 @@ export type {
   VmallocOptions,
   VmallocRequest,
 } from './vmap/options.js';
-export type { UserRange } from './vmap/pages/remap.js';
 export type { SpaceFault, SpaceFaultKind } from './vmap/shared/faults.js';
 export type { SpaceMend } from './vmap/shared/mend.js';
 export type { VreallocOptions } from './vmap/vmalloc/vrealloc.js';

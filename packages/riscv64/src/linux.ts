@@ -5,7 +5,9 @@ import {
   integerOption,
   type LinuxPolicy,
   type LinuxProtections,
+  type LinuxUser,
   type MemoryType,
+  mmapBase,
   optionsOf,
   protection,
   VmError,
@@ -109,6 +111,49 @@ export function riscv64Linux(options?: Riscv64LinuxOptions): Riscv64LinuxPolicy 
     }),
     protections: namedProtections(svpbmt),
     specialBit: PAGE_SPECIAL,
+    user: userPolicy(vaBits),
+  });
+}
+
+/** CONFIG_DEFAULT_MMAP_MIN_ADDR. */
+const MIN_ADDRESS = 0x10000n;
+/** Most bits of an address for which mmap chooses by itself (MMAP_VA_BITS_64). */
+const MMAP_BITS = 48;
+
+/**
+ * TASK_SIZE is the lower half. The search for free addresses begins in the lower half of Sv48 also in Sv57. A hint may name any
+ * address.
+ *
+ * Source: Linux 6.12, `TASK_SIZE_64` and `protection_map`'s PAGE_… in `arch/riscv/include/asm/pgtable.h`, `protection_map` in
+ * `arch/riscv/mm/init.c`; `STACK_TOP`, `MMAP_VA_BITS`, `arch_get_mmap_end` and `TASK_UNMAPPED_BASE` in
+ * `arch/riscv/include/asm/processor.h`; `access_error` in `arch/riscv/mm/fault.c`.
+ */
+function userPolicy(vaBits: number): LinuxUser {
+  const page = 1n << BigInt(PAGE_SHIFT);
+  const taskSize = 1n << BigInt(vaBits - 1);
+  const mapWindow = 1n << BigInt(Math.min(vaBits, MMAP_BITS) - 1);
+  return Object.freeze({
+    taskSize,
+    mapWindow,
+    hintWidens: false,
+    mmapBase: mmapBase(mapWindow, PAGE_SHIFT),
+    unmappedBase: (taskSize / 3n + page - 1n) & ~(page - 1n),
+    minAddress: MIN_ADDRESS,
+    protections: Object.freeze(
+      Array.from({ length: 16 }, (_, rights) =>
+        protection({
+          // A leaf with W and without R is reserved. Execution alone does not let a process read.
+          read: (rights & 7) !== 4,
+          // Only shared pages are writable at once. A page without rights belongs to the kernel.
+          write: (rights & 10) === 10,
+          dirty: false,
+          execute: (rights & 4) !== 0,
+          user: (rights & 7) !== 0,
+        }),
+      ),
+    ),
+    // Write implies read.
+    readableBy: 3,
   });
 }
 

@@ -14,7 +14,7 @@ const VMALLOC_BYTES = 12800n << 40n;
  */
 export function x8664La57Linux(options?: X8664LinuxOptions): X8664LinuxPolicy {
   return x86LinuxPolicy(
-    { name: 'x86-64-la57', vmallocStart: 0xffa0000000000000n, vmallocBytes: VMALLOC_BYTES },
+    { name: 'x86-64-la57', vmallocStart: 0xffa0000000000000n, vmallocBytes: VMALLOC_BYTES, userBits: 56 },
     options,
     'x8664La57Linux()',
   );

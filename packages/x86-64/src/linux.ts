@@ -4,6 +4,8 @@ import {
   integerOption,
   type LinuxPolicy,
   type LinuxProtections,
+  type LinuxUser,
+  mmapBase,
   optionsOf,
   type Protection,
   protection,
@@ -63,6 +65,8 @@ export interface X86Layout {
   readonly vmallocStart: bigint;
   /** Bytes of the window. */
   readonly vmallocBytes: bigint;
+  /** Bits of a user address: 47 or 56. Default: 47. */
+  readonly userBits?: number;
 }
 
 const TiB = 0x100_0000_0000n;
@@ -108,7 +112,7 @@ export function x86LinuxPolicy(
   options?: X8664LinuxOptions,
   what?: string,
 ): X8664LinuxPolicy {
-  const { name, vmallocStart, vmallocBytes } = checkedLayout(layout);
+  const { name, vmallocStart, vmallocBytes, userBits } = checkedLayout(layout);
   const given = optionsOf(options, NAMES, what ?? name);
   const kernel: Kernel = {
     pti: flagOption(given, 'pti', false),
@@ -136,16 +140,62 @@ export function x86LinuxPolicy(
     }),
     protections: namedProtections(kernel),
     specialBit: PAGE_SPECIAL,
+    user: userPolicy(kernel, userBits),
   });
 }
 
-function checkedLayout(layout: X86Layout): X86Layout {
-  const given = optionsOf(layout, ['name', 'vmallocStart', 'vmallocBytes'], 'the layout');
+function checkedLayout(layout: X86Layout): Required<X86Layout> {
+  const given = optionsOf(layout, ['name', 'vmallocStart', 'vmallocBytes', 'userBits'], 'the layout');
   return {
     name: textOption(given, 'name'),
     vmallocStart: bigintOption(given, 'vmallocStart'),
     vmallocBytes: bigintOption(given, 'vmallocBytes'),
+    userBits: integerOption(given, 'userBits', USER_BITS, 56, USER_BITS),
   };
+}
+
+/** Bits of a user address with 4 levels. */
+const USER_BITS = 47;
+/** CONFIG_DEFAULT_MMAP_MIN_ADDR. */
+const MIN_ADDRESS = 0x10000n;
+
+/**
+ * TASK_SIZE is one page less than half of the addresses, since SYSRET may not return to the last byte. With 5 levels, mmap
+ * stays in 47 bits unless a hint asks for more.
+ *
+ * Source: Linux 6.12, `TASK_SIZE_MAX`, `DEFAULT_MAP_WINDOW` and `__TASK_UNMAPPED_BASE` in
+ * `arch/x86/include/asm/page_64_types.h` and `processor.h`; `protection_map` in `arch/x86/mm/pgprot.c`; `access_error` in
+ * `arch/x86/mm/fault.c`; `_PAGE_TABLE` in `pgtable_types.h`.
+ */
+function userPolicy({ nx, encryptionBit }: Kernel, userBits: number): LinuxUser {
+  const page = 1n << BigInt(PAGE_SHIFT);
+  const mapWindow = (1n << BigInt(USER_BITS)) - page;
+  const extra = encryptionBit === null ? 0n : 1n << BigInt(encryptionBit);
+  const third = mapWindow / 3n;
+  return Object.freeze({
+    taskSize: (1n << BigInt(userBits)) - page,
+    mapWindow,
+    hintWidens: true,
+    mmapBase: mmapBase(mapWindow, PAGE_SHIFT),
+    unmappedBase: (third + page - 1n) & ~(page - 1n),
+    minAddress: MIN_ADDRESS,
+    protections: Object.freeze(
+      Array.from({ length: 16 }, (_, rights) =>
+        protection({
+          // Only shared pages are writable at once. A page without rights belongs to the kernel.
+          write: (rights & 10) === 10,
+          dirty: false,
+          execute: (rights & 4) !== 0 || (!nx && (rights & 7) !== 0),
+          user: (rights & 7) !== 0,
+          extra,
+        }),
+      ),
+    ),
+    // A region with any right is readable (vma_is_accessible).
+    readableBy: 7,
+    // P, RW, US, A and D, and the encryption bit.
+    tableEntry: 0x67n | extra,
+  });
 }
 
 /** What the kernel was built and booted with, defaults filled in. */

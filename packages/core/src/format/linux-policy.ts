@@ -32,6 +32,34 @@ export interface LinuxLeaves {
   readonly wholeRunsOnly?: boolean;
 }
 
+/** Linux's choices for the addresses of processes. */
+export interface LinuxUser {
+  /** The byte after the last user address (TASK_SIZE). */
+  readonly taskSize: bigint;
+  /** The byte after the last address that `mmap` gives when it is not asked for a higher one (DEFAULT_MAP_WINDOW). */
+  readonly mapWindow: bigint;
+  /**
+   * True when a hint above `mapWindow` lets the search go up to `taskSize` (x86-64, arm64). False when hints may lie
+   * anywhere below `taskSize`, and the search begins at the same place (riscv64).
+   */
+  readonly hintWidens: boolean;
+  /** Where the search for free addresses begins, downwards (mm->mmap_base), without randomisation. */
+  readonly mmapBase: bigint;
+  /** Where a second search begins, upwards, when the first finds nothing (TASK_UNMAPPED_BASE). */
+  readonly unmappedBase: bigint;
+  /** The lowest address that a process may map (sysctl vm.mmap_min_addr). */
+  readonly minAddress: bigint;
+  /**
+   * What pages allow, by the rights of their region (protection_map): 16 protections; bit 0 of the index is VM_READ, bit 1
+   * VM_WRITE, bit 2 VM_EXEC, bit 3 VM_SHARED. Private pages get the right to write when they are the process's own.
+   */
+  readonly protections: readonly Protection[];
+  /** Rights that let a process read: a mask of VM_READ (1), VM_WRITE (2) and VM_EXEC (4). The fault handler asks for one of them. */
+  readonly readableBy: number;
+  /** What Linux writes into entries that point to a process's tables, without the address. Default: the format's. */
+  readonly tableEntry?: bigint;
+}
+
 /** Linux's choices for one architecture and configuration, within what the manual allows. */
 export interface LinuxPolicy {
   /** For people: architecture and options, e.g. `Linux x86-64, PTI`. */
@@ -71,6 +99,29 @@ export interface LinuxPolicy {
    * only vmalloc memory without VM_ALLOW_HUGE_VMAP (arm64). Default: `any`.
    */
   readonly setMemory?: 'any' | 'vmalloc';
+  /** What it chooses for processes. A `Process` needs it. Default: none. */
+  readonly user?: LinuxUser;
+}
+
+/**
+ * Where a process's search for free addresses begins (mmap_base), without randomisation: below the largest stack and
+ * its guard gap, and 128 MiB below the end at least.
+ *
+ * The formula is `PAGE_ALIGN(end - gap)`, where `gap` is the limit of the stack (RLIMIT_STACK: 8 MiB) plus
+ * `stack_guard_gap` (256 pages), at least 128 MiB and at most five sixths of `end`.
+ *
+ * Source: Linux 6.12, `mmap_base` in `mm/util.c` and `arch/x86/mm/mmap.c`.
+ *
+ * @param end - STACK_TOP in bytes.
+ * @param pageShift - log2 of the page size in bytes.
+ */
+export function mmapBase(end: bigint, pageShift: number): bigint {
+  const page = 1n << BigInt(pageShift);
+  const wanted = (8n << 20n) + 256n * page;
+  const least = 128n << 20n;
+  const most = (end / 6n) * 5n;
+  const gap = wanted < least ? least : wanted > most ? most : wanted;
+  return (end - gap + page - 1n) & ~(page - 1n);
 }
 
 /**

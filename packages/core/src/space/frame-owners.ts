@@ -3,6 +3,7 @@ import { VmError } from '../errors.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { OwnerMarks } from '../memory/frames/frame-sharing.js';
 import { TableRecords } from '../table/state/table-records.js';
+import { heldFrames } from './held-frames.js';
 import { LocalMarks } from './local-marks.js';
 
 /** Frames that are freed with their area: blocks of `2 ** order` frames. */
@@ -91,7 +92,8 @@ export class FrameOwners {
    *
    * @returns the errors of those that somebody else freed.
    */
-  free(owned: OwnedFrames): VmError[] {
+  free(given: OwnedFrames): VmError[] {
+    const owned = this.#withoutHeld(given);
     const { heads, order } = owned;
     const { calls } = this.#ram;
     try {
@@ -119,6 +121,18 @@ export class FrameOwners {
       else errors.push(freedByOthers(pfn));
     }
     return errors;
+  }
+
+  /** Those frames that no process maps. The others have no owner from now on: the last process frees them. */
+  #withoutHeld(owned: OwnedFrames): OwnedFrames {
+    const held = heldFrames.get(this.#ram.state);
+    if (held === undefined) return owned;
+    const { heads, order } = owned;
+    const free = heads.filter((pfn) => !this.#ram.isAllocated(pfn, order) || !held.holdsBack(pfn, order));
+    if (free.length === heads.length) return owned;
+    const isFree = new Set(free);
+    this.release({ heads: heads.filter((pfn) => !isFree.has(pfn)), order });
+    return { heads: free, order };
   }
 }
 

@@ -42,6 +42,18 @@ export interface SpaceParts {
   readonly makeTable?: ((options: PageTableOptions) => PageTable) | undefined;
 }
 
+/** The processes of a kernel, as its space knows them. */
+export interface KernelUsers {
+  /**
+   * An area outside of the vmalloc window is about to be used: makes its addresses visible to every process.
+   *
+   * @throws VmError `ENOMEM`, and nothing is changed.
+   */
+  reach(address: bigint, bytes: bigint): void;
+  /** @throws VmError `EBUSY` while there are processes. */
+  requireNone(): void;
+}
+
 /**
  * An address space: a root and what belongs to it. It has a lock, a memory and a direct map, and it knows
  * whom to tell when translations go. It knows no vm area. What reserves addresses and maps in them is built
@@ -66,6 +78,10 @@ export class Space {
   readonly asid: number;
   /** Where all memory is mapped; `null` for nowhere. */
   directMap: DirectMap | null = null;
+  /** Its processes; `null` for none. */
+  users: KernelUsers | null = null;
+  /** log2 of the bytes that no leaf may have: processes have copies of the root's entries. 64 for no limit. */
+  leafLimit = 64;
   readonly #blockShifts: ReadonlySet<number>;
 
   /**
@@ -173,7 +189,7 @@ export class Space {
     let leaf = this.pageShift;
     let run = 0;
     for (const shift of shifts) {
-      if (shift > most) continue;
+      if (shift > most || shift >= this.leafLimit) continue;
       leaf = Math.max(leaf, shift);
       if (!this.#blockShifts.has(shift)) run = Math.max(run, shift);
     }

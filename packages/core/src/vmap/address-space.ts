@@ -11,6 +11,7 @@ import type { Protection } from '../format/protection.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { printsItself } from '../prints.js';
+import { registerKernel } from '../space/faces.js';
 import type { SlotVisitor } from '../table/change/visit/slot.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
@@ -85,7 +86,9 @@ export class AddressSpace<C extends Controls = Controls> {
    */
   constructor(options: AddressSpaceOptions<C>) {
     const given = optionsOf<Partial<AddressSpaceOptions<C>>>(options, SPACE_OPTIONS, 'AddressSpace');
-    this.#space = new KernelSpace(given as AddressSpaceOptions);
+    const space = new KernelSpace(given as AddressSpaceOptions);
+    this.#space = space;
+    registerKernel(this, { space, linux: space.linux, isShared: space.threads !== null });
     printsItself(new.target.prototype);
   }
 

@@ -126,6 +126,7 @@ export class KernelSpace extends Space {
   destroy(): void {
     this.change(() => {
       this.threads?.requireAlone();
+      this.users?.requireNone();
       const structs = [...this.areas].map(structOf).filter((vm) => vm !== null);
       for (const { owned, lazy } of structs) {
         if (owned !== null) this.machine.owners.checkAllocated(owned);

@@ -39,6 +39,14 @@ export function reserve(space: KernelSpace, request: Reservation): VmStruct {
     info: vm,
     ...(window === undefined ? {} : { window }),
   });
+  if (window !== undefined && space.users !== null) {
+    try {
+      space.users.reach(vm.area.address, vm.area.bytes);
+    } catch (error) {
+      cancel(space, vm);
+      throw error;
+    }
+  }
   return vm;
 }
 

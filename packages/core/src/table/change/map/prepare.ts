@@ -45,6 +45,17 @@ export function prepareTables<C extends Controls>(
 }
 
 /**
+ * As `prepareTables`, for the tables of one level and those above it, also where the level has no leaves.
+ *
+ * @param shift - log2 of the bytes that an entry of the level covers.
+ */
+export function prepareLevel(table: PageTable, va: bigint, bytes: bigint, shift: number): number {
+  return changeTables(contextOf(table), (context) =>
+    makeTables(context, pageRange(context.plan.format, va, bytes), shift),
+  );
+}
+
+/**
  * Counts the tables that `prepareTables` would make: the frames that a `map` with leaves of this size needs.
  *
  * It only reads. The count is exact for a `map` that uses leaves of this size alone. A `map` that can use

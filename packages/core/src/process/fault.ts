@@ -1,0 +1,195 @@
+import { checkAddress } from '../check/address.js';
+import { choiceOption } from '../check/members.js';
+import { shown, VmError } from '../errors.js';
+import type { WalkLeaf } from '../table/walk/walk.js';
+import { erase } from './kernel-half.js';
+import { prepareFamily } from './merge.js';
+import { leafOf, mapPage, replacePage, requireMappable } from './pages.js';
+import type { ProcessSpace } from './process-space.js';
+import { ACCESS, VM_EXEC, VM_WRITE } from './region-flags.js';
+import type { FaultKind, FaultResult, RegionFault } from './region-operations.js';
+import type { ObjectState, RegionRecord } from './region-record.js';
+
+const KINDS = ['read', 'write', 'execute'] as const;
+const RESULTS: readonly string[] = ['mapped', 'retry', 'SEGV', 'BUS', 'OOM'];
+
+/**
+ * Serves a fault of user mode.
+ *
+ * Source: Linux 6.12, the checks of `do_user_addr_fault` and `do_page_fault` in each `arch/.../mm/fault.c`, then
+ * `handle_pte_fault` in `mm/memory.c`.
+ */
+export function handleFault(space: ProcessSpace, address: bigint, kind: FaultKind): FaultResult {
+  checkAddress(address);
+  const what = choiceOption({ kind }, 'kind', KINDS);
+  return space.lock.change(() => {
+    const region = address < space.user.taskSize ? space.list.at(space.pageOf(address)) : null;
+    if (region === null || !mayAccess(space, region, what)) return 'SEGV';
+    try {
+      return serve(space, region, space.pageOf(address), what);
+    } catch (error) {
+      if (error instanceof VmError && error.code === 'ENOMEM') return 'OOM';
+      throw error;
+    }
+  });
+}
+
+/** What the rights of a region let a process do (access_error). */
+function mayAccess({ user }: ProcessSpace, { bits }: RegionRecord, kind: FaultKind): boolean {
+  if (kind === 'write') return (bits & VM_WRITE) !== 0;
+  if (kind === 'execute') return (bits & VM_EXEC) !== 0;
+  return (bits & ACCESS & user.readableBy) !== 0;
+}
+
+function serve(space: ProcessSpace, region: RegionRecord, page: number, kind: FaultKind): FaultResult {
+  const leaf = leafOf(space, page);
+  if (leaf !== null) return present(space, region, page, kind, leaf);
+  if (region.operations !== null) return ask(space, region, page, kind);
+  if (region.object !== null) {
+    insert(space, region, page, kind, pageOfObject(space, region.object, region.pgoffOf(page)));
+    return 'mapped';
+  }
+  if (kind === 'write') {
+    prepareFamily(space, region);
+    mapOwn(space, region, page, -1);
+  } else {
+    // do_anonymous_page: the zero page, until somebody writes.
+    mapPage(space, region, page, space.half.zeroFrame, { write: false, dirty: false, special: true });
+  }
+  return 'mapped';
+}
+
+/** A page that is mapped, but not for this access (do_wp_page, or a bit that software sets). */
+function present(
+  space: ProcessSpace,
+  region: RegionRecord,
+  page: number,
+  kind: FaultKind,
+  leaf: WalkLeaf,
+): FaultResult {
+  const { pfn, protection } = leaf;
+  const special = space.countsOf(region, pfn) === null;
+  if (kind !== 'write') {
+    const { fault } = space.table.walk(space.addressOf(page), { kind, user: true });
+    if (fault === null && protection.accessed) return 'mapped';
+    replacePage(space, region, page, pfn, { write: protection.write, dirty: protection.dirty, special });
+    return 'mapped';
+  }
+  if (protection.write && protection.dirty && protection.accessed && protection.user) return 'mapped';
+  if (protection.write || region.isShared || isOnlyUser(space, region, pfn)) {
+    replacePage(space, region, page, pfn, { write: true, dirty: true, special });
+    return 'mapped';
+  }
+  prepareFamily(space, region);
+  mapOwn(space, region, page, pfn);
+  return 'mapped';
+}
+
+/** True for an anonymous page that no other process has (wp_can_reuse_anon_folio). */
+function isOnlyUser(space: ProcessSpace, region: RegionRecord, pfn: number): boolean {
+  const counts = space.countsOf(region, pfn);
+  return counts?.isAnonymous(pfn) === true && counts.count(pfn) === 1;
+}
+
+/**
+ * Maps a page of the process's own, writable.
+ *
+ * @param from - whose bytes it gets, and what the page maps now; -1 for zeros and an empty page.
+ */
+function mapOwn(
+  space: ProcessSpace,
+  region: RegionRecord,
+  page: number,
+  from: number,
+  isMapped = from >= 0,
+): void {
+  const pfn = space.takeFrame(true);
+  const mode = { write: true, dirty: true, special: false };
+  try {
+    if (from < 0) erase(space, pfn);
+    else copyPage(space, from, pfn);
+    if (isMapped) replacePage(space, region, page, pfn, mode);
+    else mapPage(space, region, page, pfn, mode);
+  } catch (error) {
+    space.references.put(pfn);
+    throw error;
+  }
+  if (isMapped) space.countsOf(region, from)?.put(from);
+}
+
+/** The frame of shared memory without operations at an offset. */
+function pageOfObject(space: ProcessSpace, object: ObjectState, pgoff: number): number {
+  let pfn = object.pages.get(pgoff);
+  if (pfn === undefined) {
+    pfn = space.takeFrame(false);
+    erase(space, pfn);
+    object.pages.set(pgoff, pfn);
+    const { references } = space;
+    object.release = (one) => references.put(one);
+  }
+  return pfn;
+}
+
+/** Maps a frame that somebody else has at an empty page: the frame itself, or a copy for a write to a private region. */
+function insert(space: ProcessSpace, region: RegionRecord, page: number, kind: FaultKind, pfn: number): void {
+  if (kind === 'write' && !region.isShared) {
+    prepareFamily(space, region);
+    mapOwn(space, region, page, pfn, false);
+    return;
+  }
+  insertFrame(space, region, page, pfn, kind === 'write');
+}
+
+/** Maps a frame at an empty page, and takes a reference. */
+export function insertFrame(
+  space: ProcessSpace,
+  region: RegionRecord,
+  page: number,
+  pfn: number,
+  dirty: boolean,
+): void {
+  const counts = space.countsOf(region, pfn);
+  const write = region.isShared && (region.bits & VM_WRITE) !== 0;
+  mapPage(space, region, page, pfn, { write, dirty: write && dirty, special: counts === null });
+  counts?.take(pfn);
+}
+
+/** Lets the region serve the fault (do_fault). */
+function ask(space: ProcessSpace, region: RegionRecord, page: number, kind: FaultKind): FaultResult {
+  const { operations } = region;
+  if (operations?.fault === undefined) return 'BUS';
+  let isOpen = true;
+  const fault: RegionFault = {
+    process: space.face as NonNullable<typeof space.face>,
+    region: space.handleOf(region),
+    address: space.addressOf(page),
+    pgoff: region.pgoffOf(page),
+    kind,
+    mapFrame: (pfn) => {
+      if (!isOpen) throw new VmError('EINVAL', 'the fault is over', { address: space.addressOf(page) });
+      requireMappable(space, region, pfn);
+      const leaf = leafOf(space, page);
+      if (leaf === null) insert(space, region, page, kind, pfn);
+      else if (leaf.pfn !== pfn)
+        throw new VmError('EBUSY', 'the page maps another frame', { address: space.addressOf(page) });
+    },
+  };
+  try {
+    const result: unknown = operations.fault(fault);
+    if (typeof result === 'string' && RESULTS.includes(result)) return result as FaultResult;
+    throw new VmError('EINVAL', `the operation fault returned ${shown(result)}`, {
+      address: fault.address,
+      advice: `return ${RESULTS.join(', ')}`,
+    });
+  } finally {
+    isOpen = false;
+  }
+}
+
+/** Copies a page, where both frames have bytes. */
+function copyPage({ memory, pageShift, pageBytes }: ProcessSpace, from: number, to: number): void {
+  if (memory.locate(to, pageShift) === null) return;
+  const bytes = memory.bytesAt(BigInt(to) << BigInt(pageShift), pageBytes);
+  if (memory.locate(from, pageShift) === null) bytes.fill(0);
+  else bytes.set(memory.bytesAt(BigInt(from) << BigInt(pageShift), pageBytes));
+}

@@ -1,0 +1,233 @@
+import { checkAddress } from '../check/address.js';
+import { checkBytes } from '../check/bytes.js';
+import { flagOption } from '../check/members.js';
+import { optionsOf } from '../check/options.js';
+import { VmError } from '../errors.js';
+import { prepareTables } from '../table/change/map/prepare.js';
+import type { MapPiece } from '../table/options.js';
+import { mergeAround } from './merge.js';
+import { pagesOf } from './mmap.js';
+import { remove, takeOut, type UserPages } from './munmap.js';
+import { MREMAP_OPTIONS, type MremapOptions } from './options.js';
+import { countedIn, letGo, piecesOf } from './pages.js';
+import { getUnmappedArea } from './place.js';
+import type { ProcessSpace, RegionCall } from './process-space.js';
+import { VM_DONTEXPAND, VM_PFNMAP } from './region-flags.js';
+import type { RegionRecord } from './region-record.js';
+import { splitEnds } from './split.js';
+
+/** What a call moves: pages of one region. */
+interface Move {
+  readonly region: RegionRecord;
+  readonly first: number;
+  readonly old: number;
+  readonly pages: number;
+}
+
+/**
+ * `mremap`.
+ *
+ * Source: Linux 6.12, `mremap`, `mremap_to`, `vma_to_resize` and `move_vma` in `mm/mremap.c`.
+ *
+ * @returns the first address.
+ */
+export function mremap(
+  space: ProcessSpace,
+  address: bigint,
+  oldLength: number | bigint,
+  newLength: number | bigint,
+  options: MremapOptions | undefined,
+): bigint {
+  const given = optionsOf(options, MREMAP_OPTIONS, 'mremap()');
+  const mayMove = flagOption(given, 'mayMove', false);
+  const { fixed } = given;
+  checkAddress(address);
+  if (fixed !== undefined && !mayMove)
+    throw new VmError('EINVAL', 'fixed needs mayMove', { address, advice: 'set both' });
+  if ((address & (space.pages - 1n)) !== 0n)
+    throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
+  const isCopy = oldLength === 0 || oldLength === 0n;
+  const old = isCopy
+    ? 0
+    : (pagesOf(space, checkBytes(oldLength, 'old length', address)) ?? Number.MAX_SAFE_INTEGER);
+  const pages = pagesOf(space, checkBytes(newLength, 'new length', address));
+  const first = space.pageOf(address);
+  return space.call((call) => {
+    const region = space.list.at(first);
+    if (region === null) throw new VmError('EFAULT', 'no region holds the address', { address });
+    if (fixed !== undefined) {
+      const to = fixedPage(space, fixed, { region, first, old, pages: pages ?? -1 });
+      return space.addressOf(moveTo(space, call, { region, first, old, pages: pages as number }, to));
+    }
+    if (pages === null) throw new VmError('ENOMEM', `${newLength} bytes are more than all user addresses`);
+    if (!isCopy && pages <= old) {
+      if (first + old > space.taskPages)
+        throw new VmError('EINVAL', 'the range leaves the user addresses', { address });
+      if (pages < old) remove(space, call, first + pages, first + old);
+      return address;
+    }
+    const move = { region, first, old, pages };
+    requireResizable(space, move);
+    if (!isCopy && first + old === region.end && growInPlace(space, call, move)) return address;
+    if (!mayMove)
+      throw new VmError('ENOMEM', `there is no room for ${pages} pages at the region`, {
+        address,
+        advice: 'set mayMove',
+      });
+    const to = getUnmappedArea(space, {
+      address: 0n,
+      pages,
+      pgoff: region.pgoffOf(first),
+      fixed: false,
+      shared: region.isShared,
+      operations: region.operations,
+    });
+    return space.addressOf(moveTo(space, call, move, to));
+  });
+}
+
+/** The first page of the place that a caller demands. @throws VmError `EINVAL`. */
+function fixedPage(space: ProcessSpace, fixed: unknown, { first, old, pages }: Move): number {
+  checkAddress(fixed, 'fixed');
+  if ((fixed & (space.pages - 1n)) !== 0n)
+    throw new VmError('EINVAL', 'fixed is not a multiple of the page size', { address: fixed });
+  const to = space.pageOf(fixed);
+  if (pages < 0 || to + pages > space.taskPages)
+    throw new VmError('EINVAL', 'the new range leaves the user addresses', { address: fixed });
+  if (first + old > to && to + pages > first)
+    throw new VmError('EINVAL', 'the new range overlaps the old one', { address: fixed });
+  if (fixed < space.user.minAddress)
+    throw new VmError('EPERM', 'a process may not map so low an address', {
+      address: fixed,
+      advice: `the lowest is 0x${space.user.minAddress.toString(16)} (vm.mmap_min_addr)`,
+    });
+  return to;
+}
+
+/** `vma_to_resize`. */
+function requireResizable(space: ProcessSpace, { region, first, old, pages }: Move): void {
+  const address = space.addressOf(first);
+  if (old === 0 && !region.isShared)
+    throw new VmError('EINVAL', 'only a shared region can be mapped a second time', { address });
+  if (old > region.end - first)
+    throw new VmError('EFAULT', `${old} pages are more than the region has there`, {
+      address,
+      advice: 'name pages of one region',
+    });
+  if (pages !== old && (region.bits & (VM_DONTEXPAND | VM_PFNMAP)) !== 0)
+    throw new VmError('EFAULT', 'the region cannot become longer', { address });
+}
+
+/** Makes a region longer where it is. @returns false when something is behind it. */
+function growInPlace(space: ProcessSpace, call: RegionCall, { region, first, pages }: Move): boolean {
+  const end = first + pages;
+  if (end > space.taskPages || space.list.within(region.end, end).length > 0) return false;
+  call.changes.set(region, { end });
+  mergeAround(space, call, region);
+  return true;
+}
+
+/** `move_vma`, with what `mremap_to` does before. @returns the first page of the new place. */
+function moveTo(space: ProcessSpace, call: RegionCall, move: Move, to: number): number {
+  const { first, old, pages } = move;
+  // What is in the way goes with the move or not at all.
+  const replaced = takeOut(space, call, to, to + pages);
+  const tail = old > pages ? takeOut(space, call, first + pages, first + old) : [];
+  const region = space.list.at(first) as RegionRecord;
+  const kept = Math.min(old, pages);
+  requireResizable(space, { region, first, old: kept, pages });
+  if (space.list.all.length >= space.mostRegions - 3)
+    throw new VmError('ENOMEM', `the process has ${space.list.all.length} regions, too many for a move`, {
+      advice: 'unmap something, or make the process with a larger mostRegions',
+    });
+  const gone = kept === 0 ? [] : splitEnds(space, call, first, first + kept);
+  const source = gone[0] ?? region;
+  const moved = source.part(first, first + pages);
+  moved.first = to;
+  moved.end = to + pages;
+  // Nothing of private memory was used yet: its offsets follow the address (copy_vma).
+  if (source.object === null && source.operations === null && !source.isShared && source.anon === 0)
+    moved.pgoff = to;
+  call.changes.remove(gone);
+  call.closing.push(...gone);
+  call.changes.add(moved);
+  if (moved.operations?.open !== undefined) {
+    moved.operations.open(space.handleOf(moved));
+    call.opened.push(moved);
+  }
+  moved.operations?.mremap?.(space.handleOf(moved));
+  move({ space, first, kept, to, replaced, tail, tailEnd: first + old, pages });
+  mergeAround(space, call, moved);
+  return to;
+}
+
+/** What a move does with pages. */
+interface PageMove {
+  readonly space: ProcessSpace;
+  readonly first: number;
+  /** Pages that move. */
+  readonly kept: number;
+  readonly to: number;
+  /** Pages of the new place. */
+  readonly pages: number;
+  /** Regions that were in the way. */
+  readonly replaced: readonly RegionRecord[];
+  /** Regions behind the pages that move, up to a page: they go. */
+  readonly tail: readonly RegionRecord[];
+  readonly tailEnd: number;
+}
+
+/**
+ * Moves what pages map. Frames that move keep their references, the others are let go. A sink that throws finds all as it
+ * was: what was unmapped before is mapped again, in tables that are still there.
+ */
+function move({ space, first, kept, to, pages, replaced, tail, tailEnd }: PageMove): void {
+  const { table } = space;
+  const moving = kept === 0 ? [] : piecesOf(space, first, first + kept);
+  const distance = space.addressOf(to) - space.addressOf(first);
+  const moved = moving.map((piece) => ({ ...piece, va: piece.va + distance }));
+  let made = 0;
+  try {
+    for (const { va, frames } of moved) made += prepareTables(table, va, frames.length * space.pageBytes);
+    const counted = [
+      ...countedIn(space, replaced, to, to + pages),
+      ...countedIn(space, tail, first + kept, tailEnd),
+    ];
+    takePages(space, [
+      ...(kept === 0 ? [] : [{ first, end: first + kept }]),
+      ...(replaced.length === 0 ? [] : [{ first: to, end: to + pages }]),
+      ...(tail.length === 0 ? [] : [{ first: first + kept, end: tailEnd }]),
+    ]);
+    if (moved.length > 0) table.mapMany(moved);
+    letGo(counted);
+  } catch (error) {
+    if (made > 0) reclaimQuietly(space, to, to + pages);
+    throw error;
+  }
+  if (first < tailEnd) reclaimQuietly(space, first, Math.max(first + kept, tailEnd));
+}
+
+/** Unmaps several ranges: all of them, or none when a sink throws. */
+function takePages(space: ProcessSpace, ranges: readonly UserPages[]): void {
+  const taken: MapPiece[] = [];
+  for (const { first, end } of ranges) {
+    const pieces = piecesOf(space, first, end);
+    try {
+      space.table.unmap(space.addressOf(first), space.addressOf(end - first));
+    } catch (error) {
+      // The tables are still there, so nothing can fail.
+      if (taken.length > 0) space.table.mapMany(taken);
+      throw error;
+    }
+    taken.push(...pieces);
+  }
+}
+
+/** Frees empty tables. A sink that throws keeps them: they harm nobody. */
+function reclaimQuietly(space: ProcessSpace, first: number, end: number): void {
+  try {
+    space.table.reclaim(space.addressOf(first), space.addressOf(end - first));
+  } catch {
+    // The move is over, and has its own result.
+  }
+}

@@ -1,0 +1,161 @@
+import { VmError } from '../errors.js';
+import { protection } from '../format/protection.js';
+import type { MapPiece } from '../table/options.js';
+import type { LeafRun } from '../table/walk/leaves.js';
+import type { WalkLeaf } from '../table/walk/walk.js';
+import { words } from '../words.js';
+import type { PageReferences } from './page-references.js';
+import type { PageMode, ProcessSpace } from './process-space.js';
+import type { RegionRecord } from './region-record.js';
+
+/** A frame with who counts it. */
+export interface Counted {
+  readonly pfn: number;
+  readonly counts: PageReferences;
+}
+
+/** Bits 63..32 of the address of a page. */
+function highOf(page: number, shift: number): number {
+  return Math.floor(page / 2 ** (32 - shift)) | 0;
+}
+
+/** The leaf of a page; `null` for none. */
+export function leafOf(space: ProcessSpace, page: number): WalkLeaf | null {
+  return space.table.walk(space.addressOf(page)).leaf;
+}
+
+/** Maps a frame at an empty page. @throws VmError `ENOMEM` for no table. */
+export function mapPage(
+  space: ProcessSpace,
+  region: RegionRecord,
+  page: number,
+  pfn: number,
+  mode: PageMode,
+): void {
+  const { pageShift } = space;
+  space.table.mapWords(
+    highOf(page, pageShift),
+    (page << pageShift) | 0,
+    pfn,
+    space.protectionOf(region.bits, mode),
+  );
+}
+
+/** Maps a frame in place of what a page maps, with a flush in between. */
+export function replacePage(
+  space: ProcessSpace,
+  region: RegionRecord,
+  page: number,
+  pfn: number,
+  mode: PageMode,
+): void {
+  const { pageShift } = space;
+  // Encoded first: what cannot be expressed must not leave a hole.
+  const protection = space.protectionOf(region.bits, mode);
+  space.format.encode(protection, space.format.levels.length - 1);
+  space.table.unmapWords(highOf(page, pageShift), (page << pageShift) | 0);
+  space.table.mapWords(highOf(page, pageShift), (page << pageShift) | 0, pfn, protection);
+}
+
+/** The leaves of a range of pages. All are base pages. */
+export function runsOf(space: ProcessSpace, first: number, end: number): LeafRun[] {
+  return [...space.table.leaves(space.addressOf(first), space.addressOf(end) - space.addressOf(first))];
+}
+
+/** What a range maps, as pieces for `mapMany`. */
+export function piecesOf(space: ProcessSpace, first: number, end: number): MapPiece[] {
+  const options = space.capsOf([], 0);
+  return runsOf(space, first, end).map(({ va, pfn, count, flags, level }) => ({
+    va,
+    frames: Float64Array.from({ length: count }, (_, i) => pfn + i),
+    protection: protection(space.format.decode(words(flags), level)),
+    options,
+  }));
+}
+
+/** Lets go of frames. */
+export function letGo(counted: readonly Counted[]): void {
+  for (const { pfn, counts } of counted) counts.put(pfn);
+}
+
+/** The frames of a range that somebody counts. Leaves are looked for region by region, not in the holes. */
+export function countedIn(
+  space: ProcessSpace,
+  regions: readonly RegionRecord[],
+  first: number,
+  end: number,
+): Counted[] {
+  const found: Counted[] = [];
+  for (const region of regions) {
+    for (const { pfn, count } of runsOf(space, Math.max(first, region.first), Math.min(end, region.end))) {
+      for (let i = 0; i < count; i++) {
+        const counts = space.countsOf(region, pfn + i);
+        if (counts !== null) found.push({ pfn: pfn + i, counts });
+      }
+    }
+  }
+  return found;
+}
+
+/**
+ * Unmaps a range of pages, with one flush, and lets go of the frames after it.
+ *
+ * @param regions - those that have pages in the range, as they were while it was mapped.
+ * @param reclaim - also frees the tables that are then empty, as munmap does.
+ * @throws what the sink throws; nothing has then changed.
+ */
+export function unmapPages(
+  space: ProcessSpace,
+  regions: readonly RegionRecord[],
+  first: number,
+  end: number,
+  reclaim: boolean,
+): void {
+  const counted = countedIn(space, regions, first, end);
+  const start = space.addressOf(first);
+  space.table.unmap(start, space.addressOf(end) - start, { reclaim });
+  letGo(counted);
+}
+
+/** See `RegionSpace.zap`. */
+export function zapPages(
+  space: ProcessSpace,
+  region: RegionRecord,
+  first: number,
+  end: number,
+  pfn: number,
+  isOwn: boolean,
+): number {
+  return space.lock.change(() => {
+    let went = 0;
+    for (const run of runsOf(space, first, end)) {
+      const at = space.pageOf(run.va);
+      for (let i = 0; i < run.count; i++) {
+        const frame = run.pfn + i;
+        if (pfn >= 0 && frame !== pfn) continue;
+        if (!isOwn && space.references.isAnonymous(frame)) continue;
+        const from = i;
+        // Adjacent pages go together, with one flush.
+        while (pfn < 0 && i + 1 < run.count && (isOwn || !space.references.isAnonymous(run.pfn + i + 1))) i++;
+        unmapPages(space, [region], at + from, at + i + 1, false);
+        went += i + 1 - from;
+      }
+    }
+    return went;
+  });
+}
+
+/**
+ * Checks that a frame can be mapped.
+ *
+ * @throws VmError `EINVAL` for a frame that fits no entry, that nobody allocated, or that holds a page table.
+ */
+export function requireMappable(space: ProcessSpace, region: RegionRecord, pfn: number): void {
+  if (!Number.isInteger(pfn) || pfn < 0 || pfn >= space.pfnLimit)
+    throw new VmError('EINVAL', `${String(pfn)} is not a frame`, {
+      advice: `a frame is an integer below 0x${space.pfnLimit.toString(16)}`,
+    });
+  const counts = space.countsOf(region, pfn);
+  if (counts === null) return;
+  counts.requireTaken(pfn);
+}

@@ -1,0 +1,220 @@
+import { integerOption } from '../check/members.js';
+import { checkSink } from '../check/sink.js';
+import { VmError } from '../errors.js';
+import type { LinuxUser } from '../format/linux-policy.js';
+import { type Protection, protection } from '../format/protection.js';
+import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
+import { kernelBehind, registerRegion } from '../space/faces.js';
+import { Space } from '../space/space.js';
+import type { FlushSink } from '../table/state/flush-sink.js';
+import { KernelHalf } from './kernel-half.js';
+import type { ProcessOptions } from './options.js';
+import { PageReferences } from './page-references.js';
+import { ACCESS, VM_SHARED } from './region-flags.js';
+import { RegionHandle } from './region-handle.js';
+import { RegionChanges, RegionList } from './region-list.js';
+import type { Region, RegionProcess } from './region-operations.js';
+import type { RegionRecord, RegionSpace } from './region-record.js';
+
+/** How a page is mapped, besides what its region allows. */
+export interface PageMode {
+  /** It may be written. */
+  readonly write: boolean;
+  /** It has been written. */
+  readonly dirty: boolean;
+  /** Nobody counts its frame (pte_mkspecial). */
+  readonly special: boolean;
+}
+
+/** What one call does beside its return value. */
+export interface RegionCall {
+  readonly changes: RegionChanges;
+  /** Regions for which `open` was called, or whose `mmap` succeeded: an undo calls their `close`. */
+  readonly opened: RegionRecord[];
+  /** Regions that go: their `close` is called at the end. */
+  readonly closing: RegionRecord[];
+}
+
+/** The user half of an address space: a root with regions. The calls of `Process` work on one. */
+export class ProcessSpace extends Space implements RegionSpace {
+  readonly half: KernelHalf;
+  readonly user: LinuxUser;
+  readonly isHalfShared: boolean;
+  readonly sink: FlushSink | undefined;
+  readonly mostRegions: number;
+  /** References of the pages that it takes. */
+  readonly references: PageReferences;
+  readonly list: RegionList = new RegionList();
+  /** What callers hold of it. */
+  face: RegionProcess | null = null;
+  /** Pages of user addresses. */
+  readonly taskPages: number;
+  readonly #protections: Map<number, Protection> = new Map();
+
+  constructor(options: ProcessOptions) {
+    const { kernel, sink } = options;
+    checkSink(sink);
+    const half = KernelHalf.of(kernel);
+    const { space: base, user } = half;
+    const { format } = base;
+    const userFormat = options.userFormat ?? format;
+    const isHalfShared = half.isSharedBy(userFormat);
+    const asid = options.asid === undefined ? half.freeAsid() : integerOption(options, 'asid', 0, 65535);
+    half.requireFree(asid);
+    const mostRegions = integerOption(options, 'mostRegions', 1, 2 ** 31 - 1, 65530);
+    super({
+      format: userFormat,
+      memory: base.memory,
+      frames: base.machine.tables,
+      ram: options.ram ?? base.machine.ram,
+      totalRamPages: undefined,
+      root: undefined,
+      tableEntry: user.tableEntry,
+      asid,
+      controls: undefined,
+      sink,
+    });
+    this.half = half;
+    this.user = user;
+    this.isHalfShared = isHalfShared;
+    this.sink = sink;
+    this.mostRegions = mostRegions;
+    this.taskPages = Number(user.taskSize >> BigInt(this.pageShift));
+    try {
+      this.references = PageReferences.of(this.machine.ram);
+      half.prepare(isHalfShared, kernelBehind(kernel).linux.window);
+      half.add(this, isHalfShared);
+    } catch (error) {
+      this.abandon();
+      half.settle();
+      throw error;
+    }
+  }
+
+  /** Runs a call that changes regions or pages. When it throws, the regions are as they were. */
+  call<R>(call: (call: RegionCall) => R): R {
+    const one: RegionCall = { changes: new RegionChanges(this.list), opened: [], closing: [] };
+    return this.lock.change(() => {
+      let result: R;
+      try {
+        result = call(one);
+      } catch (error) {
+        one.changes.undo();
+        for (const region of one.opened.reverse()) this.#closeQuietly(region);
+        throw error;
+      }
+      this.close(one.closing);
+      return result;
+    });
+  }
+
+  /** Calls `close` of regions that went, and gives the pages of their objects back. @throws the first error. */
+  close(regions: readonly RegionRecord[]): void {
+    const errors: unknown[] = [];
+    for (const region of regions) {
+      try {
+        region.operations?.close?.(this.handleOf(region));
+      } catch (error) {
+        errors.push(error);
+      }
+      region.object?.settle();
+    }
+    if (errors.length > 0) throw errors[0];
+  }
+
+  handleOf(record: RegionRecord): Region {
+    if (record.handle === null) {
+      const handle = new RegionHandle(this.face as RegionProcess, record, this.pageShift);
+      record.handle = handle;
+      registerRegion(handle, () => {
+        this.requireRegion(record);
+        return {
+          pageShift: this.pageShift,
+          start: handle.start,
+          end: handle.end,
+          insert: (at, frames) => this.insertAll(record, at, frames),
+        };
+      });
+    }
+    return record.handle;
+  }
+
+  /** Maps frames into a region. Set by `Process`, since it needs the calls. */
+  insertAll: (record: RegionRecord, at: bigint, frames: Float64Array) => void = () => {};
+  /** Unmaps pages of a region. Set by `Process`. */
+  zap: RegionSpace['zap'] = () => 0;
+
+  requireIdle(): void {
+    this.lock.requireIdle();
+  }
+
+  /** @throws VmError `EINVAL` for a region that is gone. */
+  requireRegion(record: RegionRecord): void {
+    this.lock.requireLive();
+    if (!record.isLive)
+      throw new VmError('EINVAL', 'the region is gone', { address: this.addressOf(record.first) });
+  }
+
+  /** The address of a page. */
+  addressOf(page: number): bigint {
+    return BigInt(page) << BigInt(this.pageShift);
+  }
+
+  /** The page of an address, which may be any. */
+  pageOf(address: bigint): number {
+    return Number(address >> BigInt(this.pageShift));
+  }
+
+  /** Who counts a frame that a region maps; `null` for nobody. */
+  countsOf(region: RegionRecord, pfn: number): PageReferences | null {
+    if (pfn === this.half.zeroFrame || (region.bits & PFNMAP) !== 0) return null;
+    if (this.references.covers(pfn)) return this.references;
+    return this.half.references.covers(pfn) ? this.half.references : null;
+  }
+
+  /** The protection of a page of a region. */
+  protectionOf(bits: number, { write, dirty, special }: PageMode): Protection {
+    const rights = bits & (ACCESS | VM_SHARED);
+    const key = rights | (write ? 16 : 0) | (dirty ? 32 : 0) | (special ? 64 : 0);
+    let made = this.#protections.get(key);
+    if (made === undefined) {
+      const base = this.user.protections[rights] as Protection;
+      const extra = special ? base.extra | this.specialBit : base.extra;
+      made = protection({ ...base, write, dirty, extra });
+      this.#protections.set(key, made);
+    }
+    return made;
+  }
+
+  /** Bit of entries whose frame nobody counts; 0n for none. */
+  get specialBit(): bigint {
+    return this.half.specialBit;
+  }
+
+  /** A frame for a page, with one reference. @throws VmError `ENOMEM`. */
+  takeFrame(isAnonymous: boolean): number {
+    const { ram } = this.machine;
+    const pfn = takeOne(ram);
+    this.references.start(pfn, isAnonymous);
+    return pfn;
+  }
+
+  #closeQuietly(region: RegionRecord): void {
+    try {
+      region.operations?.close?.(this.handleOf(region));
+    } catch {
+      // The error that ended the call is the one to report.
+    }
+  }
+}
+
+/** VM_PFNMAP. */
+const PFNMAP = 0x400;
+
+function takeOne(ram: FrameAllocator): number {
+  const pfn = ram.tryAllocate();
+  if (pfn >= 0) return pfn;
+  throw new VmError('ENOMEM', 'no frame for a page of the process', {
+    advice: 'give the allocator more frames, or unmap something',
+  });
+}

@@ -1,0 +1,131 @@
+import { VM_SHARED } from './region-flags.js';
+import type { MappedObject, Region, RegionOperations } from './region-operations.js';
+
+/** The process of a region, as its object knows it. */
+export interface RegionSpace {
+  /** The handle of a region. */
+  handleOf(record: RegionRecord): Region;
+  /** @throws VmError `EBUSY` inside a call of the process. */
+  requireIdle(): void;
+  /**
+   * Unmaps pages of a region, with one flush.
+   *
+   * @param pfn - only where this frame is mapped; -1 for any frame.
+   * @param isOwn - also copies that the process made for itself.
+   * @returns how many.
+   */
+  zap(record: RegionRecord, first: number, end: number, pfn: number, isOwn: boolean): number;
+}
+
+/** The fields of a region that calls change. Pages are counted from address 0. */
+export interface RegionFields {
+  /** First page. */
+  first: number;
+  /** The page after the last one. */
+  end: number;
+  /** Offset of the first page in the object. */
+  pgoff: number;
+  /** VM_ bits. */
+  bits: number;
+  /** Number of its family of anonymous pages (struct anon_vma); 0 for none yet. */
+  anon: number;
+  /** Its family began with a fork, so it merges with no region of another family. */
+  isForked: boolean;
+}
+
+/** What a region does not change. */
+export interface RegionParts {
+  readonly space: RegionSpace;
+  readonly object: ObjectState | null;
+  readonly operations: RegionOperations | null;
+  /** `undefined` for the object's. */
+  readonly name: string | undefined;
+  readonly data: unknown;
+}
+
+/** One region of a process. `Region` is what callers hold of it. */
+export class RegionRecord implements RegionFields {
+  first: number;
+  end: number;
+  pgoff: number;
+  bits: number;
+  anon = 0;
+  isForked = false;
+  isLive = false;
+  /** True inside its `RegionOperations.mmap`. */
+  isBeingMade = false;
+  data: unknown;
+  readonly space: RegionSpace;
+  readonly object: ObjectState | null;
+  readonly operations: RegionOperations | null;
+  readonly name: string | undefined;
+  /** What callers hold of it, once one asked. */
+  handle: Region | null = null;
+
+  constructor(first: number, end: number, pgoff: number, bits: number, parts: RegionParts) {
+    this.first = first;
+    this.end = end;
+    this.pgoff = pgoff;
+    this.bits = bits;
+    this.space = parts.space;
+    this.object = parts.object;
+    this.operations = parts.operations;
+    this.name = parts.name;
+    this.data = parts.data;
+  }
+
+  /** A region of the same kind for some of its pages. */
+  part(first: number, end: number, space: RegionSpace = this.space): RegionRecord {
+    const { object, operations, name, data, bits } = this;
+    const made = new RegionRecord(first, end, this.pgoffOf(first), bits, {
+      space,
+      object,
+      operations,
+      name,
+      data,
+    });
+    made.anon = this.anon;
+    made.isForked = this.isForked;
+    return made;
+  }
+
+  /** Offset of one of its pages in the object. */
+  pgoffOf(page: number): number {
+    return this.pgoff + (page - this.first);
+  }
+
+  get isShared(): boolean {
+    return (this.bits & VM_SHARED) !== 0;
+  }
+}
+
+/** What is behind a `RegionObject`. */
+export class ObjectState {
+  readonly face: MappedObject;
+  readonly regions: Set<RegionRecord> = new Set();
+  /** The frames of memory without operations, by offset. Each has a reference of the object. */
+  readonly pages: Map<number, number> = new Map();
+  /** Lets go of a frame of `pages`. Whoever puts the first one there says how. */
+  release: (pfn: number) => void = () => {};
+
+  constructor(face: MappedObject) {
+    this.face = face;
+  }
+
+  /** A region maps it from now on. */
+  link(region: RegionRecord): void {
+    this.regions.add(region);
+  }
+
+  /** A region maps it no more. */
+  unlink(region: RegionRecord): void {
+    this.regions.delete(region);
+  }
+
+  /** Gives its pages back when nobody maps it. */
+  settle(): void {
+    if (this.regions.size > 0) return;
+    for (const pfn of this.pages.values()) this.release(pfn);
+    this.pages.clear();
+  }
+}
