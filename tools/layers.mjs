@@ -23,6 +23,7 @@ const rooms = {
   area: { all: ['check'], types: ['table'] },
   space: { all: ['memory', 'format', 'table', 'threads', 'check'] },
   vmap: { all: ['memory', 'format', 'table', 'area', 'space', 'threads', 'check'] },
+  process: { all: ['memory', 'format', 'table', 'space', 'threads', 'check'] },
   sharing: { all: ['memory', 'format', 'table', 'area', 'space', 'vmap', 'threads', 'loops', 'check'] },
 };
 

@@ -89,7 +89,7 @@ export { Process } from './process/process.js';
 export type { RegionFlags, RegionRights } from './process/region-flags.js';
 export { RegionObject, type RegionObjectOptions } from './process/region-object.js';
 export type {
-  FaultKind,
+  AccessKind,
   FaultResult,
   MappedObject,
   Region,
@@ -103,6 +103,7 @@ export { type Check, type CheckFinding, check } from './sharing/check.js';
 export { type Recovery, recover } from './sharing/recover.js';
 export { type Description, type Shareable, type Shareables, share } from './sharing/share.js';
 export { Threads, type ThreadsOptions } from './sharing/threads.js';
+export type { MappableRegion } from './space/faces.js';
 export { flushBatch } from './table/batches.js';
 export { prepareTables, tablesNeeded } from './table/change/map/prepare.js';
 export { collapseLeaves } from './table/change/resize/collapse.js';

@@ -7,7 +7,7 @@ import { prepareFamily } from './merge.js';
 import { leafOf, mapPage, replacePage, requireMappable } from './pages.js';
 import type { ProcessSpace } from './process-space.js';
 import { ACCESS, VM_EXEC, VM_WRITE } from './region-flags.js';
-import type { FaultKind, FaultResult, RegionFault } from './region-operations.js';
+import type { AccessKind, FaultResult, RegionFault } from './region-operations.js';
 import type { ObjectState, RegionRecord } from './region-record.js';
 
 const KINDS = ['read', 'write', 'execute'] as const;
@@ -19,7 +19,7 @@ const RESULTS: readonly string[] = ['mapped', 'retry', 'SEGV', 'BUS', 'OOM'];
  * Source: Linux 6.12, the checks of `do_user_addr_fault` and `do_page_fault` in each `arch/.../mm/fault.c`, then
  * `handle_pte_fault` in `mm/memory.c`.
  */
-export function handleFault(space: ProcessSpace, address: bigint, kind: FaultKind): FaultResult {
+export function handleFault(space: ProcessSpace, address: bigint, kind: AccessKind): FaultResult {
   checkAddress(address);
   const what = choiceOption({ kind }, 'kind', KINDS);
   return space.lock.change(() => {
@@ -35,13 +35,13 @@ export function handleFault(space: ProcessSpace, address: bigint, kind: FaultKin
 }
 
 /** What the rights of a region let a process do (access_error). */
-function mayAccess({ user }: ProcessSpace, { bits }: RegionRecord, kind: FaultKind): boolean {
+function mayAccess({ user }: ProcessSpace, { bits }: RegionRecord, kind: AccessKind): boolean {
   if (kind === 'write') return (bits & VM_WRITE) !== 0;
   if (kind === 'execute') return (bits & VM_EXEC) !== 0;
   return (bits & ACCESS & user.readableBy) !== 0;
 }
 
-function serve(space: ProcessSpace, region: RegionRecord, page: number, kind: FaultKind): FaultResult {
+function serve(space: ProcessSpace, region: RegionRecord, page: number, kind: AccessKind): FaultResult {
   const leaf = leafOf(space, page);
   if (leaf !== null) return present(space, region, page, kind, leaf);
   if (region.operations !== null) return ask(space, region, page, kind);
@@ -64,7 +64,7 @@ function present(
   space: ProcessSpace,
   region: RegionRecord,
   page: number,
-  kind: FaultKind,
+  kind: AccessKind,
   leaf: WalkLeaf,
 ): FaultResult {
   const { pfn, protection } = leaf;
@@ -131,7 +131,7 @@ function pageOfObject(space: ProcessSpace, object: ObjectState, pgoff: number): 
 }
 
 /** Maps a frame that somebody else has at an empty page: the frame itself, or a copy for a write to a private region. */
-function insert(space: ProcessSpace, region: RegionRecord, page: number, kind: FaultKind, pfn: number): void {
+function insert(space: ProcessSpace, region: RegionRecord, page: number, kind: AccessKind, pfn: number): void {
   if (kind === 'write' && !region.isShared) {
     prepareFamily(space, region);
     mapOwn(space, region, page, pfn, false);
@@ -155,7 +155,7 @@ export function insertFrame(
 }
 
 /** Lets the region serve the fault (do_fault). */
-function ask(space: ProcessSpace, region: RegionRecord, page: number, kind: FaultKind): FaultResult {
+function ask(space: ProcessSpace, region: RegionRecord, page: number, kind: AccessKind): FaultResult {
   const { operations } = region;
   if (operations?.fault === undefined) return 'BUS';
   let isOpen = true;

@@ -156,7 +156,7 @@ function moveTo(space: ProcessSpace, call: RegionCall, move: Move, to: number): 
     call.opened.push(moved);
   }
   moved.operations?.mremap?.(space.handleOf(moved));
-  move({ space, first, kept, to, replaced, tail, tailEnd: first + old, pages });
+  movePages({ space, first, kept, to, replaced, tail, tailEnd: first + old, pages });
   mergeAround(space, call, moved);
   return to;
 }
@@ -181,7 +181,7 @@ interface PageMove {
  * Moves what pages map. Frames that move keep their references, the others are let go. A sink that throws finds all as it
  * was: what was unmapped before is mapped again, in tables that are still there.
  */
-function move({ space, first, kept, to, pages, replaced, tail, tailEnd }: PageMove): void {
+function movePages({ space, first, kept, to, pages, replaced, tail, tailEnd }: PageMove): void {
   const { table } = space;
   const moving = kept === 0 ? [] : piecesOf(space, first, first + kept);
   const distance = space.addressOf(to) - space.addressOf(first);

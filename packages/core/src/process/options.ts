@@ -73,10 +73,10 @@ export interface MmapRequest extends RegionRights {
 }
 
 /** The names of `MmapRequest`. */
-export const MMAP_REQUEST = [
+export const MMAP_REQUEST: readonly (keyof MmapRequest)[] = [
   ...(['length', 'address', 'fixed', 'shared', 'pgoff', 'object', 'operations', 'flags'] as const),
   ...(['name', 'data', 'read', 'write', 'execute'] as const),
-] as const;
+];
 
 /** How `mremap` may move a region. */
 export interface MremapOptions {

@@ -21,7 +21,7 @@ import {
 import { countedIn, letGo, unmapPages, zapPages } from './pages.js';
 import { ProcessSpace } from './process-space.js';
 import { type RegionRights, VM_PFNMAP } from './region-flags.js';
-import type { FaultKind, FaultResult, Region, RegionProcess } from './region-operations.js';
+import type { AccessKind, FaultResult, Region, RegionProcess } from './region-operations.js';
 import type { RegionRecord } from './region-record.js';
 
 /** The spaces of processes that `fork` made, by the options that it passes to the constructor. */
@@ -231,7 +231,7 @@ export class Process implements RegionProcess {
    * if (fault !== null && process.handleFault(va, 'write') === 'mapped') mmu.access(va, 'write', true);
    * ```
    */
-  handleFault(address: bigint, kind: FaultKind): FaultResult {
+  handleFault(address: bigint, kind: AccessKind): FaultResult {
     return handleFault(this.#space, address, kind);
   }
 

@@ -70,7 +70,7 @@ export interface Region {
 }
 
 /** What an access wants of a page. An atomic read-modify-write is a `write`. */
-export type FaultKind = 'read' | 'write' | 'execute';
+export type AccessKind = 'read' | 'write' | 'execute';
 
 /**
  * What a fault came to.
@@ -94,7 +94,7 @@ export interface RegionFault {
   /** The page, counted from the start of the region's object. */
   readonly pgoff: number;
   /** What the access wants. The region allows it. */
-  readonly kind: FaultKind;
+  readonly kind: AccessKind;
   /**
    * Maps a frame at the page (vmf_insert_page; vmf_insert_pfn in a region with `pfnMap`).
    *

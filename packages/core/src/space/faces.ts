@@ -28,6 +28,14 @@ export function kernelBehind(face: unknown): KernelBehind {
   throw new VmError('EINVAL', `kernel is ${shown(face)}, expected an AddressSpace`);
 }
 
+/** A region of a process, as `remapVmallocRange` takes it: a `Region`. */
+export interface MappableRegion {
+  /** First byte. */
+  readonly start: bigint;
+  /** The byte after the last one. */
+  readonly end: bigint;
+}
+
 /** What `remapVmallocRange` needs of a region. */
 export interface UserMapping {
   readonly pageShift: number;

@@ -3,7 +3,6 @@ import type { FrameList } from '../check/frames.js';
 import { copyList } from '../check/list.js';
 import { flagOption, integerOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
-import { checkWindow } from '../check/window.js';
 import { hex, VmError, wideHex } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
@@ -11,7 +10,7 @@ import type { Protection } from '../format/protection.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { printsItself } from '../prints.js';
-import { registerKernel } from '../space/faces.js';
+import { type MappableRegion, registerKernel } from '../space/faces.js';
 import type { SlotVisitor } from '../table/change/visit/slot.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
@@ -41,7 +40,7 @@ import {
 import * as look from './pages/lookup.js';
 import * as ranges from './pages/map-ranges.js';
 import { vmMapRam, vmUnmapRam } from './pages/ram.js';
-import { remapVmallocRange, USER_RANGE, type UserRange } from './pages/remap.js';
+import { remapVmallocRange } from './pages/remap.js';
 import { vmap, vmapPfn, vunmap } from './pages/vmap.js';
 import { setMemory } from './permissions/set-memory.js';
 import { removeVmArea, vfree, vmallocNodeRange } from './vmalloc/vmalloc.js';
@@ -708,37 +707,38 @@ export class AddressSpace<C extends Controls = Controls> {
   // Users and processors
 
   /**
-   * Maps a VM_USERMAP area into all of a user range (remap_vmalloc_range).
+   * Maps a VM_USERMAP area into all of a region of a process (remap_vmalloc_range). All pages are mapped, or none.
+   * `vfree` may come before the process lets go: the last user of a page frees it.
    *
-   * @param user - the range and its tables.
-   * @param address - first address of the area.
+   * The region cannot grow afterwards (VM_DONTEXPAND), and a fork maps the pages, too.
+   *
+   * @param region - of a process: `Process.findRegion`.
+   * @param address - a page of the area.
    * @param pgoff - pages to skip.
-   * @throws VmError `EINVAL` when the area is not for users or is too short; `ERANGE` for an address or a user
-   *   range outside 64 bits; `EFAULT` when a page of it is
-   *   not mapped; what the user's `PageTable.map` throws.
+   * @throws VmError in Linux's order: `EINVAL` when an address is not on a page, when no area is there, when the area is
+   *   not for users or is too short; then `EFAULT` when a page of it is not mapped, or lies outside of the region; `EBUSY`
+   *   when a page of the region is mapped; `ENOMEM` for no table; `ERANGE` for an address outside 64 bits; `EINVAL` for a
+   *   region that is gone.
    */
-  remapVmallocRange(user: UserRange, address: bigint, pgoff: number = 0): void {
-    const given = userRange(user);
-    const { start, end } = checkWindow({ start: given.start, end: given.end }, 'the user range', '');
-    this.remapVmallocRangePartial(given, start, address, pgoff, end - start);
+  remapVmallocRange(region: MappableRegion, address: bigint, pgoff: number = 0): void {
+    this.#space.change(() => remapVmallocRange(this.#space, region, null, address, pgoff, null));
   }
 
   /**
-   * Maps part of an area into part of a user range (remap_vmalloc_range_partial).
+   * Maps part of an area into part of a region of a process (remap_vmalloc_range_partial).
    *
    * @param at - first user address.
    * @param size - bytes, rounded up to pages.
    * @throws VmError as `remapVmallocRange`.
    */
   remapVmallocRangePartial(
-    user: UserRange,
+    region: MappableRegion,
     at: bigint,
     address: bigint,
     pgoff: number,
     size: number | bigint,
   ): void {
-    const given = userRange(user);
-    this.#space.change(() => remapVmallocRange(this.#space, given, at, address, pgoff, size));
+    this.#space.change(() => remapVmallocRange(this.#space, region, at, address, pgoff, size));
   }
 
   /**
@@ -820,8 +820,4 @@ export class AddressSpace<C extends Controls = Controls> {
 
 function choices(options: VmallocOptions | undefined, call: string): VmallocOptions {
   return optionsOf(options, VMALLOC_OPTIONS, call) as VmallocOptions;
-}
-
-function userRange(user: UserRange): UserRange {
-  return optionsOf<Partial<UserRange>>(user, USER_RANGE, 'the user range') as UserRange;
 }

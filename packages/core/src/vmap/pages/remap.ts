@@ -1,12 +1,9 @@
 import { checkAddress } from '../../check/address.js';
 import { checkBytes } from '../../check/bytes.js';
-import { integerOption, wrongValue } from '../../check/members.js';
-import { checkWindow } from '../../check/window.js';
+import { integerOption } from '../../check/members.js';
 import { shown, VmError } from '../../errors.js';
-import type { Protection } from '../../format/protection.js';
-import type { PageTable } from '../../table/page-table.js';
+import { type MappableRegion, regionBehind } from '../../space/faces.js';
 import { areaHolding } from '../areas/places.js';
-
 import { nameOf, requireNoArray } from '../areas/vm-struct.js';
 import { VM_DMA_COHERENT, VM_USERMAP } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
@@ -15,43 +12,36 @@ import { stretchesOf } from '../permissions/set-memory.js';
 /** Most pages of one call. Each needs an entry of its own. */
 const MOST_PAGES = 1 << 26;
 
-/** A range of user addresses, and the tables to map it in. It stands for Linux's `struct vm_area_struct`. */
-export interface UserRange {
-  /** The user's tables. They have another root, and any format with the same page size. */
-  readonly table: PageTable;
-  /** First address. */
-  readonly start: bigint;
-  /** The byte after the last one. */
-  readonly end: bigint;
-  /** What the user may do (vm_page_prot). */
-  readonly protection: Protection;
-}
-
-/** The names of `UserRange`. */
-export const USER_RANGE = ['table', 'start', 'end', 'protection'] as const;
-
 /**
- * `remap_vmalloc_range_partial`: maps pages of an area into user tables, all or none.
+ * `remap_vmalloc_range_partial`: maps pages of an area into a region of a process, all or none.
  *
- * @param at - first user address.
+ * Source: Linux 6.12, `remap_vmalloc_range_partial` in `mm/vmalloc.c`, and `vm_insert_page` in `mm/memory.c`.
+ *
+ * @param region - of a process.
+ * @param at - first user address; `null` for the start of the region.
  * @param address - any page of the area.
  * @param pgoff - pages to skip from there.
- * @param size - bytes, rounded up to pages.
+ * @param size - bytes, rounded up to pages; `null` for all of the region.
  */
 export function remapVmallocRange(
   space: KernelSpace,
-  user: UserRange,
-  at: bigint,
+  region: MappableRegion,
+  at: bigint | null,
   address: bigint,
   pgoff: number,
-  size: number | bigint,
+  size: number | bigint | null,
 ): void {
-  const { table, protection } = user;
-  if (typeof table?.map !== 'function') throw wrongValue('table', table, 'a PageTable of the user');
-  const { start, end } = checkWindow({ start: user.start, end: user.end }, 'the user range', '');
-  checkAddress(at, 'the user address');
-  if (table.format?.pageShift !== space.pageShift)
-    throw new VmError('EINVAL', 'the page size of the user tables is different');
+  const user = regionBehind(region);
+  const to = at ?? user.start;
+  checkAddress(to, 'the user address');
+  if (user.pageShift !== space.pageShift)
+    throw new VmError('EINVAL', 'the page size of the process is different');
+  integerOption({ pgoff }, 'pgoff', 0, Number.MAX_SAFE_INTEGER);
+  checkAddress(address);
+  const bytes = space.wholePages(checkBytes(size ?? user.end - user.start, 'size'));
+  for (const one of [to, address])
+    if ((one & (space.pages - 1n)) !== 0n)
+      throw new VmError('EINVAL', `${shown(one)} is not a multiple of the page size`);
   const vm = areaHolding(space, address);
   requireNoArray(vm);
   if ((vm.flags & (VM_USERMAP | VM_DMA_COHERENT)) === 0)
@@ -59,16 +49,9 @@ export function remapVmallocRange(
       address,
       advice: 'allocate it with vmallocUser',
     });
-  integerOption({ pgoff }, 'pgoff', 0, Number.MAX_SAFE_INTEGER);
-  for (const one of [at, address])
-    if ((one & (space.pages - 1n)) !== 0n)
-      throw new VmError('EINVAL', `${shown(one)} is not a multiple of the page size`);
-  const bytes = space.wholePages(checkBytes(size, 'size'));
   const from = address + BigInt(pgoff) * space.pages;
   if (from < vm.area.address || from + bytes > vm.area.address + vm.area.bytes)
     throw new VmError('EINVAL', `${bytes} bytes from page ${pgoff} on leave ${nameOf(vm)}`, { address });
-  if (at < start || at + bytes > end)
-    throw new VmError('EINVAL', `${bytes} bytes do not fit the user range`, { address: at });
   const pages = Number(bytes >> BigInt(space.pageShift));
   const stretches = stretchesOf(space, from, from + bytes);
   if (pages > MOST_PAGES)
@@ -76,5 +59,5 @@ export function remapVmallocRange(
   const frames = new Float64Array(pages);
   let i = 0;
   for (const { first, count } of stretches) for (let k = 0; k < count; k++) frames[i++] = first + k;
-  table.map(at, frames, protection, { maxLeafShift: space.pageShift });
+  user.insert(to, frames);
 }
