@@ -1,4 +1,14 @@
-import { type AddressSpace, checkAddress, flagOption, hex, optionsOf, VmError } from '@vmarea/core';
+import {
+  type AddressSpace,
+  checkAddress,
+  flagOption,
+  hex,
+  optionsOf,
+  Process,
+  type RegionObject,
+  type RegionOperations,
+  VmError,
+} from '@vmarea/core';
 import { type AtomicOperation, Mmu } from '@vmarea/mmu';
 import { type AccessBytes, checkedBytes, compareExchange, exchange, load, store } from './data/access.js';
 import { type ArenaReport, reportOf } from './data/report.js';
@@ -7,7 +17,7 @@ import { NUMA_NO_NODE } from './flags.js';
 import { allocate } from './kernel/allocate.js';
 import type { ArenaCore } from './kernel/core.js';
 import { destroy } from './kernel/destroy.js';
-import { type ArenaFailure, Failure } from './kernel/failure.js';
+import type { ArenaFailure } from './kernel/failure.js';
 import { type FreeOutcome, free } from './kernel/free.js';
 import { castForKernel, castToUser, highOf, lowOf } from './kernel/pointers.js';
 import type { ArenaRelease } from './kernel/releases.js';
@@ -15,6 +25,7 @@ import { reserve } from './kernel/reserve.js';
 import { mapScratch } from './kernel/scratch.js';
 import { runWorker } from './kernel/worker.js';
 import type { CheckedOptions } from './options.js';
+import type { ArenaRegions } from './user/regions.js';
 
 /** Options of `Arena.allocPages`. */
 export interface AllocOptions {
@@ -38,10 +49,22 @@ export interface ViewOptions {
   /** Whose accesses it makes; see `ArenaView`. Default: `program`. */
   readonly by?: ViewOf;
   /**
-   * The processor. Its translations are the caller's business: it must get the flushes of the kernel's sink. Default: one of
-   * its own, which forgets what the arena flushes.
+   * The processor. It must translate with the tables of the kernel or of the process, and get the flushes of its sink. A view of a
+   * process needs one. Default: one of its own, which forgets what the arena flushes.
    */
   readonly mmu?: Mmu;
+}
+
+/** How `Arena.mmap` maps an arena. */
+export interface ArenaMmapOptions {
+  /** Where. Default: where the arena is; for the first process, anywhere. */
+  readonly address?: bigint;
+  /** Bytes. Default: all of the arena, which is also the only length that is allowed. */
+  readonly length?: number | bigint;
+  /** True: at this address, whatever is there now (MAP_FIXED). Default: false. */
+  readonly fixed?: boolean;
+  /** The process may write. Default: true. */
+  readonly write?: boolean;
 }
 
 /**
@@ -67,20 +90,18 @@ export interface ViewOptions {
  */
 export class Arena {
   readonly #core: ArenaCore;
+  readonly #regions: ArenaRegions;
   readonly #release: ArenaRelease;
   readonly #report: ((report: ArenaReport) => void) | undefined;
   #view: ArenaView | null = null;
 
   /** @internal */
-  constructor(core: ArenaCore, { release, report }: CheckedOptions) {
+  constructor(core: ArenaCore, regions: ArenaRegions, { release, report }: CheckedOptions) {
     this.#core = core;
+    this.#regions = regions;
+    core.users = regions;
     this.#release = release;
     this.#report = report;
-  }
-
-  /** What is behind it. @internal */
-  static coreOf(arena: Arena): ArenaCore {
-    return arena.#core;
   }
 
   /** Where it is, and how much of it is used. */
@@ -283,6 +304,42 @@ export class Arena {
     return castForKernel(this.#core, address, isNullable);
   }
 
+  /** What a process maps (the file of the map). `mmap` does it with the usual arguments. */
+  get object(): RegionObject {
+    return this.#regions.object;
+  }
+
+  /** What its regions do in their own way. */
+  get operations(): RegionOperations {
+    return this.#regions.operations;
+  }
+
+  /**
+   * Maps the arena into a process. Its pages come when they are used. The first process decides the user address of an arena
+   * without `mapExtra`, for the arena's life. All others map it at the same address.
+   *
+   * @returns the first user address.
+   * @throws VmError in Linux's order: `EINVAL` for another length than before, or another address; `E2BIG` for more than the
+   *   arena has; `ENOMEM` when twice its length is not free; `EBUSY` for another address, `ENOMEM`; what `Process.mmap` throws.
+   * @example
+   * ```ts
+   * const start = arena.mmap(process);
+   * process.handleFault(start, 'write'); // 'mapped': a page of zeros, for the program, too
+   * ```
+   */
+  mmap(process: Process, options?: ArenaMmapOptions): bigint {
+    const given = optionsOf<ArenaMmapOptions>(options, MMAP_NAMES, 'mmap()') as ArenaMmapOptions;
+    if (!(process instanceof Process)) throw new VmError('EINVAL', 'mmap() needs a Process');
+    const core = this.#core;
+    core.requireLive();
+    const { address = core.userStart, length = core.maxEntries * core.geometry.pageBytes } = given;
+    return process.mmap({
+      ...{ address, length, shared: true, read: true, write: flagOption(given, 'write', true) },
+      fixed: flagOption(given, 'fixed', false) ? 'replace' : false,
+      ...{ object: this.object, operations: this.operations },
+    });
+  }
+
   /**
    * Serves a fault of kernel code at an address of the window (bpf_arena_handle_page_fault, since 7.2): maps the scratch page and
    * reports the access.
@@ -310,9 +367,14 @@ export class Arena {
   view(options?: ViewOptions): ArenaView {
     const given = optionsOf<ViewOptions>(options, ['by', 'mmu'], 'view()') as ViewOptions;
     const { by = 'program', mmu } = given;
-    if (by !== 'program' && by !== 'kernel')
-      throw new VmError('EINVAL', `by is ${String(by)}, expected 'program' or 'kernel'`);
+    const isProcess = by instanceof Process;
+    if (by !== 'program' && by !== 'kernel' && !isProcess)
+      throw new VmError('EINVAL', "by is neither 'program', 'kernel' nor a Process");
     if (mmu !== undefined && !(mmu instanceof Mmu)) throw new VmError('EINVAL', 'mmu is no Mmu');
+    if (isProcess && mmu === undefined)
+      throw new VmError('EINVAL', 'a view of a process needs its processor', {
+        advice: 'make the Process with `sink: mmu.sink`, and pass the mmu',
+      });
     const core = this.#core;
     core.requireLive();
     return new ArenaView(core, mmu === undefined ? this.#processor() : mmu, by, this.#report);
@@ -351,6 +413,26 @@ export class Arena {
   }
 
   /**
+   * Loads a value with acquire ordering, as one access (BPF_LOAD_ACQ).
+   *
+   * @param bytes - 1, 2, 4 or 8. The address is a multiple of it.
+   * @returns it, unsigned; 0n when the page is not there.
+   */
+  loadAcquire(address: bigint, bytes: AccessBytes): bigint {
+    const low = this.#aligned(address, bytes);
+    // Reads and writes of one or two bytes are whole. Larger ones are, as exchanges that change nothing.
+    if (bytes === 1 || bytes === 2) return load(this.#own, low, bytes);
+    return compareExchange(this.#own, low, bytes, 0n, 0n);
+  }
+
+  /** Stores a value with release ordering, as one access (BPF_STORE_REL). Dropped when the page is not there. As `loadAcquire`. */
+  storeRelease(address: bigint, bytes: AccessBytes, value: bigint): void {
+    const low = this.#aligned(address, bytes);
+    if (bytes === 1 || bytes === 2) store(this.#own, low, bytes, value);
+    else exchange(this.#own, 'exchange', low, bytes, value);
+  }
+
+  /**
    * Ends the arena (arena_map_free): its pages go back to the allocator, its window to the kernel. Afterwards every call is refused with
    * `EINVAL`.
    *
@@ -374,6 +456,12 @@ export class Arena {
     return lowOf(address);
   }
 
+  #aligned(address: bigint, bytes: AccessBytes): number {
+    const low = this.#lowOf(address);
+    if (low % checkedBytes(bytes) === 0) return low;
+    throw new VmError('EINVAL', `the address is not a multiple of ${bytes}`, { address });
+  }
+
   /** Low half of the page of an address, which must be in the arena. */
   #lowInside(address: bigint): number {
     const { userPages, geometry, userStart } = this.#core;
@@ -394,7 +482,9 @@ export class Arena {
   #processor(): Mmu {
     const core = this.#core;
     const { kernel, window, geometry } = core;
-    const mmu = new Mmu({ memory: kernel.memory, tables: kernel.table });
+    const { format, root } = kernel.table;
+    const { controls } = format;
+    const mmu = new Mmu({ memory: kernel.memory, tables: { format, root, controls } });
     core.flushed.add((low, count) =>
       mmu.sink.flush(
         window.start + BigInt(low),
@@ -407,6 +497,8 @@ export class Arena {
     return mmu;
   }
 }
+
+const MMAP_NAMES = ['address', 'length', 'fixed', 'write'] as const;
 
 function checkInteger(value: unknown, name: string, least: number, most: number): void {
   if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)

@@ -9,6 +9,7 @@ import { RELEASES, type ReleaseRules } from './kernel/releases.js';
 import { Window } from './kernel/window.js';
 import { makeWords } from './kernel/words.js';
 import { type ArenaOptions, type CheckedOptions, checkedOptions } from './options.js';
+import { ArenaRegions } from './user/regions.js';
 
 /**
  * Makes an arena (BPF_MAP_CREATE with BPF_MAP_TYPE_ARENA): reserves its window of 4 GiB and two guards in the kernel's vmalloc
@@ -38,7 +39,7 @@ export function createArena(kernel: AddressSpace, options: ArenaOptions): Arena 
   let core: ArenaCore | null = null;
   try {
     core = coreOf(kernel, area, checked, rules, geometry);
-    return new Arena(core, checked);
+    return new Arena(core, new ArenaRegions(core), checked);
   } catch (error) {
     if (core !== null && core.scratch >= 0) core.pages.free(Float64Array.of(core.scratch));
     kernel.freeVmArea(area);

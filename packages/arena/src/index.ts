@@ -3,7 +3,13 @@
  *
  * @packageDocumentation
  */
-export { type AllocOptions, Arena, type FreeOptions, type ViewOptions } from './arena.js';
+export {
+  type AllocOptions,
+  Arena,
+  type ArenaMmapOptions,
+  type FreeOptions,
+  type ViewOptions,
+} from './arena.js';
 export { createArena } from './create.js';
 export type { AccessBytes } from './data/access.js';
 export type { ArenaReport } from './data/report.js';

@@ -1,14 +1,17 @@
-import { VmError } from '@vmarea/core';
-import type { AtomicOperation, Mmu } from '@vmarea/mmu';
+import { type FaultResult, type Process, VmError } from '@vmarea/core';
+import type { AtomicOperation, Mmu, MmuFault } from '@vmarea/mmu';
 import type { ArenaCore } from '../kernel/core.js';
 import { mapScratch } from '../kernel/scratch.js';
 import { type ArenaReport, reportOf } from './report.js';
 
 /** Whose accesses a view makes. */
-export type ViewOf = 'program' | 'kernel';
+export type ViewOf = 'program' | 'kernel' | Process;
+
+/** How often an access is made again that another call stands in the way of. */
+const MOST_RETRIES = 100;
 
 /**
- * The arena as code of the kernel's side sees it, by one processor: accesses by the low half of an arena pointer and a
+ * The arena as one processor sees it: accesses by the low half of an arena pointer and a
  * displacement. No call takes or makes a bigint, except those with 64 in their names.
  *
  * - Of a `program`: a load from a page that is not there gives 0, a store to one is dropped, and both are reported. That is
@@ -16,7 +19,10 @@ export type ViewOf = 'program' | 'kernel';
  * - Of `kernel` code, such as a kfunc that uses an arena pointer: the scratch page is mapped there, and the access is made. In
  *   a release without it, the access is an error.
  *
- * An address is `kernVmStart` + the low half + the displacement, which is signed and has 16 bits. All values are little-endian.
+ * - Of a process, by user mode: its fault handler is called. When that ends in a signal, the access is an error.
+ *
+ * A kernel's address is `kernVmStart` + the low half + the displacement; a user's has the upper half of the arena instead. The
+ * displacement is signed and has 16 bits. All values are little-endian.
  */
 export class ArenaView {
   /** Upper half of the last `load64Words`, signed. */
@@ -25,8 +31,11 @@ export class ArenaView {
   readonly #mmu: Mmu;
   readonly #by: ViewOf;
   readonly #report: ((report: ArenaReport) => void) | undefined;
+  readonly #process: Process | null;
+  readonly #isUser: boolean;
   readonly #startHi: number;
   readonly #startLo: number;
+  #retries = 0;
   /** The address of the access that runs. */
   #hi = 0;
   #lo = 0;
@@ -37,8 +46,10 @@ export class ArenaView {
     this.#mmu = mmu;
     this.#by = by;
     this.#report = report;
-    this.#startHi = core.window.startHi;
-    this.#startLo = core.window.startLo;
+    this.#process = typeof by === 'string' ? null : by;
+    this.#isUser = this.#process !== null;
+    this.#startHi = this.#isUser ? 0 : core.window.startHi;
+    this.#startLo = this.#isUser ? 0 : core.window.startLo;
   }
 
   /**
@@ -53,7 +64,7 @@ export class ArenaView {
   load8(low: number, displacement = 0): number {
     this.#aim(low, displacement);
     try {
-      return this.#mmu.load8(this.#hi, this.#lo, false);
+      return this.#mmu.load8(this.#hi, this.#lo, this.#isUser);
     } catch (error) {
       return this.#recovers(error, low, displacement, false) ? this.load8(low, displacement) : 0;
     }
@@ -63,7 +74,7 @@ export class ArenaView {
   load16(low: number, displacement = 0): number {
     this.#aim(low, displacement);
     try {
-      return this.#mmu.load16(this.#hi, this.#lo, false);
+      return this.#mmu.load16(this.#hi, this.#lo, this.#isUser);
     } catch (error) {
       return this.#recovers(error, low, displacement, false) ? this.load16(low, displacement) : 0;
     }
@@ -73,7 +84,7 @@ export class ArenaView {
   loadSigned32(low: number, displacement = 0): number {
     this.#aim(low, displacement);
     try {
-      return this.#mmu.loadSigned32(this.#hi, this.#lo, false);
+      return this.#mmu.loadSigned32(this.#hi, this.#lo, this.#isUser);
     } catch (error) {
       return this.#recovers(error, low, displacement, false) ? this.loadSigned32(low, displacement) : 0;
     }
@@ -83,7 +94,7 @@ export class ArenaView {
   load64Words(low: number, displacement = 0): number {
     this.#aim(low, displacement);
     try {
-      const lower = this.#mmu.load64Words(this.#hi, this.#lo, false);
+      const lower = this.#mmu.load64Words(this.#hi, this.#lo, this.#isUser);
       this.high = this.#mmu.high;
       return lower;
     } catch (error) {
@@ -96,7 +107,7 @@ export class ArenaView {
   store8(low: number, displacement: number, value: number): void {
     this.#aim(low, displacement);
     try {
-      this.#mmu.store8(this.#hi, this.#lo, false, value);
+      this.#mmu.store8(this.#hi, this.#lo, this.#isUser, value);
     } catch (error) {
       if (this.#recovers(error, low, displacement, true)) this.store8(low, displacement, value);
     }
@@ -106,7 +117,7 @@ export class ArenaView {
   store16(low: number, displacement: number, value: number): void {
     this.#aim(low, displacement);
     try {
-      this.#mmu.store16(this.#hi, this.#lo, false, value);
+      this.#mmu.store16(this.#hi, this.#lo, this.#isUser, value);
     } catch (error) {
       if (this.#recovers(error, low, displacement, true)) this.store16(low, displacement, value);
     }
@@ -116,7 +127,7 @@ export class ArenaView {
   store32(low: number, displacement: number, value: number): void {
     this.#aim(low, displacement);
     try {
-      this.#mmu.store32(this.#hi, this.#lo, false, value);
+      this.#mmu.store32(this.#hi, this.#lo, this.#isUser, value);
     } catch (error) {
       if (this.#recovers(error, low, displacement, true)) this.store32(low, displacement, value);
     }
@@ -126,7 +137,7 @@ export class ArenaView {
   store64Words(low: number, displacement: number, hi: number, lo: number): void {
     this.#aim(low, displacement);
     try {
-      this.#mmu.store64Words(this.#hi, this.#lo, false, hi, lo);
+      this.#mmu.store64Words(this.#hi, this.#lo, this.#isUser, hi, lo);
     } catch (error) {
       if (this.#recovers(error, low, displacement, true)) this.store64Words(low, displacement, hi, lo);
     }
@@ -141,7 +152,7 @@ export class ArenaView {
   atomic32(operation: AtomicOperation, low: number, displacement: number, operand: number): number {
     this.#aim(low, displacement);
     try {
-      return this.#mmu.atomic32(operation, this.#hi, this.#lo, false, operand);
+      return this.#mmu.atomic32(operation, this.#hi, this.#lo, this.#isUser, operand);
     } catch (error) {
       return this.#recovers(error, low, displacement, true)
         ? this.atomic32(operation, low, displacement, operand)
@@ -153,7 +164,7 @@ export class ArenaView {
   atomic64(operation: AtomicOperation, low: number, displacement: number, operand: bigint): bigint {
     this.#aim(low, displacement);
     try {
-      return this.#mmu.atomic64(operation, this.#hi, this.#lo, false, operand);
+      return this.#mmu.atomic64(operation, this.#hi, this.#lo, this.#isUser, operand);
     } catch (error) {
       return this.#recovers(error, low, displacement, true)
         ? this.atomic64(operation, low, displacement, operand)
@@ -165,7 +176,7 @@ export class ArenaView {
   compareExchange32(low: number, displacement: number, expected: number, value: number): number {
     this.#aim(low, displacement);
     try {
-      return this.#mmu.compareExchange32(this.#hi, this.#lo, false, expected, value);
+      return this.#mmu.compareExchange32(this.#hi, this.#lo, this.#isUser, expected, value);
     } catch (error) {
       return this.#recovers(error, low, displacement, true)
         ? this.compareExchange32(low, displacement, expected, value)
@@ -177,7 +188,7 @@ export class ArenaView {
   compareExchange64(low: number, displacement: number, expected: bigint, value: bigint): bigint {
     this.#aim(low, displacement);
     try {
-      return this.#mmu.compareExchange64(this.#hi, this.#lo, false, expected, value);
+      return this.#mmu.compareExchange64(this.#hi, this.#lo, this.#isUser, expected, value);
     } catch (error) {
       return this.#recovers(error, low, displacement, true)
         ? this.compareExchange64(low, displacement, expected, value)
@@ -193,25 +204,45 @@ export class ArenaView {
     const sum = this.#startLo + (low >>> 0) + displacement;
     this.#lo = sum | 0;
     this.#hi = (this.#startHi + Math.floor(sum / 4294967296)) | 0;
+    // Known only after the first mmap.
+    if (this.#isUser) this.#hi = (this.#hi + this.#core.userHigh) | 0;
   }
 
   /** Handles a fault. @returns true when the access must be made again. Throws every other error on. */
   #recovers(error: unknown, low: number, displacement: number, isWrite: boolean): boolean {
     if (error !== this.#mmu.fault) throw error;
     const core = this.#core;
+    if (this.#process !== null) return this.#isServed(this.#process, (error as MmuFault).va, isWrite);
     if (this.#by === 'program') {
       if (core.rules.reports)
         this.#report?.(reportOf(core.userAt(0) + BigInt((low >>> 0) + displacement), isWrite));
       return false;
     }
     // Of an access to two pages, the processor names the byte on the page that faulted.
-    const { vaHi, vaLo } = this.#mmu.fault as NonNullable<typeof this.#mmu.fault>;
+    const { vaHi, vaLo } = error as MmuFault;
     const from = (vaHi - core.window.startHi) * 4294967296 + ((vaLo >>> 0) - core.window.startLo);
     const offset = from - (((from % core.geometry.pageBytes) + core.geometry.pageBytes) % core.geometry.pageBytes);
     if (!mapScratch(core, offset)) throw noPage(core, offset);
     if (core.rules.reports) this.#report?.(reportOf(core.userAt(0) + BigInt(offset), isWrite));
     return true;
   }
+
+  /** Calls the fault handler of the process. @returns true. */
+  #isServed(process: Process, address: bigint, isWrite: boolean): true {
+    const result = process.handleFault(address, isWrite ? 'write' : 'read');
+    if (result === 'mapped') this.#retries = 0;
+    else if (result !== 'retry') throw signalOf(result, address);
+    else if (++this.#retries > MOST_RETRIES) {
+      this.#retries = 0;
+      throw new VmError('EAGAIN', 'the page is in the way of another call', { address });
+    }
+    return true;
+  }
+}
+
+function signalOf(result: FaultResult, address: bigint): VmError {
+  const what = result === 'OOM' ? 'is out of memory: SIGKILL' : `gets SIG${result}`;
+  return new VmError('EFAULT', `the process ${what}`, { address });
 }
 
 function noPage(core: ArenaCore, offset: number): VmError {

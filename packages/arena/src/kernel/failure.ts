@@ -28,8 +28,29 @@ function failure(code: ArenaFailure['code'], reason: string): ArenaFailure {
   return /* @__PURE__ */ Object.freeze({ code, reason });
 }
 
+/** Their names. */
+type FailureName =
+  | 'flags'
+  | 'noPages'
+  | 'node'
+  | 'tooMany'
+  | 'unaligned'
+  | 'outside'
+  | 'wrongHalf'
+  | 'array'
+  | 'lock'
+  | 'taken'
+  | 'unavailable'
+  | 'noSlots'
+  | 'range'
+  | 'page'
+  | 'frames'
+  | 'mapped'
+  | 'tables'
+  | 'span';
+
 /** All of them. A failing call allocates nothing. */
-export const Failure = {
+export const Failure: Readonly<Record<FailureName, ArenaFailure>> = {
   flags: failure('EINVAL', 'flags must be 0'),
   noPages: failure('EINVAL', 'a request is for 1 page or more'),
   node: failure('EINVAL', 'there is no such memory node'),
@@ -48,4 +69,4 @@ export const Failure = {
   mapped: failure('EBUSY', 'somebody else mapped a page of the window'),
   tables: failure('ENOMEM', 'there is no frame for a table'),
   span: failure('EAGAIN', 'no memory for the record of a deferred free'),
-} as const;
+};

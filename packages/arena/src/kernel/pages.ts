@@ -1,14 +1,20 @@
-import type { FrameAllocator, PhysicalMemory } from '@vmarea/core';
+import { type FrameAllocator, PageReferences, type PhysicalMemory } from '@vmarea/core';
 
-/** The pages of an arena: zeroed frames of the kernel's memory. */
+/**
+ * The pages of an arena: zeroed frames of the kernel's memory. The arena is one user of each; every process that maps one
+ * is another. A frame goes back with its last user.
+ */
 export class Pages {
   readonly #memory: PhysicalMemory;
   readonly #ram: FrameAllocator;
+  readonly #references: PageReferences;
   readonly #pageWords: number;
 
+  /** @throws VmError `ENOMEM` when the host has no memory for the counts. */
   constructor(memory: PhysicalMemory, ram: FrameAllocator) {
     this.#memory = memory;
     this.#ram = ram;
+    this.#references = PageReferences.of(ram);
     this.#pageWords = 2 ** ram.pageShift / 4;
   }
 
@@ -16,13 +22,17 @@ export class Pages {
   allocate(count: number): Float64Array | null {
     const frames = this.#ram.tryAllocateMany(count);
     if (frames === null) return null;
-    for (let i = 0; i < count; i++) this.#zero(frames[i] as number);
+    for (let i = 0; i < count; i++) {
+      const pfn = frames[i] as number;
+      this.#references.take(pfn);
+      this.#zero(pfn);
+    }
     return frames;
   }
 
-  /** Gives frames back. */
+  /** Lets go of frames. */
   free(frames: Float64Array): void {
-    if (frames.length > 0) this.#ram.freeMany(frames);
+    for (let i = 0; i < frames.length; i++) this.#references.put(frames[i] as number);
   }
 
   #zero(pfn: number): void {

@@ -7,7 +7,8 @@
  *   are made in advance. A freed slot is available before the flush of its old translation: the bug of scx #3826.
  * - `7.2`: a scratch page for faults of kernel code; a process forked from another has no arena.
  * - `7.3`: memory usage is counted, a region is never split or moved, and a pointer below the arena is ignored.
- * - `three-state`: the series of autumn 2026 that mends scx #3826: a slot that is being freed is unavailable until the flush is done.
+ * - `three-state`: two series of autumn 2026. One mends scx #3826: a slot that is being freed is unavailable until the flush is done. The
+ *   other makes a user's fault without a page an out-of-memory, where it was a SIGSEGV.
  */
 export type ArenaRelease = '6.12' | '6.14' | '7.1' | '7.2' | '7.3' | 'three-state';
 
@@ -38,6 +39,8 @@ export interface ReleaseRules {
   readonly countsPages: boolean;
   /** A user fault that finds the lock taken is made again; else it is a SIGBUS. */
   readonly faultRetries: boolean;
+  /** A user fault for which there is no page is out of memory; else it is a SIGSEGV. */
+  readonly faultIsOom: boolean;
 }
 
 const V6_12: ReleaseRules = {
@@ -52,6 +55,7 @@ const V6_12: ReleaseRules = {
   isWhole: false,
   countsPages: false,
   faultRetries: true,
+  faultIsOom: false,
 };
 const V6_14: ReleaseRules = { ...V6_12, slots: 'best fit' };
 const V7_1: ReleaseRules = {
@@ -71,5 +75,5 @@ export const RELEASES: Readonly<Record<ArenaRelease, ReleaseRules>> = {
   '7.1': V7_1,
   '7.2': V7_2,
   '7.3': V7_3,
-  'three-state': { ...V7_3, free: 'late', faultRetries: true },
+  'three-state': { ...V7_3, free: 'late', faultRetries: true, faultIsOom: true },
 };
