@@ -420,14 +420,15 @@ export class Arena {
    */
   loadAcquire(address: bigint, bytes: AccessBytes): bigint {
     const low = this.#aligned(address, bytes);
-    // Reads and writes of one or two bytes are whole. Larger ones are, as exchanges that change nothing.
-    if (bytes === 1 || bytes === 2) return load(this.#own, low, bytes);
-    return compareExchange(this.#own, low, bytes, 0n, 0n);
+    if (bytes === 4) return BigInt(this.#own.loadAcquire32(low) >>> 0);
+    // One or two bytes are whole in any case.
+    return bytes === 8 ? this.#own.loadAcquire64(low) : load(this.#own, low, bytes);
   }
 
   /** Stores a value with release ordering, as one access (BPF_STORE_REL). Dropped when the page is not there. As `loadAcquire`. */
   storeRelease(address: bigint, bytes: AccessBytes, value: bigint): void {
     const low = this.#aligned(address, bytes);
+    // One or two bytes are whole in any case.
     if (bytes === 1 || bytes === 2) store(this.#own, low, bytes, value);
     else exchange(this.#own, 'exchange', low, bytes, value);
   }

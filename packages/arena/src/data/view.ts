@@ -196,6 +196,35 @@ export class ArenaView {
     }
   }
 
+  /**
+   * Loads 32 bits as one access, which no other thread can come into. A process needs the right to write.
+   *
+   * @returns them, signed; 0 when the page is not there.
+   * @throws VmError as `atomic32`.
+   */
+  loadAcquire32(low: number, displacement = 0): number {
+    this.#aim(low, displacement);
+    try {
+      return this.#mmu.compareExchange32(this.#hi, this.#lo, this.#isUser, 0, 0);
+    } catch (error) {
+      return this.#recovers(error, low, displacement, this.#isUser)
+        ? this.loadAcquire32(low, displacement)
+        : 0;
+    }
+  }
+
+  /** The same with 64 bits, unsigned. */
+  loadAcquire64(low: number, displacement = 0): bigint {
+    this.#aim(low, displacement);
+    try {
+      return this.#mmu.compareExchange64(this.#hi, this.#lo, this.#isUser, 0n, 0n);
+    } catch (error) {
+      return this.#recovers(error, low, displacement, this.#isUser)
+        ? this.loadAcquire64(low, displacement)
+        : 0n;
+    }
+  }
+
   /** Sets the address of an access. */
   #aim(low: number, displacement: number): void {
     if ((displacement << 16) >> 16 !== displacement)

@@ -39,12 +39,12 @@ export interface Machine {
   readonly configuration: Configuration;
 }
 
-/** Makes a machine: 2,600 frames of tables, and frames of pages. */
+/** Makes a machine: frames of tables for two arenas, and frames of pages. */
 export function machine(name: MachineName, { pages = 4096, sink }: MachineOptions = {}): Machine {
   const configuration = ALL.find((one) => one.name === name) as Configuration;
   const { format, linux } = configuration;
   const { pageShift } = format;
-  const tablePages = pageShift === 12 ? 2600 : 700;
+  const tablePages = pageShift === 12 ? 4700 : 700;
   const memory = PhysicalMemory.create({
     bytes: (tablePages + pages) * 2 ** pageShift,
     loops: wasmLoops,
