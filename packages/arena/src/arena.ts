@@ -13,7 +13,7 @@ import { type AtomicOperation, Mmu } from '@vmarea/mmu';
 import { type AccessBytes, checkedBytes, compareExchange, exchange, load, store } from './data/access.js';
 import { type ArenaReport, reportOf } from './data/report.js';
 import { ArenaView, type ViewOf } from './data/view.js';
-import { NUMA_NO_NODE } from './flags.js';
+import { BPF_F_NO_USER_CONV, NUMA_NO_NODE } from './flags.js';
 import { allocate } from './kernel/allocate.js';
 import type { ArenaCore } from './kernel/core.js';
 import { destroy } from './kernel/destroy.js';
@@ -24,6 +24,7 @@ import type { ArenaRelease } from './kernel/releases.js';
 import { reserve } from './kernel/reserve.js';
 import { mapScratch } from './kernel/scratch.js';
 import { runWorker } from './kernel/worker.js';
+import { type ArenaKfuncs, kfuncsOf } from './kfuncs.js';
 import type { CheckedOptions } from './options.js';
 import type { ArenaRegions } from './user/regions.js';
 
@@ -53,6 +54,22 @@ export interface ViewOptions {
    * process needs one. Default: one of its own, which forgets what the arena flushes.
    */
   readonly mmu?: Mmu;
+}
+
+/** What an interpreter of BPF programs needs of an arena. */
+export interface ArenaPort {
+  /** Makes the accesses of the program, in kernel mode. */
+  readonly mmu: Mmu;
+  /** Kernel address of the low half 0. */
+  readonly kernVmStart: bigint;
+  /** First user address; 0n while it is not known. */
+  readonly userVmStart: bigint;
+  /** Pages of the arena. */
+  readonly pages: number;
+  /** Bytes of a page. */
+  readonly pageSize: number;
+  /** Casts to user space do nothing (BPF_F_NO_USER_CONV). */
+  readonly noUserConv: boolean;
 }
 
 /** How `Arena.mmap` maps an arena. */
@@ -378,6 +395,33 @@ export class Arena {
     const core = this.#core;
     core.requireLive();
     return new ArenaView(core, mmu === undefined ? this.#processor() : mmu, by, this.#report);
+  }
+
+  /**
+   * What an interpreter of BPF programs needs of an arena: where it is, and a processor that translates.
+   *
+   * @param mmu - as the option of `view`.
+   */
+  port(mmu?: Mmu): ArenaPort {
+    const core = this.#core;
+    core.requireLive();
+    return Object.freeze({
+      mmu: mmu === undefined ? this.#processor() : mmu,
+      kernVmStart: core.window.start,
+      userVmStart: core.userStart,
+      pages: core.maxEntries,
+      pageSize: core.geometry.pageBytes,
+      noUserConv: (core.flags & BPF_F_NO_USER_CONV) !== 0,
+    });
+  }
+
+  /**
+   * The kfuncs of the arena, for an interpreter. They return what Linux returns, also where methods refuse a call.
+   *
+   * @param sleepable - whether the program may sleep: the verifier chooses one of two variants. Default: true.
+   */
+  kfuncs(sleepable: boolean = true): ArenaKfuncs {
+    return kfuncsOf(this.#core, flagOption({ sleepable }, 'sleepable'));
   }
 
   /**

@@ -20,13 +20,11 @@ test('the same calls give the arena of a running Linux 6.12: window, size, pages
   const { cr0, cr3, cr4, efer } = registers as Record<'cr0' | 'cr3' | 'cr4' | 'efer', bigint>;
   const { format } = x8664FromRegisters({ cr0, cr3, cr4, efer });
   const linux = x8664Linux({ pti: true, window: { start: symbols.vmalloc_base as bigint } });
-  const areas = guest
-    .vmallocinfo()
-    .map(({ start, end, info }) => ({
-      address: start ?? 0n,
-      bytes: (end ?? 0n) - (start ?? 0n),
-      caller: info.caller,
-    }));
+  const areas = guest.vmallocinfo().map(({ start, end, info }) => ({
+    address: start ?? 0n,
+    bytes: (end ?? 0n) - (start ?? 0n),
+    caller: info.caller,
+  }));
   const captured = areas.find(({ caller }) =>
     caller?.startsWith('arena_map_alloc'),
   ) as (typeof areas)[number];
