@@ -7,6 +7,7 @@ export {
   type AllocOptions,
   Arena,
   type ArenaMmapOptions,
+  type ArenaPort,
   type FreeOptions,
   type ViewOptions,
 } from './arena.js';
@@ -19,4 +20,5 @@ export type { ArenaPoint } from './kernel/core.js';
 export type { AllocationKind, ArenaFailure } from './kernel/failure.js';
 export type { FreeOutcome } from './kernel/free.js';
 export type { ArenaRelease } from './kernel/releases.js';
+export type { ArenaKfuncs, KfuncCall } from './kfuncs.js';
 export type { ArenaOptions } from './options.js';

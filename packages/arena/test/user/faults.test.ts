@@ -152,6 +152,21 @@ describe('a fault of a user', () => {
 });
 
 describe('references', () => {
+  test('a page is allocated until every process has lost it', () => {
+    const { arena, at, process, between, ram, low, user } = mapped();
+    arena.allocPages(at(0), 1);
+    user.store32(low(0), 0, 7);
+    const seen: unknown[] = [];
+    between.at = (point) => seen.push([point, ram.stats().free, process.table.translate(at(0)) !== null]);
+    const free = ram.stats().free;
+    arena.freePages(at(0), 1);
+    expect(seen).toEqual([
+      ['flush', free, true],
+      ['zap', free, true],
+      ['release', free + 1, false],
+    ]);
+  });
+
   test('a page dies with its last user', () => {
     const made = mapped();
     const { arena, at, process, ram, page } = made;
