@@ -4,7 +4,14 @@ import { describe, expect, test } from 'vitest';
 import { machineOf } from './support/processes.js';
 
 const RW = { read: true, write: true };
-const NAMES = ['x86-64', 'x86-64-la57', 'arm64-4k-48-cont', 'arm64-64k-52', 'riscv64-sv39', 'riscv64-sv57-napot'];
+const NAMES = [
+  'x86-64',
+  'x86-64-la57',
+  'arm64-4k-48-cont',
+  'arm64-64k-52',
+  'riscv64-sv39',
+  'riscv64-sv57-napot',
+];
 
 /** A process with a parent, regions of each kind, and pages. */
 function worldOf(name: string) {
@@ -38,7 +45,11 @@ function worldOf(name: string) {
   const child = process.fork();
   const kernelMemory = kernel.vmallocUser(2n * page);
   const state = (): unknown => [
-    [process, child].map((one) => [one.maps(), leavesOf(one, machine.user.taskSize), one.regions().map((region) => [region.flags, region.isLive])]),
+    [process, child].map((one) => [
+      one.maps(),
+      leavesOf(one, machine.user.taskSize),
+      one.regions().map((region) => [region.flags, region.isLive]),
+    ]),
     frames.stats().allocated,
     object.regions.map(({ start }) => start),
   ];
@@ -63,17 +74,35 @@ const CALLS: Readonly<Record<string, (world: World) => unknown>> = {
   'a page of shared memory': ({ child, shared, page }) => child.handleFault(shared + page, 'write'),
   'a read far away': ({ process, page, far }) => process.handleFault(far + page, 'read'),
   'an insertion far away': ({ process, page, frames, heap }) => {
-    const at = process.mmap({ length: page, address: 1n << 34n, fixed: 'replace', shared: true, object: new RegionObject(), ...RW });
+    const at = process.mmap({
+      length: page,
+      address: 1n << 34n,
+      fixed: 'replace',
+      shared: true,
+      object: new RegionObject(),
+      ...RW,
+    });
     try {
-      process.insertPage(process.findRegion(at) as never, at, Number((process.table.translate(heap + page) as bigint) / page));
+      process.insertPage(
+        process.findRegion(at) as never,
+        at,
+        Number((process.table.translate(heap + page) as bigint) / page),
+      );
     } catch (error) {
       process.munmap(at, page);
       throw error;
     }
     void frames;
   },
-  'remapVmallocRange': ({ kernel, process, kernelMemory, page }) => {
-    const at = process.mmap({ length: 2n * page, address: (1n << 30n) - page, fixed: 'replace', shared: true, object: new RegionObject(), ...RW });
+  remapVmallocRange: ({ kernel, process, kernelMemory, page }) => {
+    const at = process.mmap({
+      length: 2n * page,
+      address: (1n << 30n) - page,
+      fixed: 'replace',
+      shared: true,
+      object: new RegionObject(),
+      ...RW,
+    });
     try {
       kernel.remapVmallocRange(process.findRegion(at) as never, kernelMemory);
     } catch (error) {
@@ -84,7 +113,8 @@ const CALLS: Readonly<Record<string, (world: World) => unknown>> = {
   'mmap in place of others': ({ process, heap, page }) =>
     process.mmap({ length: 12n * page, address: heap - 2n * page, fixed: 'replace', ...RW }),
   munmap: ({ process, file, heap, page }) => process.munmap(file + page, heap - file),
-  mprotect: ({ process, shared, page, heap }) => process.mprotect(shared + page, heap - shared, { read: true }),
+  mprotect: ({ process, shared, page, heap }) =>
+    process.mprotect(shared + page, heap - shared, { read: true }),
   'mremap to a place with pages': ({ process, heap, far, page }) =>
     process.mremap(heap, 5n * page, 3n * page, { mayMove: true, fixed: far - page }),
   'mremap that moves far away': ({ process, heap, page }) =>

@@ -15,7 +15,9 @@ type Machine = ReturnType<typeof machineOf>;
 /** The upper half of a root, entry by entry. */
 function upperHalf({ memory, format }: Machine, { table }: AddressSpace | Process): bigint[] {
   const entries = 2 ** (format.levels[0]?.bits ?? 0);
-  return Array.from({ length: entries / 2 }, (_, i) => memory.read64(table.root + BigInt(8 * (entries / 2 + i))));
+  return Array.from({ length: entries / 2 }, (_, i) =>
+    memory.read64(table.root + BigInt(8 * (entries / 2 + i))),
+  );
 }
 
 /** What a processor translates with while a process runs. */
@@ -89,7 +91,12 @@ describe.each(SHARING)("the kernel's half on %s", (name) => {
     expect(hadLeaf).toBe(root === 30);
     const process = processOf();
     const later = kernel.getVmArea(2n << 30n, VM_IOREMAP);
-    kernel.ioremapPageRange(later.addr, later.addr + later.bytes, 1n << 35n, kernel.linux.protections.IOREMAP);
+    kernel.ioremapPageRange(
+      later.addr,
+      later.addr + later.bytes,
+      1n << 35n,
+      kernel.linux.protections.IOREMAP,
+    );
     expect([...process.table.leaves()].filter(({ leafShift }) => leafShift >= root)).toEqual([]);
     expect(process.table.translate(earlier + (1n << 30n))).toBe((1n << 34n) + (1n << 30n));
     expect(process.table.translate(later.addr)).toBe(1n << 35n);
@@ -159,11 +166,15 @@ describe.each(NAMES)('calls of a process on %s', (name) => {
       expect(codeOf(() => process.mmap({ length: page, address, fixed: 'replace' }))).toBe('EPERM');
     expect(codeOf(() => process.mmap({ length: 2n * page, address: last, fixed: 'replace' }))).toBe('ENOMEM');
     expect(codeOf(() => process.mmap({ length: page, address: last + 1n, fixed: 'replace' }))).toBe('ENOMEM');
-    expect(codeOf(() => process.mmap({ length: page, address: user.minAddress + 1n, fixed: 'replace' }))).toBe('EINVAL');
-    expect(codeOf(() => process.mremap(user.minAddress, page, page, { mayMove: true, fixed: 0n }))).toBe('EPERM');
+    expect(
+      codeOf(() => process.mmap({ length: page, address: user.minAddress + 1n, fixed: 'replace' })),
+    ).toBe('EINVAL');
+    expect(codeOf(() => process.mremap(user.minAddress, page, page, { mayMove: true, fixed: 0n }))).toBe(
+      'EPERM',
+    );
     process.munmap(0n, user.taskSize);
     expect(process.regions()).toEqual([]);
-    expect([...process.table.leaves(0n, (1n << BigInt(process.table.format.range.bits - 1)))]).toEqual([]);
+    expect([...process.table.leaves(0n, 1n << BigInt(process.table.format.range.bits - 1))]).toEqual([]);
     // A hint below the lowest address is that address.
     expect(process.mmap({ length: page, address: page, ...RW })).toBe(user.minAddress);
   });

@@ -1,4 +1,4 @@
-import { type Process, PageReferences, RegionObject } from '@vmarea/core';
+import { PageReferences, type Process, RegionObject } from '@vmarea/core';
 import { codeOf, walkBytes } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -43,10 +43,11 @@ function worldOf(name: string) {
       }
     },
   };
-  const pairs: Pair[] = [
-    { process: processOf({ sink }), model: new ModelProcess(user, pageShift) },
-  ];
-  const objects = [0, 1].map((inode) => ({ object: new RegionObject({ inode }), memory: new Map<number, number>() as SharedMemory }));
+  const pairs: Pair[] = [{ process: processOf({ sink }), model: new ModelProcess(user, pageShift) }];
+  const objects = [0, 1].map((inode) => ({
+    object: new RegionObject({ inode }),
+    memory: new Map<number, number>() as SharedMemory,
+  }));
   const lowest = Number(user.mmapBase >> BigInt(pageShift)) - SPAN;
   const address = (page: number): bigint => BigInt(page) << BigInt(pageShift);
   const bytes = (pages: number): bigint => BigInt(pages * pageBytes);
@@ -62,7 +63,12 @@ function worldOf(name: string) {
     expect(walk.fault).toBeNull();
     const pa = walk.pa as bigint;
     expect(walkBytes(userFormat, memory, process.table.root, address(page))?.pa).toBe(pa);
-    cached.set(`${process.asid}:${page}`, { asid: process.asid, page, pa, write: walk.permissions?.user.write === true });
+    cached.set(`${process.asid}:${page}`, {
+      asid: process.asid,
+      page,
+      pa,
+      write: walk.permissions?.user.write === true,
+    });
     const at = memory.bytesAt(pa, pageBytes);
     expect(at[pageBytes - 1]).toBe(model.read(page));
     if (kind !== 'write') return;
@@ -78,7 +84,9 @@ function worldOf(name: string) {
         const rights = (region.read ? 1 : 0) | (region.write ? 2 : 0) | (region.execute ? 4 : 0);
         return Array.from({ length: count }, (_, i) => [first + i, rights, region.shared] as const);
       });
-      const expected = [...model.pages].map(([page, one]) => [page, one.rights, one.memory !== null] as const);
+      const expected = [...model.pages].map(
+        ([page, one]) => [page, one.rights, one.memory !== null] as const,
+      );
       expect(pages).toEqual(expected.sort(([a], [b]) => a - b));
       // Nothing is mapped outside of regions, and nothing of the kernel is user's.
       for (const run of process.table.leaves(0n, user.taskSize))
@@ -113,7 +121,14 @@ function worldOf(name: string) {
       case 2: {
         const free = model.isFree(first, pages);
         const place = free ? first : model.place(pages);
-        const got = process.mmap({ length: bytes(pages), address: address(first) + 5n, pgoff: offset, shared: true, object: shared.object, ...rights });
+        const got = process.mmap({
+          length: bytes(pages),
+          address: address(first) + 5n,
+          pgoff: offset,
+          shared: true,
+          object: shared.object,
+          ...rights,
+        });
         expect(got).toBe(address(place));
         model.map(place, pages, bits, shared.memory, offset);
         break;
@@ -121,7 +136,14 @@ function worldOf(name: string) {
       case 3: {
         const isMemory = (more & 2) !== 0;
         const flags = { dontCopy: (more & 4) !== 0 };
-        process.mmap({ length: bytes(pages), address: address(first), fixed: 'replace', shared: isMemory, flags, ...rights });
+        process.mmap({
+          length: bytes(pages),
+          address: address(first),
+          fixed: 'replace',
+          shared: isMemory,
+          flags,
+          ...rights,
+        });
         model.map(first, pages, bits, isMemory ? new Map() : null, 0, !flags.dontCopy);
         break;
       }
@@ -130,7 +152,9 @@ function worldOf(name: string) {
           process.mmap({ length: bytes(pages), address: address(first), fixed: 'noReplace', ...rights });
           model.map(first, pages, bits, null, 0);
         } else {
-          expect(codeOf(() => process.mmap({ length: bytes(pages), address: address(first), fixed: 'noReplace' }))).toBe('EEXIST');
+          expect(
+            codeOf(() => process.mmap({ length: bytes(pages), address: address(first), fixed: 'noReplace' })),
+          ).toBe('EEXIST');
         }
         break;
       case 5:
@@ -151,25 +175,36 @@ function worldOf(name: string) {
         model.forget(first, pages);
         break;
       case 8: {
-        const region = process.regions().find(({ start, end }) => address(first) >= start && address(first) < end);
+        const region = process
+          .regions()
+          .find(({ start, end }) => address(first) >= start && address(first) < end);
         if (region === undefined) break;
         const old = Math.min(pages, Number((region.end - address(first)) >> BigInt(pageShift)));
         const next = 1 + (more % 6);
         const to = lowest - SPAN - next - (more % 5);
         if ((bits & 1) !== 0) {
-          const got = process.mremap(address(first), bytes(old), bytes(next), { mayMove: true, fixed: address(to) });
+          const got = process.mremap(address(first), bytes(old), bytes(next), {
+            mayMove: true,
+            fixed: address(to),
+          });
           expect(got).toBe(address(to));
           model.move(first, old, to, next);
         } else if (next <= old) {
           expect(process.mremap(address(first), bytes(old), bytes(next))).toBe(address(first));
           model.unmap(first + next, old - next);
         } else {
-          const grows = address(first + old) === region.end && model.isFree(first + old, next - old) && first + next <= Number(user.taskSize >> BigInt(pageShift));
+          const grows =
+            address(first + old) === region.end &&
+            model.isFree(first + old, next - old) &&
+            first + next <= Number(user.taskSize >> BigInt(pageShift));
           const place = grows ? first : model.place(next);
-          expect(process.mremap(address(first), bytes(old), bytes(next), { mayMove: true })).toBe(address(place));
+          expect(process.mremap(address(first), bytes(old), bytes(next), { mayMove: true })).toBe(
+            address(place),
+          );
           if (grows) {
             const one = model.pages.get(first + old - 1) as NonNullable<ReturnType<typeof model.pages.get>>;
-            for (let i = old; i < next; i++) model.pages.set(first + i, { ...one, offset: one.offset + i - old + 1 });
+            for (let i = old; i < next; i++)
+              model.pages.set(first + i, { ...one, offset: one.offset + i - old + 1 });
           } else {
             model.move(first, old, place, next);
           }
@@ -183,20 +218,28 @@ function worldOf(name: string) {
         if (pairs.length < 2) break;
         process.destroy();
         pairs.splice(pairs.indexOf(pair), 1);
-        for (const key of [...cached.keys()]) if (key.startsWith(`${process.asid}:`)) expect.unreachable('exit without a flush');
+        for (const key of [...cached.keys()])
+          if (key.startsWith(`${process.asid}:`)) expect.unreachable('exit without a flush');
         break;
       default:
-        use(pair, [...model.pages.keys()][more % Math.max(1, model.pages.size)] ?? first, KINDS[bits % 3] as 'read', 1 + ((at * 7 + count) % 250));
+        use(
+          pair,
+          [...model.pages.keys()][more % Math.max(1, model.pages.size)] ?? first,
+          KINDS[bits % 3] as 'read',
+          1 + ((at * 7 + count) % 250),
+        );
     }
     check();
   };
 
   const end = (): void => {
     for (const { process, model } of pairs)
-      for (const page of [...model.pages.keys()]) if (model.may(page, 'read')) use({ process, model }, page, 'read', 0);
+      for (const page of [...model.pages.keys()])
+        if (model.may(page, 'read')) use({ process, model }, page, 'read', 0);
     for (const { process } of pairs) process.destroy();
     const references = PageReferences.of(frames);
-    for (let pfn = frames.first; pfn < frames.first + frames.frames; pfn++) expect(references.count(pfn)).toBe(0);
+    for (let pfn = frames.first; pfn < frames.first + frames.frames; pfn++)
+      expect(references.count(pfn)).toBe(0);
     machine.kernel.destroy();
     expect(frames.stats().allocated).toBe(0);
   };

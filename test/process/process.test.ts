@@ -1,4 +1,4 @@
-import { Process, RegionObject } from '@vmarea/core';
+import { type Process, RegionObject } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { CONFIGURATIONS } from '../vmap/support/kernel.js';
@@ -73,7 +73,9 @@ describe.each(NAMES)('a process on %s', (name) => {
       return 'mapped' as const;
     };
     const processes: Process[] = [processOf(), processOf()];
-    const at = processes.map((one) => one.mmap({ length: 4n * page, shared: true, object, operations: { fault }, ...RW }));
+    const at = processes.map((one) =>
+      one.mmap({ length: 4n * page, shared: true, object, operations: { fault }, ...RW }),
+    );
     processes.forEach((one, i) => expect(one.handleFault((at[i] as bigint) + page, 'write')).toBe('mapped'));
     expect(object.regions).toHaveLength(2);
     flushes.length = 0;

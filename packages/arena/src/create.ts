@@ -19,7 +19,7 @@ import { ArenaRegions } from './user/regions.js';
  * kernel.
  *
  * @param kernel - the kernel's address space. Its `ram` gives the pages.
- * @throws VmError in Linux's order: `EOPNOTSUPP` without support in the JIT; `EINVAL` for sizes, flags or no pages; `EINVAL` for a
+ * @throws VmError `EINVAL` for a kernel that several threads use. Then in Linux's order: `EOPNOTSUPP` without support in the JIT; `EINVAL` for sizes, flags or no pages; `EINVAL` for a
  *   `mapExtra` inside a page; `E2BIG` beyond 4 GiB; `ERANGE` when the user range would cross a multiple of 4 GiB; `ENOMEM` for
  *   no window, no frame for the scratch page or for tables. Nothing is left behind.
  * @example
@@ -31,6 +31,10 @@ import { ArenaRegions } from './user/regions.js';
 export function createArena(kernel: AddressSpace, options: ArenaOptions): Arena {
   if (!(kernel instanceof AddressSpace))
     throw new VmError('EINVAL', 'createArena() needs the kernel, an AddressSpace');
+  if (kernel.isShared)
+    throw new VmError('EINVAL', 'several threads use the kernel, and an arena is for one thread', {
+      advice: 'make the AddressSpace without threads',
+    });
   const checked = checkedOptions(options);
   const rules = RELEASES[checked.release];
   const geometry = geometryOf(kernel.table.format.pageShift);

@@ -50,7 +50,14 @@ export class ModelProcess {
     return this.#range(first, count).every((page) => this.pages.has(page));
   }
 
-  map(first: number, count: number, rights: Rights, memory: SharedMemory | null, offset: number, isCopied = true): void {
+  map(
+    first: number,
+    count: number,
+    rights: Rights,
+    memory: SharedMemory | null,
+    offset: number,
+    isCopied = true,
+  ): void {
     this.unmap(first, count);
     for (const page of this.#range(first, count))
       this.pages.set(page, { rights, memory, offset: offset + page - first, isCopied });

@@ -28,7 +28,14 @@ export function machineOf(name: string, options: KernelOptions = {}) {
       ...more,
     });
   const user = made.linux.user as NonNullable<typeof made.linux.user>;
-  return { ...made, user, processOf, flushes, page: BigInt(made.pageBytes), userFormat: userFormat ?? made.format };
+  return {
+    ...made,
+    user,
+    processOf,
+    flushes,
+    page: BigInt(made.pageBytes),
+    userFormat: userFormat ?? made.format,
+  };
 }
 
 /** The bytes of the page that a process maps at an address. */

@@ -68,6 +68,7 @@ export function callsOf(kit: Kit): Record<string, Call> {
     }),
     memory: () => ({ run: () => kernel.memory }),
     ram: () => ({ run: () => kernel.ram }),
+    isShared: () => ({ run: () => kernel.isShared }),
     linux: () => ({ run: () => kernel.linux }),
     counters: () => ({ run: () => Object.assign(kernel.counters, { entriesWritten: 0 }) }),
     cpu: () => ({

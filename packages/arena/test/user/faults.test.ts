@@ -87,6 +87,7 @@ describe('a fault of a user', () => {
     arena.reservePages(at(1), 1);
     expect(process.handleFault(at(1), 'write')).toBe('mapped');
     expect(arena.allocPages(at(1), 1)).toBeNull();
+    expect(arena.lastFailure?.reason).toMatch(/allocated or reserved/);
     arena.freePages(at(1), 1);
     expect(arena.allocPages(at(1), 1)).toBe(at(1));
   });

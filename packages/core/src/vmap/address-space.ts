@@ -123,6 +123,11 @@ export class AddressSpace<C extends Controls = Controls> {
     return this.#space.machine.ram;
   }
 
+  /** True when several threads use the space: it was made with `threads`. */
+  get isShared(): boolean {
+    return this.#space.threads !== null;
+  }
+
   /** Linux's policy for the space. */
   get linux(): LinuxPolicy {
     return this.#space.linux;
