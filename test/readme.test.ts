@@ -57,6 +57,11 @@ const examples = [
     file: './examples/mmu-sanitizer.ts',
     run: () => import('./examples/mmu-sanitizer.js'),
   },
+  {
+    readme: '../packages/arena/README.md',
+    file: './examples/arena.ts',
+    run: () => import('./examples/arena.js'),
+  },
 ];
 
 describe.each(examples)('the example $file in $readme', ({ readme, file, run }) => {

@@ -55,6 +55,14 @@ const mmuParts = {
   sanitizer: { all: [] },
 };
 
+/** What the parts of `packages/arena` may import of each other. */
+const arenaParts = {
+  slots: { all: [] },
+  kernel: { all: ['slots'] },
+  data: { all: ['kernel'] },
+  user: { all: ['kernel', 'slots'] },
+};
+
 /** At most this many cycles are printed, because one wrong import may close dozens. */
 const CYCLES_SHOWN = 5;
 
@@ -91,6 +99,7 @@ const forbidden = [
   ...between(`${core}table/`, tableParts),
   ...between(`${core}vmap/`, vmapParts),
   ...between('^packages/mmu/src/', mmuParts),
+  ...between('^packages/arena/src/', arenaParts),
   {
     name: 'a part of vmap may not import its face',
     from: { path: `${core}vmap/[^/]+/` },

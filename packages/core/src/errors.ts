@@ -13,6 +13,7 @@
  * - `EOVERFLOW`: an offset is too large.
  * - `EAGAIN`: another thread is in the way, and this one may not wait (a browser's main thread) or has
  *   waited for ten seconds.
+ * - `EOPNOTSUPP`: the kernel release or the object does not have the call.
  * - `EOWNERDEAD`: a thread died in the middle of a call. `recover` mends what it left.
  */
 export type VmErrorCode =
@@ -27,6 +28,7 @@ export type VmErrorCode =
   | 'EEXIST'
   | 'EOVERFLOW'
   | 'EAGAIN'
+  | 'EOPNOTSUPP'
   | 'EOWNERDEAD';
 
 /** Where an error happened. Every member is optional, and is part of the message when given. */

@@ -67,6 +67,9 @@ export function callsOf(kit: Kit): Record<string, Call> {
           () => [...kernel.table.leaves(args.address(), page)],
         ])(),
     }),
+    memory: () => ({ run: () => kernel.memory }),
+    ram: () => ({ run: () => kernel.ram }),
+    isShared: () => ({ run: () => kernel.isShared }),
     linux: () => ({ run: () => kernel.linux }),
     counters: () => ({ run: () => Object.assign(kernel.counters, { entriesWritten: 0 }) }),
     cpu: () => ({

@@ -22,6 +22,22 @@ export function handleCalls({ world, args, lists }: Kit): Record<string, Call> {
       const [first, count] = [args.count(most(one)), args.count(4)];
       return { run: () => one.unmap(first, count) };
     },
+    'VmArea.unmapNoflush': () => {
+      const one = area();
+      const [first, count] = [args.count(most(one)), args.count(4)];
+      // A program that leaves a flush to itself makes it.
+      return {
+        run: () => {
+          one.unmapNoflush(first, count);
+          one.flush(first, count);
+        },
+      };
+    },
+    'VmArea.flush': () => {
+      const one = area();
+      const [first, count] = [args.count(most(one)), args.count(4)];
+      return { run: () => one.flush(first, count) };
+    },
     'VmArea.protect': () => {
       const one = area();
       const [first, count] = [args.count(most(one)), args.count(4)];

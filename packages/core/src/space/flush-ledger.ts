@@ -2,12 +2,13 @@ import type { FlushSink } from '../table/state/flush-sink.js';
 
 /**
  * Whom to tell of flushes, and which flushes wait. What is unmapped together with its addresses is not
- * flushed at once. The purge that makes the addresses free again flushes it, once for many.
+ * flushed at once. The purge that makes the addresses free again flushes it, once for many. A caller may also
+ * take over a flush.
  */
 export class FlushLedger {
   #sink: FlushSink | null;
-  /** True while unmapping leaves its flush to a purge. */
-  #isLeaving = false;
+  /** Who makes the flushes of the call that runs; `null` while each call makes its own. */
+  #leftTo: 'purge' | 'batch' | null = null;
   #left = 0;
   #purges = 0;
 
@@ -23,7 +24,7 @@ export class FlushLedger {
     if (this.#sink === null) return null;
     return {
       flush: (va, bytes, leafShift, tables, asid) => {
-        if (this.#isLeaving) this.#sink?.deferred?.(va, bytes, 'purge', asid);
+        if (this.#leftTo !== null) this.#sink?.deferred?.(va, bytes, this.#leftTo, asid);
         else this.#sink?.flush(va, bytes, leafShift, tables, asid);
       },
       changing: () => this.#sink?.changing?.(),
@@ -41,17 +42,18 @@ export class FlushLedger {
   }
 
   /**
-   * Runs a call of the tables and leaves its flush to a purge.
+   * Runs a call of the tables and leaves its flush to a purge, or to the caller.
    *
    * @param flushes - gives the number of flushes that the tables have counted so far.
+   * @param to - who makes it: the purge of the addresses, or the caller, later, for a batch of pages.
    */
-  leave(flushes: () => number, call: () => void): void {
+  leave<R>(flushes: () => number, call: () => R, to: 'purge' | 'batch' = 'purge'): R {
     const before = flushes();
-    this.#isLeaving = true;
+    this.#leftTo = to;
     try {
-      call();
+      return call();
     } finally {
-      this.#isLeaving = false;
+      this.#leftTo = null;
       this.#left += flushes() - before;
     }
   }

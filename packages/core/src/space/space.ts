@@ -6,11 +6,13 @@ import type { Protection } from '../format/protection.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import type { MapOptions } from '../table/options.js';
-import { type Span, spansOf } from '../table/page-range.js';
+import { pageRange, type Span, spansOf } from '../table/page-range.js';
 import { PageTable } from '../table/page-table.js';
 import { PageTableReader } from '../table/page-table-reader.js';
 import { noteAreas } from '../table/state/area-users.js';
+import { changeTables } from '../table/state/change-lock.js';
 import type { Counters } from '../table/state/counters.js';
+import { flush } from '../table/state/flush.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import type { PageTableOptions } from '../table/state/make.js';
 import { contextBehind } from '../table/state/registry.js';
@@ -153,6 +155,18 @@ export class Space {
       () => this.table.counters.flushes,
       () => this.table.unmap(address, bytes),
     );
+  }
+
+  /** Runs a call of the tables, and leaves its flush to the caller, who calls `flushRange`. */
+  withoutFlush<R>(call: () => R): R {
+    return this.flushes.leave(() => this.table.counters.flushes, call, 'batch');
+  }
+
+  /** Flushes base pages: what the caller took over (flush_tlb_kernel_range). */
+  flushRange(address: bigint, bytes: bigint): void {
+    const context = contextBehind(this.table);
+    const { first, pages } = pageRange(this.format, address, bytes);
+    changeTables(context, () => flush(context, first, pages, this.pageShift, []));
   }
 
   /** Maps all memory from a base address on: the direct map. */

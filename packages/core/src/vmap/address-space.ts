@@ -7,6 +7,8 @@ import { hex, VmError, wideHex } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { LinuxPolicy } from '../format/linux-policy.js';
 import type { Protection } from '../format/protection.js';
+import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
+import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { printsItself } from '../prints.js';
 import { type MappableRegion, registerKernel } from '../space/faces.js';
 import type { SlotVisitor } from '../table/change/visit/slot.js';
@@ -109,6 +111,21 @@ export class AddressSpace<C extends Controls = Controls> {
       `  vmalloc window ${hex(linux.window.start)}-${wideHex(linux.window.end)}`,
       `  ${usageText(this.stats())}`,
     ].join('\n');
+  }
+
+  /** The memory that holds the tables, and the bytes of the frames that have some. */
+  get memory(): PhysicalMemory {
+    return this.#space.memory;
+  }
+
+  /** Where vmalloc takes its pages: `ram` of the options. */
+  get ram(): FrameAllocator {
+    return this.#space.machine.ram;
+  }
+
+  /** True when several threads use the space: it was made with `threads`. */
+  get isShared(): boolean {
+    return this.#space.threads !== null;
   }
 
   /** Linux's policy for the space. */

@@ -6,6 +6,7 @@ import { printsItself, sizeText } from '../../prints.js';
 import type { ChangeLock } from '../../space/change-lock.js';
 import type { Space } from '../../space/space.js';
 import { prepareTables } from '../../table/change/map/prepare.js';
+import { applyToExisting } from '../../table/change/visit/apply.js';
 import { type LeafSize, leafSizes } from '../../table/show/leaf-sizes.js';
 import { words } from '../../words.js';
 import { wordsOf } from '../flags.js';
@@ -213,6 +214,54 @@ export class VmArea {
     } finally {
       lock.isBusy = false;
     }
+  }
+
+  /**
+   * Removes the mappings of pages, and leaves the flush to the caller (vunmap_range_noflush). Holes are allowed.
+   *
+   * Until `flush`, processors may still use the removed translations: neither free the frames nor map the pages
+   * again. `FlushSanitizer` of `@vmarea/mmu` reports who does. Use `unmap` unless work must happen in between.
+   *
+   * @param page - offset of the first, in pages.
+   * @param count - pages.
+   * @returns two numbers for each page that was mapped, in order: its offset, and its frame.
+   * @throws VmError `ENOMEM` when a block must be split and there is no frame for a table.
+   */
+  unmapNoflush(page: number, count: number): Float64Array {
+    const offset = this.#enter(page, count);
+    const { table } = this.#space;
+    return this.#lock.change(() =>
+      this.#space.withoutFlush(() => {
+        if (count === 1) {
+          const frame = table.unmapWords(this.#highOf(offset), this.#lowOf(offset));
+          return frame < 0 ? new Float64Array(0) : Float64Array.of(page, frame);
+        }
+        const removed: number[] = [];
+        applyToExisting(
+          table,
+          this.#addressOf(offset),
+          this.#bytesOf(count),
+          (slot) => {
+            if (slot.pfn >= 0) removed.push(page + slot.page, slot.pfn);
+            slot.set(0, 0);
+          },
+          { blocks: 'split' },
+        );
+        return Float64Array.from(removed);
+      }),
+    );
+  }
+
+  /**
+   * Flushes pages, whatever they map: what `unmapNoflush` has left (flush_tlb_kernel_range).
+   *
+   * @param page - offset of the first, in pages.
+   * @param count - pages.
+   * @throws what the sink throws.
+   */
+  flush(page: number, count: number): void {
+    const offset = this.#enter(page, count);
+    this.#lock.change(() => this.#space.flushRange(this.#addressOf(offset), this.#bytesOf(count)));
   }
 
   /**

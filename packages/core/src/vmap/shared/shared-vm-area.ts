@@ -76,6 +76,17 @@ export class SharedVmArea extends VmArea {
     }
   }
 
+  override unmapNoflush(page: number, count: number): Float64Array {
+    return this.#threads.pinned(this.#find, () => {
+      this.#threads.requireUnowned(this.#struct);
+      return super.unmapNoflush(page, count);
+    });
+  }
+
+  override flush(page: number, count: number): void {
+    this.#threads.pinned(this.#find, () => super.flush(page, count));
+  }
+
   override protect(page: number, count: number, fields: Partial<Protection>): void {
     this.#threads.pinned(this.#find, () => super.protect(page, count, fields));
   }

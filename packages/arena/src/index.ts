@@ -1,0 +1,24 @@
+/**
+ * The BPF arena, as Linux has it.
+ *
+ * @packageDocumentation
+ */
+export {
+  type AllocOptions,
+  Arena,
+  type ArenaMmapOptions,
+  type ArenaPort,
+  type FreeOptions,
+  type ViewOptions,
+} from './arena.js';
+export { createArena } from './create.js';
+export type { AccessBytes } from './data/access.js';
+export type { ArenaReport } from './data/report.js';
+export type { ArenaView, ViewOf } from './data/view.js';
+export { BPF_F_MMAPABLE, BPF_F_NO_USER_CONV, BPF_F_SEGV_ON_FAULT, NUMA_NO_NODE } from './flags.js';
+export type { ArenaPoint } from './kernel/core.js';
+export type { AllocationKind, ArenaFailure } from './kernel/failure.js';
+export type { FreeOutcome } from './kernel/free.js';
+export type { ArenaRelease } from './kernel/releases.js';
+export type { ArenaKfuncs, KfuncCall } from './kfuncs.js';
+export type { ArenaOptions } from './options.js';

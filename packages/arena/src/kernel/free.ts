@@ -1,0 +1,94 @@
+import { BUSY_SPAN, NO_NODE } from '../slots/codes.js';
+import type { ArenaCore } from './core.js';
+import { Failure } from './failure.js';
+
+/**
+ * What a call that frees came to.
+ *
+ * - `freed`: the pages are free, and their slots can be given out.
+ * - `deferred`: `runWorker` frees them, or makes their slots available.
+ * - `dropped`: nothing happened. `lastFailure` says why; call it again.
+ */
+export type FreeOutcome = 'freed' | 'deferred' | 'dropped';
+
+/**
+ * Frees pages (arena_free_pages): a span inside the user range.
+ *
+ * @param low - low half of the first address, on a page.
+ * @param count - pages. What reaches beyond the end of the arena is left out.
+ */
+export function free(core: ArenaCore, low: number, count: number, isSleepable: boolean): FreeOutcome {
+  const slot = core.slotAt(low);
+  const pages = Math.min(count, core.userPages - slot);
+  if (core.rules.free === 'mutex') return freeUnderMutex(core, low, slot, pages);
+  if (!isSleepable || !core.lock()) return defer(core, low, pages);
+  const isLate = core.rules.free === 'late';
+  const code = isLate ? core.slots.setUnavailable(slot, pages) : core.slots.setAvailable(slot, pages);
+  if (code === NO_NODE) return defer(core, low, pages);
+  if (code === BUSY_SPAN) {
+    core.fail(Failure.unavailable);
+    return 'dropped';
+  }
+  const frames = takePages(core, low, pages);
+  let outcome: FreeOutcome = 'freed';
+  core.tearDown([
+    () => core.pause('flush'),
+    () => core.flush(low, pages),
+    () => core.pause('zap'),
+    () => {
+      if (pages > 1 || frames.some((frame) => core.users.maps(frame))) core.users.zap(slot, pages);
+    },
+    () => core.pages.free(frames),
+    () => core.pause('release'),
+    () => {
+      if (isLate && !release(core, low, pages)) outcome = 'deferred';
+    },
+  ]);
+  return outcome;
+}
+
+/** Makes the slots of a freed span available, or leaves that to the worker. @returns false when it is left. */
+function release(core: ArenaCore, low: number, pages: number): boolean {
+  if (core.lock()) {
+    core.slots.makeAvailable(core.slotAt(low), pages);
+    return true;
+  }
+  const isQueued = !core.fails('span') && core.spans.add({ low, pages, isReleaseOnly: true });
+  // Linux loses the slots here. Nothing may be lost.
+  if (!isQueued) core.unfinished.push(() => release(core, low, pages));
+  return false;
+}
+
+/** Leaves a free to the worker. */
+function defer(core: ArenaCore, low: number, pages: number): FreeOutcome {
+  if (!core.fails('span') && core.spans.add({ low, pages, isReleaseOnly: false })) return 'deferred';
+  core.fail(Failure.span);
+  return 'dropped';
+}
+
+/** Clears the entries of a span. @returns the pages that were there; the scratch page is none. */
+export function takePages(core: ArenaCore, low: number, pages: number): Float64Array {
+  const all = core.window.take(low, pages);
+  const frames = core.scratched === 0 ? all : all.filter((frame) => frame !== core.scratch);
+  core.scratched -= all.length - frames.length;
+  core.count(-frames.length);
+  return frames;
+}
+
+/**
+ * The order of 6.9 to 7.0: under one mutex, with a flush for each page. Linux makes the slots available first. Nobody can
+ * look before the mutex is given back, and a sink that throws must leave the slots of pages that are still mapped.
+ */
+function freeUnderMutex(core: ArenaCore, low: number, slot: number, pages: number): FreeOutcome {
+  if (pages > 1) core.users.zap(slot, pages);
+  const { pageBytes } = core.geometry;
+  core.window.unmapEach(low, pages, (page, frame) => {
+    core.noteFlush(low + page * pageBytes, 1);
+    core.count(-1);
+    if (pages === 1 && core.users.maps(frame)) core.users.zap(slot, 1);
+    core.pages.free(Float64Array.of(frame));
+  });
+  if (core.slots.setAvailable(slot, pages) === 0) return 'freed';
+  core.fail(Failure.range);
+  return 'dropped';
+}

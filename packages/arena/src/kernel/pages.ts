@@ -1,0 +1,42 @@
+import { type FrameAllocator, PageReferences, type PhysicalMemory } from '@vmarea/core';
+
+/**
+ * The pages of an arena: zeroed frames of the kernel's memory. The arena is one user of each; every process that maps one
+ * is another. A frame goes back with its last user.
+ */
+export class Pages {
+  readonly #memory: PhysicalMemory;
+  readonly #ram: FrameAllocator;
+  readonly #references: PageReferences;
+  readonly #pageWords: number;
+
+  /** @throws VmError `ENOMEM` when the host has no memory for the counts. */
+  constructor(memory: PhysicalMemory, ram: FrameAllocator) {
+    this.#memory = memory;
+    this.#ram = ram;
+    this.#references = PageReferences.of(ram);
+    this.#pageWords = 2 ** ram.pageShift / 4;
+  }
+
+  /** Frames filled with zeros, where they have bytes; `null` when fewer are free. */
+  allocate(count: number): Float64Array | null {
+    const frames = this.#ram.tryAllocateMany(count);
+    if (frames === null) return null;
+    for (let i = 0; i < count; i++) {
+      const pfn = frames[i] as number;
+      this.#references.take(pfn);
+      this.#zero(pfn);
+    }
+    return frames;
+  }
+
+  /** Lets go of frames. */
+  free(frames: Float64Array): void {
+    for (let i = 0; i < frames.length; i++) this.#references.put(frames[i] as number);
+  }
+
+  #zero(pfn: number): void {
+    const place = this.#memory.locate(pfn, this.#ram.pageShift);
+    place?.bank.words.fill(0, place.word, place.word + this.#pageWords);
+  }
+}
