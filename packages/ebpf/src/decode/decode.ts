@@ -3,7 +3,7 @@ import { ATOMIC, FRAME_POINTER, LOAD_ACQUIRE, MEMSX, sizeOf } from '../isa/probl
 import { ARGUMENTS, readsOf } from '../isa/registers.js';
 import { Flow } from './flow.js';
 import { type AnalysedFunction, type Uninitialised, uninitialised } from './initialised.js';
-import { StepList } from './step-list.js';
+import { type Problem, StepList } from './step-list.js';
 import { BY_FRAME, LOADS, SIZE_INDEX, STEP, STORES } from './steps.js';
 
 /** What is decoded. */
@@ -22,7 +22,7 @@ export interface Decoded<F extends AnalysedFunction> {
   readonly steps: Int32Array;
   readonly constants: Int32Array;
   readonly places: Int32Array;
-  readonly problems: readonly string[];
+  readonly problems: readonly Problem[];
 }
 
 const FRAME_BYTES = 512;
@@ -106,13 +106,19 @@ class Decoder {
 
   #addInstruction(i: number): void {
     const problem = this.#flow.problemAt(i);
-    if (problem !== null) return this.#list.problem(i, problem);
+    if (problem !== null) {
+      this.#list.problem(i, problem);
+      return;
+    }
     const never = this.#registers.never[i] as number;
-    if (never !== 0)
-      return this.#list.problem(
+    if (never !== 0) {
+      this.#list.problem(
         i,
         `r${31 - Math.clz32(never & -never)} is read, but nothing was written to it`,
+        'register',
       );
+      return;
+    }
     const perhaps = this.#registers.perhaps[i] as number;
     if (perhaps !== 0) this.#list.add(i, STEP.check, perhaps, 0, 0);
     const kind = this.#code.opcode(i) & 7;
@@ -132,10 +138,19 @@ class Decoder {
     const opcode = code.opcode(i);
     const [operation, isWide, offset] = [opcode >> 4, (opcode & 7) === ALU64, code.offset(i)];
     const dst = code.dst(i) * 2;
-    if (operation === 13) return list.add(i, this.#swapOf(i, isWide), dst, dst, 0);
-    if (operation === 8) return list.add(i, isWide ? STEP.neg64 : STEP.neg32, dst, dst, 0);
+    if (operation === 13) {
+      list.add(i, this.#swapOf(i, isWide), dst, dst, 0);
+      return;
+    }
+    if (operation === 8) {
+      list.add(i, isWide ? STEP.neg64 : STEP.neg32, dst, dst, 0);
+      return;
+    }
     const operand = this.#operand(i);
-    if (operation === 11 && offset !== 0) return list.add(i, this.#moveOf(i, isWide), dst, operand, 0);
+    if (operation === 11 && offset !== 0) {
+      list.add(i, this.#moveOf(i, isWide), dst, operand, 0);
+      return;
+    }
     // Signed division and remainder have numbers of their own.
     const number = offset === 1 ? (operation === 3 ? 14 : 15) : operation;
     list.add(i, (isWide ? 0 : 16) + number, dst, operand, 0);
@@ -162,7 +177,10 @@ class Decoder {
     const [code, list] = [this.#code, this.#list];
     const opcode = code.opcode(i);
     const operation = opcode >> 4;
-    if (operation === 9) return list.add(i, STEP.exit, 0, 0, 0);
+    if (operation === 9) {
+      list.add(i, STEP.exit, 0, 0, 0);
+      return;
+    }
     if (operation === 8) {
       const callee = this.#flow.calleeOf(i);
       if (callee >= 0) list.call(i, callee);
@@ -171,8 +189,14 @@ class Decoder {
       return;
     }
     const target = this.#flow.targetOf(i);
-    if (operation === 0) return list.jump(i, STEP.jump, 0, 0, target);
-    if (operation === 14) return list.jump(i, STEP.mayGoto, 0, 0, target);
+    if (operation === 0) {
+      list.jump(i, STEP.jump, 0, 0, target);
+      return;
+    }
+    if (operation === 14) {
+      list.jump(i, STEP.mayGoto, 0, 0, target);
+      return;
+    }
     list.jump(i, ((opcode & 7) === JMP ? 0x20 : 0x30) + operation, code.dst(i) * 2, this.#operand(i), target);
   }
 
@@ -181,20 +205,29 @@ class Decoder {
     const opcode = code.opcode(i);
     const [dst, src, offset, size] = [code.dst(i), code.src(i), code.offset(i), sizeOf(opcode)];
     if (opcode === LDIMM64) {
-      return list.add(i, STEP.move64, dst * 2, list.constant(code.imm(i), code.imm(i + 1)), 0);
+      list.add(i, STEP.move64, dst * 2, list.constant(code.imm(i), code.imm(i + 1)), 0);
+      return;
     }
     if ((opcode & 0xe0) === ATOMIC) {
-      return list.add(i, STEP.atomic, dst | (src << 8), code.imm(i) | (size << 12), offset);
+      list.add(i, STEP.atomic, dst | (src << 8), code.imm(i) | (size << 12), offset);
+      return;
     }
     const index = SIZE_INDEX[size] as number;
     if ((opcode & 7) === LDX) {
       const step = LOADS + index + ((opcode & 0xe0) === MEMSX ? 4 : 0);
-      if (src === FRAME_POINTER) return list.add(i, step + BY_FRAME, dst * 2, offset, 0);
-      return list.add(i, step, dst * 2, src * 2, offset);
+      if (src === FRAME_POINTER) {
+        list.add(i, step + BY_FRAME, dst * 2, offset, 0);
+        return;
+      }
+      list.add(i, step, dst * 2, src * 2, offset);
+      return;
     }
     // The bit that tells a register from a constant is another one here: classes ST and STX.
     const value = (opcode & 7) === 3 ? src * 2 : list.constant(code.imm(i), code.imm(i) >> 31);
-    if (dst === FRAME_POINTER) return list.add(i, STORES + index + BY_FRAME, value, offset, 0);
+    if (dst === FRAME_POINTER) {
+      list.add(i, STORES + index + BY_FRAME, value, offset, 0);
+      return;
+    }
     list.add(i, STORES + index, dst * 2, value, offset);
   }
 }

@@ -111,7 +111,10 @@ class Analysis {
   #pass(i: number, some: number, every: number): void {
     if (this.#flow.isProblem(i)) return;
     const opcode = this.#code.opcode(i);
-    if (opcode === 0x95) return this.#exit(this.#flow.functionAt(i), some, every);
+    if (opcode === 0x95) {
+      this.#exit(this.#flow.functionAt(i), some, every);
+      return;
+    }
     if (opcode !== 0x85) {
       const writes = writesOf(this.#code, i);
       this.#flow.forEachNext(i, (next) => this.reach(next, some | writes, every | writes));

@@ -1,12 +1,18 @@
 import { REGISTERS, STEP, STEP_WORDS } from './steps.js';
 
+/** Why an instruction cannot run. */
+export interface Problem {
+  readonly kind: 'instruction' | 'register' | 'access';
+  readonly why: string;
+}
+
 /** Collects steps, constants and problems. Jumps get their targets at the end. */
 export class StepList {
   readonly #words: number[] = [];
   readonly #places: number[] = [];
   readonly #constants: number[] = [];
   readonly #known = new Map<string, number>();
-  readonly #problems: string[] = [];
+  readonly #problems: Problem[] = [];
   /** By instruction: its first step. */
   readonly #steps = new Map<number, number>();
   readonly #jumps: { readonly at: number; readonly target: number }[] = [];
@@ -37,9 +43,9 @@ export class StepList {
     this.add(instruction, STEP.call, callee, 0, 0);
   }
 
-  problem(instruction: number, why: string): void {
+  problem(instruction: number, why: string, kind: Problem['kind'] = 'instruction'): void {
     this.add(instruction, STEP.problem, this.#problems.length, 0, 0);
-    this.#problems.push(why);
+    this.#problems.push({ kind, why });
   }
 
   /** A constant of 64 bits, as the register that holds it. */
@@ -60,7 +66,7 @@ export class StepList {
     readonly steps: Int32Array;
     readonly constants: Int32Array;
     readonly places: Int32Array;
-    readonly problems: readonly string[];
+    readonly problems: readonly Problem[];
   } {
     const steps = new Int32Array(this.#words);
     for (const { at, target } of this.#jumps) steps[at + STEP_WORDS - 1] = this.#steps.get(target) as number;

@@ -1,5 +1,6 @@
 import { integerOption, optionsOf, VmError, words } from '@vmarea/core';
 import type { MapDefinition } from '../btf/map-definitions.js';
+import type { Problem } from '../decode/step-list.js';
 import { STEP_WORDS } from '../decode/steps.js';
 import {
   CODE_REGION,
@@ -147,8 +148,8 @@ export class Interpreter {
       callKernel: (isExtern, number) => this.#callKernel(isExtern, number),
       fault: (kind, why, step) => this.#fault(kind, why, step),
       problem: (number, step) => {
-        const why = this.#program.problems[number] ?? '';
-        return this.#fault(why.endsWith('was written to it') ? 'register' : 'instruction', why, step);
+        const { kind, why } = this.#program.problems[number] as Problem;
+        return this.#fault(kind, why, step);
       },
       report: (isWrite, lo, offset, step) => this.#report(isWrite, lo, offset, step),
     };

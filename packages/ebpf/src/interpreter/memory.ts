@@ -121,21 +121,30 @@ export class Memory {
   }
 
   store8(hi: number, lo: number, value: number): void {
-    if (this.isArena(hi, lo)) return (this.mmu as Mmu).store8(this.#hi(hi, lo), this.#lo(lo), false, value);
+    if (this.isArena(hi, lo)) {
+      (this.mmu as Mmu).store8(this.#hi(hi, lo), this.#lo(lo), false, value);
+      return;
+    }
     const at = this.#placeOf(hi, lo, 1, true);
     if (at >= 0) this.#own.setUint8(at, value);
     else this.#data.setUint8(~at, value);
   }
 
   store16(hi: number, lo: number, value: number): void {
-    if (this.isArena(hi, lo)) return (this.mmu as Mmu).store16(this.#hi(hi, lo), this.#lo(lo), false, value);
+    if (this.isArena(hi, lo)) {
+      (this.mmu as Mmu).store16(this.#hi(hi, lo), this.#lo(lo), false, value);
+      return;
+    }
     const at = this.#placeOf(hi, lo, 2, true);
     if (at >= 0) this.#own.setUint16(at, value, true);
     else this.#data.setUint16(~at, value, true);
   }
 
   store32(hi: number, lo: number, value: number): void {
-    if (this.isArena(hi, lo)) return (this.mmu as Mmu).store32(this.#hi(hi, lo), this.#lo(lo), false, value);
+    if (this.isArena(hi, lo)) {
+      (this.mmu as Mmu).store32(this.#hi(hi, lo), this.#lo(lo), false, value);
+      return;
+    }
     const at = this.#placeOf(hi, lo, 4, true);
     if (at >= 0) this.#own.setInt32(at, value, true);
     else this.#data.setInt32(~at, value, true);
@@ -143,7 +152,8 @@ export class Memory {
 
   store64(hi: number, lo: number, valueHi: number, valueLo: number): void {
     if (this.isArena(hi, lo)) {
-      return (this.mmu as Mmu).store64Words(this.#hi(hi, lo), this.#lo(lo), false, valueHi, valueLo);
+      (this.mmu as Mmu).store64Words(this.#hi(hi, lo), this.#lo(lo), false, valueHi, valueLo);
+      return;
     }
     const at = this.#placeOf(hi, lo, 8, true);
     if (at >= 0) {

@@ -1,5 +1,6 @@
 import type { LineTable } from '../btf/line-info.js';
 import type { MapDefinition } from '../btf/map-definitions.js';
+import type { Problem } from '../decode/step-list.js';
 
 /** A function of a linked program. Instructions are counted over all sections. */
 export interface LinkedFunction {
@@ -81,7 +82,7 @@ export interface LinkedProgram {
   /** The instruction of each step. @internal */
   readonly places: Int32Array;
   /** What is wrong with a step that is no instruction. @internal */
-  readonly problems: readonly string[];
+  readonly problems: readonly Problem[];
   /** The instructions, with relocations done, for messages. @internal */
   readonly code: Uint8Array;
   /** Lines of the source, and the texts that they name. @internal */
