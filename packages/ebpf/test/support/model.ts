@@ -7,50 +7,50 @@ const s = (bits: number, x: bigint): bigint => BigInt.asIntN(bits, x);
 const u = (bits: number, x: bigint): bigint => BigInt.asUintN(bits, x);
 
 /** An instruction without control flow and memory: what it makes of the registers. */
-export function step(registers: bigint[], { op, dst = 0, src = 0, off = 0, imm = 0 }: Raw): void {
-  const isWide = (op & 7) === 7;
-  const bits = isWide ? 64 : 32;
-  const x = u(bits, registers[dst] as bigint);
-  const y = u(bits, (op & 8) !== 0 ? (registers[src] as bigint) : BigInt(imm));
-  const set = (value: bigint): void => {
-    registers[dst] = u(bits, value);
-  };
+export function step(registers: bigint[], raw: Raw): void {
+  const { op, dst = 0, src = 0, imm = 0 } = raw;
+  const bits = (op & 7) === 7 ? 64 : 32;
+  const old = registers[dst] as bigint;
+  if (op >> 4 === 13) {
+    const isSwap = bits === 64 || (op & 8) !== 0;
+    registers[dst] = isSwap ? swapped(u(imm, old), imm) : u(imm, old);
+    return;
+  }
+  const operand = u(bits, (op & 8) !== 0 ? (registers[src] as bigint) : BigInt(imm));
+  registers[dst] = u(bits, result(raw, bits, u(bits, old), operand));
+}
+
+function result({ op, off = 0 }: Raw, bits: number, x: bigint, y: bigint): bigint {
   const shift = y & BigInt(bits - 1);
   switch (op & 0xf0) {
     case 0x00:
-      return set(x + y);
+      return x + y;
     case 0x10:
-      return set(x - y);
+      return x - y;
     case 0x20:
-      return set(x * y);
+      return x * y;
     case 0x30:
-      if (y === 0n) return set(0n);
-      return set(off === 1 ? s(bits, x) / s(bits, y) : x / y);
+      if (y === 0n) return 0n;
+      return off === 1 ? s(bits, x) / s(bits, y) : x / y;
     case 0x40:
-      return set(x | y);
+      return x | y;
     case 0x50:
-      return set(x & y);
+      return x & y;
     case 0x60:
-      return set(x << shift);
+      return x << shift;
     case 0x70:
-      return set(x >> shift);
+      return x >> shift;
     case 0x80:
-      return set(-x);
+      return -x;
     case 0x90:
-      if (y === 0n) return set(x);
-      return set(off === 1 ? s(bits, x) % s(bits, y) : x % y);
+      if (y === 0n) return x;
+      return off === 1 ? s(bits, x) % s(bits, y) : x % y;
     case 0xa0:
-      return set(x ^ y);
+      return x ^ y;
     case 0xb0:
-      return set(off === 0 ? y : s(off, y));
+      return off === 0 ? y : s(off, y);
     case 0xc0:
-      return set(s(bits, x) >> shift);
-    case 0xd0: {
-      const value = u(imm, registers[dst] as bigint);
-      const isSwap = isWide || (op & 8) !== 0;
-      registers[dst] = isSwap ? swapped(value, imm) : value;
-      return;
-    }
+      return s(bits, x) >> shift;
     default:
       throw new Error(`no instruction ${op}`);
   }

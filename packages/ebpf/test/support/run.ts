@@ -1,11 +1,23 @@
-import { Interpreter, type InterpreterOptions, link, loadObject, type LinkOptions, type RunResult } from '../../src/index.js';
+import {
+  Interpreter,
+  type InterpreterOptions,
+  type LinkOptions,
+  link,
+  loadObject,
+  type RunResult,
+} from '../../src/index.js';
 import { codeOf, type Raw } from './code.js';
 import { programOf } from './write-elf.js';
 
 /** Runs instructions as the program `main`. */
 export function runCode(
   list: readonly Raw[],
-  options: { link?: LinkOptions; interpreter?: InterpreterOptions; budget?: number; context?: Uint8Array } = {},
+  options: {
+    link?: LinkOptions;
+    interpreter?: InterpreterOptions;
+    budget?: number;
+    context?: Uint8Array;
+  } = {},
 ): RunResult {
   const program = link(loadObject(programOf(codeOf(...list))), options.link);
   const { budget, context } = options;

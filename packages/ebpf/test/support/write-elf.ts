@@ -45,7 +45,8 @@ class Texts {
 export function writeElf(given: readonly WrittenSection[], symbols: readonly WrittenSymbol[]): Uint8Array {
   const texts = new Texts();
   const names = new Texts();
-  const indexOf = (name: string | null): number => (name === null ? 0 : given.findIndex((one) => one.name === name) + 1);
+  const indexOf = (name: string | null): number =>
+    name === null ? 0 : given.findIndex((one) => one.name === name) + 1;
   const symbolTable = new Uint8Array(24 * (symbols.length + 1));
   const symbolView = new DataView(symbolTable.buffer);
   symbols.forEach(({ name, section, value = 0, size = 0, type = 0, binding = 0 }, i) => {
