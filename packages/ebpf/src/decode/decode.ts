@@ -93,7 +93,7 @@ class Decoder {
       list.begin(i);
       this.#addInstruction(i);
     }
-    list.problem(first + count - 1, 'the function has no exit here');
+    list.problem(first + count - 1, { kind: 'instruction', why: 'the function has no exit here' });
     return entry;
   }
 
@@ -112,11 +112,10 @@ class Decoder {
     }
     const never = this.#registers.never[i] as number;
     if (never !== 0) {
-      this.#list.problem(
-        i,
-        `r${31 - Math.clz32(never & -never)} is read, but nothing was written to it`,
-        'register',
-      );
+      this.#list.problem(i, {
+        kind: 'register',
+        why: `r${31 - Math.clz32(never & -never)} is read, but nothing was written to it`,
+      });
       return;
     }
     const perhaps = this.#registers.perhaps[i] as number;

@@ -1,5 +1,6 @@
 import { ALU64, type Instructions, JMP, JMP32, LDIMM64, X } from '../isa/instructions.js';
-import { FRAME_POINTER, problemOf, sizeOf } from '../isa/problem.js';
+import { ATOMIC, FRAME_POINTER, LOAD_ACQUIRE, problemOf, sizeOf } from '../isa/problem.js';
+import type { Problem } from './step-list.js';
 
 /** The bytes of a stack frame (MAX_BPF_STACK). */
 const FRAME_BYTES = 512;
@@ -22,7 +23,7 @@ export interface Surroundings {
  */
 export class Flow {
   readonly #code: Instructions;
-  readonly #problems: (string | null)[];
+  readonly #problems: (Problem | null)[];
   /** By instruction: its function, -1 for none. */
   readonly #functionAt: Int32Array;
   /** By instruction: the function that begins there, -1 for none. */
@@ -43,14 +44,12 @@ export class Flow {
       }
     });
     this.#problems = Array.from({ length: code.count }, (_, i) =>
-      this.#functionAt[i] === -1 || this.isSecond(i)
-        ? null
-        : (problemOf(code, i) ?? this.#problemHere(i, around)),
+      this.#functionAt[i] === -1 || this.isSecond(i) ? null : this.#problemOf(i, around),
     );
   }
 
   /** Why an instruction cannot run; `null` for one that can. */
-  problemAt(i: number): string | null {
+  problemAt(i: number): Problem | null {
     return this.#problems[i] ?? null;
   }
 
@@ -91,6 +90,13 @@ export class Flow {
     if (!isAlways && this.#functionAt[next] === this.#functionAt[i]) visit(next);
   }
 
+  #problemOf(i: number, around: Surroundings): Problem | null {
+    const itself = problemOf(this.#code, i) ?? this.#problemHere(i, around);
+    if (itself !== null) return { kind: 'instruction', why: itself };
+    const frame = this.#problemOfFrame(i);
+    return frame === null ? null : { kind: 'access', why: frame };
+  }
+
   #problemHere(i: number, around: Surroundings): string | null {
     const code = this.#code;
     const opcode = code.opcode(i);
@@ -100,10 +106,7 @@ export class Flow {
       return 'there is a cast of address spaces, but no arena';
     }
     if (opcode === 0x85) return this.#problemOfCall(i, around);
-    if (kind === JMP || kind === JMP32) return this.#problemOfTarget(i);
-    return kind >= 1 && kind <= 3
-      ? this.#problemOfFrame(i, kind === 1 ? code.src(i) : code.dst(i), opcode)
-      : null;
+    return kind === JMP || kind === JMP32 ? this.#problemOfTarget(i) : null;
   }
 
   #problemOfTarget(i: number): string | null {
@@ -124,12 +127,15 @@ export class Flow {
   }
 
   /** What the frame pointer itself is the base of is checked here, once. */
-  #problemOfFrame(i: number, base: number, opcode: number): string | null {
-    const size = sizeOf(opcode);
-    const offset = this.#code.offset(i);
-    // A load-acquire has its base in the source register.
-    const isAcquire = (opcode & 0xe7) === 0xc3 && this.#code.imm(i) === 0x100;
-    if ((isAcquire ? this.#code.src(i) : base) !== FRAME_POINTER) return null;
+  #problemOfFrame(i: number): string | null {
+    const opcode = this.#code.opcode(i);
+    const kind = opcode & 7;
+    if (kind < 1 || kind > 3) return null;
+    // A load-acquire has its base in the source register, as a load.
+    const isAcquire = kind === 3 && (opcode & 0xe0) === ATOMIC && this.#code.imm(i) === LOAD_ACQUIRE;
+    const base = kind === 1 || isAcquire ? this.#code.src(i) : this.#code.dst(i);
+    const [size, offset] = [sizeOf(opcode), this.#code.offset(i)];
+    if (base !== FRAME_POINTER) return null;
     if (offset < -FRAME_BYTES || offset + size > 0)
       return `the access leaves the stack frame of ${FRAME_BYTES} bytes`;
     return offset % size === 0 ? null : 'the access to the stack is not aligned';

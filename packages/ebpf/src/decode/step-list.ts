@@ -43,9 +43,9 @@ export class StepList {
     this.add(instruction, STEP.call, callee, 0, 0);
   }
 
-  problem(instruction: number, why: string, kind: Problem['kind'] = 'instruction'): void {
+  problem(instruction: number, problem: Problem): void {
     this.add(instruction, STEP.problem, this.#problems.length, 0, 0);
-    this.#problems.push({ kind, why });
+    this.#problems.push(problem);
   }
 
   /** A constant of 64 bits, as the register that holds it. */

@@ -240,7 +240,10 @@ export class Memory {
     const frame = offset >> FRAME_SHIFT;
     const inFrame = offset & IN_FRAME;
     if (frame < 0 || frame > this.depth || inFrame + size > FRAME_BYTES) {
-      throw new BadAccess(`${size} bytes at ${inFrame - FRAME_BYTES} of a stack frame`);
+      const distance = offset - (this.depth * (1 << FRAME_SHIFT) + FRAME_BYTES);
+      throw new BadAccess(
+        `${size} bytes at r10 ${distance < 0 ? '-' : '+'} ${Math.abs(distance)} are in no frame`,
+      );
     }
     // As Linux's verifier, which keeps each slot of the stack by itself.
     if ((inFrame & (align - 1)) !== 0) throw new BadAccess('the access to the stack is not aligned');
