@@ -59,11 +59,14 @@ export interface ArenaMachine {
 
 export function arenaMachine(
   name: string,
-  { pages = 100, userVmStart = 1n << 44n, noUserConv = false, megabytes = 16 } = {},
+  { pages = 100, userVmStart = 1n << 44n, noUserConv = false, megabytes = 16, shared = false } = {},
 ): ArenaMachine {
   const { format, linux, invalidations } = (ARCHITECTURES[name] as () => Architecture)();
   const pageSize = 2 ** format.pageShift;
-  const memory = PhysicalMemory.create({ bytes: megabytes << 20 });
+  const bytes = megabytes << 20;
+  const memory = shared
+    ? PhysicalMemory.over(new SharedArrayBuffer(bytes))
+    : PhysicalMemory.create({ bytes });
   const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
   let mmu: Mmu | undefined;
   const kernel = new AddressSpace({
@@ -87,7 +90,7 @@ export function arenaMachine(
       Array.from({ length: count }, (_, i) => mapped.has(first + i)).every((has) => !has);
     let first = at ?? 0;
     if (at === undefined) while (first < pages && !isFree(first)) first++;
-    if (count < 1 || !isFree(first)) return -1;
+    if (count < 1 || !Number.isInteger(first) || !isFree(first)) return -1;
     for (let i = 0; i < count; i++) {
       const frame = frames.allocate();
       memory.bytesAt(BigInt(frame) * BigInt(pageSize), pageSize).fill(0);
