@@ -96,10 +96,13 @@ function place(register: number, offset: number, type: string): string {
 function access(code: Instructions, i: number, opcode: number): string {
   const [kind, bits] = [opcode & 7, sizeOf(opcode) * 8];
   const [dst, src, offset] = [code.dst(i), code.src(i), code.offset(i)];
-  if (kind === LDX)
-    return `r${dst} = ${place(src, offset, `${(opcode & 0xe0) === MEMSX ? 's' : 'u'}${bits}`)}`;
+  const letter = bits === 64 ? 'r' : 'w';
+  if (kind === LDX) {
+    if ((opcode & 0xe0) === MEMSX) return `r${dst} = ${place(src, offset, `s${bits}`)}`;
+    return `${letter}${dst} = ${place(src, offset, `u${bits}`)}`;
+  }
   const at = place(dst, offset, `u${bits}`);
-  return kind === ST ? `${at} = ${number(code.imm(i))}` : `${at} = r${src}`;
+  return kind === ST ? `${at} = ${number(code.imm(i))}` : `${at} = ${letter}${src}`;
 }
 
 function atomic(code: Instructions, i: number, opcode: number): string {

@@ -24,7 +24,7 @@ const TEXTS: readonly [text: string, ...code: Raw[]][] = [
   ['r2 = 0x123456789abcdef0 ll', ...wide(2, 0x1234_5678_9abc_def0n)],
   ['r1 = *(u64 *)(r10 - 0x8)', { op: 0x79, dst: 1, src: 10, off: -8 }],
   ['r1 = *(s8 *)(r2 + 0x0)', { op: 0x91, dst: 1, src: 2 }],
-  ['*(u16 *)(r1 + 0x4) = r2', { op: 0x6b, dst: 1, src: 2, off: 4 }],
+  ['*(u16 *)(r1 + 0x4) = w2', { op: 0x6b, dst: 1, src: 2, off: 4 }],
   ['*(u32 *)(r1 - 0x4) = 0x5', { op: 0x62, dst: 1, off: -4, imm: 5 }],
   ['lock *(u64 *)(r1 + 0x0) += r2', { op: 0xdb, dst: 1, src: 2 }],
   ['r2 = atomic_fetch_or((u64 *)(r1 + 0x0), r2)', { op: 0xdb, dst: 1, src: 2, imm: 0x41 }],
@@ -52,14 +52,16 @@ const { error } = spawnSync('llvm-objdump-19', ['--version']);
 describe(`the committed objects read as llvm-objdump 19 reads them${error === undefined ? '' : ' (skipped: llvm-objdump-19 is missing)'}`, () => {
   test.skipIf(error !== undefined).each(OBJECTS)('%s.bpf.o', (name) => {
     const path = fileURLToPath(new URL(`../../programs/${name}.bpf.o`, import.meta.url));
-    const { stdout } = spawnSync('llvm-objdump-19', ['-d', '--no-show-raw-insn', path], { encoding: 'utf8' });
+    const { stdout } = spawnSync('llvm-objdump-19', ['-d', '--mcpu=v4', '--no-show-raw-insn', path], {
+      encoding: 'utf8',
+    });
     const expected = new Map<string, string>();
     let section = '';
     for (const line of stdout.split('\n')) {
       section = /^Disassembly of section (.*):$/.exec(line)?.[1] ?? section;
       const [, at, text] = /^\s+(\d+):\s+(.*)$/.exec(line) ?? [];
       // What a jump or a call goes to is the reader's addition.
-      if (text !== undefined) expected.set(`${section} ${at}`, text.replace(/ <.*>$/, ''));
+      if (text !== undefined) expected.set(`${section} ${at}`, text.replace(/ <[^<>]*>$/, ''));
     }
     const found = new Map<string, string>();
     for (const { name: home, bytes } of loadObject(objectBytes(name)).code) {
@@ -69,7 +71,7 @@ describe(`the committed objects read as llvm-objdump 19 reads them${error === un
         if (code.opcode(i) === 0x18) i++;
       }
     }
-    expect(found.size).toBeGreaterThan(10);
+    expect(found.size).toBeGreaterThan(5);
     expect([...found].sort()).toEqual([...expected].sort());
   });
 });

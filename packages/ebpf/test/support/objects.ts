@@ -21,6 +21,7 @@ export const OBJECTS = [
   'list',
   'loops',
   'spin',
+  'tags',
 ] as const;
 
 export function objectBytes(name: string): Uint8Array {
