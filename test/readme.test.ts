@@ -57,6 +57,11 @@ const examples = [
     file: './examples/mmu-sanitizer.ts',
     run: () => import('./examples/mmu-sanitizer.js'),
   },
+  {
+    readme: '../packages/ebpf/README.md',
+    file: './examples/ebpf.ts',
+    run: () => import('./examples/ebpf.js'),
+  },
 ];
 
 describe.each(examples)('the example $file in $readme', ({ readme, file, run }) => {
