@@ -25,7 +25,7 @@ export interface BtfType {
 }
 
 // Kinds: include/uapi/linux/btf.h.
-export const BTF_PTR = 2;
+const BTF_PTR = 2;
 const BTF_ARRAY = 3;
 const BTF_STRUCT = 4;
 const BTF_UNION = 5;

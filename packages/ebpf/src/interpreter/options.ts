@@ -20,7 +20,7 @@ export interface InterpreterOptions {
 }
 
 /** A kernel function with what is done to its arguments; `arenaArguments` is `null` where nothing is. */
-export interface CheckedFunction {
+interface CheckedFunction {
   readonly call: KernelFunction;
   readonly arenaArguments: readonly ArenaArgument[] | null;
 }

@@ -44,7 +44,7 @@ export class ProgramFault extends Error {
 }
 
 /** A place in one or two lines. */
-export function placeText({ function: name, section, pc, instruction, source }: ProgramPlace): string {
+function placeText({ function: name, section, pc, instruction, source }: ProgramPlace): string {
   const line = source === null ? '' : `\n  ${source.file}:${source.line}: ${source.text.trim()}`;
   return `at instruction ${pc} of section ${section}, in ${name}: ${instruction}${line}`;
 }

@@ -9,7 +9,7 @@ export function sizeOf(opcode: number): number {
 }
 
 // Modes of loads and stores (RFC 9669, section 5).
-export const MEM = 0x60;
+const MEM = 0x60;
 export const MEMSX = 0x80;
 export const ATOMIC = 0xc0;
 

@@ -19,8 +19,8 @@ const R_BPF_64_32 = 10;
 
 const CALL = 0x85;
 /** What the source register of a call says: a subprogram, or a function of the kernel. */
-export const PSEUDO_CALL = 1;
-export const PSEUDO_KFUNC_CALL = 2;
+const PSEUDO_CALL = 1;
+const PSEUDO_KFUNC_CALL = 2;
 
 /** An address in two words, signed. */
 interface Address {

@@ -2,7 +2,6 @@ import type { Raw } from './code.js';
 
 // A model of the ISA on bigints, written from RFC 9669. It shares no code with the interpreter.
 
-const u64 = (x: bigint): bigint => BigInt.asUintN(64, x);
 const s = (bits: number, x: bigint): bigint => BigInt.asIntN(bits, x);
 const u = (bits: number, x: bigint): bigint => BigInt.asUintN(bits, x);
 
@@ -97,5 +96,3 @@ export function atomic(imm: number, old: bigint, value: bigint, r0: bigint, bits
   };
   return u(bits, made[imm & 0xf0] as bigint);
 }
-
-export const extend = (bits: number, value: bigint): bigint => u64(s(bits, value));
