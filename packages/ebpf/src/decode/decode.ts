@@ -26,8 +26,8 @@ export interface Decoded<F extends AnalysedFunction> {
 }
 
 const FRAME_BYTES = 512;
-/** What a subprogram finds unwritten: r0, and r6 to r9. */
-const NOT_OF_SUBPROGRAMS = 0b11_1100_0001;
+/** What every function finds unwritten: r0, and r6 to r9. */
+const NO_ARGUMENTS = 0b11_1100_0001;
 
 /** Turns instructions into steps: what an interpreter needs of each, in four words. */
 export function decode<F extends AnalysedFunction>({
@@ -84,10 +84,10 @@ class Decoder {
   }
 
   /** Decodes a function. Returns its first step. */
-  add({ first, count, isProgram }: AnalysedFunction): number {
+  add({ first, count }: AnalysedFunction): number {
     const list = this.#list;
     const entry = list.at;
-    if (this.#registers.isDoubtful && !isProgram) list.add(first, STEP.poison, NOT_OF_SUBPROGRAMS, 0, 0);
+    if (this.#registers.isDoubtful) list.add(first, STEP.poison, NO_ARGUMENTS, 0, 0);
     for (let i = first; i < first + count; i++) {
       if (this.#flow.isSecond(i)) continue;
       list.begin(i);

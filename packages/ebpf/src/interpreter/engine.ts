@@ -726,7 +726,7 @@ export class Engine {
     if (error instanceof BadAccess) throw this.#host.fault('access', error.message, pc);
     const [steps, r] = [this.#steps, this.registers];
     const step = steps[pc] as number;
-    const isAccess = (step >= 0x40 && step <= 0x60 && (step & 8) === 0) || step === 0x60;
+    const isAccess = step >= 0x40 && step <= 0x60 && (step & 8) === 0;
     if (!isAccess || !(error instanceof MmuFault) || error !== this.#memory.mmu?.fault) throw error;
     const [a, b, offset] = [steps[pc + 1] as number, steps[pc + 2] as number, steps[pc + 3] as number];
     let [isWrite, result, base] = [step >= 0x50, step < 0x50 ? a : -1, step < 0x50 ? b : a];

@@ -1,15 +1,7 @@
 import { integerOption, optionsOf, VmError, words } from '@vmarea/core';
-import type { MapDefinition } from '../btf/map-definitions.js';
 import type { Problem } from '../decode/step-list.js';
 import { STEP_WORDS } from '../decode/steps.js';
-import {
-  CODE_REGION,
-  CONTEXT_REGION,
-  HANDLE_BYTES,
-  MAP_REGION,
-  REGION_START,
-  regionWord,
-} from '../link/addresses.js';
+import { CODE_REGION, CONTEXT_REGION, HANDLE_BYTES, REGION_START, regionWord } from '../link/addresses.js';
 import type { LinkedFunction, LinkedProgram } from '../link/linked-program.js';
 import { Engine } from './engine.js';
 import { type ArenaArgument, KernelCall } from './kernel-call.js';
@@ -82,7 +74,7 @@ export class Interpreter {
     const userHi = words(program.userVmStart ?? 0n).hi | 0;
     const { steps, constants } = program;
     this.#engine = new Engine(steps, constants, this.#memory, this.#hostOf(), userHi, checked.loops);
-    this.#call = new KernelCall(this.#memory, (hi, lo) => this.#invoke(hi, lo));
+    this.#call = new KernelCall(this.#memory, program.maps, (hi, lo) => this.#invoke(hi, lo));
   }
 
   /**
@@ -118,19 +110,6 @@ export class Interpreter {
       this.#isRunning = false;
       context?.set(memory.contextBytes());
     }
-  }
-
-  /**
-   * The map that an argument of a kernel function points to.
-   *
-   * @param hi - bits 63..32 of the argument.
-   * @param lo - bits 31..0.
-   * @returns `null` for another pointer.
-   */
-  mapAt(hi: number, lo: number): MapDefinition | null {
-    const offset = (lo >>> 0) - REGION_START;
-    if ((hi | 0) !== regionWord(MAP_REGION) || offset % HANDLE_BYTES !== 0) return null;
-    return this.#program.maps[offset / HANDLE_BYTES] ?? null;
   }
 
   #functionOf(name: string): LinkedFunction {

@@ -1,4 +1,6 @@
 import { VmError } from '@vmarea/core';
+import type { MapDefinition } from '../btf/map-definitions.js';
+import { HANDLE_BYTES, MAP_REGION, REGION_START, regionWord } from '../link/addresses.js';
 import type { Memory } from './memory.js';
 
 /** How an argument of a kernel function is turned from an arena pointer into a kernel address; `null` for one that is left alone. */
@@ -38,11 +40,13 @@ export class KernelCall {
   lo = 0;
   hi = 0;
   readonly #memory: Memory;
+  readonly #maps: readonly MapDefinition[];
   readonly #invoke: Invoke;
 
   /** @internal */
-  constructor(memory: Memory, invoke: Invoke) {
+  constructor(memory: Memory, maps: readonly MapDefinition[], invoke: Invoke) {
     this.#memory = memory;
+    this.#maps = maps;
     this.#invoke = invoke;
   }
 
@@ -74,13 +78,30 @@ export class KernelCall {
    * @throws VmError `EINVAL` for another index or number of bytes; ProgramFault, `access`, for a pointer to something else.
    */
   bytesAt(index: number, bytes: number, isWrite = false): Uint8Array {
-    if (!Number.isInteger(index) || index < 0 || index > 4) {
-      throw new VmError('EINVAL', `there is no argument ${String(index)}, expected 0 to 4`);
-    }
+    requireArgument(index);
     if (!Number.isInteger(bytes) || bytes < 0) {
       throw new VmError('EINVAL', `the number of bytes is ${String(bytes)}`);
     }
     const { args } = this;
     return this.#memory.bytesAt(args[index * 2 + 1] as number, args[index * 2] as number, bytes, isWrite);
   }
+
+  /**
+   * The map that an argument points to.
+   *
+   * @param index - of the argument, 0 to 4.
+   * @returns `null` for another pointer.
+   * @throws VmError `EINVAL` for another index.
+   */
+  mapAt(index: number): MapDefinition | null {
+    requireArgument(index);
+    const offset = ((this.args[index * 2] as number) >>> 0) - REGION_START;
+    if (this.args[index * 2 + 1] !== regionWord(MAP_REGION)) return null;
+    return this.#maps[offset / HANDLE_BYTES] ?? null;
+  }
+}
+
+function requireArgument(index: number): void {
+  if (Number.isInteger(index) && index >= 0 && index <= 4) return;
+  throw new VmError('EINVAL', `there is no argument ${String(index)}, expected 0 to 4`);
 }

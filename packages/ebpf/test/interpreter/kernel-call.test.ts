@@ -7,13 +7,13 @@ import { faultOf, runCode } from '../support/run.js';
 import { programOf, writeElf } from '../support/write-elf.js';
 
 /** A program that calls the kfunc `f` with r1 to r5 as the code leaves them. */
-function callingKfunc(code: readonly Raw[]): Uint8Array {
+function callingKfunc(code: readonly Raw[], binding = 1): Uint8Array {
   const bytes = codeOf(...code, { op: 0x85, src: 1, imm: -1 }, EXIT);
   return writeElf(
     [{ name: 'syscall', bytes, flags: 6, relocations: [{ offset: code.length * 8, type: 10, symbol: 'f' }] }],
     [
       { name: 'main', section: 'syscall', size: bytes.length, type: 2, binding: 1 },
-      { name: 'f', section: null, binding: 1 },
+      { name: 'f', section: null, binding },
     ],
   );
 }
@@ -44,6 +44,17 @@ describe('a kernel function', () => {
     };
     expect(new Interpreter(program, { kfuncs: { f } }).run('main').value).toBe(0xffff_fffe_8000_0001n);
     expect(all).toEqual([0x1_0000_0000n, 0x1111_0000_2000n, 2n ** 64n - 1n, 0n, 0x1234_5678_9abc_def0n]);
+  });
+
+  test('that is weak and missing ends the run when it is called', () => {
+    const strong = callingKfunc(fiveArguments);
+    const weak = callingKfunc(fiveArguments, 2);
+    expect(() => link(loadObject(strong))).toThrow(
+      'EINVAL: the object needs f, which the kernel does not have',
+    );
+    expect(faultOf(() => new Interpreter(link(loadObject(weak))).run('main'))).toBe(
+      'instruction: the kernel has no function f',
+    );
   });
 
   test('returns 0 when it sets nothing', () => {
@@ -170,13 +181,16 @@ describe('a kernel function', () => {
     const { port } = arenaMachine('x86-64', { pages: 4 });
     const program = link(loadObject(objectBytes('tags')), { arena: port, kfuncs: ['vm_look'] });
     const found: unknown[] = [];
-    const interpreter: Interpreter = new Interpreter(program, {
+    const interpreter = new Interpreter(program, {
       arena: port,
       kfuncs: { vm_look: () => {} },
       helpers: {
         1: (call) => {
-          const [lo, hi] = [call.args[0] as number, call.args[1] as number];
-          found.push(interpreter.mapAt(hi, lo)?.name, interpreter.mapAt(hi, lo + 1), interpreter.mapAt(0, 0));
+          found.push(call.mapAt(0)?.name);
+          call.args[0] = (call.args[0] as number) + 1;
+          found.push(call.mapAt(0));
+          call.args.fill(0);
+          found.push(call.mapAt(0));
         },
       },
     });
