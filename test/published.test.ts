@@ -7,9 +7,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const HOME = 'https://github.com/vmarea/vmarea';
 const packages = published(root).map((one) => [one.name, one] as const);
 
-test('nine packages are published', () => {
+test('ten packages are published', () => {
   expect(packages.map(([name]) => name).sort()).toEqual(
-    ['arena', 'arm64', 'bench', 'conformance', 'core', 'mmu', 'riscv64', 'x86-64', 'x86-64-la57'].map(
+    ['arena', 'arm64', 'bench', 'conformance', 'core', 'ebpf', 'mmu', 'riscv64', 'x86-64', 'x86-64-la57'].map(
       (name) => `@vmarea/${name}`,
     ),
   );

@@ -62,6 +62,11 @@ const examples = [
     file: './examples/arena.ts',
     run: () => import('./examples/arena.js'),
   },
+  {
+    readme: '../packages/ebpf/README.md',
+    file: './examples/ebpf.ts',
+    run: () => import('./examples/ebpf.js'),
+  },
 ];
 
 describe.each(examples)('the example $file in $readme', ({ readme, file, run }) => {

@@ -63,6 +63,17 @@ const arenaParts = {
   user: { all: ['kernel', 'slots'] },
 };
 
+/** What the parts of `packages/ebpf` may import of each other. The linker decodes, so that a linked program is ready to run. */
+const ebpfParts = {
+  elf: { all: [] },
+  btf: { all: ['elf'] },
+  object: { all: ['btf', 'elf'] },
+  isa: { all: [] },
+  decode: { all: ['isa'] },
+  link: { all: ['decode', 'isa', 'btf'], types: ['object'] },
+  interpreter: { all: ['link', 'decode', 'isa', 'btf'] },
+};
+
 /** At most this many cycles are printed, because one wrong import may close dozens. */
 const CYCLES_SHOWN = 5;
 
@@ -100,6 +111,7 @@ const forbidden = [
   ...between(`${core}vmap/`, vmapParts),
   ...between('^packages/mmu/src/', mmuParts),
   ...between('^packages/arena/src/', arenaParts),
+  ...between('^packages/ebpf/src/', ebpfParts),
   {
     name: 'a part of vmap may not import its face',
     from: { path: `${core}vmap/[^/]+/` },

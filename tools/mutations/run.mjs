@@ -4,6 +4,7 @@
 //   node tools/mutations/run.mjs engine flush    those whose rule contains a word
 //   node tools/mutations/run.mjs arm64           those of another list in this folder
 //   node tools/mutations/run.mjs vmap            those of the vmap API
+//   node tools/mutations/run.mjs ebpf            those of BPF objects and their interpreter
 //   node tools/mutations/run.mjs sanitizer       those of the sanitizer for flushes
 //   node tools/mutations/run.mjs threads         those of the room of threads; `npm test` plants them, too
 //   node tools/mutations/run.mjs conformance     those that the conformance suite alone must notice

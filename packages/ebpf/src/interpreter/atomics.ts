@@ -1,0 +1,159 @@
+import type { AtomicOperation, Mmu } from '@vmarea/mmu';
+import { LOAD_ACQUIRE, STORE_RELEASE } from '../isa/problem.js';
+import { BadAccess, type Memory } from './memory.js';
+
+const COMPARE_EXCHANGE = 0xf1;
+const FETCH = 1;
+
+/** By the code of the ISA without its bit for `fetch`. */
+const OPERATIONS: Readonly<Record<number, AtomicOperation>> = {
+  0: 'add',
+  64: 'or',
+  80: 'and',
+  160: 'xor',
+  224: 'exchange',
+};
+
+/**
+ * Atomic instructions (RFC 9669, section 5.3), on registers in words. They are real atomics, of JavaScript or of the processor: those of 64
+ * bits make bigints.
+ */
+export class AtomicSteps {
+  readonly #memory: Memory;
+  readonly #registers: Int32Array;
+  /** An atomic change of it orders the accesses before and after: loads and stores of 8 and 16 bits have no atomic form. */
+  readonly #fence: Int32Array;
+
+  constructor(memory: Memory, registers: Int32Array) {
+    this.#memory = memory;
+    this.#registers = registers;
+    this.#fence = new Int32Array(
+      typeof SharedArrayBuffer === 'undefined' ? new ArrayBuffer(4) : new SharedArrayBuffer(4),
+    );
+  }
+
+  /**
+   * Runs one.
+   *
+   * @param dst - number of the destination register, and `src` of the source.
+   * @param operation - the immediate.
+   * @param size - bytes of the access.
+   * @param offset - of the address.
+   */
+  run(dst: number, src: number, operation: number, size: number, offset: number): void {
+    const r = this.#registers;
+    const base = (operation === LOAD_ACQUIRE ? src : dst) * 2;
+    const lo = ((r[base] as number) + offset) | 0;
+    const hi = ((r[base + 1] as number) + (offset >> 31) + (lo >>> 0 < offset >>> 0 ? 1 : 0)) | 0;
+    if (operation === LOAD_ACQUIRE) this.#loadAcquire(dst * 2, hi, lo, size);
+    else if (operation === STORE_RELEASE) this.#storeRelease(src * 2, hi, lo, size);
+    else if (size === 4) this.#change32(operation, src * 2, hi, lo);
+    else this.#change64(operation, src * 2, hi, lo);
+  }
+
+  #loadAcquire(dst: number, hi: number, lo: number, size: number): void {
+    const [r, memory] = [this.#registers, this.#memory];
+    this.#requireAligned(lo, size);
+    const low =
+      size === 8
+        ? memory.load64(hi, lo)
+        : size === 4
+          ? memory.load32(hi, lo)
+          : size === 2
+            ? memory.load16(hi, lo)
+            : memory.load8(hi, lo);
+    Atomics.add(this.#fence, 0, 1);
+    r[dst] = low;
+    r[dst + 1] = size === 8 ? memory.high : 0;
+  }
+
+  #storeRelease(src: number, hi: number, lo: number, size: number): void {
+    const [r, memory] = [this.#registers, this.#memory];
+    this.#requireAligned(lo, size);
+    Atomics.add(this.#fence, 0, 1);
+    const value = r[src] as number;
+    if (size === 8) memory.store64(hi, lo, r[src + 1] as number, value);
+    else if (size === 4) memory.store32(hi, lo, value);
+    else if (size === 2) memory.store16(hi, lo, value);
+    else memory.store8(hi, lo, value);
+  }
+
+  #change32(operation: number, src: number, hi: number, lo: number): void {
+    const [r, memory] = [this.#registers, this.#memory];
+    this.#requireAligned(lo, 4);
+    const value = r[src] as number;
+    const isArena = memory.isArena(hi, lo);
+    let old: number;
+    if (operation === COMPARE_EXCHANGE) {
+      const expected = r[0] as number;
+      old = isArena
+        ? (memory.mmu as Mmu).compareExchange32(
+            memory.kernelHi(hi, lo),
+            memory.kernelLo(lo),
+            false,
+            expected,
+            value,
+          )
+        : Atomics.compareExchange(memory.wordsAt(hi, lo, 4), 0, expected, value);
+    } else {
+      const name = OPERATIONS[operation & ~FETCH] as AtomicOperation;
+      old = isArena
+        ? (memory.mmu as Mmu).atomic32(name, memory.kernelHi(hi, lo), memory.kernelLo(lo), false, value)
+        : Atomics[name](memory.wordsAt(hi, lo, 4), 0, value);
+    }
+    const result = resultRegister(operation, -1, src);
+    if (result < 0) return;
+    r[result] = old;
+    r[result + 1] = 0;
+  }
+
+  #change64(operation: number, src: number, hi: number, lo: number): void {
+    const [r, memory] = [this.#registers, this.#memory];
+    this.#requireAligned(lo, 8);
+    const value = joined(r, src);
+    const isArena = memory.isArena(hi, lo);
+    let old: bigint;
+    if (operation === COMPARE_EXCHANGE) {
+      const expected = joined(r, 0);
+      old = isArena
+        ? (memory.mmu as Mmu).compareExchange64(
+            memory.kernelHi(hi, lo),
+            memory.kernelLo(lo),
+            false,
+            expected,
+            value,
+          )
+        : Atomics.compareExchange(quadOf(memory.wordsAt(hi, lo, 8)), 0, expected, value);
+    } else {
+      const name = OPERATIONS[operation & ~FETCH] as AtomicOperation;
+      old = isArena
+        ? (memory.mmu as Mmu).atomic64(name, memory.kernelHi(hi, lo), memory.kernelLo(lo), false, value)
+        : Atomics[name](quadOf(memory.wordsAt(hi, lo, 8)), 0, value);
+    }
+    const result = resultRegister(operation, -1, src);
+    if (result < 0) return;
+    r[result] = Number(BigInt.asIntN(32, old));
+    r[result + 1] = Number(BigInt.asIntN(32, old >> 32n));
+  }
+
+  /** Bases of buffers are multiples of 8, and so is the kernel's window: the lower word alone decides. */
+  #requireAligned(lo: number, size: number): void {
+    if ((lo & (size - 1)) !== 0) throw new BadAccess(`an atomic access of ${size} bytes is not aligned`);
+  }
+}
+
+/** The words of the register that gets what was read; -1 for none. Registers are given by their words, too. */
+export function resultRegister(operation: number, dst: number, src: number): number {
+  if (operation === LOAD_ACQUIRE) return dst;
+  if (operation === STORE_RELEASE) return -1;
+  if (operation === COMPARE_EXCHANGE) return 0;
+  return (operation & FETCH) !== 0 ? src : -1;
+}
+
+function joined(registers: Int32Array, at: number): bigint {
+  return (BigInt(registers[at + 1] as number) << 32n) | BigInt((registers[at] as number) >>> 0);
+}
+
+function quadOf(words: Int32Array): BigInt64Array {
+  return new BigInt64Array(words.buffer, words.byteOffset, 1);
+}

@@ -1,0 +1,28 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { PhysicalMemory } from '@vmarea/core';
+import { Mmu } from '@vmarea/mmu';
+import { Interpreter, type LinkedProgram } from '../../src/index.js';
+import { ARCHITECTURES } from '../support/arena-machine.js';
+import { context } from '../support/objects.js';
+
+/** What a thread is told. */
+export interface Told {
+  readonly program: LinkedProgram;
+  readonly architecture: string;
+  readonly ram: SharedArrayBuffer;
+  readonly root: bigint;
+  readonly kernVmStart: bigint;
+  readonly run: string;
+  readonly rounds: number;
+}
+
+const { program, architecture, ram, root, kernVmStart, run, rounds } = workerData as Told;
+const { format, invalidations } = (ARCHITECTURES[architecture] as (typeof ARCHITECTURES)[string])();
+const memory = PhysicalMemory.over(ram);
+const mmu = new Mmu({ memory, invalidations, tables: { format, root, controls: format.controls } });
+const arena = {
+  ...{ mmu, kernVmStart, userVmStart: program.userVmStart as bigint },
+  ...{ pages: program.arenaPages, pageSize: program.arenaPageSize },
+};
+const { instructions } = new Interpreter(program, { arena }).run(run, { context: context(rounds) });
+parentPort?.postMessage(instructions);
