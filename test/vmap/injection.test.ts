@@ -3,6 +3,7 @@ import {
   type AddressSpace,
   type AddressWindow,
   type FrameAllocator,
+  type Region,
   VM_ALLOW_HUGE_VMAP,
   VM_IOREMAP,
   VM_MAP,
