@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { AddressSpace } from '@vmarea/core';
+import { AddressSpace, Process } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
 import { VmArea } from '../packages/core/src/vmap/areas/vm-area.js';
 import { LazyArea } from '../packages/core/src/vmap/lazy/lazy-area.js';
@@ -20,6 +20,7 @@ describe('docs/api.md', () => {
   test.each([
     ['AddressSpace', AddressSpace.prototype],
     ['VmArea', VmArea.prototype],
+    ['Process', Process.prototype],
   ])('has every member of %s', (_, prototype) => {
     const missing = membersOf(prototype).filter((name) => !new RegExp(`\`${name}[(\`]`).test(api));
     expect(missing).toEqual([]);
@@ -32,7 +33,7 @@ describe('docs/api.md', () => {
   });
 
   test('names only calls that exist', () => {
-    const known = new Set([AddressSpace, VmArea].flatMap(({ prototype }) => membersOf(prototype)));
+    const known = new Set([AddressSpace, VmArea, Process].flatMap(({ prototype }) => membersOf(prototype)));
     const named = [...api.matchAll(/^\| `([a-zA-Z]+)\(/gm)].map(([, name]) => name as string);
     expect(named.length).toBeGreaterThan(50);
     expect(named.filter((name) => !known.has(name))).toEqual([]);

@@ -22,8 +22,8 @@ function upperHalf({ memory, format }: Machine, { table }: AddressSpace | Proces
 
 /** What a processor translates with while a process runs. */
 function mmuOf({ memory, kernel, format, userFormat }: Machine, process: Process): Mmu {
-  const own = { format: userFormat, root: process.table.root };
-  const tables = userFormat === format ? own : [own, { format, root: kernel.table.root }];
+  const own = { format: userFormat, root: process.table.root, controls: {} };
+  const tables = userFormat === format ? own : [own, { format, root: kernel.table.root, controls: {} }];
   return new Mmu({ memory, tables, asid: process.asid });
 }
 

@@ -76,7 +76,8 @@ describe.each(NAMES)('a process on %s', (name) => {
     const at = processes.map((one) =>
       one.mmap({ length: 4n * page, shared: true, object, operations: { fault }, ...RW }),
     );
-    processes.forEach((one, i) => expect(one.handleFault((at[i] as bigint) + page, 'write')).toBe('mapped'));
+    for (const [i, one] of processes.entries())
+      expect(one.handleFault((at[i] as bigint) + page, 'write')).toBe('mapped');
     expect(object.regions).toHaveLength(2);
     flushes.length = 0;
     expect(object.zapRange(1, 1)).toBe(2);

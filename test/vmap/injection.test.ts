@@ -2,19 +2,17 @@ import { createHash } from 'node:crypto';
 import {
   type AddressSpace,
   type AddressWindow,
-  FrameAllocator,
-  PageTable,
-  PhysicalMemory,
+  type FrameAllocator,
+  type Region,
   VM_ALLOW_HUGE_VMAP,
   VM_IOREMAP,
   VM_MAP,
   VM_MAP_PUT_PAGES,
   VM_SPARSE,
-  wasmLoops,
 } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
-import { framesFrom, type KernelOptions, kernelOf } from './support/kernel.js';
+import { framesFrom, type KernelOptions, kernelOf, regionOf } from './support/kernel.js';
 
 /** The base of a direct map beside the window, by configuration. */
 const DIRECT: Readonly<Record<string, bigint>> = {
@@ -37,18 +35,14 @@ function scatteredMemory(kernel: AddressSpace, ram: FrameAllocator, pageBytes: n
   return memories;
 }
 
-/** The tables of a user, and a range of two pages that needs two PTE tables. */
-function userOf({ format, linux, pageBytes }: ReturnType<typeof kernelOf>) {
-  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 64 * pageBytes });
-  const userFrames = new FrameAllocator(memory, { pageShift: format.pageShift });
-  const table = new PageTable({ format, memory, frames: userFrames });
-  const border = linux.window.start + BigInt(2 ** Math.max(...linux.leaves.vmalloc));
-  const range = { start: border - BigInt(pageBytes), end: border + BigInt(pageBytes) };
-  return { userFrames, user: { table, ...range, protection: linux.protections.PAGE_KERNEL } };
+/** A region of two pages that needs two PTE tables. */
+function userOf(name: string, { kernel, linux, pageBytes }: ReturnType<typeof kernelOf>) {
+  const border = 1n << BigInt(Math.max(...linux.leaves.vmalloc) + 1);
+  return regionOf(kernel, name, 2 * pageBytes, border - BigInt(pageBytes));
 }
 
 /** A kernel with some areas, and what the calls below work on. */
-function setUp(name: string, options: KernelOptions = {}) {
+function setUp(name: string, options: KernelOptions = {}, isForUser = false) {
   const directMap = { base: DIRECT[name] as bigint };
   const made = kernelOf(name, { tablePages: 512, ramFrames: 2 ** 13, directMap, ...options });
   const { kernel, ram, linux, pageBytes } = made;
@@ -88,7 +82,8 @@ function setUp(name: string, options: KernelOptions = {}) {
     kernel.vfree(kernel.vmalloc(1));
   }
   const memories = { buffer, scattered, reset, shared, plain, closed };
-  return { ...made, ...userOf(made), ...memories, sparse, block, lazy, given, huge, device, pages };
+  const user = isForUser ? userOf(name, made) : null;
+  return { ...made, user, ...memories, sparse, block, lazy, given, huge, device, pages };
 }
 
 type World = ReturnType<typeof setUp>;
@@ -146,7 +141,7 @@ const CALLS: Readonly<Record<string, (world: World) => unknown>> = {
     ),
   ioremapProt: ({ kernel, linux, pageBytes }) =>
     kernel.ioremapProt(0x40_0000_0000n + BigInt(pageBytes), 2 ** 26, linux.protections.IOREMAP_WC),
-  remapVmallocRange: ({ kernel, user, shared }) => kernel.remapVmallocRange(user, shared),
+  remapVmallocRange: ({ kernel, user, shared }) => kernel.remapVmallocRange(user?.region as Region, shared),
   'vmap of several pieces': ({ kernel, pages }) =>
     kernel.vmap([...framesFrom(2 * pages, pages), ...framesFrom(4 * pages, 128), 3, 9], VM_MAP),
   'setMemoryRo of scattered memory': ({ kernel, scattered }) => kernel.setMemoryRo(scattered, 2),
@@ -162,6 +157,9 @@ const CALLS: Readonly<Record<string, (world: World) => unknown>> = {
 /** The options of calls that need other than the usual ones. */
 const OPTIONS: Readonly<Record<string, KernelOptions>> = { 'vmap of several pieces': { release: '2026' } };
 
+/** The calls that need a process. Its kernel has tables that it makes in advance. */
+const isUser = (call: string) => call.startsWith('remap');
+
 /** The calls that arm64 refuses. */
 const isRefused = (name: string, call: string) => name.startsWith('arm64') && call.endsWith(' in a leaf');
 
@@ -172,11 +170,11 @@ function drain(allocator: FrameAllocator, left: number): void {
 }
 
 /** Everything that a refused call must leave alone. */
-function stateOf({ kernel, memory, frames, ram, lazy, user, userFrames }: World): string {
+function stateOf({ kernel, memory, frames, ram, lazy, user }: World): string {
   const hash = createHash('sha256');
-  for (const { state } of [frames, ram, userFrames]) hash.update(new Uint8Array(state));
+  for (const { state } of [frames, ram]) hash.update(new Uint8Array(state));
   const show = (_: string, value: unknown) => (typeof value === 'bigint' ? String(value) : value);
-  const leaves = [[...kernel.table.leaves()], [...user.table.leaves()]];
+  const leaves = [[...kernel.table.leaves()], [...(user?.user.table.leaves() ?? [])]];
   hash.update(JSON.stringify([leaves, kernel.vmallocinfo(), lazy.stats, kernel.stats()], show));
   hash.update(memory.bytesAt(kernel.table.root, 4096));
   return hash.digest('hex');
@@ -186,12 +184,11 @@ describe.each(Object.keys(DIRECT))('with too few frames on %s', (name) => {
   for (const call of Object.keys(CALLS)) {
     test(`${call} is all or nothing, however many frames are free`, () => {
       const run = CALLS[call] as (world: World) => unknown;
-      const all = call.startsWith('remap') ? (['user'] as const) : (['tables', 'ram'] as const);
-      for (const scarce of all) {
+      for (const scarce of ['tables', 'ram'] as const) {
         for (let left = 0; ; left++) {
-          const world = setUp(name, OPTIONS[call]);
-          const { frames, ram, userFrames } = world;
-          drain({ tables: frames, ram, user: userFrames }[scarce], left);
+          const world = setUp(name, OPTIONS[call], isUser(call));
+          const { frames, ram } = world;
+          drain({ tables: frames, ram }[scarce], left);
           const before = stateOf(world);
           const code = codeOf(() => run(world));
           if (code === 'none') break;
@@ -208,9 +205,8 @@ describe.each(Object.keys(DIRECT))('with too few frames on %s', (name) => {
 
 test('every call that takes tables is refused at least once', () => {
   const never = Object.keys(CALLS).filter((call) => {
-    const world = setUp('x86-64', OPTIONS[call]);
+    const world = setUp('x86-64', OPTIONS[call], isUser(call));
     drain(world.frames, 0);
-    drain(world.userFrames, 0);
     return codeOf(() => (CALLS[call] as (world: World) => unknown)(world)) === 'none';
   });
   expect(never).toEqual([]);

@@ -3,7 +3,6 @@ import {
   type AddressSpaceOptions,
   dumpTables,
   FrameAllocator,
-  PageTable,
   PhysicalMemory,
   translationCursor,
   VM_SPARSE,
@@ -13,7 +12,7 @@ import {
 import { codeOf, refusal, thrown } from '@vmarea/testkit';
 import { x8664Linux } from '@vmarea/x86-64';
 import { describe, expect, test } from 'vitest';
-import { configuration, kernelOf } from './support/kernel.js';
+import { configuration, kernelOf, regionOf } from './support/kernel.js';
 
 const W = 0xffffc90000000000n;
 const TOP = 1n << 64n;
@@ -35,11 +34,10 @@ function bare(options: object = {}) {
 const early = (more: object): object => ({ early: [{ address: W, bytes: PAGE, ...more }] });
 
 describe('an address outside 64 bits is ERANGE, and the message names it', () => {
-  const { kernel, linux, memory, frames, format } = kernelOf('x86-64');
+  const { kernel, linux } = kernelOf('x86-64');
   const { PAGE_KERNEL } = linux.protections;
   const area = kernel.getVmArea(16 * 4096, VM_SPARSE | VM_USERMAP);
-  const table = new PageTable({ format, memory, frames });
-  const user = { table, start: 0n, end: 1n << 20n, protection: PAGE_KERNEL };
+  const { region } = regionOf(kernel, 'x86-64', 1n << 20n);
   const window = { start: TOP, end: TOP + PAGE };
   test.each<[string, () => unknown, string]>([
     ['an early area', bare(early({ address: TOP })).make, 'early[0].address 0x10000000000000000'],
@@ -63,14 +61,10 @@ describe('an address outside 64 bits is ERANGE, and the message names it', () =>
     ],
     [
       'a user address',
-      () => kernel.remapVmallocRangePartial(user, TOP, area.addr, 0, 4096),
+      () => kernel.remapVmallocRangePartial(region, TOP, area.addr, 0, 4096),
       'the user address 0x10000000000000000',
     ],
-    [
-      'a user range',
-      () => kernel.remapVmallocRange({ ...user, start: TOP, end: TOP + PAGE }, area.addr),
-      'start 0x10000000000000000',
-    ],
+    ['an address for a user', () => kernel.remapVmallocRange(region, TOP), 'the address 0x10000000000000000'],
     ['an end', () => kernel.vunmapRange(area.addr, TOP + 1n), 'the end 0x10000000000000001'],
     [
       'an end of frames',
@@ -101,14 +95,9 @@ describe('an address outside 64 bits is ERANGE, and the message names it', () =>
 });
 
 describe('a size above what there is has one code for each kind of call', () => {
-  const { kernel, linux, memory, frames, format } = kernelOf('x86-64');
+  const { kernel } = kernelOf('x86-64');
   const area = kernel.getVmArea(4096, VM_USERMAP);
-  const user = {
-    table: new PageTable({ format, memory, frames }),
-    start: 0n,
-    end: 1n << 20n,
-    protection: linux.protections.PAGE_KERNEL,
-  };
+  const { region } = regionOf(kernel, 'x86-64', 1n << 20n);
   test.each<[string, string, (size: bigint) => unknown]>([
     ['getVmArea', 'ENOMEM', (size) => kernel.getVmArea(size)],
     ['getLazyArea', 'ENOMEM', (size) => kernel.getLazyArea(size)],
@@ -118,7 +107,7 @@ describe('a size above what there is has one code for each kind of call', () => 
     [
       'remapVmallocRangePartial',
       'EINVAL',
-      (size) => kernel.remapVmallocRangePartial(user, 0n, area.addr, 0, size),
+      (size) => kernel.remapVmallocRangePartial(region, 0x40_0000n, area.addr, 0, size),
     ],
     ['applyToPageRange', 'ERANGE', (size) => kernel.applyToPageRange(area.addr, size, () => {})],
   ])('%s: %s', (_, code, call) => {
@@ -281,14 +270,9 @@ describe('a refusal names the value and the rule', () => {
     ],
     ['numPages', () => kernel.setMemoryRo(area.addr, -1), 'numPages is -1, expected 0 to 2147483647'],
     [
-      'table',
-      () => kernel.remapVmallocRange(as({ table: {}, start: 0n, end: PAGE, protection: null }), area.addr),
-      'table is an object, expected a PageTable of the user',
-    ],
-    [
-      'start',
+      'region',
       () => kernel.remapVmallocRange(as({ start: 5, end: 7n }), area.addr),
-      'start is 5, expected a bigint',
+      'region is an object, expected a Region of a process',
     ],
   ])('%s', (_, call, message) => {
     expect(refusal(call)).toMatchObject({ code: 'EINVAL', message: expect.stringContaining(message) });

@@ -1,16 +1,7 @@
-import {
-  FrameAllocator,
-  PageTable,
-  PhysicalMemory,
-  protection,
-  VM_ALLOC,
-  VM_DMA_COHERENT,
-  VM_MAP,
-  wasmLoops,
-} from '@vmarea/core';
+import { type Process, VM_ALLOC, VM_DMA_COHERENT, VM_MAP } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
-import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
+import { configuration, framesFrom, kernelOf, RAM_FIRST, regionOf } from './support/kernel.js';
 
 const PAGE = 4096;
 /** The base of the direct map, in which RAM_FIRST has ALIAS. */
@@ -195,42 +186,40 @@ describe('VM_FLUSH_RESET_PERMS', () => {
 });
 
 describe('remapVmallocRange', () => {
-  const user = () => {
-    const { format } = configuration('x86-64');
-    const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
-    const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
-    return { table, start: 0x40_0000n, end: 0x40_3000n, protection: protection({ user: true, write: true }) };
-  };
+  /** Whether a process has pages of its own half. */
+  const leavesOf = (user: Process) => [...user.table.leaves(0n, 1n << 46n)];
 
-  test("maps the pages of an area into a user's tables", () => {
+  test('maps the pages of an area into a region of a process', () => {
     const { kernel } = kernelOf('x86-64');
     const address = kernel.vmallocUser(4 * PAGE);
-    const vma = user();
-    kernel.remapVmallocRange(vma, address, 1);
-    expect([0, 1, 2].map((i) => vma.table.translateWords(0, 0x40_0000 + i * PAGE))).toEqual(
-      framesFrom(RAM_FIRST + 1, 3),
+    const { user, region } = regionOf(kernel, 'x86-64', 3 * PAGE);
+    kernel.remapVmallocRange(region, address, 1);
+    expect([0, 1, 2].map((i) => user.table.translateWords(0, 0x40_0000 + i * PAGE))).toEqual(
+      [1n, 2n, 3n].map((i) => kernel.vmallocToPfn(address + i * 4096n)),
     );
-    expect(vma.table.walk(0x40_0000n, { kind: 'write', user: true }).fault).toBeNull();
+    expect(user.table.walk(0x40_0000n, { kind: 'write', user: true }).fault).toBeNull();
     // Huge leaves are mapped page by page.
     const huge = kernel.vmallocNodeRange({ size: 2 << 20, flags: 0x408 });
-    const other = user();
-    kernel.remapVmallocRangePartial(other, 0x40_1000n, huge, 7, 100);
-    expect(other.table.translateWords(0, 0x40_1000)).toBe(kernel.vmallocToPfn(huge) + 7);
+    const other = regionOf(kernel, 'x86-64', 3 * PAGE);
+    kernel.remapVmallocRangePartial(other.region, 0x40_1000n, huge, 7, 100);
+    expect(other.user.table.translateWords(0, 0x40_1000)).toBe(kernel.vmallocToPfn(huge) + 7);
   });
 
-  test('refuses a range that leaves that of the user at either end', () => {
+  test('refuses a range that leaves the region at either end', () => {
     const { kernel } = kernelOf('x86-64');
-    const vma = user();
+    const { user, region } = regionOf(kernel, 'x86-64', 3 * PAGE);
     const address = kernel.vmallocUser(4 * PAGE);
     for (const [at, pages] of [
       [0x3f_f000n, 1],
       [0x40_2000n, 2],
       [0x40_0000n, 4],
     ] as const)
-      expect(codeOf(() => kernel.remapVmallocRangePartial(vma, at, address, 0, pages * PAGE))).toBe('EINVAL');
-    expect([...vma.table.leaves()]).toEqual([]);
-    kernel.remapVmallocRangePartial(vma, 0x40_1000n, address, 0, 2 * PAGE);
-    expect([...vma.table.leaves()].map(({ count }) => count)).toEqual([2]);
+      expect(codeOf(() => kernel.remapVmallocRangePartial(region, at, address, 0, pages * PAGE))).toBe(
+        'EFAULT',
+      );
+    expect(leavesOf(user)).toEqual([]);
+    kernel.remapVmallocRangePartial(region, 0x40_1000n, address, 0, 2 * PAGE);
+    expect(leavesOf(user).reduce((sum, { count }) => sum + count, 0)).toBe(2);
   });
 
   test('refuses more pages than one call maps, before it builds a list of them', () => {
@@ -238,30 +227,34 @@ describe('remapVmallocRange', () => {
     const bytes = (2n ** 26n + 1n) * 4096n;
     const area = kernel.getVmArea(bytes, VM_DMA_COHERENT);
     kernel.vmapPageRange(area.addr, area.addr + area.bytes, 1n << 40n, linux.protections.PAGE_KERNEL);
-    const vma = { ...user(), end: 0x40_0000n + bytes };
-    expect(codeOf(() => kernel.remapVmallocRange(vma, area.addr))).toBe('E2BIG');
-    expect([...vma.table.leaves()]).toEqual([]);
+    const { user, region } = regionOf(kernel, 'x86-64', bytes);
+    expect(codeOf(() => kernel.remapVmallocRange(region, area.addr))).toBe('E2BIG');
+    expect(leavesOf(user)).toEqual([]);
   });
 
-  test('refuses memory that is not for users, and ranges that do not fit', () => {
+  test('refuses memory that is not for users, ranges that do not fit, and regions of others', () => {
     const { kernel, at } = kernelOf('x86-64');
-    const vma = user();
+    const { user, region } = regionOf(kernel, 'x86-64', 3 * PAGE);
     const plain = kernel.vmalloc(4 * PAGE);
     const address = kernel.vmallocUser(4 * PAGE);
+    const gone = regionOf(kernel, 'x86-64', 3 * PAGE);
+    gone.user.munmap(0x40_0000n, PAGE * 3);
     const codes = [
-      () => kernel.remapVmallocRange(vma, plain),
-      () => kernel.remapVmallocRange(vma, at(1000)),
-      () => kernel.remapVmallocRange(vma, address, 2),
-      () => kernel.remapVmallocRange(vma, address, -1),
-      () => kernel.remapVmallocRange(vma, address + 1n),
-      () => kernel.remapVmallocRangePartial(vma, 0x40_0001n, address, 0, PAGE),
-      () => kernel.remapVmallocRangePartial(vma, 0x40_3000n, address, 0, PAGE),
+      () => kernel.remapVmallocRange(region, plain),
+      () => kernel.remapVmallocRange(region, at(1000)),
+      () => kernel.remapVmallocRange(region, address, 2),
+      () => kernel.remapVmallocRange(region, address, -1),
+      () => kernel.remapVmallocRange(region, address + 1n),
+      () => kernel.remapVmallocRangePartial(region, 0x40_0001n, address, 0, PAGE),
       () => kernel.remapVmallocRange(null as never, address),
+      () => kernel.remapVmallocRange({ ...region } as never, address),
+      () => kernel.remapVmallocRange(gone.region, address),
+      () => kernelOf('x86-64').kernel.remapVmallocRange(region, address),
     ].map(codeOf);
-    expect(codes).toEqual(Array(8).fill('EINVAL'));
+    expect(codes).toEqual(Array(10).fill('EINVAL'));
     kernel.vunmapRange(address + 4096n, address + 8192n);
-    expect(codeOf(() => kernel.remapVmallocRange(vma, address))).toBe('EFAULT');
-    expect([...vma.table.leaves()]).toEqual([]);
+    expect(codeOf(() => kernel.remapVmallocRange(region, address))).toBe('EFAULT');
+    expect(leavesOf(user)).toEqual([]);
   });
 });
 

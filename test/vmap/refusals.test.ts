@@ -1,7 +1,6 @@
 import {
   AddressSpace,
   FrameAllocator,
-  PageTable,
   PhysicalMemory,
   type Protection,
   VM_ALLOW_HUGE_VMAP,
@@ -15,7 +14,7 @@ import {
 } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
-import { configuration, framesFrom, kernelOf, RAM_FIRST } from './support/kernel.js';
+import { configuration, framesFrom, kernelOf, RAM_FIRST, regionOf } from './support/kernel.js';
 
 /** Passes a wrong value to a call that TypeScript would refuse. */
 const as = <T>(value: unknown): T => value as T;
@@ -174,23 +173,16 @@ test('values that convert to no text and no number are refused by the name of th
   const lazy = kernel.getLazyArea(4096);
   for (const one of [area, lazy]) expect(codeOf(() => one.prepare(as(Symbol('x'))))).toBe('EINVAL');
   expect(codeOf(() => kernel.vmapPagesRange(at(0), at(1), PAGE_KERNEL, [1], as(Symbol('x'))))).toBe('EINVAL');
-  const user = { table: as<PageTable>(kernel.table), start: as<bigint>(5), end: 7n, protection: PAGE_KERNEL };
-  expect(codeOf(() => kernel.remapVmallocRange(user, at(0)))).toBe('EINVAL');
+  expect(codeOf(() => kernel.remapVmallocRange(as({ start: as<bigint>(5), end: 7n }), at(0)))).toBe('EINVAL');
 });
 
 test('a range of more pages than an array can hold is refused for its unmapped pages', () => {
-  const { kernel, linux } = kernelOf('x86-64');
+  const { kernel } = kernelOf('x86-64');
   const bytes = 2 ** 43 - 4096;
   const area = kernel.getVmArea(bytes, VM_USERMAP);
   expect(codeOf(() => kernel.setMemoryRo(area.addr, area.pages))).toBe('EFAULT');
-  const { format, memory, frames } = kernelOf('x86-64');
-  const range = {
-    table: new PageTable({ format, memory, frames }),
-    start: area.addr,
-    end: area.addr + BigInt(bytes),
-    protection: linux.protections.PAGE_KERNEL,
-  };
-  expect(codeOf(() => kernel.remapVmallocRange(range, area.addr))).toBe('EFAULT');
+  const { region } = regionOf(kernel, 'x86-64', bytes);
+  expect(codeOf(() => kernel.remapVmallocRange(region, area.addr))).toBe('EFAULT');
   const lazy = kernel.getLazyArea(bytes);
   expect(codeOf(() => lazy.populate())).toBe('ENOMEM');
 });

@@ -13,10 +13,9 @@ function revoked(target: object = {}): never {
 }
 
 describe('a revoked proxy is refused with EINVAL, and changes nothing', () => {
-  const { kernel, ram, linux } = kernelOf('x86-64');
+  const { kernel, ram } = kernelOf('x86-64');
   const address = kernel.vmallocUser(PAGE);
   const area = kernel.getVmArea(4 * PAGE, VM_SPARSE);
-  const { PAGE_KERNEL } = linux.protections;
   const state = () => [ram.stats(), kernel.stats(), area.populated()];
   const before = state();
   const none = revoked();
@@ -42,12 +41,7 @@ describe('a revoked proxy is refused with EINVAL, and changes nothing', () => {
     ['a lazy area', () => kernel.getLazyArea(PAGE, none)],
     ['the frames of a lazy area', () => kernel.getLazyArea(PAGE, { frames: none })],
     ['populate', () => kernel.getLazyArea(PAGE, { populate: call })],
-    ['a user range', () => kernel.remapVmallocRange(none, address)],
-    [
-      'the table of a user',
-      () =>
-        kernel.remapVmallocRange({ table: none, start: 0n, end: 4096n, protection: PAGE_KERNEL }, address),
-    ],
+    ['a region', () => kernel.remapVmallocRange(none, address)],
   ])('as %s', (_name, refused) => {
     expect(refusal(refused).code).toBe('EINVAL');
     expect(state()).toEqual(before);

@@ -40,6 +40,11 @@ function testsFor({ file, by, interleavings }) {
       { project: 'repository', which: ['test/vmap/threads/death'] },
       { project: 'repository', which: ['test/vmap'] },
     ];
+  if (isOf('process/', 'space/frame-owners'))
+    return [
+      { project: 'repository', which: ['test/process', 'test/vmap/linux-differences/processes', ...QUICK] },
+      { project: 'repository', which: ['test/process'] },
+    ];
   if (isOf('area/')) return [{ project, which: ['test/area'] }];
   if (isOf('memory/frames/shared/')) return [{ project, which: ['test/threads/frames', ...QUICK] }];
   if (isOf('threads/', 'sharing/', 'table/shared/', 'table/state/table-records', 'loops/shared-'))

@@ -12,7 +12,7 @@ import {
 } from '@vmarea/core';
 import { ARM64_BITS, type Granule, PAGE_SHIFTS, TYPE_TABLE } from './bits.js';
 import { layoutOf, leastBits, type VmallocLayout, vmallocWindow } from './linux-window.js';
-import { kernelFormats } from './names.js';
+import { formatsOf } from './names.js';
 
 /** The kernel's configuration and the machine it found. */
 export interface Arm64LinuxOptions {
@@ -129,7 +129,7 @@ export function arm64Linux(options: Arm64LinuxOptions): Arm64LinuxPolicy {
   const huge = [pageShift, ...(kernel.contiguous ? [CONT_PTE_SHIFTS[granule]] : []), PMD_SHIFTS[granule]];
   return Object.freeze({
     name: policyName(layout, kernel),
-    formats: kernelFormats(granule, actualVaBits),
+    formats: formatsOf(granule, actualVaBits, 'ttbr1'),
     window,
     guardBytes: guardPages * 2 ** pageShift,
     ioremapMaxOrder: granule === 4 ? PUD_SHIFT_4K : PMD_SHIFTS[granule],
@@ -163,6 +163,7 @@ function userPolicy({ granule, vaBits, actualVaBits }: VmallocLayout, tableEntry
   const page = 1n << BigInt(pageShift);
   const mapWindow = 1n << BigInt(leastBits(granule, vaBits));
   return Object.freeze({
+    formats: formatsOf(granule, actualVaBits, 'ttbr0'),
     taskSize: 1n << BigInt(actualVaBits),
     mapWindow,
     hintWidens: true,

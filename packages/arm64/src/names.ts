@@ -15,9 +15,9 @@ export function formatName({ granule, vaBits, outputBits, half }: Named): string
   return `arm64-${granule}k-${vaBits}${output}${half === 'ttbr0' ? '-ttbr0' : ''}`;
 }
 
-/** The formats of a kernel's half, whatever the size of its output addresses. */
-export function kernelFormats(granule: Granule, vaBits: number): readonly string[] {
+/** The formats of one half, whatever the size of its output addresses. */
+export function formatsOf(granule: Granule, vaBits: number, half: Named['half']): readonly string[] {
   // More than 48 bits of address need LPA2 with the smaller granules.
   const sizes = vaBits > 48 && granule !== 64 ? ([52] as const) : ([48, 52] as const);
-  return Object.freeze(sizes.map((outputBits) => formatName({ granule, vaBits, outputBits, half: 'ttbr1' })));
+  return Object.freeze(sizes.map((outputBits) => formatName({ granule, vaBits, outputBits, half })));
 }

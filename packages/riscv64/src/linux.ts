@@ -111,7 +111,7 @@ export function riscv64Linux(options?: Riscv64LinuxOptions): Riscv64LinuxPolicy 
     }),
     protections: namedProtections(svpbmt),
     specialBit: PAGE_SPECIAL,
-    user: userPolicy(vaBits),
+    user: userPolicy(mode, vaBits),
   });
 }
 
@@ -128,11 +128,12 @@ const MMAP_BITS = 48;
  * `arch/riscv/mm/init.c`; `STACK_TOP`, `MMAP_VA_BITS`, `arch_get_mmap_end` and `TASK_UNMAPPED_BASE` in
  * `arch/riscv/include/asm/processor.h`; `access_error` in `arch/riscv/mm/fault.c`.
  */
-function userPolicy(vaBits: number): LinuxUser {
+function userPolicy(mode: Riscv64Mode, vaBits: number): LinuxUser {
   const page = 1n << BigInt(PAGE_SHIFT);
   const taskSize = 1n << BigInt(vaBits - 1);
   const mapWindow = 1n << BigInt(Math.min(vaBits, MMAP_BITS) - 1);
   return Object.freeze({
+    formats: Object.freeze([`riscv64-${mode}`]),
     taskSize,
     mapWindow,
     hintWidens: false,

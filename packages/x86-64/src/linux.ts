@@ -140,7 +140,7 @@ export function x86LinuxPolicy(
     }),
     protections: namedProtections(kernel),
     specialBit: PAGE_SPECIAL,
-    user: userPolicy(kernel, userBits),
+    user: userPolicy(name, kernel, userBits),
   });
 }
 
@@ -167,12 +167,13 @@ const MIN_ADDRESS = 0x10000n;
  * `arch/x86/include/asm/page_64_types.h` and `processor.h`; `protection_map` in `arch/x86/mm/pgprot.c`; `access_error` in
  * `arch/x86/mm/fault.c`; `_PAGE_TABLE` in `pgtable_types.h`.
  */
-function userPolicy({ nx, encryptionBit }: Kernel, userBits: number): LinuxUser {
+function userPolicy(name: string, { nx, encryptionBit }: Kernel, userBits: number): LinuxUser {
   const page = 1n << BigInt(PAGE_SHIFT);
   const mapWindow = (1n << BigInt(USER_BITS)) - page;
   const extra = encryptionBit === null ? 0n : 1n << BigInt(encryptionBit);
   const third = mapWindow / 3n;
   return Object.freeze({
+    formats: Object.freeze([name]),
     taskSize: (1n << BigInt(userBits)) - page,
     mapWindow,
     hintWidens: true,

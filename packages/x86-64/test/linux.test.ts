@@ -114,8 +114,10 @@ describe('x8664Linux', () => {
     });
     expect(hex(other.window.end)).toBe('0xffd1ffffffffffff');
     expect(other.formats).toEqual(['other']);
-    const { name, formats, window } = policy;
-    expect({ ...other, name, formats, window }).toEqual(policy);
+    const { name, formats, window, user } = policy;
+    expect(other.user?.formats).toEqual(['other']);
+    expect({ ...other.user, formats: user?.formats }).toEqual(user);
+    expect({ ...other, name, formats, window, user }).toEqual(policy);
   });
 
   test('has the guard, alignment and leaf sizes of Linux', () => {

@@ -4,7 +4,7 @@ import { type FlushSink, Process, type ProcessOptions } from '@vmarea/core';
 import { configuration, type KernelOptions, kernelOf } from '../../vmap/support/kernel.js';
 
 /** A flush as a sink saw it. */
-export interface SeenFlush {
+interface SeenFlush {
   readonly va: bigint;
   readonly bytes: bigint;
   readonly asid: number;

@@ -56,6 +56,7 @@ export function callsOf(kit: Kit): Record<string, Call> {
         },
         // It writes its root, in tables of its own.
         writesFirst: true,
+        makesRoot: true,
       };
     },
     table: () => ({

@@ -13,6 +13,8 @@ export interface Attempt {
   readonly frees?: unknown;
   /** It writes, and undoes it when it is refused: counters may change then. */
   readonly writesFirst?: boolean;
+  /** It makes a root, whose owner is a new number: the engine's records change, also when the root is freed again. */
+  readonly makesRoot?: boolean;
 }
 
 /** Makes an attempt from random arguments. */

@@ -1,4 +1,13 @@
-import { VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VM_NO_GUARD, VM_SPARSE, VM_USERMAP } from '@vmarea/core';
+import {
+  type Region,
+  RegionObject,
+  VM_ALLOW_HUGE_VMAP,
+  VM_FLUSH_RESET_PERMS,
+  VM_NO_GUARD,
+  VM_SPARSE,
+  VM_USERMAP,
+  VmError,
+} from '@vmarea/core';
 import { ANY, type Attempt, type Call, type Kit } from './kit.js';
 
 /** Memory, its permissions, its users, and short mappings. */
@@ -26,22 +35,31 @@ export function memoryCalls({
   };
   const remap = (isPartial: boolean): Attempt => {
     const { start, pages: count } = args.range('vmalloc', 'area');
-    const { user } = world;
-    const whole = args.options({
-      ...user,
-      end: user.start + BigInt(count) * pages,
-      protection: args.protection(),
-    });
-    const range = dice.oneIn(12)
-      ? (args.options({ ...user, table: dice.of([kernel.table, { map() {}, format: {} }]) }) as never)
-      : whole;
+    const wrong = dice.oneIn(12) ? dice.of<unknown>([kernel.table, { start: 0n, end: 4096n }, null]) : null;
     const pgoff = args.count(2);
-    const at = args.or(10, () => user.start);
+    const address = BigInt(2 ** 32);
+    const at = args.or(10, () => address);
     const size = args.or(10, () => count * page);
-    const settle = () => void user.table.unmap(user.start, user.end - user.start);
-    if (isPartial)
-      return { run: () => kernel.remapVmallocRangePartial(range, at, start, pgoff, size), settle };
-    return { run: () => kernel.remapVmallocRange(range, start, pgoff), settle };
+    // The process lives during the call alone: while there is one, the kernel cannot be destroyed.
+    const run = () => {
+      const user = world.makeUser();
+      try {
+        const whole = { length: BigInt(count) * pages, address, fixed: 'noReplace', shared: true } as const;
+        user.mmap({ ...whole, object: new RegionObject(), read: true, write: true });
+        const region = (wrong ?? user.findRegion(address)) as Region;
+        if (isPartial) kernel.remapVmallocRangePartial(region, at, start, pgoff, size);
+        else kernel.remapVmallocRange(region, start, pgoff);
+      } finally {
+        user.destroy();
+      }
+    };
+    // The first process since a leaf came into the kernel's root splits it. In a call of the kernel there is none.
+    try {
+      world.makeUser().destroy();
+    } catch (error) {
+      if (!(error instanceof VmError)) throw error;
+    }
+    return { run, makesRoot: true };
   };
 
   return {

@@ -156,9 +156,10 @@ class Round {
     const attempt = (this.#calls.get(name) as Call)();
     // A root that is made and freed again counts in the records of owners.
     const isHashed =
-      !isNested && name !== 'constructor' && (this.#report.calls % 1000 === 0 || dice.oneIn(100));
+      !isNested && attempt.makesRoot !== true && (this.#report.calls % 1000 === 0 || dice.oneIn(100));
     const isWhole = isHashed || dice.oneIn(10);
-    const before = isNested || isWhole ? this.#judge.state(isWhole) : this.#last;
+    const before =
+      isNested || isWhole || attempt.makesRoot === true ? this.#judge.state(isWhole) : this.#last;
     const hash = isHashed ? this.#judge.hash() : '';
     const changes = this.#world.changes;
     let code = 'none';

@@ -5,8 +5,9 @@ import {
   type FlushSink,
   FrameAllocator,
   type LazyArea,
-  PageTable,
+  type PageTableFormat,
   PhysicalMemory,
+  Process,
   VM_SPARSE,
   type VmArea,
   wasmLoops,
@@ -15,8 +16,8 @@ import { configuration, RAM_FIRST } from '../support/kernel.js';
 import { type Live, Model } from './model.js';
 import { Escape, Planted } from './planted.js';
 
-/** Bytes of tables of the kernel; those of its user and of its stranger make up the rest of 1 MiB. */
-const KERNEL_TABLES = 3 * 2 ** 18;
+/** Bytes of tables of the kernel, and of its stranger. */
+const KERNEL_TABLES = 2 ** 20;
 const OTHER_TABLES = 2 ** 17;
 /** Frames of vmalloc memory: some calls must find none left, and arrays of pages must be longer than a page. */
 const RAM_FRAMES = 2048;
@@ -46,7 +47,7 @@ export class World {
   readonly frames: FrameAllocator;
   readonly ram: FrameAllocator;
   readonly memory: PhysicalMemory;
-  readonly user: { readonly table: PageTable; readonly start: bigint; readonly end: bigint };
+  readonly #userFormat: PageTableFormat | undefined;
   readonly page: number;
   readonly pageShift: number;
   readonly pages: bigint;
@@ -66,7 +67,7 @@ export class World {
 
   constructor(name: string, dice: SeededRandom, watch: Watch | null = null) {
     this.dice = dice;
-    const { format, linux } = configuration(name);
+    const { format, linux, userFormat } = configuration(name);
     this.pageShift = format.pageShift;
     this.page = 2 ** format.pageShift;
     this.pages = BigInt(this.page);
@@ -99,9 +100,15 @@ export class World {
       ...{ format, linux, memory: others, frames: new FrameAllocator(others, { pageShift }) },
     });
     this.#strange = stranger.getVmArea(8 * this.page, VM_SPARSE);
-    const users = PhysicalMemory.create({ loops: wasmLoops, bytes: OTHER_TABLES, base: BigInt(2 ** 25) });
-    const table = new PageTable({ format, memory: users, frames: new FrameAllocator(users, { pageShift }) });
-    this.user = { table, start, end: start + 16n * this.pages };
+    this.#userFormat = userFormat;
+    // The first process makes the upper tables of the window. They stay, so later ones take no frame for long.
+    this.makeUser().destroy();
+  }
+
+  /** A process of the kernel. */
+  makeUser(): Process {
+    const userFormat = this.#userFormat;
+    return new Process({ kernel: this.kernel, ...(userFormat === undefined ? {} : { userFormat }) });
   }
 
   /** The direct map of `ram`; `null` when there is none. */

@@ -1,33 +1,25 @@
-import { FrameAllocator, PageTable, PhysicalMemory, protection, VM_USERMAP, wasmLoops } from '@vmarea/core';
+import { VM_USERMAP } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
-import { configuration, kernelOf, RAM_FIRST } from '../support/kernel.js';
+import { kernelOf, RAM_FIRST, regionOf } from '../support/kernel.js';
 
 const PAGE = 4096;
 const BYTES = 4096n;
-
-/** A user's tables with a range of 4 pages. */
-function user() {
-  const memory = PhysicalMemory.create({ loops: wasmLoops, bytes: 2 ** 20 });
-  const { format } = configuration('x86-64');
-  const table = new PageTable({ format, memory, frames: new FrameAllocator(memory) });
-  const all = protection({ user: true, write: true });
-  return { table, start: 0x40_0000n, end: 0x40_4000n, protection: all };
-}
 
 describe('devices, users and lookups', () => {
   test('D27: remapVmallocRange is all or nothing, and EFAULT for a page that is not mapped', () => {
     const { kernel } = kernelOf('x86-64');
     const address = kernel.vmallocUser(4 * PAGE);
-    const vma = user();
-    vma.table.map(0x40_2000n, [7], vma.protection);
-    const before = [...vma.table.leaves()];
-    expect(codeOf(() => kernel.remapVmallocRange(vma, address))).toBe('EBUSY');
-    expect([...vma.table.leaves()]).toEqual(before);
-    vma.table.unmap(0x40_2000n, PAGE);
+    const { user, region } = regionOf(kernel, 'x86-64', 4 * PAGE);
+    const leaves = () => [...user.table.leaves(0n, 1n << 46n)];
+    user.insertPage(region, 0x40_2000n, 7);
+    const before = leaves();
+    expect(codeOf(() => kernel.remapVmallocRange(region, address))).toBe('EBUSY');
+    expect(leaves()).toEqual(before);
+    user.madviseDontNeed(0x40_2000n, PAGE);
     kernel.vunmapRange(address + 3n * BYTES, address + 4n * BYTES);
-    expect(codeOf(() => kernel.remapVmallocRange(vma, address))).toBe('EFAULT');
-    expect([...vma.table.leaves()]).toEqual([]);
+    expect(codeOf(() => kernel.remapVmallocRange(region, address))).toBe('EFAULT');
+    expect(leaves()).toEqual([]);
     expect((kernel.findVmArea(address)?.flags ?? 0) & VM_USERMAP).toBe(VM_USERMAP);
   });
 

@@ -9,7 +9,7 @@ import {
 } from '@vmarea/core';
 import { describe } from 'vitest';
 import { kernelOf, RAM_FIRST } from '../support/kernel.js';
-import { FIRST, PAGE, page, type Refusal, refuses, userRange, type World } from '../support/refusals.js';
+import { FIRST, PAGE, page, type Refusal, refuses, userRegion, type World } from '../support/refusals.js';
 
 describe('a refused range is named with its address and the way out:', () => {
   const sparse = ({ kernel }: World, flags = VM_SPARSE): VmArea => kernel.getVmArea(4 * PAGE, flags);
@@ -71,7 +71,13 @@ describe('a refused range is named with its address and the way out:', () => {
       'vmapPagesRange with frames that are no whole chunks',
       (world) => {
         const { addr } = sparse(world);
-        return world.kernel.vmapPagesRange(addr, addr + 0x3000n, userRange(world).protection, [2, 3, 4], 13);
+        return world.kernel.vmapPagesRange(
+          addr,
+          addr + 0x3000n,
+          world.linux.protections.PAGE_KERNEL,
+          [2, 3, 4],
+          13,
+        );
       },
       'EINVAL: 3 pages are not whole chunks of 2; pageShift promises frames in chunks of its size',
     ],
@@ -79,7 +85,13 @@ describe('a refused range is named with its address and the way out:', () => {
       'vmapPagesRange with frames that are not adjacent',
       (world) => {
         const { addr } = sparse(world);
-        return world.kernel.vmapPagesRange(addr, addr + 0x2000n, userRange(world).protection, [2, 4], 13);
+        return world.kernel.vmapPagesRange(
+          addr,
+          addr + 0x2000n,
+          world.linux.protections.PAGE_KERNEL,
+          [2, 4],
+          13,
+        );
       },
       'EINVAL: frame 0x4 of page 1 is not adjacent in its chunk, or the chunk is not aligned; pageShift promises aligned chunks of adjacent frames',
     ],
@@ -88,7 +100,13 @@ describe('a refused range is named with its address and the way out:', () => {
       (world) => {
         const { addr } = sparse(world);
         const list = [2, 3, 5, 6];
-        return world.kernel.vmapPagesRange(addr, addr + 0x4000n, userRange(world).protection, list, 13);
+        return world.kernel.vmapPagesRange(
+          addr,
+          addr + 0x4000n,
+          world.linux.protections.PAGE_KERNEL,
+          list,
+          13,
+        );
       },
       'EINVAL: frame 0x5 of page 2 is not adjacent in its chunk, or the chunk is not aligned; pageShift promises aligned chunks of adjacent frames',
     ],
@@ -97,7 +115,13 @@ describe('a refused range is named with its address and the way out:', () => {
         `vmapPagesRange with the page shift ${shift}`,
         (world) => {
           const { addr } = sparse(world);
-          return world.kernel.vmapPagesRange(addr, addr + 4096n, userRange(world).protection, [1], shift);
+          return world.kernel.vmapPagesRange(
+            addr,
+            addr + 4096n,
+            world.linux.protections.PAGE_KERNEL,
+            [1],
+            shift,
+          );
         },
         `EINVAL: pageShift is ${shift}, expected log2 of bytes, 12 or more`,
       ],
@@ -141,40 +165,40 @@ describe('a refused mapping for users is named with its address and the way out:
   const user = ({ kernel }: World): bigint => kernel.vmallocUser(4 * PAGE);
   refuses([
     [
-      'tables with pages of another size',
-      (world) => world.kernel.remapVmallocRange(userRange(kernelOf('arm64-16k-47-cont')), user(world)),
-      'EINVAL: the page size of the user tables is different',
+      'a region of another kernel',
+      (world) => world.kernel.remapVmallocRange(userRegion(kernelOf('x86-64')), user(world)),
+      'EINVAL at 0x0000000000400000: the region belongs to a process of another kernel',
     ],
     [
       'memory for the kernel alone',
-      (world) => world.kernel.remapVmallocRange(userRange(world), world.kernel.vmalloc(PAGE)),
+      (world) => world.kernel.remapVmallocRange(userRegion(world), world.kernel.vmalloc(PAGE)),
       `EINVAL at ${page(0)}: ${FIRST} cannot be mapped for users; allocate it with vmallocUser`,
     ],
     [
-      'an area that is smaller than the range of the user',
-      (world) => world.kernel.remapVmallocRange(userRange(world), user(world)),
+      'an area that is smaller than the region',
+      (world) => world.kernel.remapVmallocRange(userRegion(world), user(world)),
       `EINVAL at ${page(0)}: 65536 bytes from page 0 on leave the area ${page(0)} .. ${page(4)}`,
     ],
     [
       'a page offset beyond the area',
-      (world) => world.kernel.remapVmallocRange(userRange(world, 2 * PAGE), user(world), 3),
+      (world) => world.kernel.remapVmallocRange(userRegion(world, 2 * PAGE), user(world), 3),
       `EINVAL at ${page(0)}: 8192 bytes from page 3 on leave the area ${page(0)} .. ${page(4)}`,
     ],
     ...[-PAGE, PAGE].map(
       (distance): Refusal => [
-        `${distance} bytes from the range of the user`,
+        `${distance} bytes from the region`,
         (world) => {
-          const range = userRange(world, 2 * PAGE);
+          const range = userRegion(world, 2 * PAGE);
           const to = range.start + BigInt(distance);
           return world.kernel.remapVmallocRangePartial(range, to, user(world), 0, 2 * PAGE);
         },
-        `EINVAL at 0x${(0x40_0000 + distance).toString(16).padStart(16, '0')}: 8192 bytes do not fit the user range`,
+        `EFAULT at 0x${(0x40_0000 + distance).toString(16).padStart(16, '0')}: 2 pages do not fit the region`,
       ],
     ),
     [
       'an address that is no page of the user',
       (world) => {
-        const range = userRange(world);
+        const range = userRegion(world);
         return world.kernel.remapVmallocRangePartial(range, range.start + 8n, user(world), 0, PAGE);
       },
       'EINVAL: 0x400008n is not a multiple of the page size',
@@ -182,7 +206,7 @@ describe('a refused mapping for users is named with its address and the way out:
     [
       'an address inside a page of the kernel',
       (world) => {
-        const range = userRange(world);
+        const range = userRegion(world);
         return world.kernel.remapVmallocRangePartial(range, range.start, user(world) + 8n, 0, PAGE);
       },
       'EINVAL: 0xffffc90000000008n is not a multiple of the page size',
@@ -190,7 +214,10 @@ describe('a refused mapping for users is named with its address and the way out:
     [
       'pages that are not mapped',
       (world) =>
-        world.kernel.remapVmallocRange(userRange(world, PAGE), world.kernel.getVmArea(PAGE, VM_USERMAP).addr),
+        world.kernel.remapVmallocRange(
+          userRegion(world, PAGE),
+          world.kernel.getVmArea(PAGE, VM_USERMAP).addr,
+        ),
       `EFAULT at ${page(0)}: the page is not mapped`,
     ],
   ]);

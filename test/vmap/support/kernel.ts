@@ -5,6 +5,9 @@ import {
   type Configuration,
   FrameAllocator,
   PhysicalMemory,
+  Process,
+  type Region,
+  RegionObject,
   wasmLoops,
 } from '@vmarea/core';
 import { configurations as riscv64 } from '@vmarea/riscv64';
@@ -64,6 +67,22 @@ export function kernelOf(name: string, options: KernelOptions = {}) {
   /** Address of a page of the vmalloc window. */
   const at = (page: number): bigint => linux.window.start + BigInt(page) * BigInt(pageBytes);
   return { kernel, format, linux, memory, frames, ram, flushes, pageBytes, pageShift, at };
+}
+
+/** A shared region of a new process of a kernel. The process belongs to the test. */
+export function regionOf(kernel: AddressSpace, name: string, bytes: number | bigint, address = 0x40_0000n) {
+  const { userFormat } = configuration(name);
+  const user = new Process({ kernel, ...(userFormat === undefined ? {} : { userFormat }) });
+  const rights = { read: true, write: true };
+  user.mmap({
+    length: bytes,
+    address,
+    fixed: 'noReplace',
+    shared: true,
+    object: new RegionObject(),
+    ...rights,
+  });
+  return { user, region: user.findRegion(address) as Region, start: address };
 }
 
 /** Frames from one on. */

@@ -1,7 +1,7 @@
-import { PageTable } from '@vmarea/core';
+import type { Region } from '@vmarea/core';
 import { thrown } from '@vmarea/testkit';
 import { expect, test } from 'vitest';
-import { kernelOf } from './kernel.js';
+import { kernelOf, regionOf } from './kernel.js';
 
 /** The window begins here. An area of one page has a page of guard, so areas begin at every second page. */
 export const START = 0xffff_c900_0000_0000n;
@@ -27,10 +27,6 @@ export function refuses(refusals: readonly Refusal[], name = 'x86-64'): void {
 
 /** An area of vmap over two frames. */
 export const mapped = ({ kernel }: World): bigint => kernel.vmap([7, 8]);
-/** A range of a user's page table. */
-export const userRange = (world: World, bytes = 16 * PAGE) => ({
-  table: new PageTable({ format: world.format, memory: world.memory, frames: world.frames }),
-  start: 0x40_0000n,
-  end: 0x40_0000n + BigInt(bytes),
-  protection: world.linux.protections.PAGE_KERNEL,
-});
+/** A region of a process of the kernel. */
+export const userRegion = ({ kernel }: Pick<World, 'kernel'>, bytes = 16 * PAGE): Region =>
+  regionOf(kernel, 'x86-64', bytes).region;

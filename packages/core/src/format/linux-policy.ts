@@ -34,6 +34,8 @@ export interface LinuxLeaves {
 
 /** Linux's choices for the addresses of processes. */
 export interface LinuxUser {
+  /** Names of the formats of user addresses that it is for. A process refuses any other format. */
+  readonly formats: readonly string[];
   /** The byte after the last user address (TASK_SIZE). */
   readonly taskSize: bigint;
   /** The byte after the last address that `mmap` gives when it is not asked for a higher one (DEFAULT_MAP_WINDOW). */

@@ -131,7 +131,13 @@ function pageOfObject(space: ProcessSpace, object: ObjectState, pgoff: number): 
 }
 
 /** Maps a frame that somebody else has at an empty page: the frame itself, or a copy for a write to a private region. */
-function insert(space: ProcessSpace, region: RegionRecord, page: number, kind: AccessKind, pfn: number): void {
+function insert(
+  space: ProcessSpace,
+  region: RegionRecord,
+  page: number,
+  kind: AccessKind,
+  pfn: number,
+): void {
   if (kind === 'write' && !region.isShared) {
     prepareFamily(space, region);
     mapOwn(space, region, page, pfn, false);
@@ -159,6 +165,8 @@ function ask(space: ProcessSpace, region: RegionRecord, page: number, kind: Acce
   const { operations } = region;
   if (operations?.fault === undefined) return 'BUS';
   let isOpen = true;
+  /** What `mapFrame` got: a copy of it may be what the page maps. */
+  let given = -1;
   const fault: RegionFault = {
     process: space.face as NonNullable<typeof space.face>,
     region: space.handleOf(region),
@@ -170,8 +178,9 @@ function ask(space: ProcessSpace, region: RegionRecord, page: number, kind: Acce
       requireMappable(space, region, pfn);
       const leaf = leafOf(space, page);
       if (leaf === null) insert(space, region, page, kind, pfn);
-      else if (leaf.pfn !== pfn)
+      else if (leaf.pfn !== pfn && given !== pfn)
         throw new VmError('EBUSY', 'the page maps another frame', { address: space.addressOf(page) });
+      given = pfn;
     },
   };
   try {

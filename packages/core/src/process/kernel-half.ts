@@ -97,6 +97,10 @@ export class KernelHalf implements KernelUsers {
           advice: 'pass userFormat, as the configuration of the format package has it',
         },
       );
+    if (!user.formats.includes(format.name))
+      throw new VmError('EINVAL', `the policy of the kernel is not for processes of ${format.name}`, {
+        advice: `use ${user.formats.join(' or ')}`,
+      });
     const isShared = kernelSpans.some(({ start }) => isTranslated(format, start) && start !== 0n);
     if (isShared && format !== space.format)
       throw new VmError(

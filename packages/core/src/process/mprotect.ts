@@ -37,7 +37,7 @@ export function mprotect(
 }
 
 /** The regions of a range without holes. @throws VmError `ENOMEM` for a hole. */
-export function requireCovered(space: ProcessSpace, { first, end }: UserPages): readonly RegionRecord[] {
+function requireCovered(space: ProcessSpace, { first, end }: UserPages): readonly RegionRecord[] {
   const regions = space.list.within(first, end);
   let page = first;
   for (const region of regions) {
@@ -49,7 +49,7 @@ export function requireCovered(space: ProcessSpace, { first, end }: UserPages): 
 }
 
 function change(space: ProcessSpace, call: RegionCall, { first, end }: UserPages, rights: number): void {
-  const regions = splitEnds(space, call, first, end).filter(({ bits }) => (bits & ACCESS) !== rights);
+  const regions = splitEnds(space, call, first, end, true).filter(({ bits }) => (bits & ACCESS) !== rights);
   for (const region of regions) call.changes.set(region, { bits: (region.bits & ~ACCESS) | rights });
   const ranges = regions.map((region) => ({
     va: space.addressOf(region.first),

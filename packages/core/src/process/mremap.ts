@@ -140,7 +140,7 @@ function moveTo(space: ProcessSpace, call: RegionCall, move: Move, to: number): 
     throw new VmError('ENOMEM', `the process has ${space.list.all.length} regions, too many for a move`, {
       advice: 'unmap something, or make the process with a larger mostRegions',
     });
-  const gone = kept === 0 ? [] : splitEnds(space, call, first, first + kept);
+  const gone = kept === 0 ? [] : splitEnds(space, call, first, first + kept, false);
   const source = gone[0] ?? region;
   const moved = source.part(first, first + pages);
   moved.first = to;

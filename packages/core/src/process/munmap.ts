@@ -4,7 +4,7 @@ import { VmError } from '../errors.js';
 import { unmapPages } from './pages.js';
 import type { ProcessSpace, RegionCall } from './process-space.js';
 import type { RegionRecord } from './region-record.js';
-import { splitEnds } from './split.js';
+import { requireRoom, splitEnds } from './split.js';
 
 /** A range of user pages. */
 export interface UserPages {
@@ -57,6 +57,7 @@ export function remove(space: ProcessSpace, call: RegionCall, first: number, end
  * Takes the regions of a range out of the list. Their pages stay until the caller unmaps them.
  *
  * @returns the regions that are gone.
+ * @throws VmError `ENOMEM` for too many regions; what `maySplit` and `open` throw.
  */
 export function takeOut(
   space: ProcessSpace,
@@ -64,7 +65,10 @@ export function takeOut(
   first: number,
   end: number,
 ): readonly RegionRecord[] {
-  const gone = splitEnds(space, call, first, end);
+  const low = space.list.at(first);
+  // Only a hole inside of a region makes one more.
+  if (low !== null && low.first < first && low.end > end) requireRoom(space);
+  const gone = splitEnds(space, call, first, end, false);
   call.changes.remove(gone);
   call.closing.push(...gone);
   return gone;

@@ -58,7 +58,7 @@ export function replacePage(
 }
 
 /** The leaves of a range of pages. All are base pages. */
-export function runsOf(space: ProcessSpace, first: number, end: number): LeafRun[] {
+function runsOf(space: ProcessSpace, first: number, end: number): LeafRun[] {
   return [...space.table.leaves(space.addressOf(first), space.addressOf(end) - space.addressOf(first))];
 }
 

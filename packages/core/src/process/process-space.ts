@@ -129,7 +129,7 @@ export class ProcessSpace extends Space implements RegionSpace {
       registerRegion(handle, () => {
         this.requireRegion(record);
         return {
-          pageShift: this.pageShift,
+          kernel: this.half.space,
           start: handle.start,
           end: handle.end,
           insert: (at, frames) => this.insertAll(record, at, frames),

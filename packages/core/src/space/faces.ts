@@ -38,7 +38,8 @@ export interface MappableRegion {
 
 /** What `remapVmallocRange` needs of a region. */
 export interface UserMapping {
-  readonly pageShift: number;
+  /** The space of its kernel. */
+  readonly kernel: Space;
   readonly start: bigint;
   readonly end: bigint;
   /**

@@ -46,6 +46,13 @@ describe('two roots that share a subtree', () => {
     expect(kernel.translate(BASE + SLOT)).toBeNull();
   });
 
+  test('both lose what either removes in it: a page table does not know whose half an address is in', () => {
+    const { kernel, process } = shared();
+    process.unmap(BASE, 4096);
+    expect(kernel.translate(BASE)).toBeNull();
+    expect(kernel.translate(BASE + 4096n)).toBe(0x2000n);
+  });
+
   test('keep the shared subtree when the root that did not make it is destroyed', () => {
     const { kernel, process, memory, frames } = shared();
     const own = [0, 1, 2, 3].map((level) => pfnOf(stepAt(process, BASE + SLOT, level)));

@@ -34,8 +34,8 @@ export function remapVmallocRange(
   const user = regionBehind(region);
   const to = at ?? user.start;
   checkAddress(to, 'the user address');
-  if (user.pageShift !== space.pageShift)
-    throw new VmError('EINVAL', 'the page size of the process is different');
+  if (user.kernel !== space)
+    throw new VmError('EINVAL', 'the region belongs to a process of another kernel', { address: user.start });
   integerOption({ pgoff }, 'pgoff', 0, Number.MAX_SAFE_INTEGER);
   checkAddress(address);
   const bytes = space.wholePages(checkBytes(size ?? user.end - user.start, 'size'));
