@@ -4,7 +4,7 @@ import { ARGUMENTS, readsOf } from '../isa/registers.js';
 import { Flow } from './flow.js';
 import { type AnalysedFunction, type Uninitialised, uninitialised } from './initialised.js';
 import { type Problem, StepList } from './step-list.js';
-import { BY_FRAME, LOADS, SIZE_INDEX, STEP, STORES } from './steps.js';
+import { BY_FRAME, FRAME_BYTES, LOADS, SIZE_INDEX, STEP, STORES } from './steps.js';
 
 /** What is decoded. */
 export interface Undecoded<F extends AnalysedFunction> {
@@ -25,7 +25,6 @@ export interface Decoded<F extends AnalysedFunction> {
   readonly problems: readonly Problem[];
 }
 
-const FRAME_BYTES = 512;
 /** What every function finds unwritten: r0, and r6 to r9. */
 const NO_ARGUMENTS = 0b11_1100_0001;
 

@@ -1,9 +1,7 @@
 import { ALU64, type Instructions, JMP, JMP32, LDIMM64, X } from '../isa/instructions.js';
 import { ATOMIC, FRAME_POINTER, LOAD_ACQUIRE, problemOf, sizeOf } from '../isa/problem.js';
 import type { Problem } from './step-list.js';
-
-/** The bytes of a stack frame (MAX_BPF_STACK). */
-const FRAME_BYTES = 512;
+import { FRAME_BYTES } from './steps.js';
 
 /** A function's place in the code. */
 export interface FunctionPlace {

@@ -42,6 +42,9 @@ export const BY_FRAME = 8;
 /** By bytes of an access. */
 export const SIZE_INDEX: Readonly<Record<number, number>> = { 1: 0, 2: 1, 4: 2, 8: 3 };
 
+/** Bytes of a stack frame (MAX_BPF_STACK). */
+export const FRAME_BYTES = 512;
+
 /** Words of a step. */
 export const STEP_WORDS = 4;
 

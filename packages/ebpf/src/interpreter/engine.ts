@@ -1,14 +1,7 @@
 import { MmuFault } from '@vmarea/mmu';
-import { POISON_HI, POISON_LO, REGISTERS, STEP_WORDS } from '../decode/steps.js';
+import { FRAME_BYTES, POISON_HI, POISON_LO, REGISTERS, STEP_WORDS } from '../decode/steps.js';
 import { LOAD_ACQUIRE } from '../isa/problem.js';
-import {
-  FRAME_BYTES,
-  FRAME_SHIFT,
-  FRAMES,
-  REGION_START,
-  regionWord,
-  STACK_REGION,
-} from '../link/addresses.js';
+import { FRAME_SHIFT, FRAMES, REGION_START, regionWord, STACK_REGION } from '../link/addresses.js';
 import { AtomicSteps, resultRegister } from './atomics.js';
 import { Division, productHigh } from './division.js';
 import { BadAccess, type Memory } from './memory.js';

@@ -1,10 +1,10 @@
 import { words } from '@vmarea/core';
 import type { Mmu } from '@vmarea/mmu';
+import { FRAME_BYTES } from '../decode/steps.js';
 import {
   CONTEXT_REGION,
   DATA_REGION,
   FIRST_REGION,
-  FRAME_BYTES,
   FRAME_SHIFT,
   FRAMES,
   REGION_START,

@@ -17,9 +17,8 @@ export const MAP_REGION = 3;
 export const EXTERN_REGION = 4;
 export const DATA_REGION = 5;
 
-/** Frames of the stack (MAX_CALL_FRAMES), their bytes (MAX_BPF_STACK), and how far they are apart: no offset leads to the next. */
+/** Frames of the stack (MAX_CALL_FRAMES), and how far they are apart: no offset leads to the next. */
 export const FRAMES = 8;
-export const FRAME_BYTES = 512;
 export const FRAME_SHIFT = 17;
 
 /** Bytes between the handles of functions, maps and externs. */
