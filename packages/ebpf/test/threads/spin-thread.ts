@@ -14,9 +14,12 @@ export interface Told {
   readonly kernVmStart: bigint;
   readonly run: string;
   readonly rounds: number;
+  /** Counts the threads that are ready: all begin when the last one is. */
+  readonly ready: Int32Array;
+  readonly threads: number;
 }
 
-const { program, architecture, ram, root, kernVmStart, run, rounds } = workerData as Told;
+const { program, architecture, ram, root, kernVmStart, run, rounds, ready, threads } = workerData as Told;
 const { format, invalidations } = (ARCHITECTURES[architecture] as (typeof ARCHITECTURES)[string])();
 const memory = PhysicalMemory.over(ram);
 const mmu = new Mmu({ memory, invalidations, tables: { format, root, controls: format.controls } });
@@ -24,5 +27,8 @@ const arena = {
   ...{ mmu, kernVmStart, userVmStart: program.userVmStart as bigint },
   ...{ pages: program.arenaPages, pageSize: program.arenaPageSize },
 };
-const { instructions } = new Interpreter(program, { arena }).run(run, { context: context(rounds) });
+const interpreter = new Interpreter(program, { arena });
+Atomics.add(ready, 0, 1);
+while (Atomics.load(ready, 0) < threads);
+const { instructions } = interpreter.run(run, { context: context(rounds), budget: 2 ** 31 - 1 });
 parentPort?.postMessage(instructions);
