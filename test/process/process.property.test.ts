@@ -229,6 +229,10 @@ function worldOf(name: string) {
           1 + ((at * 7 + count) % 250),
         );
     }
+    // An object holds its pages as long as a region maps it.
+    for (const { memory: values } of objects)
+      if (!pairs.some(({ model: one }) => [...one.pages.values()].some((page) => page.memory === values)))
+        values.clear();
     check();
   };
 

@@ -77,6 +77,9 @@ describe('neighbours', () => {
     map(5n, 9, { flags: { dontExpand: true } });
     map(6n, 10, { flags: { dontExpand: true } });
     expect(process.regions()).toHaveLength(6);
+    map(32n, 0);
+    map(33n, 1, { object: new RegionObject() });
+    expect(process.regions()).toHaveLength(8);
   });
 
   test('stay apart when each has pages of another fork', () => {
