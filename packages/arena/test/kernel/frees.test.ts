@@ -135,6 +135,25 @@ describe('a free', () => {
     expect(arena.allocPages(at(2), 3)).toBe(at(2));
   });
 
+  test('that is interrupted after its pages are free does not free them again', () => {
+    const made8 = made(8);
+    const { arena, at, between } = made8;
+    const before = freeFrames(made8);
+    arena.allocPages(null, 8);
+    between.at = (point) => {
+      if (point === 'release') throw new Error('interrupted');
+    };
+    expect(() => arena.freePages(at(2), 3)).toThrow('interrupted');
+    expect(before - freeFrames(made8)).toBe(5);
+    delete between.at;
+    // Somebody else has the frames now.
+    const others = made8.ram.allocateMany(3);
+    arena.runWorker();
+    expect(arena.pendingSpans).toBe(0);
+    expect(others.every((pfn) => made8.ram.isAllocated(pfn))).toBe(true);
+    expect(arena.allocPages(at(2), 3)).toBe(at(2));
+  });
+
   test('up to 7.0 whose sink throws keeps the pages that are still mapped', () => {
     const made8 = made(8, '6.14');
     const { arena, at, throwing } = made8;

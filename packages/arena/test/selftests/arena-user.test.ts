@@ -1,6 +1,11 @@
 import { Process } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
-import { type AllocationKind, BPF_F_MMAPABLE, BPF_F_SEGV_ON_FAULT } from '../../src/index.js';
+import {
+  type AllocationKind,
+  type ArenaPoint,
+  BPF_F_MMAPABLE,
+  BPF_F_SEGV_ON_FAULT,
+} from '../../src/index.js';
 import { arenaOn, MACHINES, type MachineName, processOn, startOf } from '../support/machine.js';
 
 /** An arena that a process maps. */
@@ -146,6 +151,41 @@ describe.each(MACHINES)('arena_mem_usage on %s', (name) => {
     expect(used()).toBe(553);
     arena.freePages(at(0), 1000);
     expect(used()).toBe(0);
+  });
+});
+
+describe.each(MACHINES)('arena_race on %s', (name) => {
+  test('a reader sees the old marker or the new one while a page is freed and given out again', () => {
+    const between: { at?: (point: ArenaPoint) => void } = {};
+    const made = arenaOn(
+      name,
+      { maxEntries: 1, mapExtra: startOf(name), interleave: (point) => between.at?.(point) },
+      { pages: 16 },
+    );
+    const { arena } = made;
+    const reader = processOn(made);
+    const start = arena.mmap(reader.process);
+    const low = Number(start & 0xffffffffn);
+    const user = arena.view({ by: reader.process, mmu: reader.mmu });
+    const program = arena.view();
+    const points: Record<string, number> = {};
+    for (let round = 1; round <= 1000; round++) {
+      expect(arena.allocPages(null, 1)).toBe(start);
+      program.store32(low, 0, round);
+      expect(user.loadSigned32(low)).toBe(round);
+      between.at = (point) => {
+        points[point] = (points[point] ?? 0) + 1;
+        // Two allocators never win one page: nobody gets it before the free is over.
+        expect(arena.allocPages(null, 1)).toBeNull();
+        expect(arena.allocPages(start, 1)).toBeNull();
+        if (reader.process.table.translate(start) === null)
+          expect(reader.process.handleFault(start, 'read')).toBe('retry');
+        else expect(user.loadSigned32(low)).toBe(round);
+      };
+      expect(arena.freePages(start, 1)).toBe('freed');
+      delete between.at;
+    }
+    expect(points).toEqual({ flush: 1000, zap: 1000, release: 1000 });
   });
 });
 

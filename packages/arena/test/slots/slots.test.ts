@@ -77,6 +77,19 @@ describe('the order of the range tree', () => {
     expect(slots.find(1)).toBe(-2);
   });
 
+  test('joins no unavailable neighbour, at either side, until it is available', () => {
+    const slots = made(BestFit, 64);
+    slots.clear(0, 64);
+    slots.setUnavailable(10, 4);
+    slots.setUnavailable(16, 3);
+    slots.setAvailable(14, 2);
+    expect([slots.find(3), slots.find(2)]).toEqual([-2, 14]);
+    expect(slots.makeAvailable(16, 3)).toBe(0);
+    expect([slots.find(6), slots.find(5)]).toEqual([-2, 14]);
+    expect(slots.makeAvailable(10, 4)).toBe(0);
+    expect([slots.find(10), slots.find(9)]).toEqual([-2, 10]);
+  });
+
   test('refuses a span with an unavailable slot, and changes nothing', () => {
     const slots = made(BestFit, 64);
     slots.setUnavailable(5, 1);
