@@ -1,6 +1,6 @@
-import { VM_SPARSE } from '@vmarea/core';
+import { AddressSpace, FrameAllocator, PhysicalMemory, Threads, VM_SPARSE, wasmLoops } from '@vmarea/core';
 import { describe, expect, test } from 'vitest';
-import { kernelOf } from './support/kernel.js';
+import { configuration, kernelOf } from './support/kernel.js';
 
 /** What a sink is told. */
 type Told = readonly [what: string, va: bigint, bytes: bigint];
@@ -42,4 +42,29 @@ describe.each(['x86-64', 'arm64-16k-47', 'riscv64-sv39'] as const)('unmapNoflush
     expect(one.unmapNoflush(0, 100)).toHaveLength(0);
     expect(told).toEqual([]);
   });
+});
+
+test('unmapNoflush and flush work in a space of several threads', () => {
+  const threads = Threads.create();
+  const { format, linux } = configuration('x86-64');
+  const memory = PhysicalMemory.create({ bytes: 4 << 20, shared: true, loops: wasmLoops });
+  const frames = new FrameAllocator(memory, { threads });
+  const told: string[] = [];
+  const kernel = new AddressSpace({
+    ...{ format, linux, memory, frames, threads },
+    sink: { flush: () => told.push('flush'), deferred: (_, __, until) => told.push(until) },
+  });
+  const area = kernel.getVmArea(64 * 4096, VM_SPARSE);
+  area.map(3, [frames.allocate(), frames.allocate()]);
+  for (const [page, count] of [
+    [3, 1],
+    [0, 64],
+  ] as const) {
+    told.length = 0;
+    expect(area.unmapNoflush(page, count)).toHaveLength(2);
+    area.flush(page, count);
+    expect(told).toEqual(['batch', 'flush']);
+  }
+  expect(area.populated().pages).toBe(0);
+  threads.leave();
 });
