@@ -23,7 +23,8 @@ const object = loadObject(readFileSync(file));
 const [map] = object.maps;
 if (map === undefined) throw new Error('the object has no arena');
 
-const words = (...values: bigint[]): Uint8Array => new Uint8Array(new BigUint64Array(values).buffer);
+/** Numbers of 64 bits as a program has them. */
+const bytesOf = (...values: bigint[]): Uint8Array => new Uint8Array(new BigUint64Array(values).buffer);
 
 /** A kernel with an arena, two processes that map it, and the program on two processors. */
 function boot({ format, userFormat = format, linux }: Configuration) {
@@ -57,7 +58,7 @@ function boot({ format, userFormat = format, linux }: Configuration) {
   const program = link(object, { arena: arena.port(), kfuncs: Object.keys(kfuncs) });
   arena.allocPages(arena.userVmStart + BigInt(program.arenaGlobals?.offset ?? 0), 1);
   storeArenaGlobals(program, arena.port());
-  globalBytes(program, 'page_bytes').set(words(BigInt(pageSize)).subarray(0, 4));
+  globalBytes(program, 'page_bytes').set(bytesOf(BigInt(pageSize)).subarray(0, 4));
   const lines: string[] = [];
   const interpreters = processors.map((mmu) => {
     const report = (one: ArenaReport) =>
@@ -107,7 +108,7 @@ const used = ({ arena, frames, ram }: Machine): string =>
 
 /** The processors take turns: each adds 300 elements to the list, four times. */
 function fill(machine: Machine): string {
-  for (let turn = 0; turn < 8; turn++) machine.interpreters[turn % 2]?.run('fill', { context: words(300n) });
+  for (let turn = 0; turn < 8; turn++) machine.interpreters[turn % 2]?.run('fill', { context: bytesOf(300n) });
   return `sums ${sumOn(0, machine)} and ${sumOn(1, machine)}, ${used(machine)}`;
 }
 
