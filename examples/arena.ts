@@ -108,7 +108,8 @@ const used = ({ arena, frames, ram }: Machine): string =>
 
 /** The processors take turns: each adds 300 elements to the list, four times. */
 function fill(machine: Machine): string {
-  for (let turn = 0; turn < 8; turn++) machine.interpreters[turn % 2]?.run('fill', { context: bytesOf(300n) });
+  for (let turn = 0; turn < 8; turn++)
+    machine.interpreters[turn % 2]?.run('fill', { context: bytesOf(300n) });
   return `sums ${sumOn(0, machine)} and ${sumOn(1, machine)}, ${used(machine)}`;
 }
 
