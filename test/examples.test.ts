@@ -5,6 +5,7 @@ import { printedBy, promisedBy } from './support/printed.js';
 
 const folder = new URL('../examples/', import.meta.url);
 const runs: Readonly<Record<string, () => Promise<unknown>>> = {
+  'arena.ts': () => import('../examples/arena.js'),
   'change-a-range.ts': () => import('../examples/change-a-range.js'),
   'huge-vmalloc.ts': () => import('../examples/huge-vmalloc.js'),
   'kasan-shadow.ts': () => import('../examples/kasan-shadow.js'),

@@ -12,15 +12,19 @@ export interface KfuncCall {
   returnWords(lo: number, hi: number): void;
 }
 
-/** The kfuncs of an arena by their names. Each returns what Linux returns. The map in r1 is not looked at. */
-export interface ArenaKfuncs {
+/**
+ * The kfuncs of an arena by their names. Each returns what Linux returns. The map in r1 is not looked at.
+ *
+ * A type and no interface: an interpreter takes functions by any name, and an interface does not go there.
+ */
+export type ArenaKfuncs = {
   /** r2: the hint; r3: pages; r4: node; r5: flags. Returns the user address, or NULL. */
   readonly bpf_arena_alloc_pages: (call: KfuncCall) => void;
   /** r2: the address; r3: pages. */
   readonly bpf_arena_free_pages: (call: KfuncCall) => void;
   /** r2: the address; r3: pages. Returns 0 or the negative error. */
   readonly bpf_arena_reserve_pages: (call: KfuncCall) => void;
-}
+};
 
 /** Linux's numbers of what a reservation may say (`include/uapi/asm-generic/errno-base.h`). */
 const ERRNO: Readonly<Record<string, number>> = { EAGAIN: 11, ENOMEM: 12, EBUSY: 16, EINVAL: 22 };
