@@ -36,7 +36,8 @@ export function fork<Face extends RegionProcess>(
     };
     const child = new ProcessSpace(parts);
     const face = faceOf(child, parts);
-    fill(parent, child);
+    // Operations see the child before it is whole: they must not change it.
+    child.lock.change(() => fill(parent, child));
     return face;
   });
 }

@@ -148,14 +148,12 @@ export function zapPages(
 /**
  * Checks that a frame can be mapped.
  *
- * @throws VmError `EINVAL` for a frame that fits no entry, that nobody allocated, or that holds a page table.
+ * @throws VmError `EINVAL` for a frame that fits no entry, that is free or anonymous, or that holds a page table.
  */
 export function requireMappable(space: ProcessSpace, region: RegionRecord, pfn: number): void {
   if (!Number.isInteger(pfn) || pfn < 0 || pfn >= space.pfnLimit)
     throw new VmError('EINVAL', `${String(pfn)} is not a frame`, {
       advice: `a frame is an integer below 0x${space.pfnLimit.toString(16)}`,
     });
-  const counts = space.countsOf(region, pfn);
-  if (counts === null) return;
-  counts.requireTaken(pfn);
+  space.countsOf(region, pfn)?.requireInsertable(pfn);
 }

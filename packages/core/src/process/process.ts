@@ -247,7 +247,7 @@ export class Process implements RegionProcess {
    * @param address - a page of it.
    * @param pfn - in base pages of the user's format.
    * @throws VmError `EINVAL` for a region that is gone or another process's, an address that is not on a page, and a frame
-   *   that is none or free; `EFAULT` outside of the region; `EBUSY` when the page is mapped; `ENOMEM` for no table.
+   *   that is none, free or anonymous; `EFAULT` outside of the region; `EBUSY` when the page is mapped; `ENOMEM` for no table.
    */
   insertPage(region: Region, address: bigint, pfn: number): void {
     insertPage(this.#space, this.#recordOf(region), address, pfn);
