@@ -189,4 +189,25 @@ describe('fork', () => {
     expect(codes).toEqual(['EBUSY']);
     expect(shapes(child)).toEqual(['0+1rw']);
   });
+
+  test.each(['x86-64', 'arm64-4k-48', 'riscv64-sv39'])('gives the child clean pages on %s', (name) => {
+    const { processOf, frames } = machineOf(name);
+    const process = processOf();
+    process.mmap({ length: PAGE, shared: true, object: new RegionObject(), ...FIXED, ...RW });
+    const heap = process.mmap({ length: PAGE, ...RW });
+    const pfn = frames.allocate();
+    PageReferences.of(frames).take(pfn);
+    process.insertPage(process.findRegion(AT) as Region, AT, pfn);
+    for (const at of [AT, heap]) expect(process.handleFault(at, 'write')).toBe('mapped');
+    const child = process.fork();
+    const bits = (one: Process, at: bigint) => one.table.walk(at).leaf?.protection;
+    expect(bits(process, AT)).toMatchObject({ write: true, dirty: true, accessed: true });
+    expect(bits(child, AT)).toMatchObject({ write: true, dirty: false, accessed: false });
+    expect(bits(child, heap)).toMatchObject({ write: false, dirty: false, accessed: false });
+    for (const at of [AT, heap]) expect(child.handleFault(at, 'read')).toBe('mapped');
+    expect(bits(child, heap)).toMatchObject({ write: false, accessed: true });
+    expect(child.handleFault(AT, 'write')).toBe('mapped');
+    expect(bits(child, AT)).toMatchObject({ write: true, dirty: true, accessed: true });
+    expect(child.table.translate(AT)).toBe(process.table.translate(AT));
+  });
 });

@@ -102,12 +102,16 @@ function isCopiedOnWrite({ bits }: RegionRecord): boolean {
   return (bits & (VM_SHARED | VM_MAYWRITE)) === VM_MAYWRITE;
 }
 
-/** The pages of a region for the child. */
+/**
+ * The pages of a region for the child: clean, and not accessed yet. Private ones cannot be written. Linux keeps them
+ * dirty in a bit of software, for swap.
+ *
+ * Source: Linux 6.12, `__copy_present_ptes` in `mm/memory.c`.
+ */
 function copiesOf(parent: ProcessSpace, region: RegionRecord): MapPiece[] {
-  const pieces = piecesOf(parent, region.first, region.end);
-  if (!isCopiedOnWrite(region)) return pieces;
-  return pieces.map((piece) => ({
+  const closed = isCopiedOnWrite(region) ? { write: false } : {};
+  return piecesOf(parent, region.first, region.end).map((piece) => ({
     ...piece,
-    protection: { ...piece.protection, write: false, dirty: false },
+    protection: { ...piece.protection, ...closed, accessed: false, dirty: false },
   }));
 }
