@@ -1,4 +1,5 @@
 import {
+  FrameAllocator,
   PageReferences,
   type Process,
   type Region,
@@ -172,6 +173,23 @@ describe('frames', () => {
     process.mmap({ length: PAGE, shared: true, object: new RegionObject(), ...FIXED, ...RW });
     const pfn = Number((process.table.translate(heap) as bigint) / PAGE);
     expect(codeOf(() => process.insertPage(process.findRegion(AT) as Region, AT, pfn))).toBe('EINVAL');
+  });
+
+  test('of shared memory go back to the allocator that each came from', () => {
+    const { processOf, frames } = machineOf('x86-64');
+    const other = new FrameAllocator(null, { pageShift: 12, first: 2 ** 20, frames: 64 });
+    const object = new RegionObject();
+    const [one, two] = [processOf(), processOf({ ram: other })];
+    for (const [i, process] of [one, two].entries()) {
+      process.mmap({ length: 2n * PAGE, shared: true, object, ...FIXED, ...RW });
+      expect(process.handleFault(AT + BigInt(i) * PAGE, 'write')).toBe('mapped');
+    }
+    const pfn = Number((one.table.translate(AT) as bigint) / PAGE);
+    expect(other.stats().allocated).toBe(1);
+    two.destroy();
+    one.destroy();
+    expect(frames.isAllocated(pfn)).toBe(false);
+    expect(other.stats().allocated).toBe(0);
   });
 });
 

@@ -11,6 +11,12 @@ const ANONYMOUS = 2 ** 30;
 /** log2 of the frames of the largest block. */
 const MAX_ORDER = 18;
 
+/** A frame with who counts it. */
+export interface Counted {
+  readonly pfn: number;
+  readonly counts: PageReferences;
+}
+
 /** A block of frames that its area has freed while processes map some of them. */
 interface Orphan {
   readonly head: number;

@@ -4,15 +4,9 @@ import type { MapPiece } from '../table/options.js';
 import type { LeafRun } from '../table/walk/leaves.js';
 import type { WalkLeaf } from '../table/walk/walk.js';
 import { words } from '../words.js';
-import type { PageReferences } from './page-references.js';
+import type { Counted } from './page-references.js';
 import type { PageMode, ProcessSpace } from './process-space.js';
 import type { RegionRecord } from './region-record.js';
-
-/** A frame with who counts it. */
-export interface Counted {
-  readonly pfn: number;
-  readonly counts: PageReferences;
-}
 
 /** Bits 63..32 of the address of a page. */
 function highOf(page: number, shift: number): number {
