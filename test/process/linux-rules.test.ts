@@ -122,6 +122,53 @@ describe('mprotect', () => {
     expect(shapes(process)).toEqual(['0+5r', '5+3rw']);
   });
 
+  test.each([{}, { close: () => {} }])('moves the border of two regions without a split', (more) => {
+    const machine = machineOf('x86-64');
+    let isBroken = false;
+    const sink = {
+      flush: () => {
+        if (isBroken) throw new Error('the sink is broken');
+      },
+    };
+    const process = machine.processOf({ mostRegions: 2, sink });
+    const refuse = (): never => {
+      throw new Error('nothing is split');
+    };
+    const operations: RegionOperations = {
+      ...{ maySplit: refuse, open: refuse },
+      fault: (one) => {
+        one.mapFrame(machine.frames.allocate());
+        return 'mapped';
+      },
+      ...more,
+    };
+    const object = new RegionObject();
+    const map = (page: bigint, rights: object) =>
+      process.mmap({
+        ...{ length: 4n * PAGE, address: AT + page * PAGE, fixed: 'noReplace', pgoff: 8 + Number(page) },
+        ...{ object, operations, shared: true },
+        ...rights,
+      });
+    map(0n, { read: true });
+    map(4n, RW);
+    process.handleFault(AT + 5n * PAGE, 'write');
+    const [low, high] = process.regions() as [Region, Region];
+    isBroken = true;
+    const first = { va: AT + 4n * PAGE, bytes: 2n * PAGE };
+    expect(() => process.mprotect(first.va, first.bytes, { read: true })).toThrow('the sink is broken');
+    expect(shapes(process)).toEqual(['0+4r', '4+4rw']);
+    isBroken = false;
+    process.mprotect(first.va, first.bytes, { read: true });
+    expect(shapes(process)).toEqual(['0+6r', '6+2rw']);
+    expect(process.table.walk(AT + 5n * PAGE).leaf?.protection.write).toBe(false);
+    expect([low.pgoff, high.pgoff]).toEqual([8, 14]);
+    process.mprotect(AT + 3n * PAGE, 3n * PAGE, RW);
+    expect(shapes(process)).toEqual(['0+3r', '3+5rw']);
+    expect(process.table.walk(AT + 5n * PAGE).leaf?.protection.write).toBe(true);
+    expect([low.pgoff, high.pgoff]).toEqual([8, 11]);
+    expect(process.regions()).toEqual([low, high]);
+  });
+
   test('reports the first error from the lowest address on', () => {
     const process = machineOf('x86-64').processOf();
     process.mmap({ length: PAGE, ...FIXED, read: true, flags: { mayWrite: false } });

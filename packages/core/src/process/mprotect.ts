@@ -1,7 +1,7 @@
 import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
-import { mergeAround } from './merge.js';
+import { mergeAround, moveBorder } from './merge.js';
 import { type UserPages, userPagesOrNone } from './munmap.js';
 import type { ProcessSpace, RegionCall } from './process-space.js';
 import { ACCESS, isForbidden, type RegionRights, RIGHTS, rightsOf, VM_SHARED } from './region-flags.js';
@@ -59,16 +59,18 @@ function change(
   differing: readonly RegionRecord[],
   rights: number,
 ): void {
-  const first = Math.max(range.first, (differing[0] as RegionRecord).first);
-  const end = Math.min(range.end, (differing.at(-1) as RegionRecord).end);
-  const regions = splitEnds(space, call, first, end, true).filter(({ bits }) => (bits & ACCESS) !== rights);
-  for (const region of regions) call.changes.set(region, { bits: (region.bits & ~ACCESS) | rights });
-  const ranges = regions.map((region) => ({
-    va: space.addressOf(region.first),
-    bytes: space.addressOf(region.end - region.first),
-  }));
-  for (const region of regions) if (region.isLive) mergeAround(space, call, region);
-  space.table.protectMany(ranges, fieldsOf(space, regions, rights));
+  const ranges: { va: bigint; bytes: bigint }[] = [];
+  for (const region of differing) {
+    const first = Math.max(range.first, region.first);
+    const end = Math.min(range.end, region.end);
+    ranges.push({ va: space.addressOf(first), bytes: space.addressOf(end - first) });
+    const bits = (region.bits & ~ACCESS) | rights;
+    if (moveBorder(space, call, region, { first, end }, bits)) continue;
+    const [part] = splitEnds(space, call, first, end, true) as [RegionRecord];
+    call.changes.set(part, { bits });
+    mergeAround(space, call, part);
+  }
+  space.table.protectMany(ranges, fieldsOf(space, differing, rights));
 }
 
 /**
