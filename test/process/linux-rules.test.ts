@@ -63,6 +63,22 @@ describe('mremap', () => {
     expect(shapes(process)).toEqual(['0+1rw']);
   });
 
+  test('looks at the region before a length above all user addresses', () => {
+    const { processOf, user } = machineOf('x86-64');
+    const process = processOf();
+    process.mmap({ length: PAGE, ...FIXED, ...RW });
+    const most = user.taskSize + PAGE;
+    const codes = [
+      () => process.mremap(AT, 2n * PAGE, most, move),
+      () => process.mremap(AT, PAGE, most, move),
+      () => process.mremap(AT, PAGE, most),
+      () => process.mremap(AT, most + PAGE, most, move),
+      () => process.mremap(AT, PAGE, most, { ...move, fixed: AT + PAGE }),
+    ].map(codeOf);
+    expect(codes).toEqual(['EFAULT', 'ENOMEM', 'ENOMEM', 'EINVAL', 'EINVAL']);
+    expect(shapes(process)).toEqual(['0+1rw']);
+  });
+
   test('asks the operations about a place that the caller demands', () => {
     const process = machineOf('x86-64').processOf();
     const asked: unknown[] = [];

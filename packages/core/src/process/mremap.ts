@@ -50,17 +50,16 @@ export function mremap(
     oldLength === 0 || oldLength === 0n ? 0n : space.wholePages(checkBytes(oldLength, 'old length', address));
   const newBytes = space.wholePages(checkBytes(newLength, 'new length', address));
   const old = pagesOf(space, oldBytes) ?? Number.POSITIVE_INFINITY;
-  const pages = pagesOf(space, newBytes);
+  const pages = pagesOf(space, newBytes) ?? Number.POSITIVE_INFINITY;
   const first = space.pageOf(address);
   return space.call((call) => {
     const region = regionAt(space, first);
     if (fixed !== undefined) {
-      const to = fixedPage(space, fixed, { region, first, old, pages: pages ?? -1 });
-      return space.addressOf(moveToFixed(space, call, { first, old, pages: pages as number }, to));
+      const to = fixedPage(space, fixed, { region, first, old, pages });
+      return space.addressOf(moveToFixed(space, call, { first, old, pages }, to));
     }
     if (newBytes === oldBytes) return address;
-    if (pages === null) throw new VmError('ENOMEM', `${newLength} bytes are more than all user addresses`);
-    if (pages < old) {
+    if (newBytes < oldBytes) {
       requireUserEnd(space, first + old, address);
       remove(space, call, first + pages, first + old);
       return address;
@@ -114,7 +113,7 @@ function fixedPage(space: ProcessSpace, fixed: unknown, { first, old, pages }: M
   if ((fixed & (space.pages - 1n)) !== 0n)
     throw new VmError('EINVAL', 'fixed is not a multiple of the page size', { address: fixed });
   const to = space.pageOf(fixed);
-  if (pages < 0 || to + pages > space.taskPages)
+  if (to + pages > space.taskPages)
     throw new VmError('EINVAL', 'the new range leaves the user addresses', { address: fixed });
   if (first + old > to && to + pages > first)
     throw new VmError('EINVAL', 'the new range overlaps the old one', { address: fixed });
