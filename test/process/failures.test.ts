@@ -73,7 +73,7 @@ const CALLS: Readonly<Record<string, (world: World) => unknown>> = {
   'a copy on write': ({ process, heap, page }) => process.handleFault(heap + page, 'write'),
   'a page of shared memory': ({ child, shared, page }) => child.handleFault(shared + page, 'write'),
   'a read far away': ({ process, page, far }) => process.handleFault(far + page, 'read'),
-  'an insertion far away': ({ process, page, frames, heap }) => {
+  'an insertion far away': ({ process, page, file }) => {
     const at = process.mmap({
       length: page,
       address: 1n << 34n,
@@ -86,13 +86,12 @@ const CALLS: Readonly<Record<string, (world: World) => unknown>> = {
       process.insertPage(
         process.findRegion(at) as never,
         at,
-        Number((process.table.translate(heap + page) as bigint) / page),
+        Number((process.table.translate(file + page) as bigint) / page),
       );
     } catch (error) {
       process.munmap(at, page);
       throw error;
     }
-    void frames;
   },
   remapVmallocRange: ({ kernel, process, kernelMemory, page }) => {
     const at = process.mmap({

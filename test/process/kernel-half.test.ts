@@ -1,4 +1,4 @@
-import { type AddressSpace, type Process, VM_IOREMAP } from '@vmarea/core';
+import { type AddressSpace, FrameAllocator, type Process, VM_IOREMAP } from '@vmarea/core';
 import { type Accessed, Mmu } from '@vmarea/mmu';
 import { codeOf, walkBytes } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
@@ -103,6 +103,25 @@ describe.each(SHARING)("the kernel's half on %s", (name) => {
     kernel.iounmap(earlier);
     expect(process.table.translate(earlier)).toBeNull();
     expect(upperHalf(machine, process)).toEqual(upperHalf(machine, kernel));
+  });
+
+  test('may have leaves in the root again after a process that could not be made', () => {
+    const ram = new FrameAllocator(null, {
+      pageShift: machineOf(name).format.pageShift,
+      first: 2 ** 20,
+      frames: 1,
+    });
+    const machine = machineOf(name, { ram });
+    const { kernel, format, processOf } = machine;
+    const taken = ram.allocate();
+    expect(codeOf(() => processOf())).toBe('ENOMEM');
+    const root = format.levels[0]?.shift ?? 0;
+    kernel.ioremap(1n << 34n, 2n << 30n);
+    const hasLeaf = [...kernel.table.leaves()].some(({ leafShift }) => leafShift === root);
+    expect(hasLeaf).toBe(root === 30);
+    ram.free(taken);
+    const process = processOf();
+    expect([...process.table.leaves()].filter(({ leafShift }) => leafShift >= root)).toEqual([]);
   });
 
   test('stays when a process ends', () => {

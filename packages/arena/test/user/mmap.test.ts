@@ -107,6 +107,27 @@ describe.each(MACHINES)('mmap of an arena on %s', (name) => {
     expect(codeOf(() => process.mprotect(start, 4 * made.page, { read: true, write: true }))).toBe('EACCES');
   });
 
+  test.each(['6.12', '7.2', '7.3'] as const)('stays at its address in release %s', (release) => {
+    const made = machine(name, { pages: 64 });
+    const page = BigInt(made.page);
+    const arena = createArena(made.kernel, { maxEntries: 4, release });
+    const { process } = processOn(made);
+    const start = arena.mmap(process);
+    process.handleFault(start, 'write');
+    const before = process.maps();
+    const fixed = start - 64n * page;
+    for (const [at, pages] of [
+      [start, 4n],
+      [start, 1n],
+      [start + page, 2n],
+    ] as const)
+      expect(codeOf(() => process.mremap(at, pages * page, pages * page, { mayMove: true, fixed }))).toBe(
+        'EINVAL',
+      );
+    expect(process.maps()).toBe(before);
+    expect(process.handleFault(start, 'read')).toBe('mapped');
+  });
+
   test('keeps the arena from being destroyed', () => {
     const made = machine(name, { pages: 64 });
     const arena = createArena(made.kernel, { maxEntries: 4 });

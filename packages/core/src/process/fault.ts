@@ -119,14 +119,11 @@ function mapOwn(
 
 /** The frame of shared memory without operations at an offset. */
 function pageOfObject(space: ProcessSpace, object: ObjectState, pgoff: number): number {
-  let pfn = object.pages.get(pgoff);
-  if (pfn === undefined) {
-    pfn = space.takeFrame(false);
-    erase(space, pfn);
-    object.pages.set(pgoff, pfn);
-    const { references } = space;
-    object.release = (one) => references.put(one);
-  }
+  const held = object.pages.get(pgoff);
+  if (held !== undefined) return held.pfn;
+  const pfn = space.takeFrame(false);
+  erase(space, pfn);
+  object.pages.set(pgoff, { pfn, counts: space.references });
   return pfn;
 }
 

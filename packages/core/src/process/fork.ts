@@ -3,7 +3,8 @@ import { optionsOf } from '../check/options.js';
 import type { MapPiece } from '../table/options.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import { FORK_OPTIONS, type ForkOptions, type ProcessOptions } from './options.js';
-import { type Counted, countedIn, letGo, piecesOf } from './pages.js';
+import type { Counted } from './page-references.js';
+import { countedIn, letGo, piecesOf } from './pages.js';
 import { ProcessSpace } from './process-space.js';
 import { VM_DONTCOPY, VM_MAYWRITE, VM_MIXEDMAP, VM_PFNMAP, VM_SHARED } from './region-flags.js';
 import { RegionChanges } from './region-list.js';
@@ -36,7 +37,8 @@ export function fork<Face extends RegionProcess>(
     };
     const child = new ProcessSpace(parts);
     const face = faceOf(child, parts);
-    fill(parent, child);
+    // Operations see the child before it is whole: they must not change it.
+    child.lock.change(() => fill(parent, child));
     return face;
   });
 }
@@ -101,12 +103,16 @@ function isCopiedOnWrite({ bits }: RegionRecord): boolean {
   return (bits & (VM_SHARED | VM_MAYWRITE)) === VM_MAYWRITE;
 }
 
-/** The pages of a region for the child. */
+/**
+ * The pages of a region for the child: clean, and not accessed yet. Private ones cannot be written. Linux keeps them
+ * dirty in a bit of software, for swap.
+ *
+ * Source: Linux 6.12, `__copy_present_ptes` in `mm/memory.c`.
+ */
 function copiesOf(parent: ProcessSpace, region: RegionRecord): MapPiece[] {
-  const pieces = piecesOf(parent, region.first, region.end);
-  if (!isCopiedOnWrite(region)) return pieces;
-  return pieces.map((piece) => ({
+  const closed = isCopiedOnWrite(region) ? { write: false } : {};
+  return piecesOf(parent, region.first, region.end).map((piece) => ({
     ...piece,
-    protection: { ...piece.protection, write: false, dirty: false },
+    protection: { ...piece.protection, ...closed, accessed: false, dirty: false },
   }));
 }

@@ -161,16 +161,16 @@ export class KernelHalf implements KernelUsers {
   /** The process is gone. */
   remove(process: KernelUser): void {
     this.#processes.delete(process);
+    this.settle();
+  }
+
+  /** Leaves the kernel as it was without processes, when there is none. */
+  settle(): void {
     if (this.#processes.size > 0) return;
     this.space.users = null;
     this.space.leafLimit = NO_LIMIT;
-    this.space.machine.ram.free(this.#zeroFrame);
+    if (this.#zeroFrame >= 0) this.space.machine.ram.free(this.#zeroFrame);
     this.#zeroFrame = -1;
-  }
-
-  /** The last process could not be made: nothing may stay. */
-  settle(): void {
-    if (this.#processes.size === 0 && this.#zeroFrame >= 0) this.remove({ asid: 0, table: this.space.table });
   }
 
   reach(address: bigint, bytes: bigint): void {

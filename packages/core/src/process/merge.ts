@@ -3,11 +3,11 @@ import { ACCESS, VM_SPECIAL } from './region-flags.js';
 import type { RegionRecord } from './region-record.js';
 
 /**
- * True when two adjacent regions can become one, the second of which goes (can_vma_merge_after, can_vma_merge_before).
+ * True when two adjacent regions are of one kind (can_vma_merge_after, can_vma_merge_before).
  *
  * Source: Linux 6.12, `is_mergeable_vma` and `is_mergeable_anon_vma` in `mm/vma.c`.
  */
-function canMerge(left: RegionRecord, right: RegionRecord): boolean {
+function isAlike(left: RegionRecord, right: RegionRecord): boolean {
   return (
     left.end === right.first &&
     left.bits === right.bits &&
@@ -16,10 +16,49 @@ function canMerge(left: RegionRecord, right: RegionRecord): boolean {
     left.operations === right.operations &&
     left.name === right.name &&
     left.pgoffOf(right.first) === right.pgoff &&
-    right.operations?.close === undefined &&
     // Two families of anonymous pages stay apart. One that began with a fork takes no region in.
     (left.anon === right.anon || ((left.anon === 0 || right.anon === 0) && !left.isForked && !right.isForked))
   );
+}
+
+/** True when two adjacent regions can become one, the second of which goes: nobody waits for its end. */
+function canMerge(left: RegionRecord, right: RegionRecord): boolean {
+  return right.operations?.close === undefined && isAlike(left, right);
+}
+
+/**
+ * Gives pages at one end of a region to the neighbour there, when they are of its kind with other VM_ bits. No region is
+ * split.
+ *
+ * Source: Linux 6.12, `vma_merge_existing_range` in `mm/vma.c`.
+ *
+ * @param first - first page that changes.
+ * @param end - the page after the last one.
+ * @returns false when the pages are not such an end, or not of the neighbour's kind.
+ */
+export function moveBorder(
+  { list }: ProcessSpace,
+  { changes }: RegionCall,
+  region: RegionRecord,
+  { first, end }: Pick<RegionRecord, 'first' | 'end'>,
+  bits: number,
+): boolean {
+  const at = list.indexAt(region.first);
+  const before = list.all[at - 1];
+  const after = list.all[at + 1];
+  const part = region.part(first, end);
+  part.bits = bits;
+  if (first === region.first && end < region.end && before !== undefined && isAlike(before, part)) {
+    changes.set(before, { end, anon: before.anon || region.anon });
+    changes.set(region, { first: end, pgoff: region.pgoffOf(end) });
+    return true;
+  }
+  if (end === region.end && first > region.first && after !== undefined && isAlike(part, after)) {
+    changes.set(after, { first, pgoff: part.pgoff, anon: after.anon || region.anon });
+    changes.set(region, { end: first });
+    return true;
+  }
+  return false;
 }
 
 /**

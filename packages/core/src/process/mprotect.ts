@@ -1,9 +1,8 @@
-import { checkAddress } from '../check/address.js';
 import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
 import type { Protection } from '../format/protection.js';
-import { mergeAround } from './merge.js';
-import { type UserPages, userPages } from './munmap.js';
+import { mergeAround, moveBorder } from './merge.js';
+import { type UserPages, userPagesOrNone } from './munmap.js';
 import type { ProcessSpace, RegionCall } from './process-space.js';
 import { ACCESS, isForbidden, type RegionRights, RIGHTS, rightsOf, VM_SHARED } from './region-flags.js';
 import type { RegionRecord } from './region-record.js';
@@ -22,41 +21,56 @@ export function mprotect(
   given: RegionRights,
 ): void {
   const rights = rightsOf(optionsOf(given, RIGHTS, 'mprotect()'));
-  checkAddress(address);
-  const range = userPages(space, address, length, 'ENOMEM');
+  const range = userPagesOrNone(space, address, length);
   space.call((call) => {
-    const regions = requireCovered(space, range);
-    for (const region of regions)
-      if (isForbidden((region.bits & ~ACCESS) | rights))
-        throw new VmError('EACCES', 'the region may not have these rights', {
-          address: space.addressOf(region.first),
-        });
-    if (regions.every(({ bits }) => (bits & ACCESS) === rights)) return;
-    change(space, call, range, rights);
+    if (range === null) return;
+    const regions = requireAllowed(space, range, rights).filter(({ bits }) => (bits & ACCESS) !== rights);
+    if (regions.length > 0) change(space, call, range, regions, rights);
   });
 }
 
-/** The regions of a range without holes. @throws VmError `ENOMEM` for a hole. */
-function requireCovered(space: ProcessSpace, { first, end }: UserPages): readonly RegionRecord[] {
+/**
+ * The regions of a range, which has no holes. They may all have the rights.
+ *
+ * @throws VmError the first error from the lowest address on: `ENOMEM` for a hole, `EACCES` for forbidden rights.
+ */
+function requireAllowed(
+  space: ProcessSpace,
+  { first, end }: UserPages,
+  rights: number,
+): readonly RegionRecord[] {
   const regions = space.list.within(first, end);
   let page = first;
   for (const region of regions) {
     if (region.first > page) break;
+    if (isForbidden((region.bits & ~ACCESS) | rights))
+      throw new VmError('EACCES', 'the region may not have these rights', { address: space.addressOf(page) });
     page = region.end;
   }
   if (page < end) throw new VmError('ENOMEM', 'no region is there', { address: space.addressOf(page) });
   return regions;
 }
 
-function change(space: ProcessSpace, call: RegionCall, { first, end }: UserPages, rights: number): void {
-  const regions = splitEnds(space, call, first, end, true).filter(({ bits }) => (bits & ACCESS) !== rights);
-  for (const region of regions) call.changes.set(region, { bits: (region.bits & ~ACCESS) | rights });
-  const ranges = regions.map((region) => ({
-    va: space.addressOf(region.first),
-    bytes: space.addressOf(region.end - region.first),
-  }));
-  for (const region of regions) if (region.isLive) mergeAround(space, call, region);
-  space.table.protectMany(ranges, fieldsOf(space, regions, rights));
+/** Changes the regions of a range whose rights differ. Those that have the rights already are not split. */
+function change(
+  space: ProcessSpace,
+  call: RegionCall,
+  range: UserPages,
+  differing: readonly RegionRecord[],
+  rights: number,
+): void {
+  const ranges: { va: bigint; bytes: bigint }[] = [];
+  for (const region of differing) {
+    const first = Math.max(range.first, region.first);
+    const end = Math.min(range.end, region.end);
+    ranges.push({ va: space.addressOf(first), bytes: space.addressOf(end - first) });
+    const bits = (region.bits & ~ACCESS) | rights;
+    if (moveBorder(space, call, region, { first, end }, bits)) continue;
+    const [part] = splitEnds(space, call, first, end, true) as [RegionRecord];
+    call.changes.set(part, { bits });
+    mergeAround(space, call, part);
+  }
+  space.table.protectMany(ranges, fieldsOf(space, differing, rights));
 }
 
 /**

@@ -10,9 +10,9 @@ import { pagesOf } from './mmap.js';
 import { remove, takeOut, type UserPages } from './munmap.js';
 import { MREMAP_OPTIONS, type MremapOptions } from './options.js';
 import { countedIn, letGo, piecesOf } from './pages.js';
-import { getUnmappedArea } from './place.js';
+import { getUnmappedArea, type Place } from './place.js';
 import type { ProcessSpace, RegionCall } from './process-space.js';
-import { VM_DONTEXPAND, VM_PFNMAP } from './region-flags.js';
+import { VM_DONTEXPAND, VM_PFNMAP, VM_SPECIAL } from './region-flags.js';
 import type { RegionRecord } from './region-record.js';
 import { splitEnds } from './split.js';
 
@@ -46,44 +46,65 @@ export function mremap(
     throw new VmError('EINVAL', 'fixed needs mayMove', { address, advice: 'set both' });
   if ((address & (space.pages - 1n)) !== 0n)
     throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
-  const isCopy = oldLength === 0 || oldLength === 0n;
-  const old = isCopy
-    ? 0
-    : (pagesOf(space, checkBytes(oldLength, 'old length', address)) ?? Number.MAX_SAFE_INTEGER);
-  const pages = pagesOf(space, checkBytes(newLength, 'new length', address));
+  const oldBytes =
+    oldLength === 0 || oldLength === 0n ? 0n : space.wholePages(checkBytes(oldLength, 'old length', address));
+  const newBytes = space.wholePages(checkBytes(newLength, 'new length', address));
+  const old = pagesOf(space, oldBytes) ?? Number.POSITIVE_INFINITY;
+  const pages = pagesOf(space, newBytes) ?? Number.POSITIVE_INFINITY;
   const first = space.pageOf(address);
   return space.call((call) => {
-    const region = space.list.at(first);
-    if (region === null) throw new VmError('EFAULT', 'no region holds the address', { address });
+    const region = regionAt(space, first);
     if (fixed !== undefined) {
-      const to = fixedPage(space, fixed, { region, first, old, pages: pages ?? -1 });
-      return space.addressOf(moveTo(space, call, { region, first, old, pages: pages as number }, to));
+      const to = fixedPage(space, fixed, { region, first, old, pages });
+      return space.addressOf(moveToFixed(space, call, { first, old, pages }, to));
     }
-    if (pages === null) throw new VmError('ENOMEM', `${newLength} bytes are more than all user addresses`);
-    if (!isCopy && pages <= old) {
-      if (first + old > space.taskPages)
-        throw new VmError('EINVAL', 'the range leaves the user addresses', { address });
-      if (pages < old) remove(space, call, first + pages, first + old);
+    if (newBytes === oldBytes) return address;
+    if (newBytes < oldBytes) {
+      requireUserEnd(space, first + old, address);
+      remove(space, call, first + pages, first + old);
       return address;
     }
     const move = { region, first, old, pages };
     requireResizable(space, move);
-    if (!isCopy && first + old === region.end && growInPlace(space, call, move)) return address;
+    if (old > 0 && first + old === region.end && growInPlace(space, call, move)) return address;
     if (!mayMove)
       throw new VmError('ENOMEM', `there is no room for ${pages} pages at the region`, {
         address,
         advice: 'set mayMove',
       });
-    const to = getUnmappedArea(space, {
-      address: 0n,
-      pages,
-      pgoff: region.pgoffOf(first),
-      fixed: false,
-      shared: region.isShared,
-      operations: region.operations,
-    });
-    return space.addressOf(moveTo(space, call, move, to));
+    const to = getUnmappedArea(space, placeOf(move, 0n, false));
+    return space.addressOf(moveTo(space, call, move, to, { replaced: [], tail: [], tailEnd: first + old }));
   });
+}
+
+/** @throws VmError `EFAULT` for no region. */
+function regionAt(space: ProcessSpace, page: number): RegionRecord {
+  const region = space.list.at(page);
+  if (region !== null) return region;
+  throw new VmError('EFAULT', 'no region holds the address', { address: space.addressOf(page) });
+}
+
+/** @throws VmError `EINVAL` for a range that ends behind the user addresses. */
+function requireUserEnd(space: ProcessSpace, end: number, address: bigint): void {
+  if (end > space.taskPages)
+    throw new VmError('EINVAL', 'the range leaves the user addresses', {
+      address,
+      advice: `user addresses end at 0x${space.user.taskSize.toString(16)}`,
+    });
+}
+
+/** What `getUnmappedArea` is asked for a move. */
+function placeOf({ region, first, pages }: Move, address: bigint, fixed: boolean): Place {
+  const { isShared: shared, operations } = region;
+  return { address, pages, pgoff: region.pgoffOf(first), fixed, shared, operations };
+}
+
+/** @throws VmError `ENOMEM` when fewer than four more regions fit. */
+function requireSpare({ list, mostRegions }: ProcessSpace, more: number): void {
+  if (list.all.length + more >= mostRegions - 3)
+    throw new VmError('ENOMEM', `the process has ${list.all.length} regions, too many for a move`, {
+      advice: 'unmap something, or make the process with a larger mostRegions',
+    });
 }
 
 /** The first page of the place that a caller demands. @throws VmError `EINVAL`. */
@@ -92,15 +113,10 @@ function fixedPage(space: ProcessSpace, fixed: unknown, { first, old, pages }: M
   if ((fixed & (space.pages - 1n)) !== 0n)
     throw new VmError('EINVAL', 'fixed is not a multiple of the page size', { address: fixed });
   const to = space.pageOf(fixed);
-  if (pages < 0 || to + pages > space.taskPages)
+  if (to + pages > space.taskPages)
     throw new VmError('EINVAL', 'the new range leaves the user addresses', { address: fixed });
   if (first + old > to && to + pages > first)
     throw new VmError('EINVAL', 'the new range overlaps the old one', { address: fixed });
-  if (fixed < space.user.minAddress)
-    throw new VmError('EPERM', 'a process may not map so low an address', {
-      address: fixed,
-      advice: `the lowest is 0x${space.user.minAddress.toString(16)} (vm.mmap_min_addr)`,
-    });
   return to;
 }
 
@@ -118,28 +134,52 @@ function requireResizable(space: ProcessSpace, { region, first, old, pages }: Mo
     throw new VmError('EFAULT', 'the region cannot become longer', { address });
 }
 
-/** Makes a region longer where it is. @returns false when something is behind it. */
+/**
+ * Makes a region longer where it is (vma_merge_extend).
+ *
+ * @returns false when something is behind it.
+ * @throws VmError `ENOMEM` for a region that merges with none, as in Linux: it does not move, either.
+ */
 function growInPlace(space: ProcessSpace, call: RegionCall, { region, first, pages }: Move): boolean {
   const end = first + pages;
   if (end > space.taskPages || space.list.within(region.end, end).length > 0) return false;
+  if ((region.bits & VM_SPECIAL) !== 0)
+    throw new VmError('ENOMEM', 'a region with frames of others does not become longer in its place', {
+      address: space.addressOf(first),
+    });
   call.changes.set(region, { end });
   mergeAround(space, call, region);
   return true;
 }
 
-/** `move_vma`, with what `mremap_to` does before. @returns the first page of the new place. */
-function moveTo(space: ProcessSpace, call: RegionCall, move: Move, to: number): number {
-  const { first, old, pages } = move;
-  // What is in the way goes with the move or not at all.
+/** `mremap_to`: what is in the way goes with the move or not at all. @returns the first page of the new place. */
+function moveToFixed(
+  space: ProcessSpace,
+  call: RegionCall,
+  { first, old, pages }: Omit<Move, 'region'>,
+  to: number,
+): number {
+  requireSpare(space, 2);
   const replaced = takeOut(space, call, to, to + pages);
+  if (old > pages) requireUserEnd(space, first + old, space.addressOf(first));
   const tail = old > pages ? takeOut(space, call, first + pages, first + old) : [];
-  const region = space.list.at(first) as RegionRecord;
-  const kept = Math.min(old, pages);
-  requireResizable(space, { region, first, old: kept, pages });
-  if (space.list.all.length >= space.mostRegions - 3)
-    throw new VmError('ENOMEM', `the process has ${space.list.all.length} regions, too many for a move`, {
-      advice: 'unmap something, or make the process with a larger mostRegions',
-    });
+  // A second place over the first one has taken it away.
+  const move = { region: regionAt(space, first), first, old: Math.min(old, pages), pages };
+  requireResizable(space, move);
+  // The operations may refuse the place. What they choose instead does not count.
+  getUnmappedArea(space, placeOf(move, space.addressOf(to), true));
+  return moveTo(space, call, move, to, { replaced, tail, tailEnd: first + old });
+}
+
+/** `move_vma`. @returns the first page of the new place. */
+function moveTo(
+  space: ProcessSpace,
+  call: RegionCall,
+  { region, first, old: kept, pages }: Move,
+  to: number,
+  goes: Pick<PageMove, 'replaced' | 'tail' | 'tailEnd'>,
+): number {
+  requireSpare(space, 0);
   const gone = kept === 0 ? [] : splitEnds(space, call, first, first + kept, false);
   const source = gone[0] ?? region;
   const moved = source.part(first, first + pages);
@@ -156,7 +196,7 @@ function moveTo(space: ProcessSpace, call: RegionCall, move: Move, to: number): 
     call.opened.push(moved);
   }
   moved.operations?.mremap?.(space.handleOf(moved));
-  movePages({ space, first, kept, to, replaced, tail, tailEnd: first + old, pages });
+  movePages({ space, first, kept, to, pages, ...goes });
   mergeAround(space, call, moved);
   return to;
 }

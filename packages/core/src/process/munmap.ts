@@ -24,17 +24,32 @@ export function userPages(
   length: number | bigint,
   outside: 'EINVAL' | 'ENOMEM',
 ): UserPages {
-  checkAddress(address);
+  requireOnPage(space, address);
   const bytes = checkBytes(length, 'length', address);
   const { taskSize } = space.user;
-  if ((address & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
   if (address > taskSize || space.wholePages(bytes) > taskSize - address)
     throw new VmError(outside, 'the range leaves the user addresses', {
       address,
       advice: `user addresses end at 0x${taskSize.toString(16)}`,
     });
   return { first: space.pageOf(address), end: space.pageOf(address + space.wholePages(bytes)) };
+}
+
+/** @throws VmError `EINVAL` for an address that is not on a page. */
+function requireOnPage(space: ProcessSpace, address: bigint): void {
+  checkAddress(address);
+  if ((address & (space.pages - 1n)) !== 0n)
+    throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
+}
+
+/** As `userPages`, with `ENOMEM` for other addresses; `null` for a length of 0, which mprotect and madvise accept. */
+export function userPagesOrNone(
+  space: ProcessSpace,
+  address: bigint,
+  length: number | bigint,
+): UserPages | null {
+  requireOnPage(space, address);
+  return length === 0 || length === 0n ? null : userPages(space, address, length, 'ENOMEM');
 }
 
 /**

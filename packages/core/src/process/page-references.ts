@@ -11,6 +11,12 @@ const ANONYMOUS = 2 ** 30;
 /** log2 of the frames of the largest block. */
 const MAX_ORDER = 18;
 
+/** A frame with who counts it. */
+export interface Counted {
+  readonly pfn: number;
+  readonly counts: PageReferences;
+}
+
 /** A block of frames that its area has freed while processes map some of them. */
 interface Orphan {
   readonly head: number;
@@ -87,11 +93,20 @@ export class PageReferences implements HeldFrames {
     return this.covers(pfn) && Atomics.load(this.#counts, pfn - this.#ram.first) >= ANONYMOUS;
   }
 
-  /** @throws VmError `EINVAL` for a frame that is free, or that holds a page table. @internal */
-  requireTaken(pfn: number): void {
+  /**
+   * As validate_page_before_insert in `mm/memory.c` (Linux 6.12).
+   *
+   * @throws VmError `EINVAL` for a frame that is free, anonymous, or that holds a page table. @internal
+   */
+  requireInsertable(pfn: number): void {
+    const frame = `frame 0x${pfn.toString(16)}`;
+    if (this.isAnonymous(pfn))
+      throw new VmError('EINVAL', `${frame} is an anonymous page, which only fork shares`, {
+        advice: 'use shared memory',
+      });
     const isTable = TableRecords.of(this.#ram).find(pfn) >= 0;
     if (!isTable && (this.count(pfn) > 0 || this.#marks.has(this.#at(pfn)) || this.#isAllocated(pfn))) return;
-    throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} ${isTable ? 'holds a page table' : 'is free'}`, {
+    throw new VmError('EINVAL', `${frame} ${isTable ? 'holds a page table' : 'is free'}`, {
       advice: 'allocate it first',
     });
   }

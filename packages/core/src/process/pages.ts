@@ -4,15 +4,9 @@ import type { MapPiece } from '../table/options.js';
 import type { LeafRun } from '../table/walk/leaves.js';
 import type { WalkLeaf } from '../table/walk/walk.js';
 import { words } from '../words.js';
-import type { PageReferences } from './page-references.js';
+import type { Counted } from './page-references.js';
 import type { PageMode, ProcessSpace } from './process-space.js';
 import type { RegionRecord } from './region-record.js';
-
-/** A frame with who counts it. */
-export interface Counted {
-  readonly pfn: number;
-  readonly counts: PageReferences;
-}
 
 /** Bits 63..32 of the address of a page. */
 function highOf(page: number, shift: number): number {
@@ -148,14 +142,12 @@ export function zapPages(
 /**
  * Checks that a frame can be mapped.
  *
- * @throws VmError `EINVAL` for a frame that fits no entry, that nobody allocated, or that holds a page table.
+ * @throws VmError `EINVAL` for a frame that fits no entry, that is free or anonymous, or that holds a page table.
  */
 export function requireMappable(space: ProcessSpace, region: RegionRecord, pfn: number): void {
   if (!Number.isInteger(pfn) || pfn < 0 || pfn >= space.pfnLimit)
     throw new VmError('EINVAL', `${String(pfn)} is not a frame`, {
       advice: `a frame is an integer below 0x${space.pfnLimit.toString(16)}`,
     });
-  const counts = space.countsOf(region, pfn);
-  if (counts === null) return;
-  counts.requireTaken(pfn);
+  space.countsOf(region, pfn)?.requireInsertable(pfn);
 }

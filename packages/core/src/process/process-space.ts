@@ -10,7 +10,7 @@ import type { FlushSink } from '../table/state/flush-sink.js';
 import { KernelHalf } from './kernel-half.js';
 import type { ProcessOptions } from './options.js';
 import { PageReferences } from './page-references.js';
-import { ACCESS, VM_SHARED } from './region-flags.js';
+import { ACCESS, VM_PFNMAP, VM_SHARED } from './region-flags.js';
 import { RegionHandle } from './region-handle.js';
 import { RegionChanges, RegionList } from './region-list.js';
 import type { Region, RegionProcess } from './region-operations.js';
@@ -167,9 +167,12 @@ export class ProcessSpace extends Space implements RegionSpace {
 
   /** Who counts a frame that a region maps; `null` for nobody. */
   countsOf(region: RegionRecord, pfn: number): PageReferences | null {
-    if (pfn === this.half.zeroFrame || (region.bits & PFNMAP) !== 0) return null;
-    if (this.references.covers(pfn)) return this.references;
-    return this.half.references.covers(pfn) ? this.half.references : null;
+    if (pfn === this.half.zeroFrame) return null;
+    const kernels = this.half.references.covers(pfn) ? this.half.references : null;
+    const owner = this.references.covers(pfn) ? this.references : kernels;
+    if ((region.bits & VM_PFNMAP) === 0) return owner;
+    // Copies that writes made are the process's own in any private region (vm_normal_page).
+    return !region.isShared && owner?.isAnonymous(pfn) === true ? owner : null;
   }
 
   /** The protection of a page of a region. */
@@ -207,9 +210,6 @@ export class ProcessSpace extends Space implements RegionSpace {
     }
   }
 }
-
-/** VM_PFNMAP. */
-const PFNMAP = 0x400;
 
 function takeOne(ram: FrameAllocator): number {
   const pfn = ram.tryAllocate();

@@ -10,7 +10,7 @@ import { mapsText } from './maps-text.js';
 import { mmap } from './mmap.js';
 import { mprotect } from './mprotect.js';
 import { mremap } from './mremap.js';
-import { munmap, userPages } from './munmap.js';
+import { munmap, userPagesOrNone } from './munmap.js';
 import {
   type ForkOptions,
   type MmapRequest,
@@ -125,9 +125,10 @@ export class Process implements RegionProcess {
   /**
    * Changes the rights of a range (mprotect), with one flush.
    *
-   * @param length - bytes, rounded up to whole pages.
-   * @throws VmError `EINVAL` as `munmap`; `ENOMEM` for addresses without a region, for those that are not the user's,
-   *   and for too many regions; `EACCES` when marks of a region forbid the rights; what operations and the sink throw.
+   * @param length - bytes, rounded up to whole pages. 0 changes nothing.
+   * @throws VmError `EINVAL` for an address that is not on a page; `ENOMEM` for addresses that are not the user's; from the
+   *   lowest address on, `ENOMEM` where no region is, `EACCES` where marks of a region forbid the rights; `ENOMEM` for too
+   *   many regions; what operations and the sink throw.
    */
   mprotect(address: bigint, length: number | bigint, rights: RegionRights): void {
     mprotect(this.#space, address, length, rights);
@@ -141,8 +142,9 @@ export class Process implements RegionProcess {
    * @returns its first address.
    * @throws VmError in Linux's order: `EINVAL` for `fixed` without `mayMove`, for addresses that are not on a page, and
    *   for lengths that are none; `EFAULT` for no region; with `fixed`, `EINVAL` for a place that overlaps or is not the
-   *   user's; `EFAULT` for more pages than the region has, or a region that may not grow; `ENOMEM` for no room; what
-   *   operations and the sink throw.
+   *   user's, and `ENOMEM` for too many regions; `EINVAL` for an old range that is not the user's; `EFAULT` for more pages
+   *   than the region has, or a region that may not grow; `EPERM` below the lowest address; `ENOMEM` for no room, and for
+   *   a region with special marks that would grow in its place; what operations and the sink throw.
    */
   mremap(
     address: bigint,
@@ -157,14 +159,16 @@ export class Process implements RegionProcess {
    * Lets go of the pages of a range (MADV_DONTNEED). The next access finds zeros, or the page of the object. Holes are
    * skipped.
    *
-   * @param length - bytes, rounded up to whole pages.
-   * @throws VmError `EINVAL` as `munmap`, and for a region with `pfnMap`; `ENOMEM` for a hole, when the rest is done; what the
-   *   sink throws.
+   * @param length - bytes, rounded up to whole pages. 0 changes nothing.
+   * @throws VmError `EINVAL` for an address that is not on a page, and for a region with `pfnMap`; `ENOMEM` for addresses
+   *   that are not the user's, and for a hole, when the rest is done; what the sink throws.
    */
   madviseDontNeed(address: bigint, length: number | bigint): void {
     const space = this.#space;
-    const { first, end } = userPages(space, address, length, 'ENOMEM');
+    const range = userPagesOrNone(space, address, length);
     space.lock.change(() => {
+      if (range === null) return;
+      const { first, end } = range;
       const regions = space.list.within(first, end);
       const special = regions.find(({ bits }) => (bits & VM_PFNMAP) !== 0);
       if (special !== undefined)
@@ -243,7 +247,7 @@ export class Process implements RegionProcess {
    * @param address - a page of it.
    * @param pfn - in base pages of the user's format.
    * @throws VmError `EINVAL` for a region that is gone or another process's, an address that is not on a page, and a frame
-   *   that is none or free; `EFAULT` outside of the region; `EBUSY` when the page is mapped; `ENOMEM` for no table.
+   *   that is none, free or anonymous; `EFAULT` outside of the region; `EBUSY` when the page is mapped; `ENOMEM` for no table.
    */
   insertPage(region: Region, address: bigint, pfn: number): void {
     insertPage(this.#space, this.#recordOf(region), address, pfn);

@@ -105,7 +105,7 @@ export interface RegionFault {
    * When the page maps the frame already, nothing happens.
    *
    * @param pfn - in base pages of the user's format.
-   * @throws VmError `EINVAL` for a frame that fits no entry, or a frame of `ram` that is not allocated; `EBUSY`
+   * @throws VmError `EINVAL` for a frame that fits no entry, or a frame of `ram` that is free or anonymous; `EBUSY`
    *   when the page maps another frame; `ENOMEM` for no frame. `handleFault` turns an `ENOMEM` that the
    *   handler lets pass into `OOM`.
    */

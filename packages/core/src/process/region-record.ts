@@ -1,3 +1,4 @@
+import type { Counted } from './page-references.js';
 import { VM_SHARED } from './region-flags.js';
 import type { MappedObject, Region, RegionOperations } from './region-operations.js';
 
@@ -103,10 +104,8 @@ export class RegionRecord implements RegionFields {
 export class ObjectState {
   readonly face: MappedObject;
   readonly regions: Set<RegionRecord> = new Set();
-  /** The frames of memory without operations, by offset. Each has a reference of the object. */
-  readonly pages: Map<number, number> = new Map();
-  /** Lets go of a frame of `pages`. Whoever puts the first one there says how. */
-  release: (pfn: number) => void = () => {};
+  /** The frames of memory without operations, by offset. Each has a reference of the object, where it is counted. */
+  readonly pages: Map<number, Counted> = new Map();
 
   constructor(face: MappedObject) {
     this.face = face;
@@ -125,7 +124,7 @@ export class ObjectState {
   /** Gives its pages back when nobody maps it. */
   settle(): void {
     if (this.regions.size > 0) return;
-    for (const pfn of this.pages.values()) this.release(pfn);
+    for (const { pfn, counts } of this.pages.values()) counts.put(pfn);
     this.pages.clear();
   }
 }
