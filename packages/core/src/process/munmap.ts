@@ -18,7 +18,7 @@ export interface UserPages {
  * @param outside - what Linux's call answers for addresses that are not the user's.
  * @throws VmError `EINVAL` for an address that is not on a page, or a length that is none; `outside`.
  */
-export function userPages(
+function userPages(
   space: ProcessSpace,
   address: bigint,
   length: number | bigint,
@@ -43,7 +43,7 @@ function requireOnPage(space: ProcessSpace, address: bigint): void {
 }
 
 /** As `userPages`, with `ENOMEM` for other addresses; `null` for a length of 0, which mprotect and madvise accept. */
-export function userPagesOrNone(
+function userPagesOrNone(
   space: ProcessSpace,
   address: bigint,
   length: number | bigint,
