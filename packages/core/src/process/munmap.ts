@@ -43,7 +43,7 @@ function requireOnPage(space: ProcessSpace, address: bigint): void {
 }
 
 /** As `userPages`, with `ENOMEM` for other addresses; `null` for a length of 0, which mprotect and madvise accept. */
-function userPagesOrNone(
+export function userPagesOrNone(
   space: ProcessSpace,
   address: bigint,
   length: number | bigint,
