@@ -10,7 +10,7 @@ export const arenaArguments = {
     valueHint: 'NAME[,NAME]|all',
     description: 'Only these formats (default: one for each architecture and page size)',
   },
-  repeat: { type: 'string', valueHint: 'N', description: 'Measured rounds, 1 to 1000 (default: 15)' },
+  repeat: { type: 'string', valueHint: 'N', description: 'Measured rounds, 1 to 1000 (default: 9)' },
   seed: {
     type: 'string',
     valueHint: 'N',
@@ -20,7 +20,7 @@ export const arenaArguments = {
     type: 'string',
     valueHint: 'MS',
     description:
-      'Minimum warm-up of each format in milliseconds, 0 to 60000; 0 means one round (default: 400)',
+      'Minimum warm-up of each part in milliseconds, 0 to 60000; 0 means one round (default: 150)',
   },
   quick: { type: 'boolean', description: 'Only check the results: a small run without times' },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
@@ -31,7 +31,7 @@ export const arenaArguments = {
 export type ArenaArguments = ValuesOf<typeof arenaArguments>;
 
 /** V8 compiles code that has run often, and a round has few calls with many pages. */
-const LEAST_WARM_UP = 8;
+const LEAST_WARM_UP = 4;
 
 /**
  * Checks the values of the options.
@@ -45,11 +45,11 @@ export function planOf(args: ArenaArguments): Plan {
   const warmUpMs = wholeNumber('warm-up', args['warm-up'], {
     min: 0,
     max: 60_000,
-    fallback: quick ? 0 : 400,
+    fallback: quick ? 0 : 150,
   });
   return {
     seed: wholeNumber('seed', args.seed, SEED),
-    repeat: wholeNumber('repeat', args.repeat, { min: 1, max: 1000, fallback: quick ? 2 : 15 }),
+    repeat: wholeNumber('repeat', args.repeat, { min: 1, max: 1000, fallback: quick ? 2 : 9 }),
     warmUp: warmUpMs === 0 ? 1 : LEAST_WARM_UP,
     warmUpMs,
     quick,

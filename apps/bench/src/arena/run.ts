@@ -10,7 +10,7 @@ import type { ArenaFormat, ArenaRow, Plan, ProgramRow } from './result.js';
 import { pagesOf, sparseTables } from './sparse.js';
 
 /** Bytes of the pages of a round, where they are as many as the largest call has. */
-const ROUND_BYTES = 2 ** 24;
+const ROUND_BYTES = 2 ** 23;
 const LARGEST_CALL = 1024;
 /** Frames for what the arenas need beside: scratch pages, a list. */
 const SPARE = 512;
