@@ -104,6 +104,35 @@ export function choose(installed: Installed, names: string | undefined): readonl
   });
 }
 
+/**
+ * The configurations that `--format` names, or `all` of them. Without the option, one for each architecture and page size.
+ *
+ * @throws UsageError as `choose`.
+ */
+export function chooseUsual(installed: Installed, names: string | undefined): readonly Configuration[] {
+  const all = choose(installed, names === 'all' ? undefined : names);
+  return names === undefined ? usualFormats(all) : all;
+}
+
+/**
+ * Of each architecture and page size the one with the fewest levels, and of these the one with the most sizes of leaves. Names of one
+ * architecture have the same first word.
+ */
+function usualFormats(all: readonly Configuration[]): readonly Configuration[] {
+  const best = new Map<string, Configuration>();
+  for (const one of all) {
+    const key = `${one.name.split('-')[0]} ${one.format.pageShift}`;
+    const known = best.get(key);
+    if (known === undefined || isBefore(one, known)) best.set(key, one);
+  }
+  return [...best.values()];
+}
+
+function isBefore(a: Configuration, b: Configuration): boolean {
+  const levels = a.format.levels.length - b.format.levels.length;
+  return levels === 0 ? a.linux.leaves.vmalloc.length > b.linux.leaves.vmalloc.length : levels < 0;
+}
+
 interface Manifest {
   readonly keywords?: unknown;
   readonly dependencies?: object;

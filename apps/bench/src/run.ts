@@ -3,6 +3,8 @@ import { stripVTControlCharacters } from 'node:util';
 import { printable, VmError } from '@vmarea/core';
 import { type ArgsDef, type CommandDef, defineCommand, parseArgs, renderUsage } from 'citty';
 import { appFile } from './app-root.js';
+import { type ArenaArguments, arenaArguments } from './arena/arguments.js';
+import { runArena } from './arena/command.js';
 import { type Console, coloursFor, type Sink } from './console.js';
 import { EXIT_INTERNAL, EXIT_OK, ExitError, UsageError } from './errors.js';
 import { type LayoutArguments, layoutArguments, runLayout } from './layout/command.js';
@@ -60,9 +62,14 @@ const simulate = defineCommand({
   args: simulateArguments as ArgsDef,
 });
 
+const arena = defineCommand({
+  meta: { name: 'arena', description: 'Time the calls of a BPF arena in each format' },
+  args: arenaArguments as ArgsDef,
+});
+
 const main = defineCommand({
   meta: { name: 'vmarea-bench', version, description: 'Compare page-table formats on real input' },
-  subCommands: { layout, speed, mmu, replay, workload, simulate },
+  subCommands: { layout, speed, mmu, replay, workload, simulate, arena },
 });
 
 /** A subcommand: its definition, and the function that runs it with checked arguments. */
@@ -95,6 +102,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   simulate: {
     command: simulate,
     run: (rawArgs, io) => runSimulate(parseArgs(rawArgs, simulateArguments) as SimulateArguments, io),
+  },
+  arena: {
+    command: arena,
+    run: (rawArgs, io) => runArena(parseArgs(rawArgs, arenaArguments) as ArenaArguments, io),
   },
 };
 

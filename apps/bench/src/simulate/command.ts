@@ -4,7 +4,7 @@ import type { ArgsDef } from 'citty';
 import { appFile } from '../app-root.js';
 import type { Console } from '../console.js';
 import { UsageError } from '../errors.js';
-import { choose, type Installed, installedFormats } from '../formats.js';
+import { chooseUsual, type Installed, installedFormats } from '../formats.js';
 import { memoryLimit } from '../memory-limit.js';
 import { count } from '../numbers.js';
 import { oneOf, SEED, type ValuesOf, wholeNumber } from '../options.js';
@@ -14,7 +14,7 @@ import { leafChoices } from './backing/leaf-choice.js';
 import { TableBudget } from './backing/table-budget.js';
 import { type BackingChoice, backingsFor, checkedBacking } from './backing-choice.js';
 import { Case } from './case.js';
-import { presetChoice, usualFormats } from './presets.js';
+import { presetChoice } from './presets.js';
 import { simulateReport } from './report.js';
 import type { SimulateResult, WalkCacheChoice } from './result.js';
 import { simulate, survey } from './run.js';
@@ -114,7 +114,7 @@ export async function runSimulate(args: SimulateArguments, io: Console): Promise
   const choices = leafChoices(args.leaves);
   const presets = presetChoice(args.preset);
   const installed = await installedFormats(io.cwd);
-  const configurations = chosenFormats(installed, args.format);
+  const configurations = chooseUsual(installed, args.format);
   const backing = await checkedBacking(args, configurations, io);
   try {
     if (args.trace === '-' && io.stdin.isTTY === true)
@@ -177,11 +177,6 @@ const NO_PRESET = 'A format without a preset of its architecture needs --preset'
 
 function traceFormat(value: string | undefined): TraceFormat | null {
   return value === undefined ? null : oneOf('--trace-format', value, TRACE_FORMATS, 'lackey');
-}
-
-function chosenFormats(installed: Installed, value: string | undefined): Installed['configurations'] {
-  const all = choose(installed, value === 'all' ? undefined : value);
-  return value === undefined ? usualFormats(all) : all;
 }
 
 function opened(trace: string | undefined, io: Console): Promise<TraceSource> {

@@ -51,25 +51,6 @@ function isOf({ architecture }: TlbDescription, { name }: Configuration): boolea
 }
 
 /**
- * The formats of a run without `--format`: of each architecture and page size the one with the fewest levels, and of these the one with the
- * most sizes of leaves. Names of one architecture have the same first word.
- */
-export function usualFormats(all: readonly Configuration[]): readonly Configuration[] {
-  const best = new Map<string, Configuration>();
-  for (const one of all) {
-    const key = `${one.name.split('-')[0]} ${one.format.pageShift}`;
-    const known = best.get(key);
-    if (known === undefined || isBefore(one, known)) best.set(key, one);
-  }
-  return [...best.values()];
-}
-
-function isBefore(a: Configuration, b: Configuration): boolean {
-  const levels = a.format.levels.length - b.format.levels.length;
-  return levels === 0 ? a.linux.leaves.vmalloc.length > b.linux.leaves.vmalloc.length : levels < 0;
-}
-
-/**
  * Whether repeated accesses of a page may be left out (see `PageStream`): each kind of access has a first-level TLB that holds base
  * pages whole, and none serves both fetches and data.
  */

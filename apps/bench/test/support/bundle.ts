@@ -27,7 +27,9 @@ export function bundleApp(): Bundle {
   const folder = mkdtempSync(join(tmpdir(), 'vmarea-app-'));
   const app = manifestOf(pathOf('package.json'));
   const require = createRequire(pathOf('package.json'));
-  const formats = Object.keys(app.dependencies).filter((name) => /^@vmarea\/(?!(?:core|mmu)$)/.test(name));
+  const formats = Object.keys(app.dependencies).filter((name) =>
+    /^@vmarea\/(?!(?:arena|core|ebpf|mmu)$)/.test(name),
+  );
   const entryPoints: Record<string, string> = {
     cli: pathOf('src/cli.ts'),
     holder: pathOf('test/support/holder.ts'),
