@@ -19,8 +19,7 @@ export const arenaArguments = {
   'warm-up': {
     type: 'string',
     valueHint: 'MS',
-    description:
-      'Minimum warm-up of each part in milliseconds, 0 to 60000; 0 means one round (default: 150)',
+    description: 'Minimum warm-up of each part in milliseconds, 0 to 60000; 0 means one round (default: 150)',
   },
   quick: { type: 'boolean', description: 'Only check the results: a small run without times' },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
