@@ -101,6 +101,7 @@ describe('wrong options are refused, naming the member, by', () => {
           name: isText,
           vmallocStart: (value) => typeof value === 'bigint' && isRegister(false)(value),
           vmallocBytes: (value) => typeof value === 'bigint' && isRegister(false)(value),
+          userBits: isInteger(47, 56),
         },
       ),
     ).toEqual([]);
