@@ -207,8 +207,13 @@ export class Arena {
     checkInteger(node, 'node', -(2 ** 31), 2 ** 31 - 1);
     checkInteger(flags, 'flags', 0, Number.MAX_SAFE_INTEGER);
     const core = this.#core;
+    // A literal without spreads: to spread took longer than all the rest of a request for a page.
     const low = allocate(core, {
-      ...{ hintHigh: highOf(at), hintLow: lowOf(at), count, node, flags },
+      hintHigh: highOf(at),
+      hintLow: lowOf(at),
+      count,
+      node,
+      flags,
       align: alignOf(given.align, core.geometry.pageBytes),
       isSleepable: flagOption(given, 'sleepable', true),
     });
@@ -509,8 +514,9 @@ export class Arena {
 
   /** Low half of the page of an address, which must be in the arena. */
   #lowInside(address: bigint): number {
-    const { userPages, geometry, userStart } = this.#core;
-    const low = lowOf(address) - (lowOf(address) % geometry.pageBytes);
+    const { userPages, geometry } = this.#core;
+    const half = lowOf(address);
+    const low = half - (half % geometry.pageBytes);
     if (userPages === 0)
       throw new VmError('EINVAL', 'the arena has no user address yet', {
         advice: 'make it with mapExtra, or map it into a process first',
@@ -518,7 +524,7 @@ export class Arena {
     if (this.#core.slotAt(low) >= userPages)
       throw new VmError('ERANGE', 'the address is not in the arena', {
         address,
-        advice: `it begins at ${hex(userStart)} and has ${userPages} pages`,
+        advice: `it begins at ${hex(this.#core.userStart)} and has ${userPages} pages`,
       });
     return low;
   }

@@ -98,6 +98,7 @@ function populate(core: ArenaCore, slot: number, { count, isSleepable }: Request
 export function mapNew(core: ArenaCore, low: number, count: number): ArenaFailure | null {
   const { pages, window } = core;
   if (core.fails('page')) return Failure.page;
+  if (count === 1) return mapOne(core, low);
   const frames = pages.allocate(count);
   if (frames === null) return Failure.frames;
   let isMapped = false;
@@ -109,6 +110,23 @@ export function mapNew(core: ArenaCore, low: number, count: number): ArenaFailur
     return isMapped ? null : result === 'busy' ? Failure.mapped : Failure.tables;
   } finally {
     if (!isMapped) pages.free(frames);
+  }
+}
+
+/** Maps one new page, or none, without an array. @returns why it failed. */
+function mapOne(core: ArenaCore, low: number): ArenaFailure | null {
+  const { pages, window } = core;
+  const frame = pages.allocateOne();
+  if (frame < 0) return Failure.frames;
+  let isMapped = false;
+  try {
+    removeScratch(core, low, 1);
+    const result = window.map(low, frame);
+    isMapped = result === 'mapped';
+    if (isMapped) core.count(1);
+    return isMapped ? null : result === 'busy' ? Failure.mapped : Failure.tables;
+  } finally {
+    if (!isMapped) pages.freeOne(frame);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Geometry } from './geometry.js';
 import type { Pages } from './pages.js';
 import type { ReleaseRules } from './releases.js';
 import { Spans } from './spans.js';
-import { Teardown } from './teardown.js';
+import type { Teardown } from './teardown.js';
 import type { Users } from './users.js';
 import type { Window } from './window.js';
 import { type ArenaWords, Word } from './words.js';
@@ -69,6 +69,9 @@ export class ArenaCore {
   readonly #reserveNull: number;
   readonly #allocFailure: ((kind: AllocationKind) => boolean) | undefined;
   readonly #interleave: ((point: ArenaPoint) => void) | undefined;
+  /** The upper half of the last user address, and what it adds: each bigint less is time. */
+  #knownHigh = 0;
+  #upper = 0n;
   /** True while a flush of the arena is in its sink. */
   #isFlushing = false;
 
@@ -124,7 +127,12 @@ export class ArenaCore {
 
   /** The user address of a low half. */
   userAt(low: number): bigint {
-    return (BigInt(this.userHigh) << 32n) | BigInt(low);
+    const { userHigh } = this;
+    if (userHigh !== this.#knownHigh) {
+      this.#knownHigh = userHigh;
+      this.#upper = BigInt(userHigh) << 32n;
+    }
+    return this.#upper | BigInt(low);
   }
 
   /** Pages that are mapped in the window. */
@@ -199,8 +207,7 @@ export class ArenaCore {
   }
 
   /** Does the steps of a free in which a sink may throw. What is not done then waits for the worker. */
-  tearDown(steps: readonly (() => void)[]): void {
-    const teardown = new Teardown(steps);
+  tearDown(teardown: Teardown): void {
     try {
       teardown.run();
     } catch (error) {

@@ -34,8 +34,8 @@ export class Window {
    * @throws VmError `EBUSY` inside a flush sink or callback of the kernel; `EINVAL` when the kernel or its area is gone.
    */
   requireIdle(): void {
-    // The first page of the lower guard maps nothing.
-    this.area.unmap(0);
+    // The lower guard maps nothing. Its last page is most likely under a table that exists, where this takes few steps.
+    this.area.unmap(this.#geometry.guardPages - 1);
   }
 
   /** The page of the area at which a low half lies. */
@@ -77,6 +77,12 @@ export class Window {
     const frames = new Float64Array(pairs.length / 2);
     for (let i = 0; i < frames.length; i++) frames[i] = pairs[2 * i + 1] as number;
     return frames;
+  }
+
+  /** Unmaps one page, and leaves the flush to `flush`. @returns the frame that was mapped; -1 for none. */
+  takeOne(low: number): number {
+    const pair = this.area.unmapNoflush(this.pageAt(low), 1);
+    return pair.length === 0 ? -1 : (pair[1] as number);
   }
 
   /** Flushes pages of the kernel's window (flush_tlb_kernel_range). */

@@ -3,6 +3,7 @@ import type { ArenaCore } from './core.js';
 import { Failure } from './failure.js';
 import { takePages } from './free.js';
 import type { Span } from './spans.js';
+import { TeardownList } from './teardown.js';
 
 /**
  * Finishes the frees that wait (arena_free_worker).
@@ -48,19 +49,21 @@ function workLate(core: ArenaCore, spans: readonly Span[]): void {
       torn.push(span);
     } else core.fail(code === NO_NODE ? Failure.range : Failure.unavailable);
   }
-  core.tearDown([
-    () => core.pause('flush'),
-    // Linux moves the spans from list to list, which reverses their order each time.
-    ...[...torn].reverse().map((span) => () => flushAndZap(core, span)),
-    ...frames.map((list) => () => core.pages.free(list)),
-    () => core.pause('release'),
-    () => {
-      const isLocked = torn.length === 0 || core.lock();
-      for (const { low, pages } of torn)
-        if (isLocked) core.slots.makeAvailable(core.slotAt(low), pages);
-        else core.spans.add({ low, pages, isReleaseOnly: true });
-    },
-  ]);
+  core.tearDown(
+    new TeardownList([
+      () => core.pause('flush'),
+      // Linux moves the spans from list to list, which reverses their order each time.
+      ...[...torn].reverse().map((span) => () => flushAndZap(core, span)),
+      ...frames.map((list) => () => core.pages.free(list)),
+      () => core.pause('release'),
+      () => {
+        const isLocked = torn.length === 0 || core.lock();
+        for (const { low, pages } of torn)
+          if (isLocked) core.slots.makeAvailable(core.slotAt(low), pages);
+          else core.spans.add({ low, pages, isReleaseOnly: true });
+      },
+    ]),
+  );
 }
 
 /** Slots are available before the flush. */
@@ -73,12 +76,14 @@ function workEarly(core: ArenaCore, spans: readonly Span[]): void {
       torn.push(span);
     } else core.fail(Failure.range);
   }
-  core.tearDown([
-    () => core.pause('flush'),
-    ...torn.map((span) => () => flushAndZap(core, span)),
-    ...frames.map((list) => () => core.pages.free(list)),
-    () => core.pause('release'),
-  ]);
+  core.tearDown(
+    new TeardownList([
+      () => core.pause('flush'),
+      ...torn.map((span) => () => flushAndZap(core, span)),
+      ...frames.map((list) => () => core.pages.free(list)),
+      () => core.pause('release'),
+    ]),
+  );
 }
 
 function flushAndZap(core: ArenaCore, { low, pages }: Span): void {

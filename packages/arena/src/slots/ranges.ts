@@ -109,6 +109,14 @@ export abstract class Ranges {
    * @returns 0; `BUSY_SPAN` when one of its slots is unavailable; `NO_NODE`.
    */
   clear(start: number, count: number): number {
+    const length = this.lengthAt(start);
+    if (length > count) {
+      // The start of an available range, as `find` gives it: what follows would come to the same.
+      this.#states.fill(start, count, SlotState.allocated);
+      this.#remove(start);
+      this.#insert(start + count, length - count);
+      return 0;
+    }
     if (this.#hasUnavailable(start, count)) return BUSY_SPAN;
     if (this.#splits(start, count) && !this.#mayAllocate()) return NO_NODE;
     this.#states.fill(start, count, SlotState.allocated);

@@ -73,6 +73,22 @@ describe.each(MACHINES)('the scratch page on %s', (name) => {
     expect(ram.stats().free).toBe(free + 1);
   });
 
+  test('is not freed with the single page that it stands for', () => {
+    const { arena, at, low, ram, bytes } = made();
+    const code = arena.view({ by: 'kernel' });
+    const free = ram.stats().free;
+    arena.allocPages(at(0), 1);
+    code.store32(low(3), 0, 7);
+    expect(arena.freePages(at(3), 1)).toBe('freed');
+    expect(ram.stats().free).toBe(free - 1);
+    expect(arena.memUsage()).toBe(bytes);
+    code.store32(low(4), 0, 9);
+    expect(code.loadSigned32(low(4))).toBe(9);
+    arena.freePages(at(0), 1);
+    arena.destroy();
+    expect(ram.stats().free).toBe(free + 1);
+  });
+
   test('is a SIGSEGV for a user', () => {
     const made8 = made();
     const { arena, at, low } = made8;

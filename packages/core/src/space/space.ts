@@ -6,7 +6,7 @@ import type { Protection } from '../format/protection.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import type { MapOptions } from '../table/options.js';
-import { pageRange, type Span, spansOf } from '../table/page-range.js';
+import { type Span, spansOf } from '../table/page-range.js';
 import { PageTable } from '../table/page-table.js';
 import { PageTableReader } from '../table/page-table-reader.js';
 import { noteAreas } from '../table/state/area-users.js';
@@ -157,15 +157,18 @@ export class Space {
     );
   }
 
-  /** Runs a call of the tables, and leaves its flush to the caller, who calls `flushRange`. */
+  /** Runs a call of the tables, and leaves its flush to the caller, who calls `flushPages`. */
   withoutFlush<R>(call: () => R): R {
     return this.flushes.leave(() => this.table.counters.flushes, call, 'batch');
   }
 
-  /** Flushes base pages: what the caller took over (flush_tlb_kernel_range). */
-  flushRange(address: bigint, bytes: bigint): void {
+  /**
+   * Flushes base pages: what the caller took over (flush_tlb_kernel_range).
+   *
+   * @param first - page index.
+   */
+  flushPages(first: number, pages: number): void {
     const context = contextBehind(this.table);
-    const { first, pages } = pageRange(this.format, address, bytes);
     changeTables(context, () => flush(context, first, pages, this.pageShift, []));
   }
 

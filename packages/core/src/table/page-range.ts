@@ -116,7 +116,7 @@ export function spansOf(format: PageTableFormat): Span[] {
 }
 
 /** The page of an address that the format translates, counted from the start of the root's range. */
-function pageIndex(format: PageTableFormat, va: bigint): number {
+export function pageIndex(format: PageTableFormat, va: bigint): number {
   return Number((va & ((1n << BigInt(format.range.bits)) - 1n)) >> BigInt(format.pageShift));
 }
 
