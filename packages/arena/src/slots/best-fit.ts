@@ -21,7 +21,7 @@ export class BestFit extends Ranges {
 
   /** Words that an allocator needs. */
   static wordsFor(count: number): number {
-    return BestFit.commonWords(count) + 3 * count + 1 + BitTree.wordsFor(count + 1);
+    return Ranges.commonWords(count) + 3 * count + 1 + BitTree.wordsFor(count + 1);
   }
 
   /** @param words - `wordsFor(count)`, all 0 for slots that are all allocated. */

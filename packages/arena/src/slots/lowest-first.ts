@@ -14,7 +14,7 @@ export class LowestFirst extends Ranges {
 
   /** Words that an allocator needs. */
   static wordsFor(count: number): number {
-    return LowestFirst.commonWords(count) + 2 * leavesFor(count);
+    return Ranges.commonWords(count) + 2 * leavesFor(count);
   }
 
   /** @param words - `wordsFor(count)`, all 0 for slots that are all allocated. */

@@ -191,10 +191,7 @@ export class Process implements RegionProcess {
    * @throws VmError `ENOMEM` for no frame; `EINVAL` as the constructor; what `open` and the sink throw.
    */
   fork(options?: ForkOptions): Process {
-    return fork(this.#space, this.#options, options, (child, given) => {
-      handedOver.set(given, child);
-      return new Process(given);
-    });
+    return fork(this.#space, this.#options, options, faceOf);
   }
 
   /**
@@ -290,4 +287,10 @@ export class Process implements RegionProcess {
       advice: 'findRegion() has the regions that there are',
     });
   }
+}
+
+/** What callers hold of a space that `fork` made. Outside of the class: bundlers rename one that names itself. */
+function faceOf(child: ProcessSpace, options: ProcessOptions): Process {
+  handedOver.set(options, child);
+  return new Process(options);
 }

@@ -77,14 +77,7 @@ export class RegionRecord implements RegionFields {
 
   /** A region of the same kind for some of its pages. */
   part(first: number, end: number, space: RegionSpace = this.space): RegionRecord {
-    const { object, operations, name, data, bits } = this;
-    const made = new RegionRecord(first, end, this.pgoffOf(first), bits, {
-      space,
-      object,
-      operations,
-      name,
-      data,
-    });
+    const made = recordLike(this, first, end, space);
     made.anon = this.anon;
     made.isForked = this.isForked;
     return made;
@@ -98,6 +91,12 @@ export class RegionRecord implements RegionFields {
   get isShared(): boolean {
     return (this.bits & VM_SHARED) !== 0;
   }
+}
+
+/** A record of other pages with the same parts. Outside of the class: bundlers rename one that names itself. */
+function recordLike(of: RegionRecord, first: number, end: number, space: RegionSpace): RegionRecord {
+  const { object, operations, name, data, bits } = of;
+  return new RegionRecord(first, end, of.pgoffOf(first), bits, { space, object, operations, name, data });
 }
 
 /** What is behind a `RegionObject`. */
