@@ -1,7 +1,7 @@
 import { checkAddress } from '../check/address.js';
 import { VmError } from '../errors.js';
 import { insertFrame } from './fault.js';
-import { leafOf, requireMappable, unmapPages } from './pages.js';
+import { isMapped, requireMappable, unmapPages } from './pages.js';
 import type { ProcessSpace } from './process-space.js';
 import { VM_DONTDUMP, VM_DONTEXPAND, VM_MIXEDMAP, VM_PFNMAP } from './region-flags.js';
 import type { RegionRecord } from './region-record.js';
@@ -18,7 +18,7 @@ export function insertPage(space: ProcessSpace, region: RegionRecord, address: b
   requireInside(space, region, address, page, page + 1);
   requireMappable(space, region, pfn);
   space.lock.change(() => {
-    if (leafOf(space, page) !== null) throw occupied(space, page);
+    if (isMapped(space, page)) throw occupied(space, page);
     insertFrame(space, region, page, pfn, false);
     mark(region, VM_MIXEDMAP);
   });
@@ -30,8 +30,7 @@ export function insertAll(space: ProcessSpace, region: RegionRecord, at: bigint,
   requireInside(space, region, at, first, first + frames.length);
   for (const pfn of frames) requireMappable(space, region, pfn);
   space.lock.change(() => {
-    for (let i = 0; i < frames.length; i++)
-      if (leafOf(space, first + i) !== null) throw occupied(space, first + i);
+    for (let i = 0; i < frames.length; i++) if (isMapped(space, first + i)) throw occupied(space, first + i);
     let done = 0;
     try {
       for (; done < frames.length; done++)
