@@ -104,7 +104,7 @@ export class Journal {
     this.#openWith(root, FIRST + NOTE_WORDS + CLAIM_WORDS);
   }
 
-  /** Opens the journal with the note of one entry that is about to be taken. */
+  /** Opens the journal with the note of one entry that is about to be taken. @returns where the note is. */
   openTaken(
     root: number,
     level: number,
@@ -113,11 +113,12 @@ export class Journal {
     record: number,
     lo: number,
     hi: number,
-  ): void {
+  ): number {
     this.#write(FIRST, NoteKind.taken, level, bank, entry, 1, record, 1, 0, 0, 0);
     this.#words[FIRST + NOTE_WORDS] = lo;
     this.#words[FIRST + NOTE_WORDS + 1] = hi;
     this.#openWith(root, FIRST + NOTE_WORDS + 2);
+    return FIRST;
   }
 
   /** Notes how much of a claim is written. */
@@ -130,11 +131,6 @@ export class Journal {
     if (at < 0) return;
     Atomics.store(this.#words, at + NOTE_WORDS + 2 * index, lo);
     Atomics.store(this.#words, at + NOTE_WORDS + 2 * index + 1, hi);
-  }
-
-  /** Notes what the entry of `openTaken` really was. */
-  correctFirst(lo: number, hi: number): void {
-    this.correct(FIRST, 0, lo, hi);
   }
 
   /** Ends the notes: the call is made, or undone. */

@@ -131,16 +131,19 @@ export class SharedSinglePages implements SinglePageCalls {
     context.sink?.changing?.();
     const journal = this.#freeJournal();
     const { pfn: root } = context.root;
-    journal?.openTaken(root, plan.last, this.#bankIndex(), this.#at, this.#record, lo, hi);
+    const note = journal?.openTaken(root, plan.last, this.#bankIndex(), this.#at, this.#record, lo, hi) ?? -1;
     const taken = this.#taken;
     const live = loops.take(this.#at, 1, taken, 0);
     lo = taken[0] as number;
     hi = taken[1] as number;
-    journal?.correctFirst(lo, hi);
+    journal?.correct(note, 0, lo, hi);
     records?.add(this.#record, -live);
     this.#count(plan.levels.length, live);
-    if (live > 0) this.#flush(vaHi, vaLo, lo, hi, journal);
-    journal?.close();
+    try {
+      if (live > 0) this.#flush(vaHi, vaLo, lo, hi);
+    } finally {
+      journal?.close();
+    }
     return live > 0 ? pfnOf(plan.address, lo & level.leafAddressLo, hi & level.leafAddressHi) : -1;
   }
 
@@ -151,7 +154,7 @@ export class SharedSinglePages implements SinglePageCalls {
   }
 
   /** Flushes a page that was taken. When the sink throws, the page comes back. */
-  #flush(vaHi: number, vaLo: number, lo: number, hi: number, journal: Journal | null): void {
+  #flush(vaHi: number, vaLo: number, lo: number, hi: number): void {
     const context = this.#context;
     const { last, pageShift } = context.plan;
     // A sink may call this object, too.
@@ -173,7 +176,6 @@ export class SharedSinglePages implements SinglePageCalls {
       } catch {
         // A sink must not throw (see FlushSink). The first error is the one to report.
       }
-      journal?.close();
       throw error;
     } finally {
       context.isChanging = false;

@@ -185,12 +185,12 @@ export class TableThreads implements SharedCalls, Caller {
   }
 
   #deliver(posted: PostedFlush): void {
-    const { root, page, pages, leafShift, tables } = posted;
+    const { root, page, pages, leafShift, tables, asid } = posted;
     for (const context of this.#contexts) {
       if (context.isDestroyed || context.root.pfn !== root) continue;
       context.generation++;
       context.counters.flushes++;
-      tell(context, page, pages, leafShift, tables);
+      tell(context, page, pages, leafShift, tables, asid);
     }
   }
 }

@@ -27,7 +27,7 @@ export function flush(
   }
   context.counters.flushes++;
   try {
-    tell(context, first, pages, leafShift, tablesFreed);
+    tell(context, first, pages, leafShift, tablesFreed, context.asid);
   } finally {
     if (isForAll) context.sharing?.post(context, first, pages, leafShift, tablesFreed);
   }
@@ -35,11 +35,12 @@ export function flush(
 
 /** Tells the sink of this thread, if there is one, to forget pages. */
 export function tell(
-  { sink, plan, asid }: TableContext,
+  { sink, plan }: TableContext,
   first: number,
   pages: number,
   leafShift: number,
   tablesFreed: readonly number[],
+  asid: number,
 ): void {
   // Two bigints for nobody were a tenth of an unmap.
   if (sink === null) return;

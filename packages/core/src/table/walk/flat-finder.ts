@@ -75,12 +75,11 @@ export class FlatFinder implements EntryFinder {
 
   constructor(plan: Plan, bank: Bank, rootWord: number) {
     const { levels, last, pageShift } = plan;
-    const { bits } = plan.format.range;
-    const { aboveShift, zeros, ones } = rangeTest(plan);
+    const { aboveShift, zeros, ones, keepHi } = rangeTest(plan);
     this.aboveShift = aboveShift | 0;
     this.aboveBias = -Math.min(zeros, ones) | 0;
     this.aboveSpan = Math.abs(zeros - ones) | 0;
-    this.keepHi = (2 ** (bits - 32) - 1) | 0;
+    this.keepHi = keepHi | 0;
 
     const from = (step: number): number => {
       const level = levels[last + 1 - step];

@@ -71,7 +71,7 @@ export class SharedWalk implements Translator {
     const words = walks?.planOf(plan, root.bank, root.word) ?? null;
     this.#bank = root.bank;
     this.#context = context;
-    this.#keepHi = (2 ** (plan.format.range.bits - 32) - 1) | 0;
+    this.#keepHi = rangeTest(plan).keepHi;
     this.#lookup = new SharedLookup(context);
     this.#finder = words === null ? null : (walks?.finder(words) ?? null);
   }
