@@ -45,11 +45,6 @@ export class ByteReader {
     return Number(value);
   }
 
-  /** Reads all 64 bits. */
-  u64Wide(at: number): bigint {
-    return this.#view.getBigUint64(this.#require(at, 8), true);
-  }
-
   /** A part of the part, without a copy. */
   bytes(at: number, length: number): Uint8Array {
     this.#require(at, length);

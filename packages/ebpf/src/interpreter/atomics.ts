@@ -1,3 +1,4 @@
+import { joinWords, words } from '@vmarea/core';
 import type { AtomicOperation, Mmu } from '@vmarea/mmu';
 import { LOAD_ACQUIRE, STORE_RELEASE } from '../isa/problem.js';
 import { BadAccess, type Memory } from './memory.js';
@@ -110,11 +111,11 @@ export class AtomicSteps {
   #change64(operation: number, src: number, hi: number, lo: number): void {
     const [r, memory] = [this.#registers, this.#memory];
     this.#requireAligned(lo, 8);
-    const value = joined(r, src);
+    const value = joinWords(r[src] as number, r[src + 1] as number);
     const isArena = memory.isArena(hi, lo);
     let old: bigint;
     if (operation === COMPARE_EXCHANGE) {
-      const expected = joined(r, 0);
+      const expected = joinWords(r[0] as number, r[1] as number);
       old = isArena
         ? (memory.mmu as Mmu).compareExchange64(
             memory.kernelHi(hi, lo),
@@ -132,8 +133,9 @@ export class AtomicSteps {
     }
     const result = resultRegister(operation, -1, src);
     if (result < 0) return;
-    r[result] = Number(BigInt.asIntN(32, old));
-    r[result + 1] = Number(BigInt.asIntN(32, old >> 32n));
+    const { lo: oldLo, hi: oldHi } = words(old);
+    r[result] = oldLo;
+    r[result + 1] = oldHi;
   }
 
   /** Bases of buffers are multiples of 8, and so is the kernel's window: the lower word alone decides. */
@@ -148,10 +150,6 @@ export function resultRegister(operation: number, dst: number, src: number): num
   if (operation === STORE_RELEASE) return -1;
   if (operation === COMPARE_EXCHANGE) return 0;
   return (operation & FETCH) !== 0 ? src : -1;
-}
-
-function joined(registers: Int32Array, at: number): bigint {
-  return (BigInt(registers[at + 1] as number) << 32n) | BigInt((registers[at] as number) >>> 0);
 }
 
 function quadOf(words: Int32Array): BigInt64Array {

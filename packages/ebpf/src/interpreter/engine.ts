@@ -19,8 +19,8 @@ export interface EngineHost {
   report(isWrite: boolean, lo: number, offset: number, step: number): void;
 }
 
-/** Words of a saved frame: the step to go on with, r6 to r9, and how often `may_goto` may go on. */
-const SAVED = 10;
+/** Words of a saved frame: the step to go on with, and r6 to r9. */
+const SAVED = 9;
 const R6 = 12;
 const R10 = 20;
 

@@ -1,9 +1,9 @@
-import { integerOption, optionsOf, VmError, words } from '@vmarea/core';
+import { integerOption, joinWords, optionsOf, VmError, words } from '@vmarea/core';
 import type { Problem } from '../decode/step-list.js';
 import { STEP_WORDS } from '../decode/steps.js';
 import { CODE_REGION, CONTEXT_REGION, HANDLE_BYTES, REGION_START, regionWord } from '../link/addresses.js';
 import type { LinkedFunction, LinkedProgram } from '../link/linked-program.js';
-import { Engine } from './engine.js';
+import { Engine, type EngineHost } from './engine.js';
 import { type ArenaArgument, KernelCall } from './kernel-call.js';
 import { Memory } from './memory.js';
 import {
@@ -55,6 +55,8 @@ export class Interpreter {
   readonly #engine: Engine;
   readonly #call: KernelCall;
   readonly #places: Places;
+  /** The functions that a kernel function may call back, by their first instruction. */
+  readonly #callbacks: ReadonlyMap<number, LinkedFunction>;
   #isRunning = false;
 
   /**
@@ -71,7 +73,10 @@ export class Interpreter {
     this.#options = checked;
     this.#memory = new Memory(program, checked.arena);
     this.#places = new Places(program);
-    const userHi = words(program.userVmStart ?? 0n).hi | 0;
+    // From the last on: of two at one place, the first counts.
+    const functions = program.functions.filter(({ isProgram }) => !isProgram).reverse();
+    this.#callbacks = new Map(functions.map((one) => [one.first, one]));
+    const userHi = words(program.userVmStart ?? 0n).hi;
     const { steps, constants } = program;
     this.#engine = new Engine(steps, constants, this.#memory, this.#hostOf(), userHi, checked.loops);
     this.#call = new KernelCall(this.#memory, program.maps, (hi, lo) => this.#invoke(hi, lo));
@@ -103,7 +108,7 @@ export class Interpreter {
       engine.run(program.entry, 0);
       const [lo, hi] = [engine.registers[0] as number, engine.registers[1] as number];
       return {
-        value: (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0),
+        value: joinWords(lo, hi),
         instructions: budget - engine.left,
       };
     } finally {
@@ -122,7 +127,7 @@ export class Interpreter {
     });
   }
 
-  #hostOf(): ConstructorParameters<typeof Engine>[3] {
+  #hostOf(): EngineHost {
     return {
       callKernel: (isExtern, number) => this.#callKernel(isExtern, number),
       fault: (kind, why, step) => this.#fault(kind, why, step),
@@ -134,8 +139,12 @@ export class Interpreter {
     };
   }
 
+  #placeOf(step: number): ReturnType<Places['of']> {
+    return this.#places.of(this.#program.places[step / STEP_WORDS] as number);
+  }
+
   #fault(kind: ProgramFaultKind, why: string, step: number): ProgramFault {
-    return new ProgramFault(kind, why, this.#places.of(this.#program.places[step / STEP_WORDS] as number));
+    return new ProgramFault(kind, why, this.#placeOf(step));
   }
 
   #callKernel(isExtern: boolean, number: number): void {
@@ -169,9 +178,7 @@ export class Interpreter {
     const offset = (lo >>> 0) - REGION_START;
     const isCode = (hi | 0) === regionWord(CODE_REGION) && offset % HANDLE_BYTES === 0;
     const first = offset / HANDLE_BYTES;
-    const callee = isCode
-      ? this.#program.functions.find((one) => one.first === first && !one.isProgram)
-      : undefined;
+    const callee = isCode ? this.#callbacks.get(first) : undefined;
     if (callee === undefined) throw this.#fault('instruction', 'the callback is no function', engine.at);
     for (let i = 0; i < 10; i++) engine.registers[R1 + i] = call.args[i] as number;
     engine.invoke(callee.entry, callee.stackBytes);
@@ -185,8 +192,7 @@ export class Interpreter {
     if (report === null) return;
     const high = ((this.#program.userVmStart ?? 0n) >> 32n) << 32n;
     const address = BigInt.asUintN(64, high + BigInt((lo >>> 0) + offset));
-    const place = this.#places.of(this.#program.places[step / STEP_WORDS] as number);
-    report({ ...place, text: reportText(isWrite, address), stream: 2, isWrite, address });
+    report({ ...this.#placeOf(step), text: reportText(isWrite, address), stream: 2, isWrite, address });
   }
 }
 

@@ -1,4 +1,4 @@
-import { words } from '@vmarea/core';
+import { hex, joinWords, words } from '@vmarea/core';
 import type { Mmu } from '@vmarea/mmu';
 import { FRAME_BYTES } from '../decode/steps.js';
 import {
@@ -53,8 +53,8 @@ export class Memory {
   constructor(program: LinkedProgram, arena: ArenaPort | null) {
     this.mmu = arena?.mmu ?? null;
     const { hi, lo } = words(arena?.kernVmStart ?? 0n);
-    this.#kernelHi = hi | 0;
-    this.#kernelLo = lo | 0;
+    this.#kernelHi = hi;
+    this.#kernelLo = lo;
     const { data, regions } = program;
     this.#data = new DataView(data);
     this.#dataWords = new Int32Array(data);
@@ -163,7 +163,7 @@ export class Memory {
     }
     const to = ~at;
     if (this.#dataQuads !== null && (to & 7) === 0) {
-      Atomics.store(this.#dataQuads, to >> 3, (BigInt(valueHi) << 32n) | BigInt(valueLo >>> 0));
+      Atomics.store(this.#dataQuads, to >> 3, joinWords(valueLo, valueHi));
       return;
     }
     this.#data.setInt32(to, valueLo, true);
@@ -228,7 +228,7 @@ export class Memory {
     }
     const index = region - DATA_REGION;
     const length = this.#lengths[index];
-    if (length === undefined) throw new BadAccess(`the address ${shown(hi, lo)} belongs to nothing`);
+    if (length === undefined) throw new BadAccess(`the address ${hex(joinWords(lo, hi))} belongs to nothing`);
     if (offset < 0 || offset + size > length) {
       throw new BadAccess(`${size} bytes at ${offset} of variables that have ${length}`);
     }
@@ -258,9 +258,4 @@ export class Memory {
 
 function isShared(buffer: ArrayBuffer | SharedArrayBuffer): buffer is SharedArrayBuffer {
   return Object.prototype.toString.call(buffer) === '[object SharedArrayBuffer]';
-}
-
-function shown(hi: number, lo: number): string {
-  const digits = (word: number): string => (word >>> 0).toString(16).padStart(8, '0');
-  return `0x${digits(hi)}${digits(lo)}`;
 }

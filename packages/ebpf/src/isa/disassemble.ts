@@ -1,3 +1,4 @@
+import { joinWords } from '@vmarea/core';
 import { ALU, ALU64, type Instructions, JMP, JMP32, LDIMM64, LDX, ST, X } from './instructions.js';
 import { ATOMIC, LOAD_ACQUIRE, MEMSX, problemOf, STORE_RELEASE, sizeOf } from './problem.js';
 
@@ -83,7 +84,7 @@ function jump(code: Instructions, i: number, opcode: number): string {
 
 function wide(code: Instructions, i: number): string {
   if (i + 1 >= code.count) return bytesOf(code, i);
-  const value = (BigInt(code.imm(i + 1) >>> 0) << 32n) | BigInt(code.imm(i) >>> 0);
+  const value = joinWords(code.imm(i), code.imm(i + 1));
   return `r${code.dst(i)} = 0x${value.toString(16)} ll`;
 }
 
