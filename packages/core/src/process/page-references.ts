@@ -1,6 +1,7 @@
 import { VmError } from '../errors.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { OwnerMarks } from '../memory/frames/frame-sharing.js';
+import { isShared, makeBuffer } from '../memory/host.js';
 import { type HeldFrames, heldFrames } from '../space/held-frames.js';
 import { LocalMarks } from '../space/local-marks.js';
 import { TableRecords } from '../table/state/table-records.js';
@@ -50,16 +51,9 @@ export class PageReferences implements HeldFrames {
 
   private constructor(ram: FrameAllocator) {
     this.#ram = ram;
-    const isShared = typeof SharedArrayBuffer !== 'undefined' && ram.state instanceof SharedArrayBuffer;
     this.#marks = ram.calls?.marks ?? LocalMarks.of(ram);
-    try {
-      const bytes = 4 * ram.frames;
-      this.#counts = new Int32Array(isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
-    } catch (cause) {
-      throw new VmError('ENOMEM', `the host has no memory for the references of ${ram.frames} frames`, {
-        cause,
-      });
-    }
+    const what = `the references of ${ram.frames} frames`;
+    this.#counts = new Int32Array(makeBuffer(4 * ram.frames, isShared(ram.state), what));
   }
 
   /**
@@ -99,14 +93,17 @@ export class PageReferences implements HeldFrames {
    * @throws VmError `EINVAL` for a frame that is free, anonymous, or that holds a page table. @internal
    */
   requireInsertable(pfn: number): void {
-    const frame = `frame 0x${pfn.toString(16)}`;
     if (this.isAnonymous(pfn))
-      throw new VmError('EINVAL', `${frame} is an anonymous page, which only fork shares`, {
-        advice: 'use shared memory',
-      });
+      throw new VmError(
+        'EINVAL',
+        `frame 0x${pfn.toString(16)} is an anonymous page, which only fork shares`,
+        {
+          advice: 'use shared memory',
+        },
+      );
     const isTable = TableRecords.of(this.#ram).find(pfn) >= 0;
     if (!isTable && (this.count(pfn) > 0 || this.#marks.has(this.#at(pfn)) || this.#isAllocated(pfn))) return;
-    throw new VmError('EINVAL', `${frame} ${isTable ? 'holds a page table' : 'is free'}`, {
+    throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} ${isTable ? 'holds a page table' : 'is free'}`, {
       advice: 'allocate it first',
     });
   }

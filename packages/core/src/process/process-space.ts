@@ -6,7 +6,6 @@ import { type Protection, protection } from '../format/protection.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { kernelBehind, registerRegion } from '../space/faces.js';
 import { Space } from '../space/space.js';
-import type { FlushSink } from '../table/state/flush-sink.js';
 import { KernelHalf } from './kernel-half.js';
 import type { ProcessOptions } from './options.js';
 import { PageReferences } from './page-references.js';
@@ -39,8 +38,6 @@ export interface RegionCall {
 export class ProcessSpace extends Space implements RegionSpace {
   readonly half: KernelHalf;
   readonly user: LinuxUser;
-  readonly isHalfShared: boolean;
-  readonly sink: FlushSink | undefined;
   readonly mostRegions: number;
   /** References of the pages that it takes. */
   readonly references: PageReferences;
@@ -76,8 +73,6 @@ export class ProcessSpace extends Space implements RegionSpace {
     });
     this.half = half;
     this.user = user;
-    this.isHalfShared = isHalfShared;
-    this.sink = sink;
     this.mostRegions = mostRegions;
     this.taskPages = Number(user.taskSize >> BigInt(this.pageShift));
     try {
@@ -182,16 +177,11 @@ export class ProcessSpace extends Space implements RegionSpace {
     let made = this.#protections.get(key);
     if (made === undefined) {
       const base = this.user.protections[rights] as Protection;
-      const extra = special ? base.extra | this.specialBit : base.extra;
+      const extra = special ? base.extra | this.half.specialBit : base.extra;
       made = protection({ ...base, write, dirty, extra });
       this.#protections.set(key, made);
     }
     return made;
-  }
-
-  /** Bit of entries whose frame nobody counts; 0n for none. */
-  get specialBit(): bigint {
-    return this.half.specialBit;
   }
 
   /** A frame for a page, with one reference. @throws VmError `ENOMEM`. */

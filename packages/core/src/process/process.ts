@@ -73,7 +73,7 @@ export class Process implements RegionProcess {
     this.#options = given;
     space.face = this;
     space.insertAll = (record, at, frames) => insertAll(space, record, at, frames);
-    space.zap = (record, first, end, pfn, isOwn) => zapPages(space, record, first, end, pfn, isOwn);
+    space.zap = (record, first, end, pfn) => zapPages(space, record, first, end, pfn);
     printsItself(new.target.prototype);
   }
 

@@ -66,8 +66,8 @@ export class RegionObject implements MappedObject {
   }
 
   /**
-   * Removes the pages of a range of offsets from every process (unmap_mapping_pages). Each region whose pages go makes
-   * one flush. Copies that a process made for itself stay. Pages that the object holds as shared memory stay, too.
+   * Removes the pages of a range of offsets from every process (unmap_mapping_pages). Pages of a region
+   * with adjacent frames go with one flush. Copies that a process made for itself stay. Pages that the object holds as shared memory stay, too.
    *
    * @param pgoff - first page of the object.
    * @param pages - how many.
@@ -110,7 +110,7 @@ export class RegionObject implements MappedObject {
     let went = 0;
     for (const region of regions) {
       const { first, end } = rangeOf(region);
-      if (first < end && region.isLive) went += region.space.zap(region, first, end, pfn, false);
+      if (first < end && region.isLive) went += region.space.zap(region, first, end, pfn);
     }
     return went;
   }

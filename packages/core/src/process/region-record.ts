@@ -9,13 +9,12 @@ export interface RegionSpace {
   /** @throws VmError `EBUSY` inside a call of the process. */
   requireIdle(): void;
   /**
-   * Unmaps pages of a region, with one flush.
+   * Unmaps pages of a region, but no copies that the process made for itself. Pages with adjacent frames go with one flush.
    *
    * @param pfn - only where this frame is mapped; -1 for any frame.
-   * @param isOwn - also copies that the process made for itself.
    * @returns how many.
    */
-  zap(record: RegionRecord, first: number, end: number, pfn: number, isOwn: boolean): number;
+  zap(record: RegionRecord, first: number, end: number, pfn: number): number;
 }
 
 /** The fields of a region that calls change. Pages are counted from address 0. */
