@@ -483,8 +483,8 @@ export class Arena {
   }
 
   /**
-   * Ends the arena (arena_map_free): its pages go back to the allocator, its window to the kernel. Afterwards every call is refused with
-   * `EINVAL`.
+   * Ends the arena (arena_map_free): its pages go back to the allocator, its window to the kernel. Afterwards every call that
+   * would change or read pages is refused with `EINVAL`.
    *
    * @throws VmError `EBUSY` while a process maps it. Nothing is then changed.
    */

@@ -46,8 +46,8 @@ export interface ArenaOptions {
   /** Refuses a hint whose upper half is neither 0 nor that of the arena. Linux ignores upper halves. Default: false. */
   readonly strictHints?: boolean;
   /**
-   * Pages that are reserved from the address on whose low half is 0, where the arena has it: there, a pointer is NULL for
-   * a program. Default: 0.
+   * Pages to reserve from the address whose low half is 0, if the arena has it: a program takes a pointer there for NULL.
+   * 0 to 2^20. Default: 0.
    */
   readonly reserveNull?: number;
   /** Who made it, as `%pS` prints it; vmallocinfo shows it. Default: `arena_map_alloc`. */

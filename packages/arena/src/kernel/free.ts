@@ -8,7 +8,8 @@ import { Teardown } from './teardown.js';
  *
  * - `freed`: the pages are free, and their slots can be given out.
  * - `deferred`: `runWorker` frees them, or makes their slots available.
- * - `dropped`: nothing happened. `lastFailure` says why; call it again.
+ * - `dropped`: nothing happened, or in `6.12` and `6.14`: the pages are free, and no node was left to make their slots available.
+ *   `lastFailure` says why; call it again.
  */
 export type FreeOutcome = 'freed' | 'deferred' | 'dropped';
 

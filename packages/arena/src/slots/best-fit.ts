@@ -37,12 +37,7 @@ export class BestFit extends Ranges {
   }
 
   override find(count: number): number {
-    for (let size = this.#sizes.next(count); size >= 0; ) {
-      for (let at = this.#newest[size] as number; at !== 0; at = this.#older[at - 1] as number)
-        if (this.lengthAt(at - 1) > 0) return at - 1;
-      size = size < this.count ? this.#sizes.next(size + 1) : -1;
-    }
-    return NONE_FITS;
+    return this.findAligned(count, 1, 0);
   }
 
   override findAligned(count: number, align: number, offset: number): number {

@@ -32,7 +32,12 @@ export interface LinuxLeaves {
   readonly wholeRunsOnly?: boolean;
 }
 
-/** Linux's choices for the addresses of processes. */
+/**
+ * Linux's choices for the addresses of processes.
+ *
+ * Source: Linux 6.12, `include/asm/processor.h` of each architecture (TASK_SIZE, DEFAULT_MAP_WINDOW, TASK_UNMAPPED_BASE), and its
+ * `protection_map`.
+ */
 export interface LinuxUser {
   /** Names of the formats of user addresses that it is for. A process refuses any other format. */
   readonly formats: readonly string[];
@@ -116,6 +121,7 @@ export interface LinuxPolicy {
  *
  * @param end - STACK_TOP in bytes.
  * @param pageShift - log2 of the page size in bytes.
+ * @returns the address in bytes, a multiple of the page size.
  */
 export function mmapBase(end: bigint, pageShift: number): bigint {
   const page = 1n << BigInt(pageShift);

@@ -36,7 +36,7 @@ export function insertAll(space: ProcessSpace, region: RegionRecord, at: bigint,
       for (; done < frames.length; done++)
         insertFrame(space, region, first + done, frames[done] as number, false);
     } catch (error) {
-      // Nobody has seen them: the sink may as well not be asked, but an entry that was valid needs its flush.
+      // The pages were valid for a moment, so they need a flush.
       if (done > 0) unmapPages(space, [region], first, first + done, true);
       throw error;
     }

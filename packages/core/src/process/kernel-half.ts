@@ -24,8 +24,8 @@ export interface KernelUser {
  *
  * Where a root translates both halves, each process has copies of the kernel's root entries. The tables below them are
  * the same. So the kernel makes the tables that its root points to in advance (Linux: preallocate_vmalloc_pages on
- * x86-64, preallocate_pgd_pages_range on riscv64), and its root changes no more. A leaf in the root would change: those
- * are split, and the kernel makes none while it has processes.
+ * x86-64, preallocate_pgd_pages_range on riscv64), and its root changes no more. Leaves in the root would
+ * change, so they are split, and the kernel makes none while it has processes.
  */
 export class KernelHalf implements KernelUsers {
   readonly space: Space;

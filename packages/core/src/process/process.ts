@@ -40,6 +40,7 @@ const handedOver: WeakMap<ProcessOptions, ProcessSpace> = new WeakMap();
  * - **Frames are counted** for all processes of a kernel: `PageReferences`.
  * - Addresses are unsigned 64-bit bigints, lengths are bytes, frames are pfns in pages of the format.
  * - A sink or an operation may look. A call in it that changes the process is refused with `EBUSY`.
+ * - After `destroy`, every call is refused with `EINVAL`. An address outside 64 bits is `ERANGE` in every call.
  *
  * @example
  * ```ts
@@ -87,7 +88,7 @@ export class Process implements RegionProcess {
     return this.#space.asid;
   }
 
-  /** Its format, root, and how many regions it has. */
+  /** Its format, its asid, and how many regions it has. */
   toString(): string {
     const { list, lock, format, asid } = this.#space;
     const what = `Process ${format.name}, asid ${asid}`;

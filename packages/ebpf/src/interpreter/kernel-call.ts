@@ -13,8 +13,8 @@ export type KernelFunction = (call: KernelCall) => void;
 export interface KernelFunctionEntry {
   readonly call: KernelFunction;
   /**
-   * Arguments that become kernel addresses, as Linux does it for kfuncs with arena arguments: only the low 32 bits count. `arena` is the
-   * kernel's address of these, so 0 is the start of the window; `nullable` is that, but 0 when these are 0. `tags` takes what the object's
+   * Arguments that become kernel addresses, as Linux does it for kfuncs with arena arguments: only the low 32 bits count. `arena`: they
+   * are added to the start of the window. `nullable`: the same, but NULL stays 0. `tags` takes what the object's
    * declaration tags say: `arg:arena`, with `arg:nullable` for the second kind.
    */
   readonly arenaArguments: readonly ArenaArgument[] | 'tags';
@@ -58,7 +58,7 @@ export class KernelCall {
 
   /**
    * Calls a function of the program, whose address the kernel function got as an argument: a callback. Its arguments are `args`, as they
-   * are now, and its result is then in `lo` and `hi`. What `args` has after it is anything.
+   * are now, and its result is then in `lo` and `hi`. Afterwards `args` may hold anything.
    *
    * @param hi - bits 63..32 of the function's address.
    * @param lo - bits 31..0.

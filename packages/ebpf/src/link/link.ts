@@ -14,8 +14,10 @@ const NO_USER_CONV = 1 << 18;
  * Puts the sections of an object in their places, resolves what refers to them, and decodes the instructions.
  *
  * @param object - of `loadObject`.
- * @throws VmError `EINVAL` for an unknown or invalid option, an object that defines an arena while none is given, a kfunc that is not there, and for a relocation that makes no sense; `EBUSY` for an object that
- *   defines two arenas; `ERANGE` for a variable beyond the arena; `E2BIG` for variables larger than the arena.
+ * @throws VmError `EINVAL` for an unknown or invalid option, an object that defines an arena while none is given, a kfunc that is not
+ *   there, `shared` where the host has no SharedArrayBuffer, and for a relocation that makes no sense; `EBUSY` for an object that defines
+ *   two arenas; `ERANGE` for a variable beyond the arena, and for an arena beyond user space; `E2BIG` for variables larger than the arena,
+ *   an arena larger than 4 GiB, and more than 1,024 sections.
  * @example
  * ```ts
  * const program = link(loadObject(bytes), { arena: port, kfuncs: ['bpf_arena_alloc_pages'] });

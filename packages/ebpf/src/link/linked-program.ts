@@ -8,8 +8,9 @@ export interface LinkedFunction {
   readonly section: string;
   /** The first instruction of its section. */
   readonly sectionStart: number;
-  /** First instruction, and how many slots of 8 bytes follow. */
+  /** First instruction. */
   readonly first: number;
+  /** Its length in slots of 8 bytes, the first one included. */
   readonly count: number;
   readonly isProgram: boolean;
   /** Its first step in `steps`. */
@@ -69,8 +70,9 @@ export interface LinkedProgram {
   readonly data: ArrayBuffer | SharedArrayBuffer;
   /** Where the arena begins for user space, as the code has it; `null` for a program without an arena. */
   readonly userVmStart: bigint | null;
-  /** Pages of the arena, and their size in bytes; 0 without one. */
+  /** Pages of the arena; 0 without one. */
   readonly arenaPages: number;
+  /** Bytes of a page of the arena; 0 without one. */
   readonly arenaPageSize: number;
   /** BPF_F_NO_USER_CONV: a cast to user space is a move of 32 bits. */
   readonly noUserConv: boolean;
@@ -85,7 +87,8 @@ export interface LinkedProgram {
   readonly problems: readonly Problem[];
   /** The instructions, with relocations done, for messages. @internal */
   readonly code: Uint8Array;
-  /** Lines of the source, and the texts that they name. @internal */
+  /** Lines of the source. @internal */
   readonly lines: readonly LineTable[];
+  /** The texts that `lines` name; `null` for none. @internal */
   readonly texts: Uint8Array | null;
 }
