@@ -24,7 +24,9 @@ const rooms = {
   space: { all: ['memory', 'format', 'table', 'threads', 'check'] },
   vmap: { all: ['memory', 'format', 'table', 'area', 'space', 'threads', 'check'] },
   process: { all: ['memory', 'format', 'table', 'space', 'threads', 'check'] },
-  sharing: { all: ['memory', 'format', 'table', 'area', 'space', 'vmap', 'threads', 'loops', 'check'] },
+  sharing: {
+    all: ['memory', 'format', 'table', 'area', 'space', 'vmap', 'process', 'threads', 'loops', 'check'],
+  },
 };
 
 /** What the parts of `table` may import of each other. */

@@ -153,6 +153,8 @@ export { translateMany } from './table/walk/translate-many.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';
 export { isInRange, leafFrame, type RangeTest, rangeTest } from './table/walk/walk-end.js';
 export { wasmLoops } from './table/walk/wasm-provider.js';
+export type { RobustLock } from './threads/robust-lock.js';
+export type { SharedPart, ThreadCalls } from './threads/thread-calls.js';
 export { AddressSpace } from './vmap/address-space.js';
 export type { Populated, VmArea } from './vmap/areas/vm-area.js';
 export type { LazyAreaStats } from './vmap/areas/vm-struct.js';

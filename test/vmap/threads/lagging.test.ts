@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { ThreadGroup } from '../../../packages/core/src/threads/thread-group.js';
 import { adoptSpace, describeSpace } from '../../../packages/core/src/vmap/share-space.js';
 import { logCounts } from './inside.js';
-import { type Member, teamOf } from './team.js';
+import { type Member, NO_CALLS, teamOf } from './team.js';
 
 const PAGE = 4096n;
 
@@ -111,9 +111,15 @@ describe('a thread that attaches late', () => {
     const [{ kernel, group }] = members as [Member];
     const description = structuredClone(describeSpace(kernel));
     const adopt = (parts: object) =>
-      adoptSpace(description, { format, linux, memory, frames, ...parts }, group, () => {
-        throw new Error('not reached');
-      });
+      adoptSpace(
+        description,
+        { format, linux, memory, frames, ...parts },
+        group,
+        () => {
+          throw new Error('not reached');
+        },
+        NO_CALLS,
+      );
     expect(refusal(() => adopt({ format: { ...format, name: 'other' } })).message).toMatch(
       /has the format x86-64/,
     );

@@ -4,6 +4,7 @@ import {
   PageTable,
   type PageTableOptions,
   PhysicalMemory,
+  type ThreadCalls,
   wasmLoops,
 } from '@vmarea/core';
 import { adoptions } from '../../../packages/core/src/table/state/make.js';
@@ -24,6 +25,9 @@ export interface Member {
 
 export type TeamOptions = Omit<KernelOptions, 'onFlush'> & { readonly logBytes?: number };
 
+/** What is built on a space needs it. Here nothing is. */
+export const NO_CALLS: ThreadCalls = {} as ThreadCalls;
+
 /**
  * Several threads that use one space, all in this thread. Each acts as a thread of its own as long as none
  * waits for another.
@@ -38,6 +42,7 @@ export function teamOf(name: string, count: number, options: TeamOptions = {}) {
     ramFrames === 0 ? frames : new FrameAllocator(null, { pageShift, first: RAM_FIRST, frames: ramFrames });
   const first = ThreadGroup.create(8);
   const threads: SpaceSharing = {
+    calls: NO_CALLS,
     makeTable: (parts) => new PageTable(parts),
     openSpace: (space) => openSharedSpace(space, first, logBytes),
   };
@@ -66,7 +71,7 @@ export function teamOf(name: string, count: number, options: TeamOptions = {}) {
       return new PageTable(parts);
     };
     return add(group, (sink) =>
-      adoptSpace(description, { format, linux, memory, frames, ram, sink }, group, makeTable),
+      adoptSpace(description, { format, linux, memory, frames, ram, sink }, group, makeTable, NO_CALLS),
     );
   };
   for (let i = 1; i < count; i++) attach();

@@ -8,6 +8,9 @@ import { TableRecords } from '../table/state/table-records.js';
 
 /** Bit of a count: the page is anonymous, so it belongs to processes alone (PageAnon). */
 const ANONYMOUS = 2 ** 30;
+/** Bit of a count: the frame is in a block whose area has freed it while processes mapped some of it. */
+const ORPHAN = 2 ** 29;
+const COUNT = ORPHAN - 1;
 
 /** log2 of the frames of the largest block. */
 const MAX_ORDER = 18;
@@ -16,14 +19,6 @@ const MAX_ORDER = 18;
 export interface Counted {
   readonly pfn: number;
   readonly counts: PageReferences;
-}
-
-/** A block of frames that its area has freed while processes map some of them. */
-interface Orphan {
-  readonly head: number;
-  readonly order: number;
-  /** Frames of it that processes map. */
-  left: number;
 }
 
 /**
@@ -45,30 +40,41 @@ interface Orphan {
  */
 export class PageReferences implements HeldFrames {
   readonly #ram: FrameAllocator;
+  /** A word for each frame, and one that is 1 once any has had a user. */
   readonly #counts: Int32Array;
   readonly #marks: OwnerMarks;
-  readonly #orphans: Map<number, Orphan> = new Map();
 
-  private constructor(ram: FrameAllocator) {
+  private constructor(ram: FrameAllocator, buffer: ArrayBufferLike) {
     this.#ram = ram;
     this.#marks = ram.calls?.marks ?? LocalMarks.of(ram);
-    const what = `the references of ${ram.frames} frames`;
-    this.#counts = new Int32Array(makeBuffer(4 * ram.frames, isShared(ram.state), what));
+    this.#counts = new Int32Array(buffer);
   }
 
   /**
    * Those of an allocator: one object for all that use its state.
    *
+   * @param buffer - the counts that another thread has made. @internal
    * @throws VmError `ENOMEM` when the host has too little memory: 4 bytes a frame.
    */
-  static of(ram: FrameAllocator): PageReferences {
+  static of(ram: FrameAllocator, buffer?: ArrayBufferLike): PageReferences {
     let references = byState.get(ram.state);
     if (references === undefined) {
-      references = new this(ram);
+      const what = `the references of ${ram.frames} frames`;
+      references = new this(ram, buffer ?? makeBuffer(4 * ram.frames + 4, isShared(ram.state), what));
       byState.set(ram.state, references);
       heldFrames.set(ram.state, references);
     }
     return references;
+  }
+
+  /** The counts, for other threads. @internal */
+  get buffer(): ArrayBufferLike {
+    return this.#counts.buffer;
+  }
+
+  /** True once a frame has had a user. @internal */
+  get isUsed(): boolean {
+    return Atomics.load(this.#counts, this.#ram.frames) !== 0;
   }
 
   /** True for a frame of the allocator. */
@@ -79,12 +85,12 @@ export class PageReferences implements HeldFrames {
 
   /** Users of a frame; 0 for a frame of another allocator. */
   count(pfn: number): number {
-    return this.covers(pfn) ? Atomics.load(this.#counts, pfn - this.#ram.first) & (ANONYMOUS - 1) : 0;
+    return this.covers(pfn) ? this.#load(pfn) & COUNT : 0;
   }
 
   /** True for a page that belongs to processes alone, and to no object (PageAnon). */
   isAnonymous(pfn: number): boolean {
-    return this.covers(pfn) && Atomics.load(this.#counts, pfn - this.#ram.first) >= ANONYMOUS;
+    return this.covers(pfn) && (this.#load(pfn) & ANONYMOUS) !== 0;
   }
 
   /**
@@ -102,7 +108,7 @@ export class PageReferences implements HeldFrames {
         },
       );
     const isTable = TableRecords.of(this.#ram).find(pfn) >= 0;
-    if (!isTable && (this.count(pfn) > 0 || this.#marks.has(this.#at(pfn)) || this.#isAllocated(pfn))) return;
+    if (!isTable && (this.count(pfn) > 0 || this.#isOwned(pfn))) return;
     throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} ${isTable ? 'holds a page table' : 'is free'}`, {
       advice: 'allocate it first',
     });
@@ -110,6 +116,7 @@ export class PageReferences implements HeldFrames {
 
   /** Notes the first user of a frame that was just allocated. @internal */
   start(pfn: number, isAnonymous: boolean): void {
+    this.#use();
     Atomics.store(this.#counts, pfn - this.#ram.first, isAnonymous ? ANONYMOUS + 1 : 1);
   }
 
@@ -119,6 +126,7 @@ export class PageReferences implements HeldFrames {
    * @throws VmError `ERANGE` for a frame of another allocator.
    */
   take(pfn: number): void {
+    this.#use();
     Atomics.add(this.#counts, this.#at(pfn), 1);
   }
 
@@ -129,41 +137,85 @@ export class PageReferences implements HeldFrames {
    */
   put(pfn: number): void {
     const at = this.#at(pfn);
-    const was = Atomics.load(this.#counts, at);
-    if ((was & (ANONYMOUS - 1)) === 0)
-      throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} has no reference to give back`);
-    if ((was & (ANONYMOUS - 1)) > 1) {
-      Atomics.sub(this.#counts, at, 1);
+    for (;;) {
+      const was = Atomics.load(this.#counts, at);
+      const users = was & COUNT;
+      if (users === 0)
+        throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} has no reference to give back`);
+      // The last user takes the mark of an anonymous page with it, in the same step.
+      const left = users === 1 ? was & ORPHAN : was - 1;
+      if (Atomics.compareExchange(this.#counts, at, was, left) !== was) continue;
+      if (users > 1) return;
+      if (left === ORPHAN) this.#freeOrphan(pfn);
+      else if (!this.#marks.has(at) && this.#ram.isAllocated(pfn)) this.#freeBlock(pfn, 0);
       return;
     }
-    Atomics.store(this.#counts, at, 0);
-    const orphan = this.#orphans.get(pfn);
-    if (orphan !== undefined) {
-      this.#orphans.delete(pfn);
-      orphan.left--;
-      if (orphan.left === 0) this.#ram.free(orphan.head, orphan.order);
-    } else if (!this.#marks.has(at) && this.#ram.isAllocated(pfn)) {
-      this.#ram.free(pfn);
-    }
+  }
+
+  /**
+   * True when somebody uses a frame of a block.
+   *
+   * @param head - first frame.
+   * @param order - log2 of the frames.
+   * @internal
+   */
+  isHeld(head: number, order: number): boolean {
+    for (let pfn = head; pfn < head + 2 ** order; pfn++) if (this.count(pfn) > 0) return true;
+    return false;
   }
 
   /** @internal */
   holdsBack(head: number, order: number): boolean {
-    const used: number[] = [];
-    for (let pfn = head; pfn < head + 2 ** order; pfn++) if (this.count(pfn) > 0) used.push(pfn);
-    if (used.length === 0) return false;
-    if (order > 0) {
-      const orphan = { head, order, left: used.length };
-      for (const pfn of used) this.#orphans.set(pfn, orphan);
-    }
+    if (!this.isUsed || !this.isHeld(head, order)) return false;
+    // First the marks, then a second look: the last user may have let go between them, and has freed nothing then.
+    if (order > 0) this.#markBlock(head, order, true);
+    this.#marks.set(head - this.#ram.first, false);
+    if (!this.isHeld(head, order)) this.#freeBlock(head, order);
     return true;
   }
 
-  /** True for a frame that is allocated, by itself or in a block. */
-  #isAllocated(pfn: number): boolean {
+  /** Frees the block of a frame when nobody uses it any more. */
+  #freeOrphan(pfn: number): void {
+    for (let order = 1; order <= MAX_ORDER; order++) {
+      const head = pfn - (pfn % 2 ** order);
+      if (!this.#ram.isAllocated(head, order)) continue;
+      if (!this.isHeld(head, order)) this.#freeBlock(head, order);
+      return;
+    }
+  }
+
+  /** Frees a block, unless another thread has freed it: of two that free it, one gets EINVAL. */
+  #freeBlock(head: number, order: number): void {
+    if (order > 0) this.#markBlock(head, order, false);
+    try {
+      this.#ram.free(head, order);
+    } catch (error) {
+      if (!(error instanceof VmError) || error.code !== 'EINVAL') throw error;
+    }
+  }
+
+  #markBlock(head: number, order: number, isOrphan: boolean): void {
+    const first = head - this.#ram.first;
+    for (let at = first; at < first + 2 ** order; at++)
+      if (isOrphan) Atomics.or(this.#counts, at, ORPHAN);
+      else Atomics.and(this.#counts, at, ~ORPHAN);
+  }
+
+  /** True for a frame that is allocated, by itself or in a block, and that its area has not freed. */
+  #isOwned(pfn: number): boolean {
+    if ((this.#load(pfn) & ORPHAN) !== 0) return false;
+    if (this.#marks.has(this.#at(pfn))) return true;
     for (let order = 0; order <= MAX_ORDER; order++)
       if (this.#ram.isAllocated(pfn - (pfn % 2 ** order), order)) return true;
     return false;
+  }
+
+  #use(): void {
+    if (!this.isUsed) Atomics.store(this.#counts, this.#ram.frames, 1);
+  }
+
+  #load(pfn: number): number {
+    return Atomics.load(this.#counts, pfn - this.#ram.first);
   }
 
   #at(pfn: number): number {

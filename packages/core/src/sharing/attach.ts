@@ -7,6 +7,7 @@ import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { adoptMemory } from '../memory/share-memory.js';
+import { PageReferences } from '../process/page-references.js';
 import type { PageTable } from '../table/page-table.js';
 import { adoptTable } from '../table/shared/share-table.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
@@ -160,6 +161,7 @@ class DescriptionReader {
       },
       threads.group,
       (options) => adoptTable(described.table, { ...options, threads }),
+      threads,
     );
     threads.here.spaces.add(AddressSpace.spaceOf(kernel));
     return kernel;
@@ -190,7 +192,7 @@ class DescriptionReader {
   }
 }
 
-/** An allocator, and what all threads note of the tables in its frames. */
+/** An allocator, and what all threads note of its frames. */
 function framesOf(
   one: DescribedParts['allocators'][number],
   threads: Threads,
@@ -198,5 +200,6 @@ function framesOf(
 ): FrameAllocator {
   const frames = adoptFrames(one, threads, memory);
   TableRecords.adopt(frames, one.records);
+  PageReferences.of(frames, one.references);
   return frames;
 }

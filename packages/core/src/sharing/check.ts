@@ -14,8 +14,8 @@ import { Threads } from './threads.js';
 
 /** Something that does not agree with the rest. */
 export interface CheckFinding {
-  /** Where it is: in page tables, in an allocator, or in the areas of an address space. */
-  readonly in: 'tables' | 'frames' | 'areas';
+  /** Where it is: in page tables, in an allocator, in the areas of an address space, or in a process, an arena and the like. */
+  readonly in: 'tables' | 'frames' | 'areas' | 'parts';
   /** Virtual address in bytes; `null` where it has none. */
   readonly address: bigint | null;
   /** A frame that it is about; `null` for none. */
@@ -77,6 +77,9 @@ function checkGroup(threads: Threads, found: Found): void {
   for (const frames of threads.allocators) checkFrames(frames, found);
   for (const context of threads.tables.contexts) if (!context.isDestroyed) checkTree(context, found);
   for (const space of threads.here.spaces) if (!space.lock.isDestroyed) checkAreas(space, found);
+  for (const part of threads.here.parts)
+    for (const text of part.check())
+      found.findings.push({ in: 'parts', address: null, pfn: null, text: `${part.name}: ${text}` });
 }
 
 function checkKernel(space: KernelSpace, found: Found): void {

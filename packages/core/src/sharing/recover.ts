@@ -2,8 +2,11 @@ import { wrongValue } from '../check/members.js';
 import { VmError } from '../errors.js';
 import { recoverFrames, type TakenBlock } from '../memory/frames/shared/recover-frames.js';
 import type { SharedFrames } from '../memory/frames/shared/shared-frames.js';
+import { PageReferences } from '../process/page-references.js';
 import { type RecoveredTables, recoverTables } from '../table/shared/recover-tables.js';
 import { TableRecords } from '../table/state/table-records.js';
+import type { RobustLock } from '../threads/robust-lock.js';
+import type { SharedPart } from '../threads/thread-calls.js';
 import { type KernelSpace, structOf } from '../vmap/kernel-space.js';
 import { mendSpace, type SpaceMend } from '../vmap/shared/mend.js';
 import { sharedPartOf } from '../vmap/shared/shared-space.js';
@@ -26,6 +29,8 @@ export interface Recovery {
   readonly cached: number;
   /** What was found in each address space of this thread, and which areas were freed. */
   readonly spaces: readonly SpaceMend[];
+  /** What was mended in processes, arenas and the like, each in a sentence. */
+  readonly parts: readonly string[];
 }
 
 /**
@@ -61,10 +66,14 @@ export function recover(threads: Threads): Recovery {
       result = mend(threads, spaces);
     });
   };
-  // Locks of area logs come first, as in every call. All threads take them in one order.
+  // Locks of area logs come before the exclusive section, and those of parts before them, as in every call. All threads take them in one order.
   const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
   shared.sort((a, b) => Number(a.space.table.root - b.space.table.root));
-  shared.reduceRight<() => void>((next, one) => () => one.recovering(next), inner)();
+  const alone = shared.reduceRight<() => void>((next, one) => () => one.recovering(next), inner);
+  withLocks(
+    partsOf(threads).flatMap(({ locks }) => locks),
+    alone,
+  );
   return result;
 }
 
@@ -75,7 +84,27 @@ const NOTHING: Recovery = Object.freeze({
   held: [],
   cached: 0,
   spaces: [],
+  parts: [],
 });
+
+/** The parts of this thread, in the order of their locks. */
+function partsOf({ here }: Threads): SharedPart[] {
+  return [...here.parts].sort((a, b) => a.rank - b.rank || a.number - b.number);
+}
+
+/** Runs a call with some locks, taken in their order, from dead threads, too. */
+function withLocks(locks: readonly RobustLock[], call: () => void): void {
+  const taken: RobustLock[] = [];
+  try {
+    for (const lock of locks) {
+      lock.seize();
+      taken.push(lock);
+    }
+    call();
+  } finally {
+    for (const lock of taken.reverse()) lock.release();
+  }
+}
 
 /** The recovery, while no other thread is inside a call. */
 function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
@@ -91,6 +120,7 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
   for (const frames of allocators) cached += recoverFrames(frames, { dead: [] }).cached;
   const tables = recoverTables(threads.tables.contexts, group, dead);
   const mended = spaces.map(mendSpace);
+  const parts = partsOf(threads).flatMap((part) => part.mend(dead, (id) => names.includes(id)));
   const owned = ownedFrames(spaces);
   const givenBack: TakenBlock[] = [];
   const held: TakenBlock[] = [];
@@ -99,13 +129,16 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
     dropMarks(calls, owned, mended, spaces);
     if (mended.some(({ freed, shrunk }) => freed.length + shrunk.length > 0)) dropOwners(calls, owned);
     const records = TableRecords.of(frames);
+    const references = PageReferences.of(frames);
     const found = recoverFrames(frames, {
       dead,
       // An area may map what the thread's own code took, and does not own it then.
-      isHeld: (pfn, _order, isOfCall) =>
+      isHeld: (pfn, order, isOfCall) =>
         records.find(pfn) >= 0 ||
         // A live thread took it out of the tables, and frees it.
         records.isWaiting(pfn) ||
+        // A process or an arena uses it.
+        references.isHeld(pfn, order) ||
         (isOfCall ? owned.has(pfn) : calls.marks.has(pfn - calls.state.first)),
       retire: (give) => group.quiescence.retire(give),
     });
@@ -113,7 +146,7 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
     held.push(...found.held);
   }
   for (const slot of dead) registry.free(slot);
-  return { threads: names, tables, givenBack, held, cached, spaces: mended };
+  return { threads: names, tables, givenBack, held, cached, spaces: mended, parts };
 }
 
 /**

@@ -4,6 +4,7 @@ import { describeFrames, type FramesDescription } from '../memory/frames/shared/
 import { SharedFrames } from '../memory/frames/shared/shared-frames.js';
 import { PhysicalMemory } from '../memory/physical-memory.js';
 import { describeMemory, type MemoryDescription } from '../memory/share-memory.js';
+import { PageReferences } from '../process/page-references.js';
 import { PageTable } from '../table/page-table.js';
 import { describeTable, type TableDescription } from '../table/shared/share-table.js';
 import { contextBehind } from '../table/state/registry.js';
@@ -31,6 +32,8 @@ type DescribedMemory = MemoryDescription & Numbered;
 interface DescribedFrames extends FramesDescription, Numbered {
   /** What all threads note of the tables in its frames. */
   readonly records: SharedArrayBuffer;
+  /** How many users each frame has. */
+  readonly references: SharedArrayBuffer;
   /** Index among the memories; -1 for frames without bytes. */
   readonly memory: number;
 }
@@ -154,6 +157,7 @@ class DescriptionWriter {
         ...describeFrames(one),
         ...key(one),
         records: TableRecords.of(one).state as SharedArrayBuffer,
+        references: PageReferences.of(one).buffer as SharedArrayBuffer,
         memory: one.memory === null ? -1 : this.#memories.indexOf(one.memory),
       })),
       tables: this.#tables.map((one) => ({ ...describeTable(one), ...key(one), ...this.#below(one) })),

@@ -6,6 +6,7 @@ import type { FrameCalls, FrameSharing } from '../memory/frames/frame-sharing.js
 import type { FrameState } from '../memory/frames/frame-state.js';
 import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
 import { SharedFrames } from '../memory/frames/shared/shared-frames.js';
+import { isShared } from '../memory/host.js';
 import { printsItself } from '../prints.js';
 import type { Space } from '../space/space.js';
 import { PageTable } from '../table/page-table.js';
@@ -14,6 +15,8 @@ import type { PageTableOptions } from '../table/state/make.js';
 import type { TableSharing } from '../table/state/table-sharing.js';
 import { MOST_THREADS, State } from '../threads/layout.js';
 import { slotOf } from '../threads/registry.js';
+import type { RobustLock } from '../threads/robust-lock.js';
+import type { SharedPart, ThreadCalls } from '../threads/thread-calls.js';
 import { type GroupBuffers, groupName, ThreadGroup } from '../threads/thread-group.js';
 import type { KernelSpace } from '../vmap/kernel-space.js';
 import { openSharedSpace } from '../vmap/share-space.js';
@@ -46,7 +49,7 @@ export interface ThreadsOptions {
  * const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames, threads });
  * ```
  */
-export class Threads implements FrameSharing, TableSharing, SpaceSharing {
+export class Threads implements FrameSharing, TableSharing, SpaceSharing, ThreadCalls {
   /** @internal */
   readonly group: ThreadGroup;
   /** @internal */
@@ -56,10 +59,11 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
    *
    * @internal
    */
-  readonly here: { readonly frames: Set<SharedFrames>; readonly spaces: Set<KernelSpace> } = {
-    frames: new Set(),
-    spaces: new Set(),
-  };
+  readonly here: {
+    readonly frames: Set<SharedFrames>;
+    readonly spaces: Set<KernelSpace>;
+    readonly parts: Set<SharedPart>;
+  } = { frames: new Set(), spaces: new Set(), parts: new Set() };
   readonly #logBytes: number | undefined;
   readonly #numbers = new WeakMap<object, number>();
   readonly #things = new Map<number, object>();
@@ -135,6 +139,55 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
   }
 
   /**
+   * True when another thread has asked for a flush that this thread's sinks have not got. A processor that shares tables with
+   * other threads looks before each access: what it has translated may be gone. It takes two loads.
+   *
+   * @example
+   * ```ts
+   * if (threads.isBehind) threads.deliver();
+   * mmu.loadSigned32(hi, lo, true);
+   * ```
+   */
+  get isBehind(): boolean {
+    return this.group.flushes.isBehind;
+  }
+
+  /**
+   * Gives this thread's sinks the flushes that other threads have asked for. Unlike `quiesce`, it says nothing of what this thread has read.
+   *
+   * @throws VmError `EINVAL` after `leave`; what a sink throws.
+   */
+  deliver(): void {
+    this.#requireHere();
+    this.group.deliver();
+  }
+
+  /**
+   * A lock for something that threads share beside tables, in two words that are 0 at first. Its owner may die: who meets the lock of a dead
+   * thread gets `EOWNERDEAD`.
+   *
+   * @param words - over a SharedArrayBuffer that all threads have.
+   * @param at - index of the first of the two words.
+   * @param what - what it protects, for messages.
+   * @throws VmError `EINVAL` for words that are not shared.
+   */
+  lock(words: Int32Array, at: number, what: string): RobustLock {
+    if (!(words instanceof Int32Array) || !isShared(words.buffer))
+      throw new VmError('EINVAL', 'a lock needs an Int32Array over a SharedArrayBuffer');
+    integerOption({ at }, 'at', 0, words.length - 2);
+    return this.group.lock(words, at, what);
+  }
+
+  /**
+   * Calls a function once no thread can hold what was taken out of the tables before this call: after every thread's next quiescent point.
+   *
+   * @param give - gives it back. It is called from `quiesce` of this thread.
+   */
+  retire(give: () => void): void {
+    this.group.quiescence.retire(give);
+  }
+
+  /**
    * Notes that a thread died: it was terminated, or its worker has ended by itself. Its locks and its unfinished calls
    * then wait for `recover`. Only who ended a thread or saw it end can know; a thread that only stands still is alive.
    *
@@ -171,11 +224,7 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
     return isDone;
   }
 
-  /**
-   * The number of a shared object. It is the same in all threads.
-   *
-   * @internal
-   */
+  /** A number that names an object in all threads. */
   numberOf(thing: object): number {
     const found = this.#numbers.get(thing);
     if (found !== undefined) return found;
@@ -184,17 +233,33 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
     return number;
   }
 
-  /**
-   * This thread's object with a number. It is made when there is none.
-   *
-   * @internal
-   */
+  /** This thread's object with a number. It is made when there is none. */
   keep<T extends object>(number: number, make: () => T): T {
     const found = this.#things.get(number);
     if (found !== undefined) return found as T;
     const made = make();
     this.#note(made, number);
     return made;
+  }
+
+  /** This thread's object with a number; `undefined` when it has none. */
+  find(number: number): object | undefined {
+    return this.#things.get(number);
+  }
+
+  /** Lets `recover` and `check` know something that threads share beside tables. */
+  addPart(part: SharedPart): void {
+    this.here.parts.add(part);
+  }
+
+  /** The part is gone. */
+  removePart(part: SharedPart): void {
+    this.here.parts.delete(part);
+  }
+
+  /** @internal */
+  get calls(): ThreadCalls {
+    return this;
   }
 
   /**
@@ -205,6 +270,7 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing {
   get isInCall(): boolean {
     if (this.group.sections.isInside) return true;
     for (const { lock } of this.here.spaces) if (lock.isBusy) return true;
+    for (const { isBusy } of this.here.parts) if (isBusy) return true;
     return false;
   }
 

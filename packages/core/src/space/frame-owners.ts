@@ -126,13 +126,10 @@ export class FrameOwners {
   /** Those frames that no process maps. The others have no owner from now on: the last process frees them. */
   #withoutHeld(owned: OwnedFrames): OwnedFrames {
     const held = heldFrames.get(this.#ram.state);
-    if (held === undefined) return owned;
+    if (held?.isUsed !== true) return owned;
     const { heads, order } = owned;
     const free = heads.filter((pfn) => !this.#ram.isAllocated(pfn, order) || !held.holdsBack(pfn, order));
-    if (free.length === heads.length) return owned;
-    const isFree = new Set(free);
-    this.release({ heads: heads.filter((pfn) => !isFree.has(pfn)), order });
-    return { heads: free, order };
+    return free.length === heads.length ? owned : { heads: free, order };
   }
 }
 

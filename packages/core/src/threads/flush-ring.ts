@@ -52,6 +52,11 @@ export class FlushRing {
     this.#slot = slot;
   }
 
+  /** True when somebody has posted a flush that this thread has not delivered. */
+  get isBehind(): boolean {
+    return Atomics.load(this.#words, Word.flushes) !== Atomics.load(this.#words, this.#mine);
+  }
+
   /** Asks all other threads for a flush. */
   post({ root, page, pages, leafShift, asid, tables }: PostedFlush): void {
     if (tables.length > MOST_TABLES) {

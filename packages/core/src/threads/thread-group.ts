@@ -167,6 +167,11 @@ export class ThreadGroup {
   /** Drops what was read from tables, and delivers flushes. */
   #drop(): void {
     for (const listener of this.#listeners) listener();
+    this.deliver();
+  }
+
+  /** Delivers the flushes that other threads have asked for. This is no quiescent point. */
+  deliver(): void {
     this.flushes.deliver({
       flush: (posted) => {
         for (const receiver of this.#receivers) receiver.flush(posted);

@@ -14,6 +14,7 @@ import { type MappableRegion, registerKernel } from '../space/faces.js';
 import type { SlotVisitor } from '../table/change/visit/slot.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
+import type { ThreadCalls } from '../threads/thread-calls.js';
 import { vmallocinfoOf } from './areas/detail.js';
 import { areaAt, areaHolding, liveArea } from './areas/places.js';
 import { endFreeing, freeVmArea, pcpuGetVmAreas, reserve } from './areas/reserve.js';
@@ -126,6 +127,11 @@ export class AddressSpace<C extends Controls = Controls> {
   /** True when several threads use the space: it was made with `threads`. */
   get isShared(): boolean {
     return this.#space.threads !== null;
+  }
+
+  /** The threads that use the space; `null` for one thread. */
+  get threads(): ThreadCalls | null {
+    return this.#space.calls;
   }
 
   /** Linux's policy for the space. */

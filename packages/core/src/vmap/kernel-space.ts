@@ -17,6 +17,7 @@ import type { Protection } from '../format/protection.js';
 import { checkProtection } from '../format/protection.js';
 import { DirectMap } from '../space/direct-map.js';
 import { Space } from '../space/space.js';
+import type { ThreadCalls } from '../threads/thread-calls.js';
 import { VmArea } from './areas/vm-area.js';
 import { VmStruct } from './areas/vm-struct.js';
 import { checkFlags } from './flags.js';
@@ -34,6 +35,8 @@ export class KernelSpace extends Space {
   readonly blocks: VmapBlocks;
   /** How other threads use it, too; `null` for one thread. */
   readonly threads: SpaceThreads | null;
+  /** The threads themselves, for what is built on the space; `null` for one thread. */
+  readonly calls: ThreadCalls | null;
   /** The processor that calls. */
   cpu = 0;
   readonly #handles = new WeakMap<VmStruct, VmArea>();
@@ -64,6 +67,7 @@ export class KernelSpace extends Space {
       sink,
       makeTable: threads && ((parts) => threads.makeTable(parts)),
     });
+    this.calls = threads?.calls ?? null;
     this.linux = linux;
     this.release = release;
     try {

@@ -8,6 +8,7 @@ import type { Space } from '../space/space.js';
 import type { PageTable } from '../table/page-table.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import type { PageTableOptions } from '../table/state/make.js';
+import type { ThreadCalls } from '../threads/thread-calls.js';
 import type { ThreadGroup } from '../threads/thread-group.js';
 import { AddressSpace } from './address-space.js';
 import type { KernelSpace } from './kernel-space.js';
@@ -95,6 +96,7 @@ export function describeSpace(kernel: AddressSpace): SpaceDescription {
  *
  * @param makeTable - gives this thread's `PageTable` of the shared root, with the sink of the options that it
  *   receives. Default: a `PageTable` over the root.
+ * @param calls - what is built on the space needs of the threads.
  * @throws VmError `EINVAL` when format or policy differ from those of the description, or when the space was
  *   destroyed; as the constructor of `AddressSpace`.
  */
@@ -103,6 +105,7 @@ export function adoptSpace<C extends Controls = Controls>(
   parts: AdoptedParts<C>,
   group: ThreadGroup,
   makeTable: (options: PageTableOptions) => PageTable,
+  calls: ThreadCalls,
 ): AddressSpace<C> {
   const { log: buffer, root, format, linux, directMap, ...rest } = description;
   if (parts.format?.name !== format || parts.linux?.name !== linux)
@@ -117,7 +120,7 @@ export function adoptSpace<C extends Controls = Controls>(
     ...parts,
     root,
     ...(directMap === null ? {} : { directMap: { base: directMap } }),
-    threads: { makeTable, openSpace: (space) => new SharedSpace(space, group, log, true) },
+    threads: { calls, makeTable, openSpace: (space) => new SharedSpace(space, group, log, true) },
   });
 }
 

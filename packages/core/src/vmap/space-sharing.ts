@@ -6,6 +6,7 @@ import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { Space } from '../space/space.js';
 import type { PageTable } from '../table/page-table.js';
 import type { PageTableOptions } from '../table/state/make.js';
+import type { ThreadCalls } from '../threads/thread-calls.js';
 import type { VmArea } from './areas/vm-area.js';
 import type { LazyGrowth, VmStruct } from './areas/vm-struct.js';
 
@@ -23,6 +24,8 @@ export interface GrowthOptions {
  * import `Threads` carries none of it.
  */
 export interface SpaceSharing {
+  /** What is built on the space needs of the threads. */
+  readonly calls: ThreadCalls;
   /** Makes the page table of a space, or gives the one that it shares. */
   makeTable(options: PageTableOptions): PageTable;
   /** Called once by the constructor of each `KernelSpace`, when its tables are made and its areas are not. */

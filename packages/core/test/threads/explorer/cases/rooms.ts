@@ -165,8 +165,12 @@ function roomsIn({ memories, allocators, tables, spaces }: DescribedParts, group
   );
   const kernels = spaces.map((one) => {
     const parts = { format: small, linux: smallLinux, memory: memory[one.memory] as PhysicalMemory, frames };
-    const kernel = adoptSpace(one.space, parts, group, (options) =>
-      adoptTable(one.table, { ...options, threads } as Parameters<typeof adoptTable>[1]),
+    const kernel = adoptSpace(
+      one.space,
+      parts,
+      group,
+      (options) => adoptTable(one.table, { ...options, threads } as Parameters<typeof adoptTable>[1]),
+      threads,
     );
     threads.here.spaces.add(AddressSpace.spaceOf(kernel));
     return kernel;
