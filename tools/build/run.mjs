@@ -7,9 +7,13 @@
 //   dist/cli.js         ES module for Node
 //
 // Everything has a source map. Maps name the files of src/, which the package ships, and hold no copy of them.
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import * as esbuild from 'esbuild';
 import { declarations } from './declarations.mjs';
+
+/** Dependencies stay outside. A private package of this repository is none, so it becomes a part of the build. */
+const { dependencies = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
+const external = Object.keys(dependencies).flatMap((name) => [name, `${name}/*`]);
 
 rmSync('dist', { recursive: true, force: true });
 if (existsSync('src/index.ts')) {
@@ -32,7 +36,7 @@ if (existsSync('src/cli.ts')) {
  */
 function javascript(entry, options) {
   return esbuild.build({
-    ...{ entryPoints: [entry], bundle: true, packages: 'external', target: 'es2023' },
+    ...{ entryPoints: [entry], bundle: true, external, target: 'es2023' },
     ...{ sourcemap: true, sourcesContent: false, logLevel: 'warning' },
     // Without this, a bundler of a user keeps every frozen constant, wanted or not.
     pure: ['Object.freeze', 'Object.keys', 'Array.from'],

@@ -1,5 +1,5 @@
+import { CheckError } from '@vmarea/cli';
 import type { FrameStats } from '@vmarea/core';
-import { CheckError } from './errors.js';
 
 /**
  * Compares an allocator after a run with its state before it. The counts must be equal, and all free blocks must have

@@ -1,22 +1,11 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
 import { isMainThread, workerData } from 'node:worker_threads';
-import { EXIT_INTERNAL } from './errors.js';
-import { endBy } from './process/cleanup.js';
+import { endWithStreams } from '@vmarea/cli';
 import { run } from './run.js';
 import { isWorkerJob, runWorker } from './speed/workers/worker.js';
 
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader closed the pipe, as `head` does. The work ends, as it does in other tools.
-    if (error.code === 'EPIPE') endBy('SIGPIPE');
-    else if (stream === process.stderr) process.exit(EXIT_INTERNAL);
-    else {
-      process.stderr.write(`vmarea-bench: cannot write the result: ${error.message}\n`);
-      process.exit(EXIT_INTERNAL);
-    }
-  });
-}
+endWithStreams('vmarea-bench');
 
 if (!isMainThread && isWorkerJob(workerData)) await runWorker(workerData);
 else

@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { choose } from '@vmarea/cli';
 import { afterAll, describe, expect, it } from 'vitest';
-import { choose, installedFormats } from '../src/formats.js';
+import { installedFormats } from '../src/formats.js';
 import { wide } from './support/wide.js';
 
 const folders: string[] = [];

@@ -1,6 +1,5 @@
+import { SEED, UsageError, type ValuesOf, wholeNumber } from '@vmarea/cli';
 import type { ArgsDef } from 'citty';
-import { UsageError } from '../errors.js';
-import { SEED, type ValuesOf, wholeNumber } from '../options.js';
 import type { Plan } from './result.js';
 
 /** The options of `vmarea-bench arena`. */

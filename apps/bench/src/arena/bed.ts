@@ -1,3 +1,4 @@
+import { CheckError } from '@vmarea/cli';
 import {
   AddressSpace,
   type Configuration,
@@ -7,7 +8,6 @@ import {
   wasmLoops,
 } from '@vmarea/core';
 import { Mmu } from '@vmarea/mmu';
-import { CheckError } from '../errors.js';
 import { rootFrames } from '../root-frames.js';
 
 /** First user address of every arena: each format translates it. */

@@ -1,5 +1,4 @@
-import { CheckError } from '../errors.js';
-import { outputOf } from '../process/output.js';
+import { CheckError, outputOf } from '@vmarea/cli';
 import type { ArenaFormat, ArenaResult, Plan } from './result.js';
 
 /**

@@ -1,8 +1,8 @@
+import type { Console } from '@vmarea/cli';
+import { chooseUsual, progress } from '@vmarea/cli';
 import type { Configuration } from '@vmarea/core';
-import type { Console } from '../console.js';
-import { chooseUsual, installedFormats } from '../formats.js';
+import { installedFormats } from '../formats.js';
 import { thisMachine } from '../machine.js';
-import { progress } from '../progress.js';
 import { type ArenaArguments, planOf } from './arguments.js';
 import { inChild } from './child.js';
 import { arenaMarkdown, arenaReport } from './report.js';

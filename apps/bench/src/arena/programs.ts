@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Arena, createArena } from '@vmarea/arena';
+import { CheckError } from '@vmarea/cli';
 import type { AddressSpace } from '@vmarea/core';
 import {
   arenaAddress,
@@ -11,7 +12,6 @@ import {
   storeArenaGlobals,
 } from '@vmarea/ebpf';
 import { appFile } from '../app-root.js';
-import { CheckError } from '../errors.js';
 import { timed } from '../timed.js';
 import { type Bed, USER_START } from './bed.js';
 

@@ -1,8 +1,17 @@
+import {
+  type Column,
+  type Console,
+  coloursFor,
+  count,
+  decimal,
+  markdownTable,
+  plural,
+  textTable,
+  widthOf,
+  wrap,
+} from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { type Console, coloursFor, widthOf } from '../console.js';
 import { machineLine } from '../machine.js';
-import { count, decimal, plural } from '../numbers.js';
-import { type Column, markdownTable, textTable, wrap } from '../text-table.js';
 import { MEASURES } from './measures.js';
 import type { ArenaFormat, ArenaResult, ArenaRow, ProgramRow } from './result.js';
 

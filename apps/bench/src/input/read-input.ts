@@ -2,9 +2,9 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { UsageError } from '@vmarea/cli';
 import { printable } from '@vmarea/core';
 import { appFile } from '../app-root.js';
-import { UsageError } from '../errors.js';
 import { whyUnreadable } from './unreadable.js';
 
 /** A text to parse, and its name. */

@@ -1,6 +1,5 @@
+import { count, UsageError } from '@vmarea/cli';
 import { type BadVmallocinfoLine, type ParsedVmallocinfoLine, parseVmallocinfo, VmError } from '@vmarea/core';
-import { UsageError } from '../errors.js';
-import { count } from '../numbers.js';
 
 /** Lines that were passed over. */
 export interface SkippedLines {

@@ -1,5 +1,5 @@
+import { UsageError } from '@vmarea/cli';
 import type { ParsedVmallocinfoLine } from '@vmarea/core';
-import { UsageError } from '../errors.js';
 import { functionOf } from './vmallocinfo.js';
 
 /** The kind of an area, in the words of /proc/vmallocinfo. `per-cpu` and `other` are ours: their lines have no word. */

@@ -1,16 +1,22 @@
+import type { Console } from '@vmarea/cli';
+import {
+  choose,
+  memoryLimit,
+  oneOf,
+  plural,
+  progress,
+  SEED,
+  UsageError,
+  type ValuesOf,
+  wholeNumber,
+} from '@vmarea/cli';
 import { printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
-import type { Console } from '../console.js';
-import { UsageError } from '../errors.js';
-import { choose, installedFormats } from '../formats.js';
+import { installedFormats } from '../formats.js';
 import { readInput } from '../input/read-input.js';
 import { readSkippingBad, readVmallocinfo, type SkippedLines } from '../input/vmallocinfo.js';
 import { KINDS, type Workload, workload } from '../input/workload.js';
 import { thisMachine } from '../machine.js';
-import { memoryLimit } from '../memory-limit.js';
-import { plural } from '../numbers.js';
-import { oneOf, SEED, type ValuesOf, wholeNumber } from '../options.js';
-import { progress } from '../progress.js';
 import type { LeafPolicy } from './kernel.js';
 import { checkPlans } from './limits.js';
 import { type Plan, plan } from './plan.js';

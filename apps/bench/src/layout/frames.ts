@@ -1,6 +1,6 @@
+import { UsageError } from '@vmarea/cli';
 import { FrameAllocator, type FrameStats } from '@vmarea/core';
 import { proveAllReturned } from '../all-returned.js';
-import { UsageError } from '../errors.js';
 import type { Plan } from './plan.js';
 import type { Mapping } from './planned-area.js';
 import type { FrameBalance } from './result.js';

@@ -1,5 +1,4 @@
-import { UsageError } from '../errors.js';
-import { count, decimal } from '../numbers.js';
+import { count, decimal, UsageError } from '@vmarea/cli';
 import { framesOf, type Plan } from './plan.js';
 
 /** Bytes for each mapped frame: its number in a list, and 1.3 bytes in an allocator with twice as many frames. */

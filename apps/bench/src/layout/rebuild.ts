@@ -1,3 +1,4 @@
+import { CheckError } from '@vmarea/cli';
 import {
   type AddressSpace,
   FrameAllocator,
@@ -8,7 +9,6 @@ import {
   wasmLoops,
 } from '@vmarea/core';
 import { proveAllReturned } from '../all-returned.js';
-import { CheckError } from '../errors.js';
 import { random } from '../random.js';
 import { rootFrames } from '../root-frames.js';
 import { spread } from '../spread.js';

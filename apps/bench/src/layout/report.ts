@@ -1,8 +1,17 @@
+import {
+  type Column,
+  type Console,
+  coloursFor,
+  count,
+  decimal,
+  fittedTables,
+  pageSizeName,
+  plural,
+  widthOf,
+  wrap,
+} from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { type Console, coloursFor, widthOf } from '../console.js';
 import { machineLine } from '../machine.js';
-import { count, decimal, pageSizeName, plural } from '../numbers.js';
-import { type Column, fittedTables, wrap } from '../text-table.js';
 import type { LayoutInput, LayoutResult, LayoutRow } from './result.js';
 
 type Columns = readonly Column<LayoutRow>[];

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UsageError } from '@vmarea/cli';
 import { hex, printable } from '@vmarea/core';
 import * as v from 'valibot';
-import { UsageError } from '../errors.js';
 import { whyUnreadable } from '../input/unreadable.js';
 import { ACCESSES, MAX_JOBS } from './guest/layout.js';
 

@@ -1,12 +1,20 @@
 import { resolve } from 'node:path';
+import type { Console } from '@vmarea/cli';
+import {
+  CheckError,
+  choose,
+  oneOf,
+  plural,
+  progress,
+  SEED,
+  UsageError,
+  unknown,
+  type ValuesOf,
+  wholeNumber,
+} from '@vmarea/cli';
 import { type Configuration, VmError } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
-import type { Console } from '../console.js';
-import { CheckError, UsageError } from '../errors.js';
-import { choose, installedFormats } from '../formats.js';
-import { plural } from '../numbers.js';
-import { oneOf, SEED, unknown, type ValuesOf, wholeNumber } from '../options.js';
-import { progress } from '../progress.js';
+import { installedFormats } from '../formats.js';
 import { type Case, readCase } from './case-file.js';
 import { JOBS as BATCH_JOBS } from './examine.js';
 import { Guest } from './guest/guest.js';

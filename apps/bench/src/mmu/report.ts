@@ -1,8 +1,16 @@
 import { relative } from 'node:path';
+import {
+  type Column,
+  type Console,
+  coloursFor,
+  count,
+  decimal,
+  plural,
+  textTable,
+  widthOf,
+  wrap,
+} from '@vmarea/cli';
 import { hex, type PageTableFormat, printable } from '@vmarea/core';
-import { type Console, coloursFor, widthOf } from '../console.js';
-import { count, decimal, plural } from '../numbers.js';
-import { type Column, textTable, wrap } from '../text-table.js';
 import type { Case } from './case-file.js';
 import { ACCESSES } from './guest/layout.js';
 import type { BatchResult } from './judge.js';

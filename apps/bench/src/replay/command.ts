@@ -1,10 +1,8 @@
 import { resolve } from 'node:path';
+import type { Console } from '@vmarea/cli';
+import { CheckError, choose, plural, progress, UsageError } from '@vmarea/cli';
 import type { ArgsDef } from 'citty';
-import type { Console } from '../console.js';
-import { CheckError, UsageError } from '../errors.js';
-import { choose, installedFormats } from '../formats.js';
-import { plural } from '../numbers.js';
-import { progress } from '../progress.js';
+import { installedFormats } from '../formats.js';
 import type { Difference } from './differences.js';
 import { earlyOf, endAreas } from './early-areas.js';
 import { compareEndState } from './end-state.js';

@@ -1,5 +1,5 @@
+import { UsageError } from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { UsageError } from '../errors.js';
 import { functionOf } from '../input/vmallocinfo.js';
 import { type Range, rangesOf } from './ranges.js';
 import type { Trace } from './trace.js';

@@ -1,5 +1,5 @@
+import { UsageError } from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { UsageError } from '../errors.js';
 import { type Event, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
 
 /*

@@ -1,9 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { count, plural, UsageError } from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { UsageError } from '../errors.js';
 import { whyUnreadable } from '../input/unreadable.js';
-import { count, plural } from '../numbers.js';
 import { parseFtrace } from './ftrace.js';
 import { type Damage, type Event, eventsOf, MOST_NODES, pageOf, type Row, type Trace } from './trace.js';
 import { type Unpacked, unpacked } from './unpacked.js';

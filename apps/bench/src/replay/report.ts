@@ -1,9 +1,19 @@
+import {
+  type Column,
+  type Console,
+  coloursFor,
+  count,
+  decimal,
+  fittedTables,
+  pageSizeName,
+  plural,
+  textTable,
+  widthOf,
+  wrap,
+} from '@vmarea/cli';
 import { printable } from '@vmarea/core';
 import asciichart from 'asciichart';
 import { mean as meanOf } from 'simple-statistics';
-import { type Console, coloursFor, widthOf } from '../console.js';
-import { count, decimal, pageSizeName, plural } from '../numbers.js';
-import { type Column, fittedTables, textTable, wrap } from '../text-table.js';
 import { START_FILE } from './early-areas.js';
 import { fragmented, holes, type Moment, type OverFormat } from './over-format.js';
 import type { ReplayResult } from './result.js';

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { UsageError } from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { UsageError } from '../errors.js';
 import { whyUnreadable } from '../input/unreadable.js';
 
 /*

@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
+import type { Console } from '@vmarea/cli';
+import { plural, UsageError } from '@vmarea/cli';
 import { type Configuration, printable } from '@vmarea/core';
 import type { TlbDescription } from '@vmarea/mmu';
-import type { Console } from '../console.js';
-import { UsageError } from '../errors.js';
 import { LARGEST, readInput } from '../input/read-input.js';
-import { plural } from '../numbers.js';
 import {
   imageBacking,
   pagemapBacking,

@@ -1,4 +1,4 @@
-import { decimal } from '../numbers.js';
+import { decimal } from '@vmarea/cli';
 import type { SimulateRow } from './result.js';
 
 /** The most charts of a report. */

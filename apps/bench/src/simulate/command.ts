@@ -1,14 +1,21 @@
 import { resolve } from 'node:path';
+import type { Console } from '@vmarea/cli';
+import {
+  chooseUsual,
+  count,
+  type Installed,
+  memoryLimit,
+  oneOf,
+  progress,
+  SEED,
+  UsageError,
+  type ValuesOf,
+  wholeNumber,
+} from '@vmarea/cli';
 import { printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import { appFile } from '../app-root.js';
-import type { Console } from '../console.js';
-import { UsageError } from '../errors.js';
-import { chooseUsual, type Installed, installedFormats } from '../formats.js';
-import { memoryLimit } from '../memory-limit.js';
-import { count } from '../numbers.js';
-import { oneOf, SEED, type ValuesOf, wholeNumber } from '../options.js';
-import { progress } from '../progress.js';
+import { installedFormats } from '../formats.js';
 import type { FrameOrder } from './backing/first-touch.js';
 import { leafChoices } from './backing/leaf-choice.js';
 import { TableBudget } from './backing/table-budget.js';

@@ -1,7 +1,6 @@
+import { UsageError, unknown } from '@vmarea/cli';
 import type { Configuration, PageTableFormat } from '@vmarea/core';
 import { TLB_PRESETS, type TlbDescription, type TlbUnit } from '@vmarea/mmu';
-import { UsageError } from '../errors.js';
-import { unknown } from '../options.js';
 
 /** The presets of a run without `--preset`: one or two for each architecture, each with the page sizes that it was measured with. */
 const USUAL: readonly { readonly name: string; readonly pageShifts?: readonly number[] }[] = [

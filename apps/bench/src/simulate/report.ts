@@ -1,8 +1,17 @@
+import {
+  type Column,
+  type Console,
+  coloursFor,
+  count,
+  decimal,
+  fittedTables,
+  pageSizeName,
+  plural,
+  widthOf,
+  wrap,
+} from '@vmarea/cli';
 import { printable } from '@vmarea/core';
 import asciichart from 'asciichart';
-import { type Console, coloursFor, widthOf } from '../console.js';
-import { count, decimal, pageSizeName, plural } from '../numbers.js';
-import { type Column, fittedTables, wrap } from '../text-table.js';
 import { chartsOf, MOST_CHARTS } from './charts.js';
 import type { Cycles, SimulateResult, SimulateRow } from './result.js';
 

@@ -1,5 +1,5 @@
-import { UsageError } from '../errors.js';
-import type { Progress } from '../progress.js';
+import type { Progress } from '@vmarea/cli';
+import { UsageError } from '@vmarea/cli';
 import type { Case } from './case.js';
 import { PageStream } from './page-stream.js';
 import { mayCollapse } from './presets.js';

@@ -1,5 +1,4 @@
-import { UsageError } from '../errors.js';
-import { plural } from '../numbers.js';
+import { plural, UsageError } from '@vmarea/cli';
 
 /** log2 of the bytes of a part: its pages of 4 KiB are one bit each. */
 export const PART_SHIFT = 21;

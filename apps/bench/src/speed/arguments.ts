@@ -1,5 +1,5 @@
+import type { ValuesOf } from '@vmarea/cli';
 import type { ArgsDef } from 'citty';
-import type { ValuesOf } from '../options.js';
 
 /** The options of `vmarea-bench speed`. */
 export const speedArguments = {

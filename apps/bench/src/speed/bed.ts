@@ -1,3 +1,4 @@
+import { CheckError } from '@vmarea/cli';
 import {
   type Configuration,
   FrameAllocator,
@@ -8,7 +9,6 @@ import {
   translateMany,
   wasmLoops,
 } from '@vmarea/core';
-import { CheckError } from '../errors.js';
 import { rootFrames } from '../root-frames.js';
 import { fold } from './fold.js';
 import { STREAM, scatter } from './scatter.js';

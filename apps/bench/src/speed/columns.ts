@@ -1,5 +1,5 @@
-import { count, decimal } from '../numbers.js';
-import type { Column } from '../text-table.js';
+import type { Column } from '@vmarea/cli';
+import { count, decimal } from '@vmarea/cli';
 import type { ComparedRow, SpeedRow } from './result.js';
 import type { Timing } from './timing.js';
 

@@ -1,8 +1,7 @@
-import type { Console } from '../console.js';
-import { UsageError } from '../errors.js';
-import { choose, installedFormats } from '../formats.js';
+import type { Console } from '@vmarea/cli';
+import { choose, SEED, UsageError, unknown, wholeNumber } from '@vmarea/cli';
+import { installedFormats } from '../formats.js';
 import { thisMachine } from '../machine.js';
-import { SEED, unknown, wholeNumber } from '../options.js';
 import type { SpeedArguments } from './arguments.js';
 import { compareResults, differences, readEarlier } from './compare.js';
 import { measureAll } from './measure.js';

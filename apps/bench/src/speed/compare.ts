@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { UsageError } from '@vmarea/cli';
 import { printable } from '@vmarea/core';
 import * as v from 'valibot';
-import { UsageError } from '../errors.js';
 import { whyUnreadable } from '../input/unreadable.js';
 import type { ComparedRow, Comparison, SpeedResult, Verdict } from './result.js';
 import { WORKLOADS } from './workloads/registry.js';

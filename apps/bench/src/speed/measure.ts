@@ -1,7 +1,6 @@
+import type { Console } from '@vmarea/cli';
+import { progress, UsageError } from '@vmarea/cli';
 import type { Configuration } from '@vmarea/core';
-import type { Console } from '../console.js';
-import { UsageError } from '../errors.js';
-import { progress } from '../progress.js';
 import type { Runner } from './job.js';
 import { buildReference } from './reference.js';
 import type { SpeedResult } from './result.js';

@@ -1,8 +1,7 @@
+import type { Console } from '@vmarea/cli';
+import { CheckError, EXIT_INTERNAL, ExitError, outputOf, UsageError } from '@vmarea/cli';
 import type { Configuration } from '@vmarea/core';
-import type { Console } from '../console.js';
-import { CheckError, EXIT_INTERNAL, ExitError, UsageError } from '../errors.js';
 import { installedFormats } from '../formats.js';
-import { outputOf } from '../process/output.js';
 import type { Job, Measured, Runner } from './job.js';
 import { runJob } from './run-job.js';
 

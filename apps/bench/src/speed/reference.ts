@@ -1,10 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Console } from '@vmarea/cli';
+import { CheckError, outputOf, type TemporaryFolder, temporaryFolder } from '@vmarea/cli';
 import { appFile } from '../app-root.js';
-import type { Console } from '../console.js';
-import { CheckError } from '../errors.js';
-import { outputOf } from '../process/output.js';
-import { type TemporaryFolder, temporaryFolder } from '../process/temporary-folder.js';
 import type { Job, Measured } from './job.js';
 
 /** The compiled page tables in C. */

@@ -1,8 +1,17 @@
+import {
+  type Column,
+  type Console,
+  coloursFor,
+  count,
+  fittedTables,
+  markdownTable,
+  plural,
+  textTable,
+  widthOf,
+  wrap,
+} from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { type Console, coloursFor, widthOf } from '../console.js';
 import { machineLine } from '../machine.js';
-import { count, plural } from '../numbers.js';
-import { type Column, fittedTables, markdownTable, textTable, wrap } from '../text-table.js';
 import { AGREEMENT, COMPARED, KEYS, SPREAD, TIMES, WORK } from './columns.js';
 import { LEAST_PASSES } from './compare.js';
 import type { Comparison, SpeedResult, SpeedRow, Verdict } from './result.js';

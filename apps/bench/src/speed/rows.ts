@@ -1,4 +1,4 @@
-import { CheckError } from '../errors.js';
+import { CheckError } from '@vmarea/cli';
 import type { Measured } from './job.js';
 import type { SpeedRow } from './result.js';
 import type { Entry } from './schedule.js';

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
+import { CheckError, UsageError } from '@vmarea/cli';
 import { type Configuration, VmError } from '@vmarea/core';
-import { CheckError, UsageError } from '../errors.js';
 import { Bed } from './bed.js';
 import type { Job, Measured } from './job.js';
 import type { Size } from './size.js';

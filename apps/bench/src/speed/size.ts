@@ -1,5 +1,5 @@
+import { count } from '@vmarea/cli';
 import type { Configuration, PageTableFormat } from '@vmarea/core';
-import { count } from '../numbers.js';
 
 /** The first mapped frame. Any number would do. */
 export const FIRST_FRAME = 2 ** 18;

@@ -1,5 +1,5 @@
+import { UsageError } from '@vmarea/cli';
 import { type Configuration, FrameAllocator, PhysicalMemory, wasmLoops } from '@vmarea/core';
-import { UsageError } from '../errors.js';
 import { rootFrames } from '../root-frames.js';
 
 /** The machine of a configuration: one memory. Its first frames are for tables, the others for pages. */

@@ -1,10 +1,7 @@
-import type { Console } from '../console.js';
-import { CheckError, UsageError } from '../errors.js';
-import { choose, installedFormats } from '../formats.js';
+import type { Console } from '@vmarea/cli';
+import { CheckError, choose, plural, progress, UsageError, unknown, wholeNumber } from '@vmarea/cli';
+import { installedFormats } from '../formats.js';
 import { thisMachine } from '../machine.js';
-import { plural } from '../numbers.js';
-import { unknown, wholeNumber } from '../options.js';
-import { progress } from '../progress.js';
 import { type Random, random } from '../random.js';
 import { bedOf } from './bed.js';
 import type { TestCase } from './case.js';

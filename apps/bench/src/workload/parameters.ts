@@ -1,6 +1,6 @@
+import { oneOf, SEED, type ValuesOf, wholeNumber } from '@vmarea/cli';
 import type { LinuxRelease } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
-import { oneOf, SEED, type ValuesOf, wholeNumber } from '../options.js';
 
 /** The options of `vmarea-bench workload`. */
 export const workloadArguments = {

@@ -1,8 +1,15 @@
+import {
+  type Column,
+  type Console,
+  coloursFor,
+  count,
+  fittedTables,
+  plural,
+  widthOf,
+  wrap,
+} from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { type Console, coloursFor, widthOf } from '../console.js';
 import { machineLine } from '../machine.js';
-import { count, plural } from '../numbers.js';
-import { type Column, fittedTables, wrap } from '../text-table.js';
 import { TEST_CASES } from './cases/index.js';
 import type { WorkloadResult, WorkloadRow } from './result.js';
 

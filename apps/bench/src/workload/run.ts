@@ -1,3 +1,4 @@
+import { CheckError } from '@vmarea/cli';
 import {
   AddressSpace,
   type FrameAllocator,
@@ -6,7 +7,6 @@ import {
   type VmallocRequest,
   VmError,
 } from '@vmarea/core';
-import { CheckError } from '../errors.js';
 import type { Bed } from './bed.js';
 import type { Parameters } from './parameters.js';
 

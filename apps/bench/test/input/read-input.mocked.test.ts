@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
+import { UsageError } from '@vmarea/cli';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { UsageError } from '../../src/errors.js';
 import { LARGEST, readInput } from '../../src/input/read-input.js';
 import { textOf, X86_GUEST } from '../support/files.js';
 

@@ -1,5 +1,5 @@
+import { UsageError } from '@vmarea/cli';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../../src/errors.js';
 import { functionOf, readVmallocinfo } from '../../src/input/vmallocinfo.js';
 
 const RANGE = '0xffffcd6580005000-0xffffcd6580007000    8192';

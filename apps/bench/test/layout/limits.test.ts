@@ -1,3 +1,4 @@
+import { memoryLimit } from '@vmarea/cli';
 import type { Configuration } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
@@ -6,7 +7,6 @@ import type { LeafPolicy } from '../../src/layout/kernel.js';
 import { checkPlans } from '../../src/layout/limits.js';
 import { type Plan, plan } from '../../src/layout/plan.js';
 import { lengthOf, rebuild } from '../../src/layout/rebuild.js';
-import { memoryLimit } from '../../src/memory-limit.js';
 import { capture } from '../support/capture.js';
 
 const GiB = 2 ** 30;

@@ -1,7 +1,7 @@
+import { CheckError } from '@vmarea/cli';
 import { type Configuration, FrameAllocator, PageTable, PageTableReader } from '@vmarea/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { proveAllReturned } from '../../src/all-returned.js';
-import { CheckError } from '../../src/errors.js';
 import { installedFormats } from '../../src/formats.js';
 import { readVmallocinfo } from '../../src/input/vmallocinfo.js';
 import { type AreaRequest, workload } from '../../src/input/workload.js';

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CheckError } from '@vmarea/cli';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CheckError } from '../../src/errors.js';
 import { SharedRam } from '../../src/mmu/guest/ram.js';
 import { TARGETS } from '../../src/mmu/targets/index.js';
 

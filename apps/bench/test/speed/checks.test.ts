@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CheckError } from '@vmarea/cli';
 import { PageTable, PhysicalMemory } from '@vmarea/core';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { CheckError } from '../../src/errors.js';
 import { capture } from '../support/capture.js';
 import { fakeCompiler } from '../support/compiler.js';
 import { configurationOf, measured, small, speedJson } from '../support/speed.js';

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CheckError, UsageError } from '@vmarea/cli';
 import * as v from 'valibot';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CheckError, UsageError } from '../../src/errors.js';
 import type { Job } from '../../src/speed/job.js';
 import { JOB_COMMAND, spawning } from '../../src/speed/processes.js';
 import { roundsFor, turns } from '../../src/speed/schedule.js';

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CheckError } from '@vmarea/cli';
 import { AddressSpace, FrameAllocator, PhysicalMemory, VM_SPARSE, type VmArea } from '@vmarea/core';
 import * as v from 'valibot';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { CheckError } from '../../src/errors.js';
 import { openWork } from '../../src/speed/workers/works.js';
 import { type Bundle, bundleApp } from '../support/bundle.js';
 import { type Captured, capture } from '../support/capture.js';

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Console } from '../../src/console.js';
+import type { Console } from '@vmarea/cli';
 import { run } from '../../src/run.js';
 
 /** What a run wrote, but for plain lines of progress, and how it ended. */

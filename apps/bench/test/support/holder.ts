@@ -1,7 +1,5 @@
 // A program that starts a child in a temporary folder, and ends as it is told on standard input.
-import { startChild } from '../../src/process/children.js';
-import { endBy } from '../../src/process/cleanup.js';
-import { temporaryFolder } from '../../src/process/temporary-folder.js';
+import { endBy, startChild, temporaryFolder } from '@vmarea/cli';
 
 const [pipe = ''] = process.argv.slice(2);
 const folder = temporaryFolder('vmarea-test-');

@@ -1,7 +1,7 @@
+import { CheckError, choose } from '@vmarea/cli';
 import { AddressSpace, type Configuration } from '@vmarea/core';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { CheckError } from '../../src/errors.js';
-import { choose, installedFormats } from '../../src/formats.js';
+import { installedFormats } from '../../src/formats.js';
 import { type Bed, bedOf } from '../../src/workload/bed.js';
 import { parametersOf } from '../../src/workload/parameters.js';
 import { Run } from '../../src/workload/run.js';

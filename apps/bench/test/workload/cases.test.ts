@@ -1,6 +1,7 @@
+import { choose } from '@vmarea/cli';
 import type { Configuration } from '@vmarea/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { choose, installedFormats } from '../../src/formats.js';
+import { installedFormats } from '../../src/formats.js';
 import { bedOf } from '../../src/workload/bed.js';
 import { TEST_CASES } from '../../src/workload/cases/index.js';
 import { type Parameters, parametersOf } from '../../src/workload/parameters.js';

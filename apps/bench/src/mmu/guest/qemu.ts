@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { type Child, startChild } from '../../process/children.js';
+import { type Child, startChild } from '@vmarea/cli';
 
 /** An installed QEMU. */
 export interface Qemu {

@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { CheckError } from '@vmarea/cli';
 import { hex } from '@vmarea/core';
-import { CheckError } from '../../errors.js';
 
 /** Bytes at physical addresses. */
 export interface Ram {

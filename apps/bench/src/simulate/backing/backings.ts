@@ -1,7 +1,6 @@
+import { CheckError, count, plural } from '@vmarea/cli';
 import type { Configuration, PageTableFormat } from '@vmarea/core';
 import { walkSource } from '@vmarea/mmu';
-import { CheckError } from '../../errors.js';
-import { count, plural } from '../../numbers.js';
 import type { Backing } from '../case.js';
 import type { TouchedPages } from '../touched-pages.js';
 import { FirstTouch, type FrameOrder } from './first-touch.js';

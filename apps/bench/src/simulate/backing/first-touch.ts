@@ -1,3 +1,4 @@
+import { count, UsageError } from '@vmarea/cli';
 import {
   FrameAllocator,
   type FrameStats,
@@ -8,8 +9,6 @@ import {
 } from '@vmarea/core';
 import { type WalkLevel, type WalkRecord, type WalkSource, walkSource } from '@vmarea/mmu';
 import { proveAllReturned } from '../../all-returned.js';
-import { UsageError } from '../../errors.js';
-import { count } from '../../numbers.js';
 import type { TouchedPages } from '../touched-pages.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import { MOVED_SHIFT, type Relocation } from './relocation.js';

@@ -1,3 +1,4 @@
+import { UsageError } from '@vmarea/cli';
 import {
   isTranslated,
   type LeafRun,
@@ -10,7 +11,6 @@ import {
   sparseBank,
   VmError,
 } from '@vmarea/core';
-import { UsageError } from '../../errors.js';
 import { rootFrames } from '../../root-frames.js';
 import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';

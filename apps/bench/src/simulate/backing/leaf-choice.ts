@@ -1,6 +1,5 @@
+import { oneOf, UsageError } from '@vmarea/cli';
 import type { Configuration, PageTableFormat } from '@vmarea/core';
-import { UsageError } from '../../errors.js';
-import { oneOf } from '../../options.js';
 import { MOVED_SHIFT } from './relocation.js';
 
 /**

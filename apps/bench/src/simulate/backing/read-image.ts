@@ -1,8 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { UsageError } from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { UsageError } from '../../errors.js';
 import { whyUnreadable } from '../../input/unreadable.js';
 
 /** Physical memory in a file. */

@@ -1,5 +1,5 @@
+import { UsageError } from '@vmarea/cli';
 import { printable } from '@vmarea/core';
-import { UsageError } from '../../errors.js';
 
 /** Pages of a process that follow each other, and so do their frames. */
 export interface PagemapRange {

@@ -1,5 +1,4 @@
-import { UsageError } from '../../errors.js';
-import { decimal } from '../../numbers.js';
+import { decimal, UsageError } from '@vmarea/cli';
 
 /** The memory that the page tables of all rows may take together. */
 export class TableBudget {

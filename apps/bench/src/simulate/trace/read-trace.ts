@@ -1,5 +1,4 @@
-import { UsageError } from '../../errors.js';
-import { plural } from '../../numbers.js';
+import { plural, UsageError } from '@vmarea/cli';
 import { type AccessBatch, accessBatch, WINDOW_BYTES } from './access-batch.js';
 import { NEWLINE } from './lines.js';
 import { packerOf, recognize, TRACE_FORMATS, type TraceFormat, traceReader } from './recognize.js';

@@ -3,9 +3,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip } from 'node:zlib';
-import { UsageError } from '../../errors.js';
+import { type TemporaryFolder, temporaryFolder, UsageError } from '@vmarea/cli';
 import { whyUnreadable } from '../../input/unreadable.js';
-import { type TemporaryFolder, temporaryFolder } from '../../process/temporary-folder.js';
 
 /** Bytes that are read at once. */
 const CHUNK = 2 ** 18;

@@ -1,9 +1,7 @@
-import type { Console } from '../../console.js';
-import { UsageError } from '../../errors.js';
-import { choose, installedFormats } from '../../formats.js';
+import type { Console } from '@vmarea/cli';
+import { choose, progress, SEED, UsageError, wholeNumber } from '@vmarea/cli';
+import { installedFormats } from '../../formats.js';
 import { thisMachine } from '../../machine.js';
-import { SEED, wholeNumber } from '../../options.js';
-import { progress } from '../../progress.js';
 import type { SpeedArguments } from '../arguments.js';
 import { CALL_PAGES, WORKS } from './job.js';
 import { measureWorkers } from './measure.js';

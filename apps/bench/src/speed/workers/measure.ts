@@ -1,5 +1,5 @@
+import type { Progress } from '@vmarea/cli';
 import type { Configuration } from '@vmarea/core';
-import type { Progress } from '../../progress.js';
 import { type Spread, spread } from '../../spread.js';
 import { pagesOfRound, WORKS, type WorkName } from './job.js';
 import type { WorkersRow } from './result.js';

@@ -1,7 +1,15 @@
-import { type Console, coloursFor, widthOf } from '../../console.js';
+import {
+  type Column,
+  type Console,
+  coloursFor,
+  count,
+  markdownTable,
+  plural,
+  textTable,
+  widthOf,
+  wrap,
+} from '@vmarea/cli';
 import { machineLine } from '../../machine.js';
-import { count, plural } from '../../numbers.js';
-import { type Column, markdownTable, textTable, wrap } from '../../text-table.js';
 import type { WorkersResult, WorkersRow } from './result.js';
 
 const COLUMNS: readonly Column<WorkersRow>[] = [

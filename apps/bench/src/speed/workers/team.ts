@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { CheckError, EXIT_INTERNAL, UsageError } from '@vmarea/cli';
 import {
   AddressSpace,
   type Configuration,
@@ -13,7 +14,6 @@ import {
   VmError,
   wasmLoops,
 } from '@vmarea/core';
-import { CheckError, EXIT_INTERNAL, UsageError } from '../../errors.js';
 import { Lead, leadOf, WORKS, type WorkerFailure, type WorkerJob, type WorkName } from './job.js';
 
 /** Memory for tables, in bytes. Only what is used becomes resident. */

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { CheckError, ExitError } from '@vmarea/cli';
 import {
   AddressSpace,
   attach,
@@ -8,7 +9,6 @@ import {
   Threads,
   wasmLoops,
 } from '@vmarea/core';
-import { CheckError, ExitError } from '../../errors.js';
 import { installedFormats } from '../../formats.js';
 import { Lead, leadOf, WORKS, type WorkerFailure, type WorkerJob } from './job.js';
 import { openWork, type WorkerRound } from './works.js';

@@ -1,5 +1,5 @@
+import { CheckError } from '@vmarea/cli';
 import { type AddressSpace, VM_SPARSE, type VmArea } from '@vmarea/core';
-import { CheckError } from '../../errors.js';
 import { STREAM, scatter } from '../scatter.js';
 import { FIRST_FRAME } from '../size.js';
 import { CALL_PAGES, pagesOfRound, type WorkName } from './job.js';

@@ -1,5 +1,5 @@
+import { CheckError } from '@vmarea/cli';
 import { FreeSpace } from '@vmarea/core';
-import { CheckError } from '../../errors.js';
 import { timed } from '../../timed.js';
 import type { Bed } from '../bed.js';
 import { fold } from '../fold.js';

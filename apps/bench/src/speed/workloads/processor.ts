@@ -1,6 +1,6 @@
+import { CheckError } from '@vmarea/cli';
 import { type Configuration, FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
 import { Mmu } from '@vmarea/mmu';
-import { CheckError } from '../../errors.js';
 import { random } from '../../random.js';
 import { timed } from '../../timed.js';
 import type { Bed, Places } from '../bed.js';

@@ -1,5 +1,4 @@
-import { UsageError } from '../../errors.js';
-import { unknown } from '../../options.js';
+import { UsageError, unknown } from '@vmarea/cli';
 import { AREAS } from './areas.js';
 import { LINEAR } from './linear.js';
 import { MAP, MAP_LARGE } from './map.js';

@@ -1,6 +1,6 @@
+import { CheckError } from '@vmarea/cli';
 import type { PageTable, TranslationCursor } from '@vmarea/core';
 import { translateMany, translationCursor } from '@vmarea/core';
-import { CheckError } from '../../errors.js';
 import { timed } from '../../timed.js';
 import type { Bed, Places } from '../bed.js';
 import { fold } from '../fold.js';

@@ -1,14 +1,12 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { widthOf } from '../src/console.js';
 import { count, decimal, pageSizeName, plural } from '../src/numbers.js';
 import { progress } from '../src/progress.js';
-import { random } from '../src/random.js';
-import { spread } from '../src/spread.js';
 import { nearest } from '../src/suggest.js';
 import { fittedTables, textTable, wrap } from '../src/text-table.js';
 
 describe('texts:', () => {
-  it('numbers have separators and units', () => {
+  test('numbers have separators and units', () => {
     expect([
       count(262144),
       plural(1, 'area'),
@@ -28,7 +26,7 @@ describe('texts:', () => {
     ]);
   });
 
-  it('tables align their columns', () => {
+  test('tables align their columns', () => {
     const text = textTable(
       [
         { head: 'name', align: 'left', cell: ([name]) => name },
@@ -42,7 +40,7 @@ describe('texts:', () => {
     expect(text).toBe('name     n\n──────────\na        1\nlonger  22');
   });
 
-  it('tables that are too wide are split', () => {
+  test('tables that are too wide are split', () => {
     const column = (head: string) =>
       ({ head, align: 'left', cell: () => `\u001b[1m${head}\u001b[22m` }) as const;
     const tables = (width: number) =>
@@ -51,12 +49,12 @@ describe('texts:', () => {
     expect(tables(9).map((table) => table.split('\n')[0])).toEqual(['k  a  b', 'k  c']);
   });
 
-  it('paragraphs break at spaces', () => {
+  test('paragraphs break at spaces', () => {
     expect(wrap('aa bb cc dd', 5, ' ')).toBe('aa bb\n cc\n dd');
     expect(wrap('a-word-that-is-too-long b', 5)).toBe('a-word-that-is-too-long\nb');
   });
 
-  it('the width is the terminal’s, else COLUMNS, else 120', () => {
+  test('the width is the terminal’s, else COLUMNS, else 120', () => {
     const write = () => {};
     expect(widthOf({ write, isTTY: true, columns: 90 }, { COLUMNS: '70' })).toBe(90);
     expect(widthOf({ write, columns: 90 }, { COLUMNS: '70' })).toBe(70);
@@ -64,30 +62,11 @@ describe('texts:', () => {
     expect(widthOf({ write, isTTY: true, columns: 0 }, {})).toBe(120);
   });
 
-  it('the nearest name is found', () => {
+  test('the nearest name is found', () => {
     expect(nearest('spede', ['layout', 'speed'])).toBe('speed');
     expect(nearest('SPEED', ['layout', 'speed'])).toBe('speed');
     expect(nearest('arm46', ['X86-64', 'ARM64'])).toBe('ARM64');
     expect(nearest('banana', ['layout', 'speed'])).toBeUndefined();
-  });
-});
-
-describe('numbers:', () => {
-  it('random numbers are within bounds, and the same for the same seed', () => {
-    for (const seed of [0, 1, 0x9e3779b9, 2 ** 32 - 1]) {
-      const a = random(seed);
-      const b = random(seed);
-      const drawn = Array.from({ length: 2000 }, () => a.next(10));
-      expect(drawn).toEqual(Array.from({ length: 2000 }, () => b.next(10)));
-      expect([...new Set(drawn)].sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    }
-    const wide = random(3);
-    expect(Array.from({ length: 100 }, () => wide.next(2 ** 53)).every(Number.isSafeInteger)).toBe(true);
-  });
-
-  it('a spread has median, minimum, maximum and deviation', () => {
-    expect(spread([3, 1, 2, 100])).toEqual({ median: 2.5, min: 1, max: 100, mad: 1 });
-    expect(spread([])).toBeNull();
   });
 });
 
@@ -109,12 +88,12 @@ describe('progress', () => {
     return text;
   }
 
-  it('prints nothing in a short run', async () => {
+  test('prints nothing in a short run', async () => {
     expect(await shown(true, 50)).toBe('');
     expect(await shown(false, 400)).toBe('');
   });
 
-  it('is a bar on a terminal, which is removed at the end', async () => {
+  test('is a bar on a terminal, which is removed at the end', async () => {
     const text = await shown(true, 500);
     expect(text.split('\u001b').flatMap((part) => part.match(/█.*/) ?? [])).toEqual([
       '██████░░░░░░░░░░░░░░░░░░ 25% part 2',
@@ -125,7 +104,7 @@ describe('progress', () => {
     expect(text).not.toContain('\n');
   });
 
-  it('counts a step by its amount', async () => {
+  test('counts a step by its amount', async () => {
     vi.useFakeTimers({ toFake: ['Date', 'performance', 'setTimeout', 'clearTimeout'] });
     let text = '';
     const bar = progress({ stderr: { write: (more) => (text += more) }, env: {} }, 2 ** 32);
@@ -142,7 +121,7 @@ describe('progress', () => {
     expect(text).toBe('0% large\n50% middle\n75% last\n');
   });
 
-  it('does not change the terminal’s cursor, wrapping and colours', async () => {
+  test('does not change the terminal’s cursor, wrapping and colours', async () => {
     const sequences = (await shown(true, 500)).split('\u001b').slice(1);
     for (const sequence of sequences) {
       // Not: hide the cursor, stop wrapping, a colour.
@@ -150,7 +129,7 @@ describe('progress', () => {
     }
   });
 
-  it.each([
+  test.each([
     ['no terminal', false, {}],
     ['a terminal without cursor movement', true, { TERM: 'dumb' }],
   ] as const)('is a line every few seconds on %s', async (_, isTTY, env) => {

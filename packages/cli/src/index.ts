@@ -1,0 +1,17 @@
+export { rootOf, versionIn } from './app.js';
+export { type Console, coloursFor, type Sink, widthOf } from './console.js';
+export { CheckError, EXIT_INTERNAL, EXIT_OK, ExitError, UsageError } from './errors.js';
+export { choose, chooseUsual, type FormatsOf, type Installed, installedFormats } from './formats.js';
+export { memoryLimit } from './memory-limit.js';
+export { count, decimal, pageSizeName, plural } from './numbers.js';
+export { type Bounds, oneOf, SEED, strictArguments, unknown, type ValuesOf, wholeNumber } from './options.js';
+export { type Child, type ChildOptions, startChild } from './process/children.js';
+export { endBy, onExit } from './process/cleanup.js';
+export { outputOf } from './process/output.js';
+export { type TemporaryFolder, temporaryFolder } from './process/temporary-folder.js';
+export { type Command, commandOf, type Program, runProgram } from './program.js';
+export { type Progress, progress } from './progress.js';
+export { endWithStreams } from './streams.js';
+export { nearest } from './suggest.js';
+export { type Column, fittedTables, markdownTable, textTable, wrap } from './text-table.js';
+export { whyUnreadable } from './unreadable.js';
