@@ -3,15 +3,15 @@ import {
   FrameAllocator,
   PageTable,
   type PageTableFormat,
-  PhysicalMemory,
+  type PhysicalMemory,
   type Protection,
   protection,
-  wasmLoops,
 } from '@vmarea/core';
 import type { Checked } from './case.js';
 import { firstAddress, rangeBytes, rootFrames } from './tools/addresses.js';
 import { lastRead, type Read, readsOf } from './tools/entries.js';
 import { takenFrames } from './tools/frames.js';
+import { takeMemory } from './tools/memories.js';
 
 /** One flush as the sink saw it. */
 export interface Flush {
@@ -45,12 +45,7 @@ export class Machine {
       },
     };
     this.format = format;
-    this.memory = PhysicalMemory.create({
-      loops: wasmLoops,
-      bytes: (tables + 2 * root) * 2 ** format.pageShift,
-    });
-    // Frames that hold something: a table that is not zeroed where it must be is noticed.
-    for (const { words } of this.memory.banks) words.fill(-1);
+    this.memory = takeMemory((tables + 2 * root) * 2 ** format.pageShift);
     this.frames = new FrameAllocator(this.memory, { pageShift: format.pageShift });
     this.table = new PageTable({
       ...{ format, memory: this.memory, frames: this.frames, sink },

@@ -20,7 +20,19 @@ export function encoded(format: PageTableFormat, wanted: Protection, level: numb
 }
 
 /** Every combination of the members that a protection has, with each memory type of the format. */
-export function combinations(format: PageTableFormat): Protection[] {
+export function combinations(format: PageTableFormat): readonly Protection[] {
+  let all = known.get(format);
+  if (all === undefined) {
+    all = made(format);
+    known.set(format, all);
+  }
+  return all;
+}
+
+/** Every case of a cut asks: to make them anew each time took a third of that group. */
+const known: WeakMap<PageTableFormat, readonly Protection[]> = new WeakMap();
+
+function made(format: PageTableFormat): readonly Protection[] {
   const all: Protection[] = [];
   const memories: readonly MemoryType[] = format.memoryTypes;
   for (let bits = 0; bits < 128; bits++) {

@@ -1,5 +1,6 @@
 import type { Checked, Group, Subject, SuiteOptions, Test } from './case.js';
 import { ALL_GROUPS } from './groups/index.js';
+import { endCase } from './tools/memories.js';
 
 /**
  * Runs a page-table format through everything that a format must do: what it says of itself, and the engine on it.
@@ -60,6 +61,8 @@ export function runGroup(
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
         throw new Error(`${name} (seed ${seed}): ${message}`, { cause: error });
+      } finally {
+        endCase();
       }
     });
   }
