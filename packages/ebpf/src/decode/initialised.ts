@@ -123,18 +123,23 @@ class Analysis {
     const callee = this.#flow.calleeOf(i);
     const kept = ~(ARGUMENTS | RESULT);
     if (callee < 0) {
-      this.reach(i + 1, (some & kept) | RESULT, (every & kept) | RESULT);
+      this.#return(i, (some & kept) | RESULT, (every & kept) | RESULT);
       return;
     }
     const { first } = this.#functions[callee] as AnalysedFunction;
     this.reach(first, (some & ARGUMENTS) | FRAME, (every & ARGUMENTS) | FRAME);
     this.#callers[callee]?.add(i);
     if (this.#someExit[callee] === -1) return;
-    this.reach(
-      i + 1,
+    this.#return(
+      i,
       (some & kept) | (this.#someExit[callee] as number),
       (every & kept) | (this.#everyExit[callee] as number),
     );
+  }
+
+  /** A call comes back. One that is the last instruction leads to nothing: the next function is another one. */
+  #return(call: number, some: number, every: number): void {
+    this.#flow.forEachNext(call, (next) => this.reach(next, some, every));
   }
 
   #exit(index: number, some: number, every: number): void {

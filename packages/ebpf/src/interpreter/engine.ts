@@ -77,14 +77,21 @@ export class Engine {
   }
 
   /**
-   * Calls a function from the kernel's side, with r1 to r5 as they are, and runs it to its end. r6 to r9 are then as they were.
+   * Calls a function from the kernel's side, with r1 to r5 as they are, and runs it to its end. r6 to r9 and the frame are then as they
+   * were, also when it ends by a fault.
    */
   invoke(entry: number, stackBytes: number): void {
     const at = this.#at;
     this.#push(-1, stackBytes, at);
-    this.run(entry, this.#memory.depth);
-    this.#pop();
-    this.#at = at;
+    const { depth } = this.#memory;
+    try {
+      this.run(entry, depth);
+    } finally {
+      // A fault may leave frames that the function has called.
+      this.#memory.depth = depth;
+      this.#pop();
+      this.#at = at;
+    }
   }
 
   /** The step of the call of a kernel function that runs. */
@@ -800,7 +807,7 @@ export class Engine {
     memory.depth--;
     const at = memory.depth * SAVED;
     for (let i = 0; i < 8; i++) r[R6 + i] = this.#saved[at + 1 + i] as number;
-    r[R10] = (r[R10] as number) - (1 << FRAME_SHIFT);
+    r[R10] = framePointer(memory.depth);
     return this.#saved[at] as number;
   }
 
@@ -809,9 +816,14 @@ export class Engine {
     const end = ((depth + 1) * FRAME_BYTES) / 4;
     ownWords.fill(0, end - stackBytes / 4, end);
     this.#loops[depth] = this.#loopsAtFirst;
-    this.registers[R10] = REGION_START + depth * (1 << FRAME_SHIFT) + FRAME_BYTES;
+    this.registers[R10] = framePointer(depth);
     this.registers[R10 + 1] = regionWord(STACK_REGION);
   }
+}
+
+/** The lower word of r10 in a frame. */
+function framePointer(depth: number): number {
+  return REGION_START + depth * (1 << FRAME_SHIFT) + FRAME_BYTES;
 }
 
 /** A word with its bytes in the other order. */

@@ -1,4 +1,4 @@
-import { printable, VmError, words } from '@vmarea/core';
+import { VmError, words } from '@vmarea/core';
 import { INSTRUCTION_BYTES, Instructions, LDIMM64 } from '../isa/instructions.js';
 import type { BpfObject, CodeSection, DataSection, Relocation } from '../object/bpf-object.js';
 import {
@@ -162,6 +162,6 @@ function handle(region: number, index: number): Address {
 function refuse(relocation: Relocation, section: { readonly name: string }, why: string): VmError {
   return new VmError(
     'EINVAL',
-    `the relocation at byte ${relocation.offset} of section ${printable(section.name)} ${why}`,
+    `the relocation at byte ${relocation.offset} of section ${section.name} ${why}`,
   );
 }

@@ -24,8 +24,8 @@ const { format, invalidations } = (ARCHITECTURES[architecture] as (typeof ARCHIT
 const memory = PhysicalMemory.over(ram);
 const mmu = new Mmu({ memory, invalidations, tables: { format, root, controls: format.controls } });
 const arena = {
-  ...{ mmu, kernVmStart, userVmStart: program.userVmStart as bigint },
-  ...{ pages: program.arenaPages, pageSize: program.arenaPageSize },
+  ...{ mmu, kernVmStart },
+  ...(program.arena as NonNullable<typeof program.arena>),
 };
 const interpreter = new Interpreter(program, { arena });
 Atomics.add(ready, 0, 1);
