@@ -20,7 +20,10 @@ export const OBJECTS = [
   'htab',
   'list',
   'loops',
+  'requests',
+  'requests-large',
   'spin',
+  'stream',
   'tags',
 ] as const;
 
