@@ -13,7 +13,9 @@ import { type ArenaMachine, arenaMachine } from './arena-machine.js';
 /** The committed objects. */
 export const OBJECTS = [
   'atomics',
+  'bitmap',
   'buddy',
+  'bump',
   'calls',
   'edges',
   'glob',
@@ -22,9 +24,12 @@ export const OBJECTS = [
   'list',
   'loops',
   'ordered',
+  'rbtree',
   'requests',
   'requests-large',
   'spin',
+  'spmc',
+  'stack',
   'stream',
   'tags',
 ] as const;
