@@ -38,6 +38,8 @@ export interface RealArena {
   /** Bytes of a page. */
   readonly page: bigint;
   readonly ram: FrameAllocator;
+  readonly kernel: AddressSpace;
+  readonly memory: PhysicalMemory;
   /** What was reported, and in which function. */
   readonly reports: ArenaReport[];
   /** Runs a program; returns its result, and the numbers that it leaves in its context. */
@@ -83,7 +85,7 @@ export function realArena(name: string, architecture: string, options: MachineOp
   set('page_bytes', page);
   set('user_start', start);
   return {
-    ...{ arena, program, interpreter, start, page, ram, reports },
+    ...{ arena, program, interpreter, start, page, ram, kernel, memory, reports },
     run: (program, numbers, ...given) => {
       const context = new BigUint64Array(Math.max(numbers, given.length)).fill(UNSEEN);
       context.set(given);
