@@ -96,7 +96,7 @@ export function realArena(name: string, architecture: string, options: MachineOp
 }
 
 /** What a number of the context is when the program did not write it. */
-export const UNSEEN = 0xdead_dead_dead_deadn;
+const UNSEEN = 0xdead_dead_dead_deadn;
 
 /** Numbers of 32 bits in a variable. */
 export function words(program: LinkedProgram, name: string): number[] {
