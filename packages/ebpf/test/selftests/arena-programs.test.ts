@@ -27,14 +27,25 @@ function userOf({ arena, kernel, memory }: RealArena): (address: bigint) => bigi
 }
 
 describe.each(Object.keys(ARCHITECTURES))('on %s', (architecture) => {
-  test.each([1, 1000])('arena_list: %i elements, whose two sums agree', (count) => {
-    const { run, arena, program } = realArena('list', architecture);
-    expect(run('fill', 1, BigInt(count)).value).toBe(0n);
-    expect(run('sum', 0).value).toBe(0n);
-    const sum = BigInt((count * (count - 1)) / 2);
-    expect(arena.load(arenaAddress(program, 'arena_sum'), 8)).toBe(sum);
-    expect(u64At(new Uint8Array(globalBytes(program, 'list_sum')))).toBe(sum);
-  });
+  test.each([1, 1000])(
+    'arena_list: %i elements, whose two sums agree, and whose pages come back',
+    (count) => {
+      const { run, arena, program, page, ram } = realArena('slab', architecture);
+      const [own, free] = [arena.memUsage(), ram.stats().free];
+      expect(run('add_all', 1, BigInt(count)).value).toBe(0n);
+      // The first 16 bytes of a page are its count.
+      const each = page / 16n - 1n;
+      expect(arena.memUsage()).toBe(own + ((BigInt(count) + each - 1n) / each) * page);
+      expect(run('sum', 0).value).toBe(0n);
+      const sum = BigInt((count * (count - 1)) / 2);
+      expect(arena.load(arenaAddress(program, 'arena_sum'), 8)).toBe(sum);
+      expect(u64At(new Uint8Array(globalBytes(program, 'list_sum')))).toBe(sum);
+      expect(run('delete_all', 0).value).toBe(BigInt(count));
+      expect([arena.memUsage(), ram.stats().free]).toEqual([own, free]);
+      run('sum', 0);
+      expect(arena.load(arenaAddress(program, 'arena_sum'), 8)).toBe(0n);
+    },
+  );
 
   test('arena_htab: 1,000 keys, each of them put twice', () => {
     const { interpreter, arena, program, page } = realArena('htab', architecture);

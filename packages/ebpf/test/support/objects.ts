@@ -27,6 +27,7 @@ export const OBJECTS = [
   'rbtree',
   'requests',
   'requests-large',
+  'slab',
   'spin',
   'spmc',
   'stack',
