@@ -120,8 +120,9 @@ function jump(code: Instructions, i: number, opcode: number): string {
 
 function wide(code: Instructions, i: number): string {
   if (i + 1 >= code.count) return bytesOf(code, i);
-  const value = joinWords(code.imm(i), code.imm(i + 1));
-  return `r${code.dst(i)} = 0x${value.toString(16)} ll`;
+  const value = BigInt.asIntN(64, joinWords(code.imm(i), code.imm(i + 1)));
+  const text = value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+  return `r${code.dst(i)} = ${text} ll`;
 }
 
 /** `*(u64 *)(r10 - 0x8)`. */

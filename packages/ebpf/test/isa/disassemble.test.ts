@@ -43,6 +43,13 @@ const TEXTS: readonly [text: string, ...code: Raw[]][] = [
   ['<opcode 0x18, dst 1, src 0, offset 0, imm 0x0>', { op: 0x18, dst: 1 }],
 ];
 
+test('an immediate of 64 bits has its sign, as llvm-objdump shows it', () => {
+  const text = (value: bigint): string => disassemble(new Instructions(codeOf(...wide(3, value))), 0);
+  expect(text(2n ** 63n)).toBe('r3 = -0x8000000000000000 ll');
+  expect(text(2n ** 64n - 2n)).toBe('r3 = -0x2 ll');
+  expect(text(2n ** 63n - 1n)).toBe('r3 = 0x7fffffffffffffff ll');
+});
+
 test.each(TEXTS)('%s', (text, ...code) => {
   expect(disassemble(new Instructions(codeOf(...code)), 0)).toBe(text);
 });
