@@ -18,7 +18,7 @@ describe.each(Object.keys(ARCHITECTURES))('on %s', (architecture) => {
   test('a bump allocator gives blocks that are aligned, apart, and in pages that are there', () => {
     const request = fc.record({ bytes: fc.nat({ max: 9000 }), shift: fc.nat({ max: 13 }) });
     fc.assert(
-      fc.property(fc.array(request, { minLength: 1, maxLength: 40 }), (requests) => {
+      fc.property(fc.array(request, { minLength: 1, maxLength: 40, size: 'max' }), (requests) => {
         const all = realArena('bump', architecture);
         const { arena, run, page } = all;
         const own = arena.memUsage();
@@ -102,7 +102,7 @@ describe.each(Object.keys(ARCHITECTURES))('on %s', (architecture) => {
       return BigInt(at);
     };
     fc.assert(
-      fc.property(fc.array(command, { maxLength: 150 }), (commands) => {
+      fc.property(fc.array(command, { maxLength: 150, size: 'max' }), (commands) => {
         for (const [kind, at] of commands) {
           const { value, seen } = run('run', 3, kind, BigInt(at), 0n);
           const was = model.has(at) ? 1n : 0n;
@@ -134,7 +134,7 @@ describe.each(Object.keys(ARCHITECTURES))('on %s', (architecture) => {
       fc.nat({ max: 0xffffffff }).map(BigInt),
     );
     fc.assert(
-      fc.property(fc.array(command, { minLength: 1, maxLength: 200 }), (commands) => {
+      fc.property(fc.array(command, { minLength: 1, maxLength: 200, size: 'max' }), (commands) => {
         const all = realArena('rbtree', architecture);
         const model = new Map<bigint, bigint>();
         for (const [kind, key, value] of commands) {
@@ -168,7 +168,7 @@ describe.each(Object.keys(ARCHITECTURES))('on %s', (architecture) => {
   test('a queue does what an array does: its owner takes from one end, and thieves from the other', () => {
     const command = fc.tuple(fc.constantFrom('add', 'take', 'steal'), fc.integer({ min: 1, max: 90 }));
     fc.assert(
-      fc.property(fc.array(command, { minLength: 1, maxLength: 40 }), (commands) => {
+      fc.property(fc.array(command, { minLength: 1, maxLength: 40, size: 'max' }), (commands) => {
         const all = realArena('spmc', architecture);
         const { run, arena, program } = all;
         expect(run('prepare', 0).value).toBe(0n);
