@@ -58,22 +58,23 @@ export function checkedInterpreterOptions(
 }
 
 function checkedPort(value: unknown, program: LinkedProgram): ArenaPort | null {
-  const { userVmStart, arenaPages, arenaPageSize } = program;
+  const linked = program.arena;
   if (value === undefined) {
-    if (userVmStart === null) return null;
+    if (linked === null) return null;
     throw new VmError('EINVAL', 'the program was linked with an arena, but none is given', {
       advice: 'pass the option arena',
     });
   }
-  const place = checkedArena(value, program.noUserConv);
+  if (linked === null) throw new VmError('EINVAL', 'the program was linked without an arena');
+  const place = checkedArena(value, linked.noUserConv);
   const { mmu, kernVmStart } = value as Partial<ArenaPort>;
-  if (userVmStart === null) throw new VmError('EINVAL', 'the program was linked without an arena');
-  if (place.userVmStart !== userVmStart || place.pages !== arenaPages || place.pageSize !== arenaPageSize) {
+  const { userVmStart, pages, pageSize } = linked;
+  if (place.userVmStart !== userVmStart || place.pages !== pages || place.pageSize !== pageSize) {
     throw new VmError('EINVAL', 'the arena is another one than the program was linked with', {
       address: place.userVmStart,
     });
   }
-  if (place.noUserConv !== program.noUserConv) {
+  if (place.noUserConv !== linked.noUserConv) {
     throw new VmError(
       'EINVAL',
       `noUserConv is ${place.noUserConv}, but the program was linked with another value`,
