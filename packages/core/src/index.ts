@@ -131,7 +131,7 @@ export type { RecoveredTables, UndoneCall } from './table/shared/recover-tables.
 export { type Difference, type DiffOptions, diffTables } from './table/show/diff.js';
 export type { DifferenceSide } from './table/show/diff-side.js';
 export { type DumpOptions, dumpTables } from './table/show/dump.js';
-export { type LeafSize, leafSizes } from './table/show/leaf-sizes.js';
+export { type LeafSize, leafSizes, type UnlistedSize } from './table/show/leaf-sizes.js';
 export { type Likeness, looksLike } from './table/show/looks-like.js';
 export { restoreSnapshot, type Snapshot, takeSnapshot } from './table/show/snapshot.js';
 export type { Counters } from './table/state/counters.js';
@@ -141,15 +141,11 @@ export type { PageTableOptions } from './table/state/make.js';
 export type { ReaderOptions } from './table/state/open.js';
 export { type TranslationCursor, translationCursor } from './table/walk/cursor.js';
 export { wordOfSlot } from './table/walk/flat-finder.js';
-export type { LeafRun } from './table/walk/leaves.js';
-export {
-  type ListedRun,
-  type ListOptions,
-  listLeaves,
-  type UnlistedSpan,
-} from './table/walk/list-leaves.js';
+export type { LeafItem, LeafRun, UnlistedSpan } from './table/walk/leaves.js';
+export { type LeavesOptions, type ListOptions, listLeaves } from './table/walk/list-leaves.js';
 export { type PathWalker, pathWalker } from './table/walk/path-walk.js';
 export { translateMany } from './table/walk/translate-many.js';
+export type { Rights } from './table/walk/rights.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';
 export { isInRange, leafFrame, type RangeTest, rangeTest } from './table/walk/walk-end.js';
 export { wasmLoops } from './table/walk/wasm-provider.js';
