@@ -22,8 +22,8 @@ import { changeTables } from './state/change-lock.js';
 import type { TableContext } from './state/context.js';
 import { makeContext, type PageTableOptions } from './state/make.js';
 import { requireLive } from './state/registry.js';
+import type { LeavesOptions } from './walk/leaf-list.js';
 import type { LeafItem, LeafRun } from './walk/leaves.js';
-import type { LeavesOptions } from './walk/list-leaves.js';
 import { makeTranslator } from './walk/translate.js';
 
 /**
@@ -308,8 +308,16 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
     bytes?: bigint | number,
     options?: LeavesOptions<C> & { readonly complete?: true },
   ): IterableIterator<LeafRun>;
-  override leaves(va?: bigint, bytes?: bigint | number, options?: LeavesOptions<C>): IterableIterator<LeafItem>;
-  override leaves(va?: bigint, bytes?: bigint | number, options?: LeavesOptions<C>): IterableIterator<LeafItem> {
+  override leaves(
+    va?: bigint,
+    bytes?: bigint | number,
+    options?: LeavesOptions<C>,
+  ): IterableIterator<LeafItem>;
+  override leaves(
+    va?: bigint,
+    bytes?: bigint | number,
+    options?: LeavesOptions<C>,
+  ): IterableIterator<LeafItem> {
     return super.leaves(va, bytes, options);
   }
 

@@ -8,8 +8,8 @@ import { words } from '../words.js';
 import type { TableContext } from './state/context.js';
 import { type Counters, newCounters } from './state/counters.js';
 import { register, requireLive } from './state/registry.js';
+import { type LeavesOptions, leavesOf } from './walk/leaf-list.js';
 import type { LeafItem, LeafRun } from './walk/leaves.js';
-import { type LeavesOptions, leavesOf } from './walk/list-leaves.js';
 import type { Translator } from './walk/translator.js';
 import { rootAddress, type Walk, walkAddress } from './walk/walk.js';
 

@@ -6,7 +6,7 @@ import { addressOf, type PageRange, pageRange, type Span, spansOf } from '../pag
 import type { TableContext } from '../state/context.js';
 import { items, type JudgedRun, type ListFace, type UnlistedTable } from '../walk/items.js';
 import { AGAIN_ENTRIES, MetTables } from '../walk/met-tables.js';
-import { ProtectionCache } from './protection-cache.js';
+import { ProtectionCache } from '../walk/protection-cache.js';
 
 /** What one side of a difference maps. */
 export interface DifferenceSide {

@@ -3,8 +3,8 @@ import type { LevelPlan, Plan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
 import { joinWords } from '../../words.js';
 import { addressOf } from '../page-range.js';
-import type { LeafRun } from '../walk/leaves.js';
 import type { EntryRun, UnlistedTable } from '../walk/items.js';
+import type { LeafRun } from '../walk/leaves.js';
 import type { Rights } from '../walk/rights.js';
 
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];

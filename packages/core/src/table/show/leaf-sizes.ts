@@ -45,10 +45,7 @@ export function runOf(format: PageTableFormat, level: number, leaf: bigint): Run
  */
 export function leafSizes(format: PageTableFormat, items: Iterable<LeafRun>): LeafSize[];
 export function leafSizes(format: PageTableFormat, items: Iterable<LeafItem>): (LeafSize | UnlistedSize)[];
-export function leafSizes(
-  format: PageTableFormat,
-  items: Iterable<LeafItem>,
-): (LeafSize | UnlistedSize)[] {
+export function leafSizes(format: PageTableFormat, items: Iterable<LeafItem>): (LeafSize | UnlistedSize)[] {
   const sizes = { leaves: new Map<number, number>(), missing: new Map(), again: new Map() };
   for (const item of items) {
     const isRun = item.kind === 'leaves';

@@ -87,10 +87,14 @@ export function completeFace(context: TableContext): ListFace<LeafRun> {
     run: (run) => leafRun(context.plan, run, run.judged as JudgedLeaf),
     table: ({ met, pfn, page }) => {
       if (met === null) throw noBytes(context, pfn, page);
-      throw new VmError('ELOOP', `the table at ${physical(context, pfn)} is met again, too often to list it`, {
-        address: addressOf(context.plan.format, page),
-        advice: 'pass complete: false, or use listLeaves: they name such a table, and go on',
-      });
+      throw new VmError(
+        'ELOOP',
+        `the table at ${physical(context, pfn)} is met again, too often to list it`,
+        {
+          address: addressOf(context.plan.format, page),
+          advice: 'pass complete: false, or use listLeaves: they name such a table, and go on',
+        },
+      );
     },
   };
 }
