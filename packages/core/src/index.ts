@@ -27,7 +27,18 @@ export type { EntryTemplate } from './entry-template.js';
 export { hex, printable, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';
 export { brokenRule, classify, isInRun, shapeOf } from './format/classify.js';
-export type { AddressField, EntryKind, Level, Match, Rule, Run, Shape } from './format/entry.js';
+export { describeEntry, type EntryDescription, type EntryField } from './format/describe.js';
+export type {
+  AddressField,
+  EntryKind,
+  EntryNames,
+  Level,
+  Match,
+  NamedBits,
+  Rule,
+  Run,
+  Shape,
+} from './format/entry.js';
 export type { Fault, FaultCode, FaultKind } from './format/fault.js';
 export type { Invalidation } from './format/invalidation.js';
 export {
