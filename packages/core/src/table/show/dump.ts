@@ -83,7 +83,7 @@ const MOST = Number.MAX_SAFE_INTEGER;
  * Entries may share a table, and a table may point to itself. A table that was already listed whole, at the
  * same level and below the same flags, is not listed again: its line says where it was. A table without leaves
  * has no line. Below other flags it is listed again, since it may then allow something else: for 16 kinds of flags, and
- * until the dump has read 2^20 entries again. So a dump reads each table once for each level, and 2^20 entries more,
+ * until the dump has read 2^18 entries again. So a dump reads each table once for each level, and 2^18 entries more,
  * also where tables point to themselves.
  *
  * With `tables`, each table is a line with its range, its physical address, its slot and entry flags in the
