@@ -1,4 +1,3 @@
-import { completeControls } from '../../check/controls.js';
 import { flagOption, integerOption } from '../../check/members.js';
 import { type Given, optionsOf } from '../../check/options.js';
 import { VmError } from '../../errors.js';
@@ -9,8 +8,11 @@ import type { PageRange } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
 import { contextOf } from '../state/registry.js';
-import { type EffectiveRun, effectiveRuns, type UnlistedTable } from '../walk/leaves.js';
-import { EffectiveRights } from '../walk/rights.js';
+import { items, type JudgedRun, type UnlistedTable } from '../walk/items.js';
+import { rightsFor } from '../walk/leaf-list.js';
+import { type LeafRun, leafRun } from '../walk/leaves.js';
+import { MetTables } from '../walk/met-tables.js';
+import type { EffectiveRights, JudgedLeaf } from '../walk/rights.js';
 import { rootAddress } from '../walk/walk.js';
 import { DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
 import { dumpTree } from './dump-tree.js';
@@ -36,13 +38,19 @@ export interface DumpOptions<C extends Controls = Controls> {
    */
   readonly lines?: number;
   /**
+   * Whether each line also names the bits that are set in its entries, by the manual's names: `bits P R/W A D G XD`. A wider
+   * field has its value: `AttrIndx=4`. For a table, they are those of the entry that points to it. See `describeEntry`.
+   * Default: false.
+   */
+  readonly bits?: boolean;
+  /**
    * Processor modes for the effective rights that differ from those that the table was opened with. Default:
    * none.
    */
   readonly controls?: Partial<C>;
 }
 
-const NAMES = ['va', 'bytes', 'tables', 'levels', 'lines', 'controls'] as const;
+const NAMES = ['va', 'bytes', 'tables', 'levels', 'lines', 'bits', 'controls'] as const;
 
 /** No limit. */
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -74,8 +82,9 @@ const MOST = Number.MAX_SAFE_INTEGER;
  *
  * Entries may share a table, and a table may point to itself. A table that was already listed whole, at the
  * same level and below the same flags, is not listed again: its line says where it was. A table without leaves
- * has no line. So the work grows with the number of tables, not with the number of ways to them. A table below
- * more than 16 kinds of flags is listed for 16 of them.
+ * has no line. Below other flags it is listed again, since it may then allow something else: for 16 kinds of flags, and
+ * until the dump has read 2^18 entries again. So a dump reads each table once for each level, and 2^18 entries more,
+ * also where tables point to themselves.
  *
  * With `tables`, each table is a line with its range, its physical address, its slot and entry flags in the
  * table above, and how many of its entries are not 0. Its contents are indented below: leaves, entries that
@@ -87,6 +96,7 @@ const MOST = Number.MAX_SAFE_INTEGER;
  * dumpTables(table);
  * // x86-64, root 0x0000000000000000
  * // 0xffffc90000000000-0xffffc90000002fff       12K  PTE       3 x 4K    rw- k gad  normal           0x0000000001234000
+ * dumpTables(table, { bits: true }); // the same lines, with `bits P R/W A D G XD` at their ends
  * dumpTables(table, { tables: true, levels: 2 }); // as a tree: the root's table, and those it points to
  * ```
  */
@@ -98,33 +108,43 @@ export function dumpTables<C extends Controls>(table: ReadableTable<C>, options?
   const isTree = flagOption(given, 'tables', false);
   const levels = checkLevels(given);
   const lines = integerOption(given, 'lines', 1, MOST, MOST);
-  const text = new DumpText(plan);
-  const controls = completeControls(context.controls, given.controls as Partial<Controls>, plan.format.name);
-  const rights = new EffectiveRights(plan, controls);
+  const text = new DumpText(plan, flagOption(given, 'bits', false));
+  const rights = rightsFor(context, given);
   const out = [text.title(rootAddress(context))];
-  if (isTree) dumpTree({ context, range, text, rights, lines, levels, out });
-  else dumpRuns(context, range, text, rights, lines, out);
+  const met = new MetTables(false);
+  if (isTree) dumpTree({ context, range, text, rights, lines, levels, out, met, used: new Map() });
+  else dumpRuns(context, range, text, { rights, lines, out, tables: met });
   return `${out.join('\n')}\n`;
 }
 
-type Item = EffectiveRun | UnlistedTable;
+type Item = LeafRun | UnlistedTable;
+
+/** What a list is made of, and its lines so far. */
+interface RunList {
+  readonly rights: EffectiveRights;
+  readonly lines: number;
+  readonly out: string[];
+  readonly tables: MetTables;
+}
 
 function dumpRuns(
   context: TableContext,
   range: PageRange,
   text: DumpText,
-  rights: EffectiveRights,
-  lines: number,
-  out: string[],
+  { rights, lines, out, tables }: RunList,
 ): void {
   const line = (item: Item): string =>
-    item.rights === null ? text.table(item, text.reason(item)) : text.leaves(item);
+    'slot' in item ? text.table(item, text.reason(item)) : text.leaves(item);
+  const face = {
+    run: (run: JudgedRun): Item => leafRun(context.plan, run, run.judged as JudgedLeaf),
+    table: (table: UnlistedTable): Item => table,
+  };
   const { head, tail } = endsOf(lines);
   // The end of the list, as a ring. What falls out of it is left out.
   const kept: Item[] = [];
   const left: LeftOut = { runs: 0, tables: 0, again: 0, bytes: 0 };
   let met = 0;
-  for (const item of effectiveRuns(context, range, rights)) {
+  for (const item of items(context, range, { face, rights, tables, wanted: null })) {
     if (met < head) out.push(line(item));
     else {
       const at = (met - head) % (lines - head);
@@ -146,7 +166,7 @@ function dumpRuns(
 }
 
 function leave(context: TableContext, left: LeftOut, item: Item): void {
-  if (item.rights === null) {
+  if ('slot' in item) {
     if (item.met === null) left.tables++;
     else left.again++;
     const level = context.plan.levels[item.level] as LevelPlan;
