@@ -1,1 +1,25 @@
-export {};
+/**
+ * Memory dumps as they are: containers, notes, and the roots of their page tables.
+ *
+ * @packageDocumentation
+ */
+export type { ContainerKind, PageState } from './containers/contents.js';
+export type { RawPiece } from './containers/raw.js';
+export {
+  type Image,
+  type ImageContainer,
+  type ImageNote,
+  type ImageOptions,
+  type ImageRange,
+  openImage,
+} from './image.js';
+export type { ProcessorState } from './notes/processors.js';
+export type { Vmcoreinfo } from './notes/vmcoreinfo.js';
+export {
+  type BlobLike,
+  blobSource,
+  bytesSource,
+  type FileCalls,
+  fileSource,
+  type Source,
+} from './source/source.js';

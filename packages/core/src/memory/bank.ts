@@ -137,6 +137,8 @@ export interface ByteBank extends Bank {
   frameBank?(pfn: number, pageShift: number): ByteBank | null;
   /** In such a bank: a copy of bytes that `adjacent` gave. */
   bytesOf?(address: number, length: number): Uint8Array;
+  /** In such a bank: why it has no byte at an address, a clause; `null` when it does not know. */
+  whyNot?(address: number): string | null;
 }
 
 /** Makes the loops of a bank; `isShared` when other threads may use its bytes too. */

@@ -269,9 +269,8 @@ export class PhysicalMemory {
         advice: 'ask for each part by itself',
       });
     }
-    return new VmError('EFAULT', `no bytes at this physical address; there are ${this.#ranges(address)}`, {
-      address: pa,
-    });
+    const why = bank?.whyNot?.(address) ?? `there are ${this.#ranges(address)}`;
+    return new VmError('EFAULT', `no bytes at this physical address; ${why}`, { address: pa });
   }
 
   /** The banks around an address, for messages. */

@@ -32,6 +32,8 @@ export interface MemorySource {
    * empty. Reads of bytes stay refused. Default: no frame is.
    */
   isZeroFrame?(address: number, bytes: number): boolean;
+  /** Why there is no byte at an address: a clause for the error of a read. Default: none is said. */
+  whyNot?(address: number): string | null;
 }
 
 /** Options of `sourceBank`. */
@@ -144,6 +146,10 @@ class SourceBank implements ByteBank {
       done += part;
     }
     return true;
+  }
+
+  whyNot(address: number): string | null {
+    return this.#source.whyNot?.(address) ?? null;
   }
 
   offsetOf(address: number): number {

@@ -23,6 +23,10 @@ class Pages implements MemorySource {
     });
   }
 
+  whyNot(address: number): string | null {
+    return address < this.end ? 'the page was left out' : null;
+  }
+
   isZeroFrame(address: number): boolean {
     return address === 0x5000;
   }
@@ -49,6 +53,8 @@ describe('a bank over a source', () => {
     for (const pa of [0n, 0x2ff8n, 0x5000n, 0x9c00n, 0xa000n])
       expect(refusal(() => memory.read64(pa))).toMatchObject({ code: 'EFAULT', address: pa });
     expect(refusal(() => memory.bytesAt(0x4ff0n, 0x20))).toMatchObject({ code: 'EFAULT', address: 0x5000n });
+    expect(refusal(() => memory.read64(0x5000n)).message).toContain('; the page was left out');
+    expect(refusal(() => memory.read64(0xa000n)).message).toContain('; there are 0x0000000000003000-');
     expect(memory.locate(9)).toBeNull();
     expect(memory.locate(2, 14)).toBeNull();
     expect(memory.locate(2)).toBeNull();
