@@ -2,9 +2,7 @@ import { type SnappyChunk, snappyChunk, unpackChunk } from '../compression/snapp
 import { at } from '../source/broken.js';
 import { Kept } from '../source/kept.js';
 import type { Reader } from '../source/reader.js';
-import { type Contents, NOTHING, type PageState, type Span } from './contents.js';
-import { noPage } from './kdump-pages.js';
-import type { AvmlBlock } from './lime.js';
+import { type Contents, NOTHING, noPage, type PageState, type Span } from './contents.js';
 import { lastAtOrBelow } from './pieces.js';
 
 /** Blocks whose chunks are known, and unpacked chunks of 64 KiB, that are kept. */
@@ -12,6 +10,13 @@ const BLOCKS = 8;
 const CHUNKS = 16;
 /** AVML's chunks are 64 KiB. Smaller ones are allowed, but not so many that their table is large. */
 const LEAST_CHUNK = 4096;
+
+/** A block of AVML: a range, and where its stream of snappy begins. */
+export interface AvmlBlock {
+  readonly start: number;
+  readonly end: number;
+  readonly offset: number;
+}
 
 /** Where the bytes of a block are: its chunks, and the place of the first byte of each in the block. */
 interface BlockTable {

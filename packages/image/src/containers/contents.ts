@@ -1,4 +1,4 @@
-import type { MemorySource } from '@vmarea/core';
+import { type MemorySource, VmError } from '@vmarea/core';
 import type { NoteBytes } from '../notes/elf-notes.js';
 
 /** The containers that are recognised, and raw memory. */
@@ -59,3 +59,8 @@ export const NOTHING = {
 
 /** Physical addresses are below 2^52, as core's. */
 export const ADDRESS_LIMIT: number = 2 ** 52;
+
+/** The error of a read of a page that `adjacent` did not give. */
+export function noPage(address: number): VmError {
+  return new VmError('EFAULT', 'the dump has no page here', { address: BigInt(address) });
+}

@@ -1,4 +1,3 @@
-import { VmError } from '@vmarea/core';
 import { UNPACK } from '../compression/unpack.js';
 import { at } from '../source/broken.js';
 import { Kept } from '../source/kept.js';
@@ -80,9 +79,4 @@ function fetch(
   const page = new Uint8Array(blockSize);
   const why = compression.unpack(packed, page);
   return why === null ? page : `its ${compression.name} data at byte ${at(offset)} is damaged: ${why}`;
-}
-
-/** The error of a read of a page that `adjacent` did not give. */
-export function noPage(address: number): VmError {
-  return new VmError('EFAULT', 'the dump has no page here', { address: BigInt(address) });
 }

@@ -2,9 +2,9 @@ import { type NoteBytes, notesIn } from '../notes/elf-notes.js';
 import { broken } from '../source/broken.js';
 import type { Reader } from '../source/reader.js';
 import { Bitmap } from './bitmap.js';
-import { type Contents, NOTHING, type PageState, type Span } from './contents.js';
+import { type Contents, NOTHING, noPage, type PageState, type Span } from './contents.js';
 import { readKdumpHeader } from './kdump-header.js';
-import { type FetchedPage, type KdumpFile, KdumpPages, noPage } from './kdump-pages.js';
+import { type FetchedPage, type KdumpFile, KdumpPages } from './kdump-pages.js';
 
 /** Bit of the dump level: pages of zeros were left out. Source: makedumpfile, option -d. */
 const NO_ZEROS = 1;

@@ -1,6 +1,6 @@
 import { at, broken } from '../source/broken.js';
 import { type Reader, u64 } from '../source/reader.js';
-import { AvmlMemory } from './avml-memory.js';
+import { type AvmlBlock, AvmlMemory } from './avml-memory.js';
 import { type Contents, NOTHING } from './contents.js';
 import { checkRange, MOST_PIECES, pieceContents, piecesIn } from './piece-contents.js';
 import type { Piece } from './pieces.js';
@@ -14,13 +14,6 @@ const LIME = 0x4c694d45;
 const AVML = 0x4c4d5641;
 /** AVML writes blocks of 16 MiB. The table of the pieces of one takes memory. */
 const MOST_BLOCK = 2 ** 32;
-
-/** A block of AVML: a range, and where its stream of snappy begins. */
-export interface AvmlBlock {
-  readonly start: number;
-  readonly end: number;
-  readonly offset: number;
-}
 
 /**
  * LiME: ranges with their bytes behind them. The end of a range is its last byte.

@@ -23,20 +23,22 @@ export function* memoryRuns(
   progress?: (address: number, end: number) => void,
 ): IterableIterator<MemoryRun> {
   const buffer = new Uint8Array(RUN);
-  const words = new BigInt64Array(buffer.buffer);
+  const words = new Int32Array(buffer.buffer);
   let reported = 0;
   for (let address = contents.nextPresent(0); address >= 0; ) {
     const start = Math.ceil(address / size) * size;
+    // Runs end at multiples of their size, so that no larger frame is in two of them.
+    const most = RUN - (start % RUN);
     let done = 0;
-    while (done < RUN) {
-      const part = Math.min(contents.adjacent(start + done), RUN - done);
+    while (done < most) {
+      const part = Math.min(contents.adjacent(start + done), most - done);
       if (part === 0) break;
       contents.read(start + done, buffer.subarray(done, done + part));
       done += part;
     }
     const whole = done - (done % size);
-    if (whole > 0 && !isZero(words, whole / 8)) yield { address: start, bytes: buffer.subarray(0, whole) };
-    const next = start + Math.max(done, done < RUN ? size : 0);
+    if (whole > 0 && !isZero(words, whole / 4)) yield { address: start, bytes: buffer.subarray(0, whole) };
+    const next = start + Math.max(done, done < most ? size : 0);
     if (next - reported >= 64 * RUN) {
       reported = next;
       progress?.(next, contents.end);
@@ -45,7 +47,7 @@ export function* memoryRuns(
   }
 }
 
-function isZero(words: BigInt64Array, count: number): boolean {
-  for (let i = 0; i < count; i++) if (words[i] !== 0n) return false;
+function isZero(words: Int32Array, count: number): boolean {
+  for (let i = 0; i < count; i++) if (words[i] !== 0) return false;
   return true;
 }
