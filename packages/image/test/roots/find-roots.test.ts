@@ -57,14 +57,7 @@ describe.each(SETS)('the roots of $name', ({ name, codecs }) => {
     const image = openImage(bytesSource(limeOf(bare)));
     const { best, candidates } = findRoots(image, { formats });
     expect(best).toMatchObject({ role: 'kernel', origin: 'scan', root: kernel });
-    expect(
-      candidates
-        .filter(({ isBelieved }) => isBelieved)
-        .map(
-          (c) =>
-            `${c.format} ${JSON.stringify(c.options)} ${c.root.toString(16)} ${c.checks.map((k) => k.found)}`,
-        ),
-    ).toHaveLength(1);
+    expect(candidates.filter(({ isBelieved }) => isBelieved)).toHaveLength(1);
     expect(best?.table && differences(rowsOf(best.table), truthOf(name, 'kernel'))).toEqual([]);
   });
 
