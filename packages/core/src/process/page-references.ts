@@ -131,6 +131,27 @@ export class PageReferences implements HeldFrames {
   }
 
   /**
+   * Notes one more user of a frame, who maps it in a call: a thread that dies in between leaves a count that is too large, never one that
+   * is too small.
+   *
+   * @throws VmError `ERANGE` for a frame of another allocator; what the call throws: the user is none then.
+   * @internal
+   */
+  takeFor(pfn: number, call: () => void): void {
+    const at = this.#at(pfn);
+    const wasOwned = this.#marks.has(at);
+    this.take(pfn);
+    try {
+      call();
+    } catch (error) {
+      // A caller may have a frame without a count: only what an area has freed meanwhile goes.
+      if (wasOwned && !this.#marks.has(at)) this.put(pfn);
+      else if ((Atomics.sub(this.#counts, at, 1) - 1) === ORPHAN) this.#freeOrphan(pfn);
+      throw error;
+    }
+  }
+
+  /**
    * Notes that a user lets go of a frame (put_page). The last one frees it, unless an area owns it.
    *
    * @throws VmError `ERANGE` for a frame of another allocator; `EINVAL` when it has no user.
