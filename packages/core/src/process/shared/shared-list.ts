@@ -127,9 +127,8 @@ export class SharedList implements ProcessList, ListThreads {
     });
   }
 
-  name({ asid, table }: KernelUser, face: object): number {
+  name({ asid }: KernelUser, face: object): number {
     const number = this.sharing.numberOf(face);
-    this.know(number, asid, table);
     Atomics.store(this.words, entryAt(asid) + Entry.number, number);
     return number;
   }
