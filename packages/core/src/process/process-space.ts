@@ -88,9 +88,13 @@ export class ProcessSpace extends Space implements RegionSpace {
     const threads = list.threads;
     const makeTable = adopt?.makeTable ?? threads?.makeTable.bind(threads);
     if (threads !== null && options.ram !== undefined && options.ram.state !== base.machine.ram.state)
-      throw new VmError('EINVAL', 'a process that threads share takes its pages from the allocator of the kernel', {
-        advice: 'leave out `ram`',
-      });
+      throw new VmError(
+        'EINVAL',
+        'a process that threads share takes its pages from the allocator of the kernel',
+        {
+          advice: 'leave out `ram`',
+        },
+      );
     super({
       format: userFormat,
       memory: base.memory,
