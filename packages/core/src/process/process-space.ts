@@ -154,8 +154,9 @@ export class ProcessSpace extends Space implements RegionSpace {
 
   /** Runs a call that changes regions or pages. When it throws, the regions are as they were. */
   call<R>(call: (call: RegionCall) => R): R {
-    const one: RegionCall = { changes: new RegionChanges(this.list), opened: [], closing: [] };
     return this.lock.change(() => {
+      // With the lock: before it, another thread may have changed the regions.
+      const one: RegionCall = { changes: new RegionChanges(this.list), opened: [], closing: [] };
       let result: R;
       try {
         result = call(one);
