@@ -20,7 +20,7 @@ import {
   type ProcessOptions,
 } from './options.js';
 import { unmapPages, zapPages } from './pages.js';
-import { ProcessSpace } from './process-space.js';
+import { makeProcess, type ProcessSpace } from './process-space.js';
 import { type RegionRights, VM_PFNMAP } from './region-flags.js';
 import type { AccessKind, FaultResult, Region, RegionProcess } from './region-operations.js';
 import type { RegionRecord } from './region-record.js';
@@ -72,7 +72,7 @@ export class Process implements RegionProcess {
     const given = (
       forked === undefined ? optionsOf(options, PROCESS_OPTIONS, 'Process') : options
     ) as ProcessOptions;
-    const space = forked ?? ProcessSpace.make(given);
+    const space = forked ?? makeProcess(given);
     this.#space = space;
     this.#options = given;
     space.face = this;
