@@ -232,19 +232,11 @@ export const cases: Record<string, ThreadCase> = {
   'two end the last two processes': roomsCase({
     make: forked,
     bodies: [ending(0), ending(1)],
-    timeouts: 1,
     finish({ processes, kernel }, outcomes) {
       if (outcomes.includes('died')) return;
       expect(processes.length === 0 && outcomes.every((one) => one === 'ended'), `${outcomes}`);
       const half = AddressSpace.spaceOf(kernel as AddressSpace).users;
       half?.requireNone();
     },
-  }),
-  'one ends a process and dies, one writes its page': roomsCase({
-    make: written,
-    bodies: [ending(0), faulting('write')],
-    mortal: [0],
-    isLong: true,
-    timeouts: 1,
   }),
 };
