@@ -130,15 +130,6 @@ const making: RoomsBody = (rooms) => {
     });
 };
 
-/** Ends a process. */
-function ending(index: number): RoomsBody {
-  return (rooms) => () =>
-    codeOr(() => {
-      processOf(rooms, index).destroy();
-      return 'ended';
-    });
-}
-
 /** The frame of the page, and how many have it. */
 function pageOf(
   rooms: Rooms,
@@ -155,23 +146,19 @@ function pageOf(
 
 /** Of two faults, one maps the page, and the other finds it. */
 function oneFrame(rooms: Rooms, outcomes: readonly string[]): void {
-  const isDead = outcomes.includes('died');
-  for (const outcome of outcomes)
-    expect(outcome === 'mapped' || (isDead && ['died', 'EOWNERDEAD'].includes(outcome)), outcome);
+  for (const outcome of outcomes) expect(outcome === 'mapped', outcome);
   const { pfn, users } = pageOf(rooms);
-  if (!outcomes.includes('died')) expect(pfn >= 0 && users === 1, `frame ${pfn} has ${users} users`);
+  expect(pfn >= 0 && users === 1, `frame ${pfn} has ${users} users`);
 }
 
 /** A page is mapped only where a region is. */
-function nothingOutside(rooms: Rooms, outcomes: readonly string[]): void {
-  if (outcomes.includes('died')) return;
+function nothingOutside(rooms: Rooms): void {
   expect(processOf(rooms).findRegion(HEAP) === null, 'the region is still there');
   expect(pageOf(rooms).pfn < 0, 'a page is mapped in no region');
 }
 
 /** No page that two processes have can be written. */
-function noneWritable(rooms: Rooms, outcomes: readonly string[]): void {
-  if (outcomes.includes('died')) return;
+function noneWritable(rooms: Rooms): void {
   const { users, isWritable } = pageOf(rooms);
   expect(users < 2 || !isWritable, `a page of ${users} users can be written`);
 }
@@ -181,13 +168,6 @@ export const cases: Record<string, ThreadCase> = {
     make: begun,
     bodies: [faulting('write'), faulting('write')],
     timeouts: 1,
-    finish: oneFrame,
-  }),
-  'one writes a page that is not there and dies, one writes it': roomsCase({
-    make: begun,
-    bodies: [faulting('write'), faulting('write')],
-    mortal: [0],
-    isLong: true,
     finish: oneFrame,
   }),
   'one writes a page, one unmaps its region': roomsCase({
@@ -205,8 +185,7 @@ export const cases: Record<string, ThreadCase> = {
   'a parent and its child write a page that both have': roomsCase({
     make: forked,
     bodies: [faulting('write', 0), faulting('write', 1)],
-    finish(rooms, outcomes) {
-      if (outcomes.includes('died')) return;
+    finish(rooms) {
       const [parent, child] = [pageOf(rooms, 0), pageOf(rooms, 1)];
       expect(parent.pfn !== child.pfn, 'both write one frame');
       expect(parent.users === 1 && child.users === 1, `${parent.users} and ${child.users} users`);
@@ -225,18 +204,7 @@ export const cases: Record<string, ThreadCase> = {
     bodies: [making, making],
     timeouts: 1,
     finish(_rooms, outcomes) {
-      if (outcomes.includes('died')) return;
       expect(new Set(outcomes).size === 2, `two processes: ${outcomes}`);
-    },
-  }),
-  'two end the last two processes': roomsCase({
-    make: forked,
-    bodies: [ending(0), ending(1)],
-    finish({ processes, kernel }, outcomes) {
-      if (outcomes.includes('died')) return;
-      expect(processes.length === 0 && outcomes.every((one) => one === 'ended'), `${outcomes}`);
-      const half = AddressSpace.spaceOf(kernel as AddressSpace).users;
-      half?.requireNone();
     },
   }),
 };
