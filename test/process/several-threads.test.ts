@@ -131,7 +131,7 @@ describe('a process of a kernel of several threads', () => {
     expect(userPagesOf(kernel, 12345)).toBeNull();
   });
 
-  test('leaves pages of numbered operations to faults when it forks or moves them', () => {
+  test('D94: leaves pages of numbered operations to faults when it forks or moves them', () => {
     const { process, device, pfn, references } = withDevice();
     process.handleFault(device, 'write');
     const child = process.fork();

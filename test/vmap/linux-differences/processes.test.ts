@@ -114,4 +114,16 @@ describe('processes', () => {
     frames.freeMany(taken);
     expect(process.handleFault(at, 'write')).toBe('mapped');
   });
+
+  test('D93: a dirty page that loses the right to write on x86-64 is clean, and bit 58 is not used', () => {
+    const process = machineOf('x86-64').processOf();
+    const at = process.mmap({ length: PAGE, ...RW });
+    process.handleFault(at, 'write');
+    const flagsAt = () => process.table.leaves(at, PAGE).next().value?.flags as bigint;
+    const before = flagsAt();
+    process.mprotect(at, PAGE, { read: true });
+    const after = flagsAt();
+    expect((before >> 6n) & 1n).toBe(1n);
+    expect([6n, 58n, 1n].map((bit) => (after >> bit) & 1n)).toEqual([0n, 0n, 0n]);
+  });
 });

@@ -63,8 +63,8 @@ export class Process implements RegionProcess {
   /**
    * The first process of a kernel makes the upper tables of the vmalloc window, and splits leaves in the kernel's root.
    *
-   * @throws VmError `EINVAL` when options do not fit together, when the kernel's policy has no `user`, when several
-   *   threads use the kernel, and for an asid that another process of the kernel has; `ENOMEM` for no frame; `EBUSY`
+   * @throws VmError `EINVAL` when options do not fit together, when the kernel's policy has no `user`,
+   *   for `ram` where threads share the kernel, and for an asid that another process of the kernel has; `ENOMEM` for no frame; `EBUSY`
    *   inside a call of the kernel.
    */
   constructor(options: ProcessOptions) {
