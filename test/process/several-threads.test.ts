@@ -130,19 +130,4 @@ describe('a process of a kernel of several threads', () => {
     expect(userPagesOf(kernel, process.number)).toBeNull();
     expect(userPagesOf(kernel, 12345)).toBeNull();
   });
-
-  test('D94: leaves pages of numbered operations to faults when it forks or moves them', () => {
-    const { process, device, pfn, references } = withDevice();
-    process.handleFault(device, 'write');
-    const child = process.fork();
-    expect(child.table.translate(device)).toBeNull();
-    expect(child.handleFault(device, 'read')).toBe('mapped');
-    expect(references.count(pfn)).toBe(3);
-    const to = process.mremap(device, 4 * PAGE, 4 * PAGE, { mayMove: true, fixed: device - 0x100000n });
-    expect(process.table.translate(to)).toBeNull();
-    expect(references.count(pfn)).toBe(2);
-    child.destroy();
-    process.destroy();
-    expect(references.count(pfn)).toBe(1);
-  });
 });
