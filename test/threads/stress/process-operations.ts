@@ -31,6 +31,8 @@ export class ProcessHoldings {
   readonly pageShift: number;
   /** Its lane in both processes: what each page holds. */
   readonly lanes: readonly Map<number, Page>[] = [new Map(), new Map()];
+  /** One that it has begun to end. */
+  readonly ending: Process[] = [];
   /** Processes that it made, each with what its lane holds there. */
   readonly own: { readonly process: Process; readonly lane: Map<number, Page> }[] = [];
 
@@ -221,10 +223,14 @@ export const PROCESS_OPERATIONS: Readonly<Record<string, ProcessOperation>> = {
     run(own) {
       const at = own.random.below(own.own.length + 1);
       const made = own.own[at];
-      if (made === undefined) return;
-      for (let page = 0; page < LANE_PAGES; page++) check(own, made.process, made.lane, page);
-      made.process.destroy();
-      own.own.splice(at, 1);
+      if (own.ending.length === 0 && made !== undefined) {
+        for (let page = 0; page < LANE_PAGES; page++) check(own, made.process, made.lane, page);
+        own.own.splice(at, 1);
+        own.ending.push(made.process);
+      }
+      // When another thread dies meanwhile, its regions may be gone, and a second call ends it.
+      own.ending[0]?.destroy();
+      own.ending.pop();
     },
   },
   make: {
@@ -319,7 +325,11 @@ export const PROCESS_OPERATIONS: Readonly<Record<string, ProcessOperation>> = {
 
 /** Gives back all that a thread has. */
 export function endProcesses(own: ProcessHoldings): void {
-  for (const { process } of own.own.splice(0)) process.destroy();
+  while (own.own.length > 0 || own.ending.length > 0) {
+    if (own.ending.length === 0) own.ending.push((own.own.pop() as (typeof own.own)[number]).process);
+    own.ending[0]?.destroy();
+    own.ending.pop();
+  }
   for (const [i, process] of own.processes.entries()) {
     for (let page = 0; page < LANE_PAGES; page++)
       check(own, process, own.lanes[i] as Map<number, Page>, page);

@@ -9,7 +9,7 @@ import { mergeAround } from './merge.js';
 import { pagesOf } from './mmap.js';
 import { remove, takeOut } from './munmap.js';
 import { MREMAP_OPTIONS, type MremapOptions } from './options.js';
-import { letGoOf, piecesOf } from './pages.js';
+import { letGoOf, piecesOf, together } from './pages.js';
 import { getUnmappedArea, type Place } from './place.js';
 import type { ProcessSpace, RegionCall } from './process-space.js';
 import { VM_DONTEXPAND, VM_PFNMAP, VM_SPECIAL } from './region-flags.js';
@@ -240,9 +240,12 @@ function movePages({ space, source, first, kept, to, pages, replaced, tail, tail
       ...(tail.length === 0 ? [] : [{ first: first + kept, pages: tailEnd - first - kept }]),
     ].sort(byFirst);
     if (ranges.length === 0) return;
-    const taken = takePages(table, ranges, false);
-    // The tables are there, so nothing can fail.
-    if (moved.length > 0) table.mapMany(moved);
+    const taken = together(space, () => {
+      const all = takePages(table, ranges, false);
+      // The tables are there, so nothing can fail.
+      if (moved.length > 0) table.mapMany(moved);
+      return all;
+    });
     letGoOf(space, [...replaced, ...tail, ...(isMoved ? [] : source)].sort(byFirst), taken);
   } catch (error) {
     if (made > 0) reclaimQuietly(space, to, to + pages);

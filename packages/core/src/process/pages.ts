@@ -74,9 +74,16 @@ export function replacePage(
   // Encoded first: what cannot be expressed must not leave a hole.
   const protection = space.protectionOf(region.bits, mode);
   space.format.encode(protection, space.format.levels.length - 1);
-  const was = space.table.unmapWords(high, low);
-  space.table.mapWords(high, low, pfn, protection);
-  return was;
+  return together(space, () => {
+    const was = space.table.unmapWords(high, low);
+    space.table.mapWords(high, low, pfn, protection);
+    return was;
+  });
+}
+
+/** Runs calls on tables of which either none or all are made, when another thread dies meanwhile. */
+export function together<R>({ threads }: ProcessSpace, call: () => R): R {
+  return threads === null ? call() : threads.together(call);
 }
 
 /** Changes how a page maps the frame that it maps, with a flush. */

@@ -279,7 +279,8 @@ export class Process implements RegionProcess {
    * Ends the process (exit_mmap): one flush, then every frame goes back that nobody else has, and `close` is called for
    * each region.
    *
-   * @throws VmError `EBUSY` inside one of its calls; what the sink throws: nothing has then changed. What `close` throws,
+   * @throws VmError `EBUSY` inside one of its calls; what the sink throws: nothing has then changed, but where threads share the process,
+   *   its regions may be gone, and a second call ends it, also after `EOWNERDEAD`. What `close` throws,
    *   when all is done.
    */
   destroy(): void {

@@ -314,6 +314,20 @@ export class Threads implements FrameSharing, SpaceSharing, ProcessSharing {
     return openSharedSpace(space, this.group, this.#logBytes);
   }
 
+  /**
+   * Runs calls on page tables in one section.
+   *
+   * @internal
+   */
+  together<R>(call: () => R): R {
+    const isOutermost = this.tables.begin();
+    try {
+      return call();
+    } finally {
+      if (isOutermost) this.tables.end();
+    }
+  }
+
   /** @internal */
   dropTable(table: PageTable): void {
     this.tables.drop(contextBehind(table));

@@ -11,6 +11,8 @@ export interface ProcessSharing extends ThreadCalls, TableSharing {
   makeTable(options: PageTableOptions): PageTable;
   /** Forgets a page table of this thread whose root another thread has destroyed. */
   dropTable(table: PageTable): void;
+  /** Runs calls on page tables in one section. */
+  together<R>(call: () => R): R;
   /** Forgets the object with a number. */
   forget(number: number): void;
 }

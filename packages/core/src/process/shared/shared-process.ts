@@ -67,6 +67,10 @@ export class SharedProcess implements ProcessThreads {
     (this.space.lock as ProcessLock).holder = this;
   }
 
+  together<R>(call: () => R): R {
+    return this.list.sharing.together(call);
+  }
+
   look(): void {
     const kinds = this.#kinds.version;
     for (;;) {
