@@ -99,7 +99,7 @@ export type {
   RegionProcess,
   UnmappedAreaRequest,
 } from './process/region-operations.js';
-export { UserPages, userPagesOf } from './process/user-pages.js';
+export { UserPages, userMappings, userPagesOf } from './process/user-pages.js';
 export { type AnyFormat, type AttachOptions, attach } from './sharing/attach.js';
 export { type Check, type CheckFinding, check } from './sharing/check.js';
 export { type Recovery, recover } from './sharing/recover.js';

@@ -10,6 +10,7 @@ import {
   recover,
   share,
   Threads,
+  userMappings,
   wasmLoops,
 } from '@vmarea/core';
 import type { Arena } from '../../../packages/core/test/threads/stress/station.js';
@@ -71,6 +72,8 @@ export function processArena(
     });
   const free = Array.from({ length: lanes }, (_, i) => lanes - 1 - i);
   let dead: number[] = [];
+  /** Deaths since the last account: each leaves one reference at most. */
+  let dying = 0;
   // What threads free waits for this one, too.
   const timer = setInterval(() => threads.quiesce(), 2);
 
@@ -84,6 +87,7 @@ export function processArena(
       const { description, lane } = given as ProcessInvitation;
       threads.declareDead(description.thread);
       dead.push(lane);
+      dying++;
     },
     recover() {
       const recovery = recover(threads);
@@ -97,6 +101,15 @@ export function processArena(
     },
     account() {
       threads.quiesce();
+      // A thread that died between a reference and its mapping has left one too many: the device knows how many it should have.
+      const mapped = userMappings(kernel);
+      for (const pfn of places.pages) {
+        const least = 1 + (mapped.get(pfn) ?? 0);
+        if (references.count(pfn) > least + dying)
+          throw new Error(`the device's frame ${pfn} has too many users`);
+        while (references.count(pfn) > least) references.put(pfn);
+      }
+      dying = 0;
       const { findings } = check(threads);
       if (findings.length > 0) throw new Error(findings.map(({ text }) => text).join('\n'));
       // Each page has a user: it is mapped, it is of the device, or it is the zero page. Vmalloc memory is freed at once.

@@ -82,6 +82,8 @@ export interface ProcessList {
   remove(user: KernelUser): void;
   /** Calls with the frame of the root of each process that has the kernel's half. */
   eachRoot(visit: (pfn: number) => void): void;
+  /** Calls with the table of each process, also of one that this thread has not attached. */
+  eachTable(visit: (table: PageTable) => void): void;
   /** The number of a process, which is whole but for its pages. */
   name(user: KernelUser, face: object): number;
   /** The table of a process with a number; `null` when it is gone. */
@@ -155,6 +157,10 @@ export class LocalList implements ProcessList {
   eachRoot(visit: (pfn: number) => void): void {
     for (const { hasKernelHalf, table } of this.#byAsid.values())
       if (hasKernelHalf) visit(Number(table.root >> BigInt(table.format.pageShift)));
+  }
+
+  eachTable(visit: (table: PageTable) => void): void {
+    for (const { table } of this.#byAsid.values()) visit(table);
   }
 
   name(user: KernelUser): number {

@@ -65,3 +65,35 @@ export function userPagesOf(kernel: ProcessKernel, process: number): UserPages |
   const table = half.list.tableOf(process);
   return table === null ? null : new UserPages(half, table);
 }
+
+/** How often processes map each counted frame of the kernel's allocator, by frame. */
+export function mappingsIn({
+  list,
+  user,
+  references,
+  specialBit,
+  zeroFrame,
+}: KernelHalf): Map<number, number> {
+  const found = new Map<number, number>();
+  list.eachTable((table) => {
+    for (const { pfn, count, flags } of table.leaves(0n, user.taskSize)) {
+      if ((flags & specialBit) !== 0n) continue;
+      for (let frame = pfn; frame < pfn + count; frame++)
+        if (references.covers(frame)) found.set(frame, (found.get(frame) ?? 0) + 1);
+    }
+  });
+  found.delete(zeroFrame);
+  return found;
+}
+
+/**
+ * How often the processes of a kernel map each frame of its allocator: for the recovery of a driver whose frames they map. A thread that died may
+ * have left a reference too many of such a frame: those beyond its mappings and the driver's own can be put.
+ *
+ * @param kernel - an `AddressSpace`.
+ * @returns by frame. Frames that nobody counts are left out.
+ * @throws VmError as `userPagesOf`.
+ */
+export function userMappings(kernel: ProcessKernel): ReadonlyMap<number, number> {
+  return mappingsIn(KernelHalf.of(kernel));
+}

@@ -4,6 +4,7 @@ import type { RobustLock } from '../../threads/robust-lock.js';
 import type { SharedPart } from '../../threads/thread-calls.js';
 import { words } from '../../words.js';
 import type { KernelHalf } from '../kernel-half.js';
+import { mappingsIn } from '../user-pages.js';
 import { EntryState } from './layout.js';
 import { outsideOf, restrict } from './mend-pages.js';
 import type { SharedList } from './shared-list.js';
@@ -72,7 +73,7 @@ export class ProcessesPart implements SharedPart {
           found.push(`asid ${asid}: page ${page} is outside of all regions`);
     }
     const { references } = this.#half;
-    const leaves = this.leaves();
+    const leaves = mappingsIn(this.#half);
     for (const [pfn, users] of leaves)
       if (references.count(pfn) < users)
         found.push(
@@ -86,22 +87,6 @@ export class ProcessesPart implements SharedPart {
         );
     });
     return found;
-  }
-
-  /** How often each counted frame is mapped by processes. */
-  leaves(): Map<number, number> {
-    const { references, specialBit } = this.#half;
-    const leaves = new Map<number, number>();
-    for (const asid of asidsOf(this.#list)) {
-      const table = this.#list.tableAt(asid);
-      for (const { pfn, count, flags } of table.leaves(0n, this.#half.user.taskSize)) {
-        if ((flags & specialBit) !== 0n) continue;
-        for (let i = 0; i < count; i++)
-          if (references.covers(pfn + i)) leaves.set(pfn + i, (leaves.get(pfn + i) ?? 0) + 1);
-      }
-    }
-    leaves.delete(this.#half.zeroFrame);
-    return leaves;
   }
 
   /** Ends a process that nobody has. */
@@ -139,7 +124,7 @@ export class ProcessesPart implements SharedPart {
   /** Anonymous pages belong to processes alone, so the tables say how many users they have. */
   #recount(): string[] {
     const { references } = this.#half;
-    const leaves = this.leaves();
+    const leaves = mappingsIn(this.#half);
     let wrong = 0;
     const anonymous: number[] = [];
     references.eachAnonymous((pfn) => anonymous.push(pfn));

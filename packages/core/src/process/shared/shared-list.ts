@@ -139,6 +139,11 @@ export class SharedList implements ProcessList, ListThreads {
     });
   }
 
+  eachTable(visit: (table: PageTable) => void): void {
+    this.sweep();
+    this.each((asid) => visit(this.tableAt(asid)));
+  }
+
   name({ asid }: KernelUser, face: object): number {
     const number = this.sharing.numberOf(face);
     Atomics.store(this.words, entryAt(asid) + Entry.number, number);
