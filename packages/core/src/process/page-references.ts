@@ -131,6 +131,27 @@ export class PageReferences implements HeldFrames {
   }
 
   /**
+   * Notes one more user of a frame, who maps it in a call: a thread that dies in between leaves a count that is too large, never one that
+   * is too small.
+   *
+   * @throws VmError `ERANGE` for a frame of another allocator; what the call throws: the user is none then.
+   * @internal
+   */
+  takeFor(pfn: number, call: () => void): void {
+    const at = this.#at(pfn);
+    const wasOwned = this.#marks.has(at);
+    this.take(pfn);
+    try {
+      call();
+    } catch (error) {
+      // A caller may have a frame without a count: only what an area has freed meanwhile goes.
+      if (wasOwned && !this.#marks.has(at)) this.put(pfn);
+      else if (Atomics.sub(this.#counts, at, 1) - 1 === ORPHAN) this.#freeOrphan(pfn);
+      throw error;
+    }
+  }
+
+  /**
    * Notes that a user lets go of a frame (put_page). The last one frees it, unless an area owns it.
    *
    * @throws VmError `ERANGE` for a frame of another allocator; `EINVAL` when it has no user.
@@ -150,6 +171,29 @@ export class PageReferences implements HeldFrames {
       else if (!this.#marks.has(at) && this.#ram.isAllocated(pfn)) this.#freeBlock(pfn, 0);
       return;
     }
+  }
+
+  /**
+   * Sets the users of an anonymous page, for a recovery that has counted them. Without one, the frame is free.
+   *
+   * @returns false when the number was right.
+   * @internal
+   */
+  settle(pfn: number, users: number): boolean {
+    if (this.count(pfn) === users) return false;
+    Atomics.store(this.#counts, this.#at(pfn), users === 0 ? 0 : ANONYMOUS + users);
+    if (users === 0 && this.#ram.isAllocated(pfn)) this.#freeBlock(pfn, 0);
+    return true;
+  }
+
+  /**
+   * Calls with each anonymous page.
+   *
+   * @internal
+   */
+  eachAnonymous(visit: (pfn: number) => void): void {
+    const { first, frames } = this.#ram;
+    for (let pfn = first; pfn < first + frames; pfn++) if (this.isAnonymous(pfn)) visit(pfn);
   }
 
   /**

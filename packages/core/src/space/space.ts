@@ -40,6 +40,8 @@ export interface SpaceParts {
   readonly sink: FlushSink | undefined;
   /** Makes the tables in another way; `undefined` for tables of one thread. */
   readonly makeTable?: ((options: PageTableOptions) => PageTable) | undefined;
+  /** `undefined` for one of this thread alone. */
+  readonly lock?: ChangeLock | undefined;
 }
 
 /** The processes of a kernel, as its space knows them. */
@@ -72,7 +74,7 @@ export class Space {
   readonly table: PageTable;
   /** The same root, for everybody to read. */
   readonly view: PageTableReader;
-  readonly lock: ChangeLock = new ChangeLock();
+  readonly lock: ChangeLock;
   readonly machine: MachineMemory;
   readonly flushes: FlushLedger;
   readonly asid: number;
@@ -90,6 +92,7 @@ export class Space {
    */
   constructor(parts: SpaceParts) {
     const { format, memory, frames, ram, totalRamPages, root, tableEntry, asid, controls, sink } = parts;
+    this.lock = parts.lock ?? new ChangeLock();
     this.flushes = new FlushLedger(sink ?? null);
     const tableSink = this.flushes.tableSink();
     // First, since it checks format, memory and frames.
