@@ -3,14 +3,8 @@
  *
  * @packageDocumentation
  */
-export {
-  type AllocOptions,
-  Arena,
-  type ArenaMmapOptions,
-  type ArenaPort,
-  type FreeOptions,
-  type ViewOptions,
-} from './arena.js';
+export { Arena } from './arena.js';
+export type { AllocOptions, ArenaMmapOptions, ArenaPort, FreeOptions, ViewOptions } from './call-options.js';
 export { createArena } from './create.js';
 export type { AccessBytes } from './data/access.js';
 export type { ArenaReport } from './data/report.js';

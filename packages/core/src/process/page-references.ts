@@ -43,11 +43,13 @@ export class PageReferences implements HeldFrames {
   /** A word for each frame, and one that is 1 once any has had a user. */
   readonly #counts: Int32Array;
   readonly #marks: OwnerMarks;
+  readonly #isShared: boolean;
 
   private constructor(ram: FrameAllocator, buffer: ArrayBufferLike) {
     this.#ram = ram;
     this.#marks = ram.calls?.marks ?? LocalMarks.of(ram);
     this.#counts = new Int32Array(buffer);
+    this.#isShared = isShared(buffer);
   }
 
   /**
@@ -131,6 +133,60 @@ export class PageReferences implements HeldFrames {
   }
 
   /**
+   * Notes one more user of each frame of a list, as `take` does.
+   *
+   * @throws VmError `ERANGE` for a frame of another allocator: those before it are noted.
+   */
+  takeMany(pfns: ArrayLike<number>): void {
+    this.#use();
+    const counts = this.#counts;
+    for (let i = 0; i < pfns.length; i++) {
+      const at = this.#at(pfns[i] as number);
+      if (this.#isShared) Atomics.add(counts, at, 1);
+      else (counts[at] as number)++;
+    }
+  }
+
+  /**
+   * Lets go of each frame of a list, as `put` does.
+   *
+   * @param retire - where several threads use the allocator: keeps frames that are free now until no thread can use an old translation
+   *   (`ThreadCalls.retire`). Default: they can be allocated at once.
+   * @throws VmError as `put`: the user has let go of the frames before it.
+   */
+  putMany(pfns: ArrayLike<number>, retire?: (give: () => void) => void): void {
+    const { calls } = this.#ram;
+    if (calls === null || retire === undefined) {
+      for (let i = 0; i < pfns.length; i++) this.#putOne(pfns[i] as number);
+      return;
+    }
+    const last: number[] = [];
+    try {
+      for (let i = 0; i < pfns.length; i++) {
+        const pfn = pfns[i] as number;
+        const at = this.#at(pfn);
+        const isLast = this.#load(pfn) === 1 && !this.#marks.has(at) && this.#ram.isAllocated(pfn);
+        if (isLast && Atomics.compareExchange(this.#counts, at, 1, 0) === 1) last.push(pfn);
+        else this.put(pfn);
+      }
+    } finally {
+      if (last.length > 0) retire(calls.retire(last, last.length, 0));
+    }
+  }
+
+  /**
+   * Ends what a dead thread began: it was allocating a frame, or letting go of one. Lets go of the frame, unless the thread had, and frees
+   * it when nobody uses it.
+   *
+   * @param retire - as for `putMany`.
+   */
+  settle(pfn: number, retire: (give: () => void) => void): void {
+    const { calls } = this.#ram;
+    if (this.count(pfn) > 0) this.putMany([pfn], retire);
+    else if (calls?.isAllocated(pfn, 0) === true && !calls.isBeingFreed(pfn)) retire(calls.retire([pfn], 1, 0));
+  }
+
+  /**
    * Notes that a user lets go of a frame (put_page). The last one frees it, unless an area owns it.
    *
    * @throws VmError `ERANGE` for a frame of another allocator; `EINVAL` when it has no user.
@@ -208,6 +264,17 @@ export class PageReferences implements HeldFrames {
     for (let order = 0; order <= MAX_ORDER; order++)
       if (this.#ram.isAllocated(pfn - (pfn % 2 ** order), order)) return true;
     return false;
+  }
+
+  /** `put` of a frame with one user, by plain words where one thread uses the counts. */
+  #putOne(pfn: number): void {
+    const at = pfn - this.#ram.first;
+    if (this.#isShared || this.#counts[at] !== 1 || this.#marks.has(at) || !this.#ram.isAllocated(pfn)) {
+      this.put(pfn);
+      return;
+    }
+    this.#counts[at] = 0;
+    this.#ram.free(pfn);
   }
 
   #use(): void {

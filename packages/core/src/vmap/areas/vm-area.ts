@@ -300,6 +300,15 @@ export class VmArea {
   }
 
   /**
+   * Requires that a call may change pages of the area now.
+   *
+   * @throws VmError `EINVAL` when the area was freed; `EBUSY` from within a flush sink or callback.
+   */
+  requireIdle(): void {
+    this.#enter(0, 1);
+  }
+
+  /**
    * Makes the tables of pages now. To map them later then takes no memory and cannot run out of it.
    *
    * @param page - offset of the first, in pages. Default: 0.

@@ -1,0 +1,1 @@
+import { AddressSpace, isArray, optionsOf, shown, VmError } from '@vmarea/core';
