@@ -84,6 +84,8 @@ export type {
   ProcessKernel,
   ProcessOptions,
 } from './process/options.js';
+export { registerRegionKind } from './process/region-kinds.js';
+export { UserPages, userPagesOf } from './process/user-pages.js';
 export { PageReferences } from './process/page-references.js';
 export { Process } from './process/process.js';
 export type { RegionFlags, RegionRights } from './process/region-flags.js';

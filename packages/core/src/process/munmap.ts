@@ -80,6 +80,7 @@ export function takeOut(
   first: number,
   end: number,
 ): readonly RegionRecord[] {
+  space.requireKnown(space.list.within(first, end));
   const low = space.list.at(first);
   // Only a hole inside of a region makes one more.
   if (low !== null && low.first < first && low.end > end) requireRoom(space);

@@ -164,13 +164,32 @@ export class PageReferences implements HeldFrames {
     try {
       for (let i = 0; i < pfns.length; i++) {
         const pfn = pfns[i] as number;
-        const at = this.#at(pfn);
-        const isLast = this.#load(pfn) === 1 && !this.#marks.has(at) && this.#ram.isAllocated(pfn);
-        if (isLast && Atomics.compareExchange(this.#counts, at, 1, 0) === 1) last.push(pfn);
+        if (this.#isLast(pfn)) last.push(pfn);
         else this.put(pfn);
       }
     } finally {
       if (last.length > 0) retire(calls.retire(last, last.length, 0));
+    }
+  }
+
+  /**
+   * Notes one more user of a frame, who maps it in a call: a thread that dies in between leaves a count that is too large, never one that
+   * is too small.
+   *
+   * @throws VmError `ERANGE` for a frame of another allocator; what the call throws: the user is none then.
+   * @internal
+   */
+  takeFor(pfn: number, call: () => void): void {
+    const at = this.#at(pfn);
+    const wasOwned = this.#marks.has(at);
+    this.take(pfn);
+    try {
+      call();
+    } catch (error) {
+      // A caller may have a frame without a count: only what an area has freed meanwhile goes.
+      if (wasOwned && !this.#marks.has(at)) this.put(pfn);
+      else if ((Atomics.sub(this.#counts, at, 1) - 1) === ORPHAN) this.#freeOrphan(pfn);
+      throw error;
     }
   }
 
@@ -264,6 +283,16 @@ export class PageReferences implements HeldFrames {
     for (let order = 0; order <= MAX_ORDER; order++)
       if (this.#ram.isAllocated(pfn - (pfn % 2 ** order), order)) return true;
     return false;
+  }
+
+  /** Takes the only reference of a frame that goes back to its allocator by itself; false when there are others. */
+  #isLast(pfn: number): boolean {
+    const at = this.#at(pfn);
+    return (
+      !this.#marks.has(at) &&
+      this.#ram.isAllocated(pfn) &&
+      Atomics.compareExchange(this.#counts, at, 1, 0) === 1
+    );
   }
 
   /** `put` of a frame with one user, by plain words where one thread uses the counts. */

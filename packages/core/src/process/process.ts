@@ -6,6 +6,7 @@ import { counted, printsItself } from '../prints.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
 import { handleFault } from './fault.js';
+import { destroy } from './destroy.js';
 import { fork } from './fork.js';
 import { insertAll, insertPage } from './insert.js';
 import { mapsText } from './maps-text.js';
@@ -20,7 +21,7 @@ import {
   PROCESS_OPTIONS,
   type ProcessOptions,
 } from './options.js';
-import { countedIn, letGo, unmapPages, zapPages } from './pages.js';
+import { unmapPages, zapPages } from './pages.js';
 import { ProcessSpace } from './process-space.js';
 import { type RegionRights, VM_PFNMAP } from './region-flags.js';
 import type { AccessKind, FaultResult, Region, RegionProcess } from './region-operations.js';
@@ -56,6 +57,8 @@ const handedOver: WeakMap<ProcessOptions, ProcessSpace> = new WeakMap();
  * ```
  */
 export class Process implements RegionProcess {
+  /** Names it among all processes that its kernel has ever had; in all threads that share it. */
+  readonly number: number;
   readonly #space: ProcessSpace;
   readonly #options: ProcessOptions;
 
@@ -71,13 +74,32 @@ export class Process implements RegionProcess {
     const given = (
       forked === undefined ? optionsOf(options, PROCESS_OPTIONS, 'Process') : options
     ) as ProcessOptions;
-    const space = forked ?? new ProcessSpace(given);
+    const space = forked ?? ProcessSpace.make(given);
     this.#space = space;
     this.#options = given;
     space.face = this;
+    this.number = space.threads?.number || space.half.list.name(space, this);
+    space.threads?.name(this.number);
     space.insertAll = (record, at, frames) => insertAll(space, record, at, frames);
     space.zap = (record, first, end, pfn) => zapPages(space, record, first, end, pfn);
+    // A fork opens the child when it is whole.
+    if (forked === undefined) space.threads?.open();
     printsItself(new.target.prototype);
+  }
+
+  /** What is behind it. @internal */
+  static spaceOf(process: Process): ProcessSpace {
+    return process.#space;
+  }
+
+  /** The kernel that it was made with. @internal */
+  static kernelOf(process: Process): ProcessOptions['kernel'] {
+    return process.#options.kernel;
+  }
+
+  /** A face for a space. @internal */
+  static over(space: ProcessSpace, options: ProcessOptions): Process {
+    return faceOf(space, options);
   }
 
   /** The tables of its root, for reading. On x86-64 and riscv64 the kernel's half is part of it. */
@@ -112,6 +134,7 @@ export class Process implements RegionProcess {
   /** Its format, its asid, and how many regions it has. */
   toString(): string {
     const { list, lock, format, asid } = this.#space;
+    if (!lock.isDestroyed && !lock.isBusy) this.#space.threads?.look();
     const what = `Process ${format.name}, asid ${asid}`;
     return lock.isDestroyed ? `${what}, destroyed` : `${what}, ${counted(list.all.length, 'region')}`;
   }
@@ -192,6 +215,7 @@ export class Process implements RegionProcess {
       if (range === null) return;
       const { first, end } = range;
       const regions = space.list.within(first, end);
+      space.requireKnown(regions);
       const special = regions.find(({ bits }) => (bits & VM_PFNMAP) !== 0);
       if (special !== undefined)
         throw new VmError('EINVAL', 'the frames of the region belong to somebody else', {
@@ -280,29 +304,17 @@ export class Process implements RegionProcess {
    *   when all is done.
    */
   destroy(): void {
-    const space = this.#space;
-    const regions = space.list.all;
-    space.lock.change(() => {
-      const counted = regions.flatMap((region) => countedIn(space, [region], region.first, region.end));
-      space.destroyTables();
-      for (const region of regions) {
-        region.isLive = false;
-        region.object?.unlink(region);
-      }
-      space.list.all = [];
-      letGo(counted);
-      space.half.remove(space);
-    });
-    space.close(regions);
+    destroy(this.#space);
   }
 
   get #live(): ProcessSpace {
-    this.#space.lock.requireLive();
+    this.#space.look();
     return this.#space;
   }
 
   /** The record of a region of this process. */
   #recordOf(region: Region): RegionRecord {
+    this.#space.look();
     const record = this.#space.list.all.find(({ handle }) => handle === region);
     if (record !== undefined) return record;
     throw new VmError('EINVAL', 'the region is gone, or none of this process', {

@@ -41,6 +41,8 @@ export interface SpaceParts {
   readonly sink: FlushSink | undefined;
   /** Makes the tables in another way; `undefined` for tables of one thread. */
   readonly makeTable?: ((options: PageTableOptions) => PageTable) | undefined;
+  /** `undefined` for one of this thread alone. */
+  readonly lock?: ChangeLock | undefined;
 }
 
 /** The processes of a kernel, as its space knows them. */
@@ -73,7 +75,7 @@ export class Space {
   readonly table: PageTable;
   /** The same root, for everybody to read. */
   readonly view: PageTableReader;
-  readonly lock: ChangeLock = new ChangeLock();
+  readonly lock: ChangeLock;
   readonly machine: MachineMemory;
   readonly flushes: FlushLedger;
   readonly asid: number;
@@ -91,6 +93,7 @@ export class Space {
    */
   constructor(parts: SpaceParts) {
     const { format, memory, frames, ram, totalRamPages, root, tableEntry, asid, controls, sink } = parts;
+    this.lock = parts.lock ?? new ChangeLock();
     this.flushes = new FlushLedger(sink ?? null);
     const tableSink = this.flushes.tableSink();
     // First, since it checks format, memory and frames.

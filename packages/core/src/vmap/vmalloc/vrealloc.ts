@@ -9,7 +9,8 @@ import { nameOf, type VmStruct } from '../areas/vm-struct.js';
 import { VM_ALLOC, VM_FLUSH_RESET_PERMS, VM_USERMAP } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
 import type { CallerOptions } from '../options.js';
-import { bytesOf, copyBytes } from '../pages/bytes.js';
+import { bytesOf } from '../../space/frame-bytes.js';
+import { copyBytes } from '../pages/bytes.js';
 import { checkOwned, releaseArea, vmallocNodeRange } from './vmalloc.js';
 
 /** Options of `vrealloc`. */
