@@ -19,7 +19,7 @@ export abstract class ArenaFacts extends ArenaAccesses {
   }
 
   /** Where it is, and how much of it is used. */
-  toString(): string {
+  override toString(): string {
     const core = this.#core;
     const user = core.userPages === 0 ? 'no user address yet' : `users see it at ${hex(core.userStart)}`;
     return [

@@ -14,6 +14,7 @@ import type { AllocOptions, ArenaMmapOptions, ArenaPort, FreeOptions, ViewOption
 import type { ArenaReport } from './data/report.js';
 import { serveKernelFault } from './data/scratch-fault.js';
 import { ArenaView } from './data/view.js';
+import { type ArenaDescription, describeArena } from './description.js';
 import { BPF_F_NO_USER_CONV, NUMA_NO_NODE } from './flags.js';
 import { allocate } from './kernel/allocate.js';
 import type { ArenaCore } from './kernel/core.js';
@@ -59,7 +60,11 @@ export class Arena extends ArenaFacts {
   readonly #processors: WeakMap<Process, Mmu> = new WeakMap();
 
   /** @internal */
-  constructor(core: ArenaCore, regions: ArenaRegions, { release, report }: CheckedOptions) {
+  constructor(
+    core: ArenaCore,
+    regions: ArenaRegions,
+    { release, report }: Pick<CheckedOptions, 'release' | 'report'>,
+  ) {
     super(core, release);
     this.#core = core;
     this.#regions = regions;
@@ -86,7 +91,9 @@ export class Arena extends ArenaFacts {
     options?: AllocOptions,
   ): bigint | null {
     const given =
-      options === undefined ? NO_OPTIONS : optionsOf<AllocOptions>(options, ['align', 'sleepable'], 'allocPages()');
+      options === undefined
+        ? NO_OPTIONS
+        : optionsOf<AllocOptions>(options, ['align', 'sleepable'], 'allocPages()');
     if (hint !== null) checkAddress(hint, 'the hint');
     requireWhole(count, 'count', 0, 2 ** 32 - 1);
     requireWhole(node, 'node', -(2 ** 31), 2 ** 31 - 1);
@@ -266,6 +273,20 @@ export class Arena extends ArenaFacts {
    */
   kfuncs(sleepable: boolean = true): ArenaKfuncs {
     return kfuncsOf(this.#core, flagOption({ sleepable }, 'sleepable'));
+  }
+
+  /**
+   * Describes the arena for other threads, each of which makes the same one by `attachArena`. Its kernel was made with `threads`, and is
+   * shared by `share` of `@vmarea/core`.
+   *
+   * @throws VmError `EINVAL` for an arena of one thread, and for a destroyed one.
+   * @example
+   * ```ts
+   * new Worker(url, { workerData: { parts: share({ kernel }), arena: arena.share() } });
+   * ```
+   */
+  share(): ArenaDescription {
+    return describeArena(this, this.#core);
   }
 
   /**

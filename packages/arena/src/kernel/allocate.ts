@@ -72,15 +72,11 @@ function allocateLate(core: ArenaCore, request: Request, hinted: number): number
 /** Gives back slots whose pages could not all be mapped, and those pages. */
 function undo(core: ArenaCore, slot: number, mapped: number, { count, isSleepable }: Request): null {
   const failure = core.lastFailure;
-  core.relock();
-  try {
+  core.locked(() => {
     core.begin(Step.alloc, slot, count);
     core.release(slot, count);
     core.slots.setAvailable(slot + mapped, count - mapped);
-  } finally {
-    core.end();
-    core.unlock();
-  }
+  });
   // What is mapped goes the way of every free, which may set another failure.
   if (mapped > 0) free(core, core.lowOf(slot), mapped, isSleepable);
   core.lastFailure = failure;
@@ -98,7 +94,8 @@ function allocateLocked(core: ArenaCore, request: Request, hinted: number): numb
     if (slot < 0) return null;
     if (populate(core, slot, count) === count) return core.lowOf(slot);
   } finally {
-    if (slot >= 0 && core.populated < count) core.slots.setAvailable(slot + core.populated, count - core.populated);
+    if (slot >= 0 && core.populated < count)
+      core.slots.setAvailable(slot + core.populated, count - core.populated);
     core.end();
     core.unlock();
   }

@@ -84,6 +84,7 @@ export class ArenaCore {
   /** The frame of the last page that was mapped by itself. */
   newFrame = -1;
   readonly #header: Int32Array;
+  readonly #owed: (() => void)[] = [];
   readonly #allocFailure: ((kind: AllocationKind) => boolean) | undefined;
   readonly #interleave: ((point: ArenaPoint) => void) | undefined;
   /** The upper half of the last user address, and what it adds: each bigint less is time. */
@@ -202,7 +203,13 @@ export class ArenaCore {
     this.#header[Word.userHi] = Number((start >> 32n) & 0xffffffffn);
     this.#header[Word.userLo] = Number(start & 0xffffffffn);
     const { first, pages } = this.nullPages();
-    if (pages > 0) this.slots.clear(first, pages);
+    if (pages > 0) {
+      this.relock();
+      this.begin(Step.populate, first, pages);
+      this.slots.clear(first, pages);
+      this.end();
+      this.unlock();
+    }
     // Last: who reads it finds the rest.
     Atomics.store(this.#header, Word.userPages, this.maxEntries);
   }
@@ -232,6 +239,7 @@ export class ArenaCore {
     this.requireLive();
     this.lastFailure = null;
     this.window.area.requireIdle();
+    if (this.#owed.length > 0) this.#settle();
   }
 
   /** Notes why a call comes to nothing. */
@@ -288,22 +296,58 @@ export class ArenaCore {
 
   /** The same, with the lock. */
   letGo(step: StepValue, slot: number, pages: number): void {
-    const { sharing } = this;
-    if (sharing === null || !this.isLate) return;
-    sharing.lock.acquire();
-    sharing.begin(step, slot, pages, this.spans.length);
-    this.release(slot, pages);
-    sharing.end();
-    sharing.lock.release();
+    if (this.sharing !== null && this.isLate) this.locked(() => this.#letGo(step, slot, pages));
   }
 
-  /** Does the steps of a free in which a sink may throw. What is not done then waits for the worker. */
-  tearDown(teardown: Teardown): void {
+  #letGo(step: StepValue, slot: number, pages: number): void {
+    this.begin(step, slot, pages);
+    this.release(slot, pages);
+  }
+
+  /**
+   * Runs something short under the lock that ends a call. When a thread has died with the lock, it runs at the beginning of this thread's
+   * next call, after the recovery.
+   */
+  locked(call: () => void): void {
+    try {
+      this.relock();
+    } catch (error) {
+      if (!(error instanceof VmError) || error.code !== 'EOWNERDEAD') throw error;
+      this.#owed.push(call);
+      return;
+    }
+    try {
+      call();
+    } finally {
+      this.end();
+      this.unlock();
+    }
+  }
+
+  /** Does what earlier calls could not do because a thread had died with the lock. */
+  #settle(): void {
+    this.relock();
+    try {
+      for (const call of this.#owed.splice(0)) call();
+    } finally {
+      this.end();
+      this.unlock();
+    }
+  }
+
+  /**
+   * Does the steps of a free in which a sink may throw. What is not done then waits for the worker.
+   *
+   * @returns false when a thread has died, so that the worker of this thread must go on after the recovery.
+   */
+  tearDown(teardown: Teardown): boolean {
     this.calls++;
     try {
       teardown.run();
+      return true;
     } catch (error) {
       this.unfinished.push(() => teardown.run());
+      if (error instanceof VmError && error.code === 'EOWNERDEAD') return false;
       throw error;
     } finally {
       this.calls--;
@@ -334,8 +378,12 @@ export class ArenaCore {
   requireNoneDead(): void {
     const dead = this.sharing?.threads.dead ?? [];
     if (dead.length > 0)
-      throw new VmError('EOWNERDEAD', 'a thread died, and may have been in the middle of a call on an arena', {
-        advice: 'call recover()',
-      });
+      throw new VmError(
+        'EOWNERDEAD',
+        'a thread died, and may have been in the middle of a call on an arena',
+        {
+          advice: 'call recover()',
+        },
+      );
   }
 }

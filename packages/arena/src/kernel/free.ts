@@ -45,8 +45,7 @@ export function free(core: ArenaCore, low: number, count: number, isSleepable: b
       core.fail(Failure.unavailable);
       return 'dropped';
     }
-    core.tearDown(teardown);
-    return teardown.outcome;
+    return core.tearDown(teardown) ? teardown.outcome : 'deferred';
   } finally {
     core.calls--;
   }

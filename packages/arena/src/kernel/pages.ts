@@ -1,4 +1,10 @@
-import { type Bank, type FrameAllocator, PageReferences, type PhysicalMemory, type ThreadCalls } from '@vmarea/core';
+import {
+  type Bank,
+  type FrameAllocator,
+  PageReferences,
+  type PhysicalMemory,
+  type ThreadCalls,
+} from '@vmarea/core';
 
 /**
  * The pages of an arena: zeroed frames of the kernel's memory. The arena is one user of each; every process that maps one

@@ -83,7 +83,11 @@ export class ArenaPart implements SharedPart {
    */
   #isOthers({ slot, pages }: Left, dead: readonly number[]): boolean {
     const { slots } = this.#core;
-    for (let at = slots.firstRange(slot, slot + pages); at >= 0 && at < slot + pages; at = slots.nextRange(at + 1)) {
+    for (
+      let at = slots.firstRange(slot, slot + pages);
+      at >= 0 && at < slot + pages;
+      at = slots.nextRange(at + 1)
+    ) {
       if (slots.lengthAt(at) >= 0 || !this.#sharing.isHeld(at)) continue;
       const isOwn = at === slot && slots.lengthAt(at) === -pages && dead.includes(this.#sharing.holderOf(at));
       if (!isOwn) return true;

@@ -20,7 +20,9 @@ export function reserve(core: ArenaCore, low: number, count: number): void {
   if (!core.lock()) throw new VmError('EBUSY', 'the lock of the arena was not obtained');
   try {
     if (!core.slots.isSet(slot, count))
-      throw new VmError('EBUSY', 'a page of the span is allocated or reserved', { address: core.userAt(low) });
+      throw new VmError('EBUSY', 'a page of the span is allocated or reserved', {
+        address: core.userAt(low),
+      });
     core.begin(Step.alloc, slot, count);
     const code = core.slots.clear(slot, count);
     if (code === BUSY_SPAN) {

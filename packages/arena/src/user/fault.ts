@@ -101,14 +101,12 @@ function makePage(core: ArenaCore, slot: number, low: number): FaultResult | nul
     failure = mapNew(core, low, 1);
     isMade = failure === null;
   } finally {
-    if (!isMade) {
-      core.relock();
-      core.begin(Step.alloc, slot, 1);
-      core.release(slot, 1);
-      slots.setAvailable(slot, 1);
-      core.end();
-      core.unlock();
-    }
+    if (!isMade)
+      core.locked(() => {
+        core.begin(Step.alloc, slot, 1);
+        core.release(slot, 1);
+        slots.setAvailable(slot, 1);
+      });
   }
   if (failure !== null) return refusal(core, failure);
   if (sharing === null) {

@@ -10,6 +10,7 @@ import type { ArenaCore } from '../kernel/core.js';
 import { SPAN_BYTES } from '../kernel/geometry.js';
 import { serveFault } from './fault.js';
 import { LocalUsers } from './local-users.js';
+import { SharedUsers } from './shared-users.js';
 
 const SPAN = BigInt(SPAN_BYTES);
 
@@ -18,18 +19,29 @@ export class ArenaRegions {
   readonly object: RegionObject = new RegionObject({ name: 'anon_inode:bpf-map', device: [0, 16], inode: 1 });
   readonly operations: RegionOperations;
   readonly #core: ArenaCore;
+  /** The regions of all threads' processes; `null` in an arena of one thread, whose object knows them. */
+  readonly #shared: SharedUsers | null;
 
   constructor(core: ArenaCore) {
     this.#core = core;
-    core.users = new LocalUsers(core, this.object);
+    this.#shared = core.sharing === null ? null : new SharedUsers(core, core.sharing);
+    core.users = this.#shared ?? new LocalUsers(core, this.object);
+    const shared = this.#shared;
     const whole = (): never => {
       throw new VmError('EINVAL', 'a region of an arena is never split or moved');
     };
     this.operations = Object.freeze({
       getUnmappedArea: (request: UnmappedAreaRequest) => this.#place(request),
-      mmap: (region: Region) => this.#mapped(region),
+      mmap: (region: Region) => this.#mmap(region),
       fault: (fault: RegionFault) => serveFault(core, fault),
-      ...(core.rules.isWhole ? { maySplit: whole, mremap: whole } : {}),
+      // Threads find the pages of all processes by one address.
+      ...(core.rules.isWhole || shared !== null ? { maySplit: whole, mremap: whole } : {}),
+      ...(shared === null
+        ? {}
+        : {
+            open: ({ process }: Region) => locked(shared, () => shared.add(process.number)),
+            close: ({ process }: Region) => locked(shared, () => shared.remove(process.number)),
+          }),
     });
   }
 
@@ -66,6 +78,16 @@ export class ArenaRegions {
       });
   }
 
+  #mmap(region: Region): void {
+    const shared = this.#shared;
+    if (shared === null) this.#mapped(region);
+    else
+      locked(shared, () => {
+        this.#mapped(region);
+        shared.add(region.process.number);
+      });
+  }
+
   /** A region was made: the first one fixes the user range (bpf_map_mmap, arena_map_mmap). */
   #mapped(region: Region): void {
     const core = this.#core;
@@ -95,5 +117,15 @@ export class ArenaRegions {
       ...(rules.free === 'late' ? { mixedMap: true } : {}),
     });
     if (!isPinned) core.pin(start);
+  }
+}
+
+/** Runs a call with the lock of the regions. */
+function locked(users: SharedUsers, call: () => void): void {
+  users.lock();
+  try {
+    call();
+  } finally {
+    users.unlock();
   }
 }

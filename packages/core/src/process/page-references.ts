@@ -188,7 +188,7 @@ export class PageReferences implements HeldFrames {
     } catch (error) {
       // A caller may have a frame without a count: only what an area has freed meanwhile goes.
       if (wasOwned && !this.#marks.has(at)) this.put(pfn);
-      else if ((Atomics.sub(this.#counts, at, 1) - 1) === ORPHAN) this.#freeOrphan(pfn);
+      else if (Atomics.sub(this.#counts, at, 1) - 1 === ORPHAN) this.#freeOrphan(pfn);
       throw error;
     }
   }
@@ -202,7 +202,8 @@ export class PageReferences implements HeldFrames {
   settle(pfn: number, retire: (give: () => void) => void): void {
     const { calls } = this.#ram;
     if (this.count(pfn) > 0) this.putMany([pfn], retire);
-    else if (calls?.isAllocated(pfn, 0) === true && !calls.isBeingFreed(pfn)) retire(calls.retire([pfn], 1, 0));
+    else if (calls?.isAllocated(pfn, 0) === true && !calls.isBeingFreed(pfn))
+      retire(calls.retire([pfn], 1, 0));
   }
 
   /**
