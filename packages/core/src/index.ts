@@ -84,11 +84,10 @@ export type {
   ProcessKernel,
   ProcessOptions,
 } from './process/options.js';
-export { registerRegionKind } from './process/region-kinds.js';
-export { UserPages, userPagesOf } from './process/user-pages.js';
 export { PageReferences } from './process/page-references.js';
 export { Process } from './process/process.js';
 export type { RegionFlags, RegionRights } from './process/region-flags.js';
+export { registerRegionKind } from './process/region-kinds.js';
 export { RegionObject, type RegionObjectOptions } from './process/region-object.js';
 export type {
   AccessKind,
@@ -100,6 +99,7 @@ export type {
   RegionProcess,
   UnmappedAreaRequest,
 } from './process/region-operations.js';
+export { UserPages, userPagesOf } from './process/user-pages.js';
 export { type AnyFormat, type AttachOptions, attach } from './sharing/attach.js';
 export { type Check, type CheckFinding, check } from './sharing/check.js';
 export { type Recovery, recover } from './sharing/recover.js';

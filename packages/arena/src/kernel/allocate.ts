@@ -72,13 +72,15 @@ function allocateLate(core: ArenaCore, request: Request, hinted: number): number
 /** Gives back slots whose pages could not all be mapped, and those pages. */
 function undo(core: ArenaCore, slot: number, mapped: number, { count, isSleepable }: Request): null {
   const failure = core.lastFailure;
-  core.locked(() => {
+  const isDone = core.locked(() => {
     core.begin(Step.alloc, slot, count);
     core.release(slot, count);
     core.slots.setAvailable(slot + mapped, count - mapped);
   });
   // What is mapped goes the way of every free, which may set another failure.
-  if (mapped > 0) free(core, core.lowOf(slot), mapped, isSleepable);
+  const give = (): unknown => free(core, core.lowOf(slot), mapped, isSleepable);
+  if (mapped > 0 && isDone) give();
+  else if (mapped > 0) core.unfinished.push(give);
   core.lastFailure = failure;
   return null;
 }

@@ -307,17 +307,20 @@ export class ArenaCore {
   /**
    * Runs something short under the lock that ends a call. When a thread has died with the lock, it runs at the beginning of this thread's
    * next call, after the recovery.
+   *
+   * @returns false when it is left.
    */
-  locked(call: () => void): void {
+  locked(call: () => void): boolean {
     try {
       this.relock();
     } catch (error) {
       if (!(error instanceof VmError) || error.code !== 'EOWNERDEAD') throw error;
       this.#owed.push(call);
-      return;
+      return false;
     }
     try {
       call();
+      return true;
     } finally {
       this.end();
       this.unlock();

@@ -1,5 +1,6 @@
+import { takePages } from '../table/change/remove/take.js';
 import { contextBehind } from '../table/state/registry.js';
-import { countedIn, letGo, unmapRegions } from './pages.js';
+import { countedIn, letGo, letGoOf } from './pages.js';
 import type { ProcessSpace } from './process-space.js';
 
 /**
@@ -31,7 +32,8 @@ function destroyShared(space: ProcessSpace): void {
     const regions = list.all;
     space.requireKnown(regions);
     if (regions.length > 0) {
-      unmapRegions(space, regions, false);
+      // All of them: a call that died may have left some that are in no region.
+      letGoOf(space, regions, takePages(space.table, [{ first: 0, pages: space.taskPages }], false));
       forget(space);
       list.isChanged = true;
       try {

@@ -34,7 +34,7 @@ export class KernelHalf implements KernelUsers {
   /** The processes. */
   readonly list: ProcessList;
 
-  private constructor(space: Space, linux: LinuxPolicy, user: LinuxUser) {
+  constructor(space: Space, linux: LinuxPolicy, user: LinuxUser) {
     this.space = space;
     this.user = user;
     this.specialBit = linux.specialBit ?? 0n;
@@ -59,17 +59,7 @@ export class KernelHalf implements KernelUsers {
       throw new VmError('EINVAL', `the policy \`${linux.name}\` says nothing of processes`, {
         advice: 'give it a member `user`, a LinuxUser',
       });
-    return this.over(space, linux, linux.user);
-  }
-
-  /** That of a space. */
-  static over(space: Space, linux: LinuxPolicy, user: LinuxUser): KernelHalf {
-    let half = halves.get(space);
-    if (half === undefined) {
-      half = new this(space, linux, user);
-      halves.set(space, half);
-    }
-    return half;
+    return halfOver(space, linux, linux.user);
   }
 
   /** The frame that all anonymous pages map until they are written; -1 for none. */
@@ -223,6 +213,16 @@ export class KernelHalf implements KernelUsers {
 const NO_LIMIT = 64;
 
 const halves: WeakMap<Space, KernelHalf> = new WeakMap();
+
+/** That of a space. Outside of the class: bundlers rename one that names itself. */
+export function halfOver(space: Space, linux: LinuxPolicy, user: LinuxUser): KernelHalf {
+  let half = halves.get(space);
+  if (half === undefined) {
+    half = new KernelHalf(space, linux, user);
+    halves.set(space, half);
+  }
+  return half;
+}
 
 /** Copies an entry of the kernel's root into another one. @returns 1 when it is new there, -1 when it went. */
 function copyEntry({ root }: TableContext, bank: Bank, word: number, slot: number): number {

@@ -43,7 +43,8 @@ export function mmap(space: ProcessSpace, request: MmapRequest): bigint {
   const object = objectOf(given);
   const rights = rightsOf(given) | (shared ? VM_SHARED : 0);
   const bits = withFlags(ALL_MAY | rights, given.flags as MmapRequest['flags'], 'flags of mmap()');
-  const kind = space.threads === null ? 0 : kindIn(space.threads, { object, operations, shared, data: given.data });
+  const kind =
+    space.threads === null ? 0 : kindIn(space.threads, { object, operations, shared, data: given.data });
   if (pages === null) throw new VmError('ENOMEM', `${bytes} bytes are more than all user addresses`);
   if (pgoff + pages > MOST_PGOFF)
     throw new VmError('EOVERFLOW', `${pages} pages from page ${pgoff} on are beyond the largest offset`);
@@ -143,7 +144,11 @@ function roundHint({ user, pages }: ProcessSpace, hint: bigint): bigint {
 
 /** Anonymous shared memory (shmem_zero_setup). */
 function sharedMemory({ half }: ProcessSpace): ObjectState {
-  const object = new RegionObject({ name: '/dev/zero (deleted)', device: [0, 1], inode: half.list.newInode() });
+  const object = new RegionObject({
+    name: '/dev/zero (deleted)',
+    device: [0, 1],
+    inode: half.list.newInode(),
+  });
   return RegionObject.stateOf(object) as ObjectState;
 }
 

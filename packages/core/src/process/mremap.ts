@@ -231,9 +231,10 @@ function movePages({ space, source, first, kept, to, pages, replaced, tail, tail
   const distance = space.addressOf(to) - space.addressOf(first);
   let made = 0;
   try {
-    const moved = isMoved && kept > 0
-      ? piecesOf(space, first, first + kept).map((piece) => ({ ...piece, va: piece.va + distance }))
-      : [];
+    const moved =
+      isMoved && kept > 0
+        ? piecesOf(space, first, first + kept).map((piece) => ({ ...piece, va: piece.va + distance }))
+        : [];
     for (const { va, frames } of moved) made += prepareTables(table, va, frames.length * space.pageBytes);
     const ranges = [
       ...(kept === 0 ? [] : [{ first, pages: kept }]),

@@ -229,6 +229,29 @@ export class PageReferences implements HeldFrames {
   }
 
   /**
+   * Sets the users of an anonymous page, for a recovery that has counted them. Without one, the frame is free.
+   *
+   * @returns false when the number was right.
+   * @internal
+   */
+  settle(pfn: number, users: number): boolean {
+    if (this.count(pfn) === users) return false;
+    Atomics.store(this.#counts, this.#at(pfn), users === 0 ? 0 : ANONYMOUS + users);
+    if (users === 0 && this.#ram.isAllocated(pfn)) this.#freeBlock(pfn, 0);
+    return true;
+  }
+
+  /**
+   * Calls with each anonymous page.
+   *
+   * @internal
+   */
+  eachAnonymous(visit: (pfn: number) => void): void {
+    const { first, frames } = this.#ram;
+    for (let pfn = first; pfn < first + frames; pfn++) if (this.isAnonymous(pfn)) visit(pfn);
+  }
+
+  /**
    * True when somebody uses a frame of a block.
    *
    * @param head - first frame.

@@ -1,8 +1,8 @@
 import { VmError } from '../errors.js';
 import { protection } from '../format/protection.js';
-import type { MapPiece } from '../table/options.js';
 import { changePage } from '../table/change/protect/change-page.js';
 import { type TakenPages, takePages } from '../table/change/remove/take.js';
+import type { MapPiece } from '../table/options.js';
 import type { PageRange } from '../table/page-range.js';
 import type { LeafRun } from '../table/walk/leaves.js';
 import type { Walk } from '../table/walk/walk.js';
@@ -150,12 +150,6 @@ export function unmapPages(
     return;
   }
   letGoOf(space, regions, takePages(space.table, [{ first, pages: end - first }], reclaim));
-}
-
-/** Unmaps all pages of regions, with one flush, and lets go of the frames after it. Throws as `unmapPages`. */
-export function unmapRegions(space: ProcessSpace, regions: readonly RegionRecord[], reclaim: boolean): void {
-  const ranges = regions.map(({ first, end }) => ({ first, pages: end - first }));
-  letGoOf(space, regions, takePages(space.table, ranges, reclaim));
 }
 
 /**

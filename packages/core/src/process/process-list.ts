@@ -1,4 +1,5 @@
 import { VmError } from '../errors.js';
+import type { LinuxUser } from '../format/linux-policy.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import type { ChangeLock } from '../space/change-lock.js';
 import type { Space } from '../space/space.js';
@@ -17,10 +18,14 @@ export interface KernelUser {
 }
 
 /** A process whose regions several threads see, as one of them has it. */
-export interface SharedRegionSpace extends RegionSpace, KernelUser {
+export interface SharedRegionSpace extends Space, RegionSpace, KernelUser {
+  readonly asid: number;
+  readonly table: PageTable;
+  readonly user: LinuxUser;
   readonly list: RegionList;
-  readonly lock: ChangeLock;
   readonly mostRegions: number;
+  addressOf(page: number): bigint;
+  pageOf(address: bigint): number;
 }
 
 /** What a region of a process that threads share does, known by a number. */
@@ -32,6 +37,9 @@ export interface NumberedKind {
 
 /** How threads share one process. */
 export interface ProcessThreads {
+  readonly space: SharedRegionSpace;
+  /** True once some thread has destroyed the process. */
+  readonly isGone: boolean;
   /** Its number: the same in all threads; 0 before `name`. */
   readonly number: number;
   /** The process has a number. */
@@ -86,7 +94,7 @@ export interface ListThreads {
   /** Its lock. */
   makeLock(): ChangeLock;
   /** Begins to share a process. */
-  openProcess(space: Space & SharedRegionSpace): ProcessThreads;
+  openProcess(space: SharedRegionSpace): ProcessThreads;
   /** The formats of user addresses that this thread knows. */
   noteFormat(format: PageTableFormat): void;
 }

@@ -88,9 +88,13 @@ export class ProcessSpace extends Space implements RegionSpace {
     const threads = list.threads;
     const makeTable = adopt?.makeTable ?? threads?.makeTable.bind(threads);
     if (threads !== null && options.ram !== undefined && options.ram.state !== base.machine.ram.state)
-      throw new VmError('EINVAL', 'a process that threads share takes its pages from the allocator of the kernel', {
-        advice: 'leave out `ram`',
-      });
+      throw new VmError(
+        'EINVAL',
+        'a process that threads share takes its pages from the allocator of the kernel',
+        {
+          advice: 'leave out `ram`',
+        },
+      );
     super({
       format: userFormat,
       memory: base.memory,
@@ -150,8 +154,9 @@ export class ProcessSpace extends Space implements RegionSpace {
 
   /** Runs a call that changes regions or pages. When it throws, the regions are as they were. */
   call<R>(call: (call: RegionCall) => R): R {
-    const one: RegionCall = { changes: new RegionChanges(this.list), opened: [], closing: [] };
     return this.lock.change(() => {
+      // With the lock: before it, another thread may have changed the regions.
+      const one: RegionCall = { changes: new RegionChanges(this.list), opened: [], closing: [] };
       let result: R;
       try {
         result = call(one);

@@ -64,7 +64,10 @@ export function registerRegionKind(
     });
   const { object = null, operations } = kind;
   if ((object !== null && !(object instanceof RegionObject)) || typeof operations?.fault !== 'function')
-    throw new VmError('EINVAL', 'a kind of regions needs operations with `fault`, and a RegionObject or none');
+    throw new VmError(
+      'EINVAL',
+      'a kind of regions needs operations with `fault`, and a RegionObject or none',
+    );
   const kinds = RegionKinds.of(threads);
   const known = kinds.find(number);
   if (known?.object === object && known.operations === operations) return;

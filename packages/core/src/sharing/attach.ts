@@ -102,7 +102,11 @@ class DescriptionReader {
   /** Looks for what this thread has to bring. */
   check(): void {
     const { tables, spaces, processes, names } = this.#parts;
-    const parts = [...tables, ...spaces.map(({ space }) => space), ...processes.map(({ process }) => process)];
+    const parts = [
+      ...tables,
+      ...spaces.map(({ space }) => space),
+      ...processes.map(({ process }) => process),
+    ];
     for (const { format } of parts) this.#format(format);
     for (const { space } of spaces) this.#policy(space.linux);
     const known = names.filter(([, kind]) => HAS_SINK.includes(kind)).map(([name]) => name);

@@ -7,7 +7,7 @@ import { Process } from '../process.js';
 import { ProcessSpace } from '../process-space.js';
 import { RegionWords } from './region-words.js';
 import { SharedList } from './shared-list.js';
-import { type ProcessDescription, SharedProcess } from './shared-process.js';
+import { type ProcessDescription, SharedProcess, sharedProcessOf } from './shared-process.js';
 
 /** What a thread brings to a process that it shares. */
 export interface ProcessParts {
@@ -25,7 +25,7 @@ export interface ProcessParts {
 export function describeProcess(process: Process): ProcessDescription {
   const space = Process.spaceOf(process);
   space.lock.requireLive();
-  const shared = SharedProcess.of(space.threads);
+  const shared = sharedProcessOf(space.threads);
   if (shared !== null) return shared.describe();
   throw new VmError('EINVAL', 'the process is for one thread', {
     advice: 'make its kernel with `threads`',
@@ -57,6 +57,6 @@ export function adoptProcess(
     open: (made) => new SharedProcess(made, list, regions, number),
   });
   const process = Process.over(space, options);
-  SharedProcess.of(space.threads)?.join();
+  sharedProcessOf(space.threads)?.join();
   return process;
 }

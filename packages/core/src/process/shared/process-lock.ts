@@ -18,16 +18,23 @@ interface Holder {
 export class ProcessLock extends ChangeLock {
   /** Set when other threads can reach the process. Before, this thread is alone with it. */
   holder: Holder | null = null;
+  readonly #calls: { calls: number };
+
+  /** @param calls - counts the calls of this thread: what it takes meanwhile belongs to them. */
+  constructor(calls: { calls: number }) {
+    super();
+    this.#calls = calls;
+  }
 
   override change<R>(call: () => R): R {
     const { holder } = this;
     this.requireIdle();
-    if (holder === null) return super.change(call);
+    if (holder === null) return this.#counted(call);
     holder.lock.acquire();
     try {
       this.requireLive();
       holder.look();
-      return super.change(() => {
+      return this.#counted(() => {
         try {
           return call();
         } finally {
@@ -36,6 +43,15 @@ export class ProcessLock extends ChangeLock {
       });
     } finally {
       holder.lock.release();
+    }
+  }
+
+  #counted<R>(call: () => R): R {
+    this.#calls.calls++;
+    try {
+      return super.change(call);
+    } finally {
+      this.#calls.calls--;
     }
   }
 

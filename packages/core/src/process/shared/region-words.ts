@@ -1,12 +1,5 @@
 import { VmError } from '../../errors.js';
-import {
-  Field,
-  NAME_WORDS,
-  REGION_HEADER,
-  REGION_WORDS,
-  RegionWord,
-  SPARE_REGIONS,
-} from './layout.js';
+import { Field, NAME_WORDS, REGION_HEADER, REGION_WORDS, RegionWord, SPARE_REGIONS } from './layout.js';
 
 /** A region as the words say it. */
 export interface PlainRegion {

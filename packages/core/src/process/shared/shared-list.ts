@@ -4,8 +4,8 @@ import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Space } from '../../space/space.js';
 import type { PageTable } from '../../table/page-table.js';
 import { adoptTable } from '../../table/shared/share-table.js';
-import { contextBehind, contextOf } from '../../table/state/registry.js';
 import type { FlushSink } from '../../table/state/flush-sink.js';
+import { contextBehind, contextOf } from '../../table/state/registry.js';
 import type { RobustLock } from '../../threads/robust-lock.js';
 import { joinWords } from '../../words.js';
 import {
@@ -19,14 +19,13 @@ import {
 import { ENTRY_WORDS, Entry, EntryState, HAS_KERNEL_HALF, LIST_HEADER, ListWord } from './layout.js';
 import { ProcessLock } from './process-lock.js';
 import type { ProcessSharing } from './process-sharing.js';
-import { SharedProcess } from './shared-process.js';
 
 /** A table of a process, as this thread has it. */
 interface Known {
-  readonly at: number;
+  readonly asid: number;
   readonly table: PageTable;
-  /** It belongs to a `Process` of this thread. */
-  readonly isOwn: boolean;
+  /** Set where this thread has a `Process` over the table. */
+  readonly process: ProcessThreads | null;
 }
 
 /** Bytes of the list of processes of a kernel. The host gives memory for what is used. */
@@ -42,11 +41,23 @@ export class SharedList implements ProcessList, ListThreads {
   readonly sharing: ProcessSharing;
   readonly lock: RobustLock;
   readonly #space: Space;
+  readonly #open: (space: SharedRegionSpace, list: SharedList) => ProcessThreads;
   readonly #user: LinuxUser;
+  /** Calls of this thread on processes of the kernel that have begun. */
+  calls = 0;
+  /** By number; by `unnamed` for a process in the making that a thread has left. */
   readonly #known: Map<number, Known> = new Map();
   #gone = 0;
 
-  constructor(space: Space, user: LinuxUser, sharing: ProcessSharing, buffer: SharedArrayBuffer) {
+  /** @param open - begins to share a process. */
+  constructor(
+    space: Space,
+    user: LinuxUser,
+    sharing: ProcessSharing,
+    buffer: SharedArrayBuffer,
+    open: (space: SharedRegionSpace, list: SharedList) => ProcessThreads,
+  ) {
+    this.#open = open;
     this.#space = space;
     this.#user = user;
     this.sharing = sharing;
@@ -105,6 +116,7 @@ export class SharedList implements ProcessList, ListThreads {
   removeAt(asid: number): void {
     const at = entryAt(asid);
     this.#drop(Atomics.load(this.words, at + Entry.number));
+    this.#drop(unnamed(asid));
     Atomics.store(this.words, at + Entry.number, 0);
     Atomics.add(this.words, ListWord.gone, 1);
     Atomics.store(this.words, at + Entry.state, EntryState.none);
@@ -134,9 +146,14 @@ export class SharedList implements ProcessList, ListThreads {
   }
 
   /** A `Process` of this thread has a table: its sink is told of flushes. */
-  know(number: number, asid: number, table: PageTable): void {
+  know(number: number, asid: number, table: PageTable, process: ProcessThreads): void {
     this.#drop(number);
-    this.#known.set(number, { at: entryAt(asid), table, isOwn: true });
+    this.#known.set(number, { asid, table, process });
+  }
+
+  /** The process of an asid, when this thread has it. */
+  processAt(asid: number): ProcessThreads | null {
+    return this.#known.get(this.numberOf(asid))?.process ?? null;
   }
 
   tableOf(number: number): PageTable | null {
@@ -200,14 +217,14 @@ export class SharedList implements ProcessList, ListThreads {
     const gone = Atomics.load(this.words, ListWord.gone);
     if (gone === this.#gone) return;
     this.#gone = gone;
-    for (const [number, { at }] of this.#known)
-      if (Atomics.load(this.words, at + Entry.number) !== number) this.#drop(number);
+    for (const [number, { asid }] of this.#known) if (this.numberOf(asid) !== number) this.#drop(number);
   }
 
   /** This thread's table of a process that may still be in the making, for a recovery. */
   tableAt(asid: number): PageTable {
     const number = this.numberOf(asid);
-    return (number === 0 ? null : this.tableOf(number)) ?? this.#take(number, asid);
+    const known = number === 0 ? this.#known.get(unnamed(asid))?.table : this.tableOf(number);
+    return known ?? this.#take(number, asid);
   }
 
   makeTable(options: Parameters<ListThreads['makeTable']>[0]): PageTable {
@@ -215,11 +232,11 @@ export class SharedList implements ProcessList, ListThreads {
   }
 
   makeLock(): ProcessLock {
-    return new ProcessLock();
+    return new ProcessLock(this);
   }
 
-  openProcess(space: Space & SharedRegionSpace): ProcessThreads {
-    return SharedProcess.create(space, this);
+  openProcess(space: SharedRegionSpace): ProcessThreads {
+    return this.#open(space, this);
   }
 
   noteFormat(format: PageTableFormat): void {
@@ -250,7 +267,7 @@ export class SharedList implements ProcessList, ListThreads {
   /** A table over the root of a process that this thread has not attached. */
   #take(number: number, asid: number): PageTable {
     const table = this.adopt(number, asid);
-    if (number !== 0) this.#known.set(number, { at: entryAt(asid), table, isOwn: false });
+    this.#known.set(number === 0 ? unnamed(asid) : number, { asid, table, process: null });
     return table;
   }
 
@@ -271,6 +288,11 @@ export class SharedList implements ProcessList, ListThreads {
     this.#known.delete(number);
     this.sharing.dropTable(known.table);
   }
+}
+
+/** Names a process that has no number yet. */
+function unnamed(asid: number): number {
+  return -1 - asid;
 }
 
 /** Where the entry of an asid begins. */

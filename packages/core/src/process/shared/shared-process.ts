@@ -1,5 +1,4 @@
 import { VmError } from '../../errors.js';
-import type { Space } from '../../space/space.js';
 import { contextBehind } from '../../table/state/registry.js';
 import type { RobustLock } from '../../threads/robust-lock.js';
 import type { ProcessThreads, SharedRegionSpace } from '../process-list.js';
@@ -26,7 +25,7 @@ export class SharedProcess implements ProcessThreads {
   readonly lock: RobustLock;
   readonly list: SharedList;
   #number: number;
-  readonly #space: Space & SharedRegionSpace;
+  readonly space: SharedRegionSpace;
   readonly #kinds: RegionKinds;
   readonly #byId: Map<number, RegionRecord> = new Map();
   /** Of the list that this thread has read or written, and of the kinds that it knew then. */
@@ -34,27 +33,13 @@ export class SharedProcess implements ProcessThreads {
   #kindsVersion = 0;
 
   /** @param number - 0 for a new process. */
-  constructor(
-    space: Space & SharedRegionSpace,
-    list: SharedList,
-    buffer: SharedArrayBuffer,
-    number: number = 0,
-  ) {
-    this.#space = space;
+  constructor(space: SharedRegionSpace, list: SharedList, buffer: SharedArrayBuffer, number: number = 0) {
+    this.space = space;
     this.#number = number;
     this.list = list;
     this.words = new RegionWords(buffer, space.mostRegions);
     this.lock = list.lockOf(space.asid);
     this.#kinds = RegionKinds.of(list.sharing);
-  }
-
-  static create(space: Space & SharedRegionSpace, list: SharedList): SharedProcess {
-    return new this(space, list, new SharedArrayBuffer(regionBytes(space.mostRegions)));
-  }
-
-  /** That of a process; `null` for a process of one thread. */
-  static of(threads: ProcessThreads | null): SharedProcess | null {
-    return threads instanceof SharedProcess ? threads : null;
   }
 
   get number(): number {
@@ -68,18 +53,18 @@ export class SharedProcess implements ProcessThreads {
   /** The process has a face in this thread, and a number. */
   name(number: number): void {
     this.#number = number;
-    this.list.know(number, this.#space.asid, this.#space.table);
+    this.list.know(number, this.space.asid, this.space.table, this);
   }
 
   open(): void {
     this.publish();
     this.join();
-    this.list.markOpen(this.#space.asid);
+    this.list.markOpen(this.space.asid);
   }
 
   /** From now on this thread's calls exclude those of other threads. */
   join(): void {
-    (this.#space.lock as ProcessLock).holder = this;
+    (this.space.lock as ProcessLock).holder = this;
   }
 
   look(): void {
@@ -96,7 +81,7 @@ export class SharedProcess implements ProcessThreads {
   }
 
   publish(): void {
-    const { list } = this.#space;
+    const { list } = this.space;
     if (!list.isChanged) return;
     list.isChanged = false;
     const regions = list.all.map((record) => this.#plainOf(record));
@@ -128,26 +113,26 @@ export class SharedProcess implements ProcessThreads {
   }
 
   forget(): void {
-    const { list } = this.#space;
+    const { list } = this.space;
     for (const region of list.all) {
       region.isLive = false;
       region.object?.unlink(region);
     }
     list.all = [];
-    contextBehind(this.#space.view).isDestroyed = true;
+    contextBehind(this.space.view).isDestroyed = true;
     this.list.sweep();
     this.list.sharing.forget(this.#number);
   }
 
   describe(): ProcessDescription {
-    const { asid, mostRegions, format } = this.#space;
+    const { asid, mostRegions, format } = this.space;
     this.list.markShared(asid);
     const regions = this.words.words.buffer as SharedArrayBuffer;
     return { number: this.#number, asid, mostRegions, format: format.name, regions };
   }
 
   #adopt(regions: readonly PlainRegion[]): void {
-    const { list } = this.#space;
+    const { list } = this.space;
     const live = new Set(regions.map(({ id }) => id));
     for (const [id, record] of this.#byId) {
       if (live.has(id)) continue;
@@ -168,7 +153,7 @@ export class SharedProcess implements ProcessThreads {
     }
     const { object = null, operations = null } = this.#kinds.find(kind) ?? {};
     const record = new RegionRecord(first, end, pgoff, bits, {
-      space: this.#space,
+      space: this.space,
       object: object === null ? null : RegionObject.stateOf(object),
       ...{ operations, name, data: undefined },
     });
@@ -189,4 +174,14 @@ export class SharedProcess implements ProcessThreads {
     const { id, first, end, pgoff, bits, anon, isForked, kind, name } = record;
     return { id, first, end, pgoff, bits, anon, isForked, kind, name };
   }
+}
+
+/** Begins to share a process. Outside of the class: bundlers rename one that names itself. */
+export function openProcess(space: SharedRegionSpace, list: SharedList): SharedProcess {
+  return new SharedProcess(space, list, new SharedArrayBuffer(regionBytes(space.mostRegions)));
+}
+
+/** How threads share a process; `null` for a process of one thread. */
+export function sharedProcessOf(threads: ProcessThreads | null): SharedProcess | null {
+  return threads instanceof SharedProcess ? threads : null;
 }

@@ -1,4 +1,5 @@
 import type { LevelPlan } from '../../../format/plan.js';
+import { type Words, ZERO } from '../../../words.js';
 import { hullOf, type PageRange } from '../../page-range.js';
 import type { PageTable } from '../../page-table.js';
 import { changeTables } from '../../state/change-lock.js';
@@ -8,7 +9,7 @@ import { findEntries } from '../look/find.js';
 import { changing } from '../set/changing.js';
 import { unlinkEmptyTables } from './reclaim.js';
 
-/** What a call has taken out: for each page its number and its frame, ascending in each range. */
+/** What a call has taken out: for each page its number and its frame, ascending in each range; -1 for a frame that nobody counts. */
 export interface TakenPages {
   readonly pages: readonly number[];
   readonly frames: readonly number[];
@@ -22,9 +23,15 @@ export interface TakenPages {
  *
  * @param ranges - in pages. None overlaps another.
  * @param reclaim - also frees the tables that are then empty.
+ * @param uncounted - bits of an entry that say that nobody counts its frame.
  * @throws VmError as `PageTable.unmap`; what the sink throws. Nothing is then changed.
  */
-export function takePages(table: PageTable, ranges: readonly PageRange[], reclaim: boolean): TakenPages {
+export function takePages(
+  table: PageTable,
+  ranges: readonly PageRange[],
+  reclaim: boolean,
+  uncounted: Words = ZERO,
+): TakenPages {
   return changeTables(
     contextOf(table),
     (context) => {
@@ -39,7 +46,10 @@ export function takePages(table: PageTable, ranges: readonly PageRange[], reclai
             const hi = words[i + 1] as number;
             if ((lo | hi) === 0 || !isLeaf(level, lo, hi)) continue;
             pages.push(first + i / 2);
-            frames.push(childPfn(context, lo & level.leafAddressLo, hi & level.leafAddressHi));
+            const isCounted = ((lo & uncounted.lo) | (hi & uncounted.hi)) === 0;
+            frames.push(
+              isCounted ? childPfn(context, lo & level.leafAddressLo, hi & level.leafAddressHi) : -1,
+            );
           }
         };
         for (const { spans } of all) for (const span of spans) changes.clear(span, true);
