@@ -66,7 +66,7 @@ export class Pages {
 
   /** Ends what a dead thread began with a frame that it was allocating or letting go. */
   settle(pfn: number): void {
-    if (this.#retire !== undefined) this.references.settle(pfn, this.#retire);
+    if (this.#retire !== undefined) this.references.putUnfinished(pfn, this.#retire);
   }
 
   #zero(pfn: number): void {

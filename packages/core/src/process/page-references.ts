@@ -199,7 +199,7 @@ export class PageReferences implements HeldFrames {
    *
    * @param retire - as for `putMany`.
    */
-  settle(pfn: number, retire: (give: () => void) => void): void {
+  putUnfinished(pfn: number, retire: (give: () => void) => void): void {
     const { calls } = this.#ram;
     if (this.count(pfn) > 0) this.putMany([pfn], retire);
     else if (calls?.isAllocated(pfn, 0) === true && !calls.isBeingFreed(pfn))
