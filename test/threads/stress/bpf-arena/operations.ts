@@ -200,7 +200,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       const user = own.users[own.random.below(2)] as ArenaView;
       own.expect(slot, markOf(slot, own.lane), user);
       user.store32(own.lowOf(slot) + 64, 0, slot);
-      if (own.program.loadSigned32(own.lowOf(slot) + 64) !== slot) throw new Error(`slot ${slot} has two pages`);
+      if (own.program.loadSigned32(own.lowOf(slot) + 64) !== slot)
+        throw new Error(`slot ${slot} has two pages`);
     },
   },
   look: {

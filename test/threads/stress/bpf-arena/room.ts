@@ -1,4 +1,4 @@
-import { type Arena as BpfArena, createArena, type ArenaRelease } from '@vmarea/arena';
+import { type ArenaRelease, type Arena as BpfArena, createArena } from '@vmarea/arena';
 import {
   AddressSpace,
   type Configuration,
@@ -149,7 +149,8 @@ function accountPages(arena: BpfArena, processes: readonly Process[], frames: Fr
       throw new Error(`frame ${pfn} is ${isAllocated ? 'allocated' : 'free'}, with ${count} references`);
   }
   // The scratch page and the zero page of the processes have a reference and no user.
-  if (counted !== users.size + 2) throw new Error(`${counted} frames have references, ${users.size} have users`);
+  if (counted !== users.size + 2)
+    throw new Error(`${counted} frames have references, ${users.size} have users`);
 }
 
 /** What a recovery found unfinished, in a word each. */
