@@ -1,5 +1,4 @@
 import { VmError } from '@vmarea/core';
-import type { Arena } from './arena.js';
 import type { ArenaCore } from './kernel/core.js';
 import type { ArenaRelease } from './kernel/releases.js';
 
@@ -26,7 +25,7 @@ export interface ArenaDescription {
 export const DESCRIPTION_VERSION = 1;
 
 /** Describes an arena. @throws VmError `EINVAL` for one of one thread, and for one that was destroyed. */
-export function describeArena(arena: Arena, core: ArenaCore): ArenaDescription {
+export function describeArena(arena: { readonly release: ArenaRelease }, core: ArenaCore): ArenaDescription {
   core.requireLive();
   const { sharing, words, kernel, window, maxEntries, flags, nodes, strictHints, reserveNull } = core;
   if (sharing === null)

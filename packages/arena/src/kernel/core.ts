@@ -46,6 +46,8 @@ const NOBODY: Users = {
   unlock: () => {},
   zap: () => {},
   maps: () => false,
+  countAt: () => 0,
+  mend: () => {},
 };
 
 /** What all calls of an arena work on, in one thread. */
@@ -305,8 +307,8 @@ export class ArenaCore {
   }
 
   /**
-   * Runs something short under the lock that ends a call. When a thread has died with the lock, it runs at the beginning of this thread's
-   * next call, after the recovery.
+   * Runs something short under the lock that ends a call. When a thread has died with the lock, or this thread may not wait for it, it runs
+   * at the beginning of this thread's next call.
    *
    * @returns false when it is left.
    */
@@ -314,7 +316,7 @@ export class ArenaCore {
     try {
       this.relock();
     } catch (error) {
-      if (!(error instanceof VmError) || error.code !== 'EOWNERDEAD') throw error;
+      if (!isInTheWay(error)) throw error;
       this.#owed.push(call);
       return false;
     }
@@ -341,7 +343,7 @@ export class ArenaCore {
   /**
    * Does the steps of a free in which a sink may throw. What is not done then waits for the worker.
    *
-   * @returns false when a thread has died, so that the worker of this thread must go on after the recovery.
+   * @returns false when a thread has died, or is in the way: the worker of this thread must go on later.
    */
   tearDown(teardown: Teardown): boolean {
     this.calls++;
@@ -350,7 +352,7 @@ export class ArenaCore {
       return true;
     } catch (error) {
       this.unfinished.push(() => teardown.run());
-      if (error instanceof VmError && error.code === 'EOWNERDEAD') return false;
+      if (isInTheWay(error)) return false;
       throw error;
     } finally {
       this.calls--;
@@ -389,4 +391,9 @@ export class ArenaCore {
         },
       );
   }
+}
+
+/** True for the error of a lock that a dead thread has, or that this thread may not wait for. */
+function isInTheWay(error: unknown): boolean {
+  return error instanceof VmError && (error.code === 'EOWNERDEAD' || error.code === 'EAGAIN');
 }

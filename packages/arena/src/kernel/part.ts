@@ -53,7 +53,7 @@ export class ArenaPart implements SharedPart {
     }
     // The ranges of a call that was cut off are torn.
     if (work !== null) this.#sharing.end();
-    core.users.mend?.();
+    core.users.mend();
     this.#clearLeft();
     this.#count();
     return done;
@@ -118,13 +118,27 @@ export class ArenaPart implements SharedPart {
       core.users.zap(slot, pages);
       for (let at = slot; at < slot + pages; at++) {
         const pfn = sharing.carriedAt(at);
-        if (pfn >= 0) core.pages.settle(pfn);
+        if (pfn < 0) continue;
+        this.#dropExcess(pfn, 1);
+        core.pages.settle(pfn);
       }
       sharing.drop(slot, pages);
+    } else {
+      const pfn = core.window.frameAt(core.lowOf(slot));
+      if (pfn >= 0) this.#dropExcess(pfn, 1 + core.users.countAt(slot, pfn));
     }
     if (step === Step.alloc || step === Step.free) core.slots.makeAvailable(slot, pages);
     else core.slots.removeUnavailable(slot, pages);
     sharing.hold(slot, Step.nothing);
+  }
+
+  /**
+   * Takes references that nobody has: a thread that maps a page takes one before, and who unmaps a page gives one back after, so a death
+   * in between leaves one too many.
+   */
+  #dropExcess(pfn: number, users: number): void {
+    const { references } = this.#core.pages;
+    for (let excess = references.count(pfn) - users; excess > 0; excess--) references.put(pfn);
   }
 
   /** Clears entries of slots that are available: the release of the arena gives slots back before it clears their entries. */

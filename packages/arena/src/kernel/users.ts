@@ -9,6 +9,8 @@ export interface Users {
   zap(slot: number, pages: number): void;
   /** True when a process maps a frame of the arena. */
   maps(pfn: number): boolean;
+  /** How many processes map a frame at a slot. For a recovery. */
+  countAt(slot: number, pfn: number): number;
   /** Forgets regions of processes that are gone. For a recovery. */
-  mend?(): void;
+  mend(): void;
 }

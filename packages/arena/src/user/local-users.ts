@@ -28,4 +28,10 @@ export class LocalUsers implements Users {
     // The arena itself is one user.
     return this.#core.pages.references.count(pfn) > 1;
   }
+
+  countAt(): number {
+    return 0;
+  }
+
+  mend(): void {}
 }

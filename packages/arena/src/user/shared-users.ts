@@ -72,6 +72,17 @@ export class SharedUsers implements Users {
     return this.#core.pages.references.count(pfn) > 1;
   }
 
+  countAt(slot: number, pfn: number): number {
+    const { userStart, geometry } = this.#core;
+    const page = Number(userStart >> BigInt(geometry.pageShift)) + slot;
+    // A process may have several regions at the address: its number is in the list as often.
+    const processes = new Set(this.#processes.subarray(0, this.#count));
+    let count = 0;
+    for (const process of processes)
+      if (userPagesOf(this.#core.kernel, process)?.frameAt(page) === pfn) count++;
+    return count;
+  }
+
   mend(): void {
     for (let i = this.#count - 1; i >= 0; i--)
       if (this.#pagesOf(i) === null) this.remove(this.#processes[i] as number);

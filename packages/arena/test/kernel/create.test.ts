@@ -1,15 +1,5 @@
-import {
-  AddressSpace,
-  type Configuration,
-  FrameAllocator,
-  PhysicalMemory,
-  Threads,
-  VM_SPARSE,
-  VM_USERMAP,
-  wasmLoops,
-} from '@vmarea/core';
+import { VM_SPARSE, VM_USERMAP } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
-import { configurations as x8664 } from '@vmarea/x86-64';
 import { describe, expect, test } from 'vitest';
 import {
   type AllocationKind,

@@ -2,9 +2,7 @@ import { type ArenaRelease, type Arena as BpfArena, createArena } from '@vmarea/
 import {
   AddressSpace,
   type Configuration,
-  check,
   FrameAllocator,
-  PageReferences,
   PhysicalMemory,
   Process,
   type Recovery,
@@ -13,6 +11,7 @@ import {
   Threads,
   wasmLoops,
 } from '@vmarea/core';
+import { account } from '../../../../packages/arena/test/threads/account.js';
 import type { Arena } from '../../../../packages/core/test/threads/stress/station.js';
 import { type Invitation, PAGES, type Shared, START } from './plan.js';
 
@@ -83,9 +82,7 @@ export function arenaRoom(
       if (mayBeOwnerless < 0) throw new Error('pages of live threads have no owner');
       mayBeOwnerless = 0;
       threads.quiesce();
-      const { findings } = check(threads);
-      if (findings.length > 0) throw new Error(findings.map(({ text }) => text).join('\n'));
-      accountPages(arena, [first, second], frames);
+      account({ arena, processes: [first, second], frames, threads });
     },
     end() {
       clearInterval(timer);
@@ -122,35 +119,6 @@ function freeOwnerless(arena: BpfArena, ownerOf: Int32Array, giveBack: (slot: nu
     giveBack(slot);
   }
   return found;
-}
-
-/** Every page has a reference for each user, and no frame is lost. */
-function accountPages(arena: BpfArena, processes: readonly Process[], frames: FrameAllocator): void {
-  const { kernel, kernVmStart } = arena;
-  const shift = BigInt(kernel.table.format.pageShift);
-  const references = PageReferences.of(frames);
-  const users = new Map<number, number>();
-  const note = (pa: bigint | null): void => {
-    if (pa !== null) users.set(Number(pa >> shift), (users.get(Number(pa >> shift)) ?? 0) + 1);
-  };
-  for (let slot = 0; slot < PAGES; slot++) {
-    const address = START + (BigInt(slot) << shift);
-    note(kernel.table.translate(kernVmStart + BigInt.asUintN(32, address)));
-    for (const process of processes) note(process.table.translate(address));
-  }
-  let counted = 0;
-  for (let pfn = frames.first; pfn < frames.first + frames.frames; pfn++) {
-    const count = references.count(pfn);
-    if (count > 0) counted++;
-    if (users.has(pfn) ? count !== users.get(pfn) : count > 1)
-      throw new Error(`frame ${pfn} has ${count} references and ${users.get(pfn) ?? 0} users`);
-    const isAllocated = frames.isAllocated(pfn) && frames.calls?.isBeingFreed(pfn) !== true;
-    if (isAllocated !== count > 0)
-      throw new Error(`frame ${pfn} is ${isAllocated ? 'allocated' : 'free'}, with ${count} references`);
-  }
-  // The scratch page and the zero page of the processes have a reference and no user.
-  if (counted !== users.size + 2)
-    throw new Error(`${counted} frames have references, ${users.size} have users`);
 }
 
 /** What a recovery found unfinished, in a word each. */
