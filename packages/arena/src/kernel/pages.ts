@@ -44,7 +44,14 @@ export class Pages {
   /** The arena uses the frames from now on. They are filled with zeros, where they have bytes. */
   begin(frames: Float64Array): void {
     this.references.takeMany(frames);
-    for (let i = 0; i < frames.length; i++) this.#zero(frames[i] as number);
+    // Adjacent frames go together.
+    for (let from = 0; from < frames.length; ) {
+      const first = frames[from] as number;
+      let count = 1;
+      while (from + count < frames.length && frames[from + count] === first + count) count++;
+      this.#zeroRun(first, count);
+      from += count;
+    }
   }
 
   /** The same for one frame. */
@@ -67,6 +74,17 @@ export class Pages {
   /** Ends what a dead thread began with a frame that it was allocating or letting go. */
   settle(pfn: number): void {
     if (this.#retire !== undefined) this.references.putUnfinished(pfn, this.#retire);
+  }
+
+  /** Fills adjacent frames with zeros. They may lie in several banks. */
+  #zeroRun(first: number, count: number): void {
+    const bank = this.#bank;
+    const { pageShift } = this.#ram;
+    const word = bank === null ? -1 : bank.wordOf(first, pageShift);
+    const last = bank === null ? -1 : bank.wordOf(first + count - 1, pageShift);
+    if (bank !== null && word >= 0 && last === word + (count - 1) * this.#pageWords)
+      bank.words.fill(0, word, last + this.#pageWords);
+    else for (let pfn = first; pfn < first + count; pfn++) this.#zero(pfn);
   }
 
   #zero(pfn: number): void {

@@ -44,6 +44,8 @@ export class PageReferences implements HeldFrames {
   readonly #counts: Int32Array;
   readonly #marks: OwnerMarks;
   readonly #isShared: boolean;
+  /** This thread has noted that frames have users. */
+  #isInUse = false;
 
   private constructor(ram: FrameAllocator, buffer: ArrayBufferLike) {
     this.#ram = ram;
@@ -129,7 +131,9 @@ export class PageReferences implements HeldFrames {
    */
   take(pfn: number): void {
     this.#use();
-    Atomics.add(this.#counts, this.#at(pfn), 1);
+    const at = this.#at(pfn);
+    if (this.#isShared) Atomics.add(this.#counts, at, 1);
+    else (this.#counts[at] as number)++;
   }
 
   /**
@@ -331,7 +335,9 @@ export class PageReferences implements HeldFrames {
   }
 
   #use(): void {
-    if (!this.isUsed) Atomics.store(this.#counts, this.#ram.frames, 1);
+    if (this.#isInUse) return;
+    Atomics.store(this.#counts, this.#ram.frames, 1);
+    this.#isInUse = true;
   }
 
   #load(pfn: number): number {
