@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
 import { isMainThread, workerData } from 'node:worker_threads';
+import { isArenaWorkerJob, runArenaWorker } from './arena/workers/worker.js';
 import { EXIT_INTERNAL } from './errors.js';
 import { endBy } from './process/cleanup.js';
 import { run } from './run.js';
@@ -19,6 +20,7 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 if (!isMainThread && isWorkerJob(workerData)) await runWorker(workerData);
+else if (!isMainThread && isArenaWorkerJob(workerData)) await runArenaWorker(workerData);
 else
   process.exitCode = await run(process.argv.slice(2), {
     stdin: process.stdin,
