@@ -1,10 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { account } from './account.js';
-import { Died, interruptedAt } from './interrupted.js';
+import { Died, interruptedAt, nextStep } from './interrupted.js';
 import { PAGE, type Pair, pairOf, quiesceAll, START } from './pair.js';
-
-/** Every third step by default: all of them take minutes. `npm run threads` sets `VMAREA_LONG`. */
-const STRIDE = process.env.VMAREA_LONG === '1' ? 1 : 3;
 
 /** What the second thread does when it dies. The first one has made `before`. */
 const CALLS: readonly (readonly [string, (pair: Pair) => void, (pair: Pair) => unknown])[] = [
@@ -75,7 +72,7 @@ function useAgain({ one }: Pair): void {
 describe('a thread that dies at any step while it', () => {
   test.each(CALLS)('%s leaves an arena that a recovery makes whole', (_name, before, call) => {
     let steps = 0;
-    for (let at = 0; ; at += STRIDE) {
+    for (let at = 0; ; at = nextStep(at)) {
       const pair = pairOf();
       before(pair);
       const isInside = interruptedAt(
@@ -102,7 +99,7 @@ describe('a thread that dies at any step while it', () => {
   test.each(['6.12', '6.14'] as const)(
     'frees pages under the mutex of %s leaves an arena that a recovery makes whole',
     (release) => {
-      for (let at = 0; ; at += STRIDE) {
+      for (let at = 0; ; at = nextStep(at)) {
         const pair = pairOf({ release });
         pair.one.arena.allocPages(null, 2);
         pair.one.user.store32(0, 0, 7);

@@ -1,11 +1,8 @@
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { account } from './account.js';
-import { interruptedAt } from './interrupted.js';
+import { interruptedAt, nextStep } from './interrupted.js';
 import { PAGE, type Pair, pairOf, quiesceAll, type Side, START } from './pair.js';
-
-/** Every third step by default. `npm run threads` sets `VMAREA_LONG`. */
-const STRIDE = process.env.VMAREA_LONG === '1' ? 1 : 3;
 
 const LOW = Number(PAGE);
 
@@ -20,7 +17,7 @@ function atEachStep(
   second: (two: Side, pair: Pair, step: number) => void,
   after: (pair: Pair, step: number) => void,
 ): void {
-  for (let at = 0; ; at += STRIDE) {
+  for (let at = 0; ; at = nextStep(at)) {
     const pair = make();
     before(pair);
     const { one, two } = pair;

@@ -39,7 +39,7 @@ export interface ArenaWorkersResult {
 }
 
 /** Rounds that are not measured: V8 compiles what has run often. */
-const WARM_UP = 12;
+const WARM_UP = 30;
 
 const COLUMNS: readonly Column<ArenaWorkersRow>[] = [
   { head: 'format', align: 'left', cell: ({ configuration }) => configuration },

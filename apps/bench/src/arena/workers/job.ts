@@ -13,7 +13,7 @@ export const WORKS = [
 export type WorkName = (typeof WORKS)[number][0];
 
 /** Pages of each worker. */
-export const OWN_PAGES = 512;
+export const OWN_PAGES = 1024;
 /** Pages of a batch. */
 export const BATCH = 64;
 /** Accesses of a round. */
