@@ -6,8 +6,9 @@ import { configurations } from './station.js';
 
 /** `npm run threads` sets these. */
 const seed = Number(process.env.VMAREA_SEED ?? Date.now() % 2 ** 31);
-const operations = Number(process.env.VMAREA_OPERATIONS ?? 12_000);
-const kills = Number(process.env.VMAREA_KILLS ?? 16);
+/** A call on processes takes some 40 times as long as one on areas, and so do the deaths. */
+const operations = Math.ceil(Number(process.env.VMAREA_OPERATIONS ?? 240_000) / 40);
+const kills = Math.ceil(Number(process.env.VMAREA_KILLS ?? 80) / 10);
 const LONG = 7_200_000;
 
 /** Threads, a configuration, and its part of the operations and kills. */

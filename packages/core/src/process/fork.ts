@@ -5,7 +5,7 @@ import type { FlushSink } from '../table/state/flush-sink.js';
 import { FORK_OPTIONS, type ForkOptions, type ProcessOptions } from './options.js';
 import type { Counted } from './page-references.js';
 import { countedIn, letGo, piecesOf } from './pages.js';
-import { ProcessSpace, type RegionCall } from './process-space.js';
+import { makeProcess, type ProcessSpace, type RegionCall } from './process-space.js';
 import { VM_DONTCOPY, VM_MAYWRITE, VM_MIXEDMAP, VM_PFNMAP, VM_SHARED } from './region-flags.js';
 import type { RegionProcess } from './region-operations.js';
 import type { RegionRecord } from './region-record.js';
@@ -35,7 +35,7 @@ export function fork<Face extends RegionProcess>(
       ...(asid === undefined ? {} : { asid }),
       ...(sink === undefined ? {} : { sink }),
     };
-    const child = ProcessSpace.make(parts);
+    const child = makeProcess(parts);
     const face = faceOf(child, parts);
     const taken: Counted[] = [];
     try {

@@ -1,4 +1,4 @@
-import { checkAddress } from '../check/address.js';
+import { checkAddress, requireOnPage } from '../check/address.js';
 import { VmError } from '../errors.js';
 import { insertFrame } from './fault.js';
 import { isMapped, requireMappable, unmapPages } from './pages.js';
@@ -65,8 +65,7 @@ function requireInside(
   first: number,
   end: number,
 ): void {
-  if ((address & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
+  requireOnPage(address, space.pages);
   if (address >= space.user.taskSize || first < region.first || end > region.end)
     throw new VmError('EFAULT', `${end - first} pages do not fit the region`, { address });
 }

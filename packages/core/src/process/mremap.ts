@@ -1,4 +1,4 @@
-import { checkAddress } from '../check/address.js';
+import { checkAddress, requireOnPage } from '../check/address.js';
 import { checkBytes } from '../check/bytes.js';
 import { flagOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
@@ -44,8 +44,7 @@ export function mremap(
   checkAddress(address);
   if (fixed !== undefined && !mayMove)
     throw new VmError('EINVAL', 'fixed needs mayMove', { address, advice: 'set both' });
-  if ((address & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
+  requireOnPage(address, space.pages);
   const oldBytes =
     oldLength === 0 || oldLength === 0n ? 0n : space.wholePages(checkBytes(oldLength, 'old length', address));
   const newBytes = space.wholePages(checkBytes(newLength, 'new length', address));
@@ -111,8 +110,7 @@ function requireSpare({ list, mostRegions }: ProcessSpace, more: number): void {
 /** The first page of the place that a caller demands. @throws VmError `EINVAL`. */
 function fixedPage(space: ProcessSpace, fixed: unknown, { first, old, pages }: Move): number {
   checkAddress(fixed, 'fixed');
-  if ((fixed & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', 'fixed is not a multiple of the page size', { address: fixed });
+  requireOnPage(fixed, space.pages, 'fixed');
   const to = space.pageOf(fixed);
   if (to + pages > space.taskPages)
     throw new VmError('EINVAL', 'the new range leaves the user addresses', { address: fixed });

@@ -103,7 +103,7 @@ export interface ListThreads {
 export const processLists: WeakMap<Space, ProcessList> = new WeakMap();
 
 /** The most asids. */
-export const ASIDS = 65536;
+export const ASIDS: number = 65536;
 
 /** The lowest asid from 1 on that no process has. @throws VmError `ENOMEM` */
 export function freeAsid(list: ProcessList): number {

@@ -64,18 +64,8 @@ export class ProcessSpace extends Space implements RegionSpace {
   /** Its root holds the kernel's half. */
   readonly hasKernelHalf: boolean;
 
-  /**
-   * Makes one.
-   *
-   * @param adopt - takes over the process of another thread.
-   */
-  static make(options: ProcessOptions, adopt: AdoptProcess | null = null): ProcessSpace {
-    const half = KernelHalf.of(options.kernel);
-    // The list of processes does not change between the choice of an asid and the new entry.
-    return half.list.locked(() => new ProcessSpace(options, half, adopt));
-  }
-
-  private constructor(options: ProcessOptions, half: KernelHalf, adopt: AdoptProcess | null) {
+  /** @param adopt - takes over the process of another thread; `null` for a new one. */
+  constructor(options: ProcessOptions, half: KernelHalf, adopt: AdoptProcess | null) {
     const { kernel, sink } = options;
     checkSink(sink);
     const { space: base, user, list } = half;
@@ -274,4 +264,15 @@ function takeOne(ram: FrameAllocator): number {
   throw new VmError('ENOMEM', 'no frame for a page of the process', {
     advice: 'give the allocator more frames, or unmap something',
   });
+}
+
+/**
+ * Makes the space of a process.
+ *
+ * @param adopt - takes over the process of another thread.
+ */
+export function makeProcess(options: ProcessOptions, adopt: AdoptProcess | null = null): ProcessSpace {
+  const half = KernelHalf.of(options.kernel);
+  // The list of processes does not change between the choice of an asid and the new entry.
+  return half.list.locked(() => new ProcessSpace(options, half, adopt));
 }

@@ -22,7 +22,7 @@ import {
   type ProcessOptions,
 } from './options.js';
 import { unmapPages, zapPages } from './pages.js';
-import { ProcessSpace } from './process-space.js';
+import { makeProcess, type ProcessSpace } from './process-space.js';
 import { type RegionRights, VM_PFNMAP } from './region-flags.js';
 import type { AccessKind, FaultResult, Region, RegionProcess } from './region-operations.js';
 import type { RegionRecord } from './region-record.js';
@@ -65,8 +65,8 @@ export class Process implements RegionProcess {
   /**
    * The first process of a kernel makes the upper tables of the vmalloc window, and splits leaves in the kernel's root.
    *
-   * @throws VmError `EINVAL` when options do not fit together, when the kernel's policy has no `user`, when several
-   *   threads use the kernel, and for an asid that another process of the kernel has; `ENOMEM` for no frame; `EBUSY`
+   * @throws VmError `EINVAL` when options do not fit together, when the kernel's policy has no `user`,
+   *   for `ram` where threads share the kernel, and for an asid that another process of the kernel has; `ENOMEM` for no frame; `EBUSY`
    *   inside a call of the kernel.
    */
   constructor(options: ProcessOptions) {
@@ -74,7 +74,7 @@ export class Process implements RegionProcess {
     const given = (
       forked === undefined ? optionsOf(options, PROCESS_OPTIONS, 'Process') : options
     ) as ProcessOptions;
-    const space = forked ?? ProcessSpace.make(given);
+    const space = forked ?? makeProcess(given);
     this.#space = space;
     this.#options = given;
     space.face = this;

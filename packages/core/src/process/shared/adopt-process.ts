@@ -4,7 +4,7 @@ import type { FlushSink } from '../../table/state/flush-sink.js';
 import { KernelHalf } from '../kernel-half.js';
 import type { ProcessKernel, ProcessOptions } from '../options.js';
 import { Process } from '../process.js';
-import { ProcessSpace } from '../process-space.js';
+import { makeProcess } from '../process-space.js';
 import { RegionWords } from './region-words.js';
 import { SharedList } from './shared-list.js';
 import { type ProcessDescription, SharedProcess, sharedProcessOf } from './shared-process.js';
@@ -51,7 +51,7 @@ export function adoptProcess(
     ...(sink === undefined ? {} : { sink }),
   };
   list.noteFormat(format);
-  const space = ProcessSpace.make(options, {
+  const space = makeProcess(options, {
     root: list.rootOf(asid),
     makeTable: (given) => list.adopt(number, asid, given.sink),
     open: (made) => new SharedProcess(made, list, regions, number),

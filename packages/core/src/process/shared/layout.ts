@@ -81,6 +81,6 @@ export const Field = {
 
 export const REGION_WORDS = 12;
 /** Words for names: each is its length and its characters. */
-export const NAME_WORDS = 16384;
+export const NAME_WORDS: number = 16384;
 /** Regions beyond the most that a process may have: a call checks before it adds one. */
-export const SPARE_REGIONS = 8;
+export const SPARE_REGIONS: number = 8;
