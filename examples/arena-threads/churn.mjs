@@ -3,9 +3,14 @@ import { machineOf, Word } from './machine.mjs';
 
 const PAGES = 1000;
 
-/** Allocates pages, looks whether each is new, and frees them. */
-export function churn({ words, ...machine }) {
-  const { arena, threads } = machineOf(machine);
+/**
+ * Allocates pages, looks whether each is new, and frees them.
+ *
+ * @param {import('./machine.mjs').Told} told
+ */
+export function churn(told) {
+  const { words } = told;
+  const { arena, threads } = machineOf(told);
   let wrong = 0;
   let done = 0;
   while (done < PAGES || Atomics.load(words, Word.isDone) === 0) {

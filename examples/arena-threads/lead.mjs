@@ -21,17 +21,22 @@ export async function lead() {
   const frames = new FrameAllocator(memory, { threads });
   const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames, threads });
   const [map] = object.maps;
+  if (map === undefined) throw new Error('the object has no arena');
   const arena = createArena(kernel, { maxEntries: map.maxEntries, flags: map.flags });
-  const processes = [new Process({ kernel }), new Process({ kernel })];
-  for (const process of processes) arena.mmap(process);
+  const [first, second] = [new Process({ kernel }), new Process({ kernel })];
+  for (const user of [first, second]) arena.mmap(user);
 
   // The program's variables in the arena take its last page.
   const { program } = interpreterOf(arena);
-  arena.allocPages(arena.userVmStart + BigInt(program.arenaGlobals.offset), 1);
+  arena.allocPages(arena.userVmStart + BigInt(program.arenaGlobals?.offset ?? 0), 1);
   storeArenaGlobals(program, arena.port());
 
   const words = new Int32Array(new SharedArrayBuffer(8));
-  const start = (role, number, user = processes[0]) => {
+  /**
+   * @param {string} role
+   * @param {number} number
+   */
+  const start = (role, number, user = first) => {
     const parts = share({ kernel, process: user });
     const workerData = { role, number, words, parts, arena: arena.share() };
     const worker = new Worker(process.argv[1], { workerData });
@@ -44,8 +49,8 @@ export async function lead() {
   const workers = [
     start('program', 0),
     start('program', 1),
-    start('user', 0, processes[0]),
-    start('user', 1, processes[1]),
+    start('user', 0, first),
+    start('user', 1, second),
     start('churn', 0),
   ];
   // Frames that workers free wait until this thread has passed a quiescent point, too.
@@ -57,7 +62,7 @@ export async function lead() {
   clearInterval(timer);
 
   console.log(`${arena.memUsage()} bytes are used; ${check(threads).findings.length} findings`);
-  for (const process of processes) process.destroy();
+  for (const user of [first, second]) user.destroy();
   arena.destroy();
   kernel.destroy();
   threads.quiesce();

@@ -10,7 +10,22 @@ export const object = loadObject(readFileSync(new URL('list.bpf.o', import.meta.
 /** Words that all workers see: whose turn it is, and whether the list is finished. */
 export const Word = { turn: 0, isDone: 1 };
 
-/** The machine that the lead has made, in this worker. */
+/**
+ * What the lead tells a worker.
+ *
+ * @typedef {{
+ *   parts: import('@vmarea/core').Description<{ kernel: import('@vmarea/core').AddressSpace, process: import('@vmarea/core').Process }>,
+ *   arena: import('@vmarea/arena').ArenaDescription,
+ *   number: number,
+ *   words: Int32Array,
+ * }} Told
+ */
+
+/**
+ * The machine that the lead has made, in this worker.
+ *
+ * @param {Told} told
+ */
 export function machineOf({ parts, arena: described }) {
   const { kernel, process, threads } = attach(parts, {
     formats: [x8664()],
@@ -20,7 +35,11 @@ export function machineOf({ parts, arena: described }) {
   return { process, threads, arena: attachArena(kernel, described) };
 }
 
-/** The program on a processor of this thread. */
+/**
+ * The program on a processor of this thread.
+ *
+ * @param {import('@vmarea/arena').Arena} arena
+ */
 export function interpreterOf(arena) {
   const kfuncs = arena.kfuncs();
   const program = link(object, { arena: arena.port(), kfuncs: Object.keys(kfuncs) });

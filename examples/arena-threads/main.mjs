@@ -11,4 +11,4 @@ import { walk } from './user.mjs';
 const roles = { program: runProgram, user: walk, churn };
 
 if (isMainThread) await lead();
-else await roles[workerData.role](workerData);
+else roles[/** @type {keyof typeof roles} */ (workerData.role)](workerData);

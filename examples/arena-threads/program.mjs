@@ -5,9 +5,14 @@ import { interpreterOf, machineOf, Word } from './machine.mjs';
 const TURNS = 8;
 const ELEMENTS = 300n;
 
-/** Runs `fill` in turns with the other worker: the program itself takes no lock. */
-export function runProgram({ number, words, ...machine }) {
-  const { arena, threads } = machineOf(machine);
+/**
+ * Runs `fill` in turns with the other worker: the program itself takes no lock.
+ *
+ * @param {import('./machine.mjs').Told} told
+ */
+export function runProgram(told) {
+  const { number, words } = told;
+  const { arena, threads } = machineOf(told);
   const { program, interpreter } = interpreterOf(arena);
   const context = new Uint8Array(new BigUint64Array([ELEMENTS]).buffer);
   for (let turn = number; turn < TURNS; turn += 2) {

@@ -2,9 +2,14 @@ import { parentPort } from 'node:worker_threads';
 import { arenaAddress } from '@vmarea/ebpf';
 import { interpreterOf, machineOf, Word } from './machine.mjs';
 
-/** Walks the list over and over while it grows. The low half of a pointer says where an element is. */
-export function walk({ number, words, ...machine }) {
-  const { arena, process, threads } = machineOf(machine);
+/**
+ * Walks the list over and over while it grows. The low half of a pointer says where an element is.
+ *
+ * @param {import('./machine.mjs').Told} told
+ */
+export function walk(told) {
+  const { number, words } = told;
+  const { arena, process, threads } = machineOf(told);
   const user = arena.view({ by: process });
   const head = Number(BigInt.asUintN(32, arenaAddress(interpreterOf(arena).program, 'head')));
   const once = () => {

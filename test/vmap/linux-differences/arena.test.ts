@@ -30,12 +30,12 @@ function arenaOf(options: Partial<ArenaOptions> = {}) {
 }
 
 /** r0 of a kfunc, signed. */
-function r0(kfunc: (call: KfuncCall) => void, ...registers: readonly bigint[]): number {
+function r0(kfunc: ((call: KfuncCall) => void) | undefined, ...registers: readonly bigint[]): number {
   const args = new Int32Array(10);
   for (const [i, value] of registers.entries())
     args.set([Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))], 2 * i);
   let result = 0;
-  kfunc({
+  kfunc?.({
     args,
     returnWords: (lo) => {
       result = lo;
