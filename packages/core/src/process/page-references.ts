@@ -43,11 +43,15 @@ export class PageReferences implements HeldFrames {
   /** A word for each frame, and one that is 1 once any has had a user. */
   readonly #counts: Int32Array;
   readonly #marks: OwnerMarks;
+  readonly #isShared: boolean;
+  /** This thread has noted that frames have users. */
+  #isInUse = false;
 
   private constructor(ram: FrameAllocator, buffer: ArrayBufferLike) {
     this.#ram = ram;
     this.#marks = ram.calls?.marks ?? LocalMarks.of(ram);
     this.#counts = new Int32Array(buffer);
+    this.#isShared = isShared(buffer);
   }
 
   /**
@@ -127,7 +131,49 @@ export class PageReferences implements HeldFrames {
    */
   take(pfn: number): void {
     this.#use();
-    Atomics.add(this.#counts, this.#at(pfn), 1);
+    const at = this.#at(pfn);
+    if (this.#isShared) Atomics.add(this.#counts, at, 1);
+    else (this.#counts[at] as number)++;
+  }
+
+  /**
+   * Notes one more user of each frame of a list, as `take` does.
+   *
+   * @throws VmError `ERANGE` for a frame of another allocator: those before it are noted.
+   */
+  takeMany(pfns: ArrayLike<number>): void {
+    this.#use();
+    const counts = this.#counts;
+    for (let i = 0; i < pfns.length; i++) {
+      const at = this.#at(pfns[i] as number);
+      if (this.#isShared) Atomics.add(counts, at, 1);
+      else (counts[at] as number)++;
+    }
+  }
+
+  /**
+   * Lets go of each frame of a list, as `put` does.
+   *
+   * @param retire - where several threads use the allocator: keeps frames that are free now until no thread can use an old translation
+   *   (`ThreadCalls.retire`). Default: they can be allocated at once.
+   * @throws VmError as `put`: the user has let go of the frames before it.
+   */
+  putMany(pfns: ArrayLike<number>, retire?: (give: () => void) => void): void {
+    const { calls } = this.#ram;
+    if (calls === null || retire === undefined) {
+      for (let i = 0; i < pfns.length; i++) this.#putOne(pfns[i] as number);
+      return;
+    }
+    const last: number[] = [];
+    try {
+      for (let i = 0; i < pfns.length; i++) {
+        const pfn = pfns[i] as number;
+        if (this.#isLast(pfn)) last.push(pfn);
+        else this.put(pfn);
+      }
+    } finally {
+      if (last.length > 0) retire(calls.retire(last, last.length, 0));
+    }
   }
 
   /**
@@ -149,6 +195,19 @@ export class PageReferences implements HeldFrames {
       else if (Atomics.sub(this.#counts, at, 1) - 1 === ORPHAN) this.#freeOrphan(pfn);
       throw error;
     }
+  }
+
+  /**
+   * Ends what a dead thread began: it was allocating a frame, or letting go of one. Lets go of the frame, unless the thread had, and frees
+   * it when nobody uses it.
+   *
+   * @param retire - as for `putMany`.
+   */
+  putUnfinished(pfn: number, retire: (give: () => void) => void): void {
+    const { calls } = this.#ram;
+    if (this.count(pfn) > 0) this.putMany([pfn], retire);
+    else if (calls?.isAllocated(pfn, 0) === true && !calls.isBeingFreed(pfn))
+      retire(calls.retire([pfn], 1, 0));
   }
 
   /**
@@ -254,8 +313,31 @@ export class PageReferences implements HeldFrames {
     return false;
   }
 
+  /** Takes the only reference of a frame that goes back to its allocator by itself; false when there are others. */
+  #isLast(pfn: number): boolean {
+    const at = this.#at(pfn);
+    return (
+      !this.#marks.has(at) &&
+      this.#ram.isAllocated(pfn) &&
+      Atomics.compareExchange(this.#counts, at, 1, 0) === 1
+    );
+  }
+
+  /** `put` of a frame with one user, by plain words where one thread uses the counts. */
+  #putOne(pfn: number): void {
+    const at = pfn - this.#ram.first;
+    if (this.#isShared || this.#counts[at] !== 1 || this.#marks.has(at) || !this.#ram.isAllocated(pfn)) {
+      this.put(pfn);
+      return;
+    }
+    this.#counts[at] = 0;
+    this.#ram.free(pfn);
+  }
+
   #use(): void {
-    if (!this.isUsed) Atomics.store(this.#counts, this.#ram.frames, 1);
+    if (this.#isInUse) return;
+    Atomics.store(this.#counts, this.#ram.frames, 1);
+    this.#isInUse = true;
   }
 
   #load(pfn: number): number {

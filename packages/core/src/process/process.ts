@@ -1,8 +1,10 @@
 import { checkAddress } from '../check/address.js';
 import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
+import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { counted, printsItself } from '../prints.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
+import type { FlushSink } from '../table/state/flush-sink.js';
 import { destroy } from './destroy.js';
 import { handleFault } from './fault.js';
 import { fork } from './fork.js';
@@ -108,6 +110,25 @@ export class Process implements RegionProcess {
   /** Address-space id of its flushes. */
   get asid(): number {
     return this.#space.asid;
+  }
+
+  /** The memory of its tables and pages. */
+  get memory(): PhysicalMemory {
+    return this.#space.memory;
+  }
+
+  /**
+   * Tells one more sink of flushes, also of those that other threads ask for: another processor uses the tables.
+   *
+   * @returns what ends it.
+   * @throws VmError `EINVAL` for what is no sink.
+   * @example
+   * ```ts
+   * const end = process.addSink(mmu.sink);
+   * ```
+   */
+  addSink(sink: FlushSink): () => void {
+    return this.#space.addSink(sink);
   }
 
   /** Its format, its asid, and how many regions it has. */

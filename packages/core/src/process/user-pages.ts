@@ -15,6 +15,12 @@ export class UserPages {
     this.#table = table;
   }
 
+  /** The frame that a page maps; -1 for none. */
+  frameAt(page: number): number {
+    const { pageShift } = this.#half.space;
+    return this.#table.translateWords(Math.floor(page / 2 ** (32 - pageShift)) | 0, (page << pageShift) | 0);
+  }
+
   /**
    * Unmaps what pages map (zap_page_range_single), with one flush for all threads, and lets go of the frames after it. It takes no lock of
    * the process: the caller knows that they are its own region's until `RegionOperations.close` of it has returned.

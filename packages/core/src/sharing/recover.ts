@@ -122,7 +122,10 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
   for (const space of spaces) adoptTables(space);
   const tables = recoverTables(threads.tables.contexts, group, dead);
   const mended = spaces.map(mendSpace);
-  const parts = partsOf(threads).flatMap((part) => part.mend(dead, (id) => names.includes(id)));
+  const mendParts = (): string[] =>
+    partsOf(threads).flatMap((part) => part.mend(dead, (id) => names.includes(id)));
+  const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
+  const parts = shared.reduce<() => string[]>((next, one) => () => one.mending(next), mendParts)();
   const owned = ownedFrames(spaces);
   const givenBack: TakenBlock[] = [];
   const held: TakenBlock[] = [];

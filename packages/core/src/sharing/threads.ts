@@ -117,6 +117,11 @@ export class Threads implements FrameSharing, SpaceSharing, ProcessSharing {
     return this.group.token;
   }
 
+  /** Its place among the threads, from 0 on. A later thread may get it again. */
+  get slot(): number {
+    return this.group.slot;
+  }
+
   /** The threads that died and whose work `recover` has not mended. */
   get dead(): readonly number[] {
     return this.group.dead().map((slot) => this.group.registry.tokenOf(slot));

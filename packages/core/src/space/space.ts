@@ -1,3 +1,4 @@
+import { checkSink } from '../check/sink.js';
 import { hex, VmError, wideHex } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
@@ -127,6 +128,19 @@ export class Space {
   /** Areas of this space use frames of an allocator from now on. */
   noteAreas({ state }: FrameAllocator): void {
     noteAreas(state, contextBehind(this.table));
+  }
+
+  /**
+   * Tells one more sink of flushes: another processor uses the tables.
+   *
+   * @returns what ends it.
+   */
+  addSink(sink: FlushSink): () => void {
+    checkSink(sink);
+    if (sink === undefined) throw new VmError('EINVAL', 'addSink() needs a sink');
+    const end = this.flushes.add(sink);
+    contextBehind(this.table).sink ??= this.flushes.tableSink();
+    return end;
   }
 
   /** Frees a root that nobody has seen. No sink can have cached any of it. */

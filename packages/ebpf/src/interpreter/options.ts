@@ -67,7 +67,7 @@ function checkedPort(value: unknown, program: LinkedProgram): ArenaPort | null {
   }
   if (linked === null) throw new VmError('EINVAL', 'the program was linked without an arena');
   const place = checkedArena(value, linked.noUserConv);
-  const { mmu, kernVmStart } = value as Partial<ArenaPort>;
+  const { mmu, kernVmStart, threads = null } = value as Partial<ArenaPort>;
   const { userVmStart, pages, pageSize } = linked;
   if (place.userVmStart !== userVmStart || place.pages !== pages || place.pageSize !== pageSize) {
     throw new VmError('EINVAL', 'the arena is another one than the program was linked with', {
@@ -89,7 +89,9 @@ function checkedPort(value: unknown, program: LinkedProgram): ArenaPort | null {
   ) {
     throw new VmError('EINVAL', 'kernVmStart is no address of a window of 4 GiB and two guards of 32 KiB');
   }
-  return { ...place, mmu, kernVmStart };
+  if (threads !== null && typeof threads.deliver !== 'function')
+    throw new VmError('EINVAL', 'the threads of the arena are no Threads');
+  return { ...place, mmu, kernVmStart, threads };
 }
 
 function checkedExterns(value: unknown, program: LinkedProgram): (CheckedFunction | null)[] {
