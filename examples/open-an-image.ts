@@ -43,10 +43,12 @@ console.log(leaf?.protection.memory, permissions?.kernel); // device { read: tru
 console.log(hex(table.translate(timer + 0xf0n) ?? 0n)); // 0x00000000fed000f0
 
 // The leaves of the area: one page, and no guard. Then all leaves that are larger than a page, under the kernel's root.
-const leaves = [...table.leaves(timer, 8192)];
+const leaves = [...table.leaves(timer, 8192, { complete: true })];
 console.log(leaves.map(({ va, count, pa }) => `${hex(va)} ${count} ${hex(pa)}`)); // [ '0xffffcd658000c000 1 0x00000000fed00000' ]
 const large = new Map<number, number>();
-for (const { leafShift, count } of table.leaves()) {
-  if (leafShift > 12) large.set(leafShift, (large.get(leafShift) ?? 0) + count);
+for (const item of table.leaves()) {
+  if (item.kind === 'missing') console.log(hex(item.va), 'is translated by a table that the image lacks');
+  if (item.kind !== 'leaves' || item.leafShift === 12) continue;
+  large.set(item.leafShift, (large.get(item.leafShift) ?? 0) + item.count);
 }
 console.log([...large].map(([shift, count]) => `${count} of ${2 ** (shift - 20)} MiB`)); // [ '1700 of 2 MiB', '1 of 1024 MiB' ]

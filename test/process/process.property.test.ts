@@ -89,7 +89,7 @@ function worldOf(name: string) {
       );
       expect(pages).toEqual(expected.sort(([a], [b]) => a - b));
       // Nothing is mapped outside of regions, and nothing of the kernel is user's.
-      for (const run of process.table.leaves(0n, user.taskSize))
+      for (const run of process.table.leaves(0n, user.taskSize, { complete: true }))
         for (let i = 0; i < run.count; i++)
           expect(model.pages.has(Number(run.va >> BigInt(pageShift)) + i)).toBe(true);
     }

@@ -16,7 +16,7 @@ describe.each(Object.keys(DIRECT))('the direct map of %s', (name) => {
     const directMap = { base: DIRECT[name] as bigint };
     const { kernel } = kernelOf(name, { directMap, ramFrames: 2 ** 13 });
     const first = directMap.base + BigInt(RAM_FIRST * pageBytes);
-    const listed = () => [...kernel.table.leaves(first, 2 ** 13 * pageBytes)];
+    const listed = () => [...kernel.table.leaves(first, 2 ** 13 * pageBytes, { complete: true })];
     const size = pages * pageBytes;
     kernel.vfree(kernel.vmallocNodeRange({ size, flags: VM_FLUSH_RESET_PERMS }));
     const before = listed();
@@ -57,7 +57,7 @@ describe('vmap of Linux 2026', () => {
   const leavesOf = (list: readonly number[]) => {
     const { kernel, pageBytes } = kernelOf('x86-64', { release: '2026' });
     const address = kernel.vmap(list, VM_MAP);
-    const found = [...kernel.table.leaves(address, list.length * pageBytes)];
+    const found = [...kernel.table.leaves(address, list.length * pageBytes, { complete: true })];
     expect(list.map((_, i) => kernel.vmallocToPfn(address + BigInt(i * pageBytes)))).toEqual(list);
     return found.map(({ count, leafShift }) => `${count}x${leafShift}`).join(' ');
   };
@@ -89,7 +89,7 @@ describe('rights that a large leaf has already', () => {
     const { kernel, pageBytes } = kernelOf(name);
     const address = kernel.vmallocHuge(pages * pageBytes);
     const leaves = () =>
-      [...kernel.table.leaves(address, pages * pageBytes)].map(
+      [...kernel.table.leaves(address, pages * pageBytes, { complete: true })].map(
         ({ va, count, leafShift }) =>
           `${count}x${leafShift}${kernel.table.walk(va).leaf?.protection.write ? 'w' : ''}`,
       );

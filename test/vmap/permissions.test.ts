@@ -148,7 +148,7 @@ describe('the direct map', () => {
 
   test('uses the largest leaves', () => {
     const { kernel } = kernelOf('x86-64', { directMap: { base: DIRECT } });
-    expect([...kernel.table.leaves()].map(({ count, leafShift }) => [count, leafShift])).toEqual([[1, 30]]);
+    expect([...kernel.table.leaves(undefined, undefined, { complete: true })].map(({ count, leafShift }) => [count, leafShift])).toEqual([[1, 30]]);
   });
 });
 
@@ -187,7 +187,7 @@ describe('VM_FLUSH_RESET_PERMS', () => {
 
 describe('remapVmallocRange', () => {
   /** Whether a process has pages of its own half. */
-  const leavesOf = (user: Process) => [...user.table.leaves(0n, 1n << 46n)];
+  const leavesOf = (user: Process) => [...user.table.leaves(0n, 1n << 46n, { complete: true })];
 
   test('maps the pages of an area into a region of a process', () => {
     const { kernel } = kernelOf('x86-64');

@@ -114,7 +114,6 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
   const half = choiceOption(given, 'half', ['ttbr0', 'ttbr1'], 'ttbr1');
   const name = formatName({ ...geometry, half });
   const pageShift = PAGE_SHIFTS[granule];
-  const levels = arm64Levels(geometry);
   const fields = addressFields(geometry);
   const mair = bigintOption(given, 'mair', LINUX_MAIR);
   const types = formatTypesOf(mair);
@@ -123,6 +122,7 @@ export function arm64(options: Arm64Options): PageTableFormat<Arm64Controls> {
   const shared = lpa2 ? sh : null;
   const indexes = indexesOf(given);
   const rights = indexes === null ? directEncoding : indirectEncoding(indexes);
+  const levels = arm64Levels(geometry, { types, isIndirect: indexes !== null });
   const codec = new LeafCodec({ levels, fields: descriptorFields(geometry), pageShift, lpa2, types, rights });
   const last = levels.length - 1;
   const modes = (controls: Arm64Controls) => completeControls(ARM64_CONTROLS, controls, name);

@@ -1,5 +1,15 @@
-import { type AddressField, type Level, type Rule, type Run, type Shape, words, ZERO } from '@vmarea/core';
+import {
+  type AddressField,
+  type EntryNames,
+  type Level,
+  type Rule,
+  type Run,
+  type Shape,
+  words,
+  ZERO,
+} from '@vmarea/core';
 import { ARM64_BITS, type Granule, PAGE_SHIFTS, TYPE_BLOCK, TYPE_TABLE } from './bits.js';
+import { leafNames, type NameOptions, tableNames } from './entry-names.js';
 
 /** What decides the levels and their entries. Every member is checked. */
 export interface Geometry {
@@ -87,14 +97,17 @@ export function addressMask(fields: readonly AddressField[], paBit: number): big
  *
  * Source: Arm ARM, D8.2, "Translation table walk", the tables of each granule's levels and index bits.
  */
-export function arm64Levels(geometry: Geometry): readonly Level[] {
+export function arm64Levels(
+  geometry: Geometry,
+  naming: Pick<NameOptions, 'types' | 'isIndirect'>,
+): readonly Level[] {
   const { granule, vaBits } = geometry;
   const pageShift = PAGE_SHIFTS[granule];
   const full = pageShift - 3;
   const count = Math.ceil((vaBits - pageShift) / full);
   const rules = addressRules(geometry);
-  const table = shape(TYPE_TABLE, rules);
-  const block = shape(TYPE_BLOCK, rules);
+  const names: NameOptions = { ...geometry, ...naming };
+  const table = shape(TYPE_TABLE, rules, tableNames(names));
   return Object.freeze(
     Array.from({ length: count }, (_, index) => {
       const below = count - 1 - index;
@@ -103,13 +116,14 @@ export function arm64Levels(geometry: Geometry): readonly Level[] {
       const bits = Math.min(full, vaBits - shift);
       const isLast = below === 0;
       const isBlock = isBlockLevel(geometry, level);
+      const leaf = leafNames(names, shift, isLast, RUN_ENTRIES[granule][level] !== undefined);
       return Object.freeze({
         name: index === 0 && count > 1 ? 'PGD' : (NAMES[below] as string),
         shift,
         bits,
         table: isLast ? null : table,
         // 0b01 is reserved at level 3: a page there has the type bits of a table.
-        leaf: isLast ? table : isBlock ? block : null,
+        leaf: isLast ? shape(TYPE_TABLE, rules, leaf) : isBlock ? shape(TYPE_BLOCK, rules, leaf) : null,
         run: geometry.contiguous ? runOf(granule, level, bits) : null,
       });
     }),
@@ -149,10 +163,10 @@ function addressRules(geometry: Geometry): readonly Rule[] {
   return Object.freeze([Object.freeze(rule)]);
 }
 
-function shape(type: bigint, rules: readonly Rule[]): Shape {
+function shape(type: bigint, rules: readonly Rule[], names: EntryNames): Shape {
   const match = Object.freeze({
     mask: Object.freeze(words(ARM64_BITS.TYPE)),
     value: Object.freeze(words(type)),
   });
-  return Object.freeze({ match, rules });
+  return Object.freeze({ match, rules, names });
 }

@@ -10,6 +10,7 @@ export { breaks } from './groups/breaks.js';
 export { controls } from './groups/controls.js';
 export { counters } from './groups/counters.js';
 export { cuts } from './groups/cuts.js';
+export { descriptions } from './groups/descriptions.js';
 export { failures } from './groups/failures.js';
 export { faults } from './groups/faults.js';
 export { flushes } from './groups/flushes.js';

@@ -1,6 +1,7 @@
 import {
   type Access,
   type Configuration,
+  type EntryNames,
   type Fault,
   type FaultCode,
   type Level,
@@ -31,16 +32,42 @@ const SW = mask(52, 55);
 const RESERVED = mask(9, 11) | mask(44, 51) | mask(56, 63);
 
 /** Entries with some bits set and some clear. The bits of `zero` must be 0. */
-function shape(set: bigint, clear: bigint, zero: bigint): Shape {
+function shape(set: bigint, clear: bigint, zero: bigint, names: EntryNames): Shape {
   return {
     match: { mask: words(set | clear), value: words(set) },
     rules: [{ mask: words(zero), value: words(0n), must: 'equal', fault: 'reserved' }],
+    names,
   };
 }
 
-const TABLE = shape(V, M, mask(3, 8) | RESERVED);
-const PAGE = shape(V | M, 0n, RESERVED);
-const BLOCK = shape(V | M, 0n, RESERVED | mask(12, 20));
+const kind = [
+  { name: 'V', low: 0, says: ['not valid', 'valid'] },
+  { name: 'M', low: 1, says: ['points to a table', 'maps'] },
+] as const;
+const software = { name: 'SW', low: 52, width: 4, says: ['for software'] } as const;
+
+const ofTable: EntryNames = {
+  address: 'PFN',
+  bits: [...kind, { name: 'W', low: 2, says: ['nothing below is writable', 'as the leaf says'] }, software],
+};
+const ofLeaf: EntryNames = {
+  address: 'PFN',
+  bits: [
+    ...kind,
+    { name: 'W', low: 2, says: ['read-only', 'writable'], tells: ['write'] },
+    { name: 'X', low: 3, says: ['not executable', 'executable'], tells: ['execute'] },
+    { name: 'U', low: 4, says: ['supervisor', 'user'], tells: ['user'] },
+    { name: 'G', low: 5, says: ['not global', 'global'], tells: ['global'] },
+    { name: 'A', low: 6, says: ['not accessed', 'accessed'], tells: ['accessed'] },
+    { name: 'D', low: 7, says: ['not dirty', 'dirty'], tells: ['dirty'] },
+    { name: 'IO', low: 8, says: ['memory', 'device'], tells: ['memory'] },
+    { ...software, tells: ['extra'] },
+  ],
+};
+
+const TABLE = shape(V, M, mask(3, 8) | RESERVED, ofTable);
+const PAGE = shape(V | M, 0n, RESERVED, ofLeaf);
+const BLOCK = shape(V | M, 0n, RESERVED | mask(12, 20), ofLeaf);
 
 const levels: readonly Level[] = [
   { name: 'PGD', shift: 30, bits: 9, table: TABLE, leaf: null, run: null },

@@ -1,8 +1,10 @@
 import {
   type Allowed,
   completeControls,
+  type NamedBits,
   type PageTableFormat,
   type Permissions,
+  type Shape,
   toBigint,
   type Words,
   words,
@@ -79,6 +81,21 @@ const ADDRESS = { kind: 'address', level: 0 } as const;
 const ON = { isBarred: true };
 
 let questions = 0;
+
+/** The format with other names of its bits. */
+function naming(change: (bits: readonly NamedBits[]) => readonly NamedBits[]): Partial<PageTableFormat> {
+  const renamed = (shape: Shape | null): Shape | null =>
+    shape?.names === undefined
+      ? shape
+      : { ...shape, names: { ...shape.names, bits: change(shape.names.bits) } };
+  return {
+    levels: kestrel.levels.map((level) => ({
+      ...level,
+      table: renamed(level.table),
+      leaf: renamed(level.leaf),
+    })),
+  };
+}
 
 /** One fault each, and the group that must see it. */
 export const FAULTS: readonly [what: string, group: string, broken: Partial<PageTableFormat>][] = [
@@ -230,6 +247,50 @@ export const FAULTS: readonly [what: string, group: string, broken: Partial<Page
         ...{ ...level, table: table && { ...table, rules: [] }, leaf: leaf && { ...leaf, rules: [] } },
       })),
     },
+  ],
+  [
+    'no bit has a name',
+    'descriptions',
+    {
+      levels: kestrel.levels.map(({ table, leaf, ...level }) => ({
+        ...level,
+        table: table && { match: table.match, rules: table.rules },
+        leaf: leaf && { match: leaf.match, rules: leaf.rules },
+      })),
+    },
+  ],
+  [
+    'the bit that tells leaves from tables has no name',
+    'descriptions',
+    naming((bits) => bits.filter(({ name }) => name !== 'M')),
+  ],
+  [
+    'two names share a bit',
+    'descriptions',
+    naming((bits) => [...bits, { name: 'W2', low: 2, says: ['writable'] }]),
+  ],
+  [
+    'a name covers a bit of the address',
+    'descriptions',
+    naming((bits) => [...bits, { name: 'F', low: 43, says: ['far'] }]),
+  ],
+  [
+    'the names of W and X are exchanged',
+    'descriptions',
+    naming((bits) =>
+      bits.map((one) => (one.low === 2 || one.low === 3 ? { ...one, low: 5 - one.low } : one)),
+    ),
+  ],
+  ['the user bit has no name', 'descriptions', naming((bits) => bits.filter(({ name }) => name !== 'U'))],
+  [
+    'a reserved bit is called ignored',
+    'descriptions',
+    naming((bits) => [...bits, { name: 'ignored', low: 9, says: ['nothing'] }]),
+  ],
+  [
+    'a bit has a name without a meaning',
+    'descriptions',
+    naming((bits) => bits.map((one) => (one.name === 'V' ? { ...one, says: ['', ''] } : one))),
   ],
   ['every fault has the same number', 'faults', { faultCode: () => ({ name: 'cause', code: 2 }) }],
   [

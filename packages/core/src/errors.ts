@@ -8,6 +8,7 @@
  * - `EFAULT`: no bytes behind a physical address, or nothing mapped where something must be.
  * - `EPERM`: the memory is read-only, or a process may not map the address.
  * - `E2BIG`: more pages than there is memory.
+ * - `ELOOP`: tables point to themselves, or are shared so often that a complete list would not end.
  * - `EACCES`: a region may not have the rights.
  * - `EEXIST`: a region is there already.
  * - `EOVERFLOW`: an offset is too large.
@@ -24,6 +25,7 @@ export type VmErrorCode =
   | 'EFAULT'
   | 'EPERM'
   | 'E2BIG'
+  | 'ELOOP'
   | 'EACCES'
   | 'EEXIST'
   | 'EOVERFLOW'

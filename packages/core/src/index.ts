@@ -27,7 +27,18 @@ export type { EntryTemplate } from './entry-template.js';
 export { hex, printable, VmError, type VmErrorCode, type VmErrorDetails } from './errors.js';
 export type { Access, Allowed, Controls, Permissions } from './format/access.js';
 export { brokenRule, classify, isInRun, shapeOf } from './format/classify.js';
-export type { AddressField, EntryKind, Level, Match, Rule, Run, Shape } from './format/entry.js';
+export { describeEntry, type EntryDescription, type EntryField } from './format/describe.js';
+export type {
+  AddressField,
+  EntryKind,
+  EntryNames,
+  Level,
+  Match,
+  NamedBits,
+  Rule,
+  Run,
+  Shape,
+} from './format/entry.js';
 export type { Fault, FaultCode, FaultKind } from './format/fault.js';
 export type { Invalidation } from './format/invalidation.js';
 export {
@@ -131,7 +142,7 @@ export type { RecoveredTables, UndoneCall } from './table/shared/recover-tables.
 export { type Difference, type DiffOptions, diffTables } from './table/show/diff.js';
 export type { DifferenceSide } from './table/show/diff-side.js';
 export { type DumpOptions, dumpTables } from './table/show/dump.js';
-export { type LeafSize, leafSizes } from './table/show/leaf-sizes.js';
+export { type LeafSize, leafSizes, type UnlistedSize } from './table/show/leaf-sizes.js';
 export { type Likeness, looksLike } from './table/show/looks-like.js';
 export { restoreSnapshot, type Snapshot, takeSnapshot } from './table/show/snapshot.js';
 export type { Counters } from './table/state/counters.js';
@@ -140,15 +151,13 @@ export type { FlushSink } from './table/state/flush-sink.js';
 export type { PageTableOptions } from './table/state/make.js';
 export type { ReaderOptions } from './table/state/open.js';
 export { type TranslationCursor, translationCursor } from './table/walk/cursor.js';
+export { type FindOptions, type FoundMapping, findMappings } from './table/walk/find-mappings.js';
 export { wordOfSlot } from './table/walk/flat-finder.js';
-export type { LeafRun } from './table/walk/leaves.js';
-export {
-  type ListedRun,
-  type ListOptions,
-  listLeaves,
-  type UnlistedSpan,
-} from './table/walk/list-leaves.js';
+export type { LeavesOptions } from './table/walk/leaf-list.js';
+export type { LeafItem, LeafRun, UnlistedSpan } from './table/walk/leaves.js';
+export { type ListOptions, listLeaves } from './table/walk/list-leaves.js';
 export { type PathWalker, pathWalker } from './table/walk/path-walk.js';
+export type { Rights } from './table/walk/rights.js';
 export { translateMany } from './table/walk/translate-many.js';
 export type { Walk, WalkLeaf, WalkStep } from './table/walk/walk.js';
 export { isInRange, leafFrame, type RangeTest, rangeTest } from './table/walk/walk-end.js';

@@ -9,7 +9,7 @@ import {
   words,
 } from '@vmarea/core';
 import { RISCV_BITS } from './bits.js';
-import type { Extensions } from './levels.js';
+import type { Extensions } from './extensions.js';
 import { PMA_TYPES, pbmtField, THEAD_FIELD, type TypeField } from './memory-types.js';
 
 const { V, R, W, X, U, G, A, D, RSW, RSW_60_59, N } = RISCV_BITS;

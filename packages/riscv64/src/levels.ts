@@ -1,15 +1,9 @@
 import { type Level, type Match, mask, type Rule, type Run, type Shape, words, ZERO } from '@vmarea/core';
 import { INDEX_BITS, NAPOT_SHIFT, PAGE_SHIFT, PPN_SHIFT, RISCV_BITS } from './bits.js';
+import { riscvNames } from './entry-names.js';
+import type { Extensions } from './extensions.js';
 
 const { V, R, W, X, U, A, D, RESERVED, RSW_60_59, THEAD, PBMT, N } = RISCV_BITS;
-
-/** The extensions that decide what is reserved: `Riscv64Options` with the defaults filled in. */
-export interface Extensions {
-  readonly svnapot: boolean;
-  readonly svpbmt: boolean;
-  readonly svrsw60t59b: boolean;
-  readonly thead: boolean;
-}
 
 /** Linux's names from the last level up. The root is always PGD. */
 const NAMES = ['PTE', 'PMD', 'PUD', 'P4D', 'PGD'] as const;
@@ -52,6 +46,7 @@ function tableShape(extensions: Extensions): Shape {
   return Object.freeze({
     match: match(V | R | W | X, V),
     rules: Object.freeze([zero(D | A | U | upper)]),
+    names: riscvNames('table', false, extensions),
   });
 }
 
@@ -68,10 +63,11 @@ function freeBits({ svrsw60t59b, thead }: Extensions): bigint {
  */
 function leafShape(up: number, extensions: Extensions): Shape {
   const { svnapot, svpbmt, thead } = extensions;
+  const names = riscvNames('leaf', up === 0, extensions);
   const rules = [never(R | W | X, 0n), never(R | W, W), zero(RESERVED & ~freeBits(extensions))];
   if (thead) {
     if (up > 0) rules.push(zero(mask(PPN_SHIFT, PPN_SHIFT + INDEX_BITS * up - 1)));
-    return Object.freeze({ match: match(V, V), rules: Object.freeze(rules) });
+    return Object.freeze({ match: match(V, V), rules: Object.freeze(rules), names });
   }
   rules.push(svpbmt ? never(PBMT, PBMT) : zero(PBMT));
   if (up > 0) {
@@ -85,7 +81,7 @@ function leafShape(up: number, extensions: Extensions): Shape {
       Object.freeze({ when: match(N, N), ...match(bits, value), must: 'equal', fault: 'reserved' } as const),
     );
   }
-  return Object.freeze({ match: match(V, V), rules: Object.freeze(rules) });
+  return Object.freeze({ match: match(V, V), rules: Object.freeze(rules), names });
 }
 
 function match(bits: bigint, value: bigint): Match {

@@ -1,5 +1,6 @@
-import { type Level, mask, type Rule, type Shape, words, ZERO } from '@vmarea/core';
+import { type EntryNames, type Level, mask, type Rule, type Shape, words, ZERO } from '@vmarea/core';
 import { INDEX_BITS, PAGE_SHIFT, PMD_SHIFT, PUD_SHIFT, X86_BITS } from './bits.js';
+import { x86Names } from './entry-names.js';
 
 const { P, PS, G, NX } = X86_BITS;
 
@@ -42,17 +43,19 @@ function tableShape(shift: number, mapsLarge: boolean, reserved: ReservedBits): 
   if (!mapsLarge) zero |= PS;
   // Intel ignores bit 8 here. AMD APM vol. 2, "4-Kbyte Page Translation": must be zero in PML4 and PML5 entries.
   if (reserved.vendor === 'amd' && shift > PUD_SHIFT) zero |= G;
-  return shape(mapsLarge ? P | PS : P, P, zero);
+  return shape(mapsLarge ? P | PS : P, P, zero, x86Names({ ...reserved, kind: 'table', mapsLarge }));
 }
 
 /** A leaf of 4 KiB: bit 7 is PAT. */
 function smallLeaf(reserved: ReservedBits): Shape {
-  return shape(P, P, reservedInLeaves(reserved));
+  const names = x86Names({ ...reserved, kind: 'small', mapsLarge: false });
+  return shape(P, P, reservedInLeaves(reserved), names);
 }
 
 /** A leaf of 2 MiB or 1 GiB: bit 12 is PAT. The bits from 13 to the first address bit are reserved. */
 function largeLeaf(shift: number, reserved: ReservedBits): Shape {
-  return shape(P | PS, P | PS, reservedInLeaves(reserved) | mask(PAT_LARGE_BIT + 1, shift - 1));
+  const zero = reservedInLeaves(reserved) | mask(PAT_LARGE_BIT + 1, shift - 1);
+  return shape(P | PS, P | PS, zero, x86Names({ ...reserved, kind: 'large', mapsLarge: true }));
 }
 
 const PAT_LARGE_BIT = 12;
@@ -77,7 +80,7 @@ function reservedInLeaves(reserved: ReservedBits): bigint {
 }
 
 /** A kind of entry: its match, and the bits that must be 0. */
-function shape(matchMask: bigint, matchValue: bigint, zero: bigint): Shape {
+function shape(matchMask: bigint, matchValue: bigint, zero: bigint, names: EntryNames): Shape {
   const rule: Rule = Object.freeze({
     mask: Object.freeze(words(zero)),
     value: ZERO,
@@ -90,5 +93,6 @@ function shape(matchMask: bigint, matchValue: bigint, zero: bigint): Shape {
       value: Object.freeze(words(matchValue)),
     }),
     rules: Object.freeze(zero === 0n ? [] : [rule]),
+    names,
   });
 }

@@ -94,7 +94,7 @@ export class Judge {
     const { kernel, model, directMap, pageShift, ram } = this.#world;
     const ranges = model.mappable(directMap === null ? [] : [directMap]);
     let i = 0;
-    for (const { va, count, leafShift, pfn } of kernel.table.leaves()) {
+    for (const { va, count, leafShift, pfn } of kernel.table.leaves(undefined, undefined, { complete: true })) {
       const end = va + (BigInt(count) << BigInt(leafShift));
       while (i < ranges.length && (ranges[i] as { end: bigint }).end <= va) i++;
       const range = ranges[i];
@@ -108,7 +108,7 @@ export class Judge {
     this.#grown = 0;
     for (const { lazy, growsFromRam, start, bytes } of model.of('lazy')) {
       let pages = 0;
-      for (const { count, leafShift } of kernel.table.leaves(start, bytes))
+      for (const { count, leafShift } of kernel.table.leaves(start, bytes, { complete: true }))
         pages += count * 2 ** (leafShift - pageShift);
       if (pages !== lazy?.stats.populated)
         throw new Escape(`a lazy area has ${pages} pages and says ${lazy?.stats.populated}`);

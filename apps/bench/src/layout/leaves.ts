@@ -23,7 +23,7 @@ export async function leavesOf(
     part = [];
     await step(mapped);
   };
-  for (const run of table.leaves()) {
+  for (const run of table.leaves(undefined, undefined, { complete: true })) {
     part.push(run);
     if (part.length === LEAVES) await add();
   }

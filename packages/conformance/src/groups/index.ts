@@ -5,6 +5,7 @@ import { breaks } from './breaks.js';
 import { controls } from './controls.js';
 import { counters } from './counters.js';
 import { cuts } from './cuts.js';
+import { descriptions } from './descriptions.js';
 import { failures } from './failures.js';
 import { faults } from './faults.js';
 import { flushes } from './flushes.js';
@@ -20,6 +21,7 @@ import { survival } from './survival.js';
 export const ALL_GROUPS: readonly Group[] = [
   protections,
   addresses,
+  descriptions,
   operations,
   range,
   permissions,

@@ -1,4 +1,5 @@
 import type { Words } from '../words.js';
+import type { Protection } from './protection.js';
 
 /** A pattern of bits: an entry matches when `(entry & mask) === value`. */
 export interface Match {
@@ -28,12 +29,41 @@ export interface Rule {
   readonly fault: 'reserved' | 'address-size';
 }
 
+/** Some bits of an entry, under the manual's name. */
+export interface NamedBits {
+  /** The manual's name: `R/W`, `AttrIndx`, `PBMT`. */
+  readonly name: string;
+  /** The lowest bit, 0 to 63. */
+  readonly low: number;
+  /** Number of bits. Default: 1. */
+  readonly width?: number;
+  /** What the values mean, from 0 up, in a few words each. One text alone is for every value; in it, `#` is the value. */
+  readonly says: readonly string[];
+  /** The members of a protection that `decode` reads from the bits. Default: none. */
+  readonly tells?: readonly (keyof Protection)[];
+}
+
+/**
+ * The names of the bits of one kind of entry. The address is named by its fields (`PageTableFormat.address`). Bits
+ * that no name covers are reserved where a rule says that they must be 0; all others are ignored.
+ *
+ * It is data for `describeEntry`. The engine does not read it.
+ */
+export interface EntryNames {
+  /** What a piece of the address is called: `PPN`. `#` in it is the range of its bits: `OA[#]` becomes `OA[47:12]`. */
+  readonly address: string;
+  /** In any order, without overlap. */
+  readonly bits: readonly NamedBits[];
+}
+
 /** How one kind of entry looks at one level, and what the MMU demands of it. */
 export interface Shape {
   /** Tells this kind from the others. It is compared only with entries that are present. */
   readonly match: Match;
   /** Checked in order; the first broken one decides the fault. */
   readonly rules: readonly Rule[];
+  /** The manual's names of its bits. Without them, all works but `describeEntry`. The conformance suite demands them. */
+  readonly names?: EntryNames;
 }
 
 /**

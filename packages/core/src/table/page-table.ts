@@ -22,6 +22,8 @@ import { changeTables } from './state/change-lock.js';
 import type { TableContext } from './state/context.js';
 import { makeContext, type PageTableOptions } from './state/make.js';
 import { requireLive } from './state/registry.js';
+import type { LeavesOptions } from './walk/leaf-list.js';
+import type { LeafItem, LeafRun } from './walk/leaves.js';
 import { makeTranslator } from './walk/translate.js';
 
 /**
@@ -293,6 +295,30 @@ export class PageTable<C extends Controls = Controls> extends ReadableTable<C> {
    */
   destroy(): void {
     this.#change(destroyTables, true);
+  }
+
+  /**
+   * Lists leaves in address order, as `ReadableTable.leaves` does. The list has leaves alone, or ends with an error:
+   * who changes tables must not decide by half of a list. `complete: false` names tables instead, and goes on.
+   *
+   * @throws VmError as `ReadableTable.leaves` with `complete: true`.
+   */
+  override leaves(
+    va?: bigint,
+    bytes?: bigint | number,
+    options?: LeavesOptions<C> & { readonly complete?: true },
+  ): IterableIterator<LeafRun>;
+  override leaves(
+    va?: bigint,
+    bytes?: bigint | number,
+    options?: LeavesOptions<C>,
+  ): IterableIterator<LeafItem>;
+  override leaves(
+    va?: bigint,
+    bytes?: bigint | number,
+    options?: LeavesOptions<C>,
+  ): IterableIterator<LeafItem> {
+    return super.leaves(va, bytes, options);
   }
 
   #change<R>(call: (context: TableContext) => R, isAlone: boolean = false): R {

@@ -5,11 +5,11 @@ import { type Access, type Controls, checkAccess } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import { printsItself } from '../prints.js';
 import { words } from '../words.js';
-import { rangeOf } from './arguments.js';
 import type { TableContext } from './state/context.js';
 import { type Counters, newCounters } from './state/counters.js';
 import { register, requireLive } from './state/registry.js';
-import { type LeafRun, leafRuns } from './walk/leaves.js';
+import { type LeavesOptions, leavesOf } from './walk/leaf-list.js';
+import type { LeafItem, LeafRun } from './walk/leaves.js';
 import type { Translator } from './walk/translator.js';
 import { rootAddress, type Walk, walkAddress } from './walk/walk.js';
 
@@ -115,26 +115,39 @@ export abstract class ReadableTable<C extends Controls = Controls> {
   }
 
   /**
-   * Lists leaves in address order. Adjacent leaves of one size with equal flags and adjacent frames are one
-   * run.
+   * Lists leaves in address order. Adjacent leaves of one size with equal flags, equal rights and adjacent frames are
+   * one run.
    *
    * A leaf that lies only partly in the range is listed whole. Do not change the table while iterating.
    *
-   * The list is complete, or it ends with an error: a table without bytes may map anything. `listLeaves` goes on
-   * there, and names the table. It also names tables that are met again, where this lists their leaves at each
-   * address: tables that point to themselves may have 2^36 of them.
+   * A table without bytes may map anything: it is an item of kind `missing`, and the list goes on. A table that is met
+   * again is listed at each address; tables that point to themselves may so have 2^36 leaves. After 2^20
+   * entries that the call reads again, such a table is an item of kind `again`.
+   *
+   * With `complete: true`, the list has leaves alone, or ends with an error. That is the default of a `PageTable`, since
+   * its callers decide by the list what to change.
    *
    * @param va - first address in bytes. Default: everything that the root translates.
    * @param bytes - length in bytes; given exactly when `va` is.
-   * @throws VmError `EFAULT`, while iterating and after all leaves before it, when an entry points to a table
-   *   that has no bytes.
+   * @param options - see `LeavesOptions`. `listLeaves` is the same with other defaults.
+   * @throws VmError `ERANGE`, `EINVAL` for an invalid range or option. With `complete: true`, while iterating and
+   *   after all leaves before it: `EFAULT` when an entry points to a table that has no bytes, `ELOOP` for a table
+   *   that would be an item of kind `again`.
    * @example
    * ```ts
-   * for (const { va, count, leafShift, pa } of table.leaves()) console.log(hex(va), count, 2 ** leafShift, hex(pa));
+   * for (const item of table.leaves()) {
+   *   if (item.kind === 'leaves') console.log(hex(item.va), item.count, 2 ** item.leafShift, hex(item.pa));
+   *   else console.log(hex(item.va), item.kind, item.bytes);
+   * }
    * ```
    */
-  leaves(va?: bigint, bytes?: bigint | number): IterableIterator<LeafRun> {
-    const context = requireLive(this.#context);
-    return leafRuns(context, rangeOf(context.plan, { va, bytes }));
+  leaves(
+    va: bigint | undefined,
+    bytes: bigint | number | undefined,
+    options: LeavesOptions<C> & { readonly complete: true },
+  ): IterableIterator<LeafRun>;
+  leaves(va?: bigint, bytes?: bigint | number, options?: LeavesOptions<C>): IterableIterator<LeafItem>;
+  leaves(va?: bigint, bytes?: bigint | number, options?: LeavesOptions<C>): IterableIterator<LeafItem> {
+    return leavesOf(requireLive(this.#context), va, bytes, options as LeavesOptions);
   }
 }

@@ -70,6 +70,17 @@ export class Findings {
     this.total++;
   }
 
+  /**
+   * Adds findings of one kind at once. Those that are not kept cost nothing: one leaf may map every table.
+   *
+   * @param make - makes the finding of an index, when it is kept.
+   */
+  addMany(count: number, make: (index: number) => TableFinding): void {
+    const room = Math.min(count, Math.max(0, this.#most - this.total));
+    for (let i = 0; i < room; i++) this.#kept.push(Object.freeze(make(i)));
+    this.total += count;
+  }
+
   /** Those that were kept, by address, upper tables first. Orphans come last, by frame. */
   sorted(): readonly TableFinding[] {
     return Object.freeze(this.#kept.sort(order));

@@ -1,10 +1,12 @@
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { Protection } from '../../format/protection.js';
-import { TOP, words } from '../../words.js';
+import { TOP } from '../../words.js';
 import { rangeOf } from '../arguments.js';
-import { type PageRange, pageRange, type Span, spansOf } from '../page-range.js';
+import { addressOf, type PageRange, pageRange, type Span, spansOf } from '../page-range.js';
 import type { TableContext } from '../state/context.js';
-import { listed } from '../walk/list-leaves.js';
+import { items, type JudgedRun, type ListFace, type UnlistedTable } from '../walk/items.js';
+import { AGAIN_ENTRIES, MetTables } from '../walk/met-tables.js';
+import { ProtectionCache } from '../walk/protection-cache.js';
 
 /** What one side of a difference maps. */
 export interface DifferenceSide {
@@ -19,12 +21,21 @@ export interface DifferenceSide {
   readonly protection: Protection;
 }
 
+/** A table that a side has met before. */
+interface TableAgain {
+  readonly level: number;
+  /** Where it was listed first. */
+  readonly listedAt: bigint;
+  /** Both places are whole in the range that is compared. */
+  readonly isWhole: boolean;
+}
+
 /** What one side maps in a range: linear, under one protection. */
 export interface Piece extends Span {
   /** `null` where a table has no bytes, and for a table that is met again. */
   readonly maps: DifferenceSide | null;
-  /** Where a table that is met again was listed first. */
-  readonly listedAt?: bigint;
+  /** A table that is met again; `null` for anything else. */
+  readonly again: TableAgain | null;
 }
 
 const WHOLE: Span = { start: 0n, end: TOP };
@@ -35,15 +46,20 @@ export class DiffSide {
   piece: Piece | null = null;
   readonly #context: TableContext;
   /** What is left of the range, and of the tables inside it that were entered. */
-  readonly #left: Iterator<Piece>[];
-  /** Known protections by level and flags. */
-  readonly #known: readonly Map<bigint, Protection>[];
+  readonly #left: Iterator<Piece | null>[];
+  readonly #known: ProtectionCache;
+  readonly #limit: Span;
+  /** Shared by all lists of this side, so each table is met once. */
+  readonly #tables = new MetTables(true, 0);
+  /** Entries that may be read again in tables that are entered. */
+  #again = AGAIN_ENTRIES;
 
   /** @param limit - the range; `null` for everything. */
   constructor(context: TableContext, limit: Span | null) {
     const { format } = context.plan;
     this.#context = context;
-    this.#known = format.levels.map(() => new Map<bigint, Protection>());
+    this.#limit = limit ?? WHOLE;
+    this.#known = new ProtectionCache(format);
     const parts = limit === null ? [] : spansOf(format).map((half) => common(half, limit));
     this.#left =
       limit === null
@@ -57,46 +73,64 @@ export class DiffSide {
       const step = this.#left.at(-1)?.next();
       this.piece = step?.done === false ? step.value : null;
       if (this.piece !== null || this.#left.length === 0) return;
-      this.#left.pop();
+      if (step?.done === true) this.#left.pop();
     }
   }
 
-  /** Puts what a table maps, which is met again, in the place of its piece. */
+  /** True when the table of the current piece may be read again. */
+  canEnter(): boolean {
+    const level = this.piece?.again?.level;
+    return level !== undefined && this.#again >= (this.#context.plan.levels[level]?.entries ?? 0);
+  }
+
+  /** Puts what a table maps, which is met again, in the place of its piece. Tables below it stay pieces. */
   enter(): void {
-    if (this.piece !== null) this.#left.push(this.#piecesOf(this.piece));
+    const { piece } = this;
+    const entries = this.#context.plan.levels[piece?.again?.level ?? 0]?.entries ?? 0;
+    this.#again -= entries;
+    // Enough for that table alone.
+    this.#tables.left = entries;
+    if (piece !== null) this.#left.push(this.#piecesOf(piece));
     this.next();
   }
 
-  #piecesOf(part: Span): Iterator<Piece> {
+  #piecesOf(part: Span): Iterator<Piece | null> {
     return this.#pieces(pagesAround(this.#context.plan.format, part), part);
   }
 
-  *#pieces(range: PageRange, part: Span): Generator<Piece, void, undefined> {
-    for (const item of listed(this.#context, range, true)) {
-      const isRun = item.kind === 'leaves';
-      const bytes = isRun ? BigInt(item.count) << BigInt(item.leafShift) : item.bytes;
-      const { start, end } = common({ start: item.va, end: item.va + bytes }, part);
-      if (start >= end) continue;
-      if (isRun) {
-        const protection = this.#protection(item.level, item.flags);
-        yield {
-          start,
-          end,
-          maps: { pa: item.pa + (start - item.va), leafShift: item.leafShift, protection },
-        };
-      } else if (item.listedAt === null) yield { start, end, maps: null };
-      else yield { start, end, maps: null, listedAt: item.listedAt };
-    }
+  /** What a range maps; `null` for what is beside the part. */
+  #pieces(range: PageRange, part: Span): Iterator<Piece | null> {
+    const face: ListFace<Piece | null> = {
+      run: (run) => this.#run(run, part),
+      table: (table) => this.#table(table, part),
+    };
+    return items(this.#context, range, { face, rights: null, tables: this.#tables, wanted: null });
   }
 
-  #protection(level: number, flags: bigint): Protection {
-    const known = this.#known[level] as Map<bigint, Protection>;
-    let protection = known.get(flags);
-    if (protection === undefined) {
-      protection = this.#context.plan.format.decode(words(flags), level);
-      known.set(flags, protection);
-    }
-    return protection;
+  #run({ level, page, pfn, count, flagsLo, flagsHi }: JudgedRun, part: Span): Piece | null {
+    const { format, pageShift } = this.#context.plan;
+    const va = addressOf(format, page);
+    const { start, end } = common({ start: va, end: va + (BigInt(count) << BigInt(level.shift)) }, part);
+    if (start >= end) return null;
+    const protection = this.#known.find(level.index, flagsLo, flagsHi);
+    const pa = (BigInt(pfn) << BigInt(pageShift)) + (start - va);
+    return { start, end, maps: { pa, leafShift: level.shift, protection }, again: null };
+  }
+
+  #table({ level, page, met }: UnlistedTable, part: Span): Piece | null {
+    const { format, levels } = this.#context.plan;
+    const va = addressOf(format, page);
+    const whole = { start: va, end: va + (1n << BigInt(levels[level - 1]?.shift ?? 0)) };
+    const { start, end } = common(whole, part);
+    if (start >= end) return null;
+    if (met === null) return { start, end, maps: null, again: null };
+    const listedAt = addressOf(format, met.page);
+    const isWhole =
+      start === whole.start &&
+      end === whole.end &&
+      listedAt >= this.#limit.start &&
+      listedAt + (end - start) <= this.#limit.end;
+    return { start, end, maps: null, again: { level, listedAt, isWhole } };
   }
 }
 

@@ -39,6 +39,8 @@ export interface Difference {
    * - `protection`: both map it to the same physical addresses, with different protections.
    * - `missing-here`, `missing-there`, `missing-both`: a table without bytes hides what this table, the other, or
    *   either maps there.
+   * - `again-here`, `again-there`, `again-both`: a side has met its table before, at another address, and has already
+   *   read 2^20 entries again. What it maps there is not compared.
    */
   readonly kind:
     | 'only-here'
@@ -47,14 +49,17 @@ export interface Difference {
     | 'protection'
     | 'missing-here'
     | 'missing-there'
-    | 'missing-both';
+    | 'missing-both'
+    | 'again-here'
+    | 'again-there'
+    | 'again-both';
   /** First address, in bytes. */
   readonly va: bigint;
   /** Length, in bytes. */
   readonly bytes: bigint;
-  /** What this table maps; `null` for `only-there` and where a table is missing. */
+  /** What this table maps; `null` for `only-there`, and for the kinds `missing-…` and `again-…`. */
   readonly here: DifferenceSide | null;
-  /** What the other table maps; `null` for `only-here` and where a table is missing. */
+  /** What the other table maps; `null` for `only-here`, and for the kinds `missing-…` and `again-…`. */
   readonly there: DifferenceSide | null;
 }
 
@@ -84,6 +89,11 @@ interface Sameness {
  *
  * A memory dump may lack tables. What a table without bytes translates is a difference of its own kind, also
  * where both sides lack it, since nobody knows what it maps.
+ *
+ * The work is bounded, also where tables point to themselves. Each side reads each table once for each level. Where
+ * a table is met again, at another address, it is passed over when both sides meet theirs, and they were equal
+ * before. Else it is read again, until that side has read 2^20 entries again; then it is a difference of a kind of
+ * its own.
  *
  * The formats may differ. `dumpTables` shows what the tables above forbid. Do not change either table while
  * iterating. The arguments are checked at the call, not at the first difference.
@@ -127,10 +137,7 @@ function* differences(
     at = max(at, min(here?.start ?? TOP, there?.start ?? TOP));
     const a = here !== null && here.start <= at ? here : null;
     const b = there !== null && there.start <= at ? there : null;
-    if (a?.listedAt !== undefined || b?.listedAt !== undefined) {
-      passAgain(hereSide, thereSide, a, b, found);
-      continue;
-    }
+    if (passAgain(hereSide, thereSide, a, b, found)) continue;
     // Up to the next address where a side begins or ends.
     const end = min(edge(here, at), edge(there, at));
     const kind = kindOf(a, b, at, same);
@@ -151,6 +158,8 @@ function* differences(
 /**
  * Goes on where a side meets a table again. Where both do, and their tables translated the same at the place
  * where they were met first, they do so here too. Else the tables are compared as any other.
+ *
+ * @returns false where no side goes on.
  */
 function passAgain(
   here: DiffSide,
@@ -158,15 +167,20 @@ function passAgain(
   a: Piece | null,
   b: Piece | null,
   found: FoundSpans,
-): void {
-  const isPair = a?.listedAt === b?.listedAt && a?.start === b?.start && a?.end === b?.end;
-  if (isPair && a?.listedAt !== undefined && !found.touch(a.listedAt, a.listedAt + (a.end - a.start))) {
-    here.next();
-    there.next();
-    return;
+): boolean {
+  const [one, other] = [a?.again ?? null, b?.again ?? null];
+  if (a !== null && one?.isWhole === true && other?.isWhole === true) {
+    const isPair = one.listedAt === other.listedAt && a.start === b?.start && a.end === b?.end;
+    if (isPair && !found.touch(one.listedAt, one.listedAt + (a.end - a.start))) {
+      here.next();
+      there.next();
+      return true;
+    }
   }
-  if (a?.listedAt !== undefined) here.enter();
-  if (b?.listedAt !== undefined) there.enter();
+  const [isHere, isThere] = [one !== null && here.canEnter(), other !== null && there.canEnter()];
+  if (isHere) here.enter();
+  if (isThere) there.enter();
+  return isHere || isThere;
 }
 
 /** The first address after `at` where a side begins or ends. */
@@ -176,9 +190,13 @@ function edge(piece: Piece | null, at: bigint): bigint {
 }
 
 function kindOf(a: Piece | null, b: Piece | null, at: bigint, same: Sameness): Difference['kind'] | null {
+  const [isHere, isThere] = [a?.maps === null, b?.maps === null];
+  if (isHere || isThere) {
+    const isMissing = (isHere && a?.again === null) || (isThere && b?.again === null);
+    const where = isHere && isThere ? 'both' : isHere ? 'here' : 'there';
+    return `${isMissing ? 'missing' : 'again'}-${where}`;
+  }
   if (a === null && b === null) return null;
-  if (a?.maps === null) return b?.maps === null ? 'missing-both' : 'missing-here';
-  if (b?.maps === null) return 'missing-there';
   const [here, there] = [side(a, at), side(b, at)];
   if (here === null || there === null) return there === null ? 'only-here' : 'only-there';
   if (here.pa !== there.pa) return 'moved';

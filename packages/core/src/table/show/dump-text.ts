@@ -1,10 +1,10 @@
 import { hex } from '../../errors.js';
-import { isInRun } from '../../format/classify.js';
 import type { LevelPlan, Plan } from '../../format/plan.js';
 import type { Protection } from '../../format/protection.js';
-import { joinWords, type Words, words } from '../../words.js';
+import { joinWords } from '../../words.js';
 import { addressOf } from '../page-range.js';
-import type { EffectiveRun, EntryRun, UnlistedTable } from '../walk/leaves.js';
+import type { EntryRun, UnlistedTable } from '../walk/items.js';
+import type { LeafRun } from '../walk/leaves.js';
 import type { Rights } from '../walk/rights.js';
 
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
@@ -22,14 +22,6 @@ export interface DeadEntries extends EntryRun {
 /** A table that has a line of its own. */
 type TableLine = Pick<UnlistedTable, 'level' | 'page' | 'slot' | 'pfn' | 'lo' | 'hi'>;
 
-/** What a leaf's line says about its flags. It is the same for many runs. */
-interface Attributes {
-  /** The text before the physical address. */
-  readonly front: string;
-  /** The text after it; empty for most. */
-  readonly notes: string;
-}
-
 /**
  * Writes the lines of a dump.
  *
@@ -41,8 +33,6 @@ export class DumpText {
   readonly #plan: Plan;
   readonly #levelWidth: number;
   readonly #memoryWidth: number;
-  /** By level and rights, then by flags. */
-  readonly #attributes = new Map<number, Map<bigint, Attributes>>();
 
   constructor(plan: Plan) {
     this.#plan = plan;
@@ -54,10 +44,15 @@ export class DumpText {
     return `${this.#plan.format.name}, root ${hex(root)}`;
   }
 
-  leaves(run: EffectiveRun): string {
+  leaves(run: LeafRun): string {
     const level = this.#plan.levels[run.level] as LevelPlan;
-    const { front, notes } = this.#attributesOf(level, run.flags, run.rights);
-    return `${this.#place(run.va, run.count, level)}  ${front}  ${hex(run.pa)}${notes}`;
+    const { rights, protection, runShift } = run;
+    let notes = '';
+    if (runShift !== null) notes += level.level.run?.style === 'napot' ? '  napot' : '  cont';
+    if (protection.extra !== 0n) notes += `  extra 0x${protection.extra.toString(16)}`;
+    const memory = protection.memory.padEnd(this.#memoryWidth);
+    const flags = `${rightsLetters(rights)} ${stateLetters(protection)}  ${memory}`;
+    return `${this.#place(run.va, run.count, level)}  ${flags}  ${hex(run.pa)}${notes}`;
   }
 
   dead({ kind, level, page, lo, hi, count }: DeadEntries): string {
@@ -105,31 +100,6 @@ export class DumpText {
   #span(first: bigint, last: bigint, pages: number, level: LevelPlan): string {
     const size = humanSize(pages * 2 ** this.#plan.pageShift).padStart(SIZE_WIDTH);
     return `${hex(first)}-${hex(last)}  ${size}  ${level.level.name.padEnd(this.#levelWidth)}`;
-  }
-
-  #attributesOf(level: LevelPlan, flags: bigint, rights: Rights): Attributes {
-    const key = level.index * 16 + rights.index;
-    let known = this.#attributes.get(key);
-    if (known === undefined) {
-      known = new Map();
-      this.#attributes.set(key, known);
-    }
-    let attributes = known.get(flags);
-    if (attributes === undefined) {
-      attributes = this.#describe(level, words(flags), rights);
-      known.set(flags, attributes);
-    }
-    return attributes;
-  }
-
-  #describe(level: LevelPlan, leaf: Words, rights: Rights): Attributes {
-    const found = this.#plan.format.decode(leaf, level.index);
-    const { run } = level.level;
-    let notes = '';
-    if (run !== null && isInRun(run, leaf.lo, leaf.hi)) notes += run.style === 'napot' ? '  napot' : '  cont';
-    if (found.extra !== 0n) notes += `  extra 0x${found.extra.toString(16)}`;
-    const memory = found.memory.padEnd(this.#memoryWidth);
-    return { front: `${rightsLetters(rights)} ${stateLetters(found)}  ${memory}`, notes };
   }
 }
 

@@ -5,10 +5,11 @@ import type { PageRange } from '../page-range.js';
 import type { TableContext } from '../state/context.js';
 import { childPfn, isLeaf, isTable } from '../state/entries.js';
 import { leafStart } from '../state/leaf-start.js';
-import { isNext, isSameRun, leafRun, type OpenRun } from '../walk/leaves.js';
-import { MetTables } from '../walk/met-tables.js';
+import { isNext, isSameRun, type JudgedRun } from '../walk/items.js';
+import { leafRun } from '../walk/leaves.js';
+import type { MetTables } from '../walk/met-tables.js';
 import { tableEntries } from '../walk/read-entry.js';
-import type { EffectiveRights, Rights, TablePath } from '../walk/rights.js';
+import type { EffectiveRights, JudgedLeaf, TablePath } from '../walk/rights.js';
 import { rootAddress } from '../walk/walk.js';
 import { type DeadEntries, type DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
 
@@ -21,6 +22,9 @@ interface Tree {
   readonly lines: number;
   readonly levels: number;
   readonly out: string[];
+  readonly met: MetTables;
+  /** What is known of the use of tables, by frame and level. */
+  readonly used: Map<number, string>;
 }
 
 /** A table whose contents will be listed. */
@@ -33,9 +37,9 @@ interface Place {
   readonly path: TablePath;
 }
 
-interface LeafEntries extends OpenRun {
+interface LeafEntries extends JudgedRun {
   readonly kind: 'leaf';
-  readonly rights: Rights;
+  readonly judged: JudgedLeaf;
 }
 
 interface TableEntry {
@@ -50,23 +54,22 @@ type Item = LeafEntries | DeadEntries | TableEntry;
 
 /** Lists the tables of a range as a tree, and what they hold. */
 export function dumpTree(tree: Tree): void {
-  const { plan, root, counters } = tree.context;
+  const { plan, root } = tree.context;
   const level = plan.levels[0] as LevelPlan;
   const place: Place = { level, bank: root.bank, word: root.word, page: 0, path: tree.rights.root };
-  tree.out.push(tree.text.rootTable(rootAddress(tree.context), inUse(tree.context, place)));
-  counters.tablesRead++;
-  listEntries(tree, new MetTables(), place);
+  tree.out.push(tree.text.rootTable(rootAddress(tree.context), inUse(tree, root.pfn, place)));
+  listEntries(tree, place);
 }
 
 /** Lists the contents of a table, as lines indented by its depth. */
-function listEntries(tree: Tree, listed: MetTables, place: Place): void {
+function listEntries(tree: Tree, place: Place): void {
   const { lines, out, text, context } = tree;
   const items = itemsOf(tree, place);
   const indent = '  '.repeat(place.level.index + 1);
   const list = (item: Item): void => {
-    if (item.kind === 'table') listTable(tree, listed, place, item, indent);
+    if (item.kind === 'table') listTable(tree, place, item, indent);
     else if (item.kind !== 'leaf') out.push(indent + text.dead(item));
-    else out.push(indent + text.leaves(Object.assign(leafRun(context.plan, item), { rights: item.rights })));
+    else out.push(indent + text.leaves(leafRun(context.plan, item, item.judged)));
   };
   if (items.length <= lines) {
     for (const item of items) list(item);
@@ -86,9 +89,9 @@ function sumOf(items: readonly Item[], level: LevelPlan, pageShift: number): Lef
 }
 
 /** Writes the line of a table, then its contents. */
-function listTable(tree: Tree, listed: MetTables, above: Place, entry: TableEntry, indent: string): void {
-  const { context, range, text, out } = tree;
-  const { plan, memory, counters } = context;
+function listTable(tree: Tree, above: Place, entry: TableEntry, indent: string): void {
+  const { context, range, text, out, met } = tree;
+  const { plan, memory } = context;
   const { lo, hi, page, slot } = entry;
   const pfn = childPfn(context, lo, hi);
   const level = plan.levels[above.level.index + 1] as LevelPlan;
@@ -98,20 +101,26 @@ function listTable(tree: Tree, listed: MetTables, above: Place, entry: TableEntr
     out.push(indent + text.table(table, 'no bytes'));
     return;
   }
-  counters.tablesRead++;
   const word = bank.wordOf(pfn, plan.pageShift);
   const place: Place = { level, bank, word, page, path: above.path.enter(lo, hi) };
-  const isWhole = page >= range.first && page + above.level.pages <= range.first + range.pages;
-  const isListed = level.index < tree.levels;
-  const met = isWhole && isListed ? listed.find(level.index, pfn, place.path) : null;
-  const state = inUse(context, place);
-  if (met !== null) {
-    out.push(`${indent}${text.table(table, `${state}, ${text.reason({ met, path: place.path })}`)}`);
+  const state = inUse(tree, pfn, place);
+  if (level.index >= tree.levels) {
+    out.push(indent + text.table(table, state));
     return;
   }
-  if (isWhole && isListed) listed.add(level.index, pfn, place.path, page);
+  const isWhole = page >= range.first && page + above.level.pages <= range.first + range.pages;
+  const earlier = isWhole ? met.find(level.index, pfn, place.path) : null;
+  if (earlier !== null && !met.spend(earlier, place.path, level.entries)) {
+    out.push(`${indent}${text.table(table, `${state}, ${text.reason({ met: earlier, path: place.path })}`)}`);
+    return;
+  }
+  if (earlier !== null) {
+    context.counters.tablesRead++;
+    context.counters.entriesRead += level.entries;
+  }
+  if (isWhole) met.add(level.index, pfn, place.path, page);
   out.push(indent + text.table(table, state));
-  if (isListed) listEntries(tree, listed, place);
+  listEntries(tree, place);
 }
 
 /** What a table holds in the range, in slot order. Adjacent entries are runs. */
@@ -146,23 +155,30 @@ function itemsOf({ context, range, rights }: Tree, place: Place): Item[] {
       ) {
         last.count++;
       } else {
-        const allowed = rights.of(path, level, lo, hi);
-        items.push({ kind: 'leaf', level, page, pfn, flagsLo, flagsHi, rights: allowed, count: 1 });
+        const judged = rights.of(path, level, lo, hi);
+        items.push({ kind: 'leaf', level, page, pfn, flagsLo, flagsHi, judged, path, count: 1 });
       }
     }
   }
   return items;
 }
 
-/** Counts the entries of a whole table that are not 0. */
-function inUse({ counters }: TableContext, { level, ...place }: Place): string {
+/** Counts the entries of a whole table that are not 0. Each table is counted once for each level. */
+function inUse({ context, used }: Tree, pfn: number, { level, ...place }: Place): string {
+  const key = pfn * 8 + level.index;
+  const known = used.get(key);
+  if (known !== undefined) return known;
+  const { counters } = context;
   const { bank, word } = tableEntries(place.bank, place.word, 0, level.entries);
   const { words } = bank;
   let count = 0;
   for (let at = word; at < word + 2 * level.entries; at += 2) {
     if (((words[at] as number) | (words[at + 1] as number)) !== 0) count++;
   }
+  counters.tablesRead++;
   counters.entriesRead += level.entries;
   const { length } = String(level.entries);
-  return `${String(count).padStart(length)} of ${level.entries} in use`;
+  const state = `${String(count).padStart(length)} of ${level.entries} in use`;
+  used.set(key, state);
+  return state;
 }

@@ -1,4 +1,3 @@
-import { completeControls } from '../../check/controls.js';
 import { flagOption, integerOption } from '../../check/members.js';
 import { type Given, optionsOf } from '../../check/options.js';
 import { VmError } from '../../errors.js';
@@ -9,8 +8,11 @@ import type { PageRange } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
 import type { TableContext } from '../state/context.js';
 import { contextOf } from '../state/registry.js';
-import { type EffectiveRun, effectiveRuns, type UnlistedTable } from '../walk/leaves.js';
-import { EffectiveRights } from '../walk/rights.js';
+import { items, type JudgedRun, type UnlistedTable } from '../walk/items.js';
+import { rightsFor } from '../walk/leaf-list.js';
+import { type LeafRun, leafRun } from '../walk/leaves.js';
+import { MetTables } from '../walk/met-tables.js';
+import type { EffectiveRights, JudgedLeaf } from '../walk/rights.js';
 import { rootAddress } from '../walk/walk.js';
 import { DumpText, endsOf, type LeftOut, leftOut } from './dump-text.js';
 import { dumpTree } from './dump-tree.js';
@@ -99,32 +101,42 @@ export function dumpTables<C extends Controls>(table: ReadableTable<C>, options?
   const levels = checkLevels(given);
   const lines = integerOption(given, 'lines', 1, MOST, MOST);
   const text = new DumpText(plan);
-  const controls = completeControls(context.controls, given.controls as Partial<Controls>, plan.format.name);
-  const rights = new EffectiveRights(plan, controls);
+  const rights = rightsFor(context, given);
   const out = [text.title(rootAddress(context))];
-  if (isTree) dumpTree({ context, range, text, rights, lines, levels, out });
-  else dumpRuns(context, range, text, rights, lines, out);
+  const met = new MetTables(false);
+  if (isTree) dumpTree({ context, range, text, rights, lines, levels, out, met, used: new Map() });
+  else dumpRuns(context, range, text, { rights, lines, out, tables: met });
   return `${out.join('\n')}\n`;
 }
 
-type Item = EffectiveRun | UnlistedTable;
+type Item = LeafRun | UnlistedTable;
+
+/** What a list is made of, and its lines so far. */
+interface RunList {
+  readonly rights: EffectiveRights;
+  readonly lines: number;
+  readonly out: string[];
+  readonly tables: MetTables;
+}
 
 function dumpRuns(
   context: TableContext,
   range: PageRange,
   text: DumpText,
-  rights: EffectiveRights,
-  lines: number,
-  out: string[],
+  { rights, lines, out, tables }: RunList,
 ): void {
   const line = (item: Item): string =>
-    item.rights === null ? text.table(item, text.reason(item)) : text.leaves(item);
+    'slot' in item ? text.table(item, text.reason(item)) : text.leaves(item);
+  const face = {
+    run: (run: JudgedRun): Item => leafRun(context.plan, run, run.judged as JudgedLeaf),
+    table: (table: UnlistedTable): Item => table,
+  };
   const { head, tail } = endsOf(lines);
   // The end of the list, as a ring. What falls out of it is left out.
   const kept: Item[] = [];
   const left: LeftOut = { runs: 0, tables: 0, again: 0, bytes: 0 };
   let met = 0;
-  for (const item of effectiveRuns(context, range, rights)) {
+  for (const item of items(context, range, { face, rights, tables, wanted: null })) {
     if (met < head) out.push(line(item));
     else {
       const at = (met - head) % (lines - head);
@@ -146,7 +158,7 @@ function dumpRuns(
 }
 
 function leave(context: TableContext, left: LeftOut, item: Item): void {
-  if (item.rights === null) {
+  if ('slot' in item) {
     if (item.met === null) left.tables++;
     else left.again++;
     const level = context.plan.levels[item.level] as LevelPlan;

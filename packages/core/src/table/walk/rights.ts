@@ -1,18 +1,23 @@
 import type { AddressCodec } from '../../address-codec.js';
 import type { Allowed, Controls } from '../../format/access.js';
+import { isInRun } from '../../format/classify.js';
+import type { MemoryAttributes } from '../../format/memory-attributes.js';
 import type { PageTableFormat } from '../../format/page-table-format.js';
 import type { LevelPlan, Plan } from '../../format/plan.js';
+import type { Protection } from '../../format/protection.js';
 import type { Words } from '../../words.js';
+import type { TableContext } from '../state/context.js';
 
 /**
- * What all levels together allow the side (user or kernel) that a page belongs to. Equal rights are one
- * object.
+ * What all levels together allow the side (user or kernel) that a page belongs to, under given controls. Equal
+ * rights are one object.
  */
 export interface Rights {
-  /** 0 to 15: bits for read, write, execute, user. */
-  readonly index: number;
+  /** Loads. */
   readonly read: boolean;
+  /** Stores. */
   readonly write: boolean;
+  /** Instruction fetches. */
   readonly execute: boolean;
   /** The page belongs to user mode. */
   readonly user: boolean;
@@ -20,7 +25,6 @@ export interface Rights {
 
 const RIGHTS: readonly Rights[] = Array.from({ length: 16 }, (_, index) =>
   Object.freeze({
-    index,
     read: (index & 1) !== 0,
     write: (index & 2) !== 0,
     execute: (index & 4) !== 0,
@@ -28,21 +32,48 @@ const RIGHTS: readonly Rights[] = Array.from({ length: 16 }, (_, index) =>
   }),
 );
 
+/** What leaves of the same bits, below the same table entries, have in common. */
+export interface JudgedLeaf {
+  readonly rights: Rights;
+  readonly protection: Protection;
+  readonly attributes: MemoryAttributes | null;
+  readonly runShift: number | null;
+}
+
+/*
+ * Most values that a map keeps: tables of random bits must not fill the memory. Kernels have a few kinds of table
+ * entries, and some tens of leaves.
+ */
+const MOST_PATHS = 64;
+const MOST_LEAVES = 4096;
+
 /** Values by two words, so that a look-up makes no key. */
 class WordsMap<T> {
   readonly #byLow = new Map<number, Map<number, T>>();
+  readonly #most: number;
+  #size = 0;
+
+  /** @param most - it is emptied when it has that many values. */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   get(lo: number, hi: number): T | undefined {
     return this.#byLow.get(lo)?.get(hi);
   }
 
   set(lo: number, hi: number, value: T): void {
+    if (this.#size === this.#most) {
+      this.#byLow.clear();
+      this.#size = 0;
+    }
     let byHigh = this.#byLow.get(lo);
     if (byHigh === undefined) {
       byHigh = new Map();
       this.#byLow.set(lo, byHigh);
     }
     byHigh.set(hi, value);
+    this.#size++;
   }
 }
 
@@ -51,8 +82,11 @@ export class TablePath {
   /** Root first. They are the first entries that were met with these flags. */
   readonly entries: readonly Words[];
   readonly #address: AddressCodec;
-  readonly #below = new WordsMap<TablePath>();
-  readonly #rights = new WordsMap<Rights>();
+  #below: WordsMap<TablePath> | null = null;
+  #leaves: WordsMap<JudgedLeaf> | null = null;
+  #last: JudgedLeaf | null = null;
+  #lastLo = 0;
+  #lastHi = 0;
 
   constructor(address: AddressCodec, entries: readonly Words[]) {
     this.#address = address;
@@ -64,6 +98,7 @@ export class TablePath {
     const { lowLo, lowHi, highLo, highHi } = this.#address;
     const flagsLo = lo & ~(lowLo | highLo);
     const flagsHi = hi & ~(lowHi | highHi);
+    this.#below ??= new WordsMap(MOST_PATHS);
     let path = this.#below.get(flagsLo, flagsHi);
     if (path === undefined) {
       path = new TablePath(this.#address, [...this.entries, { lo, hi }]);
@@ -72,14 +107,19 @@ export class TablePath {
     return path;
   }
 
-  /** What a leaf in the table allows. `find` is called once for each different leaf. */
-  rights(flagsLo: number, flagsHi: number, find: () => Rights): Rights {
-    let rights = this.#rights.get(flagsLo, flagsHi);
-    if (rights === undefined) {
-      rights = find();
-      this.#rights.set(flagsLo, flagsHi, rights);
+  /** What a leaf in the table is. `find` is called once for each different leaf. */
+  leaf(flagsLo: number, flagsHi: number, find: () => JudgedLeaf): JudgedLeaf {
+    if (this.#last !== null && flagsLo === this.#lastLo && flagsHi === this.#lastHi) return this.#last;
+    this.#leaves ??= new WordsMap(MOST_LEAVES);
+    let leaf = this.#leaves.get(flagsLo, flagsHi);
+    if (leaf === undefined) {
+      leaf = find();
+      this.#leaves.set(flagsLo, flagsHi, leaf);
     }
-    return rights;
+    this.#last = leaf;
+    this.#lastLo = flagsLo;
+    this.#lastHi = flagsHi;
+    return leaf;
   }
 }
 
@@ -96,16 +136,27 @@ export class EffectiveRights {
     this.root = new TablePath(plan.address, []);
   }
 
-  /** The rights of a leaf in the table at the end of a path. */
-  of(path: TablePath, level: LevelPlan, lo: number, hi: number): Rights {
-    return path.rights(lo & ~level.leafAddressLo, hi & ~level.leafAddressHi, () =>
-      this.#find(path, level, { lo, hi }),
+  /** What a leaf in the table at the end of a path is. */
+  of(path: TablePath, level: LevelPlan, lo: number, hi: number): JudgedLeaf {
+    return path.leaf(lo & ~level.leafAddressLo, hi & ~level.leafAddressHi, () =>
+      this.#judge(path, level, { lo, hi }),
     );
   }
 
-  #find(path: TablePath, level: LevelPlan, leaf: Words): Rights {
+  #judge(path: TablePath, level: LevelPlan, leaf: Words): JudgedLeaf {
+    const { run } = level.level;
+    const protection = this.#format.decode(leaf, level.index);
+    return {
+      rights: this.#rightsOf(path, leaf, protection),
+      protection,
+      attributes: this.#format.memoryAttributes?.(leaf, level.index) ?? null,
+      runShift: run !== null && isInRun(run, leaf.lo, leaf.hi) ? level.runShift : null,
+    };
+  }
+
+  #rightsOf(path: TablePath, leaf: Words, protection: Protection): Rights {
     const { kernel, user } = this.#format.permissions([...path.entries, leaf], this.#controls);
-    const isUser = this.#format.decode(leaf, level.index).user && !this.#isTakenFromUser(path, leaf, user);
+    const isUser = protection.user && !this.#isTakenFromUser(path, leaf, user);
     const { read, write, execute } = isUser ? user : kernel;
     return RIGHTS[(read ? 1 : 0) | (write ? 2 : 0) | (execute ? 4 : 0) | (isUser ? 8 : 0)] as Rights;
   }
@@ -124,4 +175,16 @@ export class EffectiveRights {
 
 function isAny({ read, write, execute }: Allowed): boolean {
   return read || write || execute;
+}
+
+/** The rights under the controls of a page table. They are kept, so that a short list asks the format nothing. */
+const kept = new WeakMap<TableContext, EffectiveRights>();
+
+export function rightsOf(context: TableContext): EffectiveRights {
+  let rights = kept.get(context);
+  if (rights === undefined) {
+    rights = new EffectiveRights(context.plan, context.controls);
+    kept.set(context, rights);
+  }
+  return rights;
 }

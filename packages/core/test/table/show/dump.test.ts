@@ -147,7 +147,7 @@ describe('the rights in a dump', () => {
     all.table.mapRange(WINDOW, 0x40000000n, 4n * MIB, given, { maxLeafShift: 12 });
     const at = entryAt(all.table, WINDOW + 2n * MIB, 2).address;
     all.memory.write64(at, all.memory.read64(at) | bits);
-    expect([...all.table.leaves()]).toMatchObject([{ count: 1024 }]);
+    expect([...all.table.leaves()].reduce((sum, { count }) => sum + count, 0)).toBe(1024);
     return all.table;
   }
 
@@ -175,7 +175,7 @@ describe('the rights in a dump', () => {
     ]);
   });
 
-  test('are computed once for each different path and leaf', () => {
+  test('are computed once for each different path and leaf of a page table', () => {
     let asked = 0;
     const counting: PageTableFormat = {
       ...format,
@@ -185,11 +185,13 @@ describe('the rights in a dump', () => {
       },
     };
     const table = twoTables(1n << 62n, KERNEL, counting);
+    // A list of leaves has asked.
     asked = 0;
     dumpTables(table);
-    expect(asked).toBe(2);
     dumpTables(table, { tables: true });
-    expect(asked).toBe(4);
+    expect(asked).toBe(0);
+    dumpTables(table, { controls: {} });
+    expect(asked).toBe(2);
   });
 });
 
