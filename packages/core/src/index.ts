@@ -87,6 +87,7 @@ export type { FrameRange } from './memory/frames/frame-state.js';
 export type { FrameStats } from './memory/frames/frame-stats.js';
 export type { TakenBlock } from './memory/frames/shared/recover-frames.js';
 export { PhysicalMemory } from './memory/physical-memory.js';
+export { type MemorySource, type SourceBankOptions, sourceBank } from './memory/source-bank.js';
 export { type SparseImage, sparseBank } from './memory/sparse-bank.js';
 export type {
   ForkOptions,

@@ -105,7 +105,7 @@ export interface GivenBank extends BankPlacement {
   readonly source: BankSource;
 }
 
-/** One bank of `PhysicalMemory.of`: of new bytes, over given ones, or made before by `sparseBank(image)`. */
+/** One bank of `PhysicalMemory.of`: of new bytes, over given ones, or made before by `sparseBank` or `sourceBank`. */
 export type BankOptions = CreatedBank | GivenBank | Bank;
 
 /**
@@ -130,6 +130,15 @@ export interface ByteBank extends Bank {
   write32(offset: number, value: number): void;
   /** Stores the low 64 bits at a byte offset. */
   write64(offset: number, value: bigint): void;
+  /**
+   * The bank of one frame, where the bank has no words of its own because it fetches its frames; `null` when it lacks a part of
+   * the frame.
+   */
+  frameBank?(pfn: number, pageShift: number): ByteBank | null;
+  /** In such a bank: a copy of bytes that `adjacent` gave. */
+  bytesOf?(address: number, length: number): Uint8Array;
+  /** In such a bank: why it has no byte at an address, a clause; `null` when it does not know. */
+  whyNot?(address: number): string | null;
 }
 
 /** Makes the loops of a bank; `isShared` when other threads may use its bytes too. */

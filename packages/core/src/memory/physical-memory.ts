@@ -123,14 +123,16 @@ export class PhysicalMemory {
    * @param pfn - frame number.
    * @param pageShift - log2 of the frame size in bytes: 12, 14 or 16. Default: 12.
    * @returns the bank and the index of the frame's first word in `bank.words`; `null` when no bank holds the
-   *   whole frame.
+   *   whole frame. For a `sourceBank` it is a bank of this frame alone.
    * @throws VmError `EINVAL` for an invalid frame number or page size.
    */
   locate(pfn: number, pageShift: number = 12): { bank: Bank; word: number } | null {
     checkPageShift(pageShift);
     checkCount(pfn, 'pfn');
-    const bank = this.#banks[lastAtOrBelow(this.#starts, pfn * 2 ** pageShift)];
-    if (bank === undefined) return null;
+    const holder = this.#banks[lastAtOrBelow(this.#starts, pfn * 2 ** pageShift)];
+    if (holder === undefined) return null;
+    const bank = holder.frameBank === undefined ? holder : holder.frameBank(pfn, pageShift);
+    if (bank === null) return null;
     const word = bank.wordOf(pfn, pageShift);
     return word < 0 ? null : { bank, word };
   }
@@ -199,7 +201,7 @@ export class PhysicalMemory {
 
   /**
    * The bytes of a range, as a view of the bank itself. It is a copy only where an image keeps the frames of
-   * the range apart. Do not write into the bytes of a bank that is not writable: JavaScript has no read-only
+   * the range apart, and in a `sourceBank`. Do not write into the bytes of a bank that is not writable: JavaScript has no read-only
    * views.
    *
    * @param pa - physical address in bytes of the first.
@@ -267,9 +269,8 @@ export class PhysicalMemory {
         advice: 'ask for each part by itself',
       });
     }
-    return new VmError('EFAULT', `no bytes at this physical address; there are ${this.#ranges(address)}`, {
-      address: pa,
-    });
+    const why = bank?.whyNot?.(address) ?? `there are ${this.#ranges(address)}`;
+    return new VmError('EFAULT', `no bytes at this physical address; ${why}`, { address: pa });
   }
 
   /** The banks around an address, for messages. */
@@ -301,6 +302,7 @@ function open(o: BankOptions): ByteBank {
 }
 
 function view(bank: ByteBank, address: number, length: number): Uint8Array {
+  if (bank.bytesOf !== undefined) return bank.bytesOf(address, length);
   const { words } = bank;
   return new Uint8Array(words.buffer, words.byteOffset + bank.offsetOf(address), length);
 }

@@ -90,7 +90,9 @@ export class LookupWalk implements Translator {
       word = bank.wordAt(low, high, pageShift);
       if (word >= 0) continue;
       const child = high * 4294967296 + (low >>> 0);
-      const other = memory.banks.length === 1 ? null : memory.bankOf(child, pageShift);
+      // The bank of one fetched frame is none of the memory's banks.
+      const isOnly = memory.banks.length === 1 && bank === memory.banks[0];
+      const other = isOnly ? null : memory.bankOf(child, pageShift);
       if (other === null) return -1;
       bank = other;
       word = bank.wordOf(child, pageShift);

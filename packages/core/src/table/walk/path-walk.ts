@@ -136,7 +136,9 @@ class PathWalk implements PathWalker {
       inFrame = 0;
       word = bank.wordOf(pfn, pageShift);
       if (word >= 0) continue;
-      const other = memory.banks.length === 1 ? null : memory.bankOf(pfn, pageShift);
+      // The bank of one fetched frame is none of the memory's banks.
+      const isOnly = memory.banks.length === 1 && bank === memory.banks[0];
+      const other = isOnly ? null : memory.bankOf(pfn, pageShift);
       if (other === null) return false;
       bank = other;
       word = bank.wordOf(pfn, pageShift);

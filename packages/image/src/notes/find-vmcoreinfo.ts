@@ -1,0 +1,65 @@
+import type { Contents } from '../containers/contents.js';
+import { memoryRuns } from '../containers/memory-runs.js';
+import { Vmcoreinfo } from './vmcoreinfo.js';
+
+/** Bytes of the smallest page. The kernel's text and its note begin at the start of one. */
+const PAGE = 4096;
+/** Bytes of a note's header with the name that is looked for, and where its length is. */
+const HEADER = 24;
+const NAME = 'VMCOREINFO\0';
+const TEXT = 'OSRELEASE=';
+/** The text is a page, or more where a kernel has more to say. */
+const MOST = 65536;
+
+/**
+ * Looks for VMCOREINFO in memory, as raw dumps and those of QEMU without its device need it: as a text, or as the note that the
+ * kernel keeps ready for a crash. Both begin at the start of a page. A crash kernel has its own.
+ *
+ * Source: Linux kernel/vmcore_info.c: `vmcoreinfo_data` and `vmcoreinfo_note` are pages of their own.
+ *
+ * @returns all that were found, ascending by address, each text once.
+ */
+export function findVmcoreinfo(contents: Contents): Vmcoreinfo[] {
+  const found: Vmcoreinfo[] = [];
+  for (const { address, bytes } of memoryRuns(contents, PAGE)) {
+    for (let at = 0; at < bytes.length; at += PAGE) {
+      const isText = startsWith(bytes, at, TEXT);
+      if (!isText && !isNote(bytes, at)) continue;
+      const start = address + at + (isText ? 0 : HEADER);
+      const length = isText ? MOST : new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(4, true);
+      const info = new Vmcoreinfo(
+        bytesUpTo(contents, start, Math.min(length, MOST)),
+        `memory at 0x${start.toString(16)}`,
+      );
+      if (info.has('OSRELEASE') && !found.some(({ text }) => text === info.text)) found.push(info);
+    }
+  }
+  return found;
+}
+
+function isNote(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at] === NAME.length &&
+    bytes[at + 1] === 0 &&
+    startsWith(bytes, at + 12, NAME) &&
+    startsWith(bytes, at + HEADER, TEXT)
+  );
+}
+
+function startsWith(bytes: Uint8Array, at: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false;
+  return true;
+}
+
+/** Bytes from an address on, as many as the dump has. */
+function bytesUpTo(contents: Contents, address: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const part = Math.min(contents.adjacent(address + done), length - done);
+    if (part === 0) break;
+    contents.read(address + done, bytes.subarray(done, done + part));
+    done += part;
+  }
+  return bytes.subarray(0, done);
+}

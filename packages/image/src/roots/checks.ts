@@ -1,0 +1,233 @@
+import {
+  hex,
+  type LevelPlan,
+  type Likeness,
+  listLeaves,
+  looksLike,
+  type PageTableReader,
+  type PhysicalMemory,
+  planOf,
+} from '@vmarea/core';
+import type { Image } from '../image.js';
+import { untilNul } from '../source/reader.js';
+import { directMapOf } from './direct-map.js';
+import type { Expectation, MachineKind, Proposal, SharedHalf } from './proposal.js';
+
+/** One thing that was checked of a root. */
+export interface RootCheck {
+  /**
+   * - `shape`: its tables look like tables of the format.
+   * - `text`: it maps the kernel's text where VMCOREINFO says, executable for the kernel.
+   * - `itself`: the direct map maps the root's own frame.
+   * - `image`: the root is in the kernel's image, as swapper_pg_dir is.
+   * - `utsname`: read through it, the kernel has the release that VMCOREINFO says.
+   * - `half`: in the user's half it is as the kernel's root of the same process.
+   */
+  readonly name: 'shape' | 'text' | 'itself' | 'image' | 'utsname' | 'half';
+  /** `null`: the dump lacks what would decide it. */
+  readonly isPassed: boolean | null;
+  /** What was found, in words. */
+  readonly found: string;
+}
+
+/** utsname has 65 bytes for each string; the release is the third one. Source: Linux include/uapi/linux/utsname.h. */
+const UTS_BYTES = 65;
+const RELEASE = 2;
+/** Runs of leaves that a look at the kernel's image goes through. */
+const MOST_RUNS = 65536;
+
+/** Checks a root that is open. */
+export function checkRoot(
+  { expected, vmcoreinfo, role, origin }: Proposal,
+  table: PageTableReader,
+  image: Image,
+  machine: MachineKind,
+): RootCheck[] {
+  const { memory } = image;
+  const likeness = looksLike(table);
+  const checks = [shapeCheck(table, likeness)];
+  const hasKernel = role !== 'user' && (role === 'kernel' || machine.sharedHalf !== null);
+  if (role === 'user' && machine.sharedHalf !== null)
+    checks.push(halfCheck(table, memory, machine.sharedHalf));
+  if (!hasKernel) return checks;
+  checks.push(...expected.map((one) => textCheck(table, one)));
+  checks.push(selfCheck(table, image, likeness.missing > 0));
+  if (vmcoreinfo !== null) {
+    const uts = utsnameCheck(table, memory, vmcoreinfo);
+    if (uts !== null) checks.push(uts);
+  }
+  if (origin === 'scan') checks.push(imageCheck(table, machine.kernelImage, directMapOf(table, image)));
+  return checks;
+}
+
+/**
+ * What checks say of a root together: why it is not believed, or null. One that failed decides; else one that only the right
+ * root passes. The shape is a guess, which decides where nothing else does, and where the root was only come across.
+ */
+export function verdict(
+  { role, origin }: Proposal,
+  checks: readonly RootCheck[],
+  decides: boolean,
+): string | null {
+  const failed = checks.filter(
+    ({ name, isPassed }) => isPassed === false && (name !== 'shape' || origin === 'scan'),
+  );
+  if (failed.length > 0) return failed.map(({ found }) => found).join('; ');
+  const isSure = checks.some(({ name, isPassed }) => name !== 'shape' && isPassed === true);
+  if (isSure) return null;
+  const shape = checks.find(({ name }) => name === 'shape');
+  if (shape?.isPassed === false) return shape.found;
+  return decides || role === 'user' ? 'nothing that was checked shows that it is right' : null;
+}
+
+function shapeCheck(table: PageTableReader, { isLikely, reasons, tables }: Likeness): RootCheck {
+  const found = isLikely ? `${tables} tables look like tables of ${table.format.name}` : reasons.join(', ');
+  return { name: 'shape', isPassed: isLikely, found };
+}
+
+function textCheck(table: PageTableReader, { what, va, pa }: Expectation): RootCheck {
+  const walk = table.walk(va);
+  const at = `${what} at ${hex(va)}`;
+  if (walk.pa === null) {
+    // A table that the dump lacks is no proof against the root.
+    const isMissing = walk.fault?.kind === 'external';
+    return {
+      name: 'text',
+      isPassed: isMissing ? null : false,
+      found: `it does not map ${at}: ${walk.fault?.kind}`,
+    };
+  }
+  if (walk.pa !== pa)
+    return { name: 'text', isPassed: false, found: `it maps ${at} to ${hex(walk.pa)}: expected ${hex(pa)}` };
+  const isExecutable = walk.permissions?.kernel.execute === true;
+  return {
+    name: 'text',
+    isPassed: isExecutable,
+    found: isExecutable
+      ? `it maps ${at} to ${hex(pa)}, executable`
+      : `it maps ${at}, but the kernel may not execute it`,
+  };
+}
+
+function selfCheck(table: PageTableReader, image: Image, isPart: boolean): RootCheck {
+  const va = directMapOf(table, image);
+  return va === null
+    ? {
+        name: 'itself',
+        isPassed: isPart ? null : false,
+        found: `no direct map maps the root ${hex(table.root)} itself`,
+      }
+    : { name: 'itself', isPassed: true, found: `the direct map maps the root itself at ${hex(va)}` };
+}
+
+/** @param direct - where the direct map maps the root: that is no part of the image. */
+function imageCheck(
+  table: PageTableReader,
+  image: MachineKind['kernelImage'],
+  direct: bigint | null,
+): RootCheck {
+  const { root } = table;
+  let runs = 0;
+  let text: bigint | null = null;
+  for (const item of listLeaves(table, image ?? undefined)) {
+    if (++runs > MOST_RUNS) break;
+    if (item.kind !== 'leaves') continue;
+    const bytes = BigInt(item.count) << BigInt(item.leafShift);
+    const va = item.va + root - item.pa;
+    if (va === direct) continue;
+    if (table.walk(item.va).permissions?.kernel.execute === true) text = item.va - item.pa;
+    // The image has the text first, and all of it at one distance.
+    if (root >= item.pa && root < item.pa + bytes && text === item.va - item.pa)
+      return {
+        name: 'image',
+        isPassed: true,
+        found: `the kernel's image, behind its text, has it at ${hex(va)}`,
+      };
+  }
+  return { name: 'image', isPassed: false, found: "it is not in the kernel's image, as swapper_pg_dir is" };
+}
+
+/** The root of user mode and the kernel's root of a process are pages of a pair, with the same half of the process. */
+function halfCheck(table: PageTableReader, memory: PhysicalMemory, half: SharedHalf): RootCheck {
+  const isSame =
+    half.userRootAt !== null && hasSameHalf(table, memory, half, table.root - BigInt(half.userRootAt));
+  return {
+    name: 'half',
+    isPassed: isSame,
+    found: isSame
+      ? "its half of the process is that of the kernel's root before it"
+      : "it is not a pair with the kernel's root before it",
+  };
+}
+
+function hasSameHalf(
+  table: PageTableReader,
+  memory: PhysicalMemory,
+  half: SharedHalf,
+  kernel: bigint,
+): boolean {
+  const { pageShift, levels } = planOf(table.format);
+  const [own, other] = [table.root, kernel].map((root) =>
+    memory.locate(Number(root >> BigInt(pageShift)), pageShift),
+  );
+  if (!own || !other) return false;
+  const count = (levels[0] as LevelPlan).entries / half.userShare;
+  return isSameHalf(own.bank.words, own.word, other.bank.words, other.word, count, half);
+}
+
+/** Compares a process's half of two roots, entry by entry, but for what PTI and processors change. Both empty is not the same. */
+export function isSameHalf(
+  a: Int32Array,
+  from: number,
+  b: Int32Array,
+  to: number,
+  entries: number,
+  { changing, userRootDiffers }: SharedHalf,
+): boolean {
+  let used = 0;
+  for (let i = 0; i < 2 * entries; i += 2) {
+    const low = (a[from + i] as number) ^ (b[to + i] as number);
+    const high = (a[from + i + 1] as number) ^ (b[to + i + 1] as number);
+    if (((low & ~changing) | (high & ~userRootDiffers)) !== 0) return false;
+    used |= (a[from + i] as number) | (a[from + i + 1] as number);
+  }
+  return used !== 0;
+}
+
+function utsnameCheck(
+  table: PageTableReader,
+  memory: PhysicalMemory,
+  info: NonNullable<Proposal['vmcoreinfo']>,
+): RootCheck | null {
+  const symbol = info.symbol('init_uts_ns');
+  const inside = info.offset('uts_namespace.name');
+  const release = info.value('OSRELEASE');
+  if (symbol === null || inside === null || release === null) return null;
+  const found = readThrough(table, memory, symbol + BigInt(inside + RELEASE * UTS_BYTES), UTS_BYTES);
+  if (found === null) return { name: 'utsname', isPassed: null, found: 'the dump lacks the page of utsname' };
+  const text = untilNul(found);
+  return text === release
+    ? { name: 'utsname', isPassed: true, found: `utsname has the release ${release}` }
+    : { name: 'utsname', isPassed: false, found: 'utsname has another release than VMCOREINFO says' };
+}
+
+/** Bytes at a virtual address; `null` when one is not mapped, or not in the dump. */
+export function readThrough(
+  table: PageTableReader,
+  memory: PhysicalMemory,
+  va: bigint,
+  length: number,
+): Uint8Array | null {
+  const size = BigInt(2 ** table.format.pageShift);
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    const at = va + BigInt(done);
+    const part = Math.min(length - done, Number(size - (at % size)));
+    const pa = table.translate(at);
+    const pfn = pa === null ? null : Number(pa / size);
+    if (pa === null || pfn === null || memory.locate(pfn, table.format.pageShift) === null) return null;
+    bytes.set(memory.bytesAt(pa, part), done);
+    done += part;
+  }
+  return bytes;
+}

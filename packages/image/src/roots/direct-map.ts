@@ -1,0 +1,55 @@
+import { type PageTableReader, planOf } from '@vmarea/core';
+import type { Image } from '../image.js';
+import { firstLeaves } from './first-leaves.js';
+
+/** Distances of a direct map are multiples of this: Linux aligns it to larger leaves. */
+const ALIGNMENT = 1n << 21n;
+/** Frames of the dump that must be at the same distance, too, and how many of them at least. */
+const SAMPLES = 16;
+const ENOUGH = 12;
+
+/**
+ * The address at which the direct map below a root maps the root itself; `null` when there is none.
+ *
+ * All of memory is at one distance from its physical addresses there. The distance is that of some leaf; frames around the root must
+ * be at the same one. So one large leaf that happens to cover the root is not taken for a direct map.
+ */
+export function directMapOf(table: PageTableReader, image: Image): bigint | null {
+  const { root } = table;
+  const seen = new Set<bigint>();
+  let samples: readonly bigint[] | null = null;
+  for (const { va, pa } of firstLeaves(planOf(table.format), image.memory, root)) {
+    const distance = BigInt.asUintN(64, va - pa);
+    const at = BigInt.asUintN(64, distance + root);
+    if (seen.has(distance) || distance % ALIGNMENT !== 0n) continue;
+    seen.add(distance);
+    if (table.translate(at) !== root || !isInStep(table, at)) continue;
+    samples ??= around(image, root);
+    const same = samples.filter((frame) => table.translate(BigInt.asUintN(64, distance + frame)) === frame);
+    if (same.length * SAMPLES >= samples.length * ENOUGH) return at;
+  }
+  return null;
+}
+
+/** True when the leaves before and behind that of the root map what is before and behind it, or nothing. */
+function isInStep(table: PageTableReader, at: bigint): boolean {
+  const { leaf } = table.walk(at);
+  if (leaf === null) return false;
+  const size = 1n << BigInt(leaf.leafShift);
+  return [-size, size].every((step) => {
+    const found = table.translate(BigInt.asUintN(64, at + step));
+    return found === null || found === table.root + step;
+  });
+}
+
+/** Frames of the range of memory that holds an address, from its start to its end. */
+function around(image: Image, address: bigint): readonly bigint[] {
+  for (const { address: start, bytes } of image.ranges()) {
+    if (address < start || address >= start + bytes) continue;
+    return Array.from({ length: SAMPLES }, (_, i) => {
+      const inside = (bytes * BigInt(2 * i + 1)) / BigInt(2 * SAMPLES);
+      return start + inside - ((start + inside) % 4096n);
+    });
+  }
+  return [];
+}
