@@ -1,8 +1,23 @@
-import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
 import { printedBy, promisedBy } from './support/printed.js';
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+
+/** Where the dump of an example is, until the tests are over. */
+const folder = mkdtempSync(join(tmpdir(), 'vmarea-readme-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A dump as a file. @returns its path. */
+function unpackedDump(): string {
+  const file = join(folder, 'vmcore');
+  const packed = new URL('../packages/image/test/data/riscv64-sv39.zstd.kdump.gz', import.meta.url);
+  writeFileSync(file, gunzipSync(readFileSync(packed)));
+  return file;
+}
 
 /** The program of each README example, in the README's order, and how to run it. */
 const examples = [
@@ -61,6 +76,14 @@ const examples = [
     readme: '../packages/arena/README.md',
     file: './examples/arena.ts',
     run: () => import('./examples/arena.js'),
+  },
+  {
+    readme: '../packages/image/README.md',
+    file: './examples/image.ts',
+    run: async () => {
+      process.env.DUMP = unpackedDump();
+      return import('./examples/image.js');
+    },
   },
   {
     readme: '../packages/ebpf/README.md',

@@ -1,7 +1,7 @@
 // Checks the layer rules that `turbo boundaries` cannot see, with dependency-cruiser:
 // - A folder ("room") of packages/core/src imports only the rooms below it.
 // - The sources of a package import only what its `dependencies` name, never a devDependency.
-// - A published package depends on published packages of this repository alone, and core on none.
+// - A published package depends on published packages of this repository alone, and core on none. `image` has decompressors, too.
 // - No import cycle inside a package. Turbo finds cycles between packages.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -76,6 +76,18 @@ const ebpfParts = {
   interpreter: { all: ['link', 'decode', 'isa', 'btf'] },
 };
 
+/** What the parts of `packages/image` may import of each other. All of them use its `image.ts` as a type. */
+const imageParts = {
+  source: { all: [] },
+  compression: { all: [] },
+  notes: { all: ['source'], types: ['containers'] },
+  containers: { all: ['source', 'compression', 'notes'] },
+  roots: { all: ['containers', 'notes', 'source'] },
+};
+
+/** What a published package may depend on beside packages of this repository: decompressors, of those that read dumps. */
+const decompressors = new Map([['@vmarea/image', ['fflate', 'fzstd']]]);
+
 /** At most this many cycles are printed, because one wrong import may close dozens. */
 const CYCLES_SHOWN = 5;
 
@@ -114,6 +126,7 @@ const forbidden = [
   ...between('^packages/mmu/src/', mmuParts),
   ...between('^packages/arena/src/', arenaParts),
   ...between('^packages/ebpf/src/', ebpfParts),
+  ...between('^packages/image/src/', imageParts),
   {
     name: 'a part of vmap may not import its face',
     from: { path: `${core}vmap/[^/]+/` },
@@ -194,7 +207,8 @@ const packages = readdirSync(join(root, 'packages')).map((name) =>
 );
 const published = packages.filter((one) => one.private !== true);
 for (const { name, dependencies = {} } of published) {
-  const allowed = name === '@vmarea/core' ? [] : published.map((one) => one.name);
+  const others = published.map((one) => one.name);
+  const allowed = name === '@vmarea/core' ? [] : [...others, ...(decompressors.get(name) ?? [])];
   for (const dependency of Object.keys(dependencies)) {
     if (!allowed.includes(dependency)) problems.push(`${name} may not depend on ${dependency}`);
   }

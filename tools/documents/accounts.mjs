@@ -32,6 +32,7 @@ export const EXCEPTIONS = {
   'npm install': refused('a reader must not run it; a test runs the guard that ends it'),
   'npx changeset': refused('asks questions; npm run release:rehearse reads what it has written'),
 
+  'npm run fuzz:dumps': minutes('npm run fuzz:dumps -- 100 7'),
   'npm run hostile': minutes('npm run hostile -- 10000 7'),
   'npm run threads': minutes('npm run threads -- 20000 10 7'),
   'npm run mutations': minutes('npm run mutations -- riscv64 NAPOT'),

@@ -35,6 +35,8 @@ const UTS_BYTES = 65;
 const RELEASE = 2;
 /** Runs of leaves that a look at the kernel's image goes through. */
 const MOST_RUNS = 65536;
+/** Places at which tables map their root: the direct map and the image. Bytes that are no tables map it at many, or at none. */
+const MOST_PLACES = 4;
 
 /** Checks a root that is open. */
 export function checkRoot(
@@ -76,13 +78,22 @@ export function verdict(
   const isSure = checks.some(({ name, isPassed }) => name !== 'shape' && isPassed === true);
   if (isSure) return null;
   const shape = checks.find(({ name }) => name === 'shape');
-  if (shape?.isPassed === false) return shape.found;
+  if (shape !== undefined && shape.isPassed !== true) return shape.found;
   return decides || role === 'user' ? 'nothing that was checked shows that it is right' : null;
 }
 
-function shapeCheck(table: PageTableReader, { isLikely, reasons, tables }: Likeness): RootCheck {
-  const found = isLikely ? `${tables} tables look like tables of ${table.format.name}` : reasons.join(', ');
-  return { name: 'shape', isPassed: isLikely, found };
+/**
+ * A guess. Empty tables alone do not speak against a root, since kernels make some in advance: riscv64 those of its vmalloc area.
+ */
+function shapeCheck(table: PageTableReader, likeness: Likeness): RootCheck {
+  const { isLikely, reasons, tables, reserved, missing } = likeness;
+  if (isLikely)
+    return {
+      name: 'shape',
+      isPassed: true,
+      found: `${tables} tables look like tables of ${table.format.name}`,
+    };
+  return { name: 'shape', isPassed: reserved + missing > 0 ? false : null, found: reasons.join(', ') };
 }
 
 function textCheck(table: PageTableReader, { what, va, pa }: Expectation): RootCheck {
@@ -126,25 +137,39 @@ function imageCheck(
   image: MachineKind['kernelImage'],
   direct: bigint | null,
 ): RootCheck {
-  const { root } = table;
+  const { root, format } = table;
+  // Without a place of its own, the image is in the half of the range that the direct map is not in.
+  const halfOf = (va: bigint): bigint => (va >> BigInt(format.range.bits - 1)) & 1n;
+  const isElsewhere = (va: bigint): boolean =>
+    image !== null || direct === null || halfOf(va) !== halfOf(direct);
   let runs = 0;
+  let places = 0;
   let text: bigint | null = null;
+  let found: bigint | null = null;
   for (const item of listLeaves(table, image ?? undefined)) {
     if (++runs > MOST_RUNS) break;
     if (item.kind !== 'leaves') continue;
-    const bytes = BigInt(item.count) << BigInt(item.leafShift);
+    const isHere = root >= item.pa && root < item.pa + (BigInt(item.count) << BigInt(item.leafShift));
+    if (isHere) places++;
     const va = item.va + root - item.pa;
-    if (va === direct) continue;
+    if (va === direct || !isElsewhere(item.va)) continue;
     if (table.walk(item.va).permissions?.kernel.execute === true) text = item.va - item.pa;
     // The image has the text first, and all of it at one distance.
-    if (root >= item.pa && root < item.pa + bytes && text === item.va - item.pa)
-      return {
+    if (isHere && text === item.va - item.pa) found ??= va;
+  }
+  if (places > MOST_PLACES)
+    return {
+      name: 'image',
+      isPassed: false,
+      found: `it is mapped at ${places} places, and swapper_pg_dir at two`,
+    };
+  return found === null
+    ? { name: 'image', isPassed: false, found: "it is not in the kernel's image, as swapper_pg_dir is" }
+    : {
         name: 'image',
         isPassed: true,
-        found: `the kernel's image, behind its text, has it at ${hex(va)}`,
+        found: `the kernel's image, behind its text, has it at ${hex(found)}`,
       };
-  }
-  return { name: 'image', isPassed: false, found: "it is not in the kernel's image, as swapper_pg_dir is" };
 }
 
 /** The root of user mode and the kernel's root of a process are pages of a pair, with the same half of the process. */

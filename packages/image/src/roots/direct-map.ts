@@ -11,7 +11,7 @@ const ENOUGH = 12;
 /**
  * The address at which the direct map below a root maps the root itself; `null` when there is none.
  *
- * All of memory is at one distance from its physical addresses there. The distance is that of some leaf; frames around the root must
+ * All of memory is at one distance from its physical addresses there. The distance is that of some leaf; others of the dump must
  * be at the same one. So one large leaf that happens to cover the root is not taken for a direct map.
  */
 export function directMapOf(table: PageTableReader, image: Image): bigint | null {
@@ -24,17 +24,21 @@ export function directMapOf(table: PageTableReader, image: Image): bigint | null
     if (seen.has(distance) || distance % ALIGNMENT !== 0n) continue;
     seen.add(distance);
     if (table.translate(at) !== root || !isInStep(table, at)) continue;
-    samples ??= around(image, root);
+    samples ??= samplesOf(image);
     const same = samples.filter((frame) => table.translate(BigInt.asUintN(64, distance + frame)) === frame);
     if (same.length * SAMPLES >= samples.length * ENOUGH) return at;
   }
   return null;
 }
 
-/** True when the leaves before and behind that of the root map what is before and behind it, or nothing. */
+/**
+ * True when the kernel may read the root there, and the leaves before and behind that of the root map what is before
+ * and behind it, or nothing.
+ */
 function isInStep(table: PageTableReader, at: bigint): boolean {
-  const { leaf } = table.walk(at);
-  if (leaf === null) return false;
+  const { leaf, fault } = table.walk(at, { kind: 'read', user: false });
+  // The kernel reads it. Tables of another architecture lack a bit for that.
+  if (leaf === null || fault !== null) return false;
   const size = 1n << BigInt(leaf.leafShift);
   return [-size, size].every((step) => {
     const found = table.translate(BigInt.asUintN(64, at + step));
@@ -42,14 +46,19 @@ function isInStep(table: PageTableReader, at: bigint): boolean {
   });
 }
 
-/** Frames of the range of memory that holds an address, from its start to its end. */
-function around(image: Image, address: bigint): readonly bigint[] {
-  for (const { address: start, bytes } of image.ranges()) {
-    if (address < start || address >= start + bytes) continue;
-    return Array.from({ length: SAMPLES }, (_, i) => {
-      const inside = (bytes * BigInt(2 * i + 1)) / BigInt(2 * SAMPLES);
-      return start + inside - ((start + inside) % 4096n);
-    });
+/** Frames of the dump's memory, evenly from its first byte to its last. */
+function samplesOf(image: Image): bigint[] {
+  const ranges = [...image.ranges()];
+  const all = ranges.reduce((sum, { bytes }) => sum + bytes, 0n);
+  const samples: bigint[] = [];
+  let before = 0n;
+  for (const { address, bytes } of ranges) {
+    for (; samples.length < SAMPLES; ) {
+      const inside = (all * BigInt(2 * samples.length + 1)) / BigInt(2 * SAMPLES) - before;
+      if (inside >= bytes) break;
+      samples.push(address + inside - ((address + inside) % 4096n));
+    }
+    before += bytes;
   }
-  return [];
+  return samples;
 }

@@ -1,9 +1,9 @@
 import { choiceOption, optionsOf, PageTableReader, VmError } from '@vmarea/core';
 import type { Image } from '../image.js';
-import { findVmcoreinfo } from '../notes/find-vmcoreinfo.js';
 import type { Vmcoreinfo } from '../notes/vmcoreinfo.js';
 import { shown } from '../source/broken.js';
 import { checkRoot, verdict } from './checks.js';
+import { findVmcoreinfo } from './find-vmcoreinfo.js';
 import { FormatMaker, type Formats } from './formats.js';
 import { machinesOf } from './machines.js';
 import type { MachineKind, Proposal, RootOrigin, RootRole } from './proposal.js';

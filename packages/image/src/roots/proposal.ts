@@ -77,7 +77,10 @@ export interface MachineKind {
   fromProcessor(registers: ReadonlyMap<string, bigint>, source: string): readonly Proposal[];
   /** What a scan tries, in this order. */
   readonly shapes: readonly Shape[];
-  /** Where the kernel's image is in its own tables: a range that never changes; `null` where it may be anywhere. */
+  /**
+   * Where the kernel's image is in its own tables: a range that never changes. `null` where it may be
+   * anywhere in the half that the direct map is not in.
+   */
   readonly kernelImage: { readonly va: bigint; readonly bytes: bigint } | null;
   /** `null` where a process's root has nothing of the kernel. */
   readonly sharedHalf: SharedHalf | null;

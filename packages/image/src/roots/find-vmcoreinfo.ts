@@ -1,6 +1,6 @@
 import type { Contents } from '../containers/contents.js';
 import { memoryRuns } from '../containers/memory-runs.js';
-import { Vmcoreinfo } from './vmcoreinfo.js';
+import { Vmcoreinfo } from '../notes/vmcoreinfo.js';
 
 /** Bytes of the smallest page. The kernel's text and its note begin at the start of one. */
 const PAGE = 4096;
