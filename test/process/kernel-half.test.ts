@@ -87,7 +87,9 @@ describe.each(SHARING)("the kernel's half on %s", (name) => {
     const { kernel, format, processOf } = machine;
     const root = format.levels[0]?.shift ?? 0;
     const earlier = kernel.ioremap(1n << 34n, 2n << 30n);
-    const hadLeaf = [...kernel.table.leaves(undefined, undefined, { complete: true })].some(({ leafShift }) => leafShift === root);
+    const hadLeaf = [...kernel.table.leaves(undefined, undefined, { complete: true })].some(
+      ({ leafShift }) => leafShift === root,
+    );
     expect(hadLeaf).toBe(root === 30);
     const process = processOf();
     const later = kernel.getVmArea(2n << 30n, VM_IOREMAP);
@@ -97,7 +99,11 @@ describe.each(SHARING)("the kernel's half on %s", (name) => {
       1n << 35n,
       kernel.linux.protections.IOREMAP,
     );
-    expect([...process.table.leaves(undefined, undefined, { complete: true })].filter(({ leafShift }) => leafShift >= root)).toEqual([]);
+    expect(
+      [...process.table.leaves(undefined, undefined, { complete: true })].filter(
+        ({ leafShift }) => leafShift >= root,
+      ),
+    ).toEqual([]);
     expect(process.table.translate(earlier + (1n << 30n))).toBe((1n << 34n) + (1n << 30n));
     expect(process.table.translate(later.addr)).toBe(1n << 35n);
     kernel.iounmap(earlier);
@@ -117,11 +123,17 @@ describe.each(SHARING)("the kernel's half on %s", (name) => {
     expect(codeOf(() => processOf())).toBe('ENOMEM');
     const root = format.levels[0]?.shift ?? 0;
     kernel.ioremap(1n << 34n, 2n << 30n);
-    const hasLeaf = [...kernel.table.leaves(undefined, undefined, { complete: true })].some(({ leafShift }) => leafShift === root);
+    const hasLeaf = [...kernel.table.leaves(undefined, undefined, { complete: true })].some(
+      ({ leafShift }) => leafShift === root,
+    );
     expect(hasLeaf).toBe(root === 30);
     ram.free(taken);
     const process = processOf();
-    expect([...process.table.leaves(undefined, undefined, { complete: true })].filter(({ leafShift }) => leafShift >= root)).toEqual([]);
+    expect(
+      [...process.table.leaves(undefined, undefined, { complete: true })].filter(
+        ({ leafShift }) => leafShift >= root,
+      ),
+    ).toEqual([]);
   });
 
   test('stays when a process ends', () => {

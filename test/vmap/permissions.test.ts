@@ -148,7 +148,12 @@ describe('the direct map', () => {
 
   test('uses the largest leaves', () => {
     const { kernel } = kernelOf('x86-64', { directMap: { base: DIRECT } });
-    expect([...kernel.table.leaves(undefined, undefined, { complete: true })].map(({ count, leafShift }) => [count, leafShift])).toEqual([[1, 30]]);
+    expect(
+      [...kernel.table.leaves(undefined, undefined, { complete: true })].map(({ count, leafShift }) => [
+        count,
+        leafShift,
+      ]),
+    ).toEqual([[1, 30]]);
   });
 });
 

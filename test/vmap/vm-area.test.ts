@@ -42,7 +42,12 @@ describe('a VmArea', () => {
       () => area.prepare(page, 1),
     ])
       expect(codeOf(call)).toMatch(expected);
-    expect([...kernel.table.leaves(undefined, undefined, { complete: true })].map(({ pfn, count }) => [pfn, count])).toEqual([[5, 1]]);
+    expect(
+      [...kernel.table.leaves(undefined, undefined, { complete: true })].map(({ pfn, count }) => [
+        pfn,
+        count,
+      ]),
+    ).toEqual([[5, 1]]);
   });
 
   test.each([0, -1, 1.5, Number.NaN, '2', 9])('refuses %s as a number of pages', (count) => {

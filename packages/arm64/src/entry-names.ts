@@ -24,7 +24,13 @@ export interface NameOptions {
 }
 
 function bits(low: number, name: string, says: string, tells: Tells = [], width: number = 1): NamedBits {
-  return Object.freeze({ name, low, width, says: Object.freeze(says.split('|')), tells });
+  return Object.freeze({
+    name,
+    low,
+    width,
+    says: Object.freeze(says.split('|')),
+    tells: Object.freeze(tells),
+  });
 }
 
 /** Bits that should be 0. The MMU ignores them. */

@@ -12,7 +12,13 @@ import type { Extensions } from './extensions.js';
 type Tells = NonNullable<NamedBits['tells']>;
 
 function bits(low: number, name: string, says: string, tells: Tells = [], width: number = 1): NamedBits {
-  return Object.freeze({ name, low, width, says: Object.freeze(says.split('|')), tells });
+  return Object.freeze({
+    name,
+    low,
+    width,
+    says: Object.freeze(says.split('|')),
+    tells: Object.freeze(tells),
+  });
 }
 
 const V = bits(0, 'V', 'not valid|valid');

@@ -11,7 +11,13 @@ import type { EntryNames, NamedBits } from '@vmarea/core';
 type Tells = NonNullable<NamedBits['tells']>;
 
 function bits(low: number, name: string, says: string, tells: Tells = [], width: number = 1): NamedBits {
-  return Object.freeze({ name, low, width, says: Object.freeze(says.split('|')), tells });
+  return Object.freeze({
+    name,
+    low,
+    width,
+    says: Object.freeze(says.split('|')),
+    tells: Object.freeze(tells),
+  });
 }
 
 const MEMORY: Tells = ['memory', 'extra'];

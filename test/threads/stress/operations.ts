@@ -305,7 +305,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       if (own.own.length === 0) return;
       const { area, mapped } = pick(own.own, own.random);
       let count = 0;
-      for (const run of own.kernel.table.leaves(area.addr, area.bytes, { complete: true })) count += run.count;
+      for (const run of own.kernel.table.leaves(area.addr, area.bytes, { complete: true }))
+        count += run.count;
       same(count, mapped.size, 'leaves');
     },
   },

@@ -94,7 +94,9 @@ export class Judge {
     const { kernel, model, directMap, pageShift, ram } = this.#world;
     const ranges = model.mappable(directMap === null ? [] : [directMap]);
     let i = 0;
-    for (const { va, count, leafShift, pfn } of kernel.table.leaves(undefined, undefined, { complete: true })) {
+    for (const { va, count, leafShift, pfn } of kernel.table.leaves(undefined, undefined, {
+      complete: true,
+    })) {
       const end = va + (BigInt(count) << BigInt(leafShift));
       while (i < ranges.length && (ranges[i] as { end: bigint }).end <= va) i++;
       const range = ranges[i];

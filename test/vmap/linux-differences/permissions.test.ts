@@ -75,7 +75,12 @@ describe.each(Object.keys(DIRECT))('permissions on %s', (name) => {
   test('D46: without a direct map only the area changes', () => {
     const { kernel } = kernelOf(name);
     const address = kernel.vmalloc(4 * PAGE);
-    const shape = () => [...kernel.table.leaves(undefined, undefined, { complete: true })].map(({ va, count, pfn }) => [va, count, pfn]);
+    const shape = () =>
+      [...kernel.table.leaves(undefined, undefined, { complete: true })].map(({ va, count, pfn }) => [
+        va,
+        count,
+        pfn,
+      ]);
     const pages = () => [0n, 1n, 2n, 3n].map((page) => kernel.table.walk(address + page * BYTES).leaf);
     expect(shape()).toEqual([[address, 4, RAM_FIRST]]);
     kernel.setMemoryRo(address, 4);

@@ -56,7 +56,13 @@ export async function imageTable(
     const table = open(format, frames, root, image.file);
     const found = spans.flatMap(({ va, bytes }) => [...listLeaves(table, { va, bytes, again: 'list' })]);
     const wanted = new Set<bigint>();
-    for (const item of found) if (item.kind === 'missing' && !missing.has(item.pa)) wanted.add(item.pa);
+    for (const item of found) {
+      if (item.kind === 'again')
+        throw new UsageError(
+          `${image.file}: the table at 0x${item.pa.toString(16)} is met too often; --root may name no page table`,
+        );
+      if (item.kind === 'missing' && !missing.has(item.pa)) wanted.add(item.pa);
+    }
     if (wanted.size === 0) {
       const sizes = leafSizes(format, once(found.filter((item) => item.kind === 'leaves')));
       const leaves = leafCounts(
@@ -76,7 +82,16 @@ function once(runs: readonly LeafRun[]): LeafRun[] {
     const size = 1n << BigInt(run.leafShift);
     const seen = run.va >= done ? 0 : Number((done - run.va + size - 1n) / size);
     done = run.va + BigInt(run.count) * size;
-    return seen >= run.count ? [] : [{ ...run, va: run.va + BigInt(seen) * size, count: run.count - seen }];
+    return seen >= run.count
+      ? []
+      : [
+          {
+            ...run,
+            va: run.va + BigInt(seen) * size,
+            count: run.count - seen,
+            bytes: done - run.va - BigInt(seen) * size,
+          },
+        ];
   });
 }
 

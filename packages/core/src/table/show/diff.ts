@@ -40,7 +40,7 @@ export interface Difference {
    * - `missing-here`, `missing-there`, `missing-both`: a table without bytes hides what this table, the other, or
    *   either maps there.
    * - `again-here`, `again-there`, `again-both`: a side has met its table before, at another address, and has already
-   *   read 2^20 entries again. What it maps there is not compared.
+   *   read 2^18 entries again. What it maps there is not compared.
    */
   readonly kind:
     | 'only-here'
@@ -92,7 +92,7 @@ interface Sameness {
  *
  * The work is bounded, also where tables point to themselves. Each side reads each table once for each level. Where
  * a table is met again, at another address, it is passed over when both sides meet theirs, and they were equal
- * before. Else it is read again, until that side has read 2^20 entries again; then it is a difference of a kind of
+ * before. Else it is read again, until that side has read 2^18 entries again; then it is a difference of a kind of
  * its own.
  *
  * The formats may differ. `dumpTables` shows what the tables above forbid. Do not change either table while

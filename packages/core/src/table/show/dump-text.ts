@@ -6,6 +6,7 @@ import { addressOf } from '../page-range.js';
 import type { EntryRun, UnlistedTable } from '../walk/items.js';
 import type { LeafRun } from '../walk/leaves.js';
 import type { Rights } from '../walk/rights.js';
+import { BitsText } from './bits-text.js';
 
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
 /** Nine digits and a unit. */
@@ -33,9 +34,12 @@ export class DumpText {
   readonly #plan: Plan;
   readonly #levelWidth: number;
   readonly #memoryWidth: number;
+  readonly #bits: BitsText | null;
 
-  constructor(plan: Plan) {
+  /** @param bits - lines also name the bits of their entries. */
+  constructor(plan: Plan, bits: boolean) {
     this.#plan = plan;
+    this.#bits = bits ? new BitsText(plan.format) : null;
     this.#levelWidth = Math.max(...plan.format.levels.map(({ name }) => name.length));
     this.#memoryWidth = Math.max(...plan.format.memoryTypes.map((type) => type.length));
   }
@@ -52,12 +56,13 @@ export class DumpText {
     if (protection.extra !== 0n) notes += `  extra 0x${protection.extra.toString(16)}`;
     const memory = protection.memory.padEnd(this.#memoryWidth);
     const flags = `${rightsLetters(rights)} ${stateLetters(protection)}  ${memory}`;
-    return `${this.#place(run.va, run.count, level)}  ${flags}  ${hex(run.pa)}${notes}`;
+    return `${this.#place(run.va, run.count, level)}  ${flags}  ${hex(run.pa)}${notes}${this.#bitsOf(run.flags, run.level)}`;
   }
 
   dead({ kind, level, page, lo, hi, count }: DeadEntries): string {
     const va = addressOf(this.#plan.format, page);
-    return `${this.#place(va, count, level)}  ${kind} ${hex(joinWords(lo, hi))}`;
+    const entry = joinWords(lo, hi);
+    return `${this.#place(va, count, level)}  ${kind} ${hex(entry)}${this.#bitsOf(entry, level.index)}`;
   }
 
   rootTable(root: bigint, inUse: string): string {
@@ -80,7 +85,11 @@ export class DumpText {
     const pa = BigInt(table.pfn) << BigInt(pageShift);
     const slot = String(table.slot).padStart(4);
     const span = this.#span(va, va + BigInt(pages * 2 ** pageShift) - 1n, pages, level);
-    return `${span}  table ${hex(pa)}  slot ${slot}  flags ${hex(flags)}  ${state}`;
+    return `${span}  table ${hex(pa)}  slot ${slot}  flags ${hex(flags)}  ${state}${this.#bitsOf(flags, table.level - 1)}`;
+  }
+
+  #bitsOf(entry: bigint, level: number): string {
+    return this.#bits === null ? '' : `  bits ${this.#bits.of(entry, level)}`;
   }
 
   /** Why the contents of a table are not listed. */

@@ -38,13 +38,19 @@ export interface DumpOptions<C extends Controls = Controls> {
    */
   readonly lines?: number;
   /**
+   * Whether each line also names the bits that are set in its entries, by the manual's names: `bits P R/W A D G XD`. A wider
+   * field has its value: `AttrIndx=4`. For a table, they are those of the entry that points to it. See `describeEntry`.
+   * Default: false.
+   */
+  readonly bits?: boolean;
+  /**
    * Processor modes for the effective rights that differ from those that the table was opened with. Default:
    * none.
    */
   readonly controls?: Partial<C>;
 }
 
-const NAMES = ['va', 'bytes', 'tables', 'levels', 'lines', 'controls'] as const;
+const NAMES = ['va', 'bytes', 'tables', 'levels', 'lines', 'bits', 'controls'] as const;
 
 /** No limit. */
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -76,8 +82,9 @@ const MOST = Number.MAX_SAFE_INTEGER;
  *
  * Entries may share a table, and a table may point to itself. A table that was already listed whole, at the
  * same level and below the same flags, is not listed again: its line says where it was. A table without leaves
- * has no line. So the work grows with the number of tables, not with the number of ways to them. A table below
- * more than 16 kinds of flags is listed for 16 of them.
+ * has no line. Below other flags it is listed again, since it may then allow something else: for 16 kinds of flags, and
+ * until the dump has read 2^18 entries again. So a dump reads each table once for each level, and 2^18 entries more,
+ * also where tables point to themselves.
  *
  * With `tables`, each table is a line with its range, its physical address, its slot and entry flags in the
  * table above, and how many of its entries are not 0. Its contents are indented below: leaves, entries that
@@ -89,6 +96,7 @@ const MOST = Number.MAX_SAFE_INTEGER;
  * dumpTables(table);
  * // x86-64, root 0x0000000000000000
  * // 0xffffc90000000000-0xffffc90000002fff       12K  PTE       3 x 4K    rw- k gad  normal           0x0000000001234000
+ * dumpTables(table, { bits: true }); // the same lines, with `bits P R/W A D G XD` at their ends
  * dumpTables(table, { tables: true, levels: 2 }); // as a tree: the root's table, and those it points to
  * ```
  */
@@ -100,7 +108,7 @@ export function dumpTables<C extends Controls>(table: ReadableTable<C>, options?
   const isTree = flagOption(given, 'tables', false);
   const levels = checkLevels(given);
   const lines = integerOption(given, 'lines', 1, MOST, MOST);
-  const text = new DumpText(plan);
+  const text = new DumpText(plan, flagOption(given, 'bits', false));
   const rights = rightsFor(context, given);
   const out = [text.title(rootAddress(context))];
   const met = new MetTables(false);

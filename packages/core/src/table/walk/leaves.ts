@@ -122,7 +122,7 @@ export function leafRun(
   };
 }
 
-export function spanOf({ plan }: TableContext, table: UnlistedTable): UnlistedSpan {
+function spanOf({ plan }: TableContext, table: UnlistedTable): UnlistedSpan {
   const { level, page, pfn, met, lo, hi, slot } = table;
   const above = plan.levels[level - 1] as LevelPlan;
   return {

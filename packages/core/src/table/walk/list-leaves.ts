@@ -22,7 +22,7 @@ const NAMES = ['va', 'bytes', ...LEAVES_OPTIONS] as const;
  * else made.
  *
  * A table that is met again is an item of kind `again`. Such a table without leaves is no item. So the work is bounded,
- * also where tables point to themselves: each table is read once for each level, and up to 2^20 more entries where
+ * also where tables point to themselves: each table is read once for each level, and up to 2^18 more entries where
  * a table is met below entries of other flags, since it then may allow something else.
  *
  * Leaves and tables that lie only partly in the range are listed whole. Do not change the table while iterating.

@@ -16,10 +16,10 @@ export interface MetTable {
 const PATHS = 16;
 
 /**
- * How many entries one call may read again, in tables that it has read before. 2^20 entries are 2048 tables of
+ * How many entries one call may read again, in tables that it has read before. 2^18 entries are 512 tables of
  * 4 KiB.
  */
-export const AGAIN_ENTRIES: number = 2 ** 20;
+export const AGAIN_ENTRIES: number = 2 ** 18;
 
 /**
  * Tables that a listing has met whole, by frame and level. So a listing knows a table that it meets again: one
