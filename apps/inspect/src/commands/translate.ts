@@ -54,7 +54,7 @@ async function runTranslate(values: TranslateValues, io: Console): Promise<void>
     );
     let wait: Promise<void> | null = null;
     const translations = new Translations(table, (batch) => {
-      wait = lines.add(text.of(batch));
+      wait = lines.write(text.of(batch));
     });
     const add = (hi: number, lo: number): void => translations.add(hi, lo);
     const reader = new AddressReader(from === undefined ? 'the arguments' : nameOf(from), add);
@@ -71,7 +71,7 @@ async function runTranslate(values: TranslateValues, io: Console): Promise<void>
       reader.end();
     } finally {
       translations.flush();
-      await lines.flush();
+      await wait;
     }
     io.stderr.write(
       `${count(translations.found)} of ${count(translations.asked)} addresses are translated\n`,

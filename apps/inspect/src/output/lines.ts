@@ -22,12 +22,7 @@ export class Lines {
    * @returns what to wait for before the next one; `null` for nothing.
    */
   line(text: string): Promise<void> | null {
-    return this.add(`${text}\n`);
-  }
-
-  /** Adds text. @returns as `line`. */
-  add(text: string): Promise<void> | null {
-    this.#text += text;
+    this.#text += `${text}\n`;
     return this.#text.length < CHUNK ? null : this.flush();
   }
 
@@ -35,7 +30,11 @@ export class Lines {
   async flush(): Promise<void> {
     const text = this.#text;
     this.#text = '';
-    if (text === '') return;
+    if (text !== '') await this.write(text);
+  }
+
+  /** Writes text, or its bytes. */
+  async write(text: string | Uint8Array): Promise<void> {
     const isDone = this.#sink.write(text);
     const stream = this.#sink as Sink & { once?: (event: 'drain', done: () => void) => unknown };
     if (isDone === false && stream.once !== undefined)

@@ -1,13 +1,15 @@
 import type { TranslatedBatch } from '../show/translate.js';
 
 const DIGITS = new TextEncoder().encode('0123456789abcdef');
+/** Digits of a byte: the upper one, and the lower one. */
+const UPPER: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => DIGITS[byte >> 4] as number);
+const LOWER: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => DIGITS[byte & 15] as number);
 /** Longest line: JSON with two addresses and a number. */
 const LINE = 96;
 
 /** Writes translated addresses as text, byte by byte: a string for each would cost more than its translation. */
 export class TranslationText {
   readonly #pageShift: number;
-  readonly #isJson: boolean;
   readonly #parts: {
     readonly start: Uint8Array;
     readonly found: Uint8Array;
@@ -22,7 +24,6 @@ export class TranslationText {
   constructor(pageShift: number, isJson: boolean, sizeOf: (shift: number) => string) {
     const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
     this.#pageShift = pageShift;
-    this.#isJson = isJson;
     this.#parts = {
       start: bytes(isJson ? '{"va":"0x' : '0x'),
       found: bytes(isJson ? '","pa":"0x' : '  0x'),
@@ -37,10 +38,10 @@ export class TranslationText {
     };
   }
 
-  /** A batch as lines. */
-  of({ count, words, frames, leafShifts }: TranslatedBatch): string {
-    const most = count * (this.#isJson ? 2 * LINE : LINE);
-    if (this.#bytes.length < most) this.#bytes = new Uint8Array(most);
+  /** A batch as lines, in ASCII. */
+  of({ count, words, frames, leafShifts }: TranslatedBatch): Uint8Array {
+    // A stream may keep what it is given.
+    this.#bytes = new Uint8Array(count * LINE);
     this.#length = 0;
     const { start, found, missed, ends } = this.#parts;
     const inside = 2 ** this.#pageShift - 1;
@@ -60,7 +61,7 @@ export class TranslationText {
       this.#digits(((frame % pages) << this.#pageShift) | (lo & inside));
       this.#put(ends[leafShifts[i] as number] as Uint8Array);
     }
-    return Buffer.from(this.#bytes.buffer, 0, this.#length).toString('latin1');
+    return this.#bytes.subarray(0, this.#length);
   }
 
   #put(part: Uint8Array): void {
@@ -73,7 +74,11 @@ export class TranslationText {
   #digits(word: number): void {
     const bytes = this.#bytes;
     let at = this.#length;
-    for (let shift = 28; shift >= 0; shift -= 4) bytes[at++] = DIGITS[(word >>> shift) & 15] as number;
+    for (let shift = 24; shift >= 0; shift -= 8) {
+      const byte = (word >>> shift) & 255;
+      bytes[at++] = UPPER[byte] as number;
+      bytes[at++] = LOWER[byte] as number;
+    }
     this.#length = at;
   }
 }
