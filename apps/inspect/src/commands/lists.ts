@@ -7,6 +7,7 @@ import { jsonOf } from '../output/json.js';
 import { printRows } from '../output/lines.js';
 import { coloursOf, leafLine, mergedLine, unlistedLine } from '../output/text.js';
 import { titleOf } from '../output/title.js';
+import { listAll } from '../show/list-all.js';
 import { mergeRuns } from '../show/merge.js';
 import { rowsOf } from '../show/rows.js';
 import { inspectCommand } from './command.js';
@@ -55,7 +56,8 @@ async function runList(values: ListValues, io: Console, known: 'list' | 'name', 
   const range = values.va === undefined ? {} : asked(values.va);
   const open = await openRoot(values, io);
   try {
-    const items = listLeaves(open.chosen.table, { ...range, again });
+    const { table } = open.chosen;
+    const items = again === 'list' ? listAll(table, range) : listLeaves(table, { ...range, again });
     if (values.json !== true) io.stdout.write(`${titleOf(open)}\n`);
     await rows(open, items, values, io);
   } finally {

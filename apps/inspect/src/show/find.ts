@@ -1,13 +1,13 @@
 import {
   findMappings,
   type LeafRun,
-  listLeaves,
   type MemoryType,
   type PageTableReader,
   type UnlistedSpan,
   VmError,
 } from '@vmarea/core';
-import { greatest, least, type Region, regionAt } from '../machines/region.js';
+import { greatest, least, type Region, regionAt, TOP } from '../machines/region.js';
+import { listAll } from './list-all.js';
 import { type LeafRow, leafRow, type UnlistedRow, unlistedRow } from './rows.js';
 
 /** What `findRuns` looks for. All that is given must hold. */
@@ -44,8 +44,8 @@ export interface FoundRow extends LeafRow {
 /**
  * Finds runs by rights, owner, memory type, size, region and frames, in address order.
  *
- * With several processes of one kernel, the same frames are at many addresses; a table that is met again is listed again, as far
- * as the work stays bounded. What is not listed is a row of kind `missing` or `again`.
+ * A table that is met again is listed again, as far as the work stays bounded (`listAll`). What is not listed is a row of kind
+ * `missing` or `again`.
  *
  * @param regions - from `kernelLayout`.
  * @throws VmError `EINVAL` or `ERANGE` for an invalid range.
@@ -91,21 +91,41 @@ interface Part {
 }
 
 function* candidates(table: PageTableReader, filter: FindFilter): IterableIterator<Part> {
-  const { physical, physicalBytes, va: first = 0n, bytes = 1n << 64n } = filter;
-  const last = first + bytes;
+  const { physical, physicalBytes = 1n, va, bytes } = filter;
   if (physical === undefined) {
-    const range = filter.va === undefined ? {} : { va: filter.va, bytes: filter.bytes ?? 1n };
-    for (const run of listLeaves(table, { ...range, again: 'list' }))
+    for (const run of listAll(table, rangeOf(va, bytes)))
       yield { run, va: run.va, pa: run.pa, bytes: run.bytes };
     return;
   }
-  for (const item of findMappings(table, { physical, bytes: physicalBytes ?? 1n })) {
-    const start = greatest(item.va, first);
-    const end = least(item.va + item.bytes, last);
-    if (start >= end) continue;
-    if (item.kind !== 'mapping') yield { run: item, va: item.va, pa: item.pa, bytes: item.bytes };
-    else yield { run: item.leaves, va: start, pa: item.pa + (start - item.va), bytes: end - start };
+  const page = 1n << BigInt(table.format.pageShift);
+  const frames = { first: physical - (physical % page), end: physical + physicalBytes };
+  const virtual = { first: va ?? 0n, end: (va ?? 0n) + (va === undefined ? TOP : (bytes ?? 1n)) };
+  for (const item of findMappings(table, { physical, bytes: physicalBytes })) {
+    // A table that is met too often is looked through here.
+    const items = item.kind === 'again' ? listAll(table, { va: item.va, bytes: item.bytes }) : [item];
+    for (const one of items) {
+      const run = one.kind === 'mapping' ? one.leaves : one;
+      if (run.kind !== 'leaves') {
+        if (run.va < virtual.end && run.va + run.bytes > virtual.first)
+          yield { run, va: run.va, pa: run.pa, bytes: run.bytes };
+        continue;
+      }
+      const whole = one as { readonly va: bigint; readonly pa: bigint; readonly bytes: bigint };
+      const skipped = greatest(0n, greatest(frames.first - whole.pa, virtual.first - whole.va));
+      const end = least(
+        whole.bytes,
+        least(((frames.end + page - 1n) / page) * page - whole.pa, virtual.end - whole.va),
+      );
+      if (skipped < end) yield { run, va: whole.va + skipped, pa: whole.pa + skipped, bytes: end - skipped };
+    }
   }
+}
+
+function rangeOf(
+  va: bigint | undefined,
+  bytes: bigint | undefined,
+): { readonly va?: bigint; readonly bytes?: bigint } {
+  return va === undefined ? {} : { va, bytes: bytes ?? 1n };
 }
 
 function matches({ rights, protection, leafShift }: LeafRun, filter: FindFilter): boolean {
