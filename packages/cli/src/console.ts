@@ -1,8 +1,8 @@
 import pc from 'picocolors';
 
-/** A stream that takes text: a process's, or a test's. */
+/** A stream that takes text, or bytes of text: a process's, or a test's. */
 export interface Sink {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }

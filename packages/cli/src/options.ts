@@ -10,6 +10,9 @@ export type ValuesOf<Definition extends ArgsDef> = {
     | undefined;
 };
 
+/** The end of the hint of a last positional argument that may be given many times. All are in `_`. */
+const MANY = '…';
+
 /**
  * Checks a subcommand's arguments against its definition, since citty accepts unknown ones. It returns every option
  * as `--name=value`, so that values such as `-` and `-5` arrive unchanged.
@@ -17,23 +20,23 @@ export type ValuesOf<Definition extends ArgsDef> = {
  * @throws UsageError for an unknown option, a missing or unexpected value, or an unexpected argument.
  */
 export function strictArguments(rawArgs: readonly string[], definition: ArgsDef): string[] {
-  const positional = Object.keys(definition).find((name) => definition[name]?.type === 'positional');
-  const names = Object.keys(definition).filter((name) => name !== positional);
+  const positionals = Object.keys(definition).filter((name) => definition[name]?.type === 'positional');
+  const names = Object.keys(definition).filter((name) => !positionals.includes(name));
   const result: string[] = [];
-  let isGiven = positional === undefined;
-  const isRequired = positional !== undefined && definition[positional]?.required !== false;
+  const last = definition[positionals.at(-1) ?? ''];
+  const most = last?.valueHint?.endsWith(MANY) ? Number.POSITIVE_INFINITY : positionals.length;
+  let given = 0;
   for (let i = 0; i < rawArgs.length; i++) {
     const argument = rawArgs[i] as string;
     // A lone - is standard input.
-    if (!isGiven && (argument === '-' || !argument.startsWith('-'))) {
-      isGiven = true;
+    if (given < most && (argument === '-' || !argument.startsWith('-'))) {
+      given++;
       result.push(argument);
       continue;
     }
     if (!argument.startsWith('--') || argument === '--') {
       const file = names.find((name) => definition[name]?.valueHint === 'FILE');
-      const taken =
-        positional === undefined ? '' : `; one ${definition[positional]?.valueHint} is given already`;
+      const taken = last === undefined ? '' : `; one ${last.valueHint} is given already`;
       const named = file === undefined ? '' : `; name a file with --${file} FILE`;
       const hint = argument.startsWith('-') ? '' : taken || named;
       throw new UsageError(`unexpected argument '${printable(argument)}'; options start with --${hint}`);
@@ -58,10 +61,9 @@ export function strictArguments(rawArgs: readonly string[], definition: ArgsDef)
       result.push(`--${name}=${value}`);
     }
   }
-  if (!isGiven && isRequired)
-    throw new UsageError(
-      `${definition[positional ?? '']?.valueHint ?? positional} is missing: ${definition[positional ?? '']?.description}`,
-    );
+  const missing = definition[positionals[given] ?? ''];
+  if (missing !== undefined && missing.required !== false)
+    throw new UsageError(`${missing.valueHint ?? positionals[given]} is missing: ${missing.description}`);
   return result;
 }
 

@@ -9,21 +9,25 @@ import { strictArguments, unknown } from './options.js';
 export interface Command {
   readonly definition: CommandDef;
   readonly run: (rawArgs: string[], io: Console) => Promise<void>;
+  /** Command lines that its help shows. */
+  readonly examples: readonly string[];
 }
 
 /**
  * A subcommand.
  *
  * @param run - gets the arguments, checked against the definition.
+ * @param examples - command lines that its help shows. Default: none.
  */
 export function commandOf<Values>(
   name: string,
   description: string,
   args: ArgsDef,
   run: (values: Values, io: Console) => Promise<void>,
+  examples: readonly string[] = [],
 ): Command {
   const definition = defineCommand({ meta: { name, description }, args });
-  return { definition, run: (rawArgs, io) => run(parseArgs(rawArgs, args) as Values, io) };
+  return { definition, run: (rawArgs, io) => run(parseArgs(rawArgs, args) as Values, io), examples };
 }
 
 /** A program with subcommands. */
@@ -71,8 +75,9 @@ async function dispatch(program: Program, rawArgs: readonly string[], io: Consol
     io.stdout.write(`${program.version}\n`);
     return;
   }
-  const { definition, run } = findCommand(program, first);
-  if (rest.some(isHelp)) return help(io, definition, main);
+  const command = findCommand(program, first);
+  const { definition, run } = command;
+  if (rest.some(isHelp)) return help(io, definition, main, command.examples);
   await run(strictArguments(rest, definition.args as ArgsDef), io);
 }
 
@@ -87,7 +92,9 @@ function mainOf({ name, version, description, commands }: Program): CommandDef {
 function helpFor(program: Program, [name, more]: readonly string[], io: Console): Promise<void> {
   if (more !== undefined) throw surplus(more, `help ${name}`);
   const main = mainOf(program);
-  return name === undefined ? help(io, main) : help(io, findCommand(program, name).definition, main);
+  if (name === undefined) return help(io, main);
+  const { definition, examples } = findCommand(program, name);
+  return help(io, definition, main, examples);
 }
 
 function surplus(argument: string, before: string): UsageError {
@@ -116,8 +123,12 @@ async function help(
   io: { stdout: Sink; env: Console['env'] },
   command: CommandDef,
   parent?: CommandDef,
+  examples: readonly string[] = [],
 ): Promise<void> {
   const usage = await renderUsage(command, parent);
-  const coloured = coloursFor(io.stdout, io.env).isColorSupported;
-  io.stdout.write(`${coloured ? usage : stripVTControlCharacters(usage)}\n`);
+  const { isColorSupported, bold, underline } = coloursFor(io.stdout, io.env);
+  io.stdout.write(`${isColorSupported ? usage : stripVTControlCharacters(usage)}\n`);
+  if (examples.length === 0) return;
+  const lines = examples.map((line) => `  ${line}`).join('\n');
+  io.stdout.write(`${underline(bold('EXAMPLES'))}\n\n${lines}\n\n`);
 }

@@ -1,0 +1,140 @@
+import * as fs from 'node:fs';
+import { type Console, coloursFor, oneOf, progress, UsageError, whyUnreadable } from '@vmarea/cli';
+import { printable } from '@vmarea/core';
+import {
+  type FoundRoots,
+  fileSource,
+  findRoots,
+  type Image,
+  openImage,
+  type RawPiece,
+  type Source,
+} from '@vmarea/image';
+import { FORMATS } from '../machines/machines.js';
+import type { DumpValues } from './arguments.js';
+import { addressOf, bytesOf } from './numbers.js';
+
+/** A dump that is open. */
+export interface OpenDump {
+  readonly image: Image;
+  readonly found: FoundRoots;
+  /** Told by long scans how far they are: a physical address, and that of the end. */
+  readonly progress: (what: string) => (address: bigint, end: bigint) => void;
+  close(): void;
+}
+
+/** What packed files begin with, and the command that unpacks each. */
+const PACKED: readonly (readonly [name: string, magic: readonly number[], command: string])[] = [
+  ['gzip', [0x1f, 0x8b], 'gzip -dc'],
+  ['xz', [0xfd, 0x37, 0x7a, 0x58], 'xz -dc'],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd], 'zstd -dc'],
+  ['bzip2', [0x42, 0x5a, 0x68], 'bzip2 -dc'],
+];
+
+const SCANS = ['needed', 'always', 'never'] as const;
+/** Steps of a bar. */
+const STEPS = 100;
+/** Longest text of VMCOREINFO. */
+const MOST_TEXT = 2 ** 20;
+
+/**
+ * Opens the dump of a command, and finds its roots.
+ *
+ * @param mayScan - false where the roots need not be known: registers say all.
+ * @throws UsageError when it cannot be read, or is no dump.
+ */
+export function openDump(values: DumpValues, io: Console, mayScan = true): OpenDump {
+  const names = [values.file as string, ...(values.parts?.split(',') ?? [])];
+  const descriptors: number[] = [];
+  const close = (): void => {
+    for (const fd of descriptors.splice(0)) fs.closeSync(fd);
+  };
+  const shown = progressOf(io);
+  try {
+    const sources = names.map((name) => sourceOf(name, descriptors));
+    const scan = oneOf('--scan', values.scan, SCANS, mayScan ? 'needed' : 'never');
+    const image = openImage(sources.length === 1 ? (sources[0] as Source) : sources, {
+      ...(values.map === undefined ? {} : { map: values.map.split(',').map(pieceOf) }),
+      ...(values.vmcoreinfo === undefined ? {} : { vmcoreinfo: textOf(values.vmcoreinfo) }),
+    });
+    const { yellow } = coloursFor(io.stderr, io.env);
+    for (const warning of image.warnings) io.stderr.write(`${yellow('warning:')} ${warning}\n`);
+    const found = findRoots(image, { formats: FORMATS, scan, progress: shown.of('looks for roots') });
+    shown.end();
+    const end = (): void => {
+      shown.end();
+      close();
+    };
+    return { image, found, progress: shown.of, close: end };
+  } catch (error) {
+    shown.end();
+    close();
+    throw error;
+  }
+}
+
+function sourceOf(name: string, descriptors: number[]): Source {
+  let fd: number;
+  try {
+    fd = fs.openSync(name, 'r');
+    descriptors.push(fd);
+    const status = fs.fstatSync(fd);
+    if (status.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    if (status.isFIFO() || status.isSocket())
+      throw new Error('it is a pipe, and a dump is read at any offset; write it to a file first');
+    const head = new Uint8Array(6);
+    const length = fs.readSync(fd, head, 0, head.length, 0);
+    if (length === 0) throw new Error('it is empty');
+    const packed = PACKED.find(([, magic]) => magic.every((byte, i) => head[i] === byte));
+    if (packed !== undefined)
+      throw new Error(
+        `it is packed with ${packed[0]}, and a dump is read at any offset; unpack it first: ${packed[2]} FILE > dump`,
+      );
+  } catch (error) {
+    throw new UsageError(`cannot read ${printable(name)}: ${whyUnreadable(error)}`, { cause: error });
+  }
+  return fileSource(fd, fs);
+}
+
+function pieceOf(text: string): RawPiece {
+  const [address = '', offset, bytes, more] = text.split(':');
+  if (more !== undefined)
+    throw new UsageError(
+      `--map has '${printable(text)}'; expected PHYSICAL, PHYSICAL:OFFSET or PHYSICAL:OFFSET:BYTES`,
+    );
+  return {
+    address: addressOf('--map', address),
+    ...(offset === undefined ? {} : { offset: Number(addressOf('the offset of --map', offset)) }),
+    ...(bytes === undefined ? {} : { bytes: Number(bytesOf('the length of --map', bytes)) }),
+  };
+}
+
+function textOf(name: string): string {
+  try {
+    if (fs.statSync(name).size > MOST_TEXT)
+      throw new Error('it is larger than 1 MiB, and no text of VMCOREINFO');
+    return fs.readFileSync(name, 'latin1');
+  } catch (error) {
+    throw new UsageError(`cannot read ${printable(name)}: ${whyUnreadable(error)}`, { cause: error });
+  }
+}
+
+/** A bar, made when a scan begins. */
+function progressOf(io: Console): { of: OpenDump['progress']; end(): void } {
+  let end = (): void => {};
+  return {
+    of(what) {
+      let bar: ReturnType<typeof progress> | null = null;
+      let done = 0;
+      return (address, last) => {
+        bar ??= progress(io, STEPS);
+        end = bar.end;
+        const now = Math.min(STEPS, Number((address * BigInt(STEPS)) / (last === 0n ? 1n : last)));
+        // It shows at once. What it waits for is for loops that let others run.
+        void bar.step(what, Math.max(0, now - done));
+        done = Math.max(done, now);
+      };
+    },
+    end: () => end(),
+  };
+}

@@ -1,0 +1,85 @@
+import { type Console, choose, type Installed, installedFormats } from '@vmarea/cli';
+import type { Configuration } from '@vmarea/core';
+import { appRoot } from '../app-root.js';
+import type { KernelLayout } from '../machines/machine.js';
+import { kernelLayout, MACHINES } from '../machines/machines.js';
+import { type ChosenRoot, chooseRoot, type RootRequest } from '../roots/choose.js';
+import type { RootValues } from './arguments.js';
+import { registerOf } from './numbers.js';
+import { type OpenDump, openDump } from './open-dump.js';
+
+/** A root that a command works on. */
+export interface OpenRoot extends OpenDump {
+  readonly chosen: ChosenRoot;
+  /** The named ranges of its kernel. */
+  readonly layout: KernelLayout;
+}
+
+/**
+ * Opens the dump of a command, and chooses the root that it names.
+ *
+ * @throws UsageError or VmError with what to do.
+ */
+export async function openRoot(values: RootValues, io: Console): Promise<OpenRoot> {
+  const request = await requestOf(values, io);
+  const isNamed = request.root?.startsWith('0x') === true && request.format !== undefined;
+  const dump = openDump(values, io, !isNamed && !isSaid(request));
+  return closing(dump, () => withRoot(dump, request));
+}
+
+/** A dump with one of its roots. */
+export function withRoot(dump: OpenDump, request: RootRequest): OpenRoot {
+  const { image, found } = dump;
+  const chosen = chooseRoot(image, found, request);
+  // A kernel that was loaded for a crash says something else of itself.
+  const info = found.vmcoreinfo.find(({ from }) => chosen.from.endsWith(`in ${from}`)) ?? found.vmcoreinfo[0];
+  return { ...dump, chosen, layout: kernelLayout(chosen.format, info ?? null) };
+}
+
+/** Does something with a dump that stays open, unless it fails. */
+export function closing<T>(dump: OpenDump, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    dump.close();
+    throw error;
+  }
+}
+
+/** The root that options name. */
+export async function requestOf(values: RootValues, io: Console): Promise<RootRequest> {
+  const names = MACHINES.flatMap(({ roots, others }) => [...roots, ...others]);
+  const registers = new Map(
+    names.flatMap((name) => {
+      const value = values[name];
+      return typeof value === 'string' ? [[name, registerOf(name, value)] as const] : [];
+    }),
+  );
+  const format = values.format === undefined ? undefined : await formatOf(values.format, io);
+  return {
+    registers,
+    ...(values.root === undefined ? {} : { root: values.root }),
+    ...(format === undefined ? {} : { format }),
+  };
+}
+
+/** True when registers say all, so that nothing must be looked for. */
+function isSaid({ registers = new Map(), format }: RootRequest): boolean {
+  const machine = MACHINES.find(({ roots }) => roots.some((name) => registers.has(name)));
+  if (machine === undefined) return false;
+  const known = format === undefined ? null : { name: format.name, options: {} };
+  try {
+    return typeof machine.tables(registers, known) !== 'string';
+  } catch {
+    return false;
+  }
+}
+
+async function formatOf(name: string, io: Console): Promise<Configuration> {
+  const installed: Installed = await installedFormats(
+    { root: appRoot(), load: (one) => import(one) as Promise<unknown> },
+    io.cwd,
+  );
+  for (const warning of installed.warnings) io.stderr.write(`${warning}\n`);
+  return choose(installed, name)[0] as Configuration;
+}

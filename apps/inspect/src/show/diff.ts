@@ -1,0 +1,40 @@
+import { type Difference, type DifferenceSide, diffTables, type PageTableReader } from '@vmarea/core';
+import { type Region, regionAt } from '../machines/region.js';
+
+/** A range that two roots translate differently, as data. */
+export interface DifferenceRow {
+  readonly kind: Difference['kind'];
+  readonly va: bigint;
+  readonly bytes: bigint;
+  readonly here: DifferenceSide | null;
+  readonly there: DifferenceSide | null;
+  /** What Linux has there, by the map of the first root; `null` where it has nothing. */
+  readonly region: string | null;
+}
+
+/** What is compared beside addresses and rights. */
+export interface CompareOptions {
+  /** Whether accessed and dirty count. Default: false. */
+  readonly touched?: boolean;
+  /** First address in bytes, with `bytes`. */
+  readonly va?: bigint;
+  readonly bytes?: bigint;
+}
+
+/**
+ * Compares what two roots translate: of two dumps, or of one.
+ *
+ * @param regions - from `kernelLayout`, of the first root.
+ * @throws VmError `EINVAL` or `ERANGE` for an invalid range.
+ */
+export function* compareTables(
+  here: PageTableReader,
+  there: PageTableReader,
+  regions: readonly Region[],
+  options: CompareOptions = {},
+): IterableIterator<DifferenceRow> {
+  for (const { kind, va, bytes, here: a, there: b } of diffTables(here, there, options)) {
+    const pa = (a ?? b)?.pa ?? 0n;
+    yield { kind, va, bytes, here: a, there: b, region: regionAt(regions, va, pa).region?.name ?? null };
+  }
+}

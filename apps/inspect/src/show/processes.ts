@@ -1,0 +1,57 @@
+import { listLeaves, type PageTableFormat, PageTableReader, VmError } from '@vmarea/core';
+import { findProcesses, type Image, type ProcessesOptions, type RootCandidate } from '@vmarea/image';
+
+/** A process, by its root. */
+export interface ProcessRow {
+  /** Physical address of the root table in bytes. */
+  readonly root: bigint;
+  /** The root of user mode, where the kernel hides itself; `null` where it does not. */
+  readonly userRoot: bigint | null;
+  /** Entries of the root in the process's own half. */
+  readonly entries: number;
+  /** Bytes of addresses that it maps for user mode. */
+  readonly userBytes: bigint;
+  /** The lowest and the highest address of them; `null` when it maps none. */
+  readonly lowest: bigint | null;
+  readonly highest: bigint | null;
+}
+
+/**
+ * Finds the roots of all processes of a kernel without symbols, and counts what each maps for user mode.
+ *
+ * @param kernel - the kernel's root, a candidate of `findRoots`.
+ * @throws VmError `EOPNOTSUPP`, at the first row, where a process's root has nothing of the kernel by which it could be told: arm64.
+ */
+export function* listProcesses(
+  image: Image,
+  kernel: RootCandidate,
+  options?: ProcessesOptions,
+): Generator<ProcessRow, void, undefined> {
+  const format = kernel.table?.format;
+  const found = findProcesses(image, kernel, options);
+  if (found === null || format === undefined)
+    throw new VmError('EOPNOTSUPP', "a process's root of this architecture has nothing of the kernel", {
+      advice:
+        'so nothing tells it from other tables: name it by a register (TTBR0) of its thread or its mm_struct',
+    });
+  for (const { root, userRoot, entries } of found)
+    yield { root, userRoot, entries, ...userPart(image, format, root) };
+}
+
+function userPart(
+  { memory }: Image,
+  format: PageTableFormat,
+  root: bigint,
+): Pick<ProcessRow, 'userBytes' | 'lowest' | 'highest'> {
+  const table = new PageTableReader({ format, memory, root });
+  let userBytes = 0n;
+  let lowest: bigint | null = null;
+  let highest: bigint | null = null;
+  for (const item of listLeaves(table, { va: 0n, bytes: 1n << BigInt(format.range.bits - 1) })) {
+    if (item.kind !== 'leaves' || !item.rights.user) continue;
+    userBytes += item.bytes;
+    lowest ??= item.va;
+    highest = item.va + item.bytes - 1n;
+  }
+  return { userBytes, lowest, highest };
+}
