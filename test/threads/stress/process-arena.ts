@@ -149,7 +149,9 @@ function requireInside(process: Process, pageBytes: number): void {
       const [, start, end, write] = /^([0-9a-f]+)-([0-9a-f]+) .(.)/.exec(line) ?? [];
       return start === undefined ? [] : [{ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`), write }];
     });
-  for (const { va, count, flags, level } of process.table.leaves(0n, BigInt(LAST * pageBytes)))
+  for (const { va, count, flags, level } of process.table.leaves(0n, BigInt(LAST * pageBytes), {
+    complete: true,
+  }))
     for (let i = 0; i < count; i++) {
       const address = va + BigInt(i * pageBytes);
       const line = lines.find(({ start, end }) => start <= address && address < end);

@@ -8,8 +8,8 @@ import {
 import { AddressSpace, type Configuration, FrameAllocator, PhysicalMemory, Process } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
-import { interruptedAt } from '../../../packages/arena/test/threads/interrupted.js';
-import { pairOf } from '../../../packages/arena/test/threads/pair.js';
+import { interruptedAt } from '../../arena/threads/interrupted.js';
+import { pairOf } from '../../arena/threads/pair.js';
 import { configuration } from '../support/kernel.js';
 
 const START = 1n << 44n;

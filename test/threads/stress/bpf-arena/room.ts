@@ -11,8 +11,8 @@ import {
   Threads,
   wasmLoops,
 } from '@vmarea/core';
-import { account } from '../../../../packages/arena/test/threads/account.js';
 import type { Arena } from '../../../../packages/core/test/threads/stress/station.js';
+import { account } from '../../../arena/threads/account.js';
 import { type Invitation, PAGES, type Shared, START } from './plan.js';
 
 /** Frames for pages: more than the arena has, since some wait for quiescent points. */

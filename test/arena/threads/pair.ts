@@ -1,4 +1,12 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import {
+  type Arena,
+  type ArenaOptions,
+  type ArenaView,
+  type AttachArenaOptions,
+  attachArena,
+  createArena,
+} from '@vmarea/arena';
 import { configurations } from '@vmarea/arm64';
 import {
   AddressSpace,
@@ -12,15 +20,7 @@ import {
   Threads,
   wasmLoops,
 } from '@vmarea/core';
-import { ThreadGroup } from '../../../core/src/threads/thread-group.js';
-import {
-  type Arena,
-  type ArenaOptions,
-  type ArenaView,
-  type AttachArenaOptions,
-  attachArena,
-  createArena,
-} from '../../src/index.js';
+import { ThreadGroup } from '../../../packages/core/src/threads/thread-group.js';
 import type { Accounted } from './account.js';
 
 /** Pages of 64 KiB: the tables of a window are few. */

@@ -1,5 +1,5 @@
+import type { Arena } from '@vmarea/arena';
 import { check, type FrameAllocator, PageReferences, type Process, type Threads } from '@vmarea/core';
-import type { Arena } from '../../src/index.js';
 
 /** What is looked at: a machine whose pages belong to one arena and to processes that only map it. */
 export interface Accounted {
