@@ -63,6 +63,17 @@ export function rangeOf(name: string, text: string, unit = 1n): AddressRange {
   return { start, bytes: last - start + 1n };
 }
 
+/** All pages of a range of virtual addresses, as lists take them. */
+export function pagesOf(
+  { pageShift }: { readonly pageShift: number },
+  { start, bytes }: AddressRange,
+): { readonly va: bigint; readonly bytes: bigint } {
+  const page = 1n << BigInt(pageShift);
+  const va = start - (start % page);
+  const end = start + bytes + page - 1n;
+  return { va, bytes: end - (end % page) - va };
+}
+
 /**
  * Reads the value of a register: decimal, or hexadecimal with `0x`.
  *
