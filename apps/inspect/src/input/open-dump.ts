@@ -109,7 +109,7 @@ function pieceOf(text: string): RawPiece {
     );
   return {
     address: addressOf('--map', address),
-    ...(offset === undefined ? {} : { offset: Number(addressOf('the offset of --map', offset)) }),
+    ...(offset === undefined ? {} : { offset: Number(bytesOf('the offset of --map', offset, 0n)) }),
     ...(bytes === undefined ? {} : { bytes: Number(bytesOf('the length of --map', bytes)) }),
   };
 }
