@@ -1,6 +1,6 @@
 import { type Command, type Console, plural, UsageError } from '@vmarea/cli';
 import { DUMP_ARGUMENTS, RANGE_ARGUMENT, type RangeValues, ROOT_ARGUMENTS } from '../input/arguments.js';
-import { rangeOf } from '../input/numbers.js';
+import { pagesOf, rangeOf } from '../input/numbers.js';
 import { openDump } from '../input/open-dump.js';
 import { closing, type OpenRoot, openRoot, withRoot } from '../input/open-root.js';
 import { jsonOf } from '../output/json.js';
@@ -54,16 +54,16 @@ async function runDiff(values: DiffValues, io: Console): Promise<void> {
   let there: OpenRoot | null = null;
   try {
     const request = otherRoot === undefined ? {} : { root: otherRoot };
-    if (other === undefined) there = withRoot(here, request);
+    if (other === undefined) there = withRoot(here, request, io);
     else {
       const dump = openDump({ ...withoutParts(values), file: other }, io);
-      there = closing(dump, () => withRoot(dump, request));
+      there = closing(dump, () => withRoot(dump, request, io));
     }
     if (values.json !== true) io.stdout.write(`- ${titleOf(here)}\n+ ${titleOf(there)}\n`);
     const colours = coloursOf(io);
     const rows = compareTables(here.chosen.table, there.chosen.table, here.layout.regions, {
       touched: values.touched === true,
-      ...(range === null ? {} : { va: range.start, bytes: range.bytes }),
+      ...(range === null ? {} : pagesOf(here.chosen.format, range)),
     });
     let count = 0;
     await printRows(io.stdout, rows, (row) => {

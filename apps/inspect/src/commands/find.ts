@@ -1,7 +1,7 @@
 import { type Command, type Console, plural, UsageError, unknown } from '@vmarea/cli';
 import type { MemoryType } from '@vmarea/core';
 import { DUMP_ARGUMENTS, RANGE_ARGUMENT, type RangeValues, ROOT_ARGUMENTS } from '../input/arguments.js';
-import { bytesOf, rangeOf } from '../input/numbers.js';
+import { bytesOf, pagesOf, rangeOf } from '../input/numbers.js';
 import { openRoot } from '../input/open-root.js';
 import { jsonOf } from '../output/json.js';
 import { printRows } from '../output/lines.js';
@@ -79,10 +79,11 @@ async function runFind(values: FindValues, io: Console): Promise<void> {
     const names = [...new Set(layout.regions.map(({ name }) => name))];
     if (filter.region !== undefined && !names.includes(filter.region))
       throw unknown('region', filter.region, names);
+    const asked = withPages(chosen.format, filter);
     const colours = coloursOf(io);
     if (values.json !== true) io.stdout.write(`${titleOf(open)}\n`);
     const sums = { runs: 0, bytes: 0n, missing: 0, again: 0 };
-    await printRows(io.stdout, findRuns(chosen.table, filter, layout.regions), (row) => {
+    await printRows(io.stdout, findRuns(chosen.table, asked, layout.regions), (row) => {
       if (row.kind === 'leaves') {
         sums.runs++;
         sums.bytes += row.bytes;
@@ -102,6 +103,12 @@ async function runFind(values: FindValues, io: Console): Promise<void> {
   } finally {
     open.close();
   }
+}
+
+/** Lists take whole pages. */
+function withPages(format: { readonly pageShift: number }, filter: FindFilter): FindFilter {
+  const { va, bytes = 1n } = filter;
+  return va === undefined ? filter : { ...filter, ...pagesOf(format, { start: va, bytes }) };
 }
 
 /** @throws UsageError when filters contradict each other, or there is none. */

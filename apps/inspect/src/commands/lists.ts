@@ -1,7 +1,7 @@
 import { type Command, type Console, oneOf } from '@vmarea/cli';
 import { type LeafItem, listLeaves } from '@vmarea/core';
 import { DUMP_ARGUMENTS, RANGE_ARGUMENT, type RangeValues, ROOT_ARGUMENTS } from '../input/arguments.js';
-import { rangeOf } from '../input/numbers.js';
+import { pagesOf, rangeOf } from '../input/numbers.js';
 import { type OpenRoot, openRoot } from '../input/open-root.js';
 import { jsonOf } from '../output/json.js';
 import { printRows } from '../output/lines.js';
@@ -53,21 +53,17 @@ type Rows = (open: OpenRoot, items: Iterable<LeafItem>, values: ListValues, io: 
 
 async function runList(values: ListValues, io: Console, known: 'list' | 'name', rows: Rows): Promise<void> {
   const again = oneOf('--again', values.again, ['list', 'name'], known);
-  const range = values.va === undefined ? {} : asked(values.va);
+  const asked = values.va === undefined ? null : rangeOf('--va', values.va);
   const open = await openRoot(values, io);
   try {
-    const { table } = open.chosen;
+    const { table, format } = open.chosen;
+    const range = asked === null ? {} : pagesOf(format, asked);
     const items = again === 'list' ? listAll(table, range) : listLeaves(table, { ...range, again });
     if (values.json !== true) io.stdout.write(`${titleOf(open)}\n`);
     await rows(open, items, values, io);
   } finally {
     open.close();
   }
-}
-
-function asked(text: string): { readonly va: bigint; readonly bytes: bigint } {
-  const { start, bytes } = rangeOf('--va', text);
-  return { va: start, bytes };
 }
 
 function leafRows(

@@ -32,12 +32,13 @@ export function addressOf(name: string, text: string): bigint {
 /**
  * Reads a number of bytes: decimal, with K, M, G or T for powers of 1024; or hexadecimal with `0x`.
  *
- * @throws UsageError for anything else, and for 0.
+ * @param least - the least number. Default: 1.
+ * @throws UsageError for anything else, and for less.
  */
-export function bytesOf(name: string, text: string): bigint {
+export function bytesOf(name: string, text: string, least = 1n): bigint {
   const [, digits = '', unit = ''] = /^(\d{1,20}|0x[\da-f]{1,16})([KMGT]?)$/i.exec(text) ?? [];
-  const bytes = digits === '' ? 0n : BigInt(digits) * (UNITS[unit.toUpperCase()] ?? 1n);
-  if (bytes > 0n && bytes <= 1n << 64n) return bytes;
+  const bytes = digits === '' ? -1n : BigInt(digits) * (UNITS[unit.toUpperCase()] ?? 1n);
+  if (bytes >= least && bytes <= 1n << 64n) return bytes;
   throw new UsageError(
     `${name} is '${printable(text)}'; expected a number of bytes, such as 4096, 2M or 0x200000`,
   );
@@ -61,6 +62,17 @@ export function rangeOf(name: string, text: string, unit = 1n): AddressRange {
   if (last < start)
     throw new UsageError(`${name} is '${printable(text)}', which ends before it begins; expected FIRST-LAST`);
   return { start, bytes: last - start + 1n };
+}
+
+/** All pages of a range of virtual addresses, as lists take them. */
+export function pagesOf(
+  { pageShift }: { readonly pageShift: number },
+  { start, bytes }: AddressRange,
+): { readonly va: bigint; readonly bytes: bigint } {
+  const page = 1n << BigInt(pageShift);
+  const va = start - (start % page);
+  const end = start + bytes + page - 1n;
+  return { va, bytes: end - (end % page) - va };
 }
 
 /**

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { type Console, coloursFor, oneOf, progress, UsageError, whyUnreadable } from '@vmarea/cli';
-import { printable } from '@vmarea/core';
+import { printable, VmError } from '@vmarea/core';
 import {
   type FoundRoots,
   fileSource,
@@ -69,7 +69,12 @@ export function openDump(values: DumpValues, io: Console, mayScan = true): OpenD
   } catch (error) {
     shown.end();
     close();
-    throw error;
+    if (!(error instanceof VmError)) throw error;
+    // The library speaks of its option. The codes are the library's, too.
+    throw new UsageError(
+      `${names.map(printable).join(', ')}: ${error.message.replace(/^\w+: /, '').replace('the option `map`', '--map: where its pieces are')}`,
+      { cause: error },
+    );
   }
 }
 
@@ -104,7 +109,7 @@ function pieceOf(text: string): RawPiece {
     );
   return {
     address: addressOf('--map', address),
-    ...(offset === undefined ? {} : { offset: Number(addressOf('the offset of --map', offset)) }),
+    ...(offset === undefined ? {} : { offset: Number(bytesOf('the offset of --map', offset, 0n)) }),
     ...(bytes === undefined ? {} : { bytes: Number(bytesOf('the length of --map', bytes)) }),
   };
 }

@@ -1,5 +1,5 @@
-import { type Console, choose, type Installed, installedFormats } from '@vmarea/cli';
-import type { Configuration } from '@vmarea/core';
+import { type Console, choose, coloursFor, type Installed, installedFormats } from '@vmarea/cli';
+import { type Configuration, looksLike } from '@vmarea/core';
 import { appRoot } from '../app-root.js';
 import type { KernelLayout } from '../machines/machine.js';
 import { kernelLayout, MACHINES } from '../machines/machines.js';
@@ -24,16 +24,27 @@ export async function openRoot(values: RootValues, io: Console): Promise<OpenRoo
   const request = await requestOf(values, io);
   const isNamed = request.root?.startsWith('0x') === true && request.format !== undefined;
   const dump = openDump(values, io, !isNamed && !isSaid(request));
-  return closing(dump, () => withRoot(dump, request));
+  return closing(dump, () => withRoot(dump, request, io));
 }
 
 /** A dump with one of its roots. */
-export function withRoot(dump: OpenDump, request: RootRequest): OpenRoot {
+export function withRoot(dump: OpenDump, request: RootRequest, io: Console): OpenRoot {
   const { image, found } = dump;
   const chosen = chooseRoot(image, found, request);
+  const doubt = doubtOf(chosen);
+  const { yellow } = coloursFor(io.stderr, io.env);
+  if (doubt !== null) io.stderr.write(`${yellow('warning:')} ${doubt}\n`);
   // A kernel that was loaded for a crash says something else of itself.
   const info = found.vmcoreinfo.find(({ from }) => chosen.from.endsWith(`in ${from}`)) ?? found.vmcoreinfo[0];
   return { ...dump, chosen, layout: kernelLayout(chosen.format, info ?? null) };
+}
+
+/** Why a root that somebody named may be none, in words; `null` when nothing speaks against it. */
+function doubtOf({ candidate, table, format }: ChosenRoot): string | null {
+  if (candidate !== null)
+    return candidate.isBelieved ? null : `this root is not believed: ${candidate.whyNot}`;
+  const { isLikely, reasons } = looksLike(table);
+  return isLikely ? null : `this root does not look like one of ${format.name}: ${reasons.join(', ')}`;
 }
 
 /** Does something with a dump that stays open, unless it fails. */

@@ -132,7 +132,7 @@ function byRegisters(
   const machine = MACHINES.find(({ roots }) => roots.some((name) => registers.has(name)));
   if (machine === undefined)
     throw refused(
-      `${names.join(', ')} name no root`,
+      `a root is not among ${names.join(', ')}`,
       `one of ${MACHINES.flatMap(({ roots }) => roots).join(', ')} is needed`,
     );
   const foreign = names.find((name) => ![...machine.roots, ...machine.others].includes(name));

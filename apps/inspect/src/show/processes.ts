@@ -48,7 +48,7 @@ function userPart(
   let lowest: bigint | null = null;
   let highest: bigint | null = null;
   for (const item of listLeaves(table, { va: 0n, bytes: 1n << BigInt(format.range.bits - 1) })) {
-    if (item.kind !== 'leaves' || !item.rights.user) continue;
+    if (item.kind !== 'leaves' || !item.protection.user) continue;
     userBytes += item.bytes;
     lowest ??= item.va;
     highest = item.va + item.bytes - 1n;
