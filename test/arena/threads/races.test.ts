@@ -113,6 +113,20 @@ describe('two threads at one arena', () => {
     expect(seen.has(7)).toBe(true);
   });
 
+  test('free and allocate a page: the next access of the other one finds the new page', () => {
+    const { one, two } = pairOf({ maxEntries: 2 });
+    one.arena.allocPages(START, 1);
+    one.program.store32(0, 0, 7);
+    expect(two.program.loadSigned32(0)).toBe(7);
+    expect(two.user.loadSigned32(0)).toBe(7);
+    one.arena.freePages(START, 1);
+    expect(two.program.loadSigned32(0)).toBe(0);
+    one.arena.allocPages(START, 1);
+    one.program.store32(0, 0, 8);
+    expect(two.user.loadSigned32(0)).toBe(8);
+    expect(two.program.loadSigned32(0)).toBe(8);
+  });
+
   test('free a page while the other one still uses its translation: nobody gets the frame before it has passed a quiescent point', () => {
     const { one, two } = pairOf({ maxEntries: 2 }, {}, 24);
     one.arena.allocPages(START, 1);

@@ -6,8 +6,8 @@ import { arenaRoom } from './room.js';
 
 /** `npm run threads` sets these. */
 const seed = Number(process.env.VMAREA_SEED ?? Date.now() % 2 ** 31);
-const operations = Number(process.env.VMAREA_OPERATIONS ?? 120_000);
-const kills = Number(process.env.VMAREA_KILLS ?? 24);
+const operations = Number(process.env.VMAREA_OPERATIONS ?? 24_000);
+const kills = Number(process.env.VMAREA_KILLS ?? 8);
 const LONG = 7_200_000;
 
 /** Threads, a configuration, and its part of the operations and kills. */
