@@ -48,7 +48,7 @@ export function interruptedAt(at: number, other: () => void, call: () => void): 
   return seen > at;
 }
 
-/** Every step where the lock is, then every third by default: all of them take minutes. `npm run threads` sets `VMAREA_LONG`. */
+/** Every step where the lock is, then every fifth by default: all of them take minutes. `npm run threads` sets `VMAREA_LONG`. */
 export function nextStep(at: number): number {
-  return at < 24 || process.env.VMAREA_LONG === '1' ? at + 1 : at + 3;
+  return at < 16 || process.env.VMAREA_LONG === '1' ? at + 1 : at + 5;
 }

@@ -1,7 +1,7 @@
 import {
-  chooseUsual,
   type Column,
   type Console,
+  chooseUsual,
   coloursFor,
   count,
   markdownTable,
@@ -21,7 +21,7 @@ import { unitsOf, WORKS, type WorkName } from './job.js';
 import { ArenaTeam } from './team.js';
 
 /** How workers scale in one work and one configuration. */
-export interface ArenaWorkersRow {
+interface ArenaWorkersRow {
   readonly configuration: string;
   readonly work: WorkName;
   /** Units that each worker does in a round. */
@@ -35,7 +35,7 @@ export interface ArenaWorkersRow {
 }
 
 /** What `vmarea-bench arena --workers N --json` prints. The app's README documents the keys. */
-export interface ArenaWorkersResult {
+interface ArenaWorkersResult {
   readonly command: 'arena --workers';
   /** Increases when a key changes its meaning or is removed. */
   readonly schema: 1;
