@@ -90,7 +90,7 @@ function coreOf(
     ...checked,
     ...{ kernel, rules, geometry },
     window: new Window(kernel, area, geometry),
-    pages: new Pages(kernel.memory, kernel.ram, kernel.threads),
+    pages: new Pages(kernel.memory, kernel.ram),
     words: makeWords(rules, maxEntries, kernel.isShared),
   });
   try {

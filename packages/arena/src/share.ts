@@ -84,7 +84,7 @@ function adopt(kernel: AddressSpace, description: ArenaDescription, own: AttachA
     ...rest,
     ...{ kernel, rules, geometry, allocFailure, interleave },
     window: new Window(kernel, area, geometry),
-    pages: new Pages(kernel.memory, kernel.ram, kernel.threads),
+    pages: new Pages(kernel.memory, kernel.ram),
     words: wordsOver(state, rules, rest.maxEntries),
   });
   return arenaOf(core, { release, report }, number);

@@ -1,10 +1,4 @@
-import {
-  type Bank,
-  type FrameAllocator,
-  PageReferences,
-  type PhysicalMemory,
-  type ThreadCalls,
-} from '@vmarea/core';
+import { type Bank, type FrameAllocator, PageReferences, type PhysicalMemory } from '@vmarea/core';
 
 /**
  * The pages of an arena: zeroed frames of the kernel's memory. The arena is one user of each; every process that maps one
@@ -15,20 +9,17 @@ export class Pages {
   readonly #memory: PhysicalMemory;
   readonly #ram: FrameAllocator;
   readonly #pageWords: number;
-  readonly #retire: ((give: () => void) => void) | undefined;
   /** The bank of the last page: `locate` makes an object for each. */
   #bank: Bank | null = null;
 
   /**
-   * @param threads - that use the memory. Pages that are let go wait until none of them uses an old translation.
    * @throws VmError `ENOMEM` when the host has no memory for the counts.
    */
-  constructor(memory: PhysicalMemory, ram: FrameAllocator, threads: ThreadCalls | null) {
+  constructor(memory: PhysicalMemory, ram: FrameAllocator) {
     this.#memory = memory;
     this.#ram = ram;
     this.references = PageReferences.of(ram);
     this.#pageWords = 2 ** ram.pageShift / 4;
-    this.#retire = threads === null ? undefined : (give) => threads.retire(give);
   }
 
   /** Frames that nobody uses yet; `null` when fewer are free. */
@@ -62,18 +53,17 @@ export class Pages {
 
   /** Lets go of a frame. */
   freeOne(pfn: number): void {
-    if (this.#retire === undefined) this.references.put(pfn);
-    else this.references.putMany([pfn], this.#retire);
+    this.references.put(pfn);
   }
 
   /** Lets go of frames. */
   free(frames: ArrayLike<number>): void {
-    this.references.putMany(frames, this.#retire);
+    this.references.putMany(frames);
   }
 
   /** Ends what a dead thread began with a frame that it was allocating or letting go. */
   settle(pfn: number): void {
-    if (this.#retire !== undefined) this.references.putUnfinished(pfn, this.#retire);
+    this.references.putUnfinished(pfn);
   }
 
   /** Fills adjacent frames with zeros. They may lie in several banks. */

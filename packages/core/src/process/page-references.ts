@@ -26,7 +26,8 @@ export interface Counted {
  * back to the allocator when its last user lets go, unless an area owns it.
  *
  * Whoever gives a frame to processes and keeps it takes a reference of its own. The counts are in one Int32Array. It
- * is shared, and changed by atomics, when the state of the allocator is.
+ * is shared, and changed by atomics, when the state of the allocator is. A frame that several threads may have mapped then waits for
+ * their next quiescent points: a processor of another thread may still use an old translation.
  *
  * @example
  * ```ts
@@ -154,13 +155,11 @@ export class PageReferences implements HeldFrames {
   /**
    * Lets go of each frame of a list, as `put` does.
    *
-   * @param retire - where several threads use the allocator: keeps frames that are free now until no thread can use an old translation
-   *   (`ThreadCalls.retire`). Default: they can be allocated at once.
    * @throws VmError as `put`: the user has let go of the frames before it.
    */
-  putMany(pfns: ArrayLike<number>, retire?: (give: () => void) => void): void {
+  putMany(pfns: ArrayLike<number>): void {
     const { calls } = this.#ram;
-    if (calls === null || retire === undefined) {
+    if (calls === null) {
       for (let i = 0; i < pfns.length; i++) this.#putOne(pfns[i] as number);
       return;
     }
@@ -172,7 +171,7 @@ export class PageReferences implements HeldFrames {
         else this.put(pfn);
       }
     } finally {
-      if (last.length > 0) retire(calls.retire(last, last.length, 0));
+      if (last.length > 0) calls.giveWhenUnseen(last, last.length, 0);
     }
   }
 
@@ -200,14 +199,12 @@ export class PageReferences implements HeldFrames {
   /**
    * Ends what a dead thread began: it was allocating a frame, or letting go of one. Lets go of the frame, unless the thread had, and frees
    * it when nobody uses it.
-   *
-   * @param retire - as for `putMany`.
    */
-  putUnfinished(pfn: number, retire: (give: () => void) => void): void {
+  putUnfinished(pfn: number): void {
     const { calls } = this.#ram;
-    if (this.count(pfn) > 0) this.putMany([pfn], retire);
+    if (this.count(pfn) > 0) this.put(pfn);
     else if (calls?.isAllocated(pfn, 0) === true && !calls.isBeingFreed(pfn))
-      retire(calls.retire([pfn], 1, 0));
+      calls.giveWhenUnseen([pfn], 1, 0);
   }
 
   /**
@@ -290,8 +287,10 @@ export class PageReferences implements HeldFrames {
   /** Frees a block, unless another thread has freed it: of two that free it, one gets EINVAL. */
   #freeBlock(head: number, order: number): void {
     if (order > 0) this.#markBlock(head, order, false);
+    const { calls } = this.#ram;
     try {
-      this.#ram.free(head, order);
+      if (calls === null) this.#ram.free(head, order);
+      else calls.giveWhenUnseen([head], 1, order);
     } catch (error) {
       if (!(error instanceof VmError) || error.code !== 'EINVAL') throw error;
     }
@@ -306,7 +305,7 @@ export class PageReferences implements HeldFrames {
 
   /** True for a frame that is allocated, by itself or in a block, and that its area has not freed. */
   #isOwned(pfn: number): boolean {
-    if ((this.#load(pfn) & ORPHAN) !== 0) return false;
+    if ((this.#load(pfn) & ORPHAN) !== 0 || this.#ram.calls?.isBeingFreed(pfn) === true) return false;
     if (this.#marks.has(this.#at(pfn))) return true;
     for (let order = 0; order <= MAX_ORDER; order++)
       if (this.#ram.isAllocated(pfn - (pfn % 2 ** order), order)) return true;
