@@ -3,6 +3,7 @@ import { isCommand } from './packages.mjs';
 import { Project } from './project.mjs';
 import { useCommand } from './use-command.mjs';
 import { useExample } from './use-example.mjs';
+import { useInspect } from './use-inspect.mjs';
 import { useLibraries } from './use-libraries.mjs';
 
 /**
@@ -24,10 +25,11 @@ export async function usePackages(checks, packages, tarballs, options) {
   await useLibraries(checks, project, libraries);
   await useExample(checks, project, libraries);
 
-  // What the command needs from others comes from the registry, or from npm's cache.
+  // What the commands need from others comes from the registry, or from npm's cache.
   const installAll = () => project.install(all, tarballs, '--prefer-offline');
   if (!(await checks.check(`install ${all.join(', ')}`, installAll))) return null;
   await useCommand(checks, project);
+  await useInspect(checks, project);
   for (const name of all) {
     await checks.check(`${name}: files and maps`, () => checkFiles(project.installed(name), options));
   }

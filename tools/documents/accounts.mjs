@@ -76,6 +76,7 @@ const RUNNABLE = [
   /^npm (-s )?start( |$)/,
   /^([A-Z_]+=\S+ )*npx vitest run /,
   /^vmarea-bench /,
+  /^vmarea-inspect /,
   /^sudo cat \/proc\/vmallocinfo [>|]/,
   /^sudo cat \/sys\/kernel\/tracing\/trace >/,
   /^echo 1 \| sudo tee \/sys\/kernel\/tracing\//,

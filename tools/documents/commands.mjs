@@ -13,7 +13,7 @@ import { blocksOf, inlineOf, linesOf } from './markdown.mjs';
 const SHELL = ['sh', 'bash', 'console', 'shell'];
 
 /** Text that starts a program, perhaps with variables before it. A program's name alone is a name. */
-const COMMAND = /^(?:[A-Z_]+=\S+ )*(?:(?:npm|npx|node|pnpm|git|sudo|vmarea-bench) \S|\.ci\/)/;
+const COMMAND = /^(?:[A-Z_]+=\S+ )*(?:(?:npm|npx|node|pnpm|git|sudo|vmarea-bench|vmarea-inspect) \S|\.ci\/)/;
 
 /** The documents, by their paths in the repository. */
 export function documents() {

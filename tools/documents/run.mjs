@@ -5,7 +5,7 @@
 // accounts.mjs says who runs a command. Commands that need root, or a machine's own /proc, meet stand-ins.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { Checks } from '../consumer/checks.mjs';
 import { copyRepository } from '../support/copy-repository.mjs';
 import { output } from '../support/run.mjs';
@@ -18,6 +18,14 @@ import { allCommands } from './commands.mjs';
 
 /** Commands that write files which others read. They run first, and alone. */
 const CHANGES = /^npm run (build|format|loops|mutations|stubs)\b/;
+
+/** Dumps that a reader is supposed to have, and those of the repository that play their part. */
+const DUMPS = {
+  vmcore: 'x86-4level.zlib',
+  'before.kdump': 'x86-4level.zlib',
+  'after.kdump': 'x86-4level.snappy',
+  'arm64.kdump': 'arm64-4k.zlib',
+};
 
 const [argument] = process.argv.slice(2);
 const commands = known();
@@ -62,7 +70,7 @@ async function runAll(chosen) {
   const env = standIns(copy);
   await checks.check('npm run build', async () => {
     await output('npm', ['run', 'build'], { cwd: copy });
-    return 'vmarea-bench is this build';
+    return 'vmarea-bench and vmarea-inspect are this build';
   });
   const run = (/** @type {Run} */ { text, as, places }) =>
     checks.check(as === text ? text : `${text}, as ${as}`, async () => {
@@ -119,7 +127,7 @@ function runs(chosen) {
 }
 
 /**
- * Programs that play the part of root and of an installed vmarea-bench, and files that a reader is supposed to have.
+ * Programs that play the part of root and of the installed commands, and files that a reader is supposed to have.
  *
  * @param {string} copy
  * @returns {NodeJS.ProcessEnv}
@@ -128,11 +136,16 @@ function standIns(copy) {
   const areas = join(copy, 'apps/bench/data/linux-6.12-x86-64.vmallocinfo.txt');
   writeFileSync(join(copy, 'saved.txt.gz'), gzipSync(readFileSync(areas)));
   writeFileSync(join(copy, 'pasted.txt'), `$ sudo cat /proc/vmallocinfo\n${readFileSync(areas, 'utf8')}`);
+  const dumps = join(copy, 'packages/image/test/data');
+  for (const [name, dump] of Object.entries(DUMPS))
+    writeFileSync(join(copy, name), gunzipSync(readFileSync(join(dumps, `${dump}.kdump.gz`))));
+  writeFileSync(join(copy, 'addresses.txt'), 'ffffffff93e00000\nffff8d3f02c22000\n');
   const folder = join(copy, 'reports/stand-ins');
   mkdirSync(folder, { recursive: true });
   const program = (/** @type {string} */ name, /** @type {string[]} */ lines) =>
     writeFileSync(join(folder, name), ['#!/bin/sh', ...lines, ''].join('\n'), { mode: 0o755 });
-  program('vmarea-bench', [`exec node '${join(copy, 'apps/bench/dist/cli.js')}' "$@"`]);
+  for (const app of ['bench', 'inspect'])
+    program(`vmarea-${app}`, [`exec node '${join(copy, 'apps', app, 'dist/cli.js')}' "$@"`]);
   program('sudo', [
     'case "$*" in',
     `  'cat /proc/vmallocinfo') exec cat '${areas}' ;;`,

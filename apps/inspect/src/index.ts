@@ -8,7 +8,7 @@ export type { KernelLayout, KnownFormat, Machine, Registers } from './machines/m
 export { FORMATS, kernelLayout, MACHINES, machineOf, machineOfFormat } from './machines/machines.js';
 export { type Region, regionAt } from './machines/region.js';
 export { type ChosenRoot, chooseRoot, type RootRequest } from './roots/choose.js';
-export { type CompareOptions, compareTables, type DifferenceRow } from './show/diff.js';
+export { type CompareOptions, compareTables, type DifferenceRow, type SideRow } from './show/diff.js';
 export { type FindFilter, type FoundRow, findRuns } from './show/find.js';
 export { describeImage, type ImageInfo, type RootInfo } from './show/info.js';
 export { type ListAllOptions, listAll } from './show/list-all.js';

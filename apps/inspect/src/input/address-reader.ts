@@ -38,20 +38,36 @@ export class AddressReader {
 
   /** @throws VmError `EINVAL` for a word that is no address, with its line. */
   push(bytes: Uint8Array): void {
-    for (const byte of bytes) {
-      const digit = DIGITS[byte] as number;
-      if (digit !== 255 && this.#digits < MOST_DIGITS) {
-        this.#hi = (this.#hi << 4) | (this.#lo >>> 28);
-        this.#lo = (this.#lo << 4) | digit;
-        this.#digits++;
-        this.#isWord = true;
-      } else if (byte <= SPACE || byte === COMMA) {
+    const { length } = bytes;
+    for (let at = 0; at < length; at++) {
+      const byte = bytes[at] as number;
+      if ((DIGITS[byte] as number) !== 255 && this.#digits < MOST_DIGITS) at = this.#word(bytes, at);
+      else if (byte <= SPACE || byte === COMMA) {
         this.#end();
         if (byte === NEWLINE) this.#line++;
       } else {
         this.#other(byte);
       }
     }
+  }
+
+  /** Takes digits. @returns where the last one is. */
+  #word(bytes: Uint8Array, first: number): number {
+    let hi = this.#hi;
+    let lo = this.#lo;
+    let at = first;
+    const end = Math.min(bytes.length, first + MOST_DIGITS - this.#digits);
+    for (; at < end; at++) {
+      const digit = DIGITS[bytes[at] as number] as number;
+      if (digit === 255) break;
+      hi = (hi << 4) | (lo >>> 28);
+      lo = (lo << 4) | digit;
+    }
+    this.#hi = hi;
+    this.#lo = lo;
+    this.#digits += at - first;
+    this.#isWord = true;
+    return at - 1;
   }
 
   /** Tells that there is no more text. */

@@ -58,7 +58,7 @@ export function closing<T>(dump: OpenDump, work: () => T): T {
 }
 
 /** The root that options name. */
-export async function requestOf(values: RootValues, io: Console): Promise<RootRequest> {
+async function requestOf(values: RootValues, io: Console): Promise<RootRequest> {
   const names = MACHINES.flatMap(({ roots, others }) => [...roots, ...others]);
   const registers = new Map(
     names.flatMap((name) => {

@@ -23,7 +23,7 @@ export function span(va: bigint, bytes: bigint): string {
 }
 
 /** Rights as letters: `r-x`. */
-export function letters({
+function letters({
   read,
   write,
   execute,

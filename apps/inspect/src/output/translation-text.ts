@@ -1,9 +1,10 @@
 import type { TranslatedBatch } from '../show/translate.js';
 
-const DIGITS = new TextEncoder().encode('0123456789abcdef');
-/** Digits of a byte: the upper one, and the lower one. */
-const UPPER: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => DIGITS[byte >> 4] as number);
-const LOWER: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => DIGITS[byte & 15] as number);
+/** Four hexadecimal digits of each number of 16 bits, as bytes of a big-endian word. */
+const DIGITS: Uint32Array = Uint32Array.from({ length: 65536 }, (_, half) => {
+  const text = half.toString(16).padStart(4, '0');
+  return [0, 1, 2, 3].reduce((word, i) => word * 256 + text.charCodeAt(i), 0);
+});
 /** Longest line: JSON with two addresses and a number. */
 const LINE = 96;
 
@@ -17,8 +18,6 @@ export class TranslationText {
     /** What stands behind a physical address, by log2 bytes of the leaf. */
     readonly ends: readonly Uint8Array[];
   };
-  #bytes = new Uint8Array();
-  #length = 0;
 
   /** @param sizeOf - the name of a leaf's size, for people. */
   constructor(pageShift: number, isJson: boolean, sizeOf: (shift: number) => string) {
@@ -41,44 +40,39 @@ export class TranslationText {
   /** A batch as lines, in ASCII. */
   of({ count, words, frames, leafShifts }: TranslatedBatch): Uint8Array {
     // A stream may keep what it is given.
-    this.#bytes = new Uint8Array(count * LINE);
-    this.#length = 0;
+    const bytes = new Uint8Array(count * LINE);
+    const view = new DataView(bytes.buffer);
     const { start, found, missed, ends } = this.#parts;
     const inside = 2 ** this.#pageShift - 1;
     const pages = 2 ** (32 - this.#pageShift);
+    let at = 0;
     for (let i = 0; i < count; i++) {
       const lo = words[2 * i] as number;
       const frame = frames[i] as number;
-      this.#put(start);
-      this.#digits(words[2 * i + 1] as number);
-      this.#digits(lo);
+      at = put(bytes, at, start);
+      at = digits(view, at, words[2 * i + 1] as number, lo);
       if (frame < 0) {
-        this.#put(missed);
+        at = put(bytes, at, missed);
         continue;
       }
-      this.#put(found);
-      this.#digits(Math.floor(frame / pages));
-      this.#digits(((frame % pages) << this.#pageShift) | (lo & inside));
-      this.#put(ends[leafShifts[i] as number] as Uint8Array);
+      at = put(bytes, at, found);
+      at = digits(view, at, Math.floor(frame / pages), ((frame % pages) << this.#pageShift) | (lo & inside));
+      at = put(bytes, at, ends[leafShifts[i] as number] as Uint8Array);
     }
-    return this.#bytes.subarray(0, this.#length);
+    return bytes.subarray(0, at);
   }
+}
 
-  #put(part: Uint8Array): void {
-    const bytes = this.#bytes;
-    let at = this.#length;
-    for (let i = 0; i < part.length; i++) bytes[at++] = part[i] as number;
-    this.#length = at;
-  }
+function put(bytes: Uint8Array, at: number, part: Uint8Array): number {
+  for (let i = 0; i < part.length; i++) bytes[at + i] = part[i] as number;
+  return at + part.length;
+}
 
-  #digits(word: number): void {
-    const bytes = this.#bytes;
-    let at = this.#length;
-    for (let shift = 24; shift >= 0; shift -= 8) {
-      const byte = (word >>> shift) & 255;
-      bytes[at++] = UPPER[byte] as number;
-      bytes[at++] = LOWER[byte] as number;
-    }
-    this.#length = at;
-  }
+/** Writes 16 digits. */
+function digits(view: DataView, at: number, hi: number, lo: number): number {
+  view.setUint32(at, DIGITS[hi >>> 16] as number);
+  view.setUint32(at + 4, DIGITS[hi & 0xffff] as number);
+  view.setUint32(at + 8, DIGITS[lo >>> 16] as number);
+  view.setUint32(at + 12, DIGITS[lo & 0xffff] as number);
+  return at + 16;
 }

@@ -1,4 +1,10 @@
-import { type Difference, type DifferenceSide, diffTables, type PageTableReader } from '@vmarea/core';
+import {
+  type Difference,
+  type DifferenceSide,
+  diffTables,
+  type PageTableReader,
+  type Protection,
+} from '@vmarea/core';
 import { type Region, regionAt } from '../machines/region.js';
 
 /** A range that two roots translate differently, as data. */
@@ -6,10 +12,21 @@ export interface DifferenceRow {
   readonly kind: Difference['kind'];
   readonly va: bigint;
   readonly bytes: bigint;
-  readonly here: DifferenceSide | null;
-  readonly there: DifferenceSide | null;
+  /** What the first root maps; `null` for nothing, and where nobody knows. */
+  readonly here: SideRow | null;
+  /** What the other root maps; `null` likewise. */
+  readonly there: SideRow | null;
   /** What Linux has there, by the map of the first root; `null` where it has nothing. */
   readonly region: string | null;
+}
+
+/** What one root maps at the first byte of a difference, as data. */
+export interface SideRow {
+  readonly pa: bigint;
+  /** Bytes of the leaf that holds it. */
+  readonly leafBytes: bigint;
+  /** What the leaf says by itself. */
+  readonly protection: Protection;
 }
 
 /** What is compared beside addresses and rights. */
@@ -35,6 +52,19 @@ export function* compareTables(
 ): IterableIterator<DifferenceRow> {
   for (const { kind, va, bytes, here: a, there: b } of diffTables(here, there, options)) {
     const pa = (a ?? b)?.pa ?? 0n;
-    yield { kind, va, bytes, here: a, there: b, region: regionAt(regions, va, pa).region?.name ?? null };
+    yield {
+      kind,
+      va,
+      bytes,
+      here: sideRow(a),
+      there: sideRow(b),
+      region: regionAt(regions, va, pa).region?.name ?? null,
+    };
   }
+}
+
+function sideRow(side: DifferenceSide | null): SideRow | null {
+  if (side === null) return null;
+  const { pa, leafShift, protection } = side;
+  return { pa, leafBytes: 1n << BigInt(leafShift), protection };
 }
