@@ -3,7 +3,7 @@ import { BUSY_SPAN, NO_NODE, NONE_FITS } from '../slots/codes.js';
 import type { ArenaCore } from './core.js';
 import { type ArenaFailure, Failure } from './failure.js';
 import { free } from './free.js';
-import { hasScratch, removeScratch } from './scratch.js';
+import { removeScratch } from './scratch.js';
 import { Step } from './sharing.js';
 import type { MapResult } from './window.js';
 
@@ -127,7 +127,7 @@ function takeSlots(core: ArenaCore, { count, align }: Request, hinted: number): 
       align === 1
         ? slots.find(count)
         : slots.findAligned(count, align, (core.userLow / core.geometry.pageBytes) % align);
-    if (slot === NONE_FITS) return refused(core, Failure.noSlots);
+    if (slot === NONE_FITS) return noneFits(core);
   }
   core.begin(Step.alloc, slot, count);
   switch (slots.clear(slot, count)) {
@@ -141,6 +141,14 @@ function takeSlots(core: ArenaCore, { count, align }: Request, hinted: number): 
     default:
       return refused(core, Failure.taken);
   }
+}
+
+/** No range is long enough: for a moment, where other threads work on slots. */
+function noneFits(core: ArenaCore): -1 {
+  if (core.sharing === null || !core.slots.hasUnavailable(0, core.userPages))
+    return refused(core, Failure.noSlots);
+  core.requireNoneDead();
+  return refused(core, Failure.unavailable);
 }
 
 function refused(core: ArenaCore, failure: ArenaFailure): -1 {
@@ -202,10 +210,10 @@ function carry(core: ArenaCore, low: number, frames: Float64Array | number): voi
 
 /** Maps frames where nothing is mapped but the scratch page. */
 function mapFrames(core: ArenaCore, low: number, frames: Float64Array | number, count: number): MapResult {
+  if (core.scratched > 0) removeScratch(core, low, count);
   for (;;) {
-    removeScratch(core, low, count);
     const result = core.window.map(low, frames);
     // Another thread may have used the page as kernel code meanwhile.
-    if (result !== 'busy' || core.sharing === null || !hasScratch(core, low, count)) return result;
+    if (result !== 'busy' || core.sharing === null || !removeScratch(core, low, count)) return result;
   }
 }

@@ -143,7 +143,7 @@ export class ArenaCore {
 
   /** First user address; 0n while it is not known. */
   get userStart(): bigint {
-    return this.userAt(this.userLow);
+    return this.userPages === 0 ? 0n : this.userAt(this.userLow);
   }
 
   /** The user address of a low half. */

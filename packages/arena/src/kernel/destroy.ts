@@ -11,10 +11,7 @@ import { runWorker } from './worker.js';
 export function destroy(core: ArenaCore): void {
   core.enter();
   const { users, window, kernel, pages, scratch, slots } = core;
-  if (users.regions > 0)
-    throw new VmError('EBUSY', `${users.regions} regions of processes map the arena`, {
-      advice: 'unmap them, or destroy the processes first',
-    });
+  requireUnmapped(core);
   // Linux waits until the worker has run. It gets the lock in the end.
   core.isEnding = true;
   try {
@@ -22,8 +19,12 @@ export function destroy(core: ArenaCore): void {
   } finally {
     core.isEnding = false;
   }
-  core.relock();
+  users.lock();
+  let isLocked = false;
   try {
+    requireUnmapped(core);
+    core.relock();
+    isLocked = true;
     if (slots.hasUnavailable(0, core.maxEntries))
       throw new VmError('EBUSY', 'another thread is in the middle of a call of the arena', {
         advice: 'destroy it when no thread uses it',
@@ -31,7 +32,8 @@ export function destroy(core: ArenaCore): void {
     // Nobody begins a call from here on.
     core.isDestroyed = true;
   } finally {
-    core.unlock();
+    if (isLocked) core.unlock();
+    users.unlock();
   }
   try {
     const frames = window.frames().filter((frame) => frame !== scratch);
@@ -47,4 +49,12 @@ export function destroy(core: ArenaCore): void {
   } finally {
     if (core.isDestroyed) core.ended();
   }
+}
+
+/** @throws VmError `EBUSY` while a process maps the arena. */
+function requireUnmapped({ users }: ArenaCore): void {
+  if (users.regions > 0)
+    throw new VmError('EBUSY', `${users.regions} regions of processes map the arena`, {
+      advice: 'unmap them, or destroy the processes first',
+    });
 }

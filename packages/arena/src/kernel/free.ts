@@ -193,7 +193,7 @@ function takePage(core: ArenaCore, low: number, slot: number): number {
   if (sharing !== null && core.isLate) carryPages(core, low, slot, 1);
   const frame = window.takeOne(low);
   if (frame < 0) return -1;
-  if (core.scratched > 0 && frame === core.scratch) {
+  if (frame === core.scratch) {
     core.countScratched(-1);
     return -1;
   }
@@ -205,7 +205,8 @@ function takePage(core: ArenaCore, low: number, slot: number): number {
 export function takePages(core: ArenaCore, low: number, pages: number): Float64Array {
   if (core.sharing !== null && core.isLate) carryPages(core, low, core.slotAt(low), pages);
   const all = core.window.take(low, pages);
-  if (core.scratched === 0) {
+  // Of several threads, one may count the entries anew meanwhile.
+  if (core.scratched === 0 && core.sharing === null) {
     core.count(-all.length);
     return all;
   }

@@ -81,16 +81,18 @@ export class ArenaPart implements SharedPart {
    * True when a slot of a span belongs to a range of somebody else: the call of the dead thread was refused, then, before it changed
    * anything. A range that is the span itself may be its own.
    */
-  #isOthers({ slot, pages }: Left, dead: readonly number[]): boolean {
+  #isOthers({ slot, pages, step }: Left, dead: readonly number[]): boolean {
     const { slots } = this.#core;
+    const sharing = this.#sharing;
     for (
       let at = slots.firstRange(slot, slot + pages);
       at >= 0 && at < slot + pages;
       at = slots.nextRange(at + 1)
     ) {
-      if (slots.lengthAt(at) >= 0 || !this.#sharing.isHeld(at)) continue;
-      const isOwn = at === slot && slots.lengthAt(at) === -pages && dead.includes(this.#sharing.holderOf(at));
-      if (!isOwn) return true;
+      if (slots.lengthAt(at) >= 0 || !sharing.isHeld(at)) continue;
+      // One that waited for the worker is that of a worker which has taken it from the queue.
+      const isDead = dead.includes(sharing.holderOf(at)) || (step === Step.free && sharing.isQueued(at));
+      if (at !== slot || slots.lengthAt(at) !== -pages || !isDead) return true;
     }
     return false;
   }
@@ -185,6 +187,9 @@ export class ArenaPart implements SharedPart {
       texts.push(`${scratched} entries hold the scratch page, and ${core.scratched} are counted`);
     if (core.words.header[Word.work] !== Step.nothing) texts.push('a call under the lock is not finished');
     for (const text of slots.check()) texts.push(text);
+    for (let at = slots.nextRange(0); at >= 0 && texts.length < MOST_TEXTS; at = slots.nextRange(at + 1))
+      if (slots.lengthAt(at) < 0 && !this.#sharing.isHeld(at))
+        texts.push(`slots from ${at} on are unavailable, and nobody works on them`);
     for (let slot = 0; core.userPages > 0 && slot < maxEntries && texts.length < MOST_TEXTS; slot++) {
       const state = slots.stateOf(slot);
       const frame = window.frameAt(core.lowOf(slot));

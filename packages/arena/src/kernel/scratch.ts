@@ -13,30 +13,29 @@ export function mapScratch(core: ArenaCore, offset: number): boolean {
   if (scratch < 0 || offset < 0 || offset >= windowBytes - guardBytes / 2) return false;
   // Somebody else may have mapped the page meanwhile: then the access finds that.
   if (window.frameAt(offset) >= 0) return true;
-  // First the count: who finds none does not look.
+  // First the count: it is a hint, since a recovery may count in between.
   core.countScratched(1);
   const result = window.map(offset, scratch);
   if (result !== 'mapped') core.countScratched(-1);
   return result === 'mapped' || (result === 'busy' && core.sharing !== null);
 }
 
-/** Clears entries that hold the scratch page, each with its flush: a valid entry must not change (break-before-make). */
-export function removeScratch(core: ArenaCore, low: number, count: number): void {
-  if (core.scratched === 0) return;
+/**
+ * Clears entries that hold the scratch page, each with its flush: a valid entry must not change (break-before-make).
+ *
+ * @returns true when there was one.
+ */
+export function removeScratch(core: ArenaCore, low: number, count: number): boolean {
   const { window, geometry, scratch } = core;
+  if (scratch < 0) return false;
+  let found = false;
   for (let i = 0; i < count; i++) {
     const at = low + i * geometry.pageBytes;
     if (window.frameAt(at) !== scratch) continue;
     window.take(at, 1);
     core.countScratched(-1);
     core.flush(at, 1);
+    found = true;
   }
-}
-
-/** True when an entry of a span holds the scratch page. */
-export function hasScratch(core: ArenaCore, low: number, count: number): boolean {
-  if (core.scratched === 0) return false;
-  const { window, geometry, scratch } = core;
-  for (let i = 0; i < count; i++) if (window.frameAt(low + i * geometry.pageBytes) === scratch) return true;
-  return false;
+  return found;
 }

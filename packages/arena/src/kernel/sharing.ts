@@ -79,6 +79,11 @@ export class Sharing {
     Atomics.store(this.#words.holders, slot, QUEUED);
   }
 
+  /** True for a range that waits for the worker. */
+  isQueued(slot: number): boolean {
+    return Atomics.load(this.#words.holders, slot) === QUEUED;
+  }
+
   /** True for a range that a thread holds, or that waits for the worker. */
   isHeld(slot: number): boolean {
     return Atomics.load(this.#words.holders, slot) !== 0;

@@ -28,17 +28,22 @@ export function runWorker(core: ArenaCore): number {
   core.calls++;
   try {
     let taken = 0;
+    let refusal: unknown = null;
     const torn: Torn[] = [];
     try {
       for (; core.spans.length > 0; taken++) {
         const one = takeSpan(core);
         if (one !== null) torn.push(one);
       }
+    } catch (error) {
+      // What was taken before is this thread's: it is torn down first.
+      refusal = error;
     } finally {
       core.end();
       core.unlock();
     }
     if (taken > 0) tearDown(core, torn);
+    if (refusal !== null) throw refusal;
     return taken;
   } finally {
     core.calls--;
@@ -62,18 +67,30 @@ function takeSpan(core: ArenaCore): Torn | null {
   core.sharing?.begin(Step.free, slot, span.pages, spans.length - 1);
   spans.drop();
   if (span.isReleaseOnly) {
-    makeAvailable(core, slot, span.pages);
+    // After a death, the range may be somebody else's by now.
+    if (core.sharing?.isQueued(slot) !== false && slots.lengthAt(slot) === -span.pages)
+      makeAvailable(core, slot, span.pages);
     return null;
   }
   const code = core.isLate ? slots.setUnavailable(slot, span.pages) : slots.setAvailable(slot, span.pages);
   if (code !== 0) {
     core.fail(code === NO_NODE || !core.isLate ? Failure.range : Failure.unavailable);
-    if (code === BUSY_SPAN) core.requireNoneDead();
+    if (code === BUSY_SPAN) requireNoneDead(core, span);
     return null;
   }
   if (core.isLate) core.sharing?.hold(slot, Step.free);
   // Where the slots are available now, Linux clears their entries before it gives the lock back.
   return { span, slot, frames: core.isLate ? NONE : takePages(core, span.low, span.pages) };
+}
+
+/** Lets a span wait that meets a range of a dead thread: a recovery comes first. @throws VmError `EOWNERDEAD`. */
+function requireNoneDead(core: ArenaCore, span: Span): void {
+  try {
+    core.requireNoneDead();
+  } catch (error) {
+    core.spans.add(span);
+    throw error;
+  }
 }
 
 const NONE = new Float64Array(0);

@@ -36,6 +36,7 @@ function destroyShared(space: ProcessSpace): void {
       letGoOf(space, regions, takePages(space.table, [{ first: 0, pages: space.taskPages }], false));
       forget(space);
       list.isChanged = true;
+      space.threads?.publish();
       try {
         space.close(regions);
       } catch (first) {

@@ -58,6 +58,8 @@ export interface ProcessThreads {
   kindOf(object: MappedObject | null, operations: RegionOperations | null): number;
   /** @throws VmError `EINVAL` for a name that finds no place. */
   requireName(name: string): void;
+  /** Gives all threads the list of regions, when it has changed. This thread has the lock. */
+  publish(): void;
   /** The process is gone. */
   close(): void;
 }

@@ -155,6 +155,8 @@ export class ProcessSpace extends Space implements RegionSpace {
         for (const region of one.opened.reverse()) this.#closeQuietly(region);
         throw error;
       }
+      // First, so that a thread that dies in `close` leaves no region whose operations think it gone.
+      this.threads?.publish();
       this.close(one.closing);
       return result;
     });

@@ -63,11 +63,14 @@ export function recover(threads: Threads): Recovery {
   const spaces = [...here.spaces].filter(({ lock }) => !lock.isDestroyed);
   let result: Recovery = NOTHING;
   const inner = (): void => {
-    group.sections.recovering(() => {
-      result = mend(threads, spaces);
-    });
+    const locks = partsOf(threads).flatMap((part) => part.inner ?? []);
+    withLocks(locks, () =>
+      group.sections.recovering(() => {
+        result = mend(threads, spaces);
+      }),
+    );
   };
-  // Locks of area logs come before the exclusive section, and those of parts before them, as in every call. All threads take them in one order.
+  // In the order of all calls: locks of parts, of area logs, inner locks of parts, the exclusive section.
   const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
   shared.sort((a, b) => Number(a.space.table.root - b.space.table.root));
   const alone = shared.reduceRight<() => void>((next, one) => () => one.recovering(next), inner);

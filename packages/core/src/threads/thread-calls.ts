@@ -50,6 +50,8 @@ export interface SharedPart {
   readonly number: number;
   /** Its locks, in the order in which they are taken. */
   readonly locks: readonly RobustLock[];
+  /** Locks that calls take inside of those of areas. Default: none. */
+  readonly inner?: readonly RobustLock[];
   /** True while this thread is in a call of it: frames that are taken then belong to the call. */
   readonly isBusy: boolean;
   /**

@@ -29,7 +29,12 @@ export class ProcessesPart implements SharedPart {
     this.#list.each((asid) => {
       if (this.#list.stateOf(asid) !== EntryState.making) locks.push(this.#list.lockOf(asid));
     });
-    return [...locks, this.#list.lock];
+    return locks;
+  }
+
+  /** An area outside of the vmalloc window is made known to all processes under the lock of the areas. */
+  get inner(): readonly RobustLock[] {
+    return [this.#list.lock];
   }
 
   get isBusy(): boolean {
