@@ -1,3 +1,4 @@
+import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { account } from './account.js';
 import { Died, interruptedAt, nextStep } from './interrupted.js';
@@ -69,31 +70,68 @@ function useAgain({ one }: Pair): void {
   account(one);
 }
 
+function die(): never {
+  throw new Died();
+}
+
+/** After a recovery, all is as counted, and of use. */
+function expectWhole(pair: Pair, step: number): void {
+  quiesceAll(pair.one);
+  try {
+    account(pair.one);
+    useAgain(pair);
+  } catch (error) {
+    throw new Error(`step ${step}`, { cause: error });
+  }
+}
+
 describe('a thread that dies at any step while it', () => {
   test.each(CALLS)('%s leaves an arena that a recovery makes whole', (_name, before, call) => {
     let steps = 0;
     for (let at = 0; ; at = nextStep(at)) {
       const pair = pairOf();
       before(pair);
-      const isInside = interruptedAt(
-        at,
-        () => {
-          throw new Died();
-        },
-        () => void call(pair),
-      );
+      const isInside = interruptedAt(at, die, () => void call(pair));
       if (!isInside) break;
       steps++;
       pair.bury();
-      quiesceAll(pair.one);
-      try {
-        account(pair.one);
-        useAgain(pair);
-      } catch (error) {
-        throw new Error(`step ${at}`, { cause: error });
-      }
+      expectWhole(pair, at);
     }
     expect(steps).toBeGreaterThan(1);
+  });
+
+  test('makes slots available that wait for the worker leaves an arena that a recovery makes whole', () => {
+    for (let at = 0; ; at = nextStep(at)) {
+      let locks = Number.NEGATIVE_INFINITY;
+      const pair = pairOf({ allocFailure: (kind) => kind === 'lock' && ++locks === 2 });
+      pair.one.arena.allocPages(null, 1);
+      // The second time that a free takes the lock, it does not get it.
+      locks = 0;
+      expect(pair.one.arena.freePages(START, 1)).toBe('deferred');
+      const isInside = interruptedAt(at, die, () => void pair.two.arena.runWorker());
+      if (!isInside) break;
+      pair.bury();
+      pair.one.arena.runWorker();
+      expectWhole(pair, at);
+    }
+  });
+
+  test('frees a page is told of by the worker, which loses nothing of other spans', () => {
+    const told: unknown[] = [];
+    for (let at = 0; ; at = nextStep(at)) {
+      const pair = pairOf();
+      const { one, two } = pair;
+      one.arena.allocPages(null, 3);
+      for (const page of [START, START + PAGE]) one.arena.freePages(page, 1, { sleepable: false });
+      const isInside = interruptedAt(at, die, () => void two.arena.freePages(START, 1));
+      if (!isInside) break;
+      one.threads.declareDead(two.threads.id);
+      told.push(codeOf(() => one.arena.runWorker()));
+      pair.bury();
+      one.arena.runWorker();
+      expectWhole(pair, at);
+    }
+    expect(new Set(told)).toEqual(new Set(['none', 'EOWNERDEAD']));
   });
 
   test.each(['6.12', '6.14'] as const)(
@@ -103,15 +141,11 @@ describe('a thread that dies at any step while it', () => {
         const pair = pairOf({ release });
         pair.one.arena.allocPages(null, 2);
         pair.one.user.store32(0, 0, 7);
-        const isInside = interruptedAt(
-          at,
-          () => {
-            throw new Died();
-          },
-          () => void pair.two.arena.freePages(START, 2),
-        );
+        const isInside = interruptedAt(at, die, () => void pair.two.arena.freePages(START, 2));
         if (!isInside) break;
         pair.bury();
+        quiesceAll(pair.one);
+        account(pair.one);
         expect(pair.one.arena.freePages(START, 4)).toBe('freed');
         expect(pair.one.arena.allocPages(null, 4)).toBe(START);
       }
