@@ -70,6 +70,12 @@ export function callsOf(kit: Kit): Record<string, Call> {
     memory: () => ({ run: () => kernel.memory }),
     ram: () => ({ run: () => kernel.ram }),
     isShared: () => ({ run: () => kernel.isShared }),
+    threads: () => ({ run: () => kernel.threads }),
+    addSink: () => {
+      const sink = args.or(4, () => ({ flush: () => {} }));
+      // It is told of the calls between its beginning and its end.
+      return { run: () => kernel.addSink(sink as never)() };
+    },
     linux: () => ({ run: () => kernel.linux }),
     counters: () => ({ run: () => Object.assign(kernel.counters, { entriesWritten: 0 }) }),
     cpu: () => ({

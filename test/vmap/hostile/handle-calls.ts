@@ -50,6 +50,10 @@ export function handleCalls({ world, args, lists }: Kit): Record<string, Call> {
       const one = area();
       return { run: () => one.frameAt(args.count(most(one))) };
     },
+    'VmArea.requireIdle': () => {
+      const one = area();
+      return { run: () => one.requireIdle() };
+    },
     'VmArea.prepare': () => {
       const one = area();
       return dice.oneIn(3)

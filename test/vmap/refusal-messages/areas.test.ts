@@ -67,7 +67,7 @@ describe('a refused area is named with its address and the way out:', () => {
     [
       'setMemoryRo of a part of a page',
       (world) => world.kernel.setMemoryRo(mapped(world) + 8n, 1),
-      'EINVAL at 0xffffc90000000008: the address is not a multiple of the page size',
+      'EINVAL at 0xffffc90000000008: the address is not a multiple of the page size 0x1000',
     ],
     [
       'setMemoryRo over the guard',

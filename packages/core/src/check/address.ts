@@ -1,4 +1,4 @@
-import { hex, shown, VmError, wideHex } from '../errors.js';
+import { shown, VmError, wideHex } from '../errors.js';
 import { TOP } from '../words.js';
 
 /**
@@ -22,7 +22,9 @@ export function checkAddress(address: unknown, what = 'the address'): asserts ad
  */
 export function requireOnPage(address: bigint, pageBytes: bigint, what = 'the address'): void {
   if ((address & (pageBytes - 1n)) === 0n) return;
-  throw new VmError('EINVAL', `${what} is not a multiple of the page size ${hex(pageBytes)}`, { address });
+  throw new VmError('EINVAL', `${what} is not a multiple of the page size 0x${pageBytes.toString(16)}`, {
+    address,
+  });
 }
 
 /** True for a 32-bit integer, signed or unsigned. */
