@@ -207,6 +207,15 @@ function usedBy(frames: FrameAllocator): number {
   return used;
 }
 
+/** Frames that nobody uses any more, and that wait until no thread can use an old translation. */
+function givenUp(frames: FrameAllocator): number {
+  const references = PageReferences.of(frames);
+  let waiting = 0;
+  for (let pfn = frames.first; pfn < frames.first + frames.frames; pfn++)
+    if (frames.calls?.isBeingFreed(pfn) === true && references.count(pfn) === 0) waiting++;
+  return waiting;
+}
+
 /** Tables, counts, free lists and caches agree. */
 function expectWhole({ threads }: Rooms): void {
   const { findings } = check(threads);
@@ -229,6 +238,7 @@ function expectNothingLost({ frames, threads }: Rooms, outcomes: readonly string
   let waiting = 0;
   for (let slot = 0; slot < threads.group.registry.slots; slot++)
     TableRecords.of(frames).eachHeld(slot, () => waiting++);
+  waiting += givenUp(frames);
   const taken = (left ?? held.length) + usedBy(frames);
   expect(
     allocated === taken + tables + waiting && (left === undefined || waiting === 0),
