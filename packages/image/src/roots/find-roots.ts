@@ -31,7 +31,7 @@ export interface FoundRoots {
   readonly best: RootCandidate | null;
   /** All texts that the kernel has about itself: the dump's, else those in memory. A crash kernel has its own. */
   readonly vmcoreinfo: readonly Vmcoreinfo[];
-  /** What could not be used, and why: a text that lacks a key. */
+  /** What could not be used, and why: a text that lacks a key. Where a search ended before the end of memory, and why. */
   readonly reasons: readonly string[];
 }
 
@@ -59,10 +59,15 @@ export function findRoots(image: Image, options: FindRootsOptions): FoundRoots {
     throw new VmError('EINVAL', `formats is ${shown(given.formats)}: expected an object with format makers`);
   const formats = new FormatMaker(given.formats as Formats);
   const { contents } = image;
-  const infos =
-    image.vmcoreinfo !== null ? [image.vmcoreinfo] : scan === 'never' ? [] : findVmcoreinfo(contents);
-  const machines = machinesOf(image.machine, infos, image.uts);
   const reasons: string[] = [];
+  let infos: readonly Vmcoreinfo[] = [];
+  if (image.vmcoreinfo !== null) infos = [image.vmcoreinfo];
+  else if (scan !== 'never') {
+    const found = findVmcoreinfo(contents);
+    infos = found.infos;
+    if (found.whyCut !== null) reasons.push(found.whyCut);
+  }
+  const machines = machinesOf(image.machine, infos, image.uts);
   if (machines.length === 0)
     reasons.push(`the dump is of machine ${image.machine}, which has no tables here`);
 
