@@ -8,7 +8,7 @@ import { FormatMaker, type Formats } from './formats.js';
 import { machinesOf } from './machines.js';
 import type { MachineKind, Proposal, RootOrigin, RootRole } from './proposal.js';
 import type { RootCandidate } from './root-candidate.js';
-import { type Progress, scanForKernel } from './scan.js';
+import { type Progress, reporter, scanForKernel } from './scan.js';
 
 /** Options of `findRoots`. */
 export interface FindRootsOptions {
@@ -19,7 +19,7 @@ export interface FindRootsOptions {
    * believed; `always`; `never`. Default: `needed`.
    */
   readonly scan?: 'needed' | 'always' | 'never';
-  /** Told how far a scan is. */
+  /** Told how far a look through memory is: first that for VMCOREINFO, then that for tables. Each begins at the first byte. */
   readonly progress?: Progress;
 }
 
@@ -63,7 +63,7 @@ export function findRoots(image: Image, options: FindRootsOptions): FoundRoots {
   let infos: readonly Vmcoreinfo[] = [];
   if (image.vmcoreinfo !== null) infos = [image.vmcoreinfo];
   else if (scan !== 'never') {
-    const found = findVmcoreinfo(contents);
+    const found = findVmcoreinfo(contents, reporter(progress));
     infos = found.infos;
     if (found.whyCut !== null) reasons.push(found.whyCut);
   }

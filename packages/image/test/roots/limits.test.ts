@@ -35,3 +35,11 @@ describe('the search for VMCOREINFO', () => {
     );
   });
 });
+
+test('the progress of both looks through memory is told: for VMCOREINFO, and for tables', () => {
+  const image = rawOf(4096, (page, i) => page.fill(i & 1 ? 0 : 3));
+  const told: bigint[] = [];
+  findRoots(image, { formats: {}, progress: (address) => void told.push(address) });
+  const one = [4n, 8n, 12n, 16n].map((mebibytes) => mebibytes << 20n);
+  expect(told).toEqual([...one, ...one]);
+});
