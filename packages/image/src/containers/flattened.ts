@@ -16,6 +16,8 @@ const LIMIT = 2 ** 52;
 /** A file that was flattened, and what is not as it should be. */
 export interface Unflattened {
   readonly source: Source;
+  /** Bytes that its chunks have. The size says less: one far chunk makes it enormous. */
+  readonly stored: number;
   readonly warnings: readonly string[];
 }
 
@@ -36,7 +38,8 @@ export function unflatten(reader: Reader): Unflattened {
     throw broken(16, `a flattened file of type ${type}, version ${version}: expected 1 and 1`);
   const warnings: string[] = [];
   const chunks = readChunks(reader, warnings);
-  return { source: sourceOf(reader, layered(chunks)), warnings };
+  const stored = chunks.bytes.reduce((sum, bytes) => sum + bytes, 0);
+  return { source: sourceOf(reader, layered(chunks)), stored, warnings };
 }
 
 /** Chunks in columns, since there may be millions: where their bytes go, how many, and where they are. */

@@ -1,9 +1,11 @@
+import { refusal } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { unflatten } from '../../src/containers/flattened.js';
-import { bytesSource } from '../../src/index.js';
+import { bytesSource, openImage } from '../../src/index.js';
 import { Reader } from '../../src/source/reader.js';
-import { type FlatChunk, flattenedOf } from '../support/writers/others.js';
+import { kdumpOf } from '../support/writers/kdump.js';
+import { chunksOf, type FlatChunk, flattenedOf } from '../support/writers/others.js';
 
 const inside = (file: Uint8Array) => unflatten(new Reader(bytesSource(file))).source;
 
@@ -43,4 +45,15 @@ test('a long chunk over 400,000 short ones, which come in descending order, take
   const source = inside(file);
   expect(source.size).toBe(count + 1);
   expect([...source.read(count - 2, 3)]).toEqual([2, 2, 1]);
+});
+
+test('a kdump whose bitmaps would be holes of a flattened file is refused, though its size is enormous', () => {
+  const kdump = kdumpOf([{ address: 0, bytes: new Uint8Array(4096) }]);
+  const view = new DataView(kdump.buffer);
+  // 2^31 bytes of bitmaps, of 2^33 pages.
+  view.setUint32(436, 2 ** 19, true);
+  view.setBigUint64(4096 + 96, 2n ** 33n, true);
+  const far = { offset: 2 ** 40, bytes: new Uint8Array(1) };
+  const message = refusal(() => openImage(bytesSource(flattenedOf([...chunksOf(kdump, 4096), far])))).message;
+  expect(message).toMatch(/bitmap_blocks is 524288: the chunks of the flattened file have \d+ bytes in all/);
 });
