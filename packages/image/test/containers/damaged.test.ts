@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesSource, findRoots, type Image, openImage } from '../../src/index.js';
 import { dumpOf, formats, rootOf } from '../support/dumps.js';
 import { pagesOf } from '../support/same-memory.js';
+import { Bytes, rangesOf } from '../support/writers/bytes.js';
 import { elfOf } from '../support/writers/elf.js';
 import { kdumpOf } from '../support/writers/kdump.js';
 import { avmlOf, chunksOf, flattenedOf, limeOf } from '../support/writers/others.js';
@@ -174,11 +175,55 @@ describe('what a dump left out', () => {
     expect(refusal(() => image.memory.read64(BigInt(address))).code).toBe('EFAULT');
   });
 
-  test('of AVML is zero between its blocks', () => {
+  test('of AVML between its blocks is no zero memory, but an empty table, and its ranges are its blocks', () => {
     const image = open(avmlOf(pages));
     const gap =
       BigInt(pages.find((page, i) => pages[i + 1]?.address !== page.address + 4096)?.address ?? 0) + 4096n;
-    expect(image.stateOf(gap)).toBe('zero');
-    expect(image.memory.read64(gap)).toBe(0n);
+    expect(image.stateOf(gap)).toBe('excluded');
+    expect(image.whyNot(gap)).toBe('no block has it: it was zero, or is no memory');
+    expect(refusal(() => image.memory.read64(gap)).code).toBe('EFAULT');
+    expect(image.memory.locate(Number(gap) / 4096)?.bank.words.every((word) => word === 0)).toBe(true);
+    expect([...image.ranges()]).toEqual(
+      rangesOf(pages).map(({ address, bytes }) => ({
+        address: BigInt(address),
+        bytes: BigInt(bytes.length),
+      })),
+    );
+  });
+});
+
+describe('a block of AVML whose stream is too short', () => {
+  const stored = (fill: number) => new Bytes().u8(1, 4, 0x10, 0).u32(0).add(new Uint8Array(4096).fill(fill));
+  const block = (start: number, bytes: number, stream: Bytes) =>
+    new Bytes()
+      .u32(0x4c4d5641, 2)
+      .u64(start, start + bytes - 1, 0)
+      .add(stream.done())
+      .u64(stream.length);
+
+  test('takes no bytes of the block behind it', () => {
+    // Its length, 0x24ff, reads as a chunk to be skipped that ends where the stream of the next block begins.
+    const short = stored(1);
+    const rest = 0x24ff - short.length - 4;
+    short.u8(0xfe, rest & 255, rest >> 8, 0).zeros(rest);
+    const image = open(
+      new Bytes()
+        .add(block(0, 8192, short).done())
+        .add(block(0x10000, 4096, stored(2)).done())
+        .done(),
+    );
+    expect(image.stateOf(0n)).toBe('present');
+    expect(image.memory.read64(0x10000n)).toBe(0x0202020202020202n);
+    expect(image.stateOf(4096n)).toBe('cut');
+    expect(image.whyNot(4096n)).toBe('its stream ends at byte 0x251f, after 4096 of 8192 bytes');
+  });
+
+  test('has no chunk that ends behind it', () => {
+    const stream = stored(1).done().slice(0, 2000);
+    const image = open(block(0, 4096, new Bytes().add(stream)).done());
+    expect(image.stateOf(0n)).toBe('cut');
+    expect(image.whyNot(0n)).toBe(
+      'byte 0x20: a chunk of snappy ends behind its stream, which ends at byte 0x7f0',
+    );
   });
 });
