@@ -87,6 +87,44 @@ describe('a kdump with a damaged page', () => {
   });
 });
 
+describe('two descriptors of a kdump with one place', () => {
+  const two = [0, 4096].map((address) => ({ address, bytes: new Uint8Array(4096).fill(7) }));
+  const kdump = kdumpOf(two);
+  const at = 3 * 4096 + 2 * 4096;
+  /** The dump with other descriptors: place, size and flags of each. */
+  const imageOf = (...descriptors: readonly (readonly [number, number, number])[]): Image => {
+    const copy = kdump.slice();
+    const view = new DataView(copy.buffer);
+    descriptors.forEach(([place, size, flags], i) => {
+      view.setBigUint64(at + 24 * i, BigInt(place), true);
+      view.setUint32(at + 24 * i + 8, size, true);
+      view.setUint32(at + 24 * i + 12, flags, true);
+    });
+    return open(copy);
+  };
+  const view = new DataView(kdump.buffer);
+  const place = Number(view.getBigUint64(at, true));
+  const size = view.getUint32(at + 8, true);
+
+  test('are two pages where they have other sizes or flags', () => {
+    for (const other of [
+      [place, size - 8, 1],
+      [place, size, 2],
+    ] as const) {
+      const image = imageOf([place, size, 1], other);
+      expect(image.stateOf(0n)).toBe('present');
+      expect(image.stateOf(4096n)).toBe('cut');
+      expect(image.whyNot(4096n)).toContain(other[2] === 1 ? 'its zlib data' : 'its LZO data');
+    }
+  });
+
+  test('are refused each by its own number', () => {
+    const image = imageOf([2 ** 40, 9, 1], [2 ** 40, 9, 1]);
+    expect(image.whyNot(0n)).toContain('page 0 cannot be read: its descriptor 0 says');
+    expect(image.whyNot(4096n)).toContain('page 1 cannot be read: its descriptor 1 says');
+  });
+});
+
 describe('a file that is no container', () => {
   test('is refused with what was looked for, and how it is opened', () => {
     const message = refusal(() => open(patched((view) => view.setUint8(4, 0x51)))).message;
