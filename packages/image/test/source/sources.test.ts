@@ -70,6 +70,27 @@ describe('a source', () => {
     expect(codeOf(call)).toBe('EINVAL');
   });
 
+  test('of raw memory is refused where two pieces overlap, with both', () => {
+    const map = [
+      { address: 0x20000n, bytes: 0x2000 },
+      { address: 0x10000n, bytes: 0x1000 },
+      { address: 0x20fffn, offset: 0x3000, bytes: 0x1000 },
+    ];
+    expect(refusal(() => openImage(bytesSource(bytes), { map })).message).toBe(
+      'EINVAL: map[0] from 0x20000 to 0x22000 and map[2] from 0x20fff to 0x21fff overlap; give each physical address once',
+    );
+    const [first, second] = map;
+    const apart = [first, second, { address: 0x22000n, offset: 0x3000, bytes: 0x1000 }] as typeof map;
+    expect(openImage(bytesSource(bytes), { map: apart }).contents.bytes).toBe(0x4000);
+  });
+
+  test('of raw memory is refused where a piece begins behind its end, with both numbers', () => {
+    const map = [{ address: 0n, offset: 220_882 }];
+    expect(refusal(() => openImage(bytesSource(bytes), { map })).message).toBe(
+      'EINVAL: map[0].offset is 220882, which is behind the end: the file has 200000 bytes',
+    );
+  });
+
   test('that fails, or gives too little, is told from a damaged file', () => {
     const failing = {
       size: 5000,
