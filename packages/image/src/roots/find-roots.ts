@@ -86,8 +86,9 @@ export function findRoots(image: Image, options: FindRootsOptions): FoundRoots {
   }
   const hasKernel = candidates.some(({ isBelieved, role }) => isBelieved && role === 'kernel');
   if (scan === 'always' || (scan === 'needed' && !hasKernel)) {
-    for (const { machine, proposal } of scanForKernel(image, machines, formats, progress))
-      consider(machine, proposal);
+    const scanned = scanForKernel(image, machines, formats, progress);
+    for (const { machine, proposal } of scanned.found) consider(machine, proposal);
+    reasons.push(...scanned.reasons);
   }
   const sorted = withoutTwice(candidates.sort(byTrust));
   return Object.freeze({
