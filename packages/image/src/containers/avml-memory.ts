@@ -16,6 +16,8 @@ export interface AvmlBlock {
   readonly start: number;
   readonly end: number;
   readonly offset: number;
+  /** Where its stream ends in the file; `null` when only the stream itself can say it. */
+  readonly streamEnd: number | null;
 }
 
 /** Where the bytes of a block are: its chunks, and the place of the first byte of each in the block. */
@@ -28,7 +30,10 @@ interface BlockTable {
   readonly end: number;
 }
 
-/** The memory of an AVML file. What lies between its blocks is zero. */
+/**
+ * The memory of an AVML file. What lies between its blocks it leaves out: AVML writes no block of zeros, nor what
+ * is no memory, and the file does not say which of both it was. So it is not zero, but a frame there reads as an empty table.
+ */
 export class AvmlMemory implements Contents {
   readonly kind = 'avml';
   readonly machine: Contents['machine'] = NOTHING.machine;
@@ -68,36 +73,41 @@ export class AvmlMemory implements Contents {
     if (address < this.start || address >= this.end) return 0;
     const index = lastAtOrBelow(this.#starts, address);
     const block = this.#blocks[index] as AvmlBlock;
-    if (address >= block.end) return (this.#starts[index + 1] as number) - address;
+    if (address >= block.end) return 0;
     const found = this.#chunkOf(index, address);
     return typeof found === 'string' || typeof found.data === 'string' ? 0 : found.data.length - found.inside;
   }
 
   read(address: number, into: Uint8Array): void {
     const index = lastAtOrBelow(this.#starts, address);
-    if (address >= (this.#blocks[index] as AvmlBlock).end) {
-      into.fill(0);
-      return;
-    }
+    if (address >= (this.#blocks[index] as AvmlBlock).end) throw noPage(address);
     const found = this.#chunkOf(index, address);
     if (typeof found === 'string' || typeof found.data === 'string') throw noPage(address);
     into.set(found.data.subarray(found.inside, found.inside + into.length));
   }
 
-  isZeroFrame(): boolean {
-    return false;
+  isZeroFrame(address: number, bytes: number): boolean {
+    const index = lastAtOrBelow(this.#starts, address);
+    const next = this.#starts[index + 1];
+    return (
+      index >= 0 &&
+      next !== undefined &&
+      address >= (this.#blocks[index] as AvmlBlock).end &&
+      address + bytes <= next
+    );
   }
 
   stateOf(address: number): PageState {
     if (address < this.start || address >= this.end) return 'absent';
-    if (address >= (this.#blocks[lastAtOrBelow(this.#starts, address)] as AvmlBlock).end) return 'zero';
+    if (address >= (this.#blocks[lastAtOrBelow(this.#starts, address)] as AvmlBlock).end) return 'excluded';
     return this.whyNot(address) === null ? 'present' : 'cut';
   }
 
   whyNot(address: number): string | null {
     const index = lastAtOrBelow(this.#starts, address);
     const block = this.#blocks[index];
-    if (block === undefined || address >= block.end) return null;
+    if (block === undefined || address >= this.end) return null;
+    if (address >= block.end) return 'no block has it: it was zero, or is no memory';
     const found = this.#chunkOf(index, address);
     if (typeof found === 'string') return found;
     return typeof found.data === 'string' ? found.data : null;
@@ -112,7 +122,12 @@ export class AvmlMemory implements Contents {
   }
 
   *spans(): IterableIterator<Span> {
-    yield { start: this.start, end: this.end };
+    for (let i = 0; i < this.#blocks.length; ) {
+      const { start } = this.#blocks[i] as AvmlBlock;
+      let { end } = this.#blocks[i] as AvmlBlock;
+      for (i++; this.#starts[i] === end; i++) end = (this.#blocks[i] as AvmlBlock).end;
+      yield { start, end };
+    }
   }
 
   /** The unpacked chunk that has an address, and where in it; text when there is none. */
@@ -137,7 +152,7 @@ function unpacked(reader: Reader, chunk: SnappyChunk): Uint8Array | string {
   return why === null ? into : `its snappy data at byte ${at(chunk.offset)} is damaged: ${why}`;
 }
 
-function readTable(reader: Reader, { start, end, offset }: AvmlBlock): BlockTable {
+function readTable(reader: Reader, { start, end, offset, streamEnd }: AvmlBlock): BlockTable {
   const bytes = end - start;
   const most = Math.ceil(bytes / LEAST_CHUNK) + 1;
   const chunks: SnappyChunk[] = [];
@@ -148,11 +163,17 @@ function readTable(reader: Reader, { start, end, offset }: AvmlBlock): BlockTabl
   // The stream begins with a chunk without data, so a few more are read than there is data in.
   for (let read = 0; done < bytes; read++) {
     if (read > 2 * most) why = `its block has more than ${2 * most} chunks of snappy`;
+    else if (streamEnd !== null && place + 8 > streamEnd)
+      why = `its stream ends at byte ${at(streamEnd)}, after ${done} of ${bytes} bytes`;
     else if (place + 8 > reader.size) why = 'the file ends inside its block: is it truncated?';
     if (why !== null) break;
     const found = snappyChunk((from, length) => within(reader, from, length), place);
     if (typeof found === 'string') {
       why = `byte ${at(place)}: ${found}`;
+      break;
+    }
+    if (streamEnd !== null && found.next > streamEnd) {
+      why = `byte ${at(place)}: a chunk of snappy ends behind its stream, which ends at byte ${at(streamEnd)}`;
       break;
     }
     place = found.next;

@@ -1,6 +1,7 @@
 import { at, broken } from '../source/broken.js';
 import type { Reader } from '../source/reader.js';
 import type { Source } from '../source/source.js';
+import { LatestFirst } from './latest-first.js';
 import { lastAtOrBelow } from './pieces.js';
 
 export const FLATTENED_MAGIC = 'makedumpfile\0\0\0\0';
@@ -15,6 +16,8 @@ const LIMIT = 2 ** 52;
 /** A file that was flattened, and what is not as it should be. */
 export interface Unflattened {
   readonly source: Source;
+  /** Bytes that its chunks have. The size says less: one far chunk makes it enormous. */
+  readonly stored: number;
   readonly warnings: readonly string[];
 }
 
@@ -35,7 +38,8 @@ export function unflatten(reader: Reader): Unflattened {
     throw broken(16, `a flattened file of type ${type}, version ${version}: expected 1 and 1`);
   const warnings: string[] = [];
   const chunks = readChunks(reader, warnings);
-  return { source: sourceOf(reader, layered(chunks)), warnings };
+  const stored = chunks.bytes.reduce((sum, bytes) => sum + bytes, 0);
+  return { source: sourceOf(reader, layered(chunks)), stored, warnings };
 }
 
 /** Chunks in columns, since there may be millions: where their bytes go, how many, and where they are. */
@@ -108,12 +112,12 @@ function layered(chunks: Chunks): Chunks {
   if (isSorted) return chunks;
   order.sort((a, b) => (to[a] as number) - (to[b] as number) || a - b);
   const pieces = new Chunks();
-  // Chunks that begin before the sweep and may still end behind it, the latest last.
-  const open: number[] = [];
+  // Chunks that begin before the sweep. One that ended stays below a later one until it is the latest.
+  const open = new LatestFirst();
   let swept = 0;
   const sweep = (until: number): void => {
-    while (open.length > 0 && swept < until) {
-      const chunk = open[open.length - 1] as number;
+    while (open.latest >= 0 && swept < until) {
+      const chunk = open.latest;
       const start = to[chunk] as number;
       const end = start + (bytes[chunk] as number);
       const stop = Math.min(end, until);
@@ -121,15 +125,13 @@ function layered(chunks: Chunks): Chunks {
         pieces.push(swept, stop - swept, (from[chunk] as number) + (swept - start));
         swept = stop;
       }
-      if (end <= swept) open.pop();
+      if (end <= swept) open.drop();
     }
   };
   for (const chunk of order) {
     sweep(to[chunk] as number);
     swept = Math.max(swept, to[chunk] as number);
-    let place = open.length;
-    while (place > 0 && (open[place - 1] as number) > chunk) place--;
-    open.splice(place, 0, chunk);
+    open.add(chunk);
   }
   sweep(Number.POSITIVE_INFINITY);
   return pieces.finish();

@@ -71,6 +71,11 @@ export function readKdumpHeader(reader: Reader): KdumpHeader {
       `bitmap_blocks is ${bitmapBlocks}: the file has ${reader.size} bytes, expected bitmaps before byte ${at(descriptors)}`,
       'is it truncated?',
     );
+  if (bitmapBlocks * blockSize > reader.stored)
+    throw broken(
+      436,
+      `bitmap_blocks is ${bitmapBlocks}: the chunks of the flattened file have ${reader.stored} bytes in all, expected ${bitmapBlocks * blockSize} for the bitmaps`,
+    );
   const pages = since(6, 96) || view.getUint32(440, true);
   const blocks = Math.ceil(pages / 8 / blockSize);
   if (pages === 0 || pages > MOST_PAGES || blocks > bitmapBlocks || pages * blockSize > ADDRESS_LIMIT)

@@ -18,11 +18,18 @@ const DESCRIPTOR = 24;
 /** Bytes of unpacked pages that are kept. */
 const KEPT = 2 ** 20;
 
+/** A page that was unpacked, and how its descriptor says that it is packed. */
+interface KeptPage {
+  readonly size: number;
+  readonly flags: number;
+  readonly page: FetchedPage;
+}
+
 /** Fetches the pages of a kdump. Most zero pages share one place in the file, so pages are kept by their place. */
 export class KdumpPages {
   readonly #files: readonly KdumpFile[];
   readonly #bitmap: Bitmap;
-  readonly #kept: Kept<FetchedPage>;
+  readonly #kept: Kept<KeptPage>;
   readonly #ranks: readonly number[];
 
   constructor(files: readonly KdumpFile[], bitmap: Bitmap) {
@@ -48,34 +55,48 @@ export class KdumpPages {
       return `its descriptor ${number} is at byte ${at(from)}, behind the end of the file: is it truncated?`;
     const view = reader.view(from, DESCRIPTOR, 'a page descriptor');
     const offset = u64(view, 0);
+    const size = view.getUint32(8, true);
+    const flags = view.getUint32(12, true);
+    const why = whyWrong(file, offset, size, flags);
+    if (why !== null) return `its descriptor ${number} ${why}`;
     // Places in several files are told apart by the number of the file.
-    return this.#kept.get(offset * this.#files.length + index, () =>
-      fetch(file, number, offset, view.getUint32(8, true), view.getUint32(12, true)),
-    );
+    const kept = this.#kept.get(offset * this.#files.length + index, () => ({
+      ...{ size, flags },
+      page: unpacked(file, offset, size, flags),
+    }));
+    // A damaged descriptor may have the place of another page.
+    return kept.size === size && kept.flags === flags ? kept.page : unpacked(file, offset, size, flags);
   }
 }
 
-function fetch(
+/** What is wrong with a descriptor; `null` for nothing. */
+function whyWrong(
   { reader, header: { blockSize } }: KdumpFile,
-  number: number,
+  offset: number,
+  size: number,
+  flags: number,
+): string | null {
+  if (offset === 0) return 'has no place, as in a dump that was not finished';
+  if (size === 0 || size > blockSize) return `says ${size} bytes: expected 1 to ${blockSize}`;
+  if (offset + size > reader.size)
+    return `says ${size} bytes at byte ${at(offset)}, and the file has ${reader.size}: is it truncated?`;
+  if (flags === 0) return size === blockSize ? null : `says ${size} stored bytes: expected ${blockSize}`;
+  return UNPACK.has(flags)
+    ? null
+    : `has the flags ${at(flags)}: expected 0, 1 (zlib), 2 (LZO), 4 (snappy) or 0x20 (zstd)`;
+}
+
+/** The bytes of a page whose descriptor is right, or why they are damaged. */
+function unpacked(
+  { reader, header: { blockSize } }: KdumpFile,
   offset: number,
   size: number,
   flags: number,
 ): FetchedPage {
-  const whose = `its descriptor ${number}`;
-  if (offset === 0) return `${whose} has no place, as in a dump that was not finished`;
-  if (size === 0 || size > blockSize) return `${whose} says ${size} bytes: expected 1 to ${blockSize}`;
-  if (offset + size > reader.size)
-    return `${whose} says ${size} bytes at byte ${at(offset)}, and the file has ${reader.size}: is it truncated?`;
   const packed = reader.bytes(offset, size, 'a page');
-  if (flags === 0) {
-    if (size !== blockSize) return `${whose} says ${size} stored bytes: expected ${blockSize}`;
-    // A copy, since the view would keep a block of the reader.
-    return packed.slice();
-  }
   const compression = UNPACK.get(flags);
-  if (compression === undefined)
-    return `${whose} has the flags ${at(flags)}: expected 0, 1 (zlib), 2 (LZO), 4 (snappy) or 0x20 (zstd)`;
+  // A copy, since the view would keep a block of the reader.
+  if (compression === undefined) return packed.slice();
   const page = new Uint8Array(blockSize);
   const why = compression.unpack(packed, page);
   return why === null ? page : `its ${compression.name} data at byte ${at(offset)} is damaged: ${why}`;

@@ -60,7 +60,7 @@ function blocksBack(reader: Reader): AvmlBlock[] | null {
     const bytes = u64(reader.view(end - LENGTH, LENGTH, 'the length of a block'), 0);
     const offset = end - LENGTH - bytes - HEADER;
     if (offset < 0 || !isHeader(reader, offset, AVML)) return null;
-    blocks.push({ ...readHeader(reader, offset, AVML, 2), offset: offset + HEADER });
+    blocks.push({ ...readHeader(reader, offset, AVML, 2), offset: offset + HEADER, streamEnd: end - LENGTH });
     end = offset;
   }
   return blocks;
@@ -70,7 +70,7 @@ function blocksOn(reader: Reader): AvmlBlock[] {
   const blocks: AvmlBlock[] = [];
   for (let offset = 0; offset + HEADER <= reader.size; ) {
     if (blocks.length >= MOST_PIECES) throw broken(offset, `more than ${MOST_PIECES} blocks`);
-    const block = { ...readHeader(reader, offset, AVML, 2), offset: offset + HEADER };
+    const block = { ...readHeader(reader, offset, AVML, 2), offset: offset + HEADER, streamEnd: null };
     blocks.push(block);
     const end = AvmlMemory.endOf(reader, block);
     if (end === null) break;

@@ -48,7 +48,7 @@ export function openContents(
     const inside = unflatten(reader);
     isFlattened = true;
     warnings.push(...inside.warnings);
-    return new Reader(inside.source);
+    return new Reader(inside.source, inside.stored);
   });
   const [first] = readers as [Reader];
   const contents =

@@ -3,6 +3,7 @@ import { at, shown } from '../source/broken.js';
 import type { Reader } from '../source/reader.js';
 import { ADDRESS_LIMIT, type Contents, NOTHING } from './contents.js';
 import { pieceContents, piecesIn } from './piece-contents.js';
+import type { Piece } from './pieces.js';
 
 /** A piece of a raw file: physical memory without a container. */
 export interface RawPiece {
@@ -17,9 +18,9 @@ export interface RawPiece {
 const NAMES = ['address', 'offset', 'bytes'] as const;
 
 /**
- * Raw memory: the caller says where its pieces are. Where they overlap, the first one counts.
+ * Raw memory: the caller says where its pieces are.
  *
- * @throws VmError `EINVAL` for a piece that is none, or that the file does not have.
+ * @throws VmError `EINVAL` for a piece that is none, or that the file does not have, and for two that overlap.
  */
 export function openRaw(reader: Reader, map: readonly RawPiece[]): Contents {
   if (!Array.isArray(map) || map.length === 0)
@@ -35,6 +36,11 @@ export function openRaw(reader: Reader, map: readonly RawPiece[]): Contents {
         'EINVAL',
         `map[${i}].address is ${shown(address)}: expected a physical address below 2^52`,
       );
+    if (typeof offset === 'number' && offset >= reader.size)
+      throw new VmError(
+        'EINVAL',
+        `map[${i}].offset is ${offset}, which is behind the end: the file has ${reader.size} bytes`,
+      );
     for (const [name, value] of [
       ['offset', offset],
       ['bytes', bytes],
@@ -49,5 +55,23 @@ export function openRaw(reader: Reader, map: readonly RawPiece[]): Contents {
       );
     return piecesIn(reader, Number(address), offset, bytes);
   });
+  checkOverlaps(pieces);
   return pieceContents(reader, pieces, { ...NOTHING, kind: 'raw', warnings: [] });
+}
+
+/** Nothing says which of two pieces is right. The bytes of a piece are all in the file, so each is one. */
+function checkOverlaps(pieces: readonly Piece[]): void {
+  const order = [...pieces.keys()].sort((a, b) => (pieces[a] as Piece).start - (pieces[b] as Piece).start);
+  for (const [place, i] of order.entries()) {
+    const before = order[place - 1];
+    if (before === undefined || (pieces[before] as Piece).end <= (pieces[i] as Piece).start) continue;
+    throw new VmError('EINVAL', `${nameOf(pieces, before)} and ${nameOf(pieces, i)} overlap`, {
+      advice: 'give each physical address once',
+    });
+  }
+}
+
+function nameOf(pieces: readonly Piece[], i: number): string {
+  const { start, end } = pieces[i] as Piece;
+  return `map[${i}] from ${at(start)} to ${at(end)}`;
 }

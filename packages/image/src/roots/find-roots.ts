@@ -8,7 +8,7 @@ import { FormatMaker, type Formats } from './formats.js';
 import { machinesOf } from './machines.js';
 import type { MachineKind, Proposal, RootOrigin, RootRole } from './proposal.js';
 import type { RootCandidate } from './root-candidate.js';
-import { type Progress, scanForKernel } from './scan.js';
+import { type Progress, reporter, scanForKernel } from './scan.js';
 
 /** Options of `findRoots`. */
 export interface FindRootsOptions {
@@ -19,7 +19,7 @@ export interface FindRootsOptions {
    * believed; `always`; `never`. Default: `needed`.
    */
   readonly scan?: 'needed' | 'always' | 'never';
-  /** Told how far a scan is. */
+  /** Told how far a look through memory is: first that for VMCOREINFO, then that for tables. Each begins at the first byte. */
   readonly progress?: Progress;
 }
 
@@ -31,7 +31,7 @@ export interface FoundRoots {
   readonly best: RootCandidate | null;
   /** All texts that the kernel has about itself: the dump's, else those in memory. A crash kernel has its own. */
   readonly vmcoreinfo: readonly Vmcoreinfo[];
-  /** What could not be used, and why: a text that lacks a key. */
+  /** What could not be used, and why: a text that lacks a key. Where a search ended before the end of memory, and why. */
   readonly reasons: readonly string[];
 }
 
@@ -59,10 +59,15 @@ export function findRoots(image: Image, options: FindRootsOptions): FoundRoots {
     throw new VmError('EINVAL', `formats is ${shown(given.formats)}: expected an object with format makers`);
   const formats = new FormatMaker(given.formats as Formats);
   const { contents } = image;
-  const infos =
-    image.vmcoreinfo !== null ? [image.vmcoreinfo] : scan === 'never' ? [] : findVmcoreinfo(contents);
-  const machines = machinesOf(image.machine, infos, image.uts);
   const reasons: string[] = [];
+  let infos: readonly Vmcoreinfo[] = [];
+  if (image.vmcoreinfo !== null) infos = [image.vmcoreinfo];
+  else if (scan !== 'never') {
+    const found = findVmcoreinfo(contents, reporter(progress));
+    infos = found.infos;
+    if (found.whyCut !== null) reasons.push(found.whyCut);
+  }
+  const machines = machinesOf(image.machine, infos, image.uts);
   if (machines.length === 0)
     reasons.push(`the dump is of machine ${image.machine}, which has no tables here`);
 
@@ -81,8 +86,9 @@ export function findRoots(image: Image, options: FindRootsOptions): FoundRoots {
   }
   const hasKernel = candidates.some(({ isBelieved, role }) => isBelieved && role === 'kernel');
   if (scan === 'always' || (scan === 'needed' && !hasKernel)) {
-    for (const { machine, proposal } of scanForKernel(image, machines, formats, progress))
-      consider(machine, proposal);
+    const scanned = scanForKernel(image, machines, formats, progress);
+    for (const { machine, proposal } of scanned.found) consider(machine, proposal);
+    reasons.push(...scanned.reasons);
   }
   const sorted = withoutTwice(candidates.sort(byTrust));
   return Object.freeze({

@@ -8,10 +8,21 @@ import type { MachineKind, Proposal, Shape } from './proposal.js';
 
 /** Bytes of the smallest frame. */
 const SMALLEST = 4096;
-/** Frames that are looked at as tables, for each format. A frame of tables costs some reads of others. */
-const MOST_LOOKS = 16384;
-/** Roots that are proposed: more than one is somebody's copy. */
-const MOST_ROOTS = 16;
+/** How much a scan does at most. */
+export interface ScanLimits {
+  /** Frames that are looked at as tables, for each format. A frame of tables costs some reads of others. */
+  readonly looks: number;
+  /** Roots that are proposed: more than one is somebody's copy. */
+  readonly roots: number;
+}
+
+const LIMITS: ScanLimits = { looks: 16384, roots: 16 };
+
+/** What a scan found, and which limits it came to: after one there may be more. */
+export interface ScanResult {
+  readonly found: readonly { readonly machine: MachineKind; readonly proposal: Proposal }[];
+  readonly reasons: readonly string[];
+}
 
 /** Told how far a scan is: a physical address, and that of the end, in bytes. */
 export type Progress = (address: bigint, end: bigint) => void;
@@ -22,6 +33,8 @@ interface Trial {
   readonly format: PageTableFormat;
   readonly filter: EntryFilter;
   looks: number;
+  /** Where the first frame is that was not looked at; -1 for none. */
+  missed: number;
 }
 
 /**
@@ -33,7 +46,8 @@ export function scanForKernel(
   machines: readonly MachineKind[],
   formats: FormatMaker,
   progress: Progress | undefined,
-): { readonly machine: MachineKind; readonly proposal: Proposal }[] {
+  limits: ScanLimits = LIMITS,
+): ScanResult {
   const { contents } = image;
   const trials = machines.flatMap((machine) =>
     machine.shapes.flatMap((shape): Trial[] => {
@@ -45,7 +59,7 @@ export function scanForKernel(
         machine.sharedHalf?.userShare ?? 0,
         shape.mark,
       );
-      return [{ machine, shape, format, filter, looks: 0 }];
+      return [{ machine, shape, format, filter, looks: 0, missed: -1 }];
     }),
   );
   const found: { machine: MachineKind; proposal: Proposal }[] = [];
@@ -55,7 +69,15 @@ export function scanForKernel(
     for (const trial of trials) {
       const size = 2 ** trial.shape.pageShift;
       for (let at = (size - (address % size)) % size; at + size <= bytes.length; at += size) {
-        if (!trial.filter.mayBeRoot(words, at / 4) || trial.looks >= MOST_LOOKS) continue;
+        if (trial.missed >= 0 || !trial.filter.mayBeRoot(words, at / 4)) continue;
+        if (trial.looks >= limits.looks) {
+          trial.missed = address + at;
+          continue;
+        }
+        if (found.length >= limits.roots) {
+          const reason = `the scan ended at 0x${(address + at).toString(16)}, after ${limits.roots} tables that map themselves`;
+          return { found, reasons: [...missedBy(trials, limits), reason] };
+        }
         trial.looks++;
         const root = BigInt(address + at);
         if (
@@ -64,11 +86,19 @@ export function scanForKernel(
         )
           continue;
         found.push({ machine: trial.machine, proposal: proposalOf(trial, root) });
-        if (found.length >= MOST_ROOTS) return found;
       }
     }
   }
-  return found;
+  return { found, reasons: missedBy(trials, limits) };
+}
+
+function missedBy(trials: readonly Trial[], limits: ScanLimits): string[] {
+  return trials
+    .filter(({ missed }) => missed >= 0)
+    .map(
+      ({ format, missed }) =>
+        `the scan for ${format.name} ended at 0x${missed.toString(16)}, after ${limits.looks} frames that may be tables`,
+    );
 }
 
 /** The same progress in bigints. */

@@ -13,17 +13,23 @@ const BLOCKS = 64;
  */
 export class Reader {
   readonly size: number;
+  /** Bytes that are stored somewhere: fewer than `size` where most of the file is holes, as a flattened one may be. */
+  readonly stored: number;
   readonly #source: Source;
   readonly #blocks = new Map<number, Uint8Array>();
 
-  /** @throws VmError `EINVAL` when it is no source. */
-  constructor(source: Source) {
+  /**
+   * @param stored - bytes that are stored somewhere. Default: all.
+   * @throws VmError `EINVAL` when it is no source.
+   */
+  constructor(source: Source, stored: number = source?.size) {
     if (typeof source?.read !== 'function' || !Number.isSafeInteger(source.size) || source.size < 0)
       throw new VmError('EINVAL', `the source is ${shown(source)}`, {
         advice: 'pass an object with size and read, such as bytesSource(bytes)',
       });
     this.#source = source;
     this.size = source.size;
+    this.stored = Math.min(stored, source.size);
   }
 
   /**

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesSource, findRoots, type Image, openImage } from '../../src/index.js';
 import { dumpOf, formats, rootOf } from '../support/dumps.js';
 import { pagesOf } from '../support/same-memory.js';
+import { Bytes, rangesOf } from '../support/writers/bytes.js';
 import { elfOf } from '../support/writers/elf.js';
 import { kdumpOf } from '../support/writers/kdump.js';
 import { avmlOf, chunksOf, flattenedOf, limeOf } from '../support/writers/others.js';
@@ -83,6 +84,44 @@ describe('a kdump with a damaged page', () => {
     for (const [i, { address, bytes }] of pages.entries())
       if (states[i] === 'present')
         expect(Buffer.compare(image.memory.bytesAt(BigInt(address), 4096), bytes)).toBe(0);
+  });
+});
+
+describe('two descriptors of a kdump with one place', () => {
+  const two = [0, 4096].map((address) => ({ address, bytes: new Uint8Array(4096).fill(7) }));
+  const kdump = kdumpOf(two);
+  const at = 3 * 4096 + 2 * 4096;
+  /** The dump with other descriptors: place, size and flags of each. */
+  const imageOf = (...descriptors: readonly (readonly [number, number, number])[]): Image => {
+    const copy = kdump.slice();
+    const view = new DataView(copy.buffer);
+    descriptors.forEach(([place, size, flags], i) => {
+      view.setBigUint64(at + 24 * i, BigInt(place), true);
+      view.setUint32(at + 24 * i + 8, size, true);
+      view.setUint32(at + 24 * i + 12, flags, true);
+    });
+    return open(copy);
+  };
+  const view = new DataView(kdump.buffer);
+  const place = Number(view.getBigUint64(at, true));
+  const size = view.getUint32(at + 8, true);
+
+  test('are two pages where they have other sizes or flags', () => {
+    for (const other of [
+      [place, size - 8, 1],
+      [place, size, 2],
+    ] as const) {
+      const image = imageOf([place, size, 1], other);
+      expect(image.stateOf(0n)).toBe('present');
+      expect(image.stateOf(4096n)).toBe('cut');
+      expect(image.whyNot(4096n)).toContain(other[2] === 1 ? 'its zlib data' : 'its LZO data');
+    }
+  });
+
+  test('are refused each by its own number', () => {
+    const image = imageOf([2 ** 40, 9, 1], [2 ** 40, 9, 1]);
+    expect(image.whyNot(0n)).toContain('page 0 cannot be read: its descriptor 0 says');
+    expect(image.whyNot(4096n)).toContain('page 1 cannot be read: its descriptor 1 says');
   });
 });
 
@@ -174,11 +213,55 @@ describe('what a dump left out', () => {
     expect(refusal(() => image.memory.read64(BigInt(address))).code).toBe('EFAULT');
   });
 
-  test('of AVML is zero between its blocks', () => {
+  test('of AVML between its blocks is no zero memory, but an empty table, and its ranges are its blocks', () => {
     const image = open(avmlOf(pages));
     const gap =
       BigInt(pages.find((page, i) => pages[i + 1]?.address !== page.address + 4096)?.address ?? 0) + 4096n;
-    expect(image.stateOf(gap)).toBe('zero');
-    expect(image.memory.read64(gap)).toBe(0n);
+    expect(image.stateOf(gap)).toBe('excluded');
+    expect(image.whyNot(gap)).toBe('no block has it: it was zero, or is no memory');
+    expect(refusal(() => image.memory.read64(gap)).code).toBe('EFAULT');
+    expect(image.memory.locate(Number(gap) / 4096)?.bank.words.every((word) => word === 0)).toBe(true);
+    expect([...image.ranges()]).toEqual(
+      rangesOf(pages).map(({ address, bytes }) => ({
+        address: BigInt(address),
+        bytes: BigInt(bytes.length),
+      })),
+    );
+  });
+});
+
+describe('a block of AVML whose stream is too short', () => {
+  const stored = (fill: number) => new Bytes().u8(1, 4, 0x10, 0).u32(0).add(new Uint8Array(4096).fill(fill));
+  const block = (start: number, bytes: number, stream: Bytes) =>
+    new Bytes()
+      .u32(0x4c4d5641, 2)
+      .u64(start, start + bytes - 1, 0)
+      .add(stream.done())
+      .u64(stream.length);
+
+  test('takes no bytes of the block behind it', () => {
+    // Its length, 0x24ff, reads as a chunk to be skipped that ends where the stream of the next block begins.
+    const short = stored(1);
+    const rest = 0x24ff - short.length - 4;
+    short.u8(0xfe, rest & 255, rest >> 8, 0).zeros(rest);
+    const image = open(
+      new Bytes()
+        .add(block(0, 8192, short).done())
+        .add(block(0x10000, 4096, stored(2)).done())
+        .done(),
+    );
+    expect(image.stateOf(0n)).toBe('present');
+    expect(image.memory.read64(0x10000n)).toBe(0x0202020202020202n);
+    expect(image.stateOf(4096n)).toBe('cut');
+    expect(image.whyNot(4096n)).toBe('its stream ends at byte 0x251f, after 4096 of 8192 bytes');
+  });
+
+  test('has no chunk that ends behind it', () => {
+    const stream = stored(1).done().slice(0, 2000);
+    const image = open(block(0, 4096, new Bytes().add(stream)).done());
+    expect(image.stateOf(0n)).toBe('cut');
+    expect(image.whyNot(0n)).toBe(
+      'byte 0x20: a chunk of snappy ends behind its stream, which ends at byte 0x7f0',
+    );
   });
 });
