@@ -125,7 +125,8 @@ export class Image {
       ...processorsIn(notes),
       ...(contents.registers === null ? [] : [{ source: 'header', registers: contents.registers }]),
     ];
-    this.uts = contents.uts;
+    // QEMU writes a machine that says nothing.
+    this.uts = contents.uts?.map((text) => (text === 'Unknown' ? '' : text)) ?? null;
   }
 
   /** The ranges of memory that the dump describes, ascending, whether it has their bytes or left them out. */

@@ -1,7 +1,7 @@
 import type { Contents } from './contents.js';
 
 /** Bytes that are looked at together. */
-const RUN = 2 ** 20;
+const RUN = 2 ** 16;
 
 /** Bytes of memory that follow each other. */
 export interface MemoryRun {

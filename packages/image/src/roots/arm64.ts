@@ -55,7 +55,8 @@ function fromVmcoreinfo(info: Vmcoreinfo): Proposal | string {
   const text = info.symbol('_stext');
   return {
     format: 'arm64',
-    options: { granule, vaBits, half: 'ttbr1' },
+    // With the 64K granule, bits 15:12 of an entry are address bits 51:48, or 0.
+    options: { granule, vaBits, half: 'ttbr1', ...(granule === 64 ? { outputBits: 52 } : {}) },
     controls: {},
     root: wrapped(pgd - offset),
     role: 'kernel',

@@ -237,7 +237,7 @@ function utsnameCheck(
 }
 
 /** Bytes at a virtual address; `null` when one is not mapped, or not in the dump. */
-export function readThrough(
+function readThrough(
   table: PageTableReader,
   memory: PhysicalMemory,
   va: bigint,

@@ -4,9 +4,9 @@ import { firstLeaves } from './first-leaves.js';
 
 /** Distances of a direct map are multiples of this: Linux aligns it to larger leaves. */
 const ALIGNMENT = 1n << 21n;
-/** Frames of the dump that must be at the same distance, too, and how many of them at least. */
+/** Frames that are looked at: of all the dump, and around the root at this distance. */
 const SAMPLES = 16;
-const ENOUGH = 12;
+const NEAR = 1n << 22n;
 
 /**
  * The address at which the direct map below a root maps the root itself; `null` when there is none.
@@ -24,9 +24,15 @@ export function directMapOf(table: PageTableReader, image: Image): bigint | null
     if (seen.has(distance) || distance % ALIGNMENT !== 0n) continue;
     seen.add(distance);
     if (table.translate(at) !== root || !isInStep(table, at)) continue;
-    samples ??= samplesOf(image);
-    const same = samples.filter((frame) => table.translate(BigInt.asUintN(64, distance + frame)) === frame);
-    if (same.length * SAMPLES >= samples.length * ENOUGH) return at;
+    samples ??= [...samplesOf(image), ...around(root)];
+    let same = 0;
+    let others = 0;
+    for (const frame of samples) {
+      const found = table.translate(BigInt.asUintN(64, distance + frame));
+      if (found === frame) same++;
+      else if (found !== null) others++;
+    }
+    if (same > others) return at;
   }
   return null;
 }
@@ -44,6 +50,11 @@ function isInStep(table: PageTableReader, at: bigint): boolean {
     const found = table.translate(BigInt.asUintN(64, at + step));
     return found === null || found === table.root + step;
   });
+}
+
+/** Frames before and behind an address. */
+function around(address: bigint): bigint[] {
+  return [-3n, -2n, -1n, 1n, 2n, 3n].map((step) => address + step * NEAR).filter((frame) => frame >= 0n);
 }
 
 /** Frames of the dump's memory, evenly from its first byte to its last. */

@@ -1,7 +1,7 @@
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
-import { bytesSource, findRoots, openImage } from '../../src/index.js';
-import { dumpOf, formats, rootOf } from '../support/dumps.js';
+import { bytesSource, findProcesses, findRoots, openImage } from '../../src/index.js';
+import { dumpOf, formats, processRootsOf, rootOf } from '../support/dumps.js';
 import { pagesOf } from '../support/same-memory.js';
 import { Bytes } from '../support/writers/bytes.js';
 import { elfOf } from '../support/writers/elf.js';
@@ -109,4 +109,34 @@ describe('findRoots', () => {
     expect(codeOf(() => findRoots(dump, { formats: { 'x86-64': 7 as never } }))).toBe('EINVAL');
     expect(codeOf(() => findRoots(dump, { formats, scan: 'maybe' as never }))).toBe('EINVAL');
   });
+});
+
+test('a root is not believed when it maps the text, but to another frame', () => {
+  const { candidates } = with_((lines) => lines.replace(/_stext\)=.*/, '_stext)=ffff8d3f02c22000'));
+  expect(candidates[0]?.whyNot).toMatch(
+    /it maps _stext at 0xffff8d3f02c22000 to 0x0000000002c22000: expected/,
+  );
+});
+
+test('a frame with the kernel half is no process when it maps nothing for user mode, or has an entry of its own', () => {
+  const kernel = pages.find(({ address }) => BigInt(address) === rootOf('x86-4level', 'kernel'));
+  const target = pages.find(({ address }) => BigInt(address) === rootOf('x86-4level', 'target'));
+  const trampoline = (kernel?.bytes ?? new Uint8Array(4096)).slice();
+  const entries = new BigUint64Array(trampoline.buffer);
+  // As the kernel's root for starting processors: below its first entry is the direct map.
+  entries[0] = entries.find((entry, slot) => slot >= 256 && entry !== 0n) ?? 0n;
+  const other = (target?.bytes ?? new Uint8Array(4096)).slice();
+  new BigUint64Array(other.buffer)[511] = 0x1234067n;
+  const more = [...pages, { address: 0x9c000, bytes: trampoline }, { address: 0x9d000, bytes: other }];
+  const image = openImage(bytesSource(limeOf(more)), { vmcoreinfo: text });
+  const { best } = findRoots(image, { formats });
+  const found = best && findProcesses(image, best);
+  expect(found?.map(({ root }) => root)).toEqual(processRootsOf('x86-4level'));
+});
+
+test('of segments that overlap, the one with bytes counts', () => {
+  const [page] = pages;
+  const leftOut = [{ address: page?.address ?? 0, bytes: 4096 }];
+  const image = openImage(bytesSource(elfOf(pages, { leftOut })));
+  expect(image.stateOf(BigInt(page?.address ?? 0))).toBe('present');
 });

@@ -44,7 +44,7 @@ export const SETS: readonly {
 ];
 
 /** A file of `test/data`, unpacked. */
-export function dataOf(file: string): Uint8Array {
+function dataOf(file: string): Uint8Array {
   return new Uint8Array(gunzipSync(readFileSync(new URL(`../data/${file}`, import.meta.url))));
 }
 

@@ -1,6 +1,6 @@
 import { Bytes, rangesOf, type TestPage } from './bytes.js';
 
-export interface ElfNote {
+interface ElfNote {
   readonly name: string;
   readonly type: number;
   readonly data: Uint8Array;
