@@ -3,7 +3,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { hex, PageTableReader, PhysicalMemory, parseVmallocinfo, sparseBank } from '@vmarea/core';
+import {
+  describeEntry,
+  findMappings,
+  hex,
+  PageTableReader,
+  PhysicalMemory,
+  parseVmallocinfo,
+  sparseBank,
+} from '@vmarea/core';
 import { x8664FromRegisters } from '@vmarea/x86-64';
 
 const GUEST = '../packages/testkit/data/linux-6.12-x86-64';
@@ -46,9 +54,20 @@ console.log(hex(table.translate(timer + 0xf0n) ?? 0n)); // 0x00000000fed000f0
 const leaves = [...table.leaves(timer, 8192, { complete: true })];
 console.log(leaves.map(({ va, count, pa }) => `${hex(va)} ${count} ${hex(pa)}`)); // [ '0xffffcd658000c000 1 0x00000000fed00000' ]
 const large = new Map<number, number>();
+let missing = 0;
 for (const item of table.leaves()) {
-  if (item.kind === 'missing') console.log(hex(item.va), 'is translated by a table that the image lacks');
-  if (item.kind !== 'leaves' || item.leafShift === 12) continue;
-  large.set(item.leafShift, (large.get(item.leafShift) ?? 0) + item.count);
+  // A table that the image lacks is an item, too.
+  if (item.kind !== 'leaves') missing++;
+  else if (item.leafShift > 12) large.set(item.leafShift, (large.get(item.leafShift) ?? 0) + item.count);
 }
 console.log([...large].map(([shift, count]) => `${count} of ${2 ** (shift - 20)} MiB`)); // [ '1700 of 2 MiB', '1 of 1024 MiB' ]
+console.log(missing); // 0
+
+// Who maps the page's frame: two areas. And what the manual calls the bits of its entry.
+const found = [...findMappings(table, { physical: 0xfed00000n })];
+console.log(found.map(({ va }) => hex(va))); // [ '0xffffcd658000c000', '0xffffcd6580035000' ]
+const { entry, level } = table.walk(timer).steps[3] ?? { entry: 0n, level: 3 };
+const set = describeEntry(table.format, entry, level).fields.filter(
+  ({ value, paBit }) => value !== 0n && paBit === null,
+);
+console.log(set.map(({ name }) => name).join(' ')); // P R/W PCD A D XD

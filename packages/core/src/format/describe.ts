@@ -47,7 +47,8 @@ const EXTRA: readonly (keyof Protection)[] = Object.freeze(['extra']);
  *
  * What Linux keeps in ignored bits is not the manual's: it has no name here.
  *
- * @param entry - 64 bits: `WalkStep.entry`, `UnlistedSpan.entry`, or `LeafRun.flags`, whose address is then 0.
+ * @param entry - 64 bits: `WalkStep.entry`, `UnlistedSpan.entry`, or `LeafRun.flags`: there the
+ *   address is 0, and the kind of a NAPOT leaf is `reserved`, since its size is part of the address.
  * @param level - its level: an index into `format.levels`, such as `WalkStep.level`.
  * @throws VmError `ERANGE` or `EINVAL` when `entry` is not an unsigned 64-bit bigint; `EINVAL` for a level that the
  *   format does not have, and for a format without names.

@@ -121,7 +121,7 @@ export abstract class ReadableTable<C extends Controls = Controls> {
    * A leaf that lies only partly in the range is listed whole. Do not change the table while iterating.
    *
    * A table without bytes may map anything: it is an item of kind `missing`, and the list goes on. A table that is met
-   * again is listed at each address; tables that point to themselves may so have 2^36 leaves. After 2^18
+   * again is listed at each address; tables that point to themselves may so have 2^36 leaves. After 2^21
    * entries that the call reads again, such a table is an item of kind `again`.
    *
    * With `complete: true`, the list has leaves alone, or ends with an error. That is the default of a `PageTable`, since

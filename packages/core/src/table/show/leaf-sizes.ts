@@ -48,10 +48,10 @@ export function leafSizes(format: PageTableFormat, items: Iterable<LeafItem>): (
 export function leafSizes(format: PageTableFormat, items: Iterable<LeafItem>): (LeafSize | UnlistedSize)[] {
   const sizes = { leaves: new Map<number, number>(), missing: new Map(), again: new Map() };
   for (const item of items) {
-    const isRun = item.kind === 'leaves';
+    const isRun = 'count' in item;
     const entries = isRun ? (runOf(format, item.level, item.flags)?.entries ?? 1) : 1;
     const bytes = isRun ? entries * 2 ** item.leafShift : Number(item.bytes);
-    const counts: Map<number, number> = sizes[item.kind];
+    const counts: Map<number, number> = sizes[isRun ? 'leaves' : item.kind];
     counts.set(bytes, (counts.get(bytes) ?? 0) + (isRun ? item.count / entries : 1));
   }
   const rows = (counts: ReadonlyMap<number, number>): LeafSize[] =>

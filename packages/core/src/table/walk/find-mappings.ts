@@ -54,7 +54,7 @@ const NAMES = ['physical', 'bytes', 'frames', 'again', 'controls'] as const;
  * frames. It streams: nothing is kept but the frames. The work is bounded as for `listLeaves`.
  *
  * A table without bytes may map the frames: it is an item of kind `missing`. A table that is met again is listed again
- * only when it maps such a frame. With `again: 'name'`, or once the call has read 2^18 entries again, such a table is an
+ * only when it maps such a frame. With `again: 'name'`, or once the call has read 2^21 entries again, such a table is an
  * item of kind `again`.
  *
  * @throws VmError `EINVAL` for an invalid option, for both or none of `physical` and `frames`, for anything that is

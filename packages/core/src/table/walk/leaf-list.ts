@@ -21,7 +21,7 @@ export interface LeavesOptions<C extends Controls = Controls> {
   readonly complete?: boolean;
   /**
    * A table that several entries point to, or that points to itself: `name` gives it as one item of kind `again`. `list`
-   * gives its leaves at each address, as the MMU translates them. It does so until the call has read 2^18 entries
+   * gives its leaves at each address, as the MMU translates them. It does so until the call has read 2^21 entries
    * again; then it names such tables, too. Default: `list` for `leaves`, `name` for `listLeaves`.
    */
   readonly again?: 'name' | 'list';
