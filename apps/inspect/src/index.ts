@@ -11,7 +11,6 @@ export { type ChosenRoot, chooseRoot, type RootRequest } from './roots/choose.js
 export { type CompareOptions, compareTables, type DifferenceRow, type SideRow } from './show/diff.js';
 export { type FindFilter, type FoundRow, findRuns } from './show/find.js';
 export { describeImage, type ImageInfo, type RootInfo } from './show/info.js';
-export { type ListAllOptions, listAll } from './show/list-all.js';
 export { type MergedRow, mergeRuns } from './show/merge.js';
 export { listProcesses, type ProcessRow } from './show/processes.js';
 export { type LeafRow, leafRow, rowsOf, type UnlistedRow, unlistedRow } from './show/rows.js';

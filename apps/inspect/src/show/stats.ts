@@ -1,13 +1,12 @@
-import type { LeafItem, LeafRun } from '@vmarea/core';
+import { type LeafItem, type LeafRun, listLeaves } from '@vmarea/core';
 import type { Image } from '@vmarea/image';
 import type { ChosenRoot } from '../roots/choose.js';
 import { tableFrames } from '../tables/tables.js';
 import { FrameCounts } from './frame-counts.js';
-import { listAll } from './list-all.js';
 
 /** Numbers about all that a root maps. */
 export interface TableStats {
-  /** Runs of leaves, as `listAll` has them. */
+  /** Runs of leaves, as `listLeaves` has them. */
   readonly runs: number;
   readonly leaves: number;
   /** Bytes of addresses that are mapped. */
@@ -81,7 +80,7 @@ export function tableStats(
     one.runs++;
     frames.add(item.pa, item.bytes, item.rights);
   };
-  for (const item of listAll(table)) add(item);
+  for (const item of listLeaves(table, { again: 'list' })) add(item);
   const tables = tableFrames(table, image.memory);
   const nameOf = (level: number): string => format.levels[level]?.name ?? String(level);
   return {
