@@ -1,6 +1,5 @@
 import { createArena } from '@vmarea/arena';
 import { AddressSpace, FrameAllocator, PhysicalMemory, Process } from '@vmarea/core';
-import { Mmu } from '@vmarea/mmu';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 
 // A kernel with 16 MiB. Linux makes the tables of an arena's window in advance: 8 MiB.
@@ -23,12 +22,9 @@ arena.store(page + 8n, 4, 42n);
 console.log(page === 1n << 44n, arena.castToKernel(page + 8n)); // true 8n
 
 // A process maps the arena, and finds the value there. It writes, and the program reads.
-const mmu = new Mmu({ memory, tables: null });
-const process = new Process({ kernel, sink: mmu.sink });
-const { format, root } = process.table;
-mmu.switchTables({ format, root, controls: format.controls }, process.asid);
+const process = new Process({ kernel });
 arena.mmap(process);
-const user = arena.view({ by: process, mmu });
+const user = arena.view({ by: process });
 console.log(user.loadSigned32(0, 8)); // 42
 user.store32(4096, 0, 7);
 console.log(arena.load(page + 4096n, 4), arena.memUsage()); // 7n 8192n

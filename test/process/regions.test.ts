@@ -383,6 +383,55 @@ describe('objects', () => {
     expect(String(object)).toBe('RegionObject memfd, mapped by 0 regions, holds 0 pages');
   });
 
+  test('are zapped with one flush for each region, and a sink that throws leaves the region whole', () => {
+    const { processOf } = machineOf('x86-64');
+    let flushes = 0;
+    let throws = false;
+    const sink = {
+      flush: () => {
+        flushes++;
+        if (throws) throw new Error('sink');
+      },
+    };
+    const process = processOf({ sink });
+    const object = new RegionObject();
+    const at = process.mmap({ length: 8n * PAGE, object, ...RW });
+    // Pages 0, 1, 5 and 6 are the object's; the others are copies, or not there.
+    for (const page of [0n, 1n, 5n, 6n]) process.handleFault(at + page * PAGE, 'read');
+    process.handleFault(at + 3n * PAGE, 'write');
+    const mapped = () =>
+      [0n, 1n, 3n, 5n, 6n].map((page) => process.table.translate(at + page * PAGE) !== null);
+    flushes = 0;
+    throws = true;
+    expect(() => object.zapRange(0, 8)).toThrow('sink');
+    expect(mapped()).toEqual([true, true, true, true, true]);
+    throws = false;
+    flushes = 0;
+    expect(object.zapRange(0, 8)).toBe(4);
+    expect(flushes).toBe(1);
+    expect(mapped()).toEqual([false, false, true, false, false]);
+  });
+
+  test('keep their order when a call is undone', () => {
+    const { processOf } = machineOf('x86-64');
+    let throws = false;
+    const sink = {
+      flush: () => {
+        if (throws) throw new Error('sink');
+      },
+    };
+    const [first, second] = [processOf({ sink }), processOf()];
+    const object = new RegionObject();
+    const at = first.mmap({ length: PAGE, object, shared: true, ...RW });
+    second.mmap({ length: PAGE, object, shared: true, ...RW });
+    first.handleFault(at, 'write');
+    const before = object.regions;
+    throws = true;
+    expect(() => first.munmap(at, PAGE)).toThrow('sink');
+    expect(object.regions).toEqual(before);
+    expect(object.regions[0]?.process).toBe(first);
+  });
+
   test('cannot be zapped from inside a call of one of their processes', () => {
     const { processOf } = machineOf('x86-64');
     const process = processOf();

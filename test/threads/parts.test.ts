@@ -13,6 +13,7 @@ import {
 } from '@vmarea/core';
 import { x8664, x8664Linux } from '@vmarea/x86-64';
 import { describe, expect, test } from 'vitest';
+import { Quiescence } from '../../packages/core/src/threads/quiescence.js';
 
 function machine() {
   const threads = Threads.create({ most: 4, logBytes: 64 << 10 });
@@ -152,6 +153,23 @@ describe('references of frames in shared memory', () => {
     recover(threads);
     expect(references.count(pfn)).toBe(1);
     references.put(pfn);
+    expect(frames.isAllocated(pfn)).toBe(false);
+  });
+
+  test('free a frame once every other thread has passed a quiescent point: it may use an old translation', () => {
+    const { threads, frames, kernel } = machine();
+    const { buffers, registry } = threads.group;
+    const references = PageReferences.of(frames);
+    const pfn = frames.allocate();
+    references.take(pfn);
+    const slot = registry.join(share({ kernel }).thread);
+    const other = new Quiescence(new Int32Array(buffers.control), registry, slot);
+    references.put(pfn);
+    threads.quiesce();
+    expect(frames.isAllocated(pfn)).toBe(true);
+    expect(() => references.requireInsertable(pfn)).toThrow(/is free/);
+    other.pass();
+    threads.quiesce();
     expect(frames.isAllocated(pfn)).toBe(false);
   });
 

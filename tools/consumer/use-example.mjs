@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { output, root } from '../support/run.mjs';
 
 /** The examples with a package.json of their own, and a line that each prints. */
-const EXAMPLES = { rv64: '17984 primes below 200000', threads: 'worker 1 mapped 3000 pages' };
+const EXAMPLES = {
+  rv64: '17984 primes below 200000',
+  threads: 'worker 1 mapped 3000 pages',
+  'arena-threads': 'process 1: 2400 elements, sum 358800; it has walked before: true',
+};
 
 /**
  * Runs the examples that are projects of their own, as their package.json says. The packages that they name are those of the

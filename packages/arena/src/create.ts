@@ -1,5 +1,5 @@
 import { AddressSpace, VM_SPARSE, VM_USERMAP, type VmArea, VmError } from '@vmarea/core';
-import { Arena } from './arena.js';
+import type { Arena } from './arena.js';
 import { BPF_F_MMAPABLE, BPF_F_NO_USER_CONV, BPF_F_SEGV_ON_FAULT } from './flags.js';
 import { ArenaCore } from './kernel/core.js';
 import { Failure } from './kernel/failure.js';
@@ -9,7 +9,7 @@ import { RELEASES, type ReleaseRules } from './kernel/releases.js';
 import { Window } from './kernel/window.js';
 import { makeWords } from './kernel/words.js';
 import { type ArenaOptions, type CheckedOptions, checkedOptions } from './options.js';
-import { ArenaRegions } from './user/regions.js';
+import { arenaOf } from './share.js';
 
 /**
  * Makes an arena (BPF_MAP_CREATE with BPF_MAP_TYPE_ARENA): reserves its window of 4 GiB and two guards in the kernel's vmalloc
@@ -19,7 +19,7 @@ import { ArenaRegions } from './user/regions.js';
  * kernel.
  *
  * @param kernel - the kernel's address space. Its `ram` gives the pages.
- * @throws VmError `EINVAL` for a kernel that several threads use. Then in Linux's order: `EOPNOTSUPP` without support in the JIT; `EINVAL` for sizes, flags or no pages; `EINVAL` for a
+ * @throws VmError in Linux's order: `EOPNOTSUPP` without support in the JIT; `EINVAL` for sizes, flags or no pages; `EINVAL` for a
  *   `mapExtra` inside a page; `E2BIG` beyond 4 GiB; `ERANGE` when the user range would cross a multiple of 4 GiB; `ENOMEM` for
  *   no window, no frame for the scratch page or for tables. Nothing is left behind.
  * @example
@@ -31,10 +31,6 @@ import { ArenaRegions } from './user/regions.js';
 export function createArena(kernel: AddressSpace, options: ArenaOptions): Arena {
   if (!(kernel instanceof AddressSpace))
     throw new VmError('EINVAL', 'createArena() needs the kernel, an AddressSpace');
-  if (kernel.isShared)
-    throw new VmError('EINVAL', 'several threads use the kernel, and an arena is for one thread', {
-      advice: 'make the AddressSpace without threads',
-    });
   const checked = checkedOptions(options);
   const rules = RELEASES[checked.release];
   const geometry = geometryOf(kernel.table.format.pageShift);
@@ -43,9 +39,9 @@ export function createArena(kernel: AddressSpace, options: ArenaOptions): Arena 
   let core: ArenaCore | null = null;
   try {
     core = coreOf(kernel, area, checked, rules, geometry);
-    return new Arena(core, new ArenaRegions(core), checked);
+    return arenaOf(core, checked, null);
   } catch (error) {
-    if (core !== null && core.scratch >= 0) core.pages.free(Float64Array.of(core.scratch));
+    if (core !== null && core.scratch >= 0) core.pages.freeOne(core.scratch);
     kernel.freeVmArea(area);
     throw error;
   }
@@ -95,21 +91,21 @@ function coreOf(
     ...{ kernel, rules, geometry },
     window: new Window(kernel, area, geometry),
     pages: new Pages(kernel.memory, kernel.ram),
-    words: makeWords(rules, maxEntries),
+    words: makeWords(rules, maxEntries, kernel.isShared),
   });
   try {
     if (rules.hasScratch) {
-      const frames = core.fails('page') ? null : core.pages.allocate(1);
-      if (frames === null)
-        throw new VmError('ENOMEM', `no frame for the scratch page: ${Failure.page.reason}`);
-      core.scratch = frames[0] as number;
+      const frame = core.fails('page') ? -1 : core.pages.takeOne();
+      if (frame < 0) throw new VmError('ENOMEM', `no frame for the scratch page: ${Failure.page.reason}`);
+      core.pages.beginOne(frame);
+      core.scratch = frame;
     }
     if (core.slots.setAvailable(0, maxEntries) !== 0) throw new VmError('ENOMEM', Failure.range.reason);
     if (mapExtra !== 0n) core.pin(mapExtra);
     prepare(area, rules, geometry);
     return core;
   } catch (error) {
-    if (core.scratch >= 0) core.pages.free(Float64Array.of(core.scratch));
+    if (core.scratch >= 0) core.pages.freeOne(core.scratch);
     throw error;
   }
 }

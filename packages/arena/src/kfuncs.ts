@@ -22,8 +22,8 @@ export type ArenaKfuncs = {
   readonly bpf_arena_alloc_pages: (call: KfuncCall) => void;
   /** r2: the address; r3: pages. */
   readonly bpf_arena_free_pages: (call: KfuncCall) => void;
-  /** r2: the address; r3: pages. Returns 0 or the negative error. */
-  readonly bpf_arena_reserve_pages: (call: KfuncCall) => void;
+  /** r2: the address; r3: pages. Returns 0 or the negative error. Since 7.1. */
+  readonly bpf_arena_reserve_pages?: (call: KfuncCall) => void;
 };
 
 /** Linux's numbers of what a reservation may say (`include/uapi/asm-generic/errno-base.h`). */
@@ -54,10 +54,14 @@ export function kfuncsOf(core: ArenaCore, isSleepable: boolean): ArenaKfuncs {
       if (isNull || args[4] === 0 || core.slotAt(low) >= core.userPages) return;
       free(core, low, unsigned(args, 4), isSleepable);
     },
-    bpf_arena_reserve_pages: (call: KfuncCall) => {
-      const code = reserved(core, unsigned(call.args, 2), unsigned(call.args, 4));
-      call.returnWords(code, code >> 31);
-    },
+    ...(core.rules.isAnyContext
+      ? {
+          bpf_arena_reserve_pages: (call: KfuncCall) => {
+            const code = reserved(core, unsigned(call.args, 2), unsigned(call.args, 4));
+            call.returnWords(code, code >> 31);
+          },
+        }
+      : {}),
   });
 }
 

@@ -54,6 +54,9 @@ export interface ArenaOptions {
   readonly caller?: string;
 }
 
+/** What a thread brings along that uses an arena of another one: functions do not travel. */
+export type AttachArenaOptions = Pick<ArenaOptions, 'allocFailure' | 'interleave' | 'report'>;
+
 /** The options, complete. The rules of Linux for their values come later, in its order. */
 export interface CheckedOptions {
   readonly maxEntries: number;
@@ -99,6 +102,20 @@ export function checkedOptions(options: ArenaOptions): CheckedOptions {
     reserveNull: integerOption(given, 'reserveNull', 0, 2 ** 20, 0),
     caller: given.caller === undefined ? 'arena_map_alloc' : (given.caller as string),
   };
+}
+
+/** @throws VmError `EINVAL` for an unknown option, or one that is no function. */
+export function checkedAttachOptions(options: AttachArenaOptions | undefined): AttachArenaOptions {
+  const given = optionsOf<AttachArenaOptions>(
+    options,
+    ['allocFailure', 'interleave', 'report'],
+    'attachArena()',
+  );
+  return {
+    allocFailure: functionOf(given, 'allocFailure'),
+    interleave: functionOf(given, 'interleave'),
+    report: functionOf(given, 'report'),
+  } as AttachArenaOptions;
 }
 
 function functionOf<Name extends 'allocFailure' | 'interleave' | 'report'>(

@@ -39,7 +39,7 @@ describe.each([
 
   test(`${root} has exactly the ${count} runs of leaves that another walker found`, () => {
     expect(rows.length).toBe(count);
-    const found = [...table(root).leaves()].map((run) =>
+    const found = [...table(root).leaves(undefined, undefined, { complete: true })].map((run) =>
       print({
         va: run.va,
         count: run.count,

@@ -99,6 +99,7 @@ export type {
 export { PageReferences } from './process/page-references.js';
 export { Process } from './process/process.js';
 export type { RegionFlags, RegionRights } from './process/region-flags.js';
+export { registerRegionKind } from './process/region-kinds.js';
 export { RegionObject, type RegionObjectOptions } from './process/region-object.js';
 export type {
   AccessKind,
@@ -110,6 +111,7 @@ export type {
   RegionProcess,
   UnmappedAreaRequest,
 } from './process/region-operations.js';
+export { UserPages, userMappings, userPagesOf } from './process/user-pages.js';
 export { type AnyFormat, type AttachOptions, attach } from './sharing/attach.js';
 export { type Check, type CheckFinding, check } from './sharing/check.js';
 export { type Recovery, recover } from './sharing/recover.js';

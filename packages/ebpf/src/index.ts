@@ -5,7 +5,7 @@
  */
 export type { SourceLine } from './btf/line-info.js';
 export type { MapDefinition } from './btf/map-definitions.js';
-export type { ArenaPort } from './interpreter/arena-port.js';
+export type { ArenaPort, ArenaThreads } from './interpreter/arena-port.js';
 export { arenaAddress, globalBytes, storeArenaGlobals } from './interpreter/globals.js';
 export { Interpreter, type RunOptions, type RunResult } from './interpreter/interpreter.js';
 export type {

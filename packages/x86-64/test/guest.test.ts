@@ -28,7 +28,7 @@ describe.each([
     const expected = rows[root];
     expect(expected.length).toBe(count);
     let found = 0;
-    for (const run of openRoot(root).leaves()) {
+    for (const run of openRoot(root).leaves(undefined, undefined, { complete: true })) {
       const row = {
         va: run.va,
         count: run.count,
@@ -119,7 +119,7 @@ describe("the kernel's tables have Linux's protections", () => {
   test('in the vmalloc window: PAGE_KERNEL and IOREMAP alone, in base pages except for one ioremap in 2 MiB', () => {
     const { start, end } = pti.window;
     const seen = new Map<string, number>();
-    for (const run of table.leaves(start, end - start + 1n)) {
+    for (const run of table.leaves(start, end - start + 1n, { complete: true })) {
       const name = nameOf(format.decode(words(run.flags), run.level), { PAGE_KERNEL, IOREMAP });
       const key = `${name} ${run.leafShift}`;
       seen.set(key, (seen.get(key) ?? 0) + 1);

@@ -8,6 +8,8 @@ import {
 import { AddressSpace, type Configuration, FrameAllocator, PhysicalMemory, Process } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
+import { interruptedAt } from '../../arena/threads/interrupted.js';
+import { pairOf } from '../../arena/threads/pair.js';
 import { configuration } from '../support/kernel.js';
 
 const START = 1n << 44n;
@@ -28,12 +30,12 @@ function arenaOf(options: Partial<ArenaOptions> = {}) {
 }
 
 /** r0 of a kfunc, signed. */
-function r0(kfunc: (call: KfuncCall) => void, ...registers: readonly bigint[]): number {
+function r0(kfunc: ((call: KfuncCall) => void) | undefined, ...registers: readonly bigint[]): number {
   const args = new Int32Array(10);
   for (const [i, value] of registers.entries())
     args.set([Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n))], 2 * i);
   let result = 0;
-  kfunc({
+  kfunc?.({
     args,
     returnWords: (lo) => {
       result = lo;
@@ -179,5 +181,35 @@ describe('arenas: done differently', () => {
   test('D92: a memory node that does not exist gives no pages in any release', () => {
     for (const release of ['6.12', '6.14', '7.1', '7.2'] as const)
       expect(arenaOf({ release }).arena.allocPages(null, 1, 1)).toBeNull();
+  });
+
+  test('D95: an arena cannot be mapped with the right to execute', () => {
+    const { arena, kernel } = arenaOf();
+    const { object, operations } = arena;
+    const process = new Process({ kernel });
+    const length = arena.maxEntries * Number(PAGE);
+    const rights = { read: true, write: true, execute: true, shared: true };
+    expect(
+      codeOf(() => process.mmap({ address: arena.userVmStart, length, ...rights, object, operations })),
+    ).toBe('EACCES');
+  });
+
+  test('D96: regions are whole where several threads use the arena', () => {
+    const { one } = pairOf({ release: '6.14' });
+    expect(codeOf(() => one.process.munmap(one.arena.userVmStart, 65536))).toBe('EINVAL');
+  });
+
+  test('D97: a free of pages that another thread is allocating does nothing', () => {
+    const outcomes = new Set<string>();
+    for (let at = 0; !outcomes.has('dropped'); at++) {
+      const { one, two } = pairOf();
+      const isInside = interruptedAt(
+        at,
+        // The lock may be taken, and nobody may wait here.
+        () => codeOf(() => outcomes.add(two.arena.freePages(two.arena.userVmStart, 1))),
+        () => expect(one.arena.allocPages(null, 1)).toBe(one.arena.userVmStart),
+      );
+      expect(isInside).toBe(true);
+    }
   });
 });

@@ -1,5 +1,17 @@
-import { type Region, RegionObject } from '@vmarea/core';
+import {
+  AddressSpace,
+  FrameAllocator,
+  PageReferences,
+  PhysicalMemory,
+  Process,
+  type Region,
+  RegionObject,
+  type RegionOperations,
+  registerRegionKind,
+  Threads,
+} from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
+import { x8664, x8664Linux } from '@vmarea/x86-64';
 import { describe, expect, test } from 'vitest';
 import { machineOf } from '../../process/support/processes.js';
 
@@ -113,5 +125,48 @@ describe('processes', () => {
     expect(codeOf(() => process.fork())).toBe('ENOMEM');
     frames.freeMany(taken);
     expect(process.handleFault(at, 'write')).toBe('mapped');
+  });
+
+  test('D93: a dirty page that loses the right to write on x86-64 is clean, and bit 58 is not used', () => {
+    const process = machineOf('x86-64').processOf();
+    const at = process.mmap({ length: PAGE, ...RW });
+    process.handleFault(at, 'write');
+    const flagsAt = () => process.table.leaves(at, PAGE).next().value?.flags as bigint;
+    const before = flagsAt();
+    process.mprotect(at, PAGE, { read: true });
+    const after = flagsAt();
+    expect((before >> 6n) & 1n).toBe(1n);
+    expect([6n, 58n, 1n].map((bit) => (after >> bit) & 1n)).toEqual([0n, 0n, 0n]);
+  });
+
+  test('D94: a process that threads share leaves pages of operations to faults when it forks or moves them', () => {
+    const threads = Threads.create({ most: 2, logBytes: 64 << 10 });
+    const memory = PhysicalMemory.create({ bytes: 4 << 20, shared: true });
+    const frames = new FrameAllocator(memory, { threads });
+    const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames, threads });
+    const process = new Process({ kernel });
+    const references = PageReferences.of(frames);
+    const pfn = frames.allocate();
+    references.take(pfn);
+    const object = new RegionObject();
+    const operations: RegionOperations = {
+      fault(fault) {
+        fault.mapFrame(pfn);
+        return 'mapped';
+      },
+    };
+    registerRegionKind(threads, threads.numberOf(object), { object, operations });
+    const device = process.mmap({ length: 4n * PAGE, shared: true, object, operations, ...RW });
+    process.handleFault(device, 'write');
+    const child = process.fork();
+    expect(child.table.translate(device)).toBeNull();
+    expect(child.handleFault(device, 'read')).toBe('mapped');
+    expect(references.count(pfn)).toBe(3);
+    const to = process.mremap(device, 4n * PAGE, 4n * PAGE, { mayMove: true, fixed: device - 0x100000n });
+    expect(process.table.translate(to)).toBeNull();
+    expect(references.count(pfn)).toBe(2);
+    child.destroy();
+    process.destroy();
+    expect(references.count(pfn)).toBe(1);
   });
 });

@@ -20,6 +20,11 @@ export const arenaArguments = {
     valueHint: 'MS',
     description: 'Minimum warm-up of each part in milliseconds, 0 to 60000; 0 means one round (default: 150)',
   },
+  workers: {
+    type: 'string',
+    valueHint: 'N',
+    description: 'Only measure how N workers scale in one arena, 2 to 16',
+  },
   quick: { type: 'boolean', description: 'Only check the results: a small run without times' },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
   markdown: { type: 'boolean', description: 'Print Markdown instead of tables for a terminal' },

@@ -8,9 +8,11 @@ import { inChild } from './child.js';
 import { arenaMarkdown, arenaReport } from './report.js';
 import type { ArenaFormat, ArenaResult } from './result.js';
 import { runFormat, stepsOf } from './run.js';
+import { runArenaWorkers } from './workers/command.js';
 
 /** Runs `vmarea-bench arena` and writes its result. */
 export async function runArena(args: ArenaArguments, io: Console): Promise<void> {
+  if (args.workers !== undefined) return runArenaWorkers(args, io);
   const plan = planOf(args);
   const installed = await installedFormats(io.cwd);
   const configurations = chooseUsual(installed, args.format);

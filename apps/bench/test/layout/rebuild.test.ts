@@ -1,5 +1,5 @@
 import { CheckError } from '@vmarea/cli';
-import { type Configuration, FrameAllocator, PageTable, PageTableReader } from '@vmarea/core';
+import { type Configuration, FrameAllocator, type LeafRun, PageTable, PageTableReader } from '@vmarea/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { proveAllReturned } from '../../src/all-returned.js';
 import { installedFormats } from '../../src/formats.js';
@@ -338,7 +338,7 @@ describe('the checks find', () => {
 
   it('a leaf that was not mapped', async () => {
     vi.spyOn(PageTableReader.prototype, 'leaves').mockImplementation(() =>
-      [{ va: 0n, count: 3, leafShift: 16, level: 2, pfn: 0, pa: 0n, flags: 0n }].values(),
+      [{ kind: 'leaves', va: 0n, bytes: 0x30000n, count: 3, leafShift: 16 } as LeafRun].values(),
     );
     await expect(run()).rejects.toThrow(
       /^wide-64k, base leaves: the leaves cover 196608 bytes, \d+ were mapped$/,

@@ -1,14 +1,16 @@
-import { type FaultResult, type Process, VmError } from '@vmarea/core';
+import { type FaultResult, type Process, type ThreadCalls, VmError } from '@vmarea/core';
 import type { AtomicOperation, Mmu, MmuFault } from '@vmarea/mmu';
 import type { ArenaCore } from '../kernel/core.js';
-import { mapScratch } from '../kernel/scratch.js';
 import { type ArenaReport, reportOf } from './report.js';
+import { serveKernelFault } from './scratch-fault.js';
 
 /** Whose accesses a view makes. */
 export type ViewOf = 'program' | 'kernel' | Process;
 
 /** How often an access is made again that another call stands in the way of. */
 const MOST_RETRIES = 100;
+/** How often it waits then for another thread: about ten seconds. */
+const MOST_WAITS = 10_000;
 
 /**
  * The arena as one processor sees it: accesses by the low half of an arena pointer and a
@@ -35,6 +37,7 @@ export class ArenaView {
   readonly #isUser: boolean;
   readonly #startHi: number;
   readonly #startLo: number;
+  readonly #threads: ThreadCalls | null;
   #retries = 0;
   /** The address of the access that runs. */
   #hi = 0;
@@ -48,6 +51,7 @@ export class ArenaView {
     this.#report = report;
     this.#process = typeof by === 'string' ? null : by;
     this.#isUser = this.#process !== null;
+    this.#threads = core.kernel.threads;
     this.#startHi = this.#isUser ? 0 : core.window.startHi;
     this.#startLo = this.#isUser ? 0 : core.window.startLo;
   }
@@ -230,6 +234,8 @@ export class ArenaView {
     if ((displacement << 16) >> 16 !== displacement)
       throw new VmError('EINVAL', `displacement is ${String(displacement)}, expected -32768 to 32767`);
     if (this.#core.isDestroyed) this.#core.requireLive();
+    // Another thread may have freed the page, and given its slot to a new one.
+    if (this.#threads !== null && this.#threads.isBehind) this.#threads.deliver();
     const sum = this.#startLo + (low >>> 0) + displacement;
     this.#lo = sum | 0;
     this.#hi = (this.#startHi + Math.floor(sum / 4294967296)) | 0;
@@ -250,9 +256,7 @@ export class ArenaView {
     // Of an access to two pages, the processor names the byte on the page that faulted.
     const { vaHi, vaLo } = error as MmuFault;
     const from = (vaHi - core.window.startHi) * 4294967296 + ((vaLo >>> 0) - core.window.startLo);
-    const offset = from - (((from % core.geometry.pageBytes) + core.geometry.pageBytes) % core.geometry.pageBytes);
-    if (!mapScratch(core, offset)) throw noPage(core, offset);
-    if (core.rules.reports) this.#report?.(reportOf(core.userAt(0) + BigInt(offset), isWrite));
+    if (!serveKernelFault(core, from, isWrite, this.#report)) throw noPage(core, from);
     return true;
   }
 
@@ -261,11 +265,20 @@ export class ArenaView {
     const result = process.handleFault(address, isWrite ? 'write' : 'read');
     if (result === 'mapped') this.#retries = 0;
     else if (result !== 'retry') throw signalOf(result, address);
-    else if (++this.#retries > MOST_RETRIES) {
-      this.#retries = 0;
-      throw new VmError('EAGAIN', 'the page is in the way of another call', { address });
-    }
+    else this.#wait(address);
     return true;
+  }
+
+  /** Another call stands in the way: waits, where it is one of another thread. */
+  #wait(address: bigint): void {
+    const { sharing } = this.#core;
+    if (++this.#retries <= MOST_RETRIES) return;
+    if (sharing !== null && this.#retries < MOST_RETRIES + MOST_WAITS) {
+      sharing.wait();
+      return;
+    }
+    this.#retries = 0;
+    throw new VmError('EAGAIN', 'the page is in the way of another call', { address });
   }
 }
 
@@ -274,9 +287,10 @@ function signalOf(result: FaultResult, address: bigint): VmError {
   return new VmError('EFAULT', `the process ${what}`, { address });
 }
 
-function noPage(core: ArenaCore, offset: number): VmError {
+function noPage(core: ArenaCore, from: number): VmError {
+  const { pageBytes } = core.geometry;
   return new VmError('EFAULT', 'kernel code used an arena pointer that nothing maps', {
-    address: core.window.start + BigInt(offset),
+    address: core.window.start + BigInt(Math.floor(from / pageBytes) * pageBytes),
     advice: core.scratch < 0 ? 'this release has no scratch page' : 'the lower guard is never mapped',
   });
 }

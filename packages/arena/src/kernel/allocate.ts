@@ -3,6 +3,9 @@ import { BUSY_SPAN, NO_NODE, NONE_FITS } from '../slots/codes.js';
 import type { ArenaCore } from './core.js';
 import { type ArenaFailure, Failure } from './failure.js';
 import { free } from './free.js';
+import { removeScratch } from './scratch.js';
+import { Step } from './sharing.js';
+import type { MapResult } from './window.js';
 
 /** A request for pages, with plain numbers. */
 export interface Request {
@@ -30,14 +33,78 @@ export function allocate(core: ArenaCore, request: Request): number | null {
   if (count === 0) return core.fail(Failure.noPages);
   if (node !== NUMA_NO_NODE && (node < 0 || node >= core.nodes)) return core.fail(Failure.node);
   if (count > core.userPages) return core.fail(Failure.tooMany);
-  const hasHint = request.hintHigh !== 0 || request.hintLow !== 0;
-  const slot = hasHint ? hintedSlot(core, request) : -1;
-  if (slot === null) return null;
+  const hinted = request.hintHigh !== 0 || request.hintLow !== 0 ? hintedSlot(core, request) : -1;
+  if (hinted === null) return null;
   if (core.fails('array')) return core.fail(Failure.array);
+  core.calls++;
+  try {
+    return core.isLate ? allocateLate(core, request, hinted) : allocateLocked(core, request, hinted);
+  } finally {
+    core.calls--;
+  }
+}
+
+/** The slots are unavailable for other threads until the pages are mapped: no lock is held meanwhile. */
+function allocateLate(core: ArenaCore, request: Request, hinted: number): number | null {
   if (!core.lock()) return core.fail(Failure.lock);
-  const taken = hasHint ? takeHinted(core, slot, count) : takeFound(core, request);
-  if (taken === null) return null;
-  return populate(core, taken, request);
+  const { count } = request;
+  let slot = -1;
+  try {
+    slot = takeSlots(core, request, hinted);
+    if (slot >= 0) core.hold(Step.alloc, slot, count);
+  } finally {
+    core.end();
+    core.unlock();
+  }
+  if (slot < 0) return null;
+  let mapped = 0;
+  try {
+    mapped = populate(core, slot, count);
+  } catch (error) {
+    undo(core, slot, core.populated, request);
+    throw error;
+  }
+  if (mapped < count) return undo(core, slot, mapped, request);
+  core.letGo(Step.alloc, slot, count);
+  return core.lowOf(slot);
+}
+
+/** Gives back slots whose pages could not all be mapped, and those pages. */
+function undo(core: ArenaCore, slot: number, mapped: number, { count, isSleepable }: Request): null {
+  const failure = core.lastFailure;
+  const isDone = core.locked(() => {
+    core.begin(Step.alloc, slot, count);
+    core.release(slot, count);
+    core.slots.setAvailable(slot + mapped, count - mapped);
+  });
+  // What is mapped goes the way of every free, which may set another failure.
+  const give = (): unknown => free(core, core.lowOf(slot), mapped, isSleepable);
+  if (mapped > 0 && isDone) give();
+  else if (mapped > 0) core.unfinished.push(give);
+  core.lastFailure = failure;
+  return null;
+}
+
+/** The order up to 7.3: under the lock to the end. */
+function allocateLocked(core: ArenaCore, request: Request, hinted: number): number | null {
+  if (!core.lock()) return core.fail(Failure.lock);
+  const { count, isSleepable } = request;
+  let slot = -1;
+  core.populated = 0;
+  try {
+    slot = takeSlots(core, request, hinted);
+    if (slot < 0) return null;
+    if (populate(core, slot, count) === count) return core.lowOf(slot);
+  } finally {
+    if (slot >= 0 && core.populated < count)
+      core.slots.setAvailable(slot + core.populated, count - core.populated);
+    core.end();
+    core.unlock();
+  }
+  const failure = core.lastFailure;
+  if (core.populated > 0) free(core, core.lowOf(slot), core.populated, isSleepable);
+  core.lastFailure = failure;
+  return null;
 }
 
 /** The slot of a hint; `null` for a hint that cannot be. */
@@ -49,96 +116,104 @@ function hintedSlot(core: ArenaCore, { hintHigh, hintLow, count, align }: Reques
   return slot > core.userPages - count ? core.fail(Failure.outside) : slot;
 }
 
-function takeHinted(core: ArenaCore, slot: number, count: number): number | null {
-  if (!core.slots.isSet(slot, count)) return core.fail(Failure.taken);
-  return cleared(core, slot, count);
-}
-
-function takeFound(core: ArenaCore, { count, align }: Request): number | null {
-  const slot =
-    align === 1
-      ? core.slots.find(count)
-      : core.slots.findAligned(count, align, (core.userLow / core.geometry.pageBytes) % align);
-  return slot === NONE_FITS ? core.fail(Failure.noSlots) : cleared(core, slot, count);
-}
-
-function cleared(core: ArenaCore, slot: number, count: number): number | null {
-  switch (core.slots.clear(slot, count)) {
+/** Takes the slots of a request. @returns the first one; -1 for none: `lastFailure` says why. */
+function takeSlots(core: ArenaCore, { count, align }: Request, hinted: number): number {
+  const { slots } = core;
+  let slot = hinted;
+  if (hinted >= 0) {
+    if (!slots.isSet(hinted, count)) return refused(core, Failure.taken);
+  } else {
+    slot =
+      align === 1
+        ? slots.find(count)
+        : slots.findAligned(count, align, (core.userLow / core.geometry.pageBytes) % align);
+    if (slot === NONE_FITS) return noneFits(core);
+  }
+  core.begin(Step.alloc, slot, count);
+  switch (slots.clear(slot, count)) {
     case 0:
       return slot;
     case BUSY_SPAN:
-      return core.fail(Failure.unavailable);
+      core.requireNoneDead();
+      return refused(core, Failure.unavailable);
     case NO_NODE:
-      return core.fail(Failure.range);
+      return refused(core, Failure.range);
     default:
-      return core.fail(Failure.taken);
+      return refused(core, Failure.taken);
   }
 }
 
-/** Maps new pages at slots that were taken, in batches; or gives everything back. */
-function populate(core: ArenaCore, slot: number, { count, isSleepable }: Request): number | null {
+/** No range is long enough: for a moment, where other threads work on slots. */
+function noneFits(core: ArenaCore): -1 {
+  if (core.sharing === null || !core.slots.hasUnavailable(0, core.userPages))
+    return refused(core, Failure.noSlots);
+  core.requireNoneDead();
+  return refused(core, Failure.unavailable);
+}
+
+function refused(core: ArenaCore, failure: ArenaFailure): -1 {
+  core.fail(failure);
+  return -1;
+}
+
+/** Maps new pages at slots that were taken, in batches. @returns how many it has mapped: less than all when one failed. */
+function populate(core: ArenaCore, slot: number, count: number): number {
   const { batchPages, pageBytes } = core.geometry;
   const low = core.lowOf(slot);
   const most = core.rules.isAnyContext ? batchPages : count;
-  let mapped = 0;
-  while (mapped < count) {
-    const failure = mapNew(core, low + mapped * pageBytes, Math.min(count - mapped, most));
+  core.populated = 0;
+  while (core.populated < count) {
+    const batch = Math.min(count - core.populated, most);
+    const failure = mapNew(core, low + core.populated * pageBytes, batch);
     if (failure !== null) {
-      core.slots.setAvailable(slot + mapped, count - mapped);
-      // What is mapped goes the way of every free, which may set another failure.
-      if (mapped > 0) free(core, low, mapped, isSleepable);
-      return core.fail(failure);
+      core.fail(failure);
+      break;
     }
-    mapped += Math.min(count - mapped, most);
+    core.populated += batch;
   }
-  return low;
+  return core.populated;
 }
 
 /** Maps new pages: all, or none. @returns why it failed. */
 export function mapNew(core: ArenaCore, low: number, count: number): ArenaFailure | null {
-  const { pages, window } = core;
+  const { pages, sharing } = core;
   if (core.fails('page')) return Failure.page;
-  if (count === 1) return mapOne(core, low);
-  const frames = pages.allocate(count);
-  if (frames === null) return Failure.frames;
-  let isMapped = false;
+  // One page goes without an array.
+  const frames = count === 1 ? pages.takeOne() : pages.take(count);
+  if (frames === null || frames === -1) return Failure.frames;
+  if (sharing !== null) carry(core, low, frames);
+  if (typeof frames === 'number') pages.beginOne(frames);
+  else pages.begin(frames);
+  let result: MapResult | null = null;
   try {
-    removeScratch(core, low, count);
-    const result = window.map(low, frames);
-    isMapped = result === 'mapped';
-    if (isMapped) core.count(count);
-    return isMapped ? null : result === 'busy' ? Failure.mapped : Failure.tables;
+    result = mapFrames(core, low, frames, count);
+    if (result === 'mapped') {
+      core.count(count);
+      if (typeof frames === 'number') core.newFrame = frames;
+    }
+    return result === 'mapped' ? null : result === 'busy' ? Failure.mapped : Failure.tables;
   } finally {
-    if (!isMapped) pages.free(frames);
+    if (result !== 'mapped') {
+      if (typeof frames === 'number') pages.freeOne(frames);
+      else pages.free(frames);
+    }
+    sharing?.drop(core.slotAt(low), count);
   }
 }
 
-/** Maps one new page, or none, without an array. @returns why it failed. */
-function mapOne(core: ArenaCore, low: number): ArenaFailure | null {
-  const { pages, window } = core;
-  const frame = pages.allocateOne();
-  if (frame < 0) return Failure.frames;
-  let isMapped = false;
-  try {
-    removeScratch(core, low, 1);
-    const result = window.map(low, frame);
-    isMapped = result === 'mapped';
-    if (isMapped) core.count(1);
-    return isMapped ? null : result === 'busy' ? Failure.mapped : Failure.tables;
-  } finally {
-    if (!isMapped) pages.freeOne(frame);
-  }
+/** Notes frames that are on the way into slots. */
+function carry(core: ArenaCore, low: number, frames: Float64Array | number): void {
+  const slot = core.slotAt(low);
+  if (typeof frames === 'number') core.sharing?.carry(slot, frames);
+  else for (let i = 0; i < frames.length; i++) core.sharing?.carry(slot + i, frames[i] as number);
 }
 
-/** Clears entries that hold the scratch page, each with its flush: a valid entry must not change (break-before-make). */
-function removeScratch(core: ArenaCore, low: number, count: number): void {
-  if (core.scratched === 0) return;
-  const { window, geometry, scratch } = core;
-  for (let i = 0; i < count; i++) {
-    const at = low + i * geometry.pageBytes;
-    if (window.frameAt(at) !== scratch) continue;
-    window.take(at, 1);
-    core.scratched--;
-    core.flush(at, 1);
+/** Maps frames where nothing is mapped but the scratch page. */
+function mapFrames(core: ArenaCore, low: number, frames: Float64Array | number, count: number): MapResult {
+  if (core.scratched > 0) removeScratch(core, low, count);
+  for (;;) {
+    const result = core.window.map(low, frames);
+    // Another thread may have used the page as kernel code meanwhile.
+    if (result !== 'busy' || core.sharing === null || !removeScratch(core, low, count)) return result;
   }
 }

@@ -6,6 +6,7 @@ import type { AllocationKind, ArenaFailure } from './failure.js';
 import type { Geometry } from './geometry.js';
 import type { Pages } from './pages.js';
 import type { ReleaseRules } from './releases.js';
+import { Sharing, Step, type StepValue } from './sharing.js';
 import { Spans } from './spans.js';
 import type { Teardown } from './teardown.js';
 import type { Users } from './users.js';
@@ -39,60 +40,80 @@ export interface CoreParts {
   readonly interleave: ((point: ArenaPoint) => void) | undefined;
 }
 
-/** What all calls of an arena work on. */
+const NOBODY: Users = {
+  regions: 0,
+  lock: () => {},
+  unlock: () => {},
+  zap: () => {},
+  maps: () => false,
+  countAt: () => 0,
+  mend: () => {},
+};
+
+/** What all calls of an arena work on, in one thread. */
 export class ArenaCore {
   readonly kernel: AddressSpace;
   readonly rules: ReleaseRules;
   readonly geometry: Geometry;
   readonly window: Window;
   readonly pages: Pages;
+  readonly words: ArenaWords;
   readonly slots: Ranges;
   readonly spans: Spans;
   readonly maxEntries: number;
   readonly flags: number;
   readonly nodes: number;
   readonly strictHints: boolean;
-  /** Frees that a sink interrupted. They go on at the next run of the worker. */
+  readonly reserveNull: number;
+  /** Slots that are worked on are unavailable meanwhile, so that no lock is held. */
+  readonly isLate: boolean;
+  /** What several threads need; `null` for one thread. */
+  readonly sharing: Sharing | null;
+  /** Frees of this thread that a sink interrupted. They go on at the next run of the worker. */
   readonly unfinished: (() => void)[] = [];
-  /** Told when translations of the window are flushed. */
-  readonly flushed: Set<(low: number, count: number) => void> = new Set();
+  /** Called when this thread has destroyed the arena. */
+  onEnd: (() => void) | null = null;
   /** The processes; set once, by what makes the arena. */
-  users: Users = { regions: 0, zap: () => undefined, maps: () => false };
-  /** The frame of the scratch page; -1 for none. */
-  scratch = -1;
-  /** Why the last call came to nothing; `null` when it did not. */
+  users: Users = NOBODY;
+  /** Why the last call of this thread came to nothing; `null` when it did not. */
   lastFailure: ArenaFailure | null = null;
-  isDestroyed = false;
   /** True while the arena is destroyed: then nothing fails for a moment. */
   isEnding = false;
+  /** Calls of this thread that work on pages now. */
+  calls = 0;
+  /** Pages that the request has mapped which runs, or ran last. */
+  populated = 0;
+  /** The frame of the last page that was mapped by itself. */
+  newFrame = -1;
   readonly #header: Int32Array;
-  readonly #reserveNull: number;
+  readonly #owed: (() => void)[] = [];
   readonly #allocFailure: ((kind: AllocationKind) => boolean) | undefined;
   readonly #interleave: ((point: ArenaPoint) => void) | undefined;
   /** The upper half of the last user address, and what it adds: each bigint less is time. */
   #knownHigh = 0;
   #upper = 0n;
-  /** True while a flush of the arena is in its sink. */
-  #isFlushing = false;
 
   constructor(parts: CoreParts) {
-    const { words, maxEntries, rules } = parts;
-    this.kernel = parts.kernel;
+    const { words, maxEntries, rules, kernel } = parts;
+    this.kernel = kernel;
     this.rules = rules;
     this.geometry = parts.geometry;
     this.window = parts.window;
     this.pages = parts.pages;
+    this.words = words;
     this.maxEntries = maxEntries;
     this.flags = parts.flags;
     this.nodes = parts.nodes;
     this.strictHints = parts.strictHints;
-    this.#reserveNull = parts.reserveNull;
+    this.reserveNull = parts.reserveNull;
+    this.isLate = rules.free === 'late';
     this.#allocFailure = parts.allocFailure;
     this.#interleave = parts.interleave;
     this.#header = words.header;
     this.spans = new Spans(words.header, words.spans);
     const Kind = rules.slots === 'best fit' ? BestFit : LowestFirst;
     this.slots = new Kind(words.slots, maxEntries, () => !this.fails('node'));
+    this.sharing = kernel.threads === null ? null : new Sharing(kernel.threads, words, kernel.ram.first);
   }
 
   /** Asks the caller whether an allocation fails. */
@@ -122,7 +143,7 @@ export class ArenaCore {
 
   /** First user address; 0n while it is not known. */
   get userStart(): bigint {
-    return this.userAt(this.userLow);
+    return this.userPages === 0 ? 0n : this.userAt(this.userLow);
   }
 
   /** The user address of a low half. */
@@ -135,6 +156,25 @@ export class ArenaCore {
     return this.#upper | BigInt(low);
   }
 
+  /** True once some thread has destroyed the arena. */
+  get isDestroyed(): boolean {
+    return this.#header[Word.destroyed] !== 0;
+  }
+
+  set isDestroyed(isDestroyed: boolean) {
+    Atomics.store(this.#header, Word.destroyed, isDestroyed ? 1 : 0);
+  }
+
+  /** The frame of the scratch page; -1 for none. */
+  get scratch(): number {
+    const word = this.#header[Word.scratch] as number;
+    return word === 0 ? -1 : word - 1 + this.kernel.ram.first;
+  }
+
+  set scratch(pfn: number) {
+    this.#header[Word.scratch] = pfn - this.kernel.ram.first + 1;
+  }
+
   /** Pages that are mapped in the window. */
   get mapped(): number {
     return this.#header[Word.pages] as number;
@@ -145,29 +185,41 @@ export class ArenaCore {
     return this.#header[Word.scratched] as number;
   }
 
-  set scratched(count: number) {
-    this.#header[Word.scratched] = count;
-  }
-
   /** Counts pages that came or went. */
   count(pages: number): void {
-    this.#header[Word.pages] = this.mapped + pages;
+    this.#add(Word.pages, pages);
+  }
+
+  /** Counts entries of the scratch page that came or went. */
+  countScratched(entries: number): void {
+    this.#add(Word.scratched, entries);
+  }
+
+  #add(word: number, number: number): void {
+    if (this.sharing === null) (this.#header[word] as number) += number;
+    else Atomics.add(this.#header, word, number);
   }
 
   /** Fixes the user range, for the life of the arena. */
   pin(start: bigint): void {
     this.#header[Word.userHi] = Number((start >> 32n) & 0xffffffffn);
     this.#header[Word.userLo] = Number(start & 0xffffffffn);
-    this.#header[Word.userPages] = this.maxEntries;
-    if (this.#reserveNull === 0) return;
     const { first, pages } = this.nullPages();
-    if (pages > 0) this.slots.clear(first, pages);
+    if (pages > 0) {
+      this.relock();
+      this.begin(Step.populate, first, pages);
+      this.slots.clear(first, pages);
+      this.end();
+      this.unlock();
+    }
+    // Last: who reads it finds the rest.
+    Atomics.store(this.#header, Word.userPages, this.maxEntries);
   }
 
   /** The slots of the addresses from low half 0 on that `reserveNull` keeps. */
   nullPages(): { readonly first: number; readonly pages: number } {
     const first = this.slotAt(0);
-    return { first, pages: Math.max(0, Math.min(this.#reserveNull, this.maxEntries - first)) };
+    return { first, pages: Math.max(0, Math.min(this.reserveNull, this.maxEntries - first)) };
   }
 
   /** The slot of a low half (compute_pgoff): how many pages after the first address, modulo 4 GiB. */
@@ -180,15 +232,16 @@ export class ArenaCore {
     return (this.userLow + slot * this.geometry.pageBytes) >>> 0;
   }
 
-  /** Begins a call that changes something. */
+  /**
+   * Begins a call that changes something.
+   *
+   * @throws VmError `EINVAL` for a destroyed arena; `EBUSY` inside a flush sink or callback of the kernel.
+   */
   enter(): void {
     this.requireLive();
     this.lastFailure = null;
-    if (this.#isFlushing)
-      throw new VmError('EBUSY', 'this arena is in the middle of a flush', {
-        advice: 'a flush sink may read, but must not change anything',
-      });
-    this.window.requireIdle();
+    this.window.area.requireIdle();
+    if (this.#owed.length > 0) this.#settle();
   }
 
   /** Notes why a call comes to nothing. */
@@ -198,42 +251,149 @@ export class ArenaCore {
   }
 
   /**
-   * Takes the lock of the arena. In a program of one thread, it is always free.
+   * Takes the lock of the arena, as Linux tries to.
    *
    * @returns false when it was not obtained.
+   * @throws VmError `EOWNERDEAD` when a thread died with it.
    */
   lock(): boolean {
-    return !(this.rules.isAnyContext && this.fails('lock'));
+    if (this.rules.isAnyContext && this.fails('lock')) return false;
+    this.relock();
+    return true;
   }
 
-  /** Does the steps of a free in which a sink may throw. What is not done then waits for the worker. */
-  tearDown(teardown: Teardown): void {
+  /** Takes the lock where Linux spins until it has it. */
+  relock(): void {
+    this.sharing?.lock.acquire();
+  }
+
+  /** Gives the lock back. */
+  unlock(): void {
+    this.sharing?.lock.release();
+  }
+
+  /** Notes, for a recovery, that states of a span are about to change under the lock. */
+  begin(step: StepValue, slot: number, pages: number): void {
+    this.sharing?.begin(step, slot, pages, this.spans.length);
+  }
+
+  /** The states are whole again. */
+  end(): void {
+    this.sharing?.end();
+  }
+
+  /** Makes a span that was just allocated unavailable for all other threads. This thread has the lock. */
+  hold(step: StepValue, slot: number, pages: number): void {
+    if (this.sharing === null || !this.isLate) return;
+    this.slots.hold(slot, pages);
+    this.sharing.hold(slot, step);
+  }
+
+  /** Ends what `hold` began: the span is allocated for all threads. This thread has the lock. */
+  release(slot: number, pages: number): void {
+    if (this.sharing === null || !this.isLate) return;
+    this.slots.removeUnavailable(slot, pages);
+    this.sharing.hold(slot, Step.nothing);
+  }
+
+  /** The same, with the lock. */
+  letGo(step: StepValue, slot: number, pages: number): void {
+    if (this.sharing !== null && this.isLate) this.locked(() => this.#letGo(step, slot, pages));
+  }
+
+  #letGo(step: StepValue, slot: number, pages: number): void {
+    this.begin(step, slot, pages);
+    this.release(slot, pages);
+  }
+
+  /**
+   * Runs something short under the lock that ends a call. When a thread has died with the lock, or this thread may not wait for it, it runs
+   * at the beginning of this thread's next call.
+   *
+   * @returns false when it is left.
+   */
+  locked(call: () => void): boolean {
+    try {
+      this.relock();
+    } catch (error) {
+      if (!isInTheWay(error)) throw error;
+      this.#owed.push(call);
+      return false;
+    }
+    try {
+      call();
+      return true;
+    } finally {
+      this.end();
+      this.unlock();
+    }
+  }
+
+  /** Does what earlier calls could not do because a thread had died with the lock. */
+  #settle(): void {
+    this.relock();
+    try {
+      for (const call of this.#owed.splice(0)) call();
+    } finally {
+      this.end();
+      this.unlock();
+    }
+  }
+
+  /**
+   * Does the steps of a free in which a sink may throw. What is not done then waits for the worker.
+   *
+   * @returns false when a thread has died, or is in the way: the worker of this thread must go on later.
+   */
+  tearDown(teardown: Teardown): boolean {
+    this.calls++;
     try {
       teardown.run();
+      return true;
     } catch (error) {
       this.unfinished.push(() => teardown.run());
+      if (isInTheWay(error)) return false;
       throw error;
+    } finally {
+      this.calls--;
     }
   }
 
   /** Flushes pages of the window. */
   flush(low: number, count: number): void {
-    this.#isFlushing = true;
-    try {
-      this.window.flush(low, count);
-    } finally {
-      this.#isFlushing = false;
-      this.noteFlush(low, count);
-    }
+    this.window.flush(low, count);
   }
 
-  /** Tells the arena's own views that translations are gone. */
-  noteFlush(low: number, count: number): void {
-    this.#header[Word.flushes] = ((this.#header[Word.flushes] as number) + 1) | 0;
-    for (const told of this.flushed) told(low, count);
+  /** The arena is gone: this thread forgets it. */
+  ended(): void {
+    this.#header[Word.pages] = 0;
+    this.onEnd?.();
   }
 
+  /** @throws VmError `EINVAL` for a destroyed arena. */
   requireLive(): void {
     if (this.isDestroyed) throw new VmError('EINVAL', 'the arena was destroyed');
   }
+
+  /**
+   * Explains a slot that stays unavailable.
+   *
+   * @throws VmError `EOWNERDEAD` when a thread has died: it may be one that held the slot.
+   */
+  requireNoneDead(): void {
+    const dead = this.sharing?.threads.dead ?? [];
+    if (dead.length > 0)
+      throw new VmError(
+        'EOWNERDEAD',
+        'a thread died, and may have been in the middle of a call on an arena',
+        {
+          advice: 'call recover()',
+        },
+      );
+  }
+}
+
+/** True for the error of a lock that a dead thread has, or that this thread may not wait for. */
+function isInTheWay(error: unknown): boolean {
+  return error instanceof VmError && (error.code === 'EOWNERDEAD' || error.code === 'EAGAIN');
 }

@@ -5,15 +5,13 @@ import { runWorker } from './worker.js';
 /**
  * Ends an arena (arena_map_free): finishes deferred frees, then frees its pages and its window.
  *
- * @throws VmError `EBUSY` while a process maps it; what a sink throws in a deferred free: then nothing else is freed.
+ * @throws VmError `EBUSY` while a process maps it, and while another thread is in a call of it; what a sink throws in a deferred free:
+ *   then nothing else is freed.
  */
 export function destroy(core: ArenaCore): void {
   core.enter();
-  const { users, window, kernel, pages, scratch } = core;
-  if (users.regions > 0)
-    throw new VmError('EBUSY', `${users.regions} regions of processes map the arena`, {
-      advice: 'unmap them, or destroy the processes first',
-    });
+  const { users, window, kernel, pages, scratch, slots } = core;
+  requireUnmapped(core);
   // Linux waits until the worker has run. It gets the lock in the end.
   core.isEnding = true;
   try {
@@ -21,12 +19,42 @@ export function destroy(core: ArenaCore): void {
   } finally {
     core.isEnding = false;
   }
-  const frames = window.frames().filter((frame) => frame !== scratch);
-  core.isDestroyed = true;
+  users.lock();
+  let isLocked = false;
   try {
-    kernel.freeVmArea(window.area);
+    requireUnmapped(core);
+    core.relock();
+    isLocked = true;
+    if (slots.hasUnavailable(0, core.maxEntries))
+      throw new VmError('EBUSY', 'another thread is in the middle of a call of the arena', {
+        advice: 'destroy it when no thread uses it',
+      });
+    // Nobody begins a call from here on.
+    core.isDestroyed = true;
   } finally {
-    pages.free(frames);
-    if (scratch >= 0) pages.free(Float64Array.of(scratch));
+    if (isLocked) core.unlock();
+    users.unlock();
   }
+  try {
+    const frames = window.frames().filter((frame) => frame !== scratch);
+    try {
+      kernel.freeVmArea(window.area);
+    } finally {
+      if (!window.area.isLive) pages.free(scratch >= 0 ? [...frames, scratch] : frames);
+    }
+  } catch (error) {
+    // The kernel refuses it while another thread is in a call on its pages.
+    if (window.area.isLive) core.isDestroyed = false;
+    throw error;
+  } finally {
+    if (core.isDestroyed) core.ended();
+  }
+}
+
+/** @throws VmError `EBUSY` while a process maps the arena. */
+function requireUnmapped({ users }: ArenaCore): void {
+  if (users.regions > 0)
+    throw new VmError('EBUSY', `${users.regions} regions of processes map the arena`, {
+      advice: 'unmap them, or destroy the processes first',
+    });
 }

@@ -1,6 +1,7 @@
 import { BUSY_SPAN, NO_NODE } from '../slots/codes.js';
 import type { ArenaCore } from './core.js';
 import { Failure } from './failure.js';
+import { Step } from './sharing.js';
 import { Teardown } from './teardown.js';
 
 /**
@@ -24,19 +25,30 @@ export function free(core: ArenaCore, low: number, count: number, isSleepable: b
   const pages = Math.min(count, core.userPages - slot);
   if (core.rules.free === 'mutex') return freeUnderMutex(core, low, slot, pages);
   if (!isSleepable || !core.lock()) return defer(core, low, pages);
-  const isLate = core.rules.free === 'late';
-  const code = isLate ? core.slots.setUnavailable(slot, pages) : core.slots.setAvailable(slot, pages);
-  if (code === NO_NODE) return defer(core, low, pages);
-  if (code === BUSY_SPAN) {
-    core.fail(Failure.unavailable);
-    return 'dropped';
+  core.calls++;
+  const teardown = pages === 1 ? new PageTeardown(core, low, slot) : new SpanTeardown(core, low, slot, pages);
+  try {
+    let code = 0;
+    try {
+      core.begin(Step.free, slot, pages);
+      code = core.isLate ? core.slots.setUnavailable(slot, pages) : core.slots.setAvailable(slot, pages);
+      if (code === 0 && core.isLate) core.sharing?.hold(slot, Step.free);
+      // In the newest release nobody else uses the entries of such slots. Before, Linux holds the lock here.
+      if (code === 0 && !core.isLate) teardown.take();
+      if (code === BUSY_SPAN) core.requireNoneDead();
+    } finally {
+      core.end();
+      core.unlock();
+    }
+    if (code === NO_NODE) return defer(core, low, pages);
+    if (code === BUSY_SPAN) {
+      core.fail(Failure.unavailable);
+      return 'dropped';
+    }
+    return core.tearDown(teardown) ? teardown.outcome : 'deferred';
+  } finally {
+    core.calls--;
   }
-  const teardown =
-    pages === 1
-      ? new PageTeardown(core, low, slot, takePage(core, low))
-      : new SpanTeardown(core, low, slot, pages, takePages(core, low, pages));
-  core.tearDown(teardown);
-  return teardown.outcome;
 }
 
 /** The steps of a free. No closures and no list: a page takes little more than that. */
@@ -45,26 +57,31 @@ abstract class FreeTeardown extends Teardown {
   protected readonly core: ArenaCore;
   protected readonly slot: number;
   protected readonly pages: number;
-  readonly #low: number;
+  protected readonly low: number;
 
   constructor(core: ArenaCore, low: number, slot: number, pages: number) {
-    super(7);
+    super(8);
     this.core = core;
-    this.#low = low;
+    this.low = low;
     this.slot = slot;
     this.pages = pages;
   }
 
   protected override step(index: number): void {
     const { core } = this;
-    if (index === 0) core.pause('flush');
-    else if (index === 1) core.flush(this.#low, this.pages);
-    else if (index === 2) core.pause('zap');
-    else if (index === 3) this.zap();
-    else if (index === 4) this.give();
-    else if (index === 5) core.pause('release');
-    else if (core.rules.free === 'late' && !release(core, this.#low, this.pages)) this.outcome = 'deferred';
+    if (index === 0) {
+      if (core.isLate) this.take();
+    } else if (index === 1) core.pause('flush');
+    else if (index === 2) core.flush(this.low, this.pages);
+    else if (index === 3) core.pause('zap');
+    else if (index === 4) this.zap();
+    else if (index === 5) this.give();
+    else if (index === 6) core.pause('release');
+    else if (core.isLate && !release(core, this.low, this.pages)) this.outcome = 'deferred';
   }
+
+  /** Clears the entries, and keeps the frames that were there. */
+  abstract take(): void;
 
   /** Takes the pages from the processes that map them. */
   protected abstract zap(): void;
@@ -74,11 +91,10 @@ abstract class FreeTeardown extends Teardown {
 }
 
 class SpanTeardown extends FreeTeardown {
-  readonly #frames: Float64Array;
+  #frames: Float64Array | null = null;
 
-  constructor(core: ArenaCore, low: number, slot: number, pages: number, frames: Float64Array) {
-    super(core, low, slot, pages);
-    this.#frames = frames;
+  override take(): void {
+    this.#frames = takePages(this.core, this.low, this.pages);
   }
 
   protected override zap(): void {
@@ -86,17 +102,20 @@ class SpanTeardown extends FreeTeardown {
   }
 
   protected override give(): void {
-    this.core.pages.free(this.#frames);
+    if (this.#frames !== null) giveFrames(this.core, this.slot, this.pages, this.#frames);
   }
 }
 
 class PageTeardown extends FreeTeardown {
   /** -1 for none. */
-  readonly #frame: number;
+  #frame = -1;
 
-  constructor(core: ArenaCore, low: number, slot: number, frame: number) {
+  constructor(core: ArenaCore, low: number, slot: number) {
     super(core, low, slot, 1);
-    this.#frame = frame;
+  }
+
+  override take(): void {
+    this.#frame = takePage(this.core, this.low, this.slot);
   }
 
   protected override zap(): void {
@@ -104,35 +123,78 @@ class PageTeardown extends FreeTeardown {
   }
 
   protected override give(): void {
-    if (this.#frame >= 0) this.core.pages.freeOne(this.#frame);
+    const { core } = this;
+    if (this.#frame < 0) return;
+    if (core.sharing === null) core.pages.freeOne(this.#frame);
+    else giveFrames(core, this.slot, 1, [this.#frame]);
   }
+}
+
+/** Lets go of the frames of a span. */
+export function giveFrames(core: ArenaCore, slot: number, pages: number, frames: ArrayLike<number>): void {
+  const { sharing } = core;
+  if (sharing !== null && core.isLate) {
+    // Of a frame that somebody else uses, too, a recovery could not tell whether this thread had let go. It is rather lost than freed
+    // twice.
+    const { references } = core.pages;
+    for (let i = slot; i < slot + pages; i++) {
+      const pfn = sharing.carriedAt(i);
+      if (pfn >= 0 && references.count(pfn) > 1) sharing.drop(i, 1);
+    }
+  }
+  core.pages.free(frames);
+  if (core.isLate) sharing?.drop(slot, pages);
 }
 
 /** Makes the slots of a freed span available, or leaves that to the worker. @returns false when it is left. */
 function release(core: ArenaCore, low: number, pages: number): boolean {
-  if (core.lock()) {
-    core.slots.makeAvailable(core.slotAt(low), pages);
-    return true;
+  if (!core.lock()) {
+    requeue(core, low, pages);
+    return false;
   }
-  const isQueued = !core.fails('span') && core.spans.add({ low, pages, isReleaseOnly: true });
-  // Linux loses the slots here. Nothing may be lost.
+  makeAvailable(core, core.slotAt(low), pages);
+  core.end();
+  core.unlock();
+  return true;
+}
+
+/** Makes an unavailable range available. This thread has the lock. */
+export function makeAvailable(core: ArenaCore, slot: number, pages: number): void {
+  core.begin(Step.free, slot, pages);
+  core.slots.makeAvailable(slot, pages);
+  core.sharing?.hold(slot, Step.nothing);
+}
+
+/** Leaves it to the worker to make slots available. Where there is no room, this thread does it later: Linux loses the slots there. */
+export function requeue(core: ArenaCore, low: number, pages: number): void {
+  const isRefused = core.fails('span');
+  core.relock();
+  const isQueued = !isRefused && core.spans.add({ low, pages, isReleaseOnly: true });
+  if (isQueued) core.sharing?.queue(core.slotAt(low));
+  core.unlock();
   if (!isQueued) core.unfinished.push(() => release(core, low, pages));
-  return false;
 }
 
 /** Leaves a free to the worker. */
 function defer(core: ArenaCore, low: number, pages: number): FreeOutcome {
-  if (!core.fails('span') && core.spans.add({ low, pages, isReleaseOnly: false })) return 'deferred';
+  if (!core.fails('span')) {
+    core.relock();
+    const isQueued = core.spans.add({ low, pages, isReleaseOnly: false });
+    core.unlock();
+    if (isQueued) return 'deferred';
+  }
   core.fail(Failure.span);
   return 'dropped';
 }
 
 /** Clears the entry of a page. @returns the page that was there; -1 for none: the scratch page is none. */
-function takePage(core: ArenaCore, low: number): number {
-  const frame = core.window.takeOne(low);
+function takePage(core: ArenaCore, low: number, slot: number): number {
+  const { window, sharing } = core;
+  if (sharing !== null && core.isLate) carryPages(core, low, slot, 1);
+  const frame = window.takeOne(low);
   if (frame < 0) return -1;
-  if (core.scratched > 0 && frame === core.scratch) {
-    core.scratched--;
+  if (frame === core.scratch) {
+    core.countScratched(-1);
     return -1;
   }
   core.count(-1);
@@ -141,26 +203,64 @@ function takePage(core: ArenaCore, low: number): number {
 
 /** Clears the entries of a span. @returns the pages that were there; the scratch page is none. */
 export function takePages(core: ArenaCore, low: number, pages: number): Float64Array {
+  if (core.sharing !== null && core.isLate) carryPages(core, low, core.slotAt(low), pages);
   const all = core.window.take(low, pages);
-  const frames = core.scratched === 0 ? all : all.filter((frame) => frame !== core.scratch);
-  core.scratched -= all.length - frames.length;
+  // Of several threads, one may count the entries anew meanwhile.
+  if (core.scratched === 0 && core.sharing === null) {
+    core.count(-all.length);
+    return all;
+  }
+  const frames = all.filter((frame) => frame !== core.scratch);
+  core.countScratched(frames.length - all.length);
   core.count(-frames.length);
   return frames;
 }
 
+/** Notes the frames of a span whose entries are about to be cleared. Its slots are unavailable, so nobody else changes them. */
+export function carryPages(core: ArenaCore, low: number, slot: number, pages: number): void {
+  const { window, sharing, scratch, geometry } = core;
+  for (let i = 0; i < pages; i++) {
+    const frame = window.frameAt(low + i * geometry.pageBytes);
+    if (frame >= 0 && frame !== scratch) sharing?.carry(slot + i, frame);
+  }
+}
+
 /**
- * The order of 6.9 to 7.0: under one mutex, with a flush for each page. Linux makes the slots available first. Nobody can
- * look before the mutex is given back, and a sink that throws must leave the slots of pages that are still mapped.
+ * The order of 6.9 to 7.0: under one mutex, first the processes, then each entry with its flush. Linux makes the slots available first.
+ * Nobody can look before the mutex is given back, and a sink that throws must leave the slots of pages that are still mapped.
  */
 function freeUnderMutex(core: ArenaCore, low: number, slot: number, pages: number): FreeOutcome {
-  if (pages > 1) core.users.zap(slot, pages);
-  const { pageBytes } = core.geometry;
-  core.window.unmapEach(low, pages, (page, frame) => {
-    core.noteFlush(low + page * pageBytes, 1);
+  core.users.lock();
+  try {
+    core.relock();
+    core.calls++;
+    try {
+      core.begin(Step.free, slot, pages);
+      return freeEach(core, low, slot, pages);
+    } finally {
+      core.end();
+      core.calls--;
+      core.unlock();
+    }
+  } finally {
+    core.users.unlock();
+  }
+}
+
+function freeEach(core: ArenaCore, low: number, slot: number, pages: number): FreeOutcome {
+  const { users, window, geometry } = core;
+  if (pages > 1) users.zap(slot, pages);
+  for (let i = 0; i < pages; i++) {
+    const at = low + i * geometry.pageBytes;
+    const frame = window.frameAt(at);
+    if (frame < 0) continue;
+    if (pages === 1 && users.maps(frame)) users.zap(slot, 1);
+    core.sharing?.carry(slot + i, frame);
+    window.unmap(at);
     core.count(-1);
-    if (pages === 1 && core.users.maps(frame)) core.users.zap(slot, 1);
     core.pages.freeOne(frame);
-  });
+    core.sharing?.drop(slot + i, 1);
+  }
   if (core.slots.setAvailable(slot, pages) === 0) return 'freed';
   core.fail(Failure.range);
   return 'dropped';

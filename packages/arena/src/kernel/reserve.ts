@@ -1,6 +1,7 @@
 import { VmError } from '@vmarea/core';
 import { BUSY_SPAN, NO_NODE } from '../slots/codes.js';
 import type { ArenaCore } from './core.js';
+import { Step } from './sharing.js';
 
 /**
  * Takes a span out of what requests may get (arena_reserve_pages). No page is mapped.
@@ -17,12 +18,22 @@ export function reserve(core: ArenaCore, low: number, count: number): void {
       advice: `the arena has ${core.userPages} pages`,
     });
   if (!core.lock()) throw new VmError('EBUSY', 'the lock of the arena was not obtained');
-  if (!core.slots.isSet(slot, count))
-    throw new VmError('EBUSY', 'a page of the span is allocated or reserved', { address: core.userAt(low) });
-  const code = core.slots.clear(slot, count);
-  if (code === BUSY_SPAN)
-    throw new VmError('EAGAIN', 'a page of the span is being freed, or is being mapped for a user', {
-      address: core.userAt(low),
-    });
-  if (code === NO_NODE) throw new VmError('ENOMEM', 'no memory for the record of a range of slots');
+  try {
+    if (!core.slots.isSet(slot, count))
+      throw new VmError('EBUSY', 'a page of the span is allocated or reserved', {
+        address: core.userAt(low),
+      });
+    core.begin(Step.alloc, slot, count);
+    const code = core.slots.clear(slot, count);
+    if (code === BUSY_SPAN) {
+      core.requireNoneDead();
+      throw new VmError('EAGAIN', 'a page of the span is being freed, or is being mapped for a user', {
+        address: core.userAt(low),
+      });
+    }
+    if (code === NO_NODE) throw new VmError('ENOMEM', 'no memory for the record of a range of slots');
+  } finally {
+    core.end();
+    core.unlock();
+  }
 }

@@ -9,7 +9,9 @@ export interface Span {
   readonly isReleaseOnly: boolean;
 }
 
-/** The frees that wait for the worker, in the words of the arena (`free_spans` of `kernel/bpf/arena.c`). */
+/**
+ * The frees that wait for the worker, in the words of the arena (`free_spans` of `kernel/bpf/arena.c`). They are used under the lock.
+ */
 export class Spans {
   readonly #header: Int32Array;
   readonly #words: Int32Array;
@@ -29,18 +31,24 @@ export class Spans {
     const { length } = this;
     if (length === MOST_SPANS) return false;
     this.#words.set([low, pages, isReleaseOnly ? 1 : 0], length * SPAN_WORDS);
-    this.#header[Word.spans] = length + 1;
+    Atomics.store(this.#header, Word.spans, length + 1);
     return true;
   }
 
-  /** Takes all of them, the newest first, as Linux's lock-free list gives them. */
-  takeAll(): Span[] {
-    const taken: Span[] = [];
-    for (let i = this.length - 1; i >= 0; i--) {
-      const [low = 0, pages = 0, kind] = this.#words.subarray(i * SPAN_WORDS, (i + 1) * SPAN_WORDS);
-      taken.push({ low: low >>> 0, pages, isReleaseOnly: kind === 1 });
-    }
-    this.#header[Word.spans] = 0;
-    return taken;
+  /** The one that was added last, of those that are left. */
+  get newest(): Span {
+    const at = (this.length - 1) * SPAN_WORDS;
+    const [low = 0, pages = 0, kind] = this.#words.subarray(at, at + SPAN_WORDS);
+    return { low: low >>> 0, pages, isReleaseOnly: kind === 1 };
+  }
+
+  /** Takes the newest: Linux's lock-free list gives them in this order, too. */
+  drop(): void {
+    this.keep(this.length - 1);
+  }
+
+  /** Forgets all but the oldest. */
+  keep(length: number): void {
+    Atomics.store(this.#header, Word.spans, length);
   }
 }

@@ -30,14 +30,6 @@ export class Window {
     this.#protection = kernel.linux.protections.PAGE_KERNEL;
   }
 
-  /**
-   * @throws VmError `EBUSY` inside a flush sink or callback of the kernel; `EINVAL` when the kernel or its area is gone.
-   */
-  requireIdle(): void {
-    // The lower guard maps nothing. Its last page is most likely under a table that exists, where this takes few steps.
-    this.area.unmap(this.#geometry.guardPages - 1);
-  }
-
   /** The page of the area at which a low half lies. */
   pageAt(low: number): number {
     return this.#geometry.guardPages + Math.floor(low / this.#geometry.pageBytes);
@@ -60,15 +52,9 @@ export class Window {
     }
   }
 
-  /** Unmaps pages one by one, each with its flush. @returns the frames that were mapped. */
-  unmapEach(low: number, count: number, gone: (page: number, frame: number) => void): void {
-    const first = this.pageAt(low);
-    for (let page = first; page < first + count; page++) {
-      const frame = this.area.frameAt(page);
-      if (frame < 0) continue;
-      this.area.unmap(page);
-      gone(page - first, frame);
-    }
+  /** Unmaps a page, with its flush. */
+  unmap(low: number): void {
+    this.area.unmap(this.pageAt(low));
   }
 
   /** Unmaps pages, and leaves the flush to `flush`. @returns the frames that were mapped, in order. */

@@ -8,6 +8,9 @@ import { SlotState, SlotStates, type SlotStateValue } from './slot-states.js';
  */
 export type MayAllocate = () => boolean;
 
+/** More say no more. */
+const MOST_TEXTS = 100;
+
 /** Words of the parts that all kinds have. */
 interface Parts {
   readonly states: Int32Array;
@@ -117,7 +120,7 @@ export abstract class Ranges {
       this.#insert(start + count, length - count);
       return 0;
     }
-    if (this.#hasUnavailable(start, count)) return BUSY_SPAN;
+    if (this.hasUnavailable(start, count)) return BUSY_SPAN;
     if (this.#splits(start, count) && !this.#mayAllocate()) return NO_NODE;
     this.#states.fill(start, count, SlotState.allocated);
     this.#cut(start, count);
@@ -133,7 +136,7 @@ export abstract class Ranges {
   setAvailable(start: number, count: number): number {
     const at = this.rangeAt(start);
     if (at >= 0 && at + this.lengthAt(at) >= start + count) return 0;
-    if (this.#hasUnavailable(start, count)) return BUSY_SPAN;
+    if (this.hasUnavailable(start, count)) return BUSY_SPAN;
     // It is not all inside one range, so to clear it splits none.
     if (!this.#hasNeighbour(start, count) && !this.#mayAllocate()) return NO_NODE;
     this.#states.fill(start, count, SlotState.available);
@@ -148,13 +151,21 @@ export abstract class Ranges {
    * @returns 0; `BUSY_SPAN` when one of its slots is unavailable already; `NO_NODE`.
    */
   setUnavailable(start: number, count: number): number {
-    if (this.#hasUnavailable(start, count)) return BUSY_SPAN;
+    if (this.hasUnavailable(start, count)) return BUSY_SPAN;
     if (this.#splits(start, count) && !this.#mayAllocate()) return NO_NODE;
     if (!this.#mayAllocate()) return NO_NODE;
     this.#states.fillUnavailable(start, count);
     this.#cut(start, count);
     this.#insert(start, -count);
     return 0;
+  }
+
+  /**
+   * Makes an allocated span unavailable, as one range of its own. Linux holds its lock here instead: no record is allocated.
+   */
+  hold(start: number, count: number): void {
+    this.#states.fillUnavailable(start, count);
+    this.#insert(start, -count);
   }
 
   /**
@@ -186,6 +197,11 @@ export abstract class Ranges {
     return 0;
   }
 
+  /** Gives slots a state without a look at ranges: `rebuild` must follow. */
+  mark(start: number, count: number, isAvailable: boolean): void {
+    this.#states.fill(start, count, isAvailable ? SlotState.available : SlotState.allocated);
+  }
+
   /**
    * Makes all ranges anew from the states of the slots, after a thread died inside a call. Ranges of equal length are
    * then in the order of their addresses, as if the highest were the newest: the order in which they came to be died with the thread.
@@ -205,6 +221,28 @@ export abstract class Ranges {
     }
   }
 
+  /** Where ranges and states of slots do not agree, each in a sentence. It looks at every slot. */
+  check(): readonly string[] {
+    const texts: string[] = [];
+    const expect = (slot: number, length: number): void => {
+      const found = this.lengthAt(slot);
+      if (found !== length && texts.length < MOST_TEXTS)
+        texts.push(`slot ${slot} begins a range of ${found} slots, and the states say ${length}`);
+    };
+    for (let slot = 0; slot < this.count; ) {
+      const first = this.#states.of(slot);
+      const goesOn = first === SlotState.unavailable ? SlotState.unavailableRest : first;
+      let end = slot + 1;
+      while (end < this.count && this.#states.of(end) === goesOn) end++;
+      const isRange = first === SlotState.available || first === SlotState.unavailable;
+      expect(slot, isRange ? (first === SlotState.available ? end - slot : slot - end) : 0);
+      if (isRange !== (this.nextRange(slot) === slot)) texts.push(`slot ${slot} is not known as it is`);
+      for (let inner = slot + 1; inner < end; inner++) expect(inner, 0);
+      slot = end;
+    }
+    return texts;
+  }
+
   /** The first aligned slot of an available range from which on it has `count` slots; -1 for none. */
   protected alignedIn(start: number, count: number, align: number, offset: number): number {
     const first = Math.ceil((start + offset) / align) * align - offset;
@@ -218,16 +256,17 @@ export abstract class Ranges {
   }
 
   /** The first slot of the lowest range that has a slot of a span; -1 for none. */
-  #firstIn(start: number, end: number): number {
+  firstRange(start: number, end: number): number {
     const at = this.rangeAt(start);
     if (at >= 0) return at;
     const next = this.#starts.next(start);
     return next < end ? next : -1;
   }
 
-  #hasUnavailable(start: number, count: number): boolean {
+  /** True when a slot of a span is unavailable. */
+  hasUnavailable(start: number, count: number): boolean {
     const end = start + count;
-    let at = this.#firstIn(start, end);
+    let at = this.firstRange(start, end);
     while (at >= 0 && at < end) {
       const length = this.lengthAt(at);
       if (length < 0) return true;
@@ -263,7 +302,7 @@ export abstract class Ranges {
   /** Cuts a span out of the available ranges. A range that is trimmed is inserted anew, so it becomes the newest. */
   #cut(start: number, count: number): void {
     const end = start + count;
-    for (let at = this.#firstIn(start, end); at >= 0; at = this.#firstIn(start, end)) {
+    for (let at = this.firstRange(start, end); at >= 0; at = this.firstRange(start, end)) {
       const last = at + this.lengthAt(at);
       this.#remove(at);
       if (at < start) this.#insert(at, start - at);

@@ -1,6 +1,4 @@
 import {
-  type FaultResult,
-  PageReferences,
   type Region,
   type RegionFault,
   RegionObject,
@@ -8,49 +6,43 @@ import {
   type UnmappedAreaRequest,
   VmError,
 } from '@vmarea/core';
-import { BPF_F_SEGV_ON_FAULT } from '../flags.js';
-import { mapNew } from '../kernel/allocate.js';
 import type { ArenaCore } from '../kernel/core.js';
-import { Failure } from '../kernel/failure.js';
 import { SPAN_BYTES } from '../kernel/geometry.js';
-import { lowOf } from '../kernel/pointers.js';
-import type { Users } from '../kernel/users.js';
-import { BUSY_SPAN } from '../slots/codes.js';
+import { serveFault } from './fault.js';
+import { LocalUsers } from './local-users.js';
+import { SharedUsers } from './shared-users.js';
 
 const SPAN = BigInt(SPAN_BYTES);
 
 /** The regions of processes that map an arena, and what they do in its way (arena_vm_ops, arena_map_mmap). */
-export class ArenaRegions implements Users {
+export class ArenaRegions {
   readonly object: RegionObject = new RegionObject({ name: 'anon_inode:bpf-map', device: [0, 16], inode: 1 });
   readonly operations: RegionOperations;
   readonly #core: ArenaCore;
-  readonly #references: PageReferences;
+  /** The regions of all threads' processes; `null` in an arena of one thread, whose object knows them. */
+  readonly #shared: SharedUsers | null;
 
   constructor(core: ArenaCore) {
     this.#core = core;
-    this.#references = PageReferences.of(core.kernel.ram);
+    this.#shared = core.sharing === null ? null : new SharedUsers(core, core.sharing);
+    core.users = this.#shared ?? new LocalUsers(core, this.object);
+    const shared = this.#shared;
     const whole = (): never => {
       throw new VmError('EINVAL', 'a region of an arena is never split or moved');
     };
     this.operations = Object.freeze({
       getUnmappedArea: (request: UnmappedAreaRequest) => this.#place(request),
-      mmap: (region: Region) => this.#mapped(region),
-      fault: (fault: RegionFault) => this.#fault(fault),
-      ...(core.rules.isWhole ? { maySplit: whole, mremap: whole } : {}),
+      mmap: (region: Region) => this.#mmap(region),
+      fault: (fault: RegionFault) => serveFault(core, fault),
+      // Threads find the pages of all processes by one address.
+      ...(core.rules.isWhole || shared !== null ? { maySplit: whole, mremap: whole } : {}),
+      ...(shared === null
+        ? {}
+        : {
+            open: ({ process }: Region) => locked(shared, () => shared.add(process.number)),
+            close: ({ process }: Region) => locked(shared, () => shared.remove(process.number)),
+          }),
     });
-  }
-
-  get regions(): number {
-    return this.object.regions.length;
-  }
-
-  zap(slot: number, pages: number): void {
-    this.object.zapRange(slot, pages);
-  }
-
-  maps(pfn: number): boolean {
-    // The arena itself is one user.
-    return this.#references.count(pfn) > 1;
   }
 
   /** Chooses the address of an mmap (arena_get_unmapped_area). */
@@ -86,6 +78,16 @@ export class ArenaRegions implements Users {
       });
   }
 
+  #mmap(region: Region): void {
+    const shared = this.#shared;
+    if (shared === null) this.#mapped(region);
+    else
+      locked(shared, () => {
+        this.#mapped(region);
+        shared.add(region.process.number);
+      });
+  }
+
   /** A region was made: the first one fixes the user range (bpf_map_mmap, arena_map_mmap). */
   #mapped(region: Region): void {
     const core = this.#core;
@@ -116,48 +118,14 @@ export class ArenaRegions implements Users {
     });
     if (!isPinned) core.pin(start);
   }
-
-  /** Serves a user's fault (arena_vm_fault). */
-  #fault(fault: RegionFault): FaultResult {
-    const core = this.#core;
-    core.enter();
-    const { rules, window, slots, flags } = core;
-    const { pgoff: slot, address } = fault;
-    const low = lowOf(address);
-    if (!core.lock()) return rules.faultRetries ? 'retry' : 'BUS';
-    let frame = window.frameAt(low);
-    if (frame >= 0 && frame === core.scratch) return 'SEGV';
-    if (frame < 0) {
-      if ((flags & BPF_F_SEGV_ON_FAULT) !== 0) return 'SEGV';
-      const code = slots.clear(slot, 1);
-      if (code === BUSY_SPAN) return 'retry';
-      if (code !== 0) return 'SEGV';
-      const failure = mapNew(core, low, 1);
-      if (failure !== null) {
-        slots.setAvailable(slot, 1);
-        const isMemory = failure === Failure.page || failure === Failure.frames;
-        return rules.faultIsOom && isMemory ? 'OOM' : 'SEGV';
-      }
-      frame = window.frameAt(low);
-    }
-    return rules.free === 'late' ? this.#mapHeld(fault, slot, frame) : mapFor(fault, frame);
-  }
-
-  /** Maps a page for a user while its slot is unavailable: no free comes between. */
-  #mapHeld(fault: RegionFault, slot: number, frame: number): FaultResult {
-    const core = this.#core;
-    const code = core.slots.setUnavailable(slot, 1);
-    if (code !== 0) return code === BUSY_SPAN ? 'retry' : 'OOM';
-    try {
-      core.pause('insert');
-      return mapFor(fault, frame);
-    } finally {
-      core.slots.removeUnavailable(slot, 1);
-    }
-  }
 }
 
-function mapFor(fault: RegionFault, frame: number): FaultResult {
-  fault.mapFrame(frame);
-  return 'mapped';
+/** Runs a call with the lock of the regions. */
+function locked(users: SharedUsers, call: () => void): void {
+  users.lock();
+  try {
+    call();
+  } finally {
+    users.unlock();
+  }
 }

@@ -1,15 +1,5 @@
-import {
-  AddressSpace,
-  type Configuration,
-  FrameAllocator,
-  PhysicalMemory,
-  Threads,
-  VM_SPARSE,
-  VM_USERMAP,
-  wasmLoops,
-} from '@vmarea/core';
+import { VM_SPARSE, VM_USERMAP } from '@vmarea/core';
 import { codeOf } from '@vmarea/testkit';
-import { configurations as x8664 } from '@vmarea/x86-64';
 import { describe, expect, test } from 'vitest';
 import {
   type AllocationKind,
@@ -128,14 +118,6 @@ describe('createArena', () => {
     ])
       expect(codeOf(() => createArena(kernel, wrong as unknown as ArenaOptions))).toBe('EINVAL');
     expect(codeOf(() => createArena({} as never, { maxEntries: 1 }))).toBe('EINVAL');
-    const threads = Threads.create();
-    const memory = PhysicalMemory.create({ bytes: 1 << 20, shared: true, loops: wasmLoops });
-    const frames = new FrameAllocator(memory, { threads });
-    const { format, linux } = x8664[0] as Configuration;
-    const shared = new AddressSpace({ format, linux, memory, frames, threads });
-    expect(shared.isShared).toBe(true);
-    expect(() => createArena(shared, { maxEntries: 1 })).toThrow(/several threads/);
-    threads.leave();
   });
 
   test('casts as the JIT does', () => {

@@ -6,13 +6,14 @@ const START = (1n << 44n) + 0x7000n;
 const PAGE = 4096n;
 
 /** Calls a kfunc with 64-bit registers. Returns r0, signed. */
-function call(kfunc: (call: KfuncCall) => void, ...registers: readonly bigint[]): bigint {
+function call(kfunc: ((call: KfuncCall) => void) | undefined, ...registers: readonly bigint[]): bigint {
   const args = new Int32Array(10);
   for (const [i, value] of registers.entries()) {
     args[2 * i] = Number(BigInt.asIntN(32, value));
     args[2 * i + 1] = Number(BigInt.asIntN(32, value >> 32n));
   }
   let result = 0n;
+  if (kfunc === undefined) throw new Error('the release has no such kfunc');
   kfunc({
     args,
     returnWords: (lo, hi) => {
@@ -23,6 +24,11 @@ function call(kfunc: (call: KfuncCall) => void, ...registers: readonly bigint[])
 }
 
 describe('the kfuncs of an arena', () => {
+  test.each(['6.12', '6.14', '7.1', 'three-state'] as const)('are those that Linux %s has', (release) => {
+    const { arena } = arenaOn('x86-64', { maxEntries: 8, mapExtra: START, release });
+    expect('bpf_arena_reserve_pages' in arena.kfuncs()).toBe(release !== '6.12' && release !== '6.14');
+  });
+
   test('return what those of Linux return', () => {
     const fails = new Set<AllocationKind>();
     const { arena } = arenaOn(

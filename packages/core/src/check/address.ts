@@ -1,4 +1,4 @@
-import { shown, VmError, wideHex } from '../errors.js';
+import { hex, shown, VmError, wideHex } from '../errors.js';
 import { TOP } from '../words.js';
 
 /**
@@ -11,6 +11,18 @@ export function checkAddress(address: unknown, what = 'the address'): asserts ad
   if (typeof address !== 'bigint')
     throw new VmError('EINVAL', `${what} is ${shown(address)}, expected a bigint`);
   if (address < 0n || address >= TOP) throw outside(address, what);
+}
+
+/**
+ * Checks that an address lies on a page.
+ *
+ * @param pageBytes - bytes of a page, a power of 2.
+ * @param what - what it is the address of, for the message.
+ * @throws VmError `EINVAL` when it lies inside a page.
+ */
+export function requireOnPage(address: bigint, pageBytes: bigint, what = 'the address'): void {
+  if ((address & (pageBytes - 1n)) === 0n) return;
+  throw new VmError('EINVAL', `${what} is not a multiple of the page size ${hex(pageBytes)}`, { address });
 }
 
 /** True for a 32-bit integer, signed or unsigned. */

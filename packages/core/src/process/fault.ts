@@ -1,10 +1,10 @@
 import { checkAddress } from '../check/address.js';
 import { choiceOption } from '../check/members.js';
 import { shown, VmError } from '../errors.js';
-import type { WalkLeaf } from '../table/walk/walk.js';
-import { erase } from './kernel-half.js';
+import { copyFrame, zeroFrame } from '../space/frame-bytes.js';
+import type { Walk, WalkLeaf } from '../table/walk/walk.js';
 import { prepareFamily } from './merge.js';
-import { leafOf, mapPage, replacePage, requireMappable } from './pages.js';
+import { frameOf, mapPage, remapPage, replacePage, requireMappable, walkTo } from './pages.js';
 import type { ProcessSpace } from './process-space.js';
 import { ACCESS, VM_EXEC, VM_WRITE } from './region-flags.js';
 import type { AccessKind, FaultResult, RegionFault } from './region-operations.js';
@@ -25,6 +25,7 @@ export function handleFault(space: ProcessSpace, address: bigint, kind: AccessKi
   return space.lock.change(() => {
     const region = address < space.user.taskSize ? space.list.at(space.pageOf(address)) : null;
     if (region === null || !mayAccess(space, region, what)) return 'SEGV';
+    if (region.isUnknown) space.requireKnown([region]);
     try {
       return serve(space, region, space.pageOf(address), what);
     } catch (error) {
@@ -42,8 +43,8 @@ function mayAccess({ user }: ProcessSpace, { bits }: RegionRecord, kind: AccessK
 }
 
 function serve(space: ProcessSpace, region: RegionRecord, page: number, kind: AccessKind): FaultResult {
-  const leaf = leafOf(space, page);
-  if (leaf !== null) return present(space, region, page, kind, leaf);
+  const walk = walkTo(space, page, kind);
+  if (walk !== null) return present(space, region, page, kind, walk);
   if (region.operations !== null) return ask(space, region, page, kind);
   if (region.object !== null) {
     insert(space, region, page, kind, pageOfObject(space, region.object, region.pgoffOf(page)));
@@ -65,19 +66,18 @@ function present(
   region: RegionRecord,
   page: number,
   kind: AccessKind,
-  leaf: WalkLeaf,
+  { leaf, fault }: Walk,
 ): FaultResult {
-  const { pfn, protection } = leaf;
+  const { pfn, protection } = leaf as WalkLeaf;
   const special = space.countsOf(region, pfn) === null;
   if (kind !== 'write') {
-    const { fault } = space.table.walk(space.addressOf(page), { kind, user: true });
     if (fault === null && protection.accessed) return 'mapped';
-    replacePage(space, region, page, pfn, { write: protection.write, dirty: protection.dirty, special });
+    remapPage(space, region, page, pfn, { write: protection.write, dirty: protection.dirty, special });
     return 'mapped';
   }
   if (protection.write && protection.dirty && protection.accessed && protection.user) return 'mapped';
   if (protection.write || region.isShared || isOnlyUser(space, region, pfn)) {
-    replacePage(space, region, page, pfn, { write: true, dirty: true, special });
+    remapPage(space, region, page, pfn, { write: true, dirty: true, special });
     return 'mapped';
   }
   prepareFamily(space, region);
@@ -105,16 +105,17 @@ function mapOwn(
 ): void {
   const pfn = space.takeFrame(true);
   const mode = { write: true, dirty: true, special: false };
+  let was = -1;
   try {
-    if (from < 0) erase(space, pfn);
-    else copyPage(space, from, pfn);
-    if (isMapped) replacePage(space, region, page, pfn, mode);
+    if (from < 0) zeroFrame(space, pfn);
+    else copyFrame(space, from, pfn);
+    if (isMapped) was = replacePage(space, region, page, pfn, mode);
     else mapPage(space, region, page, pfn, mode);
   } catch (error) {
     space.references.put(pfn);
     throw error;
   }
-  if (isMapped) space.countsOf(region, from)?.put(from);
+  if (was >= 0) space.countsOf(region, was)?.put(was);
 }
 
 /** The frame of shared memory without operations at an offset. */
@@ -122,7 +123,7 @@ function pageOfObject(space: ProcessSpace, object: ObjectState, pgoff: number): 
   const held = object.pages.get(pgoff);
   if (held !== undefined) return held.pfn;
   const pfn = space.takeFrame(false);
-  erase(space, pfn);
+  zeroFrame(space, pfn);
   object.pages.set(pgoff, { pfn, counts: space.references });
   return pfn;
 }
@@ -153,8 +154,10 @@ export function insertFrame(
 ): void {
   const counts = space.countsOf(region, pfn);
   const write = region.isShared && (region.bits & VM_WRITE) !== 0;
-  mapPage(space, region, page, pfn, { write, dirty: write && dirty, special: counts === null });
-  counts?.take(pfn);
+  const map = (): void =>
+    mapPage(space, region, page, pfn, { write, dirty: write && dirty, special: counts === null });
+  if (counts === null) map();
+  else counts.takeFor(pfn, map);
 }
 
 /** Lets the region serve the fault (do_fault). */
@@ -173,9 +176,9 @@ function ask(space: ProcessSpace, region: RegionRecord, page: number, kind: Acce
     mapFrame: (pfn) => {
       if (!isOpen) throw new VmError('EINVAL', 'the fault is over', { address: space.addressOf(page) });
       requireMappable(space, region, pfn);
-      const leaf = leafOf(space, page);
-      if (leaf === null) insert(space, region, page, kind, pfn);
-      else if (leaf.pfn !== pfn && given !== pfn)
+      const mapped = frameOf(space, page);
+      if (mapped < 0) insert(space, region, page, kind, pfn);
+      else if (mapped !== pfn && given !== pfn)
         throw new VmError('EBUSY', 'the page maps another frame', { address: space.addressOf(page) });
       given = pfn;
     },
@@ -190,12 +193,4 @@ function ask(space: ProcessSpace, region: RegionRecord, page: number, kind: Acce
   } finally {
     isOpen = false;
   }
-}
-
-/** Copies a page, where both frames have bytes. */
-function copyPage({ memory, pageShift, pageBytes }: ProcessSpace, from: number, to: number): void {
-  if (memory.locate(to, pageShift) === null) return;
-  const bytes = memory.bytesAt(BigInt(to) << BigInt(pageShift), pageBytes);
-  if (memory.locate(from, pageShift) === null) bytes.fill(0);
-  else bytes.set(memory.bytesAt(BigInt(from) << BigInt(pageShift), pageBytes));
 }

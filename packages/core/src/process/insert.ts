@@ -1,4 +1,4 @@
-import { checkAddress } from '../check/address.js';
+import { checkAddress, requireOnPage } from '../check/address.js';
 import { VmError } from '../errors.js';
 import { insertFrame } from './fault.js';
 import { isMapped, requireMappable, unmapPages } from './pages.js';
@@ -18,9 +18,12 @@ export function insertPage(space: ProcessSpace, region: RegionRecord, address: b
   requireInside(space, region, address, page, page + 1);
   requireMappable(space, region, pfn);
   space.lock.change(() => {
+    space.requireRegion(region);
+    requireInside(space, region, address, page, page + 1);
+    space.requireKnown([region]);
     if (isMapped(space, page)) throw occupied(space, page);
     insertFrame(space, region, page, pfn, false);
-    mark(region, VM_MIXEDMAP);
+    mark(space, region, VM_MIXEDMAP);
   });
 }
 
@@ -30,6 +33,9 @@ export function insertAll(space: ProcessSpace, region: RegionRecord, at: bigint,
   requireInside(space, region, at, first, first + frames.length);
   for (const pfn of frames) requireMappable(space, region, pfn);
   space.lock.change(() => {
+    space.requireRegion(region);
+    requireInside(space, region, at, first, first + frames.length);
+    space.requireKnown([region]);
     for (let i = 0; i < frames.length; i++) if (isMapped(space, first + i)) throw occupied(space, first + i);
     let done = 0;
     try {
@@ -40,12 +46,15 @@ export function insertAll(space: ProcessSpace, region: RegionRecord, at: bigint,
       if (done > 0) unmapPages(space, [region], first, first + done, true);
       throw error;
     }
-    mark(region, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
+    mark(space, region, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
   });
 }
 
-function mark(region: RegionRecord, bits: number): void {
-  region.bits |= (region.bits & VM_PFNMAP) === 0 ? bits : bits & ~VM_MIXEDMAP;
+function mark({ list }: ProcessSpace, region: RegionRecord, bits: number): void {
+  const added = (region.bits & VM_PFNMAP) === 0 ? bits : bits & ~VM_MIXEDMAP;
+  if ((region.bits & added) === added) return;
+  region.bits |= added;
+  list.isChanged = true;
 }
 
 /** @throws VmError `EINVAL` for an address that is not on a page; `EFAULT` outside of the region. */
@@ -56,8 +65,7 @@ function requireInside(
   first: number,
   end: number,
 ): void {
-  if ((address & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
+  requireOnPage(address, space.pages);
   if (address >= space.user.taskSize || first < region.first || end > region.end)
     throw new VmError('EFAULT', `${end - first} pages do not fit the region`, { address });
 }

@@ -1,23 +1,20 @@
 import { VmError } from '../errors.js';
-import type { LinuxUser } from '../format/linux-policy.js';
+import type { LinuxPolicy, LinuxUser } from '../format/linux-policy.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
 import type { LevelPlan } from '../format/plan.js';
-import { type KernelBehind, kernelBehind } from '../space/faces.js';
+import { type Bank, loopsOf } from '../memory/bank.js';
+import { kernelBehind } from '../space/faces.js';
+import { zeroFrame } from '../space/frame-bytes.js';
 import type { KernelUsers, Space } from '../space/space.js';
 import { prepareLevel } from '../table/change/map/prepare.js';
 import { splitLeaves } from '../table/change/resize/split.js';
 import { isTranslated, type Span, spansOf } from '../table/page-range.js';
-import type { PageTable } from '../table/page-table.js';
 import type { TableContext } from '../table/state/context.js';
 import { highAt, lowAt } from '../table/state/entries.js';
 import { contextBehind, contextOf } from '../table/state/registry.js';
+import { bankOfTable } from '../table/state/table-banks.js';
 import { PageReferences } from './page-references.js';
-
-/** A process, as its kernel knows it. */
-export interface KernelUser {
-  readonly asid: number;
-  readonly table: PageTable;
-}
+import { freeAsid, type KernelUser, LocalList, type ProcessList, processLists } from './process-list.js';
 
 /**
  * What the processes of one kernel share: the kernel's half of their roots, the zero page, the references of pages.
@@ -34,48 +31,41 @@ export class KernelHalf implements KernelUsers {
   readonly specialBit: bigint;
   /** References of the pages that the kernel's own allocator gives. */
   readonly references: PageReferences;
-  /** Families of anonymous pages so far. */
-  families = 0;
-  /** Inode numbers of anonymous shared memory so far. */
-  inodes = 0;
-  readonly #processes: Set<KernelUser> = new Set();
-  #zeroFrame = -1;
+  /** The processes. */
+  readonly list: ProcessList;
 
-  private constructor({ space, linux }: KernelBehind, user: LinuxUser) {
+  constructor(space: Space, linux: LinuxPolicy, user: LinuxUser) {
     this.space = space;
     this.user = user;
     this.specialBit = linux.specialBit ?? 0n;
     this.references = PageReferences.of(space.machine.ram);
+    let list = processLists.get(space);
+    if (list === undefined) {
+      list = new LocalList();
+      processLists.set(space, list);
+    }
+    this.list = list;
   }
 
   /**
    * That of a kernel.
    *
-   * @throws VmError `EINVAL` for what is no live AddressSpace of one thread, or one whose policy has no `user`.
+   * @throws VmError `EINVAL` for what is no live AddressSpace, or one whose policy has no `user`.
    */
   static of(kernel: unknown): KernelHalf {
-    const behind = kernelBehind(kernel);
-    const { space, linux, isShared } = behind;
+    const { space, linux } = kernelBehind(kernel);
     space.lock.requireIdle();
-    if (isShared)
-      throw new VmError('EINVAL', 'the kernel is used by several threads, and its processes by one', {
-        advice: 'make it without threads',
-      });
     if (linux.user === undefined)
       throw new VmError('EINVAL', `the policy \`${linux.name}\` says nothing of processes`, {
         advice: 'give it a member `user`, a LinuxUser',
       });
-    let half = halves.get(space);
-    if (half === undefined) {
-      half = new this(behind, linux.user);
-      halves.set(space, half);
-    }
-    return half;
+    return halfOver(space, linux, linux.user);
   }
 
-  /** The frame that all anonymous pages map until they are written. */
+  /** The frame that all anonymous pages map until they are written; -1 for none. */
   get zeroFrame(): number {
-    return this.#zeroFrame;
+    const { zero } = this.list;
+    return zero < 0 ? -1 : this.space.machine.ram.first + zero;
   }
 
   /**
@@ -115,16 +105,13 @@ export class KernelHalf implements KernelUsers {
 
   /** The lowest asid from 1 on that no process has. */
   freeAsid(): number {
-    const taken = new Set([...this.#processes].map(({ asid }) => asid));
-    for (let asid = 1; asid < 65536; asid++) if (!taken.has(asid)) return asid;
-    throw new VmError('ENOMEM', 'all 65535 asids are in use', { advice: 'destroy a process' });
+    return freeAsid(this.list);
   }
 
   /** @throws VmError `EINVAL` when another process has the asid. */
   requireFree(asid: number): void {
-    for (const one of this.#processes)
-      if (one.asid === asid)
-        throw new VmError('EINVAL', `asid ${asid} belongs to another process of the kernel`);
+    if (this.list.hasAsid(asid))
+      throw new VmError('EINVAL', `asid ${asid} belongs to another process of the kernel`);
   }
 
   /**
@@ -134,7 +121,7 @@ export class KernelHalf implements KernelUsers {
    */
   prepare(isShared: boolean, window: Span): void {
     const { space } = this;
-    if (isShared && space.users === null) {
+    if (isShared && !this.#isPrepared()) {
       space.lock.change(() => {
         const { levels } = contextBehind(space.table).plan;
         const below = levels[1] as LevelPlan;
@@ -146,56 +133,79 @@ export class KernelHalf implements KernelUsers {
       });
     }
     space.users = this;
-    if (this.#zeroFrame >= 0) return;
+    if (this.list.zero >= 0) return;
     const { ram } = space.machine;
-    this.#zeroFrame = ram.allocate();
-    erase(space, this.#zeroFrame);
+    const pfn = ram.allocate();
+    zeroFrame(space, pfn);
+    // Its own reference tells a recovery that it is in use.
+    this.list.zero = pfn - ram.first;
+    this.references.start(pfn, false);
+  }
+
+  /** True when the kernel's upper tables are made, and its root has no leaves. Other threads may have made and removed processes. */
+  #isPrepared(): boolean {
+    return this.list.threads === null ? this.space.users !== null : this.list.count > 0;
   }
 
   /** Copies the kernel's entries into the root of a process, and knows the process from now on. */
-  add(process: KernelUser, isShared: boolean): void {
-    if (isShared) this.#copyRoot(process.table);
-    this.#processes.add(process);
+  add(process: KernelUser): void {
+    this.list.add(process);
+    if (process.hasKernelHalf) this.#copyRoot(contextOf(process.table).root.pfn);
   }
 
   /** The process is gone. */
   remove(process: KernelUser): void {
-    this.#processes.delete(process);
-    this.settle();
+    this.list.locked(() => {
+      this.list.remove(process);
+      this.settle();
+    });
   }
 
   /** Leaves the kernel as it was without processes, when there is none. */
   settle(): void {
-    if (this.#processes.size > 0) return;
-    this.space.users = null;
-    this.space.leafLimit = NO_LIMIT;
-    if (this.#zeroFrame >= 0) this.space.machine.ram.free(this.#zeroFrame);
-    this.#zeroFrame = -1;
+    const { space, list, zeroFrame: zero } = this;
+    if (list.count > 0) return;
+    if (list.threads === null) {
+      space.users = null;
+      space.leafLimit = NO_LIMIT;
+    }
+    if (zero < 0) return;
+    list.zero = -1;
+    this.references.put(zero);
   }
 
   reach(address: bigint, bytes: bigint): void {
-    if (this.space.leafLimit === NO_LIMIT) return;
-    const { levels } = contextBehind(this.space.table).plan;
-    const made = prepareLevel(this.space.table, address, bytes, (levels[1] as LevelPlan).shift);
-    if (made > 0) for (const { table } of this.#processes) this.#copyRoot(table);
+    const { space, list } = this;
+    if (space.leafLimit === NO_LIMIT && list.threads === null) return;
+    list.locked(() => {
+      const { levels } = contextBehind(space.table).plan;
+      const made = prepareLevel(space.table, address, bytes, (levels[1] as LevelPlan).shift);
+      // Of several threads, one may have died between its tables and the copies.
+      if (made > 0 || list.threads !== null) this.copyRoots();
+    });
   }
 
   requireNone(): void {
-    if (this.#processes.size > 0)
-      throw new VmError('EBUSY', `the kernel has ${this.#processes.size} processes`, {
+    if (this.list.count > 0)
+      throw new VmError('EBUSY', `the kernel has ${this.list.count} processes`, {
         advice: 'destroy them first',
       });
   }
 
-  /** Copies the upper half of the root. */
-  #copyRoot(table: PageTable): void {
+  /** Copies the upper half of the kernel's root into that of each process. */
+  copyRoots(): void {
+    this.list.eachRoot((pfn) => this.#copyRoot(pfn));
+  }
+
+  #copyRoot(pfn: number): void {
     const from = contextOf(this.space.table);
-    const to = contextOf(table);
-    const { entries } = from.plan.levels[0] as LevelPlan;
-    const half = entries / 2;
+    const { plan, records } = from;
+    const bank = bankOfTable(from, pfn, 0);
+    const word = bank.wordOf(pfn, plan.pageShift);
+    const { entries } = plan.levels[0] as LevelPlan;
     let live = 0;
-    for (let slot = half; slot < entries; slot++) live += copyEntry(from, to, slot);
-    to.records?.add(to.records.find(to.root.pfn), live);
+    for (let slot = entries / 2; slot < entries; slot++) live += copyEntry(from, bank, word, slot);
+    records?.add(records.find(pfn), live);
   }
 }
 
@@ -204,26 +214,28 @@ const NO_LIMIT = 64;
 
 const halves: WeakMap<Space, KernelHalf> = new WeakMap();
 
-/** Copies an entry of a root. @returns 1 when it is new there. */
-function copyEntry(from: TableContext, to: TableContext, slot: number): number {
-  const source = from.root.word + 2 * slot;
-  const target = to.root.word + 2 * slot;
-  const lo = lowAt(from.root.bank, from.root.bank.words, source);
-  const hi = highAt(from.root.bank, from.root.bank.words, source);
-  const { words } = to.root.bank;
-  const isNew = ((words[target] as number) | (words[target + 1] as number)) === 0 && (lo | hi) !== 0 ? 1 : 0;
-  words[target] = lo;
-  words[target + 1] = hi;
-  return isNew;
+/** That of a space. Outside of the class: bundlers rename one that names itself. */
+export function halfOver(space: Space, linux: LinuxPolicy, user: LinuxUser): KernelHalf {
+  let half = halves.get(space);
+  if (half === undefined) {
+    half = new KernelHalf(space, linux, user);
+    halves.set(space, half);
+  }
+  return half;
+}
+
+/** Copies an entry of the kernel's root into another one. @returns 1 when it is new there, -1 when it went. */
+function copyEntry({ root }: TableContext, bank: Bank, word: number, slot: number): number {
+  const source = root.word + 2 * slot;
+  const target = word + 2 * slot;
+  const lo = lowAt(root.bank, root.bank.words, source);
+  const hi = highAt(root.bank, root.bank.words, source);
+  const was = (lowAt(bank, bank.words, target) | highAt(bank, bank.words, target)) === 0 ? 0 : 1;
+  loopsOf(bank).store64(target, lo, hi);
+  return ((lo | hi) === 0 ? 0 : 1) - was;
 }
 
 /** Bytes of whole pages: the window of x86-64 ends a byte before a page. */
 function wholePages(space: Space, { start, end }: Span): bigint {
   return space.wholePages(end - start);
-}
-
-/** Fills a frame with zeros, when it has bytes. */
-export function erase({ memory, pageShift, pageBytes }: Space, pfn: number): void {
-  if (memory.locate(pfn, pageShift) !== null)
-    memory.bytesAt(BigInt(pfn) << BigInt(pageShift), pageBytes).fill(0);
 }

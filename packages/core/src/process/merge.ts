@@ -14,6 +14,7 @@ function isAlike(left: RegionRecord, right: RegionRecord): boolean {
     (left.bits & VM_SPECIAL) === 0 &&
     left.object === right.object &&
     left.operations === right.operations &&
+    left.kind === right.kind &&
     left.name === right.name &&
     left.pgoffOf(right.first) === right.pgoff &&
     // Two families of anonymous pages stay apart. One that began with a fork takes no region in.
@@ -95,6 +96,7 @@ export function mergeAround(
  */
 export function prepareFamily({ list, half }: ProcessSpace, region: RegionRecord): void {
   if (region.anon !== 0) return;
+  list.isChanged = true;
   const at = list.indexAt(region.first);
   const after = list.all[at + 1];
   const before = list.all[at - 1];
@@ -108,6 +110,7 @@ export function prepareFamily({ list, half }: ProcessSpace, region: RegionRecord
       left.end === right.first &&
       left.object === right.object &&
       left.operations === right.operations &&
+      left.kind === right.kind &&
       ((left.bits ^ right.bits) & ~ACCESS) === 0 &&
       left.pgoffOf(right.first) === right.pgoff;
     if (isLike && other.anon !== 0 && !other.isForked) {
@@ -115,5 +118,5 @@ export function prepareFamily({ list, half }: ProcessSpace, region: RegionRecord
       return;
     }
   }
-  region.anon = ++half.families;
+  region.anon = half.list.newFamily();
 }

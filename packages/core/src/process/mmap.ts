@@ -9,6 +9,7 @@ import { takeOut } from './munmap.js';
 import { MMAP_REQUEST, type MmapRequest } from './options.js';
 import { unmapPages } from './pages.js';
 import { getUnmappedArea } from './place.js';
+import type { ProcessThreads } from './process-list.js';
 import type { ProcessSpace, RegionCall } from './process-space.js';
 import { ALL_MAY, isForbidden, rightsOf, VM_SHARED, VM_SPECIAL, withFlags } from './region-flags.js';
 import { RegionObject } from './region-object.js';
@@ -42,6 +43,8 @@ export function mmap(space: ProcessSpace, request: MmapRequest): bigint {
   const object = objectOf(given);
   const rights = rightsOf(given) | (shared ? VM_SHARED : 0);
   const bits = withFlags(ALL_MAY | rights, given.flags as MmapRequest['flags'], 'flags of mmap()');
+  const kind =
+    space.threads === null ? 0 : kindIn(space.threads, { object, operations, shared, data: given.data });
   if (pages === null) throw new VmError('ENOMEM', `${bytes} bytes are more than all user addresses`);
   if (pgoff + pages > MOST_PGOFF)
     throw new VmError('EOVERFLOW', `${pages} pages from page ${pgoff} on are beyond the largest offset`);
@@ -75,13 +78,41 @@ export function mmap(space: ProcessSpace, request: MmapRequest): bigint {
       operations,
       name,
       data: given.data,
+      kind,
     });
+    if (name !== undefined) space.threads?.requireName(name);
     const gone = takeOut(space, call, first, first + pages);
     place(space, call, region);
     // Last, since a flush cannot be undone.
     if (gone.length > 0) unmapPages(space, gone, first, first + pages, false);
     return space.addressOf(first);
   });
+}
+
+/** The number of what a region of a process that threads share does. @throws VmError `EINVAL` for what they cannot share. */
+function kindIn(
+  threads: ProcessThreads,
+  {
+    object,
+    operations,
+    shared,
+    data,
+  }: {
+    readonly object: ObjectState | null;
+    readonly operations: RegionOperations | null;
+    readonly shared: boolean;
+    readonly data: unknown;
+  },
+): number {
+  if (data !== undefined)
+    throw new VmError('EINVAL', 'a region of a process that threads share has no `data`', {
+      advice: 'keep it by the number of the process and the address of the region',
+    });
+  if (shared && object === null && operations === null)
+    throw new VmError('EINVAL', 'a process that threads share has no shared memory without operations', {
+      advice: 'use an arena, or operations with registerRegionKind()',
+    });
+  return threads.kindOf(object?.face ?? null, operations);
 }
 
 const FIXED = ['replace', 'noReplace'] as const;
@@ -113,7 +144,11 @@ function roundHint({ user, pages }: ProcessSpace, hint: bigint): bigint {
 
 /** Anonymous shared memory (shmem_zero_setup). */
 function sharedMemory({ half }: ProcessSpace): ObjectState {
-  const object = new RegionObject({ name: '/dev/zero (deleted)', device: [0, 1], inode: ++half.inodes });
+  const object = new RegionObject({
+    name: '/dev/zero (deleted)',
+    device: [0, 1],
+    inode: half.list.newInode(),
+  });
   return RegionObject.stateOf(object) as ObjectState;
 }
 

@@ -40,6 +40,7 @@ function requireAllowed(
   rights: number,
 ): readonly RegionRecord[] {
   const regions = space.list.within(first, end);
+  space.requireKnown(regions);
   let page = first;
   for (const region of regions) {
     if (region.first > page) break;

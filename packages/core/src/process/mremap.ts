@@ -1,15 +1,15 @@
-import { checkAddress } from '../check/address.js';
+import { checkAddress, requireOnPage } from '../check/address.js';
 import { checkBytes } from '../check/bytes.js';
 import { flagOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
 import { prepareTables } from '../table/change/map/prepare.js';
-import type { MapPiece } from '../table/options.js';
+import { takePages } from '../table/change/remove/take.js';
 import { mergeAround } from './merge.js';
 import { pagesOf } from './mmap.js';
-import { remove, takeOut, type UserPages } from './munmap.js';
+import { remove, takeOut } from './munmap.js';
 import { MREMAP_OPTIONS, type MremapOptions } from './options.js';
-import { countedIn, letGo, piecesOf } from './pages.js';
+import { letGoOf, piecesOf, together } from './pages.js';
 import { getUnmappedArea, type Place } from './place.js';
 import type { ProcessSpace, RegionCall } from './process-space.js';
 import { VM_DONTEXPAND, VM_PFNMAP, VM_SPECIAL } from './region-flags.js';
@@ -44,8 +44,7 @@ export function mremap(
   checkAddress(address);
   if (fixed !== undefined && !mayMove)
     throw new VmError('EINVAL', 'fixed needs mayMove', { address, advice: 'set both' });
-  if ((address & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
+  requireOnPage(address, space.pages);
   const oldBytes =
     oldLength === 0 || oldLength === 0n ? 0n : space.wholePages(checkBytes(oldLength, 'old length', address));
   const newBytes = space.wholePages(checkBytes(newLength, 'new length', address));
@@ -54,6 +53,7 @@ export function mremap(
   const first = space.pageOf(address);
   return space.call((call) => {
     const region = regionAt(space, first);
+    space.requireKnown([region]);
     if (fixed !== undefined) {
       const to = fixedPage(space, fixed, { region, first, old, pages });
       return space.addressOf(moveToFixed(space, call, { first, old, pages }, to));
@@ -110,8 +110,7 @@ function requireSpare({ list, mostRegions }: ProcessSpace, more: number): void {
 /** The first page of the place that a caller demands. @throws VmError `EINVAL`. */
 function fixedPage(space: ProcessSpace, fixed: unknown, { first, old, pages }: Move): number {
   checkAddress(fixed, 'fixed');
-  if ((fixed & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', 'fixed is not a multiple of the page size', { address: fixed });
+  requireOnPage(fixed, space.pages, 'fixed');
   const to = space.pageOf(fixed);
   if (to + pages > space.taskPages)
     throw new VmError('EINVAL', 'the new range leaves the user addresses', { address: fixed });
@@ -196,7 +195,7 @@ function moveTo(
     call.opened.push(moved);
   }
   moved.operations?.mremap?.(space.handleOf(moved));
-  movePages({ space, first, kept, to, pages, ...goes });
+  movePages({ space, source: gone, first, kept, to, pages, ...goes });
   mergeAround(space, call, moved);
   return to;
 }
@@ -204,6 +203,8 @@ function moveTo(
 /** What a move does with pages. */
 interface PageMove {
   readonly space: ProcessSpace;
+  /** The region of the pages that move; none when no page does. */
+  readonly source: readonly RegionRecord[];
   readonly first: number;
   /** Pages that move. */
   readonly kept: number;
@@ -219,27 +220,33 @@ interface PageMove {
 
 /**
  * Moves what pages map. Frames that move keep their references, the others are let go. A sink that throws finds all as it
- * was: what was unmapped before is mapped again, in tables that are still there.
+ * was.
  */
-function movePages({ space, first, kept, to, pages, replaced, tail, tailEnd }: PageMove): void {
+function movePages({ space, source, first, kept, to, pages, replaced, tail, tailEnd }: PageMove): void {
   const { table } = space;
-  const moving = kept === 0 ? [] : piecesOf(space, first, first + kept);
+  // Where threads share the process, another one may unmap a page of such operations at any time: a fault finds it again.
+  const isMoved = source.every(({ kind }) => kind === 0);
   const distance = space.addressOf(to) - space.addressOf(first);
-  const moved = moving.map((piece) => ({ ...piece, va: piece.va + distance }));
   let made = 0;
   try {
+    const moved =
+      isMoved && kept > 0
+        ? piecesOf(space, first, first + kept).map((piece) => ({ ...piece, va: piece.va + distance }))
+        : [];
     for (const { va, frames } of moved) made += prepareTables(table, va, frames.length * space.pageBytes);
-    const counted = [
-      ...countedIn(space, replaced, to, to + pages),
-      ...countedIn(space, tail, first + kept, tailEnd),
-    ];
-    takePages(space, [
-      ...(kept === 0 ? [] : [{ first, end: first + kept }]),
-      ...(replaced.length === 0 ? [] : [{ first: to, end: to + pages }]),
-      ...(tail.length === 0 ? [] : [{ first: first + kept, end: tailEnd }]),
-    ]);
-    if (moved.length > 0) table.mapMany(moved);
-    letGo(counted);
+    const ranges = [
+      ...(kept === 0 ? [] : [{ first, pages: kept }]),
+      ...(replaced.length === 0 ? [] : [{ first: to, pages }]),
+      ...(tail.length === 0 ? [] : [{ first: first + kept, pages: tailEnd - first - kept }]),
+    ].sort(byFirst);
+    if (ranges.length === 0) return;
+    const taken = together(space, () => {
+      const all = takePages(table, ranges, false);
+      // The tables are there, so nothing can fail.
+      if (moved.length > 0) table.mapMany(moved);
+      return all;
+    });
+    letGoOf(space, [...replaced, ...tail, ...(isMoved ? [] : source)].sort(byFirst), taken);
   } catch (error) {
     if (made > 0) reclaimQuietly(space, to, to + pages);
     throw error;
@@ -247,20 +254,8 @@ function movePages({ space, first, kept, to, pages, replaced, tail, tailEnd }: P
   if (first < tailEnd) reclaimQuietly(space, first, Math.max(first + kept, tailEnd));
 }
 
-/** Unmaps several ranges: all of them, or none when a sink throws. */
-function takePages(space: ProcessSpace, ranges: readonly UserPages[]): void {
-  const taken: MapPiece[] = [];
-  for (const { first, end } of ranges) {
-    const pieces = piecesOf(space, first, end);
-    try {
-      space.table.unmap(space.addressOf(first), space.addressOf(end - first));
-    } catch (error) {
-      // The tables are still there, so nothing can fail.
-      if (taken.length > 0) space.table.mapMany(taken);
-      throw error;
-    }
-    taken.push(...pieces);
-  }
+function byFirst(a: { readonly first: number }, b: { readonly first: number }): number {
+  return a.first - b.first;
 }
 
 /** Frees empty tables. A sink that throws keeps them: they harm nobody. */

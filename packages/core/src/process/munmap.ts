@@ -1,4 +1,4 @@
-import { checkAddress } from '../check/address.js';
+import { checkAddress, requireOnPage } from '../check/address.js';
 import { checkBytes } from '../check/bytes.js';
 import { VmError } from '../errors.js';
 import { unmapPages } from './pages.js';
@@ -24,7 +24,7 @@ function userPages(
   length: number | bigint,
   outside: 'EINVAL' | 'ENOMEM',
 ): UserPages {
-  requireOnPage(space, address);
+  checkPage(space, address);
   const bytes = checkBytes(length, 'length', address);
   const { taskSize } = space.user;
   if (address > taskSize || space.wholePages(bytes) > taskSize - address)
@@ -36,10 +36,9 @@ function userPages(
 }
 
 /** @throws VmError `EINVAL` for an address that is not on a page. */
-function requireOnPage(space: ProcessSpace, address: bigint): void {
+function checkPage(space: ProcessSpace, address: bigint): void {
   checkAddress(address);
-  if ((address & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
+  requireOnPage(address, space.pages);
 }
 
 /** As `userPages`, with `ENOMEM` for other addresses; `null` for a length of 0, which mprotect and madvise accept. */
@@ -48,7 +47,7 @@ export function userPagesOrNone(
   address: bigint,
   length: number | bigint,
 ): UserPages | null {
-  requireOnPage(space, address);
+  checkPage(space, address);
   return length === 0 || length === 0n ? null : userPages(space, address, length, 'ENOMEM');
 }
 
@@ -80,6 +79,7 @@ export function takeOut(
   first: number,
   end: number,
 ): readonly RegionRecord[] {
+  space.requireKnown(space.list.within(first, end));
   const low = space.list.at(first);
   // Only a hole inside of a region makes one more.
   if (low !== null && low.first < first && low.end > end) requireRoom(space);

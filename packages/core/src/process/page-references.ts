@@ -26,7 +26,8 @@ export interface Counted {
  * back to the allocator when its last user lets go, unless an area owns it.
  *
  * Whoever gives a frame to processes and keeps it takes a reference of its own. The counts are in one Int32Array. It
- * is shared, and changed by atomics, when the state of the allocator is.
+ * is shared, and changed by atomics, when the state of the allocator is. A frame that several threads may have mapped then waits for
+ * their next quiescent points: a processor of another thread may still use an old translation.
  *
  * @example
  * ```ts
@@ -43,11 +44,15 @@ export class PageReferences implements HeldFrames {
   /** A word for each frame, and one that is 1 once any has had a user. */
   readonly #counts: Int32Array;
   readonly #marks: OwnerMarks;
+  readonly #isShared: boolean;
+  /** This thread has noted that frames have users. */
+  #isInUse = false;
 
   private constructor(ram: FrameAllocator, buffer: ArrayBufferLike) {
     this.#ram = ram;
     this.#marks = ram.calls?.marks ?? LocalMarks.of(ram);
     this.#counts = new Int32Array(buffer);
+    this.#isShared = isShared(buffer);
   }
 
   /**
@@ -127,7 +132,79 @@ export class PageReferences implements HeldFrames {
    */
   take(pfn: number): void {
     this.#use();
-    Atomics.add(this.#counts, this.#at(pfn), 1);
+    const at = this.#at(pfn);
+    if (this.#isShared) Atomics.add(this.#counts, at, 1);
+    else (this.#counts[at] as number)++;
+  }
+
+  /**
+   * Notes one more user of each frame of a list, as `take` does.
+   *
+   * @throws VmError `ERANGE` for a frame of another allocator: those before it are noted.
+   */
+  takeMany(pfns: ArrayLike<number>): void {
+    this.#use();
+    const counts = this.#counts;
+    for (let i = 0; i < pfns.length; i++) {
+      const at = this.#at(pfns[i] as number);
+      if (this.#isShared) Atomics.add(counts, at, 1);
+      else (counts[at] as number)++;
+    }
+  }
+
+  /**
+   * Lets go of each frame of a list, as `put` does.
+   *
+   * @throws VmError as `put`: the user has let go of the frames before it.
+   */
+  putMany(pfns: ArrayLike<number>): void {
+    const { calls } = this.#ram;
+    if (calls === null) {
+      for (let i = 0; i < pfns.length; i++) this.#putOne(pfns[i] as number);
+      return;
+    }
+    const last: number[] = [];
+    try {
+      for (let i = 0; i < pfns.length; i++) {
+        const pfn = pfns[i] as number;
+        if (this.#isLast(pfn)) last.push(pfn);
+        else this.put(pfn);
+      }
+    } finally {
+      if (last.length > 0) calls.giveWhenUnseen(last, last.length, 0);
+    }
+  }
+
+  /**
+   * Notes one more user of a frame, who maps it in a call: a thread that dies in between leaves a count that is too large, never one that
+   * is too small.
+   *
+   * @throws VmError `ERANGE` for a frame of another allocator; what the call throws: the user is none then.
+   * @internal
+   */
+  takeFor(pfn: number, call: () => void): void {
+    const at = this.#at(pfn);
+    const wasOwned = this.#marks.has(at);
+    this.take(pfn);
+    try {
+      call();
+    } catch (error) {
+      // A caller may have a frame without a count: only what an area has freed meanwhile goes.
+      if (wasOwned && !this.#marks.has(at)) this.put(pfn);
+      else if (Atomics.sub(this.#counts, at, 1) - 1 === ORPHAN) this.#freeOrphan(pfn);
+      throw error;
+    }
+  }
+
+  /**
+   * Ends what a dead thread began: it was allocating a frame, or letting go of one. Lets go of the frame, unless the thread had, and frees
+   * it when nobody uses it.
+   */
+  putUnfinished(pfn: number): void {
+    const { calls } = this.#ram;
+    if (this.count(pfn) > 0) this.put(pfn);
+    else if (calls?.isAllocated(pfn, 0) === true && !calls.isBeingFreed(pfn))
+      calls.giveWhenUnseen([pfn], 1, 0);
   }
 
   /**
@@ -150,6 +227,29 @@ export class PageReferences implements HeldFrames {
       else if (!this.#marks.has(at) && this.#ram.isAllocated(pfn)) this.#freeBlock(pfn, 0);
       return;
     }
+  }
+
+  /**
+   * Sets the users of an anonymous page, for a recovery that has counted them. Without one, the frame is free.
+   *
+   * @returns false when the number was right.
+   * @internal
+   */
+  settle(pfn: number, users: number): boolean {
+    if (this.count(pfn) === users) return false;
+    Atomics.store(this.#counts, this.#at(pfn), users === 0 ? 0 : ANONYMOUS + users);
+    if (users === 0 && this.#ram.isAllocated(pfn)) this.#freeBlock(pfn, 0);
+    return true;
+  }
+
+  /**
+   * Calls with each anonymous page.
+   *
+   * @internal
+   */
+  eachAnonymous(visit: (pfn: number) => void): void {
+    const { first, frames } = this.#ram;
+    for (let pfn = first; pfn < first + frames; pfn++) if (this.isAnonymous(pfn)) visit(pfn);
   }
 
   /**
@@ -187,8 +287,10 @@ export class PageReferences implements HeldFrames {
   /** Frees a block, unless another thread has freed it: of two that free it, one gets EINVAL. */
   #freeBlock(head: number, order: number): void {
     if (order > 0) this.#markBlock(head, order, false);
+    const { calls } = this.#ram;
     try {
-      this.#ram.free(head, order);
+      if (calls === null) this.#ram.free(head, order);
+      else calls.giveWhenUnseen([head], 1, order);
     } catch (error) {
       if (!(error instanceof VmError) || error.code !== 'EINVAL') throw error;
     }
@@ -203,15 +305,38 @@ export class PageReferences implements HeldFrames {
 
   /** True for a frame that is allocated, by itself or in a block, and that its area has not freed. */
   #isOwned(pfn: number): boolean {
-    if ((this.#load(pfn) & ORPHAN) !== 0) return false;
+    if ((this.#load(pfn) & ORPHAN) !== 0 || this.#ram.calls?.isBeingFreed(pfn) === true) return false;
     if (this.#marks.has(this.#at(pfn))) return true;
     for (let order = 0; order <= MAX_ORDER; order++)
       if (this.#ram.isAllocated(pfn - (pfn % 2 ** order), order)) return true;
     return false;
   }
 
+  /** Takes the only reference of a frame that goes back to its allocator by itself; false when there are others. */
+  #isLast(pfn: number): boolean {
+    const at = this.#at(pfn);
+    return (
+      !this.#marks.has(at) &&
+      this.#ram.isAllocated(pfn) &&
+      Atomics.compareExchange(this.#counts, at, 1, 0) === 1
+    );
+  }
+
+  /** `put` of a frame with one user, by plain words where one thread uses the counts. */
+  #putOne(pfn: number): void {
+    const at = pfn - this.#ram.first;
+    if (this.#isShared || this.#counts[at] !== 1 || this.#marks.has(at) || !this.#ram.isAllocated(pfn)) {
+      this.put(pfn);
+      return;
+    }
+    this.#counts[at] = 0;
+    this.#ram.free(pfn);
+  }
+
   #use(): void {
-    if (!this.isUsed) Atomics.store(this.#counts, this.#ram.frames, 1);
+    if (this.#isInUse) return;
+    Atomics.store(this.#counts, this.#ram.frames, 1);
+    this.#isInUse = true;
   }
 
   #load(pfn: number): number {

@@ -1,11 +1,15 @@
 import { VmError } from '../errors.js';
 import { protection } from '../format/protection.js';
+import { changePage } from '../table/change/protect/change-page.js';
+import { type TakenPages, takePages } from '../table/change/remove/take.js';
 import type { MapPiece } from '../table/options.js';
+import type { PageRange } from '../table/page-range.js';
 import type { LeafRun } from '../table/walk/leaves.js';
-import type { WalkLeaf } from '../table/walk/walk.js';
+import type { Walk } from '../table/walk/walk.js';
 import { words } from '../words.js';
 import type { Counted } from './page-references.js';
 import type { PageMode, ProcessSpace } from './process-space.js';
+import type { AccessKind } from './region-operations.js';
 import type { RegionRecord } from './region-record.js';
 
 /** Bits 63..32 of the address of a page. */
@@ -18,15 +22,22 @@ function lowOf(page: number, shift: number): number {
   return (page << shift) | 0;
 }
 
-/** The leaf of a page; `null` for none. */
-export function leafOf(space: ProcessSpace, page: number): WalkLeaf | null {
+/** The walk to a page that is mapped; `null` for none. */
+export function walkTo(space: ProcessSpace, page: number, kind: AccessKind): Walk | null {
   // Most faults find none, and a walk that describes every step takes a hundred times as long.
-  return isMapped(space, page) ? space.table.walk(space.addressOf(page)).leaf : null;
+  if (!isMapped(space, page)) return null;
+  const walk = space.table.walk(space.addressOf(page), { kind, user: true });
+  return walk.leaf === null ? null : walk;
 }
 
 /** True for a page that is mapped. */
-export function isMapped({ table, pageShift }: ProcessSpace, page: number): boolean {
-  return table.translateWords(highOf(page, pageShift), lowOf(page, pageShift)) >= 0;
+export function isMapped(space: ProcessSpace, page: number): boolean {
+  return frameOf(space, page) >= 0;
+}
+
+/** The frame that a page maps; -1 for none. */
+export function frameOf({ table, pageShift }: ProcessSpace, page: number): number {
+  return table.translateWords(highOf(page, pageShift), lowOf(page, pageShift));
 }
 
 /** Maps a frame at an empty page. @throws VmError `ENOMEM` for no table. */
@@ -46,21 +57,44 @@ export function mapPage(
   );
 }
 
-/** Maps a frame in place of what a page maps, with a flush in between. */
+/**
+ * Maps a frame in place of what a page maps, with a flush in between.
+ *
+ * @returns the frame that the page has mapped; -1 when another thread has unmapped it.
+ */
 export function replacePage(
   space: ProcessSpace,
   region: RegionRecord,
   page: number,
   pfn: number,
   mode: PageMode,
-): void {
+): number {
   const high = highOf(page, space.pageShift);
   const low = lowOf(page, space.pageShift);
   // Encoded first: what cannot be expressed must not leave a hole.
   const protection = space.protectionOf(region.bits, mode);
   space.format.encode(protection, space.format.levels.length - 1);
-  space.table.unmapWords(high, low);
-  space.table.mapWords(high, low, pfn, protection);
+  return together(space, () => {
+    const was = space.table.unmapWords(high, low);
+    space.table.mapWords(high, low, pfn, protection);
+    return was;
+  });
+}
+
+/** Runs calls on tables of which either none or all are made, when another thread dies meanwhile. */
+export function together<R>({ threads }: ProcessSpace, call: () => R): R {
+  return threads === null ? call() : threads.together(call);
+}
+
+/** Changes how a page maps the frame that it maps, with a flush. */
+export function remapPage(
+  space: ProcessSpace,
+  region: RegionRecord,
+  page: number,
+  pfn: number,
+  mode: PageMode,
+): void {
+  changePage(space.table, page, pfn, space.protectionOf(region.bits, mode));
 }
 
 /** The leaves of a range of pages. All are base pages. */
@@ -106,7 +140,7 @@ export function countedIn(
 /**
  * Unmaps a range of pages, with one flush, and lets go of the frames after it.
  *
- * @param regions - those that have pages in the range, as they were while it was mapped.
+ * @param regions - those that have pages in the range, ascending, as they were while it was mapped.
  * @param reclaim - also frees the tables that are then empty, as munmap does.
  * @throws what the sink throws; nothing has then changed.
  */
@@ -122,10 +156,26 @@ export function unmapPages(
     unmapPage(space, region, first);
     return;
   }
-  const counted = countedIn(space, regions, first, end);
-  const start = space.addressOf(first);
-  space.table.unmap(start, space.addressOf(end) - start, { reclaim });
-  letGo(counted);
+  letGoOf(space, regions, takePages(space.table, [{ first, pages: end - first }], reclaim));
+}
+
+/**
+ * Lets go of what was taken out of regions.
+ *
+ * @param regions - ascending, as they were while it was mapped.
+ */
+export function letGoOf(
+  space: ProcessSpace,
+  regions: readonly RegionRecord[],
+  { pages, frames }: TakenPages,
+): void {
+  let at = 0;
+  for (const [i, page] of pages.entries()) {
+    while (at < regions.length && (regions[at] as RegionRecord).end <= page) at++;
+    const region = regions[at];
+    const pfn = frames[i] as number;
+    if (region !== undefined && region.first <= page) space.countsOf(region, pfn)?.put(pfn);
+  }
 }
 
 /** The same for one page, without a list of leaves: a zap and a fault of a private page take most of their time there. */
@@ -144,22 +194,30 @@ export function zapPages(
   pfn: number,
 ): number {
   return space.lock.change(() => {
-    let went = 0;
-    for (const run of runsOf(space, first, end)) {
-      const at = space.pageOf(run.va);
-      for (let i = 0; i < run.count; i++) {
-        const frame = run.pfn + i;
-        if (pfn >= 0 && frame !== pfn) continue;
-        if (space.references.isAnonymous(frame)) continue;
-        const from = i;
-        // Adjacent pages go together, with one flush.
-        while (pfn < 0 && i + 1 < run.count && !space.references.isAnonymous(run.pfn + i + 1)) i++;
-        unmapPages(space, [region], at + from, at + i + 1, false);
-        went += i + 1 - from;
-      }
-    }
+    const ranges = zappedIn(space, first, end, pfn);
+    const went = ranges.reduce((sum, { pages }) => sum + pages, 0);
+    const [range] = ranges;
+    if (range === undefined) return 0;
+    if (went === 1) unmapPage(space, region, range.first);
+    else letGoOf(space, [region], takePages(space.table, ranges, false));
     return went;
   });
+}
+
+/** The pages of a range that map a frame, or any with -1, and no copy that the process made for itself. */
+function zappedIn(space: ProcessSpace, first: number, end: number, pfn: number): PageRange[] {
+  const ranges: { first: number; pages: number }[] = [];
+  for (const run of runsOf(space, first, end)) {
+    const at = space.pageOf(run.va);
+    for (let i = 0; i < run.count; i++) {
+      const frame = run.pfn + i;
+      if ((pfn >= 0 && frame !== pfn) || space.references.isAnonymous(frame)) continue;
+      const last = ranges.at(-1);
+      if (last !== undefined && last.first + last.pages === at + i) last.pages++;
+      else ranges.push({ first: at + i, pages: 1 });
+    }
+  }
+  return ranges;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { requireOnPage } from '../check/address.js';
 import { VmError } from '../errors.js';
 import type { ProcessSpace } from './process-space.js';
 import type { UnmappedAreaRequest } from './region-operations.js';
@@ -47,8 +48,7 @@ export function getUnmappedArea(space: ProcessSpace, place: Place): number {
       ...(typeof address === 'bigint' && address >= 0n ? { address } : {}),
       advice: `user addresses end at 0x${user.taskSize.toString(16)}`,
     });
-  if ((address & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', 'the address is not a multiple of the page size', { address });
+  requireOnPage(address, space.pages);
   if (address < user.minAddress)
     throw new VmError('EPERM', 'a process may not map so low an address', {
       address,

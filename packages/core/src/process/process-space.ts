@@ -6,9 +6,12 @@ import { type Protection, protection } from '../format/protection.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { kernelBehind, registerRegion } from '../space/faces.js';
 import { Space } from '../space/space.js';
+import type { PageTable } from '../table/page-table.js';
+import type { PageTableOptions } from '../table/state/make.js';
 import { KernelHalf } from './kernel-half.js';
 import type { ProcessOptions } from './options.js';
 import { PageReferences } from './page-references.js';
+import type { ProcessThreads } from './process-list.js';
 import { ACCESS, VM_PFNMAP, VM_SHARED } from './region-flags.js';
 import { RegionHandle } from './region-handle.js';
 import { RegionChanges, RegionList } from './region-list.js';
@@ -34,6 +37,14 @@ export interface RegionCall {
   readonly closing: RegionRecord[];
 }
 
+/** What a thread needs for the process of another one. */
+export interface AdoptProcess {
+  /** Physical address of its root in bytes. */
+  readonly root: bigint;
+  makeTable(options: PageTableOptions): PageTable;
+  open(space: ProcessSpace): ProcessThreads;
+}
+
 /** The user half of an address space: a root with regions. The calls of `Process` work on one. */
 export class ProcessSpace extends Space implements RegionSpace {
   readonly half: KernelHalf;
@@ -48,48 +59,94 @@ export class ProcessSpace extends Space implements RegionSpace {
   readonly taskPages: number;
   readonly #protections: Map<number, Protection> = new Map();
 
-  constructor(options: ProcessOptions) {
+  /** How other threads use it, too; `null` for one thread. */
+  readonly threads: ProcessThreads | null;
+  /** Its root holds the kernel's half. */
+  readonly hasKernelHalf: boolean;
+
+  /** @param adopt - takes over the process of another thread; `null` for a new one. */
+  constructor(options: ProcessOptions, half: KernelHalf, adopt: AdoptProcess | null) {
     const { kernel, sink } = options;
     checkSink(sink);
-    const half = KernelHalf.of(kernel);
-    const { space: base, user } = half;
+    const { space: base, user, list } = half;
     const { format } = base;
     const userFormat = options.userFormat ?? format;
-    const isHalfShared = half.isSharedBy(userFormat);
+    const hasKernelHalf = half.isSharedBy(userFormat);
     const asid = options.asid === undefined ? half.freeAsid() : integerOption(options, 'asid', 0, 65535);
-    half.requireFree(asid);
+    if (adopt === null) half.requireFree(asid);
     const mostRegions = integerOption(options, 'mostRegions', 1, 2 ** 31 - 1, 65530);
+    const threads = list.threads;
+    const makeTable = adopt?.makeTable ?? threads?.makeTable.bind(threads);
+    if (threads !== null && options.ram !== undefined && options.ram.state !== base.machine.ram.state)
+      throw new VmError(
+        'EINVAL',
+        'a process that threads share takes its pages from the allocator of the kernel',
+        {
+          advice: 'leave out `ram`',
+        },
+      );
     super({
       format: userFormat,
       memory: base.memory,
       frames: base.machine.tables,
       ram: options.ram ?? base.machine.ram,
       totalRamPages: undefined,
-      root: undefined,
+      root: adopt?.root,
       tableEntry: user.tableEntry,
       asid,
       controls: undefined,
       sink,
+      ...{ makeTable, lock: threads?.makeLock() },
     });
     this.half = half;
     this.user = user;
     this.mostRegions = mostRegions;
+    this.hasKernelHalf = hasKernelHalf;
     this.taskPages = Number(user.taskSize >> BigInt(this.pageShift));
     try {
       this.references = PageReferences.of(this.machine.ram);
-      half.prepare(isHalfShared, kernelBehind(kernel).linux.window);
-      half.add(this, isHalfShared);
+      if (adopt === null) {
+        half.prepare(hasKernelHalf, kernelBehind(kernel).linux.window);
+        half.add(this);
+      }
+      threads?.noteFormat(userFormat);
+      this.threads = (adopt?.open ?? threads?.openProcess.bind(threads))?.(this) ?? null;
     } catch (error) {
-      this.abandon();
-      half.settle();
+      if (adopt === null) {
+        this.abandon();
+        half.list.remove(this);
+        half.settle();
+      }
       throw error;
     }
   }
 
+  /** Calls that only look: learns what other threads have changed. */
+  look(): void {
+    this.lock.requireLive();
+    if (!this.lock.isBusy) this.threads?.look();
+  }
+
+  /**
+   * Requires that this thread knows what regions do.
+   *
+   * @throws VmError `EINVAL` for one whose operations this thread has not registered.
+   */
+  requireKnown(regions: readonly RegionRecord[]): void {
+    if (this.threads === null) return;
+    for (const { isUnknown, first, kind } of regions)
+      if (isUnknown)
+        throw new VmError('EINVAL', `this thread does not know kind ${kind} of the region`, {
+          address: this.addressOf(first),
+          advice: 'attach what the region maps (an arena), or call registerRegionKind() in this thread',
+        });
+  }
+
   /** Runs a call that changes regions or pages. When it throws, the regions are as they were. */
   call<R>(call: (call: RegionCall) => R): R {
-    const one: RegionCall = { changes: new RegionChanges(this.list), opened: [], closing: [] };
     return this.lock.change(() => {
+      // With the lock: before it, another thread may have changed the regions.
+      const one: RegionCall = { changes: new RegionChanges(this.list), opened: [], closing: [] };
       let result: R;
       try {
         result = call(one);
@@ -98,6 +155,8 @@ export class ProcessSpace extends Space implements RegionSpace {
         for (const region of one.opened.reverse()) this.#closeQuietly(region);
         throw error;
       }
+      // First, so that a thread that dies in `close` leaves no region whose operations think it gone.
+      this.threads?.publish();
       this.close(one.closing);
       return result;
     });
@@ -207,4 +266,15 @@ function takeOne(ram: FrameAllocator): number {
   throw new VmError('ENOMEM', 'no frame for a page of the process', {
     advice: 'give the allocator more frames, or unmap something',
   });
+}
+
+/**
+ * Makes the space of a process.
+ *
+ * @param adopt - takes over the process of another thread.
+ */
+export function makeProcess(options: ProcessOptions, adopt: AdoptProcess | null = null): ProcessSpace {
+  const half = KernelHalf.of(options.kernel);
+  // The list of processes does not change between the choice of an asid and the new entry.
+  return half.list.locked(() => new ProcessSpace(options, half, adopt));
 }

@@ -1,8 +1,11 @@
 import { checkAddress } from '../check/address.js';
 import { optionsOf } from '../check/options.js';
 import { VmError } from '../errors.js';
+import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { counted, printsItself } from '../prints.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
+import type { FlushSink } from '../table/state/flush-sink.js';
+import { destroy } from './destroy.js';
 import { handleFault } from './fault.js';
 import { fork } from './fork.js';
 import { insertAll, insertPage } from './insert.js';
@@ -18,8 +21,8 @@ import {
   PROCESS_OPTIONS,
   type ProcessOptions,
 } from './options.js';
-import { countedIn, letGo, unmapPages, zapPages } from './pages.js';
-import { ProcessSpace } from './process-space.js';
+import { unmapPages, zapPages } from './pages.js';
+import { makeProcess, type ProcessSpace } from './process-space.js';
 import { type RegionRights, VM_PFNMAP } from './region-flags.js';
 import type { AccessKind, FaultResult, Region, RegionProcess } from './region-operations.js';
 import type { RegionRecord } from './region-record.js';
@@ -54,14 +57,16 @@ const handedOver: WeakMap<ProcessOptions, ProcessSpace> = new WeakMap();
  * ```
  */
 export class Process implements RegionProcess {
+  /** Names it among all processes that its kernel has ever had; in all threads that share it. */
+  readonly number: number;
   readonly #space: ProcessSpace;
   readonly #options: ProcessOptions;
 
   /**
    * The first process of a kernel makes the upper tables of the vmalloc window, and splits leaves in the kernel's root.
    *
-   * @throws VmError `EINVAL` when options do not fit together, when the kernel's policy has no `user`, when several
-   *   threads use the kernel, and for an asid that another process of the kernel has; `ENOMEM` for no frame; `EBUSY`
+   * @throws VmError `EINVAL` when options do not fit together, when the kernel's policy has no `user`,
+   *   for `ram` where threads share the kernel, and for an asid that another process of the kernel has; `ENOMEM` for no frame; `EBUSY`
    *   inside a call of the kernel.
    */
   constructor(options: ProcessOptions) {
@@ -69,13 +74,32 @@ export class Process implements RegionProcess {
     const given = (
       forked === undefined ? optionsOf(options, PROCESS_OPTIONS, 'Process') : options
     ) as ProcessOptions;
-    const space = forked ?? new ProcessSpace(given);
+    const space = forked ?? makeProcess(given);
     this.#space = space;
     this.#options = given;
     space.face = this;
+    this.number = space.threads?.number || space.half.list.name(space, this);
+    space.threads?.name(this.number);
     space.insertAll = (record, at, frames) => insertAll(space, record, at, frames);
     space.zap = (record, first, end, pfn) => zapPages(space, record, first, end, pfn);
+    // A fork opens the child when it is whole.
+    if (forked === undefined) space.threads?.open();
     printsItself(new.target.prototype);
+  }
+
+  /** What is behind it. @internal */
+  static spaceOf(process: Process): ProcessSpace {
+    return process.#space;
+  }
+
+  /** The kernel that it was made with. @internal */
+  static kernelOf(process: Process): ProcessOptions['kernel'] {
+    return process.#options.kernel;
+  }
+
+  /** A face for a space. @internal */
+  static over(space: ProcessSpace, options: ProcessOptions): Process {
+    return faceOf(space, options);
   }
 
   /** The tables of its root, for reading. On x86-64 and riscv64 the kernel's half is part of it. */
@@ -88,9 +112,29 @@ export class Process implements RegionProcess {
     return this.#space.asid;
   }
 
+  /** The memory of its tables and pages. */
+  get memory(): PhysicalMemory {
+    return this.#space.memory;
+  }
+
+  /**
+   * Tells one more sink of flushes, also of those that other threads ask for: another processor uses the tables.
+   *
+   * @returns what ends it.
+   * @throws VmError `EINVAL` for what is no sink.
+   * @example
+   * ```ts
+   * const end = process.addSink(mmu.sink);
+   * ```
+   */
+  addSink(sink: FlushSink): () => void {
+    return this.#space.addSink(sink);
+  }
+
   /** Its format, its asid, and how many regions it has. */
   toString(): string {
     const { list, lock, format, asid } = this.#space;
+    if (!lock.isDestroyed && !lock.isBusy) this.#space.threads?.look();
     const what = `Process ${format.name}, asid ${asid}`;
     return lock.isDestroyed ? `${what}, destroyed` : `${what}, ${counted(list.all.length, 'region')}`;
   }
@@ -171,6 +215,7 @@ export class Process implements RegionProcess {
       if (range === null) return;
       const { first, end } = range;
       const regions = space.list.within(first, end);
+      space.requireKnown(regions);
       const special = regions.find(({ bits }) => (bits & VM_PFNMAP) !== 0);
       if (special !== undefined)
         throw new VmError('EINVAL', 'the frames of the region belong to somebody else', {
@@ -255,33 +300,22 @@ export class Process implements RegionProcess {
    * Ends the process (exit_mmap): one flush, then every frame goes back that nobody else has, and `close` is called for
    * each region.
    *
-   * @throws VmError `EBUSY` inside one of its calls; what the sink throws: nothing has then changed. What `close` throws,
+   * @throws VmError `EBUSY` inside one of its calls; what the sink throws: nothing has then changed, but where threads share the process,
+   *   its regions may be gone, and a second call ends it, also after `EOWNERDEAD`. What `close` throws,
    *   when all is done.
    */
   destroy(): void {
-    const space = this.#space;
-    const regions = space.list.all;
-    space.lock.change(() => {
-      const counted = regions.flatMap((region) => countedIn(space, [region], region.first, region.end));
-      space.destroyTables();
-      for (const region of regions) {
-        region.isLive = false;
-        region.object?.unlink(region);
-      }
-      space.list.all = [];
-      letGo(counted);
-      space.half.remove(space);
-    });
-    space.close(regions);
+    destroy(this.#space);
   }
 
   get #live(): ProcessSpace {
-    this.#space.lock.requireLive();
+    this.#space.look();
     return this.#space;
   }
 
   /** The record of a region of this process. */
   #recordOf(region: Region): RegionRecord {
+    this.#space.look();
     const record = this.#space.list.all.find(({ handle }) => handle === region);
     if (record !== undefined) return record;
     throw new VmError('EINVAL', 'the region is gone, or none of this process', {

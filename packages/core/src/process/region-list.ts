@@ -4,6 +4,8 @@ import type { RegionFields, RegionRecord } from './region-record.js';
 export class RegionList {
   /** Replaced as a whole by each change. */
   all: readonly RegionRecord[] = [];
+  /** Something has changed since other threads were told. */
+  isChanged = false;
 
   /** Index of the first region that ends after a page; the length when there is none (find_vma). */
   indexAt(page: number): number {
@@ -50,9 +52,21 @@ export class RegionChanges {
     const { all } = this.#list;
     const at = this.#list.indexAt(region.first);
     this.#list.all = [...all.slice(0, at), region, ...all.slice(at)];
+    this.#list.isChanged = true;
     region.isLive = true;
     this.#added.add(region);
     region.object?.link(region);
+  }
+
+  /** Puts regions into a list that has none. They are ascending. */
+  addAll(regions: readonly RegionRecord[]): void {
+    this.#list.all = regions;
+    this.#list.isChanged = true;
+    for (const region of regions) {
+      region.isLive = true;
+      this.#added.add(region);
+      region.object?.link(region);
+    }
   }
 
   /** Takes regions out. */
@@ -64,6 +78,7 @@ export class RegionChanges {
       region.object?.unlink(region);
     }
     this.#list.all = this.#list.all.filter(({ isLive }) => isLive);
+    this.#list.isChanged = true;
   }
 
   /** Changes fields of a region. Its place among the others must stay. */
@@ -73,6 +88,7 @@ export class RegionChanges {
       this.#fields.set(region, { first, end, pgoff, bits, anon, isForked });
     }
     Object.assign(region, fields);
+    this.#list.isChanged = true;
   }
 
   /** Makes everything as it was. */
@@ -86,7 +102,7 @@ export class RegionChanges {
     for (const region of this.#removed) {
       if (this.#added.has(region)) continue;
       region.isLive = true;
-      region.object?.link(region);
+      region.object?.relink(region);
     }
   }
 }

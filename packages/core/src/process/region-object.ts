@@ -62,7 +62,7 @@ export class RegionObject implements MappedObject {
 
   /** The regions that map it, of all processes, in the order in which they came to be (i_mmap). */
   get regions(): readonly Region[] {
-    return [...this.#state.regions].map((record) => record.space.handleOf(record));
+    return this.#state.inOrder().map((record) => record.space.handleOf(record));
   }
 
   /**
@@ -105,7 +105,7 @@ export class RegionObject implements MappedObject {
   }
 
   #zap(pfn: number, rangeOf: (region: RegionRecord) => { first: number; end: number }): number {
-    const regions = [...this.#state.regions];
+    const regions = this.#state.inOrder();
     for (const { space } of regions) space.requireIdle();
     let went = 0;
     for (const region of regions) {

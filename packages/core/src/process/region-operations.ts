@@ -3,6 +3,8 @@ import type { RegionFlags } from './region-flags.js';
 
 /** A process, as its regions know it: a `Process`. */
 export interface RegionProcess {
+  /** Names it among all processes that its kernel has ever had; in all threads that share it. */
+  readonly number: number;
   /** Address-space id of its flushes. */
   readonly asid: number;
   /** The tables of its root, for reading. */

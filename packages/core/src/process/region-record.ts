@@ -41,6 +41,8 @@ export interface RegionParts {
   /** `undefined` for the object's. */
   readonly name: string | undefined;
   readonly data: unknown;
+  /** See `RegionRecord.kind`. */
+  readonly kind?: number;
 }
 
 /** One region of a process. `Region` is what callers hold of it. */
@@ -59,6 +61,14 @@ export class RegionRecord implements RegionFields {
   readonly object: ObjectState | null;
   readonly operations: RegionOperations | null;
   readonly name: string | undefined;
+  /** The same in all threads that share the process; 0 before they know it. */
+  id = 0;
+  /** Number of its operations and object, where threads share the process; 0 for memory. */
+  kind: number;
+  /** This thread does not know its operations and object. */
+  isUnknown = false;
+  /** Its place among the regions of its object. */
+  order = 0;
   /** What callers hold of it, once one asked. */
   handle: Region | null = null;
 
@@ -72,6 +82,7 @@ export class RegionRecord implements RegionFields {
     this.operations = parts.operations;
     this.name = parts.name;
     this.data = parts.data;
+    this.kind = parts.kind ?? 0;
   }
 
   /** A region of the same kind for some of its pages. */
@@ -94,8 +105,10 @@ export class RegionRecord implements RegionFields {
 
 /** A record of other pages with the same parts. Outside of the class: bundlers rename one that names itself. */
 function recordLike(of: RegionRecord, first: number, end: number, space: RegionSpace): RegionRecord {
-  const { object, operations, name, data, bits } = of;
-  return new RegionRecord(first, end, of.pgoffOf(first), bits, { space, object, operations, name, data });
+  const { object, operations, name, data, bits, kind } = of;
+  return new RegionRecord(first, end, of.pgoffOf(first), bits, {
+    ...{ space, object, operations, name, data, kind },
+  });
 }
 
 /** What is behind a `RegionObject`. */
@@ -104,6 +117,9 @@ export class ObjectState {
   readonly regions: Set<RegionRecord> = new Set();
   /** The frames of memory without operations, by offset. Each has a reference of the object, where it is counted. */
   readonly pages: Map<number, Counted> = new Map();
+  #links = 0;
+  /** An undo has put a region at the end that was not there. */
+  #isShuffled = false;
 
   constructor(face: MappedObject) {
     this.face = face;
@@ -111,12 +127,25 @@ export class ObjectState {
 
   /** A region maps it from now on. */
   link(region: RegionRecord): void {
+    region.order = ++this.#links;
+    this.regions.add(region);
+  }
+
+  /** The region maps it again, as if it had never gone. */
+  relink(region: RegionRecord): void {
+    this.#isShuffled = true;
     this.regions.add(region);
   }
 
   /** A region maps it no more. */
   unlink(region: RegionRecord): void {
     this.regions.delete(region);
+  }
+
+  /** The regions in the order in which they came to be. */
+  inOrder(): RegionRecord[] {
+    const all = [...this.regions];
+    return this.#isShuffled ? all.sort((a, b) => a.order - b.order) : all;
   }
 
   /** Gives its pages back when nobody maps it. */

@@ -8,6 +8,9 @@ import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
 import type { PhysicalMemory } from '../memory/physical-memory.js';
 import { adoptMemory } from '../memory/share-memory.js';
 import { PageReferences } from '../process/page-references.js';
+import type { Process } from '../process/process.js';
+import { adoptProcess } from '../process/shared/adopt-process.js';
+import { openProcesses } from '../process/shared/open-processes.js';
 import type { PageTable } from '../table/page-table.js';
 import { adoptTable } from '../table/shared/share-table.js';
 import type { FlushSink } from '../table/state/flush-sink.js';
@@ -36,7 +39,7 @@ export interface AttachOptions {
   /** Faster loops, where the memory was made with some. Default: the loops in JavaScript. */
   readonly loops?: LoopProvider;
   /**
-   * This thread's own flush sinks, by the name of the page table or address space. They get the flushes of all threads:
+   * This thread's own flush sinks, by the name of the page table, address space or process. They get the flushes of all threads:
    * this thread's at once, the others' at its quiescent points. Default: none.
    */
   readonly sinks?: Readonly<Record<string, FlushSink>>;
@@ -83,6 +86,9 @@ function partsOf(description: Description): DescribedParts {
   });
 }
 
+/** What tells a sink of flushes. */
+const HAS_SINK: readonly PartKind[] = ['tables', 'spaces', 'processes'];
+
 /** Makes the objects of a description, each once. */
 class DescriptionReader {
   readonly #parts: DescribedParts;
@@ -95,10 +101,15 @@ class DescriptionReader {
 
   /** Looks for what this thread has to bring. */
   check(): void {
-    const { tables, spaces, names } = this.#parts;
-    for (const { format } of [...tables, ...spaces.map(({ space }) => space)]) this.#format(format);
+    const { tables, spaces, processes, names } = this.#parts;
+    const parts = [
+      ...tables,
+      ...spaces.map(({ space }) => space),
+      ...processes.map(({ process }) => process),
+    ];
+    for (const { format } of parts) this.#format(format);
     for (const { space } of spaces) this.#policy(space.linux);
-    const known = names.filter(([, kind]) => kind === 'tables' || kind === 'spaces').map(([name]) => name);
+    const known = names.filter(([, kind]) => HAS_SINK.includes(kind)).map(([name]) => name);
     for (const name of Object.keys(this.#options.sinks ?? {}))
       if (!known.includes(name))
         throw new VmError(
@@ -108,19 +119,24 @@ class DescriptionReader {
   }
 
   read(threads: Threads): Readonly<Record<string, Shareable | Threads>> {
-    const { memories, allocators, tables, spaces, names } = this.#parts;
-    const { loops } = this.#options;
+    const { memories, allocators, tables, spaces, processes, names } = this.#parts;
+    const { loops, formats = [] } = this.#options;
+    for (const format of formats) threads.formats.set(format.name, format as unknown as PageTableFormat);
     const memory = memories.map((one) =>
       threads.keep(one.key, () => adoptMemory(one, threads.group.slot, loops)),
     );
     const frames = allocators.map((one) =>
       threads.keep(one.key, () => framesOf(one, threads, memory[one.memory] ?? null)),
     );
+    const kernels = spaces.map((one, i) =>
+      threads.keep(one.key, () => this.#space(threads, memory, frames, i)),
+    );
     const made: Record<PartKind, readonly Shareable[]> = {
       memories: memory,
       allocators: frames,
       tables: tables.map((one, i) => threads.keep(one.key, () => this.#table(threads, memory, frames, i))),
-      spaces: spaces.map((one, i) => threads.keep(one.key, () => this.#space(threads, memory, frames, i))),
+      spaces: kernels,
+      processes: processes.map((one, i) => threads.keep(one.key, () => this.#process(kernels, i))),
     };
     const named = names.map(([name, kind, index]) => [name, made[kind][index] as Shareable] as const);
     return { ...Object.fromEntries(named), threads };
@@ -163,8 +179,19 @@ class DescriptionReader {
       (options) => adoptTable(described.table, { ...options, threads }),
       threads,
     );
-    threads.here.spaces.add(AddressSpace.spaceOf(kernel));
+    const space = AddressSpace.spaceOf(kernel);
+    threads.here.spaces.add(space);
+    if (described.list !== null) openProcesses(space, threads, described.list);
     return kernel;
+  }
+
+  #process(kernels: readonly AddressSpace[], index: number): Process {
+    const { process, space } = this.#parts.processes[index] as DescribedParts['processes'][number];
+    return adoptProcess(process, {
+      kernel: kernels[space] as AddressSpace,
+      format: this.#format(process.format),
+      ...this.#sinkOf('processes', index),
+    });
   }
 
   #sinkOf(kind: PartKind, index: number): { readonly sink?: FlushSink } {

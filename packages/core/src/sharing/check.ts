@@ -3,6 +3,7 @@ import type { Controls } from '../format/access.js';
 import { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import { auditFrames } from '../memory/frames/shared/audit-frames.js';
 import { counted } from '../prints.js';
+import { adoptTables } from '../process/shared/open-processes.js';
 import { checkContext } from '../table/check/check-tables.js';
 import { ReadableTable } from '../table/readable-table.js';
 import type { TableContext } from '../table/state/context.js';
@@ -74,6 +75,7 @@ interface Found {
 }
 
 function checkGroup(threads: Threads, found: Found): void {
+  for (const space of threads.here.spaces) if (!space.lock.isDestroyed) adoptTables(space);
   for (const frames of threads.allocators) checkFrames(frames, found);
   for (const context of threads.tables.contexts) if (!context.isDestroyed) checkTree(context, found);
   for (const space of threads.here.spaces) if (!space.lock.isDestroyed) checkAreas(space, found);

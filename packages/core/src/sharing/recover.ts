@@ -3,6 +3,7 @@ import { VmError } from '../errors.js';
 import { recoverFrames, type TakenBlock } from '../memory/frames/shared/recover-frames.js';
 import type { SharedFrames } from '../memory/frames/shared/shared-frames.js';
 import { PageReferences } from '../process/page-references.js';
+import { adoptTables } from '../process/shared/open-processes.js';
 import { type RecoveredTables, recoverTables } from '../table/shared/recover-tables.js';
 import { TableRecords } from '../table/state/table-records.js';
 import type { RobustLock } from '../threads/robust-lock.js';
@@ -62,11 +63,14 @@ export function recover(threads: Threads): Recovery {
   const spaces = [...here.spaces].filter(({ lock }) => !lock.isDestroyed);
   let result: Recovery = NOTHING;
   const inner = (): void => {
-    group.sections.recovering(() => {
-      result = mend(threads, spaces);
-    });
+    const locks = partsOf(threads).flatMap((part) => part.inner ?? []);
+    withLocks(locks, () =>
+      group.sections.recovering(() => {
+        result = mend(threads, spaces);
+      }),
+    );
   };
-  // Locks of area logs come before the exclusive section, and those of parts before them, as in every call. All threads take them in one order.
+  // In the order of all calls: locks of parts, of area logs, inner locks of parts, the exclusive section.
   const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
   shared.sort((a, b) => Number(a.space.table.root - b.space.table.root));
   const alone = shared.reduceRight<() => void>((next, one) => () => one.recovering(next), inner);
@@ -118,9 +122,13 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
   // First only locks, lists and caches: what follows takes and frees frames. Whose frames they are comes later.
   let cached = 0;
   for (const frames of allocators) cached += recoverFrames(frames, { dead: [] }).cached;
+  for (const space of spaces) adoptTables(space);
   const tables = recoverTables(threads.tables.contexts, group, dead);
   const mended = spaces.map(mendSpace);
-  const parts = partsOf(threads).flatMap((part) => part.mend(dead, (id) => names.includes(id)));
+  const mendParts = (): string[] =>
+    partsOf(threads).flatMap((part) => part.mend(dead, (id) => names.includes(id)));
+  const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
+  const parts = shared.reduce<() => string[]>((next, one) => () => one.mending(next), mendParts)();
   const owned = ownedFrames(spaces);
   const givenBack: TakenBlock[] = [];
   const held: TakenBlock[] = [];
@@ -134,7 +142,7 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
       dead,
       // An area may map what the thread's own code took, and does not own it then.
       isHeld: (pfn, order, isOfCall) =>
-        records.find(pfn) >= 0 ||
+        (records.find(pfn) >= 0 && !(isOfCall && isLostRoot(records, tables, pfn))) ||
         // A live thread took it out of the tables, and frees it.
         records.isWaiting(pfn) ||
         // A process or an arena uses it.
@@ -142,11 +150,17 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
         (isOfCall ? owned.has(pfn) : calls.marks.has(pfn - calls.state.first)),
       retire: (give) => group.quiescence.retire(give),
     });
+    for (const { pfn } of found.givenBack) if (records.find(pfn) >= 0) records.leave(pfn);
     givenBack.push(...found.givenBack);
     held.push(...found.held);
   }
   for (const slot of dead) registry.free(slot);
   return { threads: names, tables, givenBack, held, cached, spaces: mended, parts };
+}
+
+/** True for the root of a process whose thread died before the kernel knew the process. */
+function isLostRoot(records: TableRecords, { reached }: RecoveredTables, pfn: number): boolean {
+  return records.levelOf(records.find(pfn)) === 0 && !reached.has(pfn);
 }
 
 /**

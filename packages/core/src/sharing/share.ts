@@ -5,6 +5,10 @@ import { SharedFrames } from '../memory/frames/shared/shared-frames.js';
 import { PhysicalMemory } from '../memory/physical-memory.js';
 import { describeMemory, type MemoryDescription } from '../memory/share-memory.js';
 import { PageReferences } from '../process/page-references.js';
+import { Process } from '../process/process.js';
+import { describeProcess } from '../process/shared/adopt-process.js';
+import { describeProcesses } from '../process/shared/open-processes.js';
+import type { ProcessDescription } from '../process/shared/shared-process.js';
 import { PageTable } from '../table/page-table.js';
 import { describeTable, type TableDescription } from '../table/shared/share-table.js';
 import { contextBehind } from '../table/state/registry.js';
@@ -15,7 +19,7 @@ import { describeSpace, type SpaceDescription } from '../vmap/share-space.js';
 import type { Threads } from './threads.js';
 
 /** What threads can share. */
-export type Shareable = PhysicalMemory | FrameAllocator | PageTable | AddressSpace;
+export type Shareable = PhysicalMemory | FrameAllocator | PageTable | AddressSpace | Process;
 
 /** Shared objects by name. */
 export type Shareables = Readonly<Record<string, Shareable>>;
@@ -52,6 +56,15 @@ interface DescribedSpace extends Numbered {
   readonly memory: number;
   readonly frames: number;
   readonly ram: number;
+  /** The list of its processes; `null` where its policy knows none. */
+  readonly list: SharedArrayBuffer | null;
+}
+
+/** A process with what it is made of. */
+interface DescribedProcess extends Numbered {
+  readonly process: ProcessDescription;
+  /** Index of its kernel. */
+  readonly space: number;
 }
 
 /**
@@ -75,14 +88,15 @@ export interface DescribedParts {
   readonly allocators: readonly DescribedFrames[];
   readonly tables: readonly DescribedTable[];
   readonly spaces: readonly DescribedSpace[];
+  readonly processes: readonly DescribedProcess[];
   readonly names: readonly (readonly [name: string, kind: PartKind, index: number])[];
 }
 
 /** The lists of a description. */
-export type PartKind = 'memories' | 'allocators' | 'tables' | 'spaces';
+export type PartKind = 'memories' | 'allocators' | 'tables' | 'spaces' | 'processes';
 
 /** Grows when a description changes: both threads need one version of the library. */
-export const DESCRIPTION_VERSION = 1;
+export const DESCRIPTION_VERSION = 2;
 
 /**
  * Describes objects for one other thread, which makes the same ones by `attach`. Nothing is copied: memory, tables and
@@ -122,6 +136,7 @@ class DescriptionWriter {
   readonly #allocators: FrameAllocator[] = [];
   readonly #tables: PageTable[] = [];
   readonly #spaces: AddressSpace[] = [];
+  readonly #processes: Process[] = [];
   readonly #names: [string, PartKind, number][] = [];
 
   add(name: string, thing: unknown): void {
@@ -169,8 +184,14 @@ class DescriptionWriter {
           ...this.#below(table),
           table: describeTable(table),
           ram: this.#allocators.indexOf(machine.ram),
+          list: describeProcesses(AddressSpace.spaceOf(one)),
         };
       }),
+      processes: this.#processes.map((one) => ({
+        process: describeProcess(one),
+        ...key(one),
+        space: this.#spaces.indexOf(Process.kernelOf(one) as AddressSpace),
+      })),
     };
   }
 
@@ -179,8 +200,9 @@ class DescriptionWriter {
     if (thing instanceof FrameAllocator) return ['allocators', this.#frames(thing)];
     if (thing instanceof PageTable) return ['tables', this.#table(thing)];
     if (thing instanceof AddressSpace) return ['spaces', this.#space(thing)];
+    if (thing instanceof Process) return ['processes', this.#process(thing)];
     throw new VmError('EINVAL', `\`${name}\` is ${shown(thing)}, which threads cannot share`, {
-      advice: 'share a PhysicalMemory, FrameAllocator, PageTable or AddressSpace',
+      advice: 'share a PhysicalMemory, FrameAllocator, PageTable, AddressSpace or Process',
     });
   }
 
@@ -204,6 +226,11 @@ class DescriptionWriter {
     this.#collect(table);
     this.#frames(machine.ram);
     return note(this.#spaces, kernel);
+  }
+
+  #process(process: Process): number {
+    this.#space(Process.kernelOf(process) as AddressSpace);
+    return note(this.#processes, process);
   }
 
   /** Notes what a page table is made of. */

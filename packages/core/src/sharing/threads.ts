@@ -1,6 +1,7 @@
 import { integerOption } from '../check/members.js';
 import { optionsOf } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
+import type { PageTableFormat } from '../format/page-table-format.js';
 import type { FrameAllocator } from '../memory/frames/frame-allocator.js';
 import type { FrameCalls, FrameSharing } from '../memory/frames/frame-sharing.js';
 import type { FrameState } from '../memory/frames/frame-state.js';
@@ -8,11 +9,13 @@ import { adoptFrames } from '../memory/frames/shared/describe-frames.js';
 import { SharedFrames } from '../memory/frames/shared/shared-frames.js';
 import { isShared } from '../memory/host.js';
 import { printsItself } from '../prints.js';
+import { openProcesses } from '../process/shared/open-processes.js';
+import type { ProcessSharing } from '../process/shared/process-sharing.js';
 import type { Space } from '../space/space.js';
 import { PageTable } from '../table/page-table.js';
 import { TableThreads } from '../table/shared/table-threads.js';
 import type { PageTableOptions } from '../table/state/make.js';
-import type { TableSharing } from '../table/state/table-sharing.js';
+import { contextBehind } from '../table/state/registry.js';
 import { MOST_THREADS, State } from '../threads/layout.js';
 import { slotOf } from '../threads/registry.js';
 import type { RobustLock } from '../threads/robust-lock.js';
@@ -49,7 +52,7 @@ export interface ThreadsOptions {
  * const kernel = new AddressSpace({ format: x8664(), linux: x8664Linux(), memory, frames, threads });
  * ```
  */
-export class Threads implements FrameSharing, TableSharing, SpaceSharing, ThreadCalls {
+export class Threads implements FrameSharing, SpaceSharing, ProcessSharing {
   /** @internal */
   readonly group: ThreadGroup;
   /** @internal */
@@ -64,6 +67,12 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing, Thread
     readonly spaces: Set<KernelSpace>;
     readonly parts: Set<SharedPart>;
   } = { frames: new Set(), spaces: new Set(), parts: new Set() };
+  /**
+   * The formats of this thread, by name, for the tables of processes.
+   *
+   * @internal
+   */
+  readonly formats: Map<string, PageTableFormat> = new Map();
   readonly #logBytes: number | undefined;
   readonly #numbers = new WeakMap<object, number>();
   readonly #things = new Map<number, object>();
@@ -106,6 +115,11 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing, Thread
   /** Names this thread, in messages and for `declareDead`. */
   get id(): number {
     return this.group.token;
+  }
+
+  /** Its place among the threads, from 0 on. A later thread may get it again. */
+  get slot(): number {
+    return this.group.slot;
   }
 
   /** The threads that died and whose work `recover` has not mended. */
@@ -301,7 +315,36 @@ export class Threads implements FrameSharing, TableSharing, SpaceSharing, Thread
   /** @internal */
   openSpace(space: Space): SpaceThreads {
     this.here.spaces.add(space as KernelSpace);
+    openProcesses(space as KernelSpace, this);
     return openSharedSpace(space, this.group, this.#logBytes);
+  }
+
+  /**
+   * Runs calls on page tables in one section.
+   *
+   * @internal
+   */
+  together<R>(call: () => R): R {
+    const isOutermost = this.tables.begin();
+    try {
+      return call();
+    } finally {
+      if (isOutermost) this.tables.end();
+    }
+  }
+
+  /** @internal */
+  dropTable(table: PageTable): void {
+    this.tables.drop(contextBehind(table));
+  }
+
+  /**
+   * Forgets the object with a number.
+   *
+   * @internal
+   */
+  forget(number: number): void {
+    this.#things.delete(number);
   }
 
   /** Who is there. */

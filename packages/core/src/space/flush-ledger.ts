@@ -7,13 +7,29 @@ import type { FlushSink } from '../table/state/flush-sink.js';
  */
 export class FlushLedger {
   #sink: FlushSink | null;
+  readonly #sinks: FlushSink[];
   /** Who makes the flushes of the call that runs; `null` while each call makes its own. */
   #leftTo: 'purge' | 'batch' | null = null;
   #left = 0;
   #purges = 0;
 
   constructor(sink: FlushSink | null) {
+    this.#sinks = sink === null ? [] : [sink];
     this.#sink = sink;
+  }
+
+  /** Tells one more sink. @returns what ends it. */
+  add(sink: FlushSink): () => void {
+    const set = (): void => {
+      this.#sink = this.#sinks.length > 1 ? new SeveralSinks(this.#sinks) : (this.#sinks[0] ?? null);
+    };
+    this.#sinks.push(sink);
+    set();
+    return () => {
+      const at = this.#sinks.indexOf(sink);
+      if (at >= 0) this.#sinks.splice(at, 1);
+      set();
+    };
   }
 
   /**
@@ -70,5 +86,38 @@ export class FlushLedger {
    */
   made(counted: number): number {
     return counted - this.#left + this.#purges;
+  }
+}
+
+/** Several sinks. Each is told, also when one of them throws. */
+class SeveralSinks implements FlushSink {
+  readonly #sinks: readonly FlushSink[];
+
+  constructor(sinks: readonly FlushSink[]) {
+    this.#sinks = [...sinks];
+  }
+
+  flush(...flush: Parameters<FlushSink['flush']>): void {
+    this.#each(0, (sink) => sink.flush(...flush));
+  }
+
+  deferred(...flush: Parameters<NonNullable<FlushSink['deferred']>>): void {
+    this.#each(0, (sink) => sink.deferred?.(...flush));
+  }
+
+  changing(): void {
+    this.#each(0, (sink) => sink.changing?.());
+  }
+
+  #each(from: number, tell: (sink: FlushSink) => void): void {
+    for (let at = from; at < this.#sinks.length; at++) {
+      let isTold = false;
+      try {
+        tell(this.#sinks[at] as FlushSink);
+        isTold = true;
+      } finally {
+        if (!isTold) this.#each(at + 1, tell);
+      }
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { checkSink } from '../check/sink.js';
 import { hex, VmError, wideHex } from '../errors.js';
 import type { Controls } from '../format/access.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
@@ -40,6 +41,8 @@ export interface SpaceParts {
   readonly sink: FlushSink | undefined;
   /** Makes the tables in another way; `undefined` for tables of one thread. */
   readonly makeTable?: ((options: PageTableOptions) => PageTable) | undefined;
+  /** `undefined` for one of this thread alone. */
+  readonly lock?: ChangeLock | undefined;
 }
 
 /** The processes of a kernel, as its space knows them. */
@@ -72,7 +75,7 @@ export class Space {
   readonly table: PageTable;
   /** The same root, for everybody to read. */
   readonly view: PageTableReader;
-  readonly lock: ChangeLock = new ChangeLock();
+  readonly lock: ChangeLock;
   readonly machine: MachineMemory;
   readonly flushes: FlushLedger;
   readonly asid: number;
@@ -90,6 +93,7 @@ export class Space {
    */
   constructor(parts: SpaceParts) {
     const { format, memory, frames, ram, totalRamPages, root, tableEntry, asid, controls, sink } = parts;
+    this.lock = parts.lock ?? new ChangeLock();
     this.flushes = new FlushLedger(sink ?? null);
     const tableSink = this.flushes.tableSink();
     // First, since it checks format, memory and frames.
@@ -124,6 +128,19 @@ export class Space {
   /** Areas of this space use frames of an allocator from now on. */
   noteAreas({ state }: FrameAllocator): void {
     noteAreas(state, contextBehind(this.table));
+  }
+
+  /**
+   * Tells one more sink of flushes: another processor uses the tables.
+   *
+   * @returns what ends it.
+   */
+  addSink(sink: FlushSink): () => void {
+    checkSink(sink);
+    if (sink === undefined) throw new VmError('EINVAL', 'addSink() needs a sink');
+    const end = this.flushes.add(sink);
+    contextBehind(this.table).sink ??= this.flushes.tableSink();
+    return end;
   }
 
   /** Frees a root that nobody has seen. No sink can have cached any of it. */

@@ -1,4 +1,4 @@
-import { checkAddress } from '../check/address.js';
+import { checkAddress, requireOnPage } from '../check/address.js';
 import { isCallable } from '../check/function.js';
 import type { Given } from '../check/options.js';
 import { shown, VmError } from '../errors.js';
@@ -73,9 +73,7 @@ export function physicalPage(plan: Plan, pa: bigint): number {
       `the physical address 0x${pa.toString(16)} does not fit ${format.paBits} bits`,
     );
   }
-  if ((pa & ((1n << BigInt(pageShift)) - 1n)) !== 0n) {
-    throw new VmError('EINVAL', `the physical address is not a multiple of the page size`, { address: pa });
-  }
+  requireOnPage(pa, 1n << BigInt(pageShift), 'the physical address');
   return Number(pa >> BigInt(pageShift));
 }
 

@@ -1,4 +1,4 @@
-import { checkAddress, isWord } from '../check/address.js';
+import { checkAddress, isWord, requireOnPage } from '../check/address.js';
 import { checkBytes } from '../check/bytes.js';
 import { shown, VmError } from '../errors.js';
 import type { PageTableFormat } from '../format/page-table-format.js';
@@ -38,11 +38,7 @@ export function pageRange(format: PageTableFormat, va: bigint, bytes: bigint | n
   const { pageShift } = format;
   checkAddress(va);
   const page = 1n << BigInt(pageShift);
-  if ((va & (page - 1n)) !== 0n) {
-    throw new VmError('EINVAL', `the address is not a multiple of the page size 0x${page.toString(16)}`, {
-      address: va,
-    });
-  }
+  requireOnPage(va, page);
   if ((length & (page - 1n)) !== 0n) {
     throw new VmError(
       'EINVAL',

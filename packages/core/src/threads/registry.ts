@@ -103,6 +103,13 @@ export class Registry {
     return stateIn(this.#load(slot));
   }
 
+  /** True when no thread but that of a slot is attached. */
+  isAlone(slot: number): boolean {
+    for (let other = 0; other < this.slots; other++)
+      if (other !== slot && this.stateOf(other) === State.live) return false;
+    return true;
+  }
+
   /** The slots in a state. */
   in(state: number): number[] {
     return Array.from({ length: this.slots }, (_, slot) => slot).filter(

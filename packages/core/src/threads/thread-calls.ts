@@ -7,6 +7,10 @@ import type { RobustLock } from './robust-lock.js';
 export interface ThreadCalls {
   /** Names this thread. */
   readonly id: number;
+  /** Its place among the threads, from 0 on: where an object keeps words of this thread. A later thread may get it again. */
+  readonly slot: number;
+  /** The threads that died and whose work `recover` has not mended, as `id` names them. */
+  readonly dead: readonly number[];
   /** True when another thread has asked for a flush that this thread's sinks have not got. It takes two loads. */
   readonly isBehind: boolean;
   /** Gives this thread's sinks the flushes that others have asked for. This is no quiescent point. */
@@ -46,6 +50,8 @@ export interface SharedPart {
   readonly number: number;
   /** Its locks, in the order in which they are taken. */
   readonly locks: readonly RobustLock[];
+  /** Locks that calls take inside of those of areas. Default: none. */
+  readonly inner?: readonly RobustLock[];
   /** True while this thread is in a call of it: frames that are taken then belong to the call. */
   readonly isBusy: boolean;
   /**

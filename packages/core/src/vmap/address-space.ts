@@ -14,6 +14,7 @@ import { type MappableRegion, registerKernel } from '../space/faces.js';
 import type { SlotVisitor } from '../table/change/visit/slot.js';
 import type { PageTableReader } from '../table/page-table-reader.js';
 import type { Counters } from '../table/state/counters.js';
+import type { FlushSink } from '../table/state/flush-sink.js';
 import type { ThreadCalls } from '../threads/thread-calls.js';
 import { vmallocinfoOf } from './areas/detail.js';
 import { areaAt, areaHolding, liveArea } from './areas/places.js';
@@ -137,6 +138,20 @@ export class AddressSpace<C extends Controls = Controls> {
   /** Linux's policy for the space. */
   get linux(): LinuxPolicy {
     return this.#space.linux;
+  }
+
+  /**
+   * Tells one more sink of flushes, also of those that other threads ask for: another processor uses the tables.
+   *
+   * @returns what ends it.
+   * @throws VmError `EINVAL` for what is no sink.
+   * @example
+   * ```ts
+   * const end = kernel.addSink(mmu.sink);
+   * ```
+   */
+  addSink(sink: FlushSink): () => void {
+    return this.#space.addSink(sink);
   }
 
   /** Exact work so far: tables read, entries written, flushes made (one for each call of the sink). */

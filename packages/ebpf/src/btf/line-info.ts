@@ -4,11 +4,12 @@ import type { BtfTexts } from './texts.js';
 
 /** Where an instruction comes from. */
 export interface SourceLine {
+  /** A name of more than 500 bytes is cut, and ends with `…`. */
   readonly file: string;
   /** From 1 on. */
   readonly line: number;
   readonly column: number;
-  /** The line's text. */
+  /** The line's text. One of more than 500 bytes is cut, and ends with `…`. */
   readonly text: string;
 }
 
@@ -21,15 +22,15 @@ export interface LineTable {
 
 const MAGIC = 0xeb9f;
 const WORDS = 4;
-/** A longer line is not shown. */
-const LONGEST_LINE = 500;
+/** Bytes of a line or a file's name that are shown. */
+const LONGEST_SHOWN = 500;
 const INSTRUCTION_BYTES = 8;
 
 /**
  * Reads the line tables of a `.BTF.ext` section. Layout: Linux's Documentation/bpf/btf.rst, and include/uapi/linux/bpf.h for
  * `bpf_line_info`.
  *
- * @throws VmError `EINVAL` for a section that is none.
+ * @throws VmError `EINVAL` for a section that is none, and for a line whose texts are not in the table.
  */
 export function readLines(reader: ByteReader, texts: BtfTexts): LineTable[] {
   if (reader.u16(0) !== MAGIC) throw reader.refuse(0, 'expected the magic number 0xeb9f of BTF');
@@ -55,6 +56,10 @@ export function readLines(reader: ByteReader, texts: BtfTexts): LineTable[] {
       if (offset % INSTRUCTION_BYTES !== 0) throw reader.refuse(line, `${offset} is within an instruction`);
       words[i * WORDS] = offset / INSTRUCTION_BYTES;
       for (let word = 1; word < WORDS; word++) words[i * WORDS + word] = reader.u32(line + word * 4);
+      for (let word = 1; word <= 2; word++) {
+        const text = words[i * WORDS + word] as number;
+        if (!texts.has(text)) throw reader.refuse(line + word * 4, `there is no text ${text}`);
+      }
       if (i > 0 && (words[i * WORDS] as number) <= (words[(i - 1) * WORDS] as number)) {
         throw reader.refuse(line, `the lines of ${shownSection(section)} are not in ascending order`);
       }
@@ -83,10 +88,10 @@ export function lineOf(table: LineTable, instruction: number, texts: BtfTexts): 
   const at = (low - 1) * WORDS;
   const place = words[at + 3] as number;
   return {
-    file: texts.at(words[at + 1] as number),
+    file: texts.shown(words[at + 1] as number, LONGEST_SHOWN),
     // The upper 22 bits are the line, the lower 10 the column.
     line: place >>> 10,
     column: place & 1023,
-    text: texts.at(words[at + 2] as number, LONGEST_LINE),
+    text: texts.shown(words[at + 2] as number, LONGEST_SHOWN),
   };
 }

@@ -1,4 +1,4 @@
-import { printable, VmError } from '@vmarea/core';
+import { VmError } from '@vmarea/core';
 import type { Btf } from './btf.js';
 
 /** A map that an object defines, as its BTF says. What it does not say is 0. */
@@ -34,10 +34,7 @@ export function mapDefinitions(btf: Btf): MapDefinition[] {
     const found = new Map<string, bigint>();
     const members = btf.membersOf(type) ?? [];
     if (members.length > MOST) {
-      throw new VmError(
-        'E2BIG',
-        `the map ${printable(name)} has ${members.length} members, expected at most ${MOST}`,
-      );
+      throw new VmError('E2BIG', `the map ${name} has ${members.length} members, expected at most ${MOST}`);
     }
     for (const member of members) {
       const value = btf.numberOf(member.type);

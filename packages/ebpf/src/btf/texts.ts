@@ -11,12 +11,25 @@ export class BtfTexts {
   }
 
   /**
-   * The text at an offset.
+   * The name at an offset.
    *
-   * @param longest - a longer text is refused.
-   * @throws VmError `EINVAL` for an offset beyond the table.
+   * @throws VmError `EINVAL` for an offset beyond the table, and for a name of more than 511 bytes.
    */
-  at(offset: number, longest?: number): string {
-    return offset === 0 ? '' : this.#reader.text(offset, longest);
+  at(offset: number): string {
+    return offset === 0 ? '' : this.#reader.text(offset);
+  }
+
+  /** Whether a text begins at an offset. */
+  has(offset: number): boolean {
+    return offset === 0 || offset < this.bytes.length;
+  }
+
+  /**
+   * The text at an offset that `has` knows, for people.
+   *
+   * @param longest - a longer text is cut.
+   */
+  shown(offset: number, longest: number): string {
+    return offset === 0 ? '' : this.#reader.shownText(offset, longest);
   }
 }

@@ -1,10 +1,58 @@
-import { ALU, ALU64, Instructions, JMP, JMP32, LDIMM64, LDX, X } from '../isa/instructions.js';
-import { ATOMIC, FRAME_POINTER, LOAD_ACQUIRE, MEMSX, sizeOf } from '../isa/problem.js';
+import {
+  ADDR_SPACE_CAST,
+  ALU,
+  ALU64,
+  ATOMIC,
+  CALL,
+  CAST_TO_KERNEL,
+  classOf,
+  DIV,
+  END,
+  EXIT,
+  FRAME_POINTER,
+  JA,
+  JCOND,
+  JGE,
+  JGT,
+  JLE,
+  JLT,
+  JMP,
+  JMP32,
+  JSGE,
+  JSGT,
+  JSLE,
+  JSLT,
+  LDIMM64,
+  LDX,
+  LOAD_ACQUIRE,
+  MEMSX,
+  MOV,
+  modeOf,
+  NEG,
+  operationOf,
+  SIGNED,
+  STX,
+  sizeOf,
+  X,
+} from '../isa/codes.js';
+import { Instructions } from '../isa/instructions.js';
 import { ARGUMENTS, readsOf } from '../isa/registers.js';
 import { Flow } from './flow.js';
 import { type AnalysedFunction, type Uninitialised, uninitialised } from './initialised.js';
 import { type Problem, StepList } from './step-list.js';
-import { BY_FRAME, FRAME_BYTES, LOADS, SIZE_INDEX, STEP, STORES } from './steps.js';
+import {
+  ARITHMETIC_32,
+  BY_FRAME,
+  COMPARISONS,
+  COMPARISONS_32,
+  FRAME_BYTES,
+  LOADS,
+  SIGNED_DIVISION,
+  SIGNED_REMAINDER,
+  SIZE_INDEX,
+  STEP,
+  STORES,
+} from './steps.js';
 
 /** What is decoded. */
 export interface Undecoded<F extends AnalysedFunction> {
@@ -24,6 +72,11 @@ export interface Decoded<F extends AnalysedFunction> {
   readonly places: Int32Array;
   readonly problems: readonly Problem[];
 }
+
+/** Comparisons that have no step of their own, and what they are when their operands change places. */
+const MIRRORED: ReadonlyMap<number, number> = /* @__PURE__ */ new Map([
+  ...[[JGT, JLT] as const, [JGE, JLE] as const, [JSGT, JSLT] as const, [JSGE, JSLE] as const],
+]);
 
 /** What every function finds unwritten: r0, and r6 to r9. */
 const NO_ARGUMENTS = 0b11_1100_0001;
@@ -58,10 +111,10 @@ function stackBytesOf(code: Instructions, flow: Flow, { first, count }: Analysed
     if (flow.isSecond(i) || flow.isProblem(i)) continue;
     if ((readsOf(code, i) & (1 << FRAME_POINTER)) === 0) continue;
     const opcode = code.opcode(i);
-    const kind = opcode & 7;
+    const kind = classOf(opcode);
     const isBase =
-      kind === LDX || (kind <= 3 && code.dst(i) === FRAME_POINTER && code.src(i) !== FRAME_POINTER);
-    const isAcquire = kind === 3 && (opcode & 0xe0) === ATOMIC && code.imm(i) === LOAD_ACQUIRE;
+      kind === LDX || (kind <= STX && code.dst(i) === FRAME_POINTER && code.src(i) !== FRAME_POINTER);
+    const isAcquire = kind === STX && modeOf(opcode) === ATOMIC && code.imm(i) === LOAD_ACQUIRE;
     if (!isBase && !isAcquire) return FRAME_BYTES;
     most = Math.max(most, -code.offset(i));
   }
@@ -119,7 +172,7 @@ class Decoder {
     }
     const perhaps = this.#registers.perhaps[i] as number;
     if (perhaps !== 0) this.#list.add(i, STEP.check, perhaps, 0, 0);
-    const kind = this.#code.opcode(i) & 7;
+    const kind = classOf(this.#code.opcode(i));
     if (kind === ALU || kind === ALU64) this.#addArithmetic(i);
     else if (kind === JMP || kind === JMP32) this.#addJump(i);
     else this.#addAccess(i);
@@ -134,24 +187,24 @@ class Decoder {
   #addArithmetic(i: number): void {
     const [code, list] = [this.#code, this.#list];
     const opcode = code.opcode(i);
-    const [operation, isWide, offset] = [opcode >> 4, (opcode & 7) === ALU64, code.offset(i)];
+    const [operation, isWide, offset] = [operationOf(opcode), classOf(opcode) === ALU64, code.offset(i)];
     const dst = code.dst(i) * 2;
-    if (operation === 13) {
+    if (operation === END) {
       list.add(i, this.#swapOf(i, isWide), dst, dst, 0);
       return;
     }
-    if (operation === 8) {
+    if (operation === NEG) {
       list.add(i, isWide ? STEP.neg64 : STEP.neg32, dst, dst, 0);
       return;
     }
     const operand = this.#operand(i);
-    if (operation === 11 && offset !== 0) {
+    if (operation === MOV && offset !== 0) {
       list.add(i, this.#moveOf(i, isWide), dst, operand, 0);
       return;
     }
     // Signed division and remainder have numbers of their own.
-    const number = offset === 1 ? (operation === 3 ? 14 : 15) : operation;
-    list.add(i, (isWide ? 0 : 16) + number, dst, operand, 0);
+    const number = offset === SIGNED ? (operation === DIV ? SIGNED_DIVISION : SIGNED_REMAINDER) : operation;
+    list.add(i, (isWide ? 0 : ARITHMETIC_32) + number, dst, operand, 0);
   }
 
   /** The host of BPF is little-endian: `le` only cuts. */
@@ -165,7 +218,8 @@ class Decoder {
 
   #moveOf(i: number, isWide: boolean): number {
     const offset = this.#code.offset(i);
-    if (offset === 1) return this.#code.imm(i) === 1 || this.#noUserConv ? STEP.cut32 : STEP.toUser;
+    if (offset === ADDR_SPACE_CAST)
+      return this.#code.imm(i) === CAST_TO_KERNEL || this.#noUserConv ? STEP.cut32 : STEP.toUser;
     if (offset === 8) return isWide ? STEP.sign8 : STEP.sign8to32;
     if (offset === 16) return isWide ? STEP.sign16 : STEP.sign16to32;
     return STEP.sign32;
@@ -174,12 +228,12 @@ class Decoder {
   #addJump(i: number): void {
     const [code, list] = [this.#code, this.#list];
     const opcode = code.opcode(i);
-    const operation = opcode >> 4;
-    if (operation === 9) {
+    const operation = operationOf(opcode);
+    if (operation === EXIT) {
       list.add(i, STEP.exit, 0, 0, 0);
       return;
     }
-    if (operation === 8) {
+    if (operation === CALL) {
       const callee = this.#flow.calleeOf(i);
       if (callee >= 0) list.call(i, callee);
       else list.add(i, STEP.callKernel, code.src(i) === 0 ? 0 : 1, code.imm(i), 0);
@@ -187,15 +241,20 @@ class Decoder {
       return;
     }
     const target = this.#flow.targetOf(i);
-    if (operation === 0) {
+    if (operation === JA) {
       list.jump(i, STEP.jump, 0, 0, target);
       return;
     }
-    if (operation === 14) {
+    if (operation === JCOND) {
       list.jump(i, STEP.mayGoto, 0, 0, target);
       return;
     }
-    list.jump(i, ((opcode & 7) === JMP ? 0x20 : 0x30) + operation, code.dst(i) * 2, this.#operand(i), target);
+    const first = classOf(opcode) === JMP ? COMPARISONS : COMPARISONS_32;
+    const [dst, operand] = [code.dst(i) * 2, this.#operand(i)];
+    // An operand is always a register: x > y is y < x.
+    const mirrored = MIRRORED.get(operation);
+    if (mirrored === undefined) list.jump(i, first + operation, dst, operand, target);
+    else list.jump(i, first + mirrored, operand, dst, target);
   }
 
   #addAccess(i: number): void {
@@ -206,13 +265,13 @@ class Decoder {
       list.add(i, STEP.move64, dst * 2, list.constant(code.imm(i), code.imm(i + 1)), 0);
       return;
     }
-    if ((opcode & 0xe0) === ATOMIC) {
+    if (modeOf(opcode) === ATOMIC) {
       list.add(i, STEP.atomic, dst | (src << 8), code.imm(i) | (size << 12), offset);
       return;
     }
     const index = SIZE_INDEX[size] as number;
-    if ((opcode & 7) === LDX) {
-      const step = LOADS + index + ((opcode & 0xe0) === MEMSX ? 4 : 0);
+    if (classOf(opcode) === LDX) {
+      const step = LOADS + index + (modeOf(opcode) === MEMSX ? 4 : 0);
       if (src === FRAME_POINTER) {
         list.add(i, step + BY_FRAME, dst * 2, offset, 0);
         return;
@@ -221,7 +280,7 @@ class Decoder {
       return;
     }
     // The bit that tells a register from a constant is another one here: classes ST and STX.
-    const value = (opcode & 7) === 3 ? src * 2 : list.constant(code.imm(i), code.imm(i) >> 31);
+    const value = classOf(opcode) === STX ? src * 2 : list.constant(code.imm(i), code.imm(i) >> 31);
     if (dst === FRAME_POINTER) {
       list.add(i, STORES + index + BY_FRAME, value, offset, 0);
       return;

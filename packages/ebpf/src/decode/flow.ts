@@ -1,7 +1,34 @@
-import { ALU64, type Instructions, JMP, JMP32, LDIMM64, X } from '../isa/instructions.js';
-import { ATOMIC, FRAME_POINTER, LOAD_ACQUIRE, problemOf, sizeOf } from '../isa/problem.js';
+import {
+  ADDR_SPACE_CAST,
+  ALU64,
+  ATOMIC,
+  CALL,
+  CALL_OPCODE,
+  classOf,
+  EXIT,
+  EXIT_OPCODE,
+  FRAME_POINTER,
+  JA,
+  JMP,
+  JMP32,
+  LDIMM64,
+  LDX,
+  LOAD_ACQUIRE,
+  MOV,
+  modeOf,
+  operationOf,
+  PSEUDO_CALL,
+  STX,
+  sizeOf,
+  X,
+} from '../isa/codes.js';
+import type { Instructions } from '../isa/instructions.js';
+import { problemOf } from '../isa/problem.js';
 import type { Problem } from './step-list.js';
 import { FRAME_BYTES } from './steps.js';
+
+/** A move of a register of 64 bits, and a cast by its offset. */
+const MOVE_OPCODE = (MOV << 4) | X | ALU64;
 
 /** A function's place in the code. */
 export interface FunctionPlace {
@@ -66,16 +93,17 @@ export class Flow {
 
   /** The function that a call goes to; -1 for a function of the kernel. */
   calleeOf(i: number): number {
-    if (this.#code.src(i) !== 1) return -1;
+    if (this.#code.src(i) !== PSEUDO_CALL) return -1;
     return this.#functionFrom[i + 1 + this.#code.imm(i)] ?? -1;
   }
 
   /** Where a jump goes; -1 for an instruction that is none. */
   targetOf(i: number): number {
     const opcode = this.#code.opcode(i);
-    const kind = opcode & 7;
-    if ((kind !== JMP && kind !== JMP32) || opcode >> 4 === 8 || opcode >> 4 === 9) return -1;
-    const isLong = kind === JMP32 && opcode >> 4 === 0;
+    const kind = classOf(opcode);
+    const operation = operationOf(opcode);
+    if ((kind !== JMP && kind !== JMP32) || operation === CALL || operation === EXIT) return -1;
+    const isLong = kind === JMP32 && operation === JA;
     return i + 1 + (isLong ? this.#code.imm(i) : this.#code.offset(i));
   }
 
@@ -83,7 +111,7 @@ export class Flow {
   forEachNext(i: number, visit: (next: number) => void): void {
     const target = this.targetOf(i);
     if (target >= 0) visit(target);
-    const isAlways = target >= 0 && this.#code.opcode(i) >> 4 === 0;
+    const isAlways = target >= 0 && operationOf(this.#code.opcode(i)) === JA;
     const next = this.#code.opcode(i) === LDIMM64 ? i + 2 : i + 1;
     if (!isAlways && this.#functionAt[next] === this.#functionAt[i]) visit(next);
   }
@@ -98,18 +126,18 @@ export class Flow {
   #problemHere(i: number, around: Surroundings): string | null {
     const code = this.#code;
     const opcode = code.opcode(i);
-    const kind = opcode & 7;
+    const kind = classOf(opcode);
     if (opcode === LDIMM64 && this.#isSecond[i + 1] !== 1) return 'the second half is missing';
-    if (opcode === (0xb0 | X | ALU64) && code.offset(i) === 1 && !around.hasArena) {
+    if (opcode === MOVE_OPCODE && code.offset(i) === ADDR_SPACE_CAST && !around.hasArena) {
       return 'there is a cast of address spaces, but no arena';
     }
-    if (opcode === 0x85) return this.#problemOfCall(i, around);
+    if (opcode === CALL_OPCODE) return this.#problemOfCall(i, around);
     return kind === JMP || kind === JMP32 ? this.#problemOfTarget(i) : null;
   }
 
   #problemOfTarget(i: number): string | null {
     const target = this.targetOf(i);
-    if (target === -1 && this.#code.opcode(i) === 0x95) return null;
+    if (target === -1 && this.#code.opcode(i) === EXIT_OPCODE) return null;
     const home = this.#functionAt[i] as number;
     if (target < 0 || this.#functionAt[target] !== home) return 'the jump leads out of the function';
     return this.#isSecond[target] === 1 ? 'the jump leads into the middle of an instruction' : null;
@@ -118,7 +146,7 @@ export class Flow {
   #problemOfCall(i: number, { externs }: Surroundings): string | null {
     const [src, imm] = [this.#code.src(i), this.#code.imm(i)];
     if (src === 0) return null;
-    if (src === 1) return this.calleeOf(i) < 0 ? 'the call goes to no function' : null;
+    if (src === PSEUDO_CALL) return this.calleeOf(i) < 0 ? 'the call goes to no function' : null;
     const extern = externs[imm];
     if (extern === undefined) return `there is no function ${imm} of the kernel`;
     return extern.isThere ? null : `the kernel has no function ${extern.name}`;
@@ -127,11 +155,11 @@ export class Flow {
   /** What the frame pointer itself is the base of is checked here, once. */
   #problemOfFrame(i: number): string | null {
     const opcode = this.#code.opcode(i);
-    const kind = opcode & 7;
-    if (kind < 1 || kind > 3) return null;
+    const kind = classOf(opcode);
+    if (kind < LDX || kind > STX) return null;
     // A load-acquire has its base in the source register, as a load.
-    const isAcquire = kind === 3 && (opcode & 0xe0) === ATOMIC && this.#code.imm(i) === LOAD_ACQUIRE;
-    const base = kind === 1 || isAcquire ? this.#code.src(i) : this.#code.dst(i);
+    const isAcquire = kind === STX && modeOf(opcode) === ATOMIC && this.#code.imm(i) === LOAD_ACQUIRE;
+    const base = kind === LDX || isAcquire ? this.#code.src(i) : this.#code.dst(i);
     const [size, offset] = [sizeOf(opcode), this.#code.offset(i)];
     if (base !== FRAME_POINTER) return null;
     if (offset < -FRAME_BYTES || offset + size > 0)

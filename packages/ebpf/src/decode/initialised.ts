@@ -1,4 +1,5 @@
-import { type Instructions, JMP } from '../isa/instructions.js';
+import { CALL_OPCODE, EXIT_OPCODE, FRAME_POINTER } from '../isa/codes.js';
+import type { Instructions } from '../isa/instructions.js';
 import { ARGUMENTS, readsOf, writesOf } from '../isa/registers.js';
 import type { Flow } from './flow.js';
 
@@ -19,7 +20,7 @@ export interface AnalysedFunction {
   readonly isProgram: boolean;
 }
 
-const FRAME = 1 << 10;
+const FRAME = 1 << FRAME_POINTER;
 const RESULT = 1;
 
 /**
@@ -103,19 +104,19 @@ class Analysis {
 
   /** Only the result of a program must be there; a subprogram may have none. */
   #readsOf(i: number): number {
-    const isExit = (this.#code.opcode(i) & 0xf7) === 0x95 && (this.#code.opcode(i) & 7) === JMP;
-    if (isExit) return this.#functions[this.#flow.functionAt(i)]?.isProgram === true ? RESULT : 0;
+    if (this.#code.opcode(i) === EXIT_OPCODE)
+      return this.#functions[this.#flow.functionAt(i)]?.isProgram === true ? RESULT : 0;
     return readsOf(this.#code, i);
   }
 
   #pass(i: number, some: number, every: number): void {
     if (this.#flow.isProblem(i)) return;
     const opcode = this.#code.opcode(i);
-    if (opcode === 0x95) {
+    if (opcode === EXIT_OPCODE) {
       this.#exit(this.#flow.functionAt(i), some, every);
       return;
     }
-    if (opcode !== 0x85) {
+    if (opcode !== CALL_OPCODE) {
       const writes = writesOf(this.#code, i);
       this.#flow.forEachNext(i, (next) => this.reach(next, some | writes, every | writes));
       return;
@@ -123,18 +124,23 @@ class Analysis {
     const callee = this.#flow.calleeOf(i);
     const kept = ~(ARGUMENTS | RESULT);
     if (callee < 0) {
-      this.reach(i + 1, (some & kept) | RESULT, (every & kept) | RESULT);
+      this.#return(i, (some & kept) | RESULT, (every & kept) | RESULT);
       return;
     }
     const { first } = this.#functions[callee] as AnalysedFunction;
     this.reach(first, (some & ARGUMENTS) | FRAME, (every & ARGUMENTS) | FRAME);
     this.#callers[callee]?.add(i);
     if (this.#someExit[callee] === -1) return;
-    this.reach(
-      i + 1,
+    this.#return(
+      i,
       (some & kept) | (this.#someExit[callee] as number),
       (every & kept) | (this.#everyExit[callee] as number),
     );
+  }
+
+  /** A call comes back. One that is the last instruction leads to nothing: the next function is another one. */
+  #return(call: number, some: number, every: number): void {
+    this.#flow.forEachNext(call, (next) => this.reach(next, some, every));
   }
 
   #exit(index: number, some: number, every: number): void {

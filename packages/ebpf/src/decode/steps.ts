@@ -1,6 +1,14 @@
+/** Of arithmetic of 64 bits, a step is the operation of the ISA. These two have the free numbers above. */
+export const SIGNED_DIVISION = 14;
+export const SIGNED_REMAINDER = 15;
+/** Added for arithmetic of 32 bits. */
+export const ARITHMETIC_32 = 0x10;
+/** Added to the operation of the ISA for a comparison of 64 bits, and of 32 bits. Those for `>` and `>=` are `<` and `<=`, mirrored. */
+export const COMPARISONS = 0x20;
+export const COMPARISONS_32 = 0x30;
+
 /**
- * Numbers of steps. A number below 16 is an operation of 64 bits by the code of the ISA (14 and 15: signed division and remainder), 16 to 31
- * the same with 32 bits; 0x21 to 0x2d are comparisons of 64 bits by their code, 0x31 to 0x3d of 32 bits.
+ * Numbers of the other steps.
  *
  * The interpreter has the same numbers as literals: V8 makes a table of jumps of those alone.
  */

@@ -1,4 +1,5 @@
 import { VmError } from '@vmarea/core';
+import { printableText } from './printable-text.js';
 
 /**
  * Little-endian reads from a part of a file. Each read outside of the part is refused with the offset in the file and what was
@@ -52,15 +53,31 @@ export class ByteReader {
   }
 
   /**
-   * Reads a text that ends with a zero byte.
-   *
-   * @param longest - a longer text is refused. It bounds what many names that point at one text cost.
+   * Reads a name that ends with a zero byte. It is printable, so messages may have it as it is. A longer one than 511 bytes is refused: that
+   * bounds what many names at one place cost.
    */
-  text(at: number, longest: number = LONGEST_NAME): string {
+  text(at: number): string {
     this.#require(at, 1);
-    const end = this.#bytes.subarray(at, at + longest + 1).indexOf(0);
-    if (end < 0) throw this.refuse(at, `expected a text of at most ${longest} bytes and a zero byte`);
-    return String.fromCharCode(...this.#bytes.subarray(at, at + end));
+    const end = this.#bytes.subarray(at, at + LONGEST_NAME + 1).indexOf(0);
+    if (end < 0) throw this.refuse(at, `expected a text of at most ${LONGEST_NAME} bytes and a zero byte`);
+    return printableText(this.#bytes.subarray(at, at + end));
+  }
+
+  /**
+   * Reads a text for people: printable but for its tabs. A longer one is cut, and ends with `…`.
+   *
+   * @param longest - in bytes.
+   */
+  shownText(at: number, longest: number): string {
+    this.#require(at, 1);
+    const bytes = this.#bytes.subarray(at, at + longest + 1);
+    const end = bytes.indexOf(0);
+    if (end >= 0) return printableText(bytes.subarray(0, end), '\t');
+    if (bytes.length <= longest) return printableText(bytes, '\t');
+    let cut = longest;
+    // A character of UTF-8 is not cut: bytes that go on with one are 10xxxxxx.
+    while (cut > 0 && ((bytes[cut] as number) & 0xc0) === 0x80) cut--;
+    return `${printableText(bytes.subarray(0, cut), '\t')}…`;
   }
 
   /** An error about a place of the part. */

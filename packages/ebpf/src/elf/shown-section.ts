@@ -1,6 +1,4 @@
-import { printable } from '@vmarea/core';
-
-/** A section as messages name it. Names come from files, so they are made printable. */
+/** A section as messages name it. */
 export function shownSection(name: string): string {
-  return name === '' ? 'section without a name' : `section ${printable(name)}`;
+  return name === '' ? 'section without a name' : `section ${name}`;
 }

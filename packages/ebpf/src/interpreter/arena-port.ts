@@ -1,6 +1,14 @@
 import type { Mmu } from '@vmarea/mmu';
 import type { ArenaPlace } from '../link/options.js';
 
+/** What an interpreter needs of the threads that use an arena: `Threads` of core. */
+export interface ArenaThreads {
+  /** True when another thread has asked for a flush that this thread's processors have not got. */
+  readonly isBehind: boolean;
+  /** Gives them what others have asked for. */
+  deliver(): void;
+}
+
 /** What an interpreter needs of an arena: where it is for user space and for the kernel, and a processor that translates. */
 export interface ArenaPort extends ArenaPlace {
   /**
@@ -13,4 +21,6 @@ export interface ArenaPort extends ArenaPlace {
    * its lower guard of 32 KiB.
    */
   readonly kernVmStart: bigint;
+  /** The threads that use the arena, where there are several. Before each access the processor gets the flushes of the others. */
+  readonly threads?: ArenaThreads | null;
 }

@@ -1,18 +1,25 @@
 import { joinWords, words } from '@vmarea/core';
 import type { AtomicOperation, Mmu } from '@vmarea/mmu';
-import { LOAD_ACQUIRE, STORE_RELEASE } from '../isa/problem.js';
+import {
+  ATOMIC_ADD,
+  ATOMIC_AND,
+  ATOMIC_OR,
+  ATOMIC_XOR,
+  CMPXCHG,
+  FETCH,
+  LOAD_ACQUIRE,
+  STORE_RELEASE,
+  XCHG,
+} from '../isa/codes.js';
 import { BadAccess, type Memory } from './memory.js';
 
-const COMPARE_EXCHANGE = 0xf1;
-const FETCH = 1;
-
-/** By the code of the ISA without its bit for `fetch`. */
+/** By the code of the ISA without FETCH. */
 const OPERATIONS: Readonly<Record<number, AtomicOperation>> = {
-  0: 'add',
-  64: 'or',
-  80: 'and',
-  160: 'xor',
-  224: 'exchange',
+  [ATOMIC_ADD]: 'add',
+  [ATOMIC_OR]: 'or',
+  [ATOMIC_AND]: 'and',
+  [ATOMIC_XOR]: 'xor',
+  [XCHG & ~FETCH]: 'exchange',
 };
 
 /**
@@ -85,7 +92,7 @@ export class AtomicSteps {
     const value = r[src] as number;
     const isArena = memory.isArena(hi, lo);
     let old: number;
-    if (operation === COMPARE_EXCHANGE) {
+    if (operation === CMPXCHG) {
       const expected = r[0] as number;
       old = isArena
         ? (memory.mmu as Mmu).compareExchange32(
@@ -114,7 +121,7 @@ export class AtomicSteps {
     const value = joinWords(r[src] as number, r[src + 1] as number);
     const isArena = memory.isArena(hi, lo);
     let old: bigint;
-    if (operation === COMPARE_EXCHANGE) {
+    if (operation === CMPXCHG) {
       const expected = joinWords(r[0] as number, r[1] as number);
       old = isArena
         ? (memory.mmu as Mmu).compareExchange64(
@@ -148,7 +155,7 @@ export class AtomicSteps {
 export function resultRegister(operation: number, dst: number, src: number): number {
   if (operation === LOAD_ACQUIRE) return dst;
   if (operation === STORE_RELEASE) return -1;
-  if (operation === COMPARE_EXCHANGE) return 0;
+  if (operation === CMPXCHG) return 0;
   return (operation & FETCH) !== 0 ? src : -1;
 }
 

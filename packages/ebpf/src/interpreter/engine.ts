@@ -1,11 +1,13 @@
 import { MmuFault } from '@vmarea/mmu';
-import { FRAME_BYTES, POISON_HI, POISON_LO, REGISTERS, STEP_WORDS } from '../decode/steps.js';
-import { LOAD_ACQUIRE } from '../isa/problem.js';
-import { FRAME_SHIFT, FRAMES, REGION_START, regionWord, STACK_REGION } from '../link/addresses.js';
-import { AtomicSteps, resultRegister } from './atomics.js';
-import { Division, productHigh } from './division.js';
+import { POISON_HI, POISON_LO, REGISTERS, STEP_WORDS } from '../decode/steps.js';
+import { FRAMES } from '../link/addresses.js';
+import { AtomicSteps } from './atomics.js';
+import { productHigh } from './division.js';
+import { failedAccess } from './failed-access.js';
+import { Frames } from './frames.js';
 import { BadAccess, type Memory } from './memory.js';
 import type { ProgramFaultKind } from './program-fault.js';
+import { RareSteps } from './rare-steps.js';
 
 /** What an engine asks of its interpreter. */
 export interface EngineHost {
@@ -18,11 +20,6 @@ export interface EngineHost {
   /** Tells of an access to an arena page that is not there: the pointer's lower word, and the offset. */
   report(isWrite: boolean, lo: number, offset: number, step: number): void;
 }
-
-/** Words of a saved frame: the step to go on with, and r6 to r9. */
-const SAVED = 9;
-const R6 = 12;
-const R10 = 20;
 
 /**
  * Runs steps.
@@ -40,11 +37,8 @@ export class Engine {
   readonly #memory: Memory;
   readonly #host: EngineHost;
   readonly #atomics: AtomicSteps;
-  readonly #division = new Division();
-  readonly #saved = new Int32Array(FRAMES * SAVED);
-  /** By frame: how often `may_goto` may still go on. */
-  readonly #loops = new Int32Array(FRAMES);
-  readonly #loopsAtFirst: number;
+  readonly #rare: RareSteps;
+  readonly #frames: Frames;
   readonly #userHi: number;
 
   /**
@@ -66,25 +60,32 @@ export class Engine {
     this.#host = host;
     this.#atomics = new AtomicSteps(memory, this.registers);
     this.#userHi = userHi;
-    this.#loopsAtFirst = loops;
+    this.#rare = new RareSteps(this.registers);
+    this.#frames = new Frames(this.registers, memory, loops);
   }
 
   /** Makes the first frame of a run. Registers are unwritten but for those that the caller sets. */
   begin(stackBytes: number): void {
-    this.#memory.depth = 0;
     this.poison(0x3ff);
-    this.#enterFrame(stackBytes);
+    this.#frames.begin(stackBytes);
   }
 
   /**
-   * Calls a function from the kernel's side, with r1 to r5 as they are, and runs it to its end. r6 to r9 are then as they were.
+   * Calls a function from the kernel's side, with r1 to r5 as they are, and runs it to its end. r6 to r9 and the frame are then as they
+   * were, also when it ends by a fault.
    */
   invoke(entry: number, stackBytes: number): void {
     const at = this.#at;
     this.#push(-1, stackBytes, at);
-    this.run(entry, this.#memory.depth);
-    this.#pop();
-    this.#at = at;
+    const { depth } = this.#memory;
+    try {
+      this.run(entry, depth);
+    } finally {
+      // A fault may leave frames that the function has called.
+      this.#memory.depth = depth;
+      this.#frames.pop();
+      this.#at = at;
+    }
   }
 
   /** The step of the call of a kernel function that runs. */
@@ -145,10 +146,6 @@ export class Engine {
               pc += 4;
               continue;
             }
-            case 0x03: // divide
-              this.#divide(a, b, false);
-              pc += 4;
-              continue;
             case 0x04: // or
               r[a] = (r[a] as number) | (r[b] as number);
               r[a + 1] = (r[a + 1] as number) | (r[b + 1] as number);
@@ -195,10 +192,6 @@ export class Engine {
               pc += 4;
               continue;
             }
-            case 0x09: // remainder
-              this.#remainder(a, b, false);
-              pc += 4;
-              continue;
             case 0x0a: // exclusive or
               r[a] = (r[a] as number) ^ (r[b] as number);
               r[a + 1] = (r[a + 1] as number) ^ (r[b + 1] as number);
@@ -223,14 +216,6 @@ export class Engine {
               pc += 4;
               continue;
             }
-            case 0x0e: // divide, signed
-              this.#divide(a, b, true);
-              pc += 4;
-              continue;
-            case 0x0f: // remainder, signed
-              this.#remainder(a, b, true);
-              pc += 4;
-              continue;
             case 0x10: // add, 32 bits
               r[a] = (r[a] as number) + (r[b] as number);
               r[a + 1] = 0;
@@ -243,11 +228,6 @@ export class Engine {
               continue;
             case 0x12: // multiply, 32 bits
               r[a] = Math.imul(r[a] as number, r[b] as number);
-              r[a + 1] = 0;
-              pc += 4;
-              continue;
-            case 0x13: // divide, 32 bits: by 0 is 0
-              r[a] = r[b] === 0 ? 0 : (((r[a] as number) >>> 0) / ((r[b] as number) >>> 0)) | 0;
               r[a + 1] = 0;
               pc += 4;
               continue;
@@ -276,11 +256,6 @@ export class Engine {
               r[a + 1] = 0;
               pc += 4;
               continue;
-            case 0x19: // remainder, 32 bits: by 0 is the number itself
-              if (r[b] !== 0) r[a] = ((r[a] as number) >>> 0) % ((r[b] as number) >>> 0);
-              r[a + 1] = 0;
-              pc += 4;
-              continue;
             case 0x1a: // exclusive or, 32 bits
               r[a] = (r[a] as number) ^ (r[b] as number);
               r[a + 1] = 0;
@@ -296,39 +271,11 @@ export class Engine {
               r[a + 1] = 0;
               pc += 4;
               continue;
-            case 0x1e: // divide, signed, 32 bits
-              r[a] = r[b] === 0 ? 0 : ((r[a] as number) / (r[b] as number)) | 0;
-              r[a + 1] = 0;
-              pc += 4;
-              continue;
-            case 0x1f: // remainder, signed, 32 bits
-              if (r[b] !== 0) r[a] = ((r[a] as number) % (r[b] as number)) | 0;
-              r[a + 1] = 0;
-              pc += 4;
-              continue;
             case 0x20: // goto
               pc = steps[pc + 3] as number;
               continue;
             case 0x21: // ==
               pc = r[a] === r[b] && r[a + 1] === r[b + 1] ? (steps[pc + 3] as number) : pc + 4;
-              continue;
-            case 0x22: // >
-              pc = (
-                r[a + 1] === r[b + 1]
-                  ? (r[a] as number) >>> 0 > (r[b] as number) >>> 0
-                  : (r[a + 1] as number) >>> 0 > (r[b + 1] as number) >>> 0
-              )
-                ? (steps[pc + 3] as number)
-                : pc + 4;
-              continue;
-            case 0x23: // >=
-              pc = (
-                r[a + 1] === r[b + 1]
-                  ? (r[a] as number) >>> 0 >= (r[b] as number) >>> 0
-                  : (r[a + 1] as number) >>> 0 > (r[b + 1] as number) >>> 0
-              )
-                ? (steps[pc + 3] as number)
-                : pc + 4;
               continue;
             case 0x24: // &
               pc =
@@ -338,24 +285,6 @@ export class Engine {
               continue;
             case 0x25: // !=
               pc = r[a] !== r[b] || r[a + 1] !== r[b + 1] ? (steps[pc + 3] as number) : pc + 4;
-              continue;
-            case 0x26: // > signed
-              pc = (
-                r[a + 1] === r[b + 1]
-                  ? (r[a] as number) >>> 0 > (r[b] as number) >>> 0
-                  : (r[a + 1] as number) > (r[b + 1] as number)
-              )
-                ? (steps[pc + 3] as number)
-                : pc + 4;
-              continue;
-            case 0x27: // >= signed
-              pc = (
-                r[a + 1] === r[b + 1]
-                  ? (r[a] as number) >>> 0 >= (r[b] as number) >>> 0
-                  : (r[a + 1] as number) > (r[b + 1] as number)
-              )
-                ? (steps[pc + 3] as number)
-                : pc + 4;
               continue;
             case 0x28: // call a subprogram
               this.#push(pc + 4, steps[pc + 3] as number, pc);
@@ -367,7 +296,7 @@ export class Engine {
                 this.left = left;
                 return;
               }
-              pc = this.#pop();
+              pc = this.#frames.pop();
               top -= 512;
               continue;
             case 0x2a: // <
@@ -407,28 +336,16 @@ export class Engine {
                 : pc + 4;
               continue;
             case 0x2e: // may_goto
-              pc = this.#mayGoOn() ? pc + 4 : (steps[pc + 3] as number);
+              pc = this.#frames.mayGoOn() ? pc + 4 : (steps[pc + 3] as number);
               continue;
             case 0x31: // ==, 32 bits
               pc = r[a] === r[b] ? (steps[pc + 3] as number) : pc + 4;
-              continue;
-            case 0x32: // >, 32 bits
-              pc = (r[a] as number) >>> 0 > (r[b] as number) >>> 0 ? (steps[pc + 3] as number) : pc + 4;
-              continue;
-            case 0x33: // >=, 32 bits
-              pc = (r[a] as number) >>> 0 >= (r[b] as number) >>> 0 ? (steps[pc + 3] as number) : pc + 4;
               continue;
             case 0x34: // &, 32 bits
               pc = ((r[a] as number) & (r[b] as number)) !== 0 ? (steps[pc + 3] as number) : pc + 4;
               continue;
             case 0x35: // !=, 32 bits
               pc = r[a] !== r[b] ? (steps[pc + 3] as number) : pc + 4;
-              continue;
-            case 0x36: // > signed, 32 bits
-              pc = (r[a] as number) > (r[b] as number) ? (steps[pc + 3] as number) : pc + 4;
-              continue;
-            case 0x37: // >= signed, 32 bits
-              pc = (r[a] as number) >= (r[b] as number) ? (steps[pc + 3] as number) : pc + 4;
               continue;
             case 0x38: // call a function of the kernel
               this.left = left;
@@ -647,44 +564,11 @@ export class Engine {
               pc += 4;
               continue;
             }
-            case 0x73: // move 8 bits, signed, to 32
-              r[a] = ((r[b] as number) << 24) >> 24;
-              r[a + 1] = 0;
-              pc += 4;
-              continue;
-            case 0x74: // move 16 bits, signed, to 32
-              r[a] = ((r[b] as number) << 16) >> 16;
-              r[a + 1] = 0;
-              pc += 4;
-              continue;
-            case 0x75: // keep 16 bits
-              r[a] = (r[b] as number) & 0xffff;
-              r[a + 1] = 0;
-              pc += 4;
-              continue;
             case 0x76: // keep 32 bits; a cast to the kernel
               r[a] = r[b] as number;
               r[a + 1] = 0;
               pc += 4;
               continue;
-            case 0x77: // swap 16 bits
-              r[a] = swap(r[b] as number) >>> 16;
-              r[a + 1] = 0;
-              pc += 4;
-              continue;
-            case 0x78: // swap 32 bits
-              r[a] = swap(r[b] as number);
-              r[a + 1] = 0;
-              pc += 4;
-              continue;
-            case 0x79: {
-              // swap 64 bits
-              const lo = swap(r[b + 1] as number);
-              r[a + 1] = swap(r[b] as number);
-              r[a] = lo;
-              pc += 4;
-              continue;
-            }
             case 0x7a: // a cast to user space: 0 stays 0
               r[a + 1] = r[b] === 0 ? 0 : this.#userHi;
               r[a] = r[b] as number;
@@ -704,7 +588,10 @@ export class Engine {
               pc += 4;
               continue;
             default:
-              throw new Error(`there is no step ${steps[pc]}`);
+              if (!this.#rare.run(steps[pc] as number, a, b))
+                throw new Error(`there is no step ${steps[pc]}`);
+              pc += 4;
+              continue;
           }
         }
       } catch (error) {
@@ -717,60 +604,20 @@ export class Engine {
   /** Goes on behind a page fault of the arena, as Linux's exception table does. Other errors end the run. */
   #recover(error: unknown, pc: number): number {
     if (error instanceof BadAccess) throw this.#host.fault('access', error.message, pc);
-    const [steps, r] = [this.#steps, this.registers];
-    const step = steps[pc] as number;
-    const isAccess = step >= 0x40 && step <= 0x60 && (step & 8) === 0;
-    if (!isAccess || !(error instanceof MmuFault) || error !== this.#memory.mmu?.fault) throw error;
-    const [a, b, offset] = [steps[pc + 1] as number, steps[pc + 2] as number, steps[pc + 3] as number];
-    let [isWrite, result, base] = [step >= 0x50, step < 0x50 ? a : -1, step < 0x50 ? b : a];
-    if (step === 0x60) {
-      const [dst, src, operation] = [(a & 255) * 2, (a >> 8) * 2, b & 4095];
-      result = resultRegister(operation, dst, src);
-      isWrite = operation !== LOAD_ACQUIRE;
-      base = isWrite ? dst : src;
-    }
-    this.#host.report(isWrite, r[base] as number, offset, pc);
-    if (result >= 0) {
-      r[result] = 0;
-      r[result + 1] = 0;
+    if (!(error instanceof MmuFault) || error !== this.#memory.mmu?.fault) throw error;
+    const access = failedAccess(this.#steps, pc);
+    if (access === null) throw error;
+    const r = this.registers;
+    this.#host.report(access.isWrite, r[access.base] as number, access.offset, pc);
+    if (access.result >= 0) {
+      r[access.result] = 0;
+      r[access.result + 1] = 0;
     }
     return pc + STEP_WORDS;
   }
 
   #spent(pc: number): Error {
     return this.#host.fault('budget', 'the run has taken all instructions of its budget', pc);
-  }
-
-  #divide(a: number, b: number, isSigned: boolean): void {
-    const [r, division] = [this.registers, this.#division];
-    const [lo, hi] = [r[b] as number, r[b + 1] as number];
-    if ((lo | hi) === 0) {
-      r[a] = 0;
-      r[a + 1] = 0;
-      return;
-    }
-    if (isSigned) division.divideSigned(r[a] as number, r[a + 1] as number, lo, hi);
-    else division.divide(r[a] as number, r[a + 1] as number, lo, hi);
-    r[a] = division.quotientLo;
-    r[a + 1] = division.quotientHi;
-  }
-
-  #remainder(a: number, b: number, isSigned: boolean): void {
-    const [r, division] = [this.registers, this.#division];
-    const [lo, hi] = [r[b] as number, r[b + 1] as number];
-    if ((lo | hi) === 0) return;
-    if (isSigned) division.divideSigned(r[a] as number, r[a + 1] as number, lo, hi);
-    else division.divide(r[a] as number, r[a + 1] as number, lo, hi);
-    r[a] = division.remainderLo;
-    r[a + 1] = division.remainderHi;
-  }
-
-  #mayGoOn(): boolean {
-    const { depth } = this.#memory;
-    const loops = this.#loops[depth] as number;
-    if (loops === 0) return false;
-    this.#loops[depth] = loops - 1;
-    return true;
   }
 
   #requireWritten(mask: number, pc: number): void {
@@ -783,38 +630,7 @@ export class Engine {
   }
 
   #push(next: number, stackBytes: number, pc: number): void {
-    const [r, memory] = [this.registers, this.#memory];
-    const { depth } = memory;
-    if (depth + 1 >= FRAMES)
-      throw this.#host.fault('frames', `more than ${FRAMES} calls are within each other`, pc);
-    const at = depth * SAVED;
-    this.#saved[at] = next;
-    for (let i = 0; i < 8; i++) this.#saved[at + 1 + i] = r[R6 + i] as number;
-    memory.depth = depth + 1;
-    this.#enterFrame(stackBytes);
+    if (this.#frames.push(next, stackBytes)) return;
+    throw this.#host.fault('frames', `more than ${FRAMES} calls are within each other`, pc);
   }
-
-  /** Returns the step to go on with. */
-  #pop(): number {
-    const [r, memory] = [this.registers, this.#memory];
-    memory.depth--;
-    const at = memory.depth * SAVED;
-    for (let i = 0; i < 8; i++) r[R6 + i] = this.#saved[at + 1 + i] as number;
-    r[R10] = (r[R10] as number) - (1 << FRAME_SHIFT);
-    return this.#saved[at] as number;
-  }
-
-  #enterFrame(stackBytes: number): void {
-    const { depth, ownWords } = this.#memory;
-    const end = ((depth + 1) * FRAME_BYTES) / 4;
-    ownWords.fill(0, end - stackBytes / 4, end);
-    this.#loops[depth] = this.#loopsAtFirst;
-    this.registers[R10] = REGION_START + depth * (1 << FRAME_SHIFT) + FRAME_BYTES;
-    this.registers[R10 + 1] = regionWord(STACK_REGION);
-  }
-}
-
-/** A word with its bytes in the other order. */
-function swap(word: number): number {
-  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 }

@@ -23,7 +23,7 @@ export function globalBytes(program: LinkedProgram, name: string): Uint8Array {
  */
 export function arenaAddress(program: LinkedProgram, name: string): bigint {
   const { at, isArena } = variableOf(program, name);
-  if (isArena && program.userVmStart !== null) return program.userVmStart + BigInt(at);
+  if (isArena && program.arena !== null) return program.arena.userVmStart + BigInt(at);
   throw new VmError('EINVAL', `${name} is not in the arena`, { advice: 'take its bytes by globalBytes' });
 }
 

@@ -76,7 +76,7 @@ export class Interpreter {
     // From the last on: of two at one place, the first counts.
     const functions = program.functions.filter(({ isProgram }) => !isProgram).reverse();
     this.#callbacks = new Map(functions.map((one) => [one.first, one]));
-    const userHi = words(program.userVmStart ?? 0n).hi;
+    const userHi = words(program.arena?.userVmStart ?? 0n).hi;
     const { steps, constants } = program;
     this.#engine = new Engine(steps, constants, this.#memory, this.#hostOf(), userHi, checked.loops);
     this.#call = new KernelCall(this.#memory, program.maps, (hi, lo) => this.#invoke(hi, lo));
@@ -179,18 +179,29 @@ export class Interpreter {
     const isCode = (hi | 0) === regionWord(CODE_REGION) && offset % HANDLE_BYTES === 0;
     const first = offset / HANDLE_BYTES;
     const callee = isCode ? this.#callbacks.get(first) : undefined;
+    if (!this.#isRunning) {
+      throw new VmError('EINVAL', 'the kernel function has returned', {
+        advice: 'call callback() before that',
+      });
+    }
     if (callee === undefined) throw this.#fault('instruction', 'the callback is no function', engine.at);
     for (let i = 0; i < 10; i++) engine.registers[R1 + i] = call.args[i] as number;
-    engine.invoke(callee.entry, callee.stackBytes);
-    call.lo = engine.registers[0] as number;
-    call.hi = engine.registers[1] as number;
+    // Whatever the callback called has left its result in the same object: one that ends by a fault has none.
+    let [resultLo, resultHi] = [0, 0];
+    try {
+      engine.invoke(callee.entry, callee.stackBytes);
+      [resultLo, resultHi] = [engine.registers[0] as number, engine.registers[1] as number];
+    } finally {
+      call.lo = resultLo;
+      call.hi = resultHi;
+    }
   }
 
   /** The address is Linux's: the pointer's low 32 bits and the offset, added to the upper half of where user space has the arena. */
   #report(isWrite: boolean, lo: number, offset: number, step: number): void {
     const { report } = this.#options;
     if (report === null) return;
-    const high = ((this.#program.userVmStart ?? 0n) >> 32n) << 32n;
+    const high = ((this.#program.arena?.userVmStart ?? 0n) >> 32n) << 32n;
     const address = BigInt.asUintN(64, high + BigInt((lo >>> 0) + offset));
     report({ ...this.#placeOf(step), text: reportText(isWrite, address), stream: 2, isWrite, address });
   }

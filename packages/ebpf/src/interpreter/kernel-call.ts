@@ -62,7 +62,8 @@ export class KernelCall {
    *
    * @param hi - bits 63..32 of the function's address.
    * @param lo - bits 31..0.
-   * @throws ProgramFault for what is no function, and when the callback ends by a fault.
+   * @throws ProgramFault for what is no function, and when the callback ends by a fault: a kernel function may catch that, and the program
+   *   goes on behind the call; VmError `EINVAL` after the kernel function has returned.
    */
   callback(hi: number, lo: number): void {
     this.#invoke(hi, lo);

@@ -11,7 +11,7 @@ import {
   STACK_REGION,
 } from '../link/addresses.js';
 import type { LinkedProgram } from '../link/linked-program.js';
-import type { ArenaPort } from './arena-port.js';
+import type { ArenaPort, ArenaThreads } from './arena-port.js';
 
 /** An access that belongs to nothing. The interpreter adds the place. */
 export class BadAccess extends Error {}
@@ -48,10 +48,12 @@ export class Memory {
   readonly #lengths: Int32Array;
   readonly #isWritable: Uint8Array;
   readonly #kernelHi: number;
+  readonly #threads: ArenaThreads | null;
   readonly #kernelLo: number;
 
   constructor(program: LinkedProgram, arena: ArenaPort | null) {
     this.mmu = arena?.mmu ?? null;
+    this.#threads = arena?.threads ?? null;
     const { hi, lo } = words(arena?.kernVmStart ?? 0n);
     this.#kernelHi = hi;
     this.#kernelLo = lo;
@@ -207,6 +209,8 @@ export class Memory {
   }
 
   #hi(hi: number, lo: number): number {
+    // Every access to the arena comes here. Another thread may have freed the page, and given its place to a new one.
+    if (this.#threads?.isBehind === true) this.#threads.deliver();
     const sum = (this.#kernelLo + lo) | 0;
     return (this.#kernelHi + hi + (sum >>> 0 < lo >>> 0 ? 1 : 0)) | 0;
   }

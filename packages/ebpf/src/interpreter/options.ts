@@ -58,22 +58,23 @@ export function checkedInterpreterOptions(
 }
 
 function checkedPort(value: unknown, program: LinkedProgram): ArenaPort | null {
-  const { userVmStart, arenaPages, arenaPageSize } = program;
+  const linked = program.arena;
   if (value === undefined) {
-    if (userVmStart === null) return null;
+    if (linked === null) return null;
     throw new VmError('EINVAL', 'the program was linked with an arena, but none is given', {
       advice: 'pass the option arena',
     });
   }
-  const place = checkedArena(value, program.noUserConv);
-  const { mmu, kernVmStart } = value as Partial<ArenaPort>;
-  if (userVmStart === null) throw new VmError('EINVAL', 'the program was linked without an arena');
-  if (place.userVmStart !== userVmStart || place.pages !== arenaPages || place.pageSize !== arenaPageSize) {
+  if (linked === null) throw new VmError('EINVAL', 'the program was linked without an arena');
+  const place = checkedArena(value, linked.noUserConv);
+  const { mmu, kernVmStart, threads = null } = value as Partial<ArenaPort>;
+  const { userVmStart, pages, pageSize } = linked;
+  if (place.userVmStart !== userVmStart || place.pages !== pages || place.pageSize !== pageSize) {
     throw new VmError('EINVAL', 'the arena is another one than the program was linked with', {
       address: place.userVmStart,
     });
   }
-  if (place.noUserConv !== program.noUserConv) {
+  if (place.noUserConv !== linked.noUserConv) {
     throw new VmError(
       'EINVAL',
       `noUserConv is ${place.noUserConv}, but the program was linked with another value`,
@@ -88,7 +89,9 @@ function checkedPort(value: unknown, program: LinkedProgram): ArenaPort | null {
   ) {
     throw new VmError('EINVAL', 'kernVmStart is no address of a window of 4 GiB and two guards of 32 KiB');
   }
-  return { ...place, mmu, kernVmStart };
+  if (threads !== null && typeof threads.deliver !== 'function')
+    throw new VmError('EINVAL', 'the threads of the arena are no Threads');
+  return { ...place, mmu, kernVmStart, threads };
 }
 
 function checkedExterns(value: unknown, program: LinkedProgram): (CheckedFunction | null)[] {

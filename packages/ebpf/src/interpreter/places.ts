@@ -1,4 +1,3 @@
-import { printable } from '@vmarea/core';
 import { lineOf } from '../btf/line-info.js';
 import { BtfTexts } from '../btf/texts.js';
 import { disassemble } from '../isa/disassemble.js';
@@ -22,8 +21,8 @@ export class Places {
     const pc = instruction - (home?.sectionStart ?? 0);
     const table = lines.find((one) => one.section === section);
     return {
-      function: printable(home?.name ?? ''),
-      section: printable(section),
+      function: home?.name ?? '',
+      section,
       pc,
       instruction: disassemble(new Instructions(code), instruction),
       source: table === undefined || texts === null ? null : lineOf(table, pc, new BtfTexts(texts)),

@@ -1,23 +1,59 @@
 import { joinWords } from '@vmarea/core';
-import { ALU, ALU64, type Instructions, JMP, JMP32, LDIMM64, LDX, ST, X } from './instructions.js';
-import { ATOMIC, LOAD_ACQUIRE, MEMSX, problemOf, STORE_RELEASE, sizeOf } from './problem.js';
+import {
+  ADDR_SPACE_CAST,
+  ALU,
+  ALU64,
+  ATOMIC,
+  ATOMIC_ADD,
+  ATOMIC_AND,
+  ATOMIC_OR,
+  ATOMIC_XOR,
+  CALL,
+  CMPXCHG,
+  classOf,
+  END,
+  EXIT,
+  FETCH,
+  JA,
+  JCOND,
+  JMP,
+  JMP32,
+  LDIMM64,
+  LDX,
+  LOAD_ACQUIRE,
+  MEMSX,
+  MOV,
+  modeOf,
+  NEG,
+  operationOf,
+  SIGNED,
+  ST,
+  STORE_RELEASE,
+  sizeOf,
+  X,
+  XCHG,
+} from './codes.js';
+import type { Instructions } from './instructions.js';
+import { problemOf } from './problem.js';
+
+// By the codes of the ISA.
 
 const OPERATORS = ['+', '-', '*', '/', '|', '&', '<<', '>>', '', '%', '^', '', 's>>'] as const;
 const CONDITIONS = ['', '==', '>', '>=', '&', '!=', 's>', 's>=', '', '', '<', '<=', 's<', 's<='] as const;
 const FETCHES: ReadonlyMap<number, string> = /* @__PURE__ */ new Map([
   ...([
-    [0x00, 'add'],
-    [0x40, 'or'],
-    [0x50, 'and'],
-    [0xa0, 'xor'],
+    [ATOMIC_ADD, 'add'],
+    [ATOMIC_OR, 'or'],
+    [ATOMIC_AND, 'and'],
+    [ATOMIC_XOR, 'xor'],
   ] as const),
 ]);
 const SIGNS: ReadonlyMap<number, string> = /* @__PURE__ */ new Map([
   ...([
-    [0x00, '+'],
-    [0x40, '|'],
-    [0x50, '&'],
-    [0xa0, '^'],
+    [ATOMIC_ADD, '+'],
+    [ATOMIC_OR, '|'],
+    [ATOMIC_AND, '&'],
+    [ATOMIC_XOR, '^'],
   ] as const),
 ]);
 
@@ -29,11 +65,11 @@ const SIGNS: ReadonlyMap<number, string> = /* @__PURE__ */ new Map([
 export function disassemble(code: Instructions, i: number): string {
   const opcode = code.opcode(i);
   if (opcode !== LDIMM64 && problemOf(code, i) !== null) return bytesOf(code, i);
-  const kind = opcode & 7;
+  const kind = classOf(opcode);
   if (kind === ALU || kind === ALU64) return arithmetic(code, i, opcode);
   if (kind === JMP || kind === JMP32) return jump(code, i, opcode);
   if (opcode === LDIMM64) return wide(code, i);
-  return (opcode & 0xe0) === ATOMIC ? atomic(code, i, opcode) : access(code, i, opcode);
+  return modeOf(opcode) === ATOMIC ? atomic(code, i, opcode) : access(code, i, opcode);
 }
 
 function bytesOf(code: Instructions, i: number): string {
@@ -52,31 +88,31 @@ function signed(value: number): string {
 }
 
 function arithmetic(code: Instructions, i: number, opcode: number): string {
-  const letter = (opcode & 7) === ALU64 ? 'r' : 'w';
+  const letter = classOf(opcode) === ALU64 ? 'r' : 'w';
   const dst = `${letter}${code.dst(i)}`;
-  const [operation, offset, imm] = [opcode >> 4, code.offset(i), code.imm(i)];
+  const [operation, offset, imm] = [operationOf(opcode), code.offset(i), code.imm(i)];
   const register = `${letter}${code.src(i)}`;
   const operand = (opcode & X) !== 0 ? register : number(imm);
-  if (operation === 8) return `${dst} = -${dst}`;
-  if (operation === 13) {
+  if (operation === NEG) return `${dst} = -${dst}`;
+  if (operation === END) {
     const name = letter === 'r' ? 'bswap' : (opcode & X) !== 0 ? 'be' : 'le';
     return `r${code.dst(i)} = ${name}${imm} r${code.dst(i)}`;
   }
-  if (operation === 11) {
+  if (operation === MOV) {
     if (offset === 0) return `${dst} = ${operand}`;
-    if (offset !== 1) return `${dst} = (s${offset})${register}`;
+    if (offset !== ADDR_SPACE_CAST) return `${dst} = (s${offset})${register}`;
     return `${dst} = addr_space_cast(${register}, ${number(imm >>> 16)}, ${number(imm & 0xffff)})`;
   }
-  return `${dst} ${offset === 1 ? 's' : ''}${OPERATORS[operation]}= ${operand}`;
+  return `${dst} ${offset === SIGNED ? 's' : ''}${OPERATORS[operation]}= ${operand}`;
 }
 
 function jump(code: Instructions, i: number, opcode: number): string {
-  const isWide = (opcode & 7) === JMP;
-  const [operation, offset, imm] = [opcode >> 4, code.offset(i), code.imm(i)];
-  if (operation === 0) return isWide ? `goto ${signed(offset)}` : `gotol ${signed(imm)}`;
-  if (operation === 8) return `call ${number(imm)}`;
-  if (operation === 9) return 'exit';
-  if (operation === 14) return `may_goto ${signed(offset)}`;
+  const isWide = classOf(opcode) === JMP;
+  const [operation, offset, imm] = [operationOf(opcode), code.offset(i), code.imm(i)];
+  if (operation === JA) return isWide ? `goto ${signed(offset)}` : `gotol ${signed(imm)}`;
+  if (operation === CALL) return `call ${number(imm)}`;
+  if (operation === EXIT) return 'exit';
+  if (operation === JCOND) return `may_goto ${signed(offset)}`;
   const letter = isWide ? 'r' : 'w';
   const operand = (opcode & X) !== 0 ? `${letter}${code.src(i)}` : number(imm);
   return `if ${letter}${code.dst(i)} ${CONDITIONS[operation]} ${operand} goto ${signed(offset)}`;
@@ -84,8 +120,9 @@ function jump(code: Instructions, i: number, opcode: number): string {
 
 function wide(code: Instructions, i: number): string {
   if (i + 1 >= code.count) return bytesOf(code, i);
-  const value = joinWords(code.imm(i), code.imm(i + 1));
-  return `r${code.dst(i)} = 0x${value.toString(16)} ll`;
+  const value = BigInt.asIntN(64, joinWords(code.imm(i), code.imm(i + 1)));
+  const text = value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
+  return `r${code.dst(i)} = ${text} ll`;
 }
 
 /** `*(u64 *)(r10 - 0x8)`. */
@@ -95,11 +132,11 @@ function place(register: number, offset: number, type: string): string {
 }
 
 function access(code: Instructions, i: number, opcode: number): string {
-  const [kind, bits] = [opcode & 7, sizeOf(opcode) * 8];
+  const [kind, bits] = [classOf(opcode), sizeOf(opcode) * 8];
   const [dst, src, offset] = [code.dst(i), code.src(i), code.offset(i)];
   const letter = bits === 64 ? 'r' : 'w';
   if (kind === LDX) {
-    if ((opcode & 0xe0) === MEMSX) return `r${dst} = ${place(src, offset, `s${bits}`)}`;
+    if (modeOf(opcode) === MEMSX) return `r${dst} = ${place(src, offset, `s${bits}`)}`;
     return `${letter}${dst} = ${place(src, offset, `u${bits}`)}`;
   }
   const at = place(dst, offset, `u${bits}`);
@@ -117,10 +154,10 @@ function atomic(code: Instructions, i: number, opcode: number): string {
     return `store_release((u${bits} *)(r${dst} ${offsetText(offset)}), ${letter}${src})`;
   const width = bits === 64 ? '_64' : '32_32';
   const inner = `r${dst} ${offsetText(offset)}`;
-  if (imm === 0xe1) return `${letter}${src} = xchg${width}(${inner}, ${letter}${src})`;
-  if (imm === 0xf1) return `${letter}0 = cmpxchg${width}(${inner}, ${letter}0, ${letter}${src})`;
-  if ((imm & 1) === 0) return `lock ${at} ${SIGNS.get(imm)}= ${letter}${src}`;
-  return `${letter}${src} = atomic_fetch_${FETCHES.get(imm & ~1)}((u${bits} *)(${inner}), ${letter}${src})`;
+  if (imm === XCHG) return `${letter}${src} = xchg${width}(${inner}, ${letter}${src})`;
+  if (imm === CMPXCHG) return `${letter}0 = cmpxchg${width}(${inner}, ${letter}0, ${letter}${src})`;
+  if ((imm & FETCH) === 0) return `lock ${at} ${SIGNS.get(imm)}= ${letter}${src}`;
+  return `${letter}${src} = atomic_fetch_${FETCHES.get(imm & ~FETCH)}((u${bits} *)(${inner}), ${letter}${src})`;
 }
 
 function offsetText(offset: number): string {

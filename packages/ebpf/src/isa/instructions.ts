@@ -1,21 +1,6 @@
 /** Bytes of an instruction; LDIMM64 has two. */
 export const INSTRUCTION_BYTES = 8;
 
-// Classes: the low three bits of an opcode (RFC 9669, section 3.1).
-export const LD = 0;
-export const LDX = 1;
-export const ST = 2;
-export const STX = 3;
-export const ALU = 4;
-export const JMP = 5;
-export const JMP32 = 6;
-export const ALU64 = 7;
-/** The bit of an opcode that says that the operand is a register. */
-export const X = 8;
-
-/** The opcode of LDIMM64. */
-export const LDIMM64 = 0x18;
-
 /** The fields of instructions in a run of bytes, little-endian (RFC 9669, section 3.1). */
 export class Instructions {
   /** How many slots of 8 bytes there are. */

@@ -1,4 +1,4 @@
-import { printable, VmError } from '@vmarea/core';
+import { VmError } from '@vmarea/core';
 import { BPF_MAP_TYPE_ARENA, type MapDefinition } from '../btf/map-definitions.js';
 import { decode } from '../decode/decode.js';
 import type { BpfObject, DataSection } from '../object/bpf-object.js';
@@ -16,7 +16,7 @@ const NO_USER_CONV = 1 << 18;
  * @param object - of `loadObject`.
  * @throws VmError `EINVAL` for an unknown or invalid option, an object that defines an arena while none is given, a kfunc that is not
  *   there, `shared` where the host has no SharedArrayBuffer, and for a relocation that makes no sense; `EBUSY` for an object that defines
- *   two arenas; `ERANGE` for a variable beyond the arena, and for an arena beyond user space; `E2BIG` for variables larger than the arena,
+ *   two arenas; `ERANGE` for a variable beyond the arena, and for an arena beyond user space or across a multiple of 4 GiB; `E2BIG` for variables larger than the arena,
  *   an arena larger than 4 GiB, and more than 1,024 sections.
  * @example
  * ```ts
@@ -27,7 +27,7 @@ export function link(object: BpfObject, options?: LinkOptions): LinkedProgram {
   const arenas = object.maps.filter(({ type }) => type === BPF_MAP_TYPE_ARENA);
   const [arenaMap, second] = arenas;
   if (second !== undefined) {
-    const names = `${printable(arenas[0]?.name ?? '')} and ${printable(second.name)}`;
+    const names = `${arenas[0]?.name ?? ''} and ${second.name}`;
     throw new VmError('EBUSY', `the object defines the arenas ${names}; a program has one`);
   }
   const checked = checkedLinkOptions(options, ((arenaMap?.flags ?? 0) & NO_USER_CONV) !== 0);
@@ -53,10 +53,7 @@ export function link(object: BpfObject, options?: LinkOptions): LinkedProgram {
     regions: layout.regions,
     variables: linkedVariables(object, layout),
     data: layout.data,
-    userVmStart: checked.arena?.userVmStart ?? null,
-    arenaPages: checked.arena?.pages ?? 0,
-    arenaPageSize: checked.arena?.pageSize ?? 0,
-    noUserConv: checked.arena?.noUserConv ?? false,
+    arena: checked.arena,
     arenaGlobals: layout.arenaGlobals,
     lines: object.lines,
     texts: object.btf?.texts.bytes ?? null,
@@ -66,7 +63,7 @@ export function link(object: BpfObject, options?: LinkOptions): LinkedProgram {
 function requireArena(map: MapDefinition | undefined, arena: unknown, object: BpfObject): void {
   if (arena !== null) return;
   if (map !== undefined) {
-    throw new VmError('EINVAL', `the object defines the arena ${printable(map.name)}, but none is given`, {
+    throw new VmError('EINVAL', `the object defines the arena ${map.name}, but none is given`, {
       advice: 'pass the option arena',
     });
   }
@@ -80,7 +77,7 @@ function requireArena(map: MapDefinition | undefined, arena: unknown, object: Bp
 function linkedExterns(object: BpfObject, there: ReadonlySet<string>): LinkedExtern[] {
   const missing = object.externs.filter(({ name, isWeak }) => !isWeak && !there.has(name));
   if (missing.length > 0) {
-    const names = missing.slice(0, 5).map(({ name }) => printable(name));
+    const names = missing.slice(0, 5).map(({ name }) => name);
     throw new VmError('EINVAL', `the object needs ${names.join(', ')}, which the kernel does not have`, {
       advice: 'name it in the option kfuncs',
     });

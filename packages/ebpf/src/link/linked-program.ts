@@ -1,6 +1,7 @@
 import type { LineTable } from '../btf/line-info.js';
 import type { MapDefinition } from '../btf/map-definitions.js';
 import type { Problem } from '../decode/step-list.js';
+import type { ArenaPlace } from './options.js';
 
 /** A function of a linked program. Instructions are counted over all sections. */
 export interface LinkedFunction {
@@ -68,14 +69,9 @@ export interface LinkedProgram {
   readonly variables: readonly LinkedVariable[];
   /** Bytes of `.data`, `.bss` and `.rodata`. */
   readonly data: ArrayBuffer | SharedArrayBuffer;
-  /** Where the arena begins for user space, as the code has it; `null` for a program without an arena. */
-  readonly userVmStart: bigint | null;
-  /** Pages of the arena; 0 without one. */
-  readonly arenaPages: number;
-  /** Bytes of a page of the arena; 0 without one. */
-  readonly arenaPageSize: number;
-  /** BPF_F_NO_USER_CONV: a cast to user space is a move of 32 bits. */
-  readonly noUserConv: boolean;
+  /** The arena, as the code has it; `null` for a program that was linked without one. */
+  readonly arena: Required<ArenaPlace> | null;
+  /** `null` for a program without variables in an arena. */
   readonly arenaGlobals: ArenaGlobals | null;
   /** Decoded instructions: four words a step. @internal */
   readonly steps: Int32Array;

@@ -1,12 +1,4 @@
-import {
-  bigintOption,
-  choiceOption,
-  flagOption,
-  integerOption,
-  optionsOf,
-  printable,
-  VmError,
-} from '@vmarea/core';
+import { bigintOption, choiceOption, flagOption, integerOption, optionsOf, VmError } from '@vmarea/core';
 
 /** Where a program sees its arena. What an `ArenaPort` has is enough. */
 export interface ArenaPlace {
@@ -73,13 +65,17 @@ export function checkedArena(value: unknown, noUserConv: boolean): Required<Aren
   }
   const bytes = place.pages * place.pageSize;
   if (bytes > 2 ** 32) throw new VmError('E2BIG', `an arena of ${bytes} bytes is larger than 4 GiB`);
-  if (place.userVmStart === 0n || place.userVmStart % BigInt(place.pageSize) !== 0n) {
-    throw new VmError('EINVAL', 'userVmStart is no multiple of the page size, or 0', {
-      address: place.userVmStart,
+  const { userVmStart: address } = place;
+  if (address === 0n || address % BigInt(place.pageSize) !== 0n)
+    throw new VmError('EINVAL', 'userVmStart is no multiple of the page size, or 0', { address });
+  const last = address + BigInt(bytes) - 1n;
+  if (last >= 1n << 63n) throw new VmError('ERANGE', 'the arena is beyond user space', { address });
+  // As arena_map_alloc (kernel/bpf/arena.c): programs change the low 32 bits of a pointer alone.
+  if (address >> 32n !== last >> 32n) {
+    throw new VmError('ERANGE', `an arena of ${bytes} bytes here crosses a multiple of 4 GiB`, {
+      address,
+      advice: 'let it end at the multiple, or begin there',
     });
-  }
-  if (place.userVmStart + BigInt(bytes) > 1n << 63n) {
-    throw new VmError('ERANGE', 'the arena is beyond user space', { address: place.userVmStart });
   }
   return place;
 }
@@ -88,5 +84,5 @@ function checkedNames(value: unknown): ReadonlySet<string> {
   if (!Array.isArray(value) || value.some((name) => typeof name !== 'string')) {
     throw new VmError('EINVAL', 'kfuncs are no array of names', { advice: "pass ['bpf_arena_alloc_pages']" });
   }
-  return new Set(value.map((name: string) => printable(name)));
+  return new Set(value as string[]);
 }

@@ -1,5 +1,6 @@
-import { printable, VmError, words } from '@vmarea/core';
-import { INSTRUCTION_BYTES, Instructions, LDIMM64 } from '../isa/instructions.js';
+import { VmError, words } from '@vmarea/core';
+import { CALL_OPCODE, LDIMM64, PSEUDO_CALL, PSEUDO_KFUNC_CALL } from '../isa/codes.js';
+import { INSTRUCTION_BYTES, Instructions } from '../isa/instructions.js';
 import type { BpfObject, CodeSection, DataSection, Relocation } from '../object/bpf-object.js';
 import {
   CODE_REGION,
@@ -16,11 +17,6 @@ import type { LinkedExtern } from './linked-program.js';
 const R_BPF_64_64 = 1;
 const R_BPF_64_ABS64 = 2;
 const R_BPF_64_32 = 10;
-
-const CALL = 0x85;
-/** What the source register of a call says: a subprogram, or a function of the kernel. */
-const PSEUDO_CALL = 1;
-const PSEUDO_KFUNC_CALL = 2;
 
 /** An address in two words, signed. */
 interface Address {
@@ -93,7 +89,7 @@ function relocateCall(
   layout: Layout,
 ): void {
   const { target } = relocation;
-  if (code.opcode(at) !== CALL || code.src(at) !== PSEUDO_CALL)
+  if (code.opcode(at) !== CALL_OPCODE || code.src(at) !== PSEUDO_CALL)
     throw refuse(relocation, section, 'is at no call');
   if (target.kind === 'extern') {
     code.setSrc(at, PSEUDO_KFUNC_CALL);
@@ -162,6 +158,6 @@ function handle(region: number, index: number): Address {
 function refuse(relocation: Relocation, section: { readonly name: string }, why: string): VmError {
   return new VmError(
     'EINVAL',
-    `the relocation at byte ${relocation.offset} of section ${printable(section.name)} ${why}`,
+    `the relocation at byte ${relocation.offset} of section ${section.name} ${why}`,
   );
 }

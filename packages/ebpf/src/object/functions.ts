@@ -1,4 +1,4 @@
-import { printable, VmError } from '@vmarea/core';
+import { VmError } from '@vmarea/core';
 import { type ElfFile, type ElfSection, STB_LOCAL, STT_FUNC } from '../elf/elf-file.js';
 import { shownSection } from '../elf/shown-section.js';
 import type { BpfFunction } from './bpf-object.js';
@@ -21,7 +21,7 @@ export function functionsOf(elf: ElfFile, sections: readonly ElfSection[]): BpfF
     if (value % 8 !== 0 || size % 8 !== 0 || value + size > code.size) {
       throw new VmError(
         'EINVAL',
-        `the function ${printable(name)} has bytes ${value} to ${value + size} of the ${shownSection(code.name)}, which has ${code.size}`,
+        `the function ${name} has bytes ${value} to ${value + size} of the ${shownSection(code.name)}, which has ${code.size}`,
         { advice: 'instructions have 8 bytes' },
       );
     }
@@ -34,6 +34,6 @@ export function functionsOf(elf: ElfFile, sections: readonly ElfSection[]): BpfF
     if (before === undefined || before.section !== one.section) return true;
     if (before.first === one.first && before.count === one.count) return false;
     if (before.first + before.count <= one.first) return true;
-    throw new VmError('EINVAL', `the functions ${printable(before.name)} and ${printable(one.name)} overlap`);
+    throw new VmError('EINVAL', `the functions ${before.name} and ${one.name} overlap`);
   });
 }

@@ -1,4 +1,4 @@
-import { printable, VmError } from '@vmarea/core';
+import { VmError } from '@vmarea/core';
 import { Btf } from '../btf/btf.js';
 import { readLines } from '../btf/line-info.js';
 import { mapDefinitions } from '../btf/map-definitions.js';
@@ -83,7 +83,7 @@ function readMaps(elf: ElfFile, btf: Btf | null): ReturnType<typeof mapDefinitio
 
 function readLicense(elf: ElfFile): string | null {
   const section = elf.section('license');
-  return section === undefined ? null : printable(elf.readerOf(section).text(0));
+  return section === undefined ? null : elf.readerOf(section).text(0);
 }
 
 function readCode(elf: ElfFile, section: ElfSection, targets: Targets): CodeSection {

@@ -1,4 +1,4 @@
-import { printable, VmError } from '@vmarea/core';
+import { VmError } from '@vmarea/core';
 import type { MapDefinition } from '../btf/map-definitions.js';
 import {
   type ElfFile,
@@ -71,13 +71,10 @@ export class Targets {
     if (symbol.section === this.#mapSection) {
       const map = this.#maps.get(symbol.name);
       if (map !== undefined) return { kind: 'map', index: map };
-      throw new VmError(
-        'EINVAL',
-        `${place} refers to the map ${printable(symbol.name)}, which BTF does not define`,
-      );
+      throw new VmError('EINVAL', `${place} refers to the map ${symbol.name}, which BTF does not define`);
     }
     const where = home === undefined ? `section ${symbol.section}, which is none` : shownSection(home.name);
-    throw new VmError('EINVAL', `${place} refers to ${printable(symbol.name)} in ${where}`, {
+    throw new VmError('EINVAL', `${place} refers to ${symbol.name} in ${where}`, {
       advice: 'it can refer to code, .maps, .bss, .data, .rodata, .addr_space.1 and externs',
     });
   }

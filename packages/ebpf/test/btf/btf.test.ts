@@ -48,8 +48,8 @@ describe('a map has what its definition says', () => {
     btf.maps(btf.map('arena', { type: btf.numberType(33), map_flags: btf.numberType(0x40400) }));
     const object = loadObject(programOf(CODE, [MAPS, { name: '.BTF', bytes: btf.bytes() }]));
     const arena = { userVmStart: 1n << 44n, pages: 4, pageSize: 4096 };
-    expect(link(object, { arena }).noUserConv).toBe(true);
-    expect(link(object, { arena: { ...arena, noUserConv: false } }).noUserConv).toBe(false);
+    expect(link(object, { arena }).arena?.noUserConv).toBe(true);
+    expect(link(object, { arena: { ...arena, noUserConv: false } }).arena?.noUserConv).toBe(false);
   });
 });
 
@@ -137,6 +137,43 @@ describe('the lines of the source', () => {
       return;
     }
     throw new Error('it did not end');
+  });
+
+  const faultWith = (file: string, text: string): ProgramFault => {
+    const bytes = object((btf) => btf.lines('syscall', [[1, file, text, 7, 1]]));
+    try {
+      new Interpreter(link(loadObject(bytes))).run('main');
+    } catch (error) {
+      return error as ProgramFault;
+    }
+    throw new Error('it did not end');
+  };
+
+  test('are cut in a fault where they are long, and so are the names of files', () => {
+    const fault = faultWith(`${'f'.repeat(600)}.c`, `${'x'.repeat(499)}äy`);
+    expect(fault.name).toBe('ProgramFault');
+    expect(fault.place.source).toMatchObject({ file: `${'f'.repeat(500)}…`, text: `${'x'.repeat(499)}…` });
+    expect(fault.message).toContain(`  ${'f'.repeat(500)}…:7: ${'x'.repeat(499)}…`);
+    expect(faultWith('f'.repeat(500), 'y'.repeat(500)).place.source).toMatchObject({
+      ...{ file: 'f'.repeat(500), text: 'y'.repeat(500) },
+    });
+  });
+
+  test('are printable but for their tabs, and UTF-8', () => {
+    const fault = faultWith('ä\u{1b}[2J\n.c', '\tx = 1; // größer\u{7}\nERROR');
+    expect(fault.place.source).toMatchObject({
+      ...{ file: 'ä\\u{1b}[2J\\u{a}.c', text: '\tx = 1; // größer\\u{7}\\u{a}ERROR' },
+    });
+    expect(fault.message.split('\n')).toHaveLength(3);
+  });
+
+  test.each([1, 2])('are refused when text %i of a line is beyond the table', (word) => {
+    const wrong = (btf: BtfWriter): Uint8Array => {
+      const bytes = btf.lines('syscall', [[1, 'a.c', 'x', 1, 1]]);
+      new DataView(bytes.buffer).setUint32(24 + 12 + word * 4, 1000, true);
+      return bytes;
+    };
+    expect(() => loadObject(object(wrong))).toThrow('there is no text 1000');
   });
 
   test.each([

@@ -157,6 +157,68 @@ describe('a kernel function', () => {
     }
   });
 
+  test('may catch the fault of a callback, and the program goes on in its own frame', () => {
+    // The callback calls a function that reads beyond its frame: the fault leaves two frames and its r6.
+    const main = [
+      ...[set(6, 66), set(7, 77), { op: 0x7a, dst: 10, off: -8, imm: 5 }, ...wide(1, 0n)],
+      ...[{ op: 0x85, imm: 1 }, move(8, 0), move(1, 10), { op: 0x07, dst: 1, imm: -8 }],
+      ...[
+        { op: 0x79, dst: 9, src: 1 },
+        { op: 0x27, dst: 6, imm: 1000 },
+        { op: 0x0f, dst: 6, src: 7 },
+      ],
+      ...[
+        { op: 0x27, dst: 6, imm: 10 },
+        { op: 0x0f, dst: 6, src: 9 },
+        { op: 0x27, dst: 6, imm: 10 },
+      ],
+      ...[{ op: 0x0f, dst: 6, src: 8 }, move(0, 6), EXIT],
+    ];
+    const callback = [set(6, 1), { op: 0x85, src: 1, imm: 1 }, EXIT];
+    const inner = [
+      ...[set(6, 2), { op: 0x85, imm: 2 }, move(2, 10), { op: 0x79, dst: 0, src: 2, off: -1024 }, EXIT],
+    ];
+    const bytes = codeOf(...main, ...callback, ...inner);
+    const [second, third] = [main.length * 8, (main.length + callback.length) * 8];
+    const object = writeElf(
+      [
+        {
+          ...{ name: 'syscall', bytes, flags: 6 },
+          relocations: [{ offset: 24, type: 1, symbol: 'callback' }],
+        },
+      ],
+      [
+        { name: 'main', section: 'syscall', size: second, type: 2, binding: 1 },
+        { name: 'callback', section: 'syscall', value: second, size: third - second, type: 2 },
+        { name: 'inner', section: 'syscall', value: third, size: bytes.length - third, type: 2 },
+      ],
+    );
+    const ends: string[] = [];
+    const helpers = {
+      1: (call: KernelCall): void => {
+        const [lo, hi] = [call.args[0] as number, call.args[1] as number];
+        for (let i = 0; i < 10; i++) {
+          ends.push(faultOf(() => call.callback(hi, lo)));
+          expect([call.lo, call.hi]).toEqual([0, 0]);
+        }
+      },
+      2: (call: KernelCall): void => call.returnWords(9, 9),
+    };
+    const interpreter = new Interpreter(link(loadObject(object)), { helpers });
+    // r6 and r7 are kept, its own 8 bytes of the stack are there, and the helper's result is 0.
+    expect(interpreter.run('main').value).toBe((66n * 1000n + 77n) * 100n + 50n);
+    expect(new Set(ends)).toEqual(new Set(['access: 8 bytes at r10 - 1024 are in no frame']));
+  });
+
+  test('cannot call back when it has returned', () => {
+    const kept: KernelCall[] = [];
+    const helpers = { 1: (call: KernelCall): void => void kept.push(call) };
+    runCode([{ op: 0x85, imm: 1 }, EXIT], { interpreter: { helpers } });
+    expect(() => kept[0]?.callback(0, 0)).toThrow(
+      'EINVAL: the kernel function has returned; call callback() before that',
+    );
+  });
+
   test('cannot run the interpreter that calls it', () => {
     const program = link(loadObject(programOf(codeOf({ op: 0x85, imm: 1 }, EXIT))));
     const interpreter: Interpreter = new Interpreter(program, {

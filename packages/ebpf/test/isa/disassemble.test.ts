@@ -43,6 +43,13 @@ const TEXTS: readonly [text: string, ...code: Raw[]][] = [
   ['<opcode 0x18, dst 1, src 0, offset 0, imm 0x0>', { op: 0x18, dst: 1 }],
 ];
 
+test('an immediate of 64 bits has its sign, as llvm-objdump shows it', () => {
+  const text = (value: bigint): string => disassemble(new Instructions(codeOf(...wide(3, value))), 0);
+  expect(text(2n ** 63n)).toBe('r3 = -0x8000000000000000 ll');
+  expect(text(2n ** 64n - 2n)).toBe('r3 = -0x2 ll');
+  expect(text(2n ** 63n - 1n)).toBe('r3 = 0x7fffffffffffffff ll');
+});
+
 test.each(TEXTS)('%s', (text, ...code) => {
   expect(disassemble(new Instructions(codeOf(...code)), 0)).toBe(text);
 });
@@ -64,14 +71,21 @@ describe(`the committed objects read as llvm-objdump 19 reads them${error === un
       if (text !== undefined) expected.set(`${section} ${at}`, text.replace(/ <[^<>]*>$/, ''));
     }
     const found = new Map<string, string>();
+    let newer = 0;
     for (const { name: home, bytes } of loadObject(objectBytes(name)).code) {
       const code = new Instructions(bytes);
       for (let i = 0; i < code.count; i++) {
-        found.set(`${home} ${i}`, disassemble(code, i));
+        const text = disassemble(code, i);
+        // LLVM 19 is older than these two: it takes the first for an addition, and knows nothing of the second.
+        if (/load_acquire|store_release/.test(text)) newer++;
+        else found.set(`${home} ${i}`, text);
         if (code.opcode(i) === 0x18) i++;
       }
     }
     expect(found.size).toBeGreaterThan(5);
-    expect([...found].sort()).toEqual([...expected].sort());
+    expect(newer).toBe(name === 'ordered' ? 10 : 0);
+    const known = [...expected].filter(([at]) => found.has(at));
+    expect(known.length + newer).toBe(expected.size);
+    expect([...found].sort()).toEqual(known.sort());
   });
 });

@@ -87,7 +87,7 @@ function objectOf(
 const resultOf = (bytes: Uint8Array, options?: LinkOptions): bigint => {
   const program = link(loadObject(bytes), options);
   const machine = arenaMachine('x86-64', { pages: 4 });
-  const place = program.userVmStart === null ? {} : { arena: machine.port };
+  const place = program.arena === null ? {} : { arena: machine.port };
   return new Interpreter(program, { ...place, kfuncs: { f: () => {} } }).run('main').value;
 };
 
@@ -214,12 +214,29 @@ describe('link refuses', () => {
       () => link(plain, { arena: { ...arena, userVmStart: 1n } }),
       'userVmStart is no multiple of the page size, or 0',
     ],
+    [
+      'a start below 0',
+      () => link(plain, { arena: { ...arena, userVmStart: -4096n } }),
+      'EINVAL: userVmStart is -4096n',
+    ],
+    [
+      'an arena that crosses a multiple of 4 GiB',
+      () => link(plain, { arena: { ...arena, userVmStart: START - 3n * 4096n } }),
+      'ERANGE at 0x00000fffffffd000: an arena of 16384 bytes here crosses a multiple of 4 GiB; let it end at the multiple, or begin there',
+    ],
     ['an arena of the kernel', () => link(plain, { arena: { ...arena, userVmStart: 1n << 63n } }), 'ERANGE'],
     ['kfuncs that are no list', () => link(plain, { kfuncs: 'x' as never }), 'kfuncs are no array of names'],
     ['a flag that is none', () => link(plain, { shared: 1 as never }), 'shared is 1'],
   ])('%s', (_, call, message) => {
     expect(call).toThrow(message);
   });
+});
+
+test('an arena may end at a multiple of 4 GiB, and may have 4 GiB', () => {
+  const plain = loadObject(objectBytes('edges'));
+  const userVmStart = START - 4n * 4096n;
+  expect(link(plain, { arena: { ...arena, userVmStart } }).arena?.userVmStart).toBe(userVmStart);
+  expect(link(plain, { arena: { ...arena, pages: 1 << 20 } }).arena?.pages).toBe(1 << 20);
 });
 
 describe('a global variable', () => {

@@ -4,7 +4,8 @@ import { Interpreter, link, loadObject, ProgramFault } from '../../src/index.js'
 import { arenaMachine } from '../support/arena-machine.js';
 import { OBJECTS, objectBytes } from '../support/objects.js';
 
-const MUTATIONS = 2000 * Number(process.env.VMAREA_RUNS ?? 1);
+/** VMAREA_RUNS multiplies the number of changes: 10 for a run over night. */
+const MUTATIONS = 250 * Number(process.env.VMAREA_RUNS ?? 1);
 
 /** Numbers by xorshift, so that a failure can be repeated. */
 function randomFrom(seed: number): (below: number) => number {
@@ -35,8 +36,9 @@ function placesOf(bytes: Uint8Array): number[] {
 
 const VALUES = [0, 1, 2, 4, 8, 0x10, 0x7f, 0x80, 0xfe, 0xff];
 const { port, kfuncs } = arenaMachine('x86-64', { pages: 16 });
-const names = [...Object.keys(kfuncs), 'vm_double', 'vm_look'];
-const given = { ...kfuncs, vm_double: () => {}, vm_look: () => {} };
+const OTHERS = ['vm_double', 'vm_look', 'vm_five', 'vm_mixed'];
+const names = [...Object.keys(kfuncs), ...OTHERS];
+const given = { ...kfuncs, ...Object.fromEntries(OTHERS.map((name) => [name, () => {}])) };
 
 /** Loads, links and runs what a file has, and tells how far it came. What is refused must be refused in words. */
 function endOf(bytes: Uint8Array): 'refused' | 'linked' | 'run' {

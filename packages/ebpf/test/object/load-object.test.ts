@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type BpfObject, loadObject } from '../../src/index.js';
+import { type BpfObject, Interpreter, link, loadObject } from '../../src/index.js';
 import { codeOf, EXIT, set } from '../support/code.js';
 import { OBJECTS, objectBytes } from '../support/objects.js';
 import { programOf, type WrittenSection, type WrittenSymbol, writeElf } from '../support/write-elf.js';
@@ -194,4 +194,71 @@ describe('a file is refused, with the place and what was expected there', () => 
 
 test('a section that nobody knows is left alone', () => {
   expect(loadObject(writeElf([code(), elsewhere(1, 2), elsewhere(0x7000_0000, 0)], [MAIN])).data).toEqual([]);
+});
+
+describe('control characters of a name are escaped', () => {
+  const evil = 'x\u{1b}[2J\n';
+  const shown = 'x\\u{1b}[2J\\u{a}';
+  const evilMain = { ...MAIN, name: evil };
+  const wide = codeOf({ op: 0x18 }, { op: 0 }, EXIT);
+  const calling = codeOf({ op: 0x85, src: 1, imm: -1 }, EXIT);
+  const messageOf = (run: () => unknown): string => {
+    try {
+      run();
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return '';
+  };
+  const evilSection = { name: evil, bytes: CODE, flags: 6 };
+  const inEvil = { ...evilMain, section: evil };
+  test.each([
+    ['of a function', () => loadObject(writeElf([code()], [{ ...evilMain, size: 24 }]))],
+    ['of two functions', () => loadObject(writeElf([code()], [MAIN, { ...evilMain, size: 8 }]))],
+    ['of a section of code', () => loadObject(writeElf([evilSection], [{ ...inEvil, size: 24 }]))],
+    [
+      'of a section that is referred to',
+      () =>
+        loadObject(
+          writeElf(
+            [code([{ offset: 0, type: 1, symbol: 'x' }], wide), { name: evil, bytes: new Uint8Array(8) }],
+            [MAIN, { name: 'x', section: evil }],
+          ),
+        ),
+    ],
+    [
+      'of a kfunc that is missing',
+      () =>
+        link(
+          loadObject(
+            writeElf(
+              [code([{ offset: 0, type: 10, symbol: evil }], calling)],
+              [MAIN, { name: evil, section: null, binding: 1 }],
+            ),
+          ),
+        ),
+    ],
+    [
+      'of a weak kfunc that is called',
+      () =>
+        new Interpreter(
+          link(
+            loadObject(
+              writeElf(
+                [code([{ offset: 0, type: 10, symbol: evil }], calling)],
+                [MAIN, { name: evil, section: null, binding: 2 }],
+              ),
+            ),
+          ),
+        ).run('main'),
+    ],
+    [
+      'of a program, in the list of programs',
+      () => new Interpreter(link(loadObject(writeElf([code()], [evilMain])))).run('main'),
+    ],
+  ] as [string, () => unknown][])('%s', (_, run) => {
+    const message = messageOf(run);
+    expect(message).toContain(shown);
+    expect(message.split('\n  at ')[0]).not.toMatch(/\p{Cc}/u);
+  });
 });

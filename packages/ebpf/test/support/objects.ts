@@ -13,14 +13,25 @@ import { type ArenaMachine, arenaMachine } from './arena-machine.js';
 /** The committed objects. */
 export const OBJECTS = [
   'atomics',
+  'bitmap',
   'buddy',
+  'bump',
   'calls',
   'edges',
   'glob',
   'htab',
+  'kfunc',
   'list',
   'loops',
+  'ordered',
+  'rbtree',
+  'requests',
+  'requests-large',
+  'slab',
   'spin',
+  'spmc',
+  'stack',
+  'stream',
   'tags',
 ] as const;
 

@@ -109,7 +109,7 @@ function tableOf(set: SetName, root: string, memory: PhysicalMemory): PageTableR
 /** The leaves of a table in that form. */
 export function rowsOf(table: PageTableReader, range?: { va: bigint; bytes: bigint }): LeafRow[] {
   return Array.from(
-    range === undefined ? table.leaves() : table.leaves(range.va, range.bytes),
+    table.leaves(range?.va, range?.bytes, { complete: true }),
     ({ va, count, leafShift, pa, flags }) => ({
       ...{ va, count, size: 1n << BigInt(leafShift), pa, flags },
     }),

@@ -35,30 +35,3 @@ export interface WorkerJob {
     readonly shared: bigint;
   };
 }
-
-/** What a worker says when it ends by a mistake that is no internal error. */
-export interface WorkerFailure {
-  readonly failed: { readonly message: string; readonly exitCode: number };
-}
-
-/** Words of the lead. */
-export const Lead = {
-  /** Grows by one for each round. Workers wait on it. */
-  round: 0,
-  /** The work of the round, as an index of `WORKS`; -1 ends the workers. */
-  work: 1,
-  /** Workers from this index on stand still in this round. */
-  active: 2,
-  /** Workers that wait for the next round. */
-  ready: 3,
-  /** Active workers that have come to the start of the round, and to its end. */
-  started: 4,
-  finished: 5,
-  /** Bytes before the times: two doubles for each worker, begin and end in nanoseconds. */
-  timesAt: 64,
-} as const;
-
-/** The words and times of a lead for some workers. */
-export function leadOf(buffer: SharedArrayBuffer): { words: Int32Array; times: Float64Array } {
-  return { words: new Int32Array(buffer, 0, 8), times: new Float64Array(buffer, Lead.timesAt) };
-}

@@ -1,6 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import { CheckError, EXIT_INTERNAL, UsageError } from '@vmarea/cli';
+import { CheckError, UsageError } from '@vmarea/cli';
 import {
   AddressSpace,
   type Configuration,
@@ -14,12 +12,11 @@ import {
   VmError,
   wasmLoops,
 } from '@vmarea/core';
-import { Lead, leadOf, WORKS, type WorkerFailure, type WorkerJob, type WorkName } from './job.js';
+import { RoundLead } from '../../workers/lead.js';
+import { WORKS, type WorkerJob, type WorkName } from './job.js';
 
 /** Memory for tables, in bytes. Only what is used becomes resident. */
 const TABLE_BYTES = 256 << 20;
-/** How long the lead waits at once, in milliseconds. Messages of workers arrive in between. */
-const LOOK = 5;
 
 /** What a team works on. */
 export interface TeamOptions {
@@ -40,12 +37,7 @@ export class Team {
   readonly #frames: FrameAllocator;
   readonly #kernel: AddressSpace;
   readonly #shared: VmArea;
-  readonly #workers: readonly Worker[];
-  readonly #exits: readonly Promise<unknown>[];
-  readonly #words: Int32Array;
-  readonly #times: Float64Array;
-  #failure: unknown = null;
-  #isOver = false;
+  readonly #lead: RoundLead;
 
   constructor(options: TeamOptions) {
     const { configuration, workers } = options;
@@ -58,10 +50,8 @@ export class Team {
     this.#kernel = new AddressSpace({ format, linux, memory, frames: this.#frames, threads });
     this.#threads = threads;
     this.#shared = this.#reserve(options.pages * workers * 2 ** pageShift);
-    const lead = new SharedArrayBuffer(Lead.timesAt + 16 * workers);
-    ({ words: this.#words, times: this.#times } = leadOf(lead));
-    this.#workers = Array.from({ length: workers }, (_, index) => this.#start(options, lead, index));
-    this.#exits = this.#workers.map((worker) => new Promise((resolve) => worker.once('exit', resolve)));
+    this.#lead = new RoundLead(workers);
+    for (let index = 0; index < workers; index++) this.#start(options, index);
   }
 
   /**
@@ -71,14 +61,8 @@ export class Team {
    * @returns nanoseconds from the first begin to the last end.
    * @throws what a worker threw.
    */
-  async round(work: WorkName, active: number): Promise<number> {
-    await this.#awaitReady();
-    this.#next(WORKS.indexOf(work), active);
-    await this.#awaitReady();
-    this.#threads.quiesce();
-    const times = [...this.#times.subarray(0, 2 * active)];
-    const begin = Math.min(...times.filter((_, i) => i % 2 === 0));
-    return Math.max(...times.filter((_, i) => i % 2 === 1)) - begin;
+  round(work: WorkName, active: number): Promise<number> {
+    return this.#lead.round(WORKS.indexOf(work), active, this.#threads);
   }
 
   /**
@@ -87,11 +71,7 @@ export class Team {
    * @throws what a worker threw; CheckError when tables, areas and frames do not agree, or a frame is lost.
    */
   async end(): Promise<void> {
-    await this.#awaitReady();
-    this.#isOver = true;
-    this.#next(-1, 0);
-    await Promise.all(this.#exits);
-    if (this.#failure !== null) throw this.#failure;
+    await this.#lead.end(this.#threads);
     const { findings } = check(this.#threads);
     if (findings[0] !== undefined) throw new CheckError(`${this.#name}: ${findings[0].text}`);
     this.#kernel.freeVmArea(this.#shared);
@@ -103,9 +83,8 @@ export class Team {
   }
 
   /** Ends the workers wherever they are. */
-  async stop(): Promise<void> {
-    this.#isOver = true;
-    for (const worker of this.#workers) await worker.terminate();
+  stop(): Promise<void> {
+    return this.#lead.stop();
   }
 
   #reserve(bytes: number): VmArea {
@@ -118,45 +97,14 @@ export class Team {
     }
   }
 
-  #start({ configuration, script, ...rest }: TeamOptions, lead: SharedArrayBuffer, index: number): Worker {
+  #start({ configuration, script, ...rest }: TeamOptions, index: number): void {
     const job: WorkerJob = {
       vmareaSpeedWorker: {
         ...rest,
-        ...{ configuration: configuration.name, lead, index, shared: this.#shared.addr },
+        ...{ configuration: configuration.name, lead: this.#lead.buffer, index, shared: this.#shared.addr },
         description: share({ kernel: this.#kernel }),
       },
     };
-    const worker = new Worker(script, { workerData: job });
-    worker.on('error', (error) => this.#fail(error));
-    worker.on('message', ({ failed: { message, exitCode } }: WorkerFailure) =>
-      this.#fail(exitCode === EXIT_INTERNAL ? new CheckError(message) : new UsageError(message)),
-    );
-    worker.on('exit', (code) => {
-      if (!this.#isOver) this.#fail(new Error(`worker ${index} ended with code ${code}`));
-    });
-    return worker;
-  }
-
-  #fail(error: unknown): void {
-    this.#failure ??= error;
-  }
-
-  #next(work: number, active: number): void {
-    const words = this.#words;
-    for (const word of [Lead.ready, Lead.started, Lead.finished]) Atomics.store(words, word, 0);
-    Atomics.store(words, Lead.work, work);
-    Atomics.store(words, Lead.active, active);
-    Atomics.add(words, Lead.round, 1);
-    Atomics.notify(words, Lead.round);
-  }
-
-  async #awaitReady(): Promise<void> {
-    for (;;) {
-      const ready = Atomics.load(this.#words, Lead.ready);
-      if (this.#failure !== null) throw this.#failure;
-      if (ready === this.#workers.length) return;
-      Atomics.wait(this.#words, Lead.ready, ready, LOOK);
-      await setImmediate();
-    }
+    this.#lead.start(script, job);
   }
 }

@@ -1,5 +1,6 @@
 import { CheckError } from '@vmarea/cli';
 import { type AddressSpace, VM_SPARSE, type VmArea } from '@vmarea/core';
+import type { WorkerRound } from '../../workers/rounds.js';
 import { STREAM, scatter } from '../scatter.js';
 import { FIRST_FRAME } from '../size.js';
 import { CALL_PAGES, pagesOfRound, type WorkName } from './job.js';
@@ -15,15 +16,6 @@ export interface Place {
   readonly seed: number;
   /** The sparse area that all workers populate. */
   readonly shared: VmArea;
-}
-
-/** A round of one worker: the timed part, and what follows it without being timed. */
-export interface WorkerRound {
-  run(active: number): void;
-  /** @throws CheckError when a page is not as it must be. */
-  check(active: number): void;
-  /** No round follows. */
-  end(): void;
 }
 
 /** Makes the rounds of a work, with all that they need. */

@@ -41,6 +41,11 @@ export interface FrameCalls {
    * @param forget - it must not throw.
    */
   giveAfter(pfns: ArrayLike<number>, length: number, order: number, forget: () => void): void;
+  /**
+   * Frees blocks that were mapped, once no thread can use an old translation to them: after the next quiescent point of each. At once
+   * when no other thread is attached.
+   */
+  giveWhenUnseen(pfns: ArrayLike<number>, length: number, order: number): void;
   /** Makes blocks those of this thread's own code: no call holds them any more. */
   keep(pfns: ArrayLike<number>, length: number, order: number): void;
   isAllocated(pfn: number, order: number): boolean;

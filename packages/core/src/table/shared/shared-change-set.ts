@@ -140,7 +140,9 @@ export class SharedChangeSet extends ChangeSet implements SharedWrites {
     this.#correct(note, taken);
     counters.entriesWritten += live;
     records?.add(record, -live);
-    if (live > 0) this.widen(page, count * level.pages, level.shift);
+    if (live === 0) return;
+    this.widen(page, count * level.pages, level.shift);
+    this.onTaken?.(level, page, taken);
   }
 
   change(span: Span, transform: (words: Int32Array, count: number) => boolean): void {

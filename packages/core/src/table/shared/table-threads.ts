@@ -64,6 +64,12 @@ export class TableThreads implements SharedCalls, Caller {
     this.#contexts.add(context);
   }
 
+  /** Forgets a page table of this thread: another one has destroyed the root. */
+  drop(context: TableContext): void {
+    context.isDestroyed = true;
+    this.#contexts.delete(context);
+  }
+
   run<R>(context: TableContext, isAlone: boolean, call: () => R): R {
     const { sections } = this.#group;
     if (sections.isExclusive) return this.#finish(context, call);

@@ -76,7 +76,7 @@ export class TableContext {
   readonly records: TableRecords | null;
   /** Owner of this page table's tables, in `records`. Only tables with this number are ever freed. */
   readonly owner: number;
-  readonly sink: FlushSink | null;
+  sink: FlushSink | null;
   /** Complete processor modes, for walks that are given none. */
   readonly controls: Controls;
   readonly counters: Counters = newCounters();

@@ -1,5 +1,5 @@
-import { checkAddress, checkEnd } from '../../check/address.js';
-import { hex, VmError, wideHex } from '../../errors.js';
+import { checkAddress, checkEnd, requireOnPage } from '../../check/address.js';
+import { VmError, wideHex } from '../../errors.js';
 import { counted } from '../../prints.js';
 import { type KernelSpace, structOf } from '../kernel-space.js';
 import { isVmArea, structOfHandle, type VmArea } from './vm-area.js';
@@ -89,11 +89,8 @@ export function checkRange(space: KernelSpace, start: bigint, end: bigint): Chec
     throw new VmError('EINVAL', `the range ends at ${wideHex(end)}, at or before its start`, {
       address: start,
     });
-  for (const address of [start, end])
-    if ((address & (space.pages - 1n)) !== 0n)
-      throw new VmError('EINVAL', `the address is not a multiple of the page size ${hex(space.pages)}`, {
-        address,
-      });
+  requireOnPage(start, space.pages);
+  requireOnPage(end, space.pages);
   const bytes = end - start;
   return { start, end, bytes, pages: Number(bytes >> BigInt(space.pageShift)) };
 }

@@ -6,11 +6,12 @@ import { printsItself, sizeText } from '../../prints.js';
 import type { ChangeLock } from '../../space/change-lock.js';
 import type { Space } from '../../space/space.js';
 import { prepareTables } from '../../table/change/map/prepare.js';
+import { takePages } from '../../table/change/remove/take.js';
 import { applyToExisting } from '../../table/change/visit/apply.js';
 import { pageIndex } from '../../table/page-range.js';
 import { type LeafSize, leafSizes } from '../../table/show/leaf-sizes.js';
 import { words } from '../../words.js';
-import { wordsOf } from '../flags.js';
+import { VM_SPARSE, wordsOf } from '../flags.js';
 import { isInside, pagesRefused } from './area-pages.js';
 import { requireOwnHands, type VmStruct } from './vm-struct.js';
 
@@ -244,6 +245,8 @@ export class VmArea {
           pair[1] = frame;
           return pair;
         }
+        // Sparse areas have no blocks, so that nothing is split: threads take pages beside each other.
+        if ((this.#vm.flags & VM_SPARSE) !== 0) return this.#takePages(page, count);
         const removed: number[] = [];
         applyToExisting(
           table,
@@ -300,6 +303,15 @@ export class VmArea {
   }
 
   /**
+   * Requires that a call may change pages of the area now.
+   *
+   * @throws VmError `EINVAL` when the area was freed; `EBUSY` from within a flush sink or callback.
+   */
+  requireIdle(): void {
+    this.#enter(0, 1);
+  }
+
+  /**
    * Makes the tables of pages now. To map them later then takes no memory and cannot run out of it.
    *
    * @param page - offset of the first, in pages. Default: 0.
@@ -331,6 +343,17 @@ export class VmArea {
     if (this.#lock.isBusy || this.#lock.isDestroyed) this.#lock.requireIdle();
     if (this.#vm.lazy !== null || this.#vm.isArray) requireOwnHands(this.#vm);
     return offset;
+  }
+
+  #takePages(page: number, count: number): Float64Array {
+    const first = this.#first + page;
+    const { pages, frames } = takePages(this.#space.table, [{ first, pages: count }], false);
+    const pairs = new Float64Array(2 * pages.length);
+    for (let i = 0; i < pages.length; i++) {
+      pairs[2 * i] = (pages[i] as number) - this.#first;
+      pairs[2 * i + 1] = frames[i] as number;
+    }
+    return pairs;
   }
 
   #place(page: number, count: number): number {

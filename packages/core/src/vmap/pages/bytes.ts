@@ -1,17 +1,10 @@
+import { bytesOf, zeroFrame } from '../../space/frame-bytes.js';
 import type { OwnedFrames } from '../../space/frame-owners.js';
 import type { KernelSpace } from '../kernel-space.js';
 
-/** The bytes of a frame; `null` for one that has none. */
-export function bytesOf({ memory, pageShift, pageBytes }: KernelSpace, pfn: number): Uint8Array | null {
-  const place = memory.locate(pfn, pageShift);
-  if (place === null) return null;
-  const { words } = place.bank;
-  return new Uint8Array(words.buffer, words.byteOffset + 4 * place.word, pageBytes);
-}
-
 /** Fills frames with zeros, where they have bytes. */
 export function zeroFrames(space: KernelSpace, { heads, order }: OwnedFrames): void {
-  for (const head of heads) for (let i = 0; i < 2 ** order; i++) bytesOf(space, head + i)?.fill(0);
+  for (const head of heads) for (let i = 0; i < 2 ** order; i++) zeroFrame(space, head + i);
 }
 
 /**

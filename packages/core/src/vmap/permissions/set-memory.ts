@@ -1,3 +1,4 @@
+import { requireOnPage } from '../../check/address.js';
 import { integerOption } from '../../check/members.js';
 import { VmError } from '../../errors.js';
 import type { Protection } from '../../format/protection.js';
@@ -21,8 +22,7 @@ export function setMemory(
   fields: Partial<Protection>,
 ): void {
   const vm = areaHolding(space, address);
-  if ((address & (space.pages - 1n)) !== 0n)
-    throw new VmError('EINVAL', `the address is not a multiple of the page size`, { address });
+  requireOnPage(address, space.pages);
   integerOption({ numPages }, 'numPages', 0, 2 ** 31 - 1);
   requireOwnHands(vm);
   requireChangeable(space, vm);

@@ -76,6 +76,7 @@ export class SharedSpace implements SpaceThreads {
   /** What `closing` says for this thread's call. */
   #closing = 0;
   #isReady = false;
+  #isMending = false;
   /** Why this thread cannot go on: its areas differ from those of others. */
   #broken: unknown = null;
 
@@ -158,11 +159,13 @@ export class SharedSpace implements SpaceThreads {
    */
   pin(find: () => VmStruct): void {
     this.#requireIdle();
-    this.#pinLive(find);
+    if (this.#isMending) requireLive(find());
+    else this.#pinLive(find);
   }
 
   /** Ends what `pin` began. */
   unpin(): void {
+    if (this.#isMending) return;
     this.#pinned = 0;
     this.group.pin(0);
   }
@@ -229,6 +232,19 @@ export class SharedSpace implements SpaceThreads {
       this.group.awaitPins(this.log.words, LogWord.closing, SEVERAL);
       return call();
     });
+  }
+
+  /** Lets calls on pages run within `recovering`: what is built on the space mends its pages. */
+  mending<R>(call: () => R): R {
+    const { lock } = this.space;
+    this.#isMending = true;
+    lock.isBusy = false;
+    try {
+      return call();
+    } finally {
+      lock.isBusy = true;
+      this.#isMending = false;
+    }
   }
 
   /** Runs a call under the lock, which this thread has, and gives the lock back. */

@@ -91,6 +91,11 @@ export class SharedVmArea extends VmArea {
     this.#threads.pinned(this.#find, () => super.protect(page, count, fields));
   }
 
+  override requireIdle(): void {
+    this.#threads.look();
+    super.requireIdle();
+  }
+
   override prepare(page: number = 0, count: number = pagesFrom(page, this.pages)): number {
     return this.#threads.pinned(this.#find, () => super.prepare(page, count));
   }

@@ -2,6 +2,7 @@ import { checkCaller } from '../../area/caller.js';
 import { checkAlign, checkBytes } from '../../check/bytes.js';
 import { flagOption } from '../../check/members.js';
 import { VmError } from '../../errors.js';
+import { bytesOf } from '../../space/frame-bytes.js';
 import { listOf, type OwnedFrames } from '../../space/frame-owners.js';
 import { areaFrom } from '../areas/places.js';
 import { throwFirst } from '../areas/reserve.js';
@@ -9,7 +10,7 @@ import { nameOf, type VmStruct } from '../areas/vm-struct.js';
 import { VM_ALLOC, VM_FLUSH_RESET_PERMS, VM_USERMAP } from '../flags.js';
 import type { KernelSpace } from '../kernel-space.js';
 import type { CallerOptions } from '../options.js';
-import { bytesOf, copyBytes } from '../pages/bytes.js';
+import { copyBytes } from '../pages/bytes.js';
 import { checkOwned, releaseArea, vmallocNodeRange } from './vmalloc.js';
 
 /** Options of `vrealloc`. */

@@ -25,7 +25,7 @@ const BASES = [0, 5, 0x40003, 0x7ffffff9];
 /** Addresses at and around the ends of all leaves, and outside of the range. */
 function addressesOf(table: ReadableTable): bigint[] {
   const list = [0n, 1n << 47n, (1n << 64n) - 1n, 0xffff800000000000n];
-  for (const { va, count, leafShift } of table.leaves()) {
+  for (const { va, count, leafShift } of table.leaves(undefined, undefined, { complete: true })) {
     const end = va + (BigInt(count) << BigInt(leafShift));
     for (const at of [va - 1n, va, va + 0x1234n, end - 1n, end]) list.push(BigInt.asUintN(64, at));
   }

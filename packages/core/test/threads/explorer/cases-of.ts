@@ -33,11 +33,45 @@ const SMALL_AREAS: readonly Replacement[] = [
   { file: `${src}vmap/shared/shared-space.ts`, find: 'LOOKS = 1000', replace: 'LOOKS = 1' },
 ];
 
+/** Four asids, and regions in few words. */
+const SMALL_PROCESSES: readonly Replacement[] = [
+  { file: `${src}process/process-list.ts`, find: 'ASIDS: number = 65536', replace: 'ASIDS: number = 4' },
+  {
+    file: `${src}process/shared/layout.ts`,
+    find: 'NAME_WORDS: number = 16384',
+    replace: 'NAME_WORDS: number = 8',
+  },
+  {
+    file: `${src}process/shared/layout.ts`,
+    find: 'SPARE_REGIONS: number = 8',
+    replace: 'SPARE_REGIONS: number = 2',
+  },
+  // The buffers of all executions are the same, their threads are not.
+  {
+    file: `${src}process/page-references.ts`,
+    find: 'byState.get(ram.state)',
+    replace: 'byState.get(ram.calls as any)',
+  },
+  {
+    file: `${src}process/page-references.ts`,
+    find: 'byState.set(ram.state,',
+    replace: 'byState.set(ram.calls as any,',
+  },
+  // Of a process that a thread makes, nobody else learns in a case.
+  {
+    file: `${src}process/shared/shared-process.ts`,
+    find: 'new SharedArrayBuffer(regionBytes(space.mostRegions))',
+    replace:
+      'new (globalThis.isExploring ? ArrayBuffer : SharedArrayBuffer)(regionBytes(space.mostRegions)) as any',
+  },
+];
+
 const smaller: Readonly<Record<string, readonly Replacement[]>> = {
   'flush-ring': [SMALL_RING],
   tables: SMALL_ROOMS,
   frames: SMALL_ROOMS,
   areas: [...SMALL_ROOMS, ...SMALL_AREAS],
+  processes: [...SMALL_ROOMS, ...SMALL_AREAS, ...SMALL_PROCESSES],
 };
 
 /** The cases of one file in `cases/`, with what makes them small. */

@@ -124,6 +124,12 @@ export class SharedFrames implements FrameCalls {
     }
   }
 
+  giveWhenUnseen(pfns: ArrayLike<number>, length: number, order: number): void {
+    if (!this.group.registry.isAlone(this.group.slot)) this.#giveLater(pfns, length, order);
+    else if (length === 1) this.give(pfns[0] as number, order);
+    else for (let i = 0; i < length; i++) this.give(pfns[i] as number, order);
+  }
+
   keep(pfns: ArrayLike<number>, length: number, order: number): void {
     const mine = (order + 1) | tagOf(this.group.token, false);
     for (let i = 0; i < length; i++) {

@@ -67,6 +67,8 @@ export class ChangeSet {
   protected readonly log: UndoLog;
   /** How it writes into tables that threads share; `null` where one thread uses them. */
   readonly shared: SharedWrites | null = null;
+  /** Told of the old words of entries that `clear` has cleared, from a page on; `null` for a call that does not ask. */
+  onTaken: ((level: LevelPlan, page: number, words: Int32Array) => void) | null = null;
   protected readonly broken: Broken[] = [];
   /** Tables that the call made. */
   protected readonly made: number[] = [];
@@ -161,7 +163,7 @@ export class ChangeSet {
   /**
    * Clears a run of entries.
    *
-   * @param keepsOld - false when nothing can fail from here on, so the old entries need not be kept.
+   * @param keepsOld - false when nothing can fail from here on, and `onTaken` is `null`, so the old entries need not be kept.
    */
   clear(span: Span, keepsOld: boolean): void {
     const { level, bank, at, count, record, page } = span;
@@ -188,6 +190,7 @@ export class ChangeSet {
     counters.entriesWritten += live;
     records?.add(record, -live);
     this.widen(page, count * level.pages, level.shift);
+    if (saved !== null) this.onTaken?.(level, page, saved);
   }
 
   /** Clears whole tables that follow each other at once, when the counts of all say that they are in use. */

@@ -2,8 +2,10 @@ import {
   AddressSpace,
   check,
   type FrameAllocator,
+  PageReferences,
   type PageTable,
   type PhysicalMemory,
+  type Process,
   recover,
   type Shareables,
   share,
@@ -11,6 +13,9 @@ import {
 } from '../../../../src/index.js';
 import { adoptFrames } from '../../../../src/memory/frames/shared/describe-frames.js';
 import { adoptMemory } from '../../../../src/memory/share-memory.js';
+import { adoptProcess } from '../../../../src/process/shared/adopt-process.js';
+import { openProcesses } from '../../../../src/process/shared/open-processes.js';
+import { RegionWords } from '../../../../src/process/shared/region-words.js';
 import type { DescribedParts, Description } from '../../../../src/sharing/share.js';
 import { adoptTable } from '../../../../src/table/shared/share-table.js';
 import { TableRecords } from '../../../../src/table/state/table-records.js';
@@ -19,7 +24,7 @@ import { ThreadGroup } from '../../../../src/threads/thread-group.js';
 import { adoptSpace } from '../../../../src/vmap/share-space.js';
 import type { ThreadBody, ThreadCase } from '../thread-case.js';
 import { expect } from './group.js';
-import { small, smallLinux } from './small-format.js';
+import { small, smallLinux, smallProcesses } from './small-format.js';
 
 /** What a thread has of a case over whole rooms. */
 export interface Rooms {
@@ -29,6 +34,7 @@ export interface Rooms {
   readonly table: PageTable | null;
   /** `null` in a case without areas. */
   readonly kernel: AddressSpace | null;
+  readonly processes: readonly Process[];
 }
 
 /** How such a case begins, what its threads do, and what holds at its end. */
@@ -155,16 +161,21 @@ function withBuffers(value: unknown, replace: (buffer: SharedArrayBuffer) => Sha
 }
 
 /** As `attach` makes it. It would give the objects of the execution before. */
-function roomsIn({ memories, allocators, tables, spaces }: DescribedParts, group: ThreadGroup): Rooms {
+function roomsIn(
+  { memories, allocators, tables, spaces, processes }: DescribedParts,
+  group: ThreadGroup,
+): Rooms {
   const threads = new Threads(group);
   const memory = memories.map((one) => adoptMemory(one, group.slot));
   const [described] = allocators as [DescribedParts['allocators'][number]];
   const frames = adoptFrames(described, threads, memory[described.memory] ?? null);
+  PageReferences.of(frames, described.references);
   const table = tables.map((one) =>
     adoptTable(one, { format: small, memory: memory[one.memory] as PhysicalMemory, frames, threads }),
   );
   const kernels = spaces.map((one) => {
-    const parts = { format: small, linux: smallLinux, memory: memory[one.memory] as PhysicalMemory, frames };
+    const linux = one.list === null ? smallLinux : smallProcesses;
+    const parts = { format: small, linux, memory: memory[one.memory] as PhysicalMemory, frames };
     const kernel = adoptSpace(
       one.space,
       parts,
@@ -172,10 +183,28 @@ function roomsIn({ memories, allocators, tables, spaces }: DescribedParts, group
       (options) => adoptTable(one.table, { ...options, threads } as Parameters<typeof adoptTable>[1]),
       threads,
     );
-    threads.here.spaces.add(AddressSpace.spaceOf(kernel));
+    const space = AddressSpace.spaceOf(kernel);
+    threads.here.spaces.add(space);
+    if (one.list !== null) openProcesses(space, threads, one.list);
     return kernel;
   });
-  return { threads, frames, table: table[0] ?? null, kernel: kernels[0] ?? null };
+  // At the end, some may be gone.
+  const left = processes.filter(
+    ({ process }) => !new RegionWords(process.regions, process.mostRegions).isGone,
+  );
+  const faces = left.map(({ process, space }) =>
+    adoptProcess(process, { kernel: kernels[space] as AddressSpace, format: small }),
+  );
+  return { threads, frames, table: table[0] ?? null, kernel: kernels[0] ?? null, processes: faces };
+}
+
+/** Frames that processes map, and their zero page. */
+function usedBy(frames: FrameAllocator): number {
+  const references = PageReferences.of(frames);
+  let used = 0;
+  for (let pfn = frames.first; pfn < frames.first + frames.frames; pfn++)
+    if (references.count(pfn) > 0) used++;
+  return used;
 }
 
 /** Tables, counts, free lists and caches agree. */
@@ -200,7 +229,7 @@ function expectNothingLost({ frames, threads }: Rooms, outcomes: readonly string
   let waiting = 0;
   for (let slot = 0; slot < threads.group.registry.slots; slot++)
     TableRecords.of(frames).eachHeld(slot, () => waiting++);
-  const taken = left ?? held.length;
+  const taken = (left ?? held.length) + usedBy(frames);
   expect(
     allocated === taken + tables + waiting && (left === undefined || waiting === 0),
     `${allocated} frames, ${taken} taken, ${tables} tables, ${waiting} wait`,

@@ -68,3 +68,19 @@ export const smallLinux: LinuxPolicy = {
     IOREMAP_WC: RW,
   },
 };
+
+/** The same with processes: each has a root of its own, and user addresses are those below the window. */
+export const smallProcesses: LinuxPolicy = {
+  ...smallLinux,
+  user: {
+    formats: ['small'],
+    taskSize: 0x400n,
+    mapWindow: 0x400n,
+    hintWidens: false,
+    mmapBase: 0x400n,
+    unmappedBase: 0x80n,
+    minAddress: 0x40n,
+    protections: Array.from({ length: 16 }, (_, bits) => protection({ write: (bits & 2) !== 0, user: true })),
+    readableBy: 7,
+  },
+};

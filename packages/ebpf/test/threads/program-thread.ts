@@ -24,10 +24,15 @@ const { format, invalidations } = (ARCHITECTURES[architecture] as (typeof ARCHIT
 const memory = PhysicalMemory.over(ram);
 const mmu = new Mmu({ memory, invalidations, tables: { format, root, controls: format.controls } });
 const arena = {
-  ...{ mmu, kernVmStart, userVmStart: program.userVmStart as bigint },
-  ...{ pages: program.arenaPages, pageSize: program.arenaPageSize },
+  ...{ mmu, kernVmStart },
+  ...(program.arena as NonNullable<typeof program.arena>),
 };
-const interpreter = new Interpreter(program, { arena });
+// What a program calls to get pages has been called before.
+const never = (): void => {
+  throw new Error('a kfunc is called in a thread');
+};
+const kfuncs = Object.fromEntries(program.externs.map(({ name }) => [name, never]));
+const interpreter = new Interpreter(program, { arena, kfuncs });
 Atomics.add(ready, 0, 1);
 while (Atomics.load(ready, 0) < threads);
 const { instructions } = interpreter.run(run, { context: context(rounds), budget: 2 ** 31 - 1 });

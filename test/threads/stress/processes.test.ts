@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { stress } from '../../../packages/core/test/threads/stress/driver.js';
+import { startInNode } from '../../../packages/core/test/threads/stress/in-node.js';
+import { processArena } from './process-arena.js';
+import { configurations } from './station.js';
+
+/** `npm run threads` sets these. */
+const seed = Number(process.env.VMAREA_SEED ?? Date.now() % 2 ** 31);
+/** A call on processes takes some 40 times as long as one on areas, and so do the deaths. */
+const operations = Math.ceil(Number(process.env.VMAREA_OPERATIONS ?? 240_000) / 40);
+const kills = Math.ceil(Number(process.env.VMAREA_KILLS ?? 80) / 10);
+const LONG = 7_200_000;
+
+/** Threads, a configuration, and its part of the operations and kills. */
+const cases = [
+  [2, 'x86-64', 0.5],
+  [3, 'arm64-16k-47-cont', 0.25],
+  [2, 'riscv64-sv39', 0.25],
+] as const;
+
+describe('processes under stress', () => {
+  const start = startInNode(new URL('./process-thread.ts', import.meta.url));
+
+  function arenaOf(name: string, threads: number) {
+    const found = configurations.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`no configuration ${name}`);
+    return processArena(found, threads);
+  }
+
+  test.each(cases)(
+    '%i threads on %s map, fault, fork and exit in the same processes and in their own: each page holds what it should',
+    async (threads, name, part) => {
+      console.log(`seed ${seed}`);
+      const arena = arenaOf(name, threads);
+      const each = Math.ceil((operations * part) / threads);
+      const done = await stress({ start, arena, threads, operations: each, seed });
+      arena.end();
+      console.log(
+        `${name}, ${threads} threads: ${done.operations} operations ${JSON.stringify(done.counts)}`,
+      );
+      expect(done.operations).toBe(threads * each);
+    },
+    LONG,
+  );
+
+  test.each(cases)(
+    '%i threads on %s, some of which are ended in the middle of a call: a recovery makes the processes whole each time',
+    async (threads, name, part) => {
+      console.log(`seed ${seed}`);
+      const arena = arenaOf(name, threads);
+      const deaths = Math.ceil(kills * part);
+      const done = await stress({ start, arena, threads, operations: 300, seed, kills: deaths });
+      arena.end();
+      console.log(`${name}, ${threads} threads: ${done.kills} kills left ${JSON.stringify(done.left)}`);
+      expect(done.kills).toBe(deaths);
+    },
+    LONG,
+  );
+});
