@@ -217,6 +217,14 @@ describe('processes', () => {
     expect(rows[0]?.lowest).toBe('0x0000000000400000');
   });
 
+  test('finds as many by the root of a process, where nothing says the root of the kernel', async () => {
+    const file = dumpOf(X86);
+    const nothing = newFile();
+    writeFileSync(nothing, '');
+    const args = ['processes', file, '--vmcoreinfo', nothing, '--scan', 'never'];
+    expect(await rowsOf(args)).toEqual(await rowsOf(['processes', file]));
+  });
+
   test('says why it finds none on arm64, and what to do', async () => {
     const { code, err } = await capture(['processes', dumpOf(ARM64)]);
     expect(code).toBe(2);

@@ -134,6 +134,16 @@ test('a frame with the kernel half is no process when it maps nothing for user m
   expect(found?.map(({ root }) => root)).toEqual(processRootsOf('x86-4level'));
 });
 
+test("processes are told by a process's root as by the kernel's, and not by one of user mode", () => {
+  const { candidates } = findRoots(dump, { formats });
+  const [process, user] = ['process', 'user'].map((name) => candidates.find(({ role }) => role === name));
+  expect(process && findProcesses(dump, process)?.map(({ root }) => root)).toEqual(
+    processRootsOf('x86-4level'),
+  );
+  expect(() => user && findProcesses(dump, user)).toThrow('pass one of role kernel or process');
+  expect([process?.role, user?.role]).toEqual(['process', 'user']);
+});
+
 test('of segments that overlap, the one with bytes counts', () => {
   const [page] = pages;
   const leftOut = [{ address: page?.address ?? 0, bytes: 4096 }];
