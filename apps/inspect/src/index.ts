@@ -15,7 +15,7 @@ export { type MergedRow, mergeRuns } from './show/merge.js';
 export { listProcesses, type ProcessRow } from './show/processes.js';
 export { type LeafRow, leafRow, rowsOf, type UnlistedRow, unlistedRow } from './show/rows.js';
 export { type RightsCount, type SizeCount, type TableStats, tableStats } from './show/stats.js';
-export { type TranslatedBatch, Translations } from './show/translate.js';
+export { MISSING, type TranslatedBatch, Translations } from './show/translate.js';
 export { describeWalk, type WalkedEntry, type WalkRow } from './show/walk.js';
 export { type CutTables, cutTables } from './tables/cut.js';
 export { type TableFrames, tableFrames } from './tables/tables.js';
