@@ -1,5 +1,6 @@
 import {
   type LevelPlan,
+  listLeaves,
   optionsOf,
   PageTableReader,
   type PhysicalMemory,
@@ -167,13 +168,26 @@ class ProcessSearch {
     return BigInt(root + userRootAt);
   }
 
-  /** True when it maps a page for user mode. The kernel has roots of its own that map none, to patch text and to start processors. */
+  /**
+   * True when it maps a page for user mode, or when the dump lacks the tables that would say it. The kernel has roots of its own that
+   * map none, to patch text and to start processors.
+   */
   #mapsForUser(root: bigint): boolean {
     const table = new PageTableReader({ format: this.#plan.format, memory: this.#memory, root });
-    return firstLeaves(this.#plan, this.#memory, root, this.#own).some(({ va }) => {
+    const leaves = firstLeaves(this.#plan, this.#memory, root, this.#own);
+    if (leaves.length === 0) return this.#lacksTables(table);
+    return leaves.some(({ va }) => {
       const user = table.walk(va).permissions?.user;
       return user !== undefined && (user.read || user.write || user.execute);
     });
+  }
+
+  /** True when the first that its half has is a table which the dump lacks. */
+  #lacksTables(table: PageTableReader): boolean {
+    const { shift } = this.#plan.levels[0] as LevelPlan;
+    const own = { va: 0n, bytes: BigInt(this.#own) << BigInt(shift) };
+    for (const { kind } of listLeaves(table, own)) if (kind !== 'again') return kind === 'missing';
+    return false;
   }
 
   #frame(address: number): ArrayBuffer | null {

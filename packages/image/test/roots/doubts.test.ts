@@ -144,6 +144,19 @@ test("processes are told by a process's root as by the kernel's, and not by one 
   expect([process?.role, user?.role]).toEqual(['process', 'user']);
 });
 
+test('a process whose tables the dump lacks is one nevertheless', () => {
+  const [first] = processRootsOf('x86-4level');
+  const root = pages.find(({ address }) => BigInt(address) === first);
+  const own = [...new BigUint64Array((root?.bytes ?? new Uint8Array()).slice().buffer)].slice(0, 256);
+  const tables = own.filter((entry) => entry !== 0n).map((entry) => entry & 0xffffffffff000n);
+  expect(tables.length).toBeGreaterThan(0);
+  const cut = pages.filter(({ address }) => !tables.includes(BigInt(address)));
+  const image = openImage(bytesSource(limeOf(cut)), { vmcoreinfo: text });
+  const { best } = findRoots(image, { formats });
+  const found = best && findProcesses(image, best);
+  expect(found?.map((one) => one.root)).toEqual(processRootsOf('x86-4level'));
+});
+
 test('of segments that overlap, the one with bytes counts', () => {
   const [page] = pages;
   const leftOut = [{ address: page?.address ?? 0, bytes: 4096 }];
