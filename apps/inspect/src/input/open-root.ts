@@ -1,5 +1,5 @@
 import { type Console, choose, coloursFor, type Installed, installedFormats } from '@vmarea/cli';
-import { type Configuration, looksLike } from '@vmarea/core';
+import { type Configuration, looksLike, printable } from '@vmarea/core';
 import { appRoot } from '../app-root.js';
 import type { KernelLayout } from '../machines/machine.js';
 import { kernelLayout, MACHINES } from '../machines/machines.js';
@@ -42,7 +42,7 @@ export function withRoot(dump: OpenDump, request: RootRequest, io: Console): Ope
 /** Why a root that somebody named may be none, in words; `null` when nothing speaks against it. */
 function doubtOf({ candidate, table, format }: ChosenRoot): string | null {
   if (candidate !== null)
-    return candidate.isBelieved ? null : `this root is not believed: ${candidate.whyNot}`;
+    return candidate.isBelieved ? null : `this root is not believed: ${printable(candidate.whyNot ?? '')}`;
   const { isLikely, reasons } = looksLike(table);
   return isLikely ? null : `this root does not look like one of ${format.name}: ${reasons.join(', ')}`;
 }

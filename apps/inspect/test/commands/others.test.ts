@@ -1,5 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bytesSource, openImage } from '@vmarea/image';
 import { describe, expect, test } from 'vitest';
 import { capture, rowsOf } from '../support/capture.js';
 import {
@@ -35,6 +36,19 @@ describe('info', () => {
     ]);
     expect(lines).toContain('1  0x0000000041efe000  kernel  arm64-4k-48  yes, used');
     expect(lines).toContain('   + the direct map maps the root itself at 0xffff000001efe000');
+  });
+
+  test('lets no text of the dump control the terminal', async () => {
+    const file = dumpOf(X86);
+    const said = newFile();
+    const note = openImage(bytesSource(readFileSync(file))).vmcoreinfo?.text ?? '';
+    // The release is read from the kernel's entry PUD[510], 0x0000000002c28063, by the direct map.
+    const address = (0xffff8d3f02c27ff0n - 130n).toString(16);
+    const lines = `OSRELEASE=c\x80\xc2\x02\nSYMBOL(init_uts_ns)=${address}\nOFFSET(uts_namespace.name)=0\n`;
+    writeFileSync(said, `${note}\n${lines}`, 'latin1');
+    const { out } = await capture(['info', file, '--vmcoreinfo', said]);
+    expect(out).toContain('utsname has the release c\\u{80}Â\\u{2}');
+    expect(out.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
   });
 
   test.each(SETS)('prints one document of JSON for $name', async (set) => {
