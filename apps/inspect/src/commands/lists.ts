@@ -55,8 +55,8 @@ async function runList(values: ListValues, io: Console, known: 'list' | 'name', 
   const asked = values.va === undefined ? null : rangeOf('--va', values.va);
   const open = await openRoot(values, io);
   try {
-    const { table, format } = open.chosen;
-    const range = asked === null ? {} : pagesOf(format, asked);
+    const { table } = open.chosen;
+    const range = asked === null ? {} : pagesOf(table, asked);
     const items = listLeaves(table, { ...range, again });
     if (values.json !== true) io.stdout.write(`${titleOf(open)}\n`);
     await rows(open, items, values, io);

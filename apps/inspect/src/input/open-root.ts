@@ -8,6 +8,9 @@ import type { RootValues } from './arguments.js';
 import { registerOf } from './numbers.js';
 import { type OpenDump, openDump } from './open-dump.js';
 
+/** Registers that may name a root, and those that say how it is read. */
+export const REGISTER_NAMES: readonly string[] = MACHINES.flatMap(({ roots, others }) => [...roots, ...others]);
+
 /** A root that a command works on. */
 export interface OpenRoot extends OpenDump {
   readonly chosen: ChosenRoot;
@@ -48,7 +51,7 @@ function doubtOf({ candidate, table, format }: ChosenRoot): string | null {
 }
 
 /** Does something with a dump that stays open, unless it fails. */
-export function closing<T>(dump: OpenDump, work: () => T): T {
+function closing<T>(dump: OpenDump, work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -59,9 +62,8 @@ export function closing<T>(dump: OpenDump, work: () => T): T {
 
 /** The root that options name. */
 async function requestOf(values: RootValues, io: Console): Promise<RootRequest> {
-  const names = MACHINES.flatMap(({ roots, others }) => [...roots, ...others]);
   const registers = new Map(
-    names.flatMap((name) => {
+    REGISTER_NAMES.flatMap((name) => {
       const value = values[name];
       return typeof value === 'string' ? [[name, registerOf(name, value)] as const] : [];
     }),

@@ -162,6 +162,24 @@ describe('diff', () => {
     expect(rows.reduce((sum, row) => sum + BigInt(row.bytes as string), 0n)).toBe(bytes);
   });
 
+  test.each([['--root', 'process'], ['--cr3', '0x533c000'], ['--root', '0x545e000', '--format', 'x86-64']])(
+    'compares the same root of two dumps',
+    async (...named) => {
+      const file = dumpOf(X86);
+      const { code, out, err } = await capture(['diff', file, file, ...named, '--json']);
+      expect(err).toContain('no difference');
+      expect([code, out]).toEqual([0, '']);
+    },
+  );
+
+  test('compares another root of the other dump where it is asked to', async () => {
+    const file = dumpOf(RISCV64);
+    const named = ['--satp', '0x80000000000830da', '--other-root', 'kernel'];
+    const rows = await rowsOf(['diff', file, file, ...named]);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows).toEqual(await rowsOf(['diff', file, ...named]));
+  });
+
   test('marks each side', async () => {
     const { out } = await capture([
       'diff',
