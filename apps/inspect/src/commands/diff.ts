@@ -87,5 +87,11 @@ function valuesOfOther({ parts: _, ...values }: DiffValues, file: string): RootV
   if (root === undefined) return { ...values, file };
   const registers = Object.fromEntries(REGISTER_NAMES.map((name) => [name, undefined]));
   // A format belongs to an address: other names have their own.
-  return { ...values, ...registers, file, root, format: root.startsWith('0x') ? format : undefined } as RootValues;
+  return {
+    ...values,
+    ...registers,
+    file,
+    root,
+    format: root.startsWith('0x') ? format : undefined,
+  } as RootValues;
 }

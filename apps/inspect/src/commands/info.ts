@@ -25,7 +25,9 @@ async function runInfo(values: DumpValues, io: Console): Promise<void> {
   const dump = openDump(values, io);
   try {
     const shown = describeImage(dump.image, dump.found);
-    io.stdout.write(`${values.json === true ? documentOf(shown) : textOf(inPrintable(shown), coloursOf(io))}\n`);
+    io.stdout.write(
+      `${values.json === true ? documentOf(shown) : textOf(inPrintable(shown), coloursOf(io))}\n`,
+    );
   } finally {
     dump.close();
   }

@@ -9,7 +9,10 @@ import { registerOf } from './numbers.js';
 import { type OpenDump, openDump } from './open-dump.js';
 
 /** Registers that may name a root, and those that say how it is read. */
-export const REGISTER_NAMES: readonly string[] = MACHINES.flatMap(({ roots, others }) => [...roots, ...others]);
+export const REGISTER_NAMES: readonly string[] = MACHINES.flatMap(({ roots, others }) => [
+  ...roots,
+  ...others,
+]);
 
 /** A root that a command works on. */
 export interface OpenRoot extends OpenDump {

@@ -28,6 +28,8 @@ export interface TableStats {
     readonly several: number;
     /** Writable by one leaf, and executable by that or another one. */
     readonly writableAndExecutable: number;
+    /** False when they are more than are counted, and so some are left out. */
+    readonly isComplete: boolean;
   };
 }
 
@@ -51,7 +53,8 @@ export interface RightsCount {
 }
 
 /**
- * Counts what a root maps. It goes through all leaves once and keeps a byte for each frame of the dump that is mapped.
+ * Counts what a root maps. It goes through all leaves once and keeps a byte for each frame of the dump that is mapped, up to
+ * 128 MiB.
  */
 export function tableStats(
   { table, format }: Pick<ChosenRoot, 'table' | 'format'>,
@@ -101,7 +104,7 @@ export function tableStats(
       missing: tables.missing[level] ?? 0,
     })),
     tableBytes: BigInt(tables.frames.length) << BigInt(format.pageShift),
-    frames: frames.totals(),
+    frames: { ...frames.totals(), isComplete: frames.isComplete },
   };
 }
 
