@@ -11,12 +11,11 @@ export { type ChosenRoot, chooseRoot, type RootRequest } from './roots/choose.js
 export { type CompareOptions, compareTables, type DifferenceRow, type SideRow } from './show/diff.js';
 export { type FindFilter, type FoundRow, findRuns } from './show/find.js';
 export { describeImage, type ImageInfo, type RootInfo } from './show/info.js';
-export { type ListAllOptions, listAll } from './show/list-all.js';
 export { type MergedRow, mergeRuns } from './show/merge.js';
 export { listProcesses, type ProcessRow } from './show/processes.js';
 export { type LeafRow, leafRow, rowsOf, type UnlistedRow, unlistedRow } from './show/rows.js';
 export { type RightsCount, type SizeCount, type TableStats, tableStats } from './show/stats.js';
-export { type TranslatedBatch, Translations } from './show/translate.js';
+export { MISSING, type TranslatedBatch, Translations } from './show/translate.js';
 export { describeWalk, type WalkedEntry, type WalkRow } from './show/walk.js';
 export { type CutTables, cutTables } from './tables/cut.js';
 export { type TableFrames, tableFrames } from './tables/tables.js';

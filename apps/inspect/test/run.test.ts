@@ -72,7 +72,7 @@ describe('the command line', () => {
     const { code, err } = await capture(['info', fileOf('dump.gz', gzipSync('ELF'))]);
     expect(code).toBe(2);
     expect(err).toContain(
-      'it is packed with gzip, and a dump is read at any offset; unpack it first: gzip -dc FILE > dump',
+      'it is packed by gzip: unpack it with gunzip',
     );
   });
 

@@ -1,8 +1,13 @@
 import { type Command, type Console, plural, UsageError } from '@vmarea/cli';
-import { DUMP_ARGUMENTS, RANGE_ARGUMENT, type RangeValues, ROOT_ARGUMENTS } from '../input/arguments.js';
+import {
+  DUMP_ARGUMENTS,
+  RANGE_ARGUMENT,
+  type RangeValues,
+  ROOT_ARGUMENTS,
+  type RootValues,
+} from '../input/arguments.js';
 import { pagesOf, rangeOf } from '../input/numbers.js';
-import { openDump } from '../input/open-dump.js';
-import { closing, type OpenRoot, openRoot, withRoot } from '../input/open-root.js';
+import { type OpenRoot, openRoot, REGISTER_NAMES, withRoot } from '../input/open-root.js';
 import { jsonOf } from '../output/json.js';
 import { printRows } from '../output/lines.js';
 import { coloursOf, differenceLine } from '../output/text.js';
@@ -26,13 +31,14 @@ export const diff: Command = inspectCommand(
       type: 'positional',
       required: false,
       valueHint: 'OTHER',
-      description: 'The other dump. Without it, --other-root is one of FILE',
+      description:
+        'The other dump. --root, --format and registers then name the root of both, unless --other-root names its own; --map, --vmcoreinfo and --scan are for both, --parts for FILE. Without OTHER, --other-root is a root of FILE',
     },
     ...ROOT_ARGUMENTS,
     'other-root': {
       type: 'string',
       valueHint: 'ROOT',
-      description: 'The other root, as --root. Default: the best one',
+      description: 'The other root, as --root; registers are not for it. Default: as for FILE',
     },
     ...RANGE_ARGUMENT,
     touched: { type: 'boolean', description: 'Accessed and dirty count, too' },
@@ -53,17 +59,15 @@ async function runDiff(values: DiffValues, io: Console): Promise<void> {
   const here = await openRoot(values, io);
   let there: OpenRoot | null = null;
   try {
-    const request = otherRoot === undefined ? {} : { root: otherRoot };
-    if (other === undefined) there = withRoot(here, request, io);
-    else {
-      const dump = openDump({ ...withoutParts(values), file: other }, io);
-      there = closing(dump, () => withRoot(dump, request, io));
-    }
+    if (other !== undefined) there = await openRoot(valuesOfOther(values, other), io);
+    else there = withRoot(here, { root: otherRoot as string }, io);
+    const pages = range === null ? {} : pagesOf(here.chosen.table, range);
+    if (range !== null) pagesOf(there.chosen.table, range);
     if (values.json !== true) io.stdout.write(`- ${titleOf(here)}\n+ ${titleOf(there)}\n`);
     const colours = coloursOf(io);
     const rows = compareTables(here.chosen.table, there.chosen.table, here.layout.regions, {
       touched: values.touched === true,
-      ...(range === null ? {} : pagesOf(here.chosen.format, range)),
+      ...pages,
     });
     let count = 0;
     await printRows(io.stdout, rows, (row) => {
@@ -77,7 +81,17 @@ async function runDiff(values: DiffValues, io: Console): Promise<void> {
   }
 }
 
-/** The other files of a split dump belong to the first one. */
-function withoutParts({ parts: _, ...others }: DiffValues): DiffValues {
-  return others as DiffValues;
+/** The other files of a split dump belong to the first one, and so does its root where the other one has its own. */
+function valuesOfOther({ parts: _, ...values }: DiffValues, file: string): RootValues {
+  const { 'other-root': root, format } = values;
+  if (root === undefined) return { ...values, file };
+  const registers = Object.fromEntries(REGISTER_NAMES.map((name) => [name, undefined]));
+  // A format belongs to an address: other names have their own.
+  return {
+    ...values,
+    ...registers,
+    file,
+    root,
+    format: root.startsWith('0x') ? format : undefined,
+  } as RootValues;
 }

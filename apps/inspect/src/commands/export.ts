@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
-import { type Command, type Console, plural, UsageError, whyUnreadable } from '@vmarea/cli';
+import { setImmediate } from 'node:timers/promises';
+import { type Command, type Console, onExit, plural, UsageError, whyUnreadable } from '@vmarea/cli';
 import { printable } from '@vmarea/core';
 import { fileSource, findRoots, openImage } from '@vmarea/image';
 import { DUMP_ARGUMENTS, ROOT_ARGUMENTS, type RootValues } from '../input/arguments.js';
@@ -32,7 +33,7 @@ async function runExport(values: ExportValues, io: Console): Promise<void> {
   try {
     const output = values.output ?? `${values.file}.ptimage`;
     const tables = cutTables(open.chosen, open.image);
-    write(output, tables);
+    await write(output, tables);
     const { root, format } = open.chosen;
     const opensItself = isFound(output, root);
     const { frames, bytes, registers } = tables;
@@ -61,20 +62,50 @@ async function runExport(values: ExportValues, io: Console): Promise<void> {
   }
 }
 
-function write(output: string, tables: CutTables): void {
+/** Writes beside OUTPUT and renames at the end, so that no half file has its name. */
+async function write(output: string, tables: CutTables): Promise<void> {
+  const part = `${output}.part`;
+  const remove = (): void => fs.rmSync(part, { force: true });
+  let cancel: (() => void) | null = null;
   let fd: number | null = null;
   try {
-    fd = fs.openSync(output, 'wx');
-    for (const part of tables.parts()) fs.writeSync(fd, part);
+    if (fs.existsSync(output)) throw existing(output);
+    fd = fs.openSync(part, 'wx');
+    cancel = onExit(remove);
+    let written = 0;
+    for (const bytes of tables.parts()) {
+      writeAll(fd, bytes);
+      // Signals come through between loops.
+      if (++written % PARTS === 0) await setImmediate();
+    }
+    fs.closeSync(fd);
+    fd = null;
+    if (fs.existsSync(output)) throw existing(output);
+    fs.renameSync(part, output);
   } catch (error) {
-    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    const why = isThere
-      ? 'it exists already; remove it, or name another with --output'
-      : whyUnreadable(error);
-    throw new UsageError(`cannot write ${printable(output)}: ${why}`, { cause: error });
+    // A file of somebody else stays.
+    if (cancel !== null) remove();
+    if (error instanceof UsageError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw existing(part);
+    throw new UsageError(`cannot write ${printable(output)}: ${whyUnreadable(error)}`, { cause: error });
   } finally {
     if (fd !== null) fs.closeSync(fd);
+    cancel?.();
   }
+}
+
+function existing(file: string): UsageError {
+  return new UsageError(
+    `cannot write ${printable(file)}: it exists already; remove it, or name another with --output`,
+  );
+}
+
+/** Parts that are written between two looks at signals. */
+const PARTS = 64;
+
+/** A write may take less than it is given. */
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done);
 }
 
 /** True when the file opens, and its best root is the one that was cut. */

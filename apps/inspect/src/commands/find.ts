@@ -1,5 +1,5 @@
 import { type Command, type Console, plural, UsageError, unknown } from '@vmarea/cli';
-import type { MemoryType } from '@vmarea/core';
+import type { MemoryType, PageTableReader } from '@vmarea/core';
 import { DUMP_ARGUMENTS, RANGE_ARGUMENT, type RangeValues, ROOT_ARGUMENTS } from '../input/arguments.js';
 import { bytesOf, pagesOf, rangeOf } from '../input/numbers.js';
 import { openRoot } from '../input/open-root.js';
@@ -79,7 +79,7 @@ async function runFind(values: FindValues, io: Console): Promise<void> {
     const names = [...new Set(layout.regions.map(({ name }) => name))];
     if (filter.region !== undefined && !names.includes(filter.region))
       throw unknown('region', filter.region, names);
-    const asked = withPages(chosen.format, filter);
+    const asked = withPages(chosen.table, filter);
     const colours = coloursOf(io);
     if (values.json !== true) io.stdout.write(`${titleOf(open)}\n`);
     const sums = { runs: 0, bytes: 0n, missing: 0, again: 0 };
@@ -106,9 +106,9 @@ async function runFind(values: FindValues, io: Console): Promise<void> {
 }
 
 /** Lists take whole pages. */
-function withPages(format: { readonly pageShift: number }, filter: FindFilter): FindFilter {
-  const { va, bytes = 1n } = filter;
-  return va === undefined ? filter : { ...filter, ...pagesOf(format, { start: va, bytes }) };
+function withPages(table: PageTableReader, filter: FindFilter): FindFilter {
+  const { va, bytes = 1n, ...others } = filter;
+  return va === undefined ? filter : { ...others, ...pagesOf(table, { start: va, bytes }) };
 }
 
 /** @throws UsageError when filters contradict each other, or there is none. */

@@ -25,10 +25,20 @@ async function runInfo(values: DumpValues, io: Console): Promise<void> {
   const dump = openDump(values, io);
   try {
     const shown = describeImage(dump.image, dump.found);
-    io.stdout.write(`${values.json === true ? documentOf(shown) : textOf(shown, coloursOf(io))}\n`);
+    io.stdout.write(
+      `${values.json === true ? documentOf(shown) : textOf(inPrintable(shown), coloursOf(io))}\n`,
+    );
   } finally {
     dump.close();
   }
+}
+
+/** Texts of the dump come in names, reasons and checks, so all texts are made printable here. */
+function inPrintable<T>(value: T): T {
+  if (typeof value === 'string') return printable(value) as T;
+  if (Array.isArray(value)) return value.map(inPrintable) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, inPrintable(one)])) as T;
 }
 
 function textOf(shown: ImageInfo, colours: Colours): string {
@@ -38,7 +48,7 @@ function textOf(shown: ImageInfo, colours: Colours): string {
     ['container', `${container.isFlattened ? 'flattened ' : ''}${container.kind}${files}`],
     ['machine', machine === null ? 'unknown' : machine.name],
     ['page size', pageSize === null ? 'unknown' : size(BigInt(pageSize))],
-    ['kernel', printable(kernel.release ?? 'unknown')],
+    ['kernel', kernel.release ?? 'unknown'],
     ['VMCOREINFO', kernel.vmcoreinfo.map(({ from }) => from).join(', ') || 'none'],
     ['memory', `${size(memory.bytes)} in ${plural(memory.total, 'range')}`],
     ...memory.ranges.map(({ address, bytes }): [string, string] => [

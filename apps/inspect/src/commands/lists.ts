@@ -7,7 +7,6 @@ import { jsonOf } from '../output/json.js';
 import { printRows } from '../output/lines.js';
 import { coloursOf, leafLine, mergedLine, unlistedLine } from '../output/text.js';
 import { titleOf } from '../output/title.js';
-import { listAll } from '../show/list-all.js';
 import { mergeRuns } from '../show/merge.js';
 import { rowsOf } from '../show/rows.js';
 import { inspectCommand } from './command.js';
@@ -56,9 +55,9 @@ async function runList(values: ListValues, io: Console, known: 'list' | 'name', 
   const asked = values.va === undefined ? null : rangeOf('--va', values.va);
   const open = await openRoot(values, io);
   try {
-    const { table, format } = open.chosen;
-    const range = asked === null ? {} : pagesOf(format, asked);
-    const items = again === 'list' ? listAll(table, range) : listLeaves(table, { ...range, again });
+    const { table } = open.chosen;
+    const range = asked === null ? {} : pagesOf(table, asked);
+    const items = listLeaves(table, { ...range, again });
     if (values.json !== true) io.stdout.write(`${titleOf(open)}\n`);
     await rows(open, items, values, io);
   } finally {

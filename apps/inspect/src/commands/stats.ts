@@ -67,5 +67,8 @@ function textOf(
     '',
     `frames of the dump: ${count(frames.mapped)} mapped, ${count(frames.several)} by several leaves,`,
     `${count(frames.writableAndExecutable)} writable by one and executable by that or another`,
+    ...(frames.isComplete
+      ? []
+      : ['The dump says that it has more memory than is counted: frames are left out.']),
   ].join('\n');
 }

@@ -1,5 +1,13 @@
 import { createReadStream } from 'node:fs';
-import { type Command, type Console, count, pageSizeName, UsageError, whyUnreadable } from '@vmarea/cli';
+import {
+  type Command,
+  type Console,
+  count,
+  pageSizeName,
+  plural,
+  UsageError,
+  whyUnreadable,
+} from '@vmarea/cli';
 import { printable } from '@vmarea/core';
 import { AddressReader } from '../input/address-reader.js';
 import { DUMP_ARGUMENTS, ROOT_ARGUMENTS, type RootValues } from '../input/arguments.js';
@@ -76,6 +84,10 @@ async function runTranslate(values: TranslateValues, io: Console): Promise<void>
     io.stderr.write(
       `${count(translations.found)} of ${count(translations.asked)} addresses are translated\n`,
     );
+    if (translations.missing > 0)
+      io.stderr.write(
+        `${plural(translations.missing, 'address is', 'addresses are')} unknown (?): the dump lacks a table on the way\n`,
+      );
   } finally {
     open.close();
   }

@@ -1,5 +1,5 @@
 import { UsageError } from '@vmarea/cli';
-import { printable } from '@vmarea/core';
+import { listLeaves, type PageTableReader, printable } from '@vmarea/core';
 
 /** A range of addresses. */
 export interface AddressRange {
@@ -64,15 +64,24 @@ export function rangeOf(name: string, text: string, unit = 1n): AddressRange {
   return { start, bytes: last - start + 1n };
 }
 
-/** All pages of a range of virtual addresses, as lists take them. */
+/**
+ * All pages of a range of virtual addresses, as lists take them; nothing for all addresses.
+ *
+ * @throws VmError `ERANGE` for a range that the table does not translate as a whole.
+ */
 export function pagesOf(
-  { pageShift }: { readonly pageShift: number },
+  table: PageTableReader,
   { start, bytes }: AddressRange,
-): { readonly va: bigint; readonly bytes: bigint } {
-  const page = 1n << BigInt(pageShift);
+): { readonly va?: bigint; readonly bytes?: bigint } {
+  const page = 1n << BigInt(table.format.pageShift);
   const va = start - (start % page);
   const end = start + bytes + page - 1n;
-  return { va, bytes: end - (end % page) - va };
+  const pages = { va, bytes: end - (end % page) - va };
+  // No format translates all of them: with the hole between the halves, they are one range for people alone.
+  if (va === 0n && pages.bytes === 1n << 64n) return {};
+  // A list checks its arguments at the call, before anything is printed.
+  listLeaves(table, pages);
+  return pages;
 }
 
 /**

@@ -23,14 +23,6 @@ export interface OpenDump {
   close(): void;
 }
 
-/** What packed files begin with, and the command that unpacks each. */
-const PACKED: readonly (readonly [name: string, magic: readonly number[], command: string])[] = [
-  ['gzip', [0x1f, 0x8b], 'gzip -dc'],
-  ['xz', [0xfd, 0x37, 0x7a, 0x58], 'xz -dc'],
-  ['zstd', [0x28, 0xb5, 0x2f, 0xfd], 'zstd -dc'],
-  ['bzip2', [0x42, 0x5a, 0x68], 'bzip2 -dc'],
-];
-
 const SCANS = ['needed', 'always', 'never'] as const;
 /** Steps of a bar. */
 const STEPS = 100;
@@ -87,14 +79,7 @@ function sourceOf(name: string, descriptors: number[]): Source {
     if (status.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
     if (status.isFIFO() || status.isSocket())
       throw new Error('it is a pipe, and a dump is read at any offset; write it to a file first');
-    const head = new Uint8Array(6);
-    const length = fs.readSync(fd, head, 0, head.length, 0);
-    if (length === 0) throw new Error('it is empty');
-    const packed = PACKED.find(([, magic]) => magic.every((byte, i) => head[i] === byte));
-    if (packed !== undefined)
-      throw new Error(
-        `it is packed with ${packed[0]}, and a dump is read at any offset; unpack it first: ${packed[2]} FILE > dump`,
-      );
+    if (fs.readSync(fd, new Uint8Array(1), 0, 1, 0) === 0) throw new Error('it is empty');
   } catch (error) {
     throw new UsageError(`cannot read ${printable(name)}: ${whyUnreadable(error)}`, { cause: error });
   }

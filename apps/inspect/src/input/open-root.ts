@@ -1,5 +1,5 @@
 import { type Console, choose, coloursFor, type Installed, installedFormats } from '@vmarea/cli';
-import { type Configuration, looksLike } from '@vmarea/core';
+import { type Configuration, looksLike, printable } from '@vmarea/core';
 import { appRoot } from '../app-root.js';
 import type { KernelLayout } from '../machines/machine.js';
 import { kernelLayout, MACHINES } from '../machines/machines.js';
@@ -7,6 +7,12 @@ import { type ChosenRoot, chooseRoot, type RootRequest } from '../roots/choose.j
 import type { RootValues } from './arguments.js';
 import { registerOf } from './numbers.js';
 import { type OpenDump, openDump } from './open-dump.js';
+
+/** Registers that may name a root, and those that say how it is read. */
+export const REGISTER_NAMES: readonly string[] = MACHINES.flatMap(({ roots, others }) => [
+  ...roots,
+  ...others,
+]);
 
 /** A root that a command works on. */
 export interface OpenRoot extends OpenDump {
@@ -42,13 +48,13 @@ export function withRoot(dump: OpenDump, request: RootRequest, io: Console): Ope
 /** Why a root that somebody named may be none, in words; `null` when nothing speaks against it. */
 function doubtOf({ candidate, table, format }: ChosenRoot): string | null {
   if (candidate !== null)
-    return candidate.isBelieved ? null : `this root is not believed: ${candidate.whyNot}`;
+    return candidate.isBelieved ? null : `this root is not believed: ${printable(candidate.whyNot ?? '')}`;
   const { isLikely, reasons } = looksLike(table);
   return isLikely ? null : `this root does not look like one of ${format.name}: ${reasons.join(', ')}`;
 }
 
 /** Does something with a dump that stays open, unless it fails. */
-export function closing<T>(dump: OpenDump, work: () => T): T {
+function closing<T>(dump: OpenDump, work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -59,9 +65,8 @@ export function closing<T>(dump: OpenDump, work: () => T): T {
 
 /** The root that options name. */
 async function requestOf(values: RootValues, io: Console): Promise<RootRequest> {
-  const names = MACHINES.flatMap(({ roots, others }) => [...roots, ...others]);
   const registers = new Map(
-    names.flatMap((name) => {
+    REGISTER_NAMES.flatMap((name) => {
       const value = values[name];
       return typeof value === 'string' ? [[name, registerOf(name, value)] as const] : [];
     }),

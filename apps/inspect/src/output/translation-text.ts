@@ -1,4 +1,4 @@
-import type { TranslatedBatch } from '../show/translate.js';
+import { MISSING, type TranslatedBatch } from '../show/translate.js';
 
 /** Four hexadecimal digits of each number of 16 bits, as bytes of a big-endian word. */
 const DIGITS: Uint32Array = Uint32Array.from({ length: 65536 }, (_, half) => {
@@ -15,6 +15,8 @@ export class TranslationText {
     readonly start: Uint8Array;
     readonly found: Uint8Array;
     readonly missed: Uint8Array;
+    /** For an address whose table the dump lacks. */
+    readonly unknown: Uint8Array;
     /** What stands behind a physical address, by log2 bytes of the leaf. */
     readonly ends: readonly Uint8Array[];
   };
@@ -27,6 +29,7 @@ export class TranslationText {
       start: bytes(isJson ? '{"va":"0x' : '0x'),
       found: bytes(isJson ? '","pa":"0x' : '  0x'),
       missed: bytes(isJson ? '","pa":null,"leafBytes":null}\n' : '  -\n'),
+      unknown: bytes(isJson ? '","pa":null,"leafBytes":null,"missing":true}\n' : '  ?\n'),
       ends: Array.from({ length: 64 }, (_, shift) =>
         bytes(
           isJson
@@ -42,7 +45,7 @@ export class TranslationText {
     // A stream may keep what it is given.
     const bytes = new Uint8Array(count * LINE);
     const view = new DataView(bytes.buffer);
-    const { start, found, missed, ends } = this.#parts;
+    const { start, found, missed, unknown, ends } = this.#parts;
     const inside = 2 ** this.#pageShift - 1;
     const pages = 2 ** (32 - this.#pageShift);
     let at = 0;
@@ -52,7 +55,7 @@ export class TranslationText {
       at = put(bytes, at, start);
       at = digits(view, at, words[2 * i + 1] as number, lo);
       if (frame < 0) {
-        at = put(bytes, at, missed);
+        at = put(bytes, at, frame === MISSING ? unknown : missed);
         continue;
       }
       at = put(bytes, at, found);

@@ -1,13 +1,13 @@
 import {
   findMappings,
   type LeafRun,
+  listLeaves,
   type MemoryType,
   type PageTableReader,
   type UnlistedSpan,
   VmError,
 } from '@vmarea/core';
 import { greatest, least, type Region, regionAt, TOP } from '../machines/region.js';
-import { listAll } from './list-all.js';
 import { type LeafRow, leafRow, type UnlistedRow, unlistedRow } from './rows.js';
 
 /** What `findRuns` looks for. All that is given must hold. */
@@ -44,7 +44,7 @@ export interface FoundRow extends LeafRow {
 /**
  * Finds runs by rights, owner, memory type, size, region and frames, in address order.
  *
- * A table that is met again is listed again, as far as the work stays bounded (`listAll`). What is not listed is a row of kind
+ * A table that is met again is listed again, as far as the work stays bounded (`listLeaves`). What is not listed is a row of kind
  * `missing` or `again`.
  *
  * @param regions - from `kernelLayout`.
@@ -93,31 +93,17 @@ interface Part {
 function* candidates(table: PageTableReader, filter: FindFilter): IterableIterator<Part> {
   const { physical, physicalBytes = 1n, va, bytes } = filter;
   if (physical === undefined) {
-    for (const run of listAll(table, rangeOf(va, bytes)))
+    for (const run of listLeaves(table, { ...rangeOf(va, bytes), again: 'list' }))
       yield { run, va: run.va, pa: run.pa, bytes: run.bytes };
     return;
   }
-  const page = 1n << BigInt(table.format.pageShift);
-  const frames = { first: physical - (physical % page), end: physical + physicalBytes };
   const virtual = { first: va ?? 0n, end: (va ?? 0n) + (va === undefined ? TOP : (bytes ?? 1n)) };
   for (const item of findMappings(table, { physical, bytes: physicalBytes })) {
-    // A table that is met too often is looked through here.
-    const items = item.kind === 'again' ? listAll(table, { va: item.va, bytes: item.bytes }) : [item];
-    for (const one of items) {
-      const run = one.kind === 'mapping' ? one.leaves : one;
-      if (run.kind !== 'leaves') {
-        if (run.va < virtual.end && run.va + run.bytes > virtual.first)
-          yield { run, va: run.va, pa: run.pa, bytes: run.bytes };
-        continue;
-      }
-      const whole = one as { readonly va: bigint; readonly pa: bigint; readonly bytes: bigint };
-      const skipped = greatest(0n, greatest(frames.first - whole.pa, virtual.first - whole.va));
-      const end = least(
-        whole.bytes,
-        least(((frames.end + page - 1n) / page) * page - whole.pa, virtual.end - whole.va),
-      );
-      if (skipped < end) yield { run, va: whole.va + skipped, pa: whole.pa + skipped, bytes: end - skipped };
-    }
+    const skipped = greatest(0n, virtual.first - item.va);
+    const end = least(item.bytes, virtual.end - item.va);
+    if (skipped >= end) continue;
+    if (item.kind !== 'mapping') yield { run: item, va: item.va, pa: item.pa, bytes: item.bytes };
+    else yield { run: item.leaves, va: item.va + skipped, pa: item.pa + skipped, bytes: end - skipped };
   }
 }
 

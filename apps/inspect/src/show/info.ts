@@ -19,7 +19,7 @@ export interface ImageInfo {
     readonly vmcoreinfo: readonly { readonly from: string; readonly release: string | null }[];
   };
   readonly memory: {
-    /** First and last ranges of physical addresses, at most `most` of them. */
+    /** The first ranges of physical addresses: at most `most` of them. */
     readonly ranges: readonly ImageRange[];
     /** Number of all ranges. */
     readonly total: number;

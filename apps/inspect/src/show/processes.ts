@@ -9,6 +9,10 @@ export interface ProcessRow {
   readonly userRoot: bigint | null;
   /** Entries of the root in the process's own half. */
   readonly entries: number;
+  /** Tables of that half that the dump lacks. What they map is in no other member. */
+  readonly missing: number;
+  /** Tables that were met too often to be listed again. What they map is in no other member. */
+  readonly again: number;
   /** Bytes of addresses that it maps for user mode. */
   readonly userBytes: bigint;
   /** The lowest and the highest address of them; `null` when it maps none. */
@@ -42,16 +46,19 @@ function userPart(
   { memory }: Image,
   format: PageTableFormat,
   root: bigint,
-): Pick<ProcessRow, 'userBytes' | 'lowest' | 'highest'> {
+): Pick<ProcessRow, 'missing' | 'again' | 'userBytes' | 'lowest' | 'highest'> {
   const table = new PageTableReader({ format, memory, root });
+  const unlisted = { missing: 0, again: 0 };
   let userBytes = 0n;
   let lowest: bigint | null = null;
   let highest: bigint | null = null;
-  for (const item of listLeaves(table, { va: 0n, bytes: 1n << BigInt(format.range.bits - 1) })) {
+  const half = { va: 0n, bytes: 1n << BigInt(format.range.bits - 1) };
+  for (const item of listLeaves(table, { ...half, again: 'list' })) {
+    if (item.kind !== 'leaves') unlisted[item.kind]++;
     if (item.kind !== 'leaves' || !item.protection.user) continue;
     userBytes += item.bytes;
     lowest ??= item.va;
     highest = item.va + item.bytes - 1n;
   }
-  return { userBytes, lowest, highest };
+  return { ...unlisted, userBytes, lowest, highest };
 }

@@ -1,13 +1,12 @@
-import type { LeafItem, LeafRun } from '@vmarea/core';
+import { type LeafItem, type LeafRun, listLeaves } from '@vmarea/core';
 import type { Image } from '@vmarea/image';
 import type { ChosenRoot } from '../roots/choose.js';
 import { tableFrames } from '../tables/tables.js';
 import { FrameCounts } from './frame-counts.js';
-import { listAll } from './list-all.js';
 
 /** Numbers about all that a root maps. */
 export interface TableStats {
-  /** Runs of leaves, as `listAll` has them. */
+  /** Runs of leaves, as `listLeaves` has them. */
   readonly runs: number;
   readonly leaves: number;
   /** Bytes of addresses that are mapped. */
@@ -29,6 +28,8 @@ export interface TableStats {
     readonly several: number;
     /** Writable by one leaf, and executable by that or another one. */
     readonly writableAndExecutable: number;
+    /** False when they are more than are counted, and so some are left out. */
+    readonly isComplete: boolean;
   };
 }
 
@@ -52,7 +53,8 @@ export interface RightsCount {
 }
 
 /**
- * Counts what a root maps. It goes through all leaves once and keeps a byte for each frame of the dump that is mapped.
+ * Counts what a root maps. It goes through all leaves once and keeps a byte for each frame of the dump that is mapped, up to
+ * 128 MiB.
  */
 export function tableStats(
   { table, format }: Pick<ChosenRoot, 'table' | 'format'>,
@@ -81,7 +83,7 @@ export function tableStats(
     one.runs++;
     frames.add(item.pa, item.bytes, item.rights);
   };
-  for (const item of listAll(table)) add(item);
+  for (const item of listLeaves(table, { again: 'list' })) add(item);
   const tables = tableFrames(table, image.memory);
   const nameOf = (level: number): string => format.levels[level]?.name ?? String(level);
   return {
@@ -102,7 +104,7 @@ export function tableStats(
       missing: tables.missing[level] ?? 0,
     })),
     tableBytes: BigInt(tables.frames.length) << BigInt(format.pageShift),
-    frames: frames.totals(),
+    frames: { ...frames.totals(), isComplete: frames.isComplete },
   };
 }
 

@@ -6,6 +6,10 @@ const BATCH = 4096;
 const PAGES = 65536;
 /** The frame of a place without a page. */
 const NO_PAGE = -2;
+/** The frame of an address that has no translation. */
+const NOT_MAPPED = -1;
+/** The frame of an address of which nobody knows, since the dump lacks a table on its way. */
+export const MISSING = -3;
 
 /** Addresses and what they translate to. The arrays are used again for the next batch. */
 export interface TranslatedBatch {
@@ -13,7 +17,7 @@ export interface TranslatedBatch {
   readonly count: number;
   /** Low and high word of each address. */
   readonly words: Uint32Array;
-  /** The frame of each address in base pages; -1 where there is no translation. */
+  /** The frame of each address in base pages; -1 where there is no translation; `MISSING` where the dump lacks a table that would say it. */
   readonly frames: Float64Array;
   /** log2 bytes of the leaf; 0 where there is no translation. */
   readonly leafShifts: Uint8Array;
@@ -33,6 +37,8 @@ export interface TranslatedBatch {
 export class Translations {
   /** Addresses that were translated. */
   found = 0;
+  /** Addresses of which nobody knows: the dump lacks a table on their way. */
+  missing = 0;
   /** Addresses that were asked for. */
   asked = 0;
   readonly #table: PageTableReader;
@@ -80,7 +86,11 @@ export class Translations {
     if (count === 0) return;
     this.#walk(this.#remember(count));
     const [words, frames, leafShifts] = [this.#words, this.#frames, this.#leafShifts];
-    for (let i = 0; i < count; i++) if ((frames[i] as number) >= 0) this.found++;
+    for (let i = 0; i < count; i++) {
+      const frame = frames[i] as number;
+      if (frame >= 0) this.found++;
+      else if (frame === MISSING) this.missing++;
+    }
     this.asked += count;
     this.#count = 0;
     this.#take({ count, words, frames, leafShifts });
@@ -121,9 +131,16 @@ export class Translations {
       const at = this.#placeOf(hi, lo);
       this.#pagesHi[at] = hi;
       this.#pagesLo[at] = lo & ~inside;
-      this.#pageFrames[at] = this.#frames[place] = frames[i] as number;
+      const frame = frames[i] as number;
+      const isMissing = frame === NOT_MAPPED && this.#isMissing(addresses[i] as bigint);
+      this.#pageFrames[at] = this.#frames[place] = isMissing ? MISSING : frame;
       this.#pageShifts[at] = this.#leafShifts[place] = leafShifts[i] as number;
     }
+  }
+
+  /** A look-up does not tell a table that the dump lacks from an entry that maps nothing: a walk does. */
+  #isMissing(va: bigint): boolean {
+    return this.#table.walk(va).fault?.kind === 'external';
   }
 
   #placeOf(hi: number, lo: number): number {

@@ -113,3 +113,32 @@ describe('dump', () => {
     expect((await capture(args, { tty: true, env: { NO_COLOR: '1' } })).out).not.toContain('\u001b');
   });
 });
+
+describe('--va', () => {
+  test.each([
+    ['leaves', []],
+    ['dump', []],
+    ['find', ['--user']],
+    ['diff', ['--root', '0x830da000', '--other-root', 'kernel']],
+  ])('takes all addresses as everything in %s', async (command, more) => {
+    const args = [command, dumpOf(RISCV64), ...more];
+    const all = await capture([...args, '--va', '0-ffffffffffffffff']);
+    expect(all).toEqual(await capture(args));
+    expect(all.code).toBe(0);
+  });
+
+  test.each([
+    ['leaves', []],
+    ['dump', []],
+    ['find', []],
+    ['find', ['--physical', '0x80000000']],
+    ['diff', ['--other-root', 'kernel']],
+  ])('is refused by %s before anything is printed', async (command, more) => {
+    const { code, out, err } = await capture([
+      ...[command, dumpOf(X86), ...more],
+      ...['--va', '1000-ffff800000000000'],
+    ]);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toContain('cross the hole between the canonical halves');
+  });
+});

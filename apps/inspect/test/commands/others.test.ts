@@ -1,5 +1,6 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bytesSource, openImage } from '@vmarea/image';
 import { describe, expect, test } from 'vitest';
 import { capture, rowsOf } from '../support/capture.js';
 import {
@@ -35,6 +36,19 @@ describe('info', () => {
     ]);
     expect(lines).toContain('1  0x0000000041efe000  kernel  arm64-4k-48  yes, used');
     expect(lines).toContain('   + the direct map maps the root itself at 0xffff000001efe000');
+  });
+
+  test('lets no text of the dump control the terminal', async () => {
+    const file = dumpOf(X86);
+    const said = newFile();
+    const note = openImage(bytesSource(readFileSync(file))).vmcoreinfo?.text ?? '';
+    // The release is read from the kernel's entry PUD[510], 0x0000000002c28063, by the direct map.
+    const address = (0xffff8d3f02c27ff0n - 130n).toString(16);
+    const lines = `OSRELEASE=c\x80\xc2\x02\nSYMBOL(init_uts_ns)=${address}\nOFFSET(uts_namespace.name)=0\n`;
+    writeFileSync(said, `${note}\n${lines}`, 'latin1');
+    const { out } = await capture(['info', file, '--vmcoreinfo', said]);
+    expect(out).toContain('utsname has the release c\\u{80}Â\\u{2}');
+    expect(out.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
   });
 
   test.each(SETS)('prints one document of JSON for $name', async (set) => {
@@ -148,6 +162,25 @@ describe('diff', () => {
     expect(rows.reduce((sum, row) => sum + BigInt(row.bytes as string), 0n)).toBe(bytes);
   });
 
+  test.each([
+    ['--root', 'process'],
+    ['--cr3', '0x533c000'],
+    ['--root', '0x545e000', '--format', 'x86-64'],
+  ])('compares the same root of two dumps', async (...named) => {
+    const file = dumpOf(X86);
+    const { code, out, err } = await capture(['diff', file, file, ...named, '--json']);
+    expect(err).toContain('no difference');
+    expect([code, out]).toEqual([0, '']);
+  });
+
+  test('compares another root of the other dump where it is asked to', async () => {
+    const file = dumpOf(RISCV64);
+    const named = ['--satp', '0x80000000000830da', '--other-root', 'kernel'];
+    const rows = await rowsOf(['diff', file, file, ...named]);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows).toEqual(await rowsOf(['diff', file, ...named]));
+  });
+
   test('marks each side', async () => {
     const { out } = await capture([
       'diff',
@@ -196,6 +229,7 @@ describe('stats', () => {
       mapped: ram.length,
       several: ram.filter(({ times }) => times > 1).length,
       writableAndExecutable: ram.filter(({ bits }) => bits === 12n).length,
+      isComplete: true,
     });
   });
 });
@@ -215,6 +249,14 @@ describe('processes', () => {
         .reduce((sum, { count, size }) => sum + BigInt(count) * size, 0n),
     );
     expect(rows[0]?.lowest).toBe('0x0000000000400000');
+  });
+
+  test('finds as many by the root of a process, where nothing says the root of the kernel', async () => {
+    const file = dumpOf(X86);
+    const nothing = newFile();
+    writeFileSync(nothing, '');
+    const args = ['processes', file, '--vmcoreinfo', nothing, '--scan', 'never'];
+    expect(await rowsOf(args)).toEqual(await rowsOf(['processes', file]));
   });
 
   test('says why it finds none on arm64, and what to do', async () => {

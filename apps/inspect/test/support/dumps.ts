@@ -109,3 +109,23 @@ export function differences(found: readonly string[], expected: readonly string[
     if (found[i] !== expected[i]) differing.push(`${i}: ${found[i]}, not ${expected[i]}`);
   return differing;
 }
+
+/** Writes a container PTIMAGE1 again, without the frames at some physical addresses. */
+export function withoutFrames(file: string, output: string, left: readonly bigint[]): void {
+  const bytes = readFileSync(file);
+  const start = 12 + bytes.readUInt32LE(8);
+  const header = JSON.parse(bytes.subarray(12, start).toString());
+  const all = Array.from({ length: header.frames as number }, (_, i) => i);
+  const addressOf = (i: number): Buffer => bytes.subarray(start + 8 * i, start + 8 * i + 8);
+  const kept = all.filter((i) => !left.includes(addressOf(i).readBigUInt64LE()));
+  const json = Buffer.from(JSON.stringify({ ...header, frames: kept.length }));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(json.length);
+  const size = 2 ** header.pageShift;
+  const frameOf = (i: number): Buffer => {
+    const at = start + 8 * all.length + size * i;
+    return bytes.subarray(at, at + size);
+  };
+  const head = [bytes.subarray(0, 8), length, json];
+  writeFileSync(output, Buffer.concat([...head, ...kept.map(addressOf), ...kept.map(frameOf)]));
+}

@@ -1,5 +1,6 @@
 import {
   type LevelPlan,
+  listLeaves,
   optionsOf,
   PageTableReader,
   type PhysicalMemory,
@@ -42,9 +43,9 @@ const NAMES = ['progress'] as const;
  *
  * A process that has exited may leave its root in free memory until somebody uses the page.
  *
- * @param kernel - a candidate of `findRoots` that has the kernel's half.
+ * @param kernel - a candidate of `findRoots` that has the kernel's half: of role `kernel`, or `process`, which is then one of the roots.
  * @returns the roots, ascending. `null` where the architecture's processes have no kernel half: arm64.
- * @throws VmError `EINVAL` for a candidate without tables.
+ * @throws VmError `EINVAL` for a candidate without tables, and for one of role `user`, which has little of the kernel's half.
  * @example
  * ```ts
  * const { best } = findRoots(image, { formats });
@@ -65,7 +66,13 @@ export function findProcesses(
     );
   const half = machinesOf(kernel.machine, [], null)[0]?.sharedHalf ?? null;
   if (half === null) return null;
-  const search = new ProcessSearch(image, planOf(table.format), half, kernel.root);
+  if (kernel.role === 'user')
+    throw new VmError('EINVAL', 'the candidate is a root of user mode, which has little of the kernel', {
+      address: kernel.root,
+      advice:
+        'pass one of role kernel or process: the text of VMCOREINFO, or a scan, finds that of the kernel',
+    });
+  const search = new ProcessSearch(image, planOf(table.format), half, kernel);
   return search.run(reporter(progress));
 }
 
@@ -74,7 +81,10 @@ class ProcessSearch {
   readonly #memory: PhysicalMemory;
   readonly #plan: Plan;
   readonly #half: SharedHalf;
-  readonly #kernel: number;
+  /** The root that is compared with. */
+  readonly #like: number;
+  /** It is the kernel's own, and so none of a process. */
+  readonly #isKernel: boolean;
   readonly #size: number;
   readonly #entries: number;
   /** Entries of the process's half. */
@@ -86,17 +96,18 @@ class ProcessSearch {
   /** Entries of the kernel's half that a process must have: half of those that the kernel has. */
   readonly #least: number;
 
-  constructor({ contents, memory }: Image, plan: Plan, half: SharedHalf, kernel: bigint) {
+  constructor({ contents, memory }: Image, plan: Plan, half: SharedHalf, like: RootCandidate) {
     const { entries, shift } = plan.levels[0] as LevelPlan;
     this.#contents = contents;
     this.#memory = memory;
     this.#plan = plan;
     this.#half = half;
-    this.#kernel = Number(kernel);
+    this.#like = Number(like.root);
+    this.#isKernel = like.role === 'kernel';
     this.#size = 2 ** plan.pageShift;
     this.#entries = entries;
     this.#own = entries / half.userShare;
-    this.#words = new Int32Array(this.#frame(this.#kernel) ?? new ArrayBuffer(this.#size));
+    this.#words = new Int32Array(this.#frame(this.#like) ?? new ArrayBuffer(this.#size));
     this.#free = new Uint8Array(entries);
     for (const va of half.own) this.#free[Number((va >> BigInt(shift)) & BigInt(entries - 1))] = 1;
     let used = 0;
@@ -112,7 +123,8 @@ class ProcessSearch {
     for (const { address, bytes } of memoryRuns(this.#contents, this.#size, progress)) {
       const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
       for (let at = 0; at < bytes.length; at += this.#size) {
-        if (address + at === this.#kernel || !this.#hasKernelHalf(words, at / 4)) continue;
+        if (this.#isKernel && address + at === this.#like) continue;
+        if (!this.#hasKernelHalf(words, at / 4)) continue;
         const entries = this.#used(words, at / 4);
         const root = address + at;
         if (entries === 0 || !this.#mapsForUser(BigInt(root))) continue;
@@ -156,13 +168,26 @@ class ProcessSearch {
     return BigInt(root + userRootAt);
   }
 
-  /** True when it maps a page for user mode. The kernel has roots of its own that map none, to patch text and to start processors. */
+  /**
+   * True when it maps a page for user mode, or when the dump lacks the tables that would say it. The kernel has roots of its own that
+   * map none, to patch text and to start processors.
+   */
   #mapsForUser(root: bigint): boolean {
     const table = new PageTableReader({ format: this.#plan.format, memory: this.#memory, root });
-    return firstLeaves(this.#plan, this.#memory, root, this.#own).some(({ va }) => {
+    const leaves = firstLeaves(this.#plan, this.#memory, root, this.#own);
+    if (leaves.length === 0) return this.#lacksTables(table);
+    return leaves.some(({ va }) => {
       const user = table.walk(va).permissions?.user;
       return user !== undefined && (user.read || user.write || user.execute);
     });
+  }
+
+  /** True when the first that its half has is a table which the dump lacks. */
+  #lacksTables(table: PageTableReader): boolean {
+    const { shift } = this.#plan.levels[0] as LevelPlan;
+    const own = { va: 0n, bytes: BigInt(this.#own) << BigInt(shift) };
+    for (const { kind } of listLeaves(table, own)) if (kind !== 'again') return kind === 'missing';
+    return false;
   }
 
   #frame(address: number): ArrayBuffer | null {

@@ -134,6 +134,29 @@ test('a frame with the kernel half is no process when it maps nothing for user m
   expect(found?.map(({ root }) => root)).toEqual(processRootsOf('x86-4level'));
 });
 
+test("processes are told by a process's root as by the kernel's, and not by one of user mode", () => {
+  const { candidates } = findRoots(dump, { formats });
+  const [process, user] = ['process', 'user'].map((name) => candidates.find(({ role }) => role === name));
+  expect(process && findProcesses(dump, process)?.map(({ root }) => root)).toEqual(
+    processRootsOf('x86-4level'),
+  );
+  expect(() => user && findProcesses(dump, user)).toThrow('pass one of role kernel or process');
+  expect([process?.role, user?.role]).toEqual(['process', 'user']);
+});
+
+test('a process whose tables the dump lacks is one nevertheless', () => {
+  const [first] = processRootsOf('x86-4level');
+  const root = pages.find(({ address }) => BigInt(address) === first);
+  const own = [...new BigUint64Array((root?.bytes ?? new Uint8Array()).slice().buffer)].slice(0, 256);
+  const tables = own.filter((entry) => entry !== 0n).map((entry) => entry & 0xffffffffff000n);
+  expect(tables.length).toBeGreaterThan(0);
+  const cut = pages.filter(({ address }) => !tables.includes(BigInt(address)));
+  const image = openImage(bytesSource(limeOf(cut)), { vmcoreinfo: text });
+  const { best } = findRoots(image, { formats });
+  const found = best && findProcesses(image, best);
+  expect(found?.map((one) => one.root)).toEqual(processRootsOf('x86-4level'));
+});
+
 test('of segments that overlap, the one with bytes counts', () => {
   const [page] = pages;
   const leftOut = [{ address: page?.address ?? 0, bytes: 4096 }];
