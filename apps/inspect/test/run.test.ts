@@ -71,9 +71,7 @@ describe('the command line', () => {
   test('a packed file is refused with the command that unpacks it', async () => {
     const { code, err } = await capture(['info', fileOf('dump.gz', gzipSync('ELF'))]);
     expect(code).toBe(2);
-    expect(err).toContain(
-      'it is packed by gzip: unpack it with gunzip',
-    );
+    expect(err).toContain('it is packed by gzip: unpack it with gunzip');
   });
 
   test.each([
