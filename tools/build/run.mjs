@@ -6,8 +6,10 @@
 // src/cli.ts is a command:
 //   dist/cli.js         ES module for Node
 //
-// Everything has a source map. Maps name the files of src/, which the package ships, and hold no copy of them.
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Everything has a source map. Maps name the files of src/, which the package ships, and hold no copy of them. Sources of a private package that
+// a command takes in are in dist/sources.
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { declarations } from './declarations.mjs';
 
@@ -28,6 +30,25 @@ if (existsSync('src/index.ts')) {
 if (existsSync('src/cli.ts')) {
   await javascript('src/cli.ts', { outfile: 'dist/cli.js', format: 'esm', platform: 'node' });
   chmodSync('dist/cli.js', 0o755);
+  shipSources('dist/cli.js.map');
+}
+
+/**
+ * Copies sources of private packages into dist/sources, where a map finds them: no package of npm has them.
+ *
+ * @param {string} file - the map.
+ */
+function shipSources(file) {
+  const map = JSON.parse(readFileSync(file, 'utf8'));
+  map.sources = map.sources.map((/** @type {string} */ source) => {
+    const inside = /^(?:\.\.\/)+packages\/([^/]+)\/src\/(.*)$/.exec(source);
+    if (inside === null) return source;
+    const copy = `sources/${inside[1]}/${inside[2]}`;
+    mkdirSync(dirname(`dist/${copy}`), { recursive: true });
+    copyFileSync(join('dist', source), `dist/${copy}`);
+    return copy;
+  });
+  writeFileSync(file, JSON.stringify(map));
 }
 
 /**

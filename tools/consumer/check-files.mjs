@@ -27,7 +27,9 @@ export function checkFiles(folder, { changelog }) {
       .filter((name) => !files.includes(name))
       .map((name) => `package.json names ${name}, which is missing`),
     ...files.filter((name) => UNWANTED.test(name)).map((name) => `${name} has no place in a package`),
-    ...files.filter((name) => /^dist\/.*\.(js|ts)$/.test(name)).flatMap((name) => checkMap(folder, name)),
+    ...files
+      .filter((name) => /^dist\/(?!sources\/).*\.(js|ts)$/.test(name))
+      .flatMap((name) => checkMap(folder, name)),
   ];
   if (changelog && !problems.length) problems.push(...checkChangelog(folder, manifest));
   if (problems.length > 0) throw new Error(problems.join('\n'));
