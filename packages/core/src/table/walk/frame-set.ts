@@ -17,7 +17,7 @@ export class FrameSet implements WantedLeaves {
         ends.push(pfn + 1);
       }
     }
-    return new FrameSet(Float64Array.from(starts), Float64Array.from(ends));
+    return new this(Float64Array.from(starts), Float64Array.from(ends));
   }
 
   constructor(starts: Float64Array, ends: Float64Array) {
