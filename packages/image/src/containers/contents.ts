@@ -64,3 +64,19 @@ export const ADDRESS_LIMIT: number = 2 ** 52;
 export function noPage(address: number): VmError {
   return new VmError('EFAULT', 'the dump has no page here', { address: BigInt(address) });
 }
+
+/**
+ * Reads bytes that follow each other.
+ *
+ * @returns how many there are: fewer than asked for where the dump has no more.
+ */
+export function readAdjacent(contents: Contents, address: number, into: Uint8Array): number {
+  let done = 0;
+  while (done < into.length) {
+    const part = Math.min(contents.adjacent(address + done), into.length - done);
+    if (part === 0) break;
+    contents.read(address + done, into.subarray(done, done + part));
+    done += part;
+  }
+  return done;
+}

@@ -1,4 +1,4 @@
-import type { Contents } from './contents.js';
+import { type Contents, readAdjacent } from './contents.js';
 
 /** Bytes that are looked at together. */
 const RUN = 2 ** 16;
@@ -29,13 +29,7 @@ export function* memoryRuns(
     const start = Math.ceil(address / size) * size;
     // Runs end at multiples of their size, so that no larger frame is in two of them.
     const most = RUN - (start % RUN);
-    let done = 0;
-    while (done < most) {
-      const part = Math.min(contents.adjacent(start + done), most - done);
-      if (part === 0) break;
-      contents.read(start + done, buffer.subarray(done, done + part));
-      done += part;
-    }
+    const done = readAdjacent(contents, start, buffer.subarray(0, most));
     const whole = done - (done % size);
     if (whole > 0 && !isZero(words, whole / 4)) yield { address: start, bytes: buffer.subarray(0, whole) };
     const next = start + Math.max(done, done < most ? size : 0);

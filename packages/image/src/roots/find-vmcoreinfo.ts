@@ -1,4 +1,4 @@
-import type { Contents } from '../containers/contents.js';
+import { type Contents, readAdjacent } from '../containers/contents.js';
 import { memoryRuns } from '../containers/memory-runs.js';
 import { Vmcoreinfo } from '../notes/vmcoreinfo.js';
 
@@ -75,12 +75,5 @@ function startsWith(bytes: Uint8Array, at: number, text: string): boolean {
 /** Bytes from an address on, as many as the dump has. */
 function bytesUpTo(contents: Contents, address: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const part = Math.min(contents.adjacent(address + done), length - done);
-    if (part === 0) break;
-    contents.read(address + done, bytes.subarray(done, done + part));
-    done += part;
-  }
-  return bytes.subarray(0, done);
+  return bytes.subarray(0, readAdjacent(contents, address, bytes));
 }

@@ -8,7 +8,7 @@ import {
   planOf,
   VmError,
 } from '@vmarea/core';
-import type { Contents } from '../containers/contents.js';
+import { type Contents, readAdjacent } from '../containers/contents.js';
 import { memoryRuns } from '../containers/memory-runs.js';
 import type { Image } from '../image.js';
 import { shown } from '../source/broken.js';
@@ -192,12 +192,6 @@ class ProcessSearch {
 
   #frame(address: number): ArrayBuffer | null {
     const frame = new Uint8Array(this.#size);
-    for (let done = 0; done < this.#size; ) {
-      const part = Math.min(this.#contents.adjacent(address + done), this.#size - done);
-      if (part === 0) return null;
-      this.#contents.read(address + done, frame.subarray(done, done + part));
-      done += part;
-    }
-    return frame.buffer;
+    return readAdjacent(this.#contents, address, frame) === this.#size ? frame.buffer : null;
   }
 }
