@@ -20,19 +20,20 @@ export function destroy(core: ArenaCore): void {
     core.isEnding = false;
   }
   users.lock();
-  let isLocked = false;
   try {
     requireUnmapped(core);
     core.relock();
-    isLocked = true;
-    if (slots.hasUnavailable(0, core.maxEntries))
-      throw new VmError('EBUSY', 'another thread is in the middle of a call of the arena', {
-        advice: 'destroy it when no thread uses it',
-      });
-    // Nobody begins a call from here on.
-    core.isDestroyed = true;
+    try {
+      if (slots.hasUnavailable(0, core.maxEntries))
+        throw new VmError('EBUSY', 'another thread is in the middle of a call of the arena', {
+          advice: 'destroy it when no thread uses it',
+        });
+      // Nobody begins a call from here on.
+      core.isDestroyed = true;
+    } finally {
+      core.unlock();
+    }
   } finally {
-    if (isLocked) core.unlock();
     users.unlock();
   }
   try {

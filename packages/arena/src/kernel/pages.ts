@@ -12,9 +12,7 @@ export class Pages {
   /** The bank of the last page: `locate` makes an object for each. */
   #bank: Bank | null = null;
 
-  /**
-   * @throws VmError `ENOMEM` when the host has no memory for the counts.
-   */
+  /** @throws VmError `ENOMEM` when the host has no memory for the counts. */
   constructor(memory: PhysicalMemory, ram: FrameAllocator) {
     this.#memory = memory;
     this.#ram = ram;

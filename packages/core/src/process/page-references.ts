@@ -143,13 +143,7 @@ export class PageReferences implements HeldFrames {
    * @throws VmError `ERANGE` for a frame of another allocator: those before it are noted.
    */
   takeMany(pfns: ArrayLike<number>): void {
-    this.#use();
-    const counts = this.#counts;
-    for (let i = 0; i < pfns.length; i++) {
-      const at = this.#at(pfns[i] as number);
-      if (this.#isShared) Atomics.add(counts, at, 1);
-      else (counts[at] as number)++;
-    }
+    for (let i = 0; i < pfns.length; i++) this.take(pfns[i] as number);
   }
 
   /**

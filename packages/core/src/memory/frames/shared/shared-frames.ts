@@ -126,7 +126,6 @@ export class SharedFrames implements FrameCalls {
 
   giveWhenUnseen(pfns: ArrayLike<number>, length: number, order: number): void {
     if (!this.group.registry.isAlone(this.group.slot)) this.#giveLater(pfns, length, order);
-    else if (length === 1) this.give(pfns[0] as number, order);
     else for (let i = 0; i < length; i++) this.give(pfns[i] as number, order);
   }
 
