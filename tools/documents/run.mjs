@@ -5,9 +5,10 @@
 // accounts.mjs says who runs a command. Commands that need root, or a machine's own /proc, meet stand-ins.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { gzipSync } from 'node:zlib';
 import { Checks } from '../consumer/checks.mjs';
 import { copyRepository } from '../support/copy-repository.mjs';
+import { writeDumps } from '../support/dumps.mjs';
 import { output } from '../support/run.mjs';
 import { temporaryFolder } from '../support/temporary.mjs';
 import { accountFor } from './accounts.mjs';
@@ -136,9 +137,7 @@ function standIns(copy) {
   const areas = join(copy, 'apps/bench/data/linux-6.12-x86-64.vmallocinfo.txt');
   writeFileSync(join(copy, 'saved.txt.gz'), gzipSync(readFileSync(areas)));
   writeFileSync(join(copy, 'pasted.txt'), `$ sudo cat /proc/vmallocinfo\n${readFileSync(areas, 'utf8')}`);
-  const dumps = join(copy, 'packages/image/test/data');
-  for (const [name, dump] of Object.entries(DUMPS))
-    writeFileSync(join(copy, name), gunzipSync(readFileSync(join(dumps, `${dump}.kdump.gz`))));
+  writeDumps(copy, DUMPS);
   writeFileSync(join(copy, 'addresses.txt'), 'ffffffff93e00000\nffff8d3f02c22000\n');
   const folder = join(copy, 'reports/stand-ins');
   mkdirSync(folder, { recursive: true });

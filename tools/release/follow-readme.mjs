@@ -2,8 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as esbuild from 'esbuild';
 import { blocksOf, linesOf } from '../documents/markdown.mjs';
+import { writeDumps } from '../support/dumps.mjs';
 import { output } from '../support/run.mjs';
 import { temporaryFolder } from '../support/temporary.mjs';
+
+/** Files that the examples open, and a reader is supposed to have. */
+const DUMPS = { vmcore: 'riscv64-sv39.zstd' };
 
 /**
  * Does what the README of a library says, in an empty project: installs from a registry, and runs the examples.
@@ -24,6 +28,7 @@ export async function followReadme({ name, folder }, registry) {
     throw new Error(`the first command is not npm install, but ${install}`);
   if (!install.split(' ').includes(name)) throw new Error(`it does not install ${name}: ${install}`);
   await output('sh', ['-c', install], { cwd: project });
+  writeDumps(project, DUMPS);
 
   const examples = blocks.filter(({ language }) => language === 'ts');
   for (const [index, { text }] of examples.entries()) {
