@@ -239,6 +239,7 @@ export abstract class Translating {
       word |= 8;
       this.#placeElsewhere(line, frame, shared);
     }
+    this.tlb.notePage(vaLo, number >= 3);
     held[line] = word;
     held[line + 1] = vaHi;
     this.frames[line >> 2] = frame;
