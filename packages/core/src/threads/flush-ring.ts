@@ -138,9 +138,13 @@ export class FlushRing {
     const words = this.#words;
     const at = this.#at(ticket);
     if (Atomics.load(words, at) !== ready(ticket)) return false;
-    const [aLo, aHi, bLo, bHi, packed, rootLo, kindHi] = [1, 2, 3, 4, 5, 6, 7].map((i) =>
-      Atomics.load(words, at + i),
-    ) as [number, number, number, number, number, number, number];
+    const aLo = Atomics.load(words, at + 1);
+    const aHi = Atomics.load(words, at + 2);
+    const bLo = Atomics.load(words, at + 3);
+    const bHi = Atomics.load(words, at + 4);
+    const packed = Atomics.load(words, at + 5);
+    const rootLo = Atomics.load(words, at + 6);
+    const kindHi = Atomics.load(words, at + 7);
     if (Atomics.load(words, at) !== ready(ticket)) return false;
     if (kindHi >>> 16 === this.#slot) return true;
     const kind = (kindHi >>> 8) & 0xff;

@@ -16,12 +16,14 @@ export type WorkName = (typeof WORKS)[number][0];
 export const OWN_PAGES = 1024;
 /** Pages of a batch. */
 export const BATCH = 64;
+/** How often a round populates and frees the pages of a worker: V8 compiles what has run often, and a batch is one call. */
+export const TURNS = 8;
 /** Accesses of a round. */
 export const ACCESSES = 400_000;
 
 /** Units that each worker does in a round. */
 export function unitsOf(work: WorkName): number {
-  return work === 'accesses' ? ACCESSES : OWN_PAGES;
+  return work === 'accesses' ? ACCESSES : TURNS * OWN_PAGES;
 }
 
 /** What a worker is started with. It marks a worker of this command, too. */

@@ -4,7 +4,7 @@ import { attach, type Process, type Threads, wasmLoops } from '@vmarea/core';
 import { installedFormats } from '../../formats.js';
 import { doRounds, tellingFailure, type WorkerRound } from '../../workers/rounds.js';
 import { USER_START } from '../bed.js';
-import { ACCESSES, type ArenaWorkerJob, BATCH, OWN_PAGES, WORKS, type WorkName } from './job.js';
+import { ACCESSES, type ArenaWorkerJob, BATCH, OWN_PAGES, TURNS, WORKS, type WorkName } from './job.js';
 
 /** How often a worker passes a quiescent point: what it frees waits for one. */
 const QUIESCE_EACH = 32;
@@ -66,7 +66,7 @@ function openWork(name: WorkName, place: Place): WorkerRound {
 
 /** Allocates and frees, at slots of the worker: so that both find the same work, alone and together. */
 function allocating({ arena, threads, index, pageBytes }: Place, count: number): WorkerRound {
-  const turns = OWN_PAGES / count;
+  const turns = (TURNS * OWN_PAGES) / count;
   const hint = USER_START + BigInt(index * OWN_PAGES * pageBytes);
   let failed = 0;
   return {
@@ -94,8 +94,8 @@ function faulting({ arena, process, threads, index, pageBytes }: Place): WorkerR
   return {
     run() {
       failed = 0;
-      for (let i = 0; i < OWN_PAGES; i++) {
-        const address = addresses[i] as bigint;
+      for (let i = 0; i < TURNS * OWN_PAGES; i++) {
+        const address = addresses[i % OWN_PAGES] as bigint;
         if (process.handleFault(address, 'write') !== 'mapped') failed++;
         if (arena.freePages(address, 1) !== 'freed') failed++;
         if (i % QUIESCE_EACH === 0) threads.quiesce();

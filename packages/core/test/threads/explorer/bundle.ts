@@ -21,7 +21,7 @@ export interface Bundle {
 const root = fileURLToPath(new URL('../../../../../', import.meta.url));
 const waiting = 'packages/core/src/threads/waiting.ts';
 /** A thread looks once before it waits: each look more is a step, and shows nothing new. */
-const LOOK_ONCE: Replacement = { file: waiting, find: 'SPINS = 64', replace: 'SPINS = 1' };
+const LOOK_ONCE: Replacement = { file: waiting, find: 'SPINS = 2000', replace: 'SPINS = 1' };
 
 /**
  * Bundles a file of cases with the sources that it uses.

@@ -109,8 +109,9 @@ export class SharedFrames implements FrameCalls {
 
   retire(pfns: ArrayLike<number>, length: number, order: number = 0): () => void {
     this.#nameAll(pfns, length, order, this.#tag());
-    const blocks = Array.from({ length }, (_, i) => ({ pfn: pfns[i] as number, order }));
-    return () => this.giveNamed(blocks);
+    const own = new Float64Array(length);
+    for (let i = 0; i < length; i++) own[i] = pfns[i] as number;
+    return () => this.#giveClaimed(own, order);
   }
 
   giveAfter(pfns: ArrayLike<number>, length: number, order: number, forget: () => void): void {
@@ -143,6 +144,17 @@ export class SharedFrames implements FrameCalls {
     this.lock.with(() => {
       for (const { pfn, order } of blocks) giveBack(this.state, pfn - this.state.origin, order);
     });
+  }
+
+  /** The same for blocks of one size. Single frames go to the cache, as far as it has room. All or none: the lock may be a dead thread's. */
+  #giveClaimed(pfns: Float64Array, order: number): void {
+    const { state } = this;
+    const kept = order === 0 && !state.scattered ? Math.min(pfns.length, this.#cache.room) : 0;
+    if (kept < pfns.length)
+      this.lock.with(() => {
+        for (let i = kept; i < pfns.length; i++) giveBack(state, (pfns[i] as number) - state.origin, order);
+      });
+    for (let i = 0; i < kept; i++) this.#keep(pfns[i] as number);
   }
 
   /** Frees the block that begins at a frame, whatever its order. For a recovery. */
