@@ -22,7 +22,12 @@ const sets = existsSync(WHOLE)
   ? readdirSync(WHOLE).filter((set) => existsSync(`${WHOLE}/${set}/info.json`))
   : [];
 const infoOf = (set: string): Info => JSON.parse(readFileSync(`${WHOLE}/${set}/info.json`, 'utf8'));
-const files = sets.flatMap((set) => infoOf(set).files.map(({ file }) => ({ set, file })));
+/** The containers of a machine: one by default, another one for each. The package that reads them compares all with the same lists. */
+const files = sets.flatMap((set, index) => {
+  const all = infoOf(set).files.map(({ file }) => ({ set, file }));
+  const one = (index + 1) % all.length;
+  return process.env.VMAREA_LONG === '1' ? all : all.slice(one, one + 1);
+});
 
 describe.skipIf(sets.length === 0)('a whole dump', () => {
   test.each(files)(
