@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { readLeaves } from '@vmarea/testkit';
+import { readLeaves, unpackFile } from '@vmarea/testkit';
 import { describe, expect, test, vi } from 'vitest';
 import { capture, rowsOf } from './support/capture.js';
 import { asTruth, differences, merged, temporary } from './support/dumps.js';
@@ -35,7 +35,7 @@ describe.skipIf(sets.length === 0)('a whole dump', () => {
     async ({ set, file }) => {
       const { roots } = infoOf(set);
       const path = join(temporary(), 'whole');
-      writeFileSync(path, gunzipSync(readFileSync(`${WHOLE}/${set}/${file}`)));
+      writeFileSync(path, unpackFile(`${WHOLE}/${set}/${file}`));
       const map = file.startsWith('raw') ? ['--map', '0'] : [];
       const { out } = await capture(['info', path, ...map, '--json']);
       const { best, roots: found } = JSON.parse(out);
