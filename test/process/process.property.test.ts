@@ -7,7 +7,7 @@ import { ModelProcess, type SharedMemory } from './support/model.js';
 import { machineOf } from './support/processes.js';
 
 /** VMAREA_RUNS multiplies the number of runs. */
-const RUNS = 15 * Number(process.env.VMAREA_RUNS ?? 1);
+const RUNS = 8 * Number(process.env.VMAREA_RUNS ?? 1);
 const KINDS = ['read', 'write', 'execute'] as const;
 /** Pages below the base that calls name. */
 const SPAN = 24;

@@ -33,6 +33,7 @@ export const EXCEPTIONS = {
   'npx changeset': refused('asks questions; npm run release:rehearse reads what it has written'),
 
   'npm run fuzz:dumps': minutes('npm run fuzz:dumps -- 100 7'),
+  'npm run long': minutes('npm run long -- packages/ebpf/test/object'),
   'npm run hostile': minutes('npm run hostile -- 10000 7'),
   'npm run threads': minutes('npm run threads -- 20000 10 7'),
   'npm run mutations': minutes('npm run mutations -- riscv64 NAPOT'),

@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib';
 import { Checks } from '../consumer/checks.mjs';
 import { copyRepository } from '../support/copy-repository.mjs';
 import { writeDumps } from '../support/dumps.mjs';
-import { output } from '../support/run.mjs';
+import { output, root } from '../support/run.mjs';
 import { temporaryFolder } from '../support/temporary.mjs';
 import { accountFor } from './accounts.mjs';
 import { allCommands } from './commands.mjs';
@@ -70,7 +70,7 @@ async function runAll(chosen) {
   copyRepository(copy);
   const env = standIns(copy);
   await checks.check('npm run build', async () => {
-    await output('npm', ['run', 'build'], { cwd: copy });
+    await output('npm', ['run', 'build'], { cwd: copy, env });
     return 'vmarea-bench and vmarea-inspect are this build';
   });
   const run = (/** @type {Run} */ { text, as, places }) =>
@@ -153,5 +153,7 @@ function standIns(copy) {
     '  *) echo "no stand-in for sudo $*" >&2; exit 1 ;;',
     'esac',
   ]);
-  return { ...process.env, PATH: `${folder}${delimiter}${process.env.PATH}` };
+  // The copy has the files of the repository, so what `npm test` has built there is not built again.
+  const cache = join(root, '.turbo/cache');
+  return { ...process.env, PATH: `${folder}${delimiter}${process.env.PATH}`, TURBO_CACHE_DIR: cache };
 }

@@ -1,9 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { gunzipSync } from 'node:zlib';
 import { arm64 } from '@vmarea/arm64';
 import { hex, type PageTableFormat, PageTableReader } from '@vmarea/core';
-import { readLeaves } from '@vmarea/testkit';
+import { readLeaves, unpackFile } from '@vmarea/testkit';
 import { describe, expect, test, vi } from 'vitest';
 import { bytesSource, findProcesses, findRoots, type Image, openImage } from '../src/index.js';
 import { differences, formats, rowsOf } from './support/dumps.js';
@@ -24,7 +23,7 @@ const sets = existsSync(WHOLE)
   ? readdirSync(WHOLE).filter((set) => existsSync(`${WHOLE}/${set}/info.json`))
   : [];
 const infoOf = (set: string): Info => JSON.parse(readFileSync(`${WHOLE}/${set}/info.json`, 'utf8'));
-const unpacked = (path: string): Uint8Array => new Uint8Array(gunzipSync(readFileSync(`${WHOLE}/${path}`)));
+const unpacked = (path: string): Uint8Array => unpackFile(`${WHOLE}/${path}`);
 
 function open(set: string, file: string, more: { vmcoreinfo?: string } = {}): Image {
   const [ram] = infoOf(set).ram;

@@ -16,6 +16,7 @@ export { type Image, type ImageHeader, readImage } from './guests/image.js';
 export { type LeafRow, readLeaves } from './guests/leaves.js';
 export { type GuestMachine, readMachine } from './guests/machine.js';
 export { type PageRow, readPagemap } from './guests/pagemap.js';
+export { unpackFile } from './guests/unpack.js';
 export { fingerprint } from './machines/fingerprint.js';
 export { type Flush, machine, type TestMachine } from './machines/machine.js';
 export {

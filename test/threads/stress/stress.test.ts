@@ -6,8 +6,8 @@ import { configurations } from './station.js';
 
 /** `npm run threads` sets these. */
 const seed = Number(process.env.VMAREA_SEED ?? Date.now() % 2 ** 31);
-const operations = Number(process.env.VMAREA_OPERATIONS ?? 520_000);
-const kills = Number(process.env.VMAREA_KILLS ?? 30);
+const operations = Number(process.env.VMAREA_OPERATIONS ?? 200_000);
+const kills = Number(process.env.VMAREA_KILLS ?? 16);
 const LONG = 7_200_000;
 
 /** Threads, a configuration, and its part of the operations and kills. */

@@ -66,7 +66,7 @@ export function earlyOf(trace: Trace): Early | null {
  * @param starts - first pages of all areas of the start state.
  */
 function earlyChunks(trace: Trace, chunks: readonly Range[], starts: ReadonlySet<number>): Range[] {
-  const { given, first } = givenBy(trace);
+  const { given, first } = givenBy(trace, starts);
   // The start state was taken after this row.
   let moment = -1;
   for (const start of starts) moment = Math.max(moment, first.get(start) ?? -1);
@@ -87,15 +87,22 @@ interface GivenChunk {
   freed: number;
 }
 
-/** Chunks that rows give, and for every address the first row that gives it before any row frees it. */
-function givenBy({ rows }: Trace): { given: readonly GivenChunk[]; first: ReadonlyMap<number, number> } {
+/**
+ * Chunks that rows give, and for some addresses the first row that gives it before any row frees it.
+ *
+ * @param starts - those addresses.
+ */
+function givenBy(
+  { rows }: Trace,
+  starts: ReadonlySet<number>,
+): { given: readonly GivenChunk[]; first: ReadonlyMap<number, number> } {
   const given: GivenChunk[] = [];
   const live = new Map<number, GivenChunk>();
   const first = new Map<number, number>();
   const freed = new Set<number>();
   const asked = new Map<string, { readonly offsets: readonly number[]; readonly sizes: readonly number[] }>();
   const give = (row: number, start: number): void => {
-    if (!first.has(start) && !freed.has(start)) first.set(start, row);
+    if (starts.has(start) && !first.has(start) && !freed.has(start)) first.set(start, row);
   };
   for (const [row, { thread, event }] of rows.entries()) {
     if (event.type === 'allocation' && event.start !== null) give(row, event.start);
@@ -110,7 +117,7 @@ function givenBy({ rows }: Trace): { given: readonly GivenChunk[]; first: Readon
         live.set(start, chunk);
       }
     } else if (event.type === 'free') {
-      freed.add(event.start);
+      if (starts.has(event.start)) freed.add(event.start);
       const chunk = live.get(event.start);
       if (chunk !== undefined) chunk.freed = row;
       live.delete(event.start);

@@ -120,18 +120,22 @@ class TraceParser {
   }
 
   #event(fields: readonly string[]): Event {
-    const [, , , kind = '', ...rest] = fields;
-    const [a = '', b = '', c = '', d = '', e = ''] = rest;
+    const { 3: kind = '', 4: a = '', 5: b = '', 6: c = '', 7: d = '', 8: e = '' } = fields;
     const node = (field: string): number => this.#whole(field, 0, (this.#nodes || this.#cpus || 1) - 1);
     switch (kind) {
       case 'A':
         return {
-          ...{ type: 'allocation', start: this.#flag(e) ? null : this.#page(a), size: this.#pages(b) },
-          ...{ align: this.#alignment(c), window: this.#windowNumber(d) },
+          type: 'allocation',
+          start: this.#flag(e) ? null : this.#page(a),
+          size: this.#pages(b),
+          align: this.#alignment(c),
+          window: this.#windowNumber(d),
         };
       case 'F':
         return {
-          ...{ type: 'free', start: this.#page(a), lazyPages: this.#whole(b) },
+          type: 'free',
+          start: this.#page(a),
+          lazyPages: this.#whole(b),
           lazyMaxPages: c === '' ? null : this.#whole(c),
         };
       case 'G':
@@ -143,7 +147,7 @@ class TraceParser {
       case 'P':
         return { type: 'purge done', areas: this.#whole(c), start: this.#page(a), end: this.#page(b) };
       case 'Q': {
-        const parts = rest.slice(2);
+        const parts = fields.slice(6);
         if (parts.length === 0 || parts.length % 2 !== 0) this.#fail('pairs of an offset and a size');
         return { type: 'percpu entered', align: this.#alignment(b), ...this.#parts(parts) };
       }

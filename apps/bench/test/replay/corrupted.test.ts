@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
 import { replay } from '../../src/replay/command.js';
 import { readTrace } from '../../src/replay/read-trace.js';
 import type { ReplayResult } from '../../src/replay/result.js';
@@ -21,6 +21,14 @@ const NAMES = Object.keys(SETS) as (keyof typeof SETS)[];
 const PLACES = [0.1, 0.3, 0.5, 0.7];
 /** Further than any area. */
 const FAR = 2 ** 30;
+
+const known = new Map<string, ReplayResult>();
+/** The result of a recording as it is. */
+function unchanged(name: keyof typeof SETS): ReplayResult {
+  const result = known.get(name) ?? replay(SETS[name]);
+  known.set(name, result);
+  return result;
+}
 
 /** The rows of a kind in a recording. */
 function rowsOf(trace: Trace, isOne: (row: Row) => boolean): number[] {
@@ -53,6 +61,10 @@ function differing({
     .concat(damage.count);
 }
 
+test.each(NAMES)('the recording %s has nothing that differs as it is', (name) => {
+  expect(differing(unchanged(name))).toEqual([0, 0, 0, 0, 0, 0]);
+});
+
 describe.each(NAMES.flatMap((name) => PLACES.map((place) => [name, place] as const)))(
   'a recording with one corrupted row (%s, at %d of it)',
   (name, place) => {
@@ -60,10 +72,6 @@ describe.each(NAMES.flatMap((name) => PLACES.map((place) => [name, place] as con
     const all = rowsOf(trace, placed);
     const at = all[Math.floor(place * all.length)] as number;
     const { start, size } = requestOf(trace, at) as Allocation & { start: number };
-
-    it('has nothing that differs without it', () => {
-      expect(differing(replay(trace))).toEqual([0, 0, 0, 0, 0, 0]);
-    });
 
     it.each([FAR, 1, -1])('has one difference for an address that is %d pages off', (pages) => {
       const result = changed(trace, new Map([[at, { start: start + pages }]]));
@@ -97,7 +105,7 @@ describe.each(NAMES.flatMap((name) => PLACES.map((place) => [name, place] as con
       rows.splice(at, 0, { ...(rows[at] as Row), thread: 'bogus', event });
       const result = replay({ ...trace, rows });
       expect(differing(result)).toEqual([0, 0, 0, 0, 0, 1]);
-      expect(result.determined).toBe(replay(trace).determined);
+      expect(result.determined).toBe(unchanged(name).determined);
     });
 
     it('has two differences for two corrupted rows', () => {

@@ -62,15 +62,17 @@ describe('dump', () => {
     const rows = await rowsOf(['dump', dumpOf(set), '--again', 'list', ...(set.roots[root] ?? [])]);
     let end = -1n;
     let bytes = 0n;
-    for (const row of rows) {
+    // Thousands of rows: one look at those that are wrong.
+    const wrong = rows.filter((row) => {
       const va = BigInt(row.va as string);
-      expect(va > end).toBe(true);
+      const isBehind = va > end;
       const length = BigInt(row.bytes as string);
       end = va + length - 1n;
       bytes += length;
       const sizes = row.sizes as { bytes: string }[];
-      expect(sizes.reduce((sum, one) => sum + BigInt(one.bytes), 0n)).toBe(length);
-    }
+      return !isBehind || sizes.reduce((sum, one) => sum + BigInt(one.bytes), 0n) !== length;
+    });
+    expect(wrong).toEqual([]);
     const truth = truthOf(set, root).reduce((sum, { count, size }) => sum + BigInt(count) * size, 0n);
     expect(bytes).toBe(truth);
   });

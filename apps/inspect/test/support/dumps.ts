@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -56,10 +56,10 @@ export function temporary(): string {
   return folder;
 }
 
-/** The path of a dump, unpacked. */
+/** The path of a dump, unpacked. No test changes it. */
 export function dumpOf({ file }: DumpSet): string {
   const path = join(temporary(), file);
-  writeFileSync(path, gunzipSync(readFileSync(new URL(`${file}.gz`, DATA))));
+  if (!existsSync(path)) writeFileSync(path, gunzipSync(readFileSync(new URL(`${file}.gz`, DATA))));
   return path;
 }
 

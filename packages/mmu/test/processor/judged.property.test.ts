@@ -84,7 +84,7 @@ describe.each(PROCESSORS.map((one) => [one.name, one] as const))('an Mmu of %s',
         fc.array(fc.integer({ min: 0, max: 24 }), { minLength: 20, maxLength: 120 }),
         (seed, steps) => play(processor, seed, steps, isWild),
       ),
-      { numRuns: 10 * RUNS },
+      { numRuns: 5 * RUNS },
     );
   });
 });

@@ -143,7 +143,7 @@ function runLargest(shaped: ShapedFormat, hasFrames: boolean): void {
 
 /** Large tables take longer, and the formats that have them differ little. */
 function runsOf({ shape }: ShapedFormat): number {
-  return { 4: 40, 16: 15, 64: 8 }[shape.granule];
+  return { 4: 28, 16: 10, 64: 5 }[shape.granule];
 }
 
 describe.each(shapedFormats.map((shaped, index) => [shaped.format.name, shaped, index] as const))(

@@ -8,7 +8,7 @@ import { step } from '../../support/model/step.js';
 import { newWorld } from '../../support/model/world.js';
 
 /** Runs for each format; VMAREA_RUNS multiplies them. */
-const RUNS = 4 * Number(process.env.VMAREA_RUNS ?? 1);
+const RUNS = 2 * Number(process.env.VMAREA_RUNS ?? 1);
 
 /** Makes random calls, and checks the tables after each of them: also while batches owe a flush. */
 function run(shaped: ShapedFormat, list: readonly Draft[], spare: number | undefined): void {

@@ -10,6 +10,9 @@ import { formats } from '../../formats/index.js';
  * from its own calls. Addresses are chosen where both formats translate, at level boundaries and at the ends of ranges.
  */
 
+/** VMAREA_RUNS multiplies the number of runs. */
+const RUNS = Number(process.env.VMAREA_RUNS ?? 1);
+
 const STEP = 4096n;
 const TOP = 1n << 64n;
 
@@ -244,7 +247,7 @@ describe('diffTables finds the differences of two plain Maps', () => {
 
   test('for tables of two formats', () => {
     fc.assert(fc.property(anyFormat, anyFormat, calls, fc.boolean(), extra, limits, check), {
-      numRuns: 150,
+      numRuns: 60 * RUNS,
       seed: 20261122,
     });
   });
@@ -254,7 +257,7 @@ describe('diffTables finds the differences of two plain Maps', () => {
       fc.property(anyFormat, calls, fc.boolean(), extra, limits, (format, ...rest) =>
         check(format, format, ...rest),
       ),
-      { numRuns: 100, seed: 20261123 },
+      { numRuns: 40 * RUNS, seed: 20261123 },
     );
   });
 });
