@@ -31,7 +31,7 @@ export function leadOf(buffer: SharedArrayBuffer): { words: Int32Array; times: F
 }
 
 /** How long the lead waits at once, in milliseconds. Messages of workers arrive in between. */
-const LOOK = 5;
+const LOOK = 1;
 
 /** Starts workers, and leads them through rounds together. */
 export class RoundLead {

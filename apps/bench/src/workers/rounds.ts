@@ -6,6 +6,9 @@ import { Lead, leadOf, type WorkerFailure } from './lead.js';
 /** How often a worker looks for the others at the start and the end of a round, before it waits for them. */
 const SPINS = 100_000;
 
+/** Longest rest of a worker without a quiescent point, in milliseconds. */
+const REST = 1;
+
 /** A round of one worker: the timed part, and what follows it without being timed. */
 export interface WorkerRound {
   run(active: number): void;
@@ -41,7 +44,11 @@ export function doRounds(
   for (let done = 0; ; ) {
     // The last worker that is ready wakes the lead.
     if (Atomics.add(words, Lead.ready, 1) + 1 === workers) Atomics.notify(words, Lead.ready);
-    while (Atomics.load(words, Lead.round) === done) Atomics.wait(words, Lead.round, done, 50);
+    // What the others free waits for this worker, too.
+    while (Atomics.load(words, Lead.round) === done) {
+      Atomics.wait(words, Lead.round, done, REST);
+      threads.quiesce();
+    }
     done++;
     const work = Atomics.load(words, Lead.work);
     if (work < 0) return;

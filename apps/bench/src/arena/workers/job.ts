@@ -3,6 +3,10 @@ import type { AddressSpace, Description, FrameAllocator, Process } from '@vmarea
 
 /** What workers do at the same time in one arena, with what a unit of it is. */
 export const WORKS = [
+  [
+    'apart',
+    'as pages, in a memory and an arena of its own: what this machine gives to workers that share nothing',
+  ],
   ['pages', 'allocate and free one page'],
   ['batches', 'allocate and free 64 pages at once, by the page'],
   ['faults', "a process of the worker's own populates pages by faults, and they are freed"],
@@ -17,7 +21,7 @@ export const OWN_PAGES = 1024;
 /** Pages of a batch. */
 export const BATCH = 64;
 /** How often a round populates and frees the pages of a worker: V8 compiles what has run often, and a batch is one call. */
-export const TURNS = 8;
+export const TURNS = 4;
 /** Accesses of a round. */
 export const ACCESSES = 400_000;
 

@@ -4,19 +4,15 @@ import {
   AddressSpace,
   type Configuration,
   check,
-  FrameAllocator,
-  PhysicalMemory,
+  type FrameAllocator,
   Process,
   share,
   Threads,
-  wasmLoops,
 } from '@vmarea/core';
 import { RoundLead } from '../../workers/lead.js';
 import { USER_START } from '../bed.js';
 import { type ArenaWorkerJob, OWN_PAGES, WORKS, type WorkName } from './job.js';
-
-/** Frames for tables, beside those of a window of 4 GiB. */
-const SPARE_TABLES = 1200;
+import { machineFor } from './machine.js';
 
 /** Workers with one arena, and a process each. */
 export class ArenaTeam {
@@ -30,20 +26,11 @@ export class ArenaTeam {
 
   constructor(configuration: Configuration, workers: number, script: string, cwd: string) {
     const { name, format, linux, userFormat } = configuration;
-    const { pageShift } = format;
     this.#name = name;
     const threads = Threads.create({ most: workers + 1 });
-    const tablePages = Math.ceil(2 ** 32 / 2 ** pageShift / (2 ** pageShift / 8)) + SPARE_TABLES;
-    // What is freed waits for quiescent points.
-    const pages = 4 * workers * OWN_PAGES;
-    const memory = PhysicalMemory.create({
-      bytes: (tablePages + pages) * 2 ** pageShift,
-      shared: true,
-      loops: wasmLoops,
-    });
-    const tables = new FrameAllocator(memory, { pageShift, first: 0, frames: tablePages, threads });
-    this.#ram = new FrameAllocator(memory, { pageShift, first: tablePages, frames: pages, threads });
-    this.#kernel = new AddressSpace({ format, linux, memory, frames: tables, ram: this.#ram, threads });
+    const { memory, tables, ram } = machineFor(format.pageShift, workers, threads);
+    this.#ram = ram;
+    this.#kernel = new AddressSpace({ format, linux, memory, frames: tables, ram, threads });
     this.#threads = threads;
     this.#arena = createArena(this.#kernel, { maxEntries: workers * OWN_PAGES, mapExtra: USER_START });
     const ofUser = userFormat === undefined ? {} : { userFormat };

@@ -1,10 +1,11 @@
-import { type Arena, attachArena } from '@vmarea/arena';
+import { type Arena, attachArena, createArena } from '@vmarea/arena';
 import { CheckError } from '@vmarea/cli';
-import { attach, type Process, type Threads, wasmLoops } from '@vmarea/core';
+import { AddressSpace, attach, type Configuration, type Process, Threads, wasmLoops } from '@vmarea/core';
 import { installedFormats } from '../../formats.js';
 import { doRounds, tellingFailure, type WorkerRound } from '../../workers/rounds.js';
 import { USER_START } from '../bed.js';
 import { ACCESSES, type ArenaWorkerJob, BATCH, OWN_PAGES, TURNS, WORKS, type WorkName } from './job.js';
+import { machineFor } from './machine.js';
 
 /** How often a worker passes a quiescent point: what it frees waits for one. */
 const QUIESCE_EACH = 32;
@@ -31,7 +32,9 @@ async function work({ vmareaArenaWorker: job }: ArenaWorkerJob): Promise<void> {
   });
   const arena = attachArena(kernel, job.arena);
   const place = { arena, process, threads, index: job.index, pageBytes: 2 ** format.pageShift };
-  const rounds = WORKS.map(([name]) => openWork(name, place));
+  const rounds = WORKS.map(([name]) =>
+    name === 'apart' ? allocating({ ...place, ...ownArena(found, job.workers) }, 1) : openWork(name, place),
+  );
   doRounds(job, rounds, threads);
   for (const round of rounds) round.end();
   while (threads.pending > 0) {
@@ -51,7 +54,15 @@ interface Place {
   readonly pageBytes: number;
 }
 
-function openWork(name: WorkName, place: Place): WorkerRound {
+/** An arena like that of all workers, which no other worker knows. */
+function ownArena({ format, linux }: Configuration, workers: number): Pick<Place, 'arena' | 'threads'> {
+  const threads = Threads.create();
+  const { memory, tables, ram } = machineFor(format.pageShift, workers, threads);
+  const kernel = new AddressSpace({ format, linux, memory, frames: tables, ram, threads });
+  return { arena: createArena(kernel, { maxEntries: workers * OWN_PAGES, mapExtra: USER_START }), threads };
+}
+
+function openWork(name: Exclude<WorkName, 'apart'>, place: Place): WorkerRound {
   switch (name) {
     case 'pages':
       return allocating(place, 1);
@@ -69,17 +80,21 @@ function allocating({ arena, threads, index, pageBytes }: Place, count: number):
   const turns = (TURNS * OWN_PAGES) / count;
   const hint = USER_START + BigInt(index * OWN_PAGES * pageBytes);
   let failed = 0;
+  let reason: string | undefined;
   return {
     run() {
       failed = 0;
       for (let i = 0; i < turns; i++) {
-        if (arena.allocPages(hint, count) !== hint) failed++;
+        if (arena.allocPages(hint, count) !== hint) {
+          failed++;
+          reason = arena.lastFailure?.reason;
+        }
         if (arena.freePages(hint, count) !== 'freed') failed++;
         if (count > 1 || i % QUIESCE_EACH === 0) threads.quiesce();
       }
     },
     check() {
-      if (failed > 0) throw new CheckError(`${failed} calls failed: ${arena.lastFailure?.reason}`);
+      if (failed > 0) throw new CheckError(`${failed} of ${2 * turns} calls failed: ${reason}`);
     },
     end() {},
   };
