@@ -36,7 +36,7 @@ export function runStation(attach: Attach, orders: Orders, say: (said: Said) => 
     const counts = work(attach, orders, say);
     say({ kind: 'done', counts });
   } catch (error) {
-    say({ kind: 'failed', why: `seed ${orders.seed}: ${(error as Error).stack}` });
+    say({ kind: 'failed', why: `seed ${orders.seed}: ${textOf(error)}` });
   }
 }
 
@@ -93,4 +93,10 @@ function chooser(operations: readonly Operation[]): (random: number) => Operatio
     }
     throw new Error('no operation');
   };
+}
+
+/** An error with all its causes: the text is all that another thread gets. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? String(error.stack) : `${error.stack}\ncaused by ${textOf(error.cause)}`;
 }
