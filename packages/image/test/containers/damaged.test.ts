@@ -135,6 +135,7 @@ describe('a file that is no container', () => {
 
   test.each([
     ['gzip', [0x1f, 0x8b, 8, 0], /gunzip/],
+    ['bzip2', [...Buffer.from('BZh91AY')], /bunzip2/],
     ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], /unxz/],
     ['zstd', [0x28, 0xb5, 0x2f, 0xfd], /unzstd/],
   ])('is refused with what unpacks it, when it is packed by %s', (_, bytes, advice) => {
