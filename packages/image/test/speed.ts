@@ -19,15 +19,17 @@ try {
   const text = openImage(bytesSource(dumpOf('x86-4level', 'zlib'))).vmcoreinfo?.text ?? '';
 
   const begin = performance.now();
+  const before = process.cpuUsage();
   const map = kind === 'raw' ? { map: [{ address: 0n }] } : {};
   const image = openImage(fileSource(fd, fs), { ...map, ...(look === 'named' ? { vmcoreinfo: text } : {}) });
   const { best } = findRoots(image, { formats });
   let rows = 0;
   if (best?.table) for (const { kind: what } of listLeaves(best.table)) if (what === 'leaves') rows++;
   const seconds = (performance.now() - begin) / 1000;
+  const { user, system } = process.cpuUsage(before);
   const resident = process.resourceUsage().maxRSS / 1024;
   console.log(
-    `${kind}, ${look === 'named' ? 'VMCOREINFO given' : 'VMCOREINFO looked for'}: ${rows} rows, ${seconds.toFixed(2)} s, at most ${resident.toFixed(0)} MiB resident, root by ${best?.origin}`,
+    `${kind}, ${look === 'named' ? 'VMCOREINFO given' : 'VMCOREINFO looked for'}: ${rows} rows, ${seconds.toFixed(2)} s, ${((user + system) / 1e6).toFixed(2)} s of processor, at most ${resident.toFixed(0)} MiB resident, root by ${best?.origin}`,
   );
 } finally {
   rmSync(folder, { recursive: true });

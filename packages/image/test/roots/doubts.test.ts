@@ -144,7 +144,9 @@ test('a process may have tables of the kernel that the root lacks which it is co
   const withMore = (entry: bigint) => {
     entries[free] = entry;
     const others = pages.filter((one) => one.address !== address);
-    const image = openImage(bytesSource(limeOf([...others, { address, bytes: page.slice() }])), { vmcoreinfo: text });
+    const image = openImage(bytesSource(limeOf([...others, { address, bytes: page.slice() }])), {
+      vmcoreinfo: text,
+    });
     const { best } = findRoots(image, { formats });
     return best && findProcesses(image, best)?.map(({ root }) => root);
   };
