@@ -231,6 +231,18 @@ describe('what a dump left out', () => {
   });
 });
 
+test('a page of a kdump that was dumped is there, though the other bitmap says that it does not exist', () => {
+  const page = (pfn: number) => ({ address: pfn * 4096, bytes: new Uint8Array(4096).fill(pfn) });
+  const kdump = kdumpOf([page(3), page(9)]);
+  const exists = 3 * 4096;
+  expect([kdump[exists], kdump[exists + 1]]).toEqual([1 << 3, 1 << 1]);
+  kdump[exists] = 0;
+  const image = open(kdump);
+  expect(image.stateOf(3n * 4096n)).toBe('present');
+  expect(image.memory.read64(3n * 4096n)).toBe(0x0303030303030303n);
+  expect(image.memory.read64(9n * 4096n)).toBe(0x0909090909090909n);
+});
+
 describe('a block of AVML whose stream is too short', () => {
   const stored = (fill: number) => new Bytes().u8(1, 4, 0x10, 0).u32(0).add(new Uint8Array(4096).fill(fill));
   const block = (start: number, bytes: number, stream: Bytes) =>
