@@ -1,6 +1,6 @@
 import { at, broken } from '../source/broken.js';
 import type { Reader } from '../source/reader.js';
-import type { Source } from '../source/source.js';
+import type { SourceWithHoles } from '../source/source.js';
 import { LatestFirst } from './latest-first.js';
 import { lastAtOrBelow } from './pieces.js';
 
@@ -15,7 +15,7 @@ const LIMIT = 2 ** 52;
 
 /** A file that was flattened, and what is not as it should be. */
 export interface Unflattened {
-  readonly source: Source;
+  readonly source: SourceWithHoles;
   /** Bytes that its chunks have. The size says less: one far chunk makes it enormous. */
   readonly stored: number;
   readonly warnings: readonly string[];
@@ -137,10 +137,16 @@ function layered(chunks: Chunks): Chunks {
   return pieces.finish();
 }
 
-function sourceOf(reader: Reader, { to, bytes, from }: Chunks): Source {
+function sourceOf(reader: Reader, { to, bytes, from }: Chunks): SourceWithHoles {
   const last = to.length - 1;
+  const size = last < 0 ? 0 : (to[last] as number) + (bytes[last] as number);
   return {
-    size: last < 0 ? 0 : (to[last] as number) + (bytes[last] as number),
+    size,
+    nextStored(offset) {
+      const chunk = lastAtOrBelow(to, offset);
+      const isInside = chunk >= 0 && offset < (to[chunk] as number) + (bytes[chunk] as number);
+      return isInside ? offset : (to[chunk + 1] ?? size);
+    },
     read(offset, length) {
       const into = new Uint8Array(length);
       const end = offset + length;

@@ -52,8 +52,9 @@ class Kdump implements Contents {
       header.dumped === header.exists ? this.#exists : new Bitmap(reader, header.dumped, header.pages);
     this.#pages = new KdumpPages(files, this.#dumped);
     this.#zeros = (header.dumpLevel & NO_ZEROS) !== 0;
-    const first = Math.max(0, this.#exists.next(0));
-    this.start = first * this.#size;
+    // Where the bitmaps contradict each other, a page that was dumped counts.
+    const firsts = [this.#exists.next(0), this.#dumped.next(0)].filter((first) => first >= 0);
+    this.start = firsts.length === 0 ? 0 : Math.min(...firsts) * this.#size;
     this.end = header.pages * this.#size;
     this.bytes = this.#dumped.count * this.#size;
     if (header.isIncomplete)

@@ -32,6 +32,7 @@ const PACKED: readonly { readonly magic: string; readonly advice: string }[] = [
   { magic: '\x1f\x8b', advice: 'it is packed by gzip: unpack it with gunzip' },
   { magic: '\xfd7zXZ', advice: 'it is packed by xz: unpack it with unxz' },
   { magic: '\x28\xb5\x2f\xfd', advice: 'it is packed by zstd: unpack it with unzstd' },
+  { magic: 'BZh', advice: 'it is packed by bzip2: unpack it with bunzip2' },
   { magic: 'DISKDUMP', advice: 'it is a dump of diskdump, which came before kdump and is not read' },
 ];
 
@@ -53,6 +54,10 @@ export function openContents(
   const [first] = readers as [Reader];
   const contents =
     readers.length > 1 ? openParts(readers) : map !== undefined ? openRaw(first, map) : openOne(first);
+  // Memory may begin so, such as a piece that begins with a packed initramfs. It is more likely a mistake.
+  const packed = map === undefined ? undefined : packedAs(first);
+  if (packed !== undefined)
+    warnings.push(`the file is read as raw memory, as \`map\` says, and it begins as another one: ${packed}`);
   return { contents, isFlattened, warnings: [...warnings, ...contents.warnings] };
 }
 
@@ -69,12 +74,16 @@ function openOne(reader: Reader): Contents {
   for (const { magic, open } of CONTAINERS) {
     if (reader.magic(0, magic.length) === magic) return open(reader);
   }
-  const packed = PACKED.find(({ magic }) => reader.magic(0, magic.length) === magic);
   throw broken(
     0,
     `no container: expected ${[...CONTAINERS.map(({ magic }) => magic), FLATTENED_MAGIC].map(shownMagic).join(', ')}`,
-    packed?.advice ?? 'raw memory needs the option `map`',
+    packedAs(reader) ?? 'raw memory needs the option `map`',
   );
+}
+
+/** What a file is that is packed as a whole, and what unpacks it. */
+function packedAs(reader: Reader): string | undefined {
+  return PACKED.find(({ magic }) => reader.magic(0, magic.length) === magic)?.advice;
 }
 
 function shownMagic(magic: string): string {

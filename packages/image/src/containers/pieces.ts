@@ -9,6 +9,9 @@ export interface Piece extends Span {
   readonly state: Exclude<PageState, 'absent'>;
 }
 
+/** Frames of all sizes begin at multiples of this. */
+const LARGEST_FRAME = 65536;
+
 /** States in the order in which they win where pieces overlap. */
 const STATES = ['present', 'zero', 'excluded', 'cut'] as const;
 
@@ -88,10 +91,21 @@ export class Pieces {
   nextPresent(address: number): number {
     let piece = Math.max(0, lastAtOrBelow(this.#starts, address));
     for (; piece < this.#starts.length; piece++) {
-      if (this.#state(piece) === 'present' && address < (this.#ends[piece] as number))
-        return Math.max(address, this.#starts[piece] as number);
+      if (this.#state(piece) !== 'present' || address >= (this.#ends[piece] as number)) continue;
+      const next = this.#behindHole(piece, Math.max(address, this.#starts[piece] as number));
+      if (next < (this.#ends[piece] as number)) return next;
     }
     return -1;
+  }
+
+  /**
+   * The first address at or after one of a piece whose frame may be something else than zero. One far chunk of a flattened file makes
+   * terabytes of holes, and a loop over all memory must not go through them.
+   */
+  #behindHole(piece: number, address: number): number {
+    const distance = (this.#offsets[piece] as number) - (this.#starts[piece] as number);
+    const stored = this.#reader.nextStored(address + distance) - distance;
+    return Math.max(address, stored - (stored % LARGEST_FRAME));
   }
 
   *spans(): IterableIterator<Span> {

@@ -63,8 +63,14 @@ export function checkRoot(
 }
 
 /**
- * What checks say of a root together: why it is not believed, or null. One that failed decides; else one that only the right
- * root passes. The shape is a guess, which decides where nothing else does, and where the root was only come across.
+ * Why a root is not believed, or null. In this order:
+ *
+ * 1. A check that failed refuses the root. The shape is a guess: it refuses only a root that a scan has found.
+ * 2. A search of the kernel's image that was not finished refuses it.
+ * 3. Any other check that passed shows that it is right.
+ * 4. Else the shape must have passed, and nothing better must have been possible.
+ *
+ * @param decides - true when some check could have shown that the root is right.
  */
 export function verdict(
   { role, origin }: Proposal,

@@ -1,10 +1,12 @@
 import {
+  classify,
   type LevelPlan,
   listLeaves,
   optionsOf,
   PageTableReader,
   type PhysicalMemory,
   type Plan,
+  pfnOf,
   planOf,
   VmError,
 } from '@vmarea/core';
@@ -138,18 +140,35 @@ class ProcessSearch {
     return found;
   }
 
-  /** Entries that a process lacks are filled in when it faults on them. Others must be the kernel's. */
+  /**
+   * Entries that a process lacks are filled in when it faults on them. The root that is compared with may itself be of a process that lacks some, so
+   * others may have tables there. What both have must be the kernel's.
+   */
   #hasKernelHalf(words: Int32Array, at: number): boolean {
     const { changing } = this.#half;
     let same = 0;
+    let more = 0;
     for (let slot = this.#entries - 1; slot >= this.#own; slot--) {
       const lo = (words[at + 2 * slot] as number) & ~changing;
       const hi = words[at + 2 * slot + 1] as number;
-      if (((lo ^ (this.#words[2 * slot] as number)) | (hi ^ (this.#words[2 * slot + 1] as number))) === 0) {
+      const likeLo = this.#words[2 * slot] as number;
+      const likeHi = this.#words[2 * slot + 1] as number;
+      if (((lo ^ likeLo) | (hi ^ likeHi)) === 0) {
         if ((lo | hi) !== 0) same++;
-      } else if ((lo | hi) !== 0 && this.#free[slot] === 0) return false;
+      } else if ((lo | hi) !== 0 && this.#free[slot] === 0) {
+        if ((likeLo | likeHi) !== 0 || !this.#isTable(lo, hi)) return false;
+        more++;
+      }
     }
-    return same >= this.#least;
+    return same >= this.#least && more <= same;
+  }
+
+  /** True for an entry of the root that points to a table in memory. */
+  #isTable(lo: number, hi: number): boolean {
+    const { format, levels, address, pageShift } = this.#plan;
+    const { level } = levels[0] as LevelPlan;
+    if (classify(format.present, level, { lo, hi }) !== 'table') return false;
+    return pfnOf(address, lo, hi) * 2 ** pageShift < this.#contents.end;
   }
 
   #used(words: Int32Array, at: number): number {

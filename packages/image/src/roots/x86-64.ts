@@ -67,8 +67,7 @@ function fromProcessor(registers: ReadonlyMap<string, bigint>, source: string): 
   const cr4 = registers.get('cr4');
   // Without paging there are no tables.
   if (cr0 === undefined || cr3 === undefined || cr4 === undefined || !bit(cr0, 31)) return [];
-  const root = cr3 & CR3_ADDRESS;
-  const whole = {
+  const whole: Proposal = {
     format: bit(cr4, LA57) ? 'x86-64-la57' : 'x86-64',
     options: {},
     controls: {
@@ -78,17 +77,30 @@ function fromProcessor(registers: ReadonlyMap<string, bigint>, source: string): 
       smap: bit(cr4, 21),
       pke: bit(cr4, 22),
     },
-    root,
+    root: cr3 & CR3_ADDRESS,
     role: 'process',
     origin: 'processor',
     from: `CR3 0x${cr3.toString(16)} of a processor, from ${source}`,
     expected: [],
     vmcoreinfo: null,
-  } as const;
-  if ((root & PTI) === 0n) return [whole];
-  return [
-    { ...whole, role: 'user' },
-    { ...whole, root: root - PTI, from: `${whole.from}, without bit 12: it stopped in user mode, with PTI` },
-    whole,
-  ];
+  };
+  // With memory encryption, CR3 has the C-bit, as entries have. Only memory tells it from a bit of the address.
+  const encrypted = ENCRYPTION_BITS.filter((position) => bit(whole.root, position)).map((position) => ({
+    ...whole,
+    options: { encryptionBit: position },
+    root: whole.root - (1n << BigInt(position)),
+    from: `${whole.from}, without the C-bit ${position}`,
+  }));
+  return [whole, ...encrypted].flatMap(withKernelHalf);
+}
+
+/** With page-table isolation, a processor that stopped in user mode has the second root of its process. */
+function withKernelHalf(found: Proposal): readonly Proposal[] {
+  if ((found.root & PTI) === 0n) return [found];
+  const kernel = {
+    ...found,
+    root: found.root - PTI,
+    from: `${found.from}, without bit 12: it stopped in user mode, with PTI`,
+  };
+  return [{ ...found, role: 'user' }, kernel, found];
 }

@@ -1,6 +1,6 @@
 import { VmError } from '@vmarea/core';
 import { broken, cut, shown } from './broken.js';
-import type { Source } from './source.js';
+import type { Source, SourceWithHoles } from './source.js';
 
 /** Bytes of a block that is kept. */
 const BLOCK = 32768;
@@ -56,6 +56,11 @@ export class Reader {
       joined.set(this.#block(block).subarray(from - block * BLOCK, to - block * BLOCK), from - offset);
     }
     return joined;
+  }
+
+  /** Offset of the first byte at or after one that may be something else than zero. */
+  nextStored(offset: number): number {
+    return (this.#source as Partial<SourceWithHoles>).nextStored?.(offset) ?? offset;
   }
 
   /** Bytes as a view for integers. */

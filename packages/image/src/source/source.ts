@@ -19,6 +19,12 @@ export interface Source {
   read(offset: number, length: number): Uint8Array;
 }
 
+/** A source that knows where it has bytes: all else is zero, and nobody has to look at it. */
+export interface SourceWithHoles extends Source {
+  /** Offset of the first byte that is stored, at or after one; its size when there is none. */
+  nextStored(offset: number): number;
+}
+
 /**
  * A source over an array.
  *

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { deflateSync, gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { inflate } from '../../src/compression/inflate.js';
 import { unpackLzo } from '../../src/compression/lzo.js';
 import { unpackSnappy } from '../../src/compression/snappy.js';
@@ -66,6 +66,17 @@ describe.each(Object.entries(unpackers))('%s', (name, unpack) => {
       ),
     );
   });
+});
+
+test('a page of zstd is never written as text, which its library does for a comparison', () => {
+  const written = vi.spyOn(Object.getPrototypeOf(Uint8Array.prototype), 'toString');
+  try {
+    const page = new Uint8Array(gunzipSync(vector('3.raw.gz')));
+    expect(unpackZstd(vector('3.zstd'), new Uint8Array(page.length))).toBeNull();
+    expect(written).not.toHaveBeenCalled();
+  } finally {
+    written.mockRestore();
+  }
 });
 
 describe('any bytes', () => {

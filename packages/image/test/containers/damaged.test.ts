@@ -135,6 +135,7 @@ describe('a file that is no container', () => {
 
   test.each([
     ['gzip', [0x1f, 0x8b, 8, 0], /gunzip/],
+    ['bzip2', [...Buffer.from('BZh91AY')], /bunzip2/],
     ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], /unxz/],
     ['zstd', [0x28, 0xb5, 0x2f, 0xfd], /unzstd/],
   ])('is refused with what unpacks it, when it is packed by %s', (_, bytes, advice) => {
@@ -228,6 +229,18 @@ describe('what a dump left out', () => {
       })),
     );
   });
+});
+
+test('a page of a kdump that was dumped is there, though the other bitmap says that it does not exist', () => {
+  const page = (pfn: number) => ({ address: pfn * 4096, bytes: new Uint8Array(4096).fill(pfn) });
+  const kdump = kdumpOf([page(3), page(9)]);
+  const exists = 3 * 4096;
+  expect([kdump[exists], kdump[exists + 1]]).toEqual([1 << 3, 1 << 1]);
+  kdump[exists] = 0;
+  const image = open(kdump);
+  expect(image.stateOf(3n * 4096n)).toBe('present');
+  expect(image.memory.read64(3n * 4096n)).toBe(0x0303030303030303n);
+  expect(image.memory.read64(9n * 4096n)).toBe(0x0909090909090909n);
 });
 
 describe('a block of AVML whose stream is too short', () => {

@@ -2,8 +2,10 @@ import { refusal } from '@vmarea/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { unflatten } from '../../src/containers/flattened.js';
+import { memoryRuns } from '../../src/containers/memory-runs.js';
 import { bytesSource, openImage } from '../../src/index.js';
 import { Reader } from '../../src/source/reader.js';
+import { Bytes } from '../support/writers/bytes.js';
 import { kdumpOf } from '../support/writers/kdump.js';
 import { chunksOf, type FlatChunk, flattenedOf } from '../support/writers/others.js';
 
@@ -56,4 +58,40 @@ test('a kdump whose bitmaps would be holes of a flattened file is refused, thoug
   const far = { offset: 2 ** 40, bytes: new Uint8Array(1) };
   const message = refusal(() => openImage(bytesSource(flattenedOf([...chunksOf(kdump, 4096), far])))).message;
   expect(message).toMatch(/bitmap_blocks is 524288: the chunks of the flattened file have \d+ bytes in all/);
+});
+
+test('a look through memory skips the holes of a flattened file, however large one far chunk makes them', () => {
+  // LiME: one range of 1 PiB, of which three pages are stored.
+  const size = 2 ** 50;
+  const header = new Bytes()
+    .u32(0x4c694d45, 1)
+    .u64(0x1000, 0x1000 + size - 1, 0)
+    .done();
+  const page = (offset: number, fill: number) => ({ offset, bytes: new Uint8Array(4096).fill(fill) });
+  const chunks = [
+    { offset: 0, bytes: header },
+    page(32 + 0x5000, 1),
+    page(32 + 2 ** 40 + 0x800, 2),
+    page(32 + size - 4096, 3),
+  ];
+  const image = openImage(bytesSource(flattenedOf(chunks)));
+  expect(image.contents.bytes).toBe(size);
+  const found: [number, number][] = [];
+  let runs = 0;
+  for (const { address, bytes } of memoryRuns(image.contents, 4096)) {
+    if (++runs > 100) break;
+    for (let at = 0; at < bytes.length; at += 4096) {
+      const one = bytes.subarray(at, at + 4096).find((byte) => byte !== 0);
+      if (one !== undefined) found.push([address + at, one]);
+    }
+  }
+  expect(found).toEqual([
+    [0x6000, 1],
+    [2 ** 40 + 0x1000, 2],
+    [2 ** 40 + 0x2000, 2],
+    [size, 3],
+  ]);
+  // Holes are memory of zeros, as the bytes of the file are.
+  expect(image.stateOf(2n ** 45n)).toBe('present');
+  expect(image.memory.read64(2n ** 45n)).toBe(0n);
 });

@@ -134,6 +134,29 @@ test('a frame with the kernel half is no process when it maps nothing for user m
   expect(found?.map(({ root }) => root)).toEqual(processRootsOf('x86-4level'));
 });
 
+test('a process may have tables of the kernel that the root lacks which it is compared with', () => {
+  const [first, second] = processRootsOf('x86-4level');
+  const address = Number(second);
+  const page = (pages.find((one) => one.address === address)?.bytes ?? new Uint8Array(4096)).slice();
+  const entries = new BigUint64Array(page.buffer);
+  const free = entries.findIndex((entry, slot) => slot >= 300 && entry === 0n);
+  const kernelEntry = entries.find((entry, slot) => slot >= 256 && entry !== 0n) ?? 0n;
+  const withMore = (entry: bigint) => {
+    entries[free] = entry;
+    const others = pages.filter((one) => one.address !== address);
+    const image = openImage(bytesSource(limeOf([...others, { address, bytes: page.slice() }])), {
+      vmcoreinfo: text,
+    });
+    const { best } = findRoots(image, { formats });
+    return best && findProcesses(image, best)?.map(({ root }) => root);
+  };
+  expect(withMore(kernelEntry)).toEqual(processRootsOf('x86-4level'));
+  // A leaf, and a table behind the end of memory, are none that a kernel has there.
+  for (const entry of [0xe7n, 0xffff_ffff_f067n])
+    expect(withMore(entry)).toEqual(processRootsOf('x86-4level').filter((root) => root !== second));
+  expect(first).not.toBe(second);
+});
+
 test("processes are told by a process's root as by the kernel's, and not by one of user mode", () => {
   const { candidates } = findRoots(dump, { formats });
   const [process, user] = ['process', 'user'].map((name) => candidates.find(({ role }) => role === name));

@@ -39,6 +39,29 @@ describe('VMCOREINFO of x86-64', () => {
   });
 });
 
+test('CR3 of x86-64 may have the C-bit of memory encryption, which is no bit of the root', () => {
+  const rootsOf = (cr3: bigint): [string, bigint, unknown][] =>
+    X86_64.fromProcessor(
+      new Map([
+        ['cr0', 0x80050033n],
+        ['cr3', cr3],
+        ['cr4', 0x20n],
+      ]),
+      'a test',
+    ).map(({ role, root, options }) => [role, root, options.encryptionBit]);
+  expect(rootsOf(0x533c005n)).toEqual([['process', 0x533c000n, undefined]]);
+  expect(rootsOf((1n << 51n) | 0x533c005n)).toEqual([
+    ['process', (1n << 51n) | 0x533c000n, undefined],
+    ['process', 0x533c000n, 51],
+  ]);
+  const user = rootsOf((1n << 47n) | 0x533d000n).filter(([, , mark]) => mark === 47);
+  expect(user).toEqual([
+    ['user', 0x533d000n, 47],
+    ['process', 0x533c000n, 47],
+    ['process', 0x533d000n, 47],
+  ]);
+});
+
 describe('VMCOREINFO of arm64', () => {
   const pgd = 'SYMBOL(swapper_pg_dir)=ffffc513062fe000';
   const offset = 'NUMBER(kimage_voffset)=0xffffc512c4400000';

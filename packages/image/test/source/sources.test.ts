@@ -92,6 +92,16 @@ describe('a source', () => {
     );
   });
 
+  test('of raw memory that begins as a packed file is opened, with a warning', () => {
+    const packed = bytes.slice();
+    packed.set([0x1f, 0x8b, 8, 0]);
+    const map = [{ address: 0n }];
+    expect(openImage(bytesSource(packed), { map }).warnings).toEqual([
+      'the file is read as raw memory, as `map` says, and it begins as another one: it is packed by gzip: unpack it with gunzip',
+    ]);
+    expect(openImage(bytesSource(bytes), { map }).warnings).toEqual([]);
+  });
+
   test('that fails, or gives too little, is told from a damaged file', () => {
     const failing = {
       size: 5000,

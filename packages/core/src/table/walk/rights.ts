@@ -147,31 +147,40 @@ export class EffectiveRights {
     const { run } = level.level;
     const protection = this.#format.decode(leaf, level.index);
     return {
-      rights: this.#rightsOf(path, leaf, protection),
+      rights: this.#rightsOf(path, level, leaf, protection),
       protection,
       attributes: this.#format.memoryAttributes?.(leaf, level.index) ?? null,
       runShift: run !== null && isInRun(run, leaf.lo, leaf.hi) ? level.runShift : null,
     };
   }
 
-  #rightsOf(path: TablePath, leaf: Words, protection: Protection): Rights {
+  #rightsOf(path: TablePath, level: LevelPlan, leaf: Words, protection: Protection): Rights {
     const { kernel, user } = this.#format.permissions([...path.entries, leaf], this.#controls);
-    const isUser = protection.user && !this.#isTakenFromUser(path, leaf, user);
+    const isUser = protection.user && !this.#isTakenFromUser(path, level, leaf, user);
     const { read, write, execute } = isUser ? user : kernel;
     return RIGHTS[(read ? 1 : 0) | (write ? 2 : 0) | (execute ? 4 : 0) | (isUser ? 8 : 0)] as Rights;
   }
 
   /**
-   * True when the tables above take from user mode all that the leaf grants it. The page is then the
-   * kernel's, as on x86-64 below a table without U/S. A page that user mode cannot use for another reason,
-   * such as its key, stays a user page.
+   * True when the tables above let user mode do nothing at all, whatever the leaf grants. The page is then the
+   * kernel's, as on x86-64 below a table without U/S (SDM volume 3A, "Determination of Access Rights": an address is
+   * one of user mode when U/S is 1 in all entries). A page that user mode cannot use for another reason stays a
+   * user page: because of its key, or because the tables take the one right that the leaf grants, such as PTI's NX.
    */
-  #isTakenFromUser(path: TablePath, leaf: Words, user: Allowed): boolean {
+  #isTakenFromUser(path: TablePath, { index }: LevelPlan, leaf: Words, user: Allowed): boolean {
     if (isAny(user)) return false;
     const open = path.entries.map(() => this.#format.tableEntry);
-    return isAny(this.#format.permissions([...open, leaf], this.#controls).user);
+    if (!isAny(this.#format.permissions([...open, leaf], this.#controls).user)) return false;
+    const readable = this.#format.encode(READABLE, index);
+    return !isAny(this.#format.permissions([...path.entries, readable], this.#controls).user);
   }
 }
+
+/** A page that user mode may read. */
+const READABLE: Protection = Object.freeze({
+  ...{ read: true, write: false, execute: false, user: true, global: false },
+  ...{ memory: 'normal', accessed: true, dirty: false, extra: 0n },
+});
 
 function isAny({ read, write, execute }: Allowed): boolean {
   return read || write || execute;
