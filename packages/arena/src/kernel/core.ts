@@ -48,6 +48,7 @@ const NOBODY: Users = {
   maps: () => false,
   countAt: () => 0,
   mend: () => {},
+  check: () => [],
 };
 
 /** What all calls of an arena work on, in one thread. */
