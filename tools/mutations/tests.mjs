@@ -36,6 +36,7 @@ function testsFor({ file, by, interleavings }) {
     return [
       { project, which: [] },
       { project: 'repository', which: ['test/arena'] },
+      { project: 'replaced modules of the repository', which: ['test/arena'] },
     ];
   if (project !== '@vmarea/core') return [{ project, which: [] }];
   const isOf = (/** @type {string[]} */ ...parts) => parts.some((part) => file.includes(`/src/${part}`));
