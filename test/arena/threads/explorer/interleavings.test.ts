@@ -1,9 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from 'vitest';
-import {
-  type Explored,
-  explore,
-} from '../../../../packages/core/test/threads/explorer/explore.js';
+import { type Explored, explore } from '../../../../packages/core/test/threads/explorer/explore.js';
 import { arenaCases } from './cases-of.js';
 
 /**

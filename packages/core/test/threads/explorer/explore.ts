@@ -137,8 +137,7 @@ class Exploration {
     board[Board.isFull] = this.#options.isReduced === false ? 1 : 0;
     board[Board.threads] = threads;
     const mortal = this.#options.preemptions === undefined ? this.#case.mortal : undefined;
-    for (const thread of mortal ?? [])
-      board[Board.mortal] = (board[Board.mortal] as number) | (1 << thread);
+    for (const thread of mortal ?? []) board[Board.mortal] = (board[Board.mortal] as number) | (1 << thread);
     for (let thread = 0; thread < threads; thread++) {
       const at = threadAt(thread);
       board[at + ThreadWord.timeouts] = this.#case.timeouts ?? 0;

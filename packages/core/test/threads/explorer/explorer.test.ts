@@ -86,7 +86,9 @@ describe('explore', () => {
           seen.add(shapeOf(steps));
         },
       });
-      expect(seen).toEqual(new Set([...shapes].filter(([, most]) => most <= preemptions).map(([shape]) => shape)));
+      expect(seen).toEqual(
+        new Set([...shapes].filter(([, most]) => most <= preemptions).map(([shape]) => shape)),
+      );
     }
   });
 
