@@ -7,6 +7,9 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 /** Tests that replace modules. */
 const replacing = 'test/**/*.mocked.test.ts';
 
+/** Tests of the repository find packages by their names. */
+const fromSources = { find: /^@vmarea\/([^/]+)$/, replacement: `${root}packages/$1/src/index.ts` };
+
 /** Every package and app is one test project, named like its npm package. */
 function packageProjects(): TestProjectConfiguration[] {
   return ['packages', 'apps'].flatMap((group) =>
@@ -49,10 +52,13 @@ export default defineConfig({
       {
         // Tests of the repository as a whole, such as the examples in its documents.
         extends: true,
-        resolve: {
-          alias: [{ find: /^@vmarea\/([^/]+)$/, replacement: `${root}packages/$1/src/index.ts` }],
-        },
-        test: { name: 'repository', include: ['test/**/*.test.ts'], isolate: false },
+        resolve: { alias: [fromSources] },
+        test: { name: 'repository', include: ['test/**/*.test.ts'], exclude: [replacing], isolate: false },
+      },
+      {
+        extends: true,
+        resolve: { alias: [fromSources] },
+        test: { name: 'replaced modules of the repository', include: [replacing] },
       },
     ],
   },

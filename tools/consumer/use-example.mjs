@@ -6,7 +6,7 @@ import { output, root } from '../support/run.mjs';
 const EXAMPLES = {
   rv64: '17984 primes below 200000',
   threads: 'worker 1 mapped 3000 pages',
-  'arena-threads': 'process 1: 2400 elements, sum 358800; it has walked before: true',
+  'arena-threads': 'process 1: 450 entries, sum 809950; it has walked before: true',
 };
 
 /**

@@ -32,6 +32,12 @@ function testsFor({ file, by, interleavings }) {
     const test = `interleavings of ${interleavings.join(' all go right: ')}$`;
     return [{ project, which: ['test/threads/explorer/threads.test.ts', '-t', test] }];
   }
+  if (project === '@vmarea/arena')
+    return [
+      { project, which: [] },
+      { project: 'repository', which: ['test/arena'] },
+      { project: 'replaced modules of the repository', which: ['test/arena'] },
+    ];
   if (project !== '@vmarea/core') return [{ project, which: [] }];
   const isOf = (/** @type {string[]} */ ...parts) => parts.some((part) => file.includes(`/src/${part}`));
   if (isOf('vmap/'))

@@ -116,6 +116,39 @@ describe('a thread that dies at any step while it', () => {
     }
   });
 
+  test.each([
+    ['maps the arena into a process', ({ one }: Pair) => one.process.munmap(START, 4n * PAGE)],
+    ['takes the arena out of a process', () => {}],
+    ['destroys a process that maps the arena', () => {}],
+  ])('%s leaves an arena that can be destroyed once no process maps it', (name, before) => {
+    let steps = 0;
+    for (let at = 0; ; at = nextStep(at, 48)) {
+      const pair = pairOf();
+      before(pair);
+      const { one, two } = pair;
+      const isInside = interruptedAt(at, die, () => {
+        if (name.startsWith('maps')) two.arena.mmap(two.process);
+        else if (name.startsWith('takes')) two.process.munmap(START, 4n * PAGE);
+        else two.process.destroy();
+      });
+      if (!isInside) break;
+      steps++;
+      pair.bury();
+      quiesceAll(one);
+      const isLive = codeOf(() => one.process.findRegion(START)) === 'none';
+      if (isLive) account(one);
+      const isMapped = isLive && one.process.findRegion(START) !== null;
+      expect(
+        codeOf(() => one.arena.destroy()),
+        `step ${at}`,
+      ).toBe(isMapped ? 'EBUSY' : 'none');
+      if (!isMapped) continue;
+      one.process.munmap(START, 4n * PAGE);
+      one.arena.destroy();
+    }
+    expect(steps).toBeGreaterThan(10);
+  });
+
   test('frees a page is told of by the worker, which loses nothing of other spans', () => {
     const told: unknown[] = [];
     for (let at = 0; ; at = nextStep(at)) {

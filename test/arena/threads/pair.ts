@@ -46,11 +46,17 @@ export interface Pair {
   bury(): readonly string[];
 }
 
-/** Makes them, both in this thread. */
+/**
+ * Makes them, both in this thread.
+ *
+ * @param pages - of the arena and the process, with the zero page and the scratch page.
+ * @param isMapped - the process maps the arena.
+ */
 export function pairOf(
   options: Partial<ArenaOptions> = {},
   ofSecond: AttachArenaOptions = {},
   pages = 24,
+  isMapped = true,
 ): Pair {
   const { format, linux, userFormat } = machine;
   const threads = Threads.create({ most: 3, logBytes: 64 << 10 });
@@ -65,7 +71,7 @@ export function pairOf(
   const kernel = new AddressSpace({ format, linux, memory, frames: tables, ram: frames, threads });
   const arena = createArena(kernel, { maxEntries: 4, mapExtra: START, ...options });
   const process = new Process({ kernel, ...(userFormat === undefined ? {} : { userFormat }) });
-  arena.mmap(process);
+  if (isMapped) arena.mmap(process);
   const one = sideOf(threads, kernel, process, arena);
   // The second thread has buffers of its own over the same memory, as in another thread.
   const things = { kernel, process };

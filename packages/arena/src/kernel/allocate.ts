@@ -2,9 +2,10 @@ import { NUMA_NO_NODE } from '../flags.js';
 import { BUSY_SPAN, NO_NODE, NONE_FITS } from '../slots/codes.js';
 import type { ArenaCore } from './core.js';
 import { type ArenaFailure, Failure } from './failure.js';
-import { free } from './free.js';
+import { beginFree } from './free.js';
 import { removeScratch } from './scratch.js';
 import { Step } from './sharing.js';
+import type { Teardown } from './teardown.js';
 import type { MapResult } from './window.js';
 
 /** A request for pages, with plain numbers. */
@@ -70,40 +71,56 @@ function allocateLate(core: ArenaCore, request: Request, hinted: number): number
 }
 
 /** Gives back slots whose pages could not all be mapped, and those pages. */
-function undo(core: ArenaCore, slot: number, mapped: number, { count, isSleepable }: Request): null {
-  const failure = core.lastFailure;
+function undo(core: ArenaCore, slot: number, mapped: number, request: Request): null {
+  let rest: Teardown | null = null;
   const isDone = core.locked(() => {
-    core.begin(Step.alloc, slot, count);
-    core.release(slot, count);
-    core.slots.setAvailable(slot + mapped, count - mapped);
+    core.begin(Step.alloc, slot, request.count);
+    core.release(slot, request.count);
+    rest = giveBack(core, slot, mapped, request);
   });
-  // What is mapped goes the way of every free, which may set another failure.
-  const give = (): unknown => free(core, core.lowOf(slot), mapped, isSleepable);
-  if (mapped > 0 && isDone) give();
-  else if (mapped > 0) core.unfinished.push(give);
-  core.lastFailure = failure;
+  if (isDone) finish(core, rest);
+  // Once the lock can be had.
+  else core.unfinished.push(() => rest?.run());
   return null;
+}
+
+/** Gives back the slots of a request, of which some have pages. This thread has the lock. @returns what is left, to be done without it. */
+function giveBack(
+  core: ArenaCore,
+  slot: number,
+  mapped: number,
+  { count, isSleepable }: Request,
+): Teardown | null {
+  // Linux loses slots for which it has no record. Here they go the way of those that have pages: that of every free.
+  const isLost = core.slots.setAvailable(slot + mapped, count - mapped) !== 0 && core.rules.isAnyContext;
+  const pages = isLost ? count : mapped;
+  return pages > 0 ? beginFree(core, slot, pages, isSleepable) : null;
+}
+
+/** Ends what `giveBack` began. */
+function finish(core: ArenaCore, rest: Teardown | null): void {
+  if (rest !== null) core.tearDown(rest);
 }
 
 /** The order up to 7.3: under the lock to the end. */
 function allocateLocked(core: ArenaCore, request: Request, hinted: number): number | null {
   if (!core.lock()) return core.fail(Failure.lock);
-  const { count, isSleepable } = request;
-  let slot = -1;
+  const { count } = request;
+  let rest: Teardown | null = null;
   core.populated = 0;
   try {
-    slot = takeSlots(core, request, hinted);
+    const slot = takeSlots(core, request, hinted);
     if (slot < 0) return null;
-    if (populate(core, slot, count) === count) return core.lowOf(slot);
+    try {
+      if (populate(core, slot, count) === count) return core.lowOf(slot);
+    } finally {
+      if (core.populated < count) rest = giveBack(core, slot, core.populated, request);
+    }
   } finally {
-    if (slot >= 0 && core.populated < count)
-      core.slots.setAvailable(slot + core.populated, count - core.populated);
     core.end();
     core.unlock();
+    finish(core, rest);
   }
-  const failure = core.lastFailure;
-  if (core.populated > 0) free(core, core.lowOf(slot), core.populated, isSleepable);
-  core.lastFailure = failure;
   return null;
 }
 

@@ -48,6 +48,7 @@ const NOBODY: Users = {
   maps: () => false,
   countAt: () => 0,
   mend: () => {},
+  check: () => [],
 };
 
 /** What all calls of an arena work on, in one thread. */
@@ -257,9 +258,14 @@ export class ArenaCore {
    * @throws VmError `EOWNERDEAD` when a thread died with it.
    */
   lock(): boolean {
-    if (this.rules.isAnyContext && this.fails('lock')) return false;
+    if (this.failsLock()) return false;
     this.relock();
     return true;
+  }
+
+  /** Asks the caller whether the lock is not to be had. */
+  failsLock(): boolean {
+    return this.rules.isAnyContext && this.fails('lock');
   }
 
   /** Takes the lock where Linux spins until it has it. */

@@ -26,15 +26,11 @@ export function free(core: ArenaCore, low: number, count: number, isSleepable: b
   if (core.rules.free === 'mutex') return freeUnderMutex(core, low, slot, pages);
   if (!isSleepable || !core.lock()) return defer(core, low, pages);
   core.calls++;
-  const teardown = pages === 1 ? new PageTeardown(core, low, slot) : new SpanTeardown(core, low, slot, pages);
+  const teardown = teardownOf(core, low, slot, pages);
   try {
     let code = 0;
     try {
-      core.begin(Step.free, slot, pages);
-      code = core.isLate ? core.slots.setUnavailable(slot, pages) : core.slots.setAvailable(slot, pages);
-      if (code === 0 && core.isLate) core.sharing?.hold(slot, Step.free);
-      // In the newest release nobody else uses the entries of such slots. Before, Linux holds the lock here.
-      if (code === 0 && !core.isLate) teardown.take();
+      code = claim(core, teardown, slot, pages);
       if (code === BUSY_SPAN) core.requireNoneDead();
     } finally {
       core.end();
@@ -49,6 +45,45 @@ export function free(core: ArenaCore, low: number, count: number, isSleepable: b
   } finally {
     core.calls--;
   }
+}
+
+/**
+ * Begins a free in the middle of a call that gives pages back. This thread has the lock: a death before would leave pages that nobody
+ * knows of.
+ *
+ * @returns what is left, to be done without the lock; `null` when it waits for the worker.
+ */
+export function beginFree(
+  core: ArenaCore,
+  slot: number,
+  pages: number,
+  isSleepable: boolean,
+): Teardown | null {
+  const low = core.lowOf(slot);
+  const teardown = teardownOf(core, low, slot, pages);
+  if (isSleepable && !core.failsLock() && claim(core, teardown, slot, pages) === 0) return teardown;
+  if (!core.fails('span') && core.spans.add({ low, pages, isReleaseOnly: false })) return null;
+  // Linux loses the pages. In the newest release this thread frees them later.
+  if (core.isLate) {
+    core.slots.hold(slot, pages);
+    core.sharing?.hold(slot, Step.free);
+    core.unfinished.push(() => teardown.run());
+  }
+  return null;
+}
+
+function teardownOf(core: ArenaCore, low: number, slot: number, pages: number): FreeTeardown {
+  return pages === 1 ? new PageTeardown(core, low, slot) : new SpanTeardown(core, low, slot, pages);
+}
+
+/** Takes the slots of a free. This thread has the lock. @returns 0, `NO_NODE` or `BUSY_SPAN`. */
+function claim(core: ArenaCore, teardown: FreeTeardown, slot: number, pages: number): number {
+  core.begin(Step.free, slot, pages);
+  const code = core.isLate ? core.slots.setUnavailable(slot, pages) : core.slots.setAvailable(slot, pages);
+  if (code === 0 && core.isLate) core.sharing?.hold(slot, Step.free);
+  // In the newest release nobody else uses the entries of such slots. Before, Linux holds the lock here.
+  if (code === 0 && !core.isLate) teardown.take();
+  return code;
 }
 
 /** The steps of a free. No closures and no list: a page takes little more than that. */

@@ -186,7 +186,7 @@ export class ArenaPart implements SharedPart {
     if (scratched !== core.scratched)
       texts.push(`${scratched} entries hold the scratch page, and ${core.scratched} are counted`);
     if (core.words.header[Word.work] !== Step.nothing) texts.push('a call under the lock is not finished');
-    for (const text of slots.check()) texts.push(text);
+    texts.push(...slots.check(), ...core.users.check());
     for (let at = slots.nextRange(0); at >= 0 && texts.length < MOST_TEXTS; at = slots.nextRange(at + 1))
       if (slots.lengthAt(at) < 0 && !this.#sharing.isHeld(at))
         texts.push(`slots from ${at} on are unavailable, and nobody works on them`);

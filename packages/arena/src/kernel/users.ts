@@ -11,6 +11,8 @@ export interface Users {
   maps(pfn: number): boolean;
   /** How many processes map a frame at a slot. For a recovery. */
   countAt(slot: number, pfn: number): number;
-  /** Forgets regions of processes that are gone. For a recovery. */
+  /** Forgets regions that are gone. For a recovery. */
   mend(): void;
+  /** What is wrong with the list of regions, while no thread is in a call. */
+  check(): readonly string[];
 }

@@ -34,4 +34,8 @@ export class LocalUsers implements Users {
   }
 
   mend(): void {}
+
+  check(): readonly string[] {
+    return [];
+  }
 }

@@ -24,7 +24,7 @@ export class ArenaRegions {
 
   constructor(core: ArenaCore) {
     this.#core = core;
-    this.#shared = core.sharing === null ? null : new SharedUsers(core, core.sharing);
+    this.#shared = core.sharing === null ? null : new SharedUsers(core, core.sharing, this.object);
     core.users = this.#shared ?? new LocalUsers(core, this.object);
     const shared = this.#shared;
     const whole = (): never => {

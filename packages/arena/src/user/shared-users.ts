@@ -1,4 +1,4 @@
-import { userPagesOf, VmError } from '@vmarea/core';
+import { Process, type RegionObject, userPagesOf, VmError } from '@vmarea/core';
 import type { ArenaCore } from '../kernel/core.js';
 import type { Sharing } from '../kernel/sharing.js';
 import type { Users } from '../kernel/users.js';
@@ -13,10 +13,13 @@ export class SharedUsers implements Users {
   readonly #sharing: Sharing;
   readonly #header: Int32Array;
   readonly #processes: Int32Array;
+  /** Knows the regions of the processes that this thread has. */
+  readonly #object: RegionObject;
 
-  constructor(core: ArenaCore, sharing: Sharing) {
+  constructor(core: ArenaCore, sharing: Sharing, object: RegionObject) {
     this.#core = core;
     this.#sharing = sharing;
+    this.#object = object;
     this.#header = core.words.header;
     this.#processes = core.words.regions;
   }
@@ -86,6 +89,28 @@ export class SharedUsers implements Users {
   mend(): void {
     for (let i = this.#count - 1; i >= 0; i--)
       if (this.#pagesOf(i) === null) this.remove(this.#processes[i] as number);
+    for (const [process, excess] of this.#excess()) for (let i = 0; i < excess; i++) this.remove(process);
+  }
+
+  check(): readonly string[] {
+    return [...this.#excess()].map(
+      ([process, excess]) => `process ${process} is listed for ${excess} regions that it does not have`,
+    );
+  }
+
+  /**
+   * How many regions too many the list has of a process: its thread died before an mmap gave it the region, or after a munmap had taken
+   * it. This thread has read the regions of its processes anew.
+   */
+  #excess(): Map<number, number> {
+    const listed = new Map<number, number>();
+    for (const process of this.#processes.subarray(0, this.#count))
+      if (this.#sharing.threads.find(process) instanceof Process)
+        listed.set(process, (listed.get(process) ?? 0) + 1);
+    for (const { process } of this.#object.regions)
+      listed.set(process.number, (listed.get(process.number) ?? 0) - 1);
+    for (const [process, excess] of listed) if (excess <= 0) listed.delete(process);
+    return listed;
   }
 
   get #count(): number {

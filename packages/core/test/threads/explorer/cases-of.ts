@@ -66,12 +66,15 @@ const SMALL_PROCESSES: readonly Replacement[] = [
   },
 ];
 
+/** What makes cases of processes small, and of what is built on them. */
+export const SMALL_KERNEL: readonly Replacement[] = [...SMALL_ROOMS, ...SMALL_AREAS, ...SMALL_PROCESSES];
+
 const smaller: Readonly<Record<string, readonly Replacement[]>> = {
   'flush-ring': [SMALL_RING],
   tables: SMALL_ROOMS,
   frames: SMALL_ROOMS,
   areas: [...SMALL_ROOMS, ...SMALL_AREAS],
-  processes: [...SMALL_ROOMS, ...SMALL_AREAS, ...SMALL_PROCESSES],
+  processes: SMALL_KERNEL,
 };
 
 /** The cases of one file in `cases/`, with what makes them small. */

@@ -15,6 +15,7 @@ import {
   threadAt,
   WORD_BITS,
 } from './board.js';
+import { BoundedChoices } from './bounded-choices.js';
 import type { Bundle } from './bundle.js';
 import { Choices, type Next, nameOfChoice, type Taken } from './choices.js';
 import type { Told } from './stepper.js';
@@ -34,12 +35,13 @@ export interface Explored {
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
-/** How an explorer is tested itself. */
 export interface ExploreOptions {
+  /** The most preemptions of an execution: then all orders with so many are run, and no thread dies. Default: no bound. */
+  readonly preemptions?: number;
   /** Runs every order of all steps, whether it matters or not. */
   readonly isReduced?: boolean;
   /** Gets the steps of each execution that came to its end. */
-  onExecution?(steps: readonly Step[]): void;
+  onExecution?(steps: readonly Taken[]): void;
 }
 
 /** Explores all interleavings of a case. Throws at the first execution that fails, and lists its steps. */
@@ -65,7 +67,7 @@ class Exploration {
   readonly #texts = new SharedArrayBuffer((DEATH + 1) * TEXT_BYTES);
   readonly #shared: readonly SharedArrayBuffer[];
   readonly #workers: readonly Worker[];
-  readonly #choices: Choices;
+  readonly #choices: Choices | BoundedChoices;
   readonly #options: ExploreOptions;
   #pruned = 0;
   #executions = 0;
@@ -75,7 +77,11 @@ class Exploration {
 
   constructor(program: string, explored: string, one: ThreadCase, options: ExploreOptions) {
     this.#options = options;
-    this.#choices = new Choices(options.isReduced === false ? () => true : areDependent);
+    const { preemptions, isReduced } = options;
+    this.#choices =
+      preemptions === undefined
+        ? new Choices(isReduced === false ? () => true : areDependent)
+        : new BoundedChoices(preemptions);
     this.#case = one;
     const board = new SharedArrayBuffer(BOARD_BYTES);
     this.#board = new Int32Array(board);
@@ -130,8 +136,8 @@ class Exploration {
     }
     board[Board.isFull] = this.#options.isReduced === false ? 1 : 0;
     board[Board.threads] = threads;
-    for (const thread of this.#case.mortal ?? [])
-      board[Board.mortal] = (board[Board.mortal] as number) | (1 << thread);
+    const mortal = this.#options.preemptions === undefined ? this.#case.mortal : undefined;
+    for (const thread of mortal ?? []) board[Board.mortal] = (board[Board.mortal] as number) | (1 << thread);
     for (let thread = 0; thread < threads; thread++) {
       const at = threadAt(thread);
       board[at + ThreadWord.timeouts] = this.#case.timeouts ?? 0;
@@ -146,7 +152,7 @@ class Exploration {
     return board[Board.ending] as number;
   }
 
-  #judge(ending: number, steps: readonly Step[]): void {
+  #judge(ending: number, steps: readonly Taken[]): void {
     if (ending === Ending.complete) {
       const outcomes = this.#case.threads.map((_, thread) => this.#said(thread));
       try {

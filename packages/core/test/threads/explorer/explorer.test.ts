@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { areDependent, type Step } from './board.js';
+import { preemptionsOf } from './bounded-choices.js';
 import { type Bundle, bundleCases } from './bundle.js';
 import { explore } from './explore.js';
 
@@ -59,6 +60,36 @@ describe('explore', () => {
     expect(new Set(seen)).toEqual(shapes);
     expect(Object.keys(reduced.outcomes)).toEqual(Object.keys(full.outcomes));
     expect([full.executions, seen.length]).toEqual([all, different]);
+  });
+
+  test.each([
+    'stores and loads of one word',
+    'three stores to one word',
+    'a chain of three',
+    'a branch on what was read',
+    'a wait and a notify',
+  ])('runs all orders with so many preemptions at most, where they matter: %s', async (name) => {
+    const shapes = new Map<string, number>();
+    await explore(bundle, name, {
+      isReduced: false,
+      onExecution(steps) {
+        const shape = shapeOf(steps);
+        shapes.set(shape, Math.min(shapes.get(shape) ?? Number.POSITIVE_INFINITY, preemptionsOf(steps)));
+      },
+    });
+    for (const preemptions of [0, 1, 2]) {
+      const seen = new Set<string>();
+      await explore(bundle, name, {
+        preemptions,
+        onExecution(steps) {
+          expect(preemptionsOf(steps)).toBeLessThanOrEqual(preemptions);
+          seen.add(shapeOf(steps));
+        },
+      });
+      expect(seen).toEqual(
+        new Set([...shapes].filter(([, most]) => most <= preemptions).map(([shape]) => shape)),
+      );
+    }
   });
 
   test('finds a thread that nobody wakes, and lists the steps', async () => {

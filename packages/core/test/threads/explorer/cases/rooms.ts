@@ -41,6 +41,8 @@ export interface Rooms {
 export interface RoomsCase {
   /** Makes what is shared. */
   readonly make: (threads: Threads) => Shareables;
+  /** What is built on it, and shared by a description of its own. */
+  readonly built?: Built;
   readonly bodies: readonly RoomsBody[];
   readonly mortal?: readonly number[];
   /** Waits that may end by their timeout; 0 when omitted. */
@@ -50,6 +52,14 @@ export interface RoomsCase {
   readonly finish?: (rooms: Rooms, outcomes: readonly string[]) => void;
 }
 
+/** Something of another package. */
+export interface Built {
+  /** Plain data for another thread. */
+  describe(things: Shareables): unknown;
+  /** Makes it in a thread. */
+  attach(rooms: Rooms, description: unknown): void;
+}
+
 /** Prepares a thread (not explored), and gives what it does (explored). */
 export type RoomsBody = (rooms: Rooms, thread: number) => () => string;
 
@@ -57,6 +67,8 @@ export type RoomsBody = (rooms: Rooms, thread: number) => () => string;
 interface Template {
   readonly bytes: readonly Uint8Array[];
   readonly parts: DescribedParts;
+  /** Of what is built on it. */
+  readonly more: unknown;
   readonly buffers: readonly SharedArrayBuffer[];
   /** Of each thread, and of one that looks at the end. */
   readonly invitations: readonly number[];
@@ -66,15 +78,21 @@ interface Template {
  * A case over the real allocator and page table. Each thread of the explorer makes the beginning once: it is the same
  * in all of them. Then only the bytes of the case's buffers count.
  */
-export function roomsCase({ make, bodies, finish = () => {}, ...rest }: RoomsCase): ThreadCase {
+export function roomsCase({ make, built, bodies, finish = () => {}, ...rest }: RoomsCase): ThreadCase {
   let made: Template | undefined;
   const template = (): Template => {
-    made ??= templateOf(bodies.length, make);
+    made ??= templateOf(bodies.length, make, built);
     return made;
+  };
+  const roomsOf = (shared: readonly SharedArrayBuffer[], thread: number): Rooms => {
+    const { parts, more } = partsIn(template(), shared);
+    const rooms = roomsIn(parts, groupOf(shared, thread));
+    built?.attach(rooms, more);
+    return rooms;
   };
   const control = (): number => template().buffers.indexOf(template().parts.group.control);
   const groupOf = (shared: readonly SharedArrayBuffer[], thread: number): ThreadGroup =>
-    new ThreadGroup(partsIn(template(), shared).group, template().invitations[thread] as number);
+    new ThreadGroup(partsIn(template(), shared).parts.group, template().invitations[thread] as number);
   return {
     get buffers() {
       return template().bytes.map(({ length }) => length);
@@ -86,7 +104,7 @@ export function roomsCase({ make, bodies, finish = () => {}, ...rest }: RoomsCas
     threads: bodies.map(
       (body): ThreadBody =>
         (shared, thread) =>
-          body(roomsIn(partsIn(template(), shared), groupOf(shared, thread)), thread),
+          body(roomsOf(shared, thread), thread),
     ),
     ...rest,
     declareDead(shared, thread) {
@@ -96,7 +114,7 @@ export function roomsCase({ make, bodies, finish = () => {}, ...rest }: RoomsCas
     },
     deathWords: (thread) => [control(), slotAt(slotOfThread(thread)) + SlotWord.state, 1],
     finish(shared, outcomes) {
-      const rooms = roomsIn(partsIn(template(), shared), groupOf(shared, bodies.length));
+      const rooms = roomsOf(shared, bodies.length);
       if (!outcomes.includes('died')) {
         expectWhole(rooms);
         expectNothingLost(rooms, outcomes);
@@ -126,30 +144,34 @@ function slotOfThread(thread: number): number {
   return thread + 1;
 }
 
-function templateOf(count: number, make: RoomsCase['make']): Template {
+function templateOf(count: number, make: RoomsCase['make'], built: Built | undefined): Template {
   const threads = Threads.create({ most: count + 2, logBytes: 32 << 10 });
   const things = make(threads);
   const descriptions = Array.from({ length: count + 1 }, () => share(things));
+  const more = built?.describe(things);
   threads.leave();
   const { parts } = descriptions[0] as Description;
   const buffers: SharedArrayBuffer[] = [];
-  withBuffers(parts, (buffer) => {
+  withBuffers({ parts, more }, (buffer) => {
     if (!buffers.includes(buffer)) buffers.push(buffer);
     return buffer;
   });
   return {
-    ...{ parts, buffers },
+    ...{ parts, more, buffers },
     bytes: buffers.map((buffer) => new Uint8Array(buffer).slice()),
     invitations: descriptions.map(({ thread }) => thread),
   };
 }
 
-/** The description of a case's beginning with the buffers of the case. */
-function partsIn({ parts, buffers }: Template, shared: readonly SharedArrayBuffer[]): DescribedParts {
+/** The descriptions of a case's beginning with the buffers of the case. */
+function partsIn(
+  { parts, more, buffers }: Template,
+  shared: readonly SharedArrayBuffer[],
+): Pick<Template, 'parts' | 'more'> {
   return withBuffers(
-    parts,
+    { parts, more },
     (buffer) => shared[buffers.indexOf(buffer)] as SharedArrayBuffer,
-  ) as DescribedParts;
+  ) as Pick<Template, 'parts' | 'more'>;
 }
 
 /** A copy of plain data with other buffers. */
