@@ -44,6 +44,7 @@ export class ProcessesPart implements SharedPart {
   mend(_dead: readonly number[], isDead: (id: number) => boolean): readonly string[] {
     const list = this.#list;
     const told: string[] = [];
+    list.sweep();
     let isWhole = true;
     for (const asid of asidsOf(list)) {
       const state = list.stateOf(asid);

@@ -222,7 +222,12 @@ export class SharedList implements ProcessList, ListThreads {
     const gone = Atomics.load(this.words, ListWord.gone);
     if (gone === this.#gone) return;
     this.#gone = gone;
-    for (const [number, { asid }] of this.#known) if (this.numberOf(asid) !== number) this.#drop(number);
+    for (const [number, { asid, process }] of this.#known) {
+      if (this.numberOf(asid) === number) continue;
+      // Its thread may have died before it could say so.
+      process?.close();
+      this.#drop(number);
+    }
   }
 
   /** This thread's table of a process that may still be in the making, for a recovery. */
