@@ -107,6 +107,17 @@ function pickOut(list: number[], random: Random): number {
   return found;
 }
 
+/** Faults at a reserved slot. False when no frame was left: all may wait for the quiescent point of a thread that does not run now. */
+function isPopulated(own: Holdings, slot: number, user: ArenaView): boolean {
+  try {
+    own.expect(slot, 0, user);
+    return true;
+  } catch (error) {
+    if (error instanceof VmError && error.message.includes('out of memory')) return false;
+    throw error;
+  }
+}
+
 /** Frees what `going` names. A death may cut it off before it begins: then it is called again. */
 function finishFrees(own: Holdings): void {
   while (own.going.length > 0) {
@@ -185,13 +196,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       if (own.reserved.length === 0) return;
       const slot = own.reserved.at(-1) as number;
       const user = own.users[own.random.below(2)] as ArenaView;
-      try {
-        own.expect(slot, 0, user);
-      } catch (error) {
-        // All frames may wait for the quiescent point of a thread that does not run at the moment.
-        if (error instanceof VmError && error.message.includes('out of memory')) return;
-        throw error;
+      // A fault that finds no frame makes the slot available, as Linux does: then it may be another thread's at once.
+      own.disown(slot);
+      if (!isPopulated(own, slot, user)) {
+        own.reserved.pop();
+        return;
       }
+      own.claim(slot);
       own.mark(slot);
       own.reserved.pop();
       own.pages.push(slot);
