@@ -10,6 +10,7 @@ import {
   wholeNumber,
 } from '@vmarea/cli';
 import {
+  type LayoutRow as ComparedRow,
   type LeafPolicy,
   lengthOf,
   planLayout,
@@ -21,12 +22,16 @@ import {
 import { printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import { installedFormats } from '../formats.js';
+import { HTML_OPTION, reportFile } from '../html/file.js';
 import { readInput } from '../input/read-input.js';
 import { refusingInput } from '../input/refusals.js';
 import { thisMachine } from '../machine.js';
 import { checkPlans } from './limits.js';
+import { mapFile } from './map.js';
+import { layoutPage } from './page.js';
+import { ranking } from './ranking.js';
 import { layoutReport } from './report.js';
-import { type LayoutResult, type LayoutRow, layoutRow } from './result.js';
+import { type LayoutResult, layoutRow } from './result.js';
 
 /** The options of `vmarea-bench layout`. */
 export const layoutArguments = {
@@ -61,6 +66,16 @@ export const layoutArguments = {
     valueHint: 'N',
     description: 'Seed of frames and sampled addresses (default: 1)',
   },
+  details: {
+    type: 'boolean',
+    description: 'Also show all counts and times of each row (default: the ranking alone)',
+  },
+  html: HTML_OPTION,
+  svg: {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'Also write the areas of the cheapest row as an image to this file',
+  },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
 } as const satisfies ArgsDef;
 
@@ -73,6 +88,8 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
   const seed = wholeNumber('seed', args.seed, SEED);
   const policies = leafPolicies(args.leaves);
   const pageSize = pageSizeOption(args['page-size']);
+  const page = reportFile('--html', args.html, io);
+  const image = reportFile('--svg', args.svg, io);
   const installed = await installedFormats(io.cwd);
   const configurations = choose(installed, args.format);
 
@@ -91,7 +108,7 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
   );
   checkPlans(plans, input.file, memoryLimit());
 
-  const rows: LayoutRow[] = [];
+  const compared: ComparedRow[] = [];
   const bar = progress(
     io,
     Math.max(
@@ -105,7 +122,7 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
       const warmUp = warmUpRounds(one);
       const step = (pages: number): Promise<void> => bar.step(what, pages);
       const now = (): number => performance.now();
-      rows.push(layoutRow(await rebuildLayout(one, { seed, repeat, warmUp, now, step })));
+      compared.push(await rebuildLayout(one, { seed, repeat, warmUp, now, step }));
     }
   } finally {
     bar.end();
@@ -118,10 +135,17 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     input: { file: input.file, title: input.title, ...summary },
     seed,
     repeat,
-    rows,
+    rows: compared.map(layoutRow),
     warnings: [...installed.warnings, ...plans.flatMap(planWarnings)],
   };
-  io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : layoutReport(result, io));
+  io.stdout.write(
+    args.json === true
+      ? `${JSON.stringify(result, null, 2)}\n`
+      : layoutReport(result, compared, io, args.details === true),
+  );
+  page?.write(layoutPage(result, compared));
+  const [cheapest] = ranking(compared)[0]?.rows ?? [];
+  if (cheapest !== undefined) image?.write(mapFile(cheapest));
 }
 
 function leafPolicies(value: string | undefined): readonly LeafPolicy[] {

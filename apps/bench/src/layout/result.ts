@@ -22,7 +22,7 @@ export interface LayoutInput extends AreaSummary {
 }
 
 /** What is not printed: times become spreads, and areas are a list of their own. */
-type Left = 'times' | 'walk' | 'places' | 'callers' | 'window' | 'rounding';
+type Left = 'times' | 'walk' | 'places' | 'callers' | 'window';
 
 /** One configuration under one leaf policy. */
 export interface LayoutRow extends Omit<ComparedRow, Left> {
@@ -36,10 +36,22 @@ export interface LayoutRow extends Omit<ComparedRow, Left> {
 
 /** A row as it is printed. */
 export function layoutRow(row: ComparedRow): LayoutRow {
-  const { configuration, title, linux, leafPolicy, pageBytes, areas, mapped, leaves, tables, work } = row;
+  const {
+    configuration,
+    title,
+    linux,
+    leafPolicy,
+    pageBytes,
+    areas,
+    mapped,
+    rounding,
+    leaves,
+    tables,
+    work,
+  } = row;
   const { checkedTranslations, leakCheck, walk, times } = row;
   return {
-    ...{ configuration, title, linux, leafPolicy, pageBytes, areas, mapped, leaves, tables, work },
+    ...{ configuration, title, linux, leafPolicy, pageBytes, areas, mapped, rounding, leaves, tables, work },
     map: spread(times.nsPerPage),
     walk: { ...walk, ns: spread(times.nsPerWalk) },
     ...{ checkedTranslations, leakCheck },
