@@ -39,10 +39,12 @@ th button{all:unset;cursor:pointer;font-weight:600}th button:focus-visible{outli
 th[aria-sort=ascending] button::after{content:' ▲'}th[aria-sort=descending] button::after{content:' ▼'}
 tbody tr:hover{background:var(--soft)}
 figure{margin:1rem 0}svg{width:100%;height:auto;display:block}
-.bars{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr max-content;gap:.15rem .75rem;align-items:center;font-size:.875rem}
+.bars{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr max-content;gap:.15rem .75rem;grid-auto-flow:row dense;align-items:center;font-size:.875rem}
+.bars .label{grid-column:1}.bars .bar{grid-column:2}.bars .value{grid-column:3}
 .bars .bar{display:flex;height:.9rem}.bars .bar i{display:block;height:100%}
 .bars .value{text-align:right;font-variant-numeric:tabular-nums}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;font-size:.875rem;padding:0;list-style:none}
 .key i{display:inline-block;width:.8rem;height:.8rem;margin-right:.35rem;vertical-align:-.1rem}
-@media (max-width:40rem){.bars{grid-template-columns:1fr max-content}.bars .bar{grid-column:1/3;grid-row:auto;order:0}}
+@media (max-width:40rem){.bars{grid-template-columns:1fr max-content}.bars .value{grid-column:2}.bars .bar{grid-column:1/3}}
+figure.wide svg{min-width:40rem}
 ${CHART_STYLE}`;
