@@ -4,7 +4,7 @@ export interface Markup {
 }
 
 /** Text for an element or an attribute. Control characters have no place in HTML. */
-export function escaped(text: string): string {
+function escaped(text: string): string {
   return text
     .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
     .replace(/[\p{Cc}\p{Cs}]/gu, (c) => (c === '\n' ? c : '�'));
