@@ -1,6 +1,6 @@
-// `npm run test:browser -- [operations] [kills] [seed]`: threads in Chromium. A page with cross-origin isolation calls while a
+// `npm run test:browser -- [operations] [kills] [seed]`: threads and reports in Chromium. A page with cross-origin isolation calls while a
 // worker is in its way, and runs the stress tests of threads and of address spaces; a page without it says why it cannot, and
-// runs one thread. Without a Chromium it does nothing, unless VMAREA_BROWSER=required. VMAREA_CHROMIUM names another binary.
+// runs one thread. At the end, the pages of the bench app's --html open from disk. Without a Chromium it does nothing, unless VMAREA_BROWSER=required. VMAREA_CHROMIUM names another binary.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { endsWithUs } from './support/ending.mjs';
-import { root } from './support/run.mjs';
+import { root, run as runProgram } from './support/run.mjs';
 import { temporaryFolder } from './support/temporary.mjs';
 
 const [operations = 15_000, kills = 5, seed = Date.now() % 2 ** 31] = process.argv.slice(2).map(Number);
@@ -62,6 +62,11 @@ expect(
 );
 expect(new Set(plain.refusals).size === 1, 'one mistake has several answers');
 expect(plain.pages === 8, 'one thread does not work');
+const reports = 'apps/bench/test/html/browser.test.ts';
+const code = await runProgram('npx', ['vitest', 'run', '--project', '@vmarea/bench', reports], {
+  env: { ...process.env, VMAREA_REPORTS_IN: chromium },
+});
+expect(code === 0, 'a page of the bench app has an error');
 process.exit();
 
 /** The programs, by file name. */

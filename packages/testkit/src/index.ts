@@ -19,6 +19,7 @@ export { type PageRow, readPagemap } from './guests/pagemap.js';
 export { unpackFile } from './guests/unpack.js';
 export { fingerprint } from './machines/fingerprint.js';
 export { type Flush, machine, type TestMachine } from './machines/machine.js';
+export { wide } from './machines/wide.js';
 export {
   hasMeaning,
   isFlag,

@@ -3,26 +3,35 @@ import {
   choose,
   memoryLimit,
   oneOf,
-  plural,
   progress,
   SEED,
   UsageError,
   type ValuesOf,
   wholeNumber,
 } from '@vmarea/cli';
+import {
+  type LayoutRow as ComparedRow,
+  type LeafPolicy,
+  lengthOf,
+  planLayout,
+  planWarnings,
+  readAreas,
+  rebuildLayout,
+  warmUpRounds,
+} from '@vmarea/compare';
 import { printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import { installedFormats } from '../formats.js';
+import { HTML_OPTION, reportFile } from '../html/file.js';
 import { readInput } from '../input/read-input.js';
-import { readSkippingBad, readVmallocinfo, type SkippedLines } from '../input/vmallocinfo.js';
-import { KINDS, type Workload, workload } from '../input/workload.js';
+import { refusingInput } from '../input/refusals.js';
 import { thisMachine } from '../machine.js';
-import type { LeafPolicy } from './kernel.js';
 import { checkPlans } from './limits.js';
-import { type Plan, plan } from './plan.js';
-import { lengthOf, rebuild, warmUpRounds } from './rebuild.js';
+import { mapFile } from './map.js';
+import { layoutPage } from './page.js';
+import { ranking } from './ranking.js';
 import { layoutReport } from './report.js';
-import type { LayoutInput, LayoutResult, LayoutRow } from './result.js';
+import { type LayoutResult, layoutRow } from './result.js';
 
 /** The options of `vmarea-bench layout`. */
 export const layoutArguments = {
@@ -57,10 +66,18 @@ export const layoutArguments = {
     valueHint: 'N',
     description: 'Seed of frames and sampled addresses (default: 1)',
   },
+  details: {
+    type: 'boolean',
+    description: 'Also show all counts and times of each row (default: the ranking alone)',
+  },
+  html: HTML_OPTION,
+  svg: {
+    type: 'string',
+    valueHint: 'FILE',
+    description: 'Also write the areas of the cheapest row as an image to this file',
+  },
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
 } as const satisfies ArgsDef;
-
-const NONE_SKIPPED: SkippedLines = { lines: 0, first: [] };
 
 /** The values of the options, unchecked. */
 export type LayoutArguments = ValuesOf<typeof layoutArguments>;
@@ -71,6 +88,8 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
   const seed = wholeNumber('seed', args.seed, SEED);
   const policies = leafPolicies(args.leaves);
   const pageSize = pageSizeOption(args['page-size']);
+  const page = reportFile('--html', args.html, io);
+  const image = reportFile('--svg', args.svg, io);
   const installed = await installedFormats(io.cwd);
   const configurations = choose(installed, args.format);
 
@@ -78,17 +97,18 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     io.stderr.write('Reading /proc/vmallocinfo from standard input; end it with Ctrl-D.\n');
   }
   const input = await readInput(args.vmallocinfo, io.stdin);
-  const { lines, skipped } =
-    args['skip-bad'] === true
-      ? readSkippingBad(input.text, input.file)
-      : { lines: readVmallocinfo(input.text, input.file), skipped: NONE_SKIPPED };
-  const work = workload(lines, input.file, pageSize);
+  const { summary, requests } = refusingInput(() =>
+    readAreas(input.text, {
+      ...{ name: input.file, pageSizeName: '--page-size', skipBad: args['skip-bad'] === true },
+      ...(pageSize === undefined ? {} : { pageSize }),
+    }),
+  );
   const plans = configurations.flatMap((configuration) =>
-    policies.map((policy) => plan(work.requests, configuration, policy)),
+    policies.map((policy) => planLayout(requests, configuration, policy)),
   );
   checkPlans(plans, input.file, memoryLimit());
 
-  const rows: LayoutRow[] = [];
+  const compared: ComparedRow[] = [];
   const bar = progress(
     io,
     Math.max(
@@ -100,7 +120,9 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     for (const one of plans) {
       const what = `${one.configuration.name}, ${one.leafPolicy} leaves`;
       const warmUp = warmUpRounds(one);
-      rows.push(await rebuild(one, { seed, repeat, warmUp, step: (pages) => bar.step(what, pages) }));
+      const step = (pages: number): Promise<void> => bar.step(what, pages);
+      const now = (): number => performance.now();
+      compared.push(await rebuildLayout(one, { seed, repeat, warmUp, now, step }));
     }
   } finally {
     bar.end();
@@ -110,13 +132,20 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     command: 'layout',
     schema: 1,
     machine: thisMachine(),
-    input: { ...describe(work, input.file, input.title), skipped },
+    input: { file: input.file, title: input.title, ...summary },
     seed,
     repeat,
-    rows,
+    rows: compared.map(layoutRow),
     warnings: [...installed.warnings, ...plans.flatMap(planWarnings)],
   };
-  io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : layoutReport(result, io));
+  io.stdout.write(
+    args.json === true
+      ? `${JSON.stringify(result, null, 2)}\n`
+      : layoutReport(result, compared, io, args.details === true),
+  );
+  page?.write(layoutPage(result, compared));
+  const [cheapest] = ranking(compared)[0]?.rows ?? [];
+  if (cheapest !== undefined) image?.write(mapFile(cheapest));
 }
 
 function leafPolicies(value: string | undefined): readonly LeafPolicy[] {
@@ -133,45 +162,4 @@ function pageSizeOption(value: string | undefined): number | undefined {
     );
   }
   return bytes;
-}
-
-function describe(work: Workload, file: string, title: string): Omit<LayoutInput, 'skipped'> {
-  const areas = Object.fromEntries(
-    KINDS.map(
-      (kind) => [kind, work.requests.filter((request) => request.kind === kind).length] as const,
-    ).filter(([, number]) => number > 0),
-  );
-  return {
-    file,
-    title,
-    lines: work.lines,
-    pageBytes: work.pageBytes,
-    pageBytesFrom: work.pageBytesFrom,
-    guardPages: work.guardPages,
-    areas,
-    unpurged: work.unpurged,
-    hashedLines: work.hashed,
-    unknownWords: Object.fromEntries(work.unknownWords),
-  };
-}
-
-function planWarnings({ configuration, leafPolicy, doesNotFit, unreachable }: Plan): string[] {
-  const who = `${configuration.name}, ${leafPolicy} leaves`;
-  const lines = (requests: Plan['doesNotFit']): string => {
-    const shown = requests.slice(0, 5).map((request) => request.line);
-    return `line ${shown.join(', ')}${requests.length > shown.length ? ', …' : ''}`;
-  };
-  const warnings: string[] = [];
-  if (doesNotFit.length > 0) {
-    warnings.push(
-      `${who}: the vmalloc window has no room for ${plural(doesNotFit.length, 'area')} (${lines(doesNotFit)})`,
-    );
-  }
-  if (unreachable.length > 0) {
-    warnings.push(
-      `${who}: ${plural(unreachable.length, 'area')} left empty, since the physical addresses exceed ` +
-        `${configuration.format.paBits} bits (${lines(unreachable)})`,
-    );
-  }
-  return warnings;
 }

@@ -10,8 +10,11 @@ import {
   widthOf,
   wrap,
 } from '@vmarea/cli';
+import { type LayoutRow as ComparedRow, pageSizeText } from '@vmarea/compare';
 import { printable } from '@vmarea/core';
 import { machineLine } from '../machine.js';
+import { callersTable } from './callers.js';
+import { foldedLines, ranking, rankingTable } from './ranking.js';
 import type { LayoutInput, LayoutResult, LayoutRow } from './result.js';
 
 type Columns = readonly Column<LayoutRow>[];
@@ -34,6 +37,9 @@ const cost: Columns = [
   { head: 'ns/walk', align: 'right', cell: (row) => decimal(row.walk.ns?.median, 1) },
 ];
 
+/** All columns. */
+export const LAYOUT_COLUMNS: Columns = [name, policy, ...mapped, ...cost];
+
 const LEGEND: readonly (readonly [string, string])[] = [
   ['policy', 'base: base pages only; huge: larger leaves where Linux and alignment allow them'],
   ['MiB', 'mapped memory: the real sizes, rounded up to the format’s pages'],
@@ -42,8 +48,26 @@ const LEGEND: readonly (readonly [string, string])[] = [
   ['ns/page', 'time to map, per base page (median); ns/walk: time to translate one address'],
 ];
 
-/** The result as text, as wide as standard output. */
-export function layoutReport(result: LayoutResult, io: Pick<Console, 'stdout' | 'env'>): string {
+const RANKING_LEGEND: readonly (readonly [string, string])[] = [
+  [
+    'KiB',
+    'page tables (█), with the root; lost (▒): memory that nobody asked for, since sizes are rounded up to pages',
+  ],
+  ['share', 'both, of the mapped memory; reads: entries that a walk reads, mean over random mapped pages'],
+];
+
+/**
+ * The result as text, as wide as standard output.
+ *
+ * @param compared - the rows with their areas and callers.
+ * @param details - whether all counts and times of each row are shown, too.
+ */
+export function layoutReport(
+  result: LayoutResult,
+  compared: readonly ComparedRow[],
+  io: Pick<Console, 'stdout' | 'env'>,
+  details: boolean,
+): string {
   const colours = coloursFor(io.stdout, io.env);
   const width = widthOf(io.stdout, io.env);
   const out: string[] = [];
@@ -54,9 +78,39 @@ export function layoutReport(result: LayoutResult, io: Pick<Console, 'stdout' | 
   for (const note of inputNotes(result.input)) paragraph(colours.yellow(note), '  ');
   paragraph(`Machine: ${machineLine(result.machine)}`, '  ');
   out.push('');
-  const tables = fittedTables([name, policy], [mapped, cost], result.rows, width);
-  out.push(...tables.flatMap((table) => [table, '']));
-  for (const [what, meaning] of LEGEND) paragraph(`${colours.dim(what)}  ${meaning}`, '    ');
+  const legend = (lines: typeof LEGEND): void => {
+    for (const [what, meaning] of lines) paragraph(`${colours.dim(what)}  ${meaning}`, '    ');
+    out.push('');
+  };
+  if (details) {
+    const tables = fittedTables([name, policy], [mapped, cost], result.rows, width);
+    out.push(...tables.flatMap((table) => [table, '']));
+    legend(LEGEND);
+  }
+  const ranks = ranking(compared);
+  paragraph(colours.bold('The cheapest first'));
+  out.push('', rankingTable(ranks, width), '');
+  const folded = foldedLines(ranks);
+  if (folded.length > 0) {
+    paragraph('Rows that cost the same are one:');
+    for (const line of folded) paragraph(colours.dim(line), '    ');
+    out.push('');
+  }
+  legend(RANKING_LEGEND);
+  const [least, most] = [ranks.at(0)?.rows[0], ranks.at(-1)?.rows[0]];
+  if (least !== undefined && most !== undefined && most.callers.length > 0) {
+    const { table, others } = callersTable(least, most);
+    paragraph(colours.bold('Who costs most, in KiB of tables and lost memory'));
+    out.push('', table, '');
+    if (others !== '') paragraph(others);
+    paragraph(
+      `${colours.dim('least')}  in ${least.configuration}, ${least.leafPolicy} leaves; ` +
+        `${colours.dim('most')}, ${colours.dim('share')}  in ${most.configuration}, ${most.leafPolicy} leaves`,
+      '    ',
+    );
+    out.push('');
+  }
+  paragraph(pageSizeText({ input: result.input, rows: compared }));
   out.push('');
   paragraph(colours.green(proof(result)), '  ');
   for (const note of rowNotes(result.rows)) paragraph(note, '  ');
@@ -72,7 +126,8 @@ function entries({ walk }: LayoutRow): string {
   return walk.entriesMean === null ? '–' : `${decimal(walk.entriesMean, 2)} / ${walk.entriesMax}`;
 }
 
-function inputLine(input: LayoutInput): string {
+/** Where the areas are from, and what they are. */
+export function inputLine(input: LayoutInput): string {
   const kinds = Object.entries(input.areas);
   const total = kinds.reduce((sum, [, number]) => sum + number, 0);
   const found = {
@@ -111,7 +166,7 @@ function inputNotes(input: LayoutInput): string[] {
 }
 
 /** What the run checked. */
-function proof({ rows }: LayoutResult): string {
+export function proof({ rows }: LayoutResult): string {
   const sum = (pick: (row: LayoutRow) => number): number => rows.reduce((total, row) => total + pick(row), 0);
   const balance = (of: keyof LayoutRow['leakCheck'], what: string): string => {
     const taken = sum(({ leakCheck }) => leakCheck[of].peak - leakCheck[of].before);

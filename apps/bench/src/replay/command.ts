@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
 import type { Console } from '@vmarea/cli';
 import { CheckError, choose, plural, progress, UsageError } from '@vmarea/cli';
+import { type OverFormat, runOver } from '@vmarea/compare';
 import type { ArgsDef } from 'citty';
 import { installedFormats } from '../formats.js';
+import { HTML_OPTION, reportFile } from '../html/file.js';
 import type { Difference } from './differences.js';
 import { earlyOf, endAreas } from './early-areas.js';
 import { compareEndState } from './end-state.js';
-import { type OverFormat, runOver } from './over-format.js';
+import { replayPage } from './page.js';
 import { readTrace } from './read-trace.js';
 import { Replayer } from './replayer.js';
 import { isSame, replayReport } from './report.js';
@@ -32,6 +34,7 @@ export const replayArguments = {
     type: 'boolean',
     description: 'End with exit code 0 when the recording is damaged, and nothing else differs',
   },
+  html: HTML_OPTION,
   json: { type: 'boolean', description: 'Print one JSON object instead of a table' },
 } as const satisfies ArgsDef;
 
@@ -40,11 +43,13 @@ export interface ReplayArguments {
   readonly trace: string;
   readonly format?: string | undefined;
   readonly tolerant?: boolean | undefined;
+  readonly html?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
 /** Runs `vmarea-bench replay` and writes its result. */
 export async function runReplay(args: ReplayArguments, io: Console): Promise<void> {
+  const page = reportFile('--html', args.html, io);
   const configurations =
     args.format === undefined
       ? []
@@ -62,6 +67,7 @@ export async function runReplay(args: ReplayArguments, io: Console): Promise<voi
   }
   const result = { ...replay(trace), formats };
   io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : replayReport(result, io));
+  page?.write(replayPage(result));
   if (!isSame(result) && result.determined > 0) throw new CheckError('the replay differs from the recording');
   if (result.damage.count > 0 && args.tolerant !== true)
     throw new CheckError(

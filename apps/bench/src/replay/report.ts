@@ -11,21 +11,23 @@ import {
   widthOf,
   wrap,
 } from '@vmarea/cli';
+import { fragmented, holes, type Moment, type OverFormat } from '@vmarea/compare';
 import { printable } from '@vmarea/core';
 import asciichart from 'asciichart';
 import { mean as meanOf } from 'simple-statistics';
 import { START_FILE } from './early-areas.js';
-import { fragmented, holes, type Moment, type OverFormat } from './over-format.js';
 import type { ReplayResult } from './result.js';
 import type { Tally } from './tally.js';
 
-interface Line {
+/** A kind of decision. */
+export interface Line {
   readonly what: string;
   readonly recorded: number;
   readonly equal: number;
 }
 
-const COLUMNS: readonly Column<Line>[] = [
+/** The columns of what was compared. */
+export const REPLAY_COLUMNS: readonly Column<Line>[] = [
   { head: 'compared', align: 'left', cell: ({ what }) => what },
   { head: 'recorded', align: 'right', cell: ({ recorded }) => count(recorded) },
   { head: 'equal', align: 'right', cell: ({ equal }) => count(equal) },
@@ -41,7 +43,7 @@ export function replayReport(result: ReplayResult, io: Pick<Console, 'stdout' | 
     colours.bold(`Replay of every decision about the vmap areas of a real kernel: ${set}`),
     `  Pages of ${pageSizeName(pageBytes)}, ${plural(cpus, 'processor')}, ${plural(events, 'event')}, ${count(eventsPerSecond)} a second`,
     '',
-    textTable(COLUMNS, linesOf(result)),
+    textTable(REPLAY_COLUMNS, linesOf(result)),
     '',
   ];
   if (result.formats.length > 0) out.push(...formatLines(result.formats, width));
@@ -116,6 +118,9 @@ const COSTS: readonly Column<OverFormat>[] = [
   { head: 'failing', align: 'right', cell: ({ failing }) => count(failing) },
 ];
 
+/** The columns of other formats. */
+export const FORMAT_COLUMNS: readonly Column<OverFormat>[] = [...NAME, ...SPACE, ...COSTS];
+
 /** The lines of a chart. */
 const CHART_HEIGHT = 8;
 
@@ -157,7 +162,7 @@ interface Chart {
 }
 
 /** One chart for all formats with the same curve; none for a stream without requests. */
-function charts(formats: readonly OverFormat[]): Iterable<Chart> {
+export function charts(formats: readonly OverFormat[]): Iterable<Chart> {
   const all = new Map<string, Chart>();
   for (const { configuration, pageBytes, moments } of formats) {
     if (moments.length === 0) continue;
@@ -183,7 +188,8 @@ export function isSame(result: ReplayResult): boolean {
   return linesOf(result).every(({ recorded, equal }) => recorded === equal);
 }
 
-function linesOf(result: ReplayResult): Line[] {
+/** What was compared, and how much of it is equal. */
+export function linesOf(result: ReplayResult): Line[] {
   const tally = (what: string, { equal, different }: Tally): Line[] =>
     equal + different === 0 ? [] : [{ what, recorded: equal + different, equal }];
   const lines = [

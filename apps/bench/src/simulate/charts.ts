@@ -11,8 +11,15 @@ interface Chart {
   readonly series: readonly number[];
 }
 
-/** One chart for all rows with the same curve, and how many curves are left out. */
-export function chartsOf(rows: readonly SimulateRow[]): { readonly charts: Chart[]; readonly left: number } {
+/**
+ * One chart for all rows with the same curve, and how many curves are left out.
+ *
+ * @param most - the most charts.
+ */
+export function chartsOf(
+  rows: readonly SimulateRow[],
+  most: number = MOST_CHARTS,
+): { readonly charts: Chart[]; readonly left: number } {
   const all = new Map<string, Chart>();
   for (const row of rows) {
     const series = seriesOf(row);
@@ -23,7 +30,7 @@ export function chartsOf(rows: readonly SimulateRow[]): { readonly charts: Chart
     all.set(looks, chart);
   }
   const charts = [...all.values()];
-  return { charts: charts.slice(0, MOST_CHARTS), left: Math.max(0, charts.length - MOST_CHARTS) };
+  return { charts: charts.slice(0, most), left: Math.max(0, charts.length - most) };
 }
 
 function seriesOf({ moments }: SimulateRow): readonly number[] {

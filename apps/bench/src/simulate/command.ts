@@ -16,11 +16,13 @@ import { printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import { appFile } from '../app-root.js';
 import { installedFormats } from '../formats.js';
+import { HTML_OPTION, reportFile } from '../html/file.js';
 import type { FrameOrder } from './backing/first-touch.js';
 import { leafChoices } from './backing/leaf-choice.js';
 import { TableBudget } from './backing/table-budget.js';
 import { type BackingChoice, backingsFor, checkedBacking } from './backing-choice.js';
 import { Case } from './case.js';
+import { simulatePage } from './page.js';
 import { presetChoice } from './presets.js';
 import { simulateReport } from './report.js';
 import type { SimulateResult, WalkCacheChoice } from './result.js';
@@ -97,6 +99,7 @@ export const simulateArguments = {
     valueHint: 'N',
     description: 'Seed of frames and of random replacement (default: 1)',
   },
+  html: HTML_OPTION,
   json: { type: 'boolean', description: 'Print one JSON object instead of tables and charts' },
 } as const satisfies ArgsDef;
 
@@ -117,6 +120,7 @@ export async function runSimulate(args: SimulateArguments, io: Console): Promise
     ['champsim', 'none'],
     'champsim',
   );
+  const page = reportFile('--html', args.html, io);
   const format = traceFormat(args['trace-format']);
   const choices = leafChoices(args.leaves);
   const presets = presetChoice(args.preset);
@@ -135,6 +139,7 @@ export async function runSimulate(args: SimulateArguments, io: Console): Promise
       io.stdout.write(
         args.json === true ? `${JSON.stringify(result, null, 2)}\n` : simulateReport(result, io),
       );
+      page?.write(simulatePage(result));
     } finally {
       source.close();
     }

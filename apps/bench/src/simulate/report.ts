@@ -45,6 +45,9 @@ const WALKS: Columns = [
   { head: 'walk-cache hits', align: 'right', cell: ({ walkCacheHits }) => count(walkCacheHits) },
 ];
 
+/** All columns. */
+export const SIMULATE_COLUMNS: Columns = [...KEYS, ...MISSES, ...WALKS, ...MEMORY];
+
 const LEGEND: readonly (readonly [string, string])[] = [
   [
     'leaves',
@@ -98,7 +101,8 @@ export function simulateReport(result: SimulateResult, io: Pick<Console, 'stdout
   return `${out.join('\n')}\n`;
 }
 
-function traceLine({ trace, rows }: SimulateResult): string {
+/** What the trace is. */
+export function traceLine({ trace, rows }: SimulateResult): string {
   const { format, records, others, firstOther } = trace;
   const [first] = rows;
   const kinds =
@@ -112,7 +116,8 @@ function traceLine({ trace, rows }: SimulateResult): string {
   return `Trace: ${format}, ${plural(records, 'record')}${kinds}${left}`;
 }
 
-function backingLine({ options }: SimulateResult): string {
+/** Where its pages are. */
+export function backingLine({ options }: SimulateResult): string {
   const { pagemap, image, frames, dense, seed } = options;
   if (image !== null) return `Pages: the table in ${printable(image)}`;
   if (pagemap !== null) return `Pages: those of ${printable(pagemap)}`;
@@ -137,7 +142,8 @@ function bytesText(bytes: number | null): string {
   return `${bytes}`;
 }
 
-function perThousand({ accesses }: SimulateRow, number: number): number {
+/** A number for each thousand accesses. */
+export function perThousand({ accesses }: SimulateRow, number: number): number {
   return accesses.total === 0 ? 0 : (1000 * number) / accesses.total;
 }
 
@@ -165,7 +171,8 @@ function cyclesText(row: SimulateRow, cycles: Cycles | null): string {
   return low === high ? `${low}` : `${low}–${high}`;
 }
 
-function notesOf(rows: readonly SimulateRow[], walkCaches: string): string[] {
+/** What a reader must know. */
+export function notesOf(rows: readonly SimulateRow[], walkCaches: string): string[] {
   const notes: string[] = [];
   for (const { accesses, configuration, leaves } of uniqueBackings(rows))
     if (accesses.unmapped > 0)

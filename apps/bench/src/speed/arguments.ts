@@ -1,5 +1,6 @@
 import type { ValuesOf } from '@vmarea/cli';
 import type { ArgsDef } from 'citty';
+import { HTML_OPTION } from '../html/file.js';
 
 /** The options of `vmarea-bench speed`. */
 export const speedArguments = {
@@ -51,6 +52,7 @@ export const speedArguments = {
     valueHint: 'N',
     description: 'Only measure how N workers scale over one address space, 2 to 16',
   },
+  html: HTML_OPTION,
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
   markdown: { type: 'boolean', description: 'Print Markdown instead of tables for a terminal' },
 } as const satisfies ArgsDef;

@@ -1,10 +1,12 @@
 import type { Console } from '@vmarea/cli';
 import { choose, SEED, UsageError, unknown, wholeNumber } from '@vmarea/cli';
 import { installedFormats } from '../formats.js';
+import { reportFile } from '../html/file.js';
 import { thisMachine } from '../machine.js';
 import type { SpeedArguments } from './arguments.js';
 import { compareResults, differences, readEarlier } from './compare.js';
 import { measureAll } from './measure.js';
+import { speedPage } from './page.js';
 import { inProcess, spawning } from './processes.js';
 import { speedMarkdown, speedReport } from './report.js';
 import type { SpeedResult, SpeedRow } from './result.js';
@@ -25,6 +27,7 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
       '--quick shows no times, so there is nothing to compare; leave out --quick or --compare',
     );
   }
+  const page = reportFile('--html', args.html, io);
   const plan = planOf(args, quick);
   const workloads = chooseWorkloads(args.workload);
   const columns = chooseColumns(args.variant);
@@ -65,6 +68,7 @@ export async function runSpeed(args: SpeedArguments, io: Console): Promise<void>
   };
   if (args.json === true) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   else io.stdout.write(args.markdown === true ? speedMarkdown(result) : speedReport(result, io));
+  page?.write(speedPage(result));
 }
 
 function withoutRatio(row: SpeedRow): SpeedRow {

@@ -49,7 +49,7 @@ const WORK_LEGEND: Legend = [
 ];
 
 /** The columns of a result, in groups that stay together, and their legend. A quick run shows no times. */
-function columnsOf({ quick }: SpeedResult): {
+export function columnsOf({ quick }: SpeedResult): {
   readonly columns: readonly (readonly Column<SpeedRow>[])[];
   readonly legend: Legend;
 } {
@@ -122,7 +122,8 @@ function groups({ rows }: SpeedResult): [string, SpeedRow[]][] {
   });
 }
 
-function facts(result: SpeedResult): string[] {
+/** Where and how it was measured. */
+export function facts(result: SpeedResult): string[] {
   const { machine, compiler, seed, passes, repeat, warmUp, warmUpMs, rows } = result;
   const fewer = rows.some((row) => row.rounds < repeat || row.passes < passes);
   return [
@@ -134,17 +135,20 @@ function facts(result: SpeedResult): string[] {
   ];
 }
 
-function descriptions({ rows }: SpeedResult): [string, string][] {
+/** The workloads and what they do. */
+export function descriptions({ rows }: SpeedResult): [string, string][] {
   return [...new Map(rows.map(({ workload, description }) => [workload, description]))];
 }
 
-function skipped({ skipped: list }: SpeedResult): string[] {
+/** Workloads that formats do not support. */
+export function skipped({ skipped: list }: SpeedResult): string[] {
   return list.map(
     ({ configuration, workload, reason }) => `${configuration} has no ${workload}: ${printable(reason)}.`,
   );
 }
 
-function notes({ warnings, quick, pages }: SpeedResult): string[] {
+/** What a reader must know. */
+export function notes({ warnings, quick, pages }: SpeedResult): string[] {
   return [
     ...(quick ? [QUICK_NOTE] : []),
     ...(pages < FEW_PAGES ? [FEW_PAGES_NOTE] : []),

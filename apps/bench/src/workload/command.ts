@@ -1,11 +1,13 @@
 import type { Console } from '@vmarea/cli';
 import { CheckError, choose, plural, progress, UsageError, unknown, wholeNumber } from '@vmarea/cli';
+import { type Random, random } from '@vmarea/compare';
 import { installedFormats } from '../formats.js';
+import { reportFile } from '../html/file.js';
 import { thisMachine } from '../machine.js';
-import { type Random, random } from '../random.js';
 import { bedOf } from './bed.js';
 import type { TestCase } from './case.js';
 import { TEST_CASES } from './cases/index.js';
+import { workloadPage } from './page.js';
 import { type Parameters, parametersOf, type WorkloadArguments } from './parameters.js';
 import { workloadReport } from './report.js';
 import type { WorkerRow, WorkloadResult, WorkloadRow } from './result.js';
@@ -15,6 +17,7 @@ import { runCase } from './run-case.js';
 export async function runWorkload(args: WorkloadArguments, io: Console): Promise<void> {
   const parameters = parametersOf(args);
   const chosen = chosenCases(args);
+  const page = reportFile('--html', args.html, io);
   const installed = await installedFormats(io.cwd);
   const configurations = choose(installed, args.format);
   const cases = chosen.map(caseAt);
@@ -52,6 +55,7 @@ export async function runWorkload(args: WorkloadArguments, io: Console): Promise
     warnings: installed.warnings,
   };
   io.stdout.write(args.json === true ? `${JSON.stringify(result, null, 2)}\n` : workloadReport(result, io));
+  page?.write(workloadPage(result));
   const failed = rows.filter((row) => row.failed > 0);
   if (failed.length > 0) {
     const [first] = failed as [WorkloadRow];

@@ -1,6 +1,7 @@
 import { oneOf, SEED, type ValuesOf, wholeNumber } from '@vmarea/cli';
 import type { LinuxRelease } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
+import { HTML_OPTION } from '../html/file.js';
 
 /** The options of `vmarea-bench workload`. */
 export const workloadArguments = {
@@ -53,6 +54,7 @@ export const workloadArguments = {
     description: 'Processors of the machine, 1 to 128 (default: 1)',
   },
   seed: { type: 'string', valueHint: 'N', description: 'Seed of sizes and of the order (default: 1)' },
+  html: HTML_OPTION,
   json: { type: 'boolean', description: 'Print one JSON object instead of lines and a table' },
 } as const satisfies ArgsDef;
 

@@ -42,20 +42,19 @@ const LEGEND: readonly (readonly [string, string])[] = [
   ['purges', 'purges that flushed; lazy: the most pages that waited for one, with guards'],
 ];
 
+/** All columns. */
+export const WORKLOAD_COLUMNS: Columns = [...KEYS, ...TIMES, ...COUNTS];
+
 /** The result as text: the module's lines, and a table of all formats. */
 export function workloadReport(result: WorkloadResult, io: Pick<Console, 'stdout' | 'env'>): string {
   const colours = coloursFor(io.stdout, io.env);
   const width = widthOf(io.stdout, io.env);
   const { rows, workers } = result;
-  const { release, cpus, seed } = result.parameters;
   const out: string[] = [];
   const paragraph = (text: string, indent = ''): number => out.push(wrap(text, width, indent));
 
   paragraph(colours.bold('The cases of lib/test_vmalloc.c in each format'));
-  paragraph(
-    `Behaviour of Linux ${release}, ${plural(cpus, 'processor')}, one worker, seed ${seed}, a new kernel for each case`,
-    '  ',
-  );
+  paragraph(parametersLine(result), '  ');
   paragraph(`Machine: ${machineLine(result.machine)}`, '  ');
   out.push('');
   for (const { configuration, worker, ns } of workers) {
@@ -67,23 +66,25 @@ export function workloadReport(result: WorkloadResult, io: Pick<Console, 'stdout
   out.push(...fittedTables(KEYS, [TIMES, COUNTS], byCase(rows), width).flatMap((table) => [table, '']));
   for (const [what, meaning] of LEGEND) paragraph(`${colours.dim(what)}  ${meaning}`, '    ');
   out.push('');
-  const tables = rows.reduce(
-    (sum, { leakCheck }) => sum + leakCheck.tables.peak - leakCheck.tables.before,
-    0,
-  );
-  const leaked = rows.reduce(
-    (sum, { leakCheck }) => sum + leakCheck.tables.after - leakCheck.tables.before,
-    0,
-  );
-  paragraph(
-    colours.green(
-      `After each of ${plural(rows.length, 'case')}, no area was left and every page came back. ` +
-        `${count(tables - leaked)} of ${plural(tables, 'table frame')} came back with the kernels.`,
-    ),
-    '  ',
-  );
+  paragraph(colours.green(proof(result)), '  ');
   for (const warning of result.warnings) paragraph(colours.yellow(`Warning: ${printable(warning)}`), '  ');
   return `${out.join('\n')}\n`;
+}
+
+/** What ran. */
+export function parametersLine({ parameters: { release, cpus, seed } }: WorkloadResult): string {
+  return `Behaviour of Linux ${release}, ${plural(cpus, 'processor')}, one worker, seed ${seed}, a new kernel for each case`;
+}
+
+/** What the run checked. */
+export function proof({ rows }: WorkloadResult): string {
+  const sum = (of: (row: WorkloadRow) => number): number => rows.reduce((total, row) => total + of(row), 0);
+  const tables = sum(({ leakCheck }) => leakCheck.tables.peak - leakCheck.tables.before);
+  const leaked = sum(({ leakCheck }) => leakCheck.tables.after - leakCheck.tables.before);
+  return (
+    `After each of ${plural(rows.length, 'case')}, no area was left and every page came back. ` +
+    `${count(tables - leaked)} of ${plural(tables, 'table frame')} came back with the kernels.`
+  );
 }
 
 /** The module's line for a case. */
@@ -95,6 +96,6 @@ function summaryLine(row: WorkloadRow): string {
 }
 
 /** Sorts rows by case, so that the formats of a case follow each other. */
-function byCase(rows: readonly WorkloadRow[]): WorkloadRow[] {
+export function byCase(rows: readonly WorkloadRow[]): WorkloadRow[] {
   return TEST_CASES.flatMap(({ name }) => rows.filter((row) => row.case === name));
 }

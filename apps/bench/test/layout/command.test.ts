@@ -130,7 +130,7 @@ describe('layout --json', () => {
 
 describe('layout as text', () => {
   it('describes the input and the columns, and says that nothing leaked', async () => {
-    const { code, out, err } = await capture([...quick, '--format', 'x86-64']);
+    const { code, out, err } = await capture([...quick, '--details', '--format', 'x86-64']);
     expect(code).toBe(0);
     expect(err).toBe('');
     const flat = out.replace(/\s+/g, ' ');
@@ -153,7 +153,10 @@ describe('layout as text', () => {
 
   it('keeps to 80 columns', async () => {
     const { out } = await capture(
-      [...quick, '--format', 'x86-64,riscv64-sv39-napot', '--vmallocinfo', pathOf(ARM64_4K_GUEST)],
+      [
+        ...[...quick, '--details', '--format', 'x86-64,riscv64-sv39-napot'],
+        ...['--vmallocinfo', pathOf(ARM64_4K_GUEST)],
+      ],
       {
         columns: 80,
         tty: true,
@@ -164,6 +167,28 @@ describe('layout as text', () => {
       .filter((line) => stripVTControlCharacters(line).length > 80 && !line.includes('/'));
     expect(long).toEqual([]);
     expect(out.match(/^format +policy/gm)).toHaveLength(2);
+  });
+
+  it('ranks formats, folds equal rows, and names the callers that cost most', async () => {
+    const names = 'arm64-4k-48,arm64-4k-48-cont,arm64-16k-47,x86-64';
+    const { code, out } = await capture([...quick, '--leaves', 'base', '--format', names], {
+      columns: 80,
+      tty: true,
+      env: { NO_COLOR: '1' },
+    });
+    expect(code).toBe(0);
+    const lines = out.split('\n');
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
+    // 560 KiB of 271.1 MiB; 176 KiB and 768 lost ones of 271.9 MiB. The bars share 40 columns, or what is left.
+    expect(out).toMatch(/^ *1 +arm64-4k-48 \+2 +base +560 +0 +0\.20% +4\.00 +█+$/m);
+    expect(out).toMatch(/^ *2 +arm64-16k-47 +base +176 +768 +0\.34% +3\.00 +█+▒+$/m);
+    expect(out).toContain('1: base arm64-4k-48, arm64-4k-48-cont, x86-64');
+    const bars = lines.flatMap((line) => /[█▒]+$/.exec(line)?.[0] ?? []);
+    expect(bars.map((bar) => bar.length)).toEqual([...bars].map((bar) => bar.length).sort((a, b) => a - b));
+    // The 256 MiB of PCI configuration space have 128 tables of pages, and most of the tables above.
+    expect(out).toMatch(/^pci_mmcfg_arch_init +ioremap +1 +256\.0 +52\d\.\d/m);
+    expect(out).toContain('On 16K pages (arm64-16k-47), these areas take');
+    expect(out).not.toContain('ns/page');
   });
 
   it('has colours on a terminal without NO_COLOR', async () => {
@@ -184,7 +209,9 @@ describe('layout as text', () => {
   });
 
   it('has a row of dashes for an input that maps nothing', async () => {
-    const { code, out } = await capture([...quick, ...few, '--vmallocinfo', '-'], { stdin: EMPTY });
+    const { code, out } = await capture([...quick, ...few, '--details', '--vmallocinfo', '-'], {
+      stdin: EMPTY,
+    });
     expect(code).toBe(0);
     expect(out).toMatch(/base +1 +0\.0 +– +1 +\d+ +– +– +– +–$/m);
   });

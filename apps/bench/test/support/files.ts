@@ -13,4 +13,3 @@ export function textOf(file: string): string {
 
 export const X86_GUEST = 'data/linux-6.12-x86-64.vmallocinfo.txt';
 export const ARM64_4K_GUEST = 'test/data/linux-6.1-arm64-4k.vmallocinfo.txt';
-export const ARM64_16K_GUEST = 'test/data/linux-6.12-arm64-16k.vmallocinfo.txt';

@@ -49,6 +49,7 @@ export const layoutShape = v.strictObject({
         doesNotFit: count,
       }),
       mapped: v.strictObject({ bytes: count, pages: count }),
+      rounding: v.strictObject({ bytes: count }),
       leaves: v.array(v.strictObject({ bytes: count, count })),
       tables: v.strictObject({ frames: count, bytes: count, bytesPerMappedMiB: v.nullable(v.number()) }),
       work,

@@ -9,7 +9,7 @@ import { workersMarkdown, workersReport } from './report.js';
 import type { WorkersResult, WorkersRow } from './result.js';
 
 /** Options that say nothing about workers. */
-const OTHERS = ['workload', 'variant', 'passes', 'warm-up', 'quick', 'compare'] as const;
+const OTHERS = ['workload', 'variant', 'passes', 'warm-up', 'quick', 'compare', 'html'] as const;
 /** Rounds that are not measured, with one worker and with all: V8 compiles what has run often. */
 const WARM_UP = 12;
 
