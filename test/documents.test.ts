@@ -14,7 +14,17 @@ describe('the commands of the documents', () => {
     const files = new Set(commands.map(({ file }) => file));
     for (const file of ['README.md', 'CONTRIBUTING.md', 'apps/bench/README.md', 'examples/README.md'])
       expect(files).toContain(file);
-    for (const name of ['core', 'x86-64', 'x86-64-la57', 'arm64', 'riscv64', 'conformance', 'arena', 'image'])
+    for (const name of [
+      'core',
+      'x86-64',
+      'x86-64-la57',
+      'arm64',
+      'riscv64',
+      'conformance',
+      'arena',
+      'compare',
+      'image',
+    ])
       expect(files).toContain(`packages/${name}/README.md`);
   });
 

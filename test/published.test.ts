@@ -7,10 +7,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const HOME = 'https://github.com/vmarea/vmarea';
 const packages = published(root).map((one) => [one.name, one] as const);
 
-test('twelve packages are published', () => {
+test('thirteen packages are published', () => {
   expect(packages.map(([name]) => name).sort()).toEqual(
     [
-      ...['arena', 'arm64', 'bench', 'conformance', 'core', 'ebpf', 'image', 'inspect', 'mmu'],
+      ...['arena', 'arm64', 'bench', 'compare', 'conformance', 'core', 'ebpf', 'image', 'inspect', 'mmu'],
       ...['riscv64', 'x86-64', 'x86-64-la57'],
     ].map((name) => `@vmarea/${name}`),
   );

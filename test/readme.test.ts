@@ -86,6 +86,11 @@ const examples = [
     },
   },
   {
+    readme: '../packages/compare/README.md',
+    file: './examples/compare.ts',
+    run: () => import('./examples/compare.js'),
+  },
+  {
     readme: '../packages/ebpf/README.md',
     file: './examples/ebpf.ts',
     run: () => import('./examples/ebpf.js'),

@@ -85,6 +85,14 @@ const imageParts = {
   roots: { all: ['containers', 'notes', 'source'] },
 };
 
+/** What the parts of `packages/compare` may import of each other. All of them use its `parts`. */
+const compareParts = {
+  parts: { all: [] },
+  areas: { all: ['parts'] },
+  layout: { all: ['areas', 'parts'] },
+  stream: { all: ['parts'] },
+};
+
 /** What a published package may depend on beside packages of this repository: decompressors, of those that read dumps. */
 const decompressors = new Map([['@vmarea/image', ['fflate', 'fzstd']]]);
 
@@ -127,6 +135,7 @@ const forbidden = [
   ...between('^packages/arena/src/', arenaParts),
   ...between('^packages/ebpf/src/', ebpfParts),
   ...between('^packages/image/src/', imageParts),
+  ...between('^packages/compare/src/', compareParts),
   {
     name: 'a part of vmap may not import its face',
     from: { path: `${core}vmap/[^/]+/` },

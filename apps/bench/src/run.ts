@@ -2,6 +2,7 @@ import { type Console, commandOf, type Program, runProgram, versionIn } from '@v
 import { appRoot } from './app-root.js';
 import { arenaArguments } from './arena/arguments.js';
 import { runArena } from './arena/command.js';
+import { checked } from './checked.js';
 import { layoutArguments, runLayout } from './layout/command.js';
 import { mmuArguments, runMmu } from './mmu/command.js';
 import { replayArguments, runReplay } from './replay/command.js';
@@ -21,7 +22,7 @@ const PROGRAM: Program = {
       'layout',
       'Rebuild the vm areas of a real kernel in every format and show what they cost',
       layoutArguments,
-      runLayout,
+      checked(runLayout),
     ),
     speed: commandOf('speed', 'Time the same work in every format and in C', speedArguments, runSpeed),
     mmu: commandOf(
@@ -40,15 +41,20 @@ const PROGRAM: Program = {
       'workload',
       "Run the cases of Linux's lib/test_vmalloc.c in every format, with one worker",
       workloadArguments,
-      runWorkload,
+      checked(runWorkload),
     ),
     simulate: commandOf(
       'simulate',
       "Run a program's memory accesses through the TLBs of other processors and formats",
       simulateArguments,
-      runSimulate,
+      checked(runSimulate),
     ),
-    arena: commandOf('arena', 'Time the calls of a BPF arena in each format', arenaArguments, runArena),
+    arena: commandOf(
+      'arena',
+      'Time the calls of a BPF arena in each format',
+      arenaArguments,
+      checked(runArena),
+    ),
   },
   hidden: ([first, job = ''], io) => (first === JOB_COMMAND ? answerJob(job, io) : null),
 };

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { choose } from '@vmarea/cli';
+import { wide } from '@vmarea/testkit';
 import { afterAll, describe, expect, it } from 'vitest';
 import { installedFormats } from '../src/formats.js';
-import { wide } from './support/wide.js';
 
 const folders: string[] = [];
 afterAll(() => {

@@ -18,6 +18,7 @@ export { type GuestMachine, readMachine } from './guests/machine.js';
 export { type PageRow, readPagemap } from './guests/pagemap.js';
 export { fingerprint } from './machines/fingerprint.js';
 export { type Flush, machine, type TestMachine } from './machines/machine.js';
+export { wide } from './machines/wide.js';
 export {
   hasMeaning,
   isFlag,

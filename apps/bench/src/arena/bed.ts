@@ -1,4 +1,5 @@
 import { CheckError } from '@vmarea/cli';
+import { rootFrames } from '@vmarea/compare';
 import {
   AddressSpace,
   type Configuration,
@@ -8,7 +9,6 @@ import {
   wasmLoops,
 } from '@vmarea/core';
 import { Mmu } from '@vmarea/mmu';
-import { rootFrames } from '../root-frames.js';
 
 /** First user address of every arena: each format translates it. */
 export const USER_START: bigint = 1n << 32n;

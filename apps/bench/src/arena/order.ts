@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '@vmarea/compare';
 
 /** The numbers below a limit, in a random order. */
 export function shuffled(count: number, source: Random): Int32Array {

@@ -1,6 +1,6 @@
 import { type Arena, createArena } from '@vmarea/arena';
+import { random } from '@vmarea/compare';
 import type { AddressSpace, Process } from '@vmarea/core';
-import { random } from '../random.js';
 import { timed } from '../timed.js';
 import { type Bed, USER_START } from './bed.js';
 import type { Measure, Note } from './measures.js';

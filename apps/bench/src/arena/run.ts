@@ -1,5 +1,5 @@
+import { proveAllReturned } from '@vmarea/compare';
 import type { Configuration } from '@vmarea/core';
-import { proveAllReturned } from '../all-returned.js';
 import { spread } from '../spread.js';
 import { Accesses } from './accesses.js';
 import { Bed } from './bed.js';

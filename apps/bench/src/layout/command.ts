@@ -3,26 +3,30 @@ import {
   choose,
   memoryLimit,
   oneOf,
-  plural,
   progress,
   SEED,
   UsageError,
   type ValuesOf,
   wholeNumber,
 } from '@vmarea/cli';
+import {
+  type LeafPolicy,
+  lengthOf,
+  planLayout,
+  planWarnings,
+  readAreas,
+  rebuildLayout,
+  warmUpRounds,
+} from '@vmarea/compare';
 import { printable } from '@vmarea/core';
 import type { ArgsDef } from 'citty';
 import { installedFormats } from '../formats.js';
 import { readInput } from '../input/read-input.js';
-import { readSkippingBad, readVmallocinfo, type SkippedLines } from '../input/vmallocinfo.js';
-import { KINDS, type Workload, workload } from '../input/workload.js';
+import { refusingInput } from '../input/refusals.js';
 import { thisMachine } from '../machine.js';
-import type { LeafPolicy } from './kernel.js';
 import { checkPlans } from './limits.js';
-import { type Plan, plan } from './plan.js';
-import { lengthOf, rebuild, warmUpRounds } from './rebuild.js';
 import { layoutReport } from './report.js';
-import type { LayoutInput, LayoutResult, LayoutRow } from './result.js';
+import { type LayoutResult, type LayoutRow, layoutRow } from './result.js';
 
 /** The options of `vmarea-bench layout`. */
 export const layoutArguments = {
@@ -60,8 +64,6 @@ export const layoutArguments = {
   json: { type: 'boolean', description: 'Print one JSON object instead of tables' },
 } as const satisfies ArgsDef;
 
-const NONE_SKIPPED: SkippedLines = { lines: 0, first: [] };
-
 /** The values of the options, unchecked. */
 export type LayoutArguments = ValuesOf<typeof layoutArguments>;
 
@@ -78,13 +80,14 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     io.stderr.write('Reading /proc/vmallocinfo from standard input; end it with Ctrl-D.\n');
   }
   const input = await readInput(args.vmallocinfo, io.stdin);
-  const { lines, skipped } =
-    args['skip-bad'] === true
-      ? readSkippingBad(input.text, input.file)
-      : { lines: readVmallocinfo(input.text, input.file), skipped: NONE_SKIPPED };
-  const work = workload(lines, input.file, pageSize);
+  const { summary, requests } = refusingInput(() =>
+    readAreas(input.text, {
+      ...{ name: input.file, pageSizeName: '--page-size', skipBad: args['skip-bad'] === true },
+      ...(pageSize === undefined ? {} : { pageSize }),
+    }),
+  );
   const plans = configurations.flatMap((configuration) =>
-    policies.map((policy) => plan(work.requests, configuration, policy)),
+    policies.map((policy) => planLayout(requests, configuration, policy)),
   );
   checkPlans(plans, input.file, memoryLimit());
 
@@ -100,7 +103,9 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     for (const one of plans) {
       const what = `${one.configuration.name}, ${one.leafPolicy} leaves`;
       const warmUp = warmUpRounds(one);
-      rows.push(await rebuild(one, { seed, repeat, warmUp, step: (pages) => bar.step(what, pages) }));
+      const step = (pages: number): Promise<void> => bar.step(what, pages);
+      const now = (): number => performance.now();
+      rows.push(layoutRow(await rebuildLayout(one, { seed, repeat, warmUp, now, step })));
     }
   } finally {
     bar.end();
@@ -110,7 +115,7 @@ export async function runLayout(args: LayoutArguments, io: Console): Promise<voi
     command: 'layout',
     schema: 1,
     machine: thisMachine(),
-    input: { ...describe(work, input.file, input.title), skipped },
+    input: { file: input.file, title: input.title, ...summary },
     seed,
     repeat,
     rows,
@@ -133,45 +138,4 @@ function pageSizeOption(value: string | undefined): number | undefined {
     );
   }
   return bytes;
-}
-
-function describe(work: Workload, file: string, title: string): Omit<LayoutInput, 'skipped'> {
-  const areas = Object.fromEntries(
-    KINDS.map(
-      (kind) => [kind, work.requests.filter((request) => request.kind === kind).length] as const,
-    ).filter(([, number]) => number > 0),
-  );
-  return {
-    file,
-    title,
-    lines: work.lines,
-    pageBytes: work.pageBytes,
-    pageBytesFrom: work.pageBytesFrom,
-    guardPages: work.guardPages,
-    areas,
-    unpurged: work.unpurged,
-    hashedLines: work.hashed,
-    unknownWords: Object.fromEntries(work.unknownWords),
-  };
-}
-
-function planWarnings({ configuration, leafPolicy, doesNotFit, unreachable }: Plan): string[] {
-  const who = `${configuration.name}, ${leafPolicy} leaves`;
-  const lines = (requests: Plan['doesNotFit']): string => {
-    const shown = requests.slice(0, 5).map((request) => request.line);
-    return `line ${shown.join(', ')}${requests.length > shown.length ? ', …' : ''}`;
-  };
-  const warnings: string[] = [];
-  if (doesNotFit.length > 0) {
-    warnings.push(
-      `${who}: the vmalloc window has no room for ${plural(doesNotFit.length, 'area')} (${lines(doesNotFit)})`,
-    );
-  }
-  if (unreachable.length > 0) {
-    warnings.push(
-      `${who}: ${plural(unreachable.length, 'area')} left empty, since the physical addresses exceed ` +
-        `${configuration.format.paBits} bits (${lines(unreachable)})`,
-    );
-  }
-  return warnings;
 }

@@ -1,6 +1,6 @@
+import { random } from '@vmarea/compare';
 import type { Configuration, PageTableFormat, Walk } from '@vmarea/core';
 import { PageTableReader } from '@vmarea/core';
-import { random } from '../random.js';
 import { built } from './batch/built.js';
 import { randomEntries } from './batch/random-entries.js';
 import type { Job, Processor } from './guest/guest.js';

@@ -1,5 +1,5 @@
+import type { Random } from '@vmarea/compare';
 import type { Configuration, Controls, PageTableFormat, Walk } from '@vmarea/core';
-import type { Random } from '../random.js';
 import type { GuestAccess } from './guest/layout.js';
 import type { Ram } from './guest/ram.js';
 import type { Plant } from './plants.js';

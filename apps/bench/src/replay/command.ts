@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import type { Console } from '@vmarea/cli';
 import { CheckError, choose, plural, progress, UsageError } from '@vmarea/cli';
+import { type OverFormat, runOver } from '@vmarea/compare';
 import type { ArgsDef } from 'citty';
 import { installedFormats } from '../formats.js';
 import type { Difference } from './differences.js';
 import { earlyOf, endAreas } from './early-areas.js';
 import { compareEndState } from './end-state.js';
-import { type OverFormat, runOver } from './over-format.js';
 import { readTrace } from './read-trace.js';
 import { Replayer } from './replayer.js';
 import { isSame, replayReport } from './report.js';

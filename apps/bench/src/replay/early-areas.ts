@@ -1,6 +1,6 @@
 import { UsageError } from '@vmarea/cli';
+import { functionOf } from '@vmarea/compare';
 import { printable } from '@vmarea/core';
-import { functionOf } from '../input/vmallocinfo.js';
 import { type Range, rangesOf } from './ranges.js';
 import type { Trace } from './trace.js';
 

@@ -11,11 +11,11 @@ import {
   widthOf,
   wrap,
 } from '@vmarea/cli';
+import { fragmented, holes, type Moment, type OverFormat } from '@vmarea/compare';
 import { printable } from '@vmarea/core';
 import asciichart from 'asciichart';
 import { mean as meanOf } from 'simple-statistics';
 import { START_FILE } from './early-areas.js';
-import { fragmented, holes, type Moment, type OverFormat } from './over-format.js';
 import type { ReplayResult } from './result.js';
 import type { Tally } from './tally.js';
 

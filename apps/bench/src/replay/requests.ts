@@ -1,8 +1,9 @@
+import type { Allocation } from '@vmarea/compare';
 import type { Explanation } from './explanation.js';
 import type { Source, Wanted } from './sources.js';
 import type { State, Thread } from './state.js';
 import { count } from './tally.js';
-import type { Allocation, Event, Row } from './trace.js';
+import type { Event, Row } from './trace.js';
 
 /** Repeats the requests of a stream. */
 export class Requests {

@@ -1,5 +1,5 @@
+import type { OverFormat } from '@vmarea/compare';
 import type { EndState } from './end-state.js';
-import type { OverFormat } from './over-format.js';
 import type { SnapshotResult } from './snapshot.js';
 import type { Tally } from './tally.js';
 import type { Damage } from './trace.js';

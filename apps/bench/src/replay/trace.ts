@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { UsageError } from '@vmarea/cli';
+import type { Allocation } from '@vmarea/compare';
 import { printable } from '@vmarea/core';
 import { whyUnreadable } from '../input/unreadable.js';
 
@@ -12,18 +13,6 @@ import { whyUnreadable } from '../input/unreadable.js';
 
 /** Linux's maximum number of nodes (vmap_init_nodes). */
 export const MOST_NODES = 128;
-
-/** A request of alloc_vmap_area and its result. */
-export interface Allocation {
-  readonly type: 'allocation';
-  /** The recorded first page; `null` when the request failed. */
-  readonly start: number | null;
-  /** Pages, guard included. */
-  readonly size: number;
-  readonly align: number;
-  /** The number of the window. */
-  readonly window: number;
-}
 
 /** An event of a row. */
 export type Event =

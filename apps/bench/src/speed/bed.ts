@@ -1,4 +1,5 @@
 import { CheckError } from '@vmarea/cli';
+import { rootFrames } from '@vmarea/compare';
 import {
   type Configuration,
   FrameAllocator,
@@ -9,7 +10,6 @@ import {
   translateMany,
   wasmLoops,
 } from '@vmarea/core';
-import { rootFrames } from '../root-frames.js';
 import { fold } from './fold.js';
 import { STREAM, scatter } from './scatter.js';
 import { alignUp, FIRST_FRAME, type Size } from './size.js';

@@ -1,6 +1,6 @@
 import { UsageError } from '@vmarea/cli';
+import { rootFrames } from '@vmarea/compare';
 import { type Configuration, FrameAllocator, PhysicalMemory, wasmLoops } from '@vmarea/core';
-import { rootFrames } from '../root-frames.js';
 
 /** The machine of a configuration: one memory. Its first frames are for tables, the others for pages. */
 export interface Bed {

@@ -1,5 +1,5 @@
+import type { Random } from '@vmarea/compare';
 import type { Configuration } from '@vmarea/core';
-import type { Random } from '../random.js';
 import type { Parameters } from './parameters.js';
 import type { Run } from './run.js';
 

@@ -1,8 +1,8 @@
 import type { Console } from '@vmarea/cli';
 import { CheckError, choose, plural, progress, UsageError, unknown, wholeNumber } from '@vmarea/cli';
+import { type Random, random } from '@vmarea/compare';
 import { installedFormats } from '../formats.js';
 import { thisMachine } from '../machine.js';
-import { type Random, random } from '../random.js';
 import { bedOf } from './bed.js';
 import type { TestCase } from './case.js';
 import { TEST_CASES } from './cases/index.js';

@@ -1,7 +1,6 @@
 import { CheckError } from '@vmarea/cli';
+import { proveAllReturned, random } from '@vmarea/compare';
 import { type AddressSpace, type AreaStats, type FrameStats, VmError } from '@vmarea/core';
-import { proveAllReturned } from '../all-returned.js';
-import { random } from '../random.js';
 import type { Bed } from './bed.js';
 import type { TestCase } from './case.js';
 import type { Parameters } from './parameters.js';

@@ -1,6 +1,7 @@
 import { UsageError } from '@vmarea/cli';
+import { functionOf } from '@vmarea/compare';
 import { describe, expect, it } from 'vitest';
-import { functionOf, readVmallocinfo } from '../../src/input/vmallocinfo.js';
+import { readVmallocinfo } from '../../src/input/vmallocinfo.js';
 
 const RANGE = '0xffffcd6580005000-0xffffcd6580007000    8192';
 

@@ -1,12 +1,18 @@
 import { memoryLimit } from '@vmarea/cli';
+import {
+  type AreaRequest,
+  type Content,
+  type Kind,
+  type LeafPolicy,
+  lengthOf,
+  type Plan,
+  planLayout as plan,
+  rebuildLayout as rebuild,
+} from '@vmarea/compare';
 import type { Configuration } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
-import type { AreaRequest, Content, Kind } from '../../src/input/workload.js';
-import type { LeafPolicy } from '../../src/layout/kernel.js';
 import { checkPlans } from '../../src/layout/limits.js';
-import { type Plan, plan } from '../../src/layout/plan.js';
-import { lengthOf, rebuild } from '../../src/layout/rebuild.js';
 import { capture } from '../support/capture.js';
 
 const GiB = 2 ** 30;
@@ -20,7 +26,7 @@ function formatOf(name: string): Configuration {
 }
 
 function area(line: number, kind: Kind, content: Content, bytes: number): AreaRequest {
-  return { line, kind, bytes, guard: true, content, unknownContent: false };
+  return { line, kind, caller: 'f', bytes, guard: true, content, unknownContent: false };
 }
 
 /** 16 TiB of a device, at a physical address that is a multiple of 16 TiB. */

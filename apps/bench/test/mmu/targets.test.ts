@@ -1,3 +1,4 @@
+import { random } from '@vmarea/compare';
 import { type Configuration, validateFormat } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
@@ -8,7 +9,6 @@ import { TARGETS } from '../../src/mmu/targets/index.js';
 import { riscv64Target } from '../../src/mmu/targets/riscv64.js';
 import { x8664Target } from '../../src/mmu/targets/x86-64.js';
 import { compareVersions } from '../../src/mmu/version.js';
-import { random } from '../../src/random.js';
 
 const { configurations } = await installedFormats('/');
 const [KERNEL_READ, KERNEL_WRITE, KERNEL_FETCH, USER_READ, , USER_FETCH, PROBE] = ACCESSES;

@@ -1,8 +1,8 @@
+import type { Allocation } from '@vmarea/compare';
 import { type Area, VmapAreas, type VmError } from '@vmarea/core';
 import { expect, it, vi } from 'vitest';
 import { earlyAreas } from '../../src/replay/end-state.js';
 import { readTrace } from '../../src/replay/read-trace.js';
-import type { Allocation } from '../../src/replay/trace.js';
 import { pathOf } from '../support/files.js';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,8 +1,9 @@
+import type { Allocation } from '@vmarea/compare';
 import { describe, expect, it, vi } from 'vitest';
 import { replay } from '../../src/replay/command.js';
 import { readTrace } from '../../src/replay/read-trace.js';
 import type { ReplayResult } from '../../src/replay/result.js';
-import type { Allocation, Trace } from '../../src/replay/trace.js';
+import type { Trace } from '../../src/replay/trace.js';
 import { pathOf } from '../support/files.js';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,8 +1,9 @@
+import type { Allocation } from '@vmarea/compare';
 import { describe, expect, test, vi } from 'vitest';
 import { replay } from '../../src/replay/command.js';
 import { readTrace } from '../../src/replay/read-trace.js';
 import { targetsOf } from '../../src/replay/targets.js';
-import type { Allocation, Trace } from '../../src/replay/trace.js';
+import type { Trace } from '../../src/replay/trace.js';
 import { pathOf } from '../support/files.js';
 
 vi.setConfig({ testTimeout: 120_000 });

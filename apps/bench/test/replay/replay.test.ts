@@ -2,11 +2,11 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { fragmented, holes, type OverFormat, runOver } from '@vmarea/compare';
 import type { Configuration } from '@vmarea/core';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import { replay } from '../../src/replay/command.js';
-import { fragmented, holes, type OverFormat, runOver } from '../../src/replay/over-format.js';
 import { readTrace } from '../../src/replay/read-trace.js';
 import { isSame } from '../../src/replay/report.js';
 import type { ReplayResult } from '../../src/replay/result.js';

@@ -1,6 +1,6 @@
+import { random } from '@vmarea/compare';
 import { TLB_PRESETS } from '@vmarea/mmu';
 import { describe, expect, it } from 'vitest';
-import { random } from '../../src/random.js';
 import { mayCollapse } from '../../src/simulate/presets.js';
 import { configurationOf, presetOf, simulated } from '../support/simulate.js';
 import type { Access } from '../support/traces.js';

@@ -1,6 +1,6 @@
+import { type Random, random } from '@vmarea/compare';
 import type { TlbDescription, TlbUnit } from '@vmarea/mmu';
 import { describe, expect, it } from 'vitest';
-import { type Random, random } from '../../src/random.js';
 import { simulated } from '../support/simulate.js';
 import type { Access } from '../support/traces.js';
 

@@ -1,5 +1,5 @@
+import { random } from '@vmarea/compare';
 import { describe, expect, it } from 'vitest';
-import { random } from '../../src/random.js';
 import { TouchedPages } from '../../src/simulate/touched-pages.js';
 
 /** Pages near each other and far from each other, also at the top of the address space. */

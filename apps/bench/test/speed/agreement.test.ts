@@ -1,6 +1,7 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { wide } from '@vmarea/testkit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Measured } from '../../src/speed/job.js';
 import { buildReference, type Reference } from '../../src/speed/reference.js';
@@ -8,7 +9,6 @@ import { WORKLOADS } from '../../src/speed/workloads/registry.js';
 import { noCompiler } from '../support/compiler.js';
 import { pathOf } from '../support/files.js';
 import { configurationOf, measured } from '../support/speed.js';
-import { wide } from '../support/wide.js';
 
 // A compiler takes seconds, or many on a busy machine.
 vi.setConfig({ hookTimeout: 120_000 });

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CheckError } from '@vmarea/cli';
 import { PageTable, PhysicalMemory } from '@vmarea/core';
+import { wide } from '@vmarea/testkit';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { capture } from '../support/capture.js';
 import { fakeCompiler } from '../support/compiler.js';
 import { configurationOf, measured, small, speedJson } from '../support/speed.js';
-import { wide } from '../support/wide.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vmarea-checks-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,10 +1,10 @@
+import { wide } from '@vmarea/testkit';
 import { describe, expect, it } from 'vitest';
 import { installedFormats } from '../../src/formats.js';
 import { entriesOf } from '../../src/speed/schedule.js';
 import { chooseWorkloads, WORKLOADS } from '../../src/speed/workloads/registry.js';
 import { capture } from '../support/capture.js';
 import { configurationOf, measured, small, speedJson } from '../support/speed.js';
-import { wide } from '../support/wide.js';
 
 const { configurations } = await installedFormats('/');
 const ids = WORKLOADS.map(({ id }) => id);

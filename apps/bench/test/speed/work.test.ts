@@ -1,8 +1,8 @@
+import { wide } from '@vmarea/testkit';
 import { describe, expect, it } from 'vitest';
 import { bytesWritten } from '../../src/speed/work.js';
 import { WORKLOADS } from '../../src/speed/workloads/registry.js';
 import { configurationOf, measured } from '../support/speed.js';
-import { wide } from '../support/wide.js';
 
 /** Tables read, entries read, entries written, tables allocated, and how many of these were zeroed. */
 type Numbers = readonly [number, number, number, number, number];

@@ -1,6 +1,6 @@
+import { random } from '@vmarea/compare';
 import { type AddressSpace, FrameAllocator, type VmArea } from '@vmarea/core';
 import { describe, expect, it } from 'vitest';
-import { random } from '../../src/random.js';
 import { Chunk } from '../../src/workload/percpu/chunk.js';
 
 const PAGE = 4096;

@@ -1,3 +1,4 @@
+import type { Random } from '@vmarea/compare';
 import {
   collapseLeaves,
   FrameAllocator,
@@ -9,7 +10,6 @@ import {
   splitLeaves,
   VmError,
 } from '@vmarea/core';
-import type { Random } from '../../random.js';
 import type { Subject, Target } from '../target.js';
 import { inRange } from './address.js';
 import { anyFrame, anyProtection, below, chance, oneOf } from './draw.js';

@@ -1,3 +1,4 @@
+import type { Random } from '@vmarea/compare';
 import {
   type MemoryType,
   type PageTableFormat,
@@ -6,7 +7,6 @@ import {
   toBigint,
   VmError,
 } from '@vmarea/core';
-import type { Random } from '../../random.js';
 import type { MachineRam } from '../target.js';
 
 /** True with a probability of `percent`. */

@@ -1,5 +1,5 @@
+import type { Random } from '@vmarea/compare';
 import { type Level, type PageTableFormat, type PhysicalMemory, toBigint } from '@vmarea/core';
-import type { Random } from '../../random.js';
 import type { Subject, Target } from '../target.js';
 import { addressBits, inRange } from './address.js';
 import { anyFrame, anyLeaf, below, bits64, chance, oneOf } from './draw.js';

@@ -1,5 +1,5 @@
+import type { Random } from '@vmarea/compare';
 import type { PageTableFormat, PhysicalMemory } from '@vmarea/core';
-import type { Random } from '../../random.js';
 import type { MachineRam } from '../target.js';
 import { rootBytes } from './address.js';
 import { below, oneOf } from './draw.js';

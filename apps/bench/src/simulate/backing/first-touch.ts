@@ -1,4 +1,5 @@
 import { count, UsageError } from '@vmarea/cli';
+import { proveAllReturned } from '@vmarea/compare';
 import {
   FrameAllocator,
   type FrameStats,
@@ -8,7 +9,6 @@ import {
   protection,
 } from '@vmarea/core';
 import { type WalkLevel, type WalkRecord, type WalkSource, walkSource } from '@vmarea/mmu';
-import { proveAllReturned } from '../../all-returned.js';
 import type { TouchedPages } from '../touched-pages.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import { MOVED_SHIFT, type Relocation } from './relocation.js';

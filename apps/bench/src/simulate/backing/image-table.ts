@@ -1,4 +1,5 @@
 import { UsageError } from '@vmarea/cli';
+import { rootFrames } from '@vmarea/compare';
 import {
   isTranslated,
   type LeafRun,
@@ -11,7 +12,6 @@ import {
   sparseBank,
   VmError,
 } from '@vmarea/core';
-import { rootFrames } from '../../root-frames.js';
 import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import type { MemoryImage } from './read-image.js';

@@ -1,3 +1,4 @@
+import { rootFrames } from '@vmarea/compare';
 import {
   FrameAllocator,
   isTranslated,
@@ -8,7 +9,6 @@ import {
   protection,
   VmError,
 } from '@vmarea/core';
-import { rootFrames } from '../../root-frames.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import type { Pagemap, PagemapRange } from './read-pagemap.js';
 

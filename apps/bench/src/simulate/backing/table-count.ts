@@ -1,5 +1,5 @@
+import { rootFrames } from '@vmarea/compare';
 import type { PageTableFormat } from '@vmarea/core';
-import { rootFrames } from '../../root-frames.js';
 import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
 import { MOVED_SHIFT, type Relocation } from './relocation.js';
 

@@ -1,7 +1,7 @@
 import { CheckError } from '@vmarea/cli';
+import { random } from '@vmarea/compare';
 import { type Configuration, FrameAllocator, PageTable, PhysicalMemory, protection } from '@vmarea/core';
 import { Mmu } from '@vmarea/mmu';
-import { random } from '../../random.js';
 import { timed } from '../../timed.js';
 import type { Bed, Places } from '../bed.js';
 import { FlatTable } from '../flat-table.js';

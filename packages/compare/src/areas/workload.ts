@@ -1,5 +1,4 @@
-import { UsageError } from '@vmarea/cli';
-import type { ParsedVmallocinfoLine } from '@vmarea/core';
+import { type ParsedVmallocinfoLine, VmError } from '@vmarea/core';
 import { functionOf } from './vmallocinfo.js';
 
 /** The kind of an area, in the words of /proc/vmallocinfo. `per-cpu` and `other` are ours: their lines have no word. */
@@ -13,6 +12,7 @@ export const KINDS = [
   'per-cpu',
   'other',
 ] as const;
+/** One of `KINDS`. */
 export type Kind = (typeof KINDS)[number];
 
 /** The contents of an area. */
@@ -23,8 +23,11 @@ export type Content =
 
 /** An area to rebuild. Sizes are in bytes; page size and architecture of the source do not matter. */
 export interface AreaRequest {
+  /** Its line in the input, from 1. */
   readonly line: number;
   readonly kind: Kind;
+  /** The function that asked for it, without offset and module, or its address; empty when the line does not tell. */
+  readonly caller: string;
   /** Its bytes, without the guard. */
   readonly bytes: number;
   /** True when Linux puts a guard after it. */
@@ -64,12 +67,14 @@ const PER_CPU_CALLER = 'pcpu_get_vm_areas';
  *
  * @param file - its name, for errors.
  * @param pageBytes - the source's page size. Default: inferred from the lines with `pages=`.
- * @throws UsageError when a line contradicts the page size.
+ * @param option - what the caller's users call that size, for errors.
+ * @throws VmError `EINVAL` when a line contradicts the page size.
  */
 export function workload(
   lines: readonly ParsedVmallocinfoLine[],
   file: string,
   pageBytes?: number,
+  option = 'pageSize',
 ): Workload {
   const found = inferPageSize(lines, pageBytes === undefined ? PAGE_SIZES : [pageBytes]);
   const source = {
@@ -78,8 +83,8 @@ export function workload(
     guardPages: found?.guardPages ?? 1,
     hint:
       pageBytes === undefined
-        ? 'pass --page-size with the page size of the kernel that wrote the file'
-        : `--page-size ${pageBytes} cannot be the page size of the kernel that wrote the file`,
+        ? `pass ${option} with the page size of the kernel that wrote the file`
+        : `${option} ${pageBytes} cannot be the page size of the kernel that wrote the file`,
   };
   const unknownWords = new Map<string, number>();
   const requests: AreaRequest[] = [];
@@ -140,7 +145,10 @@ function request(
 ): AreaRequest {
   const kind = kindOf(line);
   if (line.bytes > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new UsageError(`${source.file}:${line.line}: size ${line.bytes} exceeds every address window`);
+    throw new VmError(
+      'EINVAL',
+      `${source.file}:${line.line}: size ${line.bytes} exceeds every address window`,
+    );
   }
   const mapped = mappedBytes(line, source);
   const guardBytes = source.guardPages * source.pageBytes;
@@ -148,14 +156,17 @@ function request(
   const guard = size > guardBytes && hasGuard(line, kind, mapped, next);
   const bytes = guard ? Math.max(size - guardBytes, mapped ?? 0) : size;
   if (bytes % source.pageBytes !== 0) {
-    throw new UsageError(
-      `${source.file}:${line.line}: size ${size} is not a multiple of the page size ${source.pageBytes}; ${source.hint}`,
+    throw new VmError(
+      'EINVAL',
+      `${source.file}:${line.line}: size ${size} is not a multiple of the page size ${source.pageBytes}`,
+      { advice: source.hint },
     );
   }
   const content = contentOf(line, kind, bytes, mapped);
   return {
     line: line.line,
     kind,
+    caller: functionOf(line),
     bytes,
     guard,
     content,
@@ -176,9 +187,10 @@ function mappedBytes(line: ParsedVmallocinfoLine, source: Source): number | null
   if (pages === undefined) return null;
   const bytes = pages * source.pageBytes;
   if (bytes > Number(line.bytes)) {
-    throw new UsageError(
-      `${source.file}:${line.line}: pages=${pages} of ${source.pageBytes} bytes exceed the size ${line.bytes}; ` +
-        source.hint,
+    throw new VmError(
+      'EINVAL',
+      `${source.file}:${line.line}: pages=${pages} of ${source.pageBytes} bytes exceed the size ${line.bytes}`,
+      { advice: source.hint },
     );
   }
   return bytes;

@@ -7,8 +7,8 @@ import {
   VmError,
   wasmLoops,
 } from '@vmarea/core';
-import type { AreaRequest } from '../input/workload.js';
-import { rootFrames } from '../root-frames.js';
+import type { AreaRequest } from '../areas/workload.js';
+import { rootFrames } from '../parts/root-frames.js';
 import { type Extent, kernelOf, type LeafPolicy, reserveArea } from './kernel.js';
 import type { Mapping, PlannedArea, Source } from './planned-area.js';
 import { tableFrames } from './table-frames.js';
@@ -33,6 +33,10 @@ const MAX_ORDER = 18;
 
 /**
  * Reserves every area in the policy's vmalloc window, in the order of the input, and decides how to map it.
+ *
+ * @param requests - as `readAreas` gives them.
+ * @param configuration - a format and Linux's policy for it.
+ * @param leafPolicy - which leaves are formed.
  */
 export function plan(
   requests: readonly AreaRequest[],

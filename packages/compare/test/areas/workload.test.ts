@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest';
-import { readVmallocinfo } from '../../src/input/vmallocinfo.js';
-import { type AreaRequest, type Workload, workload } from '../../src/input/workload.js';
+import { parseVmallocinfo } from '@vmarea/core';
+import { describe, expect, test } from 'vitest';
+import { type AreaRequest, type Workload, workload } from '../../src/areas/workload.js';
 import { ARM64_4K_GUEST, ARM64_16K_GUEST, textOf, X86_GUEST } from '../support/files.js';
 
 function of(text: string, pageBytes?: number): Workload {
-  return workload(readVmallocinfo(text, 'f'), 'f', pageBytes);
+  return workload(parseVmallocinfo(text, 'f'), 'f', pageBytes);
 }
 
 /** Lines with made-up addresses and the given rests. */
@@ -19,7 +19,7 @@ function only(text: string, pageBytes?: number): AreaRequest {
 }
 
 describe('the three guests', () => {
-  it.each([
+  test.each([
     // arm64 with 4K: 318 pages; 284729344 bytes of ioremap in 7 areas; 33558528 of kernel image, of which the last
     // segment alone has a guard; 405504 of DMA in 3 areas.
     [ARM64_4K_GUEST, 4096, 71, 318 * 4096 + (284729344 - 7 * 4096) + (33558528 - 4096) + (405504 - 3 * 4096)],
@@ -41,7 +41,7 @@ describe('the three guests', () => {
     expect(bytes.reduce((a, b) => a + b)).toBe(mapped);
   });
 
-  it('have the requested sizes, without guards', () => {
+  test('have the requested sizes, without guards', () => {
     const { requests } = of(textOf(X86_GUEST));
     expect(requests.find(({ kind }) => kind === 'sparse')).toMatchObject({
       bytes: 4295036928 - 4096,
@@ -60,7 +60,7 @@ describe('the three guests', () => {
     });
   });
 
-  it('have kernel image segments without a guard, except for the last', () => {
+  test('have kernel image segments without a guard, except for the last', () => {
     const image = of(textOf(ARM64_4K_GUEST)).requests.filter(({ kind }) => kind === 'vmap');
     expect(image.map(({ guard }) => guard)).toEqual([false, false, false, false, true]);
     expect(image.map(({ bytes }) => bytes)).toEqual([13565952, 9830400, 917504, 5701632, 3543040 - 4096]);
@@ -68,7 +68,7 @@ describe('the three guests', () => {
 });
 
 describe('page size and guard of the source', () => {
-  it.each<[string, string, number | undefined, Partial<Workload>]>([
+  test.each<[string, string, number | undefined, Partial<Workload>]>([
     [
       '4K',
       lines('8192 pages=1 vmalloc'),
@@ -111,17 +111,19 @@ describe('page size and guard of the source', () => {
     expect(of(text, option)).toMatchObject(expected);
   });
 
-  it('must agree with each line; the message names the line and the option', () => {
+  test('must agree with each line; the message names the line and the option', () => {
     expect(() => of(lines('8192 pages=1 vmalloc', '4096 vmap'), 65536)).toThrow(
-      'f:1: pages=1 of 65536 bytes exceed the size 8192; --page-size 65536 cannot be',
+      'EINVAL: f:1: pages=1 of 65536 bytes exceed the size 8192; pageSize 65536 cannot be',
     );
-    expect(() => of(lines('32768 pages=1 vmalloc', '20480 vmap'))).toThrow(/^f:2: size 20480 .*--page-size/);
+    expect(() => of(lines('32768 pages=1 vmalloc', '20480 vmap'))).toThrow(
+      /^EINVAL: f:2: size 20480 .*; pass pageSize/,
+    );
   });
 });
 
 describe('the contents of an area', () => {
   const frames = (bytes: number) => ({ type: 'frames', bytes });
-  it.each<[string, string, object]>([
+  test.each<[string, string, object]>([
     [
       'vmalloc',
       '20480 pages=4 vmalloc',
@@ -170,7 +172,7 @@ describe('the contents of an area', () => {
     expect(only(lines(rest), 4096)).toMatchObject(expected);
   });
 
-  it('are counted for skipped lines too', () => {
+  test('are counted for skipped lines too', () => {
     const work = of(
       lines('8192 unpurged vm_area', '8192 a+0x1/0x2 shiny vmalloc', '8192 b shiny new vmap'),
       4096,
@@ -186,11 +188,11 @@ describe('the contents of an area', () => {
 });
 
 describe('a size that exceeds all windows', () => {
-  it.each(['18446744073709547520 sparse', '1152921504606846976 pages=3 vmalloc'])(
+  test.each(['18446744073709547520 sparse', '1152921504606846976 pages=3 vmalloc'])(
     'is refused: %s',
     (rest) => {
       expect(() => of(lines('8192 pages=1 vmalloc', rest))).toThrow(
-        /^f:2: size \d+ exceeds every address window/,
+        /^EINVAL: f:2: size \d+ exceeds every address window/,
       );
     },
   );

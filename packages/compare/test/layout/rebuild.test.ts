@@ -1,15 +1,14 @@
-import { CheckError } from '@vmarea/cli';
-import { type Configuration, FrameAllocator, type LeafRun, PageTable, PageTableReader } from '@vmarea/core';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { proveAllReturned } from '../../src/all-returned.js';
-import { installedFormats } from '../../src/formats.js';
-import { readVmallocinfo } from '../../src/input/vmallocinfo.js';
-import { type AreaRequest, workload } from '../../src/input/workload.js';
+import { FrameAllocator, type LeafRun, PageTable, PageTableReader } from '@vmarea/core';
+import { wide } from '@vmarea/testkit';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { AreaRequest } from '../../src/areas/workload.js';
+import { readAreas } from '../../src/compare-layout.js';
 import type { LeafPolicy } from '../../src/layout/kernel.js';
 import { type Plan, plan } from '../../src/layout/plan.js';
 import { rebuild, warmUpRounds } from '../../src/layout/rebuild.js';
-import { ARM64_16K_GUEST, textOf, X86_GUEST } from '../support/files.js';
-import { wide } from '../support/wide.js';
+import { proveAllReturned } from '../../src/parts/all-returned.js';
+import { WrongResult } from '../../src/parts/wrong-result.js';
+import { ARM64_16K_GUEST, configurationOf, configurations, textOf, X86_GUEST } from '../support/files.js';
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -17,17 +16,11 @@ afterEach(() => {
 
 // No test reads times, so nothing has to be warm.
 const options = { seed: 1, repeat: 1, warmUp: 0, step: async () => {} };
+const timed = { ...options, now: () => performance.now() };
 const MiB = 2 ** 20;
 
-async function x86(): Promise<Configuration> {
-  const { configurations } = await installedFormats('/');
-  const found = configurations.find(({ name }) => name === 'x86-64');
-  if (found === undefined) throw new Error('the x86-64 backend is not installed');
-  return found;
-}
-
 function requestsOf(file: string): readonly AreaRequest[] {
-  return workload(readVmallocinfo(textOf(file), file), file).requests;
+  return readAreas(textOf(file), { name: file }).requests;
 }
 
 /**
@@ -64,16 +57,16 @@ function model({ areas, configuration: { format }, leafPolicy }: Plan, largeShif
 }
 
 describe('the bundled guest on x86-64', () => {
-  it.each<[LeafPolicy, number, number, number]>([
+  test.each<[LeafPolicy, number, number, number]>([
     // 3848 counted pages, 65543 of ioremap, 4 of vmap. Huge: 128 leaves for the 256 MiB of PCI configuration space,
     // 2 for the area of 4 MiB, 1 for that of 2 MiB.
     ['base', 69395, 0, 140],
     ['huge', 69395 - 131 * 512, 131, 8],
   ])('has exact areas, pages, leaves and tables with %s leaves', async (policy, small, large, tables) => {
-    const configuration = await x86();
+    const configuration = configurationOf('x86-64');
     const one = plan(requestsOf(X86_GUEST), configuration, policy);
     expect(one.areas[0]?.area.address).toBe(configuration.linux.window.start);
-    const row = await rebuild(one, options);
+    const row = await rebuild(one, timed);
     expect(row.areas).toEqual({
       placed: 163,
       mapped: 161,
@@ -108,15 +101,13 @@ describe('the bundled guest on x86-64', () => {
       expect(row.walk.entriesMean).toBeCloseTo(3 + small / 69395, 1);
     }
     expect(row.checkedTranslations).toBe(2 * 161 + row.walk.addresses);
-    expect(row.map?.median).toBeGreaterThan(0);
-    expect(row.walk.ns?.median).toBeGreaterThan(0);
+    expect(row.times.nsPerPage[0]).toBeGreaterThan(0);
+    expect(row.times.nsPerWalk[0]).toBeGreaterThan(0);
   });
 });
 
-describe('every installed format', async () => {
-  const { configurations } = await installedFormats('/');
-
-  it.each(configurations.map((one) => [one.name, one] as const))(
+describe('every format', () => {
+  test.each(configurations.map((one) => [one.name, one] as const))(
     '%s rebuilds the bundled guest',
     async (_, format) => {
       for (const policy of ['base', 'huge'] as const) {
@@ -131,29 +122,33 @@ describe('every installed format', async () => {
 });
 
 describe('a rebuild with another page size', () => {
-  it.each<LeafPolicy>(['base', 'huge'])('maps 16K areas with pages of 64K and %s leaves', async (policy) => {
-    const requests = requestsOf(ARM64_16K_GUEST);
-    const one = plan(requests, wide, policy);
-    const row = await rebuild(one, options);
-    const pages = requests.reduce((sum, { content }) => {
-      if (content.type === 'nothing') return sum;
-      if (content.type === 'frames') return sum + Math.ceil(content.bytes / 65536);
-      const end = (content.physical + BigInt(content.bytes) + 65535n) / 65536n;
-      return sum + Number(end - content.physical / 65536n);
-    }, 0);
-    expect(row.mapped.pages).toBe(pages);
-    const { small, large, tables } = model(one, 29);
-    expect(row.leaves).toEqual([{ bytes: 65536, count: small }]);
-    expect(large).toBe(0);
-    expect(row.tables).toMatchObject({ frames: tables, bytes: tables * 65536 });
-    expect(row.walk.entriesMean).toBe(3);
-  });
+  test.each<LeafPolicy>(['base', 'huge'])(
+    'maps 16K areas with pages of 64K and %s leaves',
+    async (policy) => {
+      const requests = requestsOf(ARM64_16K_GUEST);
+      const one = plan(requests, wide, policy);
+      const row = await rebuild(one, options);
+      const pages = requests.reduce((sum, { content }) => {
+        if (content.type === 'nothing') return sum;
+        if (content.type === 'frames') return sum + Math.ceil(content.bytes / 65536);
+        const end = (content.physical + BigInt(content.bytes) + 65535n) / 65536n;
+        return sum + Number(end - content.physical / 65536n);
+      }, 0);
+      expect(row.mapped.pages).toBe(pages);
+      const { small, large, tables } = model(one, 29);
+      expect(row.leaves).toEqual([{ bytes: 65536, count: small }]);
+      expect(large).toBe(0);
+      expect(row.tables).toMatchObject({ frames: tables, bytes: tables * 65536 });
+      expect(row.walk.entriesMean).toBe(3);
+    },
+  );
 
-  it('maps leaves of 512M', async () => {
+  test('maps leaves of 512M', async () => {
     const content = { type: 'frames', bytes: 1100 * MiB } as const;
     const request = {
       line: 1,
       kind: 'vmalloc',
+      caller: 'f',
       bytes: 1100 * MiB,
       guard: true,
       content,
@@ -169,15 +164,16 @@ describe('a rebuild with another page size', () => {
     expect(row.tables.frames).toBe(3);
   });
 
-  it('warms up with about the same number of pages for every input', () => {
+  test('warms up with about the same number of pages for every input', () => {
     const rounds = (pages: number) => warmUpRounds({ ...plan([], wide, 'base'), pages });
     expect([0, 1, 2 ** 13, 2 ** 17, 2 ** 20, 2 ** 30].map(rounds)).toEqual([100, 100, 64, 4, 1, 1]);
   });
 
-  it('maps nothing for a sparse area', async () => {
+  test('maps nothing for a sparse area', async () => {
     const request: AreaRequest = {
       line: 1,
       kind: 'sparse',
+      caller: 'f',
       bytes: 65536,
       guard: true,
       content: { type: 'nothing' },
@@ -188,12 +184,12 @@ describe('a rebuild with another page size', () => {
       mapped: { pages: 0, bytes: 0 },
       leaves: [],
       tables: { frames: 1, bytesPerMappedMiB: null },
-      map: null,
-      walk: { addresses: 0, entriesMean: null, entriesMax: null, ns: null },
+      walk: { addresses: 0, entriesMean: null, entriesMax: null },
+      times: { nsPerPage: [], nsPerWalk: [] },
     });
   });
 
-  it('has the same frames for the same seed, and others for another', async () => {
+  test('has the same frames for the same seed, and others for another', async () => {
     const one = plan(requestsOf(ARM64_16K_GUEST), wide, 'base');
     const map = vi.spyOn(PageTable.prototype, 'map');
     const framesOf = async (seed: number): Promise<string> => {
@@ -219,7 +215,7 @@ describe('the checks find', () => {
     map: PageTable.prototype.map,
   };
 
-  it('tables that leak', async () => {
+  test('tables that leak', async () => {
     vi.spyOn(PageTable.prototype, 'destroy').mockImplementation(() => {});
     // The tables of the rounds before are still there: memory for them runs out, or they are missed in the end.
     const rounds = { ...options, warmUp: 1 };
@@ -234,7 +230,7 @@ describe('the checks find', () => {
     );
   });
 
-  it('a mapped frame that leaks', async () => {
+  test('a mapped frame that leaks', async () => {
     const freeMany = FrameAllocator.prototype.freeMany;
     let done = false;
     vi.spyOn(FrameAllocator.prototype, 'freeMany').mockImplementation(function (this: FrameAllocator, pfns) {
@@ -246,7 +242,7 @@ describe('the checks find', () => {
     await expect(run()).rejects.toThrow(/^mapped frames leaked: 0 allocated before the run, 1 after it/);
   });
 
-  it('blocks that leak', async () => {
+  test('blocks that leak', async () => {
     const free = FrameAllocator.prototype.free;
     vi.spyOn(FrameAllocator.prototype, 'free').mockImplementation(function (
       this: FrameAllocator,
@@ -259,6 +255,7 @@ describe('the checks find', () => {
     const request = {
       line: 1,
       kind: 'vmalloc',
+      caller: 'f',
       bytes: 512 * MiB,
       guard: true,
       content,
@@ -269,7 +266,7 @@ describe('the checks find', () => {
     );
   });
 
-  it('free blocks of other sizes', () => {
+  test('free blocks of other sizes', () => {
     const frames = new FrameAllocator(null, { first: 0, frames: 16 });
     const before = frames.stats();
     expect(() =>
@@ -278,7 +275,7 @@ describe('the checks find', () => {
     expect(proveAllReturned('frames', before, frames.stats())).toEqual({ before: 0, after: 0 });
   });
 
-  it('a wrong frame at the end of an area', async () => {
+  test('a wrong frame at the end of an area', async () => {
     vi.spyOn(PageTableReader.prototype, 'translate').mockImplementation(function (this: PageTableReader, va) {
       const pa = real.translate.call(this, va);
       return pa === null ? null : pa ^ 0x10000n;
@@ -288,23 +285,23 @@ describe('the checks find', () => {
     );
   });
 
-  it('a last page that is not mapped', async () => {
+  test('a last page that is not mapped', async () => {
     vi.spyOn(PageTable.prototype, 'map').mockImplementation(function (this: PageTable, va, frames, ...rest) {
       if (frames.length > 1) real.map.call(this, va, Array.from(frames).slice(0, -1), ...rest);
       else real.map.call(this, va, frames, ...rest);
     });
-    await expect(run()).rejects.toThrow(CheckError);
+    await expect(run()).rejects.toThrow(WrongResult);
     await expect(run()).rejects.toThrow(/translate/);
   });
 
-  it('a guard page that is mapped', async () => {
+  test('a guard page that is mapped', async () => {
     vi.spyOn(PageTable.prototype, 'map').mockImplementation(function (this: PageTable, va, frames, ...rest) {
       real.map.call(this, va, [...frames, 7], ...rest);
     });
     await expect(run()).rejects.toThrow(/the guard page at 0xffff8\w+ is mapped, to 0x0000000000070000$/);
   });
 
-  it('a wrong frame in the sample', async () => {
+  test('a wrong frame in the sample', async () => {
     let calls = 0;
     vi.spyOn(PageTableReader.prototype, 'translateWords').mockImplementation(function (
       this: PageTableReader,
@@ -318,7 +315,7 @@ describe('the checks find', () => {
     );
   });
 
-  it('a walk that faults', async () => {
+  test('a walk that faults', async () => {
     vi.spyOn(PageTableReader.prototype, 'walk').mockImplementation(function (
       this: PageTableReader,
       va,
@@ -329,14 +326,14 @@ describe('the checks find', () => {
     await expect(run()).rejects.toThrow(/translates to a fault$/);
   });
 
-  it('a page that stays mapped', async () => {
+  test('a page that stays mapped', async () => {
     vi.spyOn(PageTable.prototype, 'unmap').mockImplementation(function (this: PageTable, va, bytes, ...rest) {
       if (va !== wide.linux.window.start) real.unmap.call(this, va, bytes, ...rest);
     });
     await expect(run()).rejects.toThrow('0xffff800080000000 is still mapped after the teardown');
   });
 
-  it('a leaf that was not mapped', async () => {
+  test('a leaf that was not mapped', async () => {
     vi.spyOn(PageTableReader.prototype, 'leaves').mockImplementation(() =>
       [{ kind: 'leaves', va: 0n, bytes: 0x30000n, count: 3, leafShift: 16 } as LeafRun].values(),
     );
@@ -349,14 +346,11 @@ describe('the checks find', () => {
 describe('runs', () => {
   /** Leaves by size of the x86-64 guest under the huge policy. */
   async function leavesOf(name: string): Promise<(readonly [number, number])[]> {
-    const { configurations } = await installedFormats('/');
-    const configuration = configurations.find((one) => one.name === name);
-    if (configuration === undefined) throw new Error(`${name} is not installed`);
-    const row = await rebuild(plan(requestsOf(X86_GUEST), configuration, 'huge'), options);
+    const row = await rebuild(plan(requestsOf(X86_GUEST), configurationOf(name), 'huge'), options);
     return row.leaves.map(({ bytes, count }) => [bytes / 1024, count] as const);
   }
 
-  it('of pages are leaves of their size, and blocks form none, as in Linux', async () => {
+  test('of pages are leaves of their size, and blocks form none, as in Linux', async () => {
     expect(await leavesOf('arm64-4k-48')).toEqual([
       [4, 2323],
       [2048, 131],

@@ -1,6 +1,5 @@
-import { UsageError } from '@vmarea/cli';
-import { FrameAllocator, type FrameStats } from '@vmarea/core';
-import { proveAllReturned } from '../all-returned.js';
+import { FrameAllocator, type FrameStats, VmError } from '@vmarea/core';
+import { proveAllReturned } from '../parts/all-returned.js';
 import type { Plan } from './plan.js';
 import type { Mapping } from './planned-area.js';
 import type { FrameBalance } from './result.js';
@@ -91,7 +90,7 @@ interface Watched {
 
 function watched(first: number, frames: number, pageShift: number, scatter: number | undefined): Watched {
   if (frames > POOL_LIMIT || first + frames > 2 ** 32) {
-    throw new UsageError('the input maps more than 2^30 frames; this tool cannot rebuild it');
+    throw new VmError('E2BIG', 'the input maps more than 2^30 frames, and they cannot be listed');
   }
   const allocator = new FrameAllocator(null, {
     pageShift,

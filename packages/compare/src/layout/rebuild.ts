@@ -1,4 +1,3 @@
-import { CheckError } from '@vmarea/cli';
 import {
   type AddressSpace,
   FrameAllocator,
@@ -8,26 +7,30 @@ import {
   type VmArea,
   wasmLoops,
 } from '@vmarea/core';
-import { proveAllReturned } from '../all-returned.js';
-import { random } from '../random.js';
-import { rootFrames } from '../root-frames.js';
-import { spread } from '../spread.js';
-import { timed } from '../timed.js';
+import { proveAllReturned } from '../parts/all-returned.js';
+import { random } from '../parts/random.js';
+import { rootFrames } from '../parts/root-frames.js';
+import { WrongResult } from '../parts/wrong-result.js';
 import { FramePools } from './frames.js';
 import { kernelOf, reserveArea } from './kernel.js';
 import { leavesOf } from './leaves.js';
 import { mapPiece, type Piece, PORTION_PAGES, type Portion, piecesOf, portionsOf } from './pieces.js';
+import { callersOf, placesOf } from './places.js';
 import { framesOf, type Plan } from './plan.js';
 import type { LayoutRow } from './result.js';
 import { type Sample, type Stretch, samplePages } from './sample.js';
+import { TableShares } from './table-shares.js';
 
 /** How to carry out a plan. */
 export interface RebuildOptions {
+  /** Of the frames and of the sampled addresses: the same seed gives the same ones. */
   readonly seed: number;
-  /** Measured rounds. */
+  /** Measured rounds, 1 or more. */
   readonly repeat: number;
   /** Rounds before the measured ones. */
   readonly warmUp: number;
+  /** A clock in milliseconds, such as `() => performance.now()`. Default: nothing is timed. */
+  readonly now?: (() => number) | undefined;
   /** Called before each portion of the work, with its number of pages. */
   readonly step: (pages: number) => Promise<void>;
 }
@@ -61,7 +64,7 @@ interface Job extends Stretch {
  * Maps a plan in a new kernel in each round. It measures, checks the translations, unmaps everything, and checks that
  * all frames came back.
  *
- * @throws CheckError when a translation is wrong or a frame leaked.
+ * @throws WrongResult when a translation is wrong or a frame leaked.
  */
 export async function rebuild(plan: Plan, options: RebuildOptions): Promise<LayoutRow> {
   const { format, linux, name, title } = plan.configuration;
@@ -77,6 +80,7 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
   const jobs = await jobsOf(plan, pools, options.step);
   const sample = samplePages(jobs, SAMPLES, format.pageShift, random(options.seed));
 
+  const { now } = options;
   const nsPerPage: number[] = [];
   const nsPerWalk: number[] = [];
   let seen: Seen | null = null;
@@ -84,18 +88,19 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
     await options.step(0);
     const kernel = kernelOf(plan.configuration, plan.leafPolicy, memory, tables);
     const areas = reserveAll(kernel, plan);
-    const mapping = await mapAll(kernel, areas, jobs, options.step);
+    const mapping = await mapAll(kernel, areas, jobs, options);
     await options.step(0);
     seen ??= await inspect(kernel, plan, jobs, sample, tables.stats().allocated, options.step);
-    const walking = timed(() => checkSample(kernel, sample));
-    if (round > 0 && plan.pages > 0) {
+    const walking = timed(now, () => checkSample(kernel, sample));
+    if (round > 0 && plan.pages > 0 && now !== undefined) {
       nsPerPage.push(mapping / plan.pages);
       nsPerWalk.push(walking / sample.frame.length);
     }
     takeDown(kernel, areas);
   }
 
-  const { counters, leaves, tableFrames, entriesMean, entriesMax } = seen as Seen;
+  const { counters, leaves, tableFrames, entriesMean, entriesMax, shares } = seen as Seen;
+  const places = placesOf(plan, shares);
   const balance = proveAllReturned('frames of page tables', before, tables.stats());
   const bytes = plan.pages * pageBytes;
   const mapped = plan.areas.filter(({ mapping }) => mapping !== null).length;
@@ -114,7 +119,9 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
       unreachable,
       doesNotFit: plan.doesNotFit.length,
     },
+    window: linux.window,
     mapped: { bytes, pages: plan.pages },
+    rounding: { bytes: places.reduce((sum, { roundingBytes }) => sum + roundingBytes, 0) },
     leaves,
     tables: {
       frames: tableFrames,
@@ -122,13 +129,15 @@ export async function rebuild(plan: Plan, options: RebuildOptions): Promise<Layo
       bytesPerMappedMiB: bytes === 0 ? null : (tableFrames * pageBytes * 2 ** 20) / bytes,
     },
     work: counters,
-    map: spread(nsPerPage),
-    walk: { addresses: sample.frame.length, entriesMean, entriesMax, ns: spread(nsPerWalk) },
+    walk: { addresses: sample.frame.length, entriesMean, entriesMax },
+    times: { nsPerPage, nsPerWalk },
     checkedTranslations: 2 * mapped + sample.frame.length,
     leakCheck: {
       tables: { before: balance.before, peak: tableFrames, after: balance.after },
       frames: pools.release(),
     },
+    places,
+    callers: callersOf(places),
   };
 }
 
@@ -161,7 +170,7 @@ function reserveAll(kernel: AddressSpace, { areas }: Plan): VmArea[] {
   return areas.map(({ request, extent, area }) => {
     const reserved = reserveArea(kernel, request, extent);
     if (reserved.addr !== area.address)
-      throw new CheckError(`an area is at ${hex(reserved.addr)}, the plan has ${hex(area.address)}`);
+      throw new WrongResult(`an area is at ${hex(reserved.addr)}, the plan has ${hex(area.address)}`);
     return reserved;
   });
 }
@@ -171,12 +180,12 @@ async function mapAll(
   kernel: AddressSpace,
   areas: readonly VmArea[],
   jobs: readonly Job[],
-  step: RebuildOptions['step'],
+  { now, step }: Pick<RebuildOptions, 'now' | 'step'>,
 ): Promise<number> {
   let ns = 0;
   for (const portions of batches(jobs.flatMap((job) => job.portions))) {
     await step(portions.reduce((sum, { pages }) => sum + pages, 0));
-    ns += timed(() => {
+    ns += timed(now, () => {
       for (const { index, piece, protection } of portions)
         mapPiece(kernel, areas[index] as VmArea, piece, protection);
     });
@@ -206,6 +215,8 @@ interface Seen {
   readonly tableFrames: number;
   readonly entriesMean: number | null;
   readonly entriesMax: number | null;
+  /** Bytes of tables of each area. */
+  readonly shares: Float64Array;
 }
 
 async function inspect(
@@ -233,15 +244,17 @@ async function inspect(
   const listing = framesOf(plan) * LISTING;
   let listed = 0;
   let told = 0;
-  const leaves = await leavesOf(table, async (bytes) => {
+  const shares = new TableShares(plan);
+  const tell = async (bytes: number) => {
     listed += bytes;
-    const now = Math.min(listing, Math.round((listed / Math.max(expected, 1)) * listing));
-    await step(now - told);
-    told = now;
-  });
+    const far = Math.min(listing, Math.round((listed / Math.max(expected, 1)) * listing));
+    await step(far - told);
+    told = far;
+  };
+  const leaves = await leavesOf(table, tell, (run) => shares.add(run));
   const covered = leaves.reduce((sum, leaf) => sum + leaf.bytes * leaf.count, 0);
   if (covered !== expected) {
-    throw new CheckError(`${label(plan)}: the leaves cover ${covered} bytes, ${expected} were mapped`);
+    throw new WrongResult(`${label(plan)}: the leaves cover ${covered} bytes, ${expected} were mapped`);
   }
   return {
     // The root belongs to the kernel, not to the mappings.
@@ -250,6 +263,7 @@ async function inspect(
     tableFrames,
     entriesMean: walks === 0 ? null : entries / walks,
     entriesMax: walks === 0 ? null : entriesMax,
+    shares: shares.bytes,
   };
 }
 
@@ -270,7 +284,7 @@ function checkEnds(table: AddressSpace['table'], plan: Plan, jobs: readonly Job[
     const guard = area.address + area.bytes;
     const got = table.translate(guard);
     if (got !== null) {
-      throw new CheckError(`${label(plan)}: the guard page at ${hex(guard)} is mapped, to ${hex(got)}`);
+      throw new WrongResult(`${label(plan)}: the guard page at ${hex(guard)} is mapped, to ${hex(got)}`);
     }
   }
 }
@@ -282,7 +296,7 @@ function checkSample({ table }: AddressSpace, { hi, lo, frame }: Sample): void {
     if (table.translateWords(hi[i] as number, lo[i] as number) !== frame[i]) wrongOnes++;
   }
   if (wrongOnes > 0) {
-    throw new CheckError(
+    throw new WrongResult(
       `${table.format.name}: ${wrongOnes} of ${frame.length} sampled addresses translate to a wrong frame`,
     );
   }
@@ -292,19 +306,26 @@ function takeDown(kernel: AddressSpace, areas: readonly VmArea[]): void {
   for (const area of areas) kernel.freeVmArea(area);
   const left = kernel.table.leaves().next();
   if (left.done !== true) {
-    throw new CheckError(
+    throw new WrongResult(
       `${kernel.table.format.name}: ${hex(left.value.va)} is still mapped after the teardown`,
     );
   }
   kernel.destroy();
 }
 
-function wrong(plan: Plan, va: bigint, frame: number, got: string): CheckError {
-  return new CheckError(
+function wrong(plan: Plan, va: bigint, frame: number, got: string): WrongResult {
+  return new WrongResult(
     `${label(plan)}: ${hex(va)} was mapped to frame 0x${frame.toString(16)} and translates to ${got}`,
   );
 }
 
 function label(plan: Plan): string {
   return `${plan.configuration.name}, ${plan.leafPolicy} leaves`;
+}
+
+/** Runs an action. Returns the nanoseconds that it takes, 0 without a clock. */
+function timed(now: (() => number) | undefined, action: () => void): number {
+  const start = now?.() ?? 0;
+  action();
+  return ((now?.() ?? 0) - start) * 1e6;
 }

@@ -1,5 +1,5 @@
 import type { Configuration } from '@vmarea/core';
-import { rootFrames } from '../root-frames.js';
+import { rootFrames } from '../parts/root-frames.js';
 import type { LeafPolicy } from './kernel.js';
 import type { PlannedArea } from './planned-area.js';
 

@@ -9,9 +9,9 @@ import {
   VmapAreas,
   VmError,
 } from '@vmarea/core';
-import { rootFrames } from '../root-frames.js';
+import { rootFrames } from '../parts/root-frames.js';
 import { type Step, stepsOf } from './steps.js';
-import type { Allocation, Trace } from './trace.js';
+import type { Allocation, AreaStream } from './stream.js';
 
 /** The state of areas and tables at one point of a stream. */
 export interface Moment {
@@ -36,7 +36,7 @@ export interface Moment {
 }
 
 /** Maxima after any request or free. */
-interface Peaks {
+export interface Peaks {
   readonly areas: number;
   readonly busyBytes: number;
   readonly freeRanges: number;
@@ -77,14 +77,20 @@ const FRAMES_AT = 2n ** 30n;
  * guard. It is mapped with base pages while it lives. All areas are in the format's vmalloc window, also those of other windows (modules).
  * A request that failed makes a full purge here, too. Other purges follow the format's own threshold. Per-cpu chunks are left out.
  *
+ * @param stream - the requests and frees.
+ * @param configuration - the format, with Linux's policy.
  * @param most - the maximum bytes of memory for tables. Areas that exceed it are counted and not mapped.
  */
-export function runOver(trace: Trace, configuration: Configuration, most = MOST_TABLES): OverFormat {
+export function runOver(
+  stream: AreaStream,
+  configuration: Configuration,
+  most: number = MOST_TABLES,
+): OverFormat {
   const { format, linux } = configuration;
   const pageBytes = 2 ** format.pageShift;
-  const steps = stepsOf(trace);
+  const steps = stepsOf(stream);
   const memory = PhysicalMemory.create({
-    bytes: Math.min(most, tableBytesFor(steps, trace, pageBytes)) + 2 * rootFrames(format) * pageBytes,
+    bytes: Math.min(most, tableBytesFor(steps, stream, pageBytes)) + 2 * rootFrames(format) * pageBytes,
   });
   const frames = new FrameAllocator(memory, { pageShift: format.pageShift });
   const table = new PageTable({ format, memory, frames });
@@ -93,8 +99,8 @@ export function runOver(trace: Trace, configuration: Configuration, most = MOST_
   const areas = new VmapAreas({
     ...{ window, guardBytes, ioremapMaxOrder },
     pageShift: format.pageShift,
-    cpus: trace.nodes,
-    onlineCpus: trace.cpus,
+    cpus: stream.nodes,
+    onlineCpus: stream.cpus,
     sink: {
       flush(_va, bytes) {
         so.flushes++;
@@ -119,7 +125,7 @@ export function runOver(trace: Trace, configuration: Configuration, most = MOST_
     if (step.type === 'request') {
       // If the area is still live, the recording lost its free.
       release(step.area);
-      const area = taken(areas, requestOf(trace, step.request, pageBytes), step.cpu);
+      const area = taken(areas, requestOf(stream, step.request, pageBytes), step.cpu);
       if (area === null) so.failing++;
       else {
         const isMapped = area.bytes <= MOST_MAPPED && isMappedNow(table, area, configuration);
@@ -161,7 +167,7 @@ export function runOver(trace: Trace, configuration: Configuration, most = MOST_
 type Request = ReserveOptions & { readonly bytes: number };
 
 /** The same request with another page size. */
-function requestOf({ pageShift }: Trace, { size, align }: Allocation, pageBytes: number): Request {
+function requestOf({ pageShift }: AreaStream, { size, align }: Allocation, pageBytes: number): Request {
   const source = 2 ** pageShift;
   // A size includes a guard page of the source, except for a single page and a block of vm_map_ram, which is aligned to its size.
   const hasGuard = size > 1 && !(size >= LEAST_BLOCK && align === size);
@@ -198,7 +204,7 @@ function isMappedNow(table: PageTable, { address, bytes }: Area, { format, linux
 }
 
 /** Memory for the tables of a stream: three times the tables of the most live areas, since tables stay and areas move. */
-function tableBytesFor(steps: readonly Step[], trace: Trace, pageBytes: number): number {
+function tableBytesFor(steps: readonly Step[], stream: AreaStream, pageBytes: number): number {
   const live = new Map<number, number>();
   let now = 0;
   let most = 0;
@@ -207,7 +213,7 @@ function tableBytesFor(steps: readonly Step[], trace: Trace, pageBytes: number):
     now -= live.get(step.area) ?? 0;
     live.delete(step.area);
     if (step.type === 'free') continue;
-    const { bytes } = requestOf(trace, step.request, pageBytes);
+    const { bytes } = requestOf(stream, step.request, pageBytes);
     if (bytes > MOST_MAPPED) continue;
     live.set(step.area, bytes);
     now += bytes;

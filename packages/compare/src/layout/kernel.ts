@@ -8,7 +8,7 @@ import {
   VM_NO_GUARD,
   type VmArea,
 } from '@vmarea/core';
-import type { AreaRequest } from '../input/workload.js';
+import type { AreaRequest } from '../areas/workload.js';
 
 /** `base`: only base pages. `huge`: larger leaves where Linux's policy and the alignment allow them. */
 export type LeafPolicy = 'base' | 'huge';

@@ -1,5 +1,5 @@
 import type { Area, Protection } from '@vmarea/core';
-import type { AreaRequest } from '../input/workload.js';
+import type { AreaRequest } from '../areas/workload.js';
 import type { Extent } from './kernel.js';
 
 /** The frames of an area. */

@@ -1,16 +1,16 @@
 import type { Configuration } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
-import type { AreaRequest, Content, Kind } from '../../src/input/workload.js';
+import { wide } from '@vmarea/testkit';
+import { describe, expect, test } from 'vitest';
+import type { AreaRequest, Content, Kind } from '../../src/areas/workload.js';
 import type { LeafPolicy } from '../../src/layout/kernel.js';
 import { plan } from '../../src/layout/plan.js';
-import { wide } from '../support/wide.js';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 const START = wide.linux.window.start;
 
 function area(kind: Kind, bytes: number, content: Content = { type: 'nothing' }, guard = true): AreaRequest {
-  return { line: 1, kind, bytes, guard, content, unknownContent: false };
+  return { line: 1, kind, caller: 'f', bytes, guard, content, unknownContent: false };
 }
 
 const frames = (bytes: number): Content => ({ type: 'frames', bytes });
@@ -25,7 +25,7 @@ function planned(
 }
 
 describe('a plan', () => {
-  it('rounds sizes up to the target’s pages and keeps the guard', () => {
+  test('rounds sizes up to the target’s pages and keeps the guard', () => {
     const { areas, pages } = planned([
       area('vmalloc', 16 * KiB, frames(16 * KiB)),
       area('vmalloc', 68 * KiB, frames(68 * KiB)),
@@ -44,7 +44,7 @@ describe('a plan', () => {
     expect(pages).toBe(4);
   });
 
-  it('rounds a physical range to whole pages, as ioremap does', () => {
+  test('rounds a physical range to whole pages, as ioremap does', () => {
     const { areas } = planned([area('ioremap', 8 * KiB, range(0x1000f000n, 8 * KiB))]);
     expect(areas[0]?.mapping).toMatchObject({
       pages: 2,
@@ -54,7 +54,7 @@ describe('a plan', () => {
     expect(areas[0]?.mapping?.protection).toBe(wide.linux.protections.IOREMAP);
   });
 
-  it('aligns ioremap areas to their size, up to the limit, whatever the leaf policy', () => {
+  test('aligns ioremap areas to their size, up to the limit, whatever the leaf policy', () => {
     const requests = [
       area('vmalloc', 64 * KiB, frames(64 * KiB)),
       area('ioremap', 192 * KiB, range(0n, 192 * KiB)),
@@ -67,7 +67,7 @@ describe('a plan', () => {
     }
   });
 
-  it('splits large vmalloc areas into blocks of the largest leaf that they fill, and aligns them', () => {
+  test('splits large vmalloc areas into blocks of the largest leaf that they fill, and aligns them', () => {
     const requests = [
       area('vmalloc', 64 * KiB, frames(64 * KiB)),
       area('vmalloc', 512 * MiB - 64 * KiB, frames(512 * MiB - 64 * KiB)),
@@ -89,7 +89,7 @@ describe('a plan', () => {
     );
   });
 
-  it('leaves out areas that do not fit, and maps nothing where the format lacks the physical addresses', () => {
+  test('leaves out areas that do not fit, and maps nothing where the format lacks the physical addresses', () => {
     const low = range(2n ** 40n - 64n * 1024n, 64 * KiB);
     const high = range(2n ** 40n - 4096n, 64 * KiB);
     const requests = [
@@ -107,7 +107,7 @@ describe('a plan', () => {
     expect(pages).toBe(1);
   });
 
-  it('counts the tables that base pages need, and a root of several frames', () => {
+  test('counts the tables that base pages need, and a root of several frames', () => {
     const requests = [
       area('sparse', 512 * MiB),
       area('vmalloc', 64 * KiB, frames(64 * KiB)),

@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '../parts/random.js';
 
 /** Random mapped pages: their addresses as words, and the frame that each must translate to. */
 export interface Sample {

@@ -1,5 +1,5 @@
 import type { Protection } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Piece, piecesOf, portionsOf } from '../../src/layout/pieces.js';
 
 const protection = {} as Protection;
@@ -8,7 +8,7 @@ const frames = (count: number) => Uint32Array.from({ length: count }, (_, i) => 
 describe('a piece is cut into portions', () => {
   const device: Piece = { type: 'device', start: 0x5000n, end: 0x5000n + 0x9000n, physical: 0x8000_1000n };
 
-  it('at multiples of their bytes, so that no leaf is cut', () => {
+  test('at multiples of their bytes, so that no leaf is cut', () => {
     const portions = portionsOf(device, 3, protection, 12, 4);
     expect(portions.map(({ index, pages }) => [index, pages])).toEqual([
       [3, 3],
@@ -22,11 +22,11 @@ describe('a piece is cut into portions', () => {
     ]);
   });
 
-  it('into one when it is small', () => {
+  test('into one when it is small', () => {
     expect(portionsOf(device, 0, protection, 12).map(({ piece }) => piece)).toEqual([device]);
   });
 
-  it('with the frames of each', () => {
+  test('with the frames of each', () => {
     // Two chunks of 4 frames, then 3 single frames, from page 2 of 4 on.
     const pieces = piecesOf(0x4000n, 2, 2, frames(11), 12);
     const portions = pieces.flatMap((piece) => portionsOf(piece, 0, protection, 12, 4));

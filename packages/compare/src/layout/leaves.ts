@@ -7,10 +7,12 @@ const LEAVES = 2 ** 18;
  * Counts the leaves by size, a part of them at a time.
  *
  * @param step - called after each part, with the bytes that its leaves map.
+ * @param each - is given each run of leaves, in the order of addresses.
  */
 export async function leavesOf(
   table: AddressSpace['table'],
   step: (bytes: number) => Promise<void>,
+  each: (run: LeafRun) => void,
 ): Promise<LeafSize[]> {
   const counts = new Map<number, number>();
   let part: LeafRun[] = [];
@@ -25,6 +27,7 @@ export async function leavesOf(
   };
   for (const run of table.leaves(undefined, undefined, { complete: true })) {
     part.push(run);
+    each(run);
     if (part.length === LEAVES) await add();
   }
   await add();

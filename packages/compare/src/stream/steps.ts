@@ -1,4 +1,4 @@
-import type { Allocation, Trace } from './trace.js';
+import type { Allocation, AreaStream, Release } from './stream.js';
 
 /** A step of a stream on another format. */
 export type Step =
@@ -13,13 +13,13 @@ export type Step =
  *
  * A request that finds no range purges and tries again. Both tries have a row: they are one failure, or a failure and a request.
  */
-export function stepsOf({ rows }: Trace): Step[] {
+export function stepsOf({ rows }: AreaStream): Step[] {
   const steps: Step[] = [];
   /** By thread: the request that failed last and was not tried again. */
   const failed = new Map<string, string>();
   for (const { cpu, thread, event } of rows) {
-    if (event.type === 'free') steps.push({ type: 'free', area: event.start });
-    if (event.type !== 'allocation') continue;
+    if (isRelease(event)) steps.push({ type: 'free', area: event.start });
+    if (!isAllocation(event)) continue;
     const { start, size, align, window } = event;
     const asked = `${size} ${align} ${window}`;
     const isSecond = failed.get(thread) === asked;
@@ -31,4 +31,12 @@ export function stepsOf({ rows }: Trace): Step[] {
     }
   }
   return steps;
+}
+
+function isAllocation(event: { readonly type: string }): event is Allocation {
+  return event.type === 'allocation';
+}
+
+function isRelease(event: { readonly type: string }): event is Release {
+  return event.type === 'free';
 }
