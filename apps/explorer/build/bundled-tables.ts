@@ -11,10 +11,15 @@ export const TABLE_FILES: Readonly<Record<string, string>> = {
   'riscv64-sv39.kdump.gz': 'packages/image/test/data/riscv64-sv39.zstd.kdump.gz',
 };
 
+/** The areas that Compare begins with: those of the bench app. */
+export const AREAS_FILE = 'apps/bench/data/linux-6.12-x86-64.vmallocinfo.txt';
+
+const FILES: Readonly<Record<string, string>> = { ...TABLE_FILES, 'vmallocinfo.txt': AREAS_FILE };
+
 /** Serves and emits tables that other packages keep for their tests, so that they are in the repository once. */
 export function bundledTables(): Plugin {
   const bytesOf = (name: string): Buffer | null => {
-    const file = TABLE_FILES[name];
+    const file = FILES[name];
     return file === undefined ? null : readFileSync(new URL(file, root));
   };
   return {
@@ -27,7 +32,7 @@ export function bundledTables(): Plugin {
       });
     },
     generateBundle() {
-      for (const name of Object.keys(TABLE_FILES))
+      for (const name of Object.keys(FILES))
         this.emitFile({ type: 'asset', fileName: `tables/${name}`, source: bytesOf(name) as Buffer });
     },
   };

@@ -10,14 +10,9 @@ import { lineOf, moduleCode } from './module-code.js';
 import { Recorder } from './recorder.js';
 import { valueText } from './value-text.js';
 
+const { splitLeaves, collapseLeaves, applyToRange, applyToExisting, prepareTables } = core;
 /** Functions of core that change tables. */
-const CHANGES = [
-  'splitLeaves',
-  'collapseLeaves',
-  'applyToRange',
-  'applyToExisting',
-  'prepareTables',
-] as const;
+const CHANGES = { splitLeaves, collapseLeaves, applyToRange, applyToExisting, prepareTables };
 
 /** The packages that a program may import, with calls that are recorded. */
 function modulesFor(recorder: Recorder): Readonly<Record<string, object>> {

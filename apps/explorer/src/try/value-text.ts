@@ -25,7 +25,6 @@ function listText(list: readonly unknown[], depth: number): string {
 /** An argument of a call: addresses as hexadecimal numbers, lists by their length. */
 export function argumentText(value: unknown): string {
   if (typeof value === 'bigint') return value >= 4096n ? `0x${value.toString(16)}` : `${value}n`;
-  if (typeof value === 'number') return value >= 65536 ? `0x${value.toString(16)}` : String(value);
   if (typeof value === 'function') return '() => …';
   if (Array.isArray(value) || ArrayBuffer.isView(value)) {
     const list = value as readonly unknown[];
