@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { endsWithUs } from './support/ending.mjs';
-import { root, run } from './support/run.mjs';
+import { run as program, root } from './support/run.mjs';
 import { temporaryFolder } from './support/temporary.mjs';
 
 const [operations = 15_000, kills = 5, seed = Date.now() % 2 ** 31] = process.argv.slice(2).map(Number);
@@ -74,10 +74,10 @@ async function explorer(browser) {
   const folder = join(root, 'apps/explorer');
   const bin = join(folder, 'node_modules/.bin');
   const options = { cwd: folder, env: { ...process.env, VMAREA_CHROMIUM: browser } };
-  expect((await run(join(bin, 'vite'), ['build'], options)) === 0, 'the explorer cannot be built');
+  expect((await program(join(bin, 'vite'), ['build'], options)) === 0, 'the explorer cannot be built');
   const vitest = join(root, 'node_modules/.bin/vitest');
   const config = ['run', '--config', 'vitest.browser.config.ts'];
-  expect((await run(vitest, config, options)) === 0, 'a test of the explorer fails');
+  expect((await program(vitest, config, options)) === 0, 'a test of the explorer fails');
 }
 
 /** The programs, by file name. */

@@ -84,7 +84,7 @@ export interface Verdict {
 }
 
 /** An entry that the processor changed: it set accessed or dirty. */
-export interface Touched {
+interface Touched {
   readonly level: string;
   readonly before: bigint;
   readonly after: bigint;

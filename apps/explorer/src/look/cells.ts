@@ -5,7 +5,7 @@ import { type CellKind, KINDS, MARKS } from './calls.js';
 const NUMBERS = new Map(KINDS.map((kind, number) => [kind, number]));
 
 /** The number of a kind. */
-export function numberOf(kind: CellKind): number {
+function numberOf(kind: CellKind): number {
   return NUMBERS.get(kind) as number;
 }
 
@@ -53,7 +53,7 @@ export function cellsOf(
 }
 
 /** The entry bits that hold the address. */
-export function addressMask(format: PageTableFormat): bigint {
+function addressMask(format: PageTableFormat): bigint {
   return format.address.reduce(
     (all, { entryBit, width }) => all | (((1n << BigInt(width)) - 1n) << BigInt(entryBit)),
     0n,

@@ -33,7 +33,7 @@ export type Reply =
   | { readonly id: number; readonly progress: Progress };
 
 /** What a worker refused. */
-export class CallError extends Error {
+class CallError extends Error {
   readonly code: string | null;
 
   constructor({ code, message }: PlainError) {

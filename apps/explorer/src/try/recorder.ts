@@ -112,7 +112,7 @@ function isQuiet(name: string): boolean {
 }
 
 /** Methods of an object and of its classes, by name. */
-export function methodsOf(object: object): Map<string, (...args: unknown[]) => unknown> {
+function methodsOf(object: object): Map<string, (...args: unknown[]) => unknown> {
   const methods = new Map<string, (...args: unknown[]) => unknown>();
   for (
     let at = Object.getPrototypeOf(object);

@@ -50,7 +50,7 @@ describe('Walk', () => {
     expect(await page.evaluate(() => document.activeElement?.id)).toBe('address');
     await page.keyboard.type('ffffffff80002000');
     await page.keyboard.press('Enter');
-    await page.getByText('0x0000000080202000').first().waitFor();
+    await page.locator('.result').getByText('0x0000000080202000').first().waitFor();
     expect(await hashOf(page)).toContain('va=0xffffffff80002000');
     expect(await hashOf(page)).toContain('format=riscv64-sv39&root=0x81fcb000');
   });
@@ -99,7 +99,7 @@ describe('Walk', () => {
     await page.getByRole('button', { name: 'writable and executable' }).click();
     await page.getByLabel('Whose').selectOption('user');
     await page.getByLabel('Region').selectOption('user');
-    const row = page.getByRole('option').nth(1);
+    const row = page.getByRole('listbox', { name: 'Ranges' }).getByRole('option').nth(1);
     await row.waitFor();
     const va = (await row.locator('.va').textContent()) ?? '';
     await row.click();

@@ -1,7 +1,7 @@
 import type { PlacedArea } from '@vmarea/compare';
 
 /** A rectangle of the picture: left edge and width, 0 to 1. */
-export interface SpaceBox {
+interface SpaceBox {
   readonly place: PlacedArea;
   readonly left: number;
   readonly width: number;

@@ -1,5 +1,5 @@
 /** The views of the page. */
-export const VIEWS = ['walk', 'try', 'compare'] as const;
+const VIEWS = ['walk', 'try', 'compare'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** What the part of the URL behind `#` names. */
