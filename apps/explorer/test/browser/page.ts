@@ -57,6 +57,14 @@ export class Site {
     return page;
   }
 
+  /** An empty page, for a test that watches how the page is loaded. */
+  async blank(): Promise<Page> {
+    const context = await this.#browser.newContext({ serviceWorkers: 'block' });
+    const page = await context.newPage();
+    page.setDefaultTimeout(90_000);
+    return page;
+  }
+
   /** @throws when a page wrote an error to its console. */
   requireQuiet(): void {
     expect(this.#errors.splice(0)).toEqual([]);
