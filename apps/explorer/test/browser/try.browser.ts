@@ -19,7 +19,7 @@ describe('Try', () => {
     await page.getByRole('heading', { name: 'Call 1 of 10' }).waitFor();
     await page.getByText('The window has no area.').waitFor();
     await page.keyboard.press('ArrowDown');
-    await page.getByRole('button', { name: 'vmalloc at 0xffffc90000000000, 16K' }).waitFor();
+    await page.getByRole('button', { name: /^vmalloc at 0xffffc90000000000,\s*16K$/ }).waitFor();
     expect(await page.evaluate(() => location.hash)).toBe('#try?program=readme&step=2');
   });
 
