@@ -1,6 +1,7 @@
 // `npm run test:browser -- [operations] [kills] [seed]`: threads and reports in Chromium. A page with cross-origin isolation calls while a
 // worker is in its way, and runs the stress tests of threads and of address spaces; a page without it says why it cannot, and
-// runs one thread. At the end, the pages of the bench app's --html open from disk. Without a Chromium it does nothing, unless VMAREA_BROWSER=required. VMAREA_CHROMIUM names another binary.
+// runs one thread. Then the pages of the bench app's --html open from disk, and the explorer, built, is used as a person does. Without a
+// Chromium it does nothing, unless VMAREA_BROWSER=required. VMAREA_CHROMIUM names another binary.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +10,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { endsWithUs } from './support/ending.mjs';
-import { root, run as runProgram } from './support/run.mjs';
+import { run as program, root } from './support/run.mjs';
 import { temporaryFolder } from './support/temporary.mjs';
 
 const [operations = 15_000, kills = 5, seed = Date.now() % 2 ** 31] = process.argv.slice(2).map(Number);
@@ -63,11 +64,27 @@ expect(
 expect(new Set(plain.refusals).size === 1, 'one mistake has several answers');
 expect(plain.pages === 8, 'one thread does not work');
 const reports = 'apps/bench/test/html/browser.test.ts';
-const code = await runProgram('npx', ['vitest', 'run', '--project', '@vmarea/bench', reports], {
+const code = await program('npx', ['vitest', 'run', '--project', '@vmarea/bench', reports], {
   env: { ...process.env, VMAREA_REPORTS_IN: chromium },
 });
 expect(code === 0, 'a page of the bench app has an error');
+await explorer(chromium);
 process.exit();
+
+/**
+ * Builds the explorer, and runs its tests.
+ *
+ * @param {string} browser
+ */
+async function explorer(browser) {
+  const folder = join(root, 'apps/explorer');
+  const bin = join(folder, 'node_modules/.bin');
+  const options = { cwd: folder, env: { ...process.env, VMAREA_CHROMIUM: browser } };
+  expect((await program(join(bin, 'vite'), ['build'], options)) === 0, 'the explorer cannot be built');
+  const vitest = join(root, 'node_modules/.bin/vitest');
+  const config = ['run', '--config', 'vitest.browser.config.ts'];
+  expect((await program(vitest, config, options)) === 0, 'a test of the explorer fails');
+}
 
 /** The programs, by file name. */
 async function bundled() {

@@ -13,6 +13,7 @@ export { type FindFilter, type FoundRow, findRuns } from './show/find.js';
 export { describeImage, type ImageInfo, type RootInfo } from './show/info.js';
 export { type MergedRow, mergeRuns } from './show/merge.js';
 export { listProcesses, type ProcessRow } from './show/processes.js';
+export { rightsSoFar } from './show/rights-so-far.js';
 export { type LeafRow, leafRow, rowsOf, type UnlistedRow, unlistedRow } from './show/rows.js';
 export { type RightsCount, type SizeCount, type TableStats, tableStats } from './show/stats.js';
 export { MISSING, type TranslatedBatch, Translations } from './show/translate.js';

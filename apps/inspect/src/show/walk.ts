@@ -10,12 +10,12 @@ import {
   type PageTableFormat,
   type Permissions,
   type Protection,
-  protection,
   type Words,
   words,
 } from '@vmarea/core';
 import { type Region, regionAt } from '../machines/region.js';
 import type { ChosenRoot } from '../roots/choose.js';
+import { rightsSoFar } from './rights-so-far.js';
 
 /** An entry that a walk read, with its bits by name. */
 export interface WalkedEntry {
@@ -105,26 +105,3 @@ function fieldsOf(format: PageTableFormat, entry: bigint, level: number): readon
   const hasNames = [table, leaf].every((shape) => !shape || shape.names !== undefined);
   return hasNames ? describeEntry(format, entry, level).fields : [];
 }
-
-/** What a path leaves, as if all below it forbade nothing. */
-function rightsSoFar(
-  format: PageTableFormat,
-  path: readonly Words[],
-  kind: EntryKind,
-  controls: object,
-): Permissions | null {
-  if (kind === 'leaf') return format.permissions(path, controls);
-  if (kind !== 'table') return null;
-  const { levels, tableEntry } = format;
-  const below = Array.from({ length: levels.length - path.length - 1 }, () => tableEntry);
-  const ends = [true, false].map((user) => {
-    const leaf = format.encode(ALL[user ? 'user' : 'kernel'], levels.length - 1);
-    return format.permissions([...path, ...below, leaf], controls);
-  });
-  return { user: (ends[0] as Permissions).user, kernel: (ends[1] as Permissions).kernel };
-}
-
-const ALL = {
-  user: protection({ write: true, execute: true, user: true }),
-  kernel: protection({ write: true, execute: true }),
-};

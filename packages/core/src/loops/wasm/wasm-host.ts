@@ -15,5 +15,5 @@ export interface WebAssemblyHost {
 
 /** The host's WebAssembly at this moment; `null` for none. */
 export function webAssemblyHost(): WebAssemblyHost | null {
-  return (globalThis as { readonly WebAssembly?: WebAssemblyHost }).WebAssembly ?? null;
+  return (globalThis as unknown as { readonly WebAssembly?: WebAssemblyHost }).WebAssembly ?? null;
 }

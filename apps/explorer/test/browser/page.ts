@@ -1,0 +1,102 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
+
+const dist = new URL('../../dist/', import.meta.url);
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const TYPES: Readonly<Record<string, string>> = { html: 'text/html', js: 'text/javascript', css: 'text/css' };
+
+/** A browser and a static host of the built page. */
+export class Site {
+  readonly url: string;
+  readonly #server: Server;
+  readonly #browser: Browser;
+  readonly #errors: string[] = [];
+
+  private constructor(server: Server, browser: Browser) {
+    this.#server = server;
+    this.#browser = browser;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  }
+
+  static async open(): Promise<Site> {
+    const server = createServer((request, response) => {
+      const path = new URL(request.url ?? '/', 'http://localhost').pathname.slice(1) || 'index.html';
+      const file = new URL(path, dist);
+      if (!file.href.startsWith(dist.href) || !existsSync(file)) {
+        response.writeHead(404).end();
+        return;
+      }
+      const type = TYPES[path.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+      response.writeHead(200, { 'Content-Type': type }).end(readFileSync(file));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const executablePath = process.env.VMAREA_CHROMIUM ?? '/usr/bin/chromium';
+    const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'];
+    return new Site(server, await chromium.launch({ executablePath, args }));
+  }
+
+  /** Opens the page. What it complains about fails the test that asks `requireQuiet`. */
+  async page(hash: string, options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await this.#browser.newContext({
+      viewport: { width: 1280, height: 900 },
+      serviceWorkers: 'block',
+      ...options,
+    });
+    const page = await context.newPage();
+    // A busy machine is slow; a hang still ends.
+    page.setDefaultTimeout(90_000);
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.#errors.push(message.text());
+    });
+    page.on('pageerror', (error) => this.#errors.push(String(error)));
+    await page.goto(this.url + hash);
+    return page;
+  }
+
+  /** An empty page, for a test that watches how the page is loaded. */
+  async blank(): Promise<Page> {
+    const context = await this.#browser.newContext({ serviceWorkers: 'block' });
+    const page = await context.newPage();
+    page.setDefaultTimeout(90_000);
+    return page;
+  }
+
+  /** @throws when a page wrote an error to its console. */
+  requireQuiet(): void {
+    expect(this.#errors.splice(0)).toEqual([]);
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close();
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
+
+/** What axe finds wrong with a page: rules with the elements that break them. */
+export async function axeFindings(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    // biome-ignore lint/suspicious/noExplicitAny: axe puts itself on the window.
+    const { violations } = await (globalThis as any).axe.run(document, { resultTypes: ['violations'] });
+    return violations.flatMap(
+      ({ id, nodes }: { id: string; nodes: { html: string; failureSummary: string }[] }) =>
+        nodes.map((node) => `${id}: ${node.html.slice(0, 200)} ${node.failureSummary}`),
+    );
+  });
+}
+
+/** True when nothing has to be scrolled sideways. */
+export function fitsWidth(page: Page): Promise<boolean> {
+  return page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+}
+
+/** A picture for people who look at it, where `VMAREA_SHOTS` names a folder. */
+export async function shot(page: Page, name: string): Promise<void> {
+  const folder = process.env.VMAREA_SHOTS;
+  if (folder !== undefined) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+}

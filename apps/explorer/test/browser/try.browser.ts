@@ -1,0 +1,72 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { axeFindings, fitsWidth, Site, shot } from './page.js';
+
+let site: Site;
+beforeAll(async () => {
+  site = await Site.open();
+});
+afterEach(() => site.requireQuiet());
+afterAll(() => site.close());
+
+describe('Try', () => {
+  test('runs the program of the README, and shows each call', async () => {
+    const page = await site.page('#try');
+    await page.getByRole('heading', { name: /^Call \d+ of 10$/ }).waitFor();
+    await page.getByText('PGD[402] PUD[0] PMD[0] PTE[0]', { exact: true }).waitFor();
+    const calls = page.getByRole('listbox', { name: 'Calls' });
+    await calls.focus();
+    await page.keyboard.press('Home');
+    await page.getByRole('heading', { name: 'Call 1 of 10' }).waitFor();
+    await page.getByText('The window has no area.').waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.getByRole('button', { name: /^vmalloc at 0xffffc90000000000,\s*16K$/ }).waitFor();
+    expect(await page.evaluate(() => location.hash)).toBe('#try?program=readme&step=2');
+  });
+
+  test('runs what a person writes, and names the line of a mistake', async () => {
+    const page = await site.page('#try?program=sparse-area');
+    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+    const code = page.getByRole('textbox', { name: 'Code' });
+    await code.fill('console.log(6 * 7);\n\nnothing();\n');
+    await code.press('Control+Enter');
+    await page.getByText('Line 3: ReferenceError: nothing is not defined').waitFor();
+    await page.getByText('42', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Undo my changes' }).click();
+    expect(await code.inputValue()).toContain('// A sparse area');
+  });
+
+  test('stops a program that does not end', async () => {
+    const page = await site.page('#try');
+    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+    await page.getByRole('textbox', { name: 'Code' }).fill('for (;;);');
+    await page.getByRole('button', { name: /^Run/ }).click();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: /^Run/ }).waitFor();
+  });
+
+  test('lets keys leave the text', async () => {
+    const page = await site.page('#try');
+    const code = page.getByRole('textbox', { name: 'Code' });
+    await code.fill('{');
+    await code.press('Enter');
+    await code.press('Tab');
+    expect(await code.inputValue()).toBe('{\n    ');
+    await code.press('Escape');
+    await code.press('Tab');
+    expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe('TEXTAREA');
+  });
+
+  test.each([
+    ['light', 1400],
+    ['dark', 400],
+  ] as const)('is legible and accessible: %s, %i pixels', async (colorScheme, width) => {
+    const page = await site.page('#try?program=lazy-purge', {
+      colorScheme,
+      viewport: { width, height: 900 },
+    });
+    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    expect(await fitsWidth(page)).toBe(true);
+    await shot(page, `try-${colorScheme}-${width}`);
+  });
+});

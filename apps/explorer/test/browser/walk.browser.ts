@@ -1,0 +1,182 @@
+import { readFileSync } from 'node:fs';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { TABLE_FILES } from '../../build/bundled-tables.js';
+import { axeFindings, fitsWidth, Site, shot } from './page.js';
+
+let site: Site;
+beforeAll(async () => {
+  site = await Site.open();
+});
+afterEach(() => site.requireQuiet());
+afterAll(() => site.close());
+
+/** A dump as a person has it: without a second packing. */
+const dump = (name: string): Buffer =>
+  gunzipSync(readFileSync(new URL(`../../../../${TABLE_FILES[name]}`, import.meta.url)));
+const file = (name: string, buffer: Buffer) => ({ name, buffer, mimeType: 'application/octet-stream' });
+const choose = (page: Page, one: ReturnType<typeof file>) =>
+  page.locator('input[type=file]').setInputFiles(one);
+const cells = (page: Page) => page.getByRole('slider');
+const hashOf = (page: Page) => page.evaluate(() => location.hash);
+
+describe('Walk', () => {
+  test('takes a bundled table from its first view, and goes down and up by keys', async () => {
+    const page = await site.page('');
+    await page.getByRole('button', { name: /^x86-64/ }).click();
+    await page.getByRole('heading', { name: 'What is mapped' }).waitFor();
+    await page.getByText(/^697 of 697 ranges/).waitFor();
+    await cells(page).focus();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await page.getByRole('heading', { name: 'PGD table' }).waitFor();
+    expect(await cells(page).getAttribute('aria-valuenow')).toBe('511');
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(() => cells(page).getAttribute('aria-valuenow')).toBe('510');
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(() => cells(page).getAttribute('aria-valuenow')).toBe('511');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'PUD table' }).waitFor();
+  });
+
+  test('opens a file by slices, and goes to an address that is typed', async () => {
+    const page = await site.page('#walk');
+    await choose(page, file('vmcore', dump('riscv64-sv39.kdump.gz')));
+    await page.getByText('Linux 6.12.117+deb13-riscv64').waitFor();
+    await page.getByRole('heading', { name: 'What is mapped' }).waitFor();
+    await page.keyboard.press('/');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('address');
+    await page.keyboard.type('ffffffff80002000');
+    await page.keyboard.press('Enter');
+    await page.locator('.result').getByText('0x0000000080202000').first().waitFor();
+    expect(await hashOf(page)).toContain('va=0xffffffff80002000');
+    expect(await hashOf(page)).toContain('format=riscv64-sv39&root=0x81fcb000');
+  });
+
+  test('takes a dropped file', async () => {
+    const page = await site.page('#walk');
+    const bytes = dump('arm64-4k.kdump.gz').toString('base64');
+    await page.evaluate((text) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], 'dropped.kdump'));
+      for (const type of ['dragover', 'drop'])
+        document.body.dispatchEvent(
+          new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }),
+        );
+    }, bytes);
+    await page.getByText('dropped.kdump').waitFor();
+    await page.getByText('Linux 6.12.117+deb12-arm64').waitFor();
+  });
+
+  test('comes back to what a link names', async () => {
+    const page = await site.page('#walk?table=x86-64&root=0x533c000&va=0x400000&level=2');
+    await page.getByRole('heading', { name: 'PMD table' }).waitFor();
+    expect(await page.getByRole('button', { name: /^process/ }).getAttribute('aria-pressed')).toBe('true');
+    expect(await hashOf(page)).toBe('#walk?table=x86-64&format=x86-64&root=0x533c000&va=0x400000&level=2');
+  });
+
+  test('says why an access faults, with the code of the architecture', async () => {
+    const page = await site.page('#walk?table=x86-64&root=0x533c000&va=0x400000&level=3');
+    await page.getByRole('button', { name: 'write by user mode: fault #PF 7' }).click();
+    await page.getByText('Fault #PF 7').waitFor();
+    await page.getByText('the rights do not allow it', { exact: false }).waitFor();
+    await page.getByRole('button', { name: 'execute by the kernel: fault #PF 17' }).click();
+    await page.getByText('Fault #PF 17').waitFor();
+    await page.getByText('Processor modes').click();
+    await page.getByRole('checkbox', { name: 'smep' }).click();
+    await page
+      .getByRole('button', { name: 'execute by the kernel: fault #PF 17' })
+      .waitFor({ state: 'visible' });
+  });
+
+  test('filters ranges, and goes to one that is clicked', async () => {
+    const page = await site.page('#walk?table=x86-64&root=0x533c000');
+    await page.getByText(/^\d+ of \d+ ranges/).waitFor();
+    await page.getByRole('button', { name: 'writable and executable' }).click();
+    await page.getByText(/^0 of /).waitFor();
+    await page.getByRole('button', { name: 'writable and executable' }).click();
+    await page.getByLabel('Whose').selectOption('user');
+    await page.getByLabel('Region').selectOption('user');
+    const row = page.getByRole('listbox', { name: 'Ranges' }).getByRole('option').nth(1);
+    await row.waitFor();
+    const va = (await row.locator('.va').textContent()) ?? '';
+    await row.click();
+    await expect.poll(() => page.getByRole('textbox', { name: 'Address' }).inputValue()).toBe(va);
+  });
+
+  test('shows the same mapping in another format', async () => {
+    const page = await site.page('#walk?table=riscv64');
+    await page
+      .getByRole('combobox', { name: 'The same mapping on another processor' })
+      .selectOption('x86-64-la57');
+    await page.getByRole('columnheader', { name: 'x86-64-la57' }).waitFor();
+    expect(await page.getByRole('row', { name: /^entries read/ }).textContent()).toMatch(/[23]5$|4$/);
+  });
+
+  test('keeps what is open when a file is no dump, and says what is wrong', async () => {
+    const page = await site.page('#walk?table=riscv64');
+    await page.getByText(/^\d+ of \d+ ranges/).waitFor();
+    await choose(page, file('notes.txt', Buffer.from('these are no tables'.repeat(500))));
+    const alert = page.getByRole('alert');
+    await alert.waitFor();
+    expect(await alert.textContent()).toMatch(/^notes\.txt: EINVAL/);
+    await page.getByRole('heading', { name: 'What is mapped' }).waitFor();
+    await page.getByText('Linux 6.12.117+deb13-riscv64').waitFor();
+  });
+
+  test.each([
+    ['light', 1400],
+    ['dark', 1400],
+    ['light', 400],
+    ['dark', 400],
+  ] as const)('is legible and accessible: %s, %i pixels', async (colorScheme, width) => {
+    const options = { colorScheme, viewport: { width, height: 900 } };
+    const start = await site.page('#walk', options);
+    await start.getByText('Drop a dump').waitFor();
+    expect(await axeFindings(start)).toEqual([]);
+    expect(await fitsWidth(start)).toBe(true);
+    await shot(start, `walk-start-${colorScheme}-${width}`);
+    const page = await site.page('#walk?table=arm64-16k', options);
+    await page.getByText(/^\d+ of \d+ ranges/).waitFor();
+    expect(await axeFindings(page)).toEqual([]);
+    expect(await fitsWidth(page)).toBe(true);
+    await shot(page, `walk-${colorScheme}-${width}`);
+  });
+});
+
+test('the page works without a network after its first load', async () => {
+  const page = await site.page('', { serviceWorkers: 'allow' });
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+    if (navigator.serviceWorker.controller === null)
+      await new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve));
+  });
+  await page.context().setOffline(true);
+  await page.reload();
+  await page.getByRole('button', { name: /^riscv64/ }).click();
+  await page.getByText(/^\d+ of \d+ ranges/).waitFor();
+});
+
+test('the first view is less than 200 kB, packed, also with a bundled table opened', async () => {
+  const page = await site.blank();
+  const names = new Map<string, number>();
+  const waiting: Promise<void>[] = [];
+  page.context().on('response', (response) => {
+    const name = new URL(response.url()).pathname;
+    waiting.push(response.body().then((body) => void names.set(name, gzipSync(body).length)));
+  });
+  await page.goto(`${site.url}#walk`);
+  await page.getByText('Drop a dump').waitFor();
+  const sum = async (): Promise<number> => {
+    await Promise.all(waiting);
+    return [...names.values()].reduce((all, one) => all + one, 0);
+  };
+  expect(await sum()).toBeGreaterThan(10_000);
+  expect(await sum()).toBeLessThan(60_000);
+  await page.getByRole('button', { name: /^x86-64/ }).click();
+  await page.getByText(/^\d+ of \d+ ranges/).waitFor();
+  expect([...names.keys()].some((name) => name.includes('worker'))).toBe(true);
+  expect(await sum()).toBeLessThan(200_000);
+});
