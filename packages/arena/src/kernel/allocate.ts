@@ -73,8 +73,8 @@ function allocateLate(core: ArenaCore, request: Request, hinted: number): number
 /** What a call that gives slots back must know of its request. */
 type Taken = Pick<Request, 'count' | 'isSleepable'>;
 
-/** Gives back slots whose pages could not all be mapped, and those pages. The newest release alone does it without the lock. */
-export function undo(core: ArenaCore, slot: number, mapped: number, request: Taken): null {
+/** Gives back slots whose pages could not all be mapped, and those pages. */
+function undo(core: ArenaCore, slot: number, mapped: number, request: Taken): null {
   let rest: Teardown | null = null;
   const isDone = core.locked(() => {
     core.begin(Step.alloc, slot, request.count);

@@ -1,6 +1,6 @@
 import type { FaultResult, RegionFault } from '@vmarea/core';
 import { BPF_F_SEGV_ON_FAULT } from '../flags.js';
-import { mapNew, undo } from '../kernel/allocate.js';
+import { mapNew } from '../kernel/allocate.js';
 import type { ArenaCore } from '../kernel/core.js';
 import { type ArenaFailure, Failure } from '../kernel/failure.js';
 import { lowOf } from '../kernel/pointers.js';
@@ -101,7 +101,12 @@ function makePage(core: ArenaCore, slot: number, low: number): FaultResult | nul
     failure = mapNew(core, low, 1);
     isMade = failure === null;
   } finally {
-    if (!isMade) undo(core, slot, 0, { count: 1, isSleepable: true });
+    if (!isMade)
+      core.locked(() => {
+        core.begin(Step.alloc, slot, 1);
+        core.release(slot, 1);
+        slots.setAvailable(slot, 1);
+      });
   }
   if (failure !== null) return refusal(core, failure);
   if (sharing === null) {

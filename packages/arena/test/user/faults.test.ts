@@ -82,18 +82,6 @@ describe('a fault of a user', () => {
     expect(arena.allocPages(null, 4)).toBe(at(0));
   });
 
-  test('without a page and without a record gives its slot back', () => {
-    const { arena, process, at, fails } = mapped();
-    // A range of one slot: to take it needs no record.
-    arena.allocPages(null, 4);
-    arena.freePages(at(1), 1);
-    fails.add('page').add('node');
-    expect(process.handleFault(at(1), 'read')).toBe('OOM');
-    fails.clear();
-    expect(arena.pendingSpans).toBe(0);
-    expect(arena.allocPages(null, 1)).toBe(at(1));
-  });
-
   test('populates a reserved page, as in Linux', () => {
     const { arena, process, at } = mapped();
     arena.reservePages(at(1), 1);
