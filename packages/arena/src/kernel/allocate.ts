@@ -2,7 +2,7 @@ import { NUMA_NO_NODE } from '../flags.js';
 import { BUSY_SPAN, NO_NODE, NONE_FITS } from '../slots/codes.js';
 import type { ArenaCore } from './core.js';
 import { type ArenaFailure, Failure } from './failure.js';
-import { beginFree } from './free.js';
+import { beginFree, beginHeldFree } from './free.js';
 import { removeScratch } from './scratch.js';
 import { Step } from './sharing.js';
 import type { Teardown } from './teardown.js';
@@ -70,8 +70,11 @@ function allocateLate(core: ArenaCore, request: Request, hinted: number): number
   return core.lowOf(slot);
 }
 
+/** What a call that gives slots back must know of its request. */
+type Taken = Pick<Request, 'count' | 'isSleepable'>;
+
 /** Gives back slots whose pages could not all be mapped, and those pages. */
-function undo(core: ArenaCore, slot: number, mapped: number, request: Request): null {
+function undo(core: ArenaCore, slot: number, mapped: number, request: Taken): null {
   let rest: Teardown | null = null;
   const isDone = core.locked(() => {
     core.begin(Step.alloc, slot, request.count);
@@ -89,10 +92,11 @@ function giveBack(
   core: ArenaCore,
   slot: number,
   mapped: number,
-  { count, isSleepable }: Request,
+  { count, isSleepable }: Taken,
 ): Teardown | null {
   // Linux loses slots for which it has no record. Here they go the way of those that have pages: that of every free.
   const isLost = core.slots.setAvailable(slot + mapped, count - mapped) !== 0 && core.rules.isAnyContext;
+  if (isLost && core.isLate) return beginHeldFree(core, slot, count, isSleepable);
   const pages = isLost ? count : mapped;
   return pages > 0 ? beginFree(core, slot, pages, isSleepable) : null;
 }

@@ -352,6 +352,8 @@ export class ArenaCore {
    * @returns false when a thread has died, or is in the way: the worker of this thread must go on later.
    */
   tearDown(teardown: Teardown): boolean {
+    // What others do in a pause is no answer to the call that frees.
+    const failure = this.lastFailure;
     this.calls++;
     try {
       teardown.run();
@@ -362,6 +364,7 @@ export class ArenaCore {
       throw error;
     } finally {
       this.calls--;
+      this.lastFailure = failure;
     }
   }
 

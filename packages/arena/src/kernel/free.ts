@@ -64,11 +64,24 @@ export function beginFree(
   if (isSleepable && !core.failsLock() && claim(core, teardown, slot, pages) === 0) return teardown;
   if (!core.fails('span') && core.spans.add({ low, pages, isReleaseOnly: false })) return null;
   // Linux loses the pages. In the newest release this thread frees them later.
-  if (core.isLate) {
-    core.slots.hold(slot, pages);
-    core.sharing?.hold(slot, Step.free);
-    core.unfinished.push(() => teardown.run());
-  }
+  return core.isLate ? beginHeldFree(core, slot, pages, false) : null;
+}
+
+/**
+ * The same in the newest release, without a record: nobody gets the slots until all is done. Slots that wait for the worker are different:
+ * a user's fault populates one that has no page, and would lose it then.
+ */
+export function beginHeldFree(
+  core: ArenaCore,
+  slot: number,
+  pages: number,
+  isSleepable: boolean,
+): Teardown | null {
+  const teardown = teardownOf(core, core.lowOf(slot), slot, pages);
+  core.slots.hold(slot, pages);
+  core.sharing?.hold(slot, Step.free);
+  if (isSleepable) return teardown;
+  core.unfinished.push(() => teardown.run());
   return null;
 }
 

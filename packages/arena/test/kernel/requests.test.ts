@@ -1,7 +1,7 @@
 import { codeOf } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import { type AllocationKind, type ArenaRelease, createArena } from '../../src/index.js';
-import { arenaOn, machine } from '../support/machine.js';
+import { arenaOn, machine, processOn } from '../support/machine.js';
 
 const START = (1n << 44n) + 0x7000n;
 const PAGE = 4096n;
@@ -101,6 +101,52 @@ describe('a request', () => {
     expect(asked).toBe(3);
     expect(arena.memUsage()).toBe(1024n * PAGE);
   });
+
+  test.each(['7.3', 'three-state'] as const)(
+    'that fails says why, whatever others ask for while its pages go: %s',
+    (release) => {
+      let asked = 0;
+      let others = 0;
+      const { arena } = arenaOn(
+        'x86-64',
+        {
+          ...{ maxEntries: 3000, mapExtra: START, release },
+          // The scratch page, a batch, and the batch that fails.
+          allocFailure: (kind) => kind === 'page' && ++asked === 3,
+          interleave: () => {
+            others++;
+            arena.freePages(arena.allocPages(null, 1) ?? 0n, 1, { sleepable: false });
+          },
+        },
+        { pages: 4000 },
+      );
+      expect(arena.allocPages(null, 2000)).toBeNull();
+      expect(arena.lastFailure?.code).toBe('EAGAIN');
+      expect(others).toBe(3);
+    },
+  );
+
+  test.each([true, false])(
+    'without a record for its slots takes no page from a user who comes later, may sleep: %s',
+    (sleepable) => {
+      const all = made(4);
+      const { arena, fails, at } = all;
+      const { process } = processOn(all);
+      arena.mmap(process);
+      fails.add('page').add('node');
+      expect(arena.allocPages(null, 4, -1, 0, { sleepable })).toBeNull();
+      fails.clear();
+      // Where the request may not sleep, the slots are nobody's until the worker has run.
+      expect(process.handleFault(at(1), 'write')).toBe(sleepable ? 'mapped' : 'retry');
+      if (!sleepable) arena.runWorker();
+      const user = arena.view({ by: process });
+      user.store32(Number(at(1) & 0xffffffffn), 0, 42);
+      arena.runWorker();
+      expect(user.loadSigned32(Number(at(1) & 0xffffffffn))).toBe(42);
+      arena.freePages(at(1), 1);
+      expect(arena.allocPages(null, 4)).toBe(at(0));
+    },
+  );
 
   test('does not see the bytes of earlier pages', () => {
     const { arena } = made(8, 'three-state', 9);
