@@ -181,6 +181,30 @@ describe('diff', () => {
     expect(rows).toEqual(await rowsOf(['diff', file, ...named]));
   });
 
+  test('shows pages whose rights only the tables above change', async () => {
+    // The kernel's root of a process has XD in its PGD entries of user mode (PTI), the root of user mode has not.
+    const range = ['--va', '400000-4fffff'];
+    const roots = { here: '0x533c000', there: '0x533d000' };
+    const rows = await rowsOf([
+      'diff',
+      dumpOf(X86),
+      '--root',
+      roots.here,
+      '--other-root',
+      roots.there,
+      ...range,
+    ]);
+    const code = truthOf(X86, 'target').filter(({ va, flags }) => va >> 20n === 4n && flags >> 63n === 0n);
+    const bytes = code.reduce((sum, { count, size }) => sum + BigInt(count) * size, 0n);
+    expect(bytes).toBeGreaterThan(0n);
+    expect(rows.reduce((sum, row) => sum + BigInt(row.bytes as string), 0n)).toBe(bytes);
+    for (const { kind, here, there } of rows) {
+      expect(kind).toBe('protection');
+      expect(here).toMatchObject({ rights: { execute: false, user: true }, protection: { execute: true } });
+      expect(there).toMatchObject({ rights: { execute: true, user: true }, protection: { execute: true } });
+    }
+  });
+
   test('marks each side', async () => {
     const { out } = await capture([
       'diff',
