@@ -1,5 +1,5 @@
 import { type Command, type Console, plural, UsageError, unknown } from '@vmarea/cli';
-import type { MemoryType, PageTableReader } from '@vmarea/core';
+import { type MemoryType, type PageTableReader, printable } from '@vmarea/core';
 import { DUMP_ARGUMENTS, RANGE_ARGUMENT, type RangeValues, ROOT_ARGUMENTS } from '../input/arguments.js';
 import { bytesOf, pagesOf, rangeOf } from '../input/numbers.js';
 import { openRoot } from '../input/open-root.js';
@@ -79,6 +79,11 @@ async function runFind(values: FindValues, io: Console): Promise<void> {
     const names = [...new Set(layout.regions.map(({ name }) => name))];
     if (filter.region !== undefined && !names.includes(filter.region))
       throw unknown('region', filter.region, names);
+    const sizes = leafSizesOf(chosen.table);
+    if (filter.leafBytes !== undefined && !sizes.includes(filter.leafBytes))
+      throw new UsageError(
+        `--size is '${printable(values.size ?? '')}', and no leaf of ${chosen.format.name} has that size; expected ${sizes.map(size).join(', ')}`,
+      );
     const asked = withPages(chosen.table, filter);
     const colours = coloursOf(io);
     if (values.json !== true) io.stdout.write(`${titleOf(open)}\n`);
@@ -105,6 +110,14 @@ async function runFind(values: FindValues, io: Console): Promise<void> {
   }
 }
 
+/** Bytes of a leaf of each level that may have one, smallest first. A contiguous or NAPOT run is several leaves. */
+function leafSizesOf({ format }: PageTableReader): readonly bigint[] {
+  return format.levels
+    .filter(({ leaf }) => leaf)
+    .map(({ shift }) => 1n << BigInt(shift))
+    .reverse();
+}
+
 /** Lists take whole pages. */
 function withPages(table: PageTableReader, filter: FindFilter): FindFilter {
   const { va, bytes = 1n, ...others } = filter;
@@ -123,7 +136,11 @@ function filterOf(values: FindValues): FindFilter {
     if (!NAMES.includes(name as Flag)) throw unknown('name in --not', name, NAMES);
     add(name as Flag, false);
   }
-  if (values.kernel === true) add('user', false);
+  if (values.kernel === true) {
+    if (flags.get('user') === true)
+      throw new UsageError('--user and --kernel: no page belongs to both; leave one out');
+    add('user', false);
+  }
   const physical = values.physical === undefined ? null : rangeOf('--physical', values.physical);
   const virtual = values.va === undefined ? null : rangeOf('--va', values.va);
   const filter: FindFilter = {

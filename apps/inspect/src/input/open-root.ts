@@ -1,5 +1,6 @@
 import { type Console, choose, coloursFor, type Installed, installedFormats } from '@vmarea/cli';
-import { type Configuration, looksLike, printable } from '@vmarea/core';
+import { type Configuration, hex, looksLike, printable } from '@vmarea/core';
+import type { FoundRoots } from '@vmarea/image';
 import { appRoot } from '../app-root.js';
 import type { KernelLayout } from '../machines/machine.js';
 import { kernelLayout, MACHINES } from '../machines/machines.js';
@@ -37,7 +38,7 @@ export async function openRoot(values: RootValues, io: Console): Promise<OpenRoo
 export function withRoot(dump: OpenDump, request: RootRequest, io: Console): OpenRoot {
   const { image, found } = dump;
   const chosen = chooseRoot(image, found, request);
-  const doubt = doubtOf(chosen);
+  const doubt = doubtOf(chosen, found, request);
   const { yellow } = coloursFor(io.stderr, io.env);
   if (doubt !== null) io.stderr.write(`${yellow('warning:')} ${doubt}\n`);
   // A kernel that was loaded for a crash says something else of itself.
@@ -45,12 +46,31 @@ export function withRoot(dump: OpenDump, request: RootRequest, io: Console): Ope
   return { ...dump, chosen, layout: kernelLayout(chosen.format, info ?? null) };
 }
 
-/** Why a root that somebody named may be none, in words; `null` when nothing speaks against it. */
-function doubtOf({ candidate, table, format }: ChosenRoot): string | null {
-  if (candidate !== null)
-    return candidate.isBelieved ? null : `this root is not believed: ${printable(candidate.whyNot ?? '')}`;
-  const { isLikely, reasons } = looksLike(table);
-  return isLikely ? null : `this root does not look like one of ${format.name}: ${reasons.join(', ')}`;
+/** Why a root may be none, or not the one that is expected, in words; `null` when nothing speaks against it. */
+function doubtOf(
+  { candidate, table, format }: ChosenRoot,
+  { best, candidates }: FoundRoots,
+  { root, registers }: RootRequest,
+): string | null {
+  if (candidate !== null && !candidate.isBelieved)
+    return `this root is not believed: ${printable(candidate.whyNot ?? '')}`;
+  if (candidate !== null) {
+    const isNamed = root !== undefined || (registers?.size ?? 0) > 0;
+    const kernel = candidates.find(({ role, origin }) => role === 'kernel' && origin === 'vmcoreinfo');
+    if (isNamed || candidate.role === 'kernel' || kernel === undefined) return null;
+    return `this root is one of a ${candidate.role}: that of the kernel, ${hex(kernel.root)}, is not believed: ${printable(kernel.whyNot ?? '')}`;
+  }
+  // The root that is believed may look so, too: Linux on riscv64 has dozens of empty tables.
+  const isAlike = best?.table?.format.name === format.name;
+  const usual = isAlike ? looksLike(best.table).reasons.map(withoutNumbers) : [];
+  const reasons = looksLike(table).reasons.filter((reason) => !usual.includes(withoutNumbers(reason)));
+  return reasons.length === 0
+    ? null
+    : `this root does not look like one of ${format.name}: ${reasons.join(', ')}`;
+}
+
+function withoutNumbers(reason: string): string {
+  return reason.replace(/\d+/g, '');
 }
 
 /** Does something with a dump that stays open, unless it fails. */

@@ -104,7 +104,7 @@ export function differenceLine(
   const colour =
     { '-': colours.red, '+': colours.green, '?': colours.yellow }[sign] ?? ((text: string) => text);
   const side = (one: DifferenceRow['here']): string =>
-    one === null ? '–' : `${letters(one.protection)} ${one.protection.user ? 'u' : 'k'} ${hex(one.pa)}`;
+    one === null ? '–' : `${letters(one.rights)} ${one.rights.user ? 'u' : 'k'} ${hex(one.pa)}`;
   const sides =
     sign === '?'
       ? kind

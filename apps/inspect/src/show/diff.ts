@@ -4,6 +4,7 @@ import {
   diffTables,
   type PageTableReader,
   type Protection,
+  type Rights,
 } from '@vmarea/core';
 import { type Region, regionAt } from '../machines/region.js';
 
@@ -27,6 +28,8 @@ export interface SideRow {
   readonly leafBytes: bigint;
   /** What the leaf says by itself. */
   readonly protection: Protection;
+  /** What all levels together allow the side that the page belongs to. */
+  readonly rights: Rights;
 }
 
 /** What is compared beside addresses and rights. */
@@ -39,7 +42,7 @@ export interface CompareOptions {
 }
 
 /**
- * Compares what two roots translate: of two dumps, or of one.
+ * Compares what two roots translate, and what all levels together allow there: of two dumps, or of one.
  *
  * @param regions - from `kernelLayout`, of the first root.
  * @throws VmError `EINVAL` or `ERANGE` for an invalid range.
@@ -50,7 +53,10 @@ export function* compareTables(
   regions: readonly Region[],
   options: CompareOptions = {},
 ): IterableIterator<DifferenceRow> {
-  for (const { kind, va, bytes, here: a, there: b } of diffTables(here, there, options)) {
+  for (const { kind, va, bytes, here: a, there: b } of diffTables(here, there, {
+    ...options,
+    rights: true,
+  })) {
     const pa = (a ?? b)?.pa ?? 0n;
     yield {
       kind,
@@ -65,6 +71,6 @@ export function* compareTables(
 
 function sideRow(side: DifferenceSide | null): SideRow | null {
   if (side === null) return null;
-  const { pa, leafShift, protection } = side;
-  return { pa, leafBytes: 1n << BigInt(leafShift), protection };
+  const { pa, leafShift, protection, rights } = side;
+  return { pa, leafBytes: 1n << BigInt(leafShift), protection, rights: rights as Rights };
 }

@@ -94,7 +94,8 @@ describe('find', () => {
   test.each([
     [[], 'nothing is looked for: give a filter'],
     [['--writable', '--not', 'writable'], 'writable is asked for and refused'],
-    [['--user', '--kernel'], 'user is asked for and refused'],
+    [['--user', '--kernel'], '--user and --kernel: no page belongs to both; leave one out'],
+    [['--size', '64K'], "--size is '64K', and no leaf of riscv64-sv39 has that size; expected 4K, 2M, 1G"],
     [['--not', 'wirtable'], "unknown name in --not 'wirtable'\nDid you mean writable?"],
     [['--region', 'vmaloc'], "unknown region 'vmaloc'\nDid you mean vmalloc?"],
     [['--memory', 'divice'], "unknown memory type 'divice'\nDid you mean device?"],

@@ -181,6 +181,30 @@ describe('diff', () => {
     expect(rows).toEqual(await rowsOf(['diff', file, ...named]));
   });
 
+  test('shows pages whose rights only the tables above change', async () => {
+    // The kernel's root of a process has XD in its PGD entries of user mode (PTI), the root of user mode has not.
+    const range = ['--va', '400000-4fffff'];
+    const roots = { here: '0x533c000', there: '0x533d000' };
+    const rows = await rowsOf([
+      'diff',
+      dumpOf(X86),
+      '--root',
+      roots.here,
+      '--other-root',
+      roots.there,
+      ...range,
+    ]);
+    const code = truthOf(X86, 'target').filter(({ va, flags }) => va >> 20n === 4n && flags >> 63n === 0n);
+    const bytes = code.reduce((sum, { count, size }) => sum + BigInt(count) * size, 0n);
+    expect(bytes).toBeGreaterThan(0n);
+    expect(rows.reduce((sum, row) => sum + BigInt(row.bytes as string), 0n)).toBe(bytes);
+    for (const { kind, here, there } of rows) {
+      expect(kind).toBe('protection');
+      expect(here).toMatchObject({ rights: { execute: false, user: true }, protection: { execute: true } });
+      expect(there).toMatchObject({ rights: { execute: true, user: true }, protection: { execute: true } });
+    }
+  });
+
   test('marks each side', async () => {
     const { out } = await capture([
       'diff',
@@ -297,5 +321,33 @@ describe('export', () => {
     expect(code).toBe(2);
     expect(err).toContain('it exists already; remove it, or name another with --output');
     expect(readFileSync(output, 'utf8')).toBe('mine');
+  });
+});
+
+describe('a warning about a root', () => {
+  test('says that a process stands in for a kernel whose root the dump lost', async () => {
+    const [file, said] = [newFile(), newFile()];
+    // The tables of a process do not have the root of the kernel.
+    await capture(['export', dumpOf(X86), '--root', 'process', '--output', file]);
+    writeFileSync(said, openImage(bytesSource(readFileSync(dumpOf(X86)))).vmcoreinfo?.text ?? '', 'latin1');
+    const args = ['walk', file, '0', '--vmcoreinfo', said];
+    const { code, err } = await capture(args);
+    expect(code).toBe(0);
+    expect(err).toMatch(
+      /^warning: this root is one of a process: that of the kernel, 0x0000000002c22000, is not believed: EFAULT/,
+    );
+    expect((await capture([...args, '--root', 'process'])).err).toBe('');
+  });
+
+  test('does not speak of what the believed root has, too', async () => {
+    const walk = (root: string) => capture(['walk', dumpOf(RISCV64), '0', '--root', root]);
+    expect((await walk('0x830da000')).err).not.toContain('this root');
+    // A table of the last level is no root.
+    const [row] = await rowsOf(['walk', dumpOf(RISCV64), '10000', '--root', '0x830da000']);
+    const { entries } = row as unknown as { entries: { address: string }[] };
+    const last = BigInt(entries.at(-1)?.address ?? 0) & ~0xfffn;
+    expect((await walk(`0x${last.toString(16)}`)).err).toContain(
+      'this root does not look like one of riscv64-sv39',
+    );
   });
 });

@@ -15,6 +15,8 @@ export interface KdumpFile {
 export type FetchedPage = Uint8Array | string;
 
 const DESCRIPTOR = 24;
+/** Descriptors of a file that tell whether it was cut. */
+const LAST = 1024;
 /** Bytes of unpacked pages that are kept. */
 const KEPT = 2 ** 20;
 
@@ -39,6 +41,27 @@ export class KdumpPages {
     this.#ranks = files.map(({ header: { part } }) =>
       part === null ? 0 : bitmap.rank(Math.min(part.first, bitmap.length - 1)),
     );
+  }
+
+  /**
+   * How many of the last pages of all files are behind the end of their file. Writers store pages in the order of their
+   * descriptors, so a file that was cut lacks the last ones. Pages of zeros share an early place, so one alone would not tell.
+   */
+  lost(): number {
+    let lost = 0;
+    for (const [index, { reader, header }] of this.#files.entries()) {
+      const { descriptors, part } = header;
+      const end =
+        part === null || part.end >= this.#bitmap.length ? this.#bitmap.count : this.#bitmap.rank(part.end);
+      const pages = end - (this.#ranks[index] as number);
+      for (let number = Math.max(0, pages - LAST); number < pages; number++) {
+        const from = descriptors + number * DESCRIPTOR;
+        const isThere = from + DESCRIPTOR <= reader.size;
+        const view = isThere ? reader.view(from, DESCRIPTOR, 'a page descriptor') : null;
+        if (view === null || u64(view, 0) + view.getUint32(8, true) > reader.size) lost++;
+      }
+    }
+    return lost;
   }
 
   /** The bytes of a page that the bitmap has. Not to be changed. */

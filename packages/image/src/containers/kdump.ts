@@ -59,6 +59,8 @@ class Kdump implements Contents {
     this.bytes = this.#dumped.count * this.#size;
     if (header.isIncomplete)
       warnings.push('the dump says that it is incomplete: its writer ran out of space');
+    const lost = this.#pages.lost();
+    if (lost > 0) warnings.push(`${lost} of the last pages are behind the end of the file: is it truncated?`);
     if (header.version > 6) warnings.push(`header_version is ${header.version}: read as 6`);
     const left = this.#exists.count - this.#dumped.count;
     if (left > 0)

@@ -27,6 +27,8 @@ const CONTAINERS: readonly { readonly magic: string; readonly open: (reader: Rea
   { magic: PTIMAGE_MAGIC, open: openPtimage },
 ];
 
+const MAGICS: readonly string[] = [...CONTAINERS.map(({ magic }) => magic), FLATTENED_MAGIC];
+
 /** What a file may be that is packed as a whole, and what unpacks it. */
 const PACKED: readonly { readonly magic: string; readonly advice: string }[] = [
   { magic: '\x1f\x8b', advice: 'it is packed by gzip: unpack it with gunzip' },
@@ -55,9 +57,9 @@ export function openContents(
   const contents =
     readers.length > 1 ? openParts(readers) : map !== undefined ? openRaw(first, map) : openOne(first);
   // Memory may begin so, such as a piece that begins with a packed initramfs. It is more likely a mistake.
-  const packed = map === undefined ? undefined : packedAs(first);
-  if (packed !== undefined)
-    warnings.push(`the file is read as raw memory, as \`map\` says, and it begins as another one: ${packed}`);
+  const other = map === undefined ? undefined : (packedAs(first) ?? containerAs(first));
+  if (other !== undefined)
+    warnings.push(`the file is read as raw memory, as \`map\` says, and it begins as another one: ${other}`);
   return { contents, isFlattened, warnings: [...warnings, ...contents.warnings] };
 }
 
@@ -76,7 +78,7 @@ function openOne(reader: Reader): Contents {
   }
   throw broken(
     0,
-    `no container: expected ${[...CONTAINERS.map(({ magic }) => magic), FLATTENED_MAGIC].map(shownMagic).join(', ')}`,
+    `no container: expected ${MAGICS.map(shownMagic).join(', ')}`,
     packedAs(reader) ?? 'raw memory needs the option `map`',
   );
 }
@@ -84,6 +86,14 @@ function openOne(reader: Reader): Contents {
 /** What a file is that is packed as a whole, and what unpacks it. */
 function packedAs(reader: Reader): string | undefined {
   return PACKED.find(({ magic }) => reader.magic(0, magic.length) === magic)?.advice;
+}
+
+/** What a file is that is a container, and how it is opened. */
+function containerAs(reader: Reader): string | undefined {
+  const magic = MAGICS.find((one) => reader.magic(0, one.length) === one);
+  return magic === undefined
+    ? undefined
+    : `with ${shownMagic(magic)}, as a container that opens without \`map\``;
 }
 
 function shownMagic(magic: string): string {

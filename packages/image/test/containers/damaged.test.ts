@@ -167,6 +167,16 @@ describe('a cut file', () => {
     expect(image.stateOf(BigInt(pages[0]?.address ?? 0))).toBe('present');
   });
 
+  test('of kdump has a warning when it is opened', () => {
+    expect(open(file).warnings.join()).not.toContain('truncated');
+    for (const bytes of [1, 5000]) {
+      const image = open(file.slice(0, file.length - bytes));
+      expect(image.warnings.join()).toMatch(
+        /[1-9]\d* of the last pages are behind the end of the file: is it truncated\?/,
+      );
+    }
+  });
+
   test('of LiME and AVML, too', () => {
     for (const bytes of [limeOf(pages), avmlOf(pages)]) {
       const image = open(bytes.slice(0, bytes.length - 5000));

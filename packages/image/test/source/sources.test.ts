@@ -102,6 +102,21 @@ describe('a source', () => {
     expect(openImage(bytesSource(bytes), { map }).warnings).toEqual([]);
   });
 
+  test.each([
+    ['.ELF', '\x7fELF'],
+    ['KDUMP   ', 'KDUMP   '],
+    ['EMiL', 'EMiL'],
+    ['AVML', 'AVML'],
+    ['PTIMAGE1', 'PTIMAGE1'],
+    ['makedumpfile', 'makedumpfile\0\0\0\0'],
+  ])('of raw memory that begins as a container, with %j, is opened, with a warning', (name, magic) => {
+    const container = bytes.slice();
+    container.set(Buffer.from(magic, 'latin1'));
+    expect(openImage(bytesSource(container), { map: [{ address: 0n }] }).warnings).toEqual([
+      `the file is read as raw memory, as \`map\` says, and it begins as another one: with "${name}", as a container that opens without \`map\``,
+    ]);
+  });
+
   test('that fails, or gives too little, is told from a damaged file', () => {
     const failing = {
       size: 5000,

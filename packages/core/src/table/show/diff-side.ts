@@ -7,6 +7,7 @@ import type { TableContext } from '../state/context.js';
 import { items, type JudgedRun, type ListFace, type UnlistedTable } from '../walk/items.js';
 import { AGAIN_ENTRIES, MetTables } from '../walk/met-tables.js';
 import { ProtectionCache } from '../walk/protection-cache.js';
+import type { EffectiveRights, Rights } from '../walk/rights.js';
 
 /** What one side of a difference maps. */
 export interface DifferenceSide {
@@ -19,6 +20,8 @@ export interface DifferenceSide {
    * first byte's unless `touched` is set.
    */
   readonly protection: Protection;
+  /** What the tables above leave of it, for the whole difference; `null` without the option `rights`. */
+  readonly rights: Rights | null;
 }
 
 /** A table that a side has met before. */
@@ -26,7 +29,7 @@ interface TableAgain {
   readonly level: number;
   /** Where it was listed first. */
   readonly listedAt: bigint;
-  /** Both places are whole in the range that is compared. */
+  /** Both places are whole in the range that is compared, and the tables above them leave the same rights. */
   readonly isWhole: boolean;
 }
 
@@ -49,16 +52,21 @@ export class DiffSide {
   readonly #left: Iterator<Piece | null>[];
   readonly #known: ProtectionCache;
   readonly #limit: Span;
+  readonly #rights: EffectiveRights | null;
   /** Shared by all lists of this side, so each table is met once. */
   readonly #tables = new MetTables(true, 0);
   /** Entries that may be read again in tables that are entered. */
   #again = AGAIN_ENTRIES;
 
-  /** @param limit - the range; `null` for everything. */
-  constructor(context: TableContext, limit: Span | null) {
+  /**
+   * @param limit - the range; `null` for everything.
+   * @param rights - what judges leaves; `null` when rights are not wanted.
+   */
+  constructor(context: TableContext, limit: Span | null, rights: EffectiveRights | null) {
     const { format } = context.plan;
     this.#context = context;
     this.#limit = limit ?? WHOLE;
+    this.#rights = rights;
     this.#known = new ProtectionCache(format);
     const parts = limit === null ? [] : spansOf(format).map((half) => common(half, limit));
     this.#left =
@@ -104,20 +112,21 @@ export class DiffSide {
       run: (run) => this.#run(run, part),
       table: (table) => this.#table(table, part),
     };
-    return items(this.#context, range, { face, rights: null, tables: this.#tables, wanted: null });
+    return items(this.#context, range, { face, rights: this.#rights, tables: this.#tables, wanted: null });
   }
 
-  #run({ level, page, pfn, count, flagsLo, flagsHi }: JudgedRun, part: Span): Piece | null {
+  #run({ level, page, pfn, count, flagsLo, flagsHi, judged }: JudgedRun, part: Span): Piece | null {
     const { format, pageShift } = this.#context.plan;
     const va = addressOf(format, page);
     const { start, end } = common({ start: va, end: va + (BigInt(count) << BigInt(level.shift)) }, part);
     if (start >= end) return null;
     const protection = this.#known.find(level.index, flagsLo, flagsHi);
     const pa = (BigInt(pfn) << BigInt(pageShift)) + (start - va);
-    return { start, end, maps: { pa, leafShift: level.shift, protection }, again: null };
+    const rights = judged?.rights ?? null;
+    return { start, end, maps: { pa, leafShift: level.shift, protection, rights }, again: null };
   }
 
-  #table({ level, page, met }: UnlistedTable, part: Span): Piece | null {
+  #table({ level, page, met, path }: UnlistedTable, part: Span): Piece | null {
     const { format, levels } = this.#context.plan;
     const va = addressOf(format, page);
     const whole = { start: va, end: va + (1n << BigInt(levels[level - 1]?.shift ?? 0)) };
@@ -126,6 +135,7 @@ export class DiffSide {
     if (met === null) return { start, end, maps: null, again: null };
     const listedAt = addressOf(format, met.page);
     const isWhole =
+      met.path === path &&
       start === whole.start &&
       end === whole.end &&
       listedAt >= this.#limit.start &&

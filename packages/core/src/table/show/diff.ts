@@ -6,7 +6,9 @@ import type { Protection } from '../../format/protection.js';
 import { TOP } from '../../words.js';
 import { pageRange, type Span } from '../page-range.js';
 import type { ReadableTable } from '../readable-table.js';
+import type { TableContext } from '../state/context.js';
 import { contextOf } from '../state/registry.js';
+import { rightsOf } from '../walk/rights.js';
 import { type DifferenceSide, DiffSide, FoundSpans, max, min, type Piece } from './diff-side.js';
 
 /** Options of one comparison. */
@@ -29,6 +31,11 @@ export interface DiffOptions {
    * between formats of the same name, else false.
    */
   readonly extra?: boolean;
+  /**
+   * Whether what all levels together allow counts, too, under the processor modes of each table: an entry above
+   * may take a right from many leaves at once. Default: false.
+   */
+  readonly rights?: boolean;
 }
 
 /** A range that two tables translate differently. */
@@ -36,7 +43,8 @@ export interface Difference {
   /**
    * - `only-here`, `only-there`: only one of them maps it.
    * - `moved`: both map it, to different physical addresses; the protections may differ too.
-   * - `protection`: both map it to the same physical addresses, with different protections.
+   * - `protection`: both map it to the same physical addresses, with different protections, or with different rights
+   *   under the option `rights`.
    * - `missing-here`, `missing-there`, `missing-both`: a table without bytes hides what this table, the other, or
    *   either maps there.
    * - `again-here`, `again-there`, `again-both`: a side has met its table before, at another address, and has already
@@ -72,7 +80,7 @@ interface OpenDifference {
   readonly there: DifferenceSide | null;
 }
 
-const NAMES = ['va', 'bytes', 'touched', 'extra'] as const;
+const NAMES = ['va', 'bytes', 'touched', 'extra', 'rights'] as const;
 
 /** When two protections count as equal. */
 interface Sameness {
@@ -83,7 +91,8 @@ interface Sameness {
 /**
  * Compares what two tables translate, in address order. It compares runs, never single pages.
  *
- * Only translations and the protections of leaves count. Leaf sizes, tables, and what tables forbid do not.
+ * Only translations and the protections of leaves count; under the option `rights`, also what the tables above leave of
+ * them. Leaf sizes and tables do not.
  * A block and the same pages one by one are equal. Neighbouring ranges are one difference when they differ
  * in the same way: same kind, adjacent physical addresses and equal protections on each side.
  *
@@ -95,7 +104,7 @@ interface Sameness {
  * before. Else it is read again, until that side has read 2^18 entries again; then it is a difference of a kind of
  * its own.
  *
- * The formats may differ. `dumpTables` shows what the tables above forbid. Do not change either table while
+ * The formats may differ. Do not change either table while
  * iterating. The arguments are checked at the call, not at the first difference.
  *
  * @throws VmError `ERANGE`, `EINVAL` for an invalid range or option; `EINVAL` for anything that is not a
@@ -115,7 +124,10 @@ export function diffTables<C extends Controls, D extends Controls>(
   const touched = flagOption(given, 'touched', false);
   const extra = flagOption(given, 'extra', here.format.name === there.format.name);
   const limit = limitOf(one.plan.format, other.plan.format, given as DiffOptions);
-  return differences(new DiffSide(one, limit), new DiffSide(other, limit), { touched, extra });
+  const hasRights = flagOption(given, 'rights', false);
+  const sideOf = (context: TableContext): DiffSide =>
+    new DiffSide(context, limit, hasRights ? rightsOf(context) : null);
+  return differences(sideOf(one), sideOf(other), { touched, extra });
 }
 
 function* differences(
@@ -200,7 +212,7 @@ function kindOf(a: Piece | null, b: Piece | null, at: bigint, same: Sameness): D
   const [here, there] = [side(a, at), side(b, at)];
   if (here === null || there === null) return there === null ? 'only-here' : 'only-there';
   if (here.pa !== there.pa) return 'moved';
-  return isSame(here.protection, there.protection, same) ? null : 'protection';
+  return isAlike(here, there, same) ? null : 'protection';
 }
 
 /** True when a difference continues at an address as it began. */
@@ -215,7 +227,7 @@ function goesOn(
   const continues = (before: DifferenceSide | null, piece: Piece | null): boolean => {
     const now = side(piece, at);
     if (before === null || now === null) return true;
-    return before.pa + (at - open.start) === now.pa && isSame(before.protection, now.protection, alike);
+    return before.pa + (at - open.start) === now.pa && isAlike(before, now, alike);
   };
   return open.kind === kind && open.end === at && continues(open.here, a) && continues(open.there, b);
 }
@@ -243,6 +255,11 @@ function opened(
 
 function closed({ kind, start, end, here, there }: OpenDifference): Difference {
   return { kind, va: start, bytes: end - start, here, there };
+}
+
+/** Equal rights are one object. */
+function isAlike(a: DifferenceSide, b: DifferenceSide, same: Sameness): boolean {
+  return a.rights === b.rights && isSame(a.protection, b.protection, same);
 }
 
 function isSame(a: Protection, b: Protection, { touched, extra }: Sameness): boolean {
