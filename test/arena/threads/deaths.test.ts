@@ -4,6 +4,9 @@ import { account } from './account.js';
 import { Died, interruptedAt, nextStep } from './interrupted.js';
 import { PAGE, type Pair, pairOf, quiesceAll, START } from './pair.js';
 
+/** Where anonymous pages of a process are. */
+const PRIVATE = 0x10_0000_0000n;
+
 /** What the second thread does when it dies. The first one has made `before`. */
 const CALLS: readonly (readonly [string, (pair: Pair) => void, (pair: Pair) => unknown])[] = [
   ['allocates a page', () => {}, ({ two }) => two.arena.allocPages(null, 1)],
@@ -98,6 +101,33 @@ describe('a thread that dies at any step while it', () => {
       expectWhole(pair, at);
     }
     expect(steps).toBeGreaterThan(1);
+  });
+
+  test.each([
+    ['unmaps anonymous pages', ({ two }: Pair) => two.process.munmap(PRIVATE, 2n * PAGE)],
+    ['destroys a process with anonymous pages', ({ two }: Pair) => two.process.destroy()],
+  ])('%s loses no frame', (_name, call) => {
+    let steps = 0;
+    for (let at = 0; ; at = nextStep(at, 200)) {
+      const pair = pairOf();
+      const { one } = pair;
+      one.process.mmap({ address: PRIVATE, length: 2n * PAGE, read: true, write: true, fixed: 'replace' });
+      for (const page of [0n, 1n])
+        expect(one.process.handleFault(PRIVATE + page * PAGE, 'write')).toBe('mapped');
+      if (!interruptedAt(at, die, () => void call(pair))) break;
+      steps++;
+      pair.bury();
+      const isLive = codeOf(() => one.process.findRegion(START)) === 'none';
+      if (isLive) one.process.munmap(PRIVATE, 2n * PAGE);
+      if (isLive) one.process.munmap(START, 4n * PAGE);
+      quiesceAll(one);
+      try {
+        account({ ...one, processes: isLive ? [one.process] : [] });
+      } catch (error) {
+        throw new Error(`step ${at}`, { cause: error });
+      }
+    }
+    expect(steps).toBeGreaterThan(10);
   });
 
   test('makes slots available that wait for the worker leaves an arena that a recovery makes whole', () => {

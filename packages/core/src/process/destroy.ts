@@ -44,13 +44,14 @@ function destroyShared(space: ProcessSpace): void {
       }
     }
     half.list.locked(() => {
+      // First of all: a thread that dies in here leaves tables that nobody may use.
+      space.threads?.close();
       // Others may have the table, and let go of it: its root waits for them.
       contextBehind(space.table).isSharedOut = false;
       space.destroyTables();
       half.list.remove(space);
       half.settle();
     });
-    space.threads?.close();
   });
   if (error !== null) throw error;
 }

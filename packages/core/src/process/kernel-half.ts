@@ -170,8 +170,9 @@ export class KernelHalf implements KernelUsers {
       space.leafLimit = NO_LIMIT;
     }
     if (zero < 0) return;
-    list.zero = -1;
+    // A thread that dies in between leaves a number, and a recovery knows what it names.
     this.references.put(zero);
+    list.zero = -1;
   }
 
   reach(address: bigint, bytes: bigint): void {

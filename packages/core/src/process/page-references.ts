@@ -213,11 +213,12 @@ export class PageReferences implements HeldFrames {
       const users = was & COUNT;
       if (users === 0)
         throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} has no reference to give back`);
-      // The last user takes the mark of an anonymous page with it, in the same step.
-      const left = users === 1 ? was & ORPHAN : was - 1;
+      // The mark of an anonymous page stays until the frame is named as one that is freed: a recovery frees what has the mark and no user.
+      const left = was - 1;
       if (Atomics.compareExchange(this.#counts, at, was, left) !== was) continue;
       if (users > 1) return;
-      if (left === ORPHAN) this.#freeOrphan(pfn);
+      if (left === ANONYMOUS) this.#freeAnonymous(pfn);
+      else if (left === ORPHAN) this.#freeOrphan(pfn);
       else if (!this.#marks.has(at) && this.#ram.isAllocated(pfn)) this.#freeBlock(pfn, 0);
       return;
     }
@@ -230,9 +231,9 @@ export class PageReferences implements HeldFrames {
    * @internal
    */
   settle(pfn: number, users: number): boolean {
-    if (this.count(pfn) === users) return false;
-    Atomics.store(this.#counts, this.#at(pfn), users === 0 ? 0 : ANONYMOUS + users);
-    if (users === 0 && this.#ram.isAllocated(pfn)) this.#freeBlock(pfn, 0);
+    if (users > 0 && this.count(pfn) === users) return false;
+    Atomics.store(this.#counts, this.#at(pfn), ANONYMOUS + users);
+    if (users === 0) this.#freeAnonymous(pfn);
     return true;
   }
 
@@ -266,6 +267,19 @@ export class PageReferences implements HeldFrames {
     this.#marks.set(head - this.#ram.first, false);
     if (!this.isHeld(head, order)) this.#freeBlock(head, order);
     return true;
+  }
+
+  /** Frees an anonymous page without users. Where several threads are there, the mark goes before another one can take the frame. */
+  #freeAnonymous(pfn: number): void {
+    const { calls } = this.#ram;
+    const isFree = !this.#ram.isAllocated(pfn) || calls?.isBeingFreed(pfn) === true;
+    if (calls === null) this.#unmark(pfn);
+    if (!isFree) this.#freeBlock(pfn, 0);
+    if (calls !== null) this.#unmark(pfn);
+  }
+
+  #unmark(pfn: number): void {
+    Atomics.and(this.#counts, pfn - this.#ram.first, ~ANONYMOUS);
   }
 
   /** Frees the block of a frame when nobody uses it any more. */

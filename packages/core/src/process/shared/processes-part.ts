@@ -44,12 +44,15 @@ export class ProcessesPart implements SharedPart {
   mend(_dead: readonly number[], isDead: (id: number) => boolean): readonly string[] {
     const list = this.#list;
     const told: string[] = [];
-    list.sweep();
     let isWhole = true;
     for (const asid of asidsOf(list)) {
       const state = list.stateOf(asid);
       const isLost = state !== EntryState.shared && isDead(list.creatorOf(asid));
-      if (isLost) {
+      // Its thread died in `destroy`, after the pages and the regions had gone.
+      const isGoing =
+        state === EntryState.shared && (list.numberOf(asid) === 0 || list.processAt(asid)?.isGone === true);
+      if (isGoing) list.removeAt(asid);
+      else if (isLost) {
         this.#reap(asid);
         told.push(`the process with asid ${asid} went with its thread`);
       } else if (state === EntryState.making || !list.lockOf(asid).isMine) {
@@ -57,6 +60,7 @@ export class ProcessesPart implements SharedPart {
         isWhole = false;
       } else told.push(...this.#mendProcess(asid));
     }
+    list.sweep();
     list.recount();
     this.#mendZero();
     if (isWhole) told.push(...this.#recount());
