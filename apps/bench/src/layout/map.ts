@@ -13,6 +13,9 @@ const WIDE = 180;
 /** Most areas that are drawn. What follows them is one piece. */
 const MOST = 2000;
 
+/** Areas that begin within so many pixels are one piece to scale, so that an image of any input is small. */
+const SHARED = 3;
+
 /** Something to draw: an area, or several together. */
 interface Piece {
   readonly x: number;
@@ -66,7 +69,7 @@ export function mapFile(row: LayoutRow): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${markup.replace('>\n', `>${style.markup}\n`)}\n`;
 }
 
-/** Areas to scale. Those of one kind that share a pixel are one piece. */
+/** Areas to scale. Those that share a place are one piece, in the colour of the first. */
 function toScale(places: readonly PlacedArea[], y: number): Piece[] {
   const [first, last] = [places[0], places.at(-1)];
   if (first === undefined || last === undefined) return [];
@@ -76,13 +79,17 @@ function toScale(places: readonly PlacedArea[], y: number): Piece[] {
   for (const place of places) {
     const x = at(place.address);
     const width = Math.max(1, at(endOf(place)) - x);
-    const colour = colourOf(place.kind);
     const before = pieces.at(-1);
-    if (before !== undefined && before.colour === colour && x < before.x + before.width + 0.5) {
+    if (before !== undefined && x < before.x + SHARED && width < SHARED) {
       const areas = before.areas + 1;
-      const title = `${plural(areas, 'area')} of ${place.kind} up to ${hex(endOf(place))}`;
-      pieces.splice(-1, 1, { ...before, areas, title, width: Math.max(before.width, x + width - before.x) });
-    } else pieces.push({ x, y, width, colour, title: titleOf(place), areas: 1 });
+      const title = `${plural(areas, 'area')} up to ${hex(endOf(place))}`;
+      pieces[pieces.length - 1] = {
+        ...before,
+        areas,
+        title,
+        width: Math.max(before.width, x + width - before.x),
+      };
+    } else pieces.push({ x, y, width, colour: colourOf(place.kind), title: titleOf(place), areas: 1 });
   }
   return pieces;
 }

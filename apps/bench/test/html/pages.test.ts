@@ -56,10 +56,27 @@ describe('--html', () => {
     ]);
     const image = readFileSync(join(folder, 'one.svg'), 'utf8');
     expect(image).toMatch(/^<\?xml version="1\.0" encoding="UTF-8"\?>\n<svg xmlns=/);
-    // Each one by itself, and together: to scale they touch.
-    expect(image.match(/<rect class="area/g)).toHaveLength(4);
+    // Each one by itself, and to scale.
+    expect(image.match(/<rect class="area/g)).toHaveLength(6);
     expect(image).toContain('0xffffc90000004000, 4K, vmalloc, a');
     expect(image.match(/<(\w+)[^/>]*>/g)?.length).toBeGreaterThan(10);
+  });
+
+  it('of layout stays below 300 kB for thousands of areas', async () => {
+    const lines = Array.from({ length: 3000 }, (_, i) =>
+      i % 2 === 0
+        ? `0x0-0x0 8192 a_caller_with_a_long_name_${i}+0x1/0x2 pages=1 vmalloc`
+        : `0x0-0x0 8192 a_caller_with_a_long_name_${i}+0x1/0x2 sparse`,
+    );
+    const args = ['layout', '--format', 'x86-64', '--leaves', 'base', '--repeat', '1', '--vmallocinfo', '-'];
+    const { code } = await capture([...args, '--html', 'many.html'], {
+      stdin: lines.join('\n'),
+      cwd: folder,
+    });
+    expect(code).toBe(0);
+    const page = readFileSync(join(folder, 'many.html'), 'utf8');
+    expect(Buffer.byteLength(page)).toBeLessThan(300_000);
+    expect(page).toContain('and 2,800 areas above these');
   });
 
   it.each([
