@@ -183,17 +183,6 @@ describe('arenas: done differently', () => {
       expect(arenaOf({ release }).arena.allocPages(null, 1, 1)).toBeNull();
   });
 
-  test('D95: an arena cannot be mapped with the right to execute', () => {
-    const { arena, kernel } = arenaOf();
-    const { object, operations } = arena;
-    const process = new Process({ kernel });
-    const length = arena.maxEntries * Number(PAGE);
-    const rights = { read: true, write: true, execute: true, shared: true };
-    expect(
-      codeOf(() => process.mmap({ address: arena.userVmStart, length, ...rights, object, operations })),
-    ).toBe('EACCES');
-  });
-
   test('D96: regions are whole where several threads use the arena', () => {
     const { one } = pairOf({ release: '6.14' });
     expect(codeOf(() => one.process.munmap(one.arena.userVmStart, 65536))).toBe('EINVAL');
