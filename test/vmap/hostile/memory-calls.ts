@@ -54,10 +54,14 @@ export function memoryCalls({
       }
     };
     // The first process since a leaf came into the kernel's root splits it. In a call of the kernel there is none.
+    const { mayThrowInSink } = world;
+    world.mayThrowInSink = false;
     try {
       world.makeUser().destroy();
     } catch (error) {
       if (!(error instanceof VmError)) throw error;
+    } finally {
+      world.mayThrowInSink = mayThrowInSink;
     }
     return { run, makesRoot: true };
   };
