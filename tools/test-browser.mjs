@@ -64,9 +64,13 @@ expect(
 expect(new Set(plain.refusals).size === 1, 'one mistake has several answers');
 expect(plain.pages === 8, 'one thread does not work');
 const reports = 'apps/bench/test/html/browser.test.ts';
-const code = await program('npx', ['vitest', 'run', '--project', '@vmarea/bench', reports], {
-  env: { ...process.env, VMAREA_REPORTS_IN: chromium },
-});
+const code = await program(
+  'npx',
+  ['vitest', 'run', '--reporter=default', '--project', '@vmarea/bench', reports],
+  {
+    env: { ...process.env, VMAREA_REPORTS_IN: chromium },
+  },
+);
 expect(code === 0, 'a page of the bench app has an error');
 await explorer(chromium);
 process.exit();

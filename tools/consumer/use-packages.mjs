@@ -6,6 +6,9 @@ import { useExample } from './use-example.mjs';
 import { useInspect } from './use-inspect.mjs';
 import { useLibraries } from './use-libraries.mjs';
 
+/** The only library that needs packages of others. */
+const WITH_DECOMPRESSORS = '@vmarea/image';
+
 /**
  * Installs tarballs in a new project, checks their files, and uses them.
  *
@@ -20,7 +23,10 @@ export async function usePackages(checks, packages, tarballs, options) {
   const all = packages.map(({ name }) => name);
   const project = new Project();
   // Offline: the libraries need each other, and nothing else in the world.
-  const install = () => project.install(libraries, tarballs, '--offline');
+  const closed = libraries.filter((name) => name !== WITH_DECOMPRESSORS);
+  const installOffline = () => project.install(closed, tarballs, '--offline');
+  if (!(await checks.check(`install ${closed.join(', ')} offline`, installOffline))) return null;
+  const install = () => project.install(libraries, tarballs, '--prefer-offline');
   if (!(await checks.check(`install ${libraries.join(', ')}`, install))) return null;
   await useLibraries(checks, project, libraries);
   await useExample(checks, project, libraries);

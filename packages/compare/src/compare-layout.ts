@@ -10,8 +10,8 @@ import {
 import { type AreaList, type AreaSummary, areasOf, type ReadAreasOptions } from './areas/read-areas.js';
 import type { LeafPolicy } from './layout/kernel.js';
 import { refuseTooLarge } from './layout/limits.js';
-import { type Plan, plan } from './layout/plan.js';
-import { lengthOf, rebuild, warmUpRounds } from './layout/rebuild.js';
+import { type Plan, planLayout } from './layout/plan.js';
+import { lengthOf, rebuildLayout, warmUpRounds } from './layout/rebuild.js';
 import type { LayoutRow } from './layout/result.js';
 import { planWarnings } from './layout/warnings.js';
 
@@ -88,7 +88,7 @@ export async function compareLayout(text: string, options: CompareLayoutOptions)
   const limit = integerOption(given, 'limit', 1, Number.MAX_SAFE_INTEGER, 2 ** 30);
   const rounds = integerOption(given, 'rounds', 1, 1000, now === undefined ? 1 : 11);
   const { name, summary, requests } = areasOf(text, readingOptions(given));
-  const plans = formats.flatMap((format) => policies.map((policy) => plan(requests, format, policy)));
+  const plans = formats.flatMap((format) => policies.map((policy) => planLayout(requests, format, policy)));
   refuseTooLarge(plans, name, limit);
   const warmUp = (one: Plan): number => (now === undefined ? 0 : warmUpRounds(one));
   const total = plans.reduce((sum, one) => sum + lengthOf(one, warmUp(one) + rounds), 0);
@@ -100,7 +100,7 @@ export async function compareLayout(text: string, options: CompareLayoutOptions)
       await progress?.(done, total, what);
       done += pages;
     };
-    rows.push(await rebuild(one, { seed, repeat: rounds, warmUp: warmUp(one), now, step }));
+    rows.push(await rebuildLayout(one, { seed, repeat: rounds, warmUp: warmUp(one), now, step }));
   }
   return { name, input: summary, rows, warnings: plans.flatMap(planWarnings) };
 }

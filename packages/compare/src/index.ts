@@ -15,9 +15,9 @@ export {
 export type { Extent, LeafPolicy } from './layout/kernel.js';
 export { type TooLarge, tooLarge } from './layout/limits.js';
 export type { CallerCost, PlacedArea } from './layout/places.js';
-export { type Plan, plan as planLayout } from './layout/plan.js';
+export { type Plan, planLayout } from './layout/plan.js';
 export type { Mapping, PlannedArea, Source } from './layout/planned-area.js';
-export { lengthOf, type RebuildOptions, rebuild as rebuildLayout, warmUpRounds } from './layout/rebuild.js';
+export { lengthOf, type RebuildOptions, rebuildLayout, warmUpRounds } from './layout/rebuild.js';
 export type { FrameBalance, LayoutRow } from './layout/result.js';
 export { planWarnings } from './layout/warnings.js';
 export { pageSizeText } from './page-size-text.js';

@@ -66,7 +66,7 @@ describe('Walk', () => {
           new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }),
         );
     }, bytes);
-    await page.getByText('dropped.kdump').waitFor();
+    await page.getByText('dropped.kdump', { exact: true }).waitFor();
     await page.getByText('Linux 6.12.117+deb12-arm64').waitFor();
   });
 

@@ -38,7 +38,7 @@ const MAX_ORDER = 18;
  * @param configuration - a format and Linux's policy for it.
  * @param leafPolicy - which leaves are formed.
  */
-export function plan(
+export function planLayout(
   requests: readonly AreaRequest[],
   configuration: Configuration,
   leafPolicy: LeafPolicy,

@@ -66,7 +66,7 @@ interface Job extends Stretch {
  *
  * @throws WrongResult when a translation is wrong or a frame leaked.
  */
-export async function rebuild(plan: Plan, options: RebuildOptions): Promise<LayoutRow> {
+export async function rebuildLayout(plan: Plan, options: RebuildOptions): Promise<LayoutRow> {
   const { format, linux, name, title } = plan.configuration;
   const pageBytes = 2 ** format.pageShift;
   // A root may need an aligned block of several frames.

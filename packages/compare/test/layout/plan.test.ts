@@ -3,7 +3,7 @@ import { wide } from '@vmarea/testkit';
 import { describe, expect, test } from 'vitest';
 import type { AreaRequest, Content, Kind } from '../../src/areas/workload.js';
 import type { LeafPolicy } from '../../src/layout/kernel.js';
-import { plan } from '../../src/layout/plan.js';
+import { planLayout as plan } from '../../src/layout/plan.js';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { readAreas } from '../../src/compare-layout.js';
 import type { LeafPolicy } from '../../src/layout/kernel.js';
-import { type Plan, plan } from '../../src/layout/plan.js';
-import { rebuild } from '../../src/layout/rebuild.js';
+import { type Plan, planLayout as plan } from '../../src/layout/plan.js';
+import { rebuildLayout as rebuild } from '../../src/layout/rebuild.js';
 import { configurationOf, textOf, X86_GUEST } from '../support/files.js';
 
 /**
