@@ -188,11 +188,13 @@ function dropMarks(
   mended: readonly SpaceMend[],
   spaces: readonly KernelSpace[],
 ): void {
+  const { first, frames } = calls.state;
   for (const [i, { found }] of mended.entries()) {
     if ((spaces[i] as KernelSpace).machine.ram.calls?.marks !== calls.marks) continue;
+    // The frames of a device belong to no allocator.
     for (const { kind, frame, pages } of found)
       for (let pfn = frame; kind === 'leaf-outside' && pfn < frame + pages; pfn++)
-        if (!owned.has(pfn)) calls.marks.set(pfn - calls.state.first, false);
+        if (pfn >= first && pfn < first + frames && !owned.has(pfn)) calls.marks.set(pfn - first, false);
   }
 }
 
