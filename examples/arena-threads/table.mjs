@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
-import { arenaAddress } from '@vmarea/ebpf';
-import { interpreterOf, machineOf, Word } from './machine.mjs';
+import { interpreterOf, machineOf } from './machine.mjs';
 import { inTurns } from './turns.mjs';
+import { walkWhileItGrows } from './walks.mjs';
 
 const BUCKETS = 256;
 /** Keys that a turn puts. Half of them the turn before has put, too: their values are replaced. */
@@ -44,38 +44,23 @@ export function runTable(told) {
 }
 
 /**
- * Walks the table over and over while it grows.
+ * Walks the table while it grows.
  *
  * @param {import('./machine.mjs').Told} told
  */
 export function walkTable(told) {
-  const { number, words } = told;
-  const { arena, process, threads } = machineOf(told);
-  const user = arena.view({ by: process });
-  const buckets = Number(BigInt.asUintN(32, arenaAddress(interpreterOf(arena, 'htab').program, 'buckets')));
-  const once = () => {
-    let [entries, sum] = [0, 0];
-    for (let bucket = 0; bucket < BUCKETS; bucket++)
-      for (let at = user.loadSigned32(buckets, 8 * bucket); at !== 0; at = user.loadSigned32(at)) {
-        const [key, value] = [user.loadSigned32(at, 8), user.loadSigned32(at, 12)];
-        if (value >> 3 !== key) throw new Error(`key ${key} has the value ${value}`);
-        entries++;
-        sum += value;
-      }
-    threads.quiesce();
-    return { entries, sum };
-  };
-  let walks = 0;
-  let last = 0;
-  while (Atomics.load(words, Word.isDone) === 0) {
-    const { entries } = once();
-    if (entries < last) throw new Error(`the table has shrunk from ${last} to ${entries}`);
-    last = entries;
-    if (walks++ === 0) Atomics.add(words, Word.walkers, 1);
-  }
-  const { entries, sum } = once();
-  threads.leave();
-  parentPort?.postMessage(
-    `process ${number}: ${entries} entries, sum ${sum}; it has walked before: ${walks > 0}`,
-  );
+  walkWhileItGrows(told, {
+    ...{ program: 'htab', begins: 'buckets', what: 'entries' },
+    once(user, buckets) {
+      let [count, sum] = [0, 0];
+      for (let bucket = 0; bucket < BUCKETS; bucket++)
+        for (let at = user.loadSigned32(buckets, 8 * bucket); at !== 0; at = user.loadSigned32(at)) {
+          const [key, value] = [user.loadSigned32(at, 8), user.loadSigned32(at, 12)];
+          if (value >> 3 !== key) throw new Error(`key ${key} has the value ${value}`);
+          count++;
+          sum += value;
+        }
+      return { count, sum };
+    },
+  });
 }

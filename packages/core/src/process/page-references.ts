@@ -269,16 +269,9 @@ export class PageReferences implements HeldFrames {
     return true;
   }
 
-  /** Frees an anonymous page without users. Where several threads are there, the mark goes before another one can take the frame. */
+  /** Frees an anonymous page without users. The mark goes last: where other threads are there, none of them can have the frame by then. */
   #freeAnonymous(pfn: number): void {
-    const { calls } = this.#ram;
-    const isFree = !this.#ram.isAllocated(pfn) || calls?.isBeingFreed(pfn) === true;
-    if (calls === null) this.#unmark(pfn);
-    if (!isFree) this.#freeBlock(pfn, 0);
-    if (calls !== null) this.#unmark(pfn);
-  }
-
-  #unmark(pfn: number): void {
+    if (this.#ram.isAllocated(pfn) && this.#ram.calls?.isBeingFreed(pfn) !== true) this.#freeBlock(pfn, 0);
     Atomics.and(this.#counts, pfn - this.#ram.first, ~ANONYMOUS);
   }
 

@@ -118,10 +118,10 @@ export class SoftwareTlb {
     const pages = 2 ** (shift - LINE_SHIFT);
     const keepLo = shift < 32 ? (-1 << shift) & PAGE : 0;
     const keepHi = shift <= 32 ? -1 : -1 << (shift - 32);
-    const mask = this.entries - 1;
-    const first = (vaLo >>> LINE_SHIFT) & mask & -pages;
-    const end = pages >= this.entries ? this.entries : first + pages;
-    for (let slot = pages >= this.entries ? 0 : first; slot < end; slot++) {
+    // With as many pages as slots, the first one is 0.
+    const first = (vaLo >>> LINE_SHIFT) & (this.entries - 1) & -pages;
+    const end = first + Math.min(pages, this.entries);
+    for (let slot = first; slot < end; slot++) {
       const held = this.#held[slot] as number;
       if (held === 0) continue;
       let left = 0;
