@@ -51,11 +51,18 @@ export class PlainArena {
     const cleared = this.slots.clear(slot as number, count);
     if (cleared !== 'ok') return 'EAGAIN';
     if (this.failing === 'page' || this.frames < count) {
-      this.slots.setAvailable(slot as number, count);
+      this.#giveBack(slot as number, count);
       return this.failing === 'page' ? 'EAGAIN' : 'ENOMEM';
     }
     for (let i = 0; i < count; i++) this.#bear((slot as number) + i);
     return slot as number;
+  }
+
+  /** Slots of a request without pages. Without a record the newest release makes them available all the same, and 7.3 leaves it to the worker. */
+  #giveBack(slot: number, count: number): void {
+    if (this.slots.setAvailable(slot, count) === 'ok') return;
+    if (this.isLate) this.slots.giveBack(slot, count);
+    else this.#defer(slot, count);
   }
 
   #bear(slot: number): void {

@@ -118,6 +118,11 @@ export class PlainSlots {
     return 'ok';
   }
 
+  /** Makes allocated slots without available neighbours available, whether or not a record can be had. */
+  giveBack(start: number, count: number): void {
+    this.#add(start, start + count, true);
+  }
+
   setUnavailable(start: number, count: number): PlainResult {
     const end = start + count;
     if (this.#isBlocked(start, end)) return 'EAGAIN';
