@@ -78,6 +78,30 @@ describe('what is built on a space of several threads', () => {
     expect(check(threads).findings.map(({ text }) => text)).toEqual(['a process: a process is odd']);
   });
 
+  test('is mended further while it says that it could not look at all, each time with its locks', () => {
+    const { threads, kernel } = machine();
+    const told: string[] = [];
+    const part = { ...partOf(threads, 0, told, 'a process'), isPartial: true };
+    let left = 3;
+    const mendRest = (): readonly string[] => {
+      part.isPartial = --left > 0;
+      return [`${left} left, locked: ${part.locks[0]?.isMine}`];
+    };
+    threads.addPart(Object.assign(part, { mendRest }));
+    dieIn(threads, { kernel });
+    expect(recover(threads).parts).toEqual([
+      'a process is whole',
+      '2 left, locked: true',
+      '1 left, locked: true',
+      '0 left, locked: true',
+    ]);
+    part.isPartial = true;
+    left = Number.POSITIVE_INFINITY;
+    dieIn(threads, { kernel });
+    // Others may make something for ever: a recovery ends.
+    expect(recover(threads).parts).toHaveLength(65);
+  });
+
   test('has locks whose dead owner is told of', () => {
     const { threads, kernel } = machine();
     const words = new Int32Array(new SharedArrayBuffer(8));

@@ -104,9 +104,23 @@ describe('a thread that dies at any step while it', () => {
   });
 
   test.each([
-    ['unmaps anonymous pages', ({ two }: Pair) => two.process.munmap(PRIVATE, 2n * PAGE)],
-    ['destroys a process with anonymous pages', ({ two }: Pair) => two.process.destroy()],
-  ])('%s loses no frame', (_name, call) => {
+    ['unmaps anonymous pages', false, ({ two }: Pair) => two.process.munmap(PRIVATE, 2n * PAGE)],
+    ['destroys a process with anonymous pages', false, ({ two }: Pair) => two.process.destroy()],
+    [
+      'unmaps anonymous pages while others make processes',
+      true,
+      ({ two }: Pair) => two.process.munmap(PRIVATE, 2n * PAGE),
+    ],
+    [
+      'ends a process of its own',
+      false,
+      ({ two }: Pair) => {
+        const own = two.process.fork();
+        own.handleFault(PRIVATE, 'write');
+        own.destroy();
+      },
+    ],
+  ])('%s loses no frame', (_name, seesLate, call) => {
     let steps = 0;
     for (let at = 0; ; at = nextStep(at, 200)) {
       const pair = pairOf();
@@ -116,7 +130,7 @@ describe('a thread that dies at any step while it', () => {
         expect(one.process.handleFault(PRIVATE + page * PAGE, 'write')).toBe('mapped');
       if (!interruptedAt(at, die, () => void call(pair))) break;
       steps++;
-      pair.bury();
+      pair.bury(seesLate);
       const isLive = codeOf(() => one.process.findRegion(START)) === 'none';
       if (isLive) one.process.munmap(PRIVATE, 2n * PAGE);
       if (isLive) one.process.munmap(START, 4n * PAGE);

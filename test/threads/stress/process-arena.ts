@@ -6,6 +6,7 @@ import {
   PageReferences,
   PhysicalMemory,
   Process,
+  parseVmallocinfo,
   type Recovery,
   recover,
   share,
@@ -15,6 +16,7 @@ import {
 } from '@vmarea/core';
 import type { Arena } from '../../../packages/core/test/threads/stress/station.js';
 import { deviceOf } from './device.js';
+import { callerOf } from './operations.js';
 import {
   DEVICE_PAGES,
   LANE_PAGES,
@@ -74,9 +76,6 @@ export function processArena(
   let dead: number[] = [];
   /** Deaths since the last account: each leaves one reference at most. */
   let dying = 0;
-  /** All deaths so far, and frames that they have lost. */
-  let deaths = 0;
-  let lost = 0;
   // What threads free waits for this one, too.
   const timer = setInterval(() => threads.quiesce(), 2);
 
@@ -91,11 +90,13 @@ export function processArena(
       threads.declareDead(description.thread);
       dead.push(lane);
       dying++;
-      deaths++;
     },
     recover() {
       const recovery = recover(threads);
       for (const { pfn, order } of recovery.held) frames.free(pfn, order);
+      // Vmalloc memory of finished calls: the threads died before they freed it.
+      for (const { info, start } of parseVmallocinfo(kernel.vmallocinfo()))
+        if (start !== null && dead.some((lane) => info.caller === callerOf(lane))) kernel.vfree(start);
       for (const lane of dead)
         for (const process of [left, right])
           process.munmap(places.lanes + addressOf(lane * LANE_PAGES), LANE_PAGES * pageBytes);
@@ -117,13 +118,13 @@ export function processArena(
       const { findings } = check(threads);
       if (findings.length > 0) throw new Error(findings.map(({ text }) => text).join('\n'));
       // Each page has a user: it is mapped, it is of the device, or it is the zero page. Vmalloc memory is freed at once.
-      // A death may lose one: its thread had let go of it, and had not freed it. It is never one that somebody uses.
-      for (let pfn = frames.first; pfn < frames.first + FRAMES; pfn++) {
-        if (!frames.isAllocated(pfn) || references.count(pfn) > 0) continue;
-        if (frames.calls?.isBeingFreed(pfn) === true) continue;
-        if (++lost > deaths) throw new Error(`frame ${pfn} has no user`);
-        frames.free(pfn);
-      }
+      for (let pfn = frames.first; pfn < frames.first + FRAMES; pfn++)
+        if (
+          frames.isAllocated(pfn) &&
+          references.count(pfn) === 0 &&
+          frames.calls?.isBeingFreed(pfn) !== true
+        )
+          throw new Error(`frame ${pfn} has no user`);
       for (const process of [left, right]) requireInside(process, pageBytes);
     },
     end() {

@@ -9,6 +9,7 @@ import {
 } from '@vmarea/core';
 import type { Random } from '../../../packages/core/test/threads/stress/station.js';
 import { type Device, deviceOf } from './device.js';
+import { callerOf } from './operations.js';
 import { DEVICE_PAGES, LANE_PAGES, type ProcessInvitation, type SharedProcesses } from './process-plan.js';
 
 /** A page of a lane as a program sees it. */
@@ -317,7 +318,7 @@ export const PROCESS_OPERATIONS: Readonly<Record<string, ProcessOperation>> = {
   vmalloc: {
     weight: 2,
     run(own) {
-      const address = own.kernel.vmalloc(2 * own.pageBytes);
+      const address = own.kernel.vmalloc(2 * own.pageBytes, { caller: callerOf(own.invitation.lane) });
       own.kernel.vfree(address);
     },
   },

@@ -1,6 +1,7 @@
 import { takePages } from '../table/change/remove/take.js';
 import { contextBehind } from '../table/state/registry.js';
 import { countedIn, letGo, letGoOf } from './pages.js';
+import type { ProcessThreads } from './process-list.js';
 import type { ProcessSpace } from './process-space.js';
 
 /**
@@ -11,7 +12,7 @@ import type { ProcessSpace } from './process-space.js';
  */
 export function destroy(space: ProcessSpace): void {
   if (space.threads !== null) {
-    destroyShared(space);
+    destroyShared(space, space.threads);
     return;
   }
   const regions = space.list.all;
@@ -25,7 +26,7 @@ export function destroy(space: ProcessSpace): void {
   space.close(regions);
 }
 
-function destroyShared(space: ProcessSpace): void {
+function destroyShared(space: ProcessSpace, threads: ProcessThreads): void {
   const { list, half, lock } = space;
   let error: unknown = null;
   lock.change(() => {
@@ -36,22 +37,25 @@ function destroyShared(space: ProcessSpace): void {
       letGoOf(space, regions, takePages(space.table, [{ first: 0, pages: space.taskPages }], false));
       forget(space);
       list.isChanged = true;
-      space.threads?.publish();
+      threads.publish();
       try {
         space.close(regions);
       } catch (first) {
         error = first;
       }
     }
-    half.list.locked(() => {
-      // First of all: a thread that dies in here leaves tables that nobody may use.
-      space.threads?.close();
-      // Others may have the table, and let go of it: its root waits for them.
-      contextBehind(space.table).isSharedOut = false;
-      space.destroyTables();
-      half.list.remove(space);
-      half.settle();
-    });
+    half.list.locked(() =>
+      // Another death ends the call here, or not at all: the process is then whole without regions, and a second call ends it.
+      threads.alone(() => {
+        // First of all: a thread that dies in here leaves tables that nobody may use.
+        threads.close();
+        // Others may have the table, and let go of it: its root waits for them.
+        contextBehind(space.table).isSharedOut = false;
+        space.destroyTables();
+        half.list.remove(space);
+        half.settle();
+      }),
+    );
   });
   if (error !== null) throw error;
 }

@@ -11,6 +11,11 @@ const ANONYMOUS = 2 ** 30;
 /** Bit of a count: the frame is in a block whose area has freed it while processes mapped some of it. */
 const ORPHAN = 2 ** 29;
 const COUNT = ORPHAN - 1;
+/**
+ * Both bits: the last user of an anonymous page has let go, and a thread frees it. The count is then the slot of that thread. So the
+ * one that frees is decided by the compare-exchange that ends the last use, and a recovery knows whether it is dead.
+ */
+const FREEING = ANONYMOUS | ORPHAN;
 
 /** log2 of the frames of the largest block. */
 const MAX_ORDER = 18;
@@ -90,12 +95,12 @@ export class PageReferences implements HeldFrames {
 
   /** Users of a frame; 0 for a frame of another allocator. */
   count(pfn: number): number {
-    return this.covers(pfn) ? this.#load(pfn) & COUNT : 0;
+    return this.covers(pfn) ? usersIn(this.#load(pfn)) : 0;
   }
 
   /** True for a page that belongs to processes alone, and to no object (PageAnon). */
   isAnonymous(pfn: number): boolean {
-    return this.covers(pfn) && (this.#load(pfn) & ANONYMOUS) !== 0;
+    return this.covers(pfn) && (this.#load(pfn) & FREEING) === ANONYMOUS;
   }
 
   /**
@@ -210,14 +215,14 @@ export class PageReferences implements HeldFrames {
     const at = this.#at(pfn);
     for (;;) {
       const was = Atomics.load(this.#counts, at);
-      const users = was & COUNT;
+      const users = usersIn(was);
       if (users === 0)
         throw new VmError('EINVAL', `frame 0x${pfn.toString(16)} has no reference to give back`);
-      // The mark of an anonymous page stays until the frame is named as one that is freed: a recovery frees what has the mark and no user.
-      const left = was - 1;
+      const isEnd = was === ANONYMOUS + 1;
+      const left = isEnd ? this.#freeing : was - 1;
       if (Atomics.compareExchange(this.#counts, at, was, left) !== was) continue;
       if (users > 1) return;
-      if (left === ANONYMOUS) this.#freeAnonymous(pfn);
+      if (isEnd) this.#freeAnonymous(pfn);
       else if (left === ORPHAN) this.#freeOrphan(pfn);
       else if (!this.#marks.has(at) && this.#ram.isAllocated(pfn)) this.#freeBlock(pfn, 0);
       return;
@@ -227,14 +232,35 @@ export class PageReferences implements HeldFrames {
   /**
    * Sets the users of an anonymous page, for a recovery that has counted them. Without one, the frame is free.
    *
-   * @returns false when the number was right.
+   * @returns false when the number was right, or another thread frees the page.
    * @internal
    */
   settle(pfn: number, users: number): boolean {
-    if (users > 0 && this.count(pfn) === users) return false;
-    Atomics.store(this.#counts, this.#at(pfn), ANONYMOUS + users);
-    if (users === 0) this.#freeAnonymous(pfn);
+    const at = this.#at(pfn);
+    const was = Atomics.load(this.#counts, at);
+    if ((was & FREEING) !== ANONYMOUS || usersIn(was) === users) return false;
+    const now = users === 0 ? this.#freeing : ANONYMOUS + users;
+    if (Atomics.compareExchange(this.#counts, at, was, now) === was && users === 0) this.#freeAnonymous(pfn);
     return true;
+  }
+
+  /**
+   * Frees the anonymous pages that dead threads were freeing.
+   *
+   * @param isDead - by slot.
+   * @returns how many.
+   * @internal
+   */
+  finishFrees(isDead: (slot: number) => boolean): number {
+    const { first, frames } = this.#ram;
+    let done = 0;
+    for (let pfn = first; pfn < first + frames; pfn++) {
+      const word = this.#load(pfn);
+      if ((word & FREEING) !== FREEING || !isDead(word & COUNT)) continue;
+      this.#freeAnonymous(pfn);
+      done++;
+    }
+    return done;
   }
 
   /**
@@ -269,10 +295,24 @@ export class PageReferences implements HeldFrames {
     return true;
   }
 
-  /** Frees an anonymous page without users. The mark goes last: where other threads are there, none of them can have the frame by then. */
+  /** The word of an anonymous page that this thread frees. */
+  get #freeing(): number {
+    return FREEING + (this.#ram.calls?.slot ?? 0);
+  }
+
+  /** Frees an anonymous page whose word says that this thread frees it, or that a dead one was. */
   #freeAnonymous(pfn: number): void {
-    if (this.#ram.isAllocated(pfn) && this.#ram.calls?.isBeingFreed(pfn) !== true) this.#freeBlock(pfn, 0);
-    Atomics.and(this.#counts, pfn - this.#ram.first, ~ANONYMOUS);
+    const { calls } = this.#ram;
+    const forget = (): void => {
+      Atomics.store(this.#counts, pfn - this.#ram.first, 0);
+    };
+    if (calls === null) this.#ram.free(pfn);
+    // A dead thread may have come so far that the allocator knows.
+    else if (calls.isAllocated(pfn, 0) && !calls.isBeingFreed(pfn)) {
+      calls.giveWhenUnseen([pfn], 1, 0, forget);
+      return;
+    }
+    forget();
   }
 
   /** Frees the block of a frame when nobody uses it any more. */
@@ -348,6 +388,11 @@ export class PageReferences implements HeldFrames {
     if (this.covers(pfn)) return pfn - this.#ram.first;
     throw new VmError('ERANGE', `frame ${String(pfn)} is none of the allocator`);
   }
+}
+
+/** Users in a word. */
+function usersIn(word: number): number {
+  return (word & FREEING) === FREEING ? 0 : word & COUNT;
 }
 
 const byState: WeakMap<ArrayBufferLike, PageReferences> = new WeakMap();

@@ -46,6 +46,8 @@ export interface ProcessThreads {
   name(number: number): void;
   /** Runs calls on tables in one section: a death elsewhere ends none of them after the first. None of them frees tables. */
   together<R>(call: () => R): R;
+  /** Runs calls on tables while no other thread is inside one: a death elsewhere ends the first, or none. They may free tables. */
+  alone<R>(call: () => R): R;
   /** Reads the regions again, when another thread has changed them. */
   look(): void;
   /** Lets other threads take part from now on: the process is whole. */

@@ -62,15 +62,32 @@ export function recover(threads: Threads): Recovery {
   if (group.dead().length === 0) return NOTHING;
   const spaces = [...here.spaces].filter(({ lock }) => !lock.isDestroyed);
   let result: Recovery = NOTHING;
+  whileNobodyIsInside(threads, spaces, () => {
+    result = mend(threads, spaces);
+  });
+  const told = [...result.parts];
+  for (let round = 0; round < MOST_ROUNDS && partsOf(threads).some(isPartial); round++)
+    whileNobodyIsInside(threads, spaces, () => {
+      for (const space of spaces) adoptTables(space);
+      told.push(...mendParts(spaces, partsOf(threads).filter(isPartial), (part) => part.mendRest?.() ?? []));
+    });
+  return { ...result, parts: told };
+}
+
+/** Processes that others make while locks are taken leave a part to be mended once more. Eight times in a row it has not been seen. */
+const MOST_ROUNDS = 64;
+
+function isPartial(part: SharedPart): boolean {
+  return part.isPartial === true;
+}
+
+/** Runs a call with all locks, in the order of all calls: those of parts, of area logs, inner ones of parts, the exclusive section. */
+function whileNobodyIsInside(threads: Threads, spaces: readonly KernelSpace[], call: () => void): void {
+  const { group } = threads;
   const inner = (): void => {
     const locks = partsOf(threads).flatMap((part) => part.inner ?? []);
-    withLocks(locks, () =>
-      group.sections.recovering(() => {
-        result = mend(threads, spaces);
-      }),
-    );
+    withLocks(locks, () => group.sections.recovering(call));
   };
-  // In the order of all calls: locks of parts, of area logs, inner locks of parts, the exclusive section.
   const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
   shared.sort((a, b) => Number(a.space.table.root - b.space.table.root));
   const alone = shared.reduceRight<() => void>((next, one) => () => one.recovering(next), inner);
@@ -78,7 +95,6 @@ export function recover(threads: Threads): Recovery {
     partsOf(threads).flatMap(({ locks }) => locks),
     alone,
   );
-  return result;
 }
 
 const NOTHING: Recovery = Object.freeze({
@@ -125,10 +141,7 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
   for (const space of spaces) adoptTables(space);
   const tables = recoverTables(threads.tables.contexts, group, dead);
   const mended = spaces.map(mendSpace);
-  const mendParts = (): string[] =>
-    partsOf(threads).flatMap((part) => part.mend(dead, (id) => names.includes(id)));
-  const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
-  const parts = shared.reduce<() => string[]>((next, one) => () => one.mending(next), mendParts)();
+  const parts = mendParts(spaces, partsOf(threads), (part) => part.mend(dead, (id) => names.includes(id)));
   const owned = ownedFrames(spaces);
   const givenBack: TakenBlock[] = [];
   const held: TakenBlock[] = [];
@@ -156,6 +169,17 @@ function mend(threads: Threads, spaces: readonly KernelSpace[]): Recovery {
   }
   for (const slot of dead) registry.free(slot);
   return { threads: names, tables, givenBack, held, cached, spaces: mended, parts };
+}
+
+/** Mends parts. @returns what they say. */
+function mendParts(
+  spaces: readonly KernelSpace[],
+  parts: readonly SharedPart[],
+  mendOne: (part: SharedPart) => readonly string[],
+): string[] {
+  const mendAll = (): string[] => parts.flatMap(mendOne);
+  const shared = spaces.map((space) => sharedPartOf(space)).filter((one) => one !== null);
+  return shared.reduce<() => string[]>((next, one) => () => one.mending(next), mendAll)();
 }
 
 /** True for the root of a process whose thread died before the kernel knew the process. */

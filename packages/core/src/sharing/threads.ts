@@ -333,6 +333,16 @@ export class Threads implements FrameSharing, SpaceSharing, ProcessSharing {
     }
   }
 
+  /**
+   * Runs calls on page tables while no other thread is inside one.
+   *
+   * @throws VmError `EOWNERDEAD` before the call when a thread died inside; `EAGAIN` where this thread may not wait.
+   * @internal
+   */
+  alone<R>(call: () => R): R {
+    return this.group.sections.exclusive(call);
+  }
+
   /** @internal */
   dropTable(table: PageTable): void {
     this.tables.drop(contextBehind(table));

@@ -62,6 +62,10 @@ export interface SharedPart {
    * @returns what it did, each in a sentence.
    */
   mend(dead: readonly number[], isDead: (id: number) => boolean): readonly string[];
+  /** True when `mend` could not look at all: others have made something since the locks were taken. Default: never. */
+  readonly isPartial?: boolean;
+  /** Mends what `mend` has left. `recover` calls it while `isPartial` is true, each time with locks that were taken anew. */
+  mendRest?(): readonly string[];
   /** What does not agree, each in a sentence. No thread is in a call. */
   check(): readonly string[];
 }

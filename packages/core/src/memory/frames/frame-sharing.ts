@@ -20,6 +20,8 @@ export interface OwnerMarks {
 
 /** The calls of one thread on a state that several threads use. Orders and counts were checked. */
 export interface FrameCalls {
+  /** The slot of the thread. */
+  readonly slot: number;
   /** Allocates a block. Returns its first frame number, or -1. */
   take(order: number): number;
   /** Allocates single frames, all or none (`null`). */
@@ -44,8 +46,10 @@ export interface FrameCalls {
   /**
    * Frees blocks that were mapped, once no thread can use an old translation to them: after the next quiescent point of each. At once
    * when no other thread is attached.
+   *
+   * @param forget - called in between, as by `giveAfter`.
    */
-  giveWhenUnseen(pfns: ArrayLike<number>, length: number, order: number): void;
+  giveWhenUnseen(pfns: ArrayLike<number>, length: number, order: number, forget?: () => void): void;
   /** Makes blocks those of this thread's own code: no call holds them any more. */
   keep(pfns: ArrayLike<number>, length: number, order: number): void;
   isAllocated(pfn: number, order: number): boolean;

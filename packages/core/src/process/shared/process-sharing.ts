@@ -13,6 +13,8 @@ export interface ProcessSharing extends ThreadCalls, TableSharing {
   dropTable(table: PageTable): void;
   /** Runs calls on page tables in one section. */
   together<R>(call: () => R): R;
+  /** Runs calls on page tables while no other thread is inside one. */
+  alone<R>(call: () => R): R;
   /** Forgets the object with a number. */
   forget(number: number): void;
 }

@@ -14,6 +14,7 @@ export class ProcessesPart implements SharedPart {
   readonly name = 'the processes of the kernel';
   readonly rank = 0;
   readonly number: number;
+  isPartial = false;
   readonly #half: KernelHalf;
   readonly #list: SharedList;
 
@@ -41,10 +42,10 @@ export class ProcessesPart implements SharedPart {
     return this.#list.calls > 0 || this.#list.lock.isMine;
   }
 
-  mend(_dead: readonly number[], isDead: (id: number) => boolean): readonly string[] {
+  mend(dead: readonly number[], isDead: (id: number) => boolean): readonly string[] {
     const list = this.#list;
     const told: string[] = [];
-    let isWhole = true;
+    this.isPartial = false;
     for (const asid of asidsOf(list)) {
       const state = list.stateOf(asid);
       const isLost = state !== EntryState.shared && isDead(list.creatorOf(asid));
@@ -55,17 +56,24 @@ export class ProcessesPart implements SharedPart {
       else if (isLost) {
         this.#reap(asid);
         told.push(`the process with asid ${asid} went with its thread`);
-      } else if (state === EntryState.making || !list.lockOf(asid).isMine) {
-        // Made since this thread took the locks: its thread may have a frame that no table has.
-        isWhole = false;
+      } else if (!this.#isHeld(asid)) {
+        this.isPartial = true;
       } else told.push(...this.#mendProcess(asid));
     }
     list.sweep();
     list.recount();
     this.#mendZero();
-    if (isWhole) told.push(...this.#recount());
+    told.push(...this.#finishFrees(dead));
+    if (!this.isPartial) told.push(...this.#recount());
     this.#half.copyRoots();
     return told;
+  }
+
+  mendRest(): readonly string[] {
+    const list = this.#list;
+    list.sweep();
+    this.isPartial = asidsOf(list).some((asid) => !this.#isHeld(asid));
+    return this.isPartial ? [] : this.#recount();
   }
 
   check(): readonly string[] {
@@ -99,15 +107,26 @@ export class ProcessesPart implements SharedPart {
     return found;
   }
 
+  /** False for a process made since this thread took the locks: its thread may have a frame that no table has. */
+  #isHeld(asid: number): boolean {
+    return this.#list.stateOf(asid) !== EntryState.making && this.#list.lockOf(asid).isMine;
+  }
+
   /** Ends a process that nobody has. */
   #reap(asid: number): void {
     const { references, user, space, specialBit } = this.#half;
     const table = this.#list.tableAt(asid);
+    const context = contextBehind(table);
+    // Its thread died in `destroy`, after the tables had gone.
+    if (context.records?.isOwn(context.records.find(context.root.pfn), context.owner, 0) !== true) {
+      this.#list.removeAt(asid);
+      return;
+    }
     const pages = Number(user.taskSize >> BigInt(space.pageShift));
     const { frames } = takePages(table, [{ first: 0, pages }], false, words(specialBit));
     for (const pfn of frames)
       if (pfn !== this.#half.zeroFrame && references.count(pfn) > 0) references.put(pfn);
-    contextBehind(table).isSharedOut = false;
+    context.isSharedOut = false;
     table.destroy();
     this.#list.removeAt(asid);
   }
@@ -129,6 +148,11 @@ export class ProcessesPart implements SharedPart {
     return outside.length === 0
       ? []
       : [`asid ${asid}: ${outside.length} pages outside of regions are unmapped`];
+  }
+
+  #finishFrees(dead: readonly number[]): string[] {
+    const done = this.#half.references.finishFrees((slot) => dead.includes(slot));
+    return done === 0 ? [] : [`${done} anonymous pages without users are freed`];
   }
 
   /** Anonymous pages belong to processes alone, so the tables say how many users they have. */

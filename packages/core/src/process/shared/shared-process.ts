@@ -71,6 +71,10 @@ export class SharedProcess implements ProcessThreads {
     return this.list.sharing.together(call);
   }
 
+  alone<R>(call: () => R): R {
+    return this.list.sharing.alone(call);
+  }
+
   look(): void {
     const kinds = this.#kinds.version;
     for (;;) {

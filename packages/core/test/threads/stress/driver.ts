@@ -140,14 +140,14 @@ class Driver {
     arena.account();
     this.#start();
     this.#dying--;
-    Atomics.store(this.#control, Control.pause, 0);
+    Atomics.add(this.#control, Control.pause, 1);
     Atomics.notify(this.#control, Control.pause);
   }
 
   /** Waits until every thread stands between two operations. */
   async #pause(): Promise<void> {
     this.#paused = 0;
-    Atomics.store(this.#control, Control.pause, 1);
+    Atomics.add(this.#control, Control.pause, 1);
     await new Promise<void>((resolve) => {
       this.#whenPaused = () => {
         if (this.#paused >= this.#threads.size) resolve();

@@ -23,7 +23,7 @@ export type Said =
 
 /** Words that the driver writes and all threads read. */
 export const Control = {
-  /** 1 while nobody may work. */
+  /** Odd while nobody may work; one more with each change. So a thread that comes late to a pause that is over does not wait for the next. */
   pause: 0,
   /** Recoveries so far. */
   recoveries: 1,
@@ -57,16 +57,17 @@ function work(attach: Attach, orders: Orders, say: (said: Said) => void): Record
   while (!untilRecovered(control, () => station.leave())) {
     // Others must come to a quiescent point first.
     pauseIfAsked(control, station, say);
-    Atomics.wait(control, Control.pause, 0, 1);
+    Atomics.wait(control, Control.pause, Atomics.load(control, Control.pause), 1);
   }
   return counts;
 }
 
 function pauseIfAsked(control: Int32Array, station: Station, say: (said: Said) => void): void {
-  if (Atomics.load(control, Control.pause) === 0) return;
+  const pause = Atomics.load(control, Control.pause);
+  if (pause % 2 === 0) return;
   untilRecovered(control, () => station.quiesce());
   say({ kind: 'paused' });
-  Atomics.wait(control, Control.pause, 1);
+  Atomics.wait(control, Control.pause, pause);
 }
 
 /** Makes a call, and when a thread died on the way, makes it again after the recovery. */

@@ -47,6 +47,10 @@ export class SharedFrames implements FrameCalls {
     this.lock = group.lock(state.words, Word.lock, 'a frame allocator');
   }
 
+  get slot(): number {
+    return this.group.slot;
+  }
+
   take(order: number): number {
     const tag = this.#tag();
     const { state } = this;
@@ -125,8 +129,9 @@ export class SharedFrames implements FrameCalls {
     }
   }
 
-  giveWhenUnseen(pfns: ArrayLike<number>, length: number, order: number): void {
-    if (!this.group.registry.isAlone(this.group.slot)) this.#giveLater(pfns, length, order);
+  giveWhenUnseen(pfns: ArrayLike<number>, length: number, order: number, forget?: () => void): void {
+    if (!this.group.registry.isAlone(this.group.slot)) this.#giveLater(pfns, length, order, forget);
+    else if (forget !== undefined) this.giveAfter(pfns, length, order, forget);
     else for (let i = 0; i < length; i++) this.give(pfns[i] as number, order);
   }
 
@@ -230,8 +235,10 @@ export class SharedFrames implements FrameCalls {
    * Frees blocks once the lock of a dead thread was mended. A call that fails because of that death undoes what it
    * did, so to free must not fail. The blocks wait as those do that other threads may still read.
    */
-  #giveLater(pfns: ArrayLike<number>, length: number, order: number): void {
-    this.group.quiescence.retire(this.retire(pfns, length, order));
+  #giveLater(pfns: ArrayLike<number>, length: number, order: number, forget?: () => void): void {
+    const end = this.retire(pfns, length, order);
+    forget?.();
+    this.group.quiescence.retire(end);
   }
 
   /** Who takes now. */
