@@ -37,7 +37,7 @@ export default defineConfig({
   test: {
     // A property test takes seconds, and on a busy machine a minute. A hang still ends.
     testTimeout: 120_000,
-    setupFiles: [`${root}test/support/bounded-properties.ts`],
+    setupFiles: [`${root}test/support/property-rules.ts`],
     // The default leaves one processor free, which on two halves the speed.
     maxWorkers: '100%',
     reporters: ['default', 'json'],

@@ -22,3 +22,9 @@ test('all properties have such a limit, and pass only when all their cases ran',
   expect(interruptAfterTimeLimit).toBeGreaterThan(0);
   expect(markInterruptAsFailure).toBe(true);
 });
+
+test('a property meets the same cases in each run, and others in the long mode', () => {
+  const draw = () => fc.sample(fc.nat(), 8);
+  if (process.env.VMAREA_LONG === '1') expect(fc.readConfigureGlobal().seed).toBeUndefined();
+  else expect(draw()).toEqual(draw());
+});
