@@ -135,6 +135,11 @@ export class TableRecords {
     return this.#levels[index] === 0 ? -1 : index;
   }
 
+  /** The levels of tables (1 and more; 0 for no table) and their live counts, by frames from `first` on: for calls of single pages. */
+  get counts(): { readonly levels: Int32Array; readonly live: Int32Array; readonly first: number } {
+    return { levels: this.#levels, live: this.#live, first: this.#first };
+  }
+
   /** Starts a look through a range that must know which tables it has met. Returns its number. */
   startLook(): number {
     this.#looks = (this.#looks + 1) >>> 0;

@@ -1,8 +1,10 @@
-import { rotateRight } from '../../address-codec.js';
+import { entryHi, entryLo, rotateRight } from '../../address-codec.js';
 import { type LevelPlan, meets, type Plan } from '../../format/plan.js';
 import type { EntryFinder } from '../../loops/run-loops.js';
 import type { Bank } from '../../memory/bank.js';
+import type { TableRecords } from '../state/table-records.js';
 import { FlatFinder } from './flat-finder.js';
+import { plainPage } from './plain-page.js';
 import type { Translator } from './translator.js';
 import { finish } from './walk-end.js';
 
@@ -26,24 +28,33 @@ export class FlatWalk implements Translator {
    * The bank's words. In a detached view each word is undefined, which is no page; a new view is then taken.
    */
   words: Int32Array;
+  /** Index of the root's first word in the bank. */
+  declare readonly rootWord: number;
+  /** The entry that `unmapPage` has removed last: its word index, and what it was. */
+  removedAt = 0;
+  removedLo = 0;
+  removedHi = 0;
   readonly bank: Bank;
   #finder: EntryFinder;
+  /** Levels and live counts of tables, by record; see `countIn`. */
+  #levels: Int32Array = NONE;
+  #live: Int32Array = NONE;
+  #record = 0;
   readonly #flat: FlatFinder;
   readonly #plan: Plan;
 
   constructor(plan: Plan, bank: Bank, rootWord: number) {
-    const { levels, last, address } = plan;
-    const { sureLeaf, napotLo, napotHi } = levels[last] as LevelPlan;
-    // No entry meets a value outside its mask. So where no mask can tell a page, all pages take the slow
-    // path.
-    this.plainMaskLo = sureLeaf === null ? 0 : sureLeaf.maskLo | napotLo | address.highLo;
-    this.plainMaskHi = sureLeaf === null ? 0 : sureLeaf.maskHi | napotHi | address.highHi;
-    this.plainValueLo = sureLeaf === null ? 1 : sureLeaf.valueLo | 0;
-    this.plainValueHi = sureLeaf === null ? 0 : sureLeaf.valueHi | 0;
+    const { address } = plan;
+    const plain = plainPage(plan);
+    this.plainMaskLo = plain.maskLo;
+    this.plainMaskHi = plain.maskHi;
+    this.plainValueLo = plain.valueLo;
+    this.plainValueHi = plain.valueHi;
     this.lowLo = address.lowLo | 0;
     this.lowHi = address.lowHi | 0;
     this.lowRotate = address.lowRotate | 0;
     this.words = bank.words;
+    this.rootWord = rootWord | 0;
     this.bank = bank;
     this.#plan = plan;
     this.#flat = new FlatFinder(plan, bank, rootWord);
@@ -70,6 +81,69 @@ export class FlatWalk implements Translator {
   entryOf(high: number, low: number): number {
     const at = this.#finder.entryOf(high, low);
     return at < 0 ? this.#flatEntryOf(high, low) : at;
+  }
+
+  /** Keeps the counts of the tables that this walk changes. */
+  countIn(records: TableRecords): void {
+    const { levels, live, first } = records.counts;
+    this.#levels = levels;
+    this.#live = live;
+    this.#record = Number(this.bank.base >> BigInt(this.#plan.pageShift)) - first;
+  }
+
+  /** Counts entries of the table in a frame of the bank. */
+  protected count(frame: number, entries: number): void {
+    const record = frame + this.#record;
+    // A frame of another allocator has no record: its place is outside of the array, or 0.
+    if ((this.#levels[record] as number) > 0) (this.#live[record] as number) += entries;
+  }
+
+  /**
+   * Maps a page below the last level's table, when its entry is empty.
+   *
+   * @param pfn - below 2^32.
+   * @returns false, and nothing is changed, when another way must be taken.
+   */
+  mapPage(high: number, low: number, pfn: number, flagsLo: number, flagsHi: number): boolean {
+    const at = this.#finder.entryOf(high, low);
+    const { words } = this;
+    if (at < 0 || ((words[at] as number) | (words[at | 1] as number)) !== 0) return false;
+    // A detached view reads as empty.
+    if (words.length === 0) return false;
+    const { address, pageShift } = this.#plan;
+    words[at] = flagsLo | entryLo(address, pfn);
+    words[at | 1] = flagsHi | entryHi(address, pfn);
+    this.count(at >>> (pageShift - 2), 1);
+    return true;
+  }
+
+  /**
+   * Removes a page whose entry meets a compare.
+   *
+   * @returns its frame; -1 for an empty entry; -2, and nothing is changed, when another way must be taken.
+   */
+  unmapPage(
+    high: number,
+    low: number,
+    maskLo: number,
+    maskHi: number,
+    valueLo: number,
+    valueHi: number,
+  ): number {
+    const at = this.#finder.entryOf(high, low);
+    if (at < 0 || this.words.length === 0) return -2;
+    const { words } = this;
+    const lo = words[at] as number;
+    const hi = words[at | 1] as number;
+    if ((lo | hi) === 0) return -1;
+    if ((((lo & maskLo) ^ valueLo) | ((hi & maskHi) ^ valueHi)) !== 0) return -2;
+    this.removedAt = at;
+    this.removedLo = lo;
+    this.removedHi = hi;
+    words[at] = 0;
+    words[at | 1] = 0;
+    this.count(at >>> (this.#plan.pageShift - 2), -1);
+    return rotateRight((lo & this.lowLo) | (hi & this.lowHi), this.lowRotate) >>> 0;
   }
 
   /** Level of the entry in which the last walk of `entryOf` ended early; -1 outside the range. */
@@ -125,3 +199,5 @@ export class FlatWalk implements Translator {
     return high & this.#flat.keepHi;
   }
 }
+
+const NONE = new Int32Array(0);

@@ -1,4 +1,4 @@
-import { type AddressCodec, entryHi, entryLo, rotateRight } from '../../../address-codec.js';
+import { entryHi, entryLo } from '../../../address-codec.js';
 import { isWord } from '../../../check/address.js';
 import { isFrame } from '../../../check/frames.js';
 import { type LevelPlan, slotOf } from '../../../format/plan.js';
@@ -40,7 +40,6 @@ export class SinglePages implements SinglePageCalls {
   readonly #context: TableContext;
   readonly #records: TableRecords;
   readonly #walk: FlatWalk;
-  readonly #codec: AddressCodec;
   readonly #last: LevelPlan;
   /**
    * First frame of the bank, and log2 of the words of a frame: an entry's word index gives its table's
@@ -65,7 +64,6 @@ export class SinglePages implements SinglePageCalls {
     this.#context = context;
     this.#records = records;
     this.#walk = walk;
-    this.#codec = plan.address;
     this.#last = plan.levels[plan.last] as LevelPlan;
     const mark = this.#last.level.run?.set ?? ZERO;
     this.#ownMaskLo = walk.plainMaskLo | mark.lo;
@@ -77,6 +75,7 @@ export class SinglePages implements SinglePageCalls {
     this.#frameShift = (plan.pageShift - 2) | 0;
     this.#pageMask = (2 ** plan.pageShift - 1) | 0;
     this.#depth = plan.levels.length | 0;
+    walk.countIn(records);
   }
 
   /**
@@ -91,14 +90,12 @@ export class SinglePages implements SinglePageCalls {
     const { plan } = context;
     if (!this.#isOrdinary(vaHi, vaLo) || !isFrame(pfn, plan.pfnLimit)) return false;
     if (protection !== this.#protection) this.#takeFlags(protection);
-    const at = this.#walk.entryOf(vaHi, vaLo);
-    if (at < 0) return this.#mapBelow(vaHi, vaLo, pfn);
-    const { words } = context.root.bank;
-    if (((words[at] as number) | (words[at | 1] as number)) !== 0) return false;
-    this.#write(words, at, pfn);
-    this.#records.add(this.#recordAt(at), 1);
-    this.#count(this.#depth, this.#depth, 1);
-    return true;
+    if (pfn >>> 0 === pfn && this.#walk.mapPage(vaHi, vaLo, pfn, this.#flagsLo, this.#flagsHi)) {
+      this.#count(this.#depth, this.#depth, 1);
+      return true;
+    }
+    // Where the tables are there, the general call maps what is left: frames beyond 2^32, and slots that are in use.
+    return this.#walk.entryOf(vaHi, vaLo) < 0 && this.#mapBelow(vaHi, vaLo, pfn);
   }
 
   /**
@@ -111,27 +108,15 @@ export class SinglePages implements SinglePageCalls {
   unmap(vaHi: number, vaLo: number): number {
     const context = this.#context;
     if (!this.#isOrdinary(vaHi, vaLo)) return GENERAL;
-    const at = this.#walk.entryOf(vaHi, vaLo);
-    if (at < 0) return GENERAL;
-    const { words } = context.root.bank;
-    const lo = words[at] as number;
-    const hi = words[at | 1] as number;
-    const depth = this.#depth;
-    if ((lo | hi) === 0) {
-      this.#count(depth, depth, 0);
-      return -1;
-    }
-    const differs = ((lo & this.#ownMaskLo) ^ this.#ownLo) | ((hi & this.#ownMaskHi) ^ this.#ownHi);
-    if (differs !== 0) return GENERAL;
-    context.sink?.changing?.();
-    words[at] = 0;
-    words[at | 1] = 0;
-    this.#records.add(this.#recordAt(at), -1);
-    this.#count(depth, depth, 1);
-    if (context.sink === null) context.counters.flushes++;
-    else this.#flush(vaHi, vaLo, at, lo, hi);
-    const codec = this.#codec;
-    return rotateRight((lo & codec.lowLo) | (hi & codec.lowHi), codec.lowRotate) >>> 0;
+    const { sink } = context;
+    if (sink !== null) sink.changing?.();
+    const was = this.#walk.unmapPage(vaHi, vaLo, this.#ownMaskLo, this.#ownMaskHi, this.#ownLo, this.#ownHi);
+    if (was === GENERAL) return was;
+    this.#count(this.#depth, this.#depth, was < 0 ? 0 : 1);
+    if (was < 0) return was;
+    if (sink === null) context.counters.flushes++;
+    else this.#flush(vaHi, vaLo);
+    return was;
   }
 
   /** True for a valid page address whose table may be changed now. */
@@ -158,15 +143,9 @@ export class SinglePages implements SinglePageCalls {
   }
 
   #write(words: Int32Array, at: number, pfn: number): void {
-    const codec = this.#codec;
-    if (pfn >>> 0 === pfn) {
-      const turned = (pfn << codec.lowRotate) | (pfn >>> (32 - codec.lowRotate));
-      words[at] = this.#flagsLo | (turned & codec.lowLo);
-      words[at | 1] = this.#flagsHi | (turned & codec.lowHi);
-    } else {
-      words[at] = this.#flagsLo | entryLo(codec, pfn);
-      words[at | 1] = this.#flagsHi | entryHi(codec, pfn);
-    }
+    const { address } = this.#context.plan;
+    words[at] = this.#flagsLo | entryLo(address, pfn);
+    words[at | 1] = this.#flagsHi | entryHi(address, pfn);
   }
 
   /** The record of the table that holds an entry. */
@@ -223,8 +202,10 @@ export class SinglePages implements SinglePageCalls {
     return true;
   }
 
-  #flush(vaHi: number, vaLo: number, at: number, lo: number, hi: number): void {
+  /** Tells the sink of a page that the walk has just removed. */
+  #flush(vaHi: number, vaLo: number): void {
     const context = this.#context;
+    const { removedAt: at, removedLo: lo, removedHi: hi } = this.#walk;
     const page = this.#walk.pageOf(vaHi, vaLo);
     const { pageShift } = context.plan;
     context.isChanging = true;

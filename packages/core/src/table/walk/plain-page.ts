@@ -1,0 +1,24 @@
+import type { LevelPlan, Plan } from '../../format/plan.js';
+
+/** A compare under masks. */
+export interface Compare {
+  readonly maskLo: number;
+  readonly maskHi: number;
+  readonly valueLo: number;
+  readonly valueHi: number;
+}
+
+/**
+ * The test "is a plain page, of a frame below 2^32": an entry of the last level that follows no further rules and is in no NAPOT run.
+ * Where no mask can tell one, no entry meets it: no entry has a value outside of its mask.
+ */
+export function plainPage({ levels, last, address }: Plan): Compare {
+  const { sureLeaf, napotLo, napotHi } = levels[last] as LevelPlan;
+  if (sureLeaf === null) return { maskLo: 0, maskHi: 0, valueLo: 1, valueHi: 0 };
+  return {
+    maskLo: sureLeaf.maskLo | napotLo | address.highLo,
+    maskHi: sureLeaf.maskHi | napotHi | address.highHi,
+    valueLo: sureLeaf.valueLo | 0,
+    valueHi: sureLeaf.valueHi | 0,
+  };
+}
