@@ -24,6 +24,9 @@ export const THEME_OPTIONS = {
   headings: { readme: false, document: false },
   visibilityFilters: {},
   hideGenerator: true,
+  favicon: join(root, 'tools/site/favicon.svg'),
+  locales: { en: { kind_module: 'Package', kind_plural_module: 'Packages' } },
+  sortEntryPoints: false,
   navigationLinks: Object.fromEntries(Object.entries(TOP).map(([name, url]) => [name, `${BASE}${url}`])),
   markdownItLoader: headingsWithCode,
 };
@@ -57,11 +60,39 @@ export function useTheme(app, repository) {
     1,
   );
   app.renderer.on(PageEvent.END, (page) => {
-    const base = '../'.repeat(page.url.split('/').length - 1);
-    page.contents = page.contents
-      ?.replaceAll(`href="${BASE}`, `href="${base}`)
-      .replace(/(<div id="tsd-toolbar-links">.*?)(<\/div>)/s, `$1<a href="${repository}">Source</a>$2`);
+    page.contents = withLandmarks(withLinks(page.contents ?? '', page.url, repository));
   });
+}
+
+/**
+ * @param {string} html
+ * @param {string} url - of the page.
+ * @param {string} repository
+ */
+function withLinks(html, url, repository) {
+  const base = '../'.repeat(url.split('/').length - 1);
+  return html
+    .replaceAll(`href="${BASE}`, `href="${base}`)
+    .replace(/(<div id="tsd-toolbar-links">.*?)(<\/div>)/s, `$1<a href="${repository}">Source</a>$2`);
+}
+
+/**
+ * What typedoc's theme lacks for readers without a picture or a mouse: what is the text, which menu is which, no link inside of a button,
+ * and keys that scroll a wide table.
+ *
+ * @param {string} html
+ */
+function withLandmarks(html) {
+  return html
+    .replace('<div class="col-content">', '<div class="col-content" role="main">')
+    .replace('<div class="col-sidebar">', '<div class="col-sidebar" role="complementary" aria-label="Menus">')
+    .replace('<nav id="tsd-sidebar-links"', '<nav id="tsd-sidebar-links" aria-label="Site"')
+    .replace('<nav class="tsd-navigation">', '<nav class="tsd-navigation" aria-label="All pages">')
+    .replaceAll('<table>', '<div class="wide" tabindex="0"><table>')
+    .replaceAll('</table>', '</table></div>')
+    .replace(/<summary class="tsd-accordion-summary".*?<\/summary>/gs, (summary) =>
+      summary.replace(/<a [^>]*class="tsd-anchor-icon">.*?<\/a>/gs, ''),
+    );
 }
 
 /**
