@@ -18,7 +18,8 @@ console.log(kernel.table.translate(buffer + 0x3000n)); // null
 try {
   kernel.vfree(buffer + 4096n);
 } catch (error) {
-  if (error instanceof VmError) console.log(error.code); // EINVAL
+  if (!(error instanceof VmError)) throw error;
+  console.log(error.code); // EINVAL
 }
 kernel.vfree(buffer);
 kernel.iounmap(registers);

@@ -13,7 +13,9 @@ table.map(va, [0x155, 0x42, 0x300], protection({ write: true, user: true }));
 // A translation, and what the MMU read for it.
 console.log(hex(table.translate(va + 0x1008n) ?? 0n)); // 0x0000000000042008
 const { steps, leaf } = table.walk(va + 0x1008n);
-const read = steps.map(({ name, index, address, entry }) => `${name}[${index}] ${hex(address)} ${hex(entry)}`);
+const read = steps.map(
+  ({ name, index, address, entry }) => `${name}[${index}] ${hex(address)} ${hex(entry)}`,
+);
 console.log(read.join('\n'));
 // PGD[254] 0x00000000000007f0 0x0000000000001067
 // PUD[0] 0x0000000000001000 0x0000000000002067

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import readChangesets from '@changesets/read';
-import { root } from '../support/run.mjs';
 
 /** @typedef {{ releases: readonly { name: string, type: string }[], summary: string }} Changeset */
 
@@ -43,7 +42,13 @@ export function changelogText(changesets, released, order) {
   for (const { name, text } of released) {
     lines.push(`## ${name}`, '');
     // Its heading is the package's name; what is below it goes one level down.
-    lines.push(text.replace(/^# .*\n+/, '').replace(/^(?=##+ )/gm, '#').trim(), '');
+    lines.push(
+      text
+        .replace(/^# .*\n+/, '')
+        .replace(/^(?=##+ )/gm, '#')
+        .trim(),
+      '',
+    );
   }
   return lines.join('\n');
 }
@@ -63,4 +68,3 @@ function byPackages(changesets, order) {
     }))
     .sort((a, b) => place(a.names[0] ?? '') - place(b.names[0] ?? '') || a.names.length - b.names.length);
 }
-

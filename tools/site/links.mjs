@@ -45,7 +45,8 @@ export async function checkLinks(folder) {
     const link = path(url);
     const [, anchor] = link.split('#');
     const messages = failureDetails.flatMap((one) => ('message' in one ? [one.message] : []));
-    const why = anchor === undefined ? [`status ${status}`, ...messages].join(', ') : 'there is no such anchor';
+    const why =
+      anchor === undefined ? [`status ${status}`, ...messages].join(', ') : 'there is no such anchor';
     const from = anchor === undefined ? [path(parent)] : pagesThatName(folder, pages, anchor);
     for (const page of from) dead.set(`${page} ${link}`, { page, link, why });
   }

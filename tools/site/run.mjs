@@ -38,7 +38,9 @@ async function make() {
   const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
   const first = gzipSync(readFileSync(join(folder, 'index.html'))).length;
   console.log(`site: ${pages} pages in _site/, ${texts} of them texts; ${(bytes / 2 ** 20).toFixed(1)} MiB`);
-  console.log(`site: the first page has ${(first / 1024).toFixed(1)} KiB with gzip, without style and scripts`);
+  console.log(
+    `site: the first page has ${(first / 1024).toFixed(1)} KiB with gzip, without style and scripts`,
+  );
 }
 
 async function check() {

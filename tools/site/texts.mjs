@@ -9,7 +9,7 @@ import { packagesWithCalls, TEXTS } from './pages.mjs';
 /** @typedef {import('typedoc').CommentDisplayPart} Part */
 
 /** Files that texts link to stay where they are: none is copied into the site. */
-export class RepositoryFiles extends ValidatingFileRegistry {
+class RepositoryFiles extends ValidatingFileRegistry {
   /** @override */
   *getMediaPaths() {}
 }
@@ -92,7 +92,8 @@ function linksOut(parts, project, repository) {
     const target = project.files.resolve(part.target, project);
     if (typeof target !== 'string') return part;
     const path = relative(root, target).replaceAll('\\', '/');
-    if (path.startsWith('..') || !existsSync(target)) throw new Error(`${part.text} leads out of the repository`);
+    if (path.startsWith('..') || !existsSync(target))
+      throw new Error(`${part.text} leads out of the repository`);
     const kind = statSync(target).isDirectory() ? 'tree' : 'blob';
     const anchor = part.targetAnchor === undefined ? '' : `#${part.targetAnchor}`;
     return { kind: 'text', text: `${repository}/${kind}/main/${path}${anchor}` };

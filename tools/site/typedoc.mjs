@@ -14,20 +14,40 @@ const REPOSITORY = JSON.parse(readFileSync(join(root, 'packages/core/package.jso
 
 /** Insides that a caller gets and passes on, or that only packages of this repository use. Every other type must have a page. */
 const INSIDE = [
-  ...['core/src/space/held-frames.ts:HeldFrames', 'core/src/vmap/space-sharing.ts:SpaceSharing'],
-  ...['core/src/process/shared/process-sharing.ts:ProcessSharing', 'core/src/area/interval-tree.ts:IntervalTree'],
-  ...['core/src/check/window.ts:WindowBounds', 'core/src/format/plan.ts:SlotField'],
-  ...['core/src/threads/thread-group.ts:ThreadGroup', 'core/src/table/state/table-sharing.ts:TableSharing'],
-  ...['core/src/area/vmap-nodes.ts:Node', 'core/src/format/translation.ts:Choose'],
-  ...['core/src/memory/frames/frame-sharing.ts:FrameCalls', 'core/src/loops/run-loops.ts:BankSpan'],
+  'core/src/area/interval-tree.ts:IntervalTree',
+  'core/src/area/vmap-nodes.ts:Node',
+  'core/src/check/window.ts:WindowBounds',
+  'core/src/format/plan.ts:SlotField',
+  'core/src/format/translation.ts:Choose',
+  'core/src/loops/run-loops.ts:BankSpan',
+  'core/src/memory/frames/frame-sharing.ts:FrameCalls',
   'core/src/memory/frames/frame-state.ts:FrameState',
+  'core/src/process/shared/process-sharing.ts:ProcessSharing',
+  'core/src/space/held-frames.ts:HeldFrames',
+  'core/src/table/state/table-sharing.ts:TableSharing',
+  'core/src/threads/thread-group.ts:ThreadGroup',
+  'core/src/vmap/space-sharing.ts:SpaceSharing',
 ];
 
-/** Every export and method has a doc comment. Properties and constructors may do without: their names say all, or their class does. */
-const DOCUMENTED = /** @type {const} */ ([
-  ...['Enum', 'EnumMember', 'Variable', 'Function', 'Class', 'Interface', 'TypeAlias', 'Method', 'Accessor'],
-  ...['CallSignature', 'GetSignature', 'SetSignature'],
-]);
+/**
+ * Every export and method has a doc comment. Properties and constructors may do without: their names say all, or their class does.
+ *
+ * @type {NonNullable<import('typedoc').TypeDocOptions['requiredToBeDocumented']>}
+ */
+const DOCUMENTED = [
+  'Enum',
+  'EnumMember',
+  'Variable',
+  'Function',
+  'Class',
+  'Interface',
+  'TypeAlias',
+  'Method',
+  'Accessor',
+  'CallSignature',
+  'GetSignature',
+  'SetSignature',
+];
 
 const NOTHING = { notExported: false, invalidLink: false, invalidPath: false, rewrittenLink: false };
 const WRONG_LINKS = { invalidLink: true, invalidPath: true, rewrittenLink: true };
