@@ -36,7 +36,7 @@ export class Site {
         response.writeHead(404).end();
         return;
       }
-      const type = TYPES[path.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+      const type = TYPES[file.pathname.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
       response.writeHead(200, { 'Content-Type': type }).end(readFileSync(file));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,11 +1,11 @@
 import type { BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { axeFindings, fitsWidth, Site, shot } from '../../apps/explorer/test/browser/page.js';
+import { axeFindings, fitsWidth, Site, shot } from './page.js';
 
 let site: Site;
 // Most hosts have a site below a path of theirs.
 beforeAll(async () => {
-  site = await Site.open(new URL('../../_site/', import.meta.url), '/some/path/');
+  site = await Site.open(new URL('../../../../_site/', import.meta.url), '/some/path/');
 });
 afterEach(() => site.requireQuiet());
 afterAll(() => site.close());
