@@ -73,7 +73,7 @@ export async function makePages(folder) {
     sort: ['documents-first', 'source-order'],
     groupOrder: GROUPS,
     searchInDocuments: true,
-    searchInComments: true,
+    searchInComments: false,
     includeHierarchySummary: false,
     disableGit: true,
     sourceLinkTemplate: `${REPOSITORY}/blob/main/{path}#L{line}`,
