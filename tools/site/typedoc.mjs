@@ -70,7 +70,7 @@ export async function makePages(folder) {
     logLevel: LogLevel.Warn,
     excludeInternal: true,
     excludePrivate: true,
-    sort: ['documents-first', 'source-order'],
+    sort: ['documents-first', 'alphabetical-ignoring-documents'],
     groupOrder: GROUPS,
     searchInDocuments: true,
     searchInComments: false,
