@@ -139,6 +139,7 @@ describe('CI', () => {
     const named = [...said.matchAll(/`(.*?)`/g)].map(([, text]) => text as string);
     expect(named).toContain('npm test');
     expect(named).toContain('npm run documents');
+    expect(named).toContain('npm run site');
     for (const text of named) {
       expect(accountFor({ text, file: 'CONTRIBUTING.md', line: 1 })).toEqual({ how: 'ci', by: '.ci/run' });
     }

@@ -7,9 +7,9 @@ import { packagesWithCalls, START, TEXTS } from '../tools/site/pages.mjs';
 import { root } from '../tools/support/run.mjs';
 
 const read = (file: string): string => readFileSync(join(root, file), 'utf8');
-const typescriptIn = (file: string): string[] =>
+const programsIn = (file: string, wanted: 'ts' | 'js'): string[] =>
   blocksOf(read(file))
-    .filter(({ language }) => language === 'ts')
+    .filter(({ language }) => language === wanted)
     .map(({ text }) => text);
 
 /** Texts of the site that are files of the repository. */
@@ -54,12 +54,33 @@ const FRAGMENTS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'apps/inspect/README.md': [['']],
 };
 
+/** The same for pieces in JavaScript, which name no types. A piece without surroundings is a test that the conformance package has, too. */
+const UNTYPED: Readonly<Record<string, readonly (string | null)[]>> = {
+  'docs/write-a-format.md': [
+    `import { completeControls, flagOption, integerOption, optionsOf } from '@vmarea/core';
+declare function permissions(path: unknown, controls: unknown): unknown;`,
+    null,
+  ],
+  'packages/conformance/README.md': [
+    null,
+    `import { suite } from '@vmarea/conformance';
+declare const test: Parameters<typeof suite>[0], configuration: ReturnType<Parameters<typeof suite>[1]>;`,
+  ],
+  'packages/mmu/README.md': [
+    `${core}
+import { ARM64_INVALIDATIONS, arm64FromRegisters } from '@vmarea/arm64';
+import { X8664_INVALIDATIONS, x8664FromRegisters } from '@vmarea/x86-64';
+declare const cr0: bigint, cr3: bigint, cr4: bigint, efer: bigint;
+declare const tcr: bigint, ttbr0: bigint, ttbr1: bigint, sctlr: bigint;`,
+  ],
+};
+
 /** Parts begin with a comment that says where they run. */
 const PARTS = /\n\n(?=\/\/ in the )/;
 
 test('the pieces of programs in texts use what the packages have', () => {
   const programs = Object.entries(FRAGMENTS).flatMap(([file, fragments]) => {
-    const pieces = typescriptIn(file);
+    const pieces = programsIn(file, 'ts');
     expect(pieces, file).toHaveLength(fragments.length);
     return pieces.flatMap((piece, index) => {
       const around = fragments[index] ?? [];
@@ -72,14 +93,29 @@ test('the pieces of programs in texts use what the packages have', () => {
   expect(mistakesIn(programs)).toEqual([]);
 });
 
+test('the pieces of programs without types use what the packages have', () => {
+  const programs = Object.entries(UNTYPED).flatMap(([file, fragments]) => {
+    const pieces = programsIn(file, 'js');
+    expect(pieces, file).toHaveLength(fragments.length);
+    return pieces.flatMap((piece, index) => {
+      const around = fragments[index] ?? null;
+      return around === null ? [] : [inside(around, piece.replace(/^export /m, ''))];
+    });
+  });
+  expect(programs).toHaveLength(3);
+  expect(mistakesIn(programs, { noImplicitAny: false })).toEqual([]);
+});
+
 test('every other program in a text of the site is run by a test', () => {
   const examples = readdirSync(join(root, 'test/examples')).map((file) => read(`test/examples/${file}`));
   const format = read('packages/conformance/test/kestrel.ts');
   const unknown = texts
     .filter((file) => !(file in FRAGMENTS))
-    .flatMap((file) => typescriptIn(file).map((text) => ({ file, text })))
+    .flatMap((file) => programsIn(file, 'ts').map((text) => ({ file, text })))
     .filter(({ text }) => !examples.includes(text) && !format.includes(text.trim()));
   expect(unknown).toEqual([]);
+  const untyped = texts.filter((file) => programsIn(file, 'js').length > 0);
+  expect(untyped.sort()).toEqual(Object.keys(UNTYPED).sort());
 });
 
 /** A piece as a program. What stands around it is in its own scope, so that the piece may give a name again. */
@@ -88,12 +124,12 @@ function inside(around: string, piece: string): string {
 }
 
 /** What the compiler says of programs, but for names that nobody uses. */
-function mistakesIn(programs: readonly string[]): string[] {
+function mistakesIn(programs: readonly string[], more: ts.CompilerOptions = {}): string[] {
   const files = new Map(programs.map((text, index) => [join(root, `test/fragment-${index}.ts`), text]));
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   const paths = { ...options.paths, '@vmarea/inspect': ['./apps/inspect/src/index.ts'] };
-  Object.assign(options, { noUnusedLocals: false, noUnusedParameters: false, paths });
+  Object.assign(options, { noUnusedLocals: false, noUnusedParameters: false, paths, ...more });
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists, readFile } = host;
   host.fileExists = (name) => files.has(name) || fileExists(name);
