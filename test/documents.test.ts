@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { accountFor, EXCEPTIONS } from '../tools/documents/accounts.mjs';
 import { allCommands, commandsIn, documents } from '../tools/documents/commands.mjs';
+import { differenceOf } from '../tools/documents/shown.mjs';
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 const commands = allCommands();
@@ -84,8 +85,51 @@ describe('commandsIn', () => {
     expect(found('```\nnpm start\n4 tables\n```\n')).toEqual(['2 npm start']);
   });
 
+  test('takes the text block below a shell block as the output of its last command', () => {
+    const text = '```sh\nmake a\nmake b\n```\n\n```text\nb is made\n```\n\n```text\nmore\n```\n';
+    const commands = commandsIn('a.md', text);
+    expect(commands.map((command) => [command.text, command.shown])).toEqual([
+      ['make a', undefined],
+      ['make b', 'b is made\n'],
+    ]);
+  });
+
+  test('takes no text block that has words before it', () => {
+    const [command] = commandsIn('a.md', '```sh\nmake a\n```\n\nIt prints:\n\n```text\na\n```\n');
+    expect(command?.shown).toBeUndefined();
+  });
+
   test('passes over names and other languages', () => {
     expect(found('`npm` and `node`, `vmarea-bench`\n\n```ts\nnpm start\n```\n')).toEqual([]);
+  });
+});
+
+describe('differenceOf', () => {
+  test.each([
+    ['one\ntwo\n', 'one\ntwo\n'],
+    ['one  \ntwo', 'one\ntwo  \n\n'],
+    ['one\n…', 'one\ntwo\nthree'],
+    ['…\nthree', 'one\ntwo\nthree'],
+    ['…\ntwo\n…\nfour\n…', 'one\ntwo\nthree\nfour\nfive'],
+    ['one\n…\ntwo', 'one\ntwo'],
+    ['…\ntwo\nthree', 'two\none\ntwo\nthree'],
+    ['one, …\ntwo', 'one, or more\ntwo'],
+  ])('finds none where all of %j is in %j', (shown, output) => {
+    expect(differenceOf(shown, output)).toBeNull();
+  });
+
+  test.each([
+    ['one\ntwo', 'one\nthree', 'it does not print, where it is shown:\none\ntwo'],
+    ['two', 'one\ntwo', 'it does not print, where it is shown:\ntwo'],
+    ['one', 'one\ntwo', 'it does not print, where it is shown:\none'],
+    ['…\nthree\n…\ntwo\n…', 'one\ntwo\nthree', 'it does not print, where it is shown:\ntwo'],
+    ['…\none\nthree\n…', 'one\ntwo\nthree', 'it does not print, where it is shown:\none\nthree'],
+    ['…\ntwo', 'one\ntwo\nthree', 'it does not print, where it is shown:\ntwo'],
+    ['one, …', 'two, or more', 'it does not print, where it is shown:\none, …'],
+    ['', 'one', 'it prints more than is shown:\none'],
+    ['one', '', 'it does not print, where it is shown:\none'],
+  ])('says what of %j is not in %j', (shown, output, difference) => {
+    expect(differenceOf(shown, output)).toBe(difference);
   });
 });
 
@@ -95,6 +139,7 @@ describe('CI', () => {
     const named = [...said.matchAll(/`(.*?)`/g)].map(([, text]) => text as string);
     expect(named).toContain('npm test');
     expect(named).toContain('npm run documents');
+    expect(named).toContain('npm run site');
     for (const text of named) {
       expect(accountFor({ text, file: 'CONTRIBUTING.md', line: 1 })).toEqual({ how: 'ci', by: '.ci/run' });
     }

@@ -11,15 +11,15 @@ const read = (path: string): string => readFileSync(new URL(path, import.meta.ur
 const folder = mkdtempSync(join(tmpdir(), 'vmarea-readme-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** A dump as a file. @returns its path. */
-function unpackedDump(): string {
-  const file = join(folder, 'vmcore');
-  const packed = new URL('../packages/image/test/data/riscv64-sv39.zstd.kdump.gz', import.meta.url);
+/** A dump as a file, for an example that opens it. */
+function unpackDump(name: string): void {
+  const file = join(folder, name);
+  const packed = new URL(`../packages/image/test/data/${name}.kdump.gz`, import.meta.url);
   writeFileSync(file, gunzipSync(readFileSync(packed)));
-  return file;
+  process.env.DUMP = file;
 }
 
-/** The program of each README example, in the README's order, and how to run it. */
+/** The program of each example in a README or a guide, in the order of the text, and how to run it. */
 const examples = [
   { readme: '../README.md', file: './examples/root.ts', run: () => import('./examples/root.js') },
   {
@@ -81,7 +81,7 @@ const examples = [
     readme: '../packages/image/README.md',
     file: './examples/image.ts',
     run: async () => {
-      process.env.DUMP = unpackedDump();
+      unpackDump('riscv64-sv39.zstd');
       return import('./examples/image.js');
     },
   },
@@ -94,6 +94,39 @@ const examples = [
     readme: '../packages/ebpf/README.md',
     file: './examples/ebpf.ts',
     run: () => import('./examples/ebpf.js'),
+  },
+  {
+    readme: '../docs/first-ten-minutes.md',
+    file: './examples/guide-first.ts',
+    run: () => import('./examples/guide-first.js'),
+  },
+  {
+    readme: '../docs/first-ten-minutes.md',
+    file: './examples/guide-areas.ts',
+    run: () => import('./examples/guide-areas.js'),
+  },
+  {
+    readme: '../docs/emulators.md',
+    file: './examples/guide-emulator.ts',
+    run: () => import('./examples/guide-emulator.js'),
+  },
+  {
+    readme: '../docs/emulators.md',
+    file: './examples/guide-processors.ts',
+    run: () => import('./examples/guide-processors.js'),
+  },
+  {
+    readme: '../docs/kernel-engineers.md',
+    file: './examples/guide-page-shift.ts',
+    run: () => import('./examples/guide-page-shift.js'),
+  },
+  {
+    readme: '../docs/dumps.md',
+    file: './examples/guide-dump.ts',
+    run: async () => {
+      unpackDump('x86-4level.zlib');
+      return import('./examples/guide-dump.js');
+    },
   },
 ];
 

@@ -1,7 +1,8 @@
 // `npm run test:browser -- [operations] [kills] [seed]`: threads and reports in Chromium. A page with cross-origin isolation calls while a
 // worker is in its way, and runs the stress tests of threads and of address spaces; a page without it says why it cannot, and
-// runs one thread. Then the pages of the bench app's --html open from disk, and the explorer, built, is used as a person does. Without a
-// Chromium it does nothing, unless VMAREA_BROWSER=required. VMAREA_CHROMIUM names another binary.
+// runs one thread. Then the pages of the bench app's --html open from disk, and the explorer, built, and the site that
+// `npm run site` made last are used as a person does. Without a Chromium it does nothing, unless VMAREA_BROWSER=required.
+// VMAREA_CHROMIUM names another binary.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -76,7 +77,7 @@ await explorer(chromium);
 process.exit();
 
 /**
- * Builds the explorer, and runs its tests.
+ * Builds the explorer, and runs its tests and those of the site, which is made when there is none.
  *
  * @param {string} browser
  */
@@ -85,9 +86,11 @@ async function explorer(browser) {
   const bin = join(folder, 'node_modules/.bin');
   const options = { cwd: folder, env: { ...process.env, VMAREA_CHROMIUM: browser } };
   expect((await program(join(bin, 'vite'), ['build'], options)) === 0, 'the explorer cannot be built');
+  if (!existsSync(join(root, '_site/index.html')))
+    expect((await program('npm', ['run', '-s', 'site'])) === 0, 'the site cannot be made');
   const vitest = join(root, 'node_modules/.bin/vitest');
   const config = ['run', '--config', 'vitest.browser.config.ts'];
-  expect((await program(vitest, config, options)) === 0, 'a test of the explorer fails');
+  expect((await program(vitest, config, options)) === 0, 'a test of the explorer or of the site fails');
 }
 
 /** The programs, by file name. */

@@ -98,7 +98,7 @@ export function accountFor({ text, file }) {
   if (isInMain(text)) return ci('.ci/run');
   const script = /^npm run ([\w:]+)/.exec(text)?.[1];
   if (text === `npm run ${script}` && isTestTask(script ?? '')) return ci('npm test');
-  if (/^packages\//.test(file) && /^npm install /.test(text)) return ci('npm run release:rehearse');
+  if (/^(packages|docs)\//.test(file) && /^npm install /.test(text)) return ci('npm run release:rehearse');
   const as = filled(text);
   if (PLACEHOLDER.test(as)) return null;
   const isKnown =

@@ -4,9 +4,9 @@ import { root } from '../support/run.mjs';
 import { blocksOf, inlineOf, linesOf } from './markdown.mjs';
 
 /**
- * A command that a document tells its readers to run.
+ * A command that a document tells its readers to run. `shown` is what it prints, where the document says that.
  *
- * @typedef {{ text: string, file: string, line: number }} Command
+ * @typedef {{ text: string, file: string, line: number, shown?: string }} Command
  */
 
 /** Languages of blocks whose every line is a command. */
@@ -42,7 +42,7 @@ export function allCommands() {
 export function commandsIn(file, text) {
   const blocks = blocksOf(text);
   return [
-    ...blocks.filter(({ language }) => SHELL.includes(language)).flatMap(linesOf),
+    ...blocks.flatMap((block, index) => (isShell(block) ? withOutput(block, blocks[index + 1]) : [])),
     ...blocks
       .filter(({ language }) => language === '')
       .flatMap(linesOf)
@@ -51,6 +51,27 @@ export function commandsIn(file, text) {
   ]
     .map((command) => ({ ...command, file }))
     .sort((a, b) => a.line - b.line);
+}
+
+/** @param {import('./markdown.mjs').Block} block */
+function isShell({ language }) {
+  return SHELL.includes(language);
+}
+
+/**
+ * The commands of a shell block. What the last one prints is in the block of the language `text` that follows at once.
+ *
+ * @param {import('./markdown.mjs').Block} block
+ * @param {import('./markdown.mjs').Block | undefined} next
+ * @returns {{ text: string, line: number, shown?: string }[]}
+ */
+function withOutput(block, next) {
+  const commands = linesOf(block);
+  const last = commands.at(-1);
+  // The fence that ends the block, an empty line, and the fence that begins the next one.
+  const follows = block.line + block.text.split('\n').length - 1 + 3;
+  if (last === undefined || next?.language !== 'text' || next.line > follows) return commands;
+  return [...commands.slice(0, -1), { ...last, shown: next.text }];
 }
 
 /** @param {{ text: string }} code */

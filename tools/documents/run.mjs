@@ -13,9 +13,11 @@ import { output, root } from '../support/run.mjs';
 import { temporaryFolder } from '../support/temporary.mjs';
 import { accountFor } from './accounts.mjs';
 import { allCommands } from './commands.mjs';
+import { differenceOf } from './shown.mjs';
 
-/** @typedef {{ text: string, places: string[], account: import('./accounts.mjs').Account }} Known */
-/** @typedef {{ text: string, as: string, places: string[] }} Run */
+/** @typedef {{ place: string, text: string }} Shown */
+/** @typedef {{ text: string, places: string[], shown: Shown[], account: import('./accounts.mjs').Account }} Known */
+/** @typedef {{ text: string, as: string, places: string[], shown: Shown[] }} Run */
 
 /** Commands that write files which others read. They run first, and alone. */
 const CHANGES = /^npm run (build|format|loops|mutations|stubs)\b/;
@@ -48,8 +50,9 @@ function known() {
     const place = `${command.file}:${command.line}`;
     const account = accountFor(command);
     if (account === null) throw new Error(`${place}: nobody runs ${command.text}; see accounts.mjs`);
-    const one = all.get(command.text) ?? { text: command.text, places: [], account };
+    const one = all.get(command.text) ?? { text: command.text, places: [], shown: [], account };
     one.places.push(place);
+    if (command.shown !== undefined) one.shown.push({ place, text: command.shown });
     all.set(command.text, one);
   }
   return [...all.values()];
@@ -73,10 +76,14 @@ async function runAll(chosen) {
     await output('npm', ['run', 'build'], { cwd: copy, env });
     return 'vmarea-bench and vmarea-inspect are this build';
   });
-  const run = (/** @type {Run} */ { text, as, places }) =>
+  const run = (/** @type {Run} */ { text, as, places, shown }) =>
     checks.check(as === text ? text : `${text}, as ${as}`, async () => {
-      await output('sh', ['-c', as], { cwd: copy, env });
-      return places.join(', ');
+      const printed = await output('sh', ['-c', as], { cwd: copy, env });
+      for (const { place, text: part } of shown) {
+        const difference = differenceOf(part, printed);
+        if (difference !== null) throw new Error(`${place}: ${difference}`);
+      }
+      return [...places, ...(shown.length > 0 ? ['its output is as shown'] : [])].join(', ');
     });
   const all = runs(chosen);
   for (const one of all.filter(({ as }) => CHANGES.test(as))) await run(one);
@@ -114,15 +121,18 @@ function byDocument(all) {
 function runs(chosen) {
   /** @type {Map<string, Run>} */
   const all = new Map();
-  for (const { text, account, places } of chosen) {
+  for (const { text, account, places, shown } of chosen) {
     if (account.how !== 'run') continue;
     const { as } = account;
     const key = as
       .replace(/^npm run bench -- /, 'vmarea-bench ')
       .replace(/^npm (-s )?start( --)?/, 'vmarea-bench layout');
     const one = all.get(key);
-    if (one === undefined) all.set(key, { text, as, places: [...places] });
-    else one.places.push(...places);
+    if (one === undefined) all.set(key, { text, as, places: [...places], shown: [...shown] });
+    else {
+      one.places.push(...places);
+      one.shown.push(...shown);
+    }
   }
   return [...all.values()];
 }

@@ -11,7 +11,7 @@ import { usePackages } from '../consumer/use-packages.mjs';
 import { copyRepository, repositoryFiles } from '../support/copy-repository.mjs';
 import { output, pnpm } from '../support/run.mjs';
 import { temporaryFolder } from '../support/temporary.mjs';
-import { followReadme } from './follow-readme.mjs';
+import { followGuide, followReadme, guidesThatInstall } from './follow-readme.mjs';
 import { Registry } from './registry.mjs';
 
 const checks = new Checks('rehearsal');
@@ -68,6 +68,8 @@ async function useAndPublish() {
       const title = `${one.name}: the README's install line and examples`;
       await checks.check(title, () => followReadme(one, url));
     }
+    for (const file of guidesThatInstall())
+      await checks.check(`${file}: its install line and examples`, () => followGuide(file, url));
   });
   await withRegistry(new Registry(new Map(), unpacked), async (registry) => {
     await checks.check('publish --dry-run', () => publish(packages, registry));

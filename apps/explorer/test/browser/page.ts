@@ -7,39 +7,45 @@ import { expect } from 'vitest';
 
 const dist = new URL('../../dist/', import.meta.url);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const TYPES: Readonly<Record<string, string>> = { html: 'text/html', js: 'text/javascript', css: 'text/css' };
+const TYPES: Readonly<Record<string, string>> = {
+  ...{ html: 'text/html', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' },
+};
 
-/** A browser and a static host of the built page. */
+/** A browser and a static host of a built folder. */
 export class Site {
   readonly url: string;
   readonly #server: Server;
   readonly #browser: Browser;
   readonly #errors: string[] = [];
 
-  private constructor(server: Server, browser: Browser) {
+  private constructor(server: Server, browser: Browser, at: string) {
     this.#server = server;
     this.#browser = browser;
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${at}`;
   }
 
-  static async open(): Promise<Site> {
+  /**
+   * @param folder - with a slash at the end. Default: the explorer, as it was built.
+   * @param at - the path at which the host has it.
+   */
+  static async open(folder: URL = dist, at = '/'): Promise<Site> {
     const server = createServer((request, response) => {
-      const path = new URL(request.url ?? '/', 'http://localhost').pathname.slice(1) || 'index.html';
-      const file = new URL(path, dist);
-      if (!file.href.startsWith(dist.href) || !existsSync(file)) {
+      const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+      const file = new URL(pathname.slice(at.length) || 'index.html', folder);
+      if (!pathname.startsWith(at) || !file.href.startsWith(folder.href) || !existsSync(file)) {
         response.writeHead(404).end();
         return;
       }
-      const type = TYPES[path.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+      const type = TYPES[file.pathname.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
       response.writeHead(200, { 'Content-Type': type }).end(readFileSync(file));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const executablePath = process.env.VMAREA_CHROMIUM ?? '/usr/bin/chromium';
     const args = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'];
-    return new Site(server, await chromium.launch({ executablePath, args }));
+    return new Site(server, await chromium.launch({ executablePath, args }), at);
   }
 
-  /** Opens the page. What it complains about fails the test that asks `requireQuiet`. */
+  /** Opens a page. What it complains about fails the test that asks `requireQuiet`, and so does what it asks of another host. */
   async page(hash: string, options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.#browser.newContext({
       viewport: { width: 1280, height: 900 },
@@ -53,6 +59,10 @@ export class Site {
       if (message.type() === 'error') this.#errors.push(message.text());
     });
     page.on('pageerror', (error) => this.#errors.push(String(error)));
+    page.on('request', (request) => {
+      const url = request.url();
+      if (/^https?:/.test(url) && !url.startsWith(this.url)) this.#errors.push(`it asks for ${url}`);
+    });
     await page.goto(this.url + hash);
     return page;
   }

@@ -48,7 +48,9 @@ export function bytesSource(bytes: Uint8Array): Source {
 
 /** What `fileSource` needs of Node's `node:fs`. Pass the module. */
 export interface FileCalls {
+  /** Reads up to `length` bytes of a file from `position` on to `offset` of the buffer, and says how many it read. */
   readSync(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): number;
+  /** The bytes of a file. */
   fstatSync(fd: number): { readonly size: number };
 }
 
@@ -90,6 +92,7 @@ export function fileSource(fd: number, fs: FileCalls, size?: number): Source {
 /** What `blobSource` needs of a `Blob` or `File`. */
 export interface BlobLike {
   readonly size: number;
+  /** The bytes from `start` to `end`, exclusive, without a copy. */
   slice(start: number, end: number): BlobLike;
 }
 

@@ -35,6 +35,7 @@ export class MmuFault extends Error {
     return joinWords(this.vaLo, this.vaHi);
   }
 
+  /** What happened at which address, and the architecture's code for it. */
   override get message(): string {
     const { access, code, kind, level } = this;
     const by = access.user ? 'user' : 'kernel';

@@ -106,6 +106,7 @@ export class TlbModel implements FlushSink {
     return this.#asid;
   }
 
+  /** A number that is no ASID throws `EINVAL`. */
   set asid(asid: number) {
     this.#asid = integer('asid', asid, 0, MOST_ASID);
     this.#forgetLast();

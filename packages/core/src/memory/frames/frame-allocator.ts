@@ -107,7 +107,7 @@ export class FrameAllocator {
    *
    * @param memory - the bytes of the frames. Every frame that is not reserved must be in a writable bank.
    *   `null` for frames without bytes; then `first` and `frames` must be given.
-   * @param o - the range, and how to choose from it.
+   * @param options - the range, and how to choose from it.
    * @throws VmError `EINVAL` for an invalid option; `ERANGE` for a reserved range that is not inside;
    *   `EFAULT` for a frame that the memory has no bytes for; `EPERM` when they are read-only; `ENOMEM` when
    *   the host has too little memory for the state. With `threads`, `EINVAL` for a memory that is not shared.
