@@ -4,9 +4,10 @@ import type {
   BesideView,
   FormatName,
   LookCalls,
+  RangeColumns,
   RangeCounts,
   RangeFilter,
-  RangeView,
+  Reading,
   RootChoice,
   RootView,
   TableView,
@@ -25,6 +26,12 @@ interface Wanted {
   readonly level: number | null;
 }
 
+/** After so long at one address, it is shown in another format, too. Milliseconds. */
+const STILL = 60;
+
+/** Tables that are kept. One of 8,192 entries takes 80 KB. */
+const KEPT = 32;
+
 const NOTHING: Wanted = { root: null, format: null, va: null, level: null };
 
 /** All that Walk shows. What is open stays open until another dump has opened well. */
@@ -36,6 +43,7 @@ export class WalkState {
   name = $state<string | null>(null);
   bundled = $state<string | null>(null);
   info = $state.raw<ImageInfo | null>(null);
+  reading = $state.raw<Reading | null>(null);
   root = $state.raw<RootView | null>(null);
   rootNumber = $state<number | null>(null);
   processes = $state.raw<LookCalls['processes']['answer'] | null>(null);
@@ -52,6 +60,7 @@ export class WalkState {
   besideError = $state<string | null>(null);
   filter = $state.raw<RangeFilter>({});
   counts = $state.raw<RangeCounts | null>(null);
+  ranges = $state.raw<RangeColumns | null>(null);
   listing = $state<Progress | null>(null);
   listError = $state<string | null>(null);
 
@@ -60,6 +69,9 @@ export class WalkState {
   /** What a link names, for the dump that is opened next. */
   #wanted: Wanted = NOTHING;
   #moves = 0;
+  /** Tables of the root that were drawn, the latest last: a dump does not change. */
+  readonly #tables = new Map<string, TableView>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #lists = 0;
 
   /** The slot that is selected: that of the address in the table that is drawn. */
@@ -161,8 +173,10 @@ export class WalkState {
       this.table = null;
       this.walk = null;
       this.processes = null;
+      this.reading = null;
       this.controls = {};
       this.counts = null;
+      this.ranges = null;
       this.filter = {};
       this.formats = await caller.call('formats', null);
       await this.#arrive();
@@ -204,6 +218,7 @@ export class WalkState {
     this.error = null;
     try {
       const root = await caller.call('choose', choice);
+      this.#tables.clear();
       this.root = root;
       this.rootNumber =
         'number' in choice
@@ -214,6 +229,7 @@ export class WalkState {
       this.controls = {};
       this.filter = {};
       this.counts = null;
+      this.ranges = null;
       await this.goTo(root.first, null);
       void this.list();
     } catch (error) {
@@ -232,18 +248,15 @@ export class WalkState {
       const walk = await caller.call('walk', { va: there, access: this.access, controls: this.controls });
       const deepest = walk.tables.length - 1;
       const drawn = Math.max(0, Math.min(level ?? deepest, deepest));
-      const isSame =
-        this.table !== null &&
-        this.table.level === drawn &&
-        this.table.pa === walk.tables[drawn]?.pa &&
-        this.table.va === tableStart(root, there, drawn);
-      const table = isSame ? this.table : await caller.call('table', { va: there, level: drawn });
+      const name = `${drawn} ${walk.tables[drawn]?.pa} ${tableStart(root, there, drawn)}`;
+      const table = this.#tables.get(name) ?? (await caller.call('table', { va: there, level: drawn }));
       if (move !== this.#moves) return;
+      this.#keep(name, table);
       this.va = there;
       this.level = drawn;
       this.walk = walk;
       this.table = table;
-      await this.#besides(move);
+      this.#besidesSoon(move);
     } catch (error) {
       if (move === this.#moves) this.error = messageOf(error);
     }
@@ -277,6 +290,21 @@ export class WalkState {
   async setControl(name: string, value: boolean): Promise<void> {
     this.controls = { ...this.controls, [name]: value };
     await this.goTo(this.va, this.level);
+  }
+
+  #keep(name: string, table: TableView): void {
+    this.#tables.delete(name);
+    this.#tables.set(name, table);
+    const [oldest] = this.#tables.keys();
+    if (this.#tables.size > KEPT && oldest !== undefined) this.#tables.delete(oldest);
+  }
+
+  /** Keys come faster than mappings are made in another format: only the place where they end has one. */
+  #besidesSoon(move: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (move === this.#moves) void this.#besides(move);
+    }, STILL);
   }
 
   async setBeside(format: string): Promise<void> {
@@ -319,21 +347,19 @@ export class WalkState {
     this.filter = filter;
     const list = ++this.#lists;
     try {
-      const counts = await caller.call('list', filter, (progress) => {
+      const { counts, rows } = await caller.call('list', filter, (progress) => {
         if (list === this.#lists) this.listing = progress;
       });
       if (list !== this.#lists) return;
       this.counts = counts;
+      this.ranges = rows;
       this.listError = null;
+      this.reading = await caller.call('reading', null);
     } catch (error) {
       if (list === this.#lists) this.listError = messageOf(error);
     } finally {
       if (list === this.#lists) this.listing = null;
     }
-  }
-
-  rows(first: number, count: number): Promise<readonly RangeView[]> {
-    return this.#caller?.call('rows', { first, count }) ?? Promise.resolve([]);
   }
 }
 
