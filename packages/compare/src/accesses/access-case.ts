@@ -1,32 +1,12 @@
-import type { Configuration, PageTableFormat } from '@vmarea/core';
-import { CHAMPSIM_WALK_CACHES, type TlbDescription, TlbModel, type WalkSource } from '@vmarea/mmu';
-import type { LeafChoice } from './backing/leaf-choice.js';
-import type { LeafCount } from './backing/leaf-count.js';
-import type { Relocation } from './backing/relocation.js';
+import { CHAMPSIM_WALK_CACHES, type TlbDescription, TlbModel } from '@vmarea/mmu';
+import { ACCESS_KINDS } from './access-batch.js';
+import type { AccessRow, WalkCacheChoice } from './access-row.js';
+import type { AccessBacking } from './backing.js';
 import type { PageAccesses } from './page-stream.js';
 import { reachOf } from './reach.js';
-import type { SimulateRow, WalkCacheChoice } from './result.js';
-import { KINDS } from './trace/access-batch.js';
-
-/** Page tables with the pages of a program. */
-export interface Backing {
-  readonly configuration: Configuration;
-  /** The format of a process's addresses. */
-  readonly format: PageTableFormat;
-  readonly leafChoice: LeafChoice | 'own';
-  readonly source: WalkSource;
-  /** Moves addresses that the format does not translate; `null`: none are moved. */
-  readonly relocation: Relocation | null;
-  /** Which pages exist; `null`: all. */
-  readonly isMapped: ((hi: number, lo: number) => boolean) | null;
-  /** What the tables are now. */
-  state(): { readonly leaves: readonly LeafCount[]; readonly tables: number };
-  /** Checks what the run left, and takes the tables down. */
-  close(touchedPages: number): void;
-}
 
 /** What a case is given besides. */
-export interface CaseOptions {
+export interface AccessCaseOptions {
   readonly seed: number;
   readonly walkCaches: WalkCacheChoice;
   /** Whether an entry holds a whole run where the preset does not say it. */
@@ -34,14 +14,18 @@ export interface CaseOptions {
 }
 
 /** One backing on one processor. */
-export class Case {
-  readonly backing: Backing;
+export class AccessCase {
+  readonly backing: AccessBacking;
   readonly preset: TlbDescription;
   readonly #model: TlbModel;
   readonly #assumeRuns: boolean;
   readonly #moments: { accesses: number; walks: number }[] = [];
 
-  constructor(backing: Backing, preset: TlbDescription, { seed, walkCaches, assumeRuns }: CaseOptions) {
+  constructor(
+    backing: AccessBacking,
+    preset: TlbDescription,
+    { seed, walkCaches, assumeRuns }: AccessCaseOptions,
+  ) {
     this.backing = backing;
     this.preset = preset;
     this.#assumeRuns = assumeRuns;
@@ -56,7 +40,11 @@ export class Case {
   feed({ length, kind, hi, lo }: PageAccesses): void {
     const model = this.#model;
     for (let i = 0; i < length; i++)
-      model.access(KINDS[kind[i] as number] as (typeof KINDS)[number], hi[i] as number, lo[i] as number);
+      model.access(
+        ACCESS_KINDS[kind[i] as number] as (typeof ACCESS_KINDS)[number],
+        hi[i] as number,
+        lo[i] as number,
+      );
   }
 
   /** Notes how far it is. @param accesses - all so far. */
@@ -69,13 +57,13 @@ export class Case {
    *
    * @param accesses - all by kind, also those that were left out as repeated: each is a hit in the first level.
    */
-  row(accesses: ArrayLike<number>, unmapped: number, touchedPages: number): SimulateRow {
+  row(accesses: ArrayLike<number>, unmapped: number, touchedPages: number): AccessRow {
     const { backing, preset } = this;
     const { stats } = this.#model;
     const { leaves, tables } = backing.state();
-    const all = KINDS.map((_kind, i) => accesses[i] ?? 0);
+    const all = ACCESS_KINDS.map((_kind, i) => accesses[i] ?? 0);
     const total = all.reduce((sum, number) => sum + number, 0);
-    const repeated = KINDS.map((kind, i) => (all[i] as number) - stats.accessesByKind[kind]);
+    const repeated = ACCESS_KINDS.map((kind, i) => (all[i] as number) - stats.accessesByKind[kind]);
     const { configuration, format } = backing;
     const pageBytes = 2 ** format.pageShift;
     return {
@@ -90,7 +78,9 @@ export class Case {
       tlbs: stats.tlbs.map(({ name, level, hits, misses }, i) => {
         const kinds = preset.tlbs[i]?.kinds ?? [];
         const more =
-          level === 1 ? KINDS.map((kind, k) => (kinds.includes(kind) ? (repeated[k] as number) : 0)) : [];
+          level === 1
+            ? ACCESS_KINDS.map((kind, k) => (kinds.includes(kind) ? (repeated[k] as number) : 0))
+            : [];
         return {
           ...{ name, level, kinds, hits: more.reduce((sum, number) => sum + number, hits), misses },
           missesPerThousand: total === 0 ? 0 : (1000 * misses) / total,

@@ -1,15 +1,10 @@
-/** What an access does, as a number in a batch: an index of `KINDS`. */
+/** What an access does, as a number in a batch: an index of `ACCESS_KINDS`. */
 export const FETCH = 0;
 export const LOAD = 1;
 export const STORE = 2;
 
 /** The words of `@vmarea/mmu` for the kinds of a batch. */
-export const KINDS = ['execute', 'read', 'write'] as const;
-
-/** Bytes that a reader parses at once. */
-export const WINDOW_BYTES: number = 2 ** 18;
-/** No format has more than one access in so many bytes: ` M 0,1` and its line end are two accesses. */
-const LEAST_BYTES = 3;
+export const ACCESS_KINDS = ['execute', 'read', 'write'] as const;
 
 /** A part of a trace: accesses in the order of the trace. One object is refilled, and nothing is allocated. */
 export interface AccessBatch {
@@ -25,12 +20,11 @@ export interface AccessBatch {
   readonly bytes: Uint16Array;
 }
 
-/** The most bytes of one access. Readers of text refuse larger ones; the size in a binary record has 16 bits. */
-export const MOST_BYTES = 65535;
+/** The most bytes of one access. */
+export const MOST_ACCESS_BYTES = 65535;
 
-/** A batch with room for all accesses of one window. */
-export function accessBatch(windowBytes: number = WINDOW_BYTES): AccessBatch {
-  const room = Math.ceil(windowBytes / LEAST_BYTES) + 8;
+/** An empty batch. @param room - the most accesses that it takes. */
+export function accessBatch(room: number): AccessBatch {
   return {
     length: 0,
     kind: new Uint8Array(room),

@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
-import { touchBacking } from '../../src/simulate/backing/backings.js';
-import { TableBudget } from '../../src/simulate/backing/table-budget.js';
-import { configurationOf, touchedBy } from '../support/simulate.js';
+import { describe, expect, test } from 'vitest';
+import { touchBacking } from '../../src/accesses/backings.js';
+import { TableBudget } from '../../src/accesses/table-budget.js';
+import { touchedBy } from '../support/accesses.js';
+import { configurationOf } from '../support/files.js';
 
 describe('the memory for page tables', () => {
   // Pages in 1,000 parts of 1 GiB: a PTE and a PMD table for each, two PUD tables and the root.
@@ -11,13 +12,13 @@ describe('the memory for page tables', () => {
   const make = (budget: TableBudget): unknown =>
     touchBacking(configurationOf('x86-64'), 'base', { ...options, budget });
 
-  it('is taken by each row, and not exceeded', () => {
+  test('is taken by each row, and not exceeded', () => {
     const budget = new TableBudget(2 * tables);
     make(budget);
     make(budget);
     expect(() => make(budget)).toThrow(
-      /^x86-64: its page tables take 0\.01 GiB, those of all rows so far 0\.02 GiB; /,
+      /^E2BIG: x86-64: its page tables take 0\.01 GiB, those of all rows so far 0\.02 GiB; /,
     );
-    expect(() => make(budget)).toThrow('Fewer rows need less (--format, --leaves, --preset)');
+    expect(() => make(budget)).toThrow('simulate fewer formats, leaves or processors');
   });
 });

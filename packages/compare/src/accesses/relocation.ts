@@ -1,5 +1,5 @@
 import type { VirtualRange } from '@vmarea/core';
-import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
+import { PART_SHIFT, type TouchedPages } from './touched-pages.js';
 
 /** log2 of the bytes that are moved together. No leaf that this command makes is larger. */
 export const MOVED_SHIFT = 30;

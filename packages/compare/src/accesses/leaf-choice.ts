@@ -1,4 +1,3 @@
-import { oneOf, UsageError } from '@vmarea/cli';
 import type { Configuration, PageTableFormat } from '@vmarea/core';
 import { MOVED_SHIFT } from './relocation.js';
 
@@ -8,21 +7,8 @@ import { MOVED_SHIFT } from './relocation.js';
  */
 export type LeafChoice = 'base' | 'runs' | 'huge';
 
-const LEAF_CHOICES: readonly LeafChoice[] = ['base', 'runs', 'huge'];
-
-/**
- * Reads the option `--leaves`. Default: `base` and `huge`.
- *
- * @throws UsageError for an unknown word.
- */
-export function leafChoices(value: string | undefined): readonly LeafChoice[] {
-  if (value === undefined) return ['base', 'huge'];
-  const words = value.split(',').map((one) => one.trim());
-  if (words.includes(''))
-    throw new UsageError(`--leaves has an empty word; known: ${LEAF_CHOICES.join(', ')}`);
-  const wanted = new Set(words.map((one) => oneOf('--leaves', one, LEAF_CHOICES, 'base')));
-  return LEAF_CHOICES.filter((one) => wanted.has(one));
-}
+/** All choices. */
+export const LEAF_CHOICES: readonly LeafChoice[] = ['base', 'runs', 'huge'];
 
 /**
  * The sizes of leaves above a base page that a choice may form: log2 bytes, descending. Of runs, those of base pages.

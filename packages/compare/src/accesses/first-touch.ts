@@ -1,5 +1,3 @@
-import { count, UsageError } from '@vmarea/cli';
-import { proveAllReturned } from '@vmarea/compare';
 import {
   FrameAllocator,
   type FrameStats,
@@ -7,13 +5,16 @@ import {
   type PageTableFormat,
   PhysicalMemory,
   protection,
+  VmError,
 } from '@vmarea/core';
 import { type WalkLevel, type WalkRecord, type WalkSource, walkSource } from '@vmarea/mmu';
-import type { TouchedPages } from '../touched-pages.js';
+import { proveAllReturned } from '../parts/all-returned.js';
+import { count } from '../parts/text.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
 import { MOVED_SHIFT, type Relocation } from './relocation.js';
 import type { TableBudget } from './table-budget.js';
 import { tableFramesFor } from './table-count.js';
+import type { TouchedPages } from './touched-pages.js';
 
 /** Where the frames of pages are. `adjacent`: in the order of first touches. `scattered`: at random, by the seed. */
 export type FrameOrder = 'adjacent' | 'scattered';
@@ -81,8 +82,9 @@ export class FirstTouch implements WalkSource {
     const largest = 2 ** ((leafShifts[0] ?? pageShift) - pageShift);
     const inBlocks = leafShifts.length === 0 ? 1 : (Math.ceil((pages * 100) / dense / largest) + 2) * largest;
     if (singles + inBlocks > MOST_FRAMES)
-      throw new UsageError(
-        `the trace touches ${count(pages)} pages; with --dense ${dense} that is more than 2^30 frames`,
+      throw new VmError(
+        'E2BIG',
+        `the accesses touch ${count(pages)} pages; leaves that are ${dense} percent full take more than 2^30 frames`,
       );
     const scatter = frames === 'scattered' ? { scatter: seed } : {};
     this.#pages = new FrameAllocator(null, { pageShift, first, frames: singles, ...scatter });
@@ -112,7 +114,7 @@ export class FirstTouch implements WalkSource {
   /**
    * Takes all down.
    *
-   * @throws CheckError when a frame of a table did not come back.
+   * @throws WrongResult when a frame of a table did not come back.
    */
   destroy(): void {
     this.table.destroy();

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
-import { PageStream, type PageStreamOptions } from '../../src/simulate/page-stream.js';
-import { batchOf } from '../support/simulate.js';
-import type { Access } from '../support/traces.js';
+import { describe, expect, test } from 'vitest';
+import { PageStream, type PageStreamOptions } from '../../src/accesses/page-stream.js';
+import type { Access } from '../support/accesses.js';
+import { batchOf } from '../support/accesses.js';
 
 function pages(accesses: readonly Access[], options: Partial<PageStreamOptions> = {}, room = 2 ** 15) {
   const stream = new PageStream({ pageShift: 12, isCollapsed: false, ...options }, room);
@@ -18,7 +18,7 @@ function pages(accesses: readonly Access[], options: Partial<PageStreamOptions> 
 }
 
 describe('a stream of page accesses', () => {
-  it('counts an access that crosses a page for both', () => {
+  test('counts an access that crosses a page for both', () => {
     const { all, accesses } = pages([
       ['L', 0x1ff8n, 8],
       ['L', 0x1ff9n, 8],
@@ -33,7 +33,7 @@ describe('a stream of page accesses', () => {
     expect(accesses).toEqual([2, 6, 2]);
   });
 
-  it('cuts at the pages of the format', () => {
+  test('cuts at the pages of the format', () => {
     const across: Access[] = [
       ['L', 0x1ff9n, 8],
       ['L', 0x3ffcn, 8],
@@ -42,7 +42,7 @@ describe('a stream of page accesses', () => {
     expect(pages(across, { pageShift: 16 }).accesses).toEqual([0, 2, 0]);
   });
 
-  it('leaves out what repeats the page and kind of the last access of its side, and still counts it', () => {
+  test('leaves out what repeats the page and kind of the last access of its side, and still counts it', () => {
     const { all, accesses } = pages(
       [
         ['F', 0x1000n, 4],
@@ -61,7 +61,7 @@ describe('a stream of page accesses', () => {
     expect(accesses).toEqual([4, 4, 1]);
   });
 
-  it('leaves out and counts apart what is not mapped', () => {
+  test('leaves out and counts apart what is not mapped', () => {
     const { all, accesses, unmapped } = pages(
       [
         ['L', 0x1000n, 4],
@@ -75,7 +75,7 @@ describe('a stream of page accesses', () => {
     expect({ accesses, unmapped }).toEqual({ accesses: [0, 2, 0], unmapped: 2 });
   });
 
-  it('goes on where its room ended', () => {
+  test('goes on where its room ended', () => {
     const many = Array.from({ length: 100 }, (_, i): Access => ['L', BigInt(i) << 12n, 1]);
     expect(pages(many, {}, 7).all).toEqual(pages(many).all);
   });

@@ -1,5 +1,5 @@
 import type { TlbArrayDescription, TlbDescription, TlbUnit } from '@vmarea/mmu';
-import type { LeafCount } from './backing/leaf-count.js';
+import type { LeafCount } from './leaf-count.js';
 
 /** Bytes that the TLBs for loads cover when they are full; `l2` is `null` without a second level. */
 export interface Reach {

@@ -1,7 +1,7 @@
-import { rootFrames } from '@vmarea/compare';
 import type { PageTableFormat } from '@vmarea/core';
-import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
+import { rootFrames } from '../parts/root-frames.js';
 import { MOVED_SHIFT, type Relocation } from './relocation.js';
+import { PART_SHIFT, type TouchedPages } from './touched-pages.js';
 
 /**
  * Counts the frames of the tables that map all touched pages as base pages, the root included. Larger leaves need fewer.

@@ -1,15 +1,16 @@
-import { CheckError, count, plural } from '@vmarea/cli';
 import type { Configuration, PageTableFormat } from '@vmarea/core';
 import { walkSource } from '@vmarea/mmu';
-import type { Backing } from '../case.js';
-import type { TouchedPages } from '../touched-pages.js';
+import { count, plural } from '../parts/text.js';
+import { WrongResult } from '../parts/wrong-result.js';
+import type { AccessBacking } from './backing.js';
 import { FirstTouch, type FrameOrder } from './first-touch.js';
 import type { ImageTable } from './image-table.js';
 import { type LeafChoice, leafShifts } from './leaf-choice.js';
+import type { Pagemap } from './pagemap.js';
 import { pagemapTable } from './pagemap-table.js';
-import type { Pagemap } from './read-pagemap.js';
 import { Relocation } from './relocation.js';
 import type { TableBudget } from './table-budget.js';
+import type { TouchedPages } from './touched-pages.js';
 
 /** The format of a process's addresses. */
 export function userFormat({ format, userFormat: own }: Configuration): PageTableFormat {
@@ -31,7 +32,7 @@ export function touchBacking(
   configuration: Configuration,
   leafChoice: LeafChoice,
   { touched, dense, frames, seed, budget }: TouchOptions,
-): Backing | string {
+): AccessBacking | string {
   const format = userFormat(configuration);
   const relocation = Relocation.into(format.range, touched);
   if (relocation === null)
@@ -56,7 +57,7 @@ export function touchBacking(
       const mapped = leaves.reduce((sum, leaf) => sum + (leaf.bytes / 2 ** format.pageShift) * leaf.count, 0);
       const who = `${configuration.name}, ${leafChoice} leaves`;
       if (leafChoice === 'base' ? mapped !== touchedPages : mapped < touchedPages)
-        throw new CheckError(`${who}: ${plural(touchedPages, 'page')} touched, ${count(mapped)} mapped`);
+        throw new WrongResult(`${who}: ${plural(touchedPages, 'page')} touched, ${count(mapped)} mapped`);
       source.destroy();
     },
   };
@@ -67,7 +68,7 @@ export function pagemapBacking(
   configuration: Configuration,
   leafChoice: LeafChoice,
   pagemap: Pagemap,
-): Backing {
+): AccessBacking {
   const format = userFormat(configuration);
   const largest = leafShifts(leafChoice, format, configuration)[0] ?? format.pageShift;
   const { table, tables, leaves } = pagemapTable(format, pagemap, largest);
@@ -80,7 +81,10 @@ export function pagemapBacking(
 }
 
 /** A process's own table. */
-export function imageBacking(configuration: Configuration, { table, tables, leaves }: ImageTable): Backing {
+export function imageBacking(
+  configuration: Configuration,
+  { table, tables, leaves }: ImageTable,
+): AccessBacking {
   return {
     ...{ configuration, format: userFormat(configuration), leafChoice: 'own', source: walkSource(table) },
     relocation: null,

@@ -1,4 +1,5 @@
-import { plural, UsageError } from '@vmarea/cli';
+import { VmError } from '@vmarea/core';
+import { plural } from '../parts/text.js';
 
 /** log2 of the bytes of a part: its pages of 4 KiB are one bit each. */
 export const PART_SHIFT = 21;
@@ -30,7 +31,7 @@ export class TouchedPages {
   /**
    * Adds the page of an address.
    *
-   * @throws UsageError when there are more parts than it can hold.
+   * @throws VmError `E2BIG` when there are more parts than it can hold.
    */
   add(hi: number, lo: number): void {
     const part = this.#partOf(numberOf(hi, lo), true);
@@ -175,8 +176,8 @@ function ones(word: number): number {
   return Math.imul((n + (n >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
-function tooMany(): UsageError {
-  return new UsageError(
-    `the trace touches more than ${plural(MOST_PARTS, 'part')} of 2 MiB; this command holds no more. Cut the trace`,
-  );
+function tooMany(): VmError {
+  return new VmError('E2BIG', `the accesses touch more than ${plural(MOST_PARTS, 'part')} of 2 MiB`, {
+    advice: 'simulate a part of them',
+  });
 }

@@ -1,22 +1,21 @@
-import type { Configuration } from '@vmarea/core';
 import { TLB_PRESETS, type TlbDescription } from '@vmarea/mmu';
-import { installedFormats } from '../../src/formats.js';
-import { touchBacking, userFormat } from '../../src/simulate/backing/backings.js';
-import type { LeafChoice } from '../../src/simulate/backing/leaf-choice.js';
-import { TableBudget } from '../../src/simulate/backing/table-budget.js';
-import { Case } from '../../src/simulate/case.js';
-import { PageStream } from '../../src/simulate/page-stream.js';
-import type { SimulateRow } from '../../src/simulate/result.js';
-import { TouchedPages } from '../../src/simulate/touched-pages.js';
-import { type AccessBatch, accessBatch } from '../../src/simulate/trace/access-batch.js';
-import type { Access } from './traces.js';
+import { PageStream } from '../../src/accesses/page-stream.js';
+import {
+  type AccessBatch,
+  AccessCase,
+  type AccessRow,
+  accessBatch,
+  type LeafChoice,
+  TableBudget,
+  TouchedPages,
+  touchBacking,
+  userFormat,
+} from '../../src/index.js';
 
-const { configurations } = await installedFormats('/');
+import { configurationOf } from './files.js';
 
-/** An installed configuration by its name. */
-export function configurationOf(name: string): Configuration {
-  return configurations.find((one) => one.name === name) as Configuration;
-}
+/** An access of a test: fetch, load or store, its address and its bytes. */
+export type Access = readonly [kind: 'F' | 'L' | 'S', address: bigint, bytes: number];
 
 /** A preset by its name. */
 export function presetOf(name: string): TlbDescription {
@@ -59,7 +58,7 @@ export interface Simulated {
 }
 
 /** Simulates accesses without a file. */
-export function simulated(accesses: readonly Access[], options: Simulated): SimulateRow {
+export function simulated(accesses: readonly Access[], options: Simulated): AccessRow {
   const {
     format = 'x86-64',
     leaves = 'base',
@@ -74,7 +73,7 @@ export function simulated(accesses: readonly Access[], options: Simulated): Simu
   const budget = new TableBudget(2 ** 30);
   const backing = touchBacking(configuration, leaves, { touched, dense, frames, seed, budget });
   if (typeof backing === 'string') throw new Error(backing);
-  const one = new Case(backing, preset, { seed, walkCaches, assumeRuns });
+  const one = new AccessCase(backing, preset, { seed, walkCaches, assumeRuns });
   const { pageShift } = userFormat(configuration);
   const stream = new PageStream({ pageShift, isCollapsed });
   const batch = batchOf(accesses);

@@ -1,4 +1,3 @@
-import { rootFrames } from '@vmarea/compare';
 import {
   FrameAllocator,
   isTranslated,
@@ -9,8 +8,9 @@ import {
   protection,
   VmError,
 } from '@vmarea/core';
+import { rootFrames } from '../parts/root-frames.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
-import type { Pagemap, PagemapRange } from './read-pagemap.js';
+import type { Pagemap, PagemapRange } from './pagemap.js';
 
 /** A table with the pages of a pagemap. */
 export interface PagemapTable {

@@ -1,4 +1,4 @@
-import { type AccessBatch, FETCH, KINDS } from './trace/access-batch.js';
+import { ACCESS_KINDS, type AccessBatch, FETCH } from './access-batch.js';
 
 /** Room for the further pages of one access. */
 const MARGIN = 20;
@@ -35,7 +35,7 @@ export class PageStream {
   /** The accesses of the last `fill`. */
   readonly out: PageAccesses;
   /** All accesses so far by kind, also those that were left out as repeated. */
-  readonly accesses: Float64Array = new Float64Array(KINDS.length);
+  readonly accesses: Float64Array = new Float64Array(ACCESS_KINDS.length);
   /** Accesses of pages that do not exist. They are not in `accesses`. */
   unmapped = 0;
   readonly #isMapped: ((hi: number, lo: number) => boolean) | null;
@@ -46,7 +46,7 @@ export class PageStream {
   #dataPage = -1;
   #dataKind = -1;
 
-  constructor({ pageShift, isCollapsed, isMapped }: PageStreamOptions, room = 2 ** 15) {
+  constructor({ pageShift, isCollapsed, isMapped }: PageStreamOptions, room: number = 2 ** 15) {
     this.pageShift = pageShift;
     this.isCollapsed = isCollapsed;
     this.#isMapped = isMapped ?? null;

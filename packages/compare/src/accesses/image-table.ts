@@ -1,5 +1,3 @@
-import { UsageError } from '@vmarea/cli';
-import { rootFrames } from '@vmarea/compare';
 import {
   isTranslated,
   type LeafRun,
@@ -12,9 +10,21 @@ import {
   sparseBank,
   VmError,
 } from '@vmarea/core';
-import { PART_SHIFT, type TouchedPages } from '../touched-pages.js';
+import { rootFrames } from '../parts/root-frames.js';
 import { type LeafCount, leafCounts } from './leaf-count.js';
-import type { MemoryImage } from './read-image.js';
+import { PART_SHIFT, type TouchedPages } from './touched-pages.js';
+
+/** Physical memory, as far as somebody has it. */
+export interface FrameImage {
+  /** What messages call it. */
+  readonly file: string;
+  /**
+   * The bytes of a frame; `null` when it is not there.
+   *
+   * @param address - physical, a multiple of its size.
+   */
+  frame(address: bigint, bytes: number): Promise<Uint8Array | null>;
+}
 
 /** A process's own table, as far as a trace needs it. */
 export interface ImageTable {
@@ -31,10 +41,10 @@ export interface ImageTable {
  * Reads the tables under a root, as far as they translate what a trace touches. One level more is read in each pass.
  *
  * @param root - physical address of the root table.
- * @throws UsageError when the image does not have the root.
+ * @throws VmError `EINVAL` when the image does not have the root.
  */
 export async function imageTable(
-  image: MemoryImage,
+  image: FrameImage,
   format: PageTableFormat,
   root: bigint,
   touched: TouchedPages,
@@ -50,7 +60,7 @@ export async function imageTable(
   const first = BigInt.asUintN(64, root) & -BigInt(size);
   for (let i = 0n; i < BigInt(rootFrames(format)); i++) await take(first + i * BigInt(size));
   if (missing.size > 0)
-    throw new UsageError(`${image.file} does not have the root 0x${root.toString(16)}; --root names it`);
+    throw new VmError('EINVAL', `${image.file} does not have the root 0x${root.toString(16)}`);
   const spans = spansOf(touched, format);
   for (;;) {
     const table = open(format, frames, root, image.file);
@@ -58,8 +68,9 @@ export async function imageTable(
     const wanted = new Set<bigint>();
     for (const item of found) {
       if (item.kind === 'again')
-        throw new UsageError(
-          `${image.file}: the table at 0x${item.pa.toString(16)} is met too often; --root may name no page table`,
+        throw new VmError(
+          'EINVAL',
+          `${image.file}: the table at 0x${item.pa.toString(16)} is met too often: its root may be no page table`,
         );
       if (item.kind === 'missing' && !missing.has(item.pa)) wanted.add(item.pa);
     }
@@ -110,7 +121,7 @@ function open(
   try {
     return new PageTableReader({ format, memory: PhysicalMemory.of([bank]), root });
   } catch (error) {
-    if (error instanceof VmError) throw new UsageError(`${file}: ${error.message}`, { cause: error });
+    if (error instanceof VmError) throw new VmError('EINVAL', `${file}: ${error.message}`, { cause: error });
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import type { VirtualRange } from '@vmarea/core';
-import { describe, expect, it } from 'vitest';
-import { Relocation } from '../../src/simulate/backing/relocation.js';
-import { touchedBy } from '../support/simulate.js';
+import { describe, expect, test } from 'vitest';
+import { Relocation } from '../../src/accesses/relocation.js';
+import { touchedBy } from '../support/accesses.js';
 
 const SV39: VirtualRange = { bits: 39, upper: 'sign' };
 
@@ -16,12 +16,12 @@ function moved(range: VirtualRange, addresses: readonly bigint[]): bigint[] | nu
 }
 
 describe('relocation', () => {
-  it('leaves addresses that the format translates', () => {
+  test('leaves addresses that the format translates', () => {
     const addresses = [0x401000n, 0x1fff000678n, 0xffffffc000001000n];
     expect(moved(SV39, addresses)).toEqual(addresses);
   });
 
-  it('moves what lies beyond to the end of the range, in its order and with its offsets', () => {
+  test('moves what lies beyond to the end of the range, in its order and with its offsets', () => {
     expect(moved(SV39, [0x401000n, 0x555555554123n, 0x7ffff7dd5008n, 0x7ffffffde010n])).toEqual([
       0x401000n,
       0x3f95554123n, // the last GiB but one; the other two share the last
@@ -30,14 +30,14 @@ describe('relocation', () => {
     ]);
   });
 
-  it('keeps offsets in a range of the upper half', () => {
+  test('keeps offsets in a range of the upper half', () => {
     expect(moved({ bits: 48, upper: 'ones' }, [0x401000n, 0x7ffffffde010n])).toEqual([
       0xffff000000401000n,
       0xffff7ffffffde010n,
     ]);
   });
 
-  it('has no result where the range has no room', () => {
+  test('has no result where the range has no room', () => {
     const many = Array.from({ length: 300 }, (_, i) => BigInt(i) << 40n);
     expect(moved(SV39, many)).toBeNull();
     expect(moved({ bits: 25, upper: 'zeros' }, [0x1000n])).toBeNull();

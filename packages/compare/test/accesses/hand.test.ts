@@ -1,7 +1,7 @@
 import type { TlbDescription, TlbUnit } from '@vmarea/mmu';
-import { describe, expect, it } from 'vitest';
-import { simulated } from '../support/simulate.js';
-import type { Access } from '../support/traces.js';
+import { describe, expect, test } from 'vitest';
+import type { Access } from '../support/accesses.js';
+import { simulated } from '../support/accesses.js';
 
 /** A fully associative LRU unit for all sizes of leaves. */
 function unit(name: string, level: 1 | 2, kinds: TlbUnit['kinds'], entries: number): TlbUnit {
@@ -23,7 +23,7 @@ const reads = (row: ReturnType<typeof simulated>): Record<string, number> =>
   Object.fromEntries(row.tableReads.levels.map((level) => [level.name, level.reads]));
 
 describe('traces whose costs were worked out by hand', () => {
-  it('pages A B A C A B with two entries in L1 and four in L2', () => {
+  test('pages A B A C A B with two entries in L1 and four in L2', () => {
     const [a, b, c] = [0x1000n, 0x2000n, 0x3000n];
     const tlbs = [
       unit('L1I', 1, ['execute'], 2),
@@ -49,7 +49,7 @@ describe('traces whose costs were worked out by hand', () => {
     expect(row.reach).toEqual({ l1: 2 * 4096, l2: 4 * 4096 });
   });
 
-  it('a walk cache with one entry for PTE tables', () => {
+  test('a walk cache with one entry for PTE tables', () => {
     const tlbs = [unit('L1I', 1, ['execute'], 1), unit('L1D', 1, ['read', 'write'], 1)];
     const walkCaches = [
       { name: 'PDE', heights: [1], entries: 1, ways: 'full' as const, replacement: 'lru' as const },
@@ -67,7 +67,7 @@ describe('traces whose costs were worked out by hand', () => {
     expect(row.tables.frames).toBe(5);
   });
 
-  it('stores with a first level of their own, and an access that crosses a page', () => {
+  test('stores with a first level of their own, and an access that crosses a page', () => {
     const tlbs = [
       unit('L1I', 1, ['execute'], 1),
       unit('loads', 1, ['read'], 1),
@@ -90,7 +90,7 @@ describe('traces whose costs were worked out by hand', () => {
     expect(row.walks).toBe(2);
   });
 
-  it.each([
+  test.each([
     // 256 of 512 pages are half: one leaf of 2 MiB. Its walk ends at the PMD.
     [
       256,
@@ -115,7 +115,7 @@ describe('traces whose costs were worked out by hand', () => {
     expect(row.touchedPages).toBe(pages + 1);
   });
 
-  it.each([
+  test.each([
     ['riscv64-sv39-napot', true, 1],
     ['riscv64-sv39-napot', false, 16],
     ['arm64-4k-48-cont', true, 1],

@@ -1,8 +1,8 @@
-import { type Random, random } from '@vmarea/compare';
 import type { TlbDescription, TlbUnit } from '@vmarea/mmu';
-import { describe, expect, it } from 'vitest';
-import { simulated } from '../support/simulate.js';
-import type { Access } from '../support/traces.js';
+import { describe, expect, test } from 'vitest';
+import { type Random, random } from '../../src/index.js';
+import type { Access } from '../support/accesses.js';
+import { simulated } from '../support/accesses.js';
 
 /** A fully associative TLB with LRU: a map from page to nothing, the latest last. It counts its misses. */
 class PlainTlb {
@@ -68,7 +68,7 @@ function unit(name: string, level: 1 | 2, kinds: TlbUnit['kinds'], entries: numb
 }
 
 describe('the simulation and a plain model by page numbers', () => {
-  it.each([
+  test.each([
     ['x86-64', 12, 1],
     ['x86-64-la57', 12, 2],
     ['arm64-4k-48-cont', 12, 3],

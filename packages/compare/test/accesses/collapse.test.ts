@@ -1,9 +1,10 @@
-import { random } from '@vmarea/compare';
 import { TLB_PRESETS } from '@vmarea/mmu';
-import { describe, expect, it } from 'vitest';
-import { mayCollapse } from '../../src/simulate/presets.js';
-import { configurationOf, presetOf, simulated } from '../support/simulate.js';
-import type { Access } from '../support/traces.js';
+import { describe, expect, test } from 'vitest';
+import { mayCollapse } from '../../src/accesses/collapse.js';
+import { random } from '../../src/index.js';
+import type { Access } from '../support/accesses.js';
+import { presetOf, simulated } from '../support/accesses.js';
+import { configurationOf } from '../support/files.js';
 
 const FORMATS = ['x86-64', 'arm64-4k-48-cont', 'arm64-16k-47-cont', 'riscv64-sv39-napot'];
 
@@ -32,7 +33,7 @@ function repeating(seed: number, length: number): Access[] {
 describe('repeated accesses that are left out', () => {
   const accesses = repeating(3, 12_000);
 
-  it.each(TLB_PRESETS.map((preset) => [preset.name, preset] as const))(
+  test.each(TLB_PRESETS.map((preset) => [preset.name, preset] as const))(
     'change nothing on %s',
     (_name, preset) => {
       for (const format of FORMATS) {
@@ -53,7 +54,7 @@ describe('repeated accesses that are left out', () => {
     },
   );
 
-  it('change nothing with random replacement', () => {
+  test('change nothing with random replacement', () => {
     const random: (typeof TLB_PRESETS)[number] = {
       ...presetOf('neoverse-v2'),
       tlbs: presetOf('neoverse-v2').tlbs.map((unit) => ({
@@ -66,7 +67,7 @@ describe('repeated accesses that are left out', () => {
     expect(simulated(accesses, { preset: random, seed: 6 })).not.toEqual(whole);
   });
 
-  it('are simulated where an array holds pages in pieces, or serves both sides', () => {
+  test('are simulated where an array holds pages in pieces, or serves both sides', () => {
     const { format: small } = configurationOf('x86-64');
     const { format: large } = configurationOf('arm64-16k-47-cont');
     const preset = presetOf('golden-cove');

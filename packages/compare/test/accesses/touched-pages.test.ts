@@ -1,6 +1,6 @@
-import { random } from '@vmarea/compare';
-import { describe, expect, it } from 'vitest';
-import { TouchedPages } from '../../src/simulate/touched-pages.js';
+import { describe, expect, test } from 'vitest';
+import { TouchedPages } from '../../src/accesses/touched-pages.js';
+import { random } from '../../src/index.js';
 
 /** Pages near each other and far from each other, also at the top of the address space. */
 function somePages(): bigint[] {
@@ -17,7 +17,7 @@ describe('the touched pages', () => {
   const touched = new TouchedPages();
   for (const page of pages) touched.add(Number(page >> 32n), Number(page & 0xffffffffn));
 
-  it('are those that were added', () => {
+  test('are those that were added', () => {
     const known = new Set(pages);
     for (const page of pages) {
       for (const one of [page, BigInt.asUintN(64, page + 4096n)])
@@ -25,11 +25,11 @@ describe('the touched pages', () => {
     }
   });
 
-  it.each([12, 14, 16])('are counted in pages of 2^%i bytes', (shift) => {
+  test.each([12, 14, 16])('are counted in pages of 2^%i bytes', (shift) => {
     expect(touched.count(shift)).toBe(new Set(pages.map((page) => page >> BigInt(shift))).size);
   });
 
-  it.each([
+  test.each([
     [16, 12],
     [17, 12],
     [17, 14],
@@ -47,7 +47,7 @@ describe('the touched pages', () => {
     }
   });
 
-  it('has its parts of 2 MiB in order', () => {
+  test('has its parts of 2 MiB in order', () => {
     const parts = [...new Set(pages.map((page) => Number(page >> 21n)))].sort((a, b) => a - b);
     expect([...touched.numbers()]).toEqual(parts);
   });

@@ -1,4 +1,5 @@
-import { decimal, UsageError } from '@vmarea/cli';
+import { VmError } from '@vmarea/core';
+import { decimal } from '../parts/text.js';
 
 /** The memory that the page tables of all rows may take together. */
 export class TableBudget {
@@ -14,14 +15,15 @@ export class TableBudget {
    * Takes memory for the tables of a row, before they are made.
    *
    * @param who - names the row.
-   * @throws UsageError when too little is left.
+   * @throws VmError `E2BIG` when too little is left.
    */
   take(bytes: number, who: string): void {
     this.#taken += bytes;
     if (this.#taken <= this.#limit) return;
-    throw new UsageError(
-      `${who}: its page tables take ${gib(bytes)}, those of all rows so far ${gib(this.#taken)}; a run may use ${gib(this.#limit)}, half of this ` +
-        "machine's memory. Fewer rows need less (--format, --leaves, --preset), and so does a part of the trace",
+    throw new VmError(
+      'E2BIG',
+      `${who}: its page tables take ${gib(bytes)}, those of all rows so far ${gib(this.#taken)}; a run may use ${gib(this.#limit)}`,
+      { advice: 'simulate fewer formats, leaves or processors, or a part of the accesses' },
     );
   }
 }
