@@ -3,6 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { TABLE_FILES } from '../../build/bundled-tables.js';
+import { manyLeaves } from '../support/many-leaves.js';
 import { axeFindings, fitsWidth, Site, shot } from './page.js';
 
 let site: Site;
@@ -75,6 +76,43 @@ describe('Walk', () => {
     await page.getByRole('heading', { name: 'PMD table' }).waitFor();
     expect(await page.getByRole('button', { name: /^process/ }).getAttribute('aria-pressed')).toBe('true');
     expect(await hashOf(page)).toBe('#walk?table=x86-64&format=x86-64&root=0x533c000&va=0x400000&level=2');
+  });
+
+  test('comes back to an access and a format beside that a link names', async () => {
+    const hash =
+      '#walk?table=x86-64&format=x86-64&root=0x533c000&va=0x400000&level=3&access=write-user&beside=riscv64-sv39';
+    const page = await site.page(hash);
+    await page.getByText('Fault #PF 7').waitFor();
+    await page.getByRole('columnheader', { name: 'riscv64-sv39' }).waitFor();
+    expect(await hashOf(page)).toBe(hash);
+  });
+
+  test('says what a link names that is not here', async () => {
+    const unknown = await site.page('#walk?table=vax&va=0x1000');
+    await unknown.getByText('No tables are called "vax".').waitFor();
+    const file = await site.page('#walk?format=x86-64&root=0x533c000&va=0x400000&level=3');
+    await file.getByText('This link names the root 0x533c000 of a dump').waitFor();
+    await choose(file, { name: 'vmcore', buffer: dump('x86-64.kdump.gz'), mimeType: '' });
+    await file.getByRole('heading', { name: 'PTE table' }).waitFor();
+    expect(await hashOf(file)).toBe('#walk?format=x86-64&root=0x533c000&va=0x400000&level=3');
+    const root = await site.page('#walk?table=x86-64&root=0xdeadbeef000');
+    await root.getByRole('alert').waitFor();
+    expect(await root.getByRole('alert').textContent()).toMatch(/^EFAULT at 0x0*deadbeef000/);
+    await root.getByText(/^697 of 697 ranges/).waitFor();
+  });
+
+  test('draws the rows of a long list that are seen, and no others', async () => {
+    const page = await site.page('#walk');
+    await choose(page, file('many.ptimage', Buffer.from(manyLeaves('x86-64', 50_000))));
+    await page.getByText(/^50,001 of 50,001 ranges/).waitFor();
+    const rows = page.locator('.range');
+    expect(await rows.count()).toBeLessThan(40);
+    await page.getByRole('listbox', { name: 'Ranges' }).focus();
+    await page.keyboard.press('End');
+    await page.locator('#range-50000').waitFor();
+    expect(await rows.count()).toBeLessThan(40);
+    // 104 tables of the last level, each read once or twice: no more than that.
+    expect(await page.getByLabel('The dump').textContent()).toMatch(/[\d.]+[KM] read of [\d.]+K/);
   });
 
   test('says why an access faults, with the code of the architecture', async () => {

@@ -14,17 +14,12 @@ import type {
   WalkView,
 } from '../../look/calls.js';
 import { Caller, type Port, type Progress } from '../../messages/caller.js';
-import { parseAddress } from '../shared/hash.js';
 import { canonical, indexOf, withIndex } from './address-parts.js';
 import { BUNDLED, type BundledTable } from './bundled.js';
+import { accessName, NOTHING, type Wanted, wantedBy } from './link.js';
 
-/** What a link names beside the dump. */
-interface Wanted {
-  readonly root: bigint | null;
-  readonly format: string | null;
-  readonly va: bigint | null;
-  readonly level: number | null;
-}
+/** The format beside, before a person chooses one. */
+const BESIDE = 'arm64-64k-48';
 
 /** After so long at one address, it is shown in another format, too. Milliseconds. */
 const STILL = 60;
@@ -32,14 +27,14 @@ const STILL = 60;
 /** Tables that are kept. One of 8,192 entries takes 80 KB. */
 const KEPT = 32;
 
-const NOTHING: Wanted = { root: null, format: null, va: null, level: null };
-
 /** All that Walk shows. What is open stays open until another dump has opened well. */
 export class WalkState {
   opening = $state<{ readonly name: string; readonly progress: Progress | null } | null>(null);
   error = $state<string | null>(null);
   /** Set when a file is of no container: it may be raw memory. */
   unknown = $state<readonly File[] | null>(null);
+  /** The root that a link names in a file that is not open. */
+  linked = $state<bigint | null>(null);
   name = $state<string | null>(null);
   bundled = $state<string | null>(null);
   info = $state.raw<ImageInfo | null>(null);
@@ -55,7 +50,7 @@ export class WalkState {
   table = $state.raw<TableView | null>(null);
   walk = $state.raw<WalkView | null>(null);
   formats = $state.raw<readonly FormatName[]>([]);
-  besideFormat = $state<string>('arm64-64k-48');
+  besideFormat = $state<string>(BESIDE);
   beside = $state.raw<BesideView | null>(null);
   besideError = $state<string | null>(null);
   filter = $state.raw<RangeFilter>({});
@@ -69,6 +64,8 @@ export class WalkState {
   /** What a link names, for the dump that is opened next. */
   #wanted: Wanted = NOTHING;
   #moves = 0;
+  /** The access that a root begins with. */
+  #usual: Access = { kind: 'read', user: false };
   /** Tables of the root that were drawn, the latest last: a dump does not change. */
   readonly #tables = new Map<string, TableView>();
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -81,15 +78,16 @@ export class WalkState {
 
   /** Reads a link. A bundled table is fetched; a file must be opened by the person again. */
   async follow(params: ReadonlyMap<string, string>): Promise<void> {
-    const level = Number(params.get('level') ?? Number.NaN);
-    this.#wanted = {
-      root: parseAddress(params.get('root') ?? ''),
-      format: params.get('format') ?? null,
-      va: parseAddress(params.get('va') ?? ''),
-      level: Number.isInteger(level) ? level : null,
-    };
-    const bundled = BUNDLED.find(({ name }) => name === params.get('table'));
-    if (bundled === undefined) return;
+    this.#wanted = wantedBy(params);
+    const beside = params.get('beside');
+    if (beside !== undefined) this.besideFormat = beside;
+    const table = params.get('table');
+    const bundled = BUNDLED.find(({ name }) => name === table);
+    this.linked = bundled === undefined ? this.#wanted.root : null;
+    if (bundled === undefined) {
+      if (table !== undefined) this.error = `No tables are called ${JSON.stringify(table)}.`;
+      return;
+    }
     if (bundled.name === this.bundled) await this.#arrive();
     else await this.openBundled(bundled, this.#wanted);
   }
@@ -103,6 +101,8 @@ export class WalkState {
       root: `0x${this.root.root.toString(16)}`,
       va: `0x${this.va.toString(16)}`,
       level: this.level,
+      access: accessName(this.access) === accessName(this.#usual) ? null : accessName(this.access),
+      beside: this.besideFormat === BESIDE ? null : this.besideFormat,
     };
   }
 
@@ -194,12 +194,18 @@ export class WalkState {
 
   /** Goes where a link says, else to the best root. */
   async #arrive(): Promise<void> {
-    const { root, format, va, level } = this.#wanted;
+    const { root, format, va, level, access } = this.#wanted;
     const best = this.info?.best ?? null;
     const isSame =
       this.root !== null && root === this.root.root && (format === null || format === this.root.format);
     if (!isSame) {
       if (root !== null) await this.chooseRoot({ root, format });
+      const why = this.error;
+      if (root !== null && this.root === null && best !== null) {
+        // An old link may name a root that this dump does not have. Something is shown all the same.
+        await this.chooseRoot({ number: best });
+        this.error = why;
+      } else if (root !== null) this.error = why;
       else if (best !== null) await this.chooseRoot({ number: best });
       else
         this.error = [
@@ -208,7 +214,9 @@ export class WalkState {
         ].join('\n');
     }
     this.#wanted = NOTHING;
-    if (va !== null && this.root !== null) await this.goTo(va, level);
+    this.linked = null;
+    if (access !== null) this.access = access;
+    if (this.root !== null && (va !== null || access !== null)) await this.goTo(va ?? this.va, level);
   }
 
   /** Looks at another root. */
@@ -225,7 +233,8 @@ export class WalkState {
           ? choice.number
           : (this.info?.roots.find((one) => one.root === root.root && one.format === root.format)?.number ??
             null);
-      this.access = { kind: this.access.kind, user: root.first < 1n << 63n };
+      this.#usual = { kind: 'read', user: root.first < 1n << 63n };
+      this.access = { kind: this.access.kind, user: this.#usual.user };
       this.controls = {};
       this.filter = {};
       this.counts = null;
