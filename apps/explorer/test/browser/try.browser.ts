@@ -44,6 +44,23 @@ describe('Try', () => {
     await page.getByRole('button', { name: /^Run/ }).waitFor();
   });
 
+  test.each([
+    ['', null],
+    ['// nothing\n', null],
+    ["import { x } from '@vmarea/none';", 'there is no package @vmarea/none here'],
+    ['Promise.reject(new Error("nobody waits"));', 'nobody waits'],
+    ['throw 5;', '5'],
+    ['const a = [];\nfor (;;) a.push(new Uint8Array(1e9));', 'Line 2: RangeError'],
+  ])('says what a program does that draws nothing: %j', async (text, says) => {
+    const page = await site.page('#try');
+    await page.getByRole('heading', { name: /^Call/ }).waitFor();
+    const code = page.getByRole('textbox', { name: 'Code' });
+    await code.fill(text);
+    await code.press('Control+Enter');
+    if (says !== null) await page.getByRole('alert').getByText(says).waitFor();
+    await page.getByText('The program made no call of a kernel').waitFor();
+  });
+
   test('lets keys leave the text', async () => {
     const page = await site.page('#try');
     const code = page.getByRole('textbox', { name: 'Code' });

@@ -18,6 +18,9 @@ import { canonical, indexOf, withIndex } from './address-parts.js';
 import { BUNDLED, type BundledTable } from './bundled.js';
 import { accessName, NOTHING, type Wanted, wantedBy } from './link.js';
 
+/** What the library says of a file that may be raw memory. */
+const RAW = '; raw memory needs the option `map`';
+
 /** The format beside, before a person chooses one. */
 const BESIDE = 'arm64-64k-48';
 
@@ -127,9 +130,17 @@ export class WalkState {
     if (files.length === 0) return;
     const name = files.map((file) => file.name).join(', ');
     this.unknown = null;
+    const empty = files.find((file) => file.size === 0);
+    if (empty !== undefined) {
+      this.error = `${empty.name}: the file is empty, or is a folder.`;
+      return;
+    }
     await this.#open({ name, files: [...files], isPacked: false, rawFrom }, null);
-    if (this.error?.includes('container') === true && files.length === 1 && rawFrom === null)
-      this.unknown = files;
+    if (this.error === null || rawFrom !== null) return;
+    // The option of a program is a question of the page.
+    const isUnknown = this.error.includes(RAW);
+    this.error = this.error.replace(RAW, '');
+    if (isUnknown && files.length === 1) this.unknown = files;
   }
 
   /** Ends an opening. */
@@ -200,18 +211,15 @@ export class WalkState {
       this.root !== null && root === this.root.root && (format === null || format === this.root.format);
     if (!isSame) {
       if (root !== null) await this.chooseRoot({ root, format });
+      // An old link may name a root that this dump does not have. Something is shown all the same.
       const why = this.error;
-      if (root !== null && this.root === null && best !== null) {
-        // An old link may name a root that this dump does not have. Something is shown all the same.
-        await this.chooseRoot({ number: best });
-        this.error = why;
-      } else if (root !== null) this.error = why;
-      else if (best !== null) await this.chooseRoot({ number: best });
-      else
-        this.error = [
+      if (this.root === null && best !== null) await this.chooseRoot({ number: best });
+      if (this.root === null)
+        this.error ??= [
           `${this.name}: no root of page tables was found that can be believed.`,
           ...(this.info?.reasons ?? []),
         ].join('\n');
+      this.error ??= why;
     }
     this.#wanted = NOTHING;
     this.linked = null;
