@@ -29,7 +29,7 @@ export function requiredChromium(tool) {
  * Builds the explorer, and runs tests of it.
  *
  * @param {string} browser
- * @param {'browser' | 'speed'} kind - of its files `test/…/*.KIND.ts`.
+ * @param {'browser' | 'speed' | 'screenshots'} kind - of its files `test/…/*.KIND.ts`.
  * @param {string[]} [args] - of vitest.
  * @returns {Promise<number>} its exit code.
  */
